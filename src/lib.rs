@@ -1,1 +1,5 @@
 //! vitals
+pub mod alarm;
+pub mod reading;
+pub mod reject;
+pub mod store;

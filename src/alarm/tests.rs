@@ -1,0 +1,86 @@
+//! The two rules of the coursework consumer, and the technical alerts.
+
+use super::*;
+use crate::reading::Signs;
+
+fn alerts(signs: Signs) -> Vec<Alert> {
+    let time = Timestamp::parse("2025-10-26T10:30:15Z").expect("time");
+    let reading = Reading::new(PatientId::parse("P1").expect("id"), time, signs).expect("reading");
+    judge(&reading, &Limits::default())
+}
+
+fn texts(signs: Signs) -> Vec<String> {
+    alerts(signs).iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn both_limits_are_exclusive() {
+    let at_the_limits = Signs { heart_rate: Some(110), spo2: Some(92), ..Signs::default() };
+    assert_eq!(texts(at_the_limits), Vec::<String>::new());
+    let beyond = Signs { heart_rate: Some(111), spo2: Some(91), ..Signs::default() };
+    assert_eq!(texts(beyond), ["High heart rate: 111", "Low SpO2: 91"]);
+}
+
+#[test]
+fn an_alert_keeps_the_limit_in_force_and_the_value() {
+    let alert = alerts(Signs { heart_rate: Some(115), ..Signs::default() }).remove(0);
+    assert_eq!((alert.value, alert.limit), (115.0, Some(110.0)));
+    assert_eq!((alert.rule.name(), alert.priority), ("heart_rate_high", Priority::Medium));
+}
+
+#[test]
+fn a_heart_rate_or_breathing_of_zero_is_a_technical_alert_of_high_priority() {
+    for signs in
+        [Signs { heart_rate: Some(0), ..Signs::default() }, Signs { respiratory_rate: Some(0), ..Signs::default() }]
+    {
+        let alerts = alerts(signs);
+        assert_eq!(alerts.len(), 1);
+        assert_eq!(alerts[0].priority, Priority::High);
+        assert!(matches!(alerts[0].rule, Rule::Implausible(_)));
+    }
+}
+
+#[test]
+fn an_implausible_sign_feeds_no_physiological_rule_and_the_rest_counts() {
+    let signs = Signs { heart_rate: Some(900), spo2: Some(90), ..Signs::default() };
+    assert_eq!(texts(signs), ["Low SpO2: 90", "Implausible heart_rate: 900"]);
+    assert_eq!(texts(Signs { spo2: Some(0), ..Signs::default() }), ["Implausible spo2: 0"]);
+}
+
+#[test]
+fn a_diastolic_pressure_not_below_the_systolic_one_is_marked_once() {
+    let pressure =
+        |systolic, diastolic| Signs { systolic: Some(systolic), diastolic: Some(diastolic), ..Signs::default() };
+    assert_eq!(texts(pressure(90, 95)), ["Implausible blood pressure: 90/95"]);
+    assert_eq!(texts(pressure(90, 90)), ["Implausible blood pressure: 90/90"]);
+    assert_eq!(texts(pressure(91, 90)), Vec::<String>::new());
+    assert_eq!(texts(pressure(10, 95)), ["Implausible systolic: 10"]);
+}
+
+#[test]
+fn a_temperature_in_fahrenheit_is_named_as_such_and_printed_as_sent() {
+    let temperature = |degrees| Signs { temperature: Some(degrees), ..Signs::default() };
+    assert_eq!(texts(temperature(97.2)), ["Implausible temperature: 97.2 (Fahrenheit?)"]);
+    assert_eq!(texts(temperature(19.9)), ["Implausible temperature: 19.9"]);
+    assert_eq!(texts(temperature(46.0)), Vec::<String>::new());
+}
+
+#[test]
+fn every_range_is_inclusive_on_both_ends() {
+    for sign in Sign::ALL {
+        let (low, high) = plausible::range(sign);
+        for (value, believed) in [(low, true), (high, true), (low - 1.0, false), (high + 1.0, false)] {
+            let whole = Some(value as i32);
+            let mut signs = Signs::default();
+            match sign {
+                Sign::HeartRate => signs.heart_rate = whole,
+                Sign::Spo2 => signs.spo2 = whole,
+                Sign::Systolic => signs.systolic = whole,
+                Sign::Diastolic => signs.diastolic = whole,
+                Sign::RespiratoryRate => signs.respiratory_rate = whole,
+                Sign::Temperature => signs.temperature = Some(value as f32),
+            }
+            assert_eq!(implausible(&signs).is_empty(), believed, "{sign} {value}");
+        }
+    }
+}

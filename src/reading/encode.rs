@@ -1,0 +1,48 @@
+//! A reading as the message that goes into the topic.
+
+use serde::Serialize;
+
+use super::Reading;
+
+/// Gives the message of `reading`: compact JSON, keys in the contract's order. Signs that were not measured are left
+/// out.
+#[must_use]
+pub fn encode(reading: &Reading) -> Vec<u8> {
+    let signs = reading.signs();
+    let pressure = Pressure { systolic: signs.systolic, diastolic: signs.diastolic };
+    let message = Message {
+        patient_id: reading.patient().as_str(),
+        timestamp: reading.time().to_string(),
+        heart_rate: signs.heart_rate,
+        spo2: signs.spo2,
+        blood_pressure: (signs.systolic.is_some() || signs.diastolic.is_some()).then_some(pressure),
+        respiratory_rate: signs.respiratory_rate,
+        temperature: signs.temperature,
+    };
+    // Serialising cannot fail: the keys are texts, the numbers are finite, and a Vec takes every byte.
+    serde_json::to_vec(&message).unwrap_or_default()
+}
+
+#[derive(Serialize)]
+struct Message<'a> {
+    patient_id: &'a str,
+    timestamp: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    heart_rate: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    spo2: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    blood_pressure: Option<Pressure>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    respiratory_rate: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    temperature: Option<f32>,
+}
+
+#[derive(Serialize)]
+struct Pressure {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    systolic: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    diastolic: Option<i32>,
+}

@@ -1,0 +1,97 @@
+//! JSON, one level at a time: an object's members and a list's items as raw text.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::reject::Reject;
+
+/// An object's members in the order in which they stand.
+pub(super) type Members<'a> = Vec<(Cow<'a, str>, &'a RawValue)>;
+
+/// Takes `text` as one JSON object.
+pub(super) fn object(text: &str) -> Result<Members<'_>, Reject> {
+    serde_json::from_str::<Object<'_>>(text).map(|object| object.0).map_err(|error| {
+        // Another kind of value is told at its first byte; whether it is JSON at all shows only at its end.
+        match serde_json::from_str::<&RawValue>(text) {
+            Ok(_) if error.is_data() => Reject::NotAnObject,
+            Ok(_) => not_json(&error),
+            Err(error) => not_json(&error),
+        }
+    })
+}
+
+/// Takes `text` as one JSON list.
+pub(super) fn list(text: &str) -> Result<Vec<&RawValue>, Reject> {
+    serde_json::from_str(text).map_err(|error| not_json(&error))
+}
+
+/// The text that `value` writes, if it is a text.
+pub(super) fn text(value: &RawValue) -> Option<Cow<'_, str>> {
+    serde_json::from_str::<Text<'_>>(value.get()).ok().map(|text| text.0)
+}
+
+/// Whether `value` is null.
+pub(super) fn is_null(value: &RawValue) -> bool {
+    value.get() == "null"
+}
+
+fn not_json(error: &serde_json::Error) -> Reject {
+    Reject::NotJson { line: error.line(), column: error.column() }
+}
+
+struct Object<'a>(Members<'a>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ObjectVisitor)
+    }
+}
+
+struct ObjectVisitor;
+
+impl<'de> Visitor<'de> for ObjectVisitor {
+    type Value = Object<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        // A reading has seven members.
+        let mut members = Vec::with_capacity(8);
+        while let Some((Text(key), value)) = map.next_entry::<Text<'de>, &'de RawValue>()? {
+            members.push((key, value));
+        }
+        Ok(Object(members))
+    }
+}
+
+/// A text that is borrowed where it holds no escapes.
+struct Text<'a>(Cow<'a, str>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(TextVisitor)
+    }
+}
+
+struct TextVisitor;
+
+impl<'de> Visitor<'de> for TextVisitor {
+    type Value = Text<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text")
+    }
+
+    fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Self::Value, E> {
+        Ok(Text(Cow::Borrowed(text)))
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Text(Cow::Owned(text.to_owned())))
+    }
+}

@@ -1,0 +1,227 @@
+//! The contract of the message, and properties that hold for any input.
+
+use proptest::prelude::*;
+
+use super::*;
+
+const FULL: &str = r#"{"patient_id": "P001", "timestamp": "2025-10-26T10:30:15.123456+00:00", "heart_rate": 95, "spo2": 98, "blood_pressure": {"systolic": 120, "diastolic": 80}, "respiratory_rate": 16, "temperature": 36.8}"#;
+
+fn accepted(message: &str) -> Reading {
+    decode(message.as_bytes()).unwrap_or_else(|reject| panic!("{message}: {reject}"))
+}
+
+fn code(message: impl AsRef<[u8]>) -> &'static str {
+    decode(message.as_ref()).expect_err("refused").code()
+}
+
+fn with_sign(sign: &str) -> String {
+    format!(r#"{{"patient_id":"P1","timestamp":"2025-10-26T10:30:15Z",{sign}}}"#)
+}
+
+fn at(time: &str) -> String {
+    format!(r#"{{"patient_id":"P1","timestamp":"{time}","spo2":98}}"#)
+}
+
+#[test]
+fn a_message_of_the_old_producer_is_read_whole() {
+    let reading = accepted(FULL);
+    assert_eq!(reading.patient().as_str(), "P001");
+    assert_eq!(reading.time().to_string(), "2025-10-26T10:30:15.123456+00:00");
+    let signs = Signs {
+        heart_rate: Some(95),
+        spo2: Some(98),
+        systolic: Some(120),
+        diastolic: Some(80),
+        respiratory_rate: Some(16),
+        temperature: Some(36.8),
+    };
+    assert_eq!(*reading.signs(), signs);
+}
+
+#[test]
+fn our_message_has_the_keys_and_the_order_of_the_contract() {
+    let ours = String::from_utf8(encode(&accepted(FULL))).expect("text");
+    assert_eq!(ours, FULL.replace(": ", ":").replace(", ", ","));
+}
+
+#[test]
+fn a_missing_or_null_sign_is_normal() {
+    let reading = accepted(&with_sign(r#""heart_rate":null,"blood_pressure":null,"temperature":null,"spo2":97"#));
+    assert_eq!(*reading.signs(), Signs { spo2: Some(97), ..Signs::default() });
+}
+
+#[test]
+fn half_a_blood_pressure_is_accepted() {
+    let reading = accepted(&with_sign(r#""blood_pressure":{"systolic":120}"#));
+    assert_eq!(*reading.signs(), Signs { systolic: Some(120), ..Signs::default() });
+}
+
+#[test]
+fn whole_numbers_may_be_written_with_a_point_or_an_exponent() {
+    assert_eq!(accepted(&with_sign(r#""heart_rate":95.0"#)).signs().heart_rate, Some(95));
+    assert_eq!(accepted(&with_sign(r#""heart_rate":9.5e1"#)).signs().heart_rate, Some(95));
+}
+
+#[test]
+fn a_sign_of_a_wrong_type_is_refused() {
+    for sign in [r#""heart_rate":"95""#, r#""heart_rate":95.5"#, r#""spo2":true"#, r#""temperature":"36.8""#] {
+        assert_eq!(code(with_sign(sign)), "sign_type", "{sign}");
+    }
+    assert_eq!(code(with_sign(r#""blood_pressure":{"systolic":[120]}"#)), "sign_type");
+    assert_eq!(code(with_sign(r#""blood_pressure":120"#)), "blood_pressure");
+}
+
+#[test]
+fn a_number_that_does_not_fit_is_refused() {
+    for sign in [r#""heart_rate":2147483648"#, r#""spo2":1e999"#, r#""temperature":1e39"#, r#""temperature":-1e999"#] {
+        assert_eq!(code(with_sign(sign)), "sign_range", "{sign}");
+    }
+}
+
+#[test]
+fn implausible_signs_are_accepted_as_sent() {
+    assert_eq!(accepted(&with_sign(r#""heart_rate":0"#)).signs().heart_rate, Some(0));
+    assert_eq!(accepted(&with_sign(r#""heart_rate":-5"#)).signs().heart_rate, Some(-5));
+}
+
+#[test]
+fn malformed_messages_have_a_stable_code() {
+    assert_eq!(code(b"\xff\xfe{}"), "not_utf8");
+    assert_eq!(code(""), "not_json");
+    assert_eq!(code("{\"patient_id\":"), "not_json");
+    assert_eq!(code(format!("{FULL} x")), "not_json");
+    assert_eq!(code("[1,2"), "not_json");
+    assert_eq!(code(with_sign(r#""temperature":NaN"#)), "not_json");
+    assert_eq!(code("[1,2]"), "not_an_object");
+    assert_eq!(code("null"), "not_an_object");
+    assert_eq!(code(with_sign(r#""note":1"#)), "no_sign");
+    assert_eq!(code(" ".repeat(MAX_MESSAGE_BYTES + 1)), "too_large");
+}
+
+#[test]
+fn nesting_is_limited_and_never_overflows_the_stack() {
+    let nested = |levels: usize| with_sign(&format!(r#""spo2":98,"x":{}{}"#, "[".repeat(levels), "]".repeat(levels)));
+    assert!(decode(nested(MAX_DEPTH - 1).as_bytes()).is_ok());
+    assert_eq!(code(nested(MAX_DEPTH)), "too_deep");
+    assert_eq!(code(nested(10_000)), "too_deep");
+}
+
+#[test]
+fn a_key_named_twice_is_refused_at_every_level() {
+    assert_eq!(code(with_sign(r#""spo2":98,"spo2":98"#)), "duplicate_key");
+    assert_eq!(code(with_sign(r#""spo2":null,"spo2":98"#)), "duplicate_key");
+    assert_eq!(code(with_sign(r#""spo2":98,"\u0073po2":97"#)), "duplicate_key");
+    assert_eq!(code(with_sign(r#""spo2":98,"x":{"y":[{"z":1,"z":2}]}"#)), "duplicate_key");
+    assert_eq!(code(with_sign(r#""blood_pressure":{"systolic":1,"systolic":1}"#)), "duplicate_key");
+    let many: String = (0..40).map(|key| format!(r#""k{key}":1,"#)).collect();
+    assert_eq!(code(with_sign(&format!(r#"{many}"spo2":98,"k7":2"#))), "duplicate_key");
+    assert!(decode(with_sign(&format!(r#"{many}"spo2":98"#)).as_bytes()).is_ok());
+}
+
+#[test]
+fn a_patient_id_has_1_to_64_bytes_and_no_control_characters() {
+    let of = |id: &str| format!(r#"{{"patient_id":{id},"timestamp":"2025-10-26T10:30:15Z","spo2":98}}"#);
+    for id in ["\"\"", "null", "7", "\"a\\nb\"", "\"\\u0000\"", "\"\\u0085\"", "\"\\ud800\""] {
+        assert_eq!(code(of(id)), "patient_id", "{id}");
+    }
+    assert_eq!(code(of(&format!("\"{}\"", "x".repeat(65)))), "patient_id");
+    assert_eq!(code(of(&format!("\"{}\"", "é".repeat(33)))), "patient_id");
+    assert!(decode(of(&format!("\"{}\"", "é".repeat(32))).as_bytes()).is_ok());
+    assert_eq!(accepted(&of("\"\\u00e9\"")).patient().as_str(), "é");
+}
+
+#[test]
+fn a_time_needs_an_offset_and_a_year_that_python_has() {
+    for time in
+        ["2025-10-26T10:30:15", "2025-10-26", "10:30", "2025-13-01T00:00:00Z", "9999-12-31T23:59:59-01:00", "x", ""]
+    {
+        assert_eq!(code(at(time)), "timestamp", "{time}");
+    }
+    assert_eq!(code(at("0001-01-01T00:00:00+01:00")), "timestamp");
+}
+
+#[test]
+fn a_time_is_kept_as_python_prints_it() {
+    for (sent, kept) in [
+        ("2025-10-26T10:30:15Z", "2025-10-26T10:30:15+00:00"),
+        ("2025-10-26T12:30:15.5+02:00", "2025-10-26T10:30:15.500000+00:00"),
+        ("2025-10-26T10:30:15.123456789Z", "2025-10-26T10:30:15.123456+00:00"),
+        ("2025-10-26T10:30:15.0000009Z", "2025-10-26T10:30:15+00:00"),
+        ("2016-12-31T23:59:60Z", "2017-01-01T00:00:00+00:00"),
+        ("1969-12-31T23:59:59.999999Z", "1969-12-31T23:59:59.999999+00:00"),
+        ("9999-12-31T23:59:59Z", "9999-12-31T23:59:59+00:00"),
+        ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00+00:00"),
+    ] {
+        assert_eq!(accepted(&at(sent)).time().to_string(), kept, "{sent}");
+    }
+}
+
+#[test]
+fn a_reason_never_shows_what_the_message_said() {
+    for message in [with_sign(r#""heart_rate":"SECRET""#), at("SECRET"), "{\"SECRET\":".to_owned()] {
+        let reject = decode(message.as_bytes()).expect_err("refused");
+        assert!(!format!("{reject} {reject:?}").contains("SECRET"));
+    }
+}
+
+#[test]
+fn overlay_takes_the_later_sign_and_keeps_what_it_lacks() {
+    let mut first = accepted(&with_sign(r#""spo2":98,"heart_rate":80"#));
+    first.overlay(&accepted(&with_sign(r#""spo2":91,"temperature":37.0"#)));
+    let signs = Signs { heart_rate: Some(80), spo2: Some(91), temperature: Some(37.0), ..Signs::default() };
+    assert_eq!(*first.signs(), signs);
+}
+
+fn any_signs() -> impl Strategy<Value = Signs> {
+    let whole = || proptest::option::of(any::<i32>());
+    let finite = proptest::option::of(any::<f32>().prop_filter("finite", |degrees| degrees.is_finite()));
+    (whole(), whole(), whole(), whole(), whole(), finite).prop_map(
+        |(heart_rate, spo2, systolic, diastolic, respiratory_rate, temperature)| Signs {
+            heart_rate,
+            spo2,
+            systolic,
+            diastolic,
+            respiratory_rate,
+            temperature,
+        },
+    )
+}
+
+fn any_reading() -> impl Strategy<Value = Reading> {
+    let micros = -62_135_596_800_000_000_i64..=253_402_300_799_999_999;
+    ("[^\\p{Cc}]{1,16}", micros, any_signs()).prop_filter_map("a reading", |(id, micros, signs)| {
+        let time = Timestamp::from_utc(chrono::DateTime::from_timestamp_micros(micros)?).ok()?;
+        Reading::new(PatientId::parse(&id).ok()?, time, signs).ok()
+    })
+}
+
+proptest! {
+    #[test]
+    fn decoding_gives_back_what_was_encoded(reading in any_reading()) {
+        prop_assert_eq!(decode(&encode(&reading)), Ok(reading));
+    }
+
+    #[test]
+    fn times_sort_as_their_texts_do(one in any_reading(), other in any_reading()) {
+        let texts = one.time().to_string().cmp(&other.time().to_string());
+        prop_assert_eq!(texts, one.time().cmp(&other.time()));
+    }
+
+    #[test]
+    fn no_bytes_panic(message in proptest::collection::vec(any::<u8>(), 0..512)) {
+        let _ = decode(&message);
+    }
+
+    #[test]
+    fn no_text_that_looks_like_json_panics(message in "[\\[\\]{}\":,0-9a-z\\\\.eE+ -]{0,256}") {
+        let _ = decode(message.as_bytes());
+    }
+
+    #[test]
+    fn no_damaged_message_panics(at in 0..FULL.len(), byte in any::<u8>(), cut in 0..FULL.len()) {
+        let mut message = FULL.as_bytes().to_vec();
+        message[at] = byte;
+        let _ = decode(&message);
+        let _ = decode(&message[..cut]);
+    }
+}

@@ -1,0 +1,67 @@
+//! The moment of a reading.
+
+use chrono::{DateTime, Datelike, NaiveDateTime, Timelike, Utc};
+
+use crate::reject::Reject;
+
+/// When a reading was taken: a moment of UTC to the microsecond, within the years 1 to 9999.
+///
+/// Its text is what Python's `datetime.isoformat()` prints: `2025-10-26T10:30:15.123456+00:00`, six decimals, none when
+/// they are zero. These texts sort as the moments do, because `+` sorts before `.`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Timestamp {
+    micros: i64,
+}
+
+impl Timestamp {
+    /// Takes any RFC 3339 text with an offset. More than six decimals are cut; a leap second counts as the second
+    /// after it, as Unix time does.
+    ///
+    /// # Errors
+    /// [`Reject::Timestamp`] where the text is anything else, or the moment lies outside the years 1 to 9999 of UTC.
+    pub fn parse(text: &str) -> Result<Self, Reject> {
+        let moment = DateTime::parse_from_rfc3339(text).map_err(|_| Reject::Timestamp)?;
+        Self::from_utc(moment.to_utc())
+    }
+
+    /// The moment `utc`, cut to the microsecond.
+    ///
+    /// # Errors
+    /// [`Reject::Timestamp`] where it lies outside the years 1 to 9999.
+    pub fn from_utc(utc: DateTime<Utc>) -> Result<Self, Reject> {
+        let micros = utc.timestamp_micros();
+        let moment = DateTime::from_timestamp_micros(micros).ok_or(Reject::Timestamp)?;
+        if (1..=9999).contains(&moment.year()) { Ok(Self { micros }) } else { Err(Reject::Timestamp) }
+    }
+
+    /// The moment as microseconds since 1970-01-01T00:00:00Z.
+    #[must_use]
+    pub fn as_micros(self) -> i64 {
+        self.micros
+    }
+
+    fn utc(self) -> NaiveDateTime {
+        // The range was checked when this was made, so the fallback is never taken.
+        DateTime::from_timestamp_micros(self.micros).unwrap_or_default().naive_utc()
+    }
+}
+
+impl std::fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let utc = self.utc();
+        write!(
+            f,
+            "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}",
+            utc.year(),
+            utc.month(),
+            utc.day(),
+            utc.hour(),
+            utc.minute(),
+            utc.second()
+        )?;
+        match utc.nanosecond() / 1000 {
+            0 => f.write_str("+00:00"),
+            micros => write!(f, ".{micros:06}+00:00"),
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Why a message was refused.
+//!
+//! A refused message goes to the dead letters with its [`Reject::code`], which is stable: programs that read dead
+//! letters may match on it. Neither the code nor the text ever holds what the message said, since that may be patient
+//! data.
+
+use crate::reading::Sign;
+
+/// Why a message cannot become a [`Reading`](crate::reading::Reading).
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Reject {
+    /// The record has no value at all: Kafka's tombstone.
+    #[error("the record has no value")]
+    NullValue,
+    /// The value is longer than [`MAX_MESSAGE_BYTES`](crate::reading::MAX_MESSAGE_BYTES).
+    #[error("the message has {bytes} bytes, more than the limit of {limit}")]
+    TooLarge {
+        /// The message's length.
+        bytes: usize,
+        /// The limit in force.
+        limit: usize,
+    },
+    /// The value is not UTF-8, which JSON has to be.
+    #[error("the message is not UTF-8")]
+    NotUtf8,
+    /// The value is not one JSON text.
+    #[error("the message is not JSON (near line {line}, column {column})")]
+    NotJson {
+        /// Line of the first fault, from 1.
+        line: usize,
+        /// Column of the first fault, from 1.
+        column: usize,
+    },
+    /// The value is JSON, but not an object.
+    #[error("the message is not a JSON object")]
+    NotAnObject,
+    /// Objects or lists are nested deeper than [`MAX_DEPTH`](crate::reading::MAX_DEPTH).
+    #[error("the message is nested deeper than {limit} levels")]
+    TooDeep {
+        /// The limit in force.
+        limit: usize,
+    },
+    /// An object names the same key twice, so that readers could disagree about its value.
+    #[error("the message names a key twice")]
+    DuplicateKey,
+    /// `patient_id` is missing, of another type, empty, too long, or holds control characters.
+    #[error("patient_id is missing, or not a text of 1 to 64 bytes without control characters")]
+    PatientId,
+    /// `timestamp` is missing or not RFC 3339 with an offset, within the years 1 to 9999 of UTC.
+    #[error("timestamp is missing, or not an RFC 3339 time with an offset")]
+    Timestamp,
+    /// A sign is there with a wrong type: `"95"`, `95.5` for a whole number, `true`.
+    #[error("{0} has the wrong type")]
+    SignType(Sign),
+    /// A sign is a number that its column cannot hold.
+    #[error("{0} is a number that does not fit")]
+    SignRange(Sign),
+    /// `blood_pressure` is there and not an object.
+    #[error("blood_pressure is not an object")]
+    BloodPressure,
+    /// There is no sign at all.
+    #[error("the message has no vital sign")]
+    NoSign,
+    /// The record batch could not be opened: an unknown codec, a bad checksum, a broken length.
+    #[error("the record batch cannot be decoded: {0}")]
+    Batch(BatchFault),
+}
+
+/// What is wrong with a whole record batch, as the log holds it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BatchFault {
+    /// Its compression codec is none that we know.
+    #[error("unknown codec {0}")]
+    Codec(u8),
+    /// Its checksum does not match.
+    #[error("bad checksum")]
+    Checksum,
+    /// Its message format is older than version 2 (Kafka before 0.11) or unknown.
+    #[error("unknown message format {0}")]
+    Magic(i8),
+    /// Its compressed data is broken.
+    #[error("broken compression")]
+    Compression,
+    /// It grows beyond the limit when it is decompressed.
+    #[error("larger than the limit when decompressed")]
+    Inflated,
+    /// A length inside it points outside.
+    #[error("broken record")]
+    Record,
+}
+
+impl Reject {
+    /// The stable code that dead letters carry in `vitals.reason`.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NullValue => "null_value",
+            Self::TooLarge { .. } => "too_large",
+            Self::NotUtf8 => "not_utf8",
+            Self::NotJson { .. } => "not_json",
+            Self::NotAnObject => "not_an_object",
+            Self::TooDeep { .. } => "too_deep",
+            Self::DuplicateKey => "duplicate_key",
+            Self::PatientId => "patient_id",
+            Self::Timestamp => "timestamp",
+            Self::SignType(_) => "sign_type",
+            Self::SignRange(_) => "sign_range",
+            Self::BloodPressure => "blood_pressure",
+            Self::NoSign => "no_sign",
+            Self::Batch(_) => "undecodable_batch",
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! Where readings and alerts are kept.
+//!
+//! [`Store`] is what the pipeline needs; [`cassandra`] is the store of the contract.
+
+pub mod cassandra;
+
+use std::future::Future;
+
+use crate::alarm::Alert;
+use crate::reading::{PatientId, Reading};
+
+/// What is written in one go: readings of one patient, no two of them of the same time, and the alerts they raised.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Batch {
+    /// Whose readings these are.
+    pub patient: PatientId,
+    /// The readings; a sign that was not measured leaves an earlier value alone.
+    pub readings: Vec<Reading>,
+    /// The alerts that they raised.
+    pub alerts: Vec<Alert>,
+}
+
+/// Why the store did not take a batch.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// It may take the same batch later: it is away, too slow, or overloaded.
+    #[error("the store did not take the rows: {0}")]
+    Later(String),
+    /// It will never take this batch.
+    #[error("the store refuses the rows: {0}")]
+    Never(String),
+}
+
+/// What the pipeline needs of a store.
+pub trait Store: Send + Sync {
+    /// Writes a batch. `Ok` means that the store has acknowledged every row and alert of it; after an error any part
+    /// may have been written, and writing the same batch again is harmless.
+    fn write(&self, batch: &Batch) -> impl Future<Output = Result<(), WriteError>> + Send;
+}

@@ -1,0 +1,118 @@
+//! One command in the foreground: signals reach it, its exit code is ours, and nothing of it is left behind.
+
+use std::ffi::OsString;
+use std::io::{self, IsTerminal};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
+use std::process::{Child, ExitStatus};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal};
+
+use crate::process::{self, LOOK_AGAIN, Life, Place};
+use crate::signals::Interrupt;
+
+/// How long a command may tidy up after a signal was passed on to it, before it is killed.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// A command to run in the foreground.
+#[derive(Debug)]
+pub(crate) struct Foreground<'a> {
+    /// Program and arguments.
+    pub(crate) command: &'a [OsString],
+    /// Added to the environment.
+    pub(crate) environment: &'a [(String, OsString)],
+    /// Where it runs; the caller's folder when absent.
+    pub(crate) folder: Option<&'a Path>,
+}
+
+/// Why a command could not be run.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SuperviseError {
+    #[error("no command was given\nhint: put it after `--`")]
+    NoCommand,
+    #[error("cannot run {program}: {source}\nhint: check that it is installed and on the PATH")]
+    Start { program: String, source: io::Error },
+}
+
+/// Who passes Ctrl+C on to the command.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Keyboard {
+    /// The command shares the terminal's foreground group, so the terminal does.
+    Terminal,
+    /// The command leads a group of its own, so this process does, and the whole group can be ended.
+    Nobody,
+}
+
+impl Foreground<'_> {
+    /// Runs the command to its end; the exit code is the command's, or 128 + the signal that ended it.
+    pub(crate) fn run(&self, interrupt: &Interrupt) -> Result<u8, SuperviseError> {
+        let keyboard = if io::stdin().is_terminal() { Keyboard::Terminal } else { Keyboard::Nobody };
+        let (program, arguments) = self.command.split_first().ok_or(SuperviseError::NoCommand)?;
+        let start_error = |source| SuperviseError::Start { program: program.display().to_string(), source };
+        let mut command =
+            process::command(program, Place::Beside, Life::EndsWithParent).map_err(start_error)?;
+        command.args(arguments).envs(self.environment.iter().map(|(name, value)| (name, value)));
+        if let Some(folder) = self.folder {
+            command.current_dir(folder);
+        }
+        if keyboard == Keyboard::Nobody {
+            command.process_group(0);
+        }
+        let mut child = command.spawn().map_err(start_error)?;
+        let status = wait(&mut child, keyboard, interrupt).map_err(start_error)?;
+        if keyboard == Keyboard::Nobody {
+            // Whatever the command left running in its group belongs to it and ends with it.
+            send(&child, keyboard, Signal::KILL);
+        }
+        Ok(exit_code(status))
+    }
+}
+
+fn wait(child: &mut Child, keyboard: Keyboard, interrupt: &Interrupt) -> io::Result<ExitStatus> {
+    let mut kill_at: Option<Instant> = None;
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(status);
+        }
+        if let (None, Some(signal)) = (kill_at, interrupt.received().and_then(Signal::from_named_raw)) {
+            // At a terminal the command has heard Ctrl+C already, and what it makes of it is its own affair.
+            if keyboard == Keyboard::Nobody || signal != Signal::INT {
+                send(child, keyboard, signal);
+                kill_at = Some(Instant::now() + GRACE);
+            }
+        }
+        if kill_at.is_some_and(|limit| Instant::now() >= limit) {
+            send(child, keyboard, Signal::KILL);
+        }
+        std::thread::sleep(LOOK_AGAIN);
+    }
+}
+
+/// To the command, or to its whole group. An error means that nobody is left to hear it.
+fn send(child: &Child, keyboard: Keyboard, signal: Signal) {
+    let Some(pid) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) else {
+        return;
+    };
+    let _ = match keyboard {
+        Keyboard::Terminal => rustix::process::kill_process(pid, signal),
+        Keyboard::Nobody => rustix::process::kill_process_group(pid, signal),
+    };
+}
+
+fn exit_code(status: ExitStatus) -> u8 {
+    let code = status.code().or_else(|| status.signal().map(|signal| signal + 128));
+    code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_exit_code_of_a_killed_command_is_what_a_shell_reports() {
+        assert_eq!(exit_code(ExitStatus::from_raw(9)), 137);
+        assert_eq!(exit_code(ExitStatus::from_raw(3 << 8)), 3);
+        assert_eq!(exit_code(ExitStatus::from_raw(0)), 0);
+    }
+}
