@@ -1,0 +1,4 @@
+//! Kafka: who does what.
+//!
+//! rskafka produces ([`producer`]). Everything else speaks over our own [`connection`] on `kafka-protocol`: reading,
+//! group membership, offsets, and topic creation with settings.

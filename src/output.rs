@@ -1,0 +1,1 @@
+//! Everything that is printed, except clap's help.

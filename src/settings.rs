@@ -1,0 +1,1 @@
+//! The settings: flag > environment > profile > file > default, resolved once. The only reader of the environment.
