@@ -1,4 +1,7 @@
 //! Kafka: who does what.
-//!
-//! rskafka produces ([`producer`]). Everything else speaks over our own [`connection`] on `kafka-protocol`: reading,
-//! group membership, offsets, and topic creation with settings.
+pub mod cluster;
+pub mod connection;
+pub mod error;
+pub mod group;
+pub mod records;
+mod versions;

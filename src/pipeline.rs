@@ -1,0 +1,2 @@
+//! story
+pub mod source;
