@@ -52,6 +52,8 @@ pub enum Event {
     CommitRefused,
     /// Offsets that the log does not hold any more, or not yet again: it was deleted, cut, or made anew.
     Gap {
+        /// The assignment that it was read for.
+        assignment: u64,
         /// The partition.
         partition: i32,
         /// The offset that was to be read.

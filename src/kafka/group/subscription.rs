@@ -24,7 +24,7 @@ pub(in crate::kafka) fn decode_subscription(mut metadata: Bytes) -> Vec<String> 
     let mut read = || {
         version(&mut metadata)?;
         let count = metadata.try_get_i32().ok()?;
-        (0..count).map(|_| name(&mut metadata)).collect()
+        (0..count).map(|_| name(&mut metadata)).collect::<Option<Vec<_>>>()
     };
     read().unwrap_or_default()
 }
