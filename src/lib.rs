@@ -1,5 +1,10 @@
 //! vitals
 pub mod alarm;
+pub mod cmd;
+pub mod exit;
+pub mod output;
 pub mod reading;
 pub mod reject;
+pub mod settings;
+pub mod shutdown;
 pub mod store;
