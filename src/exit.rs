@@ -100,3 +100,44 @@ fn describe(panic: &PanicHookInfo<'_>) -> String {
     let text = panic.payload().downcast_ref::<&'static str>().map(|text| format!(": {text}")).unwrap_or_default();
     format!("vitals failed{place}{text}")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use color_eyre::eyre::{WrapErr as _, eyre};
+
+    use super::*;
+
+    fn concluded(report: Report) -> (Code, String) {
+        let (output, memory) = Output::into_memory();
+        let code = conclude(Err(report), &output);
+        (code, memory.stderr())
+    }
+
+    #[test]
+    fn an_error_with_advice_gives_code_and_hint_through_its_contexts() {
+        let error = SettingsError::Missing { name: "instance_id" };
+        let report = Err::<(), _>(error).wrap_err("cannot join").wrap_err("cannot consume").unwrap_err();
+        let expected = "error: cannot consume: cannot join: instance_id is not set\nhint: give --instance-id\n";
+        assert_eq!(concluded(report), (Code::Usage, expected.to_owned()));
+    }
+
+    #[test]
+    fn an_error_without_advice_is_a_fault_of_the_program() {
+        assert_eq!(concluded(eyre!("surprise")), (Code::Bug, "error: surprise\n".to_owned()));
+    }
+
+    #[test]
+    fn a_reader_that_has_gone_is_not_worth_a_word() {
+        assert_eq!(concluded(OutputError::Closed.into()), (Code::Done, String::new()));
+    }
+
+    #[test]
+    fn a_full_disk_is_named() {
+        let error = OutputError::from(io::Error::from(io::ErrorKind::StorageFull));
+        let (code, text) = concluded(error.into());
+        assert_eq!(code, Code::Unreachable);
+        assert!(text.starts_with("error: cannot write to standard output: "), "{text}");
+    }
+}

@@ -207,3 +207,6 @@ impl Write for MemoryStream {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

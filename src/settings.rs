@@ -79,3 +79,6 @@ pub fn resolve(flags: &Flags, environment: &Environment) -> Result<Settings, Set
         notes: environment.strays(),
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,9 @@ use super::MARK;
 use super::cell::{Cell, Column, Value};
 use super::visible::visible;
 
+/// As wide as a mark and the space before it.
+const NO_MARK: &str = "  ";
+
 /// The row as one JSON object, without a line break.
 pub(super) fn json_object(columns: &[Column], row: &[Cell]) -> String {
     let fields: Vec<_> = columns
@@ -70,24 +73,34 @@ pub(super) fn table(columns: &[Column], rows: &[Vec<Cell>], width: Option<u16>) 
     if let Some(width) = width {
         table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
     }
-    let shown: Vec<_> = columns.iter().filter(|column| column.in_table).collect();
-    table.set_header(shown.iter().map(|column| column.heading));
+    let shown: Vec<_> = (0..).zip(columns).filter(|(_, column)| column.in_table).collect();
+    let marked: Vec<_> = shown.iter().map(|(place, _)| is_marked(rows, *place)).collect();
+    table.set_header(shown.iter().zip(&marked).map(|((_, column), marked)| heading(column, *marked)));
     for row in rows {
         let cells = columns.iter().zip(row).filter(|(column, _)| column.in_table);
-        table.add_row(cells.map(|(column, cell)| table_cell(column, cell)));
+        table.add_row(cells.zip(&marked).map(|((_, cell), marked)| table_cell(cell, *marked)));
     }
-    for (column, layout) in shown.iter().zip(table.column_iter_mut()) {
+    for ((_, column), layout) in shown.iter().zip(table.column_iter_mut()) {
         layout.set_padding((0, 2));
         layout.set_cell_alignment(if column.numbers { CellAlignment::Right } else { CellAlignment::Left });
     }
     format!("{}\n", table.trim_fmt())
 }
 
-/// Numbers keep a place for the mark, so that marked and unmarked ones stand under each other.
-fn table_cell(column: &Column, cell: &Cell) -> String {
+fn is_marked(rows: &[Vec<Cell>], place: usize) -> bool {
+    rows.iter().filter_map(|row| row.get(place)).any(|cell| cell.marked)
+}
+
+/// In a column that has marks, everything else keeps their place free, so that numbers stand under each other.
+fn heading(column: &Column, marked: bool) -> String {
+    if marked { format!("{}{NO_MARK}", column.heading) } else { column.heading.to_owned() }
+}
+
+fn table_cell(cell: &Cell, marked: bool) -> String {
     let text = visible(&plain(&cell.value, "-"));
-    match (cell.marked, column.numbers) {
+    match (cell.marked, marked) {
         (true, _) => format!("{text} {MARK}"),
-        (false, _) => text,
+        (false, true) => format!("{text}{NO_MARK}"),
+        (false, false) => text,
     }
 }

@@ -3,7 +3,7 @@
 use super::cell::{Cell, Column};
 use super::error::OutputError;
 use super::format::Format;
-use super::{Output, render};
+use super::{MARK, Output, render};
 
 /// A table needs to know all its rows to find the widths of its columns. Past this many it is printed in blocks, each
 /// with its own headings, so that memory stays bounded.
@@ -18,11 +18,12 @@ pub struct Rows<'a> {
     format: Format,
     waiting: Vec<Vec<Cell>>,
     any: bool,
+    any_marked: bool,
 }
 
 impl<'a> Rows<'a> {
     pub(super) fn new(output: &'a Output, format: Format, columns: &'a [Column]) -> Self {
-        Self { output, columns, format, waiting: Vec::new(), any: false }
+        Self { output, columns, format, waiting: Vec::new(), any: false, any_marked: false }
     }
 
     /// Prints a row: one cell for each column, in their order.
@@ -52,7 +53,10 @@ impl<'a> Rows<'a> {
     /// As [`Output::line`].
     pub fn finish(mut self) -> Result<(), OutputError> {
         match self.format {
-            Format::Table => self.print_block()?,
+            Format::Table => {
+                self.print_block()?;
+                self.explain_marks();
+            }
             Format::Json => self.output.buffer(if self.any { "\n]\n" } else { "[]\n" })?,
             Format::Ndjson => {}
             Format::Csv if self.any => {}
@@ -62,8 +66,15 @@ impl<'a> Rows<'a> {
     }
 
     fn push_to_table(&mut self, row: Vec<Cell>) -> Result<(), OutputError> {
+        self.any_marked |= row.iter().any(|cell| cell.marked);
         self.waiting.push(row);
         if self.waiting.len() < TABLE_BLOCK_ROWS { Ok(()) } else { self.print_block() }
+    }
+
+    fn explain_marks(&self) {
+        if self.any_marked {
+            self.output.note(format_args!("{MARK} marks a value that is not believed; it is shown as it was sent"));
+        }
     }
 
     fn print_block(&mut self) -> Result<(), OutputError> {

@@ -44,7 +44,7 @@ pub enum StoreAddress {
     Cassandra {
         /// The nodes to ask first, each as `host:port`; at least one.
         nodes: Vec<String>,
-        /// The keyspace: 1 to 48 letters, digits and underscores.
+        /// The keyspace: 1 to 48 letters, digits and underscores, a letter first.
         keyspace: String,
     },
 }
@@ -75,12 +75,14 @@ fn use_shape() -> String {
     format!("write {SHAPE}, as in cassandra://localhost:9042/hospital")
 }
 
+/// Cassandra's rule for a name that needs no quotes.
 fn parse_keyspace(text: &str) -> Result<String, Fault> {
-    let fits = !text.is_empty() && text.len() <= MAX_KEYSPACE_BYTES;
+    let fits = text.starts_with(|c: char| c.is_ascii_alphabetic()) && text.len() <= MAX_KEYSPACE_BYTES;
     if fits && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
         return Ok(text.to_owned());
     }
-    let cure = format!("a keyspace's name has 1 to {MAX_KEYSPACE_BYTES} letters, digits and underscores");
+    let cure =
+        format!("a keyspace's name has 1 to {MAX_KEYSPACE_BYTES} letters, digits and underscores, a letter first");
     Err(Fault::new(format!("'{text}' is no name of a keyspace"), cure))
 }
 
@@ -124,4 +126,76 @@ fn is_host(host: &str) -> bool {
         return inner.parse::<Ipv6Addr>().is_ok();
     }
     !host.is_empty() && host.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problem<T: std::fmt::Debug>(parsed: Result<T, Fault>) -> String {
+        parsed.unwrap_err().problem
+    }
+
+    #[test]
+    fn brokers_are_a_list_of_hosts_with_ports() {
+        let brokers = Brokers::parse("kafka-1.ward:9093, 10.0.0.7:65535,[::1]:1").unwrap();
+        assert_eq!(brokers.as_slice(), ["kafka-1.ward:9093", "10.0.0.7:65535", "[::1]:1"]);
+        assert_eq!(brokers.to_string(), "kafka-1.ward:9093,10.0.0.7:65535,[::1]:1");
+    }
+
+    #[test]
+    fn a_broker_without_a_port_is_refused() {
+        assert_eq!(problem(Brokers::parse("localhost")), "'localhost' names no port");
+        assert_eq!(problem(Brokers::parse("[::1]")), "'[::1]' names no port");
+    }
+
+    #[test]
+    fn a_port_lies_between_1_and_65535() {
+        for address in ["a:0", "a:65536", "a:", "a:-1", "a:x", "[::1]:0", "a:1:2"] {
+            assert_eq!(problem(Brokers::parse(address)), format!("'{address}' names no port between 1 and 65535"));
+        }
+    }
+
+    #[test]
+    fn a_host_is_a_name_or_an_address() {
+        for address in [":1", "a b:1", "[::g]:1", "[]:1", "[::1:1", "http://a:1", "", "ü:1"] {
+            assert!(Brokers::parse(address).is_err(), "{address}");
+        }
+    }
+
+    #[test]
+    fn an_empty_place_in_the_list_is_refused() {
+        assert_eq!(problem(Brokers::parse("a:1,")), "'' is no address");
+    }
+
+    #[test]
+    fn a_store_is_nodes_and_a_keyspace() {
+        let store = StoreAddress::parse("cassandra://db-1,[fe80::1]:9142/ward_7").unwrap();
+        let StoreAddress::Cassandra { nodes, keyspace } = &store;
+        assert_eq!(nodes, &["db-1:9042", "[fe80::1]:9142"]);
+        assert_eq!(keyspace, "ward_7");
+        assert_eq!(store.to_string(), "cassandra://db-1:9042,[fe80::1]:9142/ward_7");
+    }
+
+    #[test]
+    fn a_store_without_a_keyspace_is_refused() {
+        assert_eq!(problem(StoreAddress::parse("cassandra://db-1")), "the address names no keyspace");
+        for keyspace in ["", "1ward", "ward-7", "a/b", "ünit", &"k".repeat(49)] {
+            assert!(StoreAddress::parse(&format!("cassandra://db-1/{keyspace}")).is_err(), "{keyspace}");
+        }
+    }
+
+    #[test]
+    fn sqlite_is_known_and_not_there_yet() {
+        let fault = StoreAddress::parse("sqlite:/tmp/vitals.db").unwrap_err();
+        assert_eq!(fault.problem, "the SQLite store is not built yet");
+        assert!(fault.cure.contains("cassandra://"));
+    }
+
+    #[test]
+    fn a_password_in_an_address_is_not_repeated() {
+        for text in ["cassandra://nurse:s3cret@db-1/hospital", "nurse:s3cret@db-1", "cassandra://nurse:s3cret/x@db-1"] {
+            assert!(!problem(StoreAddress::parse(text)).contains("s3cret"), "{text}");
+        }
+    }
 }

@@ -51,3 +51,36 @@ impl fmt::Display for Span {
         if millis.is_multiple_of(1000) { write!(f, "{}s", millis / 1000) } else { write!(f, "{millis}ms") }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_span_has_a_unit_or_means_seconds() {
+        for (text, millis) in [
+            ("10s", 10_000),
+            ("500ms", 500),
+            ("2m", 120_000),
+            ("1h", 3_600_000),
+            ("90", 90_000),
+            ("1.5s", 1500),
+            ("0", 0),
+        ] {
+            assert_eq!(parse_duration(text), Ok(Duration::from_millis(millis)), "{text}");
+        }
+    }
+
+    #[test]
+    fn anything_else_is_no_time_span() {
+        for text in ["", "s", "-1s", "10 parsecs", "ten", "nan", "inf", "1e300h", "1s2", "10S"] {
+            assert!(parse_duration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_time_span_is_shown_in_seconds_or_else_in_milliseconds() {
+        assert_eq!(Span(Duration::from_secs(120)).to_string(), "120s");
+        assert_eq!(Span(Duration::from_millis(1500)).to_string(), "1500ms");
+    }
+}

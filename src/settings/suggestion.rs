@@ -10,3 +10,23 @@ pub(super) fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>)
         .min()
         .map(|(_, name)| name)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::nearest;
+
+    const NAMES: [&str; 3] = ["topic", "brokers", "session_timeout"];
+
+    #[test]
+    fn a_slip_of_the_hand_finds_its_name() {
+        assert_eq!(nearest("tpoic", NAMES), Some("topic"));
+        assert_eq!(nearest("broker", NAMES), Some("brokers"));
+        assert_eq!(nearest("session-time-out", NAMES), Some("session_timeout"));
+    }
+
+    #[test]
+    fn another_word_finds_none() {
+        assert_eq!(nearest("password", NAMES), None);
+        assert_eq!(nearest("", NAMES), None);
+    }
+}
