@@ -7,5 +7,4 @@ mod fetch;
 pub mod group;
 pub mod offsets;
 pub mod records;
-mod retry;
 mod versions;

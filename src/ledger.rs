@@ -70,6 +70,12 @@ impl Ledger {
         assignment == self.assignment && self.partitions.contains_key(&partition)
     }
 
+    /// Whether the record of this receipt may still be settled: its partition was not taken away since.
+    #[must_use]
+    pub fn awaits(&self, receipt: &Receipt) -> bool {
+        self.holds(receipt.assignment, receipt.partition)
+    }
+
     /// Takes up the record at `offset`. `None` where the partition is not ours, or the offset was taken up before.
     pub fn admit(&mut self, partition: i32, offset: i64) -> Option<Receipt> {
         let state = self.partitions.get_mut(&partition).filter(|state| offset >= state.next_offset)?;

@@ -1,8 +1,12 @@
 //! Where readings and alerts are kept.
 //!
-//! [`Store`] is what the pipeline needs; [`cassandra`] is the store of the contract.
+//! [`Store`] is what the pipeline needs; [`cassandra`] is the store of the contract; [`Consistency`] says how many
+//! copies must have a row before it counts as stored.
 
 pub mod cassandra;
+mod consistency;
+
+pub use consistency::{Consistency, UnknownConsistency};
 
 use std::future::Future;
 

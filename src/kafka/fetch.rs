@@ -20,8 +20,8 @@ use super::connection::{Connection, REQUEST_LIMIT};
 use super::error::KafkaError;
 use super::offsets::{self, Place};
 use super::records;
-use super::retry::Backoff;
 use crate::pipeline::source::{Assigned, Chunk, Event};
+use crate::retry::Backoff;
 
 /// How long a broker may hold an empty fetch back; a fetch with records is answered at once.
 const FETCH_WAIT: Duration = Duration::from_millis(500);
@@ -65,7 +65,7 @@ impl Fetcher {
                 let text = format!("reading is held up ({error}); trying again");
                 let _ = self.events.send(Event::Trouble(text)).await;
             }
-            backoff.wait().await;
+            tokio::time::sleep(backoff.next_pause()).await;
         }
     }
 

@@ -71,7 +71,8 @@ fn main() -> ExitCode {
     };
     outcome.map_or_else(
         |report| {
-            say::talk(&format!("error: {report:#}"));
+            // Every error's message is whole by itself, with its cause and its hint; the chain would say it twice.
+            say::talk(&format!("error: {report}"));
             ExitCode::FAILURE
         },
         ExitCode::from,
@@ -90,7 +91,7 @@ fn run(task: Task) -> eyre::Result<u8> {
     };
     match (outcome, interrupt.exit_code()) {
         (Err(report), Some(code)) => {
-            say::talk(&format!("{report:#}"));
+            say::talk(&report.to_string());
             Ok(code)
         }
         (outcome, _) => outcome,

@@ -10,7 +10,6 @@ use color_eyre::eyre;
 use crate::environment;
 use crate::process::Life;
 use crate::repository;
-use crate::say;
 use crate::services::error::ServiceError;
 use crate::services::fresh::FreshStacks;
 use crate::services::kafka::KafkaLayout;
@@ -73,7 +72,6 @@ struct Servers {
 impl Servers {
     /// All at the same time: a start is mostly waiting.
     fn start(fresh: &mut FreshStacks, interrupt: &Interrupt) -> Result<Self, ServiceError> {
-        say::talk("starting Kafka and Cassandra for the tests, and Kafka 3.9 with ZooKeeper for the smoke test");
         let current = launch(fresh, "test", &StackOptions::small(), interrupt)?;
         let zookeeper =
             StackOptions { kafka: KafkaLayout::Zookeeper, only: Some(Only::Kafka), ..StackOptions::small() };

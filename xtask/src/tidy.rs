@@ -10,7 +10,7 @@ mod finding;
 mod source;
 mod text_rules;
 
-use color_eyre::eyre::{self, WrapErr};
+use color_eyre::eyre::{self, eyre};
 
 use crate::repository;
 use crate::say;
@@ -20,8 +20,8 @@ use source::SourceFile;
 /// Exit code 1 if a rule is broken; advice alone is no failure.
 pub(crate) fn run() -> eyre::Result<u8> {
     let root = repository::root();
-    let files = source::all(root).wrap_err("cannot read the files of this repository")?;
-    let mut findings = file_rules::check_top_folder(root).wrap_err("cannot read the top folder")?;
+    let files = source::all(root).map_err(|cause| eyre!("cannot read the files of this repository: {cause}"))?;
+    let mut findings = file_rules::check_top_folder(root).map_err(|cause| eyre!("cannot read the top folder: {cause}"))?;
     findings.extend(files.iter().flat_map(check));
     for finding in &findings {
         say::data(&finding.to_string());

@@ -23,8 +23,8 @@ use crate::kafka::connection::{Connection, REQUEST_LIMIT};
 use crate::kafka::error::KafkaError;
 use crate::kafka::fetch::Fetcher;
 use crate::kafka::offsets::{self, Committer, Place};
-use crate::kafka::retry::Backoff;
 use crate::pipeline::source::{Assigned, Event};
+use crate::retry::Backoff;
 
 /// How long saying good-bye may take.
 const LEAVE_LIMIT: Duration = Duration::from_secs(1);

@@ -122,7 +122,7 @@ const POM_START: &str = r#"<project xmlns="http://maven.apache.org/POM/4.0.0">
 
 fn by_hand(folder: &Path, arguments: &[OsString]) -> String {
     let words: Vec<_> = arguments.iter().map(|argument| argument.to_string_lossy()).collect();
-    format!("cd {} && mvn {}", folder.display(), words.join(" "))
+    format!("cd '{}' && mvn {}", folder.display(), words.join(" "))
 }
 
 /// Fetches what is missing of all of them.

@@ -129,6 +129,7 @@ impl Stack {
         if let Some(arguments) = server.first_run(&self.folder, &jars) {
             self.first_run(&arguments, interrupt)?;
         }
+        say::talk(&format!("starting {} {} on 127.0.0.1:{}", server.role(), server.version(), server.port()));
         let child = self.spawn(server.role(), &server.arguments(&self.folder, &jars))?;
         let record = Record {
             role: server.role(),

@@ -35,9 +35,6 @@ pub(super) fn run(args: &Args, interrupt: &Interrupt) -> eyre::Result<u8> {
     if missing.is_empty() {
         say::talk(&format!("stack {} runs already", folder.name()));
     } else {
-        for server in &missing {
-            say::talk(&format!("starting {} {}", server.role(), server.version()));
-        }
         Stack::start(folder.clone(), missing, Life::Outlives, interrupt)?.leave_running();
     }
     tell_addresses(&folder)?;
