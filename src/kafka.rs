@@ -1,7 +1,9 @@
 //! Kafka: who does what.
+pub mod admin;
 pub mod cluster;
 pub mod connection;
 pub mod consumer;
+pub mod dead_letters;
 pub mod error;
 mod fetch;
 pub mod group;

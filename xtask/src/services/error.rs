@@ -49,7 +49,7 @@ pub(crate) enum ServiceError {
     )]
     NotReady { role: Role, port: u16, limit: Duration, reason: String, log: LogTail, heap_option: &'static str },
     #[error(
-        "the storage folder of Kafka could not be formatted ({how})\n{log}\nhint: remove what an earlier start left: cargo xtask services down --purge"
+        "the storage folder of Kafka could not be formatted ({how})\n{log}\nhint: the lines above say why; if an earlier start left something behind, remove it: cargo xtask services down --purge"
     )]
     Format { how: String, log: LogTail },
     #[error("cannot start {program}: {source}\nhint: check that it is installed and may be run")]
