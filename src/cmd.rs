@@ -1,8 +1,52 @@
 //! The commands: one file each, with its `Args` and its `run`.
 
+pub mod config;
+
+use clap::{Parser, Subcommand};
+use color_eyre::eyre::Result;
+
+use crate::exit::Code;
 use crate::output::Output;
-use crate::settings::Settings;
+use crate::settings::{Flags, Settings};
 use crate::shutdown::Shutdown;
+
+/// The command line.
+#[derive(Debug, Parser)]
+#[command(
+    name = "vitals",
+    version,
+    about = "Patient vital signs from Kafka to Cassandra",
+    arg_required_else_help = true,
+    subcommand_required = true,
+    after_help = "Example:\n  vitals query --patient P001 --limit 5"
+)]
+pub struct CommandLine {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// The settings that were typed.
+    #[command(flatten)]
+    pub flags: Flags,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show the settings and where they come from
+    Config(config::Args),
+}
+
+impl Command {
+    /// Does it.
+    ///
+    /// # Errors
+    /// Whatever kept the command from its work; [`explain`](crate::exit::explain) knows what it comes to.
+    pub async fn run(self, context: &Context) -> Result<Code> {
+        match self {
+            Self::Config(args) => config::run(args, context).await,
+        }
+    }
+}
 
 /// What every command gets.
 #[derive(Debug)]

@@ -1,6 +1,13 @@
 //! How the program ends, and what it tells the person at the terminal when something went wrong.
 
 use std::error::Error;
+use std::panic::PanicHookInfo;
+use std::process::ExitCode;
+
+use color_eyre::eyre::{Report, Result};
+
+use crate::output::{Output, OutputError};
+use crate::settings::SettingsError;
 
 /// The exit codes: few, named, and the same for every command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +28,13 @@ pub enum Code {
     CutShort = 130,
 }
 
+impl From<Code> for ExitCode {
+    #[allow(clippy::as_conversions, reason = "every discriminant above is written out and below 256")]
+    fn from(code: Code) -> Self {
+        Self::from(code as u8)
+    }
+}
+
 /// What an error means for the person at the terminal. Every module's error enum has it.
 pub trait Advice: Error {
     /// The code to exit with.
@@ -28,4 +42,102 @@ pub trait Advice: Error {
 
     /// What to do next, as one sentence without a full stop: it is printed behind `hint: `.
     fn hint(&self) -> Option<String>;
+}
+
+/// Looks whether an error is of a type that gives advice.
+type Recognise = for<'a> fn(&'a (dyn Error + 'static)) -> Option<&'a dyn Advice>;
+
+/// Every error that gives advice. A new one needs a line here.
+const ADVISERS: &[Recognise] = &[recognise::<SettingsError>, recognise::<OutputError>];
+
+fn recognise<'a, E: Advice + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a dyn Advice> {
+    error.downcast_ref::<E>().map(|error| -> &dyn Advice { error })
+}
+
+/// What a report comes to: the code of the outermost error that has one, and the first hint on the way to its root.
+/// An error that nobody has advice for is a fault of this program.
+#[must_use]
+pub fn explain(report: &Report) -> (Code, Option<String>) {
+    let advice = || report.chain().filter_map(|error| ADVISERS.iter().find_map(|recognise| recognise(error)));
+    let code = advice().next().map_or(Code::Bug, Advice::code);
+    (code, advice().find_map(Advice::hint))
+}
+
+/// Says what went wrong, if something did, and gives the code to exit with. An error that counts as done, such as a
+/// reader that has gone, is not worth a word.
+#[must_use]
+pub fn conclude(outcome: Result<Code>, output: &Output) -> Code {
+    let report = match outcome {
+        Ok(code) => return code,
+        Err(report) => report,
+    };
+    let (code, hint) = explain(&report);
+    if code != Code::Done {
+        output.error(report.chain(), hint.as_deref());
+    }
+    code
+}
+
+/// Makes panics say one line, and reports carry no traces.
+///
+/// # Errors
+/// Where it was done before.
+pub fn install_hooks(output: &Output) -> Result<()> {
+    let (_, reports) = color_eyre::config::HookBuilder::blank().display_env_section(false).into_hooks();
+    reports.install()?;
+    let output = output.clone();
+    std::panic::set_hook(Box::new(move |panic| {
+        output.note(format_args!("error: {}", describe(panic)));
+        output
+            .note("hint: this is a fault of vitals: please report it to whoever gave you vitals, with the line above");
+    }));
+    Ok(())
+}
+
+/// A panic's text is told only where it is fixed in the source: any other may hold patient data.
+fn describe(panic: &PanicHookInfo<'_>) -> String {
+    let place = panic.location().map(|place| format!(" at {}:{}", place.file(), place.line())).unwrap_or_default();
+    let text = panic.payload().downcast_ref::<&'static str>().map(|text| format!(": {text}")).unwrap_or_default();
+    format!("vitals failed{place}{text}")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use color_eyre::eyre::{WrapErr as _, eyre};
+
+    use super::*;
+
+    fn concluded(report: Report) -> (Code, String) {
+        let (output, memory) = Output::into_memory();
+        let code = conclude(Err(report), &output);
+        (code, memory.stderr())
+    }
+
+    #[test]
+    fn an_error_with_advice_gives_code_and_hint_through_its_contexts() {
+        let error = SettingsError::Missing { name: "instance_id" };
+        let report = Err::<(), _>(error).wrap_err("cannot join").wrap_err("cannot consume").unwrap_err();
+        let expected = "error: cannot consume: cannot join: instance_id is not set\nhint: give --instance-id\n";
+        assert_eq!(concluded(report), (Code::Usage, expected.to_owned()));
+    }
+
+    #[test]
+    fn an_error_without_advice_is_a_fault_of_the_program() {
+        assert_eq!(concluded(eyre!("surprise")), (Code::Bug, "error: surprise\n".to_owned()));
+    }
+
+    #[test]
+    fn a_reader_that_has_gone_is_not_worth_a_word() {
+        assert_eq!(concluded(OutputError::Closed.into()), (Code::Done, String::new()));
+    }
+
+    #[test]
+    fn a_full_disk_is_named() {
+        let error = OutputError::from(io::Error::from(io::ErrorKind::StorageFull));
+        let (code, text) = concluded(error.into());
+        assert_eq!(code, Code::Unreachable);
+        assert!(text.starts_with("error: cannot write to standard output: "), "{text}");
+    }
 }

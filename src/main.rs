@@ -1,2 +1,62 @@
-//! vitals
-fn main() {}
+//! The program: parse, settings, run, report, exit code.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser as _;
+use color_eyre::eyre::Result;
+use tokio::runtime::{Builder, Runtime};
+use vitals::cmd::{Command, CommandLine, Context};
+use vitals::exit::{self, Code};
+use vitals::output::Output;
+use vitals::settings::{self, Environment, Settings};
+use vitals::shutdown::{self, Shutdown};
+
+/// Two threads are enough: the servers are what is waited for.
+const WORKERS: usize = 2;
+
+/// What still runs when the command has ended gets this long to notice.
+const LEAVE_TIME: Duration = Duration::from_millis(100);
+
+/// Draining that takes longer than this is worth a word.
+const QUIET_DRAIN: Duration = Duration::from_secs(1);
+
+fn main() -> ExitCode {
+    let output = Output::of_process();
+    let outcome = exit::install_hooks(&output).and_then(|()| start(CommandLine::parse(), &output));
+    exit::conclude(outcome, &output).into()
+}
+
+fn start(line: CommandLine, output: &Output) -> Result<Code> {
+    let settings = settings::resolve(&line.flags, &Environment::read())?;
+    settings.notes.iter().for_each(|note| output.note(format_args!("note: {note}")));
+    // The work has threads of its own, so that one that is stuck in a write to a reader that does not read cannot keep
+    // this one from hearing signals.
+    let workers = Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build()?;
+    let signals = Builder::new_current_thread().enable_all().build()?;
+    let outcome = signals.block_on(run(line.command, settings, output, &workers));
+    workers.shutdown_timeout(LEAVE_TIME);
+    outcome
+}
+
+/// Runs the command until it ends, or until the user has asked twice.
+async fn run(command: Command, settings: Settings, output: &Output, workers: &Runtime) -> Result<Code> {
+    let (trigger, shutdown) = shutdown::channel();
+    tokio::spawn(shutdown::signals(trigger)?);
+    let context = Context { settings, output: output.clone(), shutdown: shutdown.clone() };
+    let work = workers.spawn(async move { command.run(&context).await });
+    tokio::select! {
+        // A panic has been told by the hook.
+        ended = work => ended.unwrap_or(Ok(Code::Bug)),
+        () = impatience(&shutdown, output) => Ok(Code::CutShort),
+    }
+}
+
+/// Waits until the user has asked twice.
+async fn impatience(shutdown: &Shutdown, output: &Output) {
+    shutdown.wait().await;
+    if tokio::time::timeout(QUIET_DRAIN, shutdown.wait_again()).await.is_err() {
+        output.note("finishing what was begun; Ctrl+C again ends at once");
+        shutdown.wait_again().await;
+    }
+}

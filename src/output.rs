@@ -1,1 +1,212 @@
-//! Everything that is printed, except clap's help.
+//! Everything that is printed, except clap's help. Standard output is data, standard error is talk.
+//!
+//! [`Output`] owns both, and the progress lines, so that they never run into each other. Nothing here is coloured, so
+//! that `NO_COLOR` has nothing to switch off; every mark is a character.
+
+mod cell;
+mod error;
+mod format;
+mod progress;
+mod render;
+mod rows;
+mod visible;
+
+use std::fmt::{self, Display};
+use std::io::{self, BufWriter, IsTerminal as _, Write};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use indicatif::{MultiProgress, ProgressDrawTarget};
+
+pub use cell::{Cell, Column, Value};
+pub use error::OutputError;
+pub use format::{Format, FormatArgs};
+pub use progress::Progress;
+pub use rows::Rows;
+
+/// Stands behind a value in a table that is not believed.
+pub const MARK: &str = "!";
+
+/// So much is collected before it goes to standard output: few system calls, and little to lose.
+const STDOUT_BUFFER_BYTES: usize = 64 * 1024;
+
+/// Where no terminal tells its width.
+const DEFAULT_WIDTH: u16 = 80;
+
+type Sink = Box<dyn Write + Send>;
+
+/// Standard output and standard error. Clones share them.
+#[derive(Clone)]
+pub struct Output {
+    streams: Arc<Streams>,
+}
+
+struct Streams {
+    stdout: Mutex<BufWriter<Sink>>,
+    stderr: Mutex<Sink>,
+    stdout_is_terminal: bool,
+    bars: Option<MultiProgress>,
+}
+
+impl Output {
+    /// The program's own standard output and standard error.
+    #[must_use]
+    pub fn of_process() -> Self {
+        let bars = io::stderr().is_terminal().then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr()));
+        Self::new(Box::new(io::stdout()), Box::new(io::stderr()), io::stdout().is_terminal(), bars)
+    }
+
+    /// Prints into memory, as into a pipe: for tests.
+    #[must_use]
+    pub fn into_memory() -> (Self, Memory) {
+        let memory = Memory::default();
+        let (stdout, stderr) = (memory.stdout.clone(), memory.stderr.clone());
+        (Self::new(Box::new(stdout), Box::new(stderr), false, None), memory)
+    }
+
+    fn new(stdout: Sink, stderr: Sink, stdout_is_terminal: bool, bars: Option<MultiProgress>) -> Self {
+        let stdout = Mutex::new(BufWriter::with_capacity(STDOUT_BUFFER_BYTES, stdout));
+        Self { streams: Arc::new(Streams { stdout, stderr: Mutex::new(stderr), stdout_is_terminal, bars }) }
+    }
+
+    /// Prints a line, or several at once, of data to standard output, where it is seen at once.
+    ///
+    /// # Errors
+    /// [`OutputError::Closed`] where nobody reads it any more, [`OutputError::Write`] where it cannot be written.
+    pub fn line(&self, line: impl Display) -> Result<(), OutputError> {
+        self.buffer(&format!("{line}\n"))?;
+        self.flush()
+    }
+
+    /// Prints a line of talk to standard error. If that fails there is nobody to tell, so it never does.
+    pub fn note(&self, note: impl Display) {
+        let text = format!("{note}\n");
+        self.beside_bars(true, || {
+            let mut stderr = lock(&self.streams.stderr);
+            let _ = stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush());
+        });
+    }
+
+    /// Prints an error and what to do about it to standard error. The `chain` holds the error first, then its causes.
+    pub fn error<'a>(
+        &self,
+        chain: impl IntoIterator<Item = &'a (dyn std::error::Error + 'static)>,
+        hint: Option<&str>,
+    ) {
+        self.note(format_args!("error: {}", joined(chain)));
+        if let Some(hint) = hint {
+            self.note(format_args!("hint: {}", visible::one_line(hint)));
+        }
+    }
+
+    /// Begins rows of data on standard output, with these `columns`.
+    #[must_use]
+    pub fn rows<'a>(&'a self, format: FormatArgs, columns: &'a [Column]) -> Rows<'a> {
+        Rows::new(self, format.choose(self.stdout_is_terminal()), columns)
+    }
+
+    /// Begins to show how far something has come, of a `total` if that is known.
+    #[must_use]
+    pub fn progress(&self, total: Option<u64>) -> Progress {
+        Progress::new(self, total)
+    }
+
+    /// Whether standard output goes to a terminal.
+    #[must_use]
+    pub fn stdout_is_terminal(&self) -> bool {
+        self.streams.stdout_is_terminal
+    }
+
+    fn bars(&self) -> Option<&MultiProgress> {
+        self.streams.bars.as_ref()
+    }
+
+    /// The columns that a table may have, if there is a limit.
+    fn width(&self) -> Option<u16> {
+        let terminal = || terminal_size::terminal_size_of(io::stdout()).map_or(DEFAULT_WIDTH, |(width, _)| width.0);
+        self.stdout_is_terminal().then(terminal)
+    }
+
+    fn buffer(&self, text: &str) -> Result<(), OutputError> {
+        self.beside_bars(self.stdout_is_terminal(), || Ok(lock(&self.streams.stdout).write_all(text.as_bytes())?))
+    }
+
+    fn flush(&self) -> Result<(), OutputError> {
+        self.beside_bars(self.stdout_is_terminal(), || Ok(lock(&self.streams.stdout).flush()?))
+    }
+
+    /// Takes live lines off the screen while something else is printed to it. What goes elsewhere must not hold them
+    /// up: a reader that does not read blocks the writing for as long as it likes.
+    fn beside_bars<T>(&self, on_screen: bool, print: impl FnOnce() -> T) -> T {
+        match &self.streams.bars {
+            Some(bars) if on_screen => bars.suspend(print),
+            _ => print(),
+        }
+    }
+}
+
+/// After a panic elsewhere a stream is as good as before.
+fn lock<T>(stream: &Mutex<T>) -> MutexGuard<'_, T> {
+    stream.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The chain on one line. A text that ends with its own cause does not say it twice.
+fn joined<'a>(chain: impl IntoIterator<Item = &'a (dyn std::error::Error + 'static)>) -> String {
+    let mut links: Vec<String> = Vec::new();
+    for error in chain {
+        let text = visible::one_line(&error.to_string());
+        if !links.last().is_some_and(|last| last.ends_with(&text)) {
+            links.push(text);
+        }
+    }
+    links.join(": ")
+}
+
+impl fmt::Debug for Output {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Output").field("stdout_is_terminal", &self.stdout_is_terminal()).finish_non_exhaustive()
+    }
+}
+
+/// What was printed into memory.
+#[derive(Debug, Clone, Default)]
+pub struct Memory {
+    stdout: MemoryStream,
+    stderr: MemoryStream,
+}
+
+impl Memory {
+    /// What went to standard output.
+    #[must_use]
+    pub fn stdout(&self) -> String {
+        self.stdout.text()
+    }
+
+    /// What went to standard error.
+    #[must_use]
+    pub fn stderr(&self) -> String {
+        self.stderr.text()
+    }
+}
+
+#[derive(Debug, Clone, Default)]
+struct MemoryStream(Arc<Mutex<Vec<u8>>>);
+
+impl MemoryStream {
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&lock(&self.0)).into_owned()
+    }
+}
+
+impl Write for MemoryStream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        lock(&self.0).extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

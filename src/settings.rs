@@ -1,1 +1,84 @@
 //! The settings: flag > environment > profile > file > default, resolved once. The only reader of the environment.
+//!
+//! Every setting has one name: the option `--session-timeout` is the environment variable `VITALS_SESSION_TIMEOUT` and
+//! the key `session_timeout` of the settings file and of its profiles. The [`table`] lists them all; [`Flags`] are the
+//! options as typed; [`resolve`] lays the layers over each other and gives the plain [`Settings`].
+
+mod address;
+mod environment;
+mod error;
+mod fault;
+mod file;
+mod flags;
+mod layers;
+mod source;
+mod span;
+mod suggestion;
+mod table;
+
+use std::time::Duration;
+
+pub use address::{Brokers, StoreAddress};
+pub use environment::Environment;
+pub use error::SettingsError;
+pub use fault::Fault;
+pub use flags::Flags;
+pub use layers::Resolved;
+pub use source::Source;
+pub use span::{Span, parse_duration};
+
+use crate::alarm::Limits;
+use crate::store::Consistency;
+use layers::Layers;
+
+/// The settings in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// The Kafka brokers to ask first.
+    pub brokers: Brokers,
+    /// The topic with the readings.
+    pub topic: String,
+    /// The consumer group.
+    pub group: String,
+    /// Where readings and alerts are kept.
+    pub store: StoreAddress,
+    /// How many replicas have to answer.
+    pub consistency: Consistency,
+    /// The limits of the two physiological rules.
+    pub limits: Limits,
+    /// Makes the consumer a static member of its group.
+    pub instance_id: Option<String>,
+    /// How long the group waits for a silent member before its partitions go to others.
+    pub session_timeout: Duration,
+    /// Every setting in words, with who gave it: what `vitals config show` shows.
+    pub resolved: Vec<Resolved>,
+    /// What to tell the user about the settings, such as a misspelt environment variable.
+    pub notes: Vec<String>,
+}
+
+/// Lays the layers over each other.
+///
+/// # Errors
+/// [`SettingsError`] for the first value that does not fit, naming who gave it, and for a settings file or profile that
+/// cannot be used.
+pub fn resolve(flags: &Flags, environment: &Environment) -> Result<Settings, SettingsError> {
+    let mut layers = Layers::read(flags, environment)?;
+    Ok(Settings {
+        brokers: layers.take(&table::BROKERS)?,
+        topic: layers.take(&table::TOPIC)?,
+        group: layers.take(&table::GROUP)?,
+        store: layers.take(&table::STORE)?,
+        consistency: layers.take(&table::CONSISTENCY)?,
+        limits: Limits {
+            heart_rate_high: layers.take(&table::HEART_RATE_HIGH)?,
+            spo2_low: layers.take(&table::SPO2_LOW)?,
+        },
+        instance_id: layers.take_optional(&table::INSTANCE_ID)?,
+        session_timeout: layers.take(&table::SESSION_TIMEOUT)?.0,
+        resolved: layers.into_taken(),
+        notes: environment.strays(),
+    })
+}
+
+#[cfg(test)]
+mod tests;

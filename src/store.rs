@@ -3,6 +3,9 @@
 //! [`Store`] is what the pipeline needs; [`cassandra`] is the store of the contract.
 
 pub mod cassandra;
+mod consistency;
+
+pub use consistency::{Consistency, UnknownConsistency};
 
 use std::future::Future;
 

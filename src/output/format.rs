@@ -1,0 +1,30 @@
+//! The formats in which a command shows its data.
+
+/// How a command shows its data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// Columns for people; a missing value is `-`.
+    Table,
+    /// One array of objects; a missing value is null.
+    Json,
+    /// One object a line; a missing value is null.
+    Ndjson,
+    /// A line of names, then one line a row; a missing value is empty, the items of a list stand apart by spaces.
+    Csv,
+}
+
+/// The option `-o`, for every command that shows data.
+#[derive(Debug, Clone, Copy, Default, clap::Args)]
+pub struct FormatArgs {
+    /// How to show the data [default: table on a terminal, ndjson elsewhere]
+    #[arg(short = 'o', long = "output", value_name = "FORMAT", value_enum)]
+    pub format: Option<Format>,
+}
+
+impl FormatArgs {
+    /// The format that was asked for, or the one that suits where standard output goes.
+    #[must_use]
+    pub fn choose(self, stdout_is_terminal: bool) -> Format {
+        self.format.unwrap_or(if stdout_is_terminal { Format::Table } else { Format::Ndjson })
+    }
+}

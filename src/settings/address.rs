@@ -1,0 +1,201 @@
+//! Where the servers are.
+
+use std::fmt;
+use std::net::Ipv6Addr;
+
+use super::fault::Fault;
+
+/// Cassandra's port for CQL, where an address names none.
+const CASSANDRA_PORT: u16 = 9042;
+
+/// The longest name of a keyspace that Cassandra takes.
+const MAX_KEYSPACE_BYTES: usize = 48;
+
+/// The Kafka brokers to ask first, each as `host:port`; at least one. An IPv6 address keeps its brackets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Brokers(Vec<String>);
+
+impl Brokers {
+    /// Takes a comma-separated list of `HOST:PORT`.
+    ///
+    /// # Errors
+    /// A [`Fault`] that names the first address that is none.
+    pub fn parse(text: &str) -> Result<Self, Fault> {
+        text.split(',').map(|address| host_and_port(address, None)).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// The addresses.
+    #[must_use]
+    pub fn as_slice(&self) -> &[String] {
+        &self.0
+    }
+}
+
+impl fmt::Display for Brokers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join(","))
+    }
+}
+
+/// The store that readings go to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoreAddress {
+    /// `cassandra://HOST[:PORT],…/KEYSPACE`
+    Cassandra {
+        /// The nodes to ask first, each as `host:port`; at least one.
+        nodes: Vec<String>,
+        /// The keyspace: 1 to 48 letters, digits and underscores, a letter first.
+        keyspace: String,
+    },
+}
+
+impl StoreAddress {
+    /// Takes a store's address.
+    ///
+    /// # Errors
+    /// A [`Fault`] that says which part is wrong. It never repeats what may be a password.
+    pub fn parse(text: &str) -> Result<Self, Fault> {
+        if text.starts_with("sqlite:") {
+            return Err(Fault::new("the SQLite store is not built yet", format!("use {SHAPE}")));
+        }
+        let rest = text.strip_prefix("cassandra://").ok_or_else(|| Fault::new("is no store's address", use_shape()))?;
+        if rest.contains('@') {
+            return Err(Fault::new("an address with a user name is not supported", use_shape()));
+        }
+        let (nodes, keyspace) =
+            rest.split_once('/').ok_or_else(|| Fault::new("the address names no keyspace", use_shape()))?;
+        let nodes = nodes.split(',').map(|node| host_and_port(node, Some(CASSANDRA_PORT))).collect::<Result<_, _>>()?;
+        Ok(Self::Cassandra { nodes, keyspace: parse_keyspace(keyspace)? })
+    }
+}
+
+const SHAPE: &str = "cassandra://HOST[:PORT],…/KEYSPACE";
+
+fn use_shape() -> String {
+    format!("write {SHAPE}, as in cassandra://localhost:9042/hospital")
+}
+
+/// Cassandra's rule for a name that needs no quotes.
+fn parse_keyspace(text: &str) -> Result<String, Fault> {
+    let fits = text.starts_with(|c: char| c.is_ascii_alphabetic()) && text.len() <= MAX_KEYSPACE_BYTES;
+    if fits && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
+        return Ok(text.to_owned());
+    }
+    let cure =
+        format!("a keyspace's name has 1 to {MAX_KEYSPACE_BYTES} letters, digits and underscores, a letter first");
+    Err(Fault::new(format!("'{text}' is no name of a keyspace"), cure))
+}
+
+impl fmt::Display for StoreAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cassandra { nodes, keyspace } => write!(f, "cassandra://{}/{keyspace}", nodes.join(",")),
+        }
+    }
+}
+
+/// Takes `HOST:PORT`, where HOST is a name, an IPv4 address or an IPv6 address in brackets.
+fn host_and_port(text: &str, default_port: Option<u16>) -> Result<String, Fault> {
+    let text = text.trim();
+    let cure = "write HOST:PORT, as in localhost:9093 or [::1]:9093, several separated by commas";
+    let fault = |problem: &str| Fault::new(format!("'{text}' {problem}"), cure);
+    let (host, port) = split_port(text).ok_or_else(|| fault("is no address"))?;
+    if !is_host(host) {
+        return Err(fault("is no address"));
+    }
+    let port = match (port, default_port) {
+        (Some(port), _) => port.parse().ok().filter(|port| *port > 0),
+        (None, Some(port)) => Some(port),
+        (None, None) => return Err(fault("names no port")),
+    };
+    let port: u16 = port.ok_or_else(|| fault("names no port between 1 and 65535"))?;
+    Ok(format!("{host}:{port}"))
+}
+
+/// Splits at the colon before the port; the colons inside of brackets are part of the host.
+fn split_port(text: &str) -> Option<(&str, Option<&str>)> {
+    let after_brackets = if text.starts_with('[') { text.find(']')?.checked_add(1)? } else { 0 };
+    let tail = text.get(after_brackets..)?;
+    let Some(colon) = tail.find(':') else { return Some((text, None)) };
+    let at = after_brackets.checked_add(colon)?;
+    Some((text.get(..at)?, text.get(at..)?.strip_prefix(':')))
+}
+
+fn is_host(host: &str) -> bool {
+    if let Some(inner) = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        return inner.parse::<Ipv6Addr>().is_ok();
+    }
+    !host.is_empty() && host.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problem<T: std::fmt::Debug>(parsed: Result<T, Fault>) -> String {
+        parsed.unwrap_err().problem
+    }
+
+    #[test]
+    fn brokers_are_a_list_of_hosts_with_ports() {
+        let brokers = Brokers::parse("kafka-1.ward:9093, 10.0.0.7:65535,[::1]:1").unwrap();
+        assert_eq!(brokers.as_slice(), ["kafka-1.ward:9093", "10.0.0.7:65535", "[::1]:1"]);
+        assert_eq!(brokers.to_string(), "kafka-1.ward:9093,10.0.0.7:65535,[::1]:1");
+    }
+
+    #[test]
+    fn a_broker_without_a_port_is_refused() {
+        assert_eq!(problem(Brokers::parse("localhost")), "'localhost' names no port");
+        assert_eq!(problem(Brokers::parse("[::1]")), "'[::1]' names no port");
+    }
+
+    #[test]
+    fn a_port_lies_between_1_and_65535() {
+        for address in ["a:0", "a:65536", "a:", "a:-1", "a:x", "[::1]:0", "a:1:2"] {
+            assert_eq!(problem(Brokers::parse(address)), format!("'{address}' names no port between 1 and 65535"));
+        }
+    }
+
+    #[test]
+    fn a_host_is_a_name_or_an_address() {
+        for address in [":1", "a b:1", "[::g]:1", "[]:1", "[::1:1", "http://a:1", "", "ü:1"] {
+            assert!(Brokers::parse(address).is_err(), "{address}");
+        }
+    }
+
+    #[test]
+    fn an_empty_place_in_the_list_is_refused() {
+        assert_eq!(problem(Brokers::parse("a:1,")), "'' is no address");
+    }
+
+    #[test]
+    fn a_store_is_nodes_and_a_keyspace() {
+        let store = StoreAddress::parse("cassandra://db-1,[fe80::1]:9142/ward_7").unwrap();
+        let StoreAddress::Cassandra { nodes, keyspace } = &store;
+        assert_eq!(nodes, &["db-1:9042", "[fe80::1]:9142"]);
+        assert_eq!(keyspace, "ward_7");
+        assert_eq!(store.to_string(), "cassandra://db-1:9042,[fe80::1]:9142/ward_7");
+    }
+
+    #[test]
+    fn a_store_without_a_keyspace_is_refused() {
+        assert_eq!(problem(StoreAddress::parse("cassandra://db-1")), "the address names no keyspace");
+        for keyspace in ["", "1ward", "ward-7", "a/b", "ünit", &"k".repeat(49)] {
+            assert!(StoreAddress::parse(&format!("cassandra://db-1/{keyspace}")).is_err(), "{keyspace}");
+        }
+    }
+
+    #[test]
+    fn sqlite_is_known_and_not_there_yet() {
+        let fault = StoreAddress::parse("sqlite:/tmp/vitals.db").unwrap_err();
+        assert_eq!(fault.problem, "the SQLite store is not built yet");
+        assert!(fault.cure.contains("cassandra://"));
+    }
+
+    #[test]
+    fn a_password_in_an_address_is_not_repeated() {
+        for text in ["cassandra://nurse:s3cret@db-1/hospital", "nurse:s3cret@db-1", "cassandra://nurse:s3cret/x@db-1"] {
+            assert!(!problem(StoreAddress::parse(text)).contains("s3cret"), "{text}");
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! The environment: read once, here and nowhere else.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use super::error::SettingsError;
+use super::suggestion::nearest;
+use super::table::{CHOOSERS, Spec, TABLE};
+
+/// Variables that belong to the project's own tests.
+const TEST_PREFIX: &str = "VITALS_TEST_";
+
+/// A copy of the environment variables. An empty one counts as not set.
+#[derive(Debug, Clone, Default)]
+pub struct Environment {
+    variables: BTreeMap<OsString, OsString>,
+}
+
+impl Environment {
+    /// Copies the program's environment.
+    #[must_use]
+    #[allow(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+    pub fn read() -> Self {
+        std::env::vars_os().collect()
+    }
+
+    pub(super) fn get(&self, spec: &Spec) -> Result<Option<&str>, SettingsError> {
+        let variable = spec.variable();
+        let Some(value) = self.variables.get(&OsString::from(&variable)) else { return Ok(None) };
+        let value = value.to_str().ok_or(SettingsError::NotUtf8 { variable })?;
+        Ok(Some(value).filter(|value| !value.is_empty()))
+    }
+
+    /// The user's configuration folder: XDG's, or `%APPDATA%`.
+    pub(super) fn config_folder(&self) -> Option<PathBuf> {
+        let folder = |name: &str| self.variables.get(&OsString::from(name)).map(PathBuf::from);
+        let absolute = |name: &str| folder(name).filter(|path| path.is_absolute());
+        absolute("XDG_CONFIG_HOME")
+            .or_else(|| absolute("HOME").map(|home| home.join(".config")))
+            .or_else(|| absolute("APPDATA"))
+    }
+
+    /// What to say about variables that look like settings and are none.
+    pub(super) fn strays(&self) -> Vec<String> {
+        let known: Vec<_> = CHOOSERS.iter().chain(&TABLE).map(|spec| spec.variable()).collect();
+        self.variables
+            .keys()
+            .filter_map(|name| name.to_str())
+            .filter(|name| name.starts_with("VITALS_") && !name.starts_with(TEST_PREFIX))
+            .filter(|name| !known.iter().any(|known| known == name))
+            .map(|name| match nearest(name, known.iter().map(String::as_str)) {
+                Some(known) => format!("the environment has {name}, which is no setting; did you mean {known}?"),
+                None => format!("the environment has {name}, which is no setting"),
+            })
+            .collect()
+    }
+}
+
+impl FromIterator<(OsString, OsString)> for Environment {
+    fn from_iter<I: IntoIterator<Item = (OsString, OsString)>>(variables: I) -> Self {
+        Self { variables: variables.into_iter().collect() }
+    }
+}

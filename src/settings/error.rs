@@ -1,0 +1,116 @@
+//! Why the settings cannot be used.
+
+use std::path::PathBuf;
+
+use super::fault::Fault;
+use super::source::Source;
+use crate::exit::{Advice, Code};
+
+/// Why the settings cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// A value does not fit its setting.
+    #[error("{name} (from {}): {fault}", origin.place(name))]
+    Invalid {
+        /// The setting.
+        name: &'static str,
+        /// Who gave the value.
+        origin: Source,
+        /// What is wrong with it.
+        fault: Fault,
+    },
+    /// Nobody gave a value, and there is no default.
+    #[error("{name} is not set")]
+    Missing {
+        /// The setting.
+        name: &'static str,
+    },
+    /// An environment variable is not UTF-8.
+    #[error("the environment variable {variable} is not UTF-8")]
+    NotUtf8 {
+        /// Which one.
+        variable: String,
+    },
+    /// The settings file cannot be read.
+    #[error("cannot read the settings file {}", path.display())]
+    Read {
+        /// Which file.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The settings file is not TOML.
+    #[error("{}, line {line}: {message}", path.display())]
+    Syntax {
+        /// Which file.
+        path: PathBuf,
+        /// Where, from 1.
+        line: usize,
+        /// What the parser says.
+        message: String,
+    },
+    /// The settings file holds a key that is no setting.
+    #[error("{}, line {line}: there is no setting named '{key}'", path.display())]
+    UnknownKey {
+        /// Which file.
+        path: PathBuf,
+        /// Where, from 1.
+        line: usize,
+        /// The key.
+        key: String,
+        /// What was probably meant.
+        nearest: Option<&'static str>,
+    },
+    /// The settings file holds a value of the wrong type.
+    #[error("{}, line {line}: {key} is {found}", path.display())]
+    WrongType {
+        /// Which file.
+        path: PathBuf,
+        /// Where, from 1.
+        line: usize,
+        /// The key.
+        key: String,
+        /// The type it has.
+        found: &'static str,
+        /// The types it may have.
+        expected: &'static str,
+    },
+    /// The settings file has no such profile.
+    #[error("there is no profile named '{name}'")]
+    UnknownProfile {
+        /// The profile that was asked for.
+        name: String,
+        /// The file, if there is one.
+        path: Option<PathBuf>,
+        /// The profiles that the file has.
+        known: Vec<String>,
+    },
+}
+
+impl Advice for SettingsError {
+    fn code(&self) -> Code {
+        Code::Usage
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Invalid { fault, .. } => fault.cure.clone(),
+            Self::Missing { name } => format!("give --{}", name.replace('_', "-")),
+            Self::NotUtf8 { variable } => format!("set {variable} anew, or unset it"),
+            Self::Read { .. } => "give a readable file with --config FILE".to_owned(),
+            Self::Syntax { .. } => "the file is TOML: one `name = value` a line, text in quotes".to_owned(),
+            Self::UnknownKey { nearest: Some(nearest), .. } => format!("did you mean {nearest}?"),
+            Self::UnknownKey { nearest: None, .. } => "`vitals config show` lists the settings".to_owned(),
+            Self::WrongType { expected, .. } => format!("it has to be {expected}"),
+            Self::UnknownProfile { path: None, .. } => {
+                "profiles are tables [profile.NAME] in ./vitals.toml, and there is no such file".to_owned()
+            }
+            Self::UnknownProfile { path: Some(path), known, .. } if known.is_empty() => {
+                format!("{} has no profiles; add a table [profile.NAME]", path.display())
+            }
+            Self::UnknownProfile { path: Some(path), known, .. } => {
+                format!("{} has these: {}", path.display(), known.join(", "))
+            }
+        })
+    }
+}

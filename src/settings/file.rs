@@ -1,0 +1,165 @@
+//! The settings file.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::error::SettingsError;
+use super::suggestion::nearest;
+use super::table::{Kind, Spec, TABLE};
+
+/// The key whose tables are the profiles.
+const PROFILES: &str = "profile";
+
+/// A value as the file has it, as text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Entry {
+    pub(super) text: String,
+    /// From 1.
+    pub(super) line: usize,
+}
+
+/// The values of the file, or of one of its profiles.
+pub(super) type Layer = BTreeMap<&'static str, Entry>;
+
+/// A settings file that was read and holds nothing unknown.
+#[derive(Debug)]
+pub(super) struct File {
+    pub(super) path: PathBuf,
+    pub(super) values: Layer,
+    pub(super) profiles: BTreeMap<String, Layer>,
+}
+
+impl File {
+    /// Reads the file that the user named: it has to be there.
+    pub(super) fn read(path: &Path) -> Result<Self, SettingsError> {
+        let text = std::fs::read_to_string(path).map_err(|source| SettingsError::Read { path: path.into(), source })?;
+        Self::parse(path, &text)
+    }
+
+    /// Reads the first of the `places` where a file is; there may be none.
+    pub(super) fn find(places: &[PathBuf]) -> Result<Option<Self>, SettingsError> {
+        for path in places {
+            match Self::read(path) {
+                Err(SettingsError::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
+                found => return found.map(Some),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Takes `text` as the content of the file at `path`.
+    pub(super) fn parse(path: &Path, text: &str) -> Result<Self, SettingsError> {
+        let document = Document { path, text };
+        let root = DeTable::parse(text).map_err(|error| SettingsError::Syntax {
+            path: path.into(),
+            line: document.line(error.span().unwrap_or_default()),
+            message: error.message().to_owned(),
+        })?;
+        let values = document.layer(root.get_ref().iter().filter(|(key, _)| key.get_ref() != PROFILES))?;
+        let profiles = root.get_ref().get(PROFILES).map(|value| document.profiles(value)).transpose()?;
+        Ok(Self { path: path.into(), values, profiles: profiles.unwrap_or_default() })
+    }
+}
+
+/// What is needed to say where in the file something is.
+struct Document<'a> {
+    path: &'a Path,
+    text: &'a str,
+}
+
+impl Document<'_> {
+    fn line(&self, span: Range<usize>) -> usize {
+        self.text.get(..span.start).unwrap_or_default().matches('\n').count().saturating_add(1)
+    }
+
+    fn profiles(&self, value: &Spanned<DeValue<'_>>) -> Result<BTreeMap<String, Layer>, SettingsError> {
+        let tables = self.table(PROFILES, value)?;
+        tables
+            .iter()
+            .map(|(name, value)| {
+                let key = format!("{PROFILES}.{}", name.get_ref());
+                Ok((name.get_ref().to_string(), self.layer(self.table(&key, value)?.iter())?))
+            })
+            .collect()
+    }
+
+    fn table<'v, 't>(&self, key: &str, value: &'v Spanned<DeValue<'t>>) -> Result<&'v DeTable<'t>, SettingsError> {
+        value.get_ref().as_table().ok_or_else(|| self.wrong_type(key, value, "a table, as in [profile.ward-a]"))
+    }
+
+    fn layer<'v, 't: 'v>(
+        &self,
+        entries: impl Iterator<Item = (&'v Spanned<std::borrow::Cow<'t, str>>, &'v Spanned<DeValue<'t>>)>,
+    ) -> Result<Layer, SettingsError> {
+        entries
+            .map(|(key, value)| {
+                let spec = self.spec(key)?;
+                let text = as_text(spec.kind, value.get_ref())
+                    .ok_or_else(|| self.wrong_type(spec.name, value, expected(spec.kind)))?;
+                Ok((spec.name, Entry { text, line: self.line(key.span()) }))
+            })
+            .collect()
+    }
+
+    fn spec(&self, key: &Spanned<std::borrow::Cow<'_, str>>) -> Result<&'static Spec, SettingsError> {
+        let name = key.get_ref().as_ref();
+        TABLE.iter().copied().find(|spec| spec.name == name).ok_or_else(|| SettingsError::UnknownKey {
+            path: self.path.into(),
+            line: self.line(key.span()),
+            key: name.to_owned(),
+            nearest: nearest(name, TABLE.iter().map(|spec| spec.name)),
+        })
+    }
+
+    fn wrong_type(&self, key: &str, value: &Spanned<DeValue<'_>>, expected: &'static str) -> SettingsError {
+        SettingsError::WrongType {
+            path: self.path.into(),
+            line: self.line(value.span()),
+            key: key.to_owned(),
+            found: found(value.get_ref()),
+            expected,
+        }
+    }
+}
+
+fn expected(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Text => "text in quotes",
+        Kind::List => "text in quotes, or a list of such texts",
+        Kind::Integer => "a whole number, without quotes",
+        Kind::Span => "text with a unit in quotes, as in \"10s\", or a number of seconds",
+    }
+}
+
+fn found(value: &DeValue<'_>) -> &'static str {
+    match value {
+        DeValue::String(_) => "text",
+        DeValue::Integer(_) => "a whole number",
+        DeValue::Float(_) => "a number with a fraction",
+        DeValue::Boolean(_) => "true or false",
+        DeValue::Datetime(_) => "a time",
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a table",
+    }
+}
+
+/// The value as it would be typed on the command line, where its type fits.
+fn as_text(kind: Kind, value: &DeValue<'_>) -> Option<String> {
+    match (kind, value) {
+        (Kind::Text | Kind::List | Kind::Span, DeValue::String(text)) => Some(text.to_string()),
+        (Kind::List, DeValue::Array(items)) => {
+            let texts: Option<Vec<_>> = items.iter().map(|item| item.get_ref().as_str()).collect();
+            Some(texts?.join(","))
+        }
+        (Kind::Integer | Kind::Span, DeValue::Integer(number)) => {
+            i64::from_str_radix(number.as_str(), number.radix()).ok().map(|number| number.to_string())
+        }
+        (Kind::Span, DeValue::Float(number)) => Some(number.as_str().to_owned()),
+        _ => None,
+    }
+}

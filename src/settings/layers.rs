@@ -1,0 +1,113 @@
+//! The layers, one above the other.
+
+use super::environment::Environment;
+use super::error::SettingsError;
+use super::file::{File, Layer};
+use super::flags::Flags;
+use super::source::Source;
+use super::table::{CONFIG, PROFILE, Setting, Spec};
+use std::fmt::Display;
+use std::path::PathBuf;
+
+/// A setting as it was resolved, in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resolved {
+    /// The setting's name.
+    pub name: &'static str,
+    /// Its value, as it could be typed; `None` where it is not set.
+    pub value: Option<String>,
+    /// Who gave it.
+    pub source: Source,
+}
+
+/// Flag above environment above profile above file above default. Keeps account of what was taken from where.
+pub(super) struct Layers<'a> {
+    flags: &'a Flags,
+    environment: &'a Environment,
+    profile: Option<(String, Layer)>,
+    file: Option<File>,
+    taken: Vec<Resolved>,
+}
+
+impl<'a> Layers<'a> {
+    /// Reads the file that the flags and the environment choose.
+    pub(super) fn read(flags: &'a Flags, environment: &'a Environment) -> Result<Self, SettingsError> {
+        let mut layers = Self { flags, environment, profile: None, file: None, taken: Vec::new() };
+        layers.file = match layers.take_optional(&CONFIG)? {
+            Some(path) => Some(File::read(&PathBuf::from(path))?),
+            None => File::find(&default_places(environment))?,
+        };
+        if let (Some(found), Some(row)) = (&layers.file, layers.taken.last_mut()) {
+            row.value = Some(found.path.display().to_string());
+        }
+        layers.profile = match layers.take_optional(&PROFILE)? {
+            Some(name) => Some(layers.choose_profile(name)?),
+            None => None,
+        };
+        Ok(layers)
+    }
+
+    /// The value of a setting that always has one.
+    pub(super) fn take<T: Display>(&mut self, setting: &Setting<T>) -> Result<T, SettingsError> {
+        self.take_optional(setting)?.ok_or(SettingsError::Missing { name: setting.spec.name })
+    }
+
+    /// The value of a setting that may be left out.
+    pub(super) fn take_optional<T: Display>(&mut self, setting: &Setting<T>) -> Result<Option<T>, SettingsError> {
+        let name = setting.spec.name;
+        let (value, source) = match self.lookup(&setting.spec)? {
+            Some((text, source)) => match (setting.parse)(text.trim()) {
+                Ok(value) => (Some(value), source),
+                Err(fault) => return Err(SettingsError::Invalid { name, origin: source, fault }),
+            },
+            None => (None, Source::Default),
+        };
+        self.taken.push(Resolved { name, value: value.as_ref().map(T::to_string), source });
+        Ok(value)
+    }
+
+    /// Everything that was taken, in order.
+    pub(super) fn into_taken(self) -> Vec<Resolved> {
+        self.taken
+    }
+
+    fn lookup(&self, spec: &Spec) -> Result<Option<(String, Source)>, SettingsError> {
+        if let Some(text) = self.flags.get(spec) {
+            return Ok(Some((text.to_owned(), Source::Flag)));
+        }
+        if let Some(text) = self.environment.get(spec)? {
+            return Ok(Some((text.to_owned(), Source::Environment(spec.variable()))));
+        }
+        Ok(self.lookup_file(spec).or_else(|| Some((spec.default?.to_owned(), Source::Default))))
+    }
+
+    fn lookup_file(&self, spec: &Spec) -> Option<(String, Source)> {
+        let file = self.file.as_ref()?;
+        let path = file.path.clone();
+        if let Some((name, values)) = &self.profile
+            && let Some(entry) = values.get(spec.name)
+        {
+            return Some((entry.text.clone(), Source::Profile { name: name.clone(), path, line: entry.line }));
+        }
+        let entry = file.values.get(spec.name)?;
+        Some((entry.text.clone(), Source::File { path, line: entry.line }))
+    }
+
+    fn choose_profile(&self, name: String) -> Result<(String, Layer), SettingsError> {
+        let profiles = self.file.as_ref().map(|file| &file.profiles);
+        match profiles.and_then(|profiles| profiles.get(&name)) {
+            Some(values) => Ok((name, values.clone())),
+            None => Err(SettingsError::UnknownProfile {
+                name,
+                path: self.file.as_ref().map(|file| file.path.clone()),
+                known: profiles.map(|profiles| profiles.keys().cloned().collect()).unwrap_or_default(),
+            }),
+        }
+    }
+}
+
+/// Where a settings file is looked for if the user names none.
+fn default_places(environment: &Environment) -> Vec<PathBuf> {
+    let shared = environment.config_folder().map(|folder| folder.join("vitals").join("vitals.toml"));
+    [PathBuf::from("./vitals.toml")].into_iter().chain(shared).collect()
+}

@@ -1,0 +1,250 @@
+//! The table of settings: the place to look for a flag, an environment variable, a key or a default.
+
+use std::time::Duration;
+
+use super::address::{Brokers, StoreAddress};
+use super::fault::Fault;
+use super::span::Span;
+use crate::alarm::plausible;
+use crate::reading::Sign;
+use crate::store::Consistency;
+
+/// What the file may hold for a setting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Text,
+    /// Text with commas, or a list of texts.
+    List,
+    Integer,
+    /// Text with a unit, or a number of seconds.
+    Span,
+}
+
+/// A setting, apart from the type of its value.
+#[derive(Debug)]
+pub(super) struct Spec {
+    /// The key in the file; the option and the environment variable are named after it.
+    pub(super) name: &'static str,
+    pub(super) default: Option<&'static str>,
+    pub(super) value_name: &'static str,
+    pub(super) help: &'static str,
+    pub(super) kind: Kind,
+}
+
+impl Spec {
+    /// `settle_time` → `settle-time`
+    pub(super) fn option(&self) -> String {
+        self.name.replace('_', "-")
+    }
+
+    /// `settle_time` → `VITALS_SETTLE_TIME`
+    pub(super) fn variable(&self) -> String {
+        format!("VITALS_{}", self.name.to_ascii_uppercase())
+    }
+}
+
+/// A setting with the parser of its value.
+pub(super) struct Setting<T> {
+    pub(super) spec: Spec,
+    pub(super) parse: fn(&str) -> Result<T, Fault>,
+}
+
+/// The settings that every layer may hold, in the order in which they are shown.
+pub(super) static TABLE: [&Spec; 9] = [
+    &BROKERS.spec,
+    &TOPIC.spec,
+    &GROUP.spec,
+    &STORE.spec,
+    &CONSISTENCY.spec,
+    &HEART_RATE_HIGH.spec,
+    &SPO2_LOW.spec,
+    &INSTANCE_ID.spec,
+    &SESSION_TIMEOUT.spec,
+];
+
+/// The settings that choose the other layers, so that only a flag and the environment can hold them.
+pub(super) static CHOOSERS: [&Spec; 2] = [&CONFIG.spec, &PROFILE.spec];
+
+pub(super) static CONFIG: Setting<String> = Setting {
+    spec: Spec {
+        name: "config",
+        default: None,
+        value_name: "FILE",
+        help: "Settings file [default: ./vitals.toml, else vitals/vitals.toml in the configuration folder]",
+        kind: Kind::Text,
+    },
+    parse: not_empty,
+};
+
+pub(super) static PROFILE: Setting<String> = Setting {
+    spec: Spec {
+        name: "profile",
+        default: None,
+        value_name: "NAME",
+        help: "Use the table [profile.NAME] of the settings file",
+        kind: Kind::Text,
+    },
+    parse: not_empty,
+};
+
+pub(super) static BROKERS: Setting<Brokers> = Setting {
+    spec: Spec {
+        name: "brokers",
+        default: Some("localhost:9093"),
+        value_name: "HOST:PORT,…",
+        help: "Kafka brokers to ask first",
+        kind: Kind::List,
+    },
+    parse: Brokers::parse,
+};
+
+pub(super) static TOPIC: Setting<String> = Setting {
+    spec: Spec {
+        name: "topic",
+        default: Some("patient.vitals"),
+        value_name: "TOPIC",
+        help: "Topic with the readings",
+        kind: Kind::Text,
+    },
+    parse: topic_name,
+};
+
+pub(super) static GROUP: Setting<String> = Setting {
+    spec: Spec {
+        name: "group",
+        default: Some("vitals-monitor-consumer-v7"),
+        value_name: "GROUP",
+        help: "Consumer group",
+        kind: Kind::Text,
+    },
+    parse: group_name,
+};
+
+pub(super) static STORE: Setting<StoreAddress> = Setting {
+    spec: Spec {
+        name: "store",
+        default: Some("cassandra://localhost:9042/hospital"),
+        value_name: "ADDRESS",
+        help: "Where readings are kept: cassandra://HOST[:PORT],…/KEYSPACE",
+        kind: Kind::Text,
+    },
+    parse: StoreAddress::parse,
+};
+
+pub(super) static CONSISTENCY: Setting<Consistency> = Setting {
+    spec: Spec {
+        name: "consistency",
+        default: Some("LOCAL_QUORUM"),
+        value_name: "LEVEL",
+        help: "How many replicas have to answer",
+        kind: Kind::Text,
+    },
+    parse: consistency,
+};
+
+pub(super) static HEART_RATE_HIGH: Setting<i32> = Setting {
+    spec: Spec {
+        name: "heart_rate_high",
+        default: Some("110"),
+        value_name: "RATE",
+        help: "Alert above this heart rate, /min",
+        kind: Kind::Integer,
+    },
+    parse: |text| limit(text, Sign::HeartRate),
+};
+
+pub(super) static SPO2_LOW: Setting<i32> = Setting {
+    spec: Spec {
+        name: "spo2_low",
+        default: Some("92"),
+        value_name: "PERCENT",
+        help: "Alert below this oxygen saturation, %",
+        kind: Kind::Integer,
+    },
+    parse: |text| limit(text, Sign::Spo2),
+};
+
+pub(super) static INSTANCE_ID: Setting<String> = Setting {
+    spec: Spec {
+        name: "instance_id",
+        default: None,
+        value_name: "ID",
+        help: "Static member of the group: a restart under the same id keeps its partitions",
+        kind: Kind::Text,
+    },
+    parse: instance_id,
+};
+
+pub(super) static SESSION_TIMEOUT: Setting<Span> = Setting {
+    spec: Spec {
+        name: "session_timeout",
+        default: Some("10s"),
+        value_name: "TIME",
+        help: "How long a silent member keeps its partitions",
+        kind: Kind::Span,
+    },
+    parse: session_timeout,
+};
+
+/// Kafka's own limit for names of topics; an instance id obeys the same rule.
+const MAX_NAME_BYTES: usize = 249;
+
+/// Longer and shorter ones are refused by the brokers: shorter than this at any setting that makes sense, since the
+/// member's heartbeats need time; longer than this by their default `group.max.session.timeout.ms`.
+const SESSION_TIMEOUTS: std::ops::RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(30 * 60);
+
+fn not_empty(text: &str) -> Result<String, Fault> {
+    if text.is_empty() { Err(Fault::new("is empty", "give a name")) } else { Ok(text.to_owned()) }
+}
+
+fn topic_name(text: &str) -> Result<String, Fault> {
+    kafka_name(text, "topic")
+}
+
+fn instance_id(text: &str) -> Result<String, Fault> {
+    kafka_name(text, "instance id")
+}
+
+/// Kafka's rule for topics: `[a-zA-Z0-9._-]{1,249}`, and neither `.` nor `..`.
+fn kafka_name(text: &str, what: &str) -> Result<String, Fault> {
+    let fits = !text.is_empty() && text.len() <= MAX_NAME_BYTES && text != "." && text != "..";
+    if fits && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')) {
+        return Ok(text.to_owned());
+    }
+    let cure = format!("a name of this kind has 1 to {MAX_NAME_BYTES} of the characters a-z A-Z 0-9 . _ -");
+    Err(Fault::new(format!("'{text}' cannot be the name of a Kafka {what}"), cure))
+}
+
+/// Kafka takes any text as a group; control characters could only be a mistake.
+fn group_name(text: &str) -> Result<String, Fault> {
+    if !text.is_empty() && text.len() <= MAX_NAME_BYTES && !text.chars().any(char::is_control) {
+        return Ok(text.to_owned());
+    }
+    let cure = format!("a group's name has 1 to {MAX_NAME_BYTES} bytes and no control characters");
+    Err(Fault::new("is not the name of a consumer group", cure))
+}
+
+fn consistency(text: &str) -> Result<Consistency, Fault> {
+    text.parse().map_err(|_| {
+        let names = Consistency::ALL.map(Consistency::name).join(", ");
+        Fault::new(format!("'{text}' is no consistency level"), format!("use one of {names}"))
+    })
+}
+
+/// An alert limit outside of the sign's believed range could never trip, or always would.
+fn limit(text: &str, sign: Sign) -> Result<i32, Fault> {
+    let (low, high) = plausible::range(sign);
+    let fits = |value: &i32| (low..=high).contains(&f64::from(*value));
+    text.parse().ok().filter(fits).ok_or_else(|| {
+        Fault::new(format!("'{text}' is no limit for {sign}"), format!("use a whole number from {low} to {high}"))
+    })
+}
+
+fn session_timeout(text: &str) -> Result<Span, Fault> {
+    let span = Span::parse(text)?;
+    if SESSION_TIMEOUTS.contains(&span.0) {
+        return Ok(span);
+    }
+    let (low, high) = (Span(*SESSION_TIMEOUTS.start()), Span(*SESSION_TIMEOUTS.end()));
+    Err(Fault::new(format!("{span} is no session time-out"), format!("use {low} to {high}")))
+}

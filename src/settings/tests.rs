@@ -1,0 +1,254 @@
+use std::ffi::OsString;
+use std::path::Path;
+
+use clap::{Args as _, FromArgMatches as _};
+use tempfile::TempDir;
+
+use super::table::{CHOOSERS, TABLE};
+use super::*;
+use crate::exit::Advice as _;
+
+fn typed(options: &[&str]) -> Flags {
+    let command = Flags::augment_args(clap::Command::new("vitals").no_binary_name(true));
+    Flags::from_arg_matches(&command.get_matches_from(options)).unwrap()
+}
+
+fn environment(variables: &[(&str, &str)]) -> Environment {
+    variables.iter().map(|(name, value)| (OsString::from(name), OsString::from(value))).collect()
+}
+
+/// A settings file in a folder of its own, which is gone when the test ends.
+struct Written {
+    _folder: TempDir,
+    path: String,
+}
+
+fn written(text: &str) -> Written {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ward.toml");
+    std::fs::write(&path, text).unwrap();
+    Written { path: path.to_str().unwrap().to_owned(), _folder: folder }
+}
+
+fn from_file(text: &str) -> Result<Settings, SettingsError> {
+    let file = written(text);
+    resolve(&typed(&["--config", &file.path]), &Environment::default())
+}
+
+fn source(settings: &Settings, name: &str) -> String {
+    settings.resolved.iter().find(|setting| setting.name == name).unwrap().source.to_string()
+}
+
+const FILE: &str = r#"
+topic = "from.file"
+[profile.ward-a]
+topic = "from.profile"
+"#;
+
+#[test]
+fn without_any_layer_the_defaults_are_those_of_the_contract() {
+    let settings = resolve(&Flags::default(), &Environment::default()).unwrap();
+    assert_eq!(settings.brokers.to_string(), "localhost:9093");
+    assert_eq!(settings.topic, "patient.vitals");
+    assert_eq!(settings.group, "vitals-monitor-consumer-v7");
+    assert_eq!(settings.store.to_string(), "cassandra://localhost:9042/hospital");
+    assert_eq!(settings.consistency, Consistency::default());
+    assert_eq!(settings.limits, Limits::default());
+    assert_eq!(settings.instance_id, None);
+    assert_eq!(settings.session_timeout, Duration::from_secs(10));
+}
+
+#[test]
+fn the_file_is_above_the_default() {
+    let file = written(FILE);
+    let settings = resolve(&typed(&["--config", &file.path]), &Environment::default()).unwrap();
+    assert_eq!(settings.topic, "from.file");
+    assert_eq!(source(&settings, "topic"), format!("file {}", file.path));
+}
+
+#[test]
+fn the_profile_is_above_the_file() {
+    let file = written(FILE);
+    let flags = typed(&["--config", &file.path, "--profile", "ward-a"]);
+    let settings = resolve(&flags, &Environment::default()).unwrap();
+    assert_eq!(settings.topic, "from.profile");
+    assert_eq!(source(&settings, "topic"), format!("profile ward-a in {}", file.path));
+}
+
+#[test]
+fn the_environment_is_above_the_profile() {
+    let file = written(FILE);
+    let environment = environment(&[
+        ("VITALS_CONFIG", &file.path),
+        ("VITALS_PROFILE", "ward-a"),
+        ("VITALS_TOPIC", "from.environment"),
+    ]);
+    let settings = resolve(&Flags::default(), &environment).unwrap();
+    assert_eq!(settings.topic, "from.environment");
+    assert_eq!(source(&settings, "topic"), "environment VITALS_TOPIC");
+    assert_eq!(source(&settings, "profile"), "environment VITALS_PROFILE");
+}
+
+#[test]
+fn the_flag_is_above_the_environment() {
+    let environment = environment(&[("VITALS_TOPIC", "from.environment")]);
+    let settings = resolve(&typed(&["--topic", "from.flag"]), &environment).unwrap();
+    assert_eq!(settings.topic, "from.flag");
+    assert_eq!(source(&settings, "topic"), "flag");
+}
+
+#[test]
+fn a_profile_leaves_what_it_does_not_name_to_the_file() {
+    let file = written("group = \"g\"\n[profile.ward-a]\ntopic = \"t\"");
+    let flags = typed(&["--config", &file.path, "--profile", "ward-a"]);
+    assert_eq!(resolve(&flags, &Environment::default()).unwrap().group, "g");
+}
+
+#[test]
+fn an_empty_environment_variable_counts_as_not_set() {
+    let settings = resolve(&Flags::default(), &environment(&[("VITALS_TOPIC", "")])).unwrap();
+    assert_eq!(source(&settings, "topic"), "default");
+}
+
+#[test]
+fn every_setting_of_the_table_is_resolved_once_and_in_order() {
+    let settings = resolve(&Flags::default(), &Environment::default()).unwrap();
+    let resolved: Vec<_> = settings.resolved.iter().map(|setting| setting.name).collect();
+    let table: Vec<_> = CHOOSERS.iter().chain(&TABLE).map(|spec| spec.name).collect();
+    assert_eq!(resolved, table);
+}
+
+#[test]
+fn every_setting_can_be_given_by_the_file_in_its_own_type() {
+    let settings = from_file(
+        r#"
+        brokers = ["a:1", "b:2"]
+        topic = "t"
+        group = "g"
+        store = "cassandra://db/k"
+        consistency = "quorum"
+        heart_rate_high = 0x78
+        spo2_low = 90
+        instance_id = "i"
+        session_timeout = 12.5
+        "#,
+    )
+    .unwrap();
+    assert_eq!(settings.brokers.to_string(), "a:1,b:2");
+    assert_eq!(settings.consistency, Consistency::Quorum);
+    assert_eq!(settings.limits, Limits { heart_rate_high: 120, spo2_low: 90 });
+    assert_eq!(settings.instance_id.as_deref(), Some("i"));
+    assert_eq!(settings.session_timeout, Duration::from_millis(12_500));
+}
+
+#[test]
+fn a_value_that_does_not_fit_names_the_setting_its_place_and_the_cure() {
+    let error = resolve(&typed(&["--spo2-low", "high"]), &Environment::default()).unwrap_err();
+    assert_eq!(error.to_string(), "spo2_low (from flag --spo2-low): 'high' is no limit for spo2");
+    assert_eq!(error.hint().as_deref(), Some("use a whole number from 1 to 100"));
+
+    let error = resolve(&Flags::default(), &environment(&[("VITALS_TOPIC", "a/b")])).unwrap_err();
+    assert!(error.to_string().starts_with("topic (from environment VITALS_TOPIC): 'a/b' "), "{error}");
+
+    let file = written("\ntopic = \"a/b\"");
+    let error = resolve(&typed(&["--config", &file.path]), &Environment::default()).unwrap_err();
+    assert!(error.to_string().starts_with(&format!("topic (from file {}, line 2): ", file.path)), "{error}");
+}
+
+#[test]
+fn a_topic_has_at_most_249_characters_of_kafka_s_set() {
+    for name in ["a", "A.b_c-9", &"t".repeat(249)] {
+        assert!(resolve(&typed(&["--topic", name]), &Environment::default()).is_ok(), "{name}");
+    }
+    for name in ["", ".", "..", "a b", "ä", &"t".repeat(250)] {
+        assert!(resolve(&typed(&["--topic", name]), &Environment::default()).is_err(), "{name}");
+    }
+}
+
+#[test]
+fn a_session_time_out_lies_within_what_brokers_can_take() {
+    for time in ["999ms", "31m", "0"] {
+        assert!(resolve(&typed(&["--session-timeout", time]), &Environment::default()).is_err(), "{time}");
+    }
+}
+
+#[test]
+fn an_unknown_key_names_file_line_and_the_nearest_name() {
+    let error = from_file("group = \"g\"\ntopik = \"t\"").unwrap_err();
+    assert!(error.to_string().ends_with("ward.toml, line 2: there is no setting named 'topik'"), "{error}");
+    assert_eq!(error.hint().as_deref(), Some("did you mean topic?"));
+}
+
+#[test]
+fn an_unknown_key_of_a_profile_that_is_not_chosen_is_an_error_too() {
+    let error = from_file("[profile.ward-b]\nbroker = \"a:1\"").unwrap_err();
+    assert_eq!(error.hint().as_deref(), Some("did you mean brokers?"));
+}
+
+#[test]
+fn a_value_of_the_wrong_type_names_file_line_key_and_the_right_type() {
+    let error = from_file("\n\nheart_rate_high = \"110\"").unwrap_err();
+    assert!(error.to_string().ends_with("ward.toml, line 3: heart_rate_high is text"), "{error}");
+    assert_eq!(error.hint().as_deref(), Some("it has to be a whole number, without quotes"));
+    assert!(from_file("topic = 7").is_err());
+    assert!(from_file("brokers = [1]").is_err());
+    assert!(from_file("profile = \"ward-a\"").is_err());
+    assert!(from_file("[profile]\nward-a = 1").is_err());
+}
+
+#[test]
+fn a_file_that_is_not_toml_names_the_line() {
+    let error = from_file("topic = \"t\"\ngroup =").unwrap_err();
+    assert!(error.to_string().contains("ward.toml, line 2: "), "{error}");
+}
+
+#[test]
+fn a_named_file_has_to_be_there() {
+    let error = resolve(&typed(&["--config", "/nowhere/vitals.toml"]), &Environment::default()).unwrap_err();
+    assert_eq!(error.to_string(), "cannot read the settings file /nowhere/vitals.toml");
+}
+
+#[test]
+fn the_file_in_the_configuration_folder_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("vitals")).unwrap();
+    std::fs::write(folder.path().join("vitals/vitals.toml"), "topic = \"found\"").unwrap();
+    let environment = environment(&[("XDG_CONFIG_HOME", folder.path().to_str().unwrap())]);
+    assert_eq!(resolve(&Flags::default(), &environment).unwrap().topic, "found");
+}
+
+#[test]
+fn an_unknown_profile_lists_those_there_are() {
+    let file = written("[profile.ward-a]\n[profile.ward-b]");
+    let flags = typed(&["--config", &file.path, "--profile", "ward-c"]);
+    let error = resolve(&flags, &Environment::default()).unwrap_err();
+    assert_eq!(error.to_string(), "there is no profile named 'ward-c'");
+    assert_eq!(error.hint().unwrap(), format!("{} has these: ward-a, ward-b", file.path));
+}
+
+#[test]
+fn a_profile_without_a_file_says_that_there_is_none() {
+    assert!(!Path::new("vitals.toml").exists());
+    let error = resolve(&typed(&["--profile", "ward-a"]), &Environment::default()).unwrap_err();
+    assert!(error.hint().unwrap().ends_with("there is no such file"));
+}
+
+#[test]
+fn a_misspelt_environment_variable_is_noted_and_those_of_tests_are_not() {
+    let environment = environment(&[("VITALS_BROKER", "a:1"), ("VITALS_TEST_PORT", "1"), ("VITALSX", "1")]);
+    let settings = resolve(&Flags::default(), &environment).unwrap();
+    assert_eq!(
+        settings.notes,
+        ["the environment has VITALS_BROKER, which is no setting; did you mean VITALS_BROKERS?"]
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn an_environment_variable_that_is_not_utf8_is_named() {
+    use std::os::unix::ffi::OsStringExt as _;
+
+    let pair = (OsString::from("VITALS_TOPIC"), OsString::from_vec(vec![0xff]));
+    let error = resolve(&Flags::default(), &[pair].into_iter().collect()).unwrap_err();
+    assert_eq!(error.to_string(), "the environment variable VITALS_TOPIC is not UTF-8");
+}
