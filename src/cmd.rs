@@ -1,6 +1,7 @@
 //! The commands: one file each, with its `Args` and its `run`.
 
 pub mod config;
+pub mod query;
 
 use clap::{Parser, Subcommand};
 use color_eyre::eyre::Result;
@@ -32,6 +33,8 @@ pub struct CommandLine {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Show stored readings, newest first
+    Query(query::Args),
     /// Show the settings and where they come from
     Config(config::Args),
 }
@@ -43,6 +46,7 @@ impl Command {
     /// Whatever kept the command from its work; [`explain`](crate::exit::explain) knows what it comes to.
     pub async fn run(self, context: &Context) -> Result<Code> {
         match self {
+            Self::Query(args) => query::run(args, context).await,
             Self::Config(args) => config::run(args, context).await,
         }
     }
@@ -57,4 +61,15 @@ pub struct Context {
     pub output: Output,
     /// Tells when to stop.
     pub shutdown: Shutdown,
+}
+
+/// Does `work` until the user asks to stop: for commands that have nothing to drain. What is half done is dropped.
+///
+/// # Errors
+/// Those of `work`.
+pub async fn unless_stopped(shutdown: &Shutdown, work: impl Future<Output = Result<Code>>) -> Result<Code> {
+    tokio::select! {
+        ended = work => ended,
+        () = shutdown.wait() => Ok(Code::CutShort),
+    }
 }

@@ -6,8 +6,10 @@ use std::process::ExitCode;
 
 use color_eyre::eyre::{Report, Result};
 
+use crate::cmd::query::QueryError;
 use crate::output::{Output, OutputError};
 use crate::settings::SettingsError;
+use crate::store::cassandra::CassandraError;
 
 /// The exit codes: few, named, and the same for every command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,7 +50,8 @@ pub trait Advice: Error {
 type Recognise = for<'a> fn(&'a (dyn Error + 'static)) -> Option<&'a dyn Advice>;
 
 /// Every error that gives advice. A new one needs a line here.
-const ADVISERS: &[Recognise] = &[recognise::<SettingsError>, recognise::<OutputError>];
+const ADVISERS: &[Recognise] =
+    &[recognise::<SettingsError>, recognise::<OutputError>, recognise::<CassandraError>, recognise::<QueryError>];
 
 fn recognise<'a, E: Advice + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a dyn Advice> {
     error.downcast_ref::<E>().map(|error| -> &dyn Advice { error })

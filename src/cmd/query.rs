@@ -159,10 +159,9 @@ mod tests {
 
     fn typed(line: &str) -> Result<Args, clap::Error> {
         let words = ["vitals", "query"].into_iter().chain(line.split_whitespace());
-        CommandLine::try_parse_from(words).map(|line| match line.command {
-            Command::Query(args) => args,
-            other => panic!("{other:?}"),
-        })
+        let command = CommandLine::try_parse_from(words)?.command;
+        let Command::Query(args) = command else { panic!("{command:?}") };
+        Ok(args)
     }
 
     fn stored(signs: Signs) -> StoredReading {
@@ -202,8 +201,8 @@ mod tests {
     #[test]
     fn people_get_a_mark_behind_what_is_not_believed() {
         let (table, talk) = printed("table", &stored(FAHRENHEIT));
-        let expected = "PATIENT  TIME                       HR  SPO2   SYS     DIA    RR  TEMP\n\
-                        P001     2025-10-26T10:30:15+00:00  95    98    80 !   80 !   -  97.2 !\n";
+        let expected = "PATIENT  TIME                       HR  SPO2  SYS    DIA    RR  TEMP\n\
+                        P001     2025-10-26T10:30:15+00:00  95    98   80 !   80 !   -  97.2 !\n";
         assert_eq!(table, expected);
         assert!(talk.starts_with("! marks a value that is not believed"), "{talk}");
     }
