@@ -21,7 +21,8 @@ use source::SourceFile;
 pub(crate) fn run() -> eyre::Result<u8> {
     let root = repository::root();
     let files = source::all(root).map_err(|cause| eyre!("cannot read the files of this repository: {cause}"))?;
-    let mut findings = file_rules::check_top_folder(root).map_err(|cause| eyre!("cannot read the top folder: {cause}"))?;
+    let mut findings =
+        file_rules::check_top_folder(root).map_err(|cause| eyre!("cannot read the top folder: {cause}"))?;
     findings.extend(files.iter().flat_map(check));
     for finding in &findings {
         say::data(&finding.to_string());

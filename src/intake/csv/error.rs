@@ -102,9 +102,7 @@ impl CsvError {
         let line = error.position().map_or(1, csv::Position::line);
         let path = path.to_owned();
         match error.into_kind() {
-            csv::ErrorKind::Io(source) if is_too_long(&source) => {
-                Self::RowTooLong { path, line }
-            }
+            csv::ErrorKind::Io(source) if is_too_long(&source) => Self::RowTooLong { path, line },
             csv::ErrorKind::Io(source) => Self::Unreadable { path, source },
             other => Self::Unreadable { path, source: std::io::Error::other(format!("{other:?}")) },
         }

@@ -42,7 +42,8 @@ pub(super) fn check(file: &SourceFile) -> Vec<Finding> {
 }
 
 fn module_documentation(file: &SourceFile) -> Option<Finding> {
-    let documented = file.text.starts_with("//! ");
+    // The name of `tests.rs` says what it is, and its module is documented beside it.
+    let documented = file.text.starts_with("//! ") || file.path.ends_with("/tests.rs");
     (!documented).then(|| Finding {
         path: file.path.clone(),
         line: 1,
@@ -144,6 +145,7 @@ mod tests {
     fn a_file_without_module_documentation_breaks_a_rule() {
         assert_eq!(rules("src/a.rs", "use std::fmt;"), [("a-file-says-what-it-is", Weight::Broken)]);
         assert!(rules("src/a.rs", "//! What this is.\nuse std::fmt;").is_empty());
+        assert!(rules("src/a/tests.rs", "use super::*;").is_empty());
         assert!(rules("migrations/a.sql", "CREATE TABLE a;").is_empty());
     }
 
