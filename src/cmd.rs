@@ -3,6 +3,7 @@
 pub mod config;
 pub mod consume;
 pub mod init;
+pub mod lag;
 pub mod query;
 
 use clap::{Parser, Subcommand};
@@ -41,6 +42,8 @@ pub enum Command {
     Consume(consume::Args),
     /// Show stored readings, newest first
     Query(query::Args),
+    /// Show how far the group is behind
+    Lag(lag::Args),
     /// Show the settings and where they come from
     Config(config::Args),
 }
@@ -55,6 +58,7 @@ impl Command {
             Self::Init(args) => init::run(args, context).await,
             Self::Consume(args) => consume::run(args, context).await,
             Self::Query(args) => query::run(args, context).await,
+            Self::Lag(args) => lag::run(args, context).await,
             Self::Config(args) => config::run(args, context).await,
         }
     }

@@ -8,7 +8,7 @@
 //! - [`cluster`]: who leads what
 //! - [`records`]: record batches, read and written
 //! - [`group`]: membership; [`consumer`] is a member as the pipeline's source; `fetch` reads for it
-//! - [`offsets`]: where partitions begin and end, what groups have committed
+//! - [`offsets`]: where partitions begin and end, what groups have committed; [`lag`] compares them
 //! - [`dead_letters`]: refused messages, kept whole
 //! - [`admin`]: topics with settings
 
@@ -20,6 +20,7 @@ pub mod dead_letters;
 pub mod error;
 mod fetch;
 pub mod group;
+pub mod lag;
 pub mod murmur2;
 pub mod offsets;
 pub mod producer;

@@ -77,6 +77,14 @@ impl Output {
         self.flush()
     }
 
+    /// Clears the screen, where standard output goes to one, for what is shown again and again.
+    ///
+    /// # Errors
+    /// As [`Output::line`].
+    pub fn clear_screen(&self) -> Result<(), OutputError> {
+        if self.stdout_is_terminal() { self.line("\x1b[H\x1b[2J") } else { Ok(()) }
+    }
+
     /// Prints a line of talk to standard error. If that fails there is nobody to tell, so it never does.
     pub fn note(&self, note: impl Display) {
         let text = format!("{note}\n");

@@ -19,7 +19,7 @@ use super::cluster::{Cluster, topic_name};
 use super::connection::{Connection, REQUEST_LIMIT};
 use super::error::KafkaError;
 use super::offsets::{self, Place};
-use super::records;
+use super::records::{self, Record};
 use crate::pipeline::source::{Assigned, Chunk, Event};
 use crate::retry::Backoff;
 
@@ -96,6 +96,30 @@ impl Fetcher {
         self.positions.extend(positions);
         outcome.unwrap_or(Ok(()))
     }
+}
+
+/// Reads whatever one fetch brings from `offset` on, without waiting: for a look at single records.
+pub(super) async fn once(
+    leader: &mut Connection,
+    topic: &str,
+    partition: i32,
+    offset: i64,
+) -> Result<Vec<Record>, KafkaError> {
+    let wanted = FetchPartition::default()
+        .with_partition(partition)
+        .with_fetch_offset(offset)
+        // The first batch comes whole, however small this is.
+        .with_partition_max_bytes(1);
+    let of_topic = FetchTopic::default().with_topic(topic_name(topic)).with_partitions(vec![wanted]);
+    let response = leader.call(&FetchRequest::default().with_topics(vec![of_topic])).await?;
+    let mut records = Vec::new();
+    for data in response.responses.into_iter().flat_map(|topic| topic.partitions) {
+        if let Some(code) = data.error_code.err() {
+            return Err(KafkaError::refused(format!("a fetch of partition {partition}"), code));
+        }
+        records.extend(records::decode(data.records.unwrap_or_default(), offset).records);
+    }
+    Ok(records)
 }
 
 /// The partitions that one broker leads.

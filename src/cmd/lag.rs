@@ -1,0 +1,119 @@
+//! `vitals lag`: how far the group is behind.
+
+use std::time::Duration;
+
+use color_eyre::eyre::Result;
+use tokio::time::sleep;
+
+use super::{Context, unless_stopped};
+use crate::exit::Code;
+use crate::kafka::cluster::Cluster;
+use crate::kafka::error::KafkaError;
+use crate::kafka::lag::{self, PartitionLag};
+use crate::output::{Cell, Column, FormatArgs, Output, Value};
+use crate::settings::{Settings, parse_duration};
+
+/// What to show.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+The lag is the number of messages between what the group has committed and the end of each partition. It works while
+nobody consumes. The exit code is 1 where --fail-above finds more.
+
+Examples:
+  vitals lag
+  vitals lag --watch
+  vitals lag --fail-above 1000 -o json")]
+pub struct Args {
+    /// Show it again and again, every so often
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true, default_missing_value = "2", value_parser = parse_interval)]
+    watch: Option<Duration>,
+    /// Exit with code 1 when the lag of all partitions together is above this
+    #[arg(long, value_name = "N")]
+    fail_above: Option<u64>,
+    /// How to show it
+    #[command(flatten)]
+    format: FormatArgs,
+}
+
+const COLUMNS: [Column; 7] = [
+    Column::number("partition", "PARTITION"),
+    Column::number("committed", "COMMITTED"),
+    Column::number("end", "END"),
+    Column::number("lag", "LAG"),
+    Column::number("lag_seconds", "SECONDS"),
+    Column::text("member", "MEMBER"),
+    Column::text("host", "HOST"),
+];
+
+/// A shorter interval would only burden the brokers.
+const SHORTEST_INTERVAL: Duration = Duration::from_millis(200);
+
+fn parse_interval(text: &str) -> Result<Duration, String> {
+    let interval = parse_duration(text).map_err(|fault| fault.to_string())?;
+    if interval < SHORTEST_INTERVAL {
+        return Err(format!("the shortest interval is {} ms", SHORTEST_INTERVAL.as_millis()));
+    }
+    Ok(interval)
+}
+
+/// Shows the lag, once or until Ctrl+C.
+///
+/// # Errors
+/// Kafka cannot be reached; there is no such group or topic.
+pub async fn run(args: Args, context: &Context) -> Result<Code> {
+    let Context { settings, output, shutdown } = context;
+    let shown = unless_stopped(shutdown, watch(&args, settings, output)).await?;
+    // Ctrl+C is how watching ends.
+    Ok(if args.watch.is_some() && shown == Code::CutShort { Code::Done } else { shown })
+}
+
+async fn watch(args: &Args, settings: &Settings, output: &Output) -> Result<Code> {
+    let mut cluster = Cluster::connect(settings.brokers.as_slice()).await?;
+    loop {
+        match lag::measure(&mut cluster, &settings.group, &settings.topic).await {
+            Ok(lags) => {
+                if args.watch.is_some() {
+                    output.clear_screen()?;
+                }
+                if show(&lags, args, output)? {
+                    return Ok(Code::Finding);
+                }
+            }
+            // Whoever watches wants to see how it goes on.
+            Err(error) if args.watch.is_some() && is_passing(&error) => output.note(format_args!("note: {error}")),
+            Err(error) => return Err(error.into()),
+        }
+        let Some(interval) = args.watch else { return Ok(Code::Done) };
+        sleep(interval).await;
+    }
+}
+
+fn is_passing(error: &KafkaError) -> bool {
+    error.is_passing() || matches!(error, KafkaError::NoGroup { .. })
+}
+
+/// Shows the lags, and says whether they are too high together.
+fn show(lags: &[PartitionLag], args: &Args, output: &Output) -> Result<bool> {
+    let mut rows = output.rows(args.format, &COLUMNS);
+    lags.iter().try_for_each(|lag| rows.push(row(lag)))?;
+    rows.finish()?;
+    let total: i64 = lags.iter().map(|lag| lag.lag).sum();
+    let oldest = lags.iter().filter_map(|lag| lag.lag_seconds).fold(0.0, f64::max);
+    output.note(format_args!("total lag {total}, the oldest message has waited {oldest:.1} s"));
+    Ok(args.fail_above.is_some_and(|limit| u64::try_from(total).unwrap_or(0) > limit))
+}
+
+fn row(lag: &PartitionLag) -> Vec<Cell> {
+    let member = lag.member.as_ref();
+    let seconds = lag.lag_seconds.map(|seconds| (seconds * 10.0).round() / 10.0);
+    let values: [Value; 7] = [
+        lag.partition.into(),
+        lag.committed.into(),
+        lag.end.into(),
+        lag.lag.into(),
+        seconds.into(),
+        member.map(|member| member.id.as_str()).into(),
+        member.map(|member| member.host.as_str()).into(),
+    ];
+    values.into_iter().map(Cell::from).collect()
+}

@@ -1,0 +1,111 @@
+//! How far a group is behind, partition by partition.
+
+use std::collections::HashMap;
+
+use chrono::Utc;
+use kafka_protocol::error::ParseResponseErrorCode;
+use kafka_protocol::messages::describe_groups_response::DescribedGroupMember;
+use kafka_protocol::messages::{DescribeGroupsRequest, GroupId};
+
+use super::cluster::{Cluster, Leaders, text};
+use super::error::KafkaError;
+use super::fetch;
+use super::group::subscription::decode_assignment;
+use super::offsets::{self, Place};
+
+/// How far a group is behind in one partition.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PartitionLag {
+    /// The partition.
+    pub partition: i32,
+    /// The offset that the group reads next; `None` where it has committed nothing.
+    pub committed: Option<i64>,
+    /// Behind the last message.
+    pub end: i64,
+    /// Messages between the two; from the first message that is still there, where nothing is committed.
+    pub lag: i64,
+    /// For how many seconds the first of them has been waiting; `None` where none is.
+    pub lag_seconds: Option<f64>,
+    /// Who reads the partition, where somebody does.
+    pub member: Option<Member>,
+}
+
+/// A member of a group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// Its static instance id, else the id that the coordinator gave it.
+    pub id: String,
+    /// The host that it connects from.
+    pub host: String,
+}
+
+/// What the coordinator says of a group that it does not know.
+const DEAD: &str = "Dead";
+
+/// Measures the lag of `group` in all partitions of `topic` that have a leader, in order.
+///
+/// # Errors
+/// [`KafkaError::NoGroup`] or [`KafkaError::NoTopic`] where there is no such thing, and whatever keeps Kafka from
+/// answering.
+pub async fn measure(cluster: &mut Cluster, group: &str, topic: &str) -> Result<Vec<PartitionLag>, KafkaError> {
+    let leaders = cluster.leaders(topic).await?;
+    let mut members = members(cluster, group, topic).await?;
+    let partitions: Vec<i32> = leaders.0.iter().map(|(partition, _)| *partition).collect();
+    let coordinator = cluster.coordinator(group).await?;
+    let committed = offsets::committed(cluster.node(coordinator).await?, group, topic, &partitions).await?;
+    let committed: HashMap<i32, i64> = committed.into_iter().collect();
+    let starts: HashMap<i32, i64> =
+        offsets::find(cluster, topic, &leaders, Place::Earliest).await?.into_iter().collect();
+    let ends = offsets::find(cluster, topic, &leaders, Place::Latest).await?;
+    let mut lags = Vec::with_capacity(ends.len());
+    for (partition, end) in ends {
+        let start = starts.get(&partition).copied().unwrap_or(0);
+        let committed = committed.get(&partition).copied();
+        // What retention has deleted below the first message can be read no more.
+        let next = committed.unwrap_or(start).max(start);
+        let lag = (end - next).max(0);
+        let lag_seconds =
+            if lag == 0 { None } else { waiting_seconds(cluster, topic, &leaders, partition, next).await? };
+        lags.push(PartitionLag { partition, committed, end, lag, lag_seconds, member: members.remove(&partition) });
+    }
+    Ok(lags)
+}
+
+/// Who reads which partition.
+async fn members(cluster: &mut Cluster, group: &str, topic: &str) -> Result<HashMap<i32, Member>, KafkaError> {
+    let node = cluster.coordinator(group).await?;
+    let request = DescribeGroupsRequest::default().with_groups(vec![GroupId(text(group))]);
+    let response = cluster.node(node).await?.call(&request).await?;
+    let no_group = || KafkaError::NoGroup { group: group.to_owned() };
+    let described = response.groups.into_iter().next().ok_or_else(no_group)?;
+    if let Some(code) = described.error_code.err() {
+        return Err(KafkaError::refused(format!("a description of the group '{group}'"), code));
+    }
+    if &*described.group_state == DEAD {
+        return Err(no_group());
+    }
+    let of_member = |described: DescribedGroupMember| {
+        let id = described.group_instance_id.unwrap_or(described.member_id).to_string();
+        let member = Member { id, host: described.client_host.trim_start_matches('/').to_owned() };
+        let partitions = decode_assignment(described.member_assignment, topic);
+        partitions.into_iter().map(move |partition| (partition, member.clone()))
+    };
+    Ok(described.members.into_iter().flat_map(of_member).collect())
+}
+
+/// How long the record at `offset` has been in the log, by the clocks of its sender and of this machine.
+async fn waiting_seconds(
+    cluster: &mut Cluster,
+    topic: &str,
+    leaders: &Leaders,
+    partition: i32,
+    offset: i64,
+) -> Result<Option<f64>, KafkaError> {
+    let leader = leaders.0.iter().find(|(of, _)| *of == partition).and_then(|(_, leader)| *leader);
+    let Some(leader) = leader else { return Ok(None) };
+    let records = fetch::once(cluster.node(leader).await?, topic, partition, offset).await?;
+    let sent = records.first().and_then(|record| chrono::DateTime::from_timestamp_millis(record.timestamp_ms));
+    let waited = sent.map(|sent| Utc::now().signed_duration_since(sent).as_seconds_f64());
+    // A sender whose clock is ahead has not waited a negative time.
+    Ok(waited.map(|seconds| seconds.max(0.0)))
+}
