@@ -1,6 +1,8 @@
 //! The commands: one file each, with its `Args` and its `run`.
 
 pub mod config;
+pub mod consume;
+pub mod init;
 pub mod query;
 
 use clap::{Parser, Subcommand};
@@ -33,6 +35,10 @@ pub struct CommandLine {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Make the keyspace, the tables and the topics
+    Init(init::Args),
+    /// Read the topic, raise alerts, store every reading
+    Consume(consume::Args),
     /// Show stored readings, newest first
     Query(query::Args),
     /// Show the settings and where they come from
@@ -46,6 +52,8 @@ impl Command {
     /// Whatever kept the command from its work; [`explain`](crate::exit::explain) knows what it comes to.
     pub async fn run(self, context: &Context) -> Result<Code> {
         match self {
+            Self::Init(args) => init::run(args, context).await,
+            Self::Consume(args) => consume::run(args, context).await,
             Self::Query(args) => query::run(args, context).await,
             Self::Config(args) => config::run(args, context).await,
         }

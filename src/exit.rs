@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use color_eyre::eyre::{Report, Result};
 
 use crate::cmd::query::QueryError;
+use crate::kafka::error::KafkaError;
 use crate::output::{Output, OutputError};
 use crate::settings::SettingsError;
 use crate::store::cassandra::CassandraError;
@@ -50,8 +51,13 @@ pub trait Advice: Error {
 type Recognise = for<'a> fn(&'a (dyn Error + 'static)) -> Option<&'a dyn Advice>;
 
 /// Every error that gives advice. A new one needs a line here.
-const ADVISERS: &[Recognise] =
-    &[recognise::<SettingsError>, recognise::<OutputError>, recognise::<CassandraError>, recognise::<QueryError>];
+const ADVISERS: &[Recognise] = &[
+    recognise::<SettingsError>,
+    recognise::<OutputError>,
+    recognise::<CassandraError>,
+    recognise::<KafkaError>,
+    recognise::<QueryError>,
+];
 
 fn recognise<'a, E: Advice + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a dyn Advice> {
     error.downcast_ref::<E>().map(|error| -> &dyn Advice { error })

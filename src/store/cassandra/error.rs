@@ -203,6 +203,14 @@ impl From<CassandraError> for WriteError {
     }
 }
 
+impl CassandraError {
+    /// Whether waiting may mend it: the nodes are starting, away, or busy.
+    #[must_use]
+    pub fn is_away(&self) -> bool {
+        matches!(self, Self::NoNode(_) | Self::NotReady(_) | Self::TimedOut { .. } | Self::Broken { .. })
+    }
+}
+
 impl Advice for CassandraError {
     fn code(&self) -> Code {
         match self {

@@ -1,0 +1,210 @@
+//! What can be wrong with a CSV file. No text here shows what a cell says, since that may be patient data.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use super::bounded::{MAX_ROW_BYTES, RowTooLong};
+use super::survey::Survey;
+use crate::exit::{Advice, Code};
+use crate::reading::MAX_PATIENT_ID_BYTES;
+
+/// Why a file is not sent.
+#[derive(Debug, thiserror::Error)]
+pub enum CsvError {
+    /// There is no such file.
+    #[error("there is no file {}", path.display())]
+    Missing {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// It is a directory.
+    #[error("{} is a directory, not a CSV file", path.display())]
+    Directory {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// It is a pipe or a device, which cannot be read twice.
+    #[error("{} is not a regular file: it is read twice, once to check it and once to send it", path.display())]
+    NotAFile {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// The operating system does not give it.
+    #[error("cannot read {}: {source}", path.display())]
+    Unreadable {
+        /// Which file.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// It has no bytes.
+    #[error("{} is empty", path.display())]
+    Empty {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// Its first line is not UTF-8.
+    #[error("{}, line 1: not UTF-8", path.display())]
+    HeaderNotUtf8 {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// Its first line does not name these columns.
+    #[error("{}, line 1: no column {columns}", path.display())]
+    MissingColumns {
+        /// Which file.
+        path: PathBuf,
+        /// Their names, with commas.
+        columns: String,
+    },
+    /// Its first line names a column twice.
+    #[error("{}, line 1: the column {column} is there twice", path.display())]
+    ColumnTwice {
+        /// Which file.
+        path: PathBuf,
+        /// Which column.
+        column: &'static str,
+    },
+    /// It has no row that can be sent.
+    #[error("{} has no row to send: {survey}", path.display())]
+    NoRow {
+        /// Which file.
+        path: PathBuf,
+        /// What was found.
+        survey: Survey,
+    },
+    /// Rows are malformed.
+    #[error("{}: {survey}; nothing was sent{}", path.display(), Listed(survey))]
+    Malformed {
+        /// Which file.
+        path: PathBuf,
+        /// What was found.
+        survey: Survey,
+    },
+    /// A row never ends.
+    #[error("{}, after line {line}: a row is longer than {MAX_ROW_BYTES} bytes", path.display())]
+    RowTooLong {
+        /// Which file.
+        path: PathBuf,
+        /// Where the row begins.
+        line: u64,
+    },
+    /// It is not the file that was checked.
+    #[error("{} changed while it was sent", path.display())]
+    Changed {
+        /// Which file.
+        path: PathBuf,
+    },
+}
+
+impl CsvError {
+    pub(super) fn from_csv(path: &Path, error: csv::Error) -> Self {
+        let line = error.position().map_or(1, csv::Position::line);
+        let path = path.to_owned();
+        match error.into_kind() {
+            csv::ErrorKind::Io(source) if is_too_long(&source) => Self::RowTooLong { path, line },
+            csv::ErrorKind::Io(source) => Self::Unreadable { path, source },
+            other => Self::Unreadable { path, source: std::io::Error::other(format!("{other:?}")) },
+        }
+    }
+}
+
+fn is_too_long(error: &std::io::Error) -> bool {
+    error.get_ref().and_then(|inner| inner.downcast_ref::<RowTooLong>()).is_some()
+}
+
+impl Advice for CsvError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Missing { .. } | Self::Directory { .. } | Self::NotAFile { .. } | Self::Unreadable { .. } => {
+                Code::Usage
+            }
+            _ => Code::BadData,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Missing { .. } => "check the path behind --csv",
+            Self::Directory { .. } => "name a file in it",
+            Self::NotAFile { .. } => "save the data in a file first",
+            Self::Unreadable { .. } => "check the file's rights",
+            Self::HeaderNotUtf8 { .. } => "save the file as UTF-8",
+            Self::Empty { .. } | Self::MissingColumns { .. } | Self::ColumnTwice { .. } => {
+                "the first line has to name the columns patient_id,heart_rate,spo2,systolic,diastolic,\
+                 respiratory_rate,temperature, and may name timestamp"
+            }
+            Self::NoRow { .. } => "add rows with at least one vital sign below the first line",
+            Self::Malformed { .. } => "correct the rows, or leave them out with --skip-bad",
+            Self::RowTooLong { .. } => "look for a quotation mark that is not closed",
+            Self::Changed { .. } => "send a copy that nobody writes to",
+        };
+        Some(hint.to_owned())
+    }
+}
+
+/// A malformed row: where, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// Line of the file in which the row begins, from 1.
+    pub line: u64,
+    /// The column's name, where the flaw is in one cell.
+    pub column: Option<&'static str>,
+    /// What is wrong.
+    pub flaw: Flaw,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.column {
+            Some(column) => write!(f, "line {}, column {column}: {}", self.line, self.flaw),
+            None => write!(f, "line {}: {}", self.line, self.flaw),
+        }
+    }
+}
+
+/// What is wrong with a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Flaw {
+    /// The row has more or fewer cells than the first line.
+    #[error("{found} cells instead of {expected}")]
+    CellCount {
+        /// How many it has.
+        found: usize,
+        /// How many the first line has.
+        expected: usize,
+    },
+    /// The cell is not UTF-8.
+    #[error("not UTF-8")]
+    NotUtf8,
+    /// The patient id is empty, too long, or has control characters.
+    #[error("not a patient id of 1 to {MAX_PATIENT_ID_BYTES} bytes without control characters")]
+    PatientId,
+    /// The time is not RFC 3339 with an offset.
+    #[error("not an RFC 3339 time with an offset")]
+    Timestamp,
+    /// The cell holds no number.
+    #[error("not a number")]
+    NotANumber,
+    /// The sign takes whole numbers.
+    #[error("not a whole number")]
+    NotWhole,
+    /// The table's column cannot hold the number.
+    #[error("a number that does not fit")]
+    OutOfRange,
+}
+
+/// The faults of a survey, one a line.
+struct Listed<'a>(&'a Survey);
+
+impl fmt::Display for Listed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for fault in &self.0.faults {
+            write!(f, "\n  {fault}")?;
+        }
+        match self.0.unlisted() {
+            0 => Ok(()),
+            more => write!(f, "\n  and {more} more"),
+        }
+    }
+}

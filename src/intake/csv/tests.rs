@@ -1,0 +1,216 @@
+//! Files of every kind.
+
+use super::*;
+use crate::exit::{Advice, Code};
+
+const HEADER: &str = "patient_id,heart_rate,spo2,systolic,diastolic,respiratory_rate,temperature\n";
+
+struct Sample {
+    folder: tempfile::TempDir,
+}
+
+impl Sample {
+    fn of(content: impl AsRef<[u8]>) -> Self {
+        let folder = tempfile::tempdir().expect("folder");
+        std::fs::write(folder.path().join("x.csv"), content).expect("written");
+        Self { folder }
+    }
+
+    fn open(&self) -> Result<CsvFile, CsvError> {
+        CsvFile::open(&self.folder.path().join("x.csv"))
+    }
+}
+
+fn entries(content: impl AsRef<[u8]>) -> Vec<Entry> {
+    let sample = Sample::of(content);
+    let file = sample.open().unwrap_or_else(|error| panic!("{error}"));
+    file.rows().expect("rows").collect::<Result<_, _>>().expect("read")
+}
+
+fn row(content: impl AsRef<[u8]>) -> Row {
+    match entries(content).remove(0) {
+        Entry::Row(row) => row,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn fault(rows: impl AsRef<[u8]>) -> String {
+    match entries([HEADER.as_bytes(), rows.as_ref()].concat()).remove(0) {
+        Entry::Malformed(fault) => fault.to_string(),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn refused(content: impl AsRef<[u8]>) -> CsvError {
+    Sample::of(content).open().expect_err("refused")
+}
+
+fn full() -> Signs {
+    Signs {
+        heart_rate: Some(95),
+        spo2: Some(98),
+        systolic: Some(120),
+        diastolic: Some(80),
+        respiratory_rate: Some(16),
+        temperature: Some(36.8),
+    }
+}
+
+#[test]
+fn the_old_columns_give_a_row_without_a_time() {
+    let row = row(format!("{HEADER}P001,95,98,120,80,16,36.8\n"));
+    assert_eq!((row.patient.as_str(), row.time, row.signs), ("P001", None, full()));
+}
+
+#[test]
+fn columns_are_found_by_name_in_any_order_and_others_are_passed_over() {
+    let header = "ward,temperature,spo2,timestamp,heart_rate, systolic ,patient_id,diastolic,respiratory_rate,note";
+    let sample = Sample::of(format!("{header}\nA,36.8,98.0,2025-10-26T10:30:15Z,95,120,P001,80,16,\"a, \"\"b\"\"\"\n"));
+    let file = sample.open().expect("file");
+    assert_eq!(file.ignored_columns(), ["ward", "note"]);
+    let Some(Ok(Entry::Row(row))) = file.rows().expect("rows").next() else { panic!("a row") };
+    assert_eq!((row.time, row.signs), (Timestamp::parse("2025-10-26T10:30:15Z").ok(), full()));
+}
+
+#[test]
+fn the_time_of_the_file_is_kept_and_a_blank_one_is_now() {
+    let header = HEADER.replace("patient_id", "timestamp,patient_id");
+    let now = Timestamp::parse("2030-01-01T00:00:00Z").expect("time");
+    for (cell, time) in [("2025-10-26T10:30:15+00:00", "2025-10-26T10:30:15Z"), ("", "2030-01-01T00:00:00Z")] {
+        let reading = row(format!("{header}{cell},P1,95,,,,,")).into_reading(now).expect("reading");
+        assert_eq!(Ok(reading.time()), Timestamp::parse(time));
+    }
+}
+
+#[test]
+fn blank_cells_are_signs_that_were_not_measured() {
+    let row = row(format!("{HEADER}P001,95,, ,,,\n"));
+    assert_eq!(row.signs, Signs { heart_rate: Some(95), ..Signs::default() });
+}
+
+#[test]
+fn a_row_without_any_sign_is_counted_and_not_malformed() {
+    let sample = Sample::of(format!("{HEADER}P001,,,,,,\n,,,,,,\nP001,95,98,120,80,16,36.8\n\n"));
+    let survey = sample.open().expect("file").check().expect("checked");
+    assert_eq!((survey.rows, survey.without_sign, survey.malformed), (1, 2, 0));
+}
+
+#[test]
+fn a_byte_order_mark_and_windows_line_ends_are_accepted() {
+    let content = format!("\u{feff}{HEADER}P001,95,98,120,80,16,36.8\n").replace('\n', "\r\n");
+    assert_eq!(row(content).signs, full());
+}
+
+#[test]
+fn malformed_rows_are_told_with_line_and_column_and_never_with_their_content() {
+    for (rows, expected) in [
+        ("P001,SECRET,,,,,\n", "line 2, column heart_rate: not a number"),
+        ("P001,95,98.5,,,,\n", "line 2, column spo2: not a whole number"),
+        ("P001,95,,,,,1e40\n", "line 2, column temperature: a number that does not fit"),
+        ("P001,95\n", "line 2: 2 cells instead of 7"),
+        ("P001,95,,,,,,,,\n", "line 2: 10 cells instead of 7"),
+        (",95,,,,,\n", "line 2, column patient_id: not a patient id of 1 to 64 bytes without control characters"),
+        (
+            "\"P\n1\",95,,,,,\n",
+            "line 2, column patient_id: not a patient id of 1 to 64 bytes without control characters",
+        ),
+    ] {
+        assert_eq!(fault(rows), expected);
+    }
+    assert_eq!(fault(b"P\xff1,95,,,,,\n"), "line 2, column patient_id: not UTF-8");
+}
+
+fn line_of_the_first_fault(content: &str) -> u64 {
+    let survey = Sample::of(content).open().expect("file").check().expect("checked");
+    survey.faults[0].line
+}
+
+#[test]
+fn a_row_is_in_the_line_in_which_it_begins() {
+    for rows in
+        ["P1,x,,,,,\n", "P1,95,,,,,\nP1,x,,,,,", "\n\n\nP1,x,,,,,\n", "\nP1,95,,,,,\n \nP1,x,,,,,\nP1,95,,,,,\n"]
+    {
+        let content = format!("{HEADER}{rows}");
+        let expected = content.lines().position(|line| line.contains('x')).expect("an x") + 1;
+        for content in [content.clone(), content.replace('\n', "\r\n")] {
+            assert_eq!(line_of_the_first_fault(&content), u64::try_from(expected).expect("small"), "{content:?}");
+        }
+    }
+}
+
+#[test]
+fn a_line_end_within_quotation_marks_counts_as_a_line() {
+    let header = HEADER.replace("patient_id", "note,patient_id");
+    for end in ["", "\n"] {
+        let content = format!("{header}\"two\nlines\",P1,95,,,,,\n\"\n\n\",P1,x,,,,,{end}");
+        assert_eq!(line_of_the_first_fault(&content), 4);
+    }
+}
+
+#[test]
+fn all_malformed_rows_are_counted_and_the_first_are_listed() {
+    let content = format!("{HEADER}{}P1,95,,,,,\n", "P1,x,,,,,\n".repeat(50));
+    let survey = Sample::of(content).open().expect("file").check().expect("checked");
+    assert_eq!((survey.malformed, survey.faults.len(), survey.unlisted()), (50, MAX_SHOWN_FAULTS, 30));
+    let text = CsvError::Malformed { path: "x.csv".into(), survey }.to_string();
+    assert!(
+        text.starts_with("x.csv: 50 malformed, 0 without any sign, 1 in order; nothing was sent\n  line 2, "),
+        "{text}"
+    );
+    assert!(text.ends_with("\n  and 30 more"), "{text}");
+}
+
+#[test]
+fn a_file_with_a_bad_first_line_is_refused_as_bad_data_with_a_hint() {
+    for (content, expected) in [
+        ("", " is empty"),
+        (
+            "a,b,c\n1,2,3\n",
+            "no column patient_id, heart_rate, spo2, systolic, diastolic, respiratory_rate, temperature",
+        ),
+        ("patient_id,heart_rate,spo2,systolic,diastolic,respiratory_rate\n", "line 1: no column temperature"),
+        (&HEADER.replace("spo2", "spo2,spo2"), "the column spo2 is there twice"),
+        ("\n\n\n", "no column"),
+    ] {
+        let error = refused(content);
+        assert!(error.to_string().contains(expected), "{error}");
+        assert_eq!((error.code(), error.hint().is_some()), (Code::BadData, true));
+    }
+    assert!(matches!(refused(b"\xff\xfep\0a\0\n\0"), CsvError::HeaderNotUtf8 { .. }));
+}
+
+#[test]
+fn a_path_that_is_no_file_is_a_usage_error() {
+    let sample = Sample::of("");
+    let folder = sample.folder.path();
+    assert!(matches!(CsvFile::open(folder), Err(CsvError::Directory { .. })));
+    let error = CsvFile::open(&folder.join("none.csv")).expect_err("missing");
+    assert!(error.to_string().ends_with("none.csv"), "{error}");
+    assert_eq!(error.code(), Code::Usage);
+    #[cfg(unix)]
+    assert!(matches!(CsvFile::open(Path::new("/dev/null")), Err(CsvError::NotAFile { .. })));
+}
+
+#[test]
+fn a_quotation_mark_that_is_never_closed_does_not_fill_the_memory() {
+    let content = format!("{HEADER}P1,95,,,,,\n\"P1,{}", "95,,,,,\n".repeat(400_000));
+    let error = Sample::of(content).open().expect("file").check().expect_err("too long");
+    assert!(matches!(error, CsvError::RowTooLong { .. }), "{error}");
+}
+
+#[test]
+fn a_file_that_changes_its_first_line_is_told() {
+    let sample = Sample::of(format!("{HEADER}P1,95,,,,,\n"));
+    let file = sample.open().expect("file");
+    std::fs::write(file.path(), "patient_id\n").expect("written");
+    assert!(matches!(file.rows(), Err(CsvError::Changed { .. })));
+}
+
+#[test]
+fn no_bytes_of_any_kind_panic() {
+    use proptest::prelude::*;
+    proptest!(ProptestConfig::with_cases(64), |(rows in proptest::collection::vec(any::<u8>(), 0..400))| {
+        let sample = Sample::of([HEADER.as_bytes(), &rows].concat());
+        let _ = sample.open().map(|file| file.check());
+    });
+}

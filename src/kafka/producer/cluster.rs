@@ -1,0 +1,174 @@
+//! The cluster behind the producer: rskafka, or a double in tests.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures::future::select_ok;
+use rskafka::BackoffConfig;
+use rskafka::client::error::{Error, ProtocolError, RequestError};
+use rskafka::client::partition::{Compression, PartitionClient, UnknownTopicHandling};
+use rskafka::client::{Client, ClientBuilder};
+use rskafka::record::Record;
+use tokio::sync::OnceCell;
+
+/// Gives links to a topic.
+pub trait Cluster: Send + Sync {
+    /// What is given.
+    type Link: Link;
+
+    /// The brokers, for messages to the user.
+    fn name(&self) -> String;
+
+    /// Makes contact and looks `topic` up. The caller limits the time.
+    fn connect(&self, topic: &str) -> impl Future<Output = Result<Self::Link, Failure>> + Send;
+}
+
+/// A link to one topic. It is dropped after the first failure.
+pub trait Link: Send + Sync {
+    /// How many partitions the topic has.
+    fn partitions(&self) -> i32;
+
+    /// Writes `records` to a partition. `Ok` means that all in-sync replicas have them; after an error any of them
+    /// may be in the log. The caller limits the time.
+    fn produce(&self, partition: i32, records: Vec<Record>) -> impl Future<Output = Result<(), Failure>> + Send;
+}
+
+/// Why a call did not succeed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failure {
+    /// It may go better the next time.
+    Transient(String),
+    /// Nothing came back within this time.
+    Silent(Duration),
+    /// The topic does not exist.
+    NoTopic,
+    /// It will not go better.
+    Refused(String),
+}
+
+impl Failure {
+    pub(super) fn is_transient(&self) -> bool {
+        matches!(self, Self::Transient(_) | Self::Silent(_))
+    }
+}
+
+/// A cluster by way of rskafka.
+#[derive(Debug, Clone)]
+pub struct Rskafka {
+    brokers: Vec<String>,
+}
+
+impl Rskafka {
+    /// The cluster that `brokers` (`host:port`) belong to.
+    #[must_use]
+    pub fn new(brokers: &[String]) -> Self {
+        Self { brokers: brokers.to_vec() }
+    }
+}
+
+/// rskafka's own tries within one call. Its default grows to 500 s; it is the producer that goes on for longer.
+fn backoff() -> BackoffConfig {
+    BackoffConfig {
+        init_backoff: Duration::from_millis(100),
+        max_backoff: Duration::from_secs(1),
+        base: 2.0,
+        deadline: Some(Duration::from_secs(2)),
+    }
+}
+
+impl Cluster for Rskafka {
+    type Link = RskafkaLink;
+
+    fn name(&self) -> String {
+        self.brokers.join(",")
+    }
+
+    async fn connect(&self, topic: &str) -> Result<RskafkaLink, Failure> {
+        let client = self.client().await?;
+        let topics = client.list_topics().await.map_err(|error| classify(&error))?;
+        let found = topics.into_iter().find(|found| found.name == topic).ok_or(Failure::NoTopic)?;
+        let partitions = found.partitions.into_iter().map(|partition| (partition, OnceCell::new())).collect();
+        Ok(RskafkaLink { client, topic: topic.to_owned(), partitions })
+    }
+}
+
+impl Rskafka {
+    /// rskafka asks its bootstrap brokers one after the other, without a time limit: a silent one would hide the
+    /// others. So all are asked at once, and the first that answers is taken.
+    async fn client(&self) -> Result<Client, Failure> {
+        if self.brokers.is_empty() {
+            return Err(Failure::Refused("no broker is named".to_owned()));
+        }
+        let contacts = self.brokers.iter().map(|broker| {
+            Box::pin(ClientBuilder::new(vec![broker.clone()]).client_id("vitals").backoff_config(backoff()).build())
+        });
+        select_ok(contacts).await.map(|(client, _)| client).map_err(|error| classify(&error))
+    }
+}
+
+/// A link by way of rskafka. Each partition has a connection of its own, made when it is first used.
+pub struct RskafkaLink {
+    client: Client,
+    topic: String,
+    partitions: BTreeMap<i32, OnceCell<PartitionClient>>,
+}
+
+/// rskafka's own output would show a password.
+impl std::fmt::Debug for RskafkaLink {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RskafkaLink").field("topic", &self.topic).finish_non_exhaustive()
+    }
+}
+
+impl Link for RskafkaLink {
+    fn partitions(&self) -> i32 {
+        i32::try_from(self.partitions.len()).unwrap_or(i32::MAX)
+    }
+
+    async fn produce(&self, partition: i32, records: Vec<Record>) -> Result<(), Failure> {
+        let cell = self.partitions.get(&partition).ok_or(Failure::NoTopic)?;
+        let open = || self.client.partition_client(self.topic.as_str(), partition, UnknownTopicHandling::Retry);
+        let client = cell.get_or_try_init(open).await.map_err(|error| classify(&error))?;
+        client.produce(records, Compression::NoCompression).await.map_err(|error| classify(&error))?;
+        Ok(())
+    }
+}
+
+fn classify(error: &Error) -> Failure {
+    match error {
+        Error::ServerError { protocol_error, .. } if is_passing(*protocol_error) => {
+            Failure::Transient(protocol_error.to_string())
+        }
+        Error::ServerError { protocol_error, .. } => Failure::Refused(protocol_error.to_string()),
+        Error::Request(RequestError::NoVersionMatch { .. }) => Failure::Refused(error.to_string()),
+        _ => Failure::Transient(last_cause(&error.to_string())),
+    }
+}
+
+/// rskafka prints every layer's retry in front of the cause, and shows its error types in no other way.
+fn last_cause(text: &str) -> String {
+    text.rsplit("Source: ").next().unwrap_or(text).to_owned()
+}
+
+/// Whether the cluster can be expected to get over it by itself.
+fn is_passing(error: ProtocolError) -> bool {
+    matches!(
+        error,
+        ProtocolError::UnknownServerError
+            | ProtocolError::UnknownTopicOrPartition
+            | ProtocolError::CorruptMessage
+            | ProtocolError::LeaderNotAvailable
+            | ProtocolError::NotLeaderOrFollower
+            | ProtocolError::RequestTimedOut
+            | ProtocolError::BrokerNotAvailable
+            | ProtocolError::ReplicaNotAvailable
+            | ProtocolError::NetworkException
+            | ProtocolError::NotEnoughReplicas
+            | ProtocolError::NotEnoughReplicasAfterAppend
+            | ProtocolError::KafkaStorageError
+            | ProtocolError::FencedLeaderEpoch
+            | ProtocolError::UnknownLeaderEpoch
+            | ProtocolError::StaleBrokerEpoch
+            | ProtocolError::ListenerNotFound
+    )
+}
