@@ -7,7 +7,10 @@ use std::process::ExitCode;
 use color_eyre::eyre::{Report, Result};
 
 use crate::cmd::query::QueryError;
+use crate::intake::csv::CsvError;
+use crate::intake::source::SourceError;
 use crate::kafka::error::KafkaError;
+use crate::kafka::producer::ProducerError;
 use crate::output::{Output, OutputError};
 use crate::settings::SettingsError;
 use crate::store::cassandra::CassandraError;
@@ -56,6 +59,9 @@ const ADVISERS: &[Recognise] = &[
     recognise::<OutputError>,
     recognise::<CassandraError>,
     recognise::<KafkaError>,
+    recognise::<ProducerError>,
+    recognise::<SourceError>,
+    recognise::<CsvError>,
     recognise::<QueryError>,
 ];
 
@@ -130,6 +136,31 @@ mod tests {
         let report = Err::<(), _>(error).wrap_err("cannot join").wrap_err("cannot consume").unwrap_err();
         let expected = "error: cannot consume: cannot join: instance_id is not set\nhint: give --instance-id\n";
         assert_eq!(concluded(report), (Code::Usage, expected.to_owned()));
+    }
+
+    /// Every type of which a source file below `folder` says that it gives advice.
+    fn advisers_below(folder: &std::path::Path) -> Vec<String> {
+        let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let below = |path: std::path::PathBuf| {
+            if path.is_dir() { advisers_below(&path) } else { advisers_in(&std::fs::read_to_string(path).unwrap()) }
+        };
+        entries.flat_map(below).collect()
+    }
+
+    fn advisers_in(source: &str) -> Vec<String> {
+        let heads = source.lines().filter_map(|line| line.strip_prefix("impl Advice for "));
+        heads.filter_map(|rest| rest.split_whitespace().next()).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn every_error_that_gives_advice_is_asked_for_it() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        for name in advisers_below(&folder) {
+            assert!(
+                include_str!("exit.rs").contains(&format!("    recognise::<{name}>,")),
+                "{name} is not in ADVISERS"
+            );
+        }
     }
 
     #[test]

@@ -16,7 +16,16 @@ pub struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum Action {
     /// Show every setting, its value, and who gave it
-    #[command(after_help = "Example:\n  vitals config show --profile ward-a -o json")]
+    #[command(after_help = "\
+Each setting comes from the first of these that has it: flag, environment, profile, file, default.
+
+A settings file (vitals.toml):
+  group = \"night-shift\"
+  [profile.ward-a]
+  brokers = [\"kafka-1:9093\", \"kafka-2:9093\"]
+
+Example:
+  vitals config show --profile ward-a -o json")]
     Show {
         #[command(flatten)]
         format: FormatArgs,

@@ -18,7 +18,7 @@ A patient without readings is no error: nothing is printed but a note, and the e
 Examples:
   vitals query
   vitals query --patient P001 --limit 5
-  vitals query --patient P001 --since 2025-10-26T10:00:00Z --until 2025-10-26T11:00:00Z -o csv")]
+  vitals query --patient P001 --since 2025-10-26T10:00:00Z -o csv")]
 pub struct Args {
     /// Only this patient's readings, newest first; without it, the first rows of the table in its own order
     #[arg(long, value_name = "ID", value_parser = PatientId::parse)]

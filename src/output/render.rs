@@ -24,7 +24,7 @@ fn json_value(value: &Value) -> String {
         Value::Missing => "null".to_owned(),
         Value::Text(text) => json_text(text),
         Value::Integer(number) => number.to_string(),
-        Value::Decimal(number) if number.is_finite() => number.to_string(),
+        Value::Decimal(number) if number.is_finite() => decimal(*number),
         // JSON has no such number; as text it is at least not lost.
         Value::Decimal(number) => json_text(&number.to_string()),
         Value::List(texts) => {
@@ -32,6 +32,11 @@ fn json_value(value: &Value) -> String {
             format!("[{}]", items.join(","))
         }
     }
+}
+
+/// The shortest text that means the number, with at least one decimal: 37 degrees are 37.0, as Python prints them.
+fn decimal(number: f64) -> String {
+    format!("{number:?}")
 }
 
 fn json_text(text: &str) -> String {
@@ -60,7 +65,7 @@ fn plain(value: &Value, missing: &str) -> String {
         Value::Missing => missing.to_owned(),
         Value::Text(text) => text.clone(),
         Value::Integer(number) => number.to_string(),
-        Value::Decimal(number) => number.to_string(),
+        Value::Decimal(number) => decimal(*number),
         Value::List(texts) => texts.join(" "),
     }
 }

@@ -110,6 +110,12 @@ fn a_number_that_json_does_not_know_is_text() {
 }
 
 #[test]
+fn a_decimal_keeps_its_point() {
+    let row = vec!["P001".into(), 37.into(), 37.0_f32.into(), Value::Missing.into()];
+    assert!(printed(Format::Csv, vec![row]).stdout().ends_with("P001,37,37.0,\n"));
+}
+
+#[test]
 fn the_format_is_a_table_only_on_a_terminal() {
     assert_eq!(FormatArgs::default().choose(true), Format::Table);
     assert_eq!(FormatArgs::default().choose(false), Format::Ndjson);

@@ -18,7 +18,7 @@ impl Flags {
     }
 }
 
-const HEADING: &str = "Settings (each also as VITALS_NAME in the environment and as a key of vitals.toml)";
+const HEADING: &str = "Settings (also VITALS_… in the environment, and keys of vitals.toml)";
 
 fn option(spec: &'static Spec) -> Arg {
     let default = spec.default.map(|default| format!(" [default: {default}]")).unwrap_or_default();
