@@ -2,97 +2,32 @@
 //!
 //! `VITALS_STORE` gives the address: `cassandra://HOST:PORT[,…]/KEYSPACE`; the keyspace in it is not touched.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic is how a test fails")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a panic is how a test fails"
+)]
 #![allow(clippy::disallowed_methods, reason = "the test runner gives the server's address by the environment")]
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+#[path = "cassandra/proxy.rs"]
+mod proxy;
+#[path = "cassandra/scene.rs"]
+mod scene;
 
-use cdrs_tokio::cluster::session::{SessionBuilder, TcpSessionBuilder};
-use cdrs_tokio::cluster::{NodeTcpConfigBuilder, TcpConnectionManager};
-use cdrs_tokio::load_balancing::RoundRobinLoadBalancingStrategy;
-use cdrs_tokio::transport::TransportTcp;
-use cdrs_tokio::types::{ByIndex, prelude::Row};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Notify;
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use tokio::net::TcpListener;
 use vitals::alarm::{Limits, judge};
 use vitals::exit::{Advice, Code};
 use vitals::reading::{PatientId, Reading, Signs, Timestamp};
-use vitals::store::cassandra::{
-    CassandraError, CassandraStore, Keyspace, Order, Replication, Selection, StoredReading,
-};
+use vitals::store::cassandra::{CassandraError, CassandraStore, Order, Replication, Selection, StoredReading};
 use vitals::store::{Batch, Consistency, Store, WriteError};
 
-type Session = cdrs_tokio::cluster::session::Session<
-    TransportTcp,
-    TcpConnectionManager,
-    RoundRobinLoadBalancingStrategy<TransportTcp, TcpConnectionManager>,
->;
-
-fn nodes() -> Vec<String> {
-    let address = std::env::var("VITALS_STORE").expect("VITALS_STORE is set by `cargo xtask test`");
-    let nodes = address.trim_start_matches("cassandra://").split('/').next().unwrap_or_default();
-    nodes.split(',').map(str::to_owned).collect()
-}
-
-/// A keyspace that goes when the test has passed, and the driver's own session to look at it from outside.
-struct Scene {
-    name: String,
-    session: Session,
-}
-
-impl Scene {
-    async fn new() -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let micros = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros();
-        let name = format!("test_{micros}_{}", COUNT.fetch_add(1, Ordering::Relaxed));
-        let points = nodes().into_iter().map(Into::into).collect();
-        let config = NodeTcpConfigBuilder::new().with_contact_points(points).build().await.unwrap();
-        let session = TcpSessionBuilder::new(RoundRobinLoadBalancingStrategy::new(), config).build().await.unwrap();
-        Self { name, session }
-    }
-
-    async fn with_tables() -> Self {
-        let scene = Self::new().await;
-        scene.store().await.init(&Replication::default()).await.unwrap();
-        scene
-    }
-
-    fn keyspace(&self) -> Keyspace {
-        self.name.parse().unwrap()
-    }
-
-    async fn store(&self) -> CassandraStore {
-        CassandraStore::connect(nodes(), self.keyspace(), Consistency::default()).await.unwrap()
-    }
-
-    /// What a person does with cqlsh; `KS` stands for the keyspace.
-    async fn cql(&self, cql: &str) -> Vec<Row> {
-        let answer = self.session.query(cql.replace("KS", &self.name)).await.unwrap();
-        answer.response_body().unwrap().into_rows().unwrap_or_default()
-    }
-
-    async fn count(&self, cql: &str) -> i64 {
-        self.cql(cql).await.first().unwrap().r_by_index(0).unwrap()
-    }
-
-    /// The schema by the CQL of the old README.
-    async fn by_hand(&self) {
-        self.cql("CREATE KEYSPACE KS WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}").await;
-        self.cql(
-            "CREATE TABLE KS.patient_vitals (patient_id TEXT, timestamp TEXT, heart_rate INT, spo2 INT, \
-             systolic INT, diastolic INT, respiratory_rate INT, temperature FLOAT, \
-             PRIMARY KEY (patient_id, timestamp))",
-        )
-        .await;
-    }
-
-    async fn end(self) {
-        self.cql("DROP KEYSPACE IF EXISTS KS").await;
-    }
-}
+use proxy::Proxy;
+use scene::{Scene, nodes};
 
 fn at(second: u32) -> Timestamp {
     Timestamp::parse(&format!("2025-10-26T{:02}:{:02}:{:02}Z", second / 3600, second / 60 % 60, second % 60)).unwrap()
@@ -126,6 +61,13 @@ async fn read(store: &CassandraStore, selection: &Selection, limit: u32) -> Vec<
 
 fn rates(readings: &[StoredReading]) -> Vec<i32> {
     readings.iter().map(|reading| reading.signs.heart_rate.unwrap()).collect()
+}
+
+/// A store that reaches the server through a proxy.
+async fn through_proxy(scene: &Scene) -> (Proxy, CassandraStore) {
+    let proxy = Proxy::start(nodes().into_iter().next().unwrap()).await;
+    let store = CassandraStore::connect(vec![proxy.node.clone()], scene.keyspace(), Consistency::default()).await;
+    (proxy, store.unwrap())
 }
 
 /// Writes as the pipeline does: again until it is stored.
@@ -252,7 +194,7 @@ async fn every_sign_comes_back_as_it_was_written() {
 }
 
 #[tokio::test]
-async fn a_missing_sign_never_erases_a_value_and_writes_no_tombstone() {
+async fn a_missing_sign_never_erases_a_value() {
     let scene = Scene::with_tables().await;
     let store = scene.store().await;
     // Alone, and in a batch: they take different ways.
@@ -265,8 +207,6 @@ async fn a_missing_sign_never_erases_a_value_and_writes_no_tombstone() {
     let stored = read(&store, &of("P001", Order::OldestFirst), 5).await;
     assert_eq!(rates(&stored), [85, 85, 85]);
     assert!(stored.iter().all(|reading| reading.signs.spo2 == Some(97)), "{stored:?}");
-    let unset = scene.count("SELECT COUNT(*) FROM KS.patient_vitals WHERE temperature = 0 ALLOW FILTERING").await;
-    assert_eq!(unset, 0);
     assert!(stored.iter().all(|reading| reading.signs.temperature.is_none()));
     scene.end().await;
 }
@@ -376,13 +316,9 @@ async fn a_table_that_is_dropped_and_made_again_under_a_prepared_statement_takes
 async fn a_consistency_that_cannot_be_had_is_tried_again_later() {
     let scene = Scene::with_tables().await;
     let rows = batch(vec![reading("P001", 0, heart_rate(60))]);
-    for level in [Consistency::Three, Consistency::EachQuorum] {
-        let store = CassandraStore::connect(nodes(), scene.keyspace(), level).await.unwrap();
-        match store.write(&rows).await {
-            Ok(()) => assert_eq!(level, Consistency::EachQuorum, "one node cannot be three"),
-            Err(error) => assert!(matches!(error, WriteError::Later(_)), "{error}"),
-        }
-    }
+    let store = CassandraStore::connect(nodes(), scene.keyspace(), Consistency::Three).await.unwrap();
+    let error = store.write(&rows).await.unwrap_err();
+    assert!(matches!(&error, WriteError::Later(reason) if reason.contains("THREE")), "{error}");
     scene.end().await;
 }
 
@@ -396,77 +332,10 @@ async fn a_silent_server_is_told_within_five_seconds() {
     assert_eq!(error.map(drop).unwrap_err().code(), Code::Unreachable);
 }
 
-/// A TCP proxy in front of the server whose connections can be cut or held.
-struct Proxy {
-    node: String,
-    cut: Arc<Notify>,
-    held: Arc<std::sync::atomic::AtomicBool>,
-}
-
-impl Proxy {
-    async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let node = listener.local_addr().unwrap().to_string();
-        let (cut, held) = (Arc::new(Notify::new()), Arc::new(std::sync::atomic::AtomicBool::new(false)));
-        let server = nodes().into_iter().next().unwrap();
-        let (cut_all, hold) = (Arc::clone(&cut), Arc::clone(&held));
-        tokio::spawn(async move {
-            loop {
-                let (client, _) = listener.accept().await.unwrap();
-                let server = TcpStream::connect(&server).await.unwrap();
-                tokio::spawn(carry(client, server, Arc::clone(&cut_all), Arc::clone(&hold)));
-            }
-        });
-        Self { node, cut, held }
-    }
-
-    async fn store(&self, scene: &Scene) -> CassandraStore {
-        CassandraStore::connect(vec![self.node.clone()], scene.keyspace(), Consistency::default()).await.unwrap()
-    }
-
-    fn cut(&self) {
-        self.cut.notify_waiters();
-    }
-
-    /// From now on, what the server answers on connections that are open is lost.
-    fn hold(&self) {
-        self.held.store(true, Ordering::Relaxed);
-    }
-
-    fn release(&self) {
-        self.held.store(false, Ordering::Relaxed);
-    }
-}
-
-async fn carry(client: TcpStream, server: TcpStream, cut: Arc<Notify>, held: Arc<std::sync::atomic::AtomicBool>) {
-    let (mut from_client, mut to_client) = client.into_split();
-    let (mut from_server, mut to_server) = server.into_split();
-    let up = async { tokio::io::copy(&mut from_client, &mut to_server).await.map(drop) };
-    let down = async {
-        use tokio::io::{AsyncReadExt, AsyncWriteExt};
-        let mut buffer = vec![0; 64 * 1024];
-        loop {
-            let length = from_server.read(&mut buffer).await?;
-            if length == 0 {
-                return Ok::<_, std::io::Error>(());
-            }
-            if !held.load(Ordering::Relaxed) {
-                to_client.write_all(&buffer[..length]).await?;
-            }
-        }
-    };
-    tokio::select! {
-        _ = up => {}
-        _ = down => {}
-        () = cut.notified() => {}
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_that_are_cut_are_made_anew_and_nothing_is_lost() {
     let scene = Scene::with_tables().await;
-    let proxy = Proxy::start().await;
-    let store = proxy.store(&scene).await;
+    let (proxy, store) = through_proxy(&scene).await;
     for second in 0..40 {
         if second % 10 == 5 {
             proxy.cut();
@@ -480,8 +349,7 @@ async fn connections_that_are_cut_are_made_anew_and_nothing_is_lost() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_write_without_an_answer_ends_at_its_limit_and_the_next_one_has_a_new_session() {
     let scene = Scene::with_tables().await;
-    let proxy = Proxy::start().await;
-    let store = proxy.store(&scene).await;
+    let (proxy, store) = through_proxy(&scene).await;
     let row = |second| batch(vec![reading("P001", second, heart_rate(60))]);
     store.write(&row(0)).await.unwrap();
     proxy.hold();
@@ -502,16 +370,13 @@ async fn a_write_without_an_answer_ends_at_its_limit_and_the_next_one_has_a_new_
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_that_is_dropped_leaves_no_connection_open() {
     let scene = Scene::with_tables().await;
-    let proxy = Proxy::start().await;
-    let store = proxy.store(&scene).await;
+    let (proxy, store) = through_proxy(&scene).await;
     store.write(&batch(vec![reading("P001", 0, heart_rate(60))])).await.unwrap();
-    let weak = Arc::downgrade(&proxy.cut);
-    let open = || weak.strong_count() - 2;
-    assert!(open() >= 2, "the proxy carries a connection for control and one for requests");
+    assert!(proxy.open() >= 2, "the proxy carries a connection for control and one for requests");
     drop(store);
     let end = Instant::now() + Duration::from_secs(10);
-    while open() > 0 {
-        assert!(Instant::now() < end, "{} connections are still open", open());
+    while proxy.open() > 0 {
+        assert!(Instant::now() < end, "{} connections are still open", proxy.open());
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     scene.end().await;

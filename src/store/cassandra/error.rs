@@ -43,7 +43,7 @@ pub enum Refusal {
     Temporary,
     /// The keyspace or the table does not exist.
     Missing,
-    /// A setting is at fault: the consistency level, a permission.
+    /// A setting is at fault, ours or the server's: the consistency level, a permission, a guardrail.
     Setting,
     /// A prepared statement is not known, and preparing it again did not help.
     Unprepared,
@@ -67,7 +67,8 @@ impl Refusal {
         let text = message.to_lowercase();
         if text.contains("unconfigured table") || text.contains("does not exist") {
             Self::Missing
-        } else if text.contains("consistency") || text.contains("replication strategy") {
+        } else if ["consistency", "replication strategy", "guardrail"].iter().any(|word| text.contains(word)) {
+            // A guardrail can be that of a full disk: nothing is wrong with the rows.
             Self::Setting
         } else {
             Self::Request
@@ -237,8 +238,14 @@ impl Advice for CassandraError {
                 "run `vitals init`, or check the keyspace in --store"
             }
             Self::Shape { .. } => "name another keyspace in --store, or move that table's rows and drop it",
+            Self::Refused { refusal: Refusal::Temporary, .. } => {
+                "look at the cluster's nodes (`nodetool status`); fewer need to be up with a lower --consistency"
+            }
             Self::Refused { .. } => return None,
         };
         Some(hint.to_owned())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use futures::future::join_all;
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
@@ -22,6 +23,9 @@ pub const RESOLVE_LIMIT: Duration = Duration::from_secs(1);
 pub const CONNECT_LIMIT: Duration = Duration::from_secs(1);
 /// How long a node may take to answer both requests. A server that collects garbage needs some of it.
 pub const ANSWER_LIMIT: Duration = Duration::from_millis(2500);
+
+/// How much longer a node is waited for when another one can be used already.
+const GRACE: Duration = Duration::from_millis(200);
 
 /// An answer to OPTIONS or STARTUP is a few hundred bytes; who announces more does not speak CQL.
 const MAX_ANSWER_BYTES: usize = 64 * 1024;
@@ -98,19 +102,29 @@ impl NodeFault {
 /// # Errors
 /// [`CassandraError::NoNode`] with the reason of each node when none can be used.
 pub async fn probe(nodes: &[String]) -> Result<Vec<SocketAddr>, CassandraError> {
-    let answers = join_all(nodes.iter().map(|node| probe_node(node))).await;
+    let mut asked: FuturesUnordered<_> = nodes.iter().map(|node| probe_node(node)).collect();
     let mut usable = Vec::new();
     let mut faults = Vec::new();
-    for (node, answer) in nodes.iter().zip(answers) {
+    while let Some(answer) = next(&mut asked, !usable.is_empty()).await {
         match answer {
             Ok(address) => usable.push(address),
-            Err(fault) => faults.push(NodeFault { node: node.clone(), fault }),
+            Err(fault) => faults.push(fault),
         }
     }
     if usable.is_empty() { Err(CassandraError::NoNode(faults)) } else { Ok(usable) }
 }
 
-async fn probe_node(node: &str) -> Result<SocketAddr, Fault> {
+/// The next answer. Once there is a node to go on with, the others get [`GRACE`] and no more: a silent node must not
+/// hold up a connection to those that work.
+async fn next<T>(asked: &mut FuturesUnordered<impl Future<Output = T>>, enough: bool) -> Option<T> {
+    if enough { timeout(GRACE, asked.next()).await.ok().flatten() } else { asked.next().await }
+}
+
+async fn probe_node(node: &str) -> Result<SocketAddr, NodeFault> {
+    reach(node).await.map_err(|fault| NodeFault { node: node.to_owned(), fault })
+}
+
+async fn reach(node: &str) -> Result<SocketAddr, Fault> {
     let addresses = timeout(RESOLVE_LIMIT, lookup_host(node))
         .await
         .map_err(|_| Fault::Unresolved("no answer".to_owned()))?

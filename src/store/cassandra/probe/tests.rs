@@ -125,6 +125,14 @@ async fn one_node_that_is_ready_is_enough() {
 }
 
 #[tokio::test]
+async fn a_silent_node_does_not_hold_up_one_that_is_ready() {
+    let ready = serve(Behaviour::Answers(vec![frame(OPCODE_SUPPORTED, b"\0\0"), frame(OPCODE_READY, &[])])).await;
+    let start = tokio::time::Instant::now();
+    assert_eq!(probe(&[serve(Behaviour::Silence).await, ready.clone()]).await, Ok(vec![ready.parse().unwrap()]));
+    assert!(start.elapsed() < ANSWER_LIMIT);
+}
+
+#[tokio::test]
 async fn every_node_is_named_when_none_can_be_used() {
     let nodes = [closed_port().await, serve(Behaviour::End).await];
     let text = probe(&nodes).await.unwrap_err().to_string();
