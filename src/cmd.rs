@@ -1,6 +1,7 @@
 //! The commands: one file each, with its `Args` and its `run`.
 
 pub mod config;
+pub mod produce;
 
 use clap::{Parser, Subcommand};
 use color_eyre::eyre::Result;
@@ -32,6 +33,8 @@ pub struct CommandLine {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Send readings into the topic, from a simulated ward or a CSV file
+    Produce(produce::Args),
     /// Show the settings and where they come from
     Config(config::Args),
 }
@@ -43,6 +46,7 @@ impl Command {
     /// Whatever kept the command from its work; [`explain`](crate::exit::explain) knows what it comes to.
     pub async fn run(self, context: &Context) -> Result<Code> {
         match self {
+            Self::Produce(args) => produce::run(args, context).await,
             Self::Config(args) => config::run(args, context).await,
         }
     }

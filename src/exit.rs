@@ -6,6 +6,10 @@ use std::process::ExitCode;
 
 use color_eyre::eyre::{Report, Result};
 
+use crate::cmd::produce::ProduceError;
+use crate::intake::csv::CsvError;
+use crate::intake::source::SourceError;
+use crate::kafka::producer::ProducerError;
 use crate::output::{Output, OutputError};
 use crate::settings::SettingsError;
 
@@ -48,7 +52,14 @@ pub trait Advice: Error {
 type Recognise = for<'a> fn(&'a (dyn Error + 'static)) -> Option<&'a dyn Advice>;
 
 /// Every error that gives advice. A new one needs a line here.
-const ADVISERS: &[Recognise] = &[recognise::<SettingsError>, recognise::<OutputError>];
+const ADVISERS: &[Recognise] = &[
+    recognise::<SettingsError>,
+    recognise::<OutputError>,
+    recognise::<ProduceError>,
+    recognise::<SourceError>,
+    recognise::<CsvError>,
+    recognise::<ProducerError>,
+];
 
 fn recognise<'a, E: Advice + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a dyn Advice> {
     error.downcast_ref::<E>().map(|error| -> &dyn Advice { error })

@@ -74,7 +74,7 @@ pub enum CsvError {
         survey: Survey,
     },
     /// Rows are malformed.
-    #[error("{}: {survey}; nothing was sent{}", path.display(), Listed(survey))]
+    #[error("{}: {survey}; nothing was sent", path.display())]
     Malformed {
         /// Which file.
         path: PathBuf,
@@ -102,9 +102,7 @@ impl CsvError {
         let line = error.position().map_or(1, csv::Position::line);
         let path = path.to_owned();
         match error.into_kind() {
-            csv::ErrorKind::Io(source) if is_too_long(&source) => {
-                Self::RowTooLong { path, line }
-            }
+            csv::ErrorKind::Io(source) if is_too_long(&source) => Self::RowTooLong { path, line },
             csv::ErrorKind::Io(source) => Self::Unreadable { path, source },
             other => Self::Unreadable { path, source: std::io::Error::other(format!("{other:?}")) },
         }
@@ -194,19 +192,4 @@ pub enum Flaw {
     /// The table's column cannot hold the number.
     #[error("a number that does not fit")]
     OutOfRange,
-}
-
-/// The faults of a survey, one a line.
-struct Listed<'a>(&'a Survey);
-
-impl fmt::Display for Listed<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for fault in &self.0.faults {
-            write!(f, "\n  {fault}")?;
-        }
-        match self.0.unlisted() {
-            0 => Ok(()),
-            more => write!(f, "\n  and {more} more"),
-        }
-    }
 }
