@@ -4,6 +4,7 @@ pub mod config;
 pub mod consume;
 pub mod init;
 pub mod lag;
+pub mod produce;
 pub mod query;
 
 use clap::{Parser, Subcommand};
@@ -38,6 +39,8 @@ pub struct CommandLine {
 pub enum Command {
     /// Make the keyspace, the tables and the topics
     Init(init::Args),
+    /// Send readings into the topic, from a simulated ward or a CSV file
+    Produce(produce::Args),
     /// Read the topic, raise alerts, store every reading
     Consume(consume::Args),
     /// Show stored readings, newest first
@@ -56,6 +59,7 @@ impl Command {
     pub async fn run(self, context: &Context) -> Result<Code> {
         match self {
             Self::Init(args) => init::run(args, context).await,
+            Self::Produce(args) => produce::run(args, context).await,
             Self::Consume(args) => consume::run(args, context).await,
             Self::Query(args) => query::run(args, context).await,
             Self::Lag(args) => lag::run(args, context).await,

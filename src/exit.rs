@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use color_eyre::eyre::{Report, Result};
 
+use crate::cmd::produce::ProduceError;
 use crate::cmd::query::QueryError;
 use crate::intake::csv::CsvError;
 use crate::intake::source::SourceError;
@@ -59,9 +60,10 @@ const ADVISERS: &[Recognise] = &[
     recognise::<OutputError>,
     recognise::<CassandraError>,
     recognise::<KafkaError>,
-    recognise::<ProducerError>,
+    recognise::<ProduceError>,
     recognise::<SourceError>,
     recognise::<CsvError>,
+    recognise::<ProducerError>,
     recognise::<QueryError>,
 ];
 

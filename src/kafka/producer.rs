@@ -15,6 +15,7 @@ mod error;
 mod shape;
 #[cfg(test)]
 mod tests;
+pub mod topic;
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -71,6 +72,33 @@ impl Producer {
     /// within [`Patience::connect`], or the cluster refuses.
     pub async fn connect(brokers: &[String], topic: &str) -> Result<Self, ProducerError> {
         Self::over(Rskafka::new(brokers), topic, Patience::default()).await
+    }
+
+    /// Makes the topic and connects to it. Gives the number of its partitions too.
+    ///
+    /// # Errors
+    /// As [`Producer::connect`], all within [`Patience::connect`].
+    pub async fn connect_making_topic(brokers: &[String], topic: &str) -> Result<(Self, i32), ProducerError> {
+        let patience = Patience::default();
+        let mut producer = Self { cluster: Rskafka::new(brokers), topic: topic.to_owned(), patience, link: None };
+        let making = async {
+            producer.cluster.make_topic(topic).await?;
+            loop {
+                // A broker may not know yet of a topic that another one has just made.
+                match producer.cluster.connect(topic).await {
+                    Err(Failure::NoTopic) => sleep(FIRST_PAUSE).await,
+                    answer => break answer,
+                }
+            }
+        };
+        match timeout(patience.connect, making).await.unwrap_or(Err(Failure::Silent(patience.connect))) {
+            Ok(link) => {
+                let partitions = link.partitions();
+                producer.link = Some(link);
+                Ok((producer, partitions))
+            }
+            Err(failure) => Err(producer.explain(failure)),
+        }
     }
 }
 

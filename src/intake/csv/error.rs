@@ -74,7 +74,7 @@ pub enum CsvError {
         survey: Survey,
     },
     /// Rows are malformed.
-    #[error("{}: {survey}; nothing was sent{}", path.display(), Listed(survey))]
+    #[error("{}: {survey}; nothing was sent", path.display())]
     Malformed {
         /// Which file.
         path: PathBuf,
@@ -192,19 +192,4 @@ pub enum Flaw {
     /// The table's column cannot hold the number.
     #[error("a number that does not fit")]
     OutOfRange,
-}
-
-/// The faults of a survey, one a line.
-struct Listed<'a>(&'a Survey);
-
-impl fmt::Display for Listed<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for fault in &self.0.faults {
-            write!(f, "\n  {fault}")?;
-        }
-        match self.0.unlisted() {
-            0 => Ok(()),
-            more => write!(f, "\n  and {more} more"),
-        }
-    }
 }

@@ -34,10 +34,12 @@ impl Survey {
         }
     }
 
-    /// How many malformed rows are not listed.
-    #[must_use]
-    pub fn unlisted(&self) -> u64 {
-        u64::try_from(self.faults.len()).map_or(0, |listed| self.malformed.saturating_sub(listed))
+    /// The malformed rows, one a line, and how many more there are.
+    pub fn report(&self) -> impl Iterator<Item = String> {
+        let listed = u64::try_from(self.faults.len()).unwrap_or(u64::MAX);
+        let more = self.malformed.saturating_sub(listed);
+        let rest = (more > 0).then(|| format!("and {more} more"));
+        self.faults.iter().map(ToString::to_string).chain(rest)
     }
 }
 

@@ -1,0 +1,128 @@
+//! `vitals produce`: readings of a simulated ward or of a CSV file into the topic.
+
+mod error;
+mod plan;
+mod shift;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::ValueEnum;
+use color_eyre::eyre::Result;
+
+pub use error::ProduceError;
+
+use self::plan::{Origin, Plan};
+use self::shift::Shift;
+use super::Context;
+use crate::exit::Code;
+use crate::intake::csv::{CsvError, CsvFile};
+use crate::intake::patients::Patients;
+use crate::intake::simulator::{Scenario, Ward};
+use crate::intake::source::Source;
+use crate::kafka::producer::{Producer, ProducerError};
+use crate::settings::parse_duration;
+
+/// Send readings into the topic.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  vitals produce --mode random --interval 2 --patients \"P001,P002,P003\"
+  vitals produce --mode csv --csv fixtures/sample_vitals.csv --once --interval 0")]
+pub struct Args {
+    /// Where the readings come from
+    #[arg(long, value_enum, default_value_t = Mode::Random)]
+    mode: Mode,
+    /// Seconds between two messages; 0 is as fast as they are acknowledged
+    #[arg(long, value_name = "SECONDS", default_value = "1.0", value_parser = parse_duration, allow_hyphen_values = true)]
+    interval: Duration,
+    /// Stop after this many messages
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), allow_hyphen_values = true)]
+    count: Option<u64>,
+    /// Patients of the simulated ward [default: P001,P002,P003,P004]
+    #[arg(long, value_name = "IDS", allow_hyphen_values = true)]
+    patients: Option<Patients>,
+    /// What happens on the simulated ward [default: mixed]
+    #[arg(long, value_enum)]
+    scenario: Option<Scenario>,
+    /// Makes the simulated ward repeatable
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// The file; its first line names the old columns, in any order, and may name a timestamp
+    #[arg(long, value_name = "PATH")]
+    csv: Option<PathBuf>,
+    /// Send the file once instead of again and again
+    #[arg(long)]
+    once: bool,
+    /// Leave malformed rows of the file out instead of sending nothing
+    #[arg(long)]
+    skip_bad: bool,
+}
+
+/// Where readings come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Mode {
+    /// A simulated ward
+    Random,
+    /// A CSV file
+    Csv,
+}
+
+/// Sends readings until the count, the end of the file, or the user says stop, and says what was sent.
+///
+/// # Errors
+/// [`ProduceError`] for options that do not go together and for messages that were not acknowledged;
+/// [`CsvError`], [`ProducerError`] for the file and the cluster.
+pub async fn run(args: Args, context: &Context) -> Result<Code> {
+    let plan = Plan::of(args)?;
+    let ready = async {
+        let source = open(plan.origin, context).await?;
+        let producer = connect(context).await?;
+        Ok::<_, color_eyre::Report>((source, producer))
+    };
+    let (source, producer) = tokio::select! {
+        ready = ready => ready?,
+        () = context.shutdown.wait() => return Ok(Code::CutShort),
+    };
+    let mut shift = Shift::new(source, producer, plan.interval, plan.count);
+    let outcome = shift.work(&context.output, &context.shutdown).await;
+    context.output.note(shift.summary());
+    outcome.map(|()| Code::Done)
+}
+
+async fn open(origin: Origin, context: &Context) -> Result<Source> {
+    match origin {
+        Origin::Ward { patients, scenario, seed } => {
+            context.output.note(format_args!("simulating a ward with --seed {seed}"));
+            Ok(Source::ward(Ward::new(&patients, scenario, seed)))
+        }
+        Origin::Csv { path, once, skip_bad } => {
+            let output = context.output.clone();
+            // A large file takes a while to look through.
+            let opened = tokio::task::spawn_blocking(move || {
+                let file = CsvFile::open(&path)?;
+                if !file.ignored_columns().is_empty() {
+                    let names = file.ignored_columns().join(", ");
+                    output.note(format_args!("note: columns that are passed over: {}", names.escape_debug()));
+                }
+                Source::csv(file, once, skip_bad)
+            });
+            let opened = opened.await?;
+            if let Err(CsvError::Malformed { survey, .. }) = &opened {
+                survey.report().for_each(|line| context.output.note(line));
+            }
+            Ok(opened?)
+        }
+    }
+}
+
+async fn connect(context: &Context) -> Result<Producer, ProducerError> {
+    let (brokers, topic) = (context.settings.brokers.as_slice(), context.settings.topic.as_str());
+    match Producer::connect(brokers, topic).await {
+        Err(ProducerError::NoTopic { .. }) => {
+            let (producer, partitions) = Producer::connect_making_topic(brokers, topic).await?;
+            context.output.note(format_args!("made the topic {topic} with {partitions} partitions"));
+            Ok(producer)
+        }
+        answer => answer,
+    }
+}
