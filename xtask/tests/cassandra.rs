@@ -19,6 +19,7 @@ mod scene;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use cdrs_tokio::types::ByIndex;
 use tokio::net::TcpListener;
 use vitals::alarm::{Limits, judge};
 use vitals::exit::{Advice, Code};
@@ -110,6 +111,22 @@ async fn several_init_at_once_make_every_part_once() {
     }
     assert_eq!(made.len(), 4);
     assert!(made.values().all(|times| *times == 1), "{made:?}");
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn a_keyspace_can_be_replicated_per_data_centre() {
+    let scene = Scene::new().await;
+    let store = scene.store().await;
+    let error = store.init(&"nowhere:1".parse().unwrap()).await.unwrap_err();
+    assert!(error.to_string().contains("nowhere"), "{error}");
+    assert_eq!(error.code(), Code::Usage);
+
+    let here: String = scene.cql("SELECT data_center FROM system.local").await.first().unwrap().r_by_index(0).unwrap();
+    store.init(&format!("{here}:1").parse().unwrap()).await.unwrap();
+    let rows = scene.cql("SELECT toJson(replication) FROM system_schema.keyspaces WHERE keyspace_name = 'KS'").await;
+    let replication: String = rows.first().unwrap().r_by_index(0).unwrap();
+    assert!(replication.contains("NetworkTopologyStrategy") && replication.contains(&here), "{replication}");
     scene.end().await;
 }
 
