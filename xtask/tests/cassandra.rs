@@ -369,6 +369,7 @@ async fn a_write_without_an_answer_ends_at_its_limit_and_the_next_one_has_a_new_
     let (proxy, store) = through_proxy(&scene).await;
     let row = |second| batch(vec![reading("P001", second, heart_rate(60))]);
     store.write(&row(0)).await.unwrap();
+    let connections = proxy.accepted();
     proxy.hold();
     let start = Instant::now();
     let lost = futures::future::join_all((1..20).map(|second| {
@@ -379,7 +380,9 @@ async fn a_write_without_an_answer_ends_at_its_limit_and_the_next_one_has_a_new_
     assert!(lost.iter().all(|outcome| matches!(outcome, Err(WriteError::Later(_)))), "{lost:?}");
     assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
     proxy.release();
+    assert_eq!(proxy.accepted(), connections);
     store.write(&row(100)).await.unwrap();
+    assert!(proxy.accepted() > connections, "a late answer on the old session could be taken for another one's");
     assert_eq!(read(&store, &of("P001", Order::NewestFirst), 1).await.first().unwrap().timestamp, at(100).to_string());
     scene.end().await;
 }
