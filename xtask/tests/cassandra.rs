@@ -13,6 +13,8 @@
 
 #[path = "cassandra/proxy.rs"]
 mod proxy;
+#[path = "cassandra/rows.rs"]
+mod rows;
 #[path = "cassandra/scene.rs"]
 mod scene;
 
@@ -21,31 +23,14 @@ use std::time::{Duration, Instant};
 
 use cdrs_tokio::types::ByIndex;
 use tokio::net::TcpListener;
-use vitals::alarm::{Limits, judge};
 use vitals::exit::{Advice, Code};
-use vitals::reading::{PatientId, Reading, Signs, Timestamp};
+use vitals::reading::Signs;
 use vitals::store::cassandra::{CassandraError, CassandraStore, Order, Replication, Selection, StoredReading};
 use vitals::store::{Batch, Consistency, Store, WriteError};
 
 use proxy::Proxy;
+use rows::{at, batch, heart_rate, reading};
 use scene::{Scene, nodes};
-
-fn at(second: u32) -> Timestamp {
-    Timestamp::parse(&format!("2025-10-26T{:02}:{:02}:{:02}Z", second / 3600, second / 60 % 60, second % 60)).unwrap()
-}
-
-fn reading(patient: &str, second: u32, signs: Signs) -> Reading {
-    Reading::new(PatientId::parse(patient).unwrap(), at(second), signs).unwrap()
-}
-
-fn batch(readings: Vec<Reading>) -> Batch {
-    let alerts = readings.iter().flat_map(|reading| judge(reading, &Limits::default())).collect();
-    Batch { patient: readings.first().unwrap().patient().clone(), readings, alerts }
-}
-
-fn heart_rate(rate: i32) -> Signs {
-    Signs { heart_rate: Some(rate), ..Signs::default() }
-}
 
 fn of(patient: &str, order: Order) -> Selection {
     Selection::Patient { id: patient.to_owned(), since: None, until: None, order }
