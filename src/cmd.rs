@@ -1,7 +1,10 @@
 //! The commands: one file each, with its `Args` and its `run`.
 
 pub mod config;
+pub mod consume;
+pub mod init;
 pub mod produce;
+pub mod query;
 
 use clap::{Parser, Subcommand};
 use color_eyre::eyre::Result;
@@ -33,8 +36,14 @@ pub struct CommandLine {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Make the keyspace, the tables and the topics
+    Init(init::Args),
     /// Send readings into the topic, from a simulated ward or a CSV file
     Produce(produce::Args),
+    /// Read the topic, raise alerts, store every reading
+    Consume(consume::Args),
+    /// Show stored readings, newest first
+    Query(query::Args),
     /// Show the settings and where they come from
     Config(config::Args),
 }
@@ -46,7 +55,10 @@ impl Command {
     /// Whatever kept the command from its work; [`explain`](crate::exit::explain) knows what it comes to.
     pub async fn run(self, context: &Context) -> Result<Code> {
         match self {
+            Self::Init(args) => init::run(args, context).await,
             Self::Produce(args) => produce::run(args, context).await,
+            Self::Consume(args) => consume::run(args, context).await,
+            Self::Query(args) => query::run(args, context).await,
             Self::Config(args) => config::run(args, context).await,
         }
     }
@@ -61,4 +73,15 @@ pub struct Context {
     pub output: Output,
     /// Tells when to stop.
     pub shutdown: Shutdown,
+}
+
+/// Does `work` until the user asks to stop: for commands that have nothing to drain. What is half done is dropped.
+///
+/// # Errors
+/// Those of `work`.
+pub async fn unless_stopped(shutdown: &Shutdown, work: impl Future<Output = Result<Code>>) -> Result<Code> {
+    tokio::select! {
+        ended = work => ended,
+        () = shutdown.wait() => Ok(Code::CutShort),
+    }
 }

@@ -7,11 +7,14 @@ use std::process::ExitCode;
 use color_eyre::eyre::{Report, Result};
 
 use crate::cmd::produce::ProduceError;
+use crate::cmd::query::QueryError;
 use crate::intake::csv::CsvError;
 use crate::intake::source::SourceError;
+use crate::kafka::error::KafkaError;
 use crate::kafka::producer::ProducerError;
 use crate::output::{Output, OutputError};
 use crate::settings::SettingsError;
+use crate::store::cassandra::CassandraError;
 
 /// The exit codes: few, named, and the same for every command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +62,9 @@ const ADVISERS: &[Recognise] = &[
     recognise::<SourceError>,
     recognise::<CsvError>,
     recognise::<ProducerError>,
+    recognise::<CassandraError>,
+    recognise::<KafkaError>,
+    recognise::<QueryError>,
 ];
 
 fn recognise<'a, E: Advice + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a dyn Advice> {

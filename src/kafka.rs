@@ -1,7 +1,27 @@
 //! Kafka: who does what.
 //!
-//! rskafka produces ([`producer`]). Everything else speaks over our own [`connection`] on `kafka-protocol`: reading,
-//! group membership, offsets, and topic creation with settings.
+//! rskafka produces:
+//! - [`producer`]: readings into the topic; [`murmur2`] places them as Java and kafka-python do
+//!
+//! Everything else speaks over our own connection on `kafka-protocol`:
+//! - [`connection`]: one request, one response, within a time limit; `versions` says what is spoken
+//! - [`cluster`]: who leads what
+//! - [`records`]: record batches, read and written
+//! - [`group`]: membership; [`consumer`] is a member as the pipeline's source; `fetch` reads for it
+//! - [`offsets`]: where partitions begin and end, what groups have committed
+//! - [`dead_letters`]: refused messages, kept whole
+//! - [`admin`]: topics with settings
 
+pub mod admin;
+pub mod cluster;
+pub mod connection;
+pub mod consumer;
+pub mod dead_letters;
+pub mod error;
+mod fetch;
+pub mod group;
 pub mod murmur2;
+pub mod offsets;
 pub mod producer;
+pub mod records;
+mod versions;

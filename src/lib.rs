@@ -1,12 +1,47 @@
-//! vitals
+//! Patient vital signs from Kafka to Cassandra.
+//!
+//! ```text
+//!  device, CSV, simulator ─ produce ─▶ topic patient.vitals ─ fetch ─▶ decode ─▶ rules ─▶ store ─▶ commit
+//!                                                                       │ refused  │ alert
+//!                                                                       ▼          ▼
+//!                                                         patient.vitals.dlq    patient_alerts, screen
+//! ```
+//!
+//! The order of these steps is the promise: nothing is committed before it is stored, or kept as a dead letter.
+//!
+//! In reading order:
+//!
+//! - the core, without sockets, clock, environment or printing:
+//!   - [`reading`]: one reading, and the message that carries it
+//!   - [`reject`]: why a message was refused
+//!   - [`alarm`]: readings in, alerts out; the limits and the ranges
+//!   - [`ledger`]: what may be committed
+//! - the story:
+//!   - [`pipeline`]: the file to read first; from fetched to committed
+//! - the edges, with every byte of input and output:
+//!   - [`kafka`]: producing, and our own group membership, fetch and offsets
+//!   - [`store`]: where readings and alerts are kept; Cassandra
+//!   - [`intake`]: where readings come from: the simulated ward, CSV files
+//!   - [`retry`]: how long to wait between attempts
+//! - the commands, one file each:
+//!   - [`cmd`]: their arguments, and what each does
+//! - the shell:
+//!   - [`settings`]: every option, environment variable and file key
+//!   - [`output`]: everything that is printed
+//!   - [`shutdown`]: Ctrl+C and SIGTERM
+//!   - [`exit`]: the exit codes, and what an error tells
+
 pub mod alarm;
 pub mod cmd;
 pub mod exit;
 pub mod intake;
 pub mod kafka;
+pub mod ledger;
 pub mod output;
+pub mod pipeline;
 pub mod reading;
 pub mod reject;
+pub mod retry;
 pub mod settings;
 pub mod shutdown;
 pub mod store;

@@ -14,14 +14,16 @@ pub use encode::encode;
 pub use sign::{Sign, Signs};
 pub use timestamp::Timestamp;
 
+use std::sync::Arc;
+
 use crate::reject::Reject;
 
 /// The longest patient id, in bytes of UTF-8.
 pub const MAX_PATIENT_ID_BYTES: usize = 64;
 
-/// Who was measured: 1 to 64 bytes of UTF-8 without control characters.
+/// Who was measured: 1 to 64 bytes of UTF-8 without control characters. Clones share the text.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct PatientId(Box<str>);
+pub struct PatientId(Arc<str>);
 
 impl PatientId {
     /// Takes `text` as a patient id.

@@ -1,6 +1,7 @@
 //! Where readings and alerts are kept.
 //!
-//! [`Store`] is what the pipeline needs; [`cassandra`] is the store of the contract.
+//! [`Store`] is what the pipeline needs; [`cassandra`] is the store of the contract; [`Consistency`] says how many
+//! copies must have a row before it counts as stored.
 
 pub mod cassandra;
 mod consistency;
@@ -9,8 +10,19 @@ pub use consistency::{Consistency, UnknownConsistency};
 
 use std::future::Future;
 
+use self::cassandra::{CassandraError, CassandraStore};
 use crate::alarm::Alert;
 use crate::reading::{PatientId, Reading};
+use crate::settings::StoreAddress;
+
+/// Connects to the store at `address`.
+///
+/// # Errors
+/// It cannot be reached within 5 s.
+pub async fn open(address: &StoreAddress, consistency: Consistency) -> Result<CassandraStore, CassandraError> {
+    let StoreAddress::Cassandra { nodes, keyspace } = address;
+    CassandraStore::connect(nodes.clone(), keyspace.parse()?, consistency).await
+}
 
 /// What is written in one go: readings of one patient, no two of them of the same time, and the alerts they raised.
 #[derive(Debug, Clone, PartialEq)]

@@ -25,7 +25,9 @@ fn sample() -> Vec<Vec<Cell>> {
 fn printed(format: Format, rows: Vec<Vec<Cell>>) -> Memory {
     let (output, memory) = Output::into_memory();
     let mut printer = output.rows(FormatArgs { format: Some(format) }, &COLUMNS);
-    rows.into_iter().for_each(|row| printer.push(row).unwrap());
+    for row in rows {
+        printer.push(row).unwrap();
+    }
     printer.finish().unwrap();
     memory
 }
@@ -78,7 +80,9 @@ fn without_rows_each_format_is_still_whole() {
 fn json_that_was_not_finished_stays_open() {
     let (output, memory) = Output::into_memory();
     let mut rows = output.rows(FormatArgs { format: Some(Format::Json) }, &COLUMNS);
-    sample().into_iter().for_each(|row| rows.push(row).unwrap());
+    for row in sample() {
+        rows.push(row).unwrap();
+    }
     drop(rows);
     output.flush().unwrap();
     assert!(!memory.stdout().contains("\n]"));

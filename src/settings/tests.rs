@@ -166,6 +166,13 @@ fn a_topic_has_at_most_249_characters_of_kafka_s_set() {
 }
 
 #[test]
+fn a_consistency_level_that_stores_nothing_is_refused() {
+    for level in ["ANY", "any", "SERIAL", "most"] {
+        assert!(resolve(&typed(&["--consistency", level]), &Environment::default()).is_err(), "{level}");
+    }
+}
+
+#[test]
 fn a_session_time_out_lies_within_what_brokers_can_take() {
     for time in ["999ms", "31m", "0"] {
         assert!(resolve(&typed(&["--session-timeout", time]), &Environment::default()).is_err(), "{time}");

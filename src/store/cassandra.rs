@@ -1,1 +1,111 @@
-//! Apache Cassandra.
+//! Apache Cassandra, through `cdrs-tokio`.
+//!
+//! - [`schema`]: the keyspace and its tables: what `init` makes, what `consume` needs. The CQL is in
+//!   `migrations/cassandra/`
+//! - [`write`]: readings and alerts in
+//! - [`read`]: readings and alerts out
+//! - `session`: the driver's session, kept on a short leash
+//! - [`probe`]: is there a Cassandra, and does it let us in
+//! - [`error`]: what can go wrong, and what to do about it
+//!
+//! Every value is bound; only the keyspace's name goes into CQL text, and [`Keyspace`] has checked it.
+
+pub mod error;
+mod keyspace;
+pub mod probe;
+pub mod read;
+mod row;
+pub mod schema;
+mod session;
+pub mod write;
+
+use std::fmt;
+use std::time::Duration;
+
+use cdrs_tokio::consistency::Consistency as Level;
+use cdrs_tokio::frame::message_response::ResponseBody;
+use cdrs_tokio::statement::StatementParams;
+
+pub use error::CassandraError;
+pub use keyspace::{Keyspace, Replication};
+pub use read::{Order, Selection, StoredAlert, StoredReading};
+pub use schema::SchemaStep;
+
+use self::error::Doing;
+use self::session::Link;
+use crate::store::Consistency;
+
+/// A keyspace of a Cassandra cluster as the store of readings and alerts.
+pub struct CassandraStore {
+    link: Link,
+    keyspace: Keyspace,
+    consistency: Consistency,
+}
+
+impl CassandraStore {
+    /// Connects to the first of `nodes` (`host:port`) that can be used, and through it to its whole cluster. The
+    /// keyspace need not exist yet.
+    ///
+    /// # Errors
+    /// [`CassandraError::NoNode`] within 5 s when no node can be used, [`CassandraError::NotReady`] when one answers
+    /// and then falls silent.
+    pub async fn connect(
+        nodes: Vec<String>,
+        keyspace: Keyspace,
+        consistency: Consistency,
+    ) -> Result<Self, CassandraError> {
+        let store = Self { link: Link::new(nodes), keyspace, consistency };
+        store.link.connected().await?;
+        Ok(store)
+    }
+
+    /// Sends one statement with its values and waits for the answer, but not longer than `limit`.
+    async fn ask(
+        &self,
+        doing: Doing,
+        limit: Duration,
+        cql: &str,
+        params: StatementParams,
+    ) -> Result<ResponseBody, CassandraError> {
+        let connected = self.link.connected().await?;
+        let request = async { connected.session.query_with_params(cql, params).await?.response_body() };
+        self.link.within(&connected, doing, limit, request).await
+    }
+
+    /// The keyspace.
+    #[must_use]
+    pub fn keyspace(&self) -> &Keyspace {
+        &self.keyspace
+    }
+}
+
+/// Leaves the driver's parts out: their own rendering shows what nobody should read in a log.
+impl fmt::Debug for CassandraStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CassandraStore")
+            .field("keyspace", &self.keyspace)
+            .field("consistency", &self.consistency)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Consistency {
+    fn for_writes(self) -> Level {
+        match self {
+            Self::Any => Level::Any,
+            Self::One => Level::One,
+            Self::Two => Level::Two,
+            Self::Three => Level::Three,
+            Self::Quorum => Level::Quorum,
+            Self::All => Level::All,
+            Self::LocalQuorum => Level::LocalQuorum,
+            Self::EachQuorum => Level::EachQuorum,
+            Self::LocalOne => Level::LocalOne,
+        }
+    }
+
+    /// ANY is a level for writes; the nearest for reads is ONE.
+    fn for_reads(self) -> Level {
+        if self == Self::Any { Level::One } else { self.for_writes() }
+    }
+}

@@ -1,48 +1,51 @@
-//! How many replicas have to answer.
+//! How many copies must answer.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// Cassandra's consistency levels, in the spelling of CQL. `ANY` is not among them: it counts a hint as stored, which
-/// nothing can read yet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// How many copies of a row must have answered before a write or a read counts as done: the levels of CQL.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Consistency {
-    /// One replica.
+    /// Any node has it, if only to hand it on. For writes; reads take [`Consistency::One`].
+    Any,
+    /// One copy.
     One,
-    /// Two replicas.
+    /// Two copies.
     Two,
-    /// Three replicas.
+    /// Three copies.
     Three,
-    /// More than half of all replicas.
+    /// More than half of all copies.
     Quorum,
-    /// Every replica.
+    /// All copies.
     All,
-    /// More than half of the replicas in the local data centre.
+    /// More than half of the copies in the data centre that is asked.
     #[default]
     LocalQuorum,
-    /// More than half of the replicas in each data centre.
+    /// More than half of the copies in every data centre.
     EachQuorum,
-    /// One replica in the local data centre.
+    /// One copy in the data centre that is asked.
     LocalOne,
 }
 
 impl Consistency {
-    /// All levels, the one with the fewest replicas first.
-    pub const ALL: [Self; 8] = [
-        Self::LocalOne,
+    /// All levels.
+    pub const ALL: [Self; 9] = [
+        Self::Any,
         Self::One,
         Self::Two,
         Self::Three,
-        Self::LocalQuorum,
         Self::Quorum,
-        Self::EachQuorum,
         Self::All,
+        Self::LocalQuorum,
+        Self::EachQuorum,
+        Self::LocalOne,
     ];
 
-    /// The level's name in CQL.
+    /// The name as CQL has it.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
+            Self::Any => "ANY",
             Self::One => "ONE",
             Self::Two => "TWO",
             Self::Three => "THREE",
@@ -61,16 +64,42 @@ impl fmt::Display for Consistency {
     }
 }
 
-/// The text names no consistency level that can be used here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("is no consistency level")]
-pub struct UnknownConsistency;
+/// The text is not the name of a level. SERIAL and `LOCAL_SERIAL` are none: they are for conditional writes.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no consistency level: ANY, ONE, TWO, THREE, QUORUM, ALL, LOCAL_QUORUM, EACH_QUORUM or LOCAL_ONE")]
+pub struct UnknownConsistency(pub String);
 
+/// Takes the names of CQL, in capitals or not.
 impl FromStr for Consistency {
     type Err = UnknownConsistency;
 
-    /// Takes a level's name in any case.
     fn from_str(text: &str) -> Result<Self, UnknownConsistency> {
-        Self::ALL.into_iter().find(|level| level.name().eq_ignore_ascii_case(text)).ok_or(UnknownConsistency)
+        let level = Self::ALL.into_iter().find(|level| level.name().eq_ignore_ascii_case(text));
+        level.ok_or_else(|| UnknownConsistency(text.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_level_is_read_from_its_own_name() {
+        for level in Consistency::ALL {
+            assert_eq!(level.to_string().parse(), Ok(level));
+            assert_eq!(level.to_string().to_lowercase().parse(), Ok(level));
+        }
+    }
+
+    #[test]
+    fn the_default_is_local_quorum() {
+        assert_eq!(Consistency::default().to_string(), "LOCAL_QUORUM");
+    }
+
+    #[test]
+    fn a_level_for_conditional_writes_is_refused() {
+        for bad in ["SERIAL", "LOCAL_SERIAL", "LocalQuorum", ""] {
+            assert_eq!(bad.parse::<Consistency>(), Err(UnknownConsistency(bad.to_owned())));
+        }
     }
 }

@@ -6,9 +6,12 @@
 //! - [`ci`]: everything that must pass before a change lands
 //!
 //! Below them: [`process`] (children that end when they should), [`supervise`] (one command, its signals and its exit
-//! code), [`signals`] (Ctrl+C), [`lock`] (one at a time), [`say`] (all printing), [`repository`] (where things are).
+//! code), [`job`] (a program that works by itself), [`signals`] (Ctrl+C), [`lock`] (one at a time), [`say`] (all printing), [`environment`], [`repository`] (where things are).
 
 mod ci;
+mod environment;
+mod guard;
+mod job;
 mod lock;
 mod process;
 mod repository;
@@ -24,7 +27,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use color_eyre::eyre;
 
-use crate::signals::Interrupted;
+use crate::signals::Interrupt;
 
 /// Project tasks: real services without Docker, tests, CI, tidy.
 #[derive(Parser)]
@@ -44,35 +47,53 @@ enum Task {
     Tidy,
     /// Everything that must pass before a change lands: fmt, clippy, tidy, test.
     Ci,
-    /// What `xtask` puts between itself and a child it starts.
+    #[command(flatten)]
+    Inner(Inner),
+}
+
+/// What `xtask` asks of another process of itself.
+#[derive(Subcommand)]
+enum Inner {
+    /// Turn into another program.
     #[command(hide = true)]
     Become(process::Become),
+    /// End a process group when this process's input closes.
+    #[command(hide = true)]
+    Guard(guard::Guarded),
 }
 
 fn main() -> ExitCode {
-    match run(Cli::parse().task) {
-        Ok(code) => code,
-        Err(report) => {
-            say::talk(&format!("error: {report:#}"));
-            exit_code(&report)
-        }
-    }
+    let outcome = match Cli::parse().task {
+        // Signals keep their usual meaning for these two.
+        Task::Inner(Inner::Become(wanted)) => Err(process::become_command(&wanted).into()),
+        Task::Inner(Inner::Guard(group)) => group.guard(),
+        task => run(task),
+    };
+    outcome.map_or_else(
+        |report| {
+            // Every error's message is whole by itself, with its cause and its hint; the chain would say it twice.
+            say::talk(&format!("error: {report}"));
+            ExitCode::FAILURE
+        },
+        ExitCode::from,
+    )
 }
 
-fn run(task: Task) -> eyre::Result<ExitCode> {
-    match task {
-        Task::Services(args) => services::run(args),
-        Task::Test(args) => test::run(&args),
+/// The exit code is the task's own; 128 + signal when the task was cut short (130 for Ctrl+C).
+fn run(task: Task) -> eyre::Result<u8> {
+    let interrupt = Interrupt::listen()?;
+    let outcome = match task {
+        Task::Services(args) => services::run(args, &interrupt),
+        Task::Test(args) => test::run(&args, &interrupt),
         Task::Tidy => tidy::run(),
-        Task::Ci => ci::run(),
-        Task::Become(args) => Err(process::become_command(&args).into()),
+        Task::Ci => ci::run(&interrupt),
+        Task::Inner(_) => Ok(0),
+    };
+    match (outcome, interrupt.exit_code()) {
+        (Err(report), Some(code)) => {
+            say::talk(&report.to_string());
+            Ok(code)
+        }
+        (outcome, _) => outcome,
     }
-}
-
-/// 128 + signal when cut short (130 for Ctrl+C), otherwise 1.
-fn exit_code(report: &eyre::Report) -> ExitCode {
-    report
-        .chain()
-        .find_map(|cause| cause.downcast_ref::<Interrupted>())
-        .map_or(ExitCode::FAILURE, |interrupted| ExitCode::from(interrupted.exit_code()))
 }

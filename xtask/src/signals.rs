@@ -16,7 +16,7 @@ pub(crate) struct Interrupt {
 #[derive(Debug, thiserror::Error)]
 #[error("cut short by signal {signal}; everything that was started has been ended")]
 pub(crate) struct Interrupted {
-    signal: u8,
+    signal: i32,
 }
 
 impl Interrupt {
@@ -38,18 +38,16 @@ impl Interrupt {
         }
     }
 
+    /// What a shell reports for a program that the signal ended, once one has come.
+    pub(crate) fn exit_code(&self) -> Option<u8> {
+        self.received().and_then(|signal| u8::try_from(signal + 128).ok())
+    }
+
     /// An error once a signal has come, for use with `?` inside waits.
     pub(crate) fn check(&self) -> Result<(), Interrupted> {
         match self.received() {
             None => Ok(()),
-            Some(signal) => Err(Interrupted { signal: u8::try_from(signal).unwrap_or_default() }),
+            Some(signal) => Err(Interrupted { signal }),
         }
-    }
-}
-
-impl Interrupted {
-    /// What a shell reports for a program that this signal ended.
-    pub(crate) fn exit_code(&self) -> u8 {
-        self.signal.saturating_add(128)
     }
 }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal};
 
+use crate::guard::Guard;
 use crate::process::{self, LOOK_AGAIN, Life, Place};
 use crate::signals::Interrupt;
 
@@ -50,8 +51,7 @@ impl Foreground<'_> {
         let keyboard = if io::stdin().is_terminal() { Keyboard::Terminal } else { Keyboard::Nobody };
         let (program, arguments) = self.command.split_first().ok_or(SuperviseError::NoCommand)?;
         let start_error = |source| SuperviseError::Start { program: program.display().to_string(), source };
-        let mut command =
-            process::command(program, Place::Beside, Life::EndsWithParent).map_err(start_error)?;
+        let mut command = process::command(program, Place::Beside, Life::EndsWithParent).map_err(start_error)?;
         command.args(arguments).envs(self.environment.iter().map(|(name, value)| (name, value)));
         if let Some(folder) = self.folder {
             command.current_dir(folder);
@@ -60,7 +60,12 @@ impl Foreground<'_> {
             command.process_group(0);
         }
         let mut child = command.spawn().map_err(start_error)?;
+        let guard = match keyboard {
+            Keyboard::Nobody => Some(Guard::over(&child).map_err(start_error)?),
+            Keyboard::Terminal => None,
+        };
         let status = wait(&mut child, keyboard, interrupt).map_err(start_error)?;
+        drop(guard);
         if keyboard == Keyboard::Nobody {
             // Whatever the command left running in its group belongs to it and ends with it.
             send(&child, keyboard, Signal::KILL);

@@ -1,0 +1,173 @@
+//! What `vitals consume` shows: on standard output what the coursework consumer showed, on standard error the rest.
+
+use std::fmt::{self, Write as _};
+use std::time::Instant;
+
+use crate::alarm::{Alert, Implausible, implausible};
+use crate::output::{MARK, Output, OutputError, Progress as Live};
+use crate::pipeline::Summary;
+use crate::pipeline::observer::{Observer, Progress};
+use crate::pipeline::source::Assigned;
+use crate::reading::{Reading, Sign};
+use crate::reject::Reject;
+use crate::settings::Settings;
+
+/// The consumer's screen.
+pub(super) struct Screen<'a> {
+    output: &'a Output,
+    topic: String,
+    brokers: String,
+    group: String,
+    quiet: bool,
+    messages: u64,
+    /// Why standard output cannot be written any more.
+    failed: Option<OutputError>,
+    live: Option<Live>,
+    /// When the rate was last taken, and how many messages there were.
+    last: (Instant, u64),
+    began: Instant,
+}
+
+impl<'a> Screen<'a> {
+    pub(super) fn new(output: &'a Output, settings: &Settings, quiet: bool) -> Self {
+        let now = Instant::now();
+        Self {
+            output,
+            topic: settings.topic.clone(),
+            brokers: settings.brokers.to_string(),
+            group: settings.group.clone(),
+            quiet,
+            messages: 0,
+            failed: None,
+            live: None,
+            last: (now, 0),
+            began: now,
+        }
+    }
+
+    /// Says what is read.
+    pub(super) fn started(&mut self) {
+        let Self { topic, brokers, group, .. } = &*self;
+        self.print(&format!(
+            "Consumer started, listening to '{topic}'\nBootstrap servers: {brokers}\nConsumer group: {group}\n\
+             Waiting for partition assignment..."
+        ));
+    }
+
+    /// Says how it ended.
+    ///
+    /// # Errors
+    /// Standard output could not be written.
+    pub(super) fn ended(mut self, summary: &Summary) -> Result<(), OutputError> {
+        self.live = None;
+        let Progress { messages, stored, refused, alerts, .. } = summary.progress;
+        let seconds = self.began.elapsed().as_secs_f64();
+        self.output.note(format_args!(
+            "{messages} messages in {seconds:.1} s: {stored} readings stored, {refused} refused, {alerts} alerts"
+        ));
+        if !summary.is_clean {
+            self.output.note("cut short: what is not stored and committed is read again by the next consumer");
+        }
+        self.failed.map_or(Ok(()), Err)
+    }
+
+    fn print(&mut self, lines: &str) {
+        if !self.quiet && self.failed.is_none() {
+            self.failed = self.output.line(lines).err();
+        }
+    }
+}
+
+impl Observer for Screen<'_> {
+    fn assigned(&mut self, partitions: &[Assigned]) {
+        let mut set = String::new();
+        for (index, assigned) in partitions.iter().enumerate() {
+            let separator = if index == 0 { "" } else { ", " };
+            // Writing into a text cannot fail.
+            let _ = write!(set, "{separator}TopicPartition(topic='{}', partition={})", self.topic, assigned.partition);
+        }
+        self.print(&format!("Partitions assigned: {{{set}}}\nListening for messages... (Press Ctrl+C to stop)"));
+    }
+
+    fn revoked(&mut self) {
+        self.print("Waiting for partition assignment...");
+    }
+
+    fn reading(&mut self, partition: i32, offset: i64, reading: &Reading, alerts: &[Alert]) {
+        self.messages += 1;
+        if self.quiet {
+            return;
+        }
+        let mut lines = format!(
+            "--- Message #{} ---\nTopic: {}, Partition: {partition}, Offset: {offset}\n{}",
+            self.messages,
+            self.topic,
+            Line(reading)
+        );
+        if !alerts.is_empty() {
+            let texts: Vec<_> = alerts.iter().map(ToString::to_string).collect();
+            let _ = write!(lines, "\n  >>> ALERT: {}", texts.join("; "));
+        }
+        self.print(&lines);
+    }
+
+    fn refused(&mut self, partition: i32, offset: i64, reject: &Reject) {
+        self.messages += 1;
+        let Self { messages, topic, .. } = &*self;
+        self.print(&format!(
+            "--- Message #{messages} ---\nTopic: {topic}, Partition: {partition}, Offset: {offset}\n  >>> REFUSED: {reject}"
+        ));
+    }
+
+    fn unkeyed(&mut self, partition: i32, offset: i64) {
+        self.output.note(format_args!(
+            "note: messages without a key (first at partition {partition}, offset {offset}): a patient's readings may \
+             be spread over partitions and come out of order\nhint: let the producer send patient_id as the key, as \
+             `vitals produce` does"
+        ));
+    }
+
+    fn trouble(&mut self, text: &str) {
+        self.output.note(format_args!("note: {text}"));
+    }
+
+    fn progress(&mut self, progress: &Progress) {
+        let (when, before) = self.last;
+        let seconds = when.elapsed().as_secs_f64();
+        self.last = (Instant::now(), progress.messages);
+        let new = u32::try_from(progress.messages.saturating_sub(before)).unwrap_or(u32::MAX);
+        let rate = f64::from(new) / seconds.max(f64::EPSILON);
+        let live = self.live.get_or_insert_with(|| self.output.progress(None));
+        if live.is_live() {
+            live.message(format_args!(
+                "{rate:.0} messages/s, lag {}, stored {}, refused {}, alerts {}",
+                progress.lag, progress.stored, progress.refused, progress.alerts
+            ));
+        }
+    }
+
+    fn is_gone(&self) -> bool {
+        self.failed.is_some()
+    }
+}
+
+/// A reading on one line: `[2025-10-26T10:30:15.123456+00:00] P001 -> HR:95 SpO2:98 BP:120/80 RR:16 T:36.8`. A sign that
+/// was not measured is `-`; one that is not believed is marked.
+struct Line<'a>(&'a Reading);
+
+impl fmt::Display for Line<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let signs = self.0.signs();
+        let doubts = implausible(signs);
+        let mark = |sign| if doubts.iter().any(|doubt: &Implausible| doubt.concerns(sign)) { MARK } else { "" };
+        let whole = |value: Option<i32>| value.map_or_else(|| "-".to_owned(), |value| value.to_string());
+        let temperature = signs.temperature.map_or_else(|| "-".to_owned(), |degrees| degrees.to_string());
+        write!(f, "[{}] {} -> ", self.0.time(), self.0.patient())?;
+        write!(f, "HR:{}{} ", whole(signs.heart_rate), mark(Sign::HeartRate))?;
+        write!(f, "SpO2:{}{} ", whole(signs.spo2), mark(Sign::Spo2))?;
+        write!(f, "BP:{}{}/", whole(signs.systolic), mark(Sign::Systolic))?;
+        write!(f, "{}{} ", whole(signs.diastolic), mark(Sign::Diastolic))?;
+        write!(f, "RR:{}{} ", whole(signs.respiratory_rate), mark(Sign::RespiratoryRate))?;
+        write!(f, "T:{temperature}{}", mark(Sign::Temperature))
+    }
+}

@@ -1,0 +1,134 @@
+//! `vitals init`: the keyspace, its tables, the topic and its dead letters.
+
+use std::time::Duration;
+
+use color_eyre::eyre::Result;
+use tokio::time::{Instant, sleep};
+
+use super::{Context, unless_stopped};
+use crate::exit::Code;
+use crate::kafka::admin::{self, Creation, TopicSpec};
+use crate::kafka::cluster::Cluster;
+use crate::kafka::error::KafkaError;
+use crate::output::{Output, OutputError};
+use crate::retry::Backoff;
+use crate::settings::{Settings, parse_duration};
+use crate::store::cassandra::{CassandraError, CassandraStore, Replication};
+use crate::store::{self};
+
+/// What to make.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+What is there is left as it is, so that it is safe to run again.
+
+Examples:
+  vitals init
+  vitals init --wait 90s
+  vitals init --partitions 12 --topic-replication 3 --keyspace-replication DC1:3,DC2:3")]
+pub struct Args {
+    /// Partitions of the topic: as many consumers can share the work
+    #[arg(long, value_name = "N", default_value_t = 6, value_parser = clap::value_parser!(i32).range(1..=MAX_PARTITIONS))]
+    partitions: i32,
+    /// On how many brokers each message is kept
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(i16).range(1..=MAX_REPLICATION))]
+    topic_replication: i16,
+    /// On how many Cassandra nodes each row is kept: N, or DC:N,… for data centres
+    #[arg(long, value_name = "N|DC:N,…", default_value = "1")]
+    keyspace_replication: Replication,
+    /// Wait so long for servers that are still starting
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = parse_duration)]
+    wait: Duration,
+}
+
+/// More partitions than a small cluster carries well.
+const MAX_PARTITIONS: i64 = 10_000;
+
+/// More brokers than anybody keeps copies on.
+const MAX_REPLICATION: i64 = 100;
+
+/// Makes what is missing.
+///
+/// # Errors
+/// A server cannot be reached in time, or refuses; a table of that name has another shape.
+pub async fn run(args: Args, context: &Context) -> Result<Code> {
+    unless_stopped(&context.shutdown, make(&args, &context.settings, &context.output)).await
+}
+
+async fn make(args: &Args, settings: &Settings, output: &Output) -> Result<Code> {
+    let patience = Patience::new(args.wait, output);
+    let store = patience.wait_for(settings, "Cassandra", CassandraError::is_away, connect_store).await?;
+    let mut cluster = patience.wait_for(settings, "Kafka", KafkaError::is_passing, connect_kafka).await?;
+    for step in store.init(&args.keyspace_replication).await? {
+        tell(output, &step.what, step.made, None)?;
+    }
+    let Args { partitions, topic_replication, .. } = *args;
+    for spec in [
+        TopicSpec::readings(&settings.topic, partitions, topic_replication),
+        TopicSpec::dead_letters(&settings.topic, partitions, topic_replication),
+    ] {
+        match admin::create(&mut cluster, &spec).await? {
+            Creation::Made => tell(output, &format!("topic {}", spec.name), true, Some(spec.partitions.to_string()))?,
+            Creation::There { partitions } => {
+                tell(output, &format!("topic {}", spec.name), false, Some(partitions.to_string()))?;
+            }
+        }
+    }
+    Ok(Code::Done)
+}
+
+fn tell(output: &Output, what: &str, made: bool, partitions: Option<String>) -> Result<(), OutputError> {
+    let outcome = if made { "made" } else { "was there" };
+    let partitions = match partitions.as_deref() {
+        None => String::new(),
+        Some("1") => " (1 partition)".to_owned(),
+        Some(count) => format!(" ({count} partitions)"),
+    };
+    output.line(format_args!("{what}: {outcome}{partitions}"))
+}
+
+async fn connect_store(settings: Settings) -> Result<CassandraStore, CassandraError> {
+    store::open(&settings.store, settings.consistency).await
+}
+
+async fn connect_kafka(settings: Settings) -> Result<Cluster, KafkaError> {
+    Cluster::connect(settings.brokers.as_slice()).await
+}
+
+/// How long to wait for servers, and where to say so.
+struct Patience<'a> {
+    until: Instant,
+    limit: Duration,
+    output: &'a Output,
+}
+
+impl<'a> Patience<'a> {
+    fn new(limit: Duration, output: &'a Output) -> Self {
+        Self { until: Instant::now() + limit, limit, output }
+    }
+
+    /// Tries until it works, the time is over, or it fails in a way that waiting does not mend.
+    async fn wait_for<T, E, F: Future<Output = Result<T, E>>>(
+        &self,
+        settings: &Settings,
+        server: &str,
+        is_away: fn(&E) -> bool,
+        connect: fn(Settings) -> F,
+    ) -> Result<T, E> {
+        let began = Instant::now();
+        let mut backoff = Backoff::default();
+        let mut progress = None;
+        loop {
+            match connect(settings.clone()).await {
+                Err(error) if is_away(&error) && Instant::now() < self.until => {
+                    progress.get_or_insert_with(|| self.output.progress(None)).message(format_args!(
+                        "waiting for {server} … {} s of {} s",
+                        began.elapsed().as_secs(),
+                        self.limit.as_secs()
+                    ));
+                    sleep(backoff.next_pause()).await;
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+}

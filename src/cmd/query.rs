@@ -1,0 +1,257 @@
+//! `vitals query`: readings out of the store.
+
+use color_eyre::eyre::Result;
+
+use super::{Context, unless_stopped};
+use crate::alarm::{Implausible, implausible};
+use crate::exit::{Advice, Code};
+use crate::output::{Cell, Column, FormatArgs, Output, Value};
+use crate::reading::{PatientId, Sign, Signs, Timestamp};
+use crate::settings::{Settings, StoreAddress};
+use crate::store::cassandra::{CassandraStore, Order, Selection, StoredReading};
+
+/// Which readings.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+A patient without readings is no error: nothing is printed but a note, and the exit code is 0.
+
+Examples:
+  vitals query
+  vitals query --patient P001 --limit 5
+  vitals query --patient P001 --since 2025-10-26T10:00:00Z --until 2025-10-26T11:00:00Z -o csv")]
+pub struct Args {
+    /// Only this patient's readings, newest first; without it, the first rows of the table in its own order
+    #[arg(long, value_name = "ID", value_parser = PatientId::parse)]
+    patient: Option<PatientId>,
+    /// At most this many readings
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=MAX_LIMIT))]
+    limit: u32,
+    /// Only readings of this time or later (RFC 3339 with an offset)
+    #[arg(long, value_name = "TIME", requires = "patient", value_parser = parse_time)]
+    since: Option<Timestamp>,
+    /// Only readings before this time (RFC 3339 with an offset)
+    #[arg(long, value_name = "TIME", requires = "patient", value_parser = parse_time)]
+    until: Option<Timestamp>,
+    /// Oldest first
+    #[arg(long, requires = "patient")]
+    oldest: bool,
+    #[command(flatten)]
+    format: FormatArgs,
+}
+
+/// What CQL can count to.
+const MAX_LIMIT: i64 = 0x7fff_ffff;
+
+const COLUMNS: [Column; 9] = [
+    Column::text("patient_id", "PATIENT"),
+    Column::text("timestamp", "TIME"),
+    Column::number("heart_rate", "HR"),
+    Column::number("spo2", "SPO2"),
+    Column::number("systolic", "SYS"),
+    Column::number("diastolic", "DIA"),
+    Column::number("respiratory_rate", "RR"),
+    Column::number("temperature", "TEMP"),
+    Column::for_programs("implausible"),
+];
+
+/// Why there is nothing to ask the store for.
+#[derive(Debug, thiserror::Error)]
+pub enum QueryError {
+    /// No moment lies in the range.
+    #[error("no time lies between --since {since} and --until {until}")]
+    EmptyRange {
+        /// The first moment asked for.
+        since: Timestamp,
+        /// The first moment not asked for.
+        until: Timestamp,
+    },
+}
+
+impl Advice for QueryError {
+    fn code(&self) -> Code {
+        Code::Usage
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some("--since has to be earlier than --until, which is itself not included".to_owned())
+    }
+}
+
+/// Shows the readings.
+///
+/// # Errors
+/// [`QueryError`] for a range without a moment, and whatever the store says.
+pub async fn run(args: Args, context: &Context) -> Result<Code> {
+    unless_stopped(&context.shutdown, show(&args, &context.settings, &context.output)).await
+}
+
+async fn show(args: &Args, settings: &Settings, output: &Output) -> Result<Code> {
+    let selection = select(args)?;
+    let StoreAddress::Cassandra { nodes, keyspace } = &settings.store;
+    let store = CassandraStore::connect(nodes.clone(), keyspace.parse()?, settings.consistency).await?;
+    let mut readings = store.readings(&selection, args.limit);
+    let mut rows = output.rows(args.format, &COLUMNS);
+    let mut any = false;
+    while let Some(page) = readings.next_page().await? {
+        any |= !page.is_empty();
+        page.iter().try_for_each(|reading| rows.push(row(reading)))?;
+    }
+    rows.finish()?;
+    if !any {
+        output.note(nothing_found(args));
+    }
+    Ok(Code::Done)
+}
+
+fn select(args: &Args) -> Result<Selection, QueryError> {
+    let Some(patient) = &args.patient else { return Ok(Selection::Any) };
+    if let (Some(since), Some(until)) = (args.since, args.until)
+        && since >= until
+    {
+        return Err(QueryError::EmptyRange { since, until });
+    }
+    Ok(Selection::Patient {
+        id: patient.as_str().to_owned(),
+        since: args.since,
+        until: args.until,
+        order: if args.oldest { Order::OldestFirst } else { Order::NewestFirst },
+    })
+}
+
+fn nothing_found(args: &Args) -> String {
+    match &args.patient {
+        None => "the table has no readings".to_owned(),
+        Some(patient) if args.since.is_none() && args.until.is_none() => format!("there are no readings of {patient}"),
+        Some(patient) => format!("there are no readings of {patient} in that time"),
+    }
+}
+
+fn row(reading: &StoredReading) -> Vec<Cell> {
+    let doubts = implausible(&reading.signs);
+    let doubted = |sign: Sign| doubts.iter().any(|doubt: &Implausible| doubt.concerns(sign));
+    let head = [reading.patient_id.as_str().into(), reading.timestamp.as_str().into()];
+    let signs = Sign::ALL.into_iter().map(|sign| Cell::from(value(&reading.signs, sign)).marked(doubted(sign)));
+    let names: Vec<_> = Sign::ALL.into_iter().filter(|sign| doubted(*sign)).map(|sign| sign.to_string()).collect();
+    head.into_iter().chain(signs).chain([names.into()]).collect()
+}
+
+fn value(signs: &Signs, sign: Sign) -> Value {
+    match sign {
+        Sign::HeartRate => signs.heart_rate.into(),
+        Sign::Spo2 => signs.spo2.into(),
+        Sign::Systolic => signs.systolic.into(),
+        Sign::Diastolic => signs.diastolic.into(),
+        Sign::RespiratoryRate => signs.respiratory_rate.into(),
+        Sign::Temperature => signs.temperature.into(),
+    }
+}
+
+fn parse_time(text: &str) -> Result<Timestamp, &'static str> {
+    Timestamp::parse(text).map_err(|_| "a time is written as 2025-10-26T10:30:15Z or 2025-10-26T12:30:15+02:00")
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::cmd::{Command, CommandLine};
+
+    fn typed(line: &str) -> Result<Args, clap::Error> {
+        let words = ["vitals", "query"].into_iter().chain(line.split_whitespace());
+        let command = CommandLine::try_parse_from(words)?.command;
+        let Command::Query(args) = command else { panic!("{command:?}") };
+        Ok(args)
+    }
+
+    fn stored(signs: Signs) -> StoredReading {
+        StoredReading { patient_id: "P001".to_owned(), timestamp: "2025-10-26T10:30:15+00:00".to_owned(), signs }
+    }
+
+    fn printed(format: &str, reading: &StoredReading) -> (String, String) {
+        let (output, memory) = Output::into_memory();
+        let format = typed(&format!("-o {format}")).unwrap().format;
+        let mut rows = output.rows(format, &COLUMNS);
+        rows.push(row(reading)).unwrap();
+        rows.finish().unwrap();
+        (memory.stdout(), memory.stderr())
+    }
+
+    const FAHRENHEIT: Signs = Signs {
+        heart_rate: Some(95),
+        spo2: Some(98),
+        systolic: Some(80),
+        diastolic: Some(80),
+        respiratory_rate: None,
+        temperature: Some(97.2),
+    };
+
+    #[test]
+    fn programs_get_the_stored_values_and_the_names_of_those_not_believed() {
+        let (json, _) = printed("ndjson", &stored(FAHRENHEIT));
+        let expected = concat!(
+            r#"{"patient_id":"P001","timestamp":"2025-10-26T10:30:15+00:00","heart_rate":95,"spo2":98,"#,
+            r#""systolic":80,"diastolic":80,"respiratory_rate":null,"temperature":97.2,"#,
+            r#""implausible":["systolic","diastolic","temperature"]}"#,
+            "\n"
+        );
+        assert_eq!(json, expected);
+    }
+
+    #[test]
+    fn people_get_a_mark_behind_what_is_not_believed() {
+        let (table, talk) = printed("table", &stored(FAHRENHEIT));
+        let expected = "PATIENT  TIME                       HR  SPO2  SYS    DIA    RR  TEMP\n\
+                        P001     2025-10-26T10:30:15+00:00  95    98   80 !   80 !   -  97.2 !\n";
+        assert_eq!(table, expected);
+        assert!(talk.starts_with("! marks a value that is not believed"), "{talk}");
+    }
+
+    #[test]
+    fn a_plausible_temperature_is_shown_as_it_was_sent_and_without_a_mark() {
+        let (csv, talk) = printed("csv", &stored(Signs { temperature: Some(36.8), ..Signs::default() }));
+        assert_eq!(csv.lines().nth(1), Some("P001,2025-10-26T10:30:15+00:00,,,,,,36.8,"));
+        assert_eq!(talk, "");
+    }
+
+    #[test]
+    fn a_patient_s_readings_come_newest_first_unless_asked_otherwise() {
+        let order = |line| match select(&typed(line).unwrap()).unwrap() {
+            Selection::Patient { order, .. } => order,
+            Selection::Any => panic!("a patient was named"),
+        };
+        assert_eq!(order("--patient P001"), Order::NewestFirst);
+        assert_eq!(order("--patient P001 --oldest"), Order::OldestFirst);
+    }
+
+    #[test]
+    fn without_a_patient_the_first_ten_rows_are_asked_for() {
+        let args = typed("").unwrap();
+        assert_eq!((select(&args).unwrap(), args.limit), (Selection::Any, 10));
+    }
+
+    #[test]
+    fn a_range_without_a_moment_is_refused() {
+        let since = "--patient P001 --since 2025-10-26T10:00:00Z";
+        assert!(select(&typed(&format!("{since} --until 2025-10-26T10:00:01Z")).unwrap()).is_ok());
+        assert!(select(&typed(&format!("{since} --until 2025-10-26T10:00:00Z")).unwrap()).is_err());
+        assert!(select(&typed(&format!("{since} --until 2025-10-26T11:00:00+02:00")).unwrap()).is_err());
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        for line in [
+            "--limit 0",
+            "--limit -1",
+            "--limit many",
+            "--limit 2147483648",
+            "--patient",
+            "--since 2025-10-26T10:00:00Z",
+            "--oldest",
+            "--patient P001 --since yesterday",
+            "--patient P001 --until 2025-10-26T10:00:00",
+        ] {
+            assert!(typed(line).is_err(), "{line}");
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! Makes topics, with their settings.
+
+use std::time::Duration;
+
+use kafka_protocol::ResponseError;
+use kafka_protocol::error::ParseResponseErrorCode;
+use kafka_protocol::messages::CreateTopicsRequest;
+use kafka_protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
+use kafka_protocol::messages::create_topics_response::CreatableTopicResult;
+use tokio::time::{Instant, sleep};
+
+use super::cluster::{Cluster, text, topic_name};
+use super::connection::REQUEST_LIMIT;
+use super::error::KafkaError;
+use crate::retry::Backoff;
+
+/// How long a topic may take to come into being, until each of its partitions has a leader.
+const CREATE_LIMIT: Duration = Duration::from_secs(10);
+
+/// A topic to make.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopicSpec {
+    /// Its name.
+    pub name: String,
+    /// Its number of partitions.
+    pub partitions: i32,
+    /// On how many brokers each partition is kept.
+    pub replication: i16,
+    /// Settings that differ from the broker's defaults.
+    pub settings: Vec<(&'static str, String)>,
+}
+
+/// The largest letter: room for the largest message that brokers take (1 MiB by default, larger ones by choice) and
+/// what is written beside it.
+const DEAD_LETTER_BYTES: usize = 10 * 1024 * 1024;
+
+impl TopicSpec {
+    /// The topic of the readings.
+    #[must_use]
+    pub fn readings(name: &str, partitions: i32, replication: i16) -> Self {
+        Self { name: name.to_owned(), partitions, replication, settings: Vec::new() }
+    }
+
+    /// The dead letters of the topic `source`: larger messages than the source takes, and kept without time limit.
+    #[must_use]
+    pub fn dead_letters(source: &str, partitions: i32, replication: i16) -> Self {
+        let settings = vec![
+            ("retention.ms", "-1".to_owned()),
+            ("retention.bytes", "-1".to_owned()),
+            ("max.message.bytes", DEAD_LETTER_BYTES.to_string()),
+        ];
+        Self { name: dead_letter_topic(source), partitions, replication, settings }
+    }
+}
+
+/// The name of a topic's dead letters.
+#[must_use]
+pub fn dead_letter_topic(source: &str) -> String {
+    format!("{source}.dlq")
+}
+
+/// What [`create`] found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Creation {
+    /// The topic was made.
+    Made,
+    /// It was there; nothing was changed.
+    There {
+        /// The number of partitions that it has.
+        partitions: usize,
+    },
+}
+
+/// Makes the topic, and waits until each of its partitions has a leader. One that is there stays as it is.
+///
+/// # Errors
+/// The cluster cannot be reached or refuses (no such replication factor, no right).
+pub async fn create(cluster: &mut Cluster, spec: &TopicSpec) -> Result<Creation, KafkaError> {
+    let deadline = Instant::now() + CREATE_LIMIT;
+    let mut backoff = Backoff::default();
+    loop {
+        match try_create(cluster, spec).await {
+            Err(error) if error.is_passing() && Instant::now() < deadline => sleep(backoff.next_pause()).await,
+            outcome => return outcome,
+        }
+    }
+}
+
+async fn try_create(cluster: &mut Cluster, spec: &TopicSpec) -> Result<Creation, KafkaError> {
+    match cluster.leaders(&spec.name).await {
+        Ok(leaders) => return Ok(Creation::There { partitions: leaders.count() }),
+        Err(KafkaError::NoTopic { .. }) => {}
+        Err(error) => return Err(error),
+    }
+    let controller = cluster.controller().await?;
+    let response = cluster.node(controller).await?.call(&request(spec)).await?;
+    let made = match response.topics.first().and_then(|topic| topic.error_code.err()) {
+        None => true,
+        // Somebody else was faster.
+        Some(ResponseError::TopicAlreadyExists) => false,
+        Some(code) => return Err(refused(spec, code, response.topics.first())),
+    };
+    let partitions = wait_for_leaders(cluster, &spec.name).await?;
+    Ok(if made { Creation::Made } else { Creation::There { partitions } })
+}
+
+fn request(spec: &TopicSpec) -> CreateTopicsRequest {
+    let setting = |(name, value): &(&'static str, String)| {
+        CreatableTopicConfig::default().with_name(text(name)).with_value(Some(text(value)))
+    };
+    let topic = CreatableTopic::default()
+        .with_name(topic_name(&spec.name))
+        .with_num_partitions(spec.partitions)
+        .with_replication_factor(spec.replication)
+        .with_configs(spec.settings.iter().map(setting).collect());
+    let limit = i32::try_from(REQUEST_LIMIT.as_millis()).unwrap_or(i32::MAX);
+    CreateTopicsRequest::default().with_topics(vec![topic]).with_timeout_ms(limit)
+}
+
+fn refused(spec: &TopicSpec, code: ResponseError, answer: Option<&CreatableTopicResult>) -> KafkaError {
+    let said = answer.and_then(|answer| answer.error_message.as_ref());
+    KafkaError::Refused {
+        what: format!("to make the topic '{}'", spec.name),
+        code,
+        detail: said.map(|said| format!(": {said}")).unwrap_or_default(),
+    }
+}
+
+/// A topic is known before its partitions have leaders.
+async fn wait_for_leaders(cluster: &mut Cluster, topic: &str) -> Result<usize, KafkaError> {
+    let deadline = Instant::now() + CREATE_LIMIT;
+    let mut backoff = Backoff::default();
+    loop {
+        let outcome = cluster.leaders(topic).await;
+        match outcome {
+            Ok(leaders) if leaders.count() > 0 && leaders.0.iter().all(|(_, leader)| leader.is_some()) => {
+                return Ok(leaders.count());
+            }
+            Ok(_) | Err(KafkaError::NoTopic { .. }) if Instant::now() < deadline => sleep(backoff.next_pause()).await,
+            Ok(_) => {
+                let what = format!("to use the topic '{topic}' within {CREATE_LIMIT:?} of making it");
+                return Err(KafkaError::refused(what, ResponseError::LeaderNotAvailable));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}

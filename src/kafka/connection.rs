@@ -1,0 +1,193 @@
+//! One connection to one broker: a request goes out, its response comes back, within a time limit.
+//!
+//! A connection is used by one task, with one request in flight. A request that was cut off (an error, a time-out, a
+//! dropped future) leaves the connection unusable, so that an answer that comes late never meets a later request.
+
+use std::time::Duration;
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use kafka_protocol::messages::{ApiKey, ApiVersionsRequest, ApiVersionsResponse, RequestHeader, ResponseHeader};
+use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes, VersionRange};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use super::error::KafkaError;
+use super::versions;
+
+/// How long opening a connection may take, from the first packet to the broker's list of versions.
+pub const CONNECT_LIMIT: Duration = Duration::from_secs(3);
+
+/// How long an ordinary request may take.
+pub const REQUEST_LIMIT: Duration = Duration::from_secs(5);
+
+/// The longest response that is taken: well above what a fetch asks for.
+const MAX_RESPONSE_BYTES: usize = 128 * 1024 * 1024;
+
+/// The room that a response gets before its first byte came.
+const FIRST_READ_BYTES: usize = 64 * 1024;
+
+/// The name under which brokers know us.
+const CLIENT_ID: &str = "vitals";
+
+/// A connection to one broker.
+pub struct Connection {
+    address: String,
+    stream: TcpStream,
+    /// What the broker offers, by API key.
+    offers: Vec<(i16, VersionRange)>,
+    next_id: i32,
+    /// Set while a request is under way.
+    usable: bool,
+}
+
+impl std::fmt::Debug for Connection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connection").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+impl Connection {
+    /// Opens a connection to `address` (`host:port`) and asks which versions the broker speaks.
+    ///
+    /// # Errors
+    /// Nothing listens there, it does not answer within [`CONNECT_LIMIT`], or it does not speak Kafka.
+    pub async fn open(address: &str) -> Result<Self, KafkaError> {
+        timeout(CONNECT_LIMIT, Self::open_unlimited(address)).await.unwrap_or_else(|_| {
+            Err(KafkaError::TimedOut { address: address.to_owned(), what: "a connection", limit: CONNECT_LIMIT })
+        })
+    }
+
+    async fn open_unlimited(address: &str) -> Result<Self, KafkaError> {
+        let broken = |source| KafkaError::Io { address: address.to_owned(), source };
+        let stream = TcpStream::connect(address).await.map_err(broken)?;
+        // Small requests must not wait for the acknowledgement of earlier ones.
+        stream.set_nodelay(true).map_err(broken)?;
+        let mut connection = Self { address: address.to_owned(), stream, offers: Vec::new(), next_id: 0, usable: true };
+        let answer: ApiVersionsResponse = connection.exchange(&ApiVersionsRequest::default(), 0).await?;
+        let offer = |api: &kafka_protocol::messages::api_versions_response::ApiVersion| {
+            (api.api_key, VersionRange { min: api.min_version, max: api.max_version })
+        };
+        connection.offers = answer.api_keys.iter().map(offer).collect();
+        Ok(connection)
+    }
+
+    /// The broker's address.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Whether the connection can take a request.
+    #[must_use]
+    pub fn is_usable(&self) -> bool {
+        self.usable
+    }
+
+    /// Sends `request` and waits for its response, within [`REQUEST_LIMIT`].
+    ///
+    /// # Errors
+    /// The connection broke, the broker was silent, or what it said was not understood. Error codes inside of the
+    /// response are the caller's.
+    pub async fn call<R: Request>(&mut self, request: &R) -> Result<R::Response, KafkaError> {
+        self.call_within(request, REQUEST_LIMIT).await
+    }
+
+    /// Like [`call`](Self::call) with a limit of its own, for requests that wait at the broker.
+    ///
+    /// # Errors
+    /// As [`call`](Self::call).
+    pub async fn call_within<R: Request>(&mut self, request: &R, limit: Duration) -> Result<R::Response, KafkaError> {
+        let version = self.version::<R>()?;
+        timeout(limit, self.exchange(request, version)).await.unwrap_or_else(|_| {
+            Err(KafkaError::TimedOut { address: self.address.clone(), what: versions::name(R::KEY), limit })
+        })
+    }
+
+    /// The highest version of a request that both sides speak.
+    fn version<R: Request>(&self) -> Result<i16, KafkaError> {
+        let ours = versions::spoken(R::KEY);
+        let theirs = self.offers.iter().find(|(key, _)| *key == R::KEY).map(|(_, range)| range);
+        theirs
+            .map(|theirs| ours.intersect(theirs))
+            .filter(|both| !both.is_empty())
+            .map(|both| both.max)
+            .ok_or_else(|| KafkaError::Unsupported { address: self.address.clone(), what: versions::name(R::KEY) })
+    }
+
+    async fn exchange<R: Request>(&mut self, request: &R, version: i16) -> Result<R::Response, KafkaError> {
+        if !self.usable {
+            return Err(self.broken(std::io::ErrorKind::NotConnected.into()));
+        }
+        self.usable = false;
+        let id = self.next_id;
+        self.next_id = self.next_id.wrapping_add(1);
+        let frame = self.encode(request, version, id)?;
+        self.stream.write_all(&frame).await.map_err(|source| self.broken(source))?;
+        let answer = self.read_frame().await?;
+        let response = self.decode::<R>(answer, version, id)?;
+        self.usable = true;
+        Ok(response)
+    }
+
+    fn encode<R: Request>(&self, request: &R, version: i16, id: i32) -> Result<BytesMut, KafkaError> {
+        let header = RequestHeader::default()
+            .with_request_api_key(R::KEY)
+            .with_request_api_version(version)
+            .with_correlation_id(id)
+            .with_client_id(Some(StrBytes::from_static_str(CLIENT_ID)));
+        let mut frame = BytesMut::new();
+        frame.put_i32(0);
+        header
+            .encode(&mut frame, R::header_version(version))
+            .and_then(|()| request.encode(&mut frame, version))
+            .map_err(|error| self.strange(format!("our {} cannot be written: {error}", versions::name(R::KEY))))?;
+        let length = i32::try_from(frame.len() - 4).map_err(|_| self.strange("our request is too long".into()))?;
+        if let Some(prefix) = frame.first_chunk_mut::<4>() {
+            *prefix = length.to_be_bytes();
+        }
+        Ok(frame)
+    }
+
+    async fn read_frame(&mut self) -> Result<Bytes, KafkaError> {
+        let length = self.stream.read_i32().await.map_err(|source| self.broken(source))?;
+        let length = usize::try_from(length)
+            .ok()
+            .filter(|length| *length <= MAX_RESPONSE_BYTES)
+            .ok_or_else(|| self.strange(format!("a response of {length} bytes")))?;
+        // Grows with what arrives, not with what was announced.
+        let mut frame = BytesMut::with_capacity(length.min(FIRST_READ_BYTES));
+        while frame.len() < length {
+            let room = length - frame.len();
+            let read = (&mut self.stream).take(u64::try_from(room).unwrap_or(u64::MAX)).read_buf(&mut frame).await;
+            if read.map_err(|source| self.broken(source))? == 0 {
+                return Err(self.broken(std::io::ErrorKind::UnexpectedEof.into()));
+            }
+        }
+        Ok(frame.freeze())
+    }
+
+    fn decode<R: Request>(&self, mut answer: Bytes, version: i16, id: i32) -> Result<R::Response, KafkaError> {
+        // The list of versions is asked for before anything is agreed, so its header is always the oldest.
+        let header_version =
+            if R::KEY == versions::api_key(ApiKey::ApiVersions) { 0 } else { R::Response::header_version(version) };
+        let unread = |error: String| self.strange(format!("{}: {error}", versions::name(R::KEY)));
+        let header = ResponseHeader::decode(&mut answer, header_version).map_err(|error| unread(error.to_string()))?;
+        if header.correlation_id != id {
+            return Err(self.strange(format!("answer {} to request {id}", header.correlation_id)));
+        }
+        let response = R::Response::decode(&mut answer, version).map_err(|error| unread(error.to_string()))?;
+        if answer.has_remaining() {
+            return Err(self.strange(format!("{} bytes behind the answer", answer.remaining())));
+        }
+        Ok(response)
+    }
+
+    fn broken(&self, source: std::io::Error) -> KafkaError {
+        KafkaError::Io { address: self.address.clone(), source }
+    }
+
+    fn strange(&self, what: String) -> KafkaError {
+        KafkaError::Protocol { address: self.address.clone(), what }
+    }
+}

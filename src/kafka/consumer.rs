@@ -1,0 +1,93 @@
+//! A member of a consumer group, as the pipeline's source.
+
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use super::cluster::Cluster;
+use super::error::KafkaError;
+use super::group::MemberConfig;
+use super::group::driver::{Channels, Command, Driver};
+use super::offsets::Place;
+use crate::pipeline::source::{Event, Source};
+
+/// Commands and membership events that may wait. Each side has at most a handful under way.
+const CHANNEL_EVENTS: usize = 16;
+
+/// Chunks that wait for the pipeline; with one per leader in the hands of the fetcher this bounds what is read ahead.
+const CHANNEL_CHUNKS: usize = 4;
+
+/// How long a member may take to say good-bye.
+const LEAVE_LIMIT: Duration = Duration::from_millis(1_500);
+
+/// A member of a consumer group.
+#[derive(Debug)]
+pub struct Consumer {
+    commands: mpsc::Sender<Command>,
+    events: mpsc::Receiver<Event>,
+    records: mpsc::Receiver<Event>,
+    driver: JoinSet<Result<(), KafkaError>>,
+}
+
+impl Consumer {
+    /// Makes first contact, checks that the topic is there, and begins to join the group. Partitions of which the
+    /// group has committed nothing are read from `from`.
+    ///
+    /// # Errors
+    /// Kafka cannot be reached within [`FIRST_CONTACT_LIMIT`](super::cluster::FIRST_CONTACT_LIMIT), or the topic does
+    /// not exist.
+    pub async fn join(seeds: &[String], config: MemberConfig, from: Place) -> Result<Self, KafkaError> {
+        let mut cluster = Cluster::connect(seeds).await?;
+        cluster.leaders(&config.topic).await?;
+        let (commands, taken) = mpsc::channel(CHANNEL_EVENTS);
+        let (told, events) = mpsc::channel(CHANNEL_EVENTS);
+        let (read, records) = mpsc::channel(CHANNEL_CHUNKS);
+        let channels = Channels { commands: taken, events: told, records: read };
+        let mut driver = JoinSet::new();
+        driver.spawn(Driver::new(config, from, seeds.to_vec(), cluster, channels).run());
+        Ok(Self { commands, events, records, driver })
+    }
+
+    /// Leaves the group, so that its other members take over at once.
+    pub async fn leave(mut self) {
+        let _ = self.commands.send(Command::Leave).await;
+        let _ = timeout(LEAVE_LIMIT, self.driver.join_next()).await;
+    }
+
+    /// Why the member ended.
+    async fn outcome(&mut self) -> KafkaError {
+        match self.driver.join_next().await {
+            Some(Ok(Err(error))) => error,
+            // The driver ends by itself only with an error; a panic in it must end the pipeline too.
+            Some(Err(failed)) if failed.is_panic() => std::panic::resume_unwind(failed.into_panic()),
+            _ => KafkaError::Protocol { address: "the group".into(), what: "the member ended by itself".into() },
+        }
+    }
+}
+
+impl Source for Consumer {
+    type Error = KafkaError;
+
+    async fn next(&mut self, room: bool) -> Result<Event, KafkaError> {
+        tokio::select! {
+            // Membership first: after a revocation the chunks that wait are nobody's.
+            biased;
+            event = self.events.recv() => match event {
+                Some(event) => Ok(event),
+                None => Err(self.outcome().await),
+            },
+            Some(event) = self.records.recv(), if room => Ok(event),
+        }
+    }
+
+    async fn commit(&mut self, offsets: Vec<(i32, i64)>) {
+        // A driver that has ended is told by the next event.
+        let _ = self.commands.send(Command::Commit(offsets)).await;
+    }
+
+    async fn released(&mut self) {
+        let _ = self.commands.send(Command::Released).await;
+    }
+}

@@ -1,0 +1,145 @@
+//! What can go wrong between us and Kafka.
+
+use std::io;
+use std::time::Duration;
+
+use kafka_protocol::ResponseError;
+
+use crate::exit::{Advice, Code};
+
+/// What went wrong, and on what.
+#[derive(Debug, thiserror::Error)]
+pub enum KafkaError {
+    /// None of the addresses answered.
+    #[error("cannot reach Kafka at {brokers}: {reason}")]
+    Unreachable {
+        /// The addresses that were tried, separated by commas.
+        brokers: String,
+        /// What each of them did, or the one of them that tells most.
+        reason: String,
+    },
+    /// A connection could not be opened, or broke.
+    #[error("connection to the broker at {address}")]
+    Io {
+        /// The broker's address.
+        address: String,
+        /// What the operating system said.
+        #[source]
+        source: io::Error,
+    },
+    /// A broker did not answer in time. Its connection is closed: a late answer must not meet a later request.
+    #[error("the broker at {address} did not answer {what} within {limit:?}")]
+    TimedOut {
+        /// The broker's address.
+        address: String,
+        /// The request.
+        what: &'static str,
+        /// The limit that passed.
+        limit: Duration,
+    },
+    /// What answered does not speak the Kafka protocol, or broke it.
+    #[error("what answers at {address} does not speak the Kafka protocol as expected ({what})")]
+    Protocol {
+        /// The address.
+        address: String,
+        /// What was wrong with it.
+        what: String,
+    },
+    /// The broker does not have this request in a version that we speak.
+    #[error("the broker at {address} does not offer {what} in a version that is spoken here")]
+    Unsupported {
+        /// The broker's address.
+        address: String,
+        /// The request.
+        what: &'static str,
+    },
+    /// The broker refused a request.
+    #[error("Kafka refused {what}: {code}{detail}")]
+    Refused {
+        /// The request, and on what.
+        what: String,
+        /// Kafka's error.
+        code: ResponseError,
+        /// What the broker says beyond the code, behind `: `.
+        detail: String,
+    },
+    /// The topic does not exist.
+    #[error("the topic '{topic}' does not exist")]
+    NoTopic {
+        /// The topic.
+        topic: String,
+    },
+    /// The consumer group does not exist.
+    #[error("the consumer group '{group}' does not exist")]
+    NoGroup {
+        /// The group.
+        group: String,
+    },
+    /// Another process took this member's static instance id.
+    #[error("another member took the instance id '{instance_id}' in the group '{group}'")]
+    Fenced {
+        /// The group.
+        group: String,
+        /// The instance id.
+        instance_id: String,
+    },
+}
+
+impl KafkaError {
+    /// A refusal, with what was asked for.
+    pub(crate) fn refused(what: impl Into<String>, code: ResponseError) -> Self {
+        Self::Refused { what: what.into(), code, detail: String::new() }
+    }
+
+    /// Whether asking again later can help: another broker may lead, the broker may be back.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } | Self::Io { .. } | Self::TimedOut { .. } => true,
+            Self::Refused { code, .. } => code.is_retriable(),
+            _ => false,
+        }
+    }
+}
+
+impl Advice for KafkaError {
+    fn code(&self) -> Code {
+        match self {
+            Self::NoTopic { .. } | Self::NoGroup { .. } => Code::Usage,
+            _ => Code::Unreachable,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Unreachable { .. } | Self::Io { .. } | Self::TimedOut { .. } => {
+                "start the services (cargo xtask services up, or docker compose up -d), or name the brokers with --brokers HOST:PORT".into()
+            }
+            Self::Protocol { .. } => {
+                "check the port in --brokers: Kafka for clients on the host listens on 9093 here; Cassandra's port is 9042".into()
+            }
+            Self::Unsupported { .. } => "Kafka 3.x and 4.x are spoken; upgrade the broker".into(),
+            Self::NoTopic { .. } => "run `vitals init` to make it, or name another with --topic".into(),
+            Self::NoGroup { .. } => "it comes into being with its first `vitals consume`; name another with --group".into(),
+            Self::Fenced { .. } => "give each running member its own --instance-id".into(),
+            Self::Refused { code, .. } => return refusal_hint(*code),
+        })
+    }
+}
+
+fn refusal_hint(code: ResponseError) -> Option<String> {
+    Some(match code {
+        ResponseError::InvalidReplicationFactor => "give a --topic-replication of at most the number of brokers".into(),
+        ResponseError::InconsistentGroupProtocol => {
+            "another member of the group uses an assignor other than `range`; stop it, or choose another --group".into()
+        }
+        ResponseError::InvalidSessionTimeout => {
+            "keep --session-timeout within the broker's group.min.session.timeout.ms and group.max.session.timeout.ms"
+                .into()
+        }
+        ResponseError::TopicAuthorizationFailed
+        | ResponseError::GroupAuthorizationFailed
+        | ResponseError::ClusterAuthorizationFailed => "ask the cluster's operator for the right".into(),
+        _ => return None,
+    })
+}

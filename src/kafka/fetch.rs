@@ -1,0 +1,186 @@
+//! Reads partitions and hands their records on.
+//!
+//! One [`Fetcher`] reads the partitions of one assignment, from all of their leaders at once, until it is dropped. It
+//! retries for ever: a consumer that was once running waits for its brokers.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::stream::{FuturesUnordered, StreamExt};
+use kafka_protocol::ResponseError;
+use kafka_protocol::error::ParseResponseErrorCode;
+use kafka_protocol::messages::FetchRequest;
+use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
+use kafka_protocol::messages::fetch_response::PartitionData;
+use tokio::sync::mpsc;
+
+use super::cluster::{Cluster, topic_name};
+use super::connection::{Connection, REQUEST_LIMIT};
+use super::error::KafkaError;
+use super::offsets::{self, Place};
+use super::records;
+use crate::pipeline::source::{Assigned, Chunk, Event};
+use crate::retry::Backoff;
+
+/// How long a broker may hold an empty fetch back; a fetch with records is answered at once.
+const FETCH_WAIT: Duration = Duration::from_millis(500);
+/// What one fetch brings at most.
+const FETCH_BYTES: i32 = 4 * 1024 * 1024;
+/// What one fetch brings of one partition at most. A larger first batch comes whole all the same.
+const PARTITION_BYTES: i32 = 1024 * 1024;
+
+/// Reads the partitions of one assignment.
+#[derive(Debug)]
+pub(super) struct Fetcher {
+    /// The brokers.
+    pub(super) seeds: Vec<String>,
+    /// The topic.
+    pub(super) topic: String,
+    /// The number that marks what is fetched.
+    pub(super) assignment: u64,
+    /// Where the records go. Its limit is what holds the reading up when the store is slow.
+    pub(super) events: mpsc::Sender<Event>,
+    /// By partition, the offset to read next.
+    pub(super) positions: BTreeMap<i32, i64>,
+}
+
+impl Fetcher {
+    /// The places to begin from.
+    pub(super) fn positions(partitions: &[Assigned]) -> BTreeMap<i32, i64> {
+        partitions.iter().map(|assigned| (assigned.partition, assigned.start_offset)).collect()
+    }
+
+    /// Reads until the receiver of the events is gone.
+    pub(super) async fn run(mut self) {
+        let mut backoff = Backoff::default();
+        while !self.positions.is_empty() && !self.events.is_closed() {
+            let before = self.positions.clone();
+            let Err(error) = self.read().await else { return };
+            // A leader that moved is an everyday event; only trouble that lasts is told.
+            if self.positions != before {
+                backoff.reset();
+            }
+            if backoff.is_worth_telling() {
+                let text = format!("reading is held up ({error}); trying again");
+                let _ = self.events.send(Event::Trouble(text)).await;
+            }
+            tokio::time::sleep(backoff.next_pause()).await;
+        }
+    }
+
+    /// Reads from all leaders until one of them fails. `Ok` means that nobody wants the records any more.
+    async fn read(&mut self) -> Result<(), KafkaError> {
+        let mut cluster = Cluster::connect(&self.seeds).await?;
+        let leaders = cluster.leaders(&self.topic).await?;
+        let mut parts = Vec::new();
+        for (node, partitions) in leaders.by_node() {
+            let mine: BTreeMap<i32, i64> = partitions
+                .iter()
+                .filter_map(|partition| self.positions.get(partition).map(|offset| (*partition, *offset)))
+                .collect();
+            if !mine.is_empty() {
+                parts.push(Part { leader: cluster.take_node(node).await?, positions: mine });
+            }
+        }
+        if parts.iter().map(|part| part.positions.len()).sum::<usize>() < self.positions.len() {
+            return Err(KafkaError::refused(
+                format!("reading the topic '{}'", self.topic),
+                ResponseError::LeaderNotAvailable,
+            ));
+        }
+        let mut running: FuturesUnordered<_> = parts.iter_mut().map(|part| part.run(self)).collect();
+        let outcome = running.next().await;
+        drop(running);
+        let positions: Vec<_> = parts.into_iter().flat_map(|part| part.positions).collect();
+        self.positions.extend(positions);
+        outcome.unwrap_or(Ok(()))
+    }
+}
+
+/// The partitions that one broker leads.
+struct Part {
+    leader: Connection,
+    positions: BTreeMap<i32, i64>,
+}
+
+impl Part {
+    async fn run(&mut self, fetcher: &Fetcher) -> Result<(), KafkaError> {
+        loop {
+            let request = self.request(&fetcher.topic);
+            let response = self.leader.call_within(&request, FETCH_WAIT + REQUEST_LIMIT).await?;
+            if let Some(code) = response.error_code.err() {
+                return Err(KafkaError::refused("a fetch", code));
+            }
+            for partition in response.responses.into_iter().flat_map(|topic| topic.partitions) {
+                if self.take(fetcher, partition).await?.is_none() {
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    fn request(&self, topic: &str) -> FetchRequest {
+        let wanted = |(partition, offset): (&i32, &i64)| {
+            FetchPartition::default()
+                .with_partition(*partition)
+                .with_fetch_offset(*offset)
+                .with_partition_max_bytes(PARTITION_BYTES)
+        };
+        let of_topic = FetchTopic::default()
+            .with_topic(topic_name(topic))
+            .with_partitions(self.positions.iter().map(wanted).collect());
+        FetchRequest::default()
+            .with_max_wait_ms(i32::try_from(FETCH_WAIT.as_millis()).unwrap_or(i32::MAX))
+            .with_min_bytes(1)
+            .with_max_bytes(FETCH_BYTES)
+            .with_topics(vec![of_topic])
+    }
+
+    /// Hands on what was read of one partition. `None` where nobody wants it any more.
+    async fn take(&mut self, fetcher: &Fetcher, data: PartitionData) -> Result<Option<()>, KafkaError> {
+        let partition = data.partition_index;
+        match data.error_code.err() {
+            None => {}
+            Some(ResponseError::OffsetOutOfRange) => return self.find_again(fetcher, partition).await,
+            Some(code) => return Err(KafkaError::refused(format!("a fetch of partition {partition}"), code)),
+        }
+        let end_offset = data.high_watermark;
+        let event = self.decode(fetcher, partition, data.records.unwrap_or_default(), end_offset)?;
+        let Some((next_offset, event)) = event else { return Ok(Some(())) };
+        if fetcher.events.send(event).await.is_err() {
+            return Ok(None);
+        }
+        self.positions.insert(partition, next_offset);
+        Ok(Some(()))
+    }
+
+    fn decode(
+        &self,
+        fetcher: &Fetcher,
+        partition: i32,
+        data: Bytes,
+        end_offset: i64,
+    ) -> Result<Option<(i64, Event)>, KafkaError> {
+        let Some(from) = self.positions.get(&partition).copied() else { return Ok(None) };
+        let empty = data.is_empty();
+        let decoded = records::decode(data, from);
+        let Some(next_offset) = decoded.next_offset else {
+            let what = "a fetch without one whole record batch".to_owned();
+            let strange = KafkaError::Protocol { address: self.leader.address().to_owned(), what };
+            return if empty { Ok(None) } else { Err(strange) };
+        };
+        let (assignment, records) = (fetcher.assignment, decoded.records);
+        Ok(Some((next_offset, Event::Chunk(Chunk { assignment, partition, records, next_offset, end_offset }))))
+    }
+
+    /// The log does not hold the wanted offset. Goes on at its earliest record, so that nothing that is there is
+    /// skipped, and says what is missing.
+    async fn find_again(&mut self, fetcher: &Fetcher, partition: i32) -> Result<Option<()>, KafkaError> {
+        let earliest = offsets::list(&mut self.leader, &fetcher.topic, &[partition], Place::Earliest).await?;
+        let Some((_, found)) = earliest.first().copied() else { return Ok(Some(())) };
+        let wanted = self.positions.insert(partition, found).unwrap_or(found);
+        let gap = Event::Gap { assignment: fetcher.assignment, partition, wanted, found };
+        Ok(fetcher.events.send(gap).await.ok())
+    }
+}

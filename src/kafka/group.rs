@@ -1,0 +1,40 @@
+//! Consumer groups: the classic protocol, so that Java, librdkafka and kafka-python members can be in the same group.
+//!
+//! [`membership`] decides, [`driver`] does: the first takes events and gives steps, without a socket or a clock; the
+//! second speaks with the coordinator and holds the timers. [`assignor`] shares out partitions where we lead.
+
+pub mod assignor;
+pub(super) mod driver;
+pub mod membership;
+pub(super) mod subscription;
+
+use std::time::Duration;
+
+/// How a member takes part in its group.
+#[derive(Debug, Clone)]
+pub struct MemberConfig {
+    /// The group's name.
+    pub group: String,
+    /// The topic that is read.
+    pub topic: String,
+    /// Keeps a restarted member's partitions for it (static membership).
+    pub instance_id: Option<String>,
+    /// After how much silence the coordinator gives a member up.
+    pub session_timeout: Duration,
+}
+
+/// How often a member tells the coordinator that it lives; a third of the shortest sensible session time-out.
+pub const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(3);
+
+/// How long the coordinator waits for the members to join again when a rebalance begins. A member that hands over
+/// settles within [`RELEASE_LIMIT`], so this is room for members of other kinds.
+pub const REBALANCE_LIMIT: Duration = Duration::from_secs(30);
+
+/// How long a member may go on settling what it has read, once a rebalance was announced.
+pub const RELEASE_LIMIT: Duration = Duration::from_secs(5);
+
+/// The assignor that every kind of member knows.
+pub(super) const ASSIGNOR: &str = "range";
+
+/// The kind of group that consumers form.
+pub(super) const PROTOCOL_TYPE: &str = "consumer";

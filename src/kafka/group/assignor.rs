@@ -1,0 +1,113 @@
+//! The `range` assignor: for each topic the members, in order, get consecutive partitions.
+//!
+//! The result has to be the one that the Java client's `RangeAssignor` gives, since any member may lead.
+
+use std::collections::BTreeMap;
+
+/// A member, as its leader sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subscriber {
+    /// The id that the coordinator gave it.
+    pub member_id: String,
+    /// Its static instance id, which orders it where it has one.
+    pub instance_id: Option<String>,
+    /// The topics that it wants.
+    pub topics: Vec<String>,
+}
+
+/// A member's partitions by topic.
+pub type Assignment = BTreeMap<String, Vec<i32>>;
+
+/// Shares out the partitions `0..counts[topic]` of each topic among its subscribers.
+///
+/// Members are ordered by instance id where they have one, static ones first, then by member id. Every subscriber is in
+/// the result, with or without partitions.
+#[must_use]
+pub fn range(subscribers: &[Subscriber], counts: &BTreeMap<String, usize>) -> BTreeMap<String, Assignment> {
+    let mut ordered: Vec<&Subscriber> = subscribers.iter().collect();
+    ordered.sort_by(|one, other| place(one).cmp(&place(other)));
+    let mut assignments: BTreeMap<String, Assignment> =
+        ordered.iter().map(|member| (member.member_id.clone(), Assignment::new())).collect();
+    for (topic, count) in counts {
+        let takers: Vec<_> = ordered.iter().filter(|member| member.topics.contains(topic)).collect();
+        let mut next = 0..*count;
+        for (index, member) in takers.iter().enumerate() {
+            let more = usize::from(index < count % takers.len());
+            let share: Vec<i32> = next
+                .by_ref()
+                .take(count / takers.len() + more)
+                .filter_map(|partition| i32::try_from(partition).ok())
+                .collect();
+            if let Some(assignment) = assignments.get_mut(&member.member_id).filter(|_| !share.is_empty()) {
+                assignment.insert(topic.clone(), share);
+            }
+        }
+    }
+    assignments
+}
+
+fn place(member: &Subscriber) -> (bool, &str) {
+    match &member.instance_id {
+        Some(instance_id) => (false, instance_id),
+        None => (true, &member.member_id),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn subscriber(member_id: &str, instance_id: Option<&str>, topics: &[&str]) -> Subscriber {
+        Subscriber {
+            member_id: member_id.into(),
+            instance_id: instance_id.map(Into::into),
+            topics: topics.iter().map(ToString::to_string).collect(),
+        }
+    }
+
+    fn counts(topics: &[(&str, usize)]) -> BTreeMap<String, usize> {
+        topics.iter().map(|(topic, count)| ((*topic).to_owned(), *count)).collect()
+    }
+
+    fn partitions(of: &BTreeMap<String, Assignment>, member: &str, topic: &str) -> Vec<i32> {
+        of[member].get(topic).cloned().unwrap_or_default()
+    }
+
+    #[test]
+    fn three_members_share_six_partitions_evenly() {
+        let members = ["c", "a", "b"].map(|id| subscriber(id, None, &["t"]));
+        let assignments = range(&members, &counts(&[("t", 6)]));
+        assert_eq!(partitions(&assignments, "a", "t"), [0, 1]);
+        assert_eq!(partitions(&assignments, "b", "t"), [2, 3]);
+        assert_eq!(partitions(&assignments, "c", "t"), [4, 5]);
+    }
+
+    #[test]
+    fn the_first_members_get_the_remainder_and_the_last_may_get_none() {
+        let members = ["a", "b", "c"].map(|id| subscriber(id, None, &["t", "u"]));
+        let assignments = range(&members, &counts(&[("t", 4), ("u", 2)]));
+        assert_eq!(partitions(&assignments, "a", "t"), [0, 1]);
+        assert_eq!(partitions(&assignments, "b", "t"), [2]);
+        assert_eq!(partitions(&assignments, "c", "t"), [3]);
+        assert_eq!(partitions(&assignments, "c", "u"), Vec::<i32>::new());
+    }
+
+    #[test]
+    fn static_members_come_first_in_the_order_of_their_instance_ids() {
+        let members =
+            [subscriber("a", None, &["t"]), subscriber("z", Some("1"), &["t"]), subscriber("b", Some("2"), &["t"])];
+        let assignments = range(&members, &counts(&[("t", 3)]));
+        assert_eq!(partitions(&assignments, "z", "t"), [0]);
+        assert_eq!(partitions(&assignments, "b", "t"), [1]);
+        assert_eq!(partitions(&assignments, "a", "t"), [2]);
+    }
+
+    #[test]
+    fn a_topic_goes_only_to_those_who_want_it() {
+        let members = [subscriber("a", None, &["t"]), subscriber("b", None, &["u"])];
+        let assignments = range(&members, &counts(&[("t", 2), ("u", 1), ("unwanted", 9)]));
+        assert_eq!(partitions(&assignments, "a", "t"), [0, 1]);
+        assert_eq!(partitions(&assignments, "b", "u"), [0]);
+        assert_eq!(assignments["a"].len() + assignments["b"].len(), 2);
+    }
+}

@@ -1,0 +1,348 @@
+//! A member's side of the classic group protocol, as a state machine: events in, steps out.
+//!
+//! ```text
+//!  Joining ──Joined──▶ Syncing ──Synced──▶ Stable ──a rebalance──▶ Releasing ──Released──▶ Joining
+//!     ▲                   │                  │                         │
+//!     └──── refused ──────┴── given up ──────┴─────────────────────────┘
+//! ```
+//!
+//! It has no socket and no clock. What is absent on purpose: cooperative rebalancing. A rebalance takes all partitions
+//! away and gives the new ones out, which every kind of member understands.
+
+use kafka_protocol::ResponseError;
+
+use super::assignor::Subscriber;
+
+/// Where the member stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// It has asked to join, or is about to.
+    Joining,
+    /// It has joined, and asks for its partitions.
+    Syncing,
+    /// It has its partitions.
+    Stable,
+    /// A rebalance was announced; it settles what it has read before it joins again.
+    Releasing,
+    /// It has left, or was stopped.
+    Gone,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// The coordinator took us in.
+    Joined {
+        /// Our id.
+        member_id: String,
+        /// The generation that begins.
+        generation: i32,
+        /// All members, where we are to share out the partitions; empty otherwise.
+        members: Vec<Subscriber>,
+    },
+    /// The coordinator did not take us in; it may have given an id to come back with.
+    JoinRefused {
+        /// Why.
+        code: ResponseError,
+        /// The id to join with again.
+        member_id: String,
+    },
+    /// Our partitions.
+    Synced(Vec<i32>),
+    /// The coordinator did not give us partitions.
+    SyncRefused(ResponseError),
+    /// A heartbeat or a commit was refused.
+    Refused(ResponseError),
+    /// The topic's partitions are more than they were: the members should share them out anew.
+    PartitionsChanged,
+    /// What was read is settled, as far as there was time.
+    Released,
+    /// The member wants to leave.
+    Leave,
+}
+
+/// What to do next, in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// Send a join request.
+    Join,
+    /// Wait a little and find the coordinator anew, then join.
+    JoinLater,
+    /// Send a sync request; as leader with the shares of these members.
+    Sync {
+        /// Whom to share out to; empty where somebody else leads.
+        members: Vec<Subscriber>,
+    },
+    /// Begin to read these partitions.
+    Assign(Vec<i32>),
+    /// Stop reading, settle, commit.
+    Release,
+    /// Stop reading: the partitions are somebody else's by now, and nothing may be committed any more.
+    Lose,
+    /// The coordinator has moved: find it anew.
+    FindCoordinator,
+    /// Tell the coordinator that we leave.
+    Leave,
+    /// Give up.
+    Stop(ResponseError),
+}
+
+/// One member.
+#[derive(Debug)]
+pub struct Membership {
+    state: State,
+    member_id: String,
+    generation: i32,
+    leads: bool,
+}
+
+impl Default for Membership {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Membership {
+    /// A member that has not joined yet. Its first step is [`Step::Join`].
+    #[must_use]
+    pub fn new() -> Self {
+        Self { state: State::Joining, member_id: String::new(), generation: NO_GENERATION, leads: false }
+    }
+
+    /// The id that the coordinator gave us; empty before that.
+    #[must_use]
+    pub fn member_id(&self) -> &str {
+        &self.member_id
+    }
+
+    /// The generation that our partitions belong to.
+    #[must_use]
+    pub fn generation(&self) -> i32 {
+        self.generation
+    }
+
+    /// Whether we share out the partitions in this generation.
+    #[must_use]
+    pub fn leads(&self) -> bool {
+        self.leads
+    }
+
+    /// Whether offsets may be committed: we hold partitions of the current generation.
+    #[must_use]
+    pub fn may_commit(&self) -> bool {
+        matches!(self.state, State::Stable | State::Releasing)
+    }
+
+    /// Takes an event and gives the next steps.
+    pub fn handle(&mut self, event: Event) -> Vec<Step> {
+        match (self.state, event) {
+            (State::Gone, _) => Vec::new(),
+            (_, Event::Leave) => self.leave(),
+            (State::Joining, Event::Joined { member_id, generation, members }) => {
+                self.joined(member_id, generation, members)
+            }
+            (State::Joining, Event::JoinRefused { code, member_id }) => self.join_refused(code, member_id),
+            (State::Syncing, Event::Synced(partitions)) => {
+                self.state = State::Stable;
+                vec![Step::Assign(partitions)]
+            }
+            (State::Syncing, Event::SyncRefused(code)) => self.given_up(code, Vec::new()),
+            (State::Stable, Event::Refused(ResponseError::RebalanceInProgress) | Event::PartitionsChanged) => {
+                self.state = State::Releasing;
+                vec![Step::Release]
+            }
+            (State::Stable | State::Releasing, Event::Refused(code)) => self.refused(code),
+            (State::Releasing, Event::Released) => self.join_again(),
+            // Everything else is late: an answer to a question of an earlier state.
+            _ => Vec::new(),
+        }
+    }
+
+    fn joined(&mut self, member_id: String, generation: i32, members: Vec<Subscriber>) -> Vec<Step> {
+        self.state = State::Syncing;
+        self.member_id = member_id;
+        self.generation = generation;
+        self.leads = !members.is_empty();
+        vec![Step::Sync { members }]
+    }
+
+    fn join_refused(&mut self, code: ResponseError, member_id: String) -> Vec<Step> {
+        if code == ResponseError::MemberIdRequired {
+            self.member_id = member_id;
+            return self.join_again();
+        }
+        self.given_up(code, Vec::new())
+    }
+
+    /// A heartbeat or a commit was refused while we hold partitions.
+    fn refused(&mut self, code: ResponseError) -> Vec<Step> {
+        match code {
+            // The announcement of a rebalance that we are preparing for already.
+            ResponseError::RebalanceInProgress => Vec::new(),
+            code if coordinator_moved(code) => vec![Step::FindCoordinator],
+            // The partitions are still ours: the broker only wants to be asked again.
+            code if code.is_retriable() => Vec::new(),
+            code => self.given_up(code, vec![Step::Lose]),
+        }
+    }
+
+    /// The coordinator does not know us as a member of this generation (any more).
+    fn given_up(&mut self, code: ResponseError, mut steps: Vec<Step>) -> Vec<Step> {
+        match code {
+            ResponseError::UnknownMemberId => {
+                self.member_id.clear();
+                steps.extend(self.join_again());
+            }
+            ResponseError::IllegalGeneration | ResponseError::RebalanceInProgress => steps.extend(self.join_again()),
+            code if coordinator_moved(code) || code.is_retriable() => {
+                self.join_again();
+                steps.push(Step::JoinLater);
+            }
+            code => {
+                self.state = State::Gone;
+                steps.push(Step::Stop(code));
+            }
+        }
+        steps
+    }
+
+    fn join_again(&mut self) -> Vec<Step> {
+        self.state = State::Joining;
+        self.generation = NO_GENERATION;
+        self.leads = false;
+        vec![Step::Join]
+    }
+
+    fn leave(&mut self) -> Vec<Step> {
+        self.state = State::Gone;
+        if self.member_id.is_empty() { Vec::new() } else { vec![Step::Leave] }
+    }
+}
+
+/// What the protocol sends in place of a generation before there is one.
+const NO_GENERATION: i32 = -1;
+
+fn coordinator_moved(code: ResponseError) -> bool {
+    matches!(code, ResponseError::NotCoordinator | ResponseError::CoordinatorNotAvailable)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn joined(members: Vec<Subscriber>) -> Event {
+        Event::Joined { member_id: "m".into(), generation: 7, members }
+    }
+
+    fn stable() -> Membership {
+        let mut member = Membership::new();
+        member.handle(joined(Vec::new()));
+        member.handle(Event::Synced(vec![0, 1]));
+        member
+    }
+
+    fn refused(code: ResponseError) -> Event {
+        Event::JoinRefused { code, member_id: "given".into() }
+    }
+
+    #[test]
+    fn a_member_comes_back_with_the_id_that_it_was_given() {
+        let mut member = Membership::new();
+        assert_eq!(member.handle(refused(ResponseError::MemberIdRequired)), [Step::Join]);
+        assert_eq!(member.member_id(), "given");
+        assert_eq!(member.handle(refused(ResponseError::UnknownMemberId)), [Step::Join]);
+        assert_eq!(member.member_id(), "");
+    }
+
+    #[test]
+    fn a_member_joins_syncs_and_reads() {
+        let mut member = Membership::new();
+        assert_eq!(member.handle(joined(Vec::new())), [Step::Sync { members: Vec::new() }]);
+        assert!(!member.may_commit() && !member.leads());
+        assert_eq!(member.handle(Event::Synced(vec![3])), [Step::Assign(vec![3])]);
+        assert!(member.may_commit());
+        assert_eq!(member.generation(), 7);
+    }
+
+    #[test]
+    fn the_leader_shares_out_the_partitions() {
+        let members = vec![Subscriber { member_id: "m".into(), instance_id: None, topics: vec!["t".into()] }];
+        let mut member = Membership::new();
+        assert_eq!(member.handle(joined(members.clone())), [Step::Sync { members }]);
+        assert!(member.leads());
+    }
+
+    #[test]
+    fn a_rebalance_lets_the_member_settle_and_commit_before_it_joins_again() {
+        let mut member = stable();
+        assert_eq!(member.handle(Event::Refused(ResponseError::RebalanceInProgress)), [Step::Release]);
+        assert!(member.may_commit());
+        assert_eq!(member.handle(Event::Refused(ResponseError::RebalanceInProgress)), []);
+        assert_eq!(member.handle(Event::Released), [Step::Join]);
+        assert!(!member.may_commit());
+        assert_eq!(member.member_id(), "m");
+    }
+
+    #[test]
+    fn a_member_that_was_given_up_commits_nothing_any_more() {
+        for (code, id_kept) in [(ResponseError::IllegalGeneration, true), (ResponseError::UnknownMemberId, false)] {
+            let mut member = stable();
+            assert_eq!(member.handle(Event::Refused(code)), [Step::Lose, Step::Join]);
+            assert!(!member.may_commit());
+            assert_eq!(member.generation(), NO_GENERATION);
+            assert_eq!(!member.member_id().is_empty(), id_kept);
+        }
+    }
+
+    #[test]
+    fn a_coordinator_that_moved_costs_no_partitions() {
+        let mut member = stable();
+        assert_eq!(member.handle(Event::Refused(ResponseError::NotCoordinator)), [Step::FindCoordinator]);
+        assert_eq!(member.handle(Event::Refused(ResponseError::CoordinatorLoadInProgress)), []);
+        assert!(member.may_commit());
+    }
+
+    #[test]
+    fn a_group_that_cannot_be_joined_yet_is_asked_again_later() {
+        let mut member = Membership::new();
+        assert_eq!(member.handle(refused(ResponseError::CoordinatorLoadInProgress)), [Step::JoinLater]);
+        assert_eq!(member.handle(refused(ResponseError::NotCoordinator)), [Step::JoinLater]);
+    }
+
+    #[test]
+    fn a_sync_that_meets_the_next_rebalance_joins_again() {
+        let mut member = Membership::new();
+        member.handle(joined(Vec::new()));
+        assert_eq!(member.handle(Event::SyncRefused(ResponseError::RebalanceInProgress)), [Step::Join]);
+    }
+
+    #[test]
+    fn what_asking_again_cannot_mend_stops_the_member() {
+        let mut member = Membership::new();
+        let code = ResponseError::InconsistentGroupProtocol;
+        assert_eq!(member.handle(refused(code)), [Step::Stop(code)]);
+        let mut fenced = stable();
+        let code = ResponseError::FencedInstanceId;
+        assert_eq!(fenced.handle(Event::Refused(code)), [Step::Lose, Step::Stop(code)]);
+        assert_eq!(fenced.handle(joined(Vec::new())), []);
+    }
+
+    #[test]
+    fn late_answers_change_nothing() {
+        let mut member = stable();
+        assert_eq!(member.handle(Event::Synced(vec![9])), []);
+        assert_eq!(member.handle(Event::Released), []);
+        assert_eq!(member.handle(joined(Vec::new())), []);
+        assert!(member.may_commit());
+    }
+
+    #[test]
+    fn a_member_leaves_from_every_state_and_only_if_the_coordinator_knows_it() {
+        assert_eq!(Membership::new().handle(Event::Leave), []);
+        assert_eq!(stable().handle(Event::Leave), [Step::Leave]);
+        let mut releasing = stable();
+        releasing.handle(Event::PartitionsChanged);
+        assert_eq!(releasing.handle(Event::Leave), [Step::Leave]);
+        assert_eq!(releasing.handle(Event::Released), []);
+    }
+}

@@ -1,0 +1,104 @@
+//! What members tell each other through the coordinator: which topics they want, and who gets which partitions.
+//!
+//! Both are version-prefixed messages of their own ("consumer protocol"), which the coordinator passes on unread.
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use kafka_protocol::messages::consumer_protocol_assignment::TopicPartition;
+use kafka_protocol::messages::{ConsumerProtocolAssignment, ConsumerProtocolSubscription};
+use kafka_protocol::protocol::Encodable;
+
+use super::assignor::Assignment;
+use crate::kafka::cluster::{text, topic_name};
+
+/// Version 0 is what every member understands; later ones serve cooperative rebalancing and racks.
+const VERSION: i16 = 0;
+
+/// Our wish to read `topic`.
+pub(in crate::kafka) fn encode_subscription(topic: &str) -> Bytes {
+    encode(&ConsumerProtocolSubscription::default().with_topics(vec![text(topic)]))
+}
+
+/// The topics that a member wants; none where its wish cannot be read, so that one strange member does not end the
+/// group.
+pub(in crate::kafka) fn decode_subscription(mut metadata: Bytes) -> Vec<String> {
+    let mut read = || {
+        version(&mut metadata)?;
+        let count = metadata.try_get_i32().ok()?;
+        (0..count).map(|_| name(&mut metadata)).collect::<Option<Vec<_>>>()
+    };
+    read().unwrap_or_default()
+}
+
+/// A member's share.
+pub(in crate::kafka) fn encode_assignment(assignment: &Assignment) -> Bytes {
+    let of_topic = |(topic, partitions): (&String, &Vec<i32>)| {
+        TopicPartition::default().with_topic(topic_name(topic)).with_partitions(partitions.clone())
+    };
+    encode(&ConsumerProtocolAssignment::default().with_assigned_partitions(assignment.iter().map(of_topic).collect()))
+}
+
+/// The partitions of `topic` in a member's share, in order; none where the share cannot be read.
+pub(in crate::kafka) fn decode_assignment(mut assignment: Bytes, topic: &str) -> Vec<i32> {
+    let mut partitions = Vec::new();
+    let mut read = || {
+        version(&mut assignment)?;
+        for _ in 0..assignment.try_get_i32().ok()? {
+            let of_topic = name(&mut assignment)? == topic;
+            for _ in 0..assignment.try_get_i32().ok()? {
+                let partition = assignment.try_get_i32().ok()?;
+                partitions.extend(of_topic.then_some(partition));
+            }
+        }
+        Some(())
+    };
+    read();
+    partitions.sort_unstable();
+    partitions
+}
+
+fn encode(message: &impl Encodable) -> Bytes {
+    let mut bytes = BytesMut::new();
+    bytes.put_i16(VERSION);
+    // Encoding fails only for texts beyond 32 KiB, which neither topics nor partitions are.
+    let _ = message.encode(&mut bytes, VERSION);
+    bytes.freeze()
+}
+
+/// Newer versions only add fields at the end, so ours are read from the front of any.
+fn version(bytes: &mut Bytes) -> Option<i16> {
+    bytes.try_get_i16().ok().filter(|version| *version >= VERSION)
+}
+
+/// A text behind its length. Read by hand, field by field, since members of any kind write this: a length that lies
+/// must cost neither memory nor the group.
+fn name(bytes: &mut Bytes) -> Option<String> {
+    let length = usize::try_from(bytes.try_get_i16().ok()?).ok().filter(|length| *length <= bytes.remaining())?;
+    String::from_utf8(bytes.split_to(length).into()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wish_and_a_share_come_back() {
+        assert_eq!(decode_subscription(encode_subscription("patient.vitals")), ["patient.vitals"]);
+        let share = Assignment::from([("other".into(), vec![7]), ("t".into(), vec![1, 0])]);
+        assert_eq!(decode_assignment(encode_assignment(&share), "t"), [0, 1]);
+    }
+
+    #[test]
+    fn an_empty_share_is_no_partitions() {
+        assert_eq!(decode_assignment(Bytes::new(), "t"), Vec::<i32>::new());
+        assert_eq!(decode_assignment(encode_assignment(&Assignment::new()), "t"), Vec::<i32>::new());
+    }
+
+    #[test]
+    fn a_strange_wish_wants_nothing_and_a_strange_share_gives_nothing() {
+        for strange in [&b""[..], b"\x00", b"\x00\x00\x7f\xff\xff\xff", b"\xff\xff\0\0\0\0", b"\0\0\0\0\0\x01\x7f\xff"]
+        {
+            assert_eq!(decode_subscription(Bytes::copy_from_slice(strange)), Vec::<String>::new());
+            assert_eq!(decode_assignment(Bytes::copy_from_slice(strange), "t"), Vec::<i32>::new());
+        }
+    }
+}

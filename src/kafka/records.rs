@@ -1,0 +1,65 @@
+//! Kafka's record batches (message format 2), read and written.
+//!
+//! Our own, because a reader must be able to pass what it cannot understand: null headers, header keys that are not
+//! UTF-8, transaction markers, codecs of the future. A batch that cannot be opened becomes one [`Record`] with a
+//! [`fault`](Record::fault), so that it reaches the dead letters and the partition goes on behind it. Values are
+//! slices of the response, not copies.
+//!
+//! The layout is that of Kafka's protocol guide, "Record Batch"; lengths inside records are zig-zag varints.
+
+mod compression;
+mod decode;
+mod encode;
+mod varint;
+
+use bytes::Bytes;
+
+pub use decode::{Decoded, decode};
+pub use encode::encode;
+
+use crate::reject::BatchFault;
+
+/// The limit of one decompressed batch. Brokers take batches of 1 MiB by default, and JSON shrinks to a tenth or less.
+pub const MAX_INFLATED_BYTES: usize = 64 * 1024 * 1024;
+
+/// One record of a partition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// Its offset.
+    pub offset: i64,
+    /// When it was sent or appended, in milliseconds since 1970.
+    pub timestamp_ms: i64,
+    /// Its key, where it has one.
+    pub key: Option<Bytes>,
+    /// Its value; `None` is a tombstone. Where there is a fault, the bytes of the whole batch.
+    pub value: Option<Bytes>,
+    /// Its headers, in their order. Keys are bytes: nothing makes a producer send UTF-8.
+    pub headers: Vec<Header>,
+    /// Why this stands for a whole batch that could not be opened.
+    pub fault: Option<BatchFault>,
+}
+
+impl Record {
+    /// About how much memory the record holds.
+    #[must_use]
+    pub fn size_bytes(&self) -> usize {
+        let headers: usize = self.headers.iter().map(|header| header.key.len() + length(header.value.as_ref())).sum();
+        size_of::<Self>() + length(self.key.as_ref()) + length(self.value.as_ref()) + headers
+    }
+}
+
+/// One header of a record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Header {
+    /// Its key: any bytes.
+    pub key: Bytes,
+    /// Its value; null is allowed.
+    pub value: Option<Bytes>,
+}
+
+fn length(bytes: Option<&Bytes>) -> usize {
+    bytes.map_or(0, Bytes::len)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,60 @@
+//! Opens compressed batches, each within a limit.
+
+use std::io::Read;
+
+use bytes::{Buf, Bytes};
+
+use super::MAX_INFLATED_BYTES;
+use crate::reject::BatchFault;
+
+/// The header of snappy's xerial framing, which the Java producer writes: magic, then two versions.
+const XERIAL_MAGIC: &[u8] = b"\x82SNAPPY\x00";
+const XERIAL_HEADER_BYTES: usize = 16;
+
+/// Opens `data`, which is compressed with the codec of the batch attributes' lowest three bits.
+pub(super) fn open(codec: u8, data: Bytes) -> Result<Bytes, BatchFault> {
+    match codec {
+        0 => Ok(data),
+        1 => read_limited(flate2::read::MultiGzDecoder::new(data.reader())),
+        2 => snappy(data),
+        3 => read_limited(lz4_flex::frame::FrameDecoder::new(data.reader())),
+        4 => {
+            let zstd = ruzstd::decoding::StreamingDecoder::new(data.reader()).map_err(|_| BatchFault::Compression)?;
+            read_limited(zstd)
+        }
+        other => Err(BatchFault::Codec(other)),
+    }
+}
+
+fn read_limited(from: impl Read) -> Result<Bytes, BatchFault> {
+    let mut opened = Vec::new();
+    let limit = u64::try_from(MAX_INFLATED_BYTES).unwrap_or(u64::MAX);
+    from.take(limit + 1).read_to_end(&mut opened).map_err(|_| BatchFault::Compression)?;
+    if opened.len() > MAX_INFLATED_BYTES { Err(BatchFault::Inflated) } else { Ok(opened.into()) }
+}
+
+/// Snappy comes as one raw block (librdkafka) or as xerial's sequence of blocks with their lengths (Java).
+fn snappy(mut data: Bytes) -> Result<Bytes, BatchFault> {
+    if !data.starts_with(XERIAL_MAGIC) {
+        return block(&data).map(Bytes::from);
+    }
+    let mut opened = Vec::new();
+    data.advance(XERIAL_HEADER_BYTES.min(data.len()));
+    while data.has_remaining() {
+        let length = data.try_get_i32().ok().and_then(|length| usize::try_from(length).ok());
+        let length = length.filter(|length| *length <= data.remaining()).ok_or(BatchFault::Compression)?;
+        opened.extend_from_slice(&block(&data.split_to(length))?);
+        if opened.len() > MAX_INFLATED_BYTES {
+            return Err(BatchFault::Inflated);
+        }
+    }
+    Ok(opened.into())
+}
+
+fn block(data: &[u8]) -> Result<Vec<u8>, BatchFault> {
+    let length = snap::raw::decompress_len(data).map_err(|_| BatchFault::Compression)?;
+    if length > MAX_INFLATED_BYTES {
+        return Err(BatchFault::Inflated);
+    }
+    snap::raw::Decoder::new().decompress_vec(data).map_err(|_| BatchFault::Compression)
+}

@@ -1,0 +1,175 @@
+//! Batches that real producers write, and batches that are broken on purpose.
+
+use std::io::Write;
+
+use bytes::{BufMut, BytesMut};
+use proptest::prelude::*;
+
+use super::*;
+
+fn record(offset: i64, value: &[u8]) -> Record {
+    Record {
+        offset,
+        timestamp_ms: 1_000 + offset,
+        key: Some(Bytes::from_static(b"P001")),
+        value: Some(Bytes::copy_from_slice(value)),
+        headers: Vec::new(),
+        fault: None,
+    }
+}
+
+/// Gives an encoded batch another base offset, attributes and data, with a checksum that fits.
+fn rebuilt(batch: &Bytes, base: i64, attributes: i16, data: &[u8]) -> Bytes {
+    let mut checked = BytesMut::new();
+    checked.put_i16(attributes);
+    checked.extend_from_slice(&batch[23..61]);
+    checked.extend_from_slice(data);
+    let mut rebuilt = BytesMut::new();
+    rebuilt.put_i64(base);
+    rebuilt.put_i32(i32::try_from(checked.len() + 9).expect("length"));
+    rebuilt.put_i32(0);
+    rebuilt.put_i8(2);
+    rebuilt.put_u32(crc32c::crc32c(&checked));
+    rebuilt.extend_from_slice(&checked);
+    rebuilt.freeze()
+}
+
+fn with_codec(codec: i16, compress: impl Fn(&[u8]) -> Vec<u8>) -> Bytes {
+    let plain = encode(&[record(0, b"one"), record(1, b"two")]);
+    rebuilt(&plain, 0, codec, &compress(&plain[61..]))
+}
+
+fn values(decoded: &Decoded) -> Vec<&[u8]> {
+    decoded.records.iter().filter_map(|record| record.value.as_deref()).collect()
+}
+
+fn fault(batch: &Bytes) -> Option<BatchFault> {
+    decode(batch.clone(), 0).records.first().and_then(|record| record.fault)
+}
+
+#[test]
+fn what_was_encoded_decodes_with_strange_headers_and_null_values() {
+    let strange = Record {
+        key: None,
+        value: None,
+        headers: vec![
+            Header { key: Bytes::from_static(b"\xff\xfe"), value: None },
+            Header { key: Bytes::from_static(b"twice"), value: Some(Bytes::from_static(b"1")) },
+            Header { key: Bytes::from_static(b"twice"), value: Some(Bytes::new()) },
+        ],
+        ..record(1, b"")
+    };
+    let records = vec![record(0, b"one"), strange];
+    let decoded = decode(encode(&records), 0);
+    assert_eq!(decoded, Decoded { records, next_offset: Some(2) });
+}
+
+#[test]
+fn records_before_the_asked_for_offset_are_left_out() {
+    let decoded = decode(encode(&[record(0, b"one"), record(1, b"two")]), 1);
+    assert_eq!(values(&decoded), [b"two"]);
+}
+
+#[test]
+fn a_batch_that_is_cut_waits_for_the_next_response() {
+    let whole = encode(&[record(0, b"one")]);
+    let mut data = BytesMut::from(&whole[..]);
+    data.extend_from_slice(&rebuilt(&whole, 1, 0, &whole[61..])[..40]);
+    let decoded = decode(data.freeze(), 0);
+    assert_eq!((decoded.records.len(), decoded.next_offset), (1, Some(1)));
+    assert_eq!(decode(whole.slice(..20), 0).next_offset, None);
+}
+
+#[test]
+fn every_codec_is_opened() {
+    let gzip = |data: &[u8]| {
+        let mut to = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        to.write_all(data).expect("write");
+        to.finish().expect("finish")
+    };
+    let lz4 = |data: &[u8]| {
+        let mut to = lz4_flex::frame::FrameEncoder::new(Vec::new());
+        to.write_all(data).expect("write");
+        to.finish().expect("finish")
+    };
+    let raw_snappy = |data: &[u8]| snap::raw::Encoder::new().compress_vec(data).expect("compress");
+    let xerial = |data: &[u8]| {
+        let mut to = b"\x82SNAPPY\x00\0\0\0\x01\0\0\0\x01".to_vec();
+        for half in data.chunks(data.len() / 2 + 1) {
+            let block = raw_snappy(half);
+            to.extend_from_slice(&u32::try_from(block.len()).expect("length").to_be_bytes());
+            to.extend_from_slice(&block);
+        }
+        to
+    };
+    let zstd = |data: &[u8]| ruzstd::encoding::compress_to_vec(data, ruzstd::encoding::CompressionLevel::Fastest);
+    for batch in
+        [with_codec(1, gzip), with_codec(2, raw_snappy), with_codec(2, xerial), with_codec(3, lz4), with_codec(4, zstd)]
+    {
+        let decoded = decode(batch, 0);
+        assert_eq!(values(&decoded), [b"one", b"two"]);
+        assert_eq!(decoded.next_offset, Some(2));
+    }
+}
+
+#[test]
+fn an_unknown_codec_becomes_one_fault_with_the_whole_batch_and_reading_goes_on() {
+    let batch = with_codec(6, <[u8]>::to_vec);
+    let behind = rebuilt(&batch, 2, 0, &batch[61..]);
+    let decoded = decode([&batch[..], &behind[..]].concat().into(), 0);
+    assert_eq!(decoded.records[0].fault, Some(BatchFault::Codec(6)));
+    assert_eq!(decoded.records[0].value.as_ref(), Some(&batch));
+    assert_eq!((decoded.records.len(), decoded.next_offset), (3, Some(4)));
+}
+
+#[test]
+fn transaction_markers_are_passed_over() {
+    let marker = rebuilt(&encode(&[record(0, b"marker")]), 7, 0b11_0000, b"\x10\0\0\0\x08\0\0\0\0");
+    assert_eq!(decode(marker, 7), Decoded { records: Vec::new(), next_offset: Some(8) });
+}
+
+#[test]
+fn broken_batches_are_faults() {
+    let good = encode(&[record(0, b"one")]);
+    let mut flipped = good.to_vec();
+    flipped[70] ^= 1;
+    assert_eq!(fault(&flipped.into()), Some(BatchFault::Checksum));
+    let mut old = good.to_vec();
+    old[16] = 1;
+    assert_eq!(fault(&old.into()), Some(BatchFault::Magic(1)));
+    assert_eq!(fault(&rebuilt(&good, 0, 0, b"\x7e\0")), Some(BatchFault::Record));
+    assert_eq!(fault(&rebuilt(&good, 0, 1, b"not gzip")), Some(BatchFault::Compression));
+}
+
+#[test]
+fn a_compression_bomb_is_a_fault_and_not_memory() {
+    let mut to = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    for _ in 0..=MAX_INFLATED_BYTES / 65_536 {
+        to.write_all(&[0; 65_536]).expect("write");
+    }
+    let bomb = rebuilt(&encode(&[record(0, b"one")]), 0, 1, &to.finish().expect("finish"));
+    assert_eq!(fault(&bomb), Some(BatchFault::Inflated));
+}
+
+proptest! {
+    #[test]
+    fn numbers_come_back(value in any::<i64>()) {
+        let mut bytes = BytesMut::new();
+        varint::put(&mut bytes, value);
+        prop_assert_eq!(varint::take(&mut bytes.freeze()), Some(value));
+    }
+
+    #[test]
+    fn no_bytes_panic(data in proptest::collection::vec(any::<u8>(), 0..256), from in any::<i64>()) {
+        let _ = decode(data.into(), from);
+    }
+
+    #[test]
+    fn no_damaged_data_panics(at in 0_usize..120, byte in any::<u8>(), codec in 0_i16..8) {
+        let mut data = encode(&[record(0, b"some value of a record"), record(1, b"two")])[61..].to_vec();
+        let at = at % data.len();
+        data[at] = byte;
+        let plain = encode(&[record(0, b"")]);
+        let _ = decode(rebuilt(&plain, 0, codec, &data), 0);
+    }
+}

@@ -1,0 +1,42 @@
+//! Which requests we send, in which versions.
+//!
+//! The lowest is what Kafka 3.0 offers; the highest is the last whose fields we fill in: newer versions name topics by
+//! id, or several groups at once, and bring us nothing.
+
+use kafka_protocol::messages::ApiKey;
+use kafka_protocol::protocol::VersionRange;
+
+const SPOKEN: &[(ApiKey, i16, i16, &str)] = &[
+    (ApiKey::Produce, 3, 9, "Produce"),
+    (ApiKey::Fetch, 4, 12, "Fetch"),
+    (ApiKey::ListOffsets, 1, 6, "ListOffsets"),
+    (ApiKey::Metadata, 4, 9, "Metadata"),
+    (ApiKey::OffsetCommit, 2, 8, "OffsetCommit"),
+    (ApiKey::OffsetFetch, 1, 7, "OffsetFetch"),
+    (ApiKey::FindCoordinator, 0, 3, "FindCoordinator"),
+    (ApiKey::JoinGroup, 5, 7, "JoinGroup"),
+    (ApiKey::Heartbeat, 3, 4, "Heartbeat"),
+    (ApiKey::LeaveGroup, 3, 4, "LeaveGroup"),
+    (ApiKey::SyncGroup, 3, 4, "SyncGroup"),
+    (ApiKey::DescribeGroups, 0, 5, "DescribeGroups"),
+    (ApiKey::ListGroups, 0, 4, "ListGroups"),
+    (ApiKey::ApiVersions, 0, 0, "ApiVersions"),
+    (ApiKey::CreateTopics, 2, 6, "CreateTopics"),
+];
+
+/// The versions of a request that we speak; none of a request that is not in the list.
+pub(super) fn spoken(key: i16) -> VersionRange {
+    let entry = SPOKEN.iter().find(|(api, ..)| api_key(*api) == key);
+    entry.map_or(VersionRange { min: 0, max: -1 }, |(_, min, max, _)| VersionRange { min: *min, max: *max })
+}
+
+/// A request's name, for messages.
+pub(super) fn name(key: i16) -> &'static str {
+    SPOKEN.iter().find(|(api, ..)| api_key(*api) == key).map_or("a request", |(.., name)| name)
+}
+
+/// The protocol's number of a request.
+#[allow(clippy::as_conversions, reason = "the enum's values are the protocol's numbers")]
+pub(super) fn api_key(key: ApiKey) -> i16 {
+    key as i16
+}

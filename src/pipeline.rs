@@ -1,0 +1,474 @@
+//! The way of a reading: fetched, decoded, judged, stored, and only then committed.
+//!
+//! Nothing is committed before it is stored, or kept as a dead letter: that order is the promise. The
+//! [ledger](crate::ledger) keeps it for each partition, whatever order the answers come in.
+//!
+//! One task runs this loop. It holds no more than [`MAX_IN_FLIGHT_BYTES`] of messages; beyond that it reads on only
+//! when the store has taken some.
+
+pub mod lanes;
+pub mod letters;
+pub mod observer;
+pub mod source;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use futures::stream::{FuturesUnordered, StreamExt};
+use tokio::time::{Instant, sleep, sleep_until};
+
+use self::lanes::{Job, Lanes};
+use self::letters::{DeadLetters, Letter, Mail, Outbox};
+use self::observer::{Observer, Progress};
+use self::source::{Assigned, Chunk, Event, Source};
+use crate::alarm::{self, Limits};
+use crate::kafka::records::Record;
+use crate::ledger::{Ledger, Receipt};
+use crate::reading::{self, Reading};
+use crate::reject::Reject;
+use crate::retry;
+use crate::shutdown::Shutdown;
+use crate::store::{Store, WriteError};
+
+/// How many bytes of messages may be taken up and not yet settled.
+pub const MAX_IN_FLIGHT_BYTES: usize = 32 * 1024 * 1024;
+
+/// How many batches may be on their way to the store. More only queue up inside of it.
+pub const MAX_WRITES_IN_FLIGHT: usize = 32;
+
+/// How long settling may take after a signal, so that the process ends within 5 s.
+pub const DRAIN_LIMIT: Duration = Duration::from_secs(3);
+
+/// How long settling may take before a rebalance; less than what the member waits for.
+const RELEASE_LIMIT: Duration = Duration::from_secs(4);
+
+/// How long the answer to the last commit may take.
+const LAST_COMMIT_LIMIT: Duration = Duration::from_secs(1);
+
+/// How often offsets are committed. What was stored since is read again after a crash.
+const COMMIT_INTERVAL: Duration = Duration::from_millis(500);
+
+/// How often the observer is told how far things are.
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(500);
+
+/// When the pipeline ends by itself.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Until {
+    /// After so many messages.
+    pub max_messages: Option<u64>,
+    /// At the end that the partitions had when they were assigned.
+    pub end: bool,
+}
+
+/// How the pipeline ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Summary {
+    /// How far it came.
+    pub progress: Progress,
+    /// Whether everything taken up is settled and committed; what is not is read again.
+    pub is_clean: bool,
+}
+
+/// What the loop is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Taking up what comes.
+    Reading,
+    /// Settling before the partitions are given away.
+    Releasing { by: Instant },
+    /// Settling before the end; without a time limit where the end came by itself.
+    Ending { by: Option<Instant> },
+    /// Everything is settled that could be; the last commit's answer is awaited.
+    LastCommit { by: Instant, then: Then },
+}
+
+/// What comes after a last commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Then {
+    Release,
+    End { settled: bool },
+}
+
+/// A write or a mail that has come back.
+type Answer<T, E> = (T, Result<(), E>);
+
+/// Everything that a run holds.
+pub struct Pipeline<'a, S, T: Store, D: DeadLetters, O> {
+    source: &'a mut S,
+    store: &'a T,
+    dead_letters: &'a D,
+    observer: &'a mut O,
+    limits: Limits,
+    until: Until,
+    ledger: Ledger,
+    lanes: Lanes,
+    outbox: Outbox,
+    writes: FuturesUnordered<BoxFuture<'a, Answer<Job, WriteError>>>,
+    mails: FuturesUnordered<BoxFuture<'a, Answer<Mail, D::Error>>>,
+    in_flight_bytes: usize,
+    assigned: bool,
+    commit_pending: bool,
+    phase: Phase,
+    commit_due: Instant,
+    progress_due: Instant,
+    progress: Progress,
+    /// By partition, how many messages stood behind the last one that was read.
+    behind: BTreeMap<i32, i64>,
+    unkeyed_told: bool,
+}
+
+impl<'a, S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'a, S, T, D, O> {
+    /// Puts a run together.
+    pub fn new(
+        source: &'a mut S,
+        store: &'a T,
+        dead_letters: &'a D,
+        observer: &'a mut O,
+        limits: Limits,
+        until: Until,
+    ) -> Self {
+        let now = Instant::now();
+        Self {
+            source,
+            store,
+            dead_letters,
+            observer,
+            limits,
+            until,
+            ledger: Ledger::default(),
+            lanes: Lanes::default(),
+            outbox: Outbox::default(),
+            writes: FuturesUnordered::new(),
+            mails: FuturesUnordered::new(),
+            in_flight_bytes: 0,
+            assigned: false,
+            commit_pending: false,
+            phase: Phase::Reading,
+            commit_due: now + COMMIT_INTERVAL,
+            progress_due: now + PROGRESS_INTERVAL,
+            progress: Progress::default(),
+            behind: BTreeMap::new(),
+            unkeyed_told: false,
+        }
+    }
+
+    /// Runs until the end that was asked for, a shutdown, or an error of the source.
+    ///
+    /// # Errors
+    /// The source ended for good. What was not committed is read again by the next member.
+    pub async fn run(mut self, shutdown: &Shutdown) -> Result<Summary, S::Error> {
+        loop {
+            self.send_what_is_ready();
+            if let Some(summary) = self.advance().await {
+                return Ok(summary);
+            }
+            let (room, deadline) = (self.has_room(), self.deadline());
+            tokio::select! {
+                // Finished writes come first: they free memory and slots before more is read.
+                biased;
+                () = shutdown.wait(), if !self.is_ending() => self.end(Some(Instant::now() + DRAIN_LIMIT)),
+                Some(written) = self.writes.next() => self.written(written),
+                Some(mailed) = self.mails.next() => self.mailed(mailed),
+                event = self.source.next(room) => self.take(event?),
+                () = sleep_until(self.commit_due) => self.commit().await,
+                () = sleep_until(self.progress_due) => self.report(),
+                () = sleep_until(deadline) => {}
+            }
+        }
+    }
+
+    // Taking up
+
+    fn take(&mut self, event: Event) {
+        match event {
+            Event::Assigned { assignment, partitions } => self.assigned(assignment, &partitions),
+            Event::Release if self.phase == Phase::Reading => {
+                self.phase = Phase::Releasing { by: Instant::now() + RELEASE_LIMIT };
+            }
+            // What ends settles and commits anyway.
+            Event::Release => {}
+            Event::Lost => self.revoked(),
+            Event::Chunk(chunk) => self.take_chunk(chunk),
+            Event::Committed(offsets) => {
+                self.commit_pending = false;
+                offsets.into_iter().for_each(|(partition, offset)| self.ledger.committed(partition, offset));
+            }
+            Event::CommitRefused => self.commit_pending = false,
+            Event::Gap { assignment, partition, wanted, found } => self.gap(assignment, partition, wanted, found),
+            Event::Trouble(text) => self.observer.trouble(&text),
+        }
+    }
+
+    fn assigned(&mut self, assignment: u64, partitions: &[Assigned]) {
+        self.ledger.assign(assignment);
+        self.behind.clear();
+        for Assigned { partition, start_offset, end_offset } in partitions.iter().copied() {
+            self.ledger.add(partition, start_offset, end_offset);
+            self.behind.insert(partition, (end_offset - start_offset).max(0));
+        }
+        self.assigned = true;
+        self.observer.assigned(partitions);
+    }
+
+    fn take_chunk(&mut self, chunk: Chunk) {
+        let Chunk { assignment, partition, records, next_offset, end_offset } = chunk;
+        if !self.ledger.holds(assignment, partition) {
+            return;
+        }
+        for record in records {
+            if self.is_enough() {
+                return;
+            }
+            self.take_record(partition, record);
+        }
+        self.ledger.skip_to(partition, next_offset);
+        self.behind.insert(partition, (end_offset - next_offset).max(0));
+    }
+
+    fn take_record(&mut self, partition: i32, record: Record) {
+        let Some(receipt) = self.ledger.admit(partition, record.offset) else { return };
+        let (offset, size_bytes) = (record.offset, record.size_bytes());
+        self.progress.messages += 1;
+        self.in_flight_bytes += size_bytes;
+        if record.key.is_none() && !self.unkeyed_told {
+            self.unkeyed_told = true;
+            self.observer.unkeyed(partition, offset);
+        }
+        match decode(&record) {
+            Ok(reading) => {
+                let alerts = alarm::judge(&reading, &self.limits);
+                self.progress.alerts += u64::try_from(alerts.len()).unwrap_or(u64::MAX);
+                self.observer.reading(partition, offset, &reading, &alerts);
+                self.lanes.add(reading, alerts, receipt, size_bytes);
+            }
+            Err(reject) => {
+                self.observer.refused(partition, offset, &reject);
+                self.outbox.add(Letter { partition, record, reject }, receipt);
+            }
+        }
+    }
+
+    fn gap(&mut self, assignment: u64, partition: i32, wanted: i64, found: i64) {
+        if !self.ledger.holds(assignment, partition) {
+            return;
+        }
+        self.ledger.jump_to(partition, found);
+        let text = if found > wanted {
+            format!(
+                "partition {partition}: {} messages from offset {wanted} on are gone from the log; reading on at {found}",
+                found - wanted
+            )
+        } else {
+            format!(
+                "partition {partition}: the log ends before offset {wanted}, it was made anew or cut; reading on at {found}"
+            )
+        };
+        self.observer.trouble(&text);
+    }
+
+    /// The partitions are somebody else's: what has not gone out yet is dropped, since the next owner reads it again.
+    fn revoked(&mut self) {
+        self.ledger.revoke();
+        self.behind.clear();
+        self.assigned = false;
+        self.commit_pending = false;
+        self.in_flight_bytes =
+            self.in_flight_bytes.saturating_sub(self.lanes.clear()).saturating_sub(self.outbox.clear());
+        if !self.is_ending() {
+            self.phase = Phase::Reading;
+        }
+        self.observer.revoked();
+    }
+
+    // Storing and keeping
+
+    fn send_what_is_ready(&mut self) {
+        while self.writes.len() < MAX_WRITES_IN_FLIGHT
+            && let Some(job) = self.lanes.next_job()
+        {
+            self.writes.push(Box::pin(write(self.store, job)));
+        }
+        if let Some(mail) = self.outbox.next_mail() {
+            self.mails.push(Box::pin(keep(self.dead_letters, mail)));
+        }
+    }
+
+    fn written(&mut self, (mut job, outcome): Answer<Job, WriteError>) {
+        match outcome {
+            Ok(()) => {
+                self.progress.stored += count(&job.receipts);
+            }
+            Err(error) if self.is_ours(&job.receipts) => {
+                job.attempts += 1;
+                if retry::is_worth_telling(job.attempts) {
+                    self.observer.trouble(&format!("{error}; trying again, nothing is committed meanwhile"));
+                }
+                self.writes.push(Box::pin(write(self.store, job)));
+                return;
+            }
+            // The partition's next owner reads the rows again.
+            Err(_) => {}
+        }
+        job.receipts.iter().for_each(|receipt| self.ledger.settle(*receipt));
+        self.in_flight_bytes = self.in_flight_bytes.saturating_sub(job.size_bytes);
+        self.lanes.done(&job.batch.patient);
+    }
+
+    fn mailed(&mut self, (mut mail, outcome): Answer<Mail, D::Error>) {
+        match outcome {
+            Ok(()) => {
+                self.progress.refused += count(&mail.receipts);
+            }
+            Err(error) if self.is_ours(&mail.receipts) => {
+                mail.attempts += 1;
+                if retry::is_worth_telling(mail.attempts) {
+                    self.observer.trouble(&format!("refused messages cannot be kept ({error}); trying again"));
+                }
+                self.mails.push(Box::pin(keep(self.dead_letters, mail)));
+                return;
+            }
+            Err(_) => {}
+        }
+        mail.receipts.iter().for_each(|receipt| self.ledger.settle(*receipt));
+        self.in_flight_bytes = self.in_flight_bytes.saturating_sub(mail.size_bytes);
+        self.outbox.done();
+    }
+
+    // Committing and ending
+
+    async fn commit(&mut self) {
+        self.commit_due = Instant::now() + COMMIT_INTERVAL;
+        if self.commit_pending {
+            return;
+        }
+        let offsets = self.ledger.committable();
+        if !offsets.is_empty() {
+            self.commit_pending = true;
+            self.source.commit(offsets).await;
+        }
+    }
+
+    /// Goes from phase to phase. `Some` is the end.
+    async fn advance(&mut self) -> Option<Summary> {
+        let now = Instant::now();
+        match self.phase {
+            Phase::Reading if self.is_done() || self.observer.is_gone() => {
+                self.end(None);
+                None
+            }
+            Phase::Reading => None,
+            Phase::Releasing { by } if self.ledger.is_settled() || now >= by => {
+                self.commit_last(Then::Release).await;
+                None
+            }
+            Phase::Ending { by } if self.ledger.is_settled() || by.is_some_and(|by| now >= by) => {
+                let settled = self.ledger.is_settled();
+                self.commit_last(Then::End { settled }).await;
+                None
+            }
+            Phase::Releasing { .. } | Phase::Ending { .. } => None,
+            Phase::LastCommit { by, then } => {
+                // An earlier commit may have been under way: what was settled since needs one of its own.
+                if !self.commit_pending && now < by && !self.ledger.committable().is_empty() {
+                    self.commit().await;
+                }
+                if self.commit_pending && now < by {
+                    return None;
+                }
+                self.after_last_commit(then).await
+            }
+        }
+    }
+
+    async fn commit_last(&mut self, then: Then) {
+        self.commit().await;
+        self.phase = Phase::LastCommit { by: Instant::now() + LAST_COMMIT_LIMIT, then };
+    }
+
+    async fn after_last_commit(&mut self, then: Then) -> Option<Summary> {
+        match then {
+            Then::Release => {
+                self.phase = Phase::Reading;
+                self.revoked();
+                self.source.released().await;
+                None
+            }
+            Then::End { settled } => {
+                let is_clean = settled && self.ledger.committable().is_empty();
+                self.observer.progress(&self.progress());
+                Some(Summary { progress: self.progress(), is_clean })
+            }
+        }
+    }
+
+    fn end(&mut self, by: Option<Instant>) {
+        self.phase = Phase::Ending { by };
+    }
+
+    fn is_ending(&self) -> bool {
+        matches!(self.phase, Phase::Ending { by: Some(_) } | Phase::LastCommit { then: Then::End { .. }, .. })
+    }
+
+    /// Whether the end that was asked for is reached.
+    fn is_done(&self) -> bool {
+        self.is_enough() || (self.until.end && self.assigned && self.ledger.is_at_end())
+    }
+
+    fn is_enough(&self) -> bool {
+        self.until.max_messages.is_some_and(|max| self.progress.messages >= max)
+    }
+
+    fn has_room(&self) -> bool {
+        self.phase == Phase::Reading && self.in_flight_bytes < MAX_IN_FLIGHT_BYTES
+    }
+
+    fn is_ours(&self, receipts: &[Receipt]) -> bool {
+        receipts.iter().any(|receipt| self.ledger.awaits(receipt))
+    }
+
+    /// When the present phase ends at the latest.
+    fn deadline(&self) -> Instant {
+        match self.phase {
+            Phase::Releasing { by } | Phase::Ending { by: Some(by) } | Phase::LastCommit { by, .. } => by,
+            Phase::Reading | Phase::Ending { by: None } => self.progress_due,
+        }
+    }
+
+    fn report(&mut self) {
+        self.progress_due = Instant::now() + PROGRESS_INTERVAL;
+        self.observer.progress(&self.progress());
+    }
+
+    fn progress(&self) -> Progress {
+        Progress { lag: self.behind.values().sum(), ..self.progress }
+    }
+}
+
+/// What a record says.
+fn decode(record: &Record) -> Result<Reading, Reject> {
+    match (&record.fault, &record.value) {
+        (Some(fault), _) => Err(Reject::Batch(*fault)),
+        (None, None) => Err(Reject::NullValue),
+        (None, Some(value)) => reading::decode(value),
+    }
+}
+
+async fn write<T: Store>(store: &T, job: Job) -> Answer<Job, WriteError> {
+    sleep(retry::pause_before(job.attempts)).await;
+    let outcome = store.write(&job.batch).await;
+    (job, outcome)
+}
+
+async fn keep<D: DeadLetters>(dead_letters: &D, mail: Mail) -> Answer<Mail, D::Error> {
+    sleep(retry::pause_before(mail.attempts)).await;
+    let outcome = dead_letters.keep(&mail.letters).await;
+    (mail, outcome)
+}
+
+fn count(receipts: &[Receipt]) -> u64 {
+    u64::try_from(receipts.len()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests;

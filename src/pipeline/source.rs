@@ -1,0 +1,81 @@
+//! Where records come from, as the pipeline sees it.
+
+use std::future::Future;
+
+use crate::kafka::records::Record;
+
+/// Records of one partition, in order.
+#[derive(Debug)]
+pub struct Chunk {
+    /// The assignment that they were fetched for; chunks of an earlier one are dropped.
+    pub assignment: u64,
+    /// Their partition.
+    pub partition: i32,
+    /// The records.
+    pub records: Vec<Record>,
+    /// Where reading goes on behind them.
+    pub next_offset: i64,
+    /// The end of the partition when they were fetched.
+    pub end_offset: i64,
+}
+
+/// A partition to read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Assigned {
+    /// The partition.
+    pub partition: i32,
+    /// Where to begin.
+    pub start_offset: i64,
+    /// The partition's end at this moment.
+    pub end_offset: i64,
+}
+
+/// What happens at the source.
+#[derive(Debug)]
+pub enum Event {
+    /// These partitions, and no others, are ours from now on.
+    Assigned {
+        /// The assignment's number, counted up.
+        assignment: u64,
+        /// The partitions, in order.
+        partitions: Vec<Assigned>,
+    },
+    /// The partitions are about to be given away: settle, commit, then [`Source::released`].
+    Release,
+    /// The partitions are gone: nothing of them may be committed.
+    Lost,
+    /// Records to handle.
+    Chunk(Chunk),
+    /// These offsets, by partition, are committed.
+    Committed(Vec<(i32, i64)>),
+    /// The commit was not taken; the offsets stay to be committed.
+    CommitRefused,
+    /// Offsets that the log does not hold any more, or not yet again: it was deleted, cut, or made anew.
+    Gap {
+        /// The assignment that it was read for.
+        assignment: u64,
+        /// The partition.
+        partition: i32,
+        /// The offset that was to be read.
+        wanted: i64,
+        /// Where reading goes on.
+        found: i64,
+    },
+    /// Reading is held up, or goes on again: a text for the operator.
+    Trouble(String),
+}
+
+/// Where records come from.
+pub trait Source {
+    /// Why the source ended for good.
+    type Error: std::error::Error + Send + Sync + 'static;
+
+    /// Waits for the next event; chunks only where there is `room` for them. Dropping the future loses no event.
+    fn next(&mut self, room: bool) -> impl Future<Output = Result<Event, Self::Error>> + Send;
+
+    /// Asks for a commit: by partition the offset to read on from. The answer is an event.
+    fn commit(&mut self, offsets: Vec<(i32, i64)>) -> impl Future<Output = ()> + Send;
+
+    /// Says that what was read is settled, so that the partitions can be given away.
+    fn released(&mut self) -> impl Future<Output = ()> + Send;
+}

@@ -1,0 +1,220 @@
+//! Readings and alerts out.
+//!
+//! Readings come page by page, so that a large limit needs no more memory than a small one. The order is always asked
+//! for, so it does not matter in which order the table keeps its rows. Times are compared as text: that is right for
+//! rows that hold them as `vitals` writes them. A row that another program wrote with another offset (`Z`, `+02:00`)
+//! sorts where its text does.
+
+use std::time::Duration;
+
+use cdrs_tokio::statement::StatementParamsBuilder;
+use cdrs_tokio::types::CBytes;
+use cdrs_tokio::types::prelude::Row;
+use cdrs_tokio::types::value::Value;
+
+use super::error::{CassandraError, Doing, Refusal};
+use super::row::Columns;
+use super::{CassandraStore, Keyspace};
+use crate::reading::{Signs, Timestamp};
+
+/// How long a page may take.
+pub const READ_LIMIT: Duration = Duration::from_secs(10);
+
+/// Rows on a page: some 200 KiB in memory.
+const PAGE_ROWS: u32 = 1000;
+
+/// A row of `patient_vitals`. Other programs write there too, so the texts can be any.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredReading {
+    /// Who was measured.
+    pub patient_id: String,
+    /// When, as it is stored.
+    pub timestamp: String,
+    /// What was measured; a column without a value is `None`.
+    pub signs: Signs,
+}
+
+/// A row of `patient_alerts`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredAlert {
+    /// Whom it is about.
+    pub patient_id: String,
+    /// The time of the reading that raised it.
+    pub onset: String,
+    /// The rule's stable name.
+    pub rule: String,
+    /// `high`, `medium` or `low`.
+    pub priority: Option<String>,
+    /// What raised it, in the sign's unit.
+    pub value: Option<f64>,
+    /// The limit in force, in the sign's unit.
+    pub limit: Option<f64>,
+}
+
+/// Which end of the time comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// The newest reading first.
+    NewestFirst,
+    /// The oldest reading first.
+    OldestFirst,
+}
+
+/// Which readings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Selection {
+    /// Those of one patient.
+    Patient {
+        /// The patient.
+        id: String,
+        /// Not before this.
+        since: Option<Timestamp>,
+        /// Before this.
+        until: Option<Timestamp>,
+        /// In this order.
+        order: Order,
+    },
+    /// Those that come first in the table. Patients come in no order that means anything, each one's readings in the
+    /// order that the table keeps them in.
+    Any,
+}
+
+impl CassandraStore {
+    /// The readings of `selection`, at most `limit` of them.
+    #[must_use]
+    pub fn readings(&self, selection: &Selection, limit: u32) -> Readings<'_> {
+        let (cql, values) = select(&self.keyspace, selection, limit);
+        let page_rows = i32::try_from(limit.min(PAGE_ROWS)).unwrap_or(i32::MAX);
+        let next = if limit == 0 { Next::Nothing } else { Next::Page(None) };
+        Readings { store: self, cql, values, page_rows, next }
+    }
+
+    /// The alerts of one patient, newest first, at most `limit` of them.
+    ///
+    /// # Errors
+    /// As [`Readings::next_page`].
+    pub async fn alerts(&self, patient_id: &str, limit: u16) -> Result<Vec<StoredAlert>, CassandraError> {
+        let cql = format!(
+            "SELECT patient_id, onset, rule, priority, value, limit_in_force FROM {} WHERE patient_id = ? \
+             ORDER BY onset DESC LIMIT ?",
+            self.keyspace.table("patient_alerts")
+        );
+        let params = StatementParamsBuilder::new()
+            .with_consistency(self.consistency.for_reads())
+            .with_values(vec![Value::new(patient_id), Value::new(i32::from(limit))].into())
+            .idempotent(true)
+            .build();
+        let body = self.ask(Doing::Read, READ_LIMIT, &cql, params).await?;
+        body.into_rows().unwrap_or_default().iter().map(stored_alert).collect()
+    }
+
+    /// A statement that the server does not take has its reason in the schema: a missing keyspace, a missing table, a
+    /// table of another shape.
+    async fn explain(&self, error: CassandraError) -> CassandraError {
+        match error.refusal() {
+            Some(Refusal::Missing | Refusal::Request) => self.check_readings().await.err().unwrap_or(error),
+            _ => error,
+        }
+    }
+}
+
+/// Readings on their way out of the store, page by page.
+#[derive(Debug)]
+pub struct Readings<'store> {
+    store: &'store CassandraStore,
+    cql: String,
+    values: Vec<Value>,
+    page_rows: i32,
+    next: Next,
+}
+
+#[derive(Debug)]
+enum Next {
+    /// A page: the first, or the one that this mark of the server's leads to.
+    Page(Option<CBytes>),
+    Nothing,
+}
+
+impl Readings<'_> {
+    /// The next page: up to a thousand readings, or `None` when there are no more. After an error it can be asked for
+    /// again.
+    ///
+    /// # Errors
+    /// [`CassandraError::NoKeyspace`], [`CassandraError::NoTable`] or [`CassandraError::Shape`] where there is nothing
+    /// to read from; else why the server did not answer.
+    pub async fn next_page(&mut self) -> Result<Option<Vec<StoredReading>>, CassandraError> {
+        let Next::Page(mark) = &self.next else { return Ok(None) };
+        let mut params = StatementParamsBuilder::new()
+            .with_consistency(self.store.consistency.for_reads())
+            .with_values(self.values.clone().into())
+            .with_page_size(self.page_rows)
+            .idempotent(true);
+        if let Some(mark) = mark {
+            params = params.with_paging_state(mark.clone());
+        }
+        let body = match self.store.ask(Doing::Read, READ_LIMIT, &self.cql, params.build()).await {
+            Ok(body) => body,
+            Err(error) => return Err(self.store.explain(error).await),
+        };
+        let mark = body.as_rows_metadata().and_then(|metadata| metadata.paging_state.clone());
+        let rows = body.into_rows().unwrap_or_default();
+        let page = rows.iter().map(stored_reading).collect::<Result<Vec<_>, _>>()?;
+        self.next = mark.map_or(Next::Nothing, |mark| Next::Page(Some(mark)));
+        Ok(Some(page))
+    }
+}
+
+fn select(keyspace: &Keyspace, selection: &Selection, limit: u32) -> (String, Vec<Value>) {
+    let mut cql = format!(
+        "SELECT patient_id, timestamp, heart_rate, spo2, systolic, diastolic, respiratory_rate, temperature FROM {}",
+        keyspace.table("patient_vitals")
+    );
+    let mut values = Vec::new();
+    if let Selection::Patient { id, since, until, order } = selection {
+        cql.push_str(" WHERE patient_id = ?");
+        values.push(Value::new(id.as_str()));
+        if let Some(since) = since {
+            cql.push_str(" AND timestamp >= ?");
+            values.push(Value::new(since.to_string()));
+        }
+        if let Some(until) = until {
+            cql.push_str(" AND timestamp < ?");
+            values.push(Value::new(until.to_string()));
+        }
+        cql.push_str(match order {
+            Order::NewestFirst => " ORDER BY timestamp DESC",
+            Order::OldestFirst => " ORDER BY timestamp ASC",
+        });
+    }
+    cql.push_str(" LIMIT ?");
+    values.push(Value::new(i32::try_from(limit).unwrap_or(i32::MAX)));
+    (cql, values)
+}
+
+fn stored_reading(row: &Row) -> Result<StoredReading, CassandraError> {
+    let columns = Columns::of(row, Doing::Read);
+    Ok(StoredReading {
+        patient_id: columns.need(0)?,
+        timestamp: columns.need(1)?,
+        signs: Signs {
+            heart_rate: columns.find(2)?,
+            spo2: columns.find(3)?,
+            systolic: columns.find(4)?,
+            diastolic: columns.find(5)?,
+            respiratory_rate: columns.find(6)?,
+            temperature: columns.find(7)?,
+        },
+    })
+}
+
+fn stored_alert(row: &Row) -> Result<StoredAlert, CassandraError> {
+    let columns = Columns::of(row, Doing::Read);
+    Ok(StoredAlert {
+        patient_id: columns.need(0)?,
+        onset: columns.need(1)?,
+        rule: columns.need(2)?,
+        priority: columns.find(3)?,
+        value: columns.find(4)?,
+        limit: columns.find(5)?,
+    })
+}

@@ -1,0 +1,150 @@
+//! The driver's session, kept on a short leash.
+//!
+//! What the driver lacks is here: a probe before it connects, a time limit around every request, and an end to a session
+//! that cannot be trusted any more. A session ends when the last request on it has: dropping it closes its connections.
+
+use std::future::Future;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use cdrs_tokio::cluster::connection_pool::ConnectionPoolConfigBuilder;
+use cdrs_tokio::cluster::session::{Session, SessionBuilder, TcpSessionBuilder};
+use cdrs_tokio::cluster::{NodeTcpConfigBuilder, TcpConnectionManager};
+use cdrs_tokio::error::Error as DriverError;
+use cdrs_tokio::frame::Version;
+use cdrs_tokio::load_balancing::RoundRobinLoadBalancingStrategy;
+use cdrs_tokio::query::PreparedQuery;
+use cdrs_tokio::retry::{ConstantReconnectionPolicy, FallthroughRetryPolicy};
+use cdrs_tokio::transport::TransportTcp;
+use tokio::sync::{Mutex, OnceCell};
+use tokio::time::{Instant, timeout};
+
+use super::error::{CassandraError, Doing};
+use super::probe::probe;
+
+/// How long the driver may take to connect and to learn the cluster, once a node has answered the probe.
+pub(super) const BUILD_LIMIT: Duration = Duration::from_secs(5);
+/// How long the server may take to prepare a statement.
+pub(super) const PREPARE_LIMIT: Duration = Duration::from_secs(10);
+/// How long a single connection may take; without it the driver waits for a silent node for ever.
+const CONNECT_LIMIT: Duration = Duration::from_secs(3);
+/// The driver's pause between two attempts to reconnect. By default it grows to a minute.
+const RECONNECT_PAUSE: Duration = Duration::from_secs(1);
+/// After a failed attempt to connect, nobody tries again for this long: its failure is the answer for all.
+const REBUILD_PAUSE: Duration = Duration::from_millis(500);
+
+type Transport = TransportTcp;
+pub(super) type DriverSession =
+    Session<Transport, TcpConnectionManager, RoundRobinLoadBalancingStrategy<Transport, TcpConnectionManager>>;
+
+/// One session, and the statements prepared on it.
+pub(super) struct Connected {
+    pub(super) session: DriverSession,
+    pub(super) insert_reading: OnceCell<PreparedQuery>,
+    pub(super) insert_alert: OnceCell<PreparedQuery>,
+}
+
+/// The current session to some nodes; a new one is made when it is needed.
+pub(super) struct Link {
+    nodes: Vec<String>,
+    current: RwLock<Option<Arc<Connected>>>,
+    building: Mutex<Option<Failure>>,
+}
+
+struct Failure {
+    at: Instant,
+    error: CassandraError,
+}
+
+impl Link {
+    pub(super) fn new(nodes: Vec<String>) -> Self {
+        Self { nodes, current: RwLock::new(None), building: Mutex::new(None) }
+    }
+
+    /// Gives the current session, or makes one. Of many that ask at once one makes it and the rest wait for that.
+    pub(super) async fn connected(&self) -> Result<Arc<Connected>, CassandraError> {
+        if let Some(connected) = self.current() {
+            return Ok(connected);
+        }
+        let mut failure = self.building.lock().await;
+        if let Some(connected) = self.current() {
+            return Ok(connected);
+        }
+        if let Some(recent) = failure.as_ref().filter(|failure| failure.at.elapsed() < REBUILD_PAUSE) {
+            return Err(recent.error.clone());
+        }
+        match build(&self.nodes).await {
+            Ok(session) => {
+                let connected = Arc::new(Connected::new(session));
+                *self.current.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&connected));
+                *failure = None;
+                Ok(connected)
+            }
+            Err(error) => {
+                *failure = Some(Failure { at: Instant::now(), error: error.clone() });
+                Err(error)
+            }
+        }
+    }
+
+    /// Waits for a `request` on `connected`, but not longer than `limit`. The session is given up where the outcome
+    /// says that it cannot be trusted any more.
+    pub(super) async fn within<T>(
+        &self,
+        connected: &Arc<Connected>,
+        doing: Doing,
+        limit: Duration,
+        request: impl Future<Output = Result<T, DriverError>> + Send,
+    ) -> Result<T, CassandraError> {
+        let outcome = match timeout(limit, request).await {
+            Ok(outcome) => outcome.map_err(|error| CassandraError::from_driver(doing, error)),
+            Err(_) => Err(CassandraError::TimedOut { doing, limit }),
+        };
+        if outcome.as_ref().is_err_and(CassandraError::spoils_session) {
+            self.forget(connected);
+        }
+        outcome
+    }
+
+    /// Makes sure that nobody starts another request on `connected`. Who is on it already ends on it.
+    pub(super) fn forget(&self, connected: &Arc<Connected>) {
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        if current.as_ref().is_some_and(|current| Arc::ptr_eq(current, connected)) {
+            *current = None;
+        }
+    }
+
+    fn current(&self) -> Option<Arc<Connected>> {
+        self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Connected {
+    fn new(session: DriverSession) -> Self {
+        Self { session, insert_reading: OnceCell::new(), insert_alert: OnceCell::new() }
+    }
+}
+
+/// Connects to the nodes that answer the probe; the driver learns the others of the cluster from them.
+async fn build(nodes: &[String]) -> Result<DriverSession, CassandraError> {
+    let usable = probe(nodes).await?;
+    let points = usable.into_iter().map(Into::into).collect();
+    let config = NodeTcpConfigBuilder::new()
+        .with_contact_points(points)
+        .with_version(Version::V4)
+        .build()
+        .await
+        .map_err(|error| CassandraError::from_driver(Doing::ReadSchema, error))?;
+    let pool = ConnectionPoolConfigBuilder::new().with_connect_timeout(Some(CONNECT_LIMIT)).build();
+    let builder = TcpSessionBuilder::new(RoundRobinLoadBalancingStrategy::new(), config)
+        .with_reconnection_policy(Arc::new(ConstantReconnectionPolicy::new(RECONNECT_PAUSE)))
+        // The default policy goes on to the next node and then says that there is none, which hides the real error.
+        .with_retry_policy(Box::new(FallthroughRetryPolicy))
+        .with_connection_pool_config(pool);
+    match timeout(BUILD_LIMIT, builder.build()).await {
+        Ok(session) => {
+            session.map_err(|error| CassandraError::Broken { doing: Doing::ReadSchema, reason: error.to_string() })
+        }
+        Err(_) => Err(CassandraError::NotReady(BUILD_LIMIT)),
+    }
+}

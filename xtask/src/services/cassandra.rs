@@ -1,0 +1,187 @@
+//! Apache Cassandra: one node.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use super::error::ServiceError;
+use super::folder::{StackFolder, make_folder, write_file};
+use super::jars::Bundle;
+use super::options::{HeapSize, ServerSetting};
+use super::server::{Role, Server, class_path, file_address, with_path};
+
+const BUNDLE: Bundle =
+    Bundle { name: "Cassandra", version: "5.0.8", artifacts: &[("org.apache.cassandra", "cassandra-all", "5.0.8")] };
+
+/// Measures objects for Cassandra; part of its jars.
+const AGENT: &str = "jamm-0.4.0.jar";
+
+/// One node.
+#[derive(Debug)]
+pub(crate) struct Cassandra {
+    /// Where clients connect.
+    pub(crate) port: u16,
+    /// Where other nodes would connect.
+    pub(crate) storage_port: u16,
+    /// The Java heap.
+    pub(crate) heap: HeapSize,
+    /// Win over the settings below.
+    pub(crate) settings: Vec<ServerSetting>,
+}
+
+impl Cassandra {
+    fn yaml(&self, folder: &StackFolder) -> String {
+        let data = |name: &str| quoted(&data_folder(folder).join(name));
+        let settings = ServerSetting::list(&[
+            ("cluster_name", "vitals"),
+            ("num_tokens", "1"),
+            ("partitioner", "org.apache.cassandra.dht.Murmur3Partitioner"),
+            ("data_file_directories", &format!("[{}]", data("data"))),
+            ("commitlog_directory", &data("commitlog")),
+            ("saved_caches_directory", &data("saved_caches")),
+            ("hints_directory", &data("hints")),
+            ("cdc_raw_directory", &data("cdc_raw")),
+            ("commitlog_sync", "periodic"),
+            ("commitlog_sync_period", "10000ms"),
+            ("seed_provider", SEED_PROVIDER),
+            ("listen_address", "127.0.0.1"),
+            ("rpc_address", "127.0.0.1"),
+            ("native_transport_port", &self.port.to_string()),
+            ("storage_port", &self.storage_port.to_string()),
+            ("endpoint_snitch", "SimpleSnitch"),
+            // Dropped test tables would otherwise stay on disk.
+            ("auto_snapshot", "false"),
+        ]);
+        ServerSetting::joined(&settings, &self.settings, ": ")
+    }
+}
+
+impl Server for Cassandra {
+    fn role(&self) -> Role {
+        Role::Cassandra
+    }
+
+    fn port(&self) -> u16 {
+        self.port
+    }
+
+    fn bundle(&self) -> &'static Bundle {
+        &BUNDLE
+    }
+
+    fn write_configuration(&self, folder: &StackFolder) -> Result<(), ServiceError> {
+        make_folder(&data_folder(folder))?;
+        write_file(&yaml_path(folder), &self.yaml(folder))?;
+        write_file(&folder.conf().join("logback.xml"), LOGBACK)
+    }
+
+    fn arguments(&self, folder: &StackFolder, jars: &Path) -> Vec<OsString> {
+        let mut arguments = self.heap.java_arguments();
+        arguments.push(with_path("-javaagent:", &jars.join(AGENT)));
+        arguments.extend(opened_packages());
+        arguments.push(format!("-Dcassandra.config={}", file_address(&yaml_path(folder))).into());
+        arguments.push(with_path("-Dcassandra.storagedir=", &data_folder(folder)));
+        arguments.push(with_path("-Dlogback.configurationFile=", &folder.conf().join("logback.xml")));
+        arguments.extend(PROPERTIES.iter().map(OsString::from));
+        arguments.extend(class_path(&[&folder.conf()], jars));
+        arguments.push("org.apache.cassandra.service.CassandraDaemon".into());
+        arguments
+    }
+}
+
+/// A list of one map, on one line.
+const SEED_PROVIDER: &str =
+    "[{class_name: org.apache.cassandra.locator.SimpleSeedProvider, parameters: [{seeds: \"127.0.0.1\"}]}]";
+
+/// A node alone has nobody to wait for.
+const PROPERTIES: &[&str] = &[
+    "-Djdk.attach.allowAttachSelf=true",
+    "-Dcassandra-foreground=yes",
+    "-Dcassandra.skip_wait_for_gossip_to_settle=0",
+    "-Dcassandra.ring_delay_ms=100",
+    "-Dcassandra.superuser_setup_delay_ms=0",
+];
+
+/// What Cassandra uses of the JDK's inside: module and package.
+const EXPORTED: &[&str] = &[
+    "java.base/jdk.internal.misc",
+    "java.base/jdk.internal.ref",
+    "java.base/java.lang.ref",
+    "java.management.rmi/com.sun.jmx.remote.internal.rmi",
+    "java.rmi/sun.rmi.registry",
+    "java.rmi/sun.rmi.server",
+    "java.rmi/sun.rmi.transport.tcp",
+    "java.sql/java.sql",
+    "jdk.unsupported/sun.misc",
+];
+
+/// What it reaches into by reflection.
+const OPENED: &[&str] = &[
+    "java.base/java.io",
+    "java.base/java.lang",
+    "java.base/java.lang.module",
+    "java.base/java.lang.reflect",
+    "java.base/java.math",
+    "java.base/java.net",
+    "java.base/java.nio",
+    "java.base/java.util",
+    "java.base/java.util.concurrent",
+    "java.base/java.util.concurrent.atomic",
+    "java.base/jdk.internal.loader",
+    "java.base/jdk.internal.math",
+    "java.base/jdk.internal.module",
+    "java.base/jdk.internal.ref",
+    "java.base/jdk.internal.reflect",
+    "java.base/jdk.internal.util.jar",
+    "java.base/sun.nio.ch",
+    "jdk.management/com.sun.management.internal",
+];
+
+fn opened_packages() -> impl Iterator<Item = OsString> {
+    let argument = |option: &str, package: &str| OsString::from(format!("{option}={package}=ALL-UNNAMED"));
+    let exported = EXPORTED.iter().map(move |package| argument("--add-exports", package));
+    exported.chain(OPENED.iter().map(move |package| argument("--add-opens", package)))
+}
+
+fn data_folder(folder: &StackFolder) -> PathBuf {
+    folder.data("cassandra")
+}
+
+fn yaml_path(folder: &StackFolder) -> PathBuf {
+    folder.conf().join("cassandra.yaml")
+}
+
+/// A path as a YAML text in single quotes.
+fn quoted(path: &Path) -> String {
+    format!("'{}'", path.display().to_string().replace('\'', "''"))
+}
+
+const LOGBACK: &str = r#"<configuration>
+  <appender name="console" class="ch.qos.logback.core.ConsoleAppender">
+    <encoder><pattern>%date{ISO8601} %-5level %msg \(%logger{36}\)%n</pattern></encoder>
+  </appender>
+  <root level="INFO"><appender-ref ref="console"/></root>
+</configuration>
+"#;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn yaml(settings: &[(&str, &str)]) -> String {
+        let settings = ServerSetting::list(settings);
+        let node = Cassandra { port: 9042, storage_port: 7000, heap: HeapSize::default_for_cassandra(), settings };
+        node.yaml(&StackFolder::of("x"))
+    }
+
+    #[test]
+    fn an_empty_value_takes_a_setting_away() {
+        let yaml = yaml(&[("commitlog_sync_period", ""), ("commitlog_sync", "group")]);
+        assert!(!yaml.contains("commitlog_sync_period"), "{yaml}");
+        assert!(yaml.contains("commitlog_sync: group\n"), "{yaml}");
+    }
+
+    #[test]
+    fn a_path_with_a_quote_stays_one_yaml_text() {
+        assert_eq!(quoted(Path::new("it's here")), "'it''s here'");
+    }
+}

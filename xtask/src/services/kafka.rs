@@ -1,0 +1,234 @@
+//! Apache Kafka: one broker, with its own controller (`KRaft`) or beside a `ZooKeeper`.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+
+use super::error::ServiceError;
+use super::folder::{StackFolder, make_folder, write_file};
+use super::jars::Bundle;
+use super::options::{HeapSize, ServerSetting};
+use super::server::{Role, Server, class_path, file_address, with_path};
+
+/// Who keeps Kafka's cluster metadata.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum KafkaLayout {
+    /// Kafka 4.3.1 itself.
+    Kraft,
+    /// Kafka 3.9.2 with `ZooKeeper`, the layout of older set-ups.
+    Zookeeper,
+}
+
+const BUNDLE_4: Bundle = Bundle {
+    name: "Kafka",
+    version: "4.3.1",
+    artifacts: &[
+        ("org.apache.kafka", "kafka_2.13", "4.3.1"),
+        ("org.apache.kafka", "kafka-tools", "4.3.1"),
+        // Without it the server has nowhere to log to and can end without a word.
+        ("org.apache.logging.log4j", "log4j-slf4j-impl", "2.25.4"),
+    ],
+};
+
+/// Also brings `ZooKeeper` 3.8.4.
+pub(crate) const BUNDLE_3: Bundle = Bundle {
+    name: "Kafka",
+    version: "3.9.2",
+    artifacts: &[("org.apache.kafka", "kafka_2.13", "3.9.2"), ("org.apache.kafka", "kafka-tools", "3.9.2")],
+};
+
+/// Any 16 bytes in URL-safe base64 will do.
+const CLUSTER_ID: &str = "dml0YWxzLXNlcnZpY2VzMA";
+
+/// Where the cluster metadata is, with the port to reach it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Metadata {
+    /// The broker's own controller listens on this port.
+    Kraft { controller_port: u16 },
+    /// The stack's `ZooKeeper` listens on this port.
+    Zookeeper { port: u16 },
+}
+
+/// One broker.
+#[derive(Debug)]
+pub(crate) struct Kafka {
+    /// Where clients connect.
+    pub(crate) port: u16,
+    /// Who keeps the metadata.
+    pub(crate) metadata: Metadata,
+    /// The Java heap.
+    pub(crate) heap: HeapSize,
+    /// Win over the settings below.
+    pub(crate) settings: Vec<ServerSetting>,
+}
+
+impl Kafka {
+    fn properties(&self, data: &Path) -> String {
+        let address = format!("PLAINTEXT://127.0.0.1:{}", self.port);
+        let mut properties = ServerSetting::list(&[
+            ("log.dirs", &data.display().to_string()),
+            ("advertised.listeners", &address),
+            // The project makes its topics itself, with the settings they need.
+            ("auto.create.topics.enable", "false"),
+            // A single broker cannot hold more than one replica.
+            ("offsets.topic.replication.factor", "1"),
+            ("transaction.state.log.replication.factor", "1"),
+            ("transaction.state.log.min.isr", "1"),
+            ("share.coordinator.state.topic.replication.factor", "1"),
+            ("share.coordinator.state.topic.min.isr", "1"),
+            // Fewer files: the first group and the first transaction would otherwise make 50 partitions each.
+            ("offsets.topic.num.partitions", "4"),
+            ("transaction.state.log.num.partitions", "4"),
+            // The first member of a group does not wait for others.
+            ("group.initial.rebalance.delay.ms", "0"),
+            // The default of 128 MB would not fit into a small heap.
+            ("log.cleaner.dedupe.buffer.size", "4194304"),
+        ]);
+        properties.extend(self.metadata_properties(&address));
+        ServerSetting::joined(&properties, &self.settings, "=")
+    }
+
+    fn metadata_properties(&self, address: &str) -> Vec<ServerSetting> {
+        match self.metadata {
+            Metadata::Kraft { controller_port } => ServerSetting::list(&[
+                ("process.roles", "broker,controller"),
+                ("node.id", "1"),
+                ("controller.quorum.voters", &format!("1@127.0.0.1:{controller_port}")),
+                ("controller.listener.names", "CONTROLLER"),
+                ("listeners", &format!("{address},CONTROLLER://127.0.0.1:{controller_port}")),
+                ("listener.security.protocol.map", "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT"),
+            ]),
+            Metadata::Zookeeper { port } => ServerSetting::list(&[
+                ("broker.id", "1"),
+                ("zookeeper.connect", &format!("127.0.0.1:{port}")),
+                // Both start together, and ZooKeeper may need a while on a busy machine.
+                ("zookeeper.connection.timeout.ms", "90000"),
+                ("listeners", address),
+            ]),
+        }
+    }
+
+    /// The two layouts cannot read each other's data.
+    fn data(&self, folder: &StackFolder) -> PathBuf {
+        folder.data(match self.metadata {
+            Metadata::Kraft { .. } => "kafka-kraft",
+            Metadata::Zookeeper { .. } => "kafka-zookeeper",
+        })
+    }
+}
+
+impl Server for Kafka {
+    fn role(&self) -> Role {
+        Role::Kafka
+    }
+
+    fn port(&self) -> u16 {
+        self.port
+    }
+
+    fn bundle(&self) -> &'static Bundle {
+        match self.metadata {
+            Metadata::Kraft { .. } => &BUNDLE_4,
+            Metadata::Zookeeper { .. } => &BUNDLE_3,
+        }
+    }
+
+    fn write_configuration(&self, folder: &StackFolder) -> Result<(), ServiceError> {
+        let data = self.data(folder);
+        make_folder(&data)?;
+        write_file(&server_properties(folder), &self.properties(&data))?;
+        match self.metadata {
+            Metadata::Kraft { .. } => write_file(&log4j2_properties(folder), LOG4J2),
+            Metadata::Zookeeper { .. } => write_log4j_properties(folder),
+        }
+    }
+
+    fn first_run(&self, folder: &StackFolder, jars: &Path) -> Option<Vec<OsString>> {
+        let formatted = self.data(folder).join("meta.properties").exists();
+        if formatted || matches!(self.metadata, Metadata::Zookeeper { .. }) {
+            return None;
+        }
+        let mut arguments =
+            vec!["-Xmx128m".into(), with_path("-Dlog4j2.configurationFile=", &log4j2_properties(folder))];
+        arguments.extend(class_path(&[], jars));
+        arguments.extend(["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c"].map(OsString::from));
+        arguments.push(server_properties(folder).into());
+        Some(arguments)
+    }
+
+    fn arguments(&self, folder: &StackFolder, jars: &Path) -> Vec<OsString> {
+        let mut arguments = self.heap.java_arguments();
+        arguments.push(match self.metadata {
+            Metadata::Kraft { .. } => with_path("-Dlog4j2.configurationFile=", &log4j2_properties(folder)),
+            Metadata::Zookeeper { .. } => log4j_argument(folder),
+        });
+        arguments.extend(class_path(&[], jars));
+        arguments.extend(["kafka.Kafka".into(), server_properties(folder).into()]);
+        arguments
+    }
+}
+
+fn server_properties(folder: &StackFolder) -> PathBuf {
+    folder.conf().join("server.properties")
+}
+
+fn log4j2_properties(folder: &StackFolder) -> PathBuf {
+    folder.conf().join("log4j2.properties")
+}
+
+/// How Kafka 3.9 and `ZooKeeper` log.
+pub(crate) fn write_log4j_properties(folder: &StackFolder) -> Result<(), ServiceError> {
+    write_file(&folder.conf().join("log4j.properties"), LOG4J)
+}
+
+/// The argument that makes them find it.
+pub(crate) fn log4j_argument(folder: &StackFolder) -> OsString {
+    format!("-Dlog4j.configuration={}", file_address(&folder.conf().join("log4j.properties"))).into()
+}
+
+const LOG4J2: &str = "\
+rootLogger.level=INFO
+rootLogger.appenderRef.console.ref=console
+appender.console.type=Console
+appender.console.name=console
+appender.console.layout.type=PatternLayout
+appender.console.layout.pattern=%d{ISO8601} %-5p %m (%c)%n
+";
+
+const LOG4J: &str = "\
+log4j.rootLogger=INFO, console
+log4j.appender.console=org.apache.log4j.ConsoleAppender
+log4j.appender.console.layout=org.apache.log4j.PatternLayout
+log4j.appender.console.layout.ConversionPattern=%d{ISO8601} %-5p %m (%c)%n
+";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kafka(metadata: Metadata, settings: &[(&str, &str)]) -> Kafka {
+        Kafka { port: 9093, metadata, heap: HeapSize::default_for_kafka(), settings: ServerSetting::list(settings) }
+    }
+
+    #[test]
+    fn a_setting_of_the_caller_replaces_ours() {
+        let kafka =
+            kafka(Metadata::Kraft { controller_port: 7 }, &[("auto.create.topics.enable", "true"), ("a", "b=c")]);
+        let properties = kafka.properties(Path::new("data"));
+        assert_eq!(properties.matches("auto.create.topics.enable").count(), 1);
+        assert!(properties.contains("auto.create.topics.enable=true\n"), "{properties}");
+        assert!(properties.contains("a=b=c\n"), "{properties}");
+    }
+
+    #[test]
+    fn every_listener_is_on_loopback() {
+        for metadata in [Metadata::Kraft { controller_port: 7 }, Metadata::Zookeeper { port: 8 }] {
+            let properties = kafka(metadata, &[]).properties(Path::new("data"));
+            let listeners = properties.lines().find_map(|line| line.strip_prefix("listeners=")).unwrap_or_default();
+            assert!(listeners.split(',').all(|listener| listener.contains("://127.0.0.1:")), "{listeners}");
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! What can be asked for when a stack starts, and the servers that this comes to.
+
+use std::ffi::OsString;
+use std::fmt::Write as _;
+use std::str::FromStr;
+
+use clap::ValueEnum;
+
+use super::cassandra::Cassandra;
+use super::error::ServiceError;
+use super::kafka::{Kafka, KafkaLayout, Metadata};
+use super::ports::FreePorts;
+use super::server::Server;
+use super::zookeeper::Zookeeper;
+
+/// The ports that the README, compose.yaml and the defaults of `vitals` use.
+const KAFKA_PORT: u16 = 9093;
+const CASSANDRA_PORT: u16 = 9042;
+const ZOOKEEPER_PORT: u16 = 2181;
+
+/// Which servers start, and how.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct StackOptions {
+    /// Kafka 4.3.1 (kraft), or Kafka 3.9.2 with `ZooKeeper`
+    #[arg(long, value_enum, default_value = "kraft")]
+    pub(crate) kafka: KafkaLayout,
+    /// Start only this server (with --kafka zookeeper, `ZooKeeper` belongs to Kafka)
+    #[arg(long, value_enum)]
+    pub(crate) only: Option<Only>,
+    /// Kafka's port on 127.0.0.1 [default: 9093]
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) kafka_port: Option<u16>,
+    /// Cassandra's port on 127.0.0.1 [default: 9042]
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) cassandra_port: Option<u16>,
+    /// `ZooKeeper`'s port on 127.0.0.1 [default: 2181]
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) zookeeper_port: Option<u16>,
+    /// Choose free ports for the servers whose port is not given
+    #[arg(long)]
+    pub(crate) free_ports: bool,
+    /// Java heap of Kafka (and `ZooKeeper`)
+    #[arg(long, value_name = "SIZE", default_value_t = HeapSize::default_for_kafka())]
+    pub(crate) kafka_heap: HeapSize,
+    /// Java heap of Cassandra
+    #[arg(long, value_name = "SIZE", default_value_t = HeapSize::default_for_cassandra())]
+    pub(crate) cassandra_heap: HeapSize,
+    /// A setting for Kafka's server.properties (repeatable; an empty VALUE takes ours away)
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) kafka_set: Vec<ServerSetting>,
+    /// A setting for cassandra.yaml (repeatable; VALUE is YAML, an empty one takes ours away)
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) cassandra_set: Vec<ServerSetting>,
+}
+
+/// The one server to start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Only {
+    /// Kafka, and what it needs.
+    Kafka,
+    /// Cassandra.
+    Cassandra,
+}
+
+impl StackOptions {
+    /// Servers on free ports with the least memory that serves a test.
+    pub(crate) fn small() -> Self {
+        Self {
+            kafka: KafkaLayout::Kraft,
+            only: None,
+            kafka_port: None,
+            cassandra_port: None,
+            zookeeper_port: None,
+            free_ports: true,
+            kafka_heap: HeapSize("256m".to_owned()),
+            cassandra_heap: HeapSize("512m".to_owned()),
+            kafka_set: Vec::new(),
+            cassandra_set: Vec::new(),
+        }
+    }
+
+    /// The servers asked for, in the order in which they start. Ports not given are the usual ones, or free ones.
+    pub(crate) fn servers(&self, free: &mut FreePorts) -> Result<Vec<Box<dyn Server>>, ServiceError> {
+        let mut servers: Vec<Box<dyn Server>> = Vec::new();
+        if self.only != Some(Only::Kafka) {
+            servers.push(Box::new(self.cassandra(free)?));
+        }
+        if self.only != Some(Only::Cassandra) {
+            let metadata = match self.kafka {
+                KafkaLayout::Kraft => Metadata::Kraft { controller_port: free.take()? },
+                KafkaLayout::Zookeeper => {
+                    let port = self.port(self.zookeeper_port, ZOOKEEPER_PORT, free)?;
+                    servers.push(Box::new(Zookeeper { port, heap: self.kafka_heap.clone() }));
+                    Metadata::Zookeeper { port }
+                }
+            };
+            servers.push(Box::new(self.kafka(metadata, free)?));
+        }
+        Ok(servers)
+    }
+
+    fn cassandra(&self, free: &mut FreePorts) -> Result<Cassandra, ServiceError> {
+        Ok(Cassandra {
+            port: self.port(self.cassandra_port, CASSANDRA_PORT, free)?,
+            storage_port: free.take()?,
+            heap: self.cassandra_heap.clone(),
+            settings: self.cassandra_set.clone(),
+        })
+    }
+
+    fn kafka(&self, metadata: Metadata, free: &mut FreePorts) -> Result<Kafka, ServiceError> {
+        Ok(Kafka {
+            port: self.port(self.kafka_port, KAFKA_PORT, free)?,
+            metadata,
+            heap: self.kafka_heap.clone(),
+            settings: self.kafka_set.clone(),
+        })
+    }
+
+    fn port(&self, given: Option<u16>, usual: u16, free: &mut FreePorts) -> Result<u16, ServiceError> {
+        match given {
+            Some(port) => Ok(port),
+            None if self.free_ports => free.take(),
+            None => Ok(usual),
+        }
+    }
+}
+
+/// A Java heap: a number with `m` or `g`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct HeapSize(String);
+
+/// Not a heap size.
+#[derive(Debug, thiserror::Error)]
+#[error("give a size such as 512m or 1g")]
+pub(crate) struct HeapSizeError;
+
+impl HeapSize {
+    /// Enough for the group coordinator and some hundred partitions.
+    pub(crate) fn default_for_kafka() -> Self {
+        Self("384m".to_owned())
+    }
+
+    /// About 1 GB of memory in all.
+    pub(crate) fn default_for_cassandra() -> Self {
+        Self("768m".to_owned())
+    }
+
+    /// The heap, and an early end rather than a server that lives on without memory.
+    pub(crate) fn java_arguments(&self) -> Vec<OsString> {
+        vec![format!("-Xmx{}", self.0).into(), "-XX:+ExitOnOutOfMemoryError".into()]
+    }
+}
+
+impl FromStr for HeapSize {
+    type Err = HeapSizeError;
+
+    fn from_str(text: &str) -> Result<Self, HeapSizeError> {
+        let size = text.to_lowercase();
+        let number = size.strip_suffix(['m', 'g']).ok_or(HeapSizeError)?;
+        match number.parse::<u16>() {
+            Ok(1..) => Ok(Self(size)),
+            _ => Err(HeapSizeError),
+        }
+    }
+}
+
+impl std::fmt::Display for HeapSize {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str(&self.0)
+    }
+}
+
+/// One line of a server's configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ServerSetting {
+    key: String,
+    value: String,
+}
+
+/// Not a setting.
+#[derive(Debug, thiserror::Error)]
+#[error("give KEY=VALUE on one line, for example log.retention.ms=60000")]
+pub(crate) struct ServerSettingError;
+
+impl ServerSetting {
+    /// Settings out of pairs.
+    pub(crate) fn list(pairs: &[(&str, &str)]) -> Vec<Self> {
+        pairs.iter().map(|(key, value)| Self { key: (*key).to_owned(), value: (*value).to_owned() }).collect()
+    }
+
+    /// A configuration file's text: the last setting of a key wins, an empty value leaves the key out.
+    pub(crate) fn joined(ours: &[Self], theirs: &[Self], between: &str) -> String {
+        let mut lines: Vec<&Self> = Vec::new();
+        for setting in ours.iter().chain(theirs) {
+            lines.retain(|earlier| earlier.key != setting.key);
+            lines.push(setting);
+        }
+        let mut text = String::new();
+        for Self { key, value } in lines.into_iter().filter(|setting| !setting.value.is_empty()) {
+            // Writing into a String cannot fail.
+            let _ = writeln!(text, "{key}{between}{value}");
+        }
+        text
+    }
+}
+
+impl FromStr for ServerSetting {
+    type Err = ServerSettingError;
+
+    fn from_str(text: &str) -> Result<Self, ServerSettingError> {
+        let (key, value) = text.split_once('=').ok_or(ServerSettingError)?;
+        let key = key.trim();
+        if key.is_empty() || text.contains('\n') {
+            return Err(ServerSettingError);
+        }
+        Ok(Self { key: key.to_owned(), value: value.trim().to_owned() })
+    }
+}
+
+/// A stack's name becomes a folder's name, so it holds letters, digits, `-` and `_` only.
+pub(crate) fn stack_name(text: &str) -> Result<String, &'static str> {
+    let allowed = |letter: char| letter.is_ascii_alphanumeric() || letter == '-' || letter == '_';
+    if text.is_empty() || text.len() > 64 || !text.chars().all(allowed) {
+        return Err("give 1 to 64 letters, digits, - or _");
+    }
+    Ok(text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_heap_size_is_a_number_with_m_or_g() {
+        for good in ["256m", "1g", "2G"] {
+            assert!(good.parse::<HeapSize>().is_ok(), "{good}");
+        }
+        for bad in ["", "m", "0m", "256", "256k", "-1g", "1.5g", "1g -version"] {
+            assert!(bad.parse::<HeapSize>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_server_setting_needs_a_key() {
+        assert!("=1".parse::<ServerSetting>().is_err());
+        assert!("no".parse::<ServerSetting>().is_err());
+        assert!("a=1\nb=2".parse::<ServerSetting>().is_err());
+        assert_eq!("a=b=c".parse::<ServerSetting>().ok().as_ref(), ServerSetting::list(&[("a", "b=c")]).first());
+    }
+
+    #[test]
+    fn a_stack_name_cannot_leave_its_folder() {
+        assert!(stack_name("ward-7_b").is_ok());
+        for bad in ["", "..", "a/b", "a b", "ä"] {
+            assert!(stack_name(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! What the three servers have in common.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::path::Path;
+
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+
+use super::error::ServiceError;
+use super::folder::StackFolder;
+use super::jars::Bundle;
+
+/// Which server of a stack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Role {
+    /// Apache `ZooKeeper`, only beside Kafka 3.9.
+    Zookeeper,
+    /// Apache Kafka.
+    Kafka,
+    /// Apache Cassandra.
+    Cassandra,
+}
+
+impl Role {
+    /// The name of its files.
+    pub(crate) fn file_name(self) -> &'static str {
+        match self {
+            Self::Zookeeper => "zookeeper",
+            Self::Kafka => "kafka",
+            Self::Cassandra => "cassandra",
+        }
+    }
+
+    /// The option that sets its port.
+    pub(crate) fn port_option(self) -> &'static str {
+        match self {
+            Self::Zookeeper => "--zookeeper-port",
+            Self::Kafka => "--kafka-port",
+            Self::Cassandra => "--cassandra-port",
+        }
+    }
+
+    /// The option that sets its heap.
+    pub(crate) fn heap_option(self) -> &'static str {
+        match self {
+            Self::Zookeeper | Self::Kafka => "--kafka-heap",
+            Self::Cassandra => "--cassandra-heap",
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.pad(match self {
+            Self::Zookeeper => "ZooKeeper",
+            Self::Kafka => "Kafka",
+            Self::Cassandra => "Cassandra",
+        })
+    }
+}
+
+/// How one server of a stack is laid out and started.
+pub(crate) trait Server: fmt::Debug {
+    /// Which server this is.
+    fn role(&self) -> Role;
+    /// Where its clients connect, on 127.0.0.1.
+    fn port(&self) -> u16;
+    /// The jars it is made of.
+    fn bundle(&self) -> &'static Bundle;
+    /// The server's own version.
+    fn version(&self) -> &'static str {
+        self.bundle().version
+    }
+    /// Writes its configuration and makes its folders.
+    fn write_configuration(&self, folder: &StackFolder) -> Result<(), ServiceError>;
+    /// Arguments of `java` for something that must have run to its end before the server starts.
+    fn first_run(&self, _folder: &StackFolder, _jars: &Path) -> Option<Vec<OsString>> {
+        None
+    }
+    /// Arguments of `java` for the server itself.
+    fn arguments(&self, folder: &StackFolder, jars: &Path) -> Vec<OsString>;
+}
+
+/// `-cp` and its value: folders that come first, then every jar of `jars`.
+pub(crate) fn class_path(first: &[&Path], jars: &Path) -> [OsString; 2] {
+    let mut value = OsString::new();
+    for folder in first {
+        value.push(folder);
+        value.push(":");
+    }
+    value.push(jars.join("*"));
+    ["-cp".into(), value]
+}
+
+/// An argument out of a text and a path behind it.
+pub(crate) fn with_path(text: &str, path: &Path) -> OsString {
+    let mut argument = OsString::from(text);
+    argument.push(path);
+    argument
+}
+
+/// A `file:` address as Java reads it.
+pub(crate) fn file_address(path: &Path) -> String {
+    let encoded = path.display().to_string().replace('%', "%25").replace(' ', "%20");
+    format!("file://{encoded}")
+}

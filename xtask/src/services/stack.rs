@@ -1,0 +1,269 @@
+//! Servers that were started together: they become ready together, and they end together.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::Path;
+use std::process::Child;
+use std::time::{Duration, Instant};
+
+use super::error::ServiceError;
+use super::folder::StackFolder;
+use super::jars;
+use super::java::Java;
+use super::log_tail::{LogTail, SHOWN_WITH_ERRORS};
+use super::ports;
+use super::ready::{self, NotReady};
+use super::server::{Role, Server};
+use super::state::{Record, State};
+use crate::job::{self, Job, JobError};
+use crate::process::{self, Identity, Life, Place};
+use crate::say;
+use crate::signals::Interrupt;
+
+/// How long a server may take to answer. On an idle machine it takes 10 s, on a busy one 30 s.
+const READY_LIMIT: Duration = Duration::from_secs(120);
+/// How long Kafka's storage folder may take to be formatted: a start of Java and some files.
+const FIRST_RUN_LIMIT: Duration = Duration::from_secs(60);
+/// How often a starting server is looked at.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
+/// Servers started by this process. Dropping it ends them, unless they were [left running](Self::leave_running).
+#[derive(Debug)]
+pub(crate) struct Stack {
+    folder: StackFolder,
+    java: Java,
+    life: Life,
+    servers: Vec<Running>,
+}
+
+#[derive(Debug)]
+struct Running {
+    server: Box<dyn Server>,
+    child: Child,
+    record: Record,
+    started: Instant,
+}
+
+impl Stack {
+    /// Starts `servers` and comes back when each of them has answered a request.
+    pub(crate) fn start(
+        folder: StackFolder,
+        servers: Vec<Box<dyn Server>>,
+        life: Life,
+        interrupt: &Interrupt,
+    ) -> Result<Self, ServiceError> {
+        let mut stack = Self::launch(folder, servers, life, interrupt)?;
+        stack.wait_until_ready(interrupt)?;
+        Ok(stack)
+    }
+
+    /// Starts `servers` and comes back at once. Call it from the main thread (see [`Life::EndsWithParent`]).
+    pub(crate) fn launch(
+        folder: StackFolder,
+        servers: Vec<Box<dyn Server>>,
+        life: Life,
+        interrupt: &Interrupt,
+    ) -> Result<Self, ServiceError> {
+        let java = prepare(&servers, interrupt)?;
+        folder.make()?;
+        let mut stack = Self { folder, java, life, servers: Vec::new() };
+        for server in servers {
+            stack.launch_one(server, interrupt)?;
+        }
+        Ok(stack)
+    }
+
+    /// Waits until each server has answered a request of its protocol.
+    pub(crate) fn wait_until_ready(&mut self, interrupt: &Interrupt) -> Result<(), ServiceError> {
+        let mut waiting: Vec<&mut Running> = self.servers.iter_mut().collect();
+        while !waiting.is_empty() {
+            interrupt.check()?;
+            let mut not_yet = Vec::new();
+            for running in waiting {
+                if !running.is_ready(&self.folder)? {
+                    not_yet.push(running);
+                }
+            }
+            waiting = not_yet;
+            std::thread::sleep(LOOK_AGAIN);
+        }
+        Ok(())
+    }
+
+    /// The servers stay when this process ends; `cargo xtask services down` ends them.
+    pub(crate) fn leave_running(mut self) {
+        self.servers.clear();
+    }
+
+    /// Where a server's clients connect, if the stack has such a server.
+    pub(crate) fn port(&self, role: Role) -> Option<u16> {
+        self.find(role).map(|running| running.record.port)
+    }
+
+    /// What a command that works with this stack finds in its environment.
+    pub(crate) fn environment(&self) -> Vec<(String, OsString)> {
+        let mut environment: Vec<(String, OsString)> = vec![
+            ("VITALS_TEST_JAVA".to_owned(), self.java.program().clone()),
+            ("VITALS_TEST_STACK".to_owned(), self.folder.path().into()),
+        ];
+        for running in &self.servers {
+            environment.extend(running.environment());
+        }
+        if let Some(port) = self.port(Role::Kafka) {
+            environment.push(("VITALS_BROKERS".to_owned(), format!("127.0.0.1:{port}").into()));
+        }
+        if let Some(port) = self.port(Role::Cassandra) {
+            let store = format!("cassandra://127.0.0.1:{port}/hospital");
+            environment.push(("VITALS_STORE".to_owned(), store.into()));
+        }
+        environment
+    }
+
+    fn find(&self, role: Role) -> Option<&Running> {
+        self.servers.iter().find(|running| running.record.role == role)
+    }
+
+    fn launch_one(&mut self, server: Box<dyn Server>, interrupt: &Interrupt) -> Result<(), ServiceError> {
+        let jars = server.bundle().jars();
+        server.write_configuration(&self.folder)?;
+        if let Some(arguments) = server.first_run(&self.folder, &jars) {
+            self.first_run(&arguments, interrupt)?;
+        }
+        say::talk(&format!("starting {} {} on 127.0.0.1:{}", server.role(), server.version(), server.port()));
+        let child = self.spawn(server.role(), &server.arguments(&self.folder, &jars))?;
+        let record = Record {
+            role: server.role(),
+            version: server.version().to_owned(),
+            port: server.port(),
+            // A child that is already gone has no identity; the first look at it reports that.
+            process: Identity::of(child.id()).unwrap_or(Identity { pid: child.id(), start_ticks: 0 }),
+        };
+        self.servers.push(Running { server, child, record: record.clone(), started: Instant::now() });
+        self.remember(record)
+    }
+
+    fn first_run(&self, arguments: &[OsString], interrupt: &Interrupt) -> Result<(), ServiceError> {
+        let log = self.folder.path().join("logs").join("kafka-format.log");
+        let job = Job {
+            program: self.java.program(),
+            arguments,
+            folder: self.folder.path(),
+            log: &log,
+            limit: FIRST_RUN_LIMIT,
+        };
+        job.run(interrupt).map_err(|error| match error {
+            JobError::Interrupted(interrupted) => interrupted.into(),
+            error => ServiceError::Format { how: error.to_string(), log: LogTail::read(&log, SHOWN_WITH_ERRORS) },
+        })
+    }
+
+    fn spawn(&self, role: Role, arguments: &[OsString]) -> Result<Child, ServiceError> {
+        let start_error = |source| ServiceError::Start { program: self.java.program().display().to_string(), source };
+        let log = self.folder.log(role);
+        keep_previous(&log);
+        let mut command = process::command(self.java.program(), Place::OwnSession, self.life).map_err(start_error)?;
+        command.args(arguments).current_dir(self.folder.path());
+        job::log_into(&mut command, &log).map_err(start_error)?;
+        command.spawn().map_err(start_error)
+    }
+
+    /// Written after each start: even if this process is killed now, `down` finds what it left.
+    fn remember(&self, record: Record) -> Result<(), ServiceError> {
+        let mut state = State::read(&self.folder)?;
+        state.servers.retain(|known| known.role != record.role);
+        state.servers.push(record);
+        state.write(&self.folder)
+    }
+
+    /// At once when nobody needs the data afterwards; otherwise each server gets its time to write and close.
+    fn end_all(&mut self) {
+        let processes: Vec<Identity> = self.servers.iter().map(|running| running.record.process).collect();
+        let left = match self.life {
+            Life::EndsWithParent => process::kill(&processes),
+            Life::Outlives => process::stop(&processes),
+        };
+        for process in left {
+            say::talk(&format!("warning: {}", ServiceError::Immortal(process.pid)));
+        }
+        self.forget(&processes);
+        self.servers.clear();
+    }
+
+    /// What has ended is no longer shown as a part of the stack. Without a state file there is nothing to forget.
+    fn forget(&self, ended: &[Identity]) {
+        if let Ok(mut state) = State::read(&self.folder) {
+            state.servers.retain(|record| !ended.contains(&record.process));
+            // A failure would only show an ended server once more.
+            let _ = state.write(&self.folder);
+        }
+    }
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        self.end_all();
+    }
+}
+
+impl Running {
+    fn is_ready(&mut self, folder: &StackFolder) -> Result<bool, ServiceError> {
+        let Record { role, port, .. } = self.record;
+        let log = || LogTail::read(&folder.log(role), SHOWN_WITH_ERRORS);
+        if let Some(how) = self.has_ended() {
+            let heap_option = role.heap_option();
+            return Err(ServiceError::Died { role, how, log: log(), heap_option });
+        }
+        match ready::check(role, port) {
+            Ok(()) => {
+                let seconds = self.started.elapsed().as_secs_f32();
+                say::talk(&format!("{role} {} answers on 127.0.0.1:{port} ({seconds:.1} s)", self.record.version));
+                Ok(true)
+            }
+            Err(reason) if self.started.elapsed() >= READY_LIMIT => Err(self.not_ready(&reason, log())),
+            Err(_) => Ok(false),
+        }
+    }
+
+    fn has_ended(&mut self) -> Option<String> {
+        match self.child.try_wait() {
+            Ok(None) => None,
+            Ok(Some(status)) => Some(status.to_string()),
+            Err(error) => Some(error.to_string()),
+        }
+    }
+
+    fn not_ready(&self, reason: &NotReady, log: LogTail) -> ServiceError {
+        let Record { role, port, .. } = self.record;
+        let heap_option = role.heap_option();
+        ServiceError::NotReady { role, port, limit: READY_LIMIT, reason: reason.to_string(), log, heap_option }
+    }
+
+    /// For example `VITALS_TEST_KAFKA_PORT`, `…_PID`, `…_VERSION` and `…_LIBS`.
+    fn environment(&self) -> Vec<(String, OsString)> {
+        let prefix = format!("VITALS_TEST_{}", self.record.role.file_name().to_uppercase());
+        vec![
+            (format!("{prefix}_PORT"), self.record.port.to_string().into()),
+            (format!("{prefix}_PID"), self.record.process.pid.to_string().into()),
+            (format!("{prefix}_VERSION"), self.record.version.clone().into()),
+            (format!("{prefix}_LIBS"), self.server.bundle().jars().into()),
+        ]
+    }
+}
+
+/// Everything that can be found wanting before the first server starts.
+fn prepare(servers: &[Box<dyn Server>], interrupt: &Interrupt) -> Result<Java, ServiceError> {
+    if !cfg!(target_os = "linux") {
+        return Err(ServiceError::NotLinux);
+    }
+    let java = Java::find()?;
+    for server in servers {
+        ports::must_be_free(server.role(), server.port())?;
+    }
+    jars::ensure_all(servers.iter().map(|server| server.bundle()), interrupt)?;
+    Ok(java)
+}
+
+/// The log of the run before stays as `NAME.previous.log`. There may be none.
+fn keep_previous(log: &Path) {
+    let _ = fs::rename(log, log.with_extension("previous.log"));
+}

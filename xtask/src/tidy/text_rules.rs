@@ -1,0 +1,214 @@
+//! Words that have no place in some rooms of the code.
+
+use super::code::is_word;
+use super::finding::{Finding, Weight};
+use super::source::SourceFile;
+
+/// The rooms that take values and return values.
+const CORE: &[&str] = &["src/reading", "src/reject", "src/alarm", "src/ledger"];
+
+/// A rule about words.
+#[derive(Debug)]
+pub(super) struct TextRule {
+    /// How it is called in messages.
+    name: &'static str,
+    /// The rooms where it holds.
+    within: &'static [&'static str],
+    /// Rooms of those that are free of it.
+    except: &'static [&'static str],
+    /// Any of these breaks it, as whole words.
+    words: &'static [&'static str],
+    /// Whether code for tests has to keep it too.
+    tests: Tests,
+    reason: &'static str,
+    hint: &'static str,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Tests {
+    Exempt,
+    Included,
+}
+
+/// Every rule of this kind.
+pub(super) const ALL: &[TextRule] = &[
+    TextRule {
+        name: "core-has-no-io",
+        within: CORE,
+        except: &[],
+        words: &["tokio", "std::net", "std::env", "std::fs", "std::process", "TcpStream", "UdpSocket"],
+        tests: Tests::Exempt,
+        reason: "the core takes values and returns values: no sockets, files or environment",
+        hint: "do it in an edge (kafka, store, intake) and pass the result in",
+    },
+    TextRule {
+        name: "core-has-no-clock",
+        within: CORE,
+        except: &[],
+        words: &["SystemTime", "Instant", "Utc::now", "Local::now"],
+        tests: Tests::Exempt,
+        reason: "the core has no clock, so that the same input always gives the same output",
+        hint: "take the time as an argument",
+    },
+    TextRule {
+        name: "only-output-prints",
+        within: &["src", "xtask/src"],
+        except: &["src/output", "xtask/src/say"],
+        words: &["println!", "eprintln!", "print!", "eprint!", "dbg!", "stdout()", "stderr()"],
+        tests: Tests::Exempt,
+        reason: "one place owns the terminal, the progress bars and the closed pipe",
+        hint: "go through output.rs (in xtask: say.rs)",
+    },
+    TextRule {
+        name: "only-settings-reads-the-environment",
+        within: &["src", "xtask/src"],
+        except: &["src/settings", "xtask/src/environment"],
+        words: &["env::var", "env::var_os", "env::vars", "env::vars_os"],
+        tests: Tests::Exempt,
+        reason: "each setting has one documented name, and `vitals config show` knows where its value came from",
+        hint: "add it to settings.rs (in xtask: environment.rs) and pass the value on",
+    },
+    TextRule {
+        name: "only-main-exits",
+        within: &["src"],
+        except: &["src/main", "src/exit"],
+        words: &["process::exit", "process::abort", "ExitCode"],
+        tests: Tests::Exempt,
+        reason: "an exit elsewhere skips the drain, and readings would be read twice",
+        hint: "return an error or a value of exit.rs up to main.rs",
+    },
+    TextRule {
+        name: "only-main-exits",
+        within: &["xtask/src"],
+        except: &[],
+        words: &["process::exit", "process::abort"],
+        tests: Tests::Exempt,
+        reason: "an exit elsewhere would leave servers running",
+        hint: "return an error or an exit code",
+    },
+    TextRule {
+        name: "channels-have-a-limit",
+        within: &["src", "xtask"],
+        except: &[],
+        words: &["unbounded_channel", "UnboundedSender", "UnboundedReceiver", "mpsc::unbounded", "mpsc::channel()"],
+        tests: Tests::Included,
+        reason: "memory is bounded: every channel has a named limit",
+        hint: "use a bounded channel with a constant that says why this size",
+    },
+    TextRule {
+        name: "nothing-is-left-unfinished",
+        within: &["src", "xtask"],
+        except: &[],
+        words: &["todo!", "unimplemented!"],
+        tests: Tests::Included,
+        reason: "what is not built yet is not in the code",
+        hint: "build it, or leave it out",
+    },
+    TextRule {
+        name: "no-test-is-ignored",
+        within: &["src", "xtask"],
+        except: &[],
+        words: &["#[ignore"],
+        tests: Tests::Included,
+        reason: "an ignored test proves nothing and rots",
+        hint: "put tests that need servers behind the feature real-services",
+    },
+];
+
+impl TextRule {
+    /// Every line of `file` that breaks this rule.
+    pub(super) fn check(&self, file: &SourceFile) -> Vec<Finding> {
+        let holds_here = self.within.iter().any(|room| file.is_in(room));
+        if !holds_here || self.except.iter().any(|room| file.is_in(room)) {
+            return Vec::new();
+        }
+        let lines = (1..).zip(&file.code);
+        lines
+            .filter(|(_, line)| self.tests == Tests::Included || !line.is_test)
+            .filter_map(|(number, line)| Some((number, self.broken_by(&line.text)?)))
+            .map(|(number, word)| self.finding(file, number, word))
+            .collect()
+    }
+
+    fn broken_by(&self, line: &str) -> Option<&'static str> {
+        self.words.iter().copied().find(|word| has_word(line, word))
+    }
+
+    fn finding(&self, file: &SourceFile, line: usize, word: &str) -> Finding {
+        Finding {
+            path: file.path.clone(),
+            line,
+            rule: self.name,
+            reason: format!("`{word}` has no place here: {}", self.reason),
+            hint: self.hint,
+            weight: Weight::Broken,
+        }
+    }
+}
+
+/// Whether `line` has `word` as a word of its own: `print!` is not in `eprint!`.
+fn has_word(line: &str, word: &str) -> bool {
+    line.match_indices(word).any(|(start, _)| {
+        let (before, rest) = line.split_at(start);
+        let after = rest.strip_prefix(word).unwrap_or_default();
+        let open_start = word.starts_with(is_word) && before.ends_with(is_word);
+        let open_end = word.ends_with(is_word) && after.starts_with(is_word);
+        !open_start && !open_end
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn broken(path: &str, text: &str) -> Vec<&'static str> {
+        let file = SourceFile::new(path, text);
+        ALL.iter().flat_map(|rule| rule.check(&file)).map(|finding| finding.rule).collect()
+    }
+
+    #[test]
+    fn every_word_of_every_rule_breaks_it_in_every_room_where_it_holds() {
+        for rule in ALL {
+            for (word, room) in rule.words.iter().flat_map(|word| rule.within.iter().map(move |room| (word, room))) {
+                let path = format!("{room}/somewhere.rs");
+                let text = format!("fn f() {{\n    {word}\n}}");
+                let findings = rule.check(&SourceFile::new(&path, &text));
+                assert_eq!(findings.iter().map(|finding| finding.line).collect::<Vec<_>>(), [2], "{word} in {path}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_rooms_that_are_excepted_may_do_it() {
+        assert!(broken("src/output.rs", "println!()").is_empty());
+        assert!(broken("src/output/table.rs", "println!()").is_empty());
+        assert!(broken("src/settings.rs", "std::env::var(name)").is_empty());
+        assert!(broken("src/main.rs", "fn main() -> ExitCode {}").is_empty());
+    }
+
+    #[test]
+    fn comments_texts_and_longer_words_break_nothing() {
+        assert!(broken("src/reading.rs", "// tokio\nlet a = \"tokio\"; let tokio_like = 1;").is_empty());
+        assert!(broken("src/kafka.rs", "writeln!(f, \"x\")").is_empty());
+        assert!(broken("src/kafka.rs", "env!(\"CARGO_PKG_VERSION\")").is_empty());
+    }
+
+    #[test]
+    fn tests_may_print_but_neither_be_ignored_nor_unfinished() {
+        assert!(broken("src/kafka/tests.rs", "println!()").is_empty());
+        assert_eq!(broken("src/kafka/tests.rs", "#[ignore = \"slow\"]\nfn a() { todo!() }").len(), 2);
+    }
+
+    #[test]
+    fn a_message_names_place_rule_reason_and_cure() {
+        let file = SourceFile::new("src/alarm/rules.rs", "\nlet now = Utc::now();");
+        let messages: Vec<String> =
+            ALL.iter().flat_map(|rule| rule.check(&file)).map(|finding| finding.to_string()).collect();
+        assert_eq!(
+            messages,
+            [
+                "src/alarm/rules.rs:2: core-has-no-clock: `Utc::now` has no place here: the core has no clock, so that the same input always gives the same output; hint: take the time as an argument"
+            ]
+        );
+    }
+}

@@ -1,0 +1,518 @@
+//! The store against a real Cassandra, each test in a keyspace of its own.
+//!
+//! `VITALS_STORE` gives the address: `cassandra://HOST:PORT[,…]/KEYSPACE`; the keyspace in it is not touched.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic is how a test fails")]
+#![allow(clippy::disallowed_methods, reason = "the test runner gives the server's address by the environment")]
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use cdrs_tokio::cluster::session::{SessionBuilder, TcpSessionBuilder};
+use cdrs_tokio::cluster::{NodeTcpConfigBuilder, TcpConnectionManager};
+use cdrs_tokio::load_balancing::RoundRobinLoadBalancingStrategy;
+use cdrs_tokio::transport::TransportTcp;
+use cdrs_tokio::types::{ByIndex, prelude::Row};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
+use vitals::alarm::{Limits, judge};
+use vitals::exit::{Advice, Code};
+use vitals::reading::{PatientId, Reading, Signs, Timestamp};
+use vitals::store::cassandra::{
+    CassandraError, CassandraStore, Keyspace, Order, Replication, Selection, StoredReading,
+};
+use vitals::store::{Batch, Consistency, Store, WriteError};
+
+type Session = cdrs_tokio::cluster::session::Session<
+    TransportTcp,
+    TcpConnectionManager,
+    RoundRobinLoadBalancingStrategy<TransportTcp, TcpConnectionManager>,
+>;
+
+fn nodes() -> Vec<String> {
+    let address = std::env::var("VITALS_STORE").expect("VITALS_STORE is set by `cargo xtask test`");
+    let nodes = address.trim_start_matches("cassandra://").split('/').next().unwrap_or_default();
+    nodes.split(',').map(str::to_owned).collect()
+}
+
+/// A keyspace that goes when the test has passed, and the driver's own session to look at it from outside.
+struct Scene {
+    name: String,
+    session: Session,
+}
+
+impl Scene {
+    async fn new() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let micros = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros();
+        let name = format!("test_{micros}_{}", COUNT.fetch_add(1, Ordering::Relaxed));
+        let points = nodes().into_iter().map(Into::into).collect();
+        let config = NodeTcpConfigBuilder::new().with_contact_points(points).build().await.unwrap();
+        let session = TcpSessionBuilder::new(RoundRobinLoadBalancingStrategy::new(), config).build().await.unwrap();
+        Self { name, session }
+    }
+
+    async fn with_tables() -> Self {
+        let scene = Self::new().await;
+        scene.store().await.init(&Replication::default()).await.unwrap();
+        scene
+    }
+
+    fn keyspace(&self) -> Keyspace {
+        self.name.parse().unwrap()
+    }
+
+    async fn store(&self) -> CassandraStore {
+        CassandraStore::connect(nodes(), self.keyspace(), Consistency::default()).await.unwrap()
+    }
+
+    /// What a person does with cqlsh; `KS` stands for the keyspace.
+    async fn cql(&self, cql: &str) -> Vec<Row> {
+        let answer = self.session.query(cql.replace("KS", &self.name)).await.unwrap();
+        answer.response_body().unwrap().into_rows().unwrap_or_default()
+    }
+
+    async fn count(&self, cql: &str) -> i64 {
+        self.cql(cql).await.first().unwrap().r_by_index(0).unwrap()
+    }
+
+    /// The schema by the CQL of the old README.
+    async fn by_hand(&self) {
+        self.cql("CREATE KEYSPACE KS WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}").await;
+        self.cql(
+            "CREATE TABLE KS.patient_vitals (patient_id TEXT, timestamp TEXT, heart_rate INT, spo2 INT, \
+             systolic INT, diastolic INT, respiratory_rate INT, temperature FLOAT, \
+             PRIMARY KEY (patient_id, timestamp))",
+        )
+        .await;
+    }
+
+    async fn end(self) {
+        self.cql("DROP KEYSPACE IF EXISTS KS").await;
+    }
+}
+
+fn at(second: u32) -> Timestamp {
+    Timestamp::parse(&format!("2025-10-26T{:02}:{:02}:{:02}Z", second / 3600, second / 60 % 60, second % 60)).unwrap()
+}
+
+fn reading(patient: &str, second: u32, signs: Signs) -> Reading {
+    Reading::new(PatientId::parse(patient).unwrap(), at(second), signs).unwrap()
+}
+
+fn batch(readings: Vec<Reading>) -> Batch {
+    let alerts = readings.iter().flat_map(|reading| judge(reading, &Limits::default())).collect();
+    Batch { patient: readings.first().unwrap().patient().clone(), readings, alerts }
+}
+
+fn heart_rate(rate: i32) -> Signs {
+    Signs { heart_rate: Some(rate), ..Signs::default() }
+}
+
+fn of(patient: &str, order: Order) -> Selection {
+    Selection::Patient { id: patient.to_owned(), since: None, until: None, order }
+}
+
+async fn read(store: &CassandraStore, selection: &Selection, limit: u32) -> Vec<StoredReading> {
+    let mut all = Vec::new();
+    let mut readings = store.readings(selection, limit);
+    while let Some(page) = readings.next_page().await.unwrap() {
+        all.extend(page);
+    }
+    all
+}
+
+fn rates(readings: &[StoredReading]) -> Vec<i32> {
+    readings.iter().map(|reading| reading.signs.heart_rate.unwrap()).collect()
+}
+
+/// Writes as the pipeline does: again until it is stored.
+async fn write_until_stored(store: &CassandraStore, batch: &Batch) {
+    let end = Instant::now() + Duration::from_secs(30);
+    while let Err(error) = store.write(batch).await {
+        assert!(matches!(error, WriteError::Later(_)), "{error}");
+        assert!(Instant::now() < end, "{error}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+#[tokio::test]
+async fn init_makes_everything_and_the_second_time_nothing() {
+    let scene = Scene::new().await;
+    let store = scene.store().await;
+    let parts = |made: bool| {
+        let tables = ["schema_migrations", "patient_vitals", "patient_alerts"];
+        let mut parts = vec![(format!("keyspace {}", scene.name), made)];
+        parts.extend(tables.map(|table| (format!("table {}.{table}", scene.name), made)));
+        parts
+    };
+    for made in [true, false] {
+        let steps = store.init(&Replication::default()).await.unwrap();
+        assert_eq!(steps.into_iter().map(|step| (step.what, step.made)).collect::<Vec<_>>(), parts(made));
+    }
+    assert_eq!(scene.count("SELECT COUNT(*) FROM KS.schema_migrations").await, 2);
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn several_init_at_once_make_every_part_once() {
+    let scene = Scene::new().await;
+    let stores = futures::future::join_all((0..4).map(|_| scene.store())).await;
+    let replication = Replication::default();
+    let runs = futures::future::join_all(stores.iter().map(|store| store.init(&replication))).await;
+    let mut made = BTreeMap::new();
+    for step in runs.into_iter().flat_map(Result::unwrap) {
+        *made.entry(step.what).or_insert(0) += u32::from(step.made);
+    }
+    assert_eq!(made.len(), 4);
+    assert!(made.values().all(|times| *times == 1), "{made:?}");
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn init_makes_a_table_again_that_was_dropped() {
+    let scene = Scene::with_tables().await;
+    scene.cql("DROP TABLE KS.patient_alerts").await;
+    let steps = scene.store().await.init(&Replication::default()).await.unwrap();
+    let made: Vec<_> = steps.iter().filter(|step| step.made).map(|step| step.what.clone()).collect();
+    assert_eq!(made, [format!("table {}.patient_alerts", scene.name)]);
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn a_table_made_by_hand_is_used_as_it_is() {
+    let scene = Scene::new().await;
+    scene.by_hand().await;
+    scene.cql("ALTER TABLE KS.patient_vitals ADD ward TEXT").await;
+    let store = scene.store().await;
+    let steps = store.prepare().await.unwrap();
+    let made: Vec<_> = steps.iter().filter(|step| step.made).map(|step| step.what.clone()).collect();
+    assert_eq!(made, ["schema_migrations", "patient_alerts"].map(|table| format!("table {}.{table}", scene.name)));
+
+    store.write(&batch((0..10).map(|second| reading("P001", second, heart_rate(60))).collect())).await.unwrap();
+    let newest = read(&store, &of("P001", Order::NewestFirst), 2).await;
+    let times: Vec<_> = newest.iter().map(|reading| reading.timestamp.as_str()).collect();
+    assert_eq!(times, ["2025-10-26T00:00:09+00:00", "2025-10-26T00:00:08+00:00"]);
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn a_table_of_another_shape_is_refused_by_its_column() {
+    let scene = Scene::new().await;
+    scene.cql("CREATE KEYSPACE KS WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}").await;
+    scene.cql("CREATE TABLE KS.patient_vitals (patient_id TEXT, timestamp TIMESTAMP, PRIMARY KEY (patient_id, timestamp))").await;
+    let store = scene.store().await;
+    for error in [store.init(&Replication::default()).await.unwrap_err(), store.prepare().await.unwrap_err()] {
+        assert!(error.to_string().contains("column `timestamp` is TIMESTAMP where TEXT is needed"), "{error}");
+        assert_eq!(error.code(), Code::Usage);
+    }
+    let tables = scene.count("SELECT COUNT(*) FROM system_schema.tables WHERE keyspace_name = 'KS'").await;
+    assert_eq!(tables, 1, "nothing is made beside a table that cannot be used");
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn a_missing_keyspace_or_table_names_vitals_init() {
+    let scene = Scene::new().await;
+    let store = scene.store().await;
+    let selection = of("P001", Order::NewestFirst);
+    let look = async || {
+        let by_prepare = store.prepare().await.unwrap_err();
+        let by_read = store.readings(&selection, 5).next_page().await.unwrap_err();
+        assert_eq!(by_prepare, by_read);
+        assert!(by_read.hint().unwrap().contains("`vitals init`"));
+        by_read
+    };
+    assert_eq!(look().await, CassandraError::NoKeyspace(scene.name.clone()));
+    scene.cql("CREATE KEYSPACE KS WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}").await;
+    assert_eq!(look().await, CassandraError::NoTable(format!("{}.patient_vitals", scene.name)));
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn every_sign_comes_back_as_it_was_written() {
+    let scene = Scene::with_tables().await;
+    let store = scene.store().await;
+    let signs = Signs {
+        heart_rate: Some(-1),
+        spo2: Some(i32::MAX),
+        systolic: Some(120),
+        diastolic: Some(80),
+        respiratory_rate: Some(16),
+        temperature: Some(36.8),
+    };
+    store.write(&batch(vec![reading("Pä 1", 0, signs)])).await.unwrap();
+    let stored = read(&store, &of("Pä 1", Order::NewestFirst), 5).await;
+    let expected =
+        StoredReading { patient_id: "Pä 1".to_owned(), timestamp: "2025-10-26T00:00:00+00:00".to_owned(), signs };
+    assert_eq!(stored, [expected]);
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn a_missing_sign_never_erases_a_value_and_writes_no_tombstone() {
+    let scene = Scene::with_tables().await;
+    let store = scene.store().await;
+    // Alone, and in a batch: they take different ways.
+    let whole = |second| reading("P001", second, Signs { spo2: Some(97), ..heart_rate(80) });
+    let half = |second| reading("P001", second, heart_rate(85));
+    store.write(&batch(vec![whole(0)])).await.unwrap();
+    store.write(&batch(vec![half(0)])).await.unwrap();
+    store.write(&batch(vec![whole(1), whole(2)])).await.unwrap();
+    store.write(&batch(vec![half(1), half(2)])).await.unwrap();
+    let stored = read(&store, &of("P001", Order::OldestFirst), 5).await;
+    assert_eq!(rates(&stored), [85, 85, 85]);
+    assert!(stored.iter().all(|reading| reading.signs.spo2 == Some(97)), "{stored:?}");
+    let unset = scene.count("SELECT COUNT(*) FROM KS.patient_vitals WHERE temperature = 0 ALLOW FILTERING").await;
+    assert_eq!(unset, 0);
+    assert!(stored.iter().all(|reading| reading.signs.temperature.is_none()));
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn an_alert_written_twice_is_one_and_keeps_what_was_added_since() {
+    let scene = Scene::with_tables().await;
+    let store = scene.store().await;
+    let critical = batch(vec![reading("P001", 0, Signs { spo2: Some(85), ..heart_rate(130) })]);
+    assert_eq!(critical.alerts.len(), 2);
+    store.write(&critical).await.unwrap();
+    scene
+        .cql(
+            "UPDATE KS.patient_alerts SET acknowledged_by = 'nurse', peak = 140.0 WHERE patient_id = 'P001' \
+             AND onset = '2025-10-26T00:00:00+00:00' AND rule = 'heart_rate_high'",
+        )
+        .await;
+    store.write(&critical).await.unwrap();
+
+    let alerts = store.alerts("P001", 10).await.unwrap();
+    let seen: Vec<_> =
+        alerts.iter().map(|alert| (alert.rule.as_str(), alert.priority.as_deref(), alert.value, alert.limit)).collect();
+    assert_eq!(
+        seen,
+        [
+            ("heart_rate_high", Some("medium"), Some(130.0), Some(110.0)),
+            ("spo2_low", Some("high"), Some(85.0), Some(92.0))
+        ]
+    );
+    let kept = scene
+        .count("SELECT COUNT(*) FROM KS.patient_alerts WHERE acknowledged_by = 'nurse' AND peak = 140 ALLOW FILTERING");
+    assert_eq!(kept.await, 1);
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn a_large_batch_is_stored_whole_and_read_page_by_page() {
+    const ROWS: u32 = 2500;
+    let scene = Scene::with_tables().await;
+    let store = scene.store().await;
+    let rate = |second| i32::try_from(second).unwrap();
+    store
+        .write(&batch((0..ROWS).map(|second| reading("P001", second, heart_rate(rate(second)))).collect()))
+        .await
+        .unwrap();
+    store.write(&batch(vec![reading("P002", 0, heart_rate(1))])).await.unwrap();
+
+    let all: Vec<i32> = (0..rate(ROWS)).collect();
+    assert_eq!(rates(&read(&store, &of("P001", Order::OldestFirst), 10_000).await), all);
+    assert_eq!(rates(&read(&store, &of("P001", Order::NewestFirst), 5).await), [2499, 2498, 2497, 2496, 2495]);
+    assert_eq!(rates(&read(&store, &of("P001", Order::OldestFirst), 1500).await), all[..1500]);
+    assert_eq!(read(&store, &of("P001", Order::OldestFirst), 0).await, []);
+    assert_eq!(read(&store, &of("P003", Order::OldestFirst), 5).await, []);
+    assert_eq!(read(&store, &Selection::Any, 10).await.len(), 10);
+    assert_eq!(read(&store, &Selection::Any, u32::MAX).await.len(), 2501);
+    let mut readings = store.readings(&Selection::Any, 10_000);
+    assert!(readings.next_page().await.unwrap().unwrap().len() <= 1000);
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn a_range_begins_with_since_and_ends_before_until() {
+    let scene = Scene::with_tables().await;
+    let store = scene.store().await;
+    store.write(&batch((0..10).map(|second| reading("P001", second, heart_rate(60))).collect())).await.unwrap();
+    for (order, expected) in [(Order::OldestFirst, ["03", "04"]), (Order::NewestFirst, ["04", "03"])] {
+        let range = Selection::Patient { id: "P001".to_owned(), since: Some(at(3)), until: Some(at(5)), order };
+        let times = read(&store, &range, 100).await.into_iter().map(|reading| reading.timestamp);
+        let expected = expected.map(|second| format!("2025-10-26T00:00:{second}+00:00"));
+        assert_eq!(times.collect::<Vec<_>>(), expected);
+    }
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn a_row_of_another_program_comes_back_as_it_is() {
+    let scene = Scene::with_tables().await;
+    scene.cql("INSERT INTO KS.patient_vitals (patient_id, timestamp, spo2) VALUES ('P 9', 'yesterday', 97)").await;
+    let stored = read(&scene.store().await, &Selection::Any, 5).await;
+    let signs = Signs { spo2: Some(97), ..Signs::default() };
+    assert_eq!(stored, [StoredReading { patient_id: "P 9".to_owned(), timestamp: "yesterday".to_owned(), signs }]);
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn a_table_that_is_dropped_and_made_again_under_a_prepared_statement_takes_rows_again() {
+    let scene = Scene::with_tables().await;
+    let store = scene.store().await;
+    let (one, many) = (
+        batch(vec![reading("P001", 0, heart_rate(60))]),
+        batch(vec![reading("P001", 1, heart_rate(61)), reading("P001", 2, heart_rate(62))]),
+    );
+    for rows in [&one, &many] {
+        store.write(rows).await.unwrap();
+        scene.cql("DROP TABLE KS.patient_vitals").await;
+        let error = store.write(rows).await.unwrap_err();
+        assert!(matches!(&error, WriteError::Later(reason) if reason.contains("patient_vitals")), "{error}");
+        store.init(&Replication::default()).await.unwrap();
+        write_until_stored(&store, rows).await;
+        assert_eq!(read(&store, &Selection::Any, 10).await.len(), rows.readings.len());
+        scene.cql("TRUNCATE KS.patient_vitals").await;
+    }
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn a_consistency_that_cannot_be_had_is_tried_again_later() {
+    let scene = Scene::with_tables().await;
+    let rows = batch(vec![reading("P001", 0, heart_rate(60))]);
+    for level in [Consistency::Three, Consistency::EachQuorum] {
+        let store = CassandraStore::connect(nodes(), scene.keyspace(), level).await.unwrap();
+        match store.write(&rows).await {
+            Ok(()) => assert_eq!(level, Consistency::EachQuorum, "one node cannot be three"),
+            Err(error) => assert!(matches!(error, WriteError::Later(_)), "{error}"),
+        }
+    }
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn a_silent_server_is_told_within_five_seconds() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let node = listener.local_addr().unwrap().to_string();
+    let start = Instant::now();
+    let error = CassandraStore::connect(vec![node], "hospital".parse().unwrap(), Consistency::default()).await;
+    assert!(start.elapsed() < Duration::from_secs(5));
+    assert_eq!(error.map(drop).unwrap_err().code(), Code::Unreachable);
+}
+
+/// A TCP proxy in front of the server whose connections can be cut or held.
+struct Proxy {
+    node: String,
+    cut: Arc<Notify>,
+    held: Arc<std::sync::atomic::AtomicBool>,
+}
+
+impl Proxy {
+    async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let node = listener.local_addr().unwrap().to_string();
+        let (cut, held) = (Arc::new(Notify::new()), Arc::new(std::sync::atomic::AtomicBool::new(false)));
+        let server = nodes().into_iter().next().unwrap();
+        let (cut_all, hold) = (Arc::clone(&cut), Arc::clone(&held));
+        tokio::spawn(async move {
+            loop {
+                let (client, _) = listener.accept().await.unwrap();
+                let server = TcpStream::connect(&server).await.unwrap();
+                tokio::spawn(carry(client, server, Arc::clone(&cut_all), Arc::clone(&hold)));
+            }
+        });
+        Self { node, cut, held }
+    }
+
+    async fn store(&self, scene: &Scene) -> CassandraStore {
+        CassandraStore::connect(vec![self.node.clone()], scene.keyspace(), Consistency::default()).await.unwrap()
+    }
+
+    fn cut(&self) {
+        self.cut.notify_waiters();
+    }
+
+    /// From now on, what the server answers on connections that are open is lost.
+    fn hold(&self) {
+        self.held.store(true, Ordering::Relaxed);
+    }
+
+    fn release(&self) {
+        self.held.store(false, Ordering::Relaxed);
+    }
+}
+
+async fn carry(client: TcpStream, server: TcpStream, cut: Arc<Notify>, held: Arc<std::sync::atomic::AtomicBool>) {
+    let (mut from_client, mut to_client) = client.into_split();
+    let (mut from_server, mut to_server) = server.into_split();
+    let up = async { tokio::io::copy(&mut from_client, &mut to_server).await.map(drop) };
+    let down = async {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let mut buffer = vec![0; 64 * 1024];
+        loop {
+            let length = from_server.read(&mut buffer).await?;
+            if length == 0 {
+                return Ok::<_, std::io::Error>(());
+            }
+            if !held.load(Ordering::Relaxed) {
+                to_client.write_all(&buffer[..length]).await?;
+            }
+        }
+    };
+    tokio::select! {
+        _ = up => {}
+        _ = down => {}
+        () = cut.notified() => {}
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_that_are_cut_are_made_anew_and_nothing_is_lost() {
+    let scene = Scene::with_tables().await;
+    let proxy = Proxy::start().await;
+    let store = proxy.store(&scene).await;
+    for second in 0..40 {
+        if second % 10 == 5 {
+            proxy.cut();
+        }
+        write_until_stored(&store, &batch(vec![reading("P001", second, heart_rate(60))])).await;
+    }
+    assert_eq!(scene.count("SELECT COUNT(*) FROM KS.patient_vitals").await, 40);
+    scene.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_without_an_answer_ends_at_its_limit_and_the_next_one_has_a_new_session() {
+    let scene = Scene::with_tables().await;
+    let proxy = Proxy::start().await;
+    let store = proxy.store(&scene).await;
+    let row = |second| batch(vec![reading("P001", second, heart_rate(60))]);
+    store.write(&row(0)).await.unwrap();
+    proxy.hold();
+    let start = Instant::now();
+    let lost = futures::future::join_all((1..20).map(|second| {
+        let (store, row) = (&store, row(second));
+        async move { store.write(&row).await }
+    }))
+    .await;
+    assert!(lost.iter().all(|outcome| matches!(outcome, Err(WriteError::Later(_)))), "{lost:?}");
+    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
+    proxy.release();
+    store.write(&row(100)).await.unwrap();
+    assert_eq!(read(&store, &of("P001", Order::NewestFirst), 1).await.first().unwrap().timestamp, at(100).to_string());
+    scene.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_is_dropped_leaves_no_connection_open() {
+    let scene = Scene::with_tables().await;
+    let proxy = Proxy::start().await;
+    let store = proxy.store(&scene).await;
+    store.write(&batch(vec![reading("P001", 0, heart_rate(60))])).await.unwrap();
+    let weak = Arc::downgrade(&proxy.cut);
+    let open = || weak.strong_count() - 2;
+    assert!(open() >= 2, "the proxy carries a connection for control and one for requests");
+    drop(store);
+    let end = Instant::now() + Duration::from_secs(10);
+    while open() > 0 {
+        assert!(Instant::now() < end, "{} connections are still open", open());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    scene.end().await;
+}
