@@ -1,5 +1,6 @@
 //! Makes messages when they are due, sends them, and says so.
 
+use std::future::pending;
 use std::time::Duration;
 
 use color_eyre::eyre::Result;
@@ -15,6 +16,9 @@ use crate::shutdown::Shutdown;
 
 /// How long messages in flight are waited for after the user's request to stop: the program has to end within 5 s.
 const FLUSH_LIMIT: Duration = Duration::from_secs(4);
+
+/// Acknowledgements that take longer than this are worth a word.
+const QUIET_WAIT: Duration = Duration::from_secs(2);
 
 /// One run of `vitals produce`.
 pub(super) struct Shift<C: Cluster> {
@@ -60,7 +64,8 @@ impl<C: Cluster> Shift<C> {
         #[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "a rate for the eye")]
         let rate = self.sent as f64 / seconds.max(f64::EPSILON);
         let passed_over = self.source.passed_over();
-        let mut summary = format!("sent {} messages in {seconds:.1} s ({rate:.1} per second)", self.sent);
+        let noun = if self.sent == 1 { "message" } else { "messages" };
+        let mut summary = format!("sent {} {noun} in {seconds:.1} s ({rate:.1} per second)", self.sent);
         for (rows, kind) in [(passed_over.without_sign, "without any sign"), (passed_over.malformed, "malformed")] {
             if rows > 0 {
                 summary.extend(["; passed over ", &rows.to_string(), " rows ", kind]);
@@ -90,9 +95,15 @@ impl<C: Cluster> Shift<C> {
         let outcome = {
             let sending = self.producer.send(&mut delivery);
             tokio::pin!(sending);
+            let telling = async {
+                sleep(QUIET_WAIT).await;
+                output.note(format_args!("waiting for Kafka to acknowledge, from message {first} on"));
+                pending().await
+            };
             tokio::select! {
                 outcome = &mut sending => Some(outcome),
                 () = shutdown.wait() => timeout(FLUSH_LIMIT, sending).await.ok(),
+                outcome = telling => outcome,
             }
         };
         let lines: Vec<_> = delivery.acknowledged().map(line).collect();
@@ -187,7 +198,7 @@ mod tests {
     }
 
     fn sent(memory: &Memory) -> Vec<Vec<u8>> {
-        memory.stdout().lines().filter_map(|line| line.strip_prefix("SENT ")).map(|line| line.into()).collect()
+        memory.stdout().lines().filter_map(|line| line.strip_prefix("SENT ")).map(Into::into).collect()
     }
 
     #[tokio::test]
