@@ -199,7 +199,9 @@ impl<'a, S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'a, S, T, D,
                 if matches!(self.phase, Phase::LastCommit { .. }) {
                     self.commit_due = Instant::now();
                 }
-                offsets.into_iter().for_each(|(partition, offset)| self.ledger.committed(partition, offset));
+                for (partition, offset) in offsets {
+                    self.ledger.committed(partition, offset);
+                }
             }
             Event::CommitRefused => {
                 self.commit_pending = false;
@@ -367,7 +369,6 @@ impl<'a, S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'a, S, T, D,
                 self.end(None);
                 None
             }
-            Phase::Reading => None,
             Phase::Releasing { by } if self.ledger.is_settled() || now >= by => {
                 self.commit_last(Then::Release).await;
                 None
@@ -377,7 +378,7 @@ impl<'a, S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'a, S, T, D,
                 self.commit_last(Then::End { settled }).await;
                 None
             }
-            Phase::Releasing { .. } | Phase::Ending { .. } => None,
+            Phase::Reading | Phase::Releasing { .. } | Phase::Ending { .. } => None,
             Phase::LastCommit { by, then } => {
                 let is_open = self.commit_pending || !self.ledger.committable().is_empty();
                 if is_open && now < by { None } else { self.after_last_commit(then).await }

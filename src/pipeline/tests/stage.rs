@@ -66,7 +66,9 @@ impl Source for Script {
 
     async fn commit(&mut self, offsets: Vec<(i32, i64)>) {
         if self.takes_commits {
-            offsets.iter().for_each(|(partition, offset)| self.log.note(format!("committed {partition}:{offset}")));
+            for (partition, offset) in &offsets {
+                self.log.note(format!("committed {partition}:{offset}"));
+            }
             self.events.push_front(Event::Committed(offsets));
         } else {
             self.log.note("commit refused");
