@@ -49,6 +49,9 @@ const LAST_COMMIT_LIMIT: Duration = Duration::from_secs(1);
 /// How often offsets are committed. What was stored since is read again after a crash.
 const COMMIT_INTERVAL: Duration = Duration::from_millis(500);
 
+/// How long to wait after a commit that was refused.
+const COMMIT_PAUSE: Duration = Duration::from_millis(100);
+
 /// How often the observer is told how far things are.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(500);
 
@@ -192,9 +195,18 @@ impl<'a, S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'a, S, T, D,
             Event::Chunk(chunk) => self.take_chunk(chunk),
             Event::Committed(offsets) => {
                 self.commit_pending = false;
-                offsets.into_iter().for_each(|(partition, offset)| self.ledger.committed(partition, offset));
+                // What was settled meanwhile needs a commit of its own, which must not be late.
+                if matches!(self.phase, Phase::LastCommit { .. }) {
+                    self.commit_due = Instant::now();
+                }
+                for (partition, offset) in offsets {
+                    self.ledger.committed(partition, offset);
+                }
             }
-            Event::CommitRefused => self.commit_pending = false,
+            Event::CommitRefused => {
+                self.commit_pending = false;
+                self.commit_due = Instant::now() + COMMIT_PAUSE;
+            }
             Event::Gap { assignment, partition, wanted, found } => self.gap(assignment, partition, wanted, found),
             Event::Trouble(text) => self.observer.trouble(&text),
         }
@@ -357,7 +369,6 @@ impl<'a, S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'a, S, T, D,
                 self.end(None);
                 None
             }
-            Phase::Reading => None,
             Phase::Releasing { by } if self.ledger.is_settled() || now >= by => {
                 self.commit_last(Then::Release).await;
                 None
@@ -367,16 +378,10 @@ impl<'a, S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'a, S, T, D,
                 self.commit_last(Then::End { settled }).await;
                 None
             }
-            Phase::Releasing { .. } | Phase::Ending { .. } => None,
+            Phase::Reading | Phase::Releasing { .. } | Phase::Ending { .. } => None,
             Phase::LastCommit { by, then } => {
-                // An earlier commit may have been under way: what was settled since needs one of its own.
-                if !self.commit_pending && now < by && !self.ledger.committable().is_empty() {
-                    self.commit().await;
-                }
-                if self.commit_pending && now < by {
-                    return None;
-                }
-                self.after_last_commit(then).await
+                let is_open = self.commit_pending || !self.ledger.committable().is_empty();
+                if is_open && now < by { None } else { self.after_last_commit(then).await }
             }
         }
     }

@@ -10,11 +10,11 @@ pub struct Limits {
 }
 
 impl Limits {
-    pub(super) fn heart_rate_high(&self) -> f64 {
+    pub(super) fn heart_rate_high(self) -> f64 {
         f64::from(self.heart_rate_high)
     }
 
-    pub(super) fn spo2_low(&self) -> f64 {
+    pub(super) fn spo2_low(self) -> f64 {
         f64::from(self.spo2_low)
     }
 }

@@ -70,7 +70,7 @@ fn every_range_is_inclusive_on_both_ends() {
     for sign in Sign::ALL {
         let (low, high) = plausible::range(sign);
         for (value, believed) in [(low, true), (high, true), (low - 1.0, false), (high + 1.0, false)] {
-            let whole = Some(value as i32);
+            let whole = Some(value.to_string().parse().expect("whole"));
             let mut signs = Signs::default();
             match sign {
                 Sign::HeartRate => signs.heart_rate = whole,
@@ -78,7 +78,7 @@ fn every_range_is_inclusive_on_both_ends() {
                 Sign::Systolic => signs.systolic = whole,
                 Sign::Diastolic => signs.diastolic = whole,
                 Sign::RespiratoryRate => signs.respiratory_rate = whole,
-                Sign::Temperature => signs.temperature = Some(value as f32),
+                Sign::Temperature => signs.temperature = Some(value.to_string().parse().expect("a number")),
             }
             assert_eq!(implausible(&signs).is_empty(), believed, "{sign} {value}");
         }

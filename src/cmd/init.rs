@@ -10,11 +10,11 @@ use crate::exit::Code;
 use crate::kafka::admin::{self, Creation, TopicSpec};
 use crate::kafka::cluster::Cluster;
 use crate::kafka::error::KafkaError;
-use crate::output::{Output, OutputError};
+use crate::output::Output;
 use crate::retry::Backoff;
 use crate::settings::{Settings, parse_duration};
+use crate::store;
 use crate::store::cassandra::{CassandraError, CassandraStore, Replication};
-use crate::store::{self};
 
 /// What to make.
 #[derive(Debug, clap::Args)]
@@ -59,31 +59,25 @@ async fn make(args: &Args, settings: &Settings, output: &Output) -> Result<Code>
     let store = patience.wait_for(settings, "Cassandra", CassandraError::is_away, connect_store).await?;
     let mut cluster = patience.wait_for(settings, "Kafka", KafkaError::is_passing, connect_kafka).await?;
     for step in store.init(&args.keyspace_replication).await? {
-        tell(output, &step.what, step.made, None)?;
+        output.line(format_args!("{}: {}", step.what, outcome(step.made)))?;
     }
     let Args { partitions, topic_replication, .. } = *args;
     for spec in [
         TopicSpec::readings(&settings.topic, partitions, topic_replication),
         TopicSpec::dead_letters(&settings.topic, partitions, topic_replication),
     ] {
-        match admin::create(&mut cluster, &spec).await? {
-            Creation::Made => tell(output, &format!("topic {}", spec.name), true, Some(spec.partitions.to_string()))?,
-            Creation::There { partitions } => {
-                tell(output, &format!("topic {}", spec.name), false, Some(partitions.to_string()))?;
-            }
-        }
+        let (made, partitions) = match admin::create(&mut cluster, &spec).await? {
+            Creation::Made => (true, usize::try_from(spec.partitions).unwrap_or_default()),
+            Creation::There { partitions } => (false, partitions),
+        };
+        let plural = if partitions == 1 { "" } else { "s" };
+        output.line(format_args!("topic {}: {} ({partitions} partition{plural})", spec.name, outcome(made)))?;
     }
     Ok(Code::Done)
 }
 
-fn tell(output: &Output, what: &str, made: bool, partitions: Option<String>) -> Result<(), OutputError> {
-    let outcome = if made { "made" } else { "was there" };
-    let partitions = match partitions.as_deref() {
-        None => String::new(),
-        Some("1") => " (1 partition)".to_owned(),
-        Some(count) => format!(" ({count} partitions)"),
-    };
-    output.line(format_args!("{what}: {outcome}{partitions}"))
+fn outcome(made: bool) -> &'static str {
+    if made { "made" } else { "was there" }
 }
 
 async fn connect_store(settings: Settings) -> Result<CassandraStore, CassandraError> {

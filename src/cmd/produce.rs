@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use color_eyre::eyre::Result;
+use tokio::time::{Instant, sleep};
 
 pub use error::ProduceError;
 
@@ -20,7 +21,10 @@ use crate::intake::csv::{CsvError, CsvFile};
 use crate::intake::patients::Patients;
 use crate::intake::simulator::{Scenario, Ward};
 use crate::intake::source::Source;
+use crate::kafka::admin::{self, Creation, TopicSpec};
+use crate::kafka::cluster::Cluster;
 use crate::kafka::producer::{Producer, ProducerError};
+use crate::retry::Backoff;
 use crate::settings::parse_duration;
 
 /// Send readings into the topic.
@@ -115,14 +119,29 @@ async fn open(origin: Origin, context: &Context) -> Result<Source> {
     }
 }
 
-async fn connect(context: &Context) -> Result<Producer, ProducerError> {
+/// A topic that is made here is as `vitals init` makes it.
+const PARTITIONS: i32 = 6;
+const REPLICATION: i16 = 1;
+
+/// How long a topic that one broker has just made may be unknown to another.
+const SPREAD_LIMIT: Duration = Duration::from_secs(4);
+
+async fn connect(context: &Context) -> Result<Producer> {
     let (brokers, topic) = (context.settings.brokers.as_slice(), context.settings.topic.as_str());
     match Producer::connect(brokers, topic).await {
-        Err(ProducerError::NoTopic { .. }) => {
-            let (producer, partitions) = Producer::connect_making_topic(brokers, topic).await?;
-            context.output.note(format_args!("made the topic {topic} with {partitions} partitions"));
-            Ok(producer)
+        Err(ProducerError::NoTopic { .. }) => {}
+        answer => return Ok(answer?),
+    }
+    let mut cluster = Cluster::connect(brokers).await?;
+    if admin::create(&mut cluster, &TopicSpec::readings(topic, PARTITIONS, REPLICATION)).await? == Creation::Made {
+        context.output.note(format_args!("made the topic {topic} with {PARTITIONS} partitions"));
+    }
+    let deadline = Instant::now() + SPREAD_LIMIT;
+    let mut backoff = Backoff::default();
+    loop {
+        match Producer::connect(brokers, topic).await {
+            Err(ProducerError::NoTopic { .. }) if Instant::now() < deadline => sleep(backoff.next_pause()).await,
+            answer => return Ok(answer?),
         }
-        answer => answer,
     }
 }

@@ -89,8 +89,8 @@ impl DeadLetterTopic {
             .with_timeout_ms(i32::try_from(REQUEST_LIMIT.as_millis()).unwrap_or(i32::MAX))
             .with_topic_data(vec![of_topic]);
         let response = cluster.node(leader).await?.call(&request).await?;
-        let answers = response.responses.iter().flat_map(|topic| &topic.partition_responses);
-        match answers.filter_map(|answer| answer.error_code.err()).next() {
+        let mut answers = response.responses.iter().flat_map(|topic| &topic.partition_responses);
+        match answers.find_map(|answer| answer.error_code.err()) {
             Some(code) => Err(KafkaError::refused("a dead letter", code)),
             None => Ok(()),
         }

@@ -1,9 +1,10 @@
 //! Consumer groups: the classic protocol, so that Java, librdkafka and kafka-python members can be in the same group.
 //!
 //! [`membership`] decides, [`driver`] does: the first takes events and gives steps, without a socket or a clock; the
-//! second speaks with the coordinator and holds the timers. [`assignor`] shares out partitions where we lead.
+//! second holds the timers, and speaks with the [`coordinator`]. [`assignor`] shares out partitions where we lead.
 
 pub mod assignor;
+pub(super) mod coordinator;
 pub(super) mod driver;
 pub mod membership;
 pub(super) mod subscription;

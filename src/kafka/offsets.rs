@@ -172,8 +172,8 @@ pub async fn commit(
         .with_group_instance_id(committer.instance_id.map(text))
         .with_topics(vec![of_topic]);
     let response = coordinator.call(&request).await?;
-    let codes = response.topics.iter().flat_map(|topic| &topic.partitions).map(|partition| partition.error_code);
-    match codes.filter_map(|code| code.err()).next() {
+    let mut codes = response.topics.iter().flat_map(|topic| &topic.partitions).map(|partition| partition.error_code);
+    match codes.find_map(ParseResponseErrorCode::err) {
         Some(code) => Err(KafkaError::refused("a commit", code)),
         None => Ok(()),
     }

@@ -15,7 +15,6 @@ mod error;
 mod shape;
 #[cfg(test)]
 mod tests;
-pub mod topic;
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -27,14 +26,10 @@ pub use cluster::{Cluster, Failure, Link, Rskafka};
 pub use delivery::{Delivery, Outgoing};
 pub use error::ProducerError;
 
+use crate::retry::Backoff;
+
 /// Partitions that are served at the same time; each takes one request and one connection's buffers.
 const MAX_IN_FLIGHT: usize = 32;
-
-/// The first pause after a failure; it doubles up to [`LONGEST_PAUSE`].
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-
-/// The longest pause between two tries: a broker that is back is noticed within this.
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// How long the producer waits for what.
 #[derive(Debug, Clone, Copy)]
@@ -73,33 +68,6 @@ impl Producer {
     pub async fn connect(brokers: &[String], topic: &str) -> Result<Self, ProducerError> {
         Self::over(Rskafka::new(brokers), topic, Patience::default()).await
     }
-
-    /// Makes the topic and connects to it. Gives the number of its partitions too.
-    ///
-    /// # Errors
-    /// As [`Producer::connect`], all within [`Patience::connect`].
-    pub async fn connect_making_topic(brokers: &[String], topic: &str) -> Result<(Self, i32), ProducerError> {
-        let patience = Patience::default();
-        let mut producer = Self { cluster: Rskafka::new(brokers), topic: topic.to_owned(), patience, link: None };
-        let making = async {
-            producer.cluster.make_topic(topic).await?;
-            loop {
-                // A broker may not know yet of a topic that another one has just made.
-                match producer.cluster.connect(topic).await {
-                    Err(Failure::NoTopic) => sleep(FIRST_PAUSE).await,
-                    answer => break answer,
-                }
-            }
-        };
-        match timeout(patience.connect, making).await.unwrap_or(Err(Failure::Silent(patience.connect))) {
-            Ok(link) => {
-                let partitions = link.partitions();
-                producer.link = Some(link);
-                Ok((producer, partitions))
-            }
-            Err(failure) => Err(producer.explain(failure)),
-        }
-    }
 }
 
 impl<C: Cluster> Producer<C> {
@@ -131,16 +99,16 @@ impl<C: Cluster> Producer<C> {
     /// Why not everything was acknowledged; `delivery` tells what was.
     pub async fn send(&mut self, delivery: &mut Delivery) -> Result<(), ProducerError> {
         let deadline = Instant::now() + self.patience.delivery;
-        let mut pause = FIRST_PAUSE;
+        let mut backoff = Backoff::default();
         loop {
             let Err(failure) = self.attempt(delivery).await else { return Ok(()) };
             // A late answer could only confuse; the next try starts with new connections.
             self.link = None;
+            let pause = backoff.next_pause();
             if !failure.is_transient() || Instant::now() + pause >= deadline {
                 return Err(self.explain(failure));
             }
             sleep(pause).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 

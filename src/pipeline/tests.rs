@@ -1,1 +1,246 @@
-//! x
+//! The promises of the pipeline, one by one, in time that is moved by hand.
+
+mod stage;
+
+use std::sync::Mutex;
+
+use self::stage::{Audience, Drawer, Ended, Log, Script, Shelf, assigned, chunk, message};
+use super::*;
+use crate::shutdown;
+
+/// A run on a stage.
+struct Play {
+    log: Log,
+    script: Script,
+    shelf: Shelf,
+    drawer: Drawer,
+    audience: Audience,
+    until: Until,
+}
+
+impl Play {
+    fn of(events: impl IntoIterator<Item = Event>) -> Self {
+        let log = Log::default();
+        Self {
+            script: Script { log: log.clone(), events: events.into_iter().collect(), takes_commits: true },
+            shelf: Shelf { log: log.clone(), failures: Mutex::new(0) },
+            drawer: Drawer { log: log.clone(), failures: Mutex::new(0) },
+            audience: Audience { log: log.clone(), gone: false },
+            until: Until { max_messages: None, end: true },
+            log,
+        }
+    }
+
+    async fn run(&mut self) -> Result<Summary, Ended> {
+        let (_trigger, shutdown) = shutdown::channel();
+        self.pipeline().run(&shutdown).await
+    }
+
+    /// Runs, and asks to stop after `seconds`.
+    async fn run_and_stop_after(&mut self, seconds: u64) -> Result<Summary, Ended> {
+        let (trigger, shutdown) = shutdown::channel();
+        let stop = async {
+            sleep(Duration::from_secs(seconds)).await;
+            trigger.pull();
+        };
+        tokio::join!(self.pipeline().run(&shutdown), stop).0
+    }
+
+    fn pipeline(&mut self) -> Pipeline<'_, Script, Shelf, Drawer, Audience> {
+        let Self { script, shelf, drawer, audience, until, .. } = self;
+        Pipeline::new(script, shelf, drawer, audience, Limits::default(), *until)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reading_is_committed_after_it_is_stored() {
+    let mut play = Play::of([assigned(&[0], 1), chunk(0, 0, &[&message("P1", 0, 70)])]);
+    let summary = play.run().await.expect("ends");
+    assert!(play.log.place("stored P1 Some(70)") < play.log.place("committed 0:1"));
+    assert!(summary.is_clean);
+    assert_eq!((summary.progress.messages, summary.progress.stored), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_committed_while_the_store_is_away_and_the_rows_are_tried_again() {
+    let mut play = Play::of([assigned(&[0], 1), chunk(0, 0, &[&message("P1", 0, 70)])]);
+    play.shelf.failures = Mutex::new(6);
+    play.run().await.expect("ends");
+    assert_eq!(play.log.count("failed P1"), 6);
+    assert_eq!(play.log.count("trouble "), 1);
+    assert!(play.log.place("stored P1 Some(70)") < play.log.place("committed 0:1"));
+    assert_eq!(play.log.count("committed"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_message_is_kept_and_blocks_nobody() {
+    let valid = message("P1", 0, 70);
+    let mut play = Play::of([assigned(&[0], 3), chunk(0, 0, &["{}", &valid, "not json"])]);
+    let summary = play.run().await.expect("ends");
+    assert!(play.log.has("kept 0:0 patient_id") && play.log.has("kept 0:2 not_json"));
+    assert!(play.log.has("stored P1 Some(70)") && play.log.has("committed 0:3"));
+    assert_eq!((summary.progress.stored, summary.progress.refused), (1, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_letter_that_cannot_be_kept_holds_back_its_own_partition_alone() {
+    let (one, other) = (message("P1", 0, 70), message("P2", 0, 71));
+    let mut play = Play::of([assigned(&[0, 1], 2), chunk(0, 0, &["{}", &one]), chunk(1, 0, &[&other, &other])]);
+    play.drawer.failures = Mutex::new(5);
+    play.run().await.expect("ends");
+    let kept = play.log.place("kept 0:0 patient_id");
+    assert!(play.log.place("committed 1:2") < kept && kept < play.log.place("committed 0:2"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tombstone_is_refused_like_any_other_message() {
+    let Event::Chunk(mut tombstone) = chunk(0, 0, &["x"]) else { unreachable!() };
+    tombstone.records[0].value = None;
+    let mut play = Play::of([assigned(&[0], 1), Event::Chunk(tombstone)]);
+    play.run().await.expect("ends");
+    assert!(play.log.has("kept 0:0 null_value") && play.log.has("committed 0:1"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_writes_of_one_patient_are_never_in_flight_together() {
+    let values: Vec<_> = (0..3).map(|second| message("P1", second, 70)).collect();
+    let mut play = Play::of([
+        assigned(&[0], 3),
+        chunk(0, 0, &[&values[0]]),
+        chunk(0, 1, &[&values[1]]),
+        chunk(0, 2, &[&values[2]]),
+    ]);
+    play.run().await.expect("ends");
+    let lines = play.log.lines().clone();
+    let began: Vec<_> = lines.iter().enumerate().filter(|(_, line)| *line == "began P1").collect();
+    assert_eq!(began.len(), 2, "the second and third go out together: {lines:?}");
+    let between = &lines[began[0].0 + 1..began[1].0];
+    assert!(between.iter().any(|line| line.starts_with("stored P1")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rebalance_settles_and_commits_before_it_gives_the_partitions_away() {
+    let mut play = Play::of([assigned(&[0], 9), chunk(0, 0, &[&message("P1", 0, 70)]), Event::Release]);
+    play.until.end = false;
+    play.run_and_stop_after(1).await.expect("ends");
+    let order = ["stored P1 Some(70)", "committed 0:1", "revoked", "released"].map(|line| play.log.place(line));
+    assert!(order.is_sorted(), "{:?}", play.log.lines());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rebalance_does_not_wait_for_a_store_that_is_silent() {
+    let mut play = Play::of([assigned(&[0], 9), chunk(0, 0, &[&message("P1", 0, 70)]), Event::Release]);
+    play.shelf.failures = Mutex::new(usize::MAX);
+    play.until.end = false;
+    play.run_and_stop_after(60).await.expect("ends");
+    assert!(play.log.has("released"));
+    assert_eq!(play.log.count("committed"), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_committed_of_partitions_that_are_lost() {
+    let mut play = Play::of([assigned(&[0], 9), chunk(0, 0, &[&message("P1", 0, 70)]), Event::Lost]);
+    play.until.end = false;
+    play.run_and_stop_after(5).await.expect("ends");
+    assert!(play.log.has("stored P1 Some(70)") && play.log.has("revoked"));
+    assert_eq!(play.log.count("committed"), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn chunks_of_an_earlier_assignment_are_dropped() {
+    let again = Event::Assigned { assignment: 2, partitions: Vec::new() };
+    let mut play = Play::of([assigned(&[0], 9), Event::Lost, again, chunk(0, 0, &[&message("P1", 0, 70)])]);
+    play.until.end = false;
+    let summary = play.run_and_stop_after(5).await.expect("ends");
+    assert_eq!(summary.progress.messages, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_stores_and_commits_what_was_taken_up() {
+    let mut play = Play::of([assigned(&[0], 9), chunk(0, 0, &[&message("P1", 0, 70)])]);
+    play.until.end = false;
+    play.shelf.failures = Mutex::new(3);
+    let began = Instant::now();
+    let summary = play.run_and_stop_after(0).await.expect("ends");
+    assert!(summary.is_clean && play.log.has("committed 0:1"));
+    assert!(began.elapsed() < DRAIN_LIMIT);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_while_the_store_is_silent_is_cut_short_and_commits_nothing() {
+    let mut play = Play::of([assigned(&[0], 9), chunk(0, 0, &[&message("P1", 0, 70)])]);
+    play.shelf.failures = Mutex::new(usize::MAX);
+    play.until.end = false;
+    let began = Instant::now();
+    let summary = play.run_and_stop_after(1).await.expect("ends");
+    assert!(!summary.is_clean);
+    assert_eq!(play.log.count("committed"), 0);
+    assert!(began.elapsed() < Duration::from_secs(5));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_commit_that_is_refused_is_tried_again_and_a_stop_does_not_hang_on_it() {
+    let mut play = Play::of([assigned(&[0], 1), chunk(0, 0, &[&message("P1", 0, 70)])]);
+    play.script.takes_commits = false;
+    let summary = play.run().await.expect("ends");
+    assert!(!summary.is_clean && play.log.count("commit refused") > 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_maximum_is_met_exactly_and_no_more_is_committed() {
+    let values: Vec<_> = (0..5).map(|second| message("P1", second, 70)).collect();
+    let values: Vec<_> = values.iter().map(String::as_str).collect();
+    let mut play = Play::of([assigned(&[0], 5), chunk(0, 0, &values)]);
+    play.until = Until { max_messages: Some(3), end: false };
+    let summary = play.run().await.expect("ends");
+    assert_eq!((summary.progress.messages, summary.progress.stored), (3, 3));
+    assert_eq!(play.log.lines().last().map(String::as_str), Some("committed 0:3"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_empty_topic_is_at_its_end_at_once() {
+    let summary = Play::of([assigned(&[0, 1], 0)]).run().await.expect("ends");
+    assert!(summary.is_clean);
+    assert_eq!(summary.progress.messages, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn reading_stops_at_the_memory_limit_while_the_store_is_silent() {
+    let padding = " ".repeat(60_000);
+    let values: Vec<_> = (0..10).map(|second| format!("{}{padding}", message("P1", second, 70))).collect();
+    let values: Vec<_> = values.iter().map(String::as_str).collect();
+    let events = (0..200).map(|index| chunk(0, index * 10, &values));
+    let mut play = Play::of(std::iter::once(assigned(&[0], 2_000)).chain(events));
+    play.shelf.failures = Mutex::new(usize::MAX);
+    play.run_and_stop_after(1).await.expect("ends");
+    let read = play.log.count("read ");
+    let limit = MAX_IN_FLIGHT_BYTES / 60_000;
+    assert!((limit - 10..=limit + 10).contains(&read), "{read} messages were read");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gap_in_the_log_is_told_and_reading_goes_on_behind_it() {
+    let gap = Event::Gap { assignment: 1, partition: 0, wanted: 0, found: 7 };
+    let mut play = Play::of([assigned(&[0], 8), gap, chunk(0, 7, &[&message("P1", 0, 70)])]);
+    play.run().await.expect("ends");
+    assert!(play.log.count("trouble partition 0: 7 messages from offset 0 on are gone") == 1);
+    assert!(play.log.has("committed 0:8"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn messages_without_a_key_are_told_of_once() {
+    let value = message("P1", 0, 70);
+    let Event::Chunk(mut unkeyed) = chunk(0, 0, &[&value, &value]) else { unreachable!() };
+    unkeyed.records.iter_mut().for_each(|record| record.key = None);
+    let mut play = Play::of([assigned(&[0], 2), Event::Chunk(unkeyed)]);
+    play.run().await.expect("ends");
+    assert_eq!(play.log.count("unkeyed"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_nobody_listens_any_more_what_was_taken_up_is_stored_and_committed() {
+    let mut play = Play::of([assigned(&[0], 9), chunk(0, 0, &[&message("P1", 0, 70)])]);
+    play.until.end = false;
+    play.audience.gone = true;
+    assert!(play.run().await.expect("ends").is_clean);
+}

@@ -13,38 +13,24 @@
 
 #[path = "cassandra/proxy.rs"]
 mod proxy;
+#[path = "cassandra/rows.rs"]
+mod rows;
 #[path = "cassandra/scene.rs"]
 mod scene;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use cdrs_tokio::types::ByIndex;
 use tokio::net::TcpListener;
-use vitals::alarm::{Limits, judge};
 use vitals::exit::{Advice, Code};
-use vitals::reading::{PatientId, Reading, Signs, Timestamp};
+use vitals::reading::Signs;
 use vitals::store::cassandra::{CassandraError, CassandraStore, Order, Replication, Selection, StoredReading};
 use vitals::store::{Batch, Consistency, Store, WriteError};
 
 use proxy::Proxy;
+use rows::{at, batch, heart_rate, reading};
 use scene::{Scene, nodes};
-
-fn at(second: u32) -> Timestamp {
-    Timestamp::parse(&format!("2025-10-26T{:02}:{:02}:{:02}Z", second / 3600, second / 60 % 60, second % 60)).unwrap()
-}
-
-fn reading(patient: &str, second: u32, signs: Signs) -> Reading {
-    Reading::new(PatientId::parse(patient).unwrap(), at(second), signs).unwrap()
-}
-
-fn batch(readings: Vec<Reading>) -> Batch {
-    let alerts = readings.iter().flat_map(|reading| judge(reading, &Limits::default())).collect();
-    Batch { patient: readings.first().unwrap().patient().clone(), readings, alerts }
-}
-
-fn heart_rate(rate: i32) -> Signs {
-    Signs { heart_rate: Some(rate), ..Signs::default() }
-}
 
 fn of(patient: &str, order: Order) -> Selection {
     Selection::Patient { id: patient.to_owned(), since: None, until: None, order }
@@ -110,6 +96,22 @@ async fn several_init_at_once_make_every_part_once() {
     }
     assert_eq!(made.len(), 4);
     assert!(made.values().all(|times| *times == 1), "{made:?}");
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn a_keyspace_can_be_replicated_per_data_centre() {
+    let scene = Scene::new().await;
+    let store = scene.store().await;
+    let error = store.init(&"nowhere:1".parse().unwrap()).await.unwrap_err();
+    assert!(error.to_string().contains("nowhere"), "{error}");
+    assert_eq!(error.code(), Code::Usage);
+
+    let here: String = scene.cql("SELECT data_center FROM system.local").await.first().unwrap().r_by_index(0).unwrap();
+    store.init(&format!("{here}:1").parse().unwrap()).await.unwrap();
+    let rows = scene.cql("SELECT toJson(replication) FROM system_schema.keyspaces WHERE keyspace_name = 'KS'").await;
+    let replication: String = rows.first().unwrap().r_by_index(0).unwrap();
+    assert!(replication.contains("NetworkTopologyStrategy") && replication.contains(&here), "{replication}");
     scene.end().await;
 }
 
@@ -352,6 +354,7 @@ async fn a_write_without_an_answer_ends_at_its_limit_and_the_next_one_has_a_new_
     let (proxy, store) = through_proxy(&scene).await;
     let row = |second| batch(vec![reading("P001", second, heart_rate(60))]);
     store.write(&row(0)).await.unwrap();
+    let connections = proxy.accepted();
     proxy.hold();
     let start = Instant::now();
     let lost = futures::future::join_all((1..20).map(|second| {
@@ -362,7 +365,9 @@ async fn a_write_without_an_answer_ends_at_its_limit_and_the_next_one_has_a_new_
     assert!(lost.iter().all(|outcome| matches!(outcome, Err(WriteError::Later(_)))), "{lost:?}");
     assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
     proxy.release();
+    assert_eq!(proxy.accepted(), connections);
     store.write(&row(100)).await.unwrap();
+    assert!(proxy.accepted() > connections, "a late answer on the old session could be taken for another one's");
     assert_eq!(read(&store, &of("P001", Order::NewestFirst), 1).await.first().unwrap().timestamp, at(100).to_string());
     scene.end().await;
 }

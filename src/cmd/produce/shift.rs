@@ -1,5 +1,6 @@
 //! Makes messages when they are due, sends them, and says so.
 
+use std::future::pending;
 use std::time::Duration;
 
 use color_eyre::eyre::Result;
@@ -15,6 +16,9 @@ use crate::shutdown::Shutdown;
 
 /// How long messages in flight are waited for after the user's request to stop: the program has to end within 5 s.
 const FLUSH_LIMIT: Duration = Duration::from_secs(4);
+
+/// Acknowledgements that take longer than this are worth a word.
+const QUIET_WAIT: Duration = Duration::from_secs(2);
 
 /// One run of `vitals produce`.
 pub(super) struct Shift<C: Cluster> {
@@ -60,7 +64,8 @@ impl<C: Cluster> Shift<C> {
         #[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "a rate for the eye")]
         let rate = self.sent as f64 / seconds.max(f64::EPSILON);
         let passed_over = self.source.passed_over();
-        let mut summary = format!("sent {} messages in {seconds:.1} s ({rate:.1} per second)", self.sent);
+        let noun = if self.sent == 1 { "message" } else { "messages" };
+        let mut summary = format!("sent {} {noun} in {seconds:.1} s ({rate:.1} per second)", self.sent);
         for (rows, kind) in [(passed_over.without_sign, "without any sign"), (passed_over.malformed, "malformed")] {
             if rows > 0 {
                 summary.extend(["; passed over ", &rows.to_string(), " rows ", kind]);
@@ -90,9 +95,15 @@ impl<C: Cluster> Shift<C> {
         let outcome = {
             let sending = self.producer.send(&mut delivery);
             tokio::pin!(sending);
+            let telling = async {
+                sleep(QUIET_WAIT).await;
+                output.note(format_args!("waiting for Kafka to acknowledge, from message {first} on"));
+                pending().await
+            };
             tokio::select! {
                 outcome = &mut sending => Some(outcome),
                 () = shutdown.wait() => timeout(FLUSH_LIMIT, sending).await.ok(),
+                outcome = telling => outcome,
             }
         };
         let lines: Vec<_> = delivery.acknowledged().map(line).collect();
@@ -115,4 +126,139 @@ fn number(first: u64, index: usize) -> u64 {
 
 fn line(message: &Outgoing) -> String {
     format!("SENT {}", String::from_utf8_lossy(&message.value))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use rskafka::record::Record;
+
+    use super::*;
+    use crate::intake::patients::Patients;
+    use crate::intake::simulator::{Scenario, Ward};
+    use crate::kafka::producer::{Failure, Link, Patience, ProducerError};
+    use crate::output::Memory;
+    use crate::shutdown;
+
+    /// Takes so many requests; the next one never answers, or fails for good.
+    #[derive(Debug, Clone)]
+    struct Broker {
+        takes: usize,
+        then: Option<Failure>,
+        taken: Arc<Mutex<Vec<Vec<u8>>>>,
+        requests: Arc<Mutex<usize>>,
+    }
+
+    impl Broker {
+        fn taking(takes: usize, then: Option<Failure>) -> Self {
+            Self { takes, then, taken: Arc::default(), requests: Arc::default() }
+        }
+    }
+
+    impl Cluster for Broker {
+        type Link = Self;
+
+        fn name(&self) -> String {
+            "double".to_owned()
+        }
+
+        async fn connect(&self, _topic: &str) -> Result<Self, Failure> {
+            Ok(self.clone())
+        }
+    }
+
+    impl Link for Broker {
+        fn partitions(&self) -> i32 {
+            1
+        }
+
+        async fn produce(&self, _partition: i32, records: Vec<Record>) -> Result<(), Failure> {
+            let number = {
+                let mut requests = self.requests.lock().expect("lock");
+                *requests += 1;
+                *requests
+            };
+            if number > self.takes {
+                return match &self.then {
+                    Some(failure) => Err(failure.clone()),
+                    None => std::future::pending().await,
+                };
+            }
+            let values = records.into_iter().filter_map(|record| record.value);
+            self.taken.lock().expect("lock").extend(values);
+            Ok(())
+        }
+    }
+
+    async fn shift(broker: &Broker, interval: Duration, count: u64) -> Shift<Broker> {
+        let source = Source::ward(Ward::new(&Patients::default(), Scenario::Stable, 1));
+        let producer = Producer::over(broker.clone(), "t", Patience::default()).await.expect("connected");
+        Shift::new(source, producer, interval, Some(count))
+    }
+
+    fn sent(memory: &Memory) -> Vec<Vec<u8>> {
+        memory.stdout().lines().filter_map(|line| line.strip_prefix("SENT ")).map(Into::into).collect()
+    }
+
+    #[tokio::test]
+    async fn every_message_is_printed_as_it_was_taken_and_the_count_is_kept() {
+        let broker = Broker::taking(usize::MAX, None);
+        let (output, memory) = Output::into_memory();
+        let (_trigger, shutdown) = shutdown::channel();
+        let mut shift = shift(&broker, Duration::ZERO, 2500).await;
+        shift.work(&output, &shutdown).await.expect("sent");
+        assert_eq!(sent(&memory).len(), 2500);
+        assert_eq!(sent(&memory), *broker.taken.lock().expect("lock"));
+        assert!(shift.summary().starts_with("sent 2500 messages in "), "{}", shift.summary());
+    }
+
+    #[tokio::test]
+    async fn what_was_not_acknowledged_is_named_by_its_number_and_not_printed() {
+        let broker = Broker::taking(2, Some(Failure::Refused("no".to_owned())));
+        let (output, memory) = Output::into_memory();
+        let (_trigger, shutdown) = shutdown::channel();
+        let report =
+            shift(&broker, Duration::from_millis(5), 10).await.work(&output, &shutdown).await.expect_err("fails");
+        let error = report.downcast_ref::<ProduceError>().expect("ours");
+        let Some(first) = u64::try_from(sent(&memory).len()).ok().and_then(|count| count.checked_add(1)) else {
+            panic!("few messages")
+        };
+        assert!(error.to_string().starts_with(&format!("not acknowledged: message {first}")), "{error}");
+        assert!(matches!(error, ProduceError::Undelivered { source: ProducerError::Refused { .. }, .. }));
+        assert_eq!(sent(&memory), *broker.taken.lock().expect("lock"));
+    }
+
+    #[tokio::test]
+    async fn a_request_to_stop_ends_the_waiting_without_an_error() {
+        let broker = Broker::taking(usize::MAX, None);
+        let (output, memory) = Output::into_memory();
+        let (trigger, shutdown) = shutdown::channel();
+        let mut shift = shift(&broker, Duration::from_secs(3600), 10).await;
+        let work = shift.work(&output, &shutdown);
+        let stop = async {
+            while sent(&memory).is_empty() {
+                tokio::task::yield_now().await;
+            }
+            trigger.pull();
+        };
+        let (outcome, ()) = tokio::join!(work, stop);
+        outcome.expect("a clean end");
+        assert_eq!(sent(&memory).len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_silent_broker_does_not_hold_up_the_end() {
+        let broker = Broker::taking(0, None);
+        let (output, memory) = Output::into_memory();
+        let (trigger, shutdown) = shutdown::channel();
+        trigger.pull();
+        let mut shift = shift(&broker, Duration::ZERO, 10).await;
+        let message = Outgoing { key: b"P001".to_vec(), value: b"{}".to_vec() };
+        shift.made = 7;
+        let ending = shift.send(vec![message], &output, &shutdown);
+        let report = timeout(Duration::from_secs(5), ending).await.expect("in time").expect_err("not acknowledged");
+        assert!(report.to_string().ends_with("message 7 of this run"), "{report}");
+        assert_eq!(sent(&memory), Vec::<Vec<u8>>::new());
+    }
 }

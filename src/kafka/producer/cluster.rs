@@ -95,7 +95,7 @@ impl Cluster for Rskafka {
 impl Rskafka {
     /// rskafka asks its bootstrap brokers one after the other, without a time limit: a silent one would hide the
     /// others. So all are asked at once, and the first that answers is taken.
-    pub(super) async fn client(&self) -> Result<Client, Failure> {
+    async fn client(&self) -> Result<Client, Failure> {
         if self.brokers.is_empty() {
             return Err(Failure::Refused("no broker is named".to_owned()));
         }
@@ -134,7 +134,7 @@ impl Link for RskafkaLink {
     }
 }
 
-pub(super) fn classify(error: &Error) -> Failure {
+fn classify(error: &Error) -> Failure {
     match error {
         Error::ServerError { protocol_error, .. } if is_passing(*protocol_error) => {
             Failure::Transient(protocol_error.to_string())

@@ -57,6 +57,8 @@ impl Refusal {
         match &body.ty {
             ErrorType::Invalid => Self::of_invalid(&body.message),
             ErrorType::Syntax => Self::Request,
+            // Two that made a table at the same time get this code too: an "ID mismatch", which passes.
+            ErrorType::Config if !body.message.contains("mismatch") => Self::Setting,
             ErrorType::Unprepared(_) => Self::Unprepared,
             ErrorType::Unauthorized | ErrorType::Authentication => Self::Setting,
             _ => Self::Temporary,
@@ -176,6 +178,8 @@ impl CassandraError {
             DriverError::Server { body, .. } => {
                 Self::Refused { doing, refusal: Refusal::of(&body), reason: body.message }
             }
+            // The driver copies an error of the system without its text.
+            DriverError::Io(error) => Self::Broken { doing, reason: error.kind().to_string() },
             other => Self::Broken { doing, reason: other.to_string() },
         }
     }
@@ -233,7 +237,9 @@ impl Advice for CassandraError {
             Self::NotReady(_) | Self::TimedOut { .. } | Self::Broken { .. } => {
                 "look at Cassandra's log; it may be starting, stopping or overloaded"
             }
-            Self::Refused { refusal: Refusal::Setting, .. } => "check --consistency and the rights of the user",
+            Self::Refused { refusal: Refusal::Setting, .. } => {
+                "check --consistency, --keyspace-replication and what this user may do"
+            }
             Self::NoKeyspace(_) | Self::NoTable(_) | Self::Refused { refusal: Refusal::Missing, .. } => {
                 "run `vitals init`, or check the keyspace in --store"
             }

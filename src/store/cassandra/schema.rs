@@ -33,8 +33,8 @@ pub const LOOK_LIMIT: Duration = Duration::from_secs(10);
 pub const AGREEMENT_LIMIT: Duration = Duration::from_secs(10);
 
 const AGREEMENT_PAUSE: Duration = Duration::from_millis(200);
-const CHANGE_ATTEMPTS: u32 = 5;
-const CHANGE_PAUSE: Duration = Duration::from_millis(500);
+const ATTEMPTS: u32 = 5;
+const ATTEMPT_PAUSE: Duration = Duration::from_millis(500);
 
 /// The table that holds which migrations were applied, and when.
 const RECORD: &str = "schema_migrations";
@@ -122,7 +122,8 @@ impl CassandraStore {
     async fn recorded(&self) -> Result<BTreeSet<i32>, CassandraError> {
         let cql = format!("SELECT version FROM {}", self.keyspace.table(RECORD));
         let params = StatementParamsBuilder::new().with_consistency(self.consistency.for_reads());
-        let rows = self.look(&cql, params.idempotent(true).build()).await?;
+        let body = self.insist(Doing::ReadSchema, &cql, &params.idempotent(true).build()).await?;
+        let rows = body.into_rows().unwrap_or_default();
         rows.iter().map(|row| Columns::of(row, Doing::ReadSchema).need(0)).collect()
     }
 
@@ -145,7 +146,7 @@ impl CassandraStore {
             .with_values(vec![Value::new(migration.version), Value::new(migration.name)].into())
             .idempotent(true)
             .build();
-        self.ask(Doing::ChangeSchema, CHANGE_LIMIT, &cql, params).await.map(drop)
+        self.insist(Doing::ChangeSchema, &cql, &params).await.map(drop)
     }
 
     async fn check_shapes(&self) -> Result<(), CassandraError> {
@@ -179,16 +180,21 @@ impl CassandraStore {
 
     /// Makes a change and tells whether it changed something.
     async fn change(&self, cql: &str) -> Result<bool, CassandraError> {
+        let body = self.insist(Doing::ChangeSchema, cql, &bind(Vec::new())).await?;
+        self.agree().await?;
+        Ok(matches!(body, ResponseBody::Result(ResResultBody::SchemaChange(_))))
+    }
+
+    /// Asks again where it can help, as far as [`ATTEMPTS`] go.
+    async fn insist(&self, doing: Doing, cql: &str, params: &StatementParams) -> Result<ResponseBody, CassandraError> {
         let mut attempt = 1;
         loop {
-            let answer = self.ask(Doing::ChangeSchema, CHANGE_LIMIT, cql, bind(Vec::new())).await;
-            self.agree().await?;
-            match answer {
-                Ok(body) => return Ok(matches!(body, ResponseBody::Result(ResResultBody::SchemaChange(_)))),
-                Err(error) if attempt < CHANGE_ATTEMPTS && may_pass(&error) => attempt += 1,
-                Err(error) => return Err(error),
+            match self.ask(doing, CHANGE_LIMIT, cql, params.clone()).await {
+                Err(error) if attempt < ATTEMPTS && may_pass(&error) => attempt += 1,
+                answer => return answer,
             }
-            sleep(CHANGE_PAUSE).await;
+            sleep(ATTEMPT_PAUSE).await;
+            self.agree().await?;
         }
     }
 
@@ -237,7 +243,9 @@ fn column(row: &Row) -> Result<Column, CassandraError> {
     })
 }
 
-/// A change that may work when it is made again: two made it at once, or the connection broke.
+/// What may work when it is asked again: two made a change at once, or the connection broke. A table that another one
+/// has just made is in the system tables a moment before it can be used.
 fn may_pass(error: &CassandraError) -> bool {
-    error.refusal() == Some(Refusal::Temporary) || matches!(error, CassandraError::Broken { .. })
+    matches!(error.refusal(), Some(Refusal::Temporary | Refusal::Missing))
+        || matches!(error, CassandraError::Broken { .. })
 }

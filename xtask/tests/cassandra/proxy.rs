@@ -1,7 +1,7 @@
 //! A proxy that spoils connections.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -12,22 +12,30 @@ pub(crate) struct Proxy {
     pub(crate) node: String,
     cut: Arc<Notify>,
     held: Arc<AtomicBool>,
+    accepted: Arc<AtomicUsize>,
 }
 
 impl Proxy {
     pub(crate) async fn start(server: String) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let node = listener.local_addr().unwrap().to_string();
-        let proxy = Self { node, cut: Arc::default(), held: Arc::default() };
+        let proxy = Self { node, cut: Arc::default(), held: Arc::default(), accepted: Arc::default() };
         let (cut, held) = (Arc::clone(&proxy.cut), Arc::clone(&proxy.held));
+        let accepted = Arc::clone(&proxy.accepted);
         tokio::spawn(async move {
             loop {
                 let (client, _) = listener.accept().await.unwrap();
+                accepted.fetch_add(1, Ordering::Relaxed);
                 let server = TcpStream::connect(&server).await.unwrap();
                 tokio::spawn(carry(client, server, Arc::clone(&cut), Arc::clone(&held)));
             }
         });
         proxy
+    }
+
+    /// How many connections it has accepted since it was started.
+    pub(crate) fn accepted(&self) -> usize {
+        self.accepted.load(Ordering::Relaxed)
     }
 
     /// How many connections it carries.

@@ -40,6 +40,7 @@ fn a_statement_that_cannot_be_prepared_says_nothing_about_the_rows() {
 fn a_broken_connection_spoils_the_session_and_can_pass() {
     let io = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
     let error = CassandraError::from_driver(Doing::Write, DriverError::Io(io));
+    assert_eq!(error.to_string(), "Cassandra did not take rows: connection reset");
     assert!(error.spoils_session());
     assert!(matches!(error.into(), WriteError::Later(_)));
 }

@@ -1,0 +1,230 @@
+//! The group's coordinator, as one member speaks with it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use kafka_protocol::ResponseError;
+use kafka_protocol::error::ParseResponseErrorCode;
+use kafka_protocol::messages::join_group_request::JoinGroupRequestProtocol;
+use kafka_protocol::messages::join_group_response::JoinGroupResponseMember;
+use kafka_protocol::messages::leave_group_request::MemberIdentity;
+use kafka_protocol::messages::sync_group_request::SyncGroupRequestAssignment;
+use kafka_protocol::messages::{
+    GroupId, HeartbeatRequest, JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest, SyncGroupRequest,
+};
+use tokio::time::timeout;
+
+use super::assignor::{self, Subscriber};
+use super::membership::{Event, Membership};
+use super::subscription::{decode_assignment, decode_subscription, encode_assignment, encode_subscription};
+use super::{ASSIGNOR, MemberConfig, PROTOCOL_TYPE, REBALANCE_LIMIT};
+use crate::kafka::cluster::{Cluster, Leaders, NodeId, text};
+use crate::kafka::connection::{Connection, REQUEST_LIMIT};
+use crate::kafka::error::KafkaError;
+use crate::kafka::offsets::{self, Committer, Place};
+use crate::pipeline::source::Assigned;
+
+/// How long saying good-bye may take.
+const LEAVE_LIMIT: Duration = Duration::from_secs(1);
+
+/// The group's coordinator. Answers are events for the [membership](super::membership); an error is left to the caller
+/// only where asking again cannot mend it.
+pub(super) struct Coordinator {
+    config: MemberConfig,
+    cluster: Cluster,
+    node: Option<NodeId>,
+}
+
+impl Coordinator {
+    pub(super) fn new(config: MemberConfig, cluster: Cluster) -> Self {
+        Self { config, cluster, node: None }
+    }
+
+    /// What the member asked to be.
+    pub(super) fn config(&self) -> &MemberConfig {
+        &self.config
+    }
+
+    /// Finds the coordinator anew before the next request: it may have moved.
+    pub(super) fn forget(&mut self) {
+        self.node = None;
+    }
+
+    /// Asks to be taken in. The answer comes when all members have asked, which may take as long as a rebalance.
+    pub(super) async fn join(&mut self, member: &Membership) -> Result<Event, KafkaError> {
+        let protocol = JoinGroupRequestProtocol::default()
+            .with_name(text(ASSIGNOR))
+            .with_metadata(encode_subscription(&self.config.topic));
+        let request = JoinGroupRequest::default()
+            .with_group_id(self.group())
+            .with_session_timeout_ms(millis(self.config.session_timeout))
+            .with_rebalance_timeout_ms(millis(REBALANCE_LIMIT))
+            .with_member_id(text(member.member_id()))
+            .with_group_instance_id(self.config.instance_id.as_deref().map(text))
+            .with_protocol_type(text(PROTOCOL_TYPE))
+            .with_protocols(vec![protocol]);
+        let answer = match self.connection().await {
+            Ok(connection) => connection.call_within(&request, REBALANCE_LIMIT + REQUEST_LIMIT).await,
+            Err(error) => Err(error),
+        };
+        match answer {
+            Ok(answer) => Ok(joined(answer)),
+            Err(error) => {
+                let member_id = member.member_id().to_owned();
+                Ok(Event::JoinRefused { code: self.code_of(error)?, member_id })
+            }
+        }
+    }
+
+    /// Asks for our partitions; as leader with everybody's shares.
+    pub(super) async fn sync(&mut self, member: &Membership, shares: Shares) -> Result<Event, KafkaError> {
+        let request = SyncGroupRequest::default()
+            .with_group_id(self.group())
+            .with_generation_id(member.generation())
+            .with_member_id(text(member.member_id()))
+            .with_group_instance_id(self.config.instance_id.as_deref().map(text))
+            .with_assignments(shares.0);
+        let answer = match self.connection().await {
+            // The coordinator waits for the leader's shares.
+            Ok(connection) => connection.call_within(&request, REBALANCE_LIMIT).await,
+            Err(error) => Err(error),
+        };
+        match answer.map(|answer| (answer.error_code.err(), answer.assignment)) {
+            Ok((None, assignment)) => Ok(Event::Synced(decode_assignment(assignment, &self.config.topic))),
+            Ok((Some(code), _)) => Ok(Event::SyncRefused(code)),
+            Err(error) => Ok(Event::SyncRefused(self.code_of(error)?)),
+        }
+    }
+
+    /// As leader: every member's share of every topic that any of them wants, and how many partitions ours has.
+    pub(super) async fn share_out(&mut self, members: &[Subscriber]) -> Result<(Shares, usize), KafkaError> {
+        let mut counts = BTreeMap::new();
+        for topic in members.iter().flat_map(|member| &member.topics) {
+            if !counts.contains_key(topic) {
+                counts.insert(topic.clone(), self.count_partitions(topic).await?);
+            }
+        }
+        let count = counts.get(&self.config.topic).copied().unwrap_or_default();
+        let share = |(member_id, assignment): (String, assignor::Assignment)| {
+            SyncGroupRequestAssignment::default()
+                .with_member_id(text(&member_id))
+                .with_assignment(encode_assignment(&assignment))
+        };
+        Ok((Shares(assignor::range(members, &counts).into_iter().map(share).collect()), count))
+    }
+
+    /// How many partitions a topic has; none where there is no such topic, for which some member may be waiting.
+    pub(super) async fn count_partitions(&mut self, topic: &str) -> Result<usize, KafkaError> {
+        match self.cluster.leaders(topic).await {
+            Ok(leaders) => Ok(leaders.count()),
+            Err(KafkaError::NoTopic { .. }) => Ok(0),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Says that we live. `None` where the coordinator did not hear it, or had nothing against it.
+    pub(super) async fn heartbeat(&mut self, member: &Membership) -> Result<Option<ResponseError>, KafkaError> {
+        let request = HeartbeatRequest::default()
+            .with_group_id(self.group())
+            .with_generation_id(member.generation())
+            .with_member_id(text(member.member_id()))
+            .with_group_instance_id(self.config.instance_id.as_deref().map(text));
+        Ok(self.connection().await?.call(&request).await?.error_code.err())
+    }
+
+    /// Commits offsets for the generation that we are in.
+    pub(super) async fn commit(&mut self, member: &Membership, offsets: &[(i32, i64)]) -> Result<(), KafkaError> {
+        let MemberConfig { group, topic, instance_id, .. } = self.config.clone();
+        let committer = Committer {
+            group: &group,
+            generation: member.generation(),
+            member_id: member.member_id(),
+            instance_id: instance_id.as_deref(),
+        };
+        offsets::commit(self.connection().await?, committer, &topic, offsets).await
+    }
+
+    /// Says good-bye, so that the others need not wait for the session's end. A static member does not: its partitions
+    /// wait for its restart.
+    pub(super) async fn leave(&mut self, member: &Membership) {
+        if self.config.instance_id.is_some() {
+            return;
+        }
+        let identity = MemberIdentity::default().with_member_id(text(member.member_id()));
+        let request = LeaveGroupRequest::default().with_group_id(self.group()).with_members(vec![identity]);
+        let farewell = async { self.connection().await?.call(&request).await };
+        // Where the coordinator does not hear it, the session's end has the same effect.
+        let _ = timeout(LEAVE_LIMIT, farewell).await;
+    }
+
+    /// Where each partition begins for this group, and where it ends now. Where nothing is committed it begins `from`.
+    pub(super) async fn find_offsets(&mut self, partitions: &[i32], from: Place) -> Result<Vec<Assigned>, KafkaError> {
+        let MemberConfig { group, topic, .. } = self.config.clone();
+        let committed = offsets::committed(self.connection().await?, &group, &topic, partitions).await?;
+        let mut leaders = self.cluster.leaders(&topic).await?;
+        leaders.0.retain(|(partition, _)| partitions.contains(partition));
+        let ends = offsets::find(&mut self.cluster, &topic, &leaders, Place::Latest).await?;
+        let mut fresh = Leaders(leaders.0.clone());
+        fresh.0.retain(|(partition, _)| offset_of(&committed, *partition).is_none());
+        let starts = offsets::find(&mut self.cluster, &topic, &fresh, from).await?;
+        let begin = |partition: i32| {
+            let start_offset = offset_of(&committed, partition).or_else(|| offset_of(&starts, partition))?;
+            Some(Assigned { partition, start_offset, end_offset: offset_of(&ends, partition)? })
+        };
+        partitions.iter().map(|partition| begin(*partition)).collect::<Option<_>>().ok_or_else(|| {
+            KafkaError::refused(format!("the offsets of the topic '{topic}'"), ResponseError::LeaderNotAvailable)
+        })
+    }
+
+    async fn connection(&mut self) -> Result<&mut Connection, KafkaError> {
+        let node = match self.node {
+            Some(node) => node,
+            None => self.cluster.coordinator(&self.config.group).await?,
+        };
+        self.node = Some(node);
+        self.cluster.node(node).await
+    }
+
+    /// The code that an error comes to. A connection that broke counts as a coordinator that moved.
+    fn code_of(&mut self, error: KafkaError) -> Result<ResponseError, KafkaError> {
+        match error {
+            KafkaError::Refused { code, .. } => Ok(code),
+            error if error.is_passing() => {
+                self.forget();
+                Ok(ResponseError::CoordinatorNotAvailable)
+            }
+            error => Err(error),
+        }
+    }
+
+    fn group(&self) -> GroupId {
+        GroupId(text(&self.config.group))
+    }
+}
+
+/// Every member's share, as the coordinator passes it on; none where somebody else leads.
+#[derive(Default)]
+pub(super) struct Shares(Vec<SyncGroupRequestAssignment>);
+
+fn joined(answer: JoinGroupResponse) -> Event {
+    let member_id = answer.member_id.to_string();
+    if let Some(code) = answer.error_code.err() {
+        return Event::JoinRefused { code, member_id };
+    }
+    let subscriber = |member: JoinGroupResponseMember| Subscriber {
+        member_id: member.member_id.to_string(),
+        instance_id: member.group_instance_id.map(|id| id.to_string()),
+        topics: decode_subscription(member.metadata),
+    };
+    let leads = answer.leader == answer.member_id;
+    let members = if leads { answer.members.into_iter().map(subscriber).collect() } else { Vec::new() };
+    Event::Joined { member_id, generation: answer.generation_id, members }
+}
+
+fn offset_of(offsets: &[(i32, i64)], partition: i32) -> Option<i64> {
+    offsets.iter().find(|(of, _)| *of == partition).map(|(_, offset)| *offset)
+}
+
+fn millis(duration: Duration) -> i32 {
+    i32::try_from(duration.as_millis()).unwrap_or(i32::MAX)
+}

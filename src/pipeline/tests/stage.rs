@@ -1,0 +1,193 @@
+//! A source, a store, dead letters and an observer of one's own making, which write down what happens to them.
+
+use std::collections::VecDeque;
+use std::future::pending;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use bytes::Bytes;
+
+use super::super::letters::{DeadLetters, Letter};
+use super::super::observer::{Observer, Progress};
+use super::super::source::{Assigned, Chunk, Event, Source};
+use crate::alarm::Alert;
+use crate::kafka::records::Record;
+use crate::reading::Reading;
+use crate::reject::Reject;
+use crate::store::{Batch, Store, WriteError};
+
+/// What happened, in order.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Log(Arc<Mutex<Vec<String>>>);
+
+impl Log {
+    pub(super) fn note(&self, line: impl Into<String>) {
+        self.lines().push(line.into());
+    }
+
+    pub(super) fn lines(&self) -> MutexGuard<'_, Vec<String>> {
+        self.0.lock().expect("no panic while it is held")
+    }
+
+    pub(super) fn count(&self, start: &str) -> usize {
+        self.lines().iter().filter(|line| line.starts_with(start)).count()
+    }
+
+    pub(super) fn has(&self, line: &str) -> bool {
+        self.lines().iter().any(|noted| noted == line)
+    }
+
+    pub(super) fn place(&self, line: &str) -> usize {
+        let place = self.lines().iter().position(|noted| noted == line);
+        place.unwrap_or_else(|| panic!("no '{line}' in {:?}", self.lines()))
+    }
+}
+
+/// Plays events in order, then waits for ever. Every commit is taken, unless told otherwise.
+pub(super) struct Script {
+    pub(super) log: Log,
+    pub(super) events: VecDeque<Event>,
+    pub(super) takes_commits: bool,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("the source ended")]
+pub(super) struct Ended;
+
+impl Source for Script {
+    type Error = Ended;
+
+    async fn next(&mut self, room: bool) -> Result<Event, Ended> {
+        let held = |event: &Event| matches!(event, Event::Chunk(_) | Event::Gap { .. }) && !room;
+        match self.events.front() {
+            Some(event) if !held(event) => Ok(self.events.pop_front().expect("looked at")),
+            _ => pending().await,
+        }
+    }
+
+    async fn commit(&mut self, offsets: Vec<(i32, i64)>) {
+        if self.takes_commits {
+            for (partition, offset) in &offsets {
+                self.log.note(format!("committed {partition}:{offset}"));
+            }
+            self.events.push_front(Event::Committed(offsets));
+        } else {
+            self.log.note("commit refused");
+            self.events.push_front(Event::CommitRefused);
+        }
+    }
+
+    async fn released(&mut self) {
+        self.log.note("released");
+    }
+}
+
+/// Stores after `failures` attempts have failed; `usize::MAX` is a store that never answers.
+pub(super) struct Shelf {
+    pub(super) log: Log,
+    pub(super) failures: Mutex<usize>,
+}
+
+impl Store for Shelf {
+    async fn write(&self, batch: &Batch) -> Result<(), WriteError> {
+        let failures = *self.failures.lock().expect("no panic while it is held");
+        if failures == usize::MAX {
+            return pending().await;
+        }
+        let patient = &batch.patient;
+        if failures > 0 {
+            *self.failures.lock().expect("no panic while it is held") -= 1;
+            self.log.note(format!("failed {patient}"));
+            return Err(WriteError::Later("away".into()));
+        }
+        self.log.note(format!("began {patient}"));
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        for reading in &batch.readings {
+            self.log.note(format!("stored {patient} {:?}", reading.signs().heart_rate));
+        }
+        Ok(())
+    }
+}
+
+/// Keeps letters after `failures` attempts have failed.
+pub(super) struct Drawer {
+    pub(super) log: Log,
+    pub(super) failures: Mutex<usize>,
+}
+
+impl DeadLetters for Drawer {
+    type Error = Ended;
+
+    async fn keep(&self, letters: &[Letter]) -> Result<(), Ended> {
+        let mut failures = self.failures.lock().expect("no panic while it is held");
+        if *failures > 0 {
+            *failures -= 1;
+            self.log.note("not kept");
+            return Err(Ended);
+        }
+        for Letter { partition, record, reject } in letters {
+            self.log.note(format!("kept {partition}:{} {}", record.offset, reject.code()));
+        }
+        Ok(())
+    }
+}
+
+/// Writes down what it is told.
+#[derive(Default)]
+pub(super) struct Audience {
+    pub(super) log: Log,
+    pub(super) gone: bool,
+}
+
+impl Observer for Audience {
+    fn assigned(&mut self, _: &[Assigned]) {}
+
+    fn revoked(&mut self) {
+        self.log.note("revoked");
+    }
+
+    fn reading(&mut self, partition: i32, offset: i64, _: &Reading, alerts: &[Alert]) {
+        self.log.note(format!("read {partition}:{offset} {}", alerts.len()));
+    }
+
+    fn refused(&mut self, _: i32, _: i64, _: &Reject) {}
+
+    fn unkeyed(&mut self, partition: i32, offset: i64) {
+        self.log.note(format!("unkeyed {partition}:{offset}"));
+    }
+
+    fn trouble(&mut self, text: &str) {
+        self.log.note(format!("trouble {text}"));
+    }
+
+    fn progress(&mut self, _: &Progress) {}
+
+    fn is_gone(&self) -> bool {
+        self.gone
+    }
+}
+
+/// The assignment number 1, of these partitions from offset 0 on, each with `end` messages.
+pub(super) fn assigned(partitions: &[i32], end: i64) -> Event {
+    let whole = |partition: &i32| Assigned { partition: *partition, start_offset: 0, end_offset: end };
+    Event::Assigned { assignment: 1, partitions: partitions.iter().map(whole).collect() }
+}
+
+/// Messages of one partition, from offset `from` on.
+pub(super) fn chunk(partition: i32, from: i64, values: &[&str]) -> Event {
+    let record = |(offset, value): (i64, &&str)| Record {
+        offset,
+        timestamp_ms: 0,
+        key: Some(Bytes::from_static(b"key")),
+        value: Some(Bytes::copy_from_slice(value.as_bytes())),
+        headers: Vec::new(),
+        fault: None,
+    };
+    let records: Vec<_> = (from..).zip(values).map(record).collect();
+    let next_offset = from + i64::try_from(values.len()).expect("few");
+    Event::Chunk(Chunk { assignment: 1, partition, records, next_offset, end_offset: next_offset })
+}
+
+/// A message.
+pub(super) fn message(patient: &str, second: u32, heart_rate: i32) -> String {
+    format!(r#"{{"patient_id":"{patient}","timestamp":"2025-10-26T10:00:{second:02}Z","heart_rate":{heart_rate}}}"#)
+}

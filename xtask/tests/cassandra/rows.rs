@@ -1,0 +1,22 @@
+//! Readings to write.
+
+use vitals::alarm::{Limits, judge};
+use vitals::reading::{PatientId, Reading, Signs, Timestamp};
+use vitals::store::Batch;
+
+pub(crate) fn at(second: u32) -> Timestamp {
+    Timestamp::parse(&format!("2025-10-26T{:02}:{:02}:{:02}Z", second / 3600, second / 60 % 60, second % 60)).unwrap()
+}
+
+pub(crate) fn reading(patient: &str, second: u32, signs: Signs) -> Reading {
+    Reading::new(PatientId::parse(patient).unwrap(), at(second), signs).unwrap()
+}
+
+pub(crate) fn batch(readings: Vec<Reading>) -> Batch {
+    let alerts = readings.iter().flat_map(|reading| judge(reading, &Limits::default())).collect();
+    Batch { patient: readings.first().unwrap().patient().clone(), readings, alerts }
+}
+
+pub(crate) fn heart_rate(rate: i32) -> Signs {
+    Signs { heart_rate: Some(rate), ..Signs::default() }
+}
