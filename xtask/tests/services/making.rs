@@ -25,7 +25,9 @@ fn init_makes_everything_and_the_second_time_says_that_it_was_there() {
     expected.insert(format!("keyspace {name}"), "made".to_owned());
     expected.extend(topics.map(|part| (part, "made (3 partitions)".to_owned())));
     assert_eq!(first, expected);
-    expected.values_mut().for_each(|how| *how = how.replace("made", "was there"));
+    for how in expected.values_mut() {
+        *how = how.replace("made", "was there");
+    }
     assert_eq!(second, expected);
     assert_eq!(described(&ward)[name]["partitions"], 3);
 }

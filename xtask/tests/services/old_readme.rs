@@ -63,7 +63,8 @@ fn a_query_shows_the_newest_first_whatever_way_the_table_was_made() {
 fn consume_shows_what_the_old_readme_shows() {
     let ward = by_hand();
     let mut sender = peer::start_python("send.py", &[&ward.brokers, &ward.name]);
-    [WITHOUT_ALERT, WITH_ALERT].iter().for_each(|message| sender.say(message));
+    sender.say(WITHOUT_ALERT);
+    sender.say(WITH_ALERT);
     sender.close_stdin();
     sender.wait_end(RUN_LIMIT).well();
 

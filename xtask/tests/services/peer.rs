@@ -34,11 +34,6 @@ pub(crate) fn start_tool(class: &str, arguments: &[&str]) -> Running {
     Running::start(class, &mut command)
 }
 
-/// Runs a tool of Kafka to its end and gives what it printed.
-pub(crate) fn tool(class: &str, arguments: &[&str]) -> String {
-    start_tool(class, arguments).wait_end(RUN_LIMIT).well().output()
-}
-
 /// One JSON value a line.
 pub(crate) fn lines_of_json(text: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()

@@ -24,11 +24,8 @@ impl Proxy {
         let link = Arc::new(Mutex::new(Link { is_up: true, streams: Vec::new() }));
         let (server, shared) = (server.to_owned(), Arc::clone(&link));
         thread::spawn(move || {
-            for client in listener.incoming() {
-                // A client of a cut link is hung up on at once.
-                if let Ok(client) = client {
-                    shared.lock().unwrap().take(client, &server);
-                }
+            for client in listener.incoming().flatten() {
+                shared.lock().unwrap().take(client, &server);
             }
         });
         Self { address, link }
@@ -51,6 +48,7 @@ impl Proxy {
 }
 
 impl Link {
+    /// Carries what a client says, or hangs up on it where the link is cut.
     fn take(&mut self, client: TcpStream, server: &str) {
         let Some(server) = self.is_up.then(|| TcpStream::connect(server).ok()).flatten() else { return };
         for (from, to) in [(&client, &server), (&server, &client)] {

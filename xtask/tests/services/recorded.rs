@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::peer;
 use crate::place;
 use crate::running::RUN_LIMIT;
-use crate::ward::Ward;
+use crate::ward::{PartitionLag, Ward};
 
 /// A file of readings, and what is known of it.
 struct Recording {
@@ -64,7 +64,7 @@ fn not_believed_is_marked(ward: &Ward, recording: &Recording) {
     // The recording has sensors that were off, too.
     let apnoea =
         |row: &&Value| row["implausible"] == serde_json::json!(["respiratory_rate"]) && row["respiratory_rate"] == 0;
-    assert!(others.iter().all(|row| apnoea(row)), "{others:?}");
+    assert!(others.iter().all(apnoea), "{others:?}");
 
     let alerts = ward.rows("patient_alerts");
     let technical: Vec<_> = alerts.iter().filter(|alert| alert["rule"] == "temperature_implausible").collect();
@@ -74,7 +74,7 @@ fn not_believed_is_marked(ward: &Ward, recording: &Recording) {
 fn the_lag_is_zero_for_us_and_for_kafka(ward: &Ward, sent: usize) {
     let ours = ward.lag();
     assert!(ours.iter().all(|lag| lag.lag() == 0), "{ours:?}");
-    assert_eq!(ours.iter().map(|lag| lag.end()).sum::<i64>(), i64::try_from(sent).unwrap());
+    assert_eq!(ours.iter().map(PartitionLag::end).sum::<i64>(), i64::try_from(sent).unwrap());
 
     let class = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand";
     let arguments = ["--bootstrap-server", &ward.brokers, "--describe", "--group", &ward.name];

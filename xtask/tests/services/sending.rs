@@ -1,6 +1,6 @@
 //! `vitals produce`: what it says is what the topic holds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -32,7 +32,9 @@ fn a_count_is_sent_exactly_and_every_patient_s_messages_stay_in_order() {
     let ward = Ward::with_partitions(4);
     let ended = ward.run("produce --interval 0 --count 137 --patients A,B,C,D,E").well();
     let mut expected: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    said(&ended).into_iter().for_each(|message| expected.entry(patient(&message)).or_default().push(message));
+    for message in said(&ended) {
+        expected.entry(patient(&message)).or_default().push(message);
+    }
     assert_eq!(said(&ended).len(), 137);
     assert_eq!(by_patient(&ward), expected);
     assert!(ended.talk().contains("sent 137 messages"), "{}", ended.talk());
@@ -46,7 +48,9 @@ fn the_same_seed_makes_the_same_ward() {
         let mut messages: Vec<Value> =
             said(&ended).iter().map(|message| serde_json::from_str(message).unwrap()).collect();
         // The time of measuring is the time of sending.
-        messages.iter_mut().for_each(|message| message["timestamp"] = Value::Null);
+        for message in &mut messages {
+            message["timestamp"] = Value::Null;
+        }
         messages
     };
     let first = signs(7);
@@ -90,7 +94,7 @@ fn whatever_is_said_to_be_sent_is_in_the_topic_also_when_the_sender_is_killed() 
     // The last line may have been cut short by the end.
     said.retain(|message| message.ends_with('}'));
     let in_topic = by_patient(&ward);
-    let all: std::collections::BTreeSet<_> = in_topic.values().flatten().collect();
+    let all: BTreeSet<_> = in_topic.values().flatten().collect();
     let missing: Vec<_> = said.iter().filter(|message| !all.contains(message)).collect();
     assert!(missing.is_empty(), "{} of {} are missing: {missing:?}", missing.len(), said.len());
 }

@@ -1,9 +1,11 @@
 //! Where a group that has committed nothing starts, and where a consumer stops by itself.
 
+use std::process::{Command, Stdio};
+
 use chrono::{SecondsFormat, Utc};
 
 use crate::running::wait_until;
-use crate::ward::{CATCH_UP_LIMIT, Ward, assert_same};
+use crate::ward::{CATCH_UP_LIMIT, PartitionLag, Ward, assert_same};
 
 #[test]
 fn from_latest_a_new_group_gets_only_what_comes_later() {
@@ -43,7 +45,7 @@ fn a_group_that_has_committed_goes_on_there_wherever_it_is_told_to_start() {
 fn after_max_messages_the_consumer_ends_and_exactly_these_are_committed() {
     let ward = Ward::with_partitions(3);
     let sent = ward.send(60);
-    let committed = || ward.lag().iter().filter_map(|lag| lag.committed()).sum::<i64>();
+    let committed = || ward.lag().iter().filter_map(PartitionLag::committed).sum::<i64>();
     for (max, until_now) in [(7, 7), (30, 37), (1, 38)] {
         let ended = ward.run(&format!("consume --max {max}")).well();
         let shown = ended.stdout.iter().filter(|line| line.starts_with("--- Message #")).count();
@@ -76,12 +78,10 @@ fn exit_at_end_ends_at_once_where_there_is_nothing() {
 fn a_pipe_that_closes_ends_the_consumer_quietly_and_nothing_is_lost() {
     let ward = Ward::with_partitions(2);
     let sent = ward.send(200);
-    // Its reader takes three lines and goes.
-    let mut consumer =
-        ward.vitals("consume").stdin(std::process::Stdio::null()).stdout(std::process::Stdio::piped()).spawn().unwrap();
-    let mut head =
-        std::process::Command::new("head").arg("-n3").stdin(consumer.stdout.take().unwrap()).spawn().unwrap();
-    head.wait().unwrap();
+    let mut consumer = ward.vitals("consume").stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+    // A reader that takes three lines and goes.
+    let reader = consumer.stdout.take().unwrap();
+    assert!(Command::new("head").arg("-n3").stdin(reader).stdout(Stdio::null()).status().unwrap().success());
     let code = wait_until("the consumer's end", CATCH_UP_LIMIT, || consumer.try_wait().unwrap());
     assert_eq!(code.code(), Some(0));
     ward.run("consume --exit-at-end --quiet").well();

@@ -103,6 +103,11 @@ impl Ward {
         lags.stdout.iter().map(|line| PartitionLag(serde_json::from_str(line).unwrap())).collect()
     }
 
+    /// The lag of all partitions together.
+    pub(crate) fn total_lag(&self) -> i64 {
+        self.lag().iter().map(PartitionLag::lag).sum()
+    }
+
     /// Waits until the group has committed everything.
     pub(crate) fn wait_for_no_lag(&self, limit: Duration) {
         wait_until(&format!("no lag of {}", self.name), limit, || {
