@@ -1,5 +1,6 @@
 //! The commands: one file each, with its `Args` and its `run`.
 
+pub mod bench;
 pub mod config;
 pub mod consume;
 pub mod init;
@@ -47,6 +48,8 @@ pub enum Command {
     Query(query::Args),
     /// Show how far the group is behind
     Lag(lag::Args),
+    /// Measure the way from the producer to the table
+    Bench(bench::Args),
     /// Show the settings and where they come from
     Config(config::Args),
 }
@@ -63,6 +66,7 @@ impl Command {
             Self::Consume(args) => consume::run(args, context).await,
             Self::Query(args) => query::run(args, context).await,
             Self::Lag(args) => lag::run(args, context).await,
+            Self::Bench(args) => bench::run(args, context).await,
             Self::Config(args) => config::run(args, context).await,
         }
     }

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, VecDeque};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Receipt {
     assignment: u64,
+    jumps: u32,
     partition: i32,
     offset: i64,
 }
@@ -31,6 +32,8 @@ struct Partition {
     end_offset: i64,
     /// What the group has committed.
     committed: i64,
+    /// How often the log turned out to be another one: its offsets mean other records since.
+    jumps: u32,
 }
 
 #[derive(Debug)]
@@ -54,8 +57,13 @@ impl Ledger {
 
     /// Adds a partition that is read from `start_offset`, and that ended at `end_offset` when it was assigned.
     pub fn add(&mut self, partition: i32, start_offset: i64, end_offset: i64) {
-        let fresh =
-            Partition { entries: VecDeque::new(), next_offset: start_offset, end_offset, committed: start_offset };
+        let fresh = Partition {
+            entries: VecDeque::new(),
+            next_offset: start_offset,
+            end_offset,
+            committed: start_offset,
+            jumps: 0,
+        };
         self.partitions.insert(partition, fresh);
     }
 
@@ -73,7 +81,8 @@ impl Ledger {
     /// Whether the record of this receipt may still be settled: its partition was not taken away since.
     #[must_use]
     pub fn awaits(&self, receipt: &Receipt) -> bool {
-        self.holds(receipt.assignment, receipt.partition)
+        let state = self.partitions.get(&receipt.partition).filter(|state| state.jumps == receipt.jumps);
+        receipt.assignment == self.assignment && state.is_some()
     }
 
     /// Takes up the record at `offset`. `None` where the partition is not ours, or the offset was taken up before.
@@ -81,7 +90,7 @@ impl Ledger {
         let state = self.partitions.get_mut(&partition).filter(|state| offset >= state.next_offset)?;
         state.entries.push_back(Entry { offset, settled: false });
         state.next_offset = offset + 1;
-        Some(Receipt { assignment: self.assignment, partition, offset })
+        Some(Receipt { assignment: self.assignment, jumps: state.jumps, partition, offset })
     }
 
     /// Notes that there is nothing to admit below `next_offset`: markers, compacted records, a gap.
@@ -96,6 +105,7 @@ impl Ledger {
         if let Some(state) = self.partitions.get_mut(&partition) {
             // What was admitted of the old log can be settled no more, and commits nothing.
             state.entries.clear();
+            state.jumps += 1;
             state.next_offset = next_offset;
             state.committed = state.committed.min(next_offset);
         }
@@ -106,7 +116,10 @@ impl Ledger {
         if receipt.assignment != self.assignment {
             return;
         }
-        let Some(state) = self.partitions.get_mut(&receipt.partition) else { return };
+        let Some(state) = self.partitions.get_mut(&receipt.partition).filter(|state| state.jumps == receipt.jumps)
+        else {
+            return;
+        };
         if let Ok(index) = state.entries.binary_search_by_key(&receipt.offset, |entry| entry.offset)
             && let Some(entry) = state.entries.get_mut(index)
         {
@@ -220,10 +233,21 @@ mod tests {
         let old = ledger.admit(0, 100).expect("ours");
         ledger.jump_to(0, 0);
         let fresh = ledger.admit(0, 0).expect("the new log");
+        assert!(!ledger.awaits(&old) && ledger.awaits(&fresh));
         ledger.settle(old);
         assert_eq!(ledger.committable(), []);
         ledger.settle(fresh);
         assert_eq!(ledger.committable(), [(0, 1)]);
+    }
+
+    #[test]
+    fn a_record_of_the_old_log_does_not_settle_the_one_that_has_its_offset_now() {
+        let mut ledger = ledger(0);
+        let old = ledger.admit(0, 0).expect("ours");
+        ledger.jump_to(0, 0);
+        ledger.admit(0, 0).expect("the new log");
+        ledger.settle(old);
+        assert_eq!(ledger.committable(), []);
     }
 
     #[test]

@@ -1,12 +1,12 @@
-//! Makes topics, with their settings.
+//! Makes topics, with their settings, and deletes them.
 
 use std::time::Duration;
 
 use kafka_protocol::ResponseError;
 use kafka_protocol::error::ParseResponseErrorCode;
-use kafka_protocol::messages::CreateTopicsRequest;
 use kafka_protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
 use kafka_protocol::messages::create_topics_response::CreatableTopicResult;
+use kafka_protocol::messages::{CreateTopicsRequest, DeleteTopicsRequest};
 use tokio::time::{Instant, sleep};
 
 use super::cluster::{Cluster, text, topic_name};
@@ -123,6 +123,22 @@ fn refused(spec: &TopicSpec, code: ResponseError, answer: Option<&CreatableTopic
         what: format!("to make the topic '{}'", spec.name),
         code,
         detail: said.map(|said| format!(": {said}")).unwrap_or_default(),
+    }
+}
+
+/// Deletes a topic and everything in it.
+///
+/// # Errors
+/// [`KafkaError::NoTopic`] where there is none, and whatever keeps the cluster from it.
+pub async fn delete(cluster: &mut Cluster, topic: &str) -> Result<(), KafkaError> {
+    let limit = i32::try_from(REQUEST_LIMIT.as_millis()).unwrap_or(i32::MAX);
+    let request = DeleteTopicsRequest::default().with_topic_names(vec![topic_name(topic)]).with_timeout_ms(limit);
+    let controller = cluster.controller().await?;
+    let response = cluster.node(controller).await?.call(&request).await?;
+    match response.responses.first().and_then(|answer| answer.error_code.err()) {
+        None => Ok(()),
+        Some(ResponseError::UnknownTopicOrPartition) => Err(KafkaError::NoTopic { topic: topic.to_owned() }),
+        Some(code) => Err(KafkaError::refused(format!("to delete the topic '{topic}'"), code)),
     }
 }
 

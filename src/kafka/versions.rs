@@ -22,6 +22,7 @@ const SPOKEN: &[(ApiKey, i16, i16, &str)] = &[
     (ApiKey::ListGroups, 0, 4, "ListGroups"),
     (ApiKey::ApiVersions, 0, 0, "ApiVersions"),
     (ApiKey::CreateTopics, 2, 6, "CreateTopics"),
+    (ApiKey::DeleteTopics, 1, 5, "DeleteTopics"),
 ];
 
 /// The versions of a request that we speak; none of a request that is not in the list.

@@ -90,6 +90,13 @@ impl From<i64> for Value {
     }
 }
 
+impl From<u64> for Value {
+    /// A count; beyond what fits it stays at the largest.
+    fn from(count: u64) -> Self {
+        Self::Integer(i64::try_from(count).unwrap_or(i64::MAX))
+    }
+}
+
 impl From<f64> for Value {
     fn from(number: f64) -> Self {
         Self::Decimal(number)

@@ -64,6 +64,14 @@ impl CassandraStore {
         Ok(steps)
     }
 
+    /// Drops the keyspace with everything in it: for a keyspace that was made for a while.
+    ///
+    /// # Errors
+    /// The node cannot be reached or refuses.
+    pub async fn drop_keyspace(&self) -> Result<(), CassandraError> {
+        self.change(&format!("DROP KEYSPACE IF EXISTS {}", self.keyspace.quoted())).await.map(|_| ())
+    }
+
     /// Makes sure that readings can be stored. The keyspace and `patient_vitals` must be there; tables that only
     /// `vitals` needs are made, so that a schema made by hand will do. Tells each part in order.
     ///
