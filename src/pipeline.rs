@@ -273,7 +273,7 @@ impl<'a, S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'a, S, T, D,
             )
         } else {
             format!(
-                "partition {partition}: the log ends before offset {wanted}, it was made anew or cut; reading on at {found}"
+                "partition {partition}: the log was made anew or cut, offset {wanted} is not what it was; reading on at {found}"
             )
         };
         self.observer.trouble(&text);

@@ -12,6 +12,7 @@ use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::{FindCoordinatorRequest, MetadataRequest, MetadataResponse, TopicName};
 use kafka_protocol::protocol::StrBytes;
 use tokio::time::timeout;
+use uuid::Uuid;
 
 use super::connection::Connection;
 use super::error::KafkaError;
@@ -44,6 +45,15 @@ impl Leaders {
     pub fn count(&self) -> usize {
         self.0.len()
     }
+}
+
+/// A topic as it is now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Topic {
+    /// Another one after the topic was deleted and made again; nil where the brokers give topics none.
+    pub(super) id: Uuid,
+    /// Its partitions.
+    pub(super) leaders: Leaders,
 }
 
 /// The brokers of one cluster.
@@ -82,6 +92,14 @@ impl Cluster {
     /// # Errors
     /// [`KafkaError::NoTopic`] where there is no such topic.
     pub async fn leaders(&mut self, topic: &str) -> Result<Leaders, KafkaError> {
+        Ok(self.topic(topic).await?.leaders)
+    }
+
+    /// The topic with its id.
+    ///
+    /// # Errors
+    /// As [`leaders`](Self::leaders).
+    pub(super) async fn topic(&mut self, topic: &str) -> Result<Topic, KafkaError> {
         let name = topic_name(topic);
         let response = self.metadata(Some(vec![MetadataRequestTopic::default().with_name(Some(name))])).await?;
         let found = response.topics.first().ok_or_else(|| KafkaError::NoTopic { topic: topic.to_owned() })?;
@@ -99,7 +117,7 @@ impl Cluster {
             .map(|partition| (partition.partition_index, leader(partition.leader_id.0)))
             .collect();
         leaders.sort_unstable();
-        Ok(Leaders(leaders))
+        Ok(Topic { id: found.topic_id, leaders: Leaders(leaders) })
     }
 
     /// A connection to the broker `node`.

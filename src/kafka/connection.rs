@@ -98,7 +98,21 @@ impl Connection {
     /// # Errors
     /// As [`call`](Self::call).
     pub async fn call_within<R: Request>(&mut self, request: &R, limit: Duration) -> Result<R::Response, KafkaError> {
-        let version = self.version::<R>()?;
+        self.call_up_to(request, i16::MAX, limit).await
+    }
+
+    /// Like [`call_within`](Self::call_within) in a version of at most `max`, for requests that lack what newer versions
+    /// need.
+    ///
+    /// # Errors
+    /// As [`call`](Self::call).
+    pub(super) async fn call_up_to<R: Request>(
+        &mut self,
+        request: &R,
+        max: i16,
+        limit: Duration,
+    ) -> Result<R::Response, KafkaError> {
+        let version = self.version::<R>()?.min(max);
         timeout(limit, self.exchange(request, version)).await.unwrap_or_else(|_| {
             Err(KafkaError::TimedOut { address: self.address.clone(), what: versions::name(R::KEY), limit })
         })

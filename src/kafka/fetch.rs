@@ -14,12 +14,14 @@ use kafka_protocol::messages::FetchRequest;
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use kafka_protocol::messages::fetch_response::PartitionData;
 use tokio::sync::mpsc;
+use uuid::Uuid;
 
-use super::cluster::{Cluster, topic_name};
+use super::cluster::{Cluster, Leaders, Topic, topic_name};
 use super::connection::{Connection, REQUEST_LIMIT};
 use super::error::KafkaError;
 use super::offsets::{self, Place};
 use super::records::{self, Record};
+use super::versions::LAST_FETCH_BY_NAME;
 use crate::pipeline::source::{Assigned, Chunk, Event};
 use crate::retry::Backoff;
 
@@ -43,6 +45,8 @@ pub(super) struct Fetcher {
     pub(super) events: mpsc::Sender<Event>,
     /// By partition, the offset to read next.
     pub(super) positions: BTreeMap<i32, i64>,
+    /// The id of the topic that the positions belong to, as soon as it is known.
+    pub(super) topic_id: Option<Uuid>,
 }
 
 impl Fetcher {
@@ -72,7 +76,12 @@ impl Fetcher {
     /// Reads from all leaders until one of them fails. `Ok` means that nobody wants the records any more.
     async fn read(&mut self) -> Result<(), KafkaError> {
         let mut cluster = Cluster::connect(&self.seeds).await?;
-        let leaders = cluster.leaders(&self.topic).await?;
+        let Topic { id, leaders } = cluster.topic(&self.topic).await?;
+        if self.topic_id.is_some_and(|before| before != id) && self.begin_anew(&mut cluster, &leaders).await?.is_none()
+        {
+            return Ok(());
+        }
+        self.topic_id = Some(id);
         let mut parts = Vec::new();
         for (node, partitions) in leaders.by_node() {
             let mine: BTreeMap<i32, i64> = partitions
@@ -80,7 +89,7 @@ impl Fetcher {
                 .filter_map(|partition| self.positions.get(partition).map(|offset| (*partition, *offset)))
                 .collect();
             if !mine.is_empty() {
-                parts.push(Part { leader: cluster.take_node(node).await?, positions: mine });
+                parts.push(Part { leader: cluster.take_node(node).await?, topic_id: id, positions: mine });
             }
         }
         if parts.iter().map(|part| part.positions.len()).sum::<usize>() < self.positions.len() {
@@ -95,6 +104,20 @@ impl Fetcher {
         let positions: Vec<_> = parts.into_iter().flat_map(|part| part.positions).collect();
         self.positions.extend(positions);
         outcome.unwrap_or(Ok(()))
+    }
+
+    /// The topic of this name is another one: begins at its start, since the offsets are those of the old one, and says
+    /// so. `None` where nobody wants to know any more.
+    async fn begin_anew(&mut self, cluster: &mut Cluster, leaders: &Leaders) -> Result<Option<()>, KafkaError> {
+        for (partition, found) in offsets::find(cluster, &self.topic, leaders, Place::Earliest).await? {
+            let Some(position) = self.positions.get_mut(&partition) else { continue };
+            let wanted = std::mem::replace(position, found);
+            let gap = Event::Gap { assignment: self.assignment, partition, wanted, found };
+            if wanted != found && self.events.send(gap).await.is_err() {
+                return Ok(None);
+            }
+        }
+        Ok(Some(()))
     }
 }
 
@@ -111,7 +134,8 @@ pub(super) async fn once(
         // The first batch comes whole, however small this is.
         .with_partition_max_bytes(1);
     let of_topic = FetchTopic::default().with_topic(topic_name(topic)).with_partitions(vec![wanted]);
-    let response = leader.call(&FetchRequest::default().with_topics(vec![of_topic])).await?;
+    let request = FetchRequest::default().with_topics(vec![of_topic]);
+    let response = leader.call_up_to(&request, LAST_FETCH_BY_NAME, REQUEST_LIMIT).await?;
     let mut records = Vec::new();
     for data in response.responses.into_iter().flat_map(|topic| topic.partitions) {
         if let Some(code) = data.error_code.err() {
@@ -125,6 +149,7 @@ pub(super) async fn once(
 /// The partitions that one broker leads.
 struct Part {
     leader: Connection,
+    topic_id: Uuid,
     positions: BTreeMap<i32, i64>,
 }
 
@@ -132,7 +157,9 @@ impl Part {
     async fn run(&mut self, fetcher: &Fetcher) -> Result<(), KafkaError> {
         loop {
             let request = self.request(&fetcher.topic);
-            let response = self.leader.call_within(&request, FETCH_WAIT + REQUEST_LIMIT).await?;
+            // By its id where it has one: a topic of the same name that was made anew must not pass for it.
+            let version = if self.topic_id.is_nil() { LAST_FETCH_BY_NAME } else { i16::MAX };
+            let response = self.leader.call_up_to(&request, version, FETCH_WAIT + REQUEST_LIMIT).await?;
             if let Some(code) = response.error_code.err() {
                 return Err(KafkaError::refused("a fetch", code));
             }
@@ -153,6 +180,7 @@ impl Part {
         };
         let of_topic = FetchTopic::default()
             .with_topic(topic_name(topic))
+            .with_topic_id(self.topic_id)
             .with_partitions(self.positions.iter().map(wanted).collect());
         FetchRequest::default()
             .with_max_wait_ms(i32::try_from(FETCH_WAIT.as_millis()).unwrap_or(i32::MAX))

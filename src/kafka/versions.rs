@@ -1,16 +1,16 @@
 //! Which requests we send, in which versions.
 //!
-//! The lowest is what Kafka 3.0 offers; the highest is the last whose fields we fill in: newer versions name topics by
-//! id, or several groups at once, and bring us nothing.
+//! The lowest is what Kafka 3.0 offers; the highest is the last whose fields we fill in. Of topic ids we want to know
+//! in metadata and fetches only, where they tell that a topic was made anew.
 
 use kafka_protocol::messages::ApiKey;
 use kafka_protocol::protocol::VersionRange;
 
 const SPOKEN: &[(ApiKey, i16, i16, &str)] = &[
     (ApiKey::Produce, 3, 9, "Produce"),
-    (ApiKey::Fetch, 4, 12, "Fetch"),
+    (ApiKey::Fetch, 4, 13, "Fetch"),
     (ApiKey::ListOffsets, 1, 6, "ListOffsets"),
-    (ApiKey::Metadata, 4, 9, "Metadata"),
+    (ApiKey::Metadata, 4, 10, "Metadata"),
     (ApiKey::OffsetCommit, 2, 8, "OffsetCommit"),
     (ApiKey::OffsetFetch, 1, 7, "OffsetFetch"),
     (ApiKey::FindCoordinator, 0, 3, "FindCoordinator"),
@@ -24,6 +24,9 @@ const SPOKEN: &[(ApiKey, i16, i16, &str)] = &[
     (ApiKey::CreateTopics, 2, 6, "CreateTopics"),
     (ApiKey::DeleteTopics, 1, 5, "DeleteTopics"),
 ];
+
+/// The last version of a fetch that names topics by name; later ones have their ids.
+pub(super) const LAST_FETCH_BY_NAME: i16 = 12;
 
 /// The versions of a request that we speak; none of a request that is not in the list.
 pub(super) fn spoken(key: i16) -> VersionRange {

@@ -32,7 +32,8 @@ impl Progress {
             return Self { shape: Shape::Plain { output: output.clone(), last: None } };
         };
         let bar = bars.add(total.map_or_else(ProgressBar::no_length, ProgressBar::new));
-        let template = if total.is_some() { "{wide_bar} {pos}/{len} {msg}" } else { "{spinner} {wide_msg}" };
+        // A line that fills the whole width would be broken by the terminal's own echo of ^C, and stay.
+        let template = if total.is_some() { "{bar:30} {pos}/{len} {msg}" } else { "{spinner} {msg}" };
         // The templates are constants that parse; the default style would do as well.
         bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner()));
         bar.enable_steady_tick(TICK);

@@ -161,7 +161,8 @@ impl fmt::Display for Line<'_> {
         let doubts = implausible(signs);
         let mark = |sign| if doubts.iter().any(|doubt: &Implausible| doubt.concerns(sign)) { MARK } else { "" };
         let whole = |value: Option<i32>| value.map_or_else(|| "-".to_owned(), |value| value.to_string());
-        let temperature = signs.temperature.map_or_else(|| "-".to_owned(), |degrees| degrees.to_string());
+        // Debug keeps the point of a whole number, as Python does: 37.0.
+        let temperature = signs.temperature.map_or_else(|| "-".to_owned(), |degrees| format!("{degrees:?}"));
         write!(f, "[{}] {} -> ", self.0.time(), self.0.patient())?;
         write!(f, "HR:{}{} ", whole(signs.heart_rate), mark(Sign::HeartRate))?;
         write!(f, "SpO2:{}{} ", whole(signs.spo2), mark(Sign::Spo2))?;

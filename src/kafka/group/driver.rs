@@ -246,7 +246,10 @@ impl Driver {
         self.due.partition_check = Instant::now() + PARTITION_CHECK_INTERVAL;
         let topic = self.coordinator.config().topic.clone();
         match self.coordinator.count_partitions(&topic).await {
-            Ok(count) if count > self.partition_count => self.membership.handle(membership::Event::PartitionsChanged),
+            // None at all is a topic that is about to be made anew: its members wait.
+            Ok(count) if count != self.partition_count && count > 0 => {
+                self.membership.handle(membership::Event::PartitionsChanged)
+            }
             _ => Vec::new(),
         }
     }
@@ -312,6 +315,7 @@ impl Driver {
                     assignment: self.assignment,
                     events: self.channels.records.clone(),
                     positions: Fetcher::positions(&assigned),
+                    topic_id: None,
                 };
                 self.tell(Event::Assigned { assignment: self.assignment, partitions: assigned }).await;
                 self.fetcher.spawn(fetcher.run());

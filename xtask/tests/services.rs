@@ -1,0 +1,63 @@
+//! The pipeline on a real Kafka and a real Cassandra, seen from outside: the program as its users start it, beside
+//! readers, writers and group members that are not ours. `cargo xtask test` starts the servers and says where they are.
+//!
+//! What is shown, by module:
+//! - `recorded`: recorded readings from a file to the table, field by field
+//! - `sharing`: members of one group: sharing, take-over, static membership, signals, members of other kinds
+//! - `poison`: messages that are no readings, and what is strange one level below
+//! - `old_programs`: a kafka-python producer and consumer beside ours
+//! - `old_readme`: tables made by hand, and the output that the old README shows
+//! - `trouble`: servers that are absent or silent, what is missing, a store that goes away for a while
+//! - `making`: `vitals init`
+//! - `sending`: `vitals produce`
+//! - `starting`: where a group starts, and where it stops
+//! - `changing`: topics that change under a running group
+//! - `zookeeper`: Kafka 3.9 in the old layout
+//!
+//! What they stand on:
+//! - `ward`: a topic, a group and a keyspace of one test's own, and the program in them
+//! - `running`: a process, what it has said so far, and waits that end
+//! - `peer`: Python scripts and Java tools
+//! - `proxy`: a link that can be cut
+//! - `place`: where the servers are
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a panic is how a test fails"
+)]
+
+#[path = "services/changing.rs"]
+mod changing;
+#[path = "services/making.rs"]
+mod making;
+#[path = "services/old_programs.rs"]
+mod old_programs;
+#[path = "services/old_readme.rs"]
+mod old_readme;
+#[path = "services/peer.rs"]
+mod peer;
+#[path = "services/place.rs"]
+mod place;
+#[path = "services/poison.rs"]
+mod poison;
+#[path = "services/proxy.rs"]
+mod proxy;
+#[path = "services/recorded.rs"]
+mod recorded;
+#[path = "services/running.rs"]
+mod running;
+#[path = "services/sending.rs"]
+mod sending;
+#[path = "services/sharing.rs"]
+mod sharing;
+#[path = "services/starting.rs"]
+mod starting;
+#[path = "services/trouble.rs"]
+mod trouble;
+#[path = "services/ward.rs"]
+mod ward;
+#[path = "services/zookeeper.rs"]
+mod zookeeper;

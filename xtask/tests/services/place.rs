@@ -1,0 +1,40 @@
+//! Where the servers are, and the tools to check with.
+#![allow(clippy::disallowed_methods, reason = "the test runner says by the environment where things are")]
+
+use std::path::PathBuf;
+
+/// Kafka, as `host:port`.
+pub(crate) fn brokers() -> String {
+    variable("VITALS_BROKERS")
+}
+
+/// Kafka 3.9 with `ZooKeeper`, as `host:port`.
+pub(crate) fn zookeeper_brokers() -> String {
+    variable("VITALS_TEST_ZK_BROKERS")
+}
+
+/// Cassandra, as `host:port`.
+pub(crate) fn cassandra() -> String {
+    let store = variable("VITALS_STORE");
+    let nodes = store.trim_start_matches("cassandra://").split('/').next().unwrap_or_default();
+    nodes.to_owned()
+}
+
+/// A Python with the clients that other programs use.
+pub(crate) fn python() -> PathBuf {
+    variable("VITALS_TEST_PYTHON").into()
+}
+
+/// The Java that runs the servers.
+pub(crate) fn java() -> PathBuf {
+    variable("VITALS_TEST_JAVA").into()
+}
+
+/// The folder of Kafka's jars, its tools among them.
+pub(crate) fn kafka_libs() -> PathBuf {
+    variable("VITALS_TEST_KAFKA_LIBS").into()
+}
+
+fn variable(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set; hint: run `cargo xtask test`"))
+}

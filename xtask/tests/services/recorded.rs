@@ -1,0 +1,95 @@
+//! Recorded readings from a file to the table, field by field.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::peer;
+use crate::place;
+use crate::running::RUN_LIMIT;
+use crate::ward::{PartitionLag, Ward};
+
+/// A file of readings, and what is known of it.
+struct Recording {
+    path: PathBuf,
+    /// Rows with a value that cannot be believed; `None` where nobody has counted them.
+    temperatures_not_believed: Option<usize>,
+    readings: Option<usize>,
+}
+
+impl Recording {
+    /// Recorded readings beside the repository; they are not part of it. Where they are missing, our own file serves.
+    fn find() -> Self {
+        let repository = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let recorded = repository.join("../shared/data/mimic4demo_complete.csv");
+        if recorded.is_file() {
+            return Self { path: recorded, temperatures_not_believed: Some(3), readings: Some(2_332) };
+        }
+        let path = repository.join("fixtures/ward.csv");
+        assert!(path.is_file(), "neither {} nor {} is there", recorded.display(), path.display());
+        Self { path, temperatures_not_believed: None, readings: None }
+    }
+}
+
+#[test]
+fn recorded_readings_come_into_the_table_as_they_were_sent() {
+    let recording = Recording::find();
+    println!("recorded readings of {}", recording.path.display());
+    let ward = Ward::with_partitions(6);
+    // Rows without a timestamp would get the time of sending, which no file tells.
+    ward.file("recorded.csv", std::fs::read(&recording.path).unwrap());
+
+    let produced = ward.run("produce --mode csv --csv recorded.csv --once --interval 0").well();
+    let sent = produced.stdout.len();
+    assert_eq!(recording.readings.unwrap_or(sent), sent);
+    ward.run("consume --exit-at-end --quiet").well();
+
+    let file = ward.folder.path().join("recorded.csv");
+    let equal = peer::python("check_file.py", &[&place::cassandra(), &ward.name, file.to_str().unwrap()]);
+    assert_eq!(equal.trim().parse(), Ok(sent));
+    not_believed_is_marked(&ward, &recording);
+    the_lag_is_zero_for_us_and_for_kafka(&ward, sent);
+}
+
+fn not_believed_is_marked(ward: &Ward, recording: &Recording) {
+    let Some(expected) = recording.temperatures_not_believed else { return };
+    let shown: Value = serde_json::from_str(&ward.run("query --limit 10000 -o json").well().output()).unwrap();
+    let shown = shown.as_array().unwrap();
+    assert_eq!(shown.len(), recording.readings.unwrap());
+    let marked: Vec<_> = shown.iter().filter(|row| row["implausible"] != serde_json::json!([])).collect();
+    let (temperatures, others): (Vec<&Value>, Vec<&Value>) =
+        marked.into_iter().partition(|row| row["implausible"] == serde_json::json!(["temperature"]));
+    assert_eq!(temperatures.len(), expected, "{temperatures:?}");
+    assert!(temperatures.iter().all(|row| row["temperature"].as_f64().unwrap() > 90.0), "as sent: {temperatures:?}");
+    // The recording has sensors that were off, too.
+    let apnoea =
+        |row: &&Value| row["implausible"] == serde_json::json!(["respiratory_rate"]) && row["respiratory_rate"] == 0;
+    assert!(others.iter().all(apnoea), "{others:?}");
+
+    let alerts = ward.rows("patient_alerts");
+    let technical: Vec<_> = alerts.iter().filter(|alert| alert["rule"] == "temperature_implausible").collect();
+    assert_eq!(technical.len(), expected, "{technical:?}");
+}
+
+fn the_lag_is_zero_for_us_and_for_kafka(ward: &Ward, sent: usize) {
+    let ours = ward.lag();
+    assert!(ours.iter().all(|lag| lag.lag() == 0), "{ours:?}");
+    assert_eq!(ours.iter().map(PartitionLag::end).sum::<i64>(), i64::try_from(sent).unwrap());
+
+    let class = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand";
+    let arguments = ["--bootstrap-server", &ward.brokers, "--describe", "--group", &ward.name];
+    let table = peer::start_tool(class, &arguments).wait_end(RUN_LIMIT).well().output();
+    let mut theirs: Vec<Vec<i64>> = table.lines().filter_map(|line| described(line, &ward.name)).collect();
+    theirs.sort_unstable();
+    let ours: Vec<Vec<i64>> =
+        ours.iter().map(|lag| vec![lag.partition(), lag.committed().unwrap(), lag.end(), lag.lag()]).collect();
+    assert_eq!(theirs, ours, "{table}");
+}
+
+/// Partition, committed offset, end and lag in a line of Kafka's own table: GROUP TOPIC PARTITION CURRENT-OFFSET
+/// LOG-END-OFFSET LAG …
+fn described(line: &str, topic: &str) -> Option<Vec<i64>> {
+    let words: Vec<_> = line.split_whitespace().collect();
+    let at = words.iter().skip(1).position(|word| *word == topic)? + 2;
+    words.get(at..at + 4)?.iter().map(|word| word.parse().ok()).collect()
+}

@@ -1,0 +1,193 @@
+//! Servers that are absent or silent, what is missing, and a store that goes away for a while.
+
+use std::io::Read;
+use std::net::{SocketAddr, TcpListener};
+use std::thread;
+use std::time::Duration;
+
+use crate::peer;
+use crate::place;
+use crate::proxy::Proxy;
+use crate::running::{Ended, RUN_LIMIT, Running, wait_until};
+use crate::ward::{CATCH_UP_LIMIT, Ward, assert_same, sent};
+
+/// Who cannot be reached is told within 5 s; the rest is for a slow machine to start a process.
+const UNREACHABLE_LIMIT: Duration = Duration::from_secs(6);
+
+/// A port where nothing listens.
+fn closed_port() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+/// A server that takes connections and what is sent, and never answers.
+fn silent_port() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for mut client in listener.incoming().flatten() {
+            thread::spawn(move || {
+                let mut buffer = [0; 4096];
+                while client.read(&mut buffer).is_ok_and(|length| length > 0) {}
+            });
+        }
+    });
+    address
+}
+
+/// One message with a hint, and nothing else.
+fn assert_told(what: &str, ended: &Ended, code: i32, hint: &str) {
+    assert_eq!(ended.code, Some(code), "{what}: {}", ended.talk());
+    let errors: Vec<_> = ended.stderr.iter().filter(|line| line.starts_with("error: ")).collect();
+    let hints: Vec<_> = ended.stderr.iter().filter(|line| line.starts_with("hint: ")).collect();
+    assert_eq!((errors.len(), hints.len()), (1, 1), "{what}: {}", ended.talk());
+    assert!(hints[0].contains(hint), "{what}: {}", ended.talk());
+    assert!(!ended.talk().contains("panicked") && !ended.talk().contains("   0: "), "{what}: {}", ended.talk());
+}
+
+/// Runs each command where `server` is at `address`, all at the same time.
+fn assert_unreachable(ward: &Ward, commands: &[&str], address: SocketAddr) {
+    let runs: Vec<(&str, Running)> = commands.iter().map(|words| (*words, ward.start(words))).collect();
+    for (words, run) in runs {
+        let ended = run.wait_end(UNREACHABLE_LIMIT * 2);
+        assert!(ended.lasted < UNREACHABLE_LIMIT, "{words}: {:?}", ended.lasted);
+        assert_told(words, &ended, 4, "");
+        assert!(ended.talk().contains(&address.port().to_string()), "{words} names the address: {}", ended.talk());
+    }
+}
+
+const WITH_KAFKA: [&str; 4] = ["init", "produce --count 1", "consume", "lag"];
+const WITH_CASSANDRA: [&str; 3] = ["init", "consume", "query"];
+
+#[test]
+fn a_server_that_is_absent_is_told_within_five_seconds_by_every_command() {
+    let (kafka, cassandra) = (closed_port(), closed_port());
+    let ward = Ward { cassandra: cassandra.to_string(), ..Ward::new() };
+    assert_unreachable(&ward, &WITH_CASSANDRA, cassandra);
+    let ward = Ward { brokers: kafka.to_string(), ..Ward::with_partitions(1) };
+    assert_unreachable(&ward, &WITH_KAFKA, kafka);
+}
+
+#[test]
+fn a_silent_kafka_is_told_within_five_seconds_by_every_command() {
+    let kafka = silent_port();
+    let ward = Ward { brokers: kafka.to_string(), ..Ward::with_partitions(1) };
+    assert_unreachable(&ward, &WITH_KAFKA, kafka);
+}
+
+#[test]
+fn a_silent_cassandra_is_told_within_five_seconds_by_every_command() {
+    let cassandra = silent_port();
+    let ward = Ward { cassandra: cassandra.to_string(), ..Ward::with_partitions(1) };
+    assert_unreachable(&ward, &WITH_CASSANDRA, cassandra);
+}
+
+#[test]
+fn the_other_server_s_port_is_told_as_such() {
+    let ward = Ward { brokers: place::cassandra(), ..Ward::new() };
+    let ended = ward.run("lag");
+    assert!(ended.lasted < UNREACHABLE_LIMIT, "{:?}", ended.lasted);
+    assert_told("lag at Cassandra's port", &ended, 4, "--brokers");
+    let ward = Ward { cassandra: place::brokers(), ..Ward::new() };
+    let ended = ward.run("query");
+    assert!(ended.lasted < UNREACHABLE_LIMIT, "{:?}", ended.lasted);
+    assert_told("query at Kafka's port", &ended, 4, "--store");
+}
+
+#[test]
+fn one_broker_that_answers_is_enough() {
+    let ward = Ward::with_partitions(1);
+    let ward = Ward { brokers: format!("{},{},{}", closed_port(), silent_port(), ward.brokers), ..ward };
+    assert_eq!(ward.send(5).len(), 5);
+    ward.run("consume --exit-at-end --quiet").well();
+    assert_eq!(ward.lag()[0].committed(), Some(5));
+}
+
+#[test]
+fn what_is_missing_is_named_with_the_command_that_makes_it() {
+    let ward = Ward::new();
+    for words in ["consume", "query"] {
+        assert_told(&format!("{words} without a keyspace"), &ward.run(words), 2, "`vitals init`");
+    }
+    peer::python("by_hand.py", &[&place::cassandra(), &ward.name, "without-table"]);
+    for words in ["consume", "query"] {
+        assert_told(&format!("{words} without a table"), &ward.run(words), 2, "`vitals init`");
+    }
+    assert_told("lag without a topic", &ward.run("lag"), 2, "`vitals init`");
+    peer::python("by_hand.py", &[&place::cassandra(), &ward.name]);
+    assert_told("consume without a topic", &ward.run("consume"), 2, "`vitals init`");
+    ward.run("init --partitions 1").well();
+    let ended = ward.run("lag");
+    assert_told("lag without a group", &ended, 2, "--group");
+    assert!(ended.talk().contains("does not exist"), "{}", ended.talk());
+}
+
+#[test]
+fn lag_fails_above_the_limit_that_was_given() {
+    let ward = Ward::with_partitions(2);
+    ward.send(10);
+    ward.run("consume --exit-at-end --quiet").well();
+    ward.send(5);
+    let ended = ward.run("lag --fail-above 4").with_code(1);
+    assert!(ended.talk().contains("total lag 5"), "{}", ended.talk());
+    ward.run("lag --fail-above 5").well();
+}
+
+#[test]
+fn init_that_waits_gives_up_after_the_time_that_was_given() {
+    let ward = Ward { cassandra: closed_port().to_string(), ..Ward::new() };
+    let ended = ward.run("init --wait 3s");
+    assert!((Duration::from_secs(3)..Duration::from_secs(8)).contains(&ended.lasted), "{:?}", ended.lasted);
+    assert_eq!(ended.code, Some(4), "{}", ended.talk());
+    assert!(ended.talk().contains("hint: "), "{}", ended.talk());
+}
+
+#[test]
+fn init_that_waits_goes_on_when_the_servers_are_up() {
+    let (kafka, cassandra) = (Proxy::start(&place::brokers()), Proxy::start(&place::cassandra()));
+    let (brokers, node) = (kafka.address.to_string(), cassandra.address.to_string());
+    let ward = Ward { brokers, cassandra: node, ..Ward::new() };
+    kafka.cut();
+    cassandra.cut();
+    let mut init = ward.start("init --wait 30s --partitions 1");
+    init.wait_for_note("waiting for Cassandra", UNREACHABLE_LIMIT);
+    cassandra.mend();
+    init.wait_for_note("waiting for Kafka", CATCH_UP_LIMIT);
+    kafka.mend();
+    let ended = init.wait_end(RUN_LIMIT).well();
+    assert_eq!(ended.stdout.len(), 6, "{}", ended.output());
+}
+
+#[test]
+fn a_store_that_goes_away_for_a_while_costs_nothing_and_nothing_is_committed_meanwhile() {
+    let proxy = Proxy::start(&place::cassandra());
+    let direct = Ward::with_partitions(1);
+    let through = Ward { cassandra: proxy.address.to_string(), ..Ward::new() };
+    let ward = Ward { name: direct.name.clone(), ..through };
+    let sender = ward.start("produce --interval 0.01 --patients A,B,C,D,E");
+    let mut consumer = ward.start("consume --quiet");
+    wait_until("a first commit", CATCH_UP_LIMIT, || {
+        // Before its first commit the group does not exist.
+        let lag = ward.run("lag -o ndjson");
+        (lag.code == Some(0) && !lag.output().contains("\"committed\":null")).then_some(())
+    });
+
+    proxy.cut();
+    // What was on its way when the link went is there, or not, and is not committed before it is known.
+    let outage = Duration::from_secs(3);
+    let began = std::time::Instant::now();
+    while began.elapsed() < outage {
+        let committed = direct.lag()[0].committed().unwrap();
+        let stored = i64::try_from(direct.rows("patient_vitals").len()).unwrap();
+        assert!(committed <= stored, "committed {committed}, stored {stored}");
+    }
+    assert!(direct.lag()[0].lag() > 100, "nothing has piled up: {:?}", direct.lag());
+    assert!(consumer.is_running());
+    proxy.mend();
+
+    sender.signal("INT");
+    let sent = sent(&sender.wait_end(Duration::from_secs(5)).well().stdout);
+    direct.wait_for_no_lag(Duration::from_secs(10));
+    assert_same(&direct.stored(), sent);
+    consumer.signal("TERM");
+    consumer.wait_end(Duration::from_secs(5)).well();
+}

@@ -1,0 +1,189 @@
+//! One test's own topic, group and keyspace, and the program in them.
+
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::peer;
+use crate::place;
+use crate::running::{Ended, RUN_LIMIT, Running, wait_until};
+
+/// How long reading a backlog of a test's size may take on a busy machine.
+pub(crate) const CATCH_UP_LIMIT: Duration = Duration::from_secs(20);
+
+/// A topic, a group and a keyspace of one name that no other test has.
+pub(crate) struct Ward {
+    /// The topic; group and keyspace are called alike.
+    pub(crate) name: String,
+    pub(crate) brokers: String,
+    /// Where the program finds Cassandra.
+    pub(crate) cassandra: String,
+    /// The program's working folder.
+    pub(crate) folder: TempDir,
+}
+
+impl Ward {
+    /// A name only: nothing is made.
+    pub(crate) fn new() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let micros = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros();
+        let name = format!("ward_{micros}_{}", COUNT.fetch_add(1, Ordering::Relaxed));
+        let folder = tempfile::tempdir().unwrap();
+        Self { name, brokers: place::brokers(), cassandra: place::cassandra(), folder }
+    }
+
+    /// With keyspace, tables and topics.
+    pub(crate) fn with_partitions(count: u32) -> Self {
+        let ward = Self::new();
+        ward.run(&format!("init --partitions {count}")).well();
+        ward
+    }
+
+    pub(crate) fn dead_letter_topic(&self) -> String {
+        format!("{}.dlq", self.name)
+    }
+
+    /// `vitals` with these words, which are separated by blanks.
+    pub(crate) fn vitals(&self, words: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_vitals"));
+        command
+            .args(words.split_whitespace())
+            .env_clear()
+            .env("VITALS_BROKERS", &self.brokers)
+            .env("VITALS_STORE", format!("cassandra://{}/{}", self.cassandra, self.name))
+            .env("VITALS_TOPIC", &self.name)
+            .env("VITALS_GROUP", &self.name)
+            .current_dir(self.folder.path());
+        command
+    }
+
+    /// Starts `vitals`.
+    pub(crate) fn start(&self, words: &str) -> Running {
+        Running::start(&format!("vitals {words}"), &mut self.vitals(words))
+    }
+
+    /// Runs `vitals` to its end.
+    pub(crate) fn run(&self, words: &str) -> Ended {
+        self.start(words).wait_end(RUN_LIMIT)
+    }
+
+    /// Puts a file into the program's folder.
+    pub(crate) fn file(&self, name: &str, text: impl AsRef<[u8]>) {
+        std::fs::write(self.folder.path().join(name), text).unwrap();
+    }
+
+    /// Sends `count` readings of a simulated ward, and gives what is said to be sent.
+    pub(crate) fn send(&self, count: u32) -> Vec<Value> {
+        let patients: Vec<_> = (1..=20).map(|number| format!("P{number:03}")).collect();
+        let ended = self.run(&format!("produce --interval 0 --count {count} --patients {}", patients.join(","))).well();
+        sent(&ended.stdout)
+    }
+
+    /// The rows of the table, as another driver reads them.
+    pub(crate) fn rows(&self, table: &str) -> Vec<Value> {
+        peer::lines_of_json(&peer::python("rows.py", &[&place::cassandra(), &self.name, table]))
+    }
+
+    /// The readings of the table by patient and time.
+    pub(crate) fn stored(&self) -> Vec<Value> {
+        sorted(self.rows("patient_vitals"))
+    }
+
+    /// The messages of a topic, as another client reads them.
+    pub(crate) fn messages(&self, topic: &str) -> Vec<peer::Message> {
+        peer::python("read_topic.py", &[&self.brokers, topic]).lines().map(peer::Message::parse).collect()
+    }
+
+    /// The lag by partition.
+    pub(crate) fn lag(&self) -> Vec<PartitionLag> {
+        let lags = self.run("lag -o ndjson").well();
+        lags.stdout.iter().map(|line| PartitionLag(serde_json::from_str(line).unwrap())).collect()
+    }
+
+    /// The lag of all partitions together.
+    pub(crate) fn total_lag(&self) -> i64 {
+        self.lag().iter().map(PartitionLag::lag).sum()
+    }
+
+    /// Waits until the group has committed everything.
+    pub(crate) fn wait_for_no_lag(&self, limit: Duration) {
+        wait_until(&format!("no lag of {}", self.name), limit, || {
+            let lag = self.run("lag -o ndjson --fail-above 0");
+            (lag.code == Some(0) && !lag.stdout.is_empty()).then_some(())
+        });
+    }
+}
+
+/// One partition's line of `vitals lag`.
+#[derive(Debug)]
+pub(crate) struct PartitionLag(Value);
+
+impl PartitionLag {
+    pub(crate) fn partition(&self) -> i64 {
+        self.0["partition"].as_i64().unwrap()
+    }
+
+    pub(crate) fn committed(&self) -> Option<i64> {
+        self.0["committed"].as_i64()
+    }
+
+    pub(crate) fn end(&self) -> i64 {
+        self.0["end"].as_i64().unwrap()
+    }
+
+    pub(crate) fn lag(&self) -> i64 {
+        self.0["lag"].as_i64().unwrap()
+    }
+
+    pub(crate) fn member(&self) -> Option<&str> {
+        self.0["member"].as_str()
+    }
+}
+
+/// The readings in `SENT {…}` lines, as the table's columns.
+pub(crate) fn sent(lines: &[String]) -> Vec<Value> {
+    lines.iter().filter_map(|line| line.strip_prefix("SENT ")).map(columns).collect()
+}
+
+/// A message's JSON as the table's columns; the temperature as the column's width holds it.
+pub(crate) fn columns(message: &str) -> Value {
+    let message: Value = serde_json::from_str(message).unwrap();
+    let pressure = &message["blood_pressure"];
+    serde_json::json!({
+        "patient_id": message["patient_id"],
+        "timestamp": message["timestamp"],
+        "heart_rate": message["heart_rate"],
+        "spo2": message["spo2"],
+        "systolic": pressure["systolic"],
+        "diastolic": pressure["diastolic"],
+        "respiratory_rate": message["respiratory_rate"],
+        "temperature": narrow(&message["temperature"]),
+    })
+}
+
+/// A number in the width of the FLOAT column.
+fn narrow(number: &Value) -> Value {
+    let Some(number) = number.as_f64() else { return Value::Null };
+    #[allow(clippy::as_conversions, clippy::cast_possible_truncation, reason = "as the column does")]
+    let narrow = number as f32;
+    f64::from(narrow).into()
+}
+
+/// By patient and time, the table's key.
+pub(crate) fn sorted(mut readings: Vec<Value>) -> Vec<Value> {
+    let key = |reading: &Value| (reading["patient_id"].to_string(), reading["timestamp"].to_string());
+    readings.sort_by_key(key);
+    readings
+}
+
+/// Compares readings one by one, so that a failure shows the first that differs and not all of them.
+pub(crate) fn assert_same(stored: &[Value], sent: Vec<Value>) {
+    let sent = sorted(sent);
+    if let Some((stored, sent)) = stored.iter().zip(&sent).find(|(stored, sent)| stored != sent) {
+        panic!("the first difference:\nstored {stored}\nsent   {sent}");
+    }
+    assert_eq!(stored.len(), sent.len(), "readings stored and sent");
+}
