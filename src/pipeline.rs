@@ -3,9 +3,14 @@
 //! Nothing is committed before it is stored, or kept as a dead letter: that order is the promise. The
 //! [ledger](crate::ledger) keeps it for each partition, whatever order the answers come in.
 //!
+//! This file takes up what comes; `delivery` stores and keeps it, `ending` settles, commits and ends. What they stand on
+//! are three small traits: [`Source`], [`Store`] and [`DeadLetters`].
+//!
 //! One task runs this loop. It holds no more than [`MAX_IN_FLIGHT_BYTES`] of messages; beyond that it reads on only
 //! when the store has taken some.
 
+mod delivery;
+mod ending;
 pub mod lanes;
 pub mod letters;
 pub mod observer;
@@ -16,18 +21,19 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 
+use self::delivery::Answer;
+use self::ending::{COMMIT_INTERVAL, COMMIT_PAUSE, DRAIN_LIMIT, Phase, RELEASE_LIMIT};
 use self::lanes::{Job, Lanes};
 use self::letters::{DeadLetters, Letter, Mail, Outbox};
 use self::observer::{Observer, Progress};
 use self::source::{Assigned, Chunk, Event, Source};
 use crate::alarm::{self, Limits};
 use crate::kafka::records::Record;
-use crate::ledger::{Ledger, Receipt};
+use crate::ledger::Ledger;
 use crate::reading::{self, Reading};
 use crate::reject::Reject;
-use crate::retry;
 use crate::shutdown::Shutdown;
 use crate::store::{Store, WriteError};
 
@@ -36,21 +42,6 @@ pub const MAX_IN_FLIGHT_BYTES: usize = 32 * 1024 * 1024;
 
 /// How many batches may be on their way to the store. More only queue up inside of it.
 pub const MAX_WRITES_IN_FLIGHT: usize = 32;
-
-/// How long settling may take after a signal, so that the process ends within 5 s.
-pub const DRAIN_LIMIT: Duration = Duration::from_secs(3);
-
-/// How long settling may take before a rebalance; less than what the member waits for.
-const RELEASE_LIMIT: Duration = Duration::from_secs(4);
-
-/// How long the answer to the last commit may take.
-const LAST_COMMIT_LIMIT: Duration = Duration::from_secs(1);
-
-/// How often offsets are committed. What was stored since is read again after a crash.
-const COMMIT_INTERVAL: Duration = Duration::from_millis(500);
-
-/// How long to wait after a commit that was refused.
-const COMMIT_PAUSE: Duration = Duration::from_millis(100);
 
 /// How often the observer is told how far things are.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(500);
@@ -72,29 +63,6 @@ pub struct Summary {
     /// Whether everything taken up is settled and committed; what is not is read again.
     pub is_clean: bool,
 }
-
-/// What the loop is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    /// Taking up what comes.
-    Reading,
-    /// Settling before the partitions are given away.
-    Releasing { by: Instant },
-    /// Settling before the end; without a time limit where the end came by itself.
-    Ending { by: Option<Instant> },
-    /// Everything is settled that could be; the last commit's answer is awaited.
-    LastCommit { by: Instant, then: Then },
-}
-
-/// What comes after a last commit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Then {
-    Release,
-    End { settled: bool },
-}
-
-/// A write or a mail that has come back.
-type Answer<T, E> = (T, Result<(), E>);
 
 /// Everything that a run holds.
 pub struct Pipeline<'a, S, T: Store, D: DeadLetters, O> {
@@ -180,8 +148,6 @@ impl<'a, S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'a, S, T, D,
             }
         }
     }
-
-    // Taking up
 
     fn take(&mut self, event: Event) {
         match event {
@@ -293,128 +259,6 @@ impl<'a, S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'a, S, T, D,
         self.observer.revoked();
     }
 
-    // Storing and keeping
-
-    fn send_what_is_ready(&mut self) {
-        while self.writes.len() < MAX_WRITES_IN_FLIGHT
-            && let Some(job) = self.lanes.next_job()
-        {
-            self.writes.push(Box::pin(write(self.store, job)));
-        }
-        if let Some(mail) = self.outbox.next_mail() {
-            self.mails.push(Box::pin(keep(self.dead_letters, mail)));
-        }
-    }
-
-    fn written(&mut self, (mut job, outcome): Answer<Job, WriteError>) {
-        match outcome {
-            Ok(()) => {
-                self.progress.stored += count(&job.receipts);
-            }
-            Err(error) if self.is_ours(&job.receipts) => {
-                job.attempts += 1;
-                if retry::is_worth_telling(job.attempts) {
-                    self.observer.trouble(&format!("{error}; trying again, nothing is committed meanwhile"));
-                }
-                self.writes.push(Box::pin(write(self.store, job)));
-                return;
-            }
-            // The partition's next owner reads the rows again.
-            Err(_) => {}
-        }
-        job.receipts.iter().for_each(|receipt| self.ledger.settle(*receipt));
-        self.in_flight_bytes = self.in_flight_bytes.saturating_sub(job.size_bytes);
-        self.lanes.done(&job.batch.patient);
-    }
-
-    fn mailed(&mut self, (mut mail, outcome): Answer<Mail, D::Error>) {
-        match outcome {
-            Ok(()) => {
-                self.progress.refused += count(&mail.receipts);
-            }
-            Err(error) if self.is_ours(&mail.receipts) => {
-                mail.attempts += 1;
-                if retry::is_worth_telling(mail.attempts) {
-                    self.observer.trouble(&format!("refused messages cannot be kept ({error}); trying again"));
-                }
-                self.mails.push(Box::pin(keep(self.dead_letters, mail)));
-                return;
-            }
-            Err(_) => {}
-        }
-        mail.receipts.iter().for_each(|receipt| self.ledger.settle(*receipt));
-        self.in_flight_bytes = self.in_flight_bytes.saturating_sub(mail.size_bytes);
-        self.outbox.done();
-    }
-
-    // Committing and ending
-
-    async fn commit(&mut self) {
-        self.commit_due = Instant::now() + COMMIT_INTERVAL;
-        if self.commit_pending {
-            return;
-        }
-        let offsets = self.ledger.committable();
-        if !offsets.is_empty() {
-            self.commit_pending = true;
-            self.source.commit(offsets).await;
-        }
-    }
-
-    /// Goes from phase to phase. `Some` is the end.
-    async fn advance(&mut self) -> Option<Summary> {
-        let now = Instant::now();
-        match self.phase {
-            Phase::Reading if self.is_done() || self.observer.is_gone() => {
-                self.end(None);
-                None
-            }
-            Phase::Releasing { by } if self.ledger.is_settled() || now >= by => {
-                self.commit_last(Then::Release).await;
-                None
-            }
-            Phase::Ending { by } if self.ledger.is_settled() || by.is_some_and(|by| now >= by) => {
-                let settled = self.ledger.is_settled();
-                self.commit_last(Then::End { settled }).await;
-                None
-            }
-            Phase::Reading | Phase::Releasing { .. } | Phase::Ending { .. } => None,
-            Phase::LastCommit { by, then } => {
-                let is_open = self.commit_pending || !self.ledger.committable().is_empty();
-                if is_open && now < by { None } else { self.after_last_commit(then).await }
-            }
-        }
-    }
-
-    async fn commit_last(&mut self, then: Then) {
-        self.commit().await;
-        self.phase = Phase::LastCommit { by: Instant::now() + LAST_COMMIT_LIMIT, then };
-    }
-
-    async fn after_last_commit(&mut self, then: Then) -> Option<Summary> {
-        match then {
-            Then::Release => {
-                self.phase = Phase::Reading;
-                self.revoked();
-                self.source.released().await;
-                None
-            }
-            Then::End { settled } => {
-                let is_clean = settled && self.ledger.committable().is_empty();
-                self.observer.progress(&self.progress());
-                Some(Summary { progress: self.progress(), is_clean })
-            }
-        }
-    }
-
-    fn end(&mut self, by: Option<Instant>) {
-        self.phase = Phase::Ending { by };
-    }
-
-    fn is_ending(&self) -> bool {
-        matches!(self.phase, Phase::Ending { by: Some(_) } | Phase::LastCommit { then: Then::End { .. }, .. })
-    }
-
     /// Whether the end that was asked for is reached.
     fn is_done(&self) -> bool {
         self.is_enough() || (self.until.end && self.assigned && self.ledger.is_at_end())
@@ -426,18 +270,6 @@ impl<'a, S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'a, S, T, D,
 
     fn has_room(&self) -> bool {
         self.phase == Phase::Reading && self.in_flight_bytes < MAX_IN_FLIGHT_BYTES
-    }
-
-    fn is_ours(&self, receipts: &[Receipt]) -> bool {
-        receipts.iter().any(|receipt| self.ledger.awaits(receipt))
-    }
-
-    /// When the present phase ends at the latest.
-    fn deadline(&self) -> Instant {
-        match self.phase {
-            Phase::Releasing { by } | Phase::Ending { by: Some(by) } | Phase::LastCommit { by, .. } => by,
-            Phase::Reading | Phase::Ending { by: None } => self.progress_due,
-        }
     }
 
     fn report(&mut self) {
@@ -457,22 +289,6 @@ fn decode(record: &Record) -> Result<Reading, Reject> {
         (None, None) => Err(Reject::NullValue),
         (None, Some(value)) => reading::decode(value),
     }
-}
-
-async fn write<T: Store>(store: &T, job: Job) -> Answer<Job, WriteError> {
-    sleep(retry::pause_before(job.attempts)).await;
-    let outcome = store.write(&job.batch).await;
-    (job, outcome)
-}
-
-async fn keep<D: DeadLetters>(dead_letters: &D, mail: Mail) -> Answer<Mail, D::Error> {
-    sleep(retry::pause_before(mail.attempts)).await;
-    let outcome = dead_letters.keep(&mail.letters).await;
-    (mail, outcome)
-}
-
-fn count(receipts: &[Receipt]) -> u64 {
-    u64::try_from(receipts.len()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@ mod stage;
 use std::sync::Mutex;
 
 use self::stage::{Audience, Drawer, Ended, Log, Script, Shelf, assigned, chunk, message};
+use tokio::time::sleep;
+
 use super::*;
 use crate::shutdown;
 

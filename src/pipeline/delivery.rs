@@ -1,0 +1,91 @@
+//! What the pipeline has taken up goes to the store and to the dead letters, and comes back settled.
+//!
+//! There is no last attempt: while the store is away its rows wait, and nothing of them is committed.
+
+use tokio::time::sleep;
+
+use super::lanes::Job;
+use super::letters::{DeadLetters, Mail};
+use super::observer::Observer;
+use super::source::Source;
+use super::{MAX_WRITES_IN_FLIGHT, Pipeline};
+use crate::ledger::Receipt;
+use crate::retry;
+use crate::store::{Store, WriteError};
+
+/// A write or a mail that has come back.
+pub(super) type Answer<T, E> = (T, Result<(), E>);
+
+impl<S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'_, S, T, D, O> {
+    pub(super) fn send_what_is_ready(&mut self) {
+        while self.writes.len() < MAX_WRITES_IN_FLIGHT
+            && let Some(job) = self.lanes.next_job()
+        {
+            self.writes.push(Box::pin(write(self.store, job)));
+        }
+        if let Some(mail) = self.outbox.next_mail() {
+            self.mails.push(Box::pin(keep(self.dead_letters, mail)));
+        }
+    }
+
+    pub(super) fn written(&mut self, (mut job, outcome): Answer<Job, WriteError>) {
+        match outcome {
+            Ok(()) => {
+                self.progress.stored += count(&job.receipts);
+            }
+            Err(error) if self.is_ours(&job.receipts) => {
+                job.attempts += 1;
+                if retry::is_worth_telling(job.attempts) {
+                    self.observer.trouble(&format!("{error}; trying again, nothing is committed meanwhile"));
+                }
+                self.writes.push(Box::pin(write(self.store, job)));
+                return;
+            }
+            // The partition's next owner reads the rows again.
+            Err(_) => {}
+        }
+        job.receipts.iter().for_each(|receipt| self.ledger.settle(*receipt));
+        self.in_flight_bytes = self.in_flight_bytes.saturating_sub(job.size_bytes);
+        self.lanes.done(&job.batch.patient);
+    }
+
+    pub(super) fn mailed(&mut self, (mut mail, outcome): Answer<Mail, D::Error>) {
+        match outcome {
+            Ok(()) => {
+                self.progress.refused += count(&mail.receipts);
+            }
+            Err(error) if self.is_ours(&mail.receipts) => {
+                mail.attempts += 1;
+                if retry::is_worth_telling(mail.attempts) {
+                    self.observer.trouble(&format!("refused messages cannot be kept ({error}); trying again"));
+                }
+                self.mails.push(Box::pin(keep(self.dead_letters, mail)));
+                return;
+            }
+            Err(_) => {}
+        }
+        mail.receipts.iter().for_each(|receipt| self.ledger.settle(*receipt));
+        self.in_flight_bytes = self.in_flight_bytes.saturating_sub(mail.size_bytes);
+        self.outbox.done();
+    }
+
+    fn is_ours(&self, receipts: &[Receipt]) -> bool {
+        receipts.iter().any(|receipt| self.ledger.awaits(receipt))
+    }
+}
+
+async fn write<T: Store>(store: &T, job: Job) -> Answer<Job, WriteError> {
+    sleep(retry::pause_before(job.attempts)).await;
+    let outcome = store.write(&job.batch).await;
+    (job, outcome)
+}
+
+async fn keep<D: DeadLetters>(dead_letters: &D, mail: Mail) -> Answer<Mail, D::Error> {
+    sleep(retry::pause_before(mail.attempts)).await;
+    let outcome = dead_letters.keep(&mail.letters).await;
+    (mail, outcome)
+}
+
+fn count(receipts: &[Receipt]) -> u64 {
+    u64::try_from(receipts.len()).unwrap_or(u64::MAX)
+}
