@@ -41,7 +41,8 @@ const STARTS: [&str; 2] = ["vitals ", "cargo run -r "];
 
 /// The words behind the program's name in each of its calls, however the calls are joined.
 fn calls(line: &str) -> Vec<Vec<String>> {
-    let line = line.split(" #").next().unwrap_or_default();
+    // In a table a pipe is written with a backslash.
+    let line = line.replace("\\|", "|");
     let parts = line.split(['&', '|', ';', '>']).map(str::trim);
     parts.filter_map(|part| STARTS.iter().find_map(|start| part.strip_prefix(start))).map(words).collect()
 }
@@ -84,6 +85,18 @@ fn the_table_of_settings_is_the_program_s() {
     let text = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or("none").to_owned();
     let shown: Vec<_> = shown.iter().map(|row| (text(row.get("name")), text(row.get("value")))).collect();
     assert_eq!(settings_in_the_readme(&readme()), shown);
+}
+
+#[test]
+fn the_example_of_a_settings_file_is_accepted() {
+    let readme = readme();
+    let example = readme.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("vitals.toml");
+    std::fs::write(&file, example).unwrap();
+    let words = ["config", "show", "--profile", "ward-a", "--config", file.to_str().unwrap()].map(str::to_owned);
+    let Output { status, stderr, .. } = vitals(&words);
+    assert!(status.success(), "{}", String::from_utf8_lossy(&stderr));
 }
 
 #[test]
