@@ -51,7 +51,8 @@ pub struct Args {
     /// Makes the simulated ward repeatable
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
-    /// The file; its first line names the old columns, in any order, and may name a timestamp
+    /// The file of --mode csv; its first line names the columns: patient_id, heart_rate, spo2, systolic, diastolic,
+    /// respiratory_rate, temperature, in any order, and timestamp if there is one
     #[arg(long, value_name = "PATH")]
     csv: Option<PathBuf>,
     /// Send the file once instead of again and again
