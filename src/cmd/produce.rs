@@ -51,6 +51,7 @@ pub struct Args {
     /// Makes the simulated ward repeatable
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
+    #[allow(clippy::doc_markdown, reason = "the help shows this text as it stands")]
     /// The file of --mode csv; its first line names the columns: patient_id, heart_rate, spo2, systolic, diastolic,
     /// respiratory_rate, temperature, in any order, and timestamp if there is one
     #[arg(long, value_name = "PATH")]
