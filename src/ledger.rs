@@ -30,8 +30,8 @@ struct Partition {
     next_offset: i64,
     /// The end of the partition when it was assigned.
     end_offset: i64,
-    /// What the group has committed.
-    committed: i64,
+    /// What the group has committed; `None` where that is not known, since a refused commit may have been taken in part.
+    committed: Option<i64>,
     /// How often the log turned out to be another one: its offsets mean other records since.
     jumps: u32,
 }
@@ -61,7 +61,7 @@ impl Ledger {
             entries: VecDeque::new(),
             next_offset: start_offset,
             end_offset,
-            committed: start_offset,
+            committed: Some(start_offset),
             jumps: 0,
         };
         self.partitions.insert(partition, fresh);
@@ -78,18 +78,18 @@ impl Ledger {
         assignment == self.assignment && self.partitions.contains_key(&partition)
     }
 
-    /// Whether the record of this receipt may still be settled: its partition was not taken away since.
+    /// Whether the record of this receipt is still ours to store: its partition was not taken away since. That its log
+    /// was made anew changes nothing: the record is nowhere else any more.
     #[must_use]
     pub fn awaits(&self, receipt: &Receipt) -> bool {
-        let state = self.partitions.get(&receipt.partition).filter(|state| state.jumps == receipt.jumps);
-        receipt.assignment == self.assignment && state.is_some()
+        self.holds(receipt.assignment, receipt.partition)
     }
 
     /// Takes up the record at `offset`. `None` where the partition is not ours, or the offset was taken up before.
     pub fn admit(&mut self, partition: i32, offset: i64) -> Option<Receipt> {
         let state = self.partitions.get_mut(&partition).filter(|state| offset >= state.next_offset)?;
         state.entries.push_back(Entry { offset, settled: false });
-        state.next_offset = offset + 1;
+        state.next_offset = offset.saturating_add(1);
         Some(Receipt { assignment: self.assignment, jumps: state.jumps, partition, offset })
     }
 
@@ -100,14 +100,16 @@ impl Ledger {
         }
     }
 
-    /// Goes on at `next_offset`, wherever that is: the log was cut or made anew.
-    pub fn jump_to(&mut self, partition: i32, next_offset: i64) {
+    /// Goes back to `next_offset`: the log was cut or made anew. That offset is committable at once, since what was
+    /// committed of the old log, perhaps only just now, would make the next member skip the beginning of the new one.
+    pub fn jump_to(&mut self, partition: i32, next_offset: i64, end_offset: i64) {
         if let Some(state) = self.partitions.get_mut(&partition) {
             // What was admitted of the old log can be settled no more, and commits nothing.
             state.entries.clear();
             state.jumps += 1;
             state.next_offset = next_offset;
-            state.committed = state.committed.min(next_offset);
+            state.committed = None;
+            state.end_offset = end_offset;
         }
     }
 
@@ -133,14 +135,14 @@ impl Ledger {
     /// By partition, the offset to commit: where the first unsettled record stands. Only partitions where that is news.
     #[must_use]
     pub fn committable(&self) -> Vec<(i32, i64)> {
-        let news = self.partitions.iter().filter(|(_, state)| state.committable() > state.committed);
+        let news = self.partitions.iter().filter(|(_, state)| Some(state.committable()) != state.committed);
         news.map(|(partition, state)| (*partition, state.committable())).collect()
     }
 
     /// Notes what the group has committed.
     pub fn committed(&mut self, partition: i32, offset: i64) {
         if let Some(state) = self.partitions.get_mut(&partition) {
-            state.committed = state.committed.max(offset);
+            state.committed = Some(offset);
         }
     }
 
@@ -148,6 +150,18 @@ impl Ledger {
     #[must_use]
     pub fn is_settled(&self) -> bool {
         self.partitions.values().all(|state| state.entries.is_empty())
+    }
+
+    /// How many admitted records are held, settled ones behind an unsettled one included.
+    #[must_use]
+    pub fn open_records(&self) -> usize {
+        self.partitions.values().map(|state| state.entries.len()).sum()
+    }
+
+    /// The present assignment's number.
+    #[must_use]
+    pub fn assignment(&self) -> u64 {
+        self.assignment
     }
 
     /// Whether every partition was read up to the end that it had when it was assigned.
@@ -231,23 +245,48 @@ mod tests {
     fn a_log_made_anew_is_read_from_its_start() {
         let mut ledger = ledger(100);
         let old = ledger.admit(0, 100).expect("ours");
-        ledger.jump_to(0, 0);
+        ledger.jump_to(0, 0, 5);
         let fresh = ledger.admit(0, 0).expect("the new log");
-        assert!(!ledger.awaits(&old) && ledger.awaits(&fresh));
+        assert!(ledger.awaits(&old) && ledger.awaits(&fresh));
         ledger.settle(old);
-        assert_eq!(ledger.committable(), []);
+        assert_eq!(ledger.committable(), [(0, 0)]);
         ledger.settle(fresh);
         assert_eq!(ledger.committable(), [(0, 1)]);
+    }
+
+    #[test]
+    fn an_offset_of_the_old_log_that_was_committed_late_is_taken_back() {
+        let mut ledger = ledger(0);
+        let old = ledger.admit(0, 0).expect("ours");
+        ledger.settle(old);
+        assert_eq!(ledger.committable(), [(0, 1)]);
+        ledger.jump_to(0, 0, 5);
+        assert_eq!(ledger.committable(), [(0, 0)]);
+        ledger.committed(0, 1);
+        assert_eq!(ledger.committable(), [(0, 0)]);
+        ledger.committed(0, 0);
+        assert_eq!(ledger.committable(), []);
+    }
+
+    #[test]
+    fn behind_messages_that_are_gone_the_ones_before_them_are_still_awaited() {
+        let mut ledger = ledger(0);
+        let before = ledger.admit(0, 0).expect("ours");
+        ledger.skip_to(0, 20);
+        assert!(ledger.awaits(&before));
+        assert_eq!(ledger.committable(), []);
+        ledger.settle(before);
+        assert_eq!(ledger.committable(), [(0, 20)]);
     }
 
     #[test]
     fn a_record_of_the_old_log_does_not_settle_the_one_that_has_its_offset_now() {
         let mut ledger = ledger(0);
         let old = ledger.admit(0, 0).expect("ours");
-        ledger.jump_to(0, 0);
+        ledger.jump_to(0, 0, 5);
         ledger.admit(0, 0).expect("the new log");
         ledger.settle(old);
-        assert_eq!(ledger.committable(), []);
+        assert_eq!(ledger.committable(), [(0, 0)]);
     }
 
     #[test]
@@ -260,6 +299,27 @@ mod tests {
         assert!(!ledger.is_at_end());
         ledger.skip_to(0, 2);
         assert!(ledger.is_at_end());
+    }
+
+    #[test]
+    fn a_log_made_anew_has_an_end_of_its_own() {
+        let mut ledger = Ledger::default();
+        ledger.assign(1);
+        ledger.add(0, 100, 200);
+        ledger.jump_to(0, 0, 1);
+        assert!(!ledger.is_at_end());
+        ledger.skip_to(0, 1);
+        assert!(ledger.is_at_end());
+    }
+
+    #[test]
+    fn settled_records_behind_an_unsettled_one_are_counted_as_held() {
+        let mut ledger = ledger(0);
+        let receipts: Vec<_> = (0..3).filter_map(|offset| ledger.admit(0, offset)).collect();
+        ledger.settle(receipts[2]);
+        assert_eq!(ledger.open_records(), 3);
+        ledger.settle(receipts[0]);
+        assert_eq!(ledger.open_records(), 2);
     }
 
     proptest! {

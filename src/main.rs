@@ -10,7 +10,7 @@ use vitals::cmd::{Command, CommandLine, Context};
 use vitals::exit::{self, Code};
 use vitals::output::Output;
 use vitals::settings::{self, Environment, Settings};
-use vitals::shutdown::{self, Shutdown};
+use vitals::shutdown::{self, END_LIMIT, Shutdown};
 
 /// Two threads are enough: the servers are what is waited for.
 const WORKERS: usize = 2;
@@ -52,11 +52,12 @@ async fn run(command: Command, settings: Settings, output: &Output, workers: &Ru
     }
 }
 
-/// Waits until the user has asked twice.
+/// Waits until the user has asked twice, or the command has had its time to end.
 async fn impatience(shutdown: &Shutdown, output: &Output) {
     shutdown.wait().await;
     if tokio::time::timeout(QUIET_DRAIN, shutdown.wait_again()).await.is_err() {
         output.note("finishing what was begun; Ctrl+C again ends at once");
-        shutdown.wait_again().await;
+        // A command that is stuck, in a write to a reader that does not read, ends all the same.
+        let _ = tokio::time::timeout(END_LIMIT.saturating_sub(QUIET_DRAIN), shutdown.wait_again()).await;
     }
 }

@@ -24,7 +24,7 @@ use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::time::{Instant, sleep_until};
 
 use self::delivery::Answer;
-use self::ending::{COMMIT_INTERVAL, COMMIT_PAUSE, DRAIN_LIMIT, Phase, RELEASE_LIMIT};
+use self::ending::{COMMIT_INTERVAL, COMMIT_PAUSE, Phase, RELEASE_LIMIT};
 use self::lanes::{Job, Lanes};
 use self::letters::{DeadLetters, Letter, Mail, Outbox};
 use self::observer::{Observer, Progress};
@@ -34,11 +34,14 @@ use crate::kafka::records::Record;
 use crate::ledger::Ledger;
 use crate::reading::{self, Reading};
 use crate::reject::Reject;
-use crate::shutdown::Shutdown;
+use crate::shutdown::{DRAIN_LIMIT, Shutdown};
 use crate::store::{Store, WriteError};
 
 /// How many bytes of messages may be taken up and not yet settled.
 pub const MAX_IN_FLIGHT_BYTES: usize = 32 * 1024 * 1024;
+
+/// How many records may be taken up and not yet committable, most of them settled behind one that is not.
+pub const MAX_OPEN_RECORDS: usize = 1_000_000;
 
 /// How many batches may be on their way to the store. More only queue up inside of it.
 pub const MAX_WRITES_IN_FLIGHT: usize = 32;
@@ -60,11 +63,12 @@ pub struct Until {
 pub struct Summary {
     /// How far it came.
     pub progress: Progress,
-    /// Whether everything taken up is settled and committed; what is not is read again.
+    /// Whether everything taken up is settled and committed; what is not is read again, by this group's next member.
     pub is_clean: bool,
 }
 
 /// Everything that a run holds.
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Pipeline<'a, S, T: Store, D: DeadLetters, O> {
     source: &'a mut S,
     store: &'a T,
@@ -81,6 +85,8 @@ pub struct Pipeline<'a, S, T: Store, D: DeadLetters, O> {
     assigned: bool,
     commit_pending: bool,
     phase: Phase,
+    /// Whether partitions were taken away before what was taken up of them was settled.
+    abandoned: bool,
     commit_due: Instant,
     progress_due: Instant,
     progress: Progress,
@@ -116,6 +122,7 @@ impl<'a, S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'a, S, T, D,
             assigned: false,
             commit_pending: false,
             phase: Phase::Reading,
+            abandoned: false,
             commit_due: now + COMMIT_INTERVAL,
             progress_due: now + PROGRESS_INTERVAL,
             progress: Progress::default(),
@@ -173,7 +180,11 @@ impl<'a, S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'a, S, T, D,
                 self.commit_pending = false;
                 self.commit_due = Instant::now() + COMMIT_PAUSE;
             }
-            Event::Gap { assignment, partition, wanted, found } => self.gap(assignment, partition, wanted, found),
+            Event::Gap { assignment, partition, wanted, found, end_offset } => {
+                if self.ledger.holds(assignment, partition) {
+                    self.gap(partition, wanted, found, end_offset);
+                }
+            }
             Event::Trouble(text) => self.observer.trouble(&text),
         }
     }
@@ -183,7 +194,7 @@ impl<'a, S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'a, S, T, D,
         self.behind.clear();
         for Assigned { partition, start_offset, end_offset } in partitions.iter().copied() {
             self.ledger.add(partition, start_offset, end_offset);
-            self.behind.insert(partition, (end_offset - start_offset).max(0));
+            self.behind.insert(partition, end_offset.saturating_sub(start_offset).max(0));
         }
         self.assigned = true;
         self.observer.assigned(partitions);
@@ -198,13 +209,13 @@ impl<'a, S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'a, S, T, D,
             if self.is_enough() {
                 return;
             }
-            self.take_record(partition, record);
+            self.take_record(partition, &record);
         }
         self.ledger.skip_to(partition, next_offset);
-        self.behind.insert(partition, (end_offset - next_offset).max(0));
+        self.behind.insert(partition, end_offset.saturating_sub(next_offset).max(0));
     }
 
-    fn take_record(&mut self, partition: i32, record: Record) {
+    fn take_record(&mut self, partition: i32, record: &Record) {
         let Some(receipt) = self.ledger.admit(partition, record.offset) else { return };
         let (offset, size_bytes) = (record.offset, record.size_bytes());
         self.progress.messages += 1;
@@ -213,7 +224,7 @@ impl<'a, S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'a, S, T, D,
             self.unkeyed_told = true;
             self.observer.unkeyed(partition, offset);
         }
-        match decode(&record) {
+        match decode(record) {
             Ok(reading) => {
                 let alerts = alarm::judge(&reading, &self.limits);
                 self.progress.alerts += u64::try_from(alerts.len()).unwrap_or(u64::MAX);
@@ -222,22 +233,21 @@ impl<'a, S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'a, S, T, D,
             }
             Err(reject) => {
                 self.observer.refused(partition, offset, &reject);
-                self.outbox.add(Letter { partition, record, reject }, receipt);
+                // A copy: a slice would hold on to its whole fetch for as long as the letter cannot be kept.
+                self.outbox.add(Letter { partition, record: record.detached(), reject }, receipt);
             }
         }
     }
 
-    fn gap(&mut self, assignment: u64, partition: i32, wanted: i64, found: i64) {
-        if !self.ledger.holds(assignment, partition) {
-            return;
-        }
-        self.ledger.jump_to(partition, found);
+    fn gap(&mut self, partition: i32, wanted: i64, found: i64, end_offset: i64) {
         let text = if found > wanted {
+            self.ledger.skip_to(partition, found);
             format!(
                 "partition {partition}: {} messages from offset {wanted} on are gone from the log; reading on at {found}",
-                found - wanted
+                found.saturating_sub(wanted)
             )
         } else {
+            self.ledger.jump_to(partition, found, end_offset);
             format!(
                 "partition {partition}: the log was made anew or cut, offset {wanted} is not what it was; reading on at {found}"
             )
@@ -247,6 +257,7 @@ impl<'a, S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'a, S, T, D,
 
     /// The partitions are somebody else's: what has not gone out yet is dropped, since the next owner reads it again.
     fn revoked(&mut self) {
+        self.abandoned |= !self.ledger.is_settled();
         self.ledger.revoke();
         self.behind.clear();
         self.assigned = false;
@@ -269,7 +280,9 @@ impl<'a, S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'a, S, T, D,
     }
 
     fn has_room(&self) -> bool {
-        self.phase == Phase::Reading && self.in_flight_bytes < MAX_IN_FLIGHT_BYTES
+        self.phase == Phase::Reading
+            && self.in_flight_bytes < MAX_IN_FLIGHT_BYTES
+            && self.ledger.open_records() < MAX_OPEN_RECORDS
     }
 
     fn report(&mut self) {

@@ -5,8 +5,23 @@
 
 use std::future::pending;
 use std::io;
+use std::time::Duration;
 
 use tokio::sync::watch;
+
+/// Within this a command has ended after the first signal; the program ends it then.
+pub const END_LIMIT: Duration = Duration::from_secs(5);
+/// What a consumer has of it to settle what it took up,
+pub const DRAIN_LIMIT: Duration = Duration::from_secs(3);
+/// to hear that its last commit was taken,
+pub const LAST_COMMIT_LIMIT: Duration = Duration::from_millis(700);
+/// and to leave its group.
+pub const LEAVE_LIMIT: Duration = Duration::from_millis(900);
+
+const _: () = assert!(
+    DRAIN_LIMIT.as_millis() + LAST_COMMIT_LIMIT.as_millis() + LEAVE_LIMIT.as_millis() < END_LIMIT.as_millis(),
+    "the parts have to fit into the whole"
+);
 
 /// Tells when to stop. Clones tell the same.
 #[derive(Debug, Clone)]

@@ -1,7 +1,5 @@
 //! A member of a consumer group, as the pipeline's source.
 
-use std::time::Duration;
-
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -12,15 +10,14 @@ use super::group::MemberConfig;
 use super::group::driver::{Channels, Command, Driver};
 use super::offsets::Place;
 use crate::pipeline::source::{Event, Source};
+use crate::shutdown::LEAVE_LIMIT;
 
 /// Commands and membership events that may wait. Each side has at most a handful under way.
 const CHANNEL_EVENTS: usize = 16;
 
-/// Chunks that wait for the pipeline; with one per leader in the hands of the fetcher this bounds what is read ahead.
-const CHANNEL_CHUNKS: usize = 4;
-
-/// How long a member may take to say good-bye.
-const LEAVE_LIMIT: Duration = Duration::from_millis(1_500);
+/// Chunks that wait for the pipeline. With the one in the hands of the fetcher, each of at most
+/// [`MAX_INFLATED_BYTES`](super::records::MAX_INFLATED_BYTES), this bounds what is read ahead.
+const CHANNEL_CHUNKS: usize = 2;
 
 /// A member of a consumer group.
 #[derive(Debug)]
@@ -82,12 +79,12 @@ impl Source for Consumer {
         }
     }
 
-    async fn commit(&mut self, offsets: Vec<(i32, i64)>) {
+    async fn commit(&mut self, assignment: u64, offsets: Vec<(i32, i64)>) {
         // A driver that has ended is told by the next event.
-        let _ = self.commands.send(Command::Commit(offsets)).await;
+        let _ = self.commands.send(Command::Commit { assignment, offsets }).await;
     }
 
-    async fn released(&mut self) {
-        let _ = self.commands.send(Command::Released).await;
+    async fn released(&mut self, assignment: u64) {
+        let _ = self.commands.send(Command::Released { assignment }).await;
     }
 }

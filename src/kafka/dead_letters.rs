@@ -19,6 +19,9 @@ use super::error::KafkaError;
 use super::records::{self, Header, Record};
 use crate::pipeline::letters::{DeadLetters, Letter};
 
+/// A batch beyond this goes out compressed: what came compressed may be far larger than any topic takes.
+const LARGE_BATCH_BYTES: usize = 512 * 1024;
+
 /// All replicas that are in sync have to take a letter.
 const ALL_REPLICAS: i16 = -1;
 
@@ -68,7 +71,7 @@ impl DeadLetterTopic {
             let leader = leaders.0.iter().find(|(of, _)| *of == partition).and_then(|(_, leader)| *leader);
             let leader =
                 leader.ok_or_else(|| KafkaError::refused("a dead letter", ResponseError::LeaderNotAvailable))?;
-            self.produce(cluster, leader, partition, records::encode(&records)).await?;
+            self.produce(cluster, leader, partition, records::encode(&records, LARGE_BATCH_BYTES)).await?;
         }
         Ok(())
     }
@@ -89,10 +92,11 @@ impl DeadLetterTopic {
             .with_timeout_ms(i32::try_from(REQUEST_LIMIT.as_millis()).unwrap_or(i32::MAX))
             .with_topic_data(vec![of_topic]);
         let response = cluster.node(leader).await?.call(&request).await?;
-        let mut answers = response.responses.iter().flat_map(|topic| &topic.partition_responses);
-        match answers.find_map(|answer| answer.error_code.err()) {
-            Some(code) => Err(KafkaError::refused("a dead letter", code)),
-            None => Ok(()),
+        let answer = response.responses.iter().flat_map(|topic| &topic.partition_responses).next();
+        match answer.map(|answer| answer.error_code.err()) {
+            Some(None) => Ok(()),
+            Some(Some(code)) => Err(KafkaError::refused("a dead letter", code)),
+            None => Err(KafkaError::refused("a dead letter", ResponseError::UnknownServerError)),
         }
     }
 

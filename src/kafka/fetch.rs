@@ -4,6 +4,7 @@
 //! retries for ever: a consumer that was once running waits for its brokers.
 
 use std::collections::BTreeMap;
+use std::future::pending;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,6 +15,7 @@ use kafka_protocol::messages::FetchRequest;
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use kafka_protocol::messages::fetch_response::PartitionData;
 use tokio::sync::mpsc;
+use tokio::time::sleep;
 use uuid::Uuid;
 
 use super::cluster::{Cluster, Leaders, Topic, topic_name};
@@ -32,6 +34,9 @@ const FETCH_BYTES: i32 = 4 * 1024 * 1024;
 /// What one fetch brings of one partition at most. A larger first batch comes whole all the same.
 const PARTITION_BYTES: i32 = 1024 * 1024;
 
+/// How often it is looked whether a partition without a leader has one again.
+const LEADER_CHECK_INTERVAL: Duration = Duration::from_secs(1);
+
 /// Reads the partitions of one assignment.
 #[derive(Debug)]
 pub(super) struct Fetcher {
@@ -45,8 +50,8 @@ pub(super) struct Fetcher {
     pub(super) events: mpsc::Sender<Event>,
     /// By partition, the offset to read next.
     pub(super) positions: BTreeMap<i32, i64>,
-    /// The id of the topic that the positions belong to, as soon as it is known.
-    pub(super) topic_id: Option<Uuid>,
+    /// The id of the topic that the positions belong to; nil where the brokers give topics none.
+    pub(super) topic_id: Uuid,
 }
 
 impl Fetcher {
@@ -69,7 +74,7 @@ impl Fetcher {
                 let text = format!("reading is held up ({error}); trying again");
                 let _ = self.events.send(Event::Trouble(text)).await;
             }
-            tokio::time::sleep(backoff.next_pause()).await;
+            sleep(backoff.next_pause()).await;
         }
     }
 
@@ -77,42 +82,55 @@ impl Fetcher {
     async fn read(&mut self) -> Result<(), KafkaError> {
         let mut cluster = Cluster::connect(&self.seeds).await?;
         let Topic { id, leaders } = cluster.topic(&self.topic).await?;
-        if self.topic_id.is_some_and(|before| before != id) && self.begin_anew(&mut cluster, &leaders).await?.is_none()
-        {
+        if self.topic_id != id && self.begin_anew(&mut cluster, &leaders).await?.is_none() {
             return Ok(());
         }
-        self.topic_id = Some(id);
+        self.topic_id = id;
         let mut parts = Vec::new();
         for (node, partitions) in leaders.by_node() {
             let mine: BTreeMap<i32, i64> = partitions
                 .iter()
                 .filter_map(|partition| self.positions.get(partition).map(|offset| (*partition, *offset)))
                 .collect();
-            if !mine.is_empty() {
-                parts.push(Part { leader: cluster.take_node(node).await?, topic_id: id, positions: mine });
+            // A broker that is gone may still be named as a leader: its partitions wait, the others are read.
+            if !mine.is_empty()
+                && let Ok(leader) = cluster.take_node(node).await
+            {
+                parts.push(Part { leader, topic_id: id, positions: mine, turn: 0 });
             }
         }
-        if parts.iter().map(|part| part.positions.len()).sum::<usize>() < self.positions.len() {
-            return Err(KafkaError::refused(
-                format!("reading the topic '{}'", self.topic),
-                ResponseError::LeaderNotAvailable,
-            ));
-        }
+        let missing = self.positions.len() - parts.iter().map(|part| part.positions.len()).sum::<usize>();
+        let look_again = async {
+            if missing == 0 {
+                pending::<()>().await;
+            }
+            sleep(LEADER_CHECK_INTERVAL).await;
+            let what = format!("reading {missing} partitions of the topic '{}'", self.topic);
+            Err(KafkaError::refused(what, ResponseError::LeaderNotAvailable))
+        };
         let mut running: FuturesUnordered<_> = parts.iter_mut().map(|part| part.run(self)).collect();
-        let outcome = running.next().await;
+        let outcome = tokio::select! {
+            Some(outcome) = running.next() => outcome,
+            outcome = look_again => outcome,
+        };
         drop(running);
         let positions: Vec<_> = parts.into_iter().flat_map(|part| part.positions).collect();
         self.positions.extend(positions);
-        outcome.unwrap_or(Ok(()))
+        outcome
     }
 
     /// The topic of this name is another one: begins at its start, since the offsets are those of the old one, and says
     /// so. `None` where nobody wants to know any more.
     async fn begin_anew(&mut self, cluster: &mut Cluster, leaders: &Leaders) -> Result<Option<()>, KafkaError> {
-        for (partition, found) in offsets::find(cluster, &self.topic, leaders, Place::Earliest).await? {
-            let Some(position) = self.positions.get_mut(&partition) else { continue };
+        let starts = offsets::find(cluster, &self.topic, leaders, Place::Earliest).await?;
+        let ends = offsets::find(cluster, &self.topic, leaders, Place::Latest).await?;
+        for (partition, position) in &mut self.positions {
+            let of_partition = |offsets: &[(i32, i64)]| offsets.iter().find(|(of, _)| of == partition).map(|of| of.1);
+            // A partition without a leader begins at 0 too; where that is gone, the fetch will find out.
+            let found = of_partition(&starts).unwrap_or(0);
+            let end_offset = of_partition(&ends).unwrap_or(found);
             let wanted = std::mem::replace(position, found);
-            let gap = Event::Gap { assignment: self.assignment, partition, wanted, found };
+            let gap = Event::Gap { assignment: self.assignment, partition: *partition, wanted, found, end_offset };
             if wanted != found && self.events.send(gap).await.is_err() {
                 return Ok(None);
             }
@@ -151,6 +169,9 @@ struct Part {
     leader: Connection,
     topic_id: Uuid,
     positions: BTreeMap<i32, i64>,
+    /// With which of the partitions the next fetch begins: a broker fills its answer from the front, so without turns
+    /// the last ones would come only when the first ones are read to their end.
+    turn: usize,
 }
 
 impl Part {
@@ -163,6 +184,7 @@ impl Part {
             if let Some(code) = response.error_code.err() {
                 return Err(KafkaError::refused("a fetch", code));
             }
+            self.turn = (self.turn + 1) % self.positions.len().max(1);
             for partition in response.responses.into_iter().flat_map(|topic| topic.partitions) {
                 if self.take(fetcher, partition).await?.is_none() {
                     return Ok(());
@@ -178,10 +200,11 @@ impl Part {
                 .with_fetch_offset(*offset)
                 .with_partition_max_bytes(PARTITION_BYTES)
         };
+        let in_turn = self.positions.iter().cycle().skip(self.turn).take(self.positions.len());
         let of_topic = FetchTopic::default()
             .with_topic(topic_name(topic))
             .with_topic_id(self.topic_id)
-            .with_partitions(self.positions.iter().map(wanted).collect());
+            .with_partitions(in_turn.map(wanted).collect());
         FetchRequest::default()
             .with_max_wait_ms(i32::try_from(FETCH_WAIT.as_millis()).unwrap_or(i32::MAX))
             .with_min_bytes(1)
@@ -231,8 +254,10 @@ impl Part {
     async fn find_again(&mut self, fetcher: &Fetcher, partition: i32) -> Result<Option<()>, KafkaError> {
         let earliest = offsets::list(&mut self.leader, &fetcher.topic, &[partition], Place::Earliest).await?;
         let Some((_, found)) = earliest.first().copied() else { return Ok(Some(())) };
+        let latest = offsets::list(&mut self.leader, &fetcher.topic, &[partition], Place::Latest).await?;
+        let end_offset = latest.first().map_or(found, |(_, end)| *end);
         let wanted = self.positions.insert(partition, found).unwrap_or(found);
-        let gap = Event::Gap { assignment: fetcher.assignment, partition, wanted, found };
+        let gap = Event::Gap { assignment: fetcher.assignment, partition, wanted, found, end_offset };
         Ok(fetcher.events.send(gap).await.ok())
     }
 }

@@ -31,7 +31,7 @@ pub const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(3);
 /// settles within [`RELEASE_LIMIT`], so this is room for members of other kinds.
 pub const REBALANCE_LIMIT: Duration = Duration::from_secs(30);
 
-/// How long a member may go on settling what it has read, once a rebalance was announced.
+/// How long a member may go on settling what it has read, once a rebalance was announced. Its heartbeats go on.
 pub const RELEASE_LIMIT: Duration = Duration::from_secs(5);
 
 /// The assignor that every kind of member knows.

@@ -63,7 +63,7 @@ pub async fn find(
     for (node, partitions) in leaders.by_node() {
         found.extend(list(cluster.node(node).await?, topic, &partitions, place).await?);
     }
-    if found.iter().any(|(_, offset)| *offset == NO_OFFSET) {
+    if place != Place::Latest && found.iter().any(|(_, offset)| *offset == NO_OFFSET) {
         let ends = Box::pin(find(cluster, topic, leaders, Place::Latest)).await?;
         let end_of = |partition| ends.iter().find(|(of, _)| *of == partition).map(|(_, end)| *end);
         for (partition, offset) in &mut found {

@@ -19,8 +19,12 @@ pub use encode::encode;
 
 use crate::reject::BatchFault;
 
-/// The limit of one decompressed batch. Brokers take batches of 1 MiB by default, and JSON shrinks to a tenth or less.
+/// The limit of what is decompressed in one go. Brokers take batches of 1 MiB by default, and JSON shrinks to a tenth or
+/// less; a batch beyond it cannot be opened, and several that are beyond it together are opened one after another.
 pub const MAX_INFLATED_BYTES: usize = 64 * 1024 * 1024;
+
+/// The most records of one batch. The smallest take seven bytes, so a plain batch of 1 MiB has no more.
+pub const MAX_BATCH_RECORDS: i32 = 200_000;
 
 /// One record of a partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +44,19 @@ pub struct Record {
 }
 
 impl Record {
+    /// The same record in memory of its own, where it was a slice of a whole response.
+    #[must_use]
+    pub fn detached(&self) -> Self {
+        let copy = |bytes: &Bytes| Bytes::copy_from_slice(bytes);
+        let header = |header: &Header| Header { key: copy(&header.key), value: header.value.as_ref().map(copy) };
+        Self {
+            key: self.key.as_ref().map(copy),
+            value: self.value.as_ref().map(copy),
+            headers: self.headers.iter().map(header).collect(),
+            ..*self
+        }
+    }
+
     /// About how much memory the record holds.
     #[must_use]
     pub fn size_bytes(&self) -> usize {

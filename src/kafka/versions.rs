@@ -14,7 +14,7 @@ const SPOKEN: &[(ApiKey, i16, i16, &str)] = &[
     (ApiKey::OffsetCommit, 2, 8, "OffsetCommit"),
     (ApiKey::OffsetFetch, 1, 7, "OffsetFetch"),
     (ApiKey::FindCoordinator, 0, 3, "FindCoordinator"),
-    (ApiKey::JoinGroup, 5, 7, "JoinGroup"),
+    (ApiKey::JoinGroup, 5, 9, "JoinGroup"),
     (ApiKey::Heartbeat, 3, 4, "Heartbeat"),
     (ApiKey::LeaveGroup, 3, 4, "LeaveGroup"),
     (ApiKey::SyncGroup, 3, 4, "SyncGroup"),

@@ -23,7 +23,7 @@ impl<S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'_, S, T, D, O> 
         {
             self.writes.push(Box::pin(write(self.store, job)));
         }
-        if let Some(mail) = self.outbox.next_mail() {
+        while let Some(mail) = self.outbox.next_mail() {
             self.mails.push(Box::pin(keep(self.dead_letters, mail)));
         }
     }
@@ -66,7 +66,9 @@ impl<S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'_, S, T, D, O> 
         }
         mail.receipts.iter().for_each(|receipt| self.ledger.settle(*receipt));
         self.in_flight_bytes = self.in_flight_bytes.saturating_sub(mail.size_bytes);
-        self.outbox.done();
+        if let Some(partition) = mail.partition() {
+            self.outbox.done(partition);
+        }
     }
 
     fn is_ours(&self, receipts: &[Receipt]) -> bool {

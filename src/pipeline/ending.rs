@@ -8,16 +8,15 @@ use super::letters::DeadLetters;
 use super::observer::Observer;
 use super::source::Source;
 use super::{Pipeline, Summary};
+use crate::kafka::group;
+use crate::shutdown::LAST_COMMIT_LIMIT;
 use crate::store::Store;
 
-/// How long settling may take after a signal, so that the process ends within 5 s.
-pub(super) const DRAIN_LIMIT: Duration = Duration::from_secs(3);
-
-/// How long settling may take before a rebalance; less than what the member waits for.
+/// How long settling may take before a rebalance.
 pub(super) const RELEASE_LIMIT: Duration = Duration::from_secs(4);
 
-/// How long the answer to the last commit may take.
-pub(super) const LAST_COMMIT_LIMIT: Duration = Duration::from_secs(1);
+// The member must not give up on the pipeline before the pipeline gives up on the store and on the last commit.
+const _: () = assert!(RELEASE_LIMIT.as_millis() + LAST_COMMIT_LIMIT.as_millis() < group::RELEASE_LIMIT.as_millis());
 
 /// How often offsets are committed. What was stored since is read again after a crash.
 pub(super) const COMMIT_INTERVAL: Duration = Duration::from_millis(500);
@@ -54,7 +53,7 @@ impl<S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'_, S, T, D, O> 
         let offsets = self.ledger.committable();
         if !offsets.is_empty() {
             self.commit_pending = true;
-            self.source.commit(offsets).await;
+            self.source.commit(self.ledger.assignment(), offsets).await;
         }
     }
 
@@ -92,12 +91,13 @@ impl<S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'_, S, T, D, O> 
         match then {
             Then::Release => {
                 self.phase = Phase::Reading;
+                let assignment = self.ledger.assignment();
                 self.revoked();
-                self.source.released().await;
+                self.source.released(assignment).await;
                 None
             }
             Then::End { settled } => {
-                let is_clean = settled && self.ledger.committable().is_empty();
+                let is_clean = settled && !self.abandoned && self.ledger.committable().is_empty();
                 self.observer.progress(&self.progress());
                 Some(Summary { progress: self.progress(), is_clean })
             }

@@ -4,7 +4,8 @@
 //! meanwhile collects in its lane and goes out together. Nothing waits where there is nothing to wait for: a lane
 //! without a batch in flight is ready at once.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use crate::alarm::Alert;
 use crate::ledger::Receipt;
@@ -37,9 +38,8 @@ pub struct Lanes {
 
 #[derive(Debug, Default)]
 struct Lane {
-    rows: VecDeque<Row>,
-    /// The latest time among the rows.
-    latest: Option<Timestamp>,
+    /// By the time of their readings, each of which is one row of the table.
+    rows: BTreeMap<Timestamp, Row>,
     in_flight: bool,
 }
 
@@ -70,13 +70,10 @@ impl Lanes {
         let patient = self.ready.pop_front()?;
         let lane = self.lanes.get_mut(&patient)?;
         lane.in_flight = true;
-        if lane.rows.len() <= BATCH_ROWS {
-            lane.latest = None;
-        }
-        let rows = lane.rows.drain(..lane.rows.len().min(BATCH_ROWS));
-        let batch = Batch { patient, readings: Vec::with_capacity(rows.len()), alerts: Vec::new() };
-        let mut job = Job { batch, receipts: Vec::with_capacity(rows.len()), size_bytes: 0, attempts: 0 };
-        for row in rows {
+        let count = lane.rows.len().min(BATCH_ROWS);
+        let batch = Batch { patient, readings: Vec::with_capacity(count), alerts: Vec::new() };
+        let mut job = Job { batch, receipts: Vec::with_capacity(count), size_bytes: 0, attempts: 0 };
+        for (_, row) in (0..count).map_while(|_| lane.rows.pop_first()) {
             job.batch.readings.push(row.reading);
             job.batch.alerts.extend(row.alerts);
             job.receipts.push(row.receipt);
@@ -101,26 +98,20 @@ impl Lanes {
     /// Drops what has not gone out yet, and gives its size: its partitions are somebody else's.
     pub fn clear(&mut self) -> usize {
         self.ready.clear();
-        let waiting = self.lanes.values().flat_map(|lane| &lane.rows).map(|row| row.size_bytes).sum();
+        let waiting = self.lanes.values().flat_map(|lane| lane.rows.values()).map(|row| row.size_bytes).sum();
         self.lanes.retain(|_, lane| lane.in_flight);
-        self.lanes.values_mut().for_each(|lane| (lane.rows, lane.latest) = (VecDeque::new(), None));
+        self.lanes.values_mut().for_each(|lane| lane.rows.clear());
         waiting
     }
 }
 
 impl Lane {
     fn add(&mut self, row: Row) {
-        let time = row.reading.time();
-        // Times mostly rise, so the search is mostly spared.
-        let earlier = if self.latest < Some(time) {
-            self.latest = Some(time);
-            None
-        } else {
-            self.rows.iter_mut().find(|earlier| earlier.reading.time() == time)
-        };
-        match earlier {
-            Some(earlier) => earlier.join(row),
-            None => self.rows.push_back(row),
+        match self.rows.entry(row.reading.time()) {
+            Entry::Occupied(mut earlier) => earlier.get_mut().join(row),
+            Entry::Vacant(place) => {
+                place.insert(row);
+            }
         }
     }
 }
@@ -202,7 +193,7 @@ mod tests {
         bench.add("P1", 5, spo2(90));
         let job = bench.lanes.next_job().expect("ready");
         assert_eq!(job.batch.readings.len(), 2);
-        assert_eq!(*job.batch.readings[0].signs(), Signs { heart_rate: Some(120), ..spo2(90) });
+        assert_eq!(*job.batch.readings[1].signs(), Signs { heart_rate: Some(120), ..spo2(90) });
         assert_eq!(job.receipts.len(), 4);
         let alerts: Vec<_> = job.batch.alerts.iter().map(ToString::to_string).collect();
         assert_eq!(alerts, ["High heart rate: 120", "Low SpO2: 90"]);

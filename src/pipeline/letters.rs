@@ -1,5 +1,6 @@
 //! Dead letters: messages that cannot become readings, kept whole.
 
+use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
 
 use crate::kafka::records::Record;
@@ -30,7 +31,7 @@ pub trait DeadLetters: Send + Sync {
 /// How many bytes of letters go out in one go.
 const MAIL_BYTES: usize = 512 * 1024;
 
-/// Letters that go out together, and what is settled when they are kept.
+/// Letters of one partition that go out together, and what is settled when they are kept.
 #[derive(Debug)]
 pub struct Mail {
     /// The letters.
@@ -43,46 +44,63 @@ pub struct Mail {
     pub attempts: u32,
 }
 
-/// Letters that wait to be kept. One mail is in flight at a time, so they keep their order.
+/// Letters that wait to be kept, partition by partition: one that cannot be kept holds up no other's. Of each partition
+/// one mail is in flight at a time, so its letters keep their order.
 #[derive(Debug, Default)]
 pub struct Outbox {
-    waiting: Vec<(Letter, Receipt)>,
+    trays: BTreeMap<i32, Tray>,
+}
+
+#[derive(Debug, Default)]
+struct Tray {
+    waiting: VecDeque<(Letter, Receipt)>,
     in_flight: bool,
+}
+
+impl Mail {
+    /// The partition that the letters were read from.
+    #[must_use]
+    pub fn partition(&self) -> Option<i32> {
+        self.letters.first().map(|letter| letter.partition)
+    }
 }
 
 impl Outbox {
     /// Puts a letter in.
     pub fn add(&mut self, letter: Letter, receipt: Receipt) {
-        self.waiting.push((letter, receipt));
+        self.trays.entry(letter.partition).or_default().waiting.push_back((letter, receipt));
     }
 
-    /// The next letters to go out: at least one, and not more than [`MAIL_BYTES`] where there are several.
+    /// The next letters to go out, all of one partition: at least one, and not more than [`MAIL_BYTES`] where there are
+    /// several.
     pub fn next_mail(&mut self) -> Option<Mail> {
-        if self.in_flight || self.waiting.is_empty() {
-            return None;
+        let is_ready = |tray: &&mut Tray| !tray.in_flight && !tray.waiting.is_empty();
+        let tray = self.trays.values_mut().find(is_ready)?;
+        tray.in_flight = true;
+        let mut mail = Mail { letters: Vec::new(), receipts: Vec::new(), size_bytes: 0, attempts: 0 };
+        while let Some((letter, _)) = tray.waiting.front() {
+            let size_bytes = letter.record.size_bytes();
+            if !mail.letters.is_empty() && mail.size_bytes + size_bytes > MAIL_BYTES {
+                break;
+            }
+            mail.size_bytes += size_bytes;
+            let (letter, receipt) = tray.waiting.pop_front()?;
+            mail.letters.push(letter);
+            mail.receipts.push(receipt);
         }
-        self.in_flight = true;
-        let mut size_bytes = 0;
-        let fits = |(letter, _): &&(Letter, Receipt)| {
-            let first = size_bytes == 0;
-            size_bytes += letter.record.size_bytes();
-            first || size_bytes <= MAIL_BYTES
-        };
-        let count = self.waiting.iter().take_while(fits).count();
-        let (letters, receipts): (Vec<_>, Vec<_>) = self.waiting.drain(..count).unzip();
-        let size_bytes = letters.iter().map(|letter| letter.record.size_bytes()).sum();
-        Some(Mail { letters, receipts, size_bytes, attempts: 0 })
+        Some(mail)
     }
 
-    /// Notes that no mail is in flight any more.
-    pub fn done(&mut self) {
-        self.in_flight = false;
+    /// Notes that a partition's mail is not in flight any more.
+    pub fn done(&mut self, partition: i32) {
+        if let Some(tray) = self.trays.get_mut(&partition) {
+            tray.in_flight = false;
+        }
     }
 
     /// Drops what has not gone out yet, and gives its size.
     pub fn clear(&mut self) -> usize {
-        let size = self.waiting.iter().map(|(letter, _)| letter.record.size_bytes()).sum();
-        self.waiting.clear();
-        size
+        let waiting = self.trays.values_mut().flat_map(|tray| tray.waiting.drain(..));
+        waiting.map(|(letter, _)| letter.record.size_bytes()).sum()
     }
 }

@@ -60,6 +60,8 @@ pub enum Event {
         wanted: i64,
         /// Where reading goes on.
         found: i64,
+        /// The partition's end at this moment.
+        end_offset: i64,
     },
     /// Reading is held up, or goes on again: a text for the operator.
     Trouble(String),
@@ -73,9 +75,10 @@ pub trait Source {
     /// Waits for the next event; chunks only where there is `room` for them. Dropping the future loses no event.
     fn next(&mut self, room: bool) -> impl Future<Output = Result<Event, Self::Error>> + Send;
 
-    /// Asks for a commit: by partition the offset to read on from. The answer is an event.
-    fn commit(&mut self, offsets: Vec<(i32, i64)>) -> impl Future<Output = ()> + Send;
+    /// Asks for a commit of partitions of this `assignment`: by partition the offset to read on from. The answer is an
+    /// event; it is a refusal where the assignment is over.
+    fn commit(&mut self, assignment: u64, offsets: Vec<(i32, i64)>) -> impl Future<Output = ()> + Send;
 
-    /// Says that what was read is settled, so that the partitions can be given away.
-    fn released(&mut self) -> impl Future<Output = ()> + Send;
+    /// Says that what was read of this `assignment` is settled, so that its partitions can be given away.
+    fn released(&mut self, assignment: u64) -> impl Future<Output = ()> + Send;
 }

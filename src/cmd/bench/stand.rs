@@ -38,8 +38,13 @@ impl Stand {
         let brokers = settings.brokers.as_slice().to_vec();
         let mut cluster = Cluster::connect(&brokers).await?;
         let topic = format!("{}.bench_{stamp}", settings.topic);
-        store.init(&Replication::default()).await?;
+        // The topic first: a keyspace takes longer to make, and what was made before a failure is left.
         admin::create(&mut cluster, &TopicSpec::readings(&topic, PARTITIONS, 1)).await?;
+        if let Err(error) = store.init(&Replication::default()).await {
+            // The error is what the user hears of; a topic that is left has a name that tells what it was for.
+            let _ = admin::delete(&mut cluster, &topic).await;
+            return Err(error.into());
+        }
         Ok(Self { topic, store, brokers })
     }
 

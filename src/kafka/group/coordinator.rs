@@ -13,12 +13,13 @@ use kafka_protocol::messages::{
     GroupId, HeartbeatRequest, JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest, SyncGroupRequest,
 };
 use tokio::time::timeout;
+use uuid::Uuid;
 
 use super::assignor::{self, Subscriber};
 use super::membership::{Event, Membership};
 use super::subscription::{decode_assignment, decode_subscription, encode_assignment, encode_subscription};
 use super::{ASSIGNOR, MemberConfig, PROTOCOL_TYPE, REBALANCE_LIMIT};
-use crate::kafka::cluster::{Cluster, Leaders, NodeId, text};
+use crate::kafka::cluster::{Cluster, Leaders, NodeId, Topic, text};
 use crate::kafka::connection::{Connection, REQUEST_LIMIT};
 use crate::kafka::error::KafkaError;
 use crate::kafka::offsets::{self, Committer, Place};
@@ -98,13 +99,14 @@ impl Coordinator {
 
     /// As leader: every member's share of every topic that any of them wants, and how many partitions ours has.
     pub(super) async fn share_out(&mut self, members: &[Subscriber]) -> Result<(Shares, usize), KafkaError> {
-        let mut counts = BTreeMap::new();
+        let ours = self.config.topic.clone();
+        let count = self.count_partitions(&ours).await?;
+        let mut counts = BTreeMap::from([(ours, count)]);
         for topic in members.iter().flat_map(|member| &member.topics) {
             if !counts.contains_key(topic) {
-                counts.insert(topic.clone(), self.count_partitions(topic).await?);
+                counts.insert(topic.clone(), self.count_partitions_of_others(topic).await?);
             }
         }
-        let count = counts.get(&self.config.topic).copied().unwrap_or_default();
         let share = |(member_id, assignment): (String, assignor::Assignment)| {
             SyncGroupRequestAssignment::default()
                 .with_member_id(text(&member_id))
@@ -119,6 +121,14 @@ impl Coordinator {
             Ok(leaders) => Ok(leaders.count()),
             Err(KafkaError::NoTopic { .. }) => Ok(0),
             Err(error) => Err(error),
+        }
+    }
+
+    /// What is wrong with a topic that only others want must not keep the group from ours.
+    async fn count_partitions_of_others(&mut self, topic: &str) -> Result<usize, KafkaError> {
+        match self.count_partitions(topic).await {
+            Err(KafkaError::Refused { code, .. }) if !code.is_retriable() => Ok(0),
+            answer => answer,
         }
     }
 
@@ -157,23 +167,48 @@ impl Coordinator {
         let _ = timeout(LEAVE_LIMIT, farewell).await;
     }
 
-    /// Where each partition begins for this group, and where it ends now. Where nothing is committed it begins `from`.
-    pub(super) async fn find_offsets(&mut self, partitions: &[i32], from: Place) -> Result<Vec<Assigned>, KafkaError> {
+    /// Where each partition begins for this group, and where it ends now, in the topic of this id.
+    ///
+    /// A group that has committed nothing of the topic begins `from`, and commits that at once: the next assignment must
+    /// not take a later "latest" for it. Partitions that came to the topic later begin at their start, and so do all of
+    /// them where the topic is not the one that was `read_before`: what was committed are places in the old one.
+    pub(super) async fn find_offsets(
+        &mut self,
+        member: &Membership,
+        partitions: &[i32],
+        from: Place,
+        read_before: Option<Uuid>,
+    ) -> Result<(Uuid, Vec<Assigned>), KafkaError> {
         let MemberConfig { group, topic, .. } = self.config.clone();
-        let committed = offsets::committed(self.connection().await?, &group, &topic, partitions).await?;
-        let mut leaders = self.cluster.leaders(&topic).await?;
-        leaders.0.retain(|(partition, _)| partitions.contains(partition));
-        let ends = offsets::find(&mut self.cluster, &topic, &leaders, Place::Latest).await?;
-        let mut fresh = Leaders(leaders.0.clone());
-        fresh.0.retain(|(partition, _)| offset_of(&committed, *partition).is_none());
-        let starts = offsets::find(&mut self.cluster, &topic, &fresh, from).await?;
+        let Topic { id, leaders } = self.cluster.topic(&topic).await?;
+        let all: Vec<i32> = leaders.0.iter().map(|(partition, _)| *partition).collect();
+        let mut committed = offsets::committed(self.connection().await?, &group, &topic, &all).await?;
+        let is_new_group = committed.is_empty();
+        if read_before.is_some_and(|before| before != id) {
+            committed.clear();
+        }
+        let only = |wanted: &dyn Fn(i32) -> bool| {
+            Leaders(leaders.0.iter().copied().filter(|(partition, _)| wanted(*partition)).collect())
+        };
+        let ours = only(&|partition| partitions.contains(&partition));
+        let fresh = only(&|partition| partitions.contains(&partition) && offset_of(&committed, partition).is_none());
+        let place = if is_new_group { from } else { Place::Earliest };
+        let starts = offsets::find(&mut self.cluster, &topic, &fresh, place).await?;
+        let ends = offsets::find(&mut self.cluster, &topic, &ours, Place::Latest).await?;
+        if place != Place::Earliest && !starts.is_empty() {
+            self.commit(member, &starts).await?;
+        }
         let begin = |partition: i32| {
             let start_offset = offset_of(&committed, partition).or_else(|| offset_of(&starts, partition))?;
-            Some(Assigned { partition, start_offset, end_offset: offset_of(&ends, partition)? })
+            // A partition without a leader has an end that nobody knows; it is read when it has one again.
+            let end_offset = offset_of(&ends, partition).unwrap_or(start_offset);
+            Some(Assigned { partition, start_offset, end_offset })
         };
-        partitions.iter().map(|partition| begin(*partition)).collect::<Option<_>>().ok_or_else(|| {
+        let assigned = partitions.iter().map(|partition| begin(*partition)).collect::<Option<_>>();
+        let assigned = assigned.ok_or_else(|| {
             KafkaError::refused(format!("the offsets of the topic '{topic}'"), ResponseError::LeaderNotAvailable)
-        })
+        })?;
+        Ok((id, assigned))
     }
 
     async fn connection(&mut self) -> Result<&mut Connection, KafkaError> {
@@ -189,11 +224,12 @@ impl Coordinator {
     fn code_of(&mut self, error: KafkaError) -> Result<ResponseError, KafkaError> {
         match error {
             KafkaError::Refused { code, .. } => Ok(code),
-            error if error.is_passing() => {
+            error @ KafkaError::Unsupported { .. } => Err(error),
+            // First contact went well, so what looks strange now is a broker in trouble.
+            _ => {
                 self.forget();
                 Ok(ResponseError::CoordinatorNotAvailable)
             }
-            error => Err(error),
         }
     }
 
@@ -217,8 +253,9 @@ fn joined(answer: JoinGroupResponse) -> Event {
         topics: decode_subscription(member.metadata),
     };
     let leads = answer.leader == answer.member_id;
-    let members = if leads { answer.members.into_iter().map(subscriber).collect() } else { Vec::new() };
-    Event::Joined { member_id, generation: answer.generation_id, members }
+    let shares_out = leads && !answer.skip_assignment;
+    let members = if shares_out { answer.members.into_iter().map(subscriber).collect() } else { Vec::new() };
+    Event::Joined { member_id, generation: answer.generation_id, leads, members }
 }
 
 fn offset_of(offsets: &[(i32, i64)], partition: i32) -> Option<i64> {

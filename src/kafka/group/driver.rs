@@ -7,6 +7,7 @@ use kafka_protocol::ResponseError;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
+use uuid::Uuid;
 
 use super::assignor::Subscriber;
 use super::coordinator::{Coordinator, Shares};
@@ -26,9 +27,17 @@ const PARTITION_CHECK_INTERVAL: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(in crate::kafka) enum Command {
     /// Commit these offsets.
-    Commit(Vec<(i32, i64)>),
+    Commit {
+        /// The assignment that they belong to.
+        assignment: u64,
+        /// By partition, the offset to read on from.
+        offsets: Vec<(i32, i64)>,
+    },
     /// What was read is settled: the partitions can be given away.
-    Released,
+    Released {
+        /// The assignment that is over.
+        assignment: u64,
+    },
     /// Leave the group and end.
     Leave,
 }
@@ -55,6 +64,10 @@ pub(in crate::kafka) struct Driver {
     /// The task that reads the partitions of the present assignment.
     fetcher: JoinSet<()>,
     assignment: u64,
+    /// Whether the pipeline holds this assignment; else what it still says of it is late.
+    held: bool,
+    /// The topic that was read last: another one of the same name has other offsets.
+    topic_id: Option<Uuid>,
     /// Partitions that are ours and not read yet, because their offsets could not be found.
     to_begin: Option<Vec<i32>>,
     /// As leader: how many partitions were shared out.
@@ -91,6 +104,8 @@ impl Driver {
             from,
             fetcher: JoinSet::new(),
             assignment: 0,
+            held: false,
+            topic_id: None,
             to_begin: None,
             partition_count: 0,
             backoff: Backoff::default(),
@@ -126,10 +141,7 @@ impl Driver {
                 self.due.release = Some(Instant::now() + RELEASE_LIMIT);
                 self.tell(Event::Release).await;
             }
-            Step::Lose => {
-                self.stop_reading();
-                self.tell(Event::Lost).await;
-            }
+            Step::Lose => self.lose().await,
             Step::FindCoordinator => self.coordinator.forget(),
             Step::Leave => {
                 self.ended = true;
@@ -163,8 +175,10 @@ impl Driver {
 
     async fn command(&mut self, command: Option<Command>) -> Vec<Step> {
         match command {
-            Some(Command::Commit(offsets)) => self.commit(offsets).await,
-            Some(Command::Released) => {
+            Some(Command::Commit { assignment, offsets }) => self.commit(assignment, offsets).await,
+            Some(Command::Released { assignment }) if assignment != self.assignment => Vec::new(),
+            Some(Command::Released { .. }) => {
+                self.held = false;
                 self.due.release = None;
                 self.membership.handle(membership::Event::Released)
             }
@@ -232,7 +246,7 @@ impl Driver {
     }
 
     async fn share_out(&mut self, members: &[Subscriber]) -> Result<Shares, KafkaError> {
-        if members.is_empty() {
+        if !self.membership.leads() {
             return Ok(Shares::default());
         }
         let (shares, count) = self.coordinator.share_out(members).await?;
@@ -256,9 +270,15 @@ impl Driver {
 
     /// The pipeline did not settle in time: the others must not wait for it.
     async fn release_overdue(&mut self) -> Vec<Step> {
+        self.lose().await;
+        self.membership.handle(membership::Event::Released)
+    }
+
+    async fn lose(&mut self) {
+        self.stop_reading();
+        self.held = false;
         self.due.release = None;
         self.tell(Event::Lost).await;
-        self.membership.handle(membership::Event::Released)
     }
 
     // While it is in the group
@@ -277,8 +297,8 @@ impl Driver {
         }
     }
 
-    async fn commit(&mut self, offsets: Vec<(i32, i64)>) -> Vec<Step> {
-        if !self.membership.may_commit() {
+    async fn commit(&mut self, assignment: u64, offsets: Vec<(i32, i64)>) -> Vec<Step> {
+        if !self.membership.may_commit() || !self.held || assignment != self.assignment {
             self.tell(Event::CommitRefused).await;
             return Vec::new();
         }
@@ -304,18 +324,20 @@ impl Driver {
     /// Begins to read the partitions that were assigned, once their offsets are known.
     async fn begin(&mut self) {
         let Some(partitions) = self.to_begin.clone() else { return };
-        match self.coordinator.find_offsets(&partitions, self.from).await {
-            Ok(assigned) => {
+        match self.coordinator.find_offsets(&self.membership, &partitions, self.from, self.topic_id).await {
+            Ok((topic_id, assigned)) => {
                 self.to_begin = None;
                 self.backoff.reset();
                 self.assignment += 1;
+                self.held = true;
+                self.topic_id = Some(topic_id);
                 let fetcher = Fetcher {
                     seeds: self.seeds.clone(),
                     topic: self.coordinator.config().topic.clone(),
                     assignment: self.assignment,
                     events: self.channels.records.clone(),
                     positions: Fetcher::positions(&assigned),
-                    topic_id: None,
+                    topic_id,
                 };
                 self.tell(Event::Assigned { assignment: self.assignment, partitions: assigned }).await;
                 self.fetcher.spawn(fetcher.run());
@@ -352,8 +374,8 @@ impl Driver {
 /// Takes a command while no partitions are held, and says whether it is to leave.
 async fn refuse(command: Option<Command>, events: &mpsc::Sender<Event>) -> bool {
     match command {
-        Some(Command::Commit(_)) => events.send(Event::CommitRefused).await.is_err(),
-        Some(Command::Released) => false,
+        Some(Command::Commit { .. }) => events.send(Event::CommitRefused).await.is_err(),
+        Some(Command::Released { .. }) => false,
         Some(Command::Leave) | None => true,
     }
 }

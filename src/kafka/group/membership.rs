@@ -37,7 +37,10 @@ pub enum Event {
         member_id: String,
         /// The generation that begins.
         generation: i32,
-        /// All members, where we are to share out the partitions; empty otherwise.
+        /// Whether we lead: watch the topic, and share out its partitions.
+        leads: bool,
+        /// All members, where their partitions are to be shared out now. A leader that was restarted under its static
+        /// instance id finds them shared out already.
         members: Vec<Subscriber>,
     },
     /// The coordinator did not take us in; it may have given an id to come back with.
@@ -138,8 +141,10 @@ impl Membership {
         match (self.state, event) {
             (State::Gone, _) => Vec::new(),
             (_, Event::Leave) => self.leave(),
-            (State::Joining, Event::Joined { member_id, generation, members }) => {
-                self.joined(member_id, generation, members)
+            (State::Joining, Event::Joined { member_id, generation, leads, members }) => {
+                self.state = State::Syncing;
+                (self.member_id, self.generation, self.leads) = (member_id, generation, leads);
+                vec![Step::Sync { members }]
             }
             (State::Joining, Event::JoinRefused { code, member_id }) => self.join_refused(code, member_id),
             (State::Syncing, Event::Synced(partitions)) => {
@@ -158,14 +163,6 @@ impl Membership {
         }
     }
 
-    fn joined(&mut self, member_id: String, generation: i32, members: Vec<Subscriber>) -> Vec<Step> {
-        self.state = State::Syncing;
-        self.member_id = member_id;
-        self.generation = generation;
-        self.leads = !members.is_empty();
-        vec![Step::Sync { members }]
-    }
-
     fn join_refused(&mut self, code: ResponseError, member_id: String) -> Vec<Step> {
         if code == ResponseError::MemberIdRequired {
             self.member_id = member_id;
@@ -181,7 +178,7 @@ impl Membership {
             ResponseError::RebalanceInProgress => Vec::new(),
             code if coordinator_moved(code) => vec![Step::FindCoordinator],
             // The partitions are still ours: the broker only wants to be asked again.
-            code if code.is_retriable() => Vec::new(),
+            code if may_pass(code) => Vec::new(),
             code => self.given_up(code, vec![Step::Lose]),
         }
     }
@@ -194,7 +191,7 @@ impl Membership {
                 steps.extend(self.join_again());
             }
             ResponseError::IllegalGeneration | ResponseError::RebalanceInProgress => steps.extend(self.join_again()),
-            code if coordinator_moved(code) || code.is_retriable() => {
+            code if may_pass(code) => {
                 self.join_again();
                 steps.push(Step::JoinLater);
             }
@@ -226,12 +223,17 @@ fn coordinator_moved(code: ResponseError) -> bool {
     matches!(code, ResponseError::NotCoordinator | ResponseError::CoordinatorNotAvailable)
 }
 
+/// Whether asking again can help. What the broker itself does not understand may be over the next time.
+fn may_pass(code: ResponseError) -> bool {
+    code.is_retriable() || coordinator_moved(code) || code == ResponseError::UnknownServerError
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn joined(members: Vec<Subscriber>) -> Event {
-        Event::Joined { member_id: "m".into(), generation: 7, members }
+        Event::Joined { member_id: "m".into(), generation: 7, leads: !members.is_empty(), members }
     }
 
     fn stable() -> Membership {
@@ -270,6 +272,23 @@ mod tests {
         let mut member = Membership::new();
         assert_eq!(member.handle(joined(members.clone())), [Step::Sync { members }]);
         assert!(member.leads());
+    }
+
+    #[test]
+    fn a_leader_that_finds_everything_shared_out_still_leads() {
+        let mut member = Membership::new();
+        let again = Event::Joined { member_id: "m".into(), generation: 7, leads: true, members: Vec::new() };
+        assert_eq!(member.handle(again), [Step::Sync { members: Vec::new() }]);
+        assert!(member.leads());
+    }
+
+    #[test]
+    fn a_fault_of_the_broker_is_no_reason_to_give_up() {
+        let mut member = Membership::new();
+        assert_eq!(member.handle(refused(ResponseError::UnknownServerError)), [Step::JoinLater]);
+        let mut member = stable();
+        assert_eq!(member.handle(Event::Refused(ResponseError::UnknownServerError)), []);
+        assert!(member.may_commit());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use bytes::{Buf, Bytes, TryGetError};
 
-use super::{Header, Record, compression, varint};
+use super::{Header, MAX_BATCH_RECORDS, MAX_INFLATED_BYTES, Record, compression, varint};
 use crate::reject::BatchFault;
 
 /// Base offset and length: what stands before the part that the length counts.
@@ -30,8 +30,13 @@ pub struct Decoded {
 #[must_use]
 pub fn decode(mut data: Bytes, from: i64) -> Decoded {
     let mut decoded = Decoded::default();
-    while let Some(batch) = next_batch(&mut data) {
+    let mut inflated_bytes = 0;
+    while inflated_bytes < MAX_INFLATED_BYTES
+        && let Some(batch) = next_batch(&mut data)
+    {
+        let before = decoded.records.len();
         let last = batch.read_into(&mut decoded.records, from);
+        inflated_bytes += decoded.records.iter().skip(before).map(Record::size_bytes).sum::<usize>();
         decoded.next_offset = Some(decoded.next_offset.unwrap_or(from).max(last.saturating_add(1)));
     }
     decoded
@@ -64,7 +69,8 @@ impl Batch {
                 let outcome = if header.is_control() { Ok(()) } else { self.open(&header, records, from) };
                 (last, outcome)
             }
-            Err(fault) => (self.base_offset, Err(fault)),
+            // Nothing of a broken header can be trusted but where the batch stands; one record on is progress.
+            Err(fault) => (self.base_offset.max(from), Err(fault)),
         };
         if let Err(fault) = outcome {
             // Half a batch is no batch: what was read of it is in the letter too.
@@ -103,6 +109,9 @@ impl Batch {
 
     fn open(&self, header: &BatchHeader, records: &mut Vec<Record>, from: i64) -> Result<(), BatchFault> {
         let data = self.whole.slice(PREFIX_BYTES + FIXED_BYTES..);
+        if !(0..=MAX_BATCH_RECORDS).contains(&header.count) {
+            return Err(BatchFault::Record);
+        }
         let mut data = compression::open(header.codec(), data)?;
         for _ in 0..header.count {
             let record = header.record(&mut data, self.base_offset)?;
@@ -110,7 +119,8 @@ impl Batch {
                 records.push(record);
             }
         }
-        Ok(())
+        // More than was announced: the count lies, and what is left would be passed over in silence.
+        if data.is_empty() { Ok(()) } else { Err(BatchFault::Record) }
     }
 
     fn as_fault(&self, fault: BatchFault, from: i64) -> Record {

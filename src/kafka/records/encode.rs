@@ -1,22 +1,35 @@
-//! Records as one uncompressed batch for a produce request.
+//! Records as one batch for a produce request.
 //!
 //! For dead letters, which repeat what somebody sent byte for byte: header keys that are not UTF-8, null headers and
 //! headers named twice, which no map of texts can hold.
+
+use std::io::Write as _;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
 use super::{Record, varint};
 
-/// Writes `records` as one batch; their offsets are left to the broker, their timestamps are kept.
+/// Base offset and length, leader epoch, magic and checksum: what stands before the part that is checked.
+const UNCHECKED_BYTES: usize = 21;
+/// Leader epoch, magic and checksum: what of it the length counts.
+const COUNTED_BYTES: usize = 9;
+
+/// Writes `records` as one batch, compressed with gzip where they take more than `large_bytes`. Their offsets are left to
+/// the broker, their timestamps are kept.
 #[must_use]
-pub fn encode(records: &[Record]) -> Bytes {
+pub fn encode(records: &[Record], large_bytes: usize) -> Bytes {
     let times = records.iter().map(|record| record.timestamp_ms);
     let base = times.clone().min().unwrap_or(0);
     let last = times.max().unwrap_or(0);
     let count = i32::try_from(records.len()).unwrap_or(i32::MAX);
+    let mut data = BytesMut::new();
+    for (delta, record) in (0_i64..).zip(records) {
+        put_record(&mut data, record, record.timestamp_ms.saturating_sub(base), delta);
+    }
+    let (codec, data) = if data.len() > large_bytes { (GZIP, gzip(&data)) } else { (NO_CODEC, data.freeze()) };
 
-    let mut checked = BytesMut::new();
-    checked.put_i16(0); // no codec, time of sending
+    let mut checked = BytesMut::with_capacity(data.len() + 40);
+    checked.put_i16(codec); // and the time of sending
     checked.put_i32(count - 1);
     checked.put_i64(base);
     checked.put_i64(last);
@@ -24,18 +37,26 @@ pub fn encode(records: &[Record]) -> Bytes {
     checked.put_i16(-1); // no epoch
     checked.put_i32(-1); // and no sequence: dead letters are kept at least once
     checked.put_i32(count);
-    for (delta, record) in (0_i64..).zip(records) {
-        put_record(&mut checked, record, record.timestamp_ms - base, delta);
-    }
+    checked.extend_from_slice(&data);
 
-    let mut batch = BytesMut::with_capacity(checked.len() + 21);
+    let mut batch = BytesMut::with_capacity(checked.len() + UNCHECKED_BYTES);
     batch.put_i64(0);
-    batch.put_i32(i32::try_from(checked.len() + 9).unwrap_or(i32::MAX));
+    batch.put_i32(i32::try_from(checked.len() + COUNTED_BYTES).unwrap_or(i32::MAX));
     batch.put_i32(-1);
     batch.put_i8(2);
     batch.put_u32(crc32c::crc32c(&checked));
     batch.extend_from_slice(&checked);
     batch.freeze()
+}
+
+const NO_CODEC: i16 = 0;
+const GZIP: i16 = 1;
+
+fn gzip(data: &[u8]) -> Bytes {
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    // Writing into memory cannot fail.
+    let _ = packed.write_all(data);
+    packed.finish().unwrap_or_default().into()
 }
 
 fn put_record(to: &mut BytesMut, record: &Record, timestamp_delta: i64, offset_delta: i64) {

@@ -35,7 +35,7 @@ fn rebuilt(batch: &Bytes, base: i64, attributes: i16, data: &[u8]) -> Bytes {
 }
 
 fn with_codec(codec: i16, compress: impl Fn(&[u8]) -> Vec<u8>) -> Bytes {
-    let plain = encode(&[record(0, b"one"), record(1, b"two")]);
+    let plain = encode(&[record(0, b"one"), record(1, b"two")], usize::MAX);
     rebuilt(&plain, 0, codec, &compress(&plain[61..]))
 }
 
@@ -60,19 +60,44 @@ fn what_was_encoded_decodes_with_strange_headers_and_null_values() {
         ..record(1, b"")
     };
     let records = vec![record(0, b"one"), strange];
-    let decoded = decode(encode(&records), 0);
+    let decoded = decode(encode(&records, usize::MAX), 0);
     assert_eq!(decoded, Decoded { records, next_offset: Some(2) });
 }
 
 #[test]
+fn a_large_batch_is_compressed_and_comes_back() {
+    let records = vec![record(0, &[b'x'; 10_000]), record(1, b"two")];
+    let batch = encode(&records, 1_000);
+    assert!(batch.len() < 1_000);
+    assert_eq!(decode(batch, 0), Decoded { records, next_offset: Some(2) });
+}
+
+#[test]
+fn a_broken_batch_is_never_where_reading_stops() {
+    let mut broken = encode(&[record(0, b"one"), record(1, b"two")], usize::MAX).to_vec();
+    broken[70] ^= 1;
+    let decoded = decode(broken.into(), 1);
+    assert_eq!((decoded.records[0].offset, decoded.next_offset), (1, Some(2)));
+}
+
+#[test]
+fn a_count_that_lies_is_a_fault() {
+    let batch = encode(&[record(0, b"one"), record(1, b"two")], usize::MAX);
+    let mut fewer = batch.to_vec();
+    fewer[60] = 1;
+    let fewer = rebuilt(&Bytes::from(fewer), 0, 0, &batch[61..]);
+    assert_eq!(fault(&fewer), Some(BatchFault::Record));
+}
+
+#[test]
 fn records_before_the_asked_for_offset_are_left_out() {
-    let decoded = decode(encode(&[record(0, b"one"), record(1, b"two")]), 1);
+    let decoded = decode(encode(&[record(0, b"one"), record(1, b"two")], usize::MAX), 1);
     assert_eq!(values(&decoded), [b"two"]);
 }
 
 #[test]
 fn a_batch_that_is_cut_waits_for_the_next_response() {
-    let whole = encode(&[record(0, b"one")]);
+    let whole = encode(&[record(0, b"one")], usize::MAX);
     let mut data = BytesMut::from(&whole[..]);
     data.extend_from_slice(&rebuilt(&whole, 1, 0, &whole[61..])[..40]);
     let decoded = decode(data.freeze(), 0);
@@ -124,13 +149,13 @@ fn an_unknown_codec_becomes_one_fault_with_the_whole_batch_and_reading_goes_on()
 
 #[test]
 fn transaction_markers_are_passed_over() {
-    let marker = rebuilt(&encode(&[record(0, b"marker")]), 7, 0b11_0000, b"\x10\0\0\0\x08\0\0\0\0");
+    let marker = rebuilt(&encode(&[record(0, b"marker")], usize::MAX), 7, 0b11_0000, b"\x10\0\0\0\x08\0\0\0\0");
     assert_eq!(decode(marker, 7), Decoded { records: Vec::new(), next_offset: Some(8) });
 }
 
 #[test]
 fn broken_batches_are_faults() {
-    let good = encode(&[record(0, b"one")]);
+    let good = encode(&[record(0, b"one")], usize::MAX);
     let mut flipped = good.to_vec();
     flipped[70] ^= 1;
     assert_eq!(fault(&flipped.into()), Some(BatchFault::Checksum));
@@ -147,7 +172,7 @@ fn a_compression_bomb_is_a_fault_and_not_memory() {
     for _ in 0..=MAX_INFLATED_BYTES / 8_192 {
         to.write_all(&[0; 8_192]).expect("write");
     }
-    let bomb = rebuilt(&encode(&[record(0, b"one")]), 0, 1, &to.finish().expect("finish"));
+    let bomb = rebuilt(&encode(&[record(0, b"one")], usize::MAX), 0, 1, &to.finish().expect("finish"));
     assert_eq!(fault(&bomb), Some(BatchFault::Inflated));
 }
 
@@ -166,10 +191,10 @@ proptest! {
 
     #[test]
     fn no_damaged_data_panics(at in 0_usize..120, byte in any::<u8>(), codec in 0_i16..8) {
-        let mut data = encode(&[record(0, b"some value of a record"), record(1, b"two")])[61..].to_vec();
+        let mut data = encode(&[record(0, b"some value of a record"), record(1, b"two")], usize::MAX)[61..].to_vec();
         let at = at % data.len();
         data[at] = byte;
-        let plain = encode(&[record(0, b"")]);
+        let plain = encode(&[record(0, b"")], usize::MAX);
         let _ = decode(rebuilt(&plain, 0, codec, &data), 0);
     }
 }

@@ -64,7 +64,7 @@ impl Source for Script {
         }
     }
 
-    async fn commit(&mut self, offsets: Vec<(i32, i64)>) {
+    async fn commit(&mut self, _: u64, offsets: Vec<(i32, i64)>) {
         if self.takes_commits {
             for (partition, offset) in &offsets {
                 self.log.note(format!("committed {partition}:{offset}"));
@@ -76,7 +76,7 @@ impl Source for Script {
         }
     }
 
-    async fn released(&mut self) {
+    async fn released(&mut self, _: u64) {
         self.log.note("released");
     }
 }
@@ -108,9 +108,10 @@ impl Store for Shelf {
     }
 }
 
-/// Keeps letters after `failures` attempts have failed.
+/// Keeps letters; those of the partition `refuses` after `failures` attempts have failed.
 pub(super) struct Drawer {
     pub(super) log: Log,
+    pub(super) refuses: i32,
     pub(super) failures: Mutex<usize>,
 }
 
@@ -119,7 +120,7 @@ impl DeadLetters for Drawer {
 
     async fn keep(&self, letters: &[Letter]) -> Result<(), Ended> {
         let mut failures = self.failures.lock().expect("no panic while it is held");
-        if *failures > 0 {
+        if *failures > 0 && letters.iter().any(|letter| letter.partition == self.refuses) {
             *failures -= 1;
             self.log.note("not kept");
             return Err(Ended);
