@@ -30,8 +30,8 @@ struct Partition {
     next_offset: i64,
     /// The end of the partition when it was assigned.
     end_offset: i64,
-    /// What the group has committed.
-    committed: i64,
+    /// What the group has committed; `None` where that is not known, since a refused commit may have been taken in part.
+    committed: Option<i64>,
     /// How often the log turned out to be another one: its offsets mean other records since.
     jumps: u32,
 }
@@ -61,7 +61,7 @@ impl Ledger {
             entries: VecDeque::new(),
             next_offset: start_offset,
             end_offset,
-            committed: start_offset,
+            committed: Some(start_offset),
             jumps: 0,
         };
         self.partitions.insert(partition, fresh);
@@ -100,14 +100,15 @@ impl Ledger {
         }
     }
 
-    /// Goes on at `next_offset`, wherever that is: the log was cut or made anew.
+    /// Goes back to `next_offset`: the log was cut or made anew. That offset is committable at once, since what was
+    /// committed of the old log, perhaps only just now, would make the next member skip the beginning of the new one.
     pub fn jump_to(&mut self, partition: i32, next_offset: i64) {
         if let Some(state) = self.partitions.get_mut(&partition) {
             // What was admitted of the old log can be settled no more, and commits nothing.
             state.entries.clear();
             state.jumps += 1;
             state.next_offset = next_offset;
-            state.committed = state.committed.min(next_offset);
+            state.committed = None;
         }
     }
 
@@ -133,14 +134,14 @@ impl Ledger {
     /// By partition, the offset to commit: where the first unsettled record stands. Only partitions where that is news.
     #[must_use]
     pub fn committable(&self) -> Vec<(i32, i64)> {
-        let news = self.partitions.iter().filter(|(_, state)| state.committable() > state.committed);
+        let news = self.partitions.iter().filter(|(_, state)| Some(state.committable()) != state.committed);
         news.map(|(partition, state)| (*partition, state.committable())).collect()
     }
 
     /// Notes what the group has committed.
     pub fn committed(&mut self, partition: i32, offset: i64) {
         if let Some(state) = self.partitions.get_mut(&partition) {
-            state.committed = state.committed.max(offset);
+            state.committed = Some(offset);
         }
     }
 
@@ -235,9 +236,34 @@ mod tests {
         let fresh = ledger.admit(0, 0).expect("the new log");
         assert!(!ledger.awaits(&old) && ledger.awaits(&fresh));
         ledger.settle(old);
-        assert_eq!(ledger.committable(), []);
+        assert_eq!(ledger.committable(), [(0, 0)]);
         ledger.settle(fresh);
         assert_eq!(ledger.committable(), [(0, 1)]);
+    }
+
+    #[test]
+    fn an_offset_of_the_old_log_that_was_committed_late_is_taken_back() {
+        let mut ledger = ledger(0);
+        let old = ledger.admit(0, 0).expect("ours");
+        ledger.settle(old);
+        assert_eq!(ledger.committable(), [(0, 1)]);
+        ledger.jump_to(0, 0);
+        assert_eq!(ledger.committable(), [(0, 0)]);
+        ledger.committed(0, 1);
+        assert_eq!(ledger.committable(), [(0, 0)]);
+        ledger.committed(0, 0);
+        assert_eq!(ledger.committable(), []);
+    }
+
+    #[test]
+    fn behind_messages_that_are_gone_the_ones_before_them_are_still_awaited() {
+        let mut ledger = ledger(0);
+        let before = ledger.admit(0, 0).expect("ours");
+        ledger.skip_to(0, 20);
+        assert!(ledger.awaits(&before));
+        assert_eq!(ledger.committable(), []);
+        ledger.settle(before);
+        assert_eq!(ledger.committable(), [(0, 20)]);
     }
 
     #[test]
@@ -247,7 +273,7 @@ mod tests {
         ledger.jump_to(0, 0);
         ledger.admit(0, 0).expect("the new log");
         ledger.settle(old);
-        assert_eq!(ledger.committable(), []);
+        assert_eq!(ledger.committable(), [(0, 0)]);
     }
 
     #[test]

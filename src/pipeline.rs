@@ -231,13 +231,14 @@ impl<'a, S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'a, S, T, D,
         if !self.ledger.holds(assignment, partition) {
             return;
         }
-        self.ledger.jump_to(partition, found);
         let text = if found > wanted {
+            self.ledger.skip_to(partition, found);
             format!(
                 "partition {partition}: {} messages from offset {wanted} on are gone from the log; reading on at {found}",
                 found - wanted
             )
         } else {
+            self.ledger.jump_to(partition, found);
             format!(
                 "partition {partition}: the log was made anew or cut, offset {wanted} is not what it was; reading on at {found}"
             )
