@@ -17,7 +17,8 @@ pub struct Args {
 enum Action {
     /// Show every setting, its value, and who gave it
     #[command(after_help = "\
-Each setting comes from the first of these that has it: flag, environment, profile, file, default.
+Each setting comes from the first of these that has it:
+flag, environment, profile, file, default.
 
 A settings file (vitals.toml):
   group = \"night-shift\"

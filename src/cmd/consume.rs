@@ -18,7 +18,8 @@ use crate::store;
 /// How to consume.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-A reading's offset is committed only when its row is stored. Several `vitals consume` share the partitions.
+A reading's offset is committed only when its row is stored.
+Several `vitals consume` share the partitions.
 
 Examples:
   vitals consume

@@ -24,7 +24,7 @@ What is there is left as it is, so that it is safe to run again.
 Examples:
   vitals init
   vitals init --wait 90s
-  vitals init --partitions 12 --topic-replication 3 --keyspace-replication DC1:3,DC2:3")]
+  vitals init --topic-replication 3 --keyspace-replication DC1:3,DC2:3")]
 pub struct Args {
     /// Partitions of the topic: as many consumers can share the work
     #[arg(long, value_name = "N", default_value_t = 6, value_parser = clap::value_parser!(i32).range(1..=MAX_PARTITIONS))]
@@ -35,7 +35,7 @@ pub struct Args {
     /// On how many Cassandra nodes each row is kept: N, or DC:N,… for data centres
     #[arg(long, value_name = "N|DC:N,…", default_value = "1")]
     keyspace_replication: Replication,
-    /// Wait so long for servers that are still starting
+    /// Wait this long for servers that are still starting
     #[arg(long, value_name = "TIME", default_value = "0s", value_parser = parse_duration)]
     wait: Duration,
 }

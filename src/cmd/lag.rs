@@ -16,8 +16,9 @@ use crate::settings::{Settings, parse_duration};
 /// What to show.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-The lag is the number of messages between what the group has committed and the end of each partition. It works while
-nobody consumes. The exit code is 1 where --fail-above finds more.
+The lag is the number of messages between what the group has committed and
+the end of each partition. It is shown even while nobody consumes.
+The exit code is 1 where --fail-above finds more.
 
 Examples:
   vitals lag

@@ -29,7 +29,12 @@ use crate::settings::parse_duration;
 
 /// Send readings into the topic.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
+#[command(after_help = "\
+The first line of a CSV file names its columns, in any order:
+  patient_id,heart_rate,spo2,systolic,diastolic,respiratory_rate,temperature
+and timestamp, if there is one; without it, a reading's time is the present.
+
+Examples:
   vitals produce --mode random --interval 2 --patients \"P001,P002,P003\"
   vitals produce --mode csv --csv fixtures/sample_vitals.csv --once --interval 0")]
 pub struct Args {
@@ -51,7 +56,7 @@ pub struct Args {
     /// Makes the simulated ward repeatable
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
-    /// The file; its first line names the old columns, in any order, and may name a timestamp
+    /// The file of --mode csv
     #[arg(long, value_name = "PATH")]
     csv: Option<PathBuf>,
     /// Send the file once instead of again and again

@@ -13,7 +13,8 @@ use crate::store::cassandra::{CassandraStore, Order, Selection, StoredReading};
 /// Which readings.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-A patient without readings is no error: nothing is printed but a note, and the exit code is 0.
+A patient without readings is no error: there is only a note,
+and the exit code is 0.
 
 Examples:
   vitals query

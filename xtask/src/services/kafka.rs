@@ -18,7 +18,7 @@ use super::server::{Role, Server, class_path, file_address, with_path};
 pub(crate) enum KafkaLayout {
     /// Kafka 4.3.1 itself.
     Kraft,
-    /// Kafka 3.9.2 with `ZooKeeper`, the layout of older set-ups.
+    /// Kafka 3.9.2 with ZooKeeper, the layout of older set-ups.
     Zookeeper,
 }
 

@@ -21,10 +21,10 @@ const ZOOKEEPER_PORT: u16 = 2181;
 /// Which servers start, and how.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct StackOptions {
-    /// Kafka 4.3.1 (kraft), or Kafka 3.9.2 with `ZooKeeper`
+    /// Kafka 4.3.1 (kraft), or Kafka 3.9.2 with ZooKeeper
     #[arg(long, value_enum, default_value = "kraft")]
     pub(crate) kafka: KafkaLayout,
-    /// Start only this server (with --kafka zookeeper, `ZooKeeper` belongs to Kafka)
+    /// Start only this server (with --kafka zookeeper, ZooKeeper belongs to Kafka)
     #[arg(long, value_enum)]
     pub(crate) only: Option<Only>,
     /// Kafka's port on 127.0.0.1 [default: 9093]
@@ -33,13 +33,13 @@ pub(crate) struct StackOptions {
     /// Cassandra's port on 127.0.0.1 [default: 9042]
     #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) cassandra_port: Option<u16>,
-    /// `ZooKeeper`'s port on 127.0.0.1 [default: 2181]
+    /// ZooKeeper's port on 127.0.0.1 [default: 2181]
     #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) zookeeper_port: Option<u16>,
     /// Choose free ports for the servers whose port is not given
     #[arg(long)]
     pub(crate) free_ports: bool,
-    /// Java heap of Kafka (and `ZooKeeper`)
+    /// Java heap of Kafka (and ZooKeeper)
     #[arg(long, value_name = "SIZE", default_value_t = HeapSize::default_for_kafka())]
     pub(crate) kafka_heap: HeapSize,
     /// Java heap of Cassandra

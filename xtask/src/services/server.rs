@@ -15,7 +15,7 @@ use super::jars::Bundle;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Role {
-    /// Apache `ZooKeeper`, only beside Kafka 3.9.
+    /// Apache ZooKeeper, only beside Kafka 3.9.
     Zookeeper,
     /// Apache Kafka.
     Kafka,
