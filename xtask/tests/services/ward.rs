@@ -26,7 +26,7 @@ pub(crate) struct Ward {
     /// The program's working folder.
     pub(crate) folder: TempDir,
     /// Goes with the ward.
-    pub(crate) keyspace: Keyspace,
+    pub(crate) _keyspace: Keyspace,
 }
 
 impl Ward {
@@ -36,8 +36,8 @@ impl Ward {
         let micros = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros();
         let name = format!("ward_{micros}_{}", COUNT.fetch_add(1, Ordering::Relaxed));
         let folder = tempfile::tempdir().unwrap();
-        let keyspace = Keyspace(name.clone());
-        Self { name, brokers: place::brokers(), cassandra: place::cassandra(), folder, keyspace }
+        let _keyspace = Keyspace(name.clone());
+        Self { name, brokers: place::brokers(), cassandra: place::cassandra(), folder, _keyspace }
     }
 
     /// With keyspace, tables and topics.
