@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::peer;
-use crate::running::wait_until;
+use crate::running::Running;
 use crate::sharing::assigned;
 use crate::ward::{CATCH_UP_LIMIT, Ward, assert_same};
 
@@ -63,7 +63,7 @@ fn a_topic_made_anew_under_a_running_consumer_is_told_and_read_from_its_start() 
 
         peer::python("topics.py", &[&ward.brokers, "recreate", &ward.name, "1"]);
         sent.extend(ward.send(later));
-        wait_for_rows(&ward, sent.len());
+        wait_for_rows(&mut consumer, &ward, sent.len());
         assert_same(&ward.stored(), sent);
         consumer.wait_for_note("made anew or cut, offset 50 is not what it was; reading on at 0", CATCH_UP_LIMIT);
         ward.wait_for_no_lag(CATCH_UP_LIMIT);
@@ -79,10 +79,12 @@ fn a_topic_made_anew_with_fewer_partitions_is_read_on() {
     peer::python("topics.py", &[&ward.brokers, "recreate", &ward.name, "1"]);
     sent.extend(ward.send(80));
     consumer.wait_for("one partition", GROWTH_LIMIT, |member| (assigned(member).len() == 1).then_some(()));
-    wait_for_rows(&ward, sent.len());
+    wait_for_rows(&mut consumer, &ward, sent.len());
     assert_same(&ward.stored(), sent);
 }
 
-fn wait_for_rows(ward: &Ward, count: usize) {
-    wait_until(&format!("{count} rows"), CATCH_UP_LIMIT, || (ward.rows("patient_vitals").len() == count).then_some(()));
+fn wait_for_rows(consumer: &mut Running, ward: &Ward, count: usize) {
+    consumer.wait_for(&format!("{count} rows"), CATCH_UP_LIMIT, |_| {
+        (ward.rows("patient_vitals").len() == count).then_some(())
+    });
 }

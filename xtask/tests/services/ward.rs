@@ -2,6 +2,8 @@
 
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, OnceLock};
+use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
@@ -23,6 +25,8 @@ pub(crate) struct Ward {
     pub(crate) cassandra: String,
     /// The program's working folder.
     pub(crate) folder: TempDir,
+    /// Goes with the ward.
+    pub(crate) _keyspace: Keyspace,
 }
 
 impl Ward {
@@ -32,7 +36,8 @@ impl Ward {
         let micros = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros();
         let name = format!("ward_{micros}_{}", COUNT.fetch_add(1, Ordering::Relaxed));
         let folder = tempfile::tempdir().unwrap();
-        Self { name, brokers: place::brokers(), cassandra: place::cassandra(), folder }
+        let _keyspace = Keyspace(name.clone());
+        Self { name, brokers: place::brokers(), cassandra: place::cassandra(), folder, _keyspace }
     }
 
     /// With keyspace, tables and topics.
@@ -114,6 +119,21 @@ impl Ward {
             let lag = self.run("lag -o ndjson --fail-above 0");
             (lag.code == Some(0) && !lag.stdout.is_empty()).then_some(())
         });
+    }
+}
+
+/// A keyspace that is dropped when its test has passed: a hundred of them would fill a small server's memory.
+pub(crate) struct Keyspace(String);
+
+impl Drop for Keyspace {
+    fn drop(&mut self) {
+        /// One for all tests; it ends with this process, which ends its standard input.
+        static DROPPER: OnceLock<Mutex<Running>> = OnceLock::new();
+        if thread::panicking() {
+            return;
+        }
+        let dropper = DROPPER.get_or_init(|| peer::start_python("drop_keyspaces.py", &[&place::cassandra()]).into());
+        dropper.lock().unwrap().say(&self.0);
     }
 }
 
