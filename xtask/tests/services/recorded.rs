@@ -81,8 +81,10 @@ fn the_lag_is_zero_for_us_and_for_kafka(ward: &Ward, sent: usize) {
     let table = peer::start_tool(class, &arguments).wait_end(RUN_LIMIT).well().output();
     let mut theirs: Vec<Vec<i64>> = table.lines().filter_map(|line| described(line, &ward.name)).collect();
     theirs.sort_unstable();
+    // Few patients leave a partition empty: there nothing is committed, and Kafka's table has no numbers.
     let ours: Vec<Vec<i64>> =
-        ours.iter().map(|lag| vec![lag.partition(), lag.committed().unwrap(), lag.end(), lag.lag()]).collect();
+        ours.iter().filter_map(|lag| Some(vec![lag.partition(), lag.committed()?, lag.end(), lag.lag()])).collect();
+    assert!(!ours.is_empty());
     assert_eq!(theirs, ours, "{table}");
 }
 
