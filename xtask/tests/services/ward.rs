@@ -36,8 +36,8 @@ impl Ward {
         let micros = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros();
         let name = format!("ward_{micros}_{}", COUNT.fetch_add(1, Ordering::Relaxed));
         let folder = tempfile::tempdir().unwrap();
-        let _keyspace = Keyspace(name.clone());
-        Self { name, brokers: place::brokers(), cassandra: place::cassandra(), folder, _keyspace }
+        let keyspace = Keyspace(name.clone());
+        Self { name, brokers: place::brokers(), cassandra: place::cassandra(), folder, _keyspace: keyspace }
     }
 
     /// With keyspace, tables and topics.
