@@ -291,7 +291,9 @@ impl<'a, S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'a, S, T, D,
     }
 
     fn progress(&self) -> Progress {
-        Progress { lag: self.behind.values().sum(), ..self.progress }
+        // As the group sees it: what was taken up and cannot be committed yet is part of the lag.
+        let open = i64::try_from(self.ledger.open_records()).unwrap_or(i64::MAX);
+        Progress { lag: self.behind.values().sum::<i64>().saturating_add(open), ..self.progress }
     }
 }
 

@@ -3,6 +3,7 @@
 mod meter;
 mod stand;
 
+use std::convert::Infallible;
 use std::time::Duration;
 
 use color_eyre::eyre::{Report, Result};
@@ -67,6 +68,9 @@ const TAIL_LIMIT: Duration = Duration::from_secs(60);
 /// How often the lag is looked at.
 const SAMPLE_INTERVAL: Duration = Duration::from_millis(20);
 
+/// How often the live line changes.
+const SHOW_INTERVAL: Duration = Duration::from_millis(200);
+
 /// Simulated patients are the same in every run, so that runs can be compared.
 const SEED: u64 = 1;
 
@@ -123,7 +127,10 @@ async fn measure(
         stop.pull();
         Ok::<_, Report>(())
     };
-    let outcome = tokio::try_join!(storing, sending);
+    let outcome = tokio::select! {
+        outcome = async { tokio::try_join!(storing, sending) } => outcome,
+        never = show(&meter, output) => match never {},
+    };
     consumer.leave().await;
     let (summary, ()) = outcome?;
     Ok(meter.figures(summary.progress.alerts))
@@ -170,6 +177,16 @@ async fn wait_for_rows(meter: &Meter<'_>, shutdown: &Shutdown) {
     while meter.outstanding() > 0 && Instant::now() < deadline && !shutdown.requested() {
         sleep(SAMPLE_INTERVAL).await;
         meter.look();
+    }
+}
+
+/// Shows how it goes, for as long as it goes.
+async fn show(meter: &Meter<'_>, output: &Output) -> Infallible {
+    let mut progress = output.progress(None);
+    loop {
+        sleep(SHOW_INTERVAL).await;
+        let (sent, stored) = meter.so_far();
+        progress.message(format_args!("{sent} sent, {stored} stored, {} on their way", sent.saturating_sub(stored)));
     }
 }
 

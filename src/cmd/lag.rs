@@ -99,8 +99,9 @@ fn show(lags: &[PartitionLag], args: &Args, output: &Output) -> Result<bool> {
     lags.iter().try_for_each(|lag| rows.push(row(lag)))?;
     rows.finish()?;
     let total: i64 = lags.iter().map(|lag| lag.lag).sum();
-    let oldest = lags.iter().filter_map(|lag| lag.lag_seconds).fold(0.0, f64::max);
-    output.note(format_args!("total lag {total}, the oldest message has waited {oldest:.1} s"));
+    let oldest = lags.iter().filter_map(|lag| lag.lag_seconds).reduce(f64::max);
+    let waited = oldest.map(|seconds| format!(", the oldest message has waited {seconds:.1} s")).unwrap_or_default();
+    output.note(format_args!("total lag {total}{waited}"));
     Ok(args.fail_above.is_some_and(|limit| u64::try_from(total).unwrap_or(0) > limit))
 }
 

@@ -16,7 +16,7 @@ pub struct Progress {
     pub refused: u64,
     /// Alerts raised.
     pub alerts: u64,
-    /// Messages between what was taken up and the ends of the partitions, as far as known.
+    /// Messages between what can be committed and the ends of the partitions, as far as known.
     pub lag: i64,
 }
 

@@ -73,6 +73,12 @@ impl<'a> Meter<'a> {
         counts.largest_lag = counts.largest_lag.max(lag);
     }
 
+    /// How many are sent, and how many stored.
+    pub(super) fn so_far(&self) -> (u64, u64) {
+        let counts = self.counts();
+        (counts.sent, counts.latencies_us.len())
+    }
+
     /// How many are sent and not yet stored.
     pub(super) fn outstanding(&self) -> u64 {
         let counts = self.counts();

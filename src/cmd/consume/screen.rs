@@ -1,7 +1,8 @@
 //! What `vitals consume` shows: on standard output what the coursework consumer showed, on standard error the rest.
 
+use std::collections::VecDeque;
 use std::fmt::{self, Write as _};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::alarm::{Alert, Implausible, implausible};
 use crate::output::{MARK, Output, OutputError, Progress as Live};
@@ -11,6 +12,9 @@ use crate::pipeline::source::Assigned;
 use crate::reading::{Reading, Sign};
 use crate::reject::Reject;
 use crate::settings::Settings;
+
+/// Over how long the rate is taken: long enough to see a ward that sends once a second.
+const RATE_WINDOW: Duration = Duration::from_secs(5);
 
 /// The consumer's screen.
 pub(super) struct Screen<'a> {
@@ -23,8 +27,8 @@ pub(super) struct Screen<'a> {
     /// Why standard output cannot be written any more.
     failed: Option<OutputError>,
     live: Option<Live>,
-    /// When the rate was last taken, and how many messages there were.
-    last: (Instant, u64),
+    /// How many messages there were at the moments of the last [`RATE_WINDOW`], oldest first.
+    recent: VecDeque<(Instant, u64)>,
     began: Instant,
 }
 
@@ -40,7 +44,7 @@ impl<'a> Screen<'a> {
             messages: 0,
             failed: None,
             live: None,
-            last: (now, 0),
+            recent: VecDeque::from([(now, 0)]),
             began: now,
         }
     }
@@ -63,12 +67,26 @@ impl<'a> Screen<'a> {
         let Progress { messages, stored, refused, alerts, .. } = summary.progress;
         let seconds = self.began.elapsed().as_secs_f64();
         self.output.note(format_args!(
-            "{messages} messages in {seconds:.1} s: {stored} readings stored, {refused} refused, {alerts} alerts"
+            "{} in {seconds:.1} s: {} stored, {refused} refused, {}",
+            counted(messages, "message"),
+            counted(stored, "reading"),
+            counted(alerts, "alert")
         ));
         if !summary.is_clean {
             self.output.note("cut short: what is not stored and committed is read again by the next consumer");
         }
         self.failed.map_or(Ok(()), Err)
+    }
+
+    /// Messages per second over the last moments.
+    fn rate(&mut self, messages: u64) -> f64 {
+        while self.recent.len() > 1 && self.recent.front().is_some_and(|(when, _)| when.elapsed() > RATE_WINDOW) {
+            self.recent.pop_front();
+        }
+        let (when, before) = self.recent.front().copied().unwrap_or((self.began, 0));
+        self.recent.push_back((Instant::now(), messages));
+        let new = u32::try_from(messages.saturating_sub(before)).unwrap_or(u32::MAX);
+        f64::from(new) / when.elapsed().as_secs_f64().max(f64::EPSILON)
     }
 
     fn print(&mut self, lines: &str) {
@@ -132,15 +150,11 @@ impl Observer for Screen<'_> {
     }
 
     fn progress(&mut self, progress: &Progress) {
-        let (when, before) = self.last;
-        let seconds = when.elapsed().as_secs_f64();
-        self.last = (Instant::now(), progress.messages);
-        let new = u32::try_from(progress.messages.saturating_sub(before)).unwrap_or(u32::MAX);
-        let rate = f64::from(new) / seconds.max(f64::EPSILON);
+        let rate = self.rate(progress.messages);
         let live = self.live.get_or_insert_with(|| self.output.progress(None));
         if live.is_live() {
             live.message(format_args!(
-                "{rate:.0} messages/s, lag {}, stored {}, refused {}, alerts {}",
+                "{rate:.1} messages/s, lag {}, stored {}, refused {}, alerts {}",
                 progress.lag, progress.stored, progress.refused, progress.alerts
             ));
         }
@@ -149,6 +163,10 @@ impl Observer for Screen<'_> {
     fn is_gone(&self) -> bool {
         self.failed.is_some()
     }
+}
+
+fn counted(count: u64, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
 /// A reading on one line: `[2025-10-26T10:30:15.123456+00:00] P001 -> HR:95 SpO2:98 BP:120/80 RR:16 T:36.8`. A sign that
