@@ -98,10 +98,7 @@ impl fmt::Display for Implausible {
                 f.write_str("Respiratory rate 0: apnoea or sensor off")
             }
             Self::Range { sign: Sign::Temperature, value } if (FAHRENHEIT.0..=FAHRENHEIT.1).contains(value) => {
-                write!(f, "Implausible temperature: {} (Fahrenheit?)", narrow(*value))
-            }
-            Self::Range { sign: Sign::Temperature, value } => {
-                write!(f, "Implausible temperature: {}", narrow(*value))
+                write!(f, "Implausible temperature: {value} (Fahrenheit?)")
             }
             Self::Range { sign, value } => write!(f, "Implausible {sign}: {value}"),
             Self::Pressure { systolic, diastolic } => {
@@ -111,10 +108,10 @@ impl fmt::Display for Implausible {
     }
 }
 
-/// A temperature comes from an f32, and prints as it was sent only in that width.
-#[allow(clippy::as_conversions, clippy::cast_possible_truncation, reason = "the value was an f32")]
-fn narrow(value: f64) -> f32 {
-    value as f32
+/// A temperature comes from an f32: 97.2 there is 97.19999694824219 as a double. What was sent is its shortest text.
+fn as_sent(signs: &Signs, sign: Sign, value: f64) -> f64 {
+    let temperature = signs.temperature.filter(|_| sign == Sign::Temperature);
+    temperature.and_then(|degrees| degrees.to_string().parse().ok()).unwrap_or(value)
 }
 
 /// Gives the signs of one reading that are not believed, each once.
@@ -125,7 +122,7 @@ pub fn implausible(signs: &Signs) -> Vec<Implausible> {
         .filter_map(|sign| {
             let value = signs.get(sign)?;
             let (low, high) = range(sign);
-            (!(low..=high).contains(&value)).then_some(Implausible::Range { sign, value })
+            (!(low..=high).contains(&value)).then(|| Implausible::Range { sign, value: as_sent(signs, sign, value) })
         })
         .collect();
     let in_doubt = |doubts: &[Implausible], sign| doubts.iter().any(|doubt| doubt.concerns(sign));

@@ -61,6 +61,7 @@ fn a_diastolic_pressure_not_below_the_systolic_one_is_marked_once() {
 fn a_temperature_in_fahrenheit_is_named_as_such_and_printed_as_sent() {
     let temperature = |degrees| Signs { temperature: Some(degrees), ..Signs::default() };
     assert_eq!(texts(temperature(97.2)), ["Implausible temperature: 97.2 (Fahrenheit?)"]);
+    assert_eq!(alerts(temperature(97.2))[0].value.to_string(), "97.2");
     assert_eq!(texts(temperature(19.9)), ["Implausible temperature: 19.9"]);
     assert_eq!(texts(temperature(46.0)), Vec::<String>::new());
 }
