@@ -95,6 +95,14 @@ impl Cluster {
         Ok(self.topic(topic).await?.leaders)
     }
 
+    /// The topic's id: another one after the topic was deleted and made again.
+    ///
+    /// # Errors
+    /// As [`leaders`](Self::leaders).
+    pub async fn topic_id(&mut self, topic: &str) -> Result<Uuid, KafkaError> {
+        Ok(self.topic(topic).await?.id)
+    }
+
     /// The topic with its id.
     ///
     /// # Errors

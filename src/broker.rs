@@ -1,0 +1,137 @@
+//! A broker for one machine, that speaks the Kafka protocol on loopback.
+//!
+//! It lets everything run without a server: the same client code talks to it as to Kafka. It is no Kafka: there is no
+//! replication, no transaction, no access control. It is for trying, for tests, and for a ward on one machine.
+//!
+//! In reading order:
+//! - [`server`]: connections, one request after the other
+//! - `dispatch`: from a frame to its answer; `offers` says what is answered in which version
+//! - `topics`, `records`: the requests about topics and about records
+//! - [`groups`]: consumer groups
+//! - `state`: what is shared
+//! - [`log`]: one partition's records on disk; [`folder`]: everything else on disk
+
+pub mod folder;
+pub mod groups;
+pub mod log;
+
+mod dispatch;
+mod offers;
+mod records;
+mod server;
+mod state;
+mod topics;
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+use self::folder::{Folder, FolderError};
+use self::log::LogError;
+use self::state::State;
+use crate::exit::{Advice, Code};
+
+/// Where a broker keeps its records, and where it listens.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Its folder; made if it is not there.
+    pub folder: PathBuf,
+    /// Its address; port 0 takes a free one.
+    pub listen: SocketAddr,
+}
+
+/// Why the broker cannot start, or cannot do something on disk.
+#[derive(Debug, thiserror::Error)]
+pub enum BrokerError {
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The folder cannot be used.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// A partition's log cannot be used.
+    #[error(transparent)]
+    Log(#[from] LogError),
+}
+
+impl Advice for BrokerError {
+    fn code(&self) -> Code {
+        Code::Unreachable
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Listen { source, .. } if source.kind() == io::ErrorKind::AddrInUse => {
+                Some("something listens there already: another `vitals up`, or Kafka; choose another address with --listen".into())
+            }
+            Self::Listen { .. } => Some("choose another address with --listen".into()),
+            Self::Folder(error) => error.hint(),
+            Self::Log(_) => Some("check the folder's rights and the room on its disk".into()),
+        }
+    }
+}
+
+/// A broker that runs until it is stopped or dropped.
+pub struct Broker {
+    state: Arc<State>,
+    serving: JoinHandle<()>,
+}
+
+impl std::fmt::Debug for Broker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Broker").field("address", &self.address()).finish_non_exhaustive()
+    }
+}
+
+impl Broker {
+    /// Opens the folder, mends what a crash has left, and begins to serve.
+    ///
+    /// # Errors
+    /// The folder is another broker's, or cannot be used; the address is taken.
+    pub async fn start(config: Config) -> Result<Self, BrokerError> {
+        let listening = |source| BrokerError::Listen { address: config.listen, source };
+        let listener = TcpListener::bind(config.listen).await.map_err(listening)?;
+        let address = listener.local_addr().map_err(listening)?;
+        let folder = Folder::open(&config.folder)?;
+        let offsets = folder.open_offsets()?;
+        let state = Arc::new(State::new(folder, offsets, address)?);
+        let serving = tokio::spawn(server::serve(listener, Arc::clone(&state)));
+        Ok(Self { state, serving })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.state.address
+    }
+
+    /// The id of its cluster, which begins with `vitals-` and is kept in its folder.
+    #[must_use]
+    pub fn cluster_id(&self) -> &str {
+        &self.state.cluster_id
+    }
+
+    /// Ends all connections, and brings everything to the disk.
+    pub async fn stop(mut self) {
+        self.serving.abort();
+        // Only a fault of the server is not a cancellation.
+        let _ = (&mut self.serving).await;
+        self.state.topics.sync();
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}

@@ -1,0 +1,121 @@
+//! From a frame to its answer.
+
+use std::net::SocketAddr;
+
+use bytes::{BufMut, Bytes, BytesMut};
+use kafka_protocol::ResponseError;
+use kafka_protocol::messages::api_versions_response::ApiVersion;
+use kafka_protocol::messages::{ApiKey, ApiVersionsResponse, RequestHeader, ResponseHeader};
+use kafka_protocol::protocol::{Decodable, Encodable};
+
+use super::groups::Client;
+use super::state::State;
+use super::{offers, records, topics};
+
+/// What becomes of a request.
+pub(super) enum Answer {
+    /// A response.
+    Frame(Bytes),
+    /// The client wants none.
+    Silence,
+    /// It was no request that is answered here.
+    HangUp,
+}
+
+/// Answers one request.
+pub(super) async fn answer(state: &State, peer: SocketAddr, mut frame: Bytes) -> Answer {
+    let Some((key, version)) = peek(&frame) else { return Answer::HangUp };
+    if offers::is_api_versions(key) {
+        return api_versions(version, frame);
+    }
+    let Some(api) = offers::find(key, version) else { return Answer::HangUp };
+    let Ok(header) = RequestHeader::decode(&mut frame, api.request_header_version(version)) else {
+        return Answer::HangUp;
+    };
+    let client = Client {
+        id: header.client_id.as_ref().map(ToString::to_string).unwrap_or_default(),
+        host: format!("/{}", peer.ip()),
+    };
+    match body(state, api, version, frame, client).await {
+        Some(Some(body)) => frame_of(api, version, header.correlation_id, &body),
+        Some(None) => Answer::Silence,
+        None => Answer::HangUp,
+    }
+}
+
+/// `None` where the request is malformed, `Some(None)` where no answer is wanted.
+async fn body(state: &State, api: ApiKey, version: i16, mut body: Bytes, client: Client) -> Option<Option<Bytes>> {
+    let body = &mut body;
+    let groups = &state.groups;
+    let answer = match api {
+        ApiKey::Produce => match records::produce(state, take(body, version)?) {
+            Some(response) => put(&response, version),
+            None => return Some(None),
+        },
+        ApiKey::Fetch => put(&records::fetch(state, take(body, version)?, version).await, version),
+        ApiKey::ListOffsets => put(&records::list_offsets(state, take(body, version)?), version),
+        ApiKey::InitProducerId => put(&records::init_producer_id(state, &take(body, version)?), version),
+        ApiKey::Metadata => put(&topics::metadata(state, take(body, version)?, version), version),
+        ApiKey::CreateTopics => put(&topics::create(state, take(body, version)?), version),
+        ApiKey::DeleteTopics => put(&topics::delete(state, take(body, version)?), version),
+        ApiKey::DescribeConfigs => put(&topics::describe_configs(state, take(body, version)?), version),
+        ApiKey::DescribeCluster => put(&topics::describe_cluster(state, &take(body, version)?), version),
+        ApiKey::FindCoordinator => put(&topics::find_coordinator(state, take(body, version)?, version), version),
+        ApiKey::JoinGroup => put(&groups.join(take(body, version)?, client, version).await, version),
+        ApiKey::SyncGroup => put(&groups.sync(take(body, version)?).await, version),
+        ApiKey::Heartbeat => put(&groups.heartbeat(take(body, version)?), version),
+        ApiKey::LeaveGroup => put(&groups.leave(take(body, version)?, version), version),
+        ApiKey::OffsetCommit => put(&groups.commit(take(body, version)?), version),
+        ApiKey::OffsetFetch => put(&groups.fetch_offsets(take(body, version)?, version), version),
+        ApiKey::OffsetDelete => put(&groups.delete_offsets(take(body, version)?), version),
+        ApiKey::ListGroups => put(&groups.list(take(body, version)?), version),
+        ApiKey::DescribeGroups => put(&groups.describe(take(body, version)?, version), version),
+        ApiKey::DeleteGroups => put(&groups.delete(take(body, version)?), version),
+        _ => None,
+    };
+    answer.map(Some)
+}
+
+/// The request's number and version, which stand in front of every header.
+fn peek(frame: &Bytes) -> Option<(i16, i16)> {
+    let (key, rest) = frame.split_first_chunk::<2>()?;
+    let (version, _) = rest.split_first_chunk::<2>()?;
+    Some((i16::from_be_bytes(*key), i16::from_be_bytes(*version)))
+}
+
+fn take<R: Decodable>(body: &mut Bytes, version: i16) -> Option<R> {
+    R::decode(body, version).ok()
+}
+
+fn put(response: &impl Encodable, version: i16) -> Option<Bytes> {
+    let mut body = BytesMut::new();
+    response.encode(&mut body, version).ok()?;
+    Some(body.freeze())
+}
+
+fn frame_of(api: ApiKey, version: i16, correlation_id: i32, body: &Bytes) -> Answer {
+    let mut frame = BytesMut::with_capacity(body.len() + 8);
+    let header = ResponseHeader::default().with_correlation_id(correlation_id);
+    if header.encode(&mut frame, api.response_header_version(version)).is_err() {
+        return Answer::HangUp;
+    }
+    frame.put_slice(body);
+    Answer::Frame(frame.freeze())
+}
+
+/// The list of offers. A client that asks in a version that is not offered gets it in the oldest, so that it can ask
+/// again.
+fn api_versions(version: i16, mut frame: Bytes) -> Answer {
+    let offered = offers::find(super::number_of_api_versions(), version).is_some();
+    let header_version = if offered { ApiKey::ApiVersions.request_header_version(version) } else { 1 };
+    let Ok(header) = RequestHeader::decode(&mut frame, header_version) else { return Answer::HangUp };
+    let offer = |(key, range): (i16, kafka_protocol::protocol::VersionRange)| {
+        ApiVersion::default().with_api_key(key).with_min_version(range.min).with_max_version(range.max)
+    };
+    let code = if offered { 0 } else { ResponseError::UnsupportedVersion.code() };
+    let response = ApiVersionsResponse::default().with_error_code(code).with_api_keys(offers::all().map(offer).collect());
+    match put(&response, if offered { version } else { 0 }) {
+        Some(body) => frame_of(ApiKey::ApiVersions, version, header.correlation_id, &body),
+        None => Answer::HangUp,
+    }
+}

@@ -1,0 +1,124 @@
+//! Connections: a request comes in, its answer goes out, one after the other on each connection.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::interval;
+
+use super::dispatch::{self, Answer};
+use super::state::State;
+
+/// The longest request: well above the largest dead letter.
+const MAX_REQUEST_BYTES: usize = 32 * 1024 * 1024;
+/// A request gets so much room before its first byte came.
+const FIRST_READ_BYTES: usize = 64 * 1024;
+/// More clients than one machine's ward has.
+const MAX_CONNECTIONS: usize = 256;
+/// How often appends are brought to the disk.
+const SYNC_INTERVAL: Duration = Duration::from_secs(1);
+/// How often old records are looked for.
+const RETENTION_INTERVAL: Duration = Duration::from_secs(30);
+
+/// Serves until it is dropped.
+pub(super) async fn serve(listener: TcpListener, state: Arc<State>) {
+    let mut tasks = JoinSet::new();
+    tasks.spawn(keep_house(Arc::clone(&state)));
+    let groups = state.groups.clone();
+    tasks.spawn(async move { groups.run().await });
+    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => {
+                let Ok((stream, peer)) = accepted else { continue };
+                // A client that finds no place is disconnected, and comes again.
+                if let Ok(place) = Arc::clone(&places).try_acquire_owned() {
+                    let state = Arc::clone(&state);
+                    tasks.spawn(async move {
+                        // The client is gone, or does not speak the protocol: nobody is there to be told.
+                        let _ = Connection::new(stream, peer, state).run().await;
+                        drop(place);
+                    });
+                }
+            }
+            Some(ended) = tasks.join_next() => if let Err(failed) = ended && failed.is_panic() {
+                std::panic::resume_unwind(failed.into_panic());
+            },
+        }
+    }
+}
+
+async fn keep_house(state: Arc<State>) {
+    let (mut sync, mut retention) = (interval(SYNC_INTERVAL), interval(RETENTION_INTERVAL));
+    loop {
+        let topics = Arc::clone(&state.topics);
+        let work = tokio::select! {
+            _ = sync.tick() => tokio::task::spawn_blocking(move || topics.sync()),
+            _ = retention.tick() => tokio::task::spawn_blocking(move || topics.retain()),
+        };
+        if let Err(failed) = work.await
+            && failed.is_panic()
+        {
+            std::panic::resume_unwind(failed.into_panic());
+        }
+    }
+}
+
+struct Connection {
+    stream: TcpStream,
+    peer: SocketAddr,
+    state: Arc<State>,
+}
+
+impl Connection {
+    fn new(stream: TcpStream, peer: SocketAddr, state: Arc<State>) -> Self {
+        Self { stream, peer, state }
+    }
+
+    /// Answers requests until the client goes, or sends what is none.
+    async fn run(mut self) -> std::io::Result<()> {
+        self.stream.set_nodelay(true)?;
+        while let Some(frame) = self.read_frame().await? {
+            match dispatch::answer(&self.state, self.peer, frame).await {
+                Answer::Frame(body) => self.write_frame(&body).await?,
+                Answer::Silence => {}
+                // As Kafka does with what it does not understand.
+                Answer::HangUp => break,
+            }
+        }
+        Ok(())
+    }
+
+    async fn read_frame(&mut self) -> std::io::Result<Option<Bytes>> {
+        let length = match self.stream.read_i32().await {
+            Ok(length) => length,
+            Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let Some(length) = usize::try_from(length).ok().filter(|length| *length <= MAX_REQUEST_BYTES) else {
+            return Ok(None);
+        };
+        let mut frame = BytesMut::with_capacity(length.min(FIRST_READ_BYTES));
+        while frame.len() < length {
+            let room = u64::try_from(length - frame.len()).unwrap_or(u64::MAX);
+            if (&mut self.stream).take(room).read_buf(&mut frame).await? == 0 {
+                return Ok(None);
+            }
+        }
+        Ok(Some(frame.freeze()))
+    }
+
+    async fn write_frame(&mut self, body: &Bytes) -> std::io::Result<()> {
+        let Ok(length) = i32::try_from(body.len()) else { return Ok(()) };
+        let mut prefix = BytesMut::with_capacity(4);
+        prefix.put_i32(length);
+        // One write where the system allows it: the answer must not wait for the acknowledgement of its length.
+        let mut whole = prefix.chain(body.clone());
+        self.stream.write_all_buf(&mut whole).await
+    }
+}

@@ -1,0 +1,203 @@
+//! What the broker holds: topics with their logs, groups, and who waits for new records.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use super::BrokerError;
+use super::folder::{Folder, OffsetsFile, TopicMeta};
+use super::groups::{Committed, Groups, Offsets};
+use super::log::{LogLimits, PartitionLog};
+
+/// The broker's id in its cluster of one.
+pub(super) const NODE_ID: i32 = 1;
+
+/// Everything that connections share.
+pub(super) struct State {
+    pub(super) address: SocketAddr,
+    pub(super) cluster_id: String,
+    pub(super) groups: Groups,
+    pub(super) topics: Arc<Topics>,
+    /// Counts appends, so that a fetch that waits can look again.
+    pub(super) appends: watch::Sender<u64>,
+    next_producer_id: AtomicI64,
+}
+
+impl State {
+    pub(super) fn new(folder: Folder, offsets: OffsetsFile, address: SocketAddr) -> Result<Self, BrokerError> {
+        let cluster_id = folder.cluster_id().to_owned();
+        let topics = Arc::new(Topics::open(folder)?);
+        let kept = KeptOffsets { topics: Arc::clone(&topics), offsets: Mutex::new(offsets) };
+        // Ids of an earlier run must not come again: its sequences are in the logs.
+        let begun = chrono::Utc::now().timestamp_millis();
+        Ok(Self {
+            address,
+            cluster_id,
+            groups: Groups::new(Arc::new(kept)),
+            topics,
+            appends: watch::channel(0).0,
+            next_producer_id: AtomicI64::new(begun),
+        })
+    }
+
+    pub(super) fn new_producer_id(&self) -> i64 {
+        self.next_producer_id.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+/// One topic and the logs of its partitions.
+pub(super) struct Topic {
+    pub(super) meta: TopicMeta,
+    logs: Vec<Mutex<PartitionLog>>,
+}
+
+impl Topic {
+    /// The log of a partition, for the moment that it is held.
+    pub(super) fn log(&self, partition: i32) -> Option<MutexGuard<'_, PartitionLog>> {
+        self.logs.get(usize::try_from(partition).ok()?).map(lock)
+    }
+
+    pub(super) fn partitions(&self) -> impl Iterator<Item = i32> {
+        0..i32::try_from(self.logs.len()).unwrap_or(i32::MAX)
+    }
+
+    /// By which time and size old records go.
+    fn retention(&self) -> (Option<i64>, Option<u64>) {
+        let setting = |name: &str| self.meta.settings.get(name).and_then(|value| value.parse::<i64>().ok());
+        let ms = setting("retention.ms").unwrap_or(DEFAULT_RETENTION_MS);
+        let bytes = setting("retention.bytes").and_then(|bytes| u64::try_from(bytes).ok());
+        ((ms >= 0).then_some(ms), bytes)
+    }
+}
+
+/// A week, as Kafka's own default.
+const DEFAULT_RETENTION_MS: i64 = 7 * 24 * 60 * 60 * 1000;
+
+/// All topics, by name.
+pub(super) struct Topics {
+    folder: Mutex<Folder>,
+    topics: RwLock<BTreeMap<String, Arc<Topic>>>,
+}
+
+impl Topics {
+    fn open(folder: Folder) -> Result<Self, BrokerError> {
+        let mut topics = BTreeMap::new();
+        for meta in folder.topics() {
+            topics.insert(meta.name.clone(), Arc::new(open_topic(&folder, meta)?));
+        }
+        Ok(Self { folder: Mutex::new(folder), topics: RwLock::new(topics) })
+    }
+
+    pub(super) fn find(&self, name: &str) -> Option<Arc<Topic>> {
+        self.topics.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+
+    pub(super) fn find_by_id(&self, id: Uuid) -> Option<Arc<Topic>> {
+        self.all().into_iter().find(|topic| topic.meta.id == id)
+    }
+
+    pub(super) fn all(&self) -> Vec<Arc<Topic>> {
+        self.topics.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    pub(super) fn create(
+        &self,
+        name: &str,
+        partitions: i32,
+        settings: BTreeMap<String, String>,
+    ) -> Result<Arc<Topic>, BrokerError> {
+        let mut folder = lock(&self.folder);
+        let meta = folder.create_topic(name, partitions, settings)?;
+        let topic = Arc::new(open_topic(&folder, meta)?);
+        self.topics.write().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), Arc::clone(&topic));
+        Ok(topic)
+    }
+
+    pub(super) fn delete(&self, name: &str) -> Result<(), BrokerError> {
+        let mut folder = lock(&self.folder);
+        self.topics.write().unwrap_or_else(PoisonError::into_inner).remove(name);
+        Ok(folder.delete_topic(name)?)
+    }
+
+    /// Brings what was appended to the disk.
+    pub(super) fn sync(&self) {
+        self.each_log(|_, log| {
+            // The next turn tries again; what is in the page cache outlives this process.
+            let _ = log.sync();
+        });
+    }
+
+    /// Drops what is older or more than its topic keeps.
+    pub(super) fn retain(&self) {
+        let now = chrono::Utc::now().timestamp_millis();
+        self.each_log(|topic, log| {
+            let (ms, bytes) = topic.retention();
+            let _ = log.retain(now, ms, bytes);
+        });
+    }
+
+    fn each_log(&self, act: impl Fn(&Topic, &mut PartitionLog)) {
+        for topic in self.all() {
+            for partition in topic.partitions() {
+                if let Some(mut log) = topic.log(partition) {
+                    act(&topic, &mut log);
+                }
+            }
+        }
+    }
+}
+
+fn open_topic(folder: &Folder, meta: TopicMeta) -> Result<Topic, BrokerError> {
+    let largest = meta.settings.get("max.message.bytes").and_then(|value| value.parse().ok());
+    let mut limits = LogLimits::default();
+    if let Some(bytes) = largest {
+        limits.max_batch_bytes = bytes;
+    }
+    let logs = (0..meta.partitions)
+        .map(|partition| Ok(Mutex::new(folder.open_log(&meta.name, partition, limits)?)))
+        .collect::<Result<_, BrokerError>>()?;
+    Ok(Topic { meta, logs })
+}
+
+/// Committed offsets in their file, for topics that are there.
+struct KeptOffsets {
+    topics: Arc<Topics>,
+    offsets: Mutex<OffsetsFile>,
+}
+
+impl Offsets for KeptOffsets {
+    fn put(&self, group: &str, topic: &str, partition: i32, offset: i64, metadata: &str) -> io::Result<()> {
+        lock(&self.offsets).put(group, topic, partition, offset, metadata)
+    }
+
+    fn get(&self, group: &str, topic: &str, partition: i32) -> Option<Committed> {
+        lock(&self.offsets).get(group, topic, partition).map(into_committed)
+    }
+
+    fn all(&self, group: &str) -> Vec<(String, i32, Committed)> {
+        let kept = lock(&self.offsets).all(group);
+        kept.into_iter().map(|(topic, partition, kept)| (topic, partition, into_committed(kept))).collect()
+    }
+
+    fn remove(&self, group: &str, topic: &str, partition: i32) -> io::Result<()> {
+        lock(&self.offsets).remove(group, topic, partition)
+    }
+
+    fn groups(&self) -> Vec<String> {
+        lock(&self.offsets).groups()
+    }
+
+    fn partition_exists(&self, topic: &str, partition: i32) -> bool {
+        self.topics.find(topic).is_some_and(|topic| topic.log(partition).is_some())
+    }
+}
+
+/// A panic while a lock is held has been told; what it guards is checked when it is opened again.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,226 @@
+//! Requests about the cluster and its topics.
+
+use std::collections::BTreeMap;
+
+use kafka_protocol::ResponseError;
+use kafka_protocol::messages::create_topics_request::CreatableTopic;
+use kafka_protocol::messages::create_topics_response::CreatableTopicResult;
+use kafka_protocol::messages::delete_topics_response::DeletableTopicResult;
+use kafka_protocol::messages::describe_cluster_response::DescribeClusterBroker;
+use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;
+use kafka_protocol::messages::describe_configs_response::{DescribeConfigsResourceResult, DescribeConfigsResult};
+use kafka_protocol::messages::find_coordinator_response::Coordinator;
+use kafka_protocol::messages::metadata_response::{
+    MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
+};
+use kafka_protocol::messages::{
+    BrokerId, CreateTopicsRequest, CreateTopicsResponse, DeleteTopicsRequest, DeleteTopicsResponse,
+    DescribeClusterRequest, DescribeClusterResponse, DescribeConfigsRequest, DescribeConfigsResponse,
+    FindCoordinatorRequest, FindCoordinatorResponse, MetadataRequest, MetadataResponse, TopicName,
+};
+use kafka_protocol::protocol::StrBytes;
+
+use super::BrokerError;
+use super::folder::FolderError;
+use super::state::{NODE_ID, State, Topic};
+
+/// What a topic gets that asks for the broker's default.
+const DEFAULT_PARTITIONS: i32 = 1;
+/// More would only cost files.
+const MAX_PARTITIONS: i32 = 1_000;
+
+pub(super) fn metadata(state: &State, request: MetadataRequest, version: i16) -> MetadataResponse {
+    // Version 0 had no null: there an empty list asks for all.
+    let wanted = request.topics.filter(|topics| version > 0 || !topics.is_empty());
+    let topics = match wanted {
+        None => state.topics.all().iter().map(|topic| described(topic)).collect(),
+        Some(wanted) => wanted
+            .into_iter()
+            .map(|wanted| {
+                let found = match &wanted.name {
+                    Some(name) => state.topics.find(name),
+                    None => state.topics.find_by_id(wanted.topic_id),
+                };
+                let code = if wanted.name.is_some() {
+                    ResponseError::UnknownTopicOrPartition
+                } else {
+                    ResponseError::UnknownTopicId
+                };
+                found.map_or_else(
+                    || {
+                        MetadataResponseTopic::default()
+                            .with_error_code(code.code())
+                            .with_topic_id(wanted.topic_id)
+                            .with_name(wanted.name.or_else(|| (version < 12).then(TopicName::default)))
+                    },
+                    |topic| described(&topic),
+                )
+            })
+            .collect(),
+    };
+    let broker = MetadataResponseBroker::default()
+        .with_node_id(BrokerId(NODE_ID))
+        .with_host(host(state))
+        .with_port(port(state));
+    MetadataResponse::default()
+        .with_brokers(vec![broker])
+        .with_cluster_id(Some(text(&state.cluster_id)))
+        .with_controller_id(BrokerId(NODE_ID))
+        .with_topics(topics)
+}
+
+fn described(topic: &Topic) -> MetadataResponseTopic {
+    let partition = |partition| {
+        MetadataResponsePartition::default()
+            .with_partition_index(partition)
+            .with_leader_id(BrokerId(NODE_ID))
+            .with_leader_epoch(0)
+            .with_replica_nodes(vec![BrokerId(NODE_ID)])
+            .with_isr_nodes(vec![BrokerId(NODE_ID)])
+    };
+    MetadataResponseTopic::default()
+        .with_name(Some(TopicName(text(&topic.meta.name))))
+        .with_topic_id(topic.meta.id)
+        .with_partitions(topic.partitions().map(partition).collect())
+}
+
+pub(super) fn create(state: &State, request: CreateTopicsRequest) -> CreateTopicsResponse {
+    let only_check = request.validate_only;
+    let made = request.topics.into_iter().map(|wanted| create_one(state, &wanted, only_check)).collect();
+    CreateTopicsResponse::default().with_topics(made)
+}
+
+fn create_one(state: &State, wanted: &CreatableTopic, only_check: bool) -> CreatableTopicResult {
+    let result = CreatableTopicResult::default().with_name(wanted.name.clone()).with_replication_factor(1);
+    let refused = |code: ResponseError, why: &str| {
+        result.clone().with_error_code(code.code()).with_error_message(Some(text(why)))
+    };
+    let partitions = match (wanted.num_partitions, wanted.assignments.len()) {
+        (-1, 0) => DEFAULT_PARTITIONS,
+        (-1, assigned) => i32::try_from(assigned).unwrap_or(i32::MAX),
+        (partitions, _) => partitions,
+    };
+    if !(1..=MAX_PARTITIONS).contains(&partitions) {
+        return refused(ResponseError::InvalidPartitions, "a topic has 1 to 1000 partitions here");
+    }
+    if !matches!(wanted.replication_factor, -1 | 1) {
+        return refused(ResponseError::InvalidReplicationFactor, "there is one broker, so the replication factor is 1");
+    }
+    let value = |value: &Option<StrBytes>| value.as_ref().map(ToString::to_string).unwrap_or_default();
+    let settings: BTreeMap<String, String> =
+        wanted.configs.iter().map(|config| (config.name.to_string(), value(&config.value))).collect();
+    if only_check {
+        return match state.topics.find(&wanted.name) {
+            Some(_) => refused(ResponseError::TopicAlreadyExists, "the topic is there"),
+            None => result.with_num_partitions(partitions),
+        };
+    }
+    match state.topics.create(&wanted.name, partitions, settings) {
+        Ok(topic) => result.with_num_partitions(partitions).with_topic_id(topic.meta.id).with_configs(Some(Vec::new())),
+        Err(BrokerError::Folder(FolderError::TopicExists { .. })) => {
+            refused(ResponseError::TopicAlreadyExists, "the topic is there")
+        }
+        Err(BrokerError::Folder(FolderError::TopicName { .. })) => {
+            refused(ResponseError::InvalidTopicException, "that cannot be a topic's name")
+        }
+        Err(error) => refused(ResponseError::KafkaStorageError, &error.to_string()),
+    }
+}
+
+pub(super) fn delete(state: &State, request: DeleteTopicsRequest) -> DeleteTopicsResponse {
+    let by_name = request.topic_names.into_iter().map(|name| (Some(name), uuid::Uuid::nil()));
+    let by_state = request.topics.into_iter().map(|topic| (topic.name, topic.topic_id));
+    let deleted = by_name.chain(by_state).map(|(name, id)| {
+        let found = name.as_ref().map_or_else(|| state.topics.find_by_id(id), |name| state.topics.find(name));
+        let code = match (found, &name) {
+            (Some(topic), _) => match state.topics.delete(&topic.meta.name) {
+                Ok(()) => 0,
+                Err(_) => ResponseError::KafkaStorageError.code(),
+            },
+            (None, Some(_)) => ResponseError::UnknownTopicOrPartition.code(),
+            (None, None) => ResponseError::UnknownTopicId.code(),
+        };
+        DeletableTopicResult::default().with_name(name).with_topic_id(id).with_error_code(code)
+    });
+    DeleteTopicsResponse::default().with_responses(deleted.collect())
+}
+
+/// The protocol's number of a topic as a thing that has settings.
+const TOPIC_RESOURCE: i8 = 2;
+/// Where a setting comes from: the topic itself.
+const TOPIC_SOURCE: i8 = 1;
+
+pub(super) fn describe_configs(state: &State, request: DescribeConfigsRequest) -> DescribeConfigsResponse {
+    let results = request.resources.into_iter().map(|resource| describe_config(state, resource)).collect();
+    DescribeConfigsResponse::default().with_results(results)
+}
+
+fn describe_config(state: &State, resource: DescribeConfigsResource) -> DescribeConfigsResult {
+    let result = DescribeConfigsResult::default()
+        .with_resource_type(resource.resource_type)
+        .with_resource_name(resource.resource_name.clone());
+    if resource.resource_type != TOPIC_RESOURCE {
+        // The broker has no settings that can be asked for.
+        return result;
+    }
+    let Some(topic) = state.topics.find(&resource.resource_name) else {
+        return result.with_error_code(ResponseError::UnknownTopicOrPartition.code());
+    };
+    let wanted = |name: &str| resource.configuration_keys.as_ref().is_none_or(|keys| keys.iter().any(|key| &**key == name));
+    let setting = |(name, value): (&String, &String)| {
+        DescribeConfigsResourceResult::default()
+            .with_name(text(name))
+            .with_value(Some(text(value)))
+            .with_config_source(TOPIC_SOURCE)
+    };
+    let settings = topic.meta.settings.iter().filter(|(name, _)| wanted(name)).map(setting);
+    result.with_configs(settings.collect())
+}
+
+pub(super) fn describe_cluster(state: &State, request: &DescribeClusterRequest) -> DescribeClusterResponse {
+    let broker = DescribeClusterBroker::default()
+        .with_broker_id(BrokerId(NODE_ID))
+        .with_host(host(state))
+        .with_port(port(state));
+    DescribeClusterResponse::default()
+        .with_endpoint_type(request.endpoint_type)
+        .with_cluster_id(text(&state.cluster_id))
+        .with_controller_id(BrokerId(NODE_ID))
+        .with_brokers(vec![broker])
+}
+
+/// The protocol's number of a group as a thing that has a coordinator.
+const GROUP_KEY: i8 = 0;
+
+pub(super) fn find_coordinator(state: &State, request: FindCoordinatorRequest, version: i16) -> FindCoordinatorResponse {
+    // There are no transactions here, so nobody coordinates them.
+    let code = if request.key_type == GROUP_KEY { 0 } else { ResponseError::InvalidRequest.code() };
+    if version < 4 {
+        return FindCoordinatorResponse::default()
+            .with_error_code(code)
+            .with_node_id(BrokerId(NODE_ID))
+            .with_host(host(state))
+            .with_port(port(state));
+    }
+    let coordinator = |key| {
+        Coordinator::default()
+            .with_key(key)
+            .with_error_code(code)
+            .with_node_id(BrokerId(NODE_ID))
+            .with_host(host(state))
+            .with_port(port(state))
+    };
+    FindCoordinatorResponse::default().with_coordinators(request.coordinator_keys.into_iter().map(coordinator).collect())
+}
+
+fn host(state: &State) -> StrBytes {
+    text(&state.address.ip().to_string())
+}
+
+fn port(state: &State) -> i32 {
+    state.address.port().into()
+}
+
+fn text(text: &str) -> StrBytes {
+    StrBytes::from_string(text.to_owned())
+}

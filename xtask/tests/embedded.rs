@@ -1,0 +1,26 @@
+//! The embedded broker under the checks that Kafka passes too.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a panic is how a test fails"
+)]
+
+#[path = "brokers/checks.rs"]
+mod checks;
+#[path = "brokers/each.rs"]
+mod each;
+
+use vitals::broker::{Broker, Config};
+
+async fn on_embedded(check: impl AsyncFnOnce(Vec<String>)) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = Config { folder: folder.path().join("broker"), listen: ([127, 0, 0, 1], 0).into() };
+    let broker = Broker::start(config).await.expect("started");
+    check(vec![broker.address().to_string()]).await;
+    broker.stop().await;
+}
+
+each::each_check!(on_embedded);
