@@ -48,8 +48,7 @@ fn append(topic: Option<&Arc<Topic>>, data: PartitionProduceData, transactional:
     let Some(mut log) = topic.and_then(|topic| topic.log(data.index)) else {
         return refused(ResponseError::UnknownTopicOrPartition);
     };
-    let now = chrono::Utc::now().timestamp_millis();
-    match log.append(&data.records.unwrap_or_default(), now) {
+    match log.append(&data.records.unwrap_or_default()) {
         Ok(appended) => response
             .with_base_offset(appended.base_offset)
             .with_log_append_time_ms(-1)

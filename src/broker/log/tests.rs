@@ -1,0 +1,206 @@
+//! A log gives back what it took, after a crash too.
+
+use std::path::Path;
+
+use bytes::{BufMut, Bytes, BytesMut};
+use proptest::prelude::*;
+
+use super::*;
+use crate::kafka::records::Record;
+
+fn record(value: &str, time_ms: i64) -> Record {
+    Record {
+        offset: 0,
+        timestamp_ms: time_ms,
+        key: None,
+        value: Some(Bytes::copy_from_slice(value.as_bytes())),
+        headers: Vec::new(),
+        fault: None,
+    }
+}
+
+fn batch(values: &[&str]) -> Bytes {
+    timed(values, 1_000)
+}
+
+fn timed(values: &[&str], time_ms: i64) -> Bytes {
+    let records: Vec<_> = values.iter().map(|value| record(value, time_ms)).collect();
+    records::encode(&records, usize::MAX)
+}
+
+/// The batch of an idempotent producer.
+fn numbered(values: &[&str], producer: i64, epoch: i16, sequence: i32) -> Bytes {
+    let plain = batch(values);
+    let mut checked = BytesMut::from(&plain[21..]);
+    checked[22..30].copy_from_slice(&producer.to_be_bytes());
+    checked[30..32].copy_from_slice(&epoch.to_be_bytes());
+    checked[32..36].copy_from_slice(&sequence.to_be_bytes());
+    let mut whole = BytesMut::from(&plain[..17]);
+    whole.put_u32(crc32c::crc32c(&checked));
+    whole.extend_from_slice(&checked);
+    whole.freeze()
+}
+
+fn open(folder: &Path) -> PartitionLog {
+    PartitionLog::open(folder, LogLimits::default()).expect("opened")
+}
+
+fn small(folder: &Path) -> PartitionLog {
+    PartitionLog::open(folder, LogLimits { segment_bytes: 200, ..LogLimits::default() }).expect("opened")
+}
+
+fn values(log: &PartitionLog, mut from: i64) -> Vec<String> {
+    let mut values = Vec::new();
+    while from < log.end_offset() {
+        let decoded = records::decode(log.read(from, 300).expect("read"), from);
+        for record in &decoded.records {
+            values.push(String::from_utf8_lossy(record.value.as_ref().expect("value")).into_owned());
+        }
+        from = decoded.next_offset.expect("a whole batch");
+    }
+    values
+}
+
+#[test]
+fn records_get_the_next_offsets_and_come_back() {
+    let place = tempfile::tempdir().expect("folder");
+    let mut log = open(place.path());
+    assert_eq!(log.append(&batch(&["a", "b"])).expect("taken"), Appended { base_offset: 0, last_offset: 1 });
+    let two = [&batch(&["c"])[..], &batch(&["d", "e"])[..]].concat();
+    assert_eq!(log.append(&two.into()).expect("taken"), Appended { base_offset: 2, last_offset: 4 });
+    assert_eq!(values(&log, 0), ["a", "b", "c", "d", "e"]);
+    assert_eq!(values(&log, 3), ["d", "e"]);
+    assert_eq!(log.read(5, 100).expect("the end"), Bytes::new());
+    assert!(matches!(log.read(6, 100), Err(ReadError::OutOfRange { offset: 6, start: 0, end: 5 })));
+}
+
+#[test]
+fn a_read_gives_one_whole_batch_at_least_and_no_more_than_asked_for() {
+    let place = tempfile::tempdir().expect("folder");
+    let mut log = open(place.path());
+    let one = batch(&["a"]);
+    for _ in 0..3 {
+        log.append(&one).expect("taken");
+    }
+    assert_eq!(log.read(0, 1).expect("read").len(), one.len());
+    assert_eq!(log.read(0, 2 * one.len() + 5).expect("read").len(), 2 * one.len());
+}
+
+#[test]
+fn broken_and_oversized_batches_leave_nothing_behind() {
+    let place = tempfile::tempdir().expect("folder");
+    let mut log = open(place.path());
+    let mut broken = batch(&["a"]).to_vec();
+    *broken.last_mut().expect("bytes") ^= 1;
+    assert!(matches!(log.append(&broken.into()), Err(AppendError::Corrupt)));
+    assert!(matches!(log.append(&Bytes::new()), Err(AppendError::Corrupt)));
+    assert!(matches!(log.append(&batch(&["a"]).slice(..65)), Err(AppendError::Corrupt)));
+    let large = "x".repeat(1_100_000);
+    assert!(matches!(log.append(&batch(&[&large])), Err(AppendError::TooLarge { .. })));
+    let second_broken = [&batch(&["a"])[..], b"rest"].concat();
+    assert!(matches!(log.append(&second_broken.into()), Err(AppendError::Corrupt)));
+    assert_eq!(log.end_offset(), 0);
+}
+
+#[test]
+fn a_torn_end_is_cut_off_wherever_it_is_torn_and_the_log_goes_on_behind_it() {
+    let place = tempfile::tempdir().expect("folder");
+    let mut log = open(place.path());
+    log.append(&batch(&["a"])).expect("taken");
+    log.append(&batch(&["b"])).expect("taken");
+    drop(log);
+    let path = place.path().join("00000000000000000000.log");
+    let whole = std::fs::read(&path).expect("read");
+    for cut in whole.len() / 2..whole.len() {
+        std::fs::write(&path, &whole[..cut]).expect("torn");
+        let mut log = open(place.path());
+        assert_eq!(values(&log, 0), ["a"], "cut at {cut}");
+        assert_eq!(log.append(&batch(&["c"])).expect("taken").base_offset, 1);
+        assert_eq!(values(&open(place.path()), 0), ["a", "c"]);
+    }
+}
+
+#[test]
+fn a_full_segment_gets_a_successor_and_reading_goes_across() {
+    let place = tempfile::tempdir().expect("folder");
+    let mut log = small(place.path());
+    let sent: Vec<_> = (0..20).map(|number| format!("value {number}")).collect();
+    for value in &sent {
+        log.append(&batch(&[value])).expect("taken");
+    }
+    assert!(std::fs::read_dir(place.path()).expect("folder").count() > 5);
+    assert_eq!(values(&log, 0), sent);
+    assert_eq!(values(&small(place.path()), 7), sent[7..]);
+}
+
+#[test]
+fn retention_drops_the_oldest_segments_by_time_and_by_size_and_never_the_last() {
+    let place = tempfile::tempdir().expect("folder");
+    let mut log = small(place.path());
+    for time in 0..20 {
+        log.append(&timed(&["some value"], time * 1_000)).expect("taken");
+    }
+    log.retain(25_000, Some(15_000), None).expect("retained");
+    let start = log.start_offset();
+    assert!(start > 0 && start <= 10, "{start}");
+    assert!(matches!(log.read(start - 1, 100), Err(ReadError::OutOfRange { .. })));
+    log.retain(25_000, None, Some(0)).expect("retained");
+    assert!(log.start_offset() > start && log.start_offset() < log.end_offset());
+    assert_eq!(small(place.path()).start_offset(), log.start_offset());
+}
+
+#[test]
+fn a_repeat_of_an_idempotent_producer_is_not_appended_twice_also_after_a_restart() {
+    let place = tempfile::tempdir().expect("folder");
+    let mut log = open(place.path());
+    let first = numbered(&["a", "b"], 7, 0, 0);
+    assert_eq!(log.append(&first).expect("taken").base_offset, 0);
+    assert_eq!(log.append(&numbered(&["c"], 7, 0, 2)).expect("taken").base_offset, 2);
+    let mut log = open(place.path());
+    assert_eq!(log.append(&first).expect("known"), Appended { base_offset: 0, last_offset: 1 });
+    assert!(matches!(log.append(&numbered(&["x"], 7, 0, 9)), Err(AppendError::OutOfOrderSequence)));
+    assert_eq!(log.append(&numbered(&["d"], 7, 1, 0)).expect("a new epoch").base_offset, 3);
+    assert!(matches!(log.append(&numbered(&["x"], 7, 0, 3)), Err(AppendError::InvalidProducerEpoch)));
+    assert_eq!(log.end_offset(), 4);
+}
+
+#[test]
+fn the_first_record_of_a_time_is_found() {
+    let place = tempfile::tempdir().expect("folder");
+    let mut log = small(place.path());
+    for time in [1_000, 2_000, 1_500, 4_000, 5_000] {
+        log.append(&records::encode(&[record("x", time), record("y", time + 100)], usize::MAX)).expect("taken");
+    }
+    assert_eq!(log.offset_for_time(0), Some((0, 1_000)));
+    assert_eq!(log.offset_for_time(1_050), Some((1, 1_100)));
+    assert_eq!(log.offset_for_time(2_050), Some((3, 2_100)));
+    assert_eq!(log.offset_for_time(2_200), Some((6, 4_000)));
+    assert_eq!(log.offset_for_time(9_000), None);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn whatever_was_appended_is_there_after_a_restart(sizes in proptest::collection::vec(1_usize..5, 1..20)) {
+        let place = tempfile::tempdir().expect("folder");
+        let mut log = small(place.path());
+        let mut sent = Vec::new();
+        for (number, size) in sizes.iter().enumerate() {
+            let texts: Vec<_> = (0..*size).map(|part| format!("{number}.{part}")).collect();
+            log.append(&batch(&texts.iter().map(String::as_str).collect::<Vec<_>>())).expect("taken");
+            sent.extend(texts);
+        }
+        prop_assert_eq!(values(&log, 0), sent.clone());
+        prop_assert_eq!(values(&small(place.path()), 0), sent);
+    }
+
+    #[test]
+    fn no_bytes_in_a_segment_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+        let place = tempfile::tempdir().expect("folder");
+        std::fs::write(place.path().join("00000000000000000000.log"), bytes).expect("written");
+        let mut log = open(place.path());
+        log.append(&batch(&["a"])).expect("taken");
+        prop_assert_eq!(values(&log, log.start_offset()), ["a"]);
+    }
+}
