@@ -32,6 +32,7 @@
 //!   - [`exit`]: the exit codes, and what an error tells
 
 pub mod alarm;
+pub mod broker;
 pub mod cmd;
 pub mod exit;
 pub mod intake;

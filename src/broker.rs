@@ -1,0 +1,3 @@
+//! The embedded broker: speaks the Kafka protocol for the programs of one machine.
+
+pub mod groups;
