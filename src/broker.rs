@@ -71,9 +71,10 @@ impl Advice for BrokerError {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Listen { source, .. } if source.kind() == io::ErrorKind::AddrInUse => {
-                Some("something listens there already: another `vitals up`, or Kafka; choose another address with --listen".into())
-            }
+            Self::Listen { source, .. } if source.kind() == io::ErrorKind::AddrInUse => Some(
+                "something listens there already: another `vitals up`, or Kafka; choose another address with --listen"
+                    .into(),
+            ),
             Self::Listen { .. } => Some("choose another address with --listen".into()),
             Self::Folder(error) => error.hint(),
             Self::Log(_) => Some("check the folder's rights and the room on its disk".into()),

@@ -25,7 +25,7 @@ pub(super) enum Answer {
 /// Answers one request.
 pub(super) async fn answer(state: &State, peer: SocketAddr, mut frame: Bytes) -> Answer {
     let Some((key, version)) = peek(&frame) else { return Answer::HangUp };
-    if offers::is_api_versions(key) {
+    if key == offers::API_VERSIONS {
         return api_versions(version, frame);
     }
     let Some(api) = offers::find(key, version) else { return Answer::HangUp };
@@ -68,7 +68,7 @@ async fn body(state: &State, api: ApiKey, version: i16, mut body: Bytes, client:
         ApiKey::OffsetCommit => put(&groups.commit(take(body, version)?), version),
         ApiKey::OffsetFetch => put(&groups.fetch_offsets(take(body, version)?, version), version),
         ApiKey::OffsetDelete => put(&groups.delete_offsets(take(body, version)?), version),
-        ApiKey::ListGroups => put(&groups.list(take(body, version)?), version),
+        ApiKey::ListGroups => put(&groups.list(&take(body, version)?), version),
         ApiKey::DescribeGroups => put(&groups.describe(take(body, version)?, version), version),
         ApiKey::DeleteGroups => put(&groups.delete(take(body, version)?), version),
         _ => None,
@@ -106,14 +106,15 @@ fn frame_of(api: ApiKey, version: i16, correlation_id: i32, body: &Bytes) -> Ans
 /// The list of offers. A client that asks in a version that is not offered gets it in the oldest, so that it can ask
 /// again.
 fn api_versions(version: i16, mut frame: Bytes) -> Answer {
-    let offered = offers::find(super::number_of_api_versions(), version).is_some();
+    let offered = offers::find(offers::API_VERSIONS, version).is_some();
     let header_version = if offered { ApiKey::ApiVersions.request_header_version(version) } else { 1 };
     let Ok(header) = RequestHeader::decode(&mut frame, header_version) else { return Answer::HangUp };
     let offer = |(key, range): (i16, kafka_protocol::protocol::VersionRange)| {
         ApiVersion::default().with_api_key(key).with_min_version(range.min).with_max_version(range.max)
     };
     let code = if offered { 0 } else { ResponseError::UnsupportedVersion.code() };
-    let response = ApiVersionsResponse::default().with_error_code(code).with_api_keys(offers::all().map(offer).collect());
+    let response =
+        ApiVersionsResponse::default().with_error_code(code).with_api_keys(offers::all().map(offer).collect());
     match put(&response, if offered { version } else { 0 }) {
         Some(body) => frame_of(ApiKey::ApiVersions, version, header.correlation_id, &body),
         None => Answer::HangUp,

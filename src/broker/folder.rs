@@ -20,7 +20,7 @@ use rand::distr::Alphanumeric;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-pub use self::offsets::{Kept, OffsetsFile};
+pub use self::offsets::OffsetsFile;
 use super::log::{LogError, LogLimits, PartitionLog};
 use crate::exit::{Advice, Code};
 

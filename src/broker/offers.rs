@@ -43,11 +43,9 @@ pub(super) fn find(key: i16, version: i16) -> Option<ApiKey> {
 }
 
 /// The number that asks for the list of offers.
-pub(super) fn is_api_versions(key: i16) -> bool {
-    key == number(ApiKey::ApiVersions)
-}
+pub(super) const API_VERSIONS: i16 = number(ApiKey::ApiVersions);
 
 #[allow(clippy::as_conversions, reason = "the enum's values are the protocol's numbers")]
-fn number(key: ApiKey) -> i16 {
+const fn number(key: ApiKey) -> i16 {
     key as i16
 }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::BrokerError;
 use super::folder::{Folder, OffsetsFile, TopicMeta};
-use super::groups::{Committed, Groups, Offsets};
+use super::groups::{Committed, Entry, Groups, Offsets};
 use super::log::{LogLimits, PartitionLog};
 
 /// The broker's id in its cluster of one.
@@ -171,21 +171,20 @@ struct KeptOffsets {
 }
 
 impl Offsets for KeptOffsets {
-    fn put(&self, group: &str, topic: &str, partition: i32, offset: i64, metadata: &str) -> io::Result<()> {
-        lock(&self.offsets).put(group, topic, partition, offset, metadata)
+    fn put(&self, group: &str, entries: &[Entry]) -> io::Result<()> {
+        lock(&self.offsets).put(group, entries)
     }
 
     fn get(&self, group: &str, topic: &str, partition: i32) -> Option<Committed> {
-        lock(&self.offsets).get(group, topic, partition).map(into_committed)
+        lock(&self.offsets).get(group, topic, partition)
     }
 
-    fn all(&self, group: &str) -> Vec<(String, i32, Committed)> {
-        let kept = lock(&self.offsets).all(group);
-        kept.into_iter().map(|(topic, partition, kept)| (topic, partition, into_committed(kept))).collect()
+    fn all(&self, group: &str) -> Vec<Entry> {
+        lock(&self.offsets).all(group)
     }
 
-    fn remove(&self, group: &str, topic: &str, partition: i32) -> io::Result<()> {
-        lock(&self.offsets).remove(group, topic, partition)
+    fn remove(&self, group: &str, partitions: &[(String, i32)]) -> io::Result<()> {
+        lock(&self.offsets).remove(group, partitions)
     }
 
     fn groups(&self) -> Vec<String> {

@@ -58,10 +58,8 @@ pub(super) fn metadata(state: &State, request: MetadataRequest, version: i16) ->
             })
             .collect(),
     };
-    let broker = MetadataResponseBroker::default()
-        .with_node_id(BrokerId(NODE_ID))
-        .with_host(host(state))
-        .with_port(port(state));
+    let broker =
+        MetadataResponseBroker::default().with_node_id(BrokerId(NODE_ID)).with_host(host(state)).with_port(port(state));
     MetadataResponse::default()
         .with_brokers(vec![broker])
         .with_cluster_id(Some(text(&state.cluster_id)))
@@ -151,11 +149,11 @@ const TOPIC_RESOURCE: i8 = 2;
 const TOPIC_SOURCE: i8 = 1;
 
 pub(super) fn describe_configs(state: &State, request: DescribeConfigsRequest) -> DescribeConfigsResponse {
-    let results = request.resources.into_iter().map(|resource| describe_config(state, resource)).collect();
+    let results = request.resources.into_iter().map(|resource| describe_config(state, &resource)).collect();
     DescribeConfigsResponse::default().with_results(results)
 }
 
-fn describe_config(state: &State, resource: DescribeConfigsResource) -> DescribeConfigsResult {
+fn describe_config(state: &State, resource: &DescribeConfigsResource) -> DescribeConfigsResult {
     let result = DescribeConfigsResult::default()
         .with_resource_type(resource.resource_type)
         .with_resource_name(resource.resource_name.clone());
@@ -166,7 +164,8 @@ fn describe_config(state: &State, resource: DescribeConfigsResource) -> Describe
     let Some(topic) = state.topics.find(&resource.resource_name) else {
         return result.with_error_code(ResponseError::UnknownTopicOrPartition.code());
     };
-    let wanted = |name: &str| resource.configuration_keys.as_ref().is_none_or(|keys| keys.iter().any(|key| &**key == name));
+    let wanted =
+        |name: &str| resource.configuration_keys.as_ref().is_none_or(|keys| keys.iter().any(|key| &**key == name));
     let setting = |(name, value): (&String, &String)| {
         DescribeConfigsResourceResult::default()
             .with_name(text(name))
@@ -192,7 +191,11 @@ pub(super) fn describe_cluster(state: &State, request: &DescribeClusterRequest) 
 /// The protocol's number of a group as a thing that has a coordinator.
 const GROUP_KEY: i8 = 0;
 
-pub(super) fn find_coordinator(state: &State, request: FindCoordinatorRequest, version: i16) -> FindCoordinatorResponse {
+pub(super) fn find_coordinator(
+    state: &State,
+    request: FindCoordinatorRequest,
+    version: i16,
+) -> FindCoordinatorResponse {
     // There are no transactions here, so nobody coordinates them.
     let code = if request.key_type == GROUP_KEY { 0 } else { ResponseError::InvalidRequest.code() };
     if version < 4 {
@@ -210,7 +213,8 @@ pub(super) fn find_coordinator(state: &State, request: FindCoordinatorRequest, v
             .with_host(host(state))
             .with_port(port(state))
     };
-    FindCoordinatorResponse::default().with_coordinators(request.coordinator_keys.into_iter().map(coordinator).collect())
+    FindCoordinatorResponse::default()
+        .with_coordinators(request.coordinator_keys.into_iter().map(coordinator).collect())
 }
 
 fn host(state: &State) -> StrBytes {

@@ -11,37 +11,43 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::broker::groups::{Committed, Entry};
+
 /// With more outdated entries than this the file is written anew.
 const MAX_OUTDATED: usize = 10_000;
-
-/// What a group has committed of one partition.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Kept {
-    /// The offset to read on from.
-    pub offset: i64,
-    /// What the member said beside it.
-    pub metadata: String,
-}
 
 /// All committed offsets.
 #[derive(Debug)]
 pub struct OffsetsFile {
     path: PathBuf,
     file: File,
-    kept: BTreeMap<Key, Kept>,
+    kept: BTreeMap<Key, Committed>,
     outdated: usize,
 }
 
 type Key = (String, String, i32);
 
 #[derive(Serialize, Deserialize)]
-struct Entry {
+struct Line {
     group: String,
     topic: String,
     partition: i32,
     /// None where it was removed.
     offset: Option<i64>,
     metadata: String,
+    leader_epoch: i32,
+}
+
+impl Line {
+    fn new(group: &str, topic: &str, partition: i32) -> Self {
+        let (group, topic) = (group.to_owned(), topic.to_owned());
+        Self { group, topic, partition, offset: None, metadata: String::new(), leader_epoch: -1 }
+    }
+
+    fn of(group: &str, entry: &Entry) -> Self {
+        let Committed { offset, metadata, leader_epoch } = entry.committed.clone();
+        Self { offset: Some(offset), metadata, leader_epoch, ..Self::new(group, &entry.topic, entry.partition) }
+    }
 }
 
 impl OffsetsFile {
@@ -57,9 +63,12 @@ impl OffsetsFile {
         };
         let mut kept = BTreeMap::new();
         for entry in text.split_inclusive(|byte| *byte == b'\n').map_while(read_entry) {
-            let key = (entry.group, entry.topic, entry.partition);
+            let key = (entry.group.clone(), entry.topic.clone(), entry.partition);
             match entry.offset {
-                Some(offset) => kept.insert(key, Kept { offset, metadata: entry.metadata }),
+                Some(offset) => {
+                    let Line { metadata, leader_epoch, .. } = entry;
+                    kept.insert(key, Committed { offset, metadata, leader_epoch })
+                }
                 None => kept.remove(&key),
             };
         }
@@ -67,41 +76,51 @@ impl OffsetsFile {
         Ok(Self { path: path.to_owned(), file, kept, outdated: 0 })
     }
 
-    /// Keeps an offset. It outlives this process when this returns.
+    /// Keeps offsets of a group. They outlive this process when this returns.
     ///
     /// # Errors
-    /// It cannot be written.
-    pub fn put(&mut self, group: &str, topic: &str, partition: i32, offset: i64, metadata: &str) -> io::Result<()> {
-        self.append(group, topic, partition, Some(offset), metadata)?;
-        let kept = Kept { offset, metadata: metadata.to_owned() };
-        let before = self.kept.insert((group.to_owned(), topic.to_owned(), partition), kept);
-        self.outdated += usize::from(before.is_some());
+    /// They cannot be written; none of them is kept.
+    pub fn put(&mut self, group: &str, entries: &[Entry]) -> io::Result<()> {
+        let lines = entries.iter().map(|entry| line(&Line::of(group, entry))).collect::<io::Result<Vec<_>>>()?;
+        self.append(&lines.concat())?;
+        for Entry { topic, partition, committed } in entries.iter().cloned() {
+            let before = self.kept.insert((group.to_owned(), topic, partition), committed);
+            self.outdated += usize::from(before.is_some());
+        }
         self.tidy()
     }
 
-    /// Forgets an offset.
+    /// Forgets what a group has committed of these partitions.
     ///
     /// # Errors
     /// It cannot be written.
-    pub fn remove(&mut self, group: &str, topic: &str, partition: i32) -> io::Result<()> {
-        if self.kept.remove(&(group.to_owned(), topic.to_owned(), partition)).is_some() {
-            self.append(group, topic, partition, None, "")?;
-            self.outdated += 2;
+    pub fn remove(&mut self, group: &str, partitions: &[(String, i32)]) -> io::Result<()> {
+        for (topic, partition) in partitions {
+            if self.kept.remove(&(group.to_owned(), topic.clone(), *partition)).is_some() {
+                let gone = Line { offset: None, ..Line::new(group, topic, *partition) };
+                self.append(&line(&gone)?)?;
+                self.outdated += 2;
+            }
         }
         self.tidy()
     }
 
     /// What a group has committed of a partition.
     #[must_use]
-    pub fn get(&self, group: &str, topic: &str, partition: i32) -> Option<Kept> {
+    pub fn get(&self, group: &str, topic: &str, partition: i32) -> Option<Committed> {
         self.kept.get(&(group.to_owned(), topic.to_owned(), partition)).cloned()
     }
 
     /// Everything that a group has committed, in order.
     #[must_use]
-    pub fn all(&self, group: &str) -> Vec<(String, i32, Kept)> {
+    pub fn all(&self, group: &str) -> Vec<Entry> {
         let of_group = self.kept.iter().filter(|((of, ..), _)| of == group);
-        of_group.map(|((_, topic, partition), kept)| (topic.clone(), *partition, kept.clone())).collect()
+        let entry = |((_, topic, partition), committed): (&Key, &Committed)| Entry {
+            topic: topic.clone(),
+            partition: *partition,
+            committed: committed.clone(),
+        };
+        of_group.map(entry).collect()
     }
 
     /// All groups that have committed something, in order.
@@ -112,22 +131,12 @@ impl OffsetsFile {
         groups
     }
 
-    fn append(
-        &mut self,
-        group: &str,
-        topic: &str,
-        partition: i32,
-        offset: Option<i64>,
-        metadata: &str,
-    ) -> io::Result<()> {
-        let entry = Entry {
-            group: group.to_owned(),
-            topic: topic.to_owned(),
-            partition,
-            offset,
-            metadata: metadata.to_owned(),
-        };
-        self.file.write_all(&line(&entry)?)
+    fn append(&mut self, lines: &[u8]) -> io::Result<()> {
+        let whole = self.file.metadata()?.len();
+        self.file.write_all(lines).inspect_err(|_| {
+            // Half a line would hide the next ones; where even this fails, opening the file cuts it.
+            let _ = self.file.set_len(whole);
+        })
     }
 
     fn tidy(&mut self) -> io::Result<()> {
@@ -140,18 +149,12 @@ impl OffsetsFile {
 }
 
 /// Writes what is kept into a fresh file, which takes the old one's place when it is whole.
-fn rewrite(path: &Path, kept: &BTreeMap<Key, Kept>) -> io::Result<File> {
+fn rewrite(path: &Path, kept: &BTreeMap<Key, Committed>) -> io::Result<File> {
     let fresh = path.with_extension("new");
     let mut text = Vec::new();
-    for ((group, topic, partition), kept) in kept {
-        let entry = Entry {
-            group: group.clone(),
-            topic: topic.clone(),
-            partition: *partition,
-            offset: Some(kept.offset),
-            metadata: kept.metadata.clone(),
-        };
-        text.extend(line(&entry)?);
+    for ((group, topic, partition), committed) in kept {
+        let entry = Entry { topic: topic.clone(), partition: *partition, committed: committed.clone() };
+        text.extend(line(&Line::of(group, &entry))?);
     }
     let mut file = File::create(&fresh)?;
     file.write_all(&text)?;
@@ -160,12 +163,12 @@ fn rewrite(path: &Path, kept: &BTreeMap<Key, Kept>) -> io::Result<File> {
     OpenOptions::new().append(true).open(path)
 }
 
-fn line(entry: &Entry) -> io::Result<Vec<u8>> {
+fn line(entry: &Line) -> io::Result<Vec<u8>> {
     let json = serde_json::to_string(entry)?;
     Ok(format!("{:08x} {json}\n", crc32c::crc32c(json.as_bytes())).into_bytes())
 }
 
-fn read_entry(line: &[u8]) -> Option<Entry> {
+fn read_entry(line: &[u8]) -> Option<Line> {
     let text = std::str::from_utf8(line).ok()?.strip_suffix('\n')?;
     let (checksum, json) = text.split_once(' ')?;
     let sound = u32::from_str_radix(checksum, 16).ok()? == crc32c::crc32c(json.as_bytes());

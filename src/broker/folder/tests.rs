@@ -1,6 +1,7 @@
 //! What has to outlive a broker, and who may not come near it.
 
 use super::*;
+use crate::broker::groups::{Committed, Entry};
 
 fn settings() -> BTreeMap<String, String> {
     BTreeMap::from([("retention.ms".to_owned(), "-1".to_owned())])
@@ -58,8 +59,12 @@ fn a_topic_is_made_once_and_deleted_with_its_records() {
     assert_ne!(folder.create_topic("t", 1, BTreeMap::new()).expect("made again").id, first.id);
 }
 
-fn kept(offset: i64) -> Kept {
-    Kept { offset, metadata: "m".to_owned() }
+fn kept(offset: i64) -> Committed {
+    Committed { offset, metadata: "m".to_owned(), leader_epoch: -1 }
+}
+
+fn entry(topic: &str, offset: i64) -> Entry {
+    Entry { topic: topic.to_owned(), partition: 0, committed: kept(offset) }
 }
 
 #[test]
@@ -68,14 +73,14 @@ fn committed_offsets_are_there_after_a_restart() {
     let path = place.path().join("offsets");
     let mut offsets = OffsetsFile::open(&path).expect("opened");
     for (topic, value) in [("t", 1), ("t", 2), ("u", 9)] {
-        offsets.put("g", topic, 0, value, "m").expect("kept");
+        offsets.put("g", &[entry(topic, value)]).expect("kept");
     }
-    offsets.put("h", "t", 0, 5, "m").expect("kept");
-    offsets.remove("g", "u", 0).expect("removed");
+    offsets.put("h", &[entry("t", 5)]).expect("kept");
+    offsets.remove("g", &[("u".to_owned(), 0)]).expect("removed");
     drop(offsets);
     let offsets = OffsetsFile::open(&path).expect("opened again");
     assert_eq!(offsets.get("g", "t", 0), Some(kept(2)));
-    assert_eq!(offsets.all("g"), [("t".to_owned(), 0, kept(2))]);
+    assert_eq!(offsets.all("g"), [entry("t", 2)]);
     assert_eq!(offsets.groups(), ["g", "h"]);
 }
 
@@ -84,16 +89,16 @@ fn a_torn_end_costs_the_last_entry_at_most() {
     let place = tempfile::tempdir().expect("folder");
     let path = place.path().join("offsets");
     let mut offsets = OffsetsFile::open(&path).expect("opened");
-    offsets.put("g", "t", 0, 1, "m").expect("kept");
+    offsets.put("g", &[entry("t", 1)]).expect("kept");
     let whole = fs::read(&path).expect("read").len();
-    offsets.put("g", "t", 0, 2, "m").expect("kept");
+    offsets.put("g", &[entry("t", 2)]).expect("kept");
     drop(offsets);
     let text = fs::read(&path).expect("read");
     for cut in whole..text.len() {
         fs::write(&path, &text[..cut]).expect("torn");
         let mut offsets = OffsetsFile::open(&path).expect("opened");
         assert_eq!(offsets.get("g", "t", 0), Some(kept(1)), "cut at {cut}");
-        offsets.put("g", "t", 0, 3, "m").expect("kept behind it");
+        offsets.put("g", &[entry("t", 3)]).expect("kept behind it");
         assert_eq!(OffsetsFile::open(&path).expect("opened").get("g", "t", 0), Some(kept(3)));
     }
 }
@@ -104,7 +109,7 @@ fn a_file_of_outdated_entries_is_written_anew() {
     let path = place.path().join("offsets");
     let mut offsets = OffsetsFile::open(&path).expect("opened");
     for value in 0..10_100 {
-        offsets.put("g", "t", 0, value, "").expect("kept");
+        offsets.put("g", &[entry("t", value)]).expect("kept");
     }
     assert!(fs::metadata(&path).expect("there").len() < 20_000);
     assert_eq!(OffsetsFile::open(&path).expect("opened").get("g", "t", 0).expect("kept").offset, 10_099);

@@ -1,0 +1,174 @@
+//! Committed offsets: kept, given back, deleted.
+
+use kafka_protocol::ResponseError;
+use kafka_protocol::messages::offset_commit_request::{OffsetCommitRequestPartition, OffsetCommitRequestTopic};
+use kafka_protocol::messages::offset_commit_response::{OffsetCommitResponsePartition, OffsetCommitResponseTopic};
+use kafka_protocol::messages::offset_fetch_request::{OffsetFetchRequestGroup, OffsetFetchRequestTopics};
+use kafka_protocol::messages::offset_fetch_response::{
+    OffsetFetchResponseGroup, OffsetFetchResponsePartition, OffsetFetchResponsePartitions, OffsetFetchResponseTopic,
+    OffsetFetchResponseTopics,
+};
+use kafka_protocol::messages::{
+    OffsetCommitRequest, OffsetCommitResponse, OffsetFetchRequest, OffsetFetchResponse, TopicName,
+};
+use kafka_protocol::protocol::StrBytes;
+use tokio::time::Instant;
+
+use super::member::Identity;
+use super::offsets::{Committed, Entry};
+use super::{Groups, OFFSET_METADATA_LIMIT_BYTES, code_of, lock};
+
+/// What the protocol writes where nothing was committed.
+const NO_OFFSET: i64 = -1;
+/// What the protocol writes where a leader epoch is not known.
+const NO_EPOCH: i32 = -1;
+
+impl Groups {
+    /// Keeps offsets. When the answer is there, they outlive a crash. Blocks for as long as that takes; meanwhile
+    /// nothing else happens in the group, so that no commit is overtaken by a rebalance.
+    #[must_use]
+    pub fn commit(&self, request: OffsetCommitRequest) -> OffsetCommitResponse {
+        let group = request.group_id.0;
+        let generation = request.generation_id_or_member_epoch;
+        let who = Identity { member_id: request.member_id, instance_id: request.group_instance_id };
+        // Members have joined: a generation in a group that nobody is in is of an earlier life of the broker.
+        let seat = match self.seat(&group) {
+            Some(seat) => Ok(seat),
+            None if generation >= 0 => Err(ResponseError::IllegalGeneration),
+            None => self.seat_or_new(&group),
+        };
+        let seat = match seat {
+            Ok(seat) => seat,
+            Err(code) => return answer_commit(&request.topics, |_, _| code.code()),
+        };
+        let mut seat = lock(&seat);
+        if let Err(code) = seat.group.admit_commit(&who, generation, Instant::now()) {
+            return answer_commit(&request.topics, |_, _| code.code());
+        }
+        let checked = |topic: &str, partition: &OffsetCommitRequestPartition| self.check_commit(topic, partition);
+        let entries: Vec<_> = entries(&request.topics, checked).collect();
+        let kept = if entries.is_empty() { Ok(()) } else { self.0.offsets.put(&group, &entries) };
+        let kept = kept.map_err(|_| ResponseError::CoordinatorNotAvailable);
+        answer_commit(&request.topics, |topic, partition| code_of(checked(topic, partition).and(kept)))
+    }
+
+    /// What a group has committed: for the partitions that are asked for, or all. Several groups since version 8.
+    #[must_use]
+    pub fn fetch_offsets(&self, request: OffsetFetchRequest, version: i16) -> OffsetFetchResponse {
+        if version >= 8 {
+            let groups = request.groups.into_iter().map(|group| self.fetch_of(group)).collect();
+            return OffsetFetchResponse::default().with_groups(groups);
+        }
+        let topics = request.topics.map(|topics| {
+            let plural = |topic: kafka_protocol::messages::offset_fetch_request::OffsetFetchRequestTopic| {
+                let wanted = OffsetFetchRequestTopics::default().with_name(topic.name);
+                wanted.with_partition_indexes(topic.partition_indexes)
+            };
+            topics.into_iter().map(plural).collect()
+        });
+        let group = OffsetFetchRequestGroup::default().with_group_id(request.group_id).with_topics(topics);
+        let topics = self.fetch_of(group).topics.into_iter().map(single).collect();
+        OffsetFetchResponse::default().with_topics(topics)
+    }
+
+    fn check_commit(&self, topic: &str, partition: &OffsetCommitRequestPartition) -> Result<(), ResponseError> {
+        if !self.0.offsets.partition_exists(topic, partition.partition_index) {
+            return Err(ResponseError::UnknownTopicOrPartition);
+        }
+        let length_bytes = partition.committed_metadata.as_ref().map_or(0, |metadata| metadata.len());
+        if length_bytes > OFFSET_METADATA_LIMIT_BYTES {
+            return Err(ResponseError::OffsetMetadataTooLarge);
+        }
+        Ok(())
+    }
+
+    fn fetch_of(&self, request: OffsetFetchRequestGroup) -> OffsetFetchResponseGroup {
+        let group = request.group_id.0.clone();
+        let topics = match request.topics {
+            Some(topics) => topics.into_iter().map(|topic| self.fetch_topic(&group, topic)).collect(),
+            None => all_topics(self.0.offsets.all(&group)),
+        };
+        OffsetFetchResponseGroup::default().with_group_id(request.group_id).with_topics(topics)
+    }
+
+    fn fetch_topic(&self, group: &StrBytes, wanted: OffsetFetchRequestTopics) -> OffsetFetchResponseTopics {
+        let name = wanted.name;
+        let fetch = |partition| fetched(partition, self.0.offsets.get(group, &name, partition));
+        let partitions = wanted.partition_indexes.into_iter().map(fetch).collect();
+        OffsetFetchResponseTopics::default().with_name(name).with_partitions(partitions)
+    }
+}
+
+/// What of a commit is to be kept.
+fn entries<'a>(
+    topics: &'a [OffsetCommitRequestTopic],
+    check: impl Fn(&str, &OffsetCommitRequestPartition) -> Result<(), ResponseError> + Copy + 'a,
+) -> impl Iterator<Item = Entry> + 'a {
+    let entry = |topic: &TopicName, partition: &OffsetCommitRequestPartition| Entry {
+        topic: topic.to_string(),
+        partition: partition.partition_index,
+        committed: Committed {
+            offset: partition.committed_offset,
+            metadata: partition.committed_metadata.as_deref().unwrap_or_default().to_owned(),
+            leader_epoch: partition.committed_leader_epoch,
+        },
+    };
+    let valid = move |topic: &'a OffsetCommitRequestTopic| {
+        let partitions = topic.partitions.iter().filter(move |partition| check(&topic.name, partition).is_ok());
+        partitions.map(move |partition| entry(&topic.name, partition))
+    };
+    topics.iter().flat_map(valid)
+}
+
+fn answer_commit(
+    topics: &[OffsetCommitRequestTopic],
+    code: impl Fn(&str, &OffsetCommitRequestPartition) -> i16,
+) -> OffsetCommitResponse {
+    let of_topic = |topic: &OffsetCommitRequestTopic| {
+        let of_partition = |partition: &OffsetCommitRequestPartition| {
+            let answer = OffsetCommitResponsePartition::default().with_partition_index(partition.partition_index);
+            answer.with_error_code(code(&topic.name, partition))
+        };
+        let partitions = topic.partitions.iter().map(of_partition).collect();
+        OffsetCommitResponseTopic::default().with_name(topic.name.clone()).with_partitions(partitions)
+    };
+    OffsetCommitResponse::default().with_topics(topics.iter().map(of_topic).collect())
+}
+
+fn all_topics(entries: Vec<Entry>) -> Vec<OffsetFetchResponseTopics> {
+    let mut topics: Vec<OffsetFetchResponseTopics> = Vec::new();
+    for Entry { topic, partition, committed } in entries {
+        let partition = fetched(partition, Some(committed));
+        match topics.iter_mut().find(|known| known.name.as_str() == topic) {
+            Some(known) => known.partitions.push(partition),
+            None => {
+                let name = TopicName(StrBytes::from_string(topic));
+                topics.push(OffsetFetchResponseTopics::default().with_name(name).with_partitions(vec![partition]));
+            }
+        }
+    }
+    topics
+}
+
+fn fetched(partition: i32, committed: Option<Committed>) -> OffsetFetchResponsePartitions {
+    let nothing = || Committed { offset: NO_OFFSET, metadata: String::new(), leader_epoch: NO_EPOCH };
+    let committed = committed.unwrap_or_else(nothing);
+    OffsetFetchResponsePartitions::default()
+        .with_partition_index(partition)
+        .with_committed_offset(committed.offset)
+        .with_committed_leader_epoch(committed.leader_epoch)
+        .with_metadata(Some(StrBytes::from_string(committed.metadata)))
+}
+
+/// The same in the words of versions up to 7.
+fn single(topic: OffsetFetchResponseTopics) -> OffsetFetchResponseTopic {
+    let partition = |partition: OffsetFetchResponsePartitions| {
+        OffsetFetchResponsePartition::default()
+            .with_partition_index(partition.partition_index)
+            .with_committed_offset(partition.committed_offset)
+            .with_committed_leader_epoch(partition.committed_leader_epoch)
+            .with_metadata(partition.metadata)
+    };
+    let partitions = topic.partitions.into_iter().map(partition).collect();
+    OffsetFetchResponseTopic::default().with_name(topic.name).with_partitions(partitions)
+}

@@ -1,0 +1,104 @@
+//! The barrier of a rebalance: a generation begins when everybody has joined, or the time for it is over.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use kafka_protocol::ResponseError;
+use kafka_protocol::protocol::StrBytes;
+use tokio::time::Instant;
+
+use super::{Group, State};
+use crate::broker::groups::INITIAL_DELAY;
+use crate::broker::groups::member::Member;
+
+impl Group {
+    /// Opens the barrier, or looks whether it can be closed.
+    pub(super) fn rebalance(&mut self, now: Instant) {
+        match self.state {
+            State::PreparingRebalance { .. } | State::Dead => {}
+            State::Empty => {
+                self.state = State::PreparingRebalance { closes: now + INITIAL_DELAY, initial: true };
+            }
+            State::CompletingRebalance { .. } | State::Stable { .. } => {
+                self.refuse_syncs();
+                self.state = State::PreparingRebalance { closes: now + self.rebalance_timeout(), initial: false };
+            }
+        }
+        self.complete_if_ready(now);
+    }
+
+    /// Somebody has gone: the others share its partitions, or need not wait for it any longer.
+    pub(super) fn rebalance_after_loss(&mut self, now: Instant) {
+        if self.state != State::Empty {
+            self.rebalance(now);
+        }
+    }
+
+    pub(super) fn complete_if_ready(&mut self, now: Instant) {
+        let State::PreparingRebalance { closes, initial } = self.state else { return };
+        let is_complete = self.pending.is_empty() && self.members.iter().all(|member| member.joining.is_some());
+        if closes <= now || (is_complete && (!initial || self.members.is_empty())) {
+            self.complete(now);
+        }
+    }
+
+    fn complete(&mut self, now: Instant) {
+        // A static member's place waits for its restart, until its session ends.
+        for member_id in self.ids_of(|member| member.joining.is_none() && member.who.instance_id.is_none()) {
+            self.remove(&member_id);
+        }
+        let joined = self.ids_of(|member| member.joining.is_some());
+        if joined.is_empty() && !self.members.is_empty() {
+            self.state = State::PreparingRebalance { closes: now + self.rebalance_timeout(), initial: false };
+            return;
+        }
+        // After the last one there may be a first one again.
+        self.generation = self.generation.checked_add(1).unwrap_or(1);
+        self.leader = self.leader.take().filter(|leader| joined.contains(leader)).or_else(|| joined.first().cloned());
+        self.protocol = self.select_protocol();
+        if joined.is_empty() {
+            self.state = State::Empty;
+            return;
+        }
+        self.state = State::CompletingRebalance { sync_by: now + self.rebalance_timeout() };
+        self.begin_generation(&joined, now);
+    }
+
+    fn begin_generation(&mut self, joined: &[StrBytes], now: Instant) {
+        for member in &mut self.members {
+            member.assignment = Bytes::new();
+            member.owes_sync = true;
+        }
+        for member_id in joined {
+            let Some(member) = self.member_mut(member_id) else { continue };
+            member.touch(now);
+            if let Some(ticket) = member.joining.take() {
+                self.answer_join(ticket, member_id);
+            }
+        }
+    }
+
+    /// The protocol that most members like best among those that all know; `None` without members.
+    pub(super) fn select_protocol(&self) -> Option<StrBytes> {
+        let first = self.members.first()?;
+        let is_common = |name: &StrBytes| self.members.iter().all(|member| member.knows(name));
+        let vote =
+            |member: &Member| member.protocols.iter().map(|known| &known.name).find(|name| is_common(name)).cloned();
+        let votes: Vec<StrBytes> = self.members.iter().filter_map(vote).collect();
+        let count = |name: &StrBytes| votes.iter().filter(|vote| *vote == name).count();
+        let common = first.protocols.iter().map(|known| &known.name).filter(|name| is_common(name));
+        // In reverse, because of equals the last one is taken: the first member's order decides.
+        common.rev().max_by_key(|name| count(name)).cloned()
+    }
+
+    fn rebalance_timeout(&self) -> Duration {
+        self.members.iter().map(|member| member.rebalance_timeout).max().unwrap_or_default()
+    }
+
+    fn refuse_syncs(&mut self) {
+        let waiting: Vec<_> = self.members.iter_mut().filter_map(|member| member.syncing.take()).collect();
+        for ticket in waiting {
+            self.refuse_sync(ticket, ResponseError::RebalanceInProgress);
+        }
+    }
+}
