@@ -14,7 +14,9 @@ use crate::kafka::error::KafkaError;
 use crate::kafka::producer::ProducerError;
 use crate::output::{Output, OutputError};
 use crate::settings::SettingsError;
+use crate::store::StoreError;
 use crate::store::cassandra::CassandraError;
+use crate::store::sqlite::SqliteError;
 
 /// The exit codes: few, named, and the same for every command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,7 +60,9 @@ type Recognise = for<'a> fn(&'a (dyn Error + 'static)) -> Option<&'a dyn Advice>
 const ADVISERS: &[Recognise] = &[
     recognise::<SettingsError>,
     recognise::<OutputError>,
+    recognise::<StoreError>,
     recognise::<CassandraError>,
+    recognise::<SqliteError>,
     recognise::<KafkaError>,
     recognise::<ProduceError>,
     recognise::<SourceError>,

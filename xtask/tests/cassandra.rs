@@ -25,8 +25,8 @@ use cdrs_tokio::types::ByIndex;
 use tokio::net::TcpListener;
 use vitals::exit::{Advice, Code};
 use vitals::reading::Signs;
-use vitals::store::cassandra::{CassandraError, CassandraStore, Order, Replication, Selection, StoredReading};
-use vitals::store::{Batch, Consistency, Store, WriteError};
+use vitals::store::cassandra::{CassandraError, CassandraStore, Replication};
+use vitals::store::{Batch, Consistency, Order, Selection, Store, StoredReading, WriteError};
 
 use proxy::Proxy;
 use rows::{at, batch, heart_rate, reading};
