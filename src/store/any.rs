@@ -24,7 +24,7 @@ pub async fn open(address: &StoreAddress, consistency: Consistency) -> Result<An
 pub enum AnyStore {
     /// A keyspace of a Cassandra cluster.
     Cassandra(CassandraStore),
-    /// An `SQLite` file.
+    /// An SQLite file.
     Sqlite(SqliteStore),
 }
 
@@ -100,7 +100,7 @@ impl Store for AnyStore {
 pub enum Readings<'store> {
     /// Out of Cassandra.
     Cassandra(cassandra::read::Readings<'store>),
-    /// Out of `SQLite`.
+    /// Out of SQLite.
     Sqlite(sqlite::read::Readings<'store>),
 }
 

@@ -10,7 +10,7 @@ pub enum StoreError {
     /// With Cassandra.
     #[error(transparent)]
     Cassandra(#[from] CassandraError),
-    /// With the `SQLite` file.
+    /// With the SQLite file.
     #[error(transparent)]
     Sqlite(#[from] SqliteError),
     /// A file has one copy.

@@ -1,7 +1,7 @@
-//! `SQLite`, in one file on this machine, through `rusqlite`.
+//! SQLite, in one file on this machine, through `rusqlite`.
 //!
 //! - [`schema`]: the file and its tables: what `init` makes, what `consume` needs. The SQL is in `migrations/sqlite/`
-//! - [`write`]: readings and alerts in
+//! - [`mod@write`]: readings and alerts in
 //! - [`read`]: readings and alerts out
 //! - `file`: opening the file, and how it is kept
 //! - [`error`]: what can go wrong, and what to do about it
@@ -23,7 +23,7 @@ pub use file::BUSY_LIMIT;
 use self::error::Doing;
 use self::write::Writer;
 
-/// An `SQLite` file as the store of readings and alerts.
+/// An SQLite file as the store of readings and alerts.
 #[derive(Debug)]
 pub struct SqliteStore {
     path: PathBuf,

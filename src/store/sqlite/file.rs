@@ -23,7 +23,7 @@ const CHECKPOINT_PAGES: u32 = 4096;
 /// What is left of the log when it is used again from its start.
 const KEPT_LOG_BYTES: u32 = 32 * 1024 * 1024;
 
-/// Pages in memory per connection, in KiB (a negative number says so to `SQLite`).
+/// Pages in memory per connection, in KiB (a negative number says so to SQLite).
 const CACHE_KIB: i32 = -16 * 1024;
 
 /// How long to wait before the mode of the log is asked for again.
@@ -99,7 +99,7 @@ pub(super) fn sign(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "application_id", APPLICATION_ID)
 }
 
-/// Several may do this at once, and here `SQLite` does not wait by itself.
+/// Several may do this at once, and here SQLite does not wait by itself.
 fn switch_log_on(connection: &Connection, path: &Path) -> Result<(), SqliteError> {
     let end = Instant::now() + BUSY_LIMIT;
     let mode = |query| connection.query_row(query, (), |row| row.get::<_, String>(0));
