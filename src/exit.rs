@@ -6,6 +6,8 @@ use std::process::ExitCode;
 
 use color_eyre::eyre::{Report, Result};
 
+use crate::broker::BrokerError;
+use crate::broker::folder::FolderError;
 use crate::cmd::produce::ProduceError;
 use crate::cmd::query::QueryError;
 use crate::intake::csv::CsvError;
@@ -14,7 +16,9 @@ use crate::kafka::error::KafkaError;
 use crate::kafka::producer::ProducerError;
 use crate::output::{Output, OutputError};
 use crate::settings::SettingsError;
+use crate::store::StoreError;
 use crate::store::cassandra::CassandraError;
+use crate::store::sqlite::SqliteError;
 
 /// The exit codes: few, named, and the same for every command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,8 +62,12 @@ type Recognise = for<'a> fn(&'a (dyn Error + 'static)) -> Option<&'a dyn Advice>
 const ADVISERS: &[Recognise] = &[
     recognise::<SettingsError>,
     recognise::<OutputError>,
+    recognise::<StoreError>,
     recognise::<CassandraError>,
+    recognise::<SqliteError>,
     recognise::<KafkaError>,
+    recognise::<BrokerError>,
+    recognise::<FolderError>,
     recognise::<ProduceError>,
     recognise::<SourceError>,
     recognise::<CsvError>,

@@ -20,7 +20,7 @@
 //!   - [`pipeline`]: the file to read first; from fetched to committed
 //! - the edges, with every byte of input and output:
 //!   - [`kafka`]: producing, and our own group membership, fetch and offsets
-//!   - [`store`]: where readings and alerts are kept; Cassandra
+//!   - [`store`]: where readings and alerts are kept; Cassandra, or an SQLite file
 //!   - [`intake`]: where readings come from: the simulated ward, CSV files
 //!   - [`retry`]: how long to wait between attempts
 //! - the commands, one file each:

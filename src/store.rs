@@ -1,28 +1,25 @@
 //! Where readings and alerts are kept.
 //!
-//! [`Store`] is what the pipeline needs; [`cassandra`] is the store of the contract; [`Consistency`] says how many
-//! copies must have a row before it counts as stored.
+//! [`Store`] is what the pipeline needs; [`cassandra`] is the store of the contract, [`sqlite`] the one that needs no
+//! server; [`AnyStore`] is the one that the settings name. [`Consistency`] says how many copies must have a row before
+//! it counts as stored.
 
+mod any;
 pub mod cassandra;
 mod consistency;
+mod error;
+pub mod sqlite;
+mod stored;
 
+pub use any::{AnyStore, Readings, open};
 pub use consistency::{Consistency, UnknownConsistency};
+pub use error::StoreError;
+pub use stored::{Order, SchemaStep, Selection, StoredAlert, StoredReading};
 
 use std::future::Future;
 
-use self::cassandra::{CassandraError, CassandraStore};
 use crate::alarm::Alert;
 use crate::reading::{PatientId, Reading};
-use crate::settings::StoreAddress;
-
-/// Connects to the store at `address`.
-///
-/// # Errors
-/// It cannot be reached within 5 s.
-pub async fn open(address: &StoreAddress, consistency: Consistency) -> Result<CassandraStore, CassandraError> {
-    let StoreAddress::Cassandra { nodes, keyspace } = address;
-    CassandraStore::connect(nodes.clone(), keyspace.parse()?, consistency).await
-}
 
 /// What is written in one go: readings of one patient, no two of them of the same time, and the alerts they raised.
 #[derive(Debug, Clone, PartialEq)]

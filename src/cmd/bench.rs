@@ -31,7 +31,7 @@ use crate::shutdown::{self, Shutdown};
 /// How to measure.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Readings of a simulated ward go through a topic and a keyspace of the bench's
+Readings of a simulated ward go through a topic and a store of the bench's
 own, which are removed at the end. The latency of a reading runs from the
 moment it was to be sent until its row is stored.
 

@@ -1,4 +1,4 @@
-//! `vitals init`: the keyspace, its tables, the topic and its dead letters.
+//! `vitals init`: the keyspace or the file, its tables, the topic and its dead letters.
 
 use std::time::Duration;
 
@@ -13,8 +13,8 @@ use crate::kafka::error::KafkaError;
 use crate::output::Output;
 use crate::retry::Backoff;
 use crate::settings::{Settings, parse_duration};
-use crate::store;
-use crate::store::cassandra::{CassandraError, CassandraStore, Replication};
+use crate::store::cassandra::Replication;
+use crate::store::{self, AnyStore, StoreError};
 
 /// What to make.
 #[derive(Debug, clap::Args)]
@@ -56,7 +56,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
 
 async fn make(args: &Args, settings: &Settings, output: &Output) -> Result<Code> {
     let patience = Patience::new(args.wait, output);
-    let store = patience.wait_for(settings, "Cassandra", CassandraError::is_away, connect_store).await?;
+    let store = patience.wait_for(settings, "the store", StoreError::is_away, connect_store).await?;
     let mut cluster = patience.wait_for(settings, "Kafka", KafkaError::is_passing, connect_kafka).await?;
     for step in store.init(&args.keyspace_replication).await? {
         output.line(format_args!("{}: {}", step.what, outcome(step.made)))?;
@@ -80,7 +80,7 @@ fn outcome(made: bool) -> &'static str {
     if made { "made" } else { "was there" }
 }
 
-async fn connect_store(settings: Settings) -> Result<CassandraStore, CassandraError> {
+async fn connect_store(settings: Settings) -> Result<AnyStore, StoreError> {
     store::open(&settings.store, settings.consistency).await
 }
 

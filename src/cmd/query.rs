@@ -7,8 +7,8 @@ use crate::alarm::{Implausible, implausible};
 use crate::exit::{Advice, Code};
 use crate::output::{Cell, Column, FormatArgs, Output, Value};
 use crate::reading::{PatientId, Sign, Signs, Timestamp};
-use crate::settings::{Settings, StoreAddress};
-use crate::store::cassandra::{CassandraStore, Order, Selection, StoredReading};
+use crate::settings::Settings;
+use crate::store::{self, Order, Selection, StoredReading};
 
 /// Which readings.
 #[derive(Debug, clap::Args)]
@@ -88,8 +88,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
 
 async fn show(args: &Args, settings: &Settings, output: &Output) -> Result<Code> {
     let selection = select(args)?;
-    let StoreAddress::Cassandra { nodes, keyspace } = &settings.store;
-    let store = CassandraStore::connect(nodes.clone(), keyspace.parse()?, settings.consistency).await?;
+    let store = store::open(&settings.store, settings.consistency).await?;
     let mut readings = store.readings(&selection, args.limit);
     let mut rows = output.rows(args.format, &COLUMNS);
     let mut any = false;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::Ipv6Addr;
+use std::path::PathBuf;
 
 use super::fault::Fault;
 
@@ -47,6 +48,11 @@ pub enum StoreAddress {
         /// The keyspace: 1 to 48 letters, digits and underscores, a letter first.
         keyspace: String,
     },
+    /// `sqlite:PATH`
+    Sqlite {
+        /// The file, as it was written: a relative one is below the current folder.
+        path: PathBuf,
+    },
 }
 
 impl StoreAddress {
@@ -55,8 +61,8 @@ impl StoreAddress {
     /// # Errors
     /// A [`Fault`] that says which part is wrong. It never repeats what may be a password.
     pub fn parse(text: &str) -> Result<Self, Fault> {
-        if text.starts_with("sqlite:") {
-            return Err(Fault::new("the SQLite store is not built yet", format!("use {SHAPE}")));
+        if let Some(path) = text.strip_prefix("sqlite:") {
+            return parse_path(path).map(|path| Self::Sqlite { path });
         }
         let rest = text.strip_prefix("cassandra://").ok_or_else(|| Fault::new("is no store's address", use_shape()))?;
         if rest.contains('@') {
@@ -69,10 +75,18 @@ impl StoreAddress {
     }
 }
 
-const SHAPE: &str = "cassandra://HOST[:PORT],…/KEYSPACE";
+fn use_shape() -> &'static str {
+    "write cassandra://HOST[:PORT],…/KEYSPACE, as in cassandra://localhost:9042/hospital, or sqlite:PATH"
+}
 
-fn use_shape() -> String {
-    format!("write {SHAPE}, as in cassandra://localhost:9042/hospital")
+/// Takes a path as it is. A database in memory would be gone with the command that made it.
+fn parse_path(text: &str) -> Result<PathBuf, Fault> {
+    let cure = "write sqlite:PATH, as in sqlite:vitals.db or sqlite:/var/lib/vitals/vitals.db";
+    match text {
+        "" => Err(Fault::new("the address names no file", cure)),
+        ":memory:" => Err(Fault::new("a database in memory keeps nothing", cure)),
+        _ => Ok(text.into()),
+    }
 }
 
 /// Cassandra's rule for a name that needs no quotes.
@@ -90,6 +104,7 @@ impl fmt::Display for StoreAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Cassandra { nodes, keyspace } => write!(f, "cassandra://{}/{keyspace}", nodes.join(",")),
+            Self::Sqlite { path } => write!(f, "sqlite:{}", path.display()),
         }
     }
 }
@@ -171,7 +186,7 @@ mod tests {
     #[test]
     fn a_store_is_nodes_and_a_keyspace() {
         let store = StoreAddress::parse("cassandra://db-1,[fe80::1]:9142/ward_7").unwrap();
-        let StoreAddress::Cassandra { nodes, keyspace } = &store;
+        let StoreAddress::Cassandra { nodes, keyspace } = &store else { panic!("{store:?}") };
         assert_eq!(nodes, &["db-1:9042", "[fe80::1]:9142"]);
         assert_eq!(keyspace, "ward_7");
         assert_eq!(store.to_string(), "cassandra://db-1:9042,[fe80::1]:9142/ward_7");
@@ -186,10 +201,18 @@ mod tests {
     }
 
     #[test]
-    fn sqlite_is_known_and_not_there_yet() {
-        let fault = StoreAddress::parse("sqlite:/tmp/vitals.db").unwrap_err();
-        assert_eq!(fault.problem, "the SQLite store is not built yet");
-        assert!(fault.cure.contains("cassandra://"));
+    fn a_file_is_taken_as_it_is_written() {
+        for path in ["/var/lib/vitals.db", "vitals.db", "../ward 7/a@b:c.db", "~/vitals.db"] {
+            let store = StoreAddress::parse(&format!("sqlite:{path}")).unwrap();
+            assert_eq!(store, StoreAddress::Sqlite { path: path.into() });
+            assert_eq!(store.to_string(), format!("sqlite:{path}"));
+        }
+    }
+
+    #[test]
+    fn a_file_that_keeps_nothing_is_refused() {
+        assert_eq!(problem(StoreAddress::parse("sqlite:")), "the address names no file");
+        assert_eq!(problem(StoreAddress::parse("sqlite::memory:")), "a database in memory keeps nothing");
     }
 
     #[test]

@@ -125,7 +125,7 @@ pub(super) static STORE: Setting<StoreAddress> = Setting {
         name: "store",
         default: Some("cassandra://localhost:9042/hospital"),
         value_name: "ADDRESS",
-        help: "Where readings are kept: cassandra://HOST[:PORT],…/KEYSPACE",
+        help: "Where readings are kept: cassandra://HOST[:PORT],…/KEYSPACE or sqlite:PATH",
         kind: Kind::Text,
     },
     parse: StoreAddress::parse,

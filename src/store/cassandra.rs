@@ -28,8 +28,6 @@ use cdrs_tokio::statement::StatementParams;
 
 pub use error::CassandraError;
 pub use keyspace::{Keyspace, Replication};
-pub use read::{Order, Selection, StoredAlert, StoredReading};
-pub use schema::SchemaStep;
 
 use self::error::Doing;
 use self::session::Link;

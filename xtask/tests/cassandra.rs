@@ -11,9 +11,11 @@
 )]
 #![allow(clippy::disallowed_methods, reason = "the test runner gives the server's address by the environment")]
 
+#[path = "stores/contract.rs"]
+mod contract;
 #[path = "cassandra/proxy.rs"]
 mod proxy;
-#[path = "cassandra/rows.rs"]
+#[path = "stores/rows.rs"]
 mod rows;
 #[path = "cassandra/scene.rs"]
 mod scene;
@@ -25,28 +27,24 @@ use cdrs_tokio::types::ByIndex;
 use tokio::net::TcpListener;
 use vitals::exit::{Advice, Code};
 use vitals::reading::Signs;
-use vitals::store::cassandra::{CassandraError, CassandraStore, Order, Replication, Selection, StoredReading};
-use vitals::store::{Batch, Consistency, Store, WriteError};
+use vitals::store::cassandra::{CassandraError, CassandraStore, Replication};
+use vitals::store::{AnyStore, Batch, Consistency, Order, Selection, Store, StoredReading, WriteError};
 
+use contract::{keeps_the_contract, of};
 use proxy::Proxy;
 use rows::{at, batch, heart_rate, reading};
 use scene::{Scene, nodes};
 
-fn of(patient: &str, order: Order) -> Selection {
-    Selection::Patient { id: patient.to_owned(), since: None, until: None, order }
+keeps_the_contract!(with_store);
+
+async fn with_store(check: impl AsyncFnOnce(&AnyStore)) {
+    let scene = Scene::with_tables().await;
+    check(&AnyStore::Cassandra(scene.store().await)).await;
+    scene.end().await;
 }
 
-async fn read(store: &CassandraStore, selection: &Selection, limit: u32) -> Vec<StoredReading> {
-    let mut all = Vec::new();
-    let mut readings = store.readings(selection, limit);
-    while let Some(page) = readings.next_page().await.unwrap() {
-        all.extend(page);
-    }
-    all
-}
-
-fn rates(readings: &[StoredReading]) -> Vec<i32> {
-    readings.iter().map(|reading| reading.signs.heart_rate.unwrap()).collect()
+async fn read(store: CassandraStore, selection: &Selection, limit: u32) -> Vec<StoredReading> {
+    contract::read(&AnyStore::Cassandra(store), selection, limit).await
 }
 
 /// A store that reaches the server through a proxy.
@@ -136,7 +134,7 @@ async fn a_table_made_by_hand_is_used_as_it_is() {
     assert_eq!(made, ["schema_migrations", "patient_alerts"].map(|table| format!("table {}.{table}", scene.name)));
 
     store.write(&batch((0..10).map(|second| reading("P001", second, heart_rate(60))).collect())).await.unwrap();
-    let newest = read(&store, &of("P001", Order::NewestFirst), 2).await;
+    let newest = read(scene.store().await, &of("P001", Order::NewestFirst), 2).await;
     let times: Vec<_> = newest.iter().map(|reading| reading.timestamp.as_str()).collect();
     assert_eq!(times, ["2025-10-26T00:00:09+00:00", "2025-10-26T00:00:08+00:00"]);
     scene.end().await;
@@ -176,44 +174,6 @@ async fn a_missing_keyspace_or_table_names_vitals_init() {
 }
 
 #[tokio::test]
-async fn every_sign_comes_back_as_it_was_written() {
-    let scene = Scene::with_tables().await;
-    let store = scene.store().await;
-    let signs = Signs {
-        heart_rate: Some(-1),
-        spo2: Some(i32::MAX),
-        systolic: Some(120),
-        diastolic: Some(80),
-        respiratory_rate: Some(16),
-        temperature: Some(36.8),
-    };
-    store.write(&batch(vec![reading("Pä 1", 0, signs)])).await.unwrap();
-    let stored = read(&store, &of("Pä 1", Order::NewestFirst), 5).await;
-    let expected =
-        StoredReading { patient_id: "Pä 1".to_owned(), timestamp: "2025-10-26T00:00:00+00:00".to_owned(), signs };
-    assert_eq!(stored, [expected]);
-    scene.end().await;
-}
-
-#[tokio::test]
-async fn a_missing_sign_never_erases_a_value() {
-    let scene = Scene::with_tables().await;
-    let store = scene.store().await;
-    // Alone, and in a batch: they take different ways.
-    let whole = |second| reading("P001", second, Signs { spo2: Some(97), ..heart_rate(80) });
-    let half = |second| reading("P001", second, heart_rate(85));
-    store.write(&batch(vec![whole(0)])).await.unwrap();
-    store.write(&batch(vec![half(0)])).await.unwrap();
-    store.write(&batch(vec![whole(1), whole(2)])).await.unwrap();
-    store.write(&batch(vec![half(1), half(2)])).await.unwrap();
-    let stored = read(&store, &of("P001", Order::OldestFirst), 5).await;
-    assert_eq!(rates(&stored), [85, 85, 85]);
-    assert!(stored.iter().all(|reading| reading.signs.spo2 == Some(97)), "{stored:?}");
-    assert!(stored.iter().all(|reading| reading.signs.temperature.is_none()));
-    scene.end().await;
-}
-
-#[tokio::test]
 async fn an_alert_written_twice_is_one_and_keeps_what_was_added_since() {
     let scene = Scene::with_tables().await;
     let store = scene.store().await;
@@ -245,49 +205,10 @@ async fn an_alert_written_twice_is_one_and_keeps_what_was_added_since() {
 }
 
 #[tokio::test]
-async fn a_large_batch_is_stored_whole_and_read_page_by_page() {
-    const ROWS: u32 = 2500;
-    let scene = Scene::with_tables().await;
-    let store = scene.store().await;
-    let rate = |second| i32::try_from(second).unwrap();
-    store
-        .write(&batch((0..ROWS).map(|second| reading("P001", second, heart_rate(rate(second)))).collect()))
-        .await
-        .unwrap();
-    store.write(&batch(vec![reading("P002", 0, heart_rate(1))])).await.unwrap();
-
-    let all: Vec<i32> = (0..rate(ROWS)).collect();
-    assert_eq!(rates(&read(&store, &of("P001", Order::OldestFirst), 10_000).await), all);
-    assert_eq!(rates(&read(&store, &of("P001", Order::NewestFirst), 5).await), [2499, 2498, 2497, 2496, 2495]);
-    assert_eq!(rates(&read(&store, &of("P001", Order::OldestFirst), 1500).await), all[..1500]);
-    assert_eq!(read(&store, &of("P001", Order::OldestFirst), 0).await, []);
-    assert_eq!(read(&store, &of("P003", Order::OldestFirst), 5).await, []);
-    assert_eq!(read(&store, &Selection::Any, 10).await.len(), 10);
-    assert_eq!(read(&store, &Selection::Any, u32::MAX).await.len(), 2501);
-    let mut readings = store.readings(&Selection::Any, 10_000);
-    assert!(readings.next_page().await.unwrap().unwrap().len() <= 1000);
-    scene.end().await;
-}
-
-#[tokio::test]
-async fn a_range_begins_with_since_and_ends_before_until() {
-    let scene = Scene::with_tables().await;
-    let store = scene.store().await;
-    store.write(&batch((0..10).map(|second| reading("P001", second, heart_rate(60))).collect())).await.unwrap();
-    for (order, expected) in [(Order::OldestFirst, ["03", "04"]), (Order::NewestFirst, ["04", "03"])] {
-        let range = Selection::Patient { id: "P001".to_owned(), since: Some(at(3)), until: Some(at(5)), order };
-        let times = read(&store, &range, 100).await.into_iter().map(|reading| reading.timestamp);
-        let expected = expected.map(|second| format!("2025-10-26T00:00:{second}+00:00"));
-        assert_eq!(times.collect::<Vec<_>>(), expected);
-    }
-    scene.end().await;
-}
-
-#[tokio::test]
 async fn a_row_of_another_program_comes_back_as_it_is() {
     let scene = Scene::with_tables().await;
     scene.cql("INSERT INTO KS.patient_vitals (patient_id, timestamp, spo2) VALUES ('P 9', 'yesterday', 97)").await;
-    let stored = read(&scene.store().await, &Selection::Any, 5).await;
+    let stored = read(scene.store().await, &Selection::Any, 5).await;
     let signs = Signs { spo2: Some(97), ..Signs::default() };
     assert_eq!(stored, [StoredReading { patient_id: "P 9".to_owned(), timestamp: "yesterday".to_owned(), signs }]);
     scene.end().await;
@@ -308,7 +229,7 @@ async fn a_table_that_is_dropped_and_made_again_under_a_prepared_statement_takes
         assert!(matches!(&error, WriteError::Later(reason) if reason.contains("patient_vitals")), "{error}");
         store.init(&Replication::default()).await.unwrap();
         write_until_stored(&store, rows).await;
-        assert_eq!(read(&store, &Selection::Any, 10).await.len(), rows.readings.len());
+        assert_eq!(read(scene.store().await, &Selection::Any, 10).await.len(), rows.readings.len());
         scene.cql("TRUNCATE KS.patient_vitals").await;
     }
     scene.end().await;
@@ -368,7 +289,10 @@ async fn a_write_without_an_answer_ends_at_its_limit_and_the_next_one_has_a_new_
     assert_eq!(proxy.accepted(), connections);
     store.write(&row(100)).await.unwrap();
     assert!(proxy.accepted() > connections, "a late answer on the old session could be taken for another one's");
-    assert_eq!(read(&store, &of("P001", Order::NewestFirst), 1).await.first().unwrap().timestamp, at(100).to_string());
+    assert_eq!(
+        read(scene.store().await, &of("P001", Order::NewestFirst), 1).await.first().unwrap().timestamp,
+        at(100).to_string()
+    );
     scene.end().await;
 }
 

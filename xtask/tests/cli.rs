@@ -218,9 +218,9 @@ fn a_store_that_is_silent_is_told_in_time() {
 }
 
 #[test]
-fn sqlite_is_told_to_be_missing() {
-    let ended = vitals(&["query", "--store", "sqlite:vitals.db"]).run();
-    assert_told(&ended, 2, "store (from flag --store): the SQLite store is not built yet", "cassandra://");
+fn a_file_that_is_missing_names_vitals_init() {
+    let ended = vitals(&["query", "--store", "sqlite:/nowhere/vitals.db"]).run();
+    assert_told(&ended, 2, "there is no file /nowhere/vitals.db", "`vitals init`");
 }
 
 #[test]

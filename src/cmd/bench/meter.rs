@@ -5,15 +5,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use hdrhistogram::{CreationError, Histogram};
 use tokio::time::Instant;
 
-use crate::store::cassandra::CassandraStore;
-use crate::store::{Batch, Store, WriteError};
+use crate::store::{AnyStore, Batch, Store, WriteError};
 
 /// Latencies are kept to three digits.
 const DIGITS: u8 = 3;
 
 /// A store with a meter before it.
 pub(super) struct Meter<'a> {
-    store: &'a CassandraStore,
+    store: &'a AnyStore,
     counts: Mutex<Counts>,
 }
 
@@ -49,7 +48,7 @@ pub(super) struct Figures {
 }
 
 impl<'a> Meter<'a> {
-    pub(super) fn over(store: &'a CassandraStore) -> Result<Self, CreationError> {
+    pub(super) fn over(store: &'a AnyStore) -> Result<Self, CreationError> {
         let now = Instant::now();
         let counts =
             Counts { latencies_us: Histogram::new(DIGITS)?, sent: 0, largest_lag: 0, began: now, last_stored: now };

@@ -1,4 +1,4 @@
-//! The bench's own topic and keyspace.
+//! The bench's own topic and store.
 
 use color_eyre::eyre::Result;
 use tokio::sync::watch;
@@ -13,8 +13,8 @@ use crate::pipeline::source::Assigned;
 use crate::reading::Reading;
 use crate::reject::Reject;
 use crate::settings::{Settings, StoreAddress};
-use crate::store;
-use crate::store::cassandra::{CassandraStore, Replication};
+use crate::store::cassandra::Replication;
+use crate::store::{self, AnyStore};
 
 /// As many partitions as `vitals init` makes.
 const PARTITIONS: i32 = 6;
@@ -23,17 +23,17 @@ const PARTITIONS: i32 = 6;
 pub(super) struct Stand {
     /// The topic; the group has the same name.
     pub(super) topic: String,
-    /// The store, in a keyspace of its own.
-    pub(super) store: CassandraStore,
+    /// The store, in a keyspace or a file of its own.
+    pub(super) store: AnyStore,
+    address: StoreAddress,
     brokers: Vec<String>,
 }
 
 impl Stand {
-    /// Makes a topic and a keyspace whose names nobody else has.
+    /// Makes a topic and a store whose names nobody else has.
     pub(super) async fn build(settings: &Settings) -> Result<Self> {
         let stamp = chrono::Utc::now().format("%Y%m%d_%H%M%S_%3f");
-        let StoreAddress::Cassandra { nodes, .. } = &settings.store;
-        let address = StoreAddress::Cassandra { nodes: nodes.clone(), keyspace: format!("vitals_bench_{stamp}") };
+        let address = beside(&settings.store, &stamp.to_string());
         let store = store::open(&address, settings.consistency).await?;
         let brokers = settings.brokers.as_slice().to_vec();
         let mut cluster = Cluster::connect(&brokers).await?;
@@ -45,28 +45,40 @@ impl Stand {
             let _ = admin::delete(&mut cluster, &topic).await;
             return Err(error.into());
         }
-        Ok(Self { topic, store, brokers })
+        Ok(Self { topic, store, address, brokers })
     }
 
     /// Removes both; what cannot be removed is named.
     pub(super) async fn remove(self, output: &Output) {
-        let keyspace = self.store.keyspace().clone();
-        if let Err(error) = self.store.drop_keyspace().await {
-            output.note(format_args!("note: the keyspace {keyspace} is left: {error}"));
+        let Self { topic, store, address, brokers } = self;
+        if let Err(error) = store.remove().await {
+            output.note(format_args!("note: the store {address} is left: {error}"));
         }
-        if let Err(error) = self.delete_topics().await {
-            output.note(format_args!("note: the topic {} is left: {error}", self.topic));
+        if let Err(error) = delete_topics(&brokers, &topic).await {
+            output.note(format_args!("note: the topic {topic} is left: {error}"));
         }
     }
+}
 
-    async fn delete_topics(&self) -> Result<(), KafkaError> {
-        let mut cluster = Cluster::connect(&self.brokers).await?;
-        admin::delete(&mut cluster, &self.topic).await?;
-        match admin::delete(&mut cluster, &dead_letter_topic(&self.topic)).await {
-            // Nothing was refused.
-            Err(KafkaError::NoTopic { .. }) => Ok(()),
-            outcome => outcome,
+/// An address in the same place: on the same nodes, in the same folder.
+fn beside(store: &StoreAddress, stamp: &str) -> StoreAddress {
+    match store {
+        StoreAddress::Cassandra { nodes, .. } => {
+            StoreAddress::Cassandra { nodes: nodes.clone(), keyspace: format!("vitals_bench_{stamp}") }
         }
+        StoreAddress::Sqlite { path } => {
+            StoreAddress::Sqlite { path: path.with_file_name(format!("vitals_bench_{stamp}.db")) }
+        }
+    }
+}
+
+async fn delete_topics(brokers: &[String], topic: &str) -> Result<(), KafkaError> {
+    let mut cluster = Cluster::connect(brokers).await?;
+    admin::delete(&mut cluster, topic).await?;
+    match admin::delete(&mut cluster, &dead_letter_topic(topic)).await {
+        // Nothing was refused.
+        Err(KafkaError::NoTopic { .. }) => Ok(()),
+        outcome => outcome,
     }
 }
 

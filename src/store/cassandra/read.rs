@@ -15,69 +15,14 @@ use cdrs_tokio::types::value::Value;
 use super::error::{CassandraError, Doing, Refusal};
 use super::row::Columns;
 use super::{CassandraStore, Keyspace};
-use crate::reading::{Signs, Timestamp};
+use crate::reading::Signs;
+use crate::store::{Order, Selection, StoredAlert, StoredReading};
 
 /// How long a page may take.
 pub const READ_LIMIT: Duration = Duration::from_secs(10);
 
 /// Rows on a page: some 200 KiB in memory.
 const PAGE_ROWS: u32 = 1000;
-
-/// A row of `patient_vitals`. Other programs write there too, so the texts can be any.
-#[derive(Debug, Clone, PartialEq)]
-pub struct StoredReading {
-    /// Who was measured.
-    pub patient_id: String,
-    /// When, as it is stored.
-    pub timestamp: String,
-    /// What was measured; a column without a value is `None`.
-    pub signs: Signs,
-}
-
-/// A row of `patient_alerts`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct StoredAlert {
-    /// Whom it is about.
-    pub patient_id: String,
-    /// The time of the reading that raised it.
-    pub onset: String,
-    /// The rule's stable name.
-    pub rule: String,
-    /// `high`, `medium` or `low`.
-    pub priority: Option<String>,
-    /// What raised it, in the sign's unit.
-    pub value: Option<f64>,
-    /// The limit in force, in the sign's unit.
-    pub limit: Option<f64>,
-}
-
-/// Which end of the time comes first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Order {
-    /// The newest reading first.
-    NewestFirst,
-    /// The oldest reading first.
-    OldestFirst,
-}
-
-/// Which readings.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Selection {
-    /// Those of one patient.
-    Patient {
-        /// The patient.
-        id: String,
-        /// Not before this.
-        since: Option<Timestamp>,
-        /// Before this.
-        until: Option<Timestamp>,
-        /// In this order.
-        order: Order,
-    },
-    /// Those that come first in the table. Patients come in no order that means anything, each one's readings in the
-    /// order that the table keeps them in.
-    Any,
-}
 
 impl CassandraStore {
     /// The readings of `selection`, at most `limit` of them.

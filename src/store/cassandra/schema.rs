@@ -23,6 +23,7 @@ use self::shape::{Column, Contract};
 use super::error::{Doing, Refusal};
 use super::row::Columns;
 use super::{CassandraError, CassandraStore, Replication};
+use crate::store::SchemaStep;
 
 /// How long a change of the schema may take. It is slow on a server that has just started.
 pub const CHANGE_LIMIT: Duration = Duration::from_secs(30);
@@ -38,15 +39,6 @@ const ATTEMPT_PAUSE: Duration = Duration::from_millis(500);
 
 /// The table that holds which migrations were applied, and when.
 const RECORD: &str = "schema_migrations";
-
-/// A part of the schema, and whether it was made now or was there.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SchemaStep {
-    /// The part: `keyspace hospital`, `table hospital.patient_vitals`.
-    pub what: String,
-    /// Whether it was made now.
-    pub made: bool,
-}
 
 impl CassandraStore {
     /// Makes the keyspace and all tables; what is there is left alone. Tells each part in order.

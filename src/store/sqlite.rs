@@ -1,0 +1,69 @@
+//! SQLite, in one file on this machine, through `rusqlite`.
+//!
+//! - [`schema`]: the file and its tables: what `init` makes, what `consume` needs. The SQL is in `migrations/sqlite/`
+//! - [`mod@write`]: readings and alerts in
+//! - [`read`]: readings and alerts out
+//! - `file`: opening the file, and how it is kept
+//! - [`error`]: what can go wrong, and what to do about it
+//!
+//! Several processes may use one file at once: the write-ahead log lets readers go on while one writes, and writers
+//! wait for each other. The file has to lie on a local disk: the log needs memory that all of them share.
+
+pub mod error;
+mod file;
+pub mod read;
+pub mod schema;
+pub mod write;
+
+use std::path::{Path, PathBuf};
+
+pub use error::SqliteError;
+pub use file::BUSY_LIMIT;
+
+use self::error::Doing;
+use self::write::Writer;
+
+/// An SQLite file as the store of readings and alerts.
+#[derive(Debug)]
+pub struct SqliteStore {
+    path: PathBuf,
+    writer: Writer,
+}
+
+impl SqliteStore {
+    /// The store in the file at `path`, which need not exist yet: it is opened by what is done first.
+    ///
+    /// # Errors
+    /// [`SqliteError::Failed`] where the system has no thread left.
+    pub fn at(path: PathBuf) -> Result<Self, SqliteError> {
+        Ok(Self { writer: Writer::start(&path)?, path })
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Removes the file with everything in it: for one that was made for a while.
+    ///
+    /// # Errors
+    /// [`SqliteError::Failed`] where the system refuses.
+    pub fn remove(self) -> Result<(), SqliteError> {
+        let Self { path, writer } = self;
+        // The writer's connection closes first, or it would leave its log behind.
+        drop(writer);
+        file::remove(&path)
+    }
+
+    /// Does `work` on a thread that may block.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        doing: Doing,
+        work: impl FnOnce(&Path) -> Result<T, SqliteError> + Send + 'static,
+    ) -> Result<T, SqliteError> {
+        let path = self.path.clone();
+        let outcome = tokio::task::spawn_blocking(move || work(&path)).await;
+        outcome.unwrap_or_else(|ended| Err(SqliteError::failed(&self.path, doing, ended)))
+    }
+}

@@ -1,0 +1,173 @@
+//! Readings and alerts out.
+//!
+//! Readings come page by page, each found by the last row of the one before. Nothing is held open between two pages,
+//! so a slow reader keeps nobody from writing; rows that come meanwhile may be seen or not. As with Cassandra, times
+//! are compared as text.
+
+use std::path::Path;
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, Row, params_from_iter};
+
+use super::error::{Doing, SqliteError};
+use super::{SqliteStore, schema};
+use crate::reading::Signs;
+use crate::store::{Order, Selection, StoredAlert, StoredReading};
+
+/// Rows on a page: some 200 KiB in memory.
+const PAGE_ROWS: u32 = 1000;
+
+impl SqliteStore {
+    /// The readings of `selection`, at most `limit` of them.
+    #[must_use]
+    pub fn readings(&self, selection: &Selection, limit: u32) -> Readings<'_> {
+        Readings { store: self, selection: selection.clone(), left: limit, last: None, connection: None }
+    }
+
+    /// The alerts of one patient, newest first, at most `limit` of them.
+    ///
+    /// # Errors
+    /// As [`Readings::next_page`].
+    pub async fn alerts(&self, patient_id: &str, limit: u16) -> Result<Vec<StoredAlert>, SqliteError> {
+        let patient_id = patient_id.to_owned();
+        let read = move |path: &Path| {
+            let connection = open(path)?;
+            alerts(&connection, &patient_id, limit).map_err(|error| unread(path, &error))
+        };
+        self.blocking(Doing::Read, read).await
+    }
+}
+
+/// Readings on their way out of the store, page by page.
+#[derive(Debug)]
+pub struct Readings<'store> {
+    store: &'store SqliteStore,
+    selection: Selection,
+    left: u32,
+    last: Option<StoredReading>,
+    connection: Option<Connection>,
+}
+
+impl Readings<'_> {
+    /// The next page: up to a thousand readings, or `None` when there are no more. After an error it can be asked for
+    /// again.
+    ///
+    /// # Errors
+    /// [`SqliteError::NoFile`], [`SqliteError::NoTable`], [`SqliteError::Shape`] or [`SqliteError::NotOurs`] where there
+    /// is nothing to read from; else why it cannot be read.
+    pub async fn next_page(&mut self) -> Result<Option<Vec<StoredReading>>, SqliteError> {
+        if self.left == 0 {
+            return Ok(None);
+        }
+        let rows = self.left.min(PAGE_ROWS);
+        let (selection, last, connection) = (self.selection.clone(), self.last.clone(), self.connection.take());
+        let read = move |path: &Path| {
+            let connection = connection.map_or_else(|| open(path), Ok)?;
+            let page = page(&connection, &selection, last.as_ref(), rows).map_err(|error| unread(path, &error))?;
+            Ok((connection, page))
+        };
+        let (connection, page) = self.store.blocking(Doing::Read, read).await?;
+        self.connection = Some(connection);
+        let found = u32::try_from(page.len()).unwrap_or(u32::MAX);
+        self.left = if found < rows { 0 } else { self.left.saturating_sub(found) };
+        self.last = page.last().cloned();
+        Ok(Some(page))
+    }
+}
+
+fn open(path: &Path) -> Result<Connection, SqliteError> {
+    let connection = schema::open_checked(path, Doing::Read)?;
+    connection.pragma_update(None, "query_only", true).map_err(|error| unread(path, &error))?;
+    Ok(connection)
+}
+
+fn unread(path: &Path, error: &rusqlite::Error) -> SqliteError {
+    SqliteError::from_driver(path, Doing::Read, error)
+}
+
+/// The rows behind `last`.
+fn page(
+    connection: &Connection,
+    selection: &Selection,
+    last: Option<&StoredReading>,
+    rows: u32,
+) -> rusqlite::Result<Vec<StoredReading>> {
+    match (selection, last) {
+        (Selection::Patient { id, since, until, order }, _) => {
+            let mut conditions = vec![("patient_id = ?", id.clone())];
+            conditions.extend(since.map(|since| ("timestamp >= ?", since.to_string())));
+            conditions.extend(until.map(|until| ("timestamp < ?", until.to_string())));
+            let (behind, order) = match order {
+                Order::NewestFirst => ("timestamp < ?", "timestamp DESC"),
+                Order::OldestFirst => ("timestamp > ?", "timestamp"),
+            };
+            conditions.extend(last.map(|last| (behind, last.timestamp.clone())));
+            select(connection, conditions, order, rows)
+        }
+        (Selection::Any, None) => select(connection, Vec::new(), TABLE_ORDER, rows),
+        (Selection::Any, Some(last)) => {
+            // In two steps, each a range of the key: the rest of this patient's rows, then the patients behind.
+            let same = vec![("patient_id = ?", last.patient_id.clone()), ("timestamp < ?", last.timestamp.clone())];
+            let mut page = select(connection, same, TABLE_ORDER, rows)?;
+            let left = rows.saturating_sub(u32::try_from(page.len()).unwrap_or(u32::MAX));
+            let behind = vec![("patient_id > ?", last.patient_id.clone())];
+            page.extend(select(connection, behind, TABLE_ORDER, left)?);
+            Ok(page)
+        }
+    }
+}
+
+/// The order that the table keeps its rows in.
+const TABLE_ORDER: &str = "patient_id, timestamp DESC";
+
+fn select(
+    connection: &Connection,
+    conditions: Vec<(&str, String)>,
+    order: &str,
+    rows: u32,
+) -> rusqlite::Result<Vec<StoredReading>> {
+    let mut sql = "SELECT patient_id, timestamp, heart_rate, spo2, systolic, diastolic, respiratory_rate, temperature \
+                   FROM patient_vitals"
+        .to_owned();
+    let mut values = Vec::new();
+    for (condition, value) in conditions {
+        sql.push_str(if values.is_empty() { " WHERE " } else { " AND " });
+        sql.push_str(condition);
+        values.push(Value::Text(value));
+    }
+    sql.extend([" ORDER BY ", order, " LIMIT ?"]);
+    values.push(Value::Integer(rows.into()));
+    connection.prepare_cached(&sql)?.query_map(params_from_iter(values), stored_reading)?.collect()
+}
+
+fn alerts(connection: &Connection, patient_id: &str, limit: u16) -> rusqlite::Result<Vec<StoredAlert>> {
+    let sql = "SELECT patient_id, onset, rule, priority, value, limit_in_force FROM patient_alerts \
+               WHERE patient_id = ? ORDER BY onset DESC, rule LIMIT ?";
+    connection.prepare(sql)?.query_map((patient_id, limit), stored_alert)?.collect()
+}
+
+fn stored_reading(row: &Row<'_>) -> rusqlite::Result<StoredReading> {
+    Ok(StoredReading {
+        patient_id: row.get(0)?,
+        timestamp: row.get(1)?,
+        signs: Signs {
+            heart_rate: row.get(2)?,
+            spo2: row.get(3)?,
+            systolic: row.get(4)?,
+            diastolic: row.get(5)?,
+            respiratory_rate: row.get(6)?,
+            temperature: row.get(7)?,
+        },
+    })
+}
+
+fn stored_alert(row: &Row<'_>) -> rusqlite::Result<StoredAlert> {
+    Ok(StoredAlert {
+        patient_id: row.get(0)?,
+        onset: row.get(1)?,
+        rule: row.get(2)?,
+        priority: row.get(3)?,
+        value: row.get(4)?,
+        limit: row.get(5)?,
+    })
+}

@@ -1,0 +1,68 @@
+//! What comes out of a store, and how to ask for it: the same for every store.
+
+use crate::reading::{Signs, Timestamp};
+
+/// A row of `patient_vitals`. Other programs write there too, so the texts can be any.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredReading {
+    /// Who was measured.
+    pub patient_id: String,
+    /// When, as it is stored.
+    pub timestamp: String,
+    /// What was measured; a column without a value is `None`.
+    pub signs: Signs,
+}
+
+/// A row of `patient_alerts`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredAlert {
+    /// Whom it is about.
+    pub patient_id: String,
+    /// The time of the reading that raised it.
+    pub onset: String,
+    /// The rule's stable name.
+    pub rule: String,
+    /// `high`, `medium` or `low`.
+    pub priority: Option<String>,
+    /// What raised it, in the sign's unit.
+    pub value: Option<f64>,
+    /// The limit in force, in the sign's unit.
+    pub limit: Option<f64>,
+}
+
+/// Which end of the time comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// The newest reading first.
+    NewestFirst,
+    /// The oldest reading first.
+    OldestFirst,
+}
+
+/// Which readings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Selection {
+    /// Those of one patient.
+    Patient {
+        /// The patient.
+        id: String,
+        /// Not before this.
+        since: Option<Timestamp>,
+        /// Before this.
+        until: Option<Timestamp>,
+        /// In this order.
+        order: Order,
+    },
+    /// Those that come first in the table. Patients come in no order that means anything, each one's readings in the
+    /// order that the table keeps them in.
+    Any,
+}
+
+/// A part of the schema, and whether it was made now or was there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SchemaStep {
+    /// The part: `keyspace hospital`, `table hospital.patient_vitals`.
+    pub what: String,
+    /// Whether it was made now.
+    pub made: bool,
+}

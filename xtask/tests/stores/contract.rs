@@ -1,0 +1,182 @@
+//! What every store has to do, whichever it is: the same checks run over each, and what they expect is written out, so
+//! that the stores give the same results in the same order.
+
+use vitals::reading::Signs;
+use vitals::store::{AnyStore, Order, Selection, Store as _, StoredReading};
+
+use super::rows::{at, batch, heart_rate, reading};
+
+/// One test for each check; `$with_store` gives the check a store with tables and without rows.
+macro_rules! keeps_the_contract {
+    ($with_store:path) => {
+        keeps_the_contract!(
+            $with_store;
+            every_sign_comes_back_as_it_was_written,
+            a_missing_sign_never_erases_a_value,
+            a_later_value_replaces_an_earlier_one,
+            a_batch_written_again_changes_nothing,
+            alerts_come_newest_first_and_then_by_rule,
+            a_large_batch_is_stored_whole_and_read_page_by_page,
+            a_range_begins_with_since_and_ends_before_until,
+            times_sort_with_and_without_decimals,
+            a_patient_s_first_rows_of_the_table_are_the_newest,
+            the_whole_table_has_every_row_once
+        );
+    };
+    ($with_store:path; $($check:ident),+) => {
+        $(
+            #[tokio::test]
+            async fn $check() {
+                $with_store(contract::$check).await;
+            }
+        )+
+    };
+}
+pub(crate) use keeps_the_contract;
+
+pub(crate) fn of(patient: &str, order: Order) -> Selection {
+    Selection::Patient { id: patient.to_owned(), since: None, until: None, order }
+}
+
+pub(crate) async fn read(store: &AnyStore, selection: &Selection, limit: u32) -> Vec<StoredReading> {
+    let mut all = Vec::new();
+    let mut readings = store.readings(selection, limit);
+    while let Some(page) = readings.next_page().await.unwrap() {
+        assert!(page.len() <= 1000);
+        all.extend(page);
+    }
+    all
+}
+
+pub(crate) fn rates(readings: &[StoredReading]) -> Vec<i32> {
+    readings.iter().map(|reading| reading.signs.heart_rate.unwrap()).collect()
+}
+
+async fn write(store: &AnyStore, patient: &str, rows: impl IntoIterator<Item = (u32, Signs)>) {
+    let readings = rows.into_iter().map(|(second, signs)| reading(patient, second, signs)).collect();
+    store.write(&batch(readings)).await.unwrap();
+}
+
+pub(crate) async fn every_sign_comes_back_as_it_was_written(store: &AnyStore) {
+    let signs = Signs {
+        heart_rate: Some(-1),
+        spo2: Some(i32::MAX),
+        systolic: Some(120),
+        diastolic: Some(i32::MIN),
+        respiratory_rate: Some(16),
+        temperature: Some(36.8),
+    };
+    write(store, "Pä 1", [(0, signs)]).await;
+    let (patient_id, timestamp) = ("Pä 1".to_owned(), "2025-10-26T00:00:00+00:00".to_owned());
+    assert_eq!(read(store, &of("Pä 1", Order::NewestFirst), 5).await, [StoredReading { patient_id, timestamp, signs }]);
+    for (second, temperature) in (1..).zip([0.1, -0.0, 97.2, f32::MIN_POSITIVE, f32::MAX, 1e-45, 16_777_217.0]) {
+        write(store, "Pä 1", [(second, Signs { temperature: Some(temperature), ..Signs::default() })]).await;
+        let stored = read(store, &of("Pä 1", Order::NewestFirst), 1).await;
+        assert_eq!(stored[0].signs.temperature, Some(temperature));
+    }
+}
+
+pub(crate) async fn a_missing_sign_never_erases_a_value(store: &AnyStore) {
+    // Alone, and in a batch: they may take different ways.
+    let whole = |second| (second, Signs { spo2: Some(97), temperature: Some(36.8), ..heart_rate(80) });
+    let half = |second| (second, heart_rate(85));
+    write(store, "P001", [whole(0)]).await;
+    write(store, "P001", [half(0)]).await;
+    write(store, "P001", [whole(1), whole(2)]).await;
+    write(store, "P001", [half(1), half(2)]).await;
+    let stored = read(store, &of("P001", Order::OldestFirst), 5).await;
+    assert_eq!(rates(&stored), [85, 85, 85]);
+    let expected = Signs { spo2: Some(97), temperature: Some(36.8), ..heart_rate(85) };
+    assert!(stored.iter().all(|reading| reading.signs == expected), "{stored:?}");
+}
+
+pub(crate) async fn a_later_value_replaces_an_earlier_one(store: &AnyStore) {
+    for rate in [80, 0, 85] {
+        write(store, "P001", [(0, heart_rate(rate))]).await;
+        assert_eq!(rates(&read(store, &of("P001", Order::NewestFirst), 5).await), [rate]);
+    }
+}
+
+pub(crate) async fn a_batch_written_again_changes_nothing(store: &AnyStore) {
+    let critical = batch((0..3).map(|second| reading("P001", second, heart_rate(130))).collect());
+    let state = async || (read(store, &Selection::Any, 10).await, store.alerts("P001", 10).await.unwrap());
+    store.write(&critical).await.unwrap();
+    let before = state().await;
+    store.write(&critical).await.unwrap();
+    assert_eq!(state().await, before);
+    assert_eq!((before.0.len(), before.1.len()), (3, 3));
+}
+
+pub(crate) async fn alerts_come_newest_first_and_then_by_rule(store: &AnyStore) {
+    write(store, "P001", [(0, Signs { spo2: Some(85), ..heart_rate(130) }), (1, heart_rate(0))]).await;
+    write(store, "P002", [(2, heart_rate(120))]).await;
+    let alerts = store.alerts("P001", 10).await.unwrap();
+    let seen: Vec<_> = alerts
+        .iter()
+        .map(|alert| (&alert.onset[17..19], alert.rule.as_str(), alert.priority.as_deref(), alert.value, alert.limit))
+        .collect();
+    let expected = [
+        ("01", "heart_rate_implausible", Some("high"), Some(0.0), None),
+        ("00", "heart_rate_high", Some("medium"), Some(130.0), Some(110.0)),
+        ("00", "spo2_low", Some("high"), Some(85.0), Some(92.0)),
+    ];
+    assert_eq!(seen, expected);
+    assert_eq!(store.alerts("P001", 2).await.unwrap(), alerts[..2]);
+}
+
+pub(crate) async fn a_large_batch_is_stored_whole_and_read_page_by_page(store: &AnyStore) {
+    const ROWS: i32 = 2500;
+    write(store, "P001", (0..).zip((0..ROWS).map(heart_rate))).await;
+    write(store, "P002", [(0, heart_rate(1))]).await;
+    let all: Vec<i32> = (0..ROWS).collect();
+    assert_eq!(rates(&read(store, &of("P001", Order::OldestFirst), 10_000).await), all);
+    let backwards: Vec<i32> = (0..ROWS).rev().collect();
+    assert_eq!(rates(&read(store, &of("P001", Order::NewestFirst), 2000).await), backwards[..2000]);
+    assert_eq!(rates(&read(store, &of("P001", Order::NewestFirst), 5).await), backwards[..5]);
+    assert_eq!(rates(&read(store, &of("P001", Order::OldestFirst), 1500).await), all[..1500]);
+    assert_eq!(read(store, &of("P001", Order::OldestFirst), 0).await, []);
+    assert_eq!(read(store, &of("P003", Order::OldestFirst), 5).await, []);
+    assert_eq!(read(store, &Selection::Any, 10).await.len(), 10);
+}
+
+pub(crate) async fn a_range_begins_with_since_and_ends_before_until(store: &AnyStore) {
+    write(store, "P001", (0..10).map(|second| (second, heart_rate(60)))).await;
+    for (order, expected) in [(Order::OldestFirst, ["03", "04"]), (Order::NewestFirst, ["04", "03"])] {
+        let range = Selection::Patient { id: "P001".to_owned(), since: Some(at(3)), until: Some(at(5)), order };
+        let times = read(store, &range, 100).await.into_iter().map(|reading| reading.timestamp);
+        assert_eq!(times.collect::<Vec<_>>(), expected.map(|second| format!("2025-10-26T00:00:{second}+00:00")));
+    }
+}
+
+pub(crate) async fn times_sort_with_and_without_decimals(store: &AnyStore) {
+    let times = ["00:00:01Z", "00:00:00.5Z", "00:00:00Z", "02:00:00.000001+02:00"];
+    let time = |text: &str| vitals::reading::Timestamp::parse(&format!("2025-10-26T{text}")).unwrap();
+    let patient = vitals::reading::PatientId::parse("P001").unwrap();
+    let readings =
+        times.map(|text| vitals::reading::Reading::new(patient.clone(), time(text), heart_rate(60)).unwrap());
+    store.write(&batch(readings.into())).await.unwrap();
+    let stored = read(store, &of("P001", Order::OldestFirst), 9).await.into_iter().map(|reading| reading.timestamp);
+    let expected = ["00+00:00", "00.000001+00:00", "00.500000+00:00", "01+00:00"];
+    assert_eq!(stored.collect::<Vec<_>>(), expected.map(|end| format!("2025-10-26T00:00:{end}")));
+}
+
+pub(crate) async fn a_patient_s_first_rows_of_the_table_are_the_newest(store: &AnyStore) {
+    write(store, "P001", (0..10).map(|second| (second, heart_rate(60)))).await;
+    let stored = read(store, &Selection::Any, 3).await.into_iter().map(|reading| reading.timestamp);
+    assert_eq!(stored.collect::<Vec<_>>(), ["09", "08", "07"].map(|second| format!("2025-10-26T00:00:{second}+00:00")));
+}
+
+pub(crate) async fn the_whole_table_has_every_row_once(store: &AnyStore) {
+    // More and fewer than a page each, so that pages end within and between patients.
+    let patients = [("P1", 700), ("P2", 300), ("P3", 1500), ("P4", 1)];
+    for (patient, rows) in patients {
+        write(store, patient, (0..rows).map(|second| (second, heart_rate(60)))).await;
+    }
+    let seen = read(store, &Selection::Any, u32::MAX).await;
+    assert_eq!(seen.len(), 2501);
+    for (patient, rows) in patients {
+        let times: Vec<_> = seen.iter().filter(|row| row.patient_id == patient).map(|row| &row.timestamp).collect();
+        assert_eq!(times.len(), usize::try_from(rows).unwrap(), "{patient}");
+        assert!(times.is_sorted_by(|one, next| one > next), "{patient}");
+    }
+}
