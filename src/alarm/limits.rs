@@ -1,5 +1,11 @@
 //! The limits of the physiological rules: the place to look for "above which heart rate does it alert?".
 
+/// Above this heart rate an alert is raised, /min, where nothing else is set.
+pub const HEART_RATE_HIGH: &str = "110";
+
+/// Below this oxygen saturation an alert is raised, %, where nothing else is set.
+pub const SPO2_LOW: &str = "92";
+
 /// The limits in force. Both can be set (`heart_rate_high`, `spo2_low`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -22,6 +28,15 @@ impl Limits {
 /// The limits of the coursework consumer: heart rate > 110 /min, `SpO2` < 92 %.
 impl Default for Limits {
     fn default() -> Self {
-        Self { heart_rate_high: 110, spo2_low: 92 }
+        const { Self { heart_rate_high: number(HEART_RATE_HIGH), spo2_low: number(SPO2_LOW) } }
+    }
+}
+
+/// Reads a default when the program is compiled, so that a malformed one does not compile.
+#[allow(clippy::panic, reason = "at compile time")]
+const fn number(text: &str) -> i32 {
+    match i32::from_str_radix(text, 10) {
+        Ok(number) => number,
+        Err(_) => panic!("a limit is a whole number"),
     }
 }

@@ -24,8 +24,16 @@ pub struct MemberConfig {
     pub session_timeout: Duration,
 }
 
-/// How often a member tells the coordinator that it lives; a third of the shortest sensible session time-out.
+/// How often a member tells the coordinator that it lives, where its session is not so short that it has to do so more
+/// often.
 pub const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(3);
+
+impl MemberConfig {
+    /// Three heartbeats fit into a session, so that one may get lost.
+    fn heartbeat_interval(&self) -> Duration {
+        HEARTBEAT_INTERVAL.min(self.session_timeout / 3)
+    }
+}
 
 /// How long the coordinator waits for the members to join again when a rebalance begins. A member that hands over
 /// settles within [`RELEASE_LIMIT`], so this is room for members of other kinds.

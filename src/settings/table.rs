@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::address::{Brokers, StoreAddress};
 use super::fault::Fault;
 use super::span::Span;
-use crate::alarm::plausible;
+use crate::alarm::{limits, plausible};
 use crate::reading::Sign;
 use crate::store::Consistency;
 
@@ -145,7 +145,7 @@ pub(super) static CONSISTENCY: Setting<Consistency> = Setting {
 pub(super) static HEART_RATE_HIGH: Setting<i32> = Setting {
     spec: Spec {
         name: "heart_rate_high",
-        default: Some("110"),
+        default: Some(limits::HEART_RATE_HIGH),
         value_name: "RATE",
         help: "Alert above this heart rate, /min",
         kind: Kind::Integer,
@@ -156,7 +156,7 @@ pub(super) static HEART_RATE_HIGH: Setting<i32> = Setting {
 pub(super) static SPO2_LOW: Setting<i32> = Setting {
     spec: Spec {
         name: "spo2_low",
-        default: Some("92"),
+        default: Some(limits::SPO2_LOW),
         value_name: "PERCENT",
         help: "Alert below this oxygen saturation, %",
         kind: Kind::Integer,

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::assignor::Subscriber;
 use super::coordinator::{Coordinator, Shares};
 use super::membership::{self, Membership, Step};
-use super::{HEARTBEAT_INTERVAL, MemberConfig, RELEASE_LIMIT};
+use super::{MemberConfig, RELEASE_LIMIT};
 use crate::kafka::cluster::Cluster;
 use crate::kafka::error::KafkaError;
 use crate::kafka::fetch::Fetcher;
@@ -241,7 +241,7 @@ impl Driver {
             Err(error) => return Err(error),
         };
         let event = self.coordinator.sync(&self.membership, shares).await?;
-        self.due.heartbeat = Instant::now() + HEARTBEAT_INTERVAL;
+        self.due.heartbeat = Instant::now() + self.coordinator.config().heartbeat_interval();
         Ok(self.membership.handle(event))
     }
 
@@ -285,7 +285,7 @@ impl Driver {
 
     async fn heartbeat(&mut self) -> Vec<Step> {
         let answer = self.coordinator.heartbeat(&self.membership).await;
-        self.due.heartbeat = Instant::now() + HEARTBEAT_INTERVAL;
+        self.due.heartbeat = Instant::now() + self.coordinator.config().heartbeat_interval();
         match answer {
             Ok(None) => Vec::new(),
             Ok(Some(code)) | Err(KafkaError::Refused { code, .. }) => self.refused(code),
