@@ -15,6 +15,8 @@ mod admin;
 mod commit;
 mod group;
 mod member;
+#[cfg(test)]
+pub(crate) mod memory;
 mod offsets;
 #[cfg(test)]
 mod tests;
