@@ -1,12 +1,12 @@
 //! The group coordinator: who reads which partitions, and what has been read. The classic protocol, as Kafka's members
 //! speak it.
 //!
-//! - [`group`]: one group as a state machine, without sockets and clock
-//! - [`member`]: one of its members
+//! - `group`: one group as a state machine, without sockets and clock
+//! - `member`: one of its members
 //! - this file: the groups, and the requests that wait for others
-//! - [`commit`]: committed offsets
-//! - [`admin`]: listing, describing and deleting groups
-//! - [`offsets`]: what the coordinator needs of a store
+//! - `commit`: committed offsets
+//! - `admin`: listing, describing and deleting groups
+//! - `offsets`: what the coordinator needs of a store
 //!
 //! Membership lives in memory alone: after a restart members are unknown and join anew, and what they committed is
 //! still there.
@@ -15,6 +15,8 @@ mod admin;
 mod commit;
 mod group;
 mod member;
+#[cfg(test)]
+pub(crate) mod memory;
 mod offsets;
 #[cfg(test)]
 mod tests;
@@ -54,6 +56,8 @@ pub const OFFSET_METADATA_LIMIT_BYTES: usize = 4_096;
 pub const INITIAL_DELAY: Duration = Duration::from_millis(20);
 /// The shortest session: below it a busy machine would lose members that live.
 pub const SESSION_TIMEOUT_MIN: Duration = Duration::from_secs(1);
+/// The shortest time for a rebalance: without any, members would be dropped before they can answer.
+pub const REBALANCE_TIMEOUT_MIN: Duration = Duration::from_secs(1);
 /// The longest session, as in Kafka.
 pub const SESSION_TIMEOUT_MAX: Duration = Duration::from_secs(30 * 60);
 
@@ -184,11 +188,12 @@ impl Groups {
         if request.group_id.is_empty() {
             return Err(ResponseError::InvalidGroupId);
         }
-        let join = read_join(request.clone(), client, version)?;
+        let group = request.group_id.clone();
+        let join = read_join(request, client, version)?;
         let seat = if join.who.member_id.is_empty() {
-            self.seat_or_new(&request.group_id)?
+            self.seat_or_new(&group)?
         } else {
-            self.seat(&request.group_id).ok_or(ResponseError::UnknownMemberId)?
+            self.seat(&group).ok_or(ResponseError::UnknownMemberId)?
         };
         let fresh_id = fresh_member_id(&join);
         Ok(self.wait_in(&seat, |group, ticket, now| group.join(join, fresh_id, ticket, now)))
@@ -293,7 +298,7 @@ fn read_join(request: JoinGroupRequest, client: Client, version: i16) -> Result<
         client,
         session_timeout,
         // Version 0 has none of its own.
-        rebalance_timeout: duration(request.rebalance_timeout_ms).unwrap_or(session_timeout),
+        rebalance_timeout: duration(request.rebalance_timeout_ms).unwrap_or(session_timeout).max(REBALANCE_TIMEOUT_MIN),
         protocol_type: request.protocol_type,
         protocols: request
             .protocols

@@ -58,7 +58,7 @@ impl Groups {
 
     /// Forgets committed offsets of topics that no member reads.
     #[must_use]
-    pub fn delete_offsets(&self, request: OffsetDeleteRequest) -> OffsetDeleteResponse {
+    pub fn delete_offsets(&self, request: &OffsetDeleteRequest) -> OffsetDeleteResponse {
         let response = OffsetDeleteResponse::default();
         let group = &request.group_id.0;
         let seat = self.seat(group);
@@ -73,7 +73,7 @@ impl Groups {
             Err(code) => response.with_error_code(code.code()),
             Ok(subscribed) => {
                 let delete = |topic| self.delete_of_topic(group, topic, &subscribed);
-                response.with_topics(request.topics.into_iter().map(delete).collect())
+                response.with_topics(request.topics.iter().map(delete).collect())
             }
         }
     }
@@ -138,7 +138,7 @@ impl Groups {
     fn delete_of_topic(
         &self,
         group: &StrBytes,
-        topic: OffsetDeleteRequestTopic,
+        topic: &OffsetDeleteRequestTopic,
         subscribed: &Subscribed,
     ) -> OffsetDeleteResponseTopic {
         let delete = |partition: i32| {

@@ -3,7 +3,9 @@
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::offset_commit_request::{OffsetCommitRequestPartition, OffsetCommitRequestTopic};
 use kafka_protocol::messages::offset_commit_response::{OffsetCommitResponsePartition, OffsetCommitResponseTopic};
-use kafka_protocol::messages::offset_fetch_request::{OffsetFetchRequestGroup, OffsetFetchRequestTopics};
+use kafka_protocol::messages::offset_fetch_request::{
+    OffsetFetchRequestGroup, OffsetFetchRequestTopic, OffsetFetchRequestTopics,
+};
 use kafka_protocol::messages::offset_fetch_response::{
     OffsetFetchResponseGroup, OffsetFetchResponsePartition, OffsetFetchResponsePartitions, OffsetFetchResponseTopic,
     OffsetFetchResponseTopics,
@@ -60,7 +62,7 @@ impl Groups {
             return OffsetFetchResponse::default().with_groups(groups);
         }
         let topics = request.topics.map(|topics| {
-            let plural = |topic: kafka_protocol::messages::offset_fetch_request::OffsetFetchRequestTopic| {
+            let plural = |topic: OffsetFetchRequestTopic| {
                 let wanted = OffsetFetchRequestTopics::default().with_name(topic.name);
                 wanted.with_partition_indexes(topic.partition_indexes)
             };
@@ -139,12 +141,11 @@ fn all_topics(entries: Vec<Entry>) -> Vec<OffsetFetchResponseTopics> {
     let mut topics: Vec<OffsetFetchResponseTopics> = Vec::new();
     for Entry { topic, partition, committed } in entries {
         let partition = fetched(partition, Some(committed));
-        match topics.iter_mut().find(|known| known.name.as_str() == topic) {
-            Some(known) => known.partitions.push(partition),
-            None => {
-                let name = TopicName(StrBytes::from_string(topic));
-                topics.push(OffsetFetchResponseTopics::default().with_name(name).with_partitions(vec![partition]));
-            }
+        if let Some(known) = topics.iter_mut().find(|known| known.name.as_str() == topic) {
+            known.partitions.push(partition);
+        } else {
+            let name = TopicName(StrBytes::from_string(topic));
+            topics.push(OffsetFetchResponseTopics::default().with_name(name).with_partitions(vec![partition]));
         }
     }
     topics

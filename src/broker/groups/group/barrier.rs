@@ -20,7 +20,7 @@ impl Group {
                 self.state = State::PreparingRebalance { closes: now + INITIAL_DELAY, initial: true };
             }
             State::CompletingRebalance { .. } | State::Stable { .. } => {
-                self.refuse_syncs();
+                self.refuse_syncs(now);
                 self.state = State::PreparingRebalance { closes: now + self.rebalance_timeout(), initial: false };
             }
         }
@@ -81,24 +81,33 @@ impl Group {
     /// The protocol that most members like best among those that all know; `None` without members.
     pub(super) fn select_protocol(&self) -> Option<StrBytes> {
         let first = self.members.first()?;
-        let is_common = |name: &StrBytes| self.members.iter().all(|member| member.knows(name));
-        let vote =
-            |member: &Member| member.protocols.iter().map(|known| &known.name).find(|name| is_common(name)).cloned();
-        let votes: Vec<StrBytes> = self.members.iter().filter_map(vote).collect();
-        let count = |name: &StrBytes| votes.iter().filter(|vote| *vote == name).count();
-        let common = first.protocols.iter().map(|known| &known.name).filter(|name| is_common(name));
+        let names = first.protocols.iter().map(|known| &known.name);
+        let common: Vec<_> = names.filter(|name| self.members.iter().all(|member| member.knows(name))).collect();
+        let votes: Vec<_> = self.members.iter().filter_map(|member| favourite(member, &common)).collect();
+        let count = |name: &StrBytes| votes.iter().filter(|vote| **vote == name).count();
         // In reverse, because of equals the last one is taken: the first member's order decides.
-        common.rev().max_by_key(|name| count(name)).cloned()
+        common.iter().rev().max_by_key(|name| count(name)).map(|name| (*name).clone())
     }
 
     fn rebalance_timeout(&self) -> Duration {
         self.members.iter().map(|member| member.rebalance_timeout).max().unwrap_or_default()
     }
 
-    fn refuse_syncs(&mut self) {
-        let waiting: Vec<_> = self.members.iter_mut().filter_map(|member| member.syncing.take()).collect();
+    fn refuse_syncs(&mut self, now: Instant) {
+        let mut waiting = Vec::new();
+        for member in &mut self.members {
+            let Some(ticket) = member.syncing.take() else { continue };
+            // It could not be heard while it waited.
+            member.touch(now);
+            waiting.push(ticket);
+        }
         for ticket in waiting {
             self.refuse_sync(ticket, ResponseError::RebalanceInProgress);
         }
     }
+}
+
+/// The protocol that a member likes best among these.
+fn favourite<'a>(member: &'a Member, common: &[&StrBytes]) -> Option<&'a StrBytes> {
+    member.protocols.iter().map(|known| &known.name).find(|name| common.contains(name))
 }
