@@ -67,7 +67,7 @@ async fn body(state: &State, api: ApiKey, version: i16, mut body: Bytes, client:
         ApiKey::LeaveGroup => put(&groups.leave(take(body, version)?, version), version),
         ApiKey::OffsetCommit => put(&groups.commit(take(body, version)?), version),
         ApiKey::OffsetFetch => put(&groups.fetch_offsets(take(body, version)?, version), version),
-        ApiKey::OffsetDelete => put(&groups.delete_offsets(take(body, version)?), version),
+        ApiKey::OffsetDelete => put(&groups.delete_offsets(&take(body, version)?), version),
         ApiKey::ListGroups => put(&groups.list(&take(body, version)?), version),
         ApiKey::DescribeGroups => put(&groups.describe(take(body, version)?, version), version),
         ApiKey::DeleteGroups => put(&groups.delete(take(body, version)?), version),
