@@ -1,5 +1,6 @@
 //! Connections: a request comes in, its answer goes out, one after the other on each connection.
 
+use std::future::pending;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -69,6 +70,14 @@ async fn keep_house(state: Arc<State>) {
     }
 }
 
+/// Waits until the client closes the connection. One that has sent its next request already is not watched.
+async fn hung_up(stream: &TcpStream) {
+    match stream.peek(&mut [0]).await {
+        Ok(0) | Err(_) => {}
+        Ok(_) => pending().await,
+    }
+}
+
 struct Connection {
     stream: TcpStream,
     peer: SocketAddr,
@@ -84,7 +93,12 @@ impl Connection {
     async fn run(mut self) -> std::io::Result<()> {
         self.stream.set_nodelay(true)?;
         while let Some(frame) = self.read_frame().await? {
-            match dispatch::answer(&self.state, self.peer, frame).await {
+            let answer = tokio::select! {
+                answer = dispatch::answer(&self.state, self.peer, frame) => answer,
+                // A client that has gone must not be waited for, least of all by the other members of its group.
+                () = hung_up(&self.stream) => break,
+            };
+            match answer {
                 Answer::Frame(body) => self.write_frame(&body).await?,
                 Answer::Silence => {}
                 // As Kafka does with what it does not understand.
