@@ -7,6 +7,7 @@ pub mod init;
 pub mod lag;
 pub mod produce;
 pub mod query;
+pub mod up;
 
 use clap::{Parser, Subcommand};
 use color_eyre::eyre::Result;
@@ -50,6 +51,8 @@ pub enum Command {
     Lag(lag::Args),
     /// Measure the way from the producer to the table
     Bench(bench::Args),
+    /// Run the embedded broker, for one machine without servers
+    Up(up::Args),
     /// Show the settings and where they come from
     Config(config::Args),
 }
@@ -67,6 +70,7 @@ impl Command {
             Self::Query(args) => query::run(args, context).await,
             Self::Lag(args) => lag::run(args, context).await,
             Self::Bench(args) => bench::run(args, context).await,
+            Self::Up(args) => up::run(args, context).await,
             Self::Config(args) => config::run(args, context).await,
         }
     }

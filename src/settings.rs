@@ -5,6 +5,7 @@
 //! options as typed; [`resolve`] lays the layers over each other and gives the plain [`Settings`].
 
 mod address;
+mod embedded;
 mod environment;
 mod error;
 mod fault;
@@ -16,9 +17,11 @@ mod span;
 mod suggestion;
 mod table;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 pub use address::{Brokers, StoreAddress};
+pub use embedded::{DATABASE, EMBEDDED, EMBEDDED_ADDRESS, sqlite};
 pub use environment::Environment;
 pub use error::SettingsError;
 pub use fault::Fault;
@@ -50,10 +53,30 @@ pub struct Settings {
     pub instance_id: Option<String>,
     /// How long the group waits for a silent member before its partitions go to others.
     pub session_timeout: Duration,
+    /// The folder for what `vitals` itself keeps, as `~/.local/share/vitals`; `None` where the environment tells none.
+    pub data_folder: Option<PathBuf>,
     /// Every setting in words, with who gave it: what `vitals config show` shows.
     pub resolved: Vec<Resolved>,
     /// What to tell the user about the settings, such as a misspelt environment variable.
     pub notes: Vec<String>,
+}
+
+impl Settings {
+    /// Whether the profile [`EMBEDDED`] was chosen.
+    #[must_use]
+    pub fn is_embedded(&self) -> bool {
+        self.resolved(table::PROFILE.spec.name).and_then(|setting| setting.value.as_deref()) == Some(EMBEDDED)
+    }
+
+    /// Whether nobody said where the brokers are.
+    #[must_use]
+    pub fn has_default_brokers(&self) -> bool {
+        self.resolved(table::BROKERS.spec.name).is_some_and(|setting| setting.source == Source::Default)
+    }
+
+    fn resolved(&self, name: &str) -> Option<&Resolved> {
+        self.resolved.iter().find(|setting| setting.name == name)
+    }
 }
 
 /// Lays the layers over each other.
@@ -75,6 +98,7 @@ pub fn resolve(flags: &Flags, environment: &Environment) -> Result<Settings, Set
         },
         instance_id: layers.take_optional(&table::INSTANCE_ID)?,
         session_timeout: layers.take(&table::SESSION_TIMEOUT)?.0,
+        data_folder: embedded::data_folder(environment),
         resolved: layers.into_taken(),
         notes: environment.strays(),
     })

@@ -7,6 +7,10 @@ use kafka_protocol::ResponseError;
 
 use crate::exit::{Advice, Code};
 
+/// What to do where nothing answers.
+pub(super) const START_HINT: &str = "run `vitals up` and choose it with --profile embedded, or start Kafka (cargo xtask services up, or docker compose \
+     up -d), or name the brokers with --brokers HOST:PORT";
+
 /// What went wrong, and on what.
 #[derive(Debug, thiserror::Error)]
 pub enum KafkaError {
@@ -113,7 +117,7 @@ impl Advice for KafkaError {
     fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Unreachable { .. } | Self::Io { .. } | Self::TimedOut { .. } => {
-                "start the services (cargo xtask services up, or docker compose up -d), or name the brokers with --brokers HOST:PORT".into()
+                START_HINT.into()
             }
             Self::Protocol { .. } => {
                 "check the port in --brokers: Kafka for clients on the host listens on 9093 here; Cassandra's port is 9042".into()

@@ -34,11 +34,21 @@ impl Environment {
 
     /// The user's configuration folder: XDG's, or `%APPDATA%`.
     pub(super) fn config_folder(&self) -> Option<PathBuf> {
-        let folder = |name: &str| self.variables.get(&OsString::from(name)).map(PathBuf::from);
-        let absolute = |name: &str| folder(name).filter(|path| path.is_absolute());
-        absolute("XDG_CONFIG_HOME")
-            .or_else(|| absolute("HOME").map(|home| home.join(".config")))
-            .or_else(|| absolute("APPDATA"))
+        self.folder("XDG_CONFIG_HOME")
+            .or_else(|| self.folder("HOME").map(|home| home.join(".config")))
+            .or_else(|| self.folder("APPDATA"))
+    }
+
+    /// The user's folder for data: XDG's, or `%LOCALAPPDATA%`.
+    pub(super) fn data_folder(&self) -> Option<PathBuf> {
+        self.folder("XDG_DATA_HOME")
+            .or_else(|| self.folder("HOME").map(|home| home.join(".local").join("share")))
+            .or_else(|| self.folder("LOCALAPPDATA"))
+    }
+
+    /// The folder that a variable names; XDG says that a relative one is to be passed over.
+    fn folder(&self, name: &str) -> Option<PathBuf> {
+        self.variables.get(&OsString::from(name)).map(PathBuf::from).filter(|path| path.is_absolute())
     }
 
     /// What to say about variables that look like settings and are none.

@@ -75,6 +75,12 @@ pub enum SettingsError {
         /// The types it may have.
         expected: &'static str,
     },
+    /// Nobody says where programs keep their data.
+    #[error("there is no folder for data: neither XDG_DATA_HOME nor HOME is set")]
+    NoDataFolder {
+        /// What does without one.
+        option: &'static str,
+    },
     /// The settings file has no such profile.
     #[error("there is no profile named '{name}'")]
     UnknownProfile {
@@ -102,6 +108,7 @@ impl Advice for SettingsError {
             Self::UnknownKey { nearest: Some(nearest), .. } => format!("did you mean {nearest}?"),
             Self::UnknownKey { nearest: None, .. } => "`vitals config show` lists the settings".to_owned(),
             Self::WrongType { expected, .. } => format!("it has to be {expected}"),
+            Self::NoDataFolder { option } => format!("set HOME, or give {option}"),
             Self::UnknownProfile { path: None, .. } => {
                 "profiles are tables [profile.NAME] in ./vitals.toml, and there is no such file".to_owned()
             }

@@ -1,5 +1,6 @@
 //! The layers, one above the other.
 
+use super::embedded::{self, EMBEDDED};
 use super::environment::Environment;
 use super::error::SettingsError;
 use super::file::{File, Layer};
@@ -78,25 +79,39 @@ impl<'a> Layers<'a> {
         if let Some(text) = self.environment.get(spec)? {
             return Ok(Some((text.to_owned(), Source::Environment(spec.variable()))));
         }
+        if let Some(found) = self.lookup_profile(spec) {
+            return Ok(Some(found));
+        }
+        if let Some(text) = self.lookup_built_in(spec)? {
+            return Ok(Some((text, Source::BuiltIn { profile: EMBEDDED })));
+        }
         Ok(self.lookup_file(spec).or_else(|| Some((spec.default?.to_owned(), Source::Default))))
+    }
+
+    fn lookup_profile(&self, spec: &Spec) -> Option<(String, Source)> {
+        let (name, values) = self.profile.as_ref()?;
+        let (path, entry) = (self.file.as_ref()?.path.clone(), values.get(spec.name)?);
+        Some((entry.text.clone(), Source::Profile { name: name.clone(), path, line: entry.line }))
+    }
+
+    fn lookup_built_in(&self, spec: &Spec) -> Result<Option<String>, SettingsError> {
+        match &self.profile {
+            Some((name, _)) if name == EMBEDDED => embedded::value(spec, self.environment),
+            _ => Ok(None),
+        }
     }
 
     fn lookup_file(&self, spec: &Spec) -> Option<(String, Source)> {
         let file = self.file.as_ref()?;
-        let path = file.path.clone();
-        if let Some((name, values)) = &self.profile
-            && let Some(entry) = values.get(spec.name)
-        {
-            return Some((entry.text.clone(), Source::Profile { name: name.clone(), path, line: entry.line }));
-        }
         let entry = file.values.get(spec.name)?;
-        Some((entry.text.clone(), Source::File { path, line: entry.line }))
+        Some((entry.text.clone(), Source::File { path: file.path.clone(), line: entry.line }))
     }
 
     fn choose_profile(&self, name: String) -> Result<(String, Layer), SettingsError> {
         let profiles = self.file.as_ref().map(|file| &file.profiles);
         match profiles.and_then(|profiles| profiles.get(&name)) {
             Some(values) => Ok((name, values.clone())),
+            None if name == EMBEDDED => Ok((name, Layer::new())),
             None => Err(SettingsError::UnknownProfile {
                 name,
                 path: self.file.as_ref().map(|file| file.path.clone()),

@@ -19,6 +19,11 @@ pub enum Source {
         /// The line in the file, from 1.
         line: usize,
     },
+    /// The chosen profile, which is part of the program.
+    BuiltIn {
+        /// The profile's name.
+        profile: &'static str,
+    },
     /// The settings file, outside of the profiles.
     File {
         /// The file.
@@ -36,7 +41,7 @@ impl Source {
         match self {
             Self::Flag => format!("flag --{}", name.replace('_', "-")),
             Self::Profile { line, .. } | Self::File { line, .. } => format!("{self}, line {line}"),
-            Self::Environment(_) | Self::Default => self.to_string(),
+            Self::Environment(_) | Self::BuiltIn { .. } | Self::Default => self.to_string(),
         }
     }
 }
@@ -47,6 +52,7 @@ impl fmt::Display for Source {
             Self::Flag => f.write_str("flag"),
             Self::Environment(variable) => write!(f, "environment {variable}"),
             Self::Profile { name, path, .. } => write!(f, "profile {name} in {}", path.display()),
+            Self::BuiltIn { profile } => write!(f, "profile {profile} (built in)"),
             Self::File { path, .. } => write!(f, "file {}", path.display()),
             Self::Default => f.write_str("default"),
         }

@@ -81,7 +81,7 @@ pub(super) static PROFILE: Setting<String> = Setting {
         name: "profile",
         default: None,
         value_name: "NAME",
-        help: "Use the table [profile.NAME] of the settings file",
+        help: "Use the table [profile.NAME] of the settings file; embedded is there without one, for `vitals up`",
         kind: Kind::Text,
     },
     parse: not_empty,

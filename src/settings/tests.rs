@@ -259,3 +259,40 @@ fn an_environment_variable_that_is_not_utf8_is_named() {
     let error = resolve(&Flags::default(), &[pair].into_iter().collect()).unwrap_err();
     assert_eq!(error.to_string(), "the environment variable VITALS_TOPIC is not UTF-8");
 }
+
+#[test]
+fn the_profile_embedded_needs_no_file() {
+    let environment = environment(&[("XDG_DATA_HOME", "/data")]);
+    let settings = resolve(&typed(&["--profile", "embedded"]), &environment).unwrap();
+    assert_eq!(settings.brokers.to_string(), EMBEDDED_ADDRESS);
+    assert_eq!(settings.store.to_string(), "sqlite:/data/vitals/vitals.db");
+    assert_eq!(source(&settings, "store"), "profile embedded (built in)");
+    assert_eq!(source(&settings, "topic"), "default");
+    assert!(settings.is_embedded() && !settings.has_default_brokers());
+}
+
+#[test]
+fn a_table_of_the_file_overrides_single_keys_of_the_profile_embedded() {
+    let file = written("brokers = \"kafka:9093\"\n[profile.embedded]\nbrokers = \"127.0.0.1:9193\"");
+    let environment = environment(&[("HOME", "/home/ada")]);
+    let settings = resolve(&typed(&["--config", &file.path, "--profile", "embedded"]), &environment).unwrap();
+    assert_eq!(settings.brokers.to_string(), "127.0.0.1:9193");
+    assert_eq!(settings.store.to_string(), "sqlite:/home/ada/.local/share/vitals/vitals.db");
+}
+
+#[test]
+fn the_profile_embedded_is_above_the_file_and_below_the_environment() {
+    let file = written("brokers = \"kafka:9093\"\nstore = \"cassandra://db/k\"");
+    let environment = environment(&[("HOME", "/home/ada"), ("VITALS_STORE", "cassandra://other/k")]);
+    let settings = resolve(&typed(&["--config", &file.path, "--profile", "embedded"]), &environment).unwrap();
+    assert_eq!(settings.brokers.to_string(), EMBEDDED_ADDRESS);
+    assert_eq!(settings.store.to_string(), "cassandra://other:9042/k");
+}
+
+#[test]
+fn the_profile_embedded_without_a_folder_for_data_says_what_to_give() {
+    let error = resolve(&typed(&["--profile", "embedded"]), &Environment::default()).unwrap_err();
+    assert_eq!(error.hint().as_deref(), Some("set HOME, or give --store sqlite:PATH"));
+    let stored = typed(&["--profile", "embedded", "--store", "cassandra://db/k"]);
+    assert!(resolve(&stored, &Environment::default()).is_ok());
+}

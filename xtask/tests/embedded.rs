@@ -13,6 +13,9 @@ mod checks;
 #[path = "brokers/each.rs"]
 mod each;
 
+#[path = "embedded/killed.rs"]
+mod killed;
+
 use vitals::broker::{Broker, Config};
 
 async fn on_embedded(check: impl AsyncFnOnce(Vec<String>)) {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::exit::{Advice, Code};
+use crate::kafka::error::START_HINT;
 
 /// Why messages were not sent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -46,7 +47,7 @@ impl Advice for ProducerError {
 
     fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::Unreachable { .. } => "start Kafka, or name its address with --brokers HOST:PORT".to_owned(),
+            Self::Unreachable { .. } => START_HINT.to_owned(),
             Self::Silent { .. } => {
                 "check that it is Kafka that listens there, and that it has finished starting".into()
             }
