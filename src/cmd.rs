@@ -3,10 +3,13 @@
 pub mod bench;
 pub mod config;
 pub mod consume;
+pub mod demo;
 pub mod init;
 pub mod lag;
+mod line;
 pub mod produce;
 pub mod query;
+mod trial;
 pub mod up;
 
 use clap::{Parser, Subcommand};
@@ -39,6 +42,8 @@ pub struct CommandLine {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Show everything at once, without any server
+    Demo(demo::Args),
     /// Make the keyspace, the tables and the topics
     Init(init::Args),
     /// Send readings into the topic, from a simulated ward or a CSV file
@@ -64,6 +69,7 @@ impl Command {
     /// Whatever kept the command from its work; [`explain`](crate::exit::explain) knows what it comes to.
     pub async fn run(self, context: &Context) -> Result<Code> {
         match self {
+            Self::Demo(args) => demo::run(args, context).await,
             Self::Init(args) => init::run(args, context).await,
             Self::Produce(args) => produce::run(args, context).await,
             Self::Consume(args) => consume::run(args, context).await,

@@ -85,6 +85,15 @@ impl Output {
         if self.stdout_is_terminal() { self.line("\x1b[H\x1b[2J") } else { Ok(()) }
     }
 
+    /// Shows `lines` from the top of the screen on, in the place of what was there, where standard output goes to one.
+    ///
+    /// # Errors
+    /// As [`Output::line`].
+    pub fn screen(&self, lines: &[String]) -> Result<(), OutputError> {
+        // Each line clears what was behind it, and the last what was below: nothing flickers.
+        self.line(format_args!("\x1b[H{}\x1b[K\x1b[J", lines.join("\x1b[K\n")))
+    }
+
     /// Prints a line of talk to standard error. If that fails there is nobody to tell, so it never does.
     pub fn note(&self, note: impl Display) {
         let text = format!("{note}\n");

@@ -1,32 +1,23 @@
 //! `vitals bench`: how fast is the way from the producer to the table, here and now.
 
-mod meter;
 mod stand;
 
 use std::convert::Infallible;
 use std::time::Duration;
 
-use color_eyre::eyre::{Report, Result};
-use tokio::time::{Instant, sleep, sleep_until};
+use color_eyre::eyre::Result;
+use tokio::time::sleep;
 
-use self::meter::{Figures, Meter};
 use self::stand::{Spectator, Stand};
 use super::Context;
+use super::trial::Trial;
+use super::trial::meter::{Figures, Meter};
 use crate::exit::Code;
 use crate::intake::patients::Patients;
-use crate::intake::schedule::{MAX_BATCH, Schedule};
 use crate::intake::simulator::{Scenario, Ward};
-use crate::intake::stamp::Stamp;
-use crate::kafka::consumer::Consumer;
-use crate::kafka::dead_letters::DeadLetterTopic;
-use crate::kafka::group::MemberConfig;
-use crate::kafka::offsets::Place;
-use crate::kafka::producer::{Delivery, Outgoing, Producer};
 use crate::output::{Cell, Column, FormatArgs, Output, Value};
-use crate::pipeline::{Pipeline, Until};
-use crate::reading::{Timestamp, encode};
 use crate::settings::{Settings, parse_duration};
-use crate::shutdown::{self, Shutdown};
+use crate::shutdown::Shutdown;
 
 /// How to measure.
 #[derive(Debug, clap::Args)]
@@ -62,12 +53,6 @@ const COLUMNS: [Column; 9] = [
     Column::number("largest_lag", "LARGEST LAG"),
 ];
 
-/// How long rows may come in after the last reading was sent.
-const TAIL_LIMIT: Duration = Duration::from_secs(60);
-
-/// How often the lag is looked at.
-const SAMPLE_INTERVAL: Duration = Duration::from_millis(20);
-
 /// How often the live line changes.
 const SHOW_INTERVAL: Duration = Duration::from_millis(200);
 
@@ -101,82 +86,21 @@ async fn measure(
     output: &Output,
     shutdown: &Shutdown,
 ) -> Result<Figures> {
-    let brokers = settings.brokers.as_slice();
     let meter = Meter::over(&stand.store)?;
-    let config = MemberConfig {
-        group: stand.topic.clone(),
-        topic: stand.topic.clone(),
-        instance_id: None,
+    let trial = Trial {
+        brokers: settings.brokers.as_slice(),
+        topic: &stand.topic,
+        meter: &meter,
+        limits: settings.limits,
         session_timeout: settings.session_timeout,
+        interval: args.interval,
+        length: Some(args.length),
     };
-    let mut consumer = Consumer::join(brokers, config, Place::Earliest).await?;
-    let dead_letters = DeadLetterTopic::of(&stand.topic, brokers);
-    let (mut spectator, mut ready) = Spectator::new(output);
-    // The pipeline stops when all is stored, which is not when the user says stop.
-    let (stop, until_stored) = shutdown::channel();
-    let pipeline =
-        Pipeline::new(&mut consumer, &meter, &dead_letters, &mut spectator, settings.limits, Until::default());
-    let storing = async { Ok(pipeline.run(&until_stored).await?) };
-    let sending = async {
-        tokio::select! {
-            _ = ready.wait_for(|assigned| *assigned) => {}
-            () = shutdown.wait() => {}
-        }
-        send(args, brokers, &stand.topic, &meter, shutdown).await?;
-        wait_for_rows(&meter, shutdown).await;
-        stop.pull();
-        Ok::<_, Report>(())
-    };
-    let outcome = tokio::select! {
-        outcome = async { tokio::try_join!(storing, sending) } => outcome,
+    let ward = Ward::new(&Patients::default(), Scenario::Mixed, SEED);
+    let mut spectator = Spectator(output);
+    tokio::select! {
+        figures = trial.run(ward, &mut spectator, |_| {}, shutdown) => figures,
         never = show(&meter, output) => match never {},
-    };
-    consumer.leave().await;
-    let (summary, ()) = outcome?;
-    Ok(meter.figures(summary.progress.alerts))
-}
-
-/// Sends on schedule until the time is over or the user says stop.
-async fn send(args: &Args, brokers: &[String], topic: &str, meter: &Meter<'_>, shutdown: &Shutdown) -> Result<()> {
-    let mut producer = Producer::connect(brokers, topic).await?;
-    let mut ward = Ward::new(&Patients::default(), Scenario::Mixed, SEED);
-    let (mut schedule, mut stamp) = (Schedule::new(args.interval), Stamp::default());
-    let (began, began_utc) = (Instant::now(), chrono::Utc::now());
-    meter.begin();
-    while began.elapsed() < args.length && !shutdown.requested() {
-        let mut batch = Vec::new();
-        let elapsed = began.elapsed();
-        for _ in 0..MAX_BATCH {
-            let due = schedule.next_due();
-            if due >= args.length.max(Duration::from_nanos(1)) || schedule.take(elapsed, 1) == 0 {
-                break;
-            }
-            let time = if args.interval.is_zero() { stamp.now()? } else { Timestamp::from_utc(began_utc + due)? };
-            let reading = ward.next(time);
-            batch.push(Outgoing { key: reading.patient().as_str().into(), value: encode(&reading) });
-        }
-        let count = batch.len();
-        if count > 0 {
-            producer.send(&mut Delivery::new(batch)).await?;
-            meter.sent(count);
-        } else {
-            let next = (began + schedule.next_due()).min(began + args.length);
-            tokio::select! {
-                () = sleep_until(next) => {}
-                () = shutdown.wait() => {}
-            }
-        }
-        meter.look();
-    }
-    Ok(())
-}
-
-/// Waits until every reading that was sent is stored, for a while.
-async fn wait_for_rows(meter: &Meter<'_>, shutdown: &Shutdown) {
-    let deadline = Instant::now() + TAIL_LIMIT;
-    while meter.outstanding() > 0 && Instant::now() < deadline && !shutdown.requested() {
-        sleep(SAMPLE_INTERVAL).await;
-        meter.look();
     }
 }
 

@@ -1,7 +1,6 @@
 //! The bench's own topic and store.
 
 use color_eyre::eyre::Result;
-use tokio::sync::watch;
 
 use crate::alarm::Alert;
 use crate::kafka::admin::{self, TopicSpec, dead_letter_topic};
@@ -82,36 +81,24 @@ async fn delete_topics(brokers: &[String], topic: &str) -> Result<(), KafkaError
     }
 }
 
-/// Watches the pipeline, and says when it has its partitions.
-pub(super) struct Spectator<'a> {
-    output: &'a Output,
-    ready: watch::Sender<bool>,
-}
-
-impl<'a> Spectator<'a> {
-    pub(super) fn new(output: &'a Output) -> (Self, watch::Receiver<bool>) {
-        let (ready, wait) = watch::channel(false);
-        (Self { output, ready }, wait)
-    }
-}
+/// Watches the pipeline, and tells only of trouble.
+pub(super) struct Spectator<'a>(pub(super) &'a Output);
 
 impl Observer for Spectator<'_> {
-    fn assigned(&mut self, _: &[Assigned]) {
-        self.ready.send_replace(true);
-    }
+    fn assigned(&mut self, _: &[Assigned]) {}
 
     fn revoked(&mut self) {}
 
     fn reading(&mut self, _: i32, _: i64, _: &Reading, _: &[Alert]) {}
 
     fn refused(&mut self, partition: i32, offset: i64, reject: &Reject) {
-        self.output.note(format_args!("note: partition {partition}, offset {offset}: {reject}"));
+        self.0.note(format_args!("note: partition {partition}, offset {offset}: {reject}"));
     }
 
     fn unkeyed(&mut self, _: i32, _: i64) {}
 
     fn trouble(&mut self, text: &str) {
-        self.output.note(format_args!("note: {text}"));
+        self.0.note(format_args!("note: {text}"));
     }
 
     fn progress(&mut self, _: &Progress) {}

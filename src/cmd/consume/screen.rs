@@ -1,15 +1,16 @@
 //! What `vitals consume` shows: on standard output what the coursework consumer showed, on standard error the rest.
 
 use std::collections::VecDeque;
-use std::fmt::{self, Write as _};
+use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
-use crate::alarm::{Alert, Implausible, implausible};
-use crate::output::{MARK, Output, OutputError, Progress as Live};
+use crate::alarm::Alert;
+use crate::cmd::line::Line;
+use crate::output::{Output, OutputError, Progress as Live};
 use crate::pipeline::Summary;
 use crate::pipeline::observer::{Observer, Progress};
 use crate::pipeline::source::Assigned;
-use crate::reading::{Reading, Sign};
+use crate::reading::Reading;
 use crate::reject::Reject;
 use crate::settings::Settings;
 
@@ -167,26 +168,4 @@ impl Observer for Screen<'_> {
 
 fn counted(count: u64, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
-}
-
-/// A reading on one line: `[2025-10-26T10:30:15.123456+00:00] P001 -> HR:95 SpO2:98 BP:120/80 RR:16 T:36.8`. A sign that
-/// was not measured is `-`; one that is not believed is marked.
-struct Line<'a>(&'a Reading);
-
-impl fmt::Display for Line<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let signs = self.0.signs();
-        let doubts = implausible(signs);
-        let mark = |sign| if doubts.iter().any(|doubt: &Implausible| doubt.concerns(sign)) { MARK } else { "" };
-        let whole = |value: Option<i32>| value.map_or_else(|| "-".to_owned(), |value| value.to_string());
-        // Debug keeps the point of a whole number, as Python does: 37.0.
-        let temperature = signs.temperature.map_or_else(|| "-".to_owned(), |degrees| format!("{degrees:?}"));
-        write!(f, "[{}] {} -> ", self.0.time(), self.0.patient())?;
-        write!(f, "HR:{}{} ", whole(signs.heart_rate), mark(Sign::HeartRate))?;
-        write!(f, "SpO2:{}{} ", whole(signs.spo2), mark(Sign::Spo2))?;
-        write!(f, "BP:{}{}/", whole(signs.systolic), mark(Sign::Systolic))?;
-        write!(f, "{}{} ", whole(signs.diastolic), mark(Sign::Diastolic))?;
-        write!(f, "RR:{}{} ", whole(signs.respiratory_rate), mark(Sign::RespiratoryRate))?;
-        write!(f, "T:{temperature}{}", mark(Sign::Temperature))
-    }
 }

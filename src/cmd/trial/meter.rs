@@ -11,7 +11,7 @@ use crate::store::{AnyStore, Batch, Store, WriteError};
 const DIGITS: u8 = 3;
 
 /// A store with a meter before it.
-pub(super) struct Meter<'a> {
+pub(in crate::cmd) struct Meter<'a> {
     store: &'a AnyStore,
     counts: Mutex<Counts>,
 }
@@ -26,29 +26,29 @@ struct Counts {
 
 /// What was measured.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Figures {
+pub(in crate::cmd) struct Figures {
     /// From the first reading sent to the last one stored.
-    pub(super) seconds: f64,
+    pub(in crate::cmd) seconds: f64,
     /// Readings that the broker acknowledged.
-    pub(super) sent: u64,
+    pub(in crate::cmd) sent: u64,
     /// Readings that are stored.
-    pub(super) stored: u64,
+    pub(in crate::cmd) stored: u64,
     /// Alerts raised.
-    pub(super) alerts: u64,
+    pub(in crate::cmd) alerts: u64,
     /// Readings stored per second.
-    pub(super) rate_per_second: f64,
+    pub(in crate::cmd) rate_per_second: f64,
     /// Half of the readings took no longer.
-    pub(super) latency_p50_ms: f64,
+    pub(in crate::cmd) latency_p50_ms: f64,
     /// Of a hundred readings ninety-nine took no longer.
-    pub(super) latency_p99_ms: f64,
+    pub(in crate::cmd) latency_p99_ms: f64,
     /// No reading took longer.
-    pub(super) latency_max_ms: f64,
+    pub(in crate::cmd) latency_max_ms: f64,
     /// The most readings that were sent and not yet stored.
-    pub(super) largest_lag: u64,
+    pub(in crate::cmd) largest_lag: u64,
 }
 
 impl<'a> Meter<'a> {
-    pub(super) fn over(store: &'a AnyStore) -> Result<Self, CreationError> {
+    pub(in crate::cmd) fn over(store: &'a AnyStore) -> Result<Self, CreationError> {
         let now = Instant::now();
         let counts =
             Counts { latencies_us: Histogram::new(DIGITS)?, sent: 0, largest_lag: 0, began: now, last_stored: now };
@@ -56,35 +56,42 @@ impl<'a> Meter<'a> {
     }
 
     /// The first reading is about to be sent.
-    pub(super) fn begin(&self) {
+    pub(in crate::cmd) fn begin(&self) {
         self.counts().began = Instant::now();
     }
 
     /// So many more readings are acknowledged by the broker.
-    pub(super) fn sent(&self, count: usize) {
+    pub(in crate::cmd) fn sent(&self, count: usize) {
         self.counts().sent += u64::try_from(count).unwrap_or(u64::MAX);
     }
 
     /// Looks how many are on their way.
-    pub(super) fn look(&self) {
+    pub(in crate::cmd) fn look(&self) {
         let lag = self.outstanding();
         let mut counts = self.counts();
         counts.largest_lag = counts.largest_lag.max(lag);
     }
 
     /// How many are sent, and how many stored.
-    pub(super) fn so_far(&self) -> (u64, u64) {
+    pub(in crate::cmd) fn so_far(&self) -> (u64, u64) {
         let counts = self.counts();
         (counts.sent, counts.latencies_us.len())
     }
 
+    /// So far, within how many milliseconds half of the readings were stored, and 99 of 100.
+    pub(in crate::cmd) fn latencies_ms(&self) -> (f64, f64) {
+        let counts = self.counts();
+        let at = |quantile| to_f64(counts.latencies_us.value_at_quantile(quantile)) / 1_000.0;
+        (at(0.5), at(0.99))
+    }
+
     /// How many are sent and not yet stored.
-    pub(super) fn outstanding(&self) -> u64 {
+    pub(in crate::cmd) fn outstanding(&self) -> u64 {
         let counts = self.counts();
         counts.sent.saturating_sub(counts.latencies_us.len())
     }
 
-    pub(super) fn figures(&self, alerts: u64) -> Figures {
+    pub(in crate::cmd) fn figures(&self, alerts: u64) -> Figures {
         let counts = self.counts();
         let seconds = counts.last_stored.saturating_duration_since(counts.began).as_secs_f64();
         let stored = counts.latencies_us.len();

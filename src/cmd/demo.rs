@@ -1,0 +1,151 @@
+//! `vitals demo`: everything in one process, without any server.
+
+mod check;
+mod view;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::ValueEnum;
+use color_eyre::eyre::{Result, WrapErr as _};
+use serde_json::json;
+
+use self::check::Tally;
+use self::view::View;
+use super::Context;
+use super::trial::Trial;
+use super::trial::meter::{Figures, Meter};
+use crate::broker::{Broker, Config};
+use crate::exit::Code;
+use crate::intake::patients::Patients;
+use crate::intake::simulator::{Scenario, Ward};
+use crate::kafka::admin::{self, TopicSpec};
+use crate::kafka::cluster::Cluster;
+use crate::output::Output;
+use crate::reading::PatientId;
+use crate::settings::{DATABASE, Settings, SettingsError, StoreAddress, parse_duration};
+use crate::store;
+use crate::store::cassandra::Replication;
+
+/// What to show, and for how long.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Starts the embedded broker on a free port, simulates a ward, raises alerts, stores every reading in an SQLite file, and
+reads it again at the end: the exit code is 1 where a reading is missing. Nothing has to be installed or started.
+
+Examples:
+  vitals demo
+  vitals demo --patients 20 --rate 200 --for 1m
+  vitals demo --scenario sepsis --for 0
+  vitals demo -o json")]
+pub struct Args {
+    /// Patients of the simulated ward
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=999))]
+    patients: u16,
+    /// Readings per second, of all patients together
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    rate: u32,
+    /// What happens to the patients
+    #[arg(long, value_enum, default_value_t)]
+    scenario: Scenario,
+    /// For how long; 0 runs until Ctrl+C
+    #[arg(long = "for", value_name = "TIME", default_value = "15s", value_parser = parse_duration)]
+    length: Duration,
+    /// Makes the simulated ward repeatable
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// Folder for the records and the readings [default: a new one in the user's folder for data]
+    #[arg(long, value_name = "FOLDER")]
+    data: Option<PathBuf>,
+    /// `json` prints the summary alone
+    #[arg(short, long, value_enum, default_value_t)]
+    output: Shape,
+}
+
+/// How the summary is printed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+enum Shape {
+    /// What happens, and a summary to read
+    #[default]
+    Text,
+    /// The summary alone, for programs
+    Json,
+}
+
+/// The topic has as many partitions as `vitals init` makes.
+const PARTITIONS: i32 = 6;
+
+/// Shows the whole way, and checks that everything sent is stored.
+///
+/// # Errors
+/// The folder cannot be used.
+pub async fn run(args: Args, context: &Context) -> Result<Code> {
+    let Context { settings, output, shutdown } = context;
+    let folder = args.data.clone().map_or_else(|| fresh_folder(settings), Ok)?;
+    std::fs::create_dir_all(&folder).wrap_err_with(|| format!("cannot make the folder {}", folder.display()))?;
+    let broker = Broker::start(Config { folder: folder.join("broker"), listen: ([127, 0, 0, 1], 0).into() }).await?;
+    let brokers = vec![broker.address().to_string()];
+    let database = StoreAddress::Sqlite { path: folder.join(DATABASE) };
+    let stored = store::open(&database, settings.consistency).await?;
+    stored.init(&Replication::default()).await?;
+    let mut cluster = Cluster::connect(&brokers).await?;
+    admin::create(&mut cluster, &TopicSpec::readings(&settings.topic, PARTITIONS, 1)).await?;
+    admin::create(&mut cluster, &TopicSpec::dead_letters(&settings.topic, PARTITIONS, 1)).await?;
+    let meter = Meter::over(&stored)?;
+    let trial = Trial {
+        brokers: &brokers,
+        topic: &settings.topic,
+        meter: &meter,
+        limits: settings.limits,
+        session_timeout: settings.session_timeout,
+        interval: Duration::from_secs(1) / args.rate,
+        length: (!args.length.is_zero()).then_some(args.length),
+    };
+    let patients = patients(args.patients)?;
+    let ward = Ward::new(&patients, args.scenario, args.seed);
+    let mut tally = Tally::default();
+    let mut view = View::new(output, &meter, args.output == Shape::Json, &args, broker.address());
+    let figures = trial.run(ward, &mut view, |reading| tally.add(reading), shutdown).await?;
+    view.end()?;
+    broker.stop().await;
+    // A reader of its own, so that nothing is found that is only remembered.
+    let missing = tally.compare(&store::open(&database, settings.consistency).await?).await?;
+    tell(&args, &figures, &folder, output)?;
+    if !missing.is_empty() {
+        output.note(format_args!("error: what was sent and what is stored differ for {}", missing.join(", ")));
+        return Ok(Code::Finding);
+    }
+    Ok(Code::Done)
+}
+
+fn fresh_folder(settings: &Settings) -> Result<PathBuf, SettingsError> {
+    let folder = settings.data_folder.as_ref().ok_or(SettingsError::NoDataFolder { option: "--data FOLDER" })?;
+    Ok(folder.join(format!("demo-{}", chrono::Local::now().format("%Y%m%d-%H%M%S-%3f"))))
+}
+
+fn patients(count: u16) -> Result<Patients> {
+    let ids = (1..=count).map(|number| PatientId::parse(&format!("P{number:03}"))).collect::<Result<_, _>>()?;
+    Ok(Patients::new(ids)?)
+}
+
+fn tell(args: &Args, figures: &Figures, folder: &Path, output: &Output) -> Result<()> {
+    let Figures { sent, stored, alerts, latency_p50_ms: p50, latency_p99_ms: p99, .. } = *figures;
+    let database = folder.join(DATABASE);
+    if args.output == Shape::Json {
+        let latency = json!({ "p50": p50, "p99": p99 });
+        let summary =
+            json!({ "sent": sent, "stored": stored, "alerts": alerts, "latency_ms": latency, "data": database });
+        output.line(summary)?;
+        return Ok(());
+    }
+    output.line(format_args!(
+        "\nsent {sent}, stored {stored}, alerts {alerts}; from device to row p50 {p50:.1} ms, p99 {p99:.1} ms\n\
+         the data is in {}\n\n\
+         look at it:        vitals query --store sqlite:{} --patient P001 --limit 5\n\
+         run it for real:   vitals up\n\
+         see all commands:  vitals --help",
+        folder.display(),
+        database.display()
+    ))?;
+    Ok(())
+}

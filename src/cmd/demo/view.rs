@@ -1,0 +1,162 @@
+//! What the demo shows: on a terminal the ward as it is now, elsewhere a line per reading.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use super::Args;
+use crate::alarm::{Alert, Priority};
+use crate::cmd::line::Line;
+use crate::cmd::trial::meter::Meter;
+use crate::output::{Output, OutputError};
+use crate::pipeline::observer::{Observer, Progress};
+use crate::pipeline::source::Assigned;
+use crate::reading::{PatientId, Reading};
+use crate::reject::Reject;
+
+/// The screen is drawn so often at most.
+const DRAW_INTERVAL: Duration = Duration::from_millis(200);
+
+/// So many patients fit on a screen of 24 lines, with what stands around them.
+const SHOWN_PATIENTS: usize = 12;
+
+/// So many alerts are shown, the latest first.
+const SHOWN_ALERTS: usize = 5;
+
+/// What the demo shows.
+pub(super) struct View<'a> {
+    output: &'a Output,
+    meter: &'a Meter<'a>,
+    silent: bool,
+    live: bool,
+    title: String,
+    length: Duration,
+    began: Instant,
+    drawn: Option<Instant>,
+    latest: BTreeMap<PatientId, Reading>,
+    alerts: VecDeque<Alert>,
+    progress: Progress,
+    failed: Option<OutputError>,
+}
+
+impl<'a> View<'a> {
+    pub(super) fn new(output: &'a Output, meter: &'a Meter<'a>, silent: bool, args: &Args, broker: SocketAddr) -> Self {
+        let live = output.stdout_is_terminal() && !silent;
+        if live {
+            // Where this fails, the first drawing fails too, and says so.
+            let _ = output.clear_screen();
+        }
+        Self {
+            output,
+            meter,
+            silent,
+            live,
+            title: format!("vitals demo: {} patients, {} readings/s, broker on {broker}", args.patients, args.rate),
+            length: args.length,
+            began: Instant::now(),
+            drawn: None,
+            latest: BTreeMap::new(),
+            alerts: VecDeque::new(),
+            progress: Progress::default(),
+            failed: None,
+        }
+    }
+
+    /// Draws the last state.
+    ///
+    /// # Errors
+    /// Standard output could not be written.
+    pub(super) fn end(mut self) -> Result<(), OutputError> {
+        self.drawn = None;
+        self.draw();
+        self.failed.map_or(Ok(()), Err)
+    }
+
+    fn draw(&mut self) {
+        let due = self.drawn.is_none_or(|drawn| drawn.elapsed() >= DRAW_INTERVAL);
+        if self.live && due && self.failed.is_none() {
+            self.drawn = Some(Instant::now());
+            self.failed = self.output.screen(&self.lines()).err();
+        }
+    }
+
+    fn lines(&self) -> Vec<String> {
+        let elapsed = self.began.elapsed().as_secs();
+        let time = if self.length.is_zero() {
+            format!("{elapsed} s, until Ctrl+C")
+        } else {
+            format!("{elapsed} s of {} s", self.length.as_secs())
+        };
+        let mut lines = vec![format!("{} ({time})", self.title), String::new()];
+        lines.extend(self.latest.values().take(SHOWN_PATIENTS).map(|reading| Line(reading).to_string()));
+        if self.latest.len() > SHOWN_PATIENTS {
+            lines.push(format!("and {} patients more", self.latest.len() - SHOWN_PATIENTS));
+        }
+        let (p50, p99) = self.meter.latencies_ms();
+        let (sent, stored) = self.meter.so_far();
+        let Progress { alerts, lag, .. } = self.progress;
+        lines.push(String::new());
+        lines.push(format!(
+            "sent {sent}, stored {stored}, lag {lag}, alerts {alerts}; device to row p50 {p50:.1} ms, p99 {p99:.1} ms"
+        ));
+        lines.extend(self.alerts.iter().map(|alert| format!("{:<3} {} {alert}", mark(alert.priority), alert.patient)));
+        lines
+    }
+
+    fn print(&mut self, text: &str) {
+        if !self.silent && !self.live && self.failed.is_none() {
+            self.failed = self.output.line(text).err();
+        }
+    }
+}
+
+/// A priority without colour.
+fn mark(priority: Priority) -> &'static str {
+    match priority {
+        Priority::High => "***",
+        Priority::Medium => "**",
+        Priority::Low => "*",
+    }
+}
+
+impl Observer for View<'_> {
+    fn assigned(&mut self, _: &[Assigned]) {
+        self.began = Instant::now();
+        self.draw();
+    }
+
+    fn revoked(&mut self) {}
+
+    fn reading(&mut self, _: i32, _: i64, reading: &Reading, alerts: &[Alert]) {
+        self.latest.insert(reading.patient().clone(), reading.clone());
+        for alert in alerts {
+            self.alerts.push_front(alert.clone());
+        }
+        self.alerts.truncate(SHOWN_ALERTS);
+        self.print(&Line(reading).to_string());
+        if !alerts.is_empty() {
+            let texts: Vec<_> = alerts.iter().map(ToString::to_string).collect();
+            self.print(&format!("  >>> ALERT: {}", texts.join("; ")));
+        }
+        self.draw();
+    }
+
+    fn refused(&mut self, partition: i32, offset: i64, reject: &Reject) {
+        self.output.note(format_args!("note: partition {partition}, offset {offset}: {reject}"));
+    }
+
+    fn unkeyed(&mut self, _: i32, _: i64) {}
+
+    fn trouble(&mut self, text: &str) {
+        self.output.note(format_args!("note: {text}"));
+    }
+
+    fn progress(&mut self, progress: &Progress) {
+        self.progress = *progress;
+        self.draw();
+    }
+
+    fn is_gone(&self) -> bool {
+        self.failed.is_some()
+    }
+}
