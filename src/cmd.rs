@@ -7,6 +7,7 @@ pub mod demo;
 pub mod init;
 pub mod lag;
 mod line;
+pub mod mixup;
 pub mod produce;
 pub mod query;
 mod trial;

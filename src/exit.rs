@@ -8,6 +8,7 @@ use color_eyre::eyre::{Report, Result};
 
 use crate::broker::BrokerError;
 use crate::broker::folder::FolderError;
+use crate::cmd::mixup::MixUp;
 use crate::cmd::produce::ProduceError;
 use crate::cmd::query::QueryError;
 use crate::intake::csv::CsvError;
@@ -66,6 +67,7 @@ const ADVISERS: &[Recognise] = &[
     recognise::<CassandraError>,
     recognise::<SqliteError>,
     recognise::<KafkaError>,
+    recognise::<MixUp>,
     recognise::<BrokerError>,
     recognise::<FolderError>,
     recognise::<ProduceError>,

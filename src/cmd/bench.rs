@@ -9,9 +9,9 @@ use color_eyre::eyre::Result;
 use tokio::time::sleep;
 
 use self::stand::{Spectator, Stand};
-use super::Context;
 use super::trial::Trial;
 use super::trial::meter::{Figures, Meter};
+use super::{Context, mixup};
 use crate::exit::Code;
 use crate::intake::patients::Patients;
 use crate::intake::simulator::{Scenario, Ward};
@@ -65,6 +65,7 @@ const SEED: u64 = 1;
 /// A server cannot be reached or refuses.
 pub async fn run(args: Args, context: &Context) -> Result<Code> {
     let Context { settings, output, shutdown } = context;
+    mixup::check(settings).await?;
     let stand = Stand::build(settings).await?;
     let outcome = measure(&args, settings, &stand, output, shutdown).await;
     stand.remove(output).await;

@@ -5,7 +5,7 @@ mod screen;
 use color_eyre::eyre::{Result, WrapErr};
 
 use self::screen::Screen;
-use super::Context;
+use super::{Context, mixup};
 use crate::exit::Code;
 use crate::kafka::consumer::Consumer;
 use crate::kafka::dead_letters::DeadLetterTopic;
@@ -47,6 +47,7 @@ pub struct Args {
 /// mend, such as another member with the same instance id.
 pub async fn run(args: Args, context: &Context) -> Result<Code> {
     let Context { settings, output, shutdown } = context;
+    mixup::check(settings).await?;
     let store = store::open(&settings.store, settings.consistency).await?;
     for step in store.prepare().await?.into_iter().filter(|step| step.made) {
         output.note(format_args!("{}: made", step.what));

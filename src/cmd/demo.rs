@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use color_eyre::eyre::{Result, WrapErr as _};
-use serde_json::json;
+use serde::Serialize;
 
 use self::check::Tally;
 use self::view::View;
@@ -128,14 +128,28 @@ fn patients(count: u16) -> Result<Patients> {
     Ok(Patients::new(ids)?)
 }
 
+/// The summary for programs.
+#[derive(Serialize)]
+struct Summary<'a> {
+    sent: u64,
+    stored: u64,
+    alerts: u64,
+    latency_ms: Latency,
+    data: &'a Path,
+}
+
+#[derive(Serialize)]
+struct Latency {
+    p50: f64,
+    p99: f64,
+}
+
 fn tell(args: &Args, figures: &Figures, folder: &Path, output: &Output) -> Result<()> {
     let Figures { sent, stored, alerts, latency_p50_ms: p50, latency_p99_ms: p99, .. } = *figures;
     let database = folder.join(DATABASE);
     if args.output == Shape::Json {
-        let latency = json!({ "p50": p50, "p99": p99 });
-        let summary =
-            json!({ "sent": sent, "stored": stored, "alerts": alerts, "latency_ms": latency, "data": database });
-        output.line(summary)?;
+        let summary = Summary { sent, stored, alerts, latency_ms: Latency { p50, p99 }, data: folder };
+        output.line(serde_json::to_string(&summary)?)?;
         return Ok(());
     }
     output.line(format_args!(

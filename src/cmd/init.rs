@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use color_eyre::eyre::Result;
+use color_eyre::eyre::{Result, WrapErr as _};
 use tokio::time::{Instant, sleep};
 
-use super::{Context, unless_stopped};
+use super::{Context, mixup, unless_stopped};
 use crate::exit::Code;
 use crate::kafka::admin::{self, Creation, TopicSpec};
 use crate::kafka::cluster::Cluster;
@@ -58,6 +58,13 @@ async fn make(args: &Args, settings: &Settings, output: &Output) -> Result<Code>
     let patience = Patience::new(args.wait, output);
     let store = patience.wait_for(settings, "the store", StoreError::is_away, connect_store).await?;
     let mut cluster = patience.wait_for(settings, "Kafka", KafkaError::is_passing, connect_kafka).await?;
+    mixup::check(settings).await?;
+    if settings.is_embedded()
+        && let Some(folder) = &settings.data_folder
+    {
+        // The profile's own place; a folder that the user named is the user's to make.
+        std::fs::create_dir_all(folder).wrap_err_with(|| format!("cannot make the folder {}", folder.display()))?;
+    }
     for step in store.init(&args.keyspace_replication).await? {
         output.line(format_args!("{}: {}", step.what, outcome(step.made)))?;
     }

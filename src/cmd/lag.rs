@@ -5,7 +5,7 @@ use std::time::Duration;
 use color_eyre::eyre::Result;
 use tokio::time::sleep;
 
-use super::{Context, unless_stopped};
+use super::{Context, mixup, unless_stopped};
 use crate::exit::Code;
 use crate::kafka::cluster::Cluster;
 use crate::kafka::error::KafkaError;
@@ -69,6 +69,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
 }
 
 async fn watch(args: &Args, settings: &Settings, output: &Output) -> Result<Code> {
+    mixup::check(settings).await?;
     let mut cluster = Cluster::connect(settings.brokers.as_slice()).await?;
     loop {
         match lag::measure(&mut cluster, &settings.group, &settings.topic).await {

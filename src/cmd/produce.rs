@@ -15,7 +15,7 @@ pub use error::ProduceError;
 
 use self::plan::{Origin, Plan};
 use self::shift::Shift;
-use super::Context;
+use super::{Context, mixup};
 use crate::exit::Code;
 use crate::intake::csv::{CsvError, CsvFile};
 use crate::intake::patients::Patients;
@@ -132,6 +132,7 @@ const REPLICATION: i16 = 1;
 const SPREAD_LIMIT: Duration = Duration::from_secs(4);
 
 async fn connect(context: &Context) -> Result<Producer> {
+    mixup::check(&context.settings).await?;
     let (brokers, topic) = (context.settings.brokers.as_slice(), context.settings.topic.as_str());
     match Producer::connect(brokers, topic).await {
         Err(ProducerError::NoTopic { .. }) => {}

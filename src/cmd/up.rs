@@ -35,6 +35,12 @@ pub struct Args {
 pub async fn run(args: Args, context: &Context) -> Result<Code> {
     let Context { settings, output, shutdown } = context;
     let folder = args.data.map_or_else(|| default_folder(settings), Ok)?;
+    if !args.listen.ip().is_loopback() {
+        output.note(format_args!(
+            "note: {} can be reached from other machines, and this broker lets everybody in",
+            args.listen
+        ));
+    }
     let broker = Broker::start(Config { folder: folder.clone(), listen: args.listen }).await?;
     let address = broker.address();
     output.line(format_args!(

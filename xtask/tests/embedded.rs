@@ -7,12 +7,15 @@
     clippy::indexing_slicing,
     reason = "a panic is how a test fails"
 )]
+#![allow(clippy::disallowed_methods, reason = "the programs under test get an environment of their own")]
 
 #[path = "brokers/checks.rs"]
 mod checks;
 #[path = "brokers/each.rs"]
 mod each;
 
+#[path = "embedded/commands.rs"]
+mod commands;
 #[path = "embedded/killed.rs"]
 mod killed;
 

@@ -20,3 +20,24 @@ async fn on_kafka(check: impl AsyncFnOnce(Vec<String>)) {
 }
 
 each::each_check!(on_kafka);
+
+#[test]
+fn the_profile_of_the_embedded_broker_is_refused_where_kafka_answers() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let brokers = std::env::var("VITALS_BROKERS").expect("VITALS_BROKERS: run `cargo xtask test`");
+    let settings = folder.path().join("vitals.toml");
+    std::fs::write(&settings, format!("[profile.embedded]\nbrokers = \"{brokers}\"\n")).expect("written");
+    let refused = std::process::Command::new(env!("CARGO_BIN_EXE_vitals"))
+        .args(["lag", "--profile", "embedded", "--config"])
+        .arg(&settings)
+        .env_remove("VITALS_BROKERS")
+        .env("XDG_DATA_HOME", folder.path())
+        .output()
+        .expect("ran");
+    let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(2), "{told}");
+    assert!(
+        told.contains("is not the broker of `vitals up`") && told.contains("hint: leave --profile embedded out"),
+        "{told}"
+    );
+}

@@ -22,12 +22,12 @@ const MESSAGES_A_BATCH: usize = 100;
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// A broker of its own process, killed when this is dropped.
-struct Served {
+pub(crate) struct Served {
     child: Child,
 }
 
 impl Served {
-    fn start(folder: &Path, address: &str) -> Self {
+    pub(crate) fn start(folder: &Path, address: &str) -> Self {
         let child = Command::new(env!("CARGO_BIN_EXE_vitals"))
             .args(["up", "--listen", address, "--data"])
             .arg(folder)
@@ -38,7 +38,7 @@ impl Served {
         Self { child }
     }
 
-    fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.child.kill().expect("killed");
         self.child.wait().expect("ended");
     }
@@ -51,7 +51,7 @@ impl Drop for Served {
     }
 }
 
-fn free_address() -> String {
+pub(crate) fn free_address() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     listener.local_addr().expect("an address").to_string()
 }

@@ -1,0 +1,68 @@
+//! Whether the broker that answers is the one that the settings mean.
+//!
+//! The embedded broker and Kafka listen on the same port by default. Readings of the one must not end up in the store of
+//! the other only because somebody forgot an option.
+
+use crate::broker::folder::CLUSTER_ID_PREFIX;
+use crate::exit::{Advice, Code};
+use crate::kafka::cluster::Cluster;
+use crate::kafka::error::KafkaError;
+use crate::settings::{EMBEDDED, Settings};
+
+/// The broker is not the one that the settings mean.
+#[derive(Debug, thiserror::Error)]
+pub enum MixUp {
+    /// The profile is that of the embedded broker, and another one answers.
+    #[error("what answers at {brokers} is not the broker of `vitals up`, which the profile '{EMBEDDED}' is for")]
+    NotEmbedded {
+        /// Where it answers.
+        brokers: String,
+    },
+    /// Nobody chose the embedded broker, and it answers.
+    #[error("what answers at {brokers} is the broker of `vitals up`, and not Kafka")]
+    Embedded {
+        /// Where it answers.
+        brokers: String,
+    },
+    /// No broker answers.
+    #[error(transparent)]
+    Kafka(#[from] KafkaError),
+}
+
+impl Advice for MixUp {
+    fn code(&self) -> Code {
+        match self {
+            Self::Kafka(error) => error.code(),
+            _ => Code::Usage,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::NotEmbedded { .. } => {
+                Some(format!("leave --profile {EMBEDDED} out, or end what listens there and run `vitals up`"))
+            }
+            Self::Embedded { .. } => Some(format!("add --profile {EMBEDDED}, or name the brokers with --brokers")),
+            Self::Kafka(error) => error.hint(),
+        }
+    }
+}
+
+/// Makes sure that the broker is the one that is meant. Where the user named the brokers, the user is right.
+///
+/// # Errors
+/// It is the other one, or none answers.
+pub(super) async fn check(settings: &Settings) -> Result<(), MixUp> {
+    let (chosen, unnamed) = (settings.is_embedded(), settings.has_default_brokers());
+    if !chosen && !unnamed {
+        return Ok(());
+    }
+    let cluster = Cluster::connect(settings.brokers.as_slice()).await?;
+    let embedded = cluster.id().is_some_and(|id| id.starts_with(CLUSTER_ID_PREFIX));
+    let brokers = settings.brokers.to_string();
+    match (chosen, embedded) {
+        (true, false) => Err(MixUp::NotEmbedded { brokers }),
+        (false, true) => Err(MixUp::Embedded { brokers }),
+        _ => Ok(()),
+    }
+}
