@@ -13,6 +13,7 @@
 //! - `starting`: where a group starts, and where it stops
 //! - `changing`: topics that change under a running group
 //! - `zookeeper`: Kafka 3.9 in the old layout
+//! - `embedded_broker`: Kafka's own tools and kafka-python on the embedded broker
 //!
 //! What they stand on:
 //! - `ward`: a topic, a group and a keyspace of one test's own, and the program in them
@@ -31,6 +32,8 @@
 
 #[path = "services/changing.rs"]
 mod changing;
+#[path = "services/embedded_broker.rs"]
+mod embedded_broker;
 #[path = "services/making.rs"]
 mod making;
 #[path = "services/old_programs.rs"]

@@ -1,0 +1,87 @@
+//! Kafka's own tools, and kafka-python, on the embedded broker: they take it for what it speaks.
+
+use vitals::broker::{Broker, Config};
+
+use crate::peer::{python, start_tool};
+use crate::running::RUN_LIMIT;
+
+const TOPIC: &str = "org.apache.kafka.tools.TopicCommand";
+const PRODUCER: &str = "org.apache.kafka.tools.ConsoleProducer";
+const CONSUMER: &str = "org.apache.kafka.tools.consumer.ConsoleConsumer";
+const OFFSETS: &str = "org.apache.kafka.tools.GetOffsetShell";
+const GROUPS: &str = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand";
+
+/// A broker in this process, on a free port.
+async fn broker(folder: &tempfile::TempDir) -> Broker {
+    let config = Config { folder: folder.path().join("broker"), listen: ([127, 0, 0, 1], 0).into() };
+    Broker::start(config).await.unwrap()
+}
+
+/// Runs a tool to its end, away from the broker's threads, and gives what it printed.
+async fn tool(class: &'static str, address: &str, arguments: &[&str]) -> String {
+    let whole: Vec<String> = ["--bootstrap-server", address].iter().chain(arguments).map(ToString::to_string).collect();
+    let run = move || {
+        let whole: Vec<_> = whole.iter().map(String::as_str).collect();
+        start_tool(class, &whole).wait_end(RUN_LIMIT).well().output()
+    };
+    tokio::task::spawn_blocking(run).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn kafkas_own_tools_make_fill_read_and_rewind_a_topic() {
+    let folder = tempfile::tempdir().unwrap();
+    let broker = broker(&folder).await;
+    let address = broker.address().to_string();
+    tool(TOPIC, &address, &["--create", "--topic", "t", "--partitions", "3"]).await;
+    assert_eq!(tool(TOPIC, &address, &["--list"]).await.trim(), "t");
+    assert!(tool(TOPIC, &address, &["--describe", "--topic", "t"]).await.contains("PartitionCount: 3"));
+    fill(&address).await;
+    let read =
+        tool(CONSUMER, &address, &["--topic", "t", "--group", "g", "--from-beginning", "--max-messages", "20"]).await;
+    assert_eq!(read.lines().filter(|line| line.starts_with("value-")).count(), 20, "{read}");
+    let ends: i64 = tool(OFFSETS, &address, &["--topic", "t"])
+        .await
+        .lines()
+        .filter_map(|line| line.rsplit_once(':')?.1.parse::<i64>().ok())
+        .sum();
+    assert_eq!(ends, 20);
+    assert_eq!(lag(&tool(GROUPS, &address, &["--describe", "--group", "g"]).await), 0);
+    tool(GROUPS, &address, &["--group", "g", "--topic", "t", "--reset-offsets", "--to-earliest", "--execute"]).await;
+    assert_eq!(lag(&tool(GROUPS, &address, &["--describe", "--group", "g"]).await), 20);
+    broker.stop().await;
+}
+
+/// Sends twenty messages with keys through the console producer.
+async fn fill(address: &str) {
+    let address = address.to_owned();
+    let send = move || {
+        let keyed = ["--reader-property", "parse.key=true", "--reader-property", "key.separator=:"];
+        let arguments = ["--bootstrap-server", &address, "--topic", "t"];
+        let mut producer = start_tool(PRODUCER, &[&arguments[..], &keyed[..]].concat());
+        (0..20).for_each(|number| producer.say(&format!("key-{number}:value-{number}")));
+        producer.close_stdin();
+        producer.wait_end(RUN_LIMIT).well();
+    };
+    tokio::task::spawn_blocking(send).await.unwrap();
+}
+
+/// The sum of the column LAG.
+fn lag(described: &str) -> i64 {
+    let rows = described.lines().filter(|line| line.starts_with("g "));
+    rows.map(|row| row.split_whitespace().nth(5).unwrap().parse::<i64>().unwrap()).sum()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_old_producer_and_consumer_work_on_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let broker = broker(&folder).await;
+    let address = broker.address().to_string();
+    tool(TOPIC, &address, &["--create", "--topic", "t", "--partitions", "2"]).await;
+    let run = move || {
+        python("old_producer.py", &[&address, "t", "30"]);
+        python("old_consumer.py", &[&address, "t", "old", "30"])
+    };
+    let read = tokio::task::spawn_blocking(run).await.unwrap();
+    assert_eq!(read.lines().filter(|line| line.starts_with('{')).count(), 30, "{read}");
+    broker.stop().await;
+}
