@@ -11,7 +11,7 @@
 mod offsets;
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -123,11 +123,12 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// Opens the folder, or makes it.
+    /// Opens the folder, or makes it, for this user alone: it holds data of patients. One that is there keeps its rights.
     ///
     /// # Errors
     /// Another broker has it, a newer version has written it, or it cannot be used.
     pub fn open(path: &Path) -> Result<Self, FolderError> {
+        make_private(path).map_err(failed(path))?;
         fs::create_dir_all(path.join("topics")).map_err(failed(path))?;
         let lock = take_lock(path)?;
         let format = kept_text(&path.join("format"), || FORMAT.to_owned())?;
@@ -170,13 +171,18 @@ impl Folder {
         let id = Uuid::from_bytes(rand::rng().random());
         let meta = TopicMeta { name: name.to_owned(), id, partitions, settings };
         let folder = self.topic_folder(name);
-        // What a deletion or a crash has left belongs to another topic.
+        // Where names that differ in case alone are one folder, it is another topic's.
+        if folder.join(TOPIC_FILE).try_exists().map_err(failed(&folder))? {
+            return Err(FolderError::TopicExists { name: name.to_owned() });
+        }
+        // What a deletion or a crash has left belongs to no topic.
         if folder.exists() {
             fs::remove_dir_all(&folder).map_err(failed(&folder))?;
         }
         fs::create_dir_all(&folder).map_err(failed(&folder))?;
         let text = serde_json::to_vec_pretty(&meta).map_err(|error| failed(&folder)(error.into()))?;
         write_whole(&folder.join(TOPIC_FILE), &text)?;
+        sync_folder_of(&folder);
         self.topics.insert(name.to_owned(), meta.clone());
         Ok(meta)
     }
@@ -186,12 +192,13 @@ impl Folder {
     /// # Errors
     /// There is none, or it cannot be removed.
     pub fn delete_topic(&mut self, name: &str) -> Result<(), FolderError> {
-        if self.topics.remove(name).is_none() {
+        if !self.topics.contains_key(name) {
             return Err(FolderError::NoTopic { name: name.to_owned() });
         }
         let folder = self.topic_folder(name);
         // The description first: without it the rest is no topic, whatever happens meanwhile.
         fs::remove_file(folder.join(TOPIC_FILE)).map_err(failed(&folder))?;
+        self.topics.remove(name);
         fs::remove_dir_all(&folder).map_err(failed(&folder))
     }
 
@@ -282,7 +289,27 @@ fn write_whole(path: &Path, text: &[u8]) -> Result<(), FolderError> {
         file.sync_all()?;
         fs::rename(&fresh, path)
     };
-    write().map_err(failed(path))
+    write().map_err(failed(path))?;
+    sync_folder_of(path);
+    Ok(())
+}
+
+fn make_private(folder: &Path) -> io::Result<()> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
+/// Brings the entry of `path` in its folder to the disk, where the system can: it is there anyway unless the power goes.
+fn sync_folder_of(path: &Path) {
+    #[cfg(unix)]
+    if let Some(folder) = path.parent() {
+        let _ = File::open(folder).and_then(|folder| folder.sync_all());
+    }
+    #[cfg(not(unix))]
+    let _ = path;
 }
 
 fn failed(path: &Path) -> impl FnOnce(io::Error) -> FolderError + use<'_> {

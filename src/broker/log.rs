@@ -1,11 +1,13 @@
 //! One partition's records on disk: a log of segments, appended to and never changed.
 //!
 //! A segment is a file of record batches exactly as they travel; its name is its first offset. What a crash has torn off
-//! at the end is cut away when the log is opened. An append is in the page cache when it returns, which outlives this
+//! at the end of the last one is cut away when the log is opened; a flaw in an earlier one is no crash's, and its file is
+//! left as it is: what stands behind the flaw cannot be read, everything else can. An append is in the page cache when it returns, which outlives this
 //! process; [`PartitionLog::sync`] brings it to the disk.
 
 mod batch;
 mod producers;
+mod scan;
 mod segment;
 
 use std::fs;
@@ -15,8 +17,8 @@ use std::path::{Path, PathBuf};
 use bytes::{Bytes, BytesMut};
 
 use self::batch::Header;
-use self::producers::{Producers, Sequence};
-use self::segment::Segment;
+use self::producers::{Producers, Sequence, is_numbered};
+use self::segment::{Role, Segment};
 use crate::kafka::records;
 
 /// How large things may become.
@@ -57,7 +59,7 @@ pub enum AppendError {
         /// The limit in force.
         limit: usize,
     },
-    /// It is no whole, sound batch.
+    /// It is no whole, sound batch, or an idempotent producer's that does not come alone.
     #[error("a broken batch")]
     Corrupt,
     /// A batch of an idempotent producer that does not follow the one before.
@@ -84,7 +86,7 @@ pub enum ReadError {
         /// Behind the last.
         end: i64,
     },
-    /// It cannot be read.
+    /// It cannot be read, as where the file is damaged there.
     #[error("the log cannot be read")]
     Io(#[from] io::Error),
 }
@@ -113,7 +115,7 @@ impl PartitionLog {
     /// Opens the log in `folder`, which is made if it is not there. A torn end is cut off.
     ///
     /// # Errors
-    /// The folder cannot be used.
+    /// The folder cannot be used, or a segment reaches into the next one.
     pub fn open(folder: &Path, limits: LogLimits) -> Result<Self, LogError> {
         Self::try_open(folder, limits).map_err(|source| LogError { folder: folder.to_owned(), source })
     }
@@ -130,14 +132,15 @@ impl PartitionLog {
         }
         let mut producers = Producers::default();
         let mut segments: Vec<Segment> = Vec::with_capacity(bases.len());
+        let last = bases.last().copied();
         for base in bases {
-            let segment = Segment::open(folder, base, |header, base| producers.note(header, base))?;
-            // A segment that does not follow the one before it is what a crash between two steps has left.
-            if segments.last().is_some_and(|before| before.end_offset() > segment.base_offset()) {
-                segment.remove()?;
-                continue;
+            // Which of the two is right nobody can tell, so neither is touched.
+            if segments.last().is_some_and(|before| before.end_offset() > base) {
+                let what = format!("the segment before offset {base} reaches beyond it");
+                return Err(io::Error::new(io::ErrorKind::InvalidData, what));
             }
-            segments.push(segment);
+            let role = if Some(base) == last { Role::Active } else { Role::Closed };
+            segments.push(Segment::open(folder, base, role, |header, base| producers.note(header, base))?);
         }
         let end_offset = segments.last().map_or(0, Segment::end_offset);
         Ok(Self { folder: folder.to_owned(), limits, segments, producers, end_offset })
@@ -185,29 +188,29 @@ impl PartitionLog {
             rest = rest.slice(header.size_bytes..);
             headers.push(header);
         }
-        if headers.is_empty() { Err(AppendError::Corrupt) } else { Ok(headers) }
+        // One answer cannot say of one batch that it is a repeat and of another that it is new. Kafka takes one as well.
+        let is_mixed = headers.len() > 1 && headers.iter().any(is_numbered);
+        if headers.is_empty() || is_mixed { Err(AppendError::Corrupt) } else { Ok(headers) }
     }
 
     /// A repeat of what is there already gives its offsets.
     fn check_sequences(&self, headers: &[Header]) -> Result<Option<Appended>, AppendError> {
-        for header in headers {
-            match self.producers.judge(header) {
-                Sequence::Next => {}
-                Sequence::Repeat(base_offset) => {
-                    let last_offset = base_offset + header.records() - 1;
-                    return Ok(Some(Appended { base_offset, last_offset }));
-                }
-                Sequence::OutOfOrder => return Err(AppendError::OutOfOrderSequence),
-                Sequence::OldEpoch => return Err(AppendError::InvalidProducerEpoch),
+        // Several are not numbered.
+        let [header] = headers else { return Ok(None) };
+        match self.producers.judge(header) {
+            Sequence::Next => Ok(None),
+            Sequence::Repeat(base_offset) => {
+                Ok(Some(Appended { base_offset, last_offset: base_offset + header.records() - 1 }))
             }
+            Sequence::OutOfOrder => Err(AppendError::OutOfOrderSequence),
+            Sequence::OldEpoch => Err(AppendError::InvalidProducerEpoch),
         }
-        Ok(None)
     }
 
     fn roll_when_full(&mut self, base_offset: i64) -> io::Result<()> {
         if self.segments.last().is_some_and(|active| active.size_bytes() >= self.limits.segment_bytes) {
             self.sync()?;
-            self.segments.push(Segment::open(&self.folder, base_offset, |_, _| {})?);
+            self.segments.push(Segment::open(&self.folder, base_offset, Role::Active, |_, _| {})?);
         }
         Ok(())
     }
@@ -259,15 +262,18 @@ impl PartitionLog {
     }
 
     /// Drops the oldest segments whose records are all older than `retention_ms`, or that make the log larger than
-    /// `retention_bytes`. The one that is appended to stays.
+    /// `retention_bytes`. The one that is appended to stays. Where records have no time, that of their file counts.
     ///
     /// # Errors
-    /// A file cannot be removed.
+    /// A file cannot be asked for its time or removed.
     pub fn retain(&mut self, now_ms: i64, retention_ms: Option<i64>, retention_bytes: Option<u64>) -> io::Result<()> {
         while self.segments.len() > 1 {
             let size: u64 = self.segments.iter().map(Segment::size_bytes).sum();
             let Some(oldest) = self.segments.first() else { break };
-            let too_old = retention_ms.is_some_and(|ms| now_ms.saturating_sub(oldest.last_time_ms()) > ms);
+            let too_old = match retention_ms {
+                Some(ms) => now_ms.saturating_sub(oldest.last_time_ms()?) > ms,
+                None => false,
+            };
             let too_much = retention_bytes.is_some_and(|bytes| size - oldest.size_bytes() >= bytes);
             if !too_old && !too_much {
                 break;

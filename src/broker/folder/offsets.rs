@@ -1,16 +1,17 @@
 //! What groups have committed, in one file that is appended to.
 //!
 //! An entry is a line: a checksum and the entry as JSON. A later entry of the same group, topic and partition takes the
-//! place of an earlier one. What a crash has torn off at the end is cut away; when much of the file is outdated it is
-//! written anew.
+//! place of an earlier one. What a crash has torn off at the end is cut away, and a damaged line costs itself alone; when
+//! much of the file is outdated it is written anew.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::fs::{self, File};
+use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::sync_folder_of;
 use crate::broker::groups::{Committed, Entry};
 
 /// With more outdated entries than this the file is written anew.
@@ -20,7 +21,7 @@ const MAX_OUTDATED: usize = 10_000;
 #[derive(Debug)]
 pub struct OffsetsFile {
     path: PathBuf,
-    file: File,
+    pub(super) file: File,
     kept: BTreeMap<Key, Committed>,
     outdated: usize,
 }
@@ -51,7 +52,7 @@ impl Line {
 }
 
 impl OffsetsFile {
-    /// Opens the file, or makes it. A torn end is cut off.
+    /// Opens the file, or makes it. Lines that are torn or damaged are left out.
     ///
     /// # Errors
     /// It cannot be used.
@@ -62,7 +63,7 @@ impl OffsetsFile {
             Err(error) => return Err(error),
         };
         let mut kept = BTreeMap::new();
-        for entry in text.split_inclusive(|byte| *byte == b'\n').map_while(read_entry) {
+        for entry in text.split_inclusive(|byte| *byte == b'\n').filter_map(read_entry) {
             let key = (entry.group.clone(), entry.topic.clone(), entry.partition);
             match entry.offset {
                 Some(offset) => {
@@ -87,22 +88,25 @@ impl OffsetsFile {
             let before = self.kept.insert((group.to_owned(), topic, partition), committed);
             self.outdated += usize::from(before.is_some());
         }
-        self.tidy()
+        self.tidy();
+        Ok(())
     }
 
     /// Forgets what a group has committed of these partitions.
     ///
     /// # Errors
-    /// It cannot be written.
+    /// It cannot be written; none of them is forgotten.
     pub fn remove(&mut self, group: &str, partitions: &[(String, i32)]) -> io::Result<()> {
-        for (topic, partition) in partitions {
-            if self.kept.remove(&(group.to_owned(), topic.clone(), *partition)).is_some() {
-                let gone = Line { offset: None, ..Line::new(group, topic, *partition) };
-                self.append(&line(&gone)?)?;
-                self.outdated += 2;
-            }
+        let key = |(topic, partition): &(String, i32)| (group.to_owned(), topic.clone(), *partition);
+        let keys: Vec<Key> = partitions.iter().map(key).filter(|key| self.kept.contains_key(key)).collect();
+        let gone = |(_, topic, partition): &Key| line(&Line::new(group, topic, *partition));
+        self.append(&keys.iter().map(gone).collect::<io::Result<Vec<_>>>()?.concat())?;
+        for key in keys {
+            self.kept.remove(&key);
+            self.outdated += 2;
         }
-        self.tidy()
+        self.tidy();
+        Ok(())
     }
 
     /// What a group has committed of a partition.
@@ -132,19 +136,21 @@ impl OffsetsFile {
     }
 
     fn append(&mut self, lines: &[u8]) -> io::Result<()> {
-        let whole = self.file.metadata()?.len();
+        let whole = self.file.seek(SeekFrom::End(0))?;
         self.file.write_all(lines).inspect_err(|_| {
-            // Half a line would hide the next ones; where even this fails, opening the file cuts it.
+            // Half a line would spoil the next one.
             let _ = self.file.set_len(whole);
         })
     }
 
-    fn tidy(&mut self) -> io::Result<()> {
+    fn tidy(&mut self) {
         if self.outdated > MAX_OUTDATED {
-            self.file = rewrite(&self.path, &self.kept)?;
+            // Where this fails the old file goes on, which has everything; the next try is as many entries away.
+            if let Ok(file) = rewrite(&self.path, &self.kept) {
+                self.file = file;
+            }
             self.outdated = 0;
         }
-        Ok(())
     }
 }
 
@@ -160,7 +166,8 @@ fn rewrite(path: &Path, kept: &BTreeMap<Key, Committed>) -> io::Result<File> {
     file.write_all(&text)?;
     file.sync_all()?;
     fs::rename(&fresh, path)?;
-    OpenOptions::new().append(true).open(path)
+    sync_folder_of(path);
+    Ok(file)
 }
 
 fn line(entry: &Line) -> io::Result<Vec<u8>> {

@@ -114,3 +114,71 @@ fn a_file_of_outdated_entries_is_written_anew() {
     assert!(fs::metadata(&path).expect("there").len() < 20_000);
     assert_eq!(OffsetsFile::open(&path).expect("opened").get("g", "t", 0).expect("kept").offset, 10_099);
 }
+
+#[test]
+fn a_damaged_line_costs_itself_alone() {
+    let place = tempfile::tempdir().expect("folder");
+    let path = place.path().join("offsets");
+    let mut offsets = OffsetsFile::open(&path).expect("opened");
+    for topic in ["a", "b", "c"] {
+        offsets.put("g", &[entry(topic, 1)]).expect("kept");
+    }
+    drop(offsets);
+    let mut text = fs::read(&path).expect("read");
+    text[20] ^= 1;
+    fs::write(&path, text).expect("written");
+    assert_eq!(OffsetsFile::open(&path).expect("opened").all("g"), [entry("b", 1), entry("c", 1)]);
+}
+
+#[test]
+fn what_is_committed_is_kept_where_the_file_cannot_be_written_anew() {
+    let place = tempfile::tempdir().expect("folder");
+    let path = place.path().join("offsets");
+    let mut offsets = OffsetsFile::open(&path).expect("opened");
+    // Where the fresh file would go there is a folder.
+    fs::create_dir(path.with_extension("new")).expect("made");
+    for value in 0..10_100 {
+        offsets.put("g", &[entry("t", value)]).expect("kept");
+    }
+    offsets.remove("g", &[("u".to_owned(), 0)]).expect("nothing to do");
+    drop(offsets);
+    fs::remove_dir(path.with_extension("new")).expect("removed");
+    assert_eq!(OffsetsFile::open(&path).expect("opened").get("g", "t", 0), Some(kept(10_099)));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_cannot_be_written_as_removed_is_not_forgotten() {
+    let place = tempfile::tempdir().expect("folder");
+    let mut offsets = OffsetsFile::open(&place.path().join("offsets")).expect("opened");
+    offsets.put("g", &[entry("t", 1)]).expect("kept");
+    offsets.file = OpenOptions::new().write(true).open("/dev/full").expect("a device without room");
+    offsets.remove("g", &[("t".to_owned(), 0)]).expect_err("no room");
+    assert_eq!(offsets.get("g", "t", 0), Some(kept(1)));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_new_folder_is_private_and_one_that_is_there_keeps_its_rights() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let place = tempfile::tempdir().expect("folder");
+    let mode = |path: &Path| fs::metadata(path).expect("there").permissions().mode() & 0o777;
+    let path = place.path().join("data");
+    drop(Folder::open(&path).expect("made"));
+    assert_eq!(mode(&path), 0o700);
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o750)).expect("changed");
+    drop(Folder::open(&path).expect("opened"));
+    assert_eq!(mode(&path), 0o750);
+}
+
+#[test]
+fn a_topic_is_not_made_over_one_that_is_on_the_disk() {
+    let place = tempfile::tempdir().expect("folder");
+    let mut folder = Folder::open(place.path()).expect("opened");
+    let theirs = place.path().join("topics").join("t").join(TOPIC_FILE);
+    fs::create_dir_all(theirs.parent().expect("folder")).expect("made");
+    fs::write(&theirs, "another's").expect("written");
+    let refused = folder.create_topic("t", 1, BTreeMap::new());
+    assert!(matches!(refused, Err(FolderError::TopicExists { .. })), "{refused:?}");
+    assert_eq!(fs::read_to_string(&theirs).expect("there"), "another's");
+}

@@ -25,7 +25,8 @@ pub(super) struct Header {
 }
 
 impl Header {
-    /// Reads the header in front of `data`; `None` where it is cut or cannot be one.
+    /// Reads the header in front of `data`; `None` where it is cut or cannot be one, as where its records do not take the
+    /// offsets that it says.
     pub(super) fn read(data: &[u8]) -> Option<Self> {
         let mut fields = data.get(..HEADER_BYTES)?;
         let base_offset = fields.get_i64();
@@ -47,17 +48,17 @@ impl Header {
             base_sequence: fields.get_i32(),
             count: fields.get_i32(),
         };
-        let is_sound = magic == 2 && header.size_bytes >= HEADER_BYTES && last_offset_delta >= 0;
-        is_sound.then_some(header)
+        let counts = last_offset_delta >= 0 && header.count.checked_sub(1) == Some(last_offset_delta);
+        let is_sound = magic == 2 && header.size_bytes >= HEADER_BYTES && counts;
+        // Behind the last record there is an offset too.
+        base_offset.checked_add(header.records()).filter(|_| is_sound).map(|_| header)
     }
 
-    /// Reads a whole batch's header, and checks the batch: its checksum, and that its records take the offsets that it
-    /// says.
+    /// Reads a whole batch's header, and checks the batch by its checksum.
     pub(super) fn read_sound(data: &[u8]) -> Option<Self> {
         let header = Self::read(data)?;
         let checked = data.get(CHECKED_FROM..header.size_bytes)?;
-        let counts = header.count.checked_sub(1) == Some(header.last_offset_delta);
-        (counts && crc32c::crc32c(checked) == header.checksum).then_some(header)
+        (crc32c::crc32c(checked) == header.checksum).then_some(header)
     }
 
     /// How many offsets the batch takes.

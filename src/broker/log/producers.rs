@@ -93,6 +93,7 @@ impl Producers {
     }
 }
 
-fn is_numbered(header: &Header) -> bool {
+/// Whether the batch is an idempotent producer's.
+pub(super) fn is_numbered(header: &Header) -> bool {
     header.producer_id >= 0 && header.base_sequence >= 0
 }

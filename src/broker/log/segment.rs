@@ -1,18 +1,32 @@
 //! One file of a log.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
 use bytes::{Bytes, BytesMut};
 
 use super::batch::{HEADER_BYTES, Header};
+use super::scan::{Depth, Scan};
 
 /// The ending of a segment's file.
 const ENDING: &str = "log";
 
+/// Its name before that: so many digits.
+const NAME_DIGITS: usize = 20;
+
 /// So many bytes lie between two places that are remembered, at least: an index that stays small for large segments.
 const INDEX_BYTES: u64 = 4096;
+
+/// What a segment is to its log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// It has a successor, and was whole on the disk before that was made.
+    Closed,
+    /// It is the last: it is appended to, and a crash may have torn its end.
+    Active,
+}
 
 /// One file of record batches.
 #[derive(Debug)]
@@ -21,7 +35,10 @@ pub(super) struct Segment {
     file: File,
     base_offset: i64,
     end_offset: i64,
+    /// Up to here the file is sound.
     size_bytes: u64,
+    /// What stands behind the first flaw of a closed segment.
+    lost_bytes: u64,
     last_time_ms: i64,
     /// Some batches, in order: where each stands.
     index: Vec<Place>,
@@ -39,61 +56,64 @@ struct Place {
 /// The first offset of the segment at `path`, if it is one.
 pub(super) fn base_of(path: &Path) -> Option<i64> {
     let is_segment = path.extension().is_some_and(|ending| ending == ENDING);
-    path.file_stem().filter(|_| is_segment)?.to_str()?.parse().ok()
+    let digits = path.file_stem().filter(|_| is_segment)?.to_str()?;
+    let is_name = digits.len() == NAME_DIGITS && digits.bytes().all(|byte| byte.is_ascii_digit());
+    digits.parse().ok().filter(|_| is_name)
 }
 
 impl Segment {
-    /// Opens the segment that begins with `base_offset`, or makes it. Every batch is checked and told to `note`; from the
-    /// first one on that is not whole and sound the file is cut.
-    pub(super) fn open(folder: &Path, base_offset: i64, mut note: impl FnMut(&Header, i64)) -> io::Result<Self> {
-        let path = folder.join(format!("{base_offset:020}.{ENDING}"));
+    /// Opens the segment that begins with `base_offset`, or makes it. Its batches are told to `note`, up to the first one
+    /// that is not whole and sound; from there on the active segment's file is cut, and a closed one's left unread.
+    pub(super) fn open(
+        folder: &Path,
+        base_offset: i64,
+        role: Role,
+        note: impl FnMut(&Header, i64),
+    ) -> io::Result<Self> {
+        let path = folder.join(format!("{base_offset:0NAME_DIGITS$}.{ENDING}"));
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path)?;
         let mut segment = Self {
             path,
-            file,
             base_offset,
             end_offset: base_offset,
             size_bytes: 0,
+            lost_bytes: 0,
             last_time_ms: i64::MIN,
             index: Vec::new(),
-            is_synced: true,
+            // What an earlier process has left in the page cache may not be on the disk.
+            is_synced: role == Role::Closed,
+            file: file.try_clone()?,
         };
-        let length = segment.file.metadata()?.len();
-        while let Some(header) = segment.sound_batch_at(segment.size_bytes, length)? {
-            note(&header, header.base_offset);
-            segment.took(&header, header.base_offset);
-        }
-        if segment.size_bytes < length {
-            segment.file.set_len(segment.size_bytes)?;
-            segment.file.sync_all()?;
+        let length = file.metadata()?.len();
+        let depth = if role == Role::Active { Depth::Batches } else { Depth::Headers };
+        segment.take_all(Scan::new(&file, length, depth)?, note)?;
+        let flawed = length - segment.size_bytes;
+        match role {
+            Role::Active if flawed > 0 => segment.cut()?,
+            Role::Active => {}
+            Role::Closed => segment.lost_bytes = flawed,
         }
         Ok(segment)
     }
 
-    fn sound_batch_at(&mut self, position: u64, length: u64) -> io::Result<Option<Header>> {
-        let Some(header) = self.header_at(position, length)? else { return Ok(None) };
-        if header.base_offset != self.end_offset {
-            return Ok(None);
+    fn take_all(&mut self, mut scan: Scan<'_>, mut note: impl FnMut(&Header, i64)) -> io::Result<()> {
+        while let Some(header) = scan.next()?
+            && header.base_offset == self.end_offset
+        {
+            note(&header, header.base_offset);
+            self.took(&header, header.base_offset);
         }
-        let batch = self.bytes_at(position, header.size_bytes)?;
-        Ok(Header::read_sound(&batch))
+        Ok(())
     }
 
-    /// The header of the batch at `position`, where the file has all of the batch.
-    fn header_at(&self, position: u64, length: u64) -> io::Result<Option<Header>> {
-        let room = length.saturating_sub(position);
-        if room < to_u64(HEADER_BYTES) {
-            return Ok(None);
-        }
-        let header = Header::read(&self.bytes_at(position, HEADER_BYTES)?);
-        Ok(header.filter(|header| to_u64(header.size_bytes) <= room))
+    fn cut(&self) -> io::Result<()> {
+        self.file.set_len(self.size_bytes)?;
+        self.file.sync_all()
     }
 
     fn bytes_at(&self, position: u64, size_bytes: usize) -> io::Result<Bytes> {
-        let mut file = &self.file;
-        file.seek(SeekFrom::Start(position))?;
         let mut bytes = BytesMut::zeroed(size_bytes);
-        file.read_exact(&mut bytes)?;
+        read_exact_at(&self.file, &mut bytes, position)?;
         Ok(bytes.freeze())
     }
 
@@ -125,8 +145,12 @@ impl Segment {
         self.last_time_ms = self.last_time_ms.max(header.max_time_ms);
     }
 
-    /// Reads whole batches from the one that holds `offset`.
+    /// Reads whole batches from the one that holds `offset`, which is not below the first.
     pub(super) fn read(&self, offset: i64, max_bytes: usize) -> io::Result<Bytes> {
+        if offset >= self.end_offset {
+            let what = format!("{} is damaged: offset {offset} cannot be read", self.path.display());
+            return Err(io::Error::new(io::ErrorKind::InvalidData, what));
+        }
         let (position, header) = self.find(offset)?;
         let first = header.size_bytes;
         let room = usize::try_from(self.size_bytes - position).unwrap_or(usize::MAX);
@@ -144,14 +168,7 @@ impl Segment {
 
     fn find(&self, offset: i64) -> io::Result<(u64, Header)> {
         let after = self.index.partition_point(|place| place.offset <= offset);
-        let mut position = self.index.get(after.saturating_sub(1)).map_or(0, |place| place.position);
-        loop {
-            let header = self.header_at(position, self.size_bytes)?.ok_or(io::ErrorKind::InvalidData)?;
-            if header.base_offset + header.records() > offset {
-                return Ok((position, header));
-            }
-            position += to_u64(header.size_bytes);
-        }
+        self.first_behind(after, |header| header.base_offset + header.records() > offset)
     }
 
     /// The first batch with a record of `time_ms` or later: its first offset, and its latest time.
@@ -160,13 +177,25 @@ impl Segment {
             return None;
         }
         let after = self.index.partition_point(|place| place.time_before_ms < time_ms);
+        let (_, header) = self.first_behind(after, |header| header.max_time_ms >= time_ms).ok()?;
+        Some((header.base_offset, header.max_time_ms))
+    }
+
+    /// The first batch that is wanted between a place of the index and the one `after` it, and where it stands.
+    fn first_behind(&self, after: usize, wanted: impl Fn(&Header) -> bool) -> io::Result<(u64, Header)> {
         let mut position = self.index.get(after.saturating_sub(1)).map_or(0, |place| place.position);
+        // No batch begins further behind its place than this, so that one piece has the headers of all.
+        let reach = INDEX_BYTES + to_u64(HEADER_BYTES);
+        let room = self.size_bytes.saturating_sub(position).min(reach);
+        let piece = self.bytes_at(position, usize::try_from(room).unwrap_or(usize::MAX))?;
+        let mut rest = &piece[..];
         loop {
-            let header = self.header_at(position, self.size_bytes).ok()??;
-            if header.max_time_ms >= time_ms {
-                return Some((header.base_offset, header.max_time_ms));
+            let header = Header::read(rest).ok_or(io::ErrorKind::InvalidData)?;
+            if wanted(&header) {
+                return Ok((position, header));
             }
             position += to_u64(header.size_bytes);
+            rest = rest.get(header.size_bytes..).ok_or(io::ErrorKind::InvalidData)?;
         }
     }
 
@@ -190,15 +219,34 @@ impl Segment {
         self.end_offset
     }
 
+    /// The whole file's, also where it cannot be read.
     pub(super) fn size_bytes(&self) -> u64 {
-        self.size_bytes
+        self.size_bytes + self.lost_bytes
     }
 
-    pub(super) fn last_time_ms(&self) -> i64 {
-        self.last_time_ms
+    /// When the last record was sent; where that is not known, when the file was written.
+    pub(super) fn last_time_ms(&self) -> io::Result<i64> {
+        if self.last_time_ms >= 0 && self.lost_bytes == 0 {
+            return Ok(self.last_time_ms);
+        }
+        let written = self.file.metadata()?.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
+        Ok(self.last_time_ms.max(i64::try_from(written.as_millis()).unwrap_or(i64::MAX)))
     }
 }
 
-fn to_u64(size: usize) -> u64 {
+/// Reads at a place, and leaves the place alone at which the file is written.
+#[cfg(unix)]
+fn read_exact_at(file: &File, bytes: &mut [u8], position: u64) -> io::Result<()> {
+    std::os::unix::fs::FileExt::read_exact_at(file, bytes, position)
+}
+
+/// Reads at a place. Writing seeks its own.
+#[cfg(not(unix))]
+fn read_exact_at(mut file: &File, bytes: &mut [u8], position: u64) -> io::Result<()> {
+    file.seek(SeekFrom::Start(position))?;
+    io::Read::read_exact(&mut file, bytes)
+}
+
+pub(super) fn to_u64(size: usize) -> u64 {
     u64::try_from(size).unwrap_or(u64::MAX)
 }

@@ -178,6 +178,137 @@ fn the_first_record_of_a_time_is_found() {
     assert_eq!(log.offset_for_time(9_000), None);
 }
 
+/// A log of several small segments, each of several batches, with the values that it holds.
+fn several_segments(folder: &Path) -> Vec<String> {
+    let mut log = small(folder);
+    let sent: Vec<_> = (0..20).map(|number| format!("value {number}")).collect();
+    for value in &sent {
+        log.append(&batch(&[value])).expect("taken");
+    }
+    sent
+}
+
+/// Where the second segment begins.
+fn second_base(folder: &Path) -> i64 {
+    let names = std::fs::read_dir(folder).expect("folder").map(|entry| entry.expect("entry").path());
+    let mut bases: Vec<_> = names.filter_map(|path| segment::base_of(&path)).collect();
+    bases.sort_unstable();
+    bases[1]
+}
+
+#[test]
+fn a_flaw_in_a_closed_segment_costs_no_more_than_what_stands_behind_it_there() {
+    let place = tempfile::tempdir().expect("folder");
+    let sent = several_segments(place.path());
+    let next = second_base(place.path());
+    let path = place.path().join(format!("{:020}.log", 0));
+    let whole = std::fs::read(&path).expect("read");
+    let second = batch(&["value 0"]).len();
+    assert!(next > 1 && whole.len() > second);
+    // The second batch's base offset, length, magic number, last offset delta and count.
+    for byte in [7, 8, 16, 26, 60] {
+        let mut flawed = whole.clone();
+        flawed[second + byte] ^= 1;
+        std::fs::write(&path, &flawed).expect("written");
+        let log = small(place.path());
+        assert_eq!(std::fs::read(&path).expect("read"), flawed, "byte {byte}");
+        assert_eq!((log.start_offset(), log.end_offset()), (0, 20));
+        assert_eq!(log.read(0, 1).expect("before the flaw").len(), second);
+        let error = log.read(1, 300).expect_err("behind the flaw");
+        assert!(matches!(&error, ReadError::Io(source) if source.kind() == io::ErrorKind::InvalidData), "{error:?}");
+        assert_eq!(values(&log, next), sent[usize::try_from(next).expect("offset")..]);
+    }
+}
+
+#[test]
+fn a_bad_bit_in_a_record_of_a_closed_segment_is_left_to_the_reader_to_find() {
+    let place = tempfile::tempdir().expect("folder");
+    several_segments(place.path());
+    let path = place.path().join(format!("{:020}.log", 0));
+    let mut flawed = std::fs::read(&path).expect("read");
+    flawed[70] ^= 1;
+    std::fs::write(&path, &flawed).expect("written");
+    let log = small(place.path());
+    assert_eq!(std::fs::read(&path).expect("read"), flawed);
+    let data = log.read(0, 1).expect("read");
+    assert_eq!(Header::read_sound(&data), None);
+}
+
+#[test]
+fn a_segment_that_reaches_into_the_next_one_is_an_error_and_both_stay() {
+    let place = tempfile::tempdir().expect("folder");
+    let mut log = open(place.path());
+    for value in ["a", "b"] {
+        log.append(&batch(&[value])).expect("taken");
+    }
+    drop(log);
+    let path = place.path().join(format!("{:020}.log", 1));
+    std::fs::write(&path, b"anything").expect("written");
+    let error = PartitionLog::open(place.path(), LogLimits::default()).expect_err("overlapping");
+    assert_eq!(error.source.kind(), io::ErrorKind::InvalidData);
+    assert_eq!(std::fs::read(&path).expect("there"), b"anything");
+}
+
+#[test]
+fn a_batch_of_an_idempotent_producer_comes_alone_or_is_refused() {
+    let place = tempfile::tempdir().expect("folder");
+    let mut log = open(place.path());
+    let first = numbered(&["a"], 7, 0, 0);
+    log.append(&first).expect("taken");
+    for behind in [numbered(&["b"], 7, 0, 1), batch(&["b"])] {
+        let both = [&first[..], &behind[..]].concat();
+        assert!(matches!(log.append(&both.into()), Err(AppendError::Corrupt)));
+    }
+    let both = [&numbered(&["b"], 7, 0, 1)[..], &numbered(&["c"], 7, 0, 2)[..]].concat();
+    assert!(matches!(log.append(&both.into()), Err(AppendError::Corrupt)));
+    assert_eq!(log.end_offset(), 1);
+    assert_eq!(log.append(&numbered(&["b"], 7, 0, 1)).expect("alone").base_offset, 1);
+}
+
+#[test]
+fn records_without_a_time_are_as_old_as_their_file() {
+    let place = tempfile::tempdir().expect("folder");
+    let mut log = small(place.path());
+    for _ in 0..10 {
+        log.append(&timed(&["some value"], -1)).expect("taken");
+    }
+    let now_ms = chrono::Utc::now().timestamp_millis();
+    log.retain(now_ms, Some(604_800_000), None).expect("retained");
+    assert_eq!(log.start_offset(), 0);
+    log.retain(now_ms + 700_000_000, Some(604_800_000), None).expect("retained");
+    assert!(log.start_offset() > 0);
+}
+
+#[test]
+fn only_files_named_with_twenty_digits_are_segments() {
+    let place = tempfile::tempdir().expect("folder");
+    let strays = ["5.log", "-5.log", "9223372036854775807.log", "-0000000000000000005.log", "+0000000000000000005.log"];
+    for name in strays {
+        std::fs::write(place.path().join(name), b"stray").expect("written");
+    }
+    let mut log = open(place.path());
+    assert_eq!(log.append(&batch(&["a", "b"])).expect("taken").base_offset, 0);
+    assert_eq!(values(&open(place.path()), 0), ["a", "b"]);
+    for name in strays {
+        assert_eq!(std::fs::read(place.path().join(name)).expect("left alone"), b"stray");
+    }
+}
+
+#[test]
+fn every_offset_of_a_large_segment_is_found_also_after_a_restart() {
+    let place = tempfile::tempdir().expect("folder");
+    let mut log = open(place.path());
+    for number in 0..500_usize {
+        log.append(&batch(&[&"x".repeat(number * 37 % 9_000)])).expect("taken");
+    }
+    for log in [log, open(place.path())] {
+        for offset in 0..500 {
+            let header = Header::read_sound(&log.read(offset, 1).expect("read")).expect("a whole batch");
+            assert_eq!(header.base_offset, offset);
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
