@@ -26,7 +26,7 @@ use crate::shutdown::Shutdown;
 #[command(
     name = "vitals",
     version,
-    about = "Patient vital signs from Kafka to Cassandra",
+    about = "Patient vital signs from the bedside to the table: Kafka, Cassandra, or nothing but this program",
     arg_required_else_help = true,
     subcommand_required = true,
     after_help = "Example:\n  vitals query --patient P001 --limit 5"

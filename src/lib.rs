@@ -1,4 +1,4 @@
-//! Patient vital signs from Kafka to Cassandra.
+//! Patient vital signs through Kafka, or the embedded broker, into Cassandra or SQLite.
 //!
 //! ```text
 //!  device, CSV, simulator ─ produce ─▶ topic patient.vitals ─ fetch ─▶ decode ─▶ rules ─▶ store ─▶ commit
