@@ -274,16 +274,16 @@ fn the_profile_embedded_needs_no_file() {
 #[test]
 fn a_table_of_the_file_overrides_single_keys_of_the_profile_embedded() {
     let file = written("brokers = \"kafka:9093\"\n[profile.embedded]\nbrokers = \"127.0.0.1:9193\"");
-    let environment = environment(&[("HOME", "/home/ada")]);
+    let environment = environment(&[("HOME", "/users/ada")]);
     let settings = resolve(&typed(&["--config", &file.path, "--profile", "embedded"]), &environment).unwrap();
     assert_eq!(settings.brokers.to_string(), "127.0.0.1:9193");
-    assert_eq!(settings.store.to_string(), "sqlite:/home/ada/.local/share/vitals/vitals.db");
+    assert_eq!(settings.store.to_string(), "sqlite:/users/ada/.local/share/vitals/vitals.db");
 }
 
 #[test]
 fn the_profile_embedded_is_above_the_file_and_below_the_environment() {
     let file = written("brokers = \"kafka:9093\"\nstore = \"cassandra://db/k\"");
-    let environment = environment(&[("HOME", "/home/ada"), ("VITALS_STORE", "cassandra://other/k")]);
+    let environment = environment(&[("HOME", "/users/ada"), ("VITALS_STORE", "cassandra://other/k")]);
     let settings = resolve(&typed(&["--config", &file.path, "--profile", "embedded"]), &environment).unwrap();
     assert_eq!(settings.brokers.to_string(), EMBEDDED_ADDRESS);
     assert_eq!(settings.store.to_string(), "cassandra://other:9042/k");
