@@ -1,3 +1,5 @@
+//! Committed offsets, as the coordinator keeps and gives them.
+
 use super::*;
 
 fn fetch_all(groups: &Groups) -> OffsetFetchResponseGroup {

@@ -1,3 +1,5 @@
+//! What operators ask: listing, describing and deleting groups.
+
 use super::*;
 
 fn state_of(groups: &Groups, version: i16) -> (String, Option<ResponseError>) {

@@ -1,3 +1,5 @@
+//! Static members: a restart keeps their share, and fences who had it.
+
 use super::*;
 
 #[test]
