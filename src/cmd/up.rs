@@ -43,12 +43,16 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
     }
     let broker = Broker::start(Config { folder: folder.clone(), listen: args.listen }).await?;
     let address = broker.address();
-    output.line(format_args!(
-        "broker {} listens on {address}, records are in {}",
+    let told = output.line(format_args!(
+        "broker {} listens on {address}, records are in {}\n{}",
         broker.cluster_id(),
-        folder.display()
-    ))?;
-    output.line(next_commands(address))?;
+        folder.display(),
+        next_commands(address)
+    ));
+    // Clients depend on the broker, and not on somebody reading this.
+    if let Err(error) = told {
+        output.note(format_args!("note: {error}"));
+    }
     shutdown.wait().await;
     broker.stop().await;
     output.note("the broker has ended; its records are kept");

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -51,16 +51,18 @@ impl Home {
             .spawn()
             .expect("started");
         let mut first = String::new();
-        BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut first).expect("a line");
+        let mut stdout = BufReader::new(child.stdout.take().expect("a pipe"));
+        stdout.read_line(&mut first).expect("a line");
         let address = first.split_once("listens on ").and_then(|(_, rest)| rest.split_once(',')).expect("an address").0;
         let settings = format!("[profile.embedded]\nbrokers = \"{address}\"\n");
         std::fs::write(self.path().join("vitals.toml"), settings).expect("written");
-        Up { child }
+        Up { child, _stdout: stdout }
     }
 }
 
 struct Up {
     child: Child,
+    _stdout: BufReader<ChildStdout>,
 }
 
 impl Drop for Up {
@@ -189,6 +191,23 @@ fn wait_for(ready: impl Fn() -> bool) {
         assert!(began.elapsed() < LIMIT, "in time");
         std::thread::sleep(Duration::from_millis(50));
     }
+}
+
+#[test]
+fn the_broker_goes_on_when_nobody_reads_what_it_says() {
+    let home = Home::new();
+    let mut child = home
+        .vitals(&["up", "--listen", "127.0.0.1:0"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("started");
+    drop(child.stdout.take());
+    std::thread::sleep(Duration::from_millis(500));
+    let running = child.try_wait().expect("asked").is_none();
+    let _ = child.kill();
+    let _ = child.wait();
+    assert!(running);
 }
 
 #[test]
