@@ -56,7 +56,8 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
 
 async fn make(args: &Args, settings: &Settings, output: &Output) -> Result<Code> {
     let patience = Patience::new(args.wait, output);
-    let store = patience.wait_for(settings, "the store", StoreError::is_away, connect_store).await?;
+    // A file is there or not: the only store that may be starting is Cassandra.
+    let store = patience.wait_for(settings, "Cassandra", StoreError::is_away, connect_store).await?;
     let mut cluster = patience.wait_for(settings, "Kafka", KafkaError::is_passing, connect_kafka).await?;
     mixup::check(settings).await?;
     if settings.is_embedded()
