@@ -20,6 +20,7 @@
 //!   - [`pipeline`]: the file to read first; from fetched to committed
 //! - the edges, with every byte of input and output:
 //!   - [`kafka`]: producing, and our own group membership, fetch and offsets
+//!   - [`broker`]: the embedded broker of `vitals up` and `vitals demo`
 //!   - [`store`]: where readings and alerts are kept; Cassandra, or an SQLite file
 //!   - [`intake`]: where readings come from: the simulated ward, CSV files
 //!   - [`retry`]: how long to wait between attempts

@@ -41,7 +41,21 @@ impl Bench {
         let mut cluster = Cluster::connect(brokers).await.expect("connected");
         let spec = TopicSpec::readings(&topic, partitions, 1);
         assert_eq!(admin::create(&mut cluster, &spec).await.expect("made"), Creation::Made);
-        Self { brokers: brokers.to_vec(), topic, cluster }
+        let mut bench = Self { brokers: brokers.to_vec(), topic, cluster };
+        timeout(LIMIT, bench.led()).await.expect("the topic is served in time");
+        bench
+    }
+
+    /// A topic is in Kafka's metadata a moment before its leaders serve it.
+    async fn led(&mut self) {
+        loop {
+            let leaders = self.cluster.leaders(&self.topic).await.expect("topic");
+            match offsets::find(&mut self.cluster, &self.topic, &leaders, Place::Latest).await {
+                Ok(_) => return,
+                Err(error) if error.is_passing() => tokio::time::sleep(Duration::from_millis(20)).await,
+                Err(error) => panic!("{error}"),
+            }
+        }
     }
 
     async fn leader(&mut self) -> i32 {
@@ -49,8 +63,15 @@ impl Bench {
         leaders.0.first().and_then(|(_, leader)| *leader).expect("a leader")
     }
 
+    /// Appends a batch, and gives its first offset.
+    async fn produce(&mut self, partition: i32, batch: Bytes) -> i64 {
+        let (error, offset) = self.offer(partition, batch).await;
+        assert_eq!(error, 0, "the batch was refused");
+        offset
+    }
+
     /// Sends a batch as it is, and gives the error code and the first offset.
-    async fn produce(&mut self, partition: i32, batch: Bytes) -> (i16, i64) {
+    async fn offer(&mut self, partition: i32, batch: Bytes) -> (i16, i64) {
         let data = PartitionProduceData::default().with_index(partition).with_records(Some(batch));
         let topic = TopicProduceData::default().with_name(name(&self.topic)).with_partition_data(vec![data]);
         let request = ProduceRequest::default().with_acks(-1).with_timeout_ms(5_000).with_topic_data(vec![topic]);
@@ -112,10 +133,15 @@ fn name(topic: &str) -> TopicName {
     TopicName(StrBytes::from_string(topic.to_owned()))
 }
 
+/// Records of today: what is older than the retention may be deleted under a check.
+fn now_ms() -> i64 {
+    chrono::Utc::now().timestamp_millis()
+}
+
 fn record(value: &str) -> Record {
     Record {
         offset: 0,
-        timestamp_ms: 1_700_000_000_000,
+        timestamp_ms: now_ms(),
         key: Some(Bytes::from_static(b"P001")),
         value: Some(Bytes::copy_from_slice(value.as_bytes())),
         headers: Vec::new(),
@@ -171,8 +197,8 @@ pub(crate) async fn records_come_back_byte_for_byte_with_their_offsets(brokers: 
         ..record("")
     };
     let sent = [record("one"), strange];
-    assert_eq!(bench.produce(0, records::encode(&sent, usize::MAX)).await, (0, 0));
-    assert_eq!(bench.produce(0, batch(&["three"])).await, (0, 2));
+    assert_eq!(bench.produce(0, records::encode(&sent, usize::MAX)).await, 0);
+    assert_eq!(bench.produce(0, batch(&["three"])).await, 2);
     let read = bench.read(0, 0).await;
     assert_eq!(read.iter().map(|record| record.offset).collect::<Vec<_>>(), [0, 1, 2]);
     assert_eq!(read[1].headers, sent[1].headers);
@@ -185,11 +211,11 @@ pub(crate) async fn broken_and_oversized_batches_are_refused(brokers: &[String])
     let mut bench = Bench::with_topic(brokers, "refused", 1).await;
     let mut broken = batch(&["one"]).to_vec();
     *broken.last_mut().expect("bytes") ^= 1;
-    assert_eq!(bench.produce(0, broken.into()).await.0, ResponseError::CorruptMessage.code());
+    assert_eq!(bench.offer(0, broken.into()).await.0, ResponseError::CorruptMessage.code());
     let huge = "x".repeat(2_000_000);
-    assert_eq!(bench.produce(0, batch(&[&huge])).await.0, ResponseError::MessageTooLarge.code());
-    assert_eq!(bench.produce(9, batch(&["one"])).await.0, ResponseError::UnknownTopicOrPartition.code());
-    assert_eq!(bench.produce(0, batch(&["one"])).await, (0, 0));
+    assert_eq!(bench.offer(0, batch(&[&huge])).await.0, ResponseError::MessageTooLarge.code());
+    assert_eq!(bench.offer(9, batch(&["one"])).await.0, ResponseError::UnknownTopicOrPartition.code());
+    assert_eq!(bench.produce(0, batch(&["one"])).await, 0);
 }
 
 /// A fetch behind the end waits for a record; one beyond it is out of range; the first batch comes whole.
@@ -225,7 +251,8 @@ pub(crate) async fn a_fetch_waits_is_limited_and_knows_its_range(brokers: &[Stri
 /// Beginning, end, and the first record of a time.
 pub(crate) async fn offsets_are_found_by_place_and_by_time(brokers: &[String]) {
     let mut bench = Bench::with_topic(brokers, "places", 2).await;
-    let at = |ms: i64, value: &str| Record { timestamp_ms: ms, ..record(value) };
+    let start = now_ms() - 60_000;
+    let at = |ms: i64, value: &str| Record { timestamp_ms: start + ms, ..record(value) };
     bench.produce(0, records::encode(&[at(1_000, "a")], usize::MAX)).await;
     bench.produce(0, records::encode(&[at(5_000, "b")], usize::MAX)).await;
     let leaders = bench.cluster.leaders(&bench.topic).await.expect("topic");
@@ -233,9 +260,12 @@ pub(crate) async fn offsets_are_found_by_place_and_by_time(brokers: &[String]) {
     let mut find = async |place| offsets::find(&mut bench.cluster, &topic, &leaders, place).await.expect("found");
     assert_eq!(find(Place::Earliest).await, [(0, 0), (1, 0)]);
     assert_eq!(find(Place::Latest).await, [(0, 2), (1, 0)]);
-    let time = |text| Place::Time(Timestamp::parse(text).expect("time"));
-    assert_eq!(find(time("1970-01-01T00:00:03Z")).await, [(0, 1), (1, 0)]);
-    assert_eq!(find(time("1970-01-01T00:00:09Z")).await, [(0, 2), (1, 0)]);
+    let time = |ms: i64| {
+        let utc = chrono::DateTime::from_timestamp_millis(start + ms).expect("a time");
+        Place::Time(Timestamp::from_utc(utc).expect("in range"))
+    };
+    assert_eq!(find(time(3_000)).await, [(0, 1), (1, 0)]);
+    assert_eq!(find(time(9_000)).await, [(0, 2), (1, 0)]);
 }
 
 /// The producer of `vitals produce` places readings as every client does.
