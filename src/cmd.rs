@@ -8,10 +8,12 @@ pub mod init;
 pub mod lag;
 mod line;
 pub mod mixup;
+mod moment;
 pub mod produce;
 pub mod query;
 mod trial;
 pub mod up;
+mod watch;
 
 use clap::{Parser, Subcommand};
 use color_eyre::eyre::Result;

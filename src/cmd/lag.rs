@@ -1,17 +1,15 @@
 //! `vitals lag`: how far the group is behind.
 
-use std::time::Duration;
-
 use color_eyre::eyre::Result;
-use tokio::time::sleep;
 
-use super::{Context, mixup, unless_stopped};
+use super::watch::WatchArgs;
+use super::{Context, mixup};
 use crate::exit::Code;
 use crate::kafka::cluster::Cluster;
 use crate::kafka::error::KafkaError;
 use crate::kafka::lag::{self, PartitionLag};
 use crate::output::{Cell, Column, FormatArgs, Output, Value};
-use crate::settings::{Settings, parse_duration};
+use crate::settings::Settings;
 
 /// What to show.
 #[derive(Debug, clap::Args)]
@@ -25,9 +23,8 @@ Examples:
   vitals lag --watch
   vitals lag --fail-above 1000 -o json")]
 pub struct Args {
-    /// Show it again and again, every so often
-    #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true, default_missing_value = "2", value_parser = parse_interval)]
-    watch: Option<Duration>,
+    #[command(flatten)]
+    watch: WatchArgs,
     /// Exit with code 1 when the lag of all partitions together is above this
     #[arg(long, value_name = "N")]
     fail_above: Option<u64>,
@@ -46,47 +43,40 @@ const COLUMNS: [Column; 7] = [
     Column::text("host", "HOST"),
 ];
 
-/// A shorter interval would only burden the brokers.
-const SHORTEST_INTERVAL: Duration = Duration::from_millis(200);
-
-fn parse_interval(text: &str) -> Result<Duration, String> {
-    let interval = parse_duration(text).map_err(|fault| fault.to_string())?;
-    if interval < SHORTEST_INTERVAL {
-        return Err(format!("the shortest interval is {} ms", SHORTEST_INTERVAL.as_millis()));
-    }
-    Ok(interval)
-}
-
 /// Shows the lag, once or until Ctrl+C.
 ///
 /// # Errors
 /// Kafka cannot be reached; there is no such group or topic.
 pub async fn run(args: Args, context: &Context) -> Result<Code> {
-    let Context { settings, output, shutdown } = context;
-    let shown = unless_stopped(shutdown, watch(&args, settings, output)).await?;
-    // Ctrl+C is how watching ends.
-    Ok(if args.watch.is_some() && shown == Code::CutShort { Code::Done } else { shown })
+    args.watch.until_stopped(context, watch(&args, context)).await
 }
 
-async fn watch(args: &Args, settings: &Settings, output: &Output) -> Result<Code> {
+async fn watch(args: &Args, context: &Context) -> Result<Code> {
+    let Context { settings, output, .. } = context;
     mixup::check(settings).await?;
     let mut cluster = Cluster::connect(settings.brokers.as_slice()).await?;
     loop {
-        match lag::measure(&mut cluster, &settings.group, &settings.topic).await {
-            Ok(lags) => {
-                if args.watch.is_some() {
-                    output.clear_screen()?;
-                }
-                if show(&lags, args, output)? {
-                    return Ok(Code::Finding);
-                }
-            }
-            // Whoever watches wants to see how it goes on.
-            Err(error) if args.watch.is_some() && is_passing(&error) => output.note(format_args!("note: {error}")),
-            Err(error) => return Err(error.into()),
+        let shown = show(&mut cluster, args, settings, output).await?;
+        if shown != Code::Done || !args.watch.again().await {
+            return Ok(shown);
         }
-        let Some(interval) = args.watch else { return Ok(Code::Done) };
-        sleep(interval).await;
+    }
+}
+
+async fn show(cluster: &mut Cluster, args: &Args, settings: &Settings, output: &Output) -> Result<Code> {
+    match lag::measure(cluster, &settings.group, &settings.topic).await {
+        Ok(lags) => {
+            if args.watch.is_on() {
+                output.clear_screen()?;
+            }
+            print(&lags, args, output)
+        }
+        // Whoever watches wants to see how it goes on.
+        Err(error) if args.watch.is_on() && is_passing(&error) => {
+            output.note(format_args!("note: {error}"));
+            Ok(Code::Done)
+        }
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -94,8 +84,8 @@ fn is_passing(error: &KafkaError) -> bool {
     error.is_passing() || matches!(error, KafkaError::NoGroup { .. })
 }
 
-/// Shows the lags, and says whether they are too high together.
-fn show(lags: &[PartitionLag], args: &Args, output: &Output) -> Result<bool> {
+/// Shows the lags; that they are too high together is a finding.
+fn print(lags: &[PartitionLag], args: &Args, output: &Output) -> Result<Code> {
     let mut rows = output.rows(args.format, &COLUMNS);
     lags.iter().try_for_each(|lag| rows.push(row(lag)))?;
     rows.finish()?;
@@ -103,7 +93,8 @@ fn show(lags: &[PartitionLag], args: &Args, output: &Output) -> Result<bool> {
     let oldest = lags.iter().filter_map(|lag| lag.lag_seconds).reduce(f64::max);
     let waited = oldest.map(|seconds| format!(", the oldest message has waited {seconds:.1} s")).unwrap_or_default();
     output.note(format_args!("total lag {total}{waited}"));
-    Ok(args.fail_above.is_some_and(|limit| u64::try_from(total).unwrap_or(0) > limit))
+    let too_high = args.fail_above.is_some_and(|limit| u64::try_from(total).unwrap_or(0) > limit);
+    Ok(if too_high { Code::Finding } else { Code::Done })
 }
 
 fn row(lag: &PartitionLag) -> Vec<Cell> {

@@ -2,7 +2,7 @@
 
 use color_eyre::eyre::Result;
 
-use super::{Context, unless_stopped};
+use super::{Context, moment, unless_stopped};
 use crate::alarm::{Implausible, implausible};
 use crate::exit::{Advice, Code};
 use crate::output::{Cell, Column, FormatArgs, Output, Value};
@@ -27,11 +27,11 @@ pub struct Args {
     /// At most this many readings
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=MAX_LIMIT))]
     limit: u32,
-    /// Only readings of this time or later (RFC 3339 with an offset)
-    #[arg(long, value_name = "TIME", requires = "patient", value_parser = parse_time)]
+    /// Only readings of this time or later (RFC 3339, -15m, or 'today 08:00')
+    #[arg(long, value_name = "TIME", requires = "patient", value_parser = moment::parse, allow_hyphen_values = true)]
     since: Option<Timestamp>,
-    /// Only readings before this time (RFC 3339 with an offset)
-    #[arg(long, value_name = "TIME", requires = "patient", value_parser = parse_time)]
+    /// Only readings before this time (as --since)
+    #[arg(long, value_name = "TIME", requires = "patient", value_parser = moment::parse, allow_hyphen_values = true)]
     until: Option<Timestamp>,
     /// Oldest first
     #[arg(long, requires = "patient")]
@@ -146,10 +146,6 @@ fn value(signs: &Signs, sign: Sign) -> Value {
     }
 }
 
-fn parse_time(text: &str) -> Result<Timestamp, &'static str> {
-    Timestamp::parse(text).map_err(|_| "a time is written as 2025-10-26T10:30:15Z or 2025-10-26T12:30:15+02:00")
-}
-
 #[cfg(test)]
 mod tests {
     use clap::Parser as _;
@@ -248,7 +244,7 @@ mod tests {
             "--patient",
             "--since 2025-10-26T10:00:00Z",
             "--oldest",
-            "--patient P001 --since yesterday",
+            "--patient P001 --since tomorrow",
             "--patient P001 --until 2025-10-26T10:00:00",
         ] {
             assert!(typed(line).is_err(), "{line}");

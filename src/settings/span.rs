@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use super::fault::Fault;
 
-/// A time span as it is typed and shown: `10s`, `500ms`, `2m`, `1h`.
+/// A time span as it is typed and shown: `10s`, `500ms`, `2m`, `1h`, `7d`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span(pub Duration);
 
-/// Takes a time span: a number with `ms`, `s`, `m` or `h`; a number alone means seconds. Made to be a clap
+/// Takes a time span: a number with `ms`, `s`, `m`, `h` or `d`; a number alone means seconds. Made to be a clap
 /// `value_parser`.
 ///
 /// # Errors
@@ -27,7 +27,7 @@ impl Span {
         let fault = || {
             Fault::new(
                 format!("'{text}' is no time span"),
-                "write a number with a unit: 500ms, 10s, 2m, 1h; a number alone means seconds",
+                "write a number with a unit: 500ms, 10s, 2m, 1h, 7d; a number alone means seconds",
             )
         };
         let text = text.trim();
@@ -38,6 +38,7 @@ impl Span {
             "s" | "" => 1.0,
             "m" => 60.0,
             "h" => 3600.0,
+            "d" => 86400.0,
             _ => return Err(fault()),
         };
         let number: f64 = number.trim_end().parse().map_err(|_| fault())?;
@@ -63,6 +64,7 @@ mod tests {
             ("500ms", 500),
             ("2m", 120_000),
             ("1h", 3_600_000),
+            ("7d", 604_800_000),
             ("90", 90_000),
             ("1.5s", 1500),
             ("0", 0),

@@ -1,0 +1,91 @@
+//! Times as people type them.
+
+use chrono::{DateTime, Days, Local, NaiveDate, NaiveTime, TimeZone};
+
+use crate::reading::Timestamp;
+use crate::settings::parse_duration;
+
+/// Every way to write a time, for error messages.
+const FORMS: &str =
+    "a time is written as 2025-10-26T10:30:15Z, -15m (before now), 'now', 'today 08:00' or 'yesterday 20:30'";
+
+/// Takes a time: RFC 3339 with an offset, a span before now (`-15m`), `now`, or `today` and `yesterday`, with a time of
+/// day or from their beginning, by the clock and the time zone of this machine. Made to be a clap `value_parser`.
+///
+/// # Errors
+/// A text that tells the forms, where it is none of them.
+pub(super) fn parse(text: &str) -> Result<Timestamp, String> {
+    parse_at(text, &Local::now())
+}
+
+fn parse_at<Zone: TimeZone>(text: &str, now: &DateTime<Zone>) -> Result<Timestamp, String> {
+    let text = text.trim();
+    let moment = match text.split_once(char::is_whitespace).map_or((text, ""), |(day, time)| (day, time.trim())) {
+        ("now", "") => now.clone(),
+        ("today", time) => on_day(now.date_naive(), time, now)?,
+        ("yesterday", time) => {
+            let day = now.date_naive().checked_sub_days(Days::new(1)).ok_or(FORMS)?;
+            on_day(day, time, now)?
+        }
+        (_, "") if text.starts_with('-') => before(text, now).ok_or(FORMS)?,
+        _ => return Timestamp::parse(text).map_err(|_| FORMS.to_owned()),
+    };
+    Timestamp::from_utc(moment.to_utc()).map_err(|_| FORMS.to_owned())
+}
+
+fn before<Zone: TimeZone>(text: &str, now: &DateTime<Zone>) -> Option<DateTime<Zone>> {
+    let span = parse_duration(text.strip_prefix('-')?).ok()?;
+    now.clone().checked_sub_signed(chrono::TimeDelta::from_std(span).ok()?)
+}
+
+/// The time of day `time`, or midnight where it is empty, on this day in the zone of `now`.
+fn on_day<Zone: TimeZone>(day: NaiveDate, time: &str, now: &DateTime<Zone>) -> Result<DateTime<Zone>, String> {
+    let time = match time {
+        "" => NaiveTime::MIN,
+        time => NaiveTime::parse_from_str(time, "%H:%M")
+            .or_else(|_| NaiveTime::parse_from_str(time, "%H:%M:%S"))
+            .map_err(|_| FORMS)?,
+    };
+    // Where clocks are set back a time comes twice; the earlier one leaves no reading out.
+    let moment = now.timezone().from_local_datetime(&day.and_time(time)).earliest();
+    moment.ok_or_else(|| format!("there was no {time} on {day}: the clocks were set forward"))
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::FixedOffset;
+
+    use super::*;
+
+    fn at(text: &str) -> Result<String, String> {
+        let zone = FixedOffset::east_opt(2 * 3600).expect("a zone");
+        let now = zone.with_ymd_and_hms(2025, 10, 26, 1, 30, 0).single().expect("a time");
+        parse_at(text, &now).map(|moment| moment.to_string())
+    }
+
+    #[test]
+    fn each_form_is_understood() {
+        for (text, moment) in [
+            ("2025-10-26T10:30:15+02:00", "2025-10-26T08:30:15+00:00"),
+            ("-15m", "2025-10-25T23:15:00+00:00"),
+            ("-1.5h", "2025-10-25T22:00:00+00:00"),
+            ("-2d", "2025-10-23T23:30:00+00:00"),
+            ("now", "2025-10-25T23:30:00+00:00"),
+            ("today 08:00", "2025-10-26T06:00:00+00:00"),
+            ("today", "2025-10-25T22:00:00+00:00"),
+            ("yesterday 20:30:05", "2025-10-25T18:30:05+00:00"),
+        ] {
+            assert_eq!(at(text).as_deref(), Ok(moment), "{text}");
+        }
+    }
+
+    #[test]
+    fn anything_else_is_refused_with_the_forms() {
+        for text in
+            ["", "-", "15m", "tomorrow", "today 8 o'clock", "2025-10-26T10:30:15", "-999999999999h", "now 08:00"]
+        {
+            let refused = at(text);
+            assert!(refused.as_ref().is_err_and(|told| told.contains("-15m")), "{text}: {refused:?}");
+        }
+    }
+}
