@@ -12,9 +12,6 @@ use crate::ledger::Receipt;
 use crate::reading::{PatientId, Reading, Timestamp};
 use crate::store::Batch;
 
-/// How many rows go out in one batch: enough to save the store work, few enough to keep its batches small.
-const BATCH_ROWS: usize = 60;
-
 /// A batch to write, and what is settled when it is written.
 #[derive(Debug)]
 pub struct Job {
@@ -29,8 +26,10 @@ pub struct Job {
 }
 
 /// The lanes of all patients.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Lanes {
+    /// How many rows go out in one batch.
+    batch_rows: usize,
     lanes: HashMap<PatientId, Lane>,
     /// Patients with rows and without a batch in flight, in the order in which they became so.
     ready: VecDeque<PatientId>,
@@ -54,6 +53,12 @@ struct Row {
 }
 
 impl Lanes {
+    /// No lanes yet. Batches will have `batch_rows` rows at most.
+    #[must_use]
+    pub fn new(batch_rows: usize) -> Self {
+        Self { batch_rows, lanes: HashMap::new(), ready: VecDeque::new() }
+    }
+
     /// Puts a reading into its patient's lane. A later record of the same time is joined into the row that waits, sign
     /// by sign.
     pub fn add(&mut self, reading: Reading, alerts: Vec<Alert>, receipt: Receipt, size_bytes: usize) {
@@ -70,7 +75,7 @@ impl Lanes {
         let patient = self.ready.pop_front()?;
         let lane = self.lanes.get_mut(&patient)?;
         lane.in_flight = true;
-        let count = lane.rows.len().min(BATCH_ROWS);
+        let count = lane.rows.len().min(self.batch_rows);
         let batch = Batch { patient, readings: Vec::with_capacity(count), alerts: Vec::new() };
         let mut job = Job { batch, receipts: Vec::with_capacity(count), size_bytes: 0, attempts: 0 };
         for (_, row) in (0..count).map_while(|_| lane.rows.pop_first()) {
@@ -134,6 +139,8 @@ mod tests {
     use crate::ledger::Ledger;
     use crate::reading::Signs;
 
+    const BATCH_ROWS: usize = 60;
+
     struct Bench {
         lanes: Lanes,
         ledger: Ledger,
@@ -145,7 +152,7 @@ mod tests {
             let mut ledger = Ledger::default();
             ledger.assign(1);
             ledger.add(0, 0, 0);
-            Self { lanes: Lanes::default(), ledger, offset: 0 }
+            Self { lanes: Lanes::new(BATCH_ROWS), ledger, offset: 0 }
         }
 
         fn add(&mut self, patient: &str, second: u32, signs: Signs) {
