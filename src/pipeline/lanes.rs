@@ -30,7 +30,7 @@ pub struct Job {
 pub struct Lanes {
     /// How many rows go out in one batch.
     batch_rows: usize,
-    lanes: HashMap<PatientId, Lane>,
+    by_patient: HashMap<PatientId, Lane>,
     /// Patients with rows and without a batch in flight, in the order in which they became so.
     ready: VecDeque<PatientId>,
 }
@@ -56,14 +56,14 @@ impl Lanes {
     /// No lanes yet. Batches will have `batch_rows` rows at most.
     #[must_use]
     pub fn new(batch_rows: usize) -> Self {
-        Self { batch_rows, lanes: HashMap::new(), ready: VecDeque::new() }
+        Self { batch_rows, by_patient: HashMap::new(), ready: VecDeque::new() }
     }
 
     /// Puts a reading into its patient's lane. A later record of the same time is joined into the row that waits, sign
     /// by sign.
     pub fn add(&mut self, reading: Reading, alerts: Vec<Alert>, receipt: Receipt, size_bytes: usize) {
         let patient = reading.patient().clone();
-        let lane = self.lanes.entry(patient.clone()).or_default();
+        let lane = self.by_patient.entry(patient.clone()).or_default();
         if lane.rows.is_empty() && !lane.in_flight {
             self.ready.push_back(patient);
         }
@@ -73,7 +73,7 @@ impl Lanes {
     /// The next batch that may go out.
     pub fn next_job(&mut self) -> Option<Job> {
         let patient = self.ready.pop_front()?;
-        let lane = self.lanes.get_mut(&patient)?;
+        let lane = self.by_patient.get_mut(&patient)?;
         lane.in_flight = true;
         let count = lane.rows.len().min(self.batch_rows);
         let batch = Batch { patient, readings: Vec::with_capacity(count), alerts: Vec::new() };
@@ -90,11 +90,11 @@ impl Lanes {
 
     /// Notes that a patient's batch is not in flight any more.
     pub fn done(&mut self, patient: &PatientId) {
-        let Some(lane) = self.lanes.get_mut(patient) else { return };
+        let Some(lane) = self.by_patient.get_mut(patient) else { return };
         lane.in_flight = false;
         if lane.rows.is_empty() {
             // A ward has few patients, but a topic may see many over the years.
-            self.lanes.remove(patient);
+            self.by_patient.remove(patient);
         } else {
             self.ready.push_back(patient.clone());
         }
@@ -103,9 +103,9 @@ impl Lanes {
     /// Drops what has not gone out yet, and gives its size: its partitions are somebody else's.
     pub fn clear(&mut self) -> usize {
         self.ready.clear();
-        let waiting = self.lanes.values().flat_map(|lane| lane.rows.values()).map(|row| row.size_bytes).sum();
-        self.lanes.retain(|_, lane| lane.in_flight);
-        self.lanes.values_mut().for_each(|lane| lane.rows.clear());
+        let waiting = self.by_patient.values().flat_map(|lane| lane.rows.values()).map(|row| row.size_bytes).sum();
+        self.by_patient.retain(|_, lane| lane.in_flight);
+        self.by_patient.values_mut().for_each(|lane| lane.rows.clear());
         waiting
     }
 }
