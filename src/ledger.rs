@@ -1,10 +1,12 @@
-//! What may be committed: per partition, the contiguous prefix of what is settled.
+//! What may be committed: per partition, the contiguous prefix of what is settled and durable.
 //!
-//! A record is *admitted* when the pipeline takes it up, and *settled* when it is stored or kept as a dead letter. An
-//! offset is committable when every lower one of its partition is settled. After a revocation nothing of a partition is
-//! committable, and results that come late are dropped.
+//! A record is *admitted* when the pipeline takes it up, and *settled* when it is stored or kept as a dead letter. What
+//! is settled is *durable* at once, or, where the store may still forget what it has acknowledged, after the settle time
+//! (see [`Ledger::confirm`]). An offset is committable when every lower one of its partition is settled and durable.
+//! After a revocation nothing of a partition is committable, and results that come late are dropped.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
 /// Proof that a record was admitted; needed to settle it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,6 +15,19 @@ pub struct Receipt {
     jumps: u32,
     partition: i32,
     offset: i64,
+    /// Whether it was admitted before, and is written once more after a [rewind](Ledger::rewind).
+    pub is_again: bool,
+}
+
+/// How far a partition has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Position {
+    /// The partition.
+    pub partition: i32,
+    /// The offset to commit: everything below is settled and durable.
+    pub offset: i64,
+    /// Everything below is settled: stored, or kept as a dead letter.
+    pub stored: i64,
 }
 
 /// The partitions of one assignment.
@@ -20,6 +35,20 @@ pub struct Receipt {
 pub struct Ledger {
     assignment: u64,
     partitions: BTreeMap<i32, Partition>,
+    /// How long the store may forget what it has acknowledged; zero where it never does.
+    settle_time: Duration,
+    /// What was settled at some moments, oldest first, until it is durable.
+    marks: VecDeque<Mark>,
+    /// By partition, the offset up to which records were admitted before the last rewind.
+    seen: BTreeMap<i32, i64>,
+}
+
+/// What was settled at a moment.
+#[derive(Debug)]
+struct Mark {
+    at: Duration,
+    /// By partition: how often its log had jumped, and below which offset everything was settled.
+    settled: Vec<(i32, u32, i64)>,
 }
 
 #[derive(Debug)]
@@ -30,8 +59,10 @@ struct Partition {
     next_offset: i64,
     /// The end of the partition when it was assigned.
     end_offset: i64,
+    /// Everything below is settled and durable.
+    durable: i64,
     /// What the group has committed; `None` where that is not known, since a refused commit may have been taken in part.
-    committed: Option<i64>,
+    committed: Option<Position>,
     /// How often the log turned out to be another one: its offsets mean other records since.
     jumps: u32,
 }
@@ -43,16 +74,25 @@ struct Entry {
 }
 
 impl Partition {
-    fn committable(&self) -> i64 {
+    /// Everything below is settled.
+    fn settled(&self) -> i64 {
         self.entries.front().map_or(self.next_offset, |first| first.offset)
     }
 }
 
 impl Ledger {
-    /// Begins the assignment with this number; everything of earlier ones is forgotten.
+    /// No partitions yet. `settle_time` is how long the store may forget what it has acknowledged.
+    #[must_use]
+    pub fn new(settle_time: Duration) -> Self {
+        Self { settle_time, ..Self::default() }
+    }
+
+    /// Begins the assignment with this number; everything of earlier ones is forgotten, except, after a
+    /// [rewind](Self::rewind), up to where their records were seen.
     pub fn assign(&mut self, assignment: u64) {
         self.assignment = assignment;
         self.partitions.clear();
+        self.marks.clear();
     }
 
     /// Adds a partition that is read from `start_offset`, and that ended at `end_offset` when it was assigned.
@@ -61,7 +101,8 @@ impl Ledger {
             entries: VecDeque::new(),
             next_offset: start_offset,
             end_offset,
-            committed: Some(start_offset),
+            durable: start_offset,
+            committed: Some(Position { partition, offset: start_offset, stored: start_offset }),
             jumps: 0,
         };
         self.partitions.insert(partition, fresh);
@@ -70,6 +111,24 @@ impl Ledger {
     /// Takes everything away: the partitions belong to somebody else.
     pub fn revoke(&mut self) {
         self.partitions.clear();
+        self.marks.clear();
+        self.seen.clear();
+    }
+
+    /// The store has forgotten what is not durable: takes everything away until the partitions are assigned again, from
+    /// what is committed on. Records that were admitted before are then known as such.
+    pub fn rewind(&mut self) {
+        for (partition, state) in std::mem::take(&mut self.partitions) {
+            let seen = self.seen.entry(partition).or_insert(state.next_offset);
+            *seen = state.next_offset.max(*seen);
+        }
+        self.marks.clear();
+    }
+
+    /// Whether a record at `offset` would be one that was admitted before the last rewind.
+    #[must_use]
+    pub fn has_seen(&self, partition: i32, offset: i64) -> bool {
+        self.seen.get(&partition).is_some_and(|seen| offset < *seen)
     }
 
     /// Whether something fetched for `assignment` may still be handled.
@@ -85,12 +144,21 @@ impl Ledger {
         self.holds(receipt.assignment, receipt.partition)
     }
 
+    /// Whether everything that was admitted before the last rewind was admitted once more.
+    #[must_use]
+    pub fn has_caught_up(&self) -> bool {
+        let is_reached =
+            |partition, seen| self.partitions.get(partition).is_some_and(|state| state.next_offset >= seen);
+        self.seen.iter().all(|(partition, seen)| is_reached(partition, *seen))
+    }
+
     /// Takes up the record at `offset`. `None` where the partition is not ours, or the offset was taken up before.
     pub fn admit(&mut self, partition: i32, offset: i64) -> Option<Receipt> {
+        let is_again = self.has_seen(partition, offset);
         let state = self.partitions.get_mut(&partition).filter(|state| offset >= state.next_offset)?;
         state.entries.push_back(Entry { offset, settled: false });
         state.next_offset = offset.saturating_add(1);
-        Some(Receipt { assignment: self.assignment, jumps: state.jumps, partition, offset })
+        Some(Receipt { assignment: self.assignment, jumps: state.jumps, partition, offset, is_again })
     }
 
     /// Notes that there is nothing to admit below `next_offset`: markers, compacted records, a gap.
@@ -108,8 +176,10 @@ impl Ledger {
             state.entries.clear();
             state.jumps += 1;
             state.next_offset = next_offset;
+            state.durable = next_offset;
             state.committed = None;
             state.end_offset = end_offset;
+            self.seen.remove(&partition);
         }
     }
 
@@ -132,17 +202,54 @@ impl Ledger {
         }
     }
 
-    /// By partition, the offset to commit: where the first unsettled record stands. Only partitions where that is news.
+    /// Remembers what is settled at the moment `at`, by a clock that never goes back.
+    pub fn mark(&mut self, at: Duration) {
+        if self.settle_time.is_zero() {
+            return;
+        }
+        let settled = self.partitions.iter().map(|(partition, state)| (*partition, state.jumps, state.settled()));
+        let settled: Vec<_> = settled.collect();
+        if self.marks.back().is_none_or(|last| last.settled != settled) && !self.is_durable() {
+            self.marks.push_back(Mark { at, settled });
+        }
+    }
+
+    /// Whether something is settled for so long that [confirming](Self::confirm) it is worth the question to the store.
     #[must_use]
-    pub fn committable(&self) -> Vec<(i32, i64)> {
-        let news = self.partitions.iter().filter(|(_, state)| Some(state.committable()) != state.committed);
-        news.map(|(partition, state)| (*partition, state.committable())).collect()
+    pub fn is_due(&self, now: Duration) -> bool {
+        self.marks.front().is_some_and(|oldest| now >= oldest.at.saturating_add(self.settle_time))
+    }
+
+    /// Notes that the store was asked at the moment `asked_at` and has not been restarted: what was settled a settle time
+    /// before that is on its disk.
+    pub fn confirm(&mut self, asked_at: Duration) {
+        while self.is_due(asked_at)
+            && let Some(mark) = self.marks.pop_front()
+        {
+            for (partition, jumps, offset) in mark.settled {
+                if let Some(state) = self.partitions.get_mut(&partition).filter(|state| state.jumps == jumps) {
+                    state.durable = state.durable.max(offset);
+                }
+            }
+        }
+    }
+
+    /// What to commit. Only partitions where that is news.
+    #[must_use]
+    pub fn committable(&self) -> Vec<Position> {
+        let position = |(partition, state): (&i32, &Partition)| {
+            let stored = state.settled();
+            let offset = if self.settle_time.is_zero() { stored } else { state.durable };
+            let position = Position { partition: *partition, offset, stored };
+            (state.committed != Some(position)).then_some(position)
+        };
+        self.partitions.iter().filter_map(position).collect()
     }
 
     /// Notes what the group has committed.
-    pub fn committed(&mut self, partition: i32, offset: i64) {
-        if let Some(state) = self.partitions.get_mut(&partition) {
-            state.committed = Some(offset);
+    pub fn committed(&mut self, position: Position) {
+        if let Some(state) = self.partitions.get_mut(&position.partition) {
+            state.committed = Some(position);
         }
     }
 
@@ -150,6 +257,13 @@ impl Ledger {
     #[must_use]
     pub fn is_settled(&self) -> bool {
         self.partitions.values().all(|state| state.entries.is_empty())
+    }
+
+    /// Whether every admitted record is settled and durable.
+    #[must_use]
+    pub fn is_durable(&self) -> bool {
+        let is_durable = |state: &Partition| self.settle_time.is_zero() || state.durable >= state.next_offset;
+        self.partitions.values().all(|state| state.entries.is_empty() && is_durable(state))
     }
 
     /// How many admitted records are held, settled ones behind an unsettled one included.
@@ -184,16 +298,104 @@ mod tests {
         ledger
     }
 
+    /// What can be committed, by partition.
+    fn offsets(ledger: &Ledger) -> Vec<(i32, i64)> {
+        ledger.committable().iter().map(|position| (position.partition, position.offset)).collect()
+    }
+
+    /// A place in partition 0 where everything that is stored is durable.
+    fn at(offset: i64) -> Position {
+        Position { partition: 0, offset, stored: offset }
+    }
+
+    const SETTLE_TIME: Duration = Duration::from_secs(16);
+
+    /// A ledger of a store that may forget, with one record that was settled and marked at second 1.
+    fn settling() -> Ledger {
+        let mut ledger = Ledger::new(SETTLE_TIME);
+        ledger.assign(1);
+        ledger.add(0, 0, 9);
+        let receipt = ledger.admit(0, 0).expect("ours");
+        ledger.settle(receipt);
+        ledger.mark(Duration::from_secs(1));
+        ledger
+    }
+
+    #[test]
+    fn what_the_store_may_forget_is_committable_when_the_store_was_asked_after_the_settle_time() {
+        let mut ledger = settling();
+        let told = Position { partition: 0, offset: 0, stored: 1 };
+        assert_eq!(ledger.committable(), [told], "only how far it is stored is news");
+        let early = Duration::from_millis(16_999);
+        assert!(!ledger.is_due(early) && ledger.is_due(Duration::from_secs(17)));
+        ledger.confirm(early);
+        assert_eq!(ledger.committable(), [told]);
+        ledger.confirm(Duration::from_secs(17));
+        assert_eq!(ledger.committable(), [at(1)]);
+        assert!(ledger.is_durable());
+    }
+
+    #[test]
+    fn what_was_settled_after_the_mark_is_not_confirmed_with_it() {
+        let mut ledger = settling();
+        let later = ledger.admit(0, 1).expect("ours");
+        ledger.settle(later);
+        ledger.mark(Duration::from_secs(2));
+        ledger.confirm(Duration::from_secs(17));
+        assert_eq!(offsets(&ledger), [(0, 1)]);
+        assert!(!ledger.is_durable());
+        ledger.confirm(Duration::from_secs(18));
+        assert_eq!(offsets(&ledger), [(0, 2)]);
+    }
+
+    #[test]
+    fn after_a_rewind_nothing_is_committable_until_it_is_settled_once_more_and_durable() {
+        let mut ledger = settling();
+        ledger.rewind();
+        assert_eq!(offsets(&ledger), []);
+        ledger.confirm(Duration::from_secs(99));
+        ledger.assign(2);
+        ledger.add(0, 0, 9);
+        let again = ledger.admit(0, 0).expect("ours");
+        let new = ledger.admit(0, 1).expect("ours");
+        assert!(again.is_again && !new.is_again);
+        ledger.settle(again);
+        ledger.settle(new);
+        ledger.confirm(Duration::from_secs(99));
+        assert_eq!(ledger.committable(), [Position { partition: 0, offset: 0, stored: 2 }]);
+        ledger.mark(Duration::from_secs(100));
+        ledger.confirm(Duration::from_secs(116));
+        assert_eq!(ledger.committable(), [at(2)]);
+    }
+
+    #[test]
+    fn what_was_seen_before_a_rewind_is_forgotten_with_the_partitions() {
+        let mut ledger = settling();
+        ledger.rewind();
+        assert!(ledger.has_seen(0, 0) && !ledger.has_seen(0, 1) && !ledger.has_seen(1, 0));
+        ledger.revoke();
+        assert!(!ledger.has_seen(0, 0));
+    }
+
+    #[test]
+    fn a_mark_of_the_old_log_confirms_nothing_of_the_new_one() {
+        let mut ledger = settling();
+        ledger.jump_to(0, 0, 5);
+        ledger.admit(0, 0).expect("the new log");
+        ledger.confirm(Duration::from_secs(99));
+        assert_eq!(offsets(&ledger), [(0, 0)]);
+    }
+
     #[test]
     fn only_the_contiguous_settled_prefix_is_committable() {
         let mut ledger = ledger(10);
         let receipts: Vec<_> = (10..13).filter_map(|offset| ledger.admit(0, offset)).collect();
         ledger.settle(receipts[1]);
-        assert_eq!(ledger.committable(), []);
+        assert_eq!(offsets(&ledger), []);
         ledger.settle(receipts[0]);
-        assert_eq!(ledger.committable(), [(0, 12)]);
+        assert_eq!(offsets(&ledger), [(0, 12)]);
         ledger.settle(receipts[2]);
-        assert_eq!(ledger.committable(), [(0, 13)]);
+        assert_eq!(offsets(&ledger), [(0, 13)]);
     }
 
     #[test]
@@ -201,8 +403,8 @@ mod tests {
         let mut ledger = ledger(0);
         let receipt = ledger.admit(0, 0).expect("ours");
         ledger.settle(receipt);
-        ledger.committed(0, 1);
-        assert_eq!(ledger.committable(), []);
+        ledger.committed(at(1));
+        assert_eq!(offsets(&ledger), []);
     }
 
     #[test]
@@ -210,9 +412,9 @@ mod tests {
         let mut ledger = ledger(0);
         let receipt = ledger.admit(0, 5).expect("ours");
         ledger.skip_to(0, 9);
-        assert_eq!(ledger.committable(), [(0, 5)]);
+        assert_eq!(offsets(&ledger), [(0, 5)]);
         ledger.settle(receipt);
-        assert_eq!(ledger.committable(), [(0, 9)]);
+        assert_eq!(offsets(&ledger), [(0, 9)]);
     }
 
     #[test]
@@ -230,15 +432,15 @@ mod tests {
         let late = ledger.admit(0, 0).expect("ours");
         ledger.revoke();
         ledger.settle(late);
-        assert_eq!(ledger.committable(), []);
+        assert_eq!(offsets(&ledger), []);
         ledger.assign(2);
         ledger.add(0, 0, 0);
         let again = ledger.admit(0, 0).expect("ours again");
         ledger.settle(late);
-        assert_eq!(ledger.committable(), []);
+        assert_eq!(offsets(&ledger), []);
         assert!(!ledger.holds(1, 0) && ledger.holds(2, 0));
         ledger.settle(again);
-        assert_eq!(ledger.committable(), [(0, 1)]);
+        assert_eq!(offsets(&ledger), [(0, 1)]);
     }
 
     #[test]
@@ -249,9 +451,9 @@ mod tests {
         let fresh = ledger.admit(0, 0).expect("the new log");
         assert!(ledger.awaits(&old) && ledger.awaits(&fresh));
         ledger.settle(old);
-        assert_eq!(ledger.committable(), [(0, 0)]);
+        assert_eq!(offsets(&ledger), [(0, 0)]);
         ledger.settle(fresh);
-        assert_eq!(ledger.committable(), [(0, 1)]);
+        assert_eq!(offsets(&ledger), [(0, 1)]);
     }
 
     #[test]
@@ -259,13 +461,13 @@ mod tests {
         let mut ledger = ledger(0);
         let old = ledger.admit(0, 0).expect("ours");
         ledger.settle(old);
-        assert_eq!(ledger.committable(), [(0, 1)]);
+        assert_eq!(offsets(&ledger), [(0, 1)]);
         ledger.jump_to(0, 0, 5);
-        assert_eq!(ledger.committable(), [(0, 0)]);
-        ledger.committed(0, 1);
-        assert_eq!(ledger.committable(), [(0, 0)]);
-        ledger.committed(0, 0);
-        assert_eq!(ledger.committable(), []);
+        assert_eq!(offsets(&ledger), [(0, 0)]);
+        ledger.committed(at(1));
+        assert_eq!(offsets(&ledger), [(0, 0)]);
+        ledger.committed(at(0));
+        assert_eq!(offsets(&ledger), []);
     }
 
     #[test]
@@ -274,9 +476,9 @@ mod tests {
         let before = ledger.admit(0, 0).expect("ours");
         ledger.skip_to(0, 20);
         assert!(ledger.awaits(&before));
-        assert_eq!(ledger.committable(), []);
+        assert_eq!(offsets(&ledger), []);
         ledger.settle(before);
-        assert_eq!(ledger.committable(), [(0, 20)]);
+        assert_eq!(offsets(&ledger), [(0, 20)]);
     }
 
     #[test]
@@ -286,7 +488,7 @@ mod tests {
         ledger.jump_to(0, 0, 5);
         ledger.admit(0, 0).expect("the new log");
         ledger.settle(old);
-        assert_eq!(ledger.committable(), [(0, 0)]);
+        assert_eq!(offsets(&ledger), [(0, 0)]);
     }
 
     #[test]
@@ -331,7 +533,7 @@ mod tests {
                 ledger.settle(receipts[usize::try_from(*offset).expect("index")]);
             }
             let first_unsettled = order[settled..].iter().min().copied().expect("one at least");
-            let committable = ledger.committable().first().map_or(0, |(_, offset)| *offset);
+            let committable = offsets(&ledger).first().map_or(0, |(_, offset)| *offset);
             prop_assert_eq!(committable, first_unsettled);
         }
     }

@@ -14,6 +14,7 @@ mod ending;
 pub mod lanes;
 pub mod letters;
 pub mod observer;
+mod settling;
 pub mod source;
 
 use std::collections::BTreeMap;
@@ -28,10 +29,12 @@ use self::ending::{COMMIT_INTERVAL, COMMIT_PAUSE, Phase, RELEASE_LIMIT};
 use self::lanes::{Job, Lanes};
 use self::letters::{DeadLetters, Letter, Mail, Outbox};
 use self::observer::{Observer, Progress};
+use self::settling::EpochRead;
+pub use self::settling::Settling;
 use self::source::{Assigned, Chunk, Event, Source};
 use crate::alarm::{self, Limits};
 use crate::kafka::records::Record;
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, Receipt};
 use crate::reading::{self, Reading};
 use crate::reject::Reject;
 use crate::shutdown::{DRAIN_LIMIT, Shutdown};
@@ -65,6 +68,9 @@ pub struct Summary {
     pub progress: Progress,
     /// Whether everything taken up is settled and committed; what is not is read again, by this group's next member.
     pub is_clean: bool,
+    /// Whether everything stored is committed, because the store cannot forget it any more; what is not is written again
+    /// by this group's next member.
+    pub is_durable: bool,
 }
 
 /// Everything that a run holds.
@@ -76,17 +82,21 @@ pub struct Pipeline<'a, S, T: Store, D: DeadLetters, O> {
     observer: &'a mut O,
     limits: Limits,
     until: Until,
+    settling: Settling,
     ledger: Ledger,
     lanes: Lanes,
     outbox: Outbox,
     writes: FuturesUnordered<BoxFuture<'a, Answer<Job, WriteError>>>,
     mails: FuturesUnordered<BoxFuture<'a, Answer<Mail, D::Error>>>,
+    /// One at most.
+    epoch_reads: FuturesUnordered<BoxFuture<'a, EpochRead>>,
     in_flight_bytes: usize,
     assigned: bool,
     commit_pending: bool,
     phase: Phase,
     /// Whether partitions were taken away before what was taken up of them was settled.
     abandoned: bool,
+    began: Instant,
     commit_due: Instant,
     progress_due: Instant,
     progress: Progress,
@@ -113,16 +123,19 @@ impl<'a, S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'a, S, T, D,
             observer,
             limits,
             until,
+            settling: Settling::default(),
             ledger: Ledger::default(),
             lanes: Lanes::new(store.batch_rows()),
             outbox: Outbox::default(),
             writes: FuturesUnordered::new(),
             mails: FuturesUnordered::new(),
+            epoch_reads: FuturesUnordered::new(),
             in_flight_bytes: 0,
             assigned: false,
             commit_pending: false,
             phase: Phase::Reading,
             abandoned: false,
+            began: now,
             commit_due: now + COMMIT_INTERVAL,
             progress_due: now + PROGRESS_INTERVAL,
             progress: Progress::default(),
@@ -148,6 +161,7 @@ impl<'a, S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'a, S, T, D,
                 () = shutdown.wait(), if !self.is_ending() => self.end(Some(Instant::now() + DRAIN_LIMIT)),
                 Some(written) = self.writes.next() => self.written(written),
                 Some(mailed) = self.mails.next() => self.mailed(mailed),
+                Some(read) = self.epoch_reads.next() => self.epoch_read(read).await,
                 event = self.source.next(room) => self.take(event?),
                 () = sleep_until(self.commit_due) => self.commit().await,
                 () = sleep_until(self.progress_due) => self.report(),
@@ -158,7 +172,9 @@ impl<'a, S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'a, S, T, D,
 
     fn take(&mut self, event: Event) {
         match event {
-            Event::Assigned { assignment, partitions } => self.assigned(assignment, &partitions),
+            Event::Assigned { assignment, partitions, is_again } => {
+                self.assigned(assignment, &partitions, is_again);
+            }
             Event::Release if self.phase == Phase::Reading => {
                 self.phase = Phase::Releasing { by: Instant::now() + RELEASE_LIMIT };
             }
@@ -166,14 +182,14 @@ impl<'a, S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'a, S, T, D,
             Event::Release => {}
             Event::Lost => self.revoked(),
             Event::Chunk(chunk) => self.take_chunk(chunk),
-            Event::Committed(offsets) => {
+            Event::Committed(positions) => {
                 self.commit_pending = false;
                 // What was settled meanwhile needs a commit of its own, which must not be late.
                 if matches!(self.phase, Phase::LastCommit { .. }) {
                     self.commit_due = Instant::now();
                 }
-                for (partition, offset) in offsets {
-                    self.ledger.committed(partition, offset);
+                for position in positions {
+                    self.ledger.committed(position);
                 }
             }
             Event::CommitRefused => {
@@ -189,7 +205,7 @@ impl<'a, S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'a, S, T, D,
         }
     }
 
-    fn assigned(&mut self, assignment: u64, partitions: &[Assigned]) {
+    fn assigned(&mut self, assignment: u64, partitions: &[Assigned], is_again: bool) {
         self.ledger.assign(assignment);
         self.behind.clear();
         for Assigned { partition, start_offset, end_offset } in partitions.iter().copied() {
@@ -197,7 +213,10 @@ impl<'a, S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'a, S, T, D,
             self.behind.insert(partition, end_offset.saturating_sub(start_offset).max(0));
         }
         self.assigned = true;
-        self.observer.assigned(partitions);
+        // To who looks on, nothing has changed.
+        if !is_again {
+            self.observer.assigned(partitions);
+        }
     }
 
     fn take_chunk(&mut self, chunk: Chunk) {
@@ -206,7 +225,7 @@ impl<'a, S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'a, S, T, D,
             return;
         }
         for record in records {
-            if self.is_enough() {
+            if self.is_enough() && !self.ledger.has_seen(partition, record.offset) {
                 return;
             }
             self.take_record(partition, &record);
@@ -218,8 +237,11 @@ impl<'a, S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'a, S, T, D,
     fn take_record(&mut self, partition: i32, record: &Record) {
         let Some(receipt) = self.ledger.admit(partition, record.offset) else { return };
         let (offset, size_bytes) = (record.offset, record.size_bytes());
-        self.progress.messages += 1;
         self.in_flight_bytes += size_bytes;
+        if receipt.is_again {
+            return self.take_again(partition, record, receipt, size_bytes);
+        }
+        self.progress.messages += 1;
         if record.key.is_none() && !self.unkeyed_told {
             self.unkeyed_told = true;
             self.observer.unkeyed(partition, offset);
@@ -236,6 +258,18 @@ impl<'a, S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'a, S, T, D,
                 // A copy: a slice would hold on to its whole fetch for as long as the letter cannot be kept.
                 self.outbox.add(Letter { partition, record: record.detached(), reject }, receipt);
             }
+        }
+    }
+
+    /// Takes up a record that was taken up before the store forgot it: nobody is told twice.
+    fn take_again(&mut self, partition: i32, record: &Record, receipt: Receipt, size_bytes: usize) {
+        match decode(record) {
+            Ok(reading) => {
+                let alerts = alarm::judge(&reading, &self.limits);
+                self.lanes.add(reading, alerts, receipt, size_bytes);
+            }
+            // The dead letters are not in the store; it may be there twice.
+            Err(reject) => self.outbox.add(Letter { partition, record: record.detached(), reject }, receipt),
         }
     }
 
@@ -259,20 +293,26 @@ impl<'a, S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'a, S, T, D,
     fn revoked(&mut self) {
         self.abandoned |= !self.ledger.is_settled();
         self.ledger.revoke();
-        self.behind.clear();
-        self.assigned = false;
-        self.commit_pending = false;
-        self.in_flight_bytes =
-            self.in_flight_bytes.saturating_sub(self.lanes.clear()).saturating_sub(self.outbox.clear());
+        self.let_go();
         if !self.is_ending() {
             self.phase = Phase::Reading;
         }
         self.observer.revoked();
     }
 
+    /// Drops what has not gone out yet: it will be read again.
+    fn let_go(&mut self) {
+        self.behind.clear();
+        self.assigned = false;
+        self.commit_pending = false;
+        self.in_flight_bytes =
+            self.in_flight_bytes.saturating_sub(self.lanes.clear()).saturating_sub(self.outbox.clear());
+    }
+
     /// Whether the end that was asked for is reached.
     fn is_done(&self) -> bool {
-        self.is_enough() || (self.until.end && self.assigned && self.ledger.is_at_end())
+        let is_at_end = self.until.end && self.assigned && self.ledger.is_at_end();
+        (self.is_enough() || is_at_end) && self.ledger.has_caught_up()
     }
 
     fn is_enough(&self) -> bool {

@@ -13,6 +13,7 @@ mod file;
 mod flags;
 mod layers;
 mod profiles;
+mod settle;
 mod source;
 mod span;
 mod suggestion;
@@ -29,6 +30,7 @@ pub use fault::Fault;
 pub use flags::Flags;
 pub use layers::Resolved;
 pub use profiles::Profile;
+pub use settle::SettleChoice;
 pub use source::Source;
 pub use span::{Span, parse_duration};
 
@@ -56,6 +58,8 @@ pub struct Settings {
     pub instance_id: Option<String>,
     /// How long the group waits for a silent member before its partitions go to others.
     pub session_timeout: Duration,
+    /// How long stored readings wait for their commit.
+    pub settle_time: SettleChoice,
     /// When to colour.
     pub color: Color,
     /// The folder for what `vitals` itself keeps, as `~/.local/share/vitals`; `None` where the environment tells none.
@@ -131,6 +135,7 @@ pub fn resolve(flags: &Flags, environment: &Environment) -> Result<Settings, Set
         },
         instance_id: layers.take_optional(&table::INSTANCE_ID)?,
         session_timeout: layers.take(&table::SESSION_TIMEOUT)?.0,
+        settle_time: layers.take(&table::SETTLE_TIME)?,
         color: layers.take(&table::COLOR).map(|color| color_for(color, environment))?,
         data_folder: embedded::data_folder(environment),
         profiles: layers.profiles(),

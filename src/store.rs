@@ -17,6 +17,7 @@ pub use error::StoreError;
 pub use stored::{Order, SchemaStep, Selection, StoredAlert, StoredReading};
 
 use std::future::Future;
+use std::time::Duration;
 
 use crate::alarm::Alert;
 use crate::reading::{PatientId, Reading};
@@ -43,6 +44,20 @@ pub enum WriteError {
     Never(String),
 }
 
+/// One life of a store: another one has begun where it was restarted, so that it may have forgotten what it had
+/// acknowledged.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Epoch(pub String);
+
+/// How long a store may forget what it has acknowledged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SettleTime {
+    /// Zero where it forgets nothing.
+    pub time: Duration,
+    /// Why, for the operator.
+    pub why: String,
+}
+
 /// What the pipeline needs of a store.
 pub trait Store: Send + Sync {
     /// How many rows of one patient a batch should have at most: more would save nothing, or be too much at once.
@@ -51,4 +66,7 @@ pub trait Store: Send + Sync {
     /// Writes a batch. `Ok` means that the store has acknowledged every row and alert of it; after an error any part
     /// may have been written, and writing the same batch again is harmless.
     fn write(&self, batch: &Batch) -> impl Future<Output = Result<(), WriteError>> + Send;
+
+    /// The store's present life; asked only where it may forget what it has acknowledged.
+    fn epoch(&self) -> impl Future<Output = Result<Epoch, WriteError>> + Send;
 }

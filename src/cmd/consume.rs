@@ -11,9 +11,10 @@ use crate::kafka::consumer::Consumer;
 use crate::kafka::dead_letters::DeadLetterTopic;
 use crate::kafka::group::MemberConfig;
 use crate::kafka::offsets::Place;
-use crate::pipeline::{Pipeline, Until};
-use crate::settings::Settings;
-use crate::store;
+use crate::output::Output;
+use crate::pipeline::{Pipeline, Settling, Until};
+use crate::settings::{Settings, SettleChoice};
+use crate::store::{self, AnyStore, SettleTime, Store as _};
 
 /// How to consume.
 #[derive(Debug, clap::Args)]
@@ -52,6 +53,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
     for step in store.prepare().await?.into_iter().filter(|step| step.made) {
         output.note(format_args!("{}: made", step.what));
     }
+    let settling = settling(&store, settings.settle_time, output).await?;
     let brokers = settings.brokers.as_slice();
     let mut consumer = Consumer::join(brokers, member(settings), args.from).await?;
     let dead_letters = DeadLetterTopic::of(&settings.topic, brokers);
@@ -59,11 +61,25 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
     screen.started();
     let until = Until { max_messages: args.max, end: args.exit_at_end };
     let pipeline = Pipeline::new(&mut consumer, &store, &dead_letters, &mut screen, settings.limits, until);
-    let outcome = pipeline.run(shutdown).await;
+    let outcome = pipeline.settling(settling).run(shutdown).await;
     consumer.leave().await;
     let summary = outcome.wrap_err_with(|| format!("consuming the topic '{}'", settings.topic))?;
     screen.ended(&summary)?;
     Ok(if summary.is_clean { Code::Done } else { Code::CutShort })
+}
+
+/// How long stored readings wait for their commit, and says why where they do.
+async fn settling(store: &AnyStore, choice: SettleChoice, output: &Output) -> Result<Settling> {
+    let SettleTime { time, why } = match choice {
+        SettleChoice::Auto => store.settle_time().await?,
+        SettleChoice::Fixed(time) => SettleTime { time, why: "as --settle-time says".to_owned() },
+    };
+    if time.is_zero() {
+        return Ok(Settling::default());
+    }
+    output.note(format_args!("offsets are committed {} s after their readings are stored: {why}", time.as_secs_f64()));
+    let epoch = store.epoch().await?;
+    Ok(Settling { time, epoch })
 }
 
 fn member(settings: &Settings) -> MemberConfig {

@@ -14,8 +14,9 @@ use crate::settings::Settings;
 /// What to show.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-The lag is the number of messages between what the group has committed and
-the end of each partition. It is shown even while nobody consumes.
+The lag is the number of messages between what the group has stored and the
+end of each partition. It is shown even while nobody consumes. Committed is
+what is stored and cannot be forgotten any more, which may be later.
 The exit code is 1 where --fail-above finds more.
 
 Examples:
@@ -33,9 +34,10 @@ pub struct Args {
     format: FormatArgs,
 }
 
-const COLUMNS: [Column; 7] = [
+const COLUMNS: [Column; 8] = [
     Column::number("partition", "PARTITION"),
     Column::number("committed", "COMMITTED"),
+    Column::number("stored", "STORED"),
     Column::number("end", "END"),
     Column::number("lag", "LAG"),
     Column::number("lag_seconds", "SECONDS"),
@@ -103,9 +105,10 @@ fn print(lags: &[PartitionLag], args: &Args, output: &Output) -> Result<Code> {
 fn row(lag: &PartitionLag) -> Vec<Cell> {
     let member = lag.member.as_ref();
     let seconds = lag.lag_seconds.map(|seconds| (seconds * 10.0).round() / 10.0);
-    let values: [Value; 7] = [
+    let values: [Value; 8] = [
         lag.partition.into(),
         lag.committed.into(),
+        lag.stored.into(),
         lag.end.into(),
         lag.lag.into(),
         seconds.into(),

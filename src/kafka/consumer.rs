@@ -9,6 +9,7 @@ use super::error::KafkaError;
 use super::group::MemberConfig;
 use super::group::driver::{Channels, Command, Driver};
 use super::offsets::Place;
+use crate::ledger::Position;
 use crate::pipeline::source::{Event, Source};
 use crate::shutdown::LEAVE_LIMIT;
 
@@ -79,9 +80,13 @@ impl Source for Consumer {
         }
     }
 
-    async fn commit(&mut self, assignment: u64, offsets: Vec<(i32, i64)>) {
+    async fn commit(&mut self, assignment: u64, positions: Vec<Position>) {
         // A driver that has ended is told by the next event.
-        let _ = self.commands.send(Command::Commit { assignment, offsets }).await;
+        let _ = self.commands.send(Command::Commit { assignment, positions }).await;
+    }
+
+    async fn rewind(&mut self, assignment: u64) {
+        let _ = self.commands.send(Command::Rewind { assignment }).await;
     }
 
     async fn released(&mut self, assignment: u64) {

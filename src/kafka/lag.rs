@@ -12,6 +12,7 @@ use super::error::KafkaError;
 use super::fetch;
 use super::group::subscription::decode_assignment;
 use super::offsets::{self, Place};
+use crate::ledger::Position;
 
 /// How far a group is behind in one partition.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,9 +21,11 @@ pub struct PartitionLag {
     pub partition: i32,
     /// The offset that the group reads next; `None` where it has committed nothing.
     pub committed: Option<i64>,
+    /// Up to where everything is stored. It may be further than what is committed, where the store may still forget.
+    pub stored: Option<i64>,
     /// Behind the last message.
     pub end: i64,
-    /// Messages between the two; from the first message that is still there, where nothing is committed.
+    /// Messages between the last two; from the first message that is still there, where nothing is stored.
     pub lag: i64,
     /// For how many seconds the first of them has been waiting; `None` where none is.
     pub lag_seconds: Option<f64>,
@@ -53,20 +56,30 @@ pub async fn measure(cluster: &mut Cluster, group: &str, topic: &str) -> Result<
     let partitions: Vec<i32> = leaders.0.iter().map(|(partition, _)| *partition).collect();
     let coordinator = cluster.coordinator(group).await?;
     let committed = offsets::committed(cluster.node(coordinator).await?, group, topic, &partitions).await?;
-    let committed: HashMap<i32, i64> = committed.into_iter().collect();
+    let committed: HashMap<i32, Position> =
+        committed.into_iter().map(|position| (position.partition, position)).collect();
     let starts: HashMap<i32, i64> =
         offsets::find(cluster, topic, &leaders, Place::Earliest).await?.into_iter().collect();
     let ends = offsets::find(cluster, topic, &leaders, Place::Latest).await?;
     let mut lags = Vec::with_capacity(ends.len());
     for (partition, end) in ends {
         let start = starts.get(&partition).copied().unwrap_or(0);
-        let committed = committed.get(&partition).copied();
+        let position = committed.get(&partition);
+        let (committed, stored) = (position.map(|at| at.offset), position.map(|at| at.stored));
         // What retention has deleted below the first message can be read no more.
-        let next = committed.unwrap_or(start).max(start);
+        let next = stored.unwrap_or(start).max(start);
         let lag = (end - next).max(0);
         let lag_seconds =
             if lag == 0 { None } else { waiting_seconds(cluster, topic, &leaders, partition, next).await? };
-        lags.push(PartitionLag { partition, committed, end, lag, lag_seconds, member: members.remove(&partition) });
+        lags.push(PartitionLag {
+            partition,
+            committed,
+            stored,
+            end,
+            lag,
+            lag_seconds,
+            member: members.remove(&partition),
+        });
     }
     Ok(lags)
 }

@@ -9,6 +9,7 @@ use kafka_protocol::messages::{GroupId, ListOffsetsRequest, OffsetCommitRequest,
 use super::cluster::{Cluster, Leaders, text, topic_name};
 use super::connection::Connection;
 use super::error::KafkaError;
+use crate::ledger::Position;
 use crate::reading::Timestamp;
 
 /// A place in a partition, by meaning.
@@ -106,6 +107,16 @@ pub(super) async fn list(
     Ok(found)
 }
 
+/// The text that goes with a committed offset says up to where everything is stored, which may be further: such a text
+/// begins so.
+const STORED: &str = "stored=";
+
+/// Reads the text that goes with a committed offset. What other programs write there says nothing.
+fn stored(offset: i64, metadata: Option<&str>) -> i64 {
+    let stored = metadata.and_then(|text| text.strip_prefix(STORED)?.parse().ok());
+    stored.map_or(offset, |stored: i64| stored.max(offset))
+}
+
 /// What `group` has committed of `topic`, by partition; partitions without a committed offset are left out.
 ///
 /// # Errors
@@ -115,7 +126,7 @@ pub async fn committed(
     group: &str,
     topic: &str,
     partitions: &[i32],
-) -> Result<Vec<(i32, i64)>, KafkaError> {
+) -> Result<Vec<Position>, KafkaError> {
     let what = || format!("the committed offsets of the group '{group}'");
     let wanted =
         OffsetFetchRequestTopic::default().with_name(topic_name(topic)).with_partition_indexes(partitions.to_vec());
@@ -129,10 +140,14 @@ pub async fn committed(
         match partition.error_code.err() {
             Some(code) => return Err(KafkaError::refused(what(), code)),
             None if partition.committed_offset == NO_OFFSET => {}
-            None => found.push((partition.partition_index, partition.committed_offset)),
+            None => {
+                let offset = partition.committed_offset;
+                let stored = stored(offset, partition.metadata.as_deref());
+                found.push(Position { partition: partition.partition_index, offset, stored });
+            }
         }
     }
-    found.sort_unstable();
+    found.sort_unstable_by_key(|position| position.partition);
     Ok(found)
 }
 
@@ -149,7 +164,7 @@ pub struct Committer<'a> {
     pub instance_id: Option<&'a str>,
 }
 
-/// Commits `offsets` of `topic` for a member.
+/// Commits `positions` of `topic` for a member.
 ///
 /// # Errors
 /// The coordinator cannot be reached or refuses; a refusal carries the first partition's code.
@@ -157,14 +172,18 @@ pub async fn commit(
     coordinator: &mut Connection,
     committer: Committer<'_>,
     topic: &str,
-    offsets: &[(i32, i64)],
+    positions: &[Position],
 ) -> Result<(), KafkaError> {
-    let of_partition = |(partition, offset): &(i32, i64)| {
-        OffsetCommitRequestPartition::default().with_partition_index(*partition).with_committed_offset(*offset)
+    let of_partition = |position: &Position| {
+        let further = (position.stored > position.offset).then(|| text(&format!("{STORED}{}", position.stored)));
+        OffsetCommitRequestPartition::default()
+            .with_partition_index(position.partition)
+            .with_committed_offset(position.offset)
+            .with_committed_metadata(further)
     };
     let of_topic = OffsetCommitRequestTopic::default()
         .with_name(topic_name(topic))
-        .with_partitions(offsets.iter().map(of_partition).collect());
+        .with_partitions(positions.iter().map(of_partition).collect());
     let request = OffsetCommitRequest::default()
         .with_group_id(GroupId(text(committer.group)))
         .with_generation_id_or_member_epoch(committer.generation)
@@ -176,5 +195,18 @@ pub async fn commit(
     match codes.find_map(ParseResponseErrorCode::err) {
         Some(code) => Err(KafkaError::refused("a commit", code)),
         None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_text_of_a_commit_tells_how_far_it_is_stored_and_that_of_others_tells_nothing() {
+        assert_eq!(stored(5, Some("stored=9")), 9);
+        for other in [None, Some(""), Some("stored="), Some("stored=x"), Some("stored=3"), Some("consumer-1")] {
+            assert_eq!(stored(5, other), 5, "{other:?}");
+        }
     }
 }

@@ -88,6 +88,7 @@ async fn keep<D: DeadLetters>(dead_letters: &D, mail: Mail) -> Answer<Mail, D::E
     (mail, outcome)
 }
 
+/// Those that were not counted before.
 fn count(receipts: &[Receipt]) -> u64 {
-    u64::try_from(receipts.len()).unwrap_or(u64::MAX)
+    u64::try_from(receipts.iter().filter(|receipt| !receipt.is_again).count()).unwrap_or(u64::MAX)
 }

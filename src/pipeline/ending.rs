@@ -9,7 +9,7 @@ use super::observer::Observer;
 use super::source::Source;
 use super::{Pipeline, Summary};
 use crate::kafka::group;
-use crate::shutdown::LAST_COMMIT_LIMIT;
+use crate::shutdown::{DRAIN_LIMIT, LAST_COMMIT_LIMIT};
 use crate::store::Store;
 
 /// How long settling may take before a rebalance.
@@ -47,13 +47,14 @@ pub(super) enum Then {
 impl<S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'_, S, T, D, O> {
     pub(super) async fn commit(&mut self) {
         self.commit_due = Instant::now() + COMMIT_INTERVAL;
+        self.settle();
         if self.commit_pending {
             return;
         }
-        let offsets = self.ledger.committable();
-        if !offsets.is_empty() {
+        let positions = self.ledger.committable();
+        if !positions.is_empty() {
             self.commit_pending = true;
-            self.source.commit(self.ledger.assignment(), offsets).await;
+            self.source.commit(self.ledger.assignment(), positions).await;
         }
     }
 
@@ -61,16 +62,26 @@ impl<S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'_, S, T, D, O> 
     pub(super) async fn advance(&mut self) -> Option<Summary> {
         let now = Instant::now();
         match self.phase {
-            Phase::Reading if self.is_done() || self.observer.is_gone() => {
+            Phase::Reading if self.is_done() => {
                 self.end(None);
+                None
+            }
+            Phase::Reading if self.observer.is_gone() => {
+                self.end(Some(now + DRAIN_LIMIT));
                 None
             }
             Phase::Releasing { by } if self.ledger.is_settled() || now >= by => {
                 self.commit_last(Then::Release).await;
                 None
             }
-            Phase::Ending { by } if self.ledger.is_settled() || by.is_some_and(|by| now >= by) => {
+            // Who stops it does not wait for what is stored to be durable: the next member writes it again.
+            Phase::Ending { by: Some(by) } if self.ledger.is_settled() || now >= by => {
                 let settled = self.ledger.is_settled();
+                self.commit_last(Then::End { settled }).await;
+                None
+            }
+            Phase::Ending { by: None } if self.ledger.is_durable() => {
+                let settled = true;
                 self.commit_last(Then::End { settled }).await;
                 None
             }
@@ -99,7 +110,8 @@ impl<S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'_, S, T, D, O> 
             Then::End { settled } => {
                 let is_clean = settled && !self.abandoned && self.ledger.committable().is_empty();
                 self.observer.progress(&self.progress());
-                Some(Summary { progress: self.progress(), is_clean })
+                let is_durable = self.ledger.is_durable();
+                Some(Summary { progress: self.progress(), is_clean, is_durable })
             }
         }
     }

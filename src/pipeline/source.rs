@@ -3,6 +3,7 @@
 use std::future::Future;
 
 use crate::kafka::records::Record;
+use crate::ledger::Position;
 
 /// Records of one partition, in order.
 #[derive(Debug)]
@@ -39,6 +40,8 @@ pub enum Event {
         assignment: u64,
         /// The partitions, in order.
         partitions: Vec<Assigned>,
+        /// Whether they were ours already, and are only read again, as [`Source::rewind`] asked.
+        is_again: bool,
     },
     /// The partitions are about to be given away: settle, commit, then [`Source::released`].
     Release,
@@ -46,8 +49,8 @@ pub enum Event {
     Lost,
     /// Records to handle.
     Chunk(Chunk),
-    /// These offsets, by partition, are committed.
-    Committed(Vec<(i32, i64)>),
+    /// These positions are committed.
+    Committed(Vec<Position>),
     /// The commit was not taken; the offsets stay to be committed.
     CommitRefused,
     /// Offsets that the log does not hold any more, or not yet again: it was deleted, cut, or made anew.
@@ -75,9 +78,12 @@ pub trait Source {
     /// Waits for the next event; chunks only where there is `room` for them. Dropping the future loses no event.
     fn next(&mut self, room: bool) -> impl Future<Output = Result<Event, Self::Error>> + Send;
 
-    /// Asks for a commit of partitions of this `assignment`: by partition the offset to read on from. The answer is an
-    /// event; it is a refusal where the assignment is over.
-    fn commit(&mut self, assignment: u64, offsets: Vec<(i32, i64)>) -> impl Future<Output = ()> + Send;
+    /// Asks for a commit of partitions of this `assignment`. The answer is an event; it is a refusal where the assignment
+    /// is over.
+    fn commit(&mut self, assignment: u64, positions: Vec<Position>) -> impl Future<Output = ()> + Send;
+
+    /// Asks to read the partitions of this `assignment` again from what is committed. They come as a new assignment.
+    fn rewind(&mut self, assignment: u64) -> impl Future<Output = ()> + Send;
 
     /// Says that what was read of this `assignment` is settled, so that its partitions can be given away.
     fn released(&mut self, assignment: u64) -> impl Future<Output = ()> + Send;

@@ -1,5 +1,6 @@
 //! The promises of the pipeline, one by one, in time that is moved by hand.
 
+mod settling;
 mod stage;
 
 use std::sync::Mutex;
@@ -24,8 +25,13 @@ impl Play {
     fn of(events: impl IntoIterator<Item = Event>) -> Self {
         let log = Log::default();
         Self {
-            script: Script { log: log.clone(), events: events.into_iter().collect(), takes_commits: true },
-            shelf: Shelf { log: log.clone(), failures: Mutex::new(0) },
+            script: Script {
+                log: log.clone(),
+                events: events.into_iter().collect(),
+                again: Vec::new(),
+                takes_commits: true,
+            },
+            shelf: Shelf { log: log.clone(), failures: Mutex::new(0), restarts: Vec::new() },
             drawer: Drawer { log: log.clone(), failures: Mutex::new(0), refuses: 0 },
             audience: Audience { log: log.clone(), gone: false },
             until: Until { max_messages: None, end: true },
@@ -151,7 +157,7 @@ async fn nothing_is_committed_of_partitions_that_are_lost() {
 #[tokio::test(start_paused = true)]
 async fn chunks_of_an_earlier_assignment_are_dropped() {
     let Event::Assigned { partitions, .. } = assigned(&[0], 9) else { unreachable!() };
-    let again = Event::Assigned { assignment: 2, partitions };
+    let again = Event::Assigned { assignment: 2, partitions, is_again: false };
     let mut play = Play::of([assigned(&[0], 9), Event::Lost, again, chunk(0, 0, &[&message("P1", 0, 70)])]);
     play.until.end = false;
     let summary = play.run_and_stop_after(5).await.expect("ends");

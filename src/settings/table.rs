@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::address::{Brokers, StoreAddress};
 use super::fault::Fault;
+use super::settle::SettleChoice;
 use super::span::Span;
 use crate::alarm::{limits, plausible};
 use crate::output::Color;
@@ -51,7 +52,7 @@ pub(super) struct Setting<T> {
 }
 
 /// The settings that every layer may hold, in the order in which they are shown.
-pub(super) static TABLE: [&Spec; 10] = [
+pub(super) static TABLE: [&Spec; 11] = [
     &BROKERS.spec,
     &TOPIC.spec,
     &GROUP.spec,
@@ -61,6 +62,7 @@ pub(super) static TABLE: [&Spec; 10] = [
     &SPO2_LOW.spec,
     &INSTANCE_ID.spec,
     &SESSION_TIMEOUT.spec,
+    &SETTLE_TIME.spec,
     &COLOR.spec,
 ];
 
@@ -186,6 +188,17 @@ pub(super) static SESSION_TIMEOUT: Setting<Span> = Setting {
         kind: Kind::Span,
     },
     parse: session_timeout,
+};
+
+pub(super) static SETTLE_TIME: Setting<SettleChoice> = Setting {
+    spec: Spec {
+        name: "settle_time",
+        default: Some("auto"),
+        value_name: "auto|TIME",
+        help: "How long stored readings wait for their commit: until the store cannot forget them",
+        kind: Kind::Span,
+    },
+    parse: SettleChoice::parse,
 };
 
 pub(super) static COLOR: Setting<Color> = Setting {

@@ -2,7 +2,12 @@
 
 use super::cassandra::{self, CassandraStore, Replication};
 use super::sqlite::{self, SqliteStore};
-use super::{Batch, Consistency, SchemaStep, Selection, Store, StoreError, StoredAlert, StoredReading, WriteError};
+use super::{
+    Batch, Consistency, Epoch, SchemaStep, Selection, SettleTime, Store, StoreError, StoredAlert, StoredReading,
+    WriteError,
+};
+use std::time::Duration;
+
 use crate::settings::StoreAddress;
 
 /// Connects to the store at `address`. Neither the keyspace nor the file need exist yet.
@@ -54,6 +59,17 @@ impl AnyStore {
         }
     }
 
+    /// How long what was acknowledged may be forgotten, and why.
+    ///
+    /// # Errors
+    /// The store does not tell how it is set up.
+    pub async fn settle_time(&self) -> Result<SettleTime, StoreError> {
+        match self {
+            Self::Cassandra(store) => Ok(store.settle_time().await?),
+            Self::Sqlite(_) => Ok(SettleTime { time: Duration::ZERO, why: "stored rows are on the disk".to_owned() }),
+        }
+    }
+
     /// The readings of `selection`, at most `limit` of them.
     #[must_use]
     pub fn readings(&self, selection: &Selection, limit: u32) -> Readings<'_> {
@@ -91,6 +107,13 @@ impl Store for AnyStore {
         match self {
             Self::Cassandra(store) => store.batch_rows(),
             Self::Sqlite(store) => store.batch_rows(),
+        }
+    }
+
+    async fn epoch(&self) -> Result<Epoch, WriteError> {
+        match self {
+            Self::Cassandra(store) => store.epoch().await,
+            Self::Sqlite(store) => store.epoch().await,
         }
     }
 

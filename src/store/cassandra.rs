@@ -4,6 +4,7 @@
 //!   `migrations/cassandra/`
 //! - [`write`]: readings and alerts in
 //! - [`read`]: readings and alerts out
+//! - `settle`: how long what was acknowledged may be forgotten
 //! - `session`: the driver's session, kept on a short leash
 //! - [`probe`]: is there a Cassandra, and does it let us in
 //! - [`error`]: what can go wrong, and what to do about it
@@ -17,6 +18,7 @@ pub mod read;
 mod row;
 pub mod schema;
 mod session;
+mod settle;
 pub mod write;
 
 use std::fmt;

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use hdrhistogram::{CreationError, Histogram};
 use tokio::time::Instant;
 
-use crate::store::{AnyStore, Batch, Store, WriteError};
+use crate::store::{AnyStore, Batch, Epoch, Store, WriteError};
 
 /// Latencies are kept to three digits.
 const DIGITS: u8 = 3;
@@ -117,6 +117,10 @@ impl<'a> Meter<'a> {
 impl Store for Meter<'_> {
     fn batch_rows(&self) -> usize {
         self.store.batch_rows()
+    }
+
+    async fn epoch(&self) -> Result<Epoch, WriteError> {
+        self.store.epoch().await
     }
 
     async fn write(&self, batch: &Batch) -> Result<(), WriteError> {

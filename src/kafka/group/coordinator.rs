@@ -23,6 +23,7 @@ use crate::kafka::cluster::{Cluster, Leaders, NodeId, Topic, text};
 use crate::kafka::connection::{Connection, REQUEST_LIMIT};
 use crate::kafka::error::KafkaError;
 use crate::kafka::offsets::{self, Committer, Place};
+use crate::ledger::Position;
 use crate::pipeline::source::Assigned;
 
 /// How long saying good-bye may take.
@@ -143,7 +144,7 @@ impl Coordinator {
     }
 
     /// Commits offsets for the generation that we are in.
-    pub(super) async fn commit(&mut self, member: &Membership, offsets: &[(i32, i64)]) -> Result<(), KafkaError> {
+    pub(super) async fn commit(&mut self, member: &Membership, positions: &[Position]) -> Result<(), KafkaError> {
         let MemberConfig { group, topic, instance_id, .. } = self.config.clone();
         let committer = Committer {
             group: &group,
@@ -151,7 +152,7 @@ impl Coordinator {
             member_id: member.member_id(),
             instance_id: instance_id.as_deref(),
         };
-        offsets::commit(self.connection().await?, committer, &topic, offsets).await
+        offsets::commit(self.connection().await?, committer, &topic, positions).await
     }
 
     /// Says good-bye, so that the others need not wait for the session's end. A static member does not: its partitions
@@ -182,7 +183,8 @@ impl Coordinator {
         let MemberConfig { group, topic, .. } = self.config.clone();
         let Topic { id, leaders } = self.cluster.topic(&topic).await?;
         let all: Vec<i32> = leaders.0.iter().map(|(partition, _)| *partition).collect();
-        let mut committed = offsets::committed(self.connection().await?, &group, &topic, &all).await?;
+        let committed = offsets::committed(self.connection().await?, &group, &topic, &all).await?;
+        let mut committed: Vec<_> = committed.iter().map(|position| (position.partition, position.offset)).collect();
         let is_new_group = committed.is_empty();
         if read_before.is_some_and(|before| before != id) {
             committed.clear();
@@ -196,7 +198,9 @@ impl Coordinator {
         let starts = offsets::find(&mut self.cluster, &topic, &fresh, place).await?;
         let ends = offsets::find(&mut self.cluster, &topic, &ours, Place::Latest).await?;
         if place != Place::Earliest && !starts.is_empty() {
-            self.commit(member, &starts).await?;
+            let at =
+                |(partition, offset): &(i32, i64)| Position { partition: *partition, offset: *offset, stored: *offset };
+            self.commit(member, &starts.iter().map(at).collect::<Vec<_>>()).await?;
         }
         let begin = |partition: i32| {
             let start_offset = offset_of(&committed, partition).or_else(|| offset_of(&starts, partition))?;

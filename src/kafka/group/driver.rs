@@ -17,6 +17,7 @@ use crate::kafka::cluster::Cluster;
 use crate::kafka::error::KafkaError;
 use crate::kafka::fetch::Fetcher;
 use crate::kafka::offsets::Place;
+use crate::ledger::Position;
 use crate::pipeline::source::Event;
 use crate::retry::Backoff;
 
@@ -26,12 +27,17 @@ const PARTITION_CHECK_INTERVAL: Duration = Duration::from_secs(10);
 /// What the pipeline asks of its member.
 #[derive(Debug)]
 pub(in crate::kafka) enum Command {
-    /// Commit these offsets.
+    /// Commit these positions.
     Commit {
         /// The assignment that they belong to.
         assignment: u64,
-        /// By partition, the offset to read on from.
-        offsets: Vec<(i32, i64)>,
+        /// How far the partitions have come.
+        positions: Vec<Position>,
+    },
+    /// Read the partitions again from what is committed.
+    Rewind {
+        /// The assignment that they belong to.
+        assignment: u64,
     },
     /// What was read is settled: the partitions can be given away.
     Released {
@@ -68,6 +74,10 @@ pub(in crate::kafka) struct Driver {
     held: bool,
     /// The topic that was read last: another one of the same name has other offsets.
     topic_id: Option<Uuid>,
+    /// The partitions that are ours.
+    partitions: Vec<i32>,
+    /// Whether they are begun again, and not for the first time.
+    rewinding: bool,
     /// Partitions that are ours and not read yet, because their offsets could not be found.
     to_begin: Option<Vec<i32>>,
     /// As leader: how many partitions were shared out.
@@ -106,6 +116,8 @@ impl Driver {
             assignment: 0,
             held: false,
             topic_id: None,
+            partitions: Vec::new(),
+            rewinding: false,
             to_begin: None,
             partition_count: 0,
             backoff: Backoff::default(),
@@ -133,6 +145,8 @@ impl Driver {
             Step::JoinLater => return Ok(self.pause_before_join().await),
             Step::Sync { members } => return self.sync(&members).await,
             Step::Assign(partitions) => {
+                self.partitions.clone_from(&partitions);
+                self.rewinding = false;
                 self.to_begin = Some(partitions);
                 self.begin().await;
             }
@@ -175,7 +189,11 @@ impl Driver {
 
     async fn command(&mut self, command: Option<Command>) -> Vec<Step> {
         match command {
-            Some(Command::Commit { assignment, offsets }) => self.commit(assignment, offsets).await,
+            Some(Command::Commit { assignment, positions }) => self.commit(assignment, positions).await,
+            Some(Command::Rewind { assignment }) => {
+                self.rewind(assignment).await;
+                Vec::new()
+            }
             Some(Command::Released { assignment }) if assignment != self.assignment => Vec::new(),
             Some(Command::Released { .. }) => {
                 self.held = false;
@@ -297,14 +315,14 @@ impl Driver {
         }
     }
 
-    async fn commit(&mut self, assignment: u64, offsets: Vec<(i32, i64)>) -> Vec<Step> {
+    async fn commit(&mut self, assignment: u64, positions: Vec<Position>) -> Vec<Step> {
         if !self.membership.may_commit() || !self.held || assignment != self.assignment {
             self.tell(Event::CommitRefused).await;
             return Vec::new();
         }
-        match self.coordinator.commit(&self.membership, &offsets).await {
+        match self.coordinator.commit(&self.membership, &positions).await {
             Ok(()) => {
-                self.tell(Event::Committed(offsets)).await;
+                self.tell(Event::Committed(positions)).await;
                 Vec::new()
             }
             Err(error) => {
@@ -315,6 +333,17 @@ impl Driver {
                 }
             }
         }
+    }
+
+    /// Begins the partitions again. Where they are about to be given away, their next owner does.
+    async fn rewind(&mut self, assignment: u64) {
+        if !self.held || assignment != self.assignment || self.due.release.is_some() {
+            return;
+        }
+        self.stop_reading();
+        self.rewinding = true;
+        self.to_begin = Some(self.partitions.clone());
+        self.begin().await;
     }
 
     fn refused(&mut self, code: ResponseError) -> Vec<Step> {
@@ -339,7 +368,8 @@ impl Driver {
                     positions: Fetcher::positions(&assigned),
                     topic_id,
                 };
-                self.tell(Event::Assigned { assignment: self.assignment, partitions: assigned }).await;
+                let is_again = std::mem::take(&mut self.rewinding);
+                self.tell(Event::Assigned { assignment: self.assignment, partitions: assigned, is_again }).await;
                 self.fetcher.spawn(fetcher.run());
             }
             Err(error) => {
@@ -375,7 +405,7 @@ impl Driver {
 async fn refuse(command: Option<Command>, events: &mpsc::Sender<Event>) -> bool {
     match command {
         Some(Command::Commit { .. }) => events.send(Event::CommitRefused).await.is_err(),
-        Some(Command::Released { .. }) => false,
+        Some(Command::Released { .. } | Command::Rewind { .. }) => false,
         Some(Command::Leave) | None => true,
     }
 }

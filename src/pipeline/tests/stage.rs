@@ -5,15 +5,17 @@ use std::future::pending;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
+use tokio::time::Instant;
 
 use super::super::letters::{DeadLetters, Letter};
 use super::super::observer::{Observer, Progress};
 use super::super::source::{Assigned, Chunk, Event, Source};
 use crate::alarm::Alert;
 use crate::kafka::records::Record;
+use crate::ledger::Position;
 use crate::reading::Reading;
 use crate::reject::Reject;
-use crate::store::{Batch, Store, WriteError};
+use crate::store::{Batch, Epoch, Store, WriteError};
 
 /// What happened, in order.
 #[derive(Debug, Clone, Default)]
@@ -46,6 +48,8 @@ impl Log {
 pub(super) struct Script {
     pub(super) log: Log,
     pub(super) events: VecDeque<Event>,
+    /// What comes after a rewind.
+    pub(super) again: Vec<Event>,
     pub(super) takes_commits: bool,
 }
 
@@ -64,16 +68,22 @@ impl Source for Script {
         }
     }
 
-    async fn commit(&mut self, _: u64, offsets: Vec<(i32, i64)>) {
+    async fn commit(&mut self, _: u64, positions: Vec<Position>) {
         if self.takes_commits {
-            for (partition, offset) in &offsets {
-                self.log.note(format!("committed {partition}:{offset}"));
+            for Position { partition, offset, stored } in &positions {
+                let further = if stored == offset { String::new() } else { format!(" stored to {stored}") };
+                self.log.note(format!("committed {partition}:{offset}{further}"));
             }
-            self.events.push_front(Event::Committed(offsets));
+            self.events.push_front(Event::Committed(positions));
         } else {
             self.log.note("commit refused");
             self.events.push_front(Event::CommitRefused);
         }
+    }
+
+    async fn rewind(&mut self, _: u64) {
+        self.log.note("rewound");
+        self.events.extend(std::mem::take(&mut self.again));
     }
 
     async fn released(&mut self, _: u64) {
@@ -85,9 +95,16 @@ impl Source for Script {
 pub(super) struct Shelf {
     pub(super) log: Log,
     pub(super) failures: Mutex<usize>,
+    /// How often it was restarted: once more at each of these moments, since when it has forgotten.
+    pub(super) restarts: Vec<Instant>,
 }
 
 impl Store for Shelf {
+    async fn epoch(&self) -> Result<Epoch, WriteError> {
+        self.log.note("epoch read");
+        Ok(Epoch(self.restarts.iter().filter(|moment| **moment <= Instant::now()).count().to_string()))
+    }
+
     fn batch_rows(&self) -> usize {
         60
     }
@@ -174,7 +191,18 @@ impl Observer for Audience {
 /// The assignment number 1, of these partitions from offset 0 on, each with `end` messages.
 pub(super) fn assigned(partitions: &[i32], end: i64) -> Event {
     let whole = |partition: &i32| Assigned { partition: *partition, start_offset: 0, end_offset: end };
-    Event::Assigned { assignment: 1, partitions: partitions.iter().map(whole).collect() }
+    Event::Assigned { assignment: 1, partitions: partitions.iter().map(whole).collect(), is_again: false }
+}
+
+/// What comes after a rewind: the same partitions as assignment 2, and the chunks of them.
+pub(super) fn again(partitions: &[i32], end: i64, chunks: Vec<Event>) -> Vec<Event> {
+    let Event::Assigned { partitions, .. } = assigned(partitions, end) else { unreachable!() };
+    let assigned = Event::Assigned { assignment: 2, partitions, is_again: true };
+    let renumbered = chunks.into_iter().map(|event| match event {
+        Event::Chunk(chunk) => Event::Chunk(Chunk { assignment: 2, ..chunk }),
+        other => other,
+    });
+    std::iter::once(assigned).chain(renumbered).collect()
 }
 
 /// Messages of one partition, from offset `from` on.

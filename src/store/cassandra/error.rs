@@ -22,6 +22,8 @@ pub enum Doing {
     Write,
     /// Reading readings and alerts.
     Read,
+    /// Reading the server's own settings, and when it was started.
+    ReadSettings,
 }
 
 impl std::fmt::Display for Doing {
@@ -32,6 +34,7 @@ impl std::fmt::Display for Doing {
             Self::Prepare => "prepare a statement",
             Self::Write => "take rows",
             Self::Read => "give rows",
+            Self::ReadSettings => "tell how it is set up",
         })
     }
 }

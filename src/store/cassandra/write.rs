@@ -21,7 +21,7 @@ use super::session::{Connected, PREPARE_LIMIT};
 use super::{CassandraStore, Keyspace};
 use crate::alarm::Alert;
 use crate::reading::Reading;
-use crate::store::{Batch, Store, WriteError};
+use crate::store::{Batch, Epoch, Store, WriteError};
 
 /// How long a write may take. A server throws away what it could not begin within 12 s (`native_transport_timeout`) and
 /// what it could not finish within 2 s more (`write_request_timeout`): after this limit nothing comes late.
@@ -40,6 +40,10 @@ const VALUE_OVERHEAD_BYTES: usize = 4;
 impl Store for CassandraStore {
     fn batch_rows(&self) -> usize {
         MAX_BATCH_ROWS
+    }
+
+    async fn epoch(&self) -> Result<Epoch, WriteError> {
+        Ok(self.read_epoch().await?)
     }
 
     /// Alerts and readings go out at once, in as many requests as [`MAX_BATCH_ROWS`] and [`MAX_BATCH_BYTES`] ask for.

@@ -14,7 +14,7 @@ use super::error::{Doing, SqliteError};
 use super::{SqliteStore, schema};
 use crate::alarm::Alert;
 use crate::reading::Reading;
-use crate::store::{Batch, Store, WriteError};
+use crate::store::{Batch, Epoch, Store, WriteError};
 
 /// Batches that wait for the writer; who brings one more waits outside. The pipeline has no more than
 /// [`MAX_WRITES_IN_FLIGHT`](crate::pipeline::MAX_WRITES_IN_FLIGHT).
@@ -50,6 +50,11 @@ ON CONFLICT DO UPDATE SET
 impl Store for SqliteStore {
     fn batch_rows(&self) -> usize {
         MAX_BATCH_ROWS
+    }
+
+    /// What is acknowledged is on the disk: there is nothing that another life could have forgotten.
+    async fn epoch(&self) -> Result<Epoch, WriteError> {
+        Ok(Epoch::default())
     }
 
     /// `Ok` means that the rows are on the disk.

@@ -20,6 +20,7 @@ use vitals::kafka::murmur2::partition_of;
 use vitals::kafka::offsets::{self, Place};
 use vitals::kafka::producer::{Delivery, Outgoing, Producer};
 use vitals::kafka::records::{self, Header, Record};
+use vitals::ledger::Position;
 use vitals::pipeline::source::{Assigned, Event, Source};
 use vitals::reading::Timestamp;
 
@@ -285,7 +286,7 @@ async fn next_assignment(consumer: &mut Consumer) -> (u64, Vec<Assigned>) {
     let wait = async {
         loop {
             match consumer.next(true).await.expect("an event") {
-                Event::Assigned { assignment, partitions } => return (assignment, partitions),
+                Event::Assigned { assignment, partitions, .. } => return (assignment, partitions),
                 Event::Release => consumer.released(u64::MAX).await,
                 _ => {}
             }
@@ -301,7 +302,7 @@ pub(crate) async fn a_group_goes_on_where_it_committed(brokers: &[String]) {
     let mut first = bench.join().await;
     let (assignment, partitions) = next_assignment(&mut first).await;
     assert_eq!(partitions, [Assigned { partition: 0, start_offset: 0, end_offset: 3 }]);
-    first.commit(assignment, vec![(0, 2)]).await;
+    first.commit(assignment, vec![Position { partition: 0, offset: 2, stored: 2 }]).await;
     let committed = async { while !matches!(first.next(false).await, Ok(Event::Committed(_))) {} };
     timeout(LIMIT, committed).await.expect("committed in time");
     let lags = bench.lag().await;
@@ -326,7 +327,7 @@ pub(crate) async fn members_share_and_take_over_at_once(brokers: &[String]) {
         loop {
             match first.next(true).await.expect("an event") {
                 Event::Release => first.released(held).await,
-                Event::Assigned { assignment, partitions } => {
+                Event::Assigned { assignment, partitions, .. } => {
                     held = assignment;
                     return partitions;
                 }

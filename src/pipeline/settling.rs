@@ -1,0 +1,80 @@
+//! How long the store may forget, and what happens when it did.
+//!
+//! A single Cassandra with its periodic commit log acknowledges rows before they are on its disk: killed, it forgets the
+//! last ones. So what it has acknowledged is committed only after a settle time, and only when it is then still in the
+//! life, or epoch, in which the row was written. In another one, everything that is not committed is written again.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::Pipeline;
+use super::ending::Phase;
+use super::letters::DeadLetters;
+use super::observer::Observer;
+use super::source::Source;
+use crate::ledger::Ledger;
+use crate::store::{Epoch, Store, WriteError};
+
+/// How long the store may forget what it has acknowledged, and the life in which it is asked to write.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Settling {
+    /// Zero where it forgets nothing: the epoch is never looked at then.
+    pub time: Duration,
+    /// Read before the first row is written.
+    pub epoch: Epoch,
+}
+
+/// When the store was asked for its epoch, and what it said.
+pub(super) type EpochRead = (Instant, Result<Epoch, WriteError>);
+
+impl<'a, S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'a, S, T, D, O> {
+    /// Commits only what has settled.
+    #[must_use]
+    pub fn settling(mut self, settling: Settling) -> Self {
+        self.ledger = Ledger::new(settling.time);
+        self.settling = settling;
+        self
+    }
+
+    /// Marks what is settled now, and asks the store for its epoch where that may make something durable.
+    pub(super) fn settle(&mut self) {
+        let now = Instant::now();
+        self.ledger.mark(self.clock(now));
+        if self.ledger.is_due(self.clock(now)) && self.epoch_reads.is_empty() {
+            let store: &'a T = self.store;
+            self.epoch_reads.push(Box::pin(async move { (now, store.epoch().await) }));
+        }
+    }
+
+    pub(super) async fn epoch_read(&mut self, (asked_at, answer): EpochRead) {
+        match answer {
+            Ok(epoch) if epoch == self.settling.epoch => {
+                self.ledger.confirm(self.clock(asked_at));
+                self.commit_due = Instant::now();
+            }
+            Ok(epoch) => {
+                self.settling.epoch = epoch;
+                self.rewind().await;
+            }
+            // It is away: the next commit interval asks again.
+            Err(_) => {}
+        }
+    }
+
+    async fn rewind(&mut self) {
+        self.observer.trouble("the store was restarted; what it may have forgotten is written again");
+        self.ledger.rewind();
+        self.let_go();
+        self.abandoned |= self.is_ending();
+        // The end that was reached is reached again when everything is written again.
+        if self.phase == (Phase::Ending { by: None }) {
+            self.phase = Phase::Reading;
+        }
+        self.source.rewind(self.ledger.assignment()).await;
+    }
+
+    fn clock(&self, moment: Instant) -> Duration {
+        moment.saturating_duration_since(self.began)
+    }
+}

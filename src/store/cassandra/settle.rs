@@ -1,0 +1,166 @@
+//! How long a cluster may forget what it has acknowledged, and whether it has been restarted since.
+//!
+//! With its periodic commit log, the default, Cassandra acknowledges a row before the row is on its disk. It goes on
+//! acknowledging until its sync is late by `periodic_commitlog_sync_lag_block`, one and a half periods unless it is set.
+//! Where enough other copies have the row, a killed node forgets nothing that matters.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use cdrs_tokio::statement::{StatementParams, StatementParamsBuilder};
+use cdrs_tokio::types::prelude::Row;
+use cdrs_tokio::types::value::Value;
+use uuid::Uuid;
+
+use super::CassandraStore;
+use super::error::{CassandraError, Doing};
+use super::row::Columns;
+use crate::settings::parse_duration;
+use crate::store::{Consistency, Epoch, SettleTime};
+
+/// How long a look at the server's own tables may take.
+const LOOK_LIMIT: Duration = Duration::from_secs(5);
+
+/// What a sync may be late by beyond what the server allows itself: its disk has to take it.
+const MARGIN: Duration = Duration::from_secs(1);
+
+/// The period of Cassandra's default configuration, where a server does not tell its own.
+const DEFAULT_PERIOD: Duration = Duration::from_secs(10);
+
+/// With so many copies, most of which have to acknowledge, one node may forget.
+const ENOUGH_COPIES: u32 = 3;
+
+impl CassandraStore {
+    /// How long the cluster may forget what it has acknowledged, by its own settings.
+    ///
+    /// # Errors
+    /// It does not tell them.
+    pub async fn settle_time(&self) -> Result<SettleTime, CassandraError> {
+        let copies = self.fewest_copies().await?;
+        let most = matches!(
+            self.consistency,
+            Consistency::Quorum | Consistency::LocalQuorum | Consistency::EachQuorum | Consistency::All
+        );
+        if most && copies.is_some_and(|copies| copies >= ENOUGH_COPIES) {
+            let why = format!("{} of {ENOUGH_COPIES} copies or more have acknowledged", self.consistency);
+            return Ok(SettleTime { time: Duration::ZERO, why });
+        }
+        Ok(by_commit_log(&self.server_settings().await?))
+    }
+
+    /// The lives of the cluster's nodes: each node's id, with the generation that rises at every start.
+    ///
+    /// # Errors
+    /// A node does not answer: what it may have forgotten cannot be known.
+    pub async fn read_epoch(&self) -> Result<Epoch, CassandraError> {
+        let peers = self.ask_rows("SELECT host_id FROM system.peers", Vec::new()).await?;
+        let peers: BTreeSet<Uuid> =
+            peers.iter().map(|row| Columns::of(row, Doing::ReadSettings).need(0)).collect::<Result<_, _>>()?;
+        let mut lives: BTreeMap<Uuid, i32> = BTreeMap::new();
+        // The driver asks the nodes in turn; one that is asked twice in a row is no reason to give up.
+        for _ in 0..=(2 * peers.len()) {
+            for row in &self.ask_rows("SELECT host_id, gossip_generation FROM system.local", Vec::new()).await? {
+                let columns = Columns::of(row, Doing::ReadSettings);
+                lives.insert(columns.need(0)?, columns.need(1)?);
+            }
+            // The node that told its peers is not among them, and all of the others are.
+            if lives.len() > peers.len() {
+                break;
+            }
+        }
+        if lives.len() <= peers.len() {
+            let reason = format!("only {} of {} nodes answer", lives.len(), peers.len() + 1);
+            return Err(CassandraError::Broken { doing: Doing::ReadSettings, reason });
+        }
+        let lives: Vec<_> = lives.iter().map(|(node, generation)| format!("{node}:{generation}")).collect();
+        Ok(Epoch(lives.join(",")))
+    }
+
+    /// The number of copies in the data centre that has the fewest; `None` where the keyspace does not say.
+    async fn fewest_copies(&self) -> Result<Option<u32>, CassandraError> {
+        let cql = "SELECT toJson(replication) FROM system_schema.keyspaces WHERE keyspace_name = ?";
+        let rows = self.ask_rows(cql, vec![Value::new(self.keyspace.as_str())]).await?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        let json: String = Columns::of(row, Doing::ReadSettings).need(0)?;
+        Ok(fewest_copies(&json))
+    }
+
+    async fn server_settings(&self) -> Result<BTreeMap<String, String>, CassandraError> {
+        let mut settings = BTreeMap::new();
+        for row in &self.ask_rows("SELECT name, value FROM system_views.settings", Vec::new()).await? {
+            let columns = Columns::of(row, Doing::ReadSettings);
+            settings.insert(columns.need(0)?, columns.find(1)?.unwrap_or_default());
+        }
+        Ok(settings)
+    }
+
+    async fn ask_rows(&self, cql: &str, values: Vec<Value>) -> Result<Vec<Row>, CassandraError> {
+        let params: StatementParams = StatementParamsBuilder::new().with_values(values.into()).idempotent(true).build();
+        Ok(self.ask(Doing::ReadSettings, LOOK_LIMIT, cql, params).await?.into_rows().unwrap_or_default())
+    }
+}
+
+/// What the commit log's own settings allow.
+fn by_commit_log(settings: &BTreeMap<String, String>) -> SettleTime {
+    let setting =
+        |name: &str| settings.get(name).map(String::as_str).filter(|value| !value.is_empty() && *value != "null");
+    let sync = setting("commitlog_sync").unwrap_or("periodic");
+    if sync != "periodic" {
+        let why = format!("the commit log is synced before a row is acknowledged (commitlog_sync: {sync})");
+        return SettleTime { time: Duration::ZERO, why };
+    }
+    let span = |name: &str| setting(name).and_then(|text| parse_duration(text).ok());
+    let millis = |name: &str| setting(name).and_then(|text| text.parse().ok()).map(Duration::from_millis);
+    let period = span("commitlog_sync_period").or_else(|| millis("commitlog_sync_period_in_ms"));
+    let period = period.unwrap_or(DEFAULT_PERIOD);
+    let lag = span("periodic_commitlog_sync_lag_block").or_else(|| millis("periodic_commitlog_sync_lag_block_in_ms"));
+    let lag = lag.unwrap_or(period.saturating_mul(3) / 2);
+    let why =
+        format!("the commit log is synced every {} s, late by up to {} s", period.as_secs_f64(), lag.as_secs_f64());
+    SettleTime { time: lag + MARGIN, why }
+}
+
+/// Reads a replication map in JSON.
+fn fewest_copies(json: &str) -> Option<u32> {
+    let map: BTreeMap<String, String> = serde_json::from_str(json).ok()?;
+    // With transient replicas it is written 3/1: three, one of them transient.
+    let copies = |text: &String| text.split('/').next().and_then(|number| number.parse().ok()).unwrap_or(0);
+    map.iter().filter(|(name, _)| *name != "class").map(|(_, text)| copies(text)).min()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settled(settings: &[(&str, &str)]) -> Duration {
+        by_commit_log(&settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()).time
+    }
+
+    #[test]
+    fn a_periodic_commit_log_may_be_late_by_one_and_a_half_periods() {
+        assert_eq!(
+            settled(&[("commitlog_sync", "periodic"), ("commitlog_sync_period", "10s")]),
+            Duration::from_secs(16)
+        );
+        assert_eq!(settled(&[("commitlog_sync_period_in_ms", "2000")]), Duration::from_secs(4));
+        assert_eq!(
+            settled(&[("commitlog_sync_period", "10000ms"), ("periodic_commitlog_sync_lag_block", "3s")]).as_secs(),
+            4
+        );
+        assert_eq!(settled(&[]), Duration::from_secs(16), "a server that tells nothing has its defaults");
+    }
+
+    #[test]
+    fn a_commit_log_that_is_synced_first_forgets_nothing() {
+        assert_eq!(settled(&[("commitlog_sync", "batch")]), Duration::ZERO);
+        assert_eq!(settled(&[("commitlog_sync", "group"), ("commitlog_sync_period", "10s")]), Duration::ZERO);
+    }
+
+    #[test]
+    fn the_data_centre_with_the_fewest_copies_counts() {
+        let simple = r#"{"class": "org.apache.cassandra.locator.SimpleStrategy", "replication_factor": "1"}"#;
+        assert_eq!(fewest_copies(simple), Some(1));
+        assert_eq!(fewest_copies(r#"{"class": "NetworkTopologyStrategy", "a": "3/1", "b": "5"}"#), Some(3));
+        assert_eq!(fewest_copies("no map"), None);
+    }
+}
