@@ -117,6 +117,12 @@ impl<S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'_, S, T, D, O> 
     }
 
     pub(super) fn end(&mut self, by: Option<Instant>) {
+        let settle_time = self.settling.time;
+        if by.is_none() && !settle_time.is_zero() {
+            let seconds = settle_time.as_secs_f64();
+            self.observer
+                .trouble(&format!("at the end; the last offsets are committed in {seconds} s, when they have settled"));
+        }
         self.phase = Phase::Ending { by };
     }
 

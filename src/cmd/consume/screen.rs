@@ -76,6 +76,10 @@ impl<'a> Screen<'a> {
         if !summary.is_clean {
             self.output.note("cut short: what is not stored and committed is read again by the next consumer");
         }
+        if summary.is_clean && !summary.is_durable {
+            self.output
+                .note("what was stored last has not settled: the next consumer writes it again, which changes nothing");
+        }
         self.failed.map_or(Ok(()), Err)
     }
 

@@ -61,6 +61,8 @@ impl Ward {
             .env("VITALS_STORE", format!("cassandra://{}/{}", self.cassandra, self.name))
             .env("VITALS_TOPIC", &self.name)
             .env("VITALS_GROUP", &self.name)
+            // Nobody kills this Cassandra: what is stored may be committed at once.
+            .env("VITALS_SETTLE_TIME", "0")
             .current_dir(self.folder.path());
         command
     }
