@@ -27,6 +27,7 @@ fn json_value(value: &Value) -> String {
         Value::Decimal(number) if number.is_finite() => decimal(*number),
         // JSON has no such number; as text it is at least not lost.
         Value::Decimal(number) => json_text(&number.to_string()),
+        Value::Flag(flag) => flag.to_string(),
         Value::List(texts) => {
             let items: Vec<_> = texts.iter().map(|text| json_text(text)).collect();
             format!("[{}]", items.join(","))
@@ -66,6 +67,7 @@ fn plain(value: &Value, missing: &str) -> String {
         Value::Text(text) => text.clone(),
         Value::Integer(number) => number.to_string(),
         Value::Decimal(number) => decimal(*number),
+        Value::Flag(flag) => flag.to_string(),
         Value::List(texts) => texts.join(" "),
     }
 }
@@ -83,7 +85,7 @@ pub(super) fn table(columns: &[Column], rows: &[Vec<Cell>], width: Option<u16>) 
     table.set_header(shown.iter().zip(&marked).map(|((_, column), marked)| heading(column, *marked)));
     for row in rows {
         let cells = columns.iter().zip(row).filter(|(column, _)| column.in_table);
-        table.add_row(cells.zip(&marked).map(|((_, cell), marked)| table_cell(cell, *marked)));
+        table.add_row(cells.zip(&marked).map(|((column, cell), marked)| table_cell(column, cell, *marked)));
     }
     for ((_, column), layout) in shown.iter().zip(table.column_iter_mut()) {
         layout.set_padding((0, 2));
@@ -101,8 +103,17 @@ fn heading(column: &Column, marked: bool) -> String {
     if marked { format!("{}{NO_MARK}", column.heading) } else { column.heading.to_owned() }
 }
 
-fn table_cell(cell: &Cell, marked: bool) -> String {
-    let text = visible(&plain(&cell.value, "-"));
+fn table_cell(column: &Column, cell: &Cell, marked: bool) -> String {
+    let text = match cell.value {
+        Value::Flag(flag) => if flag { "yes" } else { "no" }.to_owned(),
+        ref value => visible(&plain(value, "-")),
+    };
+    let text = match column.longest {
+        Some(longest) if text.chars().count() > longest => {
+            text.chars().take(longest.saturating_sub(1)).chain(['…']).collect()
+        }
+        _ => text,
+    };
     match (cell.marked, marked) {
         (true, _) => format!("{text} {MARK}"),
         (false, true) => format!("{text}{NO_MARK}"),
