@@ -101,6 +101,10 @@ pub(crate) struct Late<'a, T> {
 }
 
 impl<T: Store> Store for Late<'_, T> {
+    fn batch_rows(&self) -> usize {
+        self.store.batch_rows()
+    }
+
     async fn write(&self, batch: &Batch) -> Result<(), WriteError> {
         self.plan.reaches(self.count).await;
         self.store.write(batch).await
