@@ -29,6 +29,8 @@ pub use flags::Flags;
 pub use layers::Resolved;
 pub use source::Source;
 pub use span::{Span, parse_duration};
+pub(crate) use suggestion::nearest;
+pub(crate) use table::topic_name;
 
 use crate::alarm::Limits;
 use crate::store::Consistency;

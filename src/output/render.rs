@@ -31,6 +31,7 @@ fn json_value(value: &Value) -> String {
             let items: Vec<_> = texts.iter().map(|text| json_text(text)).collect();
             format!("[{}]", items.join(","))
         }
+        Value::Nested(nested) => nested.to_string(),
     }
 }
 
@@ -67,6 +68,7 @@ fn plain(value: &Value, missing: &str) -> String {
         Value::Integer(number) => number.to_string(),
         Value::Decimal(number) => decimal(*number),
         Value::List(texts) => texts.join(" "),
+        Value::Nested(nested) => nested.to_string(),
     }
 }
 
