@@ -14,7 +14,7 @@ use crate::kafka::admin::{self, Creation, TopicSpec};
 
 Examples:
   vitals topic create ward-7 --partitions 12 --replication 3
-  vitals topic create ward-7 --config retention.ms=604800000 --if-not-exists")]
+  vitals topic create ward-7 -c retention.ms=604800000 --if-not-exists")]
 pub(super) struct Args {
     /// The topic [default: the one of the settings]
     #[arg(value_name = "TOPIC", value_parser = parse_name)]
@@ -26,7 +26,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(i16).range(1..=100))]
     replication: i16,
     /// A setting of the topic; may be given several times
-    #[arg(long = "config", value_name = "KEY=VALUE", value_parser = parse_setting)]
+    #[arg(short = 'c', long = "topic-config", value_name = "KEY=VALUE", value_parser = parse_setting)]
     settings: Vec<(String, String)>,
     /// Leave a topic of this name as it is, and count that as done
     #[arg(long)]

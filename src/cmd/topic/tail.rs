@@ -189,9 +189,12 @@ async fn follow(
 
 fn nothing_found(args: &Args, topic: &str) -> String {
     let whose = args.patient.as_ref().map(|patient| format!(" of {patient}")).unwrap_or_default();
-    let from_latest = args.from == Some(offsets::Place::Latest);
-    let hint = if from_latest { "; --follow shows what comes" } else { "" };
-    format!("the topic '{topic}' has no messages{whose} there{hint}")
+    let there = match args.place() {
+        Place::Last(_) => "",
+        Place::From(offsets::Place::Latest) => " from there on; --follow shows what comes",
+        Place::From(_) | Place::Offset(_) => " from there on",
+    };
+    format!("the topic '{topic}' has no messages{whose}{there}")
 }
 
 #[cfg(test)]
