@@ -47,7 +47,7 @@ fn refused(home: &Home, args: &[&str], code: i32) -> String {
 fn append(up: &Up, topic: &str, batch: Bytes) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
-        let mut cluster = Cluster::connect(&[up.address.clone()]).await.expect("connected");
+        let mut cluster = Cluster::connect(std::slice::from_ref(&up.address)).await.expect("connected");
         let data = PartitionProduceData::default().with_index(0).with_records(Some(batch));
         let topic = TopicProduceData::default()
             .with_name(TopicName(StrBytes::from_string(topic.to_owned())))
