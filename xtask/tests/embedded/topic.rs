@@ -237,7 +237,7 @@ fn a_misspelt_topic_is_told_with_the_one_that_was_meant() {
         let told = refused(&home, &[command, "patient.vtials"], 2);
         assert!(told.contains("does not exist") && told.contains("did you mean 'patient.vitals'?"), "{told}");
     }
-    assert!(refused(&home, &["describe", "elsewhere"], 2).contains("hint: `vitals topic list` shows"));
+    assert!(refused(&home, &["describe", "elsewhere"], 2).contains("hint: see `vitals topic list`"));
 }
 
 #[test]
