@@ -22,6 +22,8 @@ mod faults;
 mod faulty;
 #[path = "embedded/killed.rs"]
 mod killed;
+#[path = "embedded/topic.rs"]
+mod topic;
 
 use vitals::broker::{Broker, Config};
 
