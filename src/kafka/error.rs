@@ -100,7 +100,8 @@ impl KafkaError {
     pub fn is_passing(&self) -> bool {
         match self {
             Self::Unreachable { .. } | Self::Io { .. } | Self::TimedOut { .. } => true,
-            Self::Refused { code, .. } => code.is_retriable(),
+            // What the broker itself does not understand may be over the next time.
+            Self::Refused { code, .. } => code.is_retriable() || *code == ResponseError::UnknownServerError,
             _ => false,
         }
     }
@@ -133,7 +134,10 @@ impl Advice for KafkaError {
 
 fn refusal_hint(code: ResponseError) -> Option<String> {
     Some(match code {
-        ResponseError::InvalidReplicationFactor => "give a --topic-replication of at most the number of brokers".into(),
+        ResponseError::InvalidReplicationFactor => "give a replication factor of at most the number of brokers".into(),
+        ResponseError::InvalidConfig => {
+            "use the names and values of Kafka's topic settings, as retention.ms=86400000".into()
+        }
         ResponseError::InconsistentGroupProtocol => {
             "another member of the group uses an assignor other than `range`; stop it, or choose another --group".into()
         }

@@ -44,13 +44,24 @@ impl Log {
     }
 }
 
-/// Plays events in order, then waits for ever. Every commit is taken, unless told otherwise.
+/// Plays events in order, then waits for ever.
 pub(super) struct Script {
     pub(super) log: Log,
     pub(super) events: VecDeque<Event>,
     /// What comes after a rewind.
     pub(super) again: Vec<Event>,
-    pub(super) takes_commits: bool,
+    pub(super) coordinator: Coordinator,
+}
+
+/// What becomes of a commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Coordinator {
+    /// It is taken.
+    Takes,
+    /// It is refused, and may be tried again.
+    Refuses,
+    /// It is refused, because the partitions are somebody else's.
+    KnowsUsNot,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -69,16 +80,18 @@ impl Source for Script {
     }
 
     async fn commit(&mut self, _: u64, positions: Vec<Position>) {
-        if self.takes_commits {
+        if self.coordinator == Coordinator::Takes {
             for Position { partition, offset, stored } in &positions {
                 let further = if stored == offset { String::new() } else { format!(" stored to {stored}") };
                 self.log.note(format!("committed {partition}:{offset}{further}"));
             }
-            self.events.push_front(Event::Committed(positions));
-        } else {
-            self.log.note("commit refused");
-            self.events.push_front(Event::CommitRefused);
+            return self.events.push_front(Event::Committed(positions));
         }
+        self.log.note("commit refused");
+        if self.coordinator == Coordinator::KnowsUsNot {
+            self.events.push_front(Event::Lost);
+        }
+        self.events.push_front(Event::CommitRefused);
     }
 
     async fn rewind(&mut self, _: u64) {
