@@ -114,6 +114,8 @@ pub fn install_hooks(output: &Output) -> Result<()> {
     reports.install()?;
     let output = output.clone();
     std::panic::set_hook(Box::new(move |panic| {
+        // A full screen would swallow what is told.
+        output.leave_screen();
         output.note(format_args!("error: {}", describe(panic)));
         output
             .note("hint: this is a fault of vitals: please report it to whoever gave you vitals, with the line above");
