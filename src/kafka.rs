@@ -8,6 +8,7 @@
 //! - [`cluster`]: who leads what
 //! - [`records`]: record batches, read and written
 //! - [`group`]: membership; [`consumer`] is a member as the pipeline's source; `fetch` reads for it
+//! - [`reader`]: a topic without a group
 //! - [`offsets`]: where partitions begin and end, what groups have committed; [`lag`] compares them
 //! - [`dead_letters`]: refused messages, kept whole
 //! - [`admin`]: topics with settings
@@ -24,5 +25,6 @@ pub mod lag;
 pub mod murmur2;
 pub mod offsets;
 pub mod producer;
+pub mod reader;
 pub mod records;
 mod versions;
