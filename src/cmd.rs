@@ -14,6 +14,7 @@ mod moment;
 pub mod produce;
 pub mod profile;
 pub mod query;
+pub mod top;
 mod trial;
 pub mod up;
 mod watch;
@@ -61,6 +62,8 @@ pub enum Command {
     Query(query::Args),
     /// Show how far the group is behind
     Lag(lag::Args),
+    /// Watch the ward, the group and the store on a full screen
+    Top(top::Args),
     /// Measure the way from the producer to the table
     Bench(bench::Args),
     /// Run the embedded broker, for one machine without servers
@@ -86,6 +89,7 @@ impl Command {
             Self::Consume(args) => consume::run(args, context).await,
             Self::Query(args) => query::run(args, context).await,
             Self::Lag(args) => lag::run(args, context).await,
+            Self::Top(args) => top::run(args, context).await,
             Self::Bench(args) => bench::run(args, context).await,
             Self::Up(args) => up::run(args, context).await,
             Self::Config(args) => config::run(args, context).await,

@@ -1,0 +1,196 @@
+//! What tells the board: a task that reads the topic, one that asks for the group, one that asks the store.
+
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc::{self, Receiver, Sender};
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+use super::board::{Event, Group, Message};
+use crate::kafka::cluster::Cluster;
+use crate::kafka::error::KafkaError;
+use crate::kafka::lag;
+use crate::kafka::reader::Reader;
+use crate::kafka::records::Record;
+use crate::pipeline::source::{Chunk, Event as Read};
+use crate::reading::decode;
+use crate::reject::Reject;
+use crate::settings::Settings;
+use crate::store::{self, AnyStore, Order, Selection, StoreError};
+
+/// How often the group and the store are asked.
+const ASK_INTERVAL: Duration = Duration::from_secs(2);
+
+/// How long until a store that could not be opened is tried again.
+const REOPEN_INTERVAL: Duration = Duration::from_secs(3);
+
+/// Messages in one event: a key is never kept waiting for longer than these take.
+const MESSAGES_AT_ONCE: usize = 1_000;
+
+/// Events that wait for the board.
+const CHANNEL_EVENTS: usize = 4;
+
+/// Nobody's id: to look it up takes the way that every read takes, and finds nothing.
+const NOBODY: &str = "vitals-top-nobody";
+
+/// The tasks, and what they tell. They end when this is dropped.
+#[derive(Debug)]
+pub(super) struct Feeds {
+    events: Receiver<Event>,
+    tasks: JoinSet<()>,
+}
+
+impl Feeds {
+    /// Starts the tasks.
+    pub(super) fn start(reader: Reader, settings: &Settings) -> Self {
+        let (told, events) = mpsc::channel(CHANNEL_EVENTS);
+        let mut tasks = JoinSet::new();
+        tasks.spawn(read(reader, told.clone()));
+        tasks.spawn(ask_group(settings.clone(), told.clone()));
+        tasks.spawn(ask_store(settings.clone(), told));
+        Self { events, tasks }
+    }
+
+    /// Waits for the next event. Dropping the future loses none.
+    pub(super) async fn next(&mut self) -> Event {
+        tokio::select! {
+            Some(event) = self.events.recv() => event,
+            // The tasks go on for ever, so one that ends has panicked.
+            Some(Err(failed)) = self.tasks.join_next() => match failed.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => std::future::pending().await,
+            },
+        }
+    }
+}
+
+async fn read(mut reader: Reader, told: Sender<Event>) {
+    let backlog: Vec<(i32, i64)> =
+        reader.partitions().iter().map(|assigned| (assigned.partition, assigned.end_offset)).collect();
+    loop {
+        let sent = match reader.next().await {
+            Read::Chunk(chunk) => pass_on(chunk, &backlog, &told).await,
+            Read::Trouble(text) => told.send(Event::HeldUp(text)).await.is_ok(),
+            // A log that was cut is no trouble for somebody who only looks on.
+            _ => true,
+        };
+        if !sent {
+            return;
+        }
+    }
+}
+
+async fn pass_on(chunk: Chunk, backlog: &[(i32, i64)], told: &Sender<Event>) -> bool {
+    let end = backlog.iter().find(|(partition, _)| *partition == chunk.partition).map_or(0, |(_, end)| *end);
+    let mut records = chunk.records.into_iter().peekable();
+    while records.peek().is_some() {
+        let messages = records.by_ref().take(MESSAGES_AT_ONCE).map(|record| message(&record, end)).collect();
+        if told.send(Event::Messages(messages)).await.is_err() {
+            return false;
+        }
+    }
+    true
+}
+
+/// What was there before us counts when it was sent.
+fn message(record: &Record, backlog_end: i64) -> Message {
+    let second = (record.offset < backlog_end).then(|| record.timestamp_ms.div_euclid(1_000));
+    let reading = match (record.fault, &record.value) {
+        (Some(fault), _) => Err(Reject::Batch(fault)),
+        (None, None) => Err(Reject::NullValue),
+        (None, Some(value)) => decode(value),
+    };
+    Message { second, reading }
+}
+
+async fn ask_group(settings: Settings, told: Sender<Event>) {
+    let mut known = None;
+    while told.send(Event::Group(group(&mut known, &settings).await.map_err(|error| error.to_string()))).await.is_ok() {
+        sleep(ASK_INTERVAL).await;
+    }
+}
+
+/// Asks for the group over the `known` connections, which are made again where they fail.
+async fn group(known: &mut Option<Cluster>, settings: &Settings) -> Result<Group, KafkaError> {
+    let mut cluster = match known.take() {
+        Some(cluster) => cluster,
+        None => Cluster::connect(settings.brokers.as_slice()).await?,
+    };
+    let group = match lag::measure(&mut cluster, &settings.group, &settings.topic).await {
+        Err(KafkaError::NoGroup { .. }) => Group::default(),
+        measured => described(measured?),
+    };
+    *known = Some(cluster);
+    Ok(group)
+}
+
+fn described(lags: Vec<lag::PartitionLag>) -> Group {
+    let mut members: Vec<_> = lags.iter().filter_map(|lag| lag.member.as_ref().map(|member| &member.id)).collect();
+    members.sort_unstable();
+    members.dedup();
+    let state = if members.is_empty() { "Empty" } else { "Stable" };
+    Group { state: Some(state.to_owned()), members: members.len(), lags }
+}
+
+async fn ask_store(settings: Settings, told: Sender<Event>) {
+    loop {
+        match store::open(&settings.store, settings.consistency).await {
+            Ok(store) => {
+                while told.send(Event::Store(ask(&store).await.map_err(|error| error.to_string()))).await.is_ok() {
+                    sleep(ASK_INTERVAL).await;
+                }
+                return;
+            }
+            Err(error) if told.send(Event::Store(Err(error.to_string()))).await.is_err() => return,
+            Err(_) => sleep(REOPEN_INTERVAL).await,
+        }
+    }
+}
+
+/// How long the store takes to find nothing under one key.
+async fn ask(store: &AnyStore) -> Result<Duration, StoreError> {
+    let nobody = Selection::Patient { id: NOBODY.to_owned(), since: None, until: None, order: Order::NewestFirst };
+    let began = Instant::now();
+    store.readings(&nobody, 1).next_page().await?;
+    Ok(began.elapsed())
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    fn record(offset: i64, value: Option<&'static str>) -> Record {
+        let value = value.map(|value| Bytes::from_static(value.as_bytes()));
+        Record { offset, timestamp_ms: 1_999, key: None, value, headers: Vec::new(), fault: None }
+    }
+
+    #[test]
+    fn what_was_there_before_counts_when_it_was_sent_and_what_comes_counts_now() {
+        assert_eq!(message(&record(9, None), 10).second, Some(1));
+        assert_eq!(message(&record(10, None), 10).second, None);
+    }
+
+    #[test]
+    fn a_message_is_a_reading_or_refused() {
+        let reading = r#"{"patient_id":"P1","timestamp":"2025-10-26T10:30:15Z","heart_rate":80}"#;
+        assert!(message(&record(0, Some(reading)), 0).reading.is_ok());
+        assert_eq!(message(&record(0, None), 0).reading, Err(Reject::NullValue));
+        assert!(message(&record(0, Some("{}")), 0).reading.is_err());
+    }
+
+    #[tokio::test]
+    async fn many_messages_are_passed_on_in_parts_that_leave_room_for_keys() {
+        let (told, mut events) = mpsc::channel(8);
+        let records = (0..2_500).map(|offset| record(offset, None)).collect();
+        let chunk = Chunk { assignment: 0, partition: 0, records, next_offset: 2_500, end_offset: 2_500 };
+        assert!(pass_on(chunk, &[(0, 0)], &told).await);
+        drop(told);
+        let mut sizes = Vec::new();
+        while let Some(Event::Messages(messages)) = events.recv().await {
+            sizes.push(messages.len());
+        }
+        assert_eq!(sizes, [1_000, 1_000, 500]);
+    }
+}
