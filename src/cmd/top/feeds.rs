@@ -9,6 +9,7 @@ use tokio::time::sleep;
 use super::board::{Event, Group, Message};
 use crate::kafka::cluster::Cluster;
 use crate::kafka::error::KafkaError;
+use crate::kafka::group::state::{GroupState, state};
 use crate::kafka::lag;
 use crate::kafka::reader::Reader;
 use crate::kafka::records::Record;
@@ -116,20 +117,18 @@ async fn group(known: &mut Option<Cluster>, settings: &Settings) -> Result<Group
         Some(cluster) => cluster,
         None => Cluster::connect(settings.brokers.as_slice()).await?,
     };
-    let group = match lag::measure(&mut cluster, &settings.group, &settings.topic).await {
+    let group = match look_at(&mut cluster, settings).await {
         Err(KafkaError::NoGroup { .. }) => Group::default(),
-        measured => described(measured?),
+        looked_at => looked_at?,
     };
     *known = Some(cluster);
     Ok(group)
 }
 
-fn described(lags: Vec<lag::PartitionLag>) -> Group {
-    let mut members: Vec<_> = lags.iter().filter_map(|lag| lag.member.as_ref().map(|member| &member.id)).collect();
-    members.sort_unstable();
-    members.dedup();
-    let state = if members.is_empty() { "Empty" } else { "Stable" };
-    Group { state: Some(state.to_owned()), members: members.len(), lags }
+async fn look_at(cluster: &mut Cluster, settings: &Settings) -> Result<Group, KafkaError> {
+    let lags = lag::measure(cluster, &settings.group, &settings.topic).await?;
+    let GroupState { name, members } = state(cluster, &settings.group).await?;
+    Ok(Group { state: Some(name), members, lags })
 }
 
 async fn ask_store(settings: Settings, told: Sender<Event>) {

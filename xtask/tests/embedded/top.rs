@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::commands::{Home, Up, done, text};
+use super::commands::{Home, Up, done, text, wait_for};
 
 /// A ward of four patients, forty readings, and nobody who consumes them.
 fn ward() -> (Home, Up) {
@@ -43,6 +43,23 @@ fn it_gives_programs_an_object_a_line_and_commits_nothing() {
 }
 
 #[test]
+fn it_tells_the_state_of_the_group_and_who_reads_each_partition() {
+    let (home, _up) = ward();
+    let consume = ["consume", "--quiet", "--profile", "embedded", "--instance-id", "bed-1"];
+    let mut consumer = home.vitals(&consume).stderr(std::process::Stdio::null()).spawn().expect("started");
+    wait_for(|| {
+        let stdout = done(&home.run_embedded(&["top", "--for", "1500ms", "--interval", "500ms", "-o", "ndjson"]));
+        let last: Value = serde_json::from_str(stdout.lines().last().unwrap_or("null")).expect("an object");
+        let members = last["partitions"].as_array().into_iter().flatten().map(|partition| &partition["member"]);
+        last["group_state"] == "Stable"
+            && last["members"] == 1
+            && members.filter(|member| **member == "bed-1").count() == 6
+    });
+    let _ = consumer.kill();
+    let _ = consumer.wait();
+}
+
+#[test]
 fn since_leaves_out_what_was_sent_before() {
     let (home, _up) = ward();
     let stdout = done(&home.run_embedded(&["top", "--for", "1500ms", "--interval", "1s", "--since", "now"]));
@@ -74,7 +91,6 @@ mod screen {
     use std::process::{Child, Command, Stdio};
     use std::sync::{Arc, Mutex};
 
-    use super::super::commands::wait_for;
     use super::*;
 
     const ENTERED: &str = "\x1b[?1049h";
