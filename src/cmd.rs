@@ -3,6 +3,7 @@
 pub mod bench;
 pub mod completions;
 pub mod config;
+pub mod confirm;
 pub mod consume;
 pub mod demo;
 mod help;
@@ -15,6 +16,7 @@ pub mod produce;
 pub mod profile;
 pub mod query;
 pub mod top;
+pub mod topic;
 mod trial;
 pub mod up;
 mod watch;
@@ -64,6 +66,8 @@ pub enum Command {
     Lag(lag::Args),
     /// Watch the ward, the group and the store on a full screen
     Top(top::Args),
+    /// Show, make, delete and read topics
+    Topic(topic::Args),
     /// Measure the way from the producer to the table
     Bench(bench::Args),
     /// Run the embedded broker, for one machine without servers
@@ -90,6 +94,7 @@ impl Command {
             Self::Query(args) => query::run(args, context).await,
             Self::Lag(args) => lag::run(args, context).await,
             Self::Top(args) => top::run(args, context).await,
+            Self::Topic(args) => topic::run(args, context).await,
             Self::Bench(args) => bench::run(args, context).await,
             Self::Up(args) => up::run(args, context).await,
             Self::Config(args) => config::run(args, context).await,

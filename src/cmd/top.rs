@@ -24,8 +24,6 @@ use self::live::Live;
 use self::plain::Form;
 use super::{Context, mixup, moment, unless_stopped};
 use crate::exit::Code;
-use crate::kafka::offsets::Place;
-use crate::kafka::reader::Reader;
 use crate::output::OutputError;
 use crate::reading::Timestamp;
 use crate::settings::{Settings, parse_duration};
@@ -106,8 +104,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
 async fn show(args: &Args, context: &Context) -> Result<Code> {
     let Context { settings, output, .. } = context;
     mixup::check(settings).await?;
-    let reader = Reader::open(settings.brokers.as_slice(), &settings.topic, Place::Time(args.since)).await?;
-    let mut feeds = Feeds::start(reader, settings);
+    let mut feeds = Feeds::start(settings, args.since).await?;
     let (title, board) = (title(settings), Board::new(settings.limits));
     let screen = match args.output {
         None | Some(Shape::Screen) => output.open_screen()?,

@@ -20,6 +20,8 @@ mod commands;
 mod killed;
 #[path = "embedded/top.rs"]
 mod top;
+#[path = "embedded/topic.rs"]
+mod topic;
 
 use vitals::broker::{Broker, Config};
 

@@ -1,5 +1,7 @@
 //! What tells the board: a task that reads the topic, one that asks for the group, one that asks the store.
 
+use std::collections::{BTreeMap, HashMap};
+use std::future::pending;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::{self, Receiver, Sender};
@@ -11,10 +13,11 @@ use crate::kafka::cluster::Cluster;
 use crate::kafka::error::KafkaError;
 use crate::kafka::group::state::{GroupState, state};
 use crate::kafka::lag;
-use crate::kafka::reader::Reader;
+use crate::kafka::live::Live;
+use crate::kafka::offsets::{self, Place};
 use crate::kafka::records::Record;
 use crate::pipeline::source::{Chunk, Event as Read};
-use crate::reading::decode;
+use crate::reading::{Timestamp, decode};
 use crate::reject::Reject;
 use crate::settings::Settings;
 use crate::store::{self, AnyStore, Order, Selection, StoreError};
@@ -42,14 +45,18 @@ pub(super) struct Feeds {
 }
 
 impl Feeds {
-    /// Starts the tasks.
-    pub(super) fn start(reader: Reader, settings: &Settings) -> Self {
+    /// Makes first contact, and starts the tasks. The topic is read from what was sent at `since` on.
+    ///
+    /// # Errors
+    /// Kafka cannot be reached, or the topic does not exist.
+    pub(super) async fn start(settings: &Settings, since: Timestamp) -> Result<Self, KafkaError> {
+        let (live, backlog) = open(settings, since).await?;
         let (told, events) = mpsc::channel(CHANNEL_EVENTS);
         let mut tasks = JoinSet::new();
-        tasks.spawn(read(reader, told.clone()));
+        tasks.spawn(read(live, backlog, told.clone()));
         tasks.spawn(ask_group(settings.clone(), told.clone()));
         tasks.spawn(ask_store(settings.clone(), told));
-        Self { events, tasks }
+        Ok(Self { events, tasks })
     }
 
     /// Waits for the next event. Dropping the future loses none.
@@ -59,17 +66,28 @@ impl Feeds {
             // The tasks go on for ever, so one that ends has panicked.
             Some(Err(failed)) = self.tasks.join_next() => match failed.try_into_panic() {
                 Ok(panic) => std::panic::resume_unwind(panic),
-                Err(_) => std::future::pending().await,
+                Err(_) => pending().await,
             },
         }
     }
 }
 
-async fn read(mut reader: Reader, told: Sender<Event>) {
-    let backlog: Vec<(i32, i64)> =
-        reader.partitions().iter().map(|assigned| (assigned.partition, assigned.end_offset)).collect();
-    loop {
-        let sent = match reader.next().await {
+/// Begins to read, and tells where each partition ends at this moment. One that has no leader is read from its first
+/// record once it has one.
+async fn open(settings: &Settings, since: Timestamp) -> Result<(Live, HashMap<i32, i64>), KafkaError> {
+    let (brokers, topic) = (settings.brokers.as_slice(), settings.topic.as_str());
+    let mut cluster = Cluster::connect(brokers).await?;
+    let leaders = cluster.leaders(topic).await?;
+    let mut positions: BTreeMap<i32, i64> = leaders.0.iter().map(|(partition, _)| (*partition, 0)).collect();
+    positions.extend(offsets::find(&mut cluster, topic, &leaders, Place::Time(since)).await?);
+    let ends = offsets::find(&mut cluster, topic, &leaders, Place::Latest).await?.into_iter().collect();
+    Ok((Live::begin(&mut cluster, brokers, topic, positions).await?, ends))
+}
+
+async fn read(mut live: Live, backlog: HashMap<i32, i64>, told: Sender<Event>) {
+    // A topic without partitions tells nothing.
+    while let Some(event) = live.next().await {
+        let sent = match event {
             Read::Chunk(chunk) => pass_on(chunk, &backlog, &told).await,
             Read::Trouble(text) => told.send(Event::HeldUp(text)).await.is_ok(),
             // A log that was cut is no trouble for somebody who only looks on.
@@ -79,10 +97,11 @@ async fn read(mut reader: Reader, told: Sender<Event>) {
             return;
         }
     }
+    pending::<()>().await;
 }
 
-async fn pass_on(chunk: Chunk, backlog: &[(i32, i64)], told: &Sender<Event>) -> bool {
-    let end = backlog.iter().find(|(partition, _)| *partition == chunk.partition).map_or(0, |(_, end)| *end);
+async fn pass_on(chunk: Chunk, backlog: &HashMap<i32, i64>, told: &Sender<Event>) -> bool {
+    let end = backlog.get(&chunk.partition).copied().unwrap_or(0);
     let mut records = chunk.records.into_iter().peekable();
     while records.peek().is_some() {
         let messages = records.by_ref().take(MESSAGES_AT_ONCE).map(|record| message(&record, end)).collect();
@@ -184,7 +203,7 @@ mod tests {
         let (told, mut events) = mpsc::channel(8);
         let records = (0..2_500).map(|offset| record(offset, None)).collect();
         let chunk = Chunk { assignment: 0, partition: 0, records, next_offset: 2_500, end_offset: 2_500 };
-        assert!(pass_on(chunk, &[(0, 0)], &told).await);
+        assert!(pass_on(chunk, &HashMap::new(), &told).await);
         drop(told);
         let mut sizes = Vec::new();
         while let Some(Event::Messages(messages)) = events.recv().await {
