@@ -1,15 +1,18 @@
 //! The commands: one file each, with its `Args` and its `run`.
 
 pub mod bench;
+pub mod completions;
 pub mod config;
 pub mod consume;
 pub mod demo;
+mod help;
 pub mod init;
 pub mod lag;
 mod line;
 pub mod mixup;
 mod moment;
 pub mod produce;
+pub mod profile;
 pub mod query;
 mod trial;
 pub mod up;
@@ -17,6 +20,7 @@ mod watch;
 
 use clap::{Parser, Subcommand};
 use color_eyre::eyre::Result;
+pub use help::parse;
 
 use crate::exit::Code;
 use crate::output::Output;
@@ -28,7 +32,7 @@ use crate::shutdown::Shutdown;
 #[command(
     name = "vitals",
     version,
-    about = "Patient vital signs from the bedside to the table: Kafka, Cassandra, or nothing but this program",
+    about = "Patient vital signs from the bedside into a table, through Kafka or without it",
     arg_required_else_help = true,
     subcommand_required = true,
     after_help = "Example:\n  vitals query --patient P001 --limit 5"
@@ -63,6 +67,10 @@ pub enum Command {
     Up(up::Args),
     /// Show the settings and where they come from
     Config(config::Args),
+    /// Show the profiles: named sets of settings
+    Profile(profile::Args),
+    /// Print what a shell needs to complete commands and names
+    Completions(completions::Args),
 }
 
 impl Command {
@@ -81,6 +89,8 @@ impl Command {
             Self::Bench(args) => bench::run(args, context).await,
             Self::Up(args) => up::run(args, context).await,
             Self::Config(args) => config::run(args, context).await,
+            Self::Profile(args) => profile::run(args, context).await,
+            Self::Completions(args) => completions::run(args, context).await,
         }
     }
 }

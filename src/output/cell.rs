@@ -40,6 +40,8 @@ pub enum Value {
     Integer(i64),
     /// A number with a fraction.
     Decimal(f64),
+    /// True or false; `yes` or `no` to people.
+    Flag(bool),
     /// Several texts; there may be none.
     List(Vec<String>),
 }
@@ -107,6 +109,12 @@ impl From<f32> for Value {
     /// Goes through the shortest text, so that 36.8 stays 36.8 and does not become 36.79999923706055.
     fn from(number: f32) -> Self {
         Self::Decimal(number.to_string().parse().unwrap_or_else(|_| number.into()))
+    }
+}
+
+impl From<bool> for Value {
+    fn from(flag: bool) -> Self {
+        Self::Flag(flag)
     }
 }
 
