@@ -12,10 +12,13 @@ use super::groups::Client;
 use super::state::State;
 use super::{offers, records, topics};
 
+/// What a frame's length takes, in front of it.
+const LENGTH_BYTES: usize = 4;
+
 /// What becomes of a request.
 pub(super) enum Answer {
-    /// A response.
-    Frame(Bytes),
+    /// A response: its length and its header, then its body. Two pieces, since a body can be megabytes of records.
+    Frame { head: Bytes, body: Bytes },
     /// The client wants none.
     Silence,
     /// It was no request that is answered here.
@@ -37,7 +40,7 @@ pub(super) async fn answer(state: &State, peer: SocketAddr, mut frame: Bytes) ->
         host: format!("/{}", peer.ip()),
     };
     match body(state, api, version, frame, client).await {
-        Some(Some(body)) => frame_of(api, version, header.correlation_id, &body),
+        Some(Some(body)) => frame_of(api, version, header.correlation_id, body),
         Some(None) => Answer::Silence,
         None => Answer::HangUp,
     }
@@ -87,20 +90,27 @@ fn take<R: Decodable>(body: &mut Bytes, version: i16) -> Option<R> {
     R::decode(body, version).ok()
 }
 
+/// In a buffer made to measure: one that grows to megabytes is copied again and again on the way.
 fn put(response: &impl Encodable, version: i16) -> Option<Bytes> {
-    let mut body = BytesMut::new();
+    let mut body = BytesMut::with_capacity(response.compute_size(version).ok()?);
     response.encode(&mut body, version).ok()?;
     Some(body.freeze())
 }
 
-fn frame_of(api: ApiKey, version: i16, correlation_id: i32, body: &Bytes) -> Answer {
-    let mut frame = BytesMut::with_capacity(body.len() + 8);
+fn frame_of(api: ApiKey, version: i16, correlation_id: i32, body: Bytes) -> Answer {
     let header = ResponseHeader::default().with_correlation_id(correlation_id);
-    if header.encode(&mut frame, api.response_header_version(version)).is_err() {
+    let mut head = BytesMut::new();
+    // The length comes first and is known last.
+    head.put_i32(0);
+    if header.encode(&mut head, api.response_header_version(version)).is_err() {
         return Answer::HangUp;
     }
-    frame.put_slice(body);
-    Answer::Frame(frame.freeze())
+    let length = (head.len() + body.len()).checked_sub(LENGTH_BYTES).and_then(|length| i32::try_from(length).ok());
+    match (length, head.first_chunk_mut()) {
+        (Some(length), Some(place)) => *place = length.to_be_bytes(),
+        _ => return Answer::HangUp,
+    }
+    Answer::Frame { head: head.freeze(), body }
 }
 
 /// The list of offers. A client that asks in a version that is not offered gets it in the oldest, so that it can ask
@@ -116,7 +126,7 @@ fn api_versions(version: i16, mut frame: Bytes) -> Answer {
     let response =
         ApiVersionsResponse::default().with_error_code(code).with_api_keys(offers::all().map(offer).collect());
     match put(&response, if offered { version } else { 0 }) {
-        Some(body) => frame_of(ApiKey::ApiVersions, version, header.correlation_id, &body),
+        Some(body) => frame_of(ApiKey::ApiVersions, version, header.correlation_id, body),
         None => Answer::HangUp,
     }
 }
