@@ -8,6 +8,7 @@ use kafka_protocol::messages::api_versions_response::ApiVersion;
 use kafka_protocol::messages::{ApiKey, ApiVersionsResponse, RequestHeader, ResponseHeader};
 use kafka_protocol::protocol::{Decodable, Encodable};
 
+use super::buffers::Buffers;
 use super::groups::Client;
 use super::state::State;
 use super::{offers, records, topics};
@@ -55,7 +56,10 @@ async fn body(state: &State, api: ApiKey, version: i16, mut body: Bytes, client:
             Some(response) => put(&response, version),
             None => return Some(None),
         },
-        ApiKey::Fetch => put(&records::fetch(state, take(body, version)?, version).await, version),
+        ApiKey::Fetch => {
+            let response = records::fetch(state, take(body, version)?, version).await;
+            put_into(&state.buffers, &response, version)
+        }
         ApiKey::ListOffsets => put(&records::list_offsets(state, take(body, version)?), version),
         ApiKey::InitProducerId => put(&records::init_producer_id(state, &take(body, version)?), version),
         ApiKey::Metadata => put(&topics::metadata(state, take(body, version)?, version), version),
@@ -90,11 +94,16 @@ fn take<R: Decodable>(body: &mut Bytes, version: i16) -> Option<R> {
     R::decode(body, version).ok()
 }
 
-/// In a buffer made to measure: one that grows to megabytes is copied again and again on the way.
 fn put(response: &impl Encodable, version: i16) -> Option<Bytes> {
-    let mut body = BytesMut::with_capacity(response.compute_size(version).ok()?);
+    let mut body = BytesMut::new();
     response.encode(&mut body, version).ok()?;
     Some(body.freeze())
+}
+
+/// For answers that can be megabytes: a buffer that grows to that is copied again and again on the way.
+fn put_into(buffers: &Buffers, response: &impl Encodable, version: i16) -> Option<Bytes> {
+    let size_bytes = response.compute_size(version).ok()?;
+    buffers.filled(size_bytes, |body| response.encode(body, version)).ok()
 }
 
 fn frame_of(api: ApiKey, version: i16, correlation_id: i32, body: Bytes) -> Answer {
