@@ -23,7 +23,7 @@ pub enum KafkaError {
         reason: String,
     },
     /// A connection could not be opened, or broke.
-    #[error("connection to the broker at {address}")]
+    #[error("the connection to the broker at {address} broke")]
     Io {
         /// The broker's address.
         address: String,
