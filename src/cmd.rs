@@ -3,6 +3,7 @@
 pub mod bench;
 pub mod completions;
 pub mod config;
+pub mod confirm;
 pub mod consume;
 pub mod demo;
 mod help;
@@ -14,6 +15,7 @@ mod moment;
 pub mod produce;
 pub mod profile;
 pub mod query;
+pub mod topic;
 mod trial;
 pub mod up;
 mod watch;
@@ -61,6 +63,8 @@ pub enum Command {
     Query(query::Args),
     /// Show how far the group is behind
     Lag(lag::Args),
+    /// Show, make, delete and read topics
+    Topic(topic::Args),
     /// Measure the way from the producer to the table
     Bench(bench::Args),
     /// Run the embedded broker, for one machine without servers
@@ -86,6 +90,7 @@ impl Command {
             Self::Consume(args) => consume::run(args, context).await,
             Self::Query(args) => query::run(args, context).await,
             Self::Lag(args) => lag::run(args, context).await,
+            Self::Topic(args) => topic::run(args, context).await,
             Self::Bench(args) => bench::run(args, context).await,
             Self::Up(args) => up::run(args, context).await,
             Self::Config(args) => config::run(args, context).await,

@@ -24,6 +24,7 @@ pub use format::{Format, FormatArgs};
 pub use paint::{Color, Tone};
 pub use progress::Progress;
 pub use rows::Rows;
+pub use visible::visible;
 
 /// Stands behind a value in a table that is not believed.
 pub const MARK: &str = "!";
@@ -99,6 +100,17 @@ impl Output {
     pub fn line(&self, line: impl Display) -> Result<(), OutputError> {
         self.buffer(&format!("{line}\n"))?;
         self.flush()
+    }
+
+    /// Prints bytes of data to standard output as they are, where they are seen at once.
+    ///
+    /// # Errors
+    /// As [`Output::line`].
+    pub fn bytes(&self, bytes: &[u8]) -> Result<(), OutputError> {
+        self.beside_bars(self.stdout_is_terminal(), || {
+            let mut stdout = lock(&self.streams.stdout);
+            Ok(stdout.write_all(bytes).and_then(|()| stdout.flush())?)
+        })
     }
 
     /// Clears the screen, where standard output goes to one, for what is shown again and again.

@@ -21,7 +21,7 @@ mod table;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use address::{Brokers, StoreAddress};
+pub use address::{Brokers, StoreAddress, is_loopback};
 pub use embedded::{DATABASE, EMBEDDED, EMBEDDED_ADDRESS, sqlite};
 pub use environment::Environment;
 pub use error::SettingsError;
@@ -31,6 +31,8 @@ pub use layers::Resolved;
 pub use profiles::Profile;
 pub use source::Source;
 pub use span::{Span, parse_duration};
+pub(crate) use suggestion::nearest;
+pub(crate) use table::topic_name;
 
 use crate::alarm::Limits;
 use crate::output::Color;

@@ -12,7 +12,7 @@ use crate::settings::Flags;
 const GROUPS: [(&str, &[&str]); 4] = [
     ("Without servers", &["demo", "up"]),
     ("Run the pipeline", &["init", "produce", "consume"]),
-    ("See how it does", &["lag", "query", "bench"]),
+    ("See how it does", &["lag", "query", "topic", "bench"]),
     ("Set it up", &["config", "profile", "completions"]),
 ];
 

@@ -52,6 +52,8 @@ pub enum Value {
     Flag(bool),
     /// Several texts; there may be none.
     List(Vec<String>),
+    /// A list or an object of JSON; elsewhere it is shown as JSON too.
+    Nested(serde_json::Value),
 }
 
 /// One cell of a row.
@@ -129,6 +131,12 @@ impl From<bool> for Value {
 impl From<Vec<String>> for Value {
     fn from(texts: Vec<String>) -> Self {
         Self::List(texts)
+    }
+}
+
+impl From<serde_json::Value> for Value {
+    fn from(nested: serde_json::Value) -> Self {
+        Self::Nested(nested)
     }
 }
 

@@ -32,6 +32,7 @@ fn json_value(value: &Value) -> String {
             let items: Vec<_> = texts.iter().map(|text| json_text(text)).collect();
             format!("[{}]", items.join(","))
         }
+        Value::Nested(nested) => nested.to_string(),
     }
 }
 
@@ -69,6 +70,7 @@ fn plain(value: &Value, missing: &str) -> String {
         Value::Decimal(number) => decimal(*number),
         Value::Flag(flag) => flag.to_string(),
         Value::List(texts) => texts.join(" "),
+        Value::Nested(nested) => nested.to_string(),
     }
 }
 

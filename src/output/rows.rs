@@ -47,6 +47,15 @@ impl<'a> Rows<'a> {
         }
     }
 
+    /// Makes what was pushed be seen now, for rows that come over time. Of a table this prints a block.
+    ///
+    /// # Errors
+    /// As [`Output::line`].
+    pub fn flush(&mut self) -> Result<(), OutputError> {
+        self.print_block()?;
+        self.output.flush()
+    }
+
     /// Prints what is still waiting, and the end of the format.
     ///
     /// # Errors

@@ -210,7 +210,8 @@ fn not_empty(text: &str) -> Result<String, Fault> {
     if text.is_empty() { Err(Fault::new("is empty", "give a name")) } else { Ok(text.to_owned()) }
 }
 
-fn topic_name(text: &str) -> Result<String, Fault> {
+/// A topic's name, as Kafka takes it.
+pub(crate) fn topic_name(text: &str) -> Result<String, Fault> {
     kafka_name(text, "topic")
 }
 
