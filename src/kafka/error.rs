@@ -100,7 +100,8 @@ impl KafkaError {
     pub fn is_passing(&self) -> bool {
         match self {
             Self::Unreachable { .. } | Self::Io { .. } | Self::TimedOut { .. } => true,
-            Self::Refused { code, .. } => code.is_retriable(),
+            // What the broker itself does not understand may be over the next time.
+            Self::Refused { code, .. } => code.is_retriable() || *code == ResponseError::UnknownServerError,
             _ => false,
         }
     }

@@ -16,6 +16,10 @@ mod each;
 
 #[path = "embedded/commands.rs"]
 mod commands;
+#[path = "embedded/faults.rs"]
+mod faults;
+#[path = "embedded/faulty.rs"]
+mod faulty;
 #[path = "embedded/killed.rs"]
 mod killed;
 #[path = "embedded/top.rs"]
