@@ -58,6 +58,15 @@ pub enum Selection {
     Any,
 }
 
+/// How much of each row of the whole table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Width {
+    /// Only its key: what was measured stays `None`.
+    Keys,
+    /// All of it.
+    Rows,
+}
+
 /// A part of the schema, and whether it was made now or was there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SchemaStep {

@@ -91,6 +91,15 @@ impl CassandraStore {
         self.check_shape(readings, &columns)
     }
 
+    /// The names of columns of `patient_vitals` that are not ours.
+    ///
+    /// # Errors
+    /// The node cannot be reached or refuses.
+    pub async fn extra_columns(&self) -> Result<Vec<String>, CassandraError> {
+        let columns = self.columns(shape::READINGS.table).await?;
+        Ok(columns.into_iter().map(|column| column.name).filter(|name| !shape::READINGS.has(name)).collect())
+    }
+
     async fn create_keyspace(&self, replication: &Replication) -> Result<SchemaStep, CassandraError> {
         let (name, map) = (self.keyspace.quoted(), replication.cql());
         let made = self.change(&format!("CREATE KEYSPACE IF NOT EXISTS {name} WITH replication = {map}")).await?;

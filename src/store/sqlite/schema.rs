@@ -84,6 +84,22 @@ impl SqliteStore {
     }
 }
 
+impl SqliteStore {
+    /// The names of columns of `patient_vitals` that are not ours.
+    ///
+    /// # Errors
+    /// As [`SqliteStore::prepare`].
+    pub async fn extra_columns(&self) -> Result<Vec<String>, SqliteError> {
+        let look = |path: &Path| {
+            let there = columns(&open_checked(path, Doing::Read)?, READINGS.table);
+            let there = there.map_err(|error| SqliteError::from_driver(path, Doing::Read, &error))?;
+            let names = there.into_iter().map(|(name, _)| name);
+            Ok(names.filter(|name| !READINGS.columns.contains(&name.as_str())).collect())
+        };
+        self.blocking(Doing::Read, look).await
+    }
+}
+
 /// Opens the file and makes sure that there are readings in it to look at, or a place for them.
 pub(super) fn open_checked(path: &Path, doing: Doing) -> Result<Connection, SqliteError> {
     let connection = file::open(path, doing)?;

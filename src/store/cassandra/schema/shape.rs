@@ -66,6 +66,11 @@ pub(super) const ALERTS: Contract = Contract {
 };
 
 impl Contract {
+    /// Whether the column is one of these.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.columns.iter().any(|(column, ..)| *column == name)
+    }
+
     /// Compares `found` with the contract. Further columns are fine, but not in the key.
     pub(super) fn check(&self, found: &[Column]) -> Result<(), ShapeFault> {
         for (name, kind_of_value, role) in self.columns {
@@ -75,10 +80,9 @@ impl Contract {
             check_type(column, kind_of_value)?;
             check_role(column, *role)?;
         }
-        let known = |column: &&Column| self.columns.iter().any(|(name, ..)| column.name == *name);
         found
             .iter()
-            .filter(|column| !known(column))
+            .filter(|column| !self.has(&column.name))
             .try_for_each(|column| if column.kind == "static" { Ok(()) } else { check_role(column, Role::Regular) })
     }
 }
