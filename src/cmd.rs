@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod config;
+pub mod confirm;
 pub mod consume;
 pub mod demo;
 pub mod init;

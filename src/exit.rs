@@ -8,6 +8,7 @@ use color_eyre::eyre::{Report, Result};
 
 use crate::broker::BrokerError;
 use crate::broker::folder::FolderError;
+use crate::cmd::confirm::ConfirmError;
 use crate::cmd::mixup::MixUp;
 use crate::cmd::produce::ProduceError;
 use crate::cmd::query::QueryError;
@@ -68,6 +69,7 @@ const ADVISERS: &[Recognise] = &[
     recognise::<SqliteError>,
     recognise::<KafkaError>,
     recognise::<MixUp>,
+    recognise::<ConfirmError>,
     recognise::<BrokerError>,
     recognise::<FolderError>,
     recognise::<ProduceError>,
