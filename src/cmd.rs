@@ -4,12 +4,16 @@ pub mod bench;
 pub mod config;
 pub mod confirm;
 pub mod consume;
+pub mod count;
 pub mod demo;
+pub mod export;
+pub mod import;
 pub mod init;
 pub mod lag;
 mod line;
 pub mod mixup;
 mod moment;
+mod pace;
 pub mod produce;
 pub mod query;
 mod trial;
@@ -56,6 +60,12 @@ pub enum Command {
     Consume(consume::Args),
     /// Show stored readings, newest first
     Query(query::Args),
+    /// Count stored readings, also on a large table
+    Count(count::Args),
+    /// Write stored readings into a file
+    Export(export::Args),
+    /// Read a file that export wrote back into the store
+    Import(import::Args),
     /// Show how far the group is behind
     Lag(lag::Args),
     /// Measure the way from the producer to the table
@@ -78,6 +88,9 @@ impl Command {
             Self::Produce(args) => produce::run(args, context).await,
             Self::Consume(args) => consume::run(args, context).await,
             Self::Query(args) => query::run(args, context).await,
+            Self::Count(args) => count::run(args, context).await,
+            Self::Export(args) => export::run(args, context).await,
+            Self::Import(args) => import::run(args, context).await,
             Self::Lag(args) => lag::run(args, context).await,
             Self::Bench(args) => bench::run(args, context).await,
             Self::Up(args) => up::run(args, context).await,

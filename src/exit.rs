@@ -6,9 +6,11 @@ use std::process::ExitCode;
 
 use color_eyre::eyre::{Report, Result};
 
+use crate::archive::ArchiveError;
 use crate::broker::BrokerError;
 use crate::broker::folder::FolderError;
 use crate::cmd::confirm::ConfirmError;
+use crate::cmd::import::ImportError;
 use crate::cmd::mixup::MixUp;
 use crate::cmd::produce::ProduceError;
 use crate::cmd::query::QueryError;
@@ -68,6 +70,8 @@ const ADVISERS: &[Recognise] = &[
     recognise::<CassandraError>,
     recognise::<SqliteError>,
     recognise::<KafkaError>,
+    recognise::<ArchiveError>,
+    recognise::<ImportError>,
     recognise::<MixUp>,
     recognise::<ConfirmError>,
     recognise::<BrokerError>,

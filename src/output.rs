@@ -77,6 +77,15 @@ impl Output {
         self.flush()
     }
 
+    /// Prints `text`, which is whole lines of data, to standard output.
+    ///
+    /// # Errors
+    /// As [`Output::line`].
+    pub fn block(&self, text: &str) -> Result<(), OutputError> {
+        self.buffer(text)?;
+        self.flush()
+    }
+
     /// Clears the screen, where standard output goes to one, for what is shown again and again.
     ///
     /// # Errors
