@@ -16,6 +16,7 @@ mod moment;
 mod pace;
 pub mod produce;
 pub mod query;
+pub mod schema;
 mod trial;
 pub mod up;
 mod watch;
@@ -72,6 +73,8 @@ pub enum Command {
     Bench(bench::Args),
     /// Run the embedded broker, for one machine without servers
     Up(up::Args),
+    /// Show the tables as they are
+    Schema(schema::Args),
     /// Show the settings and where they come from
     Config(config::Args),
 }
@@ -94,6 +97,7 @@ impl Command {
             Self::Lag(args) => lag::run(args, context).await,
             Self::Bench(args) => bench::run(args, context).await,
             Self::Up(args) => up::run(args, context).await,
+            Self::Schema(args) => schema::run(args, context).await,
             Self::Config(args) => config::run(args, context).await,
         }
     }

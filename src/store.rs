@@ -14,7 +14,7 @@ mod stored;
 pub use any::{AnyStore, Readings, Scan, open};
 pub use consistency::{Consistency, UnknownConsistency};
 pub use error::StoreError;
-pub use stored::{Order, SchemaStep, Selection, StoredAlert, StoredReading, Width};
+pub use stored::{Order, SchemaPart, SchemaState, SchemaStep, Selection, StoredAlert, StoredReading, Width};
 
 use std::future::Future;
 

@@ -3,7 +3,8 @@
 use super::cassandra::{self, CassandraStore, Replication};
 use super::sqlite::{self, SqliteStore};
 use super::{
-    Batch, Consistency, SchemaStep, Selection, Store, StoreError, StoredAlert, StoredReading, Width, WriteError,
+    Batch, Consistency, SchemaPart, SchemaStep, Selection, Store, StoreError, StoredAlert, StoredReading, Width,
+    WriteError,
 };
 use crate::settings::StoreAddress;
 
@@ -87,6 +88,17 @@ impl AnyStore {
         match self {
             Self::Cassandra(store) => store.restore(rows).await,
             Self::Sqlite(store) => store.restore(rows).await,
+        }
+    }
+
+    /// The schema as it is, and where it differs from what [`AnyStore::init`] makes.
+    ///
+    /// # Errors
+    /// There is no keyspace or file, or it does not answer.
+    pub async fn schema(&self) -> Result<Vec<SchemaPart>, StoreError> {
+        match self {
+            Self::Cassandra(store) => Ok(store.schema().await?),
+            Self::Sqlite(store) => Ok(store.schema().await?),
         }
     }
 

@@ -4,11 +4,13 @@
 //! - [`mod@write`]: readings and alerts in
 //! - [`read`]: readings and alerts out
 //! - `file`: opening the file, and how it is kept
+//! - `describe`: the tables as they are
 //! - [`error`]: what can go wrong, and what to do about it
 //!
 //! Several processes may use one file at once: the write-ahead log lets readers go on while one writes, and writers
 //! wait for each other. The file has to lie on a local disk: the log needs memory that all of them share.
 
+mod describe;
 pub mod error;
 mod file;
 pub mod read;

@@ -5,6 +5,7 @@
 //! answers with an error (a mismatch of ids). So before and after every change it is waited until the nodes agree, and
 //! a change that fails for such a reason is made again.
 
+mod describe;
 mod migration;
 mod shape;
 
@@ -181,7 +182,7 @@ impl CassandraStore {
 
     /// The columns of a table; a table that does not exist has none.
     async fn columns(&self, table: &str) -> Result<Vec<Column>, CassandraError> {
-        let cql = "SELECT column_name, kind, position, type FROM system_schema.columns \
+        let cql = "SELECT column_name, kind, position, type, clustering_order FROM system_schema.columns \
                    WHERE keyspace_name = ? AND table_name = ?";
         let rows = self.look(cql, bind(vec![Value::new(self.keyspace.as_str()), Value::new(table)])).await?;
         rows.iter().map(column).collect()
@@ -249,6 +250,7 @@ fn column(row: &Row) -> Result<Column, CassandraError> {
         kind: columns.need(1)?,
         position: columns.need(2)?,
         kind_of_value: columns.need(3)?,
+        order: columns.need(4)?,
     })
 }
 

@@ -100,6 +100,14 @@ impl SqliteStore {
     }
 }
 
+/// An empty database in memory, as `init` makes it.
+pub(super) fn in_memory() -> rusqlite::Result<Connection> {
+    let connection = Connection::open_in_memory()?;
+    create_record(&connection)?;
+    [&READINGS, &ALERTS].into_iter().try_for_each(|migration| connection.execute_batch(migration.sql))?;
+    Ok(connection)
+}
+
 /// Opens the file and makes sure that there are readings in it to look at, or a place for them.
 pub(super) fn open_checked(path: &Path, doing: Doing) -> Result<Connection, SqliteError> {
     let connection = file::open(path, doing)?;
