@@ -1,12 +1,14 @@
 //! The commands: one file each, with its `Args` and its `run`.
 
 pub mod bench;
+pub mod completions;
 pub mod config;
 pub mod confirm;
 pub mod consume;
 pub mod count;
 pub mod demo;
 pub mod export;
+mod help;
 pub mod import;
 pub mod init;
 pub mod lag;
@@ -15,14 +17,18 @@ pub mod mixup;
 mod moment;
 mod pace;
 pub mod produce;
+pub mod profile;
 pub mod query;
+pub mod reset;
 pub mod schema;
+pub mod topic;
 mod trial;
 pub mod up;
 mod watch;
 
 use clap::{Parser, Subcommand};
 use color_eyre::eyre::Result;
+pub use help::parse;
 
 use crate::exit::Code;
 use crate::output::Output;
@@ -34,7 +40,7 @@ use crate::shutdown::Shutdown;
 #[command(
     name = "vitals",
     version,
-    about = "Patient vital signs from the bedside to the table: Kafka, Cassandra, or nothing but this program",
+    about = "Patient vital signs from the bedside into a table, through Kafka or without it",
     arg_required_else_help = true,
     subcommand_required = true,
     after_help = "Example:\n  vitals query --patient P001 --limit 5"
@@ -69,14 +75,22 @@ pub enum Command {
     Import(import::Args),
     /// Show how far the group is behind
     Lag(lag::Args),
+    /// Show, make, delete and read topics
+    Topic(topic::Args),
     /// Measure the way from the producer to the table
     Bench(bench::Args),
     /// Run the embedded broker, for one machine without servers
     Up(up::Args),
     /// Show the tables as they are
     Schema(schema::Args),
+    /// Delete the topic and the stored readings, to begin anew
+    Reset(reset::Args),
     /// Show the settings and where they come from
     Config(config::Args),
+    /// Show the profiles: named sets of settings
+    Profile(profile::Args),
+    /// Print what a shell needs to complete commands and names
+    Completions(completions::Args),
 }
 
 impl Command {
@@ -95,10 +109,14 @@ impl Command {
             Self::Export(args) => export::run(args, context).await,
             Self::Import(args) => import::run(args, context).await,
             Self::Lag(args) => lag::run(args, context).await,
+            Self::Topic(args) => topic::run(args, context).await,
             Self::Bench(args) => bench::run(args, context).await,
             Self::Up(args) => up::run(args, context).await,
             Self::Schema(args) => schema::run(args, context).await,
+            Self::Reset(args) => reset::run(args, context).await,
             Self::Config(args) => config::run(args, context).await,
+            Self::Profile(args) => profile::run(args, context).await,
+            Self::Completions(args) => completions::run(args, context).await,
         }
     }
 }

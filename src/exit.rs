@@ -14,6 +14,8 @@ use crate::cmd::import::ImportError;
 use crate::cmd::mixup::MixUp;
 use crate::cmd::produce::ProduceError;
 use crate::cmd::query::QueryError;
+use crate::cmd::reset::ResetError;
+use crate::cmd::topic::TopicError;
 use crate::intake::csv::CsvError;
 use crate::intake::source::SourceError;
 use crate::kafka::error::KafkaError;
@@ -81,6 +83,8 @@ const ADVISERS: &[Recognise] = &[
     recognise::<CsvError>,
     recognise::<ProducerError>,
     recognise::<QueryError>,
+    recognise::<ResetError>,
+    recognise::<TopicError>,
 ];
 
 fn recognise<'a, E: Advice + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a dyn Advice> {

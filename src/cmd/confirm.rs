@@ -17,8 +17,8 @@ pub(super) struct ConfirmArgs {
     /// Do not ask; enough only where the servers are on this machine
     #[arg(long)]
     yes: bool,
-    /// Do not ask, wherever the servers are: NAME is the name of what goes
-    #[arg(long, value_name = "NAME")]
+    /// Do not ask, wherever the servers are: this is the name of what goes
+    #[arg(long, value_name = "ITS_NAME")]
     confirm: Option<String>,
 }
 

@@ -187,7 +187,7 @@ impl Sink<'_> {
     fn write(&mut self, text: &str) -> Result<()> {
         match self {
             Self::File(partial) => Ok(partial.write(text)?),
-            Self::Stdout(output) => Ok(output.block(text)?),
+            Self::Stdout(output) => Ok(output.bytes(text.as_bytes())?),
         }
     }
 

@@ -10,7 +10,7 @@ use kafka_protocol::ResponseError;
 use kafka_protocol::error::ParseResponseErrorCode;
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::{FindCoordinatorRequest, MetadataRequest, MetadataResponse, TopicName};
-use kafka_protocol::protocol::StrBytes;
+use kafka_protocol::protocol::{Request, StrBytes};
 use tokio::time::timeout;
 use uuid::Uuid;
 
@@ -181,8 +181,27 @@ impl Cluster {
         Ok(self.metadata(Some(Vec::new())).await?.controller_id.0)
     }
 
-    /// Asks any broker about `topics`, and notes the brokers' addresses.
-    async fn metadata(&mut self, topics: Option<Vec<MetadataRequestTopic>>) -> Result<MetadataResponse, KafkaError> {
+    /// The addresses that the brokers give for themselves.
+    pub fn addresses(&self) -> impl Iterator<Item = &str> {
+        self.nodes.values().map(String::as_str)
+    }
+
+    /// Asks any broker, about what every broker knows.
+    ///
+    /// # Errors
+    /// As [`Connection::call`].
+    pub(super) async fn ask<R: Request>(&mut self, request: &R) -> Result<R::Response, KafkaError> {
+        self.any().await?.call(request).await
+    }
+
+    /// Asks any broker about `topics`, all of them where it is `None`, and notes the brokers' addresses.
+    ///
+    /// # Errors
+    /// No broker can be reached; the errors of topics are in the answer.
+    pub(super) async fn metadata(
+        &mut self,
+        topics: Option<Vec<MetadataRequestTopic>>,
+    ) -> Result<MetadataResponse, KafkaError> {
         let request = MetadataRequest::default().with_topics(topics).with_allow_auto_topic_creation(false);
         let response = self.any().await?.call(&request).await?;
         self.nodes = response.brokers.iter().map(|node| (node.node_id.0, address(&node.host, node.port))).collect();

@@ -6,6 +6,7 @@
 pub mod assignor;
 pub(super) mod coordinator;
 pub(super) mod driver;
+pub mod forget;
 pub mod membership;
 pub(super) mod subscription;
 

@@ -19,10 +19,12 @@ const SPOKEN: &[(ApiKey, i16, i16, &str)] = &[
     (ApiKey::LeaveGroup, 3, 4, "LeaveGroup"),
     (ApiKey::SyncGroup, 3, 4, "SyncGroup"),
     (ApiKey::DescribeGroups, 0, 5, "DescribeGroups"),
+    (ApiKey::OffsetDelete, 0, 0, "OffsetDelete"),
     (ApiKey::ListGroups, 0, 4, "ListGroups"),
     (ApiKey::ApiVersions, 0, 0, "ApiVersions"),
     (ApiKey::CreateTopics, 2, 6, "CreateTopics"),
     (ApiKey::DeleteTopics, 1, 5, "DeleteTopics"),
+    (ApiKey::DescribeConfigs, 1, 4, "DescribeConfigs"),
 ];
 
 /// The last version of a fetch that names topics by name; later ones have their ids.

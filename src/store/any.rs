@@ -124,6 +124,18 @@ impl AnyStore {
         }
     }
 
+    /// Removes our tables, and a file with them if nothing else is in it. A keyspace stays, with the number of its
+    /// copies. Tells each part that went.
+    ///
+    /// # Errors
+    /// It cannot be reached, or refuses; the file is another program's.
+    pub async fn clear(self) -> Result<Vec<String>, StoreError> {
+        match self {
+            Self::Cassandra(store) => Ok(store.drop_tables().await?),
+            Self::Sqlite(store) => Ok(store.clear().await?),
+        }
+    }
+
     /// Removes the keyspace or the file with everything in it: for one that was made for a while.
     ///
     /// # Errors
@@ -137,6 +149,13 @@ impl AnyStore {
 }
 
 impl Store for AnyStore {
+    fn batch_rows(&self) -> usize {
+        match self {
+            Self::Cassandra(store) => store.batch_rows(),
+            Self::Sqlite(store) => store.batch_rows(),
+        }
+    }
+
     async fn write(&self, batch: &Batch) -> Result<(), WriteError> {
         match self {
             Self::Cassandra(store) => store.write(batch).await,

@@ -58,6 +58,18 @@ impl SqliteStore {
         file::remove(&path)
     }
 
+    /// Removes our tables, and the file with them if nothing else is in it. Tells each part that went.
+    ///
+    /// # Errors
+    /// [`SqliteError::NotOurs`] where another program has made it; the system refuses.
+    pub async fn clear(self) -> Result<Vec<String>, SqliteError> {
+        let Self { path, writer } = self;
+        // The writer's connection closes first, or it would leave its log behind.
+        drop(writer);
+        let store = Self::at(path)?;
+        store.blocking(Doing::Remove, schema::clear).await
+    }
+
     /// Does `work` on a thread that may block.
     async fn blocking<T: Send + 'static>(
         &self,

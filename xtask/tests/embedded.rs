@@ -18,6 +18,8 @@ mod each;
 mod commands;
 #[path = "embedded/killed.rs"]
 mod killed;
+#[path = "embedded/topic.rs"]
+mod topic;
 
 use vitals::broker::{Broker, Config};
 

@@ -65,6 +65,20 @@ impl CassandraStore {
         self.change(&format!("DROP KEYSPACE IF EXISTS {}", self.keyspace.quoted())).await.map(|_| ())
     }
 
+    /// Drops our tables with everything in them, and tells which were there. The keyspace and what else is in it stay.
+    ///
+    /// # Errors
+    /// The node cannot be reached or refuses.
+    pub async fn drop_tables(&self) -> Result<Vec<String>, CassandraError> {
+        let mut dropped = Vec::new();
+        for table in [shape::ALERTS.table, shape::READINGS.table, RECORD] {
+            if self.change(&format!("DROP TABLE IF EXISTS {}", self.keyspace.table(table))).await? {
+                dropped.push(format!("table {}", self.name_of(table)));
+            }
+        }
+        Ok(dropped)
+    }
+
     /// Makes sure that readings can be stored. The keyspace and `patient_vitals` must be there; tables that only
     /// `vitals` needs are made, so that a schema made by hand will do. Tells each part in order.
     ///

@@ -71,7 +71,7 @@ fn differences(made: &Connection, found: &Connection, table: &str) -> rusqlite::
             None => differences.push(format!("has no column {name} {kind}")),
             Some((_, is, _)) if is != kind => differences.push(format!("has its column {name} as {is}, not {kind}")),
             Some((.., is)) if is != place => {
-                differences.push(format!("has its column {name} in another place of its key"))
+                differences.push(format!("has its column {name} in another place of its key"));
             }
             Some(_) => {}
         }

@@ -100,6 +100,37 @@ impl SqliteStore {
     }
 }
 
+/// Removes our tables; the file too, where they were all that was in it.
+pub(super) fn clear(path: &Path) -> Result<Vec<String>, SqliteError> {
+    let mut connection = file::open(path, Doing::Remove)?;
+    if file::owner(&connection, path)? == Owner::Nobody {
+        return Ok(Vec::new());
+    }
+    let failed = |error| SqliteError::from_driver(path, Doing::Remove, &error);
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
+    let dropped = drop_tables(&transaction).map_err(failed)?;
+    let others: i64 =
+        transaction.query_row("SELECT COUNT(*) FROM sqlite_schema", (), |row| row.get(0)).map_err(failed)?;
+    transaction.commit().map_err(failed)?;
+    if others > 0 {
+        return Ok(dropped);
+    }
+    drop(connection);
+    file::remove(path)?;
+    Ok(vec![format!("file {}", path.display())])
+}
+
+fn drop_tables(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+    let mut dropped = Vec::new();
+    for table in [ALERTS.table, READINGS.table, RECORD] {
+        if !columns(connection, table)?.is_empty() {
+            connection.execute_batch(&format!("DROP TABLE {table}"))?;
+            dropped.push(format!("table {table}"));
+        }
+    }
+    Ok(dropped)
+}
+
 /// An empty database in memory, as `init` makes it.
 pub(super) fn in_memory() -> rusqlite::Result<Connection> {
     let connection = Connection::open_in_memory()?;
