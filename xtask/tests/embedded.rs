@@ -18,6 +18,8 @@ mod each;
 mod commands;
 #[path = "embedded/killed.rs"]
 mod killed;
+#[path = "embedded/store_commands.rs"]
+mod store_commands;
 #[path = "embedded/topic.rs"]
 mod topic;
 

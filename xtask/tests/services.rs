@@ -12,6 +12,7 @@
 //! - `sending`: `vitals produce`
 //! - `starting`: where a group starts, and where it stops
 //! - `changing`: topics that change under a running group
+//! - `store_commands`: export, import, count, schema and reset, beside cqlsh
 //! - `zookeeper`: Kafka 3.9 in the old layout
 //! - `embedded_broker`: Kafka's own tools and kafka-python on the embedded broker
 //!
@@ -58,6 +59,8 @@ mod sending;
 mod sharing;
 #[path = "services/starting.rs"]
 mod starting;
+#[path = "services/store_commands.rs"]
+mod store_commands;
 #[path = "services/trouble.rs"]
 mod trouble;
 #[path = "services/ward.rs"]
