@@ -71,7 +71,7 @@ pub enum ArchiveError {
     #[error("there is no folder to write {} in", .0.display())]
     NoFolder(PathBuf),
     /// The system does not take it.
-    #[error("cannot write {}: {source}; what was written of it is removed", path.display())]
+    #[error("cannot write {}, and what was written of it is removed: {source}", path.display())]
     Write {
         /// The file.
         path: PathBuf,

@@ -1,5 +1,6 @@
 //! `vitals export`, `import`, `count`, `schema show` and `reset` on an SQLite file, each a process of its own.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -79,7 +80,7 @@ fn odd_rows() -> String {
     rows.push_str("P002,yesterday,,,,,,\n");
     rows.push_str("\"P\\\"3\\\\, \",2025-10-26T12:00:00+02:00,-2147483648,2147483647,0,-1,,1e-45\n");
     for second in 0..2500 {
-        rows.push_str(&format!("P9,2025-10-26T{:02}:{:02}:00+00:00,{second},,,,,\n", second / 60, second % 60));
+        writeln!(rows, "P9,2025-10-26T{:02}:{:02}:00+00:00,{second},,,,,", second / 60, second % 60).expect("text");
     }
     rows
 }
@@ -127,9 +128,7 @@ fn a_damaged_file_changes_nothing_and_every_fault_has_its_line_and_column() {
     let mut lines: Vec<String> = odd_rows().lines().map(str::to_owned).collect();
     lines[2000] = "P9,t,secret,,,,,".to_owned();
     lines[2100] = "P9,t,,,".to_owned();
-    for line in 2200..2230 {
-        lines[line] = "P9,t,,,,,,hot".to_owned();
-    }
+    lines[2200..2230].fill("P9,t,,,,,,hot".to_owned());
     ward.write("bad.csv", &lines.join("\n"));
     let told = ward.fails("import bad.csv", 3);
     assert!(told.contains("line 2001, column heart_rate: not a number"), "{told}");
