@@ -10,6 +10,7 @@
 //! - `trouble`: servers that are absent or silent, what is missing, a store that goes away for a while
 //! - `making`: `vitals init`
 //! - `sending`: `vitals produce`
+//! - `topic`: `vitals topic` beside Kafka's own tools
 //! - `starting`: where a group starts, and where it stops
 //! - `changing`: topics that change under a running group
 //! - `store_commands`: export, import, count, schema and reset, beside cqlsh
@@ -61,6 +62,8 @@ mod sharing;
 mod starting;
 #[path = "services/store_commands.rs"]
 mod store_commands;
+#[path = "services/topic.rs"]
+mod topic;
 #[path = "services/trouble.rs"]
 mod trouble;
 #[path = "services/ward.rs"]

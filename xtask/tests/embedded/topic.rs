@@ -47,7 +47,7 @@ fn refused(home: &Home, args: &[&str], code: i32) -> String {
 fn append(up: &Up, topic: &str, batch: Bytes) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
-        let mut cluster = Cluster::connect(&[up.address.clone()]).await.expect("connected");
+        let mut cluster = Cluster::connect(std::slice::from_ref(&up.address)).await.expect("connected");
         let data = PartitionProduceData::default().with_index(0).with_records(Some(batch));
         let topic = TopicProduceData::default()
             .with_name(TopicName(StrBytes::from_string(topic.to_owned())))
@@ -237,7 +237,7 @@ fn a_misspelt_topic_is_told_with_the_one_that_was_meant() {
         let told = refused(&home, &[command, "patient.vtials"], 2);
         assert!(told.contains("does not exist") && told.contains("did you mean 'patient.vitals'?"), "{told}");
     }
-    assert!(refused(&home, &["describe", "elsewhere"], 2).contains("hint: `vitals topic list` shows"));
+    assert!(refused(&home, &["describe", "elsewhere"], 2).contains("hint: see `vitals topic list`"));
 }
 
 #[test]
