@@ -117,12 +117,11 @@ struct Slice {
 
 /// The ring in equal parts, in its order. No row has the smallest token, which is kept for the ring's beginning.
 fn slices() -> impl Iterator<Item = Slice> {
-    let width = i64::MAX / SLICES * 2;
-    let begin_of = move |number: i64| i64::MIN.saturating_add(number.saturating_mul(width));
-    (0..SLICES).map(move |number| {
-        let last = if number + 1 == SLICES { i64::MAX } else { begin_of(number + 1) };
-        Slice { after: begin_of(number), last }
-    })
+    let begin_of = |number: i64| {
+        let past_the_first = i128::from(number) * (1_i128 << 64) / i128::from(SLICES);
+        i64::try_from(i128::from(i64::MIN) + past_the_first).unwrap_or(i64::MAX)
+    };
+    (0..SLICES).map(move |number| Slice { after: begin_of(number), last: begin_of(number + 1) })
 }
 
 /// Which page: the first of a slice, or the one that the server's mark leads to.
@@ -237,6 +236,8 @@ mod tests {
         assert_eq!(slices.len(), usize::try_from(SLICES).unwrap());
         assert_eq!(slices.first().map(|slice| slice.after), Some(i64::MIN));
         assert_eq!(slices.last().map(|slice| slice.last), Some(i64::MAX));
-        assert!(slices.windows(2).all(|pair| pair[0].last == pair[1].after && pair[0].after < pair[0].last));
+        assert!(slices.windows(2).all(|pair| pair[0].last == pair[1].after));
+        let width = i128::from(u64::MAX) / i128::from(SLICES);
+        assert!(slices.iter().all(|slice| i128::from(slice.last) - i128::from(slice.after) >= width));
     }
 }
