@@ -144,7 +144,7 @@ async fn write(source: Source, store: &AnyStore, total: Option<u64>, context: &C
     let (sender, mut chunks) = mpsc::channel(CHUNKS_AHEAD);
     let feeder = source.clone();
     let reading = spawn_blocking(move || feeder.feed(&sender));
-    let mut pour = Pour::new(store, output, Pace::new(), output.progress(total));
+    let mut pour = Pour::new(store, output, Pace::of(total), output.progress(total));
     let poured = tokio::select! {
         poured = pour.take_all(&mut chunks) => poured,
         () = shutdown.wait() => {

@@ -4,7 +4,7 @@ use color_eyre::eyre::Result;
 
 use crate::cmd::pace::Pace;
 use crate::output::Output;
-use crate::settings::Settings;
+use crate::settings::{Settings, StoreAddress};
 use crate::store::cassandra::CassandraError;
 use crate::store::sqlite::SqliteError;
 use crate::store::{self, AnyStore, SchemaPart, SchemaState, StoreError, Width};
@@ -12,7 +12,8 @@ use crate::store::{self, AnyStore, SchemaPart, SchemaState, StoreError, Width};
 /// What goes with the store.
 pub(super) struct StoreLoss {
     store: AnyStore,
-    address: String,
+    /// What holds the tables: `keyspace hospital`, `file vitals.db`.
+    place: String,
     /// `None` where there is no table of readings.
     rows: Option<u64>,
     /// Whether one of our tables is there.
@@ -32,13 +33,17 @@ impl StoreLoss {
             Err(error) if is_missing(&error) => false,
             Err(error) => return Err(error.into()),
         };
-        Ok(Self { store, address: settings.store.to_string(), rows, is_there })
+        let place = match &settings.store {
+            StoreAddress::Cassandra { keyspace, .. } => format!("keyspace {keyspace}"),
+            StoreAddress::Sqlite { path } => format!("file {}", path.display()),
+        };
+        Ok(Self { store, place, rows, is_there })
     }
 
     pub(super) fn line(&self) -> Option<String> {
         let rows =
             self.rows.map_or_else(|| "no readings".to_owned(), |rows| format!("{rows} readings, and all alerts"));
-        self.is_there.then(|| format!("tables in {}: {rows}", self.address))
+        self.is_there.then(|| format!("{}: {rows}", self.place))
     }
 
     pub(super) async fn delete(self, output: &Output) -> Result<()> {
