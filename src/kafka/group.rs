@@ -7,6 +7,7 @@
 pub mod assignor;
 pub(super) mod coordinator;
 pub(super) mod driver;
+pub mod forget;
 pub mod membership;
 pub mod state;
 pub(super) mod subscription;
