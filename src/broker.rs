@@ -8,9 +8,10 @@
 //! - `dispatch`: from a frame to its answer; `offers` says what is answered in which version
 //! - `topics`, `records`: the requests about topics and about records
 //! - [`groups`]: consumer groups
-//! - `state`: what is shared
+//! - `state`: what is shared; [`buffers`]: memory for large answers
 //! - [`log`]: one partition's records on disk; [`folder`]: everything else on disk
 
+pub mod buffers;
 pub mod folder;
 pub mod groups;
 pub mod log;

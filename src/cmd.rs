@@ -5,16 +5,23 @@ pub mod completions;
 pub mod config;
 pub mod confirm;
 pub mod consume;
+pub mod count;
 pub mod demo;
+pub mod export;
 mod help;
+pub mod import;
 pub mod init;
 pub mod lag;
 mod line;
 pub mod mixup;
 mod moment;
+mod pace;
 pub mod produce;
 pub mod profile;
 pub mod query;
+pub mod reset;
+pub mod schema;
+pub mod top;
 pub mod topic;
 mod trial;
 pub mod up;
@@ -61,14 +68,26 @@ pub enum Command {
     Consume(consume::Args),
     /// Show stored readings, newest first
     Query(query::Args),
+    /// Count stored readings, also on a large table
+    Count(count::Args),
+    /// Write stored readings into a file
+    Export(export::Args),
+    /// Read a file that export wrote back into the store
+    Import(import::Args),
     /// Show how far the group is behind
     Lag(lag::Args),
+    /// Watch the ward, the group and the store on a full screen
+    Top(top::Args),
     /// Show, make, delete and read topics
     Topic(topic::Args),
     /// Measure the way from the producer to the table
     Bench(bench::Args),
     /// Run the embedded broker, for one machine without servers
     Up(up::Args),
+    /// Show the tables as they are
+    Schema(schema::Args),
+    /// Delete the topic and the stored readings, to begin anew
+    Reset(reset::Args),
     /// Show the settings and where they come from
     Config(config::Args),
     /// Show the profiles: named sets of settings
@@ -89,10 +108,16 @@ impl Command {
             Self::Produce(args) => produce::run(args, context).await,
             Self::Consume(args) => consume::run(args, context).await,
             Self::Query(args) => query::run(args, context).await,
+            Self::Count(args) => count::run(args, context).await,
+            Self::Export(args) => export::run(args, context).await,
+            Self::Import(args) => import::run(args, context).await,
             Self::Lag(args) => lag::run(args, context).await,
+            Self::Top(args) => top::run(args, context).await,
             Self::Topic(args) => topic::run(args, context).await,
             Self::Bench(args) => bench::run(args, context).await,
             Self::Up(args) => up::run(args, context).await,
+            Self::Schema(args) => schema::run(args, context).await,
+            Self::Reset(args) => reset::run(args, context).await,
             Self::Config(args) => config::run(args, context).await,
             Self::Profile(args) => profile::run(args, context).await,
             Self::Completions(args) => completions::run(args, context).await,

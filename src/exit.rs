@@ -6,12 +6,15 @@ use std::process::ExitCode;
 
 use color_eyre::eyre::{Report, Result};
 
+use crate::archive::ArchiveError;
 use crate::broker::BrokerError;
 use crate::broker::folder::FolderError;
 use crate::cmd::confirm::ConfirmError;
+use crate::cmd::import::ImportError;
 use crate::cmd::mixup::MixUp;
 use crate::cmd::produce::ProduceError;
 use crate::cmd::query::QueryError;
+use crate::cmd::reset::ResetError;
 use crate::cmd::topic::TopicError;
 use crate::intake::csv::CsvError;
 use crate::intake::source::SourceError;
@@ -69,6 +72,8 @@ const ADVISERS: &[Recognise] = &[
     recognise::<CassandraError>,
     recognise::<SqliteError>,
     recognise::<KafkaError>,
+    recognise::<ArchiveError>,
+    recognise::<ImportError>,
     recognise::<MixUp>,
     recognise::<ConfirmError>,
     recognise::<BrokerError>,
@@ -78,6 +83,7 @@ const ADVISERS: &[Recognise] = &[
     recognise::<CsvError>,
     recognise::<ProducerError>,
     recognise::<QueryError>,
+    recognise::<ResetError>,
     recognise::<TopicError>,
 ];
 
@@ -118,6 +124,8 @@ pub fn install_hooks(output: &Output) -> Result<()> {
     reports.install()?;
     let output = output.clone();
     std::panic::set_hook(Box::new(move |panic| {
+        // A full screen would swallow what is told.
+        output.leave_screen();
         output.note(format_args!("error: {}", describe(panic)));
         output
             .note("hint: this is a fault of vitals: please report it to whoever gave you vitals, with the line above");

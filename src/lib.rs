@@ -22,6 +22,7 @@
 //!   - [`kafka`]: producing, and our own group membership, fetch and offsets
 //!   - [`broker`]: the embedded broker of `vitals up` and `vitals demo`
 //!   - [`store`]: where readings and alerts are kept; Cassandra, or an SQLite file
+//!   - [`archive`]: rows of the table as a file, and back
 //!   - [`intake`]: where readings come from: the simulated ward, CSV files
 //!   - [`retry`]: how long to wait between attempts
 //! - the commands, one file each:
@@ -33,6 +34,7 @@
 //!   - [`exit`]: the exit codes, and what an error tells
 
 pub mod alarm;
+pub mod archive;
 pub mod broker;
 pub mod cmd;
 pub mod exit;

@@ -1,7 +1,7 @@
 //! Everything that is printed, except clap's help. Standard output is data, standard error is talk.
 //!
-//! [`Output`] owns both, and the progress lines, so that they never run into each other. Every mark is a character; a
-//! [colour](Color) only repeats it.
+//! [`Output`] owns both, the progress lines and the full [`Screen`], so that they never run into each other. Every mark
+//! is a character; a [colour](Color) only repeats it.
 
 mod cell;
 mod error;
@@ -10,6 +10,7 @@ mod paint;
 mod progress;
 mod render;
 mod rows;
+mod screen;
 mod visible;
 
 use std::fmt::{self, Display};
@@ -17,6 +18,7 @@ use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use indicatif::{MultiProgress, ProgressDrawTarget};
+use screen::Stage;
 
 pub use cell::{Cell, Column, Value};
 pub use error::OutputError;
@@ -24,6 +26,7 @@ pub use format::{Format, FormatArgs};
 pub use paint::{Color, Tone};
 pub use progress::Progress;
 pub use rows::Rows;
+pub use screen::{Input, Key, Screen};
 pub use visible::visible;
 
 /// Stands behind a value in a table that is not believed.
@@ -49,6 +52,7 @@ struct Streams {
     stdout_is_terminal: bool,
     bars: Option<MultiProgress>,
     color: OnceLock<Color>,
+    stage: Mutex<Stage>,
 }
 
 impl Output {
@@ -69,8 +73,8 @@ impl Output {
 
     fn new(stdout: Sink, stderr: Sink, stdout_is_terminal: bool, bars: Option<MultiProgress>) -> Self {
         let stdout = Mutex::new(BufWriter::with_capacity(STDOUT_BUFFER_BYTES, stdout));
-        let (stderr, color) = (Mutex::new(stderr), OnceLock::new());
-        Self { streams: Arc::new(Streams { stdout, stderr, stdout_is_terminal, bars, color }) }
+        let (stderr, color, stage) = (Mutex::new(stderr), OnceLock::new(), Mutex::default());
+        Self { streams: Arc::new(Streams { stdout, stderr, stdout_is_terminal, bars, color, stage }) }
     }
 
     /// Says when to colour; what is printed before follows [`Color::Auto`]. Only the first call counts.
@@ -130,9 +134,11 @@ impl Output {
         self.line(format_args!("\x1b[H{}\x1b[K\x1b[J", lines.join("\x1b[K\n")))
     }
 
-    /// Prints a line of talk to standard error. If that fails there is nobody to tell, so it never does.
+    /// Prints a line of talk to standard error. If that fails there is nobody to tell, so it never does. While a
+    /// [`Screen`] is open it is held back.
     pub fn note(&self, note: impl Display) {
-        let text = format!("{note}\n");
+        let Some(text) = lock(&self.streams.stage).hold(note.to_string()) else { return };
+        let text = format!("{text}\n");
         self.beside_bars(true, || {
             let mut stderr = lock(&self.streams.stderr);
             let _ = stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush());

@@ -5,7 +5,7 @@
 
 mod decode;
 mod encode;
-mod json;
+pub(crate) mod json;
 mod sign;
 mod timestamp;
 

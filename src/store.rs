@@ -11,10 +11,10 @@ mod error;
 pub mod sqlite;
 mod stored;
 
-pub use any::{AnyStore, Readings, open};
+pub use any::{AnyStore, Readings, Scan, open};
 pub use consistency::{Consistency, UnknownConsistency};
 pub use error::StoreError;
-pub use stored::{Order, SchemaStep, Selection, StoredAlert, StoredReading};
+pub use stored::{Order, SchemaPart, SchemaState, SchemaStep, Selection, StoredAlert, StoredReading, Width};
 
 use std::future::Future;
 use std::time::Duration;

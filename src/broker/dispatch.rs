@@ -8,14 +8,18 @@ use kafka_protocol::messages::api_versions_response::ApiVersion;
 use kafka_protocol::messages::{ApiKey, ApiVersionsResponse, RequestHeader, ResponseHeader};
 use kafka_protocol::protocol::{Decodable, Encodable};
 
+use super::buffers::Buffers;
 use super::groups::Client;
 use super::state::State;
 use super::{offers, records, topics};
 
+/// What a frame's length takes, in front of it.
+const LENGTH_BYTES: usize = 4;
+
 /// What becomes of a request.
 pub(super) enum Answer {
-    /// A response.
-    Frame(Bytes),
+    /// A response: its length and its header, then its body. Two pieces, since a body can be megabytes of records.
+    Frame { head: Bytes, body: Bytes },
     /// The client wants none.
     Silence,
     /// It was no request that is answered here.
@@ -37,7 +41,7 @@ pub(super) async fn answer(state: &State, peer: SocketAddr, mut frame: Bytes) ->
         host: format!("/{}", peer.ip()),
     };
     match body(state, api, version, frame, client).await {
-        Some(Some(body)) => frame_of(api, version, header.correlation_id, &body),
+        Some(Some(body)) => frame_of(api, version, header.correlation_id, body),
         Some(None) => Answer::Silence,
         None => Answer::HangUp,
     }
@@ -52,7 +56,10 @@ async fn body(state: &State, api: ApiKey, version: i16, mut body: Bytes, client:
             Some(response) => put(&response, version),
             None => return Some(None),
         },
-        ApiKey::Fetch => put(&records::fetch(state, take(body, version)?, version).await, version),
+        ApiKey::Fetch => {
+            let response = records::fetch(state, take(body, version)?, version).await;
+            put_into(&state.buffers, &response, version)
+        }
         ApiKey::ListOffsets => put(&records::list_offsets(state, take(body, version)?), version),
         ApiKey::InitProducerId => put(&records::init_producer_id(state, &take(body, version)?), version),
         ApiKey::Metadata => put(&topics::metadata(state, take(body, version)?, version), version),
@@ -93,14 +100,26 @@ fn put(response: &impl Encodable, version: i16) -> Option<Bytes> {
     Some(body.freeze())
 }
 
-fn frame_of(api: ApiKey, version: i16, correlation_id: i32, body: &Bytes) -> Answer {
-    let mut frame = BytesMut::with_capacity(body.len() + 8);
+/// For answers that can be megabytes: a buffer that grows to that is copied again and again on the way.
+fn put_into(buffers: &Buffers, response: &impl Encodable, version: i16) -> Option<Bytes> {
+    let size_bytes = response.compute_size(version).ok()?;
+    buffers.filled(size_bytes, |body| response.encode(body, version)).ok()
+}
+
+fn frame_of(api: ApiKey, version: i16, correlation_id: i32, body: Bytes) -> Answer {
     let header = ResponseHeader::default().with_correlation_id(correlation_id);
-    if header.encode(&mut frame, api.response_header_version(version)).is_err() {
+    let mut head = BytesMut::new();
+    // The length comes first and is known last.
+    head.put_i32(0);
+    if header.encode(&mut head, api.response_header_version(version)).is_err() {
         return Answer::HangUp;
     }
-    frame.put_slice(body);
-    Answer::Frame(frame.freeze())
+    let length = (head.len() + body.len()).checked_sub(LENGTH_BYTES).and_then(|length| i32::try_from(length).ok());
+    match (length, head.first_chunk_mut()) {
+        (Some(length), Some(place)) => *place = length.to_be_bytes(),
+        _ => return Answer::HangUp,
+    }
+    Answer::Frame { head: head.freeze(), body }
 }
 
 /// The list of offers. A client that asks in a version that is not offered gets it in the oldest, so that it can ask
@@ -116,7 +135,7 @@ fn api_versions(version: i16, mut frame: Bytes) -> Answer {
     let response =
         ApiVersionsResponse::default().with_error_code(code).with_api_keys(offers::all().map(offer).collect());
     match put(&response, if offered { version } else { 0 }) {
-        Some(body) => frame_of(ApiKey::ApiVersions, version, header.correlation_id, &body),
+        Some(body) => frame_of(ApiKey::ApiVersions, version, header.correlation_id, body),
         None => Answer::HangUp,
     }
 }

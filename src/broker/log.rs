@@ -19,6 +19,7 @@ use bytes::{Bytes, BytesMut};
 use self::batch::Header;
 use self::producers::{Producers, Sequence, is_numbered};
 use self::segment::{Role, Segment};
+use super::buffers::Buffers;
 use crate::kafka::records;
 
 /// How large things may become.
@@ -220,14 +221,14 @@ impl PartitionLog {
     ///
     /// # Errors
     /// The offset is below the start or above the end, or the file cannot be read.
-    pub fn read(&self, offset: i64, max_bytes: usize) -> Result<Bytes, ReadError> {
+    pub fn read(&self, offset: i64, max_bytes: usize, buffers: &Buffers) -> Result<Bytes, ReadError> {
         let (start, end) = (self.start_offset(), self.end_offset);
         if !(start..=end).contains(&offset) {
             return Err(ReadError::OutOfRange { offset, start, end });
         }
         let segment = self.segments.iter().rev().find(|segment| segment.base_offset() <= offset);
         match segment {
-            Some(segment) if offset < end => Ok(segment.read(offset, max_bytes)?),
+            Some(segment) if offset < end => Ok(segment.read(offset, max_bytes, buffers)?),
             _ => Ok(Bytes::new()),
         }
     }
@@ -248,7 +249,10 @@ impl PartitionLog {
     #[must_use]
     pub fn offset_for_time(&self, time_ms: i64) -> Option<(i64, i64)> {
         let (offset, batch_time) = self.segments.iter().find_map(|segment| segment.batch_for_time(time_ms))?;
-        let records = self.read(offset, 1).map(|data| records::decode(data, offset).records).unwrap_or_default();
+        let records = self
+            .read(offset, 1, &Buffers::default())
+            .map(|data| records::decode(data, offset).records)
+            .unwrap_or_default();
         let first = records.iter().find(|record| record.timestamp_ms >= time_ms);
         Some(first.map_or((offset, batch_time), |record| (record.offset, record.timestamp_ms)))
     }

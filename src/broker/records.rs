@@ -95,7 +95,7 @@ fn gather(state: &State, request: &FetchRequest, version: i16) -> Gathered {
         let mut partitions = Vec::with_capacity(wanted.partitions.len());
         for partition in &wanted.partitions {
             let room = limit.saturating_sub(gathered.bytes);
-            let read = read(topic.as_ref(), partition, unknown, room, gathered.bytes == 0);
+            let read = read(state, topic.as_ref(), partition, unknown, room, gathered.bytes == 0);
             gathered.bytes += read.records.as_ref().map_or(0, Bytes::len);
             gathered.failed |= read.error_code != 0;
             partitions.push(read);
@@ -120,6 +120,7 @@ fn find(state: &State, wanted: &FetchTopic, version: i16) -> (Option<Arc<Topic>>
 }
 
 fn read(
+    state: &State,
     topic: Option<&Arc<Topic>>,
     wanted: &FetchPartition,
     unknown: ResponseError,
@@ -142,7 +143,7 @@ fn read(
         return data;
     }
     let limit = usize::try_from(wanted.partition_max_bytes).unwrap_or(0).min(room);
-    match log.read(wanted.fetch_offset, limit) {
+    match log.read(wanted.fetch_offset, limit, &state.buffers) {
         Ok(records) if records.len() > room && !is_first => data,
         Ok(records) => data.with_records(Some(records)),
         Err(ReadError::OutOfRange { .. }) => data.with_error_code(ResponseError::OffsetOutOfRange.code()),

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -99,7 +99,10 @@ impl Connection {
                 () = hung_up(&self.stream) => break,
             };
             match answer {
-                Answer::Frame(body) => self.write_frame(&body).await?,
+                Answer::Frame { head, body } => {
+                    // One write where the system allows it: an answer must not wait for the acknowledgement of its head.
+                    self.stream.write_all_buf(&mut head.chain(body)).await?;
+                }
                 Answer::Silence => {}
                 // As Kafka does with what it does not understand.
                 Answer::HangUp => break,
@@ -125,14 +128,5 @@ impl Connection {
             }
         }
         Ok(Some(frame.freeze()))
-    }
-
-    async fn write_frame(&mut self, body: &Bytes) -> std::io::Result<()> {
-        let Ok(length) = i32::try_from(body.len()) else { return Ok(()) };
-        let mut prefix = BytesMut::with_capacity(4);
-        prefix.put_i32(length);
-        // One write where the system allows it: the answer must not wait for the acknowledgement of its length.
-        let mut whole = prefix.chain(body.clone());
-        self.stream.write_all_buf(&mut whole).await
     }
 }

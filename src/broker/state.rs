@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::BrokerError;
+use super::buffers::Buffers;
 use super::folder::{Folder, OffsetsFile, TopicMeta};
 use super::groups::{Committed, Entry, Groups, Offsets};
 use super::log::{LogLimits, PartitionLog};
@@ -25,6 +26,8 @@ pub(super) struct State {
     pub(super) topics: Arc<Topics>,
     /// Counts appends, so that a fetch that waits can look again.
     pub(super) appends: watch::Sender<u64>,
+    /// What answers with records are made in.
+    pub(super) buffers: Buffers,
     next_producer_id: AtomicI64,
 }
 
@@ -41,6 +44,7 @@ impl State {
             groups: Groups::new(Arc::new(kept)),
             topics,
             appends: watch::channel(0).0,
+            buffers: Buffers::default(),
             next_producer_id: AtomicI64::new(begun),
         })
     }

@@ -9,10 +9,12 @@ use super::CommandLine;
 use crate::settings::Flags;
 
 /// Every command, under what it is for.
-const GROUPS: [(&str, &[&str]); 4] = [
+const GROUPS: [(&str, &[&str]); 6] = [
     ("Without servers", &["demo", "up"]),
     ("Run the pipeline", &["init", "produce", "consume"]),
-    ("See how it does", &["lag", "query", "topic", "bench"]),
+    ("See how it does", &["top", "lag", "bench"]),
+    ("Look at readings and messages", &["query", "count", "topic", "schema"]),
+    ("Keep, move and delete readings", &["export", "import", "reset"]),
     ("Set it up", &["config", "profile", "completions"]),
 ];
 

@@ -8,7 +8,7 @@
 //! around a cell is no part of it; a blank cell is a sign that was not measured.
 
 mod bounded;
-mod cell;
+pub(crate) mod cell;
 mod columns;
 mod error;
 mod survey;

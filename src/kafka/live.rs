@@ -17,7 +17,7 @@ const CHANNEL_CHUNKS: usize = 2;
 #[derive(Debug)]
 pub struct Live {
     events: mpsc::Receiver<Event>,
-    _fetcher: JoinSet<()>,
+    fetcher: JoinSet<()>,
 }
 
 impl Live {
@@ -43,12 +43,19 @@ impl Live {
         };
         let mut running = JoinSet::new();
         running.spawn(fetcher.run());
-        Ok(Self { events, _fetcher: running })
+        Ok(Self { events, fetcher: running })
     }
 
     /// Waits for the next chunk, gap or trouble; `None` never comes, but for a topic without partitions. Dropping the
     /// future loses nothing.
     pub async fn next(&mut self) -> Option<Event> {
-        self.events.recv().await
+        match self.events.recv().await {
+            Some(event) => Some(event),
+            // A panic in the fetcher must not pass for a topic without partitions.
+            None => match self.fetcher.join_next().await {
+                Some(Err(failed)) if failed.is_panic() => std::panic::resume_unwind(failed.into_panic()),
+                _ => None,
+            },
+        }
     }
 }

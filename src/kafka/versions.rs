@@ -19,6 +19,7 @@ const SPOKEN: &[(ApiKey, i16, i16, &str)] = &[
     (ApiKey::LeaveGroup, 3, 4, "LeaveGroup"),
     (ApiKey::SyncGroup, 3, 4, "SyncGroup"),
     (ApiKey::DescribeGroups, 0, 5, "DescribeGroups"),
+    (ApiKey::OffsetDelete, 0, 0, "OffsetDelete"),
     (ApiKey::ListGroups, 0, 4, "ListGroups"),
     (ApiKey::ApiVersions, 0, 0, "ApiVersions"),
     (ApiKey::CreateTopics, 2, 6, "CreateTopics"),

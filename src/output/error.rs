@@ -13,6 +13,9 @@ pub enum OutputError {
     /// Standard output does not take what is written: a full disk, say.
     #[error("cannot write to standard output: {0}")]
     Write(io::Error),
+    /// A full screen was asked for where there is no terminal.
+    #[error("there is no terminal for a full screen")]
+    NoTerminal,
 }
 
 impl From<io::Error> for OutputError {
@@ -27,12 +30,14 @@ impl Advice for OutputError {
         match self {
             Self::Closed => Code::Done,
             Self::Write(_) => Code::Unreachable,
+            Self::NoTerminal => Code::Usage,
         }
     }
 
     fn hint(&self) -> Option<String> {
         match self {
             Self::Closed => None,
+            Self::NoTerminal => Some("add -o text, or leave -o out".to_owned()),
             Self::Write(_) => Some("send the output to a place that has space and may be written".to_owned()),
         }
     }

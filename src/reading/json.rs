@@ -9,10 +9,10 @@ use serde_json::value::RawValue;
 use crate::reject::Reject;
 
 /// An object's members in the order in which they stand.
-pub(super) type Members<'a> = Vec<(Cow<'a, str>, &'a RawValue)>;
+pub(crate) type Members<'a> = Vec<(Cow<'a, str>, &'a RawValue)>;
 
 /// Takes `text` as one JSON object.
-pub(super) fn object(text: &str) -> Result<Members<'_>, Reject> {
+pub(crate) fn object(text: &str) -> Result<Members<'_>, Reject> {
     serde_json::from_str::<Object<'_>>(text).map(|object| object.0).map_err(|error| {
         // Another kind of value is told at its first byte; whether it is JSON at all shows only at its end.
         match serde_json::from_str::<&RawValue>(text) {
@@ -24,17 +24,17 @@ pub(super) fn object(text: &str) -> Result<Members<'_>, Reject> {
 }
 
 /// Takes `text` as one JSON list.
-pub(super) fn list(text: &str) -> Result<Vec<&RawValue>, Reject> {
+pub(crate) fn list(text: &str) -> Result<Vec<&RawValue>, Reject> {
     serde_json::from_str(text).map_err(|error| not_json(&error))
 }
 
 /// The text that `value` writes, if it is a text.
-pub(super) fn text(value: &RawValue) -> Option<Cow<'_, str>> {
+pub(crate) fn text(value: &RawValue) -> Option<Cow<'_, str>> {
     serde_json::from_str::<Text<'_>>(value.get()).ok().map(|text| text.0)
 }
 
 /// Whether `value` is null.
-pub(super) fn is_null(value: &RawValue) -> bool {
+pub(crate) fn is_null(value: &RawValue) -> bool {
     value.get() == "null"
 }
 

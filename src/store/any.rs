@@ -1,13 +1,13 @@
 //! The store that the settings name, whichever it is.
 
+use std::time::Duration;
+
 use super::cassandra::{self, CassandraStore, Replication};
 use super::sqlite::{self, SqliteStore};
 use super::{
-    Batch, Consistency, Epoch, SchemaStep, Selection, SettleTime, Store, StoreError, StoredAlert, StoredReading,
-    WriteError,
+    Batch, Consistency, Epoch, SchemaPart, SchemaStep, Selection, SettleTime, Store, StoreError, StoredAlert,
+    StoredReading, Width, WriteError,
 };
-use std::time::Duration;
-
 use crate::settings::StoreAddress;
 
 /// Connects to the store at `address`. Neither the keyspace nor the file need exist yet.
@@ -79,6 +79,53 @@ impl AnyStore {
         }
     }
 
+    /// Begins to read the whole table, in an order that is the same for the same rows: as the store keeps them.
+    ///
+    /// # Errors
+    /// As [`Readings::next_page`].
+    pub async fn scan(&self, width: Width) -> Result<Scan<'_>, StoreError> {
+        match self {
+            Self::Cassandra(store) => Ok(Scan::Cassandra(store.scan(width).await?)),
+            // The key and the values lie together, so to leave some out saves nothing.
+            Self::Sqlite(store) => Ok(Scan::Sqlite(store.scan())),
+        }
+    }
+
+    /// Writes rows back as they once came out: their texts and values are taken as they are, also those that no
+    /// reading would have. A column without a value leaves an earlier one alone. No two of the rows may have the same
+    /// key; rows of one patient together cost the least.
+    ///
+    /// # Errors
+    /// As [`Store::write`].
+    pub async fn restore(&self, rows: &[StoredReading]) -> Result<(), WriteError> {
+        match self {
+            Self::Cassandra(store) => store.restore(rows).await,
+            Self::Sqlite(store) => store.restore(rows).await,
+        }
+    }
+
+    /// The schema as it is, and where it differs from what [`AnyStore::init`] makes.
+    ///
+    /// # Errors
+    /// There is no keyspace or file, or it does not answer.
+    pub async fn schema(&self) -> Result<Vec<SchemaPart>, StoreError> {
+        match self {
+            Self::Cassandra(store) => Ok(store.schema().await?),
+            Self::Sqlite(store) => Ok(store.schema().await?),
+        }
+    }
+
+    /// The names of columns of the table that are not ours.
+    ///
+    /// # Errors
+    /// As [`Readings::next_page`].
+    pub async fn extra_columns(&self) -> Result<Vec<String>, StoreError> {
+        match self {
+            Self::Cassandra(store) => Ok(store.extra_columns().await?),
+            Self::Sqlite(store) => Ok(store.extra_columns().await?),
+        }
+    }
+
     /// The alerts of one patient, newest first, at most `limit` of them.
     ///
     /// # Errors
@@ -87,6 +134,18 @@ impl AnyStore {
         match self {
             Self::Cassandra(store) => Ok(store.alerts(patient_id, limit).await?),
             Self::Sqlite(store) => Ok(store.alerts(patient_id, limit).await?),
+        }
+    }
+
+    /// Removes our tables, and a file with them if nothing else is in it. A keyspace stays, with the number of its
+    /// copies. Tells each part that went.
+    ///
+    /// # Errors
+    /// It cannot be reached, or refuses; the file is another program's.
+    pub async fn clear(self) -> Result<Vec<String>, StoreError> {
+        match self {
+            Self::Cassandra(store) => Ok(store.drop_tables().await?),
+            Self::Sqlite(store) => Ok(store.clear().await?),
         }
     }
 
@@ -143,6 +202,28 @@ impl Readings<'_> {
     pub async fn next_page(&mut self) -> Result<Option<Vec<StoredReading>>, StoreError> {
         match self {
             Self::Cassandra(readings) => Ok(readings.next_page().await?),
+            Self::Sqlite(readings) => Ok(readings.next_page().await?),
+        }
+    }
+}
+
+/// The whole table on its way out of a store, page by page.
+#[derive(Debug)]
+pub enum Scan<'store> {
+    /// Out of Cassandra.
+    Cassandra(cassandra::scan::Scan),
+    /// Out of SQLite.
+    Sqlite(sqlite::read::Readings<'store>),
+}
+
+impl Scan<'_> {
+    /// The next page: up to a few thousand readings, or `None` when there are no more. A page may be empty.
+    ///
+    /// # Errors
+    /// There is nothing to read from, or it does not answer.
+    pub async fn next_page(&mut self) -> Result<Option<Vec<StoredReading>>, StoreError> {
+        match self {
+            Self::Cassandra(scan) => Ok(scan.next_page().await?),
             Self::Sqlite(readings) => Ok(readings.next_page().await?),
         }
     }

@@ -4,6 +4,7 @@
 //!   `migrations/cassandra/`
 //! - [`write`]: readings and alerts in
 //! - [`read`]: readings and alerts out
+//! - [`scan`]: the whole table, row by row
 //! - `settle`: how long what was acknowledged may be forgotten
 //! - `session`: the driver's session, kept on a short leash
 //! - [`probe`]: is there a Cassandra, and does it let us in
@@ -16,12 +17,14 @@ mod keyspace;
 pub mod probe;
 pub mod read;
 mod row;
+pub mod scan;
 pub mod schema;
 mod session;
 mod settle;
 pub mod write;
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use cdrs_tokio::consistency::Consistency as Level;
@@ -35,9 +38,10 @@ use self::error::Doing;
 use self::session::Link;
 use crate::store::Consistency;
 
-/// A keyspace of a Cassandra cluster as the store of readings and alerts.
+/// A keyspace of a Cassandra cluster as the store of readings and alerts. Clones share its connections.
+#[derive(Clone)]
 pub struct CassandraStore {
-    link: Link,
+    link: Arc<Link>,
     keyspace: Keyspace,
     consistency: Consistency,
 }
@@ -54,7 +58,7 @@ impl CassandraStore {
         keyspace: Keyspace,
         consistency: Consistency,
     ) -> Result<Self, CassandraError> {
-        let store = Self { link: Link::new(nodes), keyspace, consistency };
+        let store = Self { link: Arc::new(Link::new(nodes)), keyspace, consistency };
         store.link.connected().await?;
         Ok(store)
     }

@@ -4,11 +4,13 @@
 //! - [`mod@write`]: readings and alerts in
 //! - [`read`]: readings and alerts out
 //! - `file`: opening the file, and how it is kept
+//! - `describe`: the tables as they are
 //! - [`error`]: what can go wrong, and what to do about it
 //!
 //! Several processes may use one file at once: the write-ahead log lets readers go on while one writes, and writers
 //! wait for each other. The file has to lie on a local disk: the log needs memory that all of them share.
 
+mod describe;
 pub mod error;
 mod file;
 pub mod read;
@@ -54,6 +56,18 @@ impl SqliteStore {
         // The writer's connection closes first, or it would leave its log behind.
         drop(writer);
         file::remove(&path)
+    }
+
+    /// Removes our tables, and the file with them if nothing else is in it. Tells each part that went.
+    ///
+    /// # Errors
+    /// [`SqliteError::NotOurs`] where another program has made it; the system refuses.
+    pub async fn clear(self) -> Result<Vec<String>, SqliteError> {
+        let Self { path, writer } = self;
+        // The writer's connection closes first, or it would leave its log behind.
+        drop(writer);
+        let store = Self::at(path)?;
+        store.blocking(Doing::Remove, schema::clear).await
     }
 
     /// Does `work` on a thread that may block.

@@ -58,6 +58,54 @@ pub enum Selection {
     Any,
 }
 
+/// How much of each row of the whole table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Width {
+    /// Only its key: what was measured stays `None`.
+    Keys,
+    /// All of it.
+    Rows,
+}
+
+/// A part of the schema as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SchemaPart {
+    /// The part: `keyspace hospital`, `table hospital.patient_vitals`.
+    pub what: String,
+    /// How it stands to what `init` makes.
+    pub state: SchemaState,
+    /// In what it differs from that, each with the part as its subject: `has the further column ward TEXT`.
+    pub differences: Vec<String>,
+    /// The statement that would make it as it is; none for what is missing.
+    pub statement: Option<String>,
+}
+
+/// How a part of the schema stands to what `init` makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SchemaState {
+    /// As it is made.
+    AsMade,
+    /// Another one of this name.
+    Differs,
+    /// Not there.
+    Missing,
+    /// Nothing that `init` makes.
+    NotOurs,
+}
+
+impl SchemaState {
+    /// Its stable name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::AsMade => "as_made",
+            Self::Differs => "differs",
+            Self::Missing => "missing",
+            Self::NotOurs => "not_ours",
+        }
+    }
+}
+
 /// A part of the schema, and whether it was made now or was there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SchemaStep {

@@ -2,12 +2,14 @@
 //!
 //! - [`services`]: real Kafka and Cassandra as child processes, without Docker
 //! - [`test`]: all tests, the ones that need real servers too
+//! - [`bench`]: how fast is it, against what it has to be
 //! - [`tidy`]: do the rules of this repository hold
 //! - [`ci`]: everything that must pass before a change lands
 //!
 //! Below them: [`process`] (children that end when they should), [`supervise`] (one command, its signals and its exit
 //! code), [`job`] (a program that works by itself), [`signals`] (Ctrl+C), [`lock`] (one at a time), [`say`] (all printing), [`environment`], [`repository`] (where things are).
 
+mod bench;
 mod ci;
 mod environment;
 mod guard;
@@ -43,6 +45,8 @@ enum Task {
     Services(services::Args),
     /// All tests, against a Kafka and a Cassandra of their own.
     Test(test::Args),
+    /// Measure the embedded default beside Kafka, and compare with the goals.
+    Bench(bench::Args),
     /// Check the rules of this repository that can be seen in its text.
     Tidy,
     /// Everything that must pass before a change lands: fmt, clippy, tidy, test.
@@ -85,6 +89,7 @@ fn run(task: Task) -> eyre::Result<u8> {
     let outcome = match task {
         Task::Services(args) => services::run(args, &interrupt),
         Task::Test(args) => test::run(&args, &interrupt),
+        Task::Bench(args) => bench::run(&args, &interrupt),
         Task::Tidy => tidy::run(),
         Task::Ci => ci::run(&interrupt),
         Task::Inner(_) => Ok(0),

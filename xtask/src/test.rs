@@ -1,6 +1,6 @@
 //! `cargo xtask test`: all tests of the workspace, against servers that live for this run only.
 
-mod python;
+pub(crate) mod python;
 
 use std::ffi::OsString;
 use std::path::Path;

@@ -22,6 +22,10 @@ mod faults;
 mod faulty;
 #[path = "embedded/killed.rs"]
 mod killed;
+#[path = "embedded/store_commands.rs"]
+mod store_commands;
+#[path = "embedded/top.rs"]
+mod top;
 #[path = "embedded/topic.rs"]
 mod topic;
 

@@ -13,6 +13,7 @@
 //! - `topic`: `vitals topic` beside Kafka's own tools
 //! - `starting`: where a group starts, and where it stops
 //! - `changing`: topics that change under a running group
+//! - `store_commands`: export, import, count, schema and reset, beside cqlsh
 //! - `zookeeper`: Kafka 3.9 in the old layout
 //! - `embedded_broker`: Kafka's own tools and kafka-python on the embedded broker
 //!
@@ -59,6 +60,8 @@ mod sending;
 mod sharing;
 #[path = "services/starting.rs"]
 mod starting;
+#[path = "services/store_commands.rs"]
+mod store_commands;
 #[path = "services/topic.rs"]
 mod topic;
 #[path = "services/trouble.rs"]

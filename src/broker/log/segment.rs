@@ -9,6 +9,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::batch::{HEADER_BYTES, Header};
 use super::scan::{Depth, Scan};
+use crate::broker::buffers::Buffers;
 
 /// The ending of a segment's file.
 const ENDING: &str = "log";
@@ -146,7 +147,7 @@ impl Segment {
     }
 
     /// Reads whole batches from the one that holds `offset`, which is not below the first.
-    pub(super) fn read(&self, offset: i64, max_bytes: usize) -> io::Result<Bytes> {
+    pub(super) fn read(&self, offset: i64, max_bytes: usize, buffers: &Buffers) -> io::Result<Bytes> {
         if offset >= self.end_offset {
             let what = format!("{} is damaged: offset {offset} cannot be read", self.path.display());
             return Err(io::Error::new(io::ErrorKind::InvalidData, what));
@@ -155,7 +156,10 @@ impl Segment {
         let first = header.size_bytes;
         let room = usize::try_from(self.size_bytes - position).unwrap_or(usize::MAX);
         let wanted = max_bytes.max(first).min(room);
-        let data = self.bytes_at(position, wanted)?;
+        let data = buffers.filled(wanted, |room| {
+            room.resize(wanted, 0);
+            read_exact_at(&self.file, room, position)
+        })?;
         // What is cut at the end is of no use to anybody.
         let mut whole = first;
         while let Some(next) = data.get(whole..).and_then(Header::read)

@@ -52,7 +52,7 @@ fn small(folder: &Path) -> PartitionLog {
 fn values(log: &PartitionLog, mut from: i64) -> Vec<String> {
     let mut values = Vec::new();
     while from < log.end_offset() {
-        let decoded = records::decode(log.read(from, 300).expect("read"), from);
+        let decoded = records::decode(log.read(from, 300, &Buffers::default()).expect("read"), from);
         for record in &decoded.records {
             values.push(String::from_utf8_lossy(record.value.as_ref().expect("value")).into_owned());
         }
@@ -70,8 +70,11 @@ fn records_get_the_next_offsets_and_come_back() {
     assert_eq!(log.append(&two.into()).expect("taken"), Appended { base_offset: 2, last_offset: 4 });
     assert_eq!(values(&log, 0), ["a", "b", "c", "d", "e"]);
     assert_eq!(values(&log, 3), ["d", "e"]);
-    assert_eq!(log.read(5, 100).expect("the end"), Bytes::new());
-    assert!(matches!(log.read(6, 100), Err(ReadError::OutOfRange { offset: 6, start: 0, end: 5 })));
+    assert_eq!(log.read(5, 100, &Buffers::default()).expect("the end"), Bytes::new());
+    assert!(matches!(
+        log.read(6, 100, &Buffers::default()),
+        Err(ReadError::OutOfRange { offset: 6, start: 0, end: 5 })
+    ));
 }
 
 #[test]
@@ -82,8 +85,8 @@ fn a_read_gives_one_whole_batch_at_least_and_no_more_than_asked_for() {
     for _ in 0..3 {
         log.append(&one).expect("taken");
     }
-    assert_eq!(log.read(0, 1).expect("read").len(), one.len());
-    assert_eq!(log.read(0, 2 * one.len() + 5).expect("read").len(), 2 * one.len());
+    assert_eq!(log.read(0, 1, &Buffers::default()).expect("read").len(), one.len());
+    assert_eq!(log.read(0, 2 * one.len() + 5, &Buffers::default()).expect("read").len(), 2 * one.len());
 }
 
 #[test]
@@ -143,7 +146,7 @@ fn retention_drops_the_oldest_segments_by_time_and_by_size_and_never_the_last() 
     log.retain(25_000, Some(15_000), None).expect("retained");
     let start = log.start_offset();
     assert!(start > 0 && start <= 10, "{start}");
-    assert!(matches!(log.read(start - 1, 100), Err(ReadError::OutOfRange { .. })));
+    assert!(matches!(log.read(start - 1, 100, &Buffers::default()), Err(ReadError::OutOfRange { .. })));
     log.retain(25_000, None, Some(0)).expect("retained");
     assert!(log.start_offset() > start && log.start_offset() < log.end_offset());
     assert_eq!(small(place.path()).start_offset(), log.start_offset());
@@ -213,8 +216,8 @@ fn a_flaw_in_a_closed_segment_costs_no_more_than_what_stands_behind_it_there() {
         let log = small(place.path());
         assert_eq!(std::fs::read(&path).expect("read"), flawed, "byte {byte}");
         assert_eq!((log.start_offset(), log.end_offset()), (0, 20));
-        assert_eq!(log.read(0, 1).expect("before the flaw").len(), second);
-        let error = log.read(1, 300).expect_err("behind the flaw");
+        assert_eq!(log.read(0, 1, &Buffers::default()).expect("before the flaw").len(), second);
+        let error = log.read(1, 300, &Buffers::default()).expect_err("behind the flaw");
         assert!(matches!(&error, ReadError::Io(source) if source.kind() == io::ErrorKind::InvalidData), "{error:?}");
         assert_eq!(values(&log, next), sent[usize::try_from(next).expect("offset")..]);
     }
@@ -230,7 +233,7 @@ fn a_bad_bit_in_a_record_of_a_closed_segment_is_left_to_the_reader_to_find() {
     std::fs::write(&path, &flawed).expect("written");
     let log = small(place.path());
     assert_eq!(std::fs::read(&path).expect("read"), flawed);
-    let data = log.read(0, 1).expect("read");
+    let data = log.read(0, 1, &Buffers::default()).expect("read");
     assert_eq!(Header::read_sound(&data), None);
 }
 
@@ -303,7 +306,8 @@ fn every_offset_of_a_large_segment_is_found_also_after_a_restart() {
     }
     for log in [log, open(place.path())] {
         for offset in 0..500 {
-            let header = Header::read_sound(&log.read(offset, 1).expect("read")).expect("a whole batch");
+            let header =
+                Header::read_sound(&log.read(offset, 1, &Buffers::default()).expect("read")).expect("a whole batch");
             assert_eq!(header.base_offset, offset);
         }
     }

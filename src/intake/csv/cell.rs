@@ -4,7 +4,7 @@ use super::error::Flaw;
 use crate::reading::Timestamp;
 
 /// A whole number; `95.0` is one. Blank is a sign that was not measured.
-pub(super) fn whole(text: &str) -> Result<Option<i32>, Flaw> {
+pub(crate) fn whole(text: &str) -> Result<Option<i32>, Flaw> {
     if text.is_empty() {
         return Ok(None);
     }

@@ -114,6 +114,18 @@ pub enum ShapeFault {
     },
 }
 
+impl ShapeFault {
+    /// The fault with the table as its subject.
+    pub(super) fn difference(&self) -> String {
+        match self {
+            Self::NoColumn { column, wanted } => format!("has no column `{column}` {wanted}"),
+            Self::Type { column, found, wanted } | Self::Key { column, found, wanted } => {
+                format!("has its column `{column}` as {found}, not {wanted}")
+            }
+        }
+    }
+}
+
 /// What went wrong with Cassandra. No text of it holds patient data.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CassandraError {

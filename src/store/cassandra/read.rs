@@ -136,7 +136,7 @@ fn select(keyspace: &Keyspace, selection: &Selection, limit: u32) -> (String, Ve
     (cql, values)
 }
 
-fn stored_reading(row: &Row) -> Result<StoredReading, CassandraError> {
+pub(super) fn stored_reading(row: &Row) -> Result<StoredReading, CassandraError> {
     let columns = Columns::of(row, Doing::Read);
     Ok(StoredReading {
         patient_id: columns.need(0)?,

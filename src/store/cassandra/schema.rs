@@ -5,6 +5,7 @@
 //! answers with an error (a mismatch of ids). So before and after every change it is waited until the nodes agree, and
 //! a change that fails for such a reason is made again.
 
+mod describe;
 mod migration;
 mod shape;
 
@@ -64,6 +65,20 @@ impl CassandraStore {
         self.change(&format!("DROP KEYSPACE IF EXISTS {}", self.keyspace.quoted())).await.map(|_| ())
     }
 
+    /// Drops our tables with everything in them, and tells which were there. The keyspace and what else is in it stay.
+    ///
+    /// # Errors
+    /// The node cannot be reached or refuses.
+    pub async fn drop_tables(&self) -> Result<Vec<String>, CassandraError> {
+        let mut dropped = Vec::new();
+        for table in [shape::ALERTS.table, shape::READINGS.table, RECORD] {
+            if self.change(&format!("DROP TABLE IF EXISTS {}", self.keyspace.table(table))).await? {
+                dropped.push(format!("table {}", self.name_of(table)));
+            }
+        }
+        Ok(dropped)
+    }
+
     /// Makes sure that readings can be stored. The keyspace and `patient_vitals` must be there; tables that only
     /// `vitals` needs are made, so that a schema made by hand will do. Tells each part in order.
     ///
@@ -89,6 +104,15 @@ impl CassandraStore {
             return Err(CassandraError::NoTable(self.name_of(readings.table)));
         }
         self.check_shape(readings, &columns)
+    }
+
+    /// The names of columns of `patient_vitals` that are not ours.
+    ///
+    /// # Errors
+    /// The node cannot be reached or refuses.
+    pub async fn extra_columns(&self) -> Result<Vec<String>, CassandraError> {
+        let columns = self.columns(shape::READINGS.table).await?;
+        Ok(columns.into_iter().map(|column| column.name).filter(|name| !shape::READINGS.has(name)).collect())
     }
 
     async fn create_keyspace(&self, replication: &Replication) -> Result<SchemaStep, CassandraError> {
@@ -172,7 +196,7 @@ impl CassandraStore {
 
     /// The columns of a table; a table that does not exist has none.
     async fn columns(&self, table: &str) -> Result<Vec<Column>, CassandraError> {
-        let cql = "SELECT column_name, kind, position, type FROM system_schema.columns \
+        let cql = "SELECT column_name, kind, position, type, clustering_order FROM system_schema.columns \
                    WHERE keyspace_name = ? AND table_name = ?";
         let rows = self.look(cql, bind(vec![Value::new(self.keyspace.as_str()), Value::new(table)])).await?;
         rows.iter().map(column).collect()
@@ -240,6 +264,7 @@ fn column(row: &Row) -> Result<Column, CassandraError> {
         kind: columns.need(1)?,
         position: columns.need(2)?,
         kind_of_value: columns.need(3)?,
+        order: columns.need(4)?,
     })
 }
 

@@ -20,8 +20,8 @@ use super::error::{CassandraError, Doing, Refusal};
 use super::session::{Connected, PREPARE_LIMIT};
 use super::{CassandraStore, Keyspace};
 use crate::alarm::Alert;
-use crate::reading::Reading;
-use crate::store::{Batch, Epoch, Store, WriteError};
+use crate::reading::{Reading, Signs};
+use crate::store::{Batch, Epoch, Store, StoredReading, WriteError};
 
 /// How long a write may take. A server throws away what it could not begin within 12 s (`native_transport_timeout`) and
 /// what it could not finish within 2 s more (`write_request_timeout`): after this limit nothing comes late.
@@ -68,6 +68,20 @@ impl Store for CassandraStore {
 }
 
 impl CassandraStore {
+    /// Writes rows back as they once came out: their texts and values are taken as they are. A column without a value
+    /// leaves an earlier one alone. No two of the rows may have the same key.
+    ///
+    /// # Errors
+    /// As [`Store::write`].
+    pub async fn restore(&self, rows: &[StoredReading]) -> Result<(), WriteError> {
+        let connected = self.link.connected().await?;
+        let prepare = || self.prepare_statement(&connected, insert_reading(&self.keyspace));
+        let insert = connected.insert_reading.get_or_try_init(prepare).await?;
+        let groups = split(rows.iter().map(|row| row_values(&row.patient_id, &row.timestamp, &row.signs)));
+        let requests = groups.into_iter().map(|rows| self.insert(&connected, insert, rows));
+        join_all(requests).await.into_iter().collect::<Result<(), _>>().map_err(WriteError::from)
+    }
+
     async fn insert(
         &self,
         connected: &Arc<Connected>,
@@ -147,10 +161,13 @@ fn insert_reading(keyspace: &Keyspace) -> String {
 }
 
 fn reading_values(reading: &Reading) -> Vec<Value> {
-    let signs = reading.signs();
+    row_values(reading.patient().as_str(), &reading.time().to_string(), reading.signs())
+}
+
+fn row_values(patient_id: &str, timestamp: &str, signs: &Signs) -> Vec<Value> {
     vec![
-        Value::new(reading.patient().as_str()),
-        Value::new(reading.time().to_string()),
+        Value::new(patient_id),
+        Value::new(timestamp),
         set(signs.heart_rate),
         set(signs.spo2),
         set(signs.systolic),

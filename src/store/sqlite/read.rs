@@ -21,7 +21,13 @@ impl SqliteStore {
     /// The readings of `selection`, at most `limit` of them.
     #[must_use]
     pub fn readings(&self, selection: &Selection, limit: u32) -> Readings<'_> {
-        Readings { store: self, selection: selection.clone(), left: limit, last: None, connection: None }
+        Readings { store: self, selection: selection.clone(), left: limit.into(), last: None, connection: None }
+    }
+
+    /// All readings, in the order of the key: patients by their ids, each one's rows newest first.
+    #[must_use]
+    pub fn scan(&self) -> Readings<'_> {
+        Readings { store: self, selection: Selection::Any, left: u64::MAX, last: None, connection: None }
     }
 
     /// The alerts of one patient, newest first, at most `limit` of them.
@@ -43,7 +49,7 @@ impl SqliteStore {
 pub struct Readings<'store> {
     store: &'store SqliteStore,
     selection: Selection,
-    left: u32,
+    left: u64,
     last: Option<StoredReading>,
     connection: Option<Connection>,
 }
@@ -59,7 +65,7 @@ impl Readings<'_> {
         if self.left == 0 {
             return Ok(None);
         }
-        let rows = self.left.min(PAGE_ROWS);
+        let rows = u32::try_from(self.left).map_or(PAGE_ROWS, |left| left.min(PAGE_ROWS));
         let (selection, last, connection) = (self.selection.clone(), self.last.clone(), self.connection.take());
         let read = move |path: &Path| {
             let connection = connection.map_or_else(|| open(path), Ok)?;
@@ -69,7 +75,7 @@ impl Readings<'_> {
         let (connection, page) = self.store.blocking(Doing::Read, read).await?;
         self.connection = Some(connection);
         let found = u32::try_from(page.len()).unwrap_or(u32::MAX);
-        self.left = if found < rows { 0 } else { self.left.saturating_sub(found) };
+        self.left = if found < rows { 0 } else { self.left.saturating_sub(found.into()) };
         self.last = page.last().cloned();
         Ok(Some(page))
     }

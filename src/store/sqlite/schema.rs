@@ -84,6 +84,61 @@ impl SqliteStore {
     }
 }
 
+impl SqliteStore {
+    /// The names of columns of `patient_vitals` that are not ours.
+    ///
+    /// # Errors
+    /// As [`SqliteStore::prepare`].
+    pub async fn extra_columns(&self) -> Result<Vec<String>, SqliteError> {
+        let look = |path: &Path| {
+            let there = columns(&open_checked(path, Doing::Read)?, READINGS.table);
+            let there = there.map_err(|error| SqliteError::from_driver(path, Doing::Read, &error))?;
+            let names = there.into_iter().map(|(name, _)| name);
+            Ok(names.filter(|name| !READINGS.columns.contains(&name.as_str())).collect())
+        };
+        self.blocking(Doing::Read, look).await
+    }
+}
+
+/// Removes our tables; the file too, where they were all that was in it.
+pub(super) fn clear(path: &Path) -> Result<Vec<String>, SqliteError> {
+    let mut connection = file::open(path, Doing::Remove)?;
+    if file::owner(&connection, path)? == Owner::Nobody {
+        return Ok(Vec::new());
+    }
+    let failed = |error| SqliteError::from_driver(path, Doing::Remove, &error);
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
+    let dropped = drop_tables(&transaction).map_err(failed)?;
+    let others: i64 =
+        transaction.query_row("SELECT COUNT(*) FROM sqlite_schema", (), |row| row.get(0)).map_err(failed)?;
+    transaction.commit().map_err(failed)?;
+    if others > 0 {
+        return Ok(dropped);
+    }
+    drop(connection);
+    file::remove(path)?;
+    Ok(vec![format!("file {}", path.display())])
+}
+
+fn drop_tables(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+    let mut dropped = Vec::new();
+    for table in [ALERTS.table, READINGS.table, RECORD] {
+        if !columns(connection, table)?.is_empty() {
+            connection.execute_batch(&format!("DROP TABLE {table}"))?;
+            dropped.push(format!("table {table}"));
+        }
+    }
+    Ok(dropped)
+}
+
+/// An empty database in memory, as `init` makes it.
+pub(super) fn in_memory() -> rusqlite::Result<Connection> {
+    let connection = Connection::open_in_memory()?;
+    create_record(&connection)?;
+    [&READINGS, &ALERTS].into_iter().try_for_each(|migration| connection.execute_batch(migration.sql))?;
+    Ok(connection)
+}
+
 /// Opens the file and makes sure that there are readings in it to look at, or a place for them.
 pub(super) fn open_checked(path: &Path, doing: Doing) -> Result<Connection, SqliteError> {
     let connection = file::open(path, doing)?;

@@ -13,8 +13,8 @@ use tokio::sync::{mpsc, oneshot};
 use super::error::{Doing, SqliteError};
 use super::{SqliteStore, schema};
 use crate::alarm::Alert;
-use crate::reading::Reading;
-use crate::store::{Batch, Epoch, Store, WriteError};
+use crate::reading::{Reading, Signs};
+use crate::store::{Batch, Epoch, Store, StoredReading, WriteError};
 
 /// Batches that wait for the writer; who brings one more waits outside. The pipeline has no more than
 /// [`MAX_WRITES_IN_FLIGHT`](crate::pipeline::MAX_WRITES_IN_FLIGHT).
@@ -59,7 +59,18 @@ impl Store for SqliteStore {
 
     /// `Ok` means that the rows are on the disk.
     async fn write(&self, batch: &Batch) -> Result<(), WriteError> {
-        Ok(self.writer.write(batch.clone()).await?)
+        Ok(self.writer.write(Load::Batch(batch.clone())).await?)
+    }
+}
+
+impl SqliteStore {
+    /// Writes rows back as they once came out: their texts and values are taken as they are. A column without a value
+    /// leaves an earlier one alone.
+    ///
+    /// # Errors
+    /// As [`Store::write`].
+    pub async fn restore(&self, rows: &[StoredReading]) -> Result<(), WriteError> {
+        Ok(self.writer.write(Load::Rows(rows.to_vec())).await?)
     }
 }
 
@@ -70,8 +81,23 @@ pub(super) struct Writer {
     thread: Option<JoinHandle<()>>,
 }
 
+/// What a job writes.
+enum Load {
+    Batch(Batch),
+    Rows(Vec<StoredReading>),
+}
+
+impl Load {
+    fn rows(&self) -> usize {
+        match self {
+            Self::Batch(batch) => batch.readings.len() + batch.alerts.len(),
+            Self::Rows(rows) => rows.len(),
+        }
+    }
+}
+
 struct Job {
-    batch: Batch,
+    load: Load,
     answer: oneshot::Sender<Result<(), SqliteError>>,
 }
 
@@ -86,11 +112,11 @@ impl Writer {
         Ok(Self { path: path.to_owned(), jobs: Some(jobs), thread: Some(thread) })
     }
 
-    async fn write(&self, batch: Batch) -> Result<(), SqliteError> {
+    async fn write(&self, load: Load) -> Result<(), SqliteError> {
         let (answer, answered) = oneshot::channel();
         let ended = || SqliteError::failed(&self.path, Doing::Write, "the writer has ended");
         let jobs = self.jobs.as_ref().ok_or_else(ended)?;
-        jobs.send(Job { batch, answer }).await.map_err(|_| ended())?;
+        jobs.send(Job { load, answer }).await.map_err(|_| ended())?;
         answered.await.map_err(|_| ended())?
     }
 }
@@ -149,13 +175,12 @@ impl Desk {
 
 /// All that waits, as far as [`MAX_GROUP_ROWS`] goes.
 fn gather(first: Job, waiting: &mut mpsc::Receiver<Job>) -> Vec<Job> {
-    let rows_of = |job: &Job| job.batch.readings.len() + job.batch.alerts.len();
-    let mut rows = rows_of(&first);
+    let mut rows = first.load.rows();
     let mut group = vec![first];
     while rows < MAX_GROUP_ROWS
         && let Ok(job) = waiting.try_recv()
     {
-        rows += rows_of(&job);
+        rows += job.load.rows();
         group.push(job);
     }
     group
@@ -167,19 +192,34 @@ fn insert(connection: &mut Connection, group: &[Job]) -> rusqlite::Result<()> {
     {
         let mut readings = transaction.prepare_cached(INSERT_READING)?;
         let mut alerts = transaction.prepare_cached(INSERT_ALERT)?;
-        for Job { batch, .. } in group {
-            batch.readings.iter().try_for_each(|reading| insert_reading(&mut readings, reading))?;
-            batch.alerts.iter().try_for_each(|alert| insert_alert(&mut alerts, alert))?;
+        for job in group {
+            match &job.load {
+                Load::Batch(batch) => {
+                    batch.readings.iter().try_for_each(|reading| insert_reading(&mut readings, reading))?;
+                    batch.alerts.iter().try_for_each(|alert| insert_alert(&mut alerts, alert))?;
+                }
+                Load::Rows(rows) => rows
+                    .iter()
+                    .try_for_each(|row| insert_row(&mut readings, &row.patient_id, &row.timestamp, &row.signs))?,
+            }
         }
     }
     transaction.commit()
 }
 
 fn insert_reading(statement: &mut CachedStatement<'_>, reading: &Reading) -> rusqlite::Result<()> {
-    let signs = reading.signs();
+    insert_row(statement, reading.patient().as_str(), &reading.time().to_string(), reading.signs())
+}
+
+fn insert_row(
+    statement: &mut CachedStatement<'_>,
+    patient_id: &str,
+    timestamp: &str,
+    signs: &Signs,
+) -> rusqlite::Result<()> {
     let values = (
-        reading.patient().as_str(),
-        reading.time().to_string(),
+        patient_id,
+        timestamp,
         signs.heart_rate,
         signs.spo2,
         signs.systolic,

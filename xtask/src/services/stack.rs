@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Child;
 use std::time::{Duration, Instant};
 
@@ -98,6 +98,21 @@ impl Stack {
     /// Where a server's clients connect, if the stack has such a server.
     pub(crate) fn port(&self, role: Role) -> Option<u16> {
         self.find(role).map(|running| running.record.port)
+    }
+
+    /// The process of a server, if the stack has such a server.
+    pub(crate) fn pid(&self, role: Role) -> Option<u32> {
+        self.find(role).map(|running| running.record.process.pid)
+    }
+
+    /// The jars of a server, which hold its tools as well, if the stack has such a server.
+    pub(crate) fn jars(&self, role: Role) -> Option<PathBuf> {
+        self.find(role).map(|running| running.server.bundle().jars())
+    }
+
+    /// The Java that runs the servers.
+    pub(crate) fn java(&self) -> &OsString {
+        self.java.program()
     }
 
     /// What a command that works with this stack finds in its environment.

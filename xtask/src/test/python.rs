@@ -19,6 +19,7 @@ use crate::signals::{Interrupt, Interrupted};
 const REQUIREMENTS: &str = "\
 cassandra-driver==3.30.1
 confluent-kafka==2.16.1
+cqlsh==6.2.2
 kafka-python==3.0.12
 ";
 

@@ -186,7 +186,7 @@ fn a_consumer_goes_on_by_itself_when_the_broker_was_killed_and_started_again() {
     assert_eq!(ended.code(), Some(0));
 }
 
-fn wait_for(ready: impl Fn() -> bool) {
+pub(crate) fn wait_for(ready: impl Fn() -> bool) {
     let began = Instant::now();
     while !ready() {
         assert!(began.elapsed() < LIMIT, "in time");

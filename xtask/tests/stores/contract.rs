@@ -2,7 +2,7 @@
 //! that the stores give the same results in the same order.
 
 use vitals::reading::Signs;
-use vitals::store::{AnyStore, Order, Selection, Store as _, StoredReading};
+use vitals::store::{AnyStore, Order, Selection, Store as _, StoredReading, Width};
 
 use super::rows::{at, batch, heart_rate, reading};
 
@@ -20,7 +20,11 @@ macro_rules! keeps_the_contract {
             a_range_begins_with_since_and_ends_before_until,
             times_sort_with_and_without_decimals,
             a_patient_s_first_rows_of_the_table_are_the_newest,
-            the_whole_table_has_every_row_once
+            the_whole_table_has_every_row_once,
+            a_scan_gives_every_row_once_and_in_the_same_order_again,
+            a_scan_of_the_keys_leaves_the_values_out,
+            rows_are_restored_as_they_were_whatever_they_hold,
+            a_row_that_is_restored_keeps_what_it_does_not_carry
         );
     };
     ($with_store:path; $($check:ident),+) => {
@@ -179,4 +183,70 @@ pub(crate) async fn the_whole_table_has_every_row_once(store: &AnyStore) {
         assert_eq!(times.len(), usize::try_from(rows).unwrap(), "{patient}");
         assert!(times.is_sorted_by(|one, next| one > next), "{patient}");
     }
+}
+
+pub(crate) async fn scanned(store: &AnyStore, width: Width) -> Vec<StoredReading> {
+    let mut all = Vec::new();
+    let mut scan = store.scan(width).await.unwrap();
+    while let Some(page) = scan.next_page().await.unwrap() {
+        all.extend(page);
+    }
+    all
+}
+
+pub(crate) async fn a_scan_gives_every_row_once_and_in_the_same_order_again(store: &AnyStore) {
+    // One patient with more rows than wait in memory, and many with few.
+    write(store, "P0", (0..9000).map(|second| (second, heart_rate(60)))).await;
+    for patient in 1..150 {
+        write(store, &format!("P{patient}"), (0..3).map(|second| (second, heart_rate(60)))).await;
+    }
+    let seen = scanned(store, Width::Rows).await;
+    assert_eq!(seen.len(), 9000 + 149 * 3);
+    assert_eq!(seen, scanned(store, Width::Rows).await);
+    let keys: std::collections::BTreeSet<_> = seen.iter().map(|row| (&row.patient_id, &row.timestamp)).collect();
+    assert_eq!(keys.len(), seen.len());
+    let mut patients: Vec<_> = seen.iter().map(|row| &row.patient_id).collect();
+    patients.dedup();
+    assert_eq!(patients.len(), 150, "a patient's rows come together");
+    assert!(seen.iter().filter(|row| row.patient_id == "P0").is_sorted_by(|one, next| one.timestamp > next.timestamp));
+}
+
+pub(crate) async fn a_scan_of_the_keys_leaves_the_values_out(store: &AnyStore) {
+    write(store, "P001", (0..3).map(|second| (second, heart_rate(60)))).await;
+    let keys: Vec<_> =
+        scanned(store, Width::Keys).await.into_iter().map(|row| (row.patient_id, row.timestamp)).collect();
+    let times = ["02", "01", "00"].map(|second| format!("2025-10-26T00:00:{second}+00:00"));
+    assert_eq!(keys, times.map(|time| ("P001".to_owned(), time)));
+}
+
+fn row(patient_id: &str, timestamp: &str, signs: Signs) -> StoredReading {
+    StoredReading { patient_id: patient_id.to_owned(), timestamp: timestamp.to_owned(), signs }
+}
+
+pub(crate) async fn rows_are_restored_as_they_were_whatever_they_hold(store: &AnyStore) {
+    let long = "P".repeat(3000);
+    let odd = |temperature| Signs { temperature: Some(temperature), ..Signs::default() };
+    let mut rows = vec![
+        row("P1", "2025-10-26T12:00:00+02:00", Signs { spo2: Some(i32::MIN), ..odd(f32::INFINITY) }),
+        row("P1", "yesterday", heart_rate(i32::MAX)),
+        row("P1", "", odd(-0.0)),
+        row("P1", "nothing was measured", Signs::default()),
+        row(" \"P\", \\2\r\n", "a\tb", odd(1e-45)),
+        row(&long, "2025-10-26T10:00:00Z", odd(36.8)),
+    ];
+    store.restore(&rows).await.unwrap();
+    store.restore(&rows).await.unwrap();
+    let mut seen = scanned(store, Width::Rows).await;
+    let key = |row: &StoredReading| (row.patient_id.clone(), row.timestamp.clone());
+    rows.sort_by_key(key);
+    seen.sort_by_key(key);
+    assert_eq!(seen, rows);
+    store.restore(&[]).await.unwrap();
+}
+
+pub(crate) async fn a_row_that_is_restored_keeps_what_it_does_not_carry(store: &AnyStore) {
+    let time = "2025-10-26T00:00:00+00:00";
+    store.restore(&[row("P1", time, Signs { spo2: Some(97), ..heart_rate(80) })]).await.unwrap();
+    store.restore(&[row("P1", time, heart_rate(81))]).await.unwrap();
+    assert_eq!(scanned(store, Width::Rows).await, [row("P1", time, Signs { spo2: Some(97), ..heart_rate(81) })]);
 }

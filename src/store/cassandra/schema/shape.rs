@@ -14,6 +14,8 @@ pub(super) struct Column {
     pub(super) position: i32,
     /// `text`, `int`, …
     pub(super) kind_of_value: String,
+    /// `asc`, `desc`, or `none` outside of the clustering.
+    pub(super) order: String,
 }
 
 /// What a column is to the primary key.
@@ -31,6 +33,8 @@ enum Role {
 pub(super) struct Contract {
     pub(super) table: &'static str,
     columns: &'static [(&'static str, &'static str, Role)],
+    /// The columns of the clustering whose order the migrations turn round.
+    descending: &'static str,
 }
 
 /// The contract with the other programs.
@@ -46,6 +50,7 @@ pub(super) const READINGS: Contract = Contract {
         ("respiratory_rate", "int", Role::Regular),
         ("temperature", "float", Role::Regular),
     ],
+    descending: "timestamp",
 };
 
 /// What we write of an alert.
@@ -63,9 +68,40 @@ pub(super) const ALERTS: Contract = Contract {
         ("acknowledged_by", "text", Role::Regular),
         ("acknowledged_at", "text", Role::Regular),
     ],
+    descending: "onset",
 };
 
 impl Contract {
+    /// Whether the column is one of these.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.columns.iter().any(|(column, ..)| *column == name)
+    }
+
+    /// In what `found` differs from what the migrations make, also where it can be used as it is.
+    pub(super) fn differences(&self, found: &[Column]) -> Vec<String> {
+        let mut differences = Vec::new();
+        for (name, kind_of_value, role) in self.columns {
+            let Some(column) = found.iter().find(|column| column.name == *name) else {
+                differences.push(format!("has no column {name} {}", kind_of_value.to_uppercase()));
+                continue;
+            };
+            let faults = [check_type(column, kind_of_value), check_role(column, *role)];
+            differences.extend(faults.into_iter().filter_map(Result::err).map(|fault| fault.difference()));
+            let order = if *name == self.descending { "desc" } else { "asc" };
+            if matches!(role, Role::Clustering(_)) && column.kind == "clustering" && column.order != order {
+                let (is, made) = (column.order.to_uppercase(), order.to_uppercase());
+                differences.push(format!("keeps its rows in the order {name} {is}, not {made}"));
+            }
+        }
+        let further = found.iter().filter(|column| !self.has(&column.name));
+        differences.extend(
+            further.map(|column| {
+                format!("has the further column {} {}", column.name, column.kind_of_value.to_uppercase())
+            }),
+        );
+        differences
+    }
+
     /// Compares `found` with the contract. Further columns are fine, but not in the key.
     pub(super) fn check(&self, found: &[Column]) -> Result<(), ShapeFault> {
         for (name, kind_of_value, role) in self.columns {
@@ -75,10 +111,9 @@ impl Contract {
             check_type(column, kind_of_value)?;
             check_role(column, *role)?;
         }
-        let known = |column: &&Column| self.columns.iter().any(|(name, ..)| column.name == *name);
         found
             .iter()
-            .filter(|column| !known(column))
+            .filter(|column| !self.has(&column.name))
             .try_for_each(|column| if column.kind == "static" { Ok(()) } else { check_role(column, Role::Regular) })
     }
 }
@@ -137,8 +172,35 @@ mod tests {
                 Role::Regular => -1,
             },
             kind_of_value: (*kind_of_value).to_owned(),
+            order: if *name == "timestamp" { "desc" } else { "none" }.to_owned(),
         };
         READINGS.columns.iter().map(column).collect()
+    }
+
+    fn further(name: &str, kind: &str, position: i32) -> Column {
+        let (name, kind, order) = (name.to_owned(), kind.to_owned(), "none".to_owned());
+        Column { name, kind, position, kind_of_value: "blob".to_owned(), order }
+    }
+
+    #[test]
+    fn what_the_migrations_make_has_no_differences() {
+        assert_eq!(READINGS.differences(&readings()), Vec::<String>::new());
+    }
+
+    #[test]
+    fn differences_are_told_all_of_them_also_harmless_ones() {
+        let mut columns = readings();
+        columns.retain(|column| column.name != "spo2");
+        columns[1].order = "asc".to_owned();
+        columns[2].kind_of_value = "bigint".to_owned();
+        columns.push(further("ward", "regular", -1));
+        let expected = [
+            "keeps its rows in the order timestamp ASC, not DESC",
+            "has its column `heart_rate` as BIGINT, not INT",
+            "has no column spo2 INT",
+            "has the further column ward BLOB",
+        ];
+        assert_eq!(READINGS.differences(&columns), expected);
     }
 
     fn fault(change: impl FnOnce(&mut Vec<Column>)) -> String {
@@ -156,7 +218,7 @@ mod tests {
     fn further_columns_fit() {
         let mut columns = readings();
         for kind in ["regular", "static"] {
-            columns.push(Column { name: kind.into(), kind: kind.into(), position: -1, kind_of_value: "blob".into() });
+            columns.push(further(kind, kind, -1));
         }
         assert_eq!(READINGS.check(&columns), Ok(()));
     }
@@ -182,8 +244,7 @@ mod tests {
 
     #[test]
     fn a_further_column_in_the_key_is_named() {
-        let ward =
-            Column { name: "ward".into(), kind: "partition_key".into(), position: 1, kind_of_value: "text".into() };
+        let ward = further("ward", "partition_key", 1);
         let text = fault(|columns| columns.push(ward));
         assert_eq!(text, "its column `ward` is partition key 2 where a regular column is needed");
     }

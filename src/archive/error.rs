@@ -1,0 +1,124 @@
+//! What can go wrong with a file of rows, and what to do about it.
+
+use std::io;
+use std::path::PathBuf;
+
+use super::decode::ReadError;
+use super::{Fault, Survey};
+use crate::exit::{Advice, Code};
+
+/// What went wrong with a file of rows. No text of it holds patient data.
+#[derive(Debug, thiserror::Error)]
+pub enum ArchiveError {
+    /// There is no such file.
+    #[error("there is no file {}", .0.display())]
+    Missing(PathBuf),
+    /// It is a folder.
+    #[error("{} is a folder", .0.display())]
+    Folder(PathBuf),
+    /// The system does not give it.
+    #[error("cannot read {from}: {source}")]
+    Unreadable {
+        /// The file, or standard input.
+        from: String,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// Its first line names columns, but not these.
+    #[error("{from}, line 1: no column {}", columns.join(", "))]
+    MissingColumns {
+        /// The file, or standard input.
+        from: String,
+        /// Their names.
+        columns: Vec<&'static str>,
+    },
+    /// Lines are no rows.
+    #[error("{}: {survey}; nothing was written", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What was found.
+        survey: Survey,
+    },
+    /// A line is no row, and rows before it are written already.
+    #[error("{from}, {fault}; of the rows before it {written} were written")]
+    MalformedAfter {
+        /// Standard input, or a pipe.
+        from: String,
+        /// What is wrong.
+        fault: Fault,
+        /// How many rows were written.
+        written: u64,
+    },
+    /// It is not the file that was checked.
+    #[error("{} changed while it was read; {written} rows were written", path.display())]
+    Changed {
+        /// The file.
+        path: PathBuf,
+        /// How many rows were written.
+        written: u64,
+    },
+    /// The file to write is there.
+    #[error("{} is there already", .0.display())]
+    Exists(PathBuf),
+    /// What is there is a folder, a pipe or a device.
+    #[error("{} is not a file that can be replaced", .0.display())]
+    NotAFile(PathBuf),
+    /// Another export writes there, or was killed.
+    #[error("{} is there: another export writes it, or one was killed", .0.display())]
+    PartialExists(PathBuf),
+    /// There is no folder to write into.
+    #[error("there is no folder to write {} in", .0.display())]
+    NoFolder(PathBuf),
+    /// The system does not take it.
+    #[error("cannot write {}, and what was written of it is removed: {source}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+}
+
+impl ArchiveError {
+    /// What a reader of `from` ended with.
+    pub fn from_read(from: impl Into<String>, error: ReadError) -> Self {
+        match error {
+            ReadError::Io(source) => Self::Unreadable { from: from.into(), source },
+            ReadError::MissingColumns(columns) => Self::MissingColumns { from: from.into(), columns },
+        }
+    }
+}
+
+impl Advice for ArchiveError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Malformed { .. }
+            | Self::MalformedAfter { .. }
+            | Self::MissingColumns { .. }
+            | Self::Changed { .. } => Code::BadData,
+            Self::Write { .. } => Code::Unreachable,
+            _ => Code::Usage,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Missing(_) | Self::Folder(_) => "check the path of the file",
+            Self::Unreadable { .. } => "check the file's rights",
+            Self::MissingColumns { .. } => {
+                "export all columns, or leave the line of names out: then they are patient_id, timestamp, heart_rate, \
+                 spo2, systolic, diastolic, respiratory_rate, temperature"
+            }
+            Self::Malformed { .. } => "correct these lines, or leave them out, and import the file again",
+            Self::MalformedAfter { .. } => "correct the line and import all of it again: that is safe",
+            Self::Changed { .. } => "import a copy that nobody writes to: what was written does no harm",
+            Self::Exists(_) => "add --force to replace it, or name another file",
+            Self::NotAFile(_) => "name another file, or write to standard output with -",
+            Self::PartialExists(_) => "remove it when no other export runs, or add --force",
+            Self::NoFolder(_) => "make the folder first",
+            Self::Write { .. } => "check that the disk has space and that you may write there",
+        };
+        Some(hint.to_owned())
+    }
+}

@@ -1,0 +1,54 @@
+//! The formats of a file of rows.
+
+use std::ffi::OsStr;
+use std::path::Path;
+
+/// How the rows of a table stand in a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// As cqlsh's COPY has it: a comma between, nothing for what was not measured, `\` before `"` and `\` in quotes.
+    Csv,
+    /// One object a line; what was not measured is null.
+    Ndjson,
+}
+
+impl Format {
+    /// The format that the ending of the file's name tells, if it tells one.
+    #[must_use]
+    pub fn of_name(path: &Path) -> Option<Self> {
+        let ending = path.extension().and_then(OsStr::to_str)?.to_ascii_lowercase();
+        match ending.as_str() {
+            "csv" => Some(Self::Csv),
+            "ndjson" | "jsonl" => Some(Self::Ndjson),
+            _ => None,
+        }
+    }
+
+    /// The format that the beginning of the text tells: an object begins with a brace.
+    #[must_use]
+    pub fn of_beginning(text: &[u8]) -> Self {
+        let first = text.iter().find(|byte| !byte.is_ascii_whitespace());
+        if first == Some(&b'{') { Self::Ndjson } else { Self::Csv }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ending_tells_the_format() {
+        let of = |name: &str| Format::of_name(Path::new(name));
+        assert_eq!(of("a/vitals.csv"), Some(Format::Csv));
+        assert_eq!(of("vitals.2025.NDJSON"), Some(Format::Ndjson));
+        assert_eq!(of("vitals.jsonl"), Some(Format::Ndjson));
+        assert_eq!((of("vitals"), of("vitals.txt"), of(".csv")), (None, None, None));
+    }
+
+    #[test]
+    fn an_object_begins_with_a_brace() {
+        assert_eq!(Format::of_beginning(b"\n  {\"patient_id\""), Format::Ndjson);
+        assert_eq!(Format::of_beginning(b"patient_id,timestamp"), Format::Csv);
+        assert_eq!(Format::of_beginning(b""), Format::Csv);
+    }
+}

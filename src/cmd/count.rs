@@ -1,0 +1,183 @@
+//! `vitals count`: how many readings are stored.
+//!
+//! Only keys are read, page by page: a server that would run into its time limit with COUNT(*) on a large table is
+//! never asked for more than a page.
+
+use std::collections::BTreeMap;
+
+use color_eyre::eyre::Result;
+
+use super::pace::Pace;
+use super::{Context, unless_stopped};
+use crate::exit::Code;
+use crate::output::{Cell, Column, FormatArgs, Output, Value};
+use crate::reading::{PatientId, Timestamp};
+use crate::settings::Settings;
+use crate::store::{self, AnyStore, Order, Selection, StoreError, StoredReading, Width};
+
+/// What to count.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+An hour is one of UTC. Rows whose time is none that vitals writes come
+under an hour of their own, which has no name.
+
+Examples:
+  vitals count
+  vitals count --by patient
+  vitals count --patient P001 --by hour -o csv")]
+pub struct Args {
+    /// Only this patient's readings
+    #[arg(long, value_name = "ID", value_parser = PatientId::parse)]
+    patient: Option<PatientId>,
+    /// One count for each of these
+    #[arg(long, value_name = "WHAT", value_enum)]
+    by: Option<By>,
+    #[command(flatten)]
+    format: FormatArgs,
+}
+
+/// What readings are counted by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum By {
+    /// The patient, in the order of the ids
+    Patient,
+    /// The hour of the reading, the oldest first
+    Hour,
+}
+
+const TOTAL: [Column; 1] = [Column::number("rows", "ROWS")];
+const BY_PATIENT: [Column; 2] = [Column::text("patient_id", "PATIENT"), Column::number("rows", "ROWS")];
+const BY_HOUR: [Column; 2] = [Column::text("hour", "HOUR"), Column::number("rows", "ROWS")];
+
+/// Counts the readings.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn run(args: Args, context: &Context) -> Result<Code> {
+    unless_stopped(&context.shutdown, show(&args, &context.settings, &context.output)).await
+}
+
+async fn show(args: &Args, settings: &Settings, output: &Output) -> Result<Code> {
+    let store = store::open(&settings.store, settings.consistency).await?;
+    let mut tally = Tally { by: args.by, total: 0, counts: BTreeMap::new() };
+    let mut progress = output.progress(None);
+    let mut pace = Pace::new();
+    let told = |tally: &mut Tally, page: &[StoredReading]| {
+        for row in page {
+            tally.note(row);
+        }
+        pace.add(u64::try_from(page.len()).unwrap_or(u64::MAX), "counting", &mut progress);
+    };
+    each_page(&store, args.patient.as_ref(), &mut tally, told).await?;
+    drop(progress);
+    tally.print(args.format, output)?;
+    Ok(Code::Done)
+}
+
+async fn each_page(
+    store: &AnyStore,
+    patient: Option<&PatientId>,
+    tally: &mut Tally,
+    mut note: impl FnMut(&mut Tally, &[StoredReading]),
+) -> Result<(), StoreError> {
+    let Some(patient) = patient else {
+        let mut scan = store.scan(Width::Keys).await?;
+        while let Some(page) = scan.next_page().await? {
+            note(tally, &page);
+        }
+        return Ok(());
+    };
+    let id = patient.as_str().to_owned();
+    let selection = Selection::Patient { id, since: None, until: None, order: Order::NewestFirst };
+    let mut readings = store.readings(&selection, u32::MAX);
+    while let Some(page) = readings.next_page().await? {
+        note(tally, &page);
+    }
+    Ok(())
+}
+
+/// The counts so far. Memory grows with patients or hours, not with rows.
+struct Tally {
+    by: Option<By>,
+    total: u64,
+    counts: BTreeMap<Option<String>, u64>,
+}
+
+impl Tally {
+    fn note(&mut self, row: &StoredReading) {
+        self.total += 1;
+        let name = match self.by {
+            None => return,
+            Some(By::Patient) => Some(row.patient_id.clone()),
+            Some(By::Hour) => hour_of(&row.timestamp),
+        };
+        *self.counts.entry(name).or_default() += 1;
+    }
+
+    fn print(&self, format: FormatArgs, output: &Output) -> Result<()> {
+        let columns: &[Column] = match self.by {
+            None => &TOTAL,
+            Some(By::Patient) => &BY_PATIENT,
+            Some(By::Hour) => &BY_HOUR,
+        };
+        let mut rows = output.rows(format, columns);
+        if self.by.is_none() {
+            rows.push(vec![Cell::from(self.total)])?;
+        }
+        for (name, count) in &self.counts {
+            rows.push(vec![Value::from(name.clone()).into(), Cell::from(*count)])?;
+        }
+        rows.finish()?;
+        if self.by.is_some() {
+            output.note(format_args!("{} rows in all", self.total));
+        }
+        Ok(())
+    }
+}
+
+/// The beginning of the hour of UTC that a time lies in.
+fn hour_of(timestamp: &str) -> Option<String> {
+    let utc = Timestamp::parse(timestamp).ok()?.to_string();
+    Some(format!("{}:00:00+00:00", utc.get(..13)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::Format;
+    use crate::reading::Signs;
+
+    fn counted(by: Option<By>, format: Format) -> String {
+        let mut tally = Tally { by, total: 0, counts: BTreeMap::new() };
+        for (patient_id, timestamp) in [
+            ("P2", "2025-10-26T10:59:59.999999+00:00"),
+            ("P10", "2025-10-26T13:00:00+02:00"),
+            ("P10", "2025-10-26T11:30:00+00:00"),
+            ("P10", "yesterday"),
+        ] {
+            let (patient_id, timestamp) = (patient_id.to_owned(), timestamp.to_owned());
+            tally.note(&StoredReading { patient_id, timestamp, signs: Signs::default() });
+        }
+        let (output, memory) = Output::into_memory();
+        tally.print(FormatArgs { format: Some(format) }, &output).unwrap();
+        memory.stdout()
+    }
+
+    #[test]
+    fn without_by_there_is_one_count() {
+        assert_eq!(counted(None, Format::Json), "[\n{\"rows\":4}\n]\n");
+    }
+
+    #[test]
+    fn patients_come_in_the_order_of_their_ids() {
+        assert_eq!(counted(Some(By::Patient), Format::Csv), "patient_id,rows\nP10,3\nP2,1\n");
+    }
+
+    #[test]
+    fn an_hour_is_one_of_utc_and_what_is_no_time_has_none() {
+        let expected = "{\"hour\":null,\"rows\":1}\n\
+                        {\"hour\":\"2025-10-26T10:00:00+00:00\",\"rows\":1}\n\
+                        {\"hour\":\"2025-10-26T11:00:00+00:00\",\"rows\":2}\n";
+        assert_eq!(counted(Some(By::Hour), Format::Ndjson), expected);
+    }
+}

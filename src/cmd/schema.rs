@@ -1,0 +1,101 @@
+//! `vitals schema show`: the tables as they are, and where they differ from what `vitals init` makes.
+
+use color_eyre::eyre::Result;
+
+use super::{Context, unless_stopped};
+use crate::exit::Code;
+use crate::output::{Column, FormatArgs, Output, Value};
+use crate::settings::Settings;
+use crate::store::{self, SchemaPart, SchemaState};
+
+/// The schema.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    /// Show the statements that would make the tables as they are
+    #[command(after_help = "\
+Without -o these are statements that can be run, with what differs from
+`vitals init` in comments before them.
+
+Examples:
+  vitals schema show
+  vitals schema show -o table")]
+    Show {
+        #[command(flatten)]
+        format: FormatArgs,
+    },
+}
+
+const COLUMNS: [Column; 4] = [
+    Column::text("part", "PART"),
+    Column::text("state", "STATE"),
+    Column::text("differences", "DIFFERENCES"),
+    Column::for_programs("statement"),
+];
+
+/// Shows the schema.
+///
+/// # Errors
+/// There is no keyspace or file, or it does not answer.
+pub async fn run(args: Args, context: &Context) -> Result<Code> {
+    let Action::Show { format } = args.action;
+    unless_stopped(&context.shutdown, show(format, &context.settings, &context.output)).await
+}
+
+async fn show(format: FormatArgs, settings: &Settings, output: &Output) -> Result<Code> {
+    let store = store::open(&settings.store, settings.consistency).await?;
+    let parts = store.schema().await?;
+    if format.format.is_none() {
+        let texts: Vec<_> = parts.iter().map(statement).collect();
+        output.line(texts.join("\n\n"))?;
+        return Ok(Code::Done);
+    }
+    let mut rows = output.rows(format, &COLUMNS);
+    for part in parts {
+        let values: [Value; 4] =
+            [part.what.into(), part.state.name().into(), part.differences.into(), part.statement.into()];
+        rows.push(values.map(Into::into).into())?;
+    }
+    rows.finish()?;
+    Ok(Code::Done)
+}
+
+/// A part as a statement, with comments before it.
+fn statement(part: &SchemaPart) -> String {
+    let state = match part.state {
+        SchemaState::AsMade => "as `vitals init` makes it",
+        SchemaState::Differs => "differs from what `vitals init` makes",
+        SchemaState::Missing => "missing; `vitals init` makes it",
+        SchemaState::NotOurs => "not made by vitals",
+    };
+    let mut lines = vec![format!("-- {}: {state}", part.what)];
+    lines.extend(part.differences.iter().map(|difference| format!("--   it {difference}")));
+    lines.extend(part.statement.clone());
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_differs_stands_in_comments_before_the_statement() {
+        let part = SchemaPart {
+            what: "table beds".to_owned(),
+            state: SchemaState::Differs,
+            differences: vec!["has the further column ward TEXT".to_owned()],
+            statement: Some("CREATE TABLE beds (id INT);".to_owned()),
+        };
+        let expected = "-- table beds: differs from what `vitals init` makes\n\
+                        --   it has the further column ward TEXT\n\
+                        CREATE TABLE beds (id INT);";
+        assert_eq!(statement(&part), expected);
+        let missing = SchemaPart { state: SchemaState::Missing, differences: Vec::new(), statement: None, ..part };
+        assert_eq!(statement(&missing), "-- table beds: missing; `vitals init` makes it");
+    }
+}

@@ -1,0 +1,258 @@
+//! What is known: events in, values to show out. No clock, no sockets, no terminal.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use super::patients::Patients;
+use super::rate::Rate;
+use crate::alarm::Limits;
+use crate::kafka::lag::PartitionLag;
+use crate::reading::Reading;
+use crate::reject::Reject;
+
+/// The store's median latency is that of so many answers: two minutes of them.
+const LATENCIES: usize = 60;
+
+/// Trouble of the reading is repeated every half minute while it lasts; without that it is over.
+const TROUBLE_SECONDS: i64 = 45;
+
+/// What happens.
+#[derive(Debug)]
+pub(super) enum Event {
+    /// Messages of the topic, in the order of their partition.
+    Messages(Vec<Message>),
+    /// The reading of the topic is held up.
+    HeldUp(String),
+    /// How far the group is, or why that cannot be known.
+    Group(Result<Group, String>),
+    /// How long the store took to answer, or why it did not.
+    Store(Result<Duration, String>),
+}
+
+/// One message.
+#[derive(Debug)]
+pub(super) struct Message {
+    /// In which second since 1970 it counts: the one it was sent in, where it was there before us; else now.
+    pub(super) second: Option<i64>,
+    /// What it says.
+    pub(super) reading: Result<Reading, Reject>,
+}
+
+/// The group, as its coordinator tells.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Group {
+    /// Its state in Kafka's words; `None` where there is no such group.
+    pub(super) state: Option<String>,
+    /// How many members it has.
+    pub(super) members: usize,
+    /// Its lag, by partition.
+    pub(super) lags: Vec<PartitionLag>,
+}
+
+impl Group {
+    /// The lag of all partitions together.
+    pub(super) fn lag(&self) -> i64 {
+        self.lags.iter().map(|lag| lag.lag).sum()
+    }
+
+    /// For how many seconds the oldest message has waited, where one waits.
+    pub(super) fn waited_seconds(&self) -> Option<f64> {
+        self.lags.iter().filter_map(|lag| lag.lag_seconds).reduce(f64::max)
+    }
+}
+
+/// Something that is wrong, and since when.
+#[derive(Debug, Clone)]
+pub(super) struct Trouble {
+    /// What is wrong.
+    pub(super) text: String,
+    /// Since when.
+    pub(super) since: DateTime<Utc>,
+    /// When it was last told.
+    told: DateTime<Utc>,
+}
+
+impl Trouble {
+    fn note(known: &mut Option<Self>, text: String, now: DateTime<Utc>) {
+        let since = known.as_ref().map_or(now, |trouble| trouble.since);
+        *known = Some(Self { text, since, told: now });
+    }
+}
+
+/// Everything that is known.
+#[derive(Debug, Clone)]
+pub(super) struct Board {
+    limits: Limits,
+    /// The patients.
+    pub(super) patients: Patients,
+    /// How many messages came when.
+    pub(super) rate: Rate,
+    /// Messages read.
+    pub(super) messages: u64,
+    /// Of these, refused ones.
+    pub(super) refused: u64,
+    /// The group, as it was last told.
+    pub(super) group: Option<Group>,
+    /// The store's answers, newest last.
+    latencies: VecDeque<Duration>,
+    reading_trouble: Option<Trouble>,
+    group_trouble: Option<Trouble>,
+    store_trouble: Option<Trouble>,
+}
+
+impl Board {
+    /// Nothing is known; readings will be judged by these `limits`.
+    pub(super) fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            patients: Patients::default(),
+            rate: Rate::default(),
+            messages: 0,
+            refused: 0,
+            group: None,
+            latencies: VecDeque::new(),
+            reading_trouble: None,
+            group_trouble: None,
+            store_trouble: None,
+        }
+    }
+
+    /// Takes up what happened at `now`.
+    pub(super) fn apply(&mut self, event: Event, now: DateTime<Utc>) {
+        match event {
+            Event::Messages(messages) => {
+                self.reading_trouble = None;
+                for message in messages {
+                    self.count(message, now);
+                }
+            }
+            Event::HeldUp(text) => Trouble::note(&mut self.reading_trouble, text, now),
+            Event::Group(Ok(group)) => {
+                self.group = Some(group);
+                self.group_trouble = None;
+                let over = |trouble: &Trouble| (now - trouble.told).num_seconds() >= TROUBLE_SECONDS;
+                self.reading_trouble.take_if(|trouble| over(trouble));
+            }
+            Event::Group(Err(text)) => Trouble::note(&mut self.group_trouble, text, now),
+            Event::Store(Ok(latency)) => {
+                self.store_trouble = None;
+                self.latencies.push_back(latency);
+                if self.latencies.len() > LATENCIES {
+                    self.latencies.pop_front();
+                }
+            }
+            Event::Store(Err(text)) => Trouble::note(&mut self.store_trouble, text, now),
+        }
+    }
+
+    fn count(&mut self, message: Message, now: DateTime<Utc>) {
+        self.messages += 1;
+        // A sender whose clock is ahead has not sent in the future.
+        let now = now.timestamp();
+        self.rate.count(message.second.map_or(now, |second| second.min(now)));
+        match message.reading {
+            Ok(reading) => self.patients.take(reading, self.limits),
+            Err(_) => self.refused += 1,
+        }
+    }
+
+    /// What is wrong, by whom it concerns. That the brokers cannot be reached is said once, and not of each question
+    /// that they leave open.
+    pub(super) fn troubles(&self) -> impl Iterator<Item = (&'static str, &Trouble)> {
+        let kafka = self.group_trouble.as_ref().or(self.reading_trouble.as_ref());
+        let kafka = kafka.map(|trouble| ("Kafka", trouble));
+        kafka.into_iter().chain(self.store_trouble.as_ref().map(|trouble| ("store", trouble)))
+    }
+
+    /// Whether the group is as it was told: its coordinator answered the last time.
+    pub(super) fn group_is_fresh(&self) -> bool {
+        self.group_trouble.is_none()
+    }
+
+    /// How long the store took to answer the last time; `None` where it did not.
+    pub(super) fn store_latency(&self) -> Option<Duration> {
+        self.latencies.back().copied().filter(|_| self.store_trouble.is_none())
+    }
+
+    /// The median of the store's last answers.
+    pub(super) fn store_median(&self) -> Option<Duration> {
+        let mut sorted: Vec<_> = self.latencies.iter().copied().collect();
+        sorted.sort_unstable();
+        sorted.get(sorted.len().saturating_sub(1) / 2).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reading::{PatientId, Signs, Timestamp};
+
+    fn at(second: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_000_000 + second, 0).expect("a time")
+    }
+
+    fn message(second: Option<i64>) -> Message {
+        let time = Timestamp::parse("2025-10-26T10:30:15Z").expect("a time");
+        let signs = Signs { heart_rate: Some(80), ..Signs::default() };
+        let reading = Reading::new(PatientId::parse("P1").expect("an id"), time, signs);
+        Message { second: second.map(|second| 1_000_000 + second), reading }
+    }
+
+    fn board(events: impl IntoIterator<Item = (i64, Event)>) -> Board {
+        let mut board = Board::new(Limits::default());
+        events.into_iter().for_each(|(second, event)| board.apply(event, at(second)));
+        board
+    }
+
+    fn troubles(board: &Board) -> Vec<(String, i64)> {
+        let told = |(whom, trouble): (&str, &Trouble)| (format!("{whom}: {}", trouble.text), trouble.since.timestamp());
+        board.troubles().map(told).collect()
+    }
+
+    #[test]
+    fn old_messages_count_when_they_were_sent_and_new_ones_when_they_came() {
+        let messages = vec![message(Some(-3)), message(None), message(Some(99))];
+        let board = board([(0, Event::Messages(messages))]);
+        assert_eq!(board.rate.history(1_000_001, 4), [1, 0, 0, 2]);
+        assert_eq!((board.messages, board.patients.count()), (3, 1));
+    }
+
+    #[test]
+    fn a_refused_message_is_counted_and_changes_no_patient() {
+        let refused = Message { second: None, reading: Err(Reject::NoSign) };
+        let board = board([(0, Event::Messages(vec![refused]))]);
+        assert_eq!((board.messages, board.refused, board.patients.count()), (1, 1, 0));
+    }
+
+    #[test]
+    fn trouble_is_shown_since_it_began_until_an_answer_comes() {
+        let down = |text: &str| Event::Group(Err(text.to_owned()));
+        let mut board = board([(0, down("refused")), (2, down("timed out"))]);
+        assert_eq!(troubles(&board), [("Kafka: timed out".to_owned(), 1_000_000)]);
+        assert!(!board.group_is_fresh());
+        board.apply(Event::Group(Ok(Group::default())), at(4));
+        assert_eq!(troubles(&board), []);
+    }
+
+    #[test]
+    fn trouble_of_the_reading_ends_with_a_message_or_when_nobody_repeats_it() {
+        let held_up = || (0, Event::HeldUp("no leader".to_owned()));
+        assert_eq!(troubles(&board([held_up()])).len(), 1);
+        assert_eq!(troubles(&board([held_up(), (1, Event::Messages(vec![message(None)]))])).len(), 0);
+        assert_eq!(troubles(&board([held_up(), (30, Event::Group(Ok(Group::default())))])).len(), 1);
+        assert_eq!(troubles(&board([held_up(), (50, Event::Group(Ok(Group::default())))])).len(), 0);
+    }
+
+    #[test]
+    fn the_store_has_a_last_and_a_median_latency_and_none_while_it_is_away() {
+        let answer = |millis| (0, Event::Store(Ok(Duration::from_millis(millis))));
+        let mut board = board([answer(9), answer(1), answer(2)]);
+        assert_eq!(board.store_latency(), Some(Duration::from_millis(2)));
+        assert_eq!(board.store_median(), Some(Duration::from_millis(2)));
+        board.apply(Event::Store(Err("away".to_owned())), at(1));
+        assert_eq!(board.store_latency(), None);
+        assert_eq!(troubles(&board), [("store: away".to_owned(), 1_000_001)]);
+    }
+}

@@ -1,0 +1,279 @@
+//! How the board is looked at: keys in, an order and a choice of patients out.
+
+use std::cmp::Reverse;
+
+use super::patients::{Patient, Patients};
+use crate::output::Key;
+
+/// The longest text to filter by: as long as the longest patient id.
+const MAX_FILTER_CHARS: usize = 64;
+
+/// The order of the patients.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Sort {
+    /// By id.
+    #[default]
+    Patient,
+    /// The longest silent first.
+    Silence,
+    /// The highest heart rate first.
+    HeartRate,
+    /// The lowest oxygen saturation first.
+    Spo2,
+    /// The most pressing alert first.
+    Alert,
+}
+
+impl Sort {
+    /// What the screen calls it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Patient => "patient",
+            Self::Silence => "longest silent",
+            Self::HeartRate => "heart rate",
+            Self::Spo2 => "SpO2",
+            Self::Alert => "alert",
+        }
+    }
+
+    fn next(self) -> Self {
+        match self {
+            Self::Patient => Self::Silence,
+            Self::Silence => Self::HeartRate,
+            Self::HeartRate => Self::Spo2,
+            Self::Spo2 => Self::Alert,
+            Self::Alert => Self::Patient,
+        }
+    }
+
+    /// Sorts `patients`; those that are equal by id, and those without the value last.
+    pub(super) fn apply(self, patients: &mut [&Patient]) {
+        // Two stable steps: the id decides where the second leaves it open.
+        patients.sort_unstable_by_key(|patient| patient.id());
+        match self {
+            Self::Patient => {}
+            Self::Silence => patients.sort_by_key(|patient| patient.last_micros()),
+            Self::HeartRate => patients.sort_by_key(|patient| Reverse(patient.signs().heart_rate)),
+            Self::Spo2 => patients.sort_by_key(|patient| patient.signs().spo2.map_or((true, 0), |spo2| (false, spo2))),
+            Self::Alert => patients.sort_by_key(|patient| Reverse(patient.priority())),
+        }
+    }
+}
+
+/// What a key asks of the program beyond a new drawing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wish {
+    /// Draw again.
+    Draw,
+    /// Stop or go on with showing what is new.
+    Pause,
+    /// The end.
+    Quit,
+}
+
+/// How many patients there are to see, and how many of them at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Page {
+    /// Patients that pass the filter.
+    pub(super) patients: usize,
+    /// Lines for them.
+    pub(super) lines: usize,
+}
+
+/// How the board is looked at.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Look {
+    /// The order.
+    pub(super) sort: Sort,
+    /// Only patients whose id has this in it, whatever the case.
+    pub(super) filter: String,
+    /// Whether letters go into the filter.
+    pub(super) typing: bool,
+    /// Only patients with an alert.
+    pub(super) only_alerts: bool,
+    /// Whether the keys are explained.
+    pub(super) help: bool,
+    /// How many patients stand above the first line.
+    pub(super) scroll: usize,
+}
+
+impl Look {
+    /// Takes a key; the `page` is what is seen now.
+    pub(super) fn press(&mut self, key: Key, page: Page) -> Wish {
+        let wish = if key == Key::Interrupt {
+            Wish::Quit
+        } else if self.typing {
+            self.edit(key)
+        } else {
+            self.command(key, page.lines)
+        };
+        self.keep_on(page);
+        wish
+    }
+
+    /// Keeps the view on the patients that there are.
+    pub(super) fn keep_on(&mut self, page: Page) {
+        self.scroll = self.scroll.min(page.patients.saturating_sub(page.lines));
+    }
+
+    fn edit(&mut self, key: Key) -> Wish {
+        match key {
+            Key::Char(letter) if self.filter.chars().count() < MAX_FILTER_CHARS => self.filter.push(letter),
+            Key::Backspace => {
+                self.filter.pop();
+            }
+            Key::Enter => self.typing = false,
+            Key::Escape => {
+                self.filter.clear();
+                self.typing = false;
+            }
+            _ => {}
+        }
+        Wish::Draw
+    }
+
+    fn command(&mut self, key: Key, lines: usize) -> Wish {
+        match key {
+            Key::Escape if self.help => self.help = false,
+            Key::Escape if !self.filter.is_empty() => self.filter.clear(),
+            Key::Char('q') | Key::Escape => return Wish::Quit,
+            Key::Char('p' | ' ') => return Wish::Pause,
+            Key::Char('s') => self.sort = self.sort.next(),
+            Key::Char('/') => self.typing = true,
+            Key::Char('a') => self.only_alerts = !self.only_alerts,
+            Key::Char('?' | 'h') => self.help = !self.help,
+            Key::Up => self.scroll = self.scroll.saturating_sub(1),
+            Key::Down => self.scroll = self.scroll.saturating_add(1),
+            Key::PageUp => self.scroll = self.scroll.saturating_sub(lines),
+            Key::PageDown => self.scroll = self.scroll.saturating_add(lines),
+            Key::Home => self.scroll = 0,
+            Key::End => self.scroll = usize::MAX,
+            _ => {}
+        }
+        Wish::Draw
+    }
+
+    /// The patients to show, in their order.
+    pub(super) fn choose<'a>(&self, patients: &'a Patients) -> Vec<&'a Patient> {
+        let mut chosen: Vec<_> = self.passing(patients).collect();
+        self.sort.apply(&mut chosen);
+        chosen
+    }
+
+    /// How many patients there are to show.
+    pub(super) fn count(&self, patients: &Patients) -> usize {
+        self.passing(patients).count()
+    }
+
+    fn passing<'a>(&self, patients: &'a Patients) -> impl Iterator<Item = &'a Patient> {
+        let (only_alerts, wanted) = (self.only_alerts, self.filter.to_lowercase());
+        patients.all().filter(move |patient| {
+            (!only_alerts || patient.priority().is_some())
+                && (wanted.is_empty() || patient.id().to_lowercase().contains(&wanted))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alarm::Limits;
+    use crate::reading::{PatientId, Reading, Signs, Timestamp};
+
+    const PAGE: Page = Page { patients: 30, lines: 10 };
+
+    /// Three patients, by id, heart rate, oxygen saturation and the second of their last reading.
+    fn ward() -> Patients {
+        let mut patients = Patients::default();
+        for (id, heart_rate, spo2, second) in
+            [("Ann", Some(80), Some(90), 3), ("Bob", Some(120), Some(97), 1), ("Cy", None, None, 2)]
+        {
+            let time = Timestamp::parse(&format!("2025-10-26T10:30:0{second}Z")).expect("a time");
+            let signs = Signs { heart_rate, spo2, temperature: Some(36.8), ..Signs::default() };
+            let reading = Reading::new(PatientId::parse(id).expect("an id"), time, signs).expect("a reading");
+            patients.take(reading, Limits::default());
+        }
+        patients
+    }
+
+    fn shown(look: &Look) -> Vec<String> {
+        look.choose(&ward()).iter().map(|patient| patient.id().to_owned()).collect()
+    }
+
+    fn pressed(keys: &[Key]) -> (Look, Wish) {
+        let mut look = Look::default();
+        let mut wish = Wish::Draw;
+        for key in keys {
+            wish = look.press(*key, PAGE);
+        }
+        (look, wish)
+    }
+
+    fn typed(text: &str) -> Vec<Key> {
+        text.chars().map(Key::Char).collect()
+    }
+
+    #[test]
+    fn s_goes_through_the_orders_and_back_to_the_first() {
+        let orders = [["Ann", "Bob", "Cy"], ["Bob", "Cy", "Ann"], ["Bob", "Ann", "Cy"], ["Ann", "Bob", "Cy"]];
+        for (presses, order) in orders.iter().enumerate() {
+            assert_eq!(shown(&pressed(&vec![Key::Char('s'); presses]).0), *order, "{presses}");
+        }
+        assert_eq!(pressed(&[Key::Char('s'); 4]).0.sort, Sort::Alert);
+        assert_eq!(
+            shown(&pressed(&[Key::Char('s'); 4]).0),
+            ["Ann", "Bob", "Cy"],
+            "SpO2 is more pressing than heart rate"
+        );
+        assert_eq!(pressed(&[Key::Char('s'); 5]).0.sort, Sort::Patient);
+    }
+
+    #[test]
+    fn a_filter_is_typed_whatever_letters_it_has_and_enter_keeps_it() {
+        let (look, _) = pressed(&[typed("/bq"), vec![Key::Backspace, Key::Enter]].concat());
+        assert_eq!((look.filter.as_str(), look.typing), ("b", false));
+        assert_eq!(shown(&look), ["Bob"]);
+    }
+
+    #[test]
+    fn escape_ends_what_is_open_first_and_the_program_last() {
+        let mut look = pressed(&typed("?/b")).0;
+        assert_eq!(look.press(Key::Escape, PAGE), Wish::Draw);
+        assert!(look.filter.is_empty() && !look.typing && look.help);
+        assert_eq!(look.press(Key::Escape, PAGE), Wish::Draw);
+        assert!(!look.help);
+        assert_eq!(look.press(Key::Escape, PAGE), Wish::Quit);
+    }
+
+    #[test]
+    fn q_and_ctrl_c_end_it_and_ctrl_c_even_while_typing() {
+        assert_eq!(pressed(&[Key::Char('q')]).1, Wish::Quit);
+        assert_eq!(pressed(&[Key::Char('/'), Key::Char('q')]).1, Wish::Draw);
+        assert_eq!(pressed(&[Key::Char('/'), Key::Interrupt]).1, Wish::Quit);
+    }
+
+    #[test]
+    fn a_shows_only_patients_with_an_alert() {
+        assert_eq!(shown(&pressed(&[Key::Char('a')]).0), ["Ann", "Bob"]);
+    }
+
+    #[test]
+    fn p_and_space_pause() {
+        assert_eq!(pressed(&[Key::Char('p')]).1, Wish::Pause);
+        assert_eq!(pressed(&[Key::Char(' ')]).1, Wish::Pause);
+    }
+
+    #[test]
+    fn scrolling_stays_on_the_patients() {
+        let scroll = |keys: &[Key]| pressed(keys).0.scroll;
+        assert_eq!(scroll(&[Key::Up]), 0);
+        assert_eq!(scroll(&[Key::Down, Key::Down]), 2);
+        assert_eq!(scroll(&[Key::PageDown]), 10);
+        assert_eq!(scroll(&[Key::PageDown, Key::PageDown, Key::PageDown, Key::Up]), 19);
+        assert_eq!(scroll(&[Key::End]), 20);
+        assert_eq!(scroll(&[Key::End, Key::Home]), 0);
+        let mut look = pressed(&[Key::End]).0;
+        look.keep_on(Page { patients: 5, lines: 10 });
+        assert_eq!(look.scroll, 0);
+    }
+}

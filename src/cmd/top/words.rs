@@ -1,0 +1,133 @@
+//! Values as the screen, and the lines where there is no screen, write them.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use super::board::Board;
+use super::patients::Patient;
+use crate::alarm::{Priority, Rule};
+use crate::output::MARK;
+use crate::reading::Sign;
+
+/// A priority without colour.
+fn stars(priority: Priority) -> &'static str {
+    match priority {
+        Priority::High => "***",
+        Priority::Medium => "**",
+        Priority::Low => "*",
+    }
+}
+
+/// How long ago something was: the largest unit alone.
+pub(super) fn age(micros: i64) -> String {
+    match micros.div_euclid(1_000_000) {
+        // The device's clock is ahead of ours; by less than two seconds is nothing to speak of.
+        seconds if seconds < -1 => "ahead".to_owned(),
+        seconds @ ..60 => format!("{}s", seconds.max(0)),
+        seconds @ 60..3_600 => format!("{}m", seconds / 60),
+        seconds @ 3_600..86_400 => format!("{}h", seconds / 3_600),
+        seconds => format!("{}d", seconds / 86_400),
+    }
+}
+
+/// What stands behind a value: that it is not believed, or that it raises an alert.
+pub(super) fn mark(patient: &Patient, sign: Sign) -> &'static str {
+    match patient.alert_about(sign).map(|alert| alert.rule) {
+        Some(Rule::Implausible(_)) => MARK,
+        Some(_) => "*",
+        None => "",
+    }
+}
+
+/// The newest value of `sign`, in brackets where the last reading did not carry it; `-` where there is none.
+pub(super) fn value(patient: &Patient, sign: Sign) -> String {
+    let signs = patient.signs();
+    let value = match sign {
+        // Debug keeps the point of a whole number: 37.0.
+        Sign::Temperature => signs.temperature.map(|degrees| format!("{degrees:?}")),
+        _ => signs.get(sign).map(|value| value.to_string()),
+    };
+    match value {
+        None => "-".to_owned(),
+        Some(value) if patient.is_carried(sign) => format!("({value})"),
+        Some(value) => value,
+    }
+}
+
+/// Both blood pressures in one.
+pub(super) fn pressure(patient: &Patient) -> String {
+    let signs = patient.signs();
+    if signs.systolic.is_none() && signs.diastolic.is_none() {
+        return "-".to_owned();
+    }
+    let part = |value: Option<i32>| value.map_or_else(|| "-".to_owned(), |value| value.to_string());
+    let both = format!("{}/{}", part(signs.systolic), part(signs.diastolic));
+    let carried = patient.is_carried(Sign::Systolic) || patient.is_carried(Sign::Diastolic);
+    if carried { format!("({both})") } else { both }
+}
+
+/// All alerts of a patient on one line, the most pressing first.
+pub(super) fn alerts(patient: &Patient) -> String {
+    let texts: Vec<_> = patient.alerts().iter().map(ToString::to_string).collect();
+    match patient.priority() {
+        Some(priority) => format!("{:<3} {}", stars(priority), texts.join("; ")),
+        None => String::new(),
+    }
+}
+
+/// What is known of the group.
+pub(super) fn group(board: &Board) -> String {
+    let Some(group) = &board.group else { return "not known yet".to_owned() };
+    let Some(state) = &group.state else { return "does not exist; nobody has consumed yet".to_owned() };
+    let members = counted(group.members, "member");
+    let waited = group.waited_seconds().map(|seconds| format!(", waiting for {seconds:.1} s")).unwrap_or_default();
+    let old = if board.group_is_fresh() { "" } else { "was " };
+    format!("{old}{state}, {members}, lag {}{waited}", group.lag())
+}
+
+/// How fast the store answers.
+pub(super) fn store(board: &Board) -> String {
+    match (board.store_latency(), board.store_median()) {
+        (Some(last), Some(median)) => format!("{}, median {}", millis(last), millis(median)),
+        (None, Some(_)) => "does not answer now".to_owned(),
+        _ => "no answer yet".to_owned(),
+    }
+}
+
+/// What is wrong, a line each.
+pub(super) fn troubles(board: &Board, now: DateTime<Utc>) -> impl Iterator<Item = String> {
+    board.troubles().map(move |(whom, trouble)| {
+        let since = age((now - trouble.since).num_microseconds().unwrap_or(i64::MAX));
+        format!("TROUBLE {whom} (for {since}): {}", trouble.text)
+    })
+}
+
+/// A duration in milliseconds.
+fn millis(duration: Duration) -> String {
+    format!("{:.1} ms", duration.as_secs_f64() * 1_000.0)
+}
+
+/// A count with its noun.
+fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_age_has_one_unit() {
+        for (seconds, text) in
+            [(-60, "ahead"), (-1, "0s"), (0, "0s"), (59, "59s"), (60, "1m"), (7_199, "1h"), (90_000, "1d")]
+        {
+            assert_eq!(age(seconds * 1_000_000), text);
+        }
+    }
+
+    #[test]
+    fn a_latency_has_a_tenth_of_a_millisecond() {
+        assert_eq!(millis(Duration::from_micros(2_149)), "2.1 ms");
+    }
+}

@@ -1,0 +1,151 @@
+//! The schema as it is. What it should be is asked of an empty database in memory that `init` has made.
+
+use std::path::Path;
+
+use rusqlite::{Connection, OptionalExtension as _};
+
+use super::error::{Doing, SqliteError};
+use super::{SqliteStore, file, schema};
+use crate::store::{SchemaPart, SchemaState};
+
+impl SqliteStore {
+    /// All tables of the file, and what is missing of what [`SqliteStore::init`] makes.
+    ///
+    /// # Errors
+    /// [`SqliteError::NoFile`] and others where there is no file of ours.
+    pub async fn schema(&self) -> Result<Vec<SchemaPart>, SqliteError> {
+        let look = |path: &Path| {
+            let connection = file::open(path, Doing::Read)?;
+            file::owner(&connection, path)?;
+            describe(&connection).map_err(|error| SqliteError::from_driver(path, Doing::Read, &error))
+        };
+        self.blocking(Doing::Read, look).await
+    }
+}
+
+fn describe(connection: &Connection) -> rusqlite::Result<Vec<SchemaPart>> {
+    let made = schema::in_memory()?;
+    let ours = statements(&made)?;
+    let mut parts = Vec::new();
+    for (name, statement) in statements(connection)? {
+        let differences = match ours.iter().find(|(made, _)| *made == name) {
+            None => None,
+            Some((_, same)) if words(same) == words(&statement) => Some(Vec::new()),
+            Some(_) => Some(differences(&made, connection, &name)?),
+        };
+        let state = match &differences {
+            None => SchemaState::NotOurs,
+            Some(none) if none.is_empty() => SchemaState::AsMade,
+            Some(_) => SchemaState::Differs,
+        };
+        let (what, differences) = (format!("table {name}"), differences.unwrap_or_default());
+        parts.push(SchemaPart { what, state, differences, statement: Some(format!("{statement};")) });
+    }
+    for (name, _) in ours {
+        let what = format!("table {name}");
+        if !parts.iter().any(|part| part.what == what) {
+            parts.push(SchemaPart { what, state: SchemaState::Missing, differences: Vec::new(), statement: None });
+        }
+    }
+    Ok(parts)
+}
+
+/// The tables with the statements that made them, in the order in which they were made.
+fn statements(connection: &Connection) -> rusqlite::Result<Vec<(String, String)>> {
+    let sql = "SELECT name, sql FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' \
+               ORDER BY rowid";
+    connection.prepare(sql)?.query_map((), |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+}
+
+/// A statement without its comments and line breaks.
+fn words(statement: &str) -> String {
+    let lines = statement.lines().map(|line| line.split_once("--").map_or(line, |(code, _)| code));
+    lines.flat_map(str::split_whitespace).collect()
+}
+
+fn differences(made: &Connection, found: &Connection, table: &str) -> rusqlite::Result<Vec<String>> {
+    let (made_columns, found_columns) = (columns(made, table)?, columns(found, table)?);
+    let mut differences = Vec::new();
+    for (name, kind, place) in &made_columns {
+        match found_columns.iter().find(|(found, ..)| found == name) {
+            None => differences.push(format!("has no column {name} {kind}")),
+            Some((_, is, _)) if is != kind => differences.push(format!("has its column {name} as {is}, not {kind}")),
+            Some((.., is)) if is != place => {
+                differences.push(format!("has its column {name} in another place of its key"));
+            }
+            Some(_) => {}
+        }
+    }
+    let further = found_columns.iter().filter(|(name, ..)| !made_columns.iter().any(|(made, ..)| made == name));
+    differences.extend(further.map(|(name, kind, _)| format!("has the further column {name} {kind}")));
+    if order(made, table)? != order(found, table)? {
+        differences.push("keeps its rows in another order".to_owned());
+    }
+    if differences.is_empty() {
+        differences.push("was made by another statement".to_owned());
+    }
+    Ok(differences)
+}
+
+/// The columns: name, type, place in the key.
+fn columns(connection: &Connection, table: &str) -> rusqlite::Result<Vec<(String, String, i64)>> {
+    let mut ask = connection.prepare("SELECT name, type, pk FROM pragma_table_info(?)")?;
+    ask.query_map([table], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?.collect()
+}
+
+/// For each column of the key, whether the larger comes first.
+fn order(connection: &Connection, table: &str) -> rusqlite::Result<Vec<bool>> {
+    let index = "SELECT name FROM pragma_index_list(?) WHERE origin = 'pk'";
+    let Some(index) = connection.query_row(index, [table], |row| row.get::<_, String>(0)).optional()? else {
+        return Ok(Vec::new());
+    };
+    let mut ask = connection.prepare("SELECT desc FROM pragma_index_xinfo(?) WHERE key = 1 ORDER BY seqno")?;
+    ask.query_map([index], |row| row.get(0))?.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn described(change: &str) -> Vec<(String, SchemaState, Vec<String>)> {
+        let connection = schema::in_memory().unwrap();
+        connection.execute_batch(change).unwrap();
+        describe(&connection).unwrap().into_iter().map(|part| (part.what, part.state, part.differences)).collect()
+    }
+
+    fn of<'a>(parts: &'a [(String, SchemaState, Vec<String>)], what: &str) -> &'a (String, SchemaState, Vec<String>) {
+        parts.iter().find(|part| part.0 == what).unwrap()
+    }
+
+    #[test]
+    fn what_init_makes_is_as_made() {
+        let parts = described("");
+        assert_eq!(parts.len(), 3);
+        assert!(parts.iter().all(|part| part.1 == SchemaState::AsMade && part.2.is_empty()), "{parts:?}");
+    }
+
+    #[test]
+    fn a_further_column_a_missing_table_and_one_of_others_are_told() {
+        let parts = described(
+            "ALTER TABLE patient_vitals ADD ward TEXT; DROP TABLE patient_alerts; CREATE TABLE beds (id INTEGER)",
+        );
+        let expected = vec!["has the further column ward TEXT".to_owned()];
+        assert_eq!(
+            of(&parts, "table patient_vitals"),
+            &("table patient_vitals".to_owned(), SchemaState::Differs, expected)
+        );
+        assert_eq!(of(&parts, "table patient_alerts").1, SchemaState::Missing);
+        assert_eq!(of(&parts, "table beds").1, SchemaState::NotOurs);
+    }
+
+    #[test]
+    fn another_type_and_another_order_are_told() {
+        let parts = described(
+            "DROP TABLE patient_alerts; CREATE TABLE patient_alerts (patient_id TEXT, onset TEXT, rule TEXT, \
+             priority TEXT, value TEXT, limit_in_force REAL, peak REAL, ended TEXT, acknowledged_by TEXT, \
+             acknowledged_at TEXT, PRIMARY KEY (patient_id, onset, rule)) WITHOUT ROWID",
+        );
+        let differences = &of(&parts, "table patient_alerts").2;
+        assert_eq!(differences, &["has its column value as TEXT, not REAL", "keeps its rows in another order"]);
+    }
+}

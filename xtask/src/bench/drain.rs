@@ -1,0 +1,99 @@
+//! The way of readings on the embedded profile: a full topic is drained into a new SQLite file.
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::time::Duration;
+
+use super::broker::EmbeddedBroker;
+use super::error::BenchError;
+use super::program::{Program, Taken};
+use super::stand::Stand;
+
+/// What a drain took.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Drain {
+    /// Readings that `vitals produce` sent, a second of its process.
+    pub(super) produced: f64,
+    /// Readings that `vitals consume` stored, a second of its process.
+    pub(super) drained: f64,
+    /// The consumer's processor time a reading, in microseconds.
+    pub(super) cpu_micros: f64,
+    /// The consumer's peak, in bytes.
+    pub(super) consumer_bytes: u64,
+    /// The broker's peak, in bytes.
+    pub(super) broker_bytes: u64,
+    /// The broker's start on the folder that it was killed on with all these readings.
+    pub(super) restarted: Duration,
+}
+
+/// Sends so many readings of so many patients to a new broker, and drains them.
+pub(super) fn measure(stand: &Stand, patients: u32, readings: u32) -> Result<Drain, BenchError> {
+    let folder = stand.place().empty_folder("drain")?;
+    let broker = stand.embedded_broker(&folder.join("broker"))?;
+    let vitals = Vitals { stand, broker: &broker, folder: &folder };
+    vitals.run("vitals init", &["init"])?;
+    let (ids, count) = (patient_ids(patients), readings.to_string());
+    let sent = vitals.run("vitals produce", &["produce", "--interval", "0", "--count", &count, "--patients", &ids])?;
+    let taken = vitals.run("vitals consume", &["consume", "--exit-at-end", "--quiet"])?;
+    vitals.must_have_stored(readings)?;
+    let broker_bytes = broker.usage()?.peak_bytes;
+    drop(broker);
+    Ok(Drain {
+        produced: f64::from(readings) / sent.elapsed.as_secs_f64(),
+        drained: f64::from(readings) / taken.elapsed.as_secs_f64(),
+        cpu_micros: taken.usage.cpu.as_secs_f64() * 1e6 / f64::from(readings),
+        consumer_bytes: taken.usage.peak_bytes,
+        broker_bytes,
+        restarted: stand.embedded_broker(&folder.join("broker"))?.started(),
+    })
+}
+
+fn patient_ids(count: u32) -> String {
+    let ids: Vec<_> = (1..=count).map(|number| format!("P{number:03}")).collect();
+    ids.join(",")
+}
+
+/// The commands of `vitals`, on one broker and one SQLite file.
+struct Vitals<'a> {
+    stand: &'a Stand,
+    broker: &'a EmbeddedBroker,
+    folder: &'a Path,
+}
+
+impl Vitals<'_> {
+    fn run(&self, what: &'static str, arguments: &[&str]) -> Result<Taken, BenchError> {
+        let mut command = vec![OsString::from(self.stand.binary())];
+        command.extend(arguments.iter().map(OsString::from));
+        command.extend(["--profile", "embedded", "--brokers", self.broker.address()].map(OsString::from));
+        // The profile's own file is in the folder for data; the user's must not be touched.
+        let environment = [("XDG_DATA_HOME", self.folder.join("data").into())];
+        let log = self.log();
+        let program = Program { what, command: &command, environment: &environment, is_chatty: true, log: &log };
+        program.run(self.stand.interrupt())
+    }
+
+    /// The consumer's last word must be that it stored all of them.
+    fn must_have_stored(&self, readings: u32) -> Result<(), BenchError> {
+        let log = self.log();
+        let said = std::fs::read_to_string(&log).unwrap_or_default();
+        if said.contains(&format!(": {readings} readings stored, 0 refused")) {
+            Ok(())
+        } else {
+            Err(BenchError::unclear("vitals consume", "that it stored every reading", &log))
+        }
+    }
+
+    fn log(&self) -> std::path::PathBuf {
+        self.folder.join("vitals.log")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patients_are_counted_from_one() {
+        assert_eq!(patient_ids(3), "P001,P002,P003");
+    }
+}

@@ -1,0 +1,209 @@
+//! The embedded default: its broker beside Kafka, and the way of readings into SQLite.
+
+use std::time::Duration;
+
+use super::acknowledgement::{self, Acknowledgement};
+use super::drain::{self, Drain};
+use super::error::BenchError;
+use super::figure::{Figure, Goal, Grouped};
+use super::load::Load;
+use super::place;
+use super::stand::{Side, Stand};
+use super::start;
+use super::table::Table;
+use super::throughput::{self, Throughput};
+use crate::say;
+
+/// As many as on a large ward, and as few as `vitals produce` simulates by itself.
+const MANY_PATIENTS: u32 = 100;
+const FEW_PATIENTS: u32 = 4;
+
+/// Everything that is measured more than once.
+#[derive(Debug, Default)]
+struct Measured {
+    embedded: Rounds,
+    kafka: Rounds,
+    many_patients: Vec<Drain>,
+    few_patients: Vec<Drain>,
+}
+
+/// One value for each round, of one broker.
+#[derive(Debug, Default)]
+struct Rounds {
+    throughput: Vec<Throughput>,
+    acknowledgement: Vec<Acknowledgement>,
+}
+
+/// Measures all rounds.
+pub(super) fn measure(stand: &Stand, load: &Load) -> Result<Table, BenchError> {
+    warm_up(stand, load)?;
+    let mut measured = Measured::default();
+    for round in 1..=load.rounds {
+        say::talk(&format!("round {round} of {}", load.rounds));
+        for side in turns(round) {
+            measured.of(side).measure(stand, side, round, load)?;
+        }
+        measured.many_patients.push(drain(stand, MANY_PATIENTS, load.readings)?);
+        measured.few_patients.push(drain(stand, FEW_PATIENTS, load.readings)?);
+    }
+    say::talk(&format!("  starting vitals up {} times", load.starts));
+    let starts = start::measure(stand, load.starts)?;
+    let mut figures = brokers(&measured, load);
+    figures.push(millis("start", "start of vitals up to ready, p50", &starts, Some(Goal::AtMost(100.0))));
+    figures.extend(drains(&measured));
+    figures.extend(sizes(stand, &measured)?);
+    let title = format!(
+        "The embedded default beside Kafka 4.3.1: {} records of 150 bytes with\n\
+         Kafka's own tools, {} messages one at a time with librdkafka, and {}\n\
+         readings into SQLite",
+        Grouped(load.records),
+        Grouped(load.single_messages),
+        Grouped(load.readings)
+    );
+    Ok(Table { id: "embedded_default", title, figures })
+}
+
+/// Kafka's first records cost it many times more than later ones, until its code is compiled.
+fn warm_up(stand: &Stand, load: &Load) -> Result<(), BenchError> {
+    say::talk("warming both brokers up");
+    turns(1).into_iter().try_for_each(|side| {
+        throughput::measure(stand, side, "warm-up", load.records / 5)?;
+        acknowledgement::measure(stand, side, "warm-up", load.single_messages).map(drop)
+    })
+}
+
+/// What falls on the first or the second of a pair falls on both of them by turns.
+fn turns(round: u32) -> [Side; 2] {
+    if round % 2 == 1 { [Side::Embedded, Side::Kafka] } else { [Side::Kafka, Side::Embedded] }
+}
+
+fn drain(stand: &Stand, patients: u32, readings: u32) -> Result<Drain, BenchError> {
+    say::talk(&format!("  draining {} readings of {patients} patients into SQLite", Grouped(readings)));
+    drain::measure(stand, patients, readings)
+}
+
+impl Measured {
+    fn of(&mut self, side: Side) -> &mut Rounds {
+        match side {
+            Side::Embedded => &mut self.embedded,
+            Side::Kafka => &mut self.kafka,
+        }
+    }
+}
+
+impl Rounds {
+    fn measure(&mut self, stand: &Stand, side: Side, round: u32, load: &Load) -> Result<(), BenchError> {
+        let topic = format!("round-{round}");
+        say::talk(&format!(
+            "  {side}: {} records, then {} one at a time",
+            Grouped(load.records),
+            Grouped(load.single_messages)
+        ));
+        self.throughput.push(throughput::measure(stand, side, &topic, load.records)?);
+        self.acknowledgement.push(acknowledgement::measure(stand, side, &topic, load.single_messages)?);
+        Ok(())
+    }
+}
+
+fn brokers(Measured { embedded, kafka, .. }: &Measured, load: &Load) -> Vec<Figure> {
+    let produced = |rounds: &Rounds| values(&rounds.throughput, |of| of.produced);
+    let fetched = |rounds: &Rounds| values(&rounds.throughput, |of| of.fetched);
+    let cpu =
+        |rounds: &Rounds| values(&rounds.throughput, |of| of.broker_cpu.as_secs_f64() * 1e6 / f64::from(load.records));
+    let p50 = |rounds: &Rounds| values(&rounds.acknowledgement, |of| of.p50_ms);
+    let p99 = |rounds: &Rounds| values(&rounds.acknowledgement, |of| of.p99_ms);
+    let at_least_as_fast = Some(Goal::AtLeast(1.0));
+    let quick = Some(Goal::AtMost(0.3));
+    vec![
+        figure("embedded_produced", "produce to the embedded broker", produced(embedded), "records/s", None),
+        figure("kafka_produced", "produce to Kafka", produced(kafka), "records/s", None),
+        ratio("produced_ratio", "produce, embedded / Kafka", produced(embedded), produced(kafka), at_least_as_fast),
+        figure("embedded_fetched", "fetch from the embedded broker", fetched(embedded), "records/s", None),
+        figure("kafka_fetched", "fetch from Kafka", fetched(kafka), "records/s", None),
+        ratio("fetched_ratio", "fetch, embedded / Kafka", fetched(embedded), fetched(kafka), at_least_as_fast),
+        figure("embedded_cpu", "CPU for both, embedded broker", cpu(embedded), "µs/record", None),
+        figure("kafka_cpu", "CPU for both, Kafka", cpu(kafka), "µs/record", None),
+        figure("embedded_acknowledged_p50", "one acknowledged, embedded, p50", p50(embedded), "ms", quick),
+        figure("embedded_acknowledged_p99", "one acknowledged, embedded, p99", p99(embedded), "ms", None),
+        figure("kafka_acknowledged_p50", "one acknowledged, Kafka, p50", p50(kafka), "ms", None),
+        figure("kafka_acknowledged_p99", "one acknowledged, Kafka, p99", p99(kafka), "ms", None),
+    ]
+}
+
+fn drains(Measured { many_patients, few_patients, .. }: &Measured) -> Vec<Figure> {
+    let of_kind = |drains: &[Drain], count: u32| {
+        let id = |name: &str| format!("drain_{count}_patients_{name}");
+        let what = |what: &str| format!("{count} patients: {what}");
+        let rate = values(drains, |of| of.drained);
+        let goal = Some(Goal::AtLeast(100_000.0));
+        [
+            figure(&id("produced"), &what("produce"), values(drains, |of| of.produced), "readings/s", None),
+            figure(&id("drained"), &what("drain into SQLite"), rate, "readings/s", goal),
+            figure(&id("cpu"), &what("the consumer's CPU"), values(drains, |of| of.cpu_micros), "µs/reading", None),
+            mebibytes(&id("memory"), &what("the consumer's memory"), drains.iter().map(|of| of.consumer_bytes), None),
+        ]
+    };
+    let mut figures = Vec::from(of_kind(many_patients, MANY_PATIENTS));
+    figures.extend(of_kind(few_patients, FEW_PATIENTS));
+    let restarts: Vec<_> = many_patients.iter().chain(few_patients).map(|of| of.restarted).collect();
+    figures.push(millis("restart", "start again on these readings, killed", &restarts, None));
+    figures
+}
+
+fn sizes(stand: &Stand, measured: &Measured) -> Result<Vec<Figure>, BenchError> {
+    let drains = measured.many_patients.iter().chain(&measured.few_patients);
+    let broker = drains.map(|of| of.broker_bytes).fold(stand.usage(Side::Embedded)?.peak_bytes, u64::max);
+    let kafka = stand.usage(Side::Kafka)?.peak_bytes;
+    let binary = place::size_bytes(stand.binary())?;
+    Ok(vec![
+        mebibytes("embedded_memory", "embedded broker's memory at its peak", [broker], Some(Goal::AtMost(100.0))),
+        mebibytes("kafka_memory", "Kafka's memory at its peak", [kafka], None),
+        mebibytes("binary", "size of the binary", [binary], None),
+    ])
+}
+
+fn values<T>(rounds: &[T], value: impl Fn(&T) -> f64) -> Vec<f64> {
+    rounds.iter().map(value).collect()
+}
+
+fn figure(id: &str, what: &str, values: Vec<f64>, unit: &'static str, goal: Option<Goal>) -> Figure {
+    Figure { id: id.to_owned(), what: what.to_owned(), values, unit, goal }
+}
+
+/// The ratio of each round by itself: its two halves were measured one after the other.
+fn ratio(id: &str, what: &str, ours: Vec<f64>, theirs: Vec<f64>, goal: Option<Goal>) -> Figure {
+    let ratios = ours.into_iter().zip(theirs).map(|(ours, theirs)| ours / theirs).collect();
+    figure(id, what, ratios, "", goal)
+}
+
+fn millis(id: &str, what: &str, times: &[Duration], goal: Option<Goal>) -> Figure {
+    figure(id, what, values(times, |time| time.as_secs_f64() * 1e3), "ms", goal)
+}
+
+/// Bytes are counted in KiB on the way: so many fit a `u32` up to 4 TiB.
+fn mebibytes(id: &str, what: &str, bytes: impl IntoIterator<Item = u64>, goal: Option<Goal>) -> Figure {
+    let mebibytes = |bytes: u64| f64::from(u32::try_from(bytes / 1024).unwrap_or(u32::MAX)) / 1024.0;
+    figure(id, what, bytes.into_iter().map(mebibytes).collect(), "MiB", goal)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_brokers_take_turns_in_going_first() {
+        assert_eq!(turns(1), [Side::Embedded, Side::Kafka]);
+        assert_eq!(turns(2), [Side::Kafka, Side::Embedded]);
+    }
+
+    #[test]
+    fn a_ratio_compares_within_its_round() {
+        let ratio = ratio("r", "r", vec![10.0, 300.0], vec![20.0, 100.0], None);
+        assert_eq!(ratio.values, [0.5, 3.0]);
+    }
+
+    #[test]
+    fn memory_is_shown_in_mebibytes() {
+        assert_eq!(mebibytes("m", "m", [3 * 512 * 1024], None).values, [1.5]);
+    }
+}

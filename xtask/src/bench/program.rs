@@ -1,0 +1,99 @@
+//! A program that is run to its end, with the time and the memory it took.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use super::error::{BenchError, file_error};
+use super::usage::Usage;
+use crate::job;
+use crate::process::{self, Life, Place};
+use crate::services::log_tail::{LogTail, SHOWN_WITH_ERRORS};
+use crate::signals::Interrupt;
+
+/// Many times what the slowest of them takes.
+const LIMIT: Duration = Duration::from_secs(10 * 60);
+/// How often a running program is looked at: often enough that its end is seen to a thousandth of a run of seconds.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
+
+/// What to run.
+#[derive(Debug)]
+pub(super) struct Program<'a> {
+    /// How it is called in messages.
+    pub(super) what: &'static str,
+    /// Program and arguments.
+    pub(super) command: &'a [OsString],
+    /// Added to the environment.
+    pub(super) environment: &'a [(&'static str, OsString)],
+    /// Whether what it says on stdout is dropped, being as long as what it sends.
+    pub(super) is_chatty: bool,
+    /// Gets what it says.
+    pub(super) log: &'a Path,
+}
+
+/// What it took.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Taken {
+    /// From the start of the process to its end.
+    pub(super) elapsed: Duration,
+    /// Processor time and memory.
+    pub(super) usage: Usage,
+}
+
+impl Program<'_> {
+    /// Runs it to a good end. Call it from the main thread (see [`Life::EndsWithParent`]).
+    pub(super) fn run(&self, interrupt: &Interrupt) -> Result<Taken, BenchError> {
+        let what = self.what;
+        let (program, arguments) = self.command.split_first().ok_or(BenchError::NoServer)?;
+        let start_error = |source| BenchError::Start { what, source };
+        let mut command = process::command(program, Place::OwnSession, Life::EndsWithParent).map_err(start_error)?;
+        command.args(arguments).envs(self.environment.iter().map(|(name, value)| (name, value)));
+        job::log_into(&mut command, self.log).map_err(file_error("write", self.log))?;
+        if self.is_chatty {
+            command.stdout(Stdio::null());
+        }
+        let begun = Instant::now();
+        let mut child = command.spawn().map_err(start_error)?;
+        let usage = self.watch(&child, begun, interrupt);
+        let elapsed = begun.elapsed();
+        if usage.is_err() {
+            // It may have ended by itself; then there is nothing to kill.
+            let _ = child.kill();
+        }
+        let status = child.wait().map_err(start_error)?;
+        let usage = usage?;
+        if status.success() {
+            Ok(Taken { elapsed, usage })
+        } else {
+            Err(BenchError::Failed { what, status, log: self.tail() })
+        }
+    }
+
+    /// What it said.
+    pub(super) fn output(&self) -> Result<String, BenchError> {
+        fs::read_to_string(self.log).map_err(file_error("read", self.log))
+    }
+
+    /// Waits for the end. The process is left for the caller to notice, since its figures go with it.
+    fn watch(&self, child: &Child, begun: Instant, interrupt: &Interrupt) -> Result<Usage, BenchError> {
+        let mut peak_bytes = 0;
+        loop {
+            let usage = Usage::of(child.id()).ok_or(BenchError::NoServer)?;
+            peak_bytes = usage.peak_bytes.max(peak_bytes);
+            if usage.has_ended {
+                return Ok(Usage { peak_bytes, ..usage });
+            }
+            if begun.elapsed() >= LIMIT {
+                return Err(BenchError::TooLong { what: self.what, limit: LIMIT, log: self.tail() });
+            }
+            interrupt.check()?;
+            std::thread::sleep(LOOK_AGAIN);
+        }
+    }
+
+    fn tail(&self) -> LogTail {
+        LogTail::read(self.log, SHOWN_WITH_ERRORS)
+    }
+}

@@ -1,0 +1,16 @@
+//! From the start of `vitals up` to its first answers.
+
+use std::time::Duration;
+
+use super::error::BenchError;
+use super::stand::Stand;
+
+/// Starts it so many times, each on an empty folder. The start of a process by `xtask`, about 2 ms, is in the time.
+pub(super) fn measure(stand: &Stand, starts: u32) -> Result<Vec<Duration>, BenchError> {
+    (0..starts)
+        .map(|_| {
+            let folder = stand.place().empty_folder("start")?;
+            Ok(stand.embedded_broker(&folder)?.started())
+        })
+        .collect()
+}
