@@ -4,6 +4,7 @@ pub mod bench;
 pub mod config;
 pub mod consume;
 pub mod demo;
+pub mod group;
 pub mod init;
 pub mod lag;
 mod line;
@@ -57,6 +58,8 @@ pub enum Command {
     Query(query::Args),
     /// Show how far the group is behind
     Lag(lag::Args),
+    /// List consumer groups, show their members, set from where they read
+    Group(group::Args),
     /// Measure the way from the producer to the table
     Bench(bench::Args),
     /// Run the embedded broker, for one machine without servers
@@ -78,6 +81,7 @@ impl Command {
             Self::Consume(args) => consume::run(args, context).await,
             Self::Query(args) => query::run(args, context).await,
             Self::Lag(args) => lag::run(args, context).await,
+            Self::Group(args) => group::run(args, context).await,
             Self::Bench(args) => bench::run(args, context).await,
             Self::Up(args) => up::run(args, context).await,
             Self::Config(args) => config::run(args, context).await,

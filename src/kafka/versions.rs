@@ -23,6 +23,7 @@ const SPOKEN: &[(ApiKey, i16, i16, &str)] = &[
     (ApiKey::ApiVersions, 0, 0, "ApiVersions"),
     (ApiKey::CreateTopics, 2, 6, "CreateTopics"),
     (ApiKey::DeleteTopics, 1, 5, "DeleteTopics"),
+    (ApiKey::DeleteGroups, 0, 2, "DeleteGroups"),
 ];
 
 /// The last version of a fetch that names topics by name; later ones have their ids.

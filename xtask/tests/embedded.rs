@@ -18,6 +18,8 @@ mod each;
 mod commands;
 #[path = "embedded/killed.rs"]
 mod killed;
+#[path = "embedded/operator.rs"]
+mod operator;
 
 use vitals::broker::{Broker, Config};
 

@@ -11,20 +11,20 @@ use serde_json::Value;
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// A home of its own: a data folder, and a settings file with the address of this test's broker.
-struct Home {
+pub(crate) struct Home {
     folder: tempfile::TempDir,
 }
 
 impl Home {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { folder: tempfile::tempdir().expect("a folder") }
     }
 
-    fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
 
-    fn vitals(&self, args: &[&str]) -> Command {
+    pub(crate) fn vitals(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_vitals"));
         command.args(args).current_dir(self.path()).env("XDG_DATA_HOME", self.path().join("data")).stdin(Stdio::null());
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("VITALS_")) {
@@ -33,17 +33,17 @@ impl Home {
         command
     }
 
-    fn run(&self, args: &[&str]) -> Output {
+    pub(crate) fn run(&self, args: &[&str]) -> Output {
         self.vitals(args).output().expect("ran")
     }
 
-    fn run_embedded(&self, args: &[&str]) -> Output {
+    pub(crate) fn run_embedded(&self, args: &[&str]) -> Output {
         let whole: Vec<_> = args.iter().copied().chain(["--profile", "embedded"]).collect();
         self.run(&whole)
     }
 
     /// Starts the broker on a free port, and tells the profile where it is.
-    fn up(&self) -> Up {
+    pub(crate) fn up(&self) -> Up {
         let mut child = self
             .vitals(&["up", "--listen", "127.0.0.1:0"])
             .stdout(Stdio::piped())
@@ -60,7 +60,7 @@ impl Home {
     }
 }
 
-struct Up {
+pub(crate) struct Up {
     child: Child,
     _stdout: BufReader<ChildStdout>,
 }
@@ -72,11 +72,11 @@ impl Drop for Up {
     }
 }
 
-fn text(bytes: &[u8]) -> String {
+pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-fn done(output: &Output) -> String {
+pub(crate) fn done(output: &Output) -> String {
     assert_eq!(output.status.code(), Some(0), "{}{}", text(&output.stdout), text(&output.stderr));
     text(&output.stdout)
 }
@@ -185,7 +185,7 @@ fn a_consumer_goes_on_by_itself_when_the_broker_was_killed_and_started_again() {
     assert_eq!(ended.code(), Some(0));
 }
 
-fn wait_for(ready: impl Fn() -> bool) {
+pub(crate) fn wait_for(ready: impl Fn() -> bool) {
     let began = Instant::now();
     while !ready() {
         assert!(began.elapsed() < LIMIT, "in time");

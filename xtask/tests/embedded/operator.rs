@@ -1,0 +1,131 @@
+//! `vitals group`, `status` and `doctor` as processes, on the embedded broker and SQLite.
+
+use std::process::{Output, Stdio};
+
+use serde_json::Value;
+
+use super::commands::{Home, done, text, wait_for};
+
+const GROUP: &str = "vitals-monitor-consumer-v7";
+
+fn rows(output: &Output) -> Vec<Value> {
+    let stdout = done(output);
+    stdout.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
+}
+
+/// What is wrong is on standard error, with a hint.
+fn told(output: &Output, code: i32) -> String {
+    let talk = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{talk}");
+    assert!(talk.contains("error: ") && talk.contains("hint: "), "{talk}");
+    talk
+}
+
+/// A consumer that runs until it is dropped.
+struct Consuming(std::process::Child);
+
+impl Consuming {
+    fn start(home: &Home) -> Self {
+        let mut command = home.vitals(&["consume", "--quiet", "--instance-id", "bed-1", "--profile", "embedded"]);
+        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("started");
+        wait_for(|| {
+            let described = home.run_embedded(&["group", "describe", "-o", "ndjson"]);
+            text(&described.stdout).contains("\"topic\":\"patient.vitals\"")
+        });
+        Self(child)
+    }
+}
+
+impl Drop for Consuming {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// With 40 messages in two partitions, all of which the group has read.
+fn read_to_the_end(home: &Home) {
+    done(&home.run_embedded(&["init", "--partitions", "2"]));
+    done(&home.run_embedded(&["produce", "--count", "40", "--interval", "0"]));
+    done(&home.run_embedded(&["consume", "--exit-at-end", "--quiet"]));
+}
+
+fn lag(home: &Home) -> i64 {
+    rows(&home.run_embedded(&["lag", "-o", "ndjson"])).iter().map(|row| row["lag"].as_i64().expect("a number")).sum()
+}
+
+#[test]
+fn a_group_that_went_back_to_the_start_reads_everything_again() {
+    let home = Home::new();
+    let _up = home.up();
+    read_to_the_end(&home);
+    assert_eq!(lag(&home), 0);
+    let dry = rows(&home.run_embedded(&["group", "seek", "--to", "earliest", "--dry-run", "-o", "ndjson"]));
+    assert!(dry.iter().all(|row| row["new"] == 0));
+    assert_eq!(lag(&home), 0, "a dry run changes nothing");
+    let moved = rows(&home.run_embedded(&["group", "seek", "--to", "earliest", "-o", "ndjson"]));
+    assert_eq!(moved.iter().filter_map(|row| row["difference"].as_i64()).sum::<i64>(), -40);
+    assert_eq!(lag(&home), 40);
+    let moved = rows(&home.run_embedded(&["group", "seek", "--to", "-1h", "-o", "ndjson"]));
+    assert!(moved.iter().all(|row| row["new"] == 0), "everything was sent within the hour: {moved:?}");
+    rows(&home.run_embedded(&["group", "seek", "--to", "latest", "--partition", "0", "-o", "ndjson"]));
+    let left = lag(&home);
+    rows(&home.run_embedded(&["group", "seek", "--to", "latest", "--partition", "1", "-o", "ndjson"]));
+    assert!(left > 0 && lag(&home) == 0, "one partition at a time");
+}
+
+#[test]
+fn an_offset_beyond_the_log_becomes_its_end_and_that_is_said() {
+    let home = Home::new();
+    let _up = home.up();
+    read_to_the_end(&home);
+    let output = home.run_embedded(&["group", "seek", "--to", "1000000", "-o", "ndjson"]);
+    let moved = rows(&output);
+    assert!(moved.iter().all(|row| row["new"] == row["end"] && row["outside"] == 1_000_000), "{moved:?}");
+    assert!(text(&output.stderr).contains("so 1000000 became"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn a_group_with_members_is_neither_moved_nor_deleted_and_they_are_named() {
+    let home = Home::new();
+    let _up = home.up();
+    read_to_the_end(&home);
+    let consuming = Consuming::start(&home);
+    for words in [&["group", "seek", "--to", "earliest"][..], &["group", "delete", GROUP]] {
+        assert!(told(&home.run_embedded(words), 1).contains("has members: bed-1"), "{words:?}");
+    }
+    assert_eq!(lag(&home), 0);
+    let listed = rows(&home.run_embedded(&["group", "list", "-o", "ndjson"]));
+    assert_eq!(listed.len(), 1);
+    assert_eq!(listed[0]["state"], "Stable");
+    assert_eq!(listed[0]["members"], 1);
+    let members = rows(&home.run_embedded(&["group", "describe", GROUP, "-o", "ndjson"]));
+    assert_eq!(members.len(), 1);
+    assert_eq!(members[0]["instance_id"], "bed-1");
+    assert_eq!(members[0]["partitions"].as_array().expect("a list").len(), 2);
+    drop(consuming);
+}
+
+#[test]
+fn a_deleted_group_is_gone_and_what_it_had_committed_was_said() {
+    let home = Home::new();
+    let _up = home.up();
+    read_to_the_end(&home);
+    let output = home.run_embedded(&["group", "delete", GROUP]);
+    assert_eq!(done(&output), format!("group {GROUP}: deleted\n"));
+    assert!(text(&output.stderr).contains("it had committed of patient.vitals"), "{}", text(&output.stderr));
+    assert!(told(&home.run_embedded(&["group", "delete", GROUP]), 2).contains("does not exist"));
+    assert!(rows(&home.run_embedded(&["group", "list", "-o", "ndjson"])).is_empty());
+}
+
+#[test]
+fn an_unknown_partition_topic_or_group_is_named() {
+    let home = Home::new();
+    let _up = home.up();
+    read_to_the_end(&home);
+    let seek = ["group", "seek", "--to", "latest"];
+    let with = |more: &[&str]| told(&home.run_embedded(&[&seek[..], more].concat()), 2);
+    assert!(with(&["--partition", "7"]).contains("no partition 7"));
+    assert!(with(&["--topic", "nothing"]).contains("'nothing' does not exist"));
+    assert!(told(&home.run_embedded(&["group", "describe", "nobody"]), 2).contains("'nobody' does not exist"));
+}
