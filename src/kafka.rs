@@ -5,7 +5,7 @@
 //!
 //! Everything else speaks over our own connection on `kafka-protocol`:
 //! - [`connection`]: one request, one response, within a time limit; `versions` says what is spoken
-//! - [`cluster`]: who leads what
+//! - [`cluster`]: who leads what; [`brokers`] asks each broker by itself
 //! - [`records`]: record batches, read and written
 //! - [`group`]: membership; [`consumer`] is a member as the pipeline's source; `fetch` reads for it
 //! - [`offsets`]: where partitions begin and end, what groups have committed; [`lag`] compares them
@@ -13,6 +13,7 @@
 //! - [`admin`]: topics with settings
 
 pub mod admin;
+pub mod brokers;
 pub mod cluster;
 pub mod connection;
 pub mod consumer;

@@ -10,11 +10,13 @@ mod consistency;
 mod error;
 pub mod sqlite;
 mod stored;
+mod survey;
 
 pub use any::{AnyStore, Readings, open};
 pub use consistency::{Consistency, UnknownConsistency};
 pub use error::StoreError;
 pub use stored::{Order, SchemaStep, Selection, StoredAlert, StoredReading};
+pub use survey::{ClusterSurvey, FileSurvey, Node, Survey, TableState, TableSurvey};
 
 use std::future::Future;
 

@@ -2,7 +2,9 @@
 
 use super::cassandra::{self, CassandraStore, Replication};
 use super::sqlite::{self, SqliteStore};
-use super::{Batch, Consistency, SchemaStep, Selection, Store, StoreError, StoredAlert, StoredReading, WriteError};
+use super::{
+    Batch, Consistency, SchemaStep, Selection, Store, StoreError, StoredAlert, StoredReading, Survey, WriteError,
+};
 use crate::settings::StoreAddress;
 
 /// Connects to the store at `address`. Neither the keyspace nor the file need exist yet.
@@ -51,6 +53,17 @@ impl AnyStore {
         match self {
             Self::Cassandra(store) => Ok(store.prepare().await?),
             Self::Sqlite(store) => Ok(store.prepare().await?),
+        }
+    }
+
+    /// Looks at what is there: the nodes or the file, and the tables. Changes nothing.
+    ///
+    /// # Errors
+    /// It cannot be reached, or there is no file of ours.
+    pub async fn survey(&self) -> Result<Survey, StoreError> {
+        match self {
+            Self::Cassandra(store) => Ok(Survey::Cassandra(store.survey().await?)),
+            Self::Sqlite(store) => Ok(Survey::Sqlite(store.survey().await?)),
         }
     }
 

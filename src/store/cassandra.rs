@@ -4,6 +4,7 @@
 //!   `migrations/cassandra/`
 //! - [`write`]: readings and alerts in
 //! - [`read`]: readings and alerts out
+//! - `survey`: a look at the whole cluster
 //! - `session`: the driver's session, kept on a short leash
 //! - [`probe`]: is there a Cassandra, and does it let us in
 //! - [`error`]: what can go wrong, and what to do about it
@@ -17,6 +18,7 @@ pub mod read;
 mod row;
 pub mod schema;
 mod session;
+mod survey;
 pub mod write;
 
 use std::fmt;
