@@ -3,6 +3,7 @@
 pub mod bench;
 pub mod config;
 pub mod consume;
+mod cure;
 pub mod demo;
 pub mod group;
 pub mod init;
@@ -12,6 +13,7 @@ pub mod mixup;
 mod moment;
 pub mod produce;
 pub mod query;
+pub mod status;
 mod trial;
 pub mod up;
 mod watch;
@@ -58,6 +60,8 @@ pub enum Command {
     Query(query::Args),
     /// Show how far the group is behind
     Lag(lag::Args),
+    /// Show brokers, topic, group and store on one screen
+    Status(status::Args),
     /// List consumer groups, show their members, set from where they read
     Group(group::Args),
     /// Measure the way from the producer to the table
@@ -81,6 +85,7 @@ impl Command {
             Self::Consume(args) => consume::run(args, context).await,
             Self::Query(args) => query::run(args, context).await,
             Self::Lag(args) => lag::run(args, context).await,
+            Self::Status(args) => status::run(args, context).await,
             Self::Group(args) => group::run(args, context).await,
             Self::Bench(args) => bench::run(args, context).await,
             Self::Up(args) => up::run(args, context).await,

@@ -10,6 +10,7 @@
 //! - [`group`]: membership; [`consumer`] is a member as the pipeline's source; `fetch` reads for it
 //! - [`offsets`]: where partitions begin and end, what groups have committed; [`lag`] compares them
 //! - [`dead_letters`]: refused messages, kept whole
+//! - [`topics`]: what topics are like now
 //! - [`admin`]: topics with settings
 
 pub mod admin;
@@ -26,4 +27,5 @@ pub mod murmur2;
 pub mod offsets;
 pub mod producer;
 pub mod records;
+pub mod topics;
 mod versions;

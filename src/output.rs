@@ -10,6 +10,7 @@ mod progress;
 mod render;
 mod rows;
 mod visible;
+mod wrap;
 
 use std::fmt::{self, Display};
 use std::io::{self, BufWriter, IsTerminal as _, Write};
@@ -22,6 +23,7 @@ pub use error::OutputError;
 pub use format::{Format, FormatArgs};
 pub use progress::Progress;
 pub use rows::Rows;
+pub use wrap::wrapped;
 
 /// Stands behind a value in a table that is not believed.
 pub const MARK: &str = "!";
@@ -131,6 +133,12 @@ impl Output {
     #[must_use]
     pub fn stdout_is_terminal(&self) -> bool {
         self.streams.stdout_is_terminal
+    }
+
+    /// The width for text: that of the terminal, or what most have.
+    #[must_use]
+    pub fn text_width(&self) -> usize {
+        self.width().unwrap_or(DEFAULT_WIDTH).into()
     }
 
     fn bars(&self) -> Option<&MultiProgress> {

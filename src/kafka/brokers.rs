@@ -30,7 +30,7 @@ pub struct BrokerState {
 /// What a broker speaks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Speaks {
-    /// `4.x` from Kafka 4.0 on, `3.x` before. Brokers do not tell their release to clients.
+    /// `Kafka 4.x` from Kafka 4.0 on, `Kafka 3.x` before. Brokers do not tell their release to clients.
     pub version: &'static str,
     /// The requests of ours that it does not answer in a version that we speak.
     pub lacks: Vec<&'static str>,
@@ -56,7 +56,7 @@ pub fn speaks(connection: &Connection) -> Speaks {
     let fetch = connection.offer(api_key(ApiKey::Fetch));
     let is_new = fetch.is_some_and(|offer| offer.min >= FIRST_FETCH_OF_KAFKA_4);
     let lacks = versions::needed().filter(|(key, _)| !connection.speaks(*key)).map(|(_, name)| name);
-    Speaks { version: if is_new { "4.x" } else { "3.x" }, lacks: lacks.collect() }
+    Speaks { version: if is_new { "Kafka 4.x" } else { "Kafka 3.x" }, lacks: lacks.collect() }
 }
 
 /// The id of the node that leads the cluster; with `KRaft` that may be one that is no broker. `None` where there is no

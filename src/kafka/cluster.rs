@@ -211,8 +211,14 @@ impl Cluster {
         Ok(Brokers { nodes, controller })
     }
 
-    /// Asks any broker about `topics`, and notes the brokers' addresses.
-    async fn metadata(&mut self, topics: Option<Vec<MetadataRequestTopic>>) -> Result<MetadataResponse, KafkaError> {
+    /// Asks any broker about `topics`, all of them where it is `None`, and notes the brokers' addresses.
+    ///
+    /// # Errors
+    /// No broker can be reached; the errors of topics are in the answer.
+    pub(super) async fn metadata(
+        &mut self,
+        topics: Option<Vec<MetadataRequestTopic>>,
+    ) -> Result<MetadataResponse, KafkaError> {
         let request = MetadataRequest::default().with_topics(topics).with_allow_auto_topic_creation(false);
         let response = self.any().await?.call(&request).await?;
         self.nodes = response.brokers.iter().map(|node| (node.node_id.0, address(&node.host, node.port))).collect();

@@ -26,7 +26,7 @@ pub enum Place {
 
 impl Place {
     /// The protocol writes meanings as impossible times, and times in milliseconds.
-    fn code(self) -> i64 {
+    pub(super) fn code(self) -> i64 {
         match self {
             Self::Latest => -1,
             Self::Earliest => -2,

@@ -24,7 +24,7 @@ pub(super) struct Args {
 
 pub(super) async fn run(args: &Args, cluster: &mut Cluster, output: &Output) -> Result<Code> {
     let group = &args.name;
-    let coordinator = cluster.coordinator(group).await?;
+    let coordinator = admin::coordinator(cluster, group).await?;
     let coordinator = cluster.node(coordinator).await?;
     let committed = offsets::committed_topics(coordinator, group).await?;
     admin::delete(coordinator, group).await?;

@@ -35,7 +35,7 @@ const COLUMNS: [Column; 6] = [
 
 pub(super) async fn run(args: &Args, cluster: &mut Cluster, settings: &Settings, output: &Output) -> Result<Code> {
     let group = args.name.as_ref().unwrap_or(&settings.group);
-    let coordinator = cluster.coordinator(group).await?;
+    let coordinator = admin::coordinator(cluster, group).await?;
     let described = admin::describe(cluster.node(coordinator).await?, group).await?;
     let mut rows = output.rows(args.format, &COLUMNS);
     described.members.iter().flat_map(rows_of).try_for_each(|row| rows.push(row))?;

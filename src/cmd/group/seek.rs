@@ -131,7 +131,7 @@ pub(super) async fn run(args: &Args, cluster: &mut Cluster, settings: &Settings,
 
 /// Who is in the group; `None` where there is no such group yet.
 async fn members(cluster: &mut Cluster, group: &str) -> Result<Option<Description>, KafkaError> {
-    let coordinator = cluster.coordinator(group).await?;
+    let coordinator = admin::coordinator(cluster, group).await?;
     match admin::describe(cluster.node(coordinator).await?, group).await {
         Ok(described) => Ok(Some(described)),
         Err(KafkaError::NoGroup { .. }) => Ok(None),
@@ -153,7 +153,7 @@ fn refuse_members(group: &str, described: Option<&Description>) -> Result<(), Ka
 async fn plan(args: &Args, cluster: &mut Cluster, group: &str, topic: &str) -> Result<Vec<Move>, KafkaError> {
     let leaders = wanted(&args.partitions, cluster.leaders(topic).await?, topic)?;
     let partitions: Vec<i32> = leaders.0.iter().map(|(partition, _)| *partition).collect();
-    let coordinator = cluster.coordinator(group).await?;
+    let coordinator = admin::coordinator(cluster, group).await?;
     let committed = offsets::committed(cluster.node(coordinator).await?, group, topic, &partitions).await?;
     let committed: HashMap<i32, i64> = committed.into_iter().collect();
     let firsts = offsets::find(cluster, topic, &leaders, Place::Earliest).await?;
@@ -189,7 +189,7 @@ fn wanted(named: &[i32], leaders: Leaders, topic: &str) -> Result<Leaders, Kafka
 }
 
 async fn commit(cluster: &mut Cluster, group: &str, topic: &str, moves: &[Move]) -> Result<(), KafkaError> {
-    let coordinator = cluster.coordinator(group).await?;
+    let coordinator = admin::coordinator(cluster, group).await?;
     let coordinator = cluster.node(coordinator).await?;
     let offsets: Vec<_> = moves.iter().map(|moved| (moved.partition, moved.new_offset())).collect();
     match offsets::commit(coordinator, Committer::outsider(group), topic, &offsets).await {

@@ -1,11 +1,13 @@
 //! What operators ask of groups: which there are, who is in them, and to delete one.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use kafka_protocol::ResponseError;
 use kafka_protocol::error::ParseResponseErrorCode;
 use kafka_protocol::messages::describe_groups_response::{DescribedGroup, DescribedGroupMember};
 use kafka_protocol::messages::{DeleteGroupsRequest, DescribeGroupsRequest, GroupId, ListGroupsRequest};
+use tokio::time::{Instant, sleep};
 
 use super::PROTOCOL_TYPE;
 use super::assignor::Assignment;
@@ -13,6 +15,7 @@ use super::subscription::{decode_shares, decode_subscription};
 use crate::kafka::cluster::{Cluster, NodeId, text};
 use crate::kafka::connection::Connection;
 use crate::kafka::error::KafkaError;
+use crate::retry::Backoff;
 
 /// A group as its coordinator lists it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -90,6 +93,29 @@ impl Member {
     #[must_use]
     pub fn id(&self) -> &str {
         self.instance_id.as_deref().unwrap_or(&self.member_id)
+    }
+}
+
+/// How long a cluster may take to make the topic that coordinators keep offsets in: it does so when it is asked for the
+/// first coordinator of its life.
+const FIRST_COORDINATOR_LIMIT: Duration = Duration::from_secs(3);
+
+/// The broker that coordinates `group`; waits a moment where the cluster has none yet.
+///
+/// # Errors
+/// As [`Cluster::coordinator`].
+pub async fn coordinator(cluster: &mut Cluster, group: &str) -> Result<NodeId, KafkaError> {
+    let deadline = Instant::now() + FIRST_COORDINATOR_LIMIT;
+    let mut backoff = Backoff::default();
+    loop {
+        match cluster.coordinator(group).await {
+            Err(KafkaError::Refused { code: ResponseError::CoordinatorNotAvailable, .. })
+                if Instant::now() < deadline =>
+            {
+                sleep(backoff.next_pause()).await;
+            }
+            outcome => return outcome,
+        }
     }
 }
 

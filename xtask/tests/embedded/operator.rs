@@ -129,3 +129,75 @@ fn an_unknown_partition_topic_or_group_is_named() {
     assert!(with(&["--topic", "nothing"]).contains("'nothing' does not exist"));
     assert!(told(&home.run_embedded(&["group", "describe", "nobody"]), 2).contains("'nobody' does not exist"));
 }
+
+fn status(home: &Home, code: i32) -> Value {
+    let output = home.run_embedded(&["status", "-o", "json"]);
+    assert_eq!(output.status.code(), Some(code), "{}{}", text(&output.stdout), text(&output.stderr));
+    serde_json::from_slice(&output.stdout).expect("an object")
+}
+
+/// What is wrong, each with its cure.
+fn wrongs(report: &Value) -> Vec<(String, String)> {
+    let text = |value: &Value| value.as_str().expect("a text").to_owned();
+    let wrong = report["wrong"].as_array().expect("a list");
+    wrong.iter().map(|wrong| (text(&wrong["what"]), text(&wrong["cure"]))).collect()
+}
+
+#[test]
+fn status_is_well_where_everything_is_there_and_read() {
+    let home = Home::new();
+    let _up = home.up();
+    read_to_the_end(&home);
+    let report = status(&home, 0);
+    assert_eq!(report["healthy"], true);
+    assert_eq!(report["topics"][0]["records"], 40);
+    assert_eq!(report["cluster"]["brokers"][0]["up"], true);
+    assert_eq!(report["group"]["lag"], 0);
+    assert_eq!(report["store"]["kind"], "sqlite");
+    assert_eq!(report["store"]["journal_mode"], "wal");
+}
+
+#[test]
+fn status_says_what_is_missing_and_what_makes_it() {
+    let home = Home::new();
+    let _up = home.up();
+    let report = status(&home, 1);
+    let wrongs = wrongs(&report);
+    assert!(wrongs.iter().any(
+        |(what, cure)| what.contains("'patient.vitals' does not exist") && cure == "vitals init --profile embedded"
+    ));
+    assert!(wrongs.iter().any(|(what, cure)| what.contains("there is no file") && cure.contains("vitals init")));
+}
+
+#[test]
+fn status_says_that_nobody_reads_what_waits() {
+    let home = Home::new();
+    let _up = home.up();
+    done(&home.run_embedded(&["init"]));
+    done(&home.run_embedded(&["produce", "--count", "7", "--interval", "0"]));
+    let report = status(&home, 1);
+    assert_eq!(report["group"]["lag"], 7);
+    assert_eq!(report["group"]["state"], Value::Null);
+    let wrongs = wrongs(&report);
+    assert_eq!(wrongs.len(), 1, "{wrongs:?}");
+    assert!(wrongs[0].0.contains("7 messages wait"), "{wrongs:?}");
+}
+
+#[test]
+fn status_without_a_broker_still_tells_of_the_store() {
+    let home = Home::new();
+    let up = home.up();
+    read_to_the_end(&home);
+    drop(up);
+    let report = status(&home, 1);
+    assert_eq!(report["cluster"], Value::Null);
+    assert_eq!(report["store"]["kind"], "sqlite");
+    assert!(wrongs(&report)[0].0.contains("cannot reach Kafka"));
+}
+
+#[test]
+fn status_is_unreachable_only_where_nothing_answers() {
+    let home = Home::new();
+    drop(home.up());
+    assert_eq!(wrongs(&status(&home, 4)).len(), 2);
+}

@@ -1,0 +1,237 @@
+//! Topics as they are now: who leads and keeps their partitions, how much is in them, and of what time.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::mem;
+
+use kafka_protocol::ResponseError;
+use kafka_protocol::error::ParseResponseErrorCode;
+use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
+use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
+use kafka_protocol::messages::metadata_response::{MetadataResponsePartition, MetadataResponseTopic};
+use kafka_protocol::messages::{BrokerId, ListOffsetsRequest};
+use tokio::time::sleep;
+use uuid::Uuid;
+
+use super::cluster::{Cluster, Leaders, NodeId, topic_name};
+use super::error::KafkaError;
+use super::offsets::Place;
+use crate::retry::Backoff;
+
+/// A topic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopicState {
+    /// Its name.
+    pub name: String,
+    /// Another one after the topic was deleted and made again; nil where the brokers give topics none.
+    pub id: Uuid,
+    /// Whether it belongs to the brokers themselves, as the one that holds committed offsets.
+    pub is_internal: bool,
+    /// Its partitions, in order.
+    pub partitions: Vec<PartitionState>,
+}
+
+/// A partition of a topic.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PartitionState {
+    /// Its number.
+    pub partition: i32,
+    /// The broker that leads it; `None` while there is none.
+    pub leader: Option<NodeId>,
+    /// The brokers that keep it, the preferred leader first.
+    pub replicas: Vec<NodeId>,
+    /// Those of them that have everything.
+    pub in_sync: Vec<NodeId>,
+    /// What it holds, once it was [measured](measure) and where its leader could tell.
+    pub range: Option<Range>,
+    /// When its first record was sent, in milliseconds since 1970.
+    pub oldest_ms: Option<i64>,
+    /// When its last record was sent, in milliseconds since 1970.
+    pub newest_ms: Option<i64>,
+}
+
+/// Which offsets a partition holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Range {
+    /// The first record.
+    pub first: i64,
+    /// Behind the last record.
+    pub end: i64,
+}
+
+impl Range {
+    /// The number of records. Where a topic is compacted or written in transactions, some of them are no messages.
+    #[must_use]
+    pub fn records(self) -> i64 {
+        self.end.saturating_sub(self.first).max(0)
+    }
+}
+
+impl TopicState {
+    /// The number of records of all partitions; `None` where one of them is not known.
+    #[must_use]
+    pub fn records(&self) -> Option<i64> {
+        self.partitions.iter().map(|partition| partition.range.map(Range::records)).sum()
+    }
+
+    /// On how many brokers each partition is kept; of partitions that differ, the least.
+    #[must_use]
+    pub fn replication(&self) -> usize {
+        self.partitions.iter().map(|partition| partition.replicas.len()).min().unwrap_or_default()
+    }
+
+    /// The leaders of the partitions.
+    #[must_use]
+    pub fn leaders(&self) -> Leaders {
+        Leaders(self.partitions.iter().map(|partition| (partition.partition, partition.leader)).collect())
+    }
+}
+
+impl PartitionState {
+    /// Whether some of its replicas lag behind, or are away.
+    #[must_use]
+    pub fn is_under_replicated(&self) -> bool {
+        self.in_sync.len() < self.replicas.len()
+    }
+}
+
+/// All topics that the brokers let us see, by name.
+///
+/// # Errors
+/// No broker can be reached.
+pub async fn list(cluster: &mut Cluster) -> Result<Vec<TopicState>, KafkaError> {
+    let response = cluster.metadata(None).await?;
+    let mut topics: Vec<_> = response.topics.into_iter().filter_map(state).collect();
+    topics.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+    Ok(topics)
+}
+
+/// The topic `name`.
+///
+/// # Errors
+/// [`KafkaError::NoTopic`] where there is none; no broker can be reached, or it refuses.
+pub async fn describe(cluster: &mut Cluster, name: &str) -> Result<TopicState, KafkaError> {
+    let wanted = MetadataRequestTopic::default().with_name(Some(topic_name(name)));
+    let response = cluster.metadata(Some(vec![wanted])).await?;
+    let no_topic = || KafkaError::NoTopic { topic: name.to_owned() };
+    let found = response.topics.into_iter().next().ok_or_else(no_topic)?;
+    match found.error_code.err() {
+        None => state(found).ok_or_else(no_topic),
+        Some(ResponseError::UnknownTopicOrPartition) => Err(no_topic()),
+        Some(code) => Err(KafkaError::refused(format!("metadata of the topic '{name}'"), code)),
+    }
+}
+
+fn state(topic: MetadataResponseTopic) -> Option<TopicState> {
+    let name = topic.name.as_ref()?.to_string();
+    let mut partitions: Vec<_> = topic.partitions.into_iter().map(partition_state).collect();
+    partitions.sort_unstable_by_key(|partition| partition.partition);
+    Some(TopicState { name, id: topic.topic_id, is_internal: topic.is_internal, partitions })
+}
+
+fn partition_state(partition: MetadataResponsePartition) -> PartitionState {
+    let ids = |nodes: Vec<BrokerId>| nodes.into_iter().map(|node| node.0).collect();
+    PartitionState {
+        partition: partition.partition_index,
+        leader: Some(partition.leader_id.0).filter(|leader| *leader >= 0),
+        replicas: ids(partition.replica_nodes),
+        in_sync: ids(partition.isr_nodes),
+        ..PartitionState::default()
+    }
+}
+
+/// Asks the leaders for the [ranges](PartitionState::range) of all partitions of `topics`, and gives what kept some of
+/// them from answering. A partition without a leader has none. A leader that was named a moment ago gets some time.
+pub async fn measure(cluster: &mut Cluster, topics: &mut [TopicState]) -> Vec<KafkaError> {
+    let mut backoff = Backoff::default();
+    loop {
+        let troubles = try_measure(cluster, topics).await;
+        let settles = |trouble: &KafkaError| matches!(trouble, KafkaError::Refused { .. }) && trouble.is_passing();
+        if !troubles.iter().any(settles) || backoff.is_worth_telling() {
+            return troubles;
+        }
+        sleep(backoff.next_pause()).await;
+    }
+}
+
+async fn try_measure(cluster: &mut Cluster, topics: &mut [TopicState]) -> Vec<KafkaError> {
+    let partitions = || topics.iter().flat_map(|topic| &topic.partitions);
+    let nodes: BTreeSet<NodeId> = partitions().filter_map(|partition| partition.leader).collect();
+    let mut troubles = Vec::new();
+    for node in nodes {
+        match ask_leader(cluster, node, topics).await {
+            Ok(answer) => {
+                apply(&answer, node, topics);
+                troubles.extend(answer.trouble);
+            }
+            Err(trouble) => troubles.push(trouble),
+        }
+    }
+    troubles
+}
+
+/// Offsets by topic and partition.
+type Offsets = BTreeMap<(String, i32), i64>;
+
+/// What one leader said.
+#[derive(Debug, Default)]
+struct Answer {
+    firsts: Offsets,
+    ends: Offsets,
+    /// The first of the refusals.
+    trouble: Option<KafkaError>,
+}
+
+async fn ask_leader(cluster: &mut Cluster, node: NodeId, topics: &[TopicState]) -> Result<Answer, KafkaError> {
+    let mut answer = Answer::default();
+    answer.firsts = ask_place(cluster, node, topics, Place::Earliest, &mut answer.trouble).await?;
+    answer.ends = ask_place(cluster, node, topics, Place::Latest, &mut answer.trouble).await?;
+    Ok(answer)
+}
+
+async fn ask_place(
+    cluster: &mut Cluster,
+    node: NodeId,
+    topics: &[TopicState],
+    place: Place,
+    trouble: &mut Option<KafkaError>,
+) -> Result<Offsets, KafkaError> {
+    let wanted = topics.iter().map(|topic| led_by(node, topic, place)).filter(|topic| !topic.partitions.is_empty());
+    let request = ListOffsetsRequest::default().with_replica_id((-1).into()).with_topics(wanted.collect());
+    let response = cluster.node(node).await?.call(&request).await?;
+    let mut offsets = Offsets::new();
+    for topic in response.topics {
+        for partition in topic.partitions {
+            let (name, number) = (topic.name.to_string(), partition.partition_index);
+            match partition.error_code.err() {
+                None => {
+                    offsets.insert((name, number), partition.offset);
+                }
+                Some(code) => {
+                    let what = || format!("the offsets of partition {number} of the topic '{name}'");
+                    trouble.get_or_insert_with(|| KafkaError::refused(what(), code));
+                }
+            }
+        }
+    }
+    Ok(offsets)
+}
+
+fn led_by(node: NodeId, topic: &TopicState, place: Place) -> ListOffsetsTopic {
+    let led = topic.partitions.iter().filter(|partition| partition.leader == Some(node));
+    let wanted = led.map(|partition| {
+        ListOffsetsPartition::default().with_partition_index(partition.partition).with_timestamp(place.code())
+    });
+    ListOffsetsTopic::default().with_name(topic_name(&topic.name)).with_partitions(wanted.collect())
+}
+
+fn apply(answer: &Answer, node: NodeId, topics: &mut [TopicState]) {
+    for topic in topics {
+        let mut key = (mem::take(&mut topic.name), 0);
+        for partition in topic.partitions.iter_mut().filter(|partition| partition.leader == Some(node)) {
+            key.1 = partition.partition;
+            let (first, end) = (answer.firsts.get(&key), answer.ends.get(&key));
+            partition.range = first.zip(end).map(|(first, end)| Range { first: *first, end: *end });
+        }
+        topic.name = key.0;
+    }
+}
