@@ -1,25 +1,31 @@
 //! The commands: one file each, with its `Args` and its `run`.
 
 pub mod bench;
+pub mod completions;
 pub mod config;
+pub mod confirm;
 pub mod consume;
 mod cure;
 pub mod demo;
 pub mod group;
+mod help;
 pub mod init;
 pub mod lag;
 mod line;
 pub mod mixup;
 mod moment;
 pub mod produce;
+pub mod profile;
 pub mod query;
 pub mod status;
+pub mod topic;
 mod trial;
 pub mod up;
 mod watch;
 
 use clap::{Parser, Subcommand};
 use color_eyre::eyre::Result;
+pub use help::parse;
 
 use crate::exit::Code;
 use crate::output::Output;
@@ -31,7 +37,7 @@ use crate::shutdown::Shutdown;
 #[command(
     name = "vitals",
     version,
-    about = "Patient vital signs from the bedside to the table: Kafka, Cassandra, or nothing but this program",
+    about = "Patient vital signs from the bedside into a table, through Kafka or without it",
     arg_required_else_help = true,
     subcommand_required = true,
     after_help = "Example:\n  vitals query --patient P001 --limit 5"
@@ -62,14 +68,20 @@ pub enum Command {
     Lag(lag::Args),
     /// Show brokers, topic, group and store on one screen
     Status(status::Args),
-    /// List consumer groups, show their members, set from where they read
+    /// Show and delete consumer groups, set from where they read
     Group(group::Args),
+    /// Show, make, delete and read topics
+    Topic(topic::Args),
     /// Measure the way from the producer to the table
     Bench(bench::Args),
     /// Run the embedded broker, for one machine without servers
     Up(up::Args),
     /// Show the settings and where they come from
     Config(config::Args),
+    /// Show the profiles: named sets of settings
+    Profile(profile::Args),
+    /// Print what a shell needs to complete commands and names
+    Completions(completions::Args),
 }
 
 impl Command {
@@ -87,9 +99,12 @@ impl Command {
             Self::Lag(args) => lag::run(args, context).await,
             Self::Status(args) => status::run(args, context).await,
             Self::Group(args) => group::run(args, context).await,
+            Self::Topic(args) => topic::run(args, context).await,
             Self::Bench(args) => bench::run(args, context).await,
             Self::Up(args) => up::run(args, context).await,
             Self::Config(args) => config::run(args, context).await,
+            Self::Profile(args) => profile::run(args, context).await,
+            Self::Completions(args) => completions::run(args, context).await,
         }
     }
 }

@@ -8,9 +8,11 @@ use color_eyre::eyre::{Report, Result};
 
 use crate::broker::BrokerError;
 use crate::broker::folder::FolderError;
+use crate::cmd::confirm::ConfirmError;
 use crate::cmd::mixup::MixUp;
 use crate::cmd::produce::ProduceError;
 use crate::cmd::query::QueryError;
+use crate::cmd::topic::TopicError;
 use crate::intake::csv::CsvError;
 use crate::intake::source::SourceError;
 use crate::kafka::error::KafkaError;
@@ -68,6 +70,7 @@ const ADVISERS: &[Recognise] = &[
     recognise::<SqliteError>,
     recognise::<KafkaError>,
     recognise::<MixUp>,
+    recognise::<ConfirmError>,
     recognise::<BrokerError>,
     recognise::<FolderError>,
     recognise::<ProduceError>,
@@ -75,6 +78,7 @@ const ADVISERS: &[Recognise] = &[
     recognise::<CsvError>,
     recognise::<ProducerError>,
     recognise::<QueryError>,
+    recognise::<TopicError>,
 ];
 
 fn recognise<'a, E: Advice + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a dyn Advice> {

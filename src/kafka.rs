@@ -6,12 +6,13 @@
 //! Everything else speaks over our own connection on `kafka-protocol`:
 //! - [`connection`]: one request, one response, within a time limit; `versions` says what is spoken
 //! - [`cluster`]: who leads what; [`brokers`] asks each broker by itself
+//! - [`topics`]: what topics there are, and what is in them; [`topic_settings`] how they are kept
 //! - [`records`]: record batches, read and written
 //! - [`group`]: membership; [`consumer`] is a member as the pipeline's source; `fetch` reads for it
+//! - [`history`]: what is in a topic, read from outside of any group; [`live`]: what comes
 //! - [`offsets`]: where partitions begin and end, what groups have committed; [`lag`] compares them
 //! - [`dead_letters`]: refused messages, kept whole
-//! - [`topics`]: what topics are like now
-//! - [`admin`]: topics with settings
+//! - [`admin`]: makes and deletes topics
 
 pub mod admin;
 pub mod brokers;
@@ -22,10 +23,13 @@ pub mod dead_letters;
 pub mod error;
 mod fetch;
 pub mod group;
+pub mod history;
 pub mod lag;
+pub mod live;
 pub mod murmur2;
 pub mod offsets;
 pub mod producer;
 pub mod records;
+pub mod topic_settings;
 pub mod topics;
 mod versions;

@@ -3,10 +3,9 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser as _;
 use color_eyre::eyre::Result;
 use tokio::runtime::{Builder, Runtime};
-use vitals::cmd::{Command, CommandLine, Context};
+use vitals::cmd::{self, Command, CommandLine, Context, completions};
 use vitals::exit::{self, Code};
 use vitals::output::Output;
 use vitals::settings::{self, Environment, Settings};
@@ -22,13 +21,15 @@ const LEAVE_TIME: Duration = Duration::from_millis(100);
 const QUIET_DRAIN: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
+    completions::answer_shell();
     let output = Output::of_process();
-    let outcome = exit::install_hooks(&output).and_then(|()| start(CommandLine::parse(), &output));
+    let outcome = exit::install_hooks(&output).and_then(|()| start(cmd::parse(), &output));
     exit::conclude(outcome, &output).into()
 }
 
 fn start(line: CommandLine, output: &Output) -> Result<Code> {
     let settings = settings::resolve(&line.flags, &Environment::read())?;
+    output.set_color(settings.color);
     settings.notes.iter().for_each(|note| output.note(format_args!("note: {note}")));
     // The work has threads of its own, so that one that is stuck in a write to a reader that does not read cannot keep
     // this one from hearing signals.

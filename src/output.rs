@@ -1,11 +1,12 @@
 //! Everything that is printed, except clap's help. Standard output is data, standard error is talk.
 //!
-//! [`Output`] owns both, and the progress lines, so that they never run into each other. Nothing here is coloured, so
-//! that `NO_COLOR` has nothing to switch off; every mark is a character.
+//! [`Output`] owns both, and the progress lines, so that they never run into each other. Every mark is a character; a
+//! [colour](Color) only repeats it.
 
 mod cell;
 mod error;
 mod format;
+mod paint;
 mod progress;
 mod render;
 mod rows;
@@ -14,15 +15,17 @@ mod wrap;
 
 use std::fmt::{self, Display};
 use std::io::{self, BufWriter, IsTerminal as _, Write};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use indicatif::{MultiProgress, ProgressDrawTarget};
 
 pub use cell::{Cell, Column, Value};
 pub use error::OutputError;
 pub use format::{Format, FormatArgs};
+pub use paint::{Color, Tone};
 pub use progress::Progress;
 pub use rows::Rows;
+pub use visible::visible;
 pub use wrap::wrapped;
 
 /// Stands behind a value in a table that is not believed.
@@ -47,6 +50,7 @@ struct Streams {
     stderr: Mutex<Sink>,
     stdout_is_terminal: bool,
     bars: Option<MultiProgress>,
+    color: OnceLock<Color>,
 }
 
 impl Output {
@@ -67,7 +71,28 @@ impl Output {
 
     fn new(stdout: Sink, stderr: Sink, stdout_is_terminal: bool, bars: Option<MultiProgress>) -> Self {
         let stdout = Mutex::new(BufWriter::with_capacity(STDOUT_BUFFER_BYTES, stdout));
-        Self { streams: Arc::new(Streams { stdout, stderr: Mutex::new(stderr), stdout_is_terminal, bars }) }
+        let (stderr, color) = (Mutex::new(stderr), OnceLock::new());
+        Self { streams: Arc::new(Streams { stdout, stderr, stdout_is_terminal, bars, color }) }
+    }
+
+    /// Says when to colour; what is printed before follows [`Color::Auto`]. Only the first call counts.
+    pub fn set_color(&self, color: Color) {
+        let _ = self.streams.color.set(color);
+    }
+
+    /// A text for standard output in the colour of its meaning, where colours are wanted.
+    #[must_use]
+    pub fn paint(&self, tone: Tone, text: impl Display) -> String {
+        tone.paint(&text.to_string(), self.color().is_on(self.stdout_is_terminal()))
+    }
+
+    /// The same for standard error.
+    fn paint_talk(&self, tone: Tone, text: &str) -> String {
+        tone.paint(text, self.color().is_on(self.streams.bars.is_some()))
+    }
+
+    fn color(&self) -> Color {
+        self.streams.color.get().copied().unwrap_or_default()
     }
 
     /// Prints a line, or several at once, of data to standard output, where it is seen at once.
@@ -77,6 +102,17 @@ impl Output {
     pub fn line(&self, line: impl Display) -> Result<(), OutputError> {
         self.buffer(&format!("{line}\n"))?;
         self.flush()
+    }
+
+    /// Prints bytes of data to standard output as they are, where they are seen at once.
+    ///
+    /// # Errors
+    /// As [`Output::line`].
+    pub fn bytes(&self, bytes: &[u8]) -> Result<(), OutputError> {
+        self.beside_bars(self.stdout_is_terminal(), || {
+            let mut stdout = lock(&self.streams.stdout);
+            Ok(stdout.write_all(bytes).and_then(|()| stdout.flush())?)
+        })
     }
 
     /// Clears the screen, where standard output goes to one, for what is shown again and again.
@@ -111,9 +147,9 @@ impl Output {
         chain: impl IntoIterator<Item = &'a (dyn std::error::Error + 'static)>,
         hint: Option<&str>,
     ) {
-        self.note(format_args!("error: {}", joined(chain)));
+        self.note(format_args!("{} {}", self.paint_talk(Tone::Alert, "error:"), joined(chain)));
         if let Some(hint) = hint {
-            self.note(format_args!("hint: {}", visible::one_line(hint)));
+            self.note(format_args!("{} {}", self.paint_talk(Tone::Heading, "hint:"), visible::one_line(hint)));
         }
     }
 

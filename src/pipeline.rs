@@ -114,7 +114,7 @@ impl<'a, S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'a, S, T, D,
             limits,
             until,
             ledger: Ledger::default(),
-            lanes: Lanes::default(),
+            lanes: Lanes::new(store.batch_rows()),
             outbox: Outbox::default(),
             writes: FuturesUnordered::new(),
             mails: FuturesUnordered::new(),
@@ -298,7 +298,10 @@ impl<'a, S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'a, S, T, D,
 }
 
 /// What a record says.
-fn decode(record: &Record) -> Result<Reading, Reject> {
+///
+/// # Errors
+/// Why it is refused.
+pub fn decode(record: &Record) -> Result<Reading, Reject> {
     match (&record.fault, &record.value) {
         (Some(fault), _) => Err(Reject::Batch(*fault)),
         (None, None) => Err(Reject::NullValue),

@@ -12,6 +12,7 @@ mod fault;
 mod file;
 mod flags;
 mod layers;
+mod profiles;
 mod source;
 mod span;
 mod suggestion;
@@ -20,17 +21,21 @@ mod table;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use address::{Brokers, StoreAddress};
+pub use address::{Brokers, StoreAddress, is_loopback};
 pub use embedded::{DATABASE, EMBEDDED, EMBEDDED_ADDRESS, sqlite};
 pub use environment::Environment;
 pub use error::SettingsError;
 pub use fault::Fault;
 pub use flags::Flags;
 pub use layers::Resolved;
+pub use profiles::Profile;
 pub use source::Source;
 pub use span::{Span, parse_duration};
+pub(crate) use suggestion::nearest;
+pub(crate) use table::topic_name;
 
 use crate::alarm::Limits;
+use crate::output::Color;
 use crate::store::Consistency;
 use layers::Layers;
 
@@ -53,19 +58,40 @@ pub struct Settings {
     pub instance_id: Option<String>,
     /// How long the group waits for a silent member before its partitions go to others.
     pub session_timeout: Duration,
+    /// When to colour.
+    pub color: Color,
     /// The folder for what `vitals` itself keeps, as `~/.local/share/vitals`; `None` where the environment tells none.
     pub data_folder: Option<PathBuf>,
     /// Every setting in words, with who gave it: what `vitals config show` shows.
     pub resolved: Vec<Resolved>,
+    /// The profiles that can be chosen, in the order of their names.
+    pub profiles: Vec<Profile>,
     /// What to tell the user about the settings, such as a misspelt environment variable.
     pub notes: Vec<String>,
 }
 
 impl Settings {
+    /// The name of the profile that was chosen.
+    #[must_use]
+    pub fn profile(&self) -> Option<&str> {
+        self.resolved(table::PROFILE.spec.name)?.value.as_deref()
+    }
+
     /// Whether the profile [`EMBEDDED`] was chosen.
     #[must_use]
     pub fn is_embedded(&self) -> bool {
-        self.resolved(table::PROFILE.spec.name).and_then(|setting| setting.value.as_deref()) == Some(EMBEDDED)
+        self.profile() == Some(EMBEDDED)
+    }
+
+    /// The profile of this name.
+    ///
+    /// # Errors
+    /// [`SettingsError::UnknownProfile`] where there is none.
+    pub fn find_profile(&self, name: &str) -> Result<&Profile, SettingsError> {
+        self.profiles.iter().find(|profile| profile.name == name).ok_or_else(|| SettingsError::UnknownProfile {
+            name: name.to_owned(),
+            known: self.profiles.iter().map(|profile| profile.name.clone()).collect(),
+        })
     }
 
     /// Whether nobody said where the brokers are.
@@ -98,10 +124,17 @@ pub fn resolve(flags: &Flags, environment: &Environment) -> Result<Settings, Set
         },
         instance_id: layers.take_optional(&table::INSTANCE_ID)?,
         session_timeout: layers.take(&table::SESSION_TIMEOUT)?.0,
+        color: layers.take(&table::COLOR).map(|color| color_for(color, environment))?,
         data_folder: embedded::data_folder(environment),
+        profiles: layers.profiles(),
         resolved: layers.into_taken(),
         notes: environment.strays(),
     })
+}
+
+/// `NO_COLOR` speaks where nobody chose: see <https://no-color.org>.
+fn color_for(color: Color, environment: &Environment) -> Color {
+    if color == Color::Auto && environment.refuses_color() { Color::Never } else { color }
 }
 
 #[cfg(test)]

@@ -47,6 +47,9 @@ pub enum WriteError {
 
 /// What the pipeline needs of a store.
 pub trait Store: Send + Sync {
+    /// How many rows of one patient a batch should have at most: more would save nothing, or be too much at once.
+    fn batch_rows(&self) -> usize;
+
     /// Writes a batch. `Ok` means that the store has acknowledged every row and alert of it; after an error any part
     /// may have been written, and writing the same batch again is harmless.
     fn write(&self, batch: &Batch) -> impl Future<Output = Result<(), WriteError>> + Send;

@@ -76,7 +76,7 @@ impl Topic {
 }
 
 /// A week, as Kafka's own default.
-const DEFAULT_RETENTION_MS: i64 = 7 * 24 * 60 * 60 * 1000;
+pub(super) const DEFAULT_RETENTION_MS: i64 = 7 * 24 * 60 * 60 * 1000;
 
 /// All topics, by name.
 pub(super) struct Topics {

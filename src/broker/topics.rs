@@ -22,7 +22,8 @@ use kafka_protocol::protocol::StrBytes;
 
 use super::BrokerError;
 use super::folder::FolderError;
-use super::state::{NODE_ID, State, Topic};
+use super::log::LogLimits;
+use super::state::{DEFAULT_RETENTION_MS, NODE_ID, State, Topic};
 
 /// What a topic gets that asks for the broker's default.
 const DEFAULT_PARTITIONS: i32 = 1;
@@ -147,6 +148,18 @@ pub(super) fn delete(state: &State, request: DeleteTopicsRequest) -> DeleteTopic
 const TOPIC_RESOURCE: i8 = 2;
 /// Where a setting comes from: the topic itself.
 const TOPIC_SOURCE: i8 = 1;
+/// Where a setting comes from: nobody gave it.
+const DEFAULT_SOURCE: i8 = 5;
+
+/// The settings that mean something here, with what holds for a topic without them.
+fn defaults() -> [(&'static str, String); 4] {
+    [
+        ("cleanup.policy", "delete".to_owned()),
+        ("max.message.bytes", LogLimits::default().max_batch_bytes.to_string()),
+        ("retention.bytes", "-1".to_owned()),
+        ("retention.ms", DEFAULT_RETENTION_MS.to_string()),
+    ]
+}
 
 pub(super) fn describe_configs(state: &State, request: DescribeConfigsRequest) -> DescribeConfigsResponse {
     let results = request.resources.into_iter().map(|resource| describe_config(state, &resource)).collect();
@@ -166,14 +179,17 @@ fn describe_config(state: &State, resource: &DescribeConfigsResource) -> Describ
     };
     let wanted =
         |name: &str| resource.configuration_keys.as_ref().is_none_or(|keys| keys.iter().any(|key| &**key == name));
-    let setting = |(name, value): (&String, &String)| {
+    let setting = |name: &str, value: &str, source| {
         DescribeConfigsResourceResult::default()
             .with_name(text(name))
             .with_value(Some(text(value)))
-            .with_config_source(TOPIC_SOURCE)
+            .with_config_source(source)
     };
-    let settings = topic.meta.settings.iter().filter(|(name, _)| wanted(name)).map(setting);
-    result.with_configs(settings.collect())
+    let given = &topic.meta.settings;
+    let own = given.iter().map(|(name, value)| setting(name, value, TOPIC_SOURCE));
+    let defaults = defaults().into_iter().filter(|(name, _)| !given.contains_key(*name));
+    let defaults = defaults.map(|(name, value)| setting(name, &value, DEFAULT_SOURCE));
+    result.with_configs(own.chain(defaults).filter(|setting| wanted(&setting.name)).collect())
 }
 
 pub(super) fn describe_cluster(state: &State, request: &DescribeClusterRequest) -> DescribeClusterResponse {

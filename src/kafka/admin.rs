@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep};
 use super::cluster::{Cluster, text, topic_name};
 use super::connection::REQUEST_LIMIT;
 use super::error::KafkaError;
+use super::topic_settings::{MAX_MESSAGE_BYTES, RETENTION_BYTES, RETENTION_MS};
 use crate::retry::Backoff;
 
 /// How long a topic may take to come into being, until each of its partitions has a leader.
@@ -27,7 +28,7 @@ pub struct TopicSpec {
     /// On how many brokers each partition is kept.
     pub replication: i16,
     /// Settings that differ from the broker's defaults.
-    pub settings: Vec<(&'static str, String)>,
+    pub settings: Vec<(String, String)>,
 }
 
 /// The largest letter: room for the largest message that brokers take (1 MiB by default, larger ones by choice) and
@@ -44,11 +45,12 @@ impl TopicSpec {
     /// The dead letters of the topic `source`: larger messages than the source takes, and kept without time limit.
     #[must_use]
     pub fn dead_letters(source: &str, partitions: i32, replication: i16) -> Self {
-        let settings = vec![
-            ("retention.ms", "-1".to_owned()),
-            ("retention.bytes", "-1".to_owned()),
-            ("max.message.bytes", DEAD_LETTER_BYTES.to_string()),
+        let settings = [
+            (RETENTION_MS, "-1".to_owned()),
+            (RETENTION_BYTES, "-1".to_owned()),
+            (MAX_MESSAGE_BYTES, DEAD_LETTER_BYTES.to_string()),
         ];
+        let settings = settings.map(|(name, value)| (name.to_owned(), value)).into();
         Self { name: dead_letter_topic(source), partitions, replication, settings }
     }
 }
@@ -105,7 +107,7 @@ async fn try_create(cluster: &mut Cluster, spec: &TopicSpec) -> Result<Creation,
 }
 
 fn request(spec: &TopicSpec) -> CreateTopicsRequest {
-    let setting = |(name, value): &(&'static str, String)| {
+    let setting = |(name, value): &(String, String)| {
         CreatableTopicConfig::default().with_name(text(name)).with_value(Some(text(value)))
     };
     let topic = CreatableTopic::default()
@@ -126,7 +128,11 @@ fn refused(spec: &TopicSpec, code: ResponseError, answer: Option<&CreatableTopic
     }
 }
 
-/// Deletes a topic and everything in it.
+/// How long a deleted topic may take to be known no more.
+const DELETE_LIMIT: Duration = Duration::from_secs(10);
+
+/// Deletes a topic and everything in it, and waits until the brokers do not know it any more, so that another one of its
+/// name can be made at once.
 ///
 /// # Errors
 /// [`KafkaError::NoTopic`] where there is none, and whatever keeps the cluster from it.
@@ -136,10 +142,20 @@ pub async fn delete(cluster: &mut Cluster, topic: &str) -> Result<(), KafkaError
     let controller = cluster.controller().await?;
     let response = cluster.node(controller).await?.call(&request).await?;
     match response.responses.first().and_then(|answer| answer.error_code.err()) {
-        None => Ok(()),
+        None => wait_until_gone(cluster, topic).await,
         Some(ResponseError::UnknownTopicOrPartition) => Err(KafkaError::NoTopic { topic: topic.to_owned() }),
         Some(code) => Err(KafkaError::refused(format!("to delete the topic '{topic}'"), code)),
     }
+}
+
+async fn wait_until_gone(cluster: &mut Cluster, topic: &str) -> Result<(), KafkaError> {
+    let deadline = Instant::now() + DELETE_LIMIT;
+    let mut backoff = Backoff::default();
+    // Where it takes longer, the cluster goes on deleting all the same.
+    while Instant::now() < deadline && !matches!(cluster.leaders(topic).await, Err(KafkaError::NoTopic { .. })) {
+        sleep(backoff.next_pause()).await;
+    }
+    Ok(())
 }
 
 /// A topic is known before its partitions have leaders.

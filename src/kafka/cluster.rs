@@ -10,7 +10,7 @@ use kafka_protocol::ResponseError;
 use kafka_protocol::error::ParseResponseErrorCode;
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::{FindCoordinatorRequest, MetadataRequest, MetadataResponse, TopicName};
-use kafka_protocol::protocol::StrBytes;
+use kafka_protocol::protocol::{Request, StrBytes};
 use tokio::time::timeout;
 use uuid::Uuid;
 
@@ -209,6 +209,19 @@ impl Cluster {
             self.nodes.iter().map(|(id, address)| Broker { id: *id, address: address.clone() }).collect();
         nodes.sort_by_key(|broker| broker.id);
         Ok(Brokers { nodes, controller })
+    }
+
+    /// The addresses that the brokers give for themselves.
+    pub fn addresses(&self) -> impl Iterator<Item = &str> {
+        self.nodes.values().map(String::as_str)
+    }
+
+    /// Asks any broker, about what every broker knows.
+    ///
+    /// # Errors
+    /// As [`Connection::call`].
+    pub(super) async fn ask<R: Request>(&mut self, request: &R) -> Result<R::Response, KafkaError> {
+        self.any().await?.call(request).await
     }
 
     /// Asks any broker about `topics`, all of them where it is `None`, and notes the brokers' addresses.

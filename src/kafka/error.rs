@@ -156,7 +156,7 @@ impl Advice for KafkaError {
 
 fn refusal_hint(code: ResponseError) -> Option<String> {
     Some(match code {
-        ResponseError::InvalidReplicationFactor => "give a --topic-replication of at most the number of brokers".into(),
+        ResponseError::InvalidReplicationFactor => "give a replication factor of at most the number of brokers".into(),
         ResponseError::InconsistentGroupProtocol => {
             "another member of the group uses an assignor other than `range`; stop it, or choose another --group".into()
         }

@@ -22,7 +22,7 @@ use super::cluster::{Cluster, Leaders, Topic, topic_name};
 use super::connection::{Connection, REQUEST_LIMIT};
 use super::error::KafkaError;
 use super::offsets::{self, Place};
-use super::records::{self, Record};
+use super::records::{self, Decoded, Record};
 use super::versions::LAST_FETCH_BY_NAME;
 use crate::pipeline::source::{Assigned, Chunk, Event};
 use crate::retry::Backoff;
@@ -146,22 +146,29 @@ pub(super) async fn once(
     partition: i32,
     offset: i64,
 ) -> Result<Vec<Record>, KafkaError> {
-    let wanted = FetchPartition::default()
-        .with_partition(partition)
-        .with_fetch_offset(offset)
-        // The first batch comes whole, however small this is.
-        .with_partition_max_bytes(1);
+    // The first batch comes whole, however small this is.
+    Ok(page(leader, topic, partition, offset, 1).await?.records)
+}
+
+/// Reads what is there of one partition from `offset` on, about `bytes` of it and one whole batch at least, without
+/// waiting.
+pub(super) async fn page(
+    leader: &mut Connection,
+    topic: &str,
+    partition: i32,
+    offset: i64,
+    bytes: i32,
+) -> Result<Decoded, KafkaError> {
+    let wanted =
+        FetchPartition::default().with_partition(partition).with_fetch_offset(offset).with_partition_max_bytes(bytes);
     let of_topic = FetchTopic::default().with_topic(topic_name(topic)).with_partitions(vec![wanted]);
     let request = FetchRequest::default().with_topics(vec![of_topic]);
     let response = leader.call_up_to(&request, LAST_FETCH_BY_NAME, REQUEST_LIMIT).await?;
-    let mut records = Vec::new();
-    for data in response.responses.into_iter().flat_map(|topic| topic.partitions) {
-        if let Some(code) = data.error_code.err() {
-            return Err(KafkaError::refused(format!("a fetch of partition {partition}"), code));
-        }
-        records.extend(records::decode(data.records.unwrap_or_default(), offset).records);
+    let data = response.responses.into_iter().flat_map(|topic| topic.partitions).next().unwrap_or_default();
+    match data.error_code.err() {
+        Some(code) => Err(KafkaError::refused(format!("a fetch of partition {partition}"), code)),
+        None => Ok(records::decode(data.records.unwrap_or_default(), offset)),
     }
-    Ok(records)
 }
 
 /// The partitions that one broker leads.

@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::cluster::{Cluster, Leaders, NodeId, topic_name};
 use super::error::KafkaError;
+use super::fetch;
 use super::offsets::Place;
 use crate::retry::Backoff;
 
@@ -43,7 +44,7 @@ pub struct PartitionState {
     pub in_sync: Vec<NodeId>,
     /// What it holds, once it was [measured](measure) and where its leader could tell.
     pub range: Option<Range>,
-    /// When its first record was sent, in milliseconds since 1970.
+    /// When its first record was sent, in milliseconds since 1970, once it was [dated](date).
     pub oldest_ms: Option<i64>,
     /// When its last record was sent, in milliseconds since 1970.
     pub newest_ms: Option<i64>,
@@ -79,6 +80,12 @@ impl TopicState {
         self.partitions.iter().map(|partition| partition.replicas.len()).min().unwrap_or_default()
     }
 
+    /// Its id as Kafka's own tools print it; `None` where the brokers give topics none.
+    #[must_use]
+    pub fn id_text(&self) -> Option<String> {
+        (!self.id.is_nil()).then(|| base64_url(self.id.as_u128()))
+    }
+
     /// The leaders of the partitions.
     #[must_use]
     pub fn leaders(&self) -> Leaders {
@@ -92,6 +99,14 @@ impl PartitionState {
     pub fn is_under_replicated(&self) -> bool {
         self.in_sync.len() < self.replicas.len()
     }
+}
+
+/// The 128 bits as URL-safe Base64 without padding: 22 characters of six bits; the last holds two.
+fn base64_url(bits: u128) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let shifted = |place: u32| if place < 21 { bits >> (122 - 6 * place) } else { bits << 4 };
+    let character = |place| ALPHABET.get(usize::try_from(shifted(place) & 0x3f).unwrap_or_default());
+    (0..22).filter_map(character).map(|character| char::from(*character)).collect()
 }
 
 /// All topics that the brokers let us see, by name.
@@ -233,5 +248,85 @@ fn apply(answer: &Answer, node: NodeId, topics: &mut [TopicState]) {
             partition.range = first.zip(end).map(|(first, end)| Range { first: *first, end: *end });
         }
         topic.name = key.0;
+    }
+}
+
+/// How far before the end the last record is looked for: what stands behind it are markers of transactions.
+const MARKERS: i64 = 3;
+
+/// Reads the first and the last record of each partition that was [measured](measure), for their times.
+///
+/// # Errors
+/// A leader cannot be reached, or refuses.
+pub async fn date(cluster: &mut Cluster, topic: &mut TopicState) -> Result<(), KafkaError> {
+    for partition in &mut topic.partitions {
+        let (Some(leader), Some(range)) = (partition.leader, partition.range) else { continue };
+        if range.records() == 0 {
+            continue;
+        }
+        let leader = cluster.node(leader).await?;
+        let records = fetch::once(leader, &topic.name, partition.partition, range.first).await?;
+        partition.oldest_ms = records.first().and_then(|record| known(record.timestamp_ms));
+        for back in 1..=MARKERS.min(range.records()) {
+            let records = fetch::once(leader, &topic.name, partition.partition, range.end - back).await?;
+            partition.newest_ms = records.last().and_then(|record| known(record.timestamp_ms));
+            if partition.newest_ms.is_some() {
+                break;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A time below zero stands for none.
+fn known(timestamp_ms: i64) -> Option<i64> {
+    Some(timestamp_ms).filter(|time| *time >= 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn topic(ranges: &[Option<(i64, i64)>]) -> TopicState {
+        let partition = |(partition, range): (i32, &Option<(i64, i64)>)| PartitionState {
+            partition,
+            leader: Some(1 + partition % 2),
+            range: range.map(|(first, end)| Range { first, end }),
+            ..PartitionState::default()
+        };
+        let partitions = (0..).zip(ranges).map(partition).collect();
+        TopicState { name: "t".into(), id: Uuid::nil(), is_internal: false, partitions }
+    }
+
+    #[test]
+    fn the_records_of_a_topic_are_not_known_while_one_partition_s_are_not() {
+        assert_eq!(topic(&[Some((5, 12)), Some((0, 3))]).records(), Some(10));
+        assert_eq!(topic(&[Some((5, 12)), None]).records(), None);
+        assert_eq!(topic(&[Some((5, 5)), Some((7, 6))]).records(), Some(0));
+    }
+
+    #[test]
+    fn an_id_is_written_as_kafka_writes_it() {
+        // Python: base64.urlsafe_b64encode(bytes(range(240, 256)))
+        let id = Uuid::from_u128(0xf0f1_f2f3_f4f5_f6f7_f8f9_fafb_fcfd_feff);
+        assert_eq!(TopicState { id, ..topic(&[]) }.id_text().as_deref(), Some("8PHy8_T19vf4-fr7_P3-_w"));
+        assert_eq!(topic(&[]).id_text(), None);
+    }
+
+    #[test]
+    fn a_replica_that_is_not_in_sync_is_told() {
+        let partition = PartitionState { replicas: vec![1, 2], in_sync: vec![2], ..PartitionState::default() };
+        assert!(partition.is_under_replicated());
+        assert!(!PartitionState { in_sync: vec![2, 1], ..partition }.is_under_replicated());
+    }
+
+    #[test]
+    fn a_leader_answers_for_its_own_partitions_only() {
+        let mut topics = [topic(&[None, Some((1, 2)), None])];
+        let offsets = |offset| -> Offsets { (0..3).map(|of| (("t".to_owned(), of), offset)).collect() };
+        apply(&Answer { firsts: offsets(10), ends: offsets(30), trouble: None }, 1, &mut topics);
+        let [topic] = &topics;
+        let ranges: Vec<_> = topic.partitions.iter().map(|of| of.range.map(|range| (range.first, range.end))).collect();
+        assert_eq!((topic.name.as_str(), ranges), ("t", vec![Some((10, 30)), Some((1, 2)), Some((10, 30))]));
     }
 }

@@ -25,6 +25,7 @@ const SPOKEN: &[(ApiKey, i16, i16, &str)] = &[
     (ApiKey::DeleteTopics, 1, 5, "DeleteTopics"),
     (ApiKey::DeleteGroups, 0, 2, "DeleteGroups"),
     (ApiKey::DescribeQuorum, 0, 1, "DescribeQuorum"),
+    (ApiKey::DescribeConfigs, 1, 4, "DescribeConfigs"),
 ];
 
 /// The last version of a fetch that names topics by name; later ones have their ids.

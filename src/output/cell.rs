@@ -40,8 +40,12 @@ pub enum Value {
     Integer(i64),
     /// A number with a fraction.
     Decimal(f64),
+    /// True or false; `yes` or `no` to people.
+    Flag(bool),
     /// Several texts; there may be none.
     List(Vec<String>),
+    /// A list or an object of JSON; elsewhere it is shown as JSON too.
+    Nested(serde_json::Value),
 }
 
 /// One cell of a row.
@@ -110,9 +114,21 @@ impl From<f32> for Value {
     }
 }
 
+impl From<bool> for Value {
+    fn from(flag: bool) -> Self {
+        Self::Flag(flag)
+    }
+}
+
 impl From<Vec<String>> for Value {
     fn from(texts: Vec<String>) -> Self {
         Self::List(texts)
+    }
+}
+
+impl From<serde_json::Value> for Value {
+    fn from(nested: serde_json::Value) -> Self {
+        Self::Nested(nested)
     }
 }
 

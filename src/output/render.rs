@@ -27,10 +27,12 @@ fn json_value(value: &Value) -> String {
         Value::Decimal(number) if number.is_finite() => decimal(*number),
         // JSON has no such number; as text it is at least not lost.
         Value::Decimal(number) => json_text(&number.to_string()),
+        Value::Flag(flag) => flag.to_string(),
         Value::List(texts) => {
             let items: Vec<_> = texts.iter().map(|text| json_text(text)).collect();
             format!("[{}]", items.join(","))
         }
+        Value::Nested(nested) => nested.to_string(),
     }
 }
 
@@ -66,7 +68,9 @@ fn plain(value: &Value, missing: &str) -> String {
         Value::Text(text) => text.clone(),
         Value::Integer(number) => number.to_string(),
         Value::Decimal(number) => decimal(*number),
+        Value::Flag(flag) => flag.to_string(),
         Value::List(texts) => texts.join(" "),
+        Value::Nested(nested) => nested.to_string(),
     }
 }
 
@@ -102,7 +106,10 @@ fn heading(column: &Column, marked: bool) -> String {
 }
 
 fn table_cell(cell: &Cell, marked: bool) -> String {
-    let text = visible(&plain(&cell.value, "-"));
+    let text = match cell.value {
+        Value::Flag(flag) => if flag { "yes" } else { "no" }.to_owned(),
+        ref value => visible(&plain(value, "-")),
+    };
     match (cell.marked, marked) {
         (true, _) => format!("{text} {MARK}"),
         (false, true) => format!("{text}{NO_MARK}"),

@@ -3,7 +3,7 @@
 use super::cell::{Cell, Column};
 use super::error::OutputError;
 use super::format::Format;
-use super::{MARK, Output, render};
+use super::{MARK, Output, Tone, render};
 
 /// A table needs to know all its rows to find the widths of its columns. Past this many it is printed in blocks, each
 /// with its own headings, so that memory stays bounded.
@@ -47,6 +47,15 @@ impl<'a> Rows<'a> {
         }
     }
 
+    /// Makes what was pushed be seen now, for rows that come over time. Of a table this prints a block.
+    ///
+    /// # Errors
+    /// As [`Output::line`].
+    pub fn flush(&mut self) -> Result<(), OutputError> {
+        self.print_block()?;
+        self.output.flush()
+    }
+
     /// Prints what is still waiting, and the end of the format.
     ///
     /// # Errors
@@ -82,6 +91,8 @@ impl<'a> Rows<'a> {
             return Ok(());
         }
         let rows = std::mem::take(&mut self.waiting);
-        self.output.buffer(&render::table(self.columns, &rows, self.output.width()))
+        let table = render::table(self.columns, &rows, self.output.width());
+        let (heading, rest) = table.split_at(table.find('\n').unwrap_or(0));
+        self.output.buffer(&format!("{}{rest}", self.output.paint(Tone::Heading, heading)))
     }
 }

@@ -1,7 +1,8 @@
 //! Text that cannot command the terminal.
 
 /// The text with its control characters escaped: data of others must not move the cursor or change colours.
-pub(super) fn visible(text: &str) -> String {
+#[must_use]
+pub fn visible(text: &str) -> String {
     let escape = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
     if text.contains(char::is_control) { text.chars().map(escape).collect() } else { text.to_owned() }
 }

@@ -12,9 +12,6 @@ use crate::ledger::Receipt;
 use crate::reading::{PatientId, Reading, Timestamp};
 use crate::store::Batch;
 
-/// How many rows go out in one batch: enough to save the store work, few enough to keep its batches small.
-const BATCH_ROWS: usize = 60;
-
 /// A batch to write, and what is settled when it is written.
 #[derive(Debug)]
 pub struct Job {
@@ -29,9 +26,11 @@ pub struct Job {
 }
 
 /// The lanes of all patients.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Lanes {
-    lanes: HashMap<PatientId, Lane>,
+    /// How many rows go out in one batch.
+    batch_rows: usize,
+    by_patient: HashMap<PatientId, Lane>,
     /// Patients with rows and without a batch in flight, in the order in which they became so.
     ready: VecDeque<PatientId>,
 }
@@ -54,11 +53,17 @@ struct Row {
 }
 
 impl Lanes {
+    /// No lanes yet. Batches will have `batch_rows` rows at most.
+    #[must_use]
+    pub fn new(batch_rows: usize) -> Self {
+        Self { batch_rows, by_patient: HashMap::new(), ready: VecDeque::new() }
+    }
+
     /// Puts a reading into its patient's lane. A later record of the same time is joined into the row that waits, sign
     /// by sign.
     pub fn add(&mut self, reading: Reading, alerts: Vec<Alert>, receipt: Receipt, size_bytes: usize) {
         let patient = reading.patient().clone();
-        let lane = self.lanes.entry(patient.clone()).or_default();
+        let lane = self.by_patient.entry(patient.clone()).or_default();
         if lane.rows.is_empty() && !lane.in_flight {
             self.ready.push_back(patient);
         }
@@ -68,9 +73,9 @@ impl Lanes {
     /// The next batch that may go out.
     pub fn next_job(&mut self) -> Option<Job> {
         let patient = self.ready.pop_front()?;
-        let lane = self.lanes.get_mut(&patient)?;
+        let lane = self.by_patient.get_mut(&patient)?;
         lane.in_flight = true;
-        let count = lane.rows.len().min(BATCH_ROWS);
+        let count = lane.rows.len().min(self.batch_rows);
         let batch = Batch { patient, readings: Vec::with_capacity(count), alerts: Vec::new() };
         let mut job = Job { batch, receipts: Vec::with_capacity(count), size_bytes: 0, attempts: 0 };
         for (_, row) in (0..count).map_while(|_| lane.rows.pop_first()) {
@@ -85,11 +90,11 @@ impl Lanes {
 
     /// Notes that a patient's batch is not in flight any more.
     pub fn done(&mut self, patient: &PatientId) {
-        let Some(lane) = self.lanes.get_mut(patient) else { return };
+        let Some(lane) = self.by_patient.get_mut(patient) else { return };
         lane.in_flight = false;
         if lane.rows.is_empty() {
             // A ward has few patients, but a topic may see many over the years.
-            self.lanes.remove(patient);
+            self.by_patient.remove(patient);
         } else {
             self.ready.push_back(patient.clone());
         }
@@ -98,9 +103,9 @@ impl Lanes {
     /// Drops what has not gone out yet, and gives its size: its partitions are somebody else's.
     pub fn clear(&mut self) -> usize {
         self.ready.clear();
-        let waiting = self.lanes.values().flat_map(|lane| lane.rows.values()).map(|row| row.size_bytes).sum();
-        self.lanes.retain(|_, lane| lane.in_flight);
-        self.lanes.values_mut().for_each(|lane| lane.rows.clear());
+        let waiting = self.by_patient.values().flat_map(|lane| lane.rows.values()).map(|row| row.size_bytes).sum();
+        self.by_patient.retain(|_, lane| lane.in_flight);
+        self.by_patient.values_mut().for_each(|lane| lane.rows.clear());
         waiting
     }
 }
@@ -134,6 +139,8 @@ mod tests {
     use crate::ledger::Ledger;
     use crate::reading::Signs;
 
+    const BATCH_ROWS: usize = 60;
+
     struct Bench {
         lanes: Lanes,
         ledger: Ledger,
@@ -145,7 +152,7 @@ mod tests {
             let mut ledger = Ledger::default();
             ledger.assign(1);
             ledger.add(0, 0, 0);
-            Self { lanes: Lanes::default(), ledger, offset: 0 }
+            Self { lanes: Lanes::new(BATCH_ROWS), ledger, offset: 0 }
         }
 
         fn add(&mut self, patient: &str, second: u32, signs: Signs) {

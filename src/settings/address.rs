@@ -1,7 +1,7 @@
 //! Where the servers are.
 
 use std::fmt;
-use std::net::Ipv6Addr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::path::PathBuf;
 
 use super::fault::Fault;
@@ -29,6 +29,12 @@ impl Brokers {
     #[must_use]
     pub fn as_slice(&self) -> &[String] {
         &self.0
+    }
+
+    /// Whether all of them are on this machine.
+    #[must_use]
+    pub fn are_loopback(&self) -> bool {
+        self.0.iter().all(|address| is_loopback(address))
     }
 }
 
@@ -73,6 +79,25 @@ impl StoreAddress {
         let nodes = nodes.split(',').map(|node| host_and_port(node, Some(CASSANDRA_PORT))).collect::<Result<_, _>>()?;
         Ok(Self::Cassandra { nodes, keyspace: parse_keyspace(keyspace)? })
     }
+}
+
+impl StoreAddress {
+    /// Whether the store is on this machine.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        match self {
+            Self::Cassandra { nodes, .. } => nodes.iter().all(|node| is_loopback(node)),
+            Self::Sqlite { .. } => true,
+        }
+    }
+}
+
+/// Whether `address` (`host:port`) is on this machine by its name alone: no name but `localhost` is asked for.
+#[must_use]
+pub fn is_loopback(address: &str) -> bool {
+    let host = split_port(address).map_or(address, |(host, _)| host);
+    let bare = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
+    bare.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 fn use_shape() -> &'static str {
@@ -176,6 +201,19 @@ mod tests {
         for address in [":1", "a b:1", "[::g]:1", "[]:1", "[::1:1", "http://a:1", "", "ü:1"] {
             assert!(Brokers::parse(address).is_err(), "{address}");
         }
+    }
+
+    #[test]
+    fn this_machine_is_localhost_and_the_loopback_addresses_and_nothing_else() {
+        for here in ["localhost:9093", "LOCALHOST:1", "127.0.0.1:9093", "127.1.2.3:1", "[::1]:9093"] {
+            assert!(is_loopback(here), "{here}");
+        }
+        for elsewhere in ["kafka-1:9093", "10.0.0.7:9093", "localhost.example.org:1", "[fe80::1]:1", "0.0.0.0:1"] {
+            assert!(!is_loopback(elsewhere), "{elsewhere}");
+        }
+        assert!(!Brokers::parse("localhost:1,kafka-1:1").unwrap().are_loopback());
+        assert!(StoreAddress::parse("sqlite:vitals.db").unwrap().is_loopback());
+        assert!(!StoreAddress::parse("cassandra://localhost,db-1/hospital").unwrap().is_loopback());
     }
 
     #[test]

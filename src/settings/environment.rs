@@ -46,6 +46,11 @@ impl Environment {
             .or_else(|| self.folder("LOCALAPPDATA"))
     }
 
+    /// Whether `NO_COLOR` is set, to anything but an empty text.
+    pub(super) fn refuses_color(&self) -> bool {
+        self.variables.get(&OsString::from("NO_COLOR")).is_some_and(|value| !value.is_empty())
+    }
+
     /// The folder that a variable names; XDG says that a relative one is to be passed over.
     fn folder(&self, name: &str) -> Option<PathBuf> {
         self.variables.get(&OsString::from(name)).map(PathBuf::from).filter(|path| path.is_absolute())

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::fault::Fault;
 use super::source::Source;
+use super::suggestion::nearest;
 use crate::exit::{Advice, Code};
 
 /// Why the settings cannot be used.
@@ -81,14 +82,12 @@ pub enum SettingsError {
         /// What does without one.
         option: &'static str,
     },
-    /// The settings file has no such profile.
+    /// There is no such profile, neither in the settings file nor built in.
     #[error("there is no profile named '{name}'")]
     UnknownProfile {
         /// The profile that was asked for.
         name: String,
-        /// The file, if there is one.
-        path: Option<PathBuf>,
-        /// The profiles that the file has.
+        /// The profiles that there are.
         known: Vec<String>,
     },
 }
@@ -109,15 +108,10 @@ impl Advice for SettingsError {
             Self::UnknownKey { nearest: None, .. } => "`vitals config show` lists the settings".to_owned(),
             Self::WrongType { expected, .. } => format!("it has to be {expected}"),
             Self::NoDataFolder { option } => format!("set HOME, or give {option}"),
-            Self::UnknownProfile { path: None, .. } => {
-                "profiles are tables [profile.NAME] in ./vitals.toml, and there is no such file".to_owned()
-            }
-            Self::UnknownProfile { path: Some(path), known, .. } if known.is_empty() => {
-                format!("{} has no profiles; add a table [profile.NAME]", path.display())
-            }
-            Self::UnknownProfile { path: Some(path), known, .. } => {
-                format!("{} has these: {}", path.display(), known.join(", "))
-            }
+            Self::UnknownProfile { name, known } => match nearest(name, known.iter().map(String::as_str)) {
+                Some(meant) => format!("did you mean {meant}? `vitals profile list` shows all"),
+                None => format!("there are: {}; a new one is a table [profile.NAME] in vitals.toml", known.join(", ")),
+            },
         })
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use clap::{Arg, ArgMatches, Command};
 
-use super::table::{CHOOSERS, Spec, TABLE};
+use super::table::{CHOOSERS, COLOR, Spec, TABLE};
 
 /// The global options that were typed. Part of the command line through `#[command(flatten)]`.
 #[derive(Debug, Clone, Default)]
@@ -13,6 +13,34 @@ pub struct Flags {
 }
 
 impl Flags {
+    /// The options among the words of a command line that need not be whole: for one that is being typed. What is no
+    /// option with a value is passed over.
+    #[must_use]
+    pub fn among(words: impl IntoIterator<Item = String>) -> Self {
+        let mut values = BTreeMap::new();
+        let mut words = words.into_iter().peekable();
+        while let Some(word) = words.next() {
+            let Some(typed) = word.strip_prefix("--") else { continue };
+            let (name, value) = match typed.split_once('=') {
+                Some((name, value)) => (name, Some(value.to_owned())),
+                None => (typed, None),
+            };
+            let spec = CHOOSERS.iter().chain(&TABLE).find(|spec| spec.option() == name);
+            if let Some(spec) = spec
+                && let Some(value) = value.or_else(|| words.next_if(|next| !next.starts_with("--")))
+            {
+                values.insert(spec.name, value);
+            }
+        }
+        Self { values }
+    }
+
+    /// When to colour, as typed: help and errors are printed before anything else is known.
+    #[must_use]
+    pub fn color(&self) -> Option<&str> {
+        self.get(&COLOR.spec)
+    }
+
     pub(super) fn get(&self, spec: &Spec) -> Option<&str> {
         self.values.get(spec.name).map(String::as_str)
     }

@@ -5,6 +5,7 @@ use super::environment::Environment;
 use super::error::SettingsError;
 use super::file::{File, Layer};
 use super::flags::Flags;
+use super::profiles::{self, Profile};
 use super::source::Source;
 use super::table::{CONFIG, PROFILE, Setting, Spec};
 use std::fmt::Display;
@@ -67,6 +68,11 @@ impl<'a> Layers<'a> {
         Ok(value)
     }
 
+    /// Every profile that can be chosen.
+    pub(super) fn profiles(&self) -> Vec<Profile> {
+        profiles::all(self.file.as_ref(), self.environment)
+    }
+
     /// Everything that was taken, in order.
     pub(super) fn into_taken(self) -> Vec<Resolved> {
         self.taken
@@ -112,11 +118,10 @@ impl<'a> Layers<'a> {
         match profiles.and_then(|profiles| profiles.get(&name)) {
             Some(values) => Ok((name, values.clone())),
             None if name == EMBEDDED => Ok((name, Layer::new())),
-            None => Err(SettingsError::UnknownProfile {
-                name,
-                path: self.file.as_ref().map(|file| file.path.clone()),
-                known: profiles.map(|profiles| profiles.keys().cloned().collect()).unwrap_or_default(),
-            }),
+            None => {
+                let known = self.profiles().into_iter().map(|profile| profile.name).collect();
+                Err(SettingsError::UnknownProfile { name, known })
+            }
         }
     }
 }

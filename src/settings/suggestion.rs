@@ -2,7 +2,7 @@
 
 /// The one of `known` that is nearest to `typed`, if it is near enough to be meant: at most one change in three
 /// characters.
-pub(super) fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     known
         .into_iter()
         .map(|name| (strsim::osa_distance(typed, name), name))

@@ -6,6 +6,7 @@ use super::address::{Brokers, StoreAddress};
 use super::fault::Fault;
 use super::span::Span;
 use crate::alarm::{limits, plausible};
+use crate::output::Color;
 use crate::reading::Sign;
 use crate::store::Consistency;
 
@@ -50,7 +51,7 @@ pub(super) struct Setting<T> {
 }
 
 /// The settings that every layer may hold, in the order in which they are shown.
-pub(super) static TABLE: [&Spec; 9] = [
+pub(super) static TABLE: [&Spec; 10] = [
     &BROKERS.spec,
     &TOPIC.spec,
     &GROUP.spec,
@@ -60,6 +61,7 @@ pub(super) static TABLE: [&Spec; 9] = [
     &SPO2_LOW.spec,
     &INSTANCE_ID.spec,
     &SESSION_TIMEOUT.spec,
+    &COLOR.spec,
 ];
 
 /// The settings that choose the other layers, so that only a flag and the environment can hold them.
@@ -186,6 +188,17 @@ pub(super) static SESSION_TIMEOUT: Setting<Span> = Setting {
     parse: session_timeout,
 };
 
+pub(super) static COLOR: Setting<Color> = Setting {
+    spec: Spec {
+        name: "color",
+        default: Some("auto"),
+        value_name: "WHEN",
+        help: "When to colour: auto (on a terminal, unless NO_COLOR is set), always or never",
+        kind: Kind::Text,
+    },
+    parse: color,
+};
+
 /// Kafka's own limit for names of topics; an instance id obeys the same rule.
 const MAX_NAME_BYTES: usize = 249;
 
@@ -197,7 +210,8 @@ fn not_empty(text: &str) -> Result<String, Fault> {
     if text.is_empty() { Err(Fault::new("is empty", "give a name")) } else { Ok(text.to_owned()) }
 }
 
-fn topic_name(text: &str) -> Result<String, Fault> {
+/// A topic's name, as Kafka takes it.
+pub(crate) fn topic_name(text: &str) -> Result<String, Fault> {
     kafka_name(text, "topic")
 }
 
@@ -241,6 +255,13 @@ fn limit(text: &str, sign: Sign) -> Result<i32, Fault> {
     text.parse().ok().filter(fits).ok_or_else(|| {
         Fault::new(format!("'{text}' is no limit for {sign}"), format!("use a whole number from {low} to {high}"))
     })
+}
+
+fn color(text: &str) -> Result<Color, Fault> {
+    Color::ALL
+        .into_iter()
+        .find(|color| color.name() == text)
+        .ok_or_else(|| Fault::new(format!("'{text}' does not say when to colour"), "use auto, always or never"))
 }
 
 fn session_timeout(text: &str) -> Result<Span, Fault> {

@@ -230,14 +230,24 @@ fn an_unknown_profile_lists_those_there_are() {
     let flags = typed(&["--config", &file.path, "--profile", "ward-c"]);
     let error = resolve(&flags, &Environment::default()).unwrap_err();
     assert_eq!(error.to_string(), "there is no profile named 'ward-c'");
-    assert_eq!(error.hint().unwrap(), format!("{} has these: ward-a, ward-b", file.path));
+    assert_eq!(error.hint().unwrap(), "did you mean ward-a? `vitals profile list` shows all");
 }
 
 #[test]
-fn a_profile_without_a_file_says_that_there_is_none() {
+fn a_profile_that_is_not_there_is_told_with_those_that_are() {
     assert!(!Path::new("vitals.toml").exists());
     let error = resolve(&typed(&["--profile", "ward-a"]), &Environment::default()).unwrap_err();
-    assert!(error.hint().unwrap().ends_with("there is no such file"));
+    assert!(error.hint().unwrap().starts_with("there are: embedded; a new one is a table [profile.NAME]"));
+}
+
+#[test]
+fn no_color_speaks_where_nobody_chose() {
+    let color =
+        |flags: &[&str], variables: &[(&str, &str)]| resolve(&typed(flags), &environment(variables)).unwrap().color;
+    assert_eq!(color(&[], &[]), Color::Auto);
+    assert_eq!(color(&[], &[("NO_COLOR", "1")]), Color::Never);
+    assert_eq!(color(&[], &[("NO_COLOR", "")]), Color::Auto);
+    assert_eq!(color(&["--color", "always"], &[("NO_COLOR", "1")]), Color::Always);
 }
 
 #[test]

@@ -100,6 +100,13 @@ impl AnyStore {
 }
 
 impl Store for AnyStore {
+    fn batch_rows(&self) -> usize {
+        match self {
+            Self::Cassandra(store) => store.batch_rows(),
+            Self::Sqlite(store) => store.batch_rows(),
+        }
+    }
+
     async fn write(&self, batch: &Batch) -> Result<(), WriteError> {
         match self {
             Self::Cassandra(store) => store.write(batch).await,

@@ -73,7 +73,11 @@ fn assert_told(ended: &Ended, code: i32, error: &str, hint: &str) {
 fn without_a_command_the_help_is_shown() {
     let ended = vitals(&[]).run();
     assert_eq!(ended.code, 2);
-    assert!(ended.stderr.contains("Usage: vitals") && ended.stderr.contains("Commands:"), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("Usage: vitals [OPTIONS] <COMMAND>") && ended.stderr.contains("\n  demo  "),
+        "{}",
+        ended.stderr
+    );
 }
 
 #[test]
@@ -89,28 +93,57 @@ fn an_unknown_option_is_a_wrong_usage_with_a_suggestion() {
     assert!(ended.stderr.contains("--patient"), "{}", ended.stderr);
 }
 
-/// The subcommands that the help of `path` lists.
-fn subcommands(help: &str) -> Vec<String> {
-    let listed = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
-    // A description that goes on in the next line stands further to the right.
-    let names = listed.filter(|line| !line.starts_with("   ")).filter_map(|line| line.split_whitespace().next());
-    names.filter(|name| *name != "help").map(str::to_owned).collect()
+#[test]
+fn a_mistyped_command_is_a_wrong_usage_with_a_suggestion() {
+    let ended = vitals(&["qeury"]).run();
+    assert_eq!(ended.code, 2);
+    assert!(ended.stderr.contains("'query'"), "{}", ended.stderr);
 }
 
 #[test]
-fn the_help_of_every_command_has_an_example() {
-    let mut waiting = vec![Vec::<String>::new()];
-    let mut seen = 0;
-    while let Some(path) = waiting.pop() {
-        let words: Vec<_> = path.iter().map(String::as_str).chain(["--help"]).collect();
-        let help = vitals(&words).run().stdout;
-        let below = subcommands(&help);
-        let example = help.lines().any(|line| line.trim_start().starts_with("vitals "));
-        assert!(example || !below.is_empty(), "{path:?}: {help}");
-        waiting.extend(below.into_iter().map(|name| path.iter().cloned().chain([name]).collect()));
-        seen += 1;
+fn the_profiles_are_listed_and_shown_with_what_they_set() {
+    let file = "topic = \"t\"\n[profile.ward-a]\ntopic = \"a\"\n[profile.embedded]\nstore = \"sqlite:x.db\"";
+    let listed = vitals(&["profile", "list", "-o", "csv", "--profile", "ward-a"]).file("vitals.toml", file).run();
+    assert_eq!(listed.stdout, "name,in_force,sets\nembedded,false,brokers store\nward-a,true,topic\n");
+    let shown = vitals(&["profile", "show", "embedded", "-o", "csv"]).file("vitals.toml", file).run();
+    let expected = "name,value,source\n\
+                    brokers,127.0.0.1:9093,profile embedded (built in)\n\
+                    store,sqlite:x.db,profile embedded in ./vitals.toml\n";
+    assert_eq!(shown.stdout, expected);
+    assert_told(&vitals(&["profile", "show", "embeded"]).run(), 2, "there is no profile", "did you mean embedded?");
+}
+
+#[test]
+fn colours_are_where_they_are_wanted_and_nowhere_else() {
+    let shown = |words: &[&str]| vitals(&[&["profile", "list", "-o", "table"], words].concat());
+    let bold = "\u{1b}[1m";
+    assert!(!shown(&[]).run().stdout.contains('\u{1b}'), "into a pipe");
+    assert!(shown(&["--color", "always"]).run().stdout.starts_with(bold));
+    assert!(shown(&[]).variable("VITALS_COLOR", "always").variable("NO_COLOR", "1").run().stdout.starts_with(bold));
+    assert_told(&shown(&["--color", "sometimes"]).run(), 2, "when to colour", "auto, always or never");
+}
+
+#[test]
+fn a_shell_completes_commands_options_and_profiles() {
+    let completed = |words: &[&str]| {
+        let last = (words.len() - 1).to_string();
+        let words = [&["--"], words].concat();
+        let ended = vitals(&words)
+            .file("vitals.toml", "[profile.ward-a]\n[profile.ward-b]\n")
+            .variable("VITALS_COMPLETE", "bash")
+            .variable("_CLAP_COMPLETE_INDEX", &last)
+            .variable("_CLAP_IFS", "\n")
+            .run();
+        assert_eq!(ended.stderr, "");
+        ended.stdout.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(completed(&["vitals", "que"]), ["query"]);
+    assert_eq!(completed(&["vitals", "query", "--pat"]), ["--patient"]);
+    assert_eq!(completed(&["vitals", "lag", "--profile", "ward"]), ["ward-a", "ward-b"]);
+    for shell in ["bash", "zsh", "fish", "powershell"] {
+        let script = vitals(&["completions", shell]).run();
+        assert!(script.code == 0 && script.stdout.contains("VITALS_COMPLETE"), "{shell}: {}", script.stdout);
     }
-    assert!(seen > 3, "the help lists the commands in another way than this test reads");
 }
 
 #[test]
@@ -159,7 +192,12 @@ fn a_wrong_value_names_its_source_and_the_cure() {
 fn an_unknown_profile_lists_those_there_are() {
     let file = "[profile.ward-a]\n[profile.ward-b]";
     let ended = vitals(&["config", "show", "--profile", "ward-c"]).file("vitals.toml", file).run();
-    assert_told(&ended, 2, "there is no profile named 'ward-c'", "./vitals.toml has these: ward-a, ward-b");
+    assert_told(
+        &ended,
+        2,
+        "there is no profile named 'ward-c'",
+        "did you mean ward-a? `vitals profile list` shows all",
+    );
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::alarm::Alert;
 use crate::cmd::line::Line;
-use crate::output::{Output, OutputError, Progress as Live};
+use crate::output::{Output, OutputError, Progress as Live, Tone};
 use crate::pipeline::Summary;
 use crate::pipeline::observer::{Observer, Progress};
 use crate::pipeline::source::Assigned;
@@ -125,7 +125,8 @@ impl Observer for Screen<'_> {
         );
         if !alerts.is_empty() {
             let texts: Vec<_> = alerts.iter().map(ToString::to_string).collect();
-            let _ = write!(lines, "\n  >>> ALERT: {}", texts.join("; "));
+            let alert = format!("  >>> ALERT: {}", texts.join("; "));
+            let _ = write!(lines, "\n{}", self.output.paint(Tone::Alert, alert));
         }
         self.print(&lines);
     }
@@ -133,8 +134,9 @@ impl Observer for Screen<'_> {
     fn refused(&mut self, partition: i32, offset: i64, reject: &Reject) {
         self.messages += 1;
         let Self { messages, topic, .. } = &*self;
+        let refused = self.output.paint(Tone::Doubt, format_args!("  >>> REFUSED: {reject}"));
         self.print(&format!(
-            "--- Message #{messages} ---\nTopic: {topic}, Partition: {partition}, Offset: {offset}\n  >>> REFUSED: {reject}"
+            "--- Message #{messages} ---\nTopic: {topic}, Partition: {partition}, Offset: {offset}\n{refused}"
         ));
     }
 

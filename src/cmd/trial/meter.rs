@@ -115,6 +115,10 @@ impl<'a> Meter<'a> {
 }
 
 impl Store for Meter<'_> {
+    fn batch_rows(&self) -> usize {
+        self.store.batch_rows()
+    }
+
     async fn write(&self, batch: &Batch) -> Result<(), WriteError> {
         self.store.write(batch).await?;
         let now = chrono::Utc::now().timestamp_micros();

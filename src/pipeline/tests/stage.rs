@@ -88,6 +88,10 @@ pub(super) struct Shelf {
 }
 
 impl Store for Shelf {
+    fn batch_rows(&self) -> usize {
+        60
+    }
+
     async fn write(&self, batch: &Batch) -> Result<(), WriteError> {
         let failures = *self.failures.lock().expect("no panic while it is held");
         if failures == usize::MAX {

@@ -38,6 +38,10 @@ const ROW_OVERHEAD_BYTES: usize = 1 + 2 + 16 + 2;
 const VALUE_OVERHEAD_BYTES: usize = 4;
 
 impl Store for CassandraStore {
+    fn batch_rows(&self) -> usize {
+        MAX_BATCH_ROWS
+    }
+
     /// Alerts and readings go out at once, in as many requests as [`MAX_BATCH_ROWS`] and [`MAX_BATCH_BYTES`] ask for.
     /// All of them have ended when this returns.
     async fn write(&self, batch: &Batch) -> Result<(), WriteError> {

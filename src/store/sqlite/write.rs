@@ -23,6 +23,9 @@ const MAX_WAITING_BATCHES: usize = 64;
 /// Rows in a transaction, except where one batch alone has more: so that other processes come to write in between.
 const MAX_GROUP_ROWS: usize = 10_000;
 
+/// Rows of one patient in a batch: a few patients fill a transaction.
+const MAX_BATCH_ROWS: usize = 2_000;
+
 /// Sign by sign: what a later reading does not carry stays.
 const INSERT_READING: &str = "\
 INSERT INTO patient_vitals (patient_id, timestamp, heart_rate, spo2, systolic, diastolic, respiratory_rate, temperature)
@@ -45,6 +48,10 @@ ON CONFLICT DO UPDATE SET
     limit_in_force = COALESCE(excluded.limit_in_force, limit_in_force)";
 
 impl Store for SqliteStore {
+    fn batch_rows(&self) -> usize {
+        MAX_BATCH_ROWS
+    }
+
     /// `Ok` means that the rows are on the disk.
     async fn write(&self, batch: &Batch) -> Result<(), WriteError> {
         Ok(self.writer.write(batch.clone()).await?)

@@ -1,0 +1,99 @@
+//! `vitals completions`: what a shell needs to complete commands, options, and names from the running broker.
+//!
+//! The script that a shell loads calls `vitals` again for every word that is completed, with [`VARIABLE`] set.
+
+use std::ffi::OsStr;
+
+use clap::CommandFactory as _;
+use clap::builder::StyledStr;
+use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
+use clap_complete::env::{Bash, CompleteEnv, EnvCompleter, Fish, Powershell, Zsh};
+use color_eyre::eyre::Result;
+
+use super::{CommandLine, Context};
+use crate::exit::Code;
+use crate::settings::{self, Environment, Flags};
+
+/// Names the shell that wants a word completed.
+const VARIABLE: &str = "VITALS_COMPLETE";
+
+/// For which shell.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Load it in every new shell, so that it fits the program that is installed:
+  bash        echo 'source <(vitals completions bash)' >> ~/.bashrc
+  zsh         echo 'source <(vitals completions zsh)' >> ~/.zshrc
+  fish        echo 'vitals completions fish | source' \\
+                >> ~/.config/fish/config.fish
+  PowerShell  echo 'vitals completions powershell | Out-String |
+                Invoke-Expression' >> $PROFILE
+
+Topics and groups are those of the running broker.
+
+Example:
+  source <(vitals completions bash)")]
+pub struct Args {
+    /// The shell
+    #[arg(value_enum)]
+    shell: Shell,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Shell {
+    Bash,
+    Zsh,
+    Fish,
+    Powershell,
+}
+
+/// Prints the script.
+///
+/// # Errors
+/// It cannot be printed.
+#[allow(clippy::unused_async, reason = "every command has the same shape")]
+pub async fn run(args: Args, context: &Context) -> Result<Code> {
+    let completer: &dyn EnvCompleter = match args.shell {
+        Shell::Bash => &Bash,
+        Shell::Zsh => &Zsh,
+        Shell::Fish => &Fish,
+        Shell::Powershell => &Powershell,
+    };
+    let program = std::env::current_exe()?.display().to_string();
+    let mut script = Vec::new();
+    completer.write_registration(VARIABLE, "vitals", "vitals", &program, &mut script)?;
+    context.output.line(String::from_utf8_lossy(&script).trim_end())?;
+    Ok(Code::Done)
+}
+
+/// Answers a shell that wants a word completed, and ends the program then. Otherwise it does nothing.
+pub fn answer_shell() {
+    CompleteEnv::with_factory(|| with_names(CommandLine::command())).var(VARIABLE).complete();
+}
+
+/// Adds to every argument that takes a name where such names are found.
+fn with_names(command: clap::Command) -> clap::Command {
+    let command = command.mut_args(|arg| match arg.get_value_names().and_then(|names| names.first()) {
+        Some(name) if name == "NAME" => arg.add(ArgValueCompleter::new(|typed: &OsStr| names(typed, Kind::Profile))),
+        _ => arg,
+    });
+    command.mut_subcommands(with_names)
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Profile,
+}
+
+/// The names that begin with what was typed; none where they cannot be had, since a shell has no place for an error.
+fn names(typed: &OsStr, kind: Kind) -> Vec<CompletionCandidate> {
+    let typed = typed.to_string_lossy();
+    // The word that is being typed is no value yet.
+    let words = std::env::args().filter(|word| *word != typed);
+    let settings = settings::resolve(&Flags::among(words), &Environment::read());
+    let Ok(settings) = settings else { return Vec::new() };
+    let names: Vec<String> = match kind {
+        Kind::Profile => settings.profiles.into_iter().map(|profile| profile.name).collect(),
+    };
+    let fitting = names.into_iter().filter(|name| name.starts_with(&*typed));
+    fitting.map(|name| CompletionCandidate::new(name).help(None::<StyledStr>)).collect()
+}

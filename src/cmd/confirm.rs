@@ -1,0 +1,187 @@
+//! What cannot be undone is done only when the user means it.
+//!
+//! On a terminal the user types the name of what goes. Without one `--yes` says the same, but only on this machine:
+//! elsewhere a script has to name what goes with `--confirm`, so that a line that was copied with the wrong brokers in
+//! its environment deletes nothing.
+
+use std::io::{self, IsTerminal as _};
+
+use color_eyre::eyre::Result;
+
+use crate::exit::{Advice, Code};
+use crate::output::Output;
+
+/// The options `--yes` and `--confirm`, for every command that deletes.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(super) struct ConfirmArgs {
+    /// Do not ask; enough only where the servers are on this machine
+    #[arg(long)]
+    yes: bool,
+    /// Do not ask, wherever the servers are: NAME is the name of what goes
+    #[arg(long, value_name = "NAME")]
+    confirm: Option<String>,
+}
+
+/// What is about to go.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Loss<'a> {
+    /// In words, behind "this deletes": `the topic 'patient.vitals' with 1234 records`.
+    pub(super) what: &'a str,
+    /// The name to type, or to give with `--confirm`.
+    pub(super) name: &'a str,
+    /// Whether everything that goes is on this machine.
+    pub(super) is_loopback: bool,
+}
+
+/// Why nothing was deleted.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfirmError {
+    /// Nobody can be asked.
+    #[error("this deletes {what}, and there is no terminal to ask at")]
+    NobodyToAsk {
+        /// What would have gone.
+        what: String,
+        /// Its name.
+        name: String,
+        /// Whether `--yes` would be enough.
+        is_loopback: bool,
+    },
+    /// `--yes`, and the servers are elsewhere.
+    #[error("this deletes {what}, which is not on this machine: --yes is not enough")]
+    Elsewhere {
+        /// What would have gone.
+        what: String,
+        /// Its name.
+        name: String,
+    },
+    /// The name that was given is that of something else.
+    #[error("nothing was deleted: the name is '{name}', and '{given}' was given")]
+    OtherName {
+        /// The name of what would have gone.
+        name: String,
+        /// What was typed, or given with `--confirm`.
+        given: String,
+    },
+    /// The user typed nothing.
+    #[error("nothing was deleted")]
+    Declined,
+}
+
+impl Advice for ConfirmError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Declined => Code::Finding,
+            _ => Code::Usage,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::NobodyToAsk { is_loopback: true, .. } => {
+                Some("add --yes to delete it without being asked".to_owned())
+            }
+            Self::NobodyToAsk { name, .. } | Self::Elsewhere { name, .. } => {
+                Some(format!("add --confirm {name} to delete it all the same"))
+            }
+            Self::OtherName { .. } => Some("give the name exactly as it stands there".to_owned()),
+            Self::Declined => None,
+        }
+    }
+}
+
+/// Makes sure that the user means it; asks where that is possible and needed.
+///
+/// # Errors
+/// [`ConfirmError`] where the user does not, or cannot be asked. Standard input cannot be read.
+pub(super) async fn confirm(args: &ConfirmArgs, loss: Loss<'_>, output: &Output) -> Result<()> {
+    let has_terminal = io::stdin().is_terminal();
+    if decide(args, loss, has_terminal)? == Decision::Ask {
+        output.note(format_args!("this deletes {}; it cannot be undone", loss.what));
+        output.note(format_args!("type {} to delete it, or press Enter to keep it:", loss.name));
+        // A read of the terminal cannot be cut off: Ctrl+C leaves it behind on a thread of its own.
+        let line = tokio::task::spawn_blocking(|| io::stdin().lines().next().transpose()).await??;
+        judge(loss.name, line.as_deref().unwrap_or_default().trim())?;
+    }
+    Ok(())
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Decision {
+    Go,
+    Ask,
+}
+
+fn decide(args: &ConfirmArgs, loss: Loss<'_>, has_terminal: bool) -> Result<Decision, ConfirmError> {
+    let (what, name) = (|| loss.what.to_owned(), || loss.name.to_owned());
+    if let Some(given) = &args.confirm {
+        return judge(loss.name, given).map(|()| Decision::Go);
+    }
+    match (args.yes, has_terminal) {
+        (true, _) if loss.is_loopback => Ok(Decision::Go),
+        (true, _) => Err(ConfirmError::Elsewhere { what: what(), name: name() }),
+        (false, true) => Ok(Decision::Ask),
+        (false, false) => Err(ConfirmError::NobodyToAsk { what: what(), name: name(), is_loopback: loss.is_loopback }),
+    }
+}
+
+fn judge(name: &str, given: &str) -> Result<(), ConfirmError> {
+    match given {
+        "" => Err(ConfirmError::Declined),
+        given if given == name => Ok(()),
+        given => Err(ConfirmError::OtherName { name: name.to_owned(), given: given.to_owned() }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HERE: Loss<'static> = Loss { what: "the topic 't' with 7 records", name: "t", is_loopback: true };
+    const ELSEWHERE: Loss<'static> = Loss { is_loopback: false, ..HERE };
+
+    fn args(yes: bool, confirm: Option<&str>) -> ConfirmArgs {
+        ConfirmArgs { yes, confirm: confirm.map(str::to_owned) }
+    }
+
+    fn told(decided: Result<Decision, ConfirmError>) -> String {
+        let error = decided.unwrap_err();
+        format!("{error}; {}", error.hint().unwrap_or_default())
+    }
+
+    #[test]
+    fn whoever_sits_at_a_terminal_is_asked() {
+        assert_eq!(decide(&args(false, None), HERE, true).unwrap(), Decision::Ask);
+        assert_eq!(decide(&args(false, None), ELSEWHERE, true).unwrap(), Decision::Ask);
+    }
+
+    #[test]
+    fn yes_is_enough_on_this_machine_only() {
+        assert_eq!(decide(&args(true, None), HERE, false).unwrap(), Decision::Go);
+        for has_terminal in [true, false] {
+            let refused = told(decide(&args(true, None), ELSEWHERE, has_terminal));
+            assert!(refused.contains("--yes is not enough; add --confirm t"), "{refused}");
+        }
+    }
+
+    #[test]
+    fn the_name_is_enough_everywhere_and_another_name_nowhere() {
+        for loss in [HERE, ELSEWHERE] {
+            assert_eq!(decide(&args(false, Some("t")), loss, false).unwrap(), Decision::Go);
+            assert!(decide(&args(true, Some("T")), loss, true).is_err());
+        }
+    }
+
+    #[test]
+    fn without_a_terminal_it_is_said_what_to_add() {
+        assert!(told(decide(&args(false, None), HERE, false)).contains("7 records, and there is no terminal"));
+        assert!(told(decide(&args(false, None), HERE, false)).ends_with("add --yes to delete it without being asked"));
+        assert!(told(decide(&args(false, None), ELSEWHERE, false)).contains("add --confirm t"));
+    }
+
+    #[test]
+    fn an_empty_answer_declines_and_another_one_is_repeated() {
+        assert_eq!(judge("t", "").unwrap_err().code(), Code::Finding);
+        assert!(judge("t", "u").unwrap_err().to_string().contains("'u' was given"));
+        assert!(judge("t", "t").is_ok());
+    }
+}

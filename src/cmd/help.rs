@@ -1,0 +1,88 @@
+//! `vitals --help`: the commands by what people want to do.
+
+use std::fmt::Write as _;
+
+use clap::builder::StyledStr;
+use clap::{ColorChoice, Command, CommandFactory as _, FromArgMatches as _};
+
+use super::CommandLine;
+use crate::settings::Flags;
+
+/// Every command, under what it is for.
+const GROUPS: [(&str, &[&str]); 5] = [
+    ("Without servers", &["demo", "up"]),
+    ("Run the pipeline", &["init", "produce", "consume"]),
+    ("See how it does", &["status", "lag", "query", "bench"]),
+    ("Look after it", &["topic", "group"]),
+    ("Set it up", &["config", "profile", "completions"]),
+];
+
+/// Takes the command line. What clap has to say about it, help or an error, ends the program.
+#[must_use]
+pub fn parse() -> CommandLine {
+    let color = match Flags::among(std::env::args()).color() {
+        Some("always") => ColorChoice::Always,
+        Some("never") => ColorChoice::Never,
+        _ => ColorChoice::Auto,
+    };
+    let matches = grouped(CommandLine::command()).color(color).get_matches();
+    CommandLine::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+}
+
+/// Puts the [groups](GROUPS) in the place of clap's one list of commands.
+fn grouped(command: Command) -> Command {
+    let heading = *command.get_styles().get_header();
+    let mut list = String::new();
+    for (title, names) in GROUPS {
+        // Writing into a text cannot fail.
+        let _ = writeln!(list, "{heading}{title}:{heading:#}");
+        for subcommand in names.iter().filter_map(|name| command.find_subcommand(name)) {
+            let about = subcommand.get_about().map(StyledStr::to_string).unwrap_or_default();
+            let _ = writeln!(list, "  {:<12} {about}", subcommand.get_name());
+        }
+        list.push('\n');
+    }
+    let template = format!("{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\n{list}{{all-args}}{{after-help}}");
+    // What is hidden is left out of the list alone.
+    let command = command.override_usage("vitals [OPTIONS] <COMMAND>").help_template(template);
+    command.mut_subcommands(|subcommand| subcommand.hide(true))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_is_in_one_group() {
+        let mut grouped: Vec<_> = GROUPS.iter().flat_map(|(_, names)| names.iter().copied()).collect();
+        grouped.sort_unstable();
+        let command = CommandLine::command();
+        let mut all: Vec<_> = command.get_subcommands().map(Command::get_name).collect();
+        all.sort_unstable();
+        assert_eq!(grouped, all);
+    }
+
+    #[test]
+    fn the_list_of_commands_fits_eighty_columns() {
+        let help = grouped(CommandLine::command()).term_width(80).render_help().to_string();
+        let list = help.split_once("Options:").expect("the options come last").0;
+        assert!(list.contains("Without servers:\n  demo"), "{list}");
+        for line in list.lines() {
+            assert!(line.chars().count() <= 80, "{line}");
+        }
+    }
+
+    #[test]
+    fn every_help_has_an_example() {
+        fn check(command: &Command) {
+            if command.get_name() == "help" {
+                return;
+            }
+            let has_subcommands = command.get_subcommands().next().is_some();
+            let after = command.get_after_help().map(StyledStr::to_string).unwrap_or_default();
+            assert!(has_subcommands || after.contains("Example"), "{} has no example", command.get_name());
+            command.get_subcommands().for_each(check);
+        }
+        check(&CommandLine::command());
+    }
+}

@@ -1,0 +1,161 @@
+//! `vitals topic`: what topics there are, and what is in them; makes and deletes them.
+
+mod create;
+mod delete;
+mod describe;
+mod list;
+mod tail;
+
+use clap::Subcommand;
+use color_eyre::eyre::{Report, Result};
+
+use super::{Context, mixup};
+use crate::exit::{Advice, Code};
+use crate::kafka::cluster::Cluster;
+use crate::kafka::error::KafkaError;
+use crate::kafka::topics::{self, TopicState};
+use crate::settings::{self, Settings, nearest};
+
+/// What to do with topics.
+#[derive(Debug, clap::Args)]
+#[command(
+    arg_required_else_help = true,
+    after_help = "\
+Where no topic is named, the one of the settings is meant.
+
+Examples:
+  vitals topic list
+  vitals topic describe
+  vitals topic tail --from earliest --max 5"
+)]
+pub struct Args {
+    #[command(subcommand)]
+    command: TopicCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum TopicCommand {
+    /// Show all topics
+    List(list::Args),
+    /// Show a topic partition by partition, and its settings
+    Describe(describe::Args),
+    /// Make a topic
+    Create(create::Args),
+    /// Delete a topic and everything in it
+    Delete(delete::Args),
+    /// Show the messages of a topic, the last ones or from where you like
+    Tail(tail::Args),
+}
+
+/// Why nothing could be done with a topic.
+#[derive(Debug, thiserror::Error)]
+pub enum TopicError {
+    /// There is no such topic.
+    #[error("the topic '{topic}' does not exist")]
+    Unknown {
+        /// The topic that was named.
+        topic: String,
+        /// The one that was probably meant.
+        near: Option<String>,
+    },
+    /// There is one of this name already.
+    #[error("the topic '{topic}' is there already, with {partitions} partitions")]
+    Exists {
+        /// Its name.
+        topic: String,
+        /// The number of its partitions.
+        partitions: usize,
+    },
+    /// The topic has fewer partitions.
+    #[error("the topic '{topic}' has no partition {partition}: it has {count}, numbered from 0")]
+    NoPartition {
+        /// The topic.
+        topic: String,
+        /// The partition that was asked for.
+        partition: i32,
+        /// The number of its partitions.
+        count: usize,
+    },
+    /// The partition does not hold this offset.
+    #[error("partition {partition} holds no offset {offset}: it begins at {first} and ends before {end}")]
+    NoOffset {
+        /// The partition.
+        partition: i32,
+        /// The offset that was asked for.
+        offset: i64,
+        /// Its first offset.
+        first: i64,
+        /// Behind its last offset.
+        end: i64,
+    },
+}
+
+impl Advice for TopicError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Exists { .. } => Code::Finding,
+            _ => Code::Usage,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Unknown { near: Some(near), .. } => {
+                format!("did you mean '{near}'? `vitals topic list` shows what there is")
+            }
+            Self::Unknown { near: None, .. } => {
+                "`vitals topic list` shows what there is; `vitals init` makes the topic of the readings".to_owned()
+            }
+            Self::Exists { .. } => "add --if-not-exists to leave it as it is, or choose another name".to_owned(),
+            Self::NoPartition { .. } | Self::NoOffset { .. } => {
+                "`vitals topic describe` shows the partitions with their offsets".to_owned()
+            }
+        })
+    }
+}
+
+/// Does what was asked for.
+///
+/// # Errors
+/// Kafka cannot be reached or refuses; [`TopicError`].
+pub async fn run(args: Args, context: &Context) -> Result<Code> {
+    match args.command {
+        TopicCommand::List(args) => list::run(args, context).await,
+        TopicCommand::Describe(args) => describe::run(args, context).await,
+        TopicCommand::Create(args) => create::run(args, context).await,
+        TopicCommand::Delete(args) => delete::run(args, context).await,
+        TopicCommand::Tail(args) => tail::run(args, context).await,
+    }
+}
+
+/// A topic's name on the command line.
+fn parse_name(text: &str) -> Result<String, String> {
+    settings::topic_name(text).map_err(|fault| format!("{fault}: {}", fault.cure))
+}
+
+/// First contact with the brokers that are meant.
+async fn connect(settings: &Settings) -> Result<Cluster> {
+    mixup::check(settings).await?;
+    Ok(Cluster::connect(settings.brokers.as_slice()).await?)
+}
+
+/// The topic `name` as it is now.
+async fn find(cluster: &mut Cluster, name: &str) -> Result<TopicState> {
+    match topics::describe(cluster, name).await {
+        Ok(topic) => Ok(topic),
+        Err(error) => Err(told_better(cluster, error).await),
+    }
+}
+
+/// An unknown topic is told with the name that was probably meant.
+async fn told_better(cluster: &mut Cluster, error: KafkaError) -> Report {
+    let KafkaError::NoTopic { topic } = error else { return error.into() };
+    let known = topics::list(cluster).await.unwrap_or_default();
+    let near = nearest(&topic, known.iter().map(|topic| topic.name.as_str())).map(str::to_owned);
+    TopicError::Unknown { topic, near }.into()
+}
+
+/// `1 record`, `2 records`.
+fn counted(count: i64, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}

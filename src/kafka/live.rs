@@ -1,0 +1,54 @@
+//! What comes into a topic, read from outside of any group: nobody's offsets change.
+
+use std::collections::BTreeMap;
+
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use super::cluster::Cluster;
+use super::error::KafkaError;
+use super::fetch::Fetcher;
+use crate::pipeline::source::Event;
+
+/// Chunks that wait to be shown. With the one in the hands of the fetcher, this bounds what is read ahead.
+const CHANNEL_CHUNKS: usize = 2;
+
+/// The records of a topic from some offsets on, as they come.
+#[derive(Debug)]
+pub struct Live {
+    events: mpsc::Receiver<Event>,
+    _fetcher: JoinSet<()>,
+}
+
+impl Live {
+    /// Begins at `positions`: by partition, the offset to read first.
+    ///
+    /// # Errors
+    /// There is no such topic, or no broker can be reached.
+    pub async fn begin(
+        cluster: &mut Cluster,
+        seeds: &[String],
+        topic: &str,
+        positions: BTreeMap<i32, i64>,
+    ) -> Result<Self, KafkaError> {
+        let topic_id = cluster.topic_id(topic).await?;
+        let (sender, events) = mpsc::channel(CHANNEL_CHUNKS);
+        let fetcher = Fetcher {
+            seeds: seeds.to_vec(),
+            topic: topic.to_owned(),
+            assignment: 0,
+            events: sender,
+            positions,
+            topic_id,
+        };
+        let mut running = JoinSet::new();
+        running.spawn(fetcher.run());
+        Ok(Self { events, _fetcher: running })
+    }
+
+    /// Waits for the next chunk, gap or trouble; `None` never comes, but for a topic without partitions. Dropping the
+    /// future loses nothing.
+    pub async fn next(&mut self) -> Option<Event> {
+        self.events.recv().await
+    }
+}

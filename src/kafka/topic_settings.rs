@@ -1,0 +1,74 @@
+//! The settings of a topic, and who gave them.
+
+use kafka_protocol::error::ParseResponseErrorCode;
+use kafka_protocol::messages::DescribeConfigsRequest;
+use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;
+use kafka_protocol::messages::describe_configs_response::DescribeConfigsResourceResult;
+
+use super::cluster::{Cluster, text};
+use super::error::KafkaError;
+
+/// How long records are kept at least, in milliseconds; -1 is for ever.
+pub const RETENTION_MS: &str = "retention.ms";
+/// Beyond how many bytes a partition loses its oldest records; -1 is never.
+pub const RETENTION_BYTES: &str = "retention.bytes";
+/// The largest batch that is taken, in bytes.
+pub const MAX_MESSAGE_BYTES: &str = "max.message.bytes";
+/// Whether old records are deleted, or only the last one of each key is kept.
+pub const CLEANUP_POLICY: &str = "cleanup.policy";
+
+/// One setting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopicSetting {
+    /// Its name, as `retention.ms`.
+    pub name: String,
+    /// Its value; a secret has none here.
+    pub value: Option<String>,
+    /// Who gave it.
+    pub origin: Origin,
+}
+
+/// Who gave a setting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// The topic has it of its own.
+    Topic,
+    /// The settings of the brokers.
+    Broker,
+    /// Nobody.
+    Default,
+}
+
+/// The protocol's number of a topic as a thing that has settings.
+const TOPIC_RESOURCE: i8 = 2;
+
+/// All settings of `topic`, by name.
+///
+/// # Errors
+/// There is no such topic, no broker can be reached, or it refuses.
+pub async fn describe(cluster: &mut Cluster, topic: &str) -> Result<Vec<TopicSetting>, KafkaError> {
+    let resource = DescribeConfigsResource::default()
+        .with_resource_type(TOPIC_RESOURCE)
+        .with_resource_name(text(topic))
+        .with_configuration_keys(None);
+    let response = cluster.ask(&DescribeConfigsRequest::default().with_resources(vec![resource])).await?;
+    let mut settings = Vec::new();
+    for result in response.results {
+        if let Some(code) = result.error_code.err() {
+            return Err(KafkaError::refused(format!("the settings of the topic '{topic}'"), code));
+        }
+        settings.extend(result.configs.into_iter().map(setting));
+    }
+    settings.sort_unstable_by(|one: &TopicSetting, other| one.name.cmp(&other.name));
+    Ok(settings)
+}
+
+fn setting(config: DescribeConfigsResourceResult) -> TopicSetting {
+    // The protocol numbers them: 1 is the topic's own, 2 to 4 are the brokers', 5 is the default.
+    let origin = match config.config_source {
+        1 => Origin::Topic,
+        2..=4 => Origin::Broker,
+        _ => Origin::Default,
+    };
+    TopicSetting { name: config.name.to_string(), value: config.value.map(|value| value.to_string()), origin }
+}
