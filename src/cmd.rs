@@ -7,6 +7,7 @@ pub mod confirm;
 pub mod consume;
 mod cure;
 pub mod demo;
+pub mod doctor;
 pub mod group;
 mod help;
 pub mod init;
@@ -68,6 +69,8 @@ pub enum Command {
     Lag(lag::Args),
     /// Show brokers, topic, group and store on one screen
     Status(status::Args),
+    /// Look for what is wrong, and say what mends it
+    Doctor(doctor::Args),
     /// Show and delete consumer groups, set from where they read
     Group(group::Args),
     /// Show, make, delete and read topics
@@ -98,6 +101,7 @@ impl Command {
             Self::Query(args) => query::run(args, context).await,
             Self::Lag(args) => lag::run(args, context).await,
             Self::Status(args) => status::run(args, context).await,
+            Self::Doctor(args) => doctor::run(args, context).await,
             Self::Group(args) => group::run(args, context).await,
             Self::Topic(args) => topic::run(args, context).await,
             Self::Bench(args) => bench::run(args, context).await,

@@ -10,6 +10,7 @@
 //! - [`records`]: record batches, read and written
 //! - [`group`]: membership; [`consumer`] is a member as the pipeline's source; `fetch` reads for it
 //! - [`history`]: what is in a topic, read from outside of any group; [`live`]: what comes
+//! - [`sample`]: how the last records were sent
 //! - [`offsets`]: where partitions begin and end, what groups have committed; [`lag`] compares them
 //! - [`dead_letters`]: refused messages, kept whole
 //! - [`admin`]: makes and deletes topics
@@ -30,6 +31,7 @@ pub mod murmur2;
 pub mod offsets;
 pub mod producer;
 pub mod records;
+pub mod sample;
 pub mod topic_settings;
 pub mod topics;
 mod versions;

@@ -23,6 +23,8 @@
 //!   - [`broker`]: the embedded broker of `vitals up` and `vitals demo`
 //!   - [`store`]: where readings and alerts are kept; Cassandra, or an SQLite file
 //!   - [`intake`]: where readings come from: the simulated ward, CSV files
+//!   - [`disk`]: whether a folder can be written to
+//!   - [`port`]: what is behind an address, for who looks for a fault
 //!   - [`retry`]: how long to wait between attempts
 //! - the commands, one file each:
 //!   - [`cmd`]: their arguments, and what each does
@@ -35,12 +37,14 @@
 pub mod alarm;
 pub mod broker;
 pub mod cmd;
+pub mod disk;
 pub mod exit;
 pub mod intake;
 pub mod kafka;
 pub mod ledger;
 pub mod output;
 pub mod pipeline;
+pub mod port;
 pub mod reading;
 pub mod reject;
 pub mod retry;

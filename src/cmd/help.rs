@@ -12,7 +12,7 @@ use crate::settings::Flags;
 const GROUPS: [(&str, &[&str]); 5] = [
     ("Without servers", &["demo", "up"]),
     ("Run the pipeline", &["init", "produce", "consume"]),
-    ("See how it does", &["status", "lag", "query", "bench"]),
+    ("See how it does", &["status", "doctor", "lag", "query", "bench"]),
     ("Look after it", &["topic", "group"]),
     ("Set it up", &["config", "profile", "completions"]),
 ];

@@ -201,3 +201,87 @@ fn status_is_unreachable_only_where_nothing_answers() {
     drop(home.up());
     assert_eq!(wrongs(&status(&home, 4)).len(), 2);
 }
+
+/// The checks of `vitals doctor`, by name.
+fn doctor(home: &Home, code: i32) -> std::collections::BTreeMap<String, Value> {
+    let output = home.run_embedded(&["doctor", "-o", "ndjson"]);
+    assert_eq!(output.status.code(), Some(code), "{}{}", text(&output.stdout), text(&output.stderr));
+    let checks = text(&output.stdout);
+    let check = |line: &str| {
+        let check: Value = serde_json::from_str(line).expect("an object");
+        (check["check"].as_str().expect("a name").to_owned(), check)
+    };
+    checks.lines().map(check).collect()
+}
+
+#[test]
+fn doctor_finds_nothing_where_everything_is_there_and_read() {
+    let home = Home::new();
+    let _up = home.up();
+    read_to_the_end(&home);
+    let checks = doctor(&home, 0);
+    for (name, check) in &checks {
+        assert_eq!(check["verdict"], "ok", "{name}: {check}");
+    }
+    assert_eq!(checks.len(), 19, "{:?}", checks.keys());
+    let holder = checks["broker_port"]["found"].as_str().expect("a text");
+    assert!(!cfg!(target_os = "linux") || holder.contains("held by vitals"), "{holder}");
+}
+
+#[test]
+fn doctor_names_the_command_that_mends_each_thing() {
+    let home = Home::new();
+    let up = home.up();
+    let checks = doctor(&home, 1);
+    assert_eq!(checks["topic"]["verdict"], "fail");
+    assert_eq!(checks["topic"]["cure"], "vitals init --profile embedded");
+    assert_eq!(checks["store_file"]["verdict"], "fail");
+    assert_eq!(checks["group"]["found"], "needs topic");
+    drop(up);
+    let checks = doctor(&home, 1);
+    assert_eq!(checks["broker_port"]["verdict"], "fail");
+    let cure = checks["broker_port"]["cure"].as_str().expect("a text");
+    assert!(cure.starts_with("vitals up --listen 127.0.0.1:"), "{cure}");
+    assert_eq!(checks["topic"]["verdict"], "skip");
+}
+
+#[test]
+fn doctor_knows_a_table_that_somebody_changed_by_hand() {
+    let home = Home::new();
+    let _up = home.up();
+    read_to_the_end(&home);
+    let file = home.path().join("data").join("vitals").join("vitals.db");
+    let database = rusqlite::Connection::open(file).expect("opened");
+    database.execute_batch("ALTER TABLE patient_vitals RENAME COLUMN spo2 TO oxygen").expect("changed");
+    drop(database);
+    let checks = doctor(&home, 1);
+    assert_eq!(checks["readings_table"]["verdict"], "fail");
+    assert!(checks["readings_table"]["found"].as_str().expect("a text").contains("no column `spo2`"));
+    assert_eq!(checks["alerts_table"]["verdict"], "ok");
+}
+
+#[test]
+fn doctor_tells_what_listens_in_the_place_of_a_broker() {
+    let home = Home::new();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address").to_string();
+    std::thread::spawn(move || {
+        for mut client in listener.incoming().flatten() {
+            let _ = std::io::Write::write_all(&mut client, b"HTTP/1.0 400 Bad Request\r\n\r\n");
+        }
+    });
+    let output = home.run_embedded(&["doctor", "--brokers", &address, "-o", "ndjson"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stdout).contains("is a web server, and not Kafka"), "{}", text(&output.stdout));
+}
+
+#[test]
+fn doctor_hears_of_a_folder_that_another_broker_uses() {
+    let home = Home::new();
+    let _up = home.up();
+    // Another port, where nothing listens: the broker of this folder is elsewhere.
+    let address = super::killed::free_address();
+    let output = home.run_embedded(&["doctor", "--brokers", &address, "-o", "ndjson"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stdout).contains("and nothing answers where the settings say"), "{}", text(&output.stdout));
+}
