@@ -112,10 +112,10 @@ fn told_together(checks: &[Check], output: &Output) -> String {
 
 /// The check for people: a line, and below it what is to be said where it is not ok.
 fn told(check: &Check, output: &Output) -> String {
-    const INDENT: &str = "                         ";
+    const INDENT: &str = "                       ";
     let width = output.text_width();
     let verdict = format!("{:<5}", check.verdict);
-    let mut lines = wrapped(&format!("{verdict} {:<18} ", check.name), INDENT, &check.found, width);
+    let mut lines = wrapped(&format!("{verdict} {:<16} ", check.name), INDENT, &check.found, width);
     if let Some(why) = check.why {
         lines.extend(wrapped("       why  ", "            ", why, width));
     }

@@ -15,7 +15,7 @@ use super::Context;
 use super::cure::Wrong;
 use super::watch::WatchArgs;
 use crate::exit::Code;
-use crate::output::Output;
+use crate::output::{Output, Tone};
 use crate::settings::Settings;
 use crate::store::AnyStore;
 
@@ -118,7 +118,7 @@ fn show(report: &Report, args: &Args, output: &Output) -> Result<()> {
     let shape = args.format.unwrap_or(if output.stdout_is_terminal() { Shape::Table } else { Shape::Ndjson });
     match shape {
         Shape::Table => {
-            let lines = screen::lines(report, output.text_width());
+            let lines = painted(screen::lines(report, output.text_width()), output);
             if args.watch.is_on() && output.stdout_is_terminal() {
                 output.screen(&lines)?;
             } else {
@@ -129,6 +129,16 @@ fn show(report: &Report, args: &Args, output: &Output) -> Result<()> {
         Shape::Ndjson => output.line(serde_json::to_string(report)?)?,
     }
     Ok(())
+}
+
+/// Colours repeat what the words say.
+fn painted(lines: Vec<String>, output: &Output) -> Vec<String> {
+    let paint = |line: String| match line.strip_prefix(screen::WRONG) {
+        Some(rest) => format!("{}{rest}", output.paint(Tone::Alert, screen::WRONG)),
+        None if line == screen::WELL => output.paint(Tone::Good, screen::WELL),
+        None => line,
+    };
+    lines.into_iter().map(paint).collect()
 }
 
 #[cfg(test)]

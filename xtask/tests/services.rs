@@ -12,6 +12,7 @@
 //! - `sending`: `vitals produce`
 //! - `starting`: where a group starts, and where it stops
 //! - `changing`: topics that change under a running group
+//! - `operator`: `vitals group`, `status` and `doctor`, on what is healthy and what is broken
 //! - `zookeeper`: Kafka 3.9 in the old layout
 //! - `embedded_broker`: Kafka's own tools and kafka-python on the embedded broker
 //!
@@ -40,6 +41,8 @@ mod making;
 mod old_programs;
 #[path = "services/old_readme.rs"]
 mod old_readme;
+#[path = "services/operator.rs"]
+mod operator;
 #[path = "services/peer.rs"]
 mod peer;
 #[path = "services/place.rs"]

@@ -42,7 +42,7 @@ pub(super) async fn examine(settings: &Settings, sheet: &mut Sheet) -> Option<Cl
     match brokers::survey(&mut cluster).await {
         Ok(states) => {
             listeners(&states, sheet);
-            versions(&states, sheet);
+            versions(&states, mixup::is_embedded(cluster.id()), sheet);
             Some(cluster)
         }
         Err(error) => {
@@ -93,7 +93,7 @@ async fn is_cassandra(address: SocketAddr) -> bool {
 fn kind(settings: &Settings, cluster: &Cluster, sheet: &mut Sheet) {
     let what = if mixup::is_embedded(cluster.id()) { "the broker of `vitals up`" } else { "Kafka" };
     match mixup::judge(settings, cluster.id()) {
-        Ok(()) => sheet.ok(KIND, format!("it is {what}, which the settings mean")),
+        Ok(()) => sheet.ok(KIND, format!("it is {what}, as the settings mean")),
         Err(error) => sheet.fail_of(KIND, &error, "readings of the one would end up in the store of the other"),
     }
 }
@@ -108,7 +108,7 @@ fn listeners(states: &[BrokerState], sheet: &mut Sheet) {
         .collect();
     if faults.is_empty() {
         let all: Vec<_> = states.iter().map(|state| format!("{} at {}", state.id, state.address)).collect();
-        return sheet.ok(LISTENERS, format!("every broker answers where it says it is: {}", all.join(", ")));
+        return sheet.ok(LISTENERS, format!("each answers at its own address: {}", all.join(", ")));
     }
     let cure = "start those brokers, or set their advertised.listeners to addresses that this machine reaches";
     sheet.fail(
@@ -118,7 +118,7 @@ fn listeners(states: &[BrokerState], sheet: &mut Sheet) {
     );
 }
 
-fn versions(states: &[BrokerState], sheet: &mut Sheet) {
+fn versions(states: &[BrokerState], is_embedded: bool, sheet: &mut Sheet) {
     let speaks = || states.iter().filter_map(|state| Some((state.id, state.speaks.as_ref().ok()?)));
     let lacking: Vec<_> = speaks()
         .filter(|(_, speaks)| !speaks.lacks.is_empty())
@@ -128,7 +128,8 @@ fn versions(states: &[BrokerState], sheet: &mut Sheet) {
         let mut versions: Vec<_> = speaks().map(|(_, speaks)| speaks.version).collect();
         versions.sort_unstable();
         versions.dedup();
-        return sheet.ok(VERSIONS, format!("all requests are spoken on both sides, as by {}", versions.join(" and ")));
+        let like = if is_embedded { String::new() } else { format!(", as by {}", versions.join(" and ")) };
+        return sheet.ok(VERSIONS, format!("all requests are spoken on both sides{like}"));
     }
     let wrong = Wrong::new(lacking.join("; "), "upgrade to Kafka 3.0 or later");
     sheet.fail(VERSIONS, wrong, "the commands that need these requests fail");

@@ -32,7 +32,7 @@ fn state(folder: &Path, answers: bool, sheet: &mut Sheet) {
         // It may well run on another folder (--data).
         Ok(FolderState::Free) => sheet.ok(FOLDER, format!("{shown} is there, and no broker runs on it")),
         Ok(FolderState::Missing) => {
-            sheet.ok(FOLDER, format!("{shown} is not there yet: `vitals up` without --data makes it"));
+            sheet.ok(FOLDER, format!("{shown} is not there yet (`vitals up` makes it)"));
         }
         Err(error) => sheet.fail_of(FOLDER, &error, "the broker cannot start on it"),
     }

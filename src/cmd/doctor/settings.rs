@@ -18,9 +18,15 @@ pub(super) fn examine(settings: &Settings, sheet: &mut Sheet) {
 
 /// Which settings were given, and by whom.
 fn given(settings: &Settings) -> String {
-    let given = settings.resolved.iter().filter(|setting| setting.source != Source::Default);
-    let given: Vec<_> = given.map(|setting| format!("{} ({})", setting.name, setting.source)).collect();
-    if given.is_empty() { "all defaults".to_owned() } else { format!("given: {}", given.join(", ")) }
+    let mut by_source: Vec<(&Source, Vec<&str>)> = Vec::new();
+    for setting in settings.resolved.iter().filter(|setting| setting.source != Source::Default) {
+        match by_source.iter_mut().find(|(source, _)| **source == setting.source) {
+            Some((_, names)) => names.push(setting.name),
+            None => by_source.push((&setting.source, vec![setting.name])),
+        }
+    }
+    let given: Vec<_> = by_source.iter().map(|(source, names)| format!("{} (by {source})", names.join(", "))).collect();
+    if given.is_empty() { "all defaults".to_owned() } else { given.join("; ") }
 }
 
 #[cfg(test)]
@@ -40,7 +46,7 @@ mod tests {
     #[test]
     fn a_setting_is_told_with_who_gave_it() {
         let sheet = examined(&[("VITALS_TOPIC", "ward")]);
-        assert_eq!(sheet.checks[0].found, "given: topic (environment VITALS_TOPIC)");
+        assert_eq!(sheet.checks[0].found, "topic (by environment VITALS_TOPIC)");
     }
 
     #[test]

@@ -21,12 +21,12 @@ fn printed(format: Format) -> (String, String) {
 fn people_get_a_line_a_check_and_the_cure_of_what_is_not_ok() {
     let (stdout, stderr) = printed(Format::Table);
     let expected = "\
-ok    settings           all defaults
-warn  partitions         the topic has one partition
+ok    settings         all defaults
+warn  partitions       the topic has one partition
        why  only one can read
        cure vitals init
-FAIL  keyspace           no keyspace no keyspace no keyspace no keyspace no
-                         keyspace no keyspace no keyspace no keyspace
+FAIL  keyspace         no keyspace no keyspace no keyspace no keyspace no
+                       keyspace no keyspace no keyspace no keyspace
        why  nothing is stored
        cure vitals init
 skip  needs keyspace: readings_table

@@ -30,7 +30,7 @@ const COLUMNS: [Column; 6] = [
     Column::text("protocol", "PROTOCOL"),
     Column::number("members", "MEMBERS"),
     Column::text("topics", "TOPICS"),
-    Column::number("coordinator", "COORDINATOR"),
+    Column::number("coordinator", "BROKER"),
 ];
 
 pub(super) async fn run(args: &Args, cluster: &mut Cluster, output: &Output) -> Result<Code> {

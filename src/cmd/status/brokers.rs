@@ -115,7 +115,7 @@ fn judge_topic(topic: &Topic, report: &mut Report) {
         report.wrong.push(Wrong::new(what, cure));
     }
     if !topic.under_replicated.is_empty() {
-        let what = format!("{name}: {} have fewer copies than they should", cure::partitions(&topic.under_replicated));
+        let what = format!("{name}: too few copies of {}", cure::partitions(&topic.under_replicated));
         report.wrong.push(Wrong::new(what, cure));
     }
 }
@@ -156,4 +156,47 @@ fn unread(group: &Group, settings: &Settings) -> Option<Wrong> {
     let waiting = group.lag.filter(|lag| *lag > 0 && group.members == 0)?;
     let what = format!("nobody reads: {waiting} messages wait for the group {}", group.name);
     Some(Wrong::new(what, command(settings, "consume")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kafka::topics::PartitionState;
+
+    fn partition(partition: i32, leader: Option<NodeId>, in_sync: &[NodeId]) -> PartitionState {
+        PartitionState {
+            partition,
+            leader,
+            replicas: vec![1, 2],
+            in_sync: in_sync.to_vec(),
+            ..PartitionState::default()
+        }
+    }
+
+    fn state(partitions: Vec<PartitionState>) -> TopicState {
+        TopicState { name: "t".to_owned(), id: uuid::Uuid::nil(), is_internal: false, partitions }
+    }
+
+    #[test]
+    fn partitions_without_a_leader_or_a_copy_are_told_once_each() {
+        let state = state(vec![partition(0, Some(1), &[1, 2]), partition(1, Some(1), &[1]), partition(2, None, &[2])]);
+        let topic = topic(&state);
+        assert_eq!((&topic.leaderless, &topic.under_replicated), (&vec![2], &vec![1]));
+        let mut report = Report::default();
+        judge_topic(&topic, &mut report);
+        let whats: Vec<_> = report.wrong.iter().map(|wrong| wrong.what.as_str()).collect();
+        assert_eq!(whats, ["t: partition 2 can be neither written nor read", "t: too few copies of partition 1"]);
+    }
+
+    #[test]
+    fn a_broker_that_only_replicas_name_is_down() {
+        let up = Broker { id: 1, address: Some("a:1".to_owned()), up: true, version: None };
+        let mut report =
+            Report { cluster: Some(Brokers { brokers: vec![up], ..Brokers::default() }), ..Report::default() };
+        add_brokers_that_are_down(&state(vec![partition(0, Some(1), &[1])]), &mut report);
+        add_brokers_that_are_down(&state(vec![partition(0, Some(1), &[1])]), &mut report);
+        let brokers = report.cluster.unwrap().brokers;
+        assert_eq!(brokers.iter().map(|broker| (broker.id, broker.up)).collect::<Vec<_>>(), [(1, true), (2, false)]);
+        assert_eq!(report.wrong.len(), 1);
+    }
 }

@@ -7,6 +7,12 @@ use crate::output::wrapped;
 /// What stands on the left, and the room for it.
 const LABEL_COLUMNS: usize = 9;
 
+/// What a line begins with that tells of something wrong.
+pub(super) const WRONG: &str = "WRONG";
+
+/// The last line where nothing is.
+pub(super) const WELL: &str = "all is well";
+
 /// The lines of the screen, none of them longer than `width` where its words allow it.
 pub(super) fn lines(report: &Report, width: usize) -> Vec<String> {
     let mut sheet = Sheet { lines: Vec::new(), width };
@@ -94,10 +100,10 @@ impl Sheet {
     fn wrong(&mut self, report: &Report) {
         self.lines.push(String::new());
         if report.healthy {
-            self.lines.push("all is well".to_owned());
+            self.lines.push(WELL.to_owned());
         }
         for wrong in &report.wrong {
-            self.lines.extend(wrapped("WRONG  ", "       ", &wrong.what, self.width));
+            self.lines.extend(wrapped(&format!("{WRONG}  "), "       ", &wrong.what, self.width));
             self.lines.extend(wrapped("  cure ", "       ", &wrong.cure, self.width));
         }
     }
