@@ -141,6 +141,11 @@ impl Output {
         });
     }
 
+    /// Prints an error that does not end the command, with its causes, to standard error.
+    pub fn note_error(&self, error: &(dyn std::error::Error + 'static)) {
+        self.note(format_args!("note: {}", joined(std::iter::successors(Some(error), |error| error.source()))));
+    }
+
     /// Prints an error and what to do about it to standard error. The `chain` holds the error first, then its causes.
     pub fn error<'a>(
         &self,

@@ -85,7 +85,7 @@ pub struct Pipeline<'a, S, T: Store, D: DeadLetters, O> {
     assigned: bool,
     commit_pending: bool,
     phase: Phase,
-    /// Whether partitions were taken away before what was taken up of them was settled.
+    /// Whether partitions were taken away before what was taken up of them was settled, or, at the end, committed.
     abandoned: bool,
     commit_due: Instant,
     progress_due: Instant,
@@ -257,7 +257,9 @@ impl<'a, S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'a, S, T, D,
 
     /// The partitions are somebody else's: what has not gone out yet is dropped, since the next owner reads it again.
     fn revoked(&mut self) {
-        self.abandoned |= !self.ledger.is_settled();
+        // A run that goes on reads again what it has not committed; one that ends does not.
+        let is_last = self.is_ending() || self.is_enough();
+        self.abandoned |= !self.ledger.is_settled() || (is_last && !self.ledger.committable().is_empty());
         self.ledger.revoke();
         self.behind.clear();
         self.assigned = false;

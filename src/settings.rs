@@ -100,6 +100,15 @@ impl Settings {
         self.resolved(table::BROKERS.spec.name).is_some_and(|setting| setting.source == Source::Default)
     }
 
+    /// What to say of a choice that the store does not know.
+    fn without_effect(&self) -> Option<String> {
+        let chosen = self.resolved(table::CONSISTENCY.spec.name)?.source == Source::Flag;
+        (chosen && matches!(self.store, StoreAddress::Sqlite { .. })).then(|| {
+            "--consistency is for Cassandra alone: an SQLite file is one copy, and what is stored is on the disk"
+                .to_owned()
+        })
+    }
+
     fn resolved(&self, name: &str) -> Option<&Resolved> {
         self.resolved.iter().find(|setting| setting.name == name)
     }
@@ -112,7 +121,7 @@ impl Settings {
 /// cannot be used.
 pub fn resolve(flags: &Flags, environment: &Environment) -> Result<Settings, SettingsError> {
     let mut layers = Layers::read(flags, environment)?;
-    Ok(Settings {
+    let mut settings = Settings {
         brokers: layers.take(&table::BROKERS)?,
         topic: layers.take(&table::TOPIC)?,
         group: layers.take(&table::GROUP)?,
@@ -129,7 +138,9 @@ pub fn resolve(flags: &Flags, environment: &Environment) -> Result<Settings, Set
         profiles: layers.profiles(),
         resolved: layers.into_taken(),
         notes: environment.strays(),
-    })
+    };
+    settings.notes.extend(settings.without_effect());
+    Ok(settings)
 }
 
 /// `NO_COLOR` speaks where nobody chose: see <https://no-color.org>.

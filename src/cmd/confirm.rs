@@ -17,8 +17,8 @@ pub(super) struct ConfirmArgs {
     /// Do not ask; enough only where the servers are on this machine
     #[arg(long)]
     yes: bool,
-    /// Do not ask, wherever the servers are: NAME is the name of what goes
-    #[arg(long, value_name = "NAME")]
+    /// Do not ask, wherever the servers are: this is the name of what goes
+    #[arg(long, value_name = "ITS_NAME")]
     confirm: Option<String>,
 }
 
@@ -96,8 +96,8 @@ impl Advice for ConfirmError {
 pub(super) async fn confirm(args: &ConfirmArgs, loss: Loss<'_>, output: &Output) -> Result<()> {
     let has_terminal = io::stdin().is_terminal();
     if decide(args, loss, has_terminal)? == Decision::Ask {
-        output.note(format_args!("this deletes {}; it cannot be undone", loss.what));
-        output.note(format_args!("type {} to delete it, or press Enter to keep it:", loss.name));
+        output.note(format_args!("this deletes {}", loss.what));
+        output.note(format_args!("it cannot be undone: type {} to delete it, or press Enter to keep it", loss.name));
         // A read of the terminal cannot be cut off: Ctrl+C leaves it behind on a thread of its own.
         let line = tokio::task::spawn_blocking(|| io::stdin().lines().next().transpose()).await??;
         judge(loss.name, line.as_deref().unwrap_or_default().trim())?;

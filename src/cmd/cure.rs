@@ -71,7 +71,7 @@ mod tests {
     fn an_error_tells_its_cause_and_its_hint() {
         let source = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
         let wrong = Wrong::of(&KafkaError::Io { address: "a:1".into(), source });
-        assert_eq!(wrong.what, "connection to the broker at a:1: connection refused");
+        assert!(wrong.what.contains("a:1") && wrong.what.ends_with(": connection refused"), "{}", wrong.what);
         assert!(wrong.cure.contains("vitals up"), "{}", wrong.cure);
     }
 

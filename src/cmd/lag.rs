@@ -39,9 +39,12 @@ const COLUMNS: [Column; 7] = [
     Column::number("end", "END"),
     Column::number("lag", "LAG"),
     Column::number("lag_seconds", "SECONDS"),
-    Column::text("member", "MEMBER"),
+    Column::text("member", "MEMBER").shortened(MEMBER_CHARS),
     Column::text("host", "HOST"),
 ];
+
+/// Enough of a member's id, which ends with a random UUID, to tell it from the others.
+const MEMBER_CHARS: usize = 24;
 
 /// Shows the lag, once or until Ctrl+C.
 ///
@@ -73,7 +76,7 @@ async fn show(cluster: &mut Cluster, args: &Args, settings: &Settings, output: &
         }
         // Whoever watches wants to see how it goes on.
         Err(error) if args.watch.is_on() && is_passing(&error) => {
-            output.note(format_args!("note: {error}"));
+            output.note_error(&error);
             Ok(Code::Done)
         }
         Err(error) => Err(error.into()),

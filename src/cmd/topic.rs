@@ -104,7 +104,7 @@ impl Advice for TopicError {
                 format!("did you mean '{near}'? `vitals topic list` shows what there is")
             }
             Self::Unknown { near: None, .. } => {
-                "`vitals topic list` shows what there is; `vitals init` makes the topic of the readings".to_owned()
+                "see `vitals topic list`; `vitals init` makes the topic of the readings".to_owned()
             }
             Self::Exists { .. } => "add --if-not-exists to leave it as it is, or choose another name".to_owned(),
             Self::NoPartition { .. } | Self::NoOffset { .. } => {

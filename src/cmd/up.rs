@@ -51,7 +51,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
     ));
     // Clients depend on the broker, and not on somebody reading this.
     if let Err(error) = told {
-        output.note(format_args!("note: {error}"));
+        output.note_error(&error);
     }
     shutdown.wait().await;
     broker.stop().await;

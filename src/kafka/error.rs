@@ -23,7 +23,7 @@ pub enum KafkaError {
         reason: String,
     },
     /// A connection could not be opened, or broke.
-    #[error("connection to the broker at {address}")]
+    #[error("the connection to the broker at {address} broke")]
     Io {
         /// The broker's address.
         address: String,
@@ -118,7 +118,8 @@ impl KafkaError {
     pub fn is_passing(&self) -> bool {
         match self {
             Self::Unreachable { .. } | Self::Io { .. } | Self::TimedOut { .. } => true,
-            Self::Refused { code, .. } => code.is_retriable(),
+            // What the broker itself does not understand may be over the next time.
+            Self::Refused { code, .. } => code.is_retriable() || *code == ResponseError::UnknownServerError,
             _ => false,
         }
     }
@@ -157,6 +158,9 @@ impl Advice for KafkaError {
 fn refusal_hint(code: ResponseError) -> Option<String> {
     Some(match code {
         ResponseError::InvalidReplicationFactor => "give a replication factor of at most the number of brokers".into(),
+        ResponseError::InvalidConfig => {
+            "use the names and values of Kafka's topic settings, as retention.ms=86400000".into()
+        }
         ResponseError::InconsistentGroupProtocol => {
             "another member of the group uses an assignor other than `range`; stop it, or choose another --group".into()
         }

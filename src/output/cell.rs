@@ -7,25 +7,33 @@ pub struct Column {
     pub(super) heading: &'static str,
     pub(super) numbers: bool,
     pub(super) in_table: bool,
+    pub(super) longest: Option<usize>,
 }
 
 impl Column {
     /// A column of text.
     #[must_use]
     pub const fn text(name: &'static str, heading: &'static str) -> Self {
-        Self { name, heading, numbers: false, in_table: true }
+        Self { name, heading, numbers: false, in_table: true, longest: None }
     }
 
     /// A column of numbers: they stand on the right.
     #[must_use]
     pub const fn number(name: &'static str, heading: &'static str) -> Self {
-        Self { name, heading, numbers: true, in_table: true }
+        Self { name, heading, numbers: true, in_table: true, longest: None }
     }
 
     /// A column that only programs get; a table says the same in another way, such as marks.
     #[must_use]
     pub const fn for_programs(name: &'static str) -> Self {
-        Self { name, heading: name, numbers: false, in_table: false }
+        Self { name, heading: name, numbers: false, in_table: false, longest: None }
+    }
+
+    /// Cuts longer texts to so many characters in a table; programs get them whole.
+    #[must_use]
+    pub const fn shortened(mut self, characters: usize) -> Self {
+        self.longest = Some(characters);
+        self
     }
 }
 

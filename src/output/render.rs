@@ -87,7 +87,7 @@ pub(super) fn table(columns: &[Column], rows: &[Vec<Cell>], width: Option<u16>) 
     table.set_header(shown.iter().zip(&marked).map(|((_, column), marked)| heading(column, *marked)));
     for row in rows {
         let cells = columns.iter().zip(row).filter(|(column, _)| column.in_table);
-        table.add_row(cells.zip(&marked).map(|((_, cell), marked)| table_cell(cell, *marked)));
+        table.add_row(cells.zip(&marked).map(|((column, cell), marked)| table_cell(column, cell, *marked)));
     }
     for ((_, column), layout) in shown.iter().zip(table.column_iter_mut()) {
         layout.set_padding((0, 2));
@@ -105,10 +105,16 @@ fn heading(column: &Column, marked: bool) -> String {
     if marked { format!("{}{NO_MARK}", column.heading) } else { column.heading.to_owned() }
 }
 
-fn table_cell(cell: &Cell, marked: bool) -> String {
+fn table_cell(column: &Column, cell: &Cell, marked: bool) -> String {
     let text = match cell.value {
         Value::Flag(flag) => if flag { "yes" } else { "no" }.to_owned(),
         ref value => visible(&plain(value, "-")),
+    };
+    let text = match column.longest {
+        Some(longest) if text.chars().count() > longest => {
+            text.chars().take(longest.saturating_sub(1)).chain(['…']).collect()
+        }
+        _ => text,
     };
     match (cell.marked, marked) {
         (true, _) => format!("{text} {MARK}"),

@@ -177,3 +177,18 @@ fn a_reader_that_has_gone_is_told_apart_from_a_full_disk() {
     assert!(matches!(refused(io::ErrorKind::BrokenPipe), Err(OutputError::Closed)));
     assert!(matches!(refused(io::ErrorKind::StorageFull), Err(OutputError::Write(_))));
 }
+
+#[test]
+fn a_long_text_is_cut_in_a_table_and_nowhere_else() {
+    const MEMBER: [Column; 1] = [Column::text("member", "MEMBER").shortened(8)];
+    let shown = |format| {
+        let (output, memory) = Output::into_memory();
+        let mut rows = output.rows(FormatArgs { format: Some(format) }, &MEMBER);
+        rows.push(vec!["vitals-12345".into()]).unwrap();
+        rows.push(vec!["vitals-1".into()]).unwrap();
+        rows.finish().unwrap();
+        memory.stdout()
+    };
+    assert_eq!(shown(Format::Table), "MEMBER\nvitals-…\nvitals-1\n");
+    assert_eq!(shown(Format::Csv), "member\nvitals-12345\nvitals-1\n");
+}

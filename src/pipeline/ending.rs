@@ -76,7 +76,9 @@ impl<S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'_, S, T, D, O> 
             }
             Phase::Reading | Phase::Releasing { .. } | Phase::Ending { .. } => None,
             Phase::LastCommit { by, then } => {
-                let is_open = self.commit_pending || !self.ledger.committable().is_empty();
+                // Where the partitions were lost, the source may be about to say why.
+                let is_lost = self.abandoned && !self.assigned;
+                let is_open = self.commit_pending || !self.ledger.committable().is_empty() || is_lost;
                 if is_open && now < by { None } else { self.after_last_commit(then).await }
             }
         }

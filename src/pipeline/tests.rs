@@ -4,7 +4,7 @@ mod stage;
 
 use std::sync::Mutex;
 
-use self::stage::{Audience, Drawer, Ended, Log, Script, Shelf, assigned, chunk, message};
+use self::stage::{Audience, Coordinator, Drawer, Ended, Log, Script, Shelf, assigned, chunk, message};
 use tokio::time::sleep;
 
 use super::*;
@@ -24,7 +24,7 @@ impl Play {
     fn of(events: impl IntoIterator<Item = Event>) -> Self {
         let log = Log::default();
         Self {
-            script: Script { log: log.clone(), events: events.into_iter().collect(), takes_commits: true },
+            script: Script { log: log.clone(), events: events.into_iter().collect(), coordinator: Coordinator::Takes },
             shelf: Shelf { log: log.clone(), failures: Mutex::new(0) },
             drawer: Drawer { log: log.clone(), failures: Mutex::new(0), refuses: 0 },
             audience: Audience { log: log.clone(), gone: false },
@@ -201,9 +201,21 @@ async fn a_stop_while_the_store_is_silent_is_cut_short_and_commits_nothing() {
 #[tokio::test(start_paused = true)]
 async fn a_commit_that_is_refused_is_tried_again_and_a_stop_does_not_hang_on_it() {
     let mut play = Play::of([assigned(&[0], 1), chunk(0, 0, &[&message("P1", 0, 70)])]);
-    play.script.takes_commits = false;
+    play.script.coordinator = Coordinator::Refuses;
     let summary = play.run().await.expect("ends");
     assert!(!summary.is_clean && play.log.count("commit refused") > 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_end_is_not_clean_when_the_partitions_were_lost_before_the_last_commit_was_taken() {
+    for until in [Until { max_messages: None, end: true }, Until { max_messages: Some(1), end: false }] {
+        let mut play = Play::of([assigned(&[0], 1), chunk(0, 0, &[&message("P1", 0, 70)])]);
+        play.until = until;
+        play.script.coordinator = Coordinator::KnowsUsNot;
+        let summary = play.run().await.expect("ends");
+        assert!(play.log.has("stored P1 Some(70)") && play.log.has("revoked"));
+        assert!(!summary.is_clean);
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -241,6 +241,13 @@ fn a_profile_that_is_not_there_is_told_with_those_that_are() {
 }
 
 #[test]
+fn a_choice_that_only_cassandra_knows_is_noted_for_a_file() {
+    let notes = |words: &[&str]| resolve(&typed(words), &Environment::default()).unwrap().notes;
+    assert_eq!(notes(&["--store", "sqlite:x.db", "--consistency", "ONE"]).len(), 1);
+    assert!(notes(&["--store", "sqlite:x.db"]).is_empty() && notes(&["--consistency", "ONE"]).is_empty());
+}
+
+#[test]
 fn no_color_speaks_where_nobody_chose() {
     let color =
         |flags: &[&str], variables: &[(&str, &str)]| resolve(&typed(flags), &environment(variables)).unwrap().color;

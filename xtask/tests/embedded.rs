@@ -16,10 +16,16 @@ mod each;
 
 #[path = "embedded/commands.rs"]
 mod commands;
+#[path = "embedded/faults.rs"]
+mod faults;
+#[path = "embedded/faulty.rs"]
+mod faulty;
 #[path = "embedded/killed.rs"]
 mod killed;
 #[path = "embedded/operator.rs"]
 mod operator;
+#[path = "embedded/topic.rs"]
+mod topic;
 
 use vitals::broker::{Broker, Config};
 

@@ -10,6 +10,7 @@
 //! - `trouble`: servers that are absent or silent, what is missing, a store that goes away for a while
 //! - `making`: `vitals init`
 //! - `sending`: `vitals produce`
+//! - `topic`: `vitals topic` beside Kafka's own tools
 //! - `starting`: where a group starts, and where it stops
 //! - `changing`: topics that change under a running group
 //! - `operator`: `vitals group`, `status` and `doctor`, on what is healthy and what is broken
@@ -61,6 +62,8 @@ mod sending;
 mod sharing;
 #[path = "services/starting.rs"]
 mod starting;
+#[path = "services/topic.rs"]
+mod topic;
 #[path = "services/trouble.rs"]
 mod trouble;
 #[path = "services/ward.rs"]

@@ -14,7 +14,7 @@ use crate::settings::is_loopback;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 It asks for the topic's name; without a terminal --yes says the same, and where
-the brokers are not on this machine --confirm TOPIC.
+the brokers are not on this machine --confirm and its name.
 
 Examples:
   vitals topic delete ward-7

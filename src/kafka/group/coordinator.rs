@@ -101,6 +101,11 @@ impl Coordinator {
     pub(super) async fn share_out(&mut self, members: &[Subscriber]) -> Result<(Shares, usize), KafkaError> {
         let ours = self.config.topic.clone();
         let count = self.count_partitions(&ours).await?;
+        if count == 0 {
+            // It was there when we joined: with no share of it we would be at its end, having read nothing.
+            let what = format!("to share out the topic '{ours}'");
+            return Err(KafkaError::refused(what, ResponseError::UnknownTopicOrPartition));
+        }
         let mut counts = BTreeMap::from([(ours, count)]);
         for topic in members.iter().flat_map(|member| &member.topics) {
             if !counts.contains_key(topic) {
@@ -221,7 +226,7 @@ impl Coordinator {
     }
 
     /// The code that an error comes to. A connection that broke counts as a coordinator that moved.
-    fn code_of(&mut self, error: KafkaError) -> Result<ResponseError, KafkaError> {
+    pub(super) fn code_of(&mut self, error: KafkaError) -> Result<ResponseError, KafkaError> {
         match error {
             KafkaError::Refused { code, .. } => Ok(code),
             error @ KafkaError::Unsupported { .. } => Err(error),

@@ -234,11 +234,11 @@ impl Driver {
     async fn sync(&mut self, members: &[Subscriber]) -> Result<Vec<Step>, KafkaError> {
         let shares = match self.share_out(members).await {
             Ok(shares) => shares,
-            Err(error) if error.is_passing() => {
-                let refused = membership::Event::SyncRefused(ResponseError::CoordinatorNotAvailable);
-                return Ok(self.membership.handle(refused));
+            Err(error @ KafkaError::Refused { .. }) if !error.is_passing() => return Err(error),
+            Err(error) => {
+                let code = self.coordinator.code_of(error)?;
+                return Ok(self.membership.handle(membership::Event::SyncRefused(code)));
             }
-            Err(error) => return Err(error),
         };
         let event = self.coordinator.sync(&self.membership, shares).await?;
         self.due.heartbeat = Instant::now() + self.coordinator.config().heartbeat_interval();

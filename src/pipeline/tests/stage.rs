@@ -42,11 +42,22 @@ impl Log {
     }
 }
 
-/// Plays events in order, then waits for ever. Every commit is taken, unless told otherwise.
+/// Plays events in order, then waits for ever.
 pub(super) struct Script {
     pub(super) log: Log,
     pub(super) events: VecDeque<Event>,
-    pub(super) takes_commits: bool,
+    pub(super) coordinator: Coordinator,
+}
+
+/// What becomes of a commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Coordinator {
+    /// It is taken.
+    Takes,
+    /// It is refused, and may be tried again.
+    Refuses,
+    /// It is refused, because the partitions are somebody else's.
+    KnowsUsNot,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -65,15 +76,17 @@ impl Source for Script {
     }
 
     async fn commit(&mut self, _: u64, offsets: Vec<(i32, i64)>) {
-        if self.takes_commits {
+        if self.coordinator == Coordinator::Takes {
             for (partition, offset) in &offsets {
                 self.log.note(format!("committed {partition}:{offset}"));
             }
-            self.events.push_front(Event::Committed(offsets));
-        } else {
-            self.log.note("commit refused");
-            self.events.push_front(Event::CommitRefused);
+            return self.events.push_front(Event::Committed(offsets));
         }
+        self.log.note("commit refused");
+        if self.coordinator == Coordinator::KnowsUsNot {
+            self.events.push_front(Event::Lost);
+        }
+        self.events.push_front(Event::CommitRefused);
     }
 
     async fn released(&mut self, _: u64) {

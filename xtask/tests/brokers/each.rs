@@ -13,6 +13,11 @@ macro_rules! each_check {
             a_group_goes_on_where_it_committed
             members_share_and_take_over_at_once
             an_unknown_group_is_told
+            a_topic_tells_its_partitions_ranges_and_times
+            the_settings_of_a_topic_tell_who_gave_them
+            a_history_comes_in_the_order_of_time
+            the_tail_of_a_topic_is_found
+            what_comes_is_read_live
         }
     };
     ($with:path: $($check:ident)*) => {

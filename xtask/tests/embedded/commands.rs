@@ -56,11 +56,12 @@ impl Home {
         let address = first.split_once("listens on ").and_then(|(_, rest)| rest.split_once(',')).expect("an address").0;
         let settings = format!("[profile.embedded]\nbrokers = \"{address}\"\n");
         std::fs::write(self.path().join("vitals.toml"), settings).expect("written");
-        Up { child, _stdout: stdout }
+        Up { address: address.to_owned(), child, _stdout: stdout }
     }
 }
 
 pub(crate) struct Up {
+    pub(crate) address: String,
     child: Child,
     _stdout: BufReader<ChildStdout>,
 }

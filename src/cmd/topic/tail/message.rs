@@ -70,7 +70,7 @@ impl<'a> Message<'a> {
     }
 
     /// The code for which it was refused, or would be.
-    fn refused(&self) -> Option<&str> {
+    pub(super) fn refused(&self) -> Option<&str> {
         match (&self.letter, &self.outcome) {
             (Some(letter), _) => Some(&letter.reason),
             (None, Err(reject)) => Some(reject.code()),

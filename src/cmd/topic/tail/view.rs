@@ -5,7 +5,7 @@ use color_eyre::eyre::Result;
 use super::Args;
 use super::message::{self, COLUMNS, Message};
 use crate::kafka::records::Record;
-use crate::output::{Format, Output, Rows};
+use crate::output::{Format, Output, Rows, Tone};
 use crate::reading::PatientId;
 
 /// So much is collected before it is printed.
@@ -61,7 +61,10 @@ impl<'a> View<'a> {
         match &mut self.form {
             Form::Rows(rows) => rows.push(Message::read(partition, record).row())?,
             Form::Lines => {
-                self.waiting.extend_from_slice(Message::read(partition, record).line().as_bytes());
+                let message = Message::read(partition, record);
+                let line = message.line();
+                let line = if message.refused().is_some() { self.output.paint(Tone::Doubt, line) } else { line };
+                self.waiting.extend_from_slice(line.as_bytes());
                 self.waiting.push(b'\n');
             }
             Form::Raw => match (&record.value, &record.fault) {

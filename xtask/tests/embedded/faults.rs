@@ -1,0 +1,232 @@
+//! Faults of every kind, on every request that the way of a reading needs: nothing is lost, nothing is invented, and
+//! everything is committed in the end.
+
+#[path = "faults/alone.rs"]
+mod alone;
+#[path = "faults/story.rs"]
+mod story;
+
+use std::time::Duration;
+
+use kafka_protocol::ResponseError;
+use kafka_protocol::messages::{ApiKey, ProduceRequest};
+use vitals::shutdown;
+use vitals::store::{Batch, Store, WriteError};
+
+use self::story::{Story, TO_THE_END};
+use crate::faulty::{Fault, Plan, Request};
+
+/// Longer than a request takes, and short against every limit.
+const DELAY: Duration = Duration::from_millis(100);
+
+/// Every fault but silence, which takes as long as the limit of a call.
+const FAULTS: [Fault; 4] = [Fault::Delay(DELAY), Fault::Drop, Fault::Lose, Fault::Cut];
+
+impl Fault {
+    /// How many requests fail in a row. One that is only late is not repeated.
+    fn count(self, most: usize) -> usize {
+        if matches!(self, Self::Delay(_)) { 1 } else { most }
+    }
+}
+
+/// Tells each of the faults, with these errors, to as many stories at once.
+async fn each<F: Future<Output = ()> + Send + 'static>(errors: &[ResponseError], tell: impl Fn(Fault) -> F) {
+    let faults = FAULTS.into_iter().chain(errors.iter().copied().map(Fault::Error));
+    let told: Vec<_> = faults.map(|fault| (fault, tokio::spawn(tell(fault)))).collect();
+    for (fault, story) in told {
+        story.await.unwrap_or_else(|ended| panic!("{fault:?}: {ended}"));
+    }
+}
+
+/// Up to `most` requests of this kind fail, one after the other, while the consumer is at work.
+async fn consumed_with(api: ApiKey, most: usize, fault: Fault) {
+    consumed_where(api, most, fault, |_| true).await;
+}
+
+async fn consumed_where(api: ApiKey, most: usize, fault: Fault, concerns: impl Fn(&Request) -> bool + Send + 'static) {
+    let (mut story, count) = (Story::of_sent().await, fault.count(most));
+    if fault == Fault::Error(ResponseError::UnknownMemberId) {
+        // The broker knows that member all the same, and waits for it as long as its session takes.
+        story.member.session_timeout = Duration::from_secs(1);
+    }
+    let plan = &story.broker.plan;
+    let run = story.consume(|| plan.next_where(api, count, fault, concerns)).await;
+    assert_eq!(plan.made(), count, "{api:?} {fault:?} was made");
+    assert!(run.summary().is_clean, "{api:?} {fault:?}: {run:?}");
+    story.check().await;
+}
+
+/// Up to `most` requests of this kind fail, one after the other, while the producer is at work.
+async fn sent_with(api: ApiKey, most: usize, fault: Fault) {
+    let (story, count) = (Story::begin().await, fault.count(most));
+    let plan = &story.broker.plan;
+    story.send(|| plan.next(api, count, fault)).await.expect("sent in the end");
+    assert_eq!(plan.made(), count, "{api:?} {fault:?} was made");
+    assert!(story.consume(|| {}).await.summary().is_clean);
+    story.check().await;
+}
+
+/// Heartbeats fail while rows are on their way to the store.
+async fn consumed_with_heartbeats(most: usize, fault: Fault) {
+    let (mut story, count) = (Story::of_sent().await, fault.count(most));
+    story.member.session_timeout = Duration::from_secs(3);
+    let plan = &story.broker.plan;
+    let late = Late { store: &story.store, plan, count };
+    let (_trigger, shutdown) = shutdown::channel();
+    let arm = || plan.next(ApiKey::Heartbeat, count, fault);
+    let run = story.consume_into(&late, TO_THE_END, &shutdown, arm).await;
+    assert_eq!(plan.made(), count, "{fault:?} was made");
+    run.summary();
+    story.check().await;
+}
+
+/// Commits fail in the middle. The last one may be repeated for a moment only, which a busy machine could miss.
+async fn committed_with(most: usize, fault: Fault) {
+    let (story, count) = (Story::of_sent().await, fault.count(most));
+    let plan = &story.broker.plan;
+    let scene = async {
+        plan.reaches(count).await;
+        story.until_all_is_committed().await;
+    };
+    let run = story.consume_until(&story.store, || plan.next(ApiKey::OffsetCommit, count, fault), scene).await;
+    assert!(run.summary().is_clean, "{fault:?}: {run:?}");
+    story.check().await;
+}
+
+/// Stores nothing before so many faults were made.
+pub(crate) struct Late<'a, T> {
+    pub(crate) store: &'a T,
+    pub(crate) plan: &'a Plan,
+    pub(crate) count: usize,
+}
+
+impl<T: Store> Store for Late<'_, T> {
+    fn batch_rows(&self) -> usize {
+        self.store.batch_rows()
+    }
+
+    async fn write(&self, batch: &Batch) -> Result<(), WriteError> {
+        self.plan.reaches(self.count).await;
+        self.store.write(batch).await
+    }
+}
+
+/// Whether a request brings messages to the topic of the dead letters.
+fn of_dead_letters(request: &Request) -> bool {
+    let topics = request.decode::<ProduceRequest>().topic_data;
+    topics.iter().any(|topic| topic.name.ends_with(".dlq"))
+}
+
+#[tokio::test]
+async fn sends_that_fail_are_repeated_until_everything_is_in_the_topic() {
+    let errors =
+        [ResponseError::NotLeaderOrFollower, ResponseError::NotEnoughReplicas, ResponseError::UnknownTopicOrPartition];
+    each(&errors, |fault| sent_with(ApiKey::Produce, 2, fault)).await;
+}
+
+#[tokio::test]
+async fn a_producer_that_cannot_learn_of_its_topic_asks_again() {
+    each(&[ResponseError::LeaderNotAvailable], |fault| sent_with(ApiKey::Metadata, 2, fault)).await;
+}
+
+#[tokio::test]
+async fn new_connections_that_fail_are_made_again() {
+    each(&[], |fault| consumed_with(ApiKey::ApiVersions, 2, fault)).await;
+}
+
+#[tokio::test]
+async fn metadata_that_fails_is_asked_for_again() {
+    let errors =
+        [ResponseError::LeaderNotAvailable, ResponseError::UnknownServerError, ResponseError::UnknownTopicOrPartition];
+    each(&errors, |fault| consumed_with(ApiKey::Metadata, 2, fault)).await;
+}
+
+#[tokio::test]
+async fn a_coordinator_that_is_not_found_is_looked_for_again() {
+    let errors = [ResponseError::CoordinatorNotAvailable, ResponseError::CoordinatorLoadInProgress];
+    each(&errors, |fault| consumed_with(ApiKey::FindCoordinator, 2, fault)).await;
+}
+
+#[tokio::test]
+async fn joins_that_fail_are_tried_again() {
+    let errors = [
+        ResponseError::CoordinatorLoadInProgress,
+        ResponseError::NotCoordinator,
+        ResponseError::UnknownMemberId,
+        ResponseError::UnknownServerError,
+    ];
+    each(&errors, |fault| consumed_with(ApiKey::JoinGroup, 2, fault)).await;
+}
+
+#[tokio::test]
+async fn syncs_that_fail_lead_to_another_join() {
+    let errors = [
+        ResponseError::RebalanceInProgress,
+        ResponseError::IllegalGeneration,
+        ResponseError::UnknownMemberId,
+        ResponseError::NotCoordinator,
+    ];
+    each(&errors, |fault| consumed_with(ApiKey::SyncGroup, 2, fault)).await;
+}
+
+#[tokio::test]
+async fn committed_offsets_that_are_not_to_be_had_are_asked_for_again() {
+    let errors = [ResponseError::NotCoordinator, ResponseError::CoordinatorLoadInProgress];
+    each(&errors, |fault| consumed_with(ApiKey::OffsetFetch, 2, fault)).await;
+}
+
+#[tokio::test]
+async fn the_ends_of_partitions_that_are_not_to_be_had_are_asked_for_again() {
+    let errors = [ResponseError::NotLeaderOrFollower, ResponseError::LeaderNotAvailable];
+    each(&errors, |fault| consumed_with(ApiKey::ListOffsets, 2, fault)).await;
+}
+
+#[tokio::test]
+async fn fetches_that_fail_are_repeated_from_where_they_were() {
+    let errors = [
+        ResponseError::NotLeaderOrFollower,
+        ResponseError::UnknownTopicId,
+        ResponseError::UnknownTopicOrPartition,
+        ResponseError::OffsetOutOfRange,
+    ];
+    each(&errors, |fault| consumed_with(ApiKey::Fetch, 2, fault)).await;
+}
+
+#[tokio::test]
+async fn letters_that_are_not_taken_are_sent_again() {
+    let errors =
+        [ResponseError::NotLeaderOrFollower, ResponseError::RequestTimedOut, ResponseError::TopicAuthorizationFailed];
+    each(&errors, |fault| consumed_where(ApiKey::Produce, 3, fault, of_dead_letters)).await;
+}
+
+#[tokio::test]
+async fn a_topic_for_letters_that_cannot_be_made_is_made_later() {
+    each(&[], |fault| consumed_with(ApiKey::CreateTopics, 1, fault)).await;
+}
+
+#[tokio::test]
+async fn commits_that_fail_are_repeated_while_the_partitions_are_ours() {
+    let errors = [
+        ResponseError::NotCoordinator,
+        ResponseError::CoordinatorLoadInProgress,
+        ResponseError::RebalanceInProgress,
+        ResponseError::UnknownServerError,
+    ];
+    each(&errors, |fault| committed_with(2, fault)).await;
+}
+
+#[tokio::test]
+async fn heartbeats_that_fail_in_the_middle_lose_nothing() {
+    let errors = [
+        ResponseError::NotCoordinator,
+        ResponseError::RebalanceInProgress,
+        ResponseError::UnknownMemberId,
+        ResponseError::IllegalGeneration,
+    ];
+    each(&errors, |fault| consumed_with_heartbeats(1, fault)).await;
+}
+
+#[tokio::test]
+async fn a_farewell_that_fails_changes_nothing() {
+    each(&[], |fault| consumed_with(ApiKey::LeaveGroup, 1, fault)).await;
+}

@@ -1,0 +1,312 @@
+//! Readings of several patients, and two messages that are refused, from a producer through a broker that fails into a
+//! table and the dead letters.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
+use kafka_protocol::messages::{FetchRequest, TopicName};
+use kafka_protocol::protocol::StrBytes;
+use tokio::time::{sleep, timeout};
+use vitals::alarm::{Alert, Limits};
+use vitals::kafka::admin::{self, TopicSpec, dead_letter_topic};
+use vitals::kafka::cluster::Cluster;
+use vitals::kafka::consumer::Consumer;
+use vitals::kafka::dead_letters::DeadLetterTopic;
+use vitals::kafka::error::KafkaError;
+use vitals::kafka::group::MemberConfig;
+use vitals::kafka::murmur2::partition_of;
+use vitals::kafka::offsets::{self, Place};
+use vitals::kafka::producer::{Delivery, Outgoing, Producer, ProducerError};
+use vitals::kafka::records::{self, Record};
+use vitals::pipeline::observer::{Observer, Progress};
+use vitals::pipeline::source::Assigned;
+use vitals::pipeline::{Pipeline, Summary, Until};
+use vitals::reading::{PatientId, Reading, Signs, Timestamp};
+use vitals::reject::Reject;
+use vitals::shutdown::{self, Shutdown};
+use vitals::store::sqlite::SqliteStore;
+use vitals::store::{Selection, Store, StoredReading};
+
+use crate::faulty::Faulty;
+
+/// The readings' topic.
+pub(crate) const TOPIC: &str = "patient.vitals";
+const PARTITIONS: i32 = 2;
+const PATIENTS: [&str; 4] = ["P001", "P002", "P003", "P004"];
+const READINGS_A_PATIENT: u32 = 12;
+/// How long a run may take on a busy machine, whatever goes wrong.
+const LIMIT: Duration = Duration::from_secs(45);
+/// Until what is waited for is looked for again.
+const LOOK_PAUSE: Duration = Duration::from_millis(20);
+
+/// To the end that the partitions have.
+pub(crate) const TO_THE_END: Until = Until { max_messages: None, end: true };
+/// For ever.
+const UNTIL_STOPPED: Until = Until { max_messages: None, end: false };
+
+/// One broker with its topic, and one file.
+pub(crate) struct Story {
+    pub(crate) broker: Faulty,
+    pub(crate) store: SqliteStore,
+    pub(crate) member: MemberConfig,
+    _folder: tempfile::TempDir,
+}
+
+/// A run of the consumer, and what it told.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) outcome: Result<Summary, KafkaError>,
+    pub(crate) troubles: Vec<String>,
+}
+
+impl Run {
+    /// How it ended, where it did not fail.
+    pub(crate) fn summary(&self) -> Summary {
+        *self.outcome.as_ref().expect("no failure")
+    }
+}
+
+impl Story {
+    /// Makes the topic, without one for the dead letters, and the tables.
+    pub(crate) async fn begin() -> Self {
+        let broker = Faulty::start().await;
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = SqliteStore::at(folder.path().join("vitals.db")).expect("a store");
+        store.init().await.expect("made");
+        let mut cluster = Cluster::connect(&broker.brokers_behind()).await.expect("connected");
+        admin::create(&mut cluster, &TopicSpec::readings(TOPIC, PARTITIONS, 1)).await.expect("made");
+        let member = MemberConfig {
+            group: "ward".to_owned(),
+            topic: TOPIC.to_owned(),
+            instance_id: None,
+            session_timeout: Duration::from_secs(10),
+        };
+        Self { broker, store, member, _folder: folder }
+    }
+
+    /// One whose messages are sent.
+    pub(crate) async fn of_sent() -> Self {
+        let story = Self::begin().await;
+        story.send(|| {}).await.expect("sent");
+        story
+    }
+
+    /// Sends everything; `arm` is called when there is contact.
+    pub(crate) async fn send(&self, arm: impl FnOnce()) -> Result<(), ProducerError> {
+        let mut producer = Producer::connect(&self.broker.brokers(), TOPIC).await?;
+        arm();
+        let mut delivery = Delivery::new(messages());
+        let sent = timeout(LIMIT, producer.send(&mut delivery)).await.expect("an outcome in time");
+        assert_eq!(delivery.outstanding().count() == 0, sent.is_ok());
+        sent
+    }
+
+    /// Consumes to the end; `arm` is called when there is contact.
+    pub(crate) async fn consume(&self, arm: impl FnOnce()) -> Run {
+        let (_trigger, shutdown) = shutdown::channel();
+        self.consume_into(&self.store, TO_THE_END, &shutdown, arm).await
+    }
+
+    /// Consumes into `store` until `scene` has ended.
+    pub(crate) async fn consume_until(
+        &self,
+        store: &impl Store,
+        arm: impl FnOnce(),
+        scene: impl Future<Output = ()>,
+    ) -> Run {
+        let (trigger, shutdown) = shutdown::channel();
+        let played = async {
+            timeout(LIMIT, scene).await.expect("the scene ends in time");
+            trigger.pull();
+        };
+        tokio::join!(self.consume_into(store, UNTIL_STOPPED, &shutdown, arm), played).0
+    }
+
+    /// Consumes into another store, or not to the end.
+    pub(crate) async fn consume_into(
+        &self,
+        store: &impl Store,
+        until: Until,
+        shutdown: &Shutdown,
+        arm: impl FnOnce(),
+    ) -> Run {
+        let brokers = self.broker.brokers();
+        let mut consumer = Consumer::join(&brokers, self.member.clone(), Place::Earliest).await.expect("joined");
+        arm();
+        let dead_letters = DeadLetterTopic::of(TOPIC, &brokers);
+        let mut notes = Notes::default();
+        let pipeline = Pipeline::new(&mut consumer, store, &dead_letters, &mut notes, Limits::default(), until);
+        let outcome = timeout(LIMIT, pipeline.run(shutdown)).await.expect("an end in time");
+        consumer.leave().await;
+        Run { outcome, troubles: notes.0 }
+    }
+
+    /// The table has every reading as it was sent and no other row, both letters are kept, and the group has committed
+    /// everything.
+    pub(crate) async fn check(&self) {
+        self.check_kept().await;
+        assert_eq!(self.committed().await, self.ends().await);
+    }
+
+    /// As [`check`](Self::check), whatever was committed.
+    pub(crate) async fn check_kept(&self) {
+        let (rows, expected) = (self.rows().await, expected_rows());
+        // Not side by side: they are many.
+        assert_eq!(rows.len(), expected.len(), "rows");
+        assert!(rows == expected, "every row is as it was sent");
+        let letters = self.letters().await;
+        for (key, value, reason) in refused() {
+            let kept = letters.iter().any(|letter| {
+                letter.key.as_deref() == Some(key.as_bytes())
+                    && letter.value.as_deref() == Some(value.as_bytes())
+                    && header(letter, "vitals.reason") == Some(reason)
+                    && header(letter, "vitals.topic") == Some(TOPIC)
+            });
+            assert!(kept, "the letter {reason} is kept");
+        }
+    }
+
+    pub(crate) async fn rows(&self) -> Vec<StoredReading> {
+        let mut readings = self.store.readings(&Selection::Any, 10_000);
+        let mut rows = Vec::new();
+        while let Some(page) = readings.next_page().await.expect("rows") {
+            rows.extend(page);
+        }
+        sorted(rows)
+    }
+
+    /// By partition; nothing where nothing was committed.
+    pub(crate) async fn committed(&self) -> BTreeMap<i32, i64> {
+        let mut cluster = self.cluster().await;
+        let partitions: Vec<_> = (0..PARTITIONS).collect();
+        let node = cluster.coordinator(&self.member.group).await.expect("a coordinator");
+        let coordinator = cluster.node(node).await.expect("connected");
+        let found = offsets::committed(coordinator, &self.member.group, TOPIC, &partitions).await;
+        found.expect("offsets").into_iter().collect()
+    }
+
+    pub(crate) async fn until_committed(&self, expected: &BTreeMap<i32, i64>) {
+        while self.committed().await != *expected {
+            sleep(LOOK_PAUSE).await;
+        }
+    }
+
+    pub(crate) async fn until_all_is_committed(&self) {
+        self.until_committed(&self.ends().await).await;
+    }
+
+    pub(crate) async fn ends(&self) -> BTreeMap<i32, i64> {
+        let mut cluster = self.cluster().await;
+        let leaders = cluster.leaders(TOPIC).await.expect("leaders");
+        offsets::find(&mut cluster, TOPIC, &leaders, Place::Latest).await.expect("ends").into_iter().collect()
+    }
+
+    /// Everything in the topic of the dead letters; nothing where it was not made yet.
+    pub(crate) async fn letters(&self) -> Vec<Record> {
+        self.records(&dead_letter_topic(TOPIC)).await
+    }
+
+    /// Everything in a topic that is smaller than one fetch.
+    pub(crate) async fn records(&self, topic: &str) -> Vec<Record> {
+        let mut cluster = self.cluster().await;
+        let topic_id = match cluster.topic_id(topic).await {
+            Err(KafkaError::NoTopic { .. }) => return Vec::new(),
+            found => found.expect("a topic"),
+        };
+        let leaders = cluster.leaders(topic).await.expect("leaders");
+        let wanted = |(partition, _): &(i32, _)| {
+            FetchPartition::default().with_partition(*partition).with_partition_max_bytes(1_000_000)
+        };
+        let of_topic = FetchTopic::default()
+            .with_topic(TopicName(StrBytes::from_string(topic.to_owned())))
+            .with_topic_id(topic_id)
+            .with_partitions(leaders.0.iter().map(wanted).collect());
+        let request = FetchRequest::default().with_max_bytes(50_000_000).with_topics(vec![of_topic]);
+        let leader = leaders.0.first().and_then(|(_, leader)| *leader).expect("a leader");
+        let response = cluster.node(leader).await.expect("connected").call(&request).await.expect("an answer");
+        let partitions = response.responses.into_iter().flat_map(|topic| topic.partitions);
+        partitions.flat_map(|data| records::decode(data.records.unwrap_or_default(), 0).records).collect()
+    }
+
+    async fn cluster(&self) -> Cluster {
+        Cluster::connect(&self.broker.brokers_behind()).await.expect("connected")
+    }
+}
+
+/// In the order of their times.
+fn readings() -> Vec<Reading> {
+    let at = |second: u32| {
+        PATIENTS.map(|patient| {
+            let time = Timestamp::parse(&format!("2025-10-26T10:30:{second:02}.5Z")).expect("a time");
+            let rate = i32::try_from(60 + second).expect("small");
+            let signs = Signs { heart_rate: Some(rate), temperature: Some(36.8), ..Signs::default() };
+            Reading::new(PatientId::parse(patient).expect("an id"), time, signs).expect("a reading")
+        })
+    };
+    (0..READINGS_A_PATIENT).flat_map(at).collect()
+}
+
+/// A message for each partition that is no reading, and the reason why.
+fn refused() -> [(&'static str, &'static str, &'static str); 2] {
+    let key_in = |partition| PATIENTS.into_iter().find(|key| partition_of(key.as_bytes(), PARTITIONS) == partition);
+    let key_in = |partition| key_in(partition).expect("each partition has a patient");
+    [(key_in(0), "no reading", "not_json"), (key_in(1), "{}", "patient_id")]
+}
+
+/// Everything that is sent; what is refused stands in the middle.
+pub(crate) fn messages() -> Vec<Outgoing> {
+    let mut messages: Vec<_> = readings()
+        .iter()
+        .map(|reading| Outgoing { key: reading.patient().as_str().into(), value: vitals::reading::encode(reading) })
+        .collect();
+    let half = messages.len() / 2;
+    let bad = refused().map(|(key, value, _)| Outgoing { key: key.into(), value: value.into() });
+    messages.splice(half..half, bad);
+    messages
+}
+
+fn expected_rows() -> Vec<StoredReading> {
+    let row = |reading: &Reading| StoredReading {
+        patient_id: reading.patient().as_str().to_owned(),
+        timestamp: reading.time().to_string(),
+        signs: *reading.signs(),
+    };
+    sorted(readings().iter().map(row).collect())
+}
+
+fn sorted(mut rows: Vec<StoredReading>) -> Vec<StoredReading> {
+    rows.sort_by(|a, b| (&a.patient_id, &a.timestamp).cmp(&(&b.patient_id, &b.timestamp)));
+    rows
+}
+
+pub(crate) fn header<'a>(letter: &'a Record, name: &str) -> Option<&'a str> {
+    let found = letter.headers.iter().find(|header| header.key == name.as_bytes())?;
+    std::str::from_utf8(found.value.as_deref()?).ok()
+}
+
+/// Keeps what the operator would hear.
+#[derive(Default)]
+struct Notes(Vec<String>);
+
+impl Observer for Notes {
+    fn assigned(&mut self, _: &[Assigned]) {}
+
+    fn revoked(&mut self) {}
+
+    fn reading(&mut self, _: i32, _: i64, _: &Reading, _: &[Alert]) {}
+
+    fn refused(&mut self, _: i32, _: i64, _: &Reject) {}
+
+    fn unkeyed(&mut self, _: i32, _: i64) {}
+
+    fn trouble(&mut self, text: &str) {
+        self.0.push(text.to_owned());
+    }
+
+    fn progress(&mut self, _: &Progress) {}
+
+    fn is_gone(&self) -> bool {
+        false
+    }
+}

@@ -1,0 +1,177 @@
+//! The embedded broker behind a proxy that makes faults on command.
+//!
+//! The proxy carries whole frames, one request after the other on each connection, and knows what each of them asks
+//! for. The addresses in the answers are its own, so that no client goes around it.
+
+#[path = "faulty/frame.rs"]
+mod frame;
+#[path = "faulty/plan.rs"]
+mod plan;
+#[path = "faulty/refusal.rs"]
+mod refusal;
+#[path = "faulty/route.rs"]
+mod route;
+#[path = "faulty/tests.rs"]
+mod tests;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::sleep;
+use vitals::broker::{Broker, Config};
+
+pub(crate) use frame::Request;
+use plan::Deed;
+pub(crate) use plan::{Fault, Plan};
+
+/// A broker that fails as it is told.
+pub(crate) struct Faulty {
+    pub(crate) plan: Arc<Plan>,
+    broker: Broker,
+    address: SocketAddr,
+    held: watch::Sender<bool>,
+    serving: JoinHandle<()>,
+    _folder: tempfile::TempDir,
+}
+
+impl Faulty {
+    pub(crate) async fn start() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let config = Config { folder: folder.path().join("broker"), listen: ([127, 0, 0, 1], 0).into() };
+        let broker = Broker::start(config).await.expect("started");
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let plan = Arc::new(Plan::default());
+        let (held, released) = watch::channel(false);
+        let place = Place { proxy: address, broker: broker.address(), plan: Arc::clone(&plan), held: released };
+        let serving = tokio::spawn(serve(listener, place));
+        Self { plan, broker, address, held, serving, _folder: folder }
+    }
+
+    /// Where clients meet the faults.
+    pub(crate) fn brokers(&self) -> Vec<String> {
+        vec![self.address.to_string()]
+    }
+
+    /// Where nothing fails: for whoever sets up and checks.
+    pub(crate) fn brokers_behind(&self) -> Vec<String> {
+        vec![self.broker.address().to_string()]
+    }
+
+    /// Nothing reaches the broker until [`go_on`](Self::go_on), as if it was stopped; connections stand and are taken.
+    pub(crate) fn hold(&self) {
+        self.held.send_replace(true);
+    }
+
+    /// What was held back goes to the broker.
+    pub(crate) fn go_on(&self) {
+        self.held.send_replace(false);
+    }
+}
+
+impl Drop for Faulty {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+/// What every connection has to know.
+#[derive(Clone)]
+struct Place {
+    proxy: SocketAddr,
+    broker: SocketAddr,
+    plan: Arc<Plan>,
+    held: watch::Receiver<bool>,
+}
+
+async fn serve(listener: TcpListener, place: Place) {
+    let mut lines = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => {
+                let (client, _) = accepted.expect("a connection");
+                lines.spawn(carry(client, place.clone()));
+            }
+            Some(ended) = lines.join_next() => if let Err(failed) = ended && failed.is_panic() {
+                std::panic::resume_unwind(failed.into_panic());
+            },
+        }
+    }
+}
+
+/// A connection that breaks is nothing to tell: that is what this is for.
+async fn carry(client: TcpStream, place: Place) {
+    let Ok(broker) = TcpStream::connect(place.broker).await else { return };
+    let _ = Line { client, broker, place }.run().await;
+}
+
+/// One client's connection, with one of its own to the broker behind.
+struct Line {
+    client: TcpStream,
+    broker: TcpStream,
+    place: Place,
+}
+
+impl Line {
+    async fn run(mut self) -> io::Result<()> {
+        self.client.set_nodelay(true)?;
+        self.broker.set_nodelay(true)?;
+        while let Some(frame) = frame::read(&mut self.client).await? {
+            let _ = self.place.held.wait_for(|held| !held).await;
+            let request = Request::parse(frame);
+            let done = match self.place.plan.take(&request, self.place.proxy) {
+                Deed::Carry => self.carry_on(&request).await?,
+                Deed::Refuse(answer) => frame::write(&mut self.client, &answer).await.map(Some)?,
+                Deed::Fail(fault) => self.fail(fault, &request).await?,
+            };
+            if done.is_none() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    async fn carry_on(&mut self, request: &Request) -> io::Result<Option<()>> {
+        let Some(answer) = self.ask(request).await? else { return Ok(None) };
+        frame::write(&mut self.client, &answer).await.map(Some)
+    }
+
+    /// `None` closes the connection.
+    async fn fail(&mut self, fault: Fault, request: &Request) -> io::Result<Option<()>> {
+        match fault {
+            Fault::Delay(pause) => {
+                let Some(answer) = self.ask(request).await? else { return Ok(None) };
+                sleep(pause).await;
+                return frame::write(&mut self.client, &answer).await.map(Some);
+            }
+            Fault::Drop | Fault::Error(_) => {}
+            Fault::Lose => drop(self.ask(request).await?),
+            Fault::Cut => {
+                if let Some(answer) = self.ask(request).await? {
+                    let whole = frame::with_length(&answer);
+                    let half = whole.split_at(whole.len() / 2).0;
+                    self.client.write_all(half).await?;
+                    self.client.shutdown().await?;
+                }
+            }
+            Fault::Silence => frame::hung_up(&self.client).await,
+        }
+        Ok(None)
+    }
+
+    /// The broker's answer, with our address in place of its own. `None` where the client does not wait for it.
+    async fn ask(&mut self, request: &Request) -> io::Result<Option<Bytes>> {
+        frame::write(&mut self.broker, &request.frame).await?;
+        let answer = tokio::select! {
+            answer = frame::read(&mut self.broker) => answer?,
+            () = frame::hung_up(&self.client) => None,
+        };
+        Ok(answer.map(|answer| route::through(self.place.proxy, request, answer)))
+    }
+}

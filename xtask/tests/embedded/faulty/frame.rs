@@ -1,0 +1,77 @@
+//! Frames: a length, and so many bytes.
+
+use std::future::pending;
+use std::io;
+
+use bytes::{BufMut as _, Bytes, BytesMut};
+use kafka_protocol::messages::{ApiKey, RequestHeader, ResponseHeader};
+use kafka_protocol::protocol::{Decodable, Encodable};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+/// A request on its way.
+pub(crate) struct Request {
+    pub(super) api: ApiKey,
+    pub(super) version: i16,
+    pub(super) correlation_id: i32,
+    /// Everything, as it came.
+    pub(super) frame: Bytes,
+    /// What stands behind the header.
+    body: Bytes,
+}
+
+impl Request {
+    pub(super) fn parse(frame: Bytes) -> Self {
+        let number = |at: usize| i16::from_be_bytes([frame[at], frame[at + 1]]);
+        let api = ApiKey::try_from(number(0)).expect("a known request");
+        let version = number(2);
+        let mut body = frame.clone();
+        let header = RequestHeader::decode(&mut body, api.request_header_version(version)).expect("a header");
+        Self { api, version, correlation_id: header.correlation_id, frame, body }
+    }
+
+    /// What is asked for. It has to be of the type that belongs to the request's kind.
+    pub(crate) fn decode<R: Decodable>(&self) -> R {
+        R::decode(&mut self.body.clone(), self.version).expect("a request")
+    }
+
+    /// The frame of an answer.
+    pub(super) fn answer(&self, response: &impl Encodable) -> Bytes {
+        let mut frame = BytesMut::new();
+        let header = ResponseHeader::default().with_correlation_id(self.correlation_id);
+        header.encode(&mut frame, self.api.response_header_version(self.version)).expect("a header");
+        response.encode(&mut frame, self.version).expect("an answer");
+        frame.freeze()
+    }
+}
+
+/// The next frame without its length; `None` at the end.
+pub(super) async fn read(from: &mut TcpStream) -> io::Result<Option<Bytes>> {
+    let length = match from.read_i32().await {
+        Ok(length) => usize::try_from(length).expect("a length"),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let mut frame = vec![0; length];
+    from.read_exact(&mut frame).await?;
+    Ok(Some(frame.into()))
+}
+
+pub(super) async fn write(to: &mut TcpStream, frame: &Bytes) -> io::Result<()> {
+    to.write_all(&with_length(frame)).await
+}
+
+pub(super) fn with_length(frame: &Bytes) -> Bytes {
+    let mut whole = BytesMut::with_capacity(frame.len() + 4);
+    whole.put_i32(i32::try_from(frame.len()).expect("a length"));
+    whole.put_slice(frame);
+    whole.freeze()
+}
+
+/// Waits until the client closes the connection. One that has sent its next request already is not watched.
+pub(super) async fn hung_up(client: &TcpStream) {
+    match client.peek(&mut [0]).await {
+        Ok(0) | Err(_) => {}
+        Ok(_) => pending().await,
+    }
+}
