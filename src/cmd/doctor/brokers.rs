@@ -69,7 +69,11 @@ fn start(settings: &Settings) -> String {
 /// Something listens that is no Kafka: the error, or who it is where that can be told.
 async fn no_kafka(error: &KafkaError, address: SocketAddr, sheet: &mut Sheet) {
     let why = "whatever is sent there gets lost, or does harm";
-    let what = if port::speaks_http(address).await {
+    let answers = matches!(error, KafkaError::Protocol { .. });
+    // Whoever said nothing is not asked again: that would only take time.
+    let what = if !answers {
+        None
+    } else if port::speaks_http(address).await {
         Some(format!("{address} is a web server, and not Kafka"))
     } else if is_cassandra(address).await {
         Some(format!("{address} is Cassandra, and not Kafka"))
