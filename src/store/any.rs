@@ -3,8 +3,8 @@
 use super::cassandra::{self, CassandraStore, Replication};
 use super::sqlite::{self, SqliteStore};
 use super::{
-    Batch, Consistency, SchemaPart, SchemaStep, Selection, Store, StoreError, StoredAlert, StoredReading, Width,
-    WriteError,
+    Batch, Consistency, SchemaPart, SchemaStep, Selection, Store, StoreError, StoredAlert, StoredReading, Survey,
+    Width, WriteError,
 };
 use crate::settings::StoreAddress;
 
@@ -54,6 +54,17 @@ impl AnyStore {
         match self {
             Self::Cassandra(store) => Ok(store.prepare().await?),
             Self::Sqlite(store) => Ok(store.prepare().await?),
+        }
+    }
+
+    /// Looks at what is there: the nodes or the file, and the tables. Changes nothing.
+    ///
+    /// # Errors
+    /// It cannot be reached, or there is no file of ours.
+    pub async fn survey(&self) -> Result<Survey, StoreError> {
+        match self {
+            Self::Cassandra(store) => Ok(Survey::Cassandra(store.survey().await?)),
+            Self::Sqlite(store) => Ok(Survey::Sqlite(store.survey().await?)),
         }
     }
 

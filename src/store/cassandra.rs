@@ -5,6 +5,7 @@
 //! - [`write`]: readings and alerts in
 //! - [`read`]: readings and alerts out
 //! - [`scan`]: the whole table, row by row
+//! - `survey`: a look at the whole cluster
 //! - `session`: the driver's session, kept on a short leash
 //! - [`probe`]: is there a Cassandra, and does it let us in
 //! - [`error`]: what can go wrong, and what to do about it
@@ -19,6 +20,7 @@ mod row;
 pub mod scan;
 pub mod schema;
 mod session;
+mod survey;
 pub mod write;
 
 use std::fmt;
