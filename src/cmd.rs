@@ -6,8 +6,11 @@ pub mod config;
 pub mod confirm;
 pub mod consume;
 pub mod count;
+mod cure;
 pub mod demo;
+pub mod doctor;
 pub mod export;
+pub mod group;
 mod help;
 pub mod import;
 pub mod init;
@@ -21,6 +24,7 @@ pub mod profile;
 pub mod query;
 pub mod reset;
 pub mod schema;
+pub mod status;
 pub mod top;
 pub mod topic;
 mod trial;
@@ -78,6 +82,12 @@ pub enum Command {
     Lag(lag::Args),
     /// Watch the ward, the group and the store on a full screen
     Top(top::Args),
+    /// Show brokers, topic, group and store on one screen
+    Status(status::Args),
+    /// Look for what is wrong, and say what mends it
+    Doctor(doctor::Args),
+    /// Show and delete consumer groups, set from where they read
+    Group(group::Args),
     /// Show, make, delete and read topics
     Topic(topic::Args),
     /// Measure the way from the producer to the table
@@ -113,6 +123,9 @@ impl Command {
             Self::Import(args) => import::run(args, context).await,
             Self::Lag(args) => lag::run(args, context).await,
             Self::Top(args) => top::run(args, context).await,
+            Self::Status(args) => status::run(args, context).await,
+            Self::Doctor(args) => doctor::run(args, context).await,
+            Self::Group(args) => group::run(args, context).await,
             Self::Topic(args) => topic::run(args, context).await,
             Self::Bench(args) => bench::run(args, context).await,
             Self::Up(args) => up::run(args, context).await,

@@ -5,16 +5,18 @@
 //!
 //! Everything else speaks over our own connection on `kafka-protocol`:
 //! - [`connection`]: one request, one response, within a time limit; `versions` says what is spoken
-//! - [`cluster`]: who leads what
+//! - [`cluster`]: who leads what; [`brokers`] asks each broker by itself
 //! - [`topics`]: what topics there are, and what is in them; [`topic_settings`] how they are kept
 //! - [`records`]: record batches, read and written
 //! - [`group`]: membership; [`consumer`] is a member as the pipeline's source; `fetch` reads for it
 //! - [`history`]: what is in a topic, read from outside of any group; [`live`]: what comes
+//! - [`sample`]: how the last records were sent
 //! - [`offsets`]: where partitions begin and end, what groups have committed; [`lag`] compares them
 //! - [`dead_letters`]: refused messages, kept whole
 //! - [`admin`]: makes and deletes topics
 
 pub mod admin;
+pub mod brokers;
 pub mod cluster;
 pub mod connection;
 pub mod consumer;
@@ -29,6 +31,7 @@ pub mod murmur2;
 pub mod offsets;
 pub mod producer;
 pub mod records;
+pub mod sample;
 pub mod topic_settings;
 pub mod topics;
 mod versions;

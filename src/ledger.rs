@@ -30,6 +30,14 @@ pub struct Position {
     pub stored: i64,
 }
 
+impl Position {
+    /// Everything below `offset` is settled and durable, and no more.
+    #[must_use]
+    pub fn at(partition: i32, offset: i64) -> Self {
+        Self { partition, offset, stored: offset }
+    }
+}
+
 /// The partitions of one assignment.
 #[derive(Debug, Default)]
 pub struct Ledger {
@@ -102,7 +110,7 @@ impl Ledger {
             next_offset: start_offset,
             end_offset,
             durable: start_offset,
-            committed: Some(Position { partition, offset: start_offset, stored: start_offset }),
+            committed: Some(Position::at(partition, start_offset)),
             jumps: 0,
         };
         self.partitions.insert(partition, fresh);
@@ -305,7 +313,7 @@ mod tests {
 
     /// A place in partition 0 where everything that is stored is durable.
     fn at(offset: i64) -> Position {
-        Position { partition: 0, offset, stored: offset }
+        Position::at(0, offset)
     }
 
     const SETTLE_TIME: Duration = Duration::from_secs(16);

@@ -24,6 +24,8 @@
 //!   - [`store`]: where readings and alerts are kept; Cassandra, or an SQLite file
 //!   - [`archive`]: rows of the table as a file, and back
 //!   - [`intake`]: where readings come from: the simulated ward, CSV files
+//!   - [`disk`]: whether a folder can be written to
+//!   - [`port`]: what is behind an address, for who looks for a fault
 //!   - [`retry`]: how long to wait between attempts
 //! - the commands, one file each:
 //!   - [`cmd`]: their arguments, and what each does
@@ -37,12 +39,14 @@ pub mod alarm;
 pub mod archive;
 pub mod broker;
 pub mod cmd;
+pub mod disk;
 pub mod exit;
 pub mod intake;
 pub mod kafka;
 pub mod ledger;
 pub mod output;
 pub mod pipeline;
+pub mod port;
 pub mod reading;
 pub mod reject;
 pub mod retry;

@@ -12,6 +12,7 @@ mod render;
 mod rows;
 mod screen;
 mod visible;
+mod wrap;
 
 use std::fmt::{self, Display};
 use std::io::{self, BufWriter, IsTerminal as _, Write};
@@ -28,6 +29,7 @@ pub use progress::Progress;
 pub use rows::Rows;
 pub use screen::{Input, Key, Screen};
 pub use visible::visible;
+pub use wrap::wrapped;
 
 /// Stands behind a value in a table that is not believed.
 pub const MARK: &str = "!";
@@ -178,6 +180,12 @@ impl Output {
     #[must_use]
     pub fn stdout_is_terminal(&self) -> bool {
         self.streams.stdout_is_terminal
+    }
+
+    /// The width for text: that of the terminal, or what most have.
+    #[must_use]
+    pub fn text_width(&self) -> usize {
+        self.width().unwrap_or(DEFAULT_WIDTH).into()
     }
 
     fn bars(&self) -> Option<&MultiProgress> {

@@ -10,11 +10,13 @@ mod consistency;
 mod error;
 pub mod sqlite;
 mod stored;
+mod survey;
 
 pub use any::{AnyStore, Readings, Scan, open};
 pub use consistency::{Consistency, UnknownConsistency};
 pub use error::StoreError;
 pub use stored::{Order, SchemaPart, SchemaState, SchemaStep, Selection, StoredAlert, StoredReading, Width};
+pub use survey::{ClusterSurvey, FileSurvey, Node, Survey, TableState, TableSurvey};
 
 use std::future::Future;
 use std::time::Duration;

@@ -8,6 +8,7 @@
 //! topics/NAME/topic.json, topics/NAME/PARTITION/*.log
 //! ```
 
+mod inspect;
 mod offsets;
 
 use std::collections::BTreeMap;
@@ -20,12 +21,16 @@ use rand::distr::Alphanumeric;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+pub use self::inspect::{FolderState, inspect};
 pub use self::offsets::OffsetsFile;
 use super::log::{LogError, LogLimits, PartitionLog};
 use crate::exit::{Advice, Code};
 
 /// The version of the layout that is written.
 const FORMAT: &str = "1";
+
+/// The file that the broker that runs holds locked.
+const LOCK_FILE: &str = "lock";
 
 /// The ids of embedded clusters begin with this, so that nobody takes one for Kafka.
 pub const CLUSTER_ID_PREFIX: &str = "vitals-";
@@ -232,7 +237,7 @@ fn is_topic_name(name: &str) -> bool {
 }
 
 fn take_lock(folder: &Path) -> Result<File, FolderError> {
-    let path = folder.join("lock");
+    let path = folder.join(LOCK_FILE);
     let mut file =
         OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(failed(&path))?;
     match file.try_lock() {

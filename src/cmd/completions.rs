@@ -3,19 +3,29 @@
 //! The script that a shell loads calls `vitals` again for every word that is completed, with [`VARIABLE`] set.
 
 use std::ffi::OsStr;
+use std::time::Duration;
 
 use clap::CommandFactory as _;
 use clap::builder::StyledStr;
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
 use clap_complete::env::{Bash, CompleteEnv, EnvCompleter, Fish, Powershell, Zsh};
 use color_eyre::eyre::Result;
+use tokio::runtime::Builder;
+use tokio::time::timeout;
 
 use super::{CommandLine, Context};
 use crate::exit::Code;
-use crate::settings::{self, Environment, Flags};
+use crate::kafka::cluster::Cluster;
+use crate::kafka::error::KafkaError;
+use crate::kafka::group::admin;
+use crate::kafka::topics;
+use crate::settings::{self, Environment, Flags, Settings};
 
 /// Names the shell that wants a word completed.
 const VARIABLE: &str = "VITALS_COMPLETE";
+
+/// Nobody waits longer for a word.
+const LIMIT: Duration = Duration::from_secs(2);
 
 /// For which shell.
 #[derive(Debug, clap::Args)]
@@ -73,6 +83,8 @@ pub fn answer_shell() {
 /// Adds to every argument that takes a name where such names are found.
 fn with_names(command: clap::Command) -> clap::Command {
     let command = command.mut_args(|arg| match arg.get_value_names().and_then(|names| names.first()) {
+        Some(name) if name == "TOPIC" => arg.add(ArgValueCompleter::new(|typed: &OsStr| names(typed, Kind::Topic))),
+        Some(name) if name == "GROUP" => arg.add(ArgValueCompleter::new(|typed: &OsStr| names(typed, Kind::Group))),
         Some(name) if name == "NAME" => arg.add(ArgValueCompleter::new(|typed: &OsStr| names(typed, Kind::Profile))),
         _ => arg,
     });
@@ -81,6 +93,8 @@ fn with_names(command: clap::Command) -> clap::Command {
 
 #[derive(Clone, Copy)]
 enum Kind {
+    Topic,
+    Group,
     Profile,
 }
 
@@ -91,9 +105,26 @@ fn names(typed: &OsStr, kind: Kind) -> Vec<CompletionCandidate> {
     let words = std::env::args().filter(|word| *word != typed);
     let settings = settings::resolve(&Flags::among(words), &Environment::read());
     let Ok(settings) = settings else { return Vec::new() };
-    let names: Vec<String> = match kind {
+    let names = match kind {
         Kind::Profile => settings.profiles.into_iter().map(|profile| profile.name).collect(),
+        Kind::Topic | Kind::Group => asked(&settings, kind).unwrap_or_default(),
     };
     let fitting = names.into_iter().filter(|name| name.starts_with(&*typed));
     fitting.map(|name| CompletionCandidate::new(name).help(None::<StyledStr>)).collect()
+}
+
+/// The names that the broker knows.
+fn asked(settings: &Settings, kind: Kind) -> Option<Vec<String>> {
+    let ask = async {
+        let mut cluster = Cluster::connect(settings.brokers.as_slice()).await?;
+        match kind {
+            Kind::Group => {
+                admin::list(&mut cluster).await.map(|listing| listing.groups.into_iter().map(|of| of.group).collect())
+            }
+            _ => topics::list(&mut cluster).await.map(|topics| topics.into_iter().map(|of| of.name).collect()),
+        }
+    };
+    let runtime = Builder::new_current_thread().enable_all().build().ok()?;
+    let answered: Result<Vec<String>, KafkaError> = runtime.block_on(async { timeout(LIMIT, ask).await.ok() })?;
+    answered.ok()
 }

@@ -48,17 +48,33 @@ impl Advice for MixUp {
     }
 }
 
+/// Whether a cluster of this id is that of `vitals up`.
+pub(super) fn is_embedded(cluster_id: Option<&str>) -> bool {
+    cluster_id.is_some_and(|id| id.starts_with(CLUSTER_ID_PREFIX))
+}
+
 /// Makes sure that the broker is the one that is meant. Where the user named the brokers, the user is right.
 ///
 /// # Errors
 /// It is the other one, or none answers.
 pub(super) async fn check(settings: &Settings) -> Result<(), MixUp> {
+    if !settings.is_embedded() && !settings.has_default_brokers() {
+        return Ok(());
+    }
+    let cluster = Cluster::connect(settings.brokers.as_slice()).await?;
+    judge(settings, cluster.id())
+}
+
+/// The same where the cluster's id is known already.
+///
+/// # Errors
+/// It is the other one.
+pub(super) fn judge(settings: &Settings, cluster_id: Option<&str>) -> Result<(), MixUp> {
     let (chosen, unnamed) = (settings.is_embedded(), settings.has_default_brokers());
     if !chosen && !unnamed {
         return Ok(());
     }
-    let cluster = Cluster::connect(settings.brokers.as_slice()).await?;
-    let embedded = cluster.id().is_some_and(|id| id.starts_with(CLUSTER_ID_PREFIX));
+    let embedded = is_embedded(cluster_id);
     let brokers = settings.brokers.to_string();
     match (chosen, embedded) {
         (true, false) => Err(MixUp::NotEmbedded { brokers }),

@@ -56,6 +56,24 @@ pub(super) struct Topic {
     pub(super) leaders: Leaders,
 }
 
+/// A broker as the cluster names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Broker {
+    /// Its id.
+    pub id: NodeId,
+    /// Where clients reach it, as `host:port`.
+    pub address: String,
+}
+
+/// The brokers that the cluster says it has now; one that is down may be missing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Brokers {
+    /// The brokers, by id.
+    pub nodes: Vec<Broker>,
+    /// The one that takes changes of topics. With `KRaft` any of them, which passes them on.
+    pub controller: NodeId,
+}
+
 /// The brokers of one cluster.
 #[derive(Debug)]
 pub struct Cluster {
@@ -179,6 +197,18 @@ impl Cluster {
     /// The cluster cannot be reached.
     pub async fn controller(&mut self) -> Result<NodeId, KafkaError> {
         Ok(self.metadata(Some(Vec::new())).await?.controller_id.0)
+    }
+
+    /// The brokers that are up, as far as the cluster knows.
+    ///
+    /// # Errors
+    /// The cluster cannot be reached.
+    pub async fn brokers(&mut self) -> Result<Brokers, KafkaError> {
+        let controller = self.controller().await?;
+        let mut nodes: Vec<_> =
+            self.nodes.iter().map(|(id, address)| Broker { id: *id, address: address.clone() }).collect();
+        nodes.sort_by_key(|broker| broker.id);
+        Ok(Brokers { nodes, controller })
     }
 
     /// The addresses that the brokers give for themselves.

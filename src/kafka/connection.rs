@@ -118,14 +118,24 @@ impl Connection {
         })
     }
 
+    /// The versions in which the broker answers a request, where it does.
+    pub(super) fn offer(&self, key: i16) -> Option<&VersionRange> {
+        self.offers.iter().find(|(offered, _)| *offered == key).map(|(_, range)| range)
+    }
+
+    /// Whether both sides speak a request in a common version.
+    pub(super) fn speaks(&self, key: i16) -> bool {
+        self.common_version(key).is_some()
+    }
+
     /// The highest version of a request that both sides speak.
+    fn common_version(&self, key: i16) -> Option<i16> {
+        let both = self.offer(key).map(|theirs| versions::spoken(key).intersect(theirs));
+        both.filter(|both| !both.is_empty()).map(|both| both.max)
+    }
+
     fn version<R: Request>(&self) -> Result<i16, KafkaError> {
-        let ours = versions::spoken(R::KEY);
-        let theirs = self.offers.iter().find(|(key, _)| *key == R::KEY).map(|(_, range)| range);
-        theirs
-            .map(|theirs| ours.intersect(theirs))
-            .filter(|both| !both.is_empty())
-            .map(|both| both.max)
+        self.common_version(R::KEY)
             .ok_or_else(|| KafkaError::Unsupported { address: self.address.clone(), what: versions::name(R::KEY) })
     }
 

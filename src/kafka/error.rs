@@ -73,11 +73,29 @@ pub enum KafkaError {
         /// The topic.
         topic: String,
     },
+    /// The topic has no such partition.
+    #[error("the topic '{topic}' has no partition {partition}")]
+    NoPartition {
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: i32,
+        /// How many partitions it has.
+        count: usize,
+    },
     /// The consumer group does not exist.
     #[error("the consumer group '{group}' does not exist")]
     NoGroup {
         /// The group.
         group: String,
+    },
+    /// Somebody is in the consumer group.
+    #[error("the consumer group '{group}' has members: {}", members.join(", "))]
+    GroupInUse {
+        /// The group.
+        group: String,
+        /// Its members, by their instance ids where they have one.
+        members: Vec<String>,
     },
     /// Another process took this member's static instance id.
     #[error("another member took the instance id '{instance_id}' in the group '{group}'")]
@@ -110,7 +128,8 @@ impl KafkaError {
 impl Advice for KafkaError {
     fn code(&self) -> Code {
         match self {
-            Self::NoTopic { .. } | Self::NoGroup { .. } => Code::Usage,
+            Self::NoTopic { .. } | Self::NoPartition { .. } | Self::NoGroup { .. } => Code::Usage,
+            Self::GroupInUse { .. } => Code::Finding,
             _ => Code::Unreachable,
         }
     }
@@ -125,7 +144,11 @@ impl Advice for KafkaError {
             }
             Self::Unsupported { .. } => "Kafka 3.x and 4.x are spoken; upgrade the broker".into(),
             Self::NoTopic { .. } => "run `vitals init` to make it, or name another with --topic".into(),
+            Self::NoPartition { count, .. } => format!("its partitions are 0 to {}", count.saturating_sub(1)),
             Self::NoGroup { .. } => "it comes into being with its first `vitals consume`; name another with --group".into(),
+            Self::GroupInUse { .. } => {
+                "end them first (Ctrl+C where they run); one that was killed leaves when its --session-timeout is over".into()
+            }
             Self::Fenced { .. } => "give each running member its own --instance-id".into(),
             Self::Refused { code, .. } => return refusal_hint(*code),
         })

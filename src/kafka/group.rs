@@ -2,14 +2,14 @@
 //!
 //! [`membership`] decides, [`driver`] does: the first takes events and gives steps, without a socket or a clock; the
 //! second holds the timers, and speaks with the [`coordinator`]. [`assignor`] shares out partitions where we lead.
-//! [`state`] looks at a group from outside.
+//! [`admin`] is what operators ask of any group.
 
+pub mod admin;
 pub mod assignor;
 pub(super) mod coordinator;
 pub(super) mod driver;
 pub mod forget;
 pub mod membership;
-pub mod state;
 pub(super) mod subscription;
 
 use std::time::Duration;

@@ -3,14 +3,11 @@
 use std::collections::HashMap;
 
 use chrono::Utc;
-use kafka_protocol::error::ParseResponseErrorCode;
-use kafka_protocol::messages::describe_groups_response::DescribedGroupMember;
-use kafka_protocol::messages::{DescribeGroupsRequest, GroupId};
 
-use super::cluster::{Cluster, Leaders, text};
+use super::cluster::{Cluster, Leaders};
 use super::error::KafkaError;
 use super::fetch;
-use super::group::subscription::decode_assignment;
+use super::group::admin;
 use super::offsets::{self, Place};
 use crate::ledger::Position;
 
@@ -41,9 +38,6 @@ pub struct Member {
     /// The host that it connects from.
     pub host: String,
 }
-
-/// What the coordinator says of a group that it does not know.
-const DEAD: &str = "Dead";
 
 /// Measures the lag of `group` in all partitions of `topic` that have a leader, in order.
 ///
@@ -86,21 +80,11 @@ pub async fn measure(cluster: &mut Cluster, group: &str, topic: &str) -> Result<
 
 /// Who reads which partition.
 async fn members(cluster: &mut Cluster, group: &str, topic: &str) -> Result<HashMap<i32, Member>, KafkaError> {
-    let node = cluster.coordinator(group).await?;
-    let request = DescribeGroupsRequest::default().with_groups(vec![GroupId(text(group))]);
-    let response = cluster.node(node).await?.call(&request).await?;
-    let no_group = || KafkaError::NoGroup { group: group.to_owned() };
-    let described = response.groups.into_iter().next().ok_or_else(no_group)?;
-    if let Some(code) = described.error_code.err() {
-        return Err(KafkaError::refused(format!("a description of the group '{group}'"), code));
-    }
-    if &*described.group_state == DEAD {
-        return Err(no_group());
-    }
-    let of_member = |described: DescribedGroupMember| {
-        let id = described.group_instance_id.unwrap_or(described.member_id).to_string();
-        let member = Member { id, host: described.client_host.trim_start_matches('/').to_owned() };
-        let partitions = decode_assignment(described.member_assignment, topic);
+    let coordinator = cluster.coordinator(group).await?;
+    let described = admin::describe(cluster.node(coordinator).await?, group).await?;
+    let of_member = |mut described: admin::Member| {
+        let partitions = described.assignment.remove(topic).unwrap_or_default();
+        let member = Member { id: described.id().to_owned(), host: described.host };
         partitions.into_iter().map(move |partition| (partition, member.clone()))
     };
     Ok(described.members.into_iter().flat_map(of_member).collect())

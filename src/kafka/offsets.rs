@@ -1,5 +1,7 @@
 //! Where a partition begins and ends, and what groups have committed.
 
+use std::collections::BTreeMap;
+
 use kafka_protocol::error::ParseResponseErrorCode;
 use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
 use kafka_protocol::messages::offset_commit_request::{OffsetCommitRequestPartition, OffsetCommitRequestTopic};
@@ -151,6 +153,31 @@ pub async fn committed(
     Ok(found)
 }
 
+/// Everything that `group` has committed: by topic, partitions with their offsets in order.
+///
+/// # Errors
+/// As [`committed`].
+pub async fn committed_topics(
+    coordinator: &mut Connection,
+    group: &str,
+) -> Result<BTreeMap<String, Vec<(i32, i64)>>, KafkaError> {
+    let what = || format!("the committed offsets of the group '{group}'");
+    let request = OffsetFetchRequest::default().with_group_id(GroupId(text(group))).with_topics(None);
+    let response = coordinator.call(&request).await?;
+    if let Some(code) = response.error_code.err() {
+        return Err(KafkaError::refused(what(), code));
+    }
+    let mut found: BTreeMap<String, Vec<(i32, i64)>> = BTreeMap::new();
+    for topic in &response.topics {
+        let partitions = topic.partitions.iter().filter(|partition| partition.committed_offset != NO_OFFSET);
+        let mut offsets: Vec<_> =
+            partitions.map(|partition| (partition.partition_index, partition.committed_offset)).collect();
+        offsets.sort_unstable();
+        found.insert(topic.name.to_string(), offsets);
+    }
+    Ok(found)
+}
+
 /// Who commits.
 #[derive(Debug, Clone, Copy)]
 pub struct Committer<'a> {
@@ -162,6 +189,14 @@ pub struct Committer<'a> {
     pub member_id: &'a str,
     /// Its static instance id.
     pub instance_id: Option<&'a str>,
+}
+
+impl<'a> Committer<'a> {
+    /// Somebody who is not in the group. The coordinator takes that only while nobody is in it.
+    #[must_use]
+    pub fn outsider(group: &'a str) -> Self {
+        Self { group, generation: -1, member_id: "", instance_id: None }
+    }
 }
 
 /// Commits `positions` of `topic` for a member.

@@ -24,6 +24,8 @@ const SPOKEN: &[(ApiKey, i16, i16, &str)] = &[
     (ApiKey::ApiVersions, 0, 0, "ApiVersions"),
     (ApiKey::CreateTopics, 2, 6, "CreateTopics"),
     (ApiKey::DeleteTopics, 1, 5, "DeleteTopics"),
+    (ApiKey::DeleteGroups, 0, 2, "DeleteGroups"),
+    (ApiKey::DescribeQuorum, 0, 1, "DescribeQuorum"),
     (ApiKey::DescribeConfigs, 1, 4, "DescribeConfigs"),
 ];
 
@@ -34,6 +36,13 @@ pub(super) const LAST_FETCH_BY_NAME: i16 = 12;
 pub(super) fn spoken(key: i16) -> VersionRange {
     let entry = SPOKEN.iter().find(|(api, ..)| api_key(*api) == key);
     entry.map_or(VersionRange { min: 0, max: -1 }, |(_, min, max, _)| VersionRange { min: *min, max: *max })
+}
+
+/// The requests without which something does not work, with their names.
+pub(super) fn needed() -> impl Iterator<Item = (i16, &'static str)> {
+    // Only KRaft has a quorum.
+    let needed = SPOKEN.iter().filter(|(api, ..)| !matches!(api, ApiKey::DescribeQuorum));
+    needed.map(|(api, .., name)| (api_key(*api), *name))
 }
 
 /// A request's name, for messages.

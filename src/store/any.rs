@@ -6,7 +6,7 @@ use super::cassandra::{self, CassandraStore, Replication};
 use super::sqlite::{self, SqliteStore};
 use super::{
     Batch, Consistency, Epoch, SchemaPart, SchemaStep, Selection, SettleTime, Store, StoreError, StoredAlert,
-    StoredReading, Width, WriteError,
+    StoredReading, Survey, Width, WriteError,
 };
 use crate::settings::StoreAddress;
 
@@ -67,6 +67,17 @@ impl AnyStore {
         match self {
             Self::Cassandra(store) => Ok(store.settle_time().await?),
             Self::Sqlite(_) => Ok(SettleTime { time: Duration::ZERO, why: "stored rows are on the disk".to_owned() }),
+        }
+    }
+
+    /// Looks at what is there: the nodes or the file, and the tables. Changes nothing.
+    ///
+    /// # Errors
+    /// It cannot be reached, or there is no file of ours.
+    pub async fn survey(&self) -> Result<Survey, StoreError> {
+        match self {
+            Self::Cassandra(store) => Ok(Survey::Cassandra(store.survey().await?)),
+            Self::Sqlite(store) => Ok(Survey::Sqlite(store.survey().await?)),
         }
     }
 

@@ -6,6 +6,7 @@
 //! - [`read`]: readings and alerts out
 //! - [`scan`]: the whole table, row by row
 //! - `settle`: how long what was acknowledged may be forgotten
+//! - `survey`: a look at the whole cluster
 //! - `session`: the driver's session, kept on a short leash
 //! - [`probe`]: is there a Cassandra, and does it let us in
 //! - [`error`]: what can go wrong, and what to do about it
@@ -21,6 +22,7 @@ pub mod scan;
 pub mod schema;
 mod session;
 mod settle;
+mod survey;
 pub mod write;
 
 use std::fmt;

@@ -3,6 +3,7 @@
 //! - [`schema`]: the file and its tables: what `init` makes, what `consume` needs. The SQL is in `migrations/sqlite/`
 //! - [`mod@write`]: readings and alerts in
 //! - [`read`]: readings and alerts out
+//! - `survey`: a look at all of it
 //! - `file`: opening the file, and how it is kept
 //! - `describe`: the tables as they are
 //! - [`error`]: what can go wrong, and what to do about it
@@ -15,6 +16,7 @@ pub mod error;
 mod file;
 pub mod read;
 pub mod schema;
+mod survey;
 pub mod write;
 
 use std::path::{Path, PathBuf};

@@ -22,6 +22,8 @@ mod faults;
 mod faulty;
 #[path = "embedded/killed.rs"]
 mod killed;
+#[path = "embedded/operator.rs"]
+mod operator;
 #[path = "embedded/store_commands.rs"]
 mod store_commands;
 #[path = "embedded/top.rs"]

@@ -14,6 +14,7 @@
 //! - `starting`: where a group starts, and where it stops
 //! - `changing`: topics that change under a running group
 //! - `store_commands`: export, import, count, schema and reset, beside cqlsh
+//! - `operator`: `vitals group`, `status` and `doctor`, on what is healthy and what is broken
 //! - `zookeeper`: Kafka 3.9 in the old layout
 //! - `embedded_broker`: Kafka's own tools and kafka-python on the embedded broker
 //!
@@ -42,6 +43,8 @@ mod making;
 mod old_programs;
 #[path = "services/old_readme.rs"]
 mod old_readme;
+#[path = "services/operator.rs"]
+mod operator;
 #[path = "services/peer.rs"]
 mod peer;
 #[path = "services/place.rs"]

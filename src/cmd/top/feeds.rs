@@ -11,7 +11,7 @@ use tokio::time::sleep;
 use super::board::{Event, Group, Message};
 use crate::kafka::cluster::Cluster;
 use crate::kafka::error::KafkaError;
-use crate::kafka::group::state::{GroupState, state};
+use crate::kafka::group::admin::{self, Description};
 use crate::kafka::lag;
 use crate::kafka::live::Live;
 use crate::kafka::offsets::{self, Place};
@@ -146,8 +146,9 @@ async fn group(known: &mut Option<Cluster>, settings: &Settings) -> Result<Group
 
 async fn look_at(cluster: &mut Cluster, settings: &Settings) -> Result<Group, KafkaError> {
     let lags = lag::measure(cluster, &settings.group, &settings.topic).await?;
-    let GroupState { name, members } = state(cluster, &settings.group).await?;
-    Ok(Group { state: Some(name), members, lags })
+    let coordinator = admin::coordinator(cluster, &settings.group).await?;
+    let Description { state, members, .. } = admin::describe(cluster.node(coordinator).await?, &settings.group).await?;
+    Ok(Group { state: Some(state), members: members.len(), lags })
 }
 
 async fn ask_store(settings: Settings, told: Sender<Event>) {

@@ -203,8 +203,7 @@ impl Coordinator {
         let starts = offsets::find(&mut self.cluster, &topic, &fresh, place).await?;
         let ends = offsets::find(&mut self.cluster, &topic, &ours, Place::Latest).await?;
         if place != Place::Earliest && !starts.is_empty() {
-            let at =
-                |(partition, offset): &(i32, i64)| Position { partition: *partition, offset: *offset, stored: *offset };
+            let at = |(partition, offset): &(i32, i64)| Position::at(*partition, *offset);
             self.commit(member, &starts.iter().map(at).collect::<Vec<_>>()).await?;
         }
         let begin = |partition: i32| {

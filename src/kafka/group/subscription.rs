@@ -38,22 +38,28 @@ pub(in crate::kafka) fn encode_assignment(assignment: &Assignment) -> Bytes {
 }
 
 /// The partitions of `topic` in a member's share, in order; none where the share cannot be read.
-pub(in crate::kafka) fn decode_assignment(mut assignment: Bytes, topic: &str) -> Vec<i32> {
-    let mut partitions = Vec::new();
+pub(in crate::kafka) fn decode_assignment(assignment: Bytes, topic: &str) -> Vec<i32> {
+    decode_shares(assignment).remove(topic).unwrap_or_default()
+}
+
+/// A member's share of every topic, partitions in order; as far as it can be read.
+pub(in crate::kafka) fn decode_shares(mut assignment: Bytes) -> Assignment {
+    let mut shares = Assignment::new();
     let mut read = || {
         version(&mut assignment)?;
         for _ in 0..assignment.try_get_i32().ok()? {
-            let of_topic = name(&mut assignment)? == topic;
+            let share = shares.entry(name(&mut assignment)?).or_default();
             for _ in 0..assignment.try_get_i32().ok()? {
-                let partition = assignment.try_get_i32().ok()?;
-                partitions.extend(of_topic.then_some(partition));
+                share.push(assignment.try_get_i32().ok()?);
             }
         }
         Some(())
     };
     read();
-    partitions.sort_unstable();
-    partitions
+    for share in shares.values_mut() {
+        share.sort_unstable();
+    }
+    shares
 }
 
 fn encode(message: &impl Encodable) -> Bytes {

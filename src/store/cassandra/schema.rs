@@ -24,7 +24,7 @@ use self::shape::{Column, Contract};
 use super::error::{Doing, Refusal};
 use super::row::Columns;
 use super::{CassandraError, CassandraStore, Replication};
-use crate::store::SchemaStep;
+use crate::store::{SchemaStep, TableState, TableSurvey};
 
 /// How long a change of the schema may take. It is slow on a server that has just started.
 pub const CHANGE_LIMIT: Duration = Duration::from_secs(30);
@@ -113,6 +113,21 @@ impl CassandraStore {
     pub async fn extra_columns(&self) -> Result<Vec<String>, CassandraError> {
         let columns = self.columns(shape::READINGS.table).await?;
         Ok(columns.into_iter().map(|column| column.name).filter(|name| !shape::READINGS.has(name)).collect())
+    }
+
+    /// Looks at each table that we need.
+    pub(super) async fn survey_tables(&self) -> Result<Vec<TableSurvey>, CassandraError> {
+        let mut tables = Vec::new();
+        for contract in [&shape::READINGS, &shape::ALERTS] {
+            let columns = self.columns(contract.table).await?;
+            let state = match contract.check(&columns) {
+                _ if columns.is_empty() => TableState::Missing,
+                Ok(()) => TableState::Fits,
+                Err(fault) => TableState::Differs(fault.to_string()),
+            };
+            tables.push(TableSurvey { name: contract.table, state });
+        }
+        Ok(tables)
     }
 
     async fn create_keyspace(&self, replication: &Replication) -> Result<SchemaStep, CassandraError> {
@@ -231,7 +246,7 @@ impl CassandraStore {
         Ok(())
     }
 
-    async fn schema_versions(&self) -> Result<BTreeSet<String>, CassandraError> {
+    pub(super) async fn schema_versions(&self) -> Result<BTreeSet<String>, CassandraError> {
         let mut versions = BTreeSet::new();
         for table in ["system.local", "system.peers"] {
             let cql = format!("SELECT CAST(schema_version AS TEXT) FROM {table}");
@@ -243,7 +258,7 @@ impl CassandraStore {
         Ok(versions)
     }
 
-    async fn look(&self, cql: &str, params: StatementParams) -> Result<Vec<Row>, CassandraError> {
+    pub(super) async fn look(&self, cql: &str, params: StatementParams) -> Result<Vec<Row>, CassandraError> {
         let body = self.ask(Doing::ReadSchema, LOOK_LIMIT, cql, params).await?;
         Ok(body.into_rows().unwrap_or_default())
     }
@@ -253,7 +268,7 @@ impl CassandraStore {
     }
 }
 
-fn bind(values: Vec<Value>) -> StatementParams {
+pub(super) fn bind(values: Vec<Value>) -> StatementParams {
     StatementParamsBuilder::new().with_values(values.into()).idempotent(true).build()
 }
 

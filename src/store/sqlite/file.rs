@@ -120,6 +120,12 @@ fn switch_log_on(connection: &Connection, path: &Path) -> Result<(), SqliteError
     }
 }
 
+/// The size of the file with that of its log, as far as they can be seen.
+pub(super) fn size_bytes(path: &Path) -> u64 {
+    let size = |part: &Path| std::fs::metadata(part).map_or(0, |metadata| metadata.len());
+    size(path).saturating_add(size(&beside(path, "-wal")))
+}
+
 /// Removes the file, with its log and its index of the log where they were left.
 pub(super) fn remove(path: &Path) -> Result<(), SqliteError> {
     for part in [path.to_owned(), beside(path, "-wal"), beside(path, "-shm")] {

@@ -10,7 +10,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::SqliteStore;
 use super::error::{Doing, SqliteError};
 use super::file::{self, Owner};
-use crate::store::SchemaStep;
+use crate::store::{SchemaStep, TableState, TableSurvey};
 
 /// The table that holds which migrations were applied, and when.
 const RECORD: &str = "schema_migrations";
@@ -147,6 +147,20 @@ pub(super) fn open_checked(path: &Path, doing: Doing) -> Result<Connection, Sqli
         return Err(SqliteError::NoTable { path: path.to_owned(), table: READINGS.table });
     }
     Ok(connection)
+}
+
+/// Looks at each table that we need.
+pub(super) fn survey(connection: &Connection, path: &Path) -> Result<Vec<TableSurvey>, SqliteError> {
+    let look = |migration: &Migration| {
+        let state = match check_shape(connection, path, migration) {
+            Ok(true) => TableState::Fits,
+            Ok(false) => TableState::Missing,
+            Err(SqliteError::Shape { column, .. }) => TableState::Differs(format!("it has no {column}")),
+            Err(error) => return Err(error),
+        };
+        Ok(TableSurvey { name: migration.table, state })
+    };
+    [&READINGS, &ALERTS].into_iter().map(look).collect()
 }
 
 /// Applies what was not applied yet, or whose table was dropped since.

@@ -305,7 +305,7 @@ pub(crate) async fn a_group_goes_on_where_it_committed(brokers: &[String]) {
     let mut first = bench.join().await;
     let (assignment, partitions) = next_assignment(&mut first).await;
     assert_eq!(partitions, [Assigned { partition: 0, start_offset: 0, end_offset: 3 }]);
-    first.commit(assignment, vec![Position { partition: 0, offset: 2, stored: 2 }]).await;
+    first.commit(assignment, vec![Position::at(0, 2)]).await;
     let committed = async { while !matches!(first.next(false).await, Ok(Event::Committed(_))) {} };
     timeout(LIMIT, committed).await.expect("committed in time");
     let lags = bench.lag().await;

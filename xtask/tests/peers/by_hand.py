@@ -1,4 +1,4 @@
-"""What the old README has people type into cqlsh, with the keyspace's name: by_hand.py NODE KEYSPACE [without-table]."""
+"""What the old README has people type into cqlsh, with the keyspace's name: by_hand.py NODE KEYSPACE [without-table | wrong-table]."""
 
 import sys
 
@@ -23,5 +23,8 @@ node, keyspace, *without = sys.argv[1:]
 with connect(node) as session:
     session.execute(KEYSPACE.format(keyspace=keyspace))
     session.set_keyspace(keyspace)
-    if not without:
+    if without == ["wrong-table"]:
+        # As people do who take the column's name for its type.
+        session.execute(TABLE.replace("timestamp TEXT", "timestamp TIMESTAMP"))
+    elif not without:
         session.execute(TABLE)

@@ -1,0 +1,140 @@
+//! The topic and its dead letters.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::check::Sheet;
+use crate::cmd::cure::{self, Wrong, command, counted};
+use crate::kafka::admin::dead_letter_topic;
+use crate::kafka::cluster::Cluster;
+use crate::kafka::error::KafkaError;
+use crate::kafka::sample::{self, Sample};
+use crate::kafka::topics::{self, TopicState};
+use crate::settings::Settings;
+
+const TOPIC: &str = "topic";
+const PARTITIONS: &str = "partitions";
+const KEYS: &str = "keys";
+const DEAD_LETTERS: &str = "dead_letters";
+/// The clocks of those who send.
+pub(super) const CLOCK: &str = "clock";
+
+pub(super) const CHECKS: [&str; 4] = [TOPIC, PARTITIONS, KEYS, DEAD_LETTERS];
+
+/// Clocks that are kept by NTP are nearer than this.
+const MAX_AHEAD: TimeDelta = TimeDelta::seconds(5);
+
+/// Gives the sample of the last records, for the clocks.
+pub(super) async fn examine(settings: &Settings, cluster: &mut Cluster, sheet: &mut Sheet) -> Option<Sample> {
+    let sample = readings(settings, cluster, sheet).await;
+    dead_letters(settings, cluster, sheet).await;
+    sample
+}
+
+async fn readings(settings: &Settings, cluster: &mut Cluster, sheet: &mut Sheet) -> Option<Sample> {
+    let state = match described(cluster, &settings.topic).await {
+        Ok(state) => state,
+        Err(error @ KafkaError::NoTopic { .. }) => {
+            let wrong = Wrong::new(error.to_string(), command(settings, "init"));
+            sheet.fail(TOPIC, wrong, "there is nothing to send to, and nothing to read");
+            return None;
+        }
+        Err(error) => {
+            sheet.fail_of(TOPIC, &error, "there is nothing to send to, and nothing to read");
+            return None;
+        }
+    };
+    let records = state.records().map(|records| format!(", {records} records")).unwrap_or_default();
+    sheet.ok(TOPIC, format!("{} is there{records}", state.name));
+    partitions(&state, sheet);
+    match sample::take(cluster, &state).await {
+        Ok(sample) => {
+            keys(&sample, &state, sheet);
+            Some(sample)
+        }
+        Err(error) => {
+            sheet.fail_of(KEYS, &error, "what was sent cannot be read");
+            None
+        }
+    }
+}
+
+async fn described(cluster: &mut Cluster, name: &str) -> Result<TopicState, KafkaError> {
+    let mut state = topics::describe(cluster, name).await?;
+    topics::measure(cluster, std::slice::from_mut(&mut state)).await;
+    Ok(state)
+}
+
+fn partitions(state: &TopicState, sheet: &mut Sheet) {
+    let those = |wanted: &dyn Fn(&topics::PartitionState) -> bool| -> Vec<i32> {
+        state.partitions.iter().filter(|state| wanted(state)).map(|state| state.partition).collect()
+    };
+    let leaderless = those(&|partition| partition.leader.is_none());
+    let behind = those(&|partition| partition.is_under_replicated());
+    let start = "start the brokers that are down; partitions come back by themselves";
+    let counted = counted(state.partitions.len(), "partition");
+    if !leaderless.is_empty() {
+        let wrong = Wrong::new(format!("{} of {counted} have no leader", cure::partitions(&leaderless)), start);
+        sheet.fail(PARTITIONS, wrong, "they can be neither written nor read");
+    } else if !behind.is_empty() {
+        let wrong = Wrong::new(format!("{} of {counted} lack copies", cure::partitions(&behind)), start);
+        sheet.warn(PARTITIONS, wrong, "when one more broker goes, messages may be lost");
+    } else if state.partitions.len() == 1 {
+        let wrong =
+            Wrong::new("the topic has one partition", "vitals init --partitions 6 --topic OTHER, and send there");
+        sheet.warn(PARTITIONS, wrong, "only one member of the group can read at a time");
+    } else {
+        sheet.ok(PARTITIONS, format!("{counted}, each with a leader and all its copies"));
+    }
+}
+
+fn keys(sample: &Sample, state: &TopicState, sheet: &mut Sheet) {
+    let why = "alarm state needs all messages of a patient in one partition, in order";
+    let Sample { records, unkeyed, misplaced, .. } = *sample;
+    let alone = state.partitions.len() == 1;
+    if records == 0 {
+        sheet.ok(KEYS, "the topic is empty");
+    } else if unkeyed > 0 && !alone {
+        let what = format!("{unkeyed} of the last {records} messages have no key");
+        let cure = "send with the patient's id as the key, as `vitals produce` does";
+        sheet.warn(KEYS, Wrong::new(what, cure), why);
+    } else if misplaced > 0 {
+        let what = format!("{misplaced} of the last {records} messages are in another partition than their key says");
+        let cure =
+            "let senders place keys by murmur2, as Java and kafka-python do (librdkafka: partitioner=murmur2_random)";
+        sheet.warn(KEYS, Wrong::new(what, cure), why);
+    } else {
+        sheet.ok(KEYS, format!("the last {} each lie where their key belongs", counted(records, "message")));
+    }
+}
+
+async fn dead_letters(settings: &Settings, cluster: &mut Cluster, sheet: &mut Sheet) {
+    let name = dead_letter_topic(&settings.topic);
+    match described(cluster, &name).await.map(|state| state.records()) {
+        Ok(Some(0) | None) => sheet.ok(DEAD_LETTERS, format!("{name} is there")),
+        Ok(Some(records)) => {
+            let count = counted(usize::try_from(records).unwrap_or(usize::MAX), "refused message");
+            let cure = command(settings, &format!("topic tail {name}"));
+            sheet.warn(DEAD_LETTERS, Wrong::new(format!("{name} holds {count}"), cure), "these are not in the table");
+        }
+        Err(error @ KafkaError::NoTopic { .. }) => {
+            let wrong = Wrong::new(error.to_string(), command(settings, "init"));
+            sheet.warn(DEAD_LETTERS, wrong, "the first refused message waits until it is made");
+        }
+        Err(error) => sheet.fail_of(DEAD_LETTERS, &error, "a refused message holds its partition up"),
+    }
+}
+
+/// The time that a record was sent at is the sender's: one that is ahead betrays its clock.
+pub(super) fn clock(sample: &Sample, now: DateTime<Utc>, sheet: &mut Sheet) {
+    let newest = sample.newest_ms.and_then(DateTime::from_timestamp_millis);
+    let ahead = newest.map(|newest| newest.signed_duration_since(now));
+    match ahead {
+        None => sheet.ok(CLOCK, "no message tells of its sender's clock"),
+        Some(ahead) if ahead > MAX_AHEAD => {
+            let what = format!("the latest message was sent {} s in the future", ahead.num_seconds());
+            let wrong = Wrong::new(what, "set the clocks of the senders and of this machine by NTP");
+            sheet.warn(CLOCK, wrong, "--from TIME, the lag in seconds and retention go by these times");
+        }
+        Some(_) => sheet.ok(CLOCK, "no message comes from the future"),
+    }
+}

@@ -1,0 +1,145 @@
+//! `vitals status`: brokers, topics, group and store on one screen.
+
+mod brokers;
+mod report;
+mod screen;
+mod store;
+
+use std::time::Duration;
+
+use color_eyre::eyre::Result;
+use tokio::time::timeout;
+
+use self::report::Report;
+use super::Context;
+use super::cure::Wrong;
+use super::watch::WatchArgs;
+use crate::exit::Code;
+use crate::output::{Output, Tone};
+use crate::settings::Settings;
+use crate::store::AnyStore;
+
+/// How to show it.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+The exit code is 1 where something is wrong: each such thing is said with
+what mends it. It is 4 where neither the brokers nor the store answer.
+`vitals doctor` looks deeper.
+
+Examples:
+  vitals status
+  vitals status --watch
+  vitals status -o json")]
+pub struct Args {
+    #[command(flatten)]
+    watch: WatchArgs,
+    /// How to show it [default: table on a terminal, ndjson elsewhere]
+    #[arg(short = 'o', long = "output", value_name = "FORMAT", value_enum)]
+    format: Option<Shape>,
+}
+
+/// How one object is shown: there are no rows of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Shape {
+    /// One screen, for people
+    Table,
+    /// One object, over several lines
+    Json,
+    /// One object on one line
+    Ndjson,
+}
+
+/// Everything is said within the 5 s in which a command must say that nothing answers.
+const LOOK_LIMIT: Duration = Duration::from_millis(4500);
+
+/// Looks, once or until Ctrl+C.
+///
+/// # Errors
+/// Where it cannot be printed: what does not answer is a finding.
+pub async fn run(args: Args, context: &Context) -> Result<Code> {
+    args.watch.until_stopped(context, watch(&args, context)).await
+}
+
+async fn watch(args: &Args, context: &Context) -> Result<Code> {
+    let Context { settings, output, .. } = context;
+    let mut store = None;
+    loop {
+        let report = look(settings, &mut store).await;
+        show(&report, args, output)?;
+        // Whoever watches wants to see how it goes on.
+        if !args.watch.again().await {
+            return Ok(code(&report));
+        }
+    }
+}
+
+/// Looks at both sides at the same time.
+async fn look(settings: &Settings, store: &mut Option<AnyStore>) -> Report {
+    let mut report = Report {
+        brokers_address: settings.brokers.to_string(),
+        store_address: settings.store.to_string(),
+        ..Report::default()
+    };
+    let mut stored = Report::default();
+    let (brokers, kept) = tokio::join!(
+        timeout(LOOK_LIMIT, Box::pin(brokers::look(settings, &mut report))),
+        timeout(LOOK_LIMIT, Box::pin(store::look(settings, store, &mut stored))),
+    );
+    match brokers {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => report.wrong.push(Wrong::of(&error)),
+        Err(_) => report.wrong.push(too_slow("the brokers")),
+    }
+    report.wrong.append(&mut stored.wrong);
+    match kept {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => report.wrong.push(Wrong::of(&error)),
+        Err(_) => report.wrong.push(too_slow("the store")),
+    }
+    report.store = stored.store;
+    report.healthy = report.wrong.is_empty();
+    report
+}
+
+fn too_slow(who: &str) -> Wrong {
+    let what = format!("{who} did not answer everything within {:.1} s", LOOK_LIMIT.as_secs_f64());
+    Wrong::new(what, "try again; `vitals doctor` says how far it gets")
+}
+
+fn code(report: &Report) -> Code {
+    match (report.healthy, &report.cluster, &report.store) {
+        (true, ..) => Code::Done,
+        (false, None, None) => Code::Unreachable,
+        (false, ..) => Code::Finding,
+    }
+}
+
+fn show(report: &Report, args: &Args, output: &Output) -> Result<()> {
+    let shape = args.format.unwrap_or(if output.stdout_is_terminal() { Shape::Table } else { Shape::Ndjson });
+    match shape {
+        Shape::Table => {
+            let lines = painted(screen::lines(report, output.text_width()), output);
+            if args.watch.is_on() && output.stdout_is_terminal() {
+                output.screen(&lines)?;
+            } else {
+                output.line(lines.join("\n"))?;
+            }
+        }
+        Shape::Json => output.line(serde_json::to_string_pretty(report)?)?,
+        Shape::Ndjson => output.line(serde_json::to_string(report)?)?,
+    }
+    Ok(())
+}
+
+/// Colours repeat what the words say.
+fn painted(lines: Vec<String>, output: &Output) -> Vec<String> {
+    let paint = |line: String| match line.strip_prefix(screen::WRONG) {
+        Some(rest) => format!("{}{rest}", output.paint(Tone::Alert, screen::WRONG)),
+        None if line == screen::WELL => output.paint(Tone::Good, screen::WELL),
+        None => line,
+    };
+    lines.into_iter().map(paint).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,203 @@
+//! What operators ask of groups: which there are, who is in them, and to delete one.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use kafka_protocol::ResponseError;
+use kafka_protocol::error::ParseResponseErrorCode;
+use kafka_protocol::messages::describe_groups_response::{DescribedGroup, DescribedGroupMember};
+use kafka_protocol::messages::{DeleteGroupsRequest, DescribeGroupsRequest, GroupId, ListGroupsRequest};
+use tokio::time::{Instant, sleep};
+
+use super::PROTOCOL_TYPE;
+use super::assignor::Assignment;
+use super::subscription::{decode_shares, decode_subscription};
+use crate::kafka::cluster::{Cluster, NodeId, text};
+use crate::kafka::connection::Connection;
+use crate::kafka::error::KafkaError;
+use crate::retry::Backoff;
+
+/// A group as its coordinator lists it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Listed {
+    /// Its name.
+    pub group: String,
+    /// The broker that coordinates it.
+    pub coordinator: NodeId,
+    /// Its state in Kafka's words: `Stable`, `Empty`, `PreparingRebalance`, …
+    pub state: String,
+    /// `consumer`, or what else the members are; empty where nobody has ever joined.
+    pub protocol_type: String,
+}
+
+/// All groups, as far as they can be known.
+#[derive(Debug, Default)]
+pub struct Listing {
+    /// The groups, by name.
+    pub groups: Vec<Listed>,
+    /// Brokers that did not answer: the groups that they coordinate are missing.
+    pub silent: Vec<(NodeId, KafkaError)>,
+}
+
+/// A group and its members.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Description {
+    /// Its state in Kafka's words.
+    pub state: String,
+    /// How the members share partitions out (`range`); empty while they have not agreed.
+    pub protocol: String,
+    /// The members, by the id that [`Member::id`] gives.
+    pub members: Vec<Member>,
+}
+
+/// A member of a group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// The id that the coordinator gave it.
+    pub member_id: String,
+    /// Its static instance id, where it has one.
+    pub instance_id: Option<String>,
+    /// What it calls itself.
+    pub client_id: String,
+    /// The host that it connects from.
+    pub host: String,
+    /// The topics that it wants; none while the group settles who has what.
+    pub topics: Vec<String>,
+    /// What it reads, by topic; nothing while the group settles that.
+    pub assignment: Assignment,
+}
+
+/// What the coordinator says of a group that it does not know.
+const DEAD: &str = "Dead";
+
+/// The state of a group whose members have all gone.
+const EMPTY: &str = "Empty";
+
+impl Description {
+    /// Whether somebody is in the group, or about to be.
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        self.state != EMPTY
+    }
+
+    /// The topics that the members want or have.
+    #[must_use]
+    pub fn topics(&self) -> BTreeSet<String> {
+        let of_member = |member: &Member| member.topics.iter().chain(member.assignment.keys()).cloned().collect();
+        self.members.iter().flat_map(|member| -> BTreeSet<String> { of_member(member) }).collect()
+    }
+}
+
+impl Member {
+    /// Its static instance id, else the id that the coordinator gave it.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        self.instance_id.as_deref().unwrap_or(&self.member_id)
+    }
+}
+
+/// How long a cluster may take to make the topic that coordinators keep offsets in: it does so when it is asked for the
+/// first coordinator of its life.
+const FIRST_COORDINATOR_LIMIT: Duration = Duration::from_secs(3);
+
+/// The broker that coordinates `group`; waits a moment where the cluster has none yet.
+///
+/// # Errors
+/// As [`Cluster::coordinator`].
+pub async fn coordinator(cluster: &mut Cluster, group: &str) -> Result<NodeId, KafkaError> {
+    let deadline = Instant::now() + FIRST_COORDINATOR_LIMIT;
+    let mut backoff = Backoff::default();
+    loop {
+        match cluster.coordinator(group).await {
+            Err(KafkaError::Refused { code: ResponseError::CoordinatorNotAvailable, .. })
+                if Instant::now() < deadline =>
+            {
+                sleep(backoff.next_pause()).await;
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
+/// Asks every broker for the groups that it coordinates. One that does not answer keeps nobody from the others.
+///
+/// # Errors
+/// The cluster cannot be reached at all.
+pub async fn list(cluster: &mut Cluster) -> Result<Listing, KafkaError> {
+    let mut listing = Listing::default();
+    for broker in cluster.brokers().await?.nodes {
+        match list_of(cluster, broker.id).await {
+            Ok(groups) => listing.groups.extend(groups),
+            Err(error) => listing.silent.push((broker.id, error)),
+        }
+    }
+    listing.groups.sort_unstable();
+    Ok(listing)
+}
+
+async fn list_of(cluster: &mut Cluster, node: NodeId) -> Result<Vec<Listed>, KafkaError> {
+    let response = cluster.node(node).await?.call(&ListGroupsRequest::default()).await?;
+    if let Some(code) = response.error_code.err() {
+        return Err(KafkaError::refused("the list of groups", code));
+    }
+    let listed = |group: kafka_protocol::messages::list_groups_response::ListedGroup| Listed {
+        group: group.group_id.to_string(),
+        coordinator: node,
+        state: group.group_state.to_string(),
+        protocol_type: group.protocol_type.to_string(),
+    };
+    Ok(response.groups.into_iter().map(listed).collect())
+}
+
+/// Asks the coordinator who is in `group`.
+///
+/// # Errors
+/// [`KafkaError::NoGroup`] where there is no such group, and whatever keeps the coordinator from answering.
+pub async fn describe(coordinator: &mut Connection, group: &str) -> Result<Description, KafkaError> {
+    let request = DescribeGroupsRequest::default().with_groups(vec![GroupId(text(group))]);
+    let response = coordinator.call(&request).await?;
+    let no_group = || KafkaError::NoGroup { group: group.to_owned() };
+    let described = response.groups.into_iter().next().ok_or_else(no_group)?;
+    match described.error_code.err() {
+        None if &*described.group_state == DEAD => Err(no_group()),
+        None => Ok(description(described)),
+        Some(ResponseError::GroupIdNotFound) => Err(no_group()),
+        Some(code) => Err(KafkaError::refused(format!("a description of the group '{group}'"), code)),
+    }
+}
+
+fn description(described: DescribedGroup) -> Description {
+    // Only consumers write their wishes and shares in the form that is read here.
+    let readable = &*described.protocol_type == PROTOCOL_TYPE;
+    let member = |member: DescribedGroupMember| Member {
+        member_id: member.member_id.to_string(),
+        instance_id: member.group_instance_id.map(|id| id.to_string()),
+        client_id: member.client_id.to_string(),
+        host: member.client_host.trim_start_matches('/').to_owned(),
+        topics: if readable { decode_subscription(member.member_metadata) } else { Vec::new() },
+        assignment: if readable { decode_shares(member.member_assignment) } else { Assignment::new() },
+    };
+    let mut members: Vec<_> = described.members.into_iter().map(member).collect();
+    members.sort_by(|one, other| one.id().cmp(other.id()));
+    Description { state: described.group_state.to_string(), protocol: described.protocol_data.to_string(), members }
+}
+
+/// Deletes `group` with everything that it has committed.
+///
+/// # Errors
+/// [`KafkaError::NoGroup`] where there is none, [`KafkaError::GroupInUse`] where somebody is in it, and whatever keeps
+/// the coordinator from it.
+pub async fn delete(coordinator: &mut Connection, group: &str) -> Result<(), KafkaError> {
+    let request = DeleteGroupsRequest::default().with_groups_names(vec![GroupId(text(group))]);
+    let response = coordinator.call(&request).await?;
+    match response.results.first().and_then(|result| result.error_code.err()) {
+        None => Ok(()),
+        Some(ResponseError::GroupIdNotFound) => Err(KafkaError::NoGroup { group: group.to_owned() }),
+        Some(ResponseError::NonEmptyGroup) => {
+            let members = describe(coordinator, group).await?.members;
+            let members = members.iter().map(|member| member.id().to_owned()).collect();
+            Err(KafkaError::GroupInUse { group: group.to_owned(), members })
+        }
+        Some(code) => Err(KafkaError::refused(format!("to delete the group '{group}'"), code)),
+    }
+}
