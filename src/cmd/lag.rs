@@ -46,7 +46,7 @@ const COLUMNS: [Column; 8] = [
 ];
 
 /// Enough of a member's id, which ends with a random UUID, to tell it from the others.
-const MEMBER_CHARS: usize = 24;
+const MEMBER_CHARS: usize = 16;
 
 /// Shows the lag, once or until Ctrl+C.
 ///
