@@ -206,3 +206,44 @@ fn times_as_fast(id: &str, what: &str, pairs: &[Pair], goal: Goal) -> Figure {
     let seconds = |side: fn(&Pair) -> Taken| values(pairs, |pair| side(pair).elapsed.as_secs_f64());
     ratio(id, what, &seconds(|pair| pair.theirs), &seconds(|pair| pair.ours), Some(goal))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::super::usage::Usage;
+    use super::*;
+
+    fn taken(millis: u64, peak_bytes: u64) -> Taken {
+        Taken { elapsed: Duration::from_millis(millis), usage: Usage { peak_bytes, ..Usage::default() } }
+    }
+
+    #[test]
+    fn twice_as_fast_is_half_the_time() {
+        let pair = Pair { ours: taken(50, 0), theirs: taken(100, 0) };
+        let ratio = times_as_fast("r", "r", &[pair], Goal::AtLeast(2.0));
+        assert_eq!((ratio.values.as_slice(), ratio.is_met()), (&[2.0][..], Some(true)));
+    }
+
+    #[test]
+    fn memory_that_grows_with_the_rows_is_not_flat() {
+        let mebibyte = 1024 * 1024;
+        let measured = Measured {
+            export: vec![Pair { ours: taken(1, 40 * mebibyte), theirs: taken(1, 0) }],
+            few_exported: vec![taken(1, 10 * mebibyte)],
+            import: vec![Pair { ours: taken(1, 11 * mebibyte), theirs: taken(1, 99 * mebibyte) }],
+            few_imported: vec![taken(1, 10 * mebibyte)],
+            ..Measured::default()
+        };
+        let figures = memory(&measured, &Load::full(1));
+        assert_eq!(figures.iter().filter_map(Figure::is_met).collect::<Vec<_>>(), [false, true]);
+    }
+
+    #[test]
+    fn every_figure_has_a_name_of_its_own() {
+        let (measured, load) = (Measured::default(), Load::full(1));
+        let all = [calls(&measured), transfers(&measured, &load), memory(&measured, &load)].concat();
+        let names: BTreeSet<_> = all.iter().map(|figure| &figure.id).collect();
+        assert_eq!(names.len(), all.len());
+    }
+}
