@@ -134,6 +134,37 @@ impl Stack {
         environment
     }
 
+    /// Ends a server by SIGKILL; its data stays.
+    pub(crate) fn kill(&mut self, role: Role) -> Result<(), ServiceError> {
+        self.end_one(role, process::kill)
+    }
+
+    /// Ends a server and gives it its time to write and close.
+    pub(crate) fn stop(&mut self, role: Role) -> Result<(), ServiceError> {
+        self.end_one(role, process::stop)
+    }
+
+    /// Starts a server that has ended again, on its port and its data, and comes back when it has answered a request.
+    pub(crate) fn start_again(&mut self, role: Role, interrupt: &Interrupt) -> Result<(), ServiceError> {
+        if let Some(at) = self.servers.iter().position(|running| running.record.role == role) {
+            let ended = self.servers.remove(at);
+            self.launch_one(ended.server, interrupt)?;
+        }
+        self.wait_until_ready(interrupt)
+    }
+
+    fn end_one(&mut self, role: Role, end: fn(&[Identity]) -> Vec<Identity>) -> Result<(), ServiceError> {
+        let Some(running) = self.servers.iter_mut().find(|running| running.record.role == role) else {
+            return Ok(());
+        };
+        if let Some(left) = end(&[running.record.process]).first() {
+            return Err(ServiceError::Immortal(left.pid));
+        }
+        // It has ended; this only takes notice.
+        let _ = running.child.wait();
+        Ok(())
+    }
+
     fn find(&self, role: Role) -> Option<&Running> {
         self.servers.iter().find(|running| running.record.role == role)
     }
