@@ -4,9 +4,10 @@
 //! ours. A campaign makes its faults while messages flow, then lets everything come to rest, and compares the two.
 //!
 //! - [`fault`]: the promises and their campaigns; [`schedule`]: when faults are made, by a seed
-//! - [`store_killed`], [`consumer_killed`], [`broker_restarted`], [`producer_killed`]: one campaign each
+//! - [`store_killed`], [`consumer_killed`], [`broker_restarted`], [`producer_killed`], [`link_faults`]: one campaign each
 //! - [`stand`]: the programs of a run, and what they are started with; [`worker`]: one of them
 //! - [`stack`]: what a campaign works on: [`embedded`] broker and `SQLite`, or [`servers`]: Kafka and Cassandra
+//! - [`link`]: a TCP proxy that spoils connections
 //! - [`flow`]: messages on their way, from the producer that is not ours to the table
 //! - [`findings`]: what the readers found; [`verdict`]: what that says; [`error`]: what can go wrong
 
@@ -17,6 +18,8 @@ mod error;
 mod fault;
 mod findings;
 mod flow;
+mod link;
+mod link_faults;
 mod producer_killed;
 mod schedule;
 mod servers;
@@ -35,7 +38,7 @@ use color_eyre::eyre;
 
 use self::error::ChaosError;
 use self::fault::Fault;
-use self::schedule::Bound;
+use self::schedule::{Bound, Schedule};
 use self::stack::Kind;
 use self::stand::Stand;
 use self::verdict::Verdict;
@@ -130,14 +133,16 @@ struct Campaigns<'a> {
 
 impl Campaigns<'_> {
     fn run(&self, stand: &Stand, fresh: &mut FreshStacks, verdicts: &mut Vec<Verdict>) -> Result<(), ChaosError> {
-        let wanted: Vec<_> = Fault::ALL.into_iter().filter(|fault| self.faults.contains(fault)).collect();
-        let wanted: Vec<_> = wanted.into_iter().filter(|fault| fault.is_for(self.kind)).collect();
+        let is_wanted = |fault: &Fault| self.faults.contains(fault) && !fault.campaigns(self.kind).is_empty();
+        let wanted: Vec<_> = Fault::ALL.into_iter().filter(is_wanted).collect();
         if wanted.is_empty() {
             return Ok(());
         }
         let mut stack = stack::start(self.kind, stand, fresh)?;
         for fault in wanted {
-            for verdict in fault.attack(stack.as_mut(), stand, self.bound, self.seed)? {
+            for (usual, campaign) in fault.campaigns(self.kind) {
+                let schedule = Schedule::new(self.seed, &fault.to_string(), self.bound, *usual);
+                let verdict = campaign(stack.as_mut(), stand, schedule)?;
                 say::talk(&verdict.to_string());
                 verdicts.push(verdict);
             }
@@ -150,7 +155,9 @@ fn print(shape: Shape, seed: u64, verdicts: &[Verdict]) {
     match shape {
         Shape::Table => {
             say::data(&format!("seed {seed}"));
-            verdict::table(verdicts).iter().for_each(|line| say::data(line));
+            for line in verdict::table(verdicts) {
+                say::data(&line);
+            }
         }
         Shape::Json => say::data(&verdict::json(seed, verdicts)),
     }

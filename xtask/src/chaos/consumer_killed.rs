@@ -31,7 +31,7 @@ pub(super) fn run(stack: &mut dyn Stack, stand: &Stand, mut schedule: Schedule) 
             Kind::Servers => schedule.millis(500..25_000),
         })?;
         consumer.kill()?;
-        if schedule.made() % LOOK_EVERY == 0 {
+        if schedule.made().is_multiple_of(LOOK_EVERY) {
             looks.add_look(&flow.check()?);
         }
     }

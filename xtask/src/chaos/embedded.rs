@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 
 use super::error::ChaosError;
+use super::link::Trouble;
 use super::stack::{Addresses, End, Kind, Part, Stack};
 use super::stand::Stand;
 use super::worker::Worker;
@@ -73,6 +74,15 @@ impl Stack for Embedded {
             topic: format!("chaos.{name}"),
             group: format!("chaos-{name}"),
         })
+    }
+
+    fn spoil(&self, _: Part, _: Option<Trouble>) -> Result<(), ChaosError> {
+        Err(ChaosError::NoServer("link"))
+    }
+
+    fn linked(&self, _: &Addresses) -> Result<Addresses, ChaosError> {
+        // It tells its clients the address that it listens on: they would go round any proxy.
+        Err(ChaosError::NoServer("link"))
     }
 
     fn end(&mut self, part: Part, end: End, stand: &Stand) -> Result<(), ChaosError> {

@@ -13,6 +13,8 @@ use super::stand::Stand;
 pub(super) struct Findings {
     /// Acknowledged ones that were looked for.
     pub(super) checked: u64,
+    /// Those of them whose offset is committed.
+    pub(super) committed: u64,
     /// Acknowledged ones that are nowhere.
     pub(super) lost: u64,
     /// Acknowledged ones that are kept otherwise than they were sent.
@@ -43,10 +45,11 @@ impl Findings {
         self.lost + self.wrong + self.ahead + self.invented == 0
     }
 
-    /// Takes over what a look in the middle found: what is not committed may still be missing then.
+    /// Takes over what a look in the middle found: what is not committed may still be missing then. What was committed
+    /// too early is mostly missing at each look, and counted once.
     pub(super) fn add_look(&mut self, look: &Self) {
-        self.ahead += look.ahead;
-        self.invented += look.invented;
+        self.ahead = self.ahead.max(look.ahead);
+        self.invented = self.invented.max(look.invented);
         if look.ahead + look.invented > 0 {
             self.examples.extend(look.examples.iter().cloned());
         }

@@ -56,8 +56,13 @@ impl<'a> Flow<'a> {
 
     /// A further `vitals consume`.
     pub(super) fn consumer(&self, options: &[&str]) -> Result<Worker, ChaosError> {
+        self.consumer_at(&self.at, options)
+    }
+
+    /// A further `vitals consume` that reaches the servers at other addresses.
+    pub(super) fn consumer_at(&self, at: &Addresses, options: &[&str]) -> Result<Worker, ChaosError> {
         let arguments: Vec<_> = ["consume", "--quiet"].iter().chain(options).copied().collect();
-        self.stand.start("vitals consume", &self.stand.vitals(&self.at, &arguments))
+        self.stand.start("vitals consume", &self.stand.vitals(at, &arguments))
     }
 
     /// Whether the group gets on within the time that was promised.

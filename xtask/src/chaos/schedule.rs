@@ -56,6 +56,11 @@ impl Schedule {
         self.draw().is_multiple_of(2)
     }
 
+    /// A number below this one.
+    pub(super) fn below(&mut self, limit: u32) -> u32 {
+        u32::try_from(self.draw() % u64::from(limit.max(1))).unwrap_or_default()
+    }
+
     /// `SplitMix64`.
     fn draw(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9E37_79B9_7F4A_7C15);

@@ -6,6 +6,7 @@ use clap::ValueEnum;
 
 use super::embedded::Embedded;
 use super::error::ChaosError;
+use super::link::Trouble;
 use super::servers::Servers;
 use super::stand::Stand;
 use crate::services::fresh::FreshStacks;
@@ -74,6 +75,10 @@ pub(super) trait Stack {
     fn kind(&self) -> Kind;
     /// A topic, a group and tables of their own for each campaign; `name` holds letters, digits and `_`.
     fn addresses(&self, name: &str) -> Result<Addresses, ChaosError>;
+    /// Makes a link to a process bad, or heals it: programs started with [`linked`](Self::linked) go through it.
+    fn spoil(&self, part: Part, trouble: Option<Trouble>) -> Result<(), ChaosError>;
+    /// The same servers, through the links.
+    fn linked(&self, direct: &Addresses) -> Result<Addresses, ChaosError>;
     /// Ends a process; what it has kept stays.
     fn end(&mut self, part: Part, end: End, stand: &Stand) -> Result<(), ChaosError>;
     /// Starts an ended process again on what it has kept, and comes back when it has answered.

@@ -159,7 +159,7 @@ mod tests {
 
     #[test]
     fn the_names_for_programs_are_stable() {
-        let expected = r#"{"seed":7,"verdicts":[{"ahead":0,"checked":10,"examples":[],"fault":"R3","faults":5,"invented":0,"lost":0,"planted":null,"seconds":7.0,"stack":"servers","stalls":0,"verdict":"held","wrong":0}]}"#;
+        let expected = r#"{"seed":7,"verdicts":[{"ahead":0,"checked":10,"committed":0,"examples":[],"fault":"R3","faults":5,"invented":0,"lost":0,"planted":null,"seconds":7.0,"stack":"servers","stalls":0,"verdict":"held","wrong":0}]}"#;
         assert_eq!(json(7, &[verdict(None, 0)]), expected);
     }
 }

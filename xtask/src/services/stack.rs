@@ -75,19 +75,7 @@ impl Stack {
 
     /// Waits until each server has answered a request of its protocol.
     pub(crate) fn wait_until_ready(&mut self, interrupt: &Interrupt) -> Result<(), ServiceError> {
-        let mut waiting: Vec<&mut Running> = self.servers.iter_mut().collect();
-        while !waiting.is_empty() {
-            interrupt.check()?;
-            let mut not_yet = Vec::new();
-            for running in waiting {
-                if !running.is_ready(&self.folder)? {
-                    not_yet.push(running);
-                }
-            }
-            waiting = not_yet;
-            std::thread::sleep(LOOK_AGAIN);
-        }
-        Ok(())
+        wait_for(self.servers.iter_mut(), &self.folder, interrupt)
     }
 
     /// The servers stay when this process ends; `cargo xtask services down` ends them.
@@ -150,7 +138,7 @@ impl Stack {
             let ended = self.servers.remove(at);
             self.launch_one(ended.server, interrupt)?;
         }
-        self.wait_until_ready(interrupt)
+        wait_for(self.servers.iter_mut().filter(|running| running.record.role == role), &self.folder, interrupt)
     }
 
     fn end_one(&mut self, role: Role, end: fn(&[Identity]) -> Vec<Identity>) -> Result<(), ServiceError> {
@@ -294,6 +282,26 @@ impl Running {
             (format!("{prefix}_LIBS"), self.server.bundle().jars().into()),
         ]
     }
+}
+
+fn wait_for<'a>(
+    servers: impl Iterator<Item = &'a mut Running>,
+    folder: &StackFolder,
+    interrupt: &Interrupt,
+) -> Result<(), ServiceError> {
+    let mut waiting: Vec<&mut Running> = servers.collect();
+    while !waiting.is_empty() {
+        interrupt.check()?;
+        let mut not_yet = Vec::new();
+        for running in waiting {
+            if !running.is_ready(folder)? {
+                not_yet.push(running);
+            }
+        }
+        waiting = not_yet;
+        std::thread::sleep(LOOK_AGAIN);
+    }
+    Ok(())
 }
 
 /// Everything that can be found wanting before the first server starts.

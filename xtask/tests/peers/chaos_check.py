@@ -5,14 +5,15 @@ STORE is cassandra:NODE/KEYSPACE or sqlite:PATH; COUNT is how many messages were
 - lost: those that are neither a row nor a dead letter
 - wrong: those that are kept otherwise than they were sent
 - ahead: those of the lost and wrong ones whose offset the group has committed
+- committed: acknowledged messages whose offset the group has committed
 - invented: rows and dead letters that nobody sent"""
 
 import json
 import sqlite3
 import sys
 
+import chaos_group
 from cassandra_session import connect
-from chaos_group import committed
 from chaos_readings import SIGNS, is_malformed, message, narrow, number_of, place, row
 from confluent_kafka import Consumer, TopicPartition
 
@@ -66,8 +67,8 @@ def acknowledged(path):
 
 
 brokers, topic, group, store, count, path = sys.argv[1:]
-consumer = Consumer({"bootstrap.servers": brokers, "group.id": group})
-done = {partition: offset for partition, (offset, _) in committed(consumer, topic).items()}
+consumer = chaos_group.connect(brokers, group)
+done = {partition: offset for partition, (offset, _) in chaos_group.committed(consumer, topic).items()}
 consumer.close()
 # The ledger before the store: what is written down meanwhile is not looked for.
 ledger = list(acknowledged(path))
@@ -75,7 +76,7 @@ kind, where = store.split(":", 1)
 rows = sqlite_rows(where) if kind == "sqlite" else cassandra_rows(where)
 rows = {found[:2]: (*found[2:7], narrow(found[7])) for found in rows}
 kept = letters(brokers, topic)
-verdict = {"checked": 0, "lost": 0, "wrong": 0, "ahead": 0, "invented": 0, "examples": []}
+verdict = {"checked": 0, "committed": 0, "lost": 0, "wrong": 0, "ahead": 0, "invented": 0, "examples": []}
 
 
 def judge(name, number, partition, offset):
@@ -87,6 +88,7 @@ def judge(name, number, partition, offset):
 
 for number, partition, offset in ledger:
     verdict["checked"] += 1
+    verdict["committed"] += offset < done.get(partition, 0)
     if is_malformed(number):
         found, expected = kept.get((partition, offset)), {message(number)[1]}
     else:

@@ -1,30 +1,46 @@
 """Looks at what a group has committed: chaos_group.py drained|moved BROKERS TOPIC GROUP.
 
-drained waits until that is everything; moved waits until it is something else than at first, and prints after how many
-seconds. Both wait for ever."""
+drained waits until that is everything; moved waits until it is everything or something else than at first. Prints after
+how many seconds that was. Both wait for ever."""
 
 import sys
 import time
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError
 
 LOOK_AGAIN = 0.1
-LIMIT = 2
+
+
+def connect(brokers, group):
+    """Never joins the group, since it subscribes to nothing."""
+    return KafkaConsumer(
+        bootstrap_servers=brokers, group_id=group, enable_auto_commit=False, reconnect_backoff_max_ms=200
+    )
 
 
 def committed(consumer, topic):
-    """By partition: the offset, with the text that the member added."""
-    partitions = [TopicPartition(topic, partition) for partition in consumer.list_topics(topic, LIMIT).topics[topic].partitions]
-    return {place.partition: (place.offset, place.metadata) for place in consumer.committed(partitions, LIMIT)}
+    """By partition: the offset, with the text that the member added; nothing where nothing is committed."""
+    places = {}
+    for partition in consumer.partitions_for_topic(topic) or ():
+        found = consumer.committed(TopicPartition(topic, partition), metadata=True)
+        if found is not None:
+            places[partition] = (found.offset, found.metadata)
+    return places
 
 
 def is_drained(consumer, topic):
-    for partition, (offset, _) in committed(consumer, topic).items():
-        low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), LIMIT)
-        # Nothing is committed where nothing ever was.
-        if offset < high and low < high:
-            return False
-    return True
+    places = committed(consumer, topic)
+    partitions = [TopicPartition(topic, partition) for partition in consumer.partitions_for_topic(topic) or ()]
+    ends, beginnings = consumer.end_offsets(partitions), consumer.beginning_offsets(partitions)
+    reached = {partition: places.get(partition.partition, (beginnings[partition], ""))[0] for partition in partitions}
+    return bool(partitions) and all(reached[partition] >= ends[partition] for partition in partitions)
+
+
+def has_moved(consumer, topic, first):
+    places = committed(consumer, topic)
+    first.append(places)
+    return places != first[0]
 
 
 def until(reached):
@@ -32,20 +48,20 @@ def until(reached):
         try:
             if reached():
                 return
-        except (KafkaException, KeyError):
+        except KafkaError:
             pass
         time.sleep(LOOK_AGAIN)
 
 
 def main():
     what, brokers, topic, group = sys.argv[1:]
-    consumer = Consumer({"bootstrap.servers": brokers, "group.id": group, "reconnect.backoff.max.ms": 200})
     begun = time.monotonic()
+    consumer = connect(brokers, group)
     if what == "drained":
         until(lambda: is_drained(consumer, topic))
     else:
         first = []
-        until(lambda: first.append(committed(consumer, topic)) or first[-1] != first[0])
+        until(lambda: has_moved(consumer, topic, first) or is_drained(consumer, topic))
     print(f"{time.monotonic() - begun:.3f}")
     consumer.close()
 

@@ -46,5 +46,5 @@ sent = list(reported(logs))
 lost = [value for value in sent if value not in there]
 invented = sum(not is_reading(value) for value in there)
 examples = [f"lost: {value.decode()}" for value in lost[:3]]
-counts = {"checked": len(sent), "lost": len(lost), "wrong": 0, "ahead": 0, "invented": invented}
+counts = {"checked": len(sent), "committed": 0, "lost": len(lost), "wrong": 0, "ahead": 0, "invented": invented}
 print(json.dumps({**counts, "examples": examples}))
