@@ -15,6 +15,9 @@ pub(super) struct Findings {
     pub(super) checked: u64,
     /// Those of them whose offset is committed.
     pub(super) committed: u64,
+    /// How many were committed, and so looked for, at all looks in the middle together.
+    #[serde(default)]
+    pub(super) looked_at: u64,
     /// Acknowledged ones that are nowhere.
     pub(super) lost: u64,
     /// Acknowledged ones that are kept otherwise than they were sent.
@@ -48,6 +51,7 @@ impl Findings {
     /// Takes over what a look in the middle found: what is not committed may still be missing then. What was committed
     /// too early is mostly missing at each look, and counted once.
     pub(super) fn add_look(&mut self, look: &Self) {
+        self.looked_at += look.committed + look.looked_at;
         self.ahead = self.ahead.max(look.ahead);
         self.invented = self.invented.max(look.invented);
         if look.ahead + look.invented > 0 {

@@ -88,15 +88,17 @@ fn note(verdict: &Verdict) -> Option<String> {
     if *stalls > 0 {
         return Some(format!("{}: after {stalls} of {faults} faults work did not go on in time", verdict.name()));
     }
-    // The rule of three: with 95 % confidence.
-    let excluded = 300.0 / f64::from(*faults).max(1.0);
-    let says_much = planted.is_none() && verdict.is_good() && *faults >= 3;
-    says_much.then(|| {
-        format!(
-            "{} on {}: a loss at more than {excluded:.1} % of such faults is excluded (95 %)",
-            verdict.fault, verdict.stack
-        )
+    let says_something = planted.is_none() && verdict.is_good();
+    says_something.then(|| {
+        let percent = 100.0 * excluded(*faults);
+        let name = format!("{} on {}", verdict.fault, verdict.stack);
+        format!("{name}: excludes, by 95 %, a loss at more than {percent:.0} % of such faults")
     })
+}
+
+/// So many faults without a loss have a chance of 5 % when each of them loses something with this chance.
+fn excluded(faults: u32) -> f64 {
+    1.0 - 0.05_f64.powf(1.0 / f64::from(faults.max(1)))
 }
 
 /// The verdicts for programs.
@@ -145,6 +147,12 @@ mod tests {
     }
 
     #[test]
+    fn a_hundred_faults_without_a_loss_exclude_three_percent() {
+        assert!((excluded(100) - 0.0295).abs() < 0.0001);
+        assert!((excluded(1) - 0.95).abs() < 0.0001);
+    }
+
+    #[test]
     fn nothing_checked_shows_nothing() {
         let mut empty = verdict(None, 0);
         empty.findings.checked = 0;
@@ -159,7 +167,7 @@ mod tests {
 
     #[test]
     fn the_names_for_programs_are_stable() {
-        let expected = r#"{"seed":7,"verdicts":[{"ahead":0,"checked":10,"committed":0,"examples":[],"fault":"R3","faults":5,"invented":0,"lost":0,"planted":null,"seconds":7.0,"stack":"servers","stalls":0,"verdict":"held","wrong":0}]}"#;
+        let expected = r#"{"seed":7,"verdicts":[{"ahead":0,"checked":10,"committed":0,"examples":[],"fault":"R3","faults":5,"invented":0,"looked_at":0,"lost":0,"planted":null,"seconds":7.0,"stack":"servers","stalls":0,"verdict":"held","wrong":0}]}"#;
         assert_eq!(json(7, &[verdict(None, 0)]), expected);
     }
 }
