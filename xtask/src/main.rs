@@ -3,6 +3,7 @@
 //! - [`services`]: real Kafka and Cassandra as child processes, without Docker
 //! - [`test`]: all tests, the ones that need real servers too
 //! - [`bench`]: how fast is it, against what it has to be
+//! - [`chaos`]: faults that try to break what is promised
 //! - [`tidy`]: do the rules of this repository hold
 //! - [`ci`]: everything that must pass before a change lands
 //!
@@ -10,6 +11,7 @@
 //! code), [`job`] (a program that works by itself), [`signals`] (Ctrl+C), [`lock`] (one at a time), [`say`] (all printing), [`environment`], [`repository`] (where things are).
 
 mod bench;
+mod chaos;
 mod ci;
 mod environment;
 mod guard;
@@ -47,6 +49,8 @@ enum Task {
     Test(test::Args),
     /// Measure the program beside what it replaces, and compare with the goals.
     Bench(bench::Args),
+    /// Make faults, and see whether every promise holds.
+    Chaos(chaos::Args),
     /// Check the rules of this repository that can be seen in its text.
     Tidy,
     /// Everything that must pass before a change lands: fmt, clippy, tidy, test.
@@ -90,6 +94,7 @@ fn run(task: Task) -> eyre::Result<u8> {
         Task::Services(args) => services::run(args, &interrupt),
         Task::Test(args) => test::run(&args, &interrupt),
         Task::Bench(args) => bench::run(&args, &interrupt),
+        Task::Chaos(args) => chaos::run(&args, &interrupt),
         Task::Tidy => tidy::run(),
         Task::Ci => ci::run(&interrupt),
         Task::Inner(_) => Ok(0),

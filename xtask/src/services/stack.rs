@@ -75,19 +75,7 @@ impl Stack {
 
     /// Waits until each server has answered a request of its protocol.
     pub(crate) fn wait_until_ready(&mut self, interrupt: &Interrupt) -> Result<(), ServiceError> {
-        let mut waiting: Vec<&mut Running> = self.servers.iter_mut().collect();
-        while !waiting.is_empty() {
-            interrupt.check()?;
-            let mut not_yet = Vec::new();
-            for running in waiting {
-                if !running.is_ready(&self.folder)? {
-                    not_yet.push(running);
-                }
-            }
-            waiting = not_yet;
-            std::thread::sleep(LOOK_AGAIN);
-        }
-        Ok(())
+        wait_for(self.servers.iter_mut(), &self.folder, interrupt)
     }
 
     /// The servers stay when this process ends; `cargo xtask services down` ends them.
@@ -132,6 +120,37 @@ impl Stack {
             environment.push(("VITALS_STORE".to_owned(), store.into()));
         }
         environment
+    }
+
+    /// Ends a server by SIGKILL; its data stays.
+    pub(crate) fn kill(&mut self, role: Role) -> Result<(), ServiceError> {
+        self.end_one(role, process::kill)
+    }
+
+    /// Ends a server and gives it its time to write and close.
+    pub(crate) fn stop(&mut self, role: Role) -> Result<(), ServiceError> {
+        self.end_one(role, process::stop)
+    }
+
+    /// Starts a server that has ended again, on its port and its data, and comes back when it has answered a request.
+    pub(crate) fn start_again(&mut self, role: Role, interrupt: &Interrupt) -> Result<(), ServiceError> {
+        if let Some(at) = self.servers.iter().position(|running| running.record.role == role) {
+            let ended = self.servers.remove(at);
+            self.launch_one(ended.server, interrupt)?;
+        }
+        wait_for(self.servers.iter_mut().filter(|running| running.record.role == role), &self.folder, interrupt)
+    }
+
+    fn end_one(&mut self, role: Role, end: fn(&[Identity]) -> Vec<Identity>) -> Result<(), ServiceError> {
+        let Some(running) = self.servers.iter_mut().find(|running| running.record.role == role) else {
+            return Ok(());
+        };
+        if let Some(left) = end(&[running.record.process]).first() {
+            return Err(ServiceError::Immortal(left.pid));
+        }
+        // It has ended; this only takes notice.
+        let _ = running.child.wait();
+        Ok(())
     }
 
     fn find(&self, role: Role) -> Option<&Running> {
@@ -263,6 +282,26 @@ impl Running {
             (format!("{prefix}_LIBS"), self.server.bundle().jars().into()),
         ]
     }
+}
+
+fn wait_for<'a>(
+    servers: impl Iterator<Item = &'a mut Running>,
+    folder: &StackFolder,
+    interrupt: &Interrupt,
+) -> Result<(), ServiceError> {
+    let mut waiting: Vec<&mut Running> = servers.collect();
+    while !waiting.is_empty() {
+        interrupt.check()?;
+        let mut not_yet = Vec::new();
+        for running in waiting {
+            if !running.is_ready(folder)? {
+                not_yet.push(running);
+            }
+        }
+        waiting = not_yet;
+        std::thread::sleep(LOOK_AGAIN);
+    }
+    Ok(())
 }
 
 /// Everything that can be found wanting before the first server starts.

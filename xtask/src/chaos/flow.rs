@@ -1,0 +1,107 @@
+//! Messages on their way: a producer that is not ours, our consumers, and the readers that compare at the end.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use super::error::ChaosError;
+use super::findings::Findings;
+use super::stack::Addresses;
+use super::stand::Stand;
+use super::worker::Worker;
+
+/// How long work may take to go on after a fault, by the promise, and what the script that looks needs to start.
+const PROGRESS_LIMIT: Duration = Duration::from_secs(10 + 2);
+/// How long everything that was sent may take to be committed after the last fault.
+const DRAIN_LIMIT: Duration = Duration::from_secs(6 * 60);
+/// What a consumer may take to end on Ctrl+C, on a busy machine.
+const END_LIMIT: Duration = Duration::from_secs(15);
+/// How long the sender may take to get its last acknowledgements.
+const FLUSH_LIMIT: Duration = Duration::from_secs(5 * 60);
+/// What comparing half a million readings may take.
+const CHECK_LIMIT: Duration = Duration::from_secs(5 * 60);
+/// What making a topic and tables may take.
+const INIT_LIMIT: Duration = Duration::from_secs(60);
+
+/// How much is sent.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Load {
+    /// So many messages at most.
+    pub(super) messages: u32,
+    /// So many a second.
+    pub(super) rate: u32,
+}
+
+/// The messages of one campaign.
+#[derive(Debug)]
+pub(super) struct Flow<'a> {
+    stand: &'a Stand,
+    at: Addresses,
+    load: Load,
+    ledger: PathBuf,
+    sender: Worker,
+}
+
+impl<'a> Flow<'a> {
+    /// Makes the topic and the tables, and starts to send.
+    pub(super) fn start(stand: &'a Stand, at: Addresses, load: Load) -> Result<Self, ChaosError> {
+        stand.run("vitals init", &stand.vitals(&at, &["init"]), INIT_LIMIT)?;
+        let ledger = stand.path(&format!("{}.ledger", at.topic));
+        let (count, rate, path) = (load.messages.to_string(), load.rate.to_string(), ledger.display().to_string());
+        let arguments = [&at.brokers, &at.topic, &count, &rate, &path].map(String::as_str);
+        let sender = stand.start("the sender", &stand.script("chaos_send.py", &arguments))?;
+        Ok(Self { stand, at, load, ledger, sender })
+    }
+
+    /// A further `vitals consume`.
+    pub(super) fn consumer(&self, options: &[&str]) -> Result<Worker, ChaosError> {
+        self.consumer_at(&self.at, options)
+    }
+
+    /// A further `vitals consume` that reaches the servers at other addresses.
+    pub(super) fn consumer_at(&self, at: &Addresses, options: &[&str]) -> Result<Worker, ChaosError> {
+        let arguments: Vec<_> = ["consume", "--quiet"].iter().chain(options).copied().collect();
+        self.stand.start("vitals consume", &self.stand.vitals(at, &arguments))
+    }
+
+    /// Whether the group gets on within the time that was promised.
+    pub(super) fn gets_on(&self) -> Result<bool, ChaosError> {
+        self.reaches("moved", PROGRESS_LIMIT)
+    }
+
+    /// Waits until the sender has sent everything.
+    pub(super) fn wait_for_sender(&mut self, limit: Duration) -> Result<(), ChaosError> {
+        self.sender.wait(limit, self.stand.interrupt())
+    }
+
+    /// Ends the sending; what was sent is waited for.
+    pub(super) fn stop_sending(&mut self) -> Result<(), ChaosError> {
+        self.sender.end(Signal::TERM, FLUSH_LIMIT, self.stand.interrupt())
+    }
+
+    /// Lets the consumer work until the group has committed everything, and ends it; whether it came so far.
+    pub(super) fn drain(&self, mut consumer: Worker) -> Result<bool, ChaosError> {
+        let drained = self.reaches("drained", DRAIN_LIMIT)?;
+        consumer.end(Signal::INT, END_LIMIT, self.stand.interrupt())?;
+        Ok(drained)
+    }
+
+    /// Compares what was acknowledged with what is kept.
+    pub(super) fn check(&self) -> Result<Findings, ChaosError> {
+        let Addresses { brokers, topic, group, reader, .. } = &self.at;
+        let (count, ledger) = (self.load.messages.to_string(), self.ledger.display().to_string());
+        let arguments = [brokers, topic, group, reader, &count, &ledger].map(String::as_str);
+        Findings::of(self.stand, "chaos_check.py", &self.stand.script("chaos_check.py", &arguments), CHECK_LIMIT)
+    }
+
+    fn reaches(&self, what: &str, limit: Duration) -> Result<bool, ChaosError> {
+        let Addresses { brokers, topic, group, .. } = &self.at;
+        let command = self.stand.script("chaos_group.py", &[what, brokers, topic, group]);
+        match self.stand.run("chaos_group.py", &command, limit) {
+            Ok(_) => Ok(true),
+            Err(ChaosError::TooLong { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}

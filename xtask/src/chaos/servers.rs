@@ -1,0 +1,127 @@
+//! Kafka and Cassandra, each alone, with the settings that `cargo xtask services` gives them: the commit log is synced
+//! periodically.
+//!
+//! Each can be reached through a link as well. Kafka tells its clients where to go, so it has a second listener, whose
+//! address is that of its link.
+
+use super::error::ChaosError;
+use super::link::{Link, Trouble};
+use super::stack::{Addresses, End, Kind, Part, Stack};
+use super::stand::Stand;
+use crate::process::Life;
+use crate::services::fresh::FreshStacks;
+use crate::services::options::{ServerSetting, StackOptions};
+use crate::services::server::Role;
+use crate::services::stack::Stack as RunningServers;
+
+/// Both servers.
+#[derive(Debug)]
+pub(super) struct Servers {
+    stack: RunningServers,
+    kafka: (Link, u16),
+    cassandra: (Link, u16),
+}
+
+impl Servers {
+    /// Starts both on free ports.
+    pub(super) fn start(stand: &Stand, fresh: &mut FreshStacks) -> Result<Self, ChaosError> {
+        let ports = KafkaPorts {
+            plain: stand.port()?,
+            behind_link: stand.port()?,
+            link: stand.port()?,
+            controller: stand.port()?,
+        };
+        let (cassandra, cassandra_link) = (stand.port()?, stand.port()?);
+        let options = StackOptions {
+            kafka_port: Some(ports.plain),
+            cassandra_port: Some(cassandra),
+            kafka_set: ports.settings(),
+            ..StackOptions::small()
+        };
+        let servers = fresh.servers(&options)?;
+        let stack = RunningServers::start(stand.folder().clone(), servers, Life::EndsWithParent, stand.interrupt())?;
+        let link = |from, to| match Link::start(from, to) {
+            Ok(link) => Ok((link, from)),
+            Err(source) => Err(ChaosError::Start { what: "a link", source }),
+        };
+        Ok(Self { stack, kafka: link(ports.link, ports.behind_link)?, cassandra: link(cassandra_link, cassandra)? })
+    }
+
+    fn port(&self, role: Role) -> Result<u16, ChaosError> {
+        self.stack.port(role).ok_or(ChaosError::NoServer("such server"))
+    }
+}
+
+impl Stack for Servers {
+    fn kind(&self) -> Kind {
+        Kind::Servers
+    }
+
+    fn addresses(&self, name: &str) -> Result<Addresses, ChaosError> {
+        let (kafka, cassandra) = (self.port(Role::Kafka)?, self.port(Role::Cassandra)?);
+        Ok(Addresses {
+            brokers: format!("127.0.0.1:{kafka}"),
+            store: format!("cassandra://127.0.0.1:{cassandra}/chaos_{name}"),
+            reader: format!("cassandra:127.0.0.1:{cassandra}/chaos_{name}"),
+            topic: format!("chaos.{name}"),
+            group: format!("chaos-{name}"),
+        })
+    }
+
+    fn spoil(&self, part: Part, trouble: Option<Trouble>) -> Result<(), ChaosError> {
+        match part {
+            Part::Broker => self.kafka.0.set(trouble),
+            Part::Store => self.cassandra.0.set(trouble),
+        }
+        Ok(())
+    }
+
+    fn linked(&self, direct: &Addresses) -> Result<Addresses, ChaosError> {
+        let port = self.port(Role::Cassandra)?;
+        let store = direct.store.replace(&format!(":{port}/"), &format!(":{}/", self.cassandra.1));
+        Ok(Addresses { brokers: format!("127.0.0.1:{}", self.kafka.1), store, ..direct.clone() })
+    }
+
+    fn end(&mut self, part: Part, end: End, _: &Stand) -> Result<(), ChaosError> {
+        match end {
+            End::Kill => self.stack.kill(role(part))?,
+            End::Stop => self.stack.stop(role(part))?,
+        }
+        Ok(())
+    }
+
+    fn start_again(&mut self, part: Part, stand: &Stand) -> Result<(), ChaosError> {
+        Ok(self.stack.start_again(role(part), stand.interrupt())?)
+    }
+}
+
+/// Where Kafka listens.
+#[derive(Debug, Clone, Copy)]
+struct KafkaPorts {
+    plain: u16,
+    /// Who comes here is told to come to `link`.
+    behind_link: u16,
+    link: u16,
+    controller: u16,
+}
+
+impl KafkaPorts {
+    fn settings(self) -> Vec<ServerSetting> {
+        let Self { plain, behind_link, link, controller } = self;
+        let listen = |linked| format!("PLAINTEXT://127.0.0.1:{plain},LINK://127.0.0.1:{linked}");
+        let listeners = format!("{},CONTROLLER://127.0.0.1:{controller}", listen(behind_link));
+        ServerSetting::list(&[
+            ("listeners", &listeners),
+            ("advertised.listeners", &listen(link)),
+            ("listener.security.protocol.map", "PLAINTEXT:PLAINTEXT,LINK:PLAINTEXT,CONTROLLER:PLAINTEXT"),
+            ("controller.quorum.voters", &format!("1@127.0.0.1:{controller}")),
+        ])
+    }
+}
+
+fn role(part: Part) -> Role {
+    match part {
+        Part::Broker => Role::Kafka,
+        Part::Store => Role::Cassandra,
+    }
+}

@@ -1,0 +1,94 @@
+//! What a campaign works on.
+
+use std::fmt;
+
+use clap::ValueEnum;
+
+use super::embedded::Embedded;
+use super::error::ChaosError;
+use super::link::Trouble;
+use super::servers::Servers;
+use super::stand::Stand;
+use crate::services::fresh::FreshStacks;
+
+/// Which kind of stack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Kind {
+    /// The embedded broker and `SQLite`
+    Embedded,
+    /// Kafka 4.3.1 and Cassandra 5.0.8
+    Servers,
+}
+
+impl Kind {
+    /// As an option and as a part of a folder's name.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Embedded => "embedded",
+            Self::Servers => "servers",
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.pad(self.name())
+    }
+}
+
+/// Which of its processes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    /// Kafka, or the embedded broker.
+    Broker,
+    /// Cassandra.
+    Store,
+}
+
+/// How a process is ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// SIGKILL.
+    Kill,
+    /// SIGTERM, and the time it needs.
+    Stop,
+}
+
+/// Where a campaign's messages go.
+#[derive(Debug, Clone)]
+pub(super) struct Addresses {
+    /// `--brokers`.
+    pub(super) brokers: String,
+    /// `--store`.
+    pub(super) store: String,
+    /// The store, as the reader that is not ours is told it.
+    pub(super) reader: String,
+    /// `--topic`.
+    pub(super) topic: String,
+    /// `--group`.
+    pub(super) group: String,
+}
+
+/// Servers that can be broken; dropping it ends all of them.
+pub(super) trait Stack {
+    /// Which kind it is.
+    fn kind(&self) -> Kind;
+    /// A topic, a group and tables of their own for each campaign; `name` holds letters, digits and `_`.
+    fn addresses(&self, name: &str) -> Result<Addresses, ChaosError>;
+    /// Makes a link to a process bad, or heals it: programs started with [`linked`](Self::linked) go through it.
+    fn spoil(&self, part: Part, trouble: Option<Trouble>) -> Result<(), ChaosError>;
+    /// The same servers, through the links.
+    fn linked(&self, direct: &Addresses) -> Result<Addresses, ChaosError>;
+    /// Ends a process; what it has kept stays.
+    fn end(&mut self, part: Part, end: End, stand: &Stand) -> Result<(), ChaosError>;
+    /// Starts an ended process again on what it has kept, and comes back when it has answered.
+    fn start_again(&mut self, part: Part, stand: &Stand) -> Result<(), ChaosError>;
+}
+
+/// Starts a stack of this kind.
+pub(super) fn start(kind: Kind, stand: &Stand, fresh: &mut FreshStacks) -> Result<Box<dyn Stack>, ChaosError> {
+    Ok(match kind {
+        Kind::Embedded => Box::new(Embedded::start(stand)?),
+        Kind::Servers => Box::new(Servers::start(stand, fresh)?),
+    })
+}

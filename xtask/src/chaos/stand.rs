@@ -1,0 +1,120 @@
+//! The programs of a run, where their files are, and what they are started with.
+
+use std::cell::{Cell, RefCell};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use super::error::{ChaosError, file_error};
+use super::stack::Addresses;
+use super::worker::Worker;
+use crate::job::Job;
+use crate::process::LOOK_AGAIN;
+use crate::repository;
+use crate::services::folder::StackFolder;
+use crate::services::ports::FreePorts;
+use crate::signals::Interrupt;
+
+/// What all campaigns on one stack share.
+#[derive(Debug)]
+pub(super) struct Stand {
+    binary: PathBuf,
+    python: PathBuf,
+    folder: StackFolder,
+    ports: RefCell<FreePorts>,
+    interrupt: Interrupt,
+    /// Numbers the logs: none replaces another.
+    logs: Cell<u32>,
+}
+
+impl Stand {
+    /// Makes its folder.
+    pub(super) fn new(
+        binary: PathBuf,
+        python: PathBuf,
+        folder: StackFolder,
+        interrupt: &Interrupt,
+    ) -> Result<Self, ChaosError> {
+        folder.make()?;
+        let interrupt = interrupt.clone();
+        Ok(Self { binary, python, folder, ports: RefCell::new(FreePorts::new()), interrupt, logs: Cell::new(0) })
+    }
+
+    /// A command of `vitals` on these servers.
+    pub(super) fn vitals(&self, at: &Addresses, arguments: &[&str]) -> Vec<OsString> {
+        let mut command = vec![OsString::from(&self.binary)];
+        command.extend(arguments.iter().map(OsString::from));
+        let options = ["--brokers", &at.brokers, "--store", &at.store, "--topic", &at.topic, "--group", &at.group];
+        command.extend(options.map(OsString::from));
+        command
+    }
+
+    /// A script of `xtask/tests/peers`.
+    pub(super) fn script(&self, script: &str, arguments: &[&str]) -> Vec<OsString> {
+        let peers = repository::root().join("xtask").join("tests").join("peers");
+        // Nothing compiled is left beside the scripts.
+        let mut command = vec![self.python.clone().into(), "-B".into(), peers.join(script).into()];
+        command.extend(arguments.iter().map(OsString::from));
+        command
+    }
+
+    /// Starts a program that works beside the faults.
+    pub(super) fn start(&self, what: &'static str, command: &[OsString]) -> Result<Worker, ChaosError> {
+        Worker::start(what, command, &[], &self.log(what))
+    }
+
+    /// Runs a program to its good end, and gives what it printed.
+    pub(super) fn run(&self, what: &'static str, command: &[OsString], limit: Duration) -> Result<String, ChaosError> {
+        let log = self.log(what);
+        let (program, arguments) = command.split_first().ok_or(ChaosError::NoServer(what))?;
+        let job = Job { program, arguments, folder: self.folder.path(), log: &log, limit };
+        job.run(&self.interrupt).map_err(|error| ChaosError::of_job(what, &log, error))?;
+        std::fs::read_to_string(&log).map_err(file_error("read", &log))
+    }
+
+    /// Lets some time pass; Ctrl+C ends it.
+    pub(super) fn pause(&self, length: Duration) -> Result<(), ChaosError> {
+        let end = Instant::now() + length;
+        loop {
+            self.interrupt.check()?;
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(());
+            }
+            std::thread::sleep(left.min(LOOK_AGAIN));
+        }
+    }
+
+    /// A port that nobody has.
+    pub(super) fn port(&self) -> Result<u16, ChaosError> {
+        Ok(self.ports.borrow_mut().take()?)
+    }
+
+    /// Where a file or folder of the run is.
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        self.folder.data(name)
+    }
+
+    /// A new log.
+    pub(super) fn log(&self, what: &str) -> PathBuf {
+        self.logs.set(self.logs.get() + 1);
+        let name: String =
+            what.chars().map(|letter| if letter.is_ascii_alphanumeric() { letter } else { '-' }).collect();
+        self.folder.path().join("logs").join(format!("{:04}-{name}.log", self.logs.get()))
+    }
+
+    /// The folder of the run.
+    pub(super) fn folder(&self) -> &StackFolder {
+        &self.folder
+    }
+
+    /// The program under test.
+    pub(super) fn binary(&self) -> &Path {
+        &self.binary
+    }
+
+    /// Whether the user wants the end.
+    pub(super) fn interrupt(&self) -> &Interrupt {
+        &self.interrupt
+    }
+}

@@ -1,0 +1,99 @@
+//! A program that works beside the faults until it is ended.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ExitStatus};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal};
+
+use super::error::{ChaosError, file_error};
+use crate::job;
+use crate::process::{self, LOOK_AGAIN, Life, Place};
+use crate::services::log_tail::{LogTail, SHOWN_WITH_ERRORS};
+use crate::signals::Interrupt;
+
+/// Killed when it is dropped.
+#[derive(Debug)]
+pub(super) struct Worker {
+    what: &'static str,
+    child: Child,
+    log: PathBuf,
+}
+
+impl Worker {
+    /// Starts it. Call it from the main thread (see [`Life::EndsWithParent`]).
+    pub(super) fn start(
+        what: &'static str,
+        command: &[OsString],
+        environment: &[(String, OsString)],
+        log: &Path,
+    ) -> Result<Self, ChaosError> {
+        let start_error = |source| ChaosError::Start { what, source };
+        let (program, arguments) = command.split_first().ok_or(ChaosError::NoServer(what))?;
+        let mut command = process::command(program, Place::OwnSession, Life::EndsWithParent).map_err(start_error)?;
+        command.args(arguments).envs(environment.iter().map(|(name, value)| (name, value)));
+        job::log_into(&mut command, log).map_err(file_error("write", log))?;
+        Ok(Self { what, child: command.spawn().map_err(start_error)?, log: log.to_owned() })
+    }
+
+    /// Ends it by SIGKILL, and says whether it still ran.
+    pub(super) fn kill(&mut self) -> Result<(), ChaosError> {
+        self.must_run()?;
+        let wait_error = |source| ChaosError::Start { what: self.what, source };
+        self.child.kill().map_err(wait_error)?;
+        self.child.wait().map(drop).map_err(wait_error)
+    }
+
+    /// An error that shows its log, unless it runs.
+    pub(super) fn must_run(&mut self) -> Result<(), ChaosError> {
+        match self.child.try_wait() {
+            Ok(None) => Ok(()),
+            Ok(Some(status)) => Err(self.ended(status)),
+            Err(source) => Err(ChaosError::Start { what: self.what, source }),
+        }
+    }
+
+    /// Asks it to end, and waits until it has come to a good end.
+    pub(super) fn end(&mut self, signal: Signal, limit: Duration, interrupt: &Interrupt) -> Result<(), ChaosError> {
+        if let Some(pid) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
+            // One that has ended already is noticed below.
+            let _ = rustix::process::kill_process(pid, signal);
+        }
+        self.wait(limit, interrupt)
+    }
+
+    /// Waits until it has come to a good end by itself.
+    pub(super) fn wait(&mut self, limit: Duration, interrupt: &Interrupt) -> Result<(), ChaosError> {
+        let deadline = Instant::now() + limit;
+        loop {
+            match self.child.try_wait() {
+                Ok(Some(status)) if status.success() => return Ok(()),
+                Ok(Some(status)) => return Err(self.ended(status)),
+                Ok(None) if Instant::now() >= deadline => {
+                    return Err(ChaosError::TooLong { what: self.what, limit, log: self.tail() });
+                }
+                Ok(None) => interrupt.check()?,
+                Err(source) => return Err(ChaosError::Start { what: self.what, source }),
+            }
+            std::thread::sleep(LOOK_AGAIN);
+        }
+    }
+
+    fn ended(&self, status: ExitStatus) -> ChaosError {
+        ChaosError::Ended { what: self.what, status, log: self.tail() }
+    }
+
+    /// The last lines that it printed.
+    pub(super) fn tail(&self) -> LogTail {
+        LogTail::read(&self.log, SHOWN_WITH_ERRORS)
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        // An error means that it has ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

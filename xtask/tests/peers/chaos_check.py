@@ -1,0 +1,118 @@
+"""Compares what a broker acknowledged with what is kept: chaos_check.py BROKERS TOPIC GROUP STORE COUNT LEDGER.
+
+STORE is cassandra:NODE/KEYSPACE or sqlite:PATH; COUNT is how many messages were sent at most. Prints a JSON object:
+- checked: acknowledged messages that were looked for
+- lost: those that are neither a row nor a dead letter
+- wrong: those that are kept otherwise than they were sent
+- ahead: those of the lost and wrong ones whose offset the group has committed
+- committed: acknowledged messages whose offset the group has committed
+- invented: rows and dead letters that nobody sent"""
+
+import json
+import sqlite3
+import sys
+
+import chaos_group
+from cassandra_session import connect
+from chaos_readings import SIGNS, is_malformed, message, narrow, number_of, place, row
+from confluent_kafka import Consumer, TopicPartition
+
+COLUMNS = ", ".join(["patient_id", "timestamp", *SIGNS])
+
+
+def sqlite_rows(path):
+    connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=20)
+    return [tuple(found) for found in connection.execute(f"SELECT {COLUMNS} FROM patient_vitals")]
+
+
+def cassandra_rows(where):
+    node, keyspace = where.split("/")
+    with connect(node) as session:
+        session.default_fetch_size = 2000
+        return [tuple(found) for found in session.execute(f'SELECT {COLUMNS} FROM "{keyspace}".patient_vitals')]
+
+
+def letters(brokers, topic):
+    """By partition and offset of the source: every value that was kept for them."""
+    consumer = Consumer({"bootstrap.servers": brokers, "group.id": "chaos-reader", "enable.auto.commit": False})
+    name, kept = f"{topic}.dlq", {}
+    found = consumer.list_topics(name, 20).topics[name]
+    left = {}
+    for partition in found.partitions:
+        low, high = consumer.get_watermark_offsets(TopicPartition(name, partition), 20)
+        if low < high:
+            left[partition] = high
+    consumer.assign([TopicPartition(name, partition, 0) for partition in left])
+    while left:
+        letter = consumer.poll(20)
+        if letter is None or letter.error():
+            sys.exit(f"the dead letters cannot be read: {letter and letter.error()}")
+        headers = dict(letter.headers() or [])
+        if headers["vitals.topic"].decode() != topic:
+            sys.exit("a dead letter is of another topic")
+        source = int(headers["vitals.partition"]), int(headers["vitals.offset"])
+        kept.setdefault(source, set()).add(letter.value())
+        if left.get(letter.partition(), 0) <= letter.offset() + 1:
+            left.pop(letter.partition(), None)
+    consumer.close()
+    return kept
+
+
+def acknowledged(path):
+    """Number, partition and offset; the last line may be half written."""
+    with open(path, encoding="ascii") as ledger:
+        for line in ledger:
+            if line.endswith("\n"):
+                yield tuple(map(int, line.split()))
+
+
+brokers, topic, group, store, count, path = sys.argv[1:]
+consumer = chaos_group.connect(brokers, group)
+done = {partition: offset for partition, (offset, _) in chaos_group.committed(consumer, topic).items()}
+consumer.close()
+# The ledger before the store: what is written down meanwhile is not looked for.
+ledger = list(acknowledged(path))
+kind, where = store.split(":", 1)
+rows = sqlite_rows(where) if kind == "sqlite" else cassandra_rows(where)
+rows = {found[:2]: (*found[2:7], narrow(found[7])) for found in rows}
+kept = letters(brokers, topic)
+verdict = {"checked": 0, "committed": 0, "lost": 0, "wrong": 0, "ahead": 0, "invented": 0, "examples": []}
+
+
+def judge(name, number, partition, offset):
+    verdict[name] += 1
+    verdict["ahead"] += offset < done.get(partition, 0)
+    if len(verdict["examples"]) < 5:
+        verdict["examples"].append(f"{name}: number {number}, partition {partition}, offset {offset}")
+
+
+for number, partition, offset in ledger:
+    verdict["checked"] += 1
+    verdict["committed"] += offset < done.get(partition, 0)
+    if is_malformed(number):
+        found, expected = kept.get((partition, offset)), {message(number)[1]}
+    else:
+        found, expected = rows.get(place(number)), row(number)
+    if found is None:
+        judge("lost", number, partition, offset)
+    elif found != expected:
+        judge("wrong", number, partition, offset)
+
+
+def is_sent(number):
+    return 0 <= number < int(count)
+
+
+def is_a_row_of_ours(key):
+    number = number_of(key[1])
+    return is_sent(number) and not is_malformed(number) and place(number) == key
+
+
+def is_a_letter_of_ours(value):
+    number = number_of(json.loads(value)["timestamp"])
+    return is_sent(number) and is_malformed(number) and message(number)[1] == value
+
+
+verdict["invented"] += sum(not is_a_row_of_ours(key) for key in rows)
+verdict["invented"] += sum(not all(map(is_a_letter_of_ours, values)) for values in kept.values())
+print(json.dumps(verdict))

@@ -1,0 +1,70 @@
+"""Looks at what a group has committed: chaos_group.py drained|moved BROKERS TOPIC GROUP.
+
+drained waits until that is everything; moved waits until it is everything or something else than at first. Prints after
+how many seconds that was. Both wait for ever."""
+
+import sys
+import time
+
+from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError
+
+LOOK_AGAIN = 0.1
+
+
+def connect(brokers, group):
+    """Never joins the group, since it subscribes to nothing."""
+    return KafkaConsumer(
+        bootstrap_servers=brokers, group_id=group, enable_auto_commit=False, reconnect_backoff_max_ms=200
+    )
+
+
+def committed(consumer, topic):
+    """By partition: the offset, with the text that the member added; nothing where nothing is committed."""
+    places = {}
+    for partition in consumer.partitions_for_topic(topic) or ():
+        found = consumer.committed(TopicPartition(topic, partition), metadata=True)
+        if found is not None:
+            places[partition] = (found.offset, found.metadata)
+    return places
+
+
+def is_drained(consumer, topic):
+    places = committed(consumer, topic)
+    partitions = [TopicPartition(topic, partition) for partition in consumer.partitions_for_topic(topic) or ()]
+    ends, beginnings = consumer.end_offsets(partitions), consumer.beginning_offsets(partitions)
+    reached = {partition: places.get(partition.partition, (beginnings[partition], ""))[0] for partition in partitions}
+    return bool(partitions) and all(reached[partition] >= ends[partition] for partition in partitions)
+
+
+def has_moved(consumer, topic, first):
+    places = committed(consumer, topic)
+    first.append(places)
+    return places != first[0]
+
+
+def until(reached):
+    while True:
+        try:
+            if reached():
+                return
+        except KafkaError:
+            pass
+        time.sleep(LOOK_AGAIN)
+
+
+def main():
+    what, brokers, topic, group = sys.argv[1:]
+    begun = time.monotonic()
+    consumer = connect(brokers, group)
+    if what == "drained":
+        until(lambda: is_drained(consumer, topic))
+    else:
+        first = []
+        until(lambda: has_moved(consumer, topic, first) or is_drained(consumer, topic))
+    print(f"{time.monotonic() - begun:.3f}")
+    consumer.close()
+
+
+if __name__ == "__main__":
+    main()
