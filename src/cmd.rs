@@ -1,5 +1,6 @@
 //! The commands: one file each, with its `Args` and its `run`.
 
+pub mod audit;
 pub mod bench;
 pub mod completions;
 pub mod config;
@@ -25,6 +26,7 @@ pub mod query;
 pub mod reset;
 pub mod schema;
 pub mod status;
+mod stretch;
 pub mod top;
 pub mod topic;
 mod trial;
@@ -84,6 +86,8 @@ pub enum Command {
     Top(top::Args),
     /// Show brokers, topic, group and store on one screen
     Status(status::Args),
+    /// Prove that every message is a row, a repeat or a dead letter
+    Audit(audit::Args),
     /// Look for what is wrong, and say what mends it
     Doctor(doctor::Args),
     /// Show and delete consumer groups, set from where they read
@@ -124,6 +128,7 @@ impl Command {
             Self::Lag(args) => lag::run(args, context).await,
             Self::Top(args) => top::run(args, context).await,
             Self::Status(args) => status::run(args, context).await,
+            Self::Audit(args) => audit::run(args, context).await,
             Self::Doctor(args) => doctor::run(args, context).await,
             Self::Group(args) => group::run(args, context).await,
             Self::Topic(args) => topic::run(args, context).await,

@@ -12,7 +12,7 @@ use crate::settings::Flags;
 const GROUPS: [(&str, &[&str]); 6] = [
     ("Without servers", &["demo", "up"]),
     ("Run the pipeline", &["init", "produce", "consume"]),
-    ("See how it does", &["top", "status", "doctor", "lag", "bench"]),
+    ("See how it does", &["top", "status", "doctor", "lag", "audit", "bench"]),
     ("Look at readings and messages", &["query", "count", "topic", "group", "schema"]),
     ("Keep, move and delete readings", &["export", "import", "reset"]),
     ("Set it up", &["config", "profile", "completions"]),
