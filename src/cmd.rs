@@ -9,7 +9,9 @@ pub mod consume;
 pub mod count;
 mod cure;
 pub mod demo;
+pub mod dlq;
 pub mod doctor;
+mod escaped;
 pub mod export;
 pub mod group;
 mod help;
@@ -94,6 +96,8 @@ pub enum Command {
     Group(group::Args),
     /// Show, make, delete and read topics
     Topic(topic::Args),
+    /// Show what was refused, and send it again
+    Dlq(dlq::Args),
     /// Measure the way from the producer to the table
     Bench(bench::Args),
     /// Run the embedded broker, for one machine without servers
@@ -132,6 +136,7 @@ impl Command {
             Self::Doctor(args) => doctor::run(args, context).await,
             Self::Group(args) => group::run(args, context).await,
             Self::Topic(args) => topic::run(args, context).await,
+            Self::Dlq(args) => dlq::run(args, context).await,
             Self::Bench(args) => bench::run(args, context).await,
             Self::Up(args) => up::run(args, context).await,
             Self::Schema(args) => schema::run(args, context).await,

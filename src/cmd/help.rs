@@ -13,7 +13,7 @@ const GROUPS: [(&str, &[&str]); 6] = [
     ("Without servers", &["demo", "up"]),
     ("Run the pipeline", &["init", "produce", "consume"]),
     ("See how it does", &["top", "status", "doctor", "lag", "audit", "bench"]),
-    ("Look at readings and messages", &["query", "count", "topic", "group", "schema"]),
+    ("Look at readings and messages", &["query", "count", "topic", "dlq", "group", "schema"]),
     ("Keep, move and delete readings", &["export", "import", "reset"]),
     ("Set it up", &["config", "profile", "completions"]),
 ];

@@ -113,9 +113,12 @@ impl Counts {
 
     fn text(&self) -> String {
         let Self { rows, repeats, letters, faults } = self;
+        if self.messages() == 0 {
+            return "there was no message to audit".to_owned();
+        }
         let verdict = if *faults == 0 { "nothing is missing".to_owned() } else { format!("{faults} AT FAULT") };
         format!(
-            "audited {} messages: {rows} rows, {repeats} repeats, {letters} dead letters; {verdict}",
+            "messages audited: {} (rows {rows}, repeats {repeats}, dead letters {letters}); {verdict}",
             self.messages()
         )
     }
@@ -133,7 +136,7 @@ mod tests {
         let counts = Counts { rows: 7, repeats: 2, letters: 1, faults: 0 };
         let stretches = vec![Stretch { partition: 0, start: 0, end: 10 }];
         let told = summary(&counts, &Scope { stretches, ..SCOPE }, "g");
-        assert_eq!(told, ["audited 10 messages: 7 rows, 2 repeats, 1 dead letters; nothing is missing"]);
+        assert_eq!(told, ["messages audited: 10 (rows 7, repeats 2, dead letters 1); nothing is missing"]);
     }
 
     #[test]
