@@ -50,9 +50,10 @@ pub(super) struct Finding {
     pub(super) fault: Fault,
 }
 
-pub(super) const COLUMNS: [Column; 6] = [
-    Column::number("partition", "PARTITION"),
-    Column::number("offset", "OFFSET"),
+pub(super) const COLUMNS: [Column; 7] = [
+    Column::for_programs("partition"),
+    Column::for_programs("offset"),
+    Column::text("place", "PLACE"),
     Column::text("patient_id", "PATIENT"),
     Column::text("timestamp", "TIME"),
     Column::text("reason", "REASON"),
@@ -101,9 +102,10 @@ fn joined(texts: impl Iterator<Item = String>) -> String {
 impl Finding {
     /// A row of [`COLUMNS`].
     pub(super) fn row(&self) -> Vec<Cell> {
-        let values: [Value; 6] = [
+        let values: [Value; 7] = [
             self.partition.into(),
             self.offset.into(),
+            format!("{}:{}", self.partition, self.offset).into(),
             self.patient.clone().into(),
             self.time.map(|time| time.to_string()).into(),
             self.fault.code().into(),
@@ -139,14 +141,14 @@ mod tests {
         let letter = Fault::NoLetter { reason: "not_json" };
         let refused = Finding { patient: None, time: None, ..reading(letter) };
         let expected = concat!(
-            r#"{"partition":2,"offset":41,"patient_id":"P1","timestamp":"2025-10-26T10:30:15+00:00","reason":"no_row","#,
-            r#""detail":null}"#,
+            r#"{"partition":2,"offset":41,"place":"2:41","patient_id":"P1","#,
+            r#""timestamp":"2025-10-26T10:30:15+00:00","reason":"no_row","detail":null}"#,
             "\n",
-            r#"{"partition":2,"offset":41,"patient_id":"P1","timestamp":"2025-10-26T10:30:15+00:00","#,
+            r#"{"partition":2,"offset":41,"place":"2:41","patient_id":"P1","timestamp":"2025-10-26T10:30:15+00:00","#,
             r#""reason":"sign_differs","#,
             r#""detail":"heart_rate: sent 80, stored 81, temperature: sent 36.8, stored 37"}"#,
             "\n",
-            r#"{"partition":2,"offset":41,"patient_id":null,"timestamp":null,"reason":"no_letter","#,
+            r#"{"partition":2,"offset":41,"place":"2:41","patient_id":null,"timestamp":null,"reason":"no_letter","#,
             r#""detail":"refused: not_json"}"#,
             "\n"
         );

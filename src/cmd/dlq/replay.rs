@@ -202,7 +202,7 @@ impl<'a> Replay<'a> {
     fn finish(self) -> Result<()> {
         let Self { sent, held_back, batches, .. } = self;
         self.rows.finish()?;
-        let did = if self.dry_run { "dry run: nothing was sent; it would be" } else { "sent again:" };
+        let did = if self.dry_run { "dry run, nothing was sent; to send:" } else { "sent again:" };
         self.output.note(format_args!("{did} {}", super::counted(sent)));
         if held_back > 0 {
             self.output.note(format_args!("held back, since they would be refused again: {held_back} (see --force)"));
