@@ -45,7 +45,7 @@ enum Task {
     Services(services::Args),
     /// All tests, against a Kafka and a Cassandra of their own.
     Test(test::Args),
-    /// Measure the embedded default beside Kafka, and compare with the goals.
+    /// Measure the program beside what it replaces, and compare with the goals.
     Bench(bench::Args),
     /// Check the rules of this repository that can be seen in its text.
     Tidy,
