@@ -1,6 +1,7 @@
 //! The commands: one file each, with its `Args` and its `run`. The modules that are not public are what several of them
 //! share.
 
+pub mod audit;
 pub mod bench;
 pub mod completions;
 pub mod config;
@@ -9,7 +10,9 @@ pub mod consume;
 pub mod count;
 mod cure;
 pub mod demo;
+pub mod dlq;
 pub mod doctor;
+mod escaped;
 pub mod export;
 pub mod group;
 mod help;
@@ -26,6 +29,7 @@ pub mod query;
 pub mod reset;
 pub mod schema;
 pub mod status;
+mod stretch;
 pub mod top;
 pub mod topic;
 mod trial;
@@ -85,12 +89,16 @@ pub enum Command {
     Top(top::Args),
     /// Show brokers, topic, group and store on one screen
     Status(status::Args),
+    /// Prove that every message is a row, a repeat or a dead letter
+    Audit(audit::Args),
     /// Look for what is wrong, and say what mends it
     Doctor(doctor::Args),
     /// Show and delete consumer groups, set from where they read
     Group(group::Args),
     /// Show, make, delete and read topics
     Topic(topic::Args),
+    /// Show what was refused, and send it again
+    Dlq(dlq::Args),
     /// Measure the way from the producer to the table
     Bench(bench::Args),
     /// Run the embedded broker, for one machine without servers
@@ -125,9 +133,11 @@ impl Command {
             Self::Lag(args) => lag::run(args, context).await,
             Self::Top(args) => top::run(args, context).await,
             Self::Status(args) => status::run(args, context).await,
+            Self::Audit(args) => audit::run(args, context).await,
             Self::Doctor(args) => doctor::run(args, context).await,
             Self::Group(args) => group::run(args, context).await,
             Self::Topic(args) => topic::run(args, context).await,
+            Self::Dlq(args) => dlq::run(args, context).await,
             Self::Bench(args) => bench::run(args, context).await,
             Self::Up(args) => up::run(args, context).await,
             Self::Schema(args) => schema::run(args, context).await,

@@ -10,6 +10,7 @@ use crate::archive::ArchiveError;
 use crate::broker::BrokerError;
 use crate::broker::folder::FolderError;
 use crate::cmd::confirm::ConfirmError;
+use crate::cmd::dlq::DlqError;
 use crate::cmd::import::ImportError;
 use crate::cmd::mixup::MixUp;
 use crate::cmd::produce::ProduceError;
@@ -76,6 +77,7 @@ const ADVISERS: &[Recognise] = &[
     recognise::<ImportError>,
     recognise::<MixUp>,
     recognise::<ConfirmError>,
+    recognise::<DlqError>,
     recognise::<BrokerError>,
     recognise::<FolderError>,
     recognise::<ProduceError>,

@@ -12,10 +12,11 @@
 //! - [`history`]: what is in a topic, read from outside of any group; [`live`]: what comes
 //! - [`sample`]: how the last records were sent
 //! - [`offsets`]: where partitions begin and end, what groups have committed; [`lag`] compares them
-//! - [`dead_letters`]: refused messages, kept whole
+//! - [`dead_letters`]: refused messages, kept whole; [`letter`]: one of them, read back; [`append`] writes them
 //! - [`admin`]: makes and deletes topics
 
 pub mod admin;
+pub mod append;
 pub mod brokers;
 pub mod cluster;
 pub mod connection;
@@ -26,6 +27,7 @@ mod fetch;
 pub mod group;
 pub mod history;
 pub mod lag;
+pub mod letter;
 pub mod live;
 pub mod murmur2;
 pub mod offsets;

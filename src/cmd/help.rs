@@ -12,8 +12,8 @@ use crate::settings::Flags;
 const GROUPS: [(&str, &[&str]); 6] = [
     ("Without servers", &["demo", "up"]),
     ("Run the pipeline", &["init", "produce", "consume"]),
-    ("See how it does", &["top", "status", "doctor", "lag", "bench"]),
-    ("Look at readings and messages", &["query", "count", "topic", "group", "schema"]),
+    ("See how it does", &["top", "status", "doctor", "lag", "audit", "bench"]),
+    ("Look at readings and messages", &["query", "count", "topic", "dlq", "group", "schema"]),
     ("Keep, move and delete readings", &["export", "import", "reset"]),
     ("Set it up", &["config", "profile", "completions"]),
 ];

@@ -1,4 +1,4 @@
-//! How many rows have gone by, and how fast.
+//! How many rows, or other things, have gone by, and how fast.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -18,6 +18,8 @@ pub(super) struct Pace {
     told: Instant,
     rows: u64,
     total: Option<u64>,
+    /// What is counted, in the singular.
+    noun: &'static str,
 }
 
 impl Pace {
@@ -29,7 +31,12 @@ impl Pace {
     /// Begins to count now, up to a `total` if that is known.
     pub(super) fn of(total: Option<u64>) -> Self {
         let now = Instant::now();
-        Self { began: now, told: now, rows: 0, total }
+        Self { began: now, told: now, rows: 0, total, noun: "row" }
+    }
+
+    /// Counts offsets and not rows.
+    pub(super) fn offsets(self) -> Self {
+        Self { noun: "offset", ..self }
     }
 
     /// The rows so far.
@@ -44,12 +51,13 @@ impl Pace {
         let pause = if progress.is_live() { TELL_EVERY } else { PLAIN_AFTER };
         if self.told.elapsed() >= pause {
             self.told = Instant::now();
-            let gone = Gone { rows: self.rows, elapsed: self.began.elapsed() };
+            let gone = Gone { rows: self.rows, elapsed: self.began.elapsed(), noun: self.noun };
             match self.total {
                 // The bar beside it has the numbers.
                 Some(total) if progress.is_live() => progress.message(gone.left_of(total)),
                 Some(total) => {
-                    progress.message(format_args!("{doing}: {} of {total} rows, {}", self.rows, gone.left_of(total)));
+                    let left = gone.left_of(total);
+                    progress.message(format_args!("{doing}: {} of {total} {}s, {left}", self.rows, self.noun));
                 }
                 None => progress.message(format_args!("{doing}: {gone}")),
             }
@@ -60,13 +68,14 @@ impl Pace {
 /// `12000 rows in 3.1 s (3871/s)`.
 impl fmt::Display for Pace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", Gone { rows: self.rows, elapsed: self.began.elapsed() })
+        write!(f, "{}", Gone { rows: self.rows, elapsed: self.began.elapsed(), noun: self.noun })
     }
 }
 
 struct Gone {
     rows: u64,
     elapsed: Duration,
+    noun: &'static str,
 }
 
 impl Gone {
@@ -81,9 +90,9 @@ impl Gone {
 
 impl fmt::Display for Gone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { rows, elapsed } = self;
+        let Self { rows, elapsed, noun } = self;
         let plural = if *rows == 1 { "" } else { "s" };
-        write!(f, "{rows} row{plural} in {:.1} s", elapsed.as_secs_f64())?;
+        write!(f, "{rows} {noun}{plural} in {:.1} s", elapsed.as_secs_f64())?;
         let millis = elapsed.as_millis();
         // Of a moment no rate can be told.
         if *rows > 0 && millis >= 10 { write!(f, " ({}/s)", u128::from(*rows) * 1000 / millis) } else { Ok(()) }
@@ -96,7 +105,7 @@ mod tests {
 
     #[test]
     fn the_rate_is_told_where_there_is_one() {
-        let told = |rows, millis| Gone { rows, elapsed: Duration::from_millis(millis) }.to_string();
+        let told = |rows, millis| Gone { rows, elapsed: Duration::from_millis(millis), noun: "row" }.to_string();
         assert_eq!(told(12_000, 3100), "12000 rows in 3.1 s (3870/s)");
         assert_eq!(told(1, 5), "1 row in 0.0 s");
         assert_eq!(told(0, 5000), "0 rows in 5.0 s");
@@ -104,7 +113,7 @@ mod tests {
 
     #[test]
     fn what_is_left_takes_as_long_as_the_rate_says() {
-        let gone = Gone { rows: 20_000, elapsed: Duration::from_secs(2) };
+        let gone = Gone { rows: 20_000, elapsed: Duration::from_secs(2), noun: "row" };
         assert_eq!(gone.left_of(45_000), "10000/s, 3 s left");
         assert_eq!(gone.left_of(20_000), "10000/s, 0 s left");
     }

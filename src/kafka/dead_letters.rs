@@ -5,25 +5,15 @@
 
 use std::collections::BTreeMap;
 
-use bytes::Bytes;
-use kafka_protocol::ResponseError;
-use kafka_protocol::error::ParseResponseErrorCode;
-use kafka_protocol::messages::ProduceRequest;
-use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use tokio::sync::Mutex;
 
 use super::admin::{self, TopicSpec, dead_letter_topic};
-use super::cluster::{Cluster, Leaders, topic_name};
-use super::connection::REQUEST_LIMIT;
+use super::append::append;
+use super::cluster::{Cluster, Leaders};
 use super::error::KafkaError;
-use super::records::{self, Header, Record};
+use super::letter;
+use super::records::Record;
 use crate::pipeline::letters::{DeadLetters, Letter};
-
-/// A batch beyond this goes out compressed: what came compressed may be far larger than any topic takes.
-const LARGE_BATCH_BYTES: usize = 512 * 1024;
-
-/// All replicas that are in sync have to take a letter.
-const ALL_REPLICAS: i16 = -1;
 
 /// The dead letters of one topic.
 #[derive(Debug)]
@@ -68,48 +58,16 @@ impl DeadLetterTopic {
             by_partition.entry(partition_of(letter)).or_default().push(self.address(letter));
         }
         for (partition, records) in by_partition {
-            let leader = leaders.0.iter().find(|(of, _)| *of == partition).and_then(|(_, leader)| *leader);
-            let leader =
-                leader.ok_or_else(|| KafkaError::refused("a dead letter", ResponseError::LeaderNotAvailable))?;
-            self.produce(cluster, leader, partition, records::encode(&records, LARGE_BATCH_BYTES)).await?;
+            append(cluster, leaders, &dead_letter_topic(&self.source), partition, &records, "a dead letter").await?;
         }
         Ok(())
-    }
-
-    async fn produce(
-        &self,
-        cluster: &mut Cluster,
-        leader: i32,
-        partition: i32,
-        batch: Bytes,
-    ) -> Result<(), KafkaError> {
-        let of_partition = PartitionProduceData::default().with_index(partition).with_records(Some(batch));
-        let of_topic = TopicProduceData::default()
-            .with_name(topic_name(&dead_letter_topic(&self.source)))
-            .with_partition_data(vec![of_partition]);
-        let request = ProduceRequest::default()
-            .with_acks(ALL_REPLICAS)
-            .with_timeout_ms(i32::try_from(REQUEST_LIMIT.as_millis()).unwrap_or(i32::MAX))
-            .with_topic_data(vec![of_topic]);
-        let response = cluster.node(leader).await?.call(&request).await?;
-        let answer = response.responses.iter().flat_map(|topic| &topic.partition_responses).next();
-        match answer.map(|answer| answer.error_code.err()) {
-            Some(None) => Ok(()),
-            Some(Some(code)) => Err(KafkaError::refused("a dead letter", code)),
-            None => Err(KafkaError::refused("a dead letter", ResponseError::UnknownServerError)),
-        }
     }
 
     /// The letter as a record: what was read, then where from and why.
     fn address(&self, letter: &Letter) -> Record {
         let mut record = letter.record.clone();
-        let mut add = |key: &'static str, value: String| {
-            record.headers.push(Header { key: Bytes::from_static(key.as_bytes()), value: Some(value.into()) });
-        };
-        add("vitals.reason", letter.reject.code().to_owned());
-        add("vitals.topic", self.source.clone());
-        add("vitals.partition", letter.partition.to_string());
-        add("vitals.offset", letter.record.offset.to_string());
+        let headers = letter::headers(letter.reject.code(), &self.source, letter.partition, letter.record.offset);
+        record.headers.extend(headers);
         record
     }
 }

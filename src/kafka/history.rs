@@ -35,6 +35,37 @@ pub struct Stretch {
     pub end: i64,
 }
 
+/// Everything that `topic` holds now, partition by partition.
+///
+/// # Errors
+/// There is no such topic, or one of its partitions has no leader that answers: what would be left out could be what is
+/// looked for.
+pub async fn everything(cluster: &mut Cluster, topic: &str) -> Result<Vec<Stretch>, KafkaError> {
+    let deadline = Instant::now() + LEADER_LIMIT;
+    let mut backoff = Backoff::default();
+    loop {
+        match try_everything(cluster, topic).await {
+            Err(error @ KafkaError::Refused { .. }) if error.is_passing() && Instant::now() < deadline => {
+                sleep(backoff.next_pause()).await;
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
+async fn try_everything(cluster: &mut Cluster, topic: &str) -> Result<Vec<Stretch>, KafkaError> {
+    let leaders = cluster.leaders(topic).await?;
+    if let Some((partition, _)) = leaders.0.iter().find(|(_, leader)| leader.is_none()) {
+        let what = format!("to read partition {partition} of the topic '{topic}'");
+        return Err(KafkaError::refused(what, ResponseError::LeaderNotAvailable));
+    }
+    let starts = offsets::find(cluster, topic, &leaders, Place::Earliest).await?;
+    let ends = offsets::find(cluster, topic, &leaders, Place::Latest).await?;
+    let whole = |((partition, start), (_, end)): ((i32, i64), (i32, i64))| Stretch { partition, start, end };
+    // Both come for every partition that has a leader, in order.
+    Ok(starts.into_iter().zip(ends).map(whole).collect())
+}
+
 /// The records of some stretches of a topic.
 #[derive(Debug)]
 pub struct History<'a> {

@@ -14,6 +14,8 @@ mod checks;
 #[path = "brokers/each.rs"]
 mod each;
 
+#[path = "embedded/audit.rs"]
+mod audit;
 #[path = "embedded/commands.rs"]
 mod commands;
 #[path = "embedded/faults.rs"]

@@ -14,6 +14,7 @@
 //! - `starting`: where a group starts, and where it stops
 //! - `changing`: topics that change under a running group
 //! - `store_commands`: export, import, count, schema and reset, beside cqlsh
+//! - `audit`: `vitals audit` and `vitals dlq`, with holes
 //! - `operator`: `vitals group`, `status` and `doctor`, on what is healthy and what is broken
 //! - `zookeeper`: Kafka 3.9 in the old layout
 //! - `embedded_broker`: Kafka's own tools and kafka-python on the embedded broker
@@ -33,6 +34,8 @@
     reason = "a panic is how a test fails"
 )]
 
+#[path = "services/audit.rs"]
+mod audit;
 #[path = "services/changing.rs"]
 mod changing;
 #[path = "services/embedded_broker.rs"]

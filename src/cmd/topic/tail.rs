@@ -11,7 +11,7 @@ use color_eyre::eyre::Result;
 use self::start::{Begin, Place};
 use self::view::View;
 use super::{connect, find, parse_name};
-use crate::cmd::{Context, moment};
+use crate::cmd::{Context, moment, stretch};
 use crate::exit::Code;
 use crate::kafka::cluster::Cluster;
 use crate::kafka::history::{History, Stretch};
@@ -47,7 +47,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "N", conflicts_with = "from", value_parser = clap::value_parser!(u64).range(1..))]
     last: Option<u64>,
     /// Begin at this offset of this partition, and show no other
-    #[arg(long, value_name = "PARTITION:OFFSET", conflicts_with_all = ["from", "last", "partition"], value_parser = start::parse_offset)]
+    #[arg(long, value_name = "PARTITION:OFFSET", conflicts_with_all = ["from", "last", "partition"], value_parser = stretch::parse_offset)]
     offset: Option<(i32, i64)>,
     /// Only this partition
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(0..))]

@@ -2,9 +2,8 @@
 
 use std::fmt::Write as _;
 
-use serde_json::json;
-
 use crate::alarm::{Implausible, implausible};
+use crate::cmd::escaped::{self, text};
 use crate::cmd::line::SignsLine;
 use crate::kafka::records::{Header, Record};
 use crate::output::{Cell, Column, Value, visible};
@@ -93,7 +92,7 @@ impl<'a> Message<'a> {
             (*offset).into(),
             sent(self.record).map(|time| time.to_string()).into(),
             key.as_deref().map(text).into(),
-            serde_json::Value::from(headers.iter().map(header_json).collect::<Vec<_>>()).into(),
+            serde_json::Value::from(headers.iter().map(escaped::header).collect::<Vec<_>>()).into(),
             value.map(|value| text(value)).into(),
             reading.map(|reading| reading.patient().as_str()).into(),
             reading.map(|reading| reading.time().to_string()).into(),
@@ -192,16 +191,6 @@ fn short(time: Timestamp) -> String {
     utc.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
 }
 
-/// The bytes as text; those that are not UTF-8 as `\xHH`.
-fn text(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len());
-    for chunk in bytes.utf8_chunks() {
-        text.push_str(chunk.valid());
-        chunk.invalid().iter().for_each(|byte| push(&mut text, &format!("\\x{byte:02x}")));
-    }
-    text
-}
-
 fn excerpt(value: &[u8]) -> String {
     // A character has four bytes at most.
     let head = value.get(..EXCERPT_CHARS * 4).unwrap_or(value);
@@ -217,8 +206,4 @@ fn key_text(key: Option<&[u8]>) -> String {
 fn header_text(header: &Header) -> String {
     let value = header.value.as_deref().map_or_else(|| "null".to_owned(), excerpt);
     format!("{}={value}", text(&header.key))
-}
-
-fn header_json(header: &Header) -> serde_json::Value {
-    json!({"key": text(&header.key), "value": header.value.as_deref().map(text)})
 }

@@ -33,16 +33,6 @@ pub(super) struct Begin {
     pub(super) notes: Vec<String>,
 }
 
-/// Takes `PARTITION:OFFSET`.
-pub(super) fn parse_offset(text: &str) -> Result<(i32, i64), String> {
-    let numbers = || {
-        let (partition, offset) = text.split_once(':')?;
-        Some((partition.parse().ok()?, offset.parse().ok()?))
-    };
-    let numbers = numbers().filter(|(partition, offset): &(i32, i64)| *partition >= 0 && *offset >= 0);
-    numbers.ok_or_else(|| "an offset is written as PARTITION:OFFSET, as in 2:41".to_owned())
-}
-
 /// Finds where to begin in the topic, or in its only partition that matters, and the ends at this moment.
 ///
 /// # Errors
@@ -123,14 +113,6 @@ mod tests {
     use super::*;
 
     const WHOLE: Stretch = Stretch { partition: 2, start: 5, end: 9 };
-
-    #[test]
-    fn an_offset_is_a_partition_and_a_number() {
-        assert_eq!(parse_offset("2:41"), Ok((2, 41)));
-        for text in ["", "2", "2:", ":41", "-1:0", "0:-1", "a:b", "1:2:3", "99999999999:0"] {
-            assert!(parse_offset(text).is_err(), "{text}");
-        }
-    }
 
     #[test]
     fn a_start_lies_within_its_partition() {

@@ -1,0 +1,253 @@
+//! `vitals audit`: whether every message is a row, a repeat or a dead letter.
+//!
+//! Reads the topic from outside of any group, partition by partition and window by window, so that memory is bounded
+//! whatever its size. What a window alone cannot decide is kept in mind, and decided by reading the topic, or the dead
+//! letters, once more.
+
+mod doubts;
+mod fault;
+mod refused;
+mod report;
+mod rows;
+mod scope;
+mod window;
+
+use color_eyre::eyre::Result;
+
+use self::doubts::{Doubts, MAX_DOUBTS, Witness};
+use self::fault::Finding;
+use self::refused::{MAX_REFUSED, Refused};
+use self::report::Report;
+use self::scope::Scope;
+use self::window::{Verdict, Window};
+use super::pace::Pace;
+use super::query::QueryError;
+use super::{Context, mixup, moment, stretch};
+use crate::exit::Code;
+use crate::kafka::admin::dead_letter_topic;
+use crate::kafka::cluster::Cluster;
+use crate::kafka::error::KafkaError;
+use crate::kafka::history::{self, History, Stretch};
+use crate::kafka::letter::KeptLetter;
+use crate::kafka::records::Record;
+use crate::output::{FormatArgs, Output, Progress};
+use crate::pipeline;
+use crate::reading::Timestamp;
+use crate::settings::Settings;
+use crate::store::{self, AnyStore};
+
+/// What to audit.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Every message below what the group has stored must be one of these:
+  a row          its row in the table has every value that it carried
+  a repeat       a later message of the same patient and time went over it
+  a dead letter  it was refused, and lies in the dead-letter topic as it came
+What is none of them is listed, and the exit code is 1. The reasons:
+  no_row, sign_missing, sign_differs, no_letter, letter_differs
+Messages above what the group has stored are counted, and are no fault.
+Nothing is changed: no group is joined, nothing is committed.
+
+--since and --until are times of readings; of what is no reading, those of
+sending. The whole topic is read for them.
+
+Examples:
+  vitals audit
+  vitals audit --since 'today 08:00' -o ndjson
+  vitals audit --offsets 2:0-99999")]
+pub struct Args {
+    /// Only readings of this time or later (RFC 3339, -15m, or 'today 08:00')
+    #[arg(long, value_name = "TIME", value_parser = moment::parse, allow_hyphen_values = true)]
+    since: Option<Timestamp>,
+    /// Only readings before this time (as --since)
+    #[arg(long, value_name = "TIME", value_parser = moment::parse, allow_hyphen_values = true)]
+    until: Option<Timestamp>,
+    /// Only these offsets, the last one included
+    #[arg(long, value_name = "PARTITION:FIRST-LAST", value_parser = stretch::parse, conflicts_with_all = ["since", "until", "partition"])]
+    offsets: Option<Stretch>,
+    /// Only this partition
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(0..))]
+    partition: Option<i32>,
+    #[command(flatten)]
+    format: FormatArgs,
+}
+
+/// Audits.
+///
+/// # Errors
+/// Kafka or the store cannot be reached; there is no such topic, partition or table.
+pub async fn run(args: Args, context: &Context) -> Result<Code> {
+    let mut report = Report::new(args.format, &context.output);
+    let ended = tokio::select! {
+        ended = audit(&args, context, &mut report) => Some(ended),
+        () = context.shutdown.wait() => None,
+    };
+    match ended {
+        Some(Ok(scope)) => report.finish(&scope, &context.settings.group),
+        Some(Err(error)) => {
+            // What was found before the trouble is worth seeing.
+            if report.counts != report::Counts::default() {
+                report.break_off()?;
+            }
+            Err(error)
+        }
+        None => report.break_off().map(|()| Code::CutShort),
+    }
+}
+
+async fn audit(args: &Args, context: &Context, report: &mut Report<'_>) -> Result<Scope> {
+    let Context { settings, output, .. } = context;
+    if let (Some(since), Some(until)) = (args.since, args.until)
+        && since >= until
+    {
+        return Err(QueryError::EmptyRange { since, until }.into());
+    }
+    mixup::check(settings).await?;
+    let mut cluster = Cluster::connect(settings.brokers.as_slice()).await?;
+    let store = store::open(&settings.store, settings.consistency).await?;
+    let scope = scope::find(&mut cluster, settings, args).await?;
+    let mut audit = Audit::new(settings, &store, &scope, report, output);
+    for stretch in &scope.stretches {
+        audit.read(&mut cluster, *stretch).await?;
+    }
+    audit.decide().await?;
+    Ok(scope)
+}
+
+/// An audit on its way.
+struct Audit<'a, 'output> {
+    settings: &'a Settings,
+    store: &'a AnyStore,
+    scope: &'a Scope,
+    report: &'a mut Report<'output>,
+    doubts: Doubts,
+    refused: Refused,
+    pace: Pace,
+    progress: Progress,
+}
+
+impl<'a, 'output> Audit<'a, 'output> {
+    fn new(
+        settings: &'a Settings,
+        store: &'a AnyStore,
+        scope: &'a Scope,
+        report: &'a mut Report<'output>,
+        output: &Output,
+    ) -> Self {
+        let total = Some(scope.offsets());
+        let (pace, progress) = (Pace::of(total).offsets(), output.progress(total));
+        let (doubts, refused) = (Doubts::default(), Refused::default());
+        Self { settings, store, scope, report, doubts, refused, pace, progress }
+    }
+
+    /// Reads a part of a partition and holds it against the table, window by window.
+    async fn read(&mut self, cluster: &mut Cluster, stretch: Stretch) -> Result<()> {
+        let mut history = History::open(cluster, &self.settings.topic, &[stretch]).await?;
+        let mut window = Window::default();
+        let mut next = stretch.start;
+        while let Some((partition, record)) = history.next().await? {
+            self.take(&mut window, partition, &record);
+            self.told_up_to(&mut next, record.offset.saturating_add(1));
+            if window.is_full() {
+                self.judge(partition, std::mem::take(&mut window)).await?;
+            }
+            if self.doubts.len() >= MAX_DOUBTS || self.refused.len() >= MAX_REFUSED {
+                self.decide().await?;
+            }
+        }
+        self.told_up_to(&mut next, stretch.end);
+        self.judge(stretch.partition, window).await
+    }
+
+    fn told_up_to(&mut self, next: &mut i64, offset: i64) {
+        let gone_by = u64::try_from(offset.saturating_sub(*next)).unwrap_or(0);
+        *next = offset.max(*next);
+        self.pace.add(gone_by, "auditing", &mut self.progress);
+    }
+
+    fn take(&mut self, window: &mut Window, partition: i32, record: &Record) {
+        match pipeline::decode(record) {
+            Ok(reading) if self.scope.is_meant(Some(reading.time())) => window.add(record.offset, &reading),
+            Err(reject) if self.scope.is_meant(sent(record)) => self.refused.add(partition, record, &reject),
+            _ => {}
+        }
+    }
+
+    async fn judge(&mut self, partition: i32, window: Window) -> Result<()> {
+        let rows = rows::of_window(self.store, &window).await?;
+        for (offset, key, verdict) in window.judge(&rows) {
+            match verdict {
+                Verdict::Row => self.report.counts.rows += 1,
+                Verdict::Repeat => self.report.counts.repeats += 1,
+                Verdict::Doubt(differences) => self.doubts.add(partition, offset, key, differences),
+                Verdict::Fault(fault) => {
+                    let (patient, time) = (Some(key.0.to_string()), Some(key.1));
+                    self.report.add(Finding { partition, offset, patient, time, fault })?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Decides what was kept in mind.
+    async fn decide(&mut self) -> Result<()> {
+        if self.doubts.len() > 0 {
+            self.say("asking the topic for later messages");
+            self.ask_the_topic().await?;
+            let (findings, repeats) = self.doubts.decide();
+            self.report.counts.repeats += repeats;
+            findings.into_iter().try_for_each(|finding| self.report.add(finding))?;
+        }
+        if self.refused.len() > 0 {
+            self.say("looking for dead letters");
+            self.show_letters().await?;
+            self.refused.decide().into_iter().try_for_each(|finding| self.report.add(finding))?;
+        }
+        Ok(())
+    }
+
+    fn say(&mut self, doing: &str) {
+        if self.progress.is_live() {
+            self.progress.message(doing);
+        }
+    }
+
+    async fn ask_the_topic(&mut self) -> Result<(), KafkaError> {
+        // A connection of its own: the other one is in the middle of a partition.
+        let mut cluster = Cluster::connect(self.settings.brokers.as_slice()).await?;
+        let topic = &self.settings.topic;
+        let everything = history::everything(&mut cluster, topic).await?;
+        let mut history = History::open(&mut cluster, topic, &everything).await?;
+        while let Some((partition, record)) = history.next().await? {
+            if let Ok(reading) = &pipeline::decode(&record) {
+                let is_audited = self.scope.holds(partition, record.offset);
+                self.doubts.ask(Witness { partition, offset: record.offset, reading, is_audited });
+            }
+        }
+        Ok(())
+    }
+
+    async fn show_letters(&mut self) -> Result<(), KafkaError> {
+        let mut cluster = Cluster::connect(self.settings.brokers.as_slice()).await?;
+        let topic = dead_letter_topic(&self.settings.topic);
+        let everything = match history::everything(&mut cluster, &topic).await {
+            // There was never a letter, or somebody has deleted them all.
+            Err(KafkaError::NoTopic { .. }) => return Ok(()),
+            found => found?,
+        };
+        let mut history = History::open(&mut cluster, &topic, &everything).await?;
+        while self.refused.len() > 0
+            && let Some((_, record)) = history.next().await?
+        {
+            let letter = KeptLetter::read(&record).filter(|letter| letter.topic == self.settings.topic);
+            self.report.counts.letters += letter.map_or(0, |letter| self.refused.show(&letter));
+        }
+        Ok(())
+    }
+}
+
+/// When a record was sent, where that is known.
+fn sent(record: &Record) -> Option<Timestamp> {
+    let known = Some(record.timestamp_ms).filter(|time| *time >= 0)?;
+    Timestamp::from_utc(chrono::DateTime::from_timestamp_millis(known)?).ok()
+}

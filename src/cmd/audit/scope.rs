@@ -1,0 +1,155 @@
+//! Which offsets are audited.
+
+use std::collections::HashMap;
+
+use super::Args;
+use crate::kafka::cluster::Cluster;
+use crate::kafka::error::KafkaError;
+use crate::kafka::group::admin;
+use crate::kafka::history::{self, Stretch};
+use crate::kafka::offsets;
+use crate::reading::Timestamp;
+use crate::settings::Settings;
+
+/// Which offsets are audited, and which are left out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Scope {
+    /// What should be stored, or kept as dead letters: not above what the group says that it has stored.
+    pub(super) stretches: Vec<Stretch>,
+    /// Only readings of this time or later.
+    pub(super) since: Option<Timestamp>,
+    /// Only readings before this time.
+    pub(super) until: Option<Timestamp>,
+    /// Offsets that were meant, and that the group has not come to yet.
+    pub(super) not_yet: u64,
+    /// Offsets that were meant, and that the log holds no more.
+    pub(super) gone: u64,
+}
+
+/// Finds out what is there, and how far the group has come.
+///
+/// # Errors
+/// Kafka cannot be reached or refuses; there is no such topic or partition.
+pub(super) async fn find(cluster: &mut Cluster, settings: &Settings, args: &Args) -> Result<Scope, KafkaError> {
+    let topic = &settings.topic;
+    // Before the ends: what is sent meanwhile is not there yet.
+    let everything = history::everything(cluster, topic).await?;
+    let partitions: Vec<i32> = everything.iter().map(|stretch| stretch.partition).collect();
+    let asked = args.offsets.map(|stretch| stretch.partition).or(args.partition);
+    if let Some(partition) = asked.filter(|asked| !partitions.contains(asked)) {
+        return Err(KafkaError::NoPartition { topic: topic.clone(), partition, count: partitions.len() });
+    }
+    let coordinator = admin::coordinator(cluster, &settings.group).await?;
+    let positions = offsets::committed(cluster.node(coordinator).await?, &settings.group, topic, &partitions).await?;
+    let stored = positions.iter().map(|position| (position.partition, position.stored)).collect();
+    Ok(cut(&everything, &stored, args))
+}
+
+/// What is meant of `everything`, where the group has come up to `stored` by partition.
+fn cut(everything: &[Stretch], stored: &HashMap<i32, i64>, args: &Args) -> Scope {
+    let mut scope = Scope { stretches: Vec::new(), since: args.since, until: args.until, not_yet: 0, gone: 0 };
+    let asked = args.offsets.map(|stretch| stretch.partition).or(args.partition);
+    for whole in everything.iter().filter(|whole| asked.is_none_or(|asked| asked == whole.partition)) {
+        let meant = args.offsets.unwrap_or(*whole);
+        let end = meant.end.min(whole.end);
+        let start = meant.start.max(whole.start).min(end.max(whole.start));
+        let reached = stored.get(&whole.partition).copied().unwrap_or(whole.start).clamp(start, end.max(start));
+        scope.gone += length(meant.start, whole.start.min(meant.end));
+        scope.not_yet += length(reached, end);
+        if start < reached {
+            scope.stretches.push(Stretch { start, end: reached, ..*whole });
+        }
+    }
+    scope
+}
+
+fn length(start: i64, end: i64) -> u64 {
+    u64::try_from(end.saturating_sub(start)).unwrap_or(0)
+}
+
+impl Scope {
+    /// How many offsets it has.
+    pub(super) fn offsets(&self) -> u64 {
+        self.stretches.iter().map(|stretch| length(stretch.start, stretch.end)).sum()
+    }
+
+    /// Whether the offset is one of them.
+    pub(super) fn holds(&self, partition: i32, offset: i64) -> bool {
+        let within = |stretch: &Stretch| (stretch.start..stretch.end).contains(&offset);
+        self.stretches.iter().any(|stretch| stretch.partition == partition && within(stretch))
+    }
+
+    /// Whether only some of the messages in it are meant.
+    pub(super) fn has_times(&self) -> bool {
+        self.since.is_some() || self.until.is_some()
+    }
+
+    /// Whether a message of this time is meant. One whose time is not known is.
+    pub(super) fn is_meant(&self, time: Option<Timestamp>) -> bool {
+        let Some(time) = time else { return true };
+        self.since.is_none_or(|since| time >= since) && self.until.is_none_or(|until| time < until)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::FormatArgs;
+
+    const WHOLE: [Stretch; 2] =
+        [Stretch { partition: 0, start: 5, end: 20 }, Stretch { partition: 1, start: 0, end: 10 }];
+
+    fn args(offsets: Option<Stretch>, partition: Option<i32>) -> Args {
+        Args { since: None, until: None, offsets, partition, format: FormatArgs::default() }
+    }
+
+    fn scope(stored: &[(i32, i64)], args: &Args) -> (Vec<(i32, i64, i64)>, u64, u64) {
+        let scope = cut(&WHOLE, &stored.iter().copied().collect(), args);
+        let stretches = scope.stretches.iter().map(|of| (of.partition, of.start, of.end)).collect();
+        (stretches, scope.not_yet, scope.gone)
+    }
+
+    fn of(partition: i32, start: i64, end: i64) -> Args {
+        args(Some(Stretch { partition, start, end }), None)
+    }
+
+    #[test]
+    fn without_a_range_everything_that_the_group_has_stored_is_audited() {
+        assert_eq!(scope(&[(0, 12), (1, 10)], &args(None, None)), (vec![(0, 5, 12), (1, 0, 10)], 8, 0));
+    }
+
+    #[test]
+    fn a_partition_of_which_nothing_is_stored_is_not_there_yet() {
+        assert_eq!(scope(&[(0, 20)], &args(None, None)), (vec![(0, 5, 20)], 10, 0));
+        assert_eq!(scope(&[(0, 3)], &args(None, Some(0))), (vec![], 15, 0));
+    }
+
+    #[test]
+    fn only_the_partition_that_was_asked_for_is_audited() {
+        assert_eq!(scope(&[(0, 20), (1, 10)], &args(None, Some(1))), (vec![(1, 0, 10)], 0, 0));
+    }
+
+    #[test]
+    fn a_range_of_offsets_is_cut_to_what_the_log_holds_and_the_group_has_stored() {
+        let stored = [(0, 12), (1, 10)];
+        assert_eq!(scope(&stored, &of(0, 6, 9)), (vec![(0, 6, 9)], 0, 0));
+        assert_eq!(scope(&stored, &of(0, 0, 15)), (vec![(0, 5, 12)], 3, 5));
+        assert_eq!(scope(&stored, &of(0, 15, 99)), (vec![], 5, 0));
+        assert_eq!(scope(&stored, &of(0, 0, 4)), (vec![], 0, 4));
+        assert_eq!(scope(&stored, &of(0, 50, 60)), (vec![], 0, 0));
+    }
+
+    #[test]
+    fn a_position_beyond_the_end_of_the_log_reaches_to_its_end() {
+        assert_eq!(scope(&[(1, 99)], &args(None, Some(1))), (vec![(1, 0, 10)], 0, 0));
+    }
+
+    #[test]
+    fn the_time_of_until_is_not_included() {
+        let time = |text| Timestamp::parse(text).ok();
+        let (since, until) = (time("2025-10-26T10:00:00Z"), time("2025-10-26T11:00:00Z"));
+        let scope = Scope { since, until, ..cut(&WHOLE, &HashMap::new(), &args(None, None)) };
+        assert!(scope.is_meant(since) && !scope.is_meant(until));
+        assert!(!scope.is_meant(time("2025-10-26T09:59:59Z")) && scope.is_meant(None));
+    }
+}

@@ -1,0 +1,123 @@
+//! The dead letters of a topic, one after the other, each once.
+
+use super::DlqError;
+use super::seen::{Full, Seen};
+use crate::kafka::cluster::Cluster;
+use crate::kafka::error::KafkaError;
+use crate::kafka::history::{self, History, Stretch};
+use crate::kafka::letter::KeptLetter;
+
+/// Which letters.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(super) struct Choice {
+    /// Only letters with this reason; may be given several times
+    #[arg(long = "reason", value_name = "CODE")]
+    pub(super) reasons: Vec<String>,
+    /// Only letters of these offsets of the source, the last one included
+    #[arg(long, value_name = "PARTITION:FIRST-LAST", value_parser = crate::cmd::stretch::parse)]
+    pub(super) offsets: Option<Stretch>,
+}
+
+impl Choice {
+    fn takes(&self, letter: &KeptLetter) -> bool {
+        let of_offsets = |stretch: &Stretch| {
+            stretch.partition == letter.partition && (stretch.start..stretch.end).contains(&letter.offset)
+        };
+        let has_reason = self.reasons.is_empty() || self.reasons.contains(&letter.reason);
+        has_reason && self.offsets.as_ref().is_none_or(of_offsets)
+    }
+}
+
+/// Letters on their way out of their topic, by the times of their messages.
+#[derive(Debug)]
+pub(super) struct Letters<'a> {
+    history: Option<History<'a>>,
+    source: &'a str,
+    choice: &'a Choice,
+    seen: Seen,
+    /// Whether some were given that may have been given before.
+    pub(super) is_unsure: bool,
+    /// How many messages of the topic are no letters of the source.
+    pub(super) others: u64,
+}
+
+impl<'a> Letters<'a> {
+    /// Those of `choice` that are there now in `topic`, which holds the dead letters of `source`. A topic that was never
+    /// made holds nothing.
+    ///
+    /// # Errors
+    /// There is no topic `source` either; Kafka cannot be reached or refuses.
+    pub(super) async fn open(
+        cluster: &'a mut Cluster,
+        topic: &'a str,
+        source: &'a str,
+        choice: &'a Choice,
+    ) -> Result<Letters<'a>, KafkaError> {
+        let history = match history::everything(cluster, topic).await {
+            Err(KafkaError::NoTopic { .. }) => cluster.leaders(source).await.map(|_| None)?,
+            found => Some(History::open(cluster, topic, &found?).await?),
+        };
+        Ok(Self { history, source, choice, seen: Seen::default(), is_unsure: false, others: 0 })
+    }
+
+    /// The next letter; `None` behind the last one.
+    ///
+    /// # Errors
+    /// Kafka cannot be reached or refuses.
+    pub(super) async fn next(&mut self) -> Result<Option<KeptLetter>, KafkaError> {
+        let Some(history) = &mut self.history else { return Ok(None) };
+        while let Some((_, record)) = history.next().await? {
+            let Some(letter) = KeptLetter::read(&record).filter(|letter| letter.topic == self.source) else {
+                self.others += 1;
+                continue;
+            };
+            if !self.choice.takes(&letter) {
+                continue;
+            }
+            match self.seen.insert(letter.partition, letter.offset) {
+                Ok(false) => {}
+                Ok(true) => return Ok(Some(letter)),
+                Err(Full) => {
+                    self.is_unsure = true;
+                    return Ok(Some(letter));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// The next letter, as long as it is sure that it was not given before.
+    ///
+    /// # Errors
+    /// [`DlqError::TooMany`]; Kafka cannot be reached or refuses.
+    pub(super) async fn next_for_sure(&mut self) -> color_eyre::eyre::Result<Option<KeptLetter>> {
+        let letter = self.next().await?;
+        if self.is_unsure { Err(DlqError::TooMany.into()) } else { Ok(letter) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kafka::records::Record;
+
+    fn letter(reason: &str, partition: i32, offset: i64) -> KeptLetter {
+        let original = Record { offset, timestamp_ms: 0, key: None, value: None, headers: Vec::new(), fault: None };
+        KeptLetter { reason: reason.to_owned(), topic: "t".to_owned(), partition, offset, original }
+    }
+
+    #[test]
+    fn without_a_choice_every_letter_is_taken() {
+        assert!(Choice::default().takes(&letter("not_json", 0, 0)));
+    }
+
+    #[test]
+    fn reasons_and_offsets_both_have_to_fit() {
+        let offsets = Some(Stretch { partition: 2, start: 10, end: 20 });
+        let choice = Choice { reasons: vec!["not_json".to_owned(), "no_sign".to_owned()], offsets };
+        assert!(choice.takes(&letter("no_sign", 2, 10)) && choice.takes(&letter("not_json", 2, 19)));
+        for other in [letter("timestamp", 2, 10), letter("no_sign", 2, 20), letter("no_sign", 1, 10)] {
+            assert!(!choice.takes(&other), "{other:?}");
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! A dead letter as it lies in its topic: the record that was refused, and headers that say where it stood and why.
+
+use bytes::Bytes;
+
+use super::records::{Header, Record};
+
+/// The code of the reason for which it was refused.
+pub(super) const REASON: &str = "vitals.reason";
+/// The topic that it was read from.
+pub(super) const TOPIC: &str = "vitals.topic";
+/// The partition that it was read from, as decimal text.
+pub(super) const PARTITION: &str = "vitals.partition";
+/// Its offset there, as decimal text.
+pub(super) const OFFSET: &str = "vitals.offset";
+
+/// A dead letter that was read back. Topic, partition and offset identify it; it may be there several times.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptLetter {
+    /// The code of the reason for which it was refused.
+    pub reason: String,
+    /// The topic that it was read from.
+    pub topic: String,
+    /// The partition that it was read from.
+    pub partition: i32,
+    /// Its offset there.
+    pub offset: i64,
+    /// The record that was refused: its key, value and headers. Its time is that of the letter, and its offset the one
+    /// above.
+    pub original: Record,
+}
+
+impl KeptLetter {
+    /// Reads a record of a dead-letter topic; `None` where it is no letter of ours.
+    #[must_use]
+    pub fn read(record: &Record) -> Option<Self> {
+        let reason = text(record, REASON)?;
+        let topic = text(record, TOPIC)?;
+        let partition = text(record, PARTITION)?.parse().ok()?;
+        let offset = text(record, OFFSET)?.parse().ok()?;
+        let mut original = Record { offset, ..record.clone() };
+        for name in [REASON, TOPIC, PARTITION, OFFSET] {
+            if let Some(place) = place(&original, name) {
+                original.headers.remove(place);
+            }
+        }
+        Some(Self { reason, topic, partition, offset, original })
+    }
+}
+
+/// The headers that make a letter of a record.
+pub(super) fn headers(reason: &str, topic: &str, partition: i32, offset: i64) -> [Header; 4] {
+    let header = |name: &'static str, value: String| Header {
+        key: Bytes::from_static(name.as_bytes()),
+        value: Some(value.into()),
+    };
+    [
+        header(REASON, reason.to_owned()),
+        header(TOPIC, topic.to_owned()),
+        header(PARTITION, partition.to_string()),
+        header(OFFSET, offset.to_string()),
+    ]
+}
+
+/// Where a header stands. A letter that was a letter before has it twice; the last one is its own.
+fn place(record: &Record, name: &str) -> Option<usize> {
+    record.headers.iter().rposition(|header| header.key == name.as_bytes())
+}
+
+fn text(record: &Record, name: &str) -> Option<String> {
+    let header = record.headers.get(place(record, name)?)?;
+    String::from_utf8(header.value.as_ref()?.to_vec()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kept(headers: Vec<Header>) -> Record {
+        let value = Some(Bytes::from_static(b"{"));
+        Record { offset: 7, timestamp_ms: 5, key: None, value, headers, fault: None }
+    }
+
+    #[test]
+    fn a_letter_gives_back_what_was_refused_and_from_where() {
+        let own = Header { key: Bytes::from_static(b"\xff"), value: None };
+        let record = kept([vec![own.clone()], headers("not_json", "t", 2, 41).to_vec()].concat());
+        let letter = KeptLetter::read(&record).unwrap();
+        assert_eq!((letter.reason.as_str(), letter.topic.as_str()), ("not_json", "t"));
+        assert_eq!((letter.partition, letter.offset), (2, 41));
+        assert_eq!(letter.original, Record { offset: 41, ..kept(vec![own]) });
+    }
+
+    #[test]
+    fn a_letter_that_was_a_letter_before_keeps_what_it_had() {
+        let before = headers("not_json", "t", 2, 41).to_vec();
+        let record = kept([before.clone(), headers("no_sign", "t.dlq", 0, 3).to_vec()].concat());
+        let letter = KeptLetter::read(&record).unwrap();
+        assert_eq!((letter.reason.as_str(), letter.offset), ("no_sign", 3));
+        assert_eq!(letter.original.headers, before);
+    }
+
+    #[test]
+    fn what_does_not_say_where_it_stood_is_no_letter() {
+        assert_eq!(KeptLetter::read(&kept(Vec::new())), None);
+        let mut strange = headers("not_json", "t", 2, 41);
+        strange[3].value = Some(Bytes::from_static(b"last"));
+        assert_eq!(KeptLetter::read(&kept(strange.to_vec())), None);
+    }
+}
