@@ -1,0 +1,252 @@
+//! What may be committed, step by step, and in any order.
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn ledger(start: i64) -> Ledger {
+    let mut ledger = Ledger::default();
+    ledger.assign(1);
+    ledger.add(0, start, start);
+    ledger
+}
+
+/// What can be committed, by partition.
+fn offsets(ledger: &Ledger) -> Vec<(i32, i64)> {
+    ledger.committable().iter().map(|position| (position.partition, position.offset)).collect()
+}
+
+/// A place in partition 0 where everything that is stored is durable.
+fn at(offset: i64) -> Position {
+    Position::at(0, offset)
+}
+
+const SETTLE_TIME: Duration = Duration::from_secs(16);
+
+/// A ledger of a store that may forget, with one record that was settled and marked at second 1.
+fn settling() -> Ledger {
+    let mut ledger = Ledger::new(SETTLE_TIME);
+    ledger.assign(1);
+    ledger.add(0, 0, 9);
+    let receipt = ledger.admit(0, 0).expect("ours");
+    ledger.settle(receipt);
+    ledger.mark(Duration::from_secs(1));
+    ledger
+}
+
+#[test]
+fn what_the_store_may_forget_is_committable_when_the_store_was_asked_after_the_settle_time() {
+    let mut ledger = settling();
+    let told = Position { partition: 0, offset: 0, stored: 1 };
+    assert_eq!(ledger.committable(), [told], "only how far it is stored is news");
+    let early = Duration::from_millis(16_999);
+    assert!(!ledger.is_due(early) && ledger.is_due(Duration::from_secs(17)));
+    ledger.confirm(early);
+    assert_eq!(ledger.committable(), [told]);
+    ledger.confirm(Duration::from_secs(17));
+    assert_eq!(ledger.committable(), [at(1)]);
+    assert!(ledger.is_durable());
+}
+
+#[test]
+fn what_was_settled_after_the_mark_is_not_confirmed_with_it() {
+    let mut ledger = settling();
+    let later = ledger.admit(0, 1).expect("ours");
+    ledger.settle(later);
+    ledger.mark(Duration::from_secs(2));
+    ledger.confirm(Duration::from_secs(17));
+    assert_eq!(offsets(&ledger), [(0, 1)]);
+    assert!(!ledger.is_durable());
+    ledger.confirm(Duration::from_secs(18));
+    assert_eq!(offsets(&ledger), [(0, 2)]);
+}
+
+#[test]
+fn after_a_rewind_nothing_is_committable_until_it_is_settled_once_more_and_durable() {
+    let mut ledger = settling();
+    ledger.rewind();
+    assert_eq!(offsets(&ledger), []);
+    ledger.confirm(Duration::from_secs(99));
+    ledger.assign(2);
+    ledger.add(0, 0, 9);
+    let again = ledger.admit(0, 0).expect("ours");
+    let new = ledger.admit(0, 1).expect("ours");
+    assert!(again.is_again && !new.is_again);
+    ledger.settle(again);
+    ledger.settle(new);
+    ledger.confirm(Duration::from_secs(99));
+    assert_eq!(ledger.committable(), [Position { partition: 0, offset: 0, stored: 2 }]);
+    ledger.mark(Duration::from_secs(100));
+    ledger.confirm(Duration::from_secs(116));
+    assert_eq!(ledger.committable(), [at(2)]);
+}
+
+#[test]
+fn what_was_seen_before_a_rewind_is_forgotten_with_the_partitions() {
+    let mut ledger = settling();
+    ledger.rewind();
+    assert!(ledger.has_seen(0, 0) && !ledger.has_seen(0, 1) && !ledger.has_seen(1, 0));
+    ledger.revoke();
+    assert!(!ledger.has_seen(0, 0));
+}
+
+#[test]
+fn a_mark_of_the_old_log_confirms_nothing_of_the_new_one() {
+    let mut ledger = settling();
+    ledger.jump_to(0, 0, 5);
+    ledger.admit(0, 0).expect("the new log");
+    ledger.confirm(Duration::from_secs(99));
+    assert_eq!(offsets(&ledger), [(0, 0)]);
+}
+
+#[test]
+fn only_the_contiguous_settled_prefix_is_committable() {
+    let mut ledger = ledger(10);
+    let receipts: Vec<_> = (10..13).filter_map(|offset| ledger.admit(0, offset)).collect();
+    ledger.settle(receipts[1]);
+    assert_eq!(offsets(&ledger), []);
+    ledger.settle(receipts[0]);
+    assert_eq!(offsets(&ledger), [(0, 12)]);
+    ledger.settle(receipts[2]);
+    assert_eq!(offsets(&ledger), [(0, 13)]);
+}
+
+#[test]
+fn what_is_committed_is_no_news() {
+    let mut ledger = ledger(0);
+    let receipt = ledger.admit(0, 0).expect("ours");
+    ledger.settle(receipt);
+    ledger.committed(at(1));
+    assert_eq!(offsets(&ledger), []);
+}
+
+#[test]
+fn gaps_in_the_offsets_are_stepped_over() {
+    let mut ledger = ledger(0);
+    let receipt = ledger.admit(0, 5).expect("ours");
+    ledger.skip_to(0, 9);
+    assert_eq!(offsets(&ledger), [(0, 5)]);
+    ledger.settle(receipt);
+    assert_eq!(offsets(&ledger), [(0, 9)]);
+}
+
+#[test]
+fn an_offset_is_admitted_once() {
+    let mut ledger = ledger(3);
+    assert_eq!(ledger.admit(0, 2), None);
+    assert!(ledger.admit(0, 3).is_some());
+    assert_eq!(ledger.admit(0, 3), None);
+    assert_eq!(ledger.admit(1, 3), None);
+}
+
+#[test]
+fn nothing_is_committable_after_a_revocation_and_late_results_are_dropped() {
+    let mut ledger = ledger(0);
+    let late = ledger.admit(0, 0).expect("ours");
+    ledger.revoke();
+    ledger.settle(late);
+    assert_eq!(offsets(&ledger), []);
+    ledger.assign(2);
+    ledger.add(0, 0, 0);
+    let again = ledger.admit(0, 0).expect("ours again");
+    ledger.settle(late);
+    assert_eq!(offsets(&ledger), []);
+    assert!(!ledger.holds(1, 0) && ledger.holds(2, 0));
+    ledger.settle(again);
+    assert_eq!(offsets(&ledger), [(0, 1)]);
+}
+
+#[test]
+fn a_log_made_anew_is_read_from_its_start() {
+    let mut ledger = ledger(100);
+    let old = ledger.admit(0, 100).expect("ours");
+    ledger.jump_to(0, 0, 5);
+    let fresh = ledger.admit(0, 0).expect("the new log");
+    assert!(ledger.awaits(&old) && ledger.awaits(&fresh));
+    ledger.settle(old);
+    assert_eq!(offsets(&ledger), [(0, 0)]);
+    ledger.settle(fresh);
+    assert_eq!(offsets(&ledger), [(0, 1)]);
+}
+
+#[test]
+fn an_offset_of_the_old_log_that_was_committed_late_is_taken_back() {
+    let mut ledger = ledger(0);
+    let old = ledger.admit(0, 0).expect("ours");
+    ledger.settle(old);
+    assert_eq!(offsets(&ledger), [(0, 1)]);
+    ledger.jump_to(0, 0, 5);
+    assert_eq!(offsets(&ledger), [(0, 0)]);
+    ledger.committed(at(1));
+    assert_eq!(offsets(&ledger), [(0, 0)]);
+    ledger.committed(at(0));
+    assert_eq!(offsets(&ledger), []);
+}
+
+#[test]
+fn behind_messages_that_are_gone_the_ones_before_them_are_still_awaited() {
+    let mut ledger = ledger(0);
+    let before = ledger.admit(0, 0).expect("ours");
+    ledger.skip_to(0, 20);
+    assert!(ledger.awaits(&before));
+    assert_eq!(offsets(&ledger), []);
+    ledger.settle(before);
+    assert_eq!(offsets(&ledger), [(0, 20)]);
+}
+
+#[test]
+fn a_record_of_the_old_log_does_not_settle_the_one_that_has_its_offset_now() {
+    let mut ledger = ledger(0);
+    let old = ledger.admit(0, 0).expect("ours");
+    ledger.jump_to(0, 0, 5);
+    ledger.admit(0, 0).expect("the new log");
+    ledger.settle(old);
+    assert_eq!(offsets(&ledger), [(0, 0)]);
+}
+
+#[test]
+fn the_end_is_reached_when_every_partition_is_read_up_to_it() {
+    let mut ledger = Ledger::default();
+    ledger.assign(1);
+    assert!(ledger.is_at_end());
+    ledger.add(0, 0, 2);
+    ledger.add(1, 7, 7);
+    assert!(!ledger.is_at_end());
+    ledger.skip_to(0, 2);
+    assert!(ledger.is_at_end());
+}
+
+#[test]
+fn a_log_made_anew_has_an_end_of_its_own() {
+    let mut ledger = Ledger::default();
+    ledger.assign(1);
+    ledger.add(0, 100, 200);
+    ledger.jump_to(0, 0, 1);
+    assert!(!ledger.is_at_end());
+    ledger.skip_to(0, 1);
+    assert!(ledger.is_at_end());
+}
+
+#[test]
+fn settled_records_behind_an_unsettled_one_are_counted_as_held() {
+    let mut ledger = ledger(0);
+    let receipts: Vec<_> = (0..3).filter_map(|offset| ledger.admit(0, offset)).collect();
+    ledger.settle(receipts[2]);
+    assert_eq!(ledger.open_records(), 3);
+    ledger.settle(receipts[0]);
+    assert_eq!(ledger.open_records(), 2);
+}
+
+proptest! {
+    #[test]
+    fn a_committable_offset_never_passes_an_unsettled_one(order in Just((0_i64..40).collect::<Vec<_>>()).prop_shuffle(), settled in 0_usize..40) {
+        let mut ledger = ledger(0);
+        let receipts: Vec<_> = (0..40).filter_map(|offset| ledger.admit(0, offset)).collect();
+        for offset in &order[..settled] {
+            ledger.settle(receipts[usize::try_from(*offset).expect("index")]);
+        }
+        let first_unsettled = order[settled..].iter().min().copied().expect("one at least");
+        let committable = offsets(&ledger).first().map_or(0, |(_, offset)| *offset);
+        prop_assert_eq!(committable, first_unsettled);
+    }
+}
