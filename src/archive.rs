@@ -7,6 +7,7 @@
 //! - [`encode`]: rows into text
 //! - [`decode`]: text into rows, or the [`Fault`] in a line
 //! - [`backup`]: the file to read back, opened as often as it is needed
+//! - `csv`, `json`: records out of the two formats
 //! - [`partial`]: the file to write, which is not there before it is whole
 //! - [`error`]: what can go wrong with either
 

@@ -9,7 +9,7 @@
 //! - `topics`, `records`: the requests about topics and about records
 //! - [`groups`]: consumer groups
 //! - `state`: what is shared; [`buffers`]: memory for large answers
-//! - [`log`]: one partition's records on disk; [`folder`]: everything else on disk
+//! - [`log`]: one partition's records on disk, and which batches are repeats; [`folder`]: everything else on disk
 
 pub mod buffers;
 pub mod folder;

@@ -1,4 +1,5 @@
-//! The commands: one file each, with its `Args` and its `run`.
+//! The commands: one file each, with its `Args` and its `run`. The modules that are not public are what several of them
+//! share.
 
 pub mod bench;
 pub mod completions;
@@ -59,7 +60,7 @@ pub struct CommandLine {
     pub flags: Flags,
 }
 
-/// What to do.
+/// What to do. Where `vitals --help` shows a command is said in `help.rs`.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Show everything at once, without any server

@@ -16,6 +16,7 @@
 //!   - [`reject`]: why a message was refused
 //!   - [`alarm`]: readings in, alerts out; the limits and the ranges
 //!   - [`ledger`]: what may be committed
+//!   - [`faults`]: what is wrong with the lines of a file
 //! - the story:
 //!   - [`pipeline`]: the file to read first; from fetched to committed
 //! - the edges, with every byte of input and output:
@@ -41,6 +42,7 @@ pub mod broker;
 pub mod cmd;
 pub mod disk;
 pub mod exit;
+pub mod faults;
 pub mod intake;
 pub mod kafka;
 pub mod ledger;

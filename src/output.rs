@@ -158,10 +158,25 @@ impl Output {
         chain: impl IntoIterator<Item = &'a (dyn std::error::Error + 'static)>,
         hint: Option<&str>,
     ) {
-        self.note(format_args!("{} {}", self.paint_talk(Tone::Alert, "error:"), joined(chain)));
+        self.labelled(Tone::Alert, "error:", &joined(chain));
         if let Some(hint) = hint {
-            self.note(format_args!("{} {}", self.paint_talk(Tone::Heading, "hint:"), visible::one_line(hint)));
+            self.labelled(Tone::Heading, "hint:", &visible::one_line(hint));
         }
+    }
+
+    /// Prints a line of talk behind a label; on a terminal in as many lines as its width asks for.
+    fn labelled(&self, tone: Tone, label: &str, text: &str) {
+        let painted = self.paint_talk(tone, label);
+        let width = self.streams.bars.as_ref().and_then(|_| terminal_size::terminal_size_of(io::stderr()));
+        let text = match width {
+            Some((width, _)) => {
+                let indent = " ".repeat(label.len() + 1);
+                let lines = wrapped(&indent, &indent, text, width.0.into());
+                lines.join("\n").trim_start().to_owned()
+            }
+            None => text.to_owned(),
+        };
+        self.note(format_args!("{painted} {text}"));
     }
 
     /// Begins rows of data on standard output, with these `columns`.

@@ -72,7 +72,7 @@ impl Backup {
         loop {
             match rows.next_entry().map_err(|error| ArchiveError::from_read(self.path.display().to_string(), error))? {
                 Some(Entry::Row(_)) => survey.rows += 1,
-                Some(Entry::Fault(fault)) => survey.note(fault),
+                Some(Entry::Fault(fault)) => survey.faults.note(fault),
                 None => return Ok(survey),
             }
             if survey.rows - told >= TELL_EVERY_ROWS {

@@ -1,4 +1,5 @@
-//! Records of a CSV file, in the quoting of cqlsh and in that of everybody else.
+//! Reads the records of a CSV file, in the quoting of cqlsh and in that of everybody else. [`encode`](super::encode)
+//! writes them.
 //!
 //! cqlsh writes a backslash before a quotation mark and before a backslash, within quotes and without; others write a
 //! quotation mark twice. The `csv` crate reads the one or the other, and no backslash outside of quotes; this reads all

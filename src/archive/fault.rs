@@ -1,31 +1,12 @@
 //! What is wrong with a line. No text here shows what the line says, since that may be patient data.
 
-use std::fmt;
-
 use crate::intake::csv;
 
 /// The longest id or time that Cassandra takes as a part of a key, in bytes.
 pub(super) const MAX_KEY_BYTES: usize = 0xffff;
 
 /// A line that is no row: where, and why.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
-    /// Line of the file in which the row begins, from 1.
-    pub line: u64,
-    /// The column's name, where the flaw is in one value.
-    pub column: Option<&'static str>,
-    /// What is wrong.
-    pub flaw: Flaw,
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.column {
-            Some(column) => write!(f, "line {}, column {column}: {}", self.line, self.flaw),
-            None => write!(f, "line {}: {}", self.line, self.flaw),
-        }
-    }
-}
+pub type Fault = crate::faults::Fault<Flaw>;
 
 /// What is wrong with a row.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -2,8 +2,12 @@
 //!
 //! A segment is a file of record batches exactly as they travel; its name is its first offset. What a crash has torn off
 //! at the end of the last one is cut away when the log is opened; a flaw in an earlier one is no crash's, and its file is
-//! left as it is: what stands behind the flaw cannot be read, everything else can. An append is in the page cache when it returns, which outlives this
-//! process; [`PartitionLog::sync`] brings it to the disk.
+//! left as it is: what stands behind the flaw cannot be read, everything else can. An append is in the page cache when it
+//! returns, which outlives this process; [`PartitionLog::sync`] brings it to the disk.
+//!
+//! - `batch`: the head of a record batch
+//! - `producers`: which batch of a producer is new, and which a repeat
+//! - `segment`: one file; `scan` walks through its batches
 
 mod batch;
 mod producers;

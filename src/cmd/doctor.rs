@@ -1,4 +1,5 @@
-//! `vitals doctor`: everything that can be wrong, looked at in order.
+//! `vitals doctor`: everything that can be wrong, looked at in order: settings, brokers, topic, store, group, clock, and
+//! the embedded broker's folder. Within each of these the order is that of its file.
 
 mod address;
 mod brokers;

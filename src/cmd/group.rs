@@ -49,7 +49,7 @@ async fn act(action: Action, context: &Context) -> Result<Code> {
         Action::List(args) => list::run(&args, &mut cluster, output).await,
         Action::Describe(args) => describe::run(&args, &mut cluster, settings, output).await,
         Action::Seek(args) => seek::run(&args, &mut cluster, settings, output).await,
-        Action::Delete(args) => delete::run(&args, &mut cluster, output).await,
+        Action::Delete(args) => delete::run(&args, &mut cluster, context).await,
     }
 }
 

@@ -132,8 +132,8 @@ async fn prepare(source: &Source, settings: &Settings, output: &Output) -> Resul
         file.check(|rows| pace.add(rows, "checking", &mut progress))
     });
     let survey = survey.await??;
-    if survey.malformed > 0 {
-        survey.report().for_each(|line| output.note(line));
+    if survey.faults.count > 0 {
+        survey.faults.report().for_each(|line| output.note(line));
         return Err(ArchiveError::Malformed { path, survey }.into());
     }
     Ok((store, Some(survey.rows)))

@@ -117,7 +117,7 @@ async fn open(origin: Origin, context: &Context) -> Result<Source> {
             });
             let opened = opened.await?;
             if let Err(CsvError::Malformed { survey, .. }) = &opened {
-                survey.report().for_each(|line| context.output.note(line));
+                survey.faults.report().for_each(|line| context.output.note(line));
             }
             Ok(opened?)
         }

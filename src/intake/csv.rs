@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 use csv::{ByteRecord, Reader, ReaderBuilder, Terminator};
 
 pub use error::{CsvError, Fault, Flaw};
-pub use survey::{MAX_SHOWN_FAULTS, Survey};
+pub use survey::Survey;
 
 use self::bounded::{Bounded, RowLimit};
 use self::columns::Columns;

@@ -69,7 +69,7 @@ impl Source {
     /// the others where it cannot be read.
     pub fn csv(file: CsvFile, once: bool, skip_bad: bool) -> Result<Self, CsvError> {
         let survey = file.check()?;
-        if survey.malformed > 0 && !skip_bad {
+        if survey.faults.count > 0 && !skip_bad {
             return Err(CsvError::Malformed { path: file.path().to_owned(), survey });
         }
         if survey.rows == 0 {

@@ -2,9 +2,11 @@
 //!
 //! Whatever is compared is measured in one run, on one machine, by turns: what else the machine does falls on both.
 //!
-//! - [`embedded_default`]: the table of the embedded default, beside Kafka; a further table stands beside it
-//! - [`throughput`], [`acknowledgement`], [`start`], [`drain`]: one kind of measurement each
-//! - [`stand`]: what is measured on: the `dist` build, a Kafka, an embedded broker ([`broker`]), and a [`place`] for files
+//! - [`embedded_default`]: the table of the embedded default, beside Kafka
+//! - [`operator`]: the table of what an operator types, beside Kafka's Java tools and cqlsh
+//! - [`throughput`], [`acknowledgement`], [`start`], [`drain`], [`pair`]: one kind of measurement each
+//! - [`stand`], [`hospital`]: what each table is measured on; [`broker`]: an embedded broker
+//! - [`kit`]: what both need: the `dist` build, a Python, and a [`place`] for files
 //! - [`program`]: a program run to its end, with the time it took; [`usage`]: processor time and memory
 //! - [`load`]: how much is measured; [`machine`]: what on
 //! - [`figure`]: values and their goal; [`table`]: how they are printed; [`error`]: what can go wrong
@@ -17,8 +19,12 @@ mod drain;
 mod embedded_default;
 mod error;
 mod figure;
+mod hospital;
+mod kit;
 mod load;
 mod machine;
+mod operator;
+mod pair;
 mod place;
 mod program;
 mod stand;
@@ -34,10 +40,11 @@ use clap::ValueEnum;
 use color_eyre::eyre;
 
 use self::error::BenchError;
+use self::kit::Kit;
 use self::load::Load;
 use self::machine::Machine;
 use self::place::Place;
-use self::stand::Stand;
+use self::table::Table;
 use crate::environment;
 use crate::repository;
 use crate::say;
@@ -46,17 +53,18 @@ use crate::signals::Interrupt;
 use crate::supervise::Foreground;
 use crate::test::python;
 
-/// Measure the embedded default beside Kafka, and compare with the goals.
+/// Measure the program beside what it replaces, and compare with the goals.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Builds the profile `dist`, starts a Kafka 4.3.1 and embedded brokers of its
-own on free ports of 127.0.0.1, measures them by turns, and ends them. It needs
-what `cargo xtask test` needs, 2 GB of disk, and a quiet machine: whatever else
-runs lowers the figures. Three rounds take about five minutes.
+Builds the profile `dist`, starts a Kafka 4.3.1, a Cassandra 5.0.8 and embedded
+brokers of its own on free ports of 127.0.0.1, measures by turns, and ends them.
+It needs what `cargo xtask test` needs, 2 GB of disk, and a quiet machine:
+whatever else runs lowers the figures. Three rounds take about ten minutes.
 
 Examples:
   cargo xtask bench
   cargo xtask bench --rounds 5 -o json > figures.json
+  cargo xtask bench --only operator
   cargo xtask bench --quick")]
 pub(crate) struct Args {
     /// How often everything is measured; the table shows medians
@@ -65,6 +73,9 @@ pub(crate) struct Args {
     /// One round with a tenth of the messages: does it work, not how fast is it
     #[arg(long, conflicts_with = "rounds")]
     quick: bool,
+    /// Only this table [default: all]
+    #[arg(long, value_enum, value_name = "TABLE")]
+    only: Option<Subject>,
     /// How the figures are printed
     #[arg(short, long, value_enum, default_value_t)]
     output: Shape,
@@ -79,27 +90,48 @@ enum Shape {
     Json,
 }
 
+/// What a table is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Subject {
+    /// The embedded default beside Kafka
+    Embedded,
+    /// What an operator types beside Kafka's Java tools and cqlsh
+    Operator,
+}
+
+impl Subject {
+    /// Starts what it needs, measures, and ends that.
+    fn measure(self, kit: &Kit, fresh: &mut FreshStacks, load: &Load) -> Result<Table, BenchError> {
+        match self {
+            Self::Embedded => embedded_default::measure(kit, fresh, load),
+            Self::Operator => operator::measure(kit, fresh, load),
+        }
+    }
+}
+
 /// Measures, and prints the tables.
 pub(crate) fn run(args: &Args, interrupt: &Interrupt) -> eyre::Result<u8> {
     let load = if args.quick { Load::quick() } else { Load::full(args.rounds) };
     let binary = build(interrupt)?;
     let python = python::ensure(interrupt)?;
-    let place = Place::make(interrupt)?;
+    let kit = Kit::new(binary, python, Place::make(interrupt)?, interrupt);
     let machine = Machine::now();
     let mut fresh = FreshStacks::new();
-    let stand = Stand::start(binary, python, place, &mut fresh, interrupt)?;
-    let measured = embedded_default::measure(&stand, &load);
-    drop(stand);
+    let subjects = args.only.map_or_else(|| Subject::value_variants().to_vec(), |only| vec![only]);
+    let measured: Result<Vec<_>, _> =
+        subjects.into_iter().map(|subject| subject.measure(&kit, &mut fresh, &load)).collect();
     if measured.is_err() && interrupt.received().is_none() {
         fresh.keep_logs()?;
     } else {
         fresh.remove()?;
     }
-    let tables = [measured?];
+    let tables = measured?;
     match args.output {
         Shape::Table => {
             say::data(&table::machine(&load, &machine));
-            tables.iter().flat_map(table::lines).for_each(|line| say::data(&line));
+            for table in &tables {
+                say::data(&format!("{}\n", table::lines(table).join("\n")));
+            }
         }
         Shape::Json => say::data(&table::json(&load, &machine, &tables)),
     }

@@ -47,7 +47,7 @@ enum Task {
     Services(services::Args),
     /// All tests, against a Kafka and a Cassandra of their own.
     Test(test::Args),
-    /// Measure the embedded default beside Kafka, and compare with the goals.
+    /// Measure the program beside what it replaces, and compare with the goals.
     Bench(bench::Args),
     /// Make faults, and see whether every promise holds.
     Chaos(chaos::Args),

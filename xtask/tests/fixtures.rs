@@ -89,7 +89,7 @@ fn reading(row: Row) -> Reading {
 #[test]
 fn the_sample_has_twenty_rows_of_which_two_raise_alerts() {
     let (survey, rows) = csv("sample_vitals.csv");
-    assert_eq!((survey.rows, survey.without_sign, survey.malformed), (20, 0, 0));
+    assert_eq!((survey.rows, survey.without_sign, survey.faults.count), (20, 0, 0));
     assert!(rows.iter().all(|row| row.time.is_none()));
     let readings = rows.into_iter().map(reading);
     let alerting = readings.filter(|reading| !judge(reading, &Limits::default()).is_empty());
@@ -99,7 +99,7 @@ fn the_sample_has_twenty_rows_of_which_two_raise_alerts() {
 #[test]
 fn the_ward_has_an_hour_of_six_patients_with_times_of_their_own() {
     let (survey, rows) = csv("ward.csv");
-    assert_eq!((survey.rows, survey.without_sign, survey.malformed), (360, 0, 0));
+    assert_eq!((survey.rows, survey.without_sign, survey.faults.count), (360, 0, 0));
     let patients: BTreeSet<_> = rows.iter().map(|row| row.patient.clone()).collect();
     assert_eq!(patients.len(), 6);
     assert!(rows.windows(2).all(|pair| pair[0].time.is_some() && pair[0].time < pair[1].time));

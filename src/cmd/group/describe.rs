@@ -30,7 +30,7 @@ const COLUMNS: [Column; 6] = [
     Column::text("host", "HOST"),
     Column::text("topic", "TOPIC"),
     Column::text("partitions", "PARTITIONS"),
-    Column::text("member_id", "MEMBER"),
+    Column::text("member_id", "MEMBER").shortened(24),
 ];
 
 pub(super) async fn run(args: &Args, cluster: &mut Cluster, settings: &Settings, output: &Output) -> Result<Code> {

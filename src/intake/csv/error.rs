@@ -1,6 +1,5 @@
 //! What can be wrong with a CSV file. No text here shows what a cell says, since that may be patient data.
 
-use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::bounded::{MAX_ROW_BYTES, RowTooLong};
@@ -144,24 +143,7 @@ impl Advice for CsvError {
 }
 
 /// A malformed row: where, and why.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
-    /// Line of the file in which the row begins, from 1.
-    pub line: u64,
-    /// The column's name, where the flaw is in one cell.
-    pub column: Option<&'static str>,
-    /// What is wrong.
-    pub flaw: Flaw,
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.column {
-            Some(column) => write!(f, "line {}, column {column}: {}", self.line, self.flaw),
-            None => write!(f, "line {}: {}", self.line, self.flaw),
-        }
-    }
-}
+pub type Fault = crate::faults::Fault<Flaw>;
 
 /// What is wrong with a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -92,7 +92,7 @@ fn blank_cells_are_signs_that_were_not_measured() {
 fn a_row_without_any_sign_is_counted_and_not_malformed() {
     let sample = Sample::of(format!("{HEADER}P001,,,,,,\n,,,,,,\nP001,95,98,120,80,16,36.8\n\n"));
     let survey = sample.open().expect("file").check().expect("checked");
-    assert_eq!((survey.rows, survey.without_sign, survey.malformed), (1, 2, 0));
+    assert_eq!((survey.rows, survey.without_sign, survey.faults.count), (1, 2, 0));
 }
 
 #[test]
@@ -122,7 +122,7 @@ fn malformed_rows_are_told_with_line_and_column_and_never_with_their_content() {
 
 fn line_of_the_first_fault(content: &str) -> u64 {
     let survey = Sample::of(content).open().expect("file").check().expect("checked");
-    survey.faults[0].line
+    survey.faults.first[0].line
 }
 
 #[test]
@@ -151,8 +151,8 @@ fn a_line_end_within_quotation_marks_counts_as_a_line() {
 fn all_malformed_rows_are_counted_and_the_first_are_listed() {
     let content = format!("{HEADER}{}P1,95,,,,,\n", "P1,x,,,,,\n".repeat(50));
     let survey = Sample::of(content).open().expect("file").check().expect("checked");
-    let report: Vec<_> = survey.report().collect();
-    assert_eq!((survey.malformed, report.len()), (50, MAX_SHOWN_FAULTS + 1));
+    let report: Vec<_> = survey.faults.report().collect();
+    assert_eq!((survey.faults.count, report.len()), (50, crate::faults::MAX_SHOWN + 1));
     assert_eq!(report.first().map(String::as_str), Some("line 2, column heart_rate: not a number"));
     assert_eq!(report.last().map(String::as_str), Some("and 30 more"));
     let text = CsvError::Malformed { path: "x.csv".into(), survey }.to_string();

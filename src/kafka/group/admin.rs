@@ -80,6 +80,18 @@ impl Description {
         self.state != EMPTY
     }
 
+    /// Makes sure that nobody is in the `group` that this describes.
+    ///
+    /// # Errors
+    /// [`KafkaError::GroupInUse`] with the members.
+    pub fn ensure_unused(&self, group: &str) -> Result<(), KafkaError> {
+        if !self.is_active() {
+            return Ok(());
+        }
+        let members = self.members.iter().map(|member| member.id().to_owned()).collect();
+        Err(KafkaError::GroupInUse { group: group.to_owned(), members })
+    }
+
     /// The topics that the members want or have.
     #[must_use]
     pub fn topics(&self) -> BTreeSet<String> {

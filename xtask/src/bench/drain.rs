@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::broker::EmbeddedBroker;
 use super::error::BenchError;
+use super::load::patient_ids;
 use super::program::{Program, Taken};
 use super::stand::Stand;
 
@@ -48,14 +49,9 @@ pub(super) fn measure(stand: &Stand, patients: u32, readings: u32) -> Result<Dra
     })
 }
 
-fn patient_ids(count: u32) -> String {
-    let ids: Vec<_> = (1..=count).map(|number| format!("P{number:03}")).collect();
-    ids.join(",")
-}
-
 /// The commands of `vitals`, on one broker and one SQLite file.
 struct Vitals<'a> {
-    stand: &'a Stand,
+    stand: &'a Stand<'a>,
     broker: &'a EmbeddedBroker,
     folder: &'a Path,
 }
@@ -85,15 +81,5 @@ impl Vitals<'_> {
 
     fn log(&self) -> std::path::PathBuf {
         self.folder.join("vitals.log")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn patients_are_counted_from_one() {
-        assert_eq!(patient_ids(3), "P001,P002,P003");
     }
 }

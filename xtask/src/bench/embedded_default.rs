@@ -1,11 +1,10 @@
 //! The embedded default: its broker beside Kafka, and the way of readings into SQLite.
 
-use std::time::Duration;
-
 use super::acknowledgement::{self, Acknowledgement};
 use super::drain::{self, Drain};
 use super::error::BenchError;
-use super::figure::{Figure, Goal, Grouped};
+use super::figure::{Figure, Goal, Grouped, figure, mebibytes, millis, ratio, values};
+use super::kit::Kit;
 use super::load::Load;
 use super::place;
 use super::stand::{Side, Stand};
@@ -13,6 +12,7 @@ use super::start;
 use super::table::Table;
 use super::throughput::{self, Throughput};
 use crate::say;
+use crate::services::fresh::FreshStacks;
 
 /// As many as on a large ward, and as few as `vitals produce` simulates by itself.
 const MANY_PATIENTS: u32 = 100;
@@ -35,7 +35,8 @@ struct Rounds {
 }
 
 /// Measures all rounds.
-pub(super) fn measure(stand: &Stand, load: &Load) -> Result<Table, BenchError> {
+pub(super) fn measure(kit: &Kit, fresh: &mut FreshStacks, load: &Load) -> Result<Table, BenchError> {
+    let stand = &Stand::start(kit, fresh)?;
     warm_up(stand, load)?;
     let mut measured = Measured::default();
     for round in 1..=load.rounds {
@@ -117,10 +118,10 @@ fn brokers(Measured { embedded, kafka, .. }: &Measured, load: &Load) -> Vec<Figu
     vec![
         figure("embedded_produced", "produce to the embedded broker", produced(embedded), "records/s", None),
         figure("kafka_produced", "produce to Kafka", produced(kafka), "records/s", None),
-        ratio("produced_ratio", "produce, embedded / Kafka", produced(embedded), produced(kafka), at_least_as_fast),
+        ratio("produced_ratio", "produce, embedded / Kafka", &produced(embedded), &produced(kafka), at_least_as_fast),
         figure("embedded_fetched", "fetch from the embedded broker", fetched(embedded), "records/s", None),
         figure("kafka_fetched", "fetch from Kafka", fetched(kafka), "records/s", None),
-        ratio("fetched_ratio", "fetch, embedded / Kafka", fetched(embedded), fetched(kafka), at_least_as_fast),
+        ratio("fetched_ratio", "fetch, embedded / Kafka", &fetched(embedded), &fetched(kafka), at_least_as_fast),
         figure("embedded_cpu", "CPU for both, embedded broker", cpu(embedded), "µs/record", None),
         figure("kafka_cpu", "CPU for both, Kafka", cpu(kafka), "µs/record", None),
         figure("embedded_acknowledged_p50", "one acknowledged, embedded, p50", p50(embedded), "ms", quick),
@@ -162,30 +163,6 @@ fn sizes(stand: &Stand, measured: &Measured) -> Result<Vec<Figure>, BenchError> 
     ])
 }
 
-fn values<T>(rounds: &[T], value: impl Fn(&T) -> f64) -> Vec<f64> {
-    rounds.iter().map(value).collect()
-}
-
-fn figure(id: &str, what: &str, values: Vec<f64>, unit: &'static str, goal: Option<Goal>) -> Figure {
-    Figure { id: id.to_owned(), what: what.to_owned(), values, unit, goal }
-}
-
-/// The ratio of each round by itself: its two halves were measured one after the other.
-fn ratio(id: &str, what: &str, ours: Vec<f64>, theirs: Vec<f64>, goal: Option<Goal>) -> Figure {
-    let ratios = ours.into_iter().zip(theirs).map(|(ours, theirs)| ours / theirs).collect();
-    figure(id, what, ratios, "", goal)
-}
-
-fn millis(id: &str, what: &str, times: &[Duration], goal: Option<Goal>) -> Figure {
-    figure(id, what, values(times, |time| time.as_secs_f64() * 1e3), "ms", goal)
-}
-
-/// Bytes are counted in KiB on the way: so many fit a `u32` up to 4 TiB.
-fn mebibytes(id: &str, what: &str, bytes: impl IntoIterator<Item = u64>, goal: Option<Goal>) -> Figure {
-    let mebibytes = |bytes: u64| f64::from(u32::try_from(bytes / 1024).unwrap_or(u32::MAX)) / 1024.0;
-    figure(id, what, bytes.into_iter().map(mebibytes).collect(), "MiB", goal)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -194,16 +171,5 @@ mod tests {
     fn the_brokers_take_turns_in_going_first() {
         assert_eq!(turns(1), [Side::Embedded, Side::Kafka]);
         assert_eq!(turns(2), [Side::Kafka, Side::Embedded]);
-    }
-
-    #[test]
-    fn a_ratio_compares_within_its_round() {
-        let ratio = ratio("r", "r", vec![10.0, 300.0], vec![20.0, 100.0], None);
-        assert_eq!(ratio.values, [0.5, 3.0]);
-    }
-
-    #[test]
-    fn memory_is_shown_in_mebibytes() {
-        assert_eq!(mebibytes("m", "m", [3 * 512 * 1024], None).values, [1.5]);
     }
 }

@@ -1,6 +1,7 @@
 //! What was measured, and what it has to be.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -76,6 +77,33 @@ impl Figure {
     }
 }
 
+/// One value of each round.
+pub(super) fn values<T>(rounds: &[T], value: impl Fn(&T) -> f64) -> Vec<f64> {
+    rounds.iter().map(value).collect()
+}
+
+/// Out of its parts.
+pub(super) fn figure(id: &str, what: &str, values: Vec<f64>, unit: &'static str, goal: Option<Goal>) -> Figure {
+    Figure { id: id.to_owned(), what: what.to_owned(), values, unit, goal }
+}
+
+/// The ratio of each round by itself: its two halves were measured one after the other.
+pub(super) fn ratio(id: &str, what: &str, over: &[f64], under: &[f64], goal: Option<Goal>) -> Figure {
+    let ratios = over.iter().zip(under).map(|(over, under)| over / under).collect();
+    figure(id, what, ratios, "", goal)
+}
+
+/// Times, in milliseconds.
+pub(super) fn millis(id: &str, what: &str, times: &[Duration], goal: Option<Goal>) -> Figure {
+    figure(id, what, values(times, |time| time.as_secs_f64() * 1e3), "ms", goal)
+}
+
+/// Bytes are counted in KiB on the way: so many fit a `u32` up to 4 TiB.
+pub(super) fn mebibytes(id: &str, what: &str, bytes: impl IntoIterator<Item = u64>, goal: Option<Goal>) -> Figure {
+    let mebibytes = |bytes: u64| f64::from(u32::try_from(bytes / 1024).unwrap_or(u32::MAX)) / 1024.0;
+    figure(id, what, bytes.into_iter().map(mebibytes).collect(), "MiB", goal)
+}
+
 /// A number with three digits, as far as they say something: 0.052, 1.25, 20.4, 317, 206k, 1.23M.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Short(pub(super) f64);
@@ -116,29 +144,29 @@ impl fmt::Display for Grouped {
 mod tests {
     use super::*;
 
-    fn figure(values: &[f64], goal: Option<Goal>) -> Figure {
-        Figure { id: "x".to_owned(), what: "x".to_owned(), values: values.to_vec(), unit: "ms", goal }
+    fn of(values: &[f64], goal: Option<Goal>) -> Figure {
+        figure("x", "x", values.to_vec(), "ms", goal)
     }
 
     #[test]
     fn the_median_is_the_middle_value_in_any_order() {
         for (values, median) in [(&[3.0, 1.0, 2.0][..], 2.0), (&[4.0, 1.0, 2.0, 3.0], 2.5), (&[7.0], 7.0)] {
-            assert!((figure(values, None).median() - median).abs() < 1e-9, "{values:?}");
+            assert!((of(values, None).median() - median).abs() < 1e-9, "{values:?}");
         }
     }
 
     #[test]
     fn nothing_measured_meets_no_goal() {
-        assert_eq!(figure(&[], Some(Goal::AtLeast(0.0))).is_met(), Some(false));
-        assert_eq!(figure(&[], Some(Goal::AtMost(1e9))).is_met(), Some(false));
+        assert_eq!(of(&[], Some(Goal::AtLeast(0.0))).is_met(), Some(false));
+        assert_eq!(of(&[], Some(Goal::AtMost(1e9))).is_met(), Some(false));
     }
 
     #[test]
     fn the_median_meets_the_goal_and_not_the_best_value() {
-        assert_eq!(figure(&[0.5, 0.9, 2.0], Some(Goal::AtLeast(1.0))).is_met(), Some(false));
-        assert_eq!(figure(&[0.5, 1.0, 2.0], Some(Goal::AtLeast(1.0))).is_met(), Some(true));
-        assert_eq!(figure(&[0.1, 0.4, 0.5], Some(Goal::AtMost(0.3))).is_met(), Some(false));
-        assert_eq!(figure(&[1.0], None).is_met(), None);
+        assert_eq!(of(&[0.5, 0.9, 2.0], Some(Goal::AtLeast(1.0))).is_met(), Some(false));
+        assert_eq!(of(&[0.5, 1.0, 2.0], Some(Goal::AtLeast(1.0))).is_met(), Some(true));
+        assert_eq!(of(&[0.1, 0.4, 0.5], Some(Goal::AtMost(0.3))).is_met(), Some(false));
+        assert_eq!(of(&[1.0], None).is_met(), None);
     }
 
     #[test]
@@ -165,5 +193,16 @@ mod tests {
         for (number, text) in [(999, "999"), (2_000, "2,000"), (1_000_000, "1,000,000")] {
             assert_eq!(Grouped(number).to_string(), text);
         }
+    }
+
+    #[test]
+    fn a_ratio_compares_within_its_round() {
+        let ratio = ratio("r", "r", &[10.0, 300.0], &[20.0, 100.0], None);
+        assert_eq!(ratio.values, [0.5, 3.0]);
+    }
+
+    #[test]
+    fn memory_is_shown_in_mebibytes() {
+        assert_eq!(mebibytes("m", "m", [3 * 512 * 1024], None).values, [1.5]);
     }
 }

@@ -15,8 +15,11 @@ use crate::signals::Interrupt;
 
 /// Many times what the slowest of them takes.
 const LIMIT: Duration = Duration::from_secs(10 * 60);
-/// How often a running program is looked at: often enough that its end is seen to a thousandth of a run of seconds.
-const LOOK_AGAIN: Duration = Duration::from_millis(5);
+/// How long a running program is left alone between two looks, as a part of the time it has run: its end is seen to a
+/// hundredth, and a short run costs few looks.
+const LOOK_AGAIN_PART: u32 = 100;
+const LOOK_AGAIN_SOONEST: Duration = Duration::from_micros(500);
+const LOOK_AGAIN_LATEST: Duration = Duration::from_millis(5);
 
 /// What to run.
 #[derive(Debug)]
@@ -89,7 +92,7 @@ impl Program<'_> {
                 return Err(BenchError::TooLong { what: self.what, limit: LIMIT, log: self.tail() });
             }
             interrupt.check()?;
-            std::thread::sleep(LOOK_AGAIN);
+            std::thread::sleep((begun.elapsed() / LOOK_AGAIN_PART).clamp(LOOK_AGAIN_SOONEST, LOOK_AGAIN_LATEST));
         }
     }
 

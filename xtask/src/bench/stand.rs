@@ -1,20 +1,19 @@
-//! What is measured on: a Kafka, an embedded broker, and the programs that work with either.
+//! What the table of the embedded default is measured on: a Kafka, an embedded broker, and the programs that work with either.
 
 use std::cell::RefCell;
-use std::ffi::OsString;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::broker::EmbeddedBroker;
 use super::error::BenchError;
+use super::kit::{Kit, ToolOutput};
 use super::place::Place;
-use super::program::Program;
 use super::usage::Usage;
 use crate::process::Life;
 use crate::services::fresh::FreshStacks;
 use crate::services::options::{HeapSize, Only, StackOptions};
 use crate::services::ports::FreePorts;
-use crate::services::server::{Role, class_path};
+use crate::services::server::Role;
 use crate::services::stack::Stack;
 use crate::signals::Interrupt;
 
@@ -22,6 +21,9 @@ use crate::signals::Interrupt;
 fn kafka_heap() -> HeapSize {
     "1g".parse().unwrap_or_else(|_| HeapSize::default_for_kafka())
 }
+
+/// As Kafka's own start script of these tools gives it.
+const PERFORMANCE_TOOL_HEAP: &str = "-Xmx512m";
 
 /// Which of the two brokers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,32 +45,23 @@ impl fmt::Display for Side {
 
 /// Everything that runs while measuring; dropping it ends all of it.
 #[derive(Debug)]
-pub(super) struct Stand {
-    binary: PathBuf,
-    python: PathBuf,
+pub(super) struct Stand<'a> {
+    kit: &'a Kit,
     kafka: Stack,
     embedded: EmbeddedBroker,
     ports: RefCell<FreePorts>,
-    place: Place,
-    interrupt: Interrupt,
 }
 
-impl Stand {
+impl<'a> Stand<'a> {
     /// Starts both brokers.
-    pub(super) fn start(
-        binary: PathBuf,
-        python: PathBuf,
-        place: Place,
-        fresh: &mut FreshStacks,
-        interrupt: &Interrupt,
-    ) -> Result<Self, BenchError> {
+    pub(super) fn start(kit: &'a Kit, fresh: &mut FreshStacks) -> Result<Self, BenchError> {
         let options = StackOptions { only: Some(Only::Kafka), kafka_heap: kafka_heap(), ..StackOptions::small() };
         let (folder, servers) = (fresh.folder("bench")?, fresh.servers(&options)?);
-        let kafka = Stack::start(folder, servers, Life::EndsWithParent, interrupt)?;
+        let kafka = Stack::start(folder, servers, Life::EndsWithParent, kit.interrupt())?;
         let mut ports = FreePorts::new();
-        let folder = place.empty_folder("embedded")?;
-        let embedded = EmbeddedBroker::start(&binary, &folder, ports.take()?, interrupt)?;
-        Ok(Self { binary, python, kafka, embedded, ports: ports.into(), place, interrupt: interrupt.clone() })
+        let folder = kit.place().empty_folder("embedded")?;
+        let embedded = EmbeddedBroker::start(kit.binary(), &folder, ports.take()?, kit.interrupt())?;
+        Ok(Self { kit, kafka, embedded, ports: ports.into() })
     }
 
     /// Where clients of a broker connect.
@@ -93,64 +86,31 @@ impl Stand {
     /// A further embedded broker, on this folder.
     pub(super) fn embedded_broker(&self, folder: &Path) -> Result<EmbeddedBroker, BenchError> {
         let port = self.ports.borrow_mut().take()?;
-        EmbeddedBroker::start(&self.binary, folder, port, &self.interrupt)
+        EmbeddedBroker::start(self.kit.binary(), folder, port, self.kit.interrupt())
     }
 
     /// Runs a tool of Kafka by its Java class, and gives what it said.
     pub(super) fn kafka_tool(&self, class: &'static str, arguments: &[&str]) -> Result<ToolOutput, BenchError> {
-        let jars = self.kafka.jars(Role::Kafka).ok_or(BenchError::NoServer)?;
-        let mut command = vec![self.kafka.java().clone(), "-Xmx512m".into()];
-        command.extend(class_path(&[], &jars));
-        command.push(class.into());
-        command.extend(arguments.iter().map(OsString::from));
-        self.run_tool(class, &command)
+        self.kit.kafka_tool(&self.kafka, PERFORMANCE_TOOL_HEAP, class, arguments)
     }
 
     /// Runs a Python script of `xtask/tests/peers`, and gives what it said.
     pub(super) fn python(&self, script: &'static str, arguments: &[&str]) -> Result<ToolOutput, BenchError> {
-        let peers = crate::repository::root().join("xtask").join("tests").join("peers");
-        // Nothing compiled is left beside the scripts.
-        let mut command = vec![self.python.clone().into(), "-B".into(), peers.join(script).into()];
-        command.extend(arguments.iter().map(OsString::from));
-        self.run_tool(script, &command)
-    }
-
-    fn run_tool(&self, what: &'static str, command: &[OsString]) -> Result<ToolOutput, BenchError> {
-        let log = self.place.path("tool.log");
-        let program = Program { what, command, environment: &[], is_chatty: false, log: &log };
-        program.run(&self.interrupt)?;
-        Ok(ToolOutput { what, text: program.output()?, log })
+        self.kit.python(script, arguments)
     }
 
     /// The binary that is measured.
     pub(super) fn binary(&self) -> &Path {
-        &self.binary
+        self.kit.binary()
     }
 
     /// Where files go.
     pub(super) fn place(&self) -> &Place {
-        &self.place
+        self.kit.place()
     }
 
     /// Whether the user wants the end.
     pub(super) fn interrupt(&self) -> &Interrupt {
-        &self.interrupt
-    }
-}
-
-/// What a tool said.
-#[derive(Debug)]
-pub(super) struct ToolOutput {
-    /// The tool.
-    what: &'static str,
-    /// All of it.
-    text: String,
-    log: PathBuf,
-}
-
-impl ToolOutput {
-    /// What `find` makes of it; an error that shows it where that is nothing.
-    pub(super) fn find<T>(&self, missing: &'static str, find: impl FnOnce(&str) -> Option<T>) -> Result<T, BenchError> {
-        find(&self.text).ok_or_else(|| BenchError::unclear(self.what, missing, &self.log))
+        self.kit.interrupt()
     }
 }

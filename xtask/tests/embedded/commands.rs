@@ -226,3 +226,20 @@ fn a_second_broker_on_the_same_folder_or_port_is_refused_with_a_hint() {
     let told = text(&same_port.stderr);
     assert!(told.contains("cannot listen on") && told.contains("hint:"), "{told}");
 }
+
+#[test]
+fn a_shell_completes_the_topics_and_groups_of_the_running_broker() {
+    let home = Home::new();
+    let _up = home.up();
+    done(&home.run_embedded(&["init"]));
+    done(&home.run_embedded(&["produce", "--count", "1", "--interval", "0"]));
+    done(&home.run_embedded(&["consume", "--exit-at-end", "--quiet"]));
+    let completed = |typed: &[&str]| {
+        let words: Vec<_> = ["--", "vitals", "--profile", "embedded"].iter().chain(typed).copied().collect();
+        let mut shell = home.vitals(&words);
+        shell.env("VITALS_COMPLETE", "bash").env("_CLAP_COMPLETE_INDEX", (words.len() - 2).to_string());
+        done(&shell.env("_CLAP_IFS", " ").output().expect("ran"))
+    };
+    assert_eq!(completed(&["topic", "describe", "pat"]), "patient.vitals patient.vitals.dlq");
+    assert_eq!(completed(&["lag", "--group", "vit"]), "vitals-monitor-consumer-v7");
+}

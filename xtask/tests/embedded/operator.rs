@@ -111,7 +111,9 @@ fn a_deleted_group_is_gone_and_what_it_had_committed_was_said() {
     let home = Home::new();
     let _up = home.up();
     read_to_the_end(&home);
-    let output = home.run_embedded(&["group", "delete", GROUP]);
+    let kept = home.run_embedded(&["group", "delete", GROUP]);
+    assert!(told(&kept, 2).contains("committed offsets in 2 partitions, and there is no terminal to ask at"));
+    let output = home.run_embedded(&["group", "delete", GROUP, "--yes"]);
     assert_eq!(done(&output), format!("group {GROUP}: deleted\n"));
     assert!(text(&output.stderr).contains("it had committed of patient.vitals"), "{}", text(&output.stderr));
     assert!(told(&home.run_embedded(&["group", "delete", GROUP]), 2).contains("does not exist"));

@@ -92,7 +92,7 @@ fn a_member_of_another_kind_is_listed_and_keeps_the_group_from_being_moved_or_de
 #[test]
 fn a_deleted_group_is_gone() {
     let ward = read_to_the_end(1);
-    ward.run(&format!("group delete {}", ward.name)).well();
+    ward.run(&format!("group delete {} --yes", ward.name)).well();
     assert!(rows(&ward, "group list").iter().all(|group| group["group"] != ward.name.as_str()));
     ward.run(&format!("group delete {}", ward.name)).with_code(2);
 }

@@ -1,0 +1,141 @@
+//! What the operator's table is measured on: a Kafka with a topic of readings, and a Cassandra with a table of them.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use super::error::BenchError;
+use super::kit::{Kit, ToolOutput};
+use super::load::patient_ids;
+use super::program::{Program, Taken};
+use crate::process::Life;
+use crate::services::fresh::FreshStacks;
+use crate::services::options::{HeapSize, StackOptions};
+use crate::services::server::Role;
+use crate::services::stack::Stack;
+
+/// The one topic: whoever consumes does it in a group of its own.
+pub(super) const TOPIC: &str = "readings";
+/// As many as on a large ward.
+const PATIENTS: u32 = 100;
+/// As Kafka's own start script of these tools gives it.
+const TOOL_HEAP: &str = "-Xmx256m";
+
+/// Both servers; dropping it ends them.
+#[derive(Debug)]
+pub(super) struct Hospital<'a> {
+    kit: &'a Kit,
+    stack: Stack,
+}
+
+impl<'a> Hospital<'a> {
+    /// Starts them with the heaps that `cargo xtask services up` gives them.
+    pub(super) fn start(kit: &'a Kit, fresh: &mut FreshStacks) -> Result<Self, BenchError> {
+        let options = StackOptions {
+            kafka_heap: HeapSize::default_for_kafka(),
+            cassandra_heap: HeapSize::default_for_cassandra(),
+            ..StackOptions::small()
+        };
+        let (folder, servers) = (fresh.folder("bench-operator")?, fresh.servers(&options)?);
+        let stack = Stack::start(folder, servers, Life::EndsWithParent, kit.interrupt())?;
+        Ok(Self { kit, stack })
+    }
+
+    /// A new keyspace with its tables, and a group of the same name.
+    pub(super) fn ward(&self, name: &str) -> Result<Ward<'_>, BenchError> {
+        let ward = Ward { hospital: self, name: name.to_owned() };
+        ward.vitals("vitals init", &["init"])?;
+        Ok(ward)
+    }
+
+    /// Runs a tool of Kafka by its Java class.
+    pub(super) fn kafka_tool(&self, class: &'static str, arguments: &[&str]) -> Result<ToolOutput, BenchError> {
+        let brokers = self.brokers()?;
+        let whole = [&["--bootstrap-server", brokers.as_str()], arguments].concat();
+        self.kit.kafka_tool(&self.stack, TOOL_HEAP, class, &whole)
+    }
+
+    /// A file beside all others.
+    pub(super) fn file(&self, name: &str) -> PathBuf {
+        self.kit.place().path(name)
+    }
+
+    fn brokers(&self) -> Result<String, BenchError> {
+        self.stack.port(Role::Kafka).map(|port| format!("127.0.0.1:{port}")).ok_or(BenchError::NoServer)
+    }
+
+    fn cassandra_port(&self) -> Result<String, BenchError> {
+        self.stack.port(Role::Cassandra).map(|port| port.to_string()).ok_or(BenchError::NoServer)
+    }
+}
+
+/// A keyspace and a consumer group.
+#[derive(Debug)]
+pub(super) struct Ward<'a> {
+    hospital: &'a Hospital<'a>,
+    name: String,
+}
+
+impl Ward<'_> {
+    /// The keyspace, and the group.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Runs `vitals` on the topic and this ward.
+    pub(super) fn vitals(&self, what: &'static str, arguments: &[&str]) -> Result<ToolOutput, BenchError> {
+        self.hospital.kit.vitals(what, arguments, &self.environment()?)
+    }
+
+    /// Sends so many readings to the topic.
+    pub(super) fn send(&self, readings: u32) -> Result<(), BenchError> {
+        let (count, ids) = (readings.to_string(), patient_ids(PATIENTS));
+        let mut command = vec![OsString::from(self.hospital.kit.binary())];
+        let arguments = ["produce", "--interval", "0", "--count", &count, "--patients", &ids];
+        command.extend(arguments.iter().map(OsString::from));
+        let (environment, log) = (self.environment()?, self.hospital.file("produce.log"));
+        let what = "vitals produce";
+        let program = Program { what, command: &command, environment: &environment, is_chatty: true, log: &log };
+        program.run(self.hospital.kit.interrupt()).map(drop)
+    }
+
+    /// Stores all readings of the topic, of which there are so many.
+    pub(super) fn consume(&self, readings: u32) -> Result<Taken, BenchError> {
+        self.vitals("vitals consume", &["consume", "--exit-at-end", "--quiet"])?
+            .having("that it stored every reading", &format!(": {readings} readings stored, 0 refused"))
+    }
+
+    /// Writes all readings, of which there are so many, into a file.
+    pub(super) fn export(&self, file: &Path, readings: u32) -> Result<Taken, BenchError> {
+        self.vitals("vitals export", &["export", "--force", &file.to_string_lossy()])?
+            .having("that it wrote every row", &format!(": {readings} rows in"))
+    }
+
+    /// Reads so many readings back from a file.
+    pub(super) fn import(&self, file: &Path, readings: u32) -> Result<Taken, BenchError> {
+        self.vitals("vitals import", &["import", &file.to_string_lossy()])?
+            .having("that it stored every row", &format!(": {readings} rows in"))
+    }
+
+    /// Runs a statement of cqlsh.
+    pub(super) fn cqlsh(&self, statement: &str) -> Result<ToolOutput, BenchError> {
+        let port = self.hospital.cassandra_port()?;
+        self.hospital.kit.python_program("cqlsh", &["127.0.0.1", &port, "-e", statement])
+    }
+
+    /// Removes the keyspace, so that Cassandra has no more of them in a late round than in an early one.
+    pub(super) fn close(self) -> Result<(), BenchError> {
+        self.vitals("vitals reset", &["reset", "--only", "store", "--yes"]).map(drop)
+    }
+
+    fn environment(&self) -> Result<[(&'static str, OsString); 5], BenchError> {
+        let Self { hospital, name } = self;
+        Ok([
+            ("VITALS_BROKERS", hospital.brokers()?.into()),
+            ("VITALS_STORE", format!("cassandra://127.0.0.1:{}/{name}", hospital.cassandra_port()?).into()),
+            ("VITALS_TOPIC", TOPIC.into()),
+            ("VITALS_GROUP", name.into()),
+            // How long a consumer waits before it commits is no part of how fast it writes.
+            ("VITALS_SETTLE_TIME", "0".into()),
+        ])
+    }
+}

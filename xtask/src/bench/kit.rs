@@ -1,0 +1,122 @@
+//! What every table needs: the `dist` build, a Python with clients, a place for files, and a way to run programs.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use super::error::BenchError;
+use super::place::Place;
+use super::program::{Program, Taken};
+use crate::services::server::{Role, class_path};
+use crate::services::stack::Stack;
+use crate::signals::Interrupt;
+
+/// Serves one run, table after table.
+#[derive(Debug)]
+pub(super) struct Kit {
+    binary: PathBuf,
+    python: PathBuf,
+    place: Place,
+    interrupt: Interrupt,
+}
+
+impl Kit {
+    /// Out of its parts.
+    pub(super) fn new(binary: PathBuf, python: PathBuf, place: Place, interrupt: &Interrupt) -> Self {
+        Self { binary, python, place, interrupt: interrupt.clone() }
+    }
+
+    /// Runs a tool of Kafka by its Java class, in this Java heap.
+    pub(super) fn kafka_tool(
+        &self,
+        stack: &Stack,
+        heap: &str,
+        class: &'static str,
+        arguments: &[&str],
+    ) -> Result<ToolOutput, BenchError> {
+        let jars = stack.jars(Role::Kafka).ok_or(BenchError::NoServer)?;
+        let mut command = vec![stack.java().clone(), heap.into()];
+        command.extend(class_path(&[], &jars));
+        command.push(class.into());
+        command.extend(arguments.iter().map(OsString::from));
+        self.run(class, &command, &[])
+    }
+
+    /// Runs a Python script of `xtask/tests/peers`.
+    pub(super) fn python(&self, script: &'static str, arguments: &[&str]) -> Result<ToolOutput, BenchError> {
+        let peers = crate::repository::root().join("xtask").join("tests").join("peers");
+        // Nothing compiled is left beside the scripts.
+        let mut command = vec![self.python.clone().into(), "-B".into(), peers.join(script).into()];
+        command.extend(arguments.iter().map(OsString::from));
+        self.run(script, &command, &[])
+    }
+
+    /// Runs a program that came with the Python clients.
+    pub(super) fn python_program(&self, name: &'static str, arguments: &[&str]) -> Result<ToolOutput, BenchError> {
+        let mut command = vec![self.python.with_file_name(name).into()];
+        command.extend(arguments.iter().map(OsString::from));
+        self.run(name, &command, &[])
+    }
+
+    /// Runs the binary that is measured.
+    pub(super) fn vitals(
+        &self,
+        what: &'static str,
+        arguments: &[&str],
+        environment: &[(&'static str, OsString)],
+    ) -> Result<ToolOutput, BenchError> {
+        let mut command = vec![OsString::from(&self.binary)];
+        command.extend(arguments.iter().map(OsString::from));
+        self.run(what, &command, environment)
+    }
+
+    fn run(
+        &self,
+        what: &'static str,
+        command: &[OsString],
+        environment: &[(&'static str, OsString)],
+    ) -> Result<ToolOutput, BenchError> {
+        let log = self.place.path("tool.log");
+        let program = Program { what, command, environment, is_chatty: false, log: &log };
+        let taken = program.run(&self.interrupt)?;
+        Ok(ToolOutput { what, text: program.output()?, taken, log })
+    }
+
+    /// The binary that is measured.
+    pub(super) fn binary(&self) -> &Path {
+        &self.binary
+    }
+
+    /// Where files go.
+    pub(super) fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// Whether the user wants the end.
+    pub(super) fn interrupt(&self) -> &Interrupt {
+        &self.interrupt
+    }
+}
+
+/// What a tool said, on stdout and stderr, and what it took.
+#[derive(Debug)]
+pub(super) struct ToolOutput {
+    /// Time, processor time and memory.
+    pub(super) taken: Taken,
+    /// The tool.
+    what: &'static str,
+    /// All of it.
+    text: String,
+    log: PathBuf,
+}
+
+impl ToolOutput {
+    /// What `find` makes of it; an error that shows it where that is nothing.
+    pub(super) fn find<T>(&self, missing: &'static str, find: impl FnOnce(&str) -> Option<T>) -> Result<T, BenchError> {
+        find(&self.text).ok_or_else(|| BenchError::unclear(self.what, missing, &self.log))
+    }
+
+    /// What it took, if it said `expected`: a tool that did something else must not count.
+    pub(super) fn having(self, missing: &'static str, expected: &str) -> Result<Taken, BenchError> {
+        self.find(missing, |text| text.contains(expected).then_some(self.taken))
+    }
+}
