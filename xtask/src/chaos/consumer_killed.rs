@@ -46,6 +46,8 @@ fn attack(
     let at = stack.addresses(if planted.is_some() { "r1_planted" } else { "r1" })?;
     let mut flow = Flow::start(stand, at, LOAD)?;
     let [usual, eager] = if planted.is_some() { [PASSING_OVER; 2] } else { [OPTIONS, EAGER] };
+    // What the bug passes over has to be there.
+    flow.wait_for_messages()?;
     let mut looks = Findings::default();
     while schedule.next() {
         let mut consumer = flow.consumer(if schedule.coin() { eager } else { usual })?;
