@@ -41,7 +41,7 @@ impl Fault {
     /// What attacks it: the campaign, and those with planted bugs.
     pub(super) fn campaigns(self, kind: Kind) -> &'static [Campaign] {
         match (self, kind) {
-            (Self::R1, Kind::Embedded) => &[(60, consumer_killed::run)],
+            (Self::R1, Kind::Embedded) => &[(60, consumer_killed::run), (5, consumer_killed::run_planted)],
             (Self::R1, Kind::Servers) => &[(6, consumer_killed::run)],
             (Self::R2, Kind::Embedded) => &[(20, broker_restarted::run)],
             (Self::R2, Kind::Servers) => &[(4, broker_restarted::run)],

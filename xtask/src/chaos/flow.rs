@@ -1,7 +1,7 @@
 //! Messages on their way: a producer that is not ours, our consumers, and the readers that compare at the end.
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
@@ -10,6 +10,7 @@ use super::findings::Findings;
 use super::stack::Addresses;
 use super::stand::Stand;
 use super::worker::Worker;
+use crate::process::LOOK_AGAIN;
 
 /// How long work may take to go on after a fault, by the promise, and what the script that looks needs to start.
 const PROGRESS_LIMIT: Duration = Duration::from_secs(10 + 2);
@@ -21,6 +22,8 @@ const END_LIMIT: Duration = Duration::from_secs(15);
 const FLUSH_LIMIT: Duration = Duration::from_secs(5 * 60);
 /// What comparing half a million readings may take.
 const CHECK_LIMIT: Duration = Duration::from_secs(5 * 60);
+/// What a sender may take until it writes down its first acknowledgements, some thousands at once.
+const FIRST_LIMIT: Duration = Duration::from_secs(60);
 /// What making a topic and tables may take.
 const INIT_LIMIT: Duration = Duration::from_secs(60);
 
@@ -52,6 +55,19 @@ impl<'a> Flow<'a> {
         let arguments = [&at.brokers, &at.topic, &count, &rate, &path].map(String::as_str);
         let sender = stand.start("the sender", &stand.script("chaos_send.py", &arguments))?;
         Ok(Self { stand, at, load, ledger, sender })
+    }
+
+    /// Waits until acknowledged messages stand in the topic.
+    pub(super) fn wait_for_messages(&mut self) -> Result<(), ChaosError> {
+        let deadline = Instant::now() + FIRST_LIMIT;
+        while std::fs::metadata(&self.ledger).map_or(0, |ledger| ledger.len()) == 0 {
+            self.sender.must_run()?;
+            if Instant::now() >= deadline {
+                return Err(ChaosError::TooLong { what: "the sender", limit: FIRST_LIMIT, log: self.sender.tail() });
+            }
+            self.stand.pause(LOOK_AGAIN)?;
+        }
+        Ok(())
     }
 
     /// A further `vitals consume`.
