@@ -108,25 +108,51 @@ impl Member {
     }
 }
 
-/// How long a cluster may take to make the topic that coordinators keep offsets in: it does so when it is asked for the
-/// first coordinator of its life.
+/// How long a cluster may take to make the topic that coordinators keep offsets in, and to read it: it does so when it
+/// is asked for the first coordinator of its life.
 const FIRST_COORDINATOR_LIMIT: Duration = Duration::from_secs(3);
+
+/// Waits for a coordinator that is about to be there.
+struct Patience {
+    deadline: Instant,
+    backoff: Backoff,
+}
+
+impl Patience {
+    fn new() -> Self {
+        Self { deadline: Instant::now() + FIRST_COORDINATOR_LIMIT, backoff: Backoff::default() }
+    }
+
+    /// Waits until it is worth to ask again.
+    ///
+    /// # Errors
+    /// Gives the error back where waiting does not help, or has lasted for too long.
+    async fn wait(&mut self, error: KafkaError) -> Result<(), KafkaError> {
+        let is_coming = matches!(
+            error,
+            KafkaError::Refused {
+                code: ResponseError::CoordinatorNotAvailable | ResponseError::CoordinatorLoadInProgress,
+                ..
+            }
+        );
+        if !is_coming || Instant::now() >= self.deadline {
+            return Err(error);
+        }
+        sleep(self.backoff.next_pause()).await;
+        Ok(())
+    }
+}
 
 /// The broker that coordinates `group`; waits a moment where the cluster has none yet.
 ///
 /// # Errors
 /// As [`Cluster::coordinator`].
 pub async fn coordinator(cluster: &mut Cluster, group: &str) -> Result<NodeId, KafkaError> {
-    let deadline = Instant::now() + FIRST_COORDINATOR_LIMIT;
-    let mut backoff = Backoff::default();
+    let mut patience = Patience::new();
     loop {
         match cluster.coordinator(group).await {
-            Err(KafkaError::Refused { code: ResponseError::CoordinatorNotAvailable, .. })
-                if Instant::now() < deadline =>
-            {
-                sleep(backoff.next_pause()).await;
-            }
-            outcome => return outcome,
+            Err(error) => patience.wait(error).await?,
+            found => return found,
         }
     }
 }
@@ -148,6 +174,16 @@ pub async fn list(cluster: &mut Cluster) -> Result<Listing, KafkaError> {
 }
 
 async fn list_of(cluster: &mut Cluster, node: NodeId) -> Result<Vec<Listed>, KafkaError> {
+    let mut patience = Patience::new();
+    loop {
+        match try_list(cluster, node).await {
+            Err(error) => patience.wait(error).await?,
+            listed => return listed,
+        }
+    }
+}
+
+async fn try_list(cluster: &mut Cluster, node: NodeId) -> Result<Vec<Listed>, KafkaError> {
     let response = cluster.node(node).await?.call(&ListGroupsRequest::default()).await?;
     if let Some(code) = response.error_code.err() {
         return Err(KafkaError::refused("the list of groups", code));
@@ -161,11 +197,21 @@ async fn list_of(cluster: &mut Cluster, node: NodeId) -> Result<Vec<Listed>, Kaf
     Ok(response.groups.into_iter().map(listed).collect())
 }
 
-/// Asks the coordinator who is in `group`.
+/// Asks the coordinator who is in `group`; waits a moment where it is only about to know.
 ///
 /// # Errors
 /// [`KafkaError::NoGroup`] where there is no such group, and whatever keeps the coordinator from answering.
 pub async fn describe(coordinator: &mut Connection, group: &str) -> Result<Description, KafkaError> {
+    let mut patience = Patience::new();
+    loop {
+        match try_describe(coordinator, group).await {
+            Err(error) => patience.wait(error).await?,
+            described => return described,
+        }
+    }
+}
+
+async fn try_describe(coordinator: &mut Connection, group: &str) -> Result<Description, KafkaError> {
     let request = DescribeGroupsRequest::default().with_groups(vec![GroupId(text(group))]);
     let response = coordinator.call(&request).await?;
     let no_group = || KafkaError::NoGroup { group: group.to_owned() };
@@ -211,5 +257,21 @@ pub async fn delete(coordinator: &mut Connection, group: &str) -> Result<(), Kaf
             Err(KafkaError::GroupInUse { group: group.to_owned(), members })
         }
         Some(code) => Err(KafkaError::refused(format!("to delete the group '{group}'"), code)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_coordinator_that_is_about_to_know_is_waited_for_and_no_longer_than_its_time() {
+        let loading = || KafkaError::refused("a description", ResponseError::CoordinatorLoadInProgress);
+        let mut patience = Patience::new();
+        assert!(patience.wait(loading()).await.is_ok());
+        let other = KafkaError::refused("a description", ResponseError::GroupAuthorizationFailed);
+        assert!(patience.wait(other).await.is_err());
+        tokio::time::advance(FIRST_COORDINATOR_LIMIT).await;
+        assert!(patience.wait(loading()).await.is_err());
     }
 }
