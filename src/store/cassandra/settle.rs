@@ -13,7 +13,7 @@ use cdrs_tokio::types::value::Value;
 use uuid::Uuid;
 
 use super::CassandraStore;
-use super::error::{CassandraError, Doing};
+use super::error::{CassandraError, Doing, Refusal};
 use super::row::Columns;
 use crate::settings::parse_duration;
 use crate::store::{Consistency, Epoch, SettleTime};
@@ -45,7 +45,14 @@ impl CassandraStore {
             let why = format!("{} of {ENOUGH_COPIES} copies or more have acknowledged", self.consistency);
             return Ok(SettleTime { time: Duration::ZERO, why });
         }
-        Ok(by_commit_log(&self.server_settings().await?))
+        match self.server_settings().await {
+            Ok(settings) => Ok(by_commit_log(&settings)),
+            // Cassandra before 4.0 has no such table, and a user may not be allowed to read it: it has its defaults then.
+            Err(error) if error.refusal().is_some_and(|refusal| refusal != Refusal::Temporary) => {
+                Ok(by_commit_log(&BTreeMap::new()))
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// The lives of the cluster's nodes: each node's id, with the generation that rises at every start.

@@ -168,6 +168,8 @@ fn a_consumer_goes_on_by_itself_when_the_broker_was_killed_and_started_again() {
         .stderr(Stdio::null())
         .spawn()
         .expect("started");
+    // Who has never reached a broker ends, as it should, when there is none.
+    wait_for(|| text(&home.run_embedded(&["lag", "-o", "ndjson"]).stdout).contains("\"member\":\"vitals"));
     done(&home.run_embedded(&["produce", "--count", "30", "--interval", "0"]));
     broker.kill();
     let _broker = super::killed::Served::start(&folder, &address);
