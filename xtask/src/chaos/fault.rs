@@ -55,7 +55,18 @@ impl Campaign {
 
 impl Fault {
     /// All of them, in the order in which they are made.
-    pub(super) const ALL: [Self; 5] = [Self::R1, Self::R16, Self::R2, Self::R4, Self::R3];
+    const ALL: &[Self] = &[Self::R1, Self::R16, Self::R2, Self::R4, Self::R3];
+    /// Those of them that take too long for every day: made when they are named, and with `--night`.
+    const ONLY_AT_NIGHT: &[Self] = &[];
+
+    /// What to attack: what is named, or else everything there is time for.
+    pub(super) fn wanted(named: &[Self], night: bool) -> Vec<Self> {
+        let is_wanted = |fault: &Self| match named {
+            [] => night || !Self::ONLY_AT_NIGHT.contains(fault),
+            named => named.contains(fault),
+        };
+        Self::ALL.iter().copied().filter(is_wanted).collect()
+    }
 
     /// What attacks it: the campaign, and those with planted bugs.
     pub(super) fn campaigns(self, kind: Kind) -> Vec<Campaign> {
@@ -83,5 +94,26 @@ impl fmt::Display for Fault {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let value = self.to_possible_value();
         out.pad(value.as_ref().map_or("", |value| value.get_name()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_names_everything_is_attacked_but_by_day_not_what_is_for_the_night() {
+        assert_eq!(Fault::wanted(&[], true), Fault::ALL);
+        let by_day = Fault::wanted(&[], false);
+        assert!(Fault::ALL.iter().all(|fault| by_day.contains(fault) != Fault::ONLY_AT_NIGHT.contains(fault)));
+    }
+
+    #[test]
+    fn what_is_named_is_attacked_at_any_time_and_in_the_usual_order() {
+        let named = |night| Fault::wanted(&[Fault::R3, Fault::R1], night);
+        assert_eq!([named(false), named(true)], [[Fault::R1, Fault::R3]; 2]);
+        for fault in Fault::value_variants() {
+            assert_eq!(Fault::wanted(&[*fault], false), [*fault], "it has no place in the order");
+        }
     }
 }
