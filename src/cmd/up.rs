@@ -13,8 +13,9 @@ use crate::settings::{EMBEDDED, EMBEDDED_ADDRESS, Endpoint, Settings, SettingsEr
 /// Where it listens, and where it keeps its records.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-For one machine: it speaks the Kafka protocol, and has no replication, no transactions and no access control. Records
-and committed offsets are kept in its folder. It runs until Ctrl+C.
+For one machine: it speaks the Kafka protocol, and has no replication, no
+transactions and no access control. Records and committed offsets are kept in
+its folder. It runs until Ctrl+C.
 
 A Kafka client asks at the address that it was given, and goes on to the one that
 the broker names. Through a tunnel (ssh -L), a mapped port or a proxy it does not
@@ -79,7 +80,7 @@ fn caution(listen: &SocketAddr, is_advertised: bool) -> Vec<String> {
     }
     if listen.ip().is_unspecified() && !is_advertised {
         notes.push(format!(
-            "note: its clients are told to come to {listen}, which is their own machine; --advertise tells them better"
+            "note: its clients are told to come to {listen}, which is their own machine\nhint: --advertise HOST:PORT tells them where this one is"
         ));
     }
     notes
