@@ -30,11 +30,15 @@ pub struct Args {
     #[arg(long, value_name = "HOST:PORT", default_value = EMBEDDED_ADDRESS)]
     listen: SocketAddr,
     /// Address that its clients are told to come to [default: where it listens]
-    #[arg(long, value_name = "HOST:PORT", value_parser = Endpoint::parse)]
+    #[arg(long, value_name = "HOST:PORT", value_parser = advertised)]
     advertise: Option<Endpoint>,
     /// Folder for its records [default: vitals/broker in the user's folder for data]
     #[arg(long, value_name = "FOLDER")]
     data: Option<PathBuf>,
+}
+
+fn advertised(text: &str) -> Result<Endpoint, String> {
+    Endpoint::parse(text).map_err(|fault| format!("{fault}: {}", fault.cure))
 }
 
 /// Serves until Ctrl+C.
