@@ -7,7 +7,7 @@
 //! - [`schedule`]: when faults are made, by a seed; [`run`]: one campaign at work
 //! - [`stand`]: the programs of a run, and what they are started with; [`worker`]: one of them
 //! - [`stack`]: what a campaign works on: [`embedded`] broker and `SQLite`, or [`servers`]: Kafka and Cassandra
-//! - [`link`]: a TCP proxy that spoils connections
+//! - [`link`]: a TCP proxy that spoils connections; [`trouble`]: what can be wrong with it
 //! - [`flow`]: messages on their way, from the producer that is not ours to the table
 //! - [`findings`]: what the readers found; [`verdict`]: what that says; [`error`]: what can go wrong
 
@@ -23,6 +23,7 @@ mod schedule;
 mod servers;
 mod stack;
 mod stand;
+mod trouble;
 mod verdict;
 mod worker;
 

@@ -4,7 +4,9 @@ use std::fmt;
 
 use clap::ValueEnum;
 
-use super::campaigns::{broker_restarted, consumer_killed, link_faults, producer_killed, store_killed};
+use super::campaigns::{
+    broker_restarted, consumer_killed, link_faults, producer_killed, producer_linked, store_killed,
+};
 use super::error::ChaosError;
 use super::run::Run;
 use super::stack::Kind;
@@ -21,7 +23,7 @@ pub(super) enum Fault {
     /// Cassandra killed under load
     #[value(name = "R3")]
     R3,
-    /// Bad links between `vitals consume` and its servers
+    /// Bad links between `vitals` and its servers
     #[value(name = "R4")]
     R4,
     /// `vitals produce` killed in the middle
@@ -83,9 +85,12 @@ impl Fault {
             (Self::R3, Kind::Servers) => {
                 vec![Campaign::of(5, 30, store_killed::run), Campaign::planted("no settle time", 5, store_killed::run)]
             }
-            (Self::R4, Kind::Servers) => vec![Campaign::of(20, 200, link_faults::run)],
-            // SQLite is a part of the consumer: it is killed with it. No proxy stands before the embedded broker.
-            (Self::R3 | Self::R4, Kind::Embedded) => Vec::new(),
+            (Self::R4, Kind::Embedded) => {
+                vec![Campaign::of(26, 700, link_faults::run), Campaign::of(8, 200, producer_linked::run)]
+            }
+            (Self::R4, Kind::Servers) => vec![Campaign::of(6, 100, link_faults::run)],
+            // SQLite is a part of the consumer: it is killed with it.
+            (Self::R3, Kind::Embedded) => Vec::new(),
         }
     }
 }
