@@ -22,7 +22,7 @@ mod table;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use address::{Brokers, StoreAddress, is_loopback};
+pub use address::{Brokers, Endpoint, StoreAddress, is_loopback};
 pub use embedded::{DATABASE, EMBEDDED, EMBEDDED_ADDRESS, sqlite};
 pub use environment::Environment;
 pub use error::SettingsError;

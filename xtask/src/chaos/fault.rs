@@ -4,7 +4,9 @@ use std::fmt;
 
 use clap::ValueEnum;
 
-use super::campaigns::{broker_restarted, consumer_killed, link_faults, producer_killed, store_killed};
+use super::campaigns::{
+    broker_restarted, consumer_killed, link_faults, producer_killed, producer_linked, store_killed,
+};
 use super::error::ChaosError;
 use super::run::Run;
 use super::stack::Kind;
@@ -21,7 +23,7 @@ pub(super) enum Fault {
     /// Cassandra killed under load
     #[value(name = "R3")]
     R3,
-    /// Bad links between `vitals consume` and its servers
+    /// Bad links between `vitals` and its servers
     #[value(name = "R4")]
     R4,
     /// `vitals produce` killed in the middle
@@ -55,7 +57,18 @@ impl Campaign {
 
 impl Fault {
     /// All of them, in the order in which they are made.
-    pub(super) const ALL: [Self; 5] = [Self::R1, Self::R16, Self::R2, Self::R4, Self::R3];
+    const ALL: &[Self] = &[Self::R1, Self::R16, Self::R2, Self::R4, Self::R3];
+    /// Those of them that take too long for every day: made when they are named, and with `--night`.
+    const ONLY_AT_NIGHT: &[Self] = &[];
+
+    /// What to attack: what is named, or else everything there is time for.
+    pub(super) fn wanted(named: &[Self], night: bool) -> Vec<Self> {
+        let is_wanted = |fault: &Self| match named {
+            [] => night || !Self::ONLY_AT_NIGHT.contains(fault),
+            named => named.contains(fault),
+        };
+        Self::ALL.iter().copied().filter(is_wanted).collect()
+    }
 
     /// What attacks it: the campaign, and those with planted bugs.
     pub(super) fn campaigns(self, kind: Kind) -> Vec<Campaign> {
@@ -72,9 +85,12 @@ impl Fault {
             (Self::R3, Kind::Servers) => {
                 vec![Campaign::of(5, 30, store_killed::run), Campaign::planted("no settle time", 5, store_killed::run)]
             }
-            (Self::R4, Kind::Servers) => vec![Campaign::of(20, 200, link_faults::run)],
-            // SQLite is a part of the consumer: it is killed with it. No proxy stands before the embedded broker.
-            (Self::R3 | Self::R4, Kind::Embedded) => Vec::new(),
+            (Self::R4, Kind::Embedded) => {
+                vec![Campaign::of(26, 700, link_faults::run), Campaign::of(8, 200, producer_linked::run)]
+            }
+            (Self::R4, Kind::Servers) => vec![Campaign::of(6, 100, link_faults::run)],
+            // SQLite is a part of the consumer: it is killed with it.
+            (Self::R3, Kind::Embedded) => Vec::new(),
         }
     }
 }
@@ -83,5 +99,26 @@ impl fmt::Display for Fault {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let value = self.to_possible_value();
         out.pad(value.as_ref().map_or("", |value| value.get_name()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_names_everything_is_attacked_but_by_day_not_what_is_for_the_night() {
+        assert_eq!(Fault::wanted(&[], true), Fault::ALL);
+        let by_day = Fault::wanted(&[], false);
+        assert!(Fault::ALL.iter().all(|fault| by_day.contains(fault) != Fault::ONLY_AT_NIGHT.contains(fault)));
+    }
+
+    #[test]
+    fn what_is_named_is_attacked_at_any_time_and_in_the_usual_order() {
+        let named = |night| Fault::wanted(&[Fault::R3, Fault::R1], night);
+        assert_eq!([named(false), named(true)], [[Fault::R1, Fault::R3]; 2]);
+        for fault in Fault::value_variants() {
+            assert_eq!(Fault::wanted(&[*fault], false), [*fault], "it has no place in the order");
+        }
     }
 }

@@ -5,9 +5,10 @@
 //! address is that of its link.
 
 use super::error::ChaosError;
-use super::link::{Link, Trouble};
+use super::link::Link;
 use super::stack::{Addresses, End, Kind, Part, Stack};
 use super::stand::Stand;
+use super::trouble::Trouble;
 use crate::process::Life;
 use crate::services::fresh::FreshStacks;
 use crate::services::options::{ServerSetting, StackOptions};
@@ -76,10 +77,19 @@ impl Stack for Servers {
         Ok(())
     }
 
-    fn linked(&self, direct: &Addresses) -> Result<Addresses, ChaosError> {
+    fn link(&mut self, direct: &Addresses, _: &Stand) -> Result<Addresses, ChaosError> {
         let port = self.port(Role::Cassandra)?;
         let store = direct.store.replace(&format!(":{port}/"), &format!(":{}/", self.cassandra.1));
         Ok(Addresses { brokers: format!("127.0.0.1:{}", self.kafka.1), store, ..direct.clone() })
+    }
+
+    fn linked_parts(&self) -> &'static [Part] {
+        &[Part::Broker, Part::Store]
+    }
+
+    fn unlink(&mut self, _: &Stand) -> Result<(), ChaosError> {
+        // Who does not ask for the links does not meet them.
+        Ok(())
     }
 
     fn end(&mut self, part: Part, end: End, _: &Stand) -> Result<(), ChaosError> {

@@ -85,7 +85,6 @@ impl Verdict {
     }
 
     /// Notes something else that breaks the promise.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the campaigns that measure memory and commits follow"))]
     pub(super) fn breaks(&mut self, what: impl Into<String>) {
         self.broken.push(what.into());
     }

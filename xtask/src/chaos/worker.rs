@@ -54,6 +54,11 @@ impl Worker {
         }
     }
 
+    /// How it has ended by itself, if it has.
+    pub(super) fn ended_by_itself(&mut self) -> Result<Option<ExitStatus>, ChaosError> {
+        self.child.try_wait().map_err(|source| ChaosError::Start { what: self.what, source })
+    }
+
     /// Asks it to end, and waits until it has come to a good end.
     pub(super) fn end(&mut self, signal: Signal, limit: Duration, interrupt: &Interrupt) -> Result<(), ChaosError> {
         if let Some(pid) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {

@@ -25,6 +25,8 @@ producer = Producer(
         # Longer than any fault.
         "message.timeout.ms": 600_000,
         "reconnect.backoff.max.ms": 500,
+        # A connection that died without a word is given up soon.
+        "socket.timeout.ms": 5_000,
     }
 )
 ledger = open(path, "w", encoding="ascii", buffering=1 << 16)
