@@ -8,7 +8,8 @@
 //! - [`stand`]: the programs of a run, and what they are started with; [`worker`]: one of them
 //! - [`stack`]: what a campaign works on: [`embedded`] broker and `SQLite`, or [`servers`]: Kafka and Cassandra
 //! - [`link`]: a TCP proxy that spoils connections
-//! - [`flow`]: messages on their way, from the producer that is not ours to the table
+//! - [`flow`]: messages on their way, from the producer that is not ours to the table; [`scene`]: the like for campaigns
+//!   that send in their own way; [`group`]: how far the group has come
 //! - [`findings`]: what the readers found; [`verdict`]: what that says; [`error`]: what can go wrong
 
 mod campaigns;
@@ -17,8 +18,10 @@ mod error;
 mod fault;
 mod findings;
 mod flow;
+mod group;
 mod link;
 mod run;
+mod scene;
 mod schedule;
 mod servers;
 mod stack;

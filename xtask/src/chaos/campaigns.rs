@@ -3,5 +3,6 @@
 pub(super) mod broker_restarted;
 pub(super) mod consumer_killed;
 pub(super) mod link_faults;
+pub(super) mod poison;
 pub(super) mod producer_killed;
 pub(super) mod store_killed;

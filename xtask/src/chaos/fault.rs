@@ -4,7 +4,7 @@ use std::fmt;
 
 use clap::ValueEnum;
 
-use super::campaigns::{broker_restarted, consumer_killed, link_faults, producer_killed, store_killed};
+use super::campaigns::{broker_restarted, consumer_killed, link_faults, poison, producer_killed, store_killed};
 use super::error::ChaosError;
 use super::run::Run;
 use super::stack::Kind;
@@ -24,6 +24,9 @@ pub(super) enum Fault {
     /// Bad links between `vitals consume` and its servers
     #[value(name = "R4")]
     R4,
+    /// Messages that are no readings
+    #[value(name = "R7")]
+    R7,
     /// `vitals produce` killed in the middle
     #[value(name = "R16")]
     R16,
@@ -55,7 +58,7 @@ impl Campaign {
 
 impl Fault {
     /// All of them, in the order in which they are made.
-    pub(super) const ALL: [Self; 5] = [Self::R1, Self::R16, Self::R2, Self::R4, Self::R3];
+    pub(super) const ALL: [Self; 6] = [Self::R1, Self::R7, Self::R16, Self::R2, Self::R4, Self::R3];
 
     /// What attacks it: the campaign, and those with planted bugs.
     pub(super) fn campaigns(self, kind: Kind) -> Vec<Campaign> {
@@ -67,6 +70,11 @@ impl Fault {
             (Self::R1, Kind::Servers) => vec![Campaign::of(6, 100, consumer_killed::run)],
             (Self::R2, Kind::Embedded) => vec![Campaign::of(20, 50, broker_restarted::run)],
             (Self::R2, Kind::Servers) => vec![Campaign::of(4, 10, broker_restarted::run)],
+            (Self::R7, Kind::Embedded) => vec![
+                Campaign::of(10_000, 1_000_000, poison::run),
+                Campaign::planted("passes over one", 100, poison::run),
+            ],
+            (Self::R7, Kind::Servers) => vec![Campaign::of(10_000, 100_000, poison::run)],
             (Self::R16, Kind::Embedded) => vec![Campaign::of(20, 500, producer_killed::run)],
             (Self::R16, Kind::Servers) => vec![Campaign::of(4, 50, producer_killed::run)],
             (Self::R3, Kind::Servers) => {
