@@ -4,7 +4,7 @@ use std::fmt;
 
 use clap::ValueEnum;
 
-use super::campaigns::{broker_restarted, consumer_killed, link_faults, poison, producer_killed, store_killed};
+use super::campaigns::{broker_restarted, consumer_killed, link_faults, poison, producer_killed, replays, store_killed};
 use super::error::ChaosError;
 use super::run::Run;
 use super::stack::Kind;
@@ -27,6 +27,9 @@ pub(super) enum Fault {
     /// Messages that are no readings
     #[value(name = "R7")]
     R7,
+    /// The same patient and time with other signs, read again and again
+    #[value(name = "R13")]
+    R13,
     /// `vitals produce` killed in the middle
     #[value(name = "R16")]
     R16,
@@ -58,7 +61,7 @@ impl Campaign {
 
 impl Fault {
     /// All of them, in the order in which they are made.
-    pub(super) const ALL: [Self; 6] = [Self::R1, Self::R7, Self::R16, Self::R2, Self::R4, Self::R3];
+    pub(super) const ALL: [Self; 7] = [Self::R1, Self::R7, Self::R13, Self::R16, Self::R2, Self::R4, Self::R3];
 
     /// What attacks it: the campaign, and those with planted bugs.
     pub(super) fn campaigns(self, kind: Kind) -> Vec<Campaign> {
@@ -75,6 +78,11 @@ impl Fault {
                 Campaign::planted("passes over one", 100, poison::run),
             ],
             (Self::R7, Kind::Servers) => vec![Campaign::of(10_000, 100_000, poison::run)],
+            (Self::R13, Kind::Embedded) => vec![
+                Campaign::of(20, 100, replays::run),
+                Campaign::planted("cut short", 1, replays::run),
+            ],
+            (Self::R13, Kind::Servers) => vec![Campaign::of(10, 50, replays::run)],
             (Self::R16, Kind::Embedded) => vec![Campaign::of(20, 500, producer_killed::run)],
             (Self::R16, Kind::Servers) => vec![Campaign::of(4, 50, producer_killed::run)],
             (Self::R3, Kind::Servers) => {
