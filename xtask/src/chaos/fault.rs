@@ -4,7 +4,9 @@ use std::fmt;
 
 use clap::ValueEnum;
 
-use super::campaigns::{broker_restarted, consumer_killed, link_faults, poison, producer_killed, replays, store_killed};
+use super::campaigns::{
+    broker_restarted, changes, consumer_killed, link_faults, poison, producer_killed, replays, store_killed,
+};
 use super::error::ChaosError;
 use super::run::Run;
 use super::stack::Kind;
@@ -30,6 +32,9 @@ pub(super) enum Fault {
     /// The same patient and time with other signs, read again and again
     #[value(name = "R13")]
     R13,
+    /// Servers, topics, records and offsets that are not there, or not as they were
+    #[value(name = "R15")]
+    R15,
     /// `vitals produce` killed in the middle
     #[value(name = "R16")]
     R16,
@@ -61,7 +66,8 @@ impl Campaign {
 
 impl Fault {
     /// All of them, in the order in which they are made.
-    pub(super) const ALL: [Self; 7] = [Self::R1, Self::R7, Self::R13, Self::R16, Self::R2, Self::R4, Self::R3];
+    pub(super) const ALL: [Self; 8] =
+        [Self::R1, Self::R7, Self::R13, Self::R15, Self::R16, Self::R2, Self::R4, Self::R3];
 
     /// What attacks it: the campaign, and those with planted bugs.
     pub(super) fn campaigns(self, kind: Kind) -> Vec<Campaign> {
@@ -78,11 +84,14 @@ impl Fault {
                 Campaign::planted("passes over one", 100, poison::run),
             ],
             (Self::R7, Kind::Servers) => vec![Campaign::of(10_000, 100_000, poison::run)],
-            (Self::R13, Kind::Embedded) => vec![
-                Campaign::of(20, 100, replays::run),
-                Campaign::planted("cut short", 1, replays::run),
-            ],
+            (Self::R13, Kind::Embedded) => {
+                vec![Campaign::of(20, 100, replays::run), Campaign::planted("cut short", 1, replays::run)]
+            }
             (Self::R13, Kind::Servers) => vec![Campaign::of(10, 50, replays::run)],
+            (Self::R15, Kind::Embedded) => {
+                vec![Campaign::of(1, 5, changes::run), Campaign::planted("skips a gap", 1, changes::run)]
+            }
+            (Self::R15, Kind::Servers) => vec![Campaign::of(1, 5, changes::run)],
             (Self::R16, Kind::Embedded) => vec![Campaign::of(20, 500, producer_killed::run)],
             (Self::R16, Kind::Servers) => vec![Campaign::of(4, 50, producer_killed::run)],
             (Self::R3, Kind::Servers) => {

@@ -44,12 +44,7 @@ impl<'a> Scene<'a> {
     }
 
     /// Runs a command of `vitals` to its good end, and gives what it printed.
-    pub(super) fn vitals(
-        &self,
-        what: &'static str,
-        arguments: &[&str],
-        limit: Duration,
-    ) -> Result<String, ChaosError> {
+    pub(super) fn vitals(&self, what: &'static str, arguments: &[&str], limit: Duration) -> Result<String, ChaosError> {
         self.stand.run(what, &self.stand.vitals(&self.at, arguments), limit)
     }
 
@@ -79,11 +74,9 @@ impl<'a> Scene<'a> {
         let is_drained = self.at.group_reaches("drained", DRAIN_LIMIT, self.stand)?.is_some();
         consumers.iter_mut().try_for_each(Worker::must_run)?;
         match consumers.first() {
-            Some(consumer) if !is_drained => Err(ChaosError::TooLong {
-                what: "draining what was sent",
-                limit: DRAIN_LIMIT,
-                log: consumer.tail(),
-            }),
+            Some(consumer) if !is_drained => {
+                Err(ChaosError::TooLong { what: "draining what was sent", limit: DRAIN_LIMIT, log: consumer.tail() })
+            }
             _ => Ok(()),
         }
     }

@@ -1,6 +1,7 @@
 //! What a campaign works on.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use clap::ValueEnum;
 
@@ -75,6 +76,8 @@ pub(super) trait Stack {
     fn kind(&self) -> Kind;
     /// A topic, a group and tables of their own for each campaign; `name` holds letters, digits and `_`.
     fn addresses(&self, name: &str) -> Result<Addresses, ChaosError>;
+    /// Where the broker keeps a partition: segments in Kafka's format.
+    fn partition_folder(&self, topic: &str, partition: u32) -> PathBuf;
     /// Makes a link to a process bad, or heals it: programs started with [`linked`](Self::linked) go through it.
     fn spoil(&self, part: Part, trouble: Option<Trouble>) -> Result<(), ChaosError>;
     /// The same servers, through the links.

@@ -84,6 +84,11 @@ impl Worker {
         ChaosError::Ended { what: self.what, status, log: self.tail() }
     }
 
+    /// What it has printed so far, as far as it is text.
+    pub(super) fn said(&self) -> String {
+        std::fs::read(&self.log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
+    }
+
     /// The last lines that it printed.
     pub(super) fn tail(&self) -> LogTail {
         LogTail::read(&self.log, SHOWN_WITH_ERRORS)
