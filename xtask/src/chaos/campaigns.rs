@@ -2,6 +2,7 @@
 
 pub(super) mod broker_restarted;
 pub(super) mod changes;
+pub(super) mod clocks;
 pub(super) mod consumer_killed;
 pub(super) mod link_faults;
 pub(super) mod poison;

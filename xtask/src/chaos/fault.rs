@@ -5,7 +5,7 @@ use std::fmt;
 use clap::ValueEnum;
 
 use super::campaigns::{
-    broker_restarted, changes, consumer_killed, link_faults, poison, producer_killed, replays, store_killed,
+    broker_restarted, changes, clocks, consumer_killed, link_faults, poison, producer_killed, replays, store_killed,
 };
 use super::error::ChaosError;
 use super::run::Run;
@@ -29,6 +29,9 @@ pub(super) enum Fault {
     /// Messages that are no readings
     #[value(name = "R7")]
     R7,
+    /// Clocks that are wrong, and readings of other centuries
+    #[value(name = "R12")]
+    R12,
     /// The same patient and time with other signs, read again and again
     #[value(name = "R13")]
     R13,
@@ -66,8 +69,8 @@ impl Campaign {
 
 impl Fault {
     /// All of them, in the order in which they are made.
-    pub(super) const ALL: [Self; 8] =
-        [Self::R1, Self::R7, Self::R13, Self::R15, Self::R16, Self::R2, Self::R4, Self::R3];
+    pub(super) const ALL: [Self; 9] =
+        [Self::R1, Self::R7, Self::R12, Self::R13, Self::R15, Self::R16, Self::R2, Self::R4, Self::R3];
 
     /// What attacks it: the campaign, and those with planted bugs.
     pub(super) fn campaigns(self, kind: Kind) -> Vec<Campaign> {
@@ -83,11 +86,15 @@ impl Fault {
                 Campaign::of(10_000, 1_000_000, poison::run),
                 Campaign::planted("passes over one", 100, poison::run),
             ],
-            (Self::R7, Kind::Servers) => vec![Campaign::of(10_000, 100_000, poison::run)],
+            (Self::R7, Kind::Servers) => vec![Campaign::of(5_000, 100_000, poison::run)],
+            (Self::R12, Kind::Embedded) => vec![Campaign::of(3, 30, clocks::run)],
+            (Self::R12, Kind::Servers) => {
+                vec![Campaign::of(3, 30, clocks::run), Campaign::planted("writer's clock", 1, clocks::run)]
+            }
             (Self::R13, Kind::Embedded) => {
                 vec![Campaign::of(20, 100, replays::run), Campaign::planted("cut short", 1, replays::run)]
             }
-            (Self::R13, Kind::Servers) => vec![Campaign::of(10, 50, replays::run)],
+            (Self::R13, Kind::Servers) => vec![Campaign::of(6, 50, replays::run)],
             (Self::R15, Kind::Embedded) => {
                 vec![Campaign::of(1, 5, changes::run), Campaign::planted("skips a gap", 1, changes::run)]
             }

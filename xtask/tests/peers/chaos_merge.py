@@ -1,23 +1,45 @@
 """The same patient and time five times, with other signs each time:
 
-chaos_merge.py send BROKERS TOPIC SEED FIRST COUNT LEDGER    sends the messages of COUNT keys from number FIRST on
+chaos_merge.py send BROKERS TOPIC SEED FIRST COUNT LEDGER [FROM TO]
+                                                             sends the messages of COUNT keys from number FIRST on; of
+                                                             each those from FROM on and before TO, else all five
 chaos_merge.py check STORE SEED LEDGER EXPORT                compares the table and its export with what has to be
                                                              there: sign by sign that of the message with the highest
                                                              offset that carries it
 
-Each line of LEDGER is a number, which of its five messages, a partition and an offset. STORE is as in chaos_rows.py."""
+chaos_merge.py ahead STORE FIRST COUNT                       stores something in Cassandra with a clock that is ahead
+chaos_merge.py shifted SECONDS LINES                         looks whether a reading that `vitals produce` has sent is
+                                                             of a clock that is off by so much
+
+A quarter of the readings are from the year 1970, a quarter from 9999, a quarter from the year 1, and the records say that
+they were sent an hour ago, in 1970, now, or soon. Each line of LEDGER is a number, which of its five messages, a partition and an offset. STORE is as in chaos_rows.py."""
 
 import csv
 import json
 import random
 import sys
+from datetime import datetime, timedelta, timezone
+from time import time as now
 
 import chaos_rows
-from chaos_readings import SIGNS, narrow, place
+from cassandra_session import connect
+from chaos_readings import PATIENTS, SIGNS, narrow
 from confluent_kafka import Producer
 
 TIMES = 5
+BEGINS = [datetime(year, month, 2, tzinfo=timezone.utc) for year, month in [(2025, 1), (1970, 1), (9999, 12), (1, 1)]]
+# Kafka takes nothing from later than in an hour.
+SENT_SECONDS_AGO = [0, 3_600, -3_000]
 LEAVE_OUT = object()
+
+
+def moment(number):
+    # No two numbers have the same; none is a whole second, which would be printed without decimals.
+    return BEGINS[number % len(BEGINS)] + timedelta(milliseconds=number, microseconds=1)
+
+
+def place(number):
+    return f"C{number % PATIENTS:03}", moment(number).isoformat()
 
 
 def signs(seed, number, time):
@@ -32,7 +54,9 @@ def signs(seed, number, time):
 
 
 def message(seed, number, time):
-    patient, timestamp = place(number)
+    # The same moment in other words each time.
+    timestamp = moment(number).astimezone(timezone(timedelta(minutes=time * 165 - 330))).isoformat()
+    patient = place(number)[0]
     found = {name: value for name, value in signs(seed, number, time).items() if value is not LEAVE_OUT}
     pressure = {name: found.pop(name) for name in ["systolic", "diastolic"] if name in found}
     if pressure:
@@ -40,18 +64,22 @@ def message(seed, number, time):
     return patient, json.dumps({"patient_id": patient, "timestamp": timestamp, **found})
 
 
-def order(chance, first, count):
+def sent_at(chance):
+    return chance.choice([1, *(int((now() - ago) * 1000) for ago in SENT_SECONDS_AGO)])
+
+
+def order(chance, first, count, times):
     """Half of the keys have their five messages in a row, those of the others lie far apart."""
     placed = []
     for number in range(first, first + count):
         here = chance.random()
         is_in_a_row = chance.random() < 0.5
-        placed += [(here if is_in_a_row else chance.random(), number, time) for time in range(TIMES)]
+        placed += [(here if is_in_a_row else chance.random(), number, time) for time in times]
     chance.shuffle(placed)
     return [entry[1:] for entry in sorted(placed, key=lambda entry: entry[0])]
 
 
-def send(brokers, topic, seed, first, count, path):
+def send(brokers, topic, seed, first, count, path, *times):
     chance = random.Random(f"{seed} {first}")
     producer = Producer(
         {
@@ -73,9 +101,9 @@ def send(brokers, topic, seed, first, count, path):
 
         return note
 
-    for number, time in order(chance, int(first), int(count)):
+    for number, time in order(chance, int(first), int(count), range(*map(int, times)) if times else range(TIMES)):
         patient, value = message(seed, number, time)
-        producer.produce(topic, value, patient, on_delivery=delivered(number, time))
+        producer.produce(topic, value, patient, on_delivery=delivered(number, time), timestamp=sent_at(chance))
         producer.poll(0)
     producer.flush()
     ledger.close()
@@ -125,6 +153,23 @@ def check(store, seed, path, export):
     print(json.dumps(counts))
 
 
+def ahead(store, first, count):
+    """In Cassandra, what has the later time of writing wins, and a client may give that time itself."""
+    node, keyspace = store.removeprefix("cassandra:").split("/")
+    microseconds = int((now() + 3_600) * 1_000_000)
+    with connect(node) as session:
+        update = f'UPDATE "{keyspace}".patient_vitals USING TIMESTAMP {microseconds} SET heart_rate = 1, spo2 = 1'
+        for number in range(int(first), int(first) + int(count)):
+            session.execute(f"{update} WHERE patient_id = %s AND timestamp = %s", place(number))
+
+
+def shifted(seconds, said):
+    sent = next(line for line in said.splitlines() if line.startswith("SENT "))
+    time = datetime.fromisoformat(json.loads(sent.removeprefix("SENT "))["timestamp"]).timestamp()
+    if abs(time - now() - int(seconds)) > 120:
+        sys.exit(f"the clock is off by {time - now():.0f} s, not {seconds}")
+
+
 if __name__ == "__main__":
     action, *arguments = sys.argv[1:]
-    {"send": send, "check": check}[action](*arguments)
+    {"send": send, "check": check, "ahead": ahead, "shifted": shifted}[action](*arguments)

@@ -39,11 +39,11 @@ pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), ChaosError> {
 
 fn poisoned_topic(run: &mut Run<'_>, name: &str, first: u32) -> Result<Findings, ChaosError> {
     let scene = Scene::make(run.stand, run.addresses_of(name)?, PARTITIONS)?;
-    let (seed, ledger) = (run.schedule.below(1_000_000).to_string(), scene.file("ledger"));
+    let (chance, ledger) = (run.schedule.below(1_000_000).to_string(), scene.file("ledger"));
     let (brokers, topic, store) = (&*scene.at.brokers, &*scene.at.topic, &*scene.at.reader);
-    let send = |count: u32| scene.send(SCRIPT, &["send", brokers, topic, &seed, &count.to_string(), &ledger]);
+    let send = |count: u32| scene.send(SCRIPT, &["send", brokers, topic, &chance, &count.to_string(), &ledger]);
     if run.stack.kind() == Kind::Servers {
-        scene.send(SCRIPT, &["abort", brokers, topic, &seed, TRANSACTIONS])?;
+        scene.send(SCRIPT, &["abort", brokers, topic, &chance, TRANSACTIONS])?;
     }
     send(first)?;
     run.verdict.faults("poisoned messages", first);
@@ -61,7 +61,7 @@ fn poisoned_topic(run: &mut Run<'_>, name: &str, first: u32) -> Result<Findings,
         run.verdict.faults("poisoned messages", count);
     }
     scene.drain(consumers)?;
-    let findings = scene.check(SCRIPT, &["check", brokers, topic, store, &seed, &ledger])?;
+    let findings = scene.check(SCRIPT, &["check", brokers, topic, store, &chance, &ledger])?;
     if findings.is_clean() {
         scene.vitals("vitals reset", &["reset", "--yes"], COMMAND_LIMIT)?;
     }

@@ -62,7 +62,8 @@ fn replay(run: &mut Run<'_>, scene: &mut Scene<'_>) -> Result<(), ChaosError> {
     } else {
         scene.at.group = format!("{}-{}", scene.at.topic, run.schedule.made());
     }
-    let members = 1 + run.schedule.below(3);
+    // Each that joins costs the others a heartbeat.
+    let members = if run.schedule.coin() { 1 } else { 2 + run.schedule.below(2) };
     let members = (0..members).map(|_| scene.consumer(EAGER)).collect::<Result<Vec<_>, _>>()?;
     scene.drain(members)?;
     run.verdict.fault("replays");
