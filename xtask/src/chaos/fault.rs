@@ -5,7 +5,8 @@ use std::fmt;
 use clap::ValueEnum;
 
 use super::campaigns::{
-    broker_restarted, changes, clocks, consumer_killed, link_faults, poison, producer_killed, replays, store_killed,
+    broker_restarted, changes, clocks, consumer_killed, full_disk, link_faults, poison, producer_killed, replays,
+    store_killed,
 };
 use super::error::ChaosError;
 use super::run::Run;
@@ -29,6 +30,9 @@ pub(super) enum Fault {
     /// Messages that are no readings
     #[value(name = "R7")]
     R7,
+    /// Disks without room
+    #[value(name = "R11")]
+    R11,
     /// Clocks that are wrong, and readings of other centuries
     #[value(name = "R12")]
     R12,
@@ -69,8 +73,8 @@ impl Campaign {
 
 impl Fault {
     /// All of them, in the order in which they are made.
-    pub(super) const ALL: [Self; 9] =
-        [Self::R1, Self::R7, Self::R12, Self::R13, Self::R15, Self::R16, Self::R2, Self::R4, Self::R3];
+    pub(super) const ALL: [Self; 10] =
+        [Self::R1, Self::R7, Self::R11, Self::R12, Self::R13, Self::R15, Self::R16, Self::R2, Self::R4, Self::R3];
 
     /// What attacks it: the campaign, and those with planted bugs.
     pub(super) fn campaigns(self, kind: Kind) -> Vec<Campaign> {
@@ -87,6 +91,7 @@ impl Fault {
                 Campaign::planted("passes over one", 100, poison::run),
             ],
             (Self::R7, Kind::Servers) => vec![Campaign::of(5_000, 100_000, poison::run)],
+            (Self::R11, _) => vec![Campaign::of(3, 10, full_disk::run)],
             (Self::R12, Kind::Embedded) => vec![Campaign::of(3, 30, clocks::run)],
             (Self::R12, Kind::Servers) => {
                 vec![Campaign::of(3, 30, clocks::run), Campaign::planted("writer's clock", 1, clocks::run)]

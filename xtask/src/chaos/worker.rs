@@ -56,7 +56,7 @@ impl Worker {
 
     /// Asks it to end, and waits until it has come to a good end.
     pub(super) fn end(&mut self, signal: Signal, limit: Duration, interrupt: &Interrupt) -> Result<(), ChaosError> {
-        if let Some(pid) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
+        if let Some(pid) = self.pid() {
             // One that has ended already is noticed below.
             let _ = rustix::process::kill_process(pid, signal);
         }
@@ -78,6 +78,11 @@ impl Worker {
             }
             std::thread::sleep(LOOK_AGAIN);
         }
+    }
+
+    /// Its process, also after its end.
+    pub(super) fn pid(&self) -> Option<Pid> {
+        i32::try_from(self.child.id()).ok().and_then(Pid::from_raw)
     }
 
     fn ended(&self, status: ExitStatus) -> ChaosError {
