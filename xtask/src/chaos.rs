@@ -56,8 +56,8 @@ use crate::test::python;
 #[command(after_help = "\
 Builds `vitals`, starts servers of its own on free ports of 127.0.0.1, and ends
 everything that it has started. What was acknowledged is written down, and what
-is kept is read, by Python clients. R1 and R3 are made a second time, with a
-planted bug that must be caught (--from latest, --settle-time 0s).
+is kept is read, by Python clients. Some campaigns are made a second time, with
+a planted bug that must be caught. R12 needs a C compiler, `cc`.
 
 The exit code is 0 when every promise held and every planted bug was caught,
 else 1. --night makes ten times the faults and more, in hours. The same seed makes the same faults at the same distances.

@@ -54,7 +54,9 @@ impl Advice for ProducerError {
     fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Unreachable { .. } => START_HINT.to_owned(),
-            Self::Storage { .. } => "make room on the broker's disk, and send again what was not acknowledged".to_owned(),
+            Self::Storage { .. } => {
+                "make room on the broker's disk, and send again what was not acknowledged".to_owned()
+            }
             Self::Silent { .. } => {
                 "check that it is Kafka that listens there, and that it has finished starting".into()
             }
