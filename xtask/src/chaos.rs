@@ -8,7 +8,8 @@
 //! - [`stand`]: the programs of a run, and what they are started with; [`worker`]: one of them
 //! - [`stack`]: what a campaign works on: [`embedded`] broker and `SQLite`, or [`servers`]: Kafka and Cassandra
 //! - [`link`]: a TCP proxy that spoils connections; [`trouble`]: what can be wrong with it
-//! - [`flow`]: messages on their way, from the producer that is not ours to the table
+//! - [`flow`]: messages on their way, from the producer that is not ours to the table; [`scene`]: the like for campaigns
+//!   that send in their own way; [`group`]: how far the group has come
 //! - [`findings`]: what the readers found; [`verdict`]: what that says; [`error`]: what can go wrong
 
 mod campaigns;
@@ -17,8 +18,10 @@ mod error;
 mod fault;
 mod findings;
 mod flow;
+mod group;
 mod link;
 mod run;
+mod scene;
 mod schedule;
 mod servers;
 mod stack;
@@ -54,8 +57,8 @@ use crate::test::python;
 #[command(after_help = "\
 Builds `vitals`, starts servers of its own on free ports of 127.0.0.1, and ends
 everything that it has started. What was acknowledged is written down, and what
-is kept is read, by Python clients. R1 and R3 are made a second time, with a
-planted bug that must be caught (--from latest, --settle-time 0s).
+is kept is read, by Python clients. Some campaigns are made a second time, with
+a planted bug that must be caught. R12 needs a C compiler, `cc`.
 
 The exit code is 0 when every promise held and every planted bug was caught,
 else 1. --night makes ten times the faults and more, in hours. The same seed makes the same faults at the same distances.

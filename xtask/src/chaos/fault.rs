@@ -5,7 +5,8 @@ use std::fmt;
 use clap::ValueEnum;
 
 use super::campaigns::{
-    broker_restarted, consumer_killed, link_faults, producer_killed, producer_linked, store_killed,
+    broker_restarted, changes, clocks, consumer_killed, full_disk, link_faults, poison, producer_killed,
+    producer_linked, replays, store_killed,
 };
 use super::error::ChaosError;
 use super::run::Run;
@@ -26,6 +27,21 @@ pub(super) enum Fault {
     /// Bad links between `vitals` and its servers
     #[value(name = "R4")]
     R4,
+    /// Messages that are no readings
+    #[value(name = "R7")]
+    R7,
+    /// Disks without room
+    #[value(name = "R11")]
+    R11,
+    /// Clocks that are wrong, and readings of other centuries
+    #[value(name = "R12")]
+    R12,
+    /// The same patient and time with other signs, read again and again
+    #[value(name = "R13")]
+    R13,
+    /// Servers, topics, records and offsets that are not there, or not as they were
+    #[value(name = "R15")]
+    R15,
     /// `vitals produce` killed in the middle
     #[value(name = "R16")]
     R16,
@@ -57,9 +73,10 @@ impl Campaign {
 
 impl Fault {
     /// All of them, in the order in which they are made.
-    const ALL: &[Self] = &[Self::R1, Self::R16, Self::R2, Self::R4, Self::R3];
+    const ALL: &[Self] =
+        &[Self::R1, Self::R7, Self::R13, Self::R15, Self::R16, Self::R2, Self::R4, Self::R11, Self::R12, Self::R3];
     /// Those of them that take too long for every day: made when they are named, and with `--night`.
-    const ONLY_AT_NIGHT: &[Self] = &[];
+    const ONLY_AT_NIGHT: &[Self] = &[Self::R11, Self::R12];
 
     /// What to attack: what is named, or else everything there is time for.
     pub(super) fn wanted(named: &[Self], night: bool) -> Vec<Self> {
@@ -80,6 +97,24 @@ impl Fault {
             (Self::R1, Kind::Servers) => vec![Campaign::of(6, 100, consumer_killed::run)],
             (Self::R2, Kind::Embedded) => vec![Campaign::of(20, 50, broker_restarted::run)],
             (Self::R2, Kind::Servers) => vec![Campaign::of(4, 10, broker_restarted::run)],
+            (Self::R7, Kind::Embedded) => vec![
+                Campaign::of(10_000, 1_000_000, poison::run),
+                Campaign::planted("passes over one", 100, poison::run),
+            ],
+            (Self::R7, Kind::Servers) => vec![Campaign::of(5_000, 100_000, poison::run)],
+            (Self::R11, _) => vec![Campaign::of(3, 10, full_disk::run)],
+            (Self::R12, Kind::Embedded) => vec![Campaign::of(3, 30, clocks::run)],
+            (Self::R12, Kind::Servers) => {
+                vec![Campaign::of(3, 30, clocks::run), Campaign::planted("writer's clock", 1, clocks::run)]
+            }
+            (Self::R13, Kind::Embedded) => {
+                vec![Campaign::of(20, 100, replays::run), Campaign::planted("cut short", 1, replays::run)]
+            }
+            (Self::R13, Kind::Servers) => vec![Campaign::of(6, 50, replays::run)],
+            (Self::R15, Kind::Embedded) => {
+                vec![Campaign::of(1, 5, changes::run), Campaign::planted("skips a gap", 1, changes::run)]
+            }
+            (Self::R15, Kind::Servers) => vec![Campaign::of(1, 5, changes::run)],
             (Self::R16, Kind::Embedded) => vec![Campaign::of(20, 500, producer_killed::run)],
             (Self::R16, Kind::Servers) => vec![Campaign::of(4, 50, producer_killed::run)],
             (Self::R3, Kind::Servers) => {
