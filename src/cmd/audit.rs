@@ -198,7 +198,9 @@ impl<'a, 'output> Audit<'a, 'output> {
             self.ask_the_topic().await?;
             let (findings, repeats) = self.doubts.decide();
             self.report.counts.repeats += repeats;
-            findings.into_iter().for_each(|(content, finding)| self.refused.add_reading(content, finding));
+            for (content, finding) in findings {
+                self.refused.add_reading(content, finding);
+            }
         }
         if self.refused.len() > 0 {
             self.say("looking for dead letters");

@@ -5,7 +5,7 @@
 //! without a batch in flight is ready at once.
 
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use crate::alarm::Alert;
 use crate::ledger::Receipt;
@@ -35,8 +35,9 @@ pub struct Lanes {
     by_patient: HashMap<PatientId, Lane>,
     /// Patients with rows and without a batch in flight, in the order in which they became so.
     ready: VecDeque<PatientId>,
-    /// Patients whose rows go out one by one.
-    alone: HashSet<PatientId>,
+    /// Patients whose rows go out one by one; and how many batches the store had taken when it refused several of their
+    /// rows together, until one of these is found.
+    alone: HashMap<PatientId, Option<u64>>,
 }
 
 #[derive(Debug, Default)]
@@ -70,7 +71,7 @@ impl Lanes {
     /// No lanes yet. Batches will have `batch_rows` rows at most.
     #[must_use]
     pub fn new(batch_rows: usize) -> Self {
-        Self { batch_rows, by_patient: HashMap::new(), ready: VecDeque::new(), alone: HashSet::new() }
+        Self { batch_rows, by_patient: HashMap::new(), ready: VecDeque::new(), alone: HashMap::new() }
     }
 
     /// Puts a reading into its patient's lane. A later record of the same time is joined into the row that waits, sign
@@ -89,7 +90,7 @@ impl Lanes {
         let patient = self.ready.pop_front()?;
         let lane = self.by_patient.get_mut(&patient)?;
         lane.in_flight = true;
-        let most = if self.alone.contains(&patient) { 1 } else { self.batch_rows };
+        let most = if self.alone.contains_key(&patient) { 1 } else { self.batch_rows };
         let count = lane.rows.len().min(most);
         let batch = Batch { patient, readings: Vec::with_capacity(count), alerts: Vec::new() };
         let mut job = Job { batch, receipts: Vec::with_capacity(count), size_bytes: 0, attempts: 0, refused: None };
@@ -106,8 +107,14 @@ impl Lanes {
     }
 
     /// From now on this patient's rows go out one by one, so that one of them that is refused takes no other along.
-    pub fn send_alone(&mut self, patient: PatientId) {
-        self.alone.insert(patient);
+    /// Several of them were refused together, when the store had taken so many batches.
+    pub fn send_alone(&mut self, patient: PatientId, taken: u64) {
+        self.alone.insert(patient, Some(taken));
+    }
+
+    /// How many batches the store had taken when it refused several rows of this patient together; once.
+    pub fn take_refused_together(&mut self, patient: &PatientId) -> Option<u64> {
+        self.alone.get_mut(patient)?.take()
     }
 
     /// Puts the row of a batch of one back, which was refused: the patient's other rows go first.
@@ -289,7 +296,7 @@ mod tests {
     #[test]
     fn the_rows_of_a_patient_can_be_made_to_go_out_one_by_one() {
         let mut bench = Bench::new();
-        bench.lanes.send_alone(PatientId::parse("P1").expect("id"));
+        bench.lanes.send_alone(PatientId::parse("P1").expect("id"), 0);
         bench.add("P1", 0, spo2(98));
         bench.add("P1", 1, spo2(98));
         let job = bench.lanes.next_job().expect("ready");
@@ -301,7 +308,7 @@ mod tests {
     #[test]
     fn a_row_that_was_refused_waits_for_the_others_and_for_later_records_of_its_time() {
         let mut bench = Bench::new();
-        bench.lanes.send_alone(PatientId::parse("P1").expect("id"));
+        bench.lanes.send_alone(PatientId::parse("P1").expect("id"), 0);
         bench.add("P1", 0, Signs { heart_rate: Some(70), ..spo2(98) });
         bench.add("P1", 1, spo2(97));
         let refused = Refused { taken_before: 7, attempts: 1 };

@@ -1,8 +1,8 @@
 //! Rows that the store refuses for good, so that they do not hold up their partitions for ever.
 //!
 //! A batch is refused as a whole. So the partitions are read again from what is committed, and the batch's patient gets
-//! batches of one row from then on. A row that is refused alone, and again after the store has taken another one, is at
-//! fault itself: its record is read once more, and becomes a dead letter. While the store refuses every row, the fault is
+//! batches of one row from then on. A row that is refused alone, when the store has taken others since the first refusal,
+//! is at fault itself: its record is read once more, and becomes a dead letter. While the store refuses every row, the fault is
 //! the store's, and its rows wait like those of a store that is away. Nothing has to be kept for all this in better
 //! times, not even the messages.
 
@@ -68,15 +68,16 @@ impl<S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'_, S, T, D, O> 
     pub(super) fn refused(&mut self, job: Job, reason: &str) {
         let taken = self.refusals.taken;
         self.refusals.taken_before = taken;
-        let Refused { taken_before, attempts } = job.refused.unwrap_or(Refused { taken_before: taken, attempts: 0 });
-        let is_alone = job.batch.readings.len() == 1;
-        self.lanes.send_alone(job.batch.patient.clone());
-        if is_alone && taken_before == taken {
-            self.tell_retry(attempts + 1, reason);
-            self.lanes.put_back(job, Refused { taken_before, attempts: attempts + 1 });
-            return;
-        }
-        if is_alone {
+        if job.batch.readings.len() > 1 {
+            self.lanes.send_alone(job.batch.patient.clone(), taken);
+        } else {
+            let together = self.lanes.take_refused_together(&job.batch.patient);
+            let first = Refused { taken_before: together.unwrap_or(taken), attempts: 0 };
+            let Refused { taken_before, attempts } = job.refused.unwrap_or(first);
+            if taken_before == taken {
+                self.tell_retry(attempts + 1, reason);
+                return self.lanes.put_back(job, Refused { taken_before, attempts: attempts + 1 });
+            }
             self.tell_refused(reason);
             self.refusals.records.extend(job.receipts.iter().map(|receipt| (receipt.place(), false)));
         }
