@@ -32,7 +32,7 @@ pub(crate) enum Outcome {
 }
 
 /// How long those are watched that go on for ever.
-const WATCHED: Duration = Duration::from_millis(1_500);
+const WATCHED: Duration = Duration::from_secs(1);
 
 /// So many records are read at most.
 const RECORDS: usize = 200;

@@ -11,7 +11,7 @@ use super::client::{self, Outcome};
 use super::proxy::{Direction, Proxy};
 
 /// So many at a time: most of a session is waiting.
-const AT_A_TIME: usize = 16;
+const AT_A_TIME: usize = 24;
 
 /// No session takes longer on the busiest machine: each call has a limit of 5 s, and after one that was cut off the
 /// connection takes no other.
