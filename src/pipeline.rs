@@ -94,8 +94,6 @@ pub struct Pipeline<'a, S, T: Store, D: DeadLetters, O> {
     assigned: bool,
     commit_pending: bool,
     phase: Phase,
-    /// Whether partitions were taken away before what was taken up of them was settled, or, at the end, committed.
-    abandoned: bool,
     began: Instant,
     commit_due: Instant,
     progress_due: Instant,
@@ -134,7 +132,6 @@ impl<'a, S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'a, S, T, D,
             assigned: false,
             commit_pending: false,
             phase: Phase::Reading,
-            abandoned: false,
             began: now,
             commit_due: now + COMMIT_INTERVAL,
             progress_due: now + PROGRESS_INTERVAL,
@@ -172,13 +169,16 @@ impl<'a, S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'a, S, T, D,
 
     fn take(&mut self, event: Event) {
         match event {
-            Event::Assigned { assignment, partitions, is_again } => {
+            Event::Assigned { assignment, partitions, is_again, is_another_topic } => {
+                if is_another_topic {
+                    self.ledger.forget_seen();
+                }
                 self.assigned(assignment, &partitions, is_again);
             }
-            Event::Release if self.phase == Phase::Reading => {
+            Event::Release if !self.is_ending() => {
                 self.phase = Phase::Releasing { by: Instant::now() + RELEASE_LIMIT };
             }
-            // What ends settles and commits anyway.
+            // What ends at once settles and commits anyway.
             Event::Release => {}
             Event::Lost => self.revoked(),
             Event::Chunk(chunk) => self.take_chunk(chunk),
@@ -261,7 +261,7 @@ impl<'a, S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'a, S, T, D,
         }
     }
 
-    /// Takes up a record that was taken up before the store forgot it: nobody is told twice.
+    /// Takes up a record that was taken up before its partition was taken away: nobody is told twice.
     fn take_again(&mut self, partition: i32, record: &Record, receipt: Receipt, size_bytes: usize) {
         match decode(record) {
             Ok(reading) => {
@@ -289,21 +289,28 @@ impl<'a, S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'a, S, T, D,
         self.observer.trouble(&text);
     }
 
-    /// The partitions are somebody else's: what has not gone out yet is dropped, since the next owner reads it again.
+    /// The partitions are somebody else's.
     fn revoked(&mut self) {
-        // A run that goes on reads again what it has not committed; one that ends does not.
-        let is_last = self.is_ending() || self.is_enough();
-        self.abandoned |= !self.ledger.is_settled() || (is_last && !self.ledger.committable().is_empty());
-        self.ledger.revoke();
-        self.let_go();
+        self.take_away();
         if !self.is_ending() {
             self.phase = Phase::Reading;
         }
         self.observer.revoked();
     }
 
-    /// Drops what has not gone out yet: it will be read again.
-    fn let_go(&mut self) {
+    /// Begins again from what is committed: what was taken up since has to be stored once more.
+    async fn read_again(&mut self) {
+        self.take_away();
+        // The end that was reached is reached again when everything is stored and committed.
+        if matches!(self.phase, Phase::Ending { by: None } | Phase::LastCommit { by: None, .. }) {
+            self.phase = Phase::Reading;
+        }
+        self.source.rewind(self.ledger.assignment()).await;
+    }
+
+    /// Drops what has not gone out yet: who gets the partitions next reads it again, and that may be us.
+    fn take_away(&mut self) {
+        self.ledger.take_away();
         self.behind.clear();
         self.assigned = false;
         self.commit_pending = false;
@@ -313,8 +320,8 @@ impl<'a, S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'a, S, T, D,
 
     /// Whether the end that was asked for is reached.
     fn is_done(&self) -> bool {
-        let is_at_end = self.until.end && self.assigned && self.ledger.is_at_end();
-        (self.is_enough() || is_at_end) && self.ledger.has_caught_up()
+        let is_at_end = self.until.end && self.ledger.is_at_end();
+        self.assigned && (self.is_enough() || is_at_end) && self.ledger.has_caught_up()
     }
 
     fn is_enough(&self) -> bool {

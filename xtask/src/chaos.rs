@@ -3,29 +3,26 @@
 //! What was acknowledged is written down by a producer that is not ours; what is kept is read by readers that are not
 //! ours. A campaign makes its faults while messages flow, then lets everything come to rest, and compares the two.
 //!
-//! - [`fault`]: the promises and their campaigns; [`schedule`]: when faults are made, by a seed
-//! - [`store_killed`], [`consumer_killed`], [`broker_restarted`], [`producer_killed`], [`link_faults`]: one campaign each
+//! - [`fault`]: the promises, and which campaigns attack them; [`campaigns`]: one file each
+//! - [`schedule`]: when faults are made, by a seed; [`run`]: one campaign at work
 //! - [`stand`]: the programs of a run, and what they are started with; [`worker`]: one of them
 //! - [`stack`]: what a campaign works on: [`embedded`] broker and `SQLite`, or [`servers`]: Kafka and Cassandra
 //! - [`link`]: a TCP proxy that spoils connections
 //! - [`flow`]: messages on their way, from the producer that is not ours to the table
 //! - [`findings`]: what the readers found; [`verdict`]: what that says; [`error`]: what can go wrong
 
-mod broker_restarted;
-mod consumer_killed;
+mod campaigns;
 mod embedded;
 mod error;
 mod fault;
 mod findings;
 mod flow;
 mod link;
-mod link_faults;
-mod producer_killed;
+mod run;
 mod schedule;
 mod servers;
 mod stack;
 mod stand;
-mod store_killed;
 mod verdict;
 mod worker;
 
@@ -37,7 +34,8 @@ use clap::ValueEnum;
 use color_eyre::eyre;
 
 use self::error::ChaosError;
-use self::fault::Fault;
+use self::fault::{Campaign, Fault};
+use self::run::Run;
 use self::schedule::{Bound, Schedule};
 use self::stack::Kind;
 use self::stand::Stand;
@@ -59,12 +57,13 @@ is kept is read, by Python clients. R1 and R3 are made a second time, with a
 planted bug that must be caught (--from latest, --settle-time 0s).
 
 The exit code is 0 when every promise held and every planted bug was caught,
-else 1. The same seed makes the same faults at the same distances.
+else 1. --night makes ten times the faults and more, in hours. The same seed makes the same faults at the same distances.
 
 Examples:
   cargo xtask chaos
   cargo xtask chaos --faults R3 --seed 7
-  cargo xtask chaos --faults R1,R2 --stacks embedded --for 2m -o json")]
+  cargo xtask chaos --faults R1,R2 --stacks embedded --for 2m -o json
+  cargo xtask chaos --night")]
 pub(crate) struct Args {
     /// Which promises to attack
     #[arg(long, value_enum, value_delimiter = ',', ignore_case = true, default_values_t = Fault::ALL)]
@@ -75,6 +74,9 @@ pub(crate) struct Args {
     /// Make faults for so long in each campaign, such as 90s or 10m, instead of a fixed number of them
     #[arg(long = "for", value_name = "TIME", value_parser = schedule::time)]
     time: Option<Duration>,
+    /// As many faults as a night has time for
+    #[arg(long)]
+    night: bool,
     /// Repeats the schedule of a run
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
@@ -100,11 +102,10 @@ pub(crate) fn run(args: &Args, interrupt: &Interrupt) -> eyre::Result<u8> {
     let python = python::ensure(interrupt)?;
     let mut fresh = FreshStacks::new();
     let mut verdicts = Vec::new();
-    let bound = args.time.map_or(Bound::Usual, Bound::Time);
     let mut outcome = Ok(());
     for kind in args.stacks.iter().copied() {
         let stand = Stand::new(binary.clone(), python.clone(), fresh.folder(kind.name())?, interrupt)?;
-        let campaigns = Campaigns { kind, faults: &args.faults, bound, seed };
+        let campaigns = Campaigns { kind, args, seed };
         outcome = campaigns.run(&stand, &mut fresh, &mut verdicts);
         if outcome.is_err() {
             break;
@@ -126,28 +127,42 @@ pub(crate) fn run(args: &Args, interrupt: &Interrupt) -> eyre::Result<u8> {
 #[derive(Debug)]
 struct Campaigns<'a> {
     kind: Kind,
-    faults: &'a [Fault],
-    bound: Bound,
+    args: &'a Args,
     seed: u64,
 }
 
 impl Campaigns<'_> {
     fn run(&self, stand: &Stand, fresh: &mut FreshStacks, verdicts: &mut Vec<Verdict>) -> Result<(), ChaosError> {
-        let is_wanted = |fault: &Fault| self.faults.contains(fault) && !fault.campaigns(self.kind).is_empty();
-        let wanted: Vec<_> = Fault::ALL.into_iter().filter(is_wanted).collect();
-        if wanted.is_empty() {
-            return Ok(());
-        }
-        let mut stack = stack::start(self.kind, stand, fresh)?;
-        for fault in wanted {
-            for (usual, campaign) in fault.campaigns(self.kind) {
-                let schedule = Schedule::new(self.seed, &fault.to_string(), self.bound, *usual);
-                let verdict = campaign(stack.as_mut(), stand, schedule)?;
-                say::talk(&verdict.to_string());
-                verdicts.push(verdict);
+        let is_wanted = |fault: &Fault| self.args.faults.contains(fault);
+        let all = Fault::ALL.into_iter().filter(is_wanted);
+        let wanted =
+            all.flat_map(|fault| fault.campaigns(self.kind).into_iter().map(move |campaign| (fault, campaign)));
+        let mut stack = None;
+        for (fault, campaign) in wanted {
+            let on = match &mut stack {
+                Some(stack) => stack,
+                None => stack.insert(stack::start(self.kind, stand, fresh)?),
+            };
+            let verdict = Verdict::begin(fault, self.kind, campaign.planted);
+            let mut run = Run { stack: on.as_mut(), stand, schedule: self.schedule(fault, campaign), verdict };
+            let outcome = (campaign.run)(&mut run);
+            let mut verdict = run.verdict;
+            stand.interrupt().check()?;
+            verdict.end(outcome.as_ref().err());
+            if outcome.is_err() {
+                // Whatever state it is in: the next campaign gets another.
+                stack = None;
             }
+            say::talk(&verdict.to_string());
+            verdicts.push(verdict);
         }
         Ok(())
+    }
+
+    fn schedule(&self, fault: Fault, campaign: Campaign) -> Schedule {
+        let count = if self.args.night { campaign.night } else { campaign.usual };
+        let bound = self.args.time.map_or(Bound::Count(count), Bound::Time);
+        Schedule::new(self.seed, &fault.to_string(), bound)
     }
 }
 

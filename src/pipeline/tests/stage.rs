@@ -5,6 +5,7 @@ use std::future::pending;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
+use futures::future::BoxFuture;
 use tokio::time::Instant;
 
 use super::super::letters::{DeadLetters, Letter};
@@ -48,9 +49,11 @@ impl Log {
 pub(super) struct Script {
     pub(super) log: Log,
     pub(super) events: VecDeque<Event>,
-    /// What comes after a rewind.
+    /// What comes after a rewind, or when the partitions were lost by a commit.
     pub(super) again: Vec<Event>,
     pub(super) coordinator: Coordinator,
+    /// An event that comes in its own time.
+    pub(super) later: Option<BoxFuture<'static, Event>>,
 }
 
 /// What becomes of a commit.
@@ -60,7 +63,7 @@ pub(super) enum Coordinator {
     Takes,
     /// It is refused, and may be tried again.
     Refuses,
-    /// It is refused, because the partitions are somebody else's.
+    /// It is refused once, because the partitions are somebody else's; later ones are taken.
     KnowsUsNot,
 }
 
@@ -75,7 +78,14 @@ impl Source for Script {
         let held = |event: &Event| matches!(event, Event::Chunk(_) | Event::Gap { .. }) && !room;
         match self.events.front() {
             Some(event) if !held(event) => Ok(self.events.pop_front().expect("looked at")),
-            _ => pending().await,
+            _ => match &mut self.later {
+                Some(later) => {
+                    let event = later.await;
+                    self.later = None;
+                    Ok(event)
+                }
+                None => pending().await,
+            },
         }
     }
 
@@ -90,6 +100,8 @@ impl Source for Script {
         self.log.note("commit refused");
         if self.coordinator == Coordinator::KnowsUsNot {
             self.events.push_front(Event::Lost);
+            self.events.extend(std::mem::take(&mut self.again));
+            self.coordinator = Coordinator::Takes;
         }
         self.events.push_front(Event::CommitRefused);
     }
@@ -204,13 +216,27 @@ impl Observer for Audience {
 /// The assignment number 1, of these partitions from offset 0 on, each with `end` messages.
 pub(super) fn assigned(partitions: &[i32], end: i64) -> Event {
     let whole = |partition: &i32| Assigned { partition: *partition, start_offset: 0, end_offset: end };
-    Event::Assigned { assignment: 1, partitions: partitions.iter().map(whole).collect(), is_again: false }
+    Event::Assigned {
+        assignment: 1,
+        partitions: partitions.iter().map(whole).collect(),
+        is_again: false,
+        is_another_topic: false,
+    }
 }
 
 /// What comes after a rewind: the same partitions as assignment 2, and the chunks of them.
 pub(super) fn again(partitions: &[i32], end: i64, chunks: Vec<Event>) -> Vec<Event> {
+    second(partitions, end, chunks, true)
+}
+
+/// What comes after a loss: these partitions as assignment 2, and the chunks of them.
+pub(super) fn back(partitions: &[i32], end: i64, chunks: Vec<Event>) -> Vec<Event> {
+    second(partitions, end, chunks, false)
+}
+
+fn second(partitions: &[i32], end: i64, chunks: Vec<Event>, is_again: bool) -> Vec<Event> {
     let Event::Assigned { partitions, .. } = assigned(partitions, end) else { unreachable!() };
-    let assigned = Event::Assigned { assignment: 2, partitions, is_again: true };
+    let assigned = Event::Assigned { assignment: 2, partitions, is_again, is_another_topic: false };
     let renumbered = chunks.into_iter().map(|event| match event {
         Event::Chunk(chunk) => Event::Chunk(Chunk { assignment: 2, ..chunk }),
         other => other,

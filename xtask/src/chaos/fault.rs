@@ -4,12 +4,10 @@ use std::fmt;
 
 use clap::ValueEnum;
 
+use super::campaigns::{broker_restarted, consumer_killed, link_faults, producer_killed, store_killed};
 use super::error::ChaosError;
-use super::schedule::Schedule;
-use super::stack::{Kind, Stack};
-use super::stand::Stand;
-use super::verdict::Verdict;
-use super::{broker_restarted, consumer_killed, link_faults, producer_killed, store_killed};
+use super::run::Run;
+use super::stack::Kind;
 
 /// A promise, named by the fault that attacks it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -31,38 +29,59 @@ pub(super) enum Fault {
     R16,
 }
 
-/// How many faults it usually makes, and how. They are cheap on the embedded stack, and take their time on the other.
-pub(super) type Campaign = (u32, fn(&mut dyn Stack, &Stand, Schedule) -> Result<Verdict, ChaosError>);
+/// One way of attacking a promise on one kind of stack.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Campaign {
+    /// How many faults it makes, usually,
+    pub(super) usual: u32,
+    /// and with `--night`. They are cheap on the embedded stack, and take their time on the other.
+    pub(super) night: u32,
+    /// The bug that is planted, and has to be found.
+    pub(super) planted: Option<&'static str>,
+    /// Makes them.
+    pub(super) run: fn(&mut Run<'_>) -> Result<(), ChaosError>,
+}
+
+impl Campaign {
+    const fn of(usual: u32, night: u32, run: fn(&mut Run<'_>) -> Result<(), ChaosError>) -> Self {
+        Self { usual, night, planted: None, run }
+    }
+
+    /// As many faults as it takes to find the bug.
+    const fn planted(bug: &'static str, faults: u32, run: fn(&mut Run<'_>) -> Result<(), ChaosError>) -> Self {
+        Self { usual: faults, night: faults, planted: Some(bug), run }
+    }
+}
 
 impl Fault {
     /// All of them, in the order in which they are made.
     pub(super) const ALL: [Self; 5] = [Self::R1, Self::R16, Self::R2, Self::R4, Self::R3];
 
     /// What attacks it: the campaign, and those with planted bugs.
-    pub(super) fn campaigns(self, kind: Kind) -> &'static [Campaign] {
+    pub(super) fn campaigns(self, kind: Kind) -> Vec<Campaign> {
         match (self, kind) {
-            (Self::R1, Kind::Embedded) => &[(60, consumer_killed::run), (5, consumer_killed::run_planted)],
-            (Self::R1, Kind::Servers) => &[(6, consumer_killed::run)],
-            (Self::R2, Kind::Embedded) => &[(20, broker_restarted::run)],
-            (Self::R2, Kind::Servers) => &[(4, broker_restarted::run)],
-            (Self::R16, Kind::Embedded) => &[(20, producer_killed::run)],
-            (Self::R16, Kind::Servers) => &[(4, producer_killed::run)],
-            (Self::R3, Kind::Servers) => &[(5, store_killed::run), (5, store_killed::run_planted)],
-            (Self::R4, Kind::Servers) => &[(20, link_faults::run)],
+            (Self::R1, Kind::Embedded) => vec![
+                Campaign::of(60, 1_000, consumer_killed::run),
+                Campaign::planted("starts at end", 5, consumer_killed::run),
+            ],
+            (Self::R1, Kind::Servers) => vec![Campaign::of(6, 100, consumer_killed::run)],
+            (Self::R2, Kind::Embedded) => vec![Campaign::of(20, 50, broker_restarted::run)],
+            (Self::R2, Kind::Servers) => vec![Campaign::of(4, 10, broker_restarted::run)],
+            (Self::R16, Kind::Embedded) => vec![Campaign::of(20, 500, producer_killed::run)],
+            (Self::R16, Kind::Servers) => vec![Campaign::of(4, 50, producer_killed::run)],
+            (Self::R3, Kind::Servers) => {
+                vec![Campaign::of(5, 30, store_killed::run), Campaign::planted("no settle time", 5, store_killed::run)]
+            }
+            (Self::R4, Kind::Servers) => vec![Campaign::of(20, 200, link_faults::run)],
             // SQLite is a part of the consumer: it is killed with it. No proxy stands before the embedded broker.
-            (Self::R3 | Self::R4, Kind::Embedded) => &[],
+            (Self::R3 | Self::R4, Kind::Embedded) => Vec::new(),
         }
     }
 }
 
 impl fmt::Display for Fault {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.pad(match self {
-            Self::R1 => "R1",
-            Self::R2 => "R2",
-            Self::R3 => "R3",
-            Self::R4 => "R4",
-            Self::R16 => "R16",
-        })
+        let value = self.to_possible_value();
+        out.pad(value.as_ref().map_or("", |value| value.get_name()))
     }
 }

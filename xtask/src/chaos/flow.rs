@@ -12,8 +12,8 @@ use super::stand::Stand;
 use super::worker::Worker;
 use crate::process::LOOK_AGAIN;
 
-/// How long work may take to go on after a fault, by the promise, and what the script that looks needs to start.
-const PROGRESS_LIMIT: Duration = Duration::from_secs(10 + 2);
+/// How long it is waited for work to go on after a fault; the verdict says how long it may take.
+const PROGRESS_LIMIT: Duration = Duration::from_secs(40);
 /// How long everything that was sent may take to be committed after the last fault.
 const DRAIN_LIMIT: Duration = Duration::from_secs(6 * 60);
 /// What a consumer may take to end on Ctrl+C, on a busy machine.
@@ -26,6 +26,9 @@ const CHECK_LIMIT: Duration = Duration::from_secs(5 * 60);
 const FIRST_LIMIT: Duration = Duration::from_secs(60);
 /// What making a topic and tables may take.
 const INIT_LIMIT: Duration = Duration::from_secs(60);
+
+/// The script that looks at the group.
+const LOOKER: &str = "chaos_group.py";
 
 /// How much is sent.
 #[derive(Debug, Clone, Copy)]
@@ -81,8 +84,8 @@ impl<'a> Flow<'a> {
         self.stand.start("vitals consume", &self.stand.vitals(at, &arguments))
     }
 
-    /// Whether the group gets on within the time that was promised.
-    pub(super) fn gets_on(&self) -> Result<bool, ChaosError> {
+    /// How long the group takes to get on; `None` where nobody waited so long.
+    pub(super) fn gets_on(&self) -> Result<Option<Duration>, ChaosError> {
         self.reaches("moved", PROGRESS_LIMIT)
     }
 
@@ -96,11 +99,19 @@ impl<'a> Flow<'a> {
         self.sender.end(Signal::TERM, FLUSH_LIMIT, self.stand.interrupt())
     }
 
-    /// Lets the consumer work until the group has committed everything, and ends it; whether it came so far.
-    pub(super) fn drain(&self, mut consumer: Worker) -> Result<bool, ChaosError> {
-        let drained = self.reaches("drained", DRAIN_LIMIT)?;
-        consumer.end(Signal::INT, END_LIMIT, self.stand.interrupt())?;
-        Ok(drained)
+    /// Lets the consumer work until the group has committed everything, and ends it.
+    pub(super) fn drain(&self, mut consumer: Worker) -> Result<(), ChaosError> {
+        self.wait_until_drained(&mut consumer)?;
+        consumer.end(Signal::INT, END_LIMIT, self.stand.interrupt())
+    }
+
+    /// Waits until the group has committed everything.
+    pub(super) fn wait_until_drained(&self, consumer: &mut Worker) -> Result<(), ChaosError> {
+        if self.reaches("drained", DRAIN_LIMIT)?.is_some() {
+            return Ok(());
+        }
+        consumer.must_run()?;
+        Err(ChaosError::TooLong { what: "draining what was sent", limit: DRAIN_LIMIT, log: consumer.tail() })
     }
 
     /// Compares what was acknowledged with what is kept.
@@ -111,12 +122,17 @@ impl<'a> Flow<'a> {
         Findings::of(self.stand, "chaos_check.py", &self.stand.script("chaos_check.py", &arguments), CHECK_LIMIT)
     }
 
-    fn reaches(&self, what: &str, limit: Duration) -> Result<bool, ChaosError> {
+    fn reaches(&self, what: &str, limit: Duration) -> Result<Option<Duration>, ChaosError> {
         let Addresses { brokers, topic, group, .. } = &self.at;
-        let command = self.stand.script("chaos_group.py", &[what, brokers, topic, group]);
-        match self.stand.run("chaos_group.py", &command, limit) {
-            Ok(_) => Ok(true),
-            Err(ChaosError::TooLong { .. }) => Ok(false),
+        let command = self.stand.script(LOOKER, &[what, brokers, topic, group]);
+        match self.stand.run(LOOKER, &command, limit) {
+            Ok(printed) => {
+                match printed.trim().parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()) {
+                    Some(after) => Ok(Some(after)),
+                    None => Err(ChaosError::Unclear { what: LOOKER, said: printed }),
+                }
+            }
+            Err(ChaosError::TooLong { .. }) => Ok(None),
             Err(error) => Err(error),
         }
     }

@@ -38,6 +38,18 @@ pub(super) enum Trouble {
 }
 
 impl Trouble {
+    /// For the report.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Down => "links down",
+            Self::Silence => "silent links",
+            Self::CutAfter(_) => "cuts",
+            Self::Slices => "slices",
+            Self::Delay => "delays",
+            Self::Narrow => "narrow links",
+        }
+    }
+
     /// One of them.
     pub(super) fn draw(schedule: &mut Schedule) -> Self {
         match schedule.below(6) {

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 /// How long a campaign goes on making faults.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Bound {
-    /// As many faults as the campaign usually makes.
-    Usual,
+    /// So many faults.
+    Count(u32),
     /// For so long.
     Time(Duration),
 }
@@ -17,22 +17,21 @@ pub(super) enum Bound {
 pub(super) struct Schedule {
     state: u64,
     bound: Bound,
-    usual: u32,
     begun: Instant,
     made: u32,
 }
 
 impl Schedule {
     /// The schedule of one campaign; `name` keeps it apart from those of others, whichever of them are made.
-    pub(super) fn new(seed: u64, name: &str, bound: Bound, usual: u32) -> Self {
+    pub(super) fn new(seed: u64, name: &str, bound: Bound) -> Self {
         let state = name.bytes().fold(seed, |state, byte| mix(state ^ u64::from(byte)));
-        Self { state, bound, usual, begun: Instant::now(), made: 0 }
+        Self { state, bound, begun: Instant::now(), made: 0 }
     }
 
     /// Whether there is a further fault to make; counts it.
     pub(super) fn next(&mut self) -> bool {
         let goes_on = match self.bound {
-            Bound::Usual => self.made < self.usual,
+            Bound::Count(count) => self.made < count,
             // At least one, so that the verdict says something.
             Bound::Time(time) => self.made == 0 || self.begun.elapsed() < time,
         };
@@ -95,7 +94,7 @@ mod tests {
     use super::*;
 
     fn pauses(seed: u64, name: &str) -> Vec<Duration> {
-        let mut schedule = Schedule::new(seed, name, Bound::Usual, 3);
+        let mut schedule = Schedule::new(seed, name, Bound::Count(3));
         (0..20).map(|_| schedule.millis(100..2_000)).collect()
     }
 
@@ -108,15 +107,15 @@ mod tests {
     }
 
     #[test]
-    fn the_usual_number_of_faults_is_made_and_no_more() {
-        let mut schedule = Schedule::new(7, "R3", Bound::Usual, 3);
+    fn the_wanted_number_of_faults_is_made_and_no_more() {
+        let mut schedule = Schedule::new(7, "R3", Bound::Count(3));
         while schedule.next() {}
         assert_eq!(schedule.made(), 3);
     }
 
     #[test]
     fn a_time_that_is_over_at_once_leaves_one_fault() {
-        let mut schedule = Schedule::new(7, "R3", Bound::Time(Duration::ZERO), 3);
+        let mut schedule = Schedule::new(7, "R3", Bound::Time(Duration::ZERO));
         while schedule.next() {}
         assert_eq!(schedule.made(), 1);
     }

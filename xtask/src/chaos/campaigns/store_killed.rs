@@ -1,0 +1,59 @@
+//! R3: Cassandra killed under load, with its periodic commit log, and started again on the same folder.
+//!
+//! The last kill takes the consumer with it: what it had committed is all that its successor knows, so every reading
+//! below must be in the table. A second run has a bug planted, in that nothing waits for the commit log: a consumer that
+//! commits what Cassandra has only acknowledged loses readings, and the readers must see that.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use crate::chaos::error::ChaosError;
+use crate::chaos::flow::{Flow, Load};
+use crate::chaos::run::Run;
+use crate::chaos::stack::{End, Part};
+use crate::chaos::worker::Worker;
+
+/// Enough that every kill falls among writes: with the restart it takes about 30 s.
+const LOAD: Load = Load { messages: 500_000, rate: 3_000 };
+/// The planted bug shows with less.
+const PLANTED_LOAD: Load = Load { messages: 200_000, ..LOAD };
+/// Commits what is only acknowledged.
+const PLANTED_OPTIONS: &[&str] = &["--settle-time", "0s"];
+/// Sometimes longer than the settle time, so that something is committed; sometimes shorter.
+const UP_MILLIS: Range<u64> = 4_000..28_000;
+/// How long sending them may take, on a machine that is too busy for the rate.
+const SEND_LIMIT: Duration = Duration::from_secs(10 * 60);
+
+/// Kills it again and again while messages flow.
+pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), ChaosError> {
+    let (load, options): (_, &[&str]) = if run.is_planted() { (PLANTED_LOAD, PLANTED_OPTIONS) } else { (LOAD, &[]) };
+    let mut flow = Flow::start(run.stand, run.addresses()?, load)?;
+    let mut consumer = flow.consumer(options)?;
+    while run.schedule.next() {
+        let (up, down) = (run.schedule.millis(UP_MILLIS), run.schedule.millis(200..3_000));
+        run.stand.pause(up)?;
+        consumer.must_run()?;
+        run.stack.end(Part::Store, End::Kill, run.stand)?;
+        run.stand.pause(down)?;
+        run.stack.start_again(Part::Store, run.stand)?;
+        run.verdict.fault("kills");
+        run.verdict.got_on(flow.gets_on()?);
+    }
+    kill_both(run, &mut consumer, &flow)?;
+    let consumer = flow.consumer(options)?;
+    flow.wait_for_sender(SEND_LIMIT)?;
+    flow.drain(consumer)?;
+    run.verdict.conclude(flow.check()?);
+    Ok(())
+}
+
+/// Kills the consumer and Cassandra at one moment, and looks whether all is there that was committed.
+fn kill_both(run: &mut Run<'_>, consumer: &mut Worker, flow: &Flow<'_>) -> Result<(), ChaosError> {
+    run.stand.pause(run.schedule.millis(UP_MILLIS))?;
+    run.stack.end(Part::Store, End::Kill, run.stand)?;
+    consumer.kill()?;
+    run.stack.start_again(Part::Store, run.stand)?;
+    run.verdict.fault("kills with the consumer");
+    run.verdict.look(&flow.check()?);
+    Ok(())
+}
