@@ -19,7 +19,7 @@ mod findings;
 mod flow;
 mod link;
 mod run;
-mod schedule;
+pub(crate) mod schedule;
 mod servers;
 mod stack;
 mod stand;
