@@ -22,7 +22,7 @@ mod group;
 mod link;
 mod run;
 mod scene;
-mod schedule;
+pub(crate) mod schedule;
 mod servers;
 mod stack;
 mod stand;

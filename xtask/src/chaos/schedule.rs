@@ -85,7 +85,7 @@ fn mix(state: u64) -> u64 {
 }
 
 /// Reads `90s`, `10m` or `2h`.
-pub(super) fn time(text: &str) -> Result<Duration, &'static str> {
+pub(crate) fn time(text: &str) -> Result<Duration, &'static str> {
     const WANTED: &str = "give a time such as 90s, 10m or 2h";
     let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or(WANTED)?;
     let seconds = match unit {
