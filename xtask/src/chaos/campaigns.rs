@@ -5,3 +5,5 @@ pub(super) mod consumer_killed;
 pub(super) mod link_faults;
 pub(super) mod producer_killed;
 pub(super) mod store_killed;
+pub(super) mod store_stalled;
+pub(super) mod taken_away;

@@ -4,7 +4,9 @@ use std::fmt;
 
 use clap::ValueEnum;
 
-use super::campaigns::{broker_restarted, consumer_killed, link_faults, producer_killed, store_killed};
+use super::campaigns::{
+    broker_restarted, consumer_killed, link_faults, producer_killed, store_killed, store_stalled, taken_away,
+};
 use super::error::ChaosError;
 use super::run::Run;
 use super::stack::Kind;
@@ -12,7 +14,7 @@ use super::stack::Kind;
 /// A promise, named by the fault that attacks it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Fault {
-    /// `vitals consume` killed at random moments
+    /// `vitals consume` killed at random moments and at named points
     #[value(name = "R1")]
     R1,
     /// The broker restarted under load, some of the time by a kill
@@ -24,6 +26,12 @@ pub(super) enum Fault {
     /// Bad links between `vitals consume` and its servers
     #[value(name = "R4")]
     R4,
+    /// Members that join and leave
+    #[value(name = "R6")]
+    R6,
+    /// The store stalled with a large backlog
+    #[value(name = "R10")]
+    R10,
     /// `vitals produce` killed in the middle
     #[value(name = "R16")]
     R16,
@@ -55,14 +63,14 @@ impl Campaign {
 
 impl Fault {
     /// All of them, in the order in which they are made.
-    pub(super) const ALL: [Self; 5] = [Self::R1, Self::R16, Self::R2, Self::R4, Self::R3];
+    pub(super) const ALL: [Self; 7] = [Self::R1, Self::R16, Self::R2, Self::R4, Self::R6, Self::R10, Self::R3];
 
     /// What attacks it: the campaign, and those with planted bugs.
     pub(super) fn campaigns(self, kind: Kind) -> Vec<Campaign> {
         match (self, kind) {
             (Self::R1, Kind::Embedded) => vec![
-                Campaign::of(60, 1_000, consumer_killed::run),
-                Campaign::planted("starts at end", 5, consumer_killed::run),
+                Campaign::of(50, 1_000, consumer_killed::run),
+                Campaign::planted("commit-before-store", 1, consumer_killed::run),
             ],
             (Self::R1, Kind::Servers) => vec![Campaign::of(6, 100, consumer_killed::run)],
             (Self::R2, Kind::Embedded) => vec![Campaign::of(20, 50, broker_restarted::run)],
@@ -70,11 +78,20 @@ impl Fault {
             (Self::R16, Kind::Embedded) => vec![Campaign::of(20, 500, producer_killed::run)],
             (Self::R16, Kind::Servers) => vec![Campaign::of(4, 50, producer_killed::run)],
             (Self::R3, Kind::Servers) => {
-                vec![Campaign::of(5, 30, store_killed::run), Campaign::planted("no settle time", 5, store_killed::run)]
+                vec![Campaign::of(5, 30, store_killed::run), Campaign::planted("no-rewind", 2, store_killed::run)]
             }
             (Self::R4, Kind::Servers) => vec![Campaign::of(20, 200, link_faults::run)],
+            (Self::R6, Kind::Embedded) => {
+                vec![Campaign::of(1, 10, taken_away::run), Campaign::planted("forgets-revocation", 1, taken_away::run)]
+            }
+            (Self::R10, Kind::Embedded) => vec![
+                Campaign::of(2, 2, store_stalled::run),
+                Campaign::planted("unbounded-queue", 1, store_stalled::run),
+                Campaign::planted("skips-on-error", 1, store_stalled::run),
+            ],
+            (Self::R10, Kind::Servers) => vec![Campaign::of(1, 1, store_stalled::run)],
             // SQLite is a part of the consumer: it is killed with it. No proxy stands before the embedded broker.
-            (Self::R3 | Self::R4, Kind::Embedded) => Vec::new(),
+            (Self::R3 | Self::R4, Kind::Embedded) | (Self::R6, Kind::Servers) => Vec::new(),
         }
     }
 }

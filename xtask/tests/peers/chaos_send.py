@@ -1,6 +1,6 @@
-"""Sends the messages of a campaign, and writes down what was acknowledged: chaos_send.py BROKERS TOPIC COUNT RATE LEDGER.
+"""Sends the messages of a campaign, and writes down what was acknowledged: chaos_send.py BROKERS TOPIC COUNT RATE LEDGER [PADDED_FROM].
 
-RATE is in messages a second. Each line of LEDGER is a number with its partition and offset. SIGTERM is the end of
+RATE is in messages a second; for PADDED_FROM see chaos_readings.py. Each line of LEDGER is a number with its partition and offset. SIGTERM is the end of
 sending; what was sent is waited for. Ends with code 1 when a message was given up."""
 
 import signal
@@ -10,8 +10,8 @@ import time
 from chaos_readings import message
 from confluent_kafka import Producer
 
-brokers, topic, *numbers, path = sys.argv[1:]
-count, rate = map(int, numbers)
+brokers, topic, count, rate, path, *padded = sys.argv[1:]
+count, rate, padded_from = int(count), int(rate), int(padded[0]) if padded else None
 failures, told = [], []
 signal.signal(signal.SIGTERM, lambda *_: told.append("enough"))
 
@@ -44,7 +44,7 @@ begun, number = time.monotonic(), 0
 while number < count and not told:
     due = min(count, int((time.monotonic() - begun) * rate))
     while number < due and not told:
-        patient, value = message(number)
+        patient, value = message(number, padded_from)
         try:
             producer.produce(topic, value, patient, on_delivery=delivered(number))
             number += 1
