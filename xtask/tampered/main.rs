@@ -146,6 +146,7 @@ impl Run<'_> {
         let dead_letters = DeadLetterTopic::of(&settings.topic, settings.brokers.as_slice());
         let until = Until::default();
         let pipeline = Pipeline::new(&mut source, &store, &dead_letters, notes, settings.limits, until);
-        Ok(pipeline.settling(settling).run(shutdown).await?.is_clean)
+        let pipeline = pipeline.settling(settling).max_in_flight_bytes(settings.max_in_flight_bytes);
+        Ok(pipeline.run(shutdown).await?.is_clean)
     }
 }

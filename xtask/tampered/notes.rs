@@ -2,7 +2,7 @@
 
 use vitals::alarm::Alert;
 use vitals::output::Output;
-use vitals::pipeline::observer::{Observer, Progress};
+use vitals::pipeline::observer::{Observer, Origin, Progress};
 use vitals::pipeline::source::Assigned;
 use vitals::reading::Reading;
 use vitals::reject::Reject;
@@ -20,7 +20,7 @@ impl Observer for Notes {
         self.0.note("note: partitions revoked");
     }
 
-    fn reading(&mut self, _: i32, _: i64, _: &Reading, _: &[Alert]) {}
+    fn reading(&mut self, _: Origin, _: &Reading, _: &[Alert]) {}
 
     fn refused(&mut self, _: i32, _: i64, _: &Reject) {}
 

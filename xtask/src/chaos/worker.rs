@@ -58,6 +58,11 @@ impl Worker {
         }
     }
 
+    /// How it has ended by itself, if it has.
+    pub(super) fn ended_by_itself(&mut self) -> Result<Option<ExitStatus>, ChaosError> {
+        self.child.try_wait().map_err(|source| ChaosError::Start { what: self.what, source })
+    }
+
     /// Asks it to end, and waits until it has come to a good end.
     pub(super) fn end(&mut self, signal: Signal, limit: Duration, interrupt: &Interrupt) -> Result<(), ChaosError> {
         self.signal(signal);
@@ -66,7 +71,7 @@ impl Worker {
 
     /// Sends it a signal; one that has ended already is noticed by who waits for it.
     pub(super) fn signal(&self, signal: Signal) {
-        if let Some(pid) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
+        if let Some(pid) = self.pid() {
             let _ = rustix::process::kill_process(pid, signal);
         }
     }
@@ -102,6 +107,11 @@ impl Worker {
         }
     }
 
+    /// Its process, also after its end.
+    pub(super) fn pid(&self) -> Option<Pid> {
+        i32::try_from(self.child.id()).ok().and_then(Pid::from_raw)
+    }
+
     fn ended(&self, status: ExitStatus) -> ChaosError {
         ChaosError::Ended { what: self.what, status, log: self.tail() }
     }
@@ -132,6 +142,11 @@ impl Worker {
             }
             std::thread::sleep(LOOK_AGAIN_SOON);
         }
+    }
+
+    /// What it has printed so far, as far as it is text.
+    pub(super) fn said(&self) -> String {
+        std::fs::read(&self.log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
     }
 
     /// The last lines that it printed.

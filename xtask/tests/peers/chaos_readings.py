@@ -37,6 +37,21 @@ def signs(number):
     ]
 
 
+def fields(number):
+    """The reading as the message has it."""
+    patient, timestamp = place(number)
+    heart_rate, spo2, systolic, diastolic, respiratory_rate, temperature = signs(number)
+    return {
+        "patient_id": patient,
+        "timestamp": timestamp,
+        "heart_rate": heart_rate,
+        "spo2": spo2,
+        "blood_pressure": {"systolic": systolic, "diastolic": diastolic},
+        "respiratory_rate": respiratory_rate,
+        "temperature": temperature,
+    }
+
+
 def is_sparse(number, padded_from):
     return padded_from is not None and number < padded_from
 
@@ -44,21 +59,14 @@ def is_sparse(number, padded_from):
 def message(number, padded_from=None):
     """With `padded_from`: those below it have one sign alone, so that few bytes are many readings; the others carry a
     field of some other program's, so that few messages are many bytes."""
-    patient, timestamp = place(number)
-    heart_rate, spo2, systolic, diastolic, respiratory_rate, temperature = signs(number)
-    value = {
-        "patient_id": patient,
-        "timestamp": timestamp,
-        "heart_rate": f"no number, but message {number}" if is_malformed(number) else heart_rate,
-    }
-    if not is_sparse(number, padded_from):
-        value["spo2"] = spo2
-        value["blood_pressure"] = {"systolic": systolic, "diastolic": diastolic}
-        value["respiratory_rate"] = respiratory_rate
-        value["temperature"] = temperature
-        if padded_from is not None:
-            value["waveform"] = PADDING
-    return patient, json.dumps(value).encode()
+    value = fields(number)
+    if is_malformed(number):
+        value["heart_rate"] = f"no number, but message {number}"
+    if is_sparse(number, padded_from):
+        value = {name: value[name] for name in ["patient_id", "timestamp", "heart_rate"]}
+    elif padded_from is not None:
+        value["waveform"] = PADDING
+    return value["patient_id"], json.dumps(value).encode()
 
 
 def row(number, padded_from=None):
