@@ -7,7 +7,8 @@
 //! - [`schedule`]: when faults are made, by a seed; [`run`]: one campaign at work
 //! - [`stand`]: the programs of a run, and what they are started with; [`worker`]: one of them
 //! - [`stack`]: what a campaign works on: [`embedded`] broker and `SQLite`, or [`servers`]: Kafka and Cassandra
-//! - [`link`]: a TCP proxy that spoils connections; [`trouble`]: what can be wrong with it
+//! - [`link`]: a TCP proxy that spoils connections; [`trouble`]: what can be wrong with it; [`stall`]: a store that
+//!   answers nobody for a while
 //! - [`flow`]: messages on their way, from the producer that is not ours to the table; [`scene`]: the like for campaigns
 //!   that send in their own way; [`group`]: how far the group has come
 //! - [`findings`]: what the readers found; [`verdict`]: what that says; [`error`]: what can go wrong
@@ -25,13 +26,14 @@ mod scene;
 pub(crate) mod schedule;
 mod servers;
 mod stack;
+mod stall;
 mod stand;
 mod trouble;
 mod verdict;
 mod worker;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::ValueEnum;
@@ -50,7 +52,7 @@ use crate::say;
 use crate::services::fresh::FreshStacks;
 use crate::signals::Interrupt;
 use crate::supervise::Foreground;
-use crate::test::python;
+use crate::test::{FEATURES, python};
 
 /// Make faults, and see whether every promise holds.
 #[derive(Debug, clap::Args)]
@@ -148,7 +150,8 @@ impl Campaigns<'_> {
                 None => stack.insert(stack::start(self.kind, stand, fresh)?),
             };
             let verdict = Verdict::begin(fault, self.kind, campaign.planted);
-            let mut run = Run { stack: on.as_mut(), stand, schedule: self.schedule(fault, campaign), verdict };
+            let (schedule, night) = (self.schedule(fault, campaign), self.args.night);
+            let mut run = Run { stack: on.as_mut(), stand, schedule, night, verdict };
             let outcome = (campaign.run)(&mut run);
             let mut verdict = run.verdict;
             stand.interrupt().check()?;
@@ -193,11 +196,18 @@ fn seed_of_now() -> u64 {
 fn build(interrupt: &Interrupt) -> Result<PathBuf, ChaosError> {
     // Named, since the user may have another target folder.
     let target = repository::root().join("target");
+    cargo_build(&target, &["--bin", "vitals"], interrupt)?;
+    // As a part of the tests, which are built with these features.
+    cargo_build(&target, &["--example", "tampered", "--features", FEATURES], interrupt)?;
+    Ok(target.join("debug").join("vitals"))
+}
+
+fn cargo_build(target: &Path, what: &[&str], interrupt: &Interrupt) -> Result<(), ChaosError> {
     let mut command = vec![environment::cargo()];
-    command.extend(["build", "--workspace", "--bin", "vitals", "--target-dir"].map(OsString::from));
-    command.push(target.clone().into());
+    command.extend(["build", "--workspace"].iter().chain(what).map(OsString::from));
+    command.extend(["--target-dir".into(), OsString::from(target)]);
     let foreground = Foreground { command: &command, environment: &[], folder: Some(repository::root()) };
     let code = foreground.run(interrupt)?;
     interrupt.check()?;
-    if code == 0 { Ok(target.join("debug").join("vitals")) } else { Err(ChaosError::Build(code)) }
+    if code == 0 { Ok(()) } else { Err(ChaosError::Build(code)) }
 }

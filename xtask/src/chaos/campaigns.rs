@@ -11,3 +11,5 @@ pub(super) mod producer_killed;
 pub(super) mod producer_linked;
 pub(super) mod replays;
 pub(super) mod store_killed;
+pub(super) mod store_stalled;
+pub(super) mod taken_away;

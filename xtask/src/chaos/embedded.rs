@@ -46,6 +46,14 @@ impl Embedded {
         Ok(embedded)
     }
 
+    fn signal(&self, part: Part, signal: Signal) -> Result<(), ChaosError> {
+        match part {
+            Part::Broker => self.broker.signal(signal),
+            Part::Store => return Err(ChaosError::NoServer("store that is a process")),
+        }
+        Ok(())
+    }
+
     /// Starts it again after its end, on what it has kept.
     fn restart(&mut self, stand: &Stand) -> Result<(), ChaosError> {
         self.broker = broker(stand, self.port, self.link.as_ref().map(|(_, port)| *port))?;
@@ -133,6 +141,14 @@ impl Stack for Embedded {
             (Part::Broker, End::Stop) => self.broker.end(Signal::TERM, END_LIMIT, stand.interrupt()),
             (Part::Store, _) => Err(ChaosError::NoServer("store that is a process")),
         }
+    }
+
+    fn pause(&mut self, part: Part) -> Result<(), ChaosError> {
+        self.signal(part, Signal::STOP)
+    }
+
+    fn resume(&mut self, part: Part) -> Result<(), ChaosError> {
+        self.signal(part, Signal::CONT)
     }
 
     fn start_again(&mut self, part: Part, stand: &Stand) -> Result<(), ChaosError> {

@@ -7,7 +7,7 @@ use super::stack::Addresses;
 use super::stand::Stand;
 
 /// The script that looks at it.
-const LOOKER: &str = "chaos_group.py";
+pub(super) const LOOKER: &str = "chaos_group.py";
 
 impl Addresses {
     /// After how long the group has `moved`, or everything is `drained`; `None` where nobody waited so long.

@@ -114,6 +114,16 @@ impl Stack for Servers {
         Ok(())
     }
 
+    fn pause(&mut self, part: Part) -> Result<(), ChaosError> {
+        self.stack.pause(role(part));
+        Ok(())
+    }
+
+    fn resume(&mut self, part: Part) -> Result<(), ChaosError> {
+        self.stack.resume(role(part));
+        Ok(())
+    }
+
     fn start_again(&mut self, part: Part, stand: &Stand) -> Result<(), ChaosError> {
         Ok(self.stack.start_again(role(part), stand.interrupt())?)
     }

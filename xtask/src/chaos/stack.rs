@@ -88,6 +88,10 @@ pub(super) trait Stack {
     fn unlink(&mut self, stand: &Stand) -> Result<(), ChaosError>;
     /// Ends a process; what it has kept stays.
     fn end(&mut self, part: Part, end: End, stand: &Stand) -> Result<(), ChaosError>;
+    /// Stops a process where it stands, without ending it.
+    fn pause(&mut self, part: Part) -> Result<(), ChaosError>;
+    /// Lets a paused process go on.
+    fn resume(&mut self, part: Part) -> Result<(), ChaosError>;
     /// Starts an ended process again on what it has kept, and comes back when it has answered.
     fn start_again(&mut self, part: Part, stand: &Stand) -> Result<(), ChaosError>;
 }

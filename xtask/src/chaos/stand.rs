@@ -53,7 +53,17 @@ impl Stand {
 
     /// A command of `vitals` on these servers.
     pub(super) fn vitals(&self, at: &Addresses, arguments: &[&str]) -> Vec<OsString> {
-        let mut command = vec![OsString::from(&self.binary)];
+        Self::command(&self.binary, at, arguments)
+    }
+
+    /// A consumer with a fault of its own on these servers.
+    pub(super) fn tampered(&self, at: &Addresses, arguments: &[&str]) -> Vec<OsString> {
+        // Where cargo puts examples.
+        Self::command(&self.binary.with_file_name("examples").join("tampered"), at, arguments)
+    }
+
+    fn command(program: &Path, at: &Addresses, arguments: &[&str]) -> Vec<OsString> {
+        let mut command = vec![OsString::from(program)];
         command.extend(arguments.iter().map(OsString::from));
         let options = ["--brokers", &at.brokers, "--store", &at.store, "--topic", &at.topic, "--group", &at.group];
         command.extend(options.map(OsString::from));

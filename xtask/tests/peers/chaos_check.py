@@ -1,6 +1,8 @@
-"""Compares what a broker acknowledged with what is kept: chaos_check.py BROKERS TOPIC GROUP STORE COUNT LEDGER.
+"""Compares what a broker acknowledged with what is kept: chaos_check.py BROKERS TOPIC GROUP STORE COUNT LEDGER
+[PADDED_FROM].
 
-STORE is cassandra:NODE/KEYSPACE or sqlite:PATH; COUNT is how many messages were sent at most. Prints a JSON object:
+STORE is cassandra:NODE/KEYSPACE or sqlite:PATH; COUNT is how many messages were sent at most; for PADDED_FROM see
+chaos_readings.py. Prints a JSON object:
 - checked: acknowledged messages that were looked for
 - lost: those that are neither a row nor a dead letter
 - wrong: those that are kept otherwise than they were sent
@@ -53,7 +55,8 @@ def acknowledged(path):
                 yield tuple(map(int, line.split()))
 
 
-brokers, topic, group, store, count, path = sys.argv[1:]
+brokers, topic, group, store, count, path, *padded = sys.argv[1:]
+padded_from = int(padded[0]) if padded else None
 consumer = chaos_group.connect(brokers, group)
 done = {partition: offset for partition, (offset, _) in chaos_group.committed(consumer, topic).items()}
 consumer.close()
@@ -75,9 +78,9 @@ for number, partition, offset in ledger:
     verdict["checked"] += 1
     verdict["committed"] += offset < done.get(partition, 0)
     if is_malformed(number):
-        found, expected = kept.get((partition, offset)), {message(number)[1]}
+        found, expected = kept.get((partition, offset)), {message(number, padded_from)[1]}
     else:
-        found, expected = rows.get(place(number)), row(number)
+        found, expected = rows.get(place(number)), row(number, padded_from)
     if found is None:
         judge("lost", number, partition, offset)
     elif found != expected:
@@ -95,7 +98,7 @@ def is_a_row_of_ours(key):
 
 def is_a_letter_of_ours(value):
     number = number_of(json.loads(value)["timestamp"])
-    return is_sent(number) and is_malformed(number) and message(number)[1] == value
+    return is_sent(number) and is_malformed(number) and message(number, padded_from)[1] == value
 
 
 verdict["invented"] += sum(not is_a_row_of_ours(key) for key in rows)
