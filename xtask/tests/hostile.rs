@@ -17,6 +17,8 @@
 )]
 #![allow(clippy::disallowed_methods, reason = "the number of sessions comes from the environment")]
 
+#[path = "hostile/cassandra.rs"]
+mod cassandra;
 #[path = "hostile/client.rs"]
 mod client;
 #[path = "embedded/faulty/frame.rs"]
@@ -50,7 +52,7 @@ use sessions::Sessions;
 /// What this process may take at most: 24 sessions at a time, of which one holds an answer of 32 MiB, and the broker.
 const MEMORY_LIMIT_BYTES: u64 = 384 * 1024 * 1024;
 
-/// How many sessions there are of each kind where the environment does not say it.
+/// How many sessions there are with each server where the environment does not say it.
 const SESSIONS: u64 = 500;
 
 /// A topic that every session reads and writes.
@@ -74,16 +76,16 @@ impl Stage {
     fn address(&self) -> SocketAddr {
         self.broker.address()
     }
+}
 
-    /// What holds after all sessions of a test.
-    fn judge(&self, what: &str, sessions: &Sessions) {
-        let peak = process::peak_bytes();
-        let mib = peak.map_or(0, |bytes| bytes / (1024 * 1024));
-        eprintln!("{what}: {sessions}; {mib} MiB at most");
-        assert_eq!(process::panics(), 0, "nothing panics");
-        assert!(peak.is_none_or(|bytes| bytes < MEMORY_LIMIT_BYTES), "{mib} MiB");
-        assert!(sessions.harmed > sessions.all() / 2, "most sessions were harmed: {sessions}");
-    }
+/// What holds after all sessions of a test.
+fn judge(what: &str, sessions: &Sessions) {
+    let peak = process::peak_bytes();
+    let mib = peak.map_or(0, |bytes| bytes / (1024 * 1024));
+    eprintln!("{what}: {sessions}; {mib} MiB at most");
+    assert_eq!(process::panics(), 0, "nothing panics");
+    assert!(peak.is_none_or(|bytes| bytes < MEMORY_LIMIT_BYTES), "{mib} MiB");
+    assert!(sessions.harmed > sessions.all() / 2, "most sessions were harmed: {sessions}");
 }
 
 fn count() -> u64 {
@@ -96,7 +98,7 @@ async fn what_a_hostile_server_says_ends_in_an_error_or_a_result() {
     let stage = Stage::new().await;
     let sessions = Sessions::run(stage.address(), TOPIC, Direction::Answers, count()).await;
     assert!(sessions.failed > 0 && sessions.done > 0, "{sessions}");
-    stage.judge("hostile servers", &sessions);
+    judge("hostile servers", &sessions);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -108,5 +110,14 @@ async fn a_hostile_client_takes_the_broker_from_nobody() {
     stranger::visit(address, count()).await;
     let served = timeout(Duration::from_secs(30), good.stop()).await.expect("the good client is served to the end");
     assert!(served > 0, "the good client was served");
-    stage.judge(&format!("hostile clients, while {served} rounds of a good one were served"), &sessions);
+    judge(&format!("hostile clients, while {served} rounds of a good one were served"), &sessions);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_hostile_cassandra_says_ends_in_an_error() {
+    process::count_panics();
+    let told = cassandra::sessions(count() / 10).await;
+    let driver = process::driver_panics();
+    eprintln!("hostile Cassandras: {told}; its driver panicked {driver} times");
+    assert_eq!(process::panics(), 0, "nothing of ours panics");
 }

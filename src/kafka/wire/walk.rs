@@ -35,9 +35,8 @@ impl Walk<'_> {
     fn field(&mut self, kind: &'static Kind) -> Result<(), WireError> {
         match kind {
             Kind::Fixed(size) => self.pass(*size),
-            Kind::Text if self.flexible => self.pass_behind_varint(),
+            Kind::Text | Kind::Bytes if self.flexible => self.pass_behind_varint(),
             Kind::Text | Kind::OldText => self.text(),
-            Kind::Bytes if self.flexible => self.pass_behind_varint(),
             Kind::Bytes => {
                 let length = self.int()?;
                 self.pass_unless_null(length)

@@ -35,17 +35,16 @@ impl Figures {
             peak_mib: stat("peak_rss_mb"),
         }
     }
+}
 
-    /// Why it ended before its time, and where the input is that did it.
-    pub(super) fn find(&self, said: &str) -> Option<(String, PathBuf)> {
-        let input =
-            said.lines().find_map(|line| line.split_once("Test unit written to ").map(|(_, path)| path.trim()))?;
-        let panicked = said.lines().skip_while(|line| !line.contains("panicked at")).take(2);
-        let reason = panicked.map(str::trim).collect::<Vec<_>>().join(" ");
-        let error = said.lines().find_map(|line| line.split_once("ERROR: libFuzzer: ").map(|(_, rest)| rest.trim()));
-        let reason = if reason.is_empty() { error.unwrap_or("it ended").to_owned() } else { reason };
-        Some((reason, PathBuf::from(input)))
-    }
+/// Why a target ended before its time, and where the input is that did it; out of everything that it printed.
+pub(super) fn find(said: &str) -> Option<(String, PathBuf)> {
+    let input = said.lines().find_map(|line| line.split_once("Test unit written to ").map(|(_, path)| path.trim()))?;
+    let panicked = said.lines().skip_while(|line| !line.contains("panicked at")).take(2);
+    let reason = panicked.map(str::trim).collect::<Vec<_>>().join(" ");
+    let error = said.lines().find_map(|line| line.split_once("ERROR: libFuzzer: ").map(|(_, rest)| rest.trim()));
+    let reason = if reason.is_empty() { error.unwrap_or("it ended").to_owned() } else { reason };
+    Some((reason, PathBuf::from(input)))
 }
 
 #[cfg(test)]
@@ -77,16 +76,16 @@ artifact_prefix='target/fuzz/artifacts/group/'; Test unit written to target/fuzz
         let figures = Figures::read(QUIET);
         let expected = Figures { runs: 900, runs_per_second: 450, coverage: 231, new_coverage: 21, peak_mib: 40 };
         assert_eq!(figures, expected);
-        assert_eq!(figures.find(QUIET), None);
+        assert_eq!(find(QUIET), None);
     }
 
     #[test]
     fn a_find_tells_its_reason_and_its_input() {
-        let (reason, input) = Figures::default().find(CRASH).unwrap();
+        let (reason, input) = find(CRASH).unwrap();
         assert!(reason.ends_with("targets/group.rs:11:5: more topics than bytes"), "{reason}");
         assert_eq!(input, PathBuf::from("target/fuzz/artifacts/group/crash-01"));
         let slow = "==7== ERROR: libFuzzer: timeout after 10 seconds\nTest unit written to a/timeout-2";
         let expected = ("timeout after 10 seconds".to_owned(), PathBuf::from("a/timeout-2"));
-        assert_eq!(Figures::default().find(slow), Some(expected));
+        assert_eq!(find(slow), Some(expected));
     }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::error::FuzzError;
-use super::figures::Figures;
+use super::figures::{self, Figures};
 use super::target::Target;
 use crate::job::{Job, JobError};
 use crate::repository;
@@ -71,7 +71,7 @@ impl<'a> Session<'a> {
         // It prints inputs too, which may be anything.
         let said = String::from_utf8_lossy(&said);
         let figures = Figures::read(&said);
-        match (ended, figures.find(&said)) {
+        match (ended, figures::find(&said)) {
             (Ok(()), _) => Ok(Outcome { target: self.target, figures, crash: None }),
             (Err(JobError::Interrupted(interrupted)), _) => Err(interrupted.into()),
             (Err(_), Some((reason, input))) => {
