@@ -4,7 +4,7 @@
 //! ours. A campaign makes its faults while messages flow, then lets everything come to rest, and compares the two.
 //!
 //! - [`fault`]: the promises, and which campaigns attack them; [`campaigns`]: one file each
-//! - [`schedule`]: when faults are made, by a seed; [`run`]: one campaign at work
+//! - [`schedule`]: when faults are made, by a seed; [`run`]: one campaign at work; [`lanes`]: several at the same time
 //! - [`stand`]: the programs of a run, and what they are started with; [`worker`]: one of them
 //! - [`stack`]: what a campaign works on: [`embedded`] broker and `SQLite`, or [`servers`]: Kafka and Cassandra
 //! - [`link`]: a TCP proxy that spoils connections; [`trouble`]: what can be wrong with it; [`stall`]: a store that
@@ -20,6 +20,7 @@ mod fault;
 mod findings;
 mod flow;
 mod group;
+mod lanes;
 mod link;
 mod run;
 mod scene;
@@ -40,16 +41,14 @@ use clap::ValueEnum;
 use color_eyre::eyre;
 
 use self::error::ChaosError;
-use self::fault::{Campaign, Fault};
-use self::run::Run;
-use self::schedule::{Bound, Schedule};
+use self::fault::Fault;
+use self::lanes::Plan;
+use self::schedule::Bound;
 use self::stack::Kind;
-use self::stand::Stand;
 use self::verdict::Verdict;
 use crate::environment;
 use crate::repository;
 use crate::say;
-use crate::services::fresh::FreshStacks;
 use crate::signals::Interrupt;
 use crate::supervise::Foreground;
 use crate::test::{FEATURES, python};
@@ -63,7 +62,8 @@ is kept is read, by Python clients. Some campaigns are made a second time, with
 a planted bug that must be caught. R12 needs a C compiler, `cc`.
 
 The exit code is 0 when every promise held and every planted bug was caught,
-else 1. --night makes ten times the faults and more, in hours. The same seed makes the same faults at the same distances.
+else 1. --night makes ten times the faults and more, in hours. The same seed
+makes the same faults at the same distances.
 
 Examples:
   cargo xtask chaos
@@ -104,73 +104,19 @@ enum Shape {
 pub(crate) fn run(args: &Args, interrupt: &Interrupt) -> eyre::Result<u8> {
     let seed = args.seed.unwrap_or_else(seed_of_now);
     say::talk(&format!("the faults of this run: --seed {seed}"));
-    let binary = build(interrupt)?;
-    let python = python::ensure(interrupt)?;
-    let mut fresh = FreshStacks::new();
-    let mut verdicts = Vec::new();
-    let mut outcome = Ok(());
-    for kind in args.stacks.iter().copied() {
-        let stand = Stand::new(binary.clone(), python.clone(), fresh.folder(kind.name())?, interrupt)?;
-        let campaigns = Campaigns { kind, args, seed };
-        outcome = campaigns.run(&stand, &mut fresh, &mut verdicts);
-        if outcome.is_err() {
-            break;
-        }
-    }
-    // What was found before an error or Ctrl+C is worth as much.
+    let plan = Plan {
+        faults: Fault::wanted(&args.faults, args.night),
+        stacks: args.stacks.clone(),
+        bound: args.time.map(Bound::Time),
+        night: args.night,
+        seed,
+        binary: build(interrupt)?,
+        python: python::ensure(interrupt)?,
+    };
+    let (verdicts, outcome) = plan.run(interrupt);
     print(args.output, seed, &verdicts);
-    let is_good = outcome.is_ok() && verdicts.iter().all(Verdict::is_good);
-    if is_good || interrupt.received().is_some() {
-        fresh.remove()?;
-    } else {
-        fresh.keep_logs()?;
-    }
     outcome?;
-    Ok(u8::from(!is_good))
-}
-
-/// The campaigns on one kind of stack.
-#[derive(Debug)]
-struct Campaigns<'a> {
-    kind: Kind,
-    args: &'a Args,
-    seed: u64,
-}
-
-impl Campaigns<'_> {
-    fn run(&self, stand: &Stand, fresh: &mut FreshStacks, verdicts: &mut Vec<Verdict>) -> Result<(), ChaosError> {
-        let all = Fault::wanted(&self.args.faults, self.args.night);
-        let wanted = all
-            .into_iter()
-            .flat_map(|fault| fault.campaigns(self.kind).into_iter().map(move |campaign| (fault, campaign)));
-        let mut stack = None;
-        for (fault, campaign) in wanted {
-            let on = match &mut stack {
-                Some(stack) => stack,
-                None => stack.insert(stack::start(self.kind, stand, fresh)?),
-            };
-            let verdict = Verdict::begin(fault, self.kind, campaign.planted);
-            let (schedule, night) = (self.schedule(fault, campaign), self.args.night);
-            let mut run = Run { stack: on.as_mut(), stand, schedule, night, verdict };
-            let outcome = (campaign.run)(&mut run);
-            let mut verdict = run.verdict;
-            stand.interrupt().check()?;
-            verdict.end(outcome.as_ref().err());
-            if outcome.is_err() {
-                // Whatever state it is in: the next campaign gets another.
-                stack = None;
-            }
-            say::talk(&verdict.to_string());
-            verdicts.push(verdict);
-        }
-        Ok(())
-    }
-
-    fn schedule(&self, fault: Fault, campaign: Campaign) -> Schedule {
-        let count = if self.args.night { campaign.night } else { campaign.usual };
-        let bound = self.args.time.map_or(Bound::Count(count), Bound::Time);
-        Schedule::new(self.seed, &fault.to_string(), bound)
-    }
+    Ok(u8::from(!verdicts.iter().all(Verdict::is_good)))
 }
 
 fn print(shape: Shape, seed: u64, verdicts: &[Verdict]) {

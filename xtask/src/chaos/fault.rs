@@ -13,7 +13,7 @@ use super::run::Run;
 use super::stack::Kind;
 
 /// A promise, named by the fault that attacks it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub(super) enum Fault {
     /// `vitals consume` killed at random moments and at named points
     #[value(name = "R1")]

@@ -16,6 +16,8 @@ pub(super) struct Run<'a> {
     pub(super) schedule: Schedule,
     /// Whether there is a night's time.
     pub(super) night: bool,
+    /// Which of its promise's campaigns it is, from 0.
+    pub(super) number: u32,
     /// What it has done and found.
     pub(super) verdict: Verdict,
 }
@@ -28,8 +30,7 @@ impl Run<'_> {
 
     fn name(&self) -> String {
         let name = self.verdict.fault.to_string().to_lowercase();
-        let planted = self.verdict.planted.map(|bug| bug.replace(|letter: char| !letter.is_ascii_alphanumeric(), "_"));
-        planted.map_or_else(|| name.clone(), |bug| format!("{name}_{bug}"))
+        if self.number == 0 { name } else { format!("{name}_{}", self.number) }
     }
 
     /// The like for a part of the campaign; `part` holds letters, digits and `_`.
