@@ -6,13 +6,18 @@ import json
 import sys
 import time
 
-from confluent_kafka import ConsumerGroupState
+from confluent_kafka import ConsumerGroupState, KafkaException
 from confluent_kafka.admin import AdminClient
 
 brokers, group, count = sys.argv[1:]
 admin = AdminClient({"bootstrap.servers": brokers})
 while True:
-    found = admin.describe_consumer_groups([group])[group].result(timeout=20)
+    time.sleep(0.1)
+    try:
+        found = admin.describe_consumer_groups([group])[group].result(timeout=20)
+    except KafkaException:
+        # A new group has no coordinator for a moment.
+        continue
     members = {
         member.member_id: sorted(place.partition for place in member.assignment.topic_partitions)
         for member in found.members
@@ -20,5 +25,4 @@ while True:
     }
     if found.state == ConsumerGroupState.STABLE and len(members) == int(count) and all(members.values()):
         break
-    time.sleep(0.1)
 print(json.dumps(members, sort_keys=True))
