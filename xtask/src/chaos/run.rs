@@ -14,6 +14,8 @@ pub(super) struct Run<'a> {
     pub(super) stand: &'a Stand,
     /// When, and how often.
     pub(super) schedule: Schedule,
+    /// Whether there is a night's time.
+    pub(super) night: bool,
     /// What it has done and found.
     pub(super) verdict: Verdict,
 }
@@ -21,10 +23,18 @@ pub(super) struct Run<'a> {
 impl Run<'_> {
     /// A topic, a group and tables for this campaign alone.
     pub(super) fn addresses(&self) -> Result<Addresses, ChaosError> {
+        self.stack.addresses(&self.name())
+    }
+
+    fn name(&self) -> String {
         let name = self.verdict.fault.to_string().to_lowercase();
         let planted = self.verdict.planted.map(|bug| bug.replace(|letter: char| !letter.is_ascii_alphanumeric(), "_"));
-        let name = planted.map_or_else(|| name.clone(), |bug| format!("{name}_{bug}"));
-        self.stack.addresses(&name)
+        planted.map_or_else(|| name.clone(), |bug| format!("{name}_{bug}"))
+    }
+
+    /// The like for a part of the campaign; `part` holds letters, digits and `_`.
+    pub(super) fn addresses_of(&self, part: &str) -> Result<Addresses, ChaosError> {
+        self.stack.addresses(&format!("{}_{part}", self.name()))
     }
 
     /// Whether a bug is planted.
