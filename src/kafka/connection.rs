@@ -22,8 +22,11 @@ pub const CONNECT_LIMIT: Duration = Duration::from_secs(3);
 /// How long an ordinary request may take.
 pub const REQUEST_LIMIT: Duration = Duration::from_secs(5);
 
-/// The longest response that is taken: well above what a fetch asks for.
-const MAX_RESPONSE_BYTES: usize = 128 * 1024 * 1024;
+/// The longest answer to a fetch that is taken: well above what one asks for, since a first batch comes whole.
+const MAX_FETCH_BYTES: usize = 128 * 1024 * 1024;
+
+/// The longest of other answers: the metadata of a large cluster are a few megabytes.
+const MAX_ANSWER_BYTES: usize = 32 * 1024 * 1024;
 
 /// The room that a response gets before its first byte came.
 const FIRST_READ_BYTES: usize = 64 * 1024;
@@ -149,7 +152,8 @@ impl Connection {
         self.next_id = self.next_id.wrapping_add(1);
         let frame = self.encode(request, version, id)?;
         self.stream.write_all(&frame).await.map_err(|source| self.broken(source))?;
-        let answer = self.read_frame().await?;
+        let is_fetch = R::KEY == versions::api_key(ApiKey::Fetch);
+        let answer = self.read_frame(if is_fetch { MAX_FETCH_BYTES } else { MAX_ANSWER_BYTES }).await?;
         let response = self.decode::<R>(answer, version, id)?;
         self.usable = true;
         Ok(response)
@@ -174,11 +178,11 @@ impl Connection {
         Ok(frame)
     }
 
-    async fn read_frame(&mut self) -> Result<Bytes, KafkaError> {
+    async fn read_frame(&mut self, limit: usize) -> Result<Bytes, KafkaError> {
         let length = self.stream.read_i32().await.map_err(|source| self.broken(source))?;
         let length = usize::try_from(length)
             .ok()
-            .filter(|length| *length <= MAX_RESPONSE_BYTES)
+            .filter(|length| *length <= limit)
             .ok_or_else(|| self.strange(format!("a response of {length} bytes")))?;
         // Grows with what arrives, not with what was announced.
         let mut frame = BytesMut::with_capacity(length.min(FIRST_READ_BYTES));

@@ -49,7 +49,7 @@ use good_client::GoodClient;
 use proxy::Direction;
 use sessions::Sessions;
 
-/// What this process may take at most: 24 sessions at a time, of which one holds an answer of 32 MiB, and the broker.
+/// What this process may take at most: 24 sessions at a time, of which some hold an answer of 8 MiB, and the broker.
 const MEMORY_LIMIT_BYTES: u64 = 384 * 1024 * 1024;
 
 /// How many sessions there are with each server where the environment does not say it.

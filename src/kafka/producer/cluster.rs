@@ -11,6 +11,10 @@ use rskafka::client::{Client, ClientBuilder};
 use rskafka::record::Record;
 use tokio::sync::OnceCell;
 
+/// The longest answer that rskafka takes. It makes room for so much when a longer one is only announced, 100 MB by
+/// itself; the metadata of a large cluster is a few.
+const MAX_ANSWER_BYTES: usize = 32 * 1024 * 1024;
+
 /// Gives links to a topic.
 pub trait Cluster: Send + Sync {
     /// What is given.
@@ -102,7 +106,8 @@ impl Rskafka {
             return Err(Failure::Refused("no broker is named".to_owned()));
         }
         let contacts = self.brokers.iter().map(|broker| {
-            Box::pin(ClientBuilder::new(vec![broker.clone()]).client_id("vitals").backoff_config(backoff()).build())
+            let builder = ClientBuilder::new(vec![broker.clone()]).client_id("vitals").backoff_config(backoff());
+            Box::pin(builder.max_message_size(MAX_ANSWER_BYTES).build())
         });
         select_ok(contacts).await.map(|(client, _)| client).map_err(|error| classify(&error))
     }

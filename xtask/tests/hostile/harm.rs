@@ -38,7 +38,7 @@ const LIES: &[[u8; 4]] = &[
 const COMPACT_LIES: &[&[u8]] = &[b"\xff\xff\xff\xff\x0f", b"\xff\xff\xff\x7f", b"\x80\x80\x80\x80\x80", b"\0"];
 
 /// An answer that goes on and on, but is no longer than what is taken.
-const ENDLESS_BYTES: i32 = 32 * 1024 * 1024;
+const ENDLESS_BYTES: i32 = 8 * 1024 * 1024;
 
 /// Does something to `frame`, which stands without its length. The first `kept` bytes stay.
 pub(crate) fn harm(frame: &Bytes, kept: usize, rng: &mut StdRng) -> Harmed {
