@@ -9,6 +9,7 @@
 //! - [`stack`]: what a campaign works on: [`embedded`] broker and `SQLite`, or [`servers`]: Kafka and Cassandra
 //! - [`link`]: a TCP proxy that spoils connections; [`trouble`]: what can be wrong with it
 //! - [`flow`]: messages on their way, from the producer that is not ours to the table
+//! - [`gauge`]: what our programs take meanwhile
 //! - [`findings`]: what the readers found; [`verdict`]: what that says; [`error`]: what can go wrong
 
 mod campaigns;
@@ -17,6 +18,7 @@ mod error;
 mod fault;
 mod findings;
 mod flow;
+mod gauge;
 mod link;
 mod run;
 mod schedule;

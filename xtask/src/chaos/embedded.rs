@@ -14,6 +14,7 @@ use super::stack::{Addresses, End, Kind, Part, Stack};
 use super::stand::Stand;
 use super::trouble::Trouble;
 use super::worker::Worker;
+use crate::process::Identity;
 use crate::services::ready;
 use crate::services::server::Role;
 
@@ -42,6 +43,14 @@ impl Embedded {
         let mut embedded = Self { port, folder, broker, link: None };
         embedded.wait_until_ready(stand)?;
         Ok(embedded)
+    }
+
+    fn signal(&self, part: Part, signal: Signal) -> Result<(), ChaosError> {
+        match part {
+            Part::Broker => self.broker.signal(signal),
+            Part::Store => return Err(ChaosError::NoServer("store that is a process")),
+        }
+        Ok(())
     }
 
     /// Starts it again after its end, on what it has kept.
@@ -127,6 +136,18 @@ impl Stack for Embedded {
             (Part::Broker, End::Stop) => self.broker.end(Signal::TERM, END_LIMIT, stand.interrupt()),
             (Part::Store, _) => Err(ChaosError::NoServer("store that is a process")),
         }
+    }
+
+    fn pause(&mut self, part: Part) -> Result<(), ChaosError> {
+        self.signal(part, Signal::STOP)
+    }
+
+    fn resume(&mut self, part: Part) -> Result<(), ChaosError> {
+        self.signal(part, Signal::CONT)
+    }
+
+    fn own_broker(&self) -> Option<Identity> {
+        self.broker.identity()
     }
 
     fn start_again(&mut self, part: Part, stand: &Stand) -> Result<(), ChaosError> {

@@ -5,7 +5,7 @@ use std::fmt;
 use clap::ValueEnum;
 
 use super::campaigns::{
-    broker_restarted, consumer_killed, link_faults, producer_killed, producer_linked, store_killed,
+    broker_restarted, consumer_killed, link_faults, producer_killed, producer_linked, soak, store_killed,
 };
 use super::error::ChaosError;
 use super::run::Run;
@@ -29,6 +29,9 @@ pub(super) enum Fault {
     /// `vitals produce` killed in the middle
     #[value(name = "R16")]
     R16,
+    /// Hours of work, with a fault of some kind each minute
+    #[value(name = "R17")]
+    R17,
 }
 
 /// One way of attacking a promise on one kind of stack.
@@ -57,9 +60,9 @@ impl Campaign {
 
 impl Fault {
     /// All of them, in the order in which they are made.
-    const ALL: &[Self] = &[Self::R1, Self::R16, Self::R2, Self::R4, Self::R3];
+    const ALL: &[Self] = &[Self::R1, Self::R16, Self::R2, Self::R4, Self::R3, Self::R17];
     /// Those of them that take too long for every day: made when they are named, and with `--night`.
-    const ONLY_AT_NIGHT: &[Self] = &[];
+    const ONLY_AT_NIGHT: &[Self] = &[Self::R17];
 
     /// What to attack: what is named, or else everything there is time for.
     pub(super) fn wanted(named: &[Self], night: bool) -> Vec<Self> {
@@ -86,9 +89,11 @@ impl Fault {
                 vec![Campaign::of(5, 30, store_killed::run), Campaign::planted("no settle time", 5, store_killed::run)]
             }
             (Self::R4, Kind::Embedded) => {
-                vec![Campaign::of(26, 700, link_faults::run), Campaign::of(8, 200, producer_linked::run)]
+                vec![Campaign::of(24, 700, link_faults::run), Campaign::of(8, 200, producer_linked::run)]
             }
-            (Self::R4, Kind::Servers) => vec![Campaign::of(6, 100, link_faults::run)],
+            (Self::R4, Kind::Servers) => vec![Campaign::of(8, 100, link_faults::run)],
+            // One fault a minute.
+            (Self::R17, Kind::Embedded | Kind::Servers) => vec![Campaign::of(3, 8 * 60, soak::run)],
             // SQLite is a part of the consumer: it is killed with it.
             (Self::R3, Kind::Embedded) => Vec::new(),
         }

@@ -48,6 +48,18 @@ impl Findings {
         self.lost + self.wrong + self.ahead + self.invented == 0
     }
 
+    /// Takes over what was found of other messages.
+    pub(super) fn add(&mut self, other: &Self) {
+        self.checked += other.checked;
+        self.committed += other.committed;
+        self.looked_at += other.looked_at;
+        self.lost += other.lost;
+        self.wrong += other.wrong;
+        self.ahead += other.ahead;
+        self.invented += other.invented;
+        self.examples.extend(other.examples.iter().cloned());
+    }
+
     /// Takes over what a look in the middle found: what is not committed may still be missing then. What was committed
     /// too early is mostly missing at each look, and counted once.
     pub(super) fn add_look(&mut self, look: &Self) {
@@ -63,6 +75,13 @@ impl Findings {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_lost_of_some_messages_counts_among_others() {
+        let mut findings = Findings { checked: 5, ..Findings::default() };
+        findings.add(&Findings { checked: 3, lost: 1, ..Findings::default() });
+        assert!(findings.checked == 8 && !findings.is_clean());
+    }
 
     #[test]
     fn what_is_not_committed_may_be_missing_in_the_middle() {

@@ -9,7 +9,7 @@ use super::link::Link;
 use super::stack::{Addresses, End, Kind, Part, Stack};
 use super::stand::Stand;
 use super::trouble::Trouble;
-use crate::process::Life;
+use crate::process::{Identity, Life};
 use crate::services::fresh::FreshStacks;
 use crate::services::options::{ServerSetting, StackOptions};
 use crate::services::server::Role;
@@ -98,6 +98,20 @@ impl Stack for Servers {
             End::Stop => self.stack.stop(role(part))?,
         }
         Ok(())
+    }
+
+    fn pause(&mut self, part: Part) -> Result<(), ChaosError> {
+        self.stack.pause(role(part));
+        Ok(())
+    }
+
+    fn resume(&mut self, part: Part) -> Result<(), ChaosError> {
+        self.stack.resume(role(part));
+        Ok(())
+    }
+
+    fn own_broker(&self) -> Option<Identity> {
+        None
     }
 
     fn start_again(&mut self, part: Part, stand: &Stand) -> Result<(), ChaosError> {

@@ -38,6 +38,8 @@ pub(super) struct Verdict {
     slowest: Duration,
     /// What else breaks the promise.
     broken: Vec<String>,
+    /// What was measured, in words.
+    figures: Vec<String>,
     /// Why it did not come to its end: then nothing is known.
     failed: Option<String>,
     /// What the readers found.
@@ -61,6 +63,7 @@ impl Verdict {
             stalls: 0,
             slowest: Duration::ZERO,
             broken: Vec::new(),
+            figures: Vec::new(),
             failed: None,
             findings: Findings::default(),
             took: Duration::ZERO,
@@ -82,6 +85,11 @@ impl Verdict {
             }
             None => self.stalls += 1,
         }
+    }
+
+    /// Notes a figure that was measured.
+    pub(super) fn measured(&mut self, what: impl Into<String>) {
+        self.figures.push(what.into());
     }
 
     /// Notes something else that breaks the promise.
@@ -175,6 +183,7 @@ fn notes(verdict: &Verdict) -> Vec<String> {
             notes.push(format!("{name}: work went on after {:.1} s at the latest", verdict.slowest.as_secs_f64()));
         }
     }
+    notes.extend(verdict.figures.iter().map(|figure| format!("{name}: {figure}")));
     if verdict.planted.is_none() && verdict.is_good() {
         let percent = 100.0 * excluded(verdict.made());
         notes.push(format!("{name}: excludes, by 95 %, a loss at more than {percent:.1} % of such faults"));
@@ -280,7 +289,7 @@ mod tests {
 
     #[test]
     fn the_names_for_programs_are_stable() {
-        let expected = r#"{"seed":7,"verdicts":[{"ahead":0,"broken":[],"checked":10,"committed":0,"examples":[],"failed":null,"fault":"R3","faults":{"kills":1},"invented":0,"looked_at":0,"lost":0,"planted":null,"seconds":0.0,"slowest_seconds":0.0,"stack":"servers","stalls":0,"verdict":"held","wrong":0}]}"#;
+        let expected = r#"{"seed":7,"verdicts":[{"ahead":0,"broken":[],"checked":10,"committed":0,"examples":[],"failed":null,"fault":"R3","faults":{"kills":1},"figures":[],"invented":0,"looked_at":0,"lost":0,"planted":null,"seconds":0.0,"slowest_seconds":0.0,"stack":"servers","stalls":0,"verdict":"held","wrong":0}]}"#;
         assert_eq!(json(7, &[verdict(None, 0)]), expected);
     }
 }

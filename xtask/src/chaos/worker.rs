@@ -9,7 +9,7 @@ use rustix::process::{Pid, Signal};
 
 use super::error::{ChaosError, file_error};
 use crate::job;
-use crate::process::{self, LOOK_AGAIN, Life, Place};
+use crate::process::{self, Identity, LOOK_AGAIN, Life, Place};
 use crate::services::log_tail::{LogTail, SHOWN_WITH_ERRORS};
 use crate::signals::Interrupt;
 
@@ -61,11 +61,20 @@ impl Worker {
 
     /// Asks it to end, and waits until it has come to a good end.
     pub(super) fn end(&mut self, signal: Signal, limit: Duration, interrupt: &Interrupt) -> Result<(), ChaosError> {
+        self.signal(signal);
+        self.wait(limit, interrupt)
+    }
+
+    /// Sends it a signal; one that has ended already is noticed by who waits for it.
+    pub(super) fn signal(&self, signal: Signal) {
         if let Some(pid) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
-            // One that has ended already is noticed below.
             let _ = rustix::process::kill_process(pid, signal);
         }
-        self.wait(limit, interrupt)
+    }
+
+    /// Which process it is; `None` when it has ended.
+    pub(super) fn identity(&self) -> Option<Identity> {
+        Identity::of(self.child.id())
     }
 
     /// Waits until it has come to a good end by itself.
@@ -87,6 +96,11 @@ impl Worker {
 
     fn ended(&self, status: ExitStatus) -> ChaosError {
         ChaosError::Ended { what: self.what, status, log: self.tail() }
+    }
+
+    /// Where it prints to.
+    pub(super) fn log(&self) -> &Path {
+        &self.log
     }
 
     /// The last lines that it printed.
