@@ -4,7 +4,7 @@
 //! - [`producer`]: readings into the topic; [`murmur2`] places them as Java and kafka-python do
 //!
 //! Everything else speaks over our own connection on `kafka-protocol`:
-//! - [`connection`]: one request, one response, within a time limit; `versions` says what is spoken
+//! - [`connection`]: one request, one response, within a time limit; `versions` says what is spoken, [`wire`] reads it
 //! - [`cluster`]: who leads what; [`brokers`] asks each broker by itself
 //! - [`topics`]: what topics there are, and what is in them; [`topic_settings`] how they are kept
 //! - [`records`]: record batches, read and written
@@ -37,3 +37,4 @@ pub mod sample;
 pub mod topic_settings;
 pub mod topics;
 mod versions;
+pub mod wire;

@@ -6,7 +6,7 @@
 //! When the partitions are taken away nothing of them is committable, and results that come late are dropped; where they
 //! come back, what was admitted before is known.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 /// Proof that a record was admitted; needed to settle it.
@@ -16,8 +16,10 @@ pub struct Receipt {
     jumps: u32,
     partition: i32,
     offset: i64,
-    /// Whether it was admitted before its partition was [taken away](Ledger::take_away), and is written once more.
+    /// Whether it was admitted before its partition was [taken away](Ledger::take_away).
     pub is_again: bool,
+    /// Whether it was also settled then, and is only stored or kept once more.
+    pub is_repeat: bool,
 }
 
 impl Receipt {
@@ -61,10 +63,12 @@ pub struct Ledger {
 }
 
 /// What was admitted of a partition before it was taken away.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Seen {
     /// All of it is below.
     offset: i64,
+    /// Those of it that were not settled.
+    unsettled: BTreeSet<i64>,
     /// Whether all of it was settled, and that was committed.
     is_finished: bool,
 }
@@ -142,9 +146,14 @@ impl Ledger {
     /// committed on. Where they are assigned to us again, records that were admitted before are known as such.
     pub fn take_away(&mut self) {
         for (partition, state) in std::mem::take(&mut self.partitions) {
-            let is_finished = state.entries.is_empty() && state.committed == Some(self.position(partition, &state));
-            let before = self.seen.get(&partition).map_or(i64::MIN, |seen| seen.offset);
-            self.seen.insert(partition, Seen { offset: state.next_offset.max(before), is_finished });
+            let mut seen = self.seen.remove(&partition).unwrap_or_default();
+            let is_committed = state.committed == Some(self.position(partition, &state));
+            let is_finished = is_committed && state.entries.is_empty() && state.next_offset >= seen.offset;
+            // What was not admitted again meanwhile is as it was before.
+            seen.unsettled = seen.unsettled.split_off(&state.next_offset);
+            seen.unsettled.extend(state.entries.iter().filter(|entry| !entry.settled).map(|entry| entry.offset));
+            seen.offset = state.next_offset.max(seen.offset);
+            self.seen.insert(partition, Seen { is_finished, ..seen });
         }
         self.marks.clear();
     }
@@ -188,11 +197,12 @@ impl Ledger {
 
     /// Takes up the record at `offset`. `None` where the partition is not ours, or the offset was taken up before.
     pub fn admit(&mut self, partition: i32, offset: i64) -> Option<Receipt> {
-        let is_again = self.has_seen(partition, offset);
+        let seen = self.seen.get(&partition).filter(|seen| offset < seen.offset);
+        let (is_again, is_repeat) = (seen.is_some(), seen.is_some_and(|seen| !seen.unsettled.contains(&offset)));
         let state = self.partitions.get_mut(&partition).filter(|state| offset >= state.next_offset)?;
         state.entries.push_back(Entry { offset, settled: false });
         state.next_offset = offset.saturating_add(1);
-        Some(Receipt { assignment: self.assignment, jumps: state.jumps, partition, offset, is_again })
+        Some(Receipt { assignment: self.assignment, jumps: state.jumps, partition, offset, is_again, is_repeat })
     }
 
     /// Notes that there is nothing to admit below `next_offset`: markers, compacted records, a gap.

@@ -6,14 +6,15 @@
 //! This file takes up what comes; `delivery` stores and keeps it, `ending` settles, commits and ends. What they stand on
 //! are three small traits: [`Source`], [`Store`] and [`DeadLetters`].
 //!
-//! One task runs this loop. It holds no more than [`MAX_IN_FLIGHT_BYTES`] of messages; beyond that it reads on only
-//! when the store has taken some.
+//! One task runs this loop. It holds no more bytes of messages than it is [allowed](Pipeline::max_in_flight_bytes);
+//! beyond that it reads on only when the store has taken some.
 
 mod delivery;
 mod ending;
 pub mod lanes;
 pub mod letters;
 pub mod observer;
+mod refusals;
 mod settling;
 pub mod source;
 
@@ -28,7 +29,8 @@ use self::delivery::Answer;
 use self::ending::{COMMIT_INTERVAL, COMMIT_PAUSE, Phase, RELEASE_LIMIT};
 use self::lanes::{Job, Lanes};
 use self::letters::{DeadLetters, Letter, Mail, Outbox};
-use self::observer::{Observer, Progress};
+use self::observer::{Observer, Origin, Progress};
+use self::refusals::Refusals;
 use self::settling::EpochRead;
 pub use self::settling::Settling;
 use self::source::{Assigned, Chunk, Event, Source};
@@ -40,8 +42,8 @@ use crate::reject::Reject;
 use crate::shutdown::{DRAIN_LIMIT, Shutdown};
 use crate::store::{Store, WriteError};
 
-/// How many bytes of messages may be taken up and not yet settled.
-pub const MAX_IN_FLIGHT_BYTES: usize = 32 * 1024 * 1024;
+/// How many bytes of messages may be taken up and not yet settled, unless something else is said.
+pub const MAX_IN_FLIGHT_BYTES: usize = 16 * 1024 * 1024;
 
 /// How many records may be taken up and not yet committable, most of them settled behind one that is not.
 pub const MAX_OPEN_RECORDS: usize = 1_000_000;
@@ -82,10 +84,12 @@ pub struct Pipeline<'a, S, T: Store, D: DeadLetters, O> {
     observer: &'a mut O,
     limits: Limits,
     until: Until,
+    max_in_flight_bytes: usize,
     settling: Settling,
     ledger: Ledger,
     lanes: Lanes,
     outbox: Outbox,
+    refusals: Refusals,
     writes: FuturesUnordered<BoxFuture<'a, Answer<Job, WriteError>>>,
     mails: FuturesUnordered<BoxFuture<'a, Answer<Mail, D::Error>>>,
     /// One at most.
@@ -121,10 +125,12 @@ impl<'a, S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'a, S, T, D,
             observer,
             limits,
             until,
+            max_in_flight_bytes: MAX_IN_FLIGHT_BYTES,
             settling: Settling::default(),
             ledger: Ledger::default(),
             lanes: Lanes::new(store.batch_rows()),
             outbox: Outbox::default(),
+            refusals: Refusals::default(),
             writes: FuturesUnordered::new(),
             mails: FuturesUnordered::new(),
             epoch_reads: FuturesUnordered::new(),
@@ -139,6 +145,13 @@ impl<'a, S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'a, S, T, D,
             behind: BTreeMap::new(),
             unkeyed_told: false,
         }
+    }
+
+    /// Holds so many bytes of messages that are taken up and not settled, before it reads on.
+    #[must_use]
+    pub fn max_in_flight_bytes(mut self, bytes: usize) -> Self {
+        self.max_in_flight_bytes = bytes;
+        self
     }
 
     /// Runs until the end that was asked for, a shutdown, or an error of the source.
@@ -172,6 +185,7 @@ impl<'a, S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'a, S, T, D,
             Event::Assigned { assignment, partitions, is_again, is_another_topic } => {
                 if is_another_topic {
                     self.ledger.forget_seen();
+                    self.refusals.clear();
                 }
                 self.assigned(assignment, &partitions, is_again);
             }
@@ -189,6 +203,7 @@ impl<'a, S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'a, S, T, D,
                     self.commit_due = Instant::now();
                 }
                 for position in positions {
+                    self.refusals.committed(&position);
                     self.ledger.committed(position);
                 }
             }
@@ -238,6 +253,7 @@ impl<'a, S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'a, S, T, D,
         let Some(receipt) = self.ledger.admit(partition, record.offset) else { return };
         let (offset, size_bytes) = (record.offset, record.size_bytes());
         self.in_flight_bytes += size_bytes;
+        let Some(receipt) = self.take_refused(partition, record, receipt) else { return };
         if receipt.is_again {
             return self.take_again(partition, record, receipt, size_bytes);
         }
@@ -250,7 +266,7 @@ impl<'a, S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'a, S, T, D,
             Ok(reading) => {
                 let alerts = alarm::judge(&reading, &self.limits);
                 self.progress.alerts += u64::try_from(alerts.len()).unwrap_or(u64::MAX);
-                self.observer.reading(partition, offset, &reading, &alerts);
+                self.observer.reading(Origin { partition, offset, sent_ms: record.timestamp_ms }, &reading, &alerts);
                 self.lanes.add(reading, alerts, receipt, size_bytes);
             }
             Err(reject) => {
@@ -282,6 +298,7 @@ impl<'a, S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'a, S, T, D,
             )
         } else {
             self.ledger.jump_to(partition, found, end_offset);
+            self.refusals.clear();
             format!(
                 "partition {partition}: the log was made anew or cut, offset {wanted} is not what it was; reading on at {found}"
             )
@@ -330,7 +347,7 @@ impl<'a, S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'a, S, T, D,
 
     fn has_room(&self) -> bool {
         self.phase == Phase::Reading
-            && self.in_flight_bytes < MAX_IN_FLIGHT_BYTES
+            && self.in_flight_bytes < self.max_in_flight_bytes
             && self.ledger.open_records() < MAX_OPEN_RECORDS
     }
 

@@ -5,13 +5,14 @@ use std::net::SocketAddr;
 use bytes::{BufMut, Bytes, BytesMut};
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::api_versions_response::ApiVersion;
-use kafka_protocol::messages::{ApiKey, ApiVersionsResponse, RequestHeader, ResponseHeader};
-use kafka_protocol::protocol::{Decodable, Encodable};
+use kafka_protocol::messages::{ApiKey, ApiVersionsResponse, ResponseHeader};
+use kafka_protocol::protocol::{Encodable, Request};
 
 use super::buffers::Buffers;
 use super::groups::Client;
 use super::state::State;
 use super::{offers, records, topics};
+use crate::kafka::wire;
 
 /// What a frame's length takes, in front of it.
 const LENGTH_BYTES: usize = 4;
@@ -33,7 +34,7 @@ pub(super) async fn answer(state: &State, peer: SocketAddr, mut frame: Bytes) ->
         return api_versions(version, frame);
     }
     let Some(api) = offers::find(key, version) else { return Answer::HangUp };
-    let Ok(header) = RequestHeader::decode(&mut frame, api.request_header_version(version)) else {
+    let Ok(header) = wire::request_header(&mut frame, api.request_header_version(version)) else {
         return Answer::HangUp;
     };
     let client = Client {
@@ -90,8 +91,8 @@ fn peek(frame: &Bytes) -> Option<(i16, i16)> {
     Some((i16::from_be_bytes(*key), i16::from_be_bytes(*version)))
 }
 
-fn take<R: Decodable>(body: &mut Bytes, version: i16) -> Option<R> {
-    R::decode(body, version).ok()
+fn take<R: Request>(body: &mut Bytes, version: i16) -> Option<R> {
+    wire::request(body, version).ok()
 }
 
 fn put(response: &impl Encodable, version: i16) -> Option<Bytes> {
@@ -127,7 +128,7 @@ fn frame_of(api: ApiKey, version: i16, correlation_id: i32, body: Bytes) -> Answ
 fn api_versions(version: i16, mut frame: Bytes) -> Answer {
     let offered = offers::find(offers::API_VERSIONS, version).is_some();
     let header_version = if offered { ApiKey::ApiVersions.request_header_version(version) } else { 1 };
-    let Ok(header) = RequestHeader::decode(&mut frame, header_version) else { return Answer::HangUp };
+    let Ok(header) = wire::request_header(&mut frame, header_version) else { return Answer::HangUp };
     let offer = |(key, range): (i16, kafka_protocol::protocol::VersionRange)| {
         ApiVersion::default().with_api_key(key).with_min_version(range.min).with_max_version(range.max)
     };

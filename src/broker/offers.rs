@@ -49,3 +49,16 @@ pub(super) const API_VERSIONS: i16 = number(ApiKey::ApiVersions);
 const fn number(key: ApiKey) -> i16 {
     key as i16
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kafka::wire;
+
+    #[test]
+    fn every_request_that_is_offered_can_be_read() {
+        for (key, range) in all() {
+            assert_eq!(wire::read_versions(key), Some((range.min, range.max)), "request {key}");
+        }
+    }
+}

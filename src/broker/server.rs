@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-use tokio::time::interval;
+use tokio::time::{interval, timeout};
 
 use super::dispatch::{self, Answer};
 use super::state::State;
@@ -21,6 +21,11 @@ const MAX_REQUEST_BYTES: usize = 32 * 1024 * 1024;
 const FIRST_READ_BYTES: usize = 64 * 1024;
 /// More clients than one machine's ward has.
 const MAX_CONNECTIONS: usize = 256;
+/// A connection on which nothing was asked for so long is closed, as Kafka does: its place is for others.
+const IDLE_LIMIT: Duration = Duration::from_secs(10 * 60);
+/// A client that neither sends on in the middle of a request, nor takes any of its answer, is gone after this: what it
+/// holds of our memory must come back.
+const STALL_LIMIT: Duration = Duration::from_secs(60);
 /// How often appends are brought to the disk.
 const SYNC_INTERVAL: Duration = Duration::from_secs(1);
 /// How often old records are looked for.
@@ -100,8 +105,7 @@ impl Connection {
             };
             match answer {
                 Answer::Frame { head, body } => {
-                    // One write where the system allows it: an answer must not wait for the acknowledgement of its head.
-                    self.stream.write_all_buf(&mut head.chain(body)).await?;
+                    self.write(head.chain(body)).await?;
                 }
                 Answer::Silence => {}
                 // As Kafka does with what it does not understand.
@@ -112,7 +116,7 @@ impl Connection {
     }
 
     async fn read_frame(&mut self) -> std::io::Result<Option<Bytes>> {
-        let length = match self.stream.read_i32().await {
+        let length = match timeout(IDLE_LIMIT, self.stream.read_i32()).await? {
             Ok(length) => length,
             Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => return Ok(None),
             Err(error) => return Err(error),
@@ -123,10 +127,49 @@ impl Connection {
         let mut frame = BytesMut::with_capacity(length.min(FIRST_READ_BYTES));
         while frame.len() < length {
             let room = u64::try_from(length - frame.len()).unwrap_or(u64::MAX);
-            if (&mut self.stream).take(room).read_buf(&mut frame).await? == 0 {
+            if timeout(STALL_LIMIT, (&mut self.stream).take(room).read_buf(&mut frame)).await?? == 0 {
                 return Ok(None);
             }
         }
         Ok(Some(frame.freeze()))
+    }
+
+    /// One write where the system allows it: an answer must not wait for the acknowledgement of its head.
+    async fn write(&mut self, mut answer: impl Buf) -> std::io::Result<()> {
+        while answer.has_remaining() {
+            timeout(STALL_LIMIT, self.stream.write_buf(&mut answer)).await??;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::broker::{Broker, Config};
+
+    /// After how long the broker closes the connection of a client that says this and no more.
+    async fn closed_after(said: &[u8]) -> Duration {
+        let folder = tempfile::tempdir().expect("a folder");
+        let config = Config { folder: folder.path().join("broker"), listen: ([127, 0, 0, 1], 0).into() };
+        let broker = Broker::start(config).await.expect("started");
+        let mut client = TcpStream::connect(broker.address()).await.expect("connected");
+        let begin = Instant::now();
+        client.write_all(said).await.expect("said");
+        assert_eq!(client.read(&mut [0]).await.expect("closed"), 0);
+        begin.elapsed()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_stops_in_the_middle_of_a_request_is_not_waited_for() {
+        let passed = closed_after(b"\0\0\0\x20\0\x03").await;
+        assert!(passed >= STALL_LIMIT && passed < IDLE_LIMIT, "{passed:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_asks_for_nothing_gives_its_place_to_others() {
+        assert!(closed_after(b"").await >= IDLE_LIMIT);
     }
 }

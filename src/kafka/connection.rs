@@ -6,14 +6,15 @@
 use std::time::Duration;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
-use kafka_protocol::messages::{ApiKey, ApiVersionsRequest, ApiVersionsResponse, RequestHeader, ResponseHeader};
-use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes, VersionRange};
+use kafka_protocol::messages::{ApiKey, ApiVersionsRequest, ApiVersionsResponse, RequestHeader};
+use kafka_protocol::protocol::{Encodable, HeaderVersion, Request, StrBytes, VersionRange};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::error::KafkaError;
 use super::versions;
+use super::wire::{self, WireError};
 
 /// How long opening a connection may take, from the first packet to the broker's list of versions.
 pub const CONNECT_LIMIT: Duration = Duration::from_secs(3);
@@ -195,12 +196,12 @@ impl Connection {
         // The list of versions is asked for before anything is agreed, so its header is always the oldest.
         let header_version =
             if R::KEY == versions::api_key(ApiKey::ApiVersions) { 0 } else { R::Response::header_version(version) };
-        let unread = |error: String| self.strange(format!("{}: {error}", versions::name(R::KEY)));
-        let header = ResponseHeader::decode(&mut answer, header_version).map_err(|error| unread(error.to_string()))?;
+        let unread = |error: WireError| self.strange(format!("{}: {error}", versions::name(R::KEY)));
+        let header = wire::response_header(&mut answer, header_version).map_err(unread)?;
         if header.correlation_id != id {
             return Err(self.strange(format!("answer {} to request {id}", header.correlation_id)));
         }
-        let response = R::Response::decode(&mut answer, version).map_err(|error| unread(error.to_string()))?;
+        let response = wire::response::<R>(&mut answer, version).map_err(unread)?;
         if answer.has_remaining() {
             return Err(self.strange(format!("{} bytes behind the answer", answer.remaining())));
         }

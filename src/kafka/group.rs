@@ -2,7 +2,7 @@
 //!
 //! [`membership`] decides, [`driver`] does: the first takes events and gives steps, without a socket or a clock; the
 //! second holds the timers, and speaks with the [`coordinator`]. [`assignor`] shares out partitions where we lead.
-//! [`admin`] is what operators ask of any group.
+//! [`subscription`] is what members tell each other, [`admin`] what operators ask of any group.
 
 pub mod admin;
 pub mod assignor;
@@ -10,7 +10,7 @@ pub(super) mod coordinator;
 pub(super) mod driver;
 pub mod forget;
 pub mod membership;
-pub(super) mod subscription;
+pub mod subscription;
 
 use std::time::Duration;
 

@@ -73,6 +73,8 @@ fn text(record: &Record, name: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn kept(headers: Vec<Header>) -> Record {
@@ -105,5 +107,26 @@ mod tests {
         let mut strange = headers("not_json", "t", 2, 41);
         strange[3].value = Some(Bytes::from_static(b"last"));
         assert_eq!(KeptLetter::read(&kept(strange.to_vec())), None);
+    }
+
+    /// Headers as anybody may send them: ours, and others, with any value.
+    fn any_headers() -> impl Strategy<Value = Vec<Header>> {
+        let own =
+            prop::sample::select(vec![REASON, TOPIC, PARTITION, OFFSET]).prop_map(|name| name.as_bytes().to_vec());
+        let key = prop_oneof![own, prop::collection::vec(any::<u8>(), 0..20)];
+        let number = any::<i64>().prop_map(|number| number.to_string().into_bytes());
+        let value = prop::option::of(prop_oneof![number, prop::collection::vec(any::<u8>(), 0..20)]);
+        let header = (key, value).prop_map(|(key, value)| Header { key: key.into(), value: value.map(Bytes::from) });
+        prop::collection::vec(header, 0..8)
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_the_headers_it_is_a_letter_or_none(headers in any_headers()) {
+            let count = headers.len();
+            if let Some(letter) = KeptLetter::read(&kept(headers)) {
+                prop_assert_eq!(letter.original.headers.len(), count - 4);
+            }
+        }
     }
 }

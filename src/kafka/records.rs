@@ -26,6 +26,10 @@ pub const MAX_INFLATED_BYTES: usize = 64 * 1024 * 1024;
 /// The most records of one batch. The smallest take seven bytes, so a plain batch of 1 MiB has no more.
 pub const MAX_BATCH_RECORDS: i32 = 200_000;
 
+/// The most headers of one batch, over all of its records. The smallest take two bytes, so a plain batch of 1 MiB has no
+/// more; in memory each takes 64.
+pub const MAX_BATCH_HEADERS: usize = 524_288;
+
 /// One record of a partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
@@ -60,7 +64,8 @@ impl Record {
     /// About how much memory the record holds.
     #[must_use]
     pub fn size_bytes(&self) -> usize {
-        let headers: usize = self.headers.iter().map(|header| header.key.len() + length(header.value.as_ref())).sum();
+        let size = |header: &Header| size_of::<Header>() + header.key.len() + length(header.value.as_ref());
+        let headers: usize = self.headers.iter().map(size).sum();
         size_of::<Self>() + length(self.key.as_ref()) + length(self.value.as_ref()) + headers
     }
 }

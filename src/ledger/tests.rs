@@ -112,6 +112,26 @@ fn what_was_taken_away_is_unfinished_until_it_is_settled_and_committed() {
 }
 
 #[test]
+fn what_comes_again_is_a_repeat_where_it_was_settled_before() {
+    let mut ledger = ledger(0);
+    let receipts: Vec<_> = (0..3).filter_map(|offset| ledger.admit(0, offset)).collect();
+    ledger.settle(receipts[1]);
+    ledger.take_away();
+    for assignment in [2, 3] {
+        ledger.assign(assignment);
+        ledger.add(0, 0, 9);
+        let again = ledger.admit(0, 0).expect("ours");
+        assert!(again.is_again && !again.is_repeat);
+        // Taken away again before the others came.
+        ledger.take_away();
+    }
+    ledger.assign(4);
+    ledger.add(0, 0, 9);
+    let repeats: Vec<_> = (0..4).filter_map(|offset| ledger.admit(0, offset)).map(|again| again.is_repeat).collect();
+    assert_eq!(repeats, [false, true, false, false]);
+}
+
+#[test]
 fn of_a_log_that_ends_earlier_now_no_more_is_awaited() {
     let mut ledger = ledger(0);
     (0..5).filter_map(|offset| ledger.admit(0, offset)).count();

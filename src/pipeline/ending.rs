@@ -49,6 +49,9 @@ impl<S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'_, S, T, D, O> 
     pub(super) async fn commit(&mut self) {
         self.commit_due = Instant::now() + COMMIT_INTERVAL;
         self.settle();
+        if self.refusals.take_due() {
+            return self.read_again().await;
+        }
         if self.commit_pending {
             return;
         }

@@ -1,5 +1,6 @@
 //! The promises of the pipeline, one by one, in time that is moved by hand.
 
+mod refusals;
 mod settling;
 mod stage;
 
@@ -29,10 +30,11 @@ impl Play {
                 log: log.clone(),
                 events: events.into_iter().collect(),
                 again: Vec::new(),
+                after: Vec::new(),
                 coordinator: Coordinator::Takes,
                 later: None,
             },
-            shelf: Shelf { log: log.clone(), failures: Mutex::new(0), restarts: Vec::new() },
+            shelf: Shelf { log: log.clone(), failures: Mutex::new(0), restarts: Vec::new(), forbidden: None },
             drawer: Drawer { log: log.clone(), failures: Mutex::new(0), refuses: 0 },
             audience: Audience { log: log.clone(), gone: false },
             until: Until { max_messages: None, end: true },

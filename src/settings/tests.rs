@@ -313,3 +313,29 @@ fn the_profile_embedded_without_a_folder_for_data_says_what_to_give() {
     let stored = typed(&["--profile", "embedded", "--store", "cassandra://db/k"]);
     assert!(resolve(&stored, &Environment::default()).is_ok());
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn no_settings_file_panics(
+        text in "([a-z_]{1,20} = [\\[\\]\"'a-z0-9.,_-]{0,20}\n|\\[[a-z.\"-]{0,20}\\]\n|[^\u{0}]{0,10}){0,8}",
+        at in 0..FILE.len(),
+        byte in 0_u8..128,
+    ) {
+        let _ = super::file::File::parse(Path::new("vitals.toml"), &text);
+        let mut damaged = FILE.as_bytes().to_vec();
+        damaged[at] = byte;
+        let damaged = String::from_utf8(damaged).expect("ASCII");
+        let _ = super::file::File::parse(Path::new("vitals.toml"), &damaged);
+    }
+
+    #[test]
+    fn no_value_of_any_setting_panics(value in "[^\u{0}]{0,30}|[0-9.:,a-z/@-]{0,30}|(cassandra|sqlite)://?[^\u{0}]{0,20}") {
+        // Each of them alone: the first that does not fit ends the rest.
+        for spec in TABLE {
+            let variable = spec.variable();
+            let _ = resolve(&Flags::default(), &environment(&[(&variable, &value)]));
+        }
+    }
+}

@@ -7,9 +7,10 @@
 //! - [`schedule`]: when faults are made, by a seed; [`run`]: one campaign at work
 //! - [`stand`]: the programs of a run, and what they are started with; [`worker`]: one of them
 //! - [`stack`]: what a campaign works on: [`embedded`] broker and `SQLite`, or [`servers`]: Kafka and Cassandra
-//! - [`link`]: a TCP proxy that spoils connections; [`trouble`]: what can be wrong with it
-//! - [`flow`]: messages on their way, from the producer that is not ours to the table
-//! - [`gauge`]: what our programs take meanwhile
+//! - [`link`]: a TCP proxy that spoils connections; [`trouble`]: what can be wrong with it; [`stall`]: a store that
+//!   answers nobody for a while
+//! - [`flow`]: messages on their way, from the producer that is not ours to the table; [`scene`]: the like for campaigns
+//!   that send in their own way; [`group`]: how far the group has come; [`gauge`]: what our programs take meanwhile
 //! - [`findings`]: what the readers found; [`verdict`]: what that says; [`error`]: what can go wrong
 
 mod campaigns;
@@ -19,18 +20,21 @@ mod fault;
 mod findings;
 mod flow;
 mod gauge;
+mod group;
 mod link;
 mod run;
-mod schedule;
+mod scene;
+pub(crate) mod schedule;
 mod servers;
 mod stack;
+mod stall;
 mod stand;
 mod trouble;
 mod verdict;
 mod worker;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::ValueEnum;
@@ -49,15 +53,15 @@ use crate::say;
 use crate::services::fresh::FreshStacks;
 use crate::signals::Interrupt;
 use crate::supervise::Foreground;
-use crate::test::python;
+use crate::test::{FEATURES, python};
 
 /// Make faults, and see whether every promise holds.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Builds `vitals`, starts servers of its own on free ports of 127.0.0.1, and ends
 everything that it has started. What was acknowledged is written down, and what
-is kept is read, by Python clients. R1 and R3 are made a second time, with a
-planted bug that must be caught (--from latest, --settle-time 0s).
+is kept is read, by Python clients. Some campaigns are made a second time, with
+a planted bug that must be caught. R12 needs a C compiler, `cc`.
 
 The exit code is 0 when every promise held and every planted bug was caught,
 else 1. --night makes ten times the faults and more, in hours. The same seed makes the same faults at the same distances.
@@ -147,7 +151,8 @@ impl Campaigns<'_> {
                 None => stack.insert(stack::start(self.kind, stand, fresh)?),
             };
             let verdict = Verdict::begin(fault, self.kind, campaign.planted);
-            let mut run = Run { stack: on.as_mut(), stand, schedule: self.schedule(fault, campaign), verdict };
+            let (schedule, night) = (self.schedule(fault, campaign), self.args.night);
+            let mut run = Run { stack: on.as_mut(), stand, schedule, night, verdict };
             let outcome = (campaign.run)(&mut run);
             let mut verdict = run.verdict;
             stand.interrupt().check()?;
@@ -192,11 +197,18 @@ fn seed_of_now() -> u64 {
 fn build(interrupt: &Interrupt) -> Result<PathBuf, ChaosError> {
     // Named, since the user may have another target folder.
     let target = repository::root().join("target");
+    cargo_build(&target, &["--bin", "vitals"], interrupt)?;
+    // As a part of the tests, which are built with these features.
+    cargo_build(&target, &["--example", "tampered", "--features", FEATURES], interrupt)?;
+    Ok(target.join("debug").join("vitals"))
+}
+
+fn cargo_build(target: &Path, what: &[&str], interrupt: &Interrupt) -> Result<(), ChaosError> {
     let mut command = vec![environment::cargo()];
-    command.extend(["build", "--workspace", "--bin", "vitals", "--target-dir"].map(OsString::from));
-    command.push(target.clone().into());
+    command.extend(["build", "--workspace"].iter().chain(what).map(OsString::from));
+    command.extend(["--target-dir".into(), OsString::from(target)]);
     let foreground = Foreground { command: &command, environment: &[], folder: Some(repository::root()) };
     let code = foreground.run(interrupt)?;
     interrupt.check()?;
-    if code == 0 { Ok(target.join("debug").join("vitals")) } else { Err(ChaosError::Build(code)) }
+    if code == 0 { Ok(()) } else { Err(ChaosError::Build(code)) }
 }

@@ -4,6 +4,7 @@
 //! - [`test`]: all tests, the ones that need real servers too
 //! - [`bench`]: how fast is it, against what it has to be
 //! - [`chaos`]: faults that try to break what is promised
+//! - [`fuzz`]: every decoder against inputs that libFuzzer invents
 //! - [`tidy`]: do the rules of this repository hold
 //! - [`ci`]: everything that must pass before a change lands
 //!
@@ -14,6 +15,7 @@ mod bench;
 mod chaos;
 mod ci;
 mod environment;
+mod fuzz;
 mod guard;
 mod job;
 mod lock;
@@ -51,6 +53,8 @@ enum Task {
     Bench(bench::Args),
     /// Make faults, and see whether every promise holds.
     Chaos(chaos::Args),
+    /// Try every decoder with inputs that libFuzzer invents.
+    Fuzz(fuzz::Args),
     /// Check the rules of this repository that can be seen in its text.
     Tidy,
     /// Everything that must pass before a change lands: fmt, clippy, tidy, test.
@@ -95,6 +99,7 @@ fn run(task: Task) -> eyre::Result<u8> {
         Task::Test(args) => test::run(&args, &interrupt),
         Task::Bench(args) => bench::run(&args, &interrupt),
         Task::Chaos(args) => chaos::run(&args, &interrupt),
+        Task::Fuzz(args) => fuzz::run(&args, &interrupt),
         Task::Tidy => tidy::run(),
         Task::Ci => ci::run(&interrupt),
         Task::Inner(_) => Ok(0),

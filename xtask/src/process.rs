@@ -149,10 +149,7 @@ impl Identity {
 
     /// Resident memory in bytes.
     pub(crate) fn resident_bytes(self) -> Option<u64> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.pid)).ok()?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-        let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-        Some(kibibytes * 1024)
+        memory_bytes(self.pid, "VmRSS:")
     }
 
     /// How many descriptors it has open.
@@ -169,6 +166,19 @@ impl Identity {
             let _ = rustix::process::kill_process(pid, signal);
         }
     }
+}
+
+/// The most resident memory that a process had at once, in bytes; `None` when it has ended.
+pub(crate) fn peak_bytes(pid: u32) -> Option<u64> {
+    memory_bytes(pid, "VmHWM:")
+}
+
+/// A line of /proc/PID/status that tells an amount of memory.
+fn memory_bytes(pid: u32, name: &str) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kibibytes * 1024)
 }
 
 /// The command line of a process, its parts joined by blanks.

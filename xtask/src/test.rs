@@ -20,7 +20,7 @@ use crate::signals::Interrupt;
 use crate::supervise::{Foreground, SuperviseError};
 
 /// Turns on the tests that need servers.
-const FEATURES: &str = "vitals/real-services";
+pub(crate) const FEATURES: &str = "vitals/real-services";
 
 /// All tests, against a Kafka and a Cassandra of their own.
 #[derive(Debug, clap::Args)]

@@ -147,3 +147,32 @@ fn a_key_that_cassandra_does_not_take_is_told() {
     let text = format!("{},t,,,,,,\n", "x".repeat(MAX_KEY_BYTES + 1));
     assert_eq!(faults(&text, Format::Csv), ["line 1, column patient_id: longer than 65535 bytes"]);
 }
+
+/// Reads to the end, or to what cannot be read on from: no more entries than there can be lines.
+fn ends(bytes: &[u8]) -> bool {
+    [Format::Csv, Format::Ndjson].into_iter().all(|format| {
+        let mut rows = Rows::new(bytes, format).unwrap();
+        let entries = (0..=bytes.len()).take_while(|_| matches!(rows.next_entry(), Ok(Some(_)))).count();
+        entries <= bytes.len()
+    })
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_bytes_panic(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..300)) {
+        proptest::prop_assert!(ends(&bytes));
+    }
+
+    #[test]
+    fn no_damaged_file_panics(at in proptest::num::usize::ANY, cut in proptest::num::usize::ANY, byte in proptest::num::u8::ANY) {
+        for format in [Format::Csv, Format::Ndjson] {
+            let mut text = encode::head(format);
+            encode::row(format, &row("P001", "2025-10-26T10:30:15+00:00", SIGNS), &mut text);
+            encode::row(format, &row("a\"b\\,c\r\nd", "\"\\", SIGNS), &mut text);
+            let mut damaged = text.into_bytes();
+            let (at, cut) = (at % damaged.len(), cut % damaged.len());
+            damaged[at] = byte;
+            proptest::prop_assert!(ends(&damaged) && ends(&damaged[..cut]));
+        }
+    }
+}

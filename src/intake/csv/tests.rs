@@ -213,3 +213,17 @@ fn no_bytes_of_any_kind_panic() {
         let _ = sample.open().map(|file| file.check());
     });
 }
+
+#[test]
+fn no_damaged_file_panics() {
+    use proptest::prelude::*;
+    let whole = format!("{HEADER}P1,95,98,120,80,16,36.8\n\"P\"\"2\", 95 ,,,,,\r\n");
+    proptest!(ProptestConfig::with_cases(64), |(at in 0..whole.len(), byte in any::<u8>(), cut in 0..whole.len())| {
+        let mut damaged = whole.clone().into_bytes();
+        damaged[at] = byte;
+        for content in [&damaged[..], &damaged[..cut]] {
+            let sample = Sample::of(content);
+            let _ = sample.open().map(|file| file.check());
+        }
+    });
+}

@@ -20,7 +20,8 @@ pub(in crate::kafka) fn encode_subscription(topic: &str) -> Bytes {
 
 /// The topics that a member wants; none where its wish cannot be read, so that one strange member does not end the
 /// group.
-pub(in crate::kafka) fn decode_subscription(mut metadata: Bytes) -> Vec<String> {
+#[must_use]
+pub fn decode_subscription(mut metadata: Bytes) -> Vec<String> {
     let mut read = || {
         version(&mut metadata)?;
         let count = metadata.try_get_i32().ok()?;
@@ -43,7 +44,8 @@ pub(in crate::kafka) fn decode_assignment(assignment: Bytes, topic: &str) -> Vec
 }
 
 /// A member's share of every topic, partitions in order; as far as it can be read.
-pub(in crate::kafka) fn decode_shares(mut assignment: Bytes) -> Assignment {
+#[must_use]
+pub fn decode_shares(mut assignment: Bytes) -> Assignment {
     let mut shares = Assignment::new();
     let mut read = || {
         version(&mut assignment)?;
@@ -84,6 +86,8 @@ fn name(bytes: &mut Bytes) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -105,6 +109,33 @@ mod tests {
         {
             assert_eq!(decode_subscription(Bytes::copy_from_slice(strange)), Vec::<String>::new());
             assert_eq!(decode_assignment(Bytes::copy_from_slice(strange), "t"), Vec::<i32>::new());
+        }
+    }
+
+    /// Nothing that is read takes more room than the bytes that said it.
+    fn is_bounded_by(bytes: &Bytes) -> bool {
+        let topics = decode_subscription(bytes.clone());
+        let shares = decode_shares(bytes.clone());
+        let partitions: usize = shares.values().map(Vec::len).sum();
+        2 * topics.len() <= bytes.len() && 6 * shares.len() + 4 * partitions <= bytes.len() + 6
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            prop_assert!(is_bounded_by(&bytes.into()));
+        }
+
+        #[test]
+        fn no_damaged_wish_or_share_panics(at in any::<usize>(), cut in any::<usize>(), bytes in any::<[u8; 4]>()) {
+            let share = Assignment::from([("other".into(), vec![7]), ("patient.vitals".into(), vec![1, 0])]);
+            for whole in [encode_subscription("patient.vitals"), encode_assignment(&share)] {
+                let mut damaged = whole.to_vec();
+                let at = at % whole.len();
+                damaged.iter_mut().skip(at).zip(bytes).for_each(|(old, new)| *old = new);
+                prop_assert!(is_bounded_by(&damaged.into()));
+                prop_assert!(is_bounded_by(&whole.slice(..cut % whole.len())));
+            }
         }
     }
 }

@@ -3,6 +3,8 @@
 use std::io::Read;
 
 use bytes::{Buf, Bytes};
+use ruzstd::decoding::errors::FrameDecoderError;
+use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
 use super::MAX_INFLATED_BYTES;
 use crate::reject::BatchFault;
@@ -11,6 +13,9 @@ use crate::reject::BatchFault;
 const XERIAL_MAGIC: &[u8] = b"\x82SNAPPY\x00";
 const XERIAL_HEADER_BYTES: usize = 16;
 
+/// How much of a zstd frame is opened at a time.
+const ZSTD_STEP_BYTES: usize = 1024 * 1024;
+
 /// Opens `data`, which is compressed with the codec of the batch attributes' lowest three bits.
 pub(super) fn open(codec: u8, data: Bytes) -> Result<Bytes, BatchFault> {
     match codec {
@@ -18,10 +23,7 @@ pub(super) fn open(codec: u8, data: Bytes) -> Result<Bytes, BatchFault> {
         1 => read_limited(flate2::read::MultiGzDecoder::new(data.reader())),
         2 => snappy(data),
         3 => read_limited(lz4_flex::frame::FrameDecoder::new(data.reader())),
-        4 => {
-            let zstd = ruzstd::decoding::StreamingDecoder::new(data.reader()).map_err(|_| BatchFault::Compression)?;
-            read_limited(zstd)
-        }
+        4 => zstd(data),
         other => Err(BatchFault::Codec(other)),
     }
 }
@@ -31,6 +33,29 @@ fn read_limited(from: impl Read) -> Result<Bytes, BatchFault> {
     let limit = u64::try_from(MAX_INFLATED_BYTES).unwrap_or(u64::MAX);
     from.take(limit + 1).read_to_end(&mut opened).map_err(|_| BatchFault::Compression)?;
     if opened.len() > MAX_INFLATED_BYTES { Err(BatchFault::Inflated) } else { Ok(opened.into()) }
+}
+
+/// In steps that each add as much as they say, or end the frame. A reader would not do: it gives nothing before it holds
+/// more than the frame's window, which a frame may claim to be terabytes.
+fn zstd(data: Bytes) -> Result<Bytes, BatchFault> {
+    let mut from = data.reader();
+    let mut decoder = FrameDecoder::new();
+    decoder.init(&mut from)?;
+    let mut opened = Vec::new();
+    for _ in 0..=MAX_INFLATED_BYTES / ZSTD_STEP_BYTES {
+        let is_whole = decoder.decode_blocks(&mut from, BlockDecodingStrategy::UptoBytes(ZSTD_STEP_BYTES))?;
+        decoder.collect_to_writer(&mut opened).map_err(|_| BatchFault::Compression)?;
+        if is_whole {
+            return if opened.len() > MAX_INFLATED_BYTES { Err(BatchFault::Inflated) } else { Ok(opened.into()) };
+        }
+    }
+    Err(BatchFault::Inflated)
+}
+
+impl From<FrameDecoderError> for BatchFault {
+    fn from(_: FrameDecoderError) -> Self {
+        Self::Compression
+    }
 }
 
 /// Snappy comes as one raw block (librdkafka) or as xerial's sequence of blocks with their lengths (Java).

@@ -2,7 +2,7 @@
 
 use bytes::{Buf, Bytes, TryGetError};
 
-use super::{Header, MAX_BATCH_RECORDS, MAX_INFLATED_BYTES, Record, compression, varint};
+use super::{Header, MAX_BATCH_HEADERS, MAX_BATCH_RECORDS, MAX_INFLATED_BYTES, Record, compression, varint};
 use crate::reject::BatchFault;
 
 /// Base offset and length: what stands before the part that the length counts.
@@ -113,8 +113,9 @@ impl Batch {
             return Err(BatchFault::Record);
         }
         let mut data = compression::open(header.codec(), data)?;
+        let mut headers_left = MAX_BATCH_HEADERS;
         for _ in 0..header.count {
-            let record = header.record(&mut data, self.base_offset)?;
+            let record = header.record(&mut data, self.base_offset, &mut headers_left)?;
             if record.offset >= from {
                 records.push(record);
             }
@@ -154,7 +155,7 @@ impl BatchHeader {
         self.attributes & CONTROL_BIT != 0
     }
 
-    fn record(&self, data: &mut Bytes, base_offset: i64) -> Result<Record, BatchFault> {
+    fn record(&self, data: &mut Bytes, base_offset: i64, headers_left: &mut usize) -> Result<Record, BatchFault> {
         let length = usize::try_from(number(data)?).map_err(|_| BatchFault::Record)?;
         let mut fields = split(data, length)?;
         fields.try_get_i8()?;
@@ -162,7 +163,7 @@ impl BatchHeader {
         let offset_delta = number(&mut fields)?;
         let key = optional(&mut fields)?;
         let value = optional(&mut fields)?;
-        let headers = headers(&mut fields)?;
+        let headers = headers(&mut fields, headers_left)?;
         let appended = self.attributes & LOG_APPEND_TIME_BIT != 0;
         let sent = self.base_timestamp.saturating_add(timestamp_delta);
         Ok(Record {
@@ -176,8 +177,11 @@ impl BatchHeader {
     }
 }
 
-fn headers(fields: &mut Bytes) -> Result<Vec<Header>, BatchFault> {
+/// `left` is how many the batch may still have.
+fn headers(fields: &mut Bytes, left: &mut usize) -> Result<Vec<Header>, BatchFault> {
     let count = number(fields)?;
+    let many = usize::try_from(count).unwrap_or_default();
+    *left = left.checked_sub(many).ok_or(BatchFault::Record)?;
     // No capacity from the count: it may lie. Each header takes two bytes at least, so the loop ends with the data.
     let mut headers = Vec::new();
     for _ in 0..count {

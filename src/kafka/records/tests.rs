@@ -166,14 +166,66 @@ fn broken_batches_are_faults() {
     assert_eq!(fault(&rebuilt(&good, 0, 1, b"not gzip")), Some(BatchFault::Compression));
 }
 
-#[test]
-fn a_compression_bomb_is_a_fault_and_not_memory() {
-    let mut to = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    for _ in 0..=MAX_INFLATED_BYTES / 8_192 {
-        to.write_all(&[0; 8_192]).expect("write");
+/// A batch whose data is these bytes in this codec.
+fn packed(codec: i16, data: &[u8]) -> Bytes {
+    rebuilt(&encode(&[record(0, b"one")], usize::MAX), 0, codec, data)
+}
+
+/// A zstd frame of zeros that says that its window is 2 TB; each block of four bytes gives 128 KiB.
+fn zstd_bomb(blocks: usize) -> Vec<u8> {
+    let mut frame = b"\x28\xb5\x2f\xfd\x00\xf8".to_vec();
+    for block in 1..=blocks {
+        let header = (0x2_0000_u32 << 3) | 0b010 | u32::from(block == blocks);
+        frame.extend_from_slice(&header.to_le_bytes()[..3]);
+        frame.push(0);
     }
-    let bomb = rebuilt(&encode(&[record(0, b"one")], usize::MAX), 0, 1, &to.finish().expect("finish"));
-    assert_eq!(fault(&bomb), Some(BatchFault::Inflated));
+    frame
+}
+
+#[test]
+fn a_compression_bomb_of_any_codec_is_a_fault_and_not_memory() {
+    let zeros = vec![0; 64 * 1024];
+    let pieces = || std::iter::repeat_n(&zeros[..], MAX_INFLATED_BYTES / zeros.len() + 1);
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    let mut lz4 = lz4_flex::frame::FrameEncoder::new(Vec::new());
+    let mut xerial = b"\x82SNAPPY\x00\0\0\0\x01\0\0\0\x01".to_vec();
+    let block = snap::raw::Encoder::new().compress_vec(&zeros).expect("compress");
+    for piece in pieces() {
+        gzip.write_all(piece).expect("write");
+        lz4.write_all(piece).expect("write");
+        xerial.extend_from_slice(&u32::try_from(block.len()).expect("length").to_be_bytes());
+        xerial.extend_from_slice(&block);
+    }
+    let raw_snappy = b"\xff\xff\xff\xff\x0f\0\0".to_vec();
+    let bombs = [
+        (1, gzip.finish().expect("finish")),
+        (2, xerial),
+        (2, raw_snappy),
+        (3, lz4.finish().expect("finish")),
+        (4, zstd_bomb(MAX_INFLATED_BYTES / (128 * 1024) + 20)),
+    ];
+    for (codec, bomb) in bombs {
+        assert!(bomb.len() < 8 * 1024 * 1024, "codec {codec}");
+        assert_eq!(fault(&packed(codec, &bomb)), Some(BatchFault::Inflated), "codec {codec}");
+    }
+}
+
+#[test]
+fn what_is_within_the_limit_is_opened_whatever_the_window_of_its_frame() {
+    let opened = compression::open(4, zstd_bomb(20).into()).expect("opened");
+    assert_eq!(opened.len(), 20 * 128 * 1024);
+}
+
+#[test]
+fn a_record_of_nothing_but_headers_is_a_fault_and_not_memory() {
+    let count = MAX_BATCH_HEADERS + 1;
+    let mut fields = BytesMut::from(&b"\0\0\0\x01\x01"[..]);
+    varint::put(&mut fields, i64::try_from(count).expect("fits"));
+    fields.put_bytes(0, 2 * count);
+    let mut data = BytesMut::new();
+    varint::put(&mut data, i64::try_from(fields.len()).expect("fits"));
+    data.extend_from_slice(&fields);
+    assert_eq!(fault(&packed(0, &data)), Some(BatchFault::Record));
 }
 
 proptest! {

@@ -9,7 +9,7 @@ use futures::future::BoxFuture;
 use tokio::time::Instant;
 
 use super::super::letters::{DeadLetters, Letter};
-use super::super::observer::{Observer, Progress};
+use super::super::observer::{Observer, Origin, Progress};
 use super::super::source::{Assigned, Chunk, Event, Source};
 use crate::alarm::Alert;
 use crate::kafka::records::Record;
@@ -51,6 +51,8 @@ pub(super) struct Script {
     pub(super) events: VecDeque<Event>,
     /// What comes after a rewind, or when the partitions were lost by a commit.
     pub(super) again: Vec<Event>,
+    /// What comes after the next rewind.
+    pub(super) after: Vec<Event>,
     pub(super) coordinator: Coordinator,
     /// An event that comes in its own time.
     pub(super) later: Option<BoxFuture<'static, Event>>,
@@ -109,6 +111,7 @@ impl Source for Script {
     async fn rewind(&mut self, _: u64) {
         self.log.note("rewound");
         self.events.extend(std::mem::take(&mut self.again));
+        self.again = std::mem::take(&mut self.after);
     }
 
     async fn released(&mut self, _: u64) {
@@ -122,6 +125,8 @@ pub(super) struct Shelf {
     pub(super) failures: Mutex<usize>,
     /// How often it was restarted: once more at each of these moments, since when it has forgotten.
     pub(super) restarts: Vec<Instant>,
+    /// A heart rate whose rows are refused for good.
+    pub(super) forbidden: Option<i32>,
 }
 
 impl Store for Shelf {
@@ -144,6 +149,11 @@ impl Store for Shelf {
             *self.failures.lock().expect("no panic while it is held") -= 1;
             self.log.note(format!("failed {patient}"));
             return Err(WriteError::Later("away".into()));
+        }
+        let is_forbidden = |reading: &Reading| self.forbidden.is_some() && reading.signs().heart_rate == self.forbidden;
+        if batch.readings.iter().any(is_forbidden) {
+            self.log.note(format!("forbidden {patient}"));
+            return Err(WriteError::Never("forbidden".into()));
         }
         self.log.note(format!("began {patient}"));
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;
@@ -192,11 +202,14 @@ impl Observer for Audience {
         self.log.note("revoked");
     }
 
-    fn reading(&mut self, partition: i32, offset: i64, _: &Reading, alerts: &[Alert]) {
+    fn reading(&mut self, origin: Origin, _: &Reading, alerts: &[Alert]) {
+        let Origin { partition, offset, .. } = origin;
         self.log.note(format!("read {partition}:{offset} {}", alerts.len()));
     }
 
-    fn refused(&mut self, _: i32, _: i64, _: &Reject) {}
+    fn refused(&mut self, partition: i32, offset: i64, _: &Reject) {
+        self.log.note(format!("refused {partition}:{offset}"));
+    }
 
     fn unkeyed(&mut self, partition: i32, offset: i64) {
         self.log.note(format!("unkeyed {partition}:{offset}"));

@@ -1,9 +1,16 @@
 //! One campaign each.
 
 pub(super) mod broker_restarted;
+pub(super) mod changes;
+pub(super) mod clocks;
 pub(super) mod consumer_killed;
+pub(super) mod full_disk;
 pub(super) mod link_faults;
+pub(super) mod poison;
 pub(super) mod producer_killed;
 pub(super) mod producer_linked;
+pub(super) mod replays;
 pub(super) mod soak;
 pub(super) mod store_killed;
+pub(super) mod store_stalled;
+pub(super) mod taken_away;

@@ -19,6 +19,8 @@ use crate::services::ready;
 use crate::services::server::Role;
 
 const WHAT: &str = "vitals up";
+/// The broker's, among the data of the run.
+const BROKER_FOLDER: &str = "broker";
 /// Hundreds of times what a start takes.
 const READY_LIMIT: Duration = Duration::from_secs(30);
 /// What a clean end may take.
@@ -77,7 +79,7 @@ impl Embedded {
 fn broker(stand: &Stand, port: u16, advertised: Option<u16>) -> Result<Worker, ChaosError> {
     let mut command = vec![OsString::from(stand.binary())];
     command.extend(["up", "--listen", &format!("127.0.0.1:{port}"), "--data"].map(OsString::from));
-    command.push(stand.path("broker").into());
+    command.push(stand.path(BROKER_FOLDER).into());
     if let Some(advertised) = advertised {
         command.extend(["--advertise", &format!("127.0.0.1:{advertised}")].map(OsString::from));
     }
@@ -98,6 +100,10 @@ impl Stack for Embedded {
             topic: format!("chaos.{name}"),
             group: format!("chaos-{name}"),
         })
+    }
+
+    fn partition_folder(&self, topic: &str, partition: u32) -> PathBuf {
+        self.folder.join(BROKER_FOLDER).join("topics").join(topic).join(partition.to_string())
     }
 
     fn link(&mut self, direct: &Addresses, stand: &Stand) -> Result<Addresses, ChaosError> {

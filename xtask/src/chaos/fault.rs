@@ -5,7 +5,8 @@ use std::fmt;
 use clap::ValueEnum;
 
 use super::campaigns::{
-    broker_restarted, consumer_killed, link_faults, producer_killed, producer_linked, soak, store_killed,
+    broker_restarted, changes, clocks, consumer_killed, full_disk, link_faults, poison, producer_killed,
+    producer_linked, replays, soak, store_killed, store_stalled, taken_away,
 };
 use super::error::ChaosError;
 use super::run::Run;
@@ -14,7 +15,7 @@ use super::stack::Kind;
 /// A promise, named by the fault that attacks it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Fault {
-    /// `vitals consume` killed at random moments
+    /// `vitals consume` killed at random moments and at named points
     #[value(name = "R1")]
     R1,
     /// The broker restarted under load, some of the time by a kill
@@ -26,6 +27,27 @@ pub(super) enum Fault {
     /// Bad links between `vitals` and its servers
     #[value(name = "R4")]
     R4,
+    /// Members that join and leave
+    #[value(name = "R6")]
+    R6,
+    /// Messages that are no readings
+    #[value(name = "R7")]
+    R7,
+    /// The store stalled with a large backlog
+    #[value(name = "R10")]
+    R10,
+    /// Disks without room
+    #[value(name = "R11")]
+    R11,
+    /// Clocks that are wrong, and readings of other centuries
+    #[value(name = "R12")]
+    R12,
+    /// The same patient and time with other signs, read again and again
+    #[value(name = "R13")]
+    R13,
+    /// Servers, topics, records and offsets that are not there, or not as they were
+    #[value(name = "R15")]
+    R15,
     /// `vitals produce` killed in the middle
     #[value(name = "R16")]
     R16,
@@ -60,9 +82,23 @@ impl Campaign {
 
 impl Fault {
     /// All of them, in the order in which they are made.
-    const ALL: &[Self] = &[Self::R1, Self::R16, Self::R2, Self::R4, Self::R3, Self::R17];
+    const ALL: &[Self] = &[
+        Self::R1,
+        Self::R7,
+        Self::R13,
+        Self::R15,
+        Self::R16,
+        Self::R2,
+        Self::R4,
+        Self::R6,
+        Self::R10,
+        Self::R11,
+        Self::R12,
+        Self::R3,
+        Self::R17,
+    ];
     /// Those of them that take too long for every day: made when they are named, and with `--night`.
-    const ONLY_AT_NIGHT: &[Self] = &[Self::R17];
+    const ONLY_AT_NIGHT: &[Self] = &[Self::R11, Self::R12, Self::R17];
 
     /// What to attack: what is named, or else everything there is time for.
     pub(super) fn wanted(named: &[Self], night: bool) -> Vec<Self> {
@@ -77,25 +113,52 @@ impl Fault {
     pub(super) fn campaigns(self, kind: Kind) -> Vec<Campaign> {
         match (self, kind) {
             (Self::R1, Kind::Embedded) => vec![
-                Campaign::of(60, 1_000, consumer_killed::run),
-                Campaign::planted("starts at end", 5, consumer_killed::run),
+                Campaign::of(50, 1_000, consumer_killed::run),
+                Campaign::planted("commit-before-store", 1, consumer_killed::run),
             ],
             (Self::R1, Kind::Servers) => vec![Campaign::of(6, 100, consumer_killed::run)],
             (Self::R2, Kind::Embedded) => vec![Campaign::of(20, 50, broker_restarted::run)],
             (Self::R2, Kind::Servers) => vec![Campaign::of(4, 10, broker_restarted::run)],
+            (Self::R7, Kind::Embedded) => vec![
+                Campaign::of(10_000, 1_000_000, poison::run),
+                Campaign::planted("passes over one", 100, poison::run),
+            ],
+            (Self::R7, Kind::Servers) => vec![Campaign::of(5_000, 100_000, poison::run)],
+            (Self::R11, _) => vec![Campaign::of(3, 10, full_disk::run)],
+            (Self::R12, Kind::Embedded) => vec![Campaign::of(3, 30, clocks::run)],
+            (Self::R12, Kind::Servers) => {
+                vec![Campaign::of(3, 30, clocks::run), Campaign::planted("writer's clock", 1, clocks::run)]
+            }
+            (Self::R13, Kind::Embedded) => {
+                vec![Campaign::of(20, 100, replays::run), Campaign::planted("cut short", 1, replays::run)]
+            }
+            (Self::R13, Kind::Servers) => vec![Campaign::of(6, 50, replays::run)],
+            (Self::R15, Kind::Embedded) => {
+                vec![Campaign::of(1, 5, changes::run), Campaign::planted("skips a gap", 1, changes::run)]
+            }
+            (Self::R15, Kind::Servers) => vec![Campaign::of(1, 5, changes::run)],
             (Self::R16, Kind::Embedded) => vec![Campaign::of(20, 500, producer_killed::run)],
             (Self::R16, Kind::Servers) => vec![Campaign::of(4, 50, producer_killed::run)],
             (Self::R3, Kind::Servers) => {
-                vec![Campaign::of(5, 30, store_killed::run), Campaign::planted("no settle time", 5, store_killed::run)]
+                vec![Campaign::of(5, 30, store_killed::run), Campaign::planted("no-rewind", 2, store_killed::run)]
             }
             (Self::R4, Kind::Embedded) => {
                 vec![Campaign::of(24, 700, link_faults::run), Campaign::of(8, 200, producer_linked::run)]
             }
             (Self::R4, Kind::Servers) => vec![Campaign::of(8, 100, link_faults::run)],
+            (Self::R6, Kind::Embedded) => {
+                vec![Campaign::of(1, 10, taken_away::run), Campaign::planted("forgets-revocation", 1, taken_away::run)]
+            }
+            (Self::R10, Kind::Embedded) => vec![
+                Campaign::of(2, 2, store_stalled::run),
+                Campaign::planted("unbounded-queue", 1, store_stalled::run),
+                Campaign::planted("skips-on-error", 1, store_stalled::run),
+            ],
+            (Self::R10, Kind::Servers) => vec![Campaign::of(1, 1, store_stalled::run)],
             // One fault a minute.
-            (Self::R17, Kind::Embedded | Kind::Servers) => vec![Campaign::of(3, 8 * 60, soak::run)],
+            (Self::R17, _) => vec![Campaign::of(3, 8 * 60, soak::run)],
             // SQLite is a part of the consumer: it is killed with it.
-            (Self::R3, Kind::Embedded) => Vec::new(),
+            (Self::R3, Kind::Embedded) | (Self::R6, Kind::Servers) => Vec::new(),
         }
     }
 }

@@ -48,8 +48,8 @@ impl Findings {
         self.lost + self.wrong + self.ahead + self.invented == 0
     }
 
-    /// Takes over what was found of other messages.
-    pub(super) fn add(&mut self, other: &Self) {
+    /// Adds what was found on another stage of the same campaign.
+    pub(super) fn add(&mut self, other: Self) {
         self.checked += other.checked;
         self.committed += other.committed;
         self.looked_at += other.looked_at;
@@ -57,7 +57,7 @@ impl Findings {
         self.wrong += other.wrong;
         self.ahead += other.ahead;
         self.invented += other.invented;
-        self.examples.extend(other.examples.iter().cloned());
+        self.examples.extend(other.examples);
     }
 
     /// Takes over what a look in the middle found: what is not committed may still be missing then. What was committed
@@ -79,7 +79,7 @@ mod tests {
     #[test]
     fn what_is_lost_of_some_messages_counts_among_others() {
         let mut findings = Findings { checked: 5, ..Findings::default() };
-        findings.add(&Findings { checked: 3, lost: 1, ..Findings::default() });
+        findings.add(Findings { checked: 3, lost: 1, ..Findings::default() });
         assert!(findings.checked == 8 && !findings.is_clean());
     }
 

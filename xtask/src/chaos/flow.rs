@@ -7,6 +7,7 @@ use rustix::process::Signal;
 
 use super::error::ChaosError;
 use super::findings::Findings;
+use super::group::LOOKER;
 use super::stack::Addresses;
 use super::stand::Stand;
 use super::worker::Worker;
@@ -14,23 +15,22 @@ use crate::process::LOOK_AGAIN;
 
 /// How long it is waited for work to go on after a fault; the verdict says how long it may take.
 const PROGRESS_LIMIT: Duration = Duration::from_secs(40);
+/// How long a look at the group may take, with a rebalance before it.
+const LOOK_LIMIT: Duration = Duration::from_secs(60);
 /// How long everything that was sent may take to be committed after the last fault.
-const DRAIN_LIMIT: Duration = Duration::from_secs(6 * 60);
+pub(super) const DRAIN_LIMIT: Duration = Duration::from_secs(6 * 60);
 /// What a consumer may take to end on Ctrl+C, on a busy machine.
-const END_LIMIT: Duration = Duration::from_secs(15);
+pub(super) const END_LIMIT: Duration = Duration::from_secs(15);
 /// How long the sender may take to get its last acknowledgements.
 const FLUSH_LIMIT: Duration = Duration::from_secs(5 * 60);
 /// What comparing half a million readings may take.
-const CHECK_LIMIT: Duration = Duration::from_secs(5 * 60);
+pub(super) const CHECK_LIMIT: Duration = Duration::from_secs(5 * 60);
 /// What comparing the readings of a night may take.
 const CHECK_MANY_LIMIT: Duration = Duration::from_secs(2 * 60 * 60);
 /// What a sender may take until it writes down its first acknowledgements, some thousands at once.
 const FIRST_LIMIT: Duration = Duration::from_secs(60);
 /// What making a topic and tables may take.
-const INIT_LIMIT: Duration = Duration::from_secs(60);
-
-/// The script that looks at the group.
-const LOOKER: &str = "chaos_group.py";
+pub(super) const INIT_LIMIT: Duration = Duration::from_secs(60);
 
 /// How much is sent.
 #[derive(Debug, Clone, Copy)]
@@ -48,18 +48,36 @@ pub(super) struct Flow<'a> {
     at: Addresses,
     load: Load,
     ledger: PathBuf,
+    /// Messages below this number are small, and those from it on are large.
+    padded_from: Option<String>,
     sender: Worker,
 }
 
 impl<'a> Flow<'a> {
     /// Makes the topic and the tables, and starts to send.
     pub(super) fn start(stand: &'a Stand, at: Addresses, load: Load) -> Result<Self, ChaosError> {
+        Self::begin(stand, at, load, None)
+    }
+
+    /// The same; messages below the number `padded_from` have one sign alone, and those from it on are of 16 kB each.
+    pub(super) fn start_padded(
+        stand: &'a Stand,
+        at: Addresses,
+        load: Load,
+        padded_from: u32,
+    ) -> Result<Self, ChaosError> {
+        Self::begin(stand, at, load, Some(padded_from.to_string()))
+    }
+
+    fn begin(stand: &'a Stand, at: Addresses, load: Load, padded_from: Option<String>) -> Result<Self, ChaosError> {
         stand.run("vitals init", &stand.vitals(&at, &["init"]), INIT_LIMIT)?;
         let ledger = stand.path(&format!("{}.ledger", at.topic));
         let (count, rate, path) = (load.messages.to_string(), load.rate.to_string(), ledger.display().to_string());
-        let arguments = [&at.brokers, &at.topic, &count, &rate, &path].map(String::as_str);
+        let mut arguments = [&at.brokers, &at.topic, &count, &rate, &path].map(String::as_str).to_vec();
+        // From the number 0 on.
+        arguments.extend(padded_from.iter().flat_map(|padded_from| ["0", padded_from.as_str()]));
         let sender = stand.start("the sender", &stand.script("chaos_send.py", &arguments))?;
-        Ok(Self { stand, at, load, ledger, sender })
+        Ok(Self { stand, at, load, ledger, padded_from, sender })
     }
 
     /// Waits until acknowledged messages stand in the topic.
@@ -84,6 +102,47 @@ impl<'a> Flow<'a> {
     pub(super) fn consumer_at(&self, at: &Addresses, options: &[&str]) -> Result<Worker, ChaosError> {
         let arguments: Vec<_> = ["consume", "--quiet"].iter().chain(options).copied().collect();
         self.stand.start("vitals consume", &self.stand.vitals(at, &arguments))
+    }
+
+    /// A further consumer that has a fault of its own.
+    pub(super) fn tampered(&self, options: &[&str]) -> Result<Worker, ChaosError> {
+        self.stand.start("the tampered consumer", &self.stand.tampered(&self.at, options))
+    }
+
+    /// Starts a consumer, and tells how long it takes from then until the group has committed more; `None` where nobody
+    /// waited so long. No other consumer may be at work.
+    pub(super) fn successor(&self, options: &[&str]) -> Result<(Worker, Option<Duration>), ChaosError> {
+        let Addresses { brokers, topic, group, .. } = &self.at;
+        let command = self.stand.script(LOOKER, &["next", brokers, topic, group]);
+        let mut looker = self.stand.start(LOOKER, &command)?;
+        looker.wait_for_line("looking", LOOK_LIMIT, self.stand.interrupt())?;
+        let begun = Instant::now();
+        let mut consumer = self.consumer(options)?;
+        let after = match looker.wait_for_line("moved", PROGRESS_LIMIT, self.stand.interrupt()) {
+            Ok(()) => Some(begun.elapsed()),
+            Err(ChaosError::TooLong { .. }) => None,
+            Err(error) => return Err(error),
+        };
+        consumer.must_run()?;
+        Ok((consumer, after))
+    }
+
+    /// The ids of the group's members, each with its partitions, as text; waits until there are so many.
+    pub(super) fn members(&self, count: u32) -> Result<String, ChaosError> {
+        let Addresses { brokers, group, .. } = &self.at;
+        let command = self.stand.script("chaos_members.py", &[brokers, group, &count.to_string()]);
+        self.stand.run("chaos_members.py", &command, LOOK_LIMIT)
+    }
+
+    /// A member of the group that is not ours; it takes partitions, and reads nothing of them.
+    pub(super) fn guest(&self) -> Result<Worker, ChaosError> {
+        let Addresses { brokers, topic, group, .. } = &self.at;
+        self.stand.start("chaos_guest.py", &self.stand.script("chaos_guest.py", &[brokers, topic, group]))
+    }
+
+    /// Where its messages go.
+    pub(super) fn addresses(&self) -> &Addresses {
+        &self.at
     }
 
     /// How long the group takes to get on; `None` where nobody waited so long.
@@ -129,22 +188,12 @@ impl<'a> Flow<'a> {
     fn compare(&self, script: &'static str, limit: Duration) -> Result<Findings, ChaosError> {
         let Addresses { brokers, topic, group, reader, .. } = &self.at;
         let (count, ledger) = (self.load.messages.to_string(), self.ledger.display().to_string());
-        let arguments = [brokers, topic, group, reader, &count, &ledger].map(String::as_str);
+        let mut arguments = [brokers, topic, group, reader, &count, &ledger].map(String::as_str).to_vec();
+        arguments.extend(self.padded_from.as_deref());
         Findings::of(self.stand, script, &self.stand.script(script, &arguments), limit)
     }
 
     fn reaches(&self, what: &str, limit: Duration) -> Result<Option<Duration>, ChaosError> {
-        let Addresses { brokers, topic, group, .. } = &self.at;
-        let command = self.stand.script(LOOKER, &[what, brokers, topic, group]);
-        match self.stand.run(LOOKER, &command, limit) {
-            Ok(printed) => {
-                match printed.trim().parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()) {
-                    Some(after) => Ok(Some(after)),
-                    None => Err(ChaosError::Unclear { what: LOOKER, said: printed }),
-                }
-            }
-            Err(ChaosError::TooLong { .. }) => Ok(None),
-            Err(error) => Err(error),
-        }
+        self.at.group_reaches(what, limit, self.stand)
     }
 }

@@ -14,6 +14,8 @@ pub(super) struct Run<'a> {
     pub(super) stand: &'a Stand,
     /// When, and how often.
     pub(super) schedule: Schedule,
+    /// Whether there is a night's time.
+    pub(super) night: bool,
     /// What it has done and found.
     pub(super) verdict: Verdict,
 }

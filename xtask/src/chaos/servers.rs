@@ -4,12 +4,15 @@
 //! Each can be reached through a link as well. Kafka tells its clients where to go, so it has a second listener, whose
 //! address is that of its link.
 
+use std::path::PathBuf;
+
 use super::error::ChaosError;
 use super::link::Link;
 use super::stack::{Addresses, End, Kind, Part, Stack};
 use super::stand::Stand;
 use super::trouble::Trouble;
 use crate::process::{Identity, Life};
+use crate::services::folder::StackFolder;
 use crate::services::fresh::FreshStacks;
 use crate::services::options::{ServerSetting, StackOptions};
 use crate::services::server::Role;
@@ -19,6 +22,7 @@ use crate::services::stack::Stack as RunningServers;
 #[derive(Debug)]
 pub(super) struct Servers {
     stack: RunningServers,
+    folder: StackFolder,
     kafka: (Link, u16),
     cassandra: (Link, u16),
 }
@@ -45,7 +49,13 @@ impl Servers {
             Ok(link) => Ok((link, from)),
             Err(source) => Err(ChaosError::Start { what: "a link", source }),
         };
-        Ok(Self { stack, kafka: link(ports.link, ports.behind_link)?, cassandra: link(cassandra_link, cassandra)? })
+        let folder = stand.folder().clone();
+        Ok(Self {
+            stack,
+            folder,
+            kafka: link(ports.link, ports.behind_link)?,
+            cassandra: link(cassandra_link, cassandra)?,
+        })
     }
 
     fn port(&self, role: Role) -> Result<u16, ChaosError> {
@@ -67,6 +77,10 @@ impl Stack for Servers {
             topic: format!("chaos.{name}"),
             group: format!("chaos-{name}"),
         })
+    }
+
+    fn partition_folder(&self, topic: &str, partition: u32) -> PathBuf {
+        self.folder.data("kafka-kraft").join(format!("{topic}-{partition}"))
     }
 
     fn spoil(&self, part: Part, trouble: Option<Trouble>) -> Result<(), ChaosError> {

@@ -1,6 +1,7 @@
 //! What a campaign works on.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use clap::ValueEnum;
 
@@ -76,6 +77,8 @@ pub(super) trait Stack {
     fn kind(&self) -> Kind;
     /// A topic, a group and tables of their own for each campaign; `name` holds letters, digits and `_`.
     fn addresses(&self, name: &str) -> Result<Addresses, ChaosError>;
+    /// Where the broker keeps a partition: segments in Kafka's format.
+    fn partition_folder(&self, topic: &str, partition: u32) -> PathBuf;
     /// The same servers, through links that can be spoiled.
     fn link(&mut self, direct: &Addresses, stand: &Stand) -> Result<Addresses, ChaosError>;
     /// Which processes have a link, once they have been [linked](Self::link).

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::error::{ChaosError, file_error};
 use super::stack::Addresses;
 use super::worker::Worker;
-use crate::job::Job;
+use crate::job::{Job, JobError};
 use crate::process::LOOK_AGAIN;
 use crate::repository;
 use crate::services::folder::StackFolder;
@@ -27,6 +27,17 @@ pub(super) struct Stand {
     logs: Cell<u32>,
 }
 
+/// How a program ended.
+#[derive(Debug)]
+pub(super) struct Ended {
+    /// Its exit code; none where a signal ended it.
+    pub(super) code: Option<i32>,
+    /// How long it ran.
+    pub(super) lasted: Duration,
+    /// Everything that it printed.
+    pub(super) said: String,
+}
+
 impl Stand {
     /// Makes its folder.
     pub(super) fn new(
@@ -42,7 +53,17 @@ impl Stand {
 
     /// A command of `vitals` on these servers.
     pub(super) fn vitals(&self, at: &Addresses, arguments: &[&str]) -> Vec<OsString> {
-        let mut command = vec![OsString::from(&self.binary)];
+        Self::command(&self.binary, at, arguments)
+    }
+
+    /// A consumer with a fault of its own on these servers.
+    pub(super) fn tampered(&self, at: &Addresses, arguments: &[&str]) -> Vec<OsString> {
+        // Where cargo puts examples.
+        Self::command(&self.binary.with_file_name("examples").join("tampered"), at, arguments)
+    }
+
+    fn command(program: &Path, at: &Addresses, arguments: &[&str]) -> Vec<OsString> {
+        let mut command = vec![OsString::from(program)];
         command.extend(arguments.iter().map(OsString::from));
         let options = ["--brokers", &at.brokers, "--store", &at.store, "--topic", &at.topic, "--group", &at.group];
         command.extend(options.map(OsString::from));
@@ -70,6 +91,21 @@ impl Stand {
         let job = Job { program, arguments, folder: self.folder.path(), log: &log, limit };
         job.run(&self.interrupt).map_err(|error| ChaosError::of_job(what, &log, error))?;
         std::fs::read_to_string(&log).map_err(file_error("read", &log))
+    }
+
+    /// Runs a program to whatever end; one that does not come is an error.
+    pub(super) fn ended(&self, what: &'static str, command: &[OsString], limit: Duration) -> Result<Ended, ChaosError> {
+        let (log, begun) = (self.log(what), Instant::now());
+        let (program, arguments) = command.split_first().ok_or(ChaosError::NoServer(what))?;
+        let job = Job { program, arguments, folder: self.folder.path(), log: &log, limit };
+        let code = match job.run(&self.interrupt) {
+            Ok(()) => Some(0),
+            Err(JobError::Failed(status)) => status.code(),
+            Err(error) => return Err(ChaosError::of_job(what, &log, error)),
+        };
+        let lasted = begun.elapsed();
+        let said = std::fs::read_to_string(&log).map_err(file_error("read", &log))?;
+        Ok(Ended { code, lasted, said })
     }
 
     /// Lets some time pass; Ctrl+C ends it.

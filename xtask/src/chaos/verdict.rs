@@ -36,10 +36,10 @@ pub(super) struct Verdict {
     /// The longest time that work took to go on.
     #[serde(rename = "slowest_seconds", serialize_with = "as_seconds")]
     slowest: Duration,
-    /// What else breaks the promise.
-    broken: Vec<String>,
     /// What was measured, in words.
     figures: Vec<String>,
+    /// What else breaks the promise.
+    broken: Vec<String>,
     /// Why it did not come to its end: then nothing is known.
     failed: Option<String>,
     /// What the readers found.
@@ -62,8 +62,8 @@ impl Verdict {
             faults: BTreeMap::new(),
             stalls: 0,
             slowest: Duration::ZERO,
-            broken: Vec::new(),
             figures: Vec::new(),
+            broken: Vec::new(),
             failed: None,
             findings: Findings::default(),
             took: Duration::ZERO,
@@ -73,7 +73,12 @@ impl Verdict {
 
     /// Counts a fault; `kind` is a plural for the report, such as "kills".
     pub(super) fn fault(&mut self, kind: &'static str) {
-        *self.faults.entry(kind).or_default() += 1;
+        self.faults(kind, 1);
+    }
+
+    /// Counts faults that come many at once.
+    pub(super) fn faults(&mut self, kind: &'static str, count: u32) {
+        *self.faults.entry(kind).or_default() += count;
     }
 
     /// Notes how long work took to go on after a fault; `None` is longer than anybody waited.
@@ -119,12 +124,17 @@ impl Verdict {
         self.faults.values().sum()
     }
 
+    /// Whether something was found that breaks the promise.
+    pub(super) fn is_broken(&self) -> bool {
+        !self.findings.is_clean() || self.stalls > 0 || !self.broken.is_empty()
+    }
+
     /// Whether the promise held; with a planted bug, whether that was caught.
     pub(super) fn is_good(&self) -> bool {
-        let is_broken = !self.findings.is_clean() || self.stalls > 0 || !self.broken.is_empty();
         // Without faults and readings to check, nothing has been shown.
         let says_something = self.findings.checked > 0 && self.made() > 0;
-        let is_as_expected = if self.planted.is_some() { is_broken } else { says_something && !is_broken };
+        let is_as_expected =
+            if self.planted.is_some() { self.is_broken() } else { says_something && !self.is_broken() };
         self.failed.is_none() && is_as_expected
     }
 
@@ -155,13 +165,13 @@ impl fmt::Display for Verdict {
 /// The verdicts as lines of text.
 pub(super) fn table(verdicts: &[Verdict]) -> Vec<String> {
     let mut lines = vec![format!(
-        "{:<22} {:<8} {:>6} {:>7} {:>5} {:>5} {:>5} {:>8} {:>6}",
-        "promise", "stack", "faults", "checked", "lost", "wrong", "ahead", "invented", ""
+        "{:<23} {:<8} {:>6} {:>7} {:>5} {:>5} {:>5} {:>7} {:>6}",
+        "promise", "stack", "faults", "checked", "lost", "wrong", "ahead", "made up", ""
     )];
     lines.extend(verdicts.iter().map(|verdict| {
         let Findings { checked, lost, wrong, ahead, invented, .. } = &verdict.findings;
         format!(
-            "{:<22} {:<8} {:>6} {checked:>7} {lost:>5} {wrong:>5} {ahead:>5} {invented:>8} {:>6}",
+            "{:<23} {:<8} {:>6} {checked:>7} {lost:>5} {wrong:>5} {ahead:>5} {invented:>7} {:>6}",
             verdict.name(),
             verdict.stack,
             verdict.made(),
@@ -283,7 +293,7 @@ mod tests {
 
     #[test]
     fn a_line_of_the_table_fits_80_columns() {
-        let lines = table(&[verdict(Some("no settle time"), 12_345), verdict(None, 0)]);
+        let lines = table(&[verdict(Some("commit-before-store"), 12_345), verdict(None, 0)]);
         assert!(lines.iter().all(|line| line.chars().count() <= 80), "{lines:#?}");
     }
 

@@ -1,6 +1,7 @@
 //! A program that works beside the faults until it is ended.
 
 use std::ffi::OsString;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus};
 use std::time::{Duration, Instant};
@@ -12,6 +13,9 @@ use crate::job;
 use crate::process::{self, Identity, LOOK_AGAIN, Life, Place};
 use crate::services::log_tail::{LogTail, SHOWN_WITH_ERRORS};
 use crate::signals::Interrupt;
+
+/// How often a wait that is measured looks again.
+const LOOK_AGAIN_SOON: Duration = Duration::from_millis(5);
 
 /// Killed when it is dropped.
 #[derive(Debug)]
@@ -67,7 +71,7 @@ impl Worker {
 
     /// Sends it a signal; one that has ended already is noticed by who waits for it.
     pub(super) fn signal(&self, signal: Signal) {
-        if let Some(pid) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
+        if let Some(pid) = self.pid() {
             let _ = rustix::process::kill_process(pid, signal);
         }
     }
@@ -79,10 +83,24 @@ impl Worker {
 
     /// Waits until it has come to a good end by itself.
     pub(super) fn wait(&mut self, limit: Duration, interrupt: &Interrupt) -> Result<(), ChaosError> {
+        self.wait_for(limit, interrupt, |status| status.success())
+    }
+
+    /// Waits until it has killed itself.
+    pub(super) fn wait_for_death(&mut self, limit: Duration, interrupt: &Interrupt) -> Result<(), ChaosError> {
+        self.wait_for(limit, interrupt, |status| status.signal() == Some(Signal::KILL.as_raw()))
+    }
+
+    fn wait_for(
+        &mut self,
+        limit: Duration,
+        interrupt: &Interrupt,
+        is_wanted: fn(ExitStatus) -> bool,
+    ) -> Result<(), ChaosError> {
         let deadline = Instant::now() + limit;
         loop {
             match self.child.try_wait() {
-                Ok(Some(status)) if status.success() => return Ok(()),
+                Ok(Some(status)) if is_wanted(status) => return Ok(()),
                 Ok(Some(status)) => return Err(self.ended(status)),
                 Ok(None) if Instant::now() >= deadline => {
                     return Err(ChaosError::TooLong { what: self.what, limit, log: self.tail() });
@@ -94,6 +112,11 @@ impl Worker {
         }
     }
 
+    /// Its process, also after its end.
+    pub(super) fn pid(&self) -> Option<Pid> {
+        i32::try_from(self.child.id()).ok().and_then(Pid::from_raw)
+    }
+
     fn ended(&self, status: ExitStatus) -> ChaosError {
         ChaosError::Ended { what: self.what, status, log: self.tail() }
     }
@@ -101,6 +124,39 @@ impl Worker {
     /// Where it prints to.
     pub(super) fn log(&self) -> &Path {
         &self.log
+    }
+
+    /// The most memory that it had at once, in bytes; `None` when it has ended.
+    pub(super) fn peak_bytes(&self) -> Option<u64> {
+        process::peak_bytes(self.child.id())
+    }
+
+    /// Waits until it has printed this line.
+    pub(super) fn wait_for_line(
+        &mut self,
+        line: &str,
+        limit: Duration,
+        interrupt: &Interrupt,
+    ) -> Result<(), ChaosError> {
+        let deadline = Instant::now() + limit;
+        loop {
+            // Looked at first: what it has printed before its end counts.
+            let ended = self.must_run();
+            if std::fs::read_to_string(&self.log).is_ok_and(|printed| printed.lines().any(|found| found == line)) {
+                return Ok(());
+            }
+            ended?;
+            interrupt.check()?;
+            if Instant::now() >= deadline {
+                return Err(ChaosError::TooLong { what: self.what, limit, log: self.tail() });
+            }
+            std::thread::sleep(LOOK_AGAIN_SOON);
+        }
+    }
+
+    /// What it has printed so far, as far as it is text.
+    pub(super) fn said(&self) -> String {
+        std::fs::read(&self.log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
     }
 
     /// The last lines that it printed.

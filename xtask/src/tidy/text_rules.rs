@@ -96,6 +96,15 @@ pub(super) const ALL: &[TextRule] = &[
         hint: "use a bounded channel with a constant that says why this size",
     },
     TextRule {
+        name: "only-wire-decodes-messages",
+        within: &["src"],
+        except: &["src/kafka/wire"],
+        words: &["Decodable", "R::decode", "Response::decode", "Request::decode"],
+        tests: Tests::Exempt,
+        reason: "the decoders of kafka-protocol ask for as much memory as a frame says, and that can end the process",
+        hint: "go through kafka/wire.rs, which looks at the lengths first",
+    },
+    TextRule {
         name: "nothing-is-left-unfinished",
         within: &["src", "xtask"],
         except: &[],

@@ -1,7 +1,8 @@
-"""Looks at what a group has committed: chaos_group.py drained|moved BROKERS TOPIC GROUP.
+"""Looks at what a group has committed: chaos_group.py drained|moved|next BROKERS TOPIC GROUP.
 
-drained waits until that is everything; moved waits until it is everything or something else than at first. Prints after
-how many seconds that was. Both wait for ever."""
+drained waits until that is everything; moved waits until it is everything or something else than at first. Both print
+after how many seconds that was. next waits until it is something else than at first: it says `looking` when it knows
+what was first, and then `moved`. All wait for ever."""
 
 import sys
 import time
@@ -9,7 +10,7 @@ import time
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
-LOOK_AGAIN = 0.1
+LOOK_AGAIN = 0.05
 
 
 def connect(brokers, group):
@@ -59,6 +60,12 @@ def main():
     consumer = connect(brokers, group)
     if what == "drained":
         until(lambda: is_drained(consumer, topic))
+    elif what == "next":
+        first = []
+        until(lambda: has_moved(consumer, topic, first) or True)
+        print("looking", flush=True)
+        until(lambda: has_moved(consumer, topic, first))
+        print("moved", flush=True)
     else:
         first = []
         until(lambda: has_moved(consumer, topic, first) or is_drained(consumer, topic))

@@ -3,29 +3,15 @@
 The arguments and the JSON object are the same."""
 
 import json
-import sqlite3
 import sys
 from pathlib import Path
 
 import chaos_group
-from cassandra_session import connect
-from chaos_readings import SIGNS, is_malformed, message, narrow, number_of, place, row
+from chaos_readings import is_malformed, message, narrow, number_of, place, row
+from chaos_rows import cassandra_rows, sqlite_rows
 from confluent_kafka import Consumer, TopicPartition
 
-COLUMNS = ", ".join(["patient_id", "timestamp", *SIGNS])
 MISSING, WRONG, RIGHT = range(3)
-
-
-def sqlite_rows(path):
-    connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=20)
-    yield from connection.execute(f"SELECT {COLUMNS} FROM patient_vitals")
-
-
-def cassandra_rows(where):
-    node, keyspace = where.split("/")
-    with connect(node) as session:
-        session.default_fetch_size = 2000
-        yield from session.execute(f'SELECT {COLUMNS} FROM "{keyspace}".patient_vitals')
 
 
 def letters(brokers, topic):

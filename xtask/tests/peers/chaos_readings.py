@@ -6,6 +6,7 @@ from datetime import datetime, timedelta, timezone
 
 PATIENTS = 60
 BEGIN = datetime(2025, 1, 1, tzinfo=timezone.utc)
+PADDING = "0" * 16_000
 SIGNS = ["heart_rate", "spo2", "systolic", "diastolic", "respiratory_rate", "temperature"]
 
 
@@ -36,26 +37,45 @@ def signs(number):
     ]
 
 
-def message(number):
+def fields(number):
+    """The reading as the message has it."""
     patient, timestamp = place(number)
     heart_rate, spo2, systolic, diastolic, respiratory_rate, temperature = signs(number)
-    value = {
+    return {
         "patient_id": patient,
         "timestamp": timestamp,
-        "heart_rate": f"no number, but message {number}" if is_malformed(number) else heart_rate,
+        "heart_rate": heart_rate,
         "spo2": spo2,
         "blood_pressure": {"systolic": systolic, "diastolic": diastolic},
         "respiratory_rate": respiratory_rate,
         "temperature": temperature,
     }
-    return patient, json.dumps(value).encode()
 
 
-def row(number):
+def is_sparse(number, padded_from):
+    return padded_from is not None and number < padded_from
+
+
+def message(number, padded_from=None):
+    """With `padded_from`: those below it have one sign alone, so that few bytes are many readings; the others carry a
+    field of some other program's, so that few messages are many bytes."""
+    value = fields(number)
+    if is_malformed(number):
+        value["heart_rate"] = f"no number, but message {number}"
+    if is_sparse(number, padded_from):
+        value = {name: value[name] for name in ["patient_id", "timestamp", "heart_rate"]}
+    elif padded_from is not None:
+        value["waveform"] = PADDING
+    return value["patient_id"], json.dumps(value).encode()
+
+
+def row(number, padded_from=None):
     """The signs as the table has them: the temperature is a FLOAT."""
     *counts, temperature = signs(number)
+    if is_sparse(number, padded_from):
+        return (counts[0], None, None, None, None, None)
     return (*counts, narrow(temperature))
 
 
 def narrow(temperature):
-    return struct.unpack("f", struct.pack("f", temperature))[0]
+    return temperature if temperature is None else struct.unpack("f", struct.pack("f", temperature))[0]

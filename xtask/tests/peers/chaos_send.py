@@ -1,6 +1,8 @@
-"""Sends the messages of a campaign, and writes down what was acknowledged: chaos_send.py BROKERS TOPIC COUNT RATE LEDGER.
+"""Sends the messages of a campaign, and writes down what was acknowledged: chaos_send.py BROKERS TOPIC COUNT RATE LEDGER
+[FIRST [PADDED_FROM]].
 
-RATE is in messages a second. Each line of LEDGER is a number with its partition and offset. SIGTERM is the end of
+RATE is in messages a second, FIRST the first number, else 0; for PADDED_FROM see chaos_readings.py. What the LEDGER holds
+already stays in it. Each line of LEDGER is a number with its partition and offset. SIGTERM is the end of
 sending; what was sent is waited for. Ends with code 1 when a message was given up."""
 
 import signal
@@ -10,8 +12,9 @@ import time
 from chaos_readings import message
 from confluent_kafka import Producer
 
-brokers, topic, *numbers, path = sys.argv[1:]
-count, rate = map(int, numbers)
+brokers, topic, count, rate, path, *more = sys.argv[1:]
+count, rate = int(count), int(rate)
+first, padded_from = [*map(int, more), *[0, None][len(more) :]]
 failures, told = [], []
 signal.signal(signal.SIGTERM, lambda *_: told.append("enough"))
 
@@ -29,7 +32,7 @@ producer = Producer(
         "socket.timeout.ms": 5_000,
     }
 )
-ledger = open(path, "w", encoding="ascii", buffering=1 << 16)
+ledger = open(path, "a", encoding="ascii", buffering=1 << 16)
 
 
 def delivered(number):
@@ -46,9 +49,9 @@ begun, number = time.monotonic(), 0
 while number < count and not told:
     due = min(count, int((time.monotonic() - begun) * rate))
     while number < due and not told:
-        patient, value = message(number)
+        patient, value = message(first + number, padded_from)
         try:
-            producer.produce(topic, value, patient, on_delivery=delivered(number))
+            producer.produce(topic, value, patient, on_delivery=delivered(first + number))
             number += 1
         except BufferError:
             producer.poll(0.1)

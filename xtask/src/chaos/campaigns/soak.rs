@@ -59,7 +59,7 @@ pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), ChaosError> {
     flow.stop_sending()?;
     flow.drain(lasting)?;
     let mut findings = flow.check_many()?;
-    findings.add(&producer_killed::compare(run.stand, &beside, &[producer.log().to_owned()])?);
+    findings.add(producer_killed::compare(run.stand, &beside, &[producer.log().to_owned()])?);
     run.verdict.conclude(findings);
     run.stack.unlink(run.stand)
 }

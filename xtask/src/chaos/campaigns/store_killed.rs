@@ -1,8 +1,8 @@
 //! R3: Cassandra killed under load, with its periodic commit log, and started again on the same folder.
 //!
 //! The last kill takes the consumer with it: what it had committed is all that its successor knows, so every reading
-//! below must be in the table. A second run has a bug planted, in that nothing waits for the commit log: a consumer that
-//! commits what Cassandra has only acknowledged loses readings, and the readers must see that.
+//! below must be in the table. A second run has a bug planted: a consumer that does not notice the restart, and so does not
+//! write again what Cassandra had acknowledged and forgotten, commits it, and the readers must see that it is nowhere.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -16,9 +16,7 @@ use crate::chaos::worker::Worker;
 /// Enough that every kill falls among writes: with the restart it takes about 30 s.
 const LOAD: Load = Load { messages: 500_000, rate: 3_000 };
 /// The planted bug shows with less.
-const PLANTED_LOAD: Load = Load { messages: 200_000, ..LOAD };
-/// Commits what is only acknowledged.
-const PLANTED_OPTIONS: &[&str] = &["--settle-time", "0s"];
+const PLANTED_LOAD: Load = Load { messages: 120_000, ..LOAD };
 /// Sometimes longer than the settle time, so that something is committed; sometimes shorter.
 const UP_MILLIS: Range<u64> = 4_000..28_000;
 /// How long sending them may take, on a machine that is too busy for the rate.
@@ -26,9 +24,12 @@ const SEND_LIMIT: Duration = Duration::from_secs(10 * 60);
 
 /// Kills it again and again while messages flow.
 pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), ChaosError> {
-    let (load, options): (_, &[&str]) = if run.is_planted() { (PLANTED_LOAD, PLANTED_OPTIONS) } else { (LOAD, &[]) };
+    let load = if run.is_planted() { PLANTED_LOAD } else { LOAD };
     let mut flow = Flow::start(run.stand, run.addresses()?, load)?;
-    let mut consumer = flow.consumer(options)?;
+    let mut consumer = match run.verdict.planted {
+        Some(bug) => flow.tampered(&["--bug", bug])?,
+        None => flow.consumer(&[])?,
+    };
     while run.schedule.next() {
         let (up, down) = (run.schedule.millis(UP_MILLIS), run.schedule.millis(200..3_000));
         run.stand.pause(up)?;
@@ -39,8 +40,10 @@ pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), ChaosError> {
         run.verdict.fault("kills");
         run.verdict.got_on(flow.gets_on()?);
     }
-    kill_both(run, &mut consumer, &flow)?;
-    let consumer = flow.consumer(options)?;
+    if !run.is_planted() {
+        kill_both(run, &mut consumer, &flow)?;
+        consumer = flow.consumer(&[])?;
+    }
     flow.wait_for_sender(SEND_LIMIT)?;
     flow.drain(consumer)?;
     run.verdict.conclude(flow.check()?);

@@ -1,0 +1,108 @@
+//! The points on a reading's way where the process kills itself: no drain, no last commit, no word to the group.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use clap::ValueEnum;
+use rustix::process::{Signal, getpid, kill_process};
+use vitals::ledger::Position;
+use vitals::pipeline::source::{Event, Source};
+use vitals::store::{Batch, Epoch, Store, WriteError};
+
+/// Where it can end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Point {
+    /// The group has assigned partitions, and the pipeline does not know yet
+    Joining,
+    /// Records have come, and the pipeline does not know yet
+    Fetched,
+    /// Readings are about to be sent to the store
+    Decoded,
+    /// The store has acknowledged readings, and the pipeline does not know yet
+    Stored,
+    /// A commit is about to be asked for
+    BeforeCommit,
+    /// A commit was taken, and the pipeline does not know yet
+    AfterCommit,
+}
+
+/// When the process ends.
+#[derive(Debug)]
+pub(crate) struct Death {
+    point: Option<Point>,
+    /// So many times the point is still to be passed, this one included.
+    left: AtomicU32,
+}
+
+impl Death {
+    /// At the `after`-th time that `point` is reached; without a point never.
+    pub(crate) fn at(point: Option<Point>, after: u32) -> Self {
+        Self { point, left: AtomicU32::new(after.max(1)) }
+    }
+
+    fn pass(&self, point: Point) {
+        if self.point == Some(point) && self.left.fetch_sub(1, Ordering::SeqCst) == 1 {
+            let _ = kill_process(getpid(), Signal::KILL);
+            // The signal is on its way to every thread; this one goes no further.
+            loop {
+                std::thread::park();
+            }
+        }
+    }
+}
+
+/// A source that ends the process.
+pub(crate) struct Mortal<'a, S> {
+    pub(crate) inner: &'a mut S,
+    pub(crate) death: &'a Death,
+}
+
+impl<S: Source + Send> Source for Mortal<'_, S> {
+    type Error = S::Error;
+
+    async fn next(&mut self, room: bool) -> Result<Event, S::Error> {
+        let event = self.inner.next(room).await?;
+        match &event {
+            Event::Assigned { .. } => self.death.pass(Point::Joining),
+            Event::Chunk(_) => self.death.pass(Point::Fetched),
+            Event::Committed(_) => self.death.pass(Point::AfterCommit),
+            _ => {}
+        }
+        Ok(event)
+    }
+
+    async fn commit(&mut self, assignment: u64, positions: Vec<Position>) {
+        self.death.pass(Point::BeforeCommit);
+        self.inner.commit(assignment, positions).await;
+    }
+
+    async fn rewind(&mut self, assignment: u64) {
+        self.inner.rewind(assignment).await;
+    }
+
+    async fn released(&mut self, assignment: u64) {
+        self.inner.released(assignment).await;
+    }
+}
+
+/// A store that ends the process.
+pub(crate) struct MortalStore<'a, T> {
+    pub(crate) inner: &'a T,
+    pub(crate) death: &'a Death,
+}
+
+impl<T: Store> Store for MortalStore<'_, T> {
+    fn batch_rows(&self) -> usize {
+        self.inner.batch_rows()
+    }
+
+    async fn write(&self, batch: &Batch) -> Result<(), WriteError> {
+        self.death.pass(Point::Decoded);
+        self.inner.write(batch).await?;
+        self.death.pass(Point::Stored);
+        Ok(())
+    }
+
+    async fn epoch(&self) -> Result<Epoch, WriteError> {
+        self.inner.epoch().await
+    }
+}

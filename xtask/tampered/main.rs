@@ -1,0 +1,152 @@
+//! A `vitals consume` for tests that breaks a promise on purpose, or kills itself at a named point.
+//!
+//! The product knows nothing of it: what goes wrong is in wrappers of the traits that its pipeline stands on. Whoever
+//! says that a promise holds has to tell this consumer from the real one.
+//!
+//! - [`death`]: the points where it kills itself
+//! - [`commit_before_store`], [`forgets_revocation`], [`skips_on_error`], [`unbounded_queue`], [`no_rewind`]: one bug each
+//! - [`notes`]: what it tells
+
+mod commit_before_store;
+mod death;
+mod forgets_revocation;
+mod no_rewind;
+mod notes;
+mod skips_on_error;
+mod unbounded_queue;
+
+use std::process::ExitCode;
+
+use clap::{Parser, ValueEnum};
+use color_eyre::eyre::Result;
+use tokio::runtime::Builder;
+use vitals::exit::{self, Code};
+use vitals::kafka::consumer::Consumer;
+use vitals::kafka::dead_letters::DeadLetterTopic;
+use vitals::kafka::group::MemberConfig;
+use vitals::kafka::offsets::Place;
+use vitals::output::Output;
+use vitals::pipeline::source::Source;
+use vitals::pipeline::{Pipeline, Settling, Until};
+use vitals::settings::{self, Environment, Flags, Settings, SettleChoice};
+use vitals::shutdown::{self, Shutdown};
+use vitals::store::{self, AnyStore, Store};
+
+use self::commit_before_store::CommitBeforeStore;
+use self::death::{Death, Mortal, MortalStore, Point};
+use self::forgets_revocation::ForgetsRevocation;
+use self::no_rewind::NoRewind;
+use self::notes::Notes;
+use self::skips_on_error::SkipsOnError;
+use self::unbounded_queue::UnboundedQueue;
+
+/// As `vitals consume`, which gives it as many threads.
+const WORKERS: usize = 2;
+
+/// Consume as `vitals consume --quiet` does, with a fault that is wanted.
+#[derive(Debug, Parser)]
+#[command(name = "tampered")]
+struct Line {
+    /// Where to end by SIGKILL, without a word to anybody
+    #[arg(long, value_enum)]
+    die_at: Option<Point>,
+    /// When the point is reached for the N-th time
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "die_at")]
+    die_after: u32,
+    /// What to do wrong
+    #[arg(long, value_enum)]
+    bug: Option<Bug>,
+    #[command(flatten)]
+    flags: Flags,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Bug {
+    /// Commit what was fetched as soon as it was fetched
+    CommitBeforeStore,
+    /// Commit what was taken up of partitions that were taken away since
+    ForgetsRevocation,
+    /// Take a write that failed for a good one
+    SkipsOnError,
+    /// Read on, whether or not there is room
+    UnboundedQueue,
+    /// Never notice that the store was restarted
+    NoRewind,
+}
+
+fn main() -> ExitCode {
+    let output = Output::of_process();
+    let outcome = exit::install_hooks(&output).and_then(|()| start(Line::parse(), &output));
+    exit::conclude(outcome, &output).into()
+}
+
+fn start(line: Line, output: &Output) -> Result<Code> {
+    let settings = settings::resolve(&line.flags, &Environment::read())?;
+    let runtime = Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build()?;
+    let notes = Notes(output.clone());
+    runtime.block_on(async {
+        let (trigger, shutdown) = shutdown::channel();
+        tokio::spawn(shutdown::signals(trigger)?);
+        // On a worker's thread, as in the product.
+        tokio::spawn(async move { consume(&line, &settings, notes, &shutdown).await }).await?
+    })
+}
+
+async fn consume(line: &Line, settings: &Settings, mut notes: Notes, shutdown: &Shutdown) -> Result<Code> {
+    let store = store::open(&settings.store, settings.consistency).await?;
+    store.prepare().await?;
+    let settling = settling(&store, settings.settle_time).await?;
+    let mut consumer = Consumer::join(settings.brokers.as_slice(), member(settings), Place::Earliest).await?;
+    let death = Death::at(line.die_at, line.die_after);
+    let first = settling.epoch.clone();
+    let run = Run { settings, settling, death: &death, notes: &mut notes, shutdown };
+    let is_clean = match line.bug {
+        None => run.over(&mut consumer, &store).await,
+        Some(Bug::CommitBeforeStore) => run.over(&mut CommitBeforeStore::over(&mut consumer), &store).await,
+        Some(Bug::ForgetsRevocation) => run.over(&mut ForgetsRevocation::over(&mut consumer), &store).await,
+        Some(Bug::SkipsOnError) => run.over(&mut consumer, &SkipsOnError(&store)).await,
+        Some(Bug::UnboundedQueue) => run.over(&mut UnboundedQueue(&mut consumer), &store).await,
+        Some(Bug::NoRewind) => run.over(&mut consumer, &NoRewind::over(&store, first)).await,
+    };
+    consumer.leave().await;
+    Ok(if is_clean? { Code::Done } else { Code::CutShort })
+}
+
+async fn settling(store: &AnyStore, choice: SettleChoice) -> Result<Settling> {
+    let time = match choice {
+        SettleChoice::Auto => store.settle_time().await?.time,
+        SettleChoice::Fixed(time) => time,
+    };
+    Ok(if time.is_zero() { Settling::default() } else { Settling { time, epoch: store.epoch().await? } })
+}
+
+fn member(settings: &Settings) -> MemberConfig {
+    MemberConfig {
+        group: settings.group.clone(),
+        topic: settings.topic.clone(),
+        instance_id: settings.instance_id.clone(),
+        session_timeout: settings.session_timeout,
+    }
+}
+
+/// What a run needs beside its source and its store.
+struct Run<'a> {
+    settings: &'a Settings,
+    settling: Settling,
+    death: &'a Death,
+    notes: &'a mut Notes,
+    shutdown: &'a Shutdown,
+}
+
+impl Run<'_> {
+    /// The product's pipeline, until it is told to stop; whether it ended with everything settled and committed.
+    async fn over<S: Source + Send, T: Store>(self, source: &mut S, store: &T) -> Result<bool> {
+        let Self { settings, settling, death, notes, shutdown } = self;
+        let (mut source, store) = (Mortal { inner: source, death }, MortalStore { inner: store, death });
+        let dead_letters = DeadLetterTopic::of(&settings.topic, settings.brokers.as_slice());
+        let until = Until::default();
+        let pipeline = Pipeline::new(&mut source, &store, &dead_letters, notes, settings.limits, until);
+        let pipeline = pipeline.settling(settling).max_in_flight_bytes(settings.max_in_flight_bytes);
+        Ok(pipeline.run(shutdown).await?.is_clean)
+    }
+}

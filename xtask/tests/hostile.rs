@@ -1,0 +1,123 @@
+//! Hostile servers and hostile clients: sessions in which one side sends what no sound program sends.
+//!
+//! A proxy before the embedded broker changes bytes, lies about lengths, cuts, repeats, answers other requests, is
+//! silent, or does not end. `vitals` as the client has to end each session with a result or an error; `vitals` as the
+//! broker has to go on serving others. Nothing may panic, and memory stays within its limit. A test program of its own,
+//! so that the memory of this process is that of the sessions.
+//!
+//! `VITALS_TEST_HOSTILE_SESSIONS` is how many sessions there are of each kind; a session's number is its seed.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "a panic is how a test fails, and figures are for whoever looks"
+)]
+#![allow(clippy::disallowed_methods, reason = "the number of sessions comes from the environment")]
+
+#[path = "hostile/cassandra.rs"]
+mod cassandra;
+#[path = "hostile/client.rs"]
+mod client;
+#[path = "embedded/faulty/frame.rs"]
+#[allow(dead_code, reason = "other tests use what is left over here")]
+mod frame;
+#[path = "hostile/good_client.rs"]
+mod good_client;
+#[path = "hostile/harm.rs"]
+mod harm;
+#[path = "hostile/process.rs"]
+mod process;
+#[path = "hostile/proxy.rs"]
+mod proxy;
+#[path = "embedded/faulty/route.rs"]
+mod route;
+#[path = "hostile/sessions.rs"]
+mod sessions;
+#[path = "hostile/stranger.rs"]
+mod stranger;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::time::timeout;
+use vitals::broker::{Broker, Config};
+
+use good_client::GoodClient;
+use proxy::Direction;
+use sessions::Sessions;
+
+/// What this process may take at most: 24 sessions at a time, of which one holds an answer of 32 MiB, and the broker.
+const MEMORY_LIMIT_BYTES: u64 = 384 * 1024 * 1024;
+
+/// How many sessions there are with each server where the environment does not say it.
+const SESSIONS: u64 = 500;
+
+/// A topic that every session reads and writes.
+const TOPIC: &str = "ward";
+
+struct Stage {
+    broker: Broker,
+    _folder: tempfile::TempDir,
+}
+
+impl Stage {
+    async fn new() -> Self {
+        process::count_panics();
+        let folder = tempfile::tempdir().expect("a folder");
+        let config = Config { folder: folder.path().join("broker"), listen: ([127, 0, 0, 1], 0).into() };
+        let broker = Broker::start(config).await.expect("started");
+        client::prepare(broker.address(), TOPIC).await;
+        Self { broker, _folder: folder }
+    }
+
+    fn address(&self) -> SocketAddr {
+        self.broker.address()
+    }
+}
+
+/// What holds after all sessions of a test.
+fn judge(what: &str, sessions: &Sessions) {
+    let peak = process::peak_bytes();
+    let mib = peak.map_or(0, |bytes| bytes / (1024 * 1024));
+    eprintln!("{what}: {sessions}; {mib} MiB at most");
+    assert_eq!(process::panics(), 0, "nothing panics");
+    assert!(peak.is_none_or(|bytes| bytes < MEMORY_LIMIT_BYTES), "{mib} MiB");
+    assert!(sessions.harmed > sessions.all() / 2, "most sessions were harmed: {sessions}");
+}
+
+fn count() -> u64 {
+    let told = std::env::var("VITALS_TEST_HOSTILE_SESSIONS").ok();
+    told.map_or(SESSIONS, |told| told.parse().expect("a number of sessions"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_hostile_server_says_ends_in_an_error_or_a_result() {
+    let stage = Stage::new().await;
+    let sessions = Sessions::run(stage.address(), TOPIC, Direction::Answers, count()).await;
+    assert!(sessions.failed > 0 && sessions.done > 0, "{sessions}");
+    judge("hostile servers", &sessions);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hostile_client_takes_the_broker_from_nobody() {
+    let stage = Stage::new().await;
+    let address = stage.address();
+    let good = GoodClient::start(address).await;
+    let sessions = Sessions::run(address, TOPIC, Direction::Requests, count()).await;
+    stranger::visit(address, count()).await;
+    let served = timeout(Duration::from_secs(30), good.stop()).await.expect("the good client is served to the end");
+    assert!(served > 0, "the good client was served");
+    judge(&format!("hostile clients, while {served} rounds of a good one were served"), &sessions);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_hostile_cassandra_says_ends_in_an_error() {
+    process::count_panics();
+    let told = cassandra::sessions(count() / 10).await;
+    let driver = process::driver_panics();
+    eprintln!("hostile Cassandras: {told}; its driver panicked {driver} times");
+    assert_eq!(process::panics(), 0, "nothing of ours panics");
+}

@@ -1,0 +1,99 @@
+//! A server that lets everybody in, as Cassandra would, and then says anything.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use futures::stream::{self, StreamExt as _};
+use rand::rngs::StdRng;
+use rand::{Rng as _, RngExt as _, SeedableRng as _};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use vitals::settings::StoreAddress;
+use vitals::store::{self, Consistency};
+
+/// Each of them waits for the driver's time limit, and does little else.
+const AT_A_TIME: usize = 50;
+/// Every step of a connection has a limit of its own; together they are below this, also on a busy machine.
+const LIMIT: Duration = Duration::from_secs(60);
+
+const OPTIONS: u8 = 5;
+const STARTUP: u8 = 1;
+const SUPPORTED: u8 = 6;
+const READY: u8 = 2;
+
+/// Opens a store on so many servers, each with another seed, and tells how long that took at most.
+pub(crate) async fn sessions(count: u64) -> String {
+    let begin = Instant::now();
+    let took: Vec<Duration> = stream::iter(0..count).map(session).buffer_unordered(AT_A_TIME).collect().await;
+    let longest = took.iter().max().copied().unwrap_or_default();
+    format!(
+        "{} sessions in {:.1} s, the longest {:.1} s",
+        took.len(),
+        begin.elapsed().as_secs_f32(),
+        longest.as_secs_f32()
+    )
+}
+
+async fn session(seed: u64) -> Duration {
+    let begin = Instant::now();
+    let (address, serving) = serve(seed).await;
+    let address = StoreAddress::parse(&format!("cassandra://{address}/hospital")).expect("an address");
+    let opened = timeout(LIMIT, store::open(&address, Consistency::default())).await;
+    let opened = opened.unwrap_or_else(|_| panic!("the session {seed} hangs"));
+    assert!(opened.is_err(), "the session {seed} came to a store");
+    serving.abort();
+    begin.elapsed()
+}
+
+async fn serve(seed: u64) -> (SocketAddr, JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let serving = tokio::spawn(async move {
+        let mut rng = StdRng::seed_from_u64(seed);
+        loop {
+            let (client, _) = listener.accept().await.expect("a connection");
+            // A connection that breaks is nothing to tell.
+            tokio::spawn(talk(client, StdRng::from_rng(&mut rng)));
+        }
+    });
+    (address, serving)
+}
+
+async fn talk(mut client: TcpStream, mut rng: StdRng) -> io::Result<()> {
+    loop {
+        let mut head = [0; 9];
+        client.read_exact(&mut head).await?;
+        let length = u32::from_be_bytes([head[5], head[6], head[7], head[8]]);
+        let mut body = vec![0; usize::try_from(length).expect("a length")];
+        client.read_exact(&mut body).await?;
+        let answer = match head[4] {
+            OPTIONS => frame(&head, SUPPORTED, 2, &[0, 0]),
+            STARTUP => frame(&head, READY, 0, &[]),
+            _ => nonsense(&head, &mut rng),
+        };
+        client.write_all(&answer).await?;
+    }
+}
+
+/// A frame of any kind, with lengths that may lie, outside and inside.
+fn nonsense(request: &[u8; 9], rng: &mut StdRng) -> Vec<u8> {
+    let mut body = vec![0; rng.random_range(0..120)];
+    rng.fill_bytes(&mut body);
+    // Rows, with numbers of columns and rows that cannot be.
+    if rng.random_bool(0.5) {
+        body.splice(..0, [0, 0, 0, 2, 0, 0, 0, 4, 0x7f, 0xff, 0xff, 0xff, 0x7f, 0xff, 0xff, 0xff]).for_each(drop);
+    }
+    let opcode = if rng.random_bool(0.7) { 8 } else { rng.random_range(0..17) };
+    let length = i32::try_from(body.len()).expect("a length");
+    let told = [length, length, i32::MAX, -1, -9, 3][rng.random_range(0..6)];
+    frame(request, opcode, told, &body)
+}
+
+/// An answer in the version and to the stream of the request.
+fn frame(request: &[u8; 9], opcode: u8, length: i32, body: &[u8]) -> Vec<u8> {
+    let head = [request[0] | 0x80, 0, request[2], request[3], opcode];
+    [&head[..], &length.to_be_bytes(), body].concat()
+}
