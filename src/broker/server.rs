@@ -153,7 +153,8 @@ mod tests {
     /// After how long the broker closes the connection of a client that says this and no more.
     async fn closed_after(said: &[u8]) -> Duration {
         let folder = tempfile::tempdir().expect("a folder");
-        let config = Config { folder: folder.path().join("broker"), listen: ([127, 0, 0, 1], 0).into() };
+        let config =
+            Config { folder: folder.path().join("broker"), listen: ([127, 0, 0, 1], 0).into(), advertise: None };
         let broker = Broker::start(config).await.expect("started");
         let mut client = TcpStream::connect(broker.address()).await.expect("connected");
         let begin = Instant::now();

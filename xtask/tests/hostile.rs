@@ -67,7 +67,8 @@ impl Stage {
     async fn new() -> Self {
         process::count_panics();
         let folder = tempfile::tempdir().expect("a folder");
-        let config = Config { folder: folder.path().join("broker"), listen: ([127, 0, 0, 1], 0).into() };
+        let config =
+            Config { folder: folder.path().join("broker"), listen: ([127, 0, 0, 1], 0).into(), advertise: None };
         let broker = Broker::start(config).await.expect("started");
         client::prepare(broker.address(), TOPIC).await;
         Self { broker, _folder: folder }
