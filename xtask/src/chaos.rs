@@ -10,7 +10,7 @@
 //! - [`link`]: a TCP proxy that spoils connections; [`trouble`]: what can be wrong with it; [`stall`]: a store that
 //!   answers nobody for a while
 //! - [`flow`]: messages on their way, from the producer that is not ours to the table; [`scene`]: the like for campaigns
-//!   that send in their own way; [`group`]: how far the group has come
+//!   that send in their own way; [`group`]: how far the group has come; [`gauge`]: what our programs take meanwhile
 //! - [`findings`]: what the readers found; [`verdict`]: what that says; [`error`]: what can go wrong
 
 mod campaigns;
@@ -19,6 +19,7 @@ mod error;
 mod fault;
 mod findings;
 mod flow;
+mod gauge;
 mod group;
 mod lanes;
 mod link;

@@ -152,6 +152,11 @@ impl Identity {
         memory_bytes(self.pid, "VmRSS:")
     }
 
+    /// How many descriptors it has open.
+    pub(crate) fn descriptors(self) -> Option<u64> {
+        u64::try_from(fs::read_dir(format!("/proc/{}/fd", self.pid)).ok()?.count()).ok()
+    }
+
     /// Sends it a signal, unless it has ended.
     pub(crate) fn signal(self, signal: Signal) {
         // The process may end between the look and the signal: then there is nothing left to do.

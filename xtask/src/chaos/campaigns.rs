@@ -10,6 +10,7 @@ pub(super) mod poison;
 pub(super) mod producer_killed;
 pub(super) mod producer_linked;
 pub(super) mod replays;
+pub(super) mod soak;
 pub(super) mod store_killed;
 pub(super) mod store_stalled;
 pub(super) mod taken_away;

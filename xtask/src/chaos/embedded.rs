@@ -14,6 +14,7 @@ use super::stack::{Addresses, End, Kind, Part, Stack};
 use super::stand::Stand;
 use super::trouble::Trouble;
 use super::worker::Worker;
+use crate::process::Identity;
 use crate::services::ready;
 use crate::services::server::Role;
 
@@ -149,6 +150,10 @@ impl Stack for Embedded {
 
     fn resume(&mut self, part: Part) -> Result<(), ChaosError> {
         self.signal(part, Signal::CONT)
+    }
+
+    fn own_broker(&self) -> Option<Identity> {
+        self.broker.identity()
     }
 
     fn start_again(&mut self, part: Part, stand: &Stand) -> Result<(), ChaosError> {

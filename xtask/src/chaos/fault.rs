@@ -6,7 +6,7 @@ use clap::ValueEnum;
 
 use super::campaigns::{
     broker_restarted, changes, clocks, consumer_killed, full_disk, link_faults, poison, producer_killed,
-    producer_linked, replays, store_killed, store_stalled, taken_away,
+    producer_linked, replays, soak, store_killed, store_stalled, taken_away,
 };
 use super::error::ChaosError;
 use super::run::Run;
@@ -51,6 +51,9 @@ pub(super) enum Fault {
     /// `vitals produce` killed in the middle
     #[value(name = "R16")]
     R16,
+    /// Hours of work, with a fault of some kind each minute
+    #[value(name = "R17")]
+    R17,
 }
 
 /// One way of attacking a promise on one kind of stack.
@@ -92,9 +95,10 @@ impl Fault {
         Self::R11,
         Self::R12,
         Self::R3,
+        Self::R17,
     ];
     /// Those of them that take too long for every day: made when they are named, and with `--night`.
-    const ONLY_AT_NIGHT: &[Self] = &[Self::R11, Self::R12];
+    const ONLY_AT_NIGHT: &[Self] = &[Self::R11, Self::R12, Self::R17];
 
     /// What to attack: what is named, or else everything there is time for.
     pub(super) fn wanted(named: &[Self], night: bool) -> Vec<Self> {
@@ -139,9 +143,9 @@ impl Fault {
                 vec![Campaign::of(5, 30, store_killed::run), Campaign::planted("no-rewind", 2, store_killed::run)]
             }
             (Self::R4, Kind::Embedded) => {
-                vec![Campaign::of(26, 700, link_faults::run), Campaign::of(8, 200, producer_linked::run)]
+                vec![Campaign::of(24, 700, link_faults::run), Campaign::of(8, 200, producer_linked::run)]
             }
-            (Self::R4, Kind::Servers) => vec![Campaign::of(6, 100, link_faults::run)],
+            (Self::R4, Kind::Servers) => vec![Campaign::of(8, 100, link_faults::run)],
             (Self::R6, Kind::Embedded) => {
                 vec![Campaign::of(1, 10, taken_away::run), Campaign::planted("forgets-revocation", 1, taken_away::run)]
             }
@@ -151,6 +155,8 @@ impl Fault {
                 Campaign::planted("skips-on-error", 1, store_stalled::run),
             ],
             (Self::R10, Kind::Servers) => vec![Campaign::of(1, 1, store_stalled::run)],
+            // One fault a minute.
+            (Self::R17, _) => vec![Campaign::of(3, 8 * 60, soak::run)],
             // SQLite is a part of the consumer: it is killed with it.
             (Self::R3, Kind::Embedded) | (Self::R6, Kind::Servers) => Vec::new(),
         }

@@ -77,6 +77,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_is_lost_of_some_messages_counts_among_others() {
+        let mut findings = Findings { checked: 5, ..Findings::default() };
+        findings.add(Findings { checked: 3, lost: 1, ..Findings::default() });
+        assert!(findings.checked == 8 && !findings.is_clean());
+    }
+
+    #[test]
     fn what_is_not_committed_may_be_missing_in_the_middle() {
         let mut findings = Findings::default();
         findings.add_look(&Findings { lost: 9, ..Findings::default() });

@@ -25,6 +25,8 @@ pub(super) const END_LIMIT: Duration = Duration::from_secs(15);
 const FLUSH_LIMIT: Duration = Duration::from_secs(5 * 60);
 /// What comparing half a million readings may take.
 pub(super) const CHECK_LIMIT: Duration = Duration::from_secs(5 * 60);
+/// What comparing the readings of a night may take.
+const CHECK_MANY_LIMIT: Duration = Duration::from_secs(2 * 60 * 60);
 /// What a sender may take until it writes down its first acknowledgements, some thousands at once.
 const FIRST_LIMIT: Duration = Duration::from_secs(60);
 /// What making a topic and tables may take.
@@ -175,11 +177,20 @@ impl<'a> Flow<'a> {
 
     /// Compares what was acknowledged with what is kept.
     pub(super) fn check(&self) -> Result<Findings, ChaosError> {
+        self.compare("chaos_check.py", CHECK_LIMIT)
+    }
+
+    /// The same where the messages may be millions.
+    pub(super) fn check_many(&self) -> Result<Findings, ChaosError> {
+        self.compare("chaos_many.py", CHECK_MANY_LIMIT)
+    }
+
+    fn compare(&self, script: &'static str, limit: Duration) -> Result<Findings, ChaosError> {
         let Addresses { brokers, topic, group, reader, .. } = &self.at;
         let (count, ledger) = (self.load.messages.to_string(), self.ledger.display().to_string());
         let mut arguments = [brokers, topic, group, reader, &count, &ledger].map(String::as_str).to_vec();
         arguments.extend(self.padded_from.as_deref());
-        Findings::of(self.stand, "chaos_check.py", &self.stand.script("chaos_check.py", &arguments), CHECK_LIMIT)
+        Findings::of(self.stand, script, &self.stand.script(script, &arguments), limit)
     }
 
     fn reaches(&self, what: &str, limit: Duration) -> Result<Option<Duration>, ChaosError> {

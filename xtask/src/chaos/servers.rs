@@ -11,7 +11,7 @@ use super::link::Link;
 use super::stack::{Addresses, End, Kind, Part, Stack};
 use super::stand::Stand;
 use super::trouble::Trouble;
-use crate::process::Life;
+use crate::process::{Identity, Life};
 use crate::services::folder::StackFolder;
 use crate::services::fresh::FreshStacks;
 use crate::services::options::{ServerSetting, StackOptions};
@@ -122,6 +122,10 @@ impl Stack for Servers {
     fn resume(&mut self, part: Part) -> Result<(), ChaosError> {
         self.stack.resume(role(part));
         Ok(())
+    }
+
+    fn own_broker(&self) -> Option<Identity> {
+        None
     }
 
     fn start_again(&mut self, part: Part, stand: &Stand) -> Result<(), ChaosError> {

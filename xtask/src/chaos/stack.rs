@@ -10,6 +10,7 @@ use super::error::ChaosError;
 use super::servers::Servers;
 use super::stand::Stand;
 use super::trouble::Trouble;
+use crate::process::Identity;
 use crate::services::fresh::FreshStacks;
 
 /// Which kind of stack.
@@ -92,6 +93,8 @@ pub(super) trait Stack {
     fn pause(&mut self, part: Part) -> Result<(), ChaosError>;
     /// Lets a paused process go on.
     fn resume(&mut self, part: Part) -> Result<(), ChaosError>;
+    /// The broker, where it is a program of ours.
+    fn own_broker(&self) -> Option<Identity>;
     /// Starts an ended process again on what it has kept, and comes back when it has answered.
     fn start_again(&mut self, part: Part, stand: &Stand) -> Result<(), ChaosError>;
 }

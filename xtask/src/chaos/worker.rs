@@ -10,7 +10,7 @@ use rustix::process::{Pid, Signal};
 
 use super::error::{ChaosError, file_error};
 use crate::job;
-use crate::process::{self, LOOK_AGAIN, Life, Place};
+use crate::process::{self, Identity, LOOK_AGAIN, Life, Place};
 use crate::services::log_tail::{LogTail, SHOWN_WITH_ERRORS};
 use crate::signals::Interrupt;
 
@@ -76,6 +76,11 @@ impl Worker {
         }
     }
 
+    /// Which process it is; `None` when it has ended.
+    pub(super) fn identity(&self) -> Option<Identity> {
+        Identity::of(self.child.id())
+    }
+
     /// Waits until it has come to a good end by itself.
     pub(super) fn wait(&mut self, limit: Duration, interrupt: &Interrupt) -> Result<(), ChaosError> {
         self.wait_for(limit, interrupt, |status| status.success())
@@ -114,6 +119,11 @@ impl Worker {
 
     fn ended(&self, status: ExitStatus) -> ChaosError {
         ChaosError::Ended { what: self.what, status, log: self.tail() }
+    }
+
+    /// Where it prints to.
+    pub(super) fn log(&self) -> &Path {
+        &self.log
     }
 
     /// The most memory that it had at once, in bytes; `None` when it has ended.
