@@ -94,7 +94,7 @@ pub struct Pipeline<'a, S, T: Store, D: DeadLetters, O> {
     assigned: bool,
     commit_pending: bool,
     phase: Phase,
-    /// Whether partitions were taken away before what was taken up of them was settled, or, at the end, committed.
+    /// Whether partitions were taken away at the end, before what was taken up of them was settled and committed.
     abandoned: bool,
     began: Instant,
     commit_due: Instant,
@@ -291,9 +291,10 @@ impl<'a, S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'a, S, T, D,
 
     /// The partitions are somebody else's: what has not gone out yet is dropped, since the next owner reads it again.
     fn revoked(&mut self) {
-        // A run that goes on reads again what it has not committed; one that ends does not.
+        // What is open is read again by who gets the partitions next, which a run that goes on need not tell at its end.
         let is_last = self.is_ending() || self.is_enough();
-        self.abandoned |= !self.ledger.is_settled() || (is_last && !self.ledger.committable().is_empty());
+        let is_open = !self.ledger.is_settled() || !self.ledger.committable().is_empty();
+        self.abandoned |= is_last && is_open;
         self.ledger.revoke();
         self.let_go();
         if !self.is_ending() {

@@ -5,7 +5,7 @@ mod stage;
 
 use std::sync::Mutex;
 
-use self::stage::{Audience, Coordinator, Drawer, Ended, Log, Script, Shelf, assigned, chunk, message};
+use self::stage::{Audience, Coordinator, Drawer, Ended, Log, Script, Shelf, again, assigned, chunk, message};
 use tokio::time::sleep;
 
 use super::*;
@@ -179,6 +179,17 @@ async fn an_end_is_not_clean_when_partitions_were_lost_before_they_were_settled(
     play.shelf.failures = Mutex::new(usize::MAX);
     play.until = Until { max_messages: Some(1), end: false };
     assert!(!play.run().await.expect("ends").is_clean);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_end_is_clean_when_partitions_were_lost_long_before_it() {
+    let mut play = Play::of([assigned(&[0], 9), chunk(0, 0, &[&message("P1", 0, 70)]), Event::Lost]);
+    play.script.events.extend(again(&[0], 9, vec![chunk(0, 0, &[&message("P1", 0, 70)])]));
+    play.shelf.failures = Mutex::new(1);
+    play.until.end = false;
+    let summary = play.run_and_stop_after(1).await.expect("ends");
+    assert!(play.log.place("failed P1") < play.log.place("committed 0:1"));
+    assert!(play.log.has("revoked") && summary.is_clean);
 }
 
 #[tokio::test(start_paused = true)]
