@@ -9,6 +9,8 @@
 //! - [`stack`]: what a campaign works on: [`embedded`] broker and `SQLite`, or [`servers`]: Kafka and Cassandra
 //! - [`link`]: a TCP proxy that spoils connections
 //! - [`flow`]: messages on their way, from the producer that is not ours to the table
+//! - [`stall`]: a store that stands still; [`watch`]: what the group commits, change by change;
+//!   [`left`]: what a consumer leaves behind
 //! - [`findings`]: what the readers found; [`verdict`]: what that says; [`error`]: what can go wrong
 
 mod campaigns;
@@ -17,13 +19,16 @@ mod error;
 mod fault;
 mod findings;
 mod flow;
+mod left;
 mod link;
 mod run;
 mod schedule;
 mod servers;
 mod stack;
+mod stall;
 mod stand;
 mod verdict;
+mod watch;
 mod worker;
 
 use std::ffi::OsString;
@@ -135,16 +140,15 @@ impl Campaigns<'_> {
     fn run(&self, stand: &Stand, fresh: &mut FreshStacks, verdicts: &mut Vec<Verdict>) -> Result<(), ChaosError> {
         let is_wanted = |fault: &Fault| self.args.faults.contains(fault);
         let all = Fault::ALL.into_iter().filter(is_wanted);
-        let wanted =
-            all.flat_map(|fault| fault.campaigns(self.kind).into_iter().map(move |campaign| (fault, campaign)));
+        let wanted = all.flat_map(|fault| (0..).zip(fault.campaigns(self.kind)).map(move |campaign| (fault, campaign)));
         let mut stack = None;
-        for (fault, campaign) in wanted {
+        for (fault, (number, campaign)) in wanted.filter(|(_, (_, campaign))| self.count(*campaign) > 0) {
             let on = match &mut stack {
                 Some(stack) => stack,
                 None => stack.insert(stack::start(self.kind, stand, fresh)?),
             };
             let verdict = Verdict::begin(fault, self.kind, campaign.planted);
-            let mut run = Run { stack: on.as_mut(), stand, schedule: self.schedule(fault, campaign), verdict };
+            let mut run = Run { stack: on.as_mut(), stand, schedule: self.schedule(fault, campaign), number, verdict };
             let outcome = (campaign.run)(&mut run);
             let mut verdict = run.verdict;
             stand.interrupt().check()?;
@@ -160,9 +164,13 @@ impl Campaigns<'_> {
     }
 
     fn schedule(&self, fault: Fault, campaign: Campaign) -> Schedule {
-        let count = if self.args.night { campaign.night } else { campaign.usual };
-        let bound = self.args.time.map_or(Bound::Count(count), Bound::Time);
+        let bound = self.args.time.map_or(Bound::Count(self.count(campaign)), Bound::Time);
         Schedule::new(self.seed, &fault.to_string(), bound)
+    }
+
+    /// None, where a campaign takes a night.
+    fn count(&self, campaign: Campaign) -> u32 {
+        if self.args.night { campaign.night } else { campaign.usual }
     }
 }
 

@@ -155,7 +155,8 @@ impl Identity {
         Some(kibibytes * 1024)
     }
 
-    fn signal(self, signal: Signal) {
+    /// Sends it a signal, unless it has ended.
+    pub(crate) fn signal(self, signal: Signal) {
         // The process may end between the look and the signal: then there is nothing left to do.
         if self.is_alive()
             && let Some(pid) = i32::try_from(self.pid).ok().and_then(Pid::from_raw)

@@ -40,6 +40,14 @@ impl Embedded {
         Ok(embedded)
     }
 
+    fn signal(&self, part: Part, signal: Signal) -> Result<(), ChaosError> {
+        match part {
+            Part::Broker => self.broker.signal(signal),
+            Part::Store => return Err(ChaosError::NoServer("store that is a process")),
+        }
+        Ok(())
+    }
+
     fn wait_until_ready(&mut self, stand: &Stand) -> Result<(), ChaosError> {
         let deadline = Instant::now() + READY_LIMIT;
         while ready::check(Role::Kafka, self.port).is_err() {
@@ -91,6 +99,18 @@ impl Stack for Embedded {
             (Part::Broker, End::Stop) => self.broker.end(Signal::TERM, END_LIMIT, stand.interrupt()),
             (Part::Store, _) => Err(ChaosError::NoServer("store that is a process")),
         }
+    }
+
+    fn tool(&self, _: &str, _: &[&str]) -> Option<Vec<OsString>> {
+        None
+    }
+
+    fn pause(&mut self, part: Part) -> Result<(), ChaosError> {
+        self.signal(part, Signal::STOP)
+    }
+
+    fn resume(&mut self, part: Part) -> Result<(), ChaosError> {
+        self.signal(part, Signal::CONT)
     }
 
     fn start_again(&mut self, part: Part, stand: &Stand) -> Result<(), ChaosError> {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use clap::ValueEnum;
 
-use super::campaigns::{broker_restarted, consumer_killed, link_faults, producer_killed, store_killed};
+use super::campaigns::{broker_restarted, consumer_killed, link_faults, members_change, producer_killed, stopped, store_killed};
 use super::error::ChaosError;
 use super::run::Run;
 use super::stack::Kind;
@@ -24,6 +24,12 @@ pub(super) enum Fault {
     /// Bad links between `vitals consume` and its servers
     #[value(name = "R4")]
     R4,
+    /// Consumers and servers stopped for a while, as by SIGSTOP
+    #[value(name = "R5")]
+    R5,
+    /// Members of all kinds join, leave and are killed
+    #[value(name = "R6")]
+    R6,
     /// `vitals produce` killed in the middle
     #[value(name = "R16")]
     R16,
@@ -47,6 +53,11 @@ impl Campaign {
         Self { usual, night, planted: None, run }
     }
 
+    /// One that only a night has time for.
+    const fn night(faults: u32, run: fn(&mut Run<'_>) -> Result<(), ChaosError>) -> Self {
+        Self::of(0, faults, run)
+    }
+
     /// As many faults as it takes to find the bug.
     const fn planted(bug: &'static str, faults: u32, run: fn(&mut Run<'_>) -> Result<(), ChaosError>) -> Self {
         Self { usual: faults, night: faults, planted: Some(bug), run }
@@ -55,7 +66,7 @@ impl Campaign {
 
 impl Fault {
     /// All of them, in the order in which they are made.
-    pub(super) const ALL: [Self; 5] = [Self::R1, Self::R16, Self::R2, Self::R4, Self::R3];
+    pub(super) const ALL: [Self; 7] = [Self::R1, Self::R16, Self::R2, Self::R4, Self::R5, Self::R6, Self::R3];
 
     /// What attacks it: the campaign, and those with planted bugs.
     pub(super) fn campaigns(self, kind: Kind) -> Vec<Campaign> {
@@ -67,6 +78,19 @@ impl Fault {
             (Self::R1, Kind::Servers) => vec![Campaign::of(6, 100, consumer_killed::run)],
             (Self::R2, Kind::Embedded) => vec![Campaign::of(20, 50, broker_restarted::run)],
             (Self::R2, Kind::Servers) => vec![Campaign::of(4, 10, broker_restarted::run)],
+            (Self::R5, Kind::Embedded) => vec![
+                Campaign::of(6, 60, stopped::run),
+                Campaign::night(1, stopped::for_a_minute),
+                Campaign::planted("stale commits", 3, stopped::run),
+            ],
+            (Self::R5, Kind::Servers) => {
+                vec![Campaign::of(3, 30, stopped::run), Campaign::night(1, stopped::for_a_minute)]
+            }
+            (Self::R6, Kind::Embedded) => vec![
+                Campaign::of(20, 500, members_change::run),
+                Campaign::planted("commits ahead", 3, members_change::run),
+            ],
+            (Self::R6, Kind::Servers) => vec![Campaign::of(8, 80, members_change::run)],
             (Self::R16, Kind::Embedded) => vec![Campaign::of(20, 500, producer_killed::run)],
             (Self::R16, Kind::Servers) => vec![Campaign::of(4, 50, producer_killed::run)],
             (Self::R3, Kind::Servers) => {

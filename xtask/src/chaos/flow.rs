@@ -14,6 +14,8 @@ use crate::process::LOOK_AGAIN;
 
 /// How long it is waited for work to go on after a fault; the verdict says how long it may take.
 const PROGRESS_LIMIT: Duration = Duration::from_secs(40);
+/// How long a look at the group may take, with a rebalance before it.
+const LOOK_LIMIT: Duration = Duration::from_secs(60);
 /// How long everything that was sent may take to be committed after the last fault.
 const DRAIN_LIMIT: Duration = Duration::from_secs(6 * 60);
 /// What a consumer may take to end on Ctrl+C, on a busy machine.
@@ -46,6 +48,8 @@ pub(super) struct Flow<'a> {
     at: Addresses,
     load: Load,
     ledger: PathBuf,
+    /// What members of other kinds say that they were given.
+    theirs: Vec<PathBuf>,
     sender: Worker,
 }
 
@@ -57,7 +61,7 @@ impl<'a> Flow<'a> {
         let (count, rate, path) = (load.messages.to_string(), load.rate.to_string(), ledger.display().to_string());
         let arguments = [&at.brokers, &at.topic, &count, &rate, &path].map(String::as_str);
         let sender = stand.start("the sender", &stand.script("chaos_send.py", &arguments))?;
-        Ok(Self { stand, at, load, ledger, sender })
+        Ok(Self { stand, at, load, ledger, theirs: Vec::new(), sender })
     }
 
     /// Waits until acknowledged messages stand in the topic.
@@ -84,6 +88,38 @@ impl<'a> Flow<'a> {
         self.stand.start("vitals consume", &self.stand.vitals(at, &arguments))
     }
 
+    /// A further `vitals consume` that shows each message.
+    pub(super) fn showing_consumer(&self, options: &[&str]) -> Result<Worker, ChaosError> {
+        let arguments: Vec<_> = ["consume"].iter().chain(options).copied().collect();
+        self.stand.start("vitals consume", &self.stand.vitals(&self.at, &arguments))
+    }
+
+    /// A member on `librdkafka` that says what it was given; `kind` tells what it commits. Ctrl+C lets it leave.
+    pub(super) fn foreign_member(&mut self, kind: &str) -> Result<Worker, ChaosError> {
+        let Addresses { brokers, topic, group, .. } = &self.at;
+        let member =
+            self.stand.start("a foreign member", &self.stand.script("chaos_member.py", &[brokers, topic, group, kind]))?;
+        self.theirs.push(member.log().to_owned());
+        Ok(member)
+    }
+
+    /// The ids of the group's members, each with its partitions, as text; waits until there are so many.
+    pub(super) fn members(&self, count: u32) -> Result<String, ChaosError> {
+        let Addresses { brokers, group, .. } = &self.at;
+        let command = self.stand.script("chaos_members.py", &[brokers, group, &count.to_string()]);
+        self.stand.run("chaos_members.py", &command, LOOK_LIMIT)
+    }
+
+    /// Where its messages go.
+    pub(super) fn addresses(&self) -> &Addresses {
+        &self.at
+    }
+
+    /// How long the group takes to get on in every partition; `None` where nobody waited so long.
+    pub(super) fn gets_on_everywhere(&self) -> Result<Option<Duration>, ChaosError> {
+        self.reaches("every", PROGRESS_LIMIT)
+    }
+
     /// How long the group takes to get on; `None` where nobody waited so long.
     pub(super) fn gets_on(&self) -> Result<Option<Duration>, ChaosError> {
         self.reaches("moved", PROGRESS_LIMIT)
@@ -102,7 +138,12 @@ impl<'a> Flow<'a> {
     /// Lets the consumer work until the group has committed everything, and ends it.
     pub(super) fn drain(&self, mut consumer: Worker) -> Result<(), ChaosError> {
         self.wait_until_drained(&mut consumer)?;
-        consumer.end(Signal::INT, END_LIMIT, self.stand.interrupt())
+        self.leave(consumer)
+    }
+
+    /// Ends a member by Ctrl+C.
+    pub(super) fn leave(&self, mut member: Worker) -> Result<(), ChaosError> {
+        member.end(Signal::INT, END_LIMIT, self.stand.interrupt())
     }
 
     /// Waits until the group has committed everything.
@@ -118,7 +159,9 @@ impl<'a> Flow<'a> {
     pub(super) fn check(&self) -> Result<Findings, ChaosError> {
         let Addresses { brokers, topic, group, reader, .. } = &self.at;
         let (count, ledger) = (self.load.messages.to_string(), self.ledger.display().to_string());
-        let arguments = [brokers, topic, group, reader, &count, &ledger].map(String::as_str);
+        let theirs: Vec<_> = self.theirs.iter().map(|log| format!("theirs={}", log.display())).collect();
+        let mut arguments = [brokers, topic, group, reader, &count, &ledger].map(String::as_str).to_vec();
+        arguments.extend(theirs.iter().map(String::as_str));
         Findings::of(self.stand, "chaos_check.py", &self.stand.script("chaos_check.py", &arguments), CHECK_LIMIT)
     }
 

@@ -14,6 +14,8 @@ pub(super) struct Run<'a> {
     pub(super) stand: &'a Stand,
     /// When, and how often.
     pub(super) schedule: Schedule,
+    /// Which of its promise's campaigns it is, from 0.
+    pub(super) number: u32,
     /// What it has done and found.
     pub(super) verdict: Verdict,
 }
@@ -22,8 +24,7 @@ impl Run<'_> {
     /// A topic, a group and tables for this campaign alone.
     pub(super) fn addresses(&self) -> Result<Addresses, ChaosError> {
         let name = self.verdict.fault.to_string().to_lowercase();
-        let planted = self.verdict.planted.map(|bug| bug.replace(|letter: char| !letter.is_ascii_alphanumeric(), "_"));
-        let name = planted.map_or_else(|| name.clone(), |bug| format!("{name}_{bug}"));
+        let name = if self.number == 0 { name } else { format!("{name}_{}", self.number) };
         self.stack.addresses(&name)
     }
 

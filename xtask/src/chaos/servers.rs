@@ -4,6 +4,8 @@
 //! Each can be reached through a link as well. Kafka tells its clients where to go, so it has a second listener, whose
 //! address is that of its link.
 
+use std::ffi::OsString;
+
 use super::error::ChaosError;
 use super::link::{Link, Trouble};
 use super::stack::{Addresses, End, Kind, Part, Stack};
@@ -11,7 +13,7 @@ use super::stand::Stand;
 use crate::process::Life;
 use crate::services::fresh::FreshStacks;
 use crate::services::options::{ServerSetting, StackOptions};
-use crate::services::server::Role;
+use crate::services::server::{Role, class_path};
 use crate::services::stack::Stack as RunningServers;
 
 /// Both servers.
@@ -90,6 +92,24 @@ impl Stack for Servers {
         Ok(())
     }
 
+    fn tool(&self, class: &str, arguments: &[&str]) -> Option<Vec<OsString>> {
+        let mut command = vec![self.stack.java().clone()];
+        command.extend(["-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"].map(OsString::from));
+        command.extend(class_path(&[], &self.stack.jars(Role::Kafka)?));
+        command.extend([class].iter().chain(arguments).map(OsString::from));
+        Some(command)
+    }
+
+    fn pause(&mut self, part: Part) -> Result<(), ChaosError> {
+        self.stack.pause(role(part));
+        Ok(())
+    }
+
+    fn resume(&mut self, part: Part) -> Result<(), ChaosError> {
+        self.stack.resume(role(part));
+        Ok(())
+    }
+
     fn start_again(&mut self, part: Part, stand: &Stand) -> Result<(), ChaosError> {
         Ok(self.stack.start_again(role(part), stand.interrupt())?)
     }
@@ -114,6 +134,8 @@ impl KafkaPorts {
             ("listeners", &listeners),
             ("advertised.listeners", &listen(link)),
             ("listener.security.protocol.map", "PLAINTEXT:PLAINTEXT,LINK:PLAINTEXT,CONTROLLER:PLAINTEXT"),
+            // As the embedded broker: a member that is away is given up in seconds.
+            ("group.min.session.timeout.ms", "1000"),
             ("controller.quorum.voters", &format!("1@127.0.0.1:{controller}")),
         ])
     }

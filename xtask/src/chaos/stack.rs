@@ -1,5 +1,6 @@
 //! What a campaign works on.
 
+use std::ffi::OsString;
 use std::fmt;
 
 use clap::ValueEnum;
@@ -81,6 +82,12 @@ pub(super) trait Stack {
     fn linked(&self, direct: &Addresses) -> Result<Addresses, ChaosError>;
     /// Ends a process; what it has kept stays.
     fn end(&mut self, part: Part, end: End, stand: &Stand) -> Result<(), ChaosError>;
+    /// The command of a tool that comes with Kafka, by its Java class; none where there is no Kafka.
+    fn tool(&self, class: &str, arguments: &[&str]) -> Option<Vec<OsString>>;
+    /// Stops a process where it stands, without ending it.
+    fn pause(&mut self, part: Part) -> Result<(), ChaosError>;
+    /// Lets a paused process go on.
+    fn resume(&mut self, part: Part) -> Result<(), ChaosError>;
     /// Starts an ended process again on what it has kept, and comes back when it has answered.
     fn start_again(&mut self, part: Part, stand: &Stand) -> Result<(), ChaosError>;
 }

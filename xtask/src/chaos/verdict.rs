@@ -36,6 +36,8 @@ pub(super) struct Verdict {
     /// The longest time that work took to go on.
     #[serde(rename = "slowest_seconds", serialize_with = "as_seconds")]
     slowest: Duration,
+    /// What was measured, in words.
+    figures: Vec<String>,
     /// What else breaks the promise.
     broken: Vec<String>,
     /// Why it did not come to its end: then nothing is known.
@@ -60,6 +62,7 @@ impl Verdict {
             faults: BTreeMap::new(),
             stalls: 0,
             slowest: Duration::ZERO,
+            figures: Vec::new(),
             broken: Vec::new(),
             failed: None,
             findings: Findings::default(),
@@ -84,8 +87,12 @@ impl Verdict {
         }
     }
 
+    /// Notes a figure that was measured.
+    pub(super) fn measured(&mut self, what: impl Into<String>) {
+        self.figures.push(what.into());
+    }
+
     /// Notes something else that breaks the promise.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the campaigns that measure memory and commits follow"))]
     pub(super) fn breaks(&mut self, what: impl Into<String>) {
         self.broken.push(what.into());
     }
@@ -112,12 +119,16 @@ impl Verdict {
         self.faults.values().sum()
     }
 
+    /// Whether something was found that breaks the promise.
+    pub(super) fn is_broken(&self) -> bool {
+        !self.findings.is_clean() || self.stalls > 0 || !self.broken.is_empty()
+    }
+
     /// Whether the promise held; with a planted bug, whether that was caught.
     pub(super) fn is_good(&self) -> bool {
-        let is_broken = !self.findings.is_clean() || self.stalls > 0 || !self.broken.is_empty();
         // Without faults and readings to check, nothing has been shown.
         let says_something = self.findings.checked > 0 && self.made() > 0;
-        let is_as_expected = if self.planted.is_some() { is_broken } else { says_something && !is_broken };
+        let is_as_expected = if self.planted.is_some() { self.is_broken() } else { says_something && !self.is_broken() };
         self.failed.is_none() && is_as_expected
     }
 
@@ -148,13 +159,13 @@ impl fmt::Display for Verdict {
 /// The verdicts as lines of text.
 pub(super) fn table(verdicts: &[Verdict]) -> Vec<String> {
     let mut lines = vec![format!(
-        "{:<22} {:<8} {:>6} {:>7} {:>5} {:>5} {:>5} {:>8} {:>6}",
-        "promise", "stack", "faults", "checked", "lost", "wrong", "ahead", "invented", ""
+        "{:<23} {:<8} {:>6} {:>7} {:>5} {:>5} {:>5} {:>7} {:>6}",
+        "promise", "stack", "faults", "checked", "lost", "wrong", "ahead", "made up", ""
     )];
     lines.extend(verdicts.iter().map(|verdict| {
         let Findings { checked, lost, wrong, ahead, invented, .. } = &verdict.findings;
         format!(
-            "{:<22} {:<8} {:>6} {checked:>7} {lost:>5} {wrong:>5} {ahead:>5} {invented:>8} {:>6}",
+            "{:<23} {:<8} {:>6} {checked:>7} {lost:>5} {wrong:>5} {ahead:>5} {invented:>7} {:>6}",
             verdict.name(),
             verdict.stack,
             verdict.made(),
@@ -176,6 +187,10 @@ fn notes(verdict: &Verdict) -> Vec<String> {
             notes.push(format!("{name}: work went on after {:.1} s at the latest", verdict.slowest.as_secs_f64()));
         }
     }
+    if verdict.findings.theirs > 0 {
+        notes.push(format!("{name}: {} readings are of members of other kinds", verdict.findings.theirs));
+    }
+    notes.extend(verdict.figures.iter().map(|figure| format!("{name}: {figure}")));
     if verdict.planted.is_none() && verdict.is_good() {
         let percent = 100.0 * excluded(verdict.made());
         notes.push(format!("{name}: excludes, by 95 %, a loss at more than {percent:.1} % of such faults"));
@@ -275,13 +290,13 @@ mod tests {
 
     #[test]
     fn a_line_of_the_table_fits_80_columns() {
-        let lines = table(&[verdict(Some("no settle time"), 12_345), verdict(None, 0)]);
+        let lines = table(&[verdict(Some("commit-before-store"), 12_345), verdict(None, 0)]);
         assert!(lines.iter().all(|line| line.chars().count() <= 80), "{lines:#?}");
     }
 
     #[test]
     fn the_names_for_programs_are_stable() {
-        let expected = r#"{"seed":7,"verdicts":[{"ahead":0,"broken":[],"checked":10,"committed":0,"examples":[],"failed":null,"fault":"R3","faults":{"kills":1},"invented":0,"looked_at":0,"lost":0,"planted":null,"seconds":0.0,"slowest_seconds":0.0,"stack":"servers","stalls":0,"verdict":"held","wrong":0}]}"#;
+        let expected = r#"{"seed":7,"verdicts":[{"ahead":0,"broken":[],"checked":10,"committed":0,"examples":[],"failed":null,"fault":"R3","faults":{"kills":1},"figures":[],"invented":0,"looked_at":0,"lost":0,"planted":null,"seconds":0.0,"slowest_seconds":0.0,"stack":"servers","stalls":0,"theirs":0,"verdict":"held","wrong":0}]}"#;
         assert_eq!(json(7, &[verdict(None, 0)]), expected);
     }
 }

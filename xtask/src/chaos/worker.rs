@@ -13,6 +13,9 @@ use crate::process::{self, LOOK_AGAIN, Life, Place};
 use crate::services::log_tail::{LogTail, SHOWN_WITH_ERRORS};
 use crate::signals::Interrupt;
 
+/// How often a wait that is measured looks again.
+const LOOK_AGAIN_SOON: Duration = Duration::from_millis(5);
+
 /// Killed when it is dropped.
 #[derive(Debug)]
 pub(super) struct Worker {
@@ -56,19 +59,32 @@ impl Worker {
 
     /// Asks it to end, and waits until it has come to a good end.
     pub(super) fn end(&mut self, signal: Signal, limit: Duration, interrupt: &Interrupt) -> Result<(), ChaosError> {
+        self.signal(signal);
+        self.wait(limit, interrupt)
+    }
+
+    /// Sends it a signal; one that has ended already is noticed by who waits for it.
+    pub(super) fn signal(&self, signal: Signal) {
         if let Some(pid) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
-            // One that has ended already is noticed below.
             let _ = rustix::process::kill_process(pid, signal);
         }
-        self.wait(limit, interrupt)
     }
 
     /// Waits until it has come to a good end by itself.
     pub(super) fn wait(&mut self, limit: Duration, interrupt: &Interrupt) -> Result<(), ChaosError> {
+        self.wait_for(limit, interrupt, |status| status.success())
+    }
+
+    fn wait_for(
+        &mut self,
+        limit: Duration,
+        interrupt: &Interrupt,
+        is_wanted: fn(ExitStatus) -> bool,
+    ) -> Result<(), ChaosError> {
         let deadline = Instant::now() + limit;
         loop {
             match self.child.try_wait() {
-                Ok(Some(status)) if status.success() => return Ok(()),
+                Ok(Some(status)) if is_wanted(status) => return Ok(()),
                 Ok(Some(status)) => return Err(self.ended(status)),
                 Ok(None) if Instant::now() >= deadline => {
                     return Err(ChaosError::TooLong { what: self.what, limit, log: self.tail() });
@@ -80,8 +96,48 @@ impl Worker {
         }
     }
 
+    /// Waits until it has ended in whatever way; `None` where it still runs.
+    pub(super) fn wait_for_end(
+        &mut self,
+        limit: Duration,
+        interrupt: &Interrupt,
+    ) -> Result<Option<ExitStatus>, ChaosError> {
+        let deadline = Instant::now() + limit;
+        loop {
+            match self.child.try_wait() {
+                Ok(None) if Instant::now() < deadline => interrupt.check()?,
+                Ok(status) => return Ok(status),
+                Err(source) => return Err(ChaosError::Start { what: self.what, source }),
+            }
+            std::thread::sleep(LOOK_AGAIN_SOON);
+        }
+    }
+
     fn ended(&self, status: ExitStatus) -> ChaosError {
         ChaosError::Ended { what: self.what, status, log: self.tail() }
+    }
+
+    /// Waits until it has printed a line that begins so.
+    pub(super) fn wait_for_line(&mut self, beginning: &str, limit: Duration, interrupt: &Interrupt) -> Result<(), ChaosError> {
+        let deadline = Instant::now() + limit;
+        loop {
+            // Looked at first: what it has printed before its end counts.
+            let ended = self.must_run();
+            if std::fs::read_to_string(&self.log).is_ok_and(|printed| printed.lines().any(|found| found.starts_with(beginning))) {
+                return Ok(());
+            }
+            ended?;
+            interrupt.check()?;
+            if Instant::now() >= deadline {
+                return Err(ChaosError::TooLong { what: self.what, limit, log: self.tail() });
+            }
+            std::thread::sleep(LOOK_AGAIN_SOON);
+        }
+    }
+
+    /// Where it prints to.
+    pub(super) fn log(&self) -> &Path {
+        &self.log
     }
 
     /// The last lines that it printed.

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::Child;
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
+
 use super::error::ServiceError;
 use super::folder::StackFolder;
 use super::jars;
@@ -130,6 +132,16 @@ impl Stack {
     /// Ends a server and gives it its time to write and close.
     pub(crate) fn stop(&mut self, role: Role) -> Result<(), ServiceError> {
         self.end_one(role, process::stop)
+    }
+
+    /// Stops a server where it stands (SIGSTOP): its ports stay open, and nobody answers.
+    pub(crate) fn pause(&self, role: Role) {
+        self.find(role).into_iter().for_each(|running| running.record.process.signal(Signal::STOP));
+    }
+
+    /// Lets a paused server go on.
+    pub(crate) fn resume(&self, role: Role) {
+        self.find(role).into_iter().for_each(|running| running.record.process.signal(Signal::CONT));
     }
 
     /// Starts a server that has ended again, on its port and its data, and comes back when it has answered a request.

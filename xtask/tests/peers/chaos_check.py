@@ -1,35 +1,25 @@
-"""Compares what a broker acknowledged with what is kept: chaos_check.py BROKERS TOPIC GROUP STORE COUNT LEDGER.
+"""Compares what a broker acknowledged with what is kept: chaos_check.py BROKERS TOPIC GROUP STORE COUNT LEDGER
+[theirs=LOG...].
 
-STORE is cassandra:NODE/KEYSPACE or sqlite:PATH; COUNT is how many messages were sent at most. Prints a JSON object:
+STORE is cassandra:NODE/KEYSPACE or sqlite:PATH; COUNT is how many messages were sent at most; LOG is
+what a member of another kind has said that it was given. Prints a JSON object:
 - checked: acknowledged messages that were looked for
-- lost: those that are neither a row nor a dead letter
+- theirs: those that are neither a row nor a dead letter, were given to a member of another kind, and are committed
+- lost: those that are neither, otherwise
 - wrong: those that are kept otherwise than they were sent
 - ahead: those of the lost and wrong ones whose offset the group has committed
 - committed: acknowledged messages whose offset the group has committed
 - invented: rows and dead letters that nobody sent"""
 
 import json
-import sqlite3
 import sys
 
 import chaos_group
-from cassandra_session import connect
-from chaos_readings import SIGNS, is_malformed, message, narrow, number_of, place, row
+from chaos_readings import is_malformed, message, narrow, number_of, place, row
+from chaos_rows import rows as rows_of
 from confluent_kafka import Consumer, TopicPartition
 
-COLUMNS = ", ".join(["patient_id", "timestamp", *SIGNS])
-
-
-def sqlite_rows(path):
-    connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=20)
-    return [tuple(found) for found in connection.execute(f"SELECT {COLUMNS} FROM patient_vitals")]
-
-
-def cassandra_rows(where):
-    node, keyspace = where.split("/")
-    with connect(node) as session:
-        session.default_fetch_size = 2000
-        return [tuple(found) for found in session.execute(f'SELECT {COLUMNS} FROM "{keyspace}".patient_vitals')]
+THEIRS = "theirs="
 
 
 def letters(brokers, topic):
@@ -66,17 +56,24 @@ def acknowledged(path):
                 yield tuple(map(int, line.split()))
 
 
-brokers, topic, group, store, count, path = sys.argv[1:]
+def given_to(path):
+    """Partition and offset of each message; the last line may be half written."""
+    with open(path, encoding="ascii") as log:
+        for line in log:
+            if line.startswith("read ") and line.endswith("\n"):
+                yield tuple(map(int, line.split()[1:]))
+
+
+brokers, topic, group, store, count, path, *more = sys.argv[1:]
 consumer = chaos_group.connect(brokers, group)
 done = {partition: offset for partition, (offset, _) in chaos_group.committed(consumer, topic).items()}
 consumer.close()
 # The ledger before the store: what is written down meanwhile is not looked for.
 ledger = list(acknowledged(path))
-kind, where = store.split(":", 1)
-rows = sqlite_rows(where) if kind == "sqlite" else cassandra_rows(where)
-rows = {found[:2]: (*found[2:7], narrow(found[7])) for found in rows}
+rows = {found[:2]: (*found[2:7], narrow(found[7])) for found in rows_of(store)}
 kept = letters(brokers, topic)
-verdict = {"checked": 0, "committed": 0, "lost": 0, "wrong": 0, "ahead": 0, "invented": 0, "examples": []}
+given = {place for option in more if option.startswith(THEIRS) for place in given_to(option.removeprefix(THEIRS))}
+verdict = {"checked": 0, "committed": 0, "theirs": 0, "lost": 0, "wrong": 0, "ahead": 0, "invented": 0, "examples": []}
 
 
 def judge(name, number, partition, offset):
@@ -93,7 +90,9 @@ for number, partition, offset in ledger:
         found, expected = kept.get((partition, offset)), {message(number)[1]}
     else:
         found, expected = rows.get(place(number)), row(number)
-    if found is None:
+    if found is None and (partition, offset) in given and offset < done.get(partition, 0):
+        verdict["theirs"] += 1
+    elif found is None:
         judge("lost", number, partition, offset)
     elif found != expected:
         judge("wrong", number, partition, offset)

@@ -1,7 +1,8 @@
-"""Looks at what a group has committed: chaos_group.py drained|moved BROKERS TOPIC GROUP.
+"""Looks at what a group has committed: chaos_group.py drained|moved|every BROKERS TOPIC GROUP.
 
-drained waits until that is everything; moved waits until it is everything or something else than at first. Prints after
-how many seconds that was. Both wait for ever."""
+drained waits until that is everything; moved waits until it is everything or something else than at first;
+every waits until it is something else than at first in every partition. Prints after how many seconds that was. All wait
+for ever."""
 
 import sys
 import time
@@ -43,6 +44,13 @@ def has_moved(consumer, topic, first):
     return places != first[0]
 
 
+def has_moved_everywhere(consumer, topic, first):
+    places = committed(consumer, topic)
+    first.append(places)
+    partitions = consumer.partitions_for_topic(topic) or ()
+    return bool(partitions) and all(places.get(partition) != first[0].get(partition) for partition in partitions)
+
+
 def until(reached):
     while True:
         try:
@@ -59,6 +67,9 @@ def main():
     consumer = connect(brokers, group)
     if what == "drained":
         until(lambda: is_drained(consumer, topic))
+    elif what == "every":
+        first = []
+        until(lambda: has_moved_everywhere(consumer, topic, first))
     else:
         first = []
         until(lambda: has_moved(consumer, topic, first) or is_drained(consumer, topic))
