@@ -10,7 +10,7 @@
 //! - [`link`]: a TCP proxy that spoils connections
 //! - [`flow`]: messages on their way, from the producer that is not ours to the table
 //! - [`stall`]: a store that stands still; [`watch`]: what the group commits, change by change;
-//!   [`left`]: what a consumer leaves behind
+//!   [`left`]: what a consumer leaves behind; [`signalled`]: how programs end that are asked to
 //! - [`findings`]: what the readers found; [`verdict`]: what that says; [`error`]: what can go wrong
 
 mod campaigns;
@@ -24,6 +24,7 @@ mod link;
 mod run;
 mod schedule;
 mod servers;
+mod signalled;
 mod stack;
 mod stall;
 mod stand;

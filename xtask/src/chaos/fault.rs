@@ -4,7 +4,10 @@ use std::fmt;
 
 use clap::ValueEnum;
 
-use super::campaigns::{broker_restarted, consumer_killed, link_faults, members_change, producer_killed, stopped, store_killed};
+use super::campaigns::{
+    broker_restarted, consumer_killed, consumer_signalled, link_faults, members_change, producer_killed,
+    producer_signalled, stopped, store_killed,
+};
 use super::error::ChaosError;
 use super::run::Run;
 use super::stack::Kind;
@@ -30,6 +33,9 @@ pub(super) enum Fault {
     /// Members of all kinds join, leave and are killed
     #[value(name = "R6")]
     R6,
+    /// `vitals consume` and `vitals produce` asked to end at random moments
+    #[value(name = "R14")]
+    R14,
     /// `vitals produce` killed in the middle
     #[value(name = "R16")]
     R16,
@@ -66,7 +72,8 @@ impl Campaign {
 
 impl Fault {
     /// All of them, in the order in which they are made.
-    pub(super) const ALL: [Self; 7] = [Self::R1, Self::R16, Self::R2, Self::R4, Self::R5, Self::R6, Self::R3];
+    pub(super) const ALL: [Self; 8] =
+        [Self::R1, Self::R14, Self::R16, Self::R2, Self::R4, Self::R5, Self::R6, Self::R3];
 
     /// What attacks it: the campaign, and those with planted bugs.
     pub(super) fn campaigns(self, kind: Kind) -> Vec<Campaign> {
@@ -91,6 +98,14 @@ impl Fault {
                 Campaign::planted("commits ahead", 3, members_change::run),
             ],
             (Self::R6, Kind::Servers) => vec![Campaign::of(8, 80, members_change::run)],
+            (Self::R14, Kind::Embedded) => vec![
+                Campaign::of(12, 300, consumer_signalled::run),
+                Campaign::of(8, 200, producer_signalled::run),
+                Campaign::planted("commits nothing", 1, consumer_signalled::run),
+            ],
+            (Self::R14, Kind::Servers) => {
+                vec![Campaign::of(4, 60, consumer_signalled::run), Campaign::of(3, 60, producer_signalled::run)]
+            }
             (Self::R16, Kind::Embedded) => vec![Campaign::of(20, 500, producer_killed::run)],
             (Self::R16, Kind::Servers) => vec![Campaign::of(4, 50, producer_killed::run)],
             (Self::R3, Kind::Servers) => {

@@ -140,6 +140,11 @@ impl Worker {
         &self.log
     }
 
+    /// Whether its log is empty.
+    pub(super) fn has_printed_nothing(&self) -> bool {
+        std::fs::metadata(&self.log).is_ok_and(|log| log.len() == 0)
+    }
+
     /// The last lines that it printed.
     pub(super) fn tail(&self) -> LogTail {
         LogTail::read(&self.log, SHOWN_WITH_ERRORS)

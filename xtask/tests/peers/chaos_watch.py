@@ -1,6 +1,6 @@
 """Watches what a group commits, until SIGTERM: chaos_watch.py BROKERS TOPIC GROUP.
 
-Says `watching` at its first look, then prints each change as `SECONDS PARTITION FROM TO` with the text beside the offset;
+Says `watching` at its first look, then prints each change as `SECONDS PARTITION FROM TO`;
 in the end a JSON object:
 - looks: how often it has looked
 - commits: how many changes it has seen
@@ -31,17 +31,17 @@ seen, looks, commits, back, begun = {}, 0, 0, [], time.monotonic()
 def look():
     for place in consumer.committed(places, LOOK_LIMIT):
         if place.error is None:
-            yield place.partition, max(place.offset, 0), place.metadata
+            yield place.partition, max(place.offset, 0)
 
 
 while not told:
     try:
-        for partition, offset, text in look():
+        for partition, offset in look():
             before = seen.get(partition, 0)
             if offset != before:
                 seen[partition] = offset
                 commits += 1
-                print(f"{time.monotonic() - begun:.2f}", partition, before, offset, text, flush=True)
+                print(f"{time.monotonic() - begun:.2f}", partition, before, offset, flush=True)
             if offset < before:
                 back.append(f"partition {partition}: committed {before}, then {offset}")
         looks += 1
