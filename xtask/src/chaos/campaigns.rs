@@ -7,5 +7,5 @@ pub(super) mod link_faults;
 pub(super) mod members_change;
 pub(super) mod producer_killed;
 pub(super) mod producer_signalled;
-pub(super) mod store_killed;
 pub(super) mod stopped;
+pub(super) mod store_killed;

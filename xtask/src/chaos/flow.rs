@@ -97,8 +97,9 @@ impl<'a> Flow<'a> {
     /// A member on `librdkafka` that says what it was given; `kind` tells what it commits. Ctrl+C lets it leave.
     pub(super) fn foreign_member(&mut self, kind: &str) -> Result<Worker, ChaosError> {
         let Addresses { brokers, topic, group, .. } = &self.at;
-        let member =
-            self.stand.start("a foreign member", &self.stand.script("chaos_member.py", &[brokers, topic, group, kind]))?;
+        let member = self
+            .stand
+            .start("a foreign member", &self.stand.script("chaos_member.py", &[brokers, topic, group, kind]))?;
         self.theirs.push(member.log().to_owned());
         Ok(member)
     }

@@ -21,6 +21,13 @@ pub(super) fn draw(run: &mut Run<'_>) -> Signal {
     if run.schedule.coin() { Signal::INT } else { Signal::TERM }
 }
 
+/// It goes on, which breaks the promise.
+pub(super) fn hangs(run: &mut Run<'_>, program: &mut Worker, limit: Duration) -> Result<(), ChaosError> {
+    let limit = limit + ROOM;
+    run.verdict.breaks(format!("has not ended {} s after the last signal\n{}", limit.as_secs(), program.tail()));
+    program.kill()
+}
+
 /// How the programs of a campaign have ended.
 #[derive(Debug, Default)]
 pub(super) struct Ends {
@@ -55,18 +62,13 @@ impl Ends {
         self.early += 1;
     }
 
-    /// It goes on, which breaks the promise.
-    pub(super) fn hangs(&mut self, run: &mut Run<'_>, program: &mut Worker, limit: Duration) -> Result<(), ChaosError> {
-        let limit = limit + ROOM;
-        run.verdict.breaks(format!("has not ended {} s after the last signal\n{}", limit.as_secs(), program.tail()));
-        program.kill()
-    }
-
     /// A program that is cut short every time would satisfy everything else.
     pub(super) fn conclude(&self, verdict: &mut Verdict) {
         let Self { slowest, slowest_stalled, clean, clean_after_work, cut_short, early } = self;
         let [slowest, stalled] = [slowest, slowest_stalled].map(Duration::as_secs_f64);
-        verdict.measured(format!("ended after {slowest:.1} s at the latest, {stalled:.1} s with a server that stood still"));
+        verdict.measured(format!(
+            "ended after {slowest:.1} s at the latest, {stalled:.1} s with a server that stood still"
+        ));
         verdict.measured(format!("{clean} ended cleanly, {cut_short} were cut short, {early} had not yet begun"));
         if *clean_after_work == 0 {
             verdict.breaks("none that was at work ended cleanly");

@@ -128,7 +128,8 @@ impl Verdict {
     pub(super) fn is_good(&self) -> bool {
         // Without faults and readings to check, nothing has been shown.
         let says_something = self.findings.checked > 0 && self.made() > 0;
-        let is_as_expected = if self.planted.is_some() { self.is_broken() } else { says_something && !self.is_broken() };
+        let is_as_expected =
+            if self.planted.is_some() { self.is_broken() } else { says_something && !self.is_broken() };
         self.failed.is_none() && is_as_expected
     }
 

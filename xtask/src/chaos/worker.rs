@@ -35,6 +35,8 @@ impl Worker {
         let start_error = |source| ChaosError::Start { what, source };
         let (program, arguments) = command.split_first().ok_or(ChaosError::NoServer(what))?;
         let mut command = process::command(program, Place::OwnSession, Life::EndsWithParent).map_err(start_error)?;
+        // A debug build takes seconds on a busy machine to find a trace, which is shown to nobody.
+        command.env("RUST_LIB_BACKTRACE", "0");
         command.args(arguments).envs(environment.iter().map(|(name, value)| (name, value)));
         job::log_into(&mut command, log).map_err(file_error("write", log))?;
         Ok(Self { what, child: command.spawn().map_err(start_error)?, log: log.to_owned() })
@@ -118,12 +120,19 @@ impl Worker {
     }
 
     /// Waits until it has printed a line that begins so.
-    pub(super) fn wait_for_line(&mut self, beginning: &str, limit: Duration, interrupt: &Interrupt) -> Result<(), ChaosError> {
+    pub(super) fn wait_for_line(
+        &mut self,
+        beginning: &str,
+        limit: Duration,
+        interrupt: &Interrupt,
+    ) -> Result<(), ChaosError> {
         let deadline = Instant::now() + limit;
         loop {
             // Looked at first: what it has printed before its end counts.
             let ended = self.must_run();
-            if std::fs::read_to_string(&self.log).is_ok_and(|printed| printed.lines().any(|found| found.starts_with(beginning))) {
+            if std::fs::read_to_string(&self.log)
+                .is_ok_and(|printed| printed.lines().any(|found| found.starts_with(beginning)))
+            {
                 return Ok(());
             }
             ended?;

@@ -11,7 +11,7 @@ use crate::chaos::error::ChaosError;
 use crate::chaos::flow::{Flow, Load};
 use crate::chaos::left::Left;
 use crate::chaos::run::Run;
-use crate::chaos::signalled::{Ends, FIRST_LIMIT, ROOM, SECOND_LIMIT, draw};
+use crate::chaos::signalled::{Ends, FIRST_LIMIT, ROOM, SECOND_LIMIT, draw, hangs};
 use crate::chaos::stack::Kind;
 use crate::chaos::stall::Stall;
 use crate::chaos::watch::Watch;
@@ -90,7 +90,7 @@ fn signal(
         Way::Twice => "pairs of signals",
     });
     stall.map_or(Ok(()), |stall| stall.end(run))?;
-    let Some(status) = status else { return ends.hangs(run, &mut consumer, limit) };
+    let Some(status) = status else { return hangs(run, &mut consumer, limit) };
     ends.note(way == Way::Stalled, took);
     judge(run, flow, &consumer, way, status, ends)
 }

@@ -85,14 +85,14 @@ struct Members {
 impl Members {
     fn draw(&self, run: &mut Run<'_>) -> Change {
         let drawn = run.schedule.below(8);
-        let wanted = match (drawn, run.schedule.made()) {
-            // Each kind has to join, however few changes there are.
-            _ if run.is_planted() => Change::ForeignJoins,
-            (_, 2 | 4) => Change::ForeignJoins,
-            (0..3, _) => Change::Join,
-            (3..5, _) => Change::Leave,
-            (5, _) => Change::Kill,
-            (6, _) => Change::ForeignJoins,
+        // Each kind has to join, however few changes there are.
+        let must_be_foreign = run.is_planted() || [2, 4].contains(&run.schedule.made());
+        let wanted = match drawn {
+            _ if must_be_foreign => Change::ForeignJoins,
+            0..3 => Change::Join,
+            3..5 => Change::Leave,
+            5 => Change::Kill,
+            6 => Change::ForeignJoins,
             _ => Change::ForeignLeaves,
         };
         match wanted {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::chaos::error::{ChaosError, file_error};
 use crate::chaos::findings::Findings;
 use crate::chaos::run::Run;
-use crate::chaos::signalled::{Ends, FIRST_LIMIT, ROOM, draw};
+use crate::chaos::signalled::{Ends, FIRST_LIMIT, ROOM, draw, hangs};
 use crate::chaos::stack::Part;
 use crate::chaos::worker::Worker;
 
@@ -46,7 +46,7 @@ pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), ChaosError> {
         run.verdict.fault(if is_stalled { "signals while the broker stood still" } else { "signals" });
         match status {
             Some(status) => judge(run, &producer, is_stalled, status, &mut ends)?,
-            None => ends.hangs(run, &mut producer, FIRST_LIMIT)?,
+            None => hangs(run, &mut producer, FIRST_LIMIT)?,
         }
     }
     ends.conclude(&mut run.verdict);
