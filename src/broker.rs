@@ -35,6 +35,7 @@ use self::folder::{Folder, FolderError};
 use self::log::LogError;
 use self::state::State;
 use crate::exit::{Advice, Code};
+use crate::settings::Endpoint;
 
 /// Where a broker keeps its records, and where it listens.
 #[derive(Debug, Clone)]
@@ -43,6 +44,9 @@ pub struct Config {
     pub folder: PathBuf,
     /// Its address; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// The address that clients are told to come to, where that is not the one it listens on: they come through a
+    /// tunnel, a mapped port or a proxy.
+    pub advertise: Option<Endpoint>,
 }
 
 /// Why the broker cannot start, or cannot do something on disk.
@@ -86,6 +90,7 @@ impl Advice for BrokerError {
 /// A broker that runs until it is stopped or dropped.
 pub struct Broker {
     state: Arc<State>,
+    address: SocketAddr,
     serving: JoinHandle<()>,
 }
 
@@ -106,15 +111,22 @@ impl Broker {
         let address = listener.local_addr().map_err(listening)?;
         let folder = Folder::open(&config.folder)?;
         let offsets = folder.open_offsets()?;
-        let state = Arc::new(State::new(folder, offsets, address)?);
+        let advertised = config.advertise.unwrap_or_else(|| address.into());
+        let state = Arc::new(State::new(folder, offsets, advertised)?);
         let serving = tokio::spawn(server::serve(listener, Arc::clone(&state)));
-        Ok(Self { state, serving })
+        Ok(Self { state, address, serving })
     }
 
     /// Where it listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
-        self.state.address
+        self.address
+    }
+
+    /// Where it tells its clients to come.
+    #[must_use]
+    pub fn advertised(&self) -> &Endpoint {
+        &self.state.advertised
     }
 
     /// The id of its cluster, which begins with `vitals-` and is kept in its folder.

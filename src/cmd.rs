@@ -1,6 +1,7 @@
 //! The commands: one file each, with its `Args` and its `run`. The modules that are not public are what several of them
 //! share.
 
+mod age;
 pub mod audit;
 pub mod bench;
 pub mod completions;

@@ -3,9 +3,10 @@
 //! A record is *admitted* when the pipeline takes it up, and *settled* when it is stored or kept as a dead letter. What
 //! is settled is *durable* at once, or, where the store may still forget what it has acknowledged, after the settle time
 //! (see [`Ledger::confirm`]). An offset is committable when every lower one of its partition is settled and durable.
-//! After a revocation nothing of a partition is committable, and results that come late are dropped.
+//! When the partitions are taken away nothing of them is committable, and results that come late are dropped; where they
+//! come back, what was admitted before is known.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 /// Proof that a record was admitted; needed to settle it.
@@ -15,8 +16,18 @@ pub struct Receipt {
     jumps: u32,
     partition: i32,
     offset: i64,
-    /// Whether it was admitted before, and is written once more after a [rewind](Ledger::rewind).
+    /// Whether it was admitted before its partition was [taken away](Ledger::take_away).
     pub is_again: bool,
+    /// Whether it was also settled then, and is only stored or kept once more.
+    pub is_repeat: bool,
+}
+
+impl Receipt {
+    /// Its partition and offset.
+    #[must_use]
+    pub fn place(&self) -> (i32, i64) {
+        (self.partition, self.offset)
+    }
 }
 
 /// How far a partition has come.
@@ -47,8 +58,19 @@ pub struct Ledger {
     settle_time: Duration,
     /// What was settled at some moments, oldest first, until it is durable.
     marks: VecDeque<Mark>,
-    /// By partition, the offset up to which records were admitted before the last rewind.
-    seen: BTreeMap<i32, i64>,
+    /// By partition, what was admitted before it was taken away.
+    seen: BTreeMap<i32, Seen>,
+}
+
+/// What was admitted of a partition before it was taken away.
+#[derive(Debug, Default)]
+struct Seen {
+    /// All of it is below.
+    offset: i64,
+    /// Those of it that were not settled.
+    unsettled: BTreeSet<i64>,
+    /// Whether all of it was settled, and that was committed.
+    is_finished: bool,
 }
 
 /// What was settled at a moment.
@@ -95,8 +117,8 @@ impl Ledger {
         Self { settle_time, ..Self::default() }
     }
 
-    /// Begins the assignment with this number; everything of earlier ones is forgotten, except, after a
-    /// [rewind](Self::rewind), up to where their records were seen.
+    /// Begins the assignment with this number; everything of earlier ones is forgotten, except up to where their records
+    /// were seen.
     pub fn assign(&mut self, assignment: u64) {
         self.assignment = assignment;
         self.partitions.clear();
@@ -105,6 +127,10 @@ impl Ledger {
 
     /// Adds a partition that is read from `start_offset`, and that ended at `end_offset` when it was assigned.
     pub fn add(&mut self, partition: i32, start_offset: i64, end_offset: i64) {
+        // A log that ends earlier was cut or made anew meanwhile: there is no more to see again.
+        if let Some(seen) = self.seen.get_mut(&partition) {
+            seen.offset = end_offset.min(seen.offset);
+        }
         let fresh = Partition {
             entries: VecDeque::new(),
             next_offset: start_offset,
@@ -116,27 +142,37 @@ impl Ledger {
         self.partitions.insert(partition, fresh);
     }
 
-    /// Takes everything away: the partitions belong to somebody else.
-    pub fn revoke(&mut self) {
-        self.partitions.clear();
-        self.marks.clear();
-        self.seen.clear();
-    }
-
-    /// The store has forgotten what is not durable: takes everything away until the partitions are assigned again, from
-    /// what is committed on. Records that were admitted before are then known as such.
-    pub fn rewind(&mut self) {
+    /// Takes everything away: the partitions belong to somebody else, or have to be read and stored again from what is
+    /// committed on. Where they are assigned to us again, records that were admitted before are known as such.
+    pub fn take_away(&mut self) {
         for (partition, state) in std::mem::take(&mut self.partitions) {
-            let seen = self.seen.entry(partition).or_insert(state.next_offset);
-            *seen = state.next_offset.max(*seen);
+            let mut seen = self.seen.remove(&partition).unwrap_or_default();
+            let is_committed = state.committed == Some(self.position(partition, &state));
+            let is_finished = is_committed && state.entries.is_empty() && state.next_offset >= seen.offset;
+            // What was not admitted again meanwhile is as it was before.
+            seen.unsettled = seen.unsettled.split_off(&state.next_offset);
+            seen.unsettled.extend(state.entries.iter().filter(|entry| !entry.settled).map(|entry| entry.offset));
+            seen.offset = state.next_offset.max(seen.offset);
+            self.seen.insert(partition, Seen { is_finished, ..seen });
         }
         self.marks.clear();
     }
 
-    /// Whether a record at `offset` would be one that was admitted before the last rewind.
+    /// The topic is another one of the same name: nothing of it was seen.
+    pub fn forget_seen(&mut self) {
+        self.seen.clear();
+    }
+
+    /// Whether a record at `offset` would be one that was admitted before its partition was taken away.
     #[must_use]
     pub fn has_seen(&self, partition: i32, offset: i64) -> bool {
-        self.seen.get(&partition).is_some_and(|seen| offset < *seen)
+        self.seen.get(&partition).is_some_and(|seen| offset < seen.offset)
+    }
+
+    /// Whether some of what was admitted was not settled, or not committed, when its partition was taken away.
+    #[must_use]
+    pub fn has_unfinished(&self) -> bool {
+        self.seen.iter().any(|(partition, seen)| !seen.is_finished && !self.partitions.contains_key(partition))
     }
 
     /// Whether something fetched for `assignment` may still be handled.
@@ -152,21 +188,21 @@ impl Ledger {
         self.holds(receipt.assignment, receipt.partition)
     }
 
-    /// Whether everything that was admitted before the last rewind was admitted once more.
+    /// Whether everything that was admitted of our partitions before they were taken away was admitted once more.
     #[must_use]
     pub fn has_caught_up(&self) -> bool {
-        let is_reached =
-            |partition, seen| self.partitions.get(partition).is_some_and(|state| state.next_offset >= seen);
-        self.seen.iter().all(|(partition, seen)| is_reached(partition, *seen))
+        let seen = |partition| self.seen.get(partition).map_or(i64::MIN, |seen| seen.offset);
+        self.partitions.iter().all(|(partition, state)| state.next_offset >= seen(partition))
     }
 
     /// Takes up the record at `offset`. `None` where the partition is not ours, or the offset was taken up before.
     pub fn admit(&mut self, partition: i32, offset: i64) -> Option<Receipt> {
-        let is_again = self.has_seen(partition, offset);
+        let seen = self.seen.get(&partition).filter(|seen| offset < seen.offset);
+        let (is_again, is_repeat) = (seen.is_some(), seen.is_some_and(|seen| !seen.unsettled.contains(&offset)));
         let state = self.partitions.get_mut(&partition).filter(|state| offset >= state.next_offset)?;
         state.entries.push_back(Entry { offset, settled: false });
         state.next_offset = offset.saturating_add(1);
-        Some(Receipt { assignment: self.assignment, jumps: state.jumps, partition, offset, is_again })
+        Some(Receipt { assignment: self.assignment, jumps: state.jumps, partition, offset, is_again, is_repeat })
     }
 
     /// Notes that there is nothing to admit below `next_offset`: markers, compacted records, a gap.
@@ -245,13 +281,17 @@ impl Ledger {
     /// What to commit. Only partitions where that is news.
     #[must_use]
     pub fn committable(&self) -> Vec<Position> {
-        let position = |(partition, state): (&i32, &Partition)| {
-            let stored = state.settled();
-            let offset = if self.settle_time.is_zero() { stored } else { state.durable };
-            let position = Position { partition: *partition, offset, stored };
+        let news = |(partition, state): (&i32, &Partition)| {
+            let position = self.position(*partition, state);
             (state.committed != Some(position)).then_some(position)
         };
-        self.partitions.iter().filter_map(position).collect()
+        self.partitions.iter().filter_map(news).collect()
+    }
+
+    fn position(&self, partition: i32, state: &Partition) -> Position {
+        let stored = state.settled();
+        let offset = if self.settle_time.is_zero() { stored } else { state.durable };
+        Position { partition, offset, stored }
     }
 
     /// Notes what the group has committed.

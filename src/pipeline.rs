@@ -6,14 +6,15 @@
 //! This file takes up what comes; `delivery` stores and keeps it, `ending` settles, commits and ends. What they stand on
 //! are three small traits: [`Source`], [`Store`] and [`DeadLetters`].
 //!
-//! One task runs this loop. It holds no more than [`MAX_IN_FLIGHT_BYTES`] of messages; beyond that it reads on only
-//! when the store has taken some.
+//! One task runs this loop. It holds no more bytes of messages than it is [allowed](Pipeline::max_in_flight_bytes);
+//! beyond that it reads on only when the store has taken some.
 
 mod delivery;
 mod ending;
 pub mod lanes;
 pub mod letters;
 pub mod observer;
+mod refusals;
 mod settling;
 pub mod source;
 
@@ -28,7 +29,8 @@ use self::delivery::Answer;
 use self::ending::{COMMIT_INTERVAL, COMMIT_PAUSE, Phase, RELEASE_LIMIT};
 use self::lanes::{Job, Lanes};
 use self::letters::{DeadLetters, Letter, Mail, Outbox};
-use self::observer::{Observer, Progress};
+use self::observer::{Observer, Origin, Progress};
+use self::refusals::Refusals;
 use self::settling::EpochRead;
 pub use self::settling::Settling;
 use self::source::{Assigned, Chunk, Event, Source};
@@ -40,8 +42,8 @@ use crate::reject::Reject;
 use crate::shutdown::{DRAIN_LIMIT, Shutdown};
 use crate::store::{Store, WriteError};
 
-/// How many bytes of messages may be taken up and not yet settled.
-pub const MAX_IN_FLIGHT_BYTES: usize = 32 * 1024 * 1024;
+/// How many bytes of messages may be taken up and not yet settled, unless something else is said.
+pub const MAX_IN_FLIGHT_BYTES: usize = 16 * 1024 * 1024;
 
 /// How many records may be taken up and not yet committable, most of them settled behind one that is not.
 pub const MAX_OPEN_RECORDS: usize = 1_000_000;
@@ -82,10 +84,12 @@ pub struct Pipeline<'a, S, T: Store, D: DeadLetters, O> {
     observer: &'a mut O,
     limits: Limits,
     until: Until,
+    max_in_flight_bytes: usize,
     settling: Settling,
     ledger: Ledger,
     lanes: Lanes,
     outbox: Outbox,
+    refusals: Refusals,
     writes: FuturesUnordered<BoxFuture<'a, Answer<Job, WriteError>>>,
     mails: FuturesUnordered<BoxFuture<'a, Answer<Mail, D::Error>>>,
     /// One at most.
@@ -94,8 +98,6 @@ pub struct Pipeline<'a, S, T: Store, D: DeadLetters, O> {
     assigned: bool,
     commit_pending: bool,
     phase: Phase,
-    /// Whether partitions were taken away at the end, before what was taken up of them was settled and committed.
-    abandoned: bool,
     began: Instant,
     commit_due: Instant,
     progress_due: Instant,
@@ -123,10 +125,12 @@ impl<'a, S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'a, S, T, D,
             observer,
             limits,
             until,
+            max_in_flight_bytes: MAX_IN_FLIGHT_BYTES,
             settling: Settling::default(),
             ledger: Ledger::default(),
             lanes: Lanes::new(store.batch_rows()),
             outbox: Outbox::default(),
+            refusals: Refusals::default(),
             writes: FuturesUnordered::new(),
             mails: FuturesUnordered::new(),
             epoch_reads: FuturesUnordered::new(),
@@ -134,7 +138,6 @@ impl<'a, S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'a, S, T, D,
             assigned: false,
             commit_pending: false,
             phase: Phase::Reading,
-            abandoned: false,
             began: now,
             commit_due: now + COMMIT_INTERVAL,
             progress_due: now + PROGRESS_INTERVAL,
@@ -142,6 +145,13 @@ impl<'a, S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'a, S, T, D,
             behind: BTreeMap::new(),
             unkeyed_told: false,
         }
+    }
+
+    /// Holds so many bytes of messages that are taken up and not settled, before it reads on.
+    #[must_use]
+    pub fn max_in_flight_bytes(mut self, bytes: usize) -> Self {
+        self.max_in_flight_bytes = bytes;
+        self
     }
 
     /// Runs until the end that was asked for, a shutdown, or an error of the source.
@@ -172,13 +182,17 @@ impl<'a, S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'a, S, T, D,
 
     fn take(&mut self, event: Event) {
         match event {
-            Event::Assigned { assignment, partitions, is_again } => {
+            Event::Assigned { assignment, partitions, is_again, is_another_topic } => {
+                if is_another_topic {
+                    self.ledger.forget_seen();
+                    self.refusals.clear();
+                }
                 self.assigned(assignment, &partitions, is_again);
             }
-            Event::Release if self.phase == Phase::Reading => {
+            Event::Release if !self.is_ending() => {
                 self.phase = Phase::Releasing { by: Instant::now() + RELEASE_LIMIT };
             }
-            // What ends settles and commits anyway.
+            // What ends at once settles and commits anyway.
             Event::Release => {}
             Event::Lost => self.revoked(),
             Event::Chunk(chunk) => self.take_chunk(chunk),
@@ -189,6 +203,7 @@ impl<'a, S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'a, S, T, D,
                     self.commit_due = Instant::now();
                 }
                 for position in positions {
+                    self.refusals.committed(&position);
                     self.ledger.committed(position);
                 }
             }
@@ -238,6 +253,7 @@ impl<'a, S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'a, S, T, D,
         let Some(receipt) = self.ledger.admit(partition, record.offset) else { return };
         let (offset, size_bytes) = (record.offset, record.size_bytes());
         self.in_flight_bytes += size_bytes;
+        let Some(receipt) = self.take_refused(partition, record, receipt) else { return };
         if receipt.is_again {
             return self.take_again(partition, record, receipt, size_bytes);
         }
@@ -250,7 +266,7 @@ impl<'a, S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'a, S, T, D,
             Ok(reading) => {
                 let alerts = alarm::judge(&reading, &self.limits);
                 self.progress.alerts += u64::try_from(alerts.len()).unwrap_or(u64::MAX);
-                self.observer.reading(partition, offset, &reading, &alerts);
+                self.observer.reading(Origin { partition, offset, sent_ms: record.timestamp_ms }, &reading, &alerts);
                 self.lanes.add(reading, alerts, receipt, size_bytes);
             }
             Err(reject) => {
@@ -261,7 +277,7 @@ impl<'a, S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'a, S, T, D,
         }
     }
 
-    /// Takes up a record that was taken up before the store forgot it: nobody is told twice.
+    /// Takes up a record that was taken up before its partition was taken away: nobody is told twice.
     fn take_again(&mut self, partition: i32, record: &Record, receipt: Receipt, size_bytes: usize) {
         match decode(record) {
             Ok(reading) => {
@@ -282,6 +298,7 @@ impl<'a, S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'a, S, T, D,
             )
         } else {
             self.ledger.jump_to(partition, found, end_offset);
+            self.refusals.clear();
             format!(
                 "partition {partition}: the log was made anew or cut, offset {wanted} is not what it was; reading on at {found}"
             )
@@ -289,22 +306,28 @@ impl<'a, S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'a, S, T, D,
         self.observer.trouble(&text);
     }
 
-    /// The partitions are somebody else's: what has not gone out yet is dropped, since the next owner reads it again.
+    /// The partitions are somebody else's.
     fn revoked(&mut self) {
-        // What is open is read again by who gets the partitions next, which a run that goes on need not tell at its end.
-        let is_last = self.is_ending() || self.is_enough();
-        let is_open = !self.ledger.is_settled() || !self.ledger.committable().is_empty();
-        self.abandoned |= is_last && is_open;
-        self.ledger.revoke();
-        self.let_go();
+        self.take_away();
         if !self.is_ending() {
             self.phase = Phase::Reading;
         }
         self.observer.revoked();
     }
 
-    /// Drops what has not gone out yet: it will be read again.
-    fn let_go(&mut self) {
+    /// Begins again from what is committed: what was taken up since has to be stored once more.
+    async fn read_again(&mut self) {
+        self.take_away();
+        // The end that was reached is reached again when everything is stored and committed.
+        if matches!(self.phase, Phase::Ending { by: None } | Phase::LastCommit { by: None, .. }) {
+            self.phase = Phase::Reading;
+        }
+        self.source.rewind(self.ledger.assignment()).await;
+    }
+
+    /// Drops what has not gone out yet: who gets the partitions next reads it again, and that may be us.
+    fn take_away(&mut self) {
+        self.ledger.take_away();
         self.behind.clear();
         self.assigned = false;
         self.commit_pending = false;
@@ -314,8 +337,8 @@ impl<'a, S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'a, S, T, D,
 
     /// Whether the end that was asked for is reached.
     fn is_done(&self) -> bool {
-        let is_at_end = self.until.end && self.assigned && self.ledger.is_at_end();
-        (self.is_enough() || is_at_end) && self.ledger.has_caught_up()
+        let is_at_end = self.until.end && self.ledger.is_at_end();
+        self.assigned && (self.is_enough() || is_at_end) && self.ledger.has_caught_up()
     }
 
     fn is_enough(&self) -> bool {
@@ -324,7 +347,7 @@ impl<'a, S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'a, S, T, D,
 
     fn has_room(&self) -> bool {
         self.phase == Phase::Reading
-            && self.in_flight_bytes < MAX_IN_FLIGHT_BYTES
+            && self.in_flight_bytes < self.max_in_flight_bytes
             && self.ledger.open_records() < MAX_OPEN_RECORDS
     }
 

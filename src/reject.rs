@@ -61,6 +61,9 @@ pub enum Reject {
     /// There is no sign at all.
     #[error("the message has no vital sign")]
     NoSign,
+    /// It is a reading, and the store refuses its row for good: a rule of the table's owner forbids it.
+    #[error("the store refuses the row of the reading")]
+    Store,
     /// The record batch could not be opened: an unknown codec, a bad checksum, a broken length.
     #[error("the record batch cannot be decoded: {0}")]
     Batch(BatchFault),
@@ -107,6 +110,7 @@ impl Reject {
             Self::SignRange(_) => "sign_range",
             Self::BloodPressure => "blood_pressure",
             Self::NoSign => "no_sign",
+            Self::Store => "refused_by_store",
             Self::Batch(_) => "undecodable_batch",
         }
     }

@@ -22,7 +22,7 @@ mod table;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use address::{Brokers, StoreAddress, is_loopback};
+pub use address::{Brokers, Endpoint, StoreAddress, is_loopback};
 pub use embedded::{DATABASE, EMBEDDED, EMBEDDED_ADDRESS, sqlite};
 pub use environment::Environment;
 pub use error::SettingsError;
@@ -62,6 +62,8 @@ pub struct Settings {
     pub session_timeout: Duration,
     /// How long stored readings wait for their commit.
     pub settle_time: SettleChoice,
+    /// How many bytes of messages a consumer may have read that are not stored yet.
+    pub max_in_flight_bytes: usize,
     /// When to colour.
     pub color: Color,
     /// The folder for what `vitals` itself keeps, as `~/.local/share/vitals`; `None` where the environment tells none.
@@ -138,6 +140,7 @@ pub fn resolve(flags: &Flags, environment: &Environment) -> Result<Settings, Set
         instance_id: layers.take_optional(&table::INSTANCE_ID)?,
         session_timeout: layers.take(&table::SESSION_TIMEOUT)?.0,
         settle_time: layers.take(&table::SETTLE_TIME)?,
+        max_in_flight_bytes: layers.take(&table::MAX_IN_FLIGHT_BYTES)?,
         color: layers.take(&table::COLOR).map(|color| color_for(color, environment))?,
         data_folder: embedded::data_folder(environment),
         profiles: layers.profiles(),

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
@@ -14,13 +13,15 @@ use super::buffers::Buffers;
 use super::folder::{Folder, OffsetsFile, TopicMeta};
 use super::groups::{Committed, Entry, Groups, Offsets};
 use super::log::{LogLimits, PartitionLog};
+use crate::settings::Endpoint;
 
 /// The broker's id in its cluster of one.
 pub(super) const NODE_ID: i32 = 1;
 
 /// Everything that connections share.
 pub(super) struct State {
-    pub(super) address: SocketAddr,
+    /// Where clients are told to come.
+    pub(super) advertised: Endpoint,
     pub(super) cluster_id: String,
     pub(super) groups: Groups,
     pub(super) topics: Arc<Topics>,
@@ -32,14 +33,14 @@ pub(super) struct State {
 }
 
 impl State {
-    pub(super) fn new(folder: Folder, offsets: OffsetsFile, address: SocketAddr) -> Result<Self, BrokerError> {
+    pub(super) fn new(folder: Folder, offsets: OffsetsFile, advertised: Endpoint) -> Result<Self, BrokerError> {
         let cluster_id = folder.cluster_id().to_owned();
         let topics = Arc::new(Topics::open(folder)?);
         let kept = KeptOffsets { topics: Arc::clone(&topics), offsets: Mutex::new(offsets) };
         // Ids of an earlier run must not come again: its sequences are in the logs.
         let begun = chrono::Utc::now().timestamp_millis();
         Ok(Self {
-            address,
+            advertised,
             cluster_id,
             groups: Groups::new(Arc::new(kept)),
             topics,

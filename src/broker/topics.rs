@@ -234,11 +234,11 @@ pub(super) fn find_coordinator(
 }
 
 fn host(state: &State) -> StrBytes {
-    text(&state.address.ip().to_string())
+    text(state.advertised.host())
 }
 
 fn port(state: &State) -> i32 {
-    state.address.port().into()
+    state.advertised.port().into()
 }
 
 fn text(text: &str) -> StrBytes {

@@ -16,10 +16,10 @@ use color_eyre::eyre::Result;
 
 use self::doubts::{Doubts, MAX_DOUBTS, Witness};
 use self::fault::Finding;
-use self::refused::{MAX_REFUSED, Refused};
+use self::refused::{Content, MAX_REFUSED, Refused};
 use self::report::Report;
 use self::scope::Scope;
-use self::window::{Verdict, Window};
+use self::window::{Judged, Verdict, Window};
 use super::pace::Pace;
 use super::query::QueryError;
 use super::{Context, mixup, moment, stretch};
@@ -167,7 +167,9 @@ impl<'a, 'output> Audit<'a, 'output> {
 
     fn take(&mut self, window: &mut Window, partition: i32, record: &Record) {
         match pipeline::decode(record) {
-            Ok(reading) if self.scope.is_meant(Some(reading.time())) => window.add(record.offset, &reading),
+            Ok(reading) if self.scope.is_meant(Some(reading.time())) => {
+                window.add(record.offset, Content::of(record), &reading);
+            }
             Err(reject) if self.scope.is_meant(sent(record)) => self.refused.add(partition, record, &reject),
             _ => {}
         }
@@ -175,14 +177,14 @@ impl<'a, 'output> Audit<'a, 'output> {
 
     async fn judge(&mut self, partition: i32, window: Window) -> Result<()> {
         let rows = rows::of_window(self.store, &window).await?;
-        for (offset, key, verdict) in window.judge(&rows) {
+        for Judged { offset, content, key, verdict } in window.judge(&rows) {
             match verdict {
                 Verdict::Row => self.report.counts.rows += 1,
                 Verdict::Repeat => self.report.counts.repeats += 1,
-                Verdict::Doubt(differences) => self.doubts.add(partition, offset, key, differences),
+                Verdict::Doubt(differences) => self.doubts.add(partition, (offset, content), key, differences),
                 Verdict::Fault(fault) => {
                     let (patient, time) = (Some(key.0.to_string()), Some(key.1));
-                    self.report.add(Finding { partition, offset, patient, time, fault })?;
+                    self.refused.add_reading(content, Finding { partition, offset, patient, time, fault });
                 }
             }
         }
@@ -196,7 +198,9 @@ impl<'a, 'output> Audit<'a, 'output> {
             self.ask_the_topic().await?;
             let (findings, repeats) = self.doubts.decide();
             self.report.counts.repeats += repeats;
-            findings.into_iter().try_for_each(|finding| self.report.add(finding))?;
+            for (content, finding) in findings {
+                self.refused.add_reading(content, finding);
+            }
         }
         if self.refused.len() > 0 {
             self.say("looking for dead letters");

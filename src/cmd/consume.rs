@@ -61,7 +61,8 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
     screen.started();
     let until = Until { max_messages: args.max, end: args.exit_at_end };
     let pipeline = Pipeline::new(&mut consumer, &store, &dead_letters, &mut screen, settings.limits, until);
-    let outcome = pipeline.settling(settling).run(shutdown).await;
+    let pipeline = pipeline.settling(settling).max_in_flight_bytes(settings.max_in_flight_bytes);
+    let outcome = pipeline.run(shutdown).await;
     consumer.leave().await;
     let summary = outcome.wrap_err_with(|| format!("consuming the topic '{}'", settings.topic))?;
     screen.ended(&summary)?;

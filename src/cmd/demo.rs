@@ -83,7 +83,9 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
     let Context { settings, output, shutdown } = context;
     let folder = args.data.clone().map_or_else(|| fresh_folder(settings), Ok)?;
     std::fs::create_dir_all(&folder).wrap_err_with(|| format!("cannot make the folder {}", folder.display()))?;
-    let broker = Broker::start(Config { folder: folder.join("broker"), listen: ([127, 0, 0, 1], 0).into() }).await?;
+    let broker =
+        Broker::start(Config { folder: folder.join("broker"), listen: ([127, 0, 0, 1], 0).into(), advertise: None })
+            .await?;
     let brokers = vec![broker.address().to_string()];
     let database = StoreAddress::Sqlite { path: folder.join(DATABASE) };
     let stored = store::open(&database, settings.consistency).await?;

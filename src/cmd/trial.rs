@@ -18,7 +18,7 @@ use crate::kafka::dead_letters::DeadLetterTopic;
 use crate::kafka::group::MemberConfig;
 use crate::kafka::offsets::Place;
 use crate::kafka::producer::{Delivery, Outgoing, Producer};
-use crate::pipeline::observer::{Observer, Progress};
+use crate::pipeline::observer::{Observer, Origin, Progress};
 use crate::pipeline::source::Assigned;
 use crate::pipeline::{Pipeline, Until};
 use crate::reading::{Reading, Timestamp, encode};
@@ -159,8 +159,8 @@ impl<O: Observer> Observer for Watched<'_, O> {
         self.observer.revoked();
     }
 
-    fn reading(&mut self, partition: i32, offset: i64, reading: &Reading, alerts: &[Alert]) {
-        self.observer.reading(partition, offset, reading, alerts);
+    fn reading(&mut self, origin: Origin, reading: &Reading, alerts: &[Alert]) {
+        self.observer.reading(origin, reading, alerts);
     }
 
     fn refused(&mut self, partition: i32, offset: i64, reject: &Reject) {

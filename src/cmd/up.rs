@@ -8,24 +8,37 @@ use color_eyre::eyre::Result;
 use super::Context;
 use crate::broker::{Broker, Config};
 use crate::exit::Code;
-use crate::settings::{EMBEDDED, EMBEDDED_ADDRESS, Settings, SettingsError};
+use crate::settings::{EMBEDDED, EMBEDDED_ADDRESS, Endpoint, Settings, SettingsError};
 
 /// Where it listens, and where it keeps its records.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-For one machine: it speaks the Kafka protocol, and has no replication, no transactions and no access control. Records
-and committed offsets are kept in its folder. It runs until Ctrl+C.
+For one machine: it speaks the Kafka protocol, and has no replication, no
+transactions and no access control. Records and committed offsets are kept in
+its folder. It runs until Ctrl+C.
+
+A Kafka client asks at the address that it was given, and goes on to the one that
+the broker names. Through a tunnel (ssh -L), a mapped port or a proxy it does not
+reach the one listened on: name the address that it does reach with --advertise.
 
 Examples:
   vitals up
-  vitals up --listen 127.0.0.1:9193 --data ./broker")]
+  vitals up --listen 127.0.0.1:9193 --data ./broker
+  vitals up --listen 0.0.0.0:9093 --advertise ward-7.local:9093")]
 pub struct Args {
     /// Address to listen on; port 0 takes a free one
     #[arg(long, value_name = "HOST:PORT", default_value = EMBEDDED_ADDRESS)]
     listen: SocketAddr,
+    /// Address that its clients are told to come to [default: where it listens]
+    #[arg(long, value_name = "HOST:PORT", value_parser = advertised)]
+    advertise: Option<Endpoint>,
     /// Folder for its records [default: vitals/broker in the user's folder for data]
     #[arg(long, value_name = "FOLDER")]
     data: Option<PathBuf>,
+}
+
+fn advertised(text: &str) -> Result<Endpoint, String> {
+    Endpoint::parse(text).map_err(|fault| format!("{fault}: {}", fault.cure))
 }
 
 /// Serves until Ctrl+C.
@@ -35,18 +48,17 @@ pub struct Args {
 pub async fn run(args: Args, context: &Context) -> Result<Code> {
     let Context { settings, output, shutdown } = context;
     let folder = args.data.map_or_else(|| default_folder(settings), Ok)?;
-    if !args.listen.ip().is_loopback() {
-        output.note(format_args!(
-            "note: {} can be reached from other machines, and this broker lets everybody in",
-            args.listen
-        ));
+    for note in caution(&args.listen, args.advertise.is_some()) {
+        output.note(note);
     }
-    let broker = Broker::start(Config { folder: folder.clone(), listen: args.listen }).await?;
+    let config = Config { folder: folder.clone(), listen: args.listen, advertise: args.advertise };
+    let broker = Broker::start(config).await?;
     let address = broker.address();
     let told = output.line(format_args!(
-        "broker {} listens on {address}, records are in {}\n{}",
+        "broker {} listens on {address}, records are in {}\n{}{}",
         broker.cluster_id(),
         folder.display(),
+        elsewhere(&broker),
         next_commands(address)
     ));
     // Clients depend on the broker, and not on somebody reading this.
@@ -64,6 +76,26 @@ fn default_folder(settings: &Settings) -> Result<PathBuf, SettingsError> {
     Ok(folder.join("broker"))
 }
 
+/// What to know before other machines come to this address.
+fn caution(listen: &SocketAddr, is_advertised: bool) -> Vec<String> {
+    let mut notes = Vec::new();
+    if !listen.ip().is_loopback() {
+        notes.push(format!("note: {listen} can be reached from other machines, and this broker lets everybody in"));
+    }
+    if listen.ip().is_unspecified() && !is_advertised {
+        notes.push(format!(
+            "note: its clients are told to come to {listen}, which is their own machine\nhint: --advertise HOST:PORT tells them where this one is"
+        ));
+    }
+    notes
+}
+
+/// Where its clients are told to come, where that is not obvious.
+fn elsewhere(broker: &Broker) -> String {
+    let told = broker.advertised();
+    if *told == broker.address().into() { String::new() } else { format!("its clients are told to come to {told}\n") }
+}
+
 /// What to type in the next terminals.
 fn next_commands(address: SocketAddr) -> String {
     let elsewhere =
@@ -72,4 +104,21 @@ fn next_commands(address: SocketAddr) -> String {
     format!(
         "in other terminals:\n  vitals init {profile}\n  vitals consume {profile}\n  vitals produce {profile}\n  vitals query {profile} --patient P001"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cautions(listen: &str, is_advertised: bool) -> usize {
+        caution(&listen.parse().expect("an address"), is_advertised).len()
+    }
+
+    #[test]
+    fn an_address_that_clients_cannot_use_is_noticed_unless_they_are_told_another() {
+        assert_eq!(cautions("127.0.0.1:9093", false), 0);
+        assert_eq!(cautions("10.0.0.7:9093", false), 1);
+        assert_eq!(cautions("0.0.0.0:9093", false), 2);
+        assert_eq!(cautions("0.0.0.0:9093", true), 1);
+    }
 }

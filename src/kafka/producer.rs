@@ -130,6 +130,7 @@ impl<C: Cluster> Producer<C> {
         let (brokers, topic) = (self.cluster.name(), self.topic.clone());
         match failure {
             Failure::Transient(reason) => ProducerError::Unreachable { brokers, reason },
+            Failure::Storage => ProducerError::Storage { brokers },
             Failure::Silent(limit) => ProducerError::Silent { brokers, limit },
             Failure::NoTopic => ProducerError::NoTopic { topic },
             Failure::Refused(reason) => ProducerError::Refused { topic, reason },

@@ -64,7 +64,7 @@ fn what_was_settled_after_the_mark_is_not_confirmed_with_it() {
 #[test]
 fn after_a_rewind_nothing_is_committable_until_it_is_settled_once_more_and_durable() {
     let mut ledger = settling();
-    ledger.rewind();
+    ledger.take_away();
     assert_eq!(offsets(&ledger), []);
     ledger.confirm(Duration::from_secs(99));
     ledger.assign(2);
@@ -82,12 +82,65 @@ fn after_a_rewind_nothing_is_committable_until_it_is_settled_once_more_and_durab
 }
 
 #[test]
-fn what_was_seen_before_a_rewind_is_forgotten_with_the_partitions() {
+fn what_was_seen_is_known_until_the_topic_is_another_one() {
     let mut ledger = settling();
-    ledger.rewind();
+    ledger.take_away();
     assert!(ledger.has_seen(0, 0) && !ledger.has_seen(0, 1) && !ledger.has_seen(1, 0));
-    ledger.revoke();
+    ledger.forget_seen();
     assert!(!ledger.has_seen(0, 0));
+}
+
+#[test]
+fn what_was_taken_away_is_unfinished_until_it_is_settled_and_committed() {
+    for (settled, committed) in [(false, false), (true, false), (true, true)] {
+        let mut ledger = ledger(0);
+        let receipt = ledger.admit(0, 0).expect("ours");
+        if settled {
+            ledger.settle(receipt);
+        }
+        if committed {
+            ledger.committed(at(1));
+        }
+        ledger.take_away();
+        assert_eq!(ledger.has_unfinished(), !(settled && committed));
+        ledger.assign(2);
+        ledger.add(0, 0, 9);
+        assert!(!ledger.has_unfinished() && !ledger.has_caught_up(), "ours again, and read again");
+        ledger.admit(0, 0).expect("ours");
+        assert!(ledger.has_caught_up());
+    }
+}
+
+#[test]
+fn what_comes_again_is_a_repeat_where_it_was_settled_before() {
+    let mut ledger = ledger(0);
+    let receipts: Vec<_> = (0..3).filter_map(|offset| ledger.admit(0, offset)).collect();
+    ledger.settle(receipts[1]);
+    ledger.take_away();
+    for assignment in [2, 3] {
+        ledger.assign(assignment);
+        ledger.add(0, 0, 9);
+        let again = ledger.admit(0, 0).expect("ours");
+        assert!(again.is_again && !again.is_repeat);
+        // Taken away again before the others came.
+        ledger.take_away();
+    }
+    ledger.assign(4);
+    ledger.add(0, 0, 9);
+    let repeats: Vec<_> = (0..4).filter_map(|offset| ledger.admit(0, offset)).map(|again| again.is_repeat).collect();
+    assert_eq!(repeats, [false, true, false, false]);
+}
+
+#[test]
+fn of_a_log_that_ends_earlier_now_no_more_is_awaited() {
+    let mut ledger = ledger(0);
+    (0..5).filter_map(|offset| ledger.admit(0, offset)).count();
+    ledger.take_away();
+    ledger.assign(2);
+    ledger.add(0, 0, 1);
+    assert!(ledger.has_seen(0, 0) && !ledger.has_seen(0, 1));
+    ledger.admit(0, 0).expect("ours");
+    assert!(ledger.has_caught_up());
 }
 
 #[test]
@@ -143,7 +196,7 @@ fn an_offset_is_admitted_once() {
 fn nothing_is_committable_after_a_revocation_and_late_results_are_dropped() {
     let mut ledger = ledger(0);
     let late = ledger.admit(0, 0).expect("ours");
-    ledger.revoke();
+    ledger.take_away();
     ledger.settle(late);
     assert_eq!(offsets(&ledger), []);
     ledger.assign(2);

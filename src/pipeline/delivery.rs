@@ -1,6 +1,7 @@
 //! What the pipeline has taken up goes to the store and to the dead letters, and comes back settled.
 //!
-//! There is no last attempt: while the store is away its rows wait, and nothing of them is committed.
+//! There is no last attempt: while the store is away its rows wait, and nothing of them is committed. Only a row that it
+//! refuses for good becomes a dead letter (see `refusals`).
 
 use tokio::time::sleep;
 
@@ -28,32 +29,48 @@ impl<S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'_, S, T, D, O> 
         }
     }
 
-    pub(super) fn written(&mut self, (mut job, outcome): Answer<Job, WriteError>) {
+    pub(super) fn written(&mut self, (job, outcome): Answer<Job, WriteError>) {
         match outcome {
             Ok(()) => {
-                self.progress.stored += count(&job.receipts);
-            }
-            Err(error) if self.is_ours(&job.receipts) => {
-                job.attempts += 1;
-                if retry::is_worth_telling(job.attempts) {
-                    self.observer.trouble(&format!("{error}; trying again, nothing is committed meanwhile"));
+                self.progress.stored += self.count(&job.receipts);
+                self.refusals.taken();
+                if self.refusals.is_calm() {
+                    self.lanes.send_together();
                 }
-                self.writes.push(Box::pin(write(self.store, job)));
-                return;
             }
+            Err(error) if self.is_ours(&job.receipts) => return self.failed(job, &error),
             // The partition's next owner reads the rows again.
             Err(_) => {}
         }
         job.receipts.iter().for_each(|receipt| self.ledger.settle(*receipt));
+        self.is_back(&job);
+    }
+
+    /// Tries a batch again, unless it may be at fault itself.
+    fn failed(&mut self, mut job: Job, error: &WriteError) {
+        if matches!(error, WriteError::Never(_)) {
+            return self.refused(job, &error.to_string());
+        }
+        job.attempts += 1;
+        self.tell_retry(job.attempts, &error.to_string());
+        self.writes.push(Box::pin(write(self.store, job)));
+    }
+
+    pub(super) fn tell_retry(&mut self, attempts: u32, error: &str) {
+        if retry::is_worth_telling(attempts) {
+            self.observer.trouble(&format!("{error}; trying again, nothing is committed meanwhile"));
+        }
+    }
+
+    /// Makes room for others.
+    pub(super) fn is_back(&mut self, job: &Job) {
         self.in_flight_bytes = self.in_flight_bytes.saturating_sub(job.size_bytes);
         self.lanes.done(&job.batch.patient);
     }
 
     pub(super) fn mailed(&mut self, (mut mail, outcome): Answer<Mail, D::Error>) {
         match outcome {
-            Ok(()) => {
-                self.progress.refused += count(&mail.receipts);
-            }
+            Ok(()) => self.progress.refused += self.count(&mail.receipts),
             Err(error) if self.is_ours(&mail.receipts) => {
                 mail.attempts += 1;
                 if retry::is_worth_telling(mail.attempts) {
@@ -74,6 +91,12 @@ impl<S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'_, S, T, D, O> 
     fn is_ours(&self, receipts: &[Receipt]) -> bool {
         receipts.iter().any(|receipt| self.ledger.awaits(receipt))
     }
+
+    /// How many are settled by it for the first time. Those of partitions that were taken away will be read again.
+    fn count(&self, receipts: &[Receipt]) -> u64 {
+        let is_new = |receipt: &&Receipt| !receipt.is_repeat && self.ledger.awaits(receipt);
+        u64::try_from(receipts.iter().filter(is_new).count()).unwrap_or(u64::MAX)
+    }
 }
 
 async fn write<T: Store>(store: &T, job: Job) -> Answer<Job, WriteError> {
@@ -86,9 +109,4 @@ async fn keep<D: DeadLetters>(dead_letters: &D, mail: Mail) -> Answer<Mail, D::E
     sleep(retry::pause_before(mail.attempts)).await;
     let outcome = dead_letters.keep(&mail.letters).await;
     (mail, outcome)
-}
-
-/// Those that were not counted before.
-fn count(receipts: &[Receipt]) -> u64 {
-    u64::try_from(receipts.iter().filter(|receipt| !receipt.is_again).count()).unwrap_or(u64::MAX)
 }

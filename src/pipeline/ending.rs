@@ -33,8 +33,9 @@ pub(super) enum Phase {
     Releasing { by: Instant },
     /// Settling before the end; without a time limit where the end came by itself.
     Ending { by: Option<Instant> },
-    /// Everything is settled that could be; the last commit's answer is awaited.
-    LastCommit { by: Instant, then: Then },
+    /// Everything is settled that could be; the last commit's answer is awaited, without a time limit where the end came
+    /// by itself.
+    LastCommit { by: Option<Instant>, then: Then },
 }
 
 /// What comes after a last commit.
@@ -48,6 +49,9 @@ impl<S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'_, S, T, D, O> 
     pub(super) async fn commit(&mut self) {
         self.commit_due = Instant::now() + COMMIT_INTERVAL;
         self.settle();
+        if self.refusals.take_due() {
+            return self.read_again().await;
+        }
         if self.commit_pending {
             return;
         }
@@ -71,33 +75,32 @@ impl<S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'_, S, T, D, O> 
                 None
             }
             Phase::Releasing { by } if self.ledger.is_settled() || now >= by => {
-                self.commit_last(Then::Release).await;
+                self.commit_last(Some(LAST_COMMIT_LIMIT), Then::Release).await;
                 None
             }
             // Who stops it does not wait for what is stored to be durable: the next member writes it again.
             Phase::Ending { by: Some(by) } if self.ledger.is_settled() || now >= by => {
                 let settled = self.ledger.is_settled();
-                self.commit_last(Then::End { settled }).await;
+                self.commit_last(Some(LAST_COMMIT_LIMIT), Then::End { settled }).await;
                 None
             }
             Phase::Ending { by: None } if self.ledger.is_durable() => {
-                let settled = true;
-                self.commit_last(Then::End { settled }).await;
+                self.commit_last(None, Then::End { settled: true }).await;
                 None
             }
             Phase::Reading | Phase::Releasing { .. } | Phase::Ending { .. } => None,
             Phase::LastCommit { by, then } => {
                 // Where the partitions were lost, the source may be about to say why.
-                let is_lost = self.abandoned && !self.assigned;
+                let is_lost = self.is_left_to_others();
                 let is_open = self.commit_pending || !self.ledger.committable().is_empty() || is_lost;
-                if is_open && now < by { None } else { self.after_last_commit(then).await }
+                if is_open && by.is_none_or(|by| now < by) { None } else { self.after_last_commit(then).await }
             }
         }
     }
 
-    async fn commit_last(&mut self, then: Then) {
+    async fn commit_last(&mut self, limit: Option<Duration>, then: Then) {
         self.commit().await;
-        self.phase = Phase::LastCommit { by: Instant::now() + LAST_COMMIT_LIMIT, then };
+        self.phase = Phase::LastCommit { by: limit.map(|limit| Instant::now() + limit), then };
     }
 
     async fn after_last_commit(&mut self, then: Then) -> Option<Summary> {
@@ -110,7 +113,8 @@ impl<S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'_, S, T, D, O> 
                 None
             }
             Then::End { settled } => {
-                let is_clean = settled && !self.abandoned && self.ledger.committable().is_empty();
+                let is_committed = self.ledger.has_caught_up() && self.ledger.committable().is_empty();
+                let is_clean = settled && is_committed && !self.is_left_to_others();
                 self.observer.progress(&self.progress());
                 let is_durable = self.ledger.is_durable();
                 Some(Summary { progress: self.progress(), is_clean, is_durable })
@@ -128,15 +132,21 @@ impl<S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'_, S, T, D, O> 
         self.phase = Phase::Ending { by };
     }
 
+    /// Whether it was asked to end, and has to within its time.
     pub(super) fn is_ending(&self) -> bool {
-        matches!(self.phase, Phase::Ending { by: Some(_) } | Phase::LastCommit { then: Then::End { .. }, .. })
+        matches!(self.phase, Phase::Ending { by: Some(_) } | Phase::LastCommit { by: Some(_), then: Then::End { .. } })
+    }
+
+    /// Whether the partitions were taken away before all that was taken up was stored and committed, and are nobody's yet.
+    fn is_left_to_others(&self) -> bool {
+        !self.assigned && self.ledger.has_unfinished()
     }
 
     /// When the present phase ends at the latest.
     pub(super) fn deadline(&self) -> Instant {
         match self.phase {
-            Phase::Releasing { by } | Phase::Ending { by: Some(by) } | Phase::LastCommit { by, .. } => by,
-            Phase::Reading | Phase::Ending { by: None } => self.progress_due,
+            Phase::Releasing { by } | Phase::Ending { by: Some(by) } | Phase::LastCommit { by: Some(by), .. } => by,
+            Phase::Reading | Phase::Ending { by: None } | Phase::LastCommit { by: None, .. } => self.progress_due,
         }
     }
 }

@@ -23,6 +23,8 @@ pub struct Job {
     pub size_bytes: usize,
     /// How often it was tried.
     pub attempts: u32,
+    /// Where its only row was refused before.
+    pub refused: Option<Refused>,
 }
 
 /// The lanes of all patients.
@@ -33,6 +35,9 @@ pub struct Lanes {
     by_patient: HashMap<PatientId, Lane>,
     /// Patients with rows and without a batch in flight, in the order in which they became so.
     ready: VecDeque<PatientId>,
+    /// Patients whose rows go out one by one; and how many batches the store had taken when it refused several of their
+    /// rows together, until one of these is found.
+    alone: HashMap<PatientId, Option<u64>>,
 }
 
 #[derive(Debug, Default)]
@@ -50,13 +55,23 @@ struct Row {
     /// Later records of the same patient and time, joined into this row.
     joined: Vec<Receipt>,
     size_bytes: usize,
+    refused: Option<Refused>,
+}
+
+/// That a row was refused alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refused {
+    /// How many batches the store had taken when it first refused it.
+    pub taken_before: u64,
+    /// How often it was tried.
+    pub attempts: u32,
 }
 
 impl Lanes {
     /// No lanes yet. Batches will have `batch_rows` rows at most.
     #[must_use]
     pub fn new(batch_rows: usize) -> Self {
-        Self { batch_rows, by_patient: HashMap::new(), ready: VecDeque::new() }
+        Self { batch_rows, by_patient: HashMap::new(), ready: VecDeque::new(), alone: HashMap::new() }
     }
 
     /// Puts a reading into its patient's lane. A later record of the same time is joined into the row that waits, sign
@@ -67,7 +82,7 @@ impl Lanes {
         if lane.rows.is_empty() && !lane.in_flight {
             self.ready.push_back(patient);
         }
-        lane.add(Row { reading, alerts, receipt, joined: Vec::new(), size_bytes });
+        lane.add(Row { reading, alerts, receipt, joined: Vec::new(), size_bytes, refused: None });
     }
 
     /// The next batch that may go out.
@@ -75,10 +90,13 @@ impl Lanes {
         let patient = self.ready.pop_front()?;
         let lane = self.by_patient.get_mut(&patient)?;
         lane.in_flight = true;
-        let count = lane.rows.len().min(self.batch_rows);
+        let most = if self.alone.contains_key(&patient) { 1 } else { self.batch_rows };
+        let count = lane.rows.len().min(most);
         let batch = Batch { patient, readings: Vec::with_capacity(count), alerts: Vec::new() };
-        let mut job = Job { batch, receipts: Vec::with_capacity(count), size_bytes: 0, attempts: 0 };
-        for (_, row) in (0..count).map_while(|_| lane.rows.pop_first()) {
+        let mut job = Job { batch, receipts: Vec::with_capacity(count), size_bytes: 0, attempts: 0, refused: None };
+        for row in (0..count).map_while(|_| if most == 1 { lane.pop_one() } else { lane.pop() }) {
+            job.refused = row.refused;
+            job.attempts = row.refused.map_or(0, |refused| refused.attempts);
             job.batch.readings.push(row.reading);
             job.batch.alerts.extend(row.alerts);
             job.receipts.push(row.receipt);
@@ -86,6 +104,37 @@ impl Lanes {
             job.size_bytes += row.size_bytes;
         }
         Some(job)
+    }
+
+    /// From now on this patient's rows go out one by one, so that one of them that is refused takes no other along.
+    /// Several of them were refused together, when the store had taken so many batches.
+    pub fn send_alone(&mut self, patient: PatientId, taken: u64) {
+        self.alone.insert(patient, Some(taken));
+    }
+
+    /// How many batches the store had taken when it refused several rows of this patient together; once.
+    pub fn take_refused_together(&mut self, patient: &PatientId) -> Option<u64> {
+        self.alone.get_mut(patient)?.take()
+    }
+
+    /// Puts the row of a batch of one back, which was refused: the patient's other rows go first.
+    pub fn put_back(&mut self, job: Job, refused: Refused) {
+        let Job { batch: Batch { patient, mut readings, alerts }, receipts, size_bytes, .. } = job;
+        let mut receipts = receipts.into_iter();
+        let (Some(lane), Some(reading), Some(receipt)) =
+            (self.by_patient.get_mut(&patient), readings.pop(), receipts.next())
+        else {
+            return;
+        };
+        let joined = receipts.collect();
+        lane.put_back(Row { reading, alerts, receipt, joined, size_bytes, refused: Some(refused) });
+        lane.in_flight = false;
+        self.ready.push_back(patient);
+    }
+
+    /// From now on every patient's rows go out together again.
+    pub fn send_together(&mut self) {
+        self.alone.clear();
     }
 
     /// Notes that a patient's batch is not in flight any more.
@@ -111,6 +160,27 @@ impl Lanes {
 }
 
 impl Lane {
+    fn pop(&mut self) -> Option<Row> {
+        self.rows.pop_first().map(|(_, row)| row)
+    }
+
+    /// One that was not refused before, where there is one.
+    fn pop_one(&mut self) -> Option<Row> {
+        let fresh = self.rows.iter().find(|(_, row)| row.refused.is_none()).map(|(time, _)| *time);
+        match fresh {
+            Some(time) => self.rows.remove(&time),
+            None => self.pop(),
+        }
+    }
+
+    /// Puts an earlier record back; later ones of the same time stay the later ones.
+    fn put_back(&mut self, mut earlier: Row) {
+        if let Some(later) = self.rows.remove(&earlier.reading.time()) {
+            earlier.join(later);
+        }
+        self.rows.insert(earlier.reading.time(), earlier);
+    }
+
     fn add(&mut self, row: Row) {
         match self.rows.entry(row.reading.time()) {
             Entry::Occupied(mut earlier) => earlier.get_mut().join(row),
@@ -221,6 +291,36 @@ mod tests {
         assert_eq!(job.batch.readings.len(), BATCH_ROWS);
         bench.lanes.done(&job.batch.patient);
         assert_eq!(bench.lanes.next_job().expect("the rest").batch.readings.len(), 1);
+    }
+
+    #[test]
+    fn the_rows_of_a_patient_can_be_made_to_go_out_one_by_one() {
+        let mut bench = Bench::new();
+        bench.lanes.send_alone(PatientId::parse("P1").expect("id"), 0);
+        bench.add("P1", 0, spo2(98));
+        bench.add("P1", 1, spo2(98));
+        let job = bench.lanes.next_job().expect("ready");
+        assert_eq!(job.batch.readings.len(), 1);
+        bench.lanes.done(&job.batch.patient);
+        assert_eq!(bench.lanes.next_job().expect("the other").batch.readings.len(), 1);
+    }
+
+    #[test]
+    fn a_row_that_was_refused_waits_for_the_others_and_for_later_records_of_its_time() {
+        let mut bench = Bench::new();
+        bench.lanes.send_alone(PatientId::parse("P1").expect("id"), 0);
+        bench.add("P1", 0, Signs { heart_rate: Some(70), ..spo2(98) });
+        bench.add("P1", 1, spo2(97));
+        let refused = Refused { taken_before: 7, attempts: 1 };
+        let job = bench.lanes.next_job().expect("ready");
+        bench.add("P1", 0, spo2(91));
+        bench.lanes.put_back(job, refused);
+        let other = bench.lanes.next_job().expect("the other");
+        assert_eq!((other.batch.readings[0].signs().spo2, other.refused), (Some(97), None));
+        bench.lanes.done(&other.batch.patient);
+        let again = bench.lanes.next_job().expect("once more");
+        assert_eq!((again.refused, again.attempts, again.receipts.len()), (Some(refused), 1, 2));
+        assert_eq!(*again.batch.readings[0].signs(), Signs { heart_rate: Some(70), ..spo2(91) });
     }
 
     #[test]

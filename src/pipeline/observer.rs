@@ -20,6 +20,17 @@ pub struct Progress {
     pub lag: i64,
 }
 
+/// Where a message stood, and when it was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Origin {
+    /// Its partition.
+    pub partition: i32,
+    /// Its offset.
+    pub offset: i64,
+    /// By the sender's clock, in milliseconds since 1970; below zero where that is not known.
+    pub sent_ms: i64,
+}
+
 /// Who is told.
 pub trait Observer: Send {
     /// These partitions are ours from now on.
@@ -29,7 +40,7 @@ pub trait Observer: Send {
     fn revoked(&mut self);
 
     /// A reading was taken up, and raised these alerts.
-    fn reading(&mut self, partition: i32, offset: i64, reading: &Reading, alerts: &[Alert]);
+    fn reading(&mut self, origin: Origin, reading: &Reading, alerts: &[Alert]);
 
     /// A message was refused; it goes to the dead letters.
     fn refused(&mut self, partition: i32, offset: i64, reject: &Reject);

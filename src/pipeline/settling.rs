@@ -9,7 +9,6 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Pipeline;
-use super::ending::Phase;
 use super::letters::DeadLetters;
 use super::observer::Observer;
 use super::source::Source;
@@ -55,23 +54,12 @@ impl<'a, S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'a, S, T, D,
             }
             Ok(epoch) => {
                 self.settling.epoch = epoch;
-                self.rewind().await;
+                self.observer.trouble("the store was restarted; what it may have forgotten is written again");
+                self.read_again().await;
             }
             // It is away: the next commit interval asks again.
             Err(_) => {}
         }
-    }
-
-    async fn rewind(&mut self) {
-        self.observer.trouble("the store was restarted; what it may have forgotten is written again");
-        self.ledger.rewind();
-        self.let_go();
-        self.abandoned |= self.is_ending();
-        // The end that was reached is reached again when everything is written again.
-        if self.phase == (Phase::Ending { by: None }) {
-            self.phase = Phase::Reading;
-        }
-        self.source.rewind(self.ledger.assignment()).await;
     }
 
     fn clock(&self, moment: Instant) -> Duration {

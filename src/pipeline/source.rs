@@ -42,6 +42,8 @@ pub enum Event {
         partitions: Vec<Assigned>,
         /// Whether they were ours already, and are only read again, as [`Source::rewind`] asked.
         is_again: bool,
+        /// Whether the topic is another one than at the assignment before: its offsets mean other records.
+        is_another_topic: bool,
     },
     /// The partitions are about to be given away: settle, commit, then [`Source::released`].
     Release,

@@ -1,11 +1,12 @@
 //! The promises of the pipeline, one by one, in time that is moved by hand.
 
+mod refusals;
 mod settling;
 mod stage;
 
 use std::sync::Mutex;
 
-use self::stage::{Audience, Coordinator, Drawer, Ended, Log, Script, Shelf, again, assigned, chunk, message};
+use self::stage::{Audience, Coordinator, Drawer, Ended, Log, Script, Shelf, assigned, back, chunk, message};
 use tokio::time::sleep;
 
 use super::*;
@@ -29,9 +30,11 @@ impl Play {
                 log: log.clone(),
                 events: events.into_iter().collect(),
                 again: Vec::new(),
+                after: Vec::new(),
                 coordinator: Coordinator::Takes,
+                later: None,
             },
-            shelf: Shelf { log: log.clone(), failures: Mutex::new(0), restarts: Vec::new() },
+            shelf: Shelf { log: log.clone(), failures: Mutex::new(0), restarts: Vec::new(), forbidden: None },
             drawer: Drawer { log: log.clone(), failures: Mutex::new(0), refuses: 0 },
             audience: Audience { log: log.clone(), gone: false },
             until: Until { max_messages: None, end: true },
@@ -157,7 +160,7 @@ async fn nothing_is_committed_of_partitions_that_are_lost() {
 #[tokio::test(start_paused = true)]
 async fn chunks_of_an_earlier_assignment_are_dropped() {
     let Event::Assigned { partitions, .. } = assigned(&[0], 9) else { unreachable!() };
-    let again = Event::Assigned { assignment: 2, partitions, is_again: false };
+    let again = Event::Assigned { assignment: 2, partitions, is_again: false, is_another_topic: false };
     let mut play = Play::of([assigned(&[0], 9), Event::Lost, again, chunk(0, 0, &[&message("P1", 0, 70)])]);
     play.until.end = false;
     let summary = play.run_and_stop_after(5).await.expect("ends");
@@ -178,13 +181,13 @@ async fn an_end_is_not_clean_when_partitions_were_lost_before_they_were_settled(
     let mut play = Play::of([assigned(&[0], 9), chunk(0, 0, &[&message("P1", 0, 70)]), Event::Lost]);
     play.shelf.failures = Mutex::new(usize::MAX);
     play.until = Until { max_messages: Some(1), end: false };
-    assert!(!play.run().await.expect("ends").is_clean);
+    assert!(!play.run_and_stop_after(1).await.expect("ends").is_clean);
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_end_is_clean_when_partitions_were_lost_long_before_it() {
     let mut play = Play::of([assigned(&[0], 9), chunk(0, 0, &[&message("P1", 0, 70)]), Event::Lost]);
-    play.script.events.extend(again(&[0], 9, vec![chunk(0, 0, &[&message("P1", 0, 70)])]));
+    play.script.events.extend(back(&[0], 9, vec![chunk(0, 0, &[&message("P1", 0, 70)])]));
     play.shelf.failures = Mutex::new(1);
     play.until.end = false;
     let summary = play.run_and_stop_after(1).await.expect("ends");
@@ -219,20 +222,70 @@ async fn a_stop_while_the_store_is_silent_is_cut_short_and_commits_nothing() {
 async fn a_commit_that_is_refused_is_tried_again_and_a_stop_does_not_hang_on_it() {
     let mut play = Play::of([assigned(&[0], 1), chunk(0, 0, &[&message("P1", 0, 70)])]);
     play.script.coordinator = Coordinator::Refuses;
-    let summary = play.run().await.expect("ends");
-    assert!(!summary.is_clean && play.log.count("commit refused") > 1);
+    let began = Instant::now();
+    let summary = play.run_and_stop_after(60).await.expect("ends");
+    assert!(!summary.is_clean && play.log.count("commit refused") > 100);
+    assert!(began.elapsed() < Duration::from_secs(65), "its own end waits for the commit, a stop does not");
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_end_is_not_clean_when_the_partitions_were_lost_before_the_last_commit_was_taken() {
+async fn a_stop_is_not_clean_when_the_partitions_were_lost_before_the_last_commit_was_taken() {
+    let mut play = Play::of([assigned(&[0], 9), chunk(0, 0, &[&message("P1", 0, 70)])]);
+    play.script.coordinator = Coordinator::KnowsUsNot;
+    let summary = play.run_and_stop_after(0).await.expect("ends");
+    assert!(play.log.has("stored P1 Some(70)") && play.log.has("revoked"));
+    assert!(!summary.is_clean);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_end_that_lost_its_partitions_waits_until_they_are_back_and_committed_and_tells_nobody_twice() {
     for until in [Until { max_messages: None, end: true }, Until { max_messages: Some(1), end: false }] {
-        let mut play = Play::of([assigned(&[0], 1), chunk(0, 0, &[&message("P1", 0, 70)])]);
+        let value = message("P1", 0, 170);
+        let mut play = Play::of([assigned(&[0], 1), chunk(0, 0, &[&value])]);
         play.until = until;
         play.script.coordinator = Coordinator::KnowsUsNot;
+        play.script.again = back(&[0], 1, vec![chunk(0, 0, &[&value])]);
         let summary = play.run().await.expect("ends");
-        assert!(play.log.has("stored P1 Some(70)") && play.log.has("revoked"));
-        assert!(!summary.is_clean);
+        assert!(summary.is_clean && play.log.place("revoked") < play.log.place("committed 0:1"));
+        assert_eq!((play.log.count("stored P1"), play.log.count("read 0:0")), (2, 1));
+        assert_eq!((summary.progress.messages, summary.progress.stored, summary.progress.alerts), (1, 1, 1));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_end_does_not_wait_for_partitions_that_others_have_now() {
+    let mut play = Play::of([assigned(&[0], 1), chunk(0, 0, &[&message("P1", 0, 70)])]);
+    play.script.coordinator = Coordinator::KnowsUsNot;
+    play.script.again = back(&[], 0, Vec::new());
+    assert!(play.run().await.expect("ends").is_clean);
+    assert_eq!(play.log.count("committed"), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_topic_made_anew_while_the_partitions_were_lost_is_told_from_its_start() {
+    let (old, new) = (message("P1", 0, 70), message("P2", 0, 71));
+    let mut play = Play::of([assigned(&[0], 1), chunk(0, 0, &[&old])]);
+    play.script.coordinator = Coordinator::KnowsUsNot;
+    play.script.again = back(&[0], 1, vec![chunk(0, 0, &[&new])]);
+    if let Some(Event::Assigned { is_another_topic, .. }) = play.script.again.first_mut() {
+        *is_another_topic = true;
+    }
+    let summary = play.run().await.expect("ends");
+    assert_eq!((play.log.count("read 0:0"), summary.progress.messages, summary.progress.stored), (2, 2, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_end_that_waits_gives_its_partitions_away_when_others_want_them() {
+    let value = message("P1", 0, 70);
+    let mut play = Play::of([assigned(&[0], 1), chunk(0, 0, &[&value])]);
+    play.script.coordinator = Coordinator::Refuses;
+    let release = async {
+        sleep(Duration::from_secs(2)).await;
+        Event::Release
+    };
+    play.script.later = Some(Box::pin(release));
+    play.run_and_stop_after(5).await.expect("ends");
+    assert!(play.log.has("released"));
 }
 
 #[tokio::test(start_paused = true)]

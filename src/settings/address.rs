@@ -1,7 +1,7 @@
 //! Where the servers are.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
 use super::fault::Fault;
@@ -41,6 +41,54 @@ impl Brokers {
 impl fmt::Display for Brokers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.join(","))
+    }
+}
+
+/// One address that others are told to come to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    host: String,
+    port: u16,
+}
+
+impl Endpoint {
+    /// Takes `HOST:PORT`. Made to be a clap `value_parser`.
+    ///
+    /// # Errors
+    /// A [`Fault`] where it is no address, or one such as `0.0.0.0` that leads everybody to their own machine.
+    pub fn parse(text: &str) -> Result<Self, Fault> {
+        let (host, port) = parts(text, None)?;
+        let host = bare(host).to_owned();
+        if host.parse::<IpAddr>().is_ok_and(|ip| ip.is_unspecified()) {
+            let problem = format!("'{text}' leads everybody to their own machine");
+            return Err(Fault::new(problem, "write the name or address by which others reach this machine"));
+        }
+        Ok(Self { host, port })
+    }
+
+    /// A name or an address; an IPv6 address has no brackets here.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The port; never 0 where it was typed.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+}
+
+impl From<SocketAddr> for Endpoint {
+    fn from(address: SocketAddr) -> Self {
+        Self { host: address.ip().to_string(), port: address.port() }
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { host, port } = self;
+        if host.contains(':') { write!(f, "[{host}]:{port}") } else { write!(f, "{host}:{port}") }
     }
 }
 
@@ -96,8 +144,13 @@ impl StoreAddress {
 #[must_use]
 pub fn is_loopback(address: &str) -> bool {
     let host = split_port(address).map_or(address, |(host, _)| host);
-    let bare = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
+    let bare = bare(host);
     bare.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+/// A host without the brackets of an IPv6 address.
+fn bare(host: &str) -> &str {
+    host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host)
 }
 
 fn use_shape() -> &'static str {
@@ -134,8 +187,12 @@ impl fmt::Display for StoreAddress {
     }
 }
 
-/// Takes `HOST:PORT`, where HOST is a name, an IPv4 address or an IPv6 address in brackets.
 fn host_and_port(text: &str, default_port: Option<u16>) -> Result<String, Fault> {
+    parts(text, default_port).map(|(host, port)| format!("{host}:{port}"))
+}
+
+/// Takes `HOST:PORT`, where HOST is a name, an IPv4 address or an IPv6 address in brackets.
+fn parts(text: &str, default_port: Option<u16>) -> Result<(&str, u16), Fault> {
     let text = text.trim();
     let cure = "write HOST:PORT, as in localhost:9093 or [::1]:9093, several separated by commas";
     let fault = |problem: &str| Fault::new(format!("'{text}' {problem}"), cure);
@@ -148,8 +205,7 @@ fn host_and_port(text: &str, default_port: Option<u16>) -> Result<String, Fault>
         (None, Some(port)) => Some(port),
         (None, None) => return Err(fault("names no port")),
     };
-    let port: u16 = port.ok_or_else(|| fault("names no port between 1 and 65535"))?;
-    Ok(format!("{host}:{port}"))
+    Ok((host, port.ok_or_else(|| fault("names no port between 1 and 65535"))?))
 }
 
 /// Splits at the colon before the port; the colons inside of brackets are part of the host.
@@ -200,6 +256,24 @@ mod tests {
     fn a_host_is_a_name_or_an_address() {
         for address in [":1", "a b:1", "[::g]:1", "[]:1", "[::1:1", "http://a:1", "", "ü:1"] {
             assert!(Brokers::parse(address).is_err(), "{address}");
+        }
+    }
+
+    #[test]
+    fn what_others_are_told_is_one_host_with_a_port() {
+        let told = |text| Endpoint::parse(text).unwrap();
+        assert_eq!((told("ward-7.local:19093").host(), told("ward-7.local:19093").port()), ("ward-7.local", 19093));
+        assert_eq!((told("[::1]:1").host(), told("[::1]:1").to_string().as_str()), ("::1", "[::1]:1"));
+        assert_eq!(Endpoint::from(SocketAddr::from(([127, 0, 0, 1], 7))), told("127.0.0.1:7"));
+        for bad in ["ward-7", "a:1,b:2", "a:0", ":1"] {
+            assert!(Endpoint::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn nobody_is_told_an_address_that_is_their_own_machine_everywhere() {
+        for address in ["0.0.0.0:9093", "[::]:9093"] {
+            assert_eq!(problem(Endpoint::parse(address)), format!("'{address}' leads everybody to their own machine"));
         }
     }
 

@@ -52,7 +52,7 @@ pub(super) struct Setting<T> {
 }
 
 /// The settings that every layer may hold, in the order in which they are shown.
-pub(super) static TABLE: [&Spec; 11] = [
+pub(super) static TABLE: [&Spec; 12] = [
     &BROKERS.spec,
     &TOPIC.spec,
     &GROUP.spec,
@@ -63,6 +63,7 @@ pub(super) static TABLE: [&Spec; 11] = [
     &INSTANCE_ID.spec,
     &SESSION_TIMEOUT.spec,
     &SETTLE_TIME.spec,
+    &MAX_IN_FLIGHT_BYTES.spec,
     &COLOR.spec,
 ];
 
@@ -201,6 +202,17 @@ pub(super) static SETTLE_TIME: Setting<SettleChoice> = Setting {
     parse: SettleChoice::parse,
 };
 
+pub(super) static MAX_IN_FLIGHT_BYTES: Setting<usize> = Setting {
+    spec: Spec {
+        name: "max_in_flight_bytes",
+        default: Some("16777216"),
+        value_name: "BYTES",
+        help: "How much `consume` may have read that is not stored yet",
+        kind: Kind::Integer,
+    },
+    parse: max_in_flight_bytes,
+};
+
 pub(super) static COLOR: Setting<Color> = Setting {
     spec: Spec {
         name: "color",
@@ -218,6 +230,9 @@ const MAX_NAME_BYTES: usize = 249;
 /// Longer and shorter ones are refused by the brokers: shorter than this at any setting that makes sense, since the
 /// member's heartbeats need time; longer than this by their default `group.max.session.timeout.ms`.
 const SESSION_TIMEOUTS: std::ops::RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(30 * 60);
+
+/// Less than one fetch would be no limit; more than the memory of a small machine is a mistake.
+const IN_FLIGHT_BYTES: std::ops::RangeInclusive<usize> = 1024 * 1024..=4 * 1024 * 1024 * 1024;
 
 fn not_empty(text: &str) -> Result<String, Fault> {
     if text.is_empty() { Err(Fault::new("is empty", "give a name")) } else { Ok(text.to_owned()) }
@@ -275,6 +290,16 @@ fn color(text: &str) -> Result<Color, Fault> {
         .into_iter()
         .find(|color| color.name() == text)
         .ok_or_else(|| Fault::new(format!("'{text}' does not say when to colour"), "use auto, always or never"))
+}
+
+fn max_in_flight_bytes(text: &str) -> Result<usize, Fault> {
+    text.parse().ok().filter(|bytes| IN_FLIGHT_BYTES.contains(bytes)).ok_or_else(|| {
+        let (low, high) = (IN_FLIGHT_BYTES.start(), IN_FLIGHT_BYTES.end());
+        Fault::new(
+            format!("'{text}' is no number of bytes in flight"),
+            format!("use a whole number from {low} to {high}"),
+        )
+    })
 }
 
 fn session_timeout(text: &str) -> Result<Span, Fault> {

@@ -7,10 +7,12 @@
 //! - [`schedule`]: when faults are made, by a seed; [`run`]: one campaign at work
 //! - [`stand`]: the programs of a run, and what they are started with; [`worker`]: one of them
 //! - [`stack`]: what a campaign works on: [`embedded`] broker and `SQLite`, or [`servers`]: Kafka and Cassandra
-//! - [`link`]: a TCP proxy that spoils connections
-//! - [`flow`]: messages on their way, from the producer that is not ours to the table
-//! - [`stall`]: a store that stands still; [`watch`]: what the group commits, change by change;
-//!   [`left`]: what a consumer leaves behind; [`signalled`]: how programs end that are asked to
+//! - [`link`]: a TCP proxy that spoils connections; [`trouble`]: what can be wrong with it
+//! - [`flow`]: messages on their way, from the producer that is not ours to the table; [`scene`]: the like for campaigns
+//!   that send in their own way
+//! - [`group`]: how far the group has come; [`watch`]: what it commits, change by change
+//! - [`stall`]: a store that stands still; [`left`]: what a consumer leaves behind; [`signalled`]: how programs end that
+//!   are asked to
 //! - [`findings`]: what the readers found; [`verdict`]: what that says; [`error`]: what can go wrong
 
 mod campaigns;
@@ -19,15 +21,18 @@ mod error;
 mod fault;
 mod findings;
 mod flow;
+mod group;
 mod left;
 mod link;
 mod run;
+mod scene;
 mod schedule;
 mod servers;
 mod signalled;
 mod stack;
 mod stall;
 mod stand;
+mod trouble;
 mod verdict;
 mod watch;
 mod worker;
@@ -59,8 +64,8 @@ use crate::test::python;
 #[command(after_help = "\
 Builds `vitals`, starts servers of its own on free ports of 127.0.0.1, and ends
 everything that it has started. What was acknowledged is written down, and what
-is kept is read, by Python clients. R1 and R3 are made a second time, with a
-planted bug that must be caught (--from latest, --settle-time 0s).
+is kept is read, by Python clients. Some campaigns are made a second time, with
+a planted bug that must be caught. R12 needs a C compiler, `cc`.
 
 The exit code is 0 when every promise held and every planted bug was caught,
 else 1. --night makes ten times the faults and more, in hours. The same seed makes the same faults at the same distances.
@@ -71,8 +76,8 @@ Examples:
   cargo xtask chaos --faults R1,R2 --stacks embedded --for 2m -o json
   cargo xtask chaos --night")]
 pub(crate) struct Args {
-    /// Which promises to attack
-    #[arg(long, value_enum, value_delimiter = ',', ignore_case = true, default_values_t = Fault::ALL)]
+    /// Which promises to attack [default: all; by day without those that take long]
+    #[arg(long, value_enum, value_delimiter = ',', ignore_case = true)]
     faults: Vec<Fault>,
     /// What to attack them on
     #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Kind::Embedded, Kind::Servers])]
@@ -80,7 +85,7 @@ pub(crate) struct Args {
     /// Make faults for so long in each campaign, such as 90s or 10m, instead of a fixed number of them
     #[arg(long = "for", value_name = "TIME", value_parser = schedule::time)]
     time: Option<Duration>,
-    /// As many faults as a night has time for
+    /// All promises, and as many faults as a night has time for
     #[arg(long)]
     night: bool,
     /// Repeats the schedule of a run
@@ -139,9 +144,10 @@ struct Campaigns<'a> {
 
 impl Campaigns<'_> {
     fn run(&self, stand: &Stand, fresh: &mut FreshStacks, verdicts: &mut Vec<Verdict>) -> Result<(), ChaosError> {
-        let is_wanted = |fault: &Fault| self.args.faults.contains(fault);
-        let all = Fault::ALL.into_iter().filter(is_wanted);
-        let wanted = all.flat_map(|fault| (0..).zip(fault.campaigns(self.kind)).map(move |campaign| (fault, campaign)));
+        let all = Fault::wanted(&self.args.faults, self.args.night);
+        let wanted = all
+            .into_iter()
+            .flat_map(|fault| (0..).zip(fault.campaigns(self.kind)).map(move |campaign| (fault, campaign)));
         let mut stack = None;
         for (fault, (number, campaign)) in wanted.filter(|(_, (_, campaign))| self.count(*campaign) > 0) {
             let on = match &mut stack {

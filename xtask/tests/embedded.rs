@@ -14,6 +14,8 @@ mod checks;
 #[path = "brokers/each.rs"]
 mod each;
 
+#[path = "embedded/advertised.rs"]
+mod advertised;
 #[path = "embedded/audit.rs"]
 mod audit;
 #[path = "embedded/commands.rs"]
@@ -37,7 +39,7 @@ use vitals::broker::{Broker, Config};
 
 async fn on_embedded(check: impl AsyncFnOnce(Vec<String>)) {
     let folder = tempfile::tempdir().expect("a folder");
-    let config = Config { folder: folder.path().join("broker"), listen: ([127, 0, 0, 1], 0).into() };
+    let config = Config { folder: folder.path().join("broker"), listen: ([127, 0, 0, 1], 0).into(), advertise: None };
     let broker = Broker::start(config).await.expect("started");
     check(vec![broker.address().to_string()]).await;
     broker.stop().await;

@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 
 use super::fault::{Difference, Fault, Finding};
+use super::refused::Content;
 use super::window::Key;
 use crate::reading::Reading;
 
@@ -24,6 +25,7 @@ pub(super) struct Doubts {
 struct Doubt {
     partition: i32,
     offset: i64,
+    content: Content,
     /// What nobody has explained yet.
     differences: Vec<Difference>,
 }
@@ -43,8 +45,9 @@ pub(super) struct Witness<'a> {
 
 impl Doubts {
     /// Keeps in mind that the row of the message at this place has other values.
-    pub(super) fn add(&mut self, partition: i32, offset: i64, key: Key, differences: Vec<Difference>) {
-        self.by_key.entry(key).or_default().push(Doubt { partition, offset, differences });
+    pub(super) fn add(&mut self, partition: i32, message: (i64, Content), key: Key, differences: Vec<Difference>) {
+        let (offset, content) = message;
+        self.by_key.entry(key).or_default().push(Doubt { partition, offset, content, differences });
         self.count += 1;
     }
 
@@ -67,17 +70,18 @@ impl Doubts {
     }
 
     /// Ends the asking: gives what nobody explained, and how many are repeats.
-    pub(super) fn decide(&mut self) -> (Vec<Finding>, u64) {
+    pub(super) fn decide(&mut self) -> (Vec<(Content, Finding)>, u64) {
         self.count = 0;
         let (mut findings, mut repeats) = (Vec::new(), 0);
         for ((patient, time), doubts) in self.by_key.drain() {
-            for Doubt { partition, offset, differences } in doubts {
+            for Doubt { partition, offset, content, differences } in doubts {
                 if differences.is_empty() {
                     repeats += 1;
                     continue;
                 }
                 let (patient, time) = (Some(patient.to_string()), Some(time));
-                findings.push(Finding { partition, offset, patient, time, fault: Fault::SignDiffers(differences) });
+                let fault = Fault::SignDiffers(differences);
+                findings.push((content, Finding { partition, offset, patient, time, fault }));
             }
         }
         (findings, repeats)
@@ -106,7 +110,12 @@ mod tests {
     fn is_explained(partition: i32, offset: i64, value: i32, is_audited: bool) -> bool {
         let mut doubts = Doubts::default();
         let key = (reading(80).patient().clone(), reading(80).time());
-        doubts.add(2, 10, key, vec![Difference { sign: Sign::HeartRate, sent: 80.0, stored: 90.0 }]);
+        doubts.add(
+            2,
+            (10, Content::default()),
+            key,
+            vec![Difference { sign: Sign::HeartRate, sent: 80.0, stored: 90.0 }],
+        );
         doubts.ask(Witness { partition, offset, reading: &reading(value), is_audited });
         let (findings, repeats) = doubts.decide();
         assert_eq!(findings.len() + usize::try_from(repeats).unwrap(), 1);

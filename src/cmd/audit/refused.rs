@@ -1,4 +1,5 @@
-//! Messages that are no readings, until their dead letters are found.
+//! Messages that are not in the table, until their dead letters are found: what is no reading, and readings whose row the
+//! store has refused.
 
 use std::collections::HashMap;
 use std::collections::hash_map::{DefaultHasher, Entry};
@@ -24,32 +25,39 @@ pub(super) struct Refused {
 enum Mark {
     Offset(i64),
     /// A batch that cannot be opened, by its bytes: where it seems to stand depends on where the reading began.
-    Batch(u64),
+    Batch(Content),
 }
+
+/// Key, value and headers of a message, hashed; two that differ have the same one in 2^64 cases.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub(super) struct Content(u64);
 
 #[derive(Debug)]
 struct Lost {
-    offset: i64,
-    patient: Option<String>,
-    reason: &'static str,
-    /// What it said, hashed.
-    content: u64,
+    content: Content,
     /// Whether a letter of its offset was found, with another content.
     is_other: bool,
+    /// What is wrong where there is no letter.
+    finding: Finding,
 }
 
 impl Refused {
     /// Keeps in mind that `record` was refused.
     pub(super) fn add(&mut self, partition: i32, record: &Record, reject: &Reject) {
-        let content = content(record);
-        let lost = Lost {
-            offset: record.offset,
-            patient: record.key.as_deref().and_then(|key| Some(str::from_utf8(key).ok()?.to_owned())),
-            reason: reject.code(),
-            content,
-            is_other: false,
-        };
-        self.by_mark.entry((partition, mark(reject.code(), record.offset, content))).or_default().push(lost);
+        let (content, offset, reason) = (Content::of(record), record.offset, reject.code());
+        let patient = record.key.as_deref().and_then(|key| Some(str::from_utf8(key).ok()?.to_owned()));
+        let finding = Finding { partition, offset, patient, time: None, fault: Fault::NoLetter { reason } };
+        self.look_for(mark(reason, offset, content), content, finding);
+    }
+
+    /// Keeps in mind that the row of a reading is not as it should be: the store may have refused it.
+    pub(super) fn add_reading(&mut self, content: Content, finding: Finding) {
+        self.look_for(Mark::Offset(finding.offset), content, finding);
+    }
+
+    fn look_for(&mut self, mark: Mark, content: Content, finding: Finding) {
+        let lost = Lost { content, is_other: false, finding };
+        self.by_mark.entry((lost.finding.partition, mark)).or_default().push(lost);
         self.count += 1;
     }
 
@@ -60,7 +68,7 @@ impl Refused {
 
     /// Shows a letter of the topic, and gives how many messages it stands for.
     pub(super) fn show(&mut self, letter: &KeptLetter) -> u64 {
-        let content = content(&letter.original);
+        let content = Content::of(&letter.original);
         let mark = mark(&letter.reason, letter.offset, content);
         let Entry::Occupied(mut found) = self.by_mark.entry((letter.partition, mark)) else { return 0 };
         let before = found.get().len();
@@ -77,38 +85,38 @@ impl Refused {
     /// Ends the showing: gives those without a letter.
     pub(super) fn decide(&mut self) -> Vec<Finding> {
         self.count = 0;
-        let finding = |((partition, _), lost): ((i32, Mark), Vec<Lost>)| {
-            lost.into_iter().map(move |Lost { offset, patient, reason, is_other, .. }| {
-                let fault = if is_other { Fault::LetterDiffers { reason } } else { Fault::NoLetter { reason } };
-                Finding { partition, offset, patient, time: None, fault }
-            })
+        let finding = |Lost { finding, is_other, .. }: Lost| match finding.fault {
+            Fault::NoLetter { reason } if is_other => Finding { fault: Fault::LetterDiffers { reason }, ..finding },
+            _ => finding,
         };
-        self.by_mark.drain().flat_map(finding).collect()
+        self.by_mark.drain().flat_map(|(_, lost)| lost).map(finding).collect()
     }
 }
 
-fn mark(reason: &str, offset: i64, content: u64) -> Mark {
+fn mark(reason: &str, offset: i64, content: Content) -> Mark {
     if reason == UNDECODABLE_BATCH { Mark::Batch(content) } else { Mark::Offset(offset) }
 }
 
 /// The code of [`Reject::Batch`].
 const UNDECODABLE_BATCH: &str = "undecodable_batch";
 
-/// Key, value and headers, hashed; two that differ have the same one in 2^64 cases.
-fn content(record: &Record) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    let mut add = |bytes: Option<&[u8]>| {
-        // The length stands before the bytes, so that no two records run into the same text.
-        hasher.write_i64(bytes.map_or(-1, |bytes| i64::try_from(bytes.len()).unwrap_or(i64::MAX)));
-        hasher.write(bytes.unwrap_or_default());
-    };
-    add(record.key.as_deref());
-    add(record.value.as_deref());
-    for header in &record.headers {
-        add(Some(&header.key));
-        add(header.value.as_deref());
+impl Content {
+    /// What a record says.
+    pub(super) fn of(record: &Record) -> Self {
+        let mut hasher = DefaultHasher::new();
+        let mut add = |bytes: Option<&[u8]>| {
+            // The length stands before the bytes, so that no two records run into the same text.
+            hasher.write_i64(bytes.map_or(-1, |bytes| i64::try_from(bytes.len()).unwrap_or(i64::MAX)));
+            hasher.write(bytes.unwrap_or_default());
+        };
+        add(record.key.as_deref());
+        add(record.value.as_deref());
+        for header in &record.headers {
+            add(Some(&header.key));
+            add(header.value.as_deref());
+        }
+        Self(hasher.finish())
     }
-    hasher.finish()
 }
 
 #[cfg(test)]

@@ -94,6 +94,7 @@ fn time_of(row: &StoredReading) -> Option<Timestamp> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cmd::audit::refused::Content;
     use crate::reading::Reading;
     use crate::store::sqlite::SqliteStore;
 
@@ -122,7 +123,7 @@ mod tests {
         let signs = Signs { heart_rate: Some(1), ..Signs::default() };
         let mut window = Window::default();
         for second in seconds {
-            window.add(0, &Reading::new(patient(), time(*second), signs).unwrap());
+            window.add(0, Content::default(), &Reading::new(patient(), time(*second), signs).unwrap());
         }
         let rows = of_window(store, &window).await.unwrap();
         let mut seconds: Vec<_> =

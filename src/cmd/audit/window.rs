@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::fault::{Difference, Fault};
+use super::refused::Content;
 use crate::reading::{PatientId, Reading, Sign, Signs, Timestamp};
 
 /// How many messages are looked at together: some ten megabytes of memory.
@@ -22,7 +23,21 @@ pub(super) struct Window {
 #[derive(Debug)]
 struct Sent {
     offset: i64,
+    content: Content,
     signs: Signs,
+}
+
+/// A message that was held against its row.
+#[derive(Debug, PartialEq)]
+pub(super) struct Judged {
+    /// Its offset.
+    pub(super) offset: i64,
+    /// What it said.
+    pub(super) content: Content,
+    /// Its row.
+    pub(super) key: Key,
+    /// What became of it.
+    pub(super) verdict: Verdict,
 }
 
 /// What became of one message.
@@ -40,9 +55,9 @@ pub(super) enum Verdict {
 
 impl Window {
     /// Takes the message at `offset`. They come in the order of their offsets.
-    pub(super) fn add(&mut self, offset: i64, reading: &Reading) {
+    pub(super) fn add(&mut self, offset: i64, content: Content, reading: &Reading) {
         let rows = self.patients.entry(reading.patient().clone()).or_default();
-        rows.entry(reading.time()).or_default().push(Sent { offset, signs: *reading.signs() });
+        rows.entry(reading.time()).or_default().push(Sent { offset, content, signs: *reading.signs() });
         self.messages += 1;
     }
 
@@ -56,8 +71,8 @@ impl Window {
         self.patients.iter().map(|(patient, rows)| (patient, rows.keys().copied().collect()))
     }
 
-    /// Tells of each message, by its offset, what became of it, where these are the rows that there are.
-    pub(super) fn judge(self, rows: &HashMap<Key, Signs>) -> Vec<(i64, Key, Verdict)> {
+    /// Tells of each message what became of it, where these are the rows that there are.
+    pub(super) fn judge(self, rows: &HashMap<Key, Signs>) -> Vec<Judged> {
         let mut verdicts = Vec::with_capacity(self.messages);
         for (patient, times) in self.patients {
             for (time, sent) in times {
@@ -66,7 +81,9 @@ impl Window {
                 let mut later = sent.as_slice();
                 while let Some((message, rest)) = later.split_first() {
                     later = rest;
-                    verdicts.push((message.offset, key.clone(), verdict(&message.signs, rest, row)));
+                    let Sent { offset, content, signs } = message;
+                    let verdict = verdict(signs, rest, row);
+                    verdicts.push(Judged { offset: *offset, content: *content, key: key.clone(), verdict });
                 }
             }
         }
@@ -114,12 +131,12 @@ mod tests {
     fn judged(sent: &[Signs], row: Option<Signs>) -> Vec<Verdict> {
         let mut window = Window::default();
         for (offset, signs) in (0..).zip(sent) {
-            window.add(offset, &reading(1, *signs));
+            window.add(offset, Content::default(), &reading(1, *signs));
         }
         let key = (PatientId::parse("P1").unwrap(), reading(1, heart(1)).time());
         let verdicts = window.judge(&row.map(|row| (key, row)).into_iter().collect());
-        assert!(verdicts.is_sorted_by_key(|(offset, ..)| *offset));
-        verdicts.into_iter().map(|(_, _, verdict)| verdict).collect()
+        assert!(verdicts.is_sorted_by_key(|judged| judged.offset));
+        verdicts.into_iter().map(|judged| judged.verdict).collect()
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::kafka::admin::{self, TopicSpec, dead_letter_topic};
 use crate::kafka::cluster::Cluster;
 use crate::kafka::error::KafkaError;
 use crate::output::Output;
-use crate::pipeline::observer::{Observer, Progress};
+use crate::pipeline::observer::{Observer, Origin, Progress};
 use crate::pipeline::source::Assigned;
 use crate::reading::Reading;
 use crate::reject::Reject;
@@ -89,7 +89,7 @@ impl Observer for Spectator<'_> {
 
     fn revoked(&mut self) {}
 
-    fn reading(&mut self, _: i32, _: i64, _: &Reading, _: &[Alert]) {}
+    fn reading(&mut self, _: Origin, _: &Reading, _: &[Alert]) {}
 
     fn refused(&mut self, partition: i32, offset: i64, reject: &Reject) {
         self.0.note(format_args!("note: partition {partition}, offset {offset}: {reject}"));

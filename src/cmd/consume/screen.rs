@@ -4,11 +4,14 @@ use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
+use chrono::{DateTime, Utc};
+
 use crate::alarm::Alert;
+use crate::cmd::age;
 use crate::cmd::line::Line;
 use crate::output::{Output, OutputError, Progress as Live, Tone};
 use crate::pipeline::Summary;
-use crate::pipeline::observer::{Observer, Progress};
+use crate::pipeline::observer::{Observer, Origin, Progress};
 use crate::pipeline::source::Assigned;
 use crate::reading::Reading;
 use crate::reject::Reject;
@@ -16,6 +19,9 @@ use crate::settings::Settings;
 
 /// Over how long the rate is taken: long enough to see a ward that sends once a second.
 const RATE_WINDOW: Duration = Duration::from_secs(5);
+
+/// An alert whose message was sent longer ago than this says so: it stood behind a backlog.
+const LATE_MICROS: i64 = 10 * 1_000_000;
 
 /// The consumer's screen.
 pub(super) struct Screen<'a> {
@@ -116,7 +122,8 @@ impl Observer for Screen<'_> {
         self.print("Waiting for partition assignment...");
     }
 
-    fn reading(&mut self, partition: i32, offset: i64, reading: &Reading, alerts: &[Alert]) {
+    fn reading(&mut self, origin: Origin, reading: &Reading, alerts: &[Alert]) {
+        let Origin { partition, offset, sent_ms } = origin;
         self.messages += 1;
         if self.quiet {
             return;
@@ -129,7 +136,7 @@ impl Observer for Screen<'_> {
         );
         if !alerts.is_empty() {
             let texts: Vec<_> = alerts.iter().map(ToString::to_string).collect();
-            let alert = format!("  >>> ALERT: {}", texts.join("; "));
+            let alert = format!("  >>> ALERT: {}{}", texts.join("; "), late(sent_ms, Utc::now()));
             let _ = write!(lines, "\n{}", self.output.paint(Tone::Alert, alert));
         }
         self.print(&lines);
@@ -172,6 +179,26 @@ impl Observer for Screen<'_> {
     }
 }
 
+/// How late an alert is shown, where it is late.
+fn late(sent_ms: i64, now: DateTime<Utc>) -> String {
+    let micros = now.timestamp_millis().saturating_sub(sent_ms).saturating_mul(1_000);
+    if sent_ms < 0 || micros < LATE_MICROS { String::new() } else { format!(" (late: sent {} ago)", age::age(micros)) }
+}
+
 fn counted(count: u64, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_alert_that_comes_late_says_how_late() {
+        let now = DateTime::from_timestamp(1_761_474_615, 0).expect("a time");
+        let after = |seconds: i64| late(now.timestamp_millis() - seconds * 1_000, now);
+        assert_eq!([after(0), after(9), after(-100)], ["", "", ""]);
+        assert_eq!([after(10), after(300)], [" (late: sent 10s ago)", " (late: sent 5m ago)"]);
+        assert_eq!(late(-1, now), "", "no one knows when it was sent");
+    }
 }

@@ -9,7 +9,7 @@ use crate::alarm::{Alert, Priority};
 use crate::cmd::line::Line;
 use crate::cmd::trial::meter::Meter;
 use crate::output::{Output, OutputError};
-use crate::pipeline::observer::{Observer, Progress};
+use crate::pipeline::observer::{Observer, Origin, Progress};
 use crate::pipeline::source::Assigned;
 use crate::reading::{PatientId, Reading};
 use crate::reject::Reject;
@@ -127,7 +127,7 @@ impl Observer for View<'_> {
 
     fn revoked(&mut self) {}
 
-    fn reading(&mut self, _: i32, _: i64, reading: &Reading, alerts: &[Alert]) {
+    fn reading(&mut self, _: Origin, reading: &Reading, alerts: &[Alert]) {
         self.latest.insert(reading.patient().clone(), reading.clone());
         for alert in alerts {
             self.alerts.push_front(alert.clone());

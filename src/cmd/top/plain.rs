@@ -12,8 +12,9 @@ use super::draw::Title;
 use super::feeds::Feeds;
 use super::look::Sort;
 use super::patients::Patient;
-use super::words::{self, age, alerts, mark, pressure, value};
+use super::words::{self, alerts, mark, pressure, value};
 use crate::alarm::Rule;
+use crate::cmd::age::age;
 use crate::output::Output;
 use crate::reading::Sign;
 

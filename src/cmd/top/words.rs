@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use super::board::Board;
 use super::patients::Patient;
 use crate::alarm::{Priority, Rule};
+use crate::cmd::age::age;
 use crate::output::MARK;
 use crate::reading::Sign;
 
@@ -16,18 +17,6 @@ fn stars(priority: Priority) -> &'static str {
         Priority::High => "***",
         Priority::Medium => "**",
         Priority::Low => "*",
-    }
-}
-
-/// How long ago something was: the largest unit alone.
-pub(super) fn age(micros: i64) -> String {
-    match micros.div_euclid(1_000_000) {
-        // The device's clock is ahead of ours; by less than two seconds is nothing to speak of.
-        seconds if seconds < -1 => "ahead".to_owned(),
-        seconds @ ..60 => format!("{}s", seconds.max(0)),
-        seconds @ 60..3_600 => format!("{}m", seconds / 60),
-        seconds @ 3_600..86_400 => format!("{}h", seconds / 3_600),
-        seconds => format!("{}d", seconds / 86_400),
     }
 }
 
@@ -116,15 +105,6 @@ fn counted(count: usize, noun: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_age_has_one_unit() {
-        for (seconds, text) in
-            [(-60, "ahead"), (-1, "0s"), (0, "0s"), (59, "59s"), (60, "1m"), (7_199, "1h"), (90_000, "1d")]
-        {
-            assert_eq!(age(seconds * 1_000_000), text);
-        }
-    }
 
     #[test]
     fn a_latency_has_a_tenth_of_a_millisecond() {

@@ -359,7 +359,7 @@ impl Driver {
                 self.backoff.reset();
                 self.assignment += 1;
                 self.held = true;
-                self.topic_id = Some(topic_id);
+                let is_another_topic = self.topic_id.replace(topic_id).is_some_and(|before| before != topic_id);
                 let fetcher = Fetcher {
                     seeds: self.seeds.clone(),
                     topic: self.coordinator.config().topic.clone(),
@@ -369,7 +369,8 @@ impl Driver {
                     topic_id,
                 };
                 let is_again = std::mem::take(&mut self.rewinding);
-                self.tell(Event::Assigned { assignment: self.assignment, partitions: assigned, is_again }).await;
+                let (assignment, partitions) = (self.assignment, assigned);
+                self.tell(Event::Assigned { assignment, partitions, is_again, is_another_topic }).await;
                 self.fetcher.spawn(fetcher.run());
             }
             Err(error) => {

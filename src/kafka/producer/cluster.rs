@@ -38,6 +38,8 @@ pub trait Link: Send + Sync {
 pub enum Failure {
     /// It may go better the next time.
     Transient(String),
+    /// The broker cannot write to its disk: it may get over that.
+    Storage,
     /// Nothing came back within this time.
     Silent(Duration),
     /// The topic does not exist.
@@ -48,7 +50,7 @@ pub enum Failure {
 
 impl Failure {
     pub(super) fn is_transient(&self) -> bool {
-        matches!(self, Self::Transient(_) | Self::Silent(_))
+        matches!(self, Self::Transient(_) | Self::Storage | Self::Silent(_))
     }
 }
 
@@ -136,6 +138,7 @@ impl Link for RskafkaLink {
 
 fn classify(error: &Error) -> Failure {
     match error {
+        Error::ServerError { protocol_error: ProtocolError::KafkaStorageError, .. } => Failure::Storage,
         Error::ServerError { protocol_error, .. } if is_passing(*protocol_error) => {
             Failure::Transient(protocol_error.to_string())
         }
@@ -165,7 +168,6 @@ fn is_passing(error: ProtocolError) -> bool {
             | ProtocolError::NetworkException
             | ProtocolError::NotEnoughReplicas
             | ProtocolError::NotEnoughReplicasAfterAppend
-            | ProtocolError::KafkaStorageError
             | ProtocolError::FencedLeaderEpoch
             | ProtocolError::UnknownLeaderEpoch
             | ProtocolError::StaleBrokerEpoch

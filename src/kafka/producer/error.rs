@@ -16,6 +16,12 @@ pub enum ProducerError {
         /// What the last of them said.
         reason: String,
     },
+    /// A broker answers, but its disk takes nothing.
+    #[error("Kafka at {brokers} cannot write to its disk")]
+    Storage {
+        /// The brokers that were tried.
+        brokers: String,
+    },
     /// A connection stands, but nothing comes back.
     #[error("Kafka at {brokers} did not answer within {} s", limit.as_secs_f32())]
     Silent {
@@ -48,6 +54,9 @@ impl Advice for ProducerError {
     fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Unreachable { .. } => START_HINT.to_owned(),
+            Self::Storage { .. } => {
+                "make room on the broker's disk, and send again what was not acknowledged".to_owned()
+            }
             Self::Silent { .. } => {
                 "check that it is Kafka that listens there, and that it has finished starting".into()
             }

@@ -166,6 +166,16 @@ async fn a_broker_that_stays_away_is_given_up_within_the_delivery_limit() {
 }
 
 #[tokio::test]
+async fn a_broker_without_room_is_tried_again_and_told_as_what_it_is() {
+    let full = || Deed::Fail(Failure::Storage);
+    let mut producer = connected(&Double::doing([full(), Deed::Take])).await;
+    assert_eq!(producer.send(&mut Delivery::new(messages(1))).await, Ok(()));
+    let mut producer = connected(&Double::doing(std::iter::repeat_with(full).take(1_000))).await;
+    let error = producer.send(&mut Delivery::new(messages(1))).await.expect_err("given up");
+    assert!(matches!(error, ProducerError::Storage { .. }), "{error}");
+}
+
+#[tokio::test]
 async fn a_send_that_is_dropped_leaves_the_delivery_to_tell_what_was_acknowledged() {
     let double = Double::doing([Deed::Take, Deed::Hang]);
     let mut producer = connected(&double).await;

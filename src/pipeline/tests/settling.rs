@@ -1,5 +1,6 @@
 //! A store that may forget what it has acknowledged: nothing is committed that it can still forget.
 
+use super::stage::again;
 use super::*;
 
 const SETTLE_TIME: Duration = Duration::from_secs(16);

@@ -5,10 +5,11 @@ use std::future::pending;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
+use futures::future::BoxFuture;
 use tokio::time::Instant;
 
 use super::super::letters::{DeadLetters, Letter};
-use super::super::observer::{Observer, Progress};
+use super::super::observer::{Observer, Origin, Progress};
 use super::super::source::{Assigned, Chunk, Event, Source};
 use crate::alarm::Alert;
 use crate::kafka::records::Record;
@@ -48,9 +49,13 @@ impl Log {
 pub(super) struct Script {
     pub(super) log: Log,
     pub(super) events: VecDeque<Event>,
-    /// What comes after a rewind.
+    /// What comes after a rewind, or when the partitions were lost by a commit.
     pub(super) again: Vec<Event>,
+    /// What comes after the next rewind.
+    pub(super) after: Vec<Event>,
     pub(super) coordinator: Coordinator,
+    /// An event that comes in its own time.
+    pub(super) later: Option<BoxFuture<'static, Event>>,
 }
 
 /// What becomes of a commit.
@@ -60,7 +65,7 @@ pub(super) enum Coordinator {
     Takes,
     /// It is refused, and may be tried again.
     Refuses,
-    /// It is refused, because the partitions are somebody else's.
+    /// It is refused once, because the partitions are somebody else's; later ones are taken.
     KnowsUsNot,
 }
 
@@ -75,7 +80,14 @@ impl Source for Script {
         let held = |event: &Event| matches!(event, Event::Chunk(_) | Event::Gap { .. }) && !room;
         match self.events.front() {
             Some(event) if !held(event) => Ok(self.events.pop_front().expect("looked at")),
-            _ => pending().await,
+            _ => match &mut self.later {
+                Some(later) => {
+                    let event = later.await;
+                    self.later = None;
+                    Ok(event)
+                }
+                None => pending().await,
+            },
         }
     }
 
@@ -90,6 +102,8 @@ impl Source for Script {
         self.log.note("commit refused");
         if self.coordinator == Coordinator::KnowsUsNot {
             self.events.push_front(Event::Lost);
+            self.events.extend(std::mem::take(&mut self.again));
+            self.coordinator = Coordinator::Takes;
         }
         self.events.push_front(Event::CommitRefused);
     }
@@ -97,6 +111,7 @@ impl Source for Script {
     async fn rewind(&mut self, _: u64) {
         self.log.note("rewound");
         self.events.extend(std::mem::take(&mut self.again));
+        self.again = std::mem::take(&mut self.after);
     }
 
     async fn released(&mut self, _: u64) {
@@ -110,6 +125,8 @@ pub(super) struct Shelf {
     pub(super) failures: Mutex<usize>,
     /// How often it was restarted: once more at each of these moments, since when it has forgotten.
     pub(super) restarts: Vec<Instant>,
+    /// A heart rate whose rows are refused for good.
+    pub(super) forbidden: Option<i32>,
 }
 
 impl Store for Shelf {
@@ -132,6 +149,11 @@ impl Store for Shelf {
             *self.failures.lock().expect("no panic while it is held") -= 1;
             self.log.note(format!("failed {patient}"));
             return Err(WriteError::Later("away".into()));
+        }
+        let is_forbidden = |reading: &Reading| self.forbidden.is_some() && reading.signs().heart_rate == self.forbidden;
+        if batch.readings.iter().any(is_forbidden) {
+            self.log.note(format!("forbidden {patient}"));
+            return Err(WriteError::Never("forbidden".into()));
         }
         self.log.note(format!("began {patient}"));
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;
@@ -180,11 +202,14 @@ impl Observer for Audience {
         self.log.note("revoked");
     }
 
-    fn reading(&mut self, partition: i32, offset: i64, _: &Reading, alerts: &[Alert]) {
+    fn reading(&mut self, origin: Origin, _: &Reading, alerts: &[Alert]) {
+        let Origin { partition, offset, .. } = origin;
         self.log.note(format!("read {partition}:{offset} {}", alerts.len()));
     }
 
-    fn refused(&mut self, _: i32, _: i64, _: &Reject) {}
+    fn refused(&mut self, partition: i32, offset: i64, _: &Reject) {
+        self.log.note(format!("refused {partition}:{offset}"));
+    }
 
     fn unkeyed(&mut self, partition: i32, offset: i64) {
         self.log.note(format!("unkeyed {partition}:{offset}"));
@@ -204,13 +229,27 @@ impl Observer for Audience {
 /// The assignment number 1, of these partitions from offset 0 on, each with `end` messages.
 pub(super) fn assigned(partitions: &[i32], end: i64) -> Event {
     let whole = |partition: &i32| Assigned { partition: *partition, start_offset: 0, end_offset: end };
-    Event::Assigned { assignment: 1, partitions: partitions.iter().map(whole).collect(), is_again: false }
+    Event::Assigned {
+        assignment: 1,
+        partitions: partitions.iter().map(whole).collect(),
+        is_again: false,
+        is_another_topic: false,
+    }
 }
 
 /// What comes after a rewind: the same partitions as assignment 2, and the chunks of them.
 pub(super) fn again(partitions: &[i32], end: i64, chunks: Vec<Event>) -> Vec<Event> {
+    second(partitions, end, chunks, true)
+}
+
+/// What comes after a loss: these partitions as assignment 2, and the chunks of them.
+pub(super) fn back(partitions: &[i32], end: i64, chunks: Vec<Event>) -> Vec<Event> {
+    second(partitions, end, chunks, false)
+}
+
+fn second(partitions: &[i32], end: i64, chunks: Vec<Event>, is_again: bool) -> Vec<Event> {
     let Event::Assigned { partitions, .. } = assigned(partitions, end) else { unreachable!() };
-    let assigned = Event::Assigned { assignment: 2, partitions, is_again: true };
+    let assigned = Event::Assigned { assignment: 2, partitions, is_again, is_another_topic: false };
     let renumbered = chunks.into_iter().map(|event| match event {
         Event::Chunk(chunk) => Event::Chunk(Chunk { assignment: 2, ..chunk }),
         other => other,

@@ -63,11 +63,22 @@ impl Store for CassandraStore {
             let groups = split(batch.readings.iter().map(reading_values));
             requests.extend(groups.into_iter().map(|rows| self.insert(&connected, insert, rows)));
         }
-        join_all(requests).await.into_iter().collect::<Result<(), _>>().map_err(WriteError::from)
+        match join_all(requests).await.into_iter().collect::<Result<(), _>>().map_err(WriteError::from) {
+            Err(WriteError::Never(reason)) => Err(self.doubt(reason).await),
+            outcome => outcome,
+        }
     }
 }
 
 impl CassandraStore {
+    /// Rows can only be at fault where the tables are as they must be.
+    async fn doubt(&self, reason: String) -> WriteError {
+        match self.prepare().await {
+            Ok(_) => WriteError::Never(reason),
+            Err(error) => WriteError::Later(error.to_string()),
+        }
+    }
+
     /// Writes rows back as they once came out: their texts and values are taken as they are. A column without a value
     /// leaves an earlier one alone. No two of the rows may have the same key.
     ///

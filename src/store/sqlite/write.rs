@@ -148,18 +148,26 @@ impl Desk {
         while let Some(first) = waiting.blocking_recv() {
             let group = gather(first, &mut waiting);
             let outcome = self.commit(&group);
-            if matches!(outcome, Err(SqliteError::Failed { .. } | SqliteError::NoFile(_))) {
-                // The file may be another one by now: the next group opens it anew.
-                self.connection = None;
-            }
+            let is_refused = matches!(outcome, Err(SqliteError::Refused { .. })) && group.len() > 1;
             for job in group {
+                // What one job's rows were refused for is not the others' fault.
+                let own = if is_refused { self.commit(std::slice::from_ref(&job)) } else { outcome.clone() };
                 // Who does not wait any more needs no answer.
-                let _ = job.answer.send(outcome.clone());
+                let _ = job.answer.send(own);
             }
         }
     }
 
     fn commit(&mut self, group: &[Job]) -> Result<(), SqliteError> {
+        let outcome = self.try_commit(group);
+        if matches!(outcome, Err(SqliteError::Failed { .. } | SqliteError::NoFile(_))) {
+            // The file may be another one by now: the next group opens it anew.
+            self.connection = None;
+        }
+        outcome
+    }
+
+    fn try_commit(&mut self, group: &[Job]) -> Result<(), SqliteError> {
         // A file that was removed could still be written to, and would take the rows along.
         if !self.path.exists() {
             return Err(SqliteError::NoFile(self.path.clone()));

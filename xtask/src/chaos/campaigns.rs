@@ -1,11 +1,17 @@
 //! One campaign each.
 
 pub(super) mod broker_restarted;
+pub(super) mod changes;
+pub(super) mod clocks;
 pub(super) mod consumer_killed;
 pub(super) mod consumer_signalled;
+pub(super) mod full_disk;
 pub(super) mod link_faults;
 pub(super) mod members_change;
+pub(super) mod poison;
 pub(super) mod producer_killed;
+pub(super) mod producer_linked;
 pub(super) mod producer_signalled;
+pub(super) mod replays;
 pub(super) mod stopped;
 pub(super) mod store_killed;

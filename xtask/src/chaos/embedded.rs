@@ -1,4 +1,6 @@
 //! The embedded broker as a process, and an `SQLite` file for each campaign.
+//!
+//! It tells all its clients one address: once it has been linked, those that are not ours go through the link too.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -7,14 +9,17 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 
 use super::error::ChaosError;
-use super::link::Trouble;
+use super::link::Link;
 use super::stack::{Addresses, End, Kind, Part, Stack};
 use super::stand::Stand;
+use super::trouble::Trouble;
 use super::worker::Worker;
 use crate::services::ready;
 use crate::services::server::Role;
 
 const WHAT: &str = "vitals up";
+/// The broker's, among the data of the run.
+const BROKER_FOLDER: &str = "broker";
 /// Hundreds of times what a start takes.
 const READY_LIMIT: Duration = Duration::from_secs(30);
 /// What a clean end may take.
@@ -28,14 +33,15 @@ pub(super) struct Embedded {
     port: u16,
     folder: PathBuf,
     broker: Worker,
+    link: Option<(Link, u16)>,
 }
 
 impl Embedded {
     /// Starts it on an empty folder and a free port.
     pub(super) fn start(stand: &Stand) -> Result<Self, ChaosError> {
         let (port, folder) = (stand.port()?, stand.folder().path().join("data"));
-        let broker = broker(stand, port)?;
-        let mut embedded = Self { port, folder, broker };
+        let broker = broker(stand, port, None)?;
+        let mut embedded = Self { port, folder, broker, link: None };
         embedded.wait_until_ready(stand)?;
         Ok(embedded)
     }
@@ -48,9 +54,17 @@ impl Embedded {
         Ok(())
     }
 
+    /// Starts it again after its end, on what it has kept.
+    fn restart(&mut self, stand: &Stand) -> Result<(), ChaosError> {
+        self.broker = broker(stand, self.port, self.link.as_ref().map(|(_, port)| *port))?;
+        self.wait_until_ready(stand)
+    }
+
     fn wait_until_ready(&mut self, stand: &Stand) -> Result<(), ChaosError> {
         let deadline = Instant::now() + READY_LIMIT;
-        while ready::check(Role::Kafka, self.port).is_err() {
+        // A broker names the address that it advertises: it is asked there.
+        let port = self.link.as_ref().map_or(self.port, |(_, port)| *port);
+        while ready::check(Role::Kafka, port).is_err() {
             self.broker.must_run()?;
             if Instant::now() >= deadline {
                 return Err(ChaosError::TooLong { what: WHAT, limit: READY_LIMIT, log: self.broker.tail() });
@@ -61,10 +75,13 @@ impl Embedded {
     }
 }
 
-fn broker(stand: &Stand, port: u16) -> Result<Worker, ChaosError> {
+fn broker(stand: &Stand, port: u16, advertised: Option<u16>) -> Result<Worker, ChaosError> {
     let mut command = vec![OsString::from(stand.binary())];
     command.extend(["up", "--listen", &format!("127.0.0.1:{port}"), "--data"].map(OsString::from));
-    command.push(stand.path("broker").into());
+    command.push(stand.path(BROKER_FOLDER).into());
+    if let Some(advertised) = advertised {
+        command.extend(["--advertise", &format!("127.0.0.1:{advertised}")].map(OsString::from));
+    }
     stand.start(WHAT, &command)
 }
 
@@ -84,13 +101,38 @@ impl Stack for Embedded {
         })
     }
 
-    fn spoil(&self, _: Part, _: Option<Trouble>) -> Result<(), ChaosError> {
-        Err(ChaosError::NoServer("link"))
+    fn partition_folder(&self, topic: &str, partition: u32) -> PathBuf {
+        self.folder.join(BROKER_FOLDER).join("topics").join(topic).join(partition.to_string())
     }
 
-    fn linked(&self, _: &Addresses) -> Result<Addresses, ChaosError> {
-        // It tells its clients the address that it listens on: they would go round any proxy.
-        Err(ChaosError::NoServer("link"))
+    fn link(&mut self, direct: &Addresses, stand: &Stand) -> Result<Addresses, ChaosError> {
+        let port = stand.port()?;
+        let link = Link::start(port, self.port).map_err(|source| ChaosError::Start { what: "a link", source })?;
+        self.link = Some((link, port));
+        self.end(Part::Broker, End::Stop, stand)?;
+        self.restart(stand)?;
+        Ok(Addresses { brokers: format!("127.0.0.1:{port}"), ..direct.clone() })
+    }
+
+    fn linked_parts(&self) -> &'static [Part] {
+        // SQLite is a file.
+        &[Part::Broker]
+    }
+
+    fn spoil(&self, part: Part, trouble: Option<Trouble>) -> Result<(), ChaosError> {
+        match (part, &self.link) {
+            (Part::Broker, Some((link, _))) => {
+                link.set(trouble);
+                Ok(())
+            }
+            _ => Err(ChaosError::NoServer("link")),
+        }
+    }
+
+    fn unlink(&mut self, stand: &Stand) -> Result<(), ChaosError> {
+        self.link = None;
+        self.end(Part::Broker, End::Stop, stand)?;
+        self.restart(stand)
     }
 
     fn end(&mut self, part: Part, end: End, stand: &Stand) -> Result<(), ChaosError> {
@@ -117,7 +159,6 @@ impl Stack for Embedded {
         if part == Part::Store {
             return Err(ChaosError::NoServer("store that is a process"));
         }
-        self.broker = broker(stand, self.port)?;
-        self.wait_until_ready(stand)
+        self.restart(stand)
     }
 }

@@ -5,8 +5,8 @@ use std::fmt;
 use clap::ValueEnum;
 
 use super::campaigns::{
-    broker_restarted, consumer_killed, consumer_signalled, link_faults, members_change, producer_killed,
-    producer_signalled, stopped, store_killed,
+    broker_restarted, changes, clocks, consumer_killed, consumer_signalled, full_disk, link_faults, members_change,
+    poison, producer_killed, producer_linked, producer_signalled, replays, stopped, store_killed,
 };
 use super::error::ChaosError;
 use super::run::Run;
@@ -24,7 +24,7 @@ pub(super) enum Fault {
     /// Cassandra killed under load
     #[value(name = "R3")]
     R3,
-    /// Bad links between `vitals consume` and its servers
+    /// Bad links between `vitals` and its servers
     #[value(name = "R4")]
     R4,
     /// Consumers and servers stopped for a while, as by SIGSTOP
@@ -33,9 +33,24 @@ pub(super) enum Fault {
     /// Members of all kinds join, leave and are killed
     #[value(name = "R6")]
     R6,
+    /// Messages that are no readings
+    #[value(name = "R7")]
+    R7,
+    /// Disks without room
+    #[value(name = "R11")]
+    R11,
+    /// Clocks that are wrong, and readings of other centuries
+    #[value(name = "R12")]
+    R12,
+    /// The same patient and time with other signs, read again and again
+    #[value(name = "R13")]
+    R13,
     /// `vitals consume` and `vitals produce` asked to end at random moments
     #[value(name = "R14")]
     R14,
+    /// Servers, topics, records and offsets that are not there, or not as they were
+    #[value(name = "R15")]
+    R15,
     /// `vitals produce` killed in the middle
     #[value(name = "R16")]
     R16,
@@ -72,8 +87,32 @@ impl Campaign {
 
 impl Fault {
     /// All of them, in the order in which they are made.
-    pub(super) const ALL: [Self; 8] =
-        [Self::R1, Self::R14, Self::R16, Self::R2, Self::R4, Self::R5, Self::R6, Self::R3];
+    const ALL: &[Self] = &[
+        Self::R1,
+        Self::R7,
+        Self::R13,
+        Self::R14,
+        Self::R15,
+        Self::R16,
+        Self::R2,
+        Self::R4,
+        Self::R5,
+        Self::R6,
+        Self::R11,
+        Self::R12,
+        Self::R3,
+    ];
+    /// Those of them that take too long for every day: made when they are named, and with `--night`.
+    const ONLY_AT_NIGHT: &[Self] = &[Self::R11, Self::R12];
+
+    /// What to attack: what is named, or else everything there is time for.
+    pub(super) fn wanted(named: &[Self], night: bool) -> Vec<Self> {
+        let is_wanted = |fault: &Self| match named {
+            [] => night || !Self::ONLY_AT_NIGHT.contains(fault),
+            named => named.contains(fault),
+        };
+        Self::ALL.iter().copied().filter(is_wanted).collect()
+    }
 
     /// What attacks it: the campaign, and those with planted bugs.
     pub(super) fn campaigns(self, kind: Kind) -> Vec<Campaign> {
@@ -106,14 +145,35 @@ impl Fault {
             (Self::R14, Kind::Servers) => {
                 vec![Campaign::of(4, 60, consumer_signalled::run), Campaign::of(3, 60, producer_signalled::run)]
             }
+            (Self::R7, Kind::Embedded) => vec![
+                Campaign::of(10_000, 1_000_000, poison::run),
+                Campaign::planted("passes over one", 100, poison::run),
+            ],
+            (Self::R7, Kind::Servers) => vec![Campaign::of(5_000, 100_000, poison::run)],
+            (Self::R11, _) => vec![Campaign::of(3, 10, full_disk::run)],
+            (Self::R12, Kind::Embedded) => vec![Campaign::of(3, 30, clocks::run)],
+            (Self::R12, Kind::Servers) => {
+                vec![Campaign::of(3, 30, clocks::run), Campaign::planted("writer's clock", 1, clocks::run)]
+            }
+            (Self::R13, Kind::Embedded) => {
+                vec![Campaign::of(20, 100, replays::run), Campaign::planted("cut short", 1, replays::run)]
+            }
+            (Self::R13, Kind::Servers) => vec![Campaign::of(6, 50, replays::run)],
+            (Self::R15, Kind::Embedded) => {
+                vec![Campaign::of(1, 5, changes::run), Campaign::planted("skips a gap", 1, changes::run)]
+            }
+            (Self::R15, Kind::Servers) => vec![Campaign::of(1, 5, changes::run)],
             (Self::R16, Kind::Embedded) => vec![Campaign::of(20, 500, producer_killed::run)],
             (Self::R16, Kind::Servers) => vec![Campaign::of(4, 50, producer_killed::run)],
             (Self::R3, Kind::Servers) => {
                 vec![Campaign::of(5, 30, store_killed::run), Campaign::planted("no settle time", 5, store_killed::run)]
             }
-            (Self::R4, Kind::Servers) => vec![Campaign::of(20, 200, link_faults::run)],
-            // SQLite is a part of the consumer: it is killed with it. No proxy stands before the embedded broker.
-            (Self::R3 | Self::R4, Kind::Embedded) => Vec::new(),
+            (Self::R4, Kind::Embedded) => {
+                vec![Campaign::of(26, 700, link_faults::run), Campaign::of(8, 200, producer_linked::run)]
+            }
+            (Self::R4, Kind::Servers) => vec![Campaign::of(6, 100, link_faults::run)],
+            // SQLite is a part of the consumer: it is killed with it.
+            (Self::R3, Kind::Embedded) => Vec::new(),
         }
     }
 }
@@ -122,5 +182,26 @@ impl fmt::Display for Fault {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let value = self.to_possible_value();
         out.pad(value.as_ref().map_or("", |value| value.get_name()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_names_everything_is_attacked_but_by_day_not_what_is_for_the_night() {
+        assert_eq!(Fault::wanted(&[], true), Fault::ALL);
+        let by_day = Fault::wanted(&[], false);
+        assert!(Fault::ALL.iter().all(|fault| by_day.contains(fault) != Fault::ONLY_AT_NIGHT.contains(fault)));
+    }
+
+    #[test]
+    fn what_is_named_is_attacked_at_any_time_and_in_the_usual_order() {
+        let named = |night| Fault::wanted(&[Fault::R3, Fault::R1], night);
+        assert_eq!([named(false), named(true)], [[Fault::R1, Fault::R3]; 2]);
+        for fault in Fault::value_variants() {
+            assert_eq!(Fault::wanted(&[*fault], false), [*fault], "it has no place in the order");
+        }
     }
 }

@@ -51,6 +51,18 @@ impl Findings {
         self.lost + self.wrong + self.ahead + self.invented == 0
     }
 
+    /// Adds what was found on another stage of the same campaign.
+    pub(super) fn add(&mut self, other: Self) {
+        self.checked += other.checked;
+        self.committed += other.committed;
+        self.looked_at += other.looked_at;
+        self.lost += other.lost;
+        self.wrong += other.wrong;
+        self.ahead += other.ahead;
+        self.invented += other.invented;
+        self.examples.extend(other.examples);
+    }
+
     /// Takes over what a look in the middle found: what is not committed may still be missing then. What was committed
     /// too early is mostly missing at each look, and counted once.
     pub(super) fn add_look(&mut self, look: &Self) {

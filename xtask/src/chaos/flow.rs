@@ -17,20 +17,17 @@ const PROGRESS_LIMIT: Duration = Duration::from_secs(40);
 /// How long a look at the group may take, with a rebalance before it.
 const LOOK_LIMIT: Duration = Duration::from_secs(60);
 /// How long everything that was sent may take to be committed after the last fault.
-const DRAIN_LIMIT: Duration = Duration::from_secs(6 * 60);
+pub(super) const DRAIN_LIMIT: Duration = Duration::from_secs(6 * 60);
 /// What a consumer may take to end on Ctrl+C, on a busy machine.
-const END_LIMIT: Duration = Duration::from_secs(15);
+pub(super) const END_LIMIT: Duration = Duration::from_secs(15);
 /// How long the sender may take to get its last acknowledgements.
 const FLUSH_LIMIT: Duration = Duration::from_secs(5 * 60);
 /// What comparing half a million readings may take.
-const CHECK_LIMIT: Duration = Duration::from_secs(5 * 60);
+pub(super) const CHECK_LIMIT: Duration = Duration::from_secs(5 * 60);
 /// What a sender may take until it writes down its first acknowledgements, some thousands at once.
 const FIRST_LIMIT: Duration = Duration::from_secs(60);
 /// What making a topic and tables may take.
-const INIT_LIMIT: Duration = Duration::from_secs(60);
-
-/// The script that looks at the group.
-const LOOKER: &str = "chaos_group.py";
+pub(super) const INIT_LIMIT: Duration = Duration::from_secs(60);
 
 /// How much is sent.
 #[derive(Debug, Clone, Copy)]
@@ -167,17 +164,6 @@ impl<'a> Flow<'a> {
     }
 
     fn reaches(&self, what: &str, limit: Duration) -> Result<Option<Duration>, ChaosError> {
-        let Addresses { brokers, topic, group, .. } = &self.at;
-        let command = self.stand.script(LOOKER, &[what, brokers, topic, group]);
-        match self.stand.run(LOOKER, &command, limit) {
-            Ok(printed) => {
-                match printed.trim().parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()) {
-                    Some(after) => Ok(Some(after)),
-                    None => Err(ChaosError::Unclear { what: LOOKER, said: printed }),
-                }
-            }
-            Err(ChaosError::TooLong { .. }) => Ok(None),
-            Err(error) => Err(error),
-        }
+        self.at.group_reaches(what, limit, self.stand)
     }
 }

@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use super::schedule::Schedule;
+use rustix::net::sockopt;
+
+use super::trouble::Trouble;
 
 /// How often a quiet connection looks whether something has changed.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
@@ -20,49 +22,6 @@ const DELAY: Duration = Duration::from_millis(300);
 /// 64 KB/s.
 const NARROW: (usize, Duration) = (3_200, Duration::from_millis(50));
 
-/// What is wrong with a link.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Trouble {
-    /// Connections are ended, and new ones at once.
-    Down,
-    /// Connections stay, and carry nothing.
-    Silence,
-    /// All connections are ended when so many bytes have passed, once.
-    CutAfter(i64),
-    /// Bytes come in slices.
-    Slices,
-    /// Each piece comes late.
-    Delay,
-    /// 64 KB/s.
-    Narrow,
-}
-
-impl Trouble {
-    /// For the report.
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Down => "links down",
-            Self::Silence => "silent links",
-            Self::CutAfter(_) => "cuts",
-            Self::Slices => "slices",
-            Self::Delay => "delays",
-            Self::Narrow => "narrow links",
-        }
-    }
-
-    /// One of them.
-    pub(super) fn draw(schedule: &mut Schedule) -> Self {
-        match schedule.below(6) {
-            0 => Self::Down,
-            1 => Self::Silence,
-            2 => Self::CutAfter(i64::from(schedule.below(200_000))),
-            3 => Self::Slices,
-            4 => Self::Delay,
-            _ => Self::Narrow,
-        }
-    }
-}
-
 /// A link to a server on this machine. Dropping it ends its connections.
 #[derive(Debug)]
 pub(super) struct Link {
@@ -74,19 +33,22 @@ struct State {
     trouble: Mutex<Option<Trouble>>,
     /// How many bytes may still pass before a cut.
     left: AtomicI64,
-    /// Rises with every cut: connections of earlier numbers end.
-    cuts: AtomicU64,
+    /// Counts connections.
+    made: AtomicU64,
+    /// Connections below this number end,
+    cut_below: AtomicU64,
+    /// and those below this one carry nothing.
+    forgotten_below: AtomicU64,
     ended: AtomicBool,
 }
 
 impl Link {
     /// Carries what comes to the port `from` on to the port `to`.
     pub(super) fn start(from: u16, to: u16) -> io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, from))?;
-        listener.set_nonblocking(true)?;
+        let listener = listen(from)?;
         let state = Arc::new(State::default());
         let shared = Arc::clone(&state);
-        thread::spawn(move || listen(&listener, to, &shared));
+        thread::spawn(move || serve(listener, from, to, &shared));
         Ok(Self { state })
     }
 
@@ -96,8 +58,10 @@ impl Link {
             self.state.left.store(bytes, Ordering::SeqCst);
         }
         *self.state.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
-        if trouble == Some(Trouble::Down) {
-            self.state.cuts.fetch_add(1, Ordering::SeqCst);
+        match trouble {
+            Some(Trouble::Down | Trouble::Reset | Trouble::Refused) => self.state.cut(),
+            Some(Trouble::Forgotten) => self.state.forget(),
+            _ => {}
         }
     }
 }
@@ -113,37 +77,62 @@ impl State {
         *self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether a connection has to hold back what it carries.
-    fn is_silent(&self, cuts: u64) -> bool {
-        self.trouble() == Some(Trouble::Silence) && !self.has_ended() && self.cuts() == cuts
+    fn cut(&self) {
+        self.cut_below.store(self.made.load(Ordering::SeqCst), Ordering::SeqCst);
+    }
+
+    fn forget(&self) {
+        self.forgotten_below.store(self.made.load(Ordering::SeqCst), Ordering::SeqCst);
+    }
+
+    /// Whether a connection goes on.
+    fn carries(&self, number: u64) -> bool {
+        !self.has_ended() && number >= self.cut_below.load(Ordering::SeqCst)
+    }
+
+    fn has_forgotten(&self, number: u64) -> bool {
+        number < self.forgotten_below.load(Ordering::SeqCst)
     }
 
     fn has_ended(&self) -> bool {
         self.ended.load(Ordering::SeqCst)
     }
-
-    fn cuts(&self) -> u64 {
-        self.cuts.load(Ordering::SeqCst)
-    }
 }
 
-fn listen(listener: &TcpListener, to: u16, state: &Arc<State>) {
+fn listen(port: u16) -> io::Result<TcpListener> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+fn serve(listener: TcpListener, from: u16, to: u16, state: &Arc<State>) {
+    let mut listener = Some(listener);
     while !state.has_ended() {
-        match listener.accept() {
-            Ok((client, _)) if state.trouble() != Some(Trouble::Down) => {
-                // A server that is away is what the client sees as a connection that ends.
-                let _ = connect(client, to, state);
-            }
-            Ok(_) => {}
-            Err(_) => thread::sleep(LOOK_AGAIN),
+        match (&listener, state.trouble()) {
+            (Some(_), Some(Trouble::Refused)) => listener = None,
+            (None, Some(Trouble::Refused)) => thread::sleep(LOOK_AGAIN),
+            (None, _) => listener = listen(from).ok(),
+            (Some(open), trouble) => match open.accept() {
+                Ok((client, _)) => take(client, to, trouble, state),
+                Err(_) => thread::sleep(LOOK_AGAIN),
+            },
         }
     }
 }
 
+fn take(client: TcpStream, to: u16, trouble: Option<Trouble>, state: &Arc<State>) {
+    match trouble {
+        Some(Trouble::Down) => {}
+        Some(Trouble::Reset) => reset_when_closed(&client),
+        // A server that is away is what the client sees as a connection that ends.
+        _ => _ = connect(client, to, state),
+    }
+}
+
 fn connect(client: TcpStream, to: u16, state: &Arc<State>) -> io::Result<()> {
-    let server = TcpStream::connect(SocketAddr::from((Ipv4Addr::LOCALHOST, to)))?;
     // Taken before anything is carried: a cut that comes meanwhile must end both directions.
-    let cuts = state.cuts();
+    let number = state.made.fetch_add(1, Ordering::SeqCst);
+    let server = TcpStream::connect(SocketAddr::from((Ipv4Addr::LOCALHOST, to)))?;
     for stream in [&client, &server] {
         stream.set_nonblocking(false)?;
         stream.set_nodelay(true)?;
@@ -152,31 +141,43 @@ fn connect(client: TcpStream, to: u16, state: &Arc<State>) -> io::Result<()> {
     let back = (server.try_clone()?, client.try_clone()?);
     for (from, to) in [(client, server), back] {
         let state = Arc::clone(state);
-        thread::spawn(move || carry(from, to, &state, cuts));
+        thread::spawn(move || carry(from, to, &state, number));
     }
     Ok(())
 }
 
-fn carry(mut from: TcpStream, mut to: TcpStream, state: &State, cuts: u64) {
+fn carry(mut from: TcpStream, mut to: TcpStream, state: &State, number: u64) {
     let mut buffer = vec![0; PIECE_BYTES];
-    while !state.has_ended() && state.cuts() == cuts {
+    while state.carries(number) {
         let piece = match from.read(&mut buffer) {
             Ok(0) => break,
             Ok(length) => buffer.get(..length).unwrap_or_default(),
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => continue,
             Err(_) => break,
         };
-        while state.is_silent(cuts) {
+        while state.trouble() == Some(Trouble::Silence) && state.carries(number) {
             thread::sleep(LOOK_AGAIN);
         }
-        if pass(&mut to, piece, state).is_err() {
+        // What comes is thrown away, so that the end of a connection is noticed.
+        if !state.has_forgotten(number) && pass(&mut to, piece, state).is_err() {
             break;
         }
     }
+    let is_reset = state.trouble() == Some(Trouble::Reset);
     for stream in [&from, &to] {
-        // One that has ended already cannot be ended again.
-        let _ = stream.shutdown(Shutdown::Both);
+        if is_reset {
+            reset_when_closed(stream);
+        } else {
+            // One that has ended already cannot be ended again.
+            let _ = stream.shutdown(Shutdown::Both);
+        }
     }
+}
+
+/// Makes that its end is a reset instead of a farewell, and takes what was on its way with it.
+fn reset_when_closed(stream: &TcpStream) {
+    // A connection that has ended already needs no reset.
+    let _ = sockopt::set_socket_linger(stream, Some(Duration::ZERO));
 }
 
 fn pass(to: &mut TcpStream, piece: &[u8], state: &State) -> io::Result<()> {
@@ -191,8 +192,8 @@ fn pass(to: &mut TcpStream, piece: &[u8], state: &State) -> io::Result<()> {
             thread::sleep(NARROW.1);
             to.write_all(slice)
         }),
-        Some(Trouble::Down) => Err(ErrorKind::ConnectionAborted.into()),
-        Some(Trouble::Silence) | None => to.write_all(piece),
+        Some(Trouble::Down | Trouble::Reset | Trouble::Refused) => Err(ErrorKind::ConnectionAborted.into()),
+        Some(Trouble::Silence | Trouble::Forgotten) | None => to.write_all(piece),
     }
 }
 
@@ -205,7 +206,7 @@ fn cut_after(to: &mut TcpStream, piece: &[u8], state: &State) -> io::Result<()> 
     }
     let kept = usize::try_from(before).unwrap_or_default();
     to.write_all(piece.get(..kept).unwrap_or_default())?;
-    state.cuts.fetch_add(1, Ordering::SeqCst);
+    state.cut();
     Err(ErrorKind::ConnectionAborted.into())
 }
 
@@ -257,6 +258,51 @@ mod tests {
         let mut late = [0; 5];
         client.read_exact(&mut late).expect("what waited");
         assert_eq!(&late, b"after");
+    }
+
+    /// How a read ends once this is wrong.
+    fn ends_with(trouble: Trouble) -> io::Result<usize> {
+        let (link, mut client) = echo();
+        assert_eq!(comes_back(&mut client, b"before").expect("an answer"), b"before");
+        link.set(Some(trouble));
+        client.read(&mut [0])
+    }
+
+    #[test]
+    fn a_connection_ends_by_a_farewell_or_by_a_reset() {
+        assert_eq!(ends_with(Trouble::Down).expect("a farewell"), 0);
+        assert_eq!(ends_with(Trouble::Reset).expect_err("a reset").kind(), ErrorKind::ConnectionReset);
+    }
+
+    #[test]
+    fn nobody_listens_until_a_refusing_link_heals() {
+        let (link, client) = echo();
+        let there = client.peer_addr().expect("an address");
+        link.set(Some(Trouble::Refused));
+        // The listener is closed a moment later.
+        while TcpStream::connect(there).is_ok() {
+            thread::sleep(LOOK_AGAIN);
+        }
+        link.set(None);
+        let mut again = loop {
+            match TcpStream::connect(there) {
+                Ok(client) => break client,
+                Err(_) => thread::sleep(LOOK_AGAIN),
+            }
+        };
+        assert_eq!(comes_back(&mut again, b"again").expect("an answer"), b"again");
+    }
+
+    #[test]
+    fn a_forgotten_connection_stays_silent_and_a_new_one_does_not() {
+        let (link, mut client) = echo();
+        assert_eq!(comes_back(&mut client, b"before").expect("an answer"), b"before");
+        link.set(Some(Trouble::Forgotten));
+        link.set(None);
+        client.set_read_timeout(Some(LOOK_AGAIN * 5)).expect("a limit");
+        assert!(comes_back(&mut client, b"after").is_err());
+        let mut fresh = TcpStream::connect(client.peer_addr().expect("an address")).expect("connected");
+        assert_eq!(comes_back(&mut fresh, b"fresh").expect("an answer"), b"fresh");
     }
 
     #[test]

@@ -23,9 +23,17 @@ pub(super) struct Run<'a> {
 impl Run<'_> {
     /// A topic, a group and tables for this campaign alone.
     pub(super) fn addresses(&self) -> Result<Addresses, ChaosError> {
+        self.stack.addresses(&self.name())
+    }
+
+    fn name(&self) -> String {
         let name = self.verdict.fault.to_string().to_lowercase();
-        let name = if self.number == 0 { name } else { format!("{name}_{}", self.number) };
-        self.stack.addresses(&name)
+        if self.number == 0 { name } else { format!("{name}_{}", self.number) }
+    }
+
+    /// The like for a part of the campaign; `part` holds letters, digits and `_`.
+    pub(super) fn addresses_of(&self, part: &str) -> Result<Addresses, ChaosError> {
+        self.stack.addresses(&format!("{}_{part}", self.name()))
     }
 
     /// Whether a bug is planted.

@@ -39,6 +39,17 @@ impl Schedule {
         goes_on
     }
 
+    /// Counts so many further faults at once, or as many as are left; 0 at the end.
+    pub(super) fn take(&mut self, most: u32) -> u32 {
+        let count = match self.bound {
+            Bound::Count(count) => most.min(count.saturating_sub(self.made)),
+            Bound::Time(time) if self.made == 0 || self.begun.elapsed() < time => most,
+            Bound::Time(_) => 0,
+        };
+        self.made += count;
+        count
+    }
+
     /// How many faults there were.
     pub(super) fn made(&self) -> u32 {
         self.made
@@ -111,6 +122,13 @@ mod tests {
         let mut schedule = Schedule::new(7, "R3", Bound::Count(3));
         while schedule.next() {}
         assert_eq!(schedule.made(), 3);
+    }
+
+    #[test]
+    fn faults_that_are_made_many_at_once_end_with_the_wanted_number() {
+        let mut schedule = Schedule::new(7, "R7", Bound::Count(5));
+        assert_eq!([schedule.take(3), schedule.take(3), schedule.take(3)], [3, 2, 0]);
+        assert_eq!(schedule.made(), 5);
     }
 
     #[test]

@@ -5,12 +5,15 @@
 //! address is that of its link.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use super::error::ChaosError;
-use super::link::{Link, Trouble};
+use super::link::Link;
 use super::stack::{Addresses, End, Kind, Part, Stack};
 use super::stand::Stand;
+use super::trouble::Trouble;
 use crate::process::Life;
+use crate::services::folder::StackFolder;
 use crate::services::fresh::FreshStacks;
 use crate::services::options::{ServerSetting, StackOptions};
 use crate::services::server::{Role, class_path};
@@ -20,6 +23,7 @@ use crate::services::stack::Stack as RunningServers;
 #[derive(Debug)]
 pub(super) struct Servers {
     stack: RunningServers,
+    folder: StackFolder,
     kafka: (Link, u16),
     cassandra: (Link, u16),
 }
@@ -46,7 +50,13 @@ impl Servers {
             Ok(link) => Ok((link, from)),
             Err(source) => Err(ChaosError::Start { what: "a link", source }),
         };
-        Ok(Self { stack, kafka: link(ports.link, ports.behind_link)?, cassandra: link(cassandra_link, cassandra)? })
+        let folder = stand.folder().clone();
+        Ok(Self {
+            stack,
+            folder,
+            kafka: link(ports.link, ports.behind_link)?,
+            cassandra: link(cassandra_link, cassandra)?,
+        })
     }
 
     fn port(&self, role: Role) -> Result<u16, ChaosError> {
@@ -70,6 +80,10 @@ impl Stack for Servers {
         })
     }
 
+    fn partition_folder(&self, topic: &str, partition: u32) -> PathBuf {
+        self.folder.data("kafka-kraft").join(format!("{topic}-{partition}"))
+    }
+
     fn spoil(&self, part: Part, trouble: Option<Trouble>) -> Result<(), ChaosError> {
         match part {
             Part::Broker => self.kafka.0.set(trouble),
@@ -78,10 +92,19 @@ impl Stack for Servers {
         Ok(())
     }
 
-    fn linked(&self, direct: &Addresses) -> Result<Addresses, ChaosError> {
+    fn link(&mut self, direct: &Addresses, _: &Stand) -> Result<Addresses, ChaosError> {
         let port = self.port(Role::Cassandra)?;
         let store = direct.store.replace(&format!(":{port}/"), &format!(":{}/", self.cassandra.1));
         Ok(Addresses { brokers: format!("127.0.0.1:{}", self.kafka.1), store, ..direct.clone() })
+    }
+
+    fn linked_parts(&self) -> &'static [Part] {
+        &[Part::Broker, Part::Store]
+    }
+
+    fn unlink(&mut self, _: &Stand) -> Result<(), ChaosError> {
+        // Who does not ask for the links does not meet them.
+        Ok(())
     }
 
     fn end(&mut self, part: Part, end: End, _: &Stand) -> Result<(), ChaosError> {

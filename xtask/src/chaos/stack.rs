@@ -2,14 +2,15 @@
 
 use std::ffi::OsString;
 use std::fmt;
+use std::path::PathBuf;
 
 use clap::ValueEnum;
 
 use super::embedded::Embedded;
 use super::error::ChaosError;
-use super::link::Trouble;
 use super::servers::Servers;
 use super::stand::Stand;
+use super::trouble::Trouble;
 use crate::services::fresh::FreshStacks;
 
 /// Which kind of stack.
@@ -76,10 +77,16 @@ pub(super) trait Stack {
     fn kind(&self) -> Kind;
     /// A topic, a group and tables of their own for each campaign; `name` holds letters, digits and `_`.
     fn addresses(&self, name: &str) -> Result<Addresses, ChaosError>;
-    /// Makes a link to a process bad, or heals it: programs started with [`linked`](Self::linked) go through it.
+    /// Where the broker keeps a partition: segments in Kafka's format.
+    fn partition_folder(&self, topic: &str, partition: u32) -> PathBuf;
+    /// The same servers, through links that can be spoiled.
+    fn link(&mut self, direct: &Addresses, stand: &Stand) -> Result<Addresses, ChaosError>;
+    /// Which processes have a link, once they have been [linked](Self::link).
+    fn linked_parts(&self) -> &'static [Part];
+    /// Makes the link to a process bad, or heals it.
     fn spoil(&self, part: Part, trouble: Option<Trouble>) -> Result<(), ChaosError>;
-    /// The same servers, through the links.
-    fn linked(&self, direct: &Addresses) -> Result<Addresses, ChaosError>;
+    /// The servers are as they were before they were linked.
+    fn unlink(&mut self, stand: &Stand) -> Result<(), ChaosError>;
     /// Ends a process; what it has kept stays.
     fn end(&mut self, part: Part, end: End, stand: &Stand) -> Result<(), ChaosError>;
     /// The command of a tool that comes with Kafka, by its Java class; none where there is no Kafka.

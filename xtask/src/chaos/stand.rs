@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::error::{ChaosError, file_error};
 use super::stack::Addresses;
 use super::worker::Worker;
-use crate::job::Job;
+use crate::job::{Job, JobError};
 use crate::process::LOOK_AGAIN;
 use crate::repository;
 use crate::services::folder::StackFolder;
@@ -25,6 +25,17 @@ pub(super) struct Stand {
     interrupt: Interrupt,
     /// Numbers the logs: none replaces another.
     logs: Cell<u32>,
+}
+
+/// How a program ended.
+#[derive(Debug)]
+pub(super) struct Ended {
+    /// Its exit code; none where a signal ended it.
+    pub(super) code: Option<i32>,
+    /// How long it ran.
+    pub(super) lasted: Duration,
+    /// Everything that it printed.
+    pub(super) said: String,
 }
 
 impl Stand {
@@ -70,6 +81,21 @@ impl Stand {
         let job = Job { program, arguments, folder: self.folder.path(), log: &log, limit };
         job.run(&self.interrupt).map_err(|error| ChaosError::of_job(what, &log, error))?;
         std::fs::read_to_string(&log).map_err(file_error("read", &log))
+    }
+
+    /// Runs a program to whatever end; one that does not come is an error.
+    pub(super) fn ended(&self, what: &'static str, command: &[OsString], limit: Duration) -> Result<Ended, ChaosError> {
+        let (log, begun) = (self.log(what), Instant::now());
+        let (program, arguments) = command.split_first().ok_or(ChaosError::NoServer(what))?;
+        let job = Job { program, arguments, folder: self.folder.path(), log: &log, limit };
+        let code = match job.run(&self.interrupt) {
+            Ok(()) => Some(0),
+            Err(JobError::Failed(status)) => status.code(),
+            Err(error) => return Err(ChaosError::of_job(what, &log, error)),
+        };
+        let lasted = begun.elapsed();
+        let said = std::fs::read_to_string(&log).map_err(file_error("read", &log))?;
+        Ok(Ended { code, lasted, said })
     }
 
     /// Lets some time pass; Ctrl+C ends it.

@@ -73,7 +73,12 @@ impl Verdict {
 
     /// Counts a fault; `kind` is a plural for the report, such as "kills".
     pub(super) fn fault(&mut self, kind: &'static str) {
-        *self.faults.entry(kind).or_default() += 1;
+        self.faults(kind, 1);
+    }
+
+    /// Counts faults that come many at once.
+    pub(super) fn faults(&mut self, kind: &'static str, count: u32) {
+        *self.faults.entry(kind).or_default() += count;
     }
 
     /// Notes how long work took to go on after a fault; `None` is longer than anybody waited.

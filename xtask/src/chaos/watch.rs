@@ -5,7 +5,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 use serde::Deserialize;
 
-use super::error::{ChaosError, file_error};
+use super::error::ChaosError;
 use super::stack::Addresses;
 use super::stand::Stand;
 use super::verdict::Verdict;
@@ -41,7 +41,7 @@ impl Watch {
     /// Writes down what it has seen. A committed offset that goes back is a stale commit.
     pub(super) fn end(mut self, stand: &Stand, verdict: &mut Verdict) -> Result<(), ChaosError> {
         self.0.end(Signal::TERM, END_LIMIT, stand.interrupt())?;
-        let printed = std::fs::read_to_string(self.0.log()).map_err(file_error("read", self.0.log()))?;
+        let printed = self.0.said();
         let last = printed.lines().last().unwrap_or_default();
         let Ok(Seen { looks, commits, back }) = serde_json::from_str(last) else {
             return Err(ChaosError::Unclear { what: WHAT, said: last.to_owned() });

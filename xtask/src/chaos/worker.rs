@@ -59,6 +59,11 @@ impl Worker {
         }
     }
 
+    /// How it has ended by itself, if it has.
+    pub(super) fn ended_by_itself(&mut self) -> Result<Option<ExitStatus>, ChaosError> {
+        self.child.try_wait().map_err(|source| ChaosError::Start { what: self.what, source })
+    }
+
     /// Asks it to end, and waits until it has come to a good end.
     pub(super) fn end(&mut self, signal: Signal, limit: Duration, interrupt: &Interrupt) -> Result<(), ChaosError> {
         self.signal(signal);
@@ -67,7 +72,7 @@ impl Worker {
 
     /// Sends it a signal; one that has ended already is noticed by who waits for it.
     pub(super) fn signal(&self, signal: Signal) {
-        if let Some(pid) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
+        if let Some(pid) = self.pid() {
             let _ = rustix::process::kill_process(pid, signal);
         }
     }
@@ -106,13 +111,17 @@ impl Worker {
     ) -> Result<Option<ExitStatus>, ChaosError> {
         let deadline = Instant::now() + limit;
         loop {
-            match self.child.try_wait() {
-                Ok(None) if Instant::now() < deadline => interrupt.check()?,
-                Ok(status) => return Ok(status),
-                Err(source) => return Err(ChaosError::Start { what: self.what, source }),
+            match self.ended_by_itself()? {
+                None if Instant::now() < deadline => interrupt.check()?,
+                status => return Ok(status),
             }
             std::thread::sleep(LOOK_AGAIN_SOON);
         }
+    }
+
+    /// Its process, also after its end.
+    pub(super) fn pid(&self) -> Option<Pid> {
+        i32::try_from(self.child.id()).ok().and_then(Pid::from_raw)
     }
 
     fn ended(&self, status: ExitStatus) -> ChaosError {
@@ -130,9 +139,7 @@ impl Worker {
         loop {
             // Looked at first: what it has printed before its end counts.
             let ended = self.must_run();
-            if std::fs::read_to_string(&self.log)
-                .is_ok_and(|printed| printed.lines().any(|found| found.starts_with(beginning)))
-            {
+            if self.said().lines().any(|found| found.starts_with(beginning)) {
                 return Ok(());
             }
             ended?;
@@ -149,9 +156,9 @@ impl Worker {
         &self.log
     }
 
-    /// Whether its log is empty.
-    pub(super) fn has_printed_nothing(&self) -> bool {
-        std::fs::metadata(&self.log).is_ok_and(|log| log.len() == 0)
+    /// What it has printed so far, as far as it is text.
+    pub(super) fn said(&self) -> String {
+        std::fs::read(&self.log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
     }
 
     /// The last lines that it printed.

@@ -214,3 +214,24 @@ fn a_replay_sends_what_is_a_reading_today_once_and_holds_the_rest_back() {
     consume(&home);
     assert!(clean(&home, &[]).contains("dead letters 2)"));
 }
+
+#[test]
+fn a_reading_whose_row_the_store_refuses_becomes_a_dead_letter_and_holds_up_nobody() {
+    let (home, up) = ready();
+    let rule = "CREATE TRIGGER rule BEFORE INSERT ON patient_vitals WHEN new.patient_id = 'P1' AND new.heart_rate = 99 \
+                BEGIN SELECT RAISE(ABORT, 'not on this ward'); END";
+    let path = home.path().join("data/vitals/vitals.db");
+    rusqlite::Connection::open(path).and_then(|file| file.execute_batch(rule)).expect("a rule of the owner");
+    let sent: Vec<_> = (0..40).map(|second| reading(second, &format!(r#""heart_rate":{}"#, 60 + second))).collect();
+    send(&up, TOPIC, 0, &sent.iter().map(String::as_str).collect::<Vec<_>>());
+    produce(&home, "200");
+    let consumed = home.run_embedded(&["consume", "--exit-at-end", "--quiet"]);
+    done(&consumed);
+    let told = text(&consumed.stderr);
+    assert!(told.contains("not on this ward") && told.contains("240 messages"), "{told}");
+    assert!(told.contains("239 readings stored, 1 refused"), "{told}");
+    let told = clean(&home, &[]);
+    assert!(told.contains("messages audited: 240 (rows 239, repeats 0, dead letters 1); nothing is missing"), "{told}");
+    let listed = done(&home.run_embedded(&["dlq", "list", "-o", "ndjson"]));
+    assert!(listed.contains(r#""reason":"refused_by_store""#) && listed.contains(r#""offset":39"#), "{listed}");
+}

@@ -53,7 +53,7 @@ def uncommitted(brokers, topic, committed):
 
 
 def became_rows(brokers, topic, committed, store, state):
-    kept = {found[:2] for found in rows(store)}
+    kept = rows(store)
     behind = [(partition, offset) for partition, offset, key in uncommitted(brokers, topic, committed) if key in kept]
     before = {tuple(found) for found in json.loads(state.read_text())} if state.exists() else set()
     state.write_text(json.dumps(behind))

@@ -36,19 +36,26 @@ def signs(number):
     ]
 
 
-def message(number):
+def fields(number):
+    """The reading as the message has it."""
     patient, timestamp = place(number)
     heart_rate, spo2, systolic, diastolic, respiratory_rate, temperature = signs(number)
-    value = {
+    return {
         "patient_id": patient,
         "timestamp": timestamp,
-        "heart_rate": f"no number, but message {number}" if is_malformed(number) else heart_rate,
+        "heart_rate": heart_rate,
         "spo2": spo2,
         "blood_pressure": {"systolic": systolic, "diastolic": diastolic},
         "respiratory_rate": respiratory_rate,
         "temperature": temperature,
     }
-    return patient, json.dumps(value).encode()
+
+
+def message(number):
+    value = fields(number)
+    if is_malformed(number):
+        value["heart_rate"] = f"no number, but message {number}"
+    return value["patient_id"], json.dumps(value).encode()
 
 
 def row(number):
@@ -58,4 +65,4 @@ def row(number):
 
 
 def narrow(temperature):
-    return struct.unpack("f", struct.pack("f", temperature))[0]
+    return temperature if temperature is None else struct.unpack("f", struct.pack("f", temperature))[0]

@@ -3,6 +3,7 @@
 use vitals::broker::{Broker, Config};
 
 use crate::peer::{python, start_tool};
+use crate::proxy::Proxy;
 use crate::running::RUN_LIMIT;
 
 const TOPIC: &str = "org.apache.kafka.tools.TopicCommand";
@@ -13,7 +14,7 @@ const GROUPS: &str = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand
 
 /// A broker in this process, on a free port.
 async fn broker(folder: &tempfile::TempDir) -> Broker {
-    let config = Config { folder: folder.path().join("broker"), listen: ([127, 0, 0, 1], 0).into() };
+    let config = Config { folder: folder.path().join("broker"), listen: ([127, 0, 0, 1], 0).into(), advertise: None };
     Broker::start(config).await.unwrap()
 }
 
@@ -83,5 +84,29 @@ async fn the_old_producer_and_consumer_work_on_it() {
     };
     let read = tokio::task::spawn_blocking(run).await.unwrap();
     assert_eq!(read.lines().filter(|line| line.starts_with('{')).count(), 30, "{read}");
+    broker.stop().await;
+}
+
+/// A message of the old producer is longer.
+const SHORTEST_MESSAGE: usize = 150;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_old_producer_and_consumer_stay_on_the_proxy_that_it_names() {
+    let folder = tempfile::tempdir().unwrap();
+    // Nobody else listens there in the moment until the broker does.
+    let listen = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let proxy = Proxy::start(&listen.to_string());
+    let advertise = Some(proxy.address.into());
+    let broker = Broker::start(Config { folder: folder.path().join("broker"), listen, advertise }).await.unwrap();
+    let address = proxy.address.to_string();
+    tool(TOPIC, &address, &["--create", "--topic", "t", "--partitions", "2"]).await;
+    let before = proxy.carried_bytes();
+    let run = move || {
+        python("old_producer.py", &[&address, "t", "100"]);
+        python("old_consumer.py", &[&address, "t", "old", "100"])
+    };
+    tokio::task::spawn_blocking(run).await.unwrap();
+    let carried = proxy.carried_bytes() - before;
+    assert!(carried > 2 * 100 * SHORTEST_MESSAGE, "{carried} bytes");
     broker.stop().await;
 }

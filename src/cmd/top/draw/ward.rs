@@ -6,8 +6,9 @@ use ratatui::style::Style;
 
 use super::Scene;
 use super::pen::{BOLD, DIM, PLAIN, Pen};
+use crate::cmd::age::age;
 use crate::cmd::top::patients::Patient;
-use crate::cmd::top::words::{age, alerts, mark, pressure, value};
+use crate::cmd::top::words::{alerts, mark, pressure, value};
 use crate::reading::Sign;
 
 /// From this width on there is more room for ids.

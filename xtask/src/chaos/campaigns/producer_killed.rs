@@ -6,13 +6,15 @@ use std::time::Duration;
 use crate::chaos::error::ChaosError;
 use crate::chaos::findings::Findings;
 use crate::chaos::run::Run;
+use crate::chaos::stack::Addresses;
+use crate::chaos::stand::Stand;
 use crate::chaos::worker::Worker;
 
-const WHAT: &str = "vitals produce";
+pub(super) const WHAT: &str = "vitals produce";
 /// Reads the topic.
 const READER: &str = "chaos_sent.py";
 /// What making a topic and tables may take.
-const INIT_LIMIT: Duration = Duration::from_secs(60);
+pub(super) const INIT_LIMIT: Duration = Duration::from_secs(60);
 /// What reading the topic may take.
 const CHECK_LIMIT: Duration = Duration::from_secs(5 * 60);
 
@@ -30,9 +32,14 @@ pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), ChaosError> {
         run.verdict.fault("kills");
         logs.push(log);
     }
+    run.verdict.conclude(compare(stand, &at, &logs)?);
+    Ok(())
+}
+
+/// Compares what producers have reported as sent with what is in the topic.
+pub(super) fn compare(stand: &Stand, at: &Addresses, logs: &[PathBuf]) -> Result<Findings, ChaosError> {
     let mut arguments = vec![at.brokers.clone(), at.topic.clone()];
     arguments.extend(logs.iter().map(|log| log.display().to_string()));
     let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
-    run.verdict.conclude(Findings::of(stand, READER, &stand.script(READER, &arguments), CHECK_LIMIT)?);
-    Ok(())
+    Findings::of(stand, READER, &stand.script(READER, &arguments), CHECK_LIMIT)
 }

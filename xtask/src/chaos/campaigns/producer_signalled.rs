@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
-use crate::chaos::error::{ChaosError, file_error};
+use crate::chaos::error::ChaosError;
 use crate::chaos::findings::Findings;
 use crate::chaos::run::Run;
 use crate::chaos::signalled::{Ends, FIRST_LIMIT, ROOM, draw, hangs};
@@ -45,7 +45,7 @@ pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), ChaosError> {
         }
         run.verdict.fault(if is_stalled { "signals while the broker stood still" } else { "signals" });
         match status {
-            Some(status) => judge(run, &producer, is_stalled, status, &mut ends)?,
+            Some(status) => judge(run, &producer, is_stalled, status, &mut ends),
             None => hangs(run, &mut producer, FIRST_LIMIT)?,
         }
     }
@@ -57,14 +57,8 @@ pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), ChaosError> {
     Ok(())
 }
 
-fn judge(
-    run: &mut Run<'_>,
-    producer: &Worker,
-    is_stalled: bool,
-    status: ExitStatus,
-    ends: &mut Ends,
-) -> Result<(), ChaosError> {
-    let printed = std::fs::read_to_string(producer.log()).map_err(file_error("read", producer.log()))?;
+fn judge(run: &mut Run<'_>, producer: &Worker, is_stalled: bool, status: ExitStatus, ends: &mut Ends) {
+    let printed = producer.said();
     let sent = printed.lines().filter(|line| line.starts_with("SENT ")).count();
     let says = |text: &str| printed.lines().any(|line| line.contains(text));
     match status.code() {
@@ -74,8 +68,7 @@ fn judge(
         Some(4) if says("not acknowledged") => ends.cut_short(),
         // It was not connected yet.
         Some(130) if sent == 0 => ends.early(),
-        None if producer.has_printed_nothing() => ends.early(),
+        None if printed.is_empty() => ends.early(),
         _ => run.verdict.breaks(format!("{WHAT} reported {sent} as sent and ended with {status}\n{}", producer.tail())),
     }
-    Ok(())
 }

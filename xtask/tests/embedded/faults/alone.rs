@@ -61,7 +61,7 @@ async fn a_commit_that_is_refused_in_the_middle_is_repeated_even_by_a_new_member
 }
 
 #[tokio::test]
-async fn a_run_whose_last_commit_was_refused_for_good_is_not_clean() {
+async fn a_run_that_is_stopped_while_its_commits_are_refused_is_not_clean() {
     let codes = [
         ResponseError::CoordinatorLoadInProgress,
         ResponseError::NotCoordinator,
@@ -73,7 +73,8 @@ async fn a_run_whose_last_commit_was_refused_for_good_is_not_clean() {
         let mut story = Story::of_sent().await;
         story.member.session_timeout = Duration::from_secs(1);
         let plan = &story.broker.plan;
-        let run = story.consume(|| plan.next(ApiKey::OffsetCommit, ALL, Fault::Error(code))).await;
+        let arm = || plan.next(ApiKey::OffsetCommit, ALL, Fault::Error(code));
+        let run = story.consume_until(&story.store, arm, plan.reaches(3)).await;
         assert!(!run.summary().is_clean, "{code:?}");
         assert_eq!(story.committed().await, BTreeMap::new(), "{code:?}");
         plan.end();

@@ -19,7 +19,7 @@ use vitals::kafka::murmur2::partition_of;
 use vitals::kafka::offsets::{self, Place};
 use vitals::kafka::producer::{Delivery, Outgoing, Producer, ProducerError};
 use vitals::kafka::records::{self, Record};
-use vitals::pipeline::observer::{Observer, Progress};
+use vitals::pipeline::observer::{Observer, Origin, Progress};
 use vitals::pipeline::source::Assigned;
 use vitals::pipeline::{Pipeline, Summary, Until};
 use vitals::reading::{PatientId, Reading, Signs, Timestamp};
@@ -294,7 +294,7 @@ impl Observer for Notes {
 
     fn revoked(&mut self) {}
 
-    fn reading(&mut self, _: i32, _: i64, _: &Reading, _: &[Alert]) {}
+    fn reading(&mut self, _: Origin, _: &Reading, _: &[Alert]) {}
 
     fn refused(&mut self, _: i32, _: i64, _: &Reject) {}
 

@@ -1,0 +1,107 @@
+//! Rows that the store refuses for good, so that they do not hold up their partitions for ever.
+//!
+//! A batch is refused as a whole. So the partitions are read again from what is committed, and the batch's patient gets
+//! batches of one row from then on. A row that is refused alone, when the store has taken others since the first refusal,
+//! is at fault itself: its record is read once more, and becomes a dead letter. While the store refuses every row, the fault is
+//! the store's, and its rows wait like those of a store that is away. Nothing has to be kept for all this in better
+//! times, not even the messages.
+
+use std::collections::BTreeMap;
+
+use super::Pipeline;
+use super::lanes::{Job, Refused};
+use super::letters::{DeadLetters, Letter};
+use super::observer::Observer;
+use super::source::Source;
+use crate::kafka::records::Record;
+use crate::ledger::{Position, Receipt};
+use crate::reject::Reject;
+use crate::store::Store;
+
+/// What is known of the rows that were refused.
+#[derive(Debug, Default)]
+pub(super) struct Refusals {
+    /// By partition and offset: records whose row was refused alone, and whether they were told as refused.
+    records: BTreeMap<(i32, i64), bool>,
+    /// Whether the partitions have to be read again for it.
+    is_due: bool,
+    /// The reason that was told last: one that many rows share is told once.
+    told: String,
+    /// How many batches the store has taken.
+    taken: u64,
+    /// How many it had taken at the last refusal.
+    taken_before: u64,
+}
+
+/// After so many batches without a refusal the rows of all patients go out together again.
+const CALM_BATCHES: u64 = 10_000;
+
+impl Refusals {
+    /// Notes that the store has taken a batch.
+    pub(super) fn taken(&mut self) {
+        self.taken += 1;
+    }
+
+    /// Whether there was no refusal for so long that there may be no more.
+    pub(super) fn is_calm(&self) -> bool {
+        self.taken - self.taken_before == CALM_BATCHES
+    }
+
+    /// Forgets what is committed: it does not come again.
+    pub(super) fn committed(&mut self, position: &Position) {
+        self.records.retain(|(partition, offset), _| *partition != position.partition || *offset >= position.offset);
+    }
+
+    /// Forgets everything: the offsets mean other records now.
+    pub(super) fn clear(&mut self) {
+        self.records.clear();
+    }
+
+    /// Whether the partitions have to be read again; once.
+    pub(super) fn take_due(&mut self) -> bool {
+        std::mem::take(&mut self.is_due)
+    }
+}
+
+impl<S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'_, S, T, D, O> {
+    /// Takes note of a batch that the store refuses. Its records stay unsettled, so that nothing behind them is committed.
+    pub(super) fn refused(&mut self, job: Job, reason: &str) {
+        let taken = self.refusals.taken;
+        self.refusals.taken_before = taken;
+        if job.batch.readings.len() > 1 {
+            self.lanes.send_alone(job.batch.patient.clone(), taken);
+        } else {
+            let together = self.lanes.take_refused_together(&job.batch.patient);
+            let first = Refused { taken_before: together.unwrap_or(taken), attempts: 0 };
+            let Refused { taken_before, attempts } = job.refused.unwrap_or(first);
+            if taken_before == taken {
+                self.tell_retry(attempts + 1, reason);
+                return self.lanes.put_back(job, Refused { taken_before, attempts: attempts + 1 });
+            }
+            self.tell_refused(reason);
+            self.refusals.records.extend(job.receipts.iter().map(|receipt| (receipt.place(), false)));
+        }
+        self.refusals.is_due = true;
+        self.is_back(&job);
+    }
+
+    fn tell_refused(&mut self, reason: &str) {
+        if self.refusals.told != reason {
+            reason.clone_into(&mut self.refusals.told);
+            self.observer.trouble(&format!("{reason}; such readings go to the dead letters"));
+        }
+    }
+
+    /// Takes up a record whose row is refused. It was told as a reading, and counts as refused from now on.
+    ///
+    /// Gives the receipt back where the store has nothing against it.
+    pub(super) fn take_refused(&mut self, partition: i32, record: &Record, receipt: Receipt) -> Option<Receipt> {
+        let Some(is_told) = self.refusals.records.get_mut(&receipt.place()) else { return Some(receipt) };
+        if !std::mem::replace(is_told, true) {
+            self.observer.refused(partition, record.offset, &Reject::Store);
+        }
+        let letter = Letter { partition, record: record.detached(), reject: Reject::Store };
+        self.outbox.add(letter, receipt);
+        None
+    }
+}
