@@ -11,9 +11,9 @@ use tokio::sync::watch;
 
 /// Within this a command has ended after the first signal; the program ends it then.
 pub const END_LIMIT: Duration = Duration::from_secs(5);
-/// What a consumer has of it to settle what it took up,
+/// What a consumer has of it to settle what it took up, and a producer to hear that its messages were taken,
 pub const DRAIN_LIMIT: Duration = Duration::from_secs(3);
-/// to hear that its last commit was taken,
+/// what a consumer has to hear that its last commit was taken,
 pub const LAST_COMMIT_LIMIT: Duration = Duration::from_millis(700);
 /// and to leave its group.
 pub const LEAVE_LIMIT: Duration = Duration::from_millis(900);

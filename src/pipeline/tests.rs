@@ -185,6 +185,17 @@ async fn an_end_is_not_clean_when_partitions_were_lost_before_they_were_settled(
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_end_is_clean_when_partitions_were_lost_long_before_it() {
+    let mut play = Play::of([assigned(&[0], 9), chunk(0, 0, &[&message("P1", 0, 70)]), Event::Lost]);
+    play.script.events.extend(back(&[0], 9, vec![chunk(0, 0, &[&message("P1", 0, 70)])]));
+    play.shelf.failures = Mutex::new(1);
+    play.until.end = false;
+    let summary = play.run_and_stop_after(1).await.expect("ends");
+    assert!(play.log.place("failed P1") < play.log.place("committed 0:1"));
+    assert!(play.log.has("revoked") && summary.is_clean);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_stop_stores_and_commits_what_was_taken_up() {
     let mut play = Play::of([assigned(&[0], 9), chunk(0, 0, &[&message("P1", 0, 70)])]);
     play.until.end = false;

@@ -10,7 +10,9 @@
 //! - [`link`]: a TCP proxy that spoils connections; [`trouble`]: what can be wrong with it; [`stall`]: a store that
 //!   answers nobody for a while
 //! - [`flow`]: messages on their way, from the producer that is not ours to the table; [`scene`]: the like for campaigns
-//!   that send in their own way; [`group`]: how far the group has come; [`gauge`]: what our programs take meanwhile
+//!   that send in their own way; [`gauge`]: what our programs take meanwhile
+//! - [`group`]: how far the group has come; [`watch`]: what it commits, change by change
+//! - [`left`]: what a consumer leaves behind; [`signalled`]: how programs end that are asked to
 //! - [`findings`]: what the readers found; [`verdict`]: what that says; [`error`]: what can go wrong
 
 mod campaigns;
@@ -22,16 +24,19 @@ mod flow;
 mod gauge;
 mod group;
 mod lanes;
+mod left;
 mod link;
 mod run;
 mod scene;
 pub(crate) mod schedule;
 mod servers;
+mod signalled;
 mod stack;
 mod stall;
 mod stand;
 mod trouble;
 mod verdict;
+mod watch;
 mod worker;
 
 use std::ffi::OsString;
@@ -101,12 +106,20 @@ enum Shape {
     Json,
 }
 
+/// What `cargo xtask test` makes: everything that there is time for by day.
+pub(crate) fn by_day(interrupt: &Interrupt) -> eyre::Result<u8> {
+    let stacks = vec![Kind::Embedded, Kind::Servers];
+    let args = Args { faults: Vec::new(), stacks, time: None, night: false, seed: None, output: Shape::Table };
+    run(&args, interrupt)
+}
+
 /// Makes the campaigns, and prints their verdicts.
 pub(crate) fn run(args: &Args, interrupt: &Interrupt) -> eyre::Result<u8> {
     let seed = args.seed.unwrap_or_else(seed_of_now);
     say::talk(&format!("the faults of this run: --seed {seed}"));
     let plan = Plan {
         faults: Fault::wanted(&args.faults, args.night),
+        is_named: !args.faults.is_empty(),
         stacks: args.stacks.clone(),
         bound: args.time.map(Bound::Time),
         night: args.night,

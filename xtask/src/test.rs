@@ -1,4 +1,5 @@
-//! `cargo xtask test`: all tests of the workspace, against servers that live for this run only.
+//! `cargo xtask test`: all tests of the workspace, against servers that live for this run only, and then the campaigns
+//! that attack the promises.
 
 pub(crate) mod python;
 
@@ -7,6 +8,7 @@ use std::path::Path;
 
 use color_eyre::eyre;
 
+use crate::chaos;
 use crate::environment;
 use crate::process::Life;
 use crate::repository;
@@ -22,7 +24,7 @@ use crate::supervise::{Foreground, SuperviseError};
 /// Turns on the tests that need servers.
 pub(crate) const FEATURES: &str = "vitals/real-services";
 
-/// All tests, against a Kafka and a Cassandra of their own.
+/// All tests, against a Kafka and a Cassandra of their own; then `chaos`, unless arguments choose some tests.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Passed on to `cargo test`
@@ -42,12 +44,13 @@ pub(crate) fn run(args: &Args, interrupt: &Interrupt) -> eyre::Result<u8> {
     let servers = Servers::start(&mut fresh, interrupt)?;
     let code = cargo_test(args, &[], &servers.environment(&python), interrupt)?;
     drop(servers);
-    if code == 0 {
-        fresh.remove()?;
-    } else {
+    if code != 0 {
         fresh.keep_logs()?;
+        return Ok(code);
     }
-    Ok(code)
+    fresh.remove()?;
+    // Who asks for some tests wants no others.
+    if args.arguments.is_empty() { chaos::by_day(interrupt) } else { Ok(0) }
 }
 
 fn cargo_test(

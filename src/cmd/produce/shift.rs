@@ -12,10 +12,11 @@ use crate::intake::source::{Source, SourceError};
 use crate::kafka::producer::{Cluster, Delivery, Outgoing, Producer};
 use crate::output::Output;
 use crate::reading::encode;
-use crate::shutdown::Shutdown;
+use crate::shutdown::{DRAIN_LIMIT, Shutdown};
 
-/// How long messages in flight are waited for after the user's request to stop: the program has to end within 5 s.
-const FLUSH_LIMIT: Duration = Duration::from_secs(4);
+/// How long messages in flight are waited for after the user's request to stop. The program ends after 5 s, come what
+/// may, and has to say before which of them were not acknowledged.
+const FLUSH_LIMIT: Duration = DRAIN_LIMIT;
 
 /// Acknowledgements that take longer than this are worth a word.
 const QUIET_WAIT: Duration = Duration::from_secs(2);

@@ -144,6 +144,10 @@ impl Stack for Embedded {
         }
     }
 
+    fn tool(&self, _: &str, _: &[&str]) -> Option<Vec<OsString>> {
+        None
+    }
+
     fn pause(&mut self, part: Part) -> Result<(), ChaosError> {
         self.signal(part, Signal::STOP)
     }

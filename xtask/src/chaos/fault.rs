@@ -5,8 +5,9 @@ use std::fmt;
 use clap::ValueEnum;
 
 use super::campaigns::{
-    broker_restarted, changes, clocks, consumer_killed, full_disk, link_faults, poison, producer_killed,
-    producer_linked, replays, soak, store_killed, store_stalled, taken_away,
+    broker_restarted, changes, clocks, consumer_killed, consumer_signalled, full_disk, link_faults, members_change,
+    poison, producer_killed, producer_linked, producer_signalled, replays, soak, stopped, store_killed, store_stalled,
+    taken_away,
 };
 use super::error::ChaosError;
 use super::run::Run;
@@ -27,7 +28,10 @@ pub(super) enum Fault {
     /// Bad links between `vitals` and its servers
     #[value(name = "R4")]
     R4,
-    /// Members that join and leave
+    /// Consumers and servers stopped for a while, as by SIGSTOP
+    #[value(name = "R5")]
+    R5,
+    /// Members of all kinds join, leave and are killed
     #[value(name = "R6")]
     R6,
     /// Messages that are no readings
@@ -45,6 +49,9 @@ pub(super) enum Fault {
     /// The same patient and time with other signs, read again and again
     #[value(name = "R13")]
     R13,
+    /// `vitals consume` and `vitals produce` asked to end at random moments
+    #[value(name = "R14")]
+    R14,
     /// Servers, topics, records and offsets that are not there, or not as they were
     #[value(name = "R15")]
     R15,
@@ -74,6 +81,11 @@ impl Campaign {
         Self { usual, night, planted: None, run }
     }
 
+    /// One that only a night has time for.
+    const fn night(faults: u32, run: fn(&mut Run<'_>) -> Result<(), ChaosError>) -> Self {
+        Self::of(0, faults, run)
+    }
+
     /// As many faults as it takes to find the bug.
     const fn planted(bug: &'static str, faults: u32, run: fn(&mut Run<'_>) -> Result<(), ChaosError>) -> Self {
         Self { usual: faults, night: faults, planted: Some(bug), run }
@@ -86,10 +98,12 @@ impl Fault {
         Self::R1,
         Self::R7,
         Self::R13,
+        Self::R14,
         Self::R15,
         Self::R16,
         Self::R2,
         Self::R4,
+        Self::R5,
         Self::R6,
         Self::R10,
         Self::R11,
@@ -109,56 +123,85 @@ impl Fault {
         Self::ALL.iter().copied().filter(is_wanted).collect()
     }
 
-    /// What attacks it: the campaign, and those with planted bugs.
+    /// What attacks it: the campaigns, and those with planted bugs.
     pub(super) fn campaigns(self, kind: Kind) -> Vec<Campaign> {
-        match (self, kind) {
-            (Self::R1, Kind::Embedded) => vec![
+        match kind {
+            Kind::Embedded => self.on_embedded(),
+            Kind::Servers => self.on_servers(),
+        }
+    }
+
+    /// Most of the faults by day are made here, where they are cheap.
+    fn on_embedded(self) -> Vec<Campaign> {
+        match self {
+            Self::R1 => vec![
+                // Every fifth is followed by one of the successor.
                 Campaign::of(50, 1_000, consumer_killed::run),
                 Campaign::planted("commit-before-store", 1, consumer_killed::run),
             ],
-            (Self::R1, Kind::Servers) => vec![Campaign::of(6, 100, consumer_killed::run)],
-            (Self::R2, Kind::Embedded) => vec![Campaign::of(20, 50, broker_restarted::run)],
-            (Self::R2, Kind::Servers) => vec![Campaign::of(4, 10, broker_restarted::run)],
-            (Self::R7, Kind::Embedded) => vec![
+            Self::R2 => vec![Campaign::of(12, 50, broker_restarted::run)],
+            // SQLite is a part of the consumer: it is killed with it.
+            Self::R3 => Vec::new(),
+            Self::R4 => vec![Campaign::of(24, 700, link_faults::run), Campaign::of(8, 200, producer_linked::run)],
+            Self::R5 => vec![
+                Campaign::of(3, 60, stopped::run),
+                Campaign::night(1, stopped::for_a_minute),
+                Campaign::planted("stale commits", 3, stopped::run),
+            ],
+            Self::R6 => vec![
+                Campaign::of(16, 500, members_change::run),
+                Campaign::of(1, 10, taken_away::run),
+                Campaign::planted("commits ahead", 3, members_change::run),
+                Campaign::planted("forgets-revocation", 1, taken_away::run),
+            ],
+            Self::R7 => vec![
                 Campaign::of(10_000, 1_000_000, poison::run),
                 Campaign::planted("passes over one", 100, poison::run),
             ],
-            (Self::R7, Kind::Servers) => vec![Campaign::of(5_000, 100_000, poison::run)],
-            (Self::R11, _) => vec![Campaign::of(3, 10, full_disk::run)],
-            (Self::R12, Kind::Embedded) => vec![Campaign::of(3, 30, clocks::run)],
-            (Self::R12, Kind::Servers) => {
-                vec![Campaign::of(3, 30, clocks::run), Campaign::planted("writer's clock", 1, clocks::run)]
-            }
-            (Self::R13, Kind::Embedded) => {
-                vec![Campaign::of(20, 100, replays::run), Campaign::planted("cut short", 1, replays::run)]
-            }
-            (Self::R13, Kind::Servers) => vec![Campaign::of(6, 50, replays::run)],
-            (Self::R15, Kind::Embedded) => {
-                vec![Campaign::of(1, 5, changes::run), Campaign::planted("skips a gap", 1, changes::run)]
-            }
-            (Self::R15, Kind::Servers) => vec![Campaign::of(1, 5, changes::run)],
-            (Self::R16, Kind::Embedded) => vec![Campaign::of(20, 500, producer_killed::run)],
-            (Self::R16, Kind::Servers) => vec![Campaign::of(4, 50, producer_killed::run)],
-            (Self::R3, Kind::Servers) => {
-                vec![Campaign::of(5, 30, store_killed::run), Campaign::planted("no-rewind", 2, store_killed::run)]
-            }
-            (Self::R4, Kind::Embedded) => {
-                vec![Campaign::of(24, 700, link_faults::run), Campaign::of(8, 200, producer_linked::run)]
-            }
-            (Self::R4, Kind::Servers) => vec![Campaign::of(8, 100, link_faults::run)],
-            (Self::R6, Kind::Embedded) => {
-                vec![Campaign::of(1, 10, taken_away::run), Campaign::planted("forgets-revocation", 1, taken_away::run)]
-            }
-            (Self::R10, Kind::Embedded) => vec![
-                Campaign::of(2, 2, store_stalled::run),
+            Self::R10 => vec![
+                Campaign::of(1, 2, store_stalled::run),
                 Campaign::planted("unbounded-queue", 1, store_stalled::run),
                 Campaign::planted("skips-on-error", 1, store_stalled::run),
             ],
-            (Self::R10, Kind::Servers) => vec![Campaign::of(1, 1, store_stalled::run)],
+            Self::R11 => vec![Campaign::of(3, 10, full_disk::run)],
+            Self::R12 => vec![Campaign::of(3, 30, clocks::run)],
+            Self::R13 => vec![Campaign::of(8, 100, replays::run), Campaign::planted("cut short", 1, replays::run)],
+            Self::R14 => vec![
+                Campaign::of(12, 300, consumer_signalled::run),
+                Campaign::of(8, 200, producer_signalled::run),
+                Campaign::planted("commits nothing", 1, consumer_signalled::run),
+            ],
+            Self::R15 => vec![Campaign::of(1, 5, changes::run), Campaign::planted("skips a gap", 1, changes::run)],
+            Self::R16 => vec![Campaign::of(20, 500, producer_killed::run)],
             // One fault a minute.
-            (Self::R17, _) => vec![Campaign::of(3, 8 * 60, soak::run)],
-            // SQLite is a part of the consumer: it is killed with it.
-            (Self::R3, Kind::Embedded) | (Self::R6, Kind::Servers) => Vec::new(),
+            Self::R17 => vec![Campaign::of(3, 8 * 60, soak::run)],
+        }
+    }
+
+    /// By day only what the other stack cannot show, and a little of what depends on the server.
+    fn on_servers(self) -> Vec<Campaign> {
+        match self {
+            Self::R1 => vec![Campaign::of(3, 100, consumer_killed::run)],
+            Self::R2 => vec![Campaign::of(2, 10, broker_restarted::run)],
+            Self::R3 => {
+                vec![Campaign::of(2, 30, store_killed::run), Campaign::planted("no-rewind", 2, store_killed::run)]
+            }
+            Self::R4 => vec![Campaign::of(4, 100, link_faults::run)],
+            Self::R5 => vec![Campaign::of(1, 30, stopped::run), Campaign::night(1, stopped::for_a_minute)],
+            Self::R6 => vec![Campaign::of(4, 80, members_change::run)],
+            Self::R7 => vec![Campaign::night(100_000, poison::run)],
+            Self::R10 => vec![Campaign::night(1, store_stalled::run)],
+            Self::R11 => vec![Campaign::of(3, 10, full_disk::run)],
+            Self::R12 => {
+                vec![Campaign::of(3, 30, clocks::run), Campaign::planted("writer's clock", 1, clocks::run)]
+            }
+            Self::R13 => vec![Campaign::night(50, replays::run)],
+            Self::R14 => {
+                vec![Campaign::of(2, 60, consumer_signalled::run), Campaign::of(1, 60, producer_signalled::run)]
+            }
+            Self::R15 => vec![Campaign::night(5, changes::run)],
+            Self::R16 => vec![Campaign::of(2, 50, producer_killed::run)],
+            Self::R17 => vec![Campaign::of(3, 8 * 60, soak::run)],
         }
     }
 }

@@ -18,7 +18,10 @@ pub(super) struct Findings {
     /// How many were committed, and so looked for, at all looks in the middle together.
     #[serde(default)]
     pub(super) looked_at: u64,
-    /// Acknowledged ones that are nowhere.
+    /// Acknowledged ones that are nowhere, were read by members of other kinds, and are committed.
+    #[serde(default)]
+    pub(super) theirs: u64,
+    /// Acknowledged ones that are nowhere otherwise.
     pub(super) lost: u64,
     /// Acknowledged ones that are kept otherwise than they were sent.
     pub(super) wrong: u64,

@@ -50,6 +50,8 @@ pub(super) struct Flow<'a> {
     ledger: PathBuf,
     /// Messages below this number are small, and those from it on are large.
     padded_from: Option<String>,
+    /// What members of other kinds say that they were given.
+    theirs: Vec<PathBuf>,
     sender: Worker,
 }
 
@@ -77,7 +79,7 @@ impl<'a> Flow<'a> {
         // From the number 0 on.
         arguments.extend(padded_from.iter().flat_map(|padded_from| ["0", padded_from.as_str()]));
         let sender = stand.start("the sender", &stand.script("chaos_send.py", &arguments))?;
-        Ok(Self { stand, at, load, ledger, padded_from, sender })
+        Ok(Self { stand, at, load, ledger, padded_from, theirs: Vec::new(), sender })
     }
 
     /// Waits until acknowledged messages stand in the topic.
@@ -127,6 +129,22 @@ impl<'a> Flow<'a> {
         Ok((consumer, after))
     }
 
+    /// A further `vitals consume` that shows each message.
+    pub(super) fn showing_consumer(&self, options: &[&str]) -> Result<Worker, ChaosError> {
+        let arguments: Vec<_> = ["consume"].iter().chain(options).copied().collect();
+        self.stand.start("vitals consume", &self.stand.vitals(&self.at, &arguments))
+    }
+
+    /// A member on `librdkafka` that says what it was given; `kind` tells what it commits. Ctrl+C lets it leave.
+    pub(super) fn foreign_member(&mut self, kind: &str) -> Result<Worker, ChaosError> {
+        let Addresses { brokers, topic, group, .. } = &self.at;
+        let member = self
+            .stand
+            .start("a foreign member", &self.stand.script("chaos_member.py", &[brokers, topic, group, kind]))?;
+        self.theirs.push(member.log().to_owned());
+        Ok(member)
+    }
+
     /// The ids of the group's members, each with its partitions, as text; waits until there are so many.
     pub(super) fn members(&self, count: u32) -> Result<String, ChaosError> {
         let Addresses { brokers, group, .. } = &self.at;
@@ -143,6 +161,11 @@ impl<'a> Flow<'a> {
     /// Where its messages go.
     pub(super) fn addresses(&self) -> &Addresses {
         &self.at
+    }
+
+    /// How long the group takes to get on in every partition; `None` where nobody waited so long.
+    pub(super) fn gets_on_everywhere(&self) -> Result<Option<Duration>, ChaosError> {
+        self.reaches("every", PROGRESS_LIMIT)
     }
 
     /// How long the group takes to get on; `None` where nobody waited so long.
@@ -163,7 +186,12 @@ impl<'a> Flow<'a> {
     /// Lets the consumer work until the group has committed everything, and ends it.
     pub(super) fn drain(&self, mut consumer: Worker) -> Result<(), ChaosError> {
         self.wait_until_drained(&mut consumer)?;
-        consumer.end(Signal::INT, END_LIMIT, self.stand.interrupt())
+        self.leave(consumer)
+    }
+
+    /// Ends a member by Ctrl+C.
+    pub(super) fn leave(&self, mut member: Worker) -> Result<(), ChaosError> {
+        member.end(Signal::INT, END_LIMIT, self.stand.interrupt())
     }
 
     /// Waits until the group has committed everything.
@@ -190,6 +218,8 @@ impl<'a> Flow<'a> {
         let (count, ledger) = (self.load.messages.to_string(), self.ledger.display().to_string());
         let mut arguments = [brokers, topic, group, reader, &count, &ledger].map(String::as_str).to_vec();
         arguments.extend(self.padded_from.as_deref());
+        let theirs: Vec<_> = self.theirs.iter().map(|log| format!("theirs={}", log.display())).collect();
+        arguments.extend(theirs.iter().map(String::as_str));
         Findings::of(self.stand, script, &self.stand.script(script, &arguments), limit)
     }
 

@@ -21,6 +21,8 @@ use crate::signals::Interrupt;
 pub(super) struct Plan {
     /// What is attacked.
     pub(super) faults: Vec<Fault>,
+    /// Whether that was named, so that it is not left out by day.
+    pub(super) is_named: bool,
     /// On what.
     pub(super) stacks: Vec<Kind>,
     /// How long each campaign makes faults, instead of so many.
@@ -78,9 +80,13 @@ impl Plan {
         self.faults.iter().flat_map(of_fault).filter(|task| self.count(task.campaign) > 0).collect()
     }
 
-    /// None, where a campaign takes a night.
+    /// None by day, where a campaign takes a night and was not asked for.
     fn count(&self, campaign: Campaign) -> u32 {
-        if self.night { campaign.night } else { campaign.usual }
+        match (self.night, self.is_named) {
+            (true, _) => campaign.night,
+            (false, true) => campaign.usual.max(1),
+            (false, false) => campaign.usual,
+        }
     }
 
     fn schedule(&self, task: Task) -> Schedule {

@@ -4,6 +4,7 @@
 //! Each can be reached through a link as well. Kafka tells its clients where to go, so it has a second listener, whose
 //! address is that of its link.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use super::error::ChaosError;
@@ -15,7 +16,7 @@ use crate::process::{Identity, Life};
 use crate::services::folder::StackFolder;
 use crate::services::fresh::FreshStacks;
 use crate::services::options::{ServerSetting, StackOptions};
-use crate::services::server::Role;
+use crate::services::server::{Role, class_path};
 use crate::services::stack::Stack as RunningServers;
 
 /// Both servers.
@@ -114,6 +115,14 @@ impl Stack for Servers {
         Ok(())
     }
 
+    fn tool(&self, class: &str, arguments: &[&str]) -> Option<Vec<OsString>> {
+        let mut command = vec![self.stack.java().clone()];
+        command.extend(["-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"].map(OsString::from));
+        command.extend(class_path(&[], &self.stack.jars(Role::Kafka)?));
+        command.extend([class].iter().chain(arguments).map(OsString::from));
+        Some(command)
+    }
+
     fn pause(&mut self, part: Part) -> Result<(), ChaosError> {
         self.stack.pause(role(part));
         Ok(())
@@ -152,6 +161,8 @@ impl KafkaPorts {
             ("listeners", &listeners),
             ("advertised.listeners", &listen(link)),
             ("listener.security.protocol.map", "PLAINTEXT:PLAINTEXT,LINK:PLAINTEXT,CONTROLLER:PLAINTEXT"),
+            // As the embedded broker: a member that is away is given up in seconds.
+            ("group.min.session.timeout.ms", "1000"),
             ("controller.quorum.voters", &format!("1@127.0.0.1:{controller}")),
         ])
     }

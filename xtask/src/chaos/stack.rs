@@ -1,5 +1,6 @@
 //! What a campaign works on.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -89,6 +90,8 @@ pub(super) trait Stack {
     fn unlink(&mut self, stand: &Stand) -> Result<(), ChaosError>;
     /// Ends a process; what it has kept stays.
     fn end(&mut self, part: Part, end: End, stand: &Stand) -> Result<(), ChaosError>;
+    /// The command of a tool that comes with Kafka, by its Java class; none where there is no Kafka.
+    fn tool(&self, class: &str, arguments: &[&str]) -> Option<Vec<OsString>>;
     /// Stops a process where it stands, without ending it.
     fn pause(&mut self, part: Part) -> Result<(), ChaosError>;
     /// Lets a paused process go on.

@@ -1,4 +1,4 @@
-//! A store that answers nobody for a while, and is there again with all that it had.
+//! A store that takes nothing for a while, and does not end.
 
 use std::time::Duration;
 
@@ -9,39 +9,60 @@ use super::run::Run;
 use super::stack::{Addresses, Kind, Part};
 use super::worker::Worker;
 
-/// How long the lock may take to be had: others write all the time.
+/// Another program that writes to the `SQLite` file.
+const WRITER: &str = "chaos_lock.py";
+/// Looks whether a stopped program holds the file's lock.
+const LOOKER: &str = "chaos_locked.py";
+/// What such a look may take.
+const LOOK_LIMIT: Duration = Duration::from_secs(60);
+/// How long it may wait for those that write.
 const LOCK_LIMIT: Duration = Duration::from_secs(60);
-/// How long letting go of it may take.
-const END_LIMIT: Duration = Duration::from_secs(10);
-const WHAT: &str = "chaos_lock.py";
+/// How long it may take to end.
+const END_LIMIT: Duration = Duration::from_secs(20);
 
-/// A stall under way; on the embedded stack it ends when this is dropped.
+/// The store stands still until [`end`](Stall::end).
 #[derive(Debug)]
 pub(super) enum Stall {
-    /// Another program has the only lock that `SQLite` gives to writers.
+    /// Another program holds the file's write lock.
     Locked(Worker),
     /// Cassandra is stopped.
-    Paused,
+    Stopped,
 }
 
 impl Stall {
-    /// From now on nothing can be written.
+    /// Comes back when the store takes nothing any more.
     pub(super) fn begin(run: &mut Run<'_>, at: &Addresses) -> Result<Self, ChaosError> {
-        if run.stack.kind() == Kind::Servers {
-            run.stack.pause(Part::Store)?;
-            return Ok(Self::Paused);
+        match run.stack.kind() {
+            Kind::Embedded => {
+                let mut writer = run.stand.start(WRITER, &run.stand.script(WRITER, &[file(at)]))?;
+                writer.wait_for_line("locked", LOCK_LIMIT, run.stand.interrupt())?;
+                Ok(Self::Locked(writer))
+            }
+            Kind::Servers => run.stack.pause(Part::Store).map(|()| Self::Stopped),
         }
-        let path = at.store.trim_start_matches("sqlite:");
-        let mut holder = run.stand.start(WHAT, &run.stand.script(WHAT, &[path]))?;
-        holder.wait_for_line("locked", LOCK_LIMIT, run.stand.interrupt())?;
-        Ok(Self::Locked(holder))
     }
 
-    /// From now on it can again.
-    pub(super) fn end(self, run: &mut Run<'_>) -> Result<(), ChaosError> {
-        match self {
-            Self::Locked(mut holder) => holder.end(Signal::TERM, END_LIMIT, run.stand.interrupt()),
-            Self::Paused => run.stack.resume(Part::Store),
+    /// Whether a program that was stopped in the middle of a transaction keeps all others from writing: `SQLite` has one
+    /// writer at a time. Cassandra has many.
+    pub(super) fn is_on(run: &Run<'_>, at: &Addresses) -> Result<bool, ChaosError> {
+        match run.stack.kind() {
+            Kind::Embedded => {
+                let printed = run.stand.run(LOOKER, &run.stand.script(LOOKER, &[file(at)]), LOOK_LIMIT)?;
+                Ok(printed.trim() == "yes")
+            }
+            Kind::Servers => Ok(false),
         }
     }
+
+    /// The store takes again what comes.
+    pub(super) fn end(self, run: &mut Run<'_>) -> Result<(), ChaosError> {
+        match self {
+            Self::Locked(mut writer) => writer.end(Signal::TERM, END_LIMIT, run.stand.interrupt()),
+            Self::Stopped => run.stack.resume(Part::Store),
+        }
+    }
+}
+
+fn file(at: &Addresses) -> &str {
+    at.store.trim_start_matches("sqlite:")
 }

@@ -193,6 +193,9 @@ fn notes(verdict: &Verdict) -> Vec<String> {
             notes.push(format!("{name}: work went on after {:.1} s at the latest", verdict.slowest.as_secs_f64()));
         }
     }
+    if verdict.findings.theirs > 0 {
+        notes.push(format!("{name}: {} readings are of members of other kinds", verdict.findings.theirs));
+    }
     notes.extend(verdict.figures.iter().map(|figure| format!("{name}: {figure}")));
     if verdict.planted.is_none() && verdict.is_good() {
         let percent = 100.0 * excluded(verdict.made());
@@ -299,7 +302,7 @@ mod tests {
 
     #[test]
     fn the_names_for_programs_are_stable() {
-        let expected = r#"{"seed":7,"verdicts":[{"ahead":0,"broken":[],"checked":10,"committed":0,"examples":[],"failed":null,"fault":"R3","faults":{"kills":1},"figures":[],"invented":0,"looked_at":0,"lost":0,"planted":null,"seconds":0.0,"slowest_seconds":0.0,"stack":"servers","stalls":0,"verdict":"held","wrong":0}]}"#;
+        let expected = r#"{"seed":7,"verdicts":[{"ahead":0,"broken":[],"checked":10,"committed":0,"examples":[],"failed":null,"fault":"R3","faults":{"kills":1},"figures":[],"invented":0,"looked_at":0,"lost":0,"planted":null,"seconds":0.0,"slowest_seconds":0.0,"stack":"servers","stalls":0,"theirs":0,"verdict":"held","wrong":0}]}"#;
         assert_eq!(json(7, &[verdict(None, 0)]), expected);
     }
 }

@@ -36,6 +36,8 @@ impl Worker {
         let start_error = |source| ChaosError::Start { what, source };
         let (program, arguments) = command.split_first().ok_or(ChaosError::NoServer(what))?;
         let mut command = process::command(program, Place::OwnSession, Life::EndsWithParent).map_err(start_error)?;
+        // A debug build takes seconds on a busy machine to find a trace, which is shown to nobody.
+        command.env("RUST_LIB_BACKTRACE", "0");
         command.args(arguments).envs(environment.iter().map(|(name, value)| (name, value)));
         job::log_into(&mut command, log).map_err(file_error("write", log))?;
         Ok(Self { what, child: command.spawn().map_err(start_error)?, log: log.to_owned() })
@@ -112,6 +114,22 @@ impl Worker {
         }
     }
 
+    /// Waits until it has ended in whatever way; `None` where it still runs.
+    pub(super) fn wait_for_end(
+        &mut self,
+        limit: Duration,
+        interrupt: &Interrupt,
+    ) -> Result<Option<ExitStatus>, ChaosError> {
+        let deadline = Instant::now() + limit;
+        loop {
+            match self.ended_by_itself()? {
+                None if Instant::now() < deadline => interrupt.check()?,
+                status => return Ok(status),
+            }
+            std::thread::sleep(LOOK_AGAIN_SOON);
+        }
+    }
+
     /// Its process, also after its end.
     pub(super) fn pid(&self) -> Option<Pid> {
         i32::try_from(self.child.id()).ok().and_then(Pid::from_raw)
@@ -121,20 +139,15 @@ impl Worker {
         ChaosError::Ended { what: self.what, status, log: self.tail() }
     }
 
-    /// Where it prints to.
-    pub(super) fn log(&self) -> &Path {
-        &self.log
-    }
-
     /// The most memory that it had at once, in bytes; `None` when it has ended.
     pub(super) fn peak_bytes(&self) -> Option<u64> {
         process::peak_bytes(self.child.id())
     }
 
-    /// Waits until it has printed this line.
+    /// Waits until it has printed a line that begins so.
     pub(super) fn wait_for_line(
         &mut self,
-        line: &str,
+        beginning: &str,
         limit: Duration,
         interrupt: &Interrupt,
     ) -> Result<(), ChaosError> {
@@ -142,7 +155,7 @@ impl Worker {
         loop {
             // Looked at first: what it has printed before its end counts.
             let ended = self.must_run();
-            if std::fs::read_to_string(&self.log).is_ok_and(|printed| printed.lines().any(|found| found == line)) {
+            if self.said().lines().any(|found| found.starts_with(beginning)) {
                 return Ok(());
             }
             ended?;
@@ -152,6 +165,11 @@ impl Worker {
             }
             std::thread::sleep(LOOK_AGAIN_SOON);
         }
+    }
+
+    /// Where it prints to.
+    pub(super) fn log(&self) -> &Path {
+        &self.log
     }
 
     /// What it has printed so far, as far as it is text.

@@ -1,10 +1,11 @@
 """Compares what a broker acknowledged with what is kept: chaos_check.py BROKERS TOPIC GROUP STORE COUNT LEDGER
-[PADDED_FROM].
+[PADDED_FROM] [theirs=LOG...].
 
 STORE is cassandra:NODE/KEYSPACE or sqlite:PATH; COUNT is how many messages were sent at most; for PADDED_FROM see
-chaos_readings.py. Prints a JSON object:
+chaos_readings.py; LOG is what a member of another kind has said that it was given. Prints a JSON object:
 - checked: acknowledged messages that were looked for
-- lost: those that are neither a row nor a dead letter
+- theirs: those that are neither a row nor a dead letter, were given to a member of another kind, and are committed
+- lost: those that are neither, otherwise
 - wrong: those that are kept otherwise than they were sent
 - ahead: those of the lost and wrong ones whose offset the group has committed
 - committed: acknowledged messages whose offset the group has committed
@@ -17,6 +18,8 @@ import chaos_group
 import chaos_rows
 from chaos_readings import is_malformed, message, number_of, place, row
 from confluent_kafka import Consumer, TopicPartition
+
+THEIRS = "theirs="
 
 
 def letters(brokers, topic):
@@ -55,7 +58,16 @@ def acknowledged(path):
                 yield tuple(map(int, line.split()))
 
 
-brokers, topic, group, store, count, path, *padded = sys.argv[1:]
+def given_to(path):
+    """Partition and offset of each message; the last line may be half written."""
+    with open(path, encoding="ascii") as log:
+        for line in log:
+            if line.startswith("read ") and line.endswith("\n"):
+                yield tuple(map(int, line.split()[1:]))
+
+
+brokers, topic, group, store, count, path, *more = sys.argv[1:]
+padded = [text for text in more if not text.startswith("theirs=")]
 padded_from = int(padded[0]) if padded else None
 consumer = chaos_group.connect(brokers, group)
 done = {partition: offset for partition, (offset, _) in chaos_group.committed(consumer, topic).items()}
@@ -64,7 +76,8 @@ consumer.close()
 ledger = list(acknowledged(path))
 rows = chaos_rows.rows(store)
 kept = letters(brokers, topic)
-verdict = {"checked": 0, "committed": 0, "lost": 0, "wrong": 0, "ahead": 0, "invented": 0, "examples": []}
+given = {place for option in more if option.startswith(THEIRS) for place in given_to(option.removeprefix(THEIRS))}
+verdict = {"checked": 0, "committed": 0, "theirs": 0, "lost": 0, "wrong": 0, "ahead": 0, "invented": 0, "examples": []}
 
 
 def judge(name, number, partition, offset):
@@ -81,7 +94,9 @@ for number, partition, offset in ledger:
         found, expected = kept.get((partition, offset)), {message(number, padded_from)[1]}
     else:
         found, expected = rows.get(place(number)), row(number, padded_from)
-    if found is None:
+    if found is None and (partition, offset) in given and offset < done.get(partition, 0):
+        verdict["theirs"] += 1
+    elif found is None:
         judge("lost", number, partition, offset)
     elif found != expected:
         judge("wrong", number, partition, offset)

@@ -1,8 +1,9 @@
-"""Looks at what a group has committed: chaos_group.py drained|moved|next BROKERS TOPIC GROUP.
+"""Looks at what a group has committed: chaos_group.py drained|moved|every|next BROKERS TOPIC GROUP.
 
-drained waits until that is everything; moved waits until it is everything or something else than at first. Both print
-after how many seconds that was. next waits until it is something else than at first: it says `looking` when it knows
-what was first, and then `moved`. All wait for ever."""
+drained waits until that is everything; moved waits until it is everything or something else than at first; every waits
+until it is something else than at first in every partition. They print after how many seconds that was. next waits until
+it is something else than at first: it says `looking` when it knows what was first, and then `moved`. All wait for
+ever."""
 
 import sys
 import time
@@ -44,6 +45,13 @@ def has_moved(consumer, topic, first):
     return places != first[0]
 
 
+def has_moved_everywhere(consumer, topic, first):
+    places = committed(consumer, topic)
+    first.append(places)
+    partitions = consumer.partitions_for_topic(topic) or ()
+    return bool(partitions) and all(places.get(partition) != first[0].get(partition) for partition in partitions)
+
+
 def until(reached):
     while True:
         try:
@@ -66,6 +74,9 @@ def main():
         print("looking", flush=True)
         until(lambda: has_moved(consumer, topic, first))
         print("moved", flush=True)
+    elif what == "every":
+        first = []
+        until(lambda: has_moved_everywhere(consumer, topic, first))
     else:
         first = []
         until(lambda: has_moved(consumer, topic, first) or is_drained(consumer, topic))

@@ -1,0 +1,183 @@
+//! R6: one to four `vitals consume` join, leave and are killed; members of other kinds join and leave beside them.
+//!
+//! What a member of another kind has read and committed is its own; what it has only read is read again by ours. In a
+//! second run the planted bug is one that commits what nobody has read.
+
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use crate::chaos::error::ChaosError;
+use crate::chaos::flow::{Flow, Load};
+use crate::chaos::left::Left;
+use crate::chaos::run::Run;
+use crate::chaos::watch::Watch;
+use crate::chaos::worker::Worker;
+
+/// Without an end of its own, for all practical purposes.
+const LOAD: Load = Load { messages: 5_000_000, rate: 1_000 };
+/// Nobody kills the store here, so that a settle time of zero is safe: what a leaving member has stored it commits.
+const OPTIONS: &[&str] = &["--settle-time", "0s", "--session-timeout", "2s"];
+/// So many of ours at most,
+const MOST: usize = 4;
+/// and so many of other kinds.
+const MOST_FOREIGN: usize = 2;
+/// After so many changes the readers look whether all is there that was committed.
+const LOOK_EVERY: u32 = 5;
+/// What the end of a member may take on a busy machine; that it takes 5 s at most is another promise.
+const END_LIMIT: Duration = Duration::from_secs(30);
+/// What a member of another kind may take until it is given something: a Java machine has to start.
+const FOREIGN_LIMIT: Duration = Duration::from_secs(60);
+
+#[derive(Debug, Clone, Copy)]
+enum Change {
+    Join,
+    Leave,
+    Kill,
+    ForeignJoins,
+    ForeignLeaves,
+}
+
+/// Makes one change after another while messages flow.
+pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), ChaosError> {
+    let mut flow = Flow::start(run.stand, run.addresses()?, LOAD)?;
+    let watch = Watch::start(run.stand, flow.addresses())?;
+    let mut members = Members { ours: vec![flow.showing_consumer(OPTIONS)?], ..Members::default() };
+    run.verdict.got_on(flow.gets_on()?);
+    while run.schedule.next() {
+        run.stand.pause(run.schedule.millis(100..1_800))?;
+        let change = members.draw(run);
+        members.make(change, run, &mut flow)?;
+        members.ours.iter_mut().try_for_each(Worker::must_run)?;
+        if run.schedule.made().is_multiple_of(LOOK_EVERY) {
+            run.verdict.look(&flow.check()?);
+        }
+    }
+    while !members.foreign.is_empty() {
+        members.foreign_leaves(run)?;
+    }
+    run.verdict.got_on(flow.gets_on()?);
+    flow.stop_sending()?;
+    while members.ours.len() > 1 {
+        members.leave(run, &flow)?;
+    }
+    members.ours.pop().map_or(Ok(()), |last| flow.drain(last))?;
+    run.verdict.measured(format!(
+        "{} left, {} of them cut short, {} of {} messages to be read again",
+        members.left, members.cut_short, members.repeated, members.taken
+    ));
+    run.verdict.conclude(flow.check()?);
+    watch.end(run.stand, &mut run.verdict)
+}
+
+/// Who is in the group, and how those were that have left.
+#[derive(Debug, Default)]
+struct Members {
+    ours: Vec<Worker>,
+    /// With the beginning of the line that each prints when it is given a message.
+    foreign: Vec<(Worker, &'static str)>,
+    left: u32,
+    cut_short: u32,
+    taken: u64,
+    repeated: u64,
+}
+
+impl Members {
+    fn draw(&self, run: &mut Run<'_>) -> Change {
+        let drawn = run.schedule.below(8);
+        // Each kind has to join, however few changes there are.
+        let must_be_foreign = run.is_planted() || [2, 4].contains(&run.schedule.made());
+        let wanted = match drawn {
+            _ if must_be_foreign => Change::ForeignJoins,
+            0..3 => Change::Join,
+            3..5 => Change::Leave,
+            5 => Change::Kill,
+            6 => Change::ForeignJoins,
+            _ => Change::ForeignLeaves,
+        };
+        match wanted {
+            Change::Join if self.ours.len() == MOST => Change::Leave,
+            Change::Leave | Change::Kill if self.ours.len() == 1 => Change::Join,
+            Change::ForeignJoins if self.foreign.len() == MOST_FOREIGN => Change::ForeignLeaves,
+            Change::ForeignLeaves if self.foreign.is_empty() => Change::ForeignJoins,
+            change => change,
+        }
+    }
+
+    fn make(&mut self, change: Change, run: &mut Run<'_>, flow: &mut Flow<'_>) -> Result<(), ChaosError> {
+        match change {
+            Change::Join => {
+                self.ours.push(flow.showing_consumer(OPTIONS)?);
+                run.verdict.fault("joins");
+            }
+            Change::Leave => {
+                self.leave(run, flow)?;
+                run.verdict.fault("leaves");
+            }
+            Change::Kill => {
+                self.take_one(run).map_or(Ok(()), |mut killed| killed.kill())?;
+                run.verdict.fault("kills");
+            }
+            Change::ForeignJoins => {
+                let foreign = foreign(run, flow)?;
+                self.foreign.push(foreign);
+                run.verdict.fault("foreign joins");
+            }
+            Change::ForeignLeaves => {
+                self.foreign_leaves(run)?;
+                run.verdict.fault("foreign leaves");
+            }
+        }
+        Ok(())
+    }
+
+    fn take_one(&mut self, run: &mut Run<'_>) -> Option<Worker> {
+        let count = u32::try_from(self.ours.len()).unwrap_or_default();
+        let at = usize::try_from(run.schedule.below(count)).unwrap_or_default();
+        (at < self.ours.len()).then(|| self.ours.swap_remove(at))
+    }
+
+    /// Who leaves cleanly has committed all that it has taken up.
+    fn leave(&mut self, run: &mut Run<'_>, flow: &Flow<'_>) -> Result<(), ChaosError> {
+        let Some(mut member) = self.take_one(run) else { return Ok(()) };
+        member.signal(Signal::INT);
+        let status = member.wait_for_end(END_LIMIT, run.stand.interrupt())?;
+        let left = Left::of(run.stand, flow.addresses(), member.log())?;
+        self.left += 1;
+        self.taken += left.taken;
+        self.repeated += left.repeated;
+        match status.and_then(|status| status.code()) {
+            Some(0) if left.repeated == 0 => {}
+            Some(0) => run.verdict.breaks(format!("a clean leave: {} messages are read again", left.repeated)),
+            // It says that what it could not store in time is read again.
+            Some(130) => self.cut_short += 1,
+            _ => run.verdict.breaks(format!("a leaving member ended with {status:?}\n{}", member.tail())),
+        }
+        Ok(())
+    }
+
+    /// One that was given something.
+    fn foreign_leaves(&mut self, run: &Run<'_>) -> Result<(), ChaosError> {
+        let Some((mut member, sign)) = self.foreign.pop() else { return Ok(()) };
+        member.wait_for_line(sign, FOREIGN_LIMIT, run.stand.interrupt())?;
+        member.signal(Signal::TERM);
+        // Java ends with a code of its own.
+        member.wait_for_end(FOREIGN_LIMIT, run.stand.interrupt())?;
+        Ok(())
+    }
+}
+
+/// On `librdkafka`; where the stack has Kafka's own tools, in turns with its console consumer, which commits nothing.
+fn foreign(run: &mut Run<'_>, flow: &mut Flow<'_>) -> Result<(Worker, &'static str), ChaosError> {
+    let kind = if run.schedule.coin() { "commits" } else { "keeps" };
+    let at = flow.addresses();
+    let class = "org.apache.kafka.tools.consumer.ConsoleConsumer";
+    let arguments = ["--bootstrap-server", &at.brokers, "--topic", &at.topic, "--group", &at.group];
+    let quiet = ["--command-property", "enable.auto.commit=false", "--command-property", "heartbeat.interval.ms=500"];
+    match run.stack.tool(class, &[&arguments[..], &quiet].concat()) {
+        Some(command) if !run.schedule.made().is_multiple_of(4) => {
+            Ok((run.stand.start("a Java member", &command)?, "{"))
+        }
+        _ => Ok((flow.foreign_member(if run.is_planted() { "ahead" } else { kind })?, "read ")),
+    }
+}
