@@ -49,10 +49,7 @@ pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), ChaosError> {
         let consumer = flow.showing_consumer(if run.is_planted() { PLANTED_OPTIONS } else { OPTIONS })?;
         signal(run, &flow, consumer, way, &mut ends)?;
     }
-    // Whoever finds the planted bug has to find it in what is committed.
-    if !run.is_planted() {
-        ends.conclude(&mut run.verdict);
-    }
+    ends.conclude(&mut run.verdict);
     let last = flow.consumer(OPTIONS)?;
     run.verdict.got_on(flow.gets_on()?);
     flow.stop_sending()?;
@@ -117,7 +114,7 @@ fn judge(
             run.verdict.breaks(format!("a clean end, and {} messages are read again", left.repeated));
         }
         Some(0) => ends.clean(way == Way::Plain && left.taken > 0),
-        Some(130) => ends.cut_short(),
+        Some(130) => ends.cut_short(way == Way::Plain),
         // It had not yet begun to listen.
         None if consumer.said().is_empty() => ends.early(),
         _ => run.verdict.breaks(format!("ended with {status}\n{}", consumer.tail())),

@@ -65,7 +65,7 @@ fn judge(run: &mut Run<'_>, producer: &Worker, is_stalled: bool, status: ExitSta
         // All that it had made is acknowledged, and it says how much that was.
         Some(0) if says(&format!("sent {sent} message")) => ends.clean(!is_stalled && sent > 0),
         // It says what may not be in the topic.
-        Some(4) if says("not acknowledged") => ends.cut_short(),
+        Some(4) if says("not acknowledged") => ends.cut_short(!is_stalled),
         // It was not connected yet.
         Some(130) if sent == 0 => ends.early(),
         None if printed.is_empty() => ends.early(),
