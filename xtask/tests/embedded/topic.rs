@@ -249,7 +249,7 @@ fn where_nothing_listens_every_topic_command_says_so_in_time() {
     for args in [&["list"][..], &["describe"], &["create"], &["delete", "t", "--yes"], &["tail", "--follow"]] {
         let began = Instant::now();
         let told = refused(&home, args, 4);
-        assert!(began.elapsed() < Duration::from_secs(6), "{args:?}: {:?}", began.elapsed());
+        assert!(began.elapsed() < Duration::from_secs(10), "{args:?}: {:?}", began.elapsed());
         assert!(told.contains(&address) && told.contains("hint: run `vitals up`"), "{told}");
     }
 }
