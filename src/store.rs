@@ -41,7 +41,7 @@ pub enum WriteError {
     /// It may take the same batch later: it is away, too slow, or overloaded.
     #[error("the store did not take the rows: {0}")]
     Later(String),
-    /// It will never take this batch, and would take another: what is wrong is in the rows.
+    /// It refuses this batch, and says that asking again will not help: a row of it breaks a rule of the table.
     #[error("the store refuses the rows: {0}")]
     Never(String),
 }

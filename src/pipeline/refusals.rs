@@ -29,8 +29,8 @@ pub(super) struct Refusals {
     told: String,
     /// How many batches the store has taken.
     taken: u64,
-    /// How many it had taken at the last refusal.
-    taken_before: u64,
+    /// How many it had taken at the last refusal of any.
+    taken_at_last: u64,
 }
 
 /// After so many batches without a refusal the rows of all patients go out together again.
@@ -44,7 +44,7 @@ impl Refusals {
 
     /// Whether there was no refusal for so long that there may be no more.
     pub(super) fn is_calm(&self) -> bool {
-        self.taken - self.taken_before == CALM_BATCHES
+        self.taken - self.taken_at_last == CALM_BATCHES
     }
 
     /// Forgets what is committed: it does not come again.
@@ -67,7 +67,7 @@ impl<S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'_, S, T, D, O> 
     /// Takes note of a batch that the store refuses. Its records stay unsettled, so that nothing behind them is committed.
     pub(super) fn refused(&mut self, job: Job, reason: &str) {
         let taken = self.refusals.taken;
-        self.refusals.taken_before = taken;
+        self.refusals.taken_at_last = taken;
         if job.batch.readings.len() > 1 {
             self.lanes.send_alone(job.batch.patient.clone(), taken);
         } else {
