@@ -4,7 +4,8 @@
 //! [ledger](crate::ledger) keeps it for each partition, whatever order the answers come in.
 //!
 //! This file takes up what comes; `delivery` stores and keeps it, `refusals` judges rows that the store will not have,
-//! `settling` waits for what it may still forget, `ending` commits and ends. What they stand on are three small traits: [`Source`], [`Store`] and [`DeadLetters`].
+//! `settling` waits for what it may still forget, `ending` commits and ends. What they stand on are three small traits:
+//! [`Source`], [`Store`] and [`DeadLetters`].
 //!
 //! One task runs this loop. It holds no more bytes of messages than it is [allowed](Pipeline::max_in_flight_bytes);
 //! beyond that it reads on only when the store has taken some.
