@@ -1,7 +1,7 @@
 //! R14: SIGINT or SIGTERM for `vitals consume` at random moments, also while its store stands still, and a second one.
 //!
-//! A consumer that ends with 0 has committed all that it has shown; one that was cut short (130) has committed what is
-//! stored and has everything below it. In a second run the planted bug is a settle time that nobody lives to see: such a
+//! A consumer that ends with 0 has committed all that it has shown; one that was cut short (130) because the store took
+//! nothing has committed what is stored and has everything below it. In a second run the planted bug is a settle time that nobody lives to see: such a
 //! consumer ends with 0, and has committed nothing.
 
 use std::process::ExitStatus;
@@ -104,9 +104,14 @@ fn judge(
     ends: &mut Ends,
 ) -> Result<(), ChaosError> {
     let left = Left::of_last(run.stand, flow.addresses(), consumer.log())?;
-    // Cassandra goes on with what had reached it before it was stopped: nobody was told that this is stored.
-    let is_told = way == Way::Plain || (way == Way::Stalled && run.stack.kind() == Kind::Embedded);
-    if is_told && !left.uncommitted.is_empty() {
+    // What was on its way when a consumer was cut short may be stored later, and nobody is told: Cassandra goes on with
+    // what has reached it. Nothing of that is left where all was finished, or where the store took nothing.
+    let nothing_comes_later = match way {
+        Way::Plain => status.success(),
+        Way::Stalled => status.success() || run.stack.kind() == Kind::Embedded,
+        Way::Twice => false,
+    };
+    if nothing_comes_later && !left.uncommitted.is_empty() {
         run.verdict.breaks(format!("stored and not committed at the end: {:?}", left.uncommitted));
     }
     match status.code() {
