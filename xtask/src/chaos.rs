@@ -11,7 +11,8 @@
 //!   answers nobody for a while
 //! - [`flow`]: messages on their way, from the producer that is not ours to the table; [`scene`]: the like for campaigns
 //!   that send in their own way; [`gauge`]: what our programs take meanwhile
-//! - [`group`]: how far the group has come; [`watch`]: what it commits, change by change
+//! - [`group`]: how far the group has come; [`watch`]: what it commits, change by change; [`foreign`]: members of it
+//!   that are of another kind
 //! - [`left`]: what a consumer leaves behind; [`signalled`]: how programs end that are asked to
 //! - [`findings`]: what the readers found; [`verdict`]: what that says; [`error`]: what can go wrong
 
@@ -21,6 +22,7 @@ mod error;
 mod fault;
 mod findings;
 mod flow;
+mod foreign;
 mod gauge;
 mod group;
 mod lanes;

@@ -9,6 +9,7 @@ use rustix::process::Signal;
 
 use crate::chaos::error::ChaosError;
 use crate::chaos::flow::{Flow, Load};
+use crate::chaos::foreign::Foreign;
 use crate::chaos::left::Left;
 use crate::chaos::run::Run;
 use crate::chaos::watch::Watch;
@@ -26,8 +27,6 @@ const MOST_FOREIGN: usize = 2;
 const LOOK_EVERY: u32 = 5;
 /// What the end of a member may take on a busy machine; that it takes 5 s at most is another promise.
 const END_LIMIT: Duration = Duration::from_secs(30);
-/// What a member of another kind may take until it is given something: a Java machine has to start.
-const FOREIGN_LIMIT: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Clone, Copy)]
 enum Change {
@@ -53,9 +52,7 @@ pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), ChaosError> {
             run.verdict.look(&flow.check()?);
         }
     }
-    while !members.foreign.is_empty() {
-        members.foreign_leaves(run)?;
-    }
+    members.foreign.drain(..).try_for_each(|foreign| foreign.leave(run))?;
     run.verdict.got_on(flow.gets_on()?);
     flow.stop_sending()?;
     while members.ours.len() > 1 {
@@ -74,8 +71,7 @@ pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), ChaosError> {
 #[derive(Debug, Default)]
 struct Members {
     ours: Vec<Worker>,
-    /// With the beginning of the line that each prints when it is given a message.
-    foreign: Vec<(Worker, &'static str)>,
+    foreign: Vec<Foreign>,
     left: u32,
     cut_short: u32,
     taken: u64,
@@ -119,12 +115,11 @@ impl Members {
                 run.verdict.fault("kills");
             }
             Change::ForeignJoins => {
-                let foreign = foreign(run, flow)?;
-                self.foreign.push(foreign);
+                self.foreign.push(Foreign::join(run, flow)?);
                 run.verdict.fault("foreign joins");
             }
             Change::ForeignLeaves => {
-                self.foreign_leaves(run)?;
+                self.foreign.pop().map_or(Ok(()), |foreign| foreign.leave(run))?;
                 run.verdict.fault("foreign leaves");
             }
         }
@@ -154,30 +149,5 @@ impl Members {
             _ => run.verdict.breaks(format!("a leaving member ended with {status:?}\n{}", member.tail())),
         }
         Ok(())
-    }
-
-    /// One that was given something.
-    fn foreign_leaves(&mut self, run: &Run<'_>) -> Result<(), ChaosError> {
-        let Some((mut member, sign)) = self.foreign.pop() else { return Ok(()) };
-        member.wait_for_line(sign, FOREIGN_LIMIT, run.stand.interrupt())?;
-        member.signal(Signal::TERM);
-        // Java ends with a code of its own.
-        member.wait_for_end(FOREIGN_LIMIT, run.stand.interrupt())?;
-        Ok(())
-    }
-}
-
-/// On `librdkafka`; where the stack has Kafka's own tools, in turns with its console consumer, which commits nothing.
-fn foreign(run: &mut Run<'_>, flow: &mut Flow<'_>) -> Result<(Worker, &'static str), ChaosError> {
-    let kind = if run.schedule.coin() { "commits" } else { "keeps" };
-    let at = flow.addresses();
-    let class = "org.apache.kafka.tools.consumer.ConsoleConsumer";
-    let arguments = ["--bootstrap-server", &at.brokers, "--topic", &at.topic, "--group", &at.group];
-    let quiet = ["--command-property", "enable.auto.commit=false", "--command-property", "heartbeat.interval.ms=500"];
-    match run.stack.tool(class, &[&arguments[..], &quiet].concat()) {
-        Some(command) if !run.schedule.made().is_multiple_of(4) => {
-            Ok((run.stand.start("a Java member", &command)?, "{"))
-        }
-        _ => Ok((flow.foreign_member(if run.is_planted() { "ahead" } else { kind })?, "read ")),
     }
 }
