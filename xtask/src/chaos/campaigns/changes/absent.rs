@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use super::must_end;
 use super::parcels::Parcels;
-use super::{must_end, must_tell};
 use crate::chaos::error::ChaosError;
 use crate::chaos::findings::Findings;
 use crate::chaos::flow::DRAIN_LIMIT;
@@ -32,9 +32,10 @@ pub(super) fn run(run: &mut Run<'_>, name: &str) -> Result<Findings, ChaosError>
     told(run, "an absent broker", &ended, 4);
     let mut waiting =
         run.stand.start("vitals init", &run.stand.vitals(&parcels.scene.at, &["init", "--wait", "120s"]))?;
+    // Started before, it would find the broker at once.
+    waiting.wait_for_line("waiting for Kafka", DRAIN_LIMIT, run.stand.interrupt())?;
     run.stack.start_again(Part::Broker, run.stand)?;
     waiting.wait(DRAIN_LIMIT, run.stand.interrupt())?;
-    must_tell(run, "init --wait", &waiting.said(), &["waiting for Kafka"]);
     run.verdict.faults("absent servers", 2);
     parcels.scene.vitals(WHAT, &["consume", "--quiet", "--exit-at-end", "--settle-time", "0s"], DRAIN_LIMIT)?;
     parcels.check()
