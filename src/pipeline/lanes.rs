@@ -89,7 +89,8 @@ impl Lanes {
         self.take_rows(patient, limits.rows, &mut job);
         while job.patients.len() < limits.patients
             && let Some(room) = limits.rows.checked_sub(job.batch.readings.len()).filter(|room| *room > 0)
-            && let Some(patient) = self.ready.pop_front_if(|patient| !self.alone.contains_key(patient))
+            && self.ready.front().is_some_and(|patient| !self.alone.contains_key(patient))
+            && let Some(patient) = self.ready.pop_front()
         {
             self.take_rows(patient, room, &mut job);
         }
@@ -348,7 +349,9 @@ mod tests {
     fn a_patient_whose_rows_go_alone_shares_no_batch() {
         let mut bench = Bench::new();
         bench.lanes.send_alone(PatientId::parse("P2").expect("id"), 0);
-        ["P1", "P2", "P3"].into_iter().for_each(|patient| bench.add(patient, 0, spo2(98)));
+        for patient in ["P1", "P2", "P3"] {
+            bench.add(patient, 0, spo2(98));
+        }
         let limits = BatchLimits { rows: 60, patients: 10 };
         let jobs: Vec<_> = std::iter::from_fn(|| bench.lanes.next_job(limits)).collect();
         assert_eq!(jobs.iter().map(|job| job.patients.len()).collect::<Vec<_>>(), [1, 1, 1]);

@@ -60,7 +60,9 @@ impl std::fmt::Display for Timestamp {
             (14..16, utc.minute()),
             (17..19, utc.second()),
         ];
-        places.into_iter().for_each(|(place, number)| put(whole.get_mut(place), number));
+        for (place, number) in places {
+            put(whole.get_mut(place), number);
+        }
         let micros = utc.nanosecond() / 1000;
         let parts: &[&[u8]] = if micros == 0 {
             &[whole, OFFSET]

@@ -4,6 +4,7 @@
 //!
 //! - [`embedded_default`]: the table of the embedded default, beside Kafka
 //! - [`operator`]: the table of what an operator types, beside Kafka's Java tools and cqlsh
+//! - [`peers`]: the table beside reference programs, where those are there
 //! - [`throughput`], [`acknowledgement`], [`start`], [`drain`], [`pair`]: one kind of measurement each
 //! - [`stand`], [`hospital`]: what each table is measured on; [`broker`]: an embedded broker
 //! - [`kit`]: what both need: the `dist` build, a Python, and a [`place`] for files
@@ -25,6 +26,7 @@ mod load;
 mod machine;
 mod operator;
 mod pair;
+mod peers;
 mod place;
 mod program;
 mod stand;
@@ -97,14 +99,17 @@ enum Subject {
     Embedded,
     /// What an operator types beside Kafka's Java tools and cqlsh
     Operator,
+    /// Drains and producing beside reference programs
+    Peers,
 }
 
 impl Subject {
     /// Starts what it needs, measures, and ends that.
-    fn measure(self, kit: &Kit, fresh: &mut FreshStacks, load: &Load) -> Result<Table, BenchError> {
+    fn measure(self, kit: &Kit, fresh: &mut FreshStacks, load: &Load) -> Result<Option<Table>, BenchError> {
         match self {
-            Self::Embedded => embedded_default::measure(kit, fresh, load),
-            Self::Operator => operator::measure(kit, fresh, load),
+            Self::Embedded => embedded_default::measure(kit, fresh, load).map(Some),
+            Self::Operator => operator::measure(kit, fresh, load).map(Some),
+            Self::Peers => peers::measure(kit, fresh, load),
         }
     }
 }
@@ -119,7 +124,7 @@ pub(crate) fn run(args: &Args, interrupt: &Interrupt) -> eyre::Result<u8> {
     let mut fresh = FreshStacks::new();
     let subjects = args.only.map_or_else(|| Subject::value_variants().to_vec(), |only| vec![only]);
     let measured: Result<Vec<_>, _> =
-        subjects.into_iter().map(|subject| subject.measure(&kit, &mut fresh, &load)).collect();
+        subjects.into_iter().filter_map(|subject| subject.measure(&kit, &mut fresh, &load).transpose()).collect();
     if measured.is_err() && interrupt.received().is_none() {
         fresh.keep_logs()?;
     } else {

@@ -62,7 +62,9 @@ impl Store for CassandraStore {
                     groups.add(&inserts.alert, alert);
                 }
             }
-            alerts.for_each(|alert| groups.add(&inserts.alert, alert));
+            for alert in alerts {
+                groups.add(&inserts.alert, alert);
+            }
             groups.finish()
         };
         match self.send(groups).await.map_err(WriteError::from) {
@@ -89,7 +91,9 @@ impl CassandraStore {
     pub async fn restore(&self, rows: &[StoredReading]) -> Result<(), WriteError> {
         let groups = |inserts: &Inserts| {
             let mut groups = Groups::default();
-            rows.iter().for_each(|row| groups.add(&inserts.reading, row));
+            for row in rows {
+                groups.add(&inserts.reading, row);
+            }
             groups.finish()
         };
         Ok(self.send(groups).await?)

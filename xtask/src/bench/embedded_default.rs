@@ -136,7 +136,7 @@ fn drains(Measured { many_patients, few_patients, .. }: &Measured) -> Vec<Figure
         let id = |name: &str| format!("drain_{count}_patients_{name}");
         let what = |what: &str| format!("{count} patients: {what}");
         let rate = values(drains, |of| of.drained);
-        let goal = Some(Goal::AtLeast(100_000.0));
+        let goal = Some(Goal::AtLeast(200_000.0));
         [
             figure(&id("produced"), &what("produce"), values(drains, |of| of.produced), "readings/s", None),
             figure(&id("drained"), &what("drain into SQLite"), rate, "readings/s", goal),

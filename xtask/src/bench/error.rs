@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::Duration;
 
+use crate::job::JobError;
 use crate::lock::LockError;
 use crate::services::error::ServiceError;
 use crate::services::log_tail::{LogTail, SHOWN_WITH_ERRORS};
@@ -30,6 +31,10 @@ pub(crate) enum BenchError {
         "{what} did not say what was expected: {missing}\n{log}\nhint: the lines above are what it said; if it has changed, xtask/src/bench has to follow"
     )]
     Unclear { what: &'static str, missing: &'static str, log: LogTail },
+    #[error(
+        "the reference program {name} does not build: {how}\n{log}\nhint: the lines above say why; its first build needs the network"
+    )]
+    Reference { name: &'static str, how: JobError, log: LogTail },
     #[error("the servers of this run are gone\nhint: look who ended them, then start again")]
     NoServer,
     #[error("cannot {verb} {}: {source}\nhint: check who owns this folder and whether the disk is full", path.display())]
@@ -47,6 +52,14 @@ pub(crate) enum BenchError {
 }
 
 impl BenchError {
+    /// A reference program does not build.
+    pub(super) fn reference(name: &'static str, how: JobError, log: &Path) -> Self {
+        match how {
+            JobError::Interrupted(interrupted) => interrupted.into(),
+            how => Self::Reference { name, how, log: LogTail::read(log, SHOWN_WITH_ERRORS) },
+        }
+    }
+
     /// The output of `what`, in `log`, lacks what was looked for.
     pub(super) fn unclear(what: &'static str, missing: &'static str, log: &Path) -> Self {
         Self::Unclear { what, missing, log: LogTail::read(log, SHOWN_WITH_ERRORS) }

@@ -59,11 +59,18 @@ impl<'a> Hospital<'a> {
         self.kit.place().path(name)
     }
 
-    fn brokers(&self) -> Result<String, BenchError> {
+    /// What measures.
+    pub(super) fn kit(&self) -> &Kit {
+        self.kit
+    }
+
+    /// The address of Kafka.
+    pub(super) fn brokers(&self) -> Result<String, BenchError> {
         self.stack.port(Role::Kafka).map(|port| format!("127.0.0.1:{port}")).ok_or(BenchError::NoServer)
     }
 
-    fn cassandra_port(&self) -> Result<String, BenchError> {
+    /// The port of Cassandra, on 127.0.0.1.
+    pub(super) fn cassandra_port(&self) -> Result<String, BenchError> {
         self.stack.port(Role::Cassandra).map(|port| port.to_string()).ok_or(BenchError::NoServer)
     }
 }
@@ -87,7 +94,7 @@ impl Ward<'_> {
     }
 
     /// Sends so many readings to the topic.
-    pub(super) fn send(&self, readings: u32) -> Result<(), BenchError> {
+    pub(super) fn send(&self, readings: u32) -> Result<Taken, BenchError> {
         let (count, ids) = (readings.to_string(), patient_ids(PATIENTS));
         let mut command = vec![OsString::from(self.hospital.kit.binary())];
         let arguments = ["produce", "--interval", "0", "--count", &count, "--patients", &ids];
@@ -95,7 +102,7 @@ impl Ward<'_> {
         let (environment, log) = (self.environment()?, self.hospital.file("produce.log"));
         let what = "vitals produce";
         let program = Program { what, command: &command, environment: &environment, is_chatty: true, log: &log };
-        program.run(self.hospital.kit.interrupt()).map(drop)
+        program.run(self.hospital.kit.interrupt())
     }
 
     /// Stores all readings of the topic, of which there are so many.

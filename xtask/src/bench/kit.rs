@@ -43,11 +43,28 @@ impl Kit {
 
     /// Runs a Python script of `xtask/tests/peers`.
     pub(super) fn python(&self, script: &'static str, arguments: &[&str]) -> Result<ToolOutput, BenchError> {
-        let peers = crate::repository::root().join("xtask").join("tests").join("peers");
-        // Nothing compiled is left beside the scripts.
-        let mut command = vec![self.python.clone().into(), "-B".into(), peers.join(script).into()];
+        let mut command = self.python_command(script);
         command.extend(arguments.iter().map(OsString::from));
         self.run(script, &command, &[])
+    }
+
+    /// How a Python script of `xtask/tests/peers` is started.
+    pub(super) fn python_command(&self, script: &str) -> Vec<OsString> {
+        let peers = crate::repository::root().join("xtask").join("tests").join("peers");
+        // Nothing compiled is left beside the scripts.
+        vec![self.python.clone().into(), "-B".into(), peers.join(script).into()]
+    }
+
+    /// Runs a Python script from elsewhere.
+    pub(super) fn python_file(
+        &self,
+        what: &'static str,
+        script: &Path,
+        arguments: &[OsString],
+    ) -> Result<ToolOutput, BenchError> {
+        let mut command = vec![self.python.clone().into(), "-B".into(), script.into()];
+        command.extend(arguments.iter().cloned());
+        self.run(what, &command, &[])
     }
 
     /// Runs a program that came with the Python clients.

@@ -43,7 +43,7 @@ pub(super) fn measure(stand: &Stand, side: Side, topic: &str, records: u32) -> R
 }
 
 /// Its last line begins "1000000 records sent, 214500.2 records/sec (30.68 MB/sec), …".
-fn produced(text: &str, records: u32) -> Option<f64> {
+pub(super) fn produced(text: &str, records: u32) -> Option<f64> {
     let total = format!("{records} records sent, ");
     let line = text.lines().rev().find_map(|line| line.strip_prefix(&total))?;
     number(line.split_once(" records/sec")?.0)

@@ -13,8 +13,16 @@ use super::values::{Row, Values};
 
 /// More rows in a batch save the server nothing.
 pub(super) const MAX_ROWS: usize = 60;
-/// Cassandra's own advice (`batch_size_warn_threshold`).
-const MAX_BYTES: usize = 5 * 1024;
+/// Beyond this Cassandra writes a warning into its log for every single batch (`batch_size_warn_threshold`).
+const MAX_SERVER_BYTES: usize = 5 * 1024;
+/// By how much the server counts a value as more than its bytes: each of them has a time, and two fields for its end.
+const VALUE_SERVER_BYTES: usize = 8 + 4 + 8;
+/// By how much the server counts a row as more than its values.
+const ROW_SERVER_BYTES: usize = 21;
+/// A value's length on the wire.
+const LENGTH_BYTES: usize = 4;
+/// The patient and the time, of which a row of either table has one each, are no values to the server.
+const KEYS: usize = 2;
 
 /// In a batch: what follows is the id of a prepared statement.
 const PREPARED: u8 = 1;
@@ -42,6 +50,8 @@ impl StatementId {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Group {
     rows: usize,
+    /// What the server counts them as; a little more, where not every value is set.
+    server_bytes: usize,
     /// Their statements, as BATCH has them: kind, id, values.
     statements: Vec<u8>,
     /// Where the values of the first row begin.
@@ -59,17 +69,18 @@ impl Groups {
     /// Adds a row; it begins another group where it would take the last one past a limit. A row that is past it alone goes
     /// alone.
     pub(super) fn add<R: Row>(&mut self, statement: &StatementId, row: &R) {
-        let Group { rows, statements, values_at } = &mut self.last;
+        let Group { rows, server_bytes, statements, values_at } = &mut self.last;
         let start = statements.len();
         statements.push(PREPARED);
         statement.push_to(statements);
         let values = statements.len();
         statements.extend_from_slice(&R::VALUES.to_be_bytes());
         row.bind(&mut Values(statements));
-        let is_full = *rows == MAX_ROWS || statements.len() >= MAX_BYTES;
+        let own_bytes = server_bytes_of::<R>(statements.len() - values);
+        let is_full = *rows == MAX_ROWS || *server_bytes + own_bytes >= MAX_SERVER_BYTES;
         if *rows > 0 && is_full {
             let own = statements.split_off(start);
-            let next = Group { rows: 1, statements: own, values_at: values - start };
+            let next = Group { rows: 1, server_bytes: own_bytes, statements: own, values_at: values - start };
             self.full.push(std::mem::replace(&mut self.last, next));
             return;
         }
@@ -77,6 +88,7 @@ impl Groups {
             *values_at = values;
         }
         *rows += 1;
+        *server_bytes += own_bytes;
     }
 
     /// All of them; none where no row was added.
@@ -119,6 +131,13 @@ impl Group {
         body.extend_from_slice(values);
         body
     }
+}
+
+/// What the server counts a row as that takes so many bytes on the wire, behind its statement's id.
+fn server_bytes_of<R: Row>(wire_bytes: usize) -> usize {
+    let values = usize::from(R::VALUES);
+    let contents = wire_bytes.saturating_sub(size_of_val(&R::VALUES) + LENGTH_BYTES * values);
+    contents + ROW_SERVER_BYTES + VALUE_SERVER_BYTES * values.saturating_sub(KEYS)
 }
 
 fn push_short(out: &mut Vec<u8>, number: usize) {

@@ -5,6 +5,7 @@ use cdrs_tokio::types::CBytesShort;
 use cdrs_tokio::types::value::Value;
 
 use super::*;
+use crate::reading::{PatientId, Reading, Signs, Timestamp};
 
 /// A row of one text.
 struct Text(String);
@@ -19,13 +20,15 @@ impl Row for Text {
 }
 
 const ID: [u8; 16] = [7; 16];
-/// What a row has beside its text: kind, id with its length, number of values, length of the value.
-const OVERHEAD: usize = 1 + 2 + 16 + 2 + 4;
+/// What the server counts a row as beside its text.
+const OVERHEAD: usize = ROW_SERVER_BYTES;
 
 fn groups(sizes: &[usize]) -> Vec<Group> {
     let mut groups = Groups::default();
     let id = StatementId::new(ID.to_vec());
-    sizes.iter().for_each(|size| groups.add(&id, &Text("x".repeat(size - OVERHEAD))));
+    for size in sizes {
+        groups.add(&id, &Text("x".repeat(size - OVERHEAD)));
+    }
     groups.finish()
 }
 
@@ -36,7 +39,9 @@ fn rows(groups: &[Group]) -> Vec<usize> {
 fn bodies(texts: &[&str]) -> Vec<RequestBody> {
     let mut groups = Groups::default();
     let id = StatementId::new(ID.to_vec());
-    texts.iter().for_each(|text| groups.add(&id, &Text((*text).to_owned())));
+    for text in texts {
+        groups.add(&id, &Text((*text).to_owned()));
+    }
     groups.finish().iter().map(|group| group.request(Consistency::LocalQuorum).request_body().unwrap()).collect()
 }
 
@@ -54,6 +59,25 @@ fn the_sixty_first_row_begins_another_batch() {
 fn a_batch_stays_under_five_kibibytes() {
     assert_eq!(rows(&groups(&[1024; 5])), [4, 1]);
     assert_eq!(rows(&groups(&[1023; 5])), [5]);
+}
+
+#[test]
+fn a_row_counts_as_much_as_the_server_counts_it_and_a_little_more() {
+    let signs = Signs {
+        heart_rate: Some(120),
+        spo2: Some(85),
+        systolic: Some(120),
+        diastolic: Some(80),
+        respiratory_rate: Some(16),
+        temperature: Some(36.8),
+    };
+    let time = Timestamp::parse("2025-10-26T10:30:15.123456Z").unwrap();
+    let reading = Reading::new(PatientId::parse("P001").unwrap(), time, signs).unwrap();
+    let mut groups = Groups::default();
+    let id = StatementId::new(ID.to_vec());
+    groups.add(&id, &reading);
+    let counted = groups.last.server_bytes;
+    assert_eq!(counted, "P001".len() + 32 + 21 + 6 * 24);
 }
 
 #[test]
@@ -90,7 +114,9 @@ fn one_row_is_the_statement_that_the_driver_would_execute() {
 fn the_first_row_of_a_further_group_can_go_alone_too() {
     let mut groups = Groups::default();
     let id = StatementId::new(ID.to_vec());
-    (0..61).for_each(|number| groups.add(&id, &Text(number.to_string())));
+    for number in 0..61 {
+        groups.add(&id, &Text(number.to_string()));
+    }
     let requests: Vec<_> = groups.finish().iter().map(|group| group.request(Consistency::One)).collect();
     let RequestBody::Execute(last) = requests[1].request_body().unwrap() else { panic!("{:?}", requests[1]) };
     assert_eq!(last.query_parameters.values, Some(QueryValues::SimpleValues(vec![Value::new("60")])));

@@ -78,7 +78,7 @@ fn an_alert_is_bound_as_the_driver_binds_it() {
 #[test]
 fn a_stored_row_keeps_its_texts() {
     let row = StoredReading {
-        patient_id: "".to_owned(),
+        patient_id: String::new(),
         timestamp: "yesterday".to_owned(),
         signs: Signs { spo2: Some(97), ..Signs::default() },
     };

@@ -1,0 +1,261 @@
+//! Beside programs that others would write for the same work: drains into Cassandra, and producing.
+//!
+//! - `reference`: the programs; `drain`: one of them at work
+//!
+//! The references promise nothing: what they hold when they are killed is lost or read twice. Ours runs with all that it
+//! promises, except that it waits for nothing that is stored: the settle time is 0, as with a commit log that is synced.
+
+mod drain;
+mod reference;
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+
+use self::drain::{Drained, Drainer, Work};
+use self::reference::References;
+use super::error::BenchError;
+use super::figure::{Figure, Goal, Grouped, figure, ratio, values};
+use super::hospital::Hospital;
+use super::kit::Kit;
+use super::load::Load;
+use super::table::Table;
+use super::throughput;
+use crate::say;
+use crate::services::fresh::FreshStacks;
+
+/// Kafka's own producer, at full speed.
+const PRODUCER: &str = "org.apache.kafka.tools.ProducerPerformance";
+const TOPICS: &str = "org.apache.kafka.tools.TopicCommand";
+/// About what a reading takes.
+const RECORD_BYTES: &str = "215";
+const PARTITIONS: &str = "6";
+
+/// The coursework consumer takes this many times as long: it gets fewer readings, which cost it the same each.
+const SLOWNESS: u32 = 20;
+
+/// Drains before anything counts: Cassandra's first half million rows cost it three times as much.
+const WARM_UP_ROUNDS: u32 = 3;
+
+/// What was measured, by work and by program, one value a round.
+#[derive(Debug, Default)]
+struct Measured {
+    drains: BTreeMap<(&'static str, &'static str), Vec<Drained>>,
+    /// Readings a second, and processor seconds a million of them.
+    produced: Vec<(f64, f64)>,
+    /// Records a second.
+    produced_by_kafka: Vec<f64>,
+}
+
+/// The topics.
+struct Works {
+    few: Work,
+    long: Work,
+    many: Work,
+    slow: Work,
+}
+
+impl Works {
+    fn of(load: &Load) -> Self {
+        let work = |topic, readings, patients, partitions| Work { topic, readings, patients, partitions };
+        Self {
+            few: work("few", load.rows, 100, 1),
+            long: work("long", load.records, 100, 4),
+            many: work("many", load.rows, 10_000, 4),
+            slow: work("slow", load.rows / SLOWNESS, 100, 1),
+        }
+    }
+}
+
+/// Measures all rounds. `None` where the reference programs are not there.
+pub(super) fn measure(kit: &Kit, fresh: &mut FreshStacks, load: &Load) -> Result<Option<Table>, BenchError> {
+    let Some(references) = References::build(kit)? else {
+        say::talk("../shared/peers is not there: the table beside the reference programs is left out");
+        return Ok(None);
+    };
+    let hospital = Hospital::start(kit, fresh)?;
+    let works = Works::of(load);
+    say::talk("filling the topics");
+    [works.few, works.long, works.many, works.slow].iter().try_for_each(|work| work.fill(&hospital, &references))?;
+    let bench = Bench { hospital: &hospital, references: &references, works, drainers: drainers(kit, &references) };
+    bench.warm_up()?;
+    let mut measured = Measured::default();
+    for round in 1..=load.rounds {
+        say::talk(&format!("round {round} of {}", load.rounds));
+        bench.round(&mut measured, round)?;
+        bench.produce(&mut measured, round, load.records)?;
+    }
+    let title = format!(
+        "Beside reference programs on a Kafka 4.3.1 and a warm Cassandra 5.0.8:\n\
+         {} and {} readings, settle time 0",
+        Grouped(load.rows),
+        Grouped(load.records)
+    );
+    Ok(Some(Table { id: "peers", title, figures: figures(&measured, load) }))
+}
+
+/// Who takes part.
+struct Drainers {
+    vitals: Drainer,
+    go: Option<Drainer>,
+    benthos: Option<Drainer>,
+    coursework: Drainer,
+}
+
+fn drainers(kit: &Kit, references: &References) -> Drainers {
+    let drainer = |name, command: Vec<OsString>| Drainer { name, command };
+    let mut vitals = vec![OsString::from(kit.binary())];
+    let words = "consume --brokers {BROKER} --topic {TOPIC} --group {GROUP} --settle-time 0 --exit-at-end --quiet";
+    vitals.extend(words.split(' ').map(OsString::from));
+    // In the braces stands the host alone; the environment has the port too.
+    let store = r#"exec "$@" --store "cassandra://$CASS/$KS""#;
+    let mut shell: Vec<OsString> = ["sh", "-c", store, "sh"].map(OsString::from).to_vec();
+    shell.extend(vitals);
+    let go = |path| drainer("go", vec!["env".into(), "MODE=batch".into(), OsString::from(path)]);
+    let config = references.file("benthos").join("config.yaml");
+    let benthos = |path| drainer("benthos", vec![OsString::from(path), "-c".into(), config.into()]);
+    Drainers {
+        vitals: drainer("vitals", shell),
+        go: references.go.clone().map(go),
+        benthos: references.benthos.clone().map(benthos),
+        coursework: drainer("coursework", kit.python_command("coursework_consumer.py")),
+    }
+}
+
+struct Bench<'a> {
+    hospital: &'a Hospital<'a>,
+    references: &'a References,
+    works: Works,
+    drainers: Drainers,
+}
+
+impl Bench<'_> {
+    fn warm_up(&self) -> Result<(), BenchError> {
+        say::talk("warming Cassandra up");
+        let mut unused = Measured::default();
+        (1..=WARM_UP_ROUNDS).try_for_each(|round| {
+            self.by_turns(&mut unused, round, self.works.few, &[self.drainers.go.as_ref()])?;
+            self.by_turns(&mut unused, round, self.works.many, &[self.drainers.go.as_ref()])
+        })
+    }
+
+    fn round(&self, measured: &mut Measured, round: u32) -> Result<(), BenchError> {
+        let Drainers { go, benthos, coursework, .. } = &self.drainers;
+        self.by_turns(measured, round, self.works.few, &[go.as_ref(), benthos.as_ref()])?;
+        self.by_turns(measured, round, self.works.long, &[go.as_ref()])?;
+        self.by_turns(measured, round, self.works.many, &[go.as_ref()])?;
+        self.by_turns(measured, round, self.works.slow, &[Some(coursework)])
+    }
+
+    /// Ours and the others, one right after the other; who goes first changes from round to round.
+    fn by_turns(
+        &self,
+        measured: &mut Measured,
+        round: u32,
+        work: Work,
+        others: &[Option<&Drainer>],
+    ) -> Result<(), BenchError> {
+        let mut drainers: Vec<_> = others.iter().flatten().copied().collect();
+        drainers.insert(0, &self.drainers.vitals);
+        if round.is_multiple_of(2) {
+            drainers.reverse();
+        }
+        for drainer in drainers {
+            say::talk(&format!("  {} drains {} readings", drainer.name, Grouped(work.readings)));
+            let drained = work.drain(self.hospital, self.references, drainer)?;
+            measured.drains.entry((work.topic, drainer.name)).or_default().push(drained);
+        }
+        Ok(())
+    }
+
+    fn produce(&self, measured: &mut Measured, round: u32, records: u32) -> Result<(), BenchError> {
+        say::talk(&format!("  {} readings and as many records are produced", Grouped(records)));
+        let ward = self.hospital.ward(&format!("produce_{round}"))?;
+        let taken = ward.send(records)?;
+        let count = f64::from(records);
+        measured.produced.push((count / taken.elapsed.as_secs_f64(), taken.usage.cpu.as_secs_f64() * 1e6 / count));
+        ward.close()?;
+        let (topic, number) = (format!("records-{round}"), records.to_string());
+        self.hospital.kafka_tool(TOPICS, &["--topic", &topic, "--create", "--partitions", PARTITIONS])?;
+        let load = ["--topic", &topic, "--num-records", &number, "--record-size", RECORD_BYTES, "--throughput", "-1"];
+        let theirs = self.hospital.kafka_tool(PRODUCER, &load)?;
+        let rate = theirs.find("records a second", |text| throughput::produced(text, records))?;
+        measured.produced_by_kafka.push(rate);
+        Ok(())
+    }
+}
+
+impl Measured {
+    fn of(&self, topic: &'static str, name: &'static str) -> &[Drained] {
+        self.drains.get(&(topic, name)).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    fn rates(&self, topic: &'static str, name: &'static str) -> Vec<f64> {
+        values(self.of(topic, name), |drained| drained.rate)
+    }
+}
+
+fn figures(measured: &Measured, load: &Load) -> Vec<Figure> {
+    let mut figures = Vec::new();
+    let works = Works::of(load);
+    let at_least = |bound| Some(Goal::AtLeast(bound));
+    for (work, goal) in [(works.few, 1.6), (works.long, 1.5), (works.many, 1.6)] {
+        figures.extend(beside(measured, work, "go", "Go", at_least(goal)));
+    }
+    let (few, long) = (measured.rates("few", "vitals"), measured.rates("long", "vitals"));
+    figures.push(ratio("long_few_ratio", "ours: long / few", &long, &few, at_least(0.85)));
+    let benthos = measured.rates("few", "benthos");
+    figures.push(ratio("benthos_ratio", "few: times as fast as benthos", &few, &benthos, at_least(3.0)));
+    let (slow, coursework) = (measured.rates("slow", "vitals"), measured.rates("slow", "coursework"));
+    figures.push(figure("coursework_rate", "slow: the coursework consumer", coursework.clone(), "readings/s", None));
+    figures.push(ratio("coursework_ratio", "few: times as fast as that", &few, &coursework, at_least(60.0)));
+    figures.push(figure("slow_rate", "slow: vitals, with its start and end", slow, "readings/s", None));
+    figures.extend(ours(measured, &works));
+    figures.extend(produced(measured));
+    // What could not be built here has no figures.
+    figures.retain(|figure| !figure.values.is_empty());
+    figures
+}
+
+fn beside(measured: &Measured, work: Work, name: &'static str, title: &str, goal: Option<Goal>) -> [Figure; 3] {
+    let topic = work.topic;
+    let (ours, theirs) = (measured.rates(topic, "vitals"), measured.rates(topic, name));
+    let what = |who: &str| format!("{topic} ({} patients): {who}", Grouped(work.patients));
+    [
+        figure(&format!("{topic}_rate"), &what("vitals"), ours.clone(), "readings/s", None),
+        figure(&format!("{topic}_{name}_rate"), &what(title), theirs.clone(), "readings/s", None),
+        ratio(&format!("{topic}_{name}_ratio"), &what(&format!("vitals / {title}")), &ours, &theirs, goal),
+    ]
+}
+
+fn ours(measured: &Measured, works: &Works) -> Vec<Figure> {
+    let of = |work: Work| {
+        let drains = measured.of(work.topic, "vitals");
+        let (topic, count) = (work.topic, f64::from(work.readings));
+        let cpu = values(drains, |drained| drained.cpu_seconds * 1e6 / count);
+        let memory = values(drains, |drained| drained.memory_mib);
+        [
+            figure(&format!("{topic}_cpu"), &format!("{topic}: our CPU"), cpu, "µs/reading", Some(Goal::AtMost(3.0))),
+            figure(
+                &format!("{topic}_memory"),
+                &format!("{topic}: our memory"),
+                memory,
+                "MiB",
+                Some(Goal::AtMost(48.0)),
+            ),
+        ]
+    };
+    [works.few, works.long, works.many].into_iter().flat_map(of).collect()
+}
+
+fn produced(measured: &Measured) -> [Figure; 4] {
+    let rates = values(&measured.produced, |(rate, _)| *rate);
+    let cpu = values(&measured.produced, |(_, cpu)| *cpu);
+    let theirs = measured.produced_by_kafka.clone();
+    let produced = ratio("produced_ratio", "produce: vitals / Kafka's", &rates, &theirs, Some(Goal::AtLeast(3.0)));
+    [
+        figure("produced", "produce: vitals", rates, "readings/s", None),
+        figure("produced_by_kafka", "produce: kafka-producer-perf-test", theirs, "records/s", None),
+        produced,
+        figure("produced_cpu", "produce: our CPU", cpu, "s/million", Some(Goal::AtMost(1.0))),
+    ]
+}

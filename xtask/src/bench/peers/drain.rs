@@ -1,0 +1,108 @@
+//! One program drains one full topic into a fresh table: filled and measured with the scripts of the reference programs.
+
+use std::ffi::OsString;
+
+use serde::Deserialize;
+
+use super::super::error::BenchError;
+use super::super::hospital::Hospital;
+use super::reference::References;
+
+/// A full topic.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Work {
+    /// The topic.
+    pub(super) topic: &'static str,
+    /// Its readings.
+    pub(super) readings: u32,
+    /// Whose they are.
+    pub(super) patients: u32,
+    /// Its partitions.
+    pub(super) partitions: u32,
+}
+
+/// What a program took; as the measuring script prints it.
+#[derive(Debug, Clone, Copy, Deserialize)]
+pub(super) struct Drained {
+    /// Readings a second, from the start of the process until all of them are committed.
+    #[serde(rename = "rate_wall")]
+    pub(super) rate: f64,
+    /// Its processor time, in seconds.
+    #[serde(rename = "cpu")]
+    pub(super) cpu_seconds: f64,
+    /// The most memory it had, in MiB.
+    #[serde(rename = "rss_mb")]
+    pub(super) memory_mib: f64,
+    rows: u32,
+    committed: u32,
+}
+
+/// Who drains.
+#[derive(Debug, Clone)]
+pub(super) struct Drainer {
+    /// How it is called in figures.
+    pub(super) name: &'static str,
+    /// Program and arguments; what stands in braces is replaced.
+    pub(super) command: Vec<OsString>,
+}
+
+impl Work {
+    /// Fills the topic, the same every time.
+    pub(super) fn fill(&self, hospital: &Hospital, references: &References) -> Result<(), BenchError> {
+        let Self { topic, readings, patients, partitions } = self;
+        let numbers = [readings, patients, partitions].map(ToString::to_string);
+        let [readings, patients, partitions] = &numbers;
+        let arguments = [&hospital.brokers()?, *topic, readings, patients, partitions];
+        hospital
+            .kit()
+            .python_file("fill.py", &references.file("fill.py"), &arguments.map(OsString::from))?
+            .having("that it filled the topic", " partitions")
+            .map(drop)
+    }
+
+    /// Has it drained by a program, into a new table and by a new group.
+    pub(super) fn drain(
+        &self,
+        hospital: &Hospital,
+        references: &References,
+        drainer: &Drainer,
+    ) -> Result<Drained, BenchError> {
+        let (brokers, port) = (hospital.brokers()?, hospital.cassandra_port()?);
+        let readings = self.readings.to_string();
+        let own = ["--broker", &brokers, "--port", &port, drainer.name, self.topic, &readings, "--"];
+        let mut arguments = own.map(OsString::from).to_vec();
+        // The references know of no other port than Cassandra's own.
+        arguments.extend(["env".into(), format!("CASS=127.0.0.1:{port}").into()]);
+        arguments.extend(drainer.command.iter().cloned());
+        let output = hospital.kit().python_file("measure.py", &references.file("measure.py"), &arguments)?;
+        output.find("every reading as a row and committed", |text| self.read(text))
+    }
+
+    /// The last line of the script; `None` where a row is missing.
+    fn read(&self, text: &str) -> Option<Drained> {
+        let line = text.lines().rev().find(|line| line.starts_with('{'))?;
+        let drained: Drained = serde_json::from_str(line).ok()?;
+        (drained.rows == self.readings && drained.committed >= self.readings).then_some(drained)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WORK: Work = Work { topic: "t", readings: 200, patients: 10, partitions: 1 };
+    const LINE: &str = r#"{"peer": "go", "topic": "t", "n": 200, "wall": 2.5, "rate_wall": 80, "cpu": 1.25, "rss_mb": 41, "rows": 200, "committed": 200, "exit": 0, "log": "x.log"}"#;
+
+    #[test]
+    fn the_figures_are_those_of_the_last_line() {
+        let drained = WORK.read(&format!("a warning\n{LINE}\n")).expect("a result");
+        assert_eq!((drained.rate, drained.cpu_seconds, drained.memory_mib), (80.0, 1.25, 41.0));
+    }
+
+    #[test]
+    fn a_program_that_lost_a_row_or_a_commit_has_no_figures() {
+        assert!(WORK.read(&LINE.replace("\"rows\": 200", "\"rows\": 199")).is_none());
+        assert!(WORK.read(&LINE.replace("\"committed\": 200", "\"committed\": 199")).is_none());
+        assert!(WORK.read("nothing").is_none());
+    }
+}

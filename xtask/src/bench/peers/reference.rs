@@ -1,0 +1,69 @@
+//! The reference programs that stand beside this repository, in `../shared/peers`, and how each is started.
+
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::super::error::{BenchError, file_error};
+use super::super::kit::Kit;
+use crate::environment;
+use crate::job::Job;
+use crate::repository;
+use crate::say;
+use crate::services::folder::make_folder;
+
+/// The first build fetches some hundred modules.
+const BUILD_LIMIT: Duration = Duration::from_secs(10 * 60);
+
+/// Where the reference programs are, and which of them could be built.
+#[derive(Debug)]
+pub(super) struct References {
+    folder: PathBuf,
+    /// franz-go and gocql, in batches of one patient.
+    pub(super) go: Option<PathBuf>,
+    /// benthos, tuned.
+    pub(super) benthos: Option<PathBuf>,
+}
+
+impl References {
+    /// Builds those that can be built here; `None` where the folder is not there.
+    pub(super) fn build(kit: &Kit) -> Result<Option<Self>, BenchError> {
+        let Some(folder) = repository::root().parent().map(|beside| beside.join("shared").join("peers")) else {
+            return Ok(None);
+        };
+        if !folder.is_dir() {
+            return Ok(None);
+        }
+        let Some(compiler) = environment::find_on_path("go") else {
+            say::talk("go is not installed: its reference programs are left out");
+            return Ok(Some(Self { folder, go: None, benthos: None }));
+        };
+        let build = |name: &'static str| build(kit, &compiler, &folder.join(name), name);
+        Ok(Some(Self { go: Some(build("go")?), benthos: Some(build("benthos")?), folder }))
+    }
+
+    /// A file of theirs.
+    pub(super) fn file(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+}
+
+/// Builds a copy, since the folder may be read-only.
+fn build(kit: &Kit, compiler: &Path, source: &Path, name: &'static str) -> Result<PathBuf, BenchError> {
+    say::talk(&format!("building the reference program {name}"));
+    let copy = kit.place().path(&format!("reference-{name}"));
+    make_folder(&copy)?;
+    for file in ["go.mod", "go.sum", "main.go"] {
+        let (from, to) = (source.join(file), copy.join(file));
+        // Read and written, not copied: a copy would be read-only too.
+        fs::read(&from).and_then(|bytes| fs::write(&to, bytes)).map_err(file_error("copy", &from))?;
+    }
+    let program = copy.join("reference");
+    let arguments = [OsStr::new("build"), OsStr::new("-o"), program.as_os_str(), OsStr::new(".")].map(OsString::from);
+    let log = kit.place().path("reference.log");
+    let job =
+        Job { program: compiler.as_os_str(), arguments: &arguments, folder: &copy, log: &log, limit: BUILD_LIMIT };
+    job.run(kit.interrupt()).map_err(|how| BenchError::reference(name, how, &log))?;
+    Ok(program)
+}
