@@ -4,6 +4,7 @@ pub(super) mod broker_restarted;
 pub(super) mod changes;
 pub(super) mod clocks;
 pub(super) mod consumer_killed;
+pub(super) mod consumer_panicked;
 pub(super) mod consumer_signalled;
 pub(super) mod full_disk;
 pub(super) mod link_faults;

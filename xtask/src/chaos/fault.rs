@@ -5,9 +5,9 @@ use std::fmt;
 use clap::ValueEnum;
 
 use super::campaigns::{
-    broker_restarted, changes, clocks, consumer_killed, consumer_signalled, full_disk, link_faults, members_change,
-    poison, producer_killed, producer_linked, producer_signalled, replays, soak, stopped, store_killed, store_stalled,
-    taken_away,
+    broker_restarted, changes, clocks, consumer_killed, consumer_panicked, consumer_signalled, full_disk, link_faults,
+    members_change, poison, producer_killed, producer_linked, producer_signalled, replays, soak, stopped, store_killed,
+    store_stalled, taken_away,
 };
 use super::error::ChaosError;
 use super::run::Run;
@@ -49,7 +49,7 @@ pub(super) enum Fault {
     /// The same patient and time with other signs, read again and again
     #[value(name = "R13")]
     R13,
-    /// `vitals consume` and `vitals produce` asked to end at random moments
+    /// `vitals consume` and `vitals produce` asked to end at random moments, and panics in the first
     #[value(name = "R14")]
     R14,
     /// Servers, topics, records and offsets that are not there, or not as they were
@@ -169,6 +169,7 @@ impl Fault {
             Self::R14 => vec![
                 Campaign::of(12, 300, consumer_signalled::run),
                 Campaign::of(8, 200, producer_signalled::run),
+                Campaign::of(8, 200, consumer_panicked::run),
                 Campaign::planted("commits nothing", 1, consumer_signalled::run),
             ],
             Self::R15 => vec![Campaign::of(1, 5, changes::run), Campaign::planted("skips a gap", 1, changes::run)],
@@ -197,7 +198,11 @@ impl Fault {
             }
             Self::R13 => vec![Campaign::night(50, replays::run)],
             Self::R14 => {
-                vec![Campaign::of(2, 60, consumer_signalled::run), Campaign::of(1, 60, producer_signalled::run)]
+                vec![
+                    Campaign::of(2, 60, consumer_signalled::run),
+                    Campaign::of(1, 60, producer_signalled::run),
+                    Campaign::night(40, consumer_panicked::run),
+                ]
             }
             Self::R15 => vec![Campaign::night(5, changes::run)],
             Self::R16 => vec![Campaign::of(2, 50, producer_killed::run)],
