@@ -59,6 +59,7 @@ impl Trigger {
 
     /// Asks to stop because this program has a fault. It never means "end at once": whoever drains already goes on. Says
     /// whether it is the first fault.
+    #[must_use]
     pub fn fail(&self) -> bool {
         let mut is_first = false;
         self.requests.send_modify(|asked| {
@@ -180,7 +181,7 @@ mod tests {
     fn a_fault_while_it_drains_does_not_cut_the_drain_short() {
         let (trigger, shutdown) = channel();
         trigger.pull();
-        trigger.fail();
+        assert!(trigger.fail());
         assert!(shutdown.failed() && shutdown.wait_again().now_or_never().is_none());
     }
 
