@@ -205,7 +205,7 @@ impl Fault {
             // They bring what they need.
             Self::R8 | Self::R9 => Vec::new(),
             Self::R10 => vec![Campaign::night(1, store_stalled::run)],
-            Self::R11 => vec![Campaign::of(3, 10, full_disk::run)],
+            Self::R11 => vec![Campaign::of(3, 10, full_disk::run), Campaign::night(4, full_disk::servers::run)],
             Self::R12 => {
                 vec![Campaign::of(3, 30, clocks::run), Campaign::planted("writer's clock", 1, clocks::run)]
             }
