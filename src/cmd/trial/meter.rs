@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use hdrhistogram::{CreationError, Histogram};
 use tokio::time::Instant;
 
-use crate::store::{AnyStore, Batch, Epoch, Store, WriteError};
+use crate::store::{AnyStore, Batch, BatchLimits, Epoch, Store, WriteError};
 
 /// Latencies are kept to three digits.
 const DIGITS: u8 = 3;
@@ -115,8 +115,8 @@ impl<'a> Meter<'a> {
 }
 
 impl Store for Meter<'_> {
-    fn batch_rows(&self) -> usize {
-        self.store.batch_rows()
+    fn batch_limits(&self) -> BatchLimits {
+        self.store.batch_limits()
     }
 
     async fn epoch(&self) -> Result<Epoch, WriteError> {
