@@ -23,6 +23,7 @@ use crate::kafka::error::KafkaError;
 use crate::kafka::producer::ProducerError;
 use crate::output::{Output, OutputError};
 use crate::settings::SettingsError;
+use crate::shutdown::Trigger;
 use crate::store::StoreError;
 use crate::store::cassandra::CassandraError;
 use crate::store::sqlite::SqliteError;
@@ -117,15 +118,20 @@ pub fn conclude(outcome: Result<Code>, output: &Output) -> Code {
     code
 }
 
-/// Makes panics say one line, and reports carry no traces.
+/// Makes the first panic say what failed and ask for the [drain](crate::shutdown), and reports carry no traces. Whichever
+/// task or thread it was: a program that goes on without one of them may hold partitions and do nothing for them. What
+/// panics later follows from the first, and is not told.
 ///
 /// # Errors
 /// Where it was done before.
-pub fn install_hooks(output: &Output) -> Result<()> {
+pub fn install_hooks(output: &Output, trigger: Trigger) -> Result<()> {
     let (_, reports) = color_eyre::config::HookBuilder::blank().display_env_section(false).into_hooks();
     reports.install()?;
     let output = output.clone();
     std::panic::set_hook(Box::new(move |panic| {
+        if !trigger.fail() {
+            return;
+        }
         // A full screen would swallow what is told.
         output.leave_screen();
         output.note(format_args!("error: {}", describe(panic)));

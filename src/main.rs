@@ -1,5 +1,6 @@
 //! The program: parse, settings, run, report, exit code.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -8,8 +9,8 @@ use tokio::runtime::{Builder, Runtime};
 use vitals::cmd::{self, Command, CommandLine, Context, completions};
 use vitals::exit::{self, Code};
 use vitals::output::Output;
-use vitals::settings::{self, Environment, Settings};
-use vitals::shutdown::{self, END_LIMIT, Shutdown};
+use vitals::settings::{self, Environment};
+use vitals::shutdown::{self, END_LIMIT, Shutdown, Trigger};
 
 /// Two threads are enough: the servers are what is waited for.
 const WORKERS: usize = 2;
@@ -23,11 +24,17 @@ const QUIET_DRAIN: Duration = Duration::from_secs(1);
 fn main() -> ExitCode {
     completions::answer_shell();
     let output = Output::of_process();
-    let outcome = exit::install_hooks(&output).and_then(|()| start(cmd::parse(), &output));
-    exit::conclude(outcome, &output).into()
+    let (trigger, shutdown) = shutdown::channel();
+    let hooks = exit::install_hooks(&output, trigger.clone());
+    let work = || hooks.and_then(|()| start(cmd::parse(), &output, trigger, &shutdown));
+    // A panic has been told by the hook.
+    let outcome = catch_unwind(AssertUnwindSafe(work)).unwrap_or(Ok(Code::Bug));
+    let code = exit::conclude(outcome, &output);
+    // However well the rest was finished.
+    if shutdown.failed() { Code::Bug.into() } else { code.into() }
 }
 
-fn start(line: CommandLine, output: &Output) -> Result<Code> {
+fn start(line: CommandLine, output: &Output, trigger: Trigger, shutdown: &Shutdown) -> Result<Code> {
     let settings = settings::resolve(&line.flags, &Environment::read())?;
     output.set_color(settings.color);
     settings.notes.iter().for_each(|note| output.note(format_args!("note: {note}")));
@@ -35,21 +42,21 @@ fn start(line: CommandLine, output: &Output) -> Result<Code> {
     // this one from hearing signals.
     let workers = Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build()?;
     let signals = Builder::new_current_thread().enable_all().build()?;
-    let outcome = signals.block_on(run(line.command, settings, output, &workers));
+    let context = Context { settings, output: output.clone(), shutdown: shutdown.clone() };
+    let outcome = signals.block_on(run(line.command, context, trigger, &workers));
     workers.shutdown_timeout(LEAVE_TIME);
     outcome
 }
 
 /// Runs the command until it ends, or until the user has asked twice.
-async fn run(command: Command, settings: Settings, output: &Output, workers: &Runtime) -> Result<Code> {
-    let (trigger, shutdown) = shutdown::channel();
+async fn run(command: Command, context: Context, trigger: Trigger, workers: &Runtime) -> Result<Code> {
     tokio::spawn(shutdown::signals(trigger)?);
-    let context = Context { settings, output: output.clone(), shutdown: shutdown.clone() };
+    let (output, shutdown) = (context.output.clone(), context.shutdown.clone());
     let work = workers.spawn(async move { command.run(&context).await });
     tokio::select! {
         // A panic has been told by the hook.
         ended = work => ended.unwrap_or(Ok(Code::Bug)),
-        () = impatience(&shutdown, output) => Ok(Code::CutShort),
+        () = impatience(&shutdown, &output) => Ok(Code::CutShort),
     }
 }
 

@@ -40,7 +40,7 @@ use crate::kafka::records::Record;
 use crate::ledger::{Ledger, Receipt};
 use crate::reading::{self, Reading};
 use crate::reject::Reject;
-use crate::shutdown::{DRAIN_LIMIT, Shutdown};
+use crate::shutdown::Shutdown;
 use crate::store::{Store, WriteError};
 
 /// How many bytes of messages may be taken up and not yet settled, unless something else is said.
@@ -169,7 +169,7 @@ impl<'a, S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'a, S, T, D,
             tokio::select! {
                 // Finished writes come first: they free memory and slots before more is read.
                 biased;
-                () = shutdown.wait(), if !self.is_ending() => self.end(Some(Instant::now() + DRAIN_LIMIT)),
+                () = shutdown.wait(), if !self.is_ending() => self.drain(),
                 Some(written) = self.writes.next() => self.written(written),
                 Some(mailed) = self.mails.next() => self.mailed(mailed),
                 Some(read) = self.epoch_reads.next() => self.epoch_read(read).await,

@@ -1,7 +1,8 @@
-//! Ctrl+C and SIGTERM: the first asks every task to drain, the second ends the process at once.
+//! Ctrl+C and SIGTERM: the first asks every task to drain, the second ends the process at once. A panic, in whatever task
+//! or thread, asks for the drain too.
 //!
 //! [`Shutdown`] is the listening end, which every task may have; [`Trigger`] is the other one. In the program the
-//! [`signals`] pull the trigger; a test pulls it by hand.
+//! [`signals`] pull the trigger, and what tells a panic does; a test pulls it by hand.
 
 use std::future::pending;
 use std::io;
@@ -26,26 +27,46 @@ const _: () = assert!(
 /// Tells when to stop. Clones tell the same.
 #[derive(Debug, Clone)]
 pub struct Shutdown {
-    requests: watch::Receiver<u32>,
+    requests: watch::Receiver<Requests>,
 }
 
-/// Asks everybody who holds the [`Shutdown`] to stop.
-#[derive(Debug)]
+/// Asks everybody who holds the [`Shutdown`] to stop. Clones ask the same.
+#[derive(Debug, Clone)]
 pub struct Trigger {
-    requests: watch::Sender<u32>,
+    requests: watch::Sender<Requests>,
+}
+
+/// What was asked so far.
+#[derive(Debug, Clone, Copy, Default)]
+struct Requests {
+    count: u32,
+    /// Whether a fault of this program is among the reasons.
+    failed: bool,
 }
 
 /// Gives both ends. A trigger that is dropped without having been pulled never stops anybody.
 #[must_use]
 pub fn channel() -> (Trigger, Shutdown) {
-    let (sender, receiver) = watch::channel(0);
+    let (sender, receiver) = watch::channel(Requests::default());
     (Trigger { requests: sender }, Shutdown { requests: receiver })
 }
 
 impl Trigger {
     /// Asks to stop. The first time it means "drain, then end", from the second time on "end at once".
     pub fn pull(&self) {
-        self.requests.send_modify(|count| *count = count.saturating_add(1));
+        self.requests.send_modify(|asked| asked.count = asked.count.saturating_add(1));
+    }
+
+    /// Asks to stop because this program has a fault. It never means "end at once": whoever drains already goes on. Says
+    /// whether it is the first fault.
+    #[must_use]
+    pub fn fail(&self) -> bool {
+        let mut is_first = false;
+        self.requests.send_modify(|asked| {
+            is_first = !asked.failed;
+            *asked = Requests { count: asked.count.max(1), failed: true };
+        });
+        is_first
     }
 }
 
@@ -53,7 +74,13 @@ impl Shutdown {
     /// Whether somebody asked to stop.
     #[must_use]
     pub fn requested(&self) -> bool {
-        *self.requests.borrow() >= 1
+        self.requests.borrow().count >= 1
+    }
+
+    /// Whether this program had a fault.
+    #[must_use]
+    pub fn failed(&self) -> bool {
+        self.requests.borrow().failed
     }
 
     /// Waits until somebody asks to stop; returns at once if that was so already. Cancel safe.
@@ -68,7 +95,7 @@ impl Shutdown {
 
     async fn count_reaches(&self, count: u32) {
         let mut requests = self.requests.clone();
-        if requests.wait_for(|seen| *seen >= count).await.is_err() {
+        if requests.wait_for(|seen| seen.count >= count).await.is_err() {
             pending::<()>().await;
         }
     }
@@ -136,6 +163,26 @@ mod tests {
         trigger.pull();
         trigger.pull();
         assert!(shutdown.wait_again().now_or_never().is_some());
+    }
+
+    #[test]
+    fn a_fault_asks_to_drain_and_never_to_end_at_once() {
+        let (trigger, shutdown) = channel();
+        assert!(!shutdown.failed());
+        assert!(trigger.clone().fail(), "it is the first");
+        assert!(shutdown.requested() && shutdown.failed());
+        assert!(!trigger.fail(), "it is the second");
+        assert!(shutdown.wait_again().now_or_never().is_none());
+        trigger.pull();
+        assert!(shutdown.wait_again().now_or_never().is_some(), "Ctrl+C during that drain ends at once");
+    }
+
+    #[test]
+    fn a_fault_while_it_drains_does_not_cut_the_drain_short() {
+        let (trigger, shutdown) = channel();
+        trigger.pull();
+        assert!(trigger.fail());
+        assert!(shutdown.failed() && shutdown.wait_again().now_or_never().is_none());
     }
 
     #[test]

@@ -2,7 +2,10 @@
 
 mod screen;
 
+use std::panic::{AssertUnwindSafe, resume_unwind};
+
 use color_eyre::eyre::{Result, WrapErr};
+use futures::FutureExt as _;
 
 use self::screen::Screen;
 use super::{Context, mixup};
@@ -62,9 +65,12 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
     let until = Until { max_messages: args.max, end: args.exit_at_end };
     let pipeline = Pipeline::new(&mut consumer, &store, &dead_letters, &mut screen, settings.limits, until);
     let pipeline = pipeline.settling(settling).max_in_flight_bytes(settings.max_in_flight_bytes);
-    let outcome = pipeline.run(shutdown).await;
+    // A panic in the loop itself leaves nothing to drain with; the other members take over at once all the same.
+    let outcome = AssertUnwindSafe(pipeline.run(shutdown)).catch_unwind().await;
     consumer.leave().await;
-    let summary = outcome.wrap_err_with(|| format!("consuming the topic '{}'", settings.topic))?;
+    let summary = outcome
+        .unwrap_or_else(|panic| resume_unwind(panic))
+        .wrap_err_with(|| format!("consuming the topic '{}'", settings.topic))?;
     screen.ended(&summary)?;
     Ok(if summary.is_clean { Code::Done } else { Code::CutShort })
 }

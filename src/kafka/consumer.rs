@@ -50,8 +50,12 @@ impl Consumer {
 
     /// Leaves the group, so that its other members take over at once.
     pub async fn leave(mut self) {
-        let _ = self.commands.send(Command::Leave).await;
-        let _ = timeout(LEAVE_LIMIT, self.driver.join_next()).await;
+        let Self { commands, driver, .. } = &mut self;
+        let left = async {
+            let _ = commands.send(Command::Leave).await;
+            driver.join_next().await
+        };
+        let _ = timeout(LEAVE_LIMIT, left).await;
     }
 
     /// Why the member ended.

@@ -3,6 +3,9 @@
 //! There is no last attempt: while the store is away its rows wait, and nothing of them is committed. Only a row that it
 //! refuses for good becomes a dead letter (see `refusals`).
 
+use std::panic::AssertUnwindSafe;
+
+use futures::FutureExt as _;
 use tokio::time::sleep;
 
 use super::lanes::Job;
@@ -14,8 +17,9 @@ use crate::ledger::Receipt;
 use crate::retry;
 use crate::store::{Store, WriteError};
 
-/// A write or a mail that has come back.
-pub(super) type Answer<T, E> = (T, Result<(), E>);
+/// A write or a mail that has come back; `None` where that panicked. Then the fault is its own: everything else can still
+/// be settled and committed before the end. What it stood for stays open, so that nothing from there on is committed.
+pub(super) type Answer<T, E> = Option<(T, Result<(), E>)>;
 
 impl<S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'_, S, T, D, O> {
     pub(super) fn send_what_is_ready(&mut self) {
@@ -29,7 +33,8 @@ impl<S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'_, S, T, D, O> 
         }
     }
 
-    pub(super) fn written(&mut self, (job, outcome): Answer<Job, WriteError>) {
+    pub(super) fn written(&mut self, answer: Answer<Job, WriteError>) {
+        let Some((job, outcome)) = answer else { return self.drain() };
         match outcome {
             Ok(()) => {
                 self.progress.stored += self.count(&job.receipts);
@@ -68,7 +73,8 @@ impl<S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'_, S, T, D, O> 
         self.lanes.done(&job.patients);
     }
 
-    pub(super) fn mailed(&mut self, (mut mail, outcome): Answer<Mail, D::Error>) {
+    pub(super) fn mailed(&mut self, answer: Answer<Mail, D::Error>) {
+        let Some((mut mail, outcome)) = answer else { return self.drain() };
         match outcome {
             Ok(()) => self.progress.refused += self.count(&mail.receipts),
             Err(error) if self.is_ours(&mail.receipts) => {
@@ -101,12 +107,12 @@ impl<S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'_, S, T, D, O> 
 
 async fn write<T: Store>(store: &T, job: Job) -> Answer<Job, WriteError> {
     sleep(retry::pause_before(job.attempts)).await;
-    let outcome = store.write(&job.batch).await;
-    (job, outcome)
+    let outcome = AssertUnwindSafe(store.write(&job.batch)).catch_unwind().await.ok()?;
+    Some((job, outcome))
 }
 
 async fn keep<D: DeadLetters>(dead_letters: &D, mail: Mail) -> Answer<Mail, D::Error> {
     sleep(retry::pause_before(mail.attempts)).await;
-    let outcome = dead_letters.keep(&mail.letters).await;
-    (mail, outcome)
+    let outcome = AssertUnwindSafe(dead_letters.keep(&mail.letters)).catch_unwind().await.ok()?;
+    Some((mail, outcome))
 }

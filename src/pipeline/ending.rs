@@ -71,7 +71,7 @@ impl<S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'_, S, T, D, O> 
                 None
             }
             Phase::Reading if self.observer.is_gone() => {
-                self.end(Some(now + DRAIN_LIMIT));
+                self.drain();
                 None
             }
             Phase::Releasing { by } if self.ledger.is_settled() || now >= by => {
@@ -79,7 +79,7 @@ impl<S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'_, S, T, D, O> 
                 None
             }
             // Who stops it does not wait for what is stored to be durable: the next member writes it again.
-            Phase::Ending { by: Some(by) } if self.ledger.is_settled() || now >= by => {
+            Phase::Ending { by: Some(by) } if self.ledger.is_settled() || self.is_at_rest() || now >= by => {
                 let settled = self.ledger.is_settled();
                 self.commit_last(Some(LAST_COMMIT_LIMIT), Then::End { settled }).await;
                 None
@@ -122,7 +122,14 @@ impl<S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'_, S, T, D, O> 
         }
     }
 
-    pub(super) fn end(&mut self, by: Option<Instant>) {
+    /// Ends within the time that there is for it.
+    pub(super) fn drain(&mut self) {
+        if !self.is_ending() {
+            self.end(Some(Instant::now() + DRAIN_LIMIT));
+        }
+    }
+
+    fn end(&mut self, by: Option<Instant>) {
         let settle_time = self.settling.time;
         if by.is_none() && !settle_time.is_zero() {
             let seconds = settle_time.as_secs_f64();
@@ -135,6 +142,11 @@ impl<S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'_, S, T, D, O> 
     /// Whether it was asked to end, and has to within its time.
     pub(super) fn is_ending(&self) -> bool {
         matches!(self.phase, Phase::Ending { by: Some(_) } | Phase::LastCommit { by: Some(_), then: Then::End { .. } })
+    }
+
+    /// Whether nothing is under way any more. What is open all the same has been lost to a panic.
+    fn is_at_rest(&self) -> bool {
+        self.writes.is_empty() && self.mails.is_empty()
     }
 
     /// Whether the partitions were taken away before all that was taken up was stored and committed, and are nobody's yet.

@@ -1,5 +1,6 @@
 //! The promises of the pipeline, one by one, in time that is moved by hand.
 
+mod faults;
 mod refusals;
 mod settling;
 mod stage;
@@ -10,7 +11,7 @@ use self::stage::{Audience, Coordinator, Drawer, Ended, Log, Script, Shelf, assi
 use tokio::time::sleep;
 
 use super::*;
-use crate::shutdown;
+use crate::shutdown::{self, DRAIN_LIMIT};
 
 /// A run on a stage.
 struct Play {
@@ -34,8 +35,14 @@ impl Play {
                 coordinator: Coordinator::Takes,
                 later: None,
             },
-            shelf: Shelf { log: log.clone(), failures: Mutex::new(0), restarts: Vec::new(), forbidden: None },
-            drawer: Drawer { log: log.clone(), failures: Mutex::new(0), refuses: 0 },
+            shelf: Shelf {
+                log: log.clone(),
+                failures: Mutex::new(0),
+                restarts: Vec::new(),
+                forbidden: None,
+                fatal: None,
+            },
+            drawer: Drawer { log: log.clone(), failures: Mutex::new(0), refuses: 0, is_fatal: false },
             audience: Audience { log: log.clone(), gone: false },
             until: Until { max_messages: None, end: true },
             log,

@@ -67,7 +67,8 @@ use crate::test::{FEATURES, python};
 Builds `vitals`, starts servers of its own on free ports of 127.0.0.1, and ends
 everything that it has started. What was acknowledged is written down, and what
 is kept is read, by Python clients. Some campaigns are made a second time, with
-a planted bug that must be caught. R12 needs a C compiler, `cc`.
+a planted bug that must be caught. R12 needs a C compiler, `cc`, and R8 one of
+C++; R8 divides the time of --for among its decoders.
 
 The exit code is 0 when every promise held and every planted bug was caught,
 else 1. --night makes ten times the faults and more, in hours. The same seed
@@ -77,6 +78,7 @@ Examples:
   cargo xtask chaos
   cargo xtask chaos --faults R3 --seed 7
   cargo xtask chaos --faults R1,R2 --stacks embedded --for 2m -o json
+  cargo xtask chaos --faults R8,R9 --night --for 1h
   cargo xtask chaos --night")]
 pub(crate) struct Args {
     /// Which promises to attack [default: all; by day without those that take long]

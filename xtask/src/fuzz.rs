@@ -7,18 +7,20 @@
 //! [`table`]: how that is printed; [`error`]: what can go wrong
 
 mod build;
-mod error;
+pub(crate) mod error;
 mod figures;
 mod session;
 mod table;
 mod target;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::ValueEnum as _;
 use color_eyre::eyre;
 
-use self::session::Session;
+use self::error::FuzzError;
+use self::session::{Outcome, Session};
 use self::target::Target;
 use crate::chaos::schedule;
 use crate::say;
@@ -49,23 +51,57 @@ pub(crate) struct Args {
 /// Builds and runs the targets; exit code 1 where one of them has crashed.
 pub(crate) fn run(args: &Args, interrupt: &Interrupt) -> eyre::Result<u8> {
     let wanted = if args.target.is_empty() { Target::value_variants() } else { &args.target };
-    let programs = build::targets(wanted, interrupt)?;
     let mut outcomes = Vec::new();
-    let mut ended = Ok(());
-    for (target, program) in programs {
-        say::talk(&format!("fuzz: {target} for {} s", args.time.as_secs()));
-        match Session::new(target, &program, args.time).run(interrupt) {
-            Ok(outcome) => outcomes.push(outcome),
-            Err(error) => {
-                ended = Err(error);
-                break;
-            }
-        }
-    }
+    let ended =
+        build::targets(wanted, interrupt).and_then(|programs| try_all(&programs, args.time, interrupt, &mut outcomes));
     // What was found before an error or Ctrl+C is worth as much.
     for line in table::lines(&outcomes) {
         say::data(&line);
     }
     ended?;
     Ok(u8::from(outcomes.iter().any(|outcome| outcome.crash.is_some())))
+}
+
+/// What a target did, for who asks for all of them.
+#[derive(Debug)]
+pub(crate) struct Tried {
+    /// Its name.
+    pub(crate) target: &'static str,
+    /// How many inputs it took.
+    pub(crate) inputs: u64,
+    /// The input that ended it, and why, in words.
+    pub(crate) crash: Option<String>,
+}
+
+/// How many targets there are.
+pub(crate) fn targets() -> u32 {
+    u32::try_from(Target::value_variants().len()).unwrap_or(u32::MAX)
+}
+
+/// Tries every target for so long.
+pub(crate) fn all(time: Duration, interrupt: &Interrupt) -> Result<Vec<Tried>, FuzzError> {
+    let programs = build::targets(Target::value_variants(), interrupt)?;
+    let mut outcomes = Vec::new();
+    try_all(&programs, time, interrupt, &mut outcomes)?;
+    Ok(outcomes.iter().map(Tried::of).collect())
+}
+
+impl Tried {
+    fn of(outcome: &Outcome) -> Self {
+        let crash = outcome.crash.as_ref().map(|crash| format!("{} by {}", crash.reason, crash.input.display()));
+        Self { target: outcome.target.name(), inputs: outcome.figures.runs, crash }
+    }
+}
+
+fn try_all(
+    programs: &[(Target, PathBuf)],
+    time: Duration,
+    interrupt: &Interrupt,
+    outcomes: &mut Vec<Outcome>,
+) -> Result<(), FuzzError> {
+    for (target, program) in programs {
+        say::talk(&format!("fuzz: {target} for {} s", time.as_secs()));
+        outcomes.push(Session::new(*target, program, time).run(interrupt)?);
+    }
+    Ok(())
 }

@@ -1,4 +1,5 @@
-//! The points on a reading's way where the process kills itself: no drain, no last commit, no word to the group.
+//! The points on a reading's way where the process kills itself, without a drain, a last commit or a word to the group;
+//! or where something in it panics, which has to end it in order.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -25,29 +26,60 @@ pub(crate) enum Point {
     AfterCommit,
 }
 
+/// How it ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Way {
+    /// By SIGKILL, without a word to anybody
+    Kill,
+    /// By a panic at the point itself
+    Panic,
+    /// By a panic in a thread of its own, while the point is passed
+    PanicElsewhere,
+}
+
 /// When the process ends.
 #[derive(Debug)]
 pub(crate) struct Death {
     point: Option<Point>,
+    way: Way,
     /// So many times the point is still to be passed, this one included.
     left: AtomicU32,
 }
 
 impl Death {
     /// At the `after`-th time that `point` is reached; without a point never.
-    pub(crate) fn at(point: Option<Point>, after: u32) -> Self {
-        Self { point, left: AtomicU32::new(after.max(1)) }
+    pub(crate) fn at(point: Option<Point>, way: Way, after: u32) -> Self {
+        Self { point, way, left: AtomicU32::new(after.max(1)) }
     }
 
     fn pass(&self, point: Point) {
         if self.point == Some(point) && self.left.fetch_sub(1, Ordering::SeqCst) == 1 {
-            let _ = kill_process(getpid(), Signal::KILL);
-            // The signal is on its way to every thread; this one goes no further.
-            loop {
-                std::thread::park();
+            self.way.go();
+        }
+    }
+}
+
+impl Way {
+    fn go(self) {
+        match self {
+            Self::Kill => {
+                let _ = kill_process(getpid(), Signal::KILL);
+                // The signal is on its way to every thread; this one goes no further.
+                loop {
+                    std::thread::park();
+                }
+            }
+            Self::Panic => fail(),
+            Self::PanicElsewhere => {
+                let _ = std::thread::spawn(|| fail()).join();
             }
         }
     }
+}
+
+#[expect(clippy::panic, reason = "is what is planted")]
+fn fail() -> ! {
+    panic!("as planted")
 }
 
 /// A source that ends the process.

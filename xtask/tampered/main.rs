@@ -1,9 +1,9 @@
-//! A `vitals consume` for tests that breaks a promise on purpose, or kills itself at a named point.
+//! A `vitals consume` for tests that breaks a promise on purpose, or kills itself or panics at a named point.
 //!
 //! The product knows nothing of it: what goes wrong is in wrappers of the traits that its pipeline stands on. Whoever
 //! says that a promise holds has to tell this consumer from the real one.
 //!
-//! - [`death`]: the points where it kills itself
+//! - [`death`]: the points where it ends
 //! - [`commit_before_store`], [`forgets_revocation`], [`skips_on_error`], [`unbounded_queue`], [`no_rewind`]: one bug each
 //! - [`notes`]: what it tells
 
@@ -15,10 +15,12 @@ mod notes;
 mod skips_on_error;
 mod unbounded_queue;
 
+use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
 use color_eyre::eyre::Result;
+use futures::FutureExt as _;
 use tokio::runtime::Builder;
 use vitals::exit::{self, Code};
 use vitals::kafka::consumer::Consumer;
@@ -29,11 +31,11 @@ use vitals::output::Output;
 use vitals::pipeline::source::Source;
 use vitals::pipeline::{Pipeline, Settling, Until};
 use vitals::settings::{self, Environment, Flags, Settings, SettleChoice};
-use vitals::shutdown::{self, Shutdown};
+use vitals::shutdown::{self, Shutdown, Trigger};
 use vitals::store::{self, AnyStore, Store};
 
 use self::commit_before_store::CommitBeforeStore;
-use self::death::{Death, Mortal, MortalStore, Point};
+use self::death::{Death, Mortal, MortalStore, Point, Way};
 use self::forgets_revocation::ForgetsRevocation;
 use self::no_rewind::NoRewind;
 use self::notes::Notes;
@@ -47,9 +49,12 @@ const WORKERS: usize = 2;
 #[derive(Debug, Parser)]
 #[command(name = "tampered")]
 struct Line {
-    /// Where to end by SIGKILL, without a word to anybody
+    /// Where to end
     #[arg(long, value_enum)]
     die_at: Option<Point>,
+    /// How to end there
+    #[arg(long, value_enum, default_value = "kill", requires = "die_at")]
+    die_by: Way,
     /// When the point is reached for the N-th time
     #[arg(long, value_name = "N", default_value_t = 1, requires = "die_at")]
     die_after: u32,
@@ -76,19 +81,22 @@ enum Bug {
 
 fn main() -> ExitCode {
     let output = Output::of_process();
-    let outcome = exit::install_hooks(&output).and_then(|()| start(Line::parse(), &output));
-    exit::conclude(outcome, &output).into()
+    let (trigger, shutdown) = shutdown::channel();
+    let hooks = exit::install_hooks(&output, trigger.clone());
+    let outcome = hooks.and_then(|()| start(Line::parse(), &output, trigger, shutdown.clone()));
+    let code = exit::conclude(outcome, &output);
+    if shutdown.failed() { Code::Bug.into() } else { code.into() }
 }
 
-fn start(line: Line, output: &Output) -> Result<Code> {
+fn start(line: Line, output: &Output, trigger: Trigger, shutdown: Shutdown) -> Result<Code> {
     let settings = settings::resolve(&line.flags, &Environment::read())?;
     let runtime = Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build()?;
     let notes = Notes(output.clone());
     runtime.block_on(async {
-        let (trigger, shutdown) = shutdown::channel();
         tokio::spawn(shutdown::signals(trigger)?);
         // On a worker's thread, as in the product.
-        tokio::spawn(async move { consume(&line, &settings, notes, &shutdown).await }).await?
+        let work = tokio::spawn(async move { consume(&line, &settings, notes, &shutdown).await });
+        work.await.unwrap_or(Ok(Code::Bug))
     })
 }
 
@@ -97,19 +105,23 @@ async fn consume(line: &Line, settings: &Settings, mut notes: Notes, shutdown: &
     store.prepare().await?;
     let settling = settling(&store, settings.settle_time).await?;
     let mut consumer = Consumer::join(settings.brokers.as_slice(), member(settings), Place::Earliest).await?;
-    let death = Death::at(line.die_at, line.die_after);
+    let death = Death::at(line.die_at, line.die_by, line.die_after);
     let first = settling.epoch.clone();
     let run = Run { settings, settling, death: &death, notes: &mut notes, shutdown };
-    let is_clean = match line.bug {
-        None => run.over(&mut consumer, &store).await,
-        Some(Bug::CommitBeforeStore) => run.over(&mut CommitBeforeStore::over(&mut consumer), &store).await,
-        Some(Bug::ForgetsRevocation) => run.over(&mut ForgetsRevocation::over(&mut consumer), &store).await,
-        Some(Bug::SkipsOnError) => run.over(&mut consumer, &SkipsOnError(&store)).await,
-        Some(Bug::UnboundedQueue) => run.over(&mut UnboundedQueue(&mut consumer), &store).await,
-        Some(Bug::NoRewind) => run.over(&mut consumer, &NoRewind::over(&store, first)).await,
+    let work = async {
+        match line.bug {
+            None => run.over(&mut consumer, &store).await,
+            Some(Bug::CommitBeforeStore) => run.over(&mut CommitBeforeStore::over(&mut consumer), &store).await,
+            Some(Bug::ForgetsRevocation) => run.over(&mut ForgetsRevocation::over(&mut consumer), &store).await,
+            Some(Bug::SkipsOnError) => run.over(&mut consumer, &SkipsOnError(&store)).await,
+            Some(Bug::UnboundedQueue) => run.over(&mut UnboundedQueue(&mut consumer), &store).await,
+            Some(Bug::NoRewind) => run.over(&mut consumer, &NoRewind::over(&store, first)).await,
+        }
     };
+    let outcome = AssertUnwindSafe(work).catch_unwind().await;
     consumer.leave().await;
-    Ok(if is_clean? { Code::Done } else { Code::CutShort })
+    let is_clean = outcome.unwrap_or_else(|panic| resume_unwind(panic))?;
+    Ok(if is_clean { Code::Done } else { Code::CutShort })
 }
 
 async fn settling(store: &AnyStore, choice: SettleChoice) -> Result<Settling> {

@@ -5,7 +5,8 @@
 //! broker has to go on serving others. Nothing may panic, and memory stays within its limit. A test program of its own,
 //! so that the memory of this process is that of the sessions.
 //!
-//! `VITALS_TEST_HOSTILE_SESSIONS` is how many sessions there are of each kind; a session's number is its seed.
+//! `VITALS_TEST_HOSTILE_SESSIONS` is how many sessions there are of each kind; a session's number is its seed, and
+//! `VITALS_TEST_HOSTILE_FIRST` is the first of them.
 
 #![allow(
     clippy::unwrap_used,
@@ -40,6 +41,7 @@ mod sessions;
 mod stranger;
 
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::time::Duration;
 
 use tokio::time::timeout;
@@ -89,15 +91,20 @@ fn judge(what: &str, sessions: &Sessions) {
     assert!(sessions.harmed > sessions.all() / 2, "most sessions were harmed: {sessions}");
 }
 
-fn count() -> u64 {
-    let told = std::env::var("VITALS_TEST_HOSTILE_SESSIONS").ok();
-    told.map_or(SESSIONS, |told| told.parse().expect("a number of sessions"))
+/// The seeds of the sessions with each server, or with so much less than all of them.
+fn seeds(less: u64) -> Range<u64> {
+    let first = told("VITALS_TEST_HOSTILE_FIRST").unwrap_or(0);
+    first..first + told("VITALS_TEST_HOSTILE_SESSIONS").unwrap_or(SESSIONS) / less
+}
+
+fn told(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|told| told.parse().expect("a number"))
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_hostile_server_says_ends_in_an_error_or_a_result() {
     let stage = Stage::new().await;
-    let sessions = Sessions::run(stage.address(), TOPIC, Direction::Answers, count()).await;
+    let sessions = Sessions::run(stage.address(), TOPIC, Direction::Answers, seeds(1)).await;
     assert!(sessions.failed > 0 && sessions.done > 0, "{sessions}");
     judge("hostile servers", &sessions);
 }
@@ -107,8 +114,8 @@ async fn a_hostile_client_takes_the_broker_from_nobody() {
     let stage = Stage::new().await;
     let address = stage.address();
     let good = GoodClient::start(address).await;
-    let sessions = Sessions::run(address, TOPIC, Direction::Requests, count()).await;
-    stranger::visit(address, count()).await;
+    let sessions = Sessions::run(address, TOPIC, Direction::Requests, seeds(1)).await;
+    stranger::visit(address, seeds(1)).await;
     let served = timeout(Duration::from_secs(30), good.stop()).await.expect("the good client is served to the end");
     assert!(served > 0, "the good client was served");
     judge(&format!("hostile clients, while {served} rounds of a good one were served"), &sessions);
@@ -117,7 +124,7 @@ async fn a_hostile_client_takes_the_broker_from_nobody() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_hostile_cassandra_says_ends_in_an_error() {
     process::count_panics();
-    let told = cassandra::sessions(count() / 10).await;
+    let told = cassandra::sessions(seeds(10)).await;
     let driver = process::driver_panics();
     eprintln!("hostile Cassandras: {told}; its driver panicked {driver} times");
     assert_eq!(process::panics(), 0, "nothing of ours panics");

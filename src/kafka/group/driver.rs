@@ -1,8 +1,10 @@
 //! A member at work: does what the [membership](super::membership) decides, and holds the timers.
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use kafka_protocol::ResponseError;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -127,7 +129,23 @@ impl Driver {
     }
 
     /// Takes part in the group until it is told to leave, the pipeline is gone, or the group refuses for good.
+    ///
+    /// # Panics
+    /// Where the work does; the group has been left then, so that its other members take over at once.
     pub(in crate::kafka) async fn run(mut self) -> Result<(), KafkaError> {
+        match AssertUnwindSafe(self.work()).catch_unwind().await {
+            Ok(outcome) => outcome,
+            Err(panic) => {
+                self.stop_reading();
+                // Whatever was on its way there has no answer any more.
+                self.coordinator.forget();
+                self.coordinator.leave(&self.membership).await;
+                resume_unwind(panic)
+            }
+        }
+    }
+
+    async fn work(&mut self) -> Result<(), KafkaError> {
         let mut steps = VecDeque::from([Step::Join]);
         while !self.ended || !steps.is_empty() {
             let more = match steps.pop_front() {
@@ -173,10 +191,9 @@ impl Driver {
             // Commands first: a commit that was asked for must not wait for a timer's request.
             biased;
             command = self.channels.commands.recv() => self.command(command).await,
-            Some(ended) = self.fetcher.join_next() => {
-                pass_on_panic(ended);
-                Vec::new()
-            }
+            // One that panicked has asked the program to end, as any panic does: until then this goes on, since what was
+            // read can still be committed.
+            Some(_) = self.fetcher.join_next() => Vec::new(),
             () = sleep_until(release), if self.due.release.is_some() => self.release_overdue().await,
             () = sleep_until(self.due.heartbeat) => self.heartbeat().await,
             () = sleep_until(self.due.begin), if self.to_begin.is_some() => {
@@ -408,14 +425,5 @@ async fn refuse(command: Option<Command>, events: &mpsc::Sender<Event>) -> bool 
         Some(Command::Commit { .. }) => events.send(Event::CommitRefused).await.is_err(),
         Some(Command::Released { .. } | Command::Rewind { .. }) => false,
         Some(Command::Leave) | None => true,
-    }
-}
-
-/// A fetcher that failed must end the member, and with it the pipeline: never a consumer that reads nothing.
-fn pass_on_panic(ended: Result<(), tokio::task::JoinError>) {
-    if let Err(failed) = ended
-        && failed.is_panic()
-    {
-        std::panic::resume_unwind(failed.into_panic());
     }
 }

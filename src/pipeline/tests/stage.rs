@@ -127,6 +127,8 @@ pub(super) struct Shelf {
     pub(super) restarts: Vec<Instant>,
     /// A heart rate whose rows are refused for good.
     pub(super) forbidden: Option<i32>,
+    /// A patient whose rows make it panic.
+    pub(super) fatal: Option<&'static str>,
 }
 
 impl Store for Shelf {
@@ -155,6 +157,7 @@ impl Store for Shelf {
             self.log.note(format!("forbidden {patient}"));
             return Err(WriteError::Never("forbidden".into()));
         }
+        assert_ne!(Some(patient.as_str()), self.fatal, "as planted");
         self.log.note(format!("began {patient}"));
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;
         for reading in &batch.readings {
@@ -169,12 +172,15 @@ pub(super) struct Drawer {
     pub(super) log: Log,
     pub(super) refuses: i32,
     pub(super) failures: Mutex<usize>,
+    /// Whether every letter makes it panic.
+    pub(super) is_fatal: bool,
 }
 
 impl DeadLetters for Drawer {
     type Error = Ended;
 
     async fn keep(&self, letters: &[Letter]) -> Result<(), Ended> {
+        assert!(!self.is_fatal, "as planted");
         let mut failures = self.failures.lock().expect("no panic while it is held");
         if *failures > 0 && letters.iter().any(|letter| letter.partition == self.refuses) {
             *failures -= 1;

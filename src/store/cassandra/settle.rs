@@ -5,11 +5,20 @@
 //! Where enough other copies have the row, a killed node forgets nothing that matters.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
+use cdrs_tokio::cluster::ConnectionManager;
+use cdrs_tokio::cluster::topology::Node;
+use cdrs_tokio::frame::message_query::BodyReqQuery;
+use cdrs_tokio::frame::{Envelope, Flags, Version};
+use cdrs_tokio::query::QueryParams;
 use cdrs_tokio::statement::{StatementParams, StatementParamsBuilder};
+use cdrs_tokio::transport::CdrsTransport;
 use cdrs_tokio::types::prelude::Row;
 use cdrs_tokio::types::value::Value;
+use futures::future::join_all;
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::CassandraStore;
@@ -63,19 +72,13 @@ impl CassandraStore {
         let peers = self.ask_rows("SELECT host_id FROM system.peers", Vec::new()).await?;
         let peers: BTreeSet<Uuid> =
             peers.iter().map(|row| Columns::of(row, Doing::ReadSettings).need(0)).collect::<Result<_, _>>()?;
-        let mut lives: BTreeMap<Uuid, i32> = BTreeMap::new();
-        // The driver asks the nodes in turn; one that is asked twice in a row is no reason to give up.
-        for _ in 0..=(2 * peers.len()) {
-            for row in &self.ask_rows("SELECT host_id, gossip_generation FROM system.local", Vec::new()).await? {
-                let columns = Columns::of(row, Doing::ReadSettings);
-                lives.insert(columns.need(0)?, columns.need(1)?);
-            }
-            // The node that told its peers is not among them, and all of the others are.
-            if lives.len() > peers.len() {
-                break;
-            }
-        }
-        if lives.len() <= peers.len() {
+        // Each node knows its own life alone, so each is asked. Left to the driver, whose turns are shared with the writes,
+        // the question would come to some of them twice and to others not at all.
+        let cluster = self.link.connected().await?.session.cluster_metadata();
+        let answers = join_all(cluster.nodes().values().map(life)).await;
+        let lives: BTreeMap<Uuid, i32> = answers.into_iter().flatten().collect();
+        // The node that told its peers is not among them, and all of the others are.
+        if lives.len() <= peers.len() || !peers.iter().all(|peer| lives.contains_key(peer)) {
             let reason = format!("only {} of {} nodes answer", lives.len(), peers.len() + 1);
             return Err(CassandraError::Broken { doing: Doing::ReadSettings, reason });
         }
@@ -105,6 +108,22 @@ impl CassandraStore {
         let params: StatementParams = StatementParamsBuilder::new().with_values(values.into()).idempotent(true).build();
         Ok(self.ask(Doing::ReadSettings, LOOK_LIMIT, cql, params).await?.into_rows().unwrap_or_default())
     }
+}
+
+/// A node's id and its generation; `None` where it does not answer, which is no reason to give up the session with the
+/// others.
+async fn life<T, M>(node: &Arc<Node<T, M>>) -> Option<(Uuid, i32)>
+where
+    T: CdrsTransport + 'static,
+    M: ConnectionManager<T> + 'static,
+{
+    let query = "SELECT host_id, gossip_generation FROM system.local".to_owned();
+    let question = BodyReqQuery { query, query_params: QueryParams::default() };
+    let question = Envelope::new_query(question, Flags::empty(), Version::V4);
+    let answer = async { node.persistent_connection().await?.write_envelope(&question, false).await?.response_body() };
+    let rows = timeout(LOOK_LIMIT, answer).await.ok()?.ok()?.into_rows()?;
+    let columns = Columns::of(rows.first()?, Doing::ReadSettings);
+    Some((columns.need(0).ok()?, columns.need(1).ok()?))
 }
 
 /// What the commit log's own settings allow.

@@ -156,6 +156,10 @@ impl Stack for Embedded {
         self.signal(part, Signal::CONT)
     }
 
+    fn process(&self, part: Part) -> Option<Identity> {
+        if part == Part::Broker { self.broker.identity() } else { None }
+    }
+
     fn own_broker(&self) -> Option<Identity> {
         self.broker.identity()
     }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::Duration;
 
+use crate::fuzz::error::FuzzError;
 use crate::job::JobError;
 use crate::services::error::ServiceError;
 use crate::services::log_tail::{LogTail, SHOWN_WITH_ERRORS};
@@ -34,11 +35,22 @@ pub(crate) enum ChaosError {
     #[error(transparent)]
     Service(#[from] ServiceError),
     #[error(transparent)]
+    Fuzz(FuzzError),
+    #[error(transparent)]
     Python(#[from] PythonError),
     #[error(transparent)]
     Supervise(#[from] SuperviseError),
     #[error(transparent)]
     Interrupted(#[from] Interrupted),
+}
+
+impl From<FuzzError> for ChaosError {
+    fn from(error: FuzzError) -> Self {
+        match error {
+            FuzzError::Interrupted(interrupted) => interrupted.into(),
+            error => Self::Fuzz(error),
+        }
+    }
 }
 
 impl ChaosError {

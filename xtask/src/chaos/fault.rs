@@ -5,9 +5,9 @@ use std::fmt;
 use clap::ValueEnum;
 
 use super::campaigns::{
-    broker_restarted, changes, clocks, consumer_killed, consumer_signalled, full_disk, link_faults, members_change,
-    poison, producer_killed, producer_linked, producer_signalled, replays, soak, stopped, store_killed, store_stalled,
-    taken_away,
+    broker_restarted, changes, clocks, consumer_killed, consumer_panicked, consumer_signalled, decoders, full_disk,
+    hostile, link_faults, members_change, poison, producer_killed, producer_linked, producer_signalled, replays, soak,
+    stopped, store_killed, store_stalled, taken_away,
 };
 use super::error::ChaosError;
 use super::run::Run;
@@ -37,6 +37,12 @@ pub(super) enum Fault {
     /// Messages that are no readings
     #[value(name = "R7")]
     R7,
+    /// Inputs for every decoder that libFuzzer invents
+    #[value(name = "R8")]
+    R8,
+    /// Servers and clients that send what no sound program sends
+    #[value(name = "R9")]
+    R9,
     /// The store stalled with a large backlog
     #[value(name = "R10")]
     R10,
@@ -49,7 +55,7 @@ pub(super) enum Fault {
     /// The same patient and time with other signs, read again and again
     #[value(name = "R13")]
     R13,
-    /// `vitals consume` and `vitals produce` asked to end at random moments
+    /// `vitals consume` and `vitals produce` asked to end at random moments, and panics in the first
     #[value(name = "R14")]
     R14,
     /// Servers, topics, records and offsets that are not there, or not as they were
@@ -109,10 +115,12 @@ impl Fault {
         Self::R11,
         Self::R12,
         Self::R3,
+        Self::R9,
+        Self::R8,
         Self::R17,
     ];
     /// Those of them that take too long for every day: made when they are named, and with `--night`.
-    const ONLY_AT_NIGHT: &[Self] = &[Self::R11, Self::R12, Self::R17];
+    const ONLY_AT_NIGHT: &[Self] = &[Self::R8, Self::R9, Self::R11, Self::R12, Self::R17];
 
     /// What to attack: what is named, or else everything there is time for.
     pub(super) fn wanted(named: &[Self], night: bool) -> Vec<Self> {
@@ -158,6 +166,9 @@ impl Fault {
                 Campaign::of(10_000, 1_000_000, poison::run),
                 Campaign::planted("passes over one", 100, poison::run),
             ],
+            // So many seconds for each decoder.
+            Self::R8 => vec![Campaign::of(60, 3_600, decoders::run)],
+            Self::R9 => vec![Campaign::of(1_000, 100_000, hostile::run)],
             Self::R10 => vec![
                 Campaign::of(1, 2, store_stalled::run),
                 Campaign::planted("unbounded-queue", 1, store_stalled::run),
@@ -169,6 +180,7 @@ impl Fault {
             Self::R14 => vec![
                 Campaign::of(12, 300, consumer_signalled::run),
                 Campaign::of(8, 200, producer_signalled::run),
+                Campaign::of(8, 200, consumer_panicked::run),
                 Campaign::planted("commits nothing", 1, consumer_signalled::run),
             ],
             Self::R15 => vec![Campaign::of(1, 5, changes::run), Campaign::planted("skips a gap", 1, changes::run)],
@@ -190,14 +202,20 @@ impl Fault {
             Self::R5 => vec![Campaign::of(1, 30, stopped::run), Campaign::night(1, stopped::for_a_minute)],
             Self::R6 => vec![Campaign::of(4, 80, members_change::run)],
             Self::R7 => vec![Campaign::night(100_000, poison::run)],
+            // They bring what they need.
+            Self::R8 | Self::R9 => Vec::new(),
             Self::R10 => vec![Campaign::night(1, store_stalled::run)],
-            Self::R11 => vec![Campaign::of(3, 10, full_disk::run)],
+            Self::R11 => vec![Campaign::of(3, 10, full_disk::run), Campaign::night(4, full_disk::servers::run)],
             Self::R12 => {
                 vec![Campaign::of(3, 30, clocks::run), Campaign::planted("writer's clock", 1, clocks::run)]
             }
             Self::R13 => vec![Campaign::night(50, replays::run)],
             Self::R14 => {
-                vec![Campaign::of(2, 60, consumer_signalled::run), Campaign::of(1, 60, producer_signalled::run)]
+                vec![
+                    Campaign::of(2, 60, consumer_signalled::run),
+                    Campaign::of(1, 60, producer_signalled::run),
+                    Campaign::night(40, consumer_panicked::run),
+                ]
             }
             Self::R15 => vec![Campaign::night(5, changes::run)],
             Self::R16 => vec![Campaign::of(2, 50, producer_killed::run)],

@@ -50,6 +50,17 @@ impl Schedule {
         count
     }
 
+    /// How long a campaign goes on that runs through all its parts once: for so many seconds each where a count says it,
+    /// else for a whole of so long, divided among them. Counts one fault for each part.
+    pub(super) fn share(&mut self, parts: u32) -> Duration {
+        self.made += parts;
+        let share = match self.bound {
+            Bound::Count(seconds) => Duration::from_secs(seconds.into()),
+            Bound::Time(time) => time / parts.max(1),
+        };
+        share.max(Duration::from_secs(1))
+    }
+
     /// How many faults there were.
     pub(super) fn made(&self) -> u32 {
         self.made
@@ -129,6 +140,14 @@ mod tests {
         let mut schedule = Schedule::new(7, "R7", Bound::Count(5));
         assert_eq!([schedule.take(3), schedule.take(3), schedule.take(3)], [3, 2, 0]);
         assert_eq!(schedule.made(), 5);
+    }
+
+    #[test]
+    fn parts_have_so_many_seconds_each_or_share_a_time() {
+        let share = |bound, parts| Schedule::new(7, "R8", bound).share(parts).as_secs();
+        assert_eq!(share(Bound::Count(60), 9), 60);
+        assert_eq!(share(Bound::Time(Duration::from_secs(3_600)), 9), 400);
+        assert_eq!(share(Bound::Time(Duration::from_secs(5)), 9), 1, "a second at least");
     }
 
     #[test]

@@ -42,6 +42,8 @@ impl Servers {
             kafka_port: Some(ports.plain),
             cassandra_port: Some(cassandra),
             kafka_set: ports.settings(),
+            // A disk without room is noticed at the next segment.
+            cassandra_set: ServerSetting::list(&[("commitlog_segment_size", "4MiB")]),
             ..StackOptions::small()
         };
         let servers = fresh.servers(&options)?;
@@ -131,6 +133,10 @@ impl Stack for Servers {
     fn resume(&mut self, part: Part) -> Result<(), ChaosError> {
         self.stack.resume(role(part));
         Ok(())
+    }
+
+    fn process(&self, part: Part) -> Option<Identity> {
+        self.stack.pid(role(part)).and_then(Identity::of)
     }
 
     fn own_broker(&self) -> Option<Identity> {

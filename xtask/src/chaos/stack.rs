@@ -96,6 +96,8 @@ pub(super) trait Stack {
     fn pause(&mut self, part: Part) -> Result<(), ChaosError>;
     /// Lets a paused process go on.
     fn resume(&mut self, part: Part) -> Result<(), ChaosError>;
+    /// A process, where the part is one.
+    fn process(&self, part: Part) -> Option<Identity>;
     /// The broker, where it is a program of ours.
     fn own_broker(&self) -> Option<Identity>;
     /// Starts an ended process again on what it has kept, and comes back when it has answered.

@@ -78,7 +78,9 @@ impl Verdict {
 
     /// Counts faults that come many at once.
     pub(super) fn faults(&mut self, kind: &'static str, count: u32) {
-        *self.faults.entry(kind).or_default() += count;
+        let made = self.faults.entry(kind).or_default();
+        // A night invents billions of inputs.
+        *made = made.saturating_add(count);
     }
 
     /// Notes how long work took to go on after a fault; `None` is longer than anybody waited.
@@ -121,7 +123,7 @@ impl Verdict {
 
     /// How many faults there were.
     fn made(&self) -> u32 {
-        self.faults.values().sum()
+        self.faults.values().fold(0, |sum, count| sum.saturating_add(*count))
     }
 
     /// Whether something was found that breaks the promise.
@@ -170,16 +172,22 @@ pub(super) fn table(verdicts: &[Verdict]) -> Vec<String> {
     )];
     lines.extend(verdicts.iter().map(|verdict| {
         let Findings { checked, lost, wrong, ahead, invented, .. } = &verdict.findings;
+        let checked = short(*checked);
         format!(
             "{:<23} {:<8} {:>6} {checked:>7} {lost:>5} {wrong:>5} {ahead:>5} {invented:>7} {:>6}",
             verdict.name(),
             verdict.stack,
-            verdict.made(),
+            short(verdict.made().into()),
             verdict.word(),
         )
     }));
     lines.extend(verdicts.iter().flat_map(notes));
     lines
+}
+
+/// A count that fits its column.
+fn short(count: u64) -> String {
+    if count < 10_000_000 { count.to_string() } else { format!("{}M", count / 1_000_000) }
 }
 
 /// What the counts do not tell by themselves.
@@ -296,7 +304,9 @@ mod tests {
 
     #[test]
     fn a_line_of_the_table_fits_80_columns() {
-        let lines = table(&[verdict(Some("commit-before-store"), 12_345), verdict(None, 0)]);
+        let mut many = verdict(None, 0);
+        many.findings.checked = 12_345_678_901;
+        let lines = table(&[verdict(Some("commit-before-store"), 12_345), verdict(None, 0), many]);
         assert!(lines.iter().all(|line| line.chars().count() <= 80), "{lines:#?}");
     }
 

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use futures::stream::{self, StreamExt as _};
@@ -24,10 +25,10 @@ const STARTUP: u8 = 1;
 const SUPPORTED: u8 = 6;
 const READY: u8 = 2;
 
-/// Opens a store on so many servers, each with another seed, and tells how long that took at most.
-pub(crate) async fn sessions(count: u64) -> String {
+/// Opens a store on servers with these seeds, and tells how long that took at most.
+pub(crate) async fn sessions(seeds: Range<u64>) -> String {
     let begin = Instant::now();
-    let took: Vec<Duration> = stream::iter(0..count).map(session).buffer_unordered(AT_A_TIME).collect().await;
+    let took: Vec<Duration> = stream::iter(seeds).map(session).buffer_unordered(AT_A_TIME).collect().await;
     let longest = took.iter().max().copied().unwrap_or_default();
     format!(
         "{} sessions in {:.1} s, the longest {:.1} s",

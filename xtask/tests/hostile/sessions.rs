@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use futures::stream::{self, StreamExt as _};
@@ -34,11 +35,11 @@ pub(crate) struct Sessions {
 }
 
 impl Sessions {
-    /// Runs sessions with the seeds from 0 to `count`.
-    pub(crate) async fn run(broker: SocketAddr, topic: &'static str, direction: Direction, count: u64) -> Self {
+    /// Runs sessions with these seeds.
+    pub(crate) async fn run(broker: SocketAddr, topic: &'static str, direction: Direction, seeds: Range<u64>) -> Self {
         let begin = Instant::now();
         let mut ended =
-            stream::iter(0..count).map(|seed| session(broker, topic, direction, seed)).buffer_unordered(AT_A_TIME);
+            stream::iter(seeds).map(|seed| session(broker, topic, direction, seed)).buffer_unordered(AT_A_TIME);
         let mut sessions = Self::default();
         while let Some((outcome, frames, took)) = ended.next().await {
             match outcome {

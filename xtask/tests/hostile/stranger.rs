@@ -1,6 +1,7 @@
 //! Visitors that speak no protocol at all.
 
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::time::Duration;
 
 use futures::stream::{self, StreamExt as _};
@@ -16,9 +17,9 @@ const AT_A_TIME: usize = 32;
 /// How long a visitor waits to be shown out.
 const STAY: Duration = Duration::from_millis(200);
 
-/// So many visitors, one after the other and side by side.
-pub(crate) async fn visit(broker: SocketAddr, count: u64) {
-    stream::iter(0..count).for_each_concurrent(AT_A_TIME, |seed| one(broker, seed)).await;
+/// Visitors with these seeds, one after the other and side by side.
+pub(crate) async fn visit(broker: SocketAddr, seeds: Range<u64>) {
+    stream::iter(seeds).for_each_concurrent(AT_A_TIME, |seed| one(broker, seed)).await;
 }
 
 async fn one(broker: SocketAddr, seed: u64) {

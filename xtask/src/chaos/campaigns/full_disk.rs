@@ -2,13 +2,15 @@
 //! records. Nothing is committed that is not stored, it is told, and work goes on by itself when there is room again.
 //!
 //! Where output goes, it is `/dev/full`. A store and a broker have a limit set on the size of their files while they run:
-//! the system refuses what would grow beyond it, as a disk without room does, with another number of error. The disks of
-//! Kafka and Cassandra are not filled.
+//! the system refuses what would grow beyond it, as a disk without room does, with another number of error. At night
+//! the same is done to Kafka and Cassandra (see [`servers`]).
+
+pub(in crate::chaos) mod servers;
 
 use std::ffi::OsString;
 use std::time::Duration;
 
-use rustix::process::{Resource, Rlimit, Signal};
+use rustix::process::{Pid, Resource, Rlimit, Signal};
 
 use crate::chaos::error::ChaosError;
 use crate::chaos::findings::Findings;
@@ -119,10 +121,12 @@ fn in_shell(script: &str, command: Vec<OsString>) -> Vec<OsString> {
 impl Worker {
     /// Lets it write no file beyond so many bytes, or as it likes.
     fn limit_files(&self, bytes: Option<u64>) -> Result<(), ChaosError> {
-        let limit = Rlimit { current: bytes, maximum: None };
-        let outcome = rustix::process::prlimit(self.pid(), Resource::Fsize, limit);
-        outcome
-            .map(drop)
-            .map_err(|error| ChaosError::Start { what: "a limit of a running program", source: error.into() })
+        limit_files(self.pid(), bytes)
     }
+}
+
+fn limit_files(pid: Option<Pid>, bytes: Option<u64>) -> Result<(), ChaosError> {
+    let limit = Rlimit { current: bytes, maximum: None };
+    let outcome = rustix::process::prlimit(pid, Resource::Fsize, limit);
+    outcome.map(drop).map_err(|error| ChaosError::Start { what: "a limit of a running program", source: error.into() })
 }
