@@ -15,6 +15,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::SecondsFormat::Millis;
 use color_eyre::eyre::Result;
 
 pub use self::error::BenchError;
@@ -143,7 +144,7 @@ async fn measure(
         kind: KIND.to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         is_debug_build: cfg!(debug_assertions),
-        began: meter.clock().map(|clock| clock.began_utc().to_rfc3339()).unwrap_or_default(),
+        began: meter.clock().map(|clock| clock.began_utc().to_rfc3339_opts(Millis, true)).unwrap_or_default(),
         cores: usage::cores(),
         operating_system: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
         broker: stand.broker.clone(),

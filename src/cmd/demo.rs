@@ -134,7 +134,9 @@ fn counting(tally: &Arc<Mutex<Tally>>) -> impl Fn(&[Reading]) + Clone + Send + u
     let tally = Arc::clone(tally);
     move |readings: &[Reading]| {
         let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
-        readings.iter().for_each(|reading| tally.add(reading));
+        for reading in readings {
+            tally.add(reading);
+        }
     }
 }
 

@@ -1,24 +1,27 @@
 //! The whole way in one process: a simulated ward produces, consumers store, a meter stands before the store.
 //!
-//! [`lane`] sends, on the schedule that [`rota`] keeps; [`member`] consumes; [`clock`] and [`meter`] measure.
+//! [`lane`] sends, on the schedule that [`rota`] keeps, when [`ticker`] wakes it; [`member`] consumes; [`clock`] and [`meter`] measure.
 
 pub(super) mod clock;
 mod lane;
 mod member;
 pub(super) mod meter;
 mod rota;
+mod ticker;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use color_eyre::eyre::Result;
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{Instant, sleep, timeout};
 
 use self::lane::Lane;
 use self::member::{Holdings, Member};
 use self::meter::Meter;
 use self::rota::due_within;
+use self::ticker::Ticker;
 use crate::alarm::Limits;
 use crate::intake::patients::Patients;
 use crate::intake::simulator::Scenario;
@@ -150,12 +153,25 @@ impl Trial {
         };
         let clock = self.meter.begin();
         let length = self.length.unwrap_or(Duration::MAX);
+        let running = Arc::new(());
+        if let Load::Every(interval) = self.load {
+            let wakes: BTreeMap<_, _> = lanes.iter().flat_map(Lane::wakes).collect();
+            let ticker = Ticker { senders: wakes.into_values().collect(), interval, trial: Arc::downgrade(&running) };
+            spawn_blocking(move || ticker.run(clock));
+        }
         let mut senders = JoinSet::new();
         for lane in lanes {
             senders.spawn(lane.run(clock, length, sent.clone(), shutdown.clone()));
         }
         while let Some(ended) = senders.join_next().await {
             ended??;
+        }
+        drop(running);
+        // The last reading is due an interval before the end.
+        tokio::select! {
+            () = sleep(length.saturating_sub(clock.elapsed())), if self.length.is_some() => {}
+            () = shutdown.wait() => {}
+            else => {}
         }
         self.wait_for_rows(shutdown).await;
         Ok(())

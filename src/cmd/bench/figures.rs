@@ -104,7 +104,7 @@ impl Figures {
             count("sent", "readings sent", self.sent),
             count("stored", "rows stored", self.stored),
             count("alerts", "alerts shown", self.alerts),
-            figure("stored_per_second", "rows stored", "/s", Some(self.stored_per_second)),
+            figure("stored_per_second", "storing rate", "rows/s", Some(self.stored_per_second)),
             count("largest_lag", "largest lag", self.largest_lag),
         ];
         list.extend(self.latencies());

@@ -14,8 +14,11 @@ use crate::output::Progress;
 /// The most stretches of one run; those of a longer run are longer. An hour has one a second.
 const MAX_SAMPLES: u32 = 3600;
 
+/// What is shorter than this part of a stretch belongs to the stretch before it.
+const SHORTEST_PART: f64 = 0.1;
+
 /// One stretch of a run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(super) struct Sample {
     /// Its end, since the beginning.
     pub(super) seconds: f64,
@@ -34,6 +37,8 @@ pub(super) struct Series {
     step: Duration,
     samples: Vec<Sample>,
     last: Mark,
+    /// The beginning of the last stretch.
+    before_last: Mark,
     processor_before: Option<Duration>,
 }
 
@@ -49,7 +54,7 @@ impl Series {
     /// Of a run of this length.
     pub(super) fn new(length: Duration) -> Self {
         let step = Duration::from_secs(length.as_secs().div_ceil(MAX_SAMPLES.into()).max(1));
-        Self { step, samples: Vec::new(), last: Mark::default(), processor_before: None }
+        Self { step, samples: Vec::new(), last: Mark::default(), before_last: Mark::default(), processor_before: None }
     }
 
     /// Looks at `meter` at the end of each stretch, and shows how far it has come in `length`, until this is dropped.
@@ -75,11 +80,19 @@ impl Series {
         }
     }
 
-    /// Takes up what is left of a last stretch.
+    /// Takes up what came after the last stretch: as a stretch of its own, or as a part of that one where it is too short
+    /// to tell a rate.
     pub(super) fn finish(&mut self, meter: &Meter) {
         let Some(clock) = meter.clock() else { return };
-        if meter.so_far() != (self.last.sent, self.last.stored) {
-            self.sample(meter, clock.elapsed());
+        if meter.so_far() == (self.last.sent, self.last.stored) {
+            return;
+        }
+        let elapsed = clock.elapsed();
+        let last = self.samples.last().map(|last| (self.before_last, *last));
+        let is_short = elapsed.as_secs_f64() - self.last.seconds < self.step.as_secs_f64() * SHORTEST_PART;
+        self.sample(meter, elapsed);
+        if let Some((began, last)) = last.filter(|_| is_short) {
+            self.join(began, &last);
         }
     }
 
@@ -110,6 +123,16 @@ impl Series {
         );
     }
 
+    /// Makes one stretch of the newest and the `last` one before it, which began there and had far more in it.
+    fn join(&mut self, began: Mark, last: &Sample) {
+        let newest = self.samples.pop();
+        self.samples.pop();
+        let now = self.last;
+        self.last = began;
+        let largest_lag = newest.map_or(0, |newest| newest.largest_lag).max(last.largest_lag);
+        self.add(now, Sample { largest_lag, ..*last });
+    }
+
     fn add(&mut self, now: Mark, sample: Sample) {
         let seconds = (now.seconds - self.last.seconds).max(f64::EPSILON);
         let rate = |now: u64, before: u64| rounded(decimal(now.saturating_sub(before)) / seconds);
@@ -119,7 +142,7 @@ impl Series {
             stored_per_second: rate(now.stored, self.last.stored),
             ..sample
         });
-        self.last = now;
+        self.before_last = std::mem::replace(&mut self.last, now);
     }
 }
 
@@ -150,6 +173,26 @@ mod tests {
         series.add(Mark { seconds: 1.5, sent: 200, stored: 200 }, empty());
         let rates: Vec<_> = series.into_samples().iter().map(|it| (it.sent_per_second, it.stored_per_second)).collect();
         assert_eq!(rates, [(100.0, 90.0), (200.0, 220.0)]);
+    }
+
+    #[test]
+    fn a_stretch_that_is_too_short_becomes_a_part_of_the_one_before() {
+        let mut series = Series::new(Duration::from_secs(10));
+        series.add(Mark { seconds: 1.0, sent: 100, stored: 100 }, empty());
+        series.add(Mark { seconds: 2.0, sent: 200, stored: 190 }, Sample { row_latency_p50_ms: Some(1.0), ..empty() });
+        let (began, last) = (series.before_last, series.samples[1]);
+        series.add(Mark { seconds: 2.01, sent: 200, stored: 200 }, Sample { largest_lag: 10, ..empty() });
+        series.join(began, &last);
+        let samples = series.into_samples();
+        let joined = Sample {
+            seconds: 2.01,
+            sent_per_second: 99.01,
+            stored_per_second: 99.01,
+            largest_lag: 10,
+            row_latency_p50_ms: Some(1.0),
+            ..empty()
+        };
+        assert_eq!(samples[1..], [joined]);
     }
 
     #[test]

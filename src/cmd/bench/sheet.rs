@@ -2,6 +2,7 @@
 
 use super::figures::{Figure, Figures, short};
 use super::outcome::{Comparison, Outcome};
+use crate::cmd::cure::counted;
 use crate::output::wrapped;
 
 /// What stands on the left, and the room for it.
@@ -37,13 +38,15 @@ fn figures(figures: &Figures, width: usize) -> Vec<String> {
     let mut lines = labelled("readings", &format!("{due}{sent} sent, {stored} stored, {alerts} alerts"), width);
     let rate = short(figures.stored_per_second);
     lines.extend(labelled("rate", &format!("{rate} rows/s stored, for {seconds:.1} s"), width));
-    lines.extend(labelled("lag", &format!("{largest_lag} readings at most"), width));
+    let lag = counted(usize::try_from(*largest_lag).unwrap_or(usize::MAX), "reading");
+    lines.extend(labelled("lag", &format!("{lag} at most"), width));
     let list = figures.list();
-    let of = |prefix: &str| list.iter().filter(|figure| figure.name.starts_with(prefix)).map(Figure::text).collect();
-    let heads = ["p50", "p90", "p99", "p99.9", "max"].map(str::to_owned).to_vec();
-    lines.push(latencies("latency ms", heads));
-    lines.push(latencies("  to row", of("row_latency")));
-    lines.push(latencies("  to alert", of("alert_latency")));
+    let of = |prefix: &str| -> Vec<String> {
+        list.iter().filter(|figure| figure.name.starts_with(prefix)).map(Figure::text).collect()
+    };
+    lines.push(latencies("latency ms", &["p50", "p90", "p99", "p99.9", "max"].map(str::to_owned)));
+    lines.push(latencies("  to row", &of("row_latency")));
+    lines.push(latencies("  to alert", &of("alert_latency")));
     if let Some(micros) = figures.processor_us_per_reading {
         lines.extend(labelled("processor", &format!("{} µs per reading", short(micros)), width));
     }
@@ -53,9 +56,9 @@ fn figures(figures: &Figures, width: usize) -> Vec<String> {
     lines
 }
 
-fn latencies(label: &str, values: Vec<String>) -> String {
-    let values: String = values.iter().map(|value| format!("{value:>LATENCY_COLUMNS$}")).collect();
-    format!("{label:<LABEL_COLUMNS$}{values}")
+fn latencies(label: &str, values: &[String]) -> String {
+    let values: Vec<_> = values.iter().map(|value| format!("{value:>LATENCY_COLUMNS$}")).collect();
+    format!("{label:<LABEL_COLUMNS$}{}", values.concat())
 }
 
 fn comparison(now: &Figures, compared: &Comparison, width: usize) -> Vec<String> {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use color_eyre::eyre::Result;
-use tokio::time::sleep_until;
+use tokio::sync::Notify;
 
 use super::Load;
 use super::clock::Clock;
@@ -53,6 +53,9 @@ pub(super) fn shares(patients: &Patients, partitions: i32) -> Vec<Share> {
 
 /// A sender.
 pub(super) struct Lane {
+    /// Its places in a round.
+    places: Vec<u64>,
+    wake: Arc<Notify>,
     producer: Producer,
     ward: Ward,
     pace: Pace,
@@ -81,12 +84,17 @@ impl Lane {
         let Share { patients, places } = share;
         let producer = Producer::connect(brokers, topic).await?;
         let pace = match load {
-            Load::Every(interval) => Pace::Scheduled(Rota::new(places, round, interval)),
+            Load::Every(interval) => Pace::Scheduled(Rota::new(places.clone(), round, interval)),
             Load::Full => Pace::Full(Stamp::default()),
         };
         let count = patients.len();
         let ward = Ward::new(&Patients::new(patients)?, scenario, seed);
-        Ok(Self { producer, ward, pace, patients: count, meter })
+        Ok(Self { places, wake: Arc::default(), producer, ward, pace, patients: count, meter })
+    }
+
+    /// Its places in a round, with what wakes it when the reading there is due.
+    pub(super) fn wakes(&self) -> impl Iterator<Item = (u64, Arc<Notify>)> {
+        self.places.iter().map(|place| (*place, Arc::clone(&self.wake)))
     }
 
     /// Sends one reading of each patient before anything is measured, and gives how many these are.
@@ -131,14 +139,16 @@ impl Lane {
 
     /// The readings to send next, when it is time; none where there are no more.
     async fn next_batch(&mut self, clock: Clock, length: Duration) -> Result<Vec<Reading>> {
-        let Self { pace, ward, meter, .. } = self;
+        let Self { pace, ward, meter, wake, .. } = self;
         let mut readings = Vec::new();
         match pace {
             Pace::Scheduled(rota) => {
                 if rota.next_due() >= length || clock.elapsed() >= length.saturating_add(OVERTIME) {
                     return Ok(readings);
                 }
-                sleep_until(clock.instant(rota.next_due())).await;
+                while clock.elapsed() < rota.next_due() {
+                    wake.notified().await;
+                }
                 let now = clock.elapsed();
                 for _ in 0..BATCH {
                     let due = rota.next_due();

@@ -70,7 +70,7 @@ impl Axis {
 
 /// How many nines a percentile has: 1 of 90, 2 of 99.
 fn nines(percentile: f64) -> f64 {
-    -(1.0 - percentile / 100.0).max(1e-9).log10()
+    (1.0 / (1.0 - percentile / 100.0).max(1e-9)).log10()
 }
 
 /// Whole powers of ten within what a latency or a rate can be.
@@ -141,8 +141,8 @@ mod tests {
     #[test]
     fn each_nine_is_as_wide_as_the_one_before() {
         let axis = Axis::nines([99.9].into_iter());
-        let places = [0.0, 90.0, 99.0, 99.9].map(|percentile| (axis.place(percentile) * 300.0).round());
-        assert_eq!(places, [0.0, 100.0, 200.0, 300.0]);
+        let places = [0.0, 90.0, 99.0, 99.9].map(|percentile| format!("{:.2}", axis.place(percentile) * 3.0));
+        assert_eq!(places, ["0.00", "1.00", "2.00", "3.00"]);
         assert_eq!(texts(axis), ["0 %", "90 %", "99 %", "99.9 %"]);
     }
 

@@ -64,7 +64,8 @@ fn warnings(outcome: &Outcome) -> String {
     }
     let differences = outcome.compared.iter().flat_map(|compared| &compared.differences);
     warnings.extend(differences.map(|difference| format!("The runs that are compared differ: {difference}.")));
-    warnings.iter().map(|text| format!("<p class=\"warning\">{}</p>\n", escaped(text))).collect()
+    let lines: Vec<_> = warnings.iter().map(|text| format!("<p class=\"warning\">{}</p>\n", escaped(text))).collect();
+    lines.concat()
 }
 
 fn plots(outcome: &Outcome) -> [Plot; 4] {
@@ -88,16 +89,21 @@ fn plots(outcome: &Outcome) -> [Plot; 4] {
     ];
     [
         plot("Rate", "readings/s", Scale::Linear, rates),
-        plot("Lag", "readings", Scale::Linear, lags),
+        plot("Lag", "readings", Scale::Whole, lags),
         plot("Latency to the row over time", "ms, log scale", Scale::Log, latencies),
         distribution(outcome),
     ]
 }
 
+/// Counts have an axis that is long enough to be marked at whole numbers.
+const SMALLEST_WHOLE: f64 = 5.0;
+
 /// What a plot's upward axis is like.
 #[derive(Debug, Clone, Copy)]
 enum Scale {
     Linear,
+    /// Of counts.
+    Whole,
     Log,
 }
 
@@ -106,6 +112,7 @@ impl Scale {
         let values = lines.iter().flat_map(Line::values);
         match self {
             Self::Linear => Axis::linear(values),
+            Self::Whole => Axis::linear(values.chain([SMALLEST_WHOLE])),
             Self::Log => Axis::log(values),
         }
     }
@@ -150,8 +157,7 @@ fn run(outcome: &Outcome) -> String {
     let parameters = &outcome.parameters;
     let rate = parameters.rate_per_second.map_or_else(|| "max".to_owned(), |rate| format!("{rate} readings/s"));
     let build = if outcome.is_debug_build { ", debug build" } else { "" };
-    let compared = outcome.compared.as_ref().map(|compared| compared.with.display().to_string());
-    let rows = [
+    let mut rows = vec![
         ("Rate", rate),
         ("Time", format!("{} s", parameters.seconds)),
         ("Patients", parameters.patients.to_string()),
@@ -162,8 +168,8 @@ fn run(outcome: &Outcome) -> String {
         ("Program", format!("vitals {}{build}", outcome.version)),
         ("Machine", format!("{} cores, {}", outcome.cores.unwrap_or_default(), outcome.operating_system)),
         ("Began", outcome.began.clone()),
-        ("Compared with", compared.unwrap_or_else(|| "nothing".to_owned())),
     ];
+    rows.extend(outcome.compared.as_ref().map(|compared| ("Compared with", compared.with.display().to_string())));
     let row =
         |(name, value): &(&str, String)| format!("<tr><td>{}</td><td>{}</td></tr>\n", escaped(name), escaped(value));
     format!("<table>\n<tbody>\n{}</tbody>\n</table>", rows.iter().map(row).collect::<String>())

@@ -7,13 +7,13 @@ use super::page::escaped;
 
 /// The drawing's own measure; the page scales it.
 const WIDTH: f64 = 560.0;
-const HEIGHT: f64 = 300.0;
+const HEIGHT: f64 = 304.0;
 
 /// Around the plot, for what is written at the axes.
 const LEFT: f64 = 58.0;
 const RIGHT: f64 = 22.0;
 const TOP: f64 = 30.0;
-const BOTTOM: f64 = 50.0;
+const BOTTOM: f64 = 54.0;
 
 /// A plot of some lines.
 #[derive(Debug)]
@@ -94,7 +94,7 @@ impl Plot {
                 svg,
                 "<line class=\"grid\" x1=\"{x:.1}\" y1=\"{TOP}\" x2=\"{x:.1}\" y2=\"{bottom}\"/><text class=\"x\" x=\"{x:.1}\" \
                  y=\"{:.1}\">{text}</text>",
-                bottom + 18.0
+                bottom + 20.0
             );
         }
         let _ = writeln!(
