@@ -15,7 +15,7 @@ use crate::output::Progress;
 const MAX_SAMPLES: u32 = 3600;
 
 /// What is shorter than this part of a stretch belongs to the stretch before it.
-const SHORTEST_PART: f64 = 0.1;
+const SHORTEST_PART: f64 = 0.5;
 
 /// One stretch of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

@@ -125,7 +125,7 @@ fn distribution(outcome: &Outcome) -> Plot {
     Plot {
         title: "Latency distribution",
         x: Axis::nines(rows.iter().chain(alerts).map(|point| point.percentile)),
-        x_label: "percentile: so many took no longer",
+        x_label: "percentile: so many of 100 took no longer",
         y: Scale::Log.of(&lines),
         y_label: "ms, log scale",
         lines,
