@@ -144,6 +144,7 @@ async fn measure(
         kind: KIND.to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         is_debug_build: cfg!(debug_assertions),
+        is_cut_short: shutdown.requested(),
         began: meter.clock().map(|clock| clock.began_utc().to_rfc3339_opts(Millis, true)).unwrap_or_default(),
         cores: usage::cores(),
         operating_system: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),

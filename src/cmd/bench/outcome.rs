@@ -23,6 +23,8 @@ pub(super) struct Outcome {
     pub(super) version: String,
     /// Whether the program was built for tests, and is slow.
     pub(super) is_debug_build: bool,
+    /// Whether the user ended it before its time.
+    pub(super) is_cut_short: bool,
     /// When the first reading was sent, RFC 3339.
     pub(super) began: String,
     /// How many threads can run at the same time.
@@ -79,6 +81,7 @@ impl Outcome {
             ("broker", self.broker.clone(), old.broker.clone()),
             ("store", self.store.clone(), old.store.clone()),
             ("cores", text(self.cores), text(old.cores)),
+            ("end", end(self), end(&old)),
         ];
         let mut differences = self.parameters.differences(&old.parameters);
         let differing = pairs.into_iter().filter(|(_, now, then)| now != then);
@@ -90,6 +93,10 @@ impl Outcome {
 
 fn build(outcome: &Outcome) -> String {
     if outcome.is_debug_build { "debug".to_owned() } else { "release".to_owned() }
+}
+
+fn end(outcome: &Outcome) -> String {
+    if outcome.is_cut_short { "cut short".to_owned() } else { "in time".to_owned() }
 }
 
 fn text(number: Option<usize>) -> String {
@@ -132,6 +139,7 @@ pub(super) mod tests {
             kind: KIND.to_owned(),
             version: "0.1.0".to_owned(),
             is_debug_build: false,
+            is_cut_short: false,
             began: "2026-01-02T03:04:05+00:00".to_owned(),
             cores: Some(2),
             operating_system: "linux".to_owned(),

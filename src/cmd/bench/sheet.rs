@@ -16,7 +16,8 @@ pub(super) fn lines(outcome: &Outcome, width: usize) -> Vec<String> {
     let parameters = &outcome.parameters;
     let mut lines = Vec::new();
     let mut put = |label: &str, text: &str| lines.extend(labelled(label, text, width));
-    put("measured", &parameters.pace());
+    let end = if outcome.is_cut_short { ", cut short" } else { "" };
+    put("measured", &format!("{}{end}", parameters.pace()));
     put("with", &parameters.sizes());
     let build = if outcome.is_debug_build { ", a debug build: slow" } else { "" };
     put("on", &format!("{}, {}; vitals {}{build}", outcome.broker, outcome.store, outcome.version));

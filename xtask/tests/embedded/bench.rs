@@ -95,7 +95,9 @@ fn ctrl_c_ends_a_bench_with_its_figures_and_nothing_is_left() {
     assert!(asked.success());
     let ended = bench.wait_with_output().expect("ended");
     assert!(matches!(ended.status.code(), Some(0 | 130)), "{}", text(&ended.stderr));
-    let figures = &result(&text(&ended.stdout))["figures"];
+    let result = result(&text(&ended.stdout));
+    let figures = &result["figures"];
+    assert_eq!(result["is_cut_short"], true);
     assert!(number(&figures["sent"]) > 0.0, "{figures}");
     assert!(figures["due"].is_null(), "{figures}");
     nothing_is_left(&home);

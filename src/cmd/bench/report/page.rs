@@ -58,6 +58,9 @@ fn warnings(outcome: &Outcome) -> String {
     if outcome.is_debug_build {
         warnings.push("This is a debug build: it is slow.".to_owned());
     }
+    if outcome.is_cut_short {
+        warnings.push("The run was cut short.".to_owned());
+    }
     let missing = outcome.figures.missing();
     if missing > 0 {
         warnings.push(format!("{missing} readings were not stored in time."));
