@@ -108,6 +108,16 @@ impl Partition {
     fn settled(&self) -> i64 {
         self.entries.front().map_or(self.next_offset, |first| first.offset)
     }
+
+    /// The entry of `offset`. Offsets mostly follow one another, so that it mostly is where it would be then.
+    fn entry(&mut self, offset: i64) -> Option<&mut Entry> {
+        let from_first = offset.saturating_sub(self.entries.front()?.offset);
+        let expected = usize::try_from(from_first).ok()?;
+        let is_there = self.entries.get(expected).is_some_and(|entry| entry.offset == offset);
+        let index =
+            if is_there { expected } else { self.entries.binary_search_by_key(&offset, |entry| entry.offset).ok()? };
+        self.entries.get_mut(index)
+    }
 }
 
 impl Ledger {
@@ -236,9 +246,7 @@ impl Ledger {
         else {
             return;
         };
-        if let Ok(index) = state.entries.binary_search_by_key(&receipt.offset, |entry| entry.offset)
-            && let Some(entry) = state.entries.get_mut(index)
-        {
+        if let Some(entry) = state.entry(receipt.offset) {
             entry.settled = true;
         }
         while state.entries.front().is_some_and(|first| first.settled) {

@@ -22,17 +22,24 @@ use std::future::Future;
 use std::time::Duration;
 
 use crate::alarm::Alert;
-use crate::reading::{PatientId, Reading};
+use crate::reading::Reading;
 
-/// What is written in one go: readings of one patient, no two of them of the same time, and the alerts they raised.
-#[derive(Debug, Clone, PartialEq)]
+/// What is written in one go: readings, no two of them of the same patient and time, and the alerts they raised.
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Batch {
-    /// Whose readings these are.
-    pub patient: PatientId,
-    /// The readings; a sign that was not measured leaves an earlier value alone.
+    /// The readings, those of one patient behind one another; a sign that was not measured leaves an earlier value alone.
     pub readings: Vec<Reading>,
-    /// The alerts that they raised.
+    /// The alerts that they raised, in the order of the readings.
     pub alerts: Vec<Alert>,
+}
+
+/// How much a batch should have at most: more would save nothing, or be too much at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BatchLimits {
+    /// Its readings.
+    pub rows: usize,
+    /// The patients whose readings they are.
+    pub patients: usize,
 }
 
 /// Why the store did not take a batch.
@@ -62,8 +69,8 @@ pub struct SettleTime {
 
 /// What the pipeline needs of a store.
 pub trait Store: Send + Sync {
-    /// How many rows of one patient a batch should have at most: more would save nothing, or be too much at once.
-    fn batch_rows(&self) -> usize;
+    /// How much a batch should have at most, as things are now.
+    fn batch_limits(&self) -> BatchLimits;
 
     /// Writes a batch. `Ok` means that the store has acknowledged every row and alert of it; after an error any part
     /// may have been written, and writing the same batch again is harmless.

@@ -29,10 +29,9 @@ use crate::retry::Backoff;
 
 /// How long a broker may hold an empty fetch back; a fetch with records is answered at once.
 const FETCH_WAIT: Duration = Duration::from_millis(500);
-/// What one fetch brings at most.
-const FETCH_BYTES: i32 = 4 * 1024 * 1024;
-/// What one fetch brings of one partition at most. A larger first batch comes whole all the same.
-const PARTITION_BYTES: i32 = 1024 * 1024;
+/// What one fetch brings at most, of one partition or of all; a larger first batch comes whole all the same. More of it
+/// would be waiting for the store, and cost memory.
+const FETCH_BYTES: i32 = 1024 * 1024;
 
 /// How often it is looked whether a partition without a leader has one again.
 const LEADER_CHECK_INTERVAL: Duration = Duration::from_secs(1);
@@ -205,7 +204,7 @@ impl Part {
             FetchPartition::default()
                 .with_partition(*partition)
                 .with_fetch_offset(*offset)
-                .with_partition_max_bytes(PARTITION_BYTES)
+                .with_partition_max_bytes(FETCH_BYTES)
         };
         let in_turn = self.positions.iter().cycle().skip(self.turn).take(self.positions.len());
         let of_topic = FetchTopic::default()

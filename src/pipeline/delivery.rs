@@ -20,7 +20,7 @@ pub(super) type Answer<T, E> = (T, Result<(), E>);
 impl<S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'_, S, T, D, O> {
     pub(super) fn send_what_is_ready(&mut self) {
         while self.writes.len() < MAX_WRITES_IN_FLIGHT
-            && let Some(job) = self.lanes.next_job()
+            && let Some(job) = self.lanes.next_job(self.store.batch_limits())
         {
             self.writes.push(Box::pin(write(self.store, job)));
         }
@@ -65,7 +65,7 @@ impl<S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'_, S, T, D, O> 
     /// Makes room for others.
     pub(super) fn is_back(&mut self, job: &Job) {
         self.in_flight_bytes = self.in_flight_bytes.saturating_sub(job.size_bytes);
-        self.lanes.done(&job.batch.patient);
+        self.lanes.done(&job.patients);
     }
 
     pub(super) fn mailed(&mut self, (mut mail, outcome): Answer<Mail, D::Error>) {

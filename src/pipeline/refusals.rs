@@ -1,6 +1,6 @@
 //! Rows that the store refuses for good, so that they do not hold up their partitions for ever.
 //!
-//! A batch is refused as a whole. So the partitions are read again from what is committed, and the batch's patient gets
+//! A batch is refused as a whole. So the partitions are read again from what is committed, and the batch's patients get
 //! batches of one row from then on. A row that is refused alone, when the store has taken others since the first refusal,
 //! is at fault itself: its record is read once more, and becomes a dead letter. While the store refuses every row, the fault is
 //! the store's, and its rows wait like those of a store that is away. Nothing has to be kept for all this in better
@@ -69,9 +69,9 @@ impl<S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'_, S, T, D, O> 
         let taken = self.refusals.taken;
         self.refusals.taken_at_last = taken;
         if job.batch.readings.len() > 1 {
-            self.lanes.send_alone(job.batch.patient.clone(), taken);
+            job.patients.iter().for_each(|patient| self.lanes.send_alone(patient.clone(), taken));
         } else {
-            let together = self.lanes.take_refused_together(&job.batch.patient);
+            let together = self.lanes.take_refused_together(&job.patients);
             let first = Refused { taken_before: together.unwrap_or(taken), attempts: 0 };
             let Refused { taken_before, attempts } = job.refused.unwrap_or(first);
             if taken_before == taken {

@@ -46,22 +46,41 @@ impl Timestamp {
     }
 }
 
+/// Digit by digit, since it is written for every reading and every alert.
 impl std::fmt::Display for Timestamp {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let utc = self.utc();
-        write!(
-            f,
-            "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}",
-            utc.year(),
-            utc.month(),
-            utc.day(),
-            utc.hour(),
-            utc.minute(),
-            utc.second()
-        )?;
-        match utc.nanosecond() / 1000 {
-            0 => f.write_str("+00:00"),
-            micros => write!(f, ".{micros:06}+00:00"),
-        }
+        let mut text = *b"0000-00-00T00:00:00.000000+00:00";
+        let (whole, rest) = text.split_at_mut(WHOLE_LENGTH);
+        let places = [
+            (0..4, u32::try_from(utc.year()).unwrap_or_default()),
+            (5..7, utc.month()),
+            (8..10, utc.day()),
+            (11..13, utc.hour()),
+            (14..16, utc.minute()),
+            (17..19, utc.second()),
+        ];
+        places.into_iter().for_each(|(place, number)| put(whole.get_mut(place), number));
+        let micros = utc.nanosecond() / 1000;
+        let parts: &[&[u8]] = if micros == 0 {
+            &[whole, OFFSET]
+        } else {
+            put(rest.get_mut(1..7), micros);
+            &[whole, rest]
+        };
+        parts.iter().try_for_each(|part| f.write_str(std::str::from_utf8(part).unwrap_or_default()))
+    }
+}
+
+/// How long a timestamp is without its decimals and its offset.
+const WHOLE_LENGTH: usize = 19;
+const OFFSET: &[u8] = b"+00:00";
+
+/// Writes a number into its place, from the right.
+fn put(place: Option<&mut [u8]>, mut number: u32) {
+    for digit in place.into_iter().flatten().rev() {
+        // One digit is less than ten.
+        *digit = b'0' + u8::try_from(number % 10).unwrap_or_default();
+        number /= 10;
     }
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::cassandra::{self, CassandraStore, Replication};
 use super::sqlite::{self, SqliteStore};
 use super::{
-    Batch, Consistency, Epoch, SchemaPart, SchemaStep, Selection, SettleTime, Store, StoreError, StoredAlert,
-    StoredReading, Survey, Width, WriteError,
+    Batch, BatchLimits, Consistency, Epoch, SchemaPart, SchemaStep, Selection, SettleTime, Store, StoreError,
+    StoredAlert, StoredReading, Survey, Width, WriteError,
 };
 use crate::settings::StoreAddress;
 
@@ -173,10 +173,10 @@ impl AnyStore {
 }
 
 impl Store for AnyStore {
-    fn batch_rows(&self) -> usize {
+    fn batch_limits(&self) -> BatchLimits {
         match self {
-            Self::Cassandra(store) => store.batch_rows(),
-            Self::Sqlite(store) => store.batch_rows(),
+            Self::Cassandra(store) => store.batch_limits(),
+            Self::Sqlite(store) => store.batch_limits(),
         }
     }
 

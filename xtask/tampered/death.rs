@@ -6,7 +6,7 @@ use clap::ValueEnum;
 use rustix::process::{Signal, getpid, kill_process};
 use vitals::ledger::Position;
 use vitals::pipeline::source::{Event, Source};
-use vitals::store::{Batch, Epoch, Store, WriteError};
+use vitals::store::{Batch, BatchLimits, Epoch, Store, WriteError};
 
 /// Where it can end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -91,8 +91,8 @@ pub(crate) struct MortalStore<'a, T> {
 }
 
 impl<T: Store> Store for MortalStore<'_, T> {
-    fn batch_rows(&self) -> usize {
-        self.inner.batch_rows()
+    fn batch_limits(&self) -> BatchLimits {
+        self.inner.batch_limits()
     }
 
     async fn write(&self, batch: &Batch) -> Result<(), WriteError> {

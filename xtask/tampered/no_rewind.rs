@@ -1,6 +1,6 @@
 //! The bug: a restart of the store goes unnoticed, so that what it has forgotten is not written again.
 
-use vitals::store::{Batch, Epoch, Store, WriteError};
+use vitals::store::{Batch, BatchLimits, Epoch, Store, WriteError};
 
 /// A store that is for ever in its first life.
 pub(crate) struct NoRewind<'a, T> {
@@ -16,8 +16,8 @@ impl<'a, T: Store> NoRewind<'a, T> {
 }
 
 impl<T: Store> Store for NoRewind<'_, T> {
-    fn batch_rows(&self) -> usize {
-        self.inner.batch_rows()
+    fn batch_limits(&self) -> BatchLimits {
+        self.inner.batch_limits()
     }
 
     async fn write(&self, batch: &Batch) -> Result<(), WriteError> {

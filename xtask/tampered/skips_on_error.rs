@@ -1,13 +1,13 @@
 //! The bug: a write that failed is taken for a good one, so that its readings are committed and nowhere.
 
-use vitals::store::{Batch, Epoch, Store, WriteError};
+use vitals::store::{Batch, BatchLimits, Epoch, Store, WriteError};
 
 /// A store that hides its errors.
 pub(crate) struct SkipsOnError<'a, T>(pub(crate) &'a T);
 
 impl<T: Store> Store for SkipsOnError<'_, T> {
-    fn batch_rows(&self) -> usize {
-        self.0.batch_rows()
+    fn batch_limits(&self) -> BatchLimits {
+        self.0.batch_limits()
     }
 
     async fn write(&self, batch: &Batch) -> Result<(), WriteError> {

@@ -14,7 +14,7 @@ use self::latencies::Latencies;
 pub(in crate::cmd) use self::latencies::Window;
 use super::clock::Clock;
 use crate::reading::Timestamp;
-use crate::store::{AnyStore, Batch, Epoch, Store, WriteError};
+use crate::store::{AnyStore, Batch, BatchLimits, Epoch, Store, WriteError};
 
 /// How many readings may be on their way to the store where they are sent as fast as they are taken: enough for the store
 /// to always have whole batches of many patients before it, and stored in a moment where the user says stop.
@@ -155,8 +155,8 @@ impl Meter {
 }
 
 impl Store for Meter {
-    fn batch_rows(&self) -> usize {
-        self.store.batch_rows()
+    fn batch_limits(&self) -> BatchLimits {
+        self.store.batch_limits()
     }
 
     async fn epoch(&self) -> Result<Epoch, WriteError> {

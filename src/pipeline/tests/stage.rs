@@ -16,7 +16,7 @@ use crate::kafka::records::Record;
 use crate::ledger::Position;
 use crate::reading::Reading;
 use crate::reject::Reject;
-use crate::store::{Batch, Epoch, Store, WriteError};
+use crate::store::{Batch, BatchLimits, Epoch, Store, WriteError};
 
 /// What happened, in order.
 #[derive(Debug, Clone, Default)]
@@ -135,8 +135,8 @@ impl Store for Shelf {
         Ok(Epoch(self.restarts.iter().filter(|moment| **moment <= Instant::now()).count().to_string()))
     }
 
-    fn batch_rows(&self) -> usize {
-        60
+    fn batch_limits(&self) -> BatchLimits {
+        BatchLimits { rows: 60, patients: 1 }
     }
 
     async fn write(&self, batch: &Batch) -> Result<(), WriteError> {
@@ -144,7 +144,7 @@ impl Store for Shelf {
         if failures == usize::MAX {
             return pending().await;
         }
-        let patient = &batch.patient;
+        let patient = batch.readings.first().expect("a batch has readings").patient();
         if failures > 0 {
             *self.failures.lock().expect("no panic while it is held") -= 1;
             self.log.note(format!("failed {patient}"));

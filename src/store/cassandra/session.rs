@@ -8,19 +8,22 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use cdrs_tokio::cluster::connection_pool::ConnectionPoolConfigBuilder;
+use cdrs_tokio::cluster::send_envelope::send_envelope;
 use cdrs_tokio::cluster::session::{Session, SessionBuilder, TcpSessionBuilder};
 use cdrs_tokio::cluster::{NodeTcpConfigBuilder, TcpConnectionManager};
 use cdrs_tokio::error::Error as DriverError;
-use cdrs_tokio::frame::Version;
-use cdrs_tokio::load_balancing::RoundRobinLoadBalancingStrategy;
-use cdrs_tokio::query::PreparedQuery;
-use cdrs_tokio::retry::{ConstantReconnectionPolicy, FallthroughRetryPolicy};
+use cdrs_tokio::frame::message_error::ErrorType;
+use cdrs_tokio::frame::{Envelope, Version};
+use cdrs_tokio::load_balancing::{QueryPlan, RoundRobinLoadBalancingStrategy};
+use cdrs_tokio::retry::{ConstantReconnectionPolicy, FallthroughRetryPolicy, RetryPolicy};
 use cdrs_tokio::transport::TransportTcp;
 use tokio::sync::{Mutex, OnceCell};
 use tokio::time::{Instant, timeout};
 
+use super::Keyspace;
 use super::error::{CassandraError, Doing};
 use super::probe::probe;
+use super::write::Inserts;
 
 /// How long the driver may take to connect and to learn the cluster, once a node has answered the probe.
 pub(super) const BUILD_LIMIT: Duration = Duration::from_secs(5);
@@ -37,11 +40,12 @@ type Transport = TransportTcp;
 pub(super) type DriverSession =
     Session<Transport, TcpConnectionManager, RoundRobinLoadBalancingStrategy<Transport, TcpConnectionManager>>;
 
+pub(super) type Plan = QueryPlan<Transport, TcpConnectionManager>;
+
 /// One session, and the statements prepared on it.
 pub(super) struct Connected {
     pub(super) session: DriverSession,
-    pub(super) insert_reading: OnceCell<PreparedQuery>,
-    pub(super) insert_alert: OnceCell<PreparedQuery>,
+    inserts: OnceCell<Inserts>,
 }
 
 /// The current session to some nodes; a new one is made when it is needed.
@@ -114,6 +118,11 @@ impl Link {
         }
     }
 
+    /// Whether all that is known of the cluster is one node.
+    pub(super) fn has_one_node(&self) -> bool {
+        self.current().is_some_and(|current| current.session.cluster_metadata().nodes().len() == 1)
+    }
+
     fn current(&self) -> Option<Arc<Connected>> {
         self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -121,7 +130,35 @@ impl Link {
 
 impl Connected {
     fn new(session: DriverSession) -> Self {
-        Self { session, insert_reading: OnceCell::new(), insert_alert: OnceCell::new() }
+        Self { session, inserts: OnceCell::new() }
+    }
+
+    /// The statements that write, prepared by the first who needs them.
+    pub(super) async fn inserts(&self, keyspace: &Keyspace) -> Result<&Inserts, DriverError> {
+        self.inserts.get_or_try_init(|| Inserts::prepare(&self.session, keyspace)).await
+    }
+
+    /// Sends a request that names `inserts`. A node that does not know them yet, or no more, is told them first.
+    pub(super) async fn send(&self, request: &Envelope, inserts: &Inserts) -> Result<(), DriverError> {
+        let plan = self.session.query_plan(None);
+        let outcome = send_to(plan.clone(), request).await;
+        match outcome {
+            Err(DriverError::Server { body, addr }) if matches!(body.ty, ErrorType::Unprepared(_)) => {
+                let nodes = plan.nodes.into_iter().filter(|node| node.broadcast_rpc_address() == addr);
+                let plan = Plan::new(nodes.collect());
+                inserts.tell(&self.session, &plan).await?;
+                send_to(plan, request).await
+            }
+            outcome => outcome,
+        }
+    }
+}
+
+async fn send_to(plan: Plan, request: &Envelope) -> Result<(), DriverError> {
+    let nodes = plan.nodes.into_iter();
+    match send_envelope(nodes, request, true, FallthroughRetryPolicy.new_session()).await {
+        Some(outcome) => outcome.map(drop),
+        None => Err(DriverError::General("no node is up".to_owned())),
     }
 }
 

@@ -14,7 +14,7 @@ use super::error::{Doing, SqliteError};
 use super::{SqliteStore, schema};
 use crate::alarm::Alert;
 use crate::reading::{Reading, Signs};
-use crate::store::{Batch, Epoch, Store, StoredReading, WriteError};
+use crate::store::{Batch, BatchLimits, Epoch, Store, StoredReading, WriteError};
 
 /// Batches that wait for the writer; who brings one more waits outside. The pipeline has no more than
 /// [`MAX_WRITES_IN_FLIGHT`](crate::pipeline::MAX_WRITES_IN_FLIGHT).
@@ -23,7 +23,7 @@ const MAX_WAITING_BATCHES: usize = 64;
 /// Rows in a transaction, except where one batch alone has more: so that other processes come to write in between.
 const MAX_GROUP_ROWS: usize = 10_000;
 
-/// Rows of one patient in a batch: a few patients fill a transaction.
+/// Rows in a batch, of one patient or of as many: a few batches fill a transaction.
 const MAX_BATCH_ROWS: usize = 2_000;
 
 /// Sign by sign: what a later reading does not carry stays.
@@ -48,8 +48,8 @@ ON CONFLICT DO UPDATE SET
     limit_in_force = COALESCE(excluded.limit_in_force, limit_in_force)";
 
 impl Store for SqliteStore {
-    fn batch_rows(&self) -> usize {
-        MAX_BATCH_ROWS
+    fn batch_limits(&self) -> BatchLimits {
+        BatchLimits { rows: MAX_BATCH_ROWS, patients: MAX_BATCH_ROWS }
     }
 
     /// What is acknowledged is on the disk: there is nothing that another life could have forgotten.

@@ -11,7 +11,7 @@ use std::time::Duration;
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::{ApiKey, ProduceRequest};
 use vitals::shutdown;
-use vitals::store::{Batch, Epoch, Store, WriteError};
+use vitals::store::{Batch, BatchLimits, Epoch, Store, WriteError};
 
 use self::story::{Story, TO_THE_END};
 use crate::faulty::{Fault, Plan, Request};
@@ -105,8 +105,8 @@ impl<T: Store> Store for Late<'_, T> {
         self.store.epoch().await
     }
 
-    fn batch_rows(&self) -> usize {
-        self.store.batch_rows()
+    fn batch_limits(&self) -> BatchLimits {
+        self.store.batch_limits()
     }
 
     async fn write(&self, batch: &Batch) -> Result<(), WriteError> {

@@ -11,7 +11,7 @@ use kafka_protocol::messages::{ApiKey, FetchRequest, ProduceRequest};
 use tokio::time::sleep;
 use vitals::kafka::error::KafkaError;
 use vitals::shutdown;
-use vitals::store::{Batch, Epoch, Store, WriteError};
+use vitals::store::{Batch, BatchLimits, Epoch, Store, WriteError};
 
 use super::story::{Run, Story, TO_THE_END, TOPIC, header, messages};
 use super::{Late, of_dead_letters};
@@ -192,8 +192,8 @@ impl<T: Store, F: Fn() + Send + Sync> Store for Telling<'_, T, F> {
         self.store.epoch().await
     }
 
-    fn batch_rows(&self) -> usize {
-        self.store.batch_rows()
+    fn batch_limits(&self) -> BatchLimits {
+        self.store.batch_limits()
     }
 
     async fn write(&self, batch: &Batch) -> Result<(), WriteError> {

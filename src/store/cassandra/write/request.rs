@@ -1,0 +1,130 @@
+//! Rows as one request: BATCH for several, EXECUTE for one.
+//!
+//! The driver sends these requests and reads the answers, but does not encode them: it would take one allocation a value,
+//! clone them all and copy them twice, which was more than half of a drain's processor time.
+//!
+//! Cassandra's native protocol, version 4, sections 4.1.6 and 4.1.7.
+
+use cdrs_tokio::consistency::Consistency;
+use cdrs_tokio::frame::message_batch::BatchType;
+use cdrs_tokio::frame::{Direction, Envelope, Flags, Opcode, Version};
+
+use super::values::{Row, Values};
+
+/// More rows in a batch save the server nothing.
+pub(super) const MAX_ROWS: usize = 60;
+/// Cassandra's own advice (`batch_size_warn_threshold`).
+const MAX_BYTES: usize = 5 * 1024;
+
+/// In a batch: what follows is the id of a prepared statement.
+const PREPARED: u8 = 1;
+/// In the flags of EXECUTE: values follow.
+const WITH_VALUES: u8 = 1;
+/// In the flags of BATCH.
+const NOTHING_MORE: u8 = 0;
+
+/// The id that a server gave a prepared statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct StatementId(Vec<u8>);
+
+impl StatementId {
+    pub(super) fn new(id: Vec<u8>) -> Self {
+        Self(id)
+    }
+
+    fn push_to(&self, out: &mut Vec<u8>) {
+        push_short(out, self.0.len());
+        out.extend_from_slice(&self.0);
+    }
+}
+
+/// Rows that go out together.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Group {
+    rows: usize,
+    /// Their statements, as BATCH has them: kind, id, values.
+    statements: Vec<u8>,
+    /// Where the values of the first row begin.
+    values_at: usize,
+}
+
+/// Puts rows into groups, in their order.
+#[derive(Debug, Default)]
+pub(super) struct Groups {
+    full: Vec<Group>,
+    last: Group,
+}
+
+impl Groups {
+    /// Adds a row; it begins another group where it would take the last one past a limit. A row that is past it alone goes
+    /// alone.
+    pub(super) fn add<R: Row>(&mut self, statement: &StatementId, row: &R) {
+        let Group { rows, statements, values_at } = &mut self.last;
+        let start = statements.len();
+        statements.push(PREPARED);
+        statement.push_to(statements);
+        let values = statements.len();
+        statements.extend_from_slice(&R::VALUES.to_be_bytes());
+        row.bind(&mut Values(statements));
+        let is_full = *rows == MAX_ROWS || statements.len() >= MAX_BYTES;
+        if *rows > 0 && is_full {
+            let own = statements.split_off(start);
+            let next = Group { rows: 1, statements: own, values_at: values - start };
+            self.full.push(std::mem::replace(&mut self.last, next));
+            return;
+        }
+        if *rows == 0 {
+            *values_at = values;
+        }
+        *rows += 1;
+    }
+
+    /// All of them; none where no row was added.
+    pub(super) fn finish(mut self) -> Vec<Group> {
+        if self.last.rows > 0 {
+            self.full.push(self.last);
+        }
+        self.full
+    }
+}
+
+impl Group {
+    /// The request that writes it.
+    pub(super) fn request(&self, consistency: Consistency) -> Envelope {
+        let (opcode, body) = if self.rows == 1 {
+            (Opcode::Execute, self.execute(consistency))
+        } else {
+            (Opcode::Batch, self.batch(consistency))
+        };
+        Envelope::new(Version::V4, Direction::Request, Flags::empty(), opcode, 0, body, None, Vec::new())
+    }
+
+    fn batch(&self, consistency: Consistency) -> Vec<u8> {
+        let mut body = Vec::with_capacity(self.statements.len() + 8);
+        body.push(BatchType::Unlogged.into());
+        push_short(&mut body, self.rows);
+        body.extend_from_slice(&self.statements);
+        body.extend_from_slice(&i16::from(consistency).to_be_bytes());
+        body.push(NOTHING_MORE);
+        body
+    }
+
+    fn execute(&self, consistency: Consistency) -> Vec<u8> {
+        let (head, values) = self.statements.split_at_checked(self.values_at).unwrap_or_default();
+        let mut body = Vec::with_capacity(self.statements.len() + 8);
+        // The id stands behind the kind, which only BATCH has.
+        body.extend_from_slice(head.get(1..).unwrap_or_default());
+        body.extend_from_slice(&i16::from(consistency).to_be_bytes());
+        body.push(WITH_VALUES);
+        body.extend_from_slice(values);
+        body
+    }
+}
+
+fn push_short(out: &mut Vec<u8>, number: usize) {
+    // Neither an id nor the rows of a group come near the limit.
+    out.extend_from_slice(&u16::try_from(number).unwrap_or(u16::MAX).to_be_bytes());
+}
+
+#[cfg(test)]
+mod tests;
