@@ -15,6 +15,8 @@ const DEFAULT_INTERVAL: Duration = Duration::from_millis(100);
 /// More readings per second than any machine takes: the interval is whole nanoseconds.
 const MAX_RATE: u32 = 10_000_000;
 
+const NANOS_PER_SECOND: u64 = 1_000_000_000;
+
 /// Readings per second, of all patients together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Rate {
@@ -50,7 +52,10 @@ pub(super) fn parse_length(text: &str) -> Result<Duration, String> {
 pub(super) fn load(args: &Args) -> Load {
     match (args.rate, args.interval) {
         (Some(Rate::Max), _) | (None, Some(Duration::ZERO)) => Load::Full,
-        (Some(Rate::PerSecond(rate)), _) => Load::Every(Duration::from_secs(1) / rate.max(1)),
+        // Rounded up, so that a second never has one reading more than was asked for.
+        (Some(Rate::PerSecond(rate)), _) => {
+            Load::Every(Duration::from_nanos(NANOS_PER_SECOND.div_ceil(rate.max(1).into())))
+        }
         (None, interval) => Load::Every(interval.unwrap_or(DEFAULT_INTERVAL)),
     }
 }
@@ -144,6 +149,12 @@ mod tests {
         assert_eq!(load_of("--interval 0.1"), load_of("--rate 10"));
         assert_eq!(load_of("--interval 0"), Load::Full);
         assert_eq!(load_of("--rate max"), Load::Full);
+    }
+
+    #[test]
+    fn a_rate_that_divides_no_second_gives_as_many_readings_as_it_says() {
+        let Load::Every(interval) = load_of("--rate 300") else { panic!("a schedule") };
+        assert!(interval * 900 >= Duration::from_secs(3) && interval * 899 < Duration::from_secs(3), "{interval:?}");
     }
 
     #[test]
