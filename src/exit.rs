@@ -9,6 +9,7 @@ use color_eyre::eyre::{Report, Result};
 use crate::archive::ArchiveError;
 use crate::broker::BrokerError;
 use crate::broker::folder::FolderError;
+use crate::cmd::bench::BenchError;
 use crate::cmd::confirm::ConfirmError;
 use crate::cmd::dlq::DlqError;
 use crate::cmd::import::ImportError;
@@ -77,6 +78,7 @@ const ADVISERS: &[Recognise] = &[
     recognise::<ArchiveError>,
     recognise::<ImportError>,
     recognise::<MixUp>,
+    recognise::<BenchError>,
     recognise::<ConfirmError>,
     recognise::<DlqError>,
     recognise::<BrokerError>,

@@ -23,7 +23,7 @@ use screen::Stage;
 
 pub use cell::{Cell, Column, Value};
 pub use error::OutputError;
-pub use format::{Format, FormatArgs};
+pub use format::{Format, FormatArgs, ObjectFormat, ObjectFormatArgs};
 pub use paint::{Color, Tone};
 pub use progress::Progress;
 pub use rows::Rows;

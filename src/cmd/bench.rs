@@ -1,21 +1,38 @@
 //! `vitals bench`: how fast is the way from the producer to the table, here and now.
 
+mod distribution;
+mod error;
+mod figures;
+mod outcome;
+mod plan;
+mod report;
+mod series;
+mod sheet;
 mod stand;
+mod usage;
 
-use std::convert::Infallible;
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::SecondsFormat::Millis;
 use color_eyre::eyre::Result;
-use tokio::time::sleep;
 
+pub use self::error::BenchError;
+use self::figures::Figures;
+use self::outcome::{KIND, Outcome};
+use self::plan::{Parameters, Rate};
+use self::report::ReportFile;
+use self::series::Series;
 use self::stand::{Spectator, Stand};
 use super::trial::Trial;
-use super::trial::meter::{Figures, Meter};
+use super::trial::meter::Meter;
 use super::{Context, mixup};
 use crate::exit::Code;
 use crate::intake::patients::Patients;
-use crate::intake::simulator::{Scenario, Ward};
-use crate::output::{Cell, Column, FormatArgs, Output, Value};
+use crate::intake::simulator::Scenario;
+use crate::output::{ObjectFormat, ObjectFormatArgs, Output};
+use crate::reading::PatientId;
 use crate::settings::{Settings, parse_duration};
 use crate::shutdown::Shutdown;
 
@@ -23,38 +40,54 @@ use crate::shutdown::Shutdown;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Readings of a simulated ward go through a topic and a store of the bench's
-own, which are removed at the end. The latency of a reading runs from the
-moment it was to be sent until its row is stored.
+own, which are removed at the end, also after Ctrl+C. Before anything is
+measured, a reading of each patient goes all the way.
+
+A latency runs from the moment a reading was due until the store has
+acknowledged its row, or until its alert is shown. A sender that is late
+counts: it sends what was due with the time at which it was due.
+
+With --rate max nothing is due: a latency runs from the moment of sending.
+At most 50000 readings are on their way to the store then; the sender waits
+for it to take some. They are what most of such a latency is spent behind.
+
+The exit code is 1 where readings were not stored.
 
 Examples:
   vitals bench --interval 0.1 --for 20s
-  vitals bench --interval 0 --for 10s -o json")]
+  vitals bench --rate 1000 --for 20s --report bench.html
+  vitals bench --rate max --for 20s --partitions 4 --consumers 2
+  vitals bench --rate 1000 -o json > old.json
+  vitals bench --rate 1000 --compare old.json")]
 pub struct Args {
-    /// Seconds between two readings; 0 sends as fast as they are taken
-    #[arg(long, value_name = "SECONDS", default_value = "0.1", value_parser = parse_duration)]
-    interval: Duration,
+    /// Seconds between two readings of all patients together [default: 0.1]
+    #[arg(long, value_name = "SECONDS", value_parser = parse_duration, allow_hyphen_values = true)]
+    interval: Option<Duration>,
+    /// Readings per second; max is as many as the store takes
+    #[arg(long, value_name = "N|max", conflicts_with = "interval", allow_hyphen_values = true)]
+    rate: Option<Rate>,
     /// For how long
-    #[arg(long = "for", value_name = "TIME", default_value = "20s", value_parser = parse_duration)]
+    #[arg(long = "for", value_name = "TIME", default_value = "20s", value_parser = plan::parse_length)]
     length: Duration,
+    /// Patients of the simulated ward
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    patients: u32,
+    /// Partitions of the topic
+    #[arg(long, value_name = "N", default_value_t = 6, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    partitions: u16,
+    /// Consumers in one group, all in this process
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
+    consumers: u16,
+    /// Write the result with plots into this file
+    #[arg(long, value_name = "FILE.html")]
+    report: Option<PathBuf>,
+    /// Compare with an earlier result of -o json
+    #[arg(long, value_name = "OLD.json")]
+    compare: Option<PathBuf>,
     /// How to show the result
     #[command(flatten)]
-    format: FormatArgs,
+    format: ObjectFormatArgs,
 }
-
-const COLUMNS: [Column; 9] = [
-    Column::number("seconds", "SECONDS"),
-    Column::number("sent", "SENT"),
-    Column::number("stored", "STORED"),
-    Column::number("alerts", "ALERTS"),
-    Column::number("rate_per_second", "RATE/S"),
-    Column::number("latency_p50_ms", "P50 MS"),
-    Column::number("latency_p99_ms", "P99 MS"),
-    Column::number("latency_max_ms", "MAX MS"),
-    Column::number("largest_lag", "LARGEST LAG"),
-];
-
-/// How often the live line changes.
-const SHOW_INTERVAL: Duration = Duration::from_millis(200);
 
 /// Simulated patients are the same in every run, so that runs can be compared.
 const SEED: u64 = 1;
@@ -62,22 +95,28 @@ const SEED: u64 = 1;
 /// Measures, and removes what it made. The code is 1 where rows are missing.
 ///
 /// # Errors
-/// A server cannot be reached or refuses.
+/// [`BenchError`] for the files; a server cannot be reached or refuses.
 pub async fn run(args: Args, context: &Context) -> Result<Code> {
     let Context { settings, output, shutdown } = context;
+    let old = args.compare.as_deref().map(|path| Outcome::read(path).map(|old| (path, old))).transpose()?;
+    let report = args.report.as_deref().map(ReportFile::at).transpose()?;
     mixup::check(settings).await?;
-    let stand = Stand::build(settings).await?;
-    let outcome = measure(&args, settings, &stand, output, shutdown).await;
-    stand.remove(output).await;
-    let figures = outcome?;
-    let mut rows = output.rows(args.format, &COLUMNS);
-    rows.push(row(&figures))?;
-    rows.finish()?;
-    if figures.stored < figures.sent {
-        output.note(format_args!("{} readings were not stored in time", figures.sent - figures.stored));
-        return Ok(Code::Finding);
+    if args.consumers > args.partitions {
+        output.note(format_args!("note: of {} consumers only {} get a partition", args.consumers, args.partitions));
     }
-    Ok(Code::Done)
+    let stand = Stand::build(settings, args.partitions).await?;
+    let measured = measure(&args, settings, &stand, output, shutdown).await;
+    stand.remove(output).await;
+    let mut outcome = measured?;
+    if let Some((path, old)) = old {
+        outcome.compare(path, old);
+    }
+    show(&outcome, args.format, output)?;
+    if let Some(report) = report {
+        report.write(&outcome)?;
+        output.note(format_args!("the report is in {}", report.path().display()));
+    }
+    Ok(judge(&outcome.figures, output, shutdown))
 }
 
 async fn measure(
@@ -86,47 +125,77 @@ async fn measure(
     stand: &Stand,
     output: &Output,
     shutdown: &Shutdown,
-) -> Result<Figures> {
-    let meter = Meter::over(&stand.store)?;
-    let trial = Trial {
-        brokers: settings.brokers.as_slice(),
-        topic: &stand.topic,
-        meter: &meter,
+) -> Result<Outcome> {
+    let meter = Arc::new(Meter::over(Arc::clone(&stand.store))?);
+    let trial = trial(args, settings, stand, Arc::clone(&meter))?;
+    let spectators = (0..args.consumers).map(|_| Spectator(output.clone())).collect();
+    let mut series = Series::new(args.length);
+    let progress = output.progress(Some(args.length.as_secs()));
+    tokio::select! {
+        ended = trial.run(spectators, |_| {}, shutdown) => { ended?; }
+        never = series.watch(&meter, args.length, progress) => match never {},
+    }
+    series.finish(&meter);
+    // Cut short, it is not known what would have been sent.
+    let due = trial.due().filter(|_| !shutdown.requested());
+    let figures = Figures::of(&meter, due, series.processor_time(), usage::largest_resident_bytes());
+    let (rows, alerts) = meter.histograms();
+    Ok(Outcome {
+        kind: KIND.to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        is_debug_build: cfg!(debug_assertions),
+        is_cut_short: shutdown.requested(),
+        began: meter.clock().map(|clock| clock.began_utc().to_rfc3339_opts(Millis, true)).unwrap_or_default(),
+        cores: usage::cores(),
+        operating_system: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
+        broker: stand.broker.clone(),
+        store: stand.store_name().await,
+        parameters: Parameters::of(args),
+        figures,
+        compared: None,
+        series: series.into_samples(),
+        row_latency_distribution: distribution::of(&rows),
+        alert_latency_distribution: distribution::of(&alerts),
+    })
+}
+
+fn trial(args: &Args, settings: &Settings, stand: &Stand, meter: Arc<Meter>) -> Result<Trial> {
+    let patients = (1..=args.patients).map(|number| PatientId::parse(&format!("P{number:03}")));
+    Ok(Trial {
+        brokers: settings.brokers.as_slice().to_vec(),
+        topic: stand.topic.clone(),
+        partitions: args.partitions,
+        meter,
         limits: settings.limits,
         session_timeout: settings.session_timeout,
-        interval: args.interval,
+        load: plan::load(args),
         length: Some(args.length),
+        patients: Patients::new(patients.collect::<Result<_, _>>()?)?,
+        scenario: Scenario::Mixed,
+        seed: SEED,
+        warm_up: true,
+    })
+}
+
+fn show(outcome: &Outcome, format: ObjectFormatArgs, output: &Output) -> Result<()> {
+    let text = match format.choose(output.stdout_is_terminal()) {
+        ObjectFormat::Table => sheet::lines(outcome, output.text_width()).join("\n"),
+        ObjectFormat::Json => serde_json::to_string_pretty(outcome)?,
+        ObjectFormat::Ndjson => serde_json::to_string(outcome)?,
     };
-    let ward = Ward::new(&Patients::default(), Scenario::Mixed, SEED);
-    let mut spectator = Spectator(output);
-    tokio::select! {
-        figures = trial.run(ward, &mut spectator, |_| {}, shutdown) => figures,
-        never = show(&meter, output) => match never {},
-    }
+    output.line(text)?;
+    Ok(())
 }
 
-/// Shows how it goes, for as long as it goes.
-async fn show(meter: &Meter<'_>, output: &Output) -> Infallible {
-    let mut progress = output.progress(None);
-    loop {
-        sleep(SHOW_INTERVAL).await;
-        let (sent, stored) = meter.so_far();
-        progress.message(format_args!("{sent} sent, {stored} stored, {} on their way", sent.saturating_sub(stored)));
+fn judge(figures: &Figures, output: &Output, shutdown: &Shutdown) -> Code {
+    if figures.stored > figures.sent {
+        output.note(format_args!("note: {} rows were stored twice", figures.stored - figures.sent));
     }
-}
-
-fn row(figures: &Figures) -> Vec<Cell> {
-    let tenths = |value: f64| Value::from((value * 10.0).round() / 10.0);
-    let values = [
-        tenths(figures.seconds),
-        figures.sent.into(),
-        figures.stored.into(),
-        figures.alerts.into(),
-        tenths(figures.rate_per_second),
-        tenths(figures.latency_p50_ms),
-        tenths(figures.latency_p99_ms),
-        tenths(figures.latency_max_ms),
-        figures.largest_lag.into(),
-    ];
-    values.into_iter().map(Cell::from).collect()
+    let missing = figures.missing();
+    if missing == 0 {
+        return Code::Done;
+    }
+    output.note(format_args!("{missing} readings were not stored in time"));
+    // Who stops it has not waited for them.
+    if shutdown.requested() { Code::CutShort } else { Code::Finding }
 }

@@ -4,6 +4,7 @@ mod check;
 mod view;
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use clap::ValueEnum;
@@ -13,16 +14,16 @@ use serde::Serialize;
 use self::check::Tally;
 use self::view::View;
 use super::Context;
-use super::trial::Trial;
-use super::trial::meter::{Figures, Meter};
+use super::trial::meter::Meter;
+use super::trial::{Load, Trial};
 use crate::broker::{Broker, Config};
 use crate::exit::Code;
 use crate::intake::patients::Patients;
-use crate::intake::simulator::{Scenario, Ward};
+use crate::intake::simulator::Scenario;
 use crate::kafka::admin::{self, TopicSpec};
 use crate::kafka::cluster::Cluster;
 use crate::output::Output;
-use crate::reading::PatientId;
+use crate::reading::{PatientId, Reading};
 use crate::settings::{DATABASE, Settings, SettingsError, StoreAddress, parse_duration};
 use crate::store;
 use crate::store::cassandra::Replication;
@@ -73,7 +74,7 @@ enum Shape {
 }
 
 /// The topic has as many partitions as `vitals init` makes.
-const PARTITIONS: i32 = 6;
+const PARTITIONS: u16 = 6;
 
 /// Shows the whole way, and checks that everything sent is stored.
 ///
@@ -91,33 +92,52 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
     let stored = store::open(&database, settings.consistency).await?;
     stored.init(&Replication::default()).await?;
     let mut cluster = Cluster::connect(&brokers).await?;
-    admin::create(&mut cluster, &TopicSpec::readings(&settings.topic, PARTITIONS, 1)).await?;
-    admin::create(&mut cluster, &TopicSpec::dead_letters(&settings.topic, PARTITIONS, 1)).await?;
-    let meter = Meter::over(&stored)?;
-    let trial = Trial {
-        brokers: &brokers,
-        topic: &settings.topic,
-        meter: &meter,
-        limits: settings.limits,
-        session_timeout: settings.session_timeout,
-        interval: Duration::from_secs(1) / args.rate,
-        length: (!args.length.is_zero()).then_some(args.length),
-    };
-    let patients = patients(args.patients)?;
-    let ward = Ward::new(&patients, args.scenario, args.seed);
-    let mut tally = Tally::default();
-    let mut view = View::new(output, &meter, args.output == Shape::Json, &args, broker.address());
-    let figures = trial.run(ward, &mut view, |reading| tally.add(reading), shutdown).await?;
-    view.end()?;
+    admin::create(&mut cluster, &TopicSpec::readings(&settings.topic, PARTITIONS.into(), 1)).await?;
+    admin::create(&mut cluster, &TopicSpec::dead_letters(&settings.topic, PARTITIONS.into(), 1)).await?;
+    let meter = Arc::new(Meter::over(Arc::new(stored))?);
+    let trial = trial(&args, settings, brokers, Arc::clone(&meter))?;
+    let tally = Arc::new(Mutex::new(Tally::default()));
+    let view = View::new(output.clone(), Arc::clone(&meter), args.output == Shape::Json, &args, broker.address());
+    let views = trial.run(vec![view], counting(&tally), shutdown).await?;
+    views.into_iter().try_for_each(View::end)?;
     broker.stop().await;
     // A reader of its own, so that nothing is found that is only remembered.
-    let missing = tally.compare(&store::open(&database, settings.consistency).await?).await?;
-    tell(&args, &figures, &folder, output)?;
+    let sent = std::mem::take(&mut *tally.lock().unwrap_or_else(PoisonError::into_inner));
+    let missing = sent.compare(&store::open(&database, settings.consistency).await?).await?;
+    tell(&args, &meter, &folder, output)?;
     if !missing.is_empty() {
         output.note(format_args!("error: what was sent and what is stored differ for {}", missing.join(", ")));
         return Ok(Code::Finding);
     }
     Ok(Code::Done)
+}
+
+fn trial(args: &Args, settings: &Settings, brokers: Vec<String>, meter: Arc<Meter>) -> Result<Trial> {
+    Ok(Trial {
+        brokers,
+        topic: settings.topic.clone(),
+        partitions: PARTITIONS,
+        meter,
+        limits: settings.limits,
+        session_timeout: settings.session_timeout,
+        load: Load::Every(Duration::from_secs(1) / args.rate),
+        length: (!args.length.is_zero()).then_some(args.length),
+        patients: patients(args.patients)?,
+        scenario: args.scenario,
+        seed: args.seed,
+        warm_up: false,
+    })
+}
+
+/// Notes what was sent, for the check at the end.
+fn counting(tally: &Arc<Mutex<Tally>>) -> impl Fn(&[Reading]) + Clone + Send + use<> {
+    let tally = Arc::clone(tally);
+    move |readings: &[Reading]| {
+        let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
+        for reading in readings {
+            tally.add(reading);
+        }
+    }
 }
 
 fn fresh_folder(settings: &Settings) -> Result<PathBuf, SettingsError> {
@@ -146,8 +166,8 @@ struct Latency {
     p99: f64,
 }
 
-fn tell(args: &Args, figures: &Figures, folder: &Path, output: &Output) -> Result<()> {
-    let Figures { sent, stored, alerts, latency_p50_ms: p50, latency_p99_ms: p99, .. } = *figures;
+fn tell(args: &Args, meter: &Meter, folder: &Path, output: &Output) -> Result<()> {
+    let ((sent, stored), alerts, (p50, p99)) = (meter.so_far(), meter.alerts(), meter.latencies_ms());
     let database = folder.join(DATABASE);
     if args.output == Shape::Json {
         let summary = Summary { sent, stored, alerts, latency_ms: Latency { p50, p99 }, data: folder };

@@ -15,7 +15,7 @@ use super::Context;
 use super::cure::Wrong;
 use super::watch::WatchArgs;
 use crate::exit::Code;
-use crate::output::{Output, Tone};
+use crate::output::{ObjectFormat, ObjectFormatArgs, Output, Tone};
 use crate::settings::Settings;
 use crate::store::AnyStore;
 
@@ -33,20 +33,8 @@ Examples:
 pub struct Args {
     #[command(flatten)]
     watch: WatchArgs,
-    /// How to show it [default: table on a terminal, ndjson elsewhere]
-    #[arg(short = 'o', long = "output", value_name = "FORMAT", value_enum)]
-    format: Option<Shape>,
-}
-
-/// How one object is shown: there are no rows of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Shape {
-    /// One screen, for people
-    Table,
-    /// One object, over several lines
-    Json,
-    /// One object on one line
-    Ndjson,
+    #[command(flatten)]
+    format: ObjectFormatArgs,
 }
 
 /// Everything is said within the 5 s in which a command must say that nothing answers.
@@ -115,9 +103,8 @@ fn code(report: &Report) -> Code {
 }
 
 fn show(report: &Report, args: &Args, output: &Output) -> Result<()> {
-    let shape = args.format.unwrap_or(if output.stdout_is_terminal() { Shape::Table } else { Shape::Ndjson });
-    match shape {
-        Shape::Table => {
+    match args.format.choose(output.stdout_is_terminal()) {
+        ObjectFormat::Table => {
             let lines = painted(screen::lines(report, output.text_width()), output);
             if args.watch.is_on() && output.stdout_is_terminal() {
                 output.screen(&lines)?;
@@ -125,8 +112,8 @@ fn show(report: &Report, args: &Args, output: &Output) -> Result<()> {
                 output.line(lines.join("\n"))?;
             }
         }
-        Shape::Json => output.line(serde_json::to_string_pretty(report)?)?,
-        Shape::Ndjson => output.line(serde_json::to_string(report)?)?,
+        ObjectFormat::Json => output.line(serde_json::to_string_pretty(report)?)?,
+        ObjectFormat::Ndjson => output.line(serde_json::to_string(report)?)?,
     }
     Ok(())
 }

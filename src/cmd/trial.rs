@@ -1,185 +1,225 @@
-//! The whole way in one process: a simulated ward produces, a consumer stores, a meter stands before the store.
+//! The whole way in one process: a simulated ward produces, consumers store, a meter stands before the store.
+//!
+//! [`lane`] sends, on the schedule that [`rota`] keeps, when [`ticker`] wakes it; [`member`] consumes; [`clock`] and [`meter`] measure.
 
+pub(super) mod clock;
+mod lane;
+mod member;
 pub(super) mod meter;
+mod rota;
+mod ticker;
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-use color_eyre::eyre::{Report, Result};
-use tokio::sync::watch;
-use tokio::time::{Instant, sleep, sleep_until};
+use color_eyre::eyre::Result;
+use tokio::task::{JoinSet, spawn_blocking};
+use tokio::time::{Instant, sleep, timeout};
 
-use self::meter::{Figures, Meter};
-use crate::alarm::{Alert, Limits};
-use crate::intake::schedule::{MAX_BATCH, Schedule};
-use crate::intake::simulator::Ward;
-use crate::intake::stamp::Stamp;
-use crate::kafka::consumer::Consumer;
-use crate::kafka::dead_letters::DeadLetterTopic;
-use crate::kafka::group::MemberConfig;
-use crate::kafka::offsets::Place;
-use crate::kafka::producer::{Delivery, Outgoing, Producer};
-use crate::pipeline::observer::{Observer, Origin, Progress};
-use crate::pipeline::source::Assigned;
-use crate::pipeline::{Pipeline, Until};
-use crate::reading::{Reading, Timestamp, encode};
-use crate::reject::Reject;
+use self::lane::Lane;
+use self::member::{Holdings, Member};
+use self::meter::Meter;
+use self::rota::due_within;
+use self::ticker::Ticker;
+use crate::alarm::Limits;
+use crate::intake::patients::Patients;
+use crate::intake::simulator::Scenario;
+use crate::pipeline::observer::Observer;
+use crate::reading::Reading;
 use crate::shutdown::{self, Shutdown};
 
-/// How long rows may come in after the last reading was sent.
+/// How long no row may come in after the last reading was sent, before the rest counts as missing.
 const TAIL_LIMIT: Duration = Duration::from_secs(60);
 
-/// How long they may where the user said stop.
-const STOPPED_TAIL_LIMIT: Duration = Duration::from_secs(2);
+/// How long rows are waited for where the user said stop: the program ends 5 s after that, and has to remove what it made.
+const STOPPED_TAIL_LIMIT: Duration = Duration::from_millis(1500);
 
-/// How often the lag is looked at.
-const SAMPLE_INTERVAL: Duration = Duration::from_millis(20);
+/// How long the consumers may take to leave where the user said stop.
+const STOPPED_LEAVE_LIMIT: Duration = Duration::from_millis(1200);
 
-/// What runs, and where.
-pub(super) struct Trial<'a> {
-    /// The brokers.
-    pub(super) brokers: &'a [String],
-    /// The topic, which is the trial's own; the group has the same name.
-    pub(super) topic: &'a str,
-    /// The store.
-    pub(super) meter: &'a Meter<'a>,
-    /// The limits of the rules.
-    pub(super) limits: Limits,
-    /// The session time-out of the member.
-    pub(super) session_timeout: Duration,
-    /// Between two readings; zero sends as fast as they are taken.
-    pub(super) interval: Duration,
-    /// For how long; `None` until the user says stop.
-    pub(super) length: Option<Duration>,
+/// How often it is looked whether the rows are in.
+const LOOK_INTERVAL: Duration = Duration::from_millis(5);
+
+/// How long the first rows may take. What is late then is late in the measured part too.
+const WARM_UP_LIMIT: Duration = Duration::from_secs(10);
+
+/// How fast readings are sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Load {
+    /// One per interval, of all patients together; never zero.
+    Every(Duration),
+    /// As fast as the store takes them, with [`meter::MAX_BACKLOG`] on their way.
+    Full,
 }
 
-impl Trial<'_> {
-    /// Runs for as long as it should, or until the user says stop, and then until every row is stored. `sent` is told of
-    /// every reading that the broker has acknowledged.
+/// What runs, and where.
+#[derive(Clone)]
+pub(super) struct Trial {
+    /// The brokers.
+    pub(super) brokers: Vec<String>,
+    /// The topic, which is the trial's own; the group has the same name.
+    pub(super) topic: String,
+    /// How many partitions the topic has.
+    pub(super) partitions: u16,
+    /// The store.
+    pub(super) meter: Arc<Meter>,
+    /// The limits of the rules.
+    pub(super) limits: Limits,
+    /// The session time-out of the members.
+    pub(super) session_timeout: Duration,
+    /// How fast readings are sent.
+    pub(super) load: Load,
+    /// For how long; `None` until the user says stop.
+    pub(super) length: Option<Duration>,
+    /// The patients of the ward.
+    pub(super) patients: Patients,
+    /// What happens to them.
+    pub(super) scenario: Scenario,
+    /// Makes the ward repeatable.
+    pub(super) seed: u64,
+    /// Whether a reading of each patient goes all the way before anything is measured.
+    pub(super) warm_up: bool,
+}
+
+impl Trial {
+    /// Runs for as long as it should, or until the user says stop, and then until every row is stored. There is one
+    /// consumer for each of the `observers`, which are given back by those that left in time. `sent` is told of every reading that the broker has
+    /// acknowledged.
     ///
     /// # Errors
     /// A server cannot be reached or refuses.
-    pub(super) async fn run(
+    pub(super) async fn run<O: Observer + 'static>(
         &self,
-        ward: Ward,
-        observer: &mut impl Observer,
-        sent: impl FnMut(&Reading) + Send,
+        observers: Vec<O>,
+        sent: impl Fn(&[Reading]) + Clone + Send + 'static,
         shutdown: &Shutdown,
-    ) -> Result<Figures> {
-        let config = MemberConfig {
-            group: self.topic.to_owned(),
-            topic: self.topic.to_owned(),
-            instance_id: None,
-            session_timeout: self.session_timeout,
-        };
-        let mut consumer = Consumer::join(self.brokers, config, Place::Earliest).await?;
-        let dead_letters = DeadLetterTopic::of(self.topic, self.brokers);
-        let (is_ready, mut ready) = watch::channel(false);
-        let mut watched = Watched { observer, is_ready };
-        // The pipeline stops when all is stored, which is not when the user says stop.
+    ) -> Result<Vec<O>> {
         let (stop, until_stored) = shutdown::channel();
-        let pipeline =
-            Pipeline::new(&mut consumer, self.meter, &dead_letters, &mut watched, self.limits, Until::default());
-        let storing = async { Ok(pipeline.run(&until_stored).await?) };
-        let sending = async {
-            tokio::select! {
-                _ = ready.wait_for(|assigned| *assigned) => {}
-                () = shutdown.wait() => {}
-            }
-            self.send(ward, sent, shutdown).await?;
-            self.wait_for_rows(shutdown).await;
-            stop.pull();
-            Ok::<_, Report>(())
+        let holdings = Holdings::new(observers.len());
+        let mut members = JoinSet::new();
+        for (number, observer) in observers.into_iter().enumerate() {
+            let member = self.member(number, observer, holdings.clone());
+            members.spawn(member.run(until_stored.clone()));
+        }
+        let mut ended = Vec::new();
+        // A consumer that ends early has failed, or its observer is gone: that is the end of the trial.
+        let outcome = tokio::select! {
+            outcome = self.send_and_wait(&holdings, sent, shutdown) => outcome.map(|()| None),
+            Some(early) = members.join_next() => early?.map(Some),
         };
-        let outcome = tokio::try_join!(storing, sending);
-        consumer.leave().await;
-        let (summary, ()) = outcome?;
-        Ok(self.meter.figures(summary.progress.alerts))
+        stop.pull();
+        ended.extend(outcome?);
+        let leaving = async {
+            while let Some(left) = members.join_next().await {
+                ended.push(left??);
+            }
+            Ok::<_, color_eyre::Report>(())
+        };
+        if shutdown.requested() {
+            // What is still on its way is of no use to anybody.
+            timeout(STOPPED_LEAVE_LIMIT, leaving).await.unwrap_or(Ok(()))?;
+        } else {
+            leaving.await?;
+        }
+        members.shutdown().await;
+        ended.sort_by_key(|(number, _)| *number);
+        Ok(ended.into_iter().map(|(_, observer)| observer).collect())
     }
 
-    /// Sends on schedule until the time is over or the user says stop.
-    async fn send(&self, mut ward: Ward, mut sent: impl FnMut(&Reading) + Send, shutdown: &Shutdown) -> Result<()> {
-        let mut producer = Producer::connect(self.brokers, self.topic).await?;
-        let (mut schedule, mut stamp) = (Schedule::new(self.interval), Stamp::default());
-        let (began, began_utc) = (Instant::now(), chrono::Utc::now());
+    fn member<O>(&self, number: usize, observer: O, holdings: Holdings) -> Member<O> {
+        let (brokers, topic, meter) = (self.brokers.clone(), self.topic.clone(), Arc::clone(&self.meter));
+        let (session_timeout, limits) = (self.session_timeout, self.limits);
+        Member { number, brokers, topic, session_timeout, limits, meter, holdings, observer }
+    }
+
+    async fn send_and_wait(
+        &self,
+        holdings: &Holdings,
+        sent: impl Fn(&[Reading]) + Clone + Send + 'static,
+        shutdown: &Shutdown,
+    ) -> Result<()> {
+        let ready = async {
+            holdings.are_complete(self.partitions.into()).await;
+            let mut lanes = self.lanes().await?;
+            if self.warm_up {
+                self.warm_up(&mut lanes).await?;
+            }
+            Ok::<_, color_eyre::Report>(lanes)
+        };
+        let lanes = tokio::select! {
+            lanes = ready => lanes?,
+            () = shutdown.wait() => return Ok(()),
+        };
+        let clock = self.meter.begin();
         let length = self.length.unwrap_or(Duration::MAX);
-        self.meter.begin();
-        while began.elapsed() < length && !shutdown.requested() {
-            let mut readings = Vec::new();
-            let elapsed = began.elapsed();
-            for _ in 0..MAX_BATCH {
-                let due = schedule.next_due();
-                if due >= length || schedule.take(elapsed, 1) == 0 {
-                    break;
-                }
-                let time = if self.interval.is_zero() { stamp.now()? } else { Timestamp::from_utc(began_utc + due)? };
-                readings.push(ward.next(time));
-            }
-            if readings.is_empty() {
-                let next = schedule.next_due().min(length);
-                tokio::select! {
-                    () = sleep_until(began + next) => {}
-                    () = shutdown.wait() => {}
-                }
-            } else {
-                let message =
-                    |reading: &Reading| Outgoing { key: reading.patient().as_str().into(), value: encode(reading) };
-                producer.send(&mut Delivery::new(readings.iter().map(message).collect())).await?;
-                self.meter.sent(readings.len());
-                readings.iter().for_each(&mut sent);
-            }
-            self.meter.look();
+        let running = Arc::new(());
+        if let Load::Every(interval) = self.load {
+            let wakes: BTreeMap<_, _> = lanes.iter().flat_map(Lane::wakes).collect();
+            let ticker = Ticker { senders: wakes.into_values().collect(), interval, trial: Arc::downgrade(&running) };
+            spawn_blocking(move || ticker.run(clock));
+        }
+        let mut senders = JoinSet::new();
+        for lane in lanes {
+            senders.spawn(lane.run(clock, length, sent.clone(), shutdown.clone()));
+        }
+        while let Some(ended) = senders.join_next().await {
+            ended??;
+        }
+        drop(running);
+        // The last reading is due an interval before the end.
+        tokio::select! {
+            () = sleep(length.saturating_sub(clock.elapsed())), if self.length.is_some() => {}
+            () = shutdown.wait() => {}
+            else => {}
+        }
+        self.wait_for_rows(shutdown).await;
+        Ok(())
+    }
+
+    async fn lanes(&self) -> Result<Vec<Lane>> {
+        let round = u64::try_from(self.patients.as_slice().len())?;
+        let shares = lane::shares(&self.patients, self.partitions.into());
+        let mut lanes = Vec::with_capacity(shares.len());
+        for (number, share) in (0..).zip(shares) {
+            let (place, load) = ((self.brokers.as_slice(), self.topic.as_str()), (self.load, round));
+            let ward = (self.scenario, self.seed.wrapping_add(number));
+            lanes.push(Lane::open(place, share, ward, load, Arc::clone(&self.meter)).await?);
+        }
+        Ok(lanes)
+    }
+
+    /// Opens the connections and has the store make ready what it makes ready at the first rows.
+    async fn warm_up(&self, lanes: &mut [Lane]) -> Result<()> {
+        let mut sent = 0;
+        for lane in lanes {
+            sent += lane.warm_up().await?;
+        }
+        let began = Instant::now();
+        while self.meter.warmed() < sent && began.elapsed() < WARM_UP_LIMIT {
+            sleep(LOOK_INTERVAL).await;
         }
         Ok(())
     }
 
-    /// Waits until every reading that was sent is stored, for a while.
+    /// Waits until every reading that was sent is stored, for as long as it goes on.
     async fn wait_for_rows(&self, shutdown: &Shutdown) {
         let began = Instant::now();
-        let limit = || if shutdown.requested() { STOPPED_TAIL_LIMIT } else { TAIL_LIMIT };
-        while self.meter.outstanding() > 0 && began.elapsed() < limit() {
-            sleep(SAMPLE_INTERVAL).await;
-            self.meter.look();
+        loop {
+            let last = self.meter.last_stored().unwrap_or(began).max(began);
+            let stopped = shutdown.requested() && began.elapsed() >= STOPPED_TAIL_LIMIT;
+            if self.meter.outstanding() == 0 || last.elapsed() >= TAIL_LIMIT || stopped {
+                return;
+            }
+            sleep(LOOK_INTERVAL).await;
         }
     }
-}
 
-/// Passes everything on, and says when the pipeline has its partitions.
-struct Watched<'a, O> {
-    observer: &'a mut O,
-    is_ready: watch::Sender<bool>,
-}
-
-impl<O: Observer> Observer for Watched<'_, O> {
-    fn assigned(&mut self, partitions: &[Assigned]) {
-        self.is_ready.send_replace(true);
-        self.observer.assigned(partitions);
-    }
-
-    fn revoked(&mut self) {
-        self.observer.revoked();
-    }
-
-    fn reading(&mut self, origin: Origin, reading: &Reading, alerts: &[Alert]) {
-        self.observer.reading(origin, reading, alerts);
-    }
-
-    fn refused(&mut self, partition: i32, offset: i64, reject: &Reject) {
-        self.observer.refused(partition, offset, reject);
-    }
-
-    fn unkeyed(&mut self, partition: i32, offset: i64) {
-        self.observer.unkeyed(partition, offset);
-    }
-
-    fn trouble(&mut self, text: &str) {
-        self.observer.trouble(text);
-    }
-
-    fn progress(&mut self, progress: &Progress) {
-        self.observer.progress(progress);
-    }
-
-    fn is_gone(&self) -> bool {
-        self.observer.is_gone()
+    /// How many readings are due in all; `None` where there is no schedule or no end.
+    pub(super) fn due(&self) -> Option<u64> {
+        match (self.load, self.length) {
+            (Load::Every(interval), Some(length)) => Some(due_within(length, interval)),
+            _ => None,
+        }
     }
 }

@@ -20,7 +20,11 @@ impl Stamp {
         self.at(Utc::now())
     }
 
-    fn at(&mut self, clock: DateTime<Utc>) -> Result<Timestamp, Reject> {
+    /// The same by another clock, which shows `clock`.
+    ///
+    /// # Errors
+    /// As [`Stamp::now`].
+    pub fn at(&mut self, clock: DateTime<Utc>) -> Result<Timestamp, Reject> {
         let clock = clock.timestamp_micros();
         let micros = self.last_micros.map_or(clock, |last| clock.max(last.saturating_add(1)));
         self.last_micros = Some(micros);

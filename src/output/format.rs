@@ -28,3 +28,31 @@ impl FormatArgs {
         self.format.unwrap_or(if stdout_is_terminal { Format::Table } else { Format::Ndjson })
     }
 }
+
+/// The formats in which a command shows one object: there are no rows of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum ObjectFormat {
+    /// One screen, for people
+    Table,
+    /// One object, over several lines
+    Json,
+    /// One object on one line
+    Ndjson,
+}
+
+/// The option `-o` of a command that shows one object.
+#[derive(Debug, Clone, Copy, Default, clap::Args)]
+pub struct ObjectFormatArgs {
+    /// How to show it [default: table on a terminal, ndjson elsewhere]
+    #[arg(short = 'o', long = "output", value_name = "FORMAT", value_enum)]
+    pub format: Option<ObjectFormat>,
+}
+
+impl ObjectFormatArgs {
+    /// The format that was asked for, or the one that suits where standard output goes.
+    #[must_use]
+    pub fn choose(self, stdout_is_terminal: bool) -> ObjectFormat {
+        let suitable = if stdout_is_terminal { ObjectFormat::Table } else { ObjectFormat::Ndjson };
+        self.format.unwrap_or(suitable)
+    }
+}

@@ -18,6 +18,8 @@ mod each;
 mod advertised;
 #[path = "embedded/audit.rs"]
 mod audit;
+#[path = "embedded/bench.rs"]
+mod bench;
 #[path = "embedded/commands.rs"]
 mod commands;
 #[path = "embedded/faults.rs"]

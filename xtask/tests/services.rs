@@ -16,6 +16,7 @@
 //! - `store_commands`: export, import, count, schema and reset, beside cqlsh
 //! - `audit`: `vitals audit` and `vitals dlq`, with holes
 //! - `operator`: `vitals group`, `status` and `doctor`, on what is healthy and what is broken
+//! - `bench`: `vitals bench`, and that nothing of it is left
 //! - `zookeeper`: Kafka 3.9 in the old layout
 //! - `embedded_broker`: Kafka's own tools and kafka-python on the embedded broker
 //!
@@ -36,6 +37,8 @@
 
 #[path = "services/audit.rs"]
 mod audit;
+#[path = "services/bench.rs"]
+mod bench;
 #[path = "services/changing.rs"]
 mod changing;
 #[path = "services/embedded_broker.rs"]

@@ -1,11 +1,17 @@
 //! The bench's own topic and store.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use color_eyre::eyre::Result;
+use tokio::time::sleep;
 
 use crate::alarm::Alert;
+use crate::cmd::mixup;
 use crate::kafka::admin::{self, TopicSpec, dead_letter_topic};
 use crate::kafka::cluster::Cluster;
 use crate::kafka::error::KafkaError;
+use crate::kafka::group;
 use crate::output::Output;
 use crate::pipeline::observer::{Observer, Origin, Progress};
 use crate::pipeline::source::Assigned;
@@ -13,24 +19,30 @@ use crate::reading::Reading;
 use crate::reject::Reject;
 use crate::settings::{Settings, StoreAddress};
 use crate::store::cassandra::Replication;
-use crate::store::{self, AnyStore};
+use crate::store::{self, AnyStore, Consistency, StoreError, Survey};
 
-/// As many partitions as `vitals init` makes.
-const PARTITIONS: i32 = 6;
+/// How often the group is asked to go: a member that was cut short is in it for a moment more.
+const GROUP_TRIES: u32 = 3;
+
+/// How long to wait between.
+const GROUP_PAUSE: Duration = Duration::from_millis(100);
 
 /// What the bench runs on.
 pub(super) struct Stand {
     /// The topic; the group has the same name.
     pub(super) topic: String,
     /// The store, in a keyspace or a file of its own.
-    pub(super) store: AnyStore,
+    pub(super) store: Arc<AnyStore>,
+    /// What the broker is.
+    pub(super) broker: String,
+    consistency: Consistency,
     address: StoreAddress,
     brokers: Vec<String>,
 }
 
 impl Stand {
     /// Makes a topic and a store whose names nobody else has.
-    pub(super) async fn build(settings: &Settings) -> Result<Self> {
+    pub(super) async fn build(settings: &Settings, partitions: u16) -> Result<Self> {
         let stamp = chrono::Utc::now().format("%Y%m%d_%H%M%S_%3f");
         let address = beside(&settings.store, &stamp.to_string());
         let store = store::open(&address, settings.consistency).await?;
@@ -38,24 +50,56 @@ impl Stand {
         let mut cluster = Cluster::connect(&brokers).await?;
         let topic = format!("{}.bench_{stamp}", settings.topic);
         // The topic first: a keyspace takes longer to make, and what was made before a failure is left.
-        admin::create(&mut cluster, &TopicSpec::readings(&topic, PARTITIONS, 1)).await?;
+        admin::create(&mut cluster, &TopicSpec::readings(&topic, partitions.into(), 1)).await?;
         if let Err(error) = store.init(&Replication::default()).await {
             // The error is what the user hears of; a topic that is left has a name that tells what it was for.
             let _ = admin::delete(&mut cluster, &topic).await;
             return Err(error.into());
         }
-        Ok(Self { topic, store, address, brokers })
+        let is_embedded = mixup::is_embedded(cluster.id());
+        let broker = if is_embedded { "vitals up".to_owned() } else { format!("Kafka at {}", settings.brokers) };
+        Ok(Self { topic, store: Arc::new(store), broker, consistency: settings.consistency, address, brokers })
     }
 
-    /// Removes both; what cannot be removed is named.
+    /// What the store is, and in which version.
+    pub(super) async fn store_name(&self) -> String {
+        match self.store.survey().await {
+            Ok(Survey::Cassandra(survey)) => {
+                let mut versions: Vec<_> = survey.nodes.into_iter().map(|node| node.version).collect();
+                versions.sort_unstable();
+                versions.dedup();
+                format!("Cassandra {}", versions.join(", "))
+            }
+            Ok(Survey::Sqlite(_)) => format!("SQLite {}", rusqlite::version()),
+            // It has answered until now; its version is not worth an error.
+            Err(_) => "unknown".to_owned(),
+        }
+    }
+
+    /// Removes everything; what cannot be removed is named.
     pub(super) async fn remove(self, output: &Output) {
-        let Self { topic, store, address, brokers } = self;
-        if let Err(error) = store.remove().await {
+        let Self { topic, store, consistency, address, brokers, .. } = self;
+        if let Err(error) = remove_store(store, &address, consistency).await {
             output.note(format_args!("note: the store {address} is left: {error}"));
         }
         if let Err(error) = delete_topics(&brokers, &topic).await {
             output.note(format_args!("note: the topic {topic} is left: {error}"));
         }
+        if let Err(error) = delete_group(&brokers, &topic).await {
+            output.note(format_args!("note: the group {topic} is left: {error}"));
+        }
+    }
+}
+
+async fn remove_store(
+    store: Arc<AnyStore>,
+    address: &StoreAddress,
+    consistency: Consistency,
+) -> Result<(), StoreError> {
+    match Arc::into_inner(store) {
+        Some(store) => store.remove().await,
+        // Something that was cut short still holds on to it.
+        None => store::open(address, consistency).await?.remove().await,
     }
 }
 
@@ -81,10 +125,24 @@ async fn delete_topics(brokers: &[String], topic: &str) -> Result<(), KafkaError
     }
 }
 
-/// Watches the pipeline, and tells only of trouble.
-pub(super) struct Spectator<'a>(pub(super) &'a Output);
+/// Kafka forgets a group with its last topic; others keep it.
+async fn delete_group(brokers: &[String], name: &str) -> Result<(), KafkaError> {
+    let mut cluster = Cluster::connect(brokers).await?;
+    for _ in 0..GROUP_TRIES {
+        let coordinator = cluster.coordinator(name).await?;
+        match group::admin::delete(cluster.node(coordinator).await?, name).await {
+            Ok(()) | Err(KafkaError::NoGroup { .. }) => return Ok(()),
+            Err(KafkaError::GroupInUse { .. }) => sleep(GROUP_PAUSE).await,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
 
-impl Observer for Spectator<'_> {
+/// Watches the pipeline, and tells only of trouble.
+pub(super) struct Spectator(pub(super) Output);
+
+impl Observer for Spectator {
     fn assigned(&mut self, _: &[Assigned]) {}
 
     fn revoked(&mut self) {}

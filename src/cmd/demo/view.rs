@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Args;
@@ -24,9 +25,9 @@ const SHOWN_PATIENTS: usize = 12;
 const SHOWN_ALERTS: usize = 5;
 
 /// What the demo shows.
-pub(super) struct View<'a> {
-    output: &'a Output,
-    meter: &'a Meter<'a>,
+pub(super) struct View {
+    output: Output,
+    meter: Arc<Meter>,
     silent: bool,
     live: bool,
     title: String,
@@ -39,8 +40,8 @@ pub(super) struct View<'a> {
     failed: Option<OutputError>,
 }
 
-impl<'a> View<'a> {
-    pub(super) fn new(output: &'a Output, meter: &'a Meter<'a>, silent: bool, args: &Args, broker: SocketAddr) -> Self {
+impl View {
+    pub(super) fn new(output: Output, meter: Arc<Meter>, silent: bool, args: &Args, broker: SocketAddr) -> Self {
         let live = output.stdout_is_terminal() && !silent;
         if live {
             // Where this fails, the first drawing fails too, and says so.
@@ -119,7 +120,7 @@ fn mark(priority: Priority) -> &'static str {
     }
 }
 
-impl Observer for View<'_> {
+impl Observer for View {
     fn assigned(&mut self, _: &[Assigned]) {
         self.began = Instant::now();
         self.draw();

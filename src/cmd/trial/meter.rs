@@ -1,120 +1,160 @@
 //! Measures what passes into a store.
 
+mod latencies;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use hdrhistogram::{CreationError, Histogram};
+use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 
+use self::latencies::Latencies;
+pub(in crate::cmd) use self::latencies::Window;
+use super::clock::Clock;
+use crate::reading::Timestamp;
 use crate::store::{AnyStore, Batch, BatchLimits, Epoch, Store, WriteError};
 
-/// Latencies are kept to three digits.
-const DIGITS: u8 = 3;
+/// How many readings may be on their way to the store where they are sent as fast as they are taken: enough for the store
+/// to always have whole batches of many patients before it, and stored in a moment where the user says stop.
+pub(in crate::cmd) const MAX_BACKLOG: usize = 50_000;
 
-/// A store with a meter before it.
-pub(in crate::cmd) struct Meter<'a> {
-    store: &'a AnyStore,
-    counts: Mutex<Counts>,
+/// A store with a meter before it. Only what passes after [`Meter::begin`] is measured.
+pub(in crate::cmd) struct Meter {
+    store: Arc<AnyStore>,
+    clock: watch::Sender<Option<Clock>>,
+    /// Rows that were stored before the beginning.
+    warmed: AtomicU64,
+    sent: AtomicU64,
+    stored: AtomicU64,
+    alerts: AtomicU64,
+    /// One permit for each reading more that may be on its way.
+    room: Semaphore,
+    latencies: Mutex<Latencies>,
 }
 
-struct Counts {
-    latencies_us: Histogram<u64>,
-    sent: u64,
-    largest_lag: u64,
-    began: Instant,
-    last_stored: Instant,
-}
-
-/// What was measured.
-#[derive(Debug, Clone, PartialEq)]
-pub(in crate::cmd) struct Figures {
-    /// From the first reading sent to the last one stored.
-    pub(in crate::cmd) seconds: f64,
-    /// Readings that the broker acknowledged.
-    pub(in crate::cmd) sent: u64,
-    /// Readings that are stored.
-    pub(in crate::cmd) stored: u64,
-    /// Alerts raised.
-    pub(in crate::cmd) alerts: u64,
-    /// Readings stored per second.
-    pub(in crate::cmd) rate_per_second: f64,
-    /// Half of the readings took no longer.
-    pub(in crate::cmd) latency_p50_ms: f64,
-    /// Of a hundred readings ninety-nine took no longer.
-    pub(in crate::cmd) latency_p99_ms: f64,
-    /// No reading took longer.
-    pub(in crate::cmd) latency_max_ms: f64,
-    /// The most readings that were sent and not yet stored.
-    pub(in crate::cmd) largest_lag: u64,
-}
-
-impl<'a> Meter<'a> {
-    pub(in crate::cmd) fn over(store: &'a AnyStore) -> Result<Self, CreationError> {
-        let now = Instant::now();
-        let counts =
-            Counts { latencies_us: Histogram::new(DIGITS)?, sent: 0, largest_lag: 0, began: now, last_stored: now };
-        Ok(Self { store, counts: Mutex::new(counts) })
+impl Meter {
+    /// Before this `store`.
+    ///
+    /// # Errors
+    /// Never: the histograms have fixed sizes that fit.
+    pub(in crate::cmd) fn over(store: Arc<AnyStore>) -> Result<Self, CreationError> {
+        Ok(Self {
+            store,
+            clock: watch::Sender::new(None),
+            warmed: AtomicU64::default(),
+            sent: AtomicU64::default(),
+            stored: AtomicU64::default(),
+            alerts: AtomicU64::default(),
+            room: Semaphore::new(MAX_BACKLOG),
+            latencies: Mutex::new(Latencies::new()?),
+        })
     }
 
     /// The first reading is about to be sent.
-    pub(in crate::cmd) fn begin(&self) {
-        self.counts().began = Instant::now();
+    pub(super) fn begin(&self) -> Clock {
+        let clock = Clock::start();
+        self.clock.send_replace(Some(clock));
+        clock
+    }
+
+    /// Waits for the beginning.
+    pub(in crate::cmd) async fn begun(&self) -> Clock {
+        let mut clock = self.clock.subscribe();
+        loop {
+            if let Some(begun) = *clock.borrow_and_update() {
+                return begun;
+            }
+            // The sender is this meter's own, so it cannot be gone.
+            let _ = clock.changed().await;
+        }
+    }
+
+    /// The clock, once it was begun.
+    pub(in crate::cmd) fn clock(&self) -> Option<Clock> {
+        *self.clock.borrow()
+    }
+
+    /// Waits until so many more readings may be on their way, and takes their places.
+    pub(super) async fn wait_for_room(&self, count: u32) {
+        // Nobody closes it; a place is given back when a row is stored.
+        if let Ok(places) = self.room.acquire_many(count).await {
+            places.forget();
+        }
     }
 
     /// So many more readings are acknowledged by the broker.
-    pub(in crate::cmd) fn sent(&self, count: usize) {
-        self.counts().sent += u64::try_from(count).unwrap_or(u64::MAX);
+    pub(super) fn add_sent(&self, count: usize) {
+        self.sent.fetch_add(u64::try_from(count).unwrap_or(u64::MAX), Ordering::Relaxed);
+        let lag = self.outstanding();
+        self.latencies().look(lag);
     }
 
-    /// Looks how many are on their way.
-    pub(in crate::cmd) fn look(&self) {
-        let lag = self.outstanding();
-        let mut counts = self.counts();
-        counts.largest_lag = counts.largest_lag.max(lag);
+    /// A reading of this time has raised so many alerts, and they are shown.
+    pub(super) fn add_alerts(&self, time: Timestamp, count: usize) {
+        let Some(clock) = self.clock() else { return };
+        let micros = clock.age_micros(time, Instant::now());
+        let count = u64::try_from(count).unwrap_or(u64::MAX);
+        self.alerts.fetch_add(count, Ordering::Relaxed);
+        self.latencies().add_alerts(micros, count);
+    }
+
+    /// Rows that were stored before the beginning.
+    pub(super) fn warmed(&self) -> u64 {
+        self.warmed.load(Ordering::Relaxed)
     }
 
     /// How many are sent, and how many stored.
     pub(in crate::cmd) fn so_far(&self) -> (u64, u64) {
-        let counts = self.counts();
-        (counts.sent, counts.latencies_us.len())
+        (self.sent.load(Ordering::Relaxed), self.stored.load(Ordering::Relaxed))
     }
 
-    /// So far, within how many milliseconds half of the readings were stored, and 99 of 100.
-    pub(in crate::cmd) fn latencies_ms(&self) -> (f64, f64) {
-        let counts = self.counts();
-        let at = |quantile| to_f64(counts.latencies_us.value_at_quantile(quantile)) / 1_000.0;
-        (at(0.5), at(0.99))
+    /// How many alerts were raised.
+    pub(in crate::cmd) fn alerts(&self) -> u64 {
+        self.alerts.load(Ordering::Relaxed)
     }
 
     /// How many are sent and not yet stored.
     pub(in crate::cmd) fn outstanding(&self) -> u64 {
-        let counts = self.counts();
-        counts.sent.saturating_sub(counts.latencies_us.len())
+        let (sent, stored) = self.so_far();
+        sent.saturating_sub(stored)
     }
 
-    pub(in crate::cmd) fn figures(&self, alerts: u64) -> Figures {
-        let counts = self.counts();
-        let seconds = counts.last_stored.saturating_duration_since(counts.began).as_secs_f64();
-        let stored = counts.latencies_us.len();
-        let millis = |micros: u64| to_f64(micros) / 1_000.0;
-        Figures {
-            seconds,
-            sent: counts.sent,
-            stored,
-            alerts,
-            rate_per_second: if seconds > 0.0 { to_f64(stored) / seconds } else { 0.0 },
-            latency_p50_ms: millis(counts.latencies_us.value_at_quantile(0.5)),
-            latency_p99_ms: millis(counts.latencies_us.value_at_quantile(0.99)),
-            latency_max_ms: millis(counts.latencies_us.max()),
-            largest_lag: counts.largest_lag,
-        }
+    /// So far, within how many milliseconds half of the readings were stored, and 99 of 100.
+    pub(in crate::cmd) fn latencies_ms(&self) -> (f64, f64) {
+        let latencies = self.latencies();
+        let at = |quantile| millis(latencies.rows().value_at_quantile(quantile));
+        (at(0.5), at(0.99))
     }
 
-    fn counts(&self) -> MutexGuard<'_, Counts> {
-        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    /// What was measured since this was last asked.
+    pub(in crate::cmd) fn take_window(&self) -> Window {
+        self.latencies().take_window()
+    }
+
+    /// The latencies to the row and to the alert, in microseconds.
+    pub(in crate::cmd) fn histograms(&self) -> (Histogram<u64>, Histogram<u64>) {
+        let latencies = self.latencies();
+        (latencies.rows().clone(), latencies.alerts().clone())
+    }
+
+    /// The most readings that were sent and not yet stored.
+    pub(in crate::cmd) fn largest_lag(&self) -> u64 {
+        self.latencies().largest_lag()
+    }
+
+    /// When the last row was stored; the beginning where none was.
+    pub(in crate::cmd) fn last_stored(&self) -> Option<Instant> {
+        self.latencies().last_stored()
+    }
+
+    fn latencies(&self) -> MutexGuard<'_, Latencies> {
+        self.latencies.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Store for Meter<'_> {
+impl Store for Meter {
     fn batch_limits(&self) -> BatchLimits {
         self.store.batch_limits()
     }
@@ -125,19 +165,24 @@ impl Store for Meter<'_> {
 
     async fn write(&self, batch: &Batch) -> Result<(), WriteError> {
         self.store.write(batch).await?;
-        let now = chrono::Utc::now().timestamp_micros();
-        let mut counts = self.counts();
-        for reading in &batch.readings {
-            let micros = u64::try_from(now - reading.time().as_micros()).unwrap_or_default();
-            // It grows with what it records; what it cannot hold took centuries.
-            let _ = counts.latencies_us.record(micros);
-        }
-        counts.last_stored = Instant::now();
+        let rows = u64::try_from(batch.readings.len()).unwrap_or(u64::MAX);
+        let Some(clock) = self.clock() else {
+            self.warmed.fetch_add(rows, Ordering::Relaxed);
+            return Ok(());
+        };
+        let now = Instant::now();
+        self.latencies().add_rows(batch.readings.iter().map(|reading| clock.age_micros(reading.time(), now)), now);
+        self.stored.fetch_add(rows, Ordering::Relaxed);
+        // Rows that were not sent at full speed have taken no places; more than there were are never given back.
+        let taken = MAX_BACKLOG.saturating_sub(self.room.available_permits());
+        self.room.add_permits(batch.readings.len().min(taken));
         Ok(())
     }
 }
 
-#[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "a figure for the eye")]
-fn to_f64(value: u64) -> f64 {
-    value as f64
+/// Microseconds as milliseconds.
+pub(in crate::cmd) fn millis(micros: u64) -> f64 {
+    #[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "a figure for the eye")]
+    let micros = micros as f64;
+    micros / 1_000.0
 }

@@ -16,8 +16,8 @@ const CQLSH_LIMIT: Duration = Duration::from_secs(90);
 
 const COLUMNS: &str = "patient_id, timestamp, heart_rate, spo2, systolic, diastolic, respiratory_rate, temperature";
 
-/// Runs a statement of cqlsh in the ward's folder.
-fn cqlsh(ward: &Ward, statement: &str) {
+/// Runs a statement of cqlsh in the ward's folder, and gives what it printed.
+pub(crate) fn cqlsh(ward: &Ward, statement: &str) -> String {
     let node = place::cassandra();
     let (host, port) = node.rsplit_once(':').unwrap();
     let mut command = Command::new(place::python().with_file_name("cqlsh"));
@@ -29,6 +29,7 @@ fn cqlsh(ward: &Ward, statement: &str) {
         ended.output(),
         ended.talk()
     );
+    ended.output()
 }
 
 /// Rows of several patients with gaps, and ids that have to be quoted.

@@ -1,0 +1,73 @@
+//! Wakes the senders when a reading is due.
+//!
+//! The runtime's timers are for time limits: they go off up to two milliseconds late, which is as long as a reading takes
+//! for its whole way. A thread that sleeps by itself is late by some fifty microseconds.
+
+use std::sync::{Arc, Weak};
+use std::thread::sleep;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use super::clock::Clock;
+
+/// The shortest sleep: what comes due meanwhile is sent together. More wake-ups would only cost time.
+const SHORTEST: Duration = Duration::from_micros(200);
+
+/// The longest sleep, after which it is looked whether anybody waits any more.
+const LONGEST: Duration = Duration::from_millis(50);
+
+/// Who is woken for which place of a round.
+pub(super) struct Ticker {
+    /// For each place, its sender.
+    pub(super) senders: Vec<Arc<Notify>>,
+    /// Between two readings.
+    pub(super) interval: Duration,
+    /// Gone with the trial.
+    pub(super) trial: Weak<()>,
+}
+
+impl Ticker {
+    /// Wakes the senders until the trial is gone. This blocks: it wants a thread of its own.
+    pub(super) fn run(self, clock: Clock) {
+        let mut round = self.senders.iter().cycle();
+        let mut due = Duration::ZERO;
+        while self.trial.strong_count() > 0 {
+            let wait = due.saturating_sub(clock.elapsed());
+            if wait > LONGEST {
+                sleep(LONGEST);
+                continue;
+            }
+            sleep(wait.max(SHORTEST));
+            let now = clock.elapsed();
+            while due <= now {
+                if let Some(sender) = round.next() {
+                    sender.notify_one();
+                }
+                due = due.saturating_add(self.interval);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn each_sender_is_woken_for_its_places_and_the_thread_ends_with_the_trial() {
+        let (often, seldom) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let senders = vec![Arc::clone(&often), Arc::clone(&often), Arc::clone(&seldom)];
+        let trial = Arc::new(());
+        let ticker = Ticker { senders, interval: Duration::from_millis(5), trial: Arc::downgrade(&trial) };
+        let began = Instant::now();
+        let thread = std::thread::spawn(move || ticker.run(Clock::start()));
+        often.notified().await;
+        seldom.notified().await;
+        assert!(began.elapsed() >= Duration::from_millis(10), "the third place is due after two intervals");
+        drop(trial);
+        thread.join().expect("ended");
+    }
+}
