@@ -113,6 +113,8 @@ pub fn judge(reading: &Reading, limits: &Limits) -> Vec<Alert> {
     for doubt in doubts {
         alerts.push(raise(Rule::Implausible(doubt), doubt.priority(), doubt.value(), None));
     }
+    // Many wait for the store, and a list makes room for four when it gets its first.
+    alerts.shrink_to_fit();
     alerts
 }
 

@@ -44,7 +44,7 @@ use crate::shutdown::Shutdown;
 use crate::store::{Store, WriteError};
 
 /// How many bytes of messages may be taken up and not yet settled, unless something else is said.
-pub const MAX_IN_FLIGHT_BYTES: usize = 16 * 1024 * 1024;
+pub const MAX_IN_FLIGHT_BYTES: usize = 8 * 1024 * 1024;
 
 /// How many records may be taken up and not yet committable, most of them settled behind one that is not.
 pub const MAX_OPEN_RECORDS: usize = 1_000_000;

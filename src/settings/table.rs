@@ -205,7 +205,7 @@ pub(super) static SETTLE_TIME: Setting<SettleChoice> = Setting {
 pub(super) static MAX_IN_FLIGHT_BYTES: Setting<usize> = Setting {
     spec: Spec {
         name: "max_in_flight_bytes",
-        default: Some("16777216"),
+        default: Some("8388608"),
         value_name: "BYTES",
         help: "How much `consume` may have read that is not stored yet",
         kind: Kind::Integer,

@@ -107,10 +107,15 @@ impl<C: Cluster> Shift<C> {
                 outcome = telling => outcome,
             }
         };
-        let lines: Vec<_> = delivery.acknowledged().map(line).collect();
-        self.sent = self.sent.saturating_add(u64::try_from(lines.len())?);
-        if !lines.is_empty() {
-            output.line(lines.join("\n"))?;
+        let (mut lines, mut count) = (String::new(), 0_u64);
+        for message in delivery.acknowledged() {
+            lines.push_str(if count == 0 { "SENT " } else { "\nSENT " });
+            lines.push_str(&String::from_utf8_lossy(&message.value));
+            count += 1;
+        }
+        self.sent = self.sent.saturating_add(count);
+        if count > 0 {
+            output.line(lines)?;
         }
         let outstanding = || Numbers::new(delivery.outstanding().map(|index| number(first, index)));
         match outcome {
@@ -123,10 +128,6 @@ impl<C: Cluster> Shift<C> {
 
 fn number(first: u64, index: usize) -> u64 {
     u64::try_from(index).map_or(u64::MAX, |index| first.saturating_add(index))
-}
-
-fn line(message: &Outgoing) -> String {
-    format!("SENT {}", String::from_utf8_lossy(&message.value))
 }
 
 #[cfg(test)]

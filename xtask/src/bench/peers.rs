@@ -143,7 +143,10 @@ impl Bench<'_> {
         self.by_turns(measured, round, self.works.few, &[go.as_ref(), benthos.as_ref()])?;
         self.by_turns(measured, round, self.works.long, &[go.as_ref()])?;
         self.by_turns(measured, round, self.works.many, &[go.as_ref()])?;
-        self.by_turns(measured, round, self.works.slow, &[Some(coursework)])
+        say::talk("  the coursework consumer drains");
+        let drained = self.works.slow.drain(self.hospital, self.references, coursework)?;
+        measured.drains.entry((self.works.slow.topic, coursework.name)).or_default().push(drained);
+        Ok(())
     }
 
     /// Ours and the others, one right after the other; who goes first changes from round to round.
@@ -205,10 +208,9 @@ fn figures(measured: &Measured, load: &Load) -> Vec<Figure> {
     figures.push(ratio("long_few_ratio", "ours: long / few", &long, &few, at_least(0.85)));
     let benthos = measured.rates("few", "benthos");
     figures.push(ratio("benthos_ratio", "few: times as fast as benthos", &few, &benthos, at_least(3.0)));
-    let (slow, coursework) = (measured.rates("slow", "vitals"), measured.rates("slow", "coursework"));
+    let coursework = measured.rates("slow", "coursework");
     figures.push(figure("coursework_rate", "slow: the coursework consumer", coursework.clone(), "readings/s", None));
     figures.push(ratio("coursework_ratio", "few: times as fast as that", &few, &coursework, at_least(60.0)));
-    figures.push(figure("slow_rate", "slow: vitals, with its start and end", slow, "readings/s", None));
     figures.extend(ours(measured, &works));
     figures.extend(produced(measured));
     // What could not be built here has no figures.
