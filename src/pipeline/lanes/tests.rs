@@ -1,0 +1,163 @@
+//! Rows in and batches out: what goes together, what waits, and what goes alone.
+
+use super::*;
+use crate::alarm::{Limits, judge};
+use crate::ledger::Ledger;
+use crate::reading::Signs;
+
+const LIMITS: BatchLimits = BatchLimits { rows: 60, patients: 1 };
+
+struct Bench {
+    lanes: Lanes,
+    ledger: Ledger,
+    offset: i64,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let mut ledger = Ledger::default();
+        ledger.assign(1);
+        ledger.add(0, 0, 0);
+        Self { lanes: Lanes::default(), ledger, offset: 0 }
+    }
+
+    fn add(&mut self, patient: &str, second: u32, signs: Signs) {
+        let time = Timestamp::parse(&format!("2025-10-26T10:00:{second:02}Z")).expect("time");
+        let reading = Reading::new(PatientId::parse(patient).expect("id"), time, signs).expect("reading");
+        let receipt = self.ledger.admit(0, self.offset).expect("ours");
+        self.offset += 1;
+        let alerts = judge(&reading, &Limits::default());
+        self.lanes.add(reading, alerts, receipt, 100);
+    }
+}
+
+fn spo2(value: i32) -> Signs {
+    Signs { spo2: Some(value), ..Signs::default() }
+}
+
+#[test]
+fn a_row_without_a_batch_in_flight_goes_out_at_once() {
+    let mut bench = Bench::new();
+    bench.add("P1", 0, spo2(98));
+    bench.add("P2", 0, spo2(98));
+    let patients: Vec<_> = std::iter::from_fn(|| bench.lanes.next_job(LIMITS)).flat_map(|job| job.patients).collect();
+    assert_eq!(patients.iter().map(PatientId::as_str).collect::<Vec<_>>(), ["P1", "P2"]);
+}
+
+#[test]
+fn a_patient_has_one_batch_in_flight_and_the_rest_goes_out_together() {
+    let mut bench = Bench::new();
+    bench.add("P1", 0, spo2(98));
+    let first = bench.lanes.next_job(LIMITS).expect("ready");
+    bench.add("P1", 1, spo2(97));
+    bench.add("P1", 2, spo2(96));
+    assert!(bench.lanes.next_job(LIMITS).is_none());
+    bench.lanes.done(&first.patients);
+    let second = bench.lanes.next_job(LIMITS).expect("ready again");
+    assert_eq!((second.batch.readings.len(), second.receipts.len(), second.size_bytes), (2, 2, 200));
+}
+
+#[test]
+fn records_of_one_time_are_joined_sign_by_sign_in_their_order() {
+    let mut bench = Bench::new();
+    bench.add("P1", 5, Signs { heart_rate: Some(120), ..spo2(98) });
+    bench.add("P1", 1, spo2(97));
+    bench.add("P1", 5, spo2(91));
+    bench.add("P1", 5, spo2(90));
+    let job = bench.lanes.next_job(LIMITS).expect("ready");
+    assert_eq!(job.batch.readings.len(), 2);
+    assert_eq!(*job.batch.readings[1].signs(), Signs { heart_rate: Some(120), ..spo2(90) });
+    assert_eq!(job.receipts.len(), 4);
+    let alerts: Vec<_> = job.batch.alerts.iter().map(ToString::to_string).collect();
+    assert_eq!(alerts, ["High heart rate: 120", "Low SpO2: 90"]);
+}
+
+#[test]
+fn a_batch_is_limited_and_the_lane_stays_ready() {
+    let mut bench = Bench::new();
+    for _ in 0..3 {
+        (0..40).for_each(|second| bench.add("P1", second, spo2(98)));
+    }
+    (40..60).for_each(|second| bench.add("P1", second, spo2(98)));
+    let late = Timestamp::parse("2025-10-26T11:00:00Z").expect("time");
+    let reading = Reading::new(PatientId::parse("P1").expect("id"), late, spo2(98)).expect("reading");
+    let receipt = bench.ledger.admit(0, bench.offset).expect("ours");
+    bench.lanes.add(reading, Vec::new(), receipt, 100);
+    let job = bench.lanes.next_job(LIMITS).expect("ready");
+    assert_eq!(job.batch.readings.len(), LIMITS.rows);
+    bench.lanes.done(&job.patients);
+    assert_eq!(bench.lanes.next_job(LIMITS).expect("the rest").batch.readings.len(), 1);
+}
+
+#[test]
+fn patients_with_few_rows_share_a_batch_up_to_its_limits() {
+    let mut bench = Bench::new();
+    for patient in ["P1", "P2", "P3", "P4"] {
+        (0..3).for_each(|second| bench.add(patient, second, spo2(90)));
+    }
+    let limits = BatchLimits { rows: 8, patients: 3 };
+    let job = bench.lanes.next_job(limits).expect("ready");
+    let whose: Vec<_> = job.batch.readings.iter().map(|reading| reading.patient().as_str()).collect();
+    assert_eq!(whose, ["P1", "P1", "P1", "P2", "P2", "P2", "P3", "P3"]);
+    assert_eq!((job.patients.len(), job.receipts.len(), job.batch.alerts.len()), (3, 8, 8));
+    let rest = bench.lanes.next_job(limits).expect("ready");
+    assert_eq!((rest.patients.len(), rest.batch.readings.len()), (1, 3));
+    bench.lanes.done(&job.patients);
+    assert_eq!(bench.lanes.next_job(limits).expect("the rest of P3").batch.readings.len(), 1);
+}
+
+#[test]
+fn a_patient_whose_rows_go_alone_shares_no_batch() {
+    let mut bench = Bench::new();
+    bench.lanes.send_alone(PatientId::parse("P2").expect("id"), 0);
+    for patient in ["P1", "P2", "P3"] {
+        bench.add(patient, 0, spo2(98));
+    }
+    let limits = BatchLimits { rows: 60, patients: 10 };
+    let jobs: Vec<_> = std::iter::from_fn(|| bench.lanes.next_job(limits)).collect();
+    assert_eq!(jobs.iter().map(|job| job.patients.len()).collect::<Vec<_>>(), [1, 1, 1]);
+}
+
+#[test]
+fn the_rows_of_a_patient_can_be_made_to_go_out_one_by_one() {
+    let mut bench = Bench::new();
+    bench.lanes.send_alone(PatientId::parse("P1").expect("id"), 0);
+    bench.add("P1", 0, spo2(98));
+    bench.add("P1", 1, spo2(98));
+    let job = bench.lanes.next_job(LIMITS).expect("ready");
+    assert_eq!(job.batch.readings.len(), 1);
+    bench.lanes.done(&job.patients);
+    assert_eq!(bench.lanes.next_job(LIMITS).expect("the other").batch.readings.len(), 1);
+}
+
+#[test]
+fn a_row_that_was_refused_waits_for_the_others_and_for_later_records_of_its_time() {
+    let mut bench = Bench::new();
+    bench.lanes.send_alone(PatientId::parse("P1").expect("id"), 0);
+    bench.add("P1", 0, Signs { heart_rate: Some(70), ..spo2(98) });
+    bench.add("P1", 1, spo2(97));
+    let refused = Refused { taken_before: 7, attempts: 1 };
+    let job = bench.lanes.next_job(LIMITS).expect("ready");
+    bench.add("P1", 0, spo2(91));
+    bench.lanes.put_back(job, refused);
+    let other = bench.lanes.next_job(LIMITS).expect("the other");
+    assert_eq!((other.batch.readings[0].signs().spo2, other.refused), (Some(97), None));
+    bench.lanes.done(&other.patients);
+    let again = bench.lanes.next_job(LIMITS).expect("once more");
+    assert_eq!((again.refused, again.attempts, again.receipts.len()), (Some(refused), 1, 2));
+    assert_eq!(*again.batch.readings[0].signs(), Signs { heart_rate: Some(70), ..spo2(91) });
+}
+
+#[test]
+fn what_has_not_gone_out_can_be_dropped_and_what_has_still_holds_its_lane() {
+    let mut bench = Bench::new();
+    bench.add("P1", 0, spo2(98));
+    let job = bench.lanes.next_job(LIMITS).expect("ready");
+    bench.add("P1", 1, spo2(98));
+    bench.add("P2", 1, spo2(98));
+    assert_eq!(bench.lanes.clear(), 200);
+    bench.add("P1", 2, spo2(98));
+    assert!(bench.lanes.next_job(LIMITS).is_none());
+    bench.lanes.done(&job.patients);
+    assert_eq!(bench.lanes.next_job(LIMITS).expect("ready").batch.readings.len(), 1);
+}
