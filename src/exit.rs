@@ -1,4 +1,5 @@
-//! How the program ends, and what it tells the person at the terminal when something went wrong.
+//! How the program ends, and what it tells the person at the terminal when something went wrong. What a panic does is here
+//! too: it is told, and asks for the drain; the code is 70 then.
 
 use std::error::Error;
 use std::panic::PanicHookInfo;

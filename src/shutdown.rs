@@ -2,7 +2,7 @@
 //! or thread, asks for the drain too.
 //!
 //! [`Shutdown`] is the listening end, which every task may have; [`Trigger`] is the other one. In the program the
-//! [`signals`] pull the trigger, and what tells a panic does; a test pulls it by hand.
+//! [`signals`] pull the trigger, and what tells a panic (see [`exit`](crate::exit)); a test pulls it by hand.
 
 use std::future::pending;
 use std::io;

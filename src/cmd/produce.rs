@@ -1,6 +1,7 @@
 //! `vitals produce`: readings of a simulated ward or of a CSV file into the topic.
 
 mod error;
+mod maker;
 mod plan;
 mod shift;
 

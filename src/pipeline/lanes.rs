@@ -1,8 +1,9 @@
 //! Rows on their way to the store, in one lane per patient.
 //!
 //! A patient is in one batch in flight at most, so that no two writes of one row can overtake each other; what arrives
-//! meanwhile collects in its lane and goes out together. Where that is little, several patients share a batch. Nothing
-//! waits where there is nothing to wait for: a lane without a batch in flight is ready at once.
+//! meanwhile collects in its lane and goes out together. Where that is little, several patients share a batch, as far as
+//! the store's [limits](BatchLimits) let them. Nothing waits where there is nothing to wait for: a lane without a batch
+//! in flight is ready at once.
 
 use std::collections::{HashMap, VecDeque};
 

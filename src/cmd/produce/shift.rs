@@ -1,17 +1,18 @@
-//! Makes messages when they are due, sends them, and says so.
+//! Has messages made, sends them, and says so. While some are sent, the next are made on another thread.
 
 use std::future::pending;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use color_eyre::eyre::Result;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::task::spawn_blocking;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::error::{Numbers, ProduceError};
-use crate::intake::schedule::Schedule;
-use crate::intake::source::{Source, SourceError};
+use super::maker::{Made, Maker};
+use crate::intake::source::Source;
 use crate::kafka::producer::{Cluster, Delivery, Outgoing, Producer};
 use crate::output::Output;
-use crate::reading::encode;
 use crate::shutdown::{DRAIN_LIMIT, Shutdown};
 
 /// How long messages in flight are waited for after the user's request to stop. The program ends after 5 s, come what
@@ -23,40 +24,55 @@ const QUIET_WAIT: Duration = Duration::from_secs(2);
 
 /// One run of `vitals produce`.
 pub(super) struct Shift<C: Cluster> {
-    source: Source,
+    maker: Arc<Mutex<Maker>>,
     producer: Producer<C>,
-    schedule: Schedule,
-    count: Option<u64>,
     begun: Instant,
-    made: u64,
     sent: u64,
 }
 
 impl<C: Cluster> Shift<C> {
     pub(super) fn new(source: Source, producer: Producer<C>, interval: Duration, count: Option<u64>) -> Self {
-        let schedule = Schedule::new(interval);
-        Self { source, producer, schedule, count, begun: Instant::now(), made: 0, sent: 0 }
+        let maker = Arc::new(Mutex::new(Maker::new(source, interval, count)));
+        Self { maker, producer, begun: Instant::now(), sent: 0 }
     }
 
-    /// Sends until the count is reached, the source ends, or `shutdown` asks to stop; what was made is sent then.
+    /// Sends until the count is reached, the source ends, or `shutdown` asks to stop. What was made ahead by then is not
+    /// sent, and not counted.
     pub(super) async fn work(&mut self, output: &Output, shutdown: &Shutdown) -> Result<()> {
-        self.begun = Instant::now();
-        while self.remaining() > 0 {
-            let wait = self.schedule.next_due().saturating_sub(self.begun.elapsed());
-            tokio::select! {
-                // The request first: at an interval of zero the next message is always due.
-                biased;
-                () = shutdown.wait() => break,
-                () = sleep(wait) => {}
-            }
-            let mut batch = Vec::new();
-            let ended = self.fill(&mut batch);
-            self.send(batch, output, shutdown).await?;
-            if ended? {
+        let mut ahead = None;
+        while let Some(made) = self.next(ahead.take(), shutdown).await {
+            let Made { messages, first, is_last } = made;
+            let next = matches!(is_last, Ok(false)).then(|| self.make_aside());
+            self.send(messages, first, output, shutdown).await?;
+            if is_last? {
                 break;
+            }
+            if let Some(next) = next {
+                ahead = Some(next.await?);
             }
         }
         Ok(())
+    }
+
+    /// What was made ahead, or what is made when it is due; `None` where the user says stop before.
+    async fn next(&self, ahead: Option<Made>, shutdown: &Shutdown) -> Option<Made> {
+        if shutdown.requested() {
+            return None;
+        }
+        if let Some(made) = ahead.filter(|made| !made.messages.is_empty() || !matches!(made.is_last, Ok(false))) {
+            return Some(made);
+        }
+        let due = lock(&self.maker).next_due();
+        tokio::select! {
+            biased;
+            () = shutdown.wait() => None,
+            () = sleep_until(due) => Some(lock(&self.maker).make()),
+        }
+    }
+
+    fn make_aside(&self) -> tokio::task::JoinHandle<Made> {
+        let maker = Arc::clone(&self.maker);
+        spawn_blocking(move || lock(&maker).make())
     }
 
     /// What was sent, and what was passed over.
@@ -64,7 +80,7 @@ impl<C: Cluster> Shift<C> {
         let seconds = self.begun.elapsed().as_secs_f64();
         #[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "a rate for the eye")]
         let rate = self.sent as f64 / seconds.max(f64::EPSILON);
-        let passed_over = self.source.passed_over();
+        let passed_over = lock(&self.maker).passed_over();
         let noun = if self.sent == 1 { "message" } else { "messages" };
         let mut summary = format!("sent {} {noun} in {seconds:.1} s ({rate:.1} per second)", self.sent);
         for (rows, kind) in [(passed_over.without_sign, "without any sign"), (passed_over.malformed, "malformed")] {
@@ -75,24 +91,12 @@ impl<C: Cluster> Shift<C> {
         summary
     }
 
-    fn remaining(&self) -> u64 {
-        self.count.map_or(u64::MAX, |count| count.saturating_sub(self.made))
-    }
-
-    /// Makes the messages that are due, and tells whether the source has ended. What was made before an error is in
-    /// `batch`.
-    fn fill(&mut self, batch: &mut Vec<Outgoing>) -> Result<bool, SourceError> {
-        for _ in 0..self.schedule.take(self.begun.elapsed(), self.remaining()) {
-            let Some(reading) = self.source.next_reading()? else { return Ok(true) };
-            batch.push(Outgoing { key: reading.patient().as_str().into(), value: encode(&reading) });
-            self.made += 1;
+    /// Sends what there is, of which the `first` has this number.
+    async fn send(&mut self, messages: Vec<Outgoing>, first: u64, output: &Output, shutdown: &Shutdown) -> Result<()> {
+        if messages.is_empty() {
+            return Ok(());
         }
-        Ok(false)
-    }
-
-    async fn send(&mut self, batch: Vec<Outgoing>, output: &Output, shutdown: &Shutdown) -> Result<()> {
-        let first = self.made.saturating_sub(u64::try_from(batch.len())?).saturating_add(1);
-        let mut delivery = Delivery::new(batch);
+        let mut delivery = Delivery::new(messages);
         let outcome = {
             let sending = self.producer.send(&mut delivery);
             tokio::pin!(sending);
@@ -126,14 +130,17 @@ impl<C: Cluster> Shift<C> {
     }
 }
 
+/// Nothing that is half done can be seen by who comes after a panic: it ends the run.
+fn lock(maker: &Mutex<Maker>) -> MutexGuard<'_, Maker> {
+    maker.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 fn number(first: u64, index: usize) -> u64 {
     u64::try_from(index).map_or(u64::MAX, |index| first.saturating_add(index))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, Mutex};
-
     use rskafka::record::Record;
 
     use super::*;
@@ -257,8 +264,7 @@ mod tests {
         trigger.pull();
         let mut shift = shift(&broker, Duration::ZERO, 10).await;
         let message = Outgoing { key: b"P001".to_vec(), value: b"{}".to_vec() };
-        shift.made = 7;
-        let ending = shift.send(vec![message], &output, &shutdown);
+        let ending = shift.send(vec![message], 7, &output, &shutdown);
         let report = timeout(Duration::from_secs(5), ending).await.expect("in time").expect_err("not acknowledged");
         assert!(report.to_string().ends_with("message 7 of this run"), "{report}");
         assert_eq!(sent(&memory), Vec::<Vec<u8>>::new());

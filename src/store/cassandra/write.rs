@@ -1,13 +1,15 @@
 //! Readings and alerts in.
 //!
 //! Rows go out together, in unlogged batches. Rows of one patient, which are one partition, cost the server a third of
-//! single inserts; rows of a few patients still save it requests, as long as one node has them all. A sign that was not measured is bound UNSET, which leaves an earlier value alone; a null would erase it.
+//! single inserts. Rows of a few patients still save it requests, as long as one node has them all: so patients share a
+//! batch where the cluster is one node. A sign that was not measured is bound UNSET, which leaves an earlier value alone;
+//! a null would erase it.
 //!
 //! A patient's alerts go out in the batch of the readings that raised them: what a batch writes under one key is one
 //! write to the server, whatever the table.
 //!
 //! - `values`: a row's values, straight from where they are
-//! - `request`: rows as one request
+//! - `request`: rows as one request, and how many of them, so that the server writes no warning
 //! - `statements`: what is written, as CQL
 //!
 //! No row carries a time of ours: the table must not depend on the clock of a bedside machine. So of two writes of one
@@ -35,7 +37,8 @@ use crate::store::{Batch, BatchLimits, Epoch, Store, StoredReading, WriteError};
 /// what it could not finish within 2 s more (`write_request_timeout`): after this limit nothing comes late.
 pub const WRITE_LIMIT: Duration = Duration::from_secs(15);
 
-/// More patients in a batch save the server little, and beyond this it warns (`unlogged_batch_across_partitions_warn_threshold`).
+/// More patients in a batch save the server little, and beyond this it warns
+/// (`unlogged_batch_across_partitions_warn_threshold`).
 const MAX_PATIENTS: usize = 10;
 
 impl Store for CassandraStore {

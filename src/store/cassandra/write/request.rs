@@ -1,4 +1,5 @@
-//! Rows as one request: BATCH for several, EXECUTE for one.
+//! Rows as one request: BATCH for several, EXECUTE for one. How many go together is here too, below what the server warns
+//! of; how many patients share a batch is said by the store (see `write.rs`).
 //!
 //! The driver sends these requests and reads the answers, but does not encode them: it would take one allocation a value,
 //! clone them all and copy them twice, which was more than half of a drain's processor time.

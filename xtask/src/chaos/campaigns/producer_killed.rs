@@ -18,6 +18,11 @@ pub(super) const INIT_LIMIT: Duration = Duration::from_secs(60);
 /// What reading the topic may take.
 const CHECK_LIMIT: Duration = Duration::from_secs(5 * 60);
 
+/// What it reports as sent. Every other one has got so far: one that is killed earlier has made no promise.
+pub(super) const SENT: &str = "SENT ";
+/// What getting so far may take.
+pub(super) const SENT_LIMIT: Duration = Duration::from_secs(60);
+
 /// Kills one after another, and reads the topic.
 pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), ChaosError> {
     let (stand, at) = (run.stand, run.addresses()?);
@@ -27,6 +32,9 @@ pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), ChaosError> {
     while run.schedule.next() {
         let log = stand.log(WHAT);
         let mut producer = Worker::start(WHAT, &command, &[], &log)?;
+        if run.schedule.made() % 2 == 1 {
+            producer.wait_for_line(SENT, SENT_LIMIT, stand.interrupt())?;
+        }
         stand.pause(run.schedule.millis(50..1_200))?;
         producer.kill()?;
         run.verdict.fault("kills");

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
+use super::producer_killed::{SENT, SENT_LIMIT};
 use crate::chaos::error::ChaosError;
 use crate::chaos::findings::Findings;
 use crate::chaos::run::Run;
@@ -29,6 +30,9 @@ pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), ChaosError> {
     while run.schedule.next() {
         let mut producer = stand.start(WHAT, &command)?;
         logs.push(producer.log().to_owned());
+        if run.schedule.made() % 2 == 1 {
+            producer.wait_for_line(SENT, SENT_LIMIT, stand.interrupt())?;
+        }
         stand.pause(run.schedule.millis(20..1_500))?;
         let is_stalled = run.schedule.made() % 4 == 2;
         if is_stalled {
