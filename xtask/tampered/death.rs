@@ -124,7 +124,8 @@ pub(crate) struct MortalStore<'a, T> {
 
 impl<T: Store> Store for MortalStore<'_, T> {
     fn batch_limits(&self) -> BatchLimits {
-        self.inner.batch_limits()
+        // One patient each, so that a death falls between the batches of what was fetched together.
+        BatchLimits { patients: 1, ..self.inner.batch_limits() }
     }
 
     async fn write(&self, batch: &Batch) -> Result<(), WriteError> {

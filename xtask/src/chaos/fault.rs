@@ -145,7 +145,7 @@ impl Fault {
             Self::R1 => vec![
                 // Every fifth is followed by one of the successor.
                 Campaign::of(50, 1_000, consumer_killed::run),
-                Campaign::planted("commit-before-store", 1, consumer_killed::run),
+                Campaign::planted("commit-before-store", 5, consumer_killed::run),
             ],
             Self::R2 => vec![Campaign::of(12, 50, broker_restarted::run)],
             // SQLite is a part of the consumer: it is killed with it.
