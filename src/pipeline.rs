@@ -86,6 +86,7 @@ pub struct Pipeline<'a, S, T: Store, D: DeadLetters, O> {
     limits: Limits,
     until: Until,
     max_in_flight_bytes: usize,
+    max_batch_rows: Option<usize>,
     settling: Settling,
     ledger: Ledger,
     lanes: Lanes,
@@ -127,6 +128,7 @@ impl<'a, S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'a, S, T, D,
             limits,
             until,
             max_in_flight_bytes: MAX_IN_FLIGHT_BYTES,
+            max_batch_rows: None,
             settling: Settling::default(),
             ledger: Ledger::default(),
             lanes: Lanes::default(),
@@ -152,6 +154,13 @@ impl<'a, S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'a, S, T, D,
     #[must_use]
     pub fn max_in_flight_bytes(mut self, bytes: usize) -> Self {
         self.max_in_flight_bytes = bytes;
+        self
+    }
+
+    /// Has so many readings in a batch at most, instead of as many as the store likes best.
+    #[must_use]
+    pub fn max_batch_rows(mut self, rows: Option<usize>) -> Self {
+        self.max_batch_rows = rows;
         self
     }
 

@@ -64,6 +64,8 @@ pub struct Settings {
     pub settle_time: SettleChoice,
     /// How many bytes of messages a consumer may have read that are not stored yet.
     pub max_in_flight_bytes: usize,
+    /// How many readings go to the store in one batch at most; `None` for what the store likes best.
+    pub max_batch_rows: Option<usize>,
     /// When to colour.
     pub color: Color,
     /// The folder for what `vitals` itself keeps, as `~/.local/share/vitals`; `None` where the environment tells none.
@@ -141,6 +143,7 @@ pub fn resolve(flags: &Flags, environment: &Environment) -> Result<Settings, Set
         session_timeout: layers.take(&table::SESSION_TIMEOUT)?.0,
         settle_time: layers.take(&table::SETTLE_TIME)?,
         max_in_flight_bytes: layers.take(&table::MAX_IN_FLIGHT_BYTES)?,
+        max_batch_rows: layers.take_optional(&table::MAX_BATCH_ROWS)?,
         color: layers.take(&table::COLOR).map(|color| color_for(color, environment))?,
         data_folder: embedded::data_folder(environment),
         profiles: layers.profiles(),

@@ -40,6 +40,16 @@ pub struct BatchLimits {
     pub rows: usize,
     /// The patients whose readings they are.
     pub patients: usize,
+    /// Its readings, where they are of several patients.
+    pub shared_rows: usize,
+}
+
+impl BatchLimits {
+    /// The same with so many readings.
+    #[must_use]
+    pub fn with_rows(self, rows: usize) -> Self {
+        Self { rows, shared_rows: self.shared_rows.min(rows), ..self }
+    }
 }
 
 /// Why the store did not take a batch.

@@ -168,6 +168,8 @@ fn trial(args: &Args, settings: &Settings, stand: &Stand, meter: Arc<Meter>) -> 
         meter,
         limits: settings.limits,
         session_timeout: settings.session_timeout,
+        max_in_flight_bytes: settings.max_in_flight_bytes,
+        max_batch_rows: settings.max_batch_rows,
         load: plan::load(args),
         length: Some(args.length),
         patients: Patients::new(patients.collect::<Result<_, _>>()?)?,

@@ -65,6 +65,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
     let until = Until { max_messages: args.max, end: args.exit_at_end };
     let pipeline = Pipeline::new(&mut consumer, &store, &dead_letters, &mut screen, settings.limits, until);
     let pipeline = pipeline.settling(settling).max_in_flight_bytes(settings.max_in_flight_bytes);
+    let pipeline = pipeline.max_batch_rows(settings.max_batch_rows);
     // A panic in the loop itself leaves nothing to drain with; the other members take over at once all the same.
     let outcome = AssertUnwindSafe(pipeline.run(shutdown)).catch_unwind().await;
     consumer.leave().await;

@@ -120,6 +120,8 @@ fn trial(args: &Args, settings: &Settings, brokers: Vec<String>, meter: Arc<Mete
         meter,
         limits: settings.limits,
         session_timeout: settings.session_timeout,
+        max_in_flight_bytes: settings.max_in_flight_bytes,
+        max_batch_rows: settings.max_batch_rows,
         load: Load::Every(Duration::from_secs(1) / args.rate),
         length: (!args.length.is_zero()).then_some(args.length),
         patients: patients(args.patients)?,

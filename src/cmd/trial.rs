@@ -68,6 +68,10 @@ pub(super) struct Trial {
     pub(super) limits: Limits,
     /// The session time-out of the members.
     pub(super) session_timeout: Duration,
+    /// How much a member may have read that is not stored yet.
+    pub(super) max_in_flight_bytes: usize,
+    /// How many readings a batch has at most, where the store's own choice is not taken.
+    pub(super) max_batch_rows: Option<usize>,
     /// How fast readings are sent.
     pub(super) load: Load,
     /// For how long; `None` until the user says stop.
@@ -129,8 +133,19 @@ impl Trial {
 
     fn member<O>(&self, number: usize, observer: O, holdings: Holdings) -> Member<O> {
         let (brokers, topic, meter) = (self.brokers.clone(), self.topic.clone(), Arc::clone(&self.meter));
-        let (session_timeout, limits) = (self.session_timeout, self.limits);
-        Member { number, brokers, topic, session_timeout, limits, meter, holdings, observer }
+        let Self { session_timeout, limits, max_in_flight_bytes, max_batch_rows, .. } = *self;
+        Member {
+            number,
+            brokers,
+            topic,
+            session_timeout,
+            limits,
+            max_in_flight_bytes,
+            max_batch_rows,
+            meter,
+            holdings,
+            observer,
+        }
     }
 
     async fn send_and_wait(

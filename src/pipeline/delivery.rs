@@ -23,8 +23,10 @@ pub(super) type Answer<T, E> = Option<(T, Result<(), E>)>;
 
 impl<S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'_, S, T, D, O> {
     pub(super) fn send_what_is_ready(&mut self) {
+        let limits = self.store.batch_limits();
+        let limits = self.max_batch_rows.map_or(limits, |rows| limits.with_rows(rows));
         while self.writes.len() < MAX_WRITES_IN_FLIGHT
-            && let Some(job) = self.lanes.next_job(self.store.batch_limits())
+            && let Some(job) = self.lanes.next_job(limits)
         {
             self.writes.push(Box::pin(write(self.store, job)));
         }

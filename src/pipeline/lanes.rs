@@ -89,13 +89,19 @@ impl Lanes {
         }
         self.take_rows(patient, limits.rows, &mut job);
         while job.patients.len() < limits.patients
-            && let Some(room) = limits.rows.checked_sub(job.batch.readings.len()).filter(|room| *room > 0)
-            && self.ready.front().is_some_and(|patient| !self.alone.contains_key(patient))
+            && let Some(room) = limits.shared_rows.checked_sub(job.batch.readings.len())
+            && self.ready.front().is_some_and(|patient| self.shares(patient, room))
             && let Some(patient) = self.ready.pop_front()
         {
             self.take_rows(patient, room, &mut job);
         }
         Some(job)
+    }
+
+    /// Whether all that waits of a patient may go into a batch with so much room, beside others.
+    fn shares(&self, patient: &PatientId, room: usize) -> bool {
+        let fits = self.by_patient.get(patient).is_some_and(|lane| lane.rows.len() <= room);
+        fits && !self.alone.contains_key(patient)
     }
 
     /// The only row of a batch of its own.

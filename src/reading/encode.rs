@@ -1,8 +1,8 @@
 //! A reading as the message that goes into the topic.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
-use super::Reading;
+use super::{Reading, Timestamp};
 
 /// A whole reading with an id of a dozen letters takes a little less.
 const USUAL_BYTES: usize = 192;
@@ -15,7 +15,7 @@ pub fn encode(reading: &Reading) -> Vec<u8> {
     let pressure = Pressure { systolic: signs.systolic, diastolic: signs.diastolic };
     let message = Message {
         patient_id: reading.patient().as_str(),
-        timestamp: reading.time().to_string(),
+        timestamp: reading.time(),
         heart_rate: signs.heart_rate,
         spo2: signs.spo2,
         blood_pressure: (signs.systolic.is_some() || signs.diastolic.is_some()).then_some(pressure),
@@ -31,7 +31,8 @@ pub fn encode(reading: &Reading) -> Vec<u8> {
 #[derive(Serialize)]
 struct Message<'a> {
     patient_id: &'a str,
-    timestamp: String,
+    #[serde(serialize_with = "shown")]
+    timestamp: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
     heart_rate: Option<i32>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -42,6 +43,11 @@ struct Message<'a> {
     respiratory_rate: Option<i32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     temperature: Option<f32>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "this is how serde calls it")]
+fn shown<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(time)
 }
 
 #[derive(Serialize)]

@@ -52,7 +52,7 @@ pub(super) struct Setting<T> {
 }
 
 /// The settings that every layer may hold, in the order in which they are shown.
-pub(super) static TABLE: [&Spec; 12] = [
+pub(super) static TABLE: [&Spec; 13] = [
     &BROKERS.spec,
     &TOPIC.spec,
     &GROUP.spec,
@@ -64,6 +64,7 @@ pub(super) static TABLE: [&Spec; 12] = [
     &SESSION_TIMEOUT.spec,
     &SETTLE_TIME.spec,
     &MAX_IN_FLIGHT_BYTES.spec,
+    &MAX_BATCH_ROWS.spec,
     &COLOR.spec,
 ];
 
@@ -213,6 +214,17 @@ pub(super) static MAX_IN_FLIGHT_BYTES: Setting<usize> = Setting {
     parse: max_in_flight_bytes,
 };
 
+pub(super) static MAX_BATCH_ROWS: Setting<usize> = Setting {
+    spec: Spec {
+        name: "max_batch_rows",
+        default: None,
+        value_name: "N",
+        help: "How many readings go to the store in one batch at most [default: what was measured best for the store]",
+        kind: Kind::Integer,
+    },
+    parse: max_batch_rows,
+};
+
 pub(super) static COLOR: Setting<Color> = Setting {
     spec: Spec {
         name: "color",
@@ -233,6 +245,9 @@ const SESSION_TIMEOUTS: std::ops::RangeInclusive<Duration> = Duration::from_secs
 
 /// Less than one fetch would be no limit; more than the memory of a small machine is a mistake.
 const IN_FLIGHT_BYTES: std::ops::RangeInclusive<usize> = 1024 * 1024..=4 * 1024 * 1024 * 1024;
+
+/// A batch of more is too much for a server at once; SQLite's own default is twice as many.
+const BATCH_ROWS: std::ops::RangeInclusive<usize> = 1..=1000;
 
 fn not_empty(text: &str) -> Result<String, Fault> {
     if text.is_empty() { Err(Fault::new("is empty", "give a name")) } else { Ok(text.to_owned()) }
@@ -297,6 +312,16 @@ fn max_in_flight_bytes(text: &str) -> Result<usize, Fault> {
         let (low, high) = (IN_FLIGHT_BYTES.start(), IN_FLIGHT_BYTES.end());
         Fault::new(
             format!("'{text}' is no number of bytes in flight"),
+            format!("use a whole number from {low} to {high}"),
+        )
+    })
+}
+
+fn max_batch_rows(text: &str) -> Result<usize, Fault> {
+    text.parse().ok().filter(|rows| BATCH_ROWS.contains(rows)).ok_or_else(|| {
+        let (low, high) = (BATCH_ROWS.start(), BATCH_ROWS.end());
+        Fault::new(
+            format!("'{text}' is no number of rows in a batch"),
             format!("use a whole number from {low} to {high}"),
         )
     })

@@ -159,6 +159,7 @@ impl Run<'_> {
         let until = Until::default();
         let pipeline = Pipeline::new(&mut source, &store, &dead_letters, notes, settings.limits, until);
         let pipeline = pipeline.settling(settling).max_in_flight_bytes(settings.max_in_flight_bytes);
+        let pipeline = pipeline.max_batch_rows(settings.max_batch_rows);
         Ok(pipeline.run(shutdown).await?.is_clean)
     }
 }

@@ -111,16 +111,8 @@ impl<C: Cluster> Shift<C> {
                 outcome = telling => outcome,
             }
         };
-        let (mut lines, mut count) = (String::new(), 0_u64);
-        for message in delivery.acknowledged() {
-            lines.push_str(if count == 0 { "SENT " } else { "\nSENT " });
-            lines.push_str(&String::from_utf8_lossy(&message.value));
-            count += 1;
-        }
-        self.sent = self.sent.saturating_add(count);
-        if count > 0 {
-            output.line(lines)?;
-        }
+        self.sent = self.sent.saturating_add(delivery.acknowledged().map(|_| 1).sum());
+        output.bytes(&lines(&delivery))?;
         let outstanding = || Numbers::new(delivery.outstanding().map(|index| number(first, index)));
         match outcome {
             Some(Ok(())) => Ok(()),
@@ -128,6 +120,19 @@ impl<C: Cluster> Shift<C> {
             None => Err(ProduceError::CutShort { numbers: outstanding(), limit: FLUSH_LIMIT }.into()),
         }
     }
+}
+
+/// A line for each message that was acknowledged.
+fn lines(delivery: &Delivery) -> Vec<u8> {
+    let (before, after) = (b"SENT ", b"\n");
+    let length = |message: &Outgoing| before.len() + message.value.len() + after.len();
+    let mut lines = Vec::with_capacity(delivery.acknowledged().map(length).sum());
+    for message in delivery.acknowledged() {
+        for part in [before.as_slice(), &message.value, after] {
+            lines.extend_from_slice(part);
+        }
+    }
+    lines
 }
 
 /// Nothing that is half done can be seen by who comes after a panic: it ends the run.

@@ -59,6 +59,10 @@ pub(super) struct Member<O> {
     pub(super) session_timeout: Duration,
     /// The limits of the rules.
     pub(super) limits: Limits,
+    /// How much it may have read that is not stored yet.
+    pub(super) max_in_flight_bytes: usize,
+    /// How many readings a batch has at most, where the store's own choice is not taken.
+    pub(super) max_batch_rows: Option<usize>,
     /// The store.
     pub(super) meter: Arc<Meter>,
     /// Who has which partitions.
@@ -73,12 +77,13 @@ impl<O: Observer> Member<O> {
     /// # Errors
     /// A server cannot be reached or refuses.
     pub(super) async fn run(self, stop: Shutdown) -> Result<(usize, O)> {
-        let Self { number, brokers, topic, session_timeout, limits, meter, holdings, observer } = self;
+        let Self { number, brokers, topic, session_timeout, limits, meter, holdings, observer, .. } = self;
         let config = MemberConfig { group: topic.clone(), topic: topic.clone(), instance_id: None, session_timeout };
         let mut consumer = Consumer::join(&brokers, config, Place::Earliest).await?;
         let dead_letters = DeadLetterTopic::of(&topic, &brokers);
         let mut watched = Watched { observer, number, holdings, meter: Arc::clone(&meter) };
         let pipeline = Pipeline::new(&mut consumer, &*meter, &dead_letters, &mut watched, limits, Until::default());
+        let pipeline = pipeline.max_in_flight_bytes(self.max_in_flight_bytes).max_batch_rows(self.max_batch_rows);
         let outcome = pipeline.run(&stop).await;
         consumer.leave().await;
         outcome?;

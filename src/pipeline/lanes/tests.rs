@@ -5,7 +5,7 @@ use crate::alarm::{Limits, judge};
 use crate::ledger::Ledger;
 use crate::reading::Signs;
 
-const LIMITS: BatchLimits = BatchLimits { rows: 60, patients: 1 };
+const LIMITS: BatchLimits = BatchLimits { rows: 60, patients: 1, shared_rows: 60 };
 
 struct Bench {
     lanes: Lanes,
@@ -95,15 +95,38 @@ fn patients_with_few_rows_share_a_batch_up_to_its_limits() {
     for patient in ["P1", "P2", "P3", "P4"] {
         (0..3).for_each(|second| bench.add(patient, second, spo2(90)));
     }
-    let limits = BatchLimits { rows: 8, patients: 3 };
-    let job = bench.lanes.next_job(limits).expect("ready");
-    let whose: Vec<_> = job.batch.readings.iter().map(|reading| reading.patient().as_str()).collect();
-    assert_eq!(whose, ["P1", "P1", "P1", "P2", "P2", "P2", "P3", "P3"]);
-    assert_eq!((job.patients.len(), job.receipts.len(), job.batch.alerts.len()), (3, 8, 8));
-    let rest = bench.lanes.next_job(limits).expect("ready");
-    assert_eq!((rest.patients.len(), rest.batch.readings.len()), (1, 3));
-    bench.lanes.done(&job.patients);
-    assert_eq!(bench.lanes.next_job(limits).expect("the rest of P3").batch.readings.len(), 1);
+    let mut of = |limits| {
+        let job = bench.lanes.next_job(limits).expect("ready");
+        let whose: Vec<_> = job.batch.readings.iter().map(|reading| reading.patient().as_str().to_owned()).collect();
+        (whose, job.patients.len(), job.receipts.len(), job.batch.alerts.len())
+    };
+    // The third one has more than there is room for: none of them goes in two parts.
+    let first = of(BatchLimits { rows: 60, patients: 3, shared_rows: 8 });
+    assert_eq!(first, (["P1", "P1", "P1", "P2", "P2", "P2"].map(str::to_owned).to_vec(), 2, 6, 6));
+    let second = of(BatchLimits { rows: 60, patients: 1, shared_rows: 8 });
+    assert_eq!(second, (vec!["P3".to_owned(); 3], 1, 3, 3));
+}
+
+#[test]
+fn a_patient_with_many_rows_shares_no_batch() {
+    let mut bench = Bench::new();
+    (0..9).for_each(|second| bench.add("P1", second, spo2(98)));
+    bench.add("P2", 0, spo2(98));
+    let limits = BatchLimits { rows: 60, patients: 3, shared_rows: 8 };
+    let sizes: Vec<_> = std::iter::from_fn(|| bench.lanes.next_job(limits)).map(|job| job.receipts.len()).collect();
+    assert_eq!(sizes, [9, 1]);
+}
+
+#[test]
+fn a_limit_of_rows_holds_for_one_patient_and_for_several() {
+    let mut bench = Bench::new();
+    (0..3).for_each(|second| bench.add("P1", second, spo2(98)));
+    bench.add("P2", 0, spo2(98));
+    bench.add("P3", 0, spo2(98));
+    let limits = BatchLimits { rows: 60, patients: 10, shared_rows: 30 }.with_rows(2);
+    let first = bench.lanes.next_job(limits).expect("ready");
+    let second = bench.lanes.next_job(limits).expect("ready");
+    assert_eq!((first.receipts.len(), second.receipts.len(), second.patients.len()), (2, 2, 2));
 }
 
 #[test]
@@ -113,7 +136,7 @@ fn a_patient_whose_rows_go_alone_shares_no_batch() {
     for patient in ["P1", "P2", "P3"] {
         bench.add(patient, 0, spo2(98));
     }
-    let limits = BatchLimits { rows: 60, patients: 10 };
+    let limits = BatchLimits { rows: 60, patients: 10, shared_rows: 60 };
     let jobs: Vec<_> = std::iter::from_fn(|| bench.lanes.next_job(limits)).collect();
     assert_eq!(jobs.iter().map(|job| job.patients.len()).collect::<Vec<_>>(), [1, 1, 1]);
 }

@@ -138,7 +138,7 @@ impl Store for Shelf {
     }
 
     fn batch_limits(&self) -> BatchLimits {
-        BatchLimits { rows: 60, patients: 1 }
+        BatchLimits { rows: 60, patients: 1, shared_rows: 60 }
     }
 
     async fn write(&self, batch: &Batch) -> Result<(), WriteError> {

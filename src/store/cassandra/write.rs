@@ -27,7 +27,7 @@ use futures::future::join_all;
 
 pub(super) use self::statements::Inserts;
 
-use self::request::{Group, Groups, MAX_ROWS};
+use self::request::{Group, Groups};
 use super::CassandraStore;
 use super::error::{CassandraError, Doing, Refusal};
 use super::session::{Connected, PREPARE_LIMIT};
@@ -37,6 +37,14 @@ use crate::store::{Batch, BatchLimits, Epoch, Store, StoredReading, WriteError};
 /// what it could not finish within 2 s more (`write_request_timeout`): after this limit nothing comes late.
 pub const WRITE_LIMIT: Duration = Duration::from_secs(15);
 
+/// Readings of one patient in a batch. Requests are what costs the server most: a drain of 100 patients with 60 in a batch
+/// took 0.8 times as long as with 17, and with more hardly less.
+const MAX_ROWS: usize = 100;
+
+/// Readings of several patients in a batch. With their alerts they are two requests (see `request`), sent together: a
+/// drain of 10,000 patients took 0.8 times as long as with 20 readings.
+const MAX_SHARED_ROWS: usize = 30;
+
 /// More patients in a batch save the server little, and beyond this it warns
 /// (`unlogged_batch_across_partitions_warn_threshold`).
 const MAX_PATIENTS: usize = 10;
@@ -45,7 +53,7 @@ impl Store for CassandraStore {
     /// Of several patients only where there is one node: in a cluster their rows are on different ones.
     fn batch_limits(&self) -> BatchLimits {
         let patients = if self.link.has_one_node() { MAX_PATIENTS } else { 1 };
-        BatchLimits { rows: MAX_ROWS, patients }
+        BatchLimits { rows: MAX_ROWS, patients, shared_rows: MAX_SHARED_ROWS }
     }
 
     async fn epoch(&self) -> Result<Epoch, WriteError> {

@@ -49,7 +49,7 @@ ON CONFLICT DO UPDATE SET
 
 impl Store for SqliteStore {
     fn batch_limits(&self) -> BatchLimits {
-        BatchLimits { rows: MAX_BATCH_ROWS, patients: MAX_BATCH_ROWS }
+        BatchLimits { rows: MAX_BATCH_ROWS, patients: MAX_BATCH_ROWS, shared_rows: MAX_BATCH_ROWS }
     }
 
     /// What is acknowledged is on the disk: there is nothing that another life could have forgotten.

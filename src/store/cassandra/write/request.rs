@@ -1,5 +1,6 @@
-//! Rows as one request: BATCH for several, EXECUTE for one. How many go together is here too, below what the server warns
-//! of; how many patients share a batch is said by the store (see `write.rs`).
+//! Rows as one request: BATCH for several, EXECUTE for one. Where one ends and the next begins is here too: rows of
+//! several patients stay below what the server warns of, rows of one patient are one write to it and may be more. How many
+//! readings and patients share a batch is said by the store (see `write.rs`).
 //!
 //! The driver sends these requests and reads the answers, but does not encode them: it would take one allocation a value,
 //! clone them all and copy them twice, which was more than half of a drain's processor time.
@@ -12,10 +13,11 @@ use cdrs_tokio::frame::{Direction, Envelope, Flags, Opcode, Version};
 
 use super::values::{Row, Values};
 
-/// More rows in a batch save the server nothing.
-pub(super) const MAX_ROWS: usize = 60;
-/// Beyond this Cassandra writes a warning into its log for every single batch (`batch_size_warn_threshold`).
-const MAX_SERVER_BYTES: usize = 5 * 1024;
+/// The rows of a request, alerts included: about a hundred kilobytes of what one patient has.
+const MAX_ROWS: usize = 500;
+/// Beyond this Cassandra writes a warning into its log for every single batch of several patients
+/// (`batch_size_warn_threshold`). What is one patient's is one write to it, of whatever size.
+const MAX_SHARED_SERVER_BYTES: usize = 5 * 1024;
 /// By how much the server counts a value as more than its bytes: each of them has a time, and two fields for its end.
 const VALUE_SERVER_BYTES: usize = 8 + 4 + 8;
 /// By how much the server counts a row as more than its values.
@@ -53,6 +55,8 @@ pub(super) struct Group {
     rows: usize,
     /// What the server counts them as; a little more, where not every value is set.
     server_bytes: usize,
+    /// Whether they are of several patients.
+    is_shared: bool,
     /// Their statements, as BATCH has them: kind, id, values.
     statements: Vec<u8>,
     /// Where the values of the first row begin.
@@ -61,16 +65,18 @@ pub(super) struct Group {
 
 /// Puts rows into groups, in their order.
 #[derive(Debug, Default)]
-pub(super) struct Groups {
+pub(super) struct Groups<'a> {
     full: Vec<Group>,
     last: Group,
+    /// Whose row was added last.
+    patient: &'a str,
 }
 
-impl Groups {
+impl<'a> Groups<'a> {
     /// Adds a row; it begins another group where it would take the last one past a limit. A row that is past it alone goes
     /// alone.
-    pub(super) fn add<R: Row>(&mut self, statement: &StatementId, row: &R) {
-        let Group { rows, server_bytes, statements, values_at } = &mut self.last;
+    pub(super) fn add<R: Row>(&mut self, statement: &StatementId, row: &'a R) {
+        let Group { rows, server_bytes, is_shared, statements, values_at } = &mut self.last;
         let start = statements.len();
         statements.push(PREPARED);
         statement.push_to(statements);
@@ -78,16 +84,19 @@ impl Groups {
         statements.extend_from_slice(&R::VALUES.to_be_bytes());
         row.bind(&mut Values(statements));
         let own_bytes = server_bytes_of::<R>(statements.len() - values);
-        let is_full = *rows == MAX_ROWS || *server_bytes + own_bytes >= MAX_SERVER_BYTES;
-        if *rows > 0 && is_full {
-            let own = statements.split_off(start);
-            let next = Group { rows: 1, server_bytes: own_bytes, statements: own, values_at: values - start };
+        let is_other = std::mem::replace(&mut self.patient, row.patient()) != row.patient();
+        let shares = *rows > 0 && (*is_shared || is_other);
+        if *rows == MAX_ROWS || shares && *server_bytes + own_bytes >= MAX_SHARED_SERVER_BYTES {
+            let statements = statements.split_off(start);
+            let next =
+                Group { rows: 1, server_bytes: own_bytes, is_shared: false, statements, values_at: values - start };
             self.full.push(std::mem::replace(&mut self.last, next));
             return;
         }
         if *rows == 0 {
             *values_at = values;
         }
+        *is_shared = shares;
         *rows += 1;
         *server_bytes += own_bytes;
     }

@@ -17,6 +17,9 @@ pub(super) trait Row {
     /// How many values it has.
     const VALUES: u16;
 
+    /// Whose it is: the key of the partition that has it.
+    fn patient(&self) -> &str;
+
     /// Appends them, in the order of the statement's markers.
     fn bind(&self, values: &mut Values<'_>);
 }
@@ -84,6 +87,10 @@ impl Values<'_> {
 impl Row for Reading {
     const VALUES: u16 = 8;
 
+    fn patient(&self) -> &str {
+        Self::patient(self).as_str()
+    }
+
     fn bind(&self, values: &mut Values<'_>) {
         values.text(self.patient().as_str());
         values.shown(self.time());
@@ -94,6 +101,10 @@ impl Row for Reading {
 impl Row for StoredReading {
     const VALUES: u16 = Reading::VALUES;
 
+    fn patient(&self) -> &str {
+        &self.patient_id
+    }
+
     fn bind(&self, values: &mut Values<'_>) {
         values.text(&self.patient_id);
         values.text(&self.timestamp);
@@ -103,6 +114,10 @@ impl Row for StoredReading {
 
 impl Row for Alert {
     const VALUES: u16 = 6;
+
+    fn patient(&self) -> &str {
+        self.patient.as_str()
+    }
 
     fn bind(&self, values: &mut Values<'_>) {
         values.text(self.patient.as_str());

@@ -8,14 +8,18 @@ use super::*;
 use crate::reading::{PatientId, Reading, Signs, Timestamp};
 
 /// A row of one text.
-struct Text(String);
+struct Text(&'static str, String);
 
 impl Row for Text {
     const VALUES: u16 = 1;
 
+    fn patient(&self) -> &str {
+        self.0
+    }
+
     fn bind(&self, values: &mut Values<'_>) {
-        values.0.extend_from_slice(&i32::try_from(self.0.len()).unwrap().to_be_bytes());
-        values.0.extend_from_slice(self.0.as_bytes());
+        values.0.extend_from_slice(&i32::try_from(self.1.len()).unwrap().to_be_bytes());
+        values.0.extend_from_slice(self.1.as_bytes());
     }
 }
 
@@ -23,13 +27,19 @@ const ID: [u8; 16] = [7; 16];
 /// What the server counts a row as beside its text.
 const OVERHEAD: usize = ROW_SERVER_BYTES;
 
-fn groups(sizes: &[usize]) -> Vec<Group> {
+fn grouped(texts: &[Text]) -> Vec<Group> {
     let mut groups = Groups::default();
     let id = StatementId::new(ID.to_vec());
-    for size in sizes {
-        groups.add(&id, &Text("x".repeat(size - OVERHEAD)));
+    for text in texts {
+        groups.add(&id, text);
     }
     groups.finish()
+}
+
+/// Rows of so many bytes, as the server counts them.
+fn groups(sizes: &[(&'static str, usize)]) -> Vec<Group> {
+    let texts: Vec<_> = sizes.iter().map(|(patient, size)| Text(patient, "x".repeat(size - OVERHEAD))).collect();
+    grouped(&texts)
 }
 
 fn rows(groups: &[Group]) -> Vec<usize> {
@@ -37,28 +47,30 @@ fn rows(groups: &[Group]) -> Vec<usize> {
 }
 
 fn bodies(texts: &[&str]) -> Vec<RequestBody> {
-    let mut groups = Groups::default();
-    let id = StatementId::new(ID.to_vec());
-    for text in texts {
-        groups.add(&id, &Text((*text).to_owned()));
-    }
-    groups.finish().iter().map(|group| group.request(Consistency::LocalQuorum).request_body().unwrap()).collect()
+    let texts: Vec<_> = texts.iter().map(|text| Text("P1", (*text).to_owned())).collect();
+    grouped(&texts).iter().map(|group| group.request(Consistency::LocalQuorum).request_body().unwrap()).collect()
 }
 
 #[test]
-fn sixty_small_rows_are_one_batch() {
-    assert_eq!(rows(&groups(&[30; 60])), [60]);
+fn a_request_has_so_many_rows_at_most() {
+    assert_eq!(rows(&groups(&[("P1", 30); MAX_ROWS])), [MAX_ROWS]);
+    assert_eq!(rows(&groups(&[("P1", 30); MAX_ROWS + 1])), [MAX_ROWS, 1]);
 }
 
 #[test]
-fn the_sixty_first_row_begins_another_batch() {
-    assert_eq!(rows(&groups(&[30; 61])), [60, 1]);
+fn what_is_of_several_patients_stays_under_five_kibibytes() {
+    assert_eq!(rows(&groups(&[("P1", 1024), ("P1", 1024), ("P2", 1024), ("P2", 1024), ("P3", 1024)])), [4, 1]);
+    assert_eq!(rows(&groups(&[("P1", 1023), ("P1", 1023), ("P2", 1023), ("P2", 1023), ("P3", 1023)])), [5]);
 }
 
 #[test]
-fn a_batch_stays_under_five_kibibytes() {
-    assert_eq!(rows(&groups(&[1024; 5])), [4, 1]);
-    assert_eq!(rows(&groups(&[1023; 5])), [5]);
+fn what_is_of_one_patient_is_of_any_size_and_nobody_else_joins_it() {
+    assert_eq!(rows(&groups(&[("P1", 1024), ("P1", 9000), ("P1", 1024), ("P2", 100), ("P2", 100)])), [3, 2]);
+}
+
+#[test]
+fn a_further_row_of_one_of_several_patients_counts_too() {
+    assert_eq!(rows(&groups(&[("P1", 2000), ("P2", 2000), ("P2", 2000), ("P2", 9000)])), [2, 2]);
 }
 
 #[test]
@@ -78,11 +90,6 @@ fn a_row_counts_as_much_as_the_server_counts_it_and_a_little_more() {
     groups.add(&id, &reading);
     let counted = groups.last.server_bytes;
     assert_eq!(counted, "P001".len() + 32 + 21 + 6 * 24);
-}
-
-#[test]
-fn a_row_that_is_too_large_goes_alone() {
-    assert_eq!(rows(&groups(&[100, 9000, 100])), [1, 1, 1]);
 }
 
 #[test]
@@ -112,12 +119,9 @@ fn one_row_is_the_statement_that_the_driver_would_execute() {
 
 #[test]
 fn the_first_row_of_a_further_group_can_go_alone_too() {
-    let mut groups = Groups::default();
-    let id = StatementId::new(ID.to_vec());
-    for number in 0..61 {
-        groups.add(&id, &Text(number.to_string()));
-    }
-    let requests: Vec<_> = groups.finish().iter().map(|group| group.request(Consistency::One)).collect();
+    let texts: Vec<_> = (0..=MAX_ROWS).map(|number| Text("P1", number.to_string())).collect();
+    let requests: Vec<_> = grouped(&texts).iter().map(|group| group.request(Consistency::One)).collect();
     let RequestBody::Execute(last) = requests[1].request_body().unwrap() else { panic!("{:?}", requests[1]) };
-    assert_eq!(last.query_parameters.values, Some(QueryValues::SimpleValues(vec![Value::new("60")])));
+    let value = Value::new(MAX_ROWS.to_string());
+    assert_eq!(last.query_parameters.values, Some(QueryValues::SimpleValues(vec![value])));
 }
