@@ -22,9 +22,10 @@ use std::time::Duration;
 use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::time::{Instant, sleep, timeout};
 
-pub use cluster::{Cluster, Failure, Link, Rskafka};
+pub use cluster::{Cluster, Codec, Failure, Link, Rskafka};
 pub use delivery::{Delivery, Outgoing};
 pub use error::ProducerError;
+pub use shape::Sizes;
 
 use crate::retry::Backoff;
 
@@ -180,7 +181,7 @@ fn request<'a, L: Link>(
     delivery: &Delivery,
     limit: Duration,
 ) -> impl Future<Output = Answer> + Send + use<'a, L> {
-    let count = shape::request_length(queue.iter().map(|index| delivery.size(*index)));
+    let count = link.sizes().request_length(queue.iter().map(|index| delivery.size(*index)));
     let rest = queue.split_off(count.min(queue.len()));
     let records: Vec<usize> = queue.into();
     let produced = link.produce(partition, delivery.records_at(&records));

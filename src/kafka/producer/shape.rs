@@ -7,27 +7,41 @@
 /// A request of at most this many bytes leaves in one write, the protocol's own bytes included.
 const SMALL_BYTES: usize = 7 * 1024;
 
-/// A request of at least this many bytes is not held back.
-const LARGE_FROM_BYTES: usize = 68 * 1024;
+/// What a request that is not small may have: bytes of records before they are compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sizes {
+    /// So many at least are not held back.
+    large_from: usize,
+    /// So many at most: a broker by itself takes a batch of 1 MiB, and not every record can be compressed.
+    largest: usize,
+}
 
-/// The largest request: a quarter of the broker's default limit for a batch (1 MiB).
-const LARGEST_BYTES: usize = 256 * 1024;
+impl Sizes {
+    /// Of records as they are.
+    pub const PLAIN: Self = Self { large_from: 68 * 1024, largest: 256 * 1024 };
 
-/// How many of the records that wait, of `sizes` bytes each in their order, go into the next request: at least one,
-/// where there is one.
-pub(super) fn request_length(sizes: impl Iterator<Item = usize>) -> usize {
-    let (mut total, mut small, mut count) = (0, 0, 0);
-    for size in sizes {
-        total += size;
-        if count > 0 && total > LARGEST_BYTES {
-            return count;
-        }
-        count += 1;
-        if total <= SMALL_BYTES {
-            small = count;
-        }
+    /// Of records that take so many times less at most when they are compressed.
+    #[must_use]
+    pub const fn compressed(times: usize) -> Self {
+        Self { large_from: times * Self::PLAIN.large_from, largest: 768 * 1024 }
     }
-    if total >= LARGE_FROM_BYTES { count } else { small.max(1) }
+
+    /// How many of the records that wait, of `sizes` bytes each in their order, go into the next request: at least one,
+    /// where there is one.
+    pub(super) fn request_length(self, sizes: impl Iterator<Item = usize>) -> usize {
+        let (mut total, mut small, mut count) = (0, 0, 0);
+        for size in sizes {
+            total += size;
+            if count > 0 && total > self.largest {
+                return count;
+            }
+            count += 1;
+            if total <= SMALL_BYTES {
+                small = count;
+            }
+        }
+        if total >= self.large_from { count } else { small.max(1) }
+    }
 }
 
 #[cfg(test)]
@@ -35,14 +49,15 @@ mod tests {
     use super::*;
 
     fn of(records: usize, size: usize) -> usize {
-        request_length(std::iter::repeat_n(size, records)) * size
+        Sizes::PLAIN.request_length(std::iter::repeat_n(size, records)) * size
     }
 
     #[test]
     fn no_request_has_a_size_that_stalls() {
         for records in 1..3000 {
             let bytes = of(records, 230);
-            assert!(bytes <= SMALL_BYTES || (LARGE_FROM_BYTES - 230..=LARGEST_BYTES).contains(&bytes), "{records}");
+            let Sizes { large_from, largest } = Sizes::PLAIN;
+            assert!(bytes <= SMALL_BYTES || (large_from - 230..=largest).contains(&bytes), "{records}");
         }
     }
 
@@ -53,7 +68,16 @@ mod tests {
 
     #[test]
     fn a_record_that_is_larger_than_any_limit_goes_out_alone() {
-        assert_eq!(request_length([300_000, 300_000].into_iter()), 1);
-        assert_eq!(request_length([20_000, 10].into_iter()), 1);
+        assert_eq!(Sizes::PLAIN.request_length([300_000, 300_000].into_iter()), 1);
+        assert_eq!(Sizes::PLAIN.request_length([20_000, 10].into_iter()), 1);
+    }
+
+    #[test]
+    fn what_is_compressed_is_not_held_back_either() {
+        let sizes = Sizes::compressed(4);
+        for records in 1..5000 {
+            let bytes = sizes.request_length(std::iter::repeat_n(230, records)) * 230;
+            assert!(bytes <= SMALL_BYTES || bytes / 4 >= 68 * 1024 && bytes <= 768 * 1024, "{records}");
+        }
     }
 }

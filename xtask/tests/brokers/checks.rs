@@ -21,7 +21,7 @@ use vitals::kafka::group::MemberConfig;
 use vitals::kafka::lag;
 use vitals::kafka::murmur2::partition_of;
 use vitals::kafka::offsets::{self, Place};
-use vitals::kafka::producer::{Delivery, Outgoing, Producer};
+use vitals::kafka::producer::{Codec, Delivery, Outgoing, Patience, Producer, Rskafka};
 use vitals::kafka::records::{self, Header, Record};
 use vitals::ledger::Position;
 use vitals::pipeline::source::{Assigned, Event, Source};
@@ -282,6 +282,32 @@ pub(crate) async fn the_producer_places_keys_as_murmur2_does(brokers: &[String])
     for key in keys {
         let records = bench.read(partition_of(key.as_bytes(), 4), 0).await;
         assert!(values(&records).iter().any(|value| value == key), "{key}");
+    }
+}
+
+/// Each codec of `vitals produce`, with batches on both sides of what leaves in one write.
+pub(crate) async fn what_is_sent_compressed_is_small_and_comes_back_as_it_was(brokers: &[String]) {
+    for (codec, name, least) in [(Codec::None, "plain", 1), (Codec::Lz4, "lz4", 3), (Codec::Zstd, "zstd", 6)] {
+        let mut bench = Bench::with_topic(brokers, name, 1).await;
+        let kafka = Rskafka::new(brokers).compressing(codec);
+        let mut producer = Producer::over(kafka, &bench.topic, Patience::default()).await.expect("connected");
+        let time = |number: u32| format!("2026-01-01T10:{:02}:{:02}.{number:06}+00:00", number / 60 % 60, number % 60);
+        let text = |number: u32| {
+            format!(r#"{{"patient_id":"P001","timestamp":"{}","heart_rate":{},"spo2":97}}"#, time(number), number % 200)
+        };
+        let sent: Vec<_> = (0..9_000).map(text).collect();
+        let message = |text: &String| Outgoing { key: b"P001".to_vec(), value: text.clone().into_bytes() };
+        producer.send(&mut Delivery::new(sent.iter().map(message).collect())).await.expect("sent");
+        let (mut received, mut bytes) = (Vec::new(), 0);
+        while received.len() < sent.len() {
+            let offset = i64::try_from(received.len()).expect("small");
+            let data = bench.fetch(0, offset, Duration::ZERO, 2_000_000).await.records.expect("records");
+            bytes += data.len();
+            received.extend(values(&records::decode(data, offset).records));
+        }
+        assert!(received == sent, "{name}: {} of {} came back, in another order or form", received.len(), sent.len());
+        let plain: usize = sent.iter().map(String::len).sum();
+        assert!(plain > bytes * least - bytes / 4, "{name}: {plain} bytes took {bytes}");
     }
 }
 

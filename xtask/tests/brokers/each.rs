@@ -10,6 +10,7 @@ macro_rules! each_check {
             a_fetch_waits_is_limited_and_knows_its_range
             offsets_are_found_by_place_and_by_time
             the_producer_places_keys_as_murmur2_does
+            what_is_sent_compressed_is_small_and_comes_back_as_it_was
             a_group_goes_on_where_it_committed
             members_share_and_take_over_at_once
             an_unknown_group_is_told
