@@ -29,6 +29,7 @@ pub mod profile;
 pub mod query;
 pub mod reset;
 pub mod schema;
+mod settling;
 pub mod status;
 mod stretch;
 pub mod top;

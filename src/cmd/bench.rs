@@ -25,6 +25,7 @@ use self::plan::{Parameters, Rate};
 use self::report::ReportFile;
 use self::series::Series;
 use self::stand::{Spectator, Stand};
+use super::settling::settling;
 use super::trial::Trial;
 use super::trial::meter::Meter;
 use super::{Context, mixup};
@@ -32,6 +33,7 @@ use crate::exit::Code;
 use crate::intake::patients::Patients;
 use crate::intake::simulator::Scenario;
 use crate::output::{ObjectFormat, ObjectFormatArgs, Output};
+use crate::pipeline::Settling;
 use crate::reading::PatientId;
 use crate::settings::{Settings, parse_duration};
 use crate::shutdown::Shutdown;
@@ -127,7 +129,9 @@ async fn measure(
     shutdown: &Shutdown,
 ) -> Result<Outcome> {
     let meter = Arc::new(Meter::over(Arc::clone(&stand.store))?);
-    let trial = trial(args, settings, stand, Arc::clone(&meter))?;
+    let settling = settling(&stand.store, settings.settle_time, output).await?;
+    let settle_time = settling.time;
+    let trial = trial(args, settings, stand, (Arc::clone(&meter), settling))?;
     let spectators = (0..args.consumers).map(|_| Spectator(output.clone())).collect();
     let mut series = Series::new(args.length);
     let progress = output.progress(Some(args.length.as_secs()));
@@ -150,7 +154,7 @@ async fn measure(
         operating_system: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
         broker: stand.broker.clone(),
         store: stand.store_name().await,
-        parameters: Parameters::of(args),
+        parameters: Parameters::of(args, settle_time),
         figures,
         compared: None,
         series: series.into_samples(),
@@ -159,7 +163,8 @@ async fn measure(
     })
 }
 
-fn trial(args: &Args, settings: &Settings, stand: &Stand, meter: Arc<Meter>) -> Result<Trial> {
+fn trial(args: &Args, settings: &Settings, stand: &Stand, store: (Arc<Meter>, Settling)) -> Result<Trial> {
+    let (meter, settling) = store;
     let patients = (1..=args.patients).map(|number| PatientId::parse(&format!("P{number:03}")));
     Ok(Trial {
         brokers: settings.brokers.as_slice().to_vec(),
@@ -170,6 +175,7 @@ fn trial(args: &Args, settings: &Settings, stand: &Stand, meter: Arc<Meter>) -> 
         session_timeout: settings.session_timeout,
         max_in_flight_bytes: settings.max_in_flight_bytes,
         max_batch_rows: settings.max_batch_rows,
+        settling,
         load: plan::load(args),
         length: Some(args.length),
         patients: Patients::new(patients.collect::<Result<_, _>>()?)?,

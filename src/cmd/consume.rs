@@ -8,16 +8,16 @@ use color_eyre::eyre::{Result, WrapErr};
 use futures::FutureExt as _;
 
 use self::screen::Screen;
+use super::settling::settling;
 use super::{Context, mixup};
 use crate::exit::Code;
 use crate::kafka::consumer::Consumer;
 use crate::kafka::dead_letters::DeadLetterTopic;
 use crate::kafka::group::MemberConfig;
 use crate::kafka::offsets::Place;
-use crate::output::Output;
-use crate::pipeline::{Pipeline, Settling, Until};
-use crate::settings::{Settings, SettleChoice};
-use crate::store::{self, AnyStore, SettleTime, Store as _};
+use crate::pipeline::{Pipeline, Until};
+use crate::settings::Settings;
+use crate::store;
 
 /// How to consume.
 #[derive(Debug, clap::Args)]
@@ -74,20 +74,6 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
         .wrap_err_with(|| format!("consuming the topic '{}'", settings.topic))?;
     screen.ended(&summary)?;
     Ok(if summary.is_clean { Code::Done } else { Code::CutShort })
-}
-
-/// How long stored readings wait for their commit, and says why where they do.
-async fn settling(store: &AnyStore, choice: SettleChoice, output: &Output) -> Result<Settling> {
-    let SettleTime { time, why } = match choice {
-        SettleChoice::Auto => store.settle_time().await?,
-        SettleChoice::Fixed(time) => SettleTime { time, why: "as --settle-time says".to_owned() },
-    };
-    if time.is_zero() {
-        return Ok(Settling::default());
-    }
-    output.note(format_args!("offsets are committed {} s after their readings are stored: {why}", time.as_secs_f64()));
-    let epoch = store.epoch().await?;
-    Ok(Settling { time, epoch })
 }
 
 fn member(settings: &Settings) -> MemberConfig {

@@ -23,6 +23,7 @@ use crate::intake::simulator::Scenario;
 use crate::kafka::admin::{self, TopicSpec};
 use crate::kafka::cluster::Cluster;
 use crate::output::Output;
+use crate::pipeline::Settling;
 use crate::reading::{PatientId, Reading};
 use crate::settings::{DATABASE, Settings, SettingsError, StoreAddress, parse_duration};
 use crate::store;
@@ -122,6 +123,8 @@ fn trial(args: &Args, settings: &Settings, brokers: Vec<String>, meter: Arc<Mete
         session_timeout: settings.session_timeout,
         max_in_flight_bytes: settings.max_in_flight_bytes,
         max_batch_rows: settings.max_batch_rows,
+        // SQLite forgets nothing.
+        settling: Settling::default(),
         load: Load::Every(Duration::from_secs(1) / args.rate),
         length: (!args.length.is_zero()).then_some(args.length),
         patients: patients(args.patients)?,

@@ -25,6 +25,7 @@ use self::ticker::Ticker;
 use crate::alarm::Limits;
 use crate::intake::patients::Patients;
 use crate::intake::simulator::Scenario;
+use crate::pipeline::Settling;
 use crate::pipeline::observer::Observer;
 use crate::reading::Reading;
 use crate::shutdown::{self, Shutdown};
@@ -72,6 +73,8 @@ pub(super) struct Trial {
     pub(super) max_in_flight_bytes: usize,
     /// How many readings a batch has at most, where the store's own choice is not taken.
     pub(super) max_batch_rows: Option<usize>,
+    /// How long what is stored waits for its commit.
+    pub(super) settling: Settling,
     /// How fast readings are sent.
     pub(super) load: Load,
     /// For how long; `None` until the user says stop.
@@ -134,6 +137,7 @@ impl Trial {
     fn member<O>(&self, number: usize, observer: O, holdings: Holdings) -> Member<O> {
         let (brokers, topic, meter) = (self.brokers.clone(), self.topic.clone(), Arc::clone(&self.meter));
         let Self { session_timeout, limits, max_in_flight_bytes, max_batch_rows, .. } = *self;
+        let settling = self.settling.clone();
         Member {
             number,
             brokers,
@@ -142,6 +146,7 @@ impl Trial {
             limits,
             max_in_flight_bytes,
             max_batch_rows,
+            settling,
             meter,
             holdings,
             observer,

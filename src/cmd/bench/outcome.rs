@@ -151,6 +151,7 @@ pub(super) mod tests {
                 patients: 100,
                 partitions: 6,
                 consumers: 1,
+                settle_seconds: 0.0,
             },
             figures,
             compared: None,

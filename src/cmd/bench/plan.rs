@@ -70,10 +70,13 @@ pub(super) struct Parameters {
     pub(super) patients: u32,
     pub(super) partitions: u16,
     pub(super) consumers: u16,
+    /// How long what was stored waited for its commit.
+    #[serde(default)]
+    pub(super) settle_seconds: f64,
 }
 
 impl Parameters {
-    pub(super) fn of(args: &Args) -> Self {
+    pub(super) fn of(args: &Args, settle_time: Duration) -> Self {
         let rate_per_second = match load(args) {
             Load::Full => None,
             Load::Every(interval) => Some(1.0 / interval.as_secs_f64()),
@@ -84,6 +87,7 @@ impl Parameters {
             patients: args.patients,
             partitions: args.partitions,
             consumers: args.consumers,
+            settle_seconds: settle_time.as_secs_f64(),
         }
     }
 
@@ -117,6 +121,7 @@ impl Parameters {
             ("patients", self.patients.to_string(), other.patients.to_string()),
             ("partitions", self.partitions.to_string(), other.partitions.to_string()),
             ("consumers", self.consumers.to_string(), other.consumers.to_string()),
+            ("settle time", self.settle_seconds.to_string(), other.settle_seconds.to_string()),
         ];
         let differing = pairs.into_iter().filter(|(_, now, then)| now != then);
         differing.map(|(name, now, then)| format!("{name} {now}, then {then}")).collect()
@@ -175,9 +180,10 @@ mod tests {
 
     #[test]
     fn what_differs_is_said_with_both_values() {
-        let now = Parameters::of(&parsed("--rate max --for 5s").expect("parsed"));
+        let now = Parameters::of(&parsed("--rate max --for 5s").expect("parsed"), Duration::ZERO);
         assert_eq!(now.differences(&now.clone()), Vec::<String>::new());
-        let then = Parameters::of(&parsed("--rate 50 --for 5s --consumers 2").expect("parsed"));
-        assert_eq!(now.differences(&then), ["rate max, then 50", "consumers 1, then 2"]);
+        let then =
+            Parameters::of(&parsed("--rate 50 --for 5s --consumers 2").expect("parsed"), Duration::from_secs(16));
+        assert_eq!(now.differences(&then), ["rate max, then 50", "consumers 1, then 2", "settle time 0, then 16"]);
     }
 }

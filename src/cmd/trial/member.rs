@@ -14,7 +14,7 @@ use crate::kafka::group::MemberConfig;
 use crate::kafka::offsets::Place;
 use crate::pipeline::observer::{Observer, Origin, Progress};
 use crate::pipeline::source::Assigned;
-use crate::pipeline::{Pipeline, Until};
+use crate::pipeline::{Pipeline, Settling, Until};
 use crate::reading::Reading;
 use crate::reject::Reject;
 use crate::shutdown::Shutdown;
@@ -63,6 +63,8 @@ pub(super) struct Member<O> {
     pub(super) max_in_flight_bytes: usize,
     /// How many readings a batch has at most, where the store's own choice is not taken.
     pub(super) max_batch_rows: Option<usize>,
+    /// How long what is stored waits for its commit.
+    pub(super) settling: Settling,
     /// The store.
     pub(super) meter: Arc<Meter>,
     /// Who has which partitions.
@@ -83,6 +85,7 @@ impl<O: Observer> Member<O> {
         let dead_letters = DeadLetterTopic::of(&topic, &brokers);
         let mut watched = Watched { observer, number, holdings, meter: Arc::clone(&meter) };
         let pipeline = Pipeline::new(&mut consumer, &*meter, &dead_letters, &mut watched, limits, Until::default());
+        let pipeline = pipeline.settling(self.settling);
         let pipeline = pipeline.max_in_flight_bytes(self.max_in_flight_bytes).max_batch_rows(self.max_batch_rows);
         let outcome = pipeline.run(&stop).await;
         consumer.leave().await;
