@@ -28,13 +28,10 @@ pub(super) struct Hospital<'a> {
 }
 
 impl<'a> Hospital<'a> {
-    /// Starts them with the heaps that `cargo xtask services up` gives them.
-    pub(super) fn start(kit: &'a Kit, fresh: &mut FreshStacks) -> Result<Self, BenchError> {
-        let options = StackOptions {
-            kafka_heap: HeapSize::default_for_kafka(),
-            cassandra_heap: HeapSize::default_for_cassandra(),
-            ..StackOptions::small()
-        };
+    /// Starts them, Kafka with the heap that `cargo xtask services up` gives it.
+    pub(super) fn start(kit: &'a Kit, fresh: &mut FreshStacks, cassandra_heap: HeapSize) -> Result<Self, BenchError> {
+        let options =
+            StackOptions { kafka_heap: HeapSize::default_for_kafka(), cassandra_heap, ..StackOptions::small() };
         let (folder, servers) = (fresh.folder("bench-operator")?, fresh.servers(&options)?);
         let stack = Stack::start(folder, servers, Life::EndsWithParent, kit.interrupt())?;
         Ok(Self { kit, stack })

@@ -19,6 +19,8 @@ pub(super) struct Load {
     pub(super) rows: u32,
     /// So many fewer rows that memory which grows with them would show it.
     pub(super) few_rows: u32,
+    /// For how long `vitals bench` sends.
+    pub(super) seconds: u32,
     /// Calls a round of each command that takes a moment only.
     pub(super) calls: u32,
 }
@@ -35,6 +37,7 @@ impl Load {
             readings: 600_000,
             rows: 200_000,
             few_rows: 50_000,
+            seconds: 10,
             calls: 5,
         }
     }
@@ -51,6 +54,7 @@ impl Load {
             readings: readings / 10,
             rows: rows / 10,
             few_rows: few_rows / 10,
+            seconds: 2,
             calls: 1,
         }
     }

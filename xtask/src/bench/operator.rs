@@ -15,6 +15,7 @@ use super::program::Taken;
 use super::table::Table;
 use crate::say;
 use crate::services::fresh::FreshStacks;
+use crate::services::options::HeapSize;
 
 const GROUPS: &str = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand";
 const TOPICS: &str = "org.apache.kafka.tools.TopicCommand";
@@ -37,7 +38,7 @@ struct Measured {
 
 /// Measures all rounds.
 pub(super) fn measure(kit: &Kit, fresh: &mut FreshStacks, load: &Load) -> Result<Table, BenchError> {
-    let hospital = Hospital::start(kit, fresh)?;
+    let hospital = Hospital::start(kit, fresh, HeapSize::default_for_cassandra())?;
     let stock = Stock::fill(&hospital, load)?;
     let mut measured = Measured::default();
     for round in 1..=load.rounds {

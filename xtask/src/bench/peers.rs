@@ -1,11 +1,12 @@
 //! Beside programs that others would write for the same work: drains into Cassandra, and producing.
 //!
-//! - `reference`: the programs; `drain`: one of them at work
+//! - `reference`: the programs; `drain`: one of them at work; `own`: what only ours can do
 //!
 //! The references promise nothing: what they hold when they are killed is lost or read twice. Ours runs with all that it
 //! promises, except that it waits for nothing that is stored: the settle time is 0, as with a commit log that is synced.
 
 mod drain;
+mod own;
 mod reference;
 
 use std::collections::BTreeMap;
@@ -22,6 +23,7 @@ use super::table::Table;
 use super::throughput;
 use crate::say;
 use crate::services::fresh::FreshStacks;
+use crate::services::options::HeapSize;
 
 /// Kafka's own producer, at full speed.
 const PRODUCER: &str = "org.apache.kafka.tools.ProducerPerformance";
@@ -44,6 +46,7 @@ struct Measured {
     produced: Vec<(f64, f64)>,
     /// Records a second.
     produced_by_kafka: Vec<f64>,
+    own: Vec<own::Round>,
 }
 
 /// The topics.
@@ -72,7 +75,8 @@ pub(super) fn measure(kit: &Kit, fresh: &mut FreshStacks, load: &Load) -> Result
         say::talk("../shared/peers is not there: the table beside the reference programs is left out");
         return Ok(None);
     };
-    let hospital = Hospital::start(kit, fresh)?;
+    let heap = HeapSize::of_cassandra_itself();
+    let hospital = Hospital::start(kit, fresh, heap.clone())?;
     let works = Works::of(load);
     say::talk("filling the topics");
     [works.few, works.long, works.many, works.slow].iter().try_for_each(|work| work.fill(&hospital, &references))?;
@@ -83,10 +87,15 @@ pub(super) fn measure(kit: &Kit, fresh: &mut FreshStacks, load: &Load) -> Result
         say::talk(&format!("round {round} of {}", load.rounds));
         bench.round(&mut measured, round)?;
         bench.produce(&mut measured, round, load.records)?;
+        say::talk("  vitals bench");
+        let ward = hospital.ward("own")?;
+        measured.own.push(own::Round::measure(&ward, load.seconds)?);
+        ward.close()?;
     }
     let title = format!(
-        "Beside reference programs on a Kafka 4.3.1 and a warm Cassandra 5.0.8:\n\
-         {} and {} readings, settle time 0",
+        "Beside reference programs on a Kafka 4.3.1 and a warm Cassandra 5.0.8 with\n\
+         a heap of {heap}, as its own start script chooses it: {} and {}\n\
+         readings, settle time 0",
         Grouped(load.rows),
         Grouped(load.records)
     );
@@ -135,7 +144,8 @@ impl Bench<'_> {
         (1..=WARM_UP_ROUNDS).try_for_each(|round| {
             self.by_turns(&mut unused, round, self.works.few, &[self.drainers.go.as_ref()])?;
             self.by_turns(&mut unused, round, self.works.many, &[self.drainers.go.as_ref()])
-        })
+        })?;
+        self.by_turns(&mut unused, 1, self.works.long, &[self.drainers.go.as_ref()])
     }
 
     fn round(&self, measured: &mut Measured, round: u32) -> Result<(), BenchError> {
@@ -213,6 +223,7 @@ fn figures(measured: &Measured, load: &Load) -> Vec<Figure> {
     figures.push(ratio("coursework_ratio", "few: times as fast as that", &few, &coursework, at_least(60.0)));
     figures.extend(ours(measured, &works));
     figures.extend(produced(measured));
+    figures.extend(own::figures(&measured.own));
     // What could not be built here has no figures.
     figures.retain(|figure| !figure.values.is_empty());
     figures

@@ -146,10 +146,29 @@ impl HeapSize {
         Self("768m".to_owned())
     }
 
+    /// What the start script of a Cassandra that is installed gives it on this machine: a half of the memory up to 1 GiB, or
+    /// a quarter of it up to 8 GiB, whichever is more.
+    pub(crate) fn of_cassandra_itself() -> Self {
+        Self::of_cassandra_with(memory_mib().unwrap_or_default())
+    }
+
+    fn of_cassandra_with(memory_mib: u64) -> Self {
+        let heap = (memory_mib / 2).min(1024).max((memory_mib / 4).min(8192));
+        if heap == 0 { Self::default_for_cassandra() } else { Self(format!("{heap}m")) }
+    }
+
     /// The heap, and an early end rather than a server that lives on without memory.
     pub(crate) fn java_arguments(&self) -> Vec<OsString> {
         vec![format!("-Xmx{}", self.0).into(), "-XX:+ExitOnOutOfMemoryError".into()]
     }
+}
+
+/// The memory of this machine.
+fn memory_mib() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    let kib: u64 = line.split_whitespace().next()?.parse().ok()?;
+    Some(kib / 1024)
 }
 
 impl FromStr for HeapSize {
@@ -239,6 +258,12 @@ mod tests {
         for bad in ["", "m", "0m", "256", "256k", "-1g", "1.5g", "1g -version"] {
             assert!(bad.parse::<HeapSize>().is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn cassandra_chooses_a_quarter_of_much_memory_and_a_half_of_little() {
+        let heaps = [1000, 3000, 16_384, 65_536].map(|mib| HeapSize::of_cassandra_with(mib).to_string());
+        assert_eq!(heaps, ["500m", "1024m", "4096m", "8192m"]);
     }
 
     #[test]

@@ -69,13 +69,18 @@ impl Work {
     ) -> Result<Drained, BenchError> {
         let (brokers, port) = (hospital.brokers()?, hospital.cassandra_port()?);
         let readings = self.readings.to_string();
-        let own = ["--broker", &brokers, "--port", &port, drainer.name, self.topic, &readings, "--"];
-        let mut arguments = own.map(OsString::from).to_vec();
+        // All tables of it are new, not only the one that the script makes.
+        let ward = hospital.ward("peers")?;
+        let own = ["--broker", &brokers, "--port", &port, "--keyspace", ward.name()];
+        let own = [own.as_slice(), &[drainer.name, self.topic, &readings, "--"]].concat();
+        let mut arguments: Vec<_> = own.into_iter().map(OsString::from).collect();
         // The references know of no other port than Cassandra's own.
         arguments.extend(["env".into(), format!("CASS=127.0.0.1:{port}").into()]);
         arguments.extend(drainer.command.iter().cloned());
         let output = hospital.kit().python_file("measure.py", &references.file("measure.py"), &arguments)?;
-        output.find("every reading as a row and committed", |text| self.read(text))
+        let drained = output.find("every reading as a row and committed", |text| self.read(text))?;
+        ward.close()?;
+        Ok(drained)
     }
 
     /// The last line of the script; `None` where a row is missing.
