@@ -4,9 +4,10 @@
 //! refuses for good becomes a dead letter (see `refusals`).
 
 use std::panic::AssertUnwindSafe;
+use std::time::Duration;
 
 use futures::FutureExt as _;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::lanes::Job;
 use super::letters::{DeadLetters, Mail};
@@ -16,6 +17,9 @@ use super::{MAX_WRITES_IN_FLIGHT, Pipeline};
 use crate::ledger::Receipt;
 use crate::retry;
 use crate::store::{Store, WriteError};
+
+/// The same trouble with the store is told so often at most.
+const TELL_AGAIN: Duration = Duration::from_secs(10);
 
 /// A write or a mail that has come back; `None` where that panicked. Then the fault is its own: everything else can still
 /// be settled and committed before the end. What it stood for stays open, so that nothing from there on is committed.
@@ -63,8 +67,11 @@ impl<S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'_, S, T, D, O> 
         self.writes.push(Box::pin(write(self.store, job)));
     }
 
+    /// Batches that are on their way together mostly meet the same trouble: it is told once for all of them.
     pub(super) fn tell_retry(&mut self, attempts: u32, error: &str) {
-        if retry::is_worth_telling(attempts) {
+        let is_old = |(at, told): &(Instant, String)| told == error && at.elapsed() < TELL_AGAIN;
+        if retry::is_worth_telling(attempts) && !self.told.as_ref().is_some_and(is_old) {
+            self.told = Some((Instant::now(), error.to_owned()));
             self.observer.trouble(&format!("{error}; trying again, nothing is committed meanwhile"));
         }
     }

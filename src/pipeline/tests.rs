@@ -91,6 +91,16 @@ async fn nothing_is_committed_while_the_store_is_away_and_the_rows_are_tried_aga
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_same_trouble_of_several_batches_is_told_once() {
+    let messages = ["P1", "P2", "P3"].map(|patient| message(patient, 0, 70));
+    let mut play = Play::of([assigned(&[0], 3), chunk(0, 0, &messages.each_ref().map(String::as_str))]);
+    play.shelf.failures = Mutex::new(3 * 6);
+    play.run().await.expect("ends");
+    assert_eq!((play.log.count("failed P"), play.log.count("trouble ")), (18, 1));
+    assert_eq!(play.log.count("stored P"), 3);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_refused_message_is_kept_and_blocks_nobody() {
     let valid = message("P1", 0, 70);
     let mut play = Play::of([assigned(&[0], 3), chunk(0, 0, &["{}", &valid, "not json"])]);

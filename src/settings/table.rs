@@ -308,22 +308,17 @@ fn color(text: &str) -> Result<Color, Fault> {
 }
 
 fn max_in_flight_bytes(text: &str) -> Result<usize, Fault> {
-    text.parse().ok().filter(|bytes| IN_FLIGHT_BYTES.contains(bytes)).ok_or_else(|| {
-        let (low, high) = (IN_FLIGHT_BYTES.start(), IN_FLIGHT_BYTES.end());
-        Fault::new(
-            format!("'{text}' is no number of bytes in flight"),
-            format!("use a whole number from {low} to {high}"),
-        )
-    })
+    number_within(text, &IN_FLIGHT_BYTES, "number of bytes in flight")
 }
 
 fn max_batch_rows(text: &str) -> Result<usize, Fault> {
-    text.parse().ok().filter(|rows| BATCH_ROWS.contains(rows)).ok_or_else(|| {
-        let (low, high) = (BATCH_ROWS.start(), BATCH_ROWS.end());
-        Fault::new(
-            format!("'{text}' is no number of rows in a batch"),
-            format!("use a whole number from {low} to {high}"),
-        )
+    number_within(text, &BATCH_ROWS, "number of rows in a batch")
+}
+
+fn number_within(text: &str, range: &std::ops::RangeInclusive<usize>, what: &str) -> Result<usize, Fault> {
+    text.parse().ok().filter(|number| range.contains(number)).ok_or_else(|| {
+        let (low, high) = (range.start(), range.end());
+        Fault::new(format!("'{text}' is no {what}"), format!("use a whole number from {low} to {high}"))
     })
 }
 
