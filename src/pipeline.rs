@@ -107,8 +107,8 @@ pub struct Pipeline<'a, S, T: Store, D: DeadLetters, O> {
     /// By partition, how many messages stood behind the last one that was read.
     behind: BTreeMap<i32, i64>,
     unkeyed_told: bool,
-    /// Which trouble with the store was told last, and when.
-    told: Option<(Instant, String)>,
+    /// Which trouble was told lately, and when.
+    told: BTreeMap<String, Instant>,
 }
 
 impl<'a, S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'a, S, T, D, O> {
@@ -149,7 +149,7 @@ impl<'a, S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'a, S, T, D,
             progress: Progress::default(),
             behind: BTreeMap::new(),
             unkeyed_told: false,
-            told: None,
+            told: BTreeMap::new(),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// The most messages that are made, sent and acknowledged together: some 4 MB, so that each of six partitions, which
-/// patients never fill evenly, gets requests that are large enough not to be held back, also when they are compressed.
+/// patients never fill evenly, mostly gets requests that are large enough not to be held back, also when they are compressed.
 pub const MAX_BATCH: u64 = 20_000;
 
 /// A pace that is kept from its start: message n is due n intervals after it, so that delays do not add up.

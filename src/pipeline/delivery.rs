@@ -18,7 +18,7 @@ use crate::ledger::Receipt;
 use crate::retry;
 use crate::store::{Store, WriteError};
 
-/// The same trouble with the store is told so often at most.
+/// How long the same trouble is not told again.
 const TELL_AGAIN: Duration = Duration::from_secs(10);
 
 /// A write or a mail that has come back; `None` where that panicked. Then the fault is its own: everything else can still
@@ -63,16 +63,19 @@ impl<S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'_, S, T, D, O> 
             return self.refused(job, &error.to_string());
         }
         job.attempts += 1;
-        self.tell_retry(job.attempts, &error.to_string());
+        self.tell_retry(job.attempts, format!("{error}; trying again, nothing is committed meanwhile"));
         self.writes.push(Box::pin(write(self.store, job)));
     }
 
-    /// Batches that are on their way together mostly meet the same trouble: it is told once for all of them.
-    pub(super) fn tell_retry(&mut self, attempts: u32, error: &str) {
-        let is_old = |(at, told): &(Instant, String)| told == error && at.elapsed() < TELL_AGAIN;
-        if retry::is_worth_telling(attempts) && !self.told.as_ref().is_some_and(is_old) {
-            self.told = Some((Instant::now(), error.to_owned()));
-            self.observer.trouble(&format!("{error}; trying again, nothing is committed meanwhile"));
+    /// What is on its way together mostly meets the same trouble: that is told once for all of it.
+    pub(super) fn tell_retry(&mut self, attempts: u32, trouble: String) {
+        if !retry::is_worth_telling(attempts) {
+            return;
+        }
+        self.told.retain(|_, at| at.elapsed() < TELL_AGAIN);
+        if !self.told.contains_key(&trouble) {
+            self.observer.trouble(&trouble);
+            self.told.insert(trouble, Instant::now());
         }
     }
 
@@ -88,9 +91,7 @@ impl<S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'_, S, T, D, O> 
             Ok(()) => self.progress.refused += self.count(&mail.receipts),
             Err(error) if self.is_ours(&mail.receipts) => {
                 mail.attempts += 1;
-                if retry::is_worth_telling(mail.attempts) {
-                    self.observer.trouble(&format!("refused messages cannot be kept ({error}); trying again"));
-                }
+                self.tell_retry(mail.attempts, format!("refused messages cannot be kept ({error}); trying again"));
                 self.mails.push(Box::pin(keep(self.dead_letters, mail)));
                 return;
             }

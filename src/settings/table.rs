@@ -246,8 +246,8 @@ const SESSION_TIMEOUTS: std::ops::RangeInclusive<Duration> = Duration::from_secs
 /// Less than one fetch would be no limit; more than the memory of a small machine is a mistake.
 const IN_FLIGHT_BYTES: std::ops::RangeInclusive<usize> = 1024 * 1024..=4 * 1024 * 1024 * 1024;
 
-/// A batch of more is too much for a server at once; SQLite's own default is twice as many.
-const BATCH_ROWS: std::ops::RangeInclusive<usize> = 1..=1000;
+/// As far as `SQLite`'s own default. Cassandra gets more than some hundred rows in several requests.
+const BATCH_ROWS: std::ops::RangeInclusive<usize> = 1..=2000;
 
 fn not_empty(text: &str) -> Result<String, Fault> {
     if text.is_empty() { Err(Fault::new("is empty", "give a name")) } else { Ok(text.to_owned()) }

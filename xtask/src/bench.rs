@@ -62,8 +62,8 @@ Builds the profile `dist`, starts a Kafka 4.3.1, a Cassandra 5.0.8 and embedded
 brokers of its own on free ports of 127.0.0.1, measures by turns, and ends them.
 It needs what `cargo xtask test` needs, 2 GB of disk, and a quiet machine:
 whatever else runs lowers the figures. Beside reference programs Cassandra has
-the heap that its own start script gives it, a quarter of the memory. Three
-rounds take about twenty minutes.
+a heap of a quarter of the memory, 8 GiB at most. Three rounds take about
+twenty minutes.
 
 Examples:
   cargo xtask bench

@@ -100,15 +100,19 @@ impl Parameters {
         }
     }
 
-    /// `100 patients, 6 partitions, 1 consumer`.
+    /// `100 patients, 6 partitions, 1 consumer`, and the settle time where there is one.
     pub(super) fn sizes(&self) -> String {
         let counted = |count: u32, noun| crate::cmd::cure::counted(usize::try_from(count).unwrap_or(usize::MAX), noun);
-        format!(
+        let mut sizes = format!(
             "{}, {}, {}",
             counted(self.patients, "patient"),
             counted(self.partitions.into(), "partition"),
             counted(self.consumers.into(), "consumer")
-        )
+        );
+        if self.settle_seconds > 0.0 {
+            sizes.extend([", settle time ", &self.settle_seconds.to_string(), " s"]);
+        }
+        sizes
     }
 
     /// In which parameters `other` differs, in words.

@@ -14,7 +14,7 @@ const CHUNK_ROWS: usize = 4000;
 /// The texts of a chunk's rows take no more than this; one row can have 128 KiB.
 const CHUNK_BYTES: usize = 2 * 1024 * 1024;
 
-/// How many rows go out in one batch: as many as the pipeline takes.
+/// How many rows go out in one batch; more save little.
 const BATCH_ROWS: usize = 60;
 
 /// Rows that may go out at the same time: no two of them have the same key.

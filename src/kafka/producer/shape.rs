@@ -7,23 +7,27 @@
 /// A request of at most this many bytes leaves in one write, the protocol's own bytes included.
 const SMALL_BYTES: usize = 7 * 1024;
 
-/// What a request that is not small may have: bytes of records before they are compressed.
+/// What a request may have: bytes of records before they are compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sizes {
+    /// So many at most leave in one write.
+    small: usize,
     /// So many at least are not held back.
     large_from: usize,
-    /// So many at most: a broker by itself takes a batch of 1 MiB, and not every record can be compressed.
+    /// So many at most.
     largest: usize,
 }
 
 impl Sizes {
-    /// Of records as they are.
-    pub const PLAIN: Self = Self { large_from: 68 * 1024, largest: 256 * 1024 };
+    /// Of records as they are. The largest is a quarter of the broker's default limit for a batch (1 MiB).
+    pub const PLAIN: Self = Self { small: SMALL_BYTES, large_from: 68 * 1024, largest: 256 * 1024 };
 
-    /// Of records that take so many times less at most when they are compressed.
+    /// Of records that compressing makes smaller by a factor between these two (see `Codec`). Where it does not, the
+    /// largest is still below the broker's limit.
     #[must_use]
-    pub const fn compressed(times: usize) -> Self {
-        Self { large_from: times * Self::PLAIN.large_from, largest: 768 * 1024 }
+    pub const fn compressed(at_least: usize, at_most: usize) -> Self {
+        let Self { small, large_from, .. } = Self::PLAIN;
+        Self { small: at_least * small, large_from: at_most * large_from, largest: 768 * 1024 }
     }
 
     /// How many of the records that wait, of `sizes` bytes each in their order, go into the next request: at least one,
@@ -36,7 +40,7 @@ impl Sizes {
                 return count;
             }
             count += 1;
-            if total <= SMALL_BYTES {
+            if total <= self.small {
                 small = count;
             }
         }
@@ -56,7 +60,7 @@ mod tests {
     fn no_request_has_a_size_that_stalls() {
         for records in 1..3000 {
             let bytes = of(records, 230);
-            let Sizes { large_from, largest } = Sizes::PLAIN;
+            let Sizes { large_from, largest, .. } = Sizes::PLAIN;
             assert!(bytes <= SMALL_BYTES || (large_from - 230..=largest).contains(&bytes), "{records}");
         }
     }
@@ -73,11 +77,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_compressed_is_not_held_back_either() {
-        let sizes = Sizes::compressed(4);
-        for records in 1..5000 {
-            let bytes = sizes.request_length(std::iter::repeat_n(230, records)) * 230;
-            assert!(bytes <= SMALL_BYTES || bytes / 4 >= 68 * 1024 && bytes <= 768 * 1024, "{records}");
+    fn what_is_compressed_does_not_stall_whatever_its_factor() {
+        for (at_least, at_most) in [(3, 5), (5, 9)] {
+            let sizes = Sizes::compressed(at_least, at_most);
+            for records in 1..5000 {
+                let bytes = sizes.request_length(std::iter::repeat_n(230, records)) * 230;
+                let is_small = bytes / at_least <= SMALL_BYTES;
+                assert!(is_small || bytes / at_most >= 67 * 1024 && bytes <= 768 * 1024, "{records}: {bytes}");
+            }
         }
     }
 }

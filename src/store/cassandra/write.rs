@@ -9,7 +9,7 @@
 //! write to the server, whatever the table.
 //!
 //! - `values`: a row's values, straight from where they are
-//! - `request`: rows as one request, and how many of them, so that the server writes no warning
+//! - `request`: rows as requests, such that the server writes no warning
 //! - `statements`: what is written, as CQL
 //!
 //! No row carries a time of ours: the table must not depend on the clock of a bedside machine. So of two writes of one
@@ -38,7 +38,7 @@ use crate::store::{Batch, BatchLimits, Epoch, Store, StoredReading, WriteError};
 pub const WRITE_LIMIT: Duration = Duration::from_secs(15);
 
 /// Readings of one patient in a batch. Requests are what costs the server most: a drain of 100 patients with 60 in a batch
-/// took 0.8 times as long as with 17, and with more hardly less.
+/// took 0.8 times as long as with 17. Beyond 100 little is won, and memory is lost: with 250 a tenth more of it.
 const MAX_ROWS: usize = 100;
 
 /// Readings of several patients in a batch. With their alerts they are two requests (see `request`), sent together: a

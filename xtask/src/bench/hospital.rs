@@ -1,4 +1,4 @@
-//! What the operator's table is measured on: a Kafka with a topic of readings, and a Cassandra with a table of them.
+//! What an operator's commands and the reference programs are measured on: a Kafka with a topic of readings, and a Cassandra with a table of them.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -32,7 +32,7 @@ impl<'a> Hospital<'a> {
     pub(super) fn start(kit: &'a Kit, fresh: &mut FreshStacks, cassandra_heap: HeapSize) -> Result<Self, BenchError> {
         let options =
             StackOptions { kafka_heap: HeapSize::default_for_kafka(), cassandra_heap, ..StackOptions::small() };
-        let (folder, servers) = (fresh.folder("bench-operator")?, fresh.servers(&options)?);
+        let (folder, servers) = (fresh.folder("bench-hospital")?, fresh.servers(&options)?);
         let stack = Stack::start(folder, servers, Life::EndsWithParent, kit.interrupt())?;
         Ok(Self { kit, stack })
     }

@@ -75,7 +75,7 @@ pub(super) fn measure(kit: &Kit, fresh: &mut FreshStacks, load: &Load) -> Result
         say::talk("../shared/peers is not there: the table beside the reference programs is left out");
         return Ok(None);
     };
-    let heap = HeapSize::of_cassandra_itself();
+    let heap = HeapSize::installed_cassandra();
     let hospital = Hospital::start(kit, fresh, heap.clone())?;
     let works = Works::of(load);
     say::talk("filling the topics");
@@ -94,8 +94,8 @@ pub(super) fn measure(kit: &Kit, fresh: &mut FreshStacks, load: &Load) -> Result
     }
     let title = format!(
         "Beside reference programs on a Kafka 4.3.1 and a warm Cassandra 5.0.8 with\n\
-         a heap of {heap}, as its own start script chooses it: {} and {}\n\
-         readings, settle time 0",
+         a heap of {heap}, a quarter of the memory: {} and {} readings,\n\
+         settle time 0",
         Grouped(load.rows),
         Grouped(load.records)
     );

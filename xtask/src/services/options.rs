@@ -146,15 +146,14 @@ impl HeapSize {
         Self("768m".to_owned())
     }
 
-    /// What the start script of a Cassandra that is installed gives it on this machine: a half of the memory up to 1 GiB, or
-    /// a quarter of it up to 8 GiB, whichever is more.
-    pub(crate) fn of_cassandra_itself() -> Self {
-        Self::of_cassandra_with(memory_mib().unwrap_or_default())
+    /// A quarter of this machine's memory, from the heap of the tests up to 8 GiB. A Cassandra that is installed takes as
+    /// much by itself, or more: its start scripts have been giving a quarter up to 8 GiB, and later a half.
+    pub(crate) fn installed_cassandra() -> Self {
+        Self::quarter_of(memory_mib().unwrap_or_default())
     }
 
-    fn of_cassandra_with(memory_mib: u64) -> Self {
-        let heap = (memory_mib / 2).min(1024).max((memory_mib / 4).min(8192));
-        if heap == 0 { Self::default_for_cassandra() } else { Self(format!("{heap}m")) }
+    fn quarter_of(memory_mib: u64) -> Self {
+        Self(format!("{}m", (memory_mib / 4).clamp(768, 8192)))
     }
 
     /// The heap, and an early end rather than a server that lives on without memory.
@@ -261,9 +260,9 @@ mod tests {
     }
 
     #[test]
-    fn cassandra_chooses_a_quarter_of_much_memory_and_a_half_of_little() {
-        let heaps = [1000, 3000, 16_384, 65_536].map(|mib| HeapSize::of_cassandra_with(mib).to_string());
-        assert_eq!(heaps, ["500m", "1024m", "4096m", "8192m"]);
+    fn an_installed_cassandra_has_a_quarter_of_the_memory() {
+        let heaps = [0, 16_384, 65_536].map(|mib| HeapSize::quarter_of(mib).to_string());
+        assert_eq!(heaps, ["768m", "4096m", "8192m"]);
     }
 
     #[test]

@@ -13,8 +13,8 @@ use cdrs_tokio::frame::{Direction, Envelope, Flags, Opcode, Version};
 
 use super::values::{Row, Values};
 
-/// The rows of a request, alerts included: about a hundred kilobytes of what one patient has.
-const MAX_ROWS: usize = 500;
+/// The rows of a request, alerts included, where they are all of one patient: some hundred kilobytes.
+const MAX_STATEMENTS: usize = 500;
 /// Beyond this Cassandra writes a warning into its log for every single batch of several patients
 /// (`batch_size_warn_threshold`). What is one patient's is one write to it, of whatever size.
 const MAX_SHARED_SERVER_BYTES: usize = 5 * 1024;
@@ -86,7 +86,7 @@ impl<'a> Groups<'a> {
         let own_bytes = server_bytes_of::<R>(statements.len() - values);
         let is_other = std::mem::replace(&mut self.patient, row.patient()) != row.patient();
         let shares = *rows > 0 && (*is_shared || is_other);
-        if *rows == MAX_ROWS || shares && *server_bytes + own_bytes >= MAX_SHARED_SERVER_BYTES {
+        if *rows == MAX_STATEMENTS || shares && *server_bytes + own_bytes >= MAX_SHARED_SERVER_BYTES {
             let statements = statements.split_off(start);
             let next =
                 Group { rows: 1, server_bytes: own_bytes, is_shared: false, statements, values_at: values - start };

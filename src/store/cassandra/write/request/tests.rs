@@ -53,8 +53,8 @@ fn bodies(texts: &[&str]) -> Vec<RequestBody> {
 
 #[test]
 fn a_request_has_so_many_rows_at_most() {
-    assert_eq!(rows(&groups(&[("P1", 30); MAX_ROWS])), [MAX_ROWS]);
-    assert_eq!(rows(&groups(&[("P1", 30); MAX_ROWS + 1])), [MAX_ROWS, 1]);
+    assert_eq!(rows(&groups(&[("P1", 30); MAX_STATEMENTS])), [MAX_STATEMENTS]);
+    assert_eq!(rows(&groups(&[("P1", 30); MAX_STATEMENTS + 1])), [MAX_STATEMENTS, 1]);
 }
 
 #[test]
@@ -119,9 +119,9 @@ fn one_row_is_the_statement_that_the_driver_would_execute() {
 
 #[test]
 fn the_first_row_of_a_further_group_can_go_alone_too() {
-    let texts: Vec<_> = (0..=MAX_ROWS).map(|number| Text("P1", number.to_string())).collect();
+    let texts: Vec<_> = (0..=MAX_STATEMENTS).map(|number| Text("P1", number.to_string())).collect();
     let requests: Vec<_> = grouped(&texts).iter().map(|group| group.request(Consistency::One)).collect();
     let RequestBody::Execute(last) = requests[1].request_body().unwrap() else { panic!("{:?}", requests[1]) };
-    let value = Value::new(MAX_ROWS.to_string());
+    let value = Value::new(MAX_STATEMENTS.to_string());
     assert_eq!(last.query_parameters.values, Some(QueryValues::SimpleValues(vec![value])));
 }
