@@ -86,7 +86,7 @@ enum Mode {
 enum Compression {
     /// Not at all
     None,
-    /// Fast: a quarter of the space
+    /// Fast: a fifth of the space
     Lz4,
     /// Small: an eighth
     Zstd,

@@ -78,11 +78,11 @@ pub enum Codec {
 }
 
 impl Codec {
-    /// Readings take about a quarter with LZ4 and a seventh with zstd; these are factors that they keep within.
+    /// Readings take about a fifth with LZ4 and an eighth with zstd; these are factors that they keep within.
     fn sizes(self) -> Sizes {
         match self {
             Self::None => Sizes::PLAIN,
-            Self::Lz4 => Sizes::compressed(3, 5),
+            Self::Lz4 => Sizes::compressed(3, 6),
             Self::Zstd => Sizes::compressed(5, 9),
         }
     }
