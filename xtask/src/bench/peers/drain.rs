@@ -78,9 +78,9 @@ impl Work {
         arguments.extend(["env".into(), format!("CASS=127.0.0.1:{port}").into()]);
         arguments.extend(drainer.command.iter().cloned());
         let output = hospital.kit().python_file("measure.py", &references.file("measure.py"), &arguments)?;
-        let drained = output.find("every reading as a row and committed", |text| self.read(text))?;
+        let figures = output.find("every reading as a row and committed", |text| self.read(text))?;
         ward.close()?;
-        Ok(drained)
+        Ok(figures)
     }
 
     /// The last line of the script; `None` where a row is missing.

@@ -25,10 +25,14 @@ pub(super) struct Round {
 /// From the moment for which a reading was planned, in milliseconds.
 #[derive(Debug, Clone, Copy, Deserialize)]
 struct Latency {
-    row_latency_p50_ms: f64,
-    row_latency_p99_ms: f64,
-    alert_latency_p50_ms: f64,
-    alert_latency_p99_ms: f64,
+    #[serde(rename = "row_latency_p50_ms")]
+    row_p50: f64,
+    #[serde(rename = "row_latency_p99_ms")]
+    row_p99: f64,
+    #[serde(rename = "alert_latency_p50_ms")]
+    alert_p50: f64,
+    #[serde(rename = "alert_latency_p99_ms")]
+    alert_p99: f64,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -79,10 +83,10 @@ pub(super) fn figures(rounds: &[Round]) -> Vec<Figure> {
     let settling = values(rounds, |round| round.settling);
     let two = values(rounds, |round| round.two_consumers);
     vec![
-        millis("row_p50", "row, p50", 2.0, |of| of.row_latency_p50_ms),
-        millis("row_p99", "row, p99", 10.0, |of| of.row_latency_p99_ms),
-        millis("alert_p50", "alert, p50", 2.0, |of| of.alert_latency_p50_ms),
-        millis("alert_p99", "alert, p99", 10.0, |of| of.alert_latency_p99_ms),
+        millis("row_p50", "row, p50", 2.0, |of| of.row_p50),
+        millis("row_p99", "row, p99", 10.0, |of| of.row_p99),
+        millis("alert_p50", "alert, p50", 2.0, |of| of.alert_p50),
+        millis("alert_p99", "alert, p99", 10.0, |of| of.alert_p99),
         figure("bench_rate", "bench --rate max, sending included", usual.clone(), "readings/s", None),
         ratio("settle_ratio", "the same: settle time 16 s / none", &settling, &usual, Some(Goal::AtLeast(0.95))),
         ratio("consumers_ratio", "the same: 2 consumers / 1", &two, &usual, None),
