@@ -40,8 +40,8 @@ const USUAL: Backlog = Backlog { small: 500_000, large: 16_000, stall: Duration:
 const AT_NIGHT: Backlog = Backlog { small: 2_000_000, large: 115_000, stall: Duration::from_secs(10 * 60) };
 /// Too many for its memory.
 const FOR_A_QUEUE: Backlog = Backlog { small: 500_000, large: 0, stall: Duration::from_secs(30) };
-/// Longer than the 5 s after which a write to a locked file fails.
-const FOR_AN_ERROR: Backlog = Backlog { small: 100_000, large: 0, stall: Duration::from_secs(10) };
+/// Longer than the 5 s after which a write to a locked file fails, and more than is stored before the file can be locked.
+const FOR_AN_ERROR: Backlog = Backlog { small: 500_000, large: 0, stall: Duration::from_secs(10) };
 
 /// Stalls the store again and again while there is a backlog.
 pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), ChaosError> {
