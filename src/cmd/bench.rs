@@ -134,7 +134,7 @@ async fn measure(
     let meter = Arc::new(Meter::over(Arc::clone(&stand.store))?);
     let settling = settling(&stand.store, settings.settle_time, output).await?;
     let settle_time = settling.time;
-    let trial = trial(args, settings, stand, (Arc::clone(&meter), settling))?;
+    let trial = trial(args, settings, stand, Arc::clone(&meter), settling)?;
     let spectators = (0..args.consumers).map(|_| Spectator(output.clone())).collect();
     let mut series = Series::new(args.length);
     let progress = output.progress(Some(args.length.as_secs()));
@@ -166,8 +166,7 @@ async fn measure(
     })
 }
 
-fn trial(args: &Args, settings: &Settings, stand: &Stand, store: (Arc<Meter>, Settling)) -> Result<Trial> {
-    let (meter, settling) = store;
+fn trial(args: &Args, settings: &Settings, stand: &Stand, meter: Arc<Meter>, settling: Settling) -> Result<Trial> {
     let patients = (1..=args.patients).map(|number| PatientId::parse(&format!("P{number:03}")));
     Ok(Trial {
         brokers: settings.brokers.as_slice().to_vec(),

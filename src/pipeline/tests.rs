@@ -91,6 +91,19 @@ async fn nothing_is_committed_while_the_store_is_away_and_the_rows_are_tried_aga
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_batch_has_no_more_readings_than_the_user_allows() {
+    let batches = async |rows| {
+        let messages = [0, 1, 2, 3, 4].map(|second| message("P1", second, 70));
+        let mut play = Play::of([assigned(&[0], 5), chunk(0, 0, &messages.each_ref().map(String::as_str))]);
+        let (_trigger, shutdown) = shutdown::channel();
+        play.pipeline().max_batch_rows(rows).run(&shutdown).await.expect("ends");
+        assert_eq!(play.log.count("stored P1"), 5);
+        play.log.count("began P1")
+    };
+    assert_eq!((batches(None).await, batches(Some(2)).await), (1, 3));
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_same_trouble_of_several_batches_is_told_once() {
     let messages = ["P1", "P2", "P3"].map(|patient| message(patient, 0, 70));
     let mut play = Play::of([assigned(&[0], 3), chunk(0, 0, &messages.each_ref().map(String::as_str))]);

@@ -51,6 +51,7 @@ use crate::environment;
 use crate::repository;
 use crate::say;
 use crate::services::fresh::FreshStacks;
+use crate::services::options::HeapSize;
 use crate::signals::Interrupt;
 use crate::supervise::Foreground;
 use crate::test::python;
@@ -61,14 +62,13 @@ use crate::test::python;
 Builds the profile `dist`, starts a Kafka 4.3.1, a Cassandra 5.0.8 and embedded
 brokers of its own on free ports of 127.0.0.1, measures by turns, and ends them.
 It needs what `cargo xtask test` needs, 2 GB of disk, and a quiet machine:
-whatever else runs lowers the figures. Beside reference programs Cassandra has
-a heap of a quarter of the memory, 8 GiB at most. Three rounds take about
-twenty minutes.
+whatever else runs lowers the figures. Three rounds take about twenty minutes.
 
 Examples:
   cargo xtask bench
   cargo xtask bench --rounds 5 -o json > figures.json
   cargo xtask bench --only operator
+  cargo xtask bench --only peers --cassandra-heap 768m
   cargo xtask bench --quick")]
 pub(crate) struct Args {
     /// How often everything is measured; the table shows medians
@@ -80,6 +80,9 @@ pub(crate) struct Args {
     /// Only this table [default: all]
     #[arg(long, value_enum, value_name = "TABLE")]
     only: Option<Subject>,
+    /// Java heap of the Cassandra beside the reference programs [default: a quarter of the memory, 8 GiB at most]
+    #[arg(long, value_name = "SIZE")]
+    cassandra_heap: Option<HeapSize>,
     /// How the figures are printed
     #[arg(short, long, value_enum, default_value_t)]
     output: Shape,
@@ -107,11 +110,17 @@ enum Subject {
 
 impl Subject {
     /// Starts what it needs, measures, and ends that.
-    fn measure(self, kit: &Kit, fresh: &mut FreshStacks, load: &Load) -> Result<Option<Table>, BenchError> {
+    fn measure(
+        self,
+        kit: &Kit,
+        fresh: &mut FreshStacks,
+        load: &Load,
+        heap: &HeapSize,
+    ) -> Result<Option<Table>, BenchError> {
         match self {
             Self::Embedded => embedded_default::measure(kit, fresh, load).map(Some),
             Self::Operator => operator::measure(kit, fresh, load).map(Some),
-            Self::Peers => peers::measure(kit, fresh, load),
+            Self::Peers => peers::measure(kit, fresh, load, heap),
         }
     }
 }
@@ -123,10 +132,13 @@ pub(crate) fn run(args: &Args, interrupt: &Interrupt) -> eyre::Result<u8> {
     let python = python::ensure(interrupt)?;
     let kit = Kit::new(binary, python, Place::make(interrupt)?, interrupt);
     let machine = Machine::now();
+    let heap = args.cassandra_heap.clone().unwrap_or_else(HeapSize::installed_cassandra);
     let mut fresh = FreshStacks::new();
     let subjects = args.only.map_or_else(|| Subject::value_variants().to_vec(), |only| vec![only]);
-    let measured: Result<Vec<_>, _> =
-        subjects.into_iter().filter_map(|subject| subject.measure(&kit, &mut fresh, &load).transpose()).collect();
+    let measured: Result<Vec<_>, _> = subjects
+        .into_iter()
+        .filter_map(|subject| subject.measure(&kit, &mut fresh, &load, &heap).transpose())
+        .collect();
     if measured.is_err() && interrupt.received().is_none() {
         fresh.keep_logs()?;
     } else {

@@ -38,7 +38,7 @@ use crate::store::{Batch, BatchLimits, Epoch, Store, StoredReading, WriteError};
 pub const WRITE_LIMIT: Duration = Duration::from_secs(15);
 
 /// Readings of one patient in a batch. Requests are what costs the server most: a drain of 100 patients with 60 in a batch
-/// took 0.8 times as long as with 17. Beyond 100 little is won, and memory is lost: with 250 a tenth more of it.
+/// took 0.8 times as long as with 17. Beyond 100 little is won, and memory is lost: with 250 a seventh more of it.
 const MAX_ROWS: usize = 100;
 
 /// Readings of several patients in a batch. With their alerts they are two requests (see `request`), sent together: a

@@ -70,12 +70,16 @@ impl Works {
 }
 
 /// Measures all rounds. `None` where the reference programs are not there.
-pub(super) fn measure(kit: &Kit, fresh: &mut FreshStacks, load: &Load) -> Result<Option<Table>, BenchError> {
+pub(super) fn measure(
+    kit: &Kit,
+    fresh: &mut FreshStacks,
+    load: &Load,
+    heap: &HeapSize,
+) -> Result<Option<Table>, BenchError> {
     let Some(references) = References::build(kit)? else {
         say::talk("../shared/peers is not there: the table beside the reference programs is left out");
         return Ok(None);
     };
-    let heap = HeapSize::installed_cassandra();
     let hospital = Hospital::start(kit, fresh, heap.clone())?;
     let works = Works::of(load);
     say::talk("filling the topics");
@@ -94,8 +98,7 @@ pub(super) fn measure(kit: &Kit, fresh: &mut FreshStacks, load: &Load) -> Result
     }
     let title = format!(
         "Beside reference programs on a Kafka 4.3.1 and a warm Cassandra 5.0.8 with\n\
-         a heap of {heap}, a quarter of the memory: {} and {} readings,\n\
-         settle time 0",
+         a heap of {heap}: {} and {} readings, settle time 0",
         Grouped(load.rows),
         Grouped(load.records)
     );
