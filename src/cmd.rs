@@ -40,6 +40,7 @@ mod watch;
 
 use clap::{Parser, Subcommand};
 use color_eyre::eyre::Result;
+use futures::future::BoxFuture;
 pub use help::parse;
 
 use crate::exit::Code;
@@ -122,7 +123,12 @@ impl Command {
     ///
     /// # Errors
     /// Whatever kept the command from its work; [`explain`](crate::exit::explain) knows what it comes to.
-    pub async fn run(self, context: &Context) -> Result<Code> {
+    pub fn run(self, context: &Context) -> BoxFuture<'_, Result<Code>> {
+        // Boxed here: whoever polls a future that is not compiles everything that it does once more.
+        Box::pin(self.dispatch(context))
+    }
+
+    async fn dispatch(self, context: &Context) -> Result<Code> {
         match self {
             Self::Demo(args) => demo::run(args, context).await,
             Self::Init(args) => init::run(args, context).await,

@@ -37,7 +37,7 @@ fn code(readme: &str) -> Vec<String> {
 }
 
 /// How the README starts the program.
-const STARTS: [&str; 3] = ["vitals ", "cargo run -r ", "cargo run --release -- "];
+const STARTS: [&str; 2] = ["vitals ", "cargo run -- "];
 
 /// The words behind the program's name in each of its calls, however the calls are joined.
 fn calls(line: &str) -> Vec<Vec<String>> {
