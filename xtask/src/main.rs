@@ -57,8 +57,8 @@ enum Task {
     Fuzz(fuzz::Args),
     /// Check the rules of this repository that can be seen in its text.
     Tidy,
-    /// Everything that must pass before a change lands: fmt, clippy, tidy, test.
-    Ci,
+    /// Everything that must pass before a change lands: format, lint, tidy, test, chaos.
+    Ci(ci::Args),
     #[command(flatten)]
     Inner(Inner),
 }
@@ -101,7 +101,7 @@ fn run(task: Task) -> eyre::Result<u8> {
         Task::Chaos(args) => chaos::run(&args, &interrupt),
         Task::Fuzz(args) => fuzz::run(&args, &interrupt),
         Task::Tidy => tidy::run(),
-        Task::Ci => ci::run(&interrupt),
+        Task::Ci(args) => ci::run(&args, &interrupt),
         Task::Inner(_) => Ok(0),
     };
     match (outcome, interrupt.exit_code()) {

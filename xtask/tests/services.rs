@@ -2,7 +2,7 @@
 //! readers, writers and group members that are not ours. `cargo xtask test` starts the servers and says where they are.
 //!
 //! What is shown, by module:
-//! - `recorded`: recorded readings from a file to the table, field by field
+//! - `recorded`: readings from a file to the table, field by field
 //! - `sharing`: members of one group: sharing, take-over, static membership, signals, members of other kinds
 //! - `poison`: messages that are no readings, and what is strange one level below
 //! - `old_programs`: a kafka-python producer and consumer beside ours

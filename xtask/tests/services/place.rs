@@ -25,6 +25,11 @@ pub(crate) fn python() -> PathBuf {
     variable("VITALS_TEST_PYTHON").into()
 }
 
+/// A file of recorded readings.
+pub(crate) fn recorded() -> PathBuf {
+    std::env::var_os("VITALS_TEST_RECORDED").expect("hint: run `cargo xtask test --recorded DIR`").into()
+}
+
 /// The Java that runs the servers.
 pub(crate) fn java() -> PathBuf {
     variable("VITALS_TEST_JAVA").into()
