@@ -9,7 +9,8 @@
 //! - [`ci`]: everything that must pass before a change lands
 //!
 //! Below them: [`process`] (children that end when they should), [`supervise`] (one command, its signals and its exit
-//! code), [`job`] (a program that works by itself), [`signals`] (Ctrl+C), [`lock`] (one at a time), [`say`] (all printing), [`environment`], [`repository`] (where things are).
+//! code), [`job`] (a program that works by itself), [`signals`] (Ctrl+C), [`lock`] (one at a time), [`venv`] (Python packages),
+//! [`say`] (all printing), [`environment`], [`repository`] (where things are).
 
 mod bench;
 mod chaos;
@@ -27,6 +28,7 @@ mod signals;
 mod supervise;
 mod test;
 mod tidy;
+mod venv;
 
 use std::process::ExitCode;
 

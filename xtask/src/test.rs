@@ -14,10 +14,11 @@ use crate::environment;
 use crate::process::Life;
 use crate::repository;
 use crate::say;
+use crate::services::cassandra::CassandraRelease;
 use crate::services::error::ServiceError;
 use crate::services::fresh::FreshStacks;
 use crate::services::kafka::KafkaLayout;
-use crate::services::options::{Only, StackOptions};
+use crate::services::options::StackOptions;
 use crate::services::server::Role;
 use crate::services::stack::Stack;
 use crate::signals::Interrupt;
@@ -49,7 +50,7 @@ pub(crate) fn run(args: &Args, interrupt: &Interrupt) -> eyre::Result<u8> {
     let python = python::ensure(interrupt)?;
     let mut fresh = FreshStacks::new();
     let started = Instant::now();
-    let servers = Servers::start(&mut fresh, interrupt)?;
+    let servers = Servers::start(recorded.is_none(), &mut fresh, interrupt)?;
     let mut environment = servers.environment(&python);
     environment.extend(recorded.as_ref().map(Recorded::variable));
     let code = cargo_test(&[], &chosen, &environment, interrupt)?;
@@ -101,18 +102,20 @@ fn without_recorded(arguments: &[OsString]) -> Vec<OsString> {
 #[derive(Debug)]
 struct Servers {
     current: Stack,
-    with_zookeeper: Stack,
+    /// Kafka and Cassandra as the old README has them.
+    old: Option<Stack>,
 }
 
 impl Servers {
     /// All at the same time: a start is mostly waiting.
-    fn start(fresh: &mut FreshStacks, interrupt: &Interrupt) -> Result<Self, ServiceError> {
+    fn start(with_old: bool, fresh: &mut FreshStacks, interrupt: &Interrupt) -> Result<Self, ServiceError> {
         let current = launch(fresh, "test", &StackOptions::small(), interrupt)?;
-        let zookeeper =
-            StackOptions { kafka: KafkaLayout::Zookeeper, only: Some(Only::Kafka), ..StackOptions::small() };
-        let with_zookeeper = launch(fresh, "test-zookeeper", &zookeeper, interrupt)?;
-        let mut servers = Self { current, with_zookeeper };
-        servers.with_zookeeper.wait_until_ready(interrupt)?;
+        let mut servers = Self { current, old: None };
+        if with_old {
+            let (kafka, cassandra) = (KafkaLayout::Zookeeper, CassandraRelease::Older);
+            let options = StackOptions { kafka, cassandra, ..StackOptions::small() };
+            servers.old.insert(launch(fresh, "test-old", &options, interrupt)?).wait_until_ready(interrupt)?;
+        }
         servers.current.wait_until_ready(interrupt)?;
         Ok(servers)
     }
@@ -120,9 +123,9 @@ impl Servers {
     fn environment(&self, python: &Path) -> Vec<(String, OsString)> {
         let mut environment = self.current.environment();
         environment.push(("VITALS_TEST_PYTHON".to_owned(), python.into()));
-        if let Some(port) = self.with_zookeeper.port(Role::Kafka) {
-            environment.push(("VITALS_TEST_ZK_BROKERS".to_owned(), format!("127.0.0.1:{port}").into()));
-        }
+        let address = |role| self.old.as_ref()?.port(role).map(|port| OsString::from(format!("127.0.0.1:{port}")));
+        let old = [("VITALS_TEST_OLD_BROKERS", Role::Kafka), ("VITALS_TEST_OLD_CASSANDRA", Role::Cassandra)];
+        environment.extend(old.iter().filter_map(|(name, role)| Some(((*name).to_owned(), address(*role)?))));
         environment
     }
 }

@@ -8,9 +8,14 @@ pub(crate) fn brokers() -> String {
     variable("VITALS_BROKERS")
 }
 
-/// Kafka 3.9 with `ZooKeeper`, as `host:port`.
-pub(crate) fn zookeeper_brokers() -> String {
-    variable("VITALS_TEST_ZK_BROKERS")
+/// Kafka as the old README has it, as `host:port`.
+pub(crate) fn old_brokers() -> String {
+    variable("VITALS_TEST_OLD_BROKERS")
+}
+
+/// Cassandra as the old README has it, as `host:port`.
+pub(crate) fn old_cassandra() -> String {
+    variable("VITALS_TEST_OLD_CASSANDRA")
 }
 
 /// Cassandra, as `host:port`.
