@@ -114,3 +114,25 @@ fn run(task: Task) -> eyre::Result<u8> {
         (outcome, _) => outcome,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_beside_reference_programs_alone_needs_their_folder() {
+        let parses = |words: &str| Cli::try_parse_from(words.split(' ')).is_ok();
+        assert!(!parses("xtask bench --only peers"));
+        assert!(parses("xtask bench --only peers --peers DIR"));
+        assert!(parses("xtask bench"));
+    }
+
+    #[test]
+    fn recorded_readings_are_tested_alone() {
+        let parses = |words: &str| Cli::try_parse_from(words.split(' ')).is_ok();
+        assert!(
+            parses("xtask test --recorded DIR") && parses("xtask ci --recorded DIR") && parses("xtask test -- name")
+        );
+        assert!(!parses("xtask test --recorded DIR -- name"));
+    }
+}

@@ -290,3 +290,15 @@ fn produced(measured: &Measured) -> [Figure; 4] {
         figure("produced_cpu", "produce: our CPU", cpu, "s/million", Some(Goal::AtMost(1.0))),
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_without_the_reference_programs_is_refused_with_a_hint() {
+        let heap = HeapSize::default_for_cassandra();
+        let told = Peers::find(Path::new("nowhere"), heap).unwrap_err().to_string();
+        assert!(told.contains("nowhere") && told.contains("hint: --peers DIR"), "{told}");
+    }
+}
