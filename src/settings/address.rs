@@ -314,7 +314,7 @@ mod tests {
 
     #[test]
     fn a_file_is_taken_as_it_is_written() {
-        for path in ["/var/lib/vitals.db", "vitals.db", "../ward 7/a@b:c.db", "~/vitals.db"] {
+        for path in ["/var/lib/vitals.db", "vitals.db", "./ward 7/a@b:c.db", "~/vitals.db"] {
             let store = StoreAddress::parse(&format!("sqlite:{path}")).unwrap();
             assert_eq!(store, StoreAddress::Sqlite { path: path.into() });
             assert_eq!(store.to_string(), format!("sqlite:{path}"));

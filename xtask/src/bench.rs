@@ -4,7 +4,7 @@
 //!
 //! - [`embedded_default`]: the table of the embedded default, beside Kafka
 //! - [`operator`]: the table of what an operator types, beside Kafka's Java tools and cqlsh
-//! - [`peers`]: the table beside reference programs, where those are there
+//! - [`peers`]: the table beside reference programs, for those who have them: `--peers DIR`
 //! - [`throughput`], [`acknowledgement`], [`start`], [`drain`], [`pair`]: one kind of measurement each
 //! - [`stand`], [`hospital`]: what each table is measured on; [`broker`]: an embedded broker
 //! - [`kit`]: what both need: the `dist` build, a Python, and a [`place`] for files
@@ -45,6 +45,7 @@ use self::error::BenchError;
 use self::kit::Kit;
 use self::load::Load;
 use self::machine::Machine;
+use self::peers::Peers;
 use self::place::Place;
 use self::table::Table;
 use crate::environment;
@@ -68,7 +69,7 @@ Examples:
   cargo xtask bench
   cargo xtask bench --rounds 5 -o json > figures.json
   cargo xtask bench --only operator
-  cargo xtask bench --only peers --cassandra-heap 768m
+  cargo xtask bench --only peers --peers DIR --cassandra-heap 768m
   cargo xtask bench --quick")]
 pub(crate) struct Args {
     /// How often everything is measured; the table shows medians
@@ -77,9 +78,12 @@ pub(crate) struct Args {
     /// One round with a tenth of the messages: does it work, not how fast is it
     #[arg(long, conflicts_with = "rounds")]
     quick: bool,
-    /// Only this table [default: all]
+    /// Only this table [default: all; peers where --peers is given]
     #[arg(long, value_enum, value_name = "TABLE")]
     only: Option<Subject>,
+    /// The folder of the reference programs: fill.py, measure.py, go, benthos
+    #[arg(long, value_name = "DIR", required_if_eq("only", "peers"))]
+    peers: Option<PathBuf>,
     /// Java heap of the Cassandra beside the reference programs [default: a quarter of the memory, 8 GiB at most]
     #[arg(long, value_name = "SIZE")]
     cassandra_heap: Option<HeapSize>,
@@ -115,12 +119,12 @@ impl Subject {
         kit: &Kit,
         fresh: &mut FreshStacks,
         load: &Load,
-        heap: &HeapSize,
+        peers: Option<&Peers>,
     ) -> Result<Option<Table>, BenchError> {
         match self {
             Self::Embedded => embedded_default::measure(kit, fresh, load).map(Some),
             Self::Operator => operator::measure(kit, fresh, load).map(Some),
-            Self::Peers => peers::measure(kit, fresh, load, heap),
+            Self::Peers => peers.map(|peers| peers.measure(kit, fresh, load)).transpose(),
         }
     }
 }
@@ -128,16 +132,17 @@ impl Subject {
 /// Measures, and prints the tables.
 pub(crate) fn run(args: &Args, interrupt: &Interrupt) -> eyre::Result<u8> {
     let load = if args.quick { Load::quick() } else { Load::full(args.rounds) };
+    let heap = args.cassandra_heap.clone().unwrap_or_else(HeapSize::installed_cassandra);
+    let peers = args.peers.as_deref().map(|folder| Peers::find(folder, heap)).transpose()?;
     let binary = build(interrupt)?;
     let python = python::ensure(interrupt)?;
     let kit = Kit::new(binary, python, Place::make(interrupt)?, interrupt);
     let machine = Machine::now();
-    let heap = args.cassandra_heap.clone().unwrap_or_else(HeapSize::installed_cassandra);
     let mut fresh = FreshStacks::new();
     let subjects = args.only.map_or_else(|| Subject::value_variants().to_vec(), |only| vec![only]);
     let measured: Result<Vec<_>, _> = subjects
         .into_iter()
-        .filter_map(|subject| subject.measure(&kit, &mut fresh, &load, &heap).transpose())
+        .filter_map(|subject| subject.measure(&kit, &mut fresh, &load, peers.as_ref()).transpose())
         .collect();
     if measured.is_err() && interrupt.received().is_none() {
         fresh.keep_logs()?;
@@ -153,6 +158,9 @@ pub(crate) fn run(args: &Args, interrupt: &Interrupt) -> eyre::Result<u8> {
             }
         }
         Shape::Json => say::data(&table::json(&load, &machine, &tables)),
+    }
+    if args.only.is_none() && peers.is_none() {
+        say::talk("not measured: the table beside the reference programs\nhint: --peers DIR says where they are");
     }
     Ok(0)
 }

@@ -110,13 +110,6 @@ enum Shape {
     Json,
 }
 
-/// What `cargo xtask test` makes: everything that there is time for by day.
-pub(crate) fn by_day(interrupt: &Interrupt) -> eyre::Result<u8> {
-    let stacks = vec![Kind::Embedded, Kind::Servers];
-    let args = Args { faults: Vec::new(), stacks, time: None, night: false, seed: None, output: Shape::Table };
-    run(&args, interrupt)
-}
-
 /// Makes the campaigns, and prints their verdicts.
 pub(crate) fn run(args: &Args, interrupt: &Interrupt) -> eyre::Result<u8> {
     let seed = args.seed.unwrap_or_else(seed_of_now);

@@ -6,7 +6,16 @@ use std::path::PathBuf;
 
 /// Where the user wants Java from, if anywhere.
 pub(crate) fn java_home() -> Option<PathBuf> {
-    std::env::var_os("JAVA_HOME").filter(|home| !home.is_empty()).map(PathBuf::from)
+    folder("JAVA_HOME")
+}
+
+/// Where the user wants the Java of older servers from, if anywhere.
+pub(crate) fn java_11_home() -> Option<PathBuf> {
+    folder("JAVA_HOME_11")
+}
+
+fn folder(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name).filter(|home| !home.is_empty()).map(PathBuf::from)
 }
 
 /// The cargo that runs this task, so that what it starts uses the same toolchain.

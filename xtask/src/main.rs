@@ -9,7 +9,8 @@
 //! - [`ci`]: everything that must pass before a change lands
 //!
 //! Below them: [`process`] (children that end when they should), [`supervise`] (one command, its signals and its exit
-//! code), [`job`] (a program that works by itself), [`signals`] (Ctrl+C), [`lock`] (one at a time), [`say`] (all printing), [`environment`], [`repository`] (where things are).
+//! code), [`job`] (a program that works by itself), [`signals`] (Ctrl+C), [`lock`] (one at a time), [`venv`] (Python packages),
+//! [`say`] (all printing), [`environment`], [`repository`] (where things are).
 
 mod bench;
 mod chaos;
@@ -27,6 +28,7 @@ mod signals;
 mod supervise;
 mod test;
 mod tidy;
+mod venv;
 
 use std::process::ExitCode;
 
@@ -57,8 +59,8 @@ enum Task {
     Fuzz(fuzz::Args),
     /// Check the rules of this repository that can be seen in its text.
     Tidy,
-    /// Everything that must pass before a change lands: fmt, clippy, tidy, test.
-    Ci,
+    /// Everything that must pass before a change lands: format, lint, tidy, test, chaos.
+    Ci(ci::Args),
     #[command(flatten)]
     Inner(Inner),
 }
@@ -101,7 +103,7 @@ fn run(task: Task) -> eyre::Result<u8> {
         Task::Chaos(args) => chaos::run(&args, &interrupt),
         Task::Fuzz(args) => fuzz::run(&args, &interrupt),
         Task::Tidy => tidy::run(),
-        Task::Ci => ci::run(&interrupt),
+        Task::Ci(args) => ci::run(&args, &interrupt),
         Task::Inner(_) => Ok(0),
     };
     match (outcome, interrupt.exit_code()) {
@@ -110,5 +112,27 @@ fn run(task: Task) -> eyre::Result<u8> {
             Ok(code)
         }
         (outcome, _) => outcome,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_beside_reference_programs_alone_needs_their_folder() {
+        let parses = |words: &str| Cli::try_parse_from(words.split(' ')).is_ok();
+        assert!(!parses("xtask bench --only peers"));
+        assert!(parses("xtask bench --only peers --peers DIR"));
+        assert!(parses("xtask bench"));
+    }
+
+    #[test]
+    fn recorded_readings_are_tested_alone() {
+        let parses = |words: &str| Cli::try_parse_from(words.split(' ')).is_ok();
+        assert!(
+            parses("xtask test --recorded DIR") && parses("xtask ci --recorded DIR") && parses("xtask test -- name")
+        );
+        assert!(!parses("xtask test --recorded DIR -- name"));
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! target/services/
+//!   jdk-11/               the Java of Cassandra 4.1
 //!   jars/kafka-4.3.1/     pom.xml, lib/*.jar, complete (only when nothing is missing)
 //!   stacks/NAME/          state.json, conf/, data/, logs/
 //!   locks/                one file for each thing that only one process may do at a time

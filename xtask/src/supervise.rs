@@ -1,16 +1,18 @@
 //! One command in the foreground: signals reach it, its exit code is ours, and nothing of it is left behind.
 
 use std::ffi::OsString;
-use std::io::{self, IsTerminal};
+use std::io::{self, BufRead, BufReader, IsTerminal};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
-use std::process::{Child, ExitStatus};
+use std::process::{Child, ExitStatus, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal};
 
 use crate::guard::Guard;
 use crate::process::{self, LOOK_AGAIN, Life, Place};
+use crate::say;
 use crate::signals::Interrupt;
 
 /// How long a command may tidy up after a signal was passed on to it, before it is killed.
@@ -48,11 +50,35 @@ enum Keyboard {
 impl Foreground<'_> {
     /// Runs the command to its end; the exit code is the command's, or 128 + the signal that ended it.
     pub(crate) fn run(&self, interrupt: &Interrupt) -> Result<u8, SuperviseError> {
+        self.supervise(Stdio::inherit(), |_| (), interrupt)
+    }
+
+    /// Runs it, passes its output on line by line, and gives those lines of it that begin with `start`.
+    pub(crate) fn run_and_keep(
+        &self,
+        start: &'static str,
+        interrupt: &Interrupt,
+    ) -> Result<(u8, Vec<String>), SuperviseError> {
+        let mut reader = None;
+        let take_output = |child: &mut Child| {
+            reader = child.stdout.take().map(|output| thread::spawn(move || pass_on(output, start)));
+        };
+        let code = self.supervise(Stdio::piped(), take_output, interrupt)?;
+        let kept = reader.and_then(|reader| reader.join().ok()).unwrap_or_default();
+        Ok((code, kept))
+    }
+
+    fn supervise(
+        &self,
+        output: Stdio,
+        started: impl FnOnce(&mut Child),
+        interrupt: &Interrupt,
+    ) -> Result<u8, SuperviseError> {
         let keyboard = if io::stdin().is_terminal() { Keyboard::Terminal } else { Keyboard::Nobody };
         let (program, arguments) = self.command.split_first().ok_or(SuperviseError::NoCommand)?;
         let start_error = |source| SuperviseError::Start { program: program.display().to_string(), source };
         let mut command = process::command(program, Place::Beside, Life::EndsWithParent).map_err(start_error)?;
-        command.args(arguments).envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command.args(arguments).envs(self.environment.iter().map(|(name, value)| (name, value))).stdout(output);
         if let Some(folder) = self.folder {
             command.current_dir(folder);
         }
@@ -60,6 +86,7 @@ impl Foreground<'_> {
             command.process_group(0);
         }
         let mut child = command.spawn().map_err(start_error)?;
+        started(&mut child);
         let guard = match keyboard {
             Keyboard::Nobody => Some(Guard::over(&child).map_err(start_error)?),
             Keyboard::Terminal => None,
@@ -72,6 +99,19 @@ impl Foreground<'_> {
         }
         Ok(exit_code(status))
     }
+}
+
+/// Until the command and all that it started have closed their output.
+fn pass_on(output: impl io::Read, start: &str) -> Vec<String> {
+    let mut kept = Vec::new();
+    for line in BufReader::new(output).split(b'\n').map_while(Result::ok) {
+        let line = String::from_utf8_lossy(&line);
+        say::data(&line);
+        if line.starts_with(start) {
+            kept.push(line.into_owned());
+        }
+    }
+    kept
 }
 
 fn wait(child: &mut Child, keyboard: Keyboard, interrupt: &Interrupt) -> io::Result<ExitStatus> {
@@ -90,7 +130,7 @@ fn wait(child: &mut Child, keyboard: Keyboard, interrupt: &Interrupt) -> io::Res
         if kill_at.is_some_and(|limit| Instant::now() >= limit) {
             send(child, keyboard, Signal::KILL);
         }
-        std::thread::sleep(LOOK_AGAIN);
+        thread::sleep(LOOK_AGAIN);
     }
 }
 
@@ -113,6 +153,12 @@ fn exit_code(status: ExitStatus) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_lines_asked_for_are_kept_in_their_order() {
+        let output = "running 1 test\ntest result: ok. 1\nelse: test result:\ntest result: FAILED. 2";
+        assert_eq!(pass_on(output.as_bytes(), "test result:"), ["test result: ok. 1", "test result: FAILED. 2"]);
+    }
 
     #[test]
     fn the_exit_code_of_a_killed_command_is_what_a_shell_reports() {

@@ -2,11 +2,13 @@
 //!
 //! - [`text_rules`]: words that have no place in some room (the core, everything but output.rs, …)
 //! - [`file_rules`]: how a file begins and how long it may be, what the top folder holds, paths of one machine
+//! - [`outside`]: paths that lead out of the repository
 //! - [`source`]: the files; [`code`]: a file's text without comments and texts; [`finding`]: what is reported
 
 mod code;
 mod file_rules;
 mod finding;
+mod outside;
 mod source;
 mod text_rules;
 
@@ -24,6 +26,8 @@ pub(crate) fn run() -> eyre::Result<u8> {
     let mut findings =
         file_rules::check_top_folder(root).map_err(|cause| eyre!("cannot read the top folder: {cause}"))?;
     findings.extend(files.iter().flat_map(check));
+    let machine = file_rules::machine_name();
+    findings.extend(files.iter().flat_map(|file| file_rules::names_of(machine.as_deref(), file)));
     for finding in &findings {
         say::data(&finding.to_string());
     }
@@ -38,6 +42,7 @@ pub(crate) fn run() -> eyre::Result<u8> {
 
 fn check(file: &SourceFile) -> Vec<Finding> {
     let mut findings = file_rules::check(file);
+    findings.extend(outside::check(file));
     findings.extend(text_rules::ALL.iter().flat_map(|rule| rule.check(file)));
     findings
 }

@@ -2,11 +2,12 @@
 //! readers, writers and group members that are not ours. `cargo xtask test` starts the servers and says where they are.
 //!
 //! What is shown, by module:
-//! - `recorded`: recorded readings from a file to the table, field by field
+//! - `recorded`: readings from a file to the table, field by field
 //! - `sharing`: members of one group: sharing, take-over, static membership, signals, members of other kinds
 //! - `poison`: messages that are no readings, and what is strange one level below
 //! - `old_programs`: a kafka-python producer and consumer beside ours
 //! - `old_readme`: tables made by hand, and the output that the old README shows
+//! - `old_versions`: the Kafka and the Cassandra that the old README has people install
 //! - `trouble`: servers that are absent or silent, what is missing, a store that goes away for a while
 //! - `making`: `vitals init`
 //! - `sending`: `vitals produce`
@@ -17,7 +18,6 @@
 //! - `audit`: `vitals audit` and `vitals dlq`, with holes
 //! - `operator`: `vitals group`, `status` and `doctor`, on what is healthy and what is broken
 //! - `bench`: `vitals bench`, and that nothing of it is left
-//! - `zookeeper`: Kafka 3.9 in the old layout
 //! - `embedded_broker`: Kafka's own tools and kafka-python on the embedded broker
 //!
 //! What they stand on:
@@ -49,6 +49,8 @@ mod making;
 mod old_programs;
 #[path = "services/old_readme.rs"]
 mod old_readme;
+#[path = "services/old_versions.rs"]
+mod old_versions;
 #[path = "services/operator.rs"]
 mod operator;
 #[path = "services/peer.rs"]
@@ -77,5 +79,3 @@ mod topic;
 mod trouble;
 #[path = "services/ward.rs"]
 mod ward;
-#[path = "services/zookeeper.rs"]
-mod zookeeper;

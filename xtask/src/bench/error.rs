@@ -11,7 +11,7 @@ use crate::services::error::ServiceError;
 use crate::services::log_tail::{LogTail, SHOWN_WITH_ERRORS};
 use crate::signals::Interrupted;
 use crate::supervise::SuperviseError;
-use crate::test::python::PythonError;
+use crate::venv::PythonError;
 
 /// Why a figure could not be measured.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +35,11 @@ pub(crate) enum BenchError {
         "the reference program {name} does not build: {how}\n{log}\nhint: the lines above say why; its first build needs the network"
     )]
     Reference { name: &'static str, how: JobError, log: LogTail },
+    #[error(
+        "the reference programs are not in {}: {source}\nhint: --peers DIR names the folder that holds fill.py, measure.py, go and benthos",
+        folder.display()
+    )]
+    NoReferences { folder: PathBuf, source: io::Error },
     #[error("the servers of this run are gone\nhint: look who ended them, then start again")]
     NoServer,
     #[error("cannot {verb} {}: {source}\nhint: check who owns this folder and whether the disk is full", path.display())]

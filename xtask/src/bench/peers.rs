@@ -11,6 +11,7 @@ mod reference;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 
 use self::drain::{Drained, Drainer, Work};
 use self::reference::References;
@@ -69,40 +70,54 @@ impl Works {
     }
 }
 
-/// Measures all rounds. `None` where the reference programs are not there.
-pub(super) fn measure(
-    kit: &Kit,
-    fresh: &mut FreshStacks,
-    load: &Load,
-    heap: &HeapSize,
-) -> Result<Option<Table>, BenchError> {
-    let Some(references) = References::build(kit)? else {
-        say::talk("../shared/peers is not there: the table beside the reference programs is left out");
-        return Ok(None);
-    };
-    let hospital = Hospital::start(kit, fresh, heap.clone())?;
-    let works = Works::of(load);
-    say::talk("filling the topics");
-    [works.few, works.long, works.many, works.slow].iter().try_for_each(|work| work.fill(&hospital, &references))?;
-    let bench = Bench { hospital: &hospital, references: &references, works, drainers: drainers(kit, &references) };
-    bench.warm_up()?;
-    let mut measured = Measured::default();
-    for round in 1..=load.rounds {
-        say::talk(&format!("round {round} of {}", load.rounds));
-        bench.round(&mut measured, round)?;
-        bench.produce(&mut measured, round, load.records)?;
-        say::talk("  vitals bench");
-        let ward = hospital.ward("own")?;
-        measured.own.push(own::Round::measure(&ward, load.seconds)?);
-        ward.close()?;
+/// Where the reference programs are, and the heap of the Cassandra beside them.
+#[derive(Debug)]
+pub(super) struct Peers {
+    folder: PathBuf,
+    heap: HeapSize,
+}
+
+impl Peers {
+    /// Looks for them before anything is built.
+    pub(super) fn find(folder: &Path, heap: HeapSize) -> Result<Self, BenchError> {
+        let found = folder.join(reference::MEASURE).canonicalize();
+        let folder = folder.to_owned();
+        match found {
+            Ok(script) => Ok(Self { folder: script.parent().unwrap_or(&script).to_owned(), heap }),
+            Err(source) => Err(BenchError::NoReferences { folder, source }),
+        }
     }
-    let title = format!(
-        "Beside reference programs on a Kafka 4.3.1 and a warm Cassandra 5.0.8 with\n\
-         a heap of {heap}: {} and {} readings, settle time 0",
-        Grouped(load.rows),
-        Grouped(load.records)
-    );
-    Ok(Some(Table { id: "peers", title, figures: figures(&measured, load) }))
+
+    /// Measures all rounds.
+    pub(super) fn measure(&self, kit: &Kit, fresh: &mut FreshStacks, load: &Load) -> Result<Table, BenchError> {
+        let references = References::build(kit, &self.folder)?;
+        let hospital = Hospital::start(kit, fresh, self.heap.clone())?;
+        let works = Works::of(load);
+        say::talk("filling the topics");
+        [works.few, works.long, works.many, works.slow]
+            .iter()
+            .try_for_each(|work| work.fill(&hospital, &references))?;
+        let bench = Bench { hospital: &hospital, references: &references, works, drainers: drainers(kit, &references) };
+        bench.warm_up()?;
+        let mut measured = Measured::default();
+        for round in 1..=load.rounds {
+            say::talk(&format!("round {round} of {}", load.rounds));
+            bench.round(&mut measured, round)?;
+            bench.produce(&mut measured, round, load.records)?;
+            say::talk("  vitals bench");
+            let ward = hospital.ward("own")?;
+            measured.own.push(own::Round::measure(&ward, load.seconds)?);
+            ward.close()?;
+        }
+        let title = format!(
+            "Beside reference programs on a Kafka 4.3.1 and a warm Cassandra 5.0.8 with\n\
+             a heap of {}: {} and {} readings, settle time 0",
+            self.heap,
+            Grouped(load.rows),
+            Grouped(load.records)
+        );
+        Ok(Table { id: "peers", title, figures: figures(&measured, load) })
+    }
 }
 
 /// Who takes part.
@@ -274,4 +289,16 @@ fn produced(measured: &Measured) -> [Figure; 4] {
         produced,
         figure("produced_cpu", "produce: our CPU", cpu, "s/million", Some(Goal::AtMost(1.0))),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_without_the_reference_programs_is_refused_with_a_hint() {
+        let heap = HeapSize::default_for_cassandra();
+        let told = Peers::find(Path::new("nowhere"), heap).unwrap_err().to_string();
+        assert!(told.contains("nowhere") && told.contains("hint: --peers DIR"), "{told}");
+    }
 }

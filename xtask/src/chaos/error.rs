@@ -11,7 +11,7 @@ use crate::services::error::ServiceError;
 use crate::services::log_tail::{LogTail, SHOWN_WITH_ERRORS};
 use crate::signals::Interrupted;
 use crate::supervise::SuperviseError;
-use crate::test::python::PythonError;
+use crate::venv::PythonError;
 
 /// Why a campaign has no verdict.
 #[derive(Debug, thiserror::Error)]

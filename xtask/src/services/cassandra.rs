@@ -3,21 +3,69 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use clap::ValueEnum;
+
 use super::error::ServiceError;
 use super::folder::{StackFolder, make_folder, write_file};
 use super::jars::Bundle;
+use super::java::Release;
 use super::options::{HeapSize, ServerSetting};
 use super::server::{Role, Server, class_path, file_address, with_path};
 
-const BUNDLE: Bundle =
+/// Which Cassandra.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CassandraRelease {
+    /// Cassandra 5.0.8.
+    #[value(name = "5.0")]
+    Current,
+    /// Cassandra 4.1.10 of older set-ups, on a JDK 11.
+    #[value(name = "4.1")]
+    Older,
+}
+
+const BUNDLE_5_0: Bundle =
     Bundle { name: "Cassandra", version: "5.0.8", artifacts: &[("org.apache.cassandra", "cassandra-all", "5.0.8")] };
 
-/// Measures objects for Cassandra; part of its jars.
-const AGENT: &str = "jamm-0.4.0.jar";
+const BUNDLE_4_1: Bundle =
+    Bundle { name: "Cassandra", version: "4.1.10", artifacts: &[("org.apache.cassandra", "cassandra-all", "4.1.10")] };
+
+impl CassandraRelease {
+    fn bundle(self) -> &'static Bundle {
+        match self {
+            Self::Current => &BUNDLE_5_0,
+            Self::Older => &BUNDLE_4_1,
+        }
+    }
+
+    /// Measures objects for Cassandra; part of its jars.
+    fn agent(self) -> &'static str {
+        match self {
+            Self::Current => "jamm-0.4.0.jar",
+            Self::Older => "jamm-0.3.2.jar",
+        }
+    }
+
+    fn java(self) -> Release {
+        match self {
+            Self::Current => Release::Installed,
+            Self::Older => Release::Older,
+        }
+    }
+
+    /// The older one cannot read what the newer one has written.
+    fn data(self, folder: &StackFolder) -> PathBuf {
+        folder.data(match self {
+            Self::Current => "cassandra",
+            Self::Older => "cassandra-4.1",
+        })
+    }
+}
 
 /// One node.
 #[derive(Debug)]
 pub(crate) struct Cassandra {
+    /// Its version.
+    pub(crate) release: CassandraRelease,
     /// Where clients connect.
     pub(crate) port: u16,
     /// Where other nodes would connect.
@@ -30,7 +78,7 @@ pub(crate) struct Cassandra {
 
 impl Cassandra {
     fn yaml(&self, folder: &StackFolder) -> String {
-        let data = |name: &str| quoted(&data_folder(folder).join(name));
+        let data = |name: &str| quoted(&self.release.data(folder).join(name));
         let settings = ServerSetting::list(&[
             ("cluster_name", "vitals"),
             ("num_tokens", "1"),
@@ -65,21 +113,25 @@ impl Server for Cassandra {
     }
 
     fn bundle(&self) -> &'static Bundle {
-        &BUNDLE
+        self.release.bundle()
+    }
+
+    fn java(&self) -> Release {
+        self.release.java()
     }
 
     fn write_configuration(&self, folder: &StackFolder) -> Result<(), ServiceError> {
-        make_folder(&data_folder(folder))?;
+        make_folder(&self.release.data(folder))?;
         write_file(&yaml_path(folder), &self.yaml(folder))?;
         write_file(&folder.conf().join("logback.xml"), LOGBACK)
     }
 
     fn arguments(&self, folder: &StackFolder, jars: &Path) -> Vec<OsString> {
         let mut arguments = self.heap.java_arguments();
-        arguments.push(with_path("-javaagent:", &jars.join(AGENT)));
+        arguments.push(with_path("-javaagent:", &jars.join(self.release.agent())));
         arguments.extend(opened_packages());
         arguments.push(format!("-Dcassandra.config={}", file_address(&yaml_path(folder))).into());
-        arguments.push(with_path("-Dcassandra.storagedir=", &data_folder(folder)));
+        arguments.push(with_path("-Dcassandra.storagedir=", &self.release.data(folder)));
         arguments.push(with_path("-Dlogback.configurationFile=", &folder.conf().join("logback.xml")));
         arguments.extend(PROPERTIES.iter().map(OsString::from));
         arguments.extend(class_path(&[&folder.conf()], jars));
@@ -142,10 +194,6 @@ fn opened_packages() -> impl Iterator<Item = OsString> {
     exported.chain(OPENED.iter().map(move |package| argument("--add-opens", package)))
 }
 
-fn data_folder(folder: &StackFolder) -> PathBuf {
-    folder.data("cassandra")
-}
-
 fn yaml_path(folder: &StackFolder) -> PathBuf {
     folder.conf().join("cassandra.yaml")
 }
@@ -169,7 +217,9 @@ mod tests {
 
     fn yaml(settings: &[(&str, &str)]) -> String {
         let settings = ServerSetting::list(settings);
-        let node = Cassandra { port: 9042, storage_port: 7000, heap: HeapSize::default_for_cassandra(), settings };
+        let release = CassandraRelease::Current;
+        let node =
+            Cassandra { release, port: 9042, storage_port: 7000, heap: HeapSize::default_for_cassandra(), settings };
         node.yaml(&StackFolder::of("x"))
     }
 

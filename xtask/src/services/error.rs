@@ -9,6 +9,7 @@ use super::port_owner::Owner;
 use super::server::Role;
 use crate::lock::LockError;
 use crate::signals::Interrupted;
+use crate::venv::PythonError;
 
 /// Why a stack could not be started, looked at or stopped.
 #[derive(Debug, thiserror::Error)]
@@ -18,9 +19,14 @@ pub(crate) enum ServiceError {
     )]
     NoJava { tried: String, needed: u32, source: io::Error },
     #[error(
-        "{tried} is Java {found}; Kafka and Cassandra need {needed}\nhint: install a JDK {needed}, or set JAVA_HOME to one"
+        "{tried} is Java {found}; a server needs {needed}\nhint: install a JDK {needed}, or set JAVA_HOME to one (JAVA_HOME_11 for Cassandra 4.1)"
     )]
-    OldJava { tried: String, found: String, needed: u32 },
+    OtherJava { tried: String, found: String, needed: u32 },
+    #[error(
+        "no Java in {}, where a JDK {needed} was installed\nhint: remove that folder and start again, or set JAVA_HOME_11 to a JDK {needed}",
+        folder.display()
+    )]
+    NoOlderJava { folder: PathBuf, needed: u32 },
     #[error(
         "Maven (mvn) is missing; it fetches the jars of {bundle} once\nhint: install it (Debian: apt-get install maven); afterwards no network is needed"
     )]
@@ -55,9 +61,9 @@ pub(crate) enum ServiceError {
     #[error("cannot start {program}: {source}\nhint: check that it is installed and may be run")]
     Start { program: String, source: io::Error },
     #[error(
-        "stack {stack} runs with another layout of Kafka\nhint: cargo xtask services down --name {stack}, or give the new one another --name"
+        "stack {stack} runs {role} {runs}, and {wanted} was asked for\nhint: cargo xtask services down --name {stack}, or give the new one another --name"
     )]
-    OtherLayout { stack: String },
+    OtherVersion { stack: String, role: Role, runs: String, wanted: &'static str },
     #[error("stack {stack} has no log {}\nhint: cargo xtask services status shows what runs", path.display())]
     NoLog { stack: String, path: PathBuf },
     #[error("{0} could not be ended even with SIGKILL\nhint: look at it with: ps -fp {0}")]
@@ -68,6 +74,9 @@ pub(crate) enum ServiceError {
     State { path: PathBuf, source: serde_json::Error },
     #[error("the servers run on Linux only\nhint: use Docker: docker compose up -d")]
     NotLinux,
+    /// Boxed, since it may hold one of these itself.
+    #[error(transparent)]
+    Python(#[from] Box<PythonError>),
     #[error(transparent)]
     Lock(#[from] LockError),
     #[error(transparent)]

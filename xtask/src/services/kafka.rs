@@ -4,7 +4,6 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
-use serde::{Deserialize, Serialize};
 
 use super::error::ServiceError;
 use super::folder::{StackFolder, make_folder, write_file};
@@ -13,16 +12,29 @@ use super::options::{HeapSize, ServerSetting};
 use super::server::{Role, Server, class_path, file_address, with_path};
 
 /// Who keeps Kafka's cluster metadata.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum KafkaLayout {
     /// Kafka 4.3.1 itself.
     Kraft,
-    /// Kafka 3.9.2 with ZooKeeper, the layout of older set-ups.
+    /// Kafka 3.4.1 with ZooKeeper, as older set-ups have it.
     Zookeeper,
+    /// Kafka 3.9.2, the last line that takes a ZooKeeper.
+    #[value(name = "zookeeper-3.9")]
+    LastZookeeper,
 }
 
-const BUNDLE_4: Bundle = Bundle {
+impl KafkaLayout {
+    /// The jars of this Kafka, and of its ZooKeeper.
+    pub(crate) fn bundle(self) -> &'static Bundle {
+        match self {
+            Self::Kraft => &BUNDLE_4_3,
+            Self::Zookeeper => &BUNDLE_3_4,
+            Self::LastZookeeper => &BUNDLE_3_9,
+        }
+    }
+}
+
+const BUNDLE_4_3: Bundle = Bundle {
     name: "Kafka",
     version: "4.3.1",
     artifacts: &[
@@ -33,8 +45,19 @@ const BUNDLE_4: Bundle = Bundle {
     ],
 };
 
+/// Also brings `ZooKeeper` 3.6.4.
+const BUNDLE_3_4: Bundle = Bundle {
+    name: "Kafka",
+    version: "3.4.1",
+    artifacts: &[
+        ("org.apache.kafka", "kafka_2.13", "3.4.1"),
+        // Where it logs to; it does not start without.
+        ("org.slf4j", "slf4j-reload4j", "1.7.36"),
+    ],
+};
+
 /// Also brings `ZooKeeper` 3.8.4.
-pub(crate) const BUNDLE_3: Bundle = Bundle {
+const BUNDLE_3_9: Bundle = Bundle {
     name: "Kafka",
     version: "3.9.2",
     artifacts: &[("org.apache.kafka", "kafka_2.13", "3.9.2"), ("org.apache.kafka", "kafka-tools", "3.9.2")],
@@ -55,6 +78,8 @@ pub(crate) enum Metadata {
 /// One broker.
 #[derive(Debug)]
 pub(crate) struct Kafka {
+    /// Its version.
+    pub(crate) layout: KafkaLayout,
     /// Where clients connect.
     pub(crate) port: u16,
     /// Who keeps the metadata.
@@ -111,12 +136,12 @@ impl Kafka {
         }
     }
 
-    /// The two layouts cannot read each other's data.
+    /// No version can read the data of a newer one.
     fn data(&self, folder: &StackFolder) -> PathBuf {
-        folder.data(match self.metadata {
-            Metadata::Kraft { .. } => "kafka-kraft",
-            Metadata::Zookeeper { .. } => "kafka-zookeeper",
-        })
+        match self.metadata {
+            Metadata::Kraft { .. } => folder.data("kafka-kraft"),
+            Metadata::Zookeeper { .. } => folder.data(&format!("kafka-zookeeper-{}", self.version())),
+        }
     }
 }
 
@@ -130,10 +155,7 @@ impl Server for Kafka {
     }
 
     fn bundle(&self) -> &'static Bundle {
-        match self.metadata {
-            Metadata::Kraft { .. } => &BUNDLE_4,
-            Metadata::Zookeeper { .. } => &BUNDLE_3,
-        }
+        self.layout.bundle()
     }
 
     fn write_configuration(&self, folder: &StackFolder) -> Result<(), ServiceError> {
@@ -179,7 +201,7 @@ fn log4j2_properties(folder: &StackFolder) -> PathBuf {
     folder.conf().join("log4j2.properties")
 }
 
-/// How Kafka 3.9 and `ZooKeeper` log.
+/// How Kafka 3 and `ZooKeeper` log.
 pub(crate) fn write_log4j_properties(folder: &StackFolder) -> Result<(), ServiceError> {
     write_file(&folder.conf().join("log4j.properties"), LOG4J)
 }
@@ -210,7 +232,14 @@ mod tests {
     use super::*;
 
     fn kafka(metadata: Metadata, settings: &[(&str, &str)]) -> Kafka {
-        Kafka { port: 9093, metadata, heap: HeapSize::default_for_kafka(), settings: ServerSetting::list(settings) }
+        let layout = KafkaLayout::Kraft;
+        Kafka {
+            layout,
+            port: 9093,
+            metadata,
+            heap: HeapSize::default_for_kafka(),
+            settings: ServerSetting::list(settings),
+        }
     }
 
     #[test]

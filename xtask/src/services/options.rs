@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use clap::ValueEnum;
 
-use super::cassandra::Cassandra;
+use super::cassandra::{Cassandra, CassandraRelease};
 use super::error::ServiceError;
 use super::kafka::{Kafka, KafkaLayout, Metadata};
 use super::ports::FreePorts;
@@ -21,9 +21,12 @@ const ZOOKEEPER_PORT: u16 = 2181;
 /// Which servers start, and how.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct StackOptions {
-    /// Kafka 4.3.1 (kraft), or Kafka 3.9.2 with ZooKeeper
+    /// Kafka 4.3.1 (kraft), 3.4.1 with ZooKeeper (zookeeper), or 3.9.2 with ZooKeeper
     #[arg(long, value_enum, default_value = "kraft")]
     pub(crate) kafka: KafkaLayout,
+    /// Cassandra 5.0.8, or 4.1.10 on a JDK 11 (fetched once, or of JAVA_HOME_11)
+    #[arg(long, value_enum, default_value = "5.0")]
+    pub(crate) cassandra: CassandraRelease,
     /// Start only this server (with --kafka zookeeper, ZooKeeper belongs to Kafka)
     #[arg(long, value_enum)]
     pub(crate) only: Option<Only>,
@@ -67,6 +70,7 @@ impl StackOptions {
     pub(crate) fn small() -> Self {
         Self {
             kafka: KafkaLayout::Kraft,
+            cassandra: CassandraRelease::Current,
             only: None,
             kafka_port: None,
             cassandra_port: None,
@@ -88,9 +92,9 @@ impl StackOptions {
         if self.only != Some(Only::Cassandra) {
             let metadata = match self.kafka {
                 KafkaLayout::Kraft => Metadata::Kraft { controller_port: free.take()? },
-                KafkaLayout::Zookeeper => {
+                beside @ (KafkaLayout::Zookeeper | KafkaLayout::LastZookeeper) => {
                     let port = self.port(self.zookeeper_port, ZOOKEEPER_PORT, free)?;
-                    servers.push(Box::new(Zookeeper { port, heap: self.kafka_heap.clone() }));
+                    servers.push(Box::new(Zookeeper { beside, port, heap: self.kafka_heap.clone() }));
                     Metadata::Zookeeper { port }
                 }
             };
@@ -101,6 +105,7 @@ impl StackOptions {
 
     fn cassandra(&self, free: &mut FreePorts) -> Result<Cassandra, ServiceError> {
         Ok(Cassandra {
+            release: self.cassandra,
             port: self.port(self.cassandra_port, CASSANDRA_PORT, free)?,
             storage_port: free.take()?,
             heap: self.cassandra_heap.clone(),
@@ -110,6 +115,7 @@ impl StackOptions {
 
     fn kafka(&self, metadata: Metadata, free: &mut FreePorts) -> Result<Kafka, ServiceError> {
         Ok(Kafka {
+            layout: self.kafka,
             port: self.port(self.kafka_port, KAFKA_PORT, free)?,
             metadata,
             heap: self.kafka_heap.clone(),

@@ -10,12 +10,13 @@ use serde::{Deserialize, Serialize};
 use super::error::ServiceError;
 use super::folder::StackFolder;
 use super::jars::Bundle;
+use super::java::Release;
 
 /// Which server of a stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Role {
-    /// Apache ZooKeeper, only beside Kafka 3.9.
+    /// Apache ZooKeeper, only beside Kafka 3.
     Zookeeper,
     /// Apache Kafka.
     Kafka,
@@ -72,6 +73,10 @@ pub(crate) trait Server: fmt::Debug {
     /// The server's own version.
     fn version(&self) -> &'static str {
         self.bundle().version
+    }
+    /// The Java it is made for.
+    fn java(&self) -> Release {
+        Release::Installed
     }
     /// Writes its configuration and makes its folders.
     fn write_configuration(&self, folder: &StackFolder) -> Result<(), ServiceError>;

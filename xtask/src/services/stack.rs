@@ -11,7 +11,7 @@ use rustix::process::Signal;
 use super::error::ServiceError;
 use super::folder::StackFolder;
 use super::jars;
-use super::java::Java;
+use super::java::{Javas, Release};
 use super::log_tail::{LogTail, SHOWN_WITH_ERRORS};
 use super::ports;
 use super::ready::{self, NotReady};
@@ -33,7 +33,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(crate) struct Stack {
     folder: StackFolder,
-    java: Java,
+    javas: Javas,
     life: Life,
     servers: Vec<Running>,
 }
@@ -66,9 +66,9 @@ impl Stack {
         life: Life,
         interrupt: &Interrupt,
     ) -> Result<Self, ServiceError> {
-        let java = prepare(&servers, interrupt)?;
+        let javas = prepare(&servers, interrupt)?;
         folder.make()?;
-        let mut stack = Self { folder, java, life, servers: Vec::new() };
+        let mut stack = Self { folder, javas, life, servers: Vec::new() };
         for server in servers {
             stack.launch_one(server, interrupt)?;
         }
@@ -100,15 +100,15 @@ impl Stack {
         self.find(role).map(|running| running.server.bundle().jars())
     }
 
-    /// The Java that runs the servers.
+    /// The Java of this machine, which runs Kafka's tools.
     pub(crate) fn java(&self) -> &OsString {
-        self.java.program()
+        self.javas.of(Release::Installed)
     }
 
     /// What a command that works with this stack finds in its environment.
     pub(crate) fn environment(&self) -> Vec<(String, OsString)> {
         let mut environment: Vec<(String, OsString)> = vec![
-            ("VITALS_TEST_JAVA".to_owned(), self.java.program().clone()),
+            ("VITALS_TEST_JAVA".to_owned(), self.java().clone()),
             ("VITALS_TEST_STACK".to_owned(), self.folder.path().into()),
         ];
         for running in &self.servers {
@@ -173,10 +173,10 @@ impl Stack {
         let jars = server.bundle().jars();
         server.write_configuration(&self.folder)?;
         if let Some(arguments) = server.first_run(&self.folder, &jars) {
-            self.first_run(&arguments, interrupt)?;
+            self.first_run(self.javas.of(server.java()), &arguments, interrupt)?;
         }
         say::talk(&format!("starting {} {} on 127.0.0.1:{}", server.role(), server.version(), server.port()));
-        let child = self.spawn(server.role(), &server.arguments(&self.folder, &jars))?;
+        let child = self.spawn(&*server, &jars)?;
         let record = Record {
             role: server.role(),
             version: server.version().to_owned(),
@@ -188,27 +188,22 @@ impl Stack {
         self.remember(record)
     }
 
-    fn first_run(&self, arguments: &[OsString], interrupt: &Interrupt) -> Result<(), ServiceError> {
+    fn first_run(&self, java: &OsString, arguments: &[OsString], interrupt: &Interrupt) -> Result<(), ServiceError> {
         let log = self.folder.path().join("logs").join("kafka-format.log");
-        let job = Job {
-            program: self.java.program(),
-            arguments,
-            folder: self.folder.path(),
-            log: &log,
-            limit: FIRST_RUN_LIMIT,
-        };
+        let job = Job { program: java, arguments, folder: self.folder.path(), log: &log, limit: FIRST_RUN_LIMIT };
         job.run(interrupt).map_err(|error| match error {
             JobError::Interrupted(interrupted) => interrupted.into(),
             error => ServiceError::Format { how: error.to_string(), log: LogTail::read(&log, SHOWN_WITH_ERRORS) },
         })
     }
 
-    fn spawn(&self, role: Role, arguments: &[OsString]) -> Result<Child, ServiceError> {
-        let start_error = |source| ServiceError::Start { program: self.java.program().display().to_string(), source };
-        let log = self.folder.log(role);
+    fn spawn(&self, server: &dyn Server, jars: &Path) -> Result<Child, ServiceError> {
+        let java = self.javas.of(server.java());
+        let start_error = |source| ServiceError::Start { program: java.display().to_string(), source };
+        let log = self.folder.log(server.role());
         keep_previous(&log);
-        let mut command = process::command(self.java.program(), Place::OwnSession, self.life).map_err(start_error)?;
-        command.args(arguments).current_dir(self.folder.path());
+        let mut command = process::command(java, Place::OwnSession, self.life).map_err(start_error)?;
+        command.args(server.arguments(&self.folder, jars)).current_dir(self.folder.path());
         job::log_into(&mut command, &log).map_err(start_error)?;
         command.spawn().map_err(start_error)
     }
@@ -317,16 +312,17 @@ fn wait_for<'a>(
 }
 
 /// Everything that can be found wanting before the first server starts.
-fn prepare(servers: &[Box<dyn Server>], interrupt: &Interrupt) -> Result<Java, ServiceError> {
+fn prepare(servers: &[Box<dyn Server>], interrupt: &Interrupt) -> Result<Javas, ServiceError> {
     if !cfg!(target_os = "linux") {
         return Err(ServiceError::NotLinux);
     }
-    let java = Java::find()?;
+    let releases: Vec<_> = servers.iter().map(|server| server.java()).collect();
+    let javas = Javas::find(&releases, interrupt)?;
     for server in servers {
         ports::must_be_free(server.role(), server.port())?;
     }
     jars::ensure_all(servers.iter().map(|server| server.bundle()), interrupt)?;
-    Ok(java)
+    Ok(javas)
 }
 
 /// The log of the run before stays as `NAME.previous.log`. There may be none.

@@ -1,4 +1,4 @@
-//! Apache `ZooKeeper`: one server, beside Kafka 3.9.
+//! Apache `ZooKeeper`: one server, beside Kafka 3.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -6,13 +6,15 @@ use std::path::{Path, PathBuf};
 use super::error::ServiceError;
 use super::folder::{StackFolder, make_folder, write_file};
 use super::jars::Bundle;
-use super::kafka::{self, log4j_argument, write_log4j_properties};
+use super::kafka::{KafkaLayout, log4j_argument, write_log4j_properties};
 use super::options::HeapSize;
 use super::server::{Role, Server, class_path};
 
 /// One server.
 #[derive(Debug)]
 pub(crate) struct Zookeeper {
+    /// The Kafka that brings it.
+    pub(crate) beside: KafkaLayout,
     /// Where clients connect.
     pub(crate) port: u16,
     /// The Java heap.
@@ -29,16 +31,18 @@ impl Server for Zookeeper {
     }
 
     fn bundle(&self) -> &'static Bundle {
-        &kafka::BUNDLE_3
+        self.beside.bundle()
     }
 
-    /// The one that Kafka 3.9.2 brings.
     fn version(&self) -> &'static str {
-        "3.8.4"
+        match self.beside {
+            KafkaLayout::LastZookeeper => "3.8.4",
+            KafkaLayout::Kraft | KafkaLayout::Zookeeper => "3.6.4",
+        }
     }
 
     fn write_configuration(&self, folder: &StackFolder) -> Result<(), ServiceError> {
-        let data = folder.data("zookeeper");
+        let data = folder.data(&format!("zookeeper-{}", self.version()));
         make_folder(&data)?;
         let (port, data) = (self.port, data.display());
         // 2 s is ZooKeeper's usual tick; no limit on connections, since all clients share one address.

@@ -28,7 +28,18 @@ const TOP_FOLDER: &[&str] = &[
 ];
 
 /// Folders that are somebody's own. Written in two parts, so that this line does not break the rule.
-const PERSONAL_FOLDERS: &[&str] = &[concat!("/wo", "rk/"), concat!("/ro", "ot/"), concat!("/ho", "me/")];
+const PERSONAL_FOLDERS: &[&str] = &[
+    concat!("/wo", "rk"),
+    concat!("/workspa", "ce"),
+    concat!("/ro", "ot"),
+    concat!("/ho", "me"),
+    concat!("/Use", "rs"),
+    concat!("\\Use", "rs"),
+    concat!("/mn", "t"),
+];
+
+/// A shorter name, or one without a digit, may be an honest word elsewhere.
+const MACHINE_NAME_LETTERS: usize = 6;
 
 /// Every rule about one file.
 pub(super) fn check(file: &SourceFile) -> Vec<Finding> {
@@ -86,8 +97,42 @@ fn personal_paths(file: &SourceFile) -> Vec<Finding> {
 
 /// Whether `folder` stands in `line` as the start of a path, not as the middle of a longer one.
 fn starts_a_path(line: &str, folder: &str) -> bool {
-    let continues = |letter: char| is_word(letter) || ['.', '-', '}'].contains(&letter);
-    line.match_indices(folder).any(|(start, _)| !line.split_at(start).0.ends_with(continues))
+    let continues = |letter: char| is_word(letter) || ['.', '-', '}', '<'].contains(&letter);
+    stands_alone(line, folder, continues)
+}
+
+/// Whether `text` stands somewhere in `line` with no letter before it that it `continues`, and none behind it.
+fn stands_alone(line: &str, text: &str, continues: impl Fn(char) -> bool + Copy) -> bool {
+    line.match_indices(text).any(|(start, _)| {
+        let (before, rest) = line.split_at(start);
+        !before.ends_with(continues) && !rest.strip_prefix(text).unwrap_or_default().starts_with(is_word)
+    })
+}
+
+/// The name of the machine that this runs on, where it cannot be an honest word.
+pub(super) fn machine_name() -> Option<String> {
+    let name = fs::read_to_string("/proc/sys/kernel/hostname").ok()?.trim().to_owned();
+    is_telling(&name).then_some(name)
+}
+
+fn is_telling(name: &str) -> bool {
+    name.len() >= MACHINE_NAME_LETTERS && name.contains(|letter: char| letter.is_ascii_digit())
+}
+
+/// Where `file` says the name of this machine.
+pub(super) fn names_of(machine: Option<&str>, file: &SourceFile) -> Vec<Finding> {
+    let lines = (1..).zip(file.text.lines());
+    let named = lines.filter(|(_, line)| machine.is_some_and(|name| stands_alone(line, name, is_word)));
+    named
+        .map(|(number, _)| Finding {
+            path: file.path.clone(),
+            line: number,
+            rule: "no-name-of-one-machine",
+            reason: "this is the name of the machine that wrote it".to_owned(),
+            hint: "write localhost, or leave it out",
+            weight: Weight::Broken,
+        })
+        .collect()
 }
 
 fn aborting_panics(file: &SourceFile) -> Vec<Finding> {
@@ -160,9 +205,20 @@ mod tests {
     #[test]
     fn a_path_of_one_machine_breaks_a_rule_in_any_text() {
         for folder in PERSONAL_FOLDERS {
-            assert_eq!(rules("README.md", &format!("see {folder}x")), [("no-path-of-one-machine", Weight::Broken)]);
-            assert!(rules("README.md", &format!("see target{folder}x")).is_empty());
+            for path in [format!("{folder}/x"), format!("\"{folder}\""), format!("file://{folder}/x")] {
+                assert_eq!(rules("README.md", &format!("see {path}")), [("no-path-of-one-machine", Weight::Broken)]);
+            }
+            assert!(rules("README.md", &format!("see target{folder}/x")).is_empty());
+            assert!(rules("README.md", &format!("see {folder}shop/x")).is_empty());
         }
+    }
+
+    #[test]
+    fn the_name_of_this_machine_breaks_a_rule_unless_it_may_be_a_word() {
+        let found = |text: &str| names_of(Some("node-17"), &SourceFile::new("README.md", text)).len();
+        assert_eq!((found("on node-17:9093"), found("on node-170 and xnode-17")), (1, 0));
+        assert!(is_telling("node-17") && !is_telling("monitor") && !is_telling("pc1"));
+        assert!(names_of(None, &SourceFile::new("README.md", "node-17")).is_empty());
     }
 
     #[test]

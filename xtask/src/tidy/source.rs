@@ -11,7 +11,8 @@ const ROOMS: &[&str] = &["src", "xtask", "migrations", "fixtures", ".cargo", ".c
 /// Single files beside them.
 const FILES: &[&str] = &["Cargo.toml", "README.md", "compose.yaml", ".clippy.toml", ".rustfmt.toml"];
 /// Endings of files that are text written by people.
-const TEXT_ENDINGS: &[&str] = &["rs", "toml", "md", "yaml", "yml", "cql", "sql", "sh", "py"];
+const TEXT_ENDINGS: &[&str] =
+    &["rs", "toml", "md", "yaml", "yml", "cql", "sql", "sh", "py", "c", "txt", "json", "csv", "html"];
 
 /// One text file.
 #[derive(Debug)]
@@ -22,6 +23,8 @@ pub(super) struct SourceFile {
     pub(super) text: String,
     /// What of it is Rust code, one entry a line; empty for other files.
     pub(super) code: Vec<CodeLine>,
+    /// Whether it is a symbolic link; then its text is where it leads.
+    pub(super) is_link: bool,
 }
 
 /// A line of Rust without comments and texts.
@@ -37,12 +40,22 @@ impl SourceFile {
     /// A file out of its path and text.
     pub(super) fn new(path: &str, text: &str) -> Self {
         let code = if is_rust(path) { code_lines(path, text) } else { Vec::new() };
-        Self { path: path.to_owned(), text: text.to_owned(), code }
+        Self { path: path.to_owned(), text: text.to_owned(), code, is_link: false }
+    }
+
+    /// A symbolic link out of its path and where it leads.
+    pub(super) fn link(path: &str, target: &str) -> Self {
+        Self { path: path.to_owned(), text: target.to_owned(), code: Vec::new(), is_link: true }
     }
 
     /// Whether it is a Rust file.
     pub(super) fn is_rust(&self) -> bool {
-        is_rust(&self.path)
+        !self.is_link && is_rust(&self.path)
+    }
+
+    /// What its name ends with.
+    pub(super) fn ending(&self) -> Option<&str> {
+        ending(&self.path)
     }
 
     /// Whether it belongs to a room: `src/alarm` is `src/alarm.rs` and everything in `src/alarm/`.
@@ -58,7 +71,7 @@ pub(super) fn all(root: &Path) -> io::Result<Vec<SourceFile>> {
         collect(root, room, &mut files)?;
     }
     for file in FILES.iter().filter(|file| root.join(file).is_file()) {
-        files.push(SourceFile::new(file, &fs::read_to_string(root.join(file))?));
+        files.push(SourceFile::new(file, &read(&root.join(file))?));
     }
     files.sort_by(|one, other| one.path.cmp(&other.path));
     Ok(files)
@@ -72,13 +85,21 @@ fn collect(root: &Path, folder: &str, files: &mut Vec<SourceFile>) -> io::Result
     for entry in entries {
         let entry = entry?;
         let path = format!("{folder}/{}", entry.file_name().to_string_lossy());
-        if entry.file_type()?.is_dir() {
+        let kind = entry.file_type()?;
+        if kind.is_symlink() {
+            files.push(SourceFile::link(&path, &fs::read_link(entry.path())?.to_string_lossy()));
+        } else if kind.is_dir() {
             collect(root, &path, files)?;
         } else if is_text(&path) {
-            files.push(SourceFile::new(&path, &fs::read_to_string(entry.path())?));
+            files.push(SourceFile::new(&path, &read(&entry.path())?));
         }
     }
     Ok(())
+}
+
+/// Some messages of the fixtures are no UTF-8.
+fn read(path: &Path) -> io::Result<String> {
+    Ok(String::from_utf8_lossy(&fs::read(path)?).into_owned())
 }
 
 fn is_text(path: &str) -> bool {

@@ -105,6 +105,15 @@ pub(super) const ALL: &[TextRule] = &[
         hint: "go through kafka/wire.rs, which looks at the lengths first",
     },
     TextRule {
+        name: "no-path-out-of-the-repository",
+        within: &["src", "xtask"],
+        except: &[],
+        words: &["root().parent", "root().ancestors", "repository().parent", "repository().ancestors"],
+        tests: Tests::Included,
+        reason: "whoever clones this repository has nothing beside it",
+        hint: "keep what is needed in the repository, or take its place as an option",
+    },
+    TextRule {
         name: "nothing-is-left-unfinished",
         within: &["src", "xtask"],
         except: &[],

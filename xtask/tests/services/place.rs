@@ -8,9 +8,14 @@ pub(crate) fn brokers() -> String {
     variable("VITALS_BROKERS")
 }
 
-/// Kafka 3.9 with `ZooKeeper`, as `host:port`.
-pub(crate) fn zookeeper_brokers() -> String {
-    variable("VITALS_TEST_ZK_BROKERS")
+/// Kafka as the old README has it, as `host:port`.
+pub(crate) fn old_brokers() -> String {
+    variable("VITALS_TEST_OLD_BROKERS")
+}
+
+/// Cassandra as the old README has it, as `host:port`.
+pub(crate) fn old_cassandra() -> String {
+    variable("VITALS_TEST_OLD_CASSANDRA")
 }
 
 /// Cassandra, as `host:port`.
@@ -23,6 +28,11 @@ pub(crate) fn cassandra() -> String {
 /// A Python with the clients that other programs use.
 pub(crate) fn python() -> PathBuf {
     variable("VITALS_TEST_PYTHON").into()
+}
+
+/// A file of recorded readings.
+pub(crate) fn recorded() -> PathBuf {
+    std::env::var_os("VITALS_TEST_RECORDED").expect("hint: run `cargo xtask test --recorded DIR`").into()
 }
 
 /// The Java that runs the servers.

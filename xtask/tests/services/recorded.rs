@@ -1,6 +1,6 @@
-//! Recorded readings from a file to the table, field by field.
+//! Readings from a file to the table, field by field: our own file's, and recorded ones.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::Value;
 
@@ -9,57 +9,47 @@ use crate::place;
 use crate::running::RUN_LIMIT;
 use crate::ward::{PartitionLag, Ward};
 
-/// A file of readings, and what is known of it.
-struct Recording {
-    path: PathBuf,
-    /// Rows with a value that cannot be believed; `None` where nobody has counted them.
-    temperatures_not_believed: Option<usize>,
-    readings: Option<usize>,
-}
+/// Of the recorded readings: how many there are, and how many temperatures cannot be believed.
+const READINGS: usize = 2_332;
+const TEMPERATURES_NOT_BELIEVED: usize = 3;
 
-impl Recording {
-    /// Recorded readings beside the repository; they are not part of it. Where they are missing, our own file serves.
-    fn find() -> Self {
-        let repository = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let recorded = repository.join("../shared/data/mimic4demo_complete.csv");
-        if recorded.is_file() {
-            return Self { path: recorded, temperatures_not_believed: Some(3), readings: Some(2_332) };
-        }
-        let path = repository.join("fixtures/ward.csv");
-        assert!(path.is_file(), "neither {} nor {} is there", recorded.display(), path.display());
-        Self { path, temperatures_not_believed: None, readings: None }
-    }
+/// Only run with `--recorded`: the recording is no part of this repository.
+#[test]
+fn recorded_readings_come_into_the_table_as_they_were_sent() {
+    let ward = Ward::with_partitions(6);
+    assert_eq!(from_file_to_table(&ward, &place::recorded()), READINGS);
+    not_believed_is_marked(&ward);
 }
 
 #[test]
-fn recorded_readings_come_into_the_table_as_they_were_sent() {
-    let recording = Recording::find();
-    println!("recorded readings of {}", recording.path.display());
+fn readings_of_our_own_file_come_into_the_table_as_they_were_sent() {
     let ward = Ward::with_partitions(6);
-    // Rows without a timestamp would get the time of sending, which no file tells.
-    ward.file("recorded.csv", std::fs::read(&recording.path).unwrap());
+    from_file_to_table(&ward, &Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/ward.csv"));
+}
 
-    let produced = ward.run("produce --mode csv --csv recorded.csv --once --interval 0").well();
-    let sent = produced.stdout.len();
-    assert_eq!(recording.readings.unwrap_or(sent), sent);
+/// Gives how many readings went that way.
+fn from_file_to_table(ward: &Ward, file: &Path) -> usize {
+    // Rows without a timestamp would get the time of sending, which no file tells.
+    ward.file("recorded.csv", std::fs::read(file).unwrap());
+    let sent = ward.run("produce --mode csv --csv recorded.csv --once --interval 0").well().stdout.len();
+    assert!(sent > 0);
     ward.run("consume --exit-at-end --quiet").well();
 
     let file = ward.folder.path().join("recorded.csv");
     let equal = peer::python("check_file.py", &[&place::cassandra(), &ward.name, file.to_str().unwrap()]);
     assert_eq!(equal.trim().parse(), Ok(sent));
-    not_believed_is_marked(&ward, &recording);
-    the_lag_is_zero_for_us_and_for_kafka(&ward, sent);
+    the_lag_is_zero_for_us_and_for_kafka(ward, sent);
+    sent
 }
 
-fn not_believed_is_marked(ward: &Ward, recording: &Recording) {
-    let Some(expected) = recording.temperatures_not_believed else { return };
+fn not_believed_is_marked(ward: &Ward) {
     let shown: Value = serde_json::from_str(&ward.run("query --limit 10000 -o json").well().output()).unwrap();
     let shown = shown.as_array().unwrap();
-    assert_eq!(shown.len(), recording.readings.unwrap());
+    assert_eq!(shown.len(), READINGS);
     let marked: Vec<_> = shown.iter().filter(|row| row["implausible"] != serde_json::json!([])).collect();
     let (temperatures, others): (Vec<&Value>, Vec<&Value>) =
         marked.into_iter().partition(|row| row["implausible"] == serde_json::json!(["temperature"]));
-    assert_eq!(temperatures.len(), expected, "{temperatures:?}");
+    assert_eq!(temperatures.len(), TEMPERATURES_NOT_BELIEVED, "{temperatures:?}");
     assert!(temperatures.iter().all(|row| row["temperature"].as_f64().unwrap() > 90.0), "as sent: {temperatures:?}");
     // The recording has sensors that were off, too.
     let apnoea =
@@ -68,7 +58,7 @@ fn not_believed_is_marked(ward: &Ward, recording: &Recording) {
 
     let alerts = ward.rows("patient_alerts");
     let technical: Vec<_> = alerts.iter().filter(|alert| alert["rule"] == "temperature_implausible").collect();
-    assert_eq!(technical.len(), expected, "{technical:?}");
+    assert_eq!(technical.len(), TEMPERATURES_NOT_BELIEVED, "{technical:?}");
 }
 
 fn the_lag_is_zero_for_us_and_for_kafka(ward: &Ward, sent: usize) {

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::super::error::BenchError;
 use super::super::hospital::Hospital;
-use super::reference::References;
+use super::reference::{MEASURE, References};
 
 /// A full topic.
 #[derive(Debug, Clone, Copy)]
@@ -77,7 +77,7 @@ impl Work {
         // The references know of no other port than Cassandra's own.
         arguments.extend(["env".into(), format!("CASS=127.0.0.1:{port}").into()]);
         arguments.extend(drainer.command.iter().cloned());
-        let output = hospital.kit().python_file("measure.py", &references.file("measure.py"), &arguments)?;
+        let output = hospital.kit().python_file(MEASURE, &references.file(MEASURE), &arguments)?;
         let figures = output.find("every reading as a row and committed", |text| self.read(text))?;
         ward.close()?;
         Ok(figures)

@@ -1,4 +1,4 @@
-//! The reference programs that stand beside this repository, in `../shared/peers`, and how each is started.
+//! The reference programs, which are not part of this repository, and how each is started.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -9,12 +9,14 @@ use super::super::error::{BenchError, file_error};
 use super::super::kit::Kit;
 use crate::environment;
 use crate::job::Job;
-use crate::repository;
 use crate::say;
 use crate::services::folder::make_folder;
 
 /// The first build fetches some hundred modules.
 const BUILD_LIMIT: Duration = Duration::from_secs(10 * 60);
+
+/// The script that measures a drain.
+pub(super) const MEASURE: &str = "measure.py";
 
 /// Where the reference programs are, and which of them could be built.
 #[derive(Debug)]
@@ -27,20 +29,15 @@ pub(super) struct References {
 }
 
 impl References {
-    /// Builds those that can be built here; `None` where the folder is not there.
-    pub(super) fn build(kit: &Kit) -> Result<Option<Self>, BenchError> {
-        let Some(folder) = repository::root().parent().map(|beside| beside.join("shared").join("peers")) else {
-            return Ok(None);
-        };
-        if !folder.is_dir() {
-            return Ok(None);
-        }
+    /// Builds those that can be built here.
+    pub(super) fn build(kit: &Kit, folder: &Path) -> Result<Self, BenchError> {
+        let folder = folder.to_owned();
         let Some(compiler) = environment::find_on_path("go") else {
             say::talk("go is not installed: its reference programs are left out");
-            return Ok(Some(Self { folder, go: None, benthos: None }));
+            return Ok(Self { folder, go: None, benthos: None });
         };
         let build = |name: &'static str| build(kit, &compiler, &folder.join(name), name);
-        Ok(Some(Self { go: Some(build("go")?), benthos: Some(build("benthos")?), folder }))
+        Ok(Self { go: Some(build("go")?), benthos: Some(build("benthos")?), folder })
     }
 
     /// A file of theirs.

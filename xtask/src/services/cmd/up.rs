@@ -61,7 +61,10 @@ fn missing(
         match alive.iter().find(|record| record.role == server.role()) {
             None => missing.push(server),
             Some(record) if record.version == server.version() => {}
-            Some(_) => return Err(ServiceError::OtherLayout { stack: folder.name().to_owned() }),
+            Some(record) => {
+                let (stack, runs) = (folder.name().to_owned(), record.version.clone());
+                return Err(ServiceError::OtherVersion { stack, role: record.role, runs, wanted: server.version() });
+            }
         }
     }
     Ok(missing)
