@@ -1,11 +1,12 @@
 //! Rows of the table as a file, and back.
 //!
 //! Two formats: CSV as cqlsh's COPY writes and reads it, and one JSON object a line. What goes out comes back as it
-//! was, to the bit: texts as they are, the shortest number that means the same, nothing for what was not measured.
+//! was, to the bit: texts as they are, the shortest number that means the same, nothing for what was not measured. Back
+//! comes only what `consume` would have stored: other programs write into the table too, and their rows are told.
 //!
 //! - [`Format`]: which of the two
 //! - [`encode`]: rows into text
-//! - [`decode`]: text into rows, or the [`Fault`] in a line
+//! - [`decode`]: text into rows, or the [`Fault`](crate::faults::Fault) in a line
 //! - [`backup`]: the file to read back, opened as often as it is needed
 //! - `csv`, `json`: records out of the two formats
 //! - [`partial`]: the file to write, which is not there before it is whole
@@ -16,15 +17,12 @@ mod csv;
 pub mod decode;
 pub mod encode;
 pub mod error;
-mod fault;
 mod format;
 mod json;
 pub mod partial;
 mod survey;
-mod value;
 
 pub use error::ArchiveError;
-pub use fault::{Fault, Flaw};
 pub use format::Format;
 pub use survey::Survey;
 

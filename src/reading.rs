@@ -3,9 +3,11 @@
 //! A [`Reading`] cannot hold a malformed one: its parts can only be made by parsing. [`decode`] takes a message's
 //! bytes, [`encode`] gives them back; the message's shape is the contract with the other programs on the topic.
 
+pub(crate) mod bytes;
 mod decode;
 mod encode;
 pub(crate) mod json;
+pub mod number;
 mod sign;
 mod timestamp;
 

@@ -23,6 +23,12 @@ pub enum Reject {
     /// The value is not UTF-8, which JSON has to be.
     #[error("the message is not UTF-8")]
     NotUtf8,
+    /// The value is UTF-16, with or without a byte order mark.
+    #[error("the message is UTF-16, not UTF-8")]
+    Utf16,
+    /// The value begins with a byte order mark, which JSON does not allow.
+    #[error("the message is not JSON: it begins with a byte order mark")]
+    ByteOrderMark,
     /// The value is not one JSON text.
     #[error("the message is not JSON (near line {line}, column {column})")]
     NotJson {
@@ -49,10 +55,10 @@ pub enum Reject {
     /// `timestamp` is missing or not RFC 3339 with an offset, within the years 1 to 9999 of UTC.
     #[error("timestamp is missing, or not an RFC 3339 time with an offset")]
     Timestamp,
-    /// A sign is there with a wrong type: `"95"`, `95.5` for a whole number, `true`.
+    /// A sign is there with a wrong type: `"95"`, `95.5` or `2.0e-400` for a whole number, `true`.
     #[error("{0} has the wrong type")]
     SignType(Sign),
-    /// A sign is a number that its column cannot hold.
+    /// A sign is a number that its column cannot hold; `1e-50` is one for the temperature, since only 0 is left of it.
     #[error("{0} is a number that does not fit")]
     SignRange(Sign),
     /// `blood_pressure` is there and not an object.
@@ -99,8 +105,8 @@ impl Reject {
         match self {
             Self::NullValue => "null_value",
             Self::TooLarge { .. } => "too_large",
-            Self::NotUtf8 => "not_utf8",
-            Self::NotJson { .. } => "not_json",
+            Self::NotUtf8 | Self::Utf16 => "not_utf8",
+            Self::ByteOrderMark | Self::NotJson { .. } => "not_json",
             Self::NotAnObject => "not_an_object",
             Self::TooDeep { .. } => "too_deep",
             Self::DuplicateKey => "duplicate_key",

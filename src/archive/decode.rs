@@ -1,14 +1,15 @@
-//! Text into rows.
+//! Text into rows. What `consume` would take as a message is a row, with its time in the one form of the table.
 
+use std::borrow::Cow;
 use std::io::{self, BufRead, Read as _};
 
 use super::csv::{Record, Records};
-use super::fault::MAX_KEY_BYTES;
 use super::json::{At, Object};
-use super::value::{decimal, whole};
-use super::{COLUMNS, Fault, Flaw, Format};
-use crate::intake::csv as cells;
-use crate::reading::Signs;
+use super::{COLUMNS, Format};
+use crate::faults::{Fault, FirstLine, Flaw};
+use crate::reading::bytes::{BYTE_ORDER_MARK, is_utf16};
+use crate::reading::number::{self, NumberFlaw};
+use crate::reading::{PatientId, Reading, Signs, Timestamp};
 use crate::store::StoredReading;
 
 /// How many names of columns that are not ours are kept to be told.
@@ -23,6 +24,14 @@ pub struct Rows<R> {
 enum Lines<R> {
     Csv { records: Records<R>, layout: Option<Layout> },
     Ndjson { input: R, line: u64, text: Vec<u8> },
+}
+
+/// Whether an import takes `row` as it is. What other programs wrote into the table it may refuse, or write in another
+/// form.
+#[must_use]
+pub fn takes(row: &StoredReading) -> bool {
+    let key = PatientId::parse(&row.patient_id).and_then(|id| Ok((id, Timestamp::parse(&row.timestamp)?)));
+    key.is_ok_and(|(id, time)| time.to_string() == row.timestamp && Reading::new(id, time, row.signs).is_ok())
 }
 
 /// What a line turned out to be.
@@ -40,9 +49,9 @@ pub enum ReadError {
     /// The system does not give more.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// The first line names columns, but not these.
-    #[error("line 1 names no column {}", .0.join(", "))]
-    MissingColumns(Vec<&'static str>),
+    /// The first line shows that nothing can be read.
+    #[error("line 1: {0}")]
+    FirstLine(#[from] FirstLine),
 }
 
 impl<R: BufRead> Rows<R> {
@@ -51,9 +60,8 @@ impl<R: BufRead> Rows<R> {
     /// # Errors
     /// The input cannot be read.
     pub fn new(mut input: R, format: Format) -> io::Result<Self> {
-        const MARK: &[u8] = "\u{feff}".as_bytes();
-        if input.fill_buf()?.starts_with(MARK) {
-            input.consume(MARK.len());
+        if input.fill_buf()?.starts_with(BYTE_ORDER_MARK) {
+            input.consume(BYTE_ORDER_MARK.len());
         }
         let lines = match format {
             Format::Csv => Lines::Csv { records: Records::new(input), layout: None },
@@ -83,8 +91,12 @@ impl<R: BufRead> Rows<R> {
                 (line, layout.get_or_insert_default().row(records.cells()))
             }
             Lines::Ndjson { input, line, text } => {
+                let is_first = *line == 0;
                 if !next_line(input, line, text)? {
                     return Ok(None);
+                }
+                if is_first {
+                    begins_with_an_object(text)?;
                 }
                 (*line, json_row(text, &mut self.unknown))
             }
@@ -107,7 +119,7 @@ fn begin<R: BufRead>(
 ) -> Result<Record, ReadError> {
     let record = records.next()?;
     if layout.is_none() && matches!(record, Record::Cells(_)) {
-        if let Some(named) = Layout::of_names(records.cells(), unknown)? {
+        if let Some(named) = Layout::of_first_line(records.cells(), unknown)? {
             *layout = Some(named);
             return Ok(records.next()?);
         }
@@ -131,77 +143,90 @@ impl Default for Layout {
 }
 
 impl Layout {
-    /// Takes the cells as names, if they are: no row has both parts of the key called so.
-    fn of_names(cells: &[Vec<u8>], unknown: &mut Vec<String>) -> Result<Option<Self>, ReadError> {
-        let place = |name: &str| cells.iter().position(|cell| cell.trim_ascii() == name.as_bytes());
-        if place("patient_id").is_none() || place("timestamp").is_none() {
-            return Ok(None);
+    /// Takes the cells as names, if they are.
+    fn of_first_line(cells: &[Vec<u8>], unknown: &mut Vec<String>) -> Result<Option<Self>, FirstLine> {
+        let is = |cell: &[u8], name: &str| cell.trim_ascii().eq_ignore_ascii_case(name.as_bytes());
+        let places =
+            |name: &'static str| (0..).zip(cells).filter(move |(_, cell)| is(cell, name)).map(|(place, _)| place);
+        let saved = || FirstLine::saved(cells.iter().map(Vec::as_slice));
+        let missing: Vec<_> = COLUMNS.into_iter().filter(|name| places(name).next().is_none()).collect();
+        // In a row the id could be called like a column, and nothing else.
+        if COLUMNS.len() - missing.len() < 2 {
+            let (found, expected) = (cells.len(), COLUMNS.len());
+            let is_row = found == expected && !cells.first().is_some_and(|cell| is_utf16(cell));
+            let flaw = || saved().unwrap_or(FirstLine::CellCount { found, expected });
+            return if is_row { Ok(None) } else { Err(flaw()) };
         }
-        let missing: Vec<_> = COLUMNS.into_iter().filter(|name| place(name).is_none()).collect();
         if !missing.is_empty() {
-            return Err(ReadError::MissingColumns(missing));
+            return Err(saved().unwrap_or(FirstLine::Missing(missing)));
         }
-        let others = cells.iter().map(|cell| String::from_utf8_lossy(cell.trim_ascii()).into_owned());
-        unknown.extend(others.filter(|name| !COLUMNS.contains(&name.as_str())).take(MAX_UNKNOWN));
-        Ok(Some(Self { places: COLUMNS.map(|name| place(name).unwrap_or_default()), count: cells.len() }))
+        if let Some(name) = COLUMNS.into_iter().find(|name| places(name).count() > 1) {
+            return Err(FirstLine::Twice(name));
+        }
+        let others = cells.iter().filter(|cell| !COLUMNS.iter().any(|name| is(cell, name)));
+        unknown.extend(others.map(|cell| String::from_utf8_lossy(cell.trim_ascii()).into_owned()).take(MAX_UNKNOWN));
+        Ok(Some(Self { places: COLUMNS.map(|name| places(name).next().unwrap_or_default()), count: cells.len() }))
     }
 
     fn row(&self, cells: &[Vec<u8>]) -> Result<StoredReading, At> {
         if cells.len() != self.count {
-            let flaw = cells::Flaw::CellCount { found: cells.len(), expected: self.count };
-            return Err((None, flaw.into()));
+            return Err((None, Flaw::CellCount { found: cells.len(), expected: self.count }));
         }
         let text = |column: usize| {
             let cell = self.places.get(column).and_then(|place| cells.get(*place)).map(Vec::as_slice);
-            std::str::from_utf8(cell.unwrap_or_default()).map_err(|_| Flaw::from(cells::Flaw::NotUtf8))
+            std::str::from_utf8(cell.unwrap_or_default()).map_err(|_| Flaw::NotUtf8)
         };
         assemble(
-            |column| text(column).map(str::to_owned),
-            |column| whole(text(column)?),
-            |column| decimal(text(column)?),
+            |column| text(column).map(Cow::Borrowed),
+            |column| text(column).map(|cell| Some(cell).filter(|cell| !cell.is_empty())),
         )
     }
 }
 
+/// A list and an object over several lines are told once, and not for each of their lines.
+fn begins_with_an_object(line: &[u8]) -> Result<(), FirstLine> {
+    match line.trim_ascii() {
+        _ if is_utf16(line) => Err(FirstLine::Utf16),
+        [b'{', _, ..] => Ok(()),
+        _ => Err(FirstLine::NotAnObject),
+    }
+}
+
 fn json_row(line: &[u8], unknown: &mut Vec<String>) -> Result<StoredReading, At> {
-    let line = std::str::from_utf8(line).map_err(|_| (None, cells::Flaw::NotUtf8.into()))?;
+    let line = std::str::from_utf8(line).map_err(|_| (None, Flaw::NotUtf8))?;
     let object = Object::parse(line, |name| {
         if unknown.len() < MAX_UNKNOWN && !unknown.iter().any(|known| known == name) {
             unknown.push(name.to_owned());
         }
     })?;
-    assemble(|column| object.text(column), |column| object.whole(column), |column| object.decimal(column))
+    assemble(|column| object.text(column), |column| Ok(object.number(column)))
 }
 
-/// Puts a row together; each function gives the value of a column by its place in [`COLUMNS`].
-fn assemble(
-    text: impl Fn(usize) -> Result<String, Flaw>,
-    whole: impl Fn(usize) -> Result<Option<i32>, Flaw>,
-    decimal: impl Fn(usize) -> Result<Option<f32>, Flaw>,
+/// Puts a row together; each function gives the text of a column by its place in [`COLUMNS`], that of a number only where
+/// there is one.
+fn assemble<'a>(
+    text: impl Fn(usize) -> Result<Cow<'a, str>, Flaw>,
+    number: impl Fn(usize) -> Result<Option<&'a str>, Flaw>,
 ) -> Result<StoredReading, At> {
     let at = |column: usize| move |flaw| (COLUMNS.get(column).copied(), flaw);
-    let key = |column: usize| text(column).and_then(fits_a_key).map_err(at(column));
-    let patient_id = key(0)?;
-    if patient_id.is_empty() {
-        return Err(at(0)(Flaw::Missing));
-    }
-    let whole = |column: usize| whole(column).map_err(at(column));
-    Ok(StoredReading {
-        patient_id,
-        timestamp: key(1)?,
-        signs: Signs {
-            heart_rate: whole(2)?,
-            spo2: whole(3)?,
-            systolic: whole(4)?,
-            diastolic: whole(5)?,
-            respiratory_rate: whole(6)?,
-            temperature: decimal(7).map_err(at(7))?,
-        },
-    })
+    let patient = text(0).and_then(|id| PatientId::parse(&id).map_err(|_| Flaw::PatientId)).map_err(at(0))?;
+    let time = text(1).and_then(|time| Timestamp::parse(&time).map_err(|_| Flaw::Timestamp)).map_err(at(1))?;
+    let whole = |column| number(column).and_then(|text| measured(text, number::whole)).map_err(at(column));
+    let signs = Signs {
+        heart_rate: whole(2)?,
+        spo2: whole(3)?,
+        systolic: whole(4)?,
+        diastolic: whole(5)?,
+        respiratory_rate: whole(6)?,
+        temperature: number(7).and_then(|text| measured(text, number::decimal)).map_err(at(7))?,
+    };
+    // Nothing else can be wrong with signs that were read here.
+    let reading = Reading::new(patient, time, signs).map_err(|_| (None, Flaw::NoSign))?;
+    Ok(StoredReading { patient_id: reading.patient().to_string(), timestamp: reading.time().to_string(), signs })
 }
 
-fn fits_a_key(text: String) -> Result<String, Flaw> {
-    if text.len() <= MAX_KEY_BYTES { Ok(text) } else { Err(Flaw::TooLong) }
+fn measured<T>(text: Option<&str>, parse: impl Fn(&str) -> Result<T, NumberFlaw>) -> Result<Option<T>, Flaw> {
+    Ok(text.map(parse).transpose()?)
 }
 
 /// The longest line of JSON: a key can be written with six bytes for each of its own.

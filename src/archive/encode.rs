@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 
-use super::value::decimal_text;
 use super::{COLUMNS, Format};
 use crate::reading::Signs;
 use crate::store::StoredReading;
@@ -78,9 +77,39 @@ fn numbers(signs: &Signs) -> [Option<String>; 6] {
     ]
 }
 
+/// The decimal as the shortest text that means the same number in the width of the FLOAT column: 36.8, 37.0, 1e-45. What
+/// JSON has no number for has a name, as cqlsh writes it: NaN, Infinity, -Infinity.
+fn decimal_text(number: f32) -> String {
+    if number.is_nan() {
+        "NaN".to_owned()
+    } else if number.is_infinite() {
+        if number > 0.0 { "Infinity" } else { "-Infinity" }.to_owned()
+    } else {
+        // Debug keeps the point of a whole number.
+        format!("{number:?}")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::reading::number::decimal;
+
+    #[test]
+    fn a_decimal_comes_back_to_the_bit() {
+        let bits = (0..2000_u32).map(|step| step.wrapping_mul(2_147_483));
+        let odd = [0.0, -0.0, 36.8, 37.0, 1e-45, f32::MAX, f32::MIN];
+        for number in bits.map(f32::from_bits).filter(|number| number.is_finite()).chain(odd) {
+            assert_eq!(decimal(&decimal_text(number)).map(f32::to_bits), Ok(number.to_bits()), "{number:?}");
+        }
+    }
+
+    #[test]
+    fn a_decimal_is_as_short_as_it_was_sent_and_what_is_none_has_a_name() {
+        assert_eq!([36.8, 37.0, -0.5].map(decimal_text), ["36.8", "37.0", "-0.5"]);
+        let names = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY].map(decimal_text);
+        assert_eq!(names, ["NaN", "Infinity", "-Infinity"]);
+    }
 
     fn encoded(format: Format, patient_id: &str, timestamp: &str, signs: Signs) -> String {
         let mut text = head(format);

@@ -3,9 +3,10 @@
 use std::io;
 use std::path::PathBuf;
 
+use super::Survey;
 use super::decode::ReadError;
-use super::{Fault, Survey};
 use crate::exit::{Advice, Code};
+use crate::faults::{Fault, FirstLine, Flaw};
 
 /// What went wrong with a file of rows. No text of it holds patient data.
 #[derive(Debug, thiserror::Error)]
@@ -24,13 +25,13 @@ pub enum ArchiveError {
         /// The system's reason.
         source: io::Error,
     },
-    /// Its first line names columns, but not these.
-    #[error("{from}, line 1: no column {}", columns.join(", "))]
-    MissingColumns {
+    /// Its first line shows that nothing of it can be read.
+    #[error("{from}, line 1: {flaw}; nothing was written")]
+    FirstLine {
         /// The file, or standard input.
         from: String,
-        /// Their names.
-        columns: Vec<&'static str>,
+        /// What is wrong.
+        flaw: FirstLine,
     },
     /// Lines are no rows.
     #[error("{}: {survey}; nothing was written", path.display())]
@@ -85,7 +86,7 @@ impl ArchiveError {
     pub fn from_read(from: impl Into<String>, error: ReadError) -> Self {
         match error {
             ReadError::Io(source) => Self::Unreadable { from: from.into(), source },
-            ReadError::MissingColumns(columns) => Self::MissingColumns { from: from.into(), columns },
+            ReadError::FirstLine(flaw) => Self::FirstLine { from: from.into(), flaw },
         }
     }
 }
@@ -93,10 +94,9 @@ impl ArchiveError {
 impl Advice for ArchiveError {
     fn code(&self) -> Code {
         match self {
-            Self::Malformed { .. }
-            | Self::MalformedAfter { .. }
-            | Self::MissingColumns { .. }
-            | Self::Changed { .. } => Code::BadData,
+            Self::Malformed { .. } | Self::MalformedAfter { .. } | Self::FirstLine { .. } | Self::Changed { .. } => {
+                Code::BadData
+            }
             Self::Write { .. } => Code::Unreachable,
             _ => Code::Usage,
         }
@@ -106,10 +106,9 @@ impl Advice for ArchiveError {
         let hint = match self {
             Self::Missing(_) | Self::Folder(_) => "check the path of the file",
             Self::Unreadable { .. } => "check the file's rights",
-            Self::MissingColumns { .. } => {
-                "export all columns, or leave the line of names out: then they are patient_id, timestamp, heart_rate, \
-                 spo2, systolic, diastolic, respiratory_rate, temperature"
-            }
+            Self::FirstLine { flaw, .. } => return Some(flaw.hint(COLUMNS_HINT)),
+            Self::Malformed { survey, .. } if survey.faults.first.iter().any(is_time) => TIME_HINT,
+            Self::MalformedAfter { fault, .. } if is_time(fault) => TIME_HINT,
             Self::Malformed { .. } => "correct these lines, or leave them out, and import the file again",
             Self::MalformedAfter { .. } => "correct the line and import all of it again: that is safe",
             Self::Changed { .. } => "import a copy that nobody writes to: what was written does no harm",
@@ -121,4 +120,15 @@ impl Advice for ArchiveError {
         };
         Some(hint.to_owned())
     }
+}
+
+const COLUMNS_HINT: &str = "export all columns, or leave the line of names out: then they are patient_id, timestamp, \
+                            heart_rate, spo2, systolic, diastolic, respiratory_rate, temperature";
+
+/// A time that is none is mostly a spreadsheet's.
+const TIME_HINT: &str = "write times as 2025-10-26T10:30:15+00:00, with their offset from UTC (a spreadsheet rewrites \
+                         them), and import all of it again: that is safe";
+
+fn is_time(fault: &Fault) -> bool {
+    fault.flaw == Flaw::Timestamp
 }

@@ -3,6 +3,8 @@
 use std::ffi::OsStr;
 use std::path::Path;
 
+use crate::reading::bytes::BYTE_ORDER_MARK;
+
 /// How the rows of a table stand in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
@@ -24,11 +26,12 @@ impl Format {
         }
     }
 
-    /// The format that the beginning of the text tells: an object begins with a brace.
+    /// The format that the beginning of the text tells: an object begins with a brace, and a list is no CSV either.
     #[must_use]
     pub fn of_beginning(text: &[u8]) -> Self {
+        let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
         let first = text.iter().find(|byte| !byte.is_ascii_whitespace());
-        if first == Some(&b'{') { Self::Ndjson } else { Self::Csv }
+        if matches!(first, Some(b'{' | b'[')) { Self::Ndjson } else { Self::Csv }
     }
 }
 
@@ -48,6 +51,7 @@ mod tests {
     #[test]
     fn an_object_begins_with_a_brace() {
         assert_eq!(Format::of_beginning(b"\n  {\"patient_id\""), Format::Ndjson);
+        assert_eq!(Format::of_beginning("\u{feff}{\"patient_id\"".as_bytes()), Format::Ndjson);
         assert_eq!(Format::of_beginning(b"patient_id,timestamp"), Format::Csv);
         assert_eq!(Format::of_beginning(b""), Format::Csv);
     }

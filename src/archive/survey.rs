@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use super::Flaw;
 use crate::faults::Faults;
 
 /// What a file holds.
@@ -11,7 +10,7 @@ pub struct Survey {
     /// Rows in order.
     pub rows: u64,
     /// Lines that are no rows.
-    pub faults: Faults<Flaw>,
+    pub faults: Faults,
 }
 
 impl fmt::Display for Survey {

@@ -9,7 +9,7 @@ use super::pace::Pace;
 use super::query::QueryError;
 use super::{Context, moment, unless_stopped};
 use crate::archive::partial::Partial;
-use crate::archive::{ArchiveError, Format, encode};
+use crate::archive::{ArchiveError, Format, decode, encode};
 use crate::exit::Code;
 use crate::output::Output;
 use crate::reading::{PatientId, Timestamp};
@@ -85,11 +85,13 @@ async fn export(args: &Args, settings: &Settings, output: &Output) -> Result<Cod
     let mut pages = Pages::of(&store, args).await?;
     let mut progress = output.progress(None);
     let mut pace = Pace::new();
+    let mut foreign = 0_u64;
     let mut text = if args.no_header { String::new() } else { encode::head(format) };
     while let Some(page) = pages.next_page().await? {
         let mut rows = 0;
         for row in page.iter().filter(|row| range.has(row)) {
             rows += 1;
+            foreign += u64::from(!decode::takes(row));
             encode::row(format, row, &mut text);
         }
         if text.len() >= WRITE_BYTES {
@@ -102,6 +104,10 @@ async fn export(args: &Args, settings: &Settings, output: &Output) -> Result<Cod
     drop(progress);
     sink.finish()?;
     tell(args, &pace, &store.extra_columns().await?, output);
+    if foreign > 0 {
+        let what = "rows that consume would not have written so; an import changes their time or refuses them";
+        output.note(format_args!("note: {what}: {foreign}"));
+    }
     Ok(Code::Done)
 }
 

@@ -30,9 +30,11 @@ use crate::store::{self, AnyStore};
 /// What to read.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Rows go in as they stand in the file. What a row does not carry stays as it
-is in the store, so it is safe to run again. A CSV file may have a line of
-column names; without one the columns are in the order of an export.
+A row is taken if consume would take it as a message: with an id, a time that
+tells its offset, and at least one sign. Times are written in the one form of
+the table. What a row does not carry stays as it is in the store, so it is
+safe to run again. A CSV file may have a line of column names; without one the
+columns are in the order of an export.
 All of a file is checked before anything is written; a pipe is written up
 to its first fault.
 

@@ -3,12 +3,11 @@
 //! A file is read twice: [`CsvFile::check`] looks through all of it before anything is sent, [`CsvFile::rows`] streams
 //! it. Both hold one row at a time, so that a file may have millions.
 //!
-//! Columns are found by their name in the first line, in any order: `patient_id`, `heart_rate`, `spo2`, `systolic`,
+//! Columns are found by their name in the first line, in any order and case: `patient_id`, `heart_rate`, `spo2`, `systolic`,
 //! `diastolic`, `respiratory_rate`, `temperature`, and optionally `timestamp`. Other columns are passed over. White space
 //! around a cell is no part of it; a blank cell is a sign that was not measured.
 
 mod bounded;
-pub(crate) mod cell;
 mod columns;
 mod error;
 mod survey;
@@ -21,11 +20,12 @@ use std::path::{Path, PathBuf};
 
 use csv::{ByteRecord, Reader, ReaderBuilder, Terminator};
 
-pub use error::{CsvError, Fault, Flaw};
+pub use error::CsvError;
 pub use survey::Survey;
 
 use self::bounded::{Bounded, RowLimit};
 use self::columns::Columns;
+use crate::faults::Fault;
 use crate::reading::{PatientId, Reading, Signs, Timestamp};
 use crate::reject::Reject;
 
@@ -76,7 +76,7 @@ impl CsvFile {
     pub fn open(path: &Path) -> Result<Self, CsvError> {
         let mut reader = open(path)?;
         let header = reader.reader.byte_headers().map_err(|error| CsvError::from_csv(path, error))?;
-        let columns = Columns::find(header).map_err(|error| error.at(path))?;
+        let columns = Columns::find(header).map_err(|flaw| CsvError::FirstLine { path: path.to_owned(), flaw })?;
         Ok(Self { path: path.to_owned(), columns })
     }
 

@@ -4,12 +4,12 @@
 //! a general parser: `1e999` is valid JSON and "a number that does not fit", not a syntax error.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
 
 use serde_json::value::RawValue;
 
-use super::json::{self, Members};
-use super::{PatientId, Reading, Sign, Signs, Timestamp};
+use super::bytes::{BYTE_ORDER_MARK, is_utf16};
+use super::number::{self, NumberFlaw};
+use super::{PatientId, Reading, Sign, Signs, Timestamp, json};
 use crate::reject::Reject;
 
 /// The longest message that is read. A reading has about 200 bytes; the rest is room for fields of other programs.
@@ -17,9 +17,6 @@ pub const MAX_MESSAGE_BYTES: usize = 64 * 1024;
 
 /// How deep objects and lists may be nested. A reading needs two levels.
 pub const MAX_DEPTH: usize = 32;
-
-/// Up to so many keys are compared in pairs, which is faster than hashing them.
-const FEW_KEYS: usize = 16;
 
 /// Reads one message.
 ///
@@ -31,14 +28,22 @@ pub fn decode(message: &[u8]) -> Result<Reading, Reject> {
     if message.len() > MAX_MESSAGE_BYTES {
         return Err(Reject::TooLarge { bytes: message.len(), limit: MAX_MESSAGE_BYTES });
     }
-    let text = std::str::from_utf8(message).map_err(|_| Reject::NotUtf8)?;
-    let members = json::object(text)?;
-    named_once(&members)?;
+    let text = std::str::from_utf8(message).map_err(|_| by_its_beginning(message, Reject::NotUtf8))?;
+    let members = json::object(text).map_err(|reject| by_its_beginning(message, reject))?;
     let mut fields = Fields::default();
     for (key, value) in members {
         fields.take(&key, value)?;
     }
     fields.into_reading()
+}
+
+/// Why the message is no JSON text: what it begins with tells more than where its first fault is.
+fn by_its_beginning(message: &[u8], reject: Reject) -> Reject {
+    match reject {
+        Reject::NotUtf8 | Reject::NotJson { .. } if is_utf16(message) => Reject::Utf16,
+        Reject::NotJson { .. } if message.starts_with(BYTE_ORDER_MARK) => Reject::ByteOrderMark,
+        _ => reject,
+    }
 }
 
 /// What the message says under the keys that are ours.
@@ -68,8 +73,10 @@ impl<'a> Fields<'a> {
         if json::is_null(value) {
             return Ok(());
         }
-        let members = json::object(value.get()).map_err(|_| Reject::BloodPressure)?;
-        named_once(&members)?;
+        let members = json::object(value.get()).map_err(|reject| match reject {
+            Reject::NotAnObject => Reject::BloodPressure,
+            _ => reject,
+        })?;
         for (key, value) in members {
             match &*key {
                 "systolic" => self.signs.systolic = whole(Sign::Systolic, value)?,
@@ -87,45 +94,28 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// Takes a whole number; `95.0` is one, null is a sign that was not measured.
+/// Takes a whole number; null is a sign that was not measured.
 fn whole(sign: Sign, value: &RawValue) -> Result<Option<i32>, Reject> {
-    if json::is_null(value) {
-        return Ok(None);
-    }
-    if let Ok(number) = value.get().parse::<i32>() {
-        return Ok(Some(number));
-    }
-    let number = number(sign, value)?;
-    if number.fract() != 0.0 {
-        return Err(Reject::SignType(sign));
-    }
-    if number < f64::from(i32::MIN) || number > f64::from(i32::MAX) {
-        return Err(Reject::SignRange(sign));
-    }
-    #[allow(clippy::as_conversions, clippy::cast_possible_truncation, reason = "whole and in range: checked above")]
-    Ok(Some(number as i32))
+    measured(sign, value, number::whole)
 }
 
 /// Takes a number in the width of the FLOAT column; null is a sign that was not measured.
 fn decimal(sign: Sign, value: &RawValue) -> Result<Option<f32>, Reject> {
+    measured(sign, value, number::decimal)
+}
+
+fn measured<T>(
+    sign: Sign,
+    value: &RawValue,
+    parse: impl FnOnce(&str) -> Result<T, NumberFlaw>,
+) -> Result<Option<T>, Reject> {
     if json::is_null(value) {
         return Ok(None);
     }
-    let wide = number(sign, value)?;
-    // By way of f64, so that it rounds as in the programs that read the number as a double first.
-    #[allow(clippy::as_conversions, clippy::cast_possible_truncation, reason = "the column's width; checked below")]
-    let narrow = wide as f32;
-    if narrow.is_finite() { Ok(Some(narrow)) } else { Err(Reject::SignRange(sign)) }
-}
-
-/// The number that `value` writes, which may be infinite only where it does not fit a double.
-fn number(sign: Sign, value: &RawValue) -> Result<f64, Reject> {
-    let text = value.get();
-    if !text.starts_with(|first: char| first == '-' || first.is_ascii_digit()) {
-        return Err(Reject::SignType(sign));
-    }
-    let number = text.parse::<f64>().map_err(|_| Reject::SignType(sign))?;
-    if number.is_finite() { Ok(number) } else { Err(Reject::SignRange(sign)) }
+    parse(value.get()).map(Some).map_err(|flaw| match flaw {
+        NumberFlaw::NotANumber | NumberFlaw::NotWhole => Reject::SignType(sign),
+        NumberFlaw::DoesNotFit => Reject::SignRange(sign),
+    })
 }
 
 /// Looks through a value that is not ours, `depth` levels below the message's outside.
@@ -136,22 +126,10 @@ fn well_formed(value: &RawValue, depth: usize) -> Result<(), Reject> {
         return Err(Reject::TooDeep { limit: MAX_DEPTH });
     }
     if text.starts_with('{') {
-        let members = json::object(text)?;
-        named_once(&members)?;
-        return members.iter().try_for_each(|(_, value)| well_formed(value, depth + 1));
+        return json::object(text)?.iter().try_for_each(|(_, value)| well_formed(value, depth + 1));
     }
     if text.starts_with('[') {
         return json::list(text)?.iter().try_for_each(|value| well_formed(value, depth + 1));
     }
     Ok(())
-}
-
-fn named_once(members: &Members<'_>) -> Result<(), Reject> {
-    let once = if members.len() <= FEW_KEYS {
-        members.iter().enumerate().all(|(at, (key, _))| members.iter().skip(at + 1).all(|(other, _)| other != key))
-    } else {
-        let mut seen = HashSet::with_capacity(members.len());
-        members.iter().all(|(key, _)| seen.insert(key))
-    };
-    if once { Ok(()) } else { Err(Reject::DuplicateKey) }
 }

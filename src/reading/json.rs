@@ -1,6 +1,7 @@
 //! JSON, one level at a time: an object's members and a list's items as raw text.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
@@ -11,16 +12,31 @@ use crate::reject::Reject;
 /// An object's members in the order in which they stand.
 pub(crate) type Members<'a> = Vec<(Cow<'a, str>, &'a RawValue)>;
 
-/// Takes `text` as one JSON object.
+/// Up to so many keys are compared in pairs, which is faster than hashing them.
+const FEW_KEYS: usize = 16;
+
+/// Takes `text` as one JSON object that names each key once.
 pub(crate) fn object(text: &str) -> Result<Members<'_>, Reject> {
-    serde_json::from_str::<Object<'_>>(text).map(|object| object.0).map_err(|error| {
+    let object = serde_json::from_str::<Object<'_>>(text).map_err(|error| {
         // Another kind of value is told at its first byte; whether it is JSON at all shows only at its end.
         match serde_json::from_str::<&RawValue>(text) {
             Ok(_) if error.is_data() => Reject::NotAnObject,
             Ok(_) => not_json(&error),
             Err(error) => not_json(&error),
         }
-    })
+    })?;
+    if are_named_once(&object.0) { Ok(object.0) } else { Err(Reject::DuplicateKey) }
+}
+
+fn are_named_once(members: &Members<'_>) -> bool {
+    if members.len() <= FEW_KEYS {
+        return members
+            .iter()
+            .enumerate()
+            .all(|(at, (key, _))| members.iter().skip(at + 1).all(|(other, _)| other != key));
+    }
+    let mut seen = HashSet::with_capacity(members.len());
+    members.iter().all(|(key, _)| seen.insert(key))
 }
 
 /// Takes `text` as one JSON list.

@@ -79,6 +79,29 @@ fn a_number_that_does_not_fit_is_refused() {
 }
 
 #[test]
+fn whether_a_number_is_whole_and_fits_is_decided_on_its_digits() {
+    for (number, refused) in [
+        ("2.0e-400", "sign_type"),
+        ("94.99999999999999999", "sign_type"),
+        ("2147483647.0000000001", "sign_type"),
+        ("1e99999999999999999999", "sign_range"),
+    ] {
+        for key in ["heart_rate", "spo2", "respiratory_rate"] {
+            assert_eq!(code(with_sign(&format!(r#""{key}":{number}"#))), refused, "{key}: {number}");
+        }
+        for key in ["systolic", "diastolic"] {
+            assert_eq!(
+                code(with_sign(&format!(r#""blood_pressure":{{"{key}":{number}}}"#))),
+                refused,
+                "{key}: {number}"
+            );
+        }
+    }
+    assert_eq!(code(with_sign(r#""temperature":1e-50"#)), "sign_range");
+    assert_eq!(accepted(&with_sign(r#""heart_rate":0e999999999999"#)).signs().heart_rate, Some(0));
+}
+
+#[test]
 fn implausible_signs_are_accepted_as_sent() {
     assert_eq!(accepted(&with_sign(r#""heart_rate":0"#)).signs().heart_rate, Some(0));
     assert_eq!(accepted(&with_sign(r#""heart_rate":-5"#)).signs().heart_rate, Some(-5));
@@ -94,8 +117,27 @@ fn malformed_messages_have_a_stable_code() {
     assert_eq!(code(with_sign(r#""temperature":NaN"#)), "not_json");
     assert_eq!(code("[1,2]"), "not_an_object");
     assert_eq!(code("null"), "not_an_object");
+    assert_eq!(code(with_sign(r#""blood_pressure":{"systolic":"#)), "not_json");
     assert_eq!(code(with_sign(r#""note":1"#)), "no_sign");
     assert_eq!(code(" ".repeat(MAX_MESSAGE_BYTES + 1)), "too_large");
+}
+
+#[test]
+fn what_a_message_begins_with_is_named_where_it_is_no_json() {
+    let told = |message: &[u8]| {
+        let reject = decode(message).expect_err("refused");
+        (reject.code(), reject.to_string())
+    };
+    let (code, text) = told(format!("\u{feff}{FULL}").as_bytes());
+    assert!(code == "not_json" && text.contains("byte order mark"), "{code}: {text}");
+    let (little, big): (Vec<u8>, Vec<u8>) = (
+        FULL.encode_utf16().flat_map(u16::to_le_bytes).collect(),
+        FULL.encode_utf16().flat_map(u16::to_be_bytes).collect(),
+    );
+    for message in [&[b"\xff\xfe", &little[..]].concat(), &[b"\xfe\xff", &big[..]].concat(), &little, &big] {
+        let (code, text) = told(message);
+        assert!(code == "not_utf8" && text.contains("UTF-16"), "{code}: {text}");
+    }
 }
 
 #[test]
@@ -142,6 +184,39 @@ fn a_time_needs_an_offset_and_a_year_that_python_has() {
 }
 
 #[test]
+fn a_time_that_no_clock_shows_is_refused() {
+    for time in [
+        "2025-10-26T10:30:60Z",
+        "2025-10-26T23:58:60Z",
+        "2016-12-31T23:59:60+01:00",
+        "2016-12-31T23:59:61Z",
+        "9999-12-31T23:59:60Z",
+        "2025-10-26T24:00:00Z",
+        "2025-02-29T10:30:15Z",
+        "0000-10-26T10:30:15Z",
+        "-2025-10-26T10:30:15Z",
+        "+2025-10-26T10:30:15Z",
+        "12025-10-26T10:30:15Z",
+        "2025-10-26T10:30:15+24:00",
+        "2025-10-26T10:30:15-23:60",
+        "2025-10-26T10:30:15+0200",
+        "2025-10-26T10:30:15+02",
+        "2025-10-26T10:30:15\u{2212}02:00",
+        "2025-10-26T10:30:15.Z",
+        "2025-10-26T10:30:15,5Z",
+        "2025-10-26T10:30Z",
+        "2025-10-26T1:30:15Z",
+        "2025-10-26  10:30:15Z",
+        "2025-10-26T10:30:15 Z",
+        " 2025-10-26T10:30:15Z",
+        "2025-10-26T10:30:15Z ",
+        "20251026T103015Z",
+    ] {
+        assert_eq!(code(at(time)), "timestamp", "{time}");
+    }
+}
+
+#[test]
 fn a_time_is_kept_as_python_prints_it() {
     for (sent, kept) in [
         ("2025-10-26T10:30:15Z", "2025-10-26T10:30:15+00:00"),
@@ -149,6 +224,13 @@ fn a_time_is_kept_as_python_prints_it() {
         ("2025-10-26T10:30:15.123456789Z", "2025-10-26T10:30:15.123456+00:00"),
         ("2025-10-26T10:30:15.0000009Z", "2025-10-26T10:30:15+00:00"),
         ("2016-12-31T23:59:60Z", "2017-01-01T00:00:00+00:00"),
+        ("2016-12-31T23:59:60.25Z", "2017-01-01T00:00:00.250000+00:00"),
+        ("2017-01-01T05:29:60+05:30", "2017-01-01T00:00:00+00:00"),
+        ("2016-12-31T15:59:60-08:00", "2017-01-01T00:00:00+00:00"),
+        ("2025-10-26 10:30:15+00:00", "2025-10-26T10:30:15+00:00"),
+        ("2025-10-26t10:30:15z", "2025-10-26T10:30:15+00:00"),
+        ("2025-10-26T10:30:15-00:00", "2025-10-26T10:30:15+00:00"),
+        ("2025-10-27T10:29:15+23:59", "2025-10-26T10:30:15+00:00"),
         ("1969-12-31T23:59:59.999999Z", "1969-12-31T23:59:59.999999+00:00"),
         ("9999-12-31T23:59:59Z", "9999-12-31T23:59:59+00:00"),
         ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00+00:00"),

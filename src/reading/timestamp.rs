@@ -14,14 +14,21 @@ pub struct Timestamp {
 }
 
 impl Timestamp {
-    /// Takes any RFC 3339 text with an offset. More than six decimals are cut; a leap second counts as the second
-    /// after it, as Unix time does.
+    /// Takes any RFC 3339 text with an offset, also with a space for its `T`. More than six decimals are cut; a leap
+    /// second counts as the second after it, as Unix time does.
     ///
     /// # Errors
-    /// [`Reject::Timestamp`] where the text is anything else, or the moment lies outside the years 1 to 9999 of UTC.
+    /// [`Reject::Timestamp`] where the text is anything else, or the moment lies outside the years 1 to 9999 of UTC. A
+    /// second of 60 is one only at the end of a day of UTC.
     pub fn parse(text: &str) -> Result<Self, Reject> {
-        let moment = DateTime::parse_from_rfc3339(text).map_err(|_| Reject::Timestamp)?;
-        Self::from_utc(moment.to_utc())
+        // The parser takes the sign that typesetters write for a minus, too.
+        let ascii = Some(text).filter(|text| text.is_ascii()).ok_or(Reject::Timestamp)?;
+        let utc = DateTime::parse_from_rfc3339(ascii).map_err(|_| Reject::Timestamp)?.to_utc();
+        // And it takes a second of 60 in any minute, as one of 59 with too many nanoseconds.
+        if utc.nanosecond() >= 1_000_000_000 && (utc.hour(), utc.minute()) != (23, 59) {
+            return Err(Reject::Timestamp);
+        }
+        Self::from_utc(utc)
     }
 
     /// The moment `utc`, cut to the microsecond.

@@ -4,8 +4,8 @@ use std::io::BufRead;
 
 use tokio::sync::mpsc;
 
-use crate::archive::Fault;
 use crate::archive::decode::{Entry, ReadError, Rows};
+use crate::faults::Fault;
 use crate::store::StoredReading;
 
 /// How many rows are sorted at once. Rows of one patient that lie closer in the file than this go out together.
@@ -176,7 +176,8 @@ mod tests {
     #[test]
     fn what_stands_before_a_fault_is_sent() {
         let (sender, mut chunks) = mpsc::channel(10);
-        let text = "P1,1,80,,,,,\nP1,2,81,,,,,\nP1,3,eighty,,,,,\nP1,4,83,,,,,\n";
+        let line = |second, rate| format!("P1,2025-10-26T10:30:0{second}Z,{rate},,,,,\n");
+        let text = [line(1, "80"), line(2, "81"), line(3, "eighty"), line(4, "83")].concat();
         let end = feed(Rows::new(text.as_bytes(), crate::archive::Format::Csv).unwrap(), &sender).unwrap();
         assert_eq!(end.fault.map(|fault| fault.line), Some(3));
         let rows: usize = std::iter::from_fn(|| chunks.try_recv().ok())

@@ -1,12 +1,11 @@
 //! Which cell of a row is which value.
 
-use std::path::Path;
-
 use csv::ByteRecord;
 
-use super::error::{CsvError, Flaw};
-use super::{Row, cell};
-use crate::reading::{PatientId, Sign, Signs};
+use super::Row;
+use crate::faults::{FirstLine, Flaw};
+use crate::reading::number::{self, NumberFlaw};
+use crate::reading::{PatientId, Sign, Signs, Timestamp};
 
 const PATIENT: &str = "patient_id";
 const TIME: &str = "timestamp";
@@ -26,33 +25,14 @@ pub(super) struct Columns {
     ignored: Vec<String>,
 }
 
-/// What is wrong with the first line.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum HeaderFlaw {
-    NotUtf8,
-    Missing(Vec<&'static str>),
-    Twice(&'static str),
-}
-
-impl HeaderFlaw {
-    pub(super) fn at(self, path: &Path) -> CsvError {
-        let path = path.to_owned();
-        match self {
-            Self::NotUtf8 => CsvError::HeaderNotUtf8 { path },
-            Self::Missing(columns) => CsvError::MissingColumns { path, columns: columns.join(", ") },
-            Self::Twice(column) => CsvError::ColumnTwice { path, column },
-        }
-    }
-}
-
 impl Columns {
     /// Finds the columns by their names in the first line.
-    pub(super) fn find(header: &ByteRecord) -> Result<Self, HeaderFlaw> {
+    pub(super) fn find(header: &ByteRecord) -> Result<Self, FirstLine> {
         let names: Vec<&str> = header
             .iter()
             .map(|name| std::str::from_utf8(name).map(str::trim))
             .collect::<Result<_, _>>()
-            .map_err(|_| HeaderFlaw::NotUtf8)?;
+            .map_err(|_| FirstLine::saved(header).unwrap_or(FirstLine::NotUtf8))?;
         let places = Places { names: &names };
         let time = places.find(TIME)?;
         let required = [PATIENT].into_iter().chain(Sign::ALL.map(Sign::name));
@@ -63,9 +43,9 @@ impl Columns {
             }
         }
         if !missing.is_empty() {
-            return Err(HeaderFlaw::Missing(missing));
+            return Err(FirstLine::saved(header).unwrap_or(FirstLine::Missing(missing)));
         }
-        let of = |column| places.find(column)?.ok_or_else(|| HeaderFlaw::Missing(vec![column]));
+        let of = |column| places.find(column)?.ok_or_else(|| FirstLine::Missing(vec![column]));
         Ok(Self {
             count: names.len(),
             patient: of(PATIENT)?,
@@ -97,7 +77,7 @@ impl Columns {
             return Ok(None);
         }
         let time = match self.time {
-            Some(place) => read(record, place, TIME, cell::time)?,
+            Some(place) => read(record, place, TIME, time)?,
             None => None,
         };
         let patient = read(record, self.patient, PATIENT, |id| PatientId::parse(id).map_err(|_| Flaw::PatientId))?;
@@ -105,14 +85,16 @@ impl Columns {
     }
 
     fn signs(&self, record: &ByteRecord) -> Result<Signs, Flawed> {
-        let whole = |place, sign: Sign| read(record, place, sign.name(), cell::whole);
+        let whole = |place, sign: Sign| read(record, place, sign.name(), |text| measured(text, number::whole));
         Ok(Signs {
             heart_rate: whole(self.heart_rate, Sign::HeartRate)?,
             spo2: whole(self.spo2, Sign::Spo2)?,
             systolic: whole(self.systolic, Sign::Systolic)?,
             diastolic: whole(self.diastolic, Sign::Diastolic)?,
             respiratory_rate: whole(self.respiratory_rate, Sign::RespiratoryRate)?,
-            temperature: read(record, self.temperature, Sign::Temperature.name(), cell::decimal)?,
+            temperature: read(record, self.temperature, Sign::Temperature.name(), |text| {
+                measured(text, number::decimal)
+            })?,
         })
     }
 }
@@ -130,8 +112,18 @@ fn read<T>(
     text.and_then(|text| parse(text.trim())).map_err(|flaw| (Some(column), flaw))
 }
 
+/// Blank is a sign that was not measured.
+fn measured<T>(text: &str, parse: impl FnOnce(&str) -> Result<T, NumberFlaw>) -> Result<Option<T>, Flaw> {
+    if text.is_empty() { Ok(None) } else { Ok(Some(parse(text)?)) }
+}
+
+/// Blank is a row without a time.
+fn time(text: &str) -> Result<Option<Timestamp>, Flaw> {
+    if text.is_empty() { Ok(None) } else { Timestamp::parse(text).map(Some).map_err(|_| Flaw::Timestamp) }
+}
+
 fn is_ours(name: &str) -> bool {
-    name == PATIENT || name == TIME || Sign::ALL.iter().any(|sign| sign.name() == name)
+    [PATIENT, TIME].into_iter().chain(Sign::ALL.map(Sign::name)).any(|column| column.eq_ignore_ascii_case(name))
 }
 
 struct Places<'a> {
@@ -139,9 +131,9 @@ struct Places<'a> {
 }
 
 impl Places<'_> {
-    fn find(&self, column: &'static str) -> Result<Option<usize>, HeaderFlaw> {
-        let mut places = self.names.iter().enumerate().filter(|(_, name)| **name == column);
+    fn find(&self, column: &'static str) -> Result<Option<usize>, FirstLine> {
+        let mut places = self.names.iter().enumerate().filter(|(_, name)| name.eq_ignore_ascii_case(column));
         let first = places.next().map(|(place, _)| place);
-        if places.next().is_some() { Err(HeaderFlaw::Twice(column)) } else { Ok(first) }
+        if places.next().is_some() { Err(FirstLine::Twice(column)) } else { Ok(first) }
     }
 }

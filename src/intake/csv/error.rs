@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::bounded::{MAX_ROW_BYTES, RowTooLong};
 use super::survey::Survey;
 use crate::exit::{Advice, Code};
-use crate::reading::MAX_PATIENT_ID_BYTES;
+use crate::faults::FirstLine;
 
 /// Why a file is not sent.
 #[derive(Debug, thiserror::Error)]
@@ -42,27 +42,13 @@ pub enum CsvError {
         /// Which file.
         path: PathBuf,
     },
-    /// Its first line is not UTF-8.
-    #[error("{}, line 1: not UTF-8", path.display())]
-    HeaderNotUtf8 {
+    /// Its first line shows that nothing of it can be read.
+    #[error("{}, line 1: {flaw}", path.display())]
+    FirstLine {
         /// Which file.
         path: PathBuf,
-    },
-    /// Its first line does not name these columns.
-    #[error("{}, line 1: no column {columns}", path.display())]
-    MissingColumns {
-        /// Which file.
-        path: PathBuf,
-        /// Their names, with commas.
-        columns: String,
-    },
-    /// Its first line names a column twice.
-    #[error("{}, line 1: the column {column} is there twice", path.display())]
-    ColumnTwice {
-        /// Which file.
-        path: PathBuf,
-        /// Which column.
-        column: &'static str,
+        /// What is wrong.
+        flaw: FirstLine,
     },
     /// It has no row that can be sent.
     #[error("{} has no row to send: {survey}", path.display())]
@@ -128,11 +114,8 @@ impl Advice for CsvError {
             Self::Directory { .. } => "name a file in it",
             Self::NotAFile { .. } => "save the data in a file first",
             Self::Unreadable { .. } => "check the file's rights",
-            Self::HeaderNotUtf8 { .. } => "save the file as UTF-8",
-            Self::Empty { .. } | Self::MissingColumns { .. } | Self::ColumnTwice { .. } => {
-                "the first line has to name the columns patient_id,heart_rate,spo2,systolic,diastolic,\
-                 respiratory_rate,temperature, and may name timestamp"
-            }
+            Self::FirstLine { flaw, .. } => return Some(flaw.hint(COLUMNS_HINT)),
+            Self::Empty { .. } => COLUMNS_HINT,
             Self::NoRow { .. } => "add rows with at least one vital sign below the first line",
             Self::Malformed { .. } => "correct the rows, or leave them out with --skip-bad",
             Self::RowTooLong { .. } => "look for a quotation mark that is not closed",
@@ -142,36 +125,5 @@ impl Advice for CsvError {
     }
 }
 
-/// A malformed row: where, and why.
-pub type Fault = crate::faults::Fault<Flaw>;
-
-/// What is wrong with a row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Flaw {
-    /// The row has more or fewer cells than the first line.
-    #[error("{found} cells instead of {expected}")]
-    CellCount {
-        /// How many it has.
-        found: usize,
-        /// How many the first line has.
-        expected: usize,
-    },
-    /// The cell is not UTF-8.
-    #[error("not UTF-8")]
-    NotUtf8,
-    /// The patient id is empty, too long, or has control characters.
-    #[error("not a patient id of 1 to {MAX_PATIENT_ID_BYTES} bytes without control characters")]
-    PatientId,
-    /// The time is not RFC 3339 with an offset.
-    #[error("not an RFC 3339 time with an offset")]
-    Timestamp,
-    /// The cell holds no number.
-    #[error("not a number")]
-    NotANumber,
-    /// The sign takes whole numbers.
-    #[error("not a whole number")]
-    NotWhole,
-    /// The table's column cannot hold the number.
-    #[error("a number that does not fit")]
-    OutOfRange,
-}
+const COLUMNS_HINT: &str = "the first line has to name the columns patient_id,heart_rate,spo2,systolic,diastolic,\
+                            respiratory_rate,temperature, and may name timestamp";

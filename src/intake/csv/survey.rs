@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Entry, Flaw};
+use super::Entry;
 use crate::faults::Faults;
 
 /// What a file holds.
@@ -13,7 +13,7 @@ pub struct Survey {
     /// Rows without any sign.
     pub without_sign: u64,
     /// Rows that are malformed.
-    pub faults: Faults<Flaw>,
+    pub faults: Faults,
 }
 
 impl Survey {

@@ -175,7 +175,62 @@ fn a_file_with_a_bad_first_line_is_refused_as_bad_data_with_a_hint() {
         assert!(error.to_string().contains(expected), "{error}");
         assert_eq!((error.code(), error.hint().is_some()), (Code::BadData, true));
     }
-    assert!(matches!(refused(b"\xff\xfep\0a\0\n\0"), CsvError::HeaderNotUtf8 { .. }));
+}
+
+#[test]
+fn how_a_program_saved_the_file_is_told_once_with_what_to_do() {
+    let names = HEADER.trim_end();
+    let utf16 = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>();
+    for (content, told, hint) in [
+        (format!("{}\r\nP1;95;;;;;36,8\r\n", names.replace(',', ";")).into_bytes(), "semicolons between", "P001,36.8"),
+        (format!("\u{feff}\"{}\"\n", names.replace(',', "\";\"")).into_bytes(), "semicolons between", "P001,36.8"),
+        (format!("{}\n", names.replace(',', "\t")).into_bytes(), "tabs between", "P001,36.8"),
+        (utf16(&format!("\u{feff}{HEADER}P1,95,,,,,\n")), "UTF-16", "UTF-8"),
+        (utf16(&format!("{HEADER}P1,95,,,,,\n")), "UTF-16", "UTF-8"),
+        (
+            format!("Z\u{fc}rich,{HEADER}").chars().map(|letter| u8::try_from(letter).unwrap_or(b'?')).collect(),
+            "not UTF-8",
+            "UTF-8",
+        ),
+        (b"P001,95,98,120,80,16,36.8\n".to_vec(), "no column patient_id, heart_rate", "first line has to name"),
+    ] {
+        let error = refused(content);
+        assert!(error.to_string().contains(told), "{error}");
+        assert!(error.hint().is_some_and(|text| text.contains(hint)), "{:?}", error.hint());
+        assert_eq!(error.code(), Code::BadData);
+    }
+}
+
+#[test]
+fn names_of_columns_may_stand_in_quotes_in_capitals_and_behind_a_byte_order_mark() {
+    let names = HEADER.trim_end().replace(',', " \",\" ").replace("spo2", "SpO2").replace("patient_id", "Patient_ID");
+    assert_eq!(row(format!("\u{feff}\"{names}\"\r\nP001,95,98,120,80,16,36.8\r\n")).signs, full());
+    assert!(refused(HEADER.replace("spo2", "spo2,SPO2")).to_string().contains("spo2 is there twice"));
+}
+
+#[test]
+fn the_numbers_of_a_cell_are_those_of_a_message() {
+    let row = row(format!("{HEADER}P1,950e-1,95.0,-3,0e999,+16,368e-1\n"));
+    let signs =
+        [row.signs.heart_rate, row.signs.spo2, row.signs.systolic, row.signs.diastolic, row.signs.respiratory_rate];
+    assert_eq!((signs, row.signs.temperature), ([95, 95, -3, 0, 16].map(Some), Some(36.8)));
+    for (number, flaw) in
+        [("2.0e-400", "not a whole number"), ("94.99999999999999999", "not a whole number"), ("nan", "not a number")]
+    {
+        assert_eq!(fault(format!("P1,{number},,,,,\n")), format!("line 2, column heart_rate: {flaw}"));
+    }
+    assert_eq!(fault("P1,,,,,,1e-50\n"), "line 2, column temperature: a number that does not fit");
+    assert_eq!(fault("P1,,,,,,36;8\n"), "line 2, column temperature: not a number");
+}
+
+#[test]
+fn a_time_without_an_offset_is_malformed() {
+    let header = HEADER.replace("patient_id", "timestamp,patient_id");
+    for time in ["2025-10-26T10:30:15", "2025-10-26 10:30", "2025-10-26T10:30:60Z"] {
+        let survey = Sample::of(format!("{header}{time},P1,95,,,,,\n")).open().expect("file").check().expect("checked");
+        let report: Vec<_> = survey.faults.report().collect();
+        assert_eq!(report, ["line 2, column timestamp: not an RFC 3339 time with an offset"]);
+    }
 }
 
 #[test]

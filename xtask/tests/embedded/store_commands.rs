@@ -72,15 +72,15 @@ impl Ward {
     }
 }
 
-/// Rows that a backup has to bring back, also those that no reading would have.
+/// Rows that a backup has to bring back, also strange ones.
 fn odd_rows() -> String {
     let mut rows = NAMES.to_owned();
     rows.push_str("P001,2025-10-26T10:30:15.123456+00:00,95,98,120,80,16,36.8\n");
     rows.push_str("P001,2025-10-26T10:30:15+00:00,,,,,,37.0\n");
-    rows.push_str("P002,yesterday,,,,,,\n");
-    rows.push_str("\"P\\\"3\\\\, \",2025-10-26T12:00:00+02:00,-2147483648,2147483647,0,-1,,1e-45\n");
+    rows.push_str("P002,0001-01-01T00:00:00+00:00,,,,0,,-0.5\n");
+    rows.push_str("\"P\\\"3\\\\, \",2025-10-26T10:00:00+00:00,-2147483648,2147483647,0,-1,,1e-45\n");
     for second in 0..2500 {
-        writeln!(rows, "P9,2025-10-26T{:02}:{:02}:00+00:00,{second},,,,,", second / 60, second % 60).expect("text");
+        writeln!(rows, "P9,2025-10-26T11:{:02}:{:02}+00:00,{second},,,,,", second / 60, second % 60).expect("text");
     }
     rows
 }
@@ -113,22 +113,23 @@ fn an_export_that_is_imported_into_a_new_file_is_exported_as_the_same_bytes() {
 #[test]
 fn an_import_is_safe_to_run_twice_and_erases_nothing() {
     let ward = Ward::new();
-    ward.write("a.csv", "P1,t,80,97,,,,\nP1,u,70,,,,,\n");
-    ward.write("b.csv", "P1,t,81,,120,,,\n");
+    let (first, second) = ("2025-10-26T10:30:15+00:00", "2025-10-26T10:30:15.500000+00:00");
+    ward.write("a.csv", &format!("P1,{first},80,97,,,,\nP1,{second},70,,,,,\n"));
+    ward.write("b.csv", &format!("P1,{first},81,,120,,,\n"));
     for file in ["a.csv", "a.csv", "b.csv", "b.csv"] {
         ward.well(&format!("import {file}"));
     }
     ward.well("export --no-header out.csv");
-    assert_eq!(ward.read("out.csv"), "P1,u,70,,,,,\nP1,t,81,97,120,,,\n");
+    assert_eq!(ward.read("out.csv"), format!("P1,{second},70,,,,,\nP1,{first},81,97,120,,,\n"));
 }
 
 #[test]
 fn a_damaged_file_changes_nothing_and_every_fault_has_its_line_and_column() {
     let ward = Ward::new();
     let mut lines: Vec<String> = odd_rows().lines().map(str::to_owned).collect();
-    lines[2000] = "P9,t,secret,,,,,".to_owned();
-    lines[2100] = "P9,t,,,".to_owned();
-    lines[2200..2230].fill("P9,t,,,,,,hot".to_owned());
+    lines[2000] = "P9,2025-10-26T10:30:15Z,secret,,,,,".to_owned();
+    lines[2100] = "P9,2025-10-26T10:30:15Z,,,".to_owned();
+    lines[2200..2230].fill("P9,2025-10-26T10:30:15Z,,,,,,hot".to_owned());
     ward.write("bad.csv", &lines.join("\n"));
     let told = ward.fails("import bad.csv", 3);
     assert!(told.contains("line 2001, column heart_rate: not a number"), "{told}");
@@ -136,6 +137,102 @@ fn a_damaged_file_changes_nothing_and_every_fault_has_its_line_and_column() {
     assert!(told.contains("line 2201, column temperature: not a number"), "{told}");
     assert!(told.contains("and 12 more") && told.contains("32 lines are no rows"), "{told}");
     assert!(told.contains("nothing was written") && !told.contains("secret"), "{told}");
+    assert_eq!(ward.count(), "0");
+}
+
+#[test]
+fn a_file_that_a_spreadsheet_has_touched_never_doubles_the_table() {
+    let ward = Ward::new();
+    ward.write("in.csv", "P001,2026-11-29T10:00:00+00:00,95,98,120,80,16,36.8\nP001,2026-11-29T10:00:01.5Z,96,,,,,\n");
+    ward.well("import in.csv");
+    ward.well("export before.csv");
+    for time in ["2026-11-29 10:00:00", "2026-11-29 10:00", "29.11.2026 10:00", "46355.4166", "2026-11-29T10:00:00"] {
+        ward.write("touched.csv", &format!("{NAMES}P001,{time},95,98,120,80,16,36.8\n"));
+        let told = ward.fails("import touched.csv", 3);
+        assert!(told.contains("line 2, column timestamp: not an RFC 3339 time with an offset"), "{told}");
+        assert!(told.contains("nothing was written") && told.contains("2025-10-26T10:30:15+00:00"), "{told}");
+    }
+    for time in ["2026-11-29 10:00:00+00:00", "2026-11-29T11:00:00+01:00", "2026-11-29T10:00:00.000Z"] {
+        ward.write("same.csv", &format!("P001,{time},95.0,98,12e1,80,16,36.80\n"));
+        ward.well("import same.csv");
+    }
+    ward.well("export after.csv");
+    assert_eq!(ward.read("after.csv"), ward.read("before.csv"));
+}
+
+#[test]
+fn what_consume_refuses_an_import_refuses_with_line_and_column() {
+    let ward = Ward::new();
+    let at = "2026-11-29T10:00:00Z";
+    let long = "x".repeat(65);
+    let rows = [
+        format!("P1,{at},2.0e-400,,,,,\n"),
+        format!("{long},{at},95,,,,,\n"),
+        "P1,2026-11-29T10:00:60Z,95,,,,,\n".to_owned(),
+        format!("P1,{at},,,,,,\n"),
+        format!("P1,{at},,,,,,NaN\n"),
+        format!("P1,{at},,,,,,1e-50\n"),
+    ];
+    ward.write("bad.csv", &rows.concat());
+    let told = ward.fails("import bad.csv", 3);
+    for fault in [
+        "line 1, column heart_rate: not a whole number",
+        "line 2, column patient_id: not a patient id of 1 to 64 bytes",
+        "line 3, column timestamp: not an RFC 3339 time",
+        "line 4: no vital sign",
+        "line 5, column temperature: not a number",
+        "line 6, column temperature: a number that does not fit",
+    ] {
+        assert!(told.contains(fault), "{fault} in {told}");
+    }
+    // Implausible values are stored as sent, as consume does it.
+    ward.write("implausible.csv", &format!("P1,{at},0,130,90,95,-4,98.6\n"));
+    ward.well("import implausible.csv");
+    assert_eq!(ward.count(), "1");
+}
+
+#[test]
+fn rows_of_other_programs_are_exported_as_they_are_and_their_import_is_refused() {
+    let ward = Ward::new();
+    ward.sql(
+        "INSERT INTO patient_vitals (patient_id, timestamp, spo2) VALUES
+         ('P1', 'yesterday', 97), ('P1', '2026-11-29 10:00:00+00:00', 97), ('P1', '2026-11-29T10:00:01+00:00', 97)",
+    );
+    let told = ward.well("export out.csv");
+    assert!(told.contains("an import changes their time or refuses them: 2"), "{told}");
+    assert_eq!(
+        sorted(&ward.read("out.csv"))[..2],
+        ["P1,2026-11-29 10:00:00+00:00,,97,,,,", "P1,2026-11-29T10:00:01+00:00,,97,,,,"]
+    );
+    let other = Ward::new();
+    fs::copy(ward.path("out.csv"), other.path("out.csv")).expect("copied");
+    let told = other.fails("import out.csv", 3);
+    assert!(told.contains("column timestamp") && told.contains("1 line is no row, 2 in order"), "{told}");
+    assert_eq!(other.count(), "0");
+}
+
+#[test]
+fn what_is_wrong_with_every_line_is_one_error_with_one_hint() {
+    let ward = Ward::new();
+    let rows = "P001,2026-11-29T10:00:00Z,95,98,120,80,16,36.8\n".repeat(30);
+    let semicolons = format!("{NAMES}{rows}").replace(',', ";").replace('.', ",");
+    let utf16 = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>();
+    for (content, told, hint) in [
+        (semicolons.clone().into_bytes(), "semicolons", "commas"),
+        (semicolons.replace('\n', "\r\n").into_bytes(), "semicolons", "commas"),
+        (semicolons.replace(';', "\t").into_bytes(), "tabs", "commas"),
+        (utf16(&format!("\u{feff}{NAMES}{rows}")), "UTF-16", "UTF-8"),
+    ] {
+        fs::write(ward.path("x.csv"), content).expect("written");
+        for words in ["import x.csv", "produce --mode csv --csv x.csv --once"] {
+            let all = ward.fails(words, 3);
+            assert!(all.contains(told) && all.contains(hint), "{words}: {all}");
+            assert!(all.matches("line ").count() == 1 && all.lines().count() == 2, "{words}: {all}");
+        }
+    }
+    ward.write("x.json", "[\n{\"patient_id\":\"P1\"},\n{\"patient_id\":\"P2\"}\n]\n");
+    let all = ward.fails("import x.json", 3);
+    assert!(all.contains("not one JSON object") && all.lines().count() == 2, "{all}");
     assert_eq!(ward.count(), "0");
 }
 
@@ -149,8 +246,9 @@ fn standard_input_is_written_up_to_its_first_fault_and_that_is_said() {
         child.stdin.take().expect("a pipe").write_all(text.as_bytes()).expect("written");
         child.wait_with_output().expect("ended")
     };
-    done(&import("{\"patient_id\":\"P1\",\"timestamp\":\"t\",\"spo2\":97}\n"));
-    let cut = import("P1,u,80,,,,,\nP1,v,81,,,,,\nP1,w,fast,,,,,\nP1,x,83,,,,,\n");
+    done(&import("\u{feff}{\"patient_id\":\"P1\",\"timestamp\":\"2025-10-26T10:30:10Z\",\"spo2\":97}\n"));
+    let line = |second: u8, rate: &str| format!("P1,2025-10-26T10:30:{second}Z,{rate},,,,,\n");
+    let cut = import(&[line(11, "80"), line(12, "81"), line(13, "fast"), line(14, "83")].concat());
     assert_eq!(cut.status.code(), Some(3));
     let told = text(&cut.stderr);
     assert!(told.contains("standard input, line 3, column heart_rate"), "{told}");

@@ -35,7 +35,8 @@ pub(crate) fn cqlsh(ward: &Ward, statement: &str) -> String {
 /// Rows of several patients with gaps, and ids that have to be quoted.
 fn rows(count: u32) -> String {
     let mut text = String::new();
-    for number in 0..count {
+    // From 1: a time without decimals is written without a point.
+    for number in 1..=count {
         let patient = ["P001", "P002", "\"Ward 7, \\\"B\\\"\"", "P004"][usize::try_from(number % 4).unwrap()];
         let (minute, second) = (number / 60 % 60, number % 60);
         let temperature = f64::from(360 + number % 30) / 10.0;
