@@ -51,6 +51,15 @@ impl Environment {
         self.variables.get(&OsString::from("NO_COLOR")).is_some_and(|value| !value.is_empty())
     }
 
+    /// Whether a terminal understands escape sequences, as far as `TERM` tells. Only Windows has terminals without it.
+    #[must_use]
+    pub fn terminal_takes_escapes(&self) -> bool {
+        match self.variables.get(&OsString::from("TERM")) {
+            None => cfg!(windows),
+            Some(name) => !name.is_empty() && name != "dumb",
+        }
+    }
+
     /// The folder that a variable names; XDG says that a relative one is to be passed over.
     fn folder(&self, name: &str) -> Option<PathBuf> {
         self.variables.get(&OsString::from(name)).map(PathBuf::from).filter(|path| path.is_absolute())

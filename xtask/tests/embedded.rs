@@ -32,10 +32,16 @@ mod killed;
 mod operator;
 #[path = "embedded/store_commands.rs"]
 mod store_commands;
+#[cfg(target_os = "linux")]
+#[path = "embedded/terminal.rs"]
+mod terminal;
 #[path = "embedded/top.rs"]
 mod top;
 #[path = "embedded/topic.rs"]
 mod topic;
+#[cfg(target_os = "linux")]
+#[path = "embedded/unread.rs"]
+mod unread;
 
 use vitals::broker::{Broker, Config};
 
