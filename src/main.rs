@@ -27,7 +27,13 @@ fn main() -> ExitCode {
     let output = Output::of_process(environment.terminal_takes_escapes());
     let (trigger, shutdown) = shutdown::channel();
     let hooks = exit::install_hooks(&output, trigger.clone());
-    let work = || hooks.and_then(|()| start(cmd::parse(), &environment, &output, trigger, &shutdown));
+    let work = || {
+        hooks?;
+        match cmd::parse(&environment, &output)? {
+            Ok(line) => start(line, &environment, &output, trigger, &shutdown),
+            Err(code) => Ok(code),
+        }
+    };
     // A panic has been told by the hook.
     let outcome = catch_unwind(AssertUnwindSafe(work)).unwrap_or(Ok(Code::Bug));
     let code = exit::conclude(outcome, &output);

@@ -1,4 +1,4 @@
-//! Everything that is printed, except clap's help. Standard output is data, standard error is talk.
+//! Everything that is printed. Standard output is data, standard error is talk.
 //!
 //! [`Output`] owns both, the progress lines and the full [`Screen`], so that they never run into each other. Every mark
 //! is a character; a [colour](Color) only repeats it.
@@ -165,7 +165,17 @@ impl Output {
         self.text(line.into().plain('\n'))
     }
 
-    /// The same for text that has its line breaks.
+    /// Prints a text of ours that is known in both forms, with its line breaks.
+    ///
+    /// # Errors
+    /// As [`Output::line`].
+    pub fn own(&self, plain: &str, colored: &str) -> Result<(), OutputError> {
+        let has_colors = self.color().is_on(self.stdout_is_screen());
+        self.write(if has_colors { colored } else { plain }.as_bytes())?;
+        self.flush()
+    }
+
+    /// Prints text that has its line breaks to standard output, as [`Output::line`] does.
     ///
     /// # Errors
     /// As [`Output::line`].
@@ -281,6 +291,16 @@ impl Output {
         if let Some(hint) = hint {
             self.labelled(Tone::Heading, "hint:", &visible::one_line(hint));
         }
+    }
+
+    /// Prints what is wrong with the command line, in its own words.
+    pub fn usage(&self, text: &str) {
+        const LABEL: &str = "error:";
+        let text = match text.strip_prefix(LABEL) {
+            Some(rest) => Text::default().toned(Tone::Alert, LABEL).plain(rest),
+            None => text.into(),
+        };
+        self.say(&text);
     }
 
     /// Prints a line of talk behind a label; on a terminal in as many lines as its width asks for.

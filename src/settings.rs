@@ -17,13 +17,14 @@ mod settle;
 mod source;
 mod span;
 mod suggestion;
+mod system_text;
 mod table;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 pub use address::{Brokers, Endpoint, StoreAddress, is_loopback};
-pub use embedded::{DATABASE, EMBEDDED, EMBEDDED_ADDRESS, sqlite};
+pub use embedded::{DATABASE, EMBEDDED, EMBEDDED_ADDRESS};
 pub use environment::Environment;
 pub use error::SettingsError;
 pub use fault::Fault;

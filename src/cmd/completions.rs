@@ -100,15 +100,15 @@ enum Kind {
 
 /// The names that begin with what was typed; none where they cannot be had, since a shell has no place for an error.
 fn names(typed: &OsStr, kind: Kind) -> Vec<CompletionCandidate> {
-    let typed = typed.to_string_lossy();
     // The word that is being typed is no value yet.
-    let words = std::env::args().filter(|word| *word != typed);
+    let words = std::env::args_os().filter(|word| word != typed);
     let settings = settings::resolve(&Flags::among(words), &Environment::read());
     let Ok(settings) = settings else { return Vec::new() };
     let names = match kind {
         Kind::Profile => settings.profiles.into_iter().map(|profile| profile.name).collect(),
         Kind::Topic | Kind::Group => asked(&settings, kind).unwrap_or_default(),
     };
+    let typed = typed.to_string_lossy();
     let fitting = names.into_iter().filter(|name| name.starts_with(&*typed));
     fitting.map(|name| CompletionCandidate::new(name).help(None::<StyledStr>)).collect()
 }

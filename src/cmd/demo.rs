@@ -3,6 +3,7 @@
 mod check;
 mod view;
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -170,7 +171,7 @@ struct Summary<'a> {
     stored: u64,
     alerts: u64,
     latency_ms: Latency,
-    data: &'a Path,
+    data: Cow<'a, str>,
 }
 
 #[derive(Serialize)]
@@ -183,7 +184,8 @@ fn tell(args: &Args, meter: &Meter, folder: &Path, output: &Output) -> Result<()
     let ((sent, stored), alerts, (p50, p99)) = (meter.so_far(), meter.alerts(), meter.latencies_ms());
     let database = folder.join(DATABASE);
     if args.output == Shape::Json {
-        let summary = Summary { sent, stored, alerts, latency_ms: Latency { p50, p99 }, data: folder };
+        let summary =
+            Summary { sent, stored, alerts, latency_ms: Latency { p50, p99 }, data: folder.to_string_lossy() };
         output.json(&serde_json::to_string(&summary)?)?;
         return Ok(());
     }

@@ -22,12 +22,18 @@ mod audit;
 mod bench;
 #[path = "embedded/commands.rs"]
 mod commands;
+#[cfg(target_os = "linux")]
+#[path = "embedded/deceptive.rs"]
+mod deceptive;
 #[path = "embedded/faults.rs"]
 mod faults;
 #[path = "embedded/faulty.rs"]
 mod faulty;
 #[path = "embedded/killed.rs"]
 mod killed;
+#[cfg(target_os = "linux")]
+#[path = "embedded/not_utf8.rs"]
+mod not_utf8;
 #[path = "embedded/operator.rs"]
 mod operator;
 #[path = "embedded/store_commands.rs"]

@@ -60,7 +60,7 @@ fn ends(child: &mut Child) -> Option<i32> {
 #[test]
 fn what_nobody_reads_is_stored_all_the_same_and_who_reads_later_gets_every_line() {
     let (home, _up) = ward();
-    let mut consumer = home.vitals(&CONSUME).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("started");
+    let consumer = home.vitals(&CONSUME).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("started");
     wait_for(|| stored(&home) == all());
     let output = consumer.wait_with_output().expect("read");
     let lines = done(&output);
