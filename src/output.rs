@@ -220,12 +220,12 @@ impl Output {
     ///
     /// # Errors
     /// As [`Output::line`].
-    pub fn screen(&self, lines: Vec<Text>) -> Result<(), OutputError> {
+    pub fn screen(&self, lines: &[Text]) -> Result<(), OutputError> {
         self.write(self.screenful(lines).as_bytes())?;
         self.flush()
     }
 
-    fn screenful(&self, lines: Vec<Text>) -> String {
+    fn screenful(&self, lines: &[Text]) -> String {
         // Each line clears what was behind it, and the last what was below: nothing flickers.
         let lines: Vec<_> = lines.iter().map(|line| self.dressed(line)).collect();
         format!("\x1b[H{}\x1b[K\x1b[J\n", lines.join("\x1b[K\n"))

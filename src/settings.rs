@@ -35,6 +35,7 @@ pub use settle::SettleChoice;
 pub use source::Source;
 pub use span::{Span, parse_duration};
 pub(crate) use suggestion::nearest;
+pub use system_text::quoted;
 pub(crate) use table::topic_name;
 
 use crate::alarm::Limits;

@@ -19,6 +19,7 @@ use crate::kafka::cluster::Cluster;
 use crate::kafka::error::KafkaError;
 use crate::kafka::group::admin;
 use crate::kafka::topics;
+use crate::output::for_cell;
 use crate::settings::{self, Environment, Flags, Settings};
 
 /// Names the shell that wants a word completed.
@@ -109,7 +110,8 @@ fn names(typed: &OsStr, kind: Kind) -> Vec<CompletionCandidate> {
         Kind::Topic | Kind::Group => asked(&settings, kind).unwrap_or_default(),
     };
     let typed = typed.to_string_lossy();
-    let fitting = names.into_iter().filter(|name| name.starts_with(&*typed));
+    // The shell shows them, and nobody could type what is not seen.
+    let fitting = names.into_iter().filter(|name| name.starts_with(&*typed) && for_cell(name) == **name);
     fitting.map(|name| CompletionCandidate::new(name).help(None::<StyledStr>)).collect()
 }
 

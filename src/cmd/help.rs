@@ -10,7 +10,7 @@ use clap::{Command, CommandFactory as _, FromArgMatches as _};
 use super::CommandLine;
 use crate::exit::Code;
 use crate::output::{Color, Output, OutputError};
-use crate::settings::{Environment, Flags};
+use crate::settings::{Environment, Flags, quoted};
 
 /// Every command, under what it is for.
 const GROUPS: [(&str, &[&str]); 6] = [
@@ -59,7 +59,7 @@ fn not_utf8(command: &Command, words: &[OsString]) -> String {
         parsed.is_err_and(|error| error.kind() == ErrorKind::InvalidUtf8)
     };
     let word = (1..words.len()).find(is_at_fault).and_then(|at| words.get(at)).cloned().unwrap_or_default();
-    format!("error: the argument {word:?} is not UTF-8\nhint: only paths may be something else than UTF-8")
+    format!("error: the argument {} is not UTF-8\nhint: only paths may be something else than UTF-8", quoted(&word))
 }
 
 /// Puts the [groups](GROUPS) in the place of clap's one list of commands.

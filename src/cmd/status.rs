@@ -107,7 +107,7 @@ fn show(report: &Report, args: &Args, output: &Output) -> Result<()> {
         ObjectFormat::Table => {
             let mut lines = screen::lines(report, output.text_width()).into_iter().map(painted);
             if args.watch.is_on() && output.stdout_is_screen() {
-                output.screen(lines.collect())?;
+                output.screen(&lines.collect::<Vec<_>>())?;
             } else {
                 lines.try_for_each(|line| output.line(line))?;
             }

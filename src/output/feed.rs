@@ -68,7 +68,7 @@ impl Feed {
     }
 
     /// Shows `lines` in the place of what was there, as [`Output::screen`] does, where everything before is shown.
-    pub fn screen(&mut self, lines: Vec<Text>) {
+    pub fn screen(&mut self, lines: &[Text]) {
         if self.is_idle() {
             let screen = self.output.screenful(lines);
             self.print(screen.into_bytes());

@@ -8,6 +8,7 @@ use super::file::{File, Layer};
 use super::flags::Flags;
 use super::profiles::{self, Profile};
 use super::source::Source;
+use super::system_text::quoted;
 use super::table::{CONFIG, PROFILE, Parse, Setting, SettingsPath, Spec};
 use std::ffi::{OsStr, OsString};
 use std::fmt::Display;
@@ -135,8 +136,7 @@ fn parse<T>(setting: &Setting<T>, value: &OsStr, source: &Source) -> Result<Resu
         (Parse::Path(parse), Some(text)) => Ok(parse(text.as_ref())),
         (Parse::Path(parse), None) => Ok(parse(value)),
         (Parse::Text(_), None) => {
-            let text = format!("{value:?}");
-            Err(SettingsError::NotUtf8 { name: setting.spec.name, origin: source.clone(), text })
+            Err(SettingsError::NotUtf8 { name: setting.spec.name, origin: source.clone(), text: quoted(value) })
         }
     }
 }

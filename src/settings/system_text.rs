@@ -15,3 +15,10 @@ pub(super) fn behind(text: &OsStr, prefix: &str) -> Option<OsString> {
 pub(super) fn behind(text: &OsStr, prefix: &str) -> Option<OsString> {
     text.to_str()?.strip_prefix(prefix).map(OsString::from)
 }
+
+/// The text in quotes, for people: what is not UTF-8 is escaped.
+#[must_use]
+#[expect(clippy::unnecessary_debug_formatting, reason = "this is the form that hides nothing")]
+pub fn quoted(text: &OsStr) -> String {
+    format!("{text:?}")
+}

@@ -241,7 +241,8 @@ fn a_full_disk_is_told() {
 #[cfg(target_os = "linux")]
 #[test]
 fn help_that_cannot_be_printed_is_told() {
-    for words in [&["--help"] as &[&str], &["--version"], &["-h"], &["query", "--help"], &["help", "query"]] {
+    let asked: [&[&str]; 5] = [&["--help"], &["--version"], &["-h"], &["query", "--help"], &["help", "query"]];
+    for words in asked {
         let full = File::options().write(true).open("/dev/full").unwrap();
         assert_told(&vitals(words).stdout(full).run(), 4, "cannot write to standard output: ", "space");
         let (reader, writer) = std::io::pipe().unwrap();

@@ -72,8 +72,8 @@ impl View {
         let due = self.drawn.is_none_or(|drawn| drawn.elapsed() >= DRAW_INTERVAL);
         if self.live && due {
             self.drawn = Some(Instant::now());
-            let lines = self.lines().into_iter().map(Text::from).collect();
-            self.feed.screen(lines);
+            let lines: Vec<_> = self.lines().into_iter().map(Text::from).collect();
+            self.feed.screen(&lines);
         }
     }
 

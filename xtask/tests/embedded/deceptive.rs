@@ -2,7 +2,6 @@
 
 use std::process::Command;
 
-use bytes::Bytes;
 use vitals::kafka::records::{self, Header, Record};
 
 use super::commands::{Home, Up, done, text};
@@ -36,7 +35,7 @@ fn ward() -> (Home, Up) {
     let header = Header { key: HOSTILE.into(), value: Some(HOSTILE.into()) };
     let sent: Vec<Record> =
         [reading, refused].map(|value| Record { headers: vec![header.clone()], ..record(HOSTILE, value) }).into();
-    append(&up, "patient.vitals", Bytes::from(records::encode(&sent, usize::MAX)));
+    append(&up, "patient.vitals", records::encode(&sent, usize::MAX));
     let consume = ["consume", "--exit-at-end", "--quiet", "--group", GROUP];
     done(&home.run_embedded(&consume));
     (home, up)
@@ -90,7 +89,8 @@ fn nothing_that_turns_or_hides_text_reaches_a_terminal() {
 #[test]
 fn what_clap_says_of_an_argument_is_escaped_too() {
     let home = Home::new();
-    for args in [&["qu\u{202e}ry"] as &[&str], &["query", "--limit", "\u{202e}5"]] {
+    let mistakes: [&[&str]; 2] = [&["qu\u{202e}ry"], &["query", "--limit", "\u{202e}5"]];
+    for args in mistakes {
         let mut command = home.vitals(args);
         command.env("TERM", "xterm-256color");
         let (code, shown) = Terminal::open().run(command);
@@ -110,13 +110,14 @@ fn on_a_terminal_json_stays_json() {
 #[test]
 fn a_pipe_gets_every_byte_as_it_is() {
     let (home, _up) = ward();
-    for args in [
-        &["query", "--patient", HOSTILE, "-o", "ndjson"] as &[&str],
+    let commands: [&[&str]; 5] = [
+        &["query", "--patient", HOSTILE, "-o", "ndjson"],
         &["query", "--patient", HOSTILE, "-o", "table"],
         &["export", "-"],
         &["topic", "tail", "--from", "earliest", "--max", "2", "--raw"],
         &["consume", "--exit-at-end", "--group", "another"],
-    ] {
+    ];
+    for args in commands {
         let shown = done(&home.run_embedded(args));
         assert!(shown.contains(HOSTILE), "{args:?}: {shown}");
     }
@@ -127,24 +128,23 @@ fn a_pipe_gets_every_byte_as_it_is() {
 #[test]
 fn a_terminal_that_is_dumb_gets_text_alone() {
     let (home, _up) = ward();
-    for (name, value) in [("TERM", Some("dumb")), ("TERM", None)] {
-        for args in [
-            &["top", "--for", "1s", "--interval", "500ms"] as &[&str],
-            &["consume", "--exit-at-end", "--group", "another"],
-            &["demo", "--for", "1s"],
-            &["status"],
-            &["query", "--patient", HOSTILE],
-            &["--help"],
-            &["nothing"],
-        ] {
-            let mut command = home.vitals(args);
-            command.args(["--profile", "embedded"]);
-            match value {
-                Some(value) => command.env(name, value),
-                None => command.env_remove(name),
-            };
-            let (_, shown) = Terminal::open().run(command);
-            assert!(!shown.contains('\u{1b}') && !shown.is_empty(), "{args:?}: {shown:?}");
-        }
+    let commands: [&[&str]; 7] = [
+        &["top", "--for", "1s", "--interval", "500ms"],
+        &["consume", "--exit-at-end", "--group", "another"],
+        &["demo", "--for", "1s"],
+        &["status"],
+        &["query", "--patient", HOSTILE],
+        &["--help"],
+        &["nothing"],
+    ];
+    for (args, value) in commands.into_iter().flat_map(|args| [(args, Some("dumb")), (args, None)]) {
+        let mut command = home.vitals(args);
+        command.args(["--profile", "embedded"]);
+        match value {
+            Some(value) => command.env("TERM", value),
+            None => command.env_remove("TERM"),
+        };
+        let (_, shown) = Terminal::open().run(command);
+        assert!(!shown.contains('\u{1b}') && !shown.is_empty(), "{args:?}: {shown:?}");
     }
 }

@@ -217,7 +217,8 @@ mod screen {
 
     /// What is shown on a terminal where `timeout` puts the program into the background.
     fn in_the_background(home: &Home, command: &str) -> String {
-        let line = format!("timeout 5 {} {command} --profile embedded; echo code=$?.", env!("CARGO_BIN_EXE_vitals"));
+        let line =
+            format!("timeout -k 1 10 {} {command} --profile embedded; echo code=$?.", env!("CARGO_BIN_EXE_vitals"));
         let mut script = Command::new("script");
         script.args(["-qec", &line, "/dev/null"]).current_dir(home.path()).env("SHELL", "/bin/sh");
         script.env("TERM", "xterm-256color").env("XDG_DATA_HOME", home.path().join("data"));

@@ -40,7 +40,7 @@ fn summary() -> String {
 /// A pipe that takes nothing, and its reader, which does not read.
 fn stuck_pipe() -> (std::io::PipeReader, PipeWriter) {
     let (reader, mut writer) = std::io::pipe().expect("a pipe");
-    writer.write_all(&[b'.'; PIPE_BYTES]).expect("filled");
+    writer.write_all(&vec![b'.'; PIPE_BYTES]).expect("filled");
     (reader, writer)
 }
 
