@@ -4,6 +4,7 @@
 use std::error::Error;
 use std::panic::PanicHookInfo;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use color_eyre::eyre::{Report, Result};
 
@@ -106,18 +107,21 @@ pub fn explain(report: &Report) -> (Code, Option<String>) {
     (code, advice().find_map(Advice::hint))
 }
 
+/// What was said last gets this long to be read: nobody may be there to do so.
+const TALK_TIME: Duration = Duration::from_millis(500);
+
 /// Says what went wrong, if something did, and gives the code to exit with. An error that counts as done, such as a
 /// reader that has gone, is not worth a word.
 #[must_use]
 pub fn conclude(outcome: Result<Code>, output: &Output) -> Code {
-    let report = match outcome {
-        Ok(code) => return code,
-        Err(report) => report,
-    };
-    let (code, hint) = explain(&report);
-    if code != Code::Done {
-        output.error(report.chain(), hint.as_deref());
-    }
+    let code = outcome.unwrap_or_else(|report| {
+        let (code, hint) = explain(&report);
+        if code != Code::Done {
+            output.error(report.chain(), hint.as_deref());
+        }
+        code
+    });
+    output.settle(TALK_TIME);
     code
 }
 

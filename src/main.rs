@@ -23,10 +23,17 @@ const QUIET_DRAIN: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
     completions::answer_shell();
-    let output = Output::of_process();
+    let environment = Environment::read();
+    let output = Output::of_process(environment.terminal_takes_escapes());
     let (trigger, shutdown) = shutdown::channel();
     let hooks = exit::install_hooks(&output, trigger.clone());
-    let work = || hooks.and_then(|()| start(cmd::parse(), &output, trigger, &shutdown));
+    let work = || {
+        hooks?;
+        match cmd::parse(&environment, &output)? {
+            Ok(line) => start(line, &environment, &output, trigger, &shutdown),
+            Err(code) => Ok(code),
+        }
+    };
     // A panic has been told by the hook.
     let outcome = catch_unwind(AssertUnwindSafe(work)).unwrap_or(Ok(Code::Bug));
     let code = exit::conclude(outcome, &output);
@@ -34,8 +41,14 @@ fn main() -> ExitCode {
     if shutdown.failed() { Code::Bug.into() } else { code.into() }
 }
 
-fn start(line: CommandLine, output: &Output, trigger: Trigger, shutdown: &Shutdown) -> Result<Code> {
-    let settings = settings::resolve(&line.flags, &Environment::read())?;
+fn start(
+    line: CommandLine,
+    environment: &Environment,
+    output: &Output,
+    trigger: Trigger,
+    shutdown: &Shutdown,
+) -> Result<Code> {
+    let settings = settings::resolve(&line.flags, environment)?;
     output.set_color(settings.color);
     settings.notes.iter().for_each(|note| output.note(format_args!("note: {note}")));
     // The work has threads of its own, so that one that is stuck in a write to a reader that does not read cannot keep

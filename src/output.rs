@@ -1,34 +1,46 @@
-//! Everything that is printed, except clap's help. Standard output is data, standard error is talk.
+//! Everything that is printed. Standard output is data, standard error is talk.
 //!
 //! [`Output`] owns both, the progress lines and the full [`Screen`], so that they never run into each other. Every mark
 //! is a character; a [colour](Color) only repeats it.
 
 mod cell;
 mod error;
+mod feed;
+mod foreground;
 mod format;
 mod paint;
 mod progress;
+mod queue;
 mod render;
 mod rows;
 mod screen;
+mod text;
 mod visible;
 mod wrap;
 
-use std::fmt::{self, Display};
+use std::borrow::Cow;
+use std::fmt::{self, Display, Write as _};
 use std::io::{self, BufWriter, IsTerminal as _, Write};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressDrawTarget};
+use queue::Queue;
 use screen::Stage;
+use visible::{Escape, for_terminal};
 
 pub use cell::{Cell, Column, Value};
 pub use error::OutputError;
+pub use feed::{Feed, Shown};
+pub use foreground::is_in_foreground;
 pub use format::{Format, FormatArgs, ObjectFormat, ObjectFormatArgs};
 pub use paint::{Color, Tone};
 pub use progress::Progress;
 pub use rows::Rows;
 pub use screen::{Input, Key, Screen};
-pub use visible::visible;
+pub use text::Text;
+pub use visible::{for_cell, visible};
 pub use wrap::wrapped;
 
 /// Stands behind a value in a table that is not believed.
@@ -37,10 +49,19 @@ pub const MARK: &str = "!";
 /// So much is collected before it goes to standard output: few system calls, and little to lose.
 const STDOUT_BUFFER_BYTES: usize = 64 * 1024;
 
+/// So much talk may wait for who reads standard error: more than a screen of it tells nothing new.
+const TALK_BYTES: usize = 64 * 1024;
+
+/// Data waits so long for the talk before it to be printed, so that both come in their order.
+const TALK_FIRST: Duration = Duration::from_millis(100);
+
 /// Where no terminal tells its width.
 const DEFAULT_WIDTH: u16 = 80;
 
 type Sink = Box<dyn Write + Send>;
+
+/// Something to do with standard error and the bars on it, on the one thread that may be held up by them.
+type Talk = Box<dyn FnOnce(&mut Sink) + Send>;
 
 /// Standard output and standard error. Clones share them.
 #[derive(Clone)]
@@ -50,33 +71,49 @@ pub struct Output {
 
 struct Streams {
     stdout: Mutex<BufWriter<Sink>>,
-    stderr: Mutex<Sink>,
-    stdout_is_terminal: bool,
+    talk: Queue<Talk>,
+    /// How many notes found no room, and nobody knows of yet.
+    untold: Arc<AtomicUsize>,
+    terminals: Terminals,
     bars: Option<MultiProgress>,
     color: OnceLock<Color>,
     stage: Mutex<Stage>,
 }
 
+/// What the two streams go to.
+#[derive(Debug, Clone, Copy, Default)]
+struct Terminals {
+    stdout: bool,
+    stderr: bool,
+    /// Whether the terminal knows colours and moves its cursor.
+    takes_escapes: bool,
+}
+
 impl Output {
-    /// The program's own standard output and standard error.
+    /// The program's own standard output and standard error. A terminal that does not take escape sequences gets lines
+    /// of text alone.
     #[must_use]
-    pub fn of_process() -> Self {
-        let bars = io::stderr().is_terminal().then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr()));
-        Self::new(Box::new(io::stdout()), Box::new(io::stderr()), io::stdout().is_terminal(), bars)
+    pub fn of_process(takes_escapes: bool) -> Self {
+        let terminals =
+            Terminals { stdout: io::stdout().is_terminal(), stderr: io::stderr().is_terminal(), takes_escapes };
+        let has_bars = terminals.stderr && takes_escapes;
+        let bars = has_bars.then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr()));
+        Self::new(Box::new(io::stdout()), Box::new(io::stderr()), terminals, bars)
     }
 
     /// Prints into memory, as into a pipe: for tests.
     #[must_use]
     pub fn into_memory() -> (Self, Memory) {
-        let memory = Memory::default();
-        let (stdout, stderr) = (memory.stdout.clone(), memory.stderr.clone());
-        (Self::new(Box::new(stdout), Box::new(stderr), false, None), memory)
+        let (stdout, stderr) = (MemoryStream::default(), MemoryStream::default());
+        let output = Self::new(Box::new(stdout.clone()), Box::new(stderr.clone()), Terminals::default(), None);
+        (output.clone(), Memory { stdout, stderr, output })
     }
 
-    fn new(stdout: Sink, stderr: Sink, stdout_is_terminal: bool, bars: Option<MultiProgress>) -> Self {
+    fn new(stdout: Sink, mut stderr: Sink, terminals: Terminals, bars: Option<MultiProgress>) -> Self {
         let stdout = Mutex::new(BufWriter::with_capacity(STDOUT_BUFFER_BYTES, stdout));
-        let (stderr, color, stage) = (Mutex::new(stderr), OnceLock::new(), Mutex::default());
-        Self { streams: Arc::new(Streams { stdout, stderr, stdout_is_terminal, bars, color, stage }) }
+        let talk = Queue::new(TALK_BYTES, move |batch: Vec<Talk>| batch.into_iter().for_each(|talk| talk(&mut stderr)));
+        let (untold, color, stage) = (Arc::default(), OnceLock::new(), Mutex::default());
+        Self { streams: Arc::new(Streams { stdout, talk, untold, terminals, bars, color, stage }) }
     }
 
     /// Says when to colour; what is printed before follows [`Color::Auto`]. Only the first call counts.
@@ -84,39 +121,87 @@ impl Output {
         let _ = self.streams.color.set(color);
     }
 
-    /// A text for standard output in the colour of its meaning, where colours are wanted.
-    #[must_use]
-    pub fn paint(&self, tone: Tone, text: impl Display) -> String {
-        tone.paint(&text.to_string(), self.color().is_on(self.stdout_is_terminal()))
-    }
-
-    /// The same for standard error.
-    fn paint_talk(&self, tone: Tone, text: &str) -> String {
-        tone.paint(text, self.color().is_on(self.streams.bars.is_some()))
-    }
-
     fn color(&self) -> Color {
         self.streams.color.get().copied().unwrap_or_default()
+    }
+
+    /// The text as it goes to standard output: with colours where they are wanted, and on a terminal without what
+    /// [deceives](visible).
+    fn dressed(&self, text: &Text) -> String {
+        self.dress(text, self.streams.terminals.stdout)
+    }
+
+    fn dress(&self, text: &Text, is_terminal: bool) -> String {
+        let has_colors = self.color().is_on(is_terminal && self.streams.terminals.takes_escapes);
+        let piece = |(tone, text): &(Option<Tone>, String)| {
+            let text = if is_terminal { for_terminal(text, Escape::Text) } else { Cow::Borrowed(text.as_str()) };
+            tone.map_or_else(|| text.to_string(), |tone| tone.paint(&text, has_colors))
+        };
+        text.pieces.iter().map(piece).collect()
+    }
+
+    /// Bytes as they go to standard output: to a terminal as text without what [deceives](visible), and what is no text
+    /// as `\xHH`.
+    fn tamed(&self, bytes: Vec<u8>) -> Vec<u8> {
+        if !self.stdout_is_terminal() {
+            return bytes;
+        }
+        let mut text = String::with_capacity(bytes.len());
+        for chunk in bytes.utf8_chunks() {
+            text.push_str(&for_terminal(chunk.valid(), Escape::Text));
+            for byte in chunk.invalid() {
+                // Writing into a text cannot fail.
+                let _ = write!(text, "\\x{byte:02x}");
+            }
+        }
+        text.into_bytes()
     }
 
     /// Prints a line, or several at once, of data to standard output, where it is seen at once.
     ///
     /// # Errors
     /// [`OutputError::Closed`] where nobody reads it any more, [`OutputError::Write`] where it cannot be written.
-    pub fn line(&self, line: impl Display) -> Result<(), OutputError> {
-        self.buffer(&format!("{line}\n"))?;
+    pub fn line(&self, line: impl Into<Text>) -> Result<(), OutputError> {
+        self.text(line.into().plain('\n'))
+    }
+
+    /// Prints a text of ours that is known in both forms, with its line breaks.
+    ///
+    /// # Errors
+    /// As [`Output::line`].
+    pub fn own(&self, plain: &str, colored: &str) -> Result<(), OutputError> {
+        let has_colors = self.color().is_on(self.stdout_is_screen());
+        self.write(if has_colors { colored } else { plain }.as_bytes())?;
         self.flush()
     }
 
-    /// Prints bytes of data to standard output as they are, where they are seen at once.
+    /// Prints text that has its line breaks to standard output, as [`Output::line`] does.
+    ///
+    /// # Errors
+    /// As [`Output::line`].
+    pub fn text(&self, text: impl Into<Text>) -> Result<(), OutputError> {
+        self.settle(TALK_FIRST);
+        self.buffer(&text.into())?;
+        self.flush()
+    }
+
+    /// Prints JSON and a line break to standard output, where it is seen at once. On a terminal it stays JSON.
+    ///
+    /// # Errors
+    /// As [`Output::line`].
+    pub fn json(&self, json: &str) -> Result<(), OutputError> {
+        self.data(&format!("{json}\n"), Escape::Json)?;
+        self.flush()
+    }
+
+    /// Prints bytes of data to standard output, where they are seen at once; as they are, but for a terminal.
     ///
     /// # Errors
     /// As [`Output::line`].
     pub fn bytes(&self, bytes: &[u8]) -> Result<(), OutputError> {
-        self.beside_bars(self.stdout_is_terminal(), || {
-            let mut stdout = lock(&self.streams.stdout);
-            Ok(stdout.write_all(bytes).and_then(|()| stdout.flush())?)
-        })
+        self.settle(TALK_FIRST);
+        self.write(&self.tamed(bytes.to_owned()))?;
+        self.flush()
     }
 
     /// Clears the screen, where standard output goes to one, for what is shown again and again.
@@ -124,27 +209,71 @@ impl Output {
     /// # Errors
     /// As [`Output::line`].
     pub fn clear_screen(&self) -> Result<(), OutputError> {
-        if self.stdout_is_terminal() { self.line("\x1b[H\x1b[2J") } else { Ok(()) }
+        if !self.stdout_is_screen() {
+            return Ok(());
+        }
+        self.write(b"\x1b[H\x1b[2J")?;
+        self.flush()
     }
 
     /// Shows `lines` from the top of the screen on, in the place of what was there, where standard output goes to one.
     ///
     /// # Errors
     /// As [`Output::line`].
-    pub fn screen(&self, lines: &[String]) -> Result<(), OutputError> {
-        // Each line clears what was behind it, and the last what was below: nothing flickers.
-        self.line(format_args!("\x1b[H{}\x1b[K\x1b[J", lines.join("\x1b[K\n")))
+    pub fn screen(&self, lines: &[Text]) -> Result<(), OutputError> {
+        self.write(self.screenful(lines).as_bytes())?;
+        self.flush()
     }
 
-    /// Prints a line of talk to standard error. If that fails there is nobody to tell, so it never does. While a
+    fn screenful(&self, lines: &[Text]) -> String {
+        // Each line clears what was behind it, and the last what was below: nothing flickers.
+        let lines: Vec<_> = lines.iter().map(|line| self.dressed(line)).collect();
+        format!("\x1b[H{}\x1b[K\x1b[J\n", lines.join("\x1b[K\n"))
+    }
+
+    /// Lines for standard output that never hold up who prints them.
+    #[must_use]
+    pub fn feed(&self) -> Feed {
+        Feed::new(self)
+    }
+
+    /// Prints a line of talk to standard error. It never waits, and never fails: there would be nobody to tell. While a
     /// [`Screen`] is open it is held back.
     pub fn note(&self, note: impl Display) {
-        let Some(text) = lock(&self.streams.stage).hold(note.to_string()) else { return };
-        let text = format!("{text}\n");
-        self.beside_bars(true, || {
-            let mut stderr = lock(&self.streams.stderr);
-            let _ = stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush());
+        self.say(&note.to_string().into());
+    }
+
+    fn say(&self, text: &Text) {
+        let text = self.dress(text, self.streams.terminals.stderr);
+        if let Some(text) = lock(&self.streams.stage).hold(text) {
+            self.print_talk(text);
+        }
+    }
+
+    fn print_talk(&self, text: String) {
+        let (bars, untold, size) = (self.streams.bars.clone(), Arc::clone(&self.streams.untold), text.len());
+        let is_taken = self.talk(size, move |stderr| {
+            let before = match untold.swap(0, Ordering::Relaxed) {
+                0 => String::new(),
+                count => format!("note: {count} notes before this were not shown: standard error was not read\n"),
+            };
+            beside(bars.as_ref(), || {
+                let _ = stderr.write_all(format!("{before}{text}\n").as_bytes()).and_then(|()| stderr.flush());
+            });
         });
+        if !is_taken {
+            self.streams.untold.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Has it done by the thread that prints talk, in its turn. Says whether there is room for it.
+    fn talk(&self, size_bytes: usize, talk: impl FnOnce(&mut Sink) + Send + 'static) -> bool {
+        self.streams.talk.offer(Box::new(talk), size_bytes.saturating_add(size_of::<Talk>()))
+    }
+
+    /// Waits until all talk is printed, but no longer than `limit`: before the program ends.
+    pub fn settle(&self, limit: Duration) {
+        self.streams.talk.settle(limit);
     }
 
     /// Prints an error that does not end the command, with its causes, to standard error.
@@ -164,19 +293,29 @@ impl Output {
         }
     }
 
+    /// Prints what is wrong with the command line, in its own words.
+    pub fn usage(&self, text: &str) {
+        const LABEL: &str = "error:";
+        let text = match text.strip_prefix(LABEL) {
+            Some(rest) => Text::default().toned(Tone::Alert, LABEL).plain(rest),
+            None => text.into(),
+        };
+        self.say(&text);
+    }
+
     /// Prints a line of talk behind a label; on a terminal in as many lines as its width asks for.
     fn labelled(&self, tone: Tone, label: &str, text: &str) {
-        let painted = self.paint_talk(tone, label);
-        let width = self.streams.bars.as_ref().and_then(|_| terminal_size::terminal_size_of(io::stderr()));
+        let is_terminal = self.streams.terminals.stderr;
+        let width = is_terminal.then(|| terminal_size::terminal_size_of(io::stderr())).flatten();
         let text = match width {
             Some((width, _)) => {
                 let indent = " ".repeat(label.len() + 1);
-                let lines = wrapped(&indent, &indent, text, width.0.into());
+                let lines = wrapped(&indent, &indent, &for_cell(text), width.0.into());
                 lines.join("\n").trim_start().to_owned()
             }
             None => text.to_owned(),
         };
-        self.note(format_args!("{painted} {text}"));
+        self.say(&Text::default().toned(tone, label).plain(' ').plain(text));
     }
 
     /// Begins rows of data on standard output, with these `columns`.
@@ -194,7 +333,13 @@ impl Output {
     /// Whether standard output goes to a terminal.
     #[must_use]
     pub fn stdout_is_terminal(&self) -> bool {
-        self.streams.stdout_is_terminal
+        self.streams.terminals.stdout
+    }
+
+    /// Whether standard output goes to a terminal that can be drawn on.
+    #[must_use]
+    pub fn stdout_is_screen(&self) -> bool {
+        self.stdout_is_terminal() && self.streams.terminals.takes_escapes
     }
 
     /// The width for text: that of the terminal, or what most have.
@@ -213,21 +358,36 @@ impl Output {
         self.stdout_is_terminal().then(terminal)
     }
 
-    fn buffer(&self, text: &str) -> Result<(), OutputError> {
-        self.beside_bars(self.stdout_is_terminal(), || Ok(lock(&self.streams.stdout).write_all(text.as_bytes())?))
+    /// Text that is not flushed yet.
+    fn buffer(&self, text: &Text) -> Result<(), OutputError> {
+        self.write(self.dressed(text).as_bytes())
+    }
+
+    /// The same, escaped as asked for where it goes to a terminal.
+    fn data(&self, text: &str, escape: Escape) -> Result<(), OutputError> {
+        let text = if self.stdout_is_terminal() { for_terminal(text, escape) } else { Cow::Borrowed(text) };
+        self.write(text.as_bytes())
+    }
+
+    fn write(&self, bytes: &[u8]) -> Result<(), OutputError> {
+        self.beside_bars(|| Ok(lock(&self.streams.stdout).write_all(bytes)?))
     }
 
     fn flush(&self) -> Result<(), OutputError> {
-        self.beside_bars(self.stdout_is_terminal(), || Ok(lock(&self.streams.stdout).flush()?))
+        self.beside_bars(|| Ok(lock(&self.streams.stdout).flush()?))
     }
 
-    /// Takes live lines off the screen while something else is printed to it. What goes elsewhere must not hold them
-    /// up: a reader that does not read blocks the writing for as long as it likes.
-    fn beside_bars<T>(&self, on_screen: bool, print: impl FnOnce() -> T) -> T {
-        match &self.streams.bars {
-            Some(bars) if on_screen => bars.suspend(print),
-            _ => print(),
-        }
+    /// Takes live lines off the screen while data is printed to it. What goes elsewhere must not hold them up: a reader
+    /// that does not read blocks the writing for as long as it likes.
+    fn beside_bars<T>(&self, print: impl FnOnce() -> T) -> T {
+        beside(self.bars().filter(|_| self.stdout_is_terminal()), print)
+    }
+}
+
+fn beside<T>(bars: Option<&MultiProgress>, print: impl FnOnce() -> T) -> T {
+    match bars {
+        Some(bars) => bars.suspend(print),
+        None => print(),
     }
 }
 
@@ -250,15 +410,16 @@ fn joined<'a>(chain: impl IntoIterator<Item = &'a (dyn std::error::Error + 'stat
 
 impl fmt::Debug for Output {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Output").field("stdout_is_terminal", &self.stdout_is_terminal()).finish_non_exhaustive()
+        f.debug_struct("Output").field("terminals", &self.streams.terminals).finish_non_exhaustive()
     }
 }
 
 /// What was printed into memory.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Memory {
     stdout: MemoryStream,
     stderr: MemoryStream,
+    output: Output,
 }
 
 impl Memory {
@@ -271,6 +432,7 @@ impl Memory {
     /// What went to standard error.
     #[must_use]
     pub fn stderr(&self) -> String {
+        self.output.settle(Duration::from_secs(60));
         self.stderr.text()
     }
 }

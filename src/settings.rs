@@ -17,13 +17,14 @@ mod settle;
 mod source;
 mod span;
 mod suggestion;
+mod system_text;
 mod table;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 pub use address::{Brokers, Endpoint, StoreAddress, is_loopback};
-pub use embedded::{DATABASE, EMBEDDED, EMBEDDED_ADDRESS, sqlite};
+pub use embedded::{DATABASE, EMBEDDED, EMBEDDED_ADDRESS};
 pub use environment::Environment;
 pub use error::SettingsError;
 pub use fault::Fault;
@@ -34,6 +35,7 @@ pub use settle::SettleChoice;
 pub use source::Source;
 pub use span::{Span, parse_duration};
 pub(crate) use suggestion::nearest;
+pub use system_text::quoted;
 pub(crate) use table::topic_name;
 
 use crate::alarm::Limits;

@@ -18,9 +18,14 @@ pub const DRAIN_LIMIT: Duration = Duration::from_secs(3);
 pub const LAST_COMMIT_LIMIT: Duration = Duration::from_millis(700);
 /// and to leave its group.
 pub const LEAVE_LIMIT: Duration = Duration::from_millis(900);
+/// What is printed has the rest, to be taken by who reads it.
+const SHOW_LIMIT: Duration = Duration::from_millis(250);
+/// Where nobody has asked to stop, it has this: who reads may come a little later.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 const _: () = assert!(
-    DRAIN_LIMIT.as_millis() + LAST_COMMIT_LIMIT.as_millis() + LEAVE_LIMIT.as_millis() < END_LIMIT.as_millis(),
+    DRAIN_LIMIT.as_millis() + LAST_COMMIT_LIMIT.as_millis() + LEAVE_LIMIT.as_millis() + SHOW_LIMIT.as_millis()
+        < END_LIMIT.as_millis(),
     "the parts have to fit into the whole"
 );
 
@@ -91,6 +96,14 @@ impl Shutdown {
     /// Waits until somebody asked twice, which means that draining takes too long for them. Cancel safe.
     pub async fn wait_again(&self) {
         self.count_reaches(2).await;
+    }
+
+    /// How long to wait at the end for who reads what was printed. Cancel safe.
+    pub async fn patience(&self) {
+        let _ = tokio::time::timeout(PATIENCE, self.wait()).await;
+        if self.requested() {
+            tokio::time::sleep(SHOW_LIMIT).await;
+        }
     }
 
     async fn count_reaches(&self, count: u32) {

@@ -188,12 +188,11 @@ fn trial(args: &Args, settings: &Settings, stand: &Stand, meter: Arc<Meter>, set
 }
 
 fn show(outcome: &Outcome, format: ObjectFormatArgs, output: &Output) -> Result<()> {
-    let text = match format.choose(output.stdout_is_terminal()) {
-        ObjectFormat::Table => sheet::lines(outcome, output.text_width()).join("\n"),
-        ObjectFormat::Json => serde_json::to_string_pretty(outcome)?,
-        ObjectFormat::Ndjson => serde_json::to_string(outcome)?,
-    };
-    output.line(text)?;
+    match format.choose(output.stdout_is_terminal()) {
+        ObjectFormat::Table => output.line(sheet::lines(outcome, output.text_width()).join("\n"))?,
+        ObjectFormat::Json => output.json(&serde_json::to_string_pretty(outcome)?)?,
+        ObjectFormat::Ndjson => output.json(&serde_json::to_string(outcome)?)?,
+    }
     Ok(())
 }
 

@@ -19,6 +19,7 @@ use crate::kafka::cluster::Cluster;
 use crate::kafka::error::KafkaError;
 use crate::kafka::group::admin;
 use crate::kafka::topics;
+use crate::output::for_cell;
 use crate::settings::{self, Environment, Flags, Settings};
 
 /// Names the shell that wants a word completed.
@@ -100,16 +101,17 @@ enum Kind {
 
 /// The names that begin with what was typed; none where they cannot be had, since a shell has no place for an error.
 fn names(typed: &OsStr, kind: Kind) -> Vec<CompletionCandidate> {
-    let typed = typed.to_string_lossy();
     // The word that is being typed is no value yet.
-    let words = std::env::args().filter(|word| *word != typed);
+    let words = std::env::args_os().filter(|word| word != typed);
     let settings = settings::resolve(&Flags::among(words), &Environment::read());
     let Ok(settings) = settings else { return Vec::new() };
     let names = match kind {
         Kind::Profile => settings.profiles.into_iter().map(|profile| profile.name).collect(),
         Kind::Topic | Kind::Group => asked(&settings, kind).unwrap_or_default(),
     };
-    let fitting = names.into_iter().filter(|name| name.starts_with(&*typed));
+    let typed = typed.to_string_lossy();
+    // The shell shows them, and nobody could type what is not seen.
+    let fitting = names.into_iter().filter(|name| name.starts_with(&*typed) && for_cell(name) == **name);
     fitting.map(|name| CompletionCandidate::new(name).help(None::<StyledStr>)).collect()
 }
 

@@ -9,7 +9,7 @@ use std::io::{self, IsTerminal as _};
 use color_eyre::eyre::Result;
 
 use crate::exit::{Advice, Code};
-use crate::output::Output;
+use crate::output::{Output, is_in_foreground};
 
 /// The options `--yes` and `--confirm`, for every command that deletes.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -94,7 +94,8 @@ impl Advice for ConfirmError {
 /// # Errors
 /// [`ConfirmError`] where the user does not, or cannot be asked. Standard input cannot be read.
 pub(super) async fn confirm(args: &ConfirmArgs, loss: Loss<'_>, output: &Output) -> Result<()> {
-    let has_terminal = io::stdin().is_terminal();
+    // In the background the system stops, for ever, who reads the terminal.
+    let has_terminal = io::stdin().is_terminal() && is_in_foreground();
     if decide(args, loss, has_terminal)? == Decision::Ask {
         output.note(format_args!("this deletes {}", loss.what));
         output.note(format_args!("it cannot be undone: type {} to delete it, or press Enter to keep it", loss.name));

@@ -22,7 +22,8 @@ use crate::store;
 /// How to consume.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-A reading's offset is committed only when its row is stored.
+A reading's offset is committed only when its row is stored. Storing goes on
+where nobody reads what is printed, also behind `| head`.
 Several `vitals consume` share the partitions.
 
 Examples:
@@ -72,7 +73,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
     let summary = outcome
         .unwrap_or_else(|panic| resume_unwind(panic))
         .wrap_err_with(|| format!("consuming the topic '{}'", settings.topic))?;
-    screen.ended(&summary)?;
+    screen.ended(&summary, shutdown).await?;
     Ok(if summary.is_clean { Code::Done } else { Code::CutShort })
 }
 

@@ -3,6 +3,7 @@
 mod check;
 mod view;
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -22,7 +23,7 @@ use crate::intake::patients::Patients;
 use crate::intake::simulator::Scenario;
 use crate::kafka::admin::{self, TopicSpec};
 use crate::kafka::cluster::Cluster;
-use crate::output::Output;
+use crate::output::{Output, Shown};
 use crate::pipeline::Settling;
 use crate::reading::{PatientId, Reading};
 use crate::settings::{DATABASE, Settings, SettingsError, StoreAddress, parse_duration};
@@ -100,17 +101,25 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
     let tally = Arc::new(Mutex::new(Tally::default()));
     let view = View::new(output.clone(), Arc::clone(&meter), args.output == Shape::Json, &args, broker.address());
     let views = trial.run(vec![view], counting(&tally), shutdown).await?;
-    views.into_iter().try_for_each(View::end)?;
     broker.stop().await;
+    let mut failed = None;
+    for view in views {
+        let Shown { left_out, failed: why } = view.end(shutdown).await;
+        if left_out > 0 {
+            output.note(format_args!("{left_out} not shown: standard output was not read"));
+        }
+        failed = failed.or(why);
+    }
     // A reader of its own, so that nothing is found that is only remembered.
     let sent = std::mem::take(&mut *tally.lock().unwrap_or_else(PoisonError::into_inner));
     let missing = sent.compare(&store::open(&database, settings.consistency).await?).await?;
-    tell(&args, &meter, &folder, output)?;
+    let told = tell(&args, &meter, &folder, output);
     if !missing.is_empty() {
         output.note(format_args!("error: what was sent and what is stored differ for {}", missing.join(", ")));
         return Ok(Code::Finding);
     }
-    Ok(Code::Done)
+    failed.map_or(Ok(()), Err)?;
+    told.map(|()| Code::Done)
 }
 
 fn trial(args: &Args, settings: &Settings, brokers: Vec<String>, meter: Arc<Meter>) -> Result<Trial> {
@@ -162,7 +171,7 @@ struct Summary<'a> {
     stored: u64,
     alerts: u64,
     latency_ms: Latency,
-    data: &'a Path,
+    data: Cow<'a, str>,
 }
 
 #[derive(Serialize)]
@@ -175,8 +184,9 @@ fn tell(args: &Args, meter: &Meter, folder: &Path, output: &Output) -> Result<()
     let ((sent, stored), alerts, (p50, p99)) = (meter.so_far(), meter.alerts(), meter.latencies_ms());
     let database = folder.join(DATABASE);
     if args.output == Shape::Json {
-        let summary = Summary { sent, stored, alerts, latency_ms: Latency { p50, p99 }, data: folder };
-        output.line(serde_json::to_string(&summary)?)?;
+        let summary =
+            Summary { sent, stored, alerts, latency_ms: Latency { p50, p99 }, data: folder.to_string_lossy() };
+        output.json(&serde_json::to_string(&summary)?)?;
         return Ok(());
     }
     output.line(format_args!(

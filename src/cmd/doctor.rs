@@ -19,7 +19,7 @@ use tokio::time::timeout;
 use self::check::{COLUMNS, Check, Sheet, Verdict};
 use super::{Context, unless_stopped};
 use crate::exit::Code;
-use crate::output::{Format, FormatArgs, Output, wrapped};
+use crate::output::{Format, FormatArgs, Output, Text, wrapped};
 use crate::settings::Settings;
 
 /// How to show it.
@@ -98,21 +98,21 @@ fn show(sheet: &Sheet, args: &Args, output: &Output) -> Result<()> {
     Ok(())
 }
 
-fn told_together(checks: &[Check], output: &Output) -> String {
+fn told_together(checks: &[Check], output: &Output) -> Text {
     match checks {
         [check] if check.verdict != Verdict::Skipped => told(check, output),
         [first, ..] => {
             let names: Vec<_> = checks.iter().map(|check| check.name).collect();
             let head = format!("{:<5} ", first.verdict);
             let text = format!("{}: {}", first.found, names.join(", "));
-            wrapped(&head, "      ", &text, output.text_width()).join("\n")
+            wrapped(&head, "      ", &text, output.text_width()).join("\n").into()
         }
-        [] => String::new(),
+        [] => Text::default(),
     }
 }
 
 /// The check for people: a line, and below it what is to be said where it is not ok.
-fn told(check: &Check, output: &Output) -> String {
+fn told(check: &Check, output: &Output) -> Text {
     const INDENT: &str = "                       ";
     let width = output.text_width();
     let verdict = format!("{:<5}", check.verdict);
@@ -125,8 +125,8 @@ fn told(check: &Check, output: &Output) -> String {
     }
     let text = lines.join("\n");
     match (check.verdict.tone(), text.strip_prefix(&verdict)) {
-        (Some(tone), Some(rest)) => format!("{}{rest}", output.paint(tone, verdict)),
-        _ => text,
+        (Some(tone), Some(rest)) => Text::default().toned(tone, verdict).plain(rest),
+        _ => text.into(),
     }
 }
 

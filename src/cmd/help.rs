@@ -1,12 +1,16 @@
 //! `vitals --help`: the commands by what people want to do.
 
+use std::ffi::OsString;
 use std::fmt::Write as _;
 
 use clap::builder::StyledStr;
-use clap::{ColorChoice, Command, CommandFactory as _, FromArgMatches as _};
+use clap::error::ErrorKind;
+use clap::{Command, CommandFactory as _, FromArgMatches as _};
 
 use super::CommandLine;
-use crate::settings::Flags;
+use crate::exit::Code;
+use crate::output::{Color, Output, OutputError};
+use crate::settings::{Environment, Flags, quoted};
 
 /// Every command, under what it is for.
 const GROUPS: [(&str, &[&str]); 6] = [
@@ -18,16 +22,44 @@ const GROUPS: [(&str, &[&str]); 6] = [
     ("Set it up", &["config", "profile", "completions"]),
 ];
 
-/// Takes the command line. What clap has to say about it, help or an error, ends the program.
-#[must_use]
-pub fn parse() -> CommandLine {
-    let color = match Flags::among(std::env::args()).color() {
-        Some("always") => ColorChoice::Always,
-        Some("never") => ColorChoice::Never,
-        _ => ColorChoice::Auto,
+/// Takes the command line, or the code to end with where all was said: help, the version, or what is wrong with it.
+///
+/// # Errors
+/// Help cannot be printed.
+pub fn parse(environment: &Environment, output: &Output) -> Result<Result<CommandLine, Code>, OutputError> {
+    let words: Vec<OsString> = std::env::args_os().collect();
+    let command = grouped(CommandLine::command());
+    let error = match command.clone().try_get_matches_from(&words).and_then(|of| CommandLine::from_arg_matches(&of)) {
+        Ok(line) => return Ok(Ok(line)),
+        Err(error) => error,
     };
-    let matches = grouped(CommandLine::command()).color(color).get_matches();
-    CommandLine::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    let typed = Color::ALL.into_iter().find(|color| Some(color.name()) == Flags::among(words.clone()).color());
+    output.set_color(match typed {
+        None if environment.refuses_color() => Color::Never,
+        color => color.unwrap_or_default(),
+    });
+    let text = error.render();
+    if !error.use_stderr() {
+        return output.own(&text.to_string(), &text.ansi().to_string()).map(|()| Err(Code::Done));
+    }
+    let text = match error.kind() {
+        ErrorKind::InvalidUtf8 => not_utf8(&command, &words),
+        _ => text.to_string(),
+    };
+    output.usage(text.trim_end());
+    Ok(Err(Code::Usage))
+}
+
+/// Paths may be anything that the system allows: which word is none, and no text either?
+fn not_utf8(command: &Command, words: &[OsString]) -> String {
+    let lossy = |word: &OsString| OsString::from(word.to_string_lossy().into_owned());
+    let is_at_fault = |at: &usize| {
+        let words = words.iter().enumerate().map(|(index, word)| if index == *at { word.clone() } else { lossy(word) });
+        let parsed = command.clone().try_get_matches_from(words);
+        parsed.is_err_and(|error| error.kind() == ErrorKind::InvalidUtf8)
+    };
+    let word = (1..words.len()).find(is_at_fault).and_then(|at| words.get(at)).cloned().unwrap_or_default();
+    format!("error: the argument {} is not UTF-8\nhint: only paths may be something else than UTF-8", quoted(&word))
 }
 
 /// Puts the [groups](GROUPS) in the place of clap's one list of commands.

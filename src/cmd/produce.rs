@@ -31,6 +31,10 @@ use crate::settings::parse_duration;
 /// Send readings into the topic.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
+A line is printed for every message that was acknowledged. While nobody reads the
+lines, no more is sent. Behind a reader that ends early, such as `head`, it goes
+on to its end where it has one (--count, --once), and ends too where it has none.
+
 The first line of a CSV file names its columns, in any order:
   patient_id,heart_rate,spo2,systolic,diastolic,respiratory_rate,temperature
 and timestamp, if there is one; without it, a reading's time is the present.
@@ -110,6 +114,7 @@ impl From<Compression> for Codec {
 pub async fn run(args: Args, context: &Context) -> Result<Code> {
     let codec = args.compression.into();
     let plan = Plan::of(args)?;
+    let has_end = plan.has_end();
     let ready = async {
         let source = open(plan.origin, context).await?;
         let producer = connect(context, codec).await?;
@@ -119,7 +124,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
         ready = ready => ready?,
         () = context.shutdown.wait() => return Ok(Code::CutShort),
     };
-    let mut shift = Shift::new(source, producer, plan.interval, plan.count);
+    let mut shift = Shift::new(source, producer, plan.interval, plan.count).unseen(has_end);
     let outcome = shift.work(&context.output, &context.shutdown).await;
     context.output.note(shift.summary());
     outcome.map(|()| Code::Done)

@@ -15,7 +15,7 @@ use super::Context;
 use super::cure::Wrong;
 use super::watch::WatchArgs;
 use crate::exit::Code;
-use crate::output::{ObjectFormat, ObjectFormatArgs, Output, Tone};
+use crate::output::{ObjectFormat, ObjectFormatArgs, Output, Text, Tone};
 use crate::settings::Settings;
 use crate::store::AnyStore;
 
@@ -105,27 +105,26 @@ fn code(report: &Report) -> Code {
 fn show(report: &Report, args: &Args, output: &Output) -> Result<()> {
     match args.format.choose(output.stdout_is_terminal()) {
         ObjectFormat::Table => {
-            let lines = painted(screen::lines(report, output.text_width()), output);
-            if args.watch.is_on() && output.stdout_is_terminal() {
-                output.screen(&lines)?;
+            let mut lines = screen::lines(report, output.text_width()).into_iter().map(painted);
+            if args.watch.is_on() && output.stdout_is_screen() {
+                output.screen(&lines.collect::<Vec<_>>())?;
             } else {
-                output.line(lines.join("\n"))?;
+                lines.try_for_each(|line| output.line(line))?;
             }
         }
-        ObjectFormat::Json => output.line(serde_json::to_string_pretty(report)?)?,
-        ObjectFormat::Ndjson => output.line(serde_json::to_string(report)?)?,
+        ObjectFormat::Json => output.json(&serde_json::to_string_pretty(report)?)?,
+        ObjectFormat::Ndjson => output.json(&serde_json::to_string(report)?)?,
     }
     Ok(())
 }
 
 /// Colours repeat what the words say.
-fn painted(lines: Vec<String>, output: &Output) -> Vec<String> {
-    let paint = |line: String| match line.strip_prefix(screen::WRONG) {
-        Some(rest) => format!("{}{rest}", output.paint(Tone::Alert, screen::WRONG)),
-        None if line == screen::WELL => output.paint(Tone::Good, screen::WELL),
-        None => line,
-    };
-    lines.into_iter().map(paint).collect()
+fn painted(line: String) -> Text {
+    match line.strip_prefix(screen::WRONG) {
+        Some(rest) => Text::default().toned(Tone::Alert, screen::WRONG).plain(rest),
+        None if line == screen::WELL => Text::default().toned(Tone::Good, line),
+        None => line.into(),
+    }
 }
 
 #[cfg(test)]

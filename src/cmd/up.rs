@@ -54,17 +54,15 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
     let config = Config { folder: folder.clone(), listen: args.listen, advertise: args.advertise };
     let broker = Broker::start(config).await?;
     let address = broker.address();
-    let told = output.line(format_args!(
+    // Clients depend on the broker, and not on somebody reading this.
+    let mut feed = output.feed();
+    feed.line(format_args!(
         "broker {} listens on {address}, records are in {}\n{}{}",
         broker.cluster_id(),
         folder.display(),
         elsewhere(&broker),
         next_commands(address)
     ));
-    // Clients depend on the broker, and not on somebody reading this.
-    if let Err(error) = told {
-        output.note_error(&error);
-    }
     shutdown.wait().await;
     broker.stop().await;
     output.note("the broker has ended; its records are kept");

@@ -3,9 +3,9 @@
 use std::fmt::Display;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::Output;
+use super::{Output, for_cell};
 
 /// How often a live line moves, so that it is seen to be alive.
 const TICK: Duration = Duration::from_millis(100);
@@ -22,42 +22,53 @@ pub struct Progress {
 
 #[derive(Debug)]
 enum Shape {
-    Live(ProgressBar),
+    Live { output: Output, bar: ProgressBar },
     Plain { output: Output, last: Option<(Instant, String)> },
 }
 
 impl Progress {
     pub(super) fn new(output: &Output, total: Option<u64>) -> Self {
-        let Some(bars) = output.bars() else {
-            return Self { shape: Shape::Plain { output: output.clone(), last: None } };
+        let output = output.clone();
+        let Some(bars) = output.bars().cloned() else {
+            return Self { shape: Shape::Plain { output, last: None } };
         };
-        let bar = bars.add(total.map_or_else(ProgressBar::no_length, ProgressBar::new));
-        // A line that fills the whole width would be broken by the terminal's own echo of ^C, and stay.
-        let template = if total.is_some() { "{bar:30} {pos}/{len} {msg}" } else { "{spinner} {msg}" };
-        // The templates are constants that parse; the default style would do as well.
-        bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner()));
-        bar.enable_steady_tick(TICK);
-        Self { shape: Shape::Live(bar) }
+        let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::hidden());
+        let progress = Self { shape: Shape::Live { output, bar } };
+        progress.on_bar(move |bar| {
+            // A line that fills the whole width would be broken by the terminal's own echo of ^C, and stay.
+            let template = if total.is_some() { "{bar:30} {pos}/{len} {msg}" } else { "{spinner} {msg}" };
+            // The templates are constants that parse; the default style would do as well.
+            bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner()));
+            bars.add(bar.clone()).enable_steady_tick(TICK);
+        });
+        progress
+    }
+
+    /// Does something with the live line, if there is one. A terminal that takes nothing would hold up whoever does.
+    fn on_bar(&self, change: impl FnOnce(&ProgressBar) + Send + 'static) {
+        if let Shape::Live { output, bar } = &self.shape {
+            let bar = bar.clone();
+            // Where there is no room for it, nobody looks.
+            let _ = output.talk(0, move |_| change(&bar));
+        }
     }
 
     /// Whether there is a live line; if not, messages are printed seldom.
     #[must_use]
     pub fn is_live(&self) -> bool {
-        matches!(self.shape, Shape::Live(_))
+        matches!(self.shape, Shape::Live { .. })
     }
 
     /// Says how many of the total are done.
     pub fn set_position(&self, done: u64) {
-        if let Shape::Live(bar) = &self.shape {
-            bar.set_position(done);
-        }
+        self.on_bar(move |bar| bar.set_position(done));
     }
 
     /// Says what is going on.
     pub fn message(&mut self, message: impl Display) {
         let text = message.to_string();
         match &mut self.shape {
-            Shape::Live(bar) => bar.set_message(text),
+            Shape::Live { .. } => self.on_bar(move |bar| bar.set_message(for_cell(&text).into_owned())),
             Shape::Plain { output, last } => {
                 let due = last.as_ref().is_none_or(|(when, said)| when.elapsed() >= PLAIN_EVERY && *said != text);
                 if due {
@@ -71,8 +82,6 @@ impl Progress {
 
 impl Drop for Progress {
     fn drop(&mut self) {
-        if let Shape::Live(bar) = &self.shape {
-            bar.finish_and_clear();
-        }
+        self.on_bar(ProgressBar::finish_and_clear);
     }
 }

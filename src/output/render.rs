@@ -4,7 +4,7 @@ use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
 use super::MARK;
 use super::cell::{Cell, Column, Value};
-use super::visible::visible;
+use super::visible::{for_cell, visible};
 
 /// As wide as a mark and the space before it.
 const NO_MARK: &str = "  ";
@@ -87,7 +87,9 @@ pub(super) fn table(columns: &[Column], rows: &[Vec<Cell>], width: Option<u16>) 
     table.set_header(shown.iter().zip(&marked).map(|((_, column), marked)| heading(column, *marked)));
     for row in rows {
         let cells = columns.iter().zip(row).filter(|(column, _)| column.in_table);
-        table.add_row(cells.zip(&marked).map(|((column, cell), marked)| table_cell(column, cell, *marked)));
+        table.add_row(
+            cells.zip(&marked).map(|((column, cell), marked)| table_cell(column, cell, *marked, width.is_some())),
+        );
     }
     for ((_, column), layout) in shown.iter().zip(table.column_iter_mut()) {
         layout.set_padding((0, 2));
@@ -105,9 +107,10 @@ fn heading(column: &Column, marked: bool) -> String {
     if marked { format!("{}{NO_MARK}", column.heading) } else { column.heading.to_owned() }
 }
 
-fn table_cell(column: &Column, cell: &Cell, marked: bool) -> String {
+fn table_cell(column: &Column, cell: &Cell, marked: bool, is_on_terminal: bool) -> String {
     let text = match cell.value {
         Value::Flag(flag) => if flag { "yes" } else { "no" }.to_owned(),
+        ref value if is_on_terminal => for_cell(&plain(value, "-")).into_owned(),
         ref value => visible(&plain(value, "-")),
     };
     let text = match column.longest {

@@ -3,7 +3,8 @@
 use super::cell::{Cell, Column};
 use super::error::OutputError;
 use super::format::Format;
-use super::{MARK, Output, Tone, render};
+use super::visible::Escape;
+use super::{MARK, Output, Text, Tone, render};
 
 /// A table needs to know all its rows to find the widths of its columns. Past this many it is printed in blocks, each
 /// with its own headings, so that memory stays bounded.
@@ -37,12 +38,12 @@ impl<'a> Rows<'a> {
             Format::Table => self.push_to_table(row),
             Format::Json => {
                 let before = if first { "[\n" } else { ",\n" };
-                self.output.buffer(&format!("{before}{}", render::json_object(self.columns, &row)))
+                self.output.data(&format!("{before}{}", render::json_object(self.columns, &row)), Escape::Json)
             }
-            Format::Ndjson => self.output.buffer(&format!("{}\n", render::json_object(self.columns, &row))),
+            Format::Ndjson => self.output.data(&format!("{}\n", render::json_object(self.columns, &row)), Escape::Json),
             Format::Csv => {
                 let header = if first { render::csv_header(self.columns) } else { String::new() };
-                self.output.buffer(&format!("{header}{}", render::csv_row(&row)))
+                self.output.data(&format!("{header}{}", render::csv_row(&row)), Escape::Text)
             }
         }
     }
@@ -66,10 +67,10 @@ impl<'a> Rows<'a> {
                 self.print_block()?;
                 self.explain_marks();
             }
-            Format::Json => self.output.buffer(if self.any { "\n]\n" } else { "[]\n" })?,
+            Format::Json => self.output.data(if self.any { "\n]\n" } else { "[]\n" }, Escape::Json)?,
             Format::Ndjson => {}
             Format::Csv if self.any => {}
-            Format::Csv => self.output.buffer(&render::csv_header(self.columns))?,
+            Format::Csv => self.output.data(&render::csv_header(self.columns), Escape::Text)?,
         }
         self.output.flush()
     }
@@ -93,6 +94,6 @@ impl<'a> Rows<'a> {
         let rows = std::mem::take(&mut self.waiting);
         let table = render::table(self.columns, &rows, self.output.width());
         let (heading, rest) = table.split_at(table.find('\n').unwrap_or(0));
-        self.output.buffer(&format!("{}{rest}", self.output.paint(Tone::Heading, heading)))
+        self.output.buffer(&Text::default().toned(Tone::Heading, heading).plain(rest))
     }
 }

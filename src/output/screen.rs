@@ -16,7 +16,7 @@ use ratatui::backend::CrosstermBackend;
 use ratatui::layout::Size;
 use ratatui::{Frame, Terminal};
 
-use super::{Output, OutputError, lock};
+use super::{Output, OutputError, is_in_foreground, lock};
 
 /// Lines of talk that are held back at most; later ones are dropped, since the first ones tell the cause.
 const HELD_NOTES: usize = 100;
@@ -85,13 +85,14 @@ pub struct Screen {
 }
 
 impl Screen {
-    /// Takes the terminal over. `None` where there is none that could be: standard output goes elsewhere, or no keys
-    /// can be read.
+    /// Takes the terminal over. `None` where there is none that could be: standard output goes elsewhere or cannot be
+    /// drawn on, no keys can be read, or the terminal is another job's.
     ///
     /// # Errors
     /// The terminal does not take what is written.
     pub(super) fn open(output: &Output) -> Result<Option<Self>, OutputError> {
-        if !output.stdout_is_terminal() || enable_raw_mode().is_err() {
+        // Who changes a terminal's mode in the background is stopped by the system, for ever.
+        if !output.stdout_is_screen() || !is_in_foreground() || enable_raw_mode().is_err() {
             return Ok(None);
         }
         lock(&output.streams.stage).open = true;
@@ -189,9 +190,7 @@ impl Output {
             let _ = execute!(Paper(self.clone()), LeaveAlternateScreen, Show);
             let _ = disable_raw_mode();
         }
-        for text in stage.held {
-            self.note(text);
-        }
+        stage.held.into_iter().for_each(|text| self.print_talk(text));
     }
 
     fn screen_is_open(&self) -> bool {

@@ -173,7 +173,8 @@ impl Write for Refusing {
 
 #[test]
 fn a_reader_that_has_gone_is_told_apart_from_a_full_disk() {
-    let refused = |kind| Output::new(Box::new(Refusing(kind)), Box::new(io::sink()), false, None).line("x");
+    let refused =
+        |kind| Output::new(Box::new(Refusing(kind)), Box::new(io::sink()), Terminals::default(), None).line("x");
     assert!(matches!(refused(io::ErrorKind::BrokenPipe), Err(OutputError::Closed)));
     assert!(matches!(refused(io::ErrorKind::StorageFull), Err(OutputError::Write(_))));
 }

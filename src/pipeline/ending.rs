@@ -70,10 +70,6 @@ impl<S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'_, S, T, D, O> 
                 self.end(None);
                 None
             }
-            Phase::Reading if self.observer.is_gone() => {
-                self.drain();
-                None
-            }
             Phase::Releasing { by } if self.ledger.is_settled() || now >= by => {
                 self.commit_last(Some(LAST_COMMIT_LIMIT), Then::Release).await;
                 None

@@ -31,7 +31,7 @@ pub struct Origin {
     pub sent_ms: i64,
 }
 
-/// Who is told.
+/// Who is told. The pipeline waits while it is: it must never wait for anybody itself.
 pub trait Observer: Send {
     /// These partitions are ours from now on.
     fn assigned(&mut self, partitions: &[Assigned]);
@@ -53,7 +53,4 @@ pub trait Observer: Send {
 
     /// Called now and then.
     fn progress(&mut self, progress: &Progress);
-
-    /// Whether nobody listens any more, so that the pipeline should end.
-    fn is_gone(&self) -> bool;
 }

@@ -1,13 +1,18 @@
 //! Where the servers are.
 
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
 use super::fault::Fault;
+use super::system_text::behind;
 
 /// Cassandra's port for CQL, where an address names none.
 const CASSANDRA_PORT: u16 = 9042;
+
+/// What stands before the path of an SQLite file.
+pub(super) const SQLITE: &str = "sqlite:";
 
 /// The longest name of a keyspace that Cassandra takes.
 const MAX_KEYSPACE_BYTES: usize = 48;
@@ -114,10 +119,12 @@ impl StoreAddress {
     ///
     /// # Errors
     /// A [`Fault`] that says which part is wrong. It never repeats what may be a password.
-    pub fn parse(text: &str) -> Result<Self, Fault> {
-        if let Some(path) = text.strip_prefix("sqlite:") {
+    pub fn parse<T: AsRef<OsStr> + ?Sized>(text: &T) -> Result<Self, Fault> {
+        let text = text.as_ref();
+        if let Some(path) = behind(text, SQLITE) {
             return parse_path(path).map(|path| Self::Sqlite { path });
         }
+        let text = text.to_str().ok_or_else(|| Fault::new("is not UTF-8", use_shape()))?;
         let rest = text.strip_prefix("cassandra://").ok_or_else(|| Fault::new("is no store's address", use_shape()))?;
         if rest.contains('@') {
             return Err(Fault::new("an address with a user name is not supported", use_shape()));
@@ -158,11 +165,11 @@ fn use_shape() -> &'static str {
 }
 
 /// Takes a path as it is. A database in memory would be gone with the command that made it.
-fn parse_path(text: &str) -> Result<PathBuf, Fault> {
+fn parse_path(text: OsString) -> Result<PathBuf, Fault> {
     let cure = "write sqlite:PATH, as in sqlite:vitals.db or sqlite:/var/lib/vitals/vitals.db";
-    match text {
-        "" => Err(Fault::new("the address names no file", cure)),
-        ":memory:" => Err(Fault::new("a database in memory keeps nothing", cure)),
+    match text.to_str() {
+        Some("") => Err(Fault::new("the address names no file", cure)),
+        Some(":memory:") => Err(Fault::new("a database in memory keeps nothing", cure)),
         _ => Ok(text.into()),
     }
 }
@@ -182,7 +189,7 @@ impl fmt::Display for StoreAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Cassandra { nodes, keyspace } => write!(f, "cassandra://{}/{keyspace}", nodes.join(",")),
-            Self::Sqlite { path } => write!(f, "sqlite:{}", path.display()),
+            Self::Sqlite { path } => write!(f, "{SQLITE}{}", path.display()),
         }
     }
 }

@@ -1,8 +1,10 @@
 //! The profile `embedded`: the broker of `vitals up` and a SQLite file beside it. It needs no settings file; a table
 //! `[profile.embedded]` of one may still say otherwise, key by key.
 
-use std::path::{Path, PathBuf};
+use std::ffi::OsString;
+use std::path::PathBuf;
 
+use super::address::SQLITE;
 use super::environment::Environment;
 use super::error::SettingsError;
 use super::table::{BROKERS, STORE, Spec};
@@ -20,21 +22,17 @@ pub const DATABASE: &str = "vitals.db";
 ///
 /// # Errors
 /// [`SettingsError::NoDataFolder`] where the place of the SQLite file is not known.
-pub(super) fn value(spec: &Spec, environment: &Environment) -> Result<Option<String>, SettingsError> {
+pub(super) fn value(spec: &Spec, environment: &Environment) -> Result<Option<OsString>, SettingsError> {
     if spec.name == BROKERS.spec.name {
-        return Ok(Some(EMBEDDED_ADDRESS.to_owned()));
+        return Ok(Some(EMBEDDED_ADDRESS.into()));
     }
     if spec.name == STORE.spec.name {
         let folder = data_folder(environment).ok_or(SettingsError::NoDataFolder { option: "--store sqlite:PATH" })?;
-        return Ok(Some(sqlite(&folder.join(DATABASE))));
+        let mut address = OsString::from(SQLITE);
+        address.push(folder.join(DATABASE));
+        return Ok(Some(address));
     }
     Ok(None)
-}
-
-/// The address of the SQLite file at `path`, as it is typed.
-#[must_use]
-pub fn sqlite(path: &Path) -> String {
-    format!("sqlite:{}", path.display())
 }
 
 /// The folder for what `vitals` itself keeps: `vitals` in the user's folder for data.

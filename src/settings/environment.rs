@@ -1,10 +1,9 @@
 //! The environment: read once, here and nowhere else.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
-use super::error::SettingsError;
 use super::suggestion::nearest;
 use super::table::{CHOOSERS, Spec, TABLE};
 
@@ -25,11 +24,9 @@ impl Environment {
         std::env::vars_os().collect()
     }
 
-    pub(super) fn get(&self, spec: &Spec) -> Result<Option<&str>, SettingsError> {
-        let variable = spec.variable();
-        let Some(value) = self.variables.get(&OsString::from(&variable)) else { return Ok(None) };
-        let value = value.to_str().ok_or(SettingsError::NotUtf8 { variable })?;
-        Ok(Some(value).filter(|value| !value.is_empty()))
+    pub(super) fn get(&self, spec: &Spec) -> Option<&OsStr> {
+        let value = self.variables.get(&OsString::from(spec.variable()))?;
+        Some(value.as_os_str()).filter(|value| !value.is_empty())
     }
 
     /// The user's configuration folder: XDG's, or `%APPDATA%`.
@@ -47,8 +44,18 @@ impl Environment {
     }
 
     /// Whether `NO_COLOR` is set, to anything but an empty text.
-    pub(super) fn refuses_color(&self) -> bool {
+    #[must_use]
+    pub fn refuses_color(&self) -> bool {
         self.variables.get(&OsString::from("NO_COLOR")).is_some_and(|value| !value.is_empty())
+    }
+
+    /// Whether a terminal understands escape sequences, as far as `TERM` tells. Only Windows has terminals without it.
+    #[must_use]
+    pub fn terminal_takes_escapes(&self) -> bool {
+        match self.variables.get(&OsString::from("TERM")) {
+            None => cfg!(windows),
+            Some(name) => !name.is_empty() && name != "dumb",
+        }
     }
 
     /// The folder that a variable names; XDG says that a relative one is to be passed over.

@@ -26,11 +26,15 @@ pub enum SettingsError {
         /// The setting.
         name: &'static str,
     },
-    /// An environment variable is not UTF-8.
-    #[error("the environment variable {variable} is not UTF-8")]
+    /// A value that is no path is not UTF-8.
+    #[error("{name} (from {}) is not UTF-8: {text}", origin.place(name))]
     NotUtf8 {
-        /// Which one.
-        variable: String,
+        /// The setting.
+        name: &'static str,
+        /// Who gave the value.
+        origin: Source,
+        /// The value, with what is no text escaped.
+        text: String,
     },
     /// The settings file cannot be read.
     #[error("cannot read the settings file {}", path.display())]
@@ -101,7 +105,9 @@ impl Advice for SettingsError {
         Some(match self {
             Self::Invalid { fault, .. } => fault.cure.clone(),
             Self::Missing { name } => format!("give --{}", name.replace('_', "-")),
-            Self::NotUtf8 { variable } => format!("set {variable} anew, or unset it"),
+            Self::NotUtf8 { .. } => {
+                "only paths may be something else than UTF-8: give it anew, or leave it out".to_owned()
+            }
             Self::Read { .. } => "give a readable file with --config FILE".to_owned(),
             Self::Syntax { .. } => "the file is TOML: one `name = value` a line, text in quotes".to_owned(),
             Self::UnknownKey { nearest: Some(nearest), .. } => format!("did you mean {nearest}?"),

@@ -1,35 +1,36 @@
 //! The settings as typed on the command line: the global options, made from the table.
 
 use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
 
-use clap::{Arg, ArgMatches, Command};
+use clap::{Arg, ArgMatches, Command, value_parser};
 
+use super::system_text::behind;
 use super::table::{CHOOSERS, COLOR, Spec, TABLE};
 
 /// The global options that were typed. Part of the command line through `#[command(flatten)]`.
 #[derive(Debug, Clone, Default)]
 pub struct Flags {
-    values: BTreeMap<&'static str, String>,
+    values: BTreeMap<&'static str, OsString>,
 }
 
 impl Flags {
     /// The options among the words of a command line that need not be whole: for one that is being typed. What is no
     /// option with a value is passed over.
     #[must_use]
-    pub fn among(words: impl IntoIterator<Item = String>) -> Self {
+    pub fn among(words: impl IntoIterator<Item = OsString>) -> Self {
         let mut values = BTreeMap::new();
         let mut words = words.into_iter().peekable();
         while let Some(word) = words.next() {
-            let Some(typed) = word.strip_prefix("--") else { continue };
-            let (name, value) = match typed.split_once('=') {
-                Some((name, value)) => (name, Some(value.to_owned())),
-                None => (typed, None),
-            };
-            let spec = CHOOSERS.iter().chain(&TABLE).find(|spec| spec.option() == name);
-            if let Some(spec) = spec
-                && let Some(value) = value.or_else(|| words.next_if(|next| !next.starts_with("--")))
+            let typed = CHOOSERS.iter().chain(&TABLE).find_map(|spec| {
+                let rest = behind(&word, &format!("--{}", spec.option()))?;
+                let value = behind(&rest, "=");
+                (rest.is_empty() || value.is_some()).then_some((spec.name, value))
+            });
+            if let Some((name, value)) = typed
+                && let Some(value) = value.or_else(|| words.next_if(|next| behind(next, "--").is_none()))
             {
-                values.insert(spec.name, value);
+                values.insert(name, value);
             }
         }
         Self { values }
@@ -38,11 +39,11 @@ impl Flags {
     /// When to colour, as typed: help and errors are printed before anything else is known.
     #[must_use]
     pub fn color(&self) -> Option<&str> {
-        self.get(&COLOR.spec)
+        self.get(&COLOR.spec)?.to_str()
     }
 
-    pub(super) fn get(&self, spec: &Spec) -> Option<&str> {
-        self.values.get(spec.name).map(String::as_str)
+    pub(super) fn get(&self, spec: &Spec) -> Option<&OsStr> {
+        self.values.get(spec.name).map(OsString::as_os_str)
     }
 }
 
@@ -53,6 +54,7 @@ fn option(spec: &'static Spec) -> Arg {
     Arg::new(spec.name)
         .long(spec.option())
         .value_name(spec.value_name)
+        .value_parser(value_parser!(OsString))
         .help(format!("{}{default}", spec.help))
         .help_heading(HEADING)
         .global(true)
@@ -77,7 +79,7 @@ impl clap::FromArgMatches for Flags {
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
         for spec in CHOOSERS.iter().chain(&TABLE) {
-            if let Some(value) = matches.get_one::<String>(spec.name) {
+            if let Some(value) = matches.get_one::<OsString>(spec.name) {
                 self.values.insert(spec.name, value.clone());
             }
         }

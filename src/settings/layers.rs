@@ -3,11 +3,14 @@
 use super::embedded::{self, EMBEDDED};
 use super::environment::Environment;
 use super::error::SettingsError;
+use super::fault::Fault;
 use super::file::{File, Layer};
 use super::flags::Flags;
 use super::profiles::{self, Profile};
 use super::source::Source;
-use super::table::{CONFIG, PROFILE, Setting, Spec};
+use super::system_text::quoted;
+use super::table::{CONFIG, PROFILE, Parse, Setting, SettingsPath, Spec};
+use std::ffi::{OsStr, OsString};
 use std::fmt::Display;
 use std::path::PathBuf;
 
@@ -36,7 +39,7 @@ impl<'a> Layers<'a> {
     pub(super) fn read(flags: &'a Flags, environment: &'a Environment) -> Result<Self, SettingsError> {
         let mut layers = Self { flags, environment, profile: None, file: None, taken: Vec::new() };
         layers.file = match layers.take_optional(&CONFIG)? {
-            Some(path) => Some(File::read(&PathBuf::from(path))?),
+            Some(SettingsPath(path)) => Some(File::read(&path)?),
             None => File::find(&default_places(environment))?,
         };
         if let (Some(found), Some(row)) = (&layers.file, layers.taken.last_mut()) {
@@ -58,7 +61,7 @@ impl<'a> Layers<'a> {
     pub(super) fn take_optional<T: Display>(&mut self, setting: &Setting<T>) -> Result<Option<T>, SettingsError> {
         let name = setting.spec.name;
         let (value, source) = match self.lookup(&setting.spec)? {
-            Some((text, source)) => match (setting.parse)(text.trim()) {
+            Some((text, source)) => match parse(setting, &text, &source)? {
                 Ok(value) => (Some(value), source),
                 Err(fault) => return Err(SettingsError::Invalid { name, origin: source, fault }),
             },
@@ -78,11 +81,11 @@ impl<'a> Layers<'a> {
         self.taken
     }
 
-    fn lookup(&self, spec: &Spec) -> Result<Option<(String, Source)>, SettingsError> {
+    fn lookup(&self, spec: &Spec) -> Result<Option<(OsString, Source)>, SettingsError> {
         if let Some(text) = self.flags.get(spec) {
             return Ok(Some((text.to_owned(), Source::Flag)));
         }
-        if let Some(text) = self.environment.get(spec)? {
+        if let Some(text) = self.environment.get(spec) {
             return Ok(Some((text.to_owned(), Source::Environment(spec.variable()))));
         }
         if let Some(found) = self.lookup_profile(spec) {
@@ -91,26 +94,26 @@ impl<'a> Layers<'a> {
         if let Some(text) = self.lookup_built_in(spec)? {
             return Ok(Some((text, Source::BuiltIn { profile: EMBEDDED })));
         }
-        Ok(self.lookup_file(spec).or_else(|| Some((spec.default?.to_owned(), Source::Default))))
+        Ok(self.lookup_file(spec).or_else(|| Some((spec.default?.into(), Source::Default))))
     }
 
-    fn lookup_profile(&self, spec: &Spec) -> Option<(String, Source)> {
+    fn lookup_profile(&self, spec: &Spec) -> Option<(OsString, Source)> {
         let (name, values) = self.profile.as_ref()?;
         let (path, entry) = (self.file.as_ref()?.path.clone(), values.get(spec.name)?);
-        Some((entry.text.clone(), Source::Profile { name: name.clone(), path, line: entry.line }))
+        Some((entry.text.clone().into(), Source::Profile { name: name.clone(), path, line: entry.line }))
     }
 
-    fn lookup_built_in(&self, spec: &Spec) -> Result<Option<String>, SettingsError> {
+    fn lookup_built_in(&self, spec: &Spec) -> Result<Option<OsString>, SettingsError> {
         match &self.profile {
             Some((name, _)) if name == EMBEDDED => embedded::value(spec, self.environment),
             _ => Ok(None),
         }
     }
 
-    fn lookup_file(&self, spec: &Spec) -> Option<(String, Source)> {
+    fn lookup_file(&self, spec: &Spec) -> Option<(OsString, Source)> {
         let file = self.file.as_ref()?;
         let entry = file.values.get(spec.name)?;
-        Some((entry.text.clone(), Source::File { path: file.path.clone(), line: entry.line }))
+        Some((entry.text.clone().into(), Source::File { path: file.path.clone(), line: entry.line }))
     }
 
     fn choose_profile(&self, name: String) -> Result<(String, Layer), SettingsError> {
@@ -122,6 +125,18 @@ impl<'a> Layers<'a> {
                 let known = self.profiles().into_iter().map(|profile| profile.name).collect();
                 Err(SettingsError::UnknownProfile { name, known })
             }
+        }
+    }
+}
+
+/// Spaces around a value mean nothing.
+fn parse<T>(setting: &Setting<T>, value: &OsStr, source: &Source) -> Result<Result<T, Fault>, SettingsError> {
+    match (&setting.parse, value.to_str().map(str::trim)) {
+        (Parse::Text(parse), Some(text)) => Ok(parse(text)),
+        (Parse::Path(parse), Some(text)) => Ok(parse(text.as_ref())),
+        (Parse::Path(parse), None) => Ok(parse(value)),
+        (Parse::Text(_), None) => {
+            Err(SettingsError::NotUtf8 { name: setting.spec.name, origin: source.clone(), text: quoted(value) })
         }
     }
 }

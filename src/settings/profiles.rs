@@ -43,7 +43,7 @@ fn values(in_file: Option<(&File, &Layer)>, name: &str, environment: &Environmen
     let built_in = |spec: &Spec| {
         // Where no folder for data is known, that value is not there; who needs it is told.
         let value = embedded::value(spec, environment).ok().flatten().filter(|_| name == EMBEDDED)?;
-        Some((value, Source::BuiltIn { profile: EMBEDDED }))
+        Some((value.to_string_lossy().into_owned(), Source::BuiltIn { profile: EMBEDDED }))
     };
     let value =
         |spec: &Spec| from_file(spec.name).or_else(|| built_in(spec)).map(|(value, source)| (spec.name, value, source));

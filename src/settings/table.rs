@@ -1,5 +1,7 @@
 //! The table of settings: the place to look for a flag, an environment variable, a key or a default.
 
+use std::ffi::OsStr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::address::{Brokers, StoreAddress};
@@ -48,7 +50,15 @@ impl Spec {
 /// A setting with the parser of its value.
 pub(super) struct Setting<T> {
     pub(super) spec: Spec,
-    pub(super) parse: fn(&str) -> Result<T, Fault>,
+    pub(super) parse: Parse<T>,
+}
+
+/// How a value is taken.
+pub(super) enum Parse<T> {
+    /// As text.
+    Text(fn(&str) -> Result<T, Fault>),
+    /// As the system gives it: a path need not be text.
+    Path(fn(&OsStr) -> Result<T, Fault>),
 }
 
 /// The settings that every layer may hold, in the order in which they are shown.
@@ -71,7 +81,7 @@ pub(super) static TABLE: [&Spec; 13] = [
 /// The settings that choose the other layers, so that only a flag and the environment can hold them.
 pub(super) static CHOOSERS: [&Spec; 2] = [&CONFIG.spec, &PROFILE.spec];
 
-pub(super) static CONFIG: Setting<String> = Setting {
+pub(super) static CONFIG: Setting<SettingsPath> = Setting {
     spec: Spec {
         name: "config",
         default: None,
@@ -79,7 +89,7 @@ pub(super) static CONFIG: Setting<String> = Setting {
         help: "Settings file [default: ./vitals.toml, else vitals/vitals.toml in the configuration folder]",
         kind: Kind::Text,
     },
-    parse: not_empty,
+    parse: Parse::Path(SettingsPath::parse),
 };
 
 pub(super) static PROFILE: Setting<String> = Setting {
@@ -90,7 +100,7 @@ pub(super) static PROFILE: Setting<String> = Setting {
         help: "Use the table [profile.NAME] of the settings file; embedded is there without one, for `vitals up`",
         kind: Kind::Text,
     },
-    parse: not_empty,
+    parse: Parse::Text(not_empty),
 };
 
 pub(super) static BROKERS: Setting<Brokers> = Setting {
@@ -101,7 +111,7 @@ pub(super) static BROKERS: Setting<Brokers> = Setting {
         help: "Kafka brokers to ask first",
         kind: Kind::List,
     },
-    parse: Brokers::parse,
+    parse: Parse::Text(Brokers::parse),
 };
 
 pub(super) static TOPIC: Setting<String> = Setting {
@@ -112,7 +122,7 @@ pub(super) static TOPIC: Setting<String> = Setting {
         help: "Topic with the readings",
         kind: Kind::Text,
     },
-    parse: topic_name,
+    parse: Parse::Text(topic_name),
 };
 
 pub(super) static GROUP: Setting<String> = Setting {
@@ -123,7 +133,7 @@ pub(super) static GROUP: Setting<String> = Setting {
         help: "Consumer group",
         kind: Kind::Text,
     },
-    parse: group_name,
+    parse: Parse::Text(group_name),
 };
 
 pub(super) static STORE: Setting<StoreAddress> = Setting {
@@ -134,7 +144,7 @@ pub(super) static STORE: Setting<StoreAddress> = Setting {
         help: "Where readings are kept: cassandra://HOST[:PORT],…/KEYSPACE or sqlite:PATH",
         kind: Kind::Text,
     },
-    parse: StoreAddress::parse,
+    parse: Parse::Path(StoreAddress::parse),
 };
 
 pub(super) static CONSISTENCY: Setting<Consistency> = Setting {
@@ -145,7 +155,7 @@ pub(super) static CONSISTENCY: Setting<Consistency> = Setting {
         help: "How many replicas have to answer",
         kind: Kind::Text,
     },
-    parse: consistency,
+    parse: Parse::Text(consistency),
 };
 
 pub(super) static HEART_RATE_HIGH: Setting<i32> = Setting {
@@ -156,7 +166,7 @@ pub(super) static HEART_RATE_HIGH: Setting<i32> = Setting {
         help: "Alert above this heart rate, /min",
         kind: Kind::Integer,
     },
-    parse: |text| limit(text, Sign::HeartRate),
+    parse: Parse::Text(|text| limit(text, Sign::HeartRate)),
 };
 
 pub(super) static SPO2_LOW: Setting<i32> = Setting {
@@ -167,7 +177,7 @@ pub(super) static SPO2_LOW: Setting<i32> = Setting {
         help: "Alert below this oxygen saturation, %",
         kind: Kind::Integer,
     },
-    parse: |text| limit(text, Sign::Spo2),
+    parse: Parse::Text(|text| limit(text, Sign::Spo2)),
 };
 
 pub(super) static INSTANCE_ID: Setting<String> = Setting {
@@ -178,7 +188,7 @@ pub(super) static INSTANCE_ID: Setting<String> = Setting {
         help: "Static member of the group: a restart under the same id keeps its partitions",
         kind: Kind::Text,
     },
-    parse: instance_id,
+    parse: Parse::Text(instance_id),
 };
 
 pub(super) static SESSION_TIMEOUT: Setting<Span> = Setting {
@@ -189,7 +199,7 @@ pub(super) static SESSION_TIMEOUT: Setting<Span> = Setting {
         help: "How long a silent member keeps its partitions",
         kind: Kind::Span,
     },
-    parse: session_timeout,
+    parse: Parse::Text(session_timeout),
 };
 
 pub(super) static SETTLE_TIME: Setting<SettleChoice> = Setting {
@@ -200,7 +210,7 @@ pub(super) static SETTLE_TIME: Setting<SettleChoice> = Setting {
         help: "How long stored readings wait for their commit: until the store cannot forget them",
         kind: Kind::Span,
     },
-    parse: SettleChoice::parse,
+    parse: Parse::Text(SettleChoice::parse),
 };
 
 pub(super) static MAX_IN_FLIGHT_BYTES: Setting<usize> = Setting {
@@ -211,7 +221,7 @@ pub(super) static MAX_IN_FLIGHT_BYTES: Setting<usize> = Setting {
         help: "How much `consume` may have read that is not stored yet",
         kind: Kind::Integer,
     },
-    parse: max_in_flight_bytes,
+    parse: Parse::Text(max_in_flight_bytes),
 };
 
 pub(super) static MAX_BATCH_ROWS: Setting<usize> = Setting {
@@ -222,7 +232,7 @@ pub(super) static MAX_BATCH_ROWS: Setting<usize> = Setting {
         help: "How many readings go to the store in one batch at most [default: what was measured best for the store]",
         kind: Kind::Integer,
     },
-    parse: max_batch_rows,
+    parse: Parse::Text(max_batch_rows),
 };
 
 pub(super) static COLOR: Setting<Color> = Setting {
@@ -233,7 +243,7 @@ pub(super) static COLOR: Setting<Color> = Setting {
         help: "When to colour: auto (on a terminal, unless NO_COLOR is set), always or never",
         kind: Kind::Text,
     },
-    parse: color,
+    parse: Parse::Text(color),
 };
 
 /// Kafka's own limit for names of topics; an instance id obeys the same rule.
@@ -248,6 +258,22 @@ const IN_FLIGHT_BYTES: std::ops::RangeInclusive<usize> = 1024 * 1024..=4 * 1024 
 
 /// As far as `SQLite`'s own default. Cassandra gets more than some hundred rows in several requests.
 const BATCH_ROWS: std::ops::RangeInclusive<usize> = 1..=2000;
+
+/// The settings file that the user names.
+#[derive(Debug)]
+pub(super) struct SettingsPath(pub(super) PathBuf);
+
+impl SettingsPath {
+    fn parse(path: &OsStr) -> Result<Self, Fault> {
+        if path.is_empty() { Err(Fault::new("is empty", "give a name")) } else { Ok(Self(path.into())) }
+    }
+}
+
+impl std::fmt::Display for SettingsPath {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.display().fmt(f)
+    }
+}
 
 fn not_empty(text: &str) -> Result<String, Fault> {
     if text.is_empty() { Err(Fault::new("is empty", "give a name")) } else { Ok(text.to_owned()) }

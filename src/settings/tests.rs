@@ -274,7 +274,27 @@ fn an_environment_variable_that_is_not_utf8_is_named() {
 
     let pair = (OsString::from("VITALS_TOPIC"), OsString::from_vec(vec![0xff]));
     let error = resolve(&Flags::default(), &[pair].into_iter().collect()).unwrap_err();
-    assert_eq!(error.to_string(), "the environment variable VITALS_TOPIC is not UTF-8");
+    assert_eq!(error.to_string(), r#"topic (from environment VITALS_TOPIC) is not UTF-8: "\xFF""#);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_path_is_taken_as_the_system_gives_it() {
+    use std::os::unix::ffi::OsStringExt as _;
+
+    let os = |bytes: &[u8]| OsString::from_vec(bytes.to_vec());
+    let data = |variables: &[(&str, OsString)]| {
+        let environment = variables.iter().map(|(name, value)| (OsString::from(name), value.clone())).collect();
+        resolve(&typed(&["--profile", "embedded"]), &environment).unwrap()
+    };
+    let settings = data(&[("XDG_DATA_HOME", os(b"/d\xff"))]);
+    let StoreAddress::Sqlite { path } = &settings.store else { panic!("a file") };
+    assert_eq!(path.as_os_str(), os(b"/d\xff/vitals/vitals.db"));
+    assert_eq!(path.parent(), settings.data_folder.as_deref());
+    let words = ["--store", "x", "--config"].map(OsString::from).into_iter().chain([os(b"c\xff")]);
+    let among = Flags::among(words.chain([os(b"--store=sqlite:\xff")]));
+    assert_eq!(among.get(&table::CONFIG.spec), Some(os(b"c\xff").as_os_str()));
+    assert_eq!(among.get(&table::STORE.spec), Some(os(b"sqlite:\xff").as_os_str()));
 }
 
 #[test]

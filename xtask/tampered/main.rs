@@ -80,7 +80,7 @@ enum Bug {
 }
 
 fn main() -> ExitCode {
-    let output = Output::of_process();
+    let output = Output::of_process(true);
     let (trigger, shutdown) = shutdown::channel();
     let hooks = exit::install_hooks(&output, trigger.clone());
     let outcome = hooks.and_then(|()| start(Line::parse(), &output, trigger, shutdown.clone()));

@@ -31,8 +31,4 @@ impl Observer for Notes {
     }
 
     fn progress(&mut self, _: &Progress) {}
-
-    fn is_gone(&self) -> bool {
-        false
-    }
 }

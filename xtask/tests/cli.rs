@@ -238,6 +238,27 @@ fn a_full_disk_is_told() {
     assert_told(&ended, 4, "cannot write to standard output: ", "space");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn help_that_cannot_be_printed_is_told() {
+    let asked: [&[&str]; 5] = [&["--help"], &["--version"], &["-h"], &["query", "--help"], &["help", "query"]];
+    for words in asked {
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        assert_told(&vitals(words).stdout(full).run(), 4, "cannot write to standard output: ", "space");
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let ended = vitals(words).stdout(writer).run();
+        assert_eq!((ended.code, ended.stderr.as_str()), (0, ""));
+    }
+}
+
+#[test]
+fn help_has_colours_where_they_are_wanted() {
+    assert!(!vitals(&["--help"]).run().stdout.contains('\u{1b}'));
+    assert!(vitals(&["--color", "always", "--help"]).run().stdout.contains("\u{1b}["));
+    assert!(vitals(&["--color=always", "qeury"]).run().stderr.contains("\u{1b}["));
+}
+
 #[test]
 fn a_store_where_nothing_listens_is_told_in_time() {
     let began = Instant::now();

@@ -22,20 +22,32 @@ mod audit;
 mod bench;
 #[path = "embedded/commands.rs"]
 mod commands;
+#[cfg(target_os = "linux")]
+#[path = "embedded/deceptive.rs"]
+mod deceptive;
 #[path = "embedded/faults.rs"]
 mod faults;
 #[path = "embedded/faulty.rs"]
 mod faulty;
 #[path = "embedded/killed.rs"]
 mod killed;
+#[cfg(target_os = "linux")]
+#[path = "embedded/not_utf8.rs"]
+mod not_utf8;
 #[path = "embedded/operator.rs"]
 mod operator;
 #[path = "embedded/store_commands.rs"]
 mod store_commands;
+#[cfg(target_os = "linux")]
+#[path = "embedded/terminal.rs"]
+mod terminal;
 #[path = "embedded/top.rs"]
 mod top;
 #[path = "embedded/topic.rs"]
 mod topic;
+#[cfg(target_os = "linux")]
+#[path = "embedded/unread.rs"]
+mod unread;
 
 use vitals::broker::{Broker, Config};
 

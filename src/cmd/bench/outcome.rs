@@ -1,7 +1,7 @@
 //! The result of a run: the object that `-o json` gives, and that `--compare` takes.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
@@ -46,7 +46,7 @@ pub(super) struct Outcome {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Comparison {
     /// The file of the earlier run.
-    pub(super) with: PathBuf,
+    pub(super) with: String,
     /// What else differs between the two, in words.
     pub(super) differences: Vec<String>,
     /// For each figure that both have, this run's divided by the earlier one's.
@@ -87,7 +87,8 @@ impl Outcome {
         let differing = pairs.into_iter().filter(|(_, now, then)| now != then);
         differences.extend(differing.map(|(name, now, then)| format!("{name} {now}, then {then}")));
         let ratios = ratios(&self.figures, &old.figures);
-        self.compared = Some(Comparison { with: with.to_owned(), differences, ratios, figures: old.figures });
+        self.compared =
+            Some(Comparison { with: with.display().to_string(), differences, ratios, figures: old.figures });
     }
 }
 

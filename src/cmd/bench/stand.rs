@@ -160,8 +160,4 @@ impl Observer for Spectator {
     }
 
     fn progress(&mut self, _: &Progress) {}
-
-    fn is_gone(&self) -> bool {
-        false
-    }
 }

@@ -9,13 +9,14 @@ use chrono::{DateTime, Utc};
 use crate::alarm::Alert;
 use crate::cmd::age;
 use crate::cmd::line::Line;
-use crate::output::{Output, OutputError, Progress as Live, Tone};
+use crate::output::{Feed, Output, OutputError, Progress as Live, Shown, Text, Tone};
 use crate::pipeline::Summary;
 use crate::pipeline::observer::{Observer, Origin, Progress};
 use crate::pipeline::source::Assigned;
 use crate::reading::Reading;
 use crate::reject::Reject;
 use crate::settings::Settings;
+use crate::shutdown::Shutdown;
 
 /// Over how long the rate is taken: long enough to see a ward that sends once a second.
 const RATE_WINDOW: Duration = Duration::from_secs(5);
@@ -31,8 +32,7 @@ pub(super) struct Screen<'a> {
     group: String,
     quiet: bool,
     messages: u64,
-    /// Why standard output cannot be written any more.
-    failed: Option<OutputError>,
+    feed: Feed,
     live: Option<Live>,
     /// How many messages there were at the moments of the last [`RATE_WINDOW`], oldest first.
     recent: VecDeque<(Instant, u64)>,
@@ -49,7 +49,7 @@ impl<'a> Screen<'a> {
             group: settings.group.clone(),
             quiet,
             messages: 0,
-            failed: None,
+            feed: output.feed(),
             live: None,
             recent: VecDeque::from([(now, 0)]),
             began: now,
@@ -59,17 +59,20 @@ impl<'a> Screen<'a> {
     /// Says what is read.
     pub(super) fn started(&mut self) {
         let Self { topic, brokers, group, .. } = &*self;
-        self.print(&format!(
+        let text = format!(
             "Consumer started, listening to '{topic}'\nBootstrap servers: {brokers}\nConsumer group: {group}\n\
              Waiting for partition assignment..."
-        ));
+        );
+        self.print(text);
     }
 
-    /// Says how it ended.
+    /// Says how it ended, after what still waits to be shown; that gets a time that is short where the user has asked
+    /// to stop.
     ///
     /// # Errors
     /// Standard output could not be written.
-    pub(super) fn ended(mut self, summary: &Summary) -> Result<(), OutputError> {
+    pub(super) async fn ended(mut self, summary: &Summary, shutdown: &Shutdown) -> Result<(), OutputError> {
+        let Shown { left_out, failed } = self.feed.end(shutdown.patience()).await;
         self.live = None;
         let Progress { messages, stored, refused, alerts, .. } = summary.progress;
         let seconds = self.began.elapsed().as_secs_f64();
@@ -79,6 +82,9 @@ impl<'a> Screen<'a> {
             counted(stored, "reading"),
             counted(alerts, "alert")
         ));
+        if left_out > 0 {
+            self.output.note(format_args!("{left_out} not shown: standard output was not read"));
+        }
         if !summary.is_clean {
             self.output.note("cut short: what is not stored and committed is read again by the next consumer");
         }
@@ -86,7 +92,7 @@ impl<'a> Screen<'a> {
             self.output
                 .note("what was stored last has not settled: the next consumer writes it again, which changes nothing");
         }
-        self.failed.map_or(Ok(()), Err)
+        failed.map_or(Ok(()), Err)
     }
 
     /// Messages per second over the last moments.
@@ -100,9 +106,9 @@ impl<'a> Screen<'a> {
         f64::from(new) / when.elapsed().as_secs_f64().max(f64::EPSILON)
     }
 
-    fn print(&mut self, lines: &str) {
-        if !self.quiet && self.failed.is_none() {
-            self.failed = self.output.line(lines).err();
+    fn print(&mut self, lines: impl Into<Text>) {
+        if !self.quiet {
+            self.feed.line(lines);
         }
     }
 }
@@ -115,7 +121,7 @@ impl Observer for Screen<'_> {
             // Writing into a text cannot fail.
             let _ = write!(set, "{separator}TopicPartition(topic='{}', partition={})", self.topic, assigned.partition);
         }
-        self.print(&format!("Partitions assigned: {{{set}}}\nListening for messages... (Press Ctrl+C to stop)"));
+        self.print(format!("Partitions assigned: {{{set}}}\nListening for messages... (Press Ctrl+C to stop)"));
     }
 
     fn revoked(&mut self) {
@@ -125,30 +131,30 @@ impl Observer for Screen<'_> {
     fn reading(&mut self, origin: Origin, reading: &Reading, alerts: &[Alert]) {
         let Origin { partition, offset, sent_ms } = origin;
         self.messages += 1;
-        if self.quiet {
+        if self.quiet || self.feed.has_failed() {
             return;
         }
-        let mut lines = format!(
+        let mut lines = Text::from(format!(
             "--- Message #{} ---\nTopic: {}, Partition: {partition}, Offset: {offset}\n{}",
             self.messages,
             self.topic,
             Line(reading)
-        );
+        ));
         if !alerts.is_empty() {
             let texts: Vec<_> = alerts.iter().map(ToString::to_string).collect();
             let alert = format!("  >>> ALERT: {}{}", texts.join("; "), late(sent_ms, Utc::now()));
-            let _ = write!(lines, "\n{}", self.output.paint(Tone::Alert, alert));
+            lines = lines.plain('\n').toned(Tone::Alert, alert);
         }
-        self.print(&lines);
+        self.print(lines);
     }
 
     fn refused(&mut self, partition: i32, offset: i64, reject: &Reject) {
         self.messages += 1;
         let Self { messages, topic, .. } = &*self;
-        let refused = self.output.paint(Tone::Doubt, format_args!("  >>> REFUSED: {reject}"));
-        self.print(&format!(
-            "--- Message #{messages} ---\nTopic: {topic}, Partition: {partition}, Offset: {offset}\n{refused}"
+        let text = Text::from(format!(
+            "--- Message #{messages} ---\nTopic: {topic}, Partition: {partition}, Offset: {offset}\n"
         ));
+        self.print(text.toned(Tone::Doubt, format_args!("  >>> REFUSED: {reject}")));
     }
 
     fn unkeyed(&mut self, partition: i32, offset: i64) {
@@ -172,10 +178,6 @@ impl Observer for Screen<'_> {
                 progress.lag, progress.stored, progress.refused, progress.alerts
             ));
         }
-    }
-
-    fn is_gone(&self) -> bool {
-        self.failed.is_some()
     }
 }
 

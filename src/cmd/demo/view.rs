@@ -9,11 +9,12 @@ use super::Args;
 use crate::alarm::{Alert, Priority};
 use crate::cmd::line::Line;
 use crate::cmd::trial::meter::Meter;
-use crate::output::{Output, OutputError};
+use crate::output::{Feed, Output, Shown, Text};
 use crate::pipeline::observer::{Observer, Origin, Progress};
 use crate::pipeline::source::Assigned;
 use crate::reading::{PatientId, Reading};
 use crate::reject::Reject;
+use crate::shutdown::Shutdown;
 
 /// The screen is drawn so often at most.
 const DRAW_INTERVAL: Duration = Duration::from_millis(200);
@@ -37,17 +38,14 @@ pub(super) struct View {
     latest: BTreeMap<PatientId, Reading>,
     alerts: VecDeque<Alert>,
     progress: Progress,
-    failed: Option<OutputError>,
+    feed: Feed,
 }
 
 impl View {
     pub(super) fn new(output: Output, meter: Arc<Meter>, silent: bool, args: &Args, broker: SocketAddr) -> Self {
-        let live = output.stdout_is_terminal() && !silent;
-        if live {
-            // Where this fails, the first drawing fails too, and says so.
-            let _ = output.clear_screen();
-        }
+        let live = output.stdout_is_screen() && !silent;
         Self {
+            feed: output.feed(),
             output,
             meter,
             silent,
@@ -59,25 +57,23 @@ impl View {
             latest: BTreeMap::new(),
             alerts: VecDeque::new(),
             progress: Progress::default(),
-            failed: None,
         }
     }
 
-    /// Draws the last state.
-    ///
-    /// # Errors
-    /// Standard output could not be written.
-    pub(super) fn end(mut self) -> Result<(), OutputError> {
+    /// Draws the last state, and gives what still waits to be shown a time that is short where the user has asked to
+    /// stop.
+    pub(super) async fn end(mut self, shutdown: &Shutdown) -> Shown {
         self.drawn = None;
         self.draw();
-        self.failed.map_or(Ok(()), Err)
+        self.feed.end(shutdown.patience()).await
     }
 
     fn draw(&mut self) {
         let due = self.drawn.is_none_or(|drawn| drawn.elapsed() >= DRAW_INTERVAL);
-        if self.live && due && self.failed.is_none() {
+        if self.live && due {
             self.drawn = Some(Instant::now());
-            self.failed = self.output.screen(&self.lines()).err();
+            let lines: Vec<_> = self.lines().into_iter().map(Text::from).collect();
+            self.feed.screen(&lines);
         }
     }
 
@@ -104,9 +100,9 @@ impl View {
         lines
     }
 
-    fn print(&mut self, text: &str) {
-        if !self.silent && !self.live && self.failed.is_none() {
-            self.failed = self.output.line(text).err();
+    fn print(&mut self, text: String) {
+        if !self.silent && !self.live {
+            self.feed.line(text);
         }
     }
 }
@@ -134,10 +130,10 @@ impl Observer for View {
             self.alerts.push_front(alert.clone());
         }
         self.alerts.truncate(SHOWN_ALERTS);
-        self.print(&Line(reading).to_string());
+        self.print(Line(reading).to_string());
         if !alerts.is_empty() {
             let texts: Vec<_> = alerts.iter().map(ToString::to_string).collect();
-            self.print(&format!("  >>> ALERT: {}", texts.join("; ")));
+            self.print(format!("  >>> ALERT: {}", texts.join("; ")));
         }
         self.draw();
     }
@@ -155,9 +151,5 @@ impl Observer for View {
     fn progress(&mut self, progress: &Progress) {
         self.progress = *progress;
         self.draw();
-    }
-
-    fn is_gone(&self) -> bool {
-        self.failed.is_some()
     }
 }

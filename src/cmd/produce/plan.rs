@@ -41,6 +41,11 @@ impl Plan {
         };
         Ok(Self { origin, interval, count })
     }
+
+    /// Whether there is an end to what is to be sent.
+    pub(super) fn has_end(&self) -> bool {
+        self.count.is_some() || matches!(self.origin, Origin::Csv { once: true, .. })
+    }
 }
 
 fn ward(args: Args) -> Result<Origin, ProduceError> {

@@ -12,7 +12,7 @@ use super::error::{Numbers, ProduceError};
 use super::maker::{Made, Maker};
 use crate::intake::source::Source;
 use crate::kafka::producer::{Cluster, Delivery, Outgoing, Producer};
-use crate::output::Output;
+use crate::output::{Feed, Output};
 use crate::shutdown::{DRAIN_LIMIT, Shutdown};
 
 /// How long messages in flight are waited for after the user's request to stop. The program ends after 5 s, come what
@@ -28,23 +28,43 @@ pub(super) struct Shift<C: Cluster> {
     producer: Producer<C>,
     begun: Instant,
     sent: u64,
+    /// Whether it goes on when the reader of what it prints has gone.
+    goes_on_unseen: bool,
 }
 
 impl<C: Cluster> Shift<C> {
     pub(super) fn new(source: Source, producer: Producer<C>, interval: Duration, count: Option<u64>) -> Self {
         let maker = Arc::new(Mutex::new(Maker::new(source, interval, count)));
-        Self { maker, producer, begun: Instant::now(), sent: 0 }
+        Self { maker, producer, begun: Instant::now(), sent: 0, goes_on_unseen: false }
     }
 
-    /// Sends until the count is reached, the source ends, or `shutdown` asks to stop. What was made ahead by then is not
-    /// sent, and not counted.
+    /// Goes on, if so, when the reader of what it prints has gone.
+    pub(super) fn unseen(mut self, goes_on: bool) -> Self {
+        self.goes_on_unseen = goes_on;
+        self
+    }
+
+    /// Sends until the count is reached, the source ends, standard output takes nothing any more, or `shutdown` asks to
+    /// stop. What was made ahead by then is not sent, and not counted.
     pub(super) async fn work(&mut self, output: &Output, shutdown: &Shutdown) -> Result<()> {
+        let mut feed = output.feed();
+        let outcome = self.send_all(&mut feed, output, shutdown).await;
+        let shown = feed.end(shutdown.patience()).await;
+        if shown.left_out > 0 {
+            output.note("standard output was not read: the lines of what was sent last are missing");
+        }
+        outcome?;
+        Ok(shown.failed.map_or(Ok(()), Err)?)
+    }
+
+    async fn send_all(&mut self, feed: &mut Feed, output: &Output, shutdown: &Shutdown) -> Result<()> {
         let mut ahead = None;
         while let Some(made) = self.next(ahead.take(), shutdown).await {
             let Made { messages, first, is_last } = made;
             let next = matches!(is_last, Ok(false)).then(|| self.make_aside());
-            self.send(messages, first, output, shutdown).await?;
-            if is_last? {
+            self.send(messages, first, (feed, output), shutdown).await?;
+            let is_seen = !feed.has_failed() || self.goes_on_unseen && feed.is_closed();
+            if is_last? || !is_seen {
                 break;
             }
             if let Some(next) = next {
@@ -91,8 +111,15 @@ impl<C: Cluster> Shift<C> {
         summary
     }
 
-    /// Sends what there is, of which the `first` has this number.
-    async fn send(&mut self, messages: Vec<Outgoing>, first: u64, output: &Output, shutdown: &Shutdown) -> Result<()> {
+    /// Sends what there is, of which the `first` has this number, and waits until what was acknowledged is printed: what
+    /// goes out and what is told stay together.
+    async fn send(
+        &mut self,
+        messages: Vec<Outgoing>,
+        first: u64,
+        (feed, output): (&mut Feed, &Output),
+        shutdown: &Shutdown,
+    ) -> Result<()> {
         if messages.is_empty() {
             return Ok(());
         }
@@ -112,7 +139,11 @@ impl<C: Cluster> Shift<C> {
             }
         };
         self.sent = self.sent.saturating_add(delivery.acknowledged().map(|_| 1).sum());
-        output.bytes(&lines(&delivery))?;
+        feed.bytes(lines(&delivery));
+        tokio::select! {
+            () = feed.settled() => {}
+            () = shutdown.wait() => {}
+        }
         let outstanding = || Numbers::new(delivery.outstanding().map(|index| number(first, index)));
         match outcome {
             Some(Ok(())) => Ok(()),
@@ -268,8 +299,9 @@ mod tests {
         let (trigger, shutdown) = shutdown::channel();
         trigger.pull();
         let mut shift = shift(&broker, Duration::ZERO, 10).await;
+        let mut feed = output.feed();
         let message = Outgoing { key: b"P001".to_vec(), value: b"{}".to_vec() };
-        let ending = shift.send(vec![message], 7, &output, &shutdown);
+        let ending = shift.send(vec![message], 7, (&mut feed, &output), &shutdown);
         let report = timeout(Duration::from_secs(5), ending).await.expect("in time").expect_err("not acknowledged");
         assert!(report.to_string().ends_with("message 7 of this run"), "{report}");
         assert_eq!(sent(&memory), Vec::<Vec<u8>>::new());

@@ -45,10 +45,10 @@ pub(super) async fn run(
     loop {
         tokio::select! {
             biased;
-            _ = ticks.tick() => output.line(match form {
-                Form::Block => block(title, &board, Utc::now()),
-                Form::Ndjson => serde_json::to_string(&report(title, &board, Utc::now()))?,
-            })?,
+            _ = ticks.tick() => match form {
+                Form::Block => output.line(block(title, &board, Utc::now()))?,
+                Form::Ndjson => output.json(&serde_json::to_string(&report(title, &board, Utc::now()))?)?,
+            },
             event = feeds.next() => board.apply(event, Utc::now()),
         }
     }

@@ -61,7 +61,7 @@ fn show(facts: &Facts, args: &Args, output: &Output) -> Result<()> {
     }
     let partitions = &facts.topic.partitions;
     if args.format.choose(output.stdout_is_terminal()) == Format::Table {
-        output.line(facts.lines().join("\n") + "\n")?;
+        output.line(facts.lines(output.text_width()).join("\n") + "\n")?;
         let mut rows = output.rows(args.format, &partition::COLUMNS);
         let now = chrono::Utc::now();
         partitions.iter().try_for_each(|of| rows.push(partition::for_people(of, &now)))?;

@@ -135,10 +135,6 @@ impl<O: Observer> Observer for Watched<O> {
     fn progress(&mut self, progress: &Progress) {
         self.observer.progress(progress);
     }
-
-    fn is_gone(&self) -> bool {
-        self.observer.is_gone()
-    }
 }
 
 #[cfg(test)]

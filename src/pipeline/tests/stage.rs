@@ -198,7 +198,6 @@ impl DeadLetters for Drawer {
 #[derive(Default)]
 pub(super) struct Audience {
     pub(super) log: Log,
-    pub(super) gone: bool,
 }
 
 impl Observer for Audience {
@@ -226,10 +225,6 @@ impl Observer for Audience {
     }
 
     fn progress(&mut self, _: &Progress) {}
-
-    fn is_gone(&self) -> bool {
-        self.gone
-    }
 }
 
 /// The assignment number 1, of these partitions from offset 0 on, each with `end` messages.

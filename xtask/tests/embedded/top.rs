@@ -215,6 +215,32 @@ mod screen {
         terminal.ends_well();
     }
 
+    /// What is shown on a terminal where `timeout` puts the program into the background.
+    fn in_the_background(home: &Home, command: &str) -> String {
+        let line =
+            format!("timeout -k 1 10 {} {command} --profile embedded; echo code=$?.", env!("CARGO_BIN_EXE_vitals"));
+        let mut script = Command::new("script");
+        script.args(["-qec", &line, "/dev/null"]).current_dir(home.path()).env("SHELL", "/bin/sh");
+        script.env("TERM", "xterm-256color").env("XDG_DATA_HOME", home.path().join("data"));
+        // Its input stays open, as a terminal's does.
+        let mut child = script.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("`script` is needed");
+        let open = child.stdin.take();
+        let output = child.wait_with_output().expect("ended");
+        drop(open);
+        text(&output.stdout)
+    }
+
+    #[test]
+    fn in_the_background_it_prints_blocks_and_nobody_is_asked_anything() {
+        let (home, _up) = ward();
+        let shown = in_the_background(&home, "top --for 2s --interval 500ms");
+        assert!(shown.contains("code=0.") && shown.contains("40 read") && !shown.contains(ENTERED), "{shown}");
+        let shown = in_the_background(&home, "top -o screen");
+        assert!(shown.contains("code=2.") && shown.contains("there is no terminal"), "{shown}");
+        let shown = in_the_background(&home, "topic delete patient.vitals");
+        assert!(shown.contains("code=2.") && shown.contains("no terminal to ask at"), "{shown}");
+    }
+
     #[test]
     fn a_signal_gives_the_terminal_back() {
         let (home, _up) = ward();

@@ -44,7 +44,7 @@ fn refused(home: &Home, args: &[&str], code: i32) -> String {
 }
 
 /// Appends a batch as it is.
-fn append(up: &Up, topic: &str, batch: Bytes) {
+pub(crate) fn append(up: &Up, topic: &str, batch: Bytes) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let mut cluster = Cluster::connect(std::slice::from_ref(&up.address)).await.expect("connected");
@@ -59,7 +59,7 @@ fn append(up: &Up, topic: &str, batch: Bytes) {
     });
 }
 
-fn record(key: &'static str, value: &'static str) -> Record {
+pub(crate) fn record(key: &'static str, value: &'static str) -> Record {
     Record {
         offset: 0,
         timestamp_ms: chrono::Utc::now().timestamp_millis(),

@@ -172,7 +172,7 @@ fn run(outcome: &Outcome) -> String {
         ("Machine", format!("{} cores, {}", outcome.cores.unwrap_or_default(), outcome.operating_system)),
         ("Began", outcome.began.clone()),
     ];
-    rows.extend(outcome.compared.as_ref().map(|compared| ("Compared with", compared.with.display().to_string())));
+    rows.extend(outcome.compared.as_ref().map(|compared| ("Compared with", compared.with.clone())));
     let row =
         |(name, value): &(&str, String)| format!("<tr><td>{}</td><td>{}</td></tr>\n", escaped(name), escaped(value));
     format!("<table>\n<tbody>\n{}</tbody>\n</table>", rows.iter().map(row).collect::<String>())

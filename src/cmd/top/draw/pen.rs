@@ -7,6 +7,7 @@ use ratatui::text::Line;
 use ratatui::widgets::{Block, Clear, Paragraph, Widget as _, Wrap};
 
 use crate::alarm::Priority;
+use crate::output::for_cell;
 
 /// Stands where a text goes on that does not fit.
 const CUT: &str = "…";
@@ -20,9 +21,9 @@ pub(super) const REVERSED: Style = Style::new().add_modifier(Modifier::REVERSED)
 /// Old values.
 pub(super) const DIM: Style = Style::new().add_modifier(Modifier::DIM);
 
-/// How many columns a text takes.
+/// How many columns a text takes, as it is written: escaped where it could deceive.
 pub(super) fn width(text: &str) -> u16 {
-    u16::try_from(Line::raw(text).width()).unwrap_or(u16::MAX)
+    u16::try_from(Line::raw(for_cell(text)).width()).unwrap_or(u16::MAX)
 }
 
 /// Writes into a buffer.
@@ -49,7 +50,7 @@ impl<'a> Pen<'a> {
         }
         let fits = width(text) <= area.width;
         let room = if fits { area.width } else { area.width - 1 };
-        let (end, _) = self.buffer.set_stringn(area.x, area.y, text, room.into(), style);
+        let (end, _) = self.buffer.set_stringn(area.x, area.y, for_cell(text), room.into(), style);
         if !fits {
             self.buffer.set_stringn(end, area.y, CUT, 1, style);
         }
@@ -73,7 +74,7 @@ impl<'a> Pen<'a> {
 
     /// Writes `text` over several lines of `area`.
     pub(super) fn wrapped(&mut self, area: Rect, text: &str) {
-        Paragraph::new(text).wrap(Wrap { trim: true }).render(area, self.buffer);
+        Paragraph::new(for_cell(text)).wrap(Wrap { trim: true }).render(area, self.buffer);
     }
 
     /// Clears `area`, and draws a frame around it.

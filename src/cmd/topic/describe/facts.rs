@@ -8,6 +8,7 @@ use crate::kafka::topic_settings::{
     self, CLEANUP_POLICY, MAX_MESSAGE_BYTES, Origin, RETENTION_BYTES, RETENTION_MS, TopicSetting,
 };
 use crate::kafka::topics::{self, TopicState};
+use crate::output::wrapped;
 use crate::reading::Timestamp;
 
 /// A topic with its settings.
@@ -22,8 +23,8 @@ pub(super) struct Facts {
 /// Always shown, in this order.
 const MAIN_SETTINGS: [&str; 4] = [RETENTION_MS, RETENTION_BYTES, MAX_MESSAGE_BYTES, CLEANUP_POLICY];
 
-/// As wide as the longest name and two spaces.
-const NAME_WIDTH: usize = MAX_MESSAGE_BYTES.len() + 2;
+/// Stands between the longest name and the values.
+const GAP: usize = 2;
 
 impl Facts {
     /// Asks for everything; what cannot be had is left out, with the trouble that it made.
@@ -55,8 +56,8 @@ impl Facts {
         self.settings.iter().filter(|setting| setting.origin == Origin::Topic)
     }
 
-    /// What stands above the partitions, a line each.
-    pub(super) fn lines(&self) -> Vec<String> {
+    /// What stands above the partitions, in lines of this `width`, or of one word where that is longer.
+    pub(super) fn lines(&self, width: usize) -> Vec<String> {
         let topic = &self.topic;
         let oldest = topic.partitions.iter().filter_map(|partition| partition.oldest_ms).min();
         let newest = topic.partitions.iter().filter_map(|partition| partition.newest_ms).max();
@@ -69,10 +70,16 @@ impl Facts {
             ("oldest", oldest.and_then(time)),
             ("newest", newest.and_then(time)),
         ];
-        let facts = facts.into_iter().map(|(name, value)| line(name, value.as_deref().unwrap_or("-")));
+        let facts = facts.into_iter().map(|(name, value)| (name, value.unwrap_or_else(|| "-".to_owned())));
         let main = MAIN_SETTINGS.iter().filter_map(|name| self.settings.iter().find(|setting| setting.name == *name));
         let others = self.own().filter(|setting| !MAIN_SETTINGS.contains(&setting.name.as_str()));
-        facts.chain(main.chain(others).map(setting_line)).collect()
+        let settings = main.chain(others).map(|setting| (setting.name.as_str(), told(setting)));
+        let pairs: Vec<_> = facts.chain(settings).collect();
+        let longest = pairs.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+        let column = longest.saturating_add(GAP);
+        let lines =
+            |(name, value): &(&str, String)| wrapped(&format!("{name:column$}"), &" ".repeat(column), value, width);
+        pairs.iter().flat_map(lines).collect()
     }
 }
 
@@ -80,11 +87,7 @@ fn plural(count: usize) -> &'static str {
     if count == 1 { "" } else { "s" }
 }
 
-fn line(name: &str, value: &str) -> String {
-    format!("{name:NAME_WIDTH$}{value}")
-}
-
-fn setting_line(setting: &TopicSetting) -> String {
+fn told(setting: &TopicSetting) -> String {
     let value = setting.value.as_deref().unwrap_or("(not shown)");
     let origin = match setting.origin {
         Origin::Topic => "set on the topic",
@@ -92,7 +95,7 @@ fn setting_line(setting: &TopicSetting) -> String {
         Origin::Default => "default",
     };
     let meaning = meaning(&setting.name, value).map(|meaning| format!(" ({meaning})")).unwrap_or_default();
-    line(&setting.name, &format!("{value}{meaning}, {origin}"))
+    format!("{value}{meaning}, {origin}")
 }
 
 /// What the number of a setting comes to, for people.
@@ -173,7 +176,19 @@ retention.bytes    -1 (no limit), default
 max.message.bytes  1048588 (1.00 MiB), set on the brokers
 cleanup.policy     delete, default
 compression.type   zstd, set on the topic";
-        assert_eq!(facts().lines().join("\n"), expected);
+        assert_eq!(facts().lines(80).join("\n"), expected);
+    }
+
+    #[test]
+    fn a_long_name_stands_apart_from_its_value_and_a_long_value_goes_on_in_the_next_line() {
+        let mut facts = facts();
+        let name = "follower.replication.throttled.replicas";
+        let value = (0..40).map(|number| format!("{number}:1")).collect::<Vec<_>>().join(", ");
+        facts.settings.push(setting(name, &value, Origin::Topic));
+        let lines = facts.lines(80);
+        assert!(lines.iter().all(|line| line.chars().count() <= 80), "{lines:#?}");
+        assert!(lines.iter().any(|line| line.starts_with(&format!("{name}  0:1, 1:1"))), "{lines:#?}");
+        assert!(lines.iter().any(|line| line.starts_with("topic  ") && line.ends_with("  t")), "{lines:#?}");
     }
 
     #[test]
@@ -181,7 +196,7 @@ compression.type   zstd, set on the topic";
         let mut facts = facts();
         facts.topic.partitions[0].range = None;
         facts.topic.id = Uuid::nil();
-        let lines = facts.lines();
+        let lines = facts.lines(80);
         assert!(lines[1].ends_with(" -") && lines[3].ends_with(" -"), "{lines:?}");
     }
 

@@ -5,7 +5,7 @@ use color_eyre::eyre::Result;
 use super::Args;
 use super::message::{self, COLUMNS, Message};
 use crate::kafka::records::Record;
-use crate::output::{Format, Output, Rows, Tone};
+use crate::output::{Format, Output, Rows, Text, Tone};
 use crate::reading::PatientId;
 
 /// So much is collected before it is printed.
@@ -18,13 +18,13 @@ pub(super) struct View<'a> {
     patient: Option<&'a PatientId>,
     shown: u64,
     max: u64,
-    /// Lines that wait to be printed.
-    waiting: Vec<u8>,
 }
 
 enum Form<'a> {
-    Lines,
-    Raw,
+    /// With the lines that wait to be printed.
+    Lines(Text),
+    /// With what waits to be printed.
+    Raw(Vec<u8>),
     Rows(Rows<'a>),
 }
 
@@ -32,12 +32,12 @@ impl<'a> View<'a> {
     pub(super) fn new(args: &'a Args, output: &'a Output) -> Self {
         let is_table = args.format.choose(output.stdout_is_terminal()) == Format::Table;
         let form = match (args.raw, is_table) {
-            (true, _) => Form::Raw,
-            (false, true) => Form::Lines,
+            (true, _) => Form::Raw(Vec::new()),
+            (false, true) => Form::Lines(Text::default()),
             (false, false) => Form::Rows(output.rows(args.format, &COLUMNS)),
         };
         let max = args.max.unwrap_or(u64::MAX);
-        Self { output, form, patient: args.patient.as_ref(), shown: 0, max, waiting: Vec::new() }
+        Self { output, form, patient: args.patient.as_ref(), shown: 0, max }
     }
 
     /// Whether the record is one that is to be shown.
@@ -60,14 +60,16 @@ impl<'a> View<'a> {
         self.shown += 1;
         match &mut self.form {
             Form::Rows(rows) => rows.push(Message::read(partition, record).row())?,
-            Form::Lines => {
+            Form::Lines(waiting) => {
                 let message = Message::read(partition, record);
-                let line = message.line();
-                let line = if message.refused().is_some() { self.output.paint(Tone::Doubt, line) } else { line };
-                self.waiting.extend_from_slice(line.as_bytes());
-                self.waiting.push(b'\n');
+                let line = Text::default();
+                let line = match message.refused() {
+                    Some(_) => line.toned(Tone::Doubt, message.line()),
+                    None => line.plain(message.line()),
+                };
+                waiting.append(line.plain('\n'));
             }
-            Form::Raw => match (&record.value, &record.fault) {
+            Form::Raw(waiting) => match (&record.value, &record.fault) {
                 (_, Some(fault)) => {
                     let offset = record.offset;
                     self.note(&format!(
@@ -76,20 +78,27 @@ impl<'a> View<'a> {
                 }
                 (value, None) => {
                     // As the console consumer prints a record without a value.
-                    self.waiting.extend_from_slice(value.as_deref().unwrap_or(b"null"));
-                    self.waiting.push(b'\n');
+                    waiting.extend_from_slice(value.as_deref().unwrap_or(b"null"));
+                    waiting.push(b'\n');
                 }
             },
         }
-        if self.waiting.len() >= PRINT_BYTES { self.print() } else { Ok(()) }
+        let waiting = match &self.form {
+            Form::Lines(text) => text.size_bytes(),
+            Form::Raw(bytes) => bytes.len(),
+            Form::Rows(_) => 0,
+        };
+        if waiting >= PRINT_BYTES { self.flush() } else { Ok(()) }
     }
 
     /// Makes everything be seen now.
     pub(super) fn flush(&mut self) -> Result<()> {
         match &mut self.form {
-            Form::Rows(rows) => Ok(rows.flush()?),
-            Form::Lines | Form::Raw => self.print(),
+            Form::Rows(rows) => rows.flush()?,
+            Form::Lines(waiting) => self.output.text(std::mem::take(waiting))?,
+            Form::Raw(waiting) => self.output.bytes(&std::mem::take(waiting))?,
         }
+        Ok(())
     }
 
     /// Says something beside the messages.
@@ -99,16 +108,9 @@ impl<'a> View<'a> {
 
     /// Prints what waits, and the end of the format.
     pub(super) fn finish(mut self) -> Result<()> {
-        self.print()?;
-        match self.form {
-            Form::Rows(rows) => Ok(rows.finish()?),
-            Form::Lines | Form::Raw => Ok(()),
-        }
-    }
-
-    fn print(&mut self) -> Result<()> {
-        if !self.waiting.is_empty() {
-            self.output.bytes(&std::mem::take(&mut self.waiting))?;
+        self.flush()?;
+        if let Form::Rows(rows) = self.form {
+            rows.finish()?;
         }
         Ok(())
     }

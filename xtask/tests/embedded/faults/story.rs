@@ -305,8 +305,4 @@ impl Observer for Notes {
     }
 
     fn progress(&mut self, _: &Progress) {}
-
-    fn is_gone(&self) -> bool {
-        false
-    }
 }

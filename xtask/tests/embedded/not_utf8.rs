@@ -1,0 +1,157 @@
+//! Arguments and variables that are not UTF-8: paths are taken as they are, anything else is named.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStringExt as _;
+use std::process::Output;
+
+use super::commands::{Home, done, text};
+
+/// A name with a byte that is in no UTF-8.
+const BYTES: &[u8] = b"w\xff";
+
+/// `before`, the bytes, `after`.
+fn word(before: &str, after: &str) -> OsString {
+    OsString::from_vec([before.as_bytes(), BYTES, after.as_bytes()].concat())
+}
+
+fn run<S: AsRef<OsStr>>(home: &Home, args: &[S]) -> Output {
+    home.vitals(&[]).args(args).output().expect("ran")
+}
+
+fn args(words: &[&str], last: OsString) -> Vec<OsString> {
+    words.iter().map(OsString::from).chain([last]).collect()
+}
+
+#[test]
+fn every_option_that_is_a_path_takes_it() {
+    let home = Home::new();
+    let store = || word("--store=sqlite:", ".db");
+    let _up = home.up();
+    done(&run(&home, &args(&["init", "--profile", "embedded"], store())));
+    assert!(home.path().join(word("", ".db")).is_file());
+    let readings = "P001,2025-10-26T10:30:15+00:00,80,,,,,\n";
+    std::fs::write(home.path().join(word("", ".csv")), readings).expect("written");
+    done(&run(&home, &[OsString::from("import"), word("", ".csv"), store()]));
+    assert_eq!(done(&run(&home, &args(&["count", "-o", "ndjson"], store()))), "{\"rows\":1}\n");
+    done(&run(&home, &[OsString::from("export"), word("out", ".csv"), store()]));
+    assert!(home.path().join(word("out", ".csv")).is_file());
+    std::fs::write(home.path().join(word("", ".toml")), "topic = \"named\"\n").expect("written");
+    let shown = done(&run(&home, &args(&["config", "show", "-o", "csv", "--config"], word("", ".toml"))));
+    assert!(shown.contains("topic,named,"), "{shown}");
+    let demo = args(&["demo", "--for", "1s", "-o", "json", "--data"], word("demo", ""));
+    let summary: serde_json::Value = serde_json::from_str(&done(&run(&home, &demo))).expect("JSON");
+    assert_eq!(summary["sent"], summary["stored"]);
+    assert!(home.path().join(word("demo", "")).join("vitals.db").is_file());
+}
+
+#[test]
+fn readings_of_a_file_and_the_reports_of_a_bench_may_have_any_name() {
+    let home = Home::new();
+    let _up = home.up();
+    done(&home.run_embedded(&["init"]));
+    std::fs::write(
+        home.path().join(word("", ".csv")),
+        "patient_id,heart_rate,spo2,systolic,diastolic,respiratory_rate,temperature\nP001,80,97,120,80,16,36.8\n",
+    )
+    .expect("written");
+    let produce = ["produce", "--mode", "csv", "--once", "--interval", "0", "--profile", "embedded", "--csv"];
+    assert_eq!(done(&run(&home, &args(&produce, word("", ".csv")))).lines().count(), 1);
+    let bench = ["bench", "--for", "1s", "--interval", "0.1", "--profile", "embedded", "-o", "json"];
+    let first = done(&run(&home, &args(&bench, word("--report=", ".html"))));
+    assert!(home.path().join(word("", ".html")).is_file());
+    std::fs::write(home.path().join(word("", ".json")), first).expect("written");
+    let compared = done(&run(&home, &args(&bench, word("--compare=", ".json"))));
+    assert!(compared.contains("\"with\""), "{compared}");
+}
+
+#[test]
+fn an_argument_that_is_no_path_is_named() {
+    let home = Home::new();
+    let words: [&[&str]; 8] = [
+        &["query", "--patient"],
+        &["query", "--limit"],
+        &["produce", "--interval"],
+        &["topic", "describe"],
+        &["group", "delete"],
+        &["topic", "create", "--partitions"],
+        &["completions"],
+        &["query", "--topic"],
+    ];
+    for words in words {
+        let output = run(&home, &args(words, word("", "")));
+        let told = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{words:?}: {told}");
+        assert!(
+            told.starts_with("error: ") && (told.contains("w\\xFF") || told.contains("w\u{fffd}")),
+            "{words:?}: {told}"
+        );
+    }
+    // Beside a path that may be so.
+    let output = run(&home, &[OsString::from("export"), word("path", ""), OsString::from("--patient"), word("", "")]);
+    let told = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{told}");
+    assert!(told.starts_with("error: the argument \"w\\xFF\" is not UTF-8"), "{told}");
+}
+
+#[test]
+fn a_variable_that_is_no_path_is_named() {
+    let home = Home::new();
+    for name in [
+        "BROKERS",
+        "TOPIC",
+        "GROUP",
+        "CONSISTENCY",
+        "HEART_RATE_HIGH",
+        "SPO2_LOW",
+        "INSTANCE_ID",
+        "SESSION_TIMEOUT",
+        "SETTLE_TIME",
+        "MAX_IN_FLIGHT_BYTES",
+        "MAX_BATCH_ROWS",
+        "COLOR",
+        "PROFILE",
+    ] {
+        let variable = format!("VITALS_{name}");
+        let output = home.vitals(&["config", "show"]).env(&variable, word("", "")).output().expect("ran");
+        let told = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{told}");
+        assert!(told.contains(&variable) && told.contains("\"w\\xFF\"") && told.contains("\nhint: "), "{told}");
+    }
+    std::fs::write(home.path().join(word("", ".toml")), "topic = \"named\"\n").expect("written");
+    let mut named = home.vitals(&["config", "show", "-o", "csv"]);
+    let shown = done(&named.env("VITALS_CONFIG", word("", ".toml")).output().expect("ran"));
+    assert!(shown.contains("topic,named,"), "{shown}");
+}
+
+#[test]
+fn a_folder_of_the_system_with_such_a_name_is_the_one_that_is_used() {
+    let home = Home::new();
+    let _up = home.up();
+    for (variable, below) in [("XDG_DATA_HOME", "vitals"), ("HOME", ".local/share/vitals")] {
+        let folder = home.path().join(variable).join(word("", ""));
+        let mut command = home.vitals(&["init", "--profile", "embedded"]);
+        done(&command.env_remove("XDG_DATA_HOME").env(variable, &folder).output().expect("ran"));
+        assert!(folder.join(below).join("vitals.db").is_file());
+        let beside = std::fs::read_dir(home.path().join(variable)).expect("read").count();
+        assert_eq!(beside, 1, "no second folder under a name like it");
+    }
+    let home = Home::new();
+    let folder = home.path().join(word("", ""));
+    let settings = folder.join("vitals");
+    std::fs::create_dir_all(&settings).expect("made");
+    std::fs::write(settings.join("vitals.toml"), "topic = \"named\"\n").expect("written");
+    let mut command = home.vitals(&["config", "show", "-o", "csv"]);
+    let shown = done(&command.env("XDG_CONFIG_HOME", &folder).output().expect("ran"));
+    assert!(shown.contains("topic,named,"), "{shown}");
+}
+
+#[test]
+fn a_shell_completes_beside_such_a_word() {
+    let home = Home::new();
+    std::fs::write(home.path().join(word("", ".toml")), "[profile.ward-a]\n").expect("written");
+    let mut words = args(&["--", "vitals", "--config"], word("", ".toml"));
+    words.extend(["lag", "--profile", "war"].map(OsString::from));
+    let mut shell = home.vitals(&[]);
+    shell.args(words).env("VITALS_COMPLETE", "bash").env("_CLAP_COMPLETE_INDEX", "5").env("_CLAP_IFS", " ");
+    assert_eq!(done(&shell.output().expect("ran")), "ward-a");
+}
