@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 pub use self::inspect::{FolderState, inspect};
-pub use self::offsets::OffsetsFile;
+pub use self::offsets::{OffsetsFile, Present};
 use super::log::{LogError, LogLimits, PartitionLog};
 use crate::exit::{Advice, Code};
 
@@ -192,18 +192,28 @@ impl Folder {
         Ok(meta)
     }
 
-    /// Deletes a topic with its records.
+    /// Deletes a topic: when this returns it is gone, whatever happens. Its records are left to
+    /// [`clear`](Self::clear).
     ///
     /// # Errors
-    /// There is none, or it cannot be removed.
+    /// There is none, or it cannot be removed; then it is still there.
     pub fn delete_topic(&mut self, name: &str) -> Result<(), FolderError> {
         if !self.topics.contains_key(name) {
             return Err(FolderError::NoTopic { name: name.to_owned() });
         }
         let folder = self.topic_folder(name);
-        // The description first: without it the rest is no topic, whatever happens meanwhile.
+        // Without its description the rest is no topic.
         fs::remove_file(folder.join(TOPIC_FILE)).map_err(failed(&folder))?;
         self.topics.remove(name);
+        Ok(())
+    }
+
+    /// Removes what a topic that was deleted has left.
+    ///
+    /// # Errors
+    /// It cannot be removed; the next start tries again.
+    pub fn clear(&self, name: &str) -> Result<(), FolderError> {
+        let folder = self.topic_folder(name);
         fs::remove_dir_all(&folder).map_err(failed(&folder))
     }
 
@@ -215,13 +225,13 @@ impl Folder {
         PartitionLog::open(&self.topic_folder(topic).join(partition.to_string()), limits)
     }
 
-    /// Opens what groups have committed.
+    /// Opens what groups have committed of the partitions that are `present`.
     ///
     /// # Errors
     /// The file cannot be used.
-    pub fn open_offsets(&self) -> Result<OffsetsFile, FolderError> {
+    pub fn open_offsets(&self, present: impl Fn(&str, i32) -> Option<Present>) -> Result<OffsetsFile, FolderError> {
         let path = self.path.join("offsets");
-        OffsetsFile::open(&path).map_err(failed(&path))
+        OffsetsFile::open(&path, present).map_err(failed(&path))
     }
 
     fn topic_folder(&self, name: &str) -> PathBuf {
@@ -276,9 +286,19 @@ fn new_cluster_id() -> String {
 fn read_topics(folder: &Path) -> Result<BTreeMap<String, TopicMeta>, FolderError> {
     let mut topics = BTreeMap::new();
     for entry in fs::read_dir(folder).map_err(failed(folder))? {
-        let path = entry.map_err(failed(folder))?.path().join(TOPIC_FILE);
-        // A folder without a description is what a crash in the middle of making or deleting has left.
-        let Ok(text) = fs::read(&path) else { continue };
+        let left = entry.map_err(failed(folder))?.path();
+        let path = left.join(TOPIC_FILE);
+        let text = match fs::read(&path) {
+            Ok(text) => text,
+            // What a crash in the middle of making or deleting a topic has left; making one of its name tries again.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let _ = fs::remove_dir_all(&left);
+                continue;
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotADirectory => continue,
+            // A topic that were passed over would lose what its groups have committed.
+            Err(error) => return Err(failed(&path)(error)),
+        };
         let meta: TopicMeta = serde_json::from_slice(&text).map_err(|error| failed(&path)(error.into()))?;
         topics.insert(meta.name.clone(), meta);
     }

@@ -44,7 +44,7 @@ use group::{Answer, Group, Sync};
 use member::{Identity, Join, Protocol, Ticket};
 
 pub use member::Client;
-pub use offsets::{Committed, Entry, Offsets};
+pub use offsets::{Committed, Entry, Offsets, Partition};
 
 /// How many members a group may have: far more than one machine runs, and few enough to be looked through.
 pub const MEMBERS_LIMIT: usize = 1_000;
@@ -217,7 +217,7 @@ impl Groups {
         if groups.len() >= GROUPS_LIMIT {
             return Err(ResponseError::GroupMaxSizeReached);
         }
-        let seat = Arc::new(Mutex::new(Seat { group: Group::new(), waiting: HashMap::new() }));
+        let seat = Arc::new(Mutex::new(Seat { group: Group::new(Instant::now()), waiting: HashMap::new() }));
         groups.insert(group.clone(), seat.clone());
         Ok(seat)
     }

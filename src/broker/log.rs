@@ -110,7 +110,7 @@ pub struct Appended {
 pub struct PartitionLog {
     folder: PathBuf,
     limits: LogLimits,
-    /// Oldest first; never empty; only the last is appended to.
+    /// Oldest first; only the last is appended to. None where the log is closed.
     segments: Vec<Segment>,
     producers: Producers,
     end_offset: i64,
@@ -259,6 +259,17 @@ impl PartitionLog {
             .unwrap_or_default();
         let first = records.iter().find(|record| record.timestamp_ms >= time_ms);
         Some(first.map_or((offset, batch_time), |record| (record.offset, record.timestamp_ms)))
+    }
+
+    /// Lets go of its files: its topic is gone, and another one of that name may have a log in the same folder.
+    pub fn close(&mut self) {
+        self.segments.clear();
+    }
+
+    /// Whether its topic is gone.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.segments.is_empty()
     }
 
     /// Brings what was appended to the disk.

@@ -35,7 +35,7 @@ pub(super) fn produce(state: &State, request: ProduceRequest) -> Option<ProduceR
             TopicProduceResponse::default().with_name(of_topic.name).with_partition_responses(appended.collect()),
         );
     }
-    state.appends.send_modify(|count| *count = count.wrapping_add(1));
+    state.stir();
     (request.acks != 0).then(|| ProduceResponse::default().with_responses(responses))
 }
 
@@ -67,9 +67,11 @@ pub(super) async fn fetch(state: &State, request: FetchRequest, version: i16) ->
     let deadline = Instant::now() + wait;
     let enough = usize::try_from(request.min_bytes).unwrap_or(0);
     let mut appends = state.appends.subscribe();
+    // Found once: another topic that gets the name meanwhile is not the one that was asked for.
+    let topics: Vec<_> = request.topics.iter().map(|wanted| find(state, wanted, version)).collect();
     loop {
         appends.mark_unchanged();
-        let gathered = gather(state, &request, version);
+        let gathered = gather(state, &request, &topics);
         if gathered.bytes >= enough || gathered.failed {
             return FetchResponse::default().with_responses(gathered.topics);
         }
@@ -87,15 +89,14 @@ struct Gathered {
     failed: bool,
 }
 
-fn gather(state: &State, request: &FetchRequest, version: i16) -> Gathered {
+fn gather(state: &State, request: &FetchRequest, topics: &[(Option<Arc<Topic>>, ResponseError)]) -> Gathered {
     let mut gathered = Gathered::default();
     let limit = usize::try_from(request.max_bytes).unwrap_or(0).min(MAX_FETCH_BYTES);
-    for wanted in &request.topics {
-        let (topic, unknown) = find(state, wanted, version);
+    for (wanted, (topic, unknown)) in request.topics.iter().zip(topics) {
         let mut partitions = Vec::with_capacity(wanted.partitions.len());
         for partition in &wanted.partitions {
             let room = limit.saturating_sub(gathered.bytes);
-            let read = read(state, topic.as_ref(), partition, unknown, room, gathered.bytes == 0);
+            let read = read(state, topic.as_ref(), partition, *unknown, room, gathered.bytes == 0);
             gathered.bytes += read.records.as_ref().map_or(0, Bytes::len);
             gathered.failed |= read.error_code != 0;
             partitions.push(read);
@@ -130,7 +131,10 @@ fn read(
     let data = PartitionData::default().with_partition_index(wanted.partition).with_records(Some(Bytes::new()));
     let refused = |code: ResponseError| data.clone().with_error_code(code.code()).with_high_watermark(-1);
     let Some(topic) = topic else { return refused(unknown) };
-    let Some(log) = topic.log(wanted.partition) else { return refused(ResponseError::UnknownTopicOrPartition) };
+    let Some(log) = topic.log(wanted.partition) else {
+        let is_deleted = state.topics.find_by_id(topic.meta.id).is_none();
+        return refused(if is_deleted { unknown } else { ResponseError::UnknownTopicOrPartition });
+    };
     let end = log.end_offset();
     let data = data
         .clone()

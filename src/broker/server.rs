@@ -8,8 +8,8 @@ use std::time::Duration;
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::{interval, timeout};
 
 use super::dispatch::{self, Answer};
@@ -31,15 +31,17 @@ const SYNC_INTERVAL: Duration = Duration::from_secs(1);
 /// How often old records are looked for.
 const RETENTION_INTERVAL: Duration = Duration::from_secs(30);
 
-/// Serves until it is dropped.
-pub(super) async fn serve(listener: TcpListener, state: Arc<State>) {
+/// Serves until it is told to stop, or dropped.
+pub(super) async fn serve(listener: TcpListener, state: Arc<State>, mut stopped: watch::Receiver<()>) {
+    // Ends by itself: what it has begun on the disk is done when this returns.
+    let mut house = tokio::spawn(keep_house(Arc::clone(&state), stopped.clone()));
     let mut tasks = JoinSet::new();
-    tasks.spawn(keep_house(Arc::clone(&state)));
     let groups = state.groups.clone();
     tasks.spawn(async move { groups.run().await });
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     loop {
         tokio::select! {
+            _ = stopped.changed() => break,
             accepted = listener.accept() => {
                 let Ok((stream, peer)) = accepted else { continue };
                 // A client that finds no place is disconnected, and comes again.
@@ -52,26 +54,33 @@ pub(super) async fn serve(listener: TcpListener, state: Arc<State>) {
                     });
                 }
             }
-            Some(ended) = tasks.join_next() => if let Err(failed) = ended && failed.is_panic() {
-                std::panic::resume_unwind(failed.into_panic());
-            },
+            Some(ended) = tasks.join_next() => pass_on(ended),
+            ended = &mut house => return pass_on(ended),
         }
+    }
+    tasks.shutdown().await;
+    pass_on(house.await);
+}
+
+/// A panic of a task is one of the whole.
+fn pass_on(ended: Result<(), JoinError>) {
+    if let Err(failed) = ended
+        && failed.is_panic()
+    {
+        std::panic::resume_unwind(failed.into_panic());
     }
 }
 
-async fn keep_house(state: Arc<State>) {
+async fn keep_house(state: Arc<State>, mut stopped: watch::Receiver<()>) {
     let (mut sync, mut retention) = (interval(SYNC_INTERVAL), interval(RETENTION_INTERVAL));
     loop {
         let topics = Arc::clone(&state.topics);
         let work = tokio::select! {
+            _ = stopped.changed() => return,
             _ = sync.tick() => tokio::task::spawn_blocking(move || topics.sync()),
             _ = retention.tick() => tokio::task::spawn_blocking(move || topics.retain()),
         };
-        if let Err(failed) = work.await
-            && failed.is_panic()
-        {
-            std::panic::resume_unwind(failed.into_panic());
-        }
+        pass_on(work.await);
     }
 }
 

@@ -6,13 +6,15 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use tokio::sync::watch;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::BrokerError;
 use super::buffers::Buffers;
-use super::folder::{Folder, OffsetsFile, TopicMeta};
-use super::groups::{Committed, Entry, Groups, Offsets};
+use super::folder::{Folder, OffsetsFile, Present, TopicMeta};
+use super::groups::{Committed, Entry, Groups, Offsets, Partition};
 use super::log::{LogLimits, PartitionLog};
+use super::notice::{Notice, Notices};
 use crate::settings::Endpoint;
 
 /// The broker's id in its cluster of one.
@@ -25,7 +27,7 @@ pub(super) struct State {
     pub(super) cluster_id: String,
     pub(super) groups: Groups,
     pub(super) topics: Arc<Topics>,
-    /// Counts appends, so that a fetch that waits can look again.
+    /// Counts appends and deletions, so that a fetch that waits can look again.
     pub(super) appends: watch::Sender<u64>,
     /// What answers with records are made in.
     pub(super) buffers: Buffers,
@@ -33,21 +35,29 @@ pub(super) struct State {
 }
 
 impl State {
-    pub(super) fn new(folder: Folder, offsets: OffsetsFile, advertised: Endpoint) -> Result<Self, BrokerError> {
+    pub(super) fn new(folder: Folder, advertised: Endpoint, notices: &Notices) -> Result<Self, BrokerError> {
         let cluster_id = folder.cluster_id().to_owned();
         let topics = Arc::new(Topics::open(folder)?);
-        let kept = KeptOffsets { topics: Arc::clone(&topics), offsets: Mutex::new(offsets) };
+        let count = lock(&topics.offsets).set_back();
+        if count > 0 {
+            notices.tell(Notice::SetBack { count });
+        }
         // Ids of an earlier run must not come again: its sequences are in the logs.
         let begun = chrono::Utc::now().timestamp_millis();
         Ok(Self {
             advertised,
             cluster_id,
-            groups: Groups::new(Arc::new(kept)),
+            groups: Groups::new(topics.clone()),
             topics,
             appends: watch::channel(0).0,
             buffers: Buffers::default(),
             next_producer_id: AtomicI64::new(begun),
         })
+    }
+
+    /// Has every fetch that waits look again.
+    pub(super) fn stir(&self) {
+        self.appends.send_modify(|count| *count = count.wrapping_add(1));
     }
 
     pub(super) fn new_producer_id(&self) -> i64 {
@@ -58,13 +68,15 @@ impl State {
 /// One topic and the logs of its partitions.
 pub(super) struct Topic {
     pub(super) meta: TopicMeta,
+    /// When it was made; `None` where that was before this start.
+    made: Option<Instant>,
     logs: Vec<Mutex<PartitionLog>>,
 }
 
 impl Topic {
-    /// The log of a partition, for the moment that it is held.
+    /// The log of a partition, for the moment that it is held. None of a topic that was deleted meanwhile.
     pub(super) fn log(&self, partition: i32) -> Option<MutexGuard<'_, PartitionLog>> {
-        self.logs.get(usize::try_from(partition).ok()?).map(lock)
+        self.logs.get(usize::try_from(partition).ok()?).map(lock).filter(|log| !log.is_closed())
     }
 
     pub(super) fn partitions(&self) -> impl Iterator<Item = i32> {
@@ -83,19 +95,27 @@ impl Topic {
 /// A week, as Kafka's own default.
 pub(super) const DEFAULT_RETENTION_MS: i64 = 7 * 24 * 60 * 60 * 1000;
 
-/// All topics, by name.
+/// All topics, by name, and what groups have committed of them.
 pub(super) struct Topics {
     folder: Mutex<Folder>,
     topics: RwLock<BTreeMap<String, Arc<Topic>>>,
+    /// Of topics that are there, and no others.
+    offsets: Mutex<OffsetsFile>,
 }
 
 impl Topics {
     fn open(folder: Folder) -> Result<Self, BrokerError> {
         let mut topics = BTreeMap::new();
         for meta in folder.topics() {
-            topics.insert(meta.name.clone(), Arc::new(open_topic(&folder, meta)?));
+            topics.insert(meta.name.clone(), Arc::new(open_topic(&folder, meta, None)?));
         }
-        Ok(Self { folder: Mutex::new(folder), topics: RwLock::new(topics) })
+        let offsets = folder.open_offsets(|name, partition| {
+            let topic = topics.get(name)?;
+            let log = topic.log(partition)?;
+            let (start_offset, end_offset) = (log.start_offset(), log.end_offset());
+            Some(Present { topic_id: topic.meta.id, start_offset, end_offset })
+        })?;
+        Ok(Self { folder: Mutex::new(folder), topics: RwLock::new(topics), offsets: Mutex::new(offsets) })
     }
 
     pub(super) fn find(&self, name: &str) -> Option<Arc<Topic>> {
@@ -118,15 +138,20 @@ impl Topics {
     ) -> Result<Arc<Topic>, BrokerError> {
         let mut folder = lock(&self.folder);
         let meta = folder.create_topic(name, partitions, settings)?;
-        let topic = Arc::new(open_topic(&folder, meta)?);
+        let topic = Arc::new(open_topic(&folder, meta, Some(Instant::now()))?);
         self.topics.write().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), Arc::clone(&topic));
         Ok(topic)
     }
 
+    /// Deletes a topic with everything that belongs to it. No other one gets its name meanwhile: that needs the folder.
     pub(super) fn delete(&self, name: &str) -> Result<(), BrokerError> {
         let mut folder = lock(&self.folder);
-        self.topics.write().unwrap_or_else(PoisonError::into_inner).remove(name);
-        Ok(folder.delete_topic(name)?)
+        folder.delete_topic(name)?;
+        if let Some(topic) = self.topics.write().unwrap_or_else(PoisonError::into_inner).remove(name) {
+            topic.logs.iter().for_each(|log| lock(log).close());
+            lock(&self.offsets).forget(topic.meta.id);
+        }
+        Ok(folder.clear(name)?)
     }
 
     /// Brings what was appended to the disk.
@@ -157,7 +182,7 @@ impl Topics {
     }
 }
 
-fn open_topic(folder: &Folder, meta: TopicMeta) -> Result<Topic, BrokerError> {
+fn open_topic(folder: &Folder, meta: TopicMeta, made: Option<Instant>) -> Result<Topic, BrokerError> {
     let largest = meta.settings.get("max.message.bytes").and_then(|value| value.parse().ok());
     let mut limits = LogLimits::default();
     if let Some(bytes) = largest {
@@ -166,18 +191,14 @@ fn open_topic(folder: &Folder, meta: TopicMeta) -> Result<Topic, BrokerError> {
     let logs = (0..meta.partitions)
         .map(|partition| Ok(Mutex::new(folder.open_log(&meta.name, partition, limits)?)))
         .collect::<Result<_, BrokerError>>()?;
-    Ok(Topic { meta, logs })
+    Ok(Topic { meta, made, logs })
 }
 
-/// Committed offsets in their file, for topics that are there.
-struct KeptOffsets {
-    topics: Arc<Topics>,
-    offsets: Mutex<OffsetsFile>,
-}
-
-impl Offsets for KeptOffsets {
+impl Offsets for Topics {
     fn put(&self, group: &str, entries: &[Entry]) -> io::Result<()> {
-        lock(&self.offsets).put(group, entries)
+        let mut offsets = lock(&self.offsets);
+        let is_there = |entry: &&Entry| self.find(&entry.topic).is_some_and(|topic| topic.meta.id == entry.topic_id);
+        offsets.put(group, &entries.iter().filter(is_there).cloned().collect::<Vec<_>>())
     }
 
     fn get(&self, group: &str, topic: &str, partition: i32) -> Option<Committed> {
@@ -196,8 +217,10 @@ impl Offsets for KeptOffsets {
         lock(&self.offsets).groups()
     }
 
-    fn partition_exists(&self, topic: &str, partition: i32) -> bool {
-        self.topics.find(topic).is_some_and(|topic| topic.log(partition).is_some())
+    fn partition(&self, topic: &str, partition: i32) -> Option<Partition> {
+        let topic = self.find(topic)?;
+        let end_offset = topic.log(partition)?.end_offset();
+        Some(Partition { topic_id: topic.meta.id, end_offset, made: topic.made })
     }
 }
 

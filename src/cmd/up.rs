@@ -52,7 +52,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
         output.note(note);
     }
     let config = Config { folder: folder.clone(), listen: args.listen, advertise: args.advertise };
-    let broker = Broker::start(config).await?;
+    let mut broker = Broker::start(config).await?;
     let address = broker.address();
     let told = output.line(format_args!(
         "broker {} listens on {address}, records are in {}\n{}{}",
@@ -65,7 +65,12 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
     if let Err(error) = told {
         output.note_error(&error);
     }
-    shutdown.wait().await;
+    loop {
+        tokio::select! {
+            () = shutdown.wait() => break,
+            notice = broker.notice() => output.note(format_args!("note: {notice}")),
+        }
+    }
     broker.stop().await;
     output.note("the broker has ended; its records are kept");
     Ok(Code::Done)

@@ -22,6 +22,8 @@ mod audit;
 mod bench;
 #[path = "embedded/commands.rs"]
 mod commands;
+#[path = "embedded/deleted.rs"]
+mod deleted;
 #[path = "embedded/faults.rs"]
 mod faults;
 #[path = "embedded/faulty.rs"]
@@ -36,6 +38,11 @@ mod store_commands;
 mod top;
 #[path = "embedded/topic.rs"]
 mod topic;
+#[cfg(target_os = "linux")]
+#[path = "embedded/traced.rs"]
+mod traced;
+#[path = "embedded/wire.rs"]
+mod wire;
 
 use vitals::broker::{Broker, Config};
 
