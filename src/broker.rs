@@ -10,9 +10,11 @@
 //! - [`groups`]: consumer groups
 //! - [`notice`]: what whoever runs it should know
 //! - `state`: what is shared; [`buffers`]: memory for large answers
-//! - [`log`]: one partition's records on disk, and which batches are repeats; [`folder`]: everything else on disk
+//! - [`log`]: one partition's records on disk, and which batches are repeats; [`folder`]: everything else on disk;
+//!   [`flush`]: when it is there
 
 pub mod buffers;
+pub mod flush;
 pub mod folder;
 pub mod groups;
 pub mod log;
@@ -35,6 +37,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
+use self::flush::Flush;
 use self::folder::{Folder, FolderError};
 use self::log::LogError;
 use self::notice::{Notice, Notices};
@@ -52,6 +55,8 @@ pub struct Config {
     /// The address that clients are told to come to, where that is not the one it listens on: they come through a
     /// tunnel, a mapped port or a proxy.
     pub advertise: Option<Endpoint>,
+    /// When what it acknowledges reaches the disk.
+    pub flush: Flush,
 }
 
 /// Why the broker cannot start, or cannot do something on disk.
@@ -120,7 +125,7 @@ impl Broker {
         let folder = Folder::open(&config.folder)?;
         let advertised = config.advertise.unwrap_or_else(|| address.into());
         let (tell, notices) = Notices::new();
-        let state = Arc::new(State::new(folder, advertised, &tell)?);
+        let state = Arc::new(State::new(folder, config.flush, advertised, tell)?);
         let (running, stopped) = watch::channel(());
         let serving = tokio::spawn(server::serve(listener, Arc::clone(&state), stopped));
         Ok(Self { state, address, serving, running, notices })
@@ -152,12 +157,13 @@ impl Broker {
         }
     }
 
-    /// Ends all connections, and brings everything to the disk. Another broker can have the folder then.
-    pub async fn stop(mut self) {
+    /// Ends all connections, and brings everything to the disk; what the disk refuses. Another broker can have the folder
+    /// then.
+    pub async fn stop(mut self) -> Vec<Notice> {
         self.running.send_replace(());
         // A fault of the server has been told.
         let _ = (&mut self.serving).await;
-        self.state.topics.sync();
+        self.state.topics.flush_all().await.1
     }
 }
 

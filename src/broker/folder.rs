@@ -24,6 +24,7 @@ use uuid::Uuid;
 pub use self::inspect::{FolderState, inspect};
 pub use self::offsets::{OffsetsFile, Present};
 use super::log::{LogError, LogLimits, PartitionLog};
+use crate::disk::sync_folder;
 use crate::exit::{Advice, Code};
 
 /// The version of the layout that is written.
@@ -187,7 +188,8 @@ impl Folder {
         fs::create_dir_all(&folder).map_err(failed(&folder))?;
         let text = serde_json::to_vec_pretty(&meta).map_err(|error| failed(&folder)(error.into()))?;
         write_whole(&folder.join(TOPIC_FILE), &text)?;
-        sync_folder_of(&folder);
+        let topics = self.path.join("topics");
+        sync_folder(&topics).map_err(failed(&topics))?;
         self.topics.insert(name.to_owned(), meta.clone());
         Ok(meta)
     }
@@ -213,8 +215,20 @@ impl Folder {
     /// # Errors
     /// It cannot be removed; the next start tries again.
     pub fn clear(&self, name: &str) -> Result<(), FolderError> {
+        let (topics, folder) = (self.path.join("topics"), self.topic_folder(name));
+        // Its records go when it is sure that it will not come back without them.
+        let clear =
+            || sync_folder(&folder).and_then(|()| fs::remove_dir_all(&folder)).and_then(|()| sync_folder(&topics));
+        clear().map_err(failed(&folder))
+    }
+
+    /// Brings the names of a topic's partitions to the disk.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub fn sync_topic(&self, name: &str) -> Result<(), FolderError> {
         let folder = self.topic_folder(name);
-        fs::remove_dir_all(&folder).map_err(failed(&folder))
+        sync_folder(&folder).map_err(failed(&folder))
     }
 
     /// Opens the log of a topic's partition.
@@ -312,11 +326,10 @@ fn write_whole(path: &Path, text: &[u8]) -> Result<(), FolderError> {
         let mut file = File::create(&fresh)?;
         file.write_all(text)?;
         file.sync_all()?;
-        fs::rename(&fresh, path)
+        fs::rename(&fresh, path)?;
+        path.parent().map_or(Ok(()), sync_folder)
     };
-    write().map_err(failed(path))?;
-    sync_folder_of(path);
-    Ok(())
+    write().map_err(failed(path))
 }
 
 fn make_private(folder: &Path) -> io::Result<()> {
@@ -325,16 +338,6 @@ fn make_private(folder: &Path) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(folder)
-}
-
-/// Brings the entry of `path` in its folder to the disk, where the system can: it is there anyway unless the power goes.
-fn sync_folder_of(path: &Path) {
-    #[cfg(unix)]
-    if let Some(folder) = path.parent() {
-        let _ = File::open(folder).and_then(|folder| folder.sync_all());
-    }
-    #[cfg(not(unix))]
-    let _ = path;
 }
 
 fn failed(path: &Path) -> impl FnOnce(io::Error) -> FolderError + use<'_> {

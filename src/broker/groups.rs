@@ -43,6 +43,7 @@ use uuid::Uuid;
 use group::{Answer, Group, Sync};
 use member::{Identity, Join, Protocol, Ticket};
 
+pub use commit::refuse;
 pub use member::Client;
 pub use offsets::{Committed, Entry, Offsets, Partition};
 

@@ -1,12 +1,20 @@
 //! What the broker tells whoever runs it.
 
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+
 use tokio::sync::mpsc;
+
+use super::state::lock;
 
 /// So many wait to be told; what does not fit is dropped, since telling never holds up serving.
 const WAITING_LIMIT: usize = 64;
 
+/// So many different things are told: a client that makes up new ones must not fill the memory, nor the screen.
+const TOLD_LIMIT: usize = 1_000;
+
 /// One thing to know.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
 pub enum Notice {
     /// Offsets were set back when the folder was opened.
     #[error(
@@ -16,19 +24,35 @@ pub enum Notice {
         /// How many.
         count: usize,
     },
+    /// Something could not be brought to the disk.
+    #[error(
+        "the disk has failed under {what} ({why}): nobody knows what of it is kept, so no more is taken\nhint: look after the disk, then start the broker again"
+    )]
+    Disk {
+        /// What was to be kept.
+        what: String,
+        /// What the system said.
+        why: String,
+    },
 }
 
-/// Takes notices.
-#[derive(Debug, Clone)]
-pub(super) struct Notices(mpsc::Sender<Notice>);
+/// Takes notices, and passes each on once.
+#[derive(Debug)]
+pub(super) struct Notices {
+    sender: mpsc::Sender<Notice>,
+    told: Mutex<BTreeSet<Notice>>,
+}
 
 impl Notices {
     pub(super) fn new() -> (Self, mpsc::Receiver<Notice>) {
         let (sender, receiver) = mpsc::channel(WAITING_LIMIT);
-        (Self(sender), receiver)
+        (Self { sender, told: Mutex::default() }, receiver)
     }
 
     pub(super) fn tell(&self, notice: Notice) {
-        let _ = self.0.try_send(notice);
+        let mut told = lock(&self.told);
+        if told.len() < TOLD_LIMIT && told.insert(notice.clone()) {
+            let _ = self.sender.try_send(notice);
+        }
     }
 }

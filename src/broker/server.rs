@@ -13,6 +13,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::{interval, timeout};
 
 use super::dispatch::{self, Answer};
+use super::flush::Flush;
 use super::state::State;
 
 /// The longest request: well above the largest dead letter.
@@ -26,8 +27,8 @@ const IDLE_LIMIT: Duration = Duration::from_secs(10 * 60);
 /// A client that neither sends on in the middle of a request, nor takes any of its answer, is gone after this: what it
 /// holds of our memory must come back.
 const STALL_LIMIT: Duration = Duration::from_secs(60);
-/// How often appends are brought to the disk.
-const SYNC_INTERVAL: Duration = Duration::from_secs(1);
+/// How often appends are brought to the disk that somebody should have waited for, but whose client has gone.
+const LEFT_INTERVAL: Duration = Duration::from_secs(1);
 /// How often old records are looked for.
 const RETENTION_INTERVAL: Duration = Duration::from_secs(30);
 
@@ -72,15 +73,26 @@ fn pass_on(ended: Result<(), JoinError>) {
 }
 
 async fn keep_house(state: Arc<State>, mut stopped: watch::Receiver<()>) {
-    let (mut sync, mut retention) = (interval(SYNC_INTERVAL), interval(RETENTION_INTERVAL));
+    let every = match state.topics.flush() {
+        Flush::BeforeAck => LEFT_INTERVAL,
+        Flush::Every(span) => span,
+    };
+    let (mut flush, mut retention) = (interval(every), interval(RETENTION_INTERVAL));
     loop {
-        let topics = Arc::clone(&state.topics);
-        let work = tokio::select! {
+        tokio::select! {
             _ = stopped.changed() => return,
-            _ = sync.tick() => tokio::task::spawn_blocking(move || topics.sync()),
-            _ = retention.tick() => tokio::task::spawn_blocking(move || topics.retain()),
-        };
-        pass_on(work.await);
+            _ = flush.tick() => {
+                let (was_any, refused) = state.topics.flush_all().await;
+                refused.into_iter().for_each(|notice| state.notices.tell(notice));
+                if was_any {
+                    state.stir();
+                }
+            }
+            _ = retention.tick() => {
+                let topics = Arc::clone(&state.topics);
+                pass_on(tokio::task::spawn_blocking(move || topics.retain()).await);
+            }
+        }
     }
 }
 
@@ -162,8 +174,12 @@ mod tests {
     /// After how long the broker closes the connection of a client that says this and no more.
     async fn closed_after(said: &[u8]) -> Duration {
         let folder = tempfile::tempdir().expect("a folder");
-        let config =
-            Config { folder: folder.path().join("broker"), listen: ([127, 0, 0, 1], 0).into(), advertise: None };
+        let config = Config {
+            folder: folder.path().join("broker"),
+            listen: ([127, 0, 0, 1], 0).into(),
+            advertise: None,
+            flush: Flush::default(),
+        };
         let broker = Broker::start(config).await.expect("started");
         let mut client = TcpStream::connect(broker.address()).await.expect("connected");
         let begin = Instant::now();

@@ -28,6 +28,9 @@ mod deleted;
 mod faults;
 #[path = "embedded/faulty.rs"]
 mod faulty;
+#[cfg(target_os = "linux")]
+#[path = "embedded/flushed.rs"]
+mod flushed;
 #[path = "embedded/killed.rs"]
 mod killed;
 #[path = "embedded/operator.rs"]
@@ -44,11 +47,17 @@ mod traced;
 #[path = "embedded/wire.rs"]
 mod wire;
 
+use vitals::broker::flush::Flush;
 use vitals::broker::{Broker, Config};
 
 async fn on_embedded(check: impl AsyncFnOnce(Vec<String>)) {
     let folder = tempfile::tempdir().expect("a folder");
-    let config = Config { folder: folder.path().join("broker"), listen: ([127, 0, 0, 1], 0).into(), advertise: None };
+    let config = Config {
+        folder: folder.path().join("broker"),
+        listen: ([127, 0, 0, 1], 0).into(),
+        advertise: None,
+        flush: Flush::default(),
+    };
     let broker = Broker::start(config).await.expect("started");
     check(vec![broker.address().to_string()]).await;
     broker.stop().await;

@@ -10,12 +10,14 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::sync_folder_of;
+use crate::broker::flush::{Durable, Flushed};
 use crate::broker::groups::{Committed, Entry};
+use crate::disk::sync_folder;
 
 /// With more outdated entries than this the file is written anew.
 const MAX_OUTDATED: usize = 10_000;
@@ -24,7 +26,10 @@ const MAX_OUTDATED: usize = 10_000;
 #[derive(Debug)]
 pub struct OffsetsFile {
     path: PathBuf,
-    pub(super) file: File,
+    pub(super) file: Arc<File>,
+    /// Counts what was written.
+    written: i64,
+    durable: Durable,
     kept: BTreeMap<Key, Kept>,
     outdated: usize,
     set_back: usize,
@@ -111,8 +116,9 @@ impl OffsetsFile {
                 kept.insert(key, fitting);
             }
         }
-        let file = rewrite(path, &kept)?;
-        Ok(Self { path: path.to_owned(), file, kept, outdated: 0, set_back })
+        let file = Arc::new(rewrite(path, &kept)?);
+        path.parent().map_or(Ok(()), sync_folder)?;
+        Ok(Self { path: path.to_owned(), file, written: 0, durable: Durable::default(), kept, outdated: 0, set_back })
     }
 
     /// How many offsets were set back when the file was opened, because they may not fit the records that are there.
@@ -194,11 +200,15 @@ impl OffsetsFile {
     }
 
     fn append(&mut self, lines: &[u8]) -> io::Result<()> {
-        let whole = self.file.seek(SeekFrom::End(0))?;
-        self.file.write_all(lines).inspect_err(|_| {
+        self.durable.check()?;
+        let mut file = &*self.file;
+        let whole = file.seek(SeekFrom::End(0))?;
+        file.write_all(lines).inspect_err(|_| {
             // Half a line would spoil the next one.
-            let _ = self.file.set_len(whole);
-        })
+            let _ = file.set_len(whole);
+        })?;
+        self.written += 1;
+        Ok(())
     }
 
     fn tidy(&mut self) {
@@ -210,9 +220,20 @@ impl OffsetsFile {
     /// Where this fails the old file goes on, which has everything; the next try is many entries away.
     fn write_anew(&mut self) {
         if let Ok(file) = rewrite(&self.path, &self.kept) {
-            self.file = file;
+            self.file = Arc::new(file);
+            self.durable.note(self.written, &self.path.parent().map_or(Ok(()), sync_folder));
         }
         self.outdated = 0;
+    }
+}
+
+impl Flushed for OffsetsFile {
+    fn written(&self) -> Option<(i64, Arc<File>)> {
+        Some((self.written, Arc::clone(&self.file)))
+    }
+
+    fn durable(&mut self) -> &mut Durable {
+        &mut self.durable
     }
 }
 
@@ -227,7 +248,6 @@ fn rewrite(path: &Path, kept: &BTreeMap<Key, Kept>) -> io::Result<File> {
     file.write_all(&text)?;
     file.sync_all()?;
     fs::rename(&fresh, path)?;
-    sync_folder_of(path);
     Ok(file)
 }
 

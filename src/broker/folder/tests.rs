@@ -164,7 +164,7 @@ fn what_cannot_be_written_as_removed_is_not_forgotten() {
     let place = tempfile::tempdir().expect("folder");
     let mut offsets = open_offsets(&place.path().join("offsets")).expect("opened");
     offsets.put("g", &[entry("t", 1)]).expect("kept");
-    offsets.file = OpenOptions::new().write(true).open("/dev/full").expect("a device without room");
+    offsets.file = OpenOptions::new().write(true).open("/dev/full").expect("a device without room").into();
     offsets.remove("g", &[("t".to_owned(), 0)]).expect_err("no room");
     assert_eq!(offsets.get("g", "t", 0), Some(kept(1)));
 }

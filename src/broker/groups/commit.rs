@@ -26,7 +26,7 @@ const NO_OFFSET: i64 = -1;
 const NO_EPOCH: i32 = -1;
 
 impl Groups {
-    /// Keeps offsets. When the answer is there, they outlive a crash. Blocks for as long as that takes; meanwhile
+    /// Keeps offsets. When the answer is there, they outlive this process. Blocks for as long as that takes; meanwhile
     /// nothing else happens in the group, so that no commit is overtaken by a rebalance.
     #[must_use]
     pub fn commit(&self, request: OffsetCommitRequest) -> OffsetCommitResponse {
@@ -133,6 +133,13 @@ impl Groups {
         let fetch = |partition| fetched(partition, self.0.offsets.get(group, &name, partition));
         let partitions = wanted.partition_indexes.into_iter().map(fetch).collect();
         OffsetFetchResponseTopics::default().with_name(name).with_partitions(partitions)
+    }
+}
+
+/// Takes back what a commit was told: it cannot be kept after all.
+pub fn refuse(response: &mut OffsetCommitResponse) {
+    for partition in response.topics.iter_mut().flat_map(|topic| &mut topic.partitions) {
+        partition.error_code = ResponseError::CoordinatorNotAvailable.code();
     }
 }
 

@@ -13,6 +13,7 @@ use kafka_protocol::messages::{
 use kafka_protocol::messages::{list_offsets_request, list_offsets_response};
 use kafka_protocol::protocol::StrBytes;
 use tokio::time::timeout;
+use vitals::broker::flush::Flush;
 use vitals::broker::notice::Notice;
 use vitals::broker::{Broker, Config};
 
@@ -25,7 +26,12 @@ use super::wire::{Wire, group, name, text};
 const LIMIT: Duration = Duration::from_secs(20);
 
 async fn started(folder: &Path) -> Broker {
-    let config = Config { folder: folder.to_owned(), listen: ([127, 0, 0, 1], 0).into(), advertise: None };
+    let config = Config {
+        folder: folder.to_owned(),
+        listen: ([127, 0, 0, 1], 0).into(),
+        advertise: None,
+        flush: Flush::default(),
+    };
     Broker::start(config).await.expect("started")
 }
 

@@ -10,6 +10,8 @@ pub(crate) struct Traced {
     child: Child,
     address: String,
     folder: PathBuf,
+    /// The second line that it printed.
+    pub(crate) told: String,
     trace: tempfile::NamedTempFile,
     _stdout: BufReader<ChildStdout>,
 }
@@ -40,20 +42,27 @@ impl Traced {
         stdout.read_line(&mut first).expect("a line");
         let address = first.split_once("listens on ").and_then(|(_, rest)| rest.split_once(','));
         let address = address.unwrap_or_else(|| panic!("it may be traced here: {first}")).0.to_owned();
-        Self { child, address, folder: folder.to_owned(), trace, _stdout: stdout }
+        let mut told = String::new();
+        stdout.read_line(&mut told).expect("a line");
+        Self { child, address, folder: folder.to_owned(), told, trace, _stdout: stdout }
     }
 
     pub(crate) fn address(&self) -> &str {
         &self.address
     }
 
-    /// Asks the broker to end, and gives what was traced and what it said.
-    pub(crate) fn end(mut self) -> (String, String) {
+    /// What was traced so far.
+    pub(crate) fn so_far(&self) -> String {
+        std::fs::read_to_string(self.trace.path()).expect("a trace")
+    }
+
+    /// Asks the broker to end, and gives what was traced, what it said, and its exit code.
+    pub(crate) fn end(mut self) -> (String, String, Option<i32>) {
         let said = self.child.stderr.take().expect("a pipe");
         self.signal(Signal::TERM);
         let said = std::io::read_to_string(said).expect("text");
-        self.child.wait().expect("ended");
-        (std::fs::read_to_string(self.trace.path()).expect("a trace"), said)
+        let ended = self.child.wait().expect("ended");
+        (self.so_far(), said, ended.code())
     }
 
     fn signal(&self, signal: Signal) {
