@@ -10,6 +10,7 @@ use kafka_protocol::protocol::{Encodable, Request};
 
 use super::buffers::Buffers;
 use super::groups::{Client, refuse};
+use super::notice::Notice;
 use super::state::State;
 use super::{offers, records, topics};
 use crate::kafka::wire;
@@ -33,7 +34,11 @@ pub(super) async fn answer(state: &State, peer: SocketAddr, mut frame: Bytes) ->
     if key == offers::API_VERSIONS {
         return api_versions(version, frame);
     }
-    let Some(api) = offers::find(key, version) else { return Answer::HangUp };
+    let Some(api) = offers::find(key, version) else {
+        let name = ApiKey::try_from(key).map_or_else(|()| "an unknown request".to_owned(), |api| format!("{api:?}"));
+        state.notices.tell_once(Notice::Unanswered { request: format!("{name} ({key}) in version {version}") });
+        return Answer::HangUp;
+    };
     let Ok(header) = wire::request_header(&mut frame, api.request_header_version(version)) else {
         return Answer::HangUp;
     };
@@ -80,6 +85,7 @@ async fn body(state: &State, api: ApiKey, version: i16, mut body: Bytes, client:
             }
             put(&response, version)
         }
+        ApiKey::ConsumerGroupHeartbeat => put(&groups.refuse_newer(&take(body, version)?), version),
         ApiKey::OffsetFetch => put(&groups.fetch_offsets(take(body, version)?, version), version),
         ApiKey::OffsetDelete => kept(state, put(&groups.delete_offsets(&take(body, version)?), version)).await,
         ApiKey::ListGroups => put(&groups.list(&take(body, version)?), version),

@@ -10,7 +10,7 @@ use super::state::lock;
 /// So many wait to be told; what does not fit is dropped, since telling never holds up serving.
 const WAITING_LIMIT: usize = 64;
 
-/// So many different things are told: a client that makes up new ones must not fill the memory, nor the screen.
+/// So many are told once each: a client that makes up new ones must not fill the memory, nor the screen.
 const TOLD_LIMIT: usize = 1_000;
 
 /// One thing to know.
@@ -24,6 +24,23 @@ pub enum Notice {
         /// How many.
         count: usize,
     },
+    /// No connection can be taken.
+    #[error(
+        "no connection can be taken ({why}); those that come wait until others end\nhint: allow this process more open files (ulimit -n), or have fewer clients"
+    )]
+    Crowded {
+        /// What the system said.
+        why: String,
+    },
+    /// Connections are taken again.
+    #[error("connections are taken again")]
+    Roomy,
+    /// A client asked for something that is not answered here.
+    #[error("a client asked for {request}, which this broker does not answer: its connection was closed")]
+    Unanswered {
+        /// The request's name, where it has one, with its number and version.
+        request: String,
+    },
     /// Something could not be brought to the disk.
     #[error(
         "the disk has failed under {what} ({why}): nobody knows what of it is kept, so no more is taken\nhint: look after the disk, then start the broker again"
@@ -36,7 +53,7 @@ pub enum Notice {
     },
 }
 
-/// Takes notices, and passes each on once.
+/// Takes notices.
 #[derive(Debug)]
 pub(super) struct Notices {
     sender: mpsc::Sender<Notice>,
@@ -50,9 +67,14 @@ impl Notices {
     }
 
     pub(super) fn tell(&self, notice: Notice) {
+        let _ = self.sender.try_send(notice);
+    }
+
+    /// Tells what would be told again and again.
+    pub(super) fn tell_once(&self, notice: Notice) {
         let mut told = lock(&self.told);
         if told.len() < TOLD_LIMIT && told.insert(notice.clone()) {
-            let _ = self.sender.try_send(notice);
+            self.tell(notice);
         }
     }
 }

@@ -110,7 +110,7 @@ pub(super) const DEFAULT_RETENTION_MS: i64 = 7 * 24 * 60 * 60 * 1000;
 /// All topics, by name, and what groups have committed of them.
 pub(super) struct Topics {
     folder: Mutex<Folder>,
-    topics: RwLock<BTreeMap<String, Arc<Topic>>>,
+    by_name: RwLock<BTreeMap<String, Arc<Topic>>>,
     /// Of topics that are there, and no others.
     offsets: Arc<Shared<OffsetsFile>>,
     flush: Flush,
@@ -128,11 +128,11 @@ impl Topics {
             let (start_offset, end_offset) = (log.start_offset(), log.end_offset());
             Some(Present { topic_id: topic.meta.id, start_offset, end_offset })
         })?;
-        Ok(Self { folder: Mutex::new(folder), topics: RwLock::new(topics), offsets: Shared::new(offsets), flush })
+        Ok(Self { folder: Mutex::new(folder), by_name: RwLock::new(topics), offsets: Shared::new(offsets), flush })
     }
 
     pub(super) fn find(&self, name: &str) -> Option<Arc<Topic>> {
-        self.topics.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+        self.by_name.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
     }
 
     pub(super) fn find_by_id(&self, id: Uuid) -> Option<Arc<Topic>> {
@@ -140,7 +140,7 @@ impl Topics {
     }
 
     pub(super) fn all(&self) -> Vec<Arc<Topic>> {
-        self.topics.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+        self.by_name.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 
     pub(super) fn create(
@@ -156,7 +156,7 @@ impl Topics {
             let _ = folder.delete_topic(name).and_then(|()| folder.clear(name));
         });
         let topic = Arc::new(opened?);
-        self.topics.write().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), Arc::clone(&topic));
+        self.by_name.write().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), Arc::clone(&topic));
         Ok(topic)
     }
 
@@ -164,7 +164,7 @@ impl Topics {
     pub(super) fn delete(&self, name: &str) -> Result<(), BrokerError> {
         let mut folder = lock(&self.folder);
         folder.delete_topic(name)?;
-        if let Some(topic) = self.topics.write().unwrap_or_else(PoisonError::into_inner).remove(name) {
+        if let Some(topic) = self.by_name.write().unwrap_or_else(PoisonError::into_inner).remove(name) {
             topic.logs.iter().for_each(|log| log.lock().close());
             self.offsets.lock().forget(topic.meta.id);
         }

@@ -101,7 +101,9 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
         }
     }
     let refused = broker.stop().await;
-    refused.iter().for_each(|notice| output.note(format_args!("note: {notice}")));
+    for notice in &refused {
+        output.note(format_args!("note: {notice}"));
+    }
     if !refused.is_empty() {
         return Ok(Code::Unreachable);
     }

@@ -22,6 +22,9 @@ mod audit;
 mod bench;
 #[path = "embedded/commands.rs"]
 mod commands;
+#[cfg(target_os = "linux")]
+#[path = "embedded/crowded.rs"]
+mod crowded;
 #[path = "embedded/deleted.rs"]
 mod deleted;
 #[path = "embedded/faults.rs"]
@@ -44,6 +47,8 @@ mod topic;
 #[cfg(target_os = "linux")]
 #[path = "embedded/traced.rs"]
 mod traced;
+#[path = "embedded/unanswered.rs"]
+mod unanswered;
 #[path = "embedded/wire.rs"]
 mod wire;
 
