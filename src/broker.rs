@@ -8,13 +8,17 @@
 //! - `dispatch`: from a frame to its answer; `offers` says what is answered in which version
 //! - `topics`, `records`: the requests about topics and about records
 //! - [`groups`]: consumer groups
+//! - [`notice`]: what whoever runs it should know
 //! - `state`: what is shared; [`buffers`]: memory for large answers
-//! - [`log`]: one partition's records on disk, and which batches are repeats; [`folder`]: everything else on disk
+//! - [`log`]: one partition's records on disk, and which batches are repeats; [`folder`]: everything else on disk;
+//!   [`flush`]: when it is there
 
 pub mod buffers;
+pub mod flush;
 pub mod folder;
 pub mod groups;
 pub mod log;
+pub mod notice;
 
 mod dispatch;
 mod offers;
@@ -23,16 +27,20 @@ mod server;
 mod state;
 mod topics;
 
+use std::future::pending;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
+use self::flush::Flush;
 use self::folder::{Folder, FolderError};
 use self::log::LogError;
+use self::notice::{Notice, Notices};
 use self::state::State;
 use crate::exit::{Advice, Code};
 use crate::settings::Endpoint;
@@ -47,6 +55,8 @@ pub struct Config {
     /// The address that clients are told to come to, where that is not the one it listens on: they come through a
     /// tunnel, a mapped port or a proxy.
     pub advertise: Option<Endpoint>,
+    /// When what it acknowledges reaches the disk.
+    pub flush: Flush,
 }
 
 /// Why the broker cannot start, or cannot do something on disk.
@@ -92,6 +102,9 @@ pub struct Broker {
     state: Arc<State>,
     address: SocketAddr,
     serving: JoinHandle<()>,
+    /// Changes, or goes, when everything shall end.
+    running: watch::Sender<()>,
+    notices: mpsc::Receiver<Notice>,
 }
 
 impl std::fmt::Debug for Broker {
@@ -110,11 +123,12 @@ impl Broker {
         let listener = TcpListener::bind(config.listen).await.map_err(listening)?;
         let address = listener.local_addr().map_err(listening)?;
         let folder = Folder::open(&config.folder)?;
-        let offsets = folder.open_offsets()?;
         let advertised = config.advertise.unwrap_or_else(|| address.into());
-        let state = Arc::new(State::new(folder, offsets, advertised)?);
-        let serving = tokio::spawn(server::serve(listener, Arc::clone(&state)));
-        Ok(Self { state, address, serving })
+        let (tell, notices) = Notices::new();
+        let state = Arc::new(State::new(folder, config.flush, advertised, tell)?);
+        let (running, stopped) = watch::channel(());
+        let serving = tokio::spawn(server::serve(listener, Arc::clone(&state), stopped));
+        Ok(Self { state, address, serving, running, notices })
     }
 
     /// Where it listens.
@@ -135,12 +149,21 @@ impl Broker {
         &self.state.cluster_id
     }
 
-    /// Ends all connections, and brings everything to the disk.
-    pub async fn stop(mut self) {
-        self.serving.abort();
-        // Only a fault of the server is not a cancellation.
+    /// Waits for the next thing that whoever runs it should know. Cancel safe.
+    pub async fn notice(&mut self) -> Notice {
+        match self.notices.recv().await {
+            Some(notice) => notice,
+            None => pending().await,
+        }
+    }
+
+    /// Ends all connections, and brings everything to the disk; what the disk refuses. Another broker can have the folder
+    /// then.
+    pub async fn stop(mut self) -> Vec<Notice> {
+        self.running.send_replace(());
+        // A fault of the server has been told.
         let _ = (&mut self.serving).await;
-        self.state.topics.sync();
+        self.state.topics.flush_all().await.1
     }
 }
 

@@ -1,4 +1,4 @@
-//! Whether a folder can be written to.
+//! Whether a folder can be written to, and that what is in it stays there.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
@@ -24,6 +24,23 @@ pub fn try_out(folder: &Path) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => outcome.and(Err(error)),
         _ => outcome,
     }
+}
+
+/// Brings the names in `folder` to the disk, where the system can do that: a file that is made, renamed or removed may
+/// come back as it was when the power goes. It may block.
+///
+/// # Errors
+/// The disk refuses.
+pub fn sync_folder(folder: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    match fs::File::open(folder)?.sync_all() {
+        // A file system that knows of no such thing.
+        Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => {}
+        outcome => outcome?,
+    }
+    #[cfg(not(unix))]
+    let _ = folder;
+    Ok(())
 }
 
 #[cfg(test)]

@@ -9,7 +9,8 @@ use kafka_protocol::messages::{ApiKey, ApiVersionsResponse, ResponseHeader};
 use kafka_protocol::protocol::{Encodable, Request};
 
 use super::buffers::Buffers;
-use super::groups::Client;
+use super::groups::{Client, refuse};
+use super::notice::Notice;
 use super::state::State;
 use super::{offers, records, topics};
 use crate::kafka::wire;
@@ -33,7 +34,11 @@ pub(super) async fn answer(state: &State, peer: SocketAddr, mut frame: Bytes) ->
     if key == offers::API_VERSIONS {
         return api_versions(version, frame);
     }
-    let Some(api) = offers::find(key, version) else { return Answer::HangUp };
+    let Some(api) = offers::find(key, version) else {
+        let name = ApiKey::try_from(key).map_or_else(|()| "an unknown request".to_owned(), |api| format!("{api:?}"));
+        state.notices.tell_once(Notice::Unanswered { request: format!("{name} ({key}) in version {version}") });
+        return Answer::HangUp;
+    };
     let Ok(header) = wire::request_header(&mut frame, api.request_header_version(version)) else {
         return Answer::HangUp;
     };
@@ -48,12 +53,12 @@ pub(super) async fn answer(state: &State, peer: SocketAddr, mut frame: Bytes) ->
     }
 }
 
-/// `None` where the request is malformed, `Some(None)` where no answer is wanted.
+/// `None` where there is no answer that would be true, or the request is malformed; `Some(None)` where none is wanted.
 async fn body(state: &State, api: ApiKey, version: i16, mut body: Bytes, client: Client) -> Option<Option<Bytes>> {
     let body = &mut body;
     let groups = &state.groups;
     let answer = match api {
-        ApiKey::Produce => match records::produce(state, take(body, version)?) {
+        ApiKey::Produce => match records::produce(state, take(body, version)?).await {
             Some(response) => put(&response, version),
             None => return Some(None),
         },
@@ -73,15 +78,27 @@ async fn body(state: &State, api: ApiKey, version: i16, mut body: Bytes, client:
         ApiKey::SyncGroup => put(&groups.sync(take(body, version)?).await, version),
         ApiKey::Heartbeat => put(&groups.heartbeat(take(body, version)?), version),
         ApiKey::LeaveGroup => put(&groups.leave(take(body, version)?, version), version),
-        ApiKey::OffsetCommit => put(&groups.commit(take(body, version)?), version),
+        ApiKey::OffsetCommit => {
+            let mut response = groups.commit(take(body, version)?);
+            if state.topics.offsets_kept().await.is_err() {
+                refuse(&mut response);
+            }
+            put(&response, version)
+        }
+        ApiKey::ConsumerGroupHeartbeat => put(&groups.refuse_newer(&take(body, version)?), version),
         ApiKey::OffsetFetch => put(&groups.fetch_offsets(take(body, version)?, version), version),
-        ApiKey::OffsetDelete => put(&groups.delete_offsets(&take(body, version)?), version),
+        ApiKey::OffsetDelete => kept(state, put(&groups.delete_offsets(&take(body, version)?), version)).await,
         ApiKey::ListGroups => put(&groups.list(&take(body, version)?), version),
         ApiKey::DescribeGroups => put(&groups.describe(take(body, version)?, version), version),
-        ApiKey::DeleteGroups => put(&groups.delete(take(body, version)?), version),
+        ApiKey::DeleteGroups => kept(state, put(&groups.delete(take(body, version)?), version)).await,
         _ => None,
     };
     answer.map(Some)
+}
+
+/// The answer, when what it says of committed offsets will stay true. Where the disk fails nobody can say.
+async fn kept(state: &State, answer: Option<Bytes>) -> Option<Bytes> {
+    state.topics.offsets_kept().await.ok().and(answer)
 }
 
 /// The request's number and version, which stand in front of every header.

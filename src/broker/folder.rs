@@ -22,8 +22,9 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 pub use self::inspect::{FolderState, inspect};
-pub use self::offsets::OffsetsFile;
+pub use self::offsets::{OffsetsFile, Present};
 use super::log::{LogError, LogLimits, PartitionLog};
+use crate::disk::sync_folder;
 use crate::exit::{Advice, Code};
 
 /// The version of the layout that is written.
@@ -187,24 +188,47 @@ impl Folder {
         fs::create_dir_all(&folder).map_err(failed(&folder))?;
         let text = serde_json::to_vec_pretty(&meta).map_err(|error| failed(&folder)(error.into()))?;
         write_whole(&folder.join(TOPIC_FILE), &text)?;
-        sync_folder_of(&folder);
+        let topics = self.path.join("topics");
+        sync_folder(&topics).map_err(failed(&topics))?;
         self.topics.insert(name.to_owned(), meta.clone());
         Ok(meta)
     }
 
-    /// Deletes a topic with its records.
+    /// Deletes a topic: when this returns it is gone, whatever happens. Its records are left to
+    /// [`clear`](Self::clear).
     ///
     /// # Errors
-    /// There is none, or it cannot be removed.
+    /// There is none, or it cannot be removed; then it is still there.
     pub fn delete_topic(&mut self, name: &str) -> Result<(), FolderError> {
         if !self.topics.contains_key(name) {
             return Err(FolderError::NoTopic { name: name.to_owned() });
         }
         let folder = self.topic_folder(name);
-        // The description first: without it the rest is no topic, whatever happens meanwhile.
+        // Without its description the rest is no topic.
         fs::remove_file(folder.join(TOPIC_FILE)).map_err(failed(&folder))?;
         self.topics.remove(name);
-        fs::remove_dir_all(&folder).map_err(failed(&folder))
+        Ok(())
+    }
+
+    /// Removes what a topic that was deleted has left.
+    ///
+    /// # Errors
+    /// It cannot be removed; the next start tries again.
+    pub fn clear(&self, name: &str) -> Result<(), FolderError> {
+        let (topics, folder) = (self.path.join("topics"), self.topic_folder(name));
+        // Its records go when it is sure that it will not come back without them.
+        let clear =
+            || sync_folder(&folder).and_then(|()| fs::remove_dir_all(&folder)).and_then(|()| sync_folder(&topics));
+        clear().map_err(failed(&folder))
+    }
+
+    /// Brings the names of a topic's partitions to the disk.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub fn sync_topic(&self, name: &str) -> Result<(), FolderError> {
+        let folder = self.topic_folder(name);
+        sync_folder(&folder).map_err(failed(&folder))
     }
 
     /// Opens the log of a topic's partition.
@@ -215,13 +239,13 @@ impl Folder {
         PartitionLog::open(&self.topic_folder(topic).join(partition.to_string()), limits)
     }
 
-    /// Opens what groups have committed.
+    /// Opens what groups have committed of the partitions that are `present`.
     ///
     /// # Errors
     /// The file cannot be used.
-    pub fn open_offsets(&self) -> Result<OffsetsFile, FolderError> {
+    pub fn open_offsets(&self, present: impl Fn(&str, i32) -> Option<Present>) -> Result<OffsetsFile, FolderError> {
         let path = self.path.join("offsets");
-        OffsetsFile::open(&path).map_err(failed(&path))
+        OffsetsFile::open(&path, present).map_err(failed(&path))
     }
 
     fn topic_folder(&self, name: &str) -> PathBuf {
@@ -276,9 +300,19 @@ fn new_cluster_id() -> String {
 fn read_topics(folder: &Path) -> Result<BTreeMap<String, TopicMeta>, FolderError> {
     let mut topics = BTreeMap::new();
     for entry in fs::read_dir(folder).map_err(failed(folder))? {
-        let path = entry.map_err(failed(folder))?.path().join(TOPIC_FILE);
-        // A folder without a description is what a crash in the middle of making or deleting has left.
-        let Ok(text) = fs::read(&path) else { continue };
+        let left = entry.map_err(failed(folder))?.path();
+        let path = left.join(TOPIC_FILE);
+        let text = match fs::read(&path) {
+            Ok(text) => text,
+            // What a crash in the middle of making or deleting a topic has left; making one of its name tries again.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let _ = fs::remove_dir_all(&left);
+                continue;
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotADirectory => continue,
+            // A topic that were passed over would lose what its groups have committed.
+            Err(error) => return Err(failed(&path)(error)),
+        };
         let meta: TopicMeta = serde_json::from_slice(&text).map_err(|error| failed(&path)(error.into()))?;
         topics.insert(meta.name.clone(), meta);
     }
@@ -292,11 +326,10 @@ fn write_whole(path: &Path, text: &[u8]) -> Result<(), FolderError> {
         let mut file = File::create(&fresh)?;
         file.write_all(text)?;
         file.sync_all()?;
-        fs::rename(&fresh, path)
+        fs::rename(&fresh, path)?;
+        path.parent().map_or(Ok(()), sync_folder)
     };
-    write().map_err(failed(path))?;
-    sync_folder_of(path);
-    Ok(())
+    write().map_err(failed(path))
 }
 
 fn make_private(folder: &Path) -> io::Result<()> {
@@ -305,16 +338,6 @@ fn make_private(folder: &Path) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(folder)
-}
-
-/// Brings the entry of `path` in its folder to the disk, where the system can: it is there anyway unless the power goes.
-fn sync_folder_of(path: &Path) {
-    #[cfg(unix)]
-    if let Some(folder) = path.parent() {
-        let _ = File::open(folder).and_then(|folder| folder.sync_all());
-    }
-    #[cfg(not(unix))]
-    let _ = path;
 }
 
 fn failed(path: &Path) -> impl FnOnce(io::Error) -> FolderError + use<'_> {

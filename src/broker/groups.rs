@@ -32,8 +32,8 @@ use kafka_protocol::ResponseError;
 use kafka_protocol::messages::leave_group_request::MemberIdentity;
 use kafka_protocol::messages::leave_group_response::MemberResponse;
 use kafka_protocol::messages::{
-    HeartbeatRequest, HeartbeatResponse, JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest, LeaveGroupResponse,
-    SyncGroupRequest, SyncGroupResponse,
+    ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse, HeartbeatRequest, HeartbeatResponse,
+    JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest, LeaveGroupResponse, SyncGroupRequest, SyncGroupResponse,
 };
 use kafka_protocol::protocol::StrBytes;
 use tokio::sync::{Notify, oneshot};
@@ -43,8 +43,9 @@ use uuid::Uuid;
 use group::{Answer, Group, Sync};
 use member::{Identity, Join, Protocol, Ticket};
 
+pub use commit::refuse;
 pub use member::Client;
-pub use offsets::{Committed, Entry, Offsets};
+pub use offsets::{Committed, Entry, Offsets, Partition};
 
 /// How many members a group may have: far more than one machine runs, and few enough to be looked through.
 pub const MEMBERS_LIMIT: usize = 1_000;
@@ -158,6 +159,17 @@ impl Groups {
         HeartbeatResponse::default().with_error_code(code_of(outcome))
     }
 
+    /// A member of the newer protocol, which is not spoken here, is told so. Some clients say nothing and try for ever where
+    /// the request is not even in the list of what is answered.
+    #[must_use]
+    pub fn refuse_newer(&self, request: &ConsumerGroupHeartbeatRequest) -> ConsumerGroupHeartbeatResponse {
+        let why = "this broker speaks the classic group protocol alone: set group.protocol=classic";
+        ConsumerGroupHeartbeatResponse::default()
+            .with_error_code(ResponseError::UnsupportedVersion.code())
+            .with_error_message(Some(StrBytes::from_static_str(why)))
+            .with_member_id(Some(request.member_id.clone()))
+    }
+
     /// Members go: one up to version 2, any number of them since.
     #[must_use]
     pub fn leave(&self, request: LeaveGroupRequest, version: i16) -> LeaveGroupResponse {
@@ -217,7 +229,7 @@ impl Groups {
         if groups.len() >= GROUPS_LIMIT {
             return Err(ResponseError::GroupMaxSizeReached);
         }
-        let seat = Arc::new(Mutex::new(Seat { group: Group::new(), waiting: HashMap::new() }));
+        let seat = Arc::new(Mutex::new(Seat { group: Group::new(Instant::now()), waiting: HashMap::new() }));
         groups.insert(group.clone(), seat.clone());
         Ok(seat)
     }

@@ -3,7 +3,7 @@
 //! A segment is a file of record batches exactly as they travel; its name is its first offset. What a crash has torn off
 //! at the end of the last one is cut away when the log is opened; a flaw in an earlier one is no crash's, and its file is
 //! left as it is: what stands behind the flaw cannot be read, everything else can. An append is in the page cache when it
-//! returns, which outlives this process; [`PartitionLog::sync`] brings it to the disk.
+//! returns, which outlives this process; [`PartitionLog::sync`] brings it to the disk, as does `flush` for all who wait.
 //!
 //! - `batch`: the head of a record batch
 //! - `producers`: which batch of a producer is new, and which a repeat
@@ -14,9 +14,10 @@ mod producers;
 mod scan;
 mod segment;
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
@@ -24,6 +25,8 @@ use self::batch::Header;
 use self::producers::{Producers, Sequence, is_numbered};
 use self::segment::{Role, Segment};
 use super::buffers::Buffers;
+use super::flush::{Durable, Flushed};
+use crate::disk::sync_folder;
 use crate::kafka::records;
 
 /// How large things may become.
@@ -33,12 +36,15 @@ pub struct LogLimits {
     pub max_batch_bytes: usize,
     /// A segment beyond this gets a successor.
     pub segment_bytes: u64,
+    /// Whether records are read before they are on the disk. Who has read them, and commits, may say so more lastingly than
+    /// they are there: then a power cut would have others in their place, which nobody reads.
+    pub shows_unsynced: bool,
 }
 
 impl Default for LogLimits {
     /// Batches as Kafka takes them by default; segments that retention can drop one by one.
     fn default() -> Self {
-        Self { max_batch_bytes: 1_048_588, segment_bytes: 64 * 1024 * 1024 }
+        Self { max_batch_bytes: 1_048_588, segment_bytes: 64 * 1024 * 1024, shows_unsynced: true }
     }
 }
 
@@ -110,10 +116,13 @@ pub struct Appended {
 pub struct PartitionLog {
     folder: PathBuf,
     limits: LogLimits,
-    /// Oldest first; never empty; only the last is appended to.
+    /// Oldest first; only the last is appended to. None where the log is closed.
     segments: Vec<Segment>,
     producers: Producers,
+    /// Behind the last record that was appended.
     end_offset: i64,
+    /// As offsets.
+    durable: Durable,
 }
 
 impl PartitionLog {
@@ -132,7 +141,8 @@ impl PartitionLog {
             bases.extend(segment::base_of(&entry?.path()));
         }
         bases.sort_unstable();
-        if bases.is_empty() {
+        let is_new = bases.is_empty();
+        if is_new {
             bases.push(0);
         }
         let mut producers = Producers::default();
@@ -147,8 +157,14 @@ impl PartitionLog {
             let role = if Some(base) == last { Role::Active } else { Role::Closed };
             segments.push(Segment::open(folder, base, role, |header, base| producers.note(header, base))?);
         }
+        // What an earlier process has left in the page cache may not be on the disk.
+        match segments.last() {
+            Some(active) if !is_new => active.file().sync_data()?,
+            _ => sync_folder(folder)?,
+        }
         let end_offset = segments.last().map_or(0, Segment::end_offset);
-        Ok(Self { folder: folder.to_owned(), limits, segments, producers, end_offset })
+        let durable = Durable::up_to(end_offset);
+        Ok(Self { folder: folder.to_owned(), limits, segments, producers, end_offset, durable })
     }
 
     /// Appends what a producer sent: one or more whole batches. They get the next offsets.
@@ -169,6 +185,7 @@ impl PartitionLog {
             position += header.size_bytes;
             next += header.records();
         }
+        self.durable.check()?;
         self.roll_when_full(base_offset)?;
         if let Some(active) = self.segments.last_mut() {
             active.append(&placed, &headers, base_offset)?;
@@ -215,7 +232,9 @@ impl PartitionLog {
     fn roll_when_full(&mut self, base_offset: i64) -> io::Result<()> {
         if self.segments.last().is_some_and(|active| active.size_bytes() >= self.limits.segment_bytes) {
             self.sync()?;
-            self.segments.push(Segment::open(&self.folder, base_offset, Role::Active, |_, _| {})?);
+            let next = Segment::open(&self.folder, base_offset, Role::Active, |_, _| {})?;
+            sync_folder(&self.folder)?;
+            self.segments.push(next);
         }
         Ok(())
     }
@@ -226,13 +245,13 @@ impl PartitionLog {
     /// # Errors
     /// The offset is below the start or above the end, or the file cannot be read.
     pub fn read(&self, offset: i64, max_bytes: usize, buffers: &Buffers) -> Result<Bytes, ReadError> {
-        let (start, end) = (self.start_offset(), self.end_offset);
+        let (start, end) = (self.start_offset(), self.end_offset());
         if !(start..=end).contains(&offset) {
             return Err(ReadError::OutOfRange { offset, start, end });
         }
         let segment = self.segments.iter().rev().find(|segment| segment.base_offset() <= offset);
         match segment {
-            Some(segment) if offset < end => Ok(segment.read(offset, max_bytes, buffers)?),
+            Some(segment) if offset < end => Ok(segment.read(offset, end, max_bytes, buffers)?),
             _ => Ok(Bytes::new()),
         }
     }
@@ -243,16 +262,17 @@ impl PartitionLog {
         self.segments.first().map_or(0, Segment::base_offset)
     }
 
-    /// Behind the last record.
+    /// Behind the last record that can be read.
     #[must_use]
     pub fn end_offset(&self) -> i64 {
-        self.end_offset
+        if self.limits.shows_unsynced { self.end_offset } else { self.durable.mark() }
     }
 
     /// The first record that was sent at `time_ms` or later, with its time.
     #[must_use]
     pub fn offset_for_time(&self, time_ms: i64) -> Option<(i64, i64)> {
-        let (offset, batch_time) = self.segments.iter().find_map(|segment| segment.batch_for_time(time_ms))?;
+        let found = self.segments.iter().find_map(|segment| segment.batch_for_time(time_ms));
+        let (offset, batch_time) = found.filter(|(offset, _)| *offset < self.end_offset())?;
         let records = self
             .read(offset, 1, &Buffers::default())
             .map(|data| records::decode(data, offset).records)
@@ -261,12 +281,28 @@ impl PartitionLog {
         Some(first.map_or((offset, batch_time), |record| (record.offset, record.timestamp_ms)))
     }
 
+    /// Lets go of its files: its topic is gone, and another one of that name may have a log in the same folder.
+    pub fn close(&mut self) {
+        self.segments.clear();
+    }
+
+    /// Whether its topic is gone.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.segments.is_empty()
+    }
+
     /// Brings what was appended to the disk.
     ///
     /// # Errors
-    /// The disk refuses.
+    /// The disk refuses, or has refused before.
     pub fn sync(&mut self) -> io::Result<()> {
-        self.segments.last_mut().map_or(Ok(()), Segment::sync)
+        if let Some(active) = self.segments.last()
+            && self.durable.check()? < self.end_offset
+        {
+            self.durable.note(self.end_offset, &active.file().sync_data());
+        }
+        self.durable.check().map(drop)
     }
 
     /// Drops the oldest segments whose records are all older than `retention_ms`, or that make the log larger than
@@ -289,6 +325,16 @@ impl PartitionLog {
             self.segments.remove(0).remove()?;
         }
         Ok(())
+    }
+}
+
+impl Flushed for PartitionLog {
+    fn written(&self) -> Option<(i64, Arc<File>)> {
+        self.segments.last().map(|active| (self.end_offset, Arc::clone(active.file())))
+    }
+
+    fn durable(&mut self) -> &mut Durable {
+        &mut self.durable
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! The lists begin where Kafka 4.x clients begin, and end with the last version whose meaning is kept here: newer
 //! produce versions carry transactions, newer commits name topics by id. Clients take the highest version that both
-//! sides know.
+//! sides know. A heartbeat of the newer group protocol is in the list to be refused in words.
 
 use kafka_protocol::messages::ApiKey;
 use kafka_protocol::protocol::VersionRange;
@@ -29,6 +29,7 @@ const OFFERS: &[(ApiKey, i16, i16)] = &[
     (ApiKey::DeleteGroups, 0, 2),
     (ApiKey::OffsetDelete, 0, 0),
     (ApiKey::DescribeCluster, 0, 1),
+    (ApiKey::ConsumerGroupHeartbeat, 0, 1),
 ];
 
 /// All offers: the protocol's number of the request, and its versions.

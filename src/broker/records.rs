@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::future::join_all;
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use kafka_protocol::messages::fetch_response::{FetchableTopicResponse, PartitionData};
 use kafka_protocol::messages::list_offsets_response::{ListOffsetsPartitionResponse, ListOffsetsTopicResponse};
-use kafka_protocol::messages::produce_request::PartitionProduceData;
+use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::produce_response::{PartitionProduceResponse, TopicProduceResponse};
 use kafka_protocol::messages::{
     FetchRequest, FetchResponse, InitProducerIdRequest, InitProducerIdResponse, ListOffsetsRequest,
@@ -16,7 +17,7 @@ use kafka_protocol::messages::{
 };
 use tokio::time::{Instant, timeout_at};
 
-use super::log::{AppendError, ReadError};
+use super::log::{AppendError, Appended, ReadError};
 use super::state::{State, Topic};
 
 /// The longest that a fetch is held back, whatever it asks for.
@@ -25,40 +26,59 @@ const LONGEST_FETCH: Duration = Duration::from_secs(30);
 const MAX_FETCH_BYTES: usize = 16 * 1024 * 1024;
 
 /// Appends what a producer sends. `None` where it wants no answer.
-pub(super) fn produce(state: &State, request: ProduceRequest) -> Option<ProduceResponse> {
+pub(super) async fn produce(state: &State, request: ProduceRequest) -> Option<ProduceResponse> {
     let transactional = request.transactional_id.is_some();
-    let mut responses = Vec::new();
-    for of_topic in request.topic_data {
+    let of_topic = async |of_topic: TopicProduceData| {
         let topic = state.topics.find(&of_topic.name);
-        let appended = of_topic.partition_data.into_iter().map(|data| append(topic.as_ref(), data, transactional));
-        responses.push(
-            TopicProduceResponse::default().with_name(of_topic.name).with_partition_responses(appended.collect()),
-        );
-    }
-    state.appends.send_modify(|count| *count = count.wrapping_add(1));
+        let appends =
+            of_topic.partition_data.into_iter().map(|data| append(state, topic.as_deref(), data, transactional));
+        // All at once, so that they wait for the disk together.
+        let appended = join_all(appends).await;
+        TopicProduceResponse::default().with_name(of_topic.name).with_partition_responses(appended)
+    };
+    let responses = join_all(request.topic_data.into_iter().map(of_topic)).await;
+    state.stir();
     (request.acks != 0).then(|| ProduceResponse::default().with_responses(responses))
 }
 
-fn append(topic: Option<&Arc<Topic>>, data: PartitionProduceData, transactional: bool) -> PartitionProduceResponse {
+async fn append(
+    state: &State,
+    topic: Option<&Topic>,
+    data: PartitionProduceData,
+    transactional: bool,
+) -> PartitionProduceResponse {
     let response = PartitionProduceResponse::default().with_index(data.index).with_base_offset(-1);
     let refused = |code: ResponseError| response.clone().with_error_code(code.code());
     if transactional {
         return refused(ResponseError::TransactionalIdAuthorizationFailed);
     }
-    let Some(mut log) = topic.and_then(|topic| topic.log(data.index)) else {
-        return refused(ResponseError::UnknownTopicOrPartition);
-    };
-    match log.append(&data.records.unwrap_or_default()) {
-        Ok(appended) => response
-            .with_base_offset(appended.base_offset)
-            .with_log_append_time_ms(-1)
-            .with_log_start_offset(log.start_offset()),
-        Err(AppendError::TooLarge { .. }) => refused(ResponseError::MessageTooLarge),
-        Err(AppendError::OutOfOrderSequence) => refused(ResponseError::OutOfOrderSequenceNumber),
-        Err(AppendError::InvalidProducerEpoch) => refused(ResponseError::InvalidProducerEpoch),
-        Err(AppendError::Io(_)) => refused(ResponseError::KafkaStorageError),
-        Err(_) => refused(ResponseError::CorruptMessage),
+    let Some(topic) = topic else { return refused(ResponseError::UnknownTopicOrPartition) };
+    match write(topic, data.index, &data.records.unwrap_or_default()) {
+        Ok((appended, start_offset)) => {
+            // Also a repeat: what it repeats may be on its way.
+            match state.topics.records_kept(topic, data.index, appended.last_offset + 1).await {
+                Ok(()) => response
+                    .with_base_offset(appended.base_offset)
+                    .with_log_append_time_ms(-1)
+                    .with_log_start_offset(start_offset),
+                Err(_) => refused(ResponseError::KafkaStorageError),
+            }
+        }
+        Err(code) => refused(code),
     }
+}
+
+/// Appends to a partition's log: what that gave, and the log's first offset.
+fn write(topic: &Topic, partition: i32, batches: &Bytes) -> Result<(Appended, i64), ResponseError> {
+    let mut log = topic.log(partition).ok_or(ResponseError::UnknownTopicOrPartition)?;
+    let appended = log.append(batches).map_err(|error| match error {
+        AppendError::TooLarge { .. } => ResponseError::MessageTooLarge,
+        AppendError::OutOfOrderSequence => ResponseError::OutOfOrderSequenceNumber,
+        AppendError::InvalidProducerEpoch => ResponseError::InvalidProducerEpoch,
+        AppendError::Io(_) => ResponseError::KafkaStorageError,
+        AppendError::Corrupt => ResponseError::CorruptMessage,
+    })?;
+    Ok((appended, log.start_offset()))
 }
 
 /// Reads records; waits for them as long as the request allows.
@@ -67,9 +87,11 @@ pub(super) async fn fetch(state: &State, request: FetchRequest, version: i16) ->
     let deadline = Instant::now() + wait;
     let enough = usize::try_from(request.min_bytes).unwrap_or(0);
     let mut appends = state.appends.subscribe();
+    // Found once: another topic that gets the name meanwhile is not the one that was asked for.
+    let topics: Vec<_> = request.topics.iter().map(|wanted| find(state, wanted, version)).collect();
     loop {
         appends.mark_unchanged();
-        let gathered = gather(state, &request, version);
+        let gathered = gather(state, &request, &topics);
         if gathered.bytes >= enough || gathered.failed {
             return FetchResponse::default().with_responses(gathered.topics);
         }
@@ -87,15 +109,14 @@ struct Gathered {
     failed: bool,
 }
 
-fn gather(state: &State, request: &FetchRequest, version: i16) -> Gathered {
+fn gather(state: &State, request: &FetchRequest, topics: &[(Option<Arc<Topic>>, ResponseError)]) -> Gathered {
     let mut gathered = Gathered::default();
     let limit = usize::try_from(request.max_bytes).unwrap_or(0).min(MAX_FETCH_BYTES);
-    for wanted in &request.topics {
-        let (topic, unknown) = find(state, wanted, version);
+    for (wanted, (topic, unknown)) in request.topics.iter().zip(topics) {
         let mut partitions = Vec::with_capacity(wanted.partitions.len());
         for partition in &wanted.partitions {
             let room = limit.saturating_sub(gathered.bytes);
-            let read = read(state, topic.as_ref(), partition, unknown, room, gathered.bytes == 0);
+            let read = read(state, topic.as_ref(), partition, *unknown, room, gathered.bytes == 0);
             gathered.bytes += read.records.as_ref().map_or(0, Bytes::len);
             gathered.failed |= read.error_code != 0;
             partitions.push(read);
@@ -130,7 +151,10 @@ fn read(
     let data = PartitionData::default().with_partition_index(wanted.partition).with_records(Some(Bytes::new()));
     let refused = |code: ResponseError| data.clone().with_error_code(code.code()).with_high_watermark(-1);
     let Some(topic) = topic else { return refused(unknown) };
-    let Some(log) = topic.log(wanted.partition) else { return refused(ResponseError::UnknownTopicOrPartition) };
+    let Some(log) = topic.log(wanted.partition) else {
+        let is_deleted = state.topics.find_by_id(topic.meta.id).is_none();
+        return refused(if is_deleted { unknown } else { ResponseError::UnknownTopicOrPartition });
+    };
     let end = log.end_offset();
     let data = data
         .clone()

@@ -1,6 +1,7 @@
 //! Connections: a request comes in, its answer goes out, one after the other on each connection.
 
 use std::future::pending;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,11 +9,13 @@ use std::time::Duration;
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
-use tokio::time::{interval, timeout};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::{Instant, interval, sleep, timeout};
 
 use super::dispatch::{self, Answer};
+use super::flush::Flush;
+use super::notice::{Notice, Notices};
 use super::state::State;
 
 /// The longest request: well above the largest dead letter.
@@ -26,22 +29,34 @@ const IDLE_LIMIT: Duration = Duration::from_secs(10 * 60);
 /// A client that neither sends on in the middle of a request, nor takes any of its answer, is gone after this: what it
 /// holds of our memory must come back.
 const STALL_LIMIT: Duration = Duration::from_secs(60);
-/// How often appends are brought to the disk.
-const SYNC_INTERVAL: Duration = Duration::from_secs(1);
+/// How often appends are brought to the disk that somebody should have waited for, but whose client has gone.
+const LEFT_INTERVAL: Duration = Duration::from_secs(1);
+/// When a connection cannot be taken the next try comes after this: soon enough for who waits, and rare enough for the
+/// processor.
+const CROWDED_PAUSE: Duration = Duration::from_millis(100);
+/// There is room again when connections were taken for so long: at the limit each end of one makes room for one.
+const ROOMY_AFTER: Duration = Duration::from_secs(1);
 /// How often old records are looked for.
 const RETENTION_INTERVAL: Duration = Duration::from_secs(30);
 
-/// Serves until it is dropped.
-pub(super) async fn serve(listener: TcpListener, state: Arc<State>) {
+/// Serves until it is told to stop, or dropped.
+pub(super) async fn serve(listener: TcpListener, state: Arc<State>, mut stopped: watch::Receiver<()>) {
+    // Ends by itself: what it has begun on the disk is done when this returns.
+    let mut house = tokio::spawn(keep_house(Arc::clone(&state), stopped.clone()));
     let mut tasks = JoinSet::new();
-    tasks.spawn(keep_house(Arc::clone(&state)));
     let groups = state.groups.clone();
     tasks.spawn(async move { groups.run().await });
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let mut crowd = Crowd::default();
     loop {
         tokio::select! {
+            _ = stopped.changed() => break,
             accepted = listener.accept() => {
-                let Ok((stream, peer)) = accepted else { continue };
+                let pause = crowd.judge(accepted.as_ref().err(), &state.notices);
+                let Ok((stream, peer)) = accepted else {
+                    sleep(pause).await;
+                    continue;
+                };
                 // A client that finds no place is disconnected, and comes again.
                 if let Ok(place) = Arc::clone(&places).try_acquire_owned() {
                     let state = Arc::clone(&state);
@@ -52,25 +67,76 @@ pub(super) async fn serve(listener: TcpListener, state: Arc<State>) {
                     });
                 }
             }
-            Some(ended) = tasks.join_next() => if let Err(failed) = ended && failed.is_panic() {
-                std::panic::resume_unwind(failed.into_panic());
-            },
+            Some(ended) = tasks.join_next() => pass_on(ended),
+            ended = &mut house => return pass_on(ended),
+        }
+    }
+    tasks.shutdown().await;
+    pass_on(house.await);
+}
+
+/// Whether connections can be taken.
+#[derive(Default)]
+struct Crowd {
+    /// When the last one could not, since it was told.
+    refused: Option<Instant>,
+}
+
+impl Crowd {
+    /// Tells of trouble when it begins and when it is over, and gives how long to wait before the next try: a connection
+    /// that cannot be taken is still there.
+    fn judge(&mut self, error: Option<&io::Error>, notices: &Notices) -> Duration {
+        let quiet = self.refused.is_none_or(|last| last.elapsed() >= ROOMY_AFTER);
+        match error {
+            // It has gone already, and makes room by that.
+            Some(error) if error.kind() == io::ErrorKind::ConnectionAborted => Duration::ZERO,
+            Some(error) => {
+                if self.refused.replace(Instant::now()).is_none() {
+                    notices.tell(Notice::Crowded { why: error.to_string() });
+                }
+                CROWDED_PAUSE
+            }
+            None => {
+                if quiet && self.refused.take().is_some() {
+                    notices.tell(Notice::Roomy);
+                }
+                Duration::ZERO
+            }
         }
     }
 }
 
-async fn keep_house(state: Arc<State>) {
-    let (mut sync, mut retention) = (interval(SYNC_INTERVAL), interval(RETENTION_INTERVAL));
+/// A panic of a task is one of the whole.
+fn pass_on(ended: Result<(), JoinError>) {
+    if let Err(failed) = ended
+        && failed.is_panic()
+    {
+        std::panic::resume_unwind(failed.into_panic());
+    }
+}
+
+async fn keep_house(state: Arc<State>, mut stopped: watch::Receiver<()>) {
+    let every = match state.topics.flush() {
+        Flush::BeforeAck => LEFT_INTERVAL,
+        Flush::Every(span) => span,
+    };
+    let (mut flush, mut retention) = (interval(every), interval(RETENTION_INTERVAL));
     loop {
-        let topics = Arc::clone(&state.topics);
-        let work = tokio::select! {
-            _ = sync.tick() => tokio::task::spawn_blocking(move || topics.sync()),
-            _ = retention.tick() => tokio::task::spawn_blocking(move || topics.retain()),
-        };
-        if let Err(failed) = work.await
-            && failed.is_panic()
-        {
-            std::panic::resume_unwind(failed.into_panic());
+        tokio::select! {
+            _ = stopped.changed() => return,
+            _ = flush.tick() => {
+                let (was_any, refused) = state.topics.flush_all().await;
+                for notice in refused {
+                    state.notices.tell_once(notice);
+                }
+                if was_any {
+                    state.stir();
+                }
+            }
+            _ = retention.tick() => {
+                let topics = Arc::clone(&state.topics);
+                pass_on(tokio::task::spawn_blocking(move || topics.retain()).await);
+            }
         }
     }
 }
@@ -95,7 +161,7 @@ impl Connection {
     }
 
     /// Answers requests until the client goes, or sends what is none.
-    async fn run(mut self) -> std::io::Result<()> {
+    async fn run(mut self) -> io::Result<()> {
         self.stream.set_nodelay(true)?;
         while let Some(frame) = self.read_frame().await? {
             let answer = tokio::select! {
@@ -115,10 +181,10 @@ impl Connection {
         Ok(())
     }
 
-    async fn read_frame(&mut self) -> std::io::Result<Option<Bytes>> {
+    async fn read_frame(&mut self) -> io::Result<Option<Bytes>> {
         let length = match timeout(IDLE_LIMIT, self.stream.read_i32()).await? {
             Ok(length) => length,
-            Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => return Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
             Err(error) => return Err(error),
         };
         let Some(length) = usize::try_from(length).ok().filter(|length| *length <= MAX_REQUEST_BYTES) else {
@@ -135,7 +201,7 @@ impl Connection {
     }
 
     /// One write where the system allows it: an answer must not wait for the acknowledgement of its head.
-    async fn write(&mut self, mut answer: impl Buf) -> std::io::Result<()> {
+    async fn write(&mut self, mut answer: impl Buf) -> io::Result<()> {
         while answer.has_remaining() {
             timeout(STALL_LIMIT, self.stream.write_buf(&mut answer)).await??;
         }
@@ -145,16 +211,18 @@ impl Connection {
 
 #[cfg(test)]
 mod tests {
-    use tokio::time::Instant;
-
     use super::*;
     use crate::broker::{Broker, Config};
 
     /// After how long the broker closes the connection of a client that says this and no more.
     async fn closed_after(said: &[u8]) -> Duration {
         let folder = tempfile::tempdir().expect("a folder");
-        let config =
-            Config { folder: folder.path().join("broker"), listen: ([127, 0, 0, 1], 0).into(), advertise: None };
+        let config = Config {
+            folder: folder.path().join("broker"),
+            listen: ([127, 0, 0, 1], 0).into(),
+            advertise: None,
+            flush: Flush::default(),
+        };
         let broker = Broker::start(config).await.expect("started");
         let mut client = TcpStream::connect(broker.address()).await.expect("connected");
         let begin = Instant::now();

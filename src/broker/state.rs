@@ -6,13 +6,16 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use tokio::sync::watch;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::BrokerError;
 use super::buffers::Buffers;
-use super::folder::{Folder, OffsetsFile, TopicMeta};
-use super::groups::{Committed, Entry, Groups, Offsets};
+use super::flush::{Flush, Shared};
+use super::folder::{Folder, OffsetsFile, Present, TopicMeta};
+use super::groups::{Committed, Entry, Groups, Offsets, Partition};
 use super::log::{LogLimits, PartitionLog};
+use super::notice::{Notice, Notices};
 use crate::settings::Endpoint;
 
 /// The broker's id in its cluster of one.
@@ -25,29 +28,44 @@ pub(super) struct State {
     pub(super) cluster_id: String,
     pub(super) groups: Groups,
     pub(super) topics: Arc<Topics>,
-    /// Counts appends, so that a fetch that waits can look again.
+    /// Counts appends and deletions, so that a fetch that waits can look again.
     pub(super) appends: watch::Sender<u64>,
     /// What answers with records are made in.
     pub(super) buffers: Buffers,
+    pub(super) notices: Notices,
     next_producer_id: AtomicI64,
 }
 
 impl State {
-    pub(super) fn new(folder: Folder, offsets: OffsetsFile, advertised: Endpoint) -> Result<Self, BrokerError> {
+    pub(super) fn new(
+        folder: Folder,
+        flush: Flush,
+        advertised: Endpoint,
+        notices: Notices,
+    ) -> Result<Self, BrokerError> {
         let cluster_id = folder.cluster_id().to_owned();
-        let topics = Arc::new(Topics::open(folder)?);
-        let kept = KeptOffsets { topics: Arc::clone(&topics), offsets: Mutex::new(offsets) };
+        let topics = Arc::new(Topics::open(folder, flush)?);
+        let count = topics.offsets.lock().set_back();
+        if count > 0 {
+            notices.tell(Notice::SetBack { count });
+        }
         // Ids of an earlier run must not come again: its sequences are in the logs.
         let begun = chrono::Utc::now().timestamp_millis();
         Ok(Self {
             advertised,
             cluster_id,
-            groups: Groups::new(Arc::new(kept)),
+            groups: Groups::new(topics.clone()),
             topics,
             appends: watch::channel(0).0,
             buffers: Buffers::default(),
+            notices,
             next_producer_id: AtomicI64::new(begun),
         })
+    }
+
+    /// Has every fetch that waits look again.
+    pub(super) fn stir(&self) {
+        self.appends.send_modify(|count| *count = count.wrapping_add(1));
     }
 
     pub(super) fn new_producer_id(&self) -> i64 {
@@ -58,13 +76,19 @@ impl State {
 /// One topic and the logs of its partitions.
 pub(super) struct Topic {
     pub(super) meta: TopicMeta,
-    logs: Vec<Mutex<PartitionLog>>,
+    /// When it was made; `None` where that was before this start.
+    made: Option<Instant>,
+    logs: Vec<Arc<Shared<PartitionLog>>>,
 }
 
 impl Topic {
-    /// The log of a partition, for the moment that it is held.
+    /// The log of a partition, for the moment that it is held. None of a topic that was deleted meanwhile.
     pub(super) fn log(&self, partition: i32) -> Option<MutexGuard<'_, PartitionLog>> {
-        self.logs.get(usize::try_from(partition).ok()?).map(lock)
+        self.shared(partition).map(|log| log.lock()).filter(|log| !log.is_closed())
+    }
+
+    fn shared(&self, partition: i32) -> Option<&Arc<Shared<PartitionLog>>> {
+        self.logs.get(usize::try_from(partition).ok()?)
     }
 
     pub(super) fn partitions(&self) -> impl Iterator<Item = i32> {
@@ -83,23 +107,32 @@ impl Topic {
 /// A week, as Kafka's own default.
 pub(super) const DEFAULT_RETENTION_MS: i64 = 7 * 24 * 60 * 60 * 1000;
 
-/// All topics, by name.
+/// All topics, by name, and what groups have committed of them.
 pub(super) struct Topics {
     folder: Mutex<Folder>,
-    topics: RwLock<BTreeMap<String, Arc<Topic>>>,
+    by_name: RwLock<BTreeMap<String, Arc<Topic>>>,
+    /// Of topics that are there, and no others.
+    offsets: Arc<Shared<OffsetsFile>>,
+    flush: Flush,
 }
 
 impl Topics {
-    fn open(folder: Folder) -> Result<Self, BrokerError> {
+    fn open(folder: Folder, flush: Flush) -> Result<Self, BrokerError> {
         let mut topics = BTreeMap::new();
         for meta in folder.topics() {
-            topics.insert(meta.name.clone(), Arc::new(open_topic(&folder, meta)?));
+            topics.insert(meta.name.clone(), Arc::new(open_topic(&folder, meta, None, flush)?));
         }
-        Ok(Self { folder: Mutex::new(folder), topics: RwLock::new(topics) })
+        let offsets = folder.open_offsets(|name, partition| {
+            let topic = topics.get(name)?;
+            let log = topic.log(partition)?;
+            let (start_offset, end_offset) = (log.start_offset(), log.end_offset());
+            Some(Present { topic_id: topic.meta.id, start_offset, end_offset })
+        })?;
+        Ok(Self { folder: Mutex::new(folder), by_name: RwLock::new(topics), offsets: Shared::new(offsets), flush })
     }
 
     pub(super) fn find(&self, name: &str) -> Option<Arc<Topic>> {
-        self.topics.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+        self.by_name.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
     }
 
     pub(super) fn find_by_id(&self, id: Uuid) -> Option<Arc<Topic>> {
@@ -107,7 +140,7 @@ impl Topics {
     }
 
     pub(super) fn all(&self) -> Vec<Arc<Topic>> {
-        self.topics.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+        self.by_name.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 
     pub(super) fn create(
@@ -118,86 +151,115 @@ impl Topics {
     ) -> Result<Arc<Topic>, BrokerError> {
         let mut folder = lock(&self.folder);
         let meta = folder.create_topic(name, partitions, settings)?;
-        let topic = Arc::new(open_topic(&folder, meta)?);
-        self.topics.write().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), Arc::clone(&topic));
+        let opened = open_topic(&folder, meta, Some(Instant::now()), self.flush).inspect_err(|_| {
+            // Half a topic is none; the error is what is told.
+            let _ = folder.delete_topic(name).and_then(|()| folder.clear(name));
+        });
+        let topic = Arc::new(opened?);
+        self.by_name.write().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), Arc::clone(&topic));
         Ok(topic)
     }
 
+    /// Deletes a topic with everything that belongs to it. No other one gets its name meanwhile: that needs the folder.
     pub(super) fn delete(&self, name: &str) -> Result<(), BrokerError> {
         let mut folder = lock(&self.folder);
-        self.topics.write().unwrap_or_else(PoisonError::into_inner).remove(name);
-        Ok(folder.delete_topic(name)?)
+        folder.delete_topic(name)?;
+        if let Some(topic) = self.by_name.write().unwrap_or_else(PoisonError::into_inner).remove(name) {
+            topic.logs.iter().for_each(|log| log.lock().close());
+            self.offsets.lock().forget(topic.meta.id);
+        }
+        Ok(folder.clear(name)?)
     }
 
-    /// Brings what was appended to the disk.
-    pub(super) fn sync(&self) {
-        self.each_log(|_, log| {
-            // The next turn tries again; what is in the page cache outlives this process.
-            let _ = log.sync();
-        });
+    /// When what was written is brought to the disk.
+    pub(super) fn flush(&self) -> Flush {
+        self.flush
+    }
+
+    /// Waits until the records of a partition before `end` may be acknowledged.
+    pub(super) async fn records_kept(&self, topic: &Topic, partition: i32, end: i64) -> io::Result<()> {
+        match topic.shared(partition) {
+            Some(log) if self.flush == Flush::BeforeAck => log.flushed(end).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// Waits until what was committed may be acknowledged.
+    pub(super) async fn offsets_kept(&self) -> io::Result<()> {
+        if self.flush == Flush::BeforeAck { self.offsets.flush().await.map(drop) } else { Ok(()) }
+    }
+
+    /// Brings everything to the disk: whether there was any, and what the disk refuses.
+    pub(super) async fn flush_all(&self) -> (bool, Vec<Notice>) {
+        let (mut was_any, mut refused) = (false, Vec::new());
+        let mut note = |outcome: io::Result<bool>, what: &dyn Fn() -> String| match outcome {
+            Ok(had_to) => was_any |= had_to,
+            Err(error) => refused.push(Notice::Disk { what: what(), why: error.to_string() }),
+        };
+        for topic in self.all() {
+            for (partition, log) in topic.logs.iter().enumerate() {
+                note(log.flush().await, &|| format!("partition {partition} of the topic '{}'", topic.meta.name));
+            }
+        }
+        note(self.offsets.flush().await, &|| "the committed offsets".to_owned());
+        (was_any, refused)
     }
 
     /// Drops what is older or more than its topic keeps.
     pub(super) fn retain(&self) {
         let now = chrono::Utc::now().timestamp_millis();
-        self.each_log(|topic, log| {
-            let (ms, bytes) = topic.retention();
-            let _ = log.retain(now, ms, bytes);
-        });
-    }
-
-    fn each_log(&self, act: impl Fn(&Topic, &mut PartitionLog)) {
         for topic in self.all() {
+            let (ms, bytes) = topic.retention();
             for partition in topic.partitions() {
                 if let Some(mut log) = topic.log(partition) {
-                    act(&topic, &mut log);
+                    // The next turn tries again.
+                    let _ = log.retain(now, ms, bytes);
                 }
             }
         }
     }
 }
 
-fn open_topic(folder: &Folder, meta: TopicMeta) -> Result<Topic, BrokerError> {
+fn open_topic(folder: &Folder, meta: TopicMeta, made: Option<Instant>, flush: Flush) -> Result<Topic, BrokerError> {
     let largest = meta.settings.get("max.message.bytes").and_then(|value| value.parse().ok());
-    let mut limits = LogLimits::default();
+    let mut limits = LogLimits { shows_unsynced: flush != Flush::BeforeAck, ..LogLimits::default() };
     if let Some(bytes) = largest {
         limits.max_batch_bytes = bytes;
     }
     let logs = (0..meta.partitions)
-        .map(|partition| Ok(Mutex::new(folder.open_log(&meta.name, partition, limits)?)))
+        .map(|partition| Ok(Shared::new(folder.open_log(&meta.name, partition, limits)?)))
         .collect::<Result<_, BrokerError>>()?;
-    Ok(Topic { meta, logs })
+    folder.sync_topic(&meta.name)?;
+    Ok(Topic { meta, made, logs })
 }
 
-/// Committed offsets in their file, for topics that are there.
-struct KeptOffsets {
-    topics: Arc<Topics>,
-    offsets: Mutex<OffsetsFile>,
-}
-
-impl Offsets for KeptOffsets {
+impl Offsets for Topics {
     fn put(&self, group: &str, entries: &[Entry]) -> io::Result<()> {
-        lock(&self.offsets).put(group, entries)
+        let mut offsets = self.offsets.lock();
+        let is_there = |entry: &&Entry| self.find(&entry.topic).is_some_and(|topic| topic.meta.id == entry.topic_id);
+        offsets.put(group, &entries.iter().filter(is_there).cloned().collect::<Vec<_>>())
     }
 
     fn get(&self, group: &str, topic: &str, partition: i32) -> Option<Committed> {
-        lock(&self.offsets).get(group, topic, partition)
+        self.offsets.lock().get(group, topic, partition)
     }
 
     fn all(&self, group: &str) -> Vec<Entry> {
-        lock(&self.offsets).all(group)
+        self.offsets.lock().all(group)
     }
 
     fn remove(&self, group: &str, partitions: &[(String, i32)]) -> io::Result<()> {
-        lock(&self.offsets).remove(group, partitions)
+        self.offsets.lock().remove(group, partitions)
     }
 
     fn groups(&self) -> Vec<String> {
-        lock(&self.offsets).groups()
+        self.offsets.lock().groups()
     }
 
-    fn partition_exists(&self, topic: &str, partition: i32) -> bool {
-        self.topics.find(topic).is_some_and(|topic| topic.log(partition).is_some())
+    fn partition(&self, topic: &str, partition: i32) -> Option<Partition> {
+        let topic = self.find(topic)?;
+        let end_offset = topic.log(partition)?.end_offset();
+        Some(Partition { topic_id: topic.meta.id, end_offset, made: topic.made })
     }
 }
 

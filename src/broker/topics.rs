@@ -141,7 +141,10 @@ pub(super) fn delete(state: &State, request: DeleteTopicsRequest) -> DeleteTopic
         };
         DeletableTopicResult::default().with_name(name).with_topic_id(id).with_error_code(code)
     });
-    DeleteTopicsResponse::default().with_responses(deleted.collect())
+    let deleted = deleted.collect();
+    // Who waits for records of a topic that is gone is told.
+    state.stir();
+    DeleteTopicsResponse::default().with_responses(deleted)
 }
 
 /// The protocol's number of a topic as a thing that has settings.

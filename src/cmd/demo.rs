@@ -17,6 +17,7 @@ use self::view::View;
 use super::Context;
 use super::trial::meter::Meter;
 use super::trial::{Load, Trial};
+use crate::broker::flush::Flush;
 use crate::broker::{Broker, Config};
 use crate::exit::Code;
 use crate::intake::patients::Patients;
@@ -75,6 +76,9 @@ enum Shape {
     Json,
 }
 
+/// A demonstration has nothing that must outlive a power cut, and shall be quick on any disk.
+const FLUSH: Flush = Flush::Every(Duration::from_secs(1));
+
 /// The topic has as many partitions as `vitals init` makes.
 const PARTITIONS: u16 = 6;
 
@@ -86,9 +90,13 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
     let Context { settings, output, shutdown } = context;
     let folder = args.data.clone().map_or_else(|| fresh_folder(settings), Ok)?;
     std::fs::create_dir_all(&folder).wrap_err_with(|| format!("cannot make the folder {}", folder.display()))?;
-    let broker =
-        Broker::start(Config { folder: folder.join("broker"), listen: ([127, 0, 0, 1], 0).into(), advertise: None })
-            .await?;
+    let broker = Broker::start(Config {
+        folder: folder.join("broker"),
+        listen: ([127, 0, 0, 1], 0).into(),
+        advertise: None,
+        flush: FLUSH,
+    })
+    .await?;
     let brokers = vec![broker.address().to_string()];
     let database = StoreAddress::Sqlite { path: folder.join(DATABASE) };
     let stored = store::open(&database, settings.consistency).await?;

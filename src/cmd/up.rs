@@ -2,13 +2,15 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use color_eyre::eyre::Result;
 
 use super::Context;
+use crate::broker::flush::Flush;
 use crate::broker::{Broker, Config};
 use crate::exit::Code;
-use crate::settings::{EMBEDDED, EMBEDDED_ADDRESS, Endpoint, Settings, SettingsError};
+use crate::settings::{EMBEDDED, EMBEDDED_ADDRESS, Endpoint, Settings, SettingsError, parse_duration};
 
 /// Where it listens, and where it keeps its records.
 #[derive(Debug, clap::Args)]
@@ -17,6 +19,10 @@ For one machine: it speaks the Kafka protocol, and has no replication, no
 transactions and no access control. Records and committed offsets are kept in
 its folder. It runs until Ctrl+C.
 
+What it acknowledges is on the disk by then, so that a power cut loses nothing;
+requests that wait together share one flush. On a slow disk, where the last second
+may be lost, --flush 1s is faster.
+
 A Kafka client asks at the address that it was given, and goes on to the one that
 the broker names. Through a tunnel (ssh -L), a mapped port or a proxy it does not
 reach the one listened on: name the address that it does reach with --advertise.
@@ -24,6 +30,7 @@ reach the one listened on: name the address that it does reach with --advertise.
 Examples:
   vitals up
   vitals up --listen 127.0.0.1:9193 --data ./broker
+  vitals up --flush 1s
   vitals up --listen 0.0.0.0:9093 --advertise ward-7.local:9093")]
 pub struct Args {
     /// Address to listen on; port 0 takes a free one
@@ -35,6 +42,27 @@ pub struct Args {
     /// Folder for its records [default: vitals/broker in the user's folder for data]
     #[arg(long, value_name = "FOLDER")]
     data: Option<PathBuf>,
+    /// When records and offsets are brought to the disk: before they are acknowledged, or once in a TIME
+    #[arg(long, value_name = "before-ack|TIME", default_value = BEFORE_ACK, value_parser = flush)]
+    flush: Flush,
+}
+
+const BEFORE_ACK: &str = "before-ack";
+
+/// A flush that comes less often protects from nothing.
+const LONGEST_FLUSH: Duration = Duration::from_secs(3600);
+
+fn flush(text: &str) -> Result<Flush, String> {
+    if text == BEFORE_ACK {
+        return Ok(Flush::BeforeAck);
+    }
+    match parse_duration(text) {
+        Ok(span) if span.is_zero() || span > LONGEST_FLUSH => {
+            Err(format!("'{text}' is not between 1ms and 1h: '{BEFORE_ACK}' waits for the disk each time"))
+        }
+        Ok(span) => Ok(Flush::Every(span)),
+        Err(fault) => Err(format!("{fault}, nor '{BEFORE_ACK}': {}", fault.cure)),
+    }
 }
 
 fn advertised(text: &str) -> Result<Endpoint, String> {
@@ -51,20 +79,32 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
     for note in caution(&args.listen, args.advertise.is_some()) {
         output.note(note);
     }
-    let config = Config { folder: folder.clone(), listen: args.listen, advertise: args.advertise };
-    let broker = Broker::start(config).await?;
+    let config = Config { folder: folder.clone(), listen: args.listen, advertise: args.advertise, flush: args.flush };
+    let mut broker = Broker::start(config).await?;
     let address = broker.address();
     // Clients depend on the broker, and not on somebody reading this.
     let mut feed = output.feed();
     feed.line(format_args!(
-        "broker {} listens on {address}, records are in {}\n{}{}",
+        "broker {} listens on {address}, records are in {}\n{}{}{}",
         broker.cluster_id(),
         folder.display(),
+        flushed(args.flush),
         elsewhere(&broker),
         next_commands(address)
     ));
-    shutdown.wait().await;
-    broker.stop().await;
+    loop {
+        tokio::select! {
+            () = shutdown.wait() => break,
+            notice = broker.notice() => output.note(format_args!("note: {notice}")),
+        }
+    }
+    let refused = broker.stop().await;
+    for notice in &refused {
+        output.note(format_args!("note: {notice}"));
+    }
+    if !refused.is_empty() {
+        return Ok(Code::Unreachable);
+    }
     output.note("the broker has ended; its records are kept");
     Ok(Code::Done)
 }
@@ -86,6 +126,14 @@ fn caution(listen: &SocketAddr, is_advertised: bool) -> Vec<String> {
         ));
     }
     notes
+}
+
+/// What a power cut may cost.
+fn flushed(flush: Flush) -> String {
+    match flush {
+        Flush::BeforeAck => "they are on the disk before they are acknowledged\n".to_owned(),
+        Flush::Every(span) => format!("they are brought to the disk every {span:?}: a power cut may cost as much\n"),
+    }
 }
 
 /// Where its clients are told to come, where that is not obvious.

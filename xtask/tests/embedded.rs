@@ -23,12 +23,20 @@ mod bench;
 #[path = "embedded/commands.rs"]
 mod commands;
 #[cfg(target_os = "linux")]
+#[path = "embedded/crowded.rs"]
+mod crowded;
+#[cfg(target_os = "linux")]
 #[path = "embedded/deceptive.rs"]
 mod deceptive;
+#[path = "embedded/deleted.rs"]
+mod deleted;
 #[path = "embedded/faults.rs"]
 mod faults;
 #[path = "embedded/faulty.rs"]
 mod faulty;
+#[cfg(target_os = "linux")]
+#[path = "embedded/flushed.rs"]
+mod flushed;
 #[path = "embedded/killed.rs"]
 mod killed;
 #[cfg(target_os = "linux")]
@@ -46,14 +54,27 @@ mod top;
 #[path = "embedded/topic.rs"]
 mod topic;
 #[cfg(target_os = "linux")]
+#[path = "embedded/traced.rs"]
+mod traced;
+#[path = "embedded/unanswered.rs"]
+mod unanswered;
+#[cfg(target_os = "linux")]
 #[path = "embedded/unread.rs"]
 mod unread;
+#[path = "embedded/wire.rs"]
+mod wire;
 
+use vitals::broker::flush::Flush;
 use vitals::broker::{Broker, Config};
 
 async fn on_embedded(check: impl AsyncFnOnce(Vec<String>)) {
     let folder = tempfile::tempdir().expect("a folder");
-    let config = Config { folder: folder.path().join("broker"), listen: ([127, 0, 0, 1], 0).into(), advertise: None };
+    let config = Config {
+        folder: folder.path().join("broker"),
+        listen: ([127, 0, 0, 1], 0).into(),
+        advertise: None,
+        flush: Flush::default(),
+    };
     let broker = Broker::start(config).await.expect("started");
     check(vec![broker.address().to_string()]).await;
     broker.stop().await;

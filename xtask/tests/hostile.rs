@@ -45,6 +45,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use tokio::time::timeout;
+use vitals::broker::flush::Flush;
 use vitals::broker::{Broker, Config};
 
 use good_client::GoodClient;
@@ -69,8 +70,12 @@ impl Stage {
     async fn new() -> Self {
         process::count_panics();
         let folder = tempfile::tempdir().expect("a folder");
-        let config =
-            Config { folder: folder.path().join("broker"), listen: ([127, 0, 0, 1], 0).into(), advertise: None };
+        let config = Config {
+            folder: folder.path().join("broker"),
+            listen: ([127, 0, 0, 1], 0).into(),
+            advertise: None,
+            flush: Flush::default(),
+        };
         let broker = Broker::start(config).await.expect("started");
         client::prepare(broker.address(), TOPIC).await;
         Self { broker, _folder: folder }

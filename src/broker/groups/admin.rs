@@ -143,7 +143,7 @@ impl Groups {
     ) -> OffsetDeleteResponseTopic {
         let delete = |partition: i32| {
             let partitions = [(topic.name.to_string(), partition)];
-            if !self.0.offsets.partition_exists(&topic.name, partition) {
+            if self.0.offsets.partition(&topic.name, partition).is_none() {
                 return Err(ResponseError::UnknownTopicOrPartition);
             }
             if subscribed.to(&topic.name) {

@@ -26,7 +26,7 @@ const NO_OFFSET: i64 = -1;
 const NO_EPOCH: i32 = -1;
 
 impl Groups {
-    /// Keeps offsets. When the answer is there, they outlive a crash. Blocks for as long as that takes; meanwhile
+    /// Keeps offsets. When the answer is there, they outlive this process. Blocks for as long as that takes; meanwhile
     /// nothing else happens in the group, so that no commit is overtaken by a rebalance.
     #[must_use]
     pub fn commit(&self, request: OffsetCommitRequest) -> OffsetCommitResponse {
@@ -41,17 +41,29 @@ impl Groups {
         };
         let seat = match seat {
             Ok(seat) => seat,
-            Err(code) => return answer_commit(&request.topics, |_, _| code.code()),
+            Err(code) => return answer_commit(&request.topics, || code.code()),
         };
         let mut seat = lock(&seat);
-        if let Err(code) = seat.group.admit_commit(&who, generation, Instant::now()) {
-            return answer_commit(&request.topics, |_, _| code.code());
+        let now = Instant::now();
+        if let Err(code) = seat.group.admit_commit(&who, generation, now) {
+            return answer_commit(&request.topics, || code.code());
         }
-        let checked = |topic: &str, partition: &OffsetCommitRequestPartition| self.check_commit(topic, partition);
-        let entries: Vec<_> = entries(&request.topics, checked).collect();
+        let shared = (generation >= 0).then(|| seat.group.began());
+        let of_topic = |topic: &OffsetCommitRequestTopic| {
+            let judged = topic.partitions.iter().map(|partition| self.judge(&topic.name, partition, shared));
+            judged.collect::<Vec<_>>()
+        };
+        let judged: Vec<_> = request.topics.iter().flat_map(of_topic).collect();
+        let entries: Vec<_> = judged.iter().flatten().cloned().collect();
         let kept = if entries.is_empty() { Ok(()) } else { self.0.offsets.put(&group, &entries) };
         let kept = kept.map_err(|_| ResponseError::CoordinatorNotAvailable);
-        answer_commit(&request.topics, |topic, partition| code_of(checked(topic, partition).and(kept)))
+        if judged.contains(&Err(ResponseError::RebalanceInProgress)) {
+            seat.group.rebalance(now);
+            seat.deliver();
+            self.0.sooner.notify_one();
+        }
+        let mut codes = judged.into_iter().map(|judged| code_of(judged.and(kept)));
+        answer_commit(&request.topics, || codes.next().unwrap_or_default())
     }
 
     /// What a group has committed: for the partitions that are asked for, or all. Several groups since version 8.
@@ -73,15 +85,38 @@ impl Groups {
         OffsetFetchResponse::default().with_topics(topics)
     }
 
-    fn check_commit(&self, topic: &str, partition: &OffsetCommitRequestPartition) -> Result<(), ResponseError> {
-        if !self.0.offsets.partition_exists(topic, partition.partition_index) {
-            return Err(ResponseError::UnknownTopicOrPartition);
-        }
-        let length_bytes = partition.committed_metadata.as_ref().map_or(0, |metadata| metadata.len());
-        if length_bytes > OFFSET_METADATA_LIMIT_BYTES {
+    /// What is to be kept of a commit. A member whose shares were made at `shared`, and that has read on in a topic which is
+    /// gone while another one has its name, is told to ask for its share, and with it for its place, anew.
+    fn judge(
+        &self,
+        topic: &TopicName,
+        wanted: &OffsetCommitRequestPartition,
+        shared: Option<Instant>,
+    ) -> Result<Entry, ResponseError> {
+        let partition = self.0.offsets.partition(topic, wanted.partition_index);
+        let partition = partition.ok_or(ResponseError::UnknownTopicOrPartition)?;
+        let metadata = wanted.committed_metadata.as_deref().unwrap_or_default();
+        if metadata.len() > OFFSET_METADATA_LIMIT_BYTES {
             return Err(ResponseError::OffsetMetadataTooLarge);
         }
-        Ok(())
+        let is_beyond = wanted.committed_offset > partition.end_offset;
+        match shared {
+            Some(shared) if is_beyond || partition.made.is_some_and(|made| made > shared) => {
+                return Err(ResponseError::RebalanceInProgress);
+            }
+            None if is_beyond => return Err(ResponseError::OffsetOutOfRange),
+            _ => {}
+        }
+        Ok(Entry {
+            topic: topic.to_string(),
+            topic_id: partition.topic_id,
+            partition: wanted.partition_index,
+            committed: Committed {
+                offset: wanted.committed_offset,
+                metadata: metadata.to_owned(),
+                leader_epoch: wanted.committed_leader_epoch,
+            },
+        })
     }
 
     fn fetch_of(&self, request: OffsetFetchRequestGroup) -> OffsetFetchResponseGroup {
@@ -101,35 +136,19 @@ impl Groups {
     }
 }
 
-/// What of a commit is to be kept.
-fn entries<'a>(
-    topics: &'a [OffsetCommitRequestTopic],
-    check: impl Fn(&str, &OffsetCommitRequestPartition) -> Result<(), ResponseError> + Copy + 'a,
-) -> impl Iterator<Item = Entry> + 'a {
-    let entry = |topic: &TopicName, partition: &OffsetCommitRequestPartition| Entry {
-        topic: topic.to_string(),
-        partition: partition.partition_index,
-        committed: Committed {
-            offset: partition.committed_offset,
-            metadata: partition.committed_metadata.as_deref().unwrap_or_default().to_owned(),
-            leader_epoch: partition.committed_leader_epoch,
-        },
-    };
-    let valid = move |topic: &'a OffsetCommitRequestTopic| {
-        let partitions = topic.partitions.iter().filter(move |partition| check(&topic.name, partition).is_ok());
-        partitions.map(move |partition| entry(&topic.name, partition))
-    };
-    topics.iter().flat_map(valid)
+/// Takes back what a commit was told: it cannot be kept after all.
+pub fn refuse(response: &mut OffsetCommitResponse) {
+    for partition in response.topics.iter_mut().flat_map(|topic| &mut topic.partitions) {
+        partition.error_code = ResponseError::CoordinatorNotAvailable.code();
+    }
 }
 
-fn answer_commit(
-    topics: &[OffsetCommitRequestTopic],
-    code: impl Fn(&str, &OffsetCommitRequestPartition) -> i16,
-) -> OffsetCommitResponse {
+/// Answers with these codes, in the order of the request.
+fn answer_commit(topics: &[OffsetCommitRequestTopic], mut code: impl FnMut() -> i16) -> OffsetCommitResponse {
     let of_topic = |topic: &OffsetCommitRequestTopic| {
         let of_partition = |partition: &OffsetCommitRequestPartition| {
             let answer = OffsetCommitResponsePartition::default().with_partition_index(partition.partition_index);
-            answer.with_error_code(code(&topic.name, partition))
+            answer.with_error_code(code())
         };
         let partitions = topic.partitions.iter().map(of_partition).collect();
         OffsetCommitResponseTopic::default().with_name(topic.name.clone()).with_partitions(partitions)
@@ -139,7 +158,7 @@ fn answer_commit(
 
 fn all_topics(entries: Vec<Entry>) -> Vec<OffsetFetchResponseTopics> {
     let mut topics: Vec<OffsetFetchResponseTopics> = Vec::new();
-    for Entry { topic, partition, committed } in entries {
+    for Entry { topic, partition, committed, .. } in entries {
         let partition = fetched(partition, Some(committed));
         if let Some(known) = topics.iter_mut().find(|known| known.name.as_str() == topic) {
             known.partitions.push(partition);

@@ -81,6 +81,8 @@ pub(super) enum Answer {
 pub(super) struct Group {
     state: State,
     generation: i32,
+    /// When the generation began: its shares are of the topics that were there then.
+    began: Instant,
     /// What its members use it for: `consumer`, `connect`; empty before the first.
     protocol_type: StrBytes,
     /// How shares are made in this generation.
@@ -95,10 +97,11 @@ pub(super) struct Group {
 }
 
 impl Group {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(now: Instant) -> Self {
         Self {
             state: State::Empty,
             generation: 0,
+            began: now,
             protocol_type: StrBytes::new(),
             protocol: None,
             leader: None,
@@ -122,6 +125,11 @@ impl Group {
 
     pub(super) fn members(&self) -> &[Member] {
         &self.members
+    }
+
+    /// When the present generation began.
+    pub(super) fn began(&self) -> Instant {
+        self.began
     }
 
     /// Whether nothing is lost where it is forgotten.

@@ -5,17 +5,22 @@ use std::io;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::offsets::{Committed, Entry, Offsets};
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use super::offsets::{Committed, Entry, Offsets, Partition};
 
 /// By group, topic and partition.
 type Kept = BTreeMap<(String, String, i32), Committed>;
 
-/// Every topic but `missing` exists, with three partitions.
+/// Every topic but `missing` exists, with three partitions of a hundred records.
 #[derive(Debug, Default)]
 pub(crate) struct MemoryOffsets {
     kept: Mutex<Kept>,
     /// Whether the disk is full.
     pub(crate) is_full: AtomicBool,
+    /// When the topics were made.
+    pub(crate) made: Mutex<Option<Instant>>,
 }
 
 impl MemoryOffsets {
@@ -43,6 +48,7 @@ impl Offsets for MemoryOffsets {
             let of_group = kept.iter().filter(|((of, _, _), _)| of == group);
             let entry = |((_, topic, partition), committed): (&(String, String, i32), &Committed)| Entry {
                 topic: topic.clone(),
+                topic_id: Uuid::nil(),
                 partition: *partition,
                 committed: committed.clone(),
             };
@@ -67,7 +73,9 @@ impl Offsets for MemoryOffsets {
         })
     }
 
-    fn partition_exists(&self, topic: &str, partition: i32) -> bool {
-        topic != "missing" && (0..3).contains(&partition)
+    fn partition(&self, topic: &str, partition: i32) -> Option<Partition> {
+        let made = *self.made.lock().unwrap();
+        let exists = topic != "missing" && (0..3).contains(&partition);
+        exists.then_some(Partition { topic_id: Uuid::nil(), end_offset: 100, made })
     }
 }

@@ -2,6 +2,9 @@
 
 use std::io;
 
+use tokio::time::Instant;
+use uuid::Uuid;
+
 /// An offset that a group committed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Committed {
@@ -18,15 +21,29 @@ pub struct Committed {
 pub struct Entry {
     /// The topic.
     pub topic: String,
+    /// Its id: another one for every topic, also of the same name.
+    pub topic_id: Uuid,
     /// The partition.
     pub partition: i32,
     /// What was committed.
     pub committed: Committed,
 }
 
+/// A partition, as far as a commit has to fit it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Partition {
+    /// Its topic's id.
+    pub topic_id: Uuid,
+    /// Behind its last record.
+    pub end_offset: i64,
+    /// When its topic was made; `None` where that was before the groups came together.
+    pub made: Option<Instant>,
+}
+
 /// Keeps committed offsets. Its methods may block for as long as a write to disk takes.
 pub trait Offsets: Send + Sync {
-    /// Keeps these offsets of a group, all of them or none; when it returns, they outlive a crash.
+    /// Keeps these offsets of a group, all of them or none, but for those of topics that were deleted meanwhile. When it
+    /// returns, they outlive this process.
     ///
     /// # Errors
     /// They cannot be written.
@@ -47,6 +64,6 @@ pub trait Offsets: Send + Sync {
     /// Every group that has committed anything.
     fn groups(&self) -> Vec<String>;
 
-    /// Whether there is such a partition.
-    fn partition_exists(&self, topic: &str, partition: i32) -> bool;
+    /// The partition, where there is one.
+    fn partition(&self, topic: &str, partition: i32) -> Option<Partition>;
 }

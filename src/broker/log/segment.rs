@@ -3,6 +3,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 use bytes::{Bytes, BytesMut};
@@ -33,7 +34,7 @@ pub(super) enum Role {
 #[derive(Debug)]
 pub(super) struct Segment {
     path: PathBuf,
-    file: File,
+    file: Arc<File>,
     base_offset: i64,
     end_offset: i64,
     /// Up to here the file is sound.
@@ -43,7 +44,6 @@ pub(super) struct Segment {
     last_time_ms: i64,
     /// Some batches, in order: where each stands.
     index: Vec<Place>,
-    is_synced: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -73,6 +73,7 @@ impl Segment {
     ) -> io::Result<Self> {
         let path = folder.join(format!("{base_offset:0NAME_DIGITS$}.{ENDING}"));
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path)?;
+        let file = Arc::new(file);
         let mut segment = Self {
             path,
             base_offset,
@@ -81,9 +82,7 @@ impl Segment {
             lost_bytes: 0,
             last_time_ms: i64::MIN,
             index: Vec::new(),
-            // What an earlier process has left in the page cache may not be on the disk.
-            is_synced: role == Role::Closed,
-            file: file.try_clone()?,
+            file: Arc::clone(&file),
         };
         let length = file.metadata()?.len();
         let depth = if role == Role::Active { Depth::Batches } else { Depth::Headers };
@@ -120,11 +119,11 @@ impl Segment {
 
     /// Appends batches that have their offsets.
     pub(super) fn append(&mut self, batches: &[u8], headers: &[Header], base_offset: i64) -> io::Result<()> {
-        self.is_synced = false;
-        self.file.seek(SeekFrom::Start(self.size_bytes))?;
-        if let Err(error) = self.file.write_all(batches) {
+        let mut file = &*self.file;
+        file.seek(SeekFrom::Start(self.size_bytes))?;
+        if let Err(error) = file.write_all(batches) {
             // Half a batch must not stand where the next one goes.
-            self.file.set_len(self.size_bytes)?;
+            file.set_len(self.size_bytes)?;
             return Err(error);
         }
         let mut offset = base_offset;
@@ -146,8 +145,8 @@ impl Segment {
         self.last_time_ms = self.last_time_ms.max(header.max_time_ms);
     }
 
-    /// Reads whole batches from the one that holds `offset`, which is not below the first.
-    pub(super) fn read(&self, offset: i64, max_bytes: usize, buffers: &Buffers) -> io::Result<Bytes> {
+    /// Reads whole batches from the one that holds `offset`, which is not below the first, up to `before`.
+    pub(super) fn read(&self, offset: i64, before: i64, max_bytes: usize, buffers: &Buffers) -> io::Result<Bytes> {
         if offset >= self.end_offset {
             let what = format!("{} is damaged: offset {offset} cannot be read", self.path.display());
             return Err(io::Error::new(io::ErrorKind::InvalidData, what));
@@ -164,6 +163,7 @@ impl Segment {
         let mut whole = first;
         while let Some(next) = data.get(whole..).and_then(Header::read)
             && whole + next.size_bytes <= wanted
+            && next.base_offset < before
         {
             whole += next.size_bytes;
         }
@@ -203,12 +203,8 @@ impl Segment {
         }
     }
 
-    pub(super) fn sync(&mut self) -> io::Result<()> {
-        if !self.is_synced {
-            self.file.sync_data()?;
-            self.is_synced = true;
-        }
-        Ok(())
+    pub(super) fn file(&self) -> &Arc<File> {
+        &self.file
     }
 
     pub(super) fn remove(self) -> io::Result<()> {

@@ -90,6 +90,25 @@ fn a_read_gives_one_whole_batch_at_least_and_no_more_than_asked_for() {
 }
 
 #[test]
+fn records_that_are_not_on_the_disk_are_not_read_where_they_have_to_be() {
+    let place = tempfile::tempdir().expect("folder");
+    let limits = LogLimits { shows_unsynced: false, segment_bytes: 200, ..LogLimits::default() };
+    let mut log = PartitionLog::open(place.path(), limits).expect("opened");
+    log.append(&batch(&["a"])).expect("taken");
+    log.sync().expect("on the disk");
+    log.append(&batch(&["b"])).expect("taken");
+    assert_eq!(log.end_offset(), 1);
+    assert_eq!(values(&log, 0), ["a"]);
+    assert_eq!(log.read(1, 1_000, &Buffers::default()).expect("the end"), Bytes::new());
+    assert_eq!(log.offset_for_time(500), Some((0, 1_000)));
+    log.sync().expect("on the disk");
+    assert_eq!(values(&log, 0), ["a", "b"]);
+    // What is there when it is opened is brought to the disk first.
+    log.append(&batch(&["c"])).expect("taken");
+    assert_eq!(values(&PartitionLog::open(place.path(), limits).expect("opened"), 0), ["a", "b", "c"]);
+}
+
+#[test]
 fn broken_and_oversized_batches_leave_nothing_behind() {
     let place = tempfile::tempdir().expect("folder");
     let mut log = open(place.path());

@@ -30,6 +30,7 @@ pub(super) fn of(key: i16) -> Option<&'static Message> {
         ApiKey::DeleteGroups => &DELETE_GROUPS,
         ApiKey::OffsetDelete => &OFFSET_DELETE,
         ApiKey::DescribeCluster => &DESCRIBE_CLUSTER,
+        ApiKey::ConsumerGroupHeartbeat => &CONSUMER_GROUP_HEARTBEAT,
         _ => return None,
     })
 }
@@ -140,3 +141,9 @@ const OFFSET_DELETE: Message =
     Message { versions: (0, 0), flexible: NEVER, fields: &[TEXT, many(&[TEXT, many(&[INT])])] };
 
 const DESCRIBE_CLUSTER: Message = Message { versions: (0, 1), flexible: 0, fields: &[BYTE, since(1, BYTE)] };
+
+const CONSUMER_GROUP_HEARTBEAT: Message = Message {
+    versions: (0, 1),
+    flexible: 0,
+    fields: &[TEXT, TEXT, INT, TEXT, TEXT, INT, TEXTS, since(1, TEXT), TEXT, many(&[UUID, INTS])],
+};

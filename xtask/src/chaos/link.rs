@@ -111,7 +111,10 @@ fn serve(listener: TcpListener, from: u16, to: u16, state: &Arc<State>) {
         match (&listener, state.trouble()) {
             (Some(_), Some(Trouble::Refused)) => listener = None,
             (None, Some(Trouble::Refused)) => thread::sleep(LOOK_AGAIN),
-            (None, _) => listener = listen(from).ok(),
+            (None, _) => match listen(from) {
+                Ok(fresh) => listener = Some(fresh),
+                Err(_) => thread::sleep(LOOK_AGAIN),
+            },
             (Some(open), trouble) => match open.accept() {
                 Ok((client, _)) => take(client, to, trouble, state),
                 Err(_) => thread::sleep(LOOK_AGAIN),

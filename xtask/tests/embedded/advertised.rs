@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use bytes::Bytes;
+use vitals::broker::flush::Flush;
 use vitals::broker::{Broker, Config};
 use vitals::kafka::admin::{self, TopicSpec};
 use vitals::kafka::cluster::Cluster;
@@ -49,7 +50,12 @@ async fn sent_through_a_proxy(is_advertised: bool) -> usize {
     let proxy = TcpListener::bind("127.0.0.1:0").expect("a port");
     let there = proxy.local_addr().expect("an address");
     let advertise = is_advertised.then(|| Endpoint::from(there));
-    let config = Config { folder: folder.path().join("broker"), listen: ([127, 0, 0, 1], 0).into(), advertise };
+    let config = Config {
+        folder: folder.path().join("broker"),
+        listen: ([127, 0, 0, 1], 0).into(),
+        advertise,
+        flush: Flush::default(),
+    };
     let broker = Broker::start(config).await.expect("started");
     let carried = carry(proxy, broker.address());
     let brokers = [there.to_string()];

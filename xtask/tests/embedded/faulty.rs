@@ -24,6 +24,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::sleep;
+use vitals::broker::flush::Flush;
 use vitals::broker::{Broker, Config};
 
 pub(crate) use frame::Request;
@@ -43,8 +44,12 @@ pub(crate) struct Faulty {
 impl Faulty {
     pub(crate) async fn start() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let config =
-            Config { folder: folder.path().join("broker"), listen: ([127, 0, 0, 1], 0).into(), advertise: None };
+        let config = Config {
+            folder: folder.path().join("broker"),
+            listen: ([127, 0, 0, 1], 0).into(),
+            advertise: None,
+            flush: Flush::default(),
+        };
         let broker = Broker::start(config).await.expect("started");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");

@@ -1,5 +1,6 @@
 //! Kafka's own tools, and kafka-python, on the embedded broker: they take it for what it speaks.
 
+use vitals::broker::flush::Flush;
 use vitals::broker::{Broker, Config};
 
 use crate::peer::{python, start_tool};
@@ -14,7 +15,12 @@ const GROUPS: &str = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand
 
 /// A broker in this process, on a free port.
 async fn broker(folder: &tempfile::TempDir) -> Broker {
-    let config = Config { folder: folder.path().join("broker"), listen: ([127, 0, 0, 1], 0).into(), advertise: None };
+    let config = Config {
+        folder: folder.path().join("broker"),
+        listen: ([127, 0, 0, 1], 0).into(),
+        advertise: None,
+        flush: Flush::default(),
+    };
     Broker::start(config).await.unwrap()
 }
 
@@ -97,7 +103,10 @@ async fn the_old_producer_and_consumer_stay_on_the_proxy_that_it_names() {
     let listen = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let proxy = Proxy::start(&listen.to_string());
     let advertise = Some(proxy.address.into());
-    let broker = Broker::start(Config { folder: folder.path().join("broker"), listen, advertise }).await.unwrap();
+    let broker =
+        Broker::start(Config { folder: folder.path().join("broker"), listen, advertise, flush: Flush::default() })
+            .await
+            .unwrap();
     let address = proxy.address.to_string();
     tool(TOPIC, &address, &["--create", "--topic", "t", "--partitions", "2"]).await;
     let before = proxy.carried_bytes();

@@ -13,7 +13,7 @@ use crate::broker::groups::member::Member;
 
 impl Group {
     /// Opens the barrier, or looks whether it can be closed.
-    pub(super) fn rebalance(&mut self, now: Instant) {
+    pub(in crate::broker::groups) fn rebalance(&mut self, now: Instant) {
         match self.state {
             State::PreparingRebalance { .. } | State::Dead => {}
             State::Empty => {
@@ -54,6 +54,7 @@ impl Group {
         }
         // After the last one there may be a first one again.
         self.generation = self.generation.checked_add(1).unwrap_or(1);
+        self.began = now;
         self.leader = self.leader.take().filter(|leader| joined.contains(leader)).or_else(|| joined.first().cloned());
         self.protocol = self.select_protocol();
         if joined.is_empty() {

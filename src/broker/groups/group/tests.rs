@@ -51,7 +51,7 @@ fn ask(who: Identity, protocols: &[&str]) -> Join {
 impl Scene {
     fn new() -> Self {
         let now = Instant::now();
-        Self { group: Group::new(), now, next: 0, joins: BTreeMap::new(), syncs: BTreeMap::new() }
+        Self { group: Group::new(now), now, next: 0, joins: BTreeMap::new(), syncs: BTreeMap::new() }
     }
 
     /// With these members, the first of which leads, all of them stable.
@@ -336,7 +336,7 @@ fn members_commit_except_while_shares_are_made() {
 
 #[test]
 fn anybody_commits_for_a_group_without_members() {
-    let mut group = Group::new();
+    let mut group = Group::new(Instant::now());
     assert_eq!(group.admit_commit(&id(""), -1, Instant::now()), Ok(()));
     assert_eq!(group.admit_commit(&id("a"), 3, Instant::now()), Err(ResponseError::UnknownMemberId));
 }

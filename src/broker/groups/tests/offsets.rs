@@ -88,3 +88,19 @@ async fn offsets_are_deleted_unless_a_member_reads_the_topic() {
     assert_eq!(delete_offset(&groups, "other"), (0, Some(0)));
     assert_eq!(fetch_all(&groups).topics.len(), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_member_whose_shares_are_older_than_the_topic_shares_anew_and_then_commits() {
+    let offsets = Arc::new(MemoryOffsets::default());
+    let groups = Groups::new(offsets.clone());
+    let timers = groups.clone();
+    tokio::spawn(async move { timers.run().await });
+    let member = Consumer::default().enter(groups.clone()).await;
+    assert_eq!(member.commit(&groups, "vitals", ""), None);
+    sleep(Duration::from_secs(1)).await;
+    *offsets.made.lock().unwrap() = Some(Instant::now());
+    assert_eq!(member.commit(&groups, "vitals", ""), Some(ResponseError::RebalanceInProgress));
+    assert_eq!(member.beat(&groups), Some(ResponseError::RebalanceInProgress));
+    let member = member.enter(groups.clone()).await;
+    assert_eq!(member.commit(&groups, "vitals", ""), None);
+}

@@ -1,0 +1,80 @@
+//! What the broker tells whoever runs it.
+
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+
+use tokio::sync::mpsc;
+
+use super::state::lock;
+
+/// So many wait to be told; what does not fit is dropped, since telling never holds up serving.
+const WAITING_LIMIT: usize = 64;
+
+/// So many are told once each: a client that makes up new ones must not fill the memory, nor the screen.
+const TOLD_LIMIT: usize = 1_000;
+
+/// One thing to know.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
+pub enum Notice {
+    /// Offsets were set back when the folder was opened.
+    #[error(
+        "{count} committed offsets may not belong to the records that are here: their groups read again what may be unread"
+    )]
+    SetBack {
+        /// How many.
+        count: usize,
+    },
+    /// No connection can be taken.
+    #[error(
+        "no connection can be taken ({why}); those that come wait until others end\nhint: allow this process more open files (ulimit -n), or have fewer clients"
+    )]
+    Crowded {
+        /// What the system said.
+        why: String,
+    },
+    /// Connections are taken again.
+    #[error("connections are taken again")]
+    Roomy,
+    /// A client asked for something that is not answered here.
+    #[error("a client asked for {request}, which this broker does not answer: its connection was closed")]
+    Unanswered {
+        /// The request's name, where it has one, with its number and version.
+        request: String,
+    },
+    /// Something could not be brought to the disk.
+    #[error(
+        "the disk has failed under {what} ({why}): nobody knows what of it is kept, so no more is taken\nhint: look after the disk, then start the broker again"
+    )]
+    Disk {
+        /// What was to be kept.
+        what: String,
+        /// What the system said.
+        why: String,
+    },
+}
+
+/// Takes notices.
+#[derive(Debug)]
+pub(super) struct Notices {
+    sender: mpsc::Sender<Notice>,
+    told: Mutex<BTreeSet<Notice>>,
+}
+
+impl Notices {
+    pub(super) fn new() -> (Self, mpsc::Receiver<Notice>) {
+        let (sender, receiver) = mpsc::channel(WAITING_LIMIT);
+        (Self { sender, told: Mutex::default() }, receiver)
+    }
+
+    pub(super) fn tell(&self, notice: Notice) {
+        let _ = self.sender.try_send(notice);
+    }
+
+    /// Tells what would be told again and again.
+    pub(super) fn tell_once(&self, notice: Notice) {
+        let mut told = lock(&self.told);
+        if told.len() < TOLD_LIMIT && told.insert(notice.clone()) {
+            self.tell(notice);
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! What belongs to a topic goes with it: a topic that is made again under its name is read from its first record.
+
+use std::path::Path;
+use std::time::Duration;
+
+use kafka_protocol::ResponseError;
+use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
+use kafka_protocol::messages::join_group_request::JoinGroupRequestProtocol;
+use kafka_protocol::messages::sync_group_request::SyncGroupRequestAssignment;
+use kafka_protocol::messages::{
+    FetchRequest, HeartbeatRequest, JoinGroupRequest, ListGroupsRequest, ListOffsetsRequest, SyncGroupRequest,
+};
+use kafka_protocol::messages::{list_offsets_request, list_offsets_response};
+use kafka_protocol::protocol::StrBytes;
+use tokio::time::timeout;
+use vitals::broker::flush::Flush;
+use vitals::broker::notice::Notice;
+use vitals::broker::{Broker, Config};
+
+use super::commands::{Home, done};
+#[cfg(target_os = "linux")]
+use super::traced::Traced;
+use super::wire::{Wire, group, name, text};
+
+/// How long what does not wait may take on a busy machine.
+const LIMIT: Duration = Duration::from_secs(20);
+
+async fn started(folder: &Path) -> Broker {
+    let config = Config {
+        folder: folder.to_owned(),
+        listen: ([127, 0, 0, 1], 0).into(),
+        advertise: None,
+        flush: Flush::default(),
+    };
+    Broker::start(config).await.expect("started")
+}
+
+#[test]
+fn every_reading_of_a_topic_that_is_made_again_is_stored() {
+    let home = Home::new();
+    let _up = home.up();
+    for (round, (before, after)) in [(1, 1), (1, 3), (3, 1)].into_iter().enumerate() {
+        let count = || {
+            let counted = done(&home.run_embedded(&["count", "-o", "json"]));
+            let counted: serde_json::Value = serde_json::from_str(&counted).expect("JSON");
+            counted[0]["rows"].as_u64().expect("a number")
+        };
+        let fill = |partitions: i32, readings: u32, seed: usize| {
+            done(&home.run_embedded(&["init", "--partitions", &partitions.to_string()]));
+            let (readings, seed) = (readings.to_string(), seed.to_string());
+            done(&home.run_embedded(&["produce", "--interval", "0", "--count", &readings, "--seed", &seed]));
+            done(&home.run_embedded(&["consume", "--exit-at-end", "--quiet"]));
+        };
+        fill(before, 50, 2 * round);
+        let stored = if round == 0 { 50 } else { count() };
+        done(&home.run_embedded(&["topic", "delete", "patient.vitals", "--yes"]));
+        fill(after, 80, 2 * round + 1);
+        assert_eq!(count() - stored, 80, "{before} partitions, then {after}");
+        done(&home.run_embedded(&["topic", "delete", "patient.vitals", "--yes"]));
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_broker_that_is_killed_at_any_moment_of_a_deletion_leaves_the_topic_or_nothing_of_it() {
+    for moment in 1.. {
+        let folder = tempfile::tempdir().expect("a folder");
+        let broker = started(folder.path()).await;
+        let mut wire = Wire::connect(broker.address()).await;
+        wire.create("ward", 1).await;
+        assert_eq!((wire.produce("ward", 30).await, wire.commit("ward", 30).await), (0, 0));
+        broker.stop().await;
+        let calls = "unlink,unlinkat,rmdir";
+        let kill = format!("inject={calls}:signal=KILL:when={moment}");
+        let traced = Traced::start(folder.path(), &["-e", &format!("trace={calls}"), "-e", &kill]);
+        let address = traced.address().to_owned();
+        let deleting = async move { Wire::connect(address).await.delete("ward").await };
+        let survived = timeout(LIMIT, tokio::spawn(deleting)).await.expect("in time").is_ok();
+        drop(traced);
+        let broker = started(folder.path()).await;
+        let mut wire = Wire::connect(broker.address()).await;
+        let is_there = wire.exists("ward").await;
+        if is_there {
+            assert_eq!(wire.committed("ward").await, 30, "killed at {moment}");
+            wire.delete("ward").await;
+        }
+        let left = std::fs::read_dir(folder.path().join("topics")).expect("a folder").count();
+        assert_eq!(left, 0, "killed at {moment}");
+        wire.create("ward", 1).await;
+        assert_eq!((wire.committed("ward").await, end_of(&mut wire, "ward").await), (-1, 0), "killed at {moment}");
+        broker.stop().await;
+        if survived {
+            assert!(moment > 3 && !is_there, "its description, its records, its folders: {moment}");
+            break;
+        }
+    }
+}
+
+async fn end_of(wire: &mut Wire, topic: &str) -> i64 {
+    let partition = list_offsets_request::ListOffsetsPartition::default().with_timestamp(-1);
+    let topic =
+        list_offsets_request::ListOffsetsTopic::default().with_name(name(topic)).with_partitions(vec![partition]);
+    let told = wire.ask(&ListOffsetsRequest::default().with_topics(vec![topic]), 7).await;
+    let list_offsets_response::ListOffsetsPartitionResponse { error_code, offset, .. } = told.topics[0].partitions[0];
+    assert_eq!(error_code, 0);
+    offset
+}
+
+#[tokio::test]
+async fn offsets_that_an_older_version_has_left_pass_nothing_over_and_are_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let broker = started(folder.path()).await;
+    let mut wire = Wire::connect(broker.address()).await;
+    wire.create("ward", 1).await;
+    wire.produce("ward", 80).await;
+    broker.stop().await;
+    let entry = |topic: &str| {
+        let json = format!(
+            r#"{{"group":"wards","topic":"{topic}","partition":0,"offset":30,"metadata":"stored=40","leader_epoch":-1}}"#
+        );
+        format!("{:08x} {json}\n", crc32c::crc32c(json.as_bytes()))
+    };
+    std::fs::write(folder.path().join("offsets"), entry("ward") + &entry("gone")).expect("written");
+    let mut broker = started(folder.path()).await;
+    assert_eq!(timeout(LIMIT, broker.notice()).await.expect("told"), Notice::SetBack { count: 1 });
+    let mut wire = Wire::connect(broker.address()).await;
+    assert_eq!(wire.committed("ward").await, 0);
+    wire.create("gone", 1).await;
+    assert_eq!(wire.committed("gone").await, -1);
+    assert_eq!(wire.commit("ward", 50).await, 0);
+    broker.stop().await;
+    let broker = started(folder.path()).await;
+    assert_eq!(Wire::connect(broker.address()).await.committed("ward").await, 50, "told apart from now on");
+}
+
+#[tokio::test]
+async fn a_fetch_that_waits_for_a_topic_is_answered_when_it_is_deleted() {
+    for version in [12, 13] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let broker = started(folder.path()).await;
+        let mut wire = Wire::connect(broker.address()).await;
+        wire.create("ward", 1).await;
+        wire.produce("ward", 10).await;
+        let id = wire.id_of("ward").await;
+        let mut waiting = Wire::connect(broker.address()).await;
+        let fetch = tokio::spawn(async move {
+            let topic = FetchTopic::default();
+            let topic = if version < 13 { topic.with_topic(name("ward")) } else { topic.with_topic_id(id) };
+            let partition = FetchPartition::default().with_fetch_offset(10).with_partition_max_bytes(1_000_000);
+            let request = FetchRequest::default().with_max_wait_ms(30_000).with_min_bytes(1).with_max_bytes(1_000_000);
+            waiting.ask(&request.with_topics(vec![topic.with_partitions(vec![partition])]), version).await
+        });
+        // It may come before or behind the deletion; that it waits first is likely, and either way it has to be told.
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        wire.delete("ward").await;
+        wire.create("ward", 1).await;
+        wire.produce("ward", 20).await;
+        let answer = timeout(LIMIT, fetch).await.expect("not left waiting").expect("answered");
+        let code = answer.responses[0].partitions[0].error_code;
+        let expected =
+            if version < 13 { ResponseError::UnknownTopicOrPartition } else { ResponseError::UnknownTopicId };
+        assert_eq!(code, expected.code(), "version {version}");
+    }
+}
+
+/// Joins as the only member, and gives its id and generation.
+async fn joined(wire: &mut Wire, member: &StrBytes) -> (StrBytes, i32) {
+    let protocol = JoinGroupRequestProtocol::default()
+        .with_name(text("range"))
+        .with_metadata(b"\0\0\0\0\0\x01\0\x04ward\xff\xff\xff\xff".to_vec().into());
+    let request = JoinGroupRequest::default()
+        .with_group_id(group())
+        .with_session_timeout_ms(10_000)
+        .with_rebalance_timeout_ms(10_000)
+        .with_member_id(member.clone())
+        .with_protocol_type(text("consumer"))
+        .with_protocols(vec![protocol]);
+    let joined = wire.ask(&request, 3).await;
+    assert_eq!(joined.error_code, 0);
+    let share = SyncGroupRequestAssignment::default().with_member_id(joined.member_id.clone());
+    let request = SyncGroupRequest::default()
+        .with_group_id(group())
+        .with_generation_id(joined.generation_id)
+        .with_member_id(joined.member_id.clone())
+        .with_assignments(vec![share]);
+    assert_eq!(wire.ask(&request, 3).await.error_code, 0);
+    (joined.member_id, joined.generation_id)
+}
+
+#[tokio::test]
+async fn a_member_that_still_reads_the_old_topic_commits_nothing_for_the_new_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let broker = started(folder.path()).await;
+    let mut wire = Wire::connect(broker.address()).await;
+    wire.create("ward", 2).await;
+    wire.produce("ward", 50).await;
+    let (member, generation) = joined(&mut wire, &StrBytes::new()).await;
+    assert_eq!(wire.commit_as("ward", 30, &member, generation).await, 0);
+    wire.delete("ward").await;
+    let code = wire.commit_as("ward", 30, &member, generation).await;
+    assert_eq!(code, ResponseError::UnknownTopicOrPartition.code());
+    wire.create("ward", 1).await;
+    wire.produce("ward", 80).await;
+    let code = wire.commit_as("ward", 40, &member, generation).await;
+    assert_eq!((code, wire.committed("ward").await), (ResponseError::RebalanceInProgress.code(), -1));
+    let beat = HeartbeatRequest::default().with_group_id(group()).with_generation_id(generation);
+    let beat = wire.ask(&beat.with_member_id(member.clone()), 3).await;
+    assert_eq!(beat.error_code, ResponseError::RebalanceInProgress.code(), "the group shares anew");
+    let (member, generation) = joined(&mut wire, &member).await;
+    assert_eq!(wire.commit_as("ward", 81, &member, generation).await, ResponseError::RebalanceInProgress.code());
+    let (member, generation) = joined(&mut wire, &member).await;
+    assert_eq!((wire.commit_as("ward", 80, &member, generation).await, wire.committed("ward").await), (0, 80));
+}
+
+#[tokio::test]
+async fn nobody_commits_beyond_the_end_and_a_group_of_a_deleted_topic_alone_is_gone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let broker = started(folder.path()).await;
+    let mut wire = Wire::connect(broker.address()).await;
+    wire.create("ward", 1).await;
+    wire.produce("ward", 10).await;
+    assert_eq!(wire.commit("ward", 11).await, ResponseError::OffsetOutOfRange.code());
+    assert_eq!(wire.commit("ward", 10).await, 0);
+    wire.delete("ward").await;
+    assert_eq!(wire.committed("ward").await, -1);
+    broker.stop().await;
+    let broker = started(folder.path()).await;
+    let mut wire = Wire::connect(broker.address()).await;
+    assert_eq!(wire.ask(&ListGroupsRequest::default(), 4).await.groups.len(), 0);
+}

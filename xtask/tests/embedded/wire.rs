@@ -1,0 +1,143 @@
+//! One connection to a broker, on which requests go in the version that a test wants.
+
+use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
+use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
+use kafka_protocol::messages::{
+    ApiKey, CreateTopicsRequest, DeleteTopicsRequest, GroupId, MetadataRequest, OffsetCommitRequest,
+    OffsetFetchRequest, ProduceRequest, RequestHeader, ResponseHeader, TopicName,
+};
+use kafka_protocol::messages::{create_topics_request, metadata_request, offset_commit_request, offset_fetch_request};
+use kafka_protocol::protocol::{Decodable as _, Encodable as _, Request, StrBytes};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use vitals::kafka::records::{self, Record};
+
+pub(crate) const GROUP: &str = "wards";
+
+pub(crate) fn text(text: &str) -> StrBytes {
+    StrBytes::from_string(text.to_owned())
+}
+
+pub(crate) fn name(topic: &str) -> TopicName {
+    TopicName(text(topic))
+}
+
+pub(crate) fn group() -> GroupId {
+    GroupId(text(GROUP))
+}
+
+/// So many records, in one batch.
+pub(crate) fn batch(count: usize) -> Bytes {
+    let record = Record {
+        offset: 0,
+        timestamp_ms: 1_000,
+        key: None,
+        value: Some(Bytes::from_static(b"reading")),
+        headers: Vec::new(),
+        fault: None,
+    };
+    records::encode(&vec![record; count], usize::MAX)
+}
+
+pub(crate) struct Wire {
+    stream: TcpStream,
+}
+
+impl Wire {
+    pub(crate) async fn connect(address: impl ToString) -> Self {
+        Self { stream: TcpStream::connect(address.to_string()).await.expect("connected") }
+    }
+
+    pub(crate) async fn ask<R: Request>(&mut self, request: &R, version: i16) -> R::Response {
+        let mut body = BytesMut::new();
+        request.encode(&mut body, version).expect("encoded");
+        let mut answer = self.ask_raw(R::KEY, version, &body).await.expect("an answer");
+        let header = ApiKey::try_from(R::KEY).expect("a key").response_header_version(version);
+        ResponseHeader::decode(&mut answer, header).expect("a header");
+        R::Response::decode(&mut answer, version).expect("decoded")
+    }
+
+    /// The answer from its header on; `None` where the broker closes the connection instead.
+    pub(crate) async fn ask_raw(&mut self, key: i16, version: i16, body: &[u8]) -> Option<Bytes> {
+        let header_version = ApiKey::try_from(key).map_or(1, |api| api.request_header_version(version));
+        let mut frame = BytesMut::new();
+        let header = RequestHeader::default().with_request_api_key(key).with_request_api_version(version);
+        header.with_client_id(Some(text("test"))).encode(&mut frame, header_version).expect("encoded");
+        frame.extend_from_slice(body);
+        let mut whole = BytesMut::new();
+        whole.put_i32(i32::try_from(frame.len()).expect("small"));
+        whole.extend_from_slice(&frame);
+        self.stream.write_all(&whole).await.expect("sent");
+        let mut length = [0; 4];
+        self.stream.read_exact(&mut length).await.ok()?;
+        let length = usize::try_from((&length[..]).get_i32()).expect("a length");
+        let mut answer = vec![0; length];
+        self.stream.read_exact(&mut answer).await.expect("a whole answer");
+        Some(answer.into())
+    }
+
+    pub(crate) async fn create(&mut self, topic: &str, partitions: i32) {
+        let wanted = create_topics_request::CreatableTopic::default()
+            .with_name(name(topic))
+            .with_num_partitions(partitions)
+            .with_replication_factor(1);
+        let made = self.ask(&CreateTopicsRequest::default().with_topics(vec![wanted]), 5).await;
+        assert_eq!(made.topics[0].error_code, 0, "{made:?}");
+    }
+
+    pub(crate) async fn delete(&mut self, topic: &str) {
+        let deleted = self.ask(&DeleteTopicsRequest::default().with_topic_names(vec![name(topic)]), 4).await;
+        assert_eq!(deleted.responses[0].error_code, 0, "{deleted:?}");
+    }
+
+    pub(crate) async fn id_of(&mut self, topic: &str) -> uuid::Uuid {
+        let wanted = metadata_request::MetadataRequestTopic::default().with_name(Some(name(topic)));
+        let told = self.ask(&MetadataRequest::default().with_topics(Some(vec![wanted])), 12).await;
+        told.topics[0].topic_id
+    }
+
+    pub(crate) async fn exists(&mut self, topic: &str) -> bool {
+        let wanted = metadata_request::MetadataRequestTopic::default().with_name(Some(name(topic)));
+        let told = self.ask(&MetadataRequest::default().with_topics(Some(vec![wanted])), 12).await;
+        told.topics[0].error_code == 0
+    }
+
+    /// Appends records to partition 0, and gives the error code.
+    pub(crate) async fn produce(&mut self, topic: &str, count: usize) -> i16 {
+        let data = PartitionProduceData::default().with_index(0).with_records(Some(batch(count)));
+        let topic = TopicProduceData::default().with_name(name(topic)).with_partition_data(vec![data]);
+        let request = ProduceRequest::default().with_acks(-1).with_timeout_ms(5_000).with_topic_data(vec![topic]);
+        self.ask(&request, 9).await.responses[0].partition_responses[0].error_code
+    }
+
+    /// Commits for partition 0 as `member` in `generation`, and gives the error code.
+    pub(crate) async fn commit_as(&mut self, topic: &str, offset: i64, member: &StrBytes, generation: i32) -> i16 {
+        let partition = offset_commit_request::OffsetCommitRequestPartition::default()
+            .with_partition_index(0)
+            .with_committed_offset(offset)
+            .with_committed_metadata(Some(StrBytes::new()));
+        let topic = offset_commit_request::OffsetCommitRequestTopic::default()
+            .with_name(name(topic))
+            .with_partitions(vec![partition]);
+        let request = OffsetCommitRequest::default()
+            .with_group_id(group())
+            .with_member_id(member.clone())
+            .with_generation_id_or_member_epoch(generation)
+            .with_topics(vec![topic]);
+        self.ask(&request, 8).await.topics[0].partitions[0].error_code
+    }
+
+    /// Commits as nobody's member.
+    pub(crate) async fn commit(&mut self, topic: &str, offset: i64) -> i16 {
+        self.commit_as(topic, offset, &StrBytes::new(), -1).await
+    }
+
+    /// What is committed for partition 0; -1 where nothing is.
+    pub(crate) async fn committed(&mut self, topic: &str) -> i64 {
+        let wanted = offset_fetch_request::OffsetFetchRequestTopic::default()
+            .with_name(name(topic))
+            .with_partition_indexes(vec![0]);
+        let request = OffsetFetchRequest::default().with_group_id(group()).with_topics(Some(vec![wanted]));
+        self.ask(&request, 5).await.topics[0].partitions[0].committed_offset
+    }
+}
