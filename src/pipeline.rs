@@ -93,7 +93,7 @@ pub struct Pipeline<'a, S, T: Store, D: DeadLetters, O> {
     outbox: Outbox,
     refusals: Refusals,
     writes: FuturesUnordered<BoxFuture<'a, Answer<Job, WriteError>>>,
-    mails: FuturesUnordered<BoxFuture<'a, Answer<Mail, D::Error>>>,
+    mails: FuturesUnordered<BoxFuture<'a, Answer<Mail, D::Error, Option<String>>>>,
     /// One at most.
     epoch_reads: FuturesUnordered<BoxFuture<'a, EpochRead>>,
     in_flight_bytes: usize,

@@ -28,7 +28,7 @@ use crate::kafka::admin::dead_letter_topic;
 use crate::kafka::cluster::Cluster;
 use crate::kafka::error::KafkaError;
 use crate::kafka::history::{self, History, Stretch};
-use crate::kafka::letter::KeptLetter;
+use crate::kafka::letter::{Joiner, Piece};
 use crate::kafka::records::Record;
 use crate::output::{FormatArgs, Output, Progress};
 use crate::pipeline;
@@ -240,10 +240,12 @@ impl<'a, 'output> Audit<'a, 'output> {
             found => found?,
         };
         let mut history = History::open(&mut cluster, &topic, &everything).await?;
+        let mut joiner = Joiner::default();
         while self.refused.len() > 0
             && let Some((_, record)) = history.next().await?
         {
-            let letter = KeptLetter::read(&record).filter(|letter| letter.topic == self.settings.topic);
+            let piece = Piece::read(&record).filter(|piece| piece.letter().topic == self.settings.topic);
+            let letter = piece.and_then(|piece| joiner.join(piece));
             self.report.counts.letters += letter.map_or(0, |letter| self.refused.show(&letter));
         }
         Ok(())

@@ -51,6 +51,18 @@ pub enum DlqError {
         /// The offset there.
         offset: i64,
     },
+    /// Of its letter some parts are missing.
+    #[error("of the dead letter of {partition}:{offset} there are {found} of {parts} parts")]
+    NotWhole {
+        /// The partition of the source.
+        partition: i32,
+        /// The offset there.
+        offset: i64,
+        /// How many parts there are.
+        found: usize,
+        /// How many there should be.
+        parts: u32,
+    },
     /// More than can be kept in mind.
     #[error("there are too many dead letters to be sure that none is sent twice")]
     TooMany,
@@ -75,6 +87,7 @@ impl Advice for DlqError {
     fn code(&self) -> Code {
         match self {
             Self::NoLetter { .. } | Self::TooMany => Code::Usage,
+            Self::NotWhole { .. } => Code::BadData,
             Self::Broken { source, .. } => source.code(),
         }
     }
@@ -82,6 +95,10 @@ impl Advice for DlqError {
     fn hint(&self) -> Option<String> {
         Some(match self {
             Self::NoLetter { .. } => "`vitals dlq list` shows what there is".to_owned(),
+            Self::NotWhole { .. } => {
+                "while its message is not committed, `vitals consume` keeps it anew; `vitals topic tail` shows the message"
+                    .to_owned()
+            }
             Self::TooMany => "send them in parts: --offsets or --reason".to_owned(),
             Self::Broken { .. } => {
                 "send the rest with --offsets once Kafka is well; a repeated reading changes nothing".to_owned()

@@ -28,6 +28,8 @@ mod faults;
 mod faulty;
 #[path = "embedded/killed.rs"]
 mod killed;
+#[path = "embedded/letters.rs"]
+mod letters;
 #[path = "embedded/operator.rs"]
 mod operator;
 #[path = "embedded/store_commands.rs"]

@@ -10,7 +10,7 @@ use crate::cmd::{Context, stretch};
 use crate::exit::Code;
 use crate::kafka::admin::dead_letter_topic;
 use crate::kafka::history::Stretch;
-use crate::kafka::letter::KeptLetter;
+use crate::kafka::letter::{KeptLetter, Unfinished};
 use crate::output::{Cell, Column, Format, FormatArgs, Value, visible};
 use crate::pipeline;
 
@@ -68,8 +68,13 @@ async fn find(args: &Args, context: &Context) -> Result<KeptLetter> {
     let offsets = Some(Stretch { partition, start: offset, end: offset.saturating_add(1) });
     let choice = Choice { offsets, ..Choice::default() };
     let mut letters = Letters::open(&mut cluster, &topic, source, &choice).await?;
-    let found = letters.next().await?;
-    Ok(found.ok_or(DlqError::NoLetter { partition, offset })?)
+    if let Some(letter) = letters.next().await? {
+        return Ok(letter);
+    }
+    Err(match letters.unfinished().first() {
+        Some(Unfinished { found, parts, .. }) => DlqError::NotWhole { partition, offset, found: *found, parts: *parts },
+        None => DlqError::NoLetter { partition, offset },
+    })?
 }
 
 /// The code for which it would be refused now.

@@ -6,6 +6,7 @@ use super::check::Sheet;
 use crate::cmd::cure::{self, Wrong, command, counted};
 use crate::kafka::admin::dead_letter_topic;
 use crate::kafka::cluster::Cluster;
+use crate::kafka::dead_letters;
 use crate::kafka::error::KafkaError;
 use crate::kafka::sample::{self, Sample};
 use crate::kafka::topics::{self, TopicState};
@@ -15,6 +16,8 @@ const TOPIC: &str = "topic";
 const PARTITIONS: &str = "partitions";
 const KEYS: &str = "keys";
 const DEAD_LETTERS: &str = "dead_letters";
+/// Only where the dead letters take less than their source.
+const LETTER_SIZE: &str = "letter_size";
 /// The clocks of those who send.
 pub(super) const CLOCK: &str = "clock";
 
@@ -108,6 +111,10 @@ fn keys(sample: &Sample, state: &TopicState, sheet: &mut Sheet) {
 }
 
 async fn dead_letters(settings: &Settings, cluster: &mut Cluster, sheet: &mut Sheet) {
+    if let Ok(Some(less)) = dead_letters::compare(cluster, &settings.topic).await {
+        let why = "a message in parts is for `vitals dlq` alone: other programs have to join it";
+        sheet.warn(LETTER_SIZE, Wrong::new(less.to_string(), less.cure()), why);
+    }
     let name = dead_letter_topic(&settings.topic);
     match described(cluster, &name).await.map(|state| state.records()) {
         Ok(Some(0) | None) => sheet.ok(DEAD_LETTERS, format!("{name} is there")),

@@ -8,6 +8,7 @@ use crate::cmd::mixup;
 use crate::kafka::admin::dead_letter_topic;
 use crate::kafka::brokers::{self, BrokerState, Speaks};
 use crate::kafka::cluster::{Cluster, NodeId};
+use crate::kafka::dead_letters;
 use crate::kafka::error::KafkaError;
 use crate::kafka::group::admin;
 use crate::kafka::lag;
@@ -59,6 +60,8 @@ async fn look_at_topics(cluster: &mut Cluster, settings: &Settings, report: &mut
             Err(error) => return Err(error),
         }
     }
+    let less = dead_letters::compare(cluster, &settings.topic).await?;
+    report.wrong.extend(less.map(|less| Wrong::new(less.to_string(), less.cure())));
     Ok(())
 }
 
