@@ -22,7 +22,7 @@ use self::scope::Scope;
 use self::window::{Judged, Verdict, Window};
 use super::pace::Pace;
 use super::query::QueryError;
-use super::{Context, mixup, moment, stretch};
+use super::{Context, mixup, moment, open_to_read, stretch};
 use crate::exit::Code;
 use crate::kafka::admin::dead_letter_topic;
 use crate::kafka::cluster::Cluster;
@@ -34,7 +34,7 @@ use crate::output::{FormatArgs, Output, Progress};
 use crate::pipeline;
 use crate::reading::Timestamp;
 use crate::settings::Settings;
-use crate::store::{self, AnyStore};
+use crate::store::AnyStore;
 
 /// What to audit.
 #[derive(Debug, clap::Args)]
@@ -104,7 +104,7 @@ async fn audit(args: &Args, context: &Context, report: &mut Report<'_>) -> Resul
     }
     mixup::check(settings).await?;
     let mut cluster = Cluster::connect(settings.brokers.as_slice()).await?;
-    let store = store::open(&settings.store, settings.consistency).await?;
+    let store = open_to_read(settings, output).await?;
     let scope = scope::find(&mut cluster, settings, args).await?;
     let mut audit = Audit::new(settings, &store, &scope, report, output);
     for stretch in &scope.stretches {

@@ -8,12 +8,12 @@ use std::collections::BTreeMap;
 use color_eyre::eyre::Result;
 
 use super::pace::Pace;
-use super::{Context, unless_stopped};
+use super::{Context, open_to_read, unless_stopped};
 use crate::exit::Code;
 use crate::output::{Cell, Column, FormatArgs, Output, Value};
 use crate::reading::{PatientId, Timestamp};
 use crate::settings::Settings;
-use crate::store::{self, AnyStore, Order, Selection, StoreError, StoredReading, Width};
+use crate::store::{AnyStore, Order, Selection, StoreError, StoredReading, Width};
 
 /// What to count.
 #[derive(Debug, clap::Args)]
@@ -58,7 +58,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
 }
 
 async fn show(args: &Args, settings: &Settings, output: &Output) -> Result<Code> {
-    let store = store::open(&settings.store, settings.consistency).await?;
+    let store = open_to_read(settings, output).await?;
     let mut tally = Tally { by: args.by, total: 0, counts: BTreeMap::new() };
     let mut progress = output.progress(None);
     let mut pace = Pace::new();

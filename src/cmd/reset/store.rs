@@ -23,6 +23,7 @@ pub(super) struct StoreLoss {
 impl StoreLoss {
     pub(super) async fn look(settings: &Settings, output: &Output) -> Result<Self> {
         let store = store::open(&settings.store, settings.consistency).await?;
+        store.refuse_newer().await?;
         let rows = match count(&store, output).await {
             Ok(rows) => Some(rows),
             Err(error) if is_missing(&error) => None,
