@@ -4,6 +4,7 @@
 //! is a character; a [colour](Color) only repeats it.
 
 mod cell;
+mod counted;
 mod error;
 mod format;
 mod paint;
@@ -22,6 +23,7 @@ use indicatif::{MultiProgress, ProgressDrawTarget};
 use screen::Stage;
 
 pub use cell::{Cell, Column, Value};
+pub use counted::counted;
 pub use error::OutputError;
 pub use format::{Format, FormatArgs, ObjectFormat, ObjectFormatArgs};
 pub use paint::{Color, Tone};

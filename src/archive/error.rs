@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use super::decode::ReadError;
 use super::{Fault, Survey};
 use crate::exit::{Advice, Code};
+use crate::output::counted;
 
 /// What went wrong with a file of rows. No text of it holds patient data.
 #[derive(Debug, thiserror::Error)]
@@ -51,7 +52,7 @@ pub enum ArchiveError {
         written: u64,
     },
     /// It is not the file that was checked.
-    #[error("{} changed while it was read; {written} rows were written", path.display())]
+    #[error("{} changed while it was read; {} written", path.display(), counted(*.written, "row"))]
     Changed {
         /// The file.
         path: PathBuf,

@@ -25,6 +25,8 @@ const TELL_AGAIN: Duration = Duration::from_secs(10);
 /// A write or a mail that has come back; `None` where that panicked. Then the fault is its own: everything else can still
 /// be settled and committed before the end. What it stood for stays open, so that nothing from there on is committed.
 pub(super) type Answer<T, E, K = ()> = Option<(T, Result<K, E>)>;
+/// A mail that has come back, with what the operator should hear of it.
+pub(super) type Mailed<E> = Answer<Mail, E, Option<String>>;
 
 impl<S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'_, S, T, D, O> {
     pub(super) fn send_what_is_ready(&mut self) {
@@ -89,7 +91,7 @@ impl<S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'_, S, T, D, O> 
         self.lanes.done(&job.patients);
     }
 
-    pub(super) fn mailed(&mut self, answer: Answer<Mail, D::Error, Option<String>>) {
+    pub(super) fn mailed(&mut self, answer: Mailed<D::Error>) {
         let Some((mut mail, outcome)) = answer else { return self.drain() };
         match outcome {
             Ok(told) => {
@@ -138,7 +140,7 @@ async fn write<T: Store>(store: &T, job: Job) -> Answer<Job, WriteError> {
     Some((job, outcome))
 }
 
-async fn keep<D: DeadLetters>(dead_letters: &D, mail: Mail) -> Answer<Mail, D::Error, Option<String>> {
+async fn keep<D: DeadLetters>(dead_letters: &D, mail: Mail) -> Mailed<D::Error> {
     sleep(retry::pause_before(mail.attempts)).await;
     let outcome = AssertUnwindSafe(dead_letters.keep(&mail.letters)).catch_unwind().await.ok()?;
     Some((mail, outcome))

@@ -110,7 +110,7 @@ impl<'a> Letters<'a> {
         let unfinished = self.unfinished();
         let count = u64::try_from(unfinished.len()).unwrap_or(u64::MAX).saturating_add(self.joiner.given_up);
         let first = unfinished.first().map(|Unfinished { partition, offset, found, parts }| {
-            format!("; of {partition}:{offset} there are {found} of {parts} parts")
+            format!("; parts found of {partition}:{offset}: {found} of {parts}")
         });
         let first = first.unwrap_or_default();
         (count > 0).then(|| format!("left out, since parts are missing or do not fit: {}{first}", counted(count)))

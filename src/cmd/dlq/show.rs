@@ -11,7 +11,7 @@ use crate::exit::Code;
 use crate::kafka::admin::dead_letter_topic;
 use crate::kafka::history::Stretch;
 use crate::kafka::letter::{KeptLetter, Unfinished};
-use crate::output::{Cell, Column, Format, FormatArgs, Value, visible};
+use crate::output::{Cell, Column, Format, FormatArgs, Value, counted, visible};
 use crate::pipeline;
 
 /// Which letter.
@@ -112,7 +112,7 @@ fn lines(letter: &KeptLetter) -> Vec<String> {
         let value = header.value.as_deref().map_or_else(|| "null".to_owned(), text);
         format!("header    {}={value}", text(&header.key))
     }));
-    lines.push(format!("value     {} bytes", size_bytes(letter)));
+    lines.push(format!("value     {}", counted(size_bytes(letter), "byte")));
     let mut lines: Vec<_> = lines.iter().map(|line| visible(line)).collect();
     if let Some(value) = &original.value {
         lines.extend(text(value).lines().map(visible));

@@ -80,7 +80,7 @@ fn cluster(survey: &ClusterSurvey, sheet: &mut Sheet) {
     let down: Vec<_> = survey.nodes.iter().filter(|node| !node.is_up).map(|node| node.address.as_str()).collect();
     if !down.is_empty() {
         let wrong = Wrong::new(
-            format!("{} of {} nodes do not answer here: {}", down.len(), survey.nodes.len(), down.join(", ")),
+            format!("nodes that do not answer here, {} of {}: {}", down.len(), survey.nodes.len(), down.join(", ")),
             "start them again, or open their ports to this machine",
         );
         return sheet.fail(NODES, wrong, "with too few nodes for --consistency nothing is stored");

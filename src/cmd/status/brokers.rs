@@ -157,7 +157,7 @@ async fn look_at_group(cluster: &mut Cluster, settings: &Settings, report: &mut 
 /// Messages that wait while nobody reads: alarms that nobody raises.
 fn unread(group: &Group, settings: &Settings) -> Option<Wrong> {
     let waiting = group.lag.filter(|lag| *lag > 0 && group.members == 0)?;
-    let what = format!("nobody reads: {waiting} messages wait for the group {}", group.name);
+    let what = format!("nobody reads: {} for the group {}", cure::waiting(waiting), group.name);
     Some(Wrong::new(what, command(settings, "consume")))
 }
 

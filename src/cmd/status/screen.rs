@@ -123,8 +123,8 @@ fn topic_words(topic: &Topic) -> String {
         return "missing".to_owned();
     }
     let (partitions, copies) = (counted(topic.partitions, "partition"), topic.replication);
-    let records = topic.records.map_or_else(|| "? records".to_owned(), |records| format!("{records} records"));
-    let copies = if copies == 1 { "1 copy".to_owned() } else { format!("{copies} copies") };
+    let records = topic.records.map_or_else(|| "? records".to_owned(), |records| counted(records, "record"));
+    let copies = counted(copies, "copy");
     let trouble = |numbers: &[i32], what: &str| {
         if numbers.is_empty() { String::new() } else { format!(", {} {what}", numbers.len()) }
     };

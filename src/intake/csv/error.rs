@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::bounded::{MAX_ROW_BYTES, RowTooLong};
 use super::survey::Survey;
 use crate::exit::{Advice, Code};
+use crate::output::counted;
 use crate::reading::MAX_PATIENT_ID_BYTES;
 
 /// Why a file is not sent.
@@ -149,7 +150,7 @@ pub type Fault = crate::faults::Fault<Flaw>;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Flaw {
     /// The row has more or fewer cells than the first line.
-    #[error("{found} cells instead of {expected}")]
+    #[error("{} instead of {expected}", counted(*.found, "cell"))]
     CellCount {
         /// How many it has.
         found: usize,

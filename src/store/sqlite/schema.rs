@@ -159,11 +159,10 @@ pub(super) fn in_memory() -> rusqlite::Result<Connection> {
 
 /// The version of the schema.
 pub(super) fn version(connection: &Connection, path: &Path) -> Result<SchemaVersion, SqliteError> {
-    let find = || match columns(connection, RECORD)?.is_empty() {
-        true => Ok(0),
-        false => recorded(connection).map(|versions| versions.last().copied().unwrap_or(0)),
-    };
-    let found = find().map_err(|error| SqliteError::from_driver(path, Doing::Open, &error))?;
+    let failed = |error| SqliteError::from_driver(path, Doing::Open, &error);
+    let is_noted = !columns(connection, RECORD).map_err(failed)?.is_empty();
+    let versions = if is_noted { recorded(connection).map_err(failed)? } else { BTreeSet::new() };
+    let found = versions.last().copied().unwrap_or(0);
     Ok(SchemaVersion { found, known: ALERTS.version })
 }
 
