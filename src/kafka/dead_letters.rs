@@ -234,7 +234,7 @@ impl TakesLess {
 /// Compares the limit of the topic `source` with that of its dead letters, where the brokers tell both.
 ///
 /// # Errors
-/// Trouble that may pass.
+/// No broker can be reached.
 pub async fn compare(cluster: &mut Cluster, source: &str) -> Result<Option<TakesLess>, KafkaError> {
     let topic = dead_letter_topic(source);
     let both = (

@@ -72,14 +72,14 @@ pub struct Taking {
     pub is_compacted: bool,
 }
 
-/// What `topic` takes. Who may not ask is told nothing.
+/// What `topic` takes. Who may not ask is told nothing, and what is not there has no settings.
 ///
 /// # Errors
-/// Trouble that may pass.
+/// No broker can be reached.
 pub async fn taking(cluster: &mut Cluster, topic: &str) -> Result<Taking, KafkaError> {
     let settings = match describe(cluster, topic).await {
-        Err(error) if error.is_passing() => return Err(error),
-        described => described.unwrap_or_default(),
+        Err(KafkaError::Refused { .. } | KafkaError::Unsupported { .. }) => Vec::new(),
+        described => described?,
     };
     let value = |name: &str| settings.iter().find(|setting| setting.name == name)?.value.as_deref();
     Ok(Taking {
