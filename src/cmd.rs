@@ -47,6 +47,7 @@ use crate::exit::Code;
 use crate::output::Output;
 use crate::settings::{Flags, Settings};
 use crate::shutdown::Shutdown;
+use crate::store::{self, AnyStore, StoreError};
 
 /// The command line.
 #[derive(Debug, Parser)]
@@ -177,4 +178,20 @@ pub async fn unless_stopped(shutdown: &Shutdown, work: impl Future<Output = Resu
         ended = work => ended,
         () = shutdown.wait() => Ok(Code::CutShort),
     }
+}
+
+/// Opens the store for a command that only reads, and says where a newer `vitals` has made its tables: what that has
+/// added is not shown.
+///
+/// # Errors
+/// It cannot be reached.
+async fn open_to_read(settings: &Settings, output: &Output) -> Result<AnyStore, StoreError> {
+    let store = store::open(&settings.store, settings.consistency).await?;
+    // Where this cannot be told, what is read next says why.
+    if let Ok(version) = store.version().await
+        && version.is_newer()
+    {
+        output.note(format_args!("note: {version}; what a newer one has added is not shown"));
+    }
+    Ok(store)
 }

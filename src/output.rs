@@ -4,6 +4,7 @@
 //! is a character; a [colour](Color) only repeats it.
 
 mod cell;
+mod counted;
 mod error;
 mod feed;
 mod foreground;
@@ -31,6 +32,7 @@ use screen::Stage;
 use visible::{Escape, for_terminal};
 
 pub use cell::{Cell, Column, Value};
+pub use counted::counted;
 pub use error::OutputError;
 pub use feed::{Feed, Shown};
 pub use foreground::is_in_foreground;

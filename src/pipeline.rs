@@ -26,7 +26,7 @@ use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::time::{Instant, sleep_until};
 
-use self::delivery::Answer;
+use self::delivery::{Answer, Mailed};
 use self::ending::{COMMIT_INTERVAL, COMMIT_PAUSE, Phase, RELEASE_LIMIT};
 use self::lanes::{Job, Lanes};
 use self::letters::{DeadLetters, Letter, Mail, Outbox};
@@ -38,6 +38,7 @@ use self::source::{Assigned, Chunk, Event, Source};
 use crate::alarm::{self, Limits};
 use crate::kafka::records::Record;
 use crate::ledger::{Ledger, Receipt};
+use crate::output::counted;
 use crate::reading::{self, Reading};
 use crate::reject::Reject;
 use crate::shutdown::Shutdown;
@@ -93,7 +94,7 @@ pub struct Pipeline<'a, S, T: Store, D: DeadLetters, O> {
     outbox: Outbox,
     refusals: Refusals,
     writes: FuturesUnordered<BoxFuture<'a, Answer<Job, WriteError>>>,
-    mails: FuturesUnordered<BoxFuture<'a, Answer<Mail, D::Error>>>,
+    mails: FuturesUnordered<BoxFuture<'a, Mailed<D::Error>>>,
     /// One at most.
     epoch_reads: FuturesUnordered<BoxFuture<'a, EpochRead>>,
     in_flight_bytes: usize,
@@ -305,9 +306,10 @@ impl<'a, S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'a, S, T, D,
     fn gap(&mut self, partition: i32, wanted: i64, found: i64, end_offset: i64) {
         let text = if found > wanted {
             self.ledger.skip_to(partition, found);
+            let lost = found.saturating_sub(wanted);
+            let (lost, are) = (counted(lost, "message"), if lost == 1 { "is" } else { "are" });
             format!(
-                "partition {partition}: {} messages from offset {wanted} on are gone from the log; reading on at {found}",
-                found.saturating_sub(wanted)
+                "partition {partition}: {lost} from offset {wanted} on {are} gone from the log; reading on at {found}"
             )
         } else {
             self.ledger.jump_to(partition, found, end_offset);

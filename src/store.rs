@@ -16,7 +16,7 @@ pub use any::{AnyStore, Readings, Scan, open};
 pub use consistency::{Consistency, UnknownConsistency};
 pub use error::StoreError;
 pub use stored::{Order, SchemaPart, SchemaState, SchemaStep, Selection, StoredAlert, StoredReading, Width};
-pub use survey::{ClusterSurvey, FileSurvey, Node, Survey, TableState, TableSurvey};
+pub use survey::{ClusterSurvey, FileSurvey, NEWER_HINT, Node, SchemaVersion, Survey, TableState, TableSurvey};
 
 use std::future::Future;
 use std::time::Duration;

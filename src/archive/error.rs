@@ -7,6 +7,7 @@ use super::Survey;
 use super::decode::ReadError;
 use crate::exit::{Advice, Code};
 use crate::faults::{Fault, FirstLine, Flaw};
+use crate::output::counted;
 
 /// What went wrong with a file of rows. No text of it holds patient data.
 #[derive(Debug, thiserror::Error)]
@@ -52,7 +53,7 @@ pub enum ArchiveError {
         written: u64,
     },
     /// It is not the file that was checked.
-    #[error("{} changed while it was read; {written} rows were written", path.display())]
+    #[error("{} changed while it was read; {} written", path.display(), counted(*.written, "row"))]
     Changed {
         /// The file.
         path: PathBuf,

@@ -22,19 +22,19 @@ use self::scope::Scope;
 use self::window::{Judged, Verdict, Window};
 use super::pace::Pace;
 use super::query::QueryError;
-use super::{Context, mixup, moment, stretch};
+use super::{Context, mixup, moment, open_to_read, stretch};
 use crate::exit::Code;
 use crate::kafka::admin::dead_letter_topic;
 use crate::kafka::cluster::Cluster;
 use crate::kafka::error::KafkaError;
 use crate::kafka::history::{self, History, Stretch};
-use crate::kafka::letter::KeptLetter;
+use crate::kafka::letter::{Joiner, Piece};
 use crate::kafka::records::Record;
 use crate::output::{FormatArgs, Output, Progress};
 use crate::pipeline;
 use crate::reading::Timestamp;
 use crate::settings::Settings;
-use crate::store::{self, AnyStore};
+use crate::store::AnyStore;
 
 /// What to audit.
 #[derive(Debug, clap::Args)]
@@ -104,7 +104,7 @@ async fn audit(args: &Args, context: &Context, report: &mut Report<'_>) -> Resul
     }
     mixup::check(settings).await?;
     let mut cluster = Cluster::connect(settings.brokers.as_slice()).await?;
-    let store = store::open(&settings.store, settings.consistency).await?;
+    let store = open_to_read(settings, output).await?;
     let scope = scope::find(&mut cluster, settings, args).await?;
     let mut audit = Audit::new(settings, &store, &scope, report, output);
     for stretch in &scope.stretches {
@@ -240,10 +240,12 @@ impl<'a, 'output> Audit<'a, 'output> {
             found => found?,
         };
         let mut history = History::open(&mut cluster, &topic, &everything).await?;
+        let mut joiner = Joiner::default();
         while self.refused.len() > 0
             && let Some((_, record)) = history.next().await?
         {
-            let letter = KeptLetter::read(&record).filter(|letter| letter.topic == self.settings.topic);
+            let piece = Piece::read(&record).filter(|piece| piece.letter().topic == self.settings.topic);
+            let letter = piece.and_then(|piece| joiner.join(piece));
             self.report.counts.letters += letter.map_or(0, |letter| self.refused.show(&letter));
         }
         Ok(())

@@ -32,6 +32,7 @@ use super::{Context, mixup};
 use crate::exit::Code;
 use crate::intake::patients::Patients;
 use crate::intake::simulator::Scenario;
+use crate::output::counted;
 use crate::output::{ObjectFormat, ObjectFormatArgs, Output};
 use crate::pipeline::Settling;
 use crate::reading::PatientId;
@@ -107,7 +108,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
     let report = args.report.as_deref().map(ReportFile::at).transpose()?;
     mixup::check(settings).await?;
     if args.consumers > args.partitions {
-        output.note(format_args!("note: of {} consumers only {} get a partition", args.consumers, args.partitions));
+        output.note(format_args!("note: consumers that get a partition: {} of {}", args.partitions, args.consumers));
     }
     let stand = Stand::build(settings, args.partitions).await?;
     let measured = measure(&args, settings, &stand, output, shutdown).await;
@@ -198,13 +199,13 @@ fn show(outcome: &Outcome, format: ObjectFormatArgs, output: &Output) -> Result<
 
 fn judge(figures: &Figures, output: &Output, shutdown: &Shutdown) -> Code {
     if figures.stored > figures.sent {
-        output.note(format_args!("note: {} rows were stored twice", figures.stored - figures.sent));
+        output.note(format_args!("note: stored twice: {}", counted(figures.stored - figures.sent, "row")));
     }
     let missing = figures.missing();
     if missing == 0 {
         return Code::Done;
     }
-    output.note(format_args!("{missing} readings were not stored in time"));
+    output.note(format_args!("not stored in time: {}", counted(missing, "reading")));
     // Who stops it has not waited for them.
     if shutdown.requested() { Code::CutShort } else { Code::Finding }
 }

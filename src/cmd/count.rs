@@ -8,12 +8,12 @@ use std::collections::BTreeMap;
 use color_eyre::eyre::Result;
 
 use super::pace::Pace;
-use super::{Context, unless_stopped};
+use super::{Context, open_to_read, unless_stopped};
 use crate::exit::Code;
-use crate::output::{Cell, Column, FormatArgs, Output, Value};
+use crate::output::{Cell, Column, FormatArgs, Output, Value, counted};
 use crate::reading::{PatientId, Timestamp};
 use crate::settings::Settings;
-use crate::store::{self, AnyStore, Order, Selection, StoreError, StoredReading, Width};
+use crate::store::{AnyStore, Order, Selection, StoreError, StoredReading, Width};
 
 /// What to count.
 #[derive(Debug, clap::Args)]
@@ -58,7 +58,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
 }
 
 async fn show(args: &Args, settings: &Settings, output: &Output) -> Result<Code> {
-    let store = store::open(&settings.store, settings.consistency).await?;
+    let store = open_to_read(settings, output).await?;
     let mut tally = Tally { by: args.by, total: 0, counts: BTreeMap::new() };
     let mut progress = output.progress(None);
     let mut pace = Pace::new();
@@ -129,7 +129,7 @@ impl Tally {
         }
         rows.finish()?;
         if self.by.is_some() {
-            output.note(format_args!("{} rows in all", self.total));
+            output.note(format_args!("{} in all", counted(self.total, "row")));
         }
         Ok(())
     }
@@ -147,7 +147,7 @@ mod tests {
     use crate::output::Format;
     use crate::reading::Signs;
 
-    fn counted(by: Option<By>, format: Format) -> String {
+    fn printed(by: Option<By>, format: Format) -> String {
         let mut tally = Tally { by, total: 0, counts: BTreeMap::new() };
         for (patient_id, timestamp) in [
             ("P2", "2025-10-26T10:59:59.999999+00:00"),
@@ -165,12 +165,12 @@ mod tests {
 
     #[test]
     fn without_by_there_is_one_count() {
-        assert_eq!(counted(None, Format::Json), "[\n{\"rows\":4}\n]\n");
+        assert_eq!(printed(None, Format::Json), "[\n{\"rows\":4}\n]\n");
     }
 
     #[test]
     fn patients_come_in_the_order_of_their_ids() {
-        assert_eq!(counted(Some(By::Patient), Format::Csv), "patient_id,rows\nP10,3\nP2,1\n");
+        assert_eq!(printed(Some(By::Patient), Format::Csv), "patient_id,rows\nP10,3\nP2,1\n");
     }
 
     #[test]
@@ -178,6 +178,6 @@ mod tests {
         let expected = "{\"hour\":null,\"rows\":1}\n\
                         {\"hour\":\"2025-10-26T10:00:00+00:00\",\"rows\":1}\n\
                         {\"hour\":\"2025-10-26T11:00:00+00:00\",\"rows\":2}\n";
-        assert_eq!(counted(Some(By::Hour), Format::Ndjson), expected);
+        assert_eq!(printed(Some(By::Hour), Format::Ndjson), expected);
     }
 }

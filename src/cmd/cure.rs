@@ -5,6 +5,7 @@ use std::error::Error;
 use serde::Serialize;
 
 use crate::exit::Advice;
+pub(super) use crate::output::counted;
 use crate::settings::{EMBEDDED, Settings};
 
 /// Something that is wrong.
@@ -47,9 +48,9 @@ pub(super) fn command(settings: &Settings, words: &str) -> String {
     format!("vitals {words}{profile}")
 }
 
-/// A count with its noun: `1 member`, `2 members`.
-pub(super) fn counted(count: usize, noun: &str) -> String {
-    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+/// What nobody reads: `1 message waits`, `2 messages wait`.
+pub(super) fn waiting(count: i64) -> String {
+    format!("{} wait{}", counted(count, "message"), if count == 1 { "s" } else { "" })
 }
 
 /// Partitions by number: `0, 3`; of many only the first, with how many more there are.

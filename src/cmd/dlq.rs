@@ -13,6 +13,7 @@ use crate::exit::{Advice, Code};
 use crate::kafka::cluster::Cluster;
 use crate::kafka::error::KafkaError;
 use crate::kafka::letter::KeptLetter;
+use crate::output;
 use crate::reading::Timestamp;
 
 /// What to do with dead letters.
@@ -51,11 +52,23 @@ pub enum DlqError {
         /// The offset there.
         offset: i64,
     },
+    /// Of its letter some parts are missing.
+    #[error("the dead letter of {partition}:{offset} is not whole; parts found: {found} of {parts}")]
+    NotWhole {
+        /// The partition of the source.
+        partition: i32,
+        /// The offset there.
+        offset: i64,
+        /// How many parts there are.
+        found: usize,
+        /// How many there should be.
+        parts: u32,
+    },
     /// More than can be kept in mind.
     #[error("there are too many dead letters to be sure that none is sent twice")]
     TooMany,
     /// Kafka did not take some of them.
-    #[error("{sent} letters were sent; of the next {unsure}, from {partition}:{offset} on, it is not known")]
+    #[error("{} sent; of the next {unsure}, from {partition}:{offset} on, it is not known", output::counted(*.sent, "letter"))]
     Broken {
         /// Those that are in the topic.
         sent: u64,
@@ -75,6 +88,7 @@ impl Advice for DlqError {
     fn code(&self) -> Code {
         match self {
             Self::NoLetter { .. } | Self::TooMany => Code::Usage,
+            Self::NotWhole { .. } => Code::BadData,
             Self::Broken { source, .. } => source.code(),
         }
     }
@@ -82,6 +96,10 @@ impl Advice for DlqError {
     fn hint(&self) -> Option<String> {
         Some(match self {
             Self::NoLetter { .. } => "`vitals dlq list` shows what there is".to_owned(),
+            Self::NotWhole { .. } => {
+                "while its message is not committed, `vitals consume` keeps it anew; `vitals topic tail` shows the message"
+                    .to_owned()
+            }
             Self::TooMany => "send them in parts: --offsets or --reason".to_owned(),
             Self::Broken { .. } => {
                 "send the rest with --offsets once Kafka is well; a repeated reading changes nothing".to_owned()
@@ -121,11 +139,7 @@ fn size_bytes(letter: &KeptLetter) -> u64 {
 
 /// `no dead letters`, `1 dead letter`, `2 dead letters`.
 fn counted(count: u64) -> String {
-    match count {
-        0 => "no dead letters".to_owned(),
-        1 => "1 dead letter".to_owned(),
-        count => format!("{count} dead letters"),
-    }
+    if count == 0 { "no dead letters".to_owned() } else { output::counted(count, "dead letter") }
 }
 
 #[cfg(test)]
@@ -152,6 +166,6 @@ mod tests {
     fn what_is_not_known_to_be_sent_is_told_with_its_place() {
         let source = KafkaError::NoTopic { topic: "t".to_owned() };
         let error = DlqError::Broken { sent: 12, unsure: 3, partition: 2, offset: 41, source };
-        assert_eq!(error.to_string(), "12 letters were sent; of the next 3, from 2:41 on, it is not known");
+        assert_eq!(error.to_string(), "12 letters sent; of the next 3, from 2:41 on, it is not known");
     }
 }

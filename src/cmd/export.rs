@@ -7,7 +7,7 @@ use tokio::time::sleep;
 
 use super::pace::Pace;
 use super::query::QueryError;
-use super::{Context, moment, unless_stopped};
+use super::{Context, moment, open_to_read, unless_stopped};
 use crate::archive::partial::Partial;
 use crate::archive::{ArchiveError, Format, decode, encode};
 use crate::exit::Code;
@@ -15,7 +15,7 @@ use crate::output::Output;
 use crate::reading::{PatientId, Timestamp};
 use crate::retry;
 use crate::settings::Settings;
-use crate::store::{self, AnyStore, Order, Readings, Scan, Selection, StoreError, StoredReading, Width};
+use crate::store::{AnyStore, Order, Readings, Scan, Selection, StoreError, StoredReading, Width};
 
 /// What to write, and where.
 #[derive(Debug, clap::Args)]
@@ -81,7 +81,7 @@ async fn export(args: &Args, settings: &Settings, output: &Output) -> Result<Cod
     // Before anything is asked: what cannot be written need not be read.
     let mut sink =
         if is_stdout(&args.file) { Sink::Stdout(output) } else { Sink::File(Partial::begin(&args.file, args.force)?) };
-    let store = store::open(&settings.store, settings.consistency).await?;
+    let store = open_to_read(settings, output).await?;
     let mut pages = Pages::of(&store, args).await?;
     let mut progress = output.progress(None);
     let mut pace = Pace::new();

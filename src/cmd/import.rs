@@ -23,7 +23,7 @@ use crate::archive::backup::{Backup, READ_BYTES};
 use crate::archive::decode::Rows;
 use crate::archive::{ArchiveError, Format};
 use crate::exit::Code;
-use crate::output::Output;
+use crate::output::{Output, counted};
 use crate::settings::Settings;
 use crate::store::{self, AnyStore};
 
@@ -150,7 +150,7 @@ async fn write(source: Source, store: &AnyStore, total: Option<u64>, context: &C
     let poured = tokio::select! {
         poured = pour.take_all(&mut chunks) => poured,
         () = shutdown.wait() => {
-            output.note(format_args!("stopped: {} rows were written; import it again to write all", pour.rows()));
+            output.note(format_args!("stopped: {} written; import it again to write all", counted(pour.rows(), "row")));
             return Ok(Code::CutShort);
         }
     };

@@ -5,11 +5,14 @@ use std::time::Duration;
 use color_eyre::eyre::{Result, WrapErr as _};
 use tokio::time::{Instant, sleep};
 
+use super::cure::counted;
 use super::{Context, mixup, unless_stopped};
 use crate::exit::Code;
 use crate::kafka::admin::{self, Creation, TopicSpec};
 use crate::kafka::cluster::Cluster;
+use crate::kafka::dead_letters;
 use crate::kafka::error::KafkaError;
+use crate::kafka::topic_settings::{self, Taking};
 use crate::output::Output;
 use crate::retry::Backoff;
 use crate::settings::{Settings, parse_duration};
@@ -70,18 +73,23 @@ async fn make(args: &Args, settings: &Settings, output: &Output) -> Result<Code>
         output.line(format_args!("{}: {}", step.what, outcome(step.made)))?;
     }
     let Args { partitions, topic_replication, .. } = *args;
-    for spec in [
-        TopicSpec::readings(&settings.topic, partitions, topic_replication),
-        TopicSpec::dead_letters(&settings.topic, partitions, topic_replication),
-    ] {
-        let (made, partitions) = match admin::create(&mut cluster, &spec).await? {
-            Creation::Made => (true, usize::try_from(spec.partitions).unwrap_or_default()),
-            Creation::There { partitions } => (false, partitions),
-        };
-        let plural = if partitions == 1 { "" } else { "s" };
-        output.line(format_args!("topic {}: {} ({partitions} partition{plural})", spec.name, outcome(made)))?;
+    make_topic(&TopicSpec::readings(&settings.topic, partitions, topic_replication), &mut cluster, output).await?;
+    let Taking { max_bytes, .. } = topic_settings::taking(&mut cluster, &settings.topic).await?;
+    let letters = TopicSpec::dead_letters(&settings.topic, partitions, topic_replication);
+    make_topic(&letters.with_room_for(max_bytes), &mut cluster, output).await?;
+    if let Some(less) = dead_letters::compare(&mut cluster, &settings.topic).await? {
+        output.note(format_args!("{less}; {}", less.cure()));
     }
     Ok(Code::Done)
+}
+
+async fn make_topic(spec: &TopicSpec, cluster: &mut Cluster, output: &Output) -> Result<()> {
+    let (made, partitions) = match admin::create(cluster, spec).await? {
+        Creation::Made => (true, usize::try_from(spec.partitions).unwrap_or_default()),
+        Creation::There { partitions } => (false, partitions),
+    };
+    let partitions = counted(partitions, "partition");
+    Ok(output.line(format_args!("topic {}: {} ({partitions})", spec.name, outcome(made)))?)
 }
 
 fn outcome(made: bool) -> &'static str {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use crate::output::Progress;
+use crate::output::{Progress, counted};
 
 /// How often a live line changes: as often as can be read.
 const TELL_EVERY: Duration = Duration::from_millis(200);
@@ -57,7 +57,7 @@ impl Pace {
                 Some(total) if progress.is_live() => progress.message(gone.left_of(total)),
                 Some(total) => {
                     let left = gone.left_of(total);
-                    progress.message(format_args!("{doing}: {} of {total} {}s, {left}", self.rows, self.noun));
+                    progress.message(format_args!("{doing}: {} of {}, {left}", self.rows, counted(total, self.noun)));
                 }
                 None => progress.message(format_args!("{doing}: {gone}")),
             }
@@ -91,8 +91,7 @@ impl Gone {
 impl fmt::Display for Gone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { rows, elapsed, noun } = self;
-        let plural = if *rows == 1 { "" } else { "s" };
-        write!(f, "{rows} {noun}{plural} in {:.1} s", elapsed.as_secs_f64())?;
+        write!(f, "{} in {:.1} s", counted(*rows, noun), elapsed.as_secs_f64())?;
         let millis = elapsed.as_millis();
         // Of a moment no rate can be told.
         if *rows > 0 && millis >= 10 { write!(f, " ({}/s)", u128::from(*rows) * 1000 / millis) } else { Ok(()) }

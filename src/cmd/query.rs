@@ -2,13 +2,13 @@
 
 use color_eyre::eyre::Result;
 
-use super::{Context, moment, unless_stopped};
+use super::{Context, moment, open_to_read, unless_stopped};
 use crate::alarm::{Implausible, implausible};
 use crate::exit::{Advice, Code};
 use crate::output::{Cell, Column, FormatArgs, Output, Value};
 use crate::reading::{PatientId, Sign, Signs, Timestamp};
 use crate::settings::Settings;
-use crate::store::{self, Order, Selection, StoredReading};
+use crate::store::{Order, Selection, StoredReading};
 
 /// Which readings.
 #[derive(Debug, clap::Args)]
@@ -88,7 +88,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
 
 async fn show(args: &Args, settings: &Settings, output: &Output) -> Result<Code> {
     let selection = select(args)?;
-    let store = store::open(&settings.store, settings.consistency).await?;
+    let store = open_to_read(settings, output).await?;
     let mut readings = store.readings(&selection, args.limit);
     let mut rows = output.rows(args.format, &COLUMNS);
     let mut any = false;

@@ -49,7 +49,8 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
 
 async fn show(format: FormatArgs, settings: &Settings, output: &Output) -> Result<Code> {
     let store = store::open(&settings.store, settings.consistency).await?;
-    let parts = store.schema().await?;
+    let (parts, version) = (store.schema().await?, store.version().await?);
+    output.note(version);
     if format.format.is_none() {
         let texts: Vec<_> = parts.iter().map(statement).collect();
         output.line(texts.join("\n\n"))?;

@@ -14,6 +14,7 @@ use crate::exit::{Advice, Code};
 use crate::kafka::cluster::Cluster;
 use crate::kafka::error::KafkaError;
 use crate::kafka::topics::{self, TopicState};
+use crate::output::counted;
 use crate::settings::{self, Settings, nearest};
 
 /// What to do with topics.
@@ -59,7 +60,7 @@ pub enum TopicError {
         near: Option<String>,
     },
     /// There is one of this name already.
-    #[error("the topic '{topic}' is there already, with {partitions} partitions")]
+    #[error("the topic '{topic}' is there already, with {}", counted(*.partitions, "partition"))]
     Exists {
         /// Its name.
         topic: String,
@@ -153,9 +154,4 @@ async fn told_better(cluster: &mut Cluster, error: KafkaError) -> Report {
     let known = topics::list(cluster).await.unwrap_or_default();
     let near = nearest(&topic, known.iter().map(|topic| topic.name.as_str())).map(str::to_owned);
     TopicError::Unknown { topic, near }.into()
-}
-
-/// `1 record`, `2 records`.
-fn counted(count: i64, noun: &str) -> String {
-    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }

@@ -35,6 +35,15 @@ pub struct TopicSpec {
 /// what is written beside it.
 const DEAD_LETTER_BYTES: usize = 10 * 1024 * 1024;
 
+/// What a letter has beside its message, with some room: where from and why.
+const MARKS_BYTES: usize = 1024;
+
+/// The limit that the dead letters need of a topic that takes `source_bytes`.
+#[must_use]
+pub fn dead_letter_bytes(source_bytes: usize) -> usize {
+    source_bytes.saturating_add(MARKS_BYTES)
+}
+
 impl TopicSpec {
     /// The topic of the readings.
     #[must_use]
@@ -52,6 +61,16 @@ impl TopicSpec {
         ];
         let settings = settings.map(|(name, value)| (name.to_owned(), value)).into();
         Self { name: dead_letter_topic(source), partitions, replication, settings }
+    }
+
+    /// With room for what a source takes that has a limit of its own.
+    #[must_use]
+    pub fn with_room_for(mut self, source_bytes: Option<usize>) -> Self {
+        let needed = source_bytes.map_or(0, dead_letter_bytes);
+        for (_, value) in self.settings.iter_mut().filter(|(name, _)| name == MAX_MESSAGE_BYTES) {
+            *value = needed.max(DEAD_LETTER_BYTES).to_string();
+        }
+        self
     }
 }
 

@@ -13,7 +13,7 @@ use super::error::KafkaError;
 use super::records::{self, Record};
 
 /// A batch beyond this goes out compressed: what came compressed may be far larger than any topic takes.
-const LARGE_BATCH_BYTES: usize = 512 * 1024;
+pub(super) const LARGE_BATCH_BYTES: usize = 512 * 1024;
 
 /// All replicas that are in sync have to take a batch.
 const ALL_REPLICAS: i16 = -1;
@@ -29,11 +29,23 @@ pub async fn append(
     topic: &str,
     partition: i32,
     records: &[Record],
-    what: &'static str,
+    what: &str,
+) -> Result<(), KafkaError> {
+    append_batch(cluster, leaders, topic, partition, records::encode(records, LARGE_BATCH_BYTES), what).await
+}
+
+/// As [`append`], with the batch made by the caller.
+pub(super) async fn append_batch(
+    cluster: &mut Cluster,
+    leaders: &Leaders,
+    topic: &str,
+    partition: i32,
+    batch: Bytes,
+    what: &str,
 ) -> Result<(), KafkaError> {
     let leader = leaders.0.iter().find(|(of, _)| *of == partition).and_then(|(_, leader)| *leader);
     let leader = leader.ok_or_else(|| KafkaError::refused(what, ResponseError::LeaderNotAvailable))?;
-    let request = request(topic, partition, records::encode(records, LARGE_BATCH_BYTES));
+    let request = request(topic, partition, batch);
     let response = cluster.node(leader).await?.call(&request).await?;
     let answer = response.responses.iter().flat_map(|topic| &topic.partition_responses).next();
     match answer.map(|answer| answer.error_code.err()) {

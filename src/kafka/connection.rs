@@ -15,6 +15,7 @@ use tokio::time::timeout;
 use super::error::KafkaError;
 use super::versions;
 use super::wire::{self, WireError};
+use crate::output::counted;
 
 /// How long opening a connection may take, from the first packet to the broker's list of versions.
 pub const CONNECT_LIMIT: Duration = Duration::from_secs(3);
@@ -207,7 +208,7 @@ impl Connection {
         }
         let response = wire::response::<R>(&mut answer, version).map_err(unread)?;
         if answer.has_remaining() {
-            return Err(self.strange(format!("{} bytes behind the answer", answer.remaining())));
+            return Err(self.strange(format!("{} behind the answer", counted(answer.remaining(), "byte"))));
         }
         Ok(response)
     }

@@ -1,18 +1,22 @@
 //! Keeps dead letters in a topic of their own, byte for byte.
 //!
 //! Over our own connection, because a letter repeats whatever headers a record had, which rskafka's map of texts
-//! cannot hold.
+//! cannot hold. What the topic takes is somebody else's choice: what it does not take as it is goes into it in parts.
 
 use std::collections::BTreeMap;
+use std::slice;
 
+use kafka_protocol::ResponseError;
 use tokio::sync::Mutex;
 
-use super::admin::{self, TopicSpec, dead_letter_topic};
-use super::append::append;
+use super::admin::{self, TopicSpec, dead_letter_bytes, dead_letter_topic};
+use super::append::{LARGE_BATCH_BYTES, append_batch};
 use super::cluster::{Cluster, Leaders};
 use super::error::KafkaError;
 use super::letter;
-use super::records::Record;
+use super::records::{self, Header, Record};
+use super::topic_settings::{self, Taking};
+use crate::exit::Advice as _;
 use crate::pipeline::letters::{DeadLetters, Letter};
 
 /// The dead letters of one topic.
@@ -20,72 +24,224 @@ use crate::pipeline::letters::{DeadLetters, Letter};
 pub struct DeadLetterTopic {
     source: String,
     seeds: Vec<String>,
-    /// The connection; dropped after any trouble, and made anew.
-    cluster: Mutex<Option<(Cluster, Leaders)>>,
+    /// What letters are brought with; dropped after any trouble, and made anew.
+    courier: Mutex<Option<Courier>>,
 }
 
 impl DeadLetterTopic {
     /// The dead letters of the topic `source`. Nothing is asked of the brokers before the first letter.
     #[must_use]
     pub fn of(source: &str, seeds: &[String]) -> Self {
-        Self { source: source.to_owned(), seeds: seeds.to_vec(), cluster: Mutex::new(None) }
+        Self { source: source.to_owned(), seeds: seeds.to_vec(), courier: Mutex::new(None) }
     }
+}
 
-    async fn connect(&self) -> Result<(Cluster, Leaders), KafkaError> {
-        let mut cluster = Cluster::connect(&self.seeds).await?;
-        let topic = dead_letter_topic(&self.source);
-        let leaders = match cluster.leaders(&topic).await {
-            // A topic that was made without `vitals init` has none yet.
-            Err(KafkaError::NoTopic { .. }) => {
-                let partitions = cluster.leaders(&self.source).await?.count();
-                let partitions = i32::try_from(partitions).unwrap_or(i32::MAX);
-                let spec = TopicSpec::dead_letters(&self.source, partitions, BROKER_DEFAULT_REPLICATION);
-                admin::create(&mut cluster, &spec).await?;
-                cluster.leaders(&topic).await?
-            }
-            found => found?,
+/// Why dead letters are not kept yet, with what mends it where the brokers have refused them.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}{cure}", cure = cure(.0))]
+pub struct NotKept(
+    /// What Kafka said.
+    #[from]
+    pub KafkaError,
+);
+
+fn cure(error: &KafkaError) -> String {
+    match (error, error.hint()) {
+        (KafkaError::Refused { .. }, Some(hint)) => format!(": {hint}"),
+        _ => String::new(),
+    }
+}
+
+impl DeadLetters for DeadLetterTopic {
+    type Error = NotKept;
+
+    async fn keep(&self, letters: &[Letter]) -> Result<Option<String>, NotKept> {
+        let mut slot = self.courier.lock().await;
+        let mut courier = match slot.take() {
+            Some(courier) => courier,
+            None => Courier::connect(&self.source, &self.seeds).await?,
         };
-        Ok((cluster, leaders))
+        let told = courier.keep(letters).await?;
+        *slot = Some(courier);
+        Ok(told)
     }
+}
 
-    async fn send(&self, cluster: &mut Cluster, leaders: &Leaders, letters: &[Letter]) -> Result<(), KafkaError> {
-        let partition_of = |letter: &Letter| {
-            let count = i32::try_from(leaders.count()).unwrap_or(i32::MAX).max(1);
-            letter.partition.rem_euclid(count)
-        };
-        let mut by_partition: BTreeMap<i32, Vec<Record>> = BTreeMap::new();
-        for letter in letters {
-            by_partition.entry(partition_of(letter)).or_default().push(self.address(letter));
-        }
-        for (partition, records) in by_partition {
-            append(cluster, leaders, &dead_letter_topic(&self.source), partition, &records, "a dead letter").await?;
-        }
-        Ok(())
-    }
-
-    /// The letter as a record: what was read, then where from and why.
-    fn address(&self, letter: &Letter) -> Record {
-        let mut record = letter.record.clone();
-        let headers = letter::headers(letter.reject.code(), &self.source, letter.partition, letter.record.offset);
-        record.headers.extend(headers);
-        record
-    }
+/// A connection to the dead-letter topic, and what is known of that.
+#[derive(Debug)]
+struct Courier {
+    source: String,
+    topic: String,
+    cluster: Cluster,
+    leaders: Leaders,
+    is_compacted: bool,
+    /// The largest batch that goes out.
+    max_bytes: usize,
 }
 
 /// The protocol's way to ask for the broker's own default.
 const BROKER_DEFAULT_REPLICATION: i16 = -1;
 
-impl DeadLetters for DeadLetterTopic {
-    type Error = KafkaError;
+/// The largest batch whatever the topic takes: brokers have limits for whole requests, and a request its time.
+const MAX_REQUEST_BYTES: usize = 24 * 1024 * 1024;
 
-    async fn keep(&self, letters: &[Letter]) -> Result<(), KafkaError> {
-        let mut slot = self.cluster.lock().await;
-        let (mut cluster, leaders) = match slot.take() {
-            Some(connected) => connected,
-            None => self.connect().await?,
+impl Courier {
+    async fn connect(source: &str, seeds: &[String]) -> Result<Self, KafkaError> {
+        let mut cluster = Cluster::connect(seeds).await?;
+        let topic = dead_letter_topic(source);
+        let leaders = match cluster.leaders(&topic).await {
+            // A topic that was made without `vitals init` has none yet.
+            Err(KafkaError::NoTopic { .. }) => {
+                let partitions = cluster.leaders(source).await?.count();
+                let partitions = i32::try_from(partitions).unwrap_or(i32::MAX);
+                let Taking { max_bytes, .. } = topic_settings::taking(&mut cluster, source).await?;
+                let spec = TopicSpec::dead_letters(source, partitions, BROKER_DEFAULT_REPLICATION);
+                admin::create(&mut cluster, &spec.with_room_for(max_bytes)).await?;
+                cluster.leaders(&topic).await?
+            }
+            found => found?,
         };
-        self.send(&mut cluster, &leaders, letters).await?;
-        *slot = Some((cluster, leaders));
+        let Taking { max_bytes, is_compacted } = topic_settings::taking(&mut cluster, &topic).await?;
+        let max_bytes = max_bytes.unwrap_or(MAX_REQUEST_BYTES).min(MAX_REQUEST_BYTES);
+        Ok(Self { source: source.to_owned(), topic, cluster, leaders, is_compacted, max_bytes })
+    }
+
+    /// Keeps letters, and tells of one that is there in parts.
+    async fn keep(&mut self, letters: &[Letter]) -> Result<Option<String>, KafkaError> {
+        let count = i32::try_from(self.leaders.count()).unwrap_or(i32::MAX).max(1);
+        let mut by_partition: BTreeMap<i32, Vec<&Letter>> = BTreeMap::new();
+        for letter in letters {
+            by_partition.entry(letter.partition.rem_euclid(count)).or_default().push(letter);
+        }
+        let mut told = None;
+        for (partition, letters) in by_partition {
+            let mut waiting = vec![letters.as_slice()];
+            while let Some(next) = waiting.pop() {
+                match next {
+                    _ if self.keep_whole(partition, next).await? => {}
+                    [letter] => told = self.keep_in_parts(partition, letter).await?.or(told),
+                    several => {
+                        let (first, second) = several.split_at(several.len() / 2);
+                        waiting.extend([second, first]);
+                    }
+                }
+            }
+        }
+        Ok(told)
+    }
+
+    /// Keeps letters as one batch; `false` where the topic does not take it, so that nothing of it is there.
+    async fn keep_whole(&mut self, partition: i32, letters: &[&Letter]) -> Result<bool, KafkaError> {
+        if self.is_compacted || letters.iter().any(|letter| letter::would_be_misread(&letter.record)) {
+            return Ok(false);
+        }
+        let records: Vec<_> = letters.iter().map(|letter| self.address(letter)).collect();
+        let batch = records::encode(&records, LARGE_BATCH_BYTES);
+        if batch.len() > self.max_bytes {
+            return Ok(false);
+        }
+        match self.append(partition, batch).await {
+            Err(KafkaError::Refused { code, .. }) if is_for_what_it_is(code) => Ok(false),
+            done => done.map(|()| true),
+        }
+    }
+
+    /// The letter as a record: what was read, then where from and why.
+    fn address(&self, letter: &Letter) -> Record {
+        let mut record = letter.record.clone();
+        record.headers.extend(self.marks(letter));
+        record
+    }
+
+    fn marks(&self, letter: &Letter) -> [Header; letter::MARKS] {
+        letter::headers(letter.reject.code(), &self.source, letter.partition, letter.record.offset)
+    }
+
+    async fn keep_in_parts(&mut self, partition: i32, letter: &Letter) -> Result<Option<String>, KafkaError> {
+        let whole = records::encode(slice::from_ref(&letter.record), LARGE_BATCH_BYTES);
+        let mut refusal = KafkaError::refused(self.what(), ResponseError::MessageTooLarge);
+        while let Some(parts) = letter::cut(&whole, &self.marks(letter), self.max_bytes) {
+            match self.append_each(partition, &parts).await {
+                // The brokers have not told their limit, or measure in another way.
+                Err(error @ KafkaError::Refused { code, .. }) if is_too_large(code) => {
+                    refusal = error;
+                    self.max_bytes /= 2;
+                }
+                done => return done.map(|()| self.told(letter, parts.len())),
+            }
+        }
+        Err(refusal)
+    }
+
+    async fn append_each(&mut self, partition: i32, parts: &[Record]) -> Result<(), KafkaError> {
+        for part in parts {
+            self.append(partition, records::encode(slice::from_ref(part), usize::MAX)).await?;
+        }
         Ok(())
     }
+
+    async fn append(&mut self, partition: i32, batch: bytes::Bytes) -> Result<(), KafkaError> {
+        let what = self.what();
+        append_batch(&mut self.cluster, &self.leaders, &self.topic, partition, batch, &what).await
+    }
+
+    fn what(&self) -> String {
+        format!("a dead letter in '{}'", self.topic)
+    }
+
+    fn told(&self, letter: &Letter, parts: usize) -> Option<String> {
+        let (Letter { partition, record, .. }, Self { topic, source, max_bytes, .. }) = (letter, self);
+        let place = format!("{partition}:{}", record.offset);
+        (parts > 1).then(|| {
+            format!(
+                "the refused message {place} of '{source}' is kept in {parts} parts, which `vitals dlq` joins: \
+                 '{topic}' takes {max_bytes} bytes at once (max.message.bytes)"
+            )
+        })
+    }
+}
+
+/// Whether a batch was refused for what is in it, so that it never passes as it is.
+fn is_for_what_it_is(code: ResponseError) -> bool {
+    is_too_large(code) || matches!(code, ResponseError::InvalidRecord | ResponseError::InvalidTimestamp)
+}
+
+fn is_too_large(code: ResponseError) -> bool {
+    matches!(code, ResponseError::MessageTooLarge | ResponseError::RecordListTooLarge)
+}
+
+/// A dead-letter topic that takes less than its source, so that the largest letters go into it in parts.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "'{topic}' takes {bytes} bytes at once (max.message.bytes) and '{source_topic}' {source_bytes}: the largest refused messages are kept in parts"
+)]
+pub struct TakesLess {
+    topic: String,
+    bytes: usize,
+    source_topic: String,
+    source_bytes: usize,
+}
+
+impl TakesLess {
+    /// What mends it.
+    #[must_use]
+    pub fn cure(&self) -> String {
+        let Self { topic, source_bytes, .. } = self;
+        format!("set max.message.bytes of '{topic}' to {} or more", dead_letter_bytes(*source_bytes))
+    }
+}
+
+/// Compares the limit of the topic `source` with that of its dead letters, where the brokers tell both.
+///
+/// # Errors
+/// No broker can be reached.
+pub async fn compare(cluster: &mut Cluster, source: &str) -> Result<Option<TakesLess>, KafkaError> {
+    let topic = dead_letter_topic(source);
+    let both = (
+        topic_settings::taking(cluster, source).await?.max_bytes,
+        topic_settings::taking(cluster, &topic).await?.max_bytes,
+    );
+    let (Some(source_bytes), Some(bytes)) = both else { return Ok(None) };
+    let is_less = bytes < dead_letter_bytes(source_bytes);
+    Ok(is_less.then(|| TakesLess { topic, bytes, source_topic: source.to_owned(), source_bytes }))
 }

@@ -171,6 +171,19 @@ fn refusal_hint(code: ResponseError) -> Option<String> {
         ResponseError::TopicAuthorizationFailed
         | ResponseError::GroupAuthorizationFailed
         | ResponseError::ClusterAuthorizationFailed => "ask the cluster's operator for the right".into(),
+        ResponseError::MessageTooLarge | ResponseError::RecordListTooLarge => {
+            "raise max.message.bytes of the topic (and its segment.bytes, where that is lower)".into()
+        }
+        ResponseError::InvalidTimestamp => {
+            "raise message.timestamp.before.max.ms or message.timestamp.after.max.ms of the topic".into()
+        }
+        ResponseError::InvalidRecord => {
+            "set cleanup.policy=delete on the topic: a compacted one takes nothing without a key".into()
+        }
+        ResponseError::NotEnoughReplicas | ResponseError::NotEnoughReplicasAfterAppend => {
+            "start the brokers that keep the topic's copies, or lower its min.insync.replicas".into()
+        }
+        ResponseError::PolicyViolation => "ask the cluster's operator to make the topic, or to allow it".into(),
         _ => return None,
     })
 }

@@ -24,6 +24,7 @@ use super::error::KafkaError;
 use super::offsets::{self, Place};
 use super::records::{self, Decoded, Record};
 use super::versions::LAST_FETCH_BY_NAME;
+use crate::output::counted;
 use crate::pipeline::source::{Assigned, Chunk, Event};
 use crate::retry::Backoff;
 
@@ -104,7 +105,7 @@ impl Fetcher {
                 pending::<()>().await;
             }
             sleep(LEADER_CHECK_INTERVAL).await;
-            let what = format!("reading {missing} partitions of the topic '{}'", self.topic);
+            let what = format!("reading {} of the topic '{}'", counted(missing, "partition"), self.topic);
             Err(KafkaError::refused(what, ResponseError::LeaderNotAvailable))
         };
         let mut running: FuturesUnordered<_> = parts.iter_mut().map(|part| part.run(self)).collect();

@@ -1,7 +1,13 @@
 //! A dead letter as it lies in its topic: the record that was refused, and headers that say where it stood and why.
+//!
+//! What the topic does not take as one record lies there in `parts`.
+
+mod parts;
 
 use bytes::Bytes;
 
+pub use self::parts::{Joiner, Unfinished};
+pub(super) use self::parts::{cut, would_be_misread};
 use super::records::{Header, Record};
 
 /// The code of the reason for which it was refused.
@@ -24,15 +30,41 @@ pub struct KeptLetter {
     pub partition: i32,
     /// Its offset there.
     pub offset: i64,
-    /// The record that was refused: its key, value and headers. Its time is that of the letter, and its offset the one
-    /// above.
+    /// The record that was refused: its key, value and headers. Its offset is the one above, and its time that of the
+    /// letter where nothing tells its own.
     pub original: Record,
 }
 
-impl KeptLetter {
+/// A record of a dead-letter topic: a whole letter, or a part of one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Piece {
+    letter: KeptLetter,
+    share: Option<parts::Share>,
+}
+
+impl Piece {
     /// Reads a record of a dead-letter topic; `None` where it is no letter of ours.
     #[must_use]
     pub fn read(record: &Record) -> Option<Self> {
+        let letter = KeptLetter::read(record)?;
+        Some(Self { share: parts::Share::read(&letter.original), letter })
+    }
+
+    /// The letter, which of a part has everything but what was refused: for that, [join](Joiner::join) it.
+    #[must_use]
+    pub fn letter(&self) -> &KeptLetter {
+        &self.letter
+    }
+
+    /// Whether it is a part alone.
+    #[must_use]
+    pub fn is_part(&self) -> bool {
+        self.share.is_some()
+    }
+}
+
+impl KeptLetter {
+    fn read(record: &Record) -> Option<Self> {
         let reason = text(record, REASON)?;
         let topic = text(record, TOPIC)?;
         let partition = text(record, PARTITION)?.parse().ok()?;
@@ -47,8 +79,11 @@ impl KeptLetter {
     }
 }
 
+/// How many headers make a letter of a record.
+pub(super) const MARKS: usize = 4;
+
 /// The headers that make a letter of a record.
-pub(super) fn headers(reason: &str, topic: &str, partition: i32, offset: i64) -> [Header; 4] {
+pub(super) fn headers(reason: &str, topic: &str, partition: i32, offset: i64) -> [Header; MARKS] {
     let header = |name: &'static str, value: String| Header {
         key: Bytes::from_static(name.as_bytes()),
         value: Some(value.into()),

@@ -63,6 +63,31 @@ pub async fn describe(cluster: &mut Cluster, topic: &str) -> Result<Vec<TopicSet
     Ok(settings)
 }
 
+/// What of a topic's settings decides what it takes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Taking {
+    /// The largest batch, in bytes; `None` where the brokers do not tell.
+    pub max_bytes: Option<usize>,
+    /// Whether it keeps only the last record of each key, and takes none without one.
+    pub is_compacted: bool,
+}
+
+/// What `topic` takes. Who may not ask is told nothing, and what is not there has no settings.
+///
+/// # Errors
+/// No broker can be reached.
+pub async fn taking(cluster: &mut Cluster, topic: &str) -> Result<Taking, KafkaError> {
+    let settings = match describe(cluster, topic).await {
+        Err(KafkaError::Refused { .. } | KafkaError::Unsupported { .. }) => Vec::new(),
+        described => described?,
+    };
+    let value = |name: &str| settings.iter().find(|setting| setting.name == name)?.value.as_deref();
+    Ok(Taking {
+        max_bytes: value(MAX_MESSAGE_BYTES).and_then(|bytes| bytes.parse().ok()),
+        is_compacted: value(CLEANUP_POLICY).is_some_and(|policy| policy.contains("compact")),
+    })
+}
+
 fn setting(config: DescribeConfigsResourceResult) -> TopicSetting {
     // The protocol numbers them: 1 is the topic's own, 2 to 4 are the brokers', 5 is the default.
     let origin = match config.config_source {

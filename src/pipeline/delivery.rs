@@ -3,6 +3,7 @@
 //! There is no last attempt: while the store is away its rows wait, and nothing of them is committed. Only a row that it
 //! refuses for good becomes a dead letter (see `refusals`).
 
+use std::error::Error;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
@@ -23,7 +24,9 @@ const TELL_AGAIN: Duration = Duration::from_secs(10);
 
 /// A write or a mail that has come back; `None` where that panicked. Then the fault is its own: everything else can still
 /// be settled and committed before the end. What it stood for stays open, so that nothing from there on is committed.
-pub(super) type Answer<T, E> = Option<(T, Result<(), E>)>;
+pub(super) type Answer<T, E, K = ()> = Option<(T, Result<K, E>)>;
+/// A mail that has come back, with what the operator should hear of it.
+pub(super) type Mailed<E> = Answer<Mail, E, Option<String>>;
 
 impl<S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'_, S, T, D, O> {
     pub(super) fn send_what_is_ready(&mut self) {
@@ -63,19 +66,22 @@ impl<S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'_, S, T, D, O> 
             return self.refused(job, &error.to_string());
         }
         job.attempts += 1;
-        self.tell_retry(job.attempts, format!("{error}; trying again, nothing is committed meanwhile"));
+        self.tell_retry(job.attempts, &format!("{error}; trying again, nothing is committed meanwhile"));
         self.writes.push(Box::pin(write(self.store, job)));
     }
 
-    /// What is on its way together mostly meets the same trouble: that is told once for all of it.
-    pub(super) fn tell_retry(&mut self, attempts: u32, trouble: String) {
-        if !retry::is_worth_telling(attempts) {
-            return;
+    pub(super) fn tell_retry(&mut self, attempts: u32, trouble: &str) {
+        if retry::is_worth_telling(attempts) {
+            self.tell(trouble, trouble);
         }
+    }
+
+    /// What is on its way together mostly meets the same trouble: one of a kind is told for all of it.
+    fn tell(&mut self, kind: &str, trouble: &str) {
         self.told.retain(|_, at| at.elapsed() < TELL_AGAIN);
-        if !self.told.contains_key(&trouble) {
-            self.observer.trouble(&trouble);
-            self.told.insert(trouble, Instant::now());
+        if !self.told.contains_key(kind) {
+            self.observer.trouble(trouble);
+            self.told.insert(kind.to_owned(), Instant::now());
         }
     }
 
@@ -85,13 +91,20 @@ impl<S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'_, S, T, D, O> 
         self.lanes.done(&job.patients);
     }
 
-    pub(super) fn mailed(&mut self, answer: Answer<Mail, D::Error>) {
+    pub(super) fn mailed(&mut self, answer: Mailed<D::Error>) {
         let Some((mut mail, outcome)) = answer else { return self.drain() };
         match outcome {
-            Ok(()) => self.progress.refused += self.count(&mail.receipts),
+            Ok(told) => {
+                self.progress.refused += self.count(&mail.receipts);
+                if let Some(told) = told {
+                    self.tell("kept in parts", &told);
+                }
+            }
             Err(error) if self.is_ours(&mail.receipts) => {
                 mail.attempts += 1;
-                self.tell_retry(mail.attempts, format!("refused messages cannot be kept ({error}); trying again"));
+                if retry::is_worth_telling(mail.attempts) {
+                    self.tell(&error.to_string(), &cannot_be_kept(&mail, &error));
+                }
                 self.mails.push(Box::pin(keep(self.dead_letters, mail)));
                 return;
             }
@@ -115,13 +128,19 @@ impl<S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'_, S, T, D, O> 
     }
 }
 
+fn cannot_be_kept(mail: &Mail, error: &impl Error) -> String {
+    let place = mail.receipts.first().map(Receipt::place);
+    let from = place.map(|(partition, offset)| format!(" from {partition}:{offset} on")).unwrap_or_default();
+    format!("refused messages cannot be kept{from} ({error}); trying again, nothing behind them is committed")
+}
+
 async fn write<T: Store>(store: &T, job: Job) -> Answer<Job, WriteError> {
     sleep(retry::pause_before(job.attempts)).await;
     let outcome = AssertUnwindSafe(store.write(&job.batch)).catch_unwind().await.ok()?;
     Some((job, outcome))
 }
 
-async fn keep<D: DeadLetters>(dead_letters: &D, mail: Mail) -> Answer<Mail, D::Error> {
+async fn keep<D: DeadLetters>(dead_letters: &D, mail: Mail) -> Mailed<D::Error> {
     sleep(retry::pause_before(mail.attempts)).await;
     let outcome = AssertUnwindSafe(dead_letters.keep(&mail.letters)).catch_unwind().await.ok()?;
     Some((mail, outcome))

@@ -23,9 +23,9 @@ pub trait DeadLetters: Send + Sync {
     /// Why a letter could not be kept yet.
     type Error: std::error::Error + Send + Sync + 'static;
 
-    /// Keeps letters. `Ok` means that all of them are kept; after an error any part may be, and keeping the same
-    /// letters again only adds copies.
-    fn keep(&self, letters: &[Letter]) -> impl Future<Output = Result<(), Self::Error>> + Send;
+    /// Keeps letters. `Ok` means that all of them are kept, with what the operator should hear of it; after an error any
+    /// part may be, and keeping the same letters again only adds copies.
+    fn keep(&self, letters: &[Letter]) -> impl Future<Output = Result<Option<String>, Self::Error>> + Send;
 }
 
 /// How many bytes of letters go out in one go.

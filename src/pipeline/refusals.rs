@@ -75,7 +75,7 @@ impl<S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'_, S, T, D, O> 
             let first = Refused { taken_before: together.unwrap_or(taken), attempts: 0 };
             let Refused { taken_before, attempts } = job.refused.unwrap_or(first);
             if taken_before == taken {
-                self.tell_retry(attempts + 1, format!("{reason}; trying again, nothing is committed meanwhile"));
+                self.tell_retry(attempts + 1, &format!("{reason}; trying again, nothing is committed meanwhile"));
                 return self.lanes.put_back(job, Refused { taken_before, attempts: attempts + 1 });
             }
             self.tell_refused(reason);

@@ -9,6 +9,7 @@ use super::fault::Fault;
 use super::settle::SettleChoice;
 use super::span::Span;
 use crate::alarm::{limits, plausible};
+use crate::kafka::admin::dead_letter_topic;
 use crate::output::Color;
 use crate::reading::Sign;
 use crate::store::Consistency;
@@ -122,7 +123,7 @@ pub(super) static TOPIC: Setting<String> = Setting {
         help: "Topic with the readings",
         kind: Kind::Text,
     },
-    parse: Parse::Text(topic_name),
+    parse: Parse::Text(source_name),
 };
 
 pub(super) static GROUP: Setting<String> = Setting {
@@ -282,6 +283,18 @@ fn not_empty(text: &str) -> Result<String, Fault> {
 /// A topic's name, as Kafka takes it.
 pub(crate) fn topic_name(text: &str) -> Result<String, Fault> {
     kafka_name(text, "topic")
+}
+
+/// The name of a topic that has dead letters beside it.
+fn source_name(text: &str) -> Result<String, Fault> {
+    let name = topic_name(text)?;
+    let most = MAX_NAME_BYTES - dead_letter_topic("").len();
+    if name.len() <= most {
+        return Ok(name);
+    }
+    let fault = format!("'{name}' has {} characters, and its dead letters need a longer name", name.len());
+    let cure = format!("give a name of at most {most} characters: that of its dead letters may have {MAX_NAME_BYTES}");
+    Err(Fault::new(fault, cure))
 }
 
 fn instance_id(text: &str) -> Result<String, Fault> {

@@ -156,13 +156,15 @@ fn a_value_that_does_not_fit_names_the_setting_its_place_and_the_cure() {
 }
 
 #[test]
-fn a_topic_has_at_most_249_characters_of_kafka_s_set() {
-    for name in ["a", "A.b_c-9", &"t".repeat(249)] {
+fn a_topic_leaves_room_for_its_dead_letters_in_the_249_characters_of_kafka_s_set() {
+    for name in ["a", "A.b_c-9", &"t".repeat(245)] {
         assert!(resolve(&typed(&["--topic", name]), &Environment::default()).is_ok(), "{name}");
     }
-    for name in ["", ".", "..", "a b", "ä", &"t".repeat(250)] {
+    for name in ["", ".", "..", "a b", "ä", &"t".repeat(246), &"t".repeat(250)] {
         assert!(resolve(&typed(&["--topic", name]), &Environment::default()).is_err(), "{name}");
     }
+    let error = resolve(&typed(&["--topic", &"t".repeat(246)]), &Environment::default()).unwrap_err();
+    assert!(error.hint().is_some_and(|hint| hint.contains("at most 245 characters")), "{error}");
 }
 
 #[test]

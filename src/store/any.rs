@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::cassandra::{self, CassandraStore, Replication};
 use super::sqlite::{self, SqliteStore};
 use super::{
-    Batch, BatchLimits, Consistency, Epoch, SchemaPart, SchemaStep, Selection, SettleTime, Store, StoreError,
-    StoredAlert, StoredReading, Survey, Width, WriteError,
+    Batch, BatchLimits, Consistency, Epoch, SchemaPart, SchemaStep, SchemaVersion, Selection, SettleTime, Store,
+    StoreError, StoredAlert, StoredReading, Survey, Width, WriteError,
 };
 use crate::settings::StoreAddress;
 
@@ -78,6 +78,28 @@ impl AnyStore {
         match self {
             Self::Cassandra(store) => Ok(Survey::Cassandra(store.survey().await?)),
             Self::Sqlite(store) => Ok(Survey::Sqlite(store.survey().await?)),
+        }
+    }
+
+    /// The version of the schema. A newer one than is known here is refused by all that writes.
+    ///
+    /// # Errors
+    /// It cannot be reached, or refuses; the file is another program's.
+    pub async fn version(&self) -> Result<SchemaVersion, StoreError> {
+        match self {
+            Self::Cassandra(store) => Ok(store.version().await?),
+            Self::Sqlite(store) => Ok(store.version().await?),
+        }
+    }
+
+    /// Makes sure that no newer `vitals` has made the tables, as all that writes or removes does by itself.
+    ///
+    /// # Errors
+    /// One has; it cannot be reached, or refuses.
+    pub async fn refuse_newer(&self) -> Result<(), StoreError> {
+        match self {
+            Self::Cassandra(store) => Ok(store.refuse_newer().await?),
+            Self::Sqlite(store) => Ok(store.refuse_newer().await?),
         }
     }
 

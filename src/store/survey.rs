@@ -1,5 +1,6 @@
 //! What a store is like now: for commands that look at it and change nothing.
 
+use std::fmt;
 use std::path::PathBuf;
 
 /// What a store is like.
@@ -20,6 +21,8 @@ pub struct ClusterSurvey {
     pub schema_agrees: bool,
     /// How many copies the keyspace keeps and where, in words; `None` where there is no such keyspace.
     pub replication: Option<String>,
+    /// The version of its schema.
+    pub version: SchemaVersion,
     /// The tables; none where there is no keyspace.
     pub tables: Vec<TableSurvey>,
 }
@@ -46,8 +49,36 @@ pub struct FileSurvey {
     pub size_bytes: u64,
     /// How changes are kept safe: `wal` where it is as it should be.
     pub journal_mode: String,
+    /// The version of its schema.
+    pub version: SchemaVersion,
     /// The tables.
     pub tables: Vec<TableSurvey>,
+}
+
+/// What to do where a newer `vitals` has made the tables.
+pub const NEWER_HINT: &str = "use the newer vitals that made them, or name another place in --store";
+
+/// The version of a schema: each migration has a higher one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct SchemaVersion {
+    /// That of the last migration that was applied; 0 where none is noted, as where the tables were made by hand.
+    pub found: i32,
+    /// That of the last migration that is known here.
+    pub known: i32,
+}
+
+impl SchemaVersion {
+    /// Whether a newer `vitals` has changed the tables in ways that are not known here.
+    #[must_use]
+    pub fn is_newer(self) -> bool {
+        self.found > self.known
+    }
+}
+
+impl fmt::Display for SchemaVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the tables have schema version {}, this vitals knows version {}", self.found, self.known)
+    }
 }
 
 /// A table that we need.
@@ -71,6 +102,15 @@ pub enum TableState {
 }
 
 impl Survey {
+    /// The version of the schema.
+    #[must_use]
+    pub fn version(&self) -> SchemaVersion {
+        match self {
+            Self::Cassandra(cluster) => cluster.version,
+            Self::Sqlite(file) => file.version,
+        }
+    }
+
     /// The tables that we need.
     #[must_use]
     pub fn tables(&self) -> &[TableSurvey] {

@@ -39,6 +39,8 @@ mod faulty;
 mod flushed;
 #[path = "embedded/killed.rs"]
 mod killed;
+#[path = "embedded/letters.rs"]
+mod letters;
 #[cfg(target_os = "linux")]
 #[path = "embedded/not_utf8.rs"]
 mod not_utf8;

@@ -293,3 +293,13 @@ async fn rows_for_a_file_that_was_removed_are_not_acknowledged() {
     store.write(&rows).await.unwrap();
     assert_eq!(read(&store, &Selection::Any, 10).await.len(), 1);
 }
+
+#[tokio::test]
+async fn a_writer_that_opens_the_file_of_a_newer_vitals_writes_nothing() {
+    let folder = Folder::with_tables().await;
+    let other = folder.sql("INSERT INTO schema_migrations VALUES (3, 'of tomorrow', 't')");
+    let error = folder.store().write(&batch(vec![reading("P001", 0, heart_rate(60))])).await.unwrap_err();
+    assert!(matches!(&error, WriteError::Later(reason) if reason.contains("schema version 3")), "{error}");
+    assert!(folder.sqlite().clear().await.unwrap_err().to_string().contains("schema version 3"));
+    assert_eq!(count(&other, "SELECT COUNT(*) FROM patient_vitals"), 0);
+}

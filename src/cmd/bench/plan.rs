@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Args;
 use crate::cmd::trial::Load;
+use crate::output::counted;
 use crate::settings::parse_duration;
 
 /// Between two readings where nothing else is said.
@@ -102,12 +103,11 @@ impl Parameters {
 
     /// `100 patients, 6 partitions, 1 consumer`, and the settle time where there is one.
     pub(super) fn sizes(&self) -> String {
-        let counted = |count: u32, noun| crate::cmd::cure::counted(usize::try_from(count).unwrap_or(usize::MAX), noun);
         let mut sizes = format!(
             "{}, {}, {}",
             counted(self.patients, "patient"),
-            counted(self.partitions.into(), "partition"),
-            counted(self.consumers.into(), "consumer")
+            counted(self.partitions, "partition"),
+            counted(self.consumers, "consumer")
         );
         if self.settle_seconds > 0.0 {
             sizes.extend([", settle time ", &self.settle_seconds.to_string(), " s"]);

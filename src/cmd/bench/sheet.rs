@@ -36,11 +36,11 @@ fn labelled(label: &str, text: &str, width: usize) -> Vec<String> {
 fn figures(figures: &Figures, width: usize) -> Vec<String> {
     let Figures { seconds, sent, stored, alerts, largest_lag, .. } = figures;
     let due = figures.due.filter(|due| due != sent).map(|due| format!("{due} due, ")).unwrap_or_default();
-    let alerts = counted(usize::try_from(*alerts).unwrap_or(usize::MAX), "alert");
+    let alerts = counted(*alerts, "alert");
     let mut lines = labelled("readings", &format!("{due}{sent} sent, {stored} stored, {alerts}"), width);
     let rate = short(figures.stored_per_second);
     lines.extend(labelled("rate", &format!("{rate} rows/s stored, for {seconds:.1} s"), width));
-    let lag = counted(usize::try_from(*largest_lag).unwrap_or(usize::MAX), "reading");
+    let lag = counted(*largest_lag, "reading");
     lines.extend(labelled("lag", &format!("{lag} at most"), width));
     let list = figures.list();
     let of = |prefix: &str| -> Vec<String> {

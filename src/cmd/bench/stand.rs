@@ -48,7 +48,7 @@ impl Stand {
         let store = store::open(&address, settings.consistency).await?;
         let brokers = settings.brokers.as_slice().to_vec();
         let mut cluster = Cluster::connect(&brokers).await?;
-        let topic = format!("{}.bench_{stamp}", settings.topic);
+        let topic = topic_beside(&settings.topic, &stamp.to_string());
         // The topic first: a keyspace takes longer to make, and what was made before a failure is left.
         admin::create(&mut cluster, &TopicSpec::readings(&topic, partitions.into(), 1)).await?;
         if let Err(error) = store.init(&Replication::default()).await {
@@ -113,6 +113,12 @@ fn beside(store: &StoreAddress, stamp: &str) -> StoreAddress {
             StoreAddress::Sqlite { path: path.with_file_name(format!("vitals_bench_{stamp}.db")) }
         }
     }
+}
+
+/// As much of the topic's name as leaves room for the stamp, and for the dead letters.
+fn topic_beside(topic: &str, stamp: &str) -> String {
+    const KEPT_CHARS: usize = 200;
+    format!("{}.bench_{stamp}", topic.chars().take(KEPT_CHARS).collect::<String>())
 }
 
 async fn delete_topics(brokers: &[String], topic: &str) -> Result<(), KafkaError> {

@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use crate::alarm::Alert;
 use crate::cmd::age;
 use crate::cmd::line::Line;
-use crate::output::{Feed, Output, OutputError, Progress as Live, Shown, Text, Tone};
+use crate::output::{Feed, Output, OutputError, Progress as Live, Shown, Text, Tone, counted};
 use crate::pipeline::Summary;
 use crate::pipeline::observer::{Observer, Origin, Progress};
 use crate::pipeline::source::Assigned;
@@ -185,10 +185,6 @@ impl Observer for Screen<'_> {
 fn late(sent_ms: i64, now: DateTime<Utc>) -> String {
     let micros = now.timestamp_millis().saturating_sub(sent_ms).saturating_mul(1_000);
     if sent_ms < 0 || micros < LATE_MICROS { String::new() } else { format!(" (late: sent {} ago)", age::age(micros)) }
-}
-
-fn counted(count: u64, noun: &str) -> String {
-    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use super::Args;
 use crate::alarm::{Alert, Priority};
 use crate::cmd::line::Line;
 use crate::cmd::trial::meter::Meter;
-use crate::output::{Feed, Output, Shown, Text};
+use crate::output::{Feed, Output, Shown, Text, counted};
 use crate::pipeline::observer::{Observer, Origin, Progress};
 use crate::pipeline::source::Assigned;
 use crate::reading::{PatientId, Reading};
@@ -50,7 +50,11 @@ impl View {
             meter,
             silent,
             live,
-            title: format!("vitals demo: {} patients, {} readings/s, broker on {broker}", args.patients, args.rate),
+            title: format!(
+                "vitals demo: {}, {} readings/s, broker on {broker}",
+                counted(args.patients, "patient"),
+                args.rate
+            ),
             length: args.length,
             began: Instant::now(),
             drawn: None,
@@ -87,7 +91,7 @@ impl View {
         let mut lines = vec![format!("{} ({time})", self.title), String::new()];
         lines.extend(self.latest.values().take(SHOWN_PATIENTS).map(|reading| Line(reading).to_string()));
         if self.latest.len() > SHOWN_PATIENTS {
-            lines.push(format!("and {} patients more", self.latest.len() - SHOWN_PATIENTS));
+            lines.push(format!("and {} more", counted(self.latest.len() - SHOWN_PATIENTS, "patient")));
         }
         let (p50, p99) = self.meter.latencies_ms();
         let (sent, stored) = self.meter.so_far();

@@ -1,11 +1,11 @@
 //! The dead letters of a topic, one after the other, each once.
 
-use super::DlqError;
 use super::seen::{Full, Seen};
+use super::{DlqError, counted};
 use crate::kafka::cluster::Cluster;
 use crate::kafka::error::KafkaError;
 use crate::kafka::history::{self, History, Stretch};
-use crate::kafka::letter::KeptLetter;
+use crate::kafka::letter::{Joiner, KeptLetter, Piece, Unfinished};
 
 /// Which letters.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -35,6 +35,7 @@ pub(super) struct Letters<'a> {
     source: &'a str,
     choice: &'a Choice,
     seen: Seen,
+    joiner: Joiner,
     /// Whether some were given that may have been given before.
     pub(super) is_unsure: bool,
     /// How many messages of the topic are no letters of the source.
@@ -57,7 +58,15 @@ impl<'a> Letters<'a> {
             Err(KafkaError::NoTopic { .. }) => cluster.leaders(source).await.map(|_| None)?,
             found => Some(History::open(cluster, topic, &found?).await?),
         };
-        Ok(Self { history, source, choice, seen: Seen::default(), is_unsure: false, others: 0 })
+        Ok(Self {
+            history,
+            source,
+            choice,
+            seen: Seen::default(),
+            joiner: Joiner::default(),
+            is_unsure: false,
+            others: 0,
+        })
     }
 
     /// The next letter; `None` behind the last one.
@@ -67,13 +76,15 @@ impl<'a> Letters<'a> {
     pub(super) async fn next(&mut self) -> Result<Option<KeptLetter>, KafkaError> {
         let Some(history) = &mut self.history else { return Ok(None) };
         while let Some((_, record)) = history.next().await? {
-            let Some(letter) = KeptLetter::read(&record).filter(|letter| letter.topic == self.source) else {
+            let Some(piece) = Piece::read(&record).filter(|piece| piece.letter().topic == self.source) else {
                 self.others += 1;
                 continue;
             };
-            if !self.choice.takes(&letter) {
+            let KeptLetter { partition, offset, .. } = *piece.letter();
+            if !self.choice.takes(piece.letter()) || (piece.is_part() && self.seen.contains(partition, offset)) {
                 continue;
             }
+            let Some(letter) = self.joiner.join(piece) else { continue };
             match self.seen.insert(letter.partition, letter.offset) {
                 Ok(false) => {}
                 Ok(true) => return Ok(Some(letter)),
@@ -84,6 +95,25 @@ impl<'a> Letters<'a> {
             }
         }
         Ok(None)
+    }
+
+    /// What parts were found of letters that are not whole: known behind the last letter.
+    pub(super) fn unfinished(&self) -> Vec<Unfinished> {
+        let is_not_given = |letter: &Unfinished| !self.seen.contains(letter.partition, letter.offset);
+        let mut unfinished: Vec<_> = self.joiner.unfinished().filter(is_not_given).collect();
+        unfinished.dedup_by_key(|letter| (letter.partition, letter.offset));
+        unfinished
+    }
+
+    /// What to say of letters that are left out, since they are not whole.
+    pub(super) fn left_out(&self) -> Option<String> {
+        let unfinished = self.unfinished();
+        let count = u64::try_from(unfinished.len()).unwrap_or(u64::MAX).saturating_add(self.joiner.given_up);
+        let first = unfinished.first().map(|Unfinished { partition, offset, found, parts }| {
+            format!("; parts found of {partition}:{offset}: {found} of {parts}")
+        });
+        let first = first.unwrap_or_default();
+        (count > 0).then(|| format!("left out, since parts are missing or do not fit: {}{first}", counted(count)))
     }
 
     /// The next letter, as long as it is sure that it was not given before.

@@ -62,7 +62,13 @@ pub(super) async fn run(args: &Args, context: &Context) -> Result<Code> {
     };
     output.note(counted(count));
     if letters.others > 0 {
-        output.note(format_args!("{} other messages of '{topic}' are no letters of this topic", letters.others));
+        output.note(format_args!(
+            "no letters of this topic in '{topic}': {}",
+            crate::output::counted(letters.others, "message")
+        ));
+    }
+    if let Some(left_out) = letters.left_out() {
+        output.note(left_out);
     }
     if letters.is_unsure {
         output.note("there are too many to tell whether some were shown twice");

@@ -102,6 +102,7 @@ async fn send(args: &Args, context: &Context, replay: &mut Replay<'_>) -> Result
         }
         parcel.add(to, letter);
     }
+    replay.left_out = letters.left_out();
     replay.deliver(parcel, &mut sending, &leaders, source).await
 }
 
@@ -155,6 +156,8 @@ struct Replay<'a> {
     held_back: u64,
     /// Those that hold a whole batch.
     batches: u64,
+    /// What to say of those that are not whole.
+    left_out: Option<String>,
     /// How many are with Kafka and not acknowledged.
     on_their_way: usize,
 }
@@ -162,7 +165,7 @@ struct Replay<'a> {
 impl<'a> Replay<'a> {
     fn new(args: &Args, output: &'a Output) -> Self {
         let rows = output.rows(args.format, &COLUMNS);
-        Self { output, rows, dry_run: args.dry_run, sent: 0, held_back: 0, batches: 0, on_their_way: 0 }
+        Self { output, rows, dry_run: args.dry_run, sent: 0, held_back: 0, batches: 0, left_out: None, on_their_way: 0 }
     }
 
     fn held_back(&mut self, letter: &KeptLetter) -> Result<()> {
@@ -200,7 +203,7 @@ impl<'a> Replay<'a> {
     }
 
     fn finish(self) -> Result<()> {
-        let Self { sent, held_back, batches, .. } = self;
+        let Self { sent, held_back, batches, left_out, .. } = self;
         self.rows.finish()?;
         let did = if self.dry_run { "dry run, nothing was sent; to send:" } else { "sent again:" };
         self.output.note(format_args!("{did} {}", super::counted(sent)));
@@ -209,6 +212,9 @@ impl<'a> Replay<'a> {
         }
         if batches > 0 {
             self.output.note(format_args!("held back, since a whole batch is no message: {batches}"));
+        }
+        if let Some(left_out) = left_out {
+            self.output.note(left_out);
         }
         Ok(())
     }

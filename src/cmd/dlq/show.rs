@@ -10,8 +10,8 @@ use crate::cmd::{Context, stretch};
 use crate::exit::Code;
 use crate::kafka::admin::dead_letter_topic;
 use crate::kafka::history::Stretch;
-use crate::kafka::letter::KeptLetter;
-use crate::output::{Cell, Column, Format, FormatArgs, Value, visible};
+use crate::kafka::letter::{KeptLetter, Unfinished};
+use crate::output::{Cell, Column, Format, FormatArgs, Value, counted, visible};
 use crate::pipeline;
 
 /// Which letter.
@@ -68,8 +68,13 @@ async fn find(args: &Args, context: &Context) -> Result<KeptLetter> {
     let offsets = Some(Stretch { partition, start: offset, end: offset.saturating_add(1) });
     let choice = Choice { offsets, ..Choice::default() };
     let mut letters = Letters::open(&mut cluster, &topic, source, &choice).await?;
-    let found = letters.next().await?;
-    Ok(found.ok_or(DlqError::NoLetter { partition, offset })?)
+    if let Some(letter) = letters.next().await? {
+        return Ok(letter);
+    }
+    Err(match letters.unfinished().first() {
+        Some(Unfinished { found, parts, .. }) => DlqError::NotWhole { partition, offset, found: *found, parts: *parts },
+        None => DlqError::NoLetter { partition, offset },
+    })?
 }
 
 /// The code for which it would be refused now.
@@ -107,7 +112,7 @@ fn lines(letter: &KeptLetter) -> Vec<String> {
         let value = header.value.as_deref().map_or_else(|| "null".to_owned(), text);
         format!("header    {}={value}", text(&header.key))
     }));
-    lines.push(format!("value     {} bytes", size_bytes(letter)));
+    lines.push(format!("value     {}", counted(size_bytes(letter), "byte")));
     let mut lines: Vec<_> = lines.iter().map(|line| visible(line)).collect();
     if let Some(value) = &original.value {
         lines.extend(text(value).lines().map(visible));

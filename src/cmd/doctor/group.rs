@@ -111,7 +111,7 @@ fn judge(settings: &Settings, first: &Look, second: &Look) -> Finding {
         return Finding::Fault(Wrong::new(what, cure), "nobody reads meanwhile");
     }
     if !second.described.is_active() && second.total() > 0 {
-        let what = format!("nobody is in {name}, and {} messages wait", second.total());
+        let what = format!("nobody is in {name}, and {}", cure::waiting(second.total()));
         return Finding::Fault(Wrong::new(what, command(settings, "consume")), UNREAD);
     }
     let stuck = stuck(first, second);

@@ -8,19 +8,22 @@ use crate::cmd::cure::{Wrong, command};
 use crate::disk;
 use crate::settings::{Settings, StoreAddress};
 use crate::store::cassandra::{CassandraError, probe};
-use crate::store::{self, AnyStore, ClusterSurvey, StoreError, Survey, TableState, TableSurvey};
+use crate::store::{
+    self, AnyStore, ClusterSurvey, NEWER_HINT, SchemaVersion, StoreError, Survey, TableState, TableSurvey,
+};
 
 const PROTOCOL: &str = "store_protocol";
 const NODES: &str = "store_nodes";
 const KEYSPACE: &str = "keyspace";
 const READINGS_TABLE: &str = "readings_table";
 const ALERTS_TABLE: &str = "alerts_table";
+const VERSION: &str = "schema_version";
 const FILE: &str = "store_file";
 const ROOM: &str = "store_room";
 
-const OF_CASSANDRA: [&str; 7] =
-    ["store_address", "store_port", PROTOCOL, NODES, KEYSPACE, READINGS_TABLE, ALERTS_TABLE];
-const OF_SQLITE: [&str; 4] = [FILE, READINGS_TABLE, ALERTS_TABLE, ROOM];
+const OF_CASSANDRA: [&str; 8] =
+    ["store_address", "store_port", PROTOCOL, NODES, KEYSPACE, VERSION, READINGS_TABLE, ALERTS_TABLE];
+const OF_SQLITE: [&str; 5] = [FILE, VERSION, READINGS_TABLE, ALERTS_TABLE, ROOM];
 
 const NOTHING_STORED: &str = "nothing can be stored; readings wait in the topic";
 
@@ -64,6 +67,7 @@ async fn cassandra(settings: &Settings, nodes: &[String], keyspace: &str, sheet:
         }
         Some(replication) => sheet.ok(KEYSPACE, format!("{keyspace}, {replication}")),
     }
+    version(survey.version, sheet);
     tables(settings, &survey.tables, sheet);
 }
 
@@ -76,7 +80,7 @@ fn cluster(survey: &ClusterSurvey, sheet: &mut Sheet) {
     let down: Vec<_> = survey.nodes.iter().filter(|node| !node.is_up).map(|node| node.address.as_str()).collect();
     if !down.is_empty() {
         let wrong = Wrong::new(
-            format!("{} of {} nodes do not answer here: {}", down.len(), survey.nodes.len(), down.join(", ")),
+            format!("nodes that do not answer here, {} of {}: {}", down.len(), survey.nodes.len(), down.join(", ")),
             "start them again, or open their ports to this machine",
         );
         return sheet.fail(NODES, wrong, "with too few nodes for --consistency nothing is stored");
@@ -88,6 +92,13 @@ fn cluster(survey: &ClusterSurvey, sheet: &mut Sheet) {
     }
     let nodes: Vec<_> = survey.nodes.iter().map(|node| format!("{} ({})", node.address, node.version)).collect();
     sheet.ok(NODES, format!("all answer and agree on the schema: {}", nodes.join(", ")));
+}
+
+fn version(version: SchemaVersion, sheet: &mut Sheet) {
+    if version.is_newer() {
+        return sheet.fail(VERSION, Wrong::new(version.to_string(), NEWER_HINT), NOTHING_STORED);
+    }
+    sheet.ok(VERSION, version.to_string());
 }
 
 fn tables(settings: &Settings, tables: &[TableSurvey], sheet: &mut Sheet) {
@@ -113,10 +124,12 @@ async fn sqlite(settings: &Settings, path: &Path, sheet: &mut Sheet) {
             let what = format!("{} keeps its log in the mode `{}`", path.display(), file.journal_mode);
             let wrong = Wrong::new(what, command(settings, "init"));
             sheet.warn(FILE, wrong, "readers and writers hold each other up");
+            version(file.version, sheet);
             tables(settings, &file.tables, sheet);
         }
         Ok(survey) => {
             sheet.ok(FILE, format!("{} is a database of ours", path.display()));
+            version(survey.version(), sheet);
             tables(settings, survey.tables(), sheet);
         }
         Err(error) => sheet.fail_of(FILE, &error, NOTHING_STORED),

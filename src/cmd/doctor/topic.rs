@@ -6,6 +6,7 @@ use super::check::Sheet;
 use crate::cmd::cure::{self, Wrong, command, counted};
 use crate::kafka::admin::dead_letter_topic;
 use crate::kafka::cluster::Cluster;
+use crate::kafka::dead_letters;
 use crate::kafka::error::KafkaError;
 use crate::kafka::sample::{self, Sample};
 use crate::kafka::topics::{self, TopicState};
@@ -15,6 +16,8 @@ const TOPIC: &str = "topic";
 const PARTITIONS: &str = "partitions";
 const KEYS: &str = "keys";
 const DEAD_LETTERS: &str = "dead_letters";
+/// Only where the dead letters take less than their source.
+const LETTER_SIZE: &str = "letter_size";
 /// The clocks of those who send.
 pub(super) const CLOCK: &str = "clock";
 
@@ -43,7 +46,7 @@ async fn readings(settings: &Settings, cluster: &mut Cluster, sheet: &mut Sheet)
             return None;
         }
     };
-    let records = state.records().map(|records| format!(", {records} records")).unwrap_or_default();
+    let records = state.records().map(|records| format!(", {}", counted(records, "record"))).unwrap_or_default();
     sheet.ok(TOPIC, format!("{} is there{records}", state.name));
     partitions(&state, sheet);
     match sample::take(cluster, &state).await {
@@ -94,11 +97,14 @@ fn keys(sample: &Sample, state: &TopicState, sheet: &mut Sheet) {
     if records == 0 {
         sheet.ok(KEYS, "the topic is empty");
     } else if unkeyed > 0 && !alone {
-        let what = format!("{unkeyed} of the last {records} messages have no key");
+        let what = format!("of the last {} {unkeyed} have no key", counted(records, "message"));
         let cure = "send with the patient's id as the key, as `vitals produce` does";
         sheet.warn(KEYS, Wrong::new(what, cure), why);
     } else if misplaced > 0 {
-        let what = format!("{misplaced} of the last {records} messages are in another partition than their key says");
+        let what = format!(
+            "of the last {}, so many are in another partition than their key says: {misplaced}",
+            counted(records, "message")
+        );
         let cure =
             "let senders place keys by murmur2, as Java and kafka-python do (librdkafka: partitioner=murmur2_random)";
         sheet.warn(KEYS, Wrong::new(what, cure), why);
@@ -108,11 +114,15 @@ fn keys(sample: &Sample, state: &TopicState, sheet: &mut Sheet) {
 }
 
 async fn dead_letters(settings: &Settings, cluster: &mut Cluster, sheet: &mut Sheet) {
+    if let Ok(Some(less)) = dead_letters::compare(cluster, &settings.topic).await {
+        let why = "a message in parts is for `vitals dlq` alone: other programs have to join it";
+        sheet.warn(LETTER_SIZE, Wrong::new(less.to_string(), less.cure()), why);
+    }
     let name = dead_letter_topic(&settings.topic);
     match described(cluster, &name).await.map(|state| state.records()) {
         Ok(Some(0) | None) => sheet.ok(DEAD_LETTERS, format!("{name} is there")),
         Ok(Some(records)) => {
-            let count = counted(usize::try_from(records).unwrap_or(usize::MAX), "refused message");
+            let count = counted(records, "refused message");
             let cure = command(settings, &format!("topic tail {name}"));
             sheet.warn(DEAD_LETTERS, Wrong::new(format!("{name} holds {count}"), cure), "these are not in the table");
         }

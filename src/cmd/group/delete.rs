@@ -8,6 +8,7 @@ use crate::exit::Code;
 use crate::kafka::cluster::Cluster;
 use crate::kafka::group::admin;
 use crate::kafka::offsets;
+use crate::output::counted;
 use crate::settings::is_loopback;
 
 /// Which group.
@@ -37,7 +38,8 @@ pub(super) async fn run(args: &Args, cluster: &mut Cluster, context: &Context) -
     admin::describe(coordinator, group).await?.ensure_unused(group)?;
     let committed = offsets::committed_topics(coordinator, group).await?;
     let partitions: usize = committed.values().map(Vec::len).sum();
-    let what = format!("the group '{group}' with its committed offsets in {partitions} partitions");
+    let partitions = counted(partitions, "partition");
+    let what = format!("the group '{group}' with its committed offsets in {partitions}");
     confirm(&args.confirm, Loss { what: &what, name: group, is_loopback }, output).await?;
     admin::delete(coordinator, group).await?;
     output.line(format_args!("group {group}: deleted"))?;

@@ -5,6 +5,7 @@ use color_eyre::eyre::Result;
 use crate::exit::Code;
 use crate::kafka::cluster::Cluster;
 use crate::kafka::group::admin::{self, Member};
+use crate::output::counted;
 use crate::output::{Cell, Column, FormatArgs, Output, Value};
 use crate::settings::Settings;
 
@@ -40,12 +41,8 @@ pub(super) async fn run(args: &Args, cluster: &mut Cluster, settings: &Settings,
     let mut rows = output.rows(args.format, &COLUMNS);
     described.members.iter().flat_map(rows_of).try_for_each(|row| rows.push(row))?;
     rows.finish()?;
-    let count = described.members.len();
-    let plural = if count == 1 { "" } else { "s" };
-    output.note(format_args!(
-        "group {group}: {}, {count} member{plural}, coordinated by broker {coordinator}",
-        described.state
-    ));
+    let members = counted(described.members.len(), "member");
+    output.note(format_args!("group {group}: {}, {members}, coordinated by broker {coordinator}", described.state));
     Ok(Code::Done)
 }
 

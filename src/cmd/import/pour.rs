@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep};
 use super::chunk::{Batch, Chunk};
 use crate::cmd::pace::Pace;
 use crate::exit::{Advice, Code};
-use crate::output::{Output, Progress};
+use crate::output::{Output, Progress, counted};
 use crate::pipeline::MAX_WRITES_IN_FLIGHT;
 use crate::retry;
 use crate::store::{AnyStore, WriteError};
@@ -23,7 +23,7 @@ const GIVE_UP_AFTER: Duration = Duration::from_secs(60);
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
     /// It will never take one of them.
-    #[error("{reason}; {written} rows were written")]
+    #[error("{reason}; {} written", counted(*.written, "row"))]
     Refused {
         /// What the store says.
         reason: String,
@@ -31,7 +31,7 @@ pub enum ImportError {
         written: u64,
     },
     /// It did not take them in time.
-    #[error("{reason}, for {} s; {written} rows were written", GIVE_UP_AFTER.as_secs())]
+    #[error("{reason}, for {} s; {} written", GIVE_UP_AFTER.as_secs(), counted(*.written, "row"))]
     Away {
         /// What the store says.
         reason: String,

@@ -12,7 +12,7 @@ use super::error::{Numbers, ProduceError};
 use super::maker::{Made, Maker};
 use crate::intake::source::Source;
 use crate::kafka::producer::{Cluster, Delivery, Outgoing, Producer};
-use crate::output::{Feed, Output};
+use crate::output::{Feed, Output, counted};
 use crate::shutdown::{DRAIN_LIMIT, Shutdown};
 
 /// How long messages in flight are waited for after the user's request to stop. The program ends after 5 s, come what
@@ -101,11 +101,11 @@ impl<C: Cluster> Shift<C> {
         #[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "a rate for the eye")]
         let rate = self.sent as f64 / seconds.max(f64::EPSILON);
         let passed_over = lock(&self.maker).passed_over();
-        let noun = if self.sent == 1 { "message" } else { "messages" };
-        let mut summary = format!("sent {} {noun} in {seconds:.1} s ({rate:.1} per second)", self.sent);
+        let sent = counted(self.sent, "message");
+        let mut summary = format!("sent {sent} in {seconds:.1} s ({rate:.1} per second)");
         for (rows, kind) in [(passed_over.without_sign, "without any sign"), (passed_over.malformed, "malformed")] {
             if rows > 0 {
-                summary.extend(["; passed over ", &rows.to_string(), " rows ", kind]);
+                summary.extend(["; passed over ", &counted(rows, "row"), " ", kind]);
             }
         }
         summary

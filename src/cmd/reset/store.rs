@@ -3,7 +3,7 @@
 use color_eyre::eyre::Result;
 
 use crate::cmd::pace::Pace;
-use crate::output::Output;
+use crate::output::{Output, counted};
 use crate::settings::{Settings, StoreAddress};
 use crate::store::cassandra::CassandraError;
 use crate::store::sqlite::SqliteError;
@@ -23,6 +23,7 @@ pub(super) struct StoreLoss {
 impl StoreLoss {
     pub(super) async fn look(settings: &Settings, output: &Output) -> Result<Self> {
         let store = store::open(&settings.store, settings.consistency).await?;
+        store.refuse_newer().await?;
         let rows = match count(&store, output).await {
             Ok(rows) => Some(rows),
             Err(error) if is_missing(&error) => None,
@@ -42,7 +43,7 @@ impl StoreLoss {
 
     pub(super) fn line(&self) -> Option<String> {
         let rows =
-            self.rows.map_or_else(|| "no readings".to_owned(), |rows| format!("{rows} readings, and all alerts"));
+            self.rows.map_or_else(|| "no readings".to_owned(), |rows| counted(rows, "reading") + ", and all alerts");
         self.is_there.then(|| format!("{}: {rows}", self.place))
     }
 

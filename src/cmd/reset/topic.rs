@@ -9,7 +9,7 @@ use crate::kafka::cluster::Cluster;
 use crate::kafka::error::KafkaError;
 use crate::kafka::group::forget::{self, Forgotten};
 use crate::kafka::topics::{self, TopicState};
-use crate::output::Output;
+use crate::output::{Output, counted};
 use crate::settings::{Settings, is_loopback};
 
 /// What goes with the topic.
@@ -46,8 +46,9 @@ impl TopicLoss {
 
     pub(super) fn lines(&self) -> impl Iterator<Item = String> {
         self.topics.iter().map(|topic| {
-            let records = topic.records().map_or_else(|| "an unknown number of".to_owned(), |count| count.to_string());
-            format!("topic {}: {records} records in {} partitions", topic.name, topic.partitions.len())
+            let unknown = || "an unknown number of records".to_owned();
+            let records = topic.records().map_or_else(unknown, |count| counted(count, "record"));
+            format!("topic {}: {records} in {}", topic.name, counted(topic.partitions.len(), "partition"))
         })
     }
 

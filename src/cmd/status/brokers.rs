@@ -8,6 +8,7 @@ use crate::cmd::mixup;
 use crate::kafka::admin::dead_letter_topic;
 use crate::kafka::brokers::{self, BrokerState, Speaks};
 use crate::kafka::cluster::{Cluster, NodeId};
+use crate::kafka::dead_letters;
 use crate::kafka::error::KafkaError;
 use crate::kafka::group::admin;
 use crate::kafka::lag;
@@ -59,6 +60,8 @@ async fn look_at_topics(cluster: &mut Cluster, settings: &Settings, report: &mut
             Err(error) => return Err(error),
         }
     }
+    let less = dead_letters::compare(cluster, &settings.topic).await?;
+    report.wrong.extend(less.map(|less| Wrong::new(less.to_string(), less.cure())));
     Ok(())
 }
 
@@ -154,7 +157,7 @@ async fn look_at_group(cluster: &mut Cluster, settings: &Settings, report: &mut 
 /// Messages that wait while nobody reads: alarms that nobody raises.
 fn unread(group: &Group, settings: &Settings) -> Option<Wrong> {
     let waiting = group.lag.filter(|lag| *lag > 0 && group.members == 0)?;
-    let what = format!("nobody reads: {waiting} messages wait for the group {}", group.name);
+    let what = format!("nobody reads: {} for the group {}", cure::waiting(waiting), group.name);
     Some(Wrong::new(what, command(settings, "consume")))
 }
 

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::cmd::cure::Wrong;
+use crate::store::SchemaVersion;
 
 /// Everything at one look. A part that did not answer is null, and `wrong` says why.
 #[derive(Debug, Default, Serialize)]
@@ -71,6 +72,7 @@ pub(super) enum Store {
         /// Null where there is no such keyspace.
         replication: Option<String>,
         schema_agrees: bool,
+        schema_version: SchemaVersion,
         nodes: Vec<Node>,
         tables: Vec<Table>,
     },
@@ -78,6 +80,7 @@ pub(super) enum Store {
         path: String,
         size_bytes: u64,
         journal_mode: String,
+        schema_version: SchemaVersion,
         tables: Vec<Table>,
     },
 }

@@ -3,6 +3,7 @@
 use super::report::{Broker, Cluster, Group, Report, Store, Table, Topic};
 use crate::cmd::cure::counted;
 use crate::output::wrapped;
+use crate::store::SchemaVersion;
 
 /// What stands on the left, and the room for it.
 const LABEL_COLUMNS: usize = 9;
@@ -70,7 +71,7 @@ impl Sheet {
     fn store(&mut self, report: &Report) {
         match &report.store {
             None => self.put("store", &format!("{}: no answer", report.store_address)),
-            Some(Store::Cassandra { replication, schema_agrees, nodes, tables, .. }) => {
+            Some(Store::Cassandra { replication, schema_agrees, schema_version, nodes, tables, .. }) => {
                 self.put("store", &report.store_address);
                 for node in nodes {
                     let text =
@@ -80,20 +81,21 @@ impl Sheet {
                 let replication = replication.as_deref().unwrap_or("no keyspace");
                 let agrees = if *schema_agrees { "schema agrees" } else { "schema differs between nodes" };
                 self.put("", &format!("{replication}, {agrees}"));
-                self.tables(tables);
+                self.tables(tables, *schema_version);
             }
-            Some(Store::Sqlite { path, size_bytes, journal_mode, tables }) => {
+            Some(Store::Sqlite { path, size_bytes, journal_mode, schema_version, tables }) => {
                 self.put("store", &format!("sqlite:{path}"));
                 self.put("", &format!("{}, log mode {journal_mode}", size(*size_bytes)));
-                self.tables(tables);
+                self.tables(tables, *schema_version);
             }
         }
     }
 
-    fn tables(&mut self, tables: &[Table]) {
+    fn tables(&mut self, tables: &[Table], version: SchemaVersion) {
         if !tables.is_empty() {
             let words: Vec<_> = tables.iter().map(|table| format!("{} {}", table.name, table.state)).collect();
-            self.put("", &format!("tables: {}", words.join(", ")));
+            let SchemaVersion { found, known } = version;
+            self.put("", &format!("tables: {}, version {found} (known: {known})", words.join(", ")));
         }
     }
 
@@ -121,8 +123,8 @@ fn topic_words(topic: &Topic) -> String {
         return "missing".to_owned();
     }
     let (partitions, copies) = (counted(topic.partitions, "partition"), topic.replication);
-    let records = topic.records.map_or_else(|| "? records".to_owned(), |records| format!("{records} records"));
-    let copies = if copies == 1 { "1 copy".to_owned() } else { format!("{copies} copies") };
+    let records = topic.records.map_or_else(|| "? records".to_owned(), |records| counted(records, "record"));
+    let copies = counted(copies, "copy");
     let trouble = |numbers: &[i32], what: &str| {
         if numbers.is_empty() { String::new() } else { format!(", {} {what}", numbers.len()) }
     };

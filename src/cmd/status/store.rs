@@ -4,7 +4,9 @@ use super::report::{Node, Report, Store, Table};
 use crate::cmd::cure::{Wrong, command};
 use crate::settings::{Settings, StoreAddress};
 use crate::store::cassandra::CassandraError;
-use crate::store::{self, AnyStore, ClusterSurvey, FileSurvey, StoreError, Survey, TableState, TableSurvey};
+use crate::store::{
+    self, AnyStore, ClusterSurvey, FileSurvey, NEWER_HINT, SchemaVersion, StoreError, Survey, TableState, TableSurvey,
+};
 
 /// The mode in which a reader never waits for a writer, and an acknowledged row is on the disk.
 const WRITE_AHEAD: &str = "wal";
@@ -39,6 +41,7 @@ fn cluster(survey: ClusterSurvey, settings: &Settings) -> Store {
         keyspace: keyspace(settings).to_owned(),
         replication: survey.replication,
         schema_agrees: survey.schema_agrees,
+        schema_version: survey.version,
         nodes: survey.nodes.into_iter().map(node).collect(),
         tables: survey.tables.iter().map(table).collect(),
     }
@@ -49,6 +52,7 @@ fn file(survey: FileSurvey) -> Store {
         path: survey.path.display().to_string(),
         size_bytes: survey.size_bytes,
         journal_mode: survey.journal_mode,
+        schema_version: survey.version,
         tables: survey.tables.iter().map(table).collect(),
     }
 }
@@ -74,6 +78,7 @@ fn judge(survey: &Survey, settings: &Settings) -> Vec<Wrong> {
         Survey::Cassandra(cluster) => judge_cluster(cluster, settings),
         Survey::Sqlite(file) => judge_file(file, settings),
     };
+    wrong.extend(judge_version(survey.version()));
     wrong.extend(survey.tables().iter().filter_map(|table| judge_table(table, settings)));
     wrong
 }
@@ -103,6 +108,10 @@ fn judge_file(survey: &FileSurvey, settings: &Settings) -> Vec<Wrong> {
     }
     let what = format!("{} keeps its log in the mode `{}`", survey.path.display(), survey.journal_mode);
     vec![Wrong::new(what, command(settings, "init"))]
+}
+
+fn judge_version(version: SchemaVersion) -> Option<Wrong> {
+    version.is_newer().then(|| Wrong::new(format!("nothing can be stored: {version}"), NEWER_HINT))
 }
 
 fn judge_table(table: &TableSurvey, settings: &Settings) -> Option<Wrong> {
@@ -138,6 +147,7 @@ mod tests {
             nodes: vec![node("10.0.0.1:9042"), node("10.0.0.2:9042")],
             schema_agrees: true,
             replication: Some("SimpleStrategy 1".to_owned()),
+            version: SchemaVersion { found: 2, known: 2 },
             tables: vec![TableSurvey { name: "patient_vitals", state: TableState::Fits }],
         }
     }
@@ -169,6 +179,13 @@ mod tests {
         let state = TableState::Differs("it has no column `spo2` INT".to_owned());
         let survey = ClusterSurvey { tables: vec![TableSurvey { name: "patient_vitals", state }], ..cluster() };
         assert_eq!(whats(survey), ["the table `patient_vitals` has another shape: it has no column `spo2` INT"]);
+    }
+
+    #[test]
+    fn tables_of_a_newer_vitals_are_told_with_both_versions() {
+        let survey = ClusterSurvey { version: SchemaVersion { found: 3, known: 2 }, ..cluster() };
+        let told = "nothing can be stored: the tables have schema version 3, this vitals knows version 2";
+        assert_eq!(whats(survey), [told]);
     }
 
     #[test]

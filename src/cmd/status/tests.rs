@@ -1,5 +1,6 @@
 use super::report::{Broker, Cluster, Group, Node, Store, Table, Topic};
 use super::*;
+use crate::store::SchemaVersion;
 
 fn topic(name: &str, records: i64) -> Topic {
     Topic {
@@ -33,6 +34,7 @@ fn healthy() -> Report {
             keyspace: "hospital".to_owned(),
             replication: Some("SimpleStrategy 1".to_owned()),
             schema_agrees: true,
+            schema_version: SchemaVersion { found: 2, known: 2 },
             nodes: vec![node],
             tables: vec![
                 Table { name: "patient_vitals", state: "fits" },
@@ -53,7 +55,7 @@ group    ward  Stable, 2 members, lag 0
 store    cassandra://localhost:9042/hospital
          127.0.0.1:9042  up  Cassandra 5.0.8  datacenter1
          SimpleStrategy 1, schema agrees
-         tables: patient_vitals fits, patient_alerts fits
+         tables: patient_vitals fits, patient_alerts fits, version 2 (known: 2)
 
 all is well";
     assert_eq!(screen::lines(&healthy(), 80).join("\n"), expected);
@@ -82,6 +84,7 @@ fn an_embedded_set_up_shows_its_file() {
         path: "/data/vitals.db".to_owned(),
         size_bytes: 40_961,
         journal_mode: "wal".to_owned(),
+        schema_version: SchemaVersion::default(),
         tables,
     };
     let report = Report { store: Some(store), ..healthy() };
@@ -102,6 +105,7 @@ fn programs_find_every_part_under_its_name() {
         r#""group":{"name":"ward","state":"Stable","members":2,"lag":0},"#,
         r#""store_address":"cassandra://localhost:9042/hospital","#,
         r#""store":{"kind":"cassandra","keyspace":"hospital","replication":"SimpleStrategy 1","schema_agrees":true,"#,
+        r#""schema_version":{"found":2,"known":2},"#,
         r#""nodes":[{"address":"127.0.0.1:9042","up":true,"data_center":"datacenter1","version":"5.0.8"}],"#,
         r#""tables":[{"name":"patient_vitals","state":"fits"},{"name":"patient_alerts","state":"fits"}]}}"#
     );

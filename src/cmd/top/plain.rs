@@ -15,7 +15,7 @@ use super::patients::Patient;
 use super::words::{self, alerts, mark, pressure, value};
 use crate::alarm::Rule;
 use crate::cmd::age::age;
-use crate::output::Output;
+use crate::output::{Output, counted};
 use crate::reading::Sign;
 
 /// So many patients are shown in a block, the most pressing alerts first.
@@ -72,7 +72,7 @@ fn block(title: &Title, board: &Board, now: DateTime<Utc>) -> String {
     lines.extend(patients.iter().take(SHOWN_PATIENTS).map(|patient| line(patient, now)));
     let more = patients.len().saturating_sub(SHOWN_PATIENTS);
     if more > 0 {
-        lines.push(format!("and {more} patients more"));
+        lines.push(format!("and {} more", counted(more, "patient")));
     }
     lines.push(String::new());
     lines.join("\n")

@@ -8,7 +8,7 @@ use super::board::Board;
 use super::patients::Patient;
 use crate::alarm::{Priority, Rule};
 use crate::cmd::age::age;
-use crate::output::MARK;
+use crate::output::{MARK, counted};
 use crate::reading::Sign;
 
 /// A priority without colour.
@@ -95,11 +95,6 @@ pub(super) fn troubles(board: &Board, now: DateTime<Utc>) -> impl Iterator<Item 
 /// A duration in milliseconds.
 fn millis(duration: Duration) -> String {
     format!("{:.1} ms", duration.as_secs_f64() * 1_000.0)
-}
-
-/// A count with its noun.
-fn counted(count: usize, noun: &str) -> String {
-    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
 #[cfg(test)]

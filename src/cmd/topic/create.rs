@@ -54,14 +54,14 @@ async fn make(args: &Args, context: &Context) -> Result<Code> {
     let TopicSpec { name, partitions, replication, settings } = spec;
     match made {
         Creation::Made => {
-            let partitions = super::counted(partitions.into(), "partition");
+            let partitions = super::counted(partitions, "partition");
             let settings = settings.iter().map(|(name, value)| format!("{name}={value}"));
             let facts: Vec<_> =
                 [partitions, format!("replication {replication}")].into_iter().chain(settings).collect();
             output.line(format_args!("topic {name}: made ({})", facts.join(", ")))?;
         }
         Creation::There { partitions } if args.if_not_exists => {
-            let partitions = super::counted(i64::try_from(partitions).unwrap_or(i64::MAX), "partition");
+            let partitions = super::counted(partitions, "partition");
             output.line(format_args!("topic {name}: was there ({partitions})"))?;
         }
         Creation::There { partitions } => return Err(TopicError::Exists { topic: name, partitions }.into()),

@@ -52,7 +52,7 @@ async fn delete(args: &Args, context: &Context) -> Result<Code> {
 }
 
 fn content(topic: &TopicState) -> String {
-    let partitions = counted(i64::try_from(topic.partitions.len()).unwrap_or(i64::MAX), "partition");
+    let partitions = counted(topic.partitions.len(), "partition");
     let records = topic.records().map_or_else(|| "an unknown number of records".to_owned(), |n| counted(n, "record"));
     format!("{records} in {partitions}")
 }

@@ -7,15 +7,15 @@ use std::io::Write as _;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::{Record, varint};
+use super::{MAX_INFLATED_BYTES, Record, varint};
 
 /// Base offset and length, leader epoch, magic and checksum: what stands before the part that is checked.
 const UNCHECKED_BYTES: usize = 21;
 /// Leader epoch, magic and checksum: what of it the length counts.
 const COUNTED_BYTES: usize = 9;
 
-/// Writes `records` as one batch, compressed with gzip where they take more than `large_bytes`. Their offsets are left to
-/// the broker, their timestamps are kept.
+/// Writes `records` as one batch, compressed with gzip where they take more than `large_bytes`, less by it, and not more
+/// than can be decompressed here. Their offsets are left to the broker, their timestamps are kept.
 #[must_use]
 pub fn encode(records: &[Record], large_bytes: usize) -> Bytes {
     let times = records.iter().map(|record| record.timestamp_ms);
@@ -26,7 +26,9 @@ pub fn encode(records: &[Record], large_bytes: usize) -> Bytes {
     for (delta, record) in (0_i64..).zip(records) {
         put_record(&mut data, record, record.timestamp_ms.saturating_sub(base), delta);
     }
-    let (codec, data) = if data.len() > large_bytes { (GZIP, gzip(&data)) } else { (NO_CODEC, data.freeze()) };
+    let may_be_packed = data.len() > large_bytes && data.len() <= MAX_INFLATED_BYTES;
+    let packed = may_be_packed.then(|| gzip(&data)).filter(|packed| packed.len() < data.len());
+    let (codec, data) = packed.map_or_else(|| (NO_CODEC, data.freeze()), |packed| (GZIP, packed));
 
     let mut checked = BytesMut::with_capacity(data.len() + 40);
     checked.put_i16(codec); // and the time of sending

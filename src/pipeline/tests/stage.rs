@@ -179,7 +179,7 @@ pub(super) struct Drawer {
 impl DeadLetters for Drawer {
     type Error = Ended;
 
-    async fn keep(&self, letters: &[Letter]) -> Result<(), Ended> {
+    async fn keep(&self, letters: &[Letter]) -> Result<Option<String>, Ended> {
         assert!(!self.is_fatal, "as planted");
         let mut failures = self.failures.lock().expect("no panic while it is held");
         if *failures > 0 && letters.iter().any(|letter| letter.partition == self.refuses) {
@@ -190,7 +190,7 @@ impl DeadLetters for Drawer {
         for Letter { partition, record, reject } in letters {
             self.log.note(format!("kept {partition}:{} {}", record.offset, reject.code()));
         }
-        Ok(())
+        Ok(None)
     }
 }
 

@@ -7,7 +7,7 @@ use cdrs_tokio::frame::message_error::{ErrorBody, ErrorType};
 
 use super::probe::NodeFault;
 use crate::exit::{Advice, Code};
-use crate::store::WriteError;
+use crate::store::{NEWER_HINT, SchemaVersion, WriteError};
 
 /// What the store was doing when something went wrong: it completes "Cassandra did not …".
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -181,6 +181,14 @@ pub enum CassandraError {
         /// How it differs.
         fault: ShapeFault,
     },
+    /// A newer `vitals` has made the tables.
+    #[error("nothing is written to the keyspace `{keyspace}`: {version}")]
+    Newer {
+        /// The keyspace.
+        keyspace: String,
+        /// The versions.
+        version: SchemaVersion,
+    },
 }
 
 fn list(faults: &[NodeFault]) -> String {
@@ -239,6 +247,7 @@ impl Advice for CassandraError {
             | Self::NoKeyspace(_)
             | Self::NoTable(_)
             | Self::Shape { .. }
+            | Self::Newer { .. }
             | Self::Refused { refusal: Refusal::Setting | Refusal::Missing, .. } => Code::Usage,
             _ => Code::Unreachable,
         }
@@ -258,6 +267,7 @@ impl Advice for CassandraError {
             Self::NoKeyspace(_) | Self::NoTable(_) | Self::Refused { refusal: Refusal::Missing, .. } => {
                 "run `vitals init`, or check the keyspace in --store"
             }
+            Self::Newer { .. } => NEWER_HINT,
             Self::Shape { .. } => "name another keyspace in --store, or move that table's rows and drop it",
             Self::Refused { refusal: Refusal::Temporary, .. } => {
                 "look at the cluster's nodes (`nodetool status`); fewer need to be up with a lower --consistency"

@@ -24,7 +24,7 @@ use self::shape::{Column, Contract};
 use super::error::{Doing, Refusal};
 use super::row::Columns;
 use super::{CassandraError, CassandraStore, Replication};
-use crate::store::{SchemaStep, TableState, TableSurvey};
+use crate::store::{SchemaStep, SchemaVersion, TableState, TableSurvey};
 
 /// How long a change of the schema may take. It is slow on a server that has just started.
 pub const CHANGE_LIMIT: Duration = Duration::from_secs(30);
@@ -46,9 +46,10 @@ impl CassandraStore {
     ///
     /// # Errors
     /// [`CassandraError::Shape`] where a table is there that cannot hold our rows: nothing is made then but the
-    /// keyspace.
+    /// keyspace. [`CassandraError::Newer`] where a newer `vitals` has made them: nothing is made then.
     pub async fn init(&self, replication: &Replication) -> Result<Vec<SchemaStep>, CassandraError> {
         self.agree().await?;
+        self.refuse_newer().await?;
         let keyspace = self.create_keyspace(replication).await?;
         self.check_shapes().await?;
         let mut steps = vec![keyspace];
@@ -74,8 +75,9 @@ impl CassandraStore {
     /// Drops our tables with everything in them, and tells which were there. The keyspace and what else is in it stay.
     ///
     /// # Errors
-    /// The node cannot be reached or refuses.
+    /// [`CassandraError::Newer`]; the node cannot be reached or refuses.
     pub async fn drop_tables(&self) -> Result<Vec<String>, CassandraError> {
+        self.refuse_newer().await?;
         let mut dropped = Vec::new();
         for table in [shape::ALERTS.table, shape::READINGS.table, RECORD] {
             if self.change(&format!("DROP TABLE IF EXISTS {}", self.keyspace.table(table))).await? {
@@ -89,8 +91,10 @@ impl CassandraStore {
     /// `vitals` needs are made, so that a schema made by hand will do. Tells each part in order.
     ///
     /// # Errors
-    /// [`CassandraError::NoKeyspace`], [`CassandraError::NoTable`] or [`CassandraError::Shape`].
+    /// [`CassandraError::NoKeyspace`], [`CassandraError::NoTable`], [`CassandraError::Shape`] or
+    /// [`CassandraError::Newer`].
     pub async fn prepare(&self) -> Result<Vec<SchemaStep>, CassandraError> {
+        self.refuse_newer().await?;
         self.check_readings().await?;
         self.check_shapes().await?;
         self.migrate().await
@@ -110,6 +114,23 @@ impl CassandraStore {
             return Err(CassandraError::NoTable(self.name_of(readings.table)));
         }
         self.check_shape(readings, &columns)
+    }
+
+    /// The version of the schema; 0 where there is no keyspace, or none is noted in it.
+    ///
+    /// # Errors
+    /// The node cannot be reached or refuses.
+    pub async fn version(&self) -> Result<SchemaVersion, CassandraError> {
+        let is_noted = !self.columns(RECORD).await?.is_empty();
+        let versions = if is_noted { self.recorded().await? } else { BTreeSet::new() };
+        let known = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0);
+        Ok(SchemaVersion { found: versions.last().copied().unwrap_or(0), known })
+    }
+
+    pub(in crate::store) async fn refuse_newer(&self) -> Result<(), CassandraError> {
+        let version = self.version().await?;
+        let keyspace = self.keyspace.to_string();
+        if version.is_newer() { Err(CassandraError::Newer { keyspace, version }) } else { Ok(()) }
     }
 
     /// The names of columns of `patient_vitals` that are not ours.

@@ -79,7 +79,7 @@ impl CassandraStore {
         let lives: BTreeMap<Uuid, i32> = answers.into_iter().flatten().collect();
         // The node that told its peers is not among them, and all of the others are.
         if lives.len() <= peers.len() || !peers.iter().all(|peer| lives.contains_key(peer)) {
-            let reason = format!("only {} of {} nodes answer", lives.len(), peers.len() + 1);
+            let reason = format!("nodes that answer: {} of {}", lives.len(), peers.len() + 1);
             return Err(CassandraError::Broken { doing: Doing::ReadSettings, reason });
         }
         let lives: Vec<_> = lives.iter().map(|(node, generation)| format!("{node}:{generation}")).collect();

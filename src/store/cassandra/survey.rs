@@ -32,7 +32,8 @@ impl CassandraStore {
         let probes = join_all(nodes.iter().map(|node| is_up(&node.address))).await;
         nodes.iter_mut().zip(probes).for_each(|(node, up)| node.is_up = up);
         nodes.sort_unstable();
-        Ok(ClusterSurvey { nodes, schema_agrees, replication, tables })
+        let version = self.version().await?;
+        Ok(ClusterSurvey { nodes, schema_agrees, replication, version, tables })
     }
 
     /// A node tells about itself in one table and about its peers in another. Two questions may go to two nodes: then

@@ -7,7 +7,7 @@ use rusqlite::{Error as DriverError, ErrorCode};
 
 use super::file::BUSY_LIMIT;
 use crate::exit::{Advice, Code};
-use crate::store::WriteError;
+use crate::store::{NEWER_HINT, SchemaVersion, WriteError};
 
 /// What the store was doing when something went wrong: it completes "cannot …".
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,6 +71,14 @@ pub enum SqliteError {
         table: &'static str,
         /// The column that it should have, with its place in the key.
         column: String,
+    },
+    /// A newer `vitals` has made the tables.
+    #[error("nothing is written to {}: {version}", .path.display())]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// The versions.
+        version: SchemaVersion,
     },
     /// The system does not let this user do it.
     #[error("cannot {doing} {}: {reason}", .path.display())]
@@ -171,6 +179,7 @@ impl Advice for SqliteError {
             Self::NotADatabase(_) | Self::NotOurs(_) | Self::Shape { .. } => {
                 "name another file in --store: vitals changes no file that it has not made"
             }
+            Self::Newer { .. } => NEWER_HINT,
             Self::NoRight { .. } => "check who may write to the file and to its folder: both are needed, also to read",
             Self::Busy { .. } => "another program holds a transaction open in this file: end it, and try again",
             Self::Refused { .. } => return None,

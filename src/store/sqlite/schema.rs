@@ -10,7 +10,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::SqliteStore;
 use super::error::{Doing, SqliteError};
 use super::file::{self, Owner};
-use crate::store::{SchemaStep, TableState, TableSurvey};
+use crate::store::{SchemaStep, SchemaVersion, TableState, TableSurvey};
 
 /// The table that holds which migrations were applied, and when.
 const RECORD: &str = "schema_migrations";
@@ -69,7 +69,7 @@ impl SqliteStore {
     ///
     /// # Errors
     /// [`SqliteError::NoFolder`], [`SqliteError::Folder`], [`SqliteError::NotADatabase`] or [`SqliteError::NotOurs`]
-    /// where no file of ours can be: nothing is changed then.
+    /// where no file of ours can be, [`SqliteError::Newer`] where it is that of a newer `vitals`: nothing is changed then.
     pub async fn init(&self) -> Result<Vec<SchemaStep>, SqliteError> {
         self.blocking(Doing::ChangeSchema, |path| migrate(&mut file::create(path)?, path)).await
     }
@@ -78,13 +78,30 @@ impl SqliteStore {
     /// in order.
     ///
     /// # Errors
-    /// [`SqliteError::NoFile`], [`SqliteError::NoTable`] or [`SqliteError::Shape`].
+    /// [`SqliteError::NoFile`], [`SqliteError::NoTable`], [`SqliteError::Shape`] or [`SqliteError::Newer`].
     pub async fn prepare(&self) -> Result<Vec<SchemaStep>, SqliteError> {
         self.blocking(Doing::Open, |path| migrate(&mut open_checked(path, Doing::Open)?, path)).await
     }
 }
 
 impl SqliteStore {
+    /// The version of the schema; that of a file that is not there is 0.
+    ///
+    /// # Errors
+    /// The file is not ours, or it cannot be read.
+    pub async fn version(&self) -> Result<SchemaVersion, SqliteError> {
+        let look = |path: &Path| match file::open(path, Doing::Read) {
+            Err(SqliteError::NoFile(_)) => Ok(SchemaVersion { found: 0, known: ALERTS.version }),
+            opened => version(&opened?, path),
+        };
+        self.blocking(Doing::Read, look).await
+    }
+
+    pub(in crate::store) async fn refuse_newer(&self) -> Result<(), SqliteError> {
+        let version = self.version().await?;
+        if version.is_newer() { Err(SqliteError::Newer { path: self.path.clone(), version }) } else { Ok(()) }
+    }
+
     /// The names of columns of `patient_vitals` that are not ours.
     ///
     /// # Errors
@@ -106,6 +123,7 @@ pub(super) fn clear(path: &Path) -> Result<Vec<String>, SqliteError> {
     if file::owner(&connection, path)? == Owner::Nobody {
         return Ok(Vec::new());
     }
+    refuse_newer(&connection, path)?;
     let failed = |error| SqliteError::from_driver(path, Doing::Remove, &error);
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
     let dropped = drop_tables(&transaction).map_err(failed)?;
@@ -139,10 +157,27 @@ pub(super) fn in_memory() -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
+/// The version of the schema.
+pub(super) fn version(connection: &Connection, path: &Path) -> Result<SchemaVersion, SqliteError> {
+    let failed = |error| SqliteError::from_driver(path, Doing::Open, &error);
+    let is_noted = !columns(connection, RECORD).map_err(failed)?.is_empty();
+    let versions = if is_noted { recorded(connection).map_err(failed)? } else { BTreeSet::new() };
+    let found = versions.last().copied().unwrap_or(0);
+    Ok(SchemaVersion { found, known: ALERTS.version })
+}
+
+fn refuse_newer(connection: &Connection, path: &Path) -> Result<(), SqliteError> {
+    let version = version(connection, path)?;
+    if version.is_newer() { Err(SqliteError::Newer { path: path.to_owned(), version }) } else { Ok(()) }
+}
+
 /// Opens the file and makes sure that there are readings in it to look at, or a place for them.
 pub(super) fn open_checked(path: &Path, doing: Doing) -> Result<Connection, SqliteError> {
     let connection = file::open(path, doing)?;
     file::owner(&connection, path)?;
+    if doing != Doing::Read {
+        refuse_newer(&connection, path)?;
+    }
     if !check_shape(&connection, path, &READINGS)? {
         return Err(SqliteError::NoTable { path: path.to_owned(), table: READINGS.table });
     }
@@ -168,6 +203,7 @@ fn migrate(connection: &mut Connection, path: &Path) -> Result<Vec<SchemaStep>, 
     let failed = |error| SqliteError::from_driver(path, Doing::ChangeSchema, &error);
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
     let is_new = file::owner(&transaction, path)? == Owner::Nobody;
+    refuse_newer(&transaction, path)?;
     let mut steps = vec![
         SchemaStep { what: format!("file {}", path.display()), made: is_new },
         SchemaStep { what: format!("table {RECORD}"), made: columns(&transaction, RECORD).map_err(failed)?.is_empty() },

@@ -24,6 +24,7 @@ fn survey(path: &Path) -> Result<FileSurvey, SqliteError> {
         path: path.to_owned(),
         size_bytes: file::size_bytes(path),
         journal_mode: mode.map_err(|error| SqliteError::from_driver(path, Doing::Open, &error))?,
+        version: schema::version(&connection, path)?,
         tables: schema::survey(&connection, path)?,
     })
 }

@@ -4,7 +4,7 @@
 
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
-use vitals::kafka::letter::KeptLetter;
+use vitals::kafka::letter::Piece;
 use vitals::kafka::records::{Header, Record};
 
 fn take(content: &mut &[u8]) -> Option<Bytes> {
@@ -27,7 +27,7 @@ fuzz_target!(|content: &[u8]| {
     }
     let count = headers.len();
     let record = Record { offset: 1, timestamp_ms: 2, key: None, value: None, headers, fault: None };
-    if let Some(letter) = KeptLetter::read(&record) {
-        assert_eq!(letter.original.headers.len() + 4, count);
+    if let Some(piece) = Piece::read(&record) {
+        assert_eq!(piece.letter().original.headers.len() + 4, count);
     }
 });

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::{ApiKey, ProduceRequest};
+use vitals::kafka::records::{self, Record};
 use vitals::shutdown;
 use vitals::store::{Batch, BatchLimits, Epoch, Store, WriteError};
 
@@ -121,6 +122,18 @@ fn of_dead_letters(request: &Request) -> bool {
     topics.iter().any(|topic| topic.name.ends_with(".dlq"))
 }
 
+/// Whether a request brings letters that are no parts.
+fn of_whole_letters(request: &Request) -> bool {
+    let topics = request.decode::<ProduceRequest>().topic_data;
+    let batches = topics.into_iter().flat_map(|topic| topic.partition_data).filter_map(|data| data.records);
+    let records = batches.flat_map(|batch| records::decode(batch, 0).records);
+    let is_whole = |record: Record| !record.headers.iter().any(|header| &header.key[..] == b"vitals.part");
+    of_dead_letters(request) && records.into_iter().any(is_whole)
+}
+
+/// More requests than any story makes.
+const ALL: usize = 1_000_000;
+
 #[tokio::test]
 async fn sends_that_fail_are_repeated_until_everything_is_in_the_topic() {
     let errors =
@@ -198,9 +211,34 @@ async fn fetches_that_fail_are_repeated_from_where_they_were() {
 
 #[tokio::test]
 async fn letters_that_are_not_taken_are_sent_again() {
-    let errors =
-        [ResponseError::NotLeaderOrFollower, ResponseError::RequestTimedOut, ResponseError::TopicAuthorizationFailed];
+    let errors = [
+        ResponseError::NotLeaderOrFollower,
+        ResponseError::RequestTimedOut,
+        ResponseError::TopicAuthorizationFailed,
+        ResponseError::NotEnoughReplicas,
+    ];
     each(&errors, |fault| consumed_where(ApiKey::Produce, 3, fault, of_dead_letters)).await;
+}
+
+#[tokio::test]
+async fn letters_that_are_refused_for_what_they_are_are_sent_in_another_shape() {
+    let errors = [
+        ResponseError::MessageTooLarge,
+        ResponseError::RecordListTooLarge,
+        ResponseError::InvalidRecord,
+        ResponseError::InvalidTimestamp,
+    ];
+    let tell = |error| async move {
+        let story = Story::of_sent().await;
+        let plan = &story.broker.plan;
+        // As for ever: what has no part in it is refused each time.
+        let run = story.consume(|| plan.next_where(ApiKey::Produce, ALL, Fault::Error(error), of_whole_letters)).await;
+        assert!(plan.made() > 0 && run.summary().is_clean, "{error:?}: {run:?}");
+        story.check().await;
+    };
+    for error in errors {
+        tell(error).await;
+    }
 }
 
 #[tokio::test]

@@ -375,3 +375,44 @@ fn a_reset_of_one_leaves_the_other() {
     done(&home.run_embedded(&["reset", "--only", "store", "--yes"]));
     assert_eq!(home.run_embedded(&["count"]).status.code(), Some(2), "the file is gone");
 }
+
+#[test]
+fn tables_of_a_newer_vitals_are_read_with_a_note_and_never_written_to() {
+    const VERSIONS: &str = "the tables have schema version 3, this vitals knows version 2";
+    let home = Home::new();
+    let _up = home.up();
+    done(&home.run_embedded(&["init"]));
+    done(&home.run_embedded(&["produce", "--count", "7", "--interval", "0"]));
+    done(&home.run_embedded(&["consume", "--exit-at-end", "--quiet"]));
+    done(&home.run_embedded(&["produce", "--count", "3", "--interval", "0"]));
+    let note = "INSERT INTO schema_migrations VALUES (3, 'of tomorrow', '2027-01-01T00:00:00+00:00')";
+    let path = home.path().join("data/vitals/vitals.db");
+    rusqlite::Connection::open(&path).and_then(|file| file.execute(note, [])).expect("noted");
+    fs::write(home.path().join("in.csv"), "P1,2025-10-26T10:30:15+00:00,80,97,,,,\n").expect("written");
+
+    let reset = ["reset", "--yes"];
+    for words in [&["consume", "--exit-at-end"][..], &["init"], &["import", "in.csv"], &reset] {
+        let refused = home.run_embedded(words);
+        let told = text(&refused.stderr);
+        assert_eq!((refused.status.code(), text(&refused.stdout)), (Some(2), String::new()), "{words:?}: {told}");
+        assert!(told.contains(VERSIONS) && told.contains("hint: use the newer vitals"), "{words:?}: {told}");
+    }
+    for words in [&["query"][..], &["count"], &["export", "-"], &["audit"], &["schema", "show"]] {
+        let read = home.run_embedded(words);
+        done(&read);
+        assert!(text(&read.stderr).contains(VERSIONS), "{words:?}: {}", text(&read.stderr));
+    }
+    assert_eq!(done(&home.run_embedded(&["count", "-o", "csv"])), "rows\n7\n");
+    for words in [["status", "-o", "ndjson"], ["doctor", "-o", "ndjson"]] {
+        let looked = home.run_embedded(&words);
+        assert_eq!(looked.status.code(), Some(1));
+        assert!(text(&looked.stdout).contains(VERSIONS), "{words:?}: {}", text(&looked.stdout));
+    }
+}
+
+#[test]
+fn tables_of_this_vitals_are_read_without_a_note() {
+    let ward = Ward::new();
+    assert!(!ward.well("query").contains("version"));
+    assert!(ward.well("schema show").contains("the tables have schema version 2, this vitals knows version 2"));
+}

@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use vitals::kafka::admin::{self, TopicSpec};
 use vitals::kafka::cluster::Cluster;
 use vitals::kafka::consumer::Consumer;
-use vitals::kafka::dead_letters::DeadLetterTopic;
+use vitals::kafka::dead_letters::{DeadLetterTopic, NotKept};
 use vitals::kafka::error::KafkaError;
 use vitals::kafka::group::{self, MemberConfig};
 use vitals::kafka::history::{self, History};
@@ -172,7 +172,8 @@ async fn keep_letters(seeds: &[String], topic: &str) -> Result<(), KafkaError> {
         Letter { partition, record, reject: Reject::NotUtf8 }
     };
     let letters = DeadLetterTopic::of(topic, seeds);
-    letters.keep(&[letter(0), letter(1), letter(2)]).await
+    let kept = letters.keep(&[letter(0), letter(1), letter(2)]).await;
+    kept.map(|_| ()).map_err(|NotKept(error)| error)
 }
 
 async fn make_and_delete(seeds: &[String], seed: u64) -> Result<(), KafkaError> {

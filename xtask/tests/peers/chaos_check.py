@@ -18,6 +18,7 @@ import chaos_group
 import chaos_rows
 from chaos_readings import is_malformed, message, number_of, place, row
 from confluent_kafka import Consumer, TopicPartition
+from kept_letters import Joiner
 
 THEIRS = "theirs="
 
@@ -25,7 +26,7 @@ THEIRS = "theirs="
 def letters(brokers, topic):
     """By partition and offset of the source: every value that was kept for them."""
     consumer = Consumer({"bootstrap.servers": brokers, "group.id": "chaos-reader", "enable.auto.commit": False})
-    name, kept = f"{topic}.dlq", {}
+    name, kept, joiner = f"{topic}.dlq", {}, Joiner()
     found = consumer.list_topics(name, 20).topics[name]
     left = {}
     for partition in found.partitions:
@@ -37,13 +38,15 @@ def letters(brokers, topic):
         letter = consumer.poll(20)
         if letter is None or letter.error():
             sys.exit(f"the dead letters cannot be read: {letter and letter.error()}")
-        headers = dict(letter.headers() or [])
-        if headers["vitals.topic"].decode() != topic:
+        names = [(name.encode(), content) for name, content in letter.headers() or []]
+        marks = dict(names)
+        if marks[b"vitals.topic"].decode() != topic:
             sys.exit("a dead letter is of another topic")
+        whole = joiner.join(letter.key(), letter.value(), names)
         # A batch that nobody can open is no message: who has sent it looks for it.
-        if headers["vitals.reason"] != b"undecodable_batch":
-            source = int(headers["vitals.partition"]), int(headers["vitals.offset"])
-            kept.setdefault(source, set()).add(letter.value())
+        if whole and marks[b"vitals.reason"] != b"undecodable_batch":
+            source = int(marks[b"vitals.partition"]), int(marks[b"vitals.offset"])
+            kept.setdefault(source, set()).add(whole[1])
         if left.get(letter.partition(), 0) <= letter.offset() + 1:
             left.pop(letter.partition(), None)
     consumer.close()

@@ -73,10 +73,14 @@ def forget(folder, first):
 
 def letter(folder, first, brokers, topic):
     from every_message import headers, messages
+    from kept_letters import Joiner
 
     sent = next(batch for offset, _, batch in batches(last_segment(folder)) if offset == int(first))
     marks = {b"vitals.reason": b"undecodable_batch", b"vitals.offset": first.encode()}
-    found = [message.value for message in messages(brokers, f"{topic}.dlq") if marks.items() <= dict(headers(message)).items()]
+    letters = [message for message in messages(brokers, f"{topic}.dlq") if marks.items() <= dict(headers(message)).items()]
+    joiner = Joiner()
+    wholes = (joiner.join(message.key, message.value, headers(message)) for message in letters)
+    found = [whole[1] for whole in wholes if whole]
     if found != [sent]:
         sys.exit(f"{len(found)} letters, and not the one with the bytes of the batch")
     print("all bytes are there")

@@ -18,6 +18,7 @@ from chaos_readings import PATIENTS, fields, number_of, place, row
 from confluent_kafka import Consumer, Producer
 from every_message import headers as headers_of
 from every_message import messages
+from kept_letters import Joiner
 from poisons import ALL, DEEP, HEADERS, HUGE, MEGABYTE, SMALL, Raw, headers_as_bytes, text
 from strange_senders import Both
 
@@ -136,9 +137,12 @@ def judge(counts, name, what):
 
 def check_letters(counts, brokers, topic, seed, expected):
     """Each must be byte for byte what was sent, with where and why; `expected` is by partition and offset."""
-    seen, wrong = set(), set()
+    seen, wrong, joiner = set(), set(), Joiner()
     for letter in messages(brokers, f"{topic}.dlq"):
-        headers = headers_of(letter)
+        whole = joiner.join(letter.key, letter.value, headers_of(letter))
+        if whole is None:
+            continue
+        headers = whole[2]
         names = dict(headers[-4:])
         where = int(names[b"vitals.partition"]), int(names[b"vitals.offset"])
         number = expected.get(where)
@@ -148,7 +152,7 @@ def check_letters(counts, brokers, topic, seed, expected):
         reason, key, value, sent = message(seed, number)
         marks = [("reason", reason), ("topic", topic), ("partition", where[0]), ("offset", where[1])]
         sent = headers_as_bytes(sent) + [(f"vitals.{name}".encode(), str(mark).encode()) for name, mark in marks]
-        if (letter.key, letter.value, headers) != (key, value, sent):
+        if whole != (key, value, sent):
             wrong.add(where)
         seen.add(where)
     for where, number in expected.items():

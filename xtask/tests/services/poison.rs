@@ -121,3 +121,72 @@ fn a_repeat_with_other_signs_is_joined_sign_by_sign_and_the_later_one_wins() {
         "blood_pressure":{"systolic":120},"temperature":36.8}"#;
     assert_eq!(ward.stored(), sorted(vec![columns(joined)]));
 }
+
+/// A ward whose topics others have made, with these limits.
+fn ward_taking(source_bytes: u32, letter_bytes: Option<u32>) -> Ward {
+    let ward = Ward::new();
+    ward.run(&format!("topic create {} --partitions 1 -c max.message.bytes={source_bytes}", ward.name)).well();
+    let limit = letter_bytes.map(|bytes| format!("-c max.message.bytes={bytes}")).unwrap_or_default();
+    ward.run(&format!("topic create {} --partitions 1 {limit}", ward.dead_letter_topic())).well();
+    ward
+}
+
+/// Sends messages of these sizes with a reading behind each; all of them are kept, and replayed byte for byte.
+fn large_messages_are_kept(ward: &Ward, sizes: &[&str]) -> String {
+    let lines = peer::lines_of_json(&peer::python("large.py", &[&[&*ward.brokers, &*ward.name], sizes].concat()));
+    let sent: Vec<_> = lines.iter().map(Message::from_json).collect();
+    let told = ward.run("consume --exit-at-end --quiet").well();
+    assert_eq!((ward.stored().len(), ward.total_lag()), (sizes.len(), 0), "{}", told.talk());
+    ward.run("audit").well();
+    ward.run("dlq replay --force").well();
+    let again = ward.messages(&ward.name).split_off(2 * sent.len());
+    assert_eq!(again.len(), sent.len());
+    for (again, sent) in again.iter().zip(&sent) {
+        // Not side by side: they are large.
+        assert!(again.key == sent.key && again.value == sent.value && again.headers == sent.headers, "every byte");
+    }
+    told.talk()
+}
+
+#[test]
+fn what_the_dead_letters_of_the_brokers_default_do_not_take_is_kept_in_parts() {
+    let ward = ward_taking(1_048_588, None);
+    let init = ward.run("init --partitions 1").well();
+    assert!(init.talk().contains("takes 1048588 bytes at once"), "{}", init.talk());
+    let told = large_messages_are_kept(&ward, &["1048400", "k1048300", "h1048300", "1000"]);
+    assert!(told.contains(&format!("0:0 of '{}' is kept in 2 parts", ward.name)), "{told}");
+    assert!(told.contains("takes 1048588 bytes at once (max.message.bytes)"), "{told}");
+    let status = ward.run("status").with_code(1);
+    assert!(status.output().contains("1049612 or more"), "{}", status.output());
+}
+
+#[test]
+fn a_topic_that_takes_more_than_its_dead_letters_holds_nothing_up() {
+    let ward = ward_taking(12_000_000, Some(100_000));
+    ward.run("init --partitions 1").well();
+    large_messages_are_kept(&ward, &["1048576", "k2000000", "h3000000", "11000000"]);
+}
+
+#[test]
+fn dead_letters_with_rules_of_their_own_hold_nothing_up() {
+    // Compressed it is small, and the last of these undoes that.
+    let refused = format!("{{\"patient_id\":\"P1\",\"note\":\"{}\"}}", "x".repeat(900_000));
+    let reading = r#"{"patient_id":"P1","timestamp":"2025-10-26T10:00:00Z","spo2":97}"#;
+    for rule in [
+        "cleanup.policy=compact",
+        "message.timestamp.before.max.ms=1000",
+        "compression.type=uncompressed -c max.message.bytes=500000",
+    ] {
+        let ward = Ward::new();
+        ward.run(&format!("topic create {} --partitions 1", ward.name)).well();
+        ward.run(&format!("topic create {} --partitions 1 -c {rule}", ward.dead_letter_topic())).well();
+        ward.run("init --partitions 1").well();
+        let mut sender = peer::start_python("send.py", &[&ward.brokers, &ward.name, "60"]);
+        [&refused, reading].into_iter().for_each(|message| sender.say(message));
+        sender.close_stdin();
+        sender.wait_end(crate::running::RUN_LIMIT).well();
+        ward.run("consume --exit-at-end --quiet").well();
+        assert_eq!((ward.stored().len(), ward.total_lag()), (1, 0), "{rule}");
+        assert!(ward.run("dlq show 0:0 --raw").well().output().trim_end() == refused, "{rule}");
+    }
+}

@@ -198,3 +198,25 @@ fn an_absent_cassandra_is_told_within_five_seconds_and_leaves_no_file() {
     }
     assert!(std::fs::read_dir(ward.folder.path()).unwrap().count() == 1, "only the file to import");
 }
+
+#[test]
+fn tables_of_a_newer_vitals_are_read_with_a_note_and_never_written_to() {
+    const VERSIONS: &str = "the tables have schema version 3, this vitals knows version 2";
+    let ward = Ward::with_partitions(1);
+    ward.send(7);
+    ward.run("consume --exit-at-end --quiet").well();
+    cqlsh(&ward, &format!("INSERT INTO {}.schema_migrations (version, name) VALUES (3, 'of tomorrow')", ward.name));
+    ward.file("in.csv", rows(3));
+    for words in ["consume --exit-at-end", "init", "import in.csv", "reset --yes"] {
+        let refused = ward.run(words).with_code(2);
+        assert!(refused.talk().contains(VERSIONS), "{words}: {}", refused.talk());
+        assert!(refused.talk().contains("hint: use the newer vitals"), "{words}: {}", refused.talk());
+    }
+    for words in ["query", "count", "export -", "audit", "schema show"] {
+        assert!(ward.run(words).well().talk().contains(VERSIONS), "{words}");
+    }
+    assert_eq!(ward.stored().len(), 7);
+    for words in ["status -o ndjson", "doctor -o ndjson"] {
+        assert!(ward.run(words).with_code(1).output().contains(VERSIONS), "{words}");
+    }
+}

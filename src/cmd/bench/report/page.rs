@@ -7,6 +7,7 @@ use super::plot::{Line, Plot};
 use crate::cmd::bench::distribution::Point;
 use crate::cmd::bench::outcome::Outcome;
 use crate::cmd::bench::series::Sample;
+use crate::output::counted;
 
 /// The page without a run: its style, and where what goes.
 const TEMPLATE: &str = include_str!("page.html");
@@ -63,7 +64,7 @@ fn warnings(outcome: &Outcome) -> String {
     }
     let missing = outcome.figures.missing();
     if missing > 0 {
-        warnings.push(format!("{missing} readings were not stored in time."));
+        warnings.push(format!("Not stored in time: {}.", counted(missing, "reading")));
     }
     let differences = outcome.compared.iter().flat_map(|compared| &compared.differences);
     warnings.extend(differences.map(|difference| format!("The runs that are compared differ: {difference}.")));
@@ -169,7 +170,7 @@ fn run(outcome: &Outcome) -> String {
         ("Broker", outcome.broker.clone()),
         ("Store", outcome.store.clone()),
         ("Program", format!("vitals {}{build}", outcome.version)),
-        ("Machine", format!("{} cores, {}", outcome.cores.unwrap_or_default(), outcome.operating_system)),
+        ("Machine", format!("{}, {}", counted(outcome.cores.unwrap_or_default(), "core"), outcome.operating_system)),
         ("Began", outcome.began.clone()),
     ];
     rows.extend(outcome.compared.as_ref().map(|compared| ("Compared with", compared.with.clone())));

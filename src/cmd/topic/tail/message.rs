@@ -170,7 +170,9 @@ impl Letter {
         let reason = header("vitals.reason")?;
         let (topic, partition, offset) =
             (header("vitals.topic")?, header("vitals.partition")?, header("vitals.offset")?);
-        Some(Self { reason, place: format!("{topic} {partition}:{offset}") })
+        let part = header("vitals.part").zip(header("vitals.parts"));
+        let part = part.map(|(part, parts)| format!(", part {part} of {parts}")).unwrap_or_default();
+        Some(Self { reason, place: format!("{topic} {partition}:{offset}{part}") })
     }
 }
 

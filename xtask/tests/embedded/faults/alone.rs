@@ -14,11 +14,8 @@ use vitals::shutdown;
 use vitals::store::{Batch, BatchLimits, Epoch, Store, WriteError};
 
 use super::story::{Run, Story, TO_THE_END, TOPIC, header, messages};
-use super::{Late, of_dead_letters};
+use super::{ALL, Late, of_dead_letters};
 use crate::faulty::{Fault, Request};
-
-/// More requests than any story makes.
-const ALL: usize = 1_000_000;
 
 /// Work goes on within this when what was broken is whole again.
 const MENDING_LIMIT: Duration = Duration::from_secs(10);

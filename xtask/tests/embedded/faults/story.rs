@@ -15,6 +15,7 @@ use vitals::kafka::consumer::Consumer;
 use vitals::kafka::dead_letters::DeadLetterTopic;
 use vitals::kafka::error::KafkaError;
 use vitals::kafka::group::MemberConfig;
+use vitals::kafka::letter::{Joiner, Piece};
 use vitals::kafka::murmur2::partition_of;
 use vitals::kafka::offsets::{self, Place};
 use vitals::kafka::producer::{Delivery, Outgoing, Producer, ProducerError};
@@ -155,13 +156,14 @@ impl Story {
         // Not side by side: they are many.
         assert_eq!(rows.len(), expected.len(), "rows");
         assert!(rows == expected, "every row is as it was sent");
-        let letters = self.letters().await;
+        let mut joiner = Joiner::default();
+        let pieces = self.letters().await.into_iter().filter_map(|record| Piece::read(&record));
+        let letters: Vec<_> = pieces.filter_map(|piece| joiner.join(piece)).collect();
         for (key, value, reason) in refused() {
             let kept = letters.iter().any(|letter| {
-                letter.key.as_deref() == Some(key.as_bytes())
-                    && letter.value.as_deref() == Some(value.as_bytes())
-                    && header(letter, "vitals.reason") == Some(reason)
-                    && header(letter, "vitals.topic") == Some(TOPIC)
+                letter.original.key.as_deref() == Some(key.as_bytes())
+                    && letter.original.value.as_deref() == Some(value.as_bytes())
+                    && (&*letter.reason, &*letter.topic) == (reason, TOPIC)
             });
             assert!(kept, "the letter {reason} is kept");
         }
