@@ -139,7 +139,8 @@ impl Output {
             let text = if is_terminal { for_terminal(text, Escape::Text) } else { Cow::Borrowed(text.as_str()) };
             tone.map_or_else(|| text.to_string(), |tone| tone.paint(&text, has_colors))
         };
-        text.pieces.iter().map(piece).collect()
+        // In one piece of the right size: many may wait.
+        text.pieces.iter().map(piece).collect::<Vec<_>>().concat()
     }
 
     /// Bytes as they go to standard output: to a terminal as text without what [deceives](visible), and what is no text

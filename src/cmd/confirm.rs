@@ -4,7 +4,7 @@
 //! elsewhere a script has to name what goes with `--confirm`, so that a line that was copied with the wrong brokers in
 //! its environment deletes nothing.
 
-use std::io::{self, IsTerminal as _};
+use std::io::{self, BufRead as _, IsTerminal as _};
 
 use color_eyre::eyre::Result;
 
@@ -92,7 +92,7 @@ impl Advice for ConfirmError {
 /// Makes sure that the user means it; asks where that is possible and needed.
 ///
 /// # Errors
-/// [`ConfirmError`] where the user does not, or cannot be asked. Standard input cannot be read.
+/// [`ConfirmError`] where the user does not, or cannot be asked.
 pub(super) async fn confirm(args: &ConfirmArgs, loss: Loss<'_>, output: &Output) -> Result<()> {
     // In the background the system stops, for ever, who reads the terminal.
     let has_terminal = io::stdin().is_terminal() && is_in_foreground();
@@ -100,8 +100,13 @@ pub(super) async fn confirm(args: &ConfirmArgs, loss: Loss<'_>, output: &Output)
         output.note(format_args!("this deletes {}", loss.what));
         output.note(format_args!("it cannot be undone: type {} to delete it, or press Enter to keep it", loss.name));
         // A read of the terminal cannot be cut off: Ctrl+C leaves it behind on a thread of its own.
-        let line = tokio::task::spawn_blocking(|| io::stdin().lines().next().transpose()).await??;
-        judge(loss.name, line.as_deref().unwrap_or_default().trim())?;
+        let line = tokio::task::spawn_blocking(|| {
+            let mut line = Vec::new();
+            // Where nothing can be read, nothing was typed. It need not be UTF-8.
+            let _ = io::stdin().lock().read_until(b'\n', &mut line);
+            line
+        });
+        judge(loss.name, String::from_utf8_lossy(&line.await?).trim())?;
     }
     Ok(())
 }

@@ -62,8 +62,7 @@ impl Feed {
 
     /// Prints a line, or several at once, when standard output takes it. Never waits.
     pub fn line(&mut self, line: impl Into<Text>) {
-        let mut line = self.output.dressed(&line.into());
-        line.push('\n');
+        let line = self.output.dressed(&line.into().plain('\n'));
         self.print(line.into_bytes());
     }
 

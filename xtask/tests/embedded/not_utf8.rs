@@ -5,6 +5,7 @@ use std::os::unix::ffi::OsStringExt as _;
 use std::process::Output;
 
 use super::commands::{Home, done, text};
+use super::terminal::Terminal;
 
 /// A name with a byte that is in no UTF-8.
 const BYTES: &[u8] = b"w\xff";
@@ -143,6 +144,20 @@ fn a_folder_of_the_system_with_such_a_name_is_the_one_that_is_used() {
     let mut command = home.vitals(&["config", "show", "-o", "csv"]);
     let shown = done(&command.env("XDG_CONFIG_HOME", &folder).output().expect("ran"));
     assert!(shown.contains("topic,named,"), "{shown}");
+}
+
+#[test]
+fn an_answer_that_is_no_text_is_another_name() {
+    let home = Home::new();
+    let _up = home.up();
+    done(&home.run_embedded(&["init"]));
+    let mut terminal = Terminal::open();
+    terminal.press(b"\xff\n");
+    let mut command = home.vitals(&["topic", "delete", "patient.vitals", "--profile", "embedded"]);
+    command.stdin(terminal.theirs());
+    let (code, shown) = terminal.run(command);
+    assert_eq!(code, Some(2), "{shown}");
+    assert!(shown.contains("nothing was deleted"), "{shown}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::process::{Child, Command};
 
@@ -23,13 +23,19 @@ impl Terminal {
         Self { ours: ours.into(), name: OsStr::from_bytes(name.as_bytes()).into() }
     }
 
-    fn theirs(&self) -> File {
+    /// The program's end.
+    pub(crate) fn theirs(&self) -> File {
         File::options().read(true).write(true).open(&self.name).expect("the other end")
     }
 
     /// Starts the program here. Nobody reads what it writes.
     pub(crate) fn spawn(&self, command: &mut Command) -> Child {
         command.stdout(self.theirs()).stderr(self.theirs()).spawn().expect("started")
+    }
+
+    /// Types something.
+    pub(crate) fn press(&mut self, keys: &[u8]) {
+        self.ours.write_all(keys).expect("typed");
     }
 
     /// Runs the program here to its end, and gives its code and everything that it wrote.
