@@ -127,8 +127,8 @@ const COLUMNS_HINT: &str = "export all columns, or leave the line of names out: 
                             heart_rate, spo2, systolic, diastolic, respiratory_rate, temperature";
 
 /// A time that is none is mostly a spreadsheet's.
-const TIME_HINT: &str = "write times as 2025-10-26T10:30:15+00:00, with their offset from UTC (a spreadsheet rewrites \
-                         them), and import all of it again: that is safe";
+const TIME_HINT: &str = "correct this and import all of it again, which is safe; a time is written with its offset, as \
+                         2025-10-26T10:30:15+00:00 (a spreadsheet rewrites it)";
 
 fn is_time(fault: &Fault) -> bool {
     fault.flaw == Flaw::Timestamp
