@@ -72,7 +72,7 @@ pub(super) enum Fault {
 /// One way of attacking a promise on one kind of stack.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Campaign {
-    /// How many faults it makes by day, and so in `cargo xtask test`, unless its promise is attacked only at night,
+    /// How many faults it makes by day, and so in `cargo xtask ci`, unless its promise is attacked only at night,
     pub(super) usual: u32,
     /// and with `--night`. They are cheap on the embedded stack, and take their time on the other.
     pub(super) night: u32,

@@ -1,6 +1,6 @@
 //! The Java that runs the servers.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -91,14 +91,14 @@ fn fetched(venv: &Path) -> Result<PathBuf, ServiceError> {
     programs.next().ok_or(ServiceError::NoOlderJava { folder: lib, needed: OLDER })
 }
 
-fn version(program: &OsString, needed: u32) -> Result<Option<u32>, ServiceError> {
+fn version(program: &OsStr, needed: u32) -> Result<Option<u32>, ServiceError> {
     let asked = Command::new(program).arg("-version").stdin(Stdio::null()).output();
     let tried = program.display().to_string();
     let said = asked.map_err(|source| ServiceError::NoJava { tried, needed, source })?;
     Ok(major_version(&String::from_utf8_lossy(&said.stderr)))
 }
 
-fn other(program: &OsString, found: Option<u32>, needed: u32) -> ServiceError {
+fn other(program: &OsStr, found: Option<u32>, needed: u32) -> ServiceError {
     let found = found.map_or_else(|| "of an unknown version".to_owned(), |major| major.to_string());
     ServiceError::OtherJava { tried: program.display().to_string(), found, needed }
 }

@@ -24,7 +24,7 @@ pub(crate) struct StackOptions {
     /// Kafka 4.3.1 (kraft), 3.4.1 with ZooKeeper (zookeeper), or 3.9.2 with ZooKeeper
     #[arg(long, value_enum, default_value = "kraft")]
     pub(crate) kafka: KafkaLayout,
-    /// Cassandra 5.0.8, or 4.1.10 on a JDK 11 (fetched once, or of JAVA_HOME_11)
+    /// Cassandra 5.0.8, or 4.1.10 on a JDK 11 (fetched once, or of `JAVA_HOME_11`)
     #[arg(long, value_enum, default_value = "5.0")]
     pub(crate) cassandra: CassandraRelease,
     /// Start only this server (with --kafka zookeeper, ZooKeeper belongs to Kafka)

@@ -1,6 +1,6 @@
 //! Servers that were started together: they become ready together, and they end together.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Child;
@@ -188,7 +188,7 @@ impl Stack {
         self.remember(record)
     }
 
-    fn first_run(&self, java: &OsString, arguments: &[OsString], interrupt: &Interrupt) -> Result<(), ServiceError> {
+    fn first_run(&self, java: &OsStr, arguments: &[OsString], interrupt: &Interrupt) -> Result<(), ServiceError> {
         let log = self.folder.path().join("logs").join("kafka-format.log");
         let job = Job { program: java, arguments, folder: self.folder.path(), log: &log, limit: FIRST_RUN_LIMIT };
         job.run(interrupt).map_err(|error| match error {
