@@ -8,6 +8,7 @@ use std::fmt;
 
 pub use first_line::FirstLine;
 
+use crate::output::counted;
 use crate::reading::MAX_PATIENT_ID_BYTES;
 use crate::reading::number::NumberFlaw;
 
@@ -29,7 +30,7 @@ pub struct Fault {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Flaw {
     /// The row has more or fewer cells than the first line.
-    #[error("{found} cells instead of {expected}")]
+    #[error("{} instead of {expected}", counted(*.found, "cell"))]
     CellCount {
         /// How many it has.
         found: usize,
