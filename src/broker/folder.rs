@@ -134,8 +134,7 @@ impl Folder {
     /// # Errors
     /// Another broker has it, a newer version has written it, or it cannot be used.
     pub fn open(path: &Path) -> Result<Self, FolderError> {
-        make_private(path).map_err(failed(path))?;
-        fs::create_dir_all(path.join("topics")).map_err(failed(path))?;
+        make_private(path).and_then(|()| fs::create_dir_all(path.join("topics"))).map_err(failed(path))?;
         let lock = take_lock(path)?;
         let format = kept_text(&path.join("format"), || FORMAT.to_owned())?;
         if format != FORMAT {
@@ -332,12 +331,16 @@ fn write_whole(path: &Path, text: &[u8]) -> Result<(), FolderError> {
     write().map_err(failed(path))
 }
 
+/// Makes the folder, and those above it, so that a power cut does not take them with all that is in them.
 fn make_private(folder: &Path) -> io::Result<()> {
+    let named = folder.ancestors().filter(|part| !part.as_os_str().is_empty());
+    let missing = named.take_while(|part| !part.exists()).count();
     let mut builder = DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
+    builder.create(folder)?;
+    folder.canonicalize()?.ancestors().skip(1).take(missing).try_for_each(sync_folder)
 }
 
 fn failed(path: &Path) -> impl FnOnce(io::Error) -> FolderError + use<'_> {
