@@ -29,7 +29,7 @@ use tokio::time::{Instant, sleep_until};
 use self::delivery::{Answer, Mailed};
 use self::ending::{COMMIT_INTERVAL, COMMIT_PAUSE, Phase, RELEASE_LIMIT};
 use self::lanes::{Job, Lanes};
-use self::letters::{DeadLetters, Letter, Mail, Outbox};
+use self::letters::{DeadLetters, Letter, Outbox};
 use self::observer::{Observer, Origin, Progress};
 use self::refusals::Refusals;
 use self::settling::EpochRead;
