@@ -22,6 +22,8 @@ mod audit;
 mod bench;
 #[path = "embedded/commands.rs"]
 mod commands;
+#[path = "embedded/earlier.rs"]
+mod earlier;
 #[path = "embedded/faults.rs"]
 mod faults;
 #[path = "embedded/faulty.rs"]

@@ -110,6 +110,9 @@ fn judge(settings: &Settings, first: &Look, second: &Look) -> Finding {
         let cure = "end members that do not answer; `vitals group describe` names them";
         return Finding::Fault(Wrong::new(what, cure), "nobody reads meanwhile");
     }
+    if let Some(wrong) = cure::earlier(settings, &second.lags) {
+        return Finding::Fault(wrong, "who believes these offsets passes over messages");
+    }
     if !second.described.is_active() && second.total() > 0 {
         let what = format!("nobody is in {name}, and {} messages wait", second.total());
         return Finding::Fault(Wrong::new(what, command(settings, "consume")), UNREAD);
@@ -164,6 +167,7 @@ mod tests {
             partition,
             committed: Some(committed),
             stored: Some(committed),
+            earlier: None,
             end: 100,
             lag: 100 - committed,
             lag_seconds: waited,
@@ -235,6 +239,15 @@ mod tests {
         assert!(told(&empty, &empty).starts_with("FAIL: nobody is in"), "{}", told(&empty, &empty));
         let done = look("Empty", &[], vec![partition(0, 100, None, false)]);
         assert!(told(&done, &done).starts_with("ok: "));
+    }
+
+    #[test]
+    fn offsets_of_an_earlier_topic_are_told() {
+        let mut lag = partition(0, 0, None, true);
+        (lag.committed, lag.stored, lag.earlier) = (None, None, Some(50));
+        let one = look("Stable", &[&[0]], vec![lag]);
+        let expected = "FAIL: what vitals-monitor-consumer-v7 has committed in partition 0 belongs to an earlier topic of this name";
+        assert_eq!(told(&one, &one), expected);
     }
 
     #[test]

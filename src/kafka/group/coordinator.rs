@@ -22,7 +22,7 @@ use super::{ASSIGNOR, MemberConfig, PROTOCOL_TYPE, REBALANCE_LIMIT};
 use crate::kafka::cluster::{Cluster, Leaders, NodeId, Topic, text};
 use crate::kafka::connection::{Connection, REQUEST_LIMIT};
 use crate::kafka::error::KafkaError;
-use crate::kafka::offsets::{self, Committer, Place};
+use crate::kafka::offsets::{self, Committed, Committer, Place};
 use crate::ledger::Position;
 use crate::pipeline::source::Assigned;
 
@@ -148,8 +148,13 @@ impl Coordinator {
         Ok(self.connection().await?.call(&request).await?.error_code.err())
     }
 
-    /// Commits offsets for the generation that we are in.
-    pub(super) async fn commit(&mut self, member: &Membership, positions: &[Position]) -> Result<(), KafkaError> {
+    /// Commits offsets in the topic of this id, for the generation that we are in.
+    pub(super) async fn commit(
+        &mut self,
+        member: &Membership,
+        topic_id: Uuid,
+        positions: &[Position],
+    ) -> Result<(), KafkaError> {
         let MemberConfig { group, topic, instance_id, .. } = self.config.clone();
         let committer = Committer {
             group: &group,
@@ -157,7 +162,7 @@ impl Coordinator {
             member_id: member.member_id(),
             instance_id: instance_id.as_deref(),
         };
-        offsets::commit(self.connection().await?, committer, &topic, positions).await
+        offsets::commit(self.connection().await?, committer, (&topic, topic_id), positions).await
     }
 
     /// Says good-bye, so that the others need not wait for the session's end. A static member does not: its partitions
@@ -173,50 +178,59 @@ impl Coordinator {
         let _ = timeout(LEAVE_LIMIT, farewell).await;
     }
 
-    /// Where each partition begins for this group, and where it ends now, in the topic of this id.
+    /// Where each partition begins for this group, and where it ends now.
     ///
     /// A group that has committed nothing of the topic begins `from`, and commits that at once: the next assignment must
-    /// not take a later "latest" for it. Partitions that came to the topic later begin at their start, and so do all of
-    /// them where the topic is not the one that was `read_before`: what was committed are places in the old one.
+    /// not take a later "latest" for it. Partitions that came to the topic later begin at their start, and so do those of
+    /// which the offsets are places in an earlier topic of this name: it is told in what was committed, by an offset
+    /// beyond the end, or because it is not the topic that was `read_before`.
     pub(super) async fn find_offsets(
         &mut self,
         member: &Membership,
         partitions: &[i32],
         from: Place,
         read_before: Option<Uuid>,
-    ) -> Result<(Uuid, Vec<Assigned>), KafkaError> {
+    ) -> Result<Beginnings, KafkaError> {
         let MemberConfig { group, topic, .. } = self.config.clone();
         let Topic { id, leaders } = self.cluster.topic(&topic).await?;
+        let is_another = read_before.is_some_and(|before| before != id);
         let all: Vec<i32> = leaders.0.iter().map(|(partition, _)| *partition).collect();
         let committed = offsets::committed(self.connection().await?, &group, &topic, &all).await?;
-        let mut committed: Vec<_> = committed.iter().map(|position| (position.partition, position.offset)).collect();
-        let is_new_group = committed.is_empty();
-        if read_before.is_some_and(|before| before != id) {
-            committed.clear();
-        }
         let only = |wanted: &dyn Fn(i32) -> bool| {
             Leaders(leaders.0.iter().copied().filter(|(partition, _)| wanted(*partition)).collect())
         };
         let ours = only(&|partition| partitions.contains(&partition));
-        let fresh = only(&|partition| partitions.contains(&partition) && offset_of(&committed, partition).is_none());
-        let place = if is_new_group { from } else { Place::Earliest };
-        let starts = offsets::find(&mut self.cluster, &topic, &fresh, place).await?;
         let ends = offsets::find(&mut self.cluster, &topic, &ours, Place::Latest).await?;
-        if place != Place::Earliest && !starts.is_empty() {
+        // A partition without a leader has an end that nobody knows; it is read when it has one again.
+        let fits = |of: &&Committed| {
+            let is_known = !is_another || of.topic_id == Some(id);
+            is_known && of.fits(id, offset_of(&ends, of.position.partition).unwrap_or(i64::MAX))
+        };
+        let place_of = |of: &Committed| (of.position.partition, of.position.offset);
+        let known: Vec<_> = committed.iter().filter(fits).map(place_of).collect();
+        let fresh = only(&|partition| partitions.contains(&partition) && offset_of(&known, partition).is_none());
+        let place = if committed.is_empty() && !is_another { from } else { Place::Earliest };
+        let starts = offsets::find(&mut self.cluster, &topic, &fresh, place).await?;
+        if self.cluster.topic_id(&topic).await? != id {
+            // Whose offsets those are is not known.
+            return Err(KafkaError::refused(format!("the offsets of '{topic}'"), ResponseError::UnknownTopicId));
+        }
+        let had_offset = |partition| is_another || committed.iter().any(|of| of.position.partition == partition);
+        let anew: Vec<i32> = fresh.0.iter().map(|(partition, _)| *partition).filter(|of| had_offset(*of)).collect();
+        if (place != Place::Earliest || !anew.is_empty()) && !starts.is_empty() {
             let at = |(partition, offset): &(i32, i64)| Position::at(*partition, *offset);
-            self.commit(member, &starts.iter().map(at).collect::<Vec<_>>()).await?;
+            self.commit(member, id, &starts.iter().map(at).collect::<Vec<_>>()).await?;
         }
         let begin = |partition: i32| {
-            let start_offset = offset_of(&committed, partition).or_else(|| offset_of(&starts, partition))?;
-            // A partition without a leader has an end that nobody knows; it is read when it has one again.
-            let end_offset = offset_of(&ends, partition).unwrap_or(start_offset);
+            let start_offset = offset_of(&known, partition).or_else(|| offset_of(&starts, partition))?;
+            let end_offset = offset_of(&ends, partition).unwrap_or(start_offset).max(start_offset);
             Some(Assigned { partition, start_offset, end_offset })
         };
         let assigned = partitions.iter().map(|partition| begin(*partition)).collect::<Option<_>>();
         let assigned = assigned.ok_or_else(|| {
             KafkaError::refused(format!("the offsets of the topic '{topic}'"), ResponseError::LeaderNotAvailable)
         })?;
-        Ok((id, assigned))
+        Ok(Beginnings { topic_id: id, assigned, anew })
     }
 
     async fn connection(&mut self) -> Result<&mut Connection, KafkaError> {
@@ -244,6 +258,16 @@ impl Coordinator {
     fn group(&self) -> GroupId {
         GroupId(text(&self.config.group))
     }
+}
+
+/// Where partitions begin.
+pub(super) struct Beginnings {
+    /// The id of their topic.
+    pub(super) topic_id: Uuid,
+    /// The partitions.
+    pub(super) assigned: Vec<Assigned>,
+    /// Those of which the offsets that were known are not of this topic.
+    pub(super) anew: Vec<i32>,
 }
 
 /// Every member's share, as the coordinator passes it on; none where somebody else leads.

@@ -12,12 +12,12 @@ use tokio::time::{Instant, sleep_until};
 use uuid::Uuid;
 
 use super::assignor::Subscriber;
-use super::coordinator::{Coordinator, Shares};
+use super::coordinator::{Beginnings, Coordinator, Shares};
 use super::membership::{self, Membership, Step};
 use super::{MemberConfig, RELEASE_LIMIT};
 use crate::kafka::cluster::Cluster;
 use crate::kafka::error::KafkaError;
-use crate::kafka::fetch::Fetcher;
+use crate::kafka::fetch::{Ended, Fetcher};
 use crate::kafka::offsets::Place;
 use crate::ledger::Position;
 use crate::pipeline::source::Event;
@@ -70,7 +70,7 @@ pub(in crate::kafka) struct Driver {
     /// Where to begin in partitions of which the group has committed nothing.
     from: Place,
     /// The task that reads the partitions of the present assignment.
-    fetcher: JoinSet<()>,
+    fetcher: JoinSet<Ended>,
     assignment: u64,
     /// Whether the pipeline holds this assignment; else what it still says of it is late.
     held: bool,
@@ -193,7 +193,12 @@ impl Driver {
             command = self.channels.commands.recv() => self.command(command).await,
             // One that panicked has asked the program to end, as any panic does: until then this goes on, since what was
             // read can still be committed.
-            Some(_) = self.fetcher.join_next() => Vec::new(),
+            Some(ended) = self.fetcher.join_next() => {
+                if let Ok(Ended::AnotherTopic { assignment }) = ended {
+                    self.begin_anew(assignment).await;
+                }
+                Vec::new()
+            }
             () = sleep_until(release), if self.due.release.is_some() => self.release_overdue().await,
             () = sleep_until(self.due.heartbeat) => self.heartbeat().await,
             () = sleep_until(self.due.begin), if self.to_begin.is_some() => {
@@ -337,7 +342,8 @@ impl Driver {
             self.tell(Event::CommitRefused).await;
             return Vec::new();
         }
-        match self.coordinator.commit(&self.membership, &positions).await {
+        let topic_id = self.topic_id.unwrap_or_default();
+        match self.coordinator.commit(&self.membership, topic_id, &positions).await {
             Ok(()) => {
                 self.tell(Event::Committed(positions)).await;
                 Vec::new()
@@ -363,6 +369,18 @@ impl Driver {
         self.begin().await;
     }
 
+    /// The topic was made anew: its partitions begin at their starts, as another assignment, so that no commit takes an
+    /// offset of the one for a place in the other.
+    async fn begin_anew(&mut self, assignment: u64) {
+        if !self.held || assignment != self.assignment || self.due.release.is_some() {
+            return;
+        }
+        // It may have more partitions, or fewer.
+        self.due.partition_check = Instant::now();
+        self.to_begin = Some(self.partitions.clone());
+        self.begin().await;
+    }
+
     fn refused(&mut self, code: ResponseError) -> Vec<Step> {
         self.membership.handle(membership::Event::Refused(code))
     }
@@ -371,7 +389,7 @@ impl Driver {
     async fn begin(&mut self) {
         let Some(partitions) = self.to_begin.clone() else { return };
         match self.coordinator.find_offsets(&self.membership, &partitions, self.from, self.topic_id).await {
-            Ok((topic_id, assigned)) => {
+            Ok(Beginnings { topic_id, assigned, anew }) => {
                 self.to_begin = None;
                 self.backoff.reset();
                 self.assignment += 1;
@@ -384,10 +402,14 @@ impl Driver {
                     events: self.channels.records.clone(),
                     positions: Fetcher::positions(&assigned),
                     topic_id,
+                    reads_on: false,
                 };
                 let is_again = std::mem::take(&mut self.rewinding);
                 let (assignment, partitions) = (self.assignment, assigned);
                 self.tell(Event::Assigned { assignment, partitions, is_again, is_another_topic }).await;
+                if !anew.is_empty() {
+                    self.tell(Event::Trouble(made_anew(&anew))).await;
+                }
                 self.fetcher.spawn(fetcher.run());
             }
             Err(error) => {
@@ -417,6 +439,14 @@ impl Driver {
             _ => KafkaError::refused(format!("membership of the group '{group}'"), code),
         }
     }
+}
+
+fn made_anew(partitions: &[i32]) -> String {
+    let numbers: Vec<_> = partitions.iter().map(ToString::to_string).collect();
+    format!(
+        "the topic was made anew or cut: the offsets known of partition {} are not of this one; reading from the start",
+        numbers.join(", ")
+    )
 }
 
 /// Takes a command while no partitions are held, and says whether it is to leave.

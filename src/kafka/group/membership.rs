@@ -56,7 +56,7 @@ pub enum Event {
     SyncRefused(ResponseError),
     /// A heartbeat or a commit was refused.
     Refused(ResponseError),
-    /// The topic's partitions are more than they were: the members should share them out anew.
+    /// There are other partitions than were shared out: the members should share them out anew.
     PartitionsChanged,
     /// What was read is settled, as far as there was time.
     Released,
