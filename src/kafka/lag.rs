@@ -43,8 +43,8 @@ pub struct Member {
 /// Measures the lag of `group` in all partitions of `topic` that have a leader, in order.
 ///
 /// # Errors
-/// [`KafkaError::NoGroup`] or [`KafkaError::NoTopic`] where there is no such thing, and whatever keeps Kafka from
-/// answering.
+/// [`KafkaError::NoGroup`] or [`KafkaError::NoTopic`] where there is no such thing, [`KafkaError::OtherProtocol`] of a
+/// group that commits no offsets, and whatever keeps Kafka from answering.
 pub async fn measure(cluster: &mut Cluster, group: &str, topic: &str) -> Result<Vec<PartitionLag>, KafkaError> {
     let Topic { id, leaders } = cluster.topic(topic).await?;
     let mut members = members(cluster, group, topic).await?;
@@ -85,6 +85,7 @@ pub async fn measure(cluster: &mut Cluster, group: &str, topic: &str) -> Result<
 async fn members(cluster: &mut Cluster, group: &str, topic: &str) -> Result<HashMap<i32, Member>, KafkaError> {
     let coordinator = cluster.coordinator(group).await?;
     let described = admin::describe(cluster.node(coordinator).await?, group).await?;
+    described.ensure_commits(group)?;
     let of_member = |mut described: admin::Member| {
         let partitions = described.assignment.remove(topic).unwrap_or_default();
         let member = Member { id: described.id().to_owned(), host: described.host };

@@ -22,7 +22,7 @@ const MAX_WAIT_SECONDS: f64 = 30.0;
 const SECOND_LOOK: Duration = Duration::from_secs(2);
 
 /// What a group is called that is sharing out its partitions.
-const REBALANCING: [&str; 2] = ["PreparingRebalance", "CompletingRebalance"];
+const REBALANCING: [&str; 4] = ["PreparingRebalance", "CompletingRebalance", "Assigning", "Reconciling"];
 
 /// `is_empty` tells whether the topic has no messages.
 pub(super) async fn examine(settings: &Settings, cluster: &mut Cluster, is_empty: bool, sheet: &mut Sheet) {
@@ -153,7 +153,7 @@ fn judge_members(settings: &Settings, look: &Look, members: usize) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kafka::group::admin::Member;
+    use crate::kafka::group::admin::{Kind, Member};
     use crate::kafka::lag;
     use crate::settings::{Environment, Flags, resolve};
 
@@ -188,7 +188,10 @@ mod tests {
                 .collect(),
         };
         let members = shares.iter().map(member).collect();
-        Look { described: Description { state: state.into(), protocol: "range".into(), members }, lags }
+        Look {
+            described: Description { kind: Kind::Classic, state: state.into(), protocol: "range".into(), members },
+            lags,
+        }
     }
 
     fn told(first: &Look, second: &Look) -> String {

@@ -4,7 +4,7 @@ use color_eyre::eyre::Result;
 
 use crate::exit::Code;
 use crate::kafka::cluster::Cluster;
-use crate::kafka::group::admin::{self, Member};
+use crate::kafka::group::admin::{self, Kind, Member};
 use crate::output::{Cell, Column, FormatArgs, Output, Value};
 use crate::settings::Settings;
 
@@ -42,8 +42,13 @@ pub(super) async fn run(args: &Args, cluster: &mut Cluster, settings: &Settings,
     rows.finish()?;
     let count = described.members.len();
     let plural = if count == 1 { "" } else { "s" };
+    let members = match described.kind {
+        Kind::Other(_) => "whose members are not told".to_owned(),
+        Kind::Classic | Kind::Consumer => format!("{count} member{plural}"),
+    };
+    let kind = described.kind.name();
     output.note(format_args!(
-        "group {group}: {}, {count} member{plural}, coordinated by broker {coordinator}",
+        "group {group}: {}, {members}, {kind} protocol, coordinated by broker {coordinator}",
         described.state
     ));
     Ok(Code::Done)
@@ -89,6 +94,7 @@ pub(super) mod tests {
                 .collect(),
         };
         Description {
+            kind: Kind::Classic,
             state: "Stable".to_owned(),
             protocol: "range".to_owned(),
             members: vec![member("vitals-1", Some("ward-a"), &[0, 1]), member("vitals-2", None, &[])],

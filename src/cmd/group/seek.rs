@@ -109,6 +109,9 @@ const COLUMNS: [Column; 7] = [
 pub(super) async fn run(args: &Args, cluster: &mut Cluster, settings: &Settings, output: &Output) -> Result<Code> {
     let (group, topic) = (&settings.group, &settings.topic);
     let members = members(cluster, group).await?;
+    if let Some(described) = &members {
+        described.ensure_commits(group)?;
+    }
     if !args.dry_run {
         ensure_unused(members.as_ref(), group)?;
     }
