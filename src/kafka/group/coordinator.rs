@@ -1,6 +1,6 @@
 //! The group's coordinator, as one member speaks with it.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use kafka_protocol::ResponseError;
@@ -15,7 +15,7 @@ use kafka_protocol::messages::{
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use super::assignor::{self, Subscriber};
+use super::assignor::{self, Counts, Subscriber};
 use super::membership::{Event, Membership};
 use super::subscription::{decode_assignment, decode_subscription, encode_assignment, encode_subscription};
 use super::{ASSIGNOR, MemberConfig, PROTOCOL_TYPE, REBALANCE_LIMIT};
@@ -98,44 +98,28 @@ impl Coordinator {
         }
     }
 
-    /// As leader: every member's share of every topic that any of them wants, and how many partitions ours has.
-    pub(super) async fn share_out(&mut self, members: &[Subscriber]) -> Result<(Shares, usize), KafkaError> {
-        let ours = self.config.topic.clone();
-        let count = self.count_partitions(&ours).await?;
-        if count == 0 {
+    /// As leader: every member's share of every topic that any of them wants, by the counts of their partitions.
+    pub(super) fn share_out(&self, members: &[Subscriber], counts: &Counts) -> Result<Shares, KafkaError> {
+        let ours = &self.config.topic;
+        if counts.get(ours).is_none_or(|count| *count == 0) {
             // It was there when we joined: with no share of it we would be at its end, having read nothing.
             let what = format!("to share out the topic '{ours}'");
             return Err(KafkaError::refused(what, ResponseError::UnknownTopicOrPartition));
-        }
-        let mut counts = BTreeMap::from([(ours, count)]);
-        for topic in members.iter().flat_map(|member| &member.topics) {
-            if !counts.contains_key(topic) {
-                counts.insert(topic.clone(), self.count_partitions_of_others(topic).await?);
-            }
         }
         let share = |(member_id, assignment): (String, assignor::Assignment)| {
             SyncGroupRequestAssignment::default()
                 .with_member_id(text(&member_id))
                 .with_assignment(encode_assignment(&assignment))
         };
-        Ok((Shares(assignor::range(members, &counts).into_iter().map(share).collect()), count))
+        Ok(Shares(assignor::range(members, counts).into_iter().map(share).collect()))
     }
 
-    /// How many partitions a topic has; none where there is no such topic, for which some member may be waiting.
-    pub(super) async fn count_partitions(&mut self, topic: &str) -> Result<usize, KafkaError> {
-        match self.cluster.leaders(topic).await {
-            Ok(leaders) => Ok(leaders.count()),
-            Err(KafkaError::NoTopic { .. }) => Ok(0),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// What is wrong with a topic that only others want must not keep the group from ours.
-    async fn count_partitions_of_others(&mut self, topic: &str) -> Result<usize, KafkaError> {
-        match self.count_partitions(topic).await {
-            Err(KafkaError::Refused { code, .. }) if !code.is_retriable() => Ok(0),
-            answer => answer,
-        }
+    /// How many partitions ours and these other topics have; none where there is no such topic, for which some member may
+    /// be waiting.
+    pub(super) async fn count_partitions(&mut self, others: &BTreeSet<String>) -> Result<Counts, KafkaError> {
+        let ours = std::iter::once(self.config.topic.as_str());
+        let others = others.iter().map(String::as_str).filter(|other| *other != self.config.topic);
+        self.cluster.count_partitions(ours.chain(others)).await
     }
 
     /// Says that we live. `None` where the coordinator did not hear it, or had nothing against it.
@@ -285,9 +269,9 @@ fn joined(answer: JoinGroupResponse) -> Event {
         topics: decode_subscription(member.metadata),
     };
     let leads = answer.leader == answer.member_id;
+    let members = answer.members.into_iter().filter(|_| leads).map(subscriber).collect();
     let shares_out = leads && !answer.skip_assignment;
-    let members = if shares_out { answer.members.into_iter().map(subscriber).collect() } else { Vec::new() };
-    Event::Joined { member_id, generation: answer.generation_id, leads, members }
+    Event::Joined { member_id, generation: answer.generation_id, leads, shares_out, members }
 }
 
 fn offset_of(offsets: &[(i32, i64)], partition: i32) -> Option<i64> {

@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 use uuid::Uuid;
 
-use super::assignor::Subscriber;
+use super::assignor::{Counts, Subscriber, is_to_be_shared_anew};
 use super::coordinator::{Beginnings, Coordinator, Shares};
 use super::membership::{self, Membership, Step};
 use super::{MemberConfig, RELEASE_LIMIT};
@@ -23,7 +23,7 @@ use crate::ledger::Position;
 use crate::pipeline::source::Event;
 use crate::retry::Backoff;
 
-/// How often the leader looks whether the topic has more partitions.
+/// How often the leader looks whether the topics of the group have other partitions.
 const PARTITION_CHECK_INTERVAL: Duration = Duration::from_secs(10);
 
 /// What the pipeline asks of its member.
@@ -82,8 +82,8 @@ pub(in crate::kafka) struct Driver {
     rewinding: bool,
     /// Partitions that are ours and not read yet, because their offsets could not be found.
     to_begin: Option<Vec<i32>>,
-    /// As leader: how many partitions were shared out.
-    partition_count: usize,
+    /// As leader: how many partitions of each topic were shared out.
+    shared_out: Counts,
     backoff: Backoff,
     due: Due,
     ended: bool,
@@ -121,7 +121,7 @@ impl Driver {
             partitions: Vec::new(),
             rewinding: false,
             to_begin: None,
-            partition_count: 0,
+            shared_out: Counts::new(),
             backoff: Backoff::default(),
             due: Due { heartbeat: now, partition_check: now, begin: now, release: None },
             ended: false,
@@ -289,19 +289,18 @@ impl Driver {
         if !self.membership.leads() {
             return Ok(Shares::default());
         }
-        let (shares, count) = self.coordinator.share_out(members).await?;
-        self.partition_count = count;
+        let counts = self.coordinator.count_partitions(self.membership.topics()).await?;
+        let shares = self.coordinator.share_out(members, &counts)?;
+        self.shared_out = counts;
         self.due.partition_check = Instant::now() + PARTITION_CHECK_INTERVAL;
         Ok(shares)
     }
 
-    /// As leader: more partitions have to be shared out anew.
+    /// As leader: what has other partitions than were shared out has to be shared out anew.
     async fn check_partitions(&mut self) -> Vec<Step> {
         self.due.partition_check = Instant::now() + PARTITION_CHECK_INTERVAL;
-        let topic = self.coordinator.config().topic.clone();
-        match self.coordinator.count_partitions(&topic).await {
-            // None at all is a topic that is about to be made anew: its members wait.
-            Ok(count) if count != self.partition_count && count > 0 => {
+        match self.coordinator.count_partitions(self.membership.topics()).await {
+            Ok(counts) if is_to_be_shared_anew(&self.shared_out, &counts) => {
                 self.membership.handle(membership::Event::PartitionsChanged)
             }
             _ => Vec::new(),

@@ -2,6 +2,8 @@
 
 #[path = "earlier.rs"]
 mod earlier;
+#[path = "leading.rs"]
+mod leading;
 #[path = "topics.rs"]
 mod topics;
 
@@ -32,6 +34,7 @@ use vitals::reading::Timestamp;
 pub(crate) use earlier::{
     a_topic_made_anew_under_its_member_begins_as_another_assignment, offsets_of_an_earlier_topic_are_not_believed,
 };
+pub(crate) use leading::what_a_topic_of_another_member_gains_is_given_out;
 pub(crate) use topics::{
     a_history_comes_in_the_order_of_time, a_topic_tells_its_partitions_ranges_and_times,
     the_settings_of_a_topic_tell_who_gave_them, the_tail_of_a_topic_is_found, what_comes_is_read_live,
