@@ -3,7 +3,7 @@
 use rustix::process::Signal;
 
 use super::must_tell;
-use super::parcels::Parcels;
+use crate::chaos::campaigns::parcels::Parcels;
 use crate::chaos::error::ChaosError;
 use crate::chaos::findings::Findings;
 use crate::chaos::flow::END_LIMIT;
