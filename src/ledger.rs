@@ -53,6 +53,8 @@ impl Position {
 #[derive(Debug, Default)]
 pub struct Ledger {
     assignment: u64,
+    /// The first assignment of which nothing was taken away.
+    awaited_since: u64,
     partitions: BTreeMap<i32, Partition>,
     /// How long the store may forget what it has acknowledged; zero where it never does.
     settle_time: Duration,
@@ -130,6 +132,9 @@ impl Ledger {
     /// Begins the assignment with this number; everything of earlier ones is forgotten, except up to where their records
     /// were seen.
     pub fn assign(&mut self, assignment: u64) {
+        if self.partitions.is_empty() {
+            self.awaited_since = assignment;
+        }
         self.assignment = assignment;
         self.partitions.clear();
         self.marks.clear();
@@ -195,7 +200,8 @@ impl Ledger {
     /// was made anew changes nothing: the record is nowhere else any more.
     #[must_use]
     pub fn awaits(&self, receipt: &Receipt) -> bool {
-        self.holds(receipt.assignment, receipt.partition)
+        let is_awaited = (self.awaited_since..=self.assignment).contains(&receipt.assignment);
+        is_awaited && self.partitions.contains_key(&receipt.partition)
     }
 
     /// Whether everything that was admitted of our partitions before they were taken away was admitted once more.

@@ -200,6 +200,7 @@ impl<'a, S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'a, S, T, D,
                 if is_another_topic {
                     self.ledger.forget_seen();
                     self.refusals.clear();
+                    self.read_on();
                 }
                 self.assigned(assignment, &partitions, is_again);
             }
@@ -333,11 +334,15 @@ impl<'a, S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'a, S, T, D,
     /// Begins again from what is committed: what was taken up since has to be stored once more.
     async fn read_again(&mut self) {
         self.take_away();
-        // The end that was reached is reached again when everything is stored and committed.
+        self.read_on();
+        self.source.rewind(self.ledger.assignment()).await;
+    }
+
+    /// An end that was reached is reached again when everything is stored and committed.
+    fn read_on(&mut self) {
         if matches!(self.phase, Phase::Ending { by: None } | Phase::LastCommit { by: None, .. }) {
             self.phase = Phase::Reading;
         }
-        self.source.rewind(self.ledger.assignment()).await;
     }
 
     /// Drops what has not gone out yet: who gets the partitions next reads it again, and that may be us.

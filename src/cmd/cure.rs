@@ -5,6 +5,7 @@ use std::error::Error;
 use serde::Serialize;
 
 use crate::exit::Advice;
+use crate::kafka::lag::PartitionLag;
 pub(super) use crate::output::counted;
 use crate::settings::{EMBEDDED, Settings};
 
@@ -40,6 +41,18 @@ pub(super) fn told(error: &(dyn Error + 'static)) -> String {
         cause = error.source();
     }
     text
+}
+
+/// Offsets that were committed in an earlier topic of the same name.
+pub(super) fn earlier(settings: &Settings, lags: &[PartitionLag]) -> Option<Wrong> {
+    let of: Vec<i32> = lags.iter().filter(|lag| lag.earlier.is_some()).map(|lag| lag.partition).collect();
+    if of.is_empty() {
+        return None;
+    }
+    let Settings { group, .. } = settings;
+    let what = format!("what {group} has committed in {} belongs to an earlier topic of this name", partitions(&of));
+    let (consume, seek) = (command(settings, "consume"), command(settings, "group seek --to earliest"));
+    Some(Wrong::new(what, format!("{consume} begins at the start of this one; before other programs read it: {seek}")))
 }
 
 /// A command as it is to be typed where these settings are in force.

@@ -3,7 +3,7 @@
 use color_eyre::eyre::Result;
 
 use super::watch::WatchArgs;
-use super::{Context, mixup};
+use super::{Context, cure, mixup};
 use crate::exit::Code;
 use crate::kafka::cluster::Cluster;
 use crate::kafka::error::KafkaError;
@@ -16,7 +16,8 @@ use crate::settings::Settings;
 #[command(after_help = "\
 The lag is the number of messages between what the group has stored and the
 end of each partition. It is shown even while nobody consumes. Committed is
-what is stored and cannot be forgotten any more, which may be later.
+what is stored and cannot be forgotten any more, which may be later. Where
+the topic was deleted and made anew, it counts from the start.
 The exit code is 1 where --fail-above finds more.
 
 Examples:
@@ -34,7 +35,7 @@ pub struct Args {
     format: FormatArgs,
 }
 
-const COLUMNS: [Column; 8] = [
+const COLUMNS: [Column; 9] = [
     Column::number("partition", "PARTITION"),
     Column::number("committed", "COMMITTED"),
     Column::number("stored", "STORED"),
@@ -43,6 +44,7 @@ const COLUMNS: [Column; 8] = [
     Column::number("lag_seconds", "SECONDS"),
     Column::text("member", "MEMBER").shortened(MEMBER_CHARS),
     Column::text("host", "HOST"),
+    Column::for_programs("earlier_committed"),
 ];
 
 /// Enough of a member's id, which ends with a random UUID, to tell it from the others.
@@ -74,7 +76,11 @@ async fn show(cluster: &mut Cluster, args: &Args, settings: &Settings, output: &
             if args.watch.is_on() {
                 output.clear_screen()?;
             }
-            print(&lags, args, output)
+            let shown = print(&lags, args, output);
+            if let Some(wrong) = cure::earlier(settings, &lags) {
+                output.note(format_args!("note: {}\nhint: {}", wrong.what, wrong.cure));
+            }
+            shown
         }
         // Whoever watches wants to see how it goes on.
         Err(error) if args.watch.is_on() && is_passing(&error) => {
@@ -105,7 +111,7 @@ fn print(lags: &[PartitionLag], args: &Args, output: &Output) -> Result<Code> {
 fn row(lag: &PartitionLag) -> Vec<Cell> {
     let member = lag.member.as_ref();
     let seconds = lag.lag_seconds.map(|seconds| (seconds * 10.0).round() / 10.0);
-    let values: [Value; 8] = [
+    let values: [Value; 9] = [
         lag.partition.into(),
         lag.committed.into(),
         lag.stored.into(),
@@ -114,6 +120,7 @@ fn row(lag: &PartitionLag) -> Vec<Cell> {
         seconds.into(),
         member.map(|member| member.id.as_str()).into(),
         member.map(|member| member.host.as_str()).into(),
+        lag.earlier.into(),
     ];
     values.into_iter().map(Cell::from).collect()
 }

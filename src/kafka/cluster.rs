@@ -2,7 +2,7 @@
 //!
 //! Each task that speaks with Kafka has a `Cluster` of its own, so that one that waits at a broker holds up no other.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use futures::future;
@@ -144,6 +144,31 @@ impl Cluster {
             .collect();
         leaders.sort_unstable();
         Ok(Topic { id: found.topic_id, leaders: Leaders(leaders) })
+    }
+
+    /// How many partitions each of `topics` has; none where there is no such topic, or where we may not know it.
+    ///
+    /// # Errors
+    /// No broker can be reached, or one cannot tell yet.
+    pub(super) async fn count_partitions(
+        &mut self,
+        topics: impl Iterator<Item = &str>,
+    ) -> Result<BTreeMap<String, usize>, KafkaError> {
+        let wanted = |topic| MetadataRequestTopic::default().with_name(Some(topic_name(topic)));
+        let response = self.metadata(Some(topics.map(wanted).collect())).await?;
+        let mut counts = BTreeMap::new();
+        for topic in response.topics {
+            let name = topic.name.map(|name| name.to_string()).unwrap_or_default();
+            let count = match topic.error_code.err() {
+                None => topic.partitions.len(),
+                Some(code) if code.is_retriable() && code != ResponseError::UnknownTopicOrPartition => {
+                    return Err(KafkaError::refused(format!("metadata of the topic '{name}'"), code));
+                }
+                Some(_) => 0,
+            };
+            counts.insert(name, count);
+        }
+        Ok(counts)
     }
 
     /// A connection to the broker `node`.

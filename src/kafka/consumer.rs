@@ -6,8 +6,8 @@ use tokio::time::timeout;
 
 use super::cluster::Cluster;
 use super::error::KafkaError;
-use super::group::MemberConfig;
 use super::group::driver::{Channels, Command, Driver};
+use super::group::{MemberConfig, admin};
 use super::offsets::Place;
 use crate::ledger::Position;
 use crate::pipeline::source::{Event, Source};
@@ -34,11 +34,12 @@ impl Consumer {
     /// group has committed nothing are read from `from`.
     ///
     /// # Errors
-    /// Kafka cannot be reached within [`FIRST_CONTACT_LIMIT`](super::cluster::FIRST_CONTACT_LIMIT), or the topic does
-    /// not exist.
+    /// Kafka cannot be reached within [`FIRST_CONTACT_LIMIT`](super::cluster::FIRST_CONTACT_LIMIT), the topic does not
+    /// exist, or the group's members speak [another protocol](KafkaError::OtherProtocol).
     pub async fn join(seeds: &[String], config: MemberConfig, from: Place) -> Result<Self, KafkaError> {
         let mut cluster = Cluster::connect(seeds).await?;
         cluster.leaders(&config.topic).await?;
+        ensure_joinable(&mut cluster, &config.group).await?;
         let (commands, taken) = mpsc::channel(CHANNEL_EVENTS);
         let (told, events) = mpsc::channel(CHANNEL_EVENTS);
         let (read, records) = mpsc::channel(CHANNEL_CHUNKS);
@@ -67,6 +68,16 @@ impl Consumer {
             _ => KafkaError::Protocol { address: "the group".into(), what: "the member ended by itself".into() },
         }
     }
+}
+
+/// Kafka would take a classic member into a group of the newer protocol, and give it partitions in its own way.
+async fn ensure_joinable(cluster: &mut Cluster, group: &str) -> Result<(), KafkaError> {
+    let described = async {
+        let coordinator = cluster.coordinator(group).await?;
+        admin::describe(cluster.node(coordinator).await?, group).await
+    };
+    // A coordinator that cannot tell now is asked again by the join.
+    described.await.map_or(Ok(()), |described| described.ensure_joinable(group))
 }
 
 impl Source for Consumer {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use kafka_protocol::ResponseError;
 
+use super::group::admin::Kind;
 use crate::exit::{Advice, Code};
 
 /// What to do where nothing answers.
@@ -90,12 +91,20 @@ pub enum KafkaError {
         group: String,
     },
     /// Somebody is in the consumer group.
-    #[error("the consumer group '{group}' has members: {}", members.join(", "))]
+    #[error("the consumer group '{group}' has members: {}", named(members))]
     GroupInUse {
         /// The group.
         group: String,
-        /// Its members, by their instance ids where they have one.
+        /// Its members, by their instance ids where they have one; none where they cannot be asked for.
         members: Vec<String>,
+    },
+    /// The group's members do not speak the classic protocol.
+    #[error("'{group}' is a group of Kafka's {} protocol, which is not spoken here", protocol(kind))]
+    OtherProtocol {
+        /// The group.
+        group: String,
+        /// What its members speak.
+        kind: Kind,
     },
     /// Another process took this member's static instance id.
     #[error("another member took the instance id '{instance_id}' in the group '{group}'")]
@@ -128,7 +137,9 @@ impl KafkaError {
 impl Advice for KafkaError {
     fn code(&self) -> Code {
         match self {
-            Self::NoTopic { .. } | Self::NoPartition { .. } | Self::NoGroup { .. } => Code::Usage,
+            Self::NoTopic { .. } | Self::NoPartition { .. } | Self::NoGroup { .. } | Self::OtherProtocol { .. } => {
+                Code::Usage
+            }
             Self::GroupInUse { .. } => Code::Finding,
             _ => Code::Unreachable,
         }
@@ -149,9 +160,24 @@ impl Advice for KafkaError {
             Self::GroupInUse { .. } => {
                 "end them first (Ctrl+C where they run); one that was killed leaves when its --session-timeout is over".into()
             }
+            Self::OtherProtocol { kind: Kind::Consumer, .. } => {
+                "end its members, or start them with group.protocol=classic; or choose another group with --group".into()
+            }
+            Self::OtherProtocol { .. } => "choose another group with --group".into(),
             Self::Fenced { .. } => "give each running member its own --instance-id".into(),
             Self::Refused { code, .. } => return refusal_hint(*code),
         })
+    }
+}
+
+fn named(members: &[String]) -> String {
+    if members.is_empty() { "their names are not told".to_owned() } else { members.join(", ") }
+}
+
+fn protocol(kind: &Kind) -> String {
+    match kind {
+        Kind::Consumer => "newer consumer".to_owned(),
+        other => format!("'{}'", other.name()),
     }
 }
 

@@ -52,6 +52,20 @@ pub(super) struct Fetcher {
     pub(super) positions: BTreeMap<i32, i64>,
     /// The id of the topic that the positions belong to; nil where the brokers give topics none.
     pub(super) topic_id: Uuid,
+    /// Whether another topic of this name is read on by itself, from its start. Else the reading ends there.
+    pub(super) reads_on: bool,
+}
+
+/// Why the reading ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// Nobody wants the records any more.
+    Unwanted,
+    /// The topic was deleted, and there is another one of its name.
+    AnotherTopic {
+        /// The number that marked what was fetched.
+        assignment: u64,
+    },
 }
 
 impl Fetcher {
@@ -60,12 +74,15 @@ impl Fetcher {
         partitions.iter().map(|assigned| (assigned.partition, assigned.start_offset)).collect()
     }
 
-    /// Reads until the receiver of the events is gone.
-    pub(super) async fn run(mut self) {
+    /// Reads until the receiver of the events is gone, or the topic.
+    pub(super) async fn run(mut self) -> Ended {
         let mut backoff = Backoff::default();
         while !self.positions.is_empty() && !self.events.is_closed() {
             let before = self.positions.clone();
-            let Err(error) = self.read().await else { return };
+            let error = match self.read().await {
+                Ok(ended) => return ended,
+                Err(error) => error,
+            };
             // A leader that moved is an everyday event; only trouble that lasts is told.
             if self.positions != before {
                 backoff.reset();
@@ -76,14 +93,20 @@ impl Fetcher {
             }
             sleep(backoff.next_pause()).await;
         }
+        Ended::Unwanted
     }
 
-    /// Reads from all leaders until one of them fails. `Ok` means that nobody wants the records any more.
-    async fn read(&mut self) -> Result<(), KafkaError> {
+    /// Reads from all leaders until one of them fails.
+    async fn read(&mut self) -> Result<Ended, KafkaError> {
         let mut cluster = Cluster::connect(&self.seeds).await?;
         let Topic { id, leaders } = cluster.topic(&self.topic).await?;
-        if self.topic_id != id && self.begin_anew(&mut cluster, &leaders).await?.is_none() {
-            return Ok(());
+        if self.topic_id != id {
+            if !self.reads_on {
+                return Ok(Ended::AnotherTopic { assignment: self.assignment });
+            }
+            if self.begin_anew(&mut cluster, &leaders).await?.is_none() {
+                return Ok(Ended::Unwanted);
+            }
         }
         self.topic_id = id;
         let mut parts = Vec::new();
@@ -116,25 +139,28 @@ impl Fetcher {
         drop(running);
         let positions: Vec<_> = parts.into_iter().flat_map(|part| part.positions).collect();
         self.positions.extend(positions);
-        outcome
+        outcome.map(|()| Ended::Unwanted)
     }
 
-    /// The topic of this name is another one: begins at its start, since the offsets are those of the old one, and says
-    /// so. `None` where nobody wants to know any more.
+    /// The topic of this name is another one: begins at the start of all its partitions, since the offsets are those of
+    /// the old one, and says so. `None` where nobody wants to know any more.
     async fn begin_anew(&mut self, cluster: &mut Cluster, leaders: &Leaders) -> Result<Option<()>, KafkaError> {
         let starts = offsets::find(cluster, &self.topic, leaders, Place::Earliest).await?;
-        let ends = offsets::find(cluster, &self.topic, leaders, Place::Latest).await?;
-        for (partition, position) in &mut self.positions {
-            let of_partition = |offsets: &[(i32, i64)]| offsets.iter().find(|(of, _)| of == partition).map(|of| of.1);
-            // A partition without a leader begins at 0 too; where that is gone, the fetch will find out.
-            let found = of_partition(&starts).unwrap_or(0);
-            let end_offset = of_partition(&ends).unwrap_or(found);
-            let wanted = std::mem::replace(position, found);
-            let gap = Event::Gap { assignment: self.assignment, partition: *partition, wanted, found, end_offset };
+        let ends: BTreeMap<i32, i64> =
+            offsets::find(cluster, &self.topic, leaders, Place::Latest).await?.into_iter().collect();
+        // A partition without a leader begins at 0 too; where that is gone, the fetch will find out.
+        let mut fresh: BTreeMap<i32, i64> = leaders.0.iter().map(|(partition, _)| (*partition, 0)).collect();
+        fresh.extend(starts);
+        for (partition, found) in &fresh {
+            let (partition, found) = (*partition, *found);
+            let wanted = self.positions.get(&partition).copied().unwrap_or(found);
+            let end_offset = ends.get(&partition).copied().unwrap_or(found);
+            let gap = Event::Gap { assignment: self.assignment, partition, wanted, found, end_offset };
             if wanted != found && self.events.send(gap).await.is_err() {
                 return Ok(None);
             }
         }
+        self.positions = fresh;
         Ok(Some(()))
     }
 }

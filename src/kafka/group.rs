@@ -2,7 +2,8 @@
 //!
 //! [`membership`] decides, [`driver`] does: the first takes events and gives steps, without a socket or a clock; the
 //! second holds the timers, and speaks with the [`coordinator`]. [`assignor`] shares out partitions where we lead.
-//! [`subscription`] is what members tell each other, [`admin`] what operators ask of any group.
+//! [`subscription`] is what members tell each other, [`admin`] what operators ask of any group;
+//! `newer` knows those of other protocols.
 
 pub mod admin;
 pub mod assignor;
@@ -10,6 +11,7 @@ pub(super) mod coordinator;
 pub(super) mod driver;
 pub mod forget;
 pub mod membership;
+mod newer;
 pub mod subscription;
 
 use std::time::Duration;

@@ -4,12 +4,11 @@ use std::collections::HashMap;
 
 use chrono::Utc;
 
-use super::cluster::{Cluster, Leaders};
+use super::cluster::{Cluster, Leaders, Topic};
 use super::error::KafkaError;
 use super::fetch;
 use super::group::admin;
-use super::offsets::{self, Place};
-use crate::ledger::Position;
+use super::offsets::{self, Committed, Place};
 
 /// How far a group is behind in one partition.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,6 +19,8 @@ pub struct PartitionLag {
     pub committed: Option<i64>,
     /// Up to where everything is stored. It may be further than what is committed, where the store may still forget.
     pub stored: Option<i64>,
+    /// What the group has committed in an earlier topic of this name: in this one it begins at the start.
+    pub earlier: Option<i64>,
     /// Behind the last message.
     pub end: i64,
     /// Messages between the last two; from the first message that is still there, where nothing is stored.
@@ -42,23 +43,24 @@ pub struct Member {
 /// Measures the lag of `group` in all partitions of `topic` that have a leader, in order.
 ///
 /// # Errors
-/// [`KafkaError::NoGroup`] or [`KafkaError::NoTopic`] where there is no such thing, and whatever keeps Kafka from
-/// answering.
+/// [`KafkaError::NoGroup`] or [`KafkaError::NoTopic`] where there is no such thing, [`KafkaError::OtherProtocol`] of a
+/// group that commits no offsets, and whatever keeps Kafka from answering.
 pub async fn measure(cluster: &mut Cluster, group: &str, topic: &str) -> Result<Vec<PartitionLag>, KafkaError> {
-    let leaders = cluster.leaders(topic).await?;
+    let Topic { id, leaders } = cluster.topic(topic).await?;
     let mut members = members(cluster, group, topic).await?;
     let partitions: Vec<i32> = leaders.0.iter().map(|(partition, _)| *partition).collect();
     let coordinator = cluster.coordinator(group).await?;
     let committed = offsets::committed(cluster.node(coordinator).await?, group, topic, &partitions).await?;
-    let committed: HashMap<i32, Position> =
-        committed.into_iter().map(|position| (position.partition, position)).collect();
+    let committed: HashMap<i32, Committed> = committed.into_iter().map(|of| (of.position.partition, of)).collect();
     let starts: HashMap<i32, i64> =
         offsets::find(cluster, topic, &leaders, Place::Earliest).await?.into_iter().collect();
     let ends = offsets::find(cluster, topic, &leaders, Place::Latest).await?;
     let mut lags = Vec::with_capacity(ends.len());
     for (partition, end) in ends {
         let start = starts.get(&partition).copied().unwrap_or(0);
-        let position = committed.get(&partition);
+        let found = committed.get(&partition);
+        let position = found.filter(|of| of.fits(id, end)).map(|of| of.position);
+        let earlier = found.filter(|_| position.is_none()).map(|of| of.position.offset);
         let (committed, stored) = (position.map(|at| at.offset), position.map(|at| at.stored));
         // What retention has deleted below the first message can be read no more.
         let next = stored.unwrap_or(start).max(start);
@@ -69,6 +71,7 @@ pub async fn measure(cluster: &mut Cluster, group: &str, topic: &str) -> Result<
             partition,
             committed,
             stored,
+            earlier,
             end,
             lag,
             lag_seconds,
@@ -82,6 +85,7 @@ pub async fn measure(cluster: &mut Cluster, group: &str, topic: &str) -> Result<
 async fn members(cluster: &mut Cluster, group: &str, topic: &str) -> Result<HashMap<i32, Member>, KafkaError> {
     let coordinator = cluster.coordinator(group).await?;
     let described = admin::describe(cluster.node(coordinator).await?, group).await?;
+    described.ensure_commits(group)?;
     let of_member = |mut described: admin::Member| {
         let partitions = described.assignment.remove(topic).unwrap_or_default();
         let member = Member { id: described.id().to_owned(), host: described.host };

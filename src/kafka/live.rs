@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 
 use super::cluster::Cluster;
 use super::error::KafkaError;
-use super::fetch::Fetcher;
+use super::fetch::{Ended, Fetcher};
 use crate::pipeline::source::Event;
 
 /// Chunks that wait to be shown. With the one in the hands of the fetcher, this bounds what is read ahead.
@@ -17,7 +17,7 @@ const CHANNEL_CHUNKS: usize = 2;
 #[derive(Debug)]
 pub struct Live {
     events: mpsc::Receiver<Event>,
-    fetcher: JoinSet<()>,
+    fetcher: JoinSet<Ended>,
 }
 
 impl Live {
@@ -40,6 +40,7 @@ impl Live {
             events: sender,
             positions,
             topic_id,
+            reads_on: true,
         };
         let mut running = JoinSet::new();
         running.spawn(fetcher.run());

@@ -8,6 +8,8 @@ use kafka_protocol::messages::offset_commit_request::{OffsetCommitRequestPartiti
 use kafka_protocol::messages::offset_fetch_request::OffsetFetchRequestTopic;
 use kafka_protocol::messages::{GroupId, ListOffsetsRequest, OffsetCommitRequest, OffsetFetchRequest};
 
+use uuid::Uuid;
+
 use super::cluster::{Cluster, Leaders, text, topic_name};
 use super::connection::Connection;
 use super::error::KafkaError;
@@ -109,14 +111,50 @@ pub(super) async fn list(
     Ok(found)
 }
 
-/// The text that goes with a committed offset says up to where everything is stored, which may be further: such a text
-/// begins so.
+/// What a group has committed of a partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Committed {
+    /// How far it is.
+    pub position: Position,
+    /// The id of the topic that this is a place in; `None` where whoever committed it did not say.
+    pub topic_id: Option<Uuid>,
+}
+
+impl Committed {
+    /// Whether it is a place in another topic of the same name than the one with this id.
+    #[must_use]
+    pub fn is_of_another(&self, topic_id: Uuid) -> bool {
+        !topic_id.is_nil() && self.topic_id.is_some_and(|of| of != topic_id)
+    }
+
+    /// Whether it is a place in the topic with this id, whose partition ends at `end`, as far as can be known.
+    #[must_use]
+    pub fn fits(&self, topic_id: Uuid, end: i64) -> bool {
+        !self.is_of_another(topic_id) && self.position.stored <= end
+    }
+}
+
+/// The text that goes with a committed offset has words. One names the topic that the offset is a place in, since one
+/// that is deleted and made anew has other records at the same offsets:
+const TOPIC: &str = "topic=";
+/// And one says up to where everything is stored, where that is further:
 const STORED: &str = "stored=";
 
-/// Reads the text that goes with a committed offset. What other programs write there says nothing.
-fn stored(offset: i64, metadata: Option<&str>) -> i64 {
-    let stored = metadata.and_then(|text| text.strip_prefix(STORED)?.parse().ok());
-    stored.map_or(offset, |stored: i64| stored.max(offset))
+/// The text for a position in the topic with this id; nil where it is not known.
+fn write_text(position: &Position, topic_id: Uuid) -> Option<String> {
+    let topic = (!topic_id.is_nil()).then(|| format!("{TOPIC}{topic_id}"));
+    let stored = (position.stored > position.offset).then(|| format!("{STORED}{}", position.stored));
+    let words: Vec<_> = topic.into_iter().chain(stored).collect();
+    (!words.is_empty()).then(|| words.join(" "))
+}
+
+/// Reads such a text. What other programs write there says nothing.
+fn read_text(partition: i32, offset: i64, text: Option<&str>) -> Committed {
+    let word = |prefix| text?.split(' ').find_map(|word| word.strip_prefix(prefix));
+    let stored = word(STORED).and_then(|stored| stored.parse().ok());
+    let stored = stored.map_or(offset, |stored: i64| stored.max(offset));
+    let topic_id = word(TOPIC).and_then(|id| Uuid::try_parse(id).ok());
+    Committed { position: Position { partition, offset, stored }, topic_id }
 }
 
 /// What `group` has committed of `topic`, by partition; partitions without a committed offset are left out.
@@ -128,7 +166,7 @@ pub async fn committed(
     group: &str,
     topic: &str,
     partitions: &[i32],
-) -> Result<Vec<Position>, KafkaError> {
+) -> Result<Vec<Committed>, KafkaError> {
     let what = || format!("the committed offsets of the group '{group}'");
     let wanted =
         OffsetFetchRequestTopic::default().with_name(topic_name(topic)).with_partition_indexes(partitions.to_vec());
@@ -142,14 +180,14 @@ pub async fn committed(
         match partition.error_code.err() {
             Some(code) => return Err(KafkaError::refused(what(), code)),
             None if partition.committed_offset == NO_OFFSET => {}
-            None => {
-                let offset = partition.committed_offset;
-                let stored = stored(offset, partition.metadata.as_deref());
-                found.push(Position { partition: partition.partition_index, offset, stored });
-            }
+            None => found.push(read_text(
+                partition.partition_index,
+                partition.committed_offset,
+                partition.metadata.as_deref(),
+            )),
         }
     }
-    found.sort_unstable_by_key(|position| position.partition);
+    found.sort_unstable_by_key(|committed| committed.position.partition);
     Ok(found)
 }
 
@@ -199,22 +237,22 @@ impl<'a> Committer<'a> {
     }
 }
 
-/// Commits `positions` of `topic` for a member.
+/// Commits `positions` of `topic` for a member. They are places in the topic with this id, which is nil where it is not
+/// known.
 ///
 /// # Errors
 /// The coordinator cannot be reached or refuses; a refusal carries the first partition's code.
 pub async fn commit(
     coordinator: &mut Connection,
     committer: Committer<'_>,
-    topic: &str,
+    (topic, topic_id): (&str, Uuid),
     positions: &[Position],
 ) -> Result<(), KafkaError> {
     let of_partition = |position: &Position| {
-        let further = (position.stored > position.offset).then(|| text(&format!("{STORED}{}", position.stored)));
         OffsetCommitRequestPartition::default()
             .with_partition_index(position.partition)
             .with_committed_offset(position.offset)
-            .with_committed_metadata(further)
+            .with_committed_metadata(write_text(position, topic_id).map(|words| text(&words)))
     };
     let of_topic = OffsetCommitRequestTopic::default()
         .with_name(topic_name(topic))
@@ -237,11 +275,35 @@ pub async fn commit(
 mod tests {
     use super::*;
 
+    const ID: Uuid = Uuid::from_u128(0xf0f1_f2f3_f4f5_f6f7_f8f9_fafb_fcfd_feff);
+
     #[test]
-    fn the_text_of_a_commit_tells_how_far_it_is_stored_and_that_of_others_tells_nothing() {
-        assert_eq!(stored(5, Some("stored=9")), 9);
-        for other in [None, Some(""), Some("stored="), Some("stored=x"), Some("stored=3"), Some("consumer-1")] {
-            assert_eq!(stored(5, other), 5, "{other:?}");
+    fn the_text_of_a_commit_tells_the_topic_and_how_far_it_is_stored() {
+        for (stored, topic_id) in [(5, ID), (9, ID), (9, Uuid::nil()), (5, Uuid::nil())] {
+            let position = Position { partition: 3, offset: 5, stored };
+            let text = write_text(&position, topic_id);
+            let read = read_text(3, 5, text.as_deref());
+            assert_eq!(read, Committed { position, topic_id: Some(topic_id).filter(|id| !id.is_nil()) }, "{text:?}");
         }
+        assert_eq!(write_text(&Position::at(3, 5), Uuid::nil()), None);
+    }
+
+    #[test]
+    fn the_text_of_an_earlier_vitals_tells_how_far_it_is_stored_and_that_of_others_tells_nothing() {
+        assert_eq!(read_text(0, 5, Some("stored=9")).position.stored, 9);
+        for other in
+            [None, Some(""), Some("stored="), Some("stored=x"), Some("stored=3"), Some("topic=x"), Some("consumer-1")]
+        {
+            let read = read_text(0, 5, other);
+            assert_eq!(read, Committed { position: Position::at(0, 5), topic_id: None }, "{other:?}");
+        }
+    }
+
+    #[test]
+    fn an_offset_of_another_topic_does_not_fit_and_one_that_does_not_say_fits_up_to_the_end() {
+        let at = |topic_id| Committed { position: Position::at(0, 5), topic_id };
+        let other = Uuid::from_u128(1);
+        assert!(at(Some(ID)).fits(ID, 5) && at(None).fits(ID, 5) && at(Some(other)).fits(Uuid::nil(), 5));
+        assert!(!at(Some(other)).fits(ID, 9) && !at(None).fits(ID, 4) && !at(Some(ID)).fits(ID, 4));
     }
 }

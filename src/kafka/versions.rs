@@ -20,13 +20,14 @@ const SPOKEN: &[(ApiKey, i16, i16, &str)] = &[
     (ApiKey::SyncGroup, 3, 4, "SyncGroup"),
     (ApiKey::DescribeGroups, 0, 5, "DescribeGroups"),
     (ApiKey::OffsetDelete, 0, 0, "OffsetDelete"),
-    (ApiKey::ListGroups, 0, 4, "ListGroups"),
+    (ApiKey::ListGroups, 0, 5, "ListGroups"),
     (ApiKey::ApiVersions, 0, 0, "ApiVersions"),
     (ApiKey::CreateTopics, 2, 6, "CreateTopics"),
     (ApiKey::DeleteTopics, 1, 5, "DeleteTopics"),
     (ApiKey::DeleteGroups, 0, 2, "DeleteGroups"),
     (ApiKey::DescribeQuorum, 0, 1, "DescribeQuorum"),
     (ApiKey::DescribeConfigs, 1, 4, "DescribeConfigs"),
+    (ApiKey::ConsumerGroupDescribe, 0, 1, "ConsumerGroupDescribe"),
 ];
 
 /// The last version of a fetch that names topics by name; later ones have their ids.
@@ -40,8 +41,9 @@ pub(super) fn spoken(key: i16) -> VersionRange {
 
 /// The requests without which something does not work, with their names.
 pub(super) fn needed() -> impl Iterator<Item = (i16, &'static str)> {
-    // Only KRaft has a quorum.
-    let needed = SPOKEN.iter().filter(|(api, ..)| !matches!(api, ApiKey::DescribeQuorum));
+    // Only KRaft has a quorum, and only Kafka 4 groups of the newer protocol.
+    let optional = |api| matches!(api, ApiKey::DescribeQuorum | ApiKey::ConsumerGroupDescribe);
+    let needed = SPOKEN.iter().filter(move |(api, ..)| !optional(*api));
     needed.map(|(api, .., name)| (api_key(*api), *name))
 }
 

@@ -223,6 +223,24 @@ fn a_log_made_anew_is_read_from_its_start() {
 }
 
 #[test]
+fn what_was_taken_up_of_a_topic_that_another_replaced_is_still_to_be_stored_and_commits_nothing() {
+    let mut ledger = ledger(0);
+    let old = ledger.admit(0, 0).expect("ours");
+    ledger.assign(2);
+    ledger.forget_seen();
+    ledger.add(0, 0, 1);
+    assert!(ledger.awaits(&old));
+    ledger.settle(old);
+    assert_eq!(offsets(&ledger), []);
+    let fresh = ledger.admit(0, 0).expect("the new topic");
+    assert!(!fresh.is_again);
+    ledger.take_away();
+    ledger.assign(3);
+    ledger.add(0, 0, 1);
+    assert!(!ledger.awaits(&old) && !ledger.awaits(&fresh), "who has the partition next reads it again");
+}
+
+#[test]
 fn an_offset_of_the_old_log_that_was_committed_late_is_taken_back() {
     let mut ledger = ledger(0);
     let old = ledger.admit(0, 0).expect("ours");

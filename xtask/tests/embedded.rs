@@ -30,6 +30,8 @@ mod crowded;
 mod deceptive;
 #[path = "embedded/deleted.rs"]
 mod deleted;
+#[path = "embedded/earlier.rs"]
+mod earlier;
 #[path = "embedded/faults.rs"]
 mod faults;
 #[path = "embedded/faulty.rs"]

@@ -14,6 +14,7 @@
 //! - `topic`: `vitals topic` beside Kafka's own tools
 //! - `starting`: where a group starts, and where it stops
 //! - `changing`: topics that change under a running group
+//! - `newer`: groups of protocols in which we take no part
 //! - `store_commands`: export, import, count, schema and reset, beside cqlsh
 //! - `audit`: `vitals audit` and `vitals dlq`, with holes
 //! - `operator`: `vitals group`, `status` and `doctor`, on what is healthy and what is broken
@@ -45,6 +46,8 @@ mod changing;
 mod embedded_broker;
 #[path = "services/making.rs"]
 mod making;
+#[path = "services/newer.rs"]
+mod newer;
 #[path = "services/old_programs.rs"]
 mod old_programs;
 #[path = "services/old_readme.rs"]

@@ -39,9 +39,11 @@ pub(super) async fn find(cluster: &mut Cluster, settings: &Settings, args: &Args
     if let Some(partition) = asked.filter(|asked| !partitions.contains(asked)) {
         return Err(KafkaError::NoPartition { topic: topic.clone(), partition, count: partitions.len() });
     }
+    let topic_id = cluster.topic_id(topic).await?;
     let coordinator = admin::coordinator(cluster, &settings.group).await?;
-    let positions = offsets::committed(cluster.node(coordinator).await?, &settings.group, topic, &partitions).await?;
-    let stored = positions.iter().map(|position| (position.partition, position.stored)).collect();
+    let committed = offsets::committed(cluster.node(coordinator).await?, &settings.group, topic, &partitions).await?;
+    let committed = committed.iter().filter(|of| !of.is_of_another(topic_id));
+    let stored = committed.map(|of| (of.position.partition, of.position.stored)).collect();
     Ok(cut(&everything, &stored, args))
 }
 

@@ -2,6 +2,8 @@
 
 use std::net::SocketAddr;
 
+use futures::future::join_all;
+
 use super::address::{self, Servers};
 use super::check::Sheet;
 use crate::cmd::cure::{self, Wrong};
@@ -9,6 +11,7 @@ use crate::cmd::mixup;
 use crate::exit::Advice as _;
 use crate::kafka::brokers::{self, BrokerState};
 use crate::kafka::cluster::Cluster;
+use crate::kafka::connection::Connection;
 use crate::kafka::error::KafkaError;
 use crate::port;
 use crate::settings::{EMBEDDED_ADDRESS, Settings};
@@ -29,15 +32,16 @@ pub(super) async fn examine(settings: &Settings, sheet: &mut Sheet) -> Option<Cl
     let addresses = settings.brokers.as_slice();
     let servers = Servers { addresses, address_check, port_check, option: "--brokers", start: start(settings) };
     let open = address::examine(&servers, sheet).await;
-    let (_, first) = open.first()?;
+    if !protocol(&open, sheet).await {
+        return None;
+    }
     let mut cluster = match Cluster::connect(settings.brokers.as_slice()).await {
         Ok(cluster) => cluster,
         Err(error) => {
-            no_kafka(&error, *first, sheet).await;
+            sheet.fail_of(KIND, &error, "what answers there cannot be asked on");
             return None;
         }
     };
-    sheet.ok(PROTOCOL, format!("{} speaks the Kafka protocol", settings.brokers));
     kind(settings, &cluster, sheet);
     match brokers::survey(&mut cluster).await {
         Ok(states) => {
@@ -66,22 +70,55 @@ fn start(settings: &Settings) -> String {
     unreachable.hint().unwrap_or_default()
 }
 
-/// Something listens that is no Kafka: the error, or who it is where that can be told.
-async fn no_kafka(error: &KafkaError, address: SocketAddr, sheet: &mut Sheet) {
-    let why = "whatever is sent there gets lost, or does harm";
-    let answers = matches!(error, KafkaError::Protocol { .. });
-    // Whoever said nothing is not asked again: that would only take time.
-    let what = if !answers {
-        None
-    } else if port::speaks_http(address).await {
-        Some(format!("{address} is a web server, and not Kafka"))
-    } else if is_cassandra(address).await {
-        Some(format!("{address} is Cassandra, and not Kafka"))
-    } else {
-        None
+/// Asks each of the open addresses by itself, and tells whether one of them speaks Kafka.
+async fn protocol(open: &[(String, SocketAddr)], sheet: &mut Sheet) -> bool {
+    let ask = |(address, found): &(String, SocketAddr)| {
+        let (address, found) = (address.clone(), *found);
+        async move {
+            match Connection::open(&address).await {
+                Ok(_) => Ok(address),
+                Err(error) => Err(no_kafka(&address, found, &error).await),
+            }
+        }
     };
-    let wrong = Wrong::of(error);
-    sheet.fail(PROTOCOL, Wrong { what: what.unwrap_or(wrong.what), ..wrong }, why);
+    let (mut speaking, mut others) = (Vec::new(), Vec::new());
+    for answer in join_all(open.iter().map(ask)).await {
+        match answer {
+            Ok(address) => speaking.push(address),
+            Err(wrong) => others.push(wrong),
+        }
+    }
+    let spoken = format!("{} speaks the Kafka protocol", speaking.join(","));
+    let whats: Vec<_> = others.iter().map(|wrong| wrong.what.as_str()).collect();
+    match others.first() {
+        None if speaking.is_empty() => {}
+        None => sheet.ok(PROTOCOL, spoken),
+        Some(Wrong { cure, .. }) if speaking.is_empty() => {
+            sheet.fail(PROTOCOL, Wrong::new(whats.join("; "), cure), "whatever is sent there gets lost, or does harm");
+        }
+        Some(Wrong { cure, .. }) => {
+            let what = format!("{spoken}; but {}", whats.join("; "));
+            sheet.warn(PROTOCOL, Wrong::new(what, cure), "when the others go, nobody finds the way");
+        }
+    }
+    !speaking.is_empty()
+}
+
+/// Something listens that does not speak Kafka: who it is where that can be told, or what it did.
+async fn no_kafka(address: &str, found: SocketAddr, error: &KafkaError) -> Wrong {
+    let port = || KafkaError::Protocol { address: address.to_owned(), what: String::new() }.hint().unwrap_or_default();
+    let hangs = "if that is Kafka, restart it; else name the brokers with --brokers HOST:PORT";
+    if port::speaks_http(found).await {
+        return Wrong::new(format!("{address} is a web server, and not Kafka"), port());
+    }
+    match error {
+        KafkaError::Protocol { .. } if is_cassandra(found).await => {
+            Wrong::new(format!("{address} is Cassandra, and not Kafka"), port())
+        }
+        KafkaError::TimedOut { .. } => Wrong::new(format!("{address} takes connections, and answers nothing"), hangs),
+        KafkaError::Io { .. } => Wrong::new(format!("{address} closes connections before it answers"), hangs),
+        error => Wrong::of(error),
+    }
 }
 
 async fn is_cassandra(address: SocketAddr) -> bool {

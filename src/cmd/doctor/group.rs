@@ -22,7 +22,7 @@ const MAX_WAIT_SECONDS: f64 = 30.0;
 const SECOND_LOOK: Duration = Duration::from_secs(2);
 
 /// What a group is called that is sharing out its partitions.
-const REBALANCING: [&str; 2] = ["PreparingRebalance", "CompletingRebalance"];
+const REBALANCING: [&str; 4] = ["PreparingRebalance", "CompletingRebalance", "Assigning", "Reconciling"];
 
 /// `is_empty` tells whether the topic has no messages.
 pub(super) async fn examine(settings: &Settings, cluster: &mut Cluster, is_empty: bool, sheet: &mut Sheet) {
@@ -110,6 +110,9 @@ fn judge(settings: &Settings, first: &Look, second: &Look) -> Finding {
         let cure = "end members that do not answer; `vitals group describe` names them";
         return Finding::Fault(Wrong::new(what, cure), "nobody reads meanwhile");
     }
+    if let Some(wrong) = cure::earlier(settings, &second.lags) {
+        return Finding::Fault(wrong, "who believes these offsets passes over messages");
+    }
     if !second.described.is_active() && second.total() > 0 {
         let what = format!("nobody is in {name}, and {}", cure::waiting(second.total()));
         return Finding::Fault(Wrong::new(what, command(settings, "consume")), UNREAD);
@@ -150,7 +153,7 @@ fn judge_members(settings: &Settings, look: &Look, members: usize) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kafka::group::admin::Member;
+    use crate::kafka::group::admin::{Kind, Member};
     use crate::kafka::lag;
     use crate::settings::{Environment, Flags, resolve};
 
@@ -164,6 +167,7 @@ mod tests {
             partition,
             committed: Some(committed),
             stored: Some(committed),
+            earlier: None,
             end: 100,
             lag: 100 - committed,
             lag_seconds: waited,
@@ -184,7 +188,10 @@ mod tests {
                 .collect(),
         };
         let members = shares.iter().map(member).collect();
-        Look { described: Description { state: state.into(), protocol: "range".into(), members }, lags }
+        Look {
+            described: Description { kind: Kind::Classic, state: state.into(), protocol: "range".into(), members },
+            lags,
+        }
     }
 
     fn told(first: &Look, second: &Look) -> String {
@@ -235,6 +242,15 @@ mod tests {
         assert!(told(&empty, &empty).starts_with("FAIL: nobody is in"), "{}", told(&empty, &empty));
         let done = look("Empty", &[], vec![partition(0, 100, None, false)]);
         assert!(told(&done, &done).starts_with("ok: "));
+    }
+
+    #[test]
+    fn offsets_of_an_earlier_topic_are_told() {
+        let mut lag = partition(0, 0, None, true);
+        (lag.committed, lag.stored, lag.earlier) = (None, None, Some(50));
+        let one = look("Stable", &[&[0]], vec![lag]);
+        let expected = "FAIL: what vitals-monitor-consumer-v7 has committed in partition 0 belongs to an earlier topic of this name";
+        assert_eq!(told(&one, &one), expected);
     }
 
     #[test]

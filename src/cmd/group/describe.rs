@@ -4,7 +4,7 @@ use color_eyre::eyre::Result;
 
 use crate::exit::Code;
 use crate::kafka::cluster::Cluster;
-use crate::kafka::group::admin::{self, Member};
+use crate::kafka::group::admin::{self, Kind, Member};
 use crate::output::counted;
 use crate::output::{Cell, Column, FormatArgs, Output, Value};
 use crate::settings::Settings;
@@ -41,8 +41,15 @@ pub(super) async fn run(args: &Args, cluster: &mut Cluster, settings: &Settings,
     let mut rows = output.rows(args.format, &COLUMNS);
     described.members.iter().flat_map(rows_of).try_for_each(|row| rows.push(row))?;
     rows.finish()?;
-    let members = counted(described.members.len(), "member");
-    output.note(format_args!("group {group}: {}, {members}, coordinated by broker {coordinator}", described.state));
+    let members = match described.kind {
+        Kind::Other(_) => "whose members are not told".to_owned(),
+        Kind::Classic | Kind::Consumer => counted(described.members.len(), "member"),
+    };
+    let kind = described.kind.name();
+    output.note(format_args!(
+        "group {group}: {}, {members}, {kind} protocol, coordinated by broker {coordinator}",
+        described.state
+    ));
     Ok(Code::Done)
 }
 
@@ -86,6 +93,7 @@ pub(super) mod tests {
                 .collect(),
         };
         Description {
+            kind: Kind::Classic,
             state: "Stable".to_owned(),
             protocol: "range".to_owned(),
             members: vec![member("vitals-1", Some("ward-a"), &[0, 1]), member("vitals-2", None, &[])],

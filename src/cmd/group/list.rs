@@ -7,7 +7,7 @@ use color_eyre::eyre::Result;
 use crate::exit::Code;
 use crate::kafka::cluster::Cluster;
 use crate::kafka::error::KafkaError;
-use crate::kafka::group::admin::{self, Description, Listed};
+use crate::kafka::group::admin::{self, Description, Kind, Listed};
 use crate::kafka::offsets;
 use crate::output::{Cell, Column, FormatArgs, Output, Value};
 
@@ -24,9 +24,10 @@ pub(super) struct Args {
     format: FormatArgs,
 }
 
-const COLUMNS: [Column; 6] = [
+const COLUMNS: [Column; 7] = [
     Column::text("group", "GROUP"),
     Column::text("state", "STATE"),
+    Column::text("type", "TYPE"),
     Column::text("protocol", "PROTOCOL"),
     Column::number("members", "MEMBERS"),
     Column::text("topics", "TOPICS"),
@@ -50,8 +51,7 @@ pub(super) async fn run(args: &Args, cluster: &mut Cluster, output: &Output) -> 
     Ok(if listing.silent.is_empty() { Code::Done } else { Code::Finding })
 }
 
-/// The members of a group, where they can be asked for (a group of the new protocol tells them another way), and the
-/// topics that it has committed offsets of.
+/// The members of a group, where it has not gone since, and the topics that it has committed offsets of.
 async fn look_into(
     cluster: &mut Cluster,
     listed: &Listed,
@@ -69,10 +69,12 @@ async fn look_into(
 fn row(listed: &Listed, described: Option<&Description>, mut topics: BTreeSet<String>) -> Vec<Cell> {
     topics.extend(described.map(Description::topics).unwrap_or_default());
     let protocol = described.map(|described| described.protocol.as_str()).filter(|name| !name.is_empty());
-    let members = described.map(|described| u64::try_from(described.members.len()).unwrap_or(u64::MAX));
-    let values: [Value; 6] = [
+    let told = described.filter(|described| !matches!(described.kind, Kind::Other(_)));
+    let members = told.map(|described| u64::try_from(described.members.len()).unwrap_or(u64::MAX));
+    let values: [Value; 7] = [
         listed.group.as_str().into(),
         listed.state.as_str().into(),
+        listed.kind.name().into(),
         protocol.into(),
         members.into(),
         topics.into_iter().collect::<Vec<_>>().into(),
@@ -88,7 +90,7 @@ mod tests {
     use crate::output::Format;
 
     fn listed(state: &str) -> Listed {
-        Listed { group: "ward".into(), coordinator: 1, state: state.into(), protocol_type: "consumer".into() }
+        Listed { group: "ward".into(), coordinator: 1, state: state.into(), kind: Kind::Classic }
     }
 
     fn printed(row: Vec<Cell>) -> String {
@@ -104,7 +106,7 @@ mod tests {
         let row = row(&listed("Stable"), Some(&two_members()), BTreeSet::from(["old".to_owned()]));
         assert_eq!(
             printed(row),
-            "{\"group\":\"ward\",\"state\":\"Stable\",\"protocol\":\"range\",\"members\":2,\
+            "{\"group\":\"ward\",\"state\":\"Stable\",\"type\":\"classic\",\"protocol\":\"range\",\"members\":2,\
              \"topics\":[\"old\",\"patient.vitals\"],\"coordinator\":1}\n"
         );
     }

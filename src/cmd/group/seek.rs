@@ -5,13 +5,14 @@ use std::str::FromStr;
 
 use color_eyre::eyre::Result;
 use kafka_protocol::ResponseError;
+use uuid::Uuid;
 
 use crate::cmd::moment;
 use crate::exit::Code;
 use crate::kafka::cluster::{Cluster, Leaders};
 use crate::kafka::error::KafkaError;
 use crate::kafka::group::admin::{self, Description};
-use crate::kafka::offsets::{self, Committer, Place};
+use crate::kafka::offsets::{self, Committed, Committer, Place};
 use crate::ledger::Position;
 use crate::output::{Cell, Column, FormatArgs, Output, Value};
 use crate::settings::Settings;
@@ -71,6 +72,8 @@ impl FromStr for Target {
 struct Move {
     partition: i32,
     committed: Option<i64>,
+    /// What was committed in an earlier topic of this name.
+    earlier: Option<i64>,
     /// The first offset that the partition holds.
     first: i64,
     /// Behind the last one.
@@ -106,12 +109,16 @@ const COLUMNS: [Column; 7] = [
 pub(super) async fn run(args: &Args, cluster: &mut Cluster, settings: &Settings, output: &Output) -> Result<Code> {
     let (group, topic) = (&settings.group, &settings.topic);
     let members = members(cluster, group).await?;
+    if let Some(described) = &members {
+        described.ensure_commits(group)?;
+    }
     if !args.dry_run {
         ensure_unused(members.as_ref(), group)?;
     }
-    let moves = plan(args, cluster, group, topic).await?;
+    let topic_id = cluster.topic_id(topic).await?;
+    let moves = plan(args, cluster, group, (topic, topic_id)).await?;
     if !args.dry_run {
-        commit(cluster, group, topic, &moves).await?;
+        commit(cluster, group, (topic, topic_id), &moves).await?;
     }
     print(args, &moves, output)?;
     for moved in moves.iter().filter(|moved| moved.is_clamped()) {
@@ -120,6 +127,13 @@ pub(super) async fn run(args: &Args, cluster: &mut Cluster, settings: &Settings,
             "note: partition {partition} holds the offsets {first} to {end}, so {wanted} became {}",
             moved.new_offset()
         ));
+    }
+    for Move { partition, earlier, .. } in &moves {
+        if let Some(earlier) = earlier {
+            output.note(format_args!(
+                "note: partition {partition}: {earlier} was committed in an earlier topic of this name"
+            ));
+        }
     }
     if args.dry_run {
         output.note("dry run: nothing was changed");
@@ -145,12 +159,17 @@ async fn members(cluster: &mut Cluster, group: &str) -> Result<Option<Descriptio
     }
 }
 
-async fn plan(args: &Args, cluster: &mut Cluster, group: &str, topic: &str) -> Result<Vec<Move>, KafkaError> {
+async fn plan(
+    args: &Args,
+    cluster: &mut Cluster,
+    group: &str,
+    (topic, topic_id): (&str, Uuid),
+) -> Result<Vec<Move>, KafkaError> {
     let leaders = wanted(&args.partitions, cluster.leaders(topic).await?, topic)?;
     let partitions: Vec<i32> = leaders.0.iter().map(|(partition, _)| *partition).collect();
     let coordinator = admin::coordinator(cluster, group).await?;
     let committed = offsets::committed(cluster.node(coordinator).await?, group, topic, &partitions).await?;
-    let committed: HashMap<i32, i64> = committed.iter().map(|at| (at.partition, at.offset)).collect();
+    let committed: HashMap<i32, Committed> = committed.into_iter().map(|of| (of.position.partition, of)).collect();
     let firsts = offsets::find(cluster, topic, &leaders, Place::Earliest).await?;
     let ends: HashMap<i32, i64> = offsets::find(cluster, topic, &leaders, Place::Latest).await?.into_iter().collect();
     let found: HashMap<i32, i64> = match args.to {
@@ -160,7 +179,9 @@ async fn plan(args: &Args, cluster: &mut Cluster, group: &str, topic: &str) -> R
     let moved = |(partition, first): (i32, i64)| {
         let end = ends.get(&partition).copied().unwrap_or(first);
         let wanted = found.get(&partition).copied().unwrap_or(end);
-        Move { partition, committed: committed.get(&partition).copied(), first, end, wanted }
+        let of = committed.get(&partition);
+        let offset_where = |fits| of.filter(|of| of.fits(topic_id, end) == fits).map(|of| of.position.offset);
+        Move { partition, committed: offset_where(true), earlier: offset_where(false), first, end, wanted }
     };
     Ok(firsts.into_iter().map(moved).collect())
 }
@@ -183,7 +204,7 @@ fn wanted(named: &[i32], leaders: Leaders, topic: &str) -> Result<Leaders, Kafka
     }
 }
 
-async fn commit(cluster: &mut Cluster, group: &str, topic: &str, moves: &[Move]) -> Result<(), KafkaError> {
+async fn commit(cluster: &mut Cluster, group: &str, topic: (&str, Uuid), moves: &[Move]) -> Result<(), KafkaError> {
     let coordinator = admin::coordinator(cluster, group).await?;
     let coordinator = cluster.node(coordinator).await?;
     let positions: Vec<_> = moves.iter().map(|moved| Position::at(moved.partition, moved.new_offset())).collect();
@@ -226,7 +247,7 @@ mod tests {
     use crate::output::Format;
 
     fn to(wanted: i64) -> Move {
-        Move { partition: 3, committed: Some(40), first: 10, end: 50, wanted }
+        Move { partition: 3, committed: Some(40), earlier: None, first: 10, end: 50, wanted }
     }
 
     #[test]

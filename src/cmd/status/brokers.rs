@@ -138,6 +138,7 @@ async fn look_at_group(cluster: &mut Cluster, settings: &Settings, report: &mut 
         (None, Some(topic)) => topic.records,
         (Some(_), Some(_)) => {
             let lags = lag::measure(cluster, &name, &settings.topic).await?;
+            report.wrong.extend(cure::earlier(settings, &lags));
             Some(lags.iter().map(|partition| partition.lag).sum())
         }
     };

@@ -53,6 +53,7 @@ pub(super) fn group(partitions: i32) -> Group {
         partition,
         committed: Some(100),
         stored: Some(100),
+        earlier: None,
         end: 100 + i64::from(partition),
         lag: i64::from(partition),
         lag_seconds: (partition > 0).then_some(1.25),

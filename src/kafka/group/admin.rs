@@ -9,9 +9,9 @@ use kafka_protocol::messages::describe_groups_response::{DescribedGroup, Describ
 use kafka_protocol::messages::{DeleteGroupsRequest, DescribeGroupsRequest, GroupId, ListGroupsRequest};
 use tokio::time::{Instant, sleep};
 
-use super::PROTOCOL_TYPE;
 use super::assignor::Assignment;
 use super::subscription::{decode_shares, decode_subscription};
+use super::{PROTOCOL_TYPE, newer};
 use crate::kafka::cluster::{Cluster, NodeId, text};
 use crate::kafka::connection::Connection;
 use crate::kafka::error::KafkaError;
@@ -26,8 +26,41 @@ pub struct Listed {
     pub coordinator: NodeId,
     /// Its state in Kafka's words: `Stable`, `Empty`, `PreparingRebalance`, …
     pub state: String,
-    /// `consumer`, or what else the members are; empty where nobody has ever joined.
-    pub protocol_type: String,
+    /// The protocol of its members.
+    pub kind: Kind,
+}
+
+/// The protocol by which a group's members share work out.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// The classic one, in which a member leads; the one in which we take part.
+    #[default]
+    Classic,
+    /// The newer one of consumers (KIP-848), in which the coordinator leads.
+    Consumer,
+    /// Another one, in Kafka's words: `share`, `streams`.
+    Other(String),
+}
+
+impl Kind {
+    /// Kafka's word for it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Classic => "classic",
+            Self::Consumer => "consumer",
+            Self::Other(name) => name,
+        }
+    }
+
+    /// Brokers before Kafka 4 know no other and say nothing.
+    fn of(name: &str) -> Self {
+        match name.to_ascii_lowercase().as_str() {
+            "" | "classic" => Self::Classic,
+            "consumer" => Self::Consumer,
+            other => Self::Other(other.to_owned()),
+        }
+    }
 }
 
 /// All groups, as far as they can be known.
@@ -42,6 +75,8 @@ pub struct Listing {
 /// A group and its members.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Description {
+    /// The protocol of its members.
+    pub kind: Kind,
     /// Its state in Kafka's words.
     pub state: String,
     /// How the members share partitions out (`range`); empty while they have not agreed.
@@ -67,11 +102,14 @@ pub struct Member {
     pub assignment: Assignment,
 }
 
-/// What the coordinator says of a group that it does not know.
+/// What the coordinator says of a group that it does not know as a classic one.
 const DEAD: &str = "Dead";
 
+/// The kind of group whose members take messages one by one (KIP-932).
+const SHARE: &str = "share";
+
 /// The state of a group whose members have all gone.
-const EMPTY: &str = "Empty";
+pub(super) const EMPTY: &str = "Empty";
 
 impl Description {
     /// Whether somebody is in the group, or about to be.
@@ -90,6 +128,29 @@ impl Description {
         }
         let members = self.members.iter().map(|member| member.id().to_owned()).collect();
         Err(KafkaError::GroupInUse { group: group.to_owned(), members })
+    }
+
+    /// Makes sure that we can take part in the `group` that this describes: nobody is in it, who then would have another
+    /// protocol. Kafka turns an empty group of consumers into a classic one.
+    ///
+    /// # Errors
+    /// [`KafkaError::OtherProtocol`].
+    pub fn ensure_joinable(&self, group: &str) -> Result<(), KafkaError> {
+        if self.kind == Kind::Classic || (self.kind == Kind::Consumer && !self.is_active()) {
+            return Ok(());
+        }
+        Err(KafkaError::OtherProtocol { group: group.to_owned(), kind: self.kind.clone() })
+    }
+
+    /// Makes sure that the `group` that this describes commits offsets: share groups acknowledge message by message.
+    ///
+    /// # Errors
+    /// [`KafkaError::OtherProtocol`].
+    pub fn ensure_commits(&self, group: &str) -> Result<(), KafkaError> {
+        if self.kind.name() == SHARE {
+            return Err(KafkaError::OtherProtocol { group: group.to_owned(), kind: self.kind.clone() });
+        }
+        Ok(())
     }
 
     /// The topics that the members want or have.
@@ -184,15 +245,21 @@ async fn list_of(cluster: &mut Cluster, node: NodeId) -> Result<Vec<Listed>, Kaf
 }
 
 async fn try_list(cluster: &mut Cluster, node: NodeId) -> Result<Vec<Listed>, KafkaError> {
-    let response = cluster.node(node).await?.call(&ListGroupsRequest::default()).await?;
+    let groups = listed(cluster.node(node).await?).await?;
+    Ok(groups.into_iter().map(|listed| Listed { coordinator: node, ..listed }).collect())
+}
+
+/// The groups that one broker coordinates, without its id.
+pub(super) async fn listed(broker: &mut Connection) -> Result<Vec<Listed>, KafkaError> {
+    let response = broker.call(&ListGroupsRequest::default()).await?;
     if let Some(code) = response.error_code.err() {
         return Err(KafkaError::refused("the list of groups", code));
     }
     let listed = |group: kafka_protocol::messages::list_groups_response::ListedGroup| Listed {
         group: group.group_id.to_string(),
-        coordinator: node,
+        coordinator: NodeId::default(),
         state: group.group_state.to_string(),
-        protocol_type: group.protocol_type.to_string(),
+        kind: Kind::of(&group.group_type),
     };
     Ok(response.groups.into_iter().map(listed).collect())
 }
@@ -217,9 +284,8 @@ async fn try_describe(coordinator: &mut Connection, group: &str) -> Result<Descr
     let no_group = || KafkaError::NoGroup { group: group.to_owned() };
     let described = response.groups.into_iter().next().ok_or_else(no_group)?;
     match described.error_code.err() {
-        None if &*described.group_state == DEAD => Err(no_group()),
-        None => Ok(description(described)),
-        Some(ResponseError::GroupIdNotFound) => Err(no_group()),
+        None if &*described.group_state != DEAD => Ok(description(described)),
+        None | Some(ResponseError::GroupIdNotFound) => newer::describe(coordinator, group).await?.ok_or_else(no_group),
         Some(code) => Err(KafkaError::refused(format!("a description of the group '{group}'"), code)),
     }
 }
@@ -237,7 +303,8 @@ fn description(described: DescribedGroup) -> Description {
     };
     let mut members: Vec<_> = described.members.into_iter().map(member).collect();
     members.sort_by(|one, other| one.id().cmp(other.id()));
-    Description { state: described.group_state.to_string(), protocol: described.protocol_data.to_string(), members }
+    let (state, protocol) = (described.group_state.to_string(), described.protocol_data.to_string());
+    Description { kind: Kind::Classic, state, protocol, members }
 }
 
 /// Deletes `group` with everything that it has committed.

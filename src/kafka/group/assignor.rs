@@ -18,12 +18,22 @@ pub struct Subscriber {
 /// A member's partitions by topic.
 pub type Assignment = BTreeMap<String, Vec<i32>>;
 
+/// How many partitions topics have; none those that are not there.
+pub type Counts = BTreeMap<String, usize>;
+
+/// Whether there is something to share out that was not there at the last time: a topic that has other partitions than
+/// `before`, or came into being. One that is gone may be about to be made anew: its members wait.
+#[must_use]
+pub fn is_to_be_shared_anew(before: &Counts, now: &Counts) -> bool {
+    now.iter().any(|(topic, count)| *count > 0 && before.get(topic) != Some(count))
+}
+
 /// Shares out the partitions `0..counts[topic]` of each topic among its subscribers.
 ///
 /// Members are ordered by instance id where they have one, static ones first, then by member id. Every subscriber is in
 /// the result, with or without partitions.
 #[must_use]
-pub fn range(subscribers: &[Subscriber], counts: &BTreeMap<String, usize>) -> BTreeMap<String, Assignment> {
+pub fn range(subscribers: &[Subscriber], counts: &Counts) -> BTreeMap<String, Assignment> {
     let mut ordered: Vec<&Subscriber> = subscribers.iter().collect();
     ordered.sort_by(|one, other| place(one).cmp(&place(other)));
     let mut assignments: BTreeMap<String, Assignment> =
@@ -65,7 +75,7 @@ mod tests {
         }
     }
 
-    fn counts(topics: &[(&str, usize)]) -> BTreeMap<String, usize> {
+    fn counts(topics: &[(&str, usize)]) -> Counts {
         topics.iter().map(|(topic, count)| ((*topic).to_owned(), *count)).collect()
     }
 
@@ -100,6 +110,16 @@ mod tests {
         assert_eq!(partitions(&assignments, "z", "t"), [0]);
         assert_eq!(partitions(&assignments, "b", "t"), [1]);
         assert_eq!(partitions(&assignments, "a", "t"), [2]);
+    }
+
+    #[test]
+    fn a_topic_that_grows_shrinks_or_appears_is_shared_out_anew_and_one_that_is_gone_is_waited_for() {
+        let before = counts(&[("ours", 2), ("theirs", 3), ("awaited", 0)]);
+        let is_anew = |ours, theirs, awaited| {
+            is_to_be_shared_anew(&before, &counts(&[("ours", ours), ("theirs", theirs), ("awaited", awaited)]))
+        };
+        assert!(!is_anew(2, 3, 0) && !is_anew(0, 3, 0) && !is_anew(2, 0, 0));
+        assert!(is_anew(4, 3, 0) && is_anew(2, 4, 0) && is_anew(2, 1, 0) && is_anew(2, 3, 1));
     }
 
     #[test]

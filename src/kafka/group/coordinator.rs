@@ -1,6 +1,6 @@
 //! The group's coordinator, as one member speaks with it.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use kafka_protocol::ResponseError;
@@ -15,14 +15,14 @@ use kafka_protocol::messages::{
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use super::assignor::{self, Subscriber};
+use super::assignor::{self, Counts, Subscriber};
 use super::membership::{Event, Membership};
 use super::subscription::{decode_assignment, decode_subscription, encode_assignment, encode_subscription};
 use super::{ASSIGNOR, MemberConfig, PROTOCOL_TYPE, REBALANCE_LIMIT};
 use crate::kafka::cluster::{Cluster, Leaders, NodeId, Topic, text};
 use crate::kafka::connection::{Connection, REQUEST_LIMIT};
 use crate::kafka::error::KafkaError;
-use crate::kafka::offsets::{self, Committer, Place};
+use crate::kafka::offsets::{self, Committed, Committer, Place};
 use crate::ledger::Position;
 use crate::pipeline::source::Assigned;
 
@@ -98,44 +98,28 @@ impl Coordinator {
         }
     }
 
-    /// As leader: every member's share of every topic that any of them wants, and how many partitions ours has.
-    pub(super) async fn share_out(&mut self, members: &[Subscriber]) -> Result<(Shares, usize), KafkaError> {
-        let ours = self.config.topic.clone();
-        let count = self.count_partitions(&ours).await?;
-        if count == 0 {
+    /// As leader: every member's share of every topic that any of them wants, by the counts of their partitions.
+    pub(super) fn share_out(&self, members: &[Subscriber], counts: &Counts) -> Result<Shares, KafkaError> {
+        let ours = &self.config.topic;
+        if counts.get(ours).is_none_or(|count| *count == 0) {
             // It was there when we joined: with no share of it we would be at its end, having read nothing.
             let what = format!("to share out the topic '{ours}'");
             return Err(KafkaError::refused(what, ResponseError::UnknownTopicOrPartition));
-        }
-        let mut counts = BTreeMap::from([(ours, count)]);
-        for topic in members.iter().flat_map(|member| &member.topics) {
-            if !counts.contains_key(topic) {
-                counts.insert(topic.clone(), self.count_partitions_of_others(topic).await?);
-            }
         }
         let share = |(member_id, assignment): (String, assignor::Assignment)| {
             SyncGroupRequestAssignment::default()
                 .with_member_id(text(&member_id))
                 .with_assignment(encode_assignment(&assignment))
         };
-        Ok((Shares(assignor::range(members, &counts).into_iter().map(share).collect()), count))
+        Ok(Shares(assignor::range(members, counts).into_iter().map(share).collect()))
     }
 
-    /// How many partitions a topic has; none where there is no such topic, for which some member may be waiting.
-    pub(super) async fn count_partitions(&mut self, topic: &str) -> Result<usize, KafkaError> {
-        match self.cluster.leaders(topic).await {
-            Ok(leaders) => Ok(leaders.count()),
-            Err(KafkaError::NoTopic { .. }) => Ok(0),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// What is wrong with a topic that only others want must not keep the group from ours.
-    async fn count_partitions_of_others(&mut self, topic: &str) -> Result<usize, KafkaError> {
-        match self.count_partitions(topic).await {
-            Err(KafkaError::Refused { code, .. }) if !code.is_retriable() => Ok(0),
-            answer => answer,
-        }
+    /// How many partitions ours and these other topics have; none where there is no such topic, for which some member may
+    /// be waiting.
+    pub(super) async fn count_partitions(&mut self, others: &BTreeSet<String>) -> Result<Counts, KafkaError> {
+        let ours = std::iter::once(self.config.topic.as_str());
+        let others = others.iter().map(String::as_str).filter(|other| *other != self.config.topic);
+        self.cluster.count_partitions(ours.chain(others)).await
     }
 
     /// Says that we live. `None` where the coordinator did not hear it, or had nothing against it.
@@ -148,8 +132,13 @@ impl Coordinator {
         Ok(self.connection().await?.call(&request).await?.error_code.err())
     }
 
-    /// Commits offsets for the generation that we are in.
-    pub(super) async fn commit(&mut self, member: &Membership, positions: &[Position]) -> Result<(), KafkaError> {
+    /// Commits offsets in the topic of this id, for the generation that we are in.
+    pub(super) async fn commit(
+        &mut self,
+        member: &Membership,
+        topic_id: Uuid,
+        positions: &[Position],
+    ) -> Result<(), KafkaError> {
         let MemberConfig { group, topic, instance_id, .. } = self.config.clone();
         let committer = Committer {
             group: &group,
@@ -157,7 +146,7 @@ impl Coordinator {
             member_id: member.member_id(),
             instance_id: instance_id.as_deref(),
         };
-        offsets::commit(self.connection().await?, committer, &topic, positions).await
+        offsets::commit(self.connection().await?, committer, (&topic, topic_id), positions).await
     }
 
     /// Says good-bye, so that the others need not wait for the session's end. A static member does not: its partitions
@@ -173,50 +162,59 @@ impl Coordinator {
         let _ = timeout(LEAVE_LIMIT, farewell).await;
     }
 
-    /// Where each partition begins for this group, and where it ends now, in the topic of this id.
+    /// Where each partition begins for this group, and where it ends now.
     ///
     /// A group that has committed nothing of the topic begins `from`, and commits that at once: the next assignment must
-    /// not take a later "latest" for it. Partitions that came to the topic later begin at their start, and so do all of
-    /// them where the topic is not the one that was `read_before`: what was committed are places in the old one.
+    /// not take a later "latest" for it. Partitions that came to the topic later begin at their start, and so do those of
+    /// which the offsets are places in an earlier topic of this name: it is told in what was committed, by an offset
+    /// beyond the end, or because it is not the topic that was `read_before`.
     pub(super) async fn find_offsets(
         &mut self,
         member: &Membership,
         partitions: &[i32],
         from: Place,
         read_before: Option<Uuid>,
-    ) -> Result<(Uuid, Vec<Assigned>), KafkaError> {
+    ) -> Result<Beginnings, KafkaError> {
         let MemberConfig { group, topic, .. } = self.config.clone();
         let Topic { id, leaders } = self.cluster.topic(&topic).await?;
+        let is_another = read_before.is_some_and(|before| before != id);
         let all: Vec<i32> = leaders.0.iter().map(|(partition, _)| *partition).collect();
         let committed = offsets::committed(self.connection().await?, &group, &topic, &all).await?;
-        let mut committed: Vec<_> = committed.iter().map(|position| (position.partition, position.offset)).collect();
-        let is_new_group = committed.is_empty();
-        if read_before.is_some_and(|before| before != id) {
-            committed.clear();
-        }
         let only = |wanted: &dyn Fn(i32) -> bool| {
             Leaders(leaders.0.iter().copied().filter(|(partition, _)| wanted(*partition)).collect())
         };
         let ours = only(&|partition| partitions.contains(&partition));
-        let fresh = only(&|partition| partitions.contains(&partition) && offset_of(&committed, partition).is_none());
-        let place = if is_new_group { from } else { Place::Earliest };
-        let starts = offsets::find(&mut self.cluster, &topic, &fresh, place).await?;
         let ends = offsets::find(&mut self.cluster, &topic, &ours, Place::Latest).await?;
-        if place != Place::Earliest && !starts.is_empty() {
+        // A partition without a leader has an end that nobody knows; it is read when it has one again.
+        let fits = |of: &&Committed| {
+            let is_known = !is_another || of.topic_id == Some(id);
+            is_known && of.fits(id, offset_of(&ends, of.position.partition).unwrap_or(i64::MAX))
+        };
+        let place_of = |of: &Committed| (of.position.partition, of.position.offset);
+        let known: Vec<_> = committed.iter().filter(fits).map(place_of).collect();
+        let fresh = only(&|partition| partitions.contains(&partition) && offset_of(&known, partition).is_none());
+        let place = if committed.is_empty() && !is_another { from } else { Place::Earliest };
+        let starts = offsets::find(&mut self.cluster, &topic, &fresh, place).await?;
+        if self.cluster.topic_id(&topic).await? != id {
+            // Whose offsets those are is not known.
+            return Err(KafkaError::refused(format!("the offsets of '{topic}'"), ResponseError::UnknownTopicId));
+        }
+        let had_offset = |partition| is_another || committed.iter().any(|of| of.position.partition == partition);
+        let anew: Vec<i32> = fresh.0.iter().map(|(partition, _)| *partition).filter(|of| had_offset(*of)).collect();
+        if (place != Place::Earliest || !anew.is_empty()) && !starts.is_empty() {
             let at = |(partition, offset): &(i32, i64)| Position::at(*partition, *offset);
-            self.commit(member, &starts.iter().map(at).collect::<Vec<_>>()).await?;
+            self.commit(member, id, &starts.iter().map(at).collect::<Vec<_>>()).await?;
         }
         let begin = |partition: i32| {
-            let start_offset = offset_of(&committed, partition).or_else(|| offset_of(&starts, partition))?;
-            // A partition without a leader has an end that nobody knows; it is read when it has one again.
-            let end_offset = offset_of(&ends, partition).unwrap_or(start_offset);
+            let start_offset = offset_of(&known, partition).or_else(|| offset_of(&starts, partition))?;
+            let end_offset = offset_of(&ends, partition).unwrap_or(start_offset).max(start_offset);
             Some(Assigned { partition, start_offset, end_offset })
         };
         let assigned = partitions.iter().map(|partition| begin(*partition)).collect::<Option<_>>();
         let assigned = assigned.ok_or_else(|| {
             KafkaError::refused(format!("the offsets of the topic '{topic}'"), ResponseError::LeaderNotAvailable)
         })?;
-        Ok((id, assigned))
+        Ok(Beginnings { topic_id: id, assigned, anew })
     }
 
     async fn connection(&mut self) -> Result<&mut Connection, KafkaError> {
@@ -246,6 +244,16 @@ impl Coordinator {
     }
 }
 
+/// Where partitions begin.
+pub(super) struct Beginnings {
+    /// The id of their topic.
+    pub(super) topic_id: Uuid,
+    /// The partitions.
+    pub(super) assigned: Vec<Assigned>,
+    /// Those of which the offsets that were known are not of this topic.
+    pub(super) anew: Vec<i32>,
+}
+
 /// Every member's share, as the coordinator passes it on; none where somebody else leads.
 #[derive(Default)]
 pub(super) struct Shares(Vec<SyncGroupRequestAssignment>);
@@ -261,9 +269,9 @@ fn joined(answer: JoinGroupResponse) -> Event {
         topics: decode_subscription(member.metadata),
     };
     let leads = answer.leader == answer.member_id;
+    let members = answer.members.into_iter().filter(|_| leads).map(subscriber).collect();
     let shares_out = leads && !answer.skip_assignment;
-    let members = if shares_out { answer.members.into_iter().map(subscriber).collect() } else { Vec::new() };
-    Event::Joined { member_id, generation: answer.generation_id, leads, members }
+    Event::Joined { member_id, generation: answer.generation_id, leads, shares_out, members }
 }
 
 fn offset_of(offsets: &[(i32, i64)], partition: i32) -> Option<i64> {

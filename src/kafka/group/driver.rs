@@ -11,19 +11,19 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 use uuid::Uuid;
 
-use super::assignor::Subscriber;
-use super::coordinator::{Coordinator, Shares};
+use super::assignor::{Counts, Subscriber, is_to_be_shared_anew};
+use super::coordinator::{Beginnings, Coordinator, Shares};
 use super::membership::{self, Membership, Step};
 use super::{MemberConfig, RELEASE_LIMIT};
 use crate::kafka::cluster::Cluster;
 use crate::kafka::error::KafkaError;
-use crate::kafka::fetch::Fetcher;
+use crate::kafka::fetch::{Ended, Fetcher};
 use crate::kafka::offsets::Place;
 use crate::ledger::Position;
 use crate::pipeline::source::Event;
 use crate::retry::Backoff;
 
-/// How often the leader looks whether the topic has more partitions.
+/// How often the leader looks whether the topics of the group have other partitions.
 const PARTITION_CHECK_INTERVAL: Duration = Duration::from_secs(10);
 
 /// What the pipeline asks of its member.
@@ -70,7 +70,7 @@ pub(in crate::kafka) struct Driver {
     /// Where to begin in partitions of which the group has committed nothing.
     from: Place,
     /// The task that reads the partitions of the present assignment.
-    fetcher: JoinSet<()>,
+    fetcher: JoinSet<Ended>,
     assignment: u64,
     /// Whether the pipeline holds this assignment; else what it still says of it is late.
     held: bool,
@@ -82,8 +82,8 @@ pub(in crate::kafka) struct Driver {
     rewinding: bool,
     /// Partitions that are ours and not read yet, because their offsets could not be found.
     to_begin: Option<Vec<i32>>,
-    /// As leader: how many partitions were shared out.
-    partition_count: usize,
+    /// As leader: how many partitions of each topic were shared out.
+    shared_out: Counts,
     backoff: Backoff,
     due: Due,
     ended: bool,
@@ -121,7 +121,7 @@ impl Driver {
             partitions: Vec::new(),
             rewinding: false,
             to_begin: None,
-            partition_count: 0,
+            shared_out: Counts::new(),
             backoff: Backoff::default(),
             due: Due { heartbeat: now, partition_check: now, begin: now, release: None },
             ended: false,
@@ -193,7 +193,12 @@ impl Driver {
             command = self.channels.commands.recv() => self.command(command).await,
             // One that panicked has asked the program to end, as any panic does: until then this goes on, since what was
             // read can still be committed.
-            Some(_) = self.fetcher.join_next() => Vec::new(),
+            Some(ended) = self.fetcher.join_next() => {
+                if let Ok(Ended::AnotherTopic { assignment }) = ended {
+                    self.begin_anew(assignment).await;
+                }
+                Vec::new()
+            }
             () = sleep_until(release), if self.due.release.is_some() => self.release_overdue().await,
             () = sleep_until(self.due.heartbeat) => self.heartbeat().await,
             () = sleep_until(self.due.begin), if self.to_begin.is_some() => {
@@ -284,19 +289,18 @@ impl Driver {
         if !self.membership.leads() {
             return Ok(Shares::default());
         }
-        let (shares, count) = self.coordinator.share_out(members).await?;
-        self.partition_count = count;
+        let counts = self.coordinator.count_partitions(self.membership.topics()).await?;
+        let shares = self.coordinator.share_out(members, &counts)?;
+        self.shared_out = counts;
         self.due.partition_check = Instant::now() + PARTITION_CHECK_INTERVAL;
         Ok(shares)
     }
 
-    /// As leader: more partitions have to be shared out anew.
+    /// As leader: what has other partitions than were shared out has to be shared out anew.
     async fn check_partitions(&mut self) -> Vec<Step> {
         self.due.partition_check = Instant::now() + PARTITION_CHECK_INTERVAL;
-        let topic = self.coordinator.config().topic.clone();
-        match self.coordinator.count_partitions(&topic).await {
-            // None at all is a topic that is about to be made anew: its members wait.
-            Ok(count) if count != self.partition_count && count > 0 => {
+        match self.coordinator.count_partitions(self.membership.topics()).await {
+            Ok(counts) if is_to_be_shared_anew(&self.shared_out, &counts) => {
                 self.membership.handle(membership::Event::PartitionsChanged)
             }
             _ => Vec::new(),
@@ -337,7 +341,8 @@ impl Driver {
             self.tell(Event::CommitRefused).await;
             return Vec::new();
         }
-        match self.coordinator.commit(&self.membership, &positions).await {
+        let topic_id = self.topic_id.unwrap_or_default();
+        match self.coordinator.commit(&self.membership, topic_id, &positions).await {
             Ok(()) => {
                 self.tell(Event::Committed(positions)).await;
                 Vec::new()
@@ -363,6 +368,18 @@ impl Driver {
         self.begin().await;
     }
 
+    /// The topic was made anew: its partitions begin at their starts, as another assignment, so that no commit takes an
+    /// offset of the one for a place in the other.
+    async fn begin_anew(&mut self, assignment: u64) {
+        if !self.held || assignment != self.assignment || self.due.release.is_some() {
+            return;
+        }
+        // It may have more partitions, or fewer.
+        self.due.partition_check = Instant::now();
+        self.to_begin = Some(self.partitions.clone());
+        self.begin().await;
+    }
+
     fn refused(&mut self, code: ResponseError) -> Vec<Step> {
         self.membership.handle(membership::Event::Refused(code))
     }
@@ -371,7 +388,7 @@ impl Driver {
     async fn begin(&mut self) {
         let Some(partitions) = self.to_begin.clone() else { return };
         match self.coordinator.find_offsets(&self.membership, &partitions, self.from, self.topic_id).await {
-            Ok((topic_id, assigned)) => {
+            Ok(Beginnings { topic_id, assigned, anew }) => {
                 self.to_begin = None;
                 self.backoff.reset();
                 self.assignment += 1;
@@ -384,10 +401,14 @@ impl Driver {
                     events: self.channels.records.clone(),
                     positions: Fetcher::positions(&assigned),
                     topic_id,
+                    reads_on: false,
                 };
                 let is_again = std::mem::take(&mut self.rewinding);
                 let (assignment, partitions) = (self.assignment, assigned);
                 self.tell(Event::Assigned { assignment, partitions, is_again, is_another_topic }).await;
+                if !anew.is_empty() {
+                    self.tell(Event::Trouble(made_anew(&anew))).await;
+                }
                 self.fetcher.spawn(fetcher.run());
             }
             Err(error) => {
@@ -417,6 +438,14 @@ impl Driver {
             _ => KafkaError::refused(format!("membership of the group '{group}'"), code),
         }
     }
+}
+
+fn made_anew(partitions: &[i32]) -> String {
+    let numbers: Vec<_> = partitions.iter().map(ToString::to_string).collect();
+    format!(
+        "the topic was made anew or cut: the offsets known of partition {} are not of this one; reading from the start",
+        numbers.join(", ")
+    )
 }
 
 /// Takes a command while no partitions are held, and says whether it is to leave.

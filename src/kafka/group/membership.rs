@@ -9,6 +9,8 @@
 //! It has no socket and no clock. What is absent on purpose: cooperative rebalancing. A rebalance takes all partitions
 //! away and gives the new ones out, which every kind of member understands.
 
+use std::collections::BTreeSet;
+
 use kafka_protocol::ResponseError;
 
 use super::assignor::Subscriber;
@@ -37,10 +39,12 @@ pub enum Event {
         member_id: String,
         /// The generation that begins.
         generation: i32,
-        /// Whether we lead: watch the topic, and share out its partitions.
+        /// Whether we lead: watch the topics of all members, and share out their partitions.
         leads: bool,
-        /// All members, where their partitions are to be shared out now. A leader that was restarted under its static
-        /// instance id finds them shared out already.
+        /// Whether the partitions are to be shared out now. A leader that was restarted under its static instance id
+        /// finds them shared out already.
+        shares_out: bool,
+        /// All members, where we lead.
         members: Vec<Subscriber>,
     },
     /// The coordinator did not take us in; it may have given an id to come back with.
@@ -56,7 +60,7 @@ pub enum Event {
     SyncRefused(ResponseError),
     /// A heartbeat or a commit was refused.
     Refused(ResponseError),
-    /// The topic's partitions are more than they were: the members should share them out anew.
+    /// There are other partitions than were shared out: the members should share them out anew.
     PartitionsChanged,
     /// What was read is settled, as far as there was time.
     Released,
@@ -97,6 +101,8 @@ pub struct Membership {
     member_id: String,
     generation: i32,
     leads: bool,
+    /// The topics that members want.
+    topics: BTreeSet<String>,
 }
 
 impl Default for Membership {
@@ -109,7 +115,8 @@ impl Membership {
     /// A member that has not joined yet. Its first step is [`Step::Join`].
     #[must_use]
     pub fn new() -> Self {
-        Self { state: State::Joining, member_id: String::new(), generation: NO_GENERATION, leads: false }
+        let (member_id, topics) = (String::new(), BTreeSet::new());
+        Self { state: State::Joining, member_id, generation: NO_GENERATION, leads: false, topics }
     }
 
     /// The id that the coordinator gave us; empty before that.
@@ -130,6 +137,13 @@ impl Membership {
         self.leads
     }
 
+    /// As leader: the topics that any member wants, whose partitions we watch. There are no more than the coordinator let
+    /// the members name.
+    #[must_use]
+    pub fn topics(&self) -> &BTreeSet<String> {
+        &self.topics
+    }
+
     /// Whether offsets may be committed: we hold partitions of the current generation.
     #[must_use]
     pub fn may_commit(&self) -> bool {
@@ -141,10 +155,11 @@ impl Membership {
         match (self.state, event) {
             (State::Gone, _) => Vec::new(),
             (_, Event::Leave) => self.leave(),
-            (State::Joining, Event::Joined { member_id, generation, leads, members }) => {
+            (State::Joining, Event::Joined { member_id, generation, leads, shares_out, members }) => {
                 self.state = State::Syncing;
                 (self.member_id, self.generation, self.leads) = (member_id, generation, leads);
-                vec![Step::Sync { members }]
+                self.topics = members.iter().flat_map(|member| &member.topics).cloned().collect();
+                vec![Step::Sync { members: if shares_out { members } else { Vec::new() } }]
             }
             (State::Joining, Event::JoinRefused { code, member_id }) => self.join_refused(code, member_id),
             (State::Syncing, Event::Synced(partitions)) => {
@@ -233,7 +248,8 @@ mod tests {
     use super::*;
 
     fn joined(members: Vec<Subscriber>) -> Event {
-        Event::Joined { member_id: "m".into(), generation: 7, leads: !members.is_empty(), members }
+        let leads = !members.is_empty();
+        Event::Joined { member_id: "m".into(), generation: 7, leads, shares_out: leads, members }
     }
 
     fn stable() -> Membership {
@@ -268,18 +284,36 @@ mod tests {
 
     #[test]
     fn the_leader_shares_out_the_partitions() {
-        let members = vec![Subscriber { member_id: "m".into(), instance_id: None, topics: vec!["t".into()] }];
+        let members = vec![wants("m", &["t"])];
         let mut member = Membership::new();
         assert_eq!(member.handle(joined(members.clone())), [Step::Sync { members }]);
         assert!(member.leads());
     }
 
+    fn wants(member_id: &str, topics: &[&str]) -> Subscriber {
+        let topics = topics.iter().map(ToString::to_string).collect();
+        Subscriber { member_id: member_id.into(), instance_id: None, topics }
+    }
+
     #[test]
-    fn a_leader_that_finds_everything_shared_out_still_leads() {
+    fn a_leader_watches_the_topics_of_all_members_until_it_joins_again() {
         let mut member = Membership::new();
-        let again = Event::Joined { member_id: "m".into(), generation: 7, leads: true, members: Vec::new() };
+        member.handle(joined(vec![wants("m", &["t"]), wants("n", &["u", "t"]), wants("o", &["v"])]));
+        assert_eq!(member.topics().iter().collect::<Vec<_>>(), ["t", "u", "v"]);
+        member.handle(Event::Synced(vec![0]));
+        assert_eq!(member.handle(Event::PartitionsChanged), [Step::Release]);
+        member.handle(Event::Released);
+        member.handle(joined(Vec::new()));
+        assert!(member.topics().is_empty(), "somebody else leads");
+    }
+
+    #[test]
+    fn a_leader_that_finds_everything_shared_out_still_leads_and_watches() {
+        let mut member = Membership::new();
+        let members = vec![wants("m", &["t"]), wants("n", &["u"])];
+        let again = Event::Joined { member_id: "m".into(), generation: 7, leads: true, shares_out: false, members };
         assert_eq!(member.handle(again), [Step::Sync { members: Vec::new() }]);
-        assert!(member.leads());
+        assert!(member.leads() && member.topics().contains("u"));
     }
 
     #[test]

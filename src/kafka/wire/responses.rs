@@ -2,7 +2,9 @@
 
 use kafka_protocol::messages::ApiKey;
 
-use super::shape::{BYTE, BYTES, INT, INTS, LONG, Message, NEVER, SHORT, TEXT, Tag, UUID, many, since, tagged, until};
+use super::shape::{
+    BYTE, BYTES, Field, INT, INTS, LONG, Message, NEVER, SHORT, TEXT, TEXTS, Tag, UUID, many, one, since, tagged, until,
+};
 
 /// The message of this number, where it is spoken here.
 pub(super) fn of(key: i16) -> Option<&'static Message> {
@@ -27,6 +29,7 @@ pub(super) fn of(key: i16) -> Option<&'static Message> {
         ApiKey::DeleteGroups => &DELETE_GROUPS,
         ApiKey::DescribeQuorum => &DESCRIBE_QUORUM,
         ApiKey::DescribeConfigs => &DESCRIBE_CONFIGS,
+        ApiKey::ConsumerGroupDescribe => &CONSUMER_GROUP_DESCRIBE,
         _ => return None,
     })
 }
@@ -130,8 +133,11 @@ const DESCRIBE_GROUPS: Message = Message {
 const OFFSET_DELETE: Message =
     Message { versions: (0, 0), flexible: NEVER, fields: &[SHORT, INT, many(&[TEXT, many(&[INT, SHORT])])] };
 
-const LIST_GROUPS: Message =
-    Message { versions: (0, 4), flexible: 3, fields: &[since(1, INT), SHORT, many(&[TEXT, TEXT, since(4, TEXT)])] };
+const LIST_GROUPS: Message = Message {
+    versions: (0, 5),
+    flexible: 3,
+    fields: &[since(1, INT), SHORT, many(&[TEXT, TEXT, since(4, TEXT), since(5, TEXT)])],
+};
 
 const API_VERSIONS: Message = Message { versions: (0, 0), flexible: 3, fields: &[SHORT, many(&[SHORT, SHORT, SHORT])] };
 
@@ -188,6 +194,28 @@ const DESCRIBE_CONFIGS: Message = Message {
             BYTE,
             TEXT,
             many(&[TEXT, TEXT, BYTE, BYTE, BYTE, many(&[TEXT, TEXT, BYTE]), since(3, BYTE), since(3, TEXT)]),
+        ]),
+    ],
+};
+
+/// Whose partitions a member of the newer protocol has, or will have.
+const OF_TOPICS: Field = one(&[many(&[UUID, TEXT, INTS])]);
+
+const CONSUMER_GROUP_DESCRIBE: Message = Message {
+    versions: (0, 1),
+    flexible: 0,
+    fields: &[
+        INT,
+        many(&[
+            SHORT,
+            TEXT,
+            TEXT,
+            TEXT,
+            INT,
+            INT,
+            TEXT,
+            many(&[TEXT, TEXT, TEXT, INT, TEXT, TEXT, TEXTS, TEXT, OF_TOPICS, OF_TOPICS, since(1, BYTE)]),
+            INT,
         ]),
     ],
 };

@@ -47,6 +47,8 @@ pub(super) enum Kind {
     Texts,
     /// Many structures, behind their count.
     Many(&'static [Field]),
+    /// One structure, where it stands.
+    One(&'static [Field]),
     /// What the tagged fields 0, 1, … hold, in the flexible versions. Others are passed over by their size.
     Tagged(&'static [Tag]),
 }
@@ -73,6 +75,11 @@ pub(super) const TEXTS: Field = always(Kind::Texts);
 /// Many structures with these fields.
 pub(super) const fn many(fields: &'static [Field]) -> Field {
     always(Kind::Many(fields))
+}
+
+/// A structure with these fields.
+pub(super) const fn one(fields: &'static [Field]) -> Field {
+    always(Kind::One(fields))
 }
 
 /// The tagged fields whose meaning is known.

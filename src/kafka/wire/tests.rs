@@ -72,6 +72,7 @@ impl Writer<'_> {
             }
             Kind::Texts => self.each(|writer| writer.field(&Kind::Text)),
             Kind::Many(fields) => self.each(|writer| writer.structure(fields)),
+            Kind::One(fields) => self.structure(fields),
             Kind::Tagged(_) => {}
         }
     }
@@ -154,6 +155,7 @@ macro_rules! each_request {
         $call::<DeleteGroupsRequest>($($argument),*);
         $call::<DescribeQuorumRequest>($($argument),*);
         $call::<DescribeConfigsRequest>($($argument),*);
+        $call::<ConsumerGroupDescribeRequest>($($argument),*);
         $call::<InitProducerIdRequest>($($argument),*);
         $call::<DescribeClusterRequest>($($argument),*);
     };

@@ -47,6 +47,7 @@ impl Walk<'_> {
             }
             Kind::Texts => self.each(|walk| walk.field(&Kind::Text)),
             Kind::Many(fields) => self.each(|walk| walk.structure(fields)),
+            Kind::One(fields) => self.structure(fields),
             // Known tags stand behind the other fields.
             Kind::Tagged(_) => Ok(()),
         }

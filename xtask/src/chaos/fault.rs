@@ -6,8 +6,8 @@ use clap::ValueEnum;
 
 use super::campaigns::{
     broker_restarted, changes, clocks, consumer_killed, consumer_panicked, consumer_signalled, decoders, full_disk,
-    hostile, link_faults, members_change, poison, producer_killed, producer_linked, producer_signalled, replays, soak,
-    stopped, store_killed, store_stalled, taken_away,
+    hostile, link_faults, made_anew, members_change, poison, producer_killed, producer_linked, producer_signalled,
+    replays, soak, stopped, store_killed, store_stalled, taken_away,
 };
 use super::error::ChaosError;
 use super::run::Run;
@@ -67,6 +67,9 @@ pub(super) enum Fault {
     /// Hours of work, with a fault of some kind each minute
     #[value(name = "R17")]
     R17,
+    /// Topics deleted and made anew under the group that reads them
+    #[value(name = "R23")]
+    R23,
 }
 
 /// One way of attacking a promise on one kind of stack.
@@ -107,6 +110,7 @@ impl Fault {
         Self::R14,
         Self::R15,
         Self::R16,
+        Self::R23,
         Self::R2,
         Self::R4,
         Self::R5,
@@ -187,6 +191,9 @@ impl Fault {
             Self::R16 => vec![Campaign::of(20, 500, producer_killed::run)],
             // One fault a minute.
             Self::R17 => vec![Campaign::of(3, 8 * 60, soak::run)],
+            Self::R23 => {
+                vec![Campaign::of(10, 200, made_anew::run), Campaign::planted("believes others", 1, made_anew::run)]
+            }
         }
     }
 
@@ -220,6 +227,7 @@ impl Fault {
             Self::R15 => vec![Campaign::night(5, changes::run)],
             Self::R16 => vec![Campaign::of(2, 50, producer_killed::run)],
             Self::R17 => vec![Campaign::of(3, 8 * 60, soak::run)],
+            Self::R23 => vec![Campaign::of(10, 200, made_anew::run)],
         }
     }
 }

@@ -1,5 +1,9 @@
 //! What clients rely on, of any broker: the same checks run against the embedded one and against Kafka.
 
+#[path = "earlier.rs"]
+mod earlier;
+#[path = "leading.rs"]
+mod leading;
 #[path = "topics.rs"]
 mod topics;
 
@@ -27,6 +31,10 @@ use vitals::ledger::Position;
 use vitals::pipeline::source::{Assigned, Event, Source};
 use vitals::reading::Timestamp;
 
+pub(crate) use earlier::{
+    a_topic_made_anew_under_its_member_begins_as_another_assignment, offsets_of_an_earlier_topic_are_not_believed,
+};
+pub(crate) use leading::what_a_topic_of_another_member_gains_is_given_out;
 pub(crate) use topics::{
     a_history_comes_in_the_order_of_time, a_topic_tells_its_partitions_ranges_and_times,
     the_settings_of_a_topic_tell_who_gave_them, the_tail_of_a_topic_is_found, what_comes_is_read_live,

@@ -14,6 +14,9 @@ macro_rules! each_check {
             a_group_goes_on_where_it_committed
             members_share_and_take_over_at_once
             an_unknown_group_is_told
+            what_a_topic_of_another_member_gains_is_given_out
+            offsets_of_an_earlier_topic_are_not_believed
+            a_topic_made_anew_under_its_member_begins_as_another_assignment
             a_topic_tells_its_partitions_ranges_and_times
             the_settings_of_a_topic_tell_who_gave_them
             a_history_comes_in_the_order_of_time

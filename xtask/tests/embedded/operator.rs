@@ -277,6 +277,38 @@ fn doctor_tells_what_listens_in_the_place_of_a_broker() {
     assert!(text(&output.stdout).contains("is a web server, and not Kafka"), "{}", text(&output.stdout));
 }
 
+/// What is found of the protocol at these addresses, with its verdict.
+fn protocol(home: &Home, brokers: &str) -> (String, String) {
+    let output = home.run_embedded(&["doctor", "--brokers", brokers, "-o", "ndjson"]);
+    let checks = text(&output.stdout);
+    let checks = checks.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+    let check = checks.into_iter().find(|check| check["check"] == "broker_protocol").expect("made");
+    let text = |name: &str| check[name].as_str().expect("a text").to_owned();
+    (text("verdict"), text("found"))
+}
+
+#[test]
+fn doctor_says_of_nobody_that_it_speaks_kafka_who_did_not_answer() {
+    let home = Home::new();
+    let up = home.up();
+    // Connections are taken by the system, and nobody reads them.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let silent = (silent.local_addr().expect("an address").to_string(), silent);
+    let closing = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let closes = closing.local_addr().expect("an address").to_string();
+    std::thread::spawn(move || closing.incoming().for_each(drop));
+
+    let of = |address: &str, what: &str| format!("{address} {what}");
+    let says_nothing = of(&silent.0, "takes connections, and answers nothing");
+    assert_eq!(protocol(&home, &silent.0), ("fail".to_owned(), says_nothing.clone()));
+    let hangs_up = of(&closes, "closes connections before it answers");
+    assert_eq!(protocol(&home, &closes), ("fail".to_owned(), hangs_up.clone()));
+    let speaks = of(&up.address, "speaks the Kafka protocol");
+    assert_eq!(protocol(&home, &up.address), ("ok".to_owned(), speaks.clone()));
+    let all = format!("{},{},{closes}", silent.0, up.address);
+    assert_eq!(protocol(&home, &all), ("warn".to_owned(), format!("{speaks}; but {says_nothing}; {hangs_up}")));
+}
+
 #[test]
 fn doctor_hears_of_a_folder_that_another_broker_uses() {
     let home = Home::new();

@@ -49,7 +49,9 @@ pub(crate) async fn prepare(broker: SocketAddr, topic: &str) {
     let coordinator = cluster.coordinator(topic).await.expect("found");
     let coordinator = cluster.node(coordinator).await.expect("connected");
     let position = Position { partition: 0, offset: 0, stored: 1 };
-    offsets::commit(coordinator, Committer::outsider(topic), topic, &[position]).await.expect("committed");
+    offsets::commit(coordinator, Committer::outsider(topic), (topic, uuid::Uuid::nil()), &[position])
+        .await
+        .expect("committed");
 }
 
 /// Does one thing; the seed says which.

@@ -1,13 +1,13 @@
-"""A group member on librdkafka that commits nothing: member_librdkafka.py BROKERS TOPIC GROUP.
+"""A group member on librdkafka that commits nothing: member_librdkafka.py BROKERS TOPIC GROUP [newer].
 
-Prints "assigned P P …" and "read P OFFSET"; leaves the group when its standard input has a line, or ends."""
+With the newer protocol (KIP-848) it commits each message. Prints "assigned P P …" and "read P OFFSET"; leaves the group when its standard input has a line, or ends."""
 
 import sys
 import threading
 
 from confluent_kafka import Consumer
 
-brokers, topic, group = sys.argv[1:]
+brokers, topic, group, *newer = sys.argv[1:]
 leave = threading.Event()
 
 
@@ -20,13 +20,14 @@ def tell(_, partitions):
     print("assigned", *(partition.partition for partition in partitions))
 
 
+protocol = {"group.protocol": "consumer"} if newer else {"partition.assignment.strategy": "range"}
 consumer = Consumer(
-    {
+    protocol
+    | {
         "bootstrap.servers": brokers,
         "group.id": group,
         "enable.auto.commit": False,
         "auto.offset.reset": "earliest",
-        "partition.assignment.strategy": "range",
     }
 )
 consumer.subscribe([topic], on_assign=tell)
@@ -34,5 +35,7 @@ threading.Thread(target=listen, daemon=True).start()
 while not leave.is_set():
     message = consumer.poll(0.2)
     if message is not None and message.error() is None:
+        if newer:
+            consumer.commit(message, asynchronous=False)
         print("read", message.partition(), message.offset())
 consumer.close()

@@ -4,12 +4,10 @@
 //! Each is told, with the exit code and the text that were promised, and what is still in the log is stored. In a second
 //! run the group is set behind a gap before it could see it: then nobody tells of it, which must be noticed.
 //!
-//! - `absent`, `missing`: at the start; `topics`, `records`: while there is work
-//! - [`parcels`]: what is sent, and looked for
+//! `absent`, `missing`: at the start; `topics`, `records`: while there is work.
 
 mod absent;
 mod missing;
-mod parcels;
 mod records;
 mod topics;
 

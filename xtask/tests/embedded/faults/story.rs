@@ -185,7 +185,7 @@ impl Story {
         let node = cluster.coordinator(&self.member.group).await.expect("a coordinator");
         let coordinator = cluster.node(node).await.expect("connected");
         let found = offsets::committed(coordinator, &self.member.group, TOPIC, &partitions).await;
-        found.expect("offsets").into_iter().map(|position| (position.partition, position.offset)).collect()
+        found.expect("offsets").into_iter().map(|of| (of.position.partition, of.position.offset)).collect()
     }
 
     pub(crate) async fn until_committed(&self, expected: &BTreeMap<i32, i64>) {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::must_tell;
-use super::parcels::Parcels;
+use crate::chaos::campaigns::parcels::Parcels;
 use crate::chaos::error::ChaosError;
 use crate::chaos::findings::Findings;
 use crate::chaos::flow::DRAIN_LIMIT;

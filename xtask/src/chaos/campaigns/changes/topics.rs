@@ -3,7 +3,7 @@
 use rustix::process::Signal;
 
 use super::must_tell;
-use super::parcels::Parcels;
+use crate::chaos::campaigns::parcels::Parcels;
 use crate::chaos::error::ChaosError;
 use crate::chaos::findings::Findings;
 use crate::chaos::flow::END_LIMIT;
@@ -15,7 +15,7 @@ const ADMIN: &str = "topics.py";
 
 /// Made anew: at once, with fewer messages than were read before, or with more.
 pub(super) fn recreated(run: &mut Run<'_>, name: &str) -> Result<Findings, ChaosError> {
-    let texts = ["made anew or cut", "reading on at 0"];
+    let texts = ["made anew or cut", "reading from the start"];
     let later = if run.schedule.coin() { 20 } else { 140 };
     run.verdict.fault("topics made anew");
     changed(run, name, [1, 1], "recreate", later, &texts)
