@@ -124,6 +124,7 @@ impl Command {
     ///
     /// # Errors
     /// Whatever kept the command from its work; [`explain`](crate::exit::explain) knows what it comes to.
+    #[must_use]
     pub fn run(self, context: &Context) -> BoxFuture<'_, Result<Code>> {
         // Boxed here: whoever polls a future that is not compiles everything that it does once more.
         Box::pin(self.dispatch(context))

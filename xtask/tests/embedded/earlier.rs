@@ -33,7 +33,7 @@ fn commit_late(up: &Up) {
     let topic = OffsetCommitRequestTopic::default().with_name(TopicName(text(TOPIC))).with_partitions(vec![place]);
     let request = OffsetCommitRequest::default().with_group_id(GroupId(text(GROUP))).with_topics(vec![topic]);
     let committed = async {
-        let mut cluster = Cluster::connect(&[up.address.clone()]).await.expect("connected");
+        let mut cluster = Cluster::connect(std::slice::from_ref(&up.address)).await.expect("connected");
         let coordinator = cluster.coordinator(GROUP).await.expect("found");
         cluster.node(coordinator).await.expect("connected").call(&request).await.expect("an answer")
     };

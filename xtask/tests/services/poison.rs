@@ -182,7 +182,9 @@ fn dead_letters_with_rules_of_their_own_hold_nothing_up() {
         ward.run(&format!("topic create {} --partitions 1 -c {rule}", ward.dead_letter_topic())).well();
         ward.run("init --partitions 1").well();
         let mut sender = peer::start_python("send.py", &[&ward.brokers, &ward.name, "60"]);
-        [&refused, reading].into_iter().for_each(|message| sender.say(message));
+        for message in [&refused, reading] {
+            sender.say(message);
+        }
         sender.close_stdin();
         sender.wait_end(crate::running::RUN_LIMIT).well();
         ward.run("consume --exit-at-end --quiet").well();

@@ -80,7 +80,9 @@ fn make_anew(
         Meanwhile::StandStill => {
             parcels.send_to_be_lost(BEFORE)?;
             run.stand.pause(run.schedule.millis(0..600))?;
-            consumers.iter().for_each(|consumer| consumer.signal(Signal::STOP));
+            for consumer in &*consumers {
+                consumer.signal(Signal::STOP);
+            }
         }
         Meanwhile::HaveEnded => {
             for consumer in consumers.iter_mut() {
@@ -95,7 +97,9 @@ fn make_anew(
     match meanwhile {
         Meanwhile::Run => run.verdict.fault("topics made anew under running consumers"),
         Meanwhile::StandStill => {
-            consumers.iter().for_each(|consumer| consumer.signal(Signal::CONT));
+            for consumer in &*consumers {
+                consumer.signal(Signal::CONT);
+            }
             run.verdict.fault("under stopped ones");
         }
         Meanwhile::HaveEnded => {
