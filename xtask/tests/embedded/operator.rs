@@ -225,7 +225,7 @@ fn doctor_finds_nothing_where_everything_is_there_and_read() {
     for (name, check) in &checks {
         assert_eq!(check["verdict"], "ok", "{name}: {check}");
     }
-    assert_eq!(checks.len(), 19, "{:?}", checks.keys());
+    assert_eq!(checks.len(), 20, "{:?}", checks.keys());
     let holder = checks["broker_port"]["found"].as_str().expect("a text");
     assert!(!cfg!(target_os = "linux") || holder.contains("held by vitals"), "{holder}");
 }

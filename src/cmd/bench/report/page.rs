@@ -227,6 +227,6 @@ mod tests {
     fn missing_readings_are_a_warning() {
         let mut outcome = outcome();
         outcome.figures.stored = 1990;
-        assert!(html(&outcome).contains("10 readings were not stored in time."));
+        assert!(html(&outcome).contains("Not stored in time: 10 readings."));
     }
 }
