@@ -97,6 +97,21 @@ mod screen {
     const ENTERED: &str = "\x1b[?1049h";
     const LEFT: &str = "\x1b[?1049l";
 
+    /// Runs a line of shell on a terminal, in the environment of `home`'s programs.
+    fn on_a_terminal(home: &Home, line: &str) -> Child {
+        let environment = home.vitals(&[]);
+        let mut command = Command::new("script");
+        command.args(["-qec", line, "/dev/null"]).current_dir(home.path()).env("SHELL", "/bin/sh");
+        for (name, value) in environment.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        command.env("TERM", "xterm-256color").stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.spawn().expect("`script` of util-linux is needed")
+    }
+
     /// `vitals top` on a terminal, with everything that it writes there.
     struct Terminal {
         script: Child,
@@ -110,21 +125,7 @@ mod screen {
                 "stty rows 24 cols 80; sh -c 'echo pid=$$.; exec {} top --profile embedded'; echo code=$?.; stty -a; echo end=.",
                 env!("CARGO_BIN_EXE_vitals")
             );
-            let environment = home.vitals(&[]);
-            let mut command = Command::new("script");
-            command.args(["-qec", &line, "/dev/null"]).current_dir(home.path()).env("SHELL", "/bin/sh");
-            for (name, value) in environment.get_envs() {
-                match value {
-                    Some(value) => command.env(name, value),
-                    None => command.env_remove(name),
-                };
-            }
-            let mut script = command
-                .env("TERM", "xterm-256color")
-                .stdin(Stdio::piped())
-                .stdout(Stdio::piped())
-                .spawn()
-                .expect("`script` of util-linux is needed");
+            let mut script = on_a_terminal(home, &line);
             let shown = Arc::new(Mutex::new(String::new()));
             let (mut stdout, into) = (script.stdout.take().expect("a pipe"), Arc::clone(&shown));
             std::thread::spawn(move || {
@@ -219,11 +220,8 @@ mod screen {
     fn in_the_background(home: &Home, command: &str) -> String {
         let line =
             format!("timeout -k 1 10 {} {command} --profile embedded; echo code=$?.", env!("CARGO_BIN_EXE_vitals"));
-        let mut script = Command::new("script");
-        script.args(["-qec", &line, "/dev/null"]).current_dir(home.path()).env("SHELL", "/bin/sh");
-        script.env("TERM", "xterm-256color").env("XDG_DATA_HOME", home.path().join("data"));
+        let mut child = on_a_terminal(home, &line);
         // Its input stays open, as a terminal's does.
-        let mut child = script.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("`script` is needed");
         let open = child.stdin.take();
         let output = child.wait_with_output().expect("ended");
         drop(open);

@@ -153,7 +153,7 @@ fn what_the_dead_letters_of_the_brokers_default_do_not_take_is_kept_in_parts() {
     let ward = ward_taking(1_048_588, None);
     let init = ward.run("init --partitions 1").well();
     assert!(init.talk().contains("takes 1048588 bytes at once"), "{}", init.talk());
-    let told = large_messages_are_kept(&ward, &["1048400", "k1048300", "h1048300", "1000"]);
+    let told = large_messages_are_kept(&ward, &["1048490", "k1048480", "h1048480", "1000"]);
     assert!(told.contains(&format!("0:0 of '{}' is kept in 2 parts", ward.name)), "{told}");
     assert!(told.contains("takes 1048588 bytes at once (max.message.bytes)"), "{told}");
     let status = ward.run("status").with_code(1);
