@@ -11,7 +11,7 @@ import sys
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-# So many that are not yet the end of a partition.
+# So many at most: a commit beyond the end of a partition would be noticed by itself.
 AHEAD = 30
 
 brokers, topic, group, kind = sys.argv[1:]
@@ -33,17 +33,24 @@ consumer = Consumer(
 
 
 def commit(partition, offset):
+    """Whether it was taken: where others join or leave just now, the next message is another chance."""
     try:
         consumer.commit(offsets=[TopicPartition(topic, partition, offset)], asynchronous=False)
     except KafkaException:
-        # Others join or leave just now: the next message is another chance.
-        first.pop(partition, None)
+        return False
+    return True
+
+
+def commits_ahead(partition, offset):
+    _, end = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=5)
+    ahead = min(offset + AHEAD, end)
+    return ahead > offset + 1 and commit(partition, ahead)
 
 
 def given(_, partitions):
     for partition in [partition.partition for partition in partitions]:
-        if kind == "stale" and partition in first:
-            commit(partition, first[partition])
+        if kind == "stale" and partition in first and not commit(partition, first[partition]):
+            first.pop(partition)
 
 
 consumer.subscribe([topic], on_assign=given)
@@ -55,7 +62,6 @@ while not told:
     # Who commits ahead would read the rest as well: it keeps that to itself.
     if kind != "ahead" or partition not in first:
         print("read", partition, offset, flush=True)
-    if kind == "ahead" and partition not in first:
-        commit(partition, offset + AHEAD)
-    first.setdefault(partition, offset)
+    if kind != "ahead" or partition in first or commits_ahead(partition, offset):
+        first.setdefault(partition, offset)
 consumer.close()
