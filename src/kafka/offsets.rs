@@ -1,4 +1,5 @@
-//! Where a partition begins and ends, and what groups have committed.
+//! Where a partition begins and ends, what groups have committed, and whether that belongs to an earlier topic of the same
+//! name.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,5 @@
-//! What waits to be printed, and the thread that prints it: who has something to say does not wait for who reads it.
+//! What waits to be printed, and the thread that prints it: who has something to say does not wait for who reads it. How
+//! much may wait of standard output, and what happens beyond that, is in `feed`.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
