@@ -143,7 +143,18 @@ async fn sends_that_fail_are_repeated_until_everything_is_in_the_topic() {
 
 #[tokio::test]
 async fn a_producer_that_cannot_learn_of_its_topic_asks_again() {
-    each(&[ResponseError::LeaderNotAvailable], |fault| sent_with(ApiKey::Metadata, 2, fault)).await;
+    each(&[ResponseError::LeaderNotAvailable], |fault| async move {
+        let (story, count) = (Story::begin().await, fault.count(2));
+        let plan = &story.broker.plan;
+        // It looks the topic up again after any trouble.
+        let arm = || {
+            plan.next(ApiKey::Produce, 1, Fault::Error(ResponseError::NotLeaderOrFollower));
+            plan.next(ApiKey::Metadata, count, fault);
+        };
+        story.send(arm).await.expect("sent in the end");
+        assert_eq!(plan.made(), 1 + count, "{fault:?} was made");
+    })
+    .await;
 }
 
 #[tokio::test]
