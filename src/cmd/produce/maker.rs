@@ -7,7 +7,6 @@ use tokio::time::Instant;
 use crate::intake::schedule::Schedule;
 use crate::intake::source::{PassedOver, Source, SourceError};
 use crate::kafka::producer::Outgoing;
-use crate::reading::encode;
 
 /// Turns readings into messages, at a pace and up to a count.
 #[derive(Debug)]
@@ -53,7 +52,7 @@ impl Maker {
     fn fill(&mut self, messages: &mut Vec<Outgoing>) -> Result<bool, SourceError> {
         for _ in 0..self.schedule.take(self.begun.elapsed(), self.remaining()) {
             let Some(reading) = self.source.next_reading()? else { return Ok(true) };
-            messages.push(Outgoing { key: reading.patient().as_str().into(), value: encode(&reading) });
+            messages.push(Outgoing::from(&reading));
             self.made = self.made.saturating_add(1);
         }
         Ok(self.remaining() == 0)

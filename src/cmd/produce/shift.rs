@@ -177,12 +177,11 @@ fn number(first: u64, index: usize) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use rskafka::record::Record;
-
     use super::*;
     use crate::intake::patients::Patients;
     use crate::intake::simulator::{Scenario, Ward};
     use crate::kafka::producer::{Failure, Link, Patience, ProducerError};
+    use crate::kafka::records::Record;
     use crate::output::Memory;
     use crate::shutdown;
 
@@ -230,7 +229,7 @@ mod tests {
                     None => std::future::pending().await,
                 };
             }
-            let values = records.into_iter().filter_map(|record| record.value);
+            let values = records.into_iter().filter_map(|record| record.value).map(Vec::from);
             self.taken.lock().expect("lock").extend(values);
             Ok(())
         }
@@ -300,7 +299,7 @@ mod tests {
         trigger.pull();
         let mut shift = shift(&broker, Duration::ZERO, 10).await;
         let mut feed = output.feed();
-        let message = Outgoing { key: b"P001".to_vec(), value: b"{}".to_vec() };
+        let message = Outgoing { key: "P001".into(), value: "{}".into() };
         let ending = shift.send(vec![message], 7, (&mut feed, &output), &shutdown);
         let report = timeout(Duration::from_secs(5), ending).await.expect("in time").expect_err("not acknowledged");
         assert!(report.to_string().ends_with("message 7 of this run"), "{report}");

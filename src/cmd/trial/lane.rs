@@ -19,8 +19,8 @@ use crate::intake::patients::Patients;
 use crate::intake::simulator::{Scenario, Ward};
 use crate::intake::stamp::Stamp;
 use crate::kafka::murmur2::partition_of;
-use crate::kafka::producer::{Delivery, Outgoing, Producer};
-use crate::reading::{PatientId, Reading, Timestamp, encode};
+use crate::kafka::producer::{Delivery, Outgoing, Patience, Producer, Rskafka};
+use crate::reading::{PatientId, Reading, Timestamp};
 use crate::shutdown::Shutdown;
 
 /// How many senders there are at most. Two cores are busy with fewer; each has its connections and a batch in memory.
@@ -56,7 +56,7 @@ pub(super) struct Lane {
     /// Its places in a round.
     places: Vec<u64>,
     wake: Arc<Notify>,
-    producer: Producer,
+    producer: Producer<Rskafka>,
     ward: Ward,
     pace: Pace,
     patients: usize,
@@ -82,7 +82,7 @@ impl Lane {
         meter: Arc<Meter>,
     ) -> Result<Self> {
         let Share { patients, places } = share;
-        let producer = Producer::connect(brokers, topic).await?;
+        let producer = Producer::over(Rskafka::new(brokers), topic, Patience::default()).await?;
         let pace = match load {
             Load::Every(interval) => Pace::Scheduled(Rota::new(places.clone(), round, interval)),
             Load::Full => Pace::Full(Stamp::default()),
@@ -174,8 +174,7 @@ impl Lane {
     }
 
     async fn deliver(&mut self, readings: &[Reading]) -> Result<()> {
-        let message = |reading: &Reading| Outgoing { key: reading.patient().as_str().into(), value: encode(reading) };
-        self.producer.send(&mut Delivery::new(readings.iter().map(message).collect())).await?;
+        self.producer.send(&mut Delivery::new(readings.iter().map(Outgoing::from).collect())).await?;
         Ok(())
     }
 }

@@ -1,21 +1,9 @@
-//! The cluster behind the producer: rskafka, or a double in tests.
+//! What the producer needs of a cluster: our own connections have it, rskafka, and a double in tests.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use futures::future::select_ok;
-use rskafka::BackoffConfig;
-use rskafka::client::error::{Error, ProtocolError, RequestError};
-use rskafka::client::partition::{Compression, PartitionClient, UnknownTopicHandling};
-use rskafka::client::{Client, ClientBuilder};
-use rskafka::record::Record;
-use tokio::sync::OnceCell;
-
 use super::shape::Sizes;
-
-/// The longest answer that rskafka takes. It makes room for so much when a longer one is only announced, 100 MB by
-/// itself; the metadata of a large cluster is a few.
-const MAX_ANSWER_BYTES: usize = 32 * 1024 * 1024;
+use crate::kafka::records::Record;
 
 /// Gives links to a topic.
 pub trait Cluster: Send + Sync {
@@ -36,7 +24,7 @@ pub trait Link: Send + Sync {
 
     /// How large a request may be.
     fn sizes(&self) -> Sizes {
-        Sizes::PLAIN
+        Sizes::ANY
     }
 
     /// Writes `records` to a partition. `Ok` means that all in-sync replicas have them; after an error any of them
@@ -63,171 +51,4 @@ impl Failure {
     pub(super) fn is_transient(&self) -> bool {
         matches!(self, Self::Transient(_) | Self::Storage | Self::Silent(_))
     }
-}
-
-/// How batches are compressed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Codec {
-    /// Not at all.
-    #[default]
-    None,
-    /// Fast.
-    Lz4,
-    /// Small.
-    Zstd,
-}
-
-impl Codec {
-    /// Readings take about a fifth with LZ4 and an eighth with zstd; these are factors that they keep within.
-    fn sizes(self) -> Sizes {
-        match self {
-            Self::None => Sizes::PLAIN,
-            Self::Lz4 => Sizes::compressed(3, 6),
-            Self::Zstd => Sizes::compressed(5, 9),
-        }
-    }
-}
-
-impl From<Codec> for Compression {
-    fn from(codec: Codec) -> Self {
-        match codec {
-            Codec::None => Self::NoCompression,
-            Codec::Lz4 => Self::Lz4,
-            Codec::Zstd => Self::Zstd,
-        }
-    }
-}
-
-/// A cluster by way of rskafka.
-#[derive(Debug, Clone)]
-pub struct Rskafka {
-    brokers: Vec<String>,
-    codec: Codec,
-}
-
-impl Rskafka {
-    /// The cluster that `brokers` (`host:port`) belong to.
-    #[must_use]
-    pub fn new(brokers: &[String]) -> Self {
-        Self { brokers: brokers.to_vec(), codec: Codec::None }
-    }
-
-    /// The same, whose batches are compressed.
-    #[must_use]
-    pub fn compressing(self, codec: Codec) -> Self {
-        Self { codec, ..self }
-    }
-}
-
-/// rskafka's own tries within one call. Its default grows to 500 s; it is the producer that goes on for longer.
-fn backoff() -> BackoffConfig {
-    BackoffConfig {
-        init_backoff: Duration::from_millis(100),
-        max_backoff: Duration::from_secs(1),
-        base: 2.0,
-        deadline: Some(Duration::from_secs(2)),
-    }
-}
-
-impl Cluster for Rskafka {
-    type Link = RskafkaLink;
-
-    fn name(&self) -> String {
-        self.brokers.join(",")
-    }
-
-    async fn connect(&self, topic: &str) -> Result<RskafkaLink, Failure> {
-        let client = self.client().await?;
-        let topics = client.list_topics().await.map_err(|error| classify(&error))?;
-        let found = topics.into_iter().find(|found| found.name == topic).ok_or(Failure::NoTopic)?;
-        let partitions = found.partitions.into_iter().map(|partition| (partition, OnceCell::new())).collect();
-        Ok(RskafkaLink { client, topic: topic.to_owned(), partitions, codec: self.codec })
-    }
-}
-
-impl Rskafka {
-    /// rskafka asks its bootstrap brokers one after the other, without a time limit: a silent one would hide the
-    /// others. So all are asked at once, and the first that answers is taken.
-    async fn client(&self) -> Result<Client, Failure> {
-        if self.brokers.is_empty() {
-            return Err(Failure::Refused("no broker is named".to_owned()));
-        }
-        let contacts = self.brokers.iter().map(|broker| {
-            let builder = ClientBuilder::new(vec![broker.clone()]).client_id("vitals").backoff_config(backoff());
-            Box::pin(builder.max_message_size(MAX_ANSWER_BYTES).build())
-        });
-        select_ok(contacts).await.map(|(client, _)| client).map_err(|error| classify(&error))
-    }
-}
-
-/// A link by way of rskafka. Each partition has a connection of its own, made when it is first used.
-pub struct RskafkaLink {
-    client: Client,
-    topic: String,
-    partitions: BTreeMap<i32, OnceCell<PartitionClient>>,
-    codec: Codec,
-}
-
-/// rskafka's own output would show a password.
-impl std::fmt::Debug for RskafkaLink {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RskafkaLink").field("topic", &self.topic).finish_non_exhaustive()
-    }
-}
-
-impl Link for RskafkaLink {
-    fn partitions(&self) -> i32 {
-        i32::try_from(self.partitions.len()).unwrap_or(i32::MAX)
-    }
-
-    fn sizes(&self) -> Sizes {
-        self.codec.sizes()
-    }
-
-    async fn produce(&self, partition: i32, records: Vec<Record>) -> Result<(), Failure> {
-        let cell = self.partitions.get(&partition).ok_or(Failure::NoTopic)?;
-        let open = || self.client.partition_client(self.topic.as_str(), partition, UnknownTopicHandling::Retry);
-        let client = cell.get_or_try_init(open).await.map_err(|error| classify(&error))?;
-        client.produce(records, self.codec.into()).await.map_err(|error| classify(&error))?;
-        Ok(())
-    }
-}
-
-fn classify(error: &Error) -> Failure {
-    match error {
-        Error::ServerError { protocol_error: ProtocolError::KafkaStorageError, .. } => Failure::Storage,
-        Error::ServerError { protocol_error, .. } if is_passing(*protocol_error) => {
-            Failure::Transient(protocol_error.to_string())
-        }
-        Error::ServerError { protocol_error, .. } => Failure::Refused(protocol_error.to_string()),
-        Error::Request(RequestError::NoVersionMatch { .. }) => Failure::Refused(error.to_string()),
-        _ => Failure::Transient(last_cause(&error.to_string())),
-    }
-}
-
-/// rskafka prints every layer's retry in front of the cause, and shows its error types in no other way.
-fn last_cause(text: &str) -> String {
-    text.rsplit("Source: ").next().unwrap_or(text).to_owned()
-}
-
-/// Whether the cluster can be expected to get over it by itself.
-fn is_passing(error: ProtocolError) -> bool {
-    matches!(
-        error,
-        ProtocolError::UnknownServerError
-            | ProtocolError::UnknownTopicOrPartition
-            | ProtocolError::CorruptMessage
-            | ProtocolError::LeaderNotAvailable
-            | ProtocolError::NotLeaderOrFollower
-            | ProtocolError::RequestTimedOut
-            | ProtocolError::BrokerNotAvailable
-            | ProtocolError::ReplicaNotAvailable
-            | ProtocolError::NetworkException
-            | ProtocolError::NotEnoughReplicas
-            | ProtocolError::NotEnoughReplicasAfterAppend
-            | ProtocolError::FencedLeaderEpoch
-            | ProtocolError::UnknownLeaderEpoch
-            | ProtocolError::StaleBrokerEpoch
-            | ProtocolError::ListenerNotFound
-    )
 }

@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use bytes::Bytes;
 use chrono::Utc;
-use rskafka::record::Record;
 
 use crate::kafka::murmur2::partition_of;
+use crate::kafka::records::Record;
+use crate::reading::{Reading, encode};
 
 /// What the protocol adds to a record, at most: lengths, deltas, and the record's share of the batch's head.
 const RECORD_OVERHEAD_BYTES: usize = 24;
@@ -14,9 +16,16 @@ const RECORD_OVERHEAD_BYTES: usize = 24;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outgoing {
     /// Decides the partition: the patient's id.
-    pub key: Vec<u8>,
+    pub key: Bytes,
     /// The message.
-    pub value: Vec<u8>,
+    pub value: Bytes,
+}
+
+/// A reading under its patient's id.
+impl From<&Reading> for Outgoing {
+    fn from(reading: &Reading) -> Self {
+        Self { key: Bytes::copy_from_slice(reading.patient().as_str().as_bytes()), value: encode(reading).into() }
+    }
 }
 
 /// Messages to be sent together, in the order in which they enter their partitions.
@@ -69,15 +78,17 @@ impl Delivery {
 
     /// The records at `indices` for the wire. A record's time is the time of sending, never the reading's.
     pub(super) fn records_at(&self, indices: &[usize]) -> Vec<Record> {
-        let now = Utc::now();
+        let timestamp_ms = Utc::now().timestamp_millis();
         indices
             .iter()
             .filter_map(|index| self.records.get(*index))
             .map(|record| Record {
+                offset: 0,
+                timestamp_ms,
                 key: Some(record.key.clone()),
                 value: Some(record.value.clone()),
-                headers: BTreeMap::new(),
-                timestamp: now,
+                headers: Vec::new(),
+                fault: None,
             })
             .collect()
     }

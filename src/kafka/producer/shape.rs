@@ -1,10 +1,9 @@
 //! How many records go into one request.
-//!
-//! rskafka does not set `TCP_NODELAY`, and a frame larger than its buffer of 8 KiB leaves in two writes. The second one
-//! then waits for the acknowledgement of the first (Nagle against delayed acknowledgements: 40 ms), unless it fills a
-//! whole segment, which on loopback has 64 KiB. So a request is either small or large, never between.
 
-/// A request of at most this many bytes leaves in one write, the protocol's own bytes included.
+/// The most of one request: a quarter of the broker's default limit for a batch (1 MiB).
+const LARGEST_BYTES: usize = 256 * 1024;
+
+/// A request of at most this many bytes leaves rskafka in one write, the protocol's own bytes included.
 const SMALL_BYTES: usize = 7 * 1024;
 
 /// What a request may have: bytes of records before they are compressed.
@@ -14,21 +13,17 @@ pub struct Sizes {
     small: usize,
     /// So many at least are not held back.
     large_from: usize,
-    /// So many at most.
-    largest: usize,
 }
 
 impl Sizes {
-    /// Of records as they are. The largest is a quarter of the broker's default limit for a batch (1 MiB).
-    pub const PLAIN: Self = Self { small: SMALL_BYTES, large_from: 68 * 1024, largest: 256 * 1024 };
+    /// Whatever there is.
+    pub const ANY: Self = Self { small: 0, large_from: 0 };
 
-    /// Of records that compressing makes smaller by a factor between these two (see `Codec`). Where it does not, the
-    /// largest is still below the broker's limit.
-    #[must_use]
-    pub const fn compressed(at_least: usize, at_most: usize) -> Self {
-        let Self { small, large_from, .. } = Self::PLAIN;
-        Self { small: at_least * small, large_from: at_most * large_from, largest: 768 * 1024 }
-    }
+    /// Without what rskafka is slow with. It does not set `TCP_NODELAY`, and a frame larger than its buffer of 8 KiB
+    /// leaves in two writes. The second one then waits for the acknowledgement of the first (Nagle against delayed
+    /// acknowledgements: 40 ms), unless it fills a whole segment, which on loopback has 64 KiB. So a request is either
+    /// small or large, never between.
+    pub const WITHOUT_STALLS: Self = Self { small: SMALL_BYTES, large_from: 68 * 1024 };
 
     /// How many of the records that wait, of `sizes` bytes each in their order, go into the next request: at least one,
     /// where there is one.
@@ -36,7 +31,7 @@ impl Sizes {
         let (mut total, mut small, mut count) = (0, 0, 0);
         for size in sizes {
             total += size;
-            if count > 0 && total > self.largest {
+            if count > 0 && total > LARGEST_BYTES {
                 return count;
             }
             count += 1;
@@ -52,39 +47,31 @@ impl Sizes {
 mod tests {
     use super::*;
 
-    fn of(records: usize, size: usize) -> usize {
-        Sizes::PLAIN.request_length(std::iter::repeat_n(size, records)) * size
+    fn of(sizes: Sizes, records: usize, size: usize) -> usize {
+        sizes.request_length(std::iter::repeat_n(size, records)) * size
     }
 
     #[test]
     fn no_request_has_a_size_that_stalls() {
+        let sizes = Sizes::WITHOUT_STALLS;
         for records in 1..3000 {
-            let bytes = of(records, 230);
-            let Sizes { large_from, largest, .. } = Sizes::PLAIN;
-            assert!(bytes <= SMALL_BYTES || (large_from - 230..=largest).contains(&bytes), "{records}");
+            let bytes = of(sizes, records, 230);
+            assert!(bytes <= SMALL_BYTES || (sizes.large_from - 230..=LARGEST_BYTES).contains(&bytes), "{records}");
         }
     }
 
     #[test]
-    fn few_records_go_out_together() {
-        assert_eq!(of(30, 230), 30 * 230);
+    fn what_does_not_stall_goes_out_together_up_to_the_limit() {
+        assert_eq!(of(Sizes::ANY, 100, 230), 100 * 230);
+        assert!((LARGEST_BYTES - 230..=LARGEST_BYTES).contains(&of(Sizes::ANY, 10_000, 230)));
+        assert_eq!(of(Sizes::WITHOUT_STALLS, 30, 230), 30 * 230);
     }
 
     #[test]
     fn a_record_that_is_larger_than_any_limit_goes_out_alone() {
-        assert_eq!(Sizes::PLAIN.request_length([300_000, 300_000].into_iter()), 1);
-        assert_eq!(Sizes::PLAIN.request_length([20_000, 10].into_iter()), 1);
-    }
-
-    #[test]
-    fn what_is_compressed_does_not_stall_whatever_its_factor() {
-        for (at_least, at_most) in [(3, 6), (5, 9)] {
-            let sizes = Sizes::compressed(at_least, at_most);
-            for records in 1..5000 {
-                let bytes = sizes.request_length(std::iter::repeat_n(230, records)) * 230;
-                let is_small = bytes / at_least <= SMALL_BYTES;
-                assert!(is_small || bytes / at_most >= 67 * 1024 && bytes <= 768 * 1024, "{records}: {bytes}");
-            }
+        for sizes in [Sizes::ANY, Sizes::WITHOUT_STALLS] {
+            assert_eq!(sizes.request_length([300_000, 300_000].into_iter()), 1);
         }
+        assert_eq!(Sizes::WITHOUT_STALLS.request_length([20_000, 10].into_iter()), 1);
     }
 }

@@ -3,11 +3,10 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
-use rskafka::record::Record;
-
 use super::*;
 use crate::exit::{Advice, Code};
 use crate::kafka::murmur2::partition_of;
+use crate::kafka::records::Record;
 
 const PARTITIONS: i32 = 3;
 
@@ -44,7 +43,7 @@ impl Double {
         let mut state = self.0.lock().expect("lock");
         state.in_flight.retain(|busy| *busy != partition);
         if taken {
-            state.log.extend(records.into_iter().map(|record| (partition, record.value.expect("value"))));
+            state.log.extend(records.into_iter().map(|record| (partition, record.value.expect("value").into())));
         }
     }
 
@@ -104,7 +103,7 @@ fn broken() -> Failure {
 /// `count` numbered messages of each of two patients whose partitions differ.
 fn messages(count: usize) -> Vec<Outgoing> {
     assert_ne!(partition_of(b"P001", PARTITIONS), partition_of(b"P003", PARTITIONS));
-    let of = |key: &str, number| Outgoing { key: key.into(), value: format!("{key} {number}").into_bytes() };
+    let of = |key: &str, number| Outgoing { key: key.to_owned().into(), value: format!("{key} {number}").into() };
     (0..count).flat_map(|number| [of("P001", number), of("P003", number)]).collect()
 }
 
@@ -216,7 +215,7 @@ async fn a_silent_server_is_told_within_the_limit() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("address").to_string();
     let error = first_contact(&[address]).await;
-    assert!(matches!(error, ProducerError::Silent { .. }), "{error}");
+    assert!(error.to_string().contains("did not answer"), "{error}");
 }
 
 #[tokio::test]
@@ -236,5 +235,5 @@ async fn a_server_that_is_not_kafka_is_told() {
 
 #[tokio::test]
 async fn no_broker_at_all_is_an_error_and_not_a_panic() {
-    assert!(matches!(first_contact(&[]).await, ProducerError::Refused { .. }));
+    assert!(matches!(first_contact(&[]).await, ProducerError::Unreachable { .. }));
 }

@@ -1,10 +1,11 @@
-//! Opens compressed batches, each within a limit.
+//! Compresses batches, and opens compressed ones, each within a limit.
 
-use std::io::Read;
+use std::io::{Read, Write as _};
 
 use bytes::{Buf, Bytes};
 use ruzstd::decoding::errors::FrameDecoderError;
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
+use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 
 use super::MAX_INFLATED_BYTES;
 use crate::reject::BatchFault;
@@ -15,6 +16,49 @@ const XERIAL_HEADER_BYTES: usize = 16;
 
 /// How much of a zstd frame is opened at a time.
 const ZSTD_STEP_BYTES: usize = 1024 * 1024;
+
+/// How a batch that is written is compressed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Codec {
+    /// Not at all.
+    #[default]
+    None,
+    /// What every reader opens.
+    Gzip,
+    /// Fast.
+    Lz4,
+    /// Small.
+    Zstd,
+}
+
+impl Codec {
+    /// As the batch attributes have it.
+    pub(super) fn bits(self) -> i16 {
+        match self {
+            Self::None => 0,
+            Self::Gzip => 1,
+            Self::Lz4 => 3,
+            Self::Zstd => 4,
+        }
+    }
+}
+
+/// Compresses `data`; `None` where it is to stay as it is.
+pub(super) fn pack(codec: Codec, data: &[u8]) -> Option<Vec<u8>> {
+    match codec {
+        Codec::None => None,
+        Codec::Gzip => {
+            let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+            packed.write_all(data).and_then(|()| packed.finish()).ok()
+        }
+        Codec::Lz4 => {
+            let mut packed = lz4_flex::frame::FrameEncoder::new(Vec::new());
+            packed.write_all(data).ok()?;
+            packed.finish().ok()
+        }
+        Codec::Zstd => Some(compress_to_vec(data, CompressionLevel::Fastest)),
+    }
+}
 
 /// Opens `data`, which is compressed with the codec of the batch attributes' lowest three bits.
 pub(super) fn open(codec: u8, data: Bytes) -> Result<Bytes, BatchFault> {

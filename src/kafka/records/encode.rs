@@ -1,16 +1,14 @@
 //! Records as one batch for a produce request.
-//!
-//! For dead letters, which repeat what somebody sent byte for byte: header keys that are not UTF-8, null headers and
-//! headers named twice, which no map of texts can hold.
-
-use std::io::Write as _;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::{MAX_INFLATED_BYTES, Record, varint};
+use super::compression::{self, Codec};
+use super::{Header, MAX_INFLATED_BYTES, Record, varint};
 
 /// Base offset and length, leader epoch, magic and checksum: what stands before the part that is checked.
 const UNCHECKED_BYTES: usize = 21;
+/// From the attributes to the record count: what of the checked part stands before the records.
+const CHECKED_HEAD_BYTES: usize = 40;
 /// Leader epoch, magic and checksum: what of it the length counts.
 const COUNTED_BYTES: usize = 9;
 
@@ -18,30 +16,38 @@ const COUNTED_BYTES: usize = 9;
 /// than can be decompressed here. Their offsets are left to the broker, their timestamps are kept.
 #[must_use]
 pub fn encode(records: &[Record], large_bytes: usize) -> Bytes {
-    let times = records.iter().map(|record| record.timestamp_ms);
-    let base = times.clone().min().unwrap_or(0);
-    let last = times.max().unwrap_or(0);
-    let count = i32::try_from(records.len()).unwrap_or(i32::MAX);
-    let mut data = BytesMut::new();
-    for (delta, record) in (0_i64..).zip(records) {
-        put_record(&mut data, record, record.timestamp_ms.saturating_sub(base), delta);
-    }
-    let may_be_packed = data.len() > large_bytes && data.len() <= MAX_INFLATED_BYTES;
-    let packed = may_be_packed.then(|| gzip(&data)).filter(|packed| packed.len() < data.len());
-    let (codec, data) = packed.map_or_else(|| (NO_CODEC, data.freeze()), |packed| (GZIP, packed));
+    let data = put_records(records);
+    let codec = if data.len() > large_bytes { Codec::Gzip } else { Codec::None };
+    batch(records, &data, codec)
+}
 
-    let mut checked = BytesMut::with_capacity(data.len() + 40);
-    checked.put_i16(codec); // and the time of sending
+/// Writes `records` as one batch, compressed with `codec` where they are less by it, and not more than can be
+/// decompressed here. Their offsets are left to the broker, their timestamps are kept.
+#[must_use]
+pub fn encode_with(records: &[Record], codec: Codec) -> Bytes {
+    batch(records, &put_records(records), codec)
+}
+
+fn batch(records: &[Record], data: &[u8], codec: Codec) -> Bytes {
+    let (base, last) = times(records);
+    let count = i32::try_from(records.len()).unwrap_or(i32::MAX);
+    let packed = if data.len() <= MAX_INFLATED_BYTES { compression::pack(codec, data) } else { None };
+    let packed = packed.filter(|packed| packed.len() < data.len());
+    let codec = if packed.is_some() { codec } else { Codec::None };
+    let data = packed.as_deref().unwrap_or(data);
+
+    let mut checked = BytesMut::with_capacity(CHECKED_HEAD_BYTES + data.len());
+    checked.put_i16(codec.bits()); // and the time of sending
     checked.put_i32(count - 1);
     checked.put_i64(base);
     checked.put_i64(last);
     checked.put_i64(-1); // no producer id,
     checked.put_i16(-1); // no epoch
-    checked.put_i32(-1); // and no sequence: dead letters are kept at least once
+    checked.put_i32(-1); // and no sequence: what is sent is there at least once
     checked.put_i32(count);
-    checked.extend_from_slice(&data);
+    checked.extend_from_slice(data);
 
-    let mut batch = BytesMut::with_capacity(checked.len() + UNCHECKED_BYTES);
+    let mut batch = BytesMut::with_capacity(UNCHECKED_BYTES + checked.len());
     batch.put_i64(0);
     batch.put_i32(i32::try_from(checked.len() + COUNTED_BYTES).unwrap_or(i32::MAX));
     batch.put_i32(-1);
@@ -51,30 +57,53 @@ pub fn encode(records: &[Record], large_bytes: usize) -> Bytes {
     batch.freeze()
 }
 
-const NO_CODEC: i16 = 0;
-const GZIP: i16 = 1;
+/// The earliest and the latest.
+fn times(records: &[Record]) -> (i64, i64) {
+    let times = records.iter().map(|record| record.timestamp_ms);
+    (times.clone().min().unwrap_or(0), times.max().unwrap_or(0))
+}
 
-fn gzip(data: &[u8]) -> Bytes {
-    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    // Writing into memory cannot fail.
-    let _ = packed.write_all(data);
-    packed.finish().unwrap_or_default().into()
+fn put_records(records: &[Record]) -> BytesMut {
+    let (base, _) = times(records);
+    let mut data = BytesMut::with_capacity(records.iter().map(Record::size_bytes).sum());
+    for (delta, record) in (0_i64..).zip(records) {
+        put_record(&mut data, record, record.timestamp_ms.saturating_sub(base), delta);
+    }
+    data
 }
 
 fn put_record(to: &mut BytesMut, record: &Record, timestamp_delta: i64, offset_delta: i64) {
-    let mut fields = BytesMut::with_capacity(record.size_bytes());
-    fields.put_i8(0);
-    varint::put(&mut fields, timestamp_delta);
-    varint::put(&mut fields, offset_delta);
-    put_optional(&mut fields, record.key.as_ref());
-    put_optional(&mut fields, record.value.as_ref());
-    put_length(&mut fields, record.headers.len());
+    let attributes = 1;
+    let length = attributes
+        + varint::size(timestamp_delta)
+        + varint::size(offset_delta)
+        + optional_size(record.key.as_ref())
+        + optional_size(record.value.as_ref())
+        + length_size(record.headers.len())
+        + record.headers.iter().map(header_size).sum::<usize>();
+    put_length(to, length);
+    to.put_i8(0);
+    varint::put(to, timestamp_delta);
+    varint::put(to, offset_delta);
+    put_optional(to, record.key.as_ref());
+    put_optional(to, record.value.as_ref());
+    put_length(to, record.headers.len());
     for header in &record.headers {
-        put_optional(&mut fields, Some(&header.key));
-        put_optional(&mut fields, header.value.as_ref());
+        put_optional(to, Some(&header.key));
+        put_optional(to, header.value.as_ref());
     }
-    put_length(to, fields.len());
-    to.extend_from_slice(&fields);
+}
+
+fn header_size(header: &Header) -> usize {
+    optional_size(Some(&header.key)) + optional_size(header.value.as_ref())
+}
+
+fn optional_size(bytes: Option<&Bytes>) -> usize {
+    bytes.map_or(varint::size(-1), |bytes| length_size(bytes.len()) + bytes.len())
+}
+
+fn length_size(length: usize) -> usize {
+    varint::size(i64::try_from(length).unwrap_or(i64::MAX))
 }
 
 fn put_optional(to: &mut BytesMut, bytes: Option<&Bytes>) {

@@ -228,11 +228,33 @@ fn a_record_of_nothing_but_headers_is_a_fault_and_not_memory() {
     assert_eq!(fault(&packed(0, &data)), Some(BatchFault::Record));
 }
 
+/// Texts as devices send them, and what no codec can make smaller.
+fn any_value() -> impl Strategy<Value = Vec<u8>> {
+    let reading = (any::<u32>(), 0_u16..300).prop_map(|(time, rate)| {
+        format!(r#"{{"patient_id":"P001","timestamp":"2026-01-01T10:00:00.{time:010}+00:00","heart_rate":{rate}}}"#)
+    });
+    let noise = proptest::collection::vec(any::<u8>(), 0..2_000);
+    let run = (any::<u8>(), 0_usize..20_000).prop_map(|(byte, length)| vec![byte; length]);
+    prop_oneof![reading.prop_map(String::into_bytes), noise, run]
+}
+
 proptest! {
+    #[test]
+    fn what_was_compressed_comes_back(values in proptest::collection::vec(any_value(), 1..200)) {
+        let records: Vec<_> = (0..).zip(&values).map(|(offset, value)| record(offset, value)).collect();
+        let plain = encode(&records, usize::MAX);
+        for codec in [Codec::None, Codec::Gzip, Codec::Lz4, Codec::Zstd] {
+            let batch = encode_with(&records, codec);
+            prop_assert!(batch.len() <= plain.len());
+            prop_assert_eq!(&decode(batch, 0).records, &records, "{:?}", codec);
+        }
+    }
+
     #[test]
     fn numbers_come_back(value in any::<i64>()) {
         let mut bytes = BytesMut::new();
         varint::put(&mut bytes, value);
+        prop_assert_eq!(bytes.len(), varint::size(value));
         prop_assert_eq!(varint::take(&mut bytes.freeze()), Some(value));
     }
 

@@ -18,14 +18,29 @@ pub(super) fn take(from: &mut Bytes) -> Option<i64> {
     None
 }
 
+/// How many bytes a number takes.
+pub(super) fn size(value: i64) -> usize {
+    let mut rest = zig_zag(value) >> 7;
+    let mut size = 1;
+    while rest > 0 {
+        rest >>= 7;
+        size += 1;
+    }
+    size
+}
+
 /// Puts one number at the end of `to`.
 pub(super) fn put(to: &mut BytesMut, value: i64) {
-    let mut rest = ((value << 1) ^ (value >> 63)).cast_unsigned();
+    let mut rest = zig_zag(value);
     while rest >= 0x80 {
         to.put_u8(low_byte(rest) | 0x80);
         rest >>= 7;
     }
     to.put_u8(low_byte(rest));
+}
+
+fn zig_zag(value: i64) -> u64 {
+    ((value << 1) ^ (value >> 63)).cast_unsigned()
 }
 
 fn low_byte(value: u64) -> u8 {

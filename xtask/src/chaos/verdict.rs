@@ -215,6 +215,7 @@ fn notes(verdict: &Verdict) -> Vec<String> {
     if verdict.planted.is_none() {
         notes.extend(verdict.broken.iter().map(|what| format!("{name}: {what}")));
     }
+    notes.extend(verdict.failed.iter().map(|why| format!("{name}: {why}")));
     notes
 }
 

@@ -25,7 +25,7 @@ use vitals::kafka::group::MemberConfig;
 use vitals::kafka::lag;
 use vitals::kafka::murmur2::partition_of;
 use vitals::kafka::offsets::{self, Place};
-use vitals::kafka::producer::{Codec, Delivery, Outgoing, Patience, Producer, Rskafka};
+use vitals::kafka::producer::{Codec, Delivery, Direct, Outgoing, Patience, Producer};
 use vitals::kafka::records::{self, Header, Record};
 use vitals::ledger::Position;
 use vitals::pipeline::source::{Assigned, Event, Source};
@@ -285,7 +285,7 @@ pub(crate) async fn the_producer_places_keys_as_murmur2_does(brokers: &[String])
     let mut bench = Bench::with_topic(brokers, "keys", 4).await;
     let mut producer = Producer::connect(brokers, &bench.topic).await.expect("connected");
     let keys = ["P001", "P002", "P003", "ä", "x"];
-    let message = |key: &&str| Outgoing { key: key.as_bytes().to_vec(), value: key.as_bytes().to_vec() };
+    let message = |key: &&str| Outgoing { key: (*key).to_owned().into(), value: (*key).to_owned().into() };
     producer.send(&mut Delivery::new(keys.iter().map(message).collect())).await.expect("sent");
     for key in keys {
         let records = bench.read(partition_of(key.as_bytes(), 4), 0).await;
@@ -297,14 +297,14 @@ pub(crate) async fn the_producer_places_keys_as_murmur2_does(brokers: &[String])
 pub(crate) async fn what_is_sent_compressed_is_small_and_comes_back_as_it_was(brokers: &[String]) {
     for (codec, name, least) in [(Codec::None, "plain", 1), (Codec::Lz4, "lz4", 3), (Codec::Zstd, "zstd", 6)] {
         let mut bench = Bench::with_topic(brokers, name, 1).await;
-        let kafka = Rskafka::new(brokers).compressing(codec);
+        let kafka = Direct::new(brokers).compressing(codec);
         let mut producer = Producer::over(kafka, &bench.topic, Patience::default()).await.expect("connected");
         let time = |number: u32| format!("2026-01-01T10:{:02}:{:02}.{number:06}+00:00", number / 60 % 60, number % 60);
         let text = |number: u32| {
             format!(r#"{{"patient_id":"P001","timestamp":"{}","heart_rate":{},"spo2":97}}"#, time(number), number % 200)
         };
         let sent: Vec<_> = (0..9_000).map(text).collect();
-        let message = |text: &String| Outgoing { key: b"P001".to_vec(), value: text.clone().into_bytes() };
+        let message = |text: &String| Outgoing { key: "P001".into(), value: text.clone().into() };
         producer.send(&mut Delivery::new(sent.iter().map(message).collect())).await.expect("sent");
         let (mut received, mut bytes) = (Vec::new(), 0);
         while received.len() < sent.len() {

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use bytes::Bytes;
 use vitals::broker::flush::Flush;
 use vitals::broker::{Broker, Config};
 use vitals::kafka::admin::{self, TopicSpec};
@@ -62,7 +61,7 @@ async fn sent_through_a_proxy(is_advertised: bool) -> usize {
     let mut cluster = Cluster::connect(&brokers).await.expect("connected");
     admin::create(&mut cluster, &TopicSpec::readings("t", 2, 1)).await.expect("made");
     let messages = (0..MESSAGES)
-        .map(|number| Outgoing { key: Bytes::from(number.to_string()).to_vec(), value: vec![b'.'; MESSAGE_BYTES] });
+        .map(|number| Outgoing { key: number.to_string().into(), value: vec![b'.'; MESSAGE_BYTES].into() });
     let mut delivery = Delivery::new(messages.collect());
     let mut producer = Producer::connect(&brokers, "t").await.expect("connected");
     producer.send(&mut delivery).await.expect("sent");

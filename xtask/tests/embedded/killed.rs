@@ -98,12 +98,13 @@ async fn send_until_told(brokers: Vec<String>, enough: Arc<AtomicBool>) -> Vec<V
     let mut acknowledged = Vec::new();
     let mut number = 0_u64;
     while !enough.load(Ordering::Relaxed) {
-        let message = |number: u64| Outgoing { key: number.to_be_bytes().to_vec(), value: number.to_string().into() };
+        let message =
+            |number: u64| Outgoing { key: number.to_be_bytes().to_vec().into(), value: number.to_string().into() };
         let batch = (number..).take(MESSAGES_A_BATCH).map(message).collect();
         number += u64::try_from(MESSAGES_A_BATCH).expect("small");
         let mut delivery = Delivery::new(batch);
         producer.send(&mut delivery).await.expect("sent in the end");
-        acknowledged.extend(delivery.acknowledged().map(|message| message.value.clone()));
+        acknowledged.extend(delivery.acknowledged().map(|message| message.value.to_vec()));
     }
     acknowledged
 }

@@ -14,7 +14,7 @@ use vitals::kafka::group::{self, MemberConfig};
 use vitals::kafka::history::{self, History};
 use vitals::kafka::live::Live;
 use vitals::kafka::offsets::{self, Committer, Place};
-use vitals::kafka::producer::{Delivery, Outgoing, Patience, Producer, ProducerError, Rskafka};
+use vitals::kafka::producer::{self, Delivery, Direct, Outgoing, Patience, Producer, ProducerError, Rskafka};
 use vitals::kafka::records::Record;
 use vitals::kafka::{brokers, lag, sample, topic_settings, topics};
 use vitals::ledger::Position;
@@ -45,7 +45,7 @@ pub(crate) async fn prepare(broker: SocketAddr, topic: &str) {
     let mut cluster = Cluster::connect(&seeds).await.expect("connected");
     admin::create(&mut cluster, &TopicSpec::readings(topic, 3, 1)).await.expect("made");
     admin::create(&mut cluster, &TopicSpec::dead_letters(topic, 3, 1)).await.expect("made");
-    produce(&seeds, topic).await.expect("sent");
+    produce(Direct::new(&seeds), topic).await.expect("sent");
     let coordinator = cluster.coordinator(topic).await.expect("found");
     let coordinator = cluster.node(coordinator).await.expect("connected");
     let position = Position { partition: 0, offset: 0, stored: 1 };
@@ -56,13 +56,14 @@ pub(crate) async fn prepare(broker: SocketAddr, topic: &str) {
 
 /// Does one thing; the seed says which.
 pub(crate) async fn act(seeds: &[String], topic: &str, seed: u64) -> Outcome {
-    let told = match seed % 8 {
+    let told = match seed % 9 {
         0 => describe(seeds, topic).await,
         1 => look_at_groups(seeds, topic).await,
         2 => read(seeds, topic).await,
         3 => return watched(consume(seeds, topic, seed)).await,
         4 => return watched(follow(seeds, topic)).await,
-        5 => return outcome(&produce(seeds, topic).await),
+        5 => return outcome(&produce(Direct::new(seeds), topic).await),
+        7 => return outcome(&produce(Rskafka::new(seeds), topic).await),
         6 => keep_letters(seeds, topic).await,
         _ => make_and_delete(seeds, seed).await,
     };
@@ -152,12 +153,12 @@ async fn follow(seeds: &[String], topic: &str) -> Result<(), KafkaError> {
     Ok(())
 }
 
-async fn produce(seeds: &[String], topic: &str) -> Result<(), ProducerError> {
+async fn produce(cluster: impl producer::Cluster, topic: &str) -> Result<(), ProducerError> {
     let second = Duration::from_secs(1);
     let patience = Patience { connect: 2 * second, request: 2 * second, delivery: 3 * second };
-    let mut producer = Producer::over(Rskafka::new(seeds), topic, patience).await?;
+    let mut producer = Producer::over(cluster, topic, patience).await?;
     let keys = ["P001", "P002", "P003", "P004", "P005"];
-    let outgoing = keys.map(|key| Outgoing { key: key.into(), value: MESSAGE.to_vec() });
+    let outgoing = keys.map(|key| Outgoing { key: key.into(), value: MESSAGE.into() });
     producer.send(&mut Delivery::new(outgoing.to_vec())).await
 }
 

@@ -55,7 +55,7 @@ impl GoodClient {
 async fn round(seeds: &[String], before: usize) {
     let mut producer = Producer::connect(seeds, TOPIC).await.expect("connected");
     let value = format!("round {before}").into_bytes();
-    let mut delivery = Delivery::new(vec![Outgoing { key: b"P001".to_vec(), value: value.clone() }]);
+    let mut delivery = Delivery::new(vec![Outgoing { key: "P001".into(), value: value.clone().into() }]);
     producer.send(&mut delivery).await.expect("sent");
     let mut cluster = Cluster::connect(seeds).await.expect("connected");
     let whole = history::everything(&mut cluster, TOPIC).await.expect("found");

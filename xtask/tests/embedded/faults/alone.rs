@@ -163,7 +163,7 @@ async fn a_send_whose_answers_are_lost_leaves_every_message_in_the_topic() {
     assert_eq!(story.broker.plan.made(), 3);
     let records = story.records(TOPIC).await;
     let found: BTreeSet<_> = records.iter().map(|record| record.value.clone().expect("a value").to_vec()).collect();
-    let sent: BTreeSet<_> = messages().into_iter().map(|message| message.value).collect();
+    let sent: BTreeSet<_> = messages().into_iter().map(|message| message.value.to_vec()).collect();
     assert_eq!(found, sent);
     assert!(records.len() > messages().len(), "what was lost was in the topic already");
 }

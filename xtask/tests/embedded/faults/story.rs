@@ -258,10 +258,7 @@ fn refused() -> [(&'static str, &'static str, &'static str); 2] {
 
 /// Everything that is sent; what is refused stands in the middle.
 pub(crate) fn messages() -> Vec<Outgoing> {
-    let mut messages: Vec<_> = readings()
-        .iter()
-        .map(|reading| Outgoing { key: reading.patient().as_str().into(), value: vitals::reading::encode(reading) })
-        .collect();
+    let mut messages: Vec<_> = readings().iter().map(Outgoing::from).collect();
     let half = messages.len() / 2;
     let bad = refused().map(|(key, value, _)| Outgoing { key: key.into(), value: value.into() });
     messages.splice(half..half, bad);

@@ -1,0 +1,108 @@
+//! The cluster over our own connections.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use kafka_protocol::ResponseError;
+
+use super::REQUEST_LIMIT;
+use super::cluster::{Cluster, Failure, Link};
+use crate::kafka::append;
+use crate::kafka::cluster::Cluster as Brokers;
+use crate::kafka::connection::Connection;
+use crate::kafka::error::KafkaError;
+use crate::kafka::records::{self, Codec, Record};
+
+/// A cluster by way of our own connections.
+#[derive(Debug, Clone)]
+pub struct Direct {
+    brokers: Vec<String>,
+    codec: Codec,
+}
+
+impl Direct {
+    /// The cluster that `brokers` (`host:port`) belong to.
+    #[must_use]
+    pub fn new(brokers: &[String]) -> Self {
+        Self { brokers: brokers.to_vec(), codec: Codec::None }
+    }
+
+    /// The same, whose batches are compressed.
+    #[must_use]
+    pub fn compressing(self, codec: Codec) -> Self {
+        Self { codec, ..self }
+    }
+}
+
+impl Cluster for Direct {
+    type Link = DirectLink;
+
+    fn name(&self) -> String {
+        self.brokers.join(",")
+    }
+
+    async fn connect(&self, topic: &str) -> Result<DirectLink, Failure> {
+        let mut brokers = Brokers::connect(&self.brokers).await.map_err(classify)?;
+        let leaders = brokers.leaders(topic).await.map_err(classify)?;
+        let address = |leader: Option<i32>| leader.and_then(|leader| brokers.address_of(leader)).map(str::to_owned);
+        let leaders = leaders.0.into_iter().map(|(partition, leader)| (partition, address(leader))).collect();
+        Ok(DirectLink { topic: topic.to_owned(), leaders, idle: Mutex::default(), codec: self.codec })
+    }
+}
+
+/// A link by way of our own connections. Each serves one partition at a time.
+#[derive(Debug)]
+pub struct DirectLink {
+    topic: String,
+    /// By partition, where the broker listens that leads it.
+    leaders: BTreeMap<i32, Option<String>>,
+    /// By address, the connections that wait for a request.
+    idle: Mutex<HashMap<String, Vec<Connection>>>,
+    codec: Codec,
+}
+
+impl DirectLink {
+    fn idle(&self) -> MutexGuard<'_, HashMap<String, Vec<Connection>>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn connection(&self, address: &str) -> Result<Connection, KafkaError> {
+        let idle = self.idle().get_mut(address).and_then(Vec::pop);
+        match idle {
+            Some(connection) => Ok(connection),
+            None => Connection::open(address).await,
+        }
+    }
+}
+
+impl Link for DirectLink {
+    fn partitions(&self) -> i32 {
+        i32::try_from(self.leaders.len()).unwrap_or(i32::MAX)
+    }
+
+    async fn produce(&self, partition: i32, records: Vec<Record>) -> Result<(), Failure> {
+        let no_leader = || Failure::Transient(ResponseError::LeaderNotAvailable.to_string());
+        let leader = self.leaders.get(&partition).ok_or(Failure::NoTopic)?.as_deref().ok_or_else(no_leader)?;
+        let mut connection = self.connection(leader).await.map_err(classify)?;
+        let batch = records::encode_with(&records, self.codec);
+        append::append_at(&mut connection, &self.topic, partition, batch, "messages", REQUEST_LIMIT)
+            .await
+            .map_err(classify)?;
+        self.idle().entry(leader.to_owned()).or_default().push(connection);
+        Ok(())
+    }
+}
+
+fn classify(error: KafkaError) -> Failure {
+    match error {
+        KafkaError::NoTopic { .. } => Failure::NoTopic,
+        KafkaError::Refused { code: ResponseError::KafkaStorageError, .. } => Failure::Storage,
+        KafkaError::Refused { code, .. } if error.is_passing() => Failure::Transient(code.to_string()),
+        KafkaError::Refused { code, .. } => Failure::Refused(code.to_string()),
+        KafkaError::TimedOut { limit, .. } => Failure::Silent(limit),
+        KafkaError::Unreachable { reason, .. } => Failure::Transient(reason),
+        KafkaError::Io { source, .. } => Failure::Transient(source.to_string()),
+        KafkaError::Protocol { .. } => Failure::Transient(error.to_string()),
+        _ => Failure::Refused(error.to_string()),
+    }
+}
