@@ -16,6 +16,7 @@ pub mod doctor;
 mod escaped;
 pub mod export;
 pub mod group;
+pub mod guide;
 mod help;
 pub mod import;
 pub mod init;
@@ -117,6 +118,8 @@ pub enum Command {
     Profile(profile::Args),
     /// Print what a shell needs to complete commands and names
     Completions(completions::Args),
+    /// Read the guide: a page for each thing, without a network
+    Guide(guide::Args),
 }
 
 impl Command {
@@ -155,6 +158,7 @@ impl Command {
             Self::Config(args) => config::run(args, context).await,
             Self::Profile(args) => profile::run(args, context).await,
             Self::Completions(args) => completions::run(args, context).await,
+            Self::Guide(args) => guide::run(args, context).await,
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::broker::folder::FolderError;
 use crate::cmd::bench::BenchError;
 use crate::cmd::confirm::ConfirmError;
 use crate::cmd::dlq::DlqError;
+use crate::cmd::guide::GuideError;
 use crate::cmd::import::ImportError;
 use crate::cmd::mixup::MixUp;
 use crate::cmd::produce::ProduceError;
@@ -83,6 +84,7 @@ const ADVISERS: &[Recognise] = &[
     recognise::<BenchError>,
     recognise::<ConfirmError>,
     recognise::<DlqError>,
+    recognise::<GuideError>,
     recognise::<BrokerError>,
     recognise::<FolderError>,
     recognise::<ProduceError>,

@@ -30,6 +30,7 @@
 //!   - [`retry`]: how long to wait between attempts
 //! - the commands, one file each:
 //!   - [`cmd`]: their arguments, and what each does
+//!   - [`guide`]: the pages of the guide, printed by `vitals guide`
 //! - the shell:
 //!   - [`settings`]: every option, environment variable and file key
 //!   - [`output`]: everything that is printed
@@ -43,6 +44,7 @@ pub mod cmd;
 pub mod disk;
 pub mod exit;
 pub mod faults;
+pub mod guide;
 pub mod intake;
 pub mod kafka;
 pub mod ledger;

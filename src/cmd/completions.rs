@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::CommandFactory as _;
 use clap::builder::StyledStr;
-use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
+use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter, CompletionCandidate};
 use clap_complete::env::{Bash, CompleteEnv, EnvCompleter, Fish, Powershell, Zsh};
 use color_eyre::eyre::Result;
 use tokio::runtime::Builder;
@@ -15,6 +15,7 @@ use tokio::time::timeout;
 
 use super::{CommandLine, Context};
 use crate::exit::Code;
+use crate::guide::PAGES;
 use crate::kafka::cluster::Cluster;
 use crate::kafka::error::KafkaError;
 use crate::kafka::group::admin;
@@ -87,9 +88,14 @@ fn with_names(command: clap::Command) -> clap::Command {
         Some(name) if name == "TOPIC" => arg.add(ArgValueCompleter::new(|typed: &OsStr| names(typed, Kind::Topic))),
         Some(name) if name == "GROUP" => arg.add(ArgValueCompleter::new(|typed: &OsStr| names(typed, Kind::Group))),
         Some(name) if name == "NAME" => arg.add(ArgValueCompleter::new(|typed: &OsStr| names(typed, Kind::Profile))),
+        Some(name) if name == "PAGE" => arg.add(ArgValueCandidates::new(pages)),
         _ => arg,
     });
     command.mut_subcommands(with_names)
+}
+
+fn pages() -> Vec<CompletionCandidate> {
+    PAGES.iter().map(|page| CompletionCandidate::new(page.name).help(Some(page.summary.into()))).collect()
 }
 
 #[derive(Clone, Copy)]

@@ -13,13 +13,14 @@ use crate::output::{Color, Output, OutputError};
 use crate::settings::{Environment, Flags, quoted};
 
 /// Every command, under what it is for.
-const GROUPS: [(&str, &[&str]); 6] = [
+const GROUPS: [(&str, &[&str]); 7] = [
     ("Without servers", &["demo", "up"]),
     ("Run the pipeline", &["init", "produce", "consume"]),
     ("See how it does", &["top", "status", "doctor", "lag", "audit", "bench"]),
     ("Look at readings and messages", &["query", "count", "topic", "dlq", "group", "schema"]),
     ("Keep, move and delete readings", &["export", "import", "reset"]),
     ("Set it up", &["config", "profile", "completions"]),
+    ("Read about it", &["guide"]),
 ];
 
 /// Takes the command line, or the code to end with where all was said: help, the version, or what is wrong with it.

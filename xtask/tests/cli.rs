@@ -140,10 +140,29 @@ fn a_shell_completes_commands_options_and_profiles() {
     assert_eq!(completed(&["vitals", "que"]), ["query"]);
     assert_eq!(completed(&["vitals", "query", "--pat"]), ["--patient"]);
     assert_eq!(completed(&["vitals", "lag", "--profile", "ward"]), ["ward-a", "ward-b"]);
+    assert_eq!(completed(&["vitals", "guide", "p"]), ["promises", "performance"]);
     for shell in ["bash", "zsh", "fish", "powershell"] {
         let script = vitals(&["completions", shell]).run();
         assert!(script.code == 0 && script.stdout.contains("VITALS_COMPLETE"), "{shell}: {}", script.stdout);
     }
+}
+
+#[test]
+fn the_guide_is_listed_and_its_pages_are_printed_as_they_are() {
+    let listed = vitals(&["guide"]).run();
+    assert_eq!((listed.code, listed.stderr.as_str()), (0, "read one: vitals guide start\n"));
+    assert!(listed.stdout.starts_with("start        First steps"), "{}", listed.stdout);
+    let page = vitals(&["guide", "settings"]).run();
+    assert_eq!(
+        (page.code, page.stdout.as_str(), page.stderr.as_str()),
+        (0, include_str!("../../src/guide/settings.md"), "")
+    );
+}
+
+#[test]
+fn a_page_that_is_not_there_is_told_with_the_nearest() {
+    let hint = "did you mean settings? `vitals guide` lists the pages";
+    assert_told(&vitals(&["guide", "setings"]).run(), 2, "there is no page named 'setings'", hint);
 }
 
 #[test]
@@ -226,7 +245,9 @@ fn a_misspelt_environment_variable_is_noted_and_the_command_goes_on() {
 fn a_reader_that_has_gone_is_no_error() {
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
-    let ended = vitals(&["config", "show"]).stdout(writer).run();
+    let ended = vitals(&["config", "show"]).stdout(writer.try_clone().unwrap()).run();
+    assert_eq!((ended.code, ended.stderr.as_str()), (0, ""));
+    let ended = vitals(&["guide", "coursework"]).stdout(writer).run();
     assert_eq!((ended.code, ended.stderr.as_str()), (0, ""));
 }
 
@@ -234,7 +255,9 @@ fn a_reader_that_has_gone_is_no_error() {
 #[test]
 fn a_full_disk_is_told() {
     let full = File::options().write(true).open("/dev/full").unwrap();
-    let ended = vitals(&["config", "show"]).stdout(full).run();
+    let ended = vitals(&["config", "show"]).stdout(full.try_clone().unwrap()).run();
+    assert_told(&ended, 4, "cannot write to standard output: ", "space");
+    let ended = vitals(&["guide", "start"]).stdout(full).run();
     assert_told(&ended, 4, "cannot write to standard output: ", "space");
 }
 

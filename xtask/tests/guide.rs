@@ -1,5 +1,5 @@
-//! Every command of the coursework guide has its answer in the README's table, and every answer works: on the embedded
-//! broker with SQLite, and on Kafka with Cassandra.
+//! Every command of the coursework guide has its answer in the table of `src/guide/coursework.md`, and every answer works:
+//! on the embedded broker with SQLite, and on Kafka with Cassandra.
 
 #![allow(
     clippy::unwrap_used,
@@ -23,7 +23,7 @@ use running::{RUN_LIMIT, Running};
 /// How long a command that runs on may take to show what it is for.
 const SHOW_LIMIT: Duration = Duration::from_secs(30);
 
-/// A row of the README's table: the guide's commands, and ours.
+/// A row of the table: the guide's commands, and ours.
 struct Row {
     guide: Vec<String>,
     ours: Vec<String>,
@@ -81,8 +81,8 @@ fn code(cell: &str) -> Vec<String> {
 }
 
 fn table() -> Vec<Row> {
-    let readme = std::fs::read_to_string(repository().join("README.md")).unwrap();
-    let rows = readme.lines().skip_while(|line| !line.starts_with("| Command of the guide ")).skip(2);
+    let page = std::fs::read_to_string(repository().join("src/guide/coursework.md")).unwrap();
+    let rows = page.lines().skip_while(|line| !line.starts_with("| Command of the guide ")).skip(2);
     let cells = rows.take_while(|line| line.starts_with('|')).map(|row| row.split(" | ").collect::<Vec<_>>());
     cells.map(|cells| Row { guide: code(cells[0]), ours: code(cells[1]) }).collect()
 }
@@ -157,7 +157,7 @@ fn guide() -> Vec<String> {
     lines.lines().map(str::to_owned).collect()
 }
 
-/// Whether the README's text names this command; `…` stands for anything.
+/// Whether the table's text names this command; `…` stands for anything.
 fn names(text: &str, command: &str) -> bool {
     match text.split_once('…') {
         Some((start, end)) => command.starts_with(start.trim_end()) && command.ends_with(end.trim_start()),

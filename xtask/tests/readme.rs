@@ -1,19 +1,36 @@
-//! The README is true: its command lines parse, its table of settings is the program's, its reason codes are all there.
+//! The README and the guide are true: their command lines parse, their links lead somewhere, the table of settings is the
+//! program's, the reason codes are all there.
 
-#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a panic is how a test fails")]
 
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::{Command, Output};
 
 use serde_json::Value;
+use vitals::guide::PAGES;
+
+/// A newcomer reads no more; what is more belongs into the guide.
+const README_LINES: usize = 250;
 
 fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn readme() -> String {
-    std::fs::read_to_string(repository().join("README.md")).unwrap()
+/// The text of a file of the repository.
+fn read(path: &str) -> String {
+    std::fs::read_to_string(repository().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// A page of the guide.
+fn page(name: &str) -> String {
+    read(&format!("src/guide/{name}.md"))
+}
+
+/// Where everything is that a reader is told, from the top of the repository.
+fn documents() -> Vec<String> {
+    let pages = PAGES.iter().map(|page| format!("src/guide/{}.md", page.name));
+    ["README.md", ".github/CONTRIBUTING.md"].map(str::to_owned).into_iter().chain(pages).collect()
 }
 
 /// The program in the repository's folder, with an empty environment.
@@ -22,10 +39,10 @@ fn vitals(words: &[String]) -> Output {
 }
 
 /// What stands in `sh` blocks, line by line, and between backticks in the text.
-fn code(readme: &str) -> Vec<String> {
+fn code(document: &str) -> Vec<String> {
     let mut found = Vec::new();
     let mut block: Option<bool> = None;
-    for line in readme.lines() {
+    for line in document.lines() {
         match (line.trim_start().strip_prefix("```"), block) {
             (Some(_), Some(_)) => block = None,
             (Some(language), None) => block = Some(language == "sh"),
@@ -36,7 +53,7 @@ fn code(readme: &str) -> Vec<String> {
     found
 }
 
-/// How the README starts the program.
+/// How the documents start the program.
 const STARTS: [&str; 2] = ["vitals ", "cargo run -- "];
 
 /// The words behind the program's name in each of its calls, however the calls are joined.
@@ -57,9 +74,16 @@ fn words(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn every_command_line_in_the_readme_parses() {
-    let calls: BTreeSet<_> = code(&readme()).iter().flat_map(|line| calls(line)).collect();
-    assert!(calls.len() > 20, "found only {calls:?}");
+fn the_readme_is_short() {
+    let lines = read("README.md").lines().count();
+    assert!(lines <= README_LINES, "{lines} lines; what is more than {README_LINES} belongs into src/guide");
+}
+
+#[test]
+fn every_command_line_parses() {
+    let calls: BTreeSet<_> =
+        documents().iter().flat_map(|path| code(&read(path))).flat_map(|line| calls(&line)).collect();
+    assert!(calls.len() > 60, "found only {calls:?}");
     for mut words in calls {
         words.push("--help".to_owned());
         let Output { status, stderr, .. } = vitals(&words);
@@ -67,9 +91,81 @@ fn every_command_line_in_the_readme_parses() {
     }
 }
 
-/// The rows of the README's table of settings: name and default.
-fn settings_in_the_readme(readme: &str) -> Vec<(String, String)> {
-    let rows = readme.lines().skip_while(|line| !line.starts_with("| Setting ")).skip(2);
+/// Where the document's links lead that stay in the repository: those in the text, and those defined at its end.
+fn links(document: &str) -> Vec<&str> {
+    let in_text = document.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(target, _)| target);
+    in_text.chain(definitions(document).map(|(_, target)| target)).filter(|target| !target.contains("://")).collect()
+}
+
+/// The definitions of links, `[label]: target`.
+fn definitions(document: &str) -> impl Iterator<Item = (&str, &str)> {
+    document.lines().filter_map(|line| line.strip_prefix('[')?.split_once("]: "))
+}
+
+/// The names that a code host and rustdoc give to a document's headings.
+fn anchors(document: &str) -> Vec<String> {
+    let headings =
+        document.lines().filter(|line| line.starts_with('#')).map(|line| line.trim_start_matches('#').trim());
+    let letter = |c: char| (c.is_alphanumeric() || c == '-' || c == '_' || c == ' ').then_some(c);
+    headings
+        .map(|heading| heading.to_lowercase().chars().filter_map(letter).collect::<String>().replace(' ', "-"))
+        .collect()
+}
+
+#[test]
+fn every_link_leads_to_a_file_and_a_heading() {
+    for path in documents() {
+        let document = read(&path);
+        for link in links(&document) {
+            let (file, anchor) = link.split_once('#').map_or((link, None), |(file, anchor)| (file, Some(anchor)));
+            let target =
+                if file.is_empty() { repository().join(&path) } else { repository().join(&path).with_file_name(file) };
+            let text = std::fs::read_to_string(target).unwrap_or_else(|error| panic!("{path}: {link}: {error}"));
+            assert!(
+                anchor.is_none_or(|anchor| anchors(&text).iter().any(|of| of == anchor)),
+                "{path}: {link}: no heading"
+            );
+        }
+    }
+}
+
+#[test]
+fn every_link_of_a_page_leads_to_the_same_place_in_rustdoc() {
+    let in_rustdoc = read("src/guide/links.txt");
+    let in_rustdoc: BTreeSet<_> = definitions(&in_rustdoc).collect();
+    for page in PAGES {
+        assert!(!page.text.contains("]("), "{}: a link is written as [label], and defined at the end", page.name);
+        for (label, target) in definitions(page.text) {
+            let place = match target.split_once(".md") {
+                Some((file, "")) if file.ends_with("/README") => "crate".to_owned(),
+                Some((page, anchor)) => format!("crate::guide::{page}{anchor}"),
+                None => panic!("{}: {target} is no page", page.name),
+            };
+            assert!(in_rustdoc.contains(&(label, place.as_str())), "links.txt has no [{label}]: {place}");
+        }
+    }
+}
+
+#[test]
+fn the_readme_lists_the_pages_and_repeats_figures_of_theirs_alone() {
+    let readme = read("README.md");
+    let rows = |title: &str| {
+        let rows = readme.lines().skip_while(|line| !line.starts_with(title)).skip(2);
+        rows.take_while(|line| line.starts_with('|')).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let row = |page: &vitals::guide::Page| format!("| [{0}](src/guide/{0}.md) | {1} |", page.name, page.summary);
+    assert_eq!(rows("| Page "), PAGES.iter().map(row).collect::<Vec<_>>());
+    let (figures, measured) = (rows("| What | Median "), page("performance"));
+    assert!(!figures.is_empty());
+    for row in figures {
+        assert!(measured.lines().any(|line| line == row), "{row}");
+    }
+}
+
+/// The rows of the table of settings: name and default.
+fn settings_in_the_guide() -> Vec<(String, String)> {
+    let page = page("settings");
+    let rows = page.lines().skip_while(|line| !line.starts_with("| Setting ")).skip(2);
     let cells = rows.take_while(|line| line.starts_with('|')).map(|row| row.split('|').map(str::trim).collect());
     cells.map(|cells: Vec<&str>| (bare(cells.get(1)), bare(cells.get(2)))).collect()
 }
@@ -84,13 +180,13 @@ fn the_table_of_settings_is_the_program_s() {
     let shown: Vec<Value> = serde_json::from_slice(&shown).unwrap();
     let text = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or("none").to_owned();
     let shown: Vec<_> = shown.iter().map(|row| (text(row.get("name")), text(row.get("value")))).collect();
-    assert_eq!(settings_in_the_readme(&readme()), shown);
+    assert_eq!(settings_in_the_guide(), shown);
 }
 
 #[test]
 fn the_example_of_a_settings_file_is_accepted() {
-    let readme = readme();
-    let example = readme.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let page = page("settings");
+    let example = page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("vitals.toml");
     std::fs::write(&file, example).unwrap();
@@ -100,10 +196,10 @@ fn the_example_of_a_settings_file_is_accepted() {
 }
 
 #[test]
-fn every_reason_code_is_in_the_readme() {
-    let readme = readme();
+fn every_reason_code_is_in_the_guide() {
+    let page = page("messages");
     for folder in std::fs::read_dir(repository().join("fixtures/messages/refused")).unwrap() {
         let code = folder.unwrap().file_name().into_string().unwrap();
-        assert!(readme.contains(&format!("`{code}`")), "{code}");
+        assert!(page.contains(&format!("`{code}`")), "{code}");
     }
 }

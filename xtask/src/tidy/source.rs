@@ -7,7 +7,7 @@ use std::path::Path;
 use super::code;
 
 /// Where the project's text is. Build output and the version control's own files are not.
-const ROOMS: &[&str] = &["src", "xtask", "migrations", "fixtures", ".cargo", ".ci"];
+const ROOMS: &[&str] = &["src", "xtask", "migrations", "fixtures", ".cargo", ".ci", ".github"];
 /// Single files beside them.
 const FILES: &[&str] = &["Cargo.toml", "README.md", "compose.yaml", ".clippy.toml", ".rustfmt.toml"];
 /// Endings of files that are text written by people.
