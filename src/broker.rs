@@ -42,8 +42,8 @@ use self::folder::{Folder, FolderError};
 use self::log::LogError;
 use self::notice::{Notice, Notices};
 use self::state::State;
-use crate::exit::{Advice, Code};
-use crate::settings::Endpoint;
+use crate::address::Endpoint;
+use crate::advice::{Advice, Code};
 
 /// Where a broker keeps its records, and where it listens.
 #[derive(Debug, Clone)]

@@ -1,19 +1,17 @@
 //! The commands: one file each, with its `Args` and its `run`. The modules that are not public are what several of them
 //! share.
 
-mod age;
 pub mod audit;
 pub mod bench;
+pub mod common;
 pub mod completions;
 pub mod config;
-pub mod confirm;
 pub mod consume;
 pub mod count;
 mod cure;
 pub mod demo;
 pub mod dlq;
 pub mod doctor;
-mod escaped;
 pub mod export;
 pub mod group;
 pub mod guide;
@@ -21,34 +19,25 @@ mod help;
 pub mod import;
 pub mod init;
 pub mod lag;
-mod line;
-pub mod mixup;
-mod moment;
-mod pace;
 pub mod produce;
 pub mod profile;
 pub mod query;
 pub mod reset;
 pub mod schema;
-mod settling;
 pub mod status;
-mod stretch;
 pub mod top;
 pub mod topic;
-mod trial;
 pub mod up;
-mod watch;
 
 use clap::{Parser, Subcommand};
 use color_eyre::eyre::Result;
 use futures::future::BoxFuture;
 pub use help::parse;
 
-use crate::exit::Code;
+use crate::advice::Code;
 use crate::output::Output;
 use crate::settings::{Flags, Settings};
 use crate::shutdown::Shutdown;
-use crate::store::{self, AnyStore, StoreError};
 
 /// The command line.
 #[derive(Debug, Parser)]
@@ -183,20 +172,4 @@ pub async fn unless_stopped(shutdown: &Shutdown, work: impl Future<Output = Resu
         ended = work => ended,
         () = shutdown.wait() => Ok(Code::CutShort),
     }
-}
-
-/// Opens the store for a command that only reads, and says where a newer `vitals` has made its tables: what that has
-/// added is not shown.
-///
-/// # Errors
-/// It cannot be reached.
-async fn open_to_read(settings: &Settings, output: &Output) -> Result<AnyStore, StoreError> {
-    let store = store::open(&settings.store, settings.consistency).await?;
-    // Where this cannot be told, what is read next says why.
-    if let Ok(version) = store.version().await
-        && version.is_newer()
-    {
-        output.note(format_args!("note: {version}; what a newer one has added is not shown"));
-    }
-    Ok(store)
 }

@@ -8,15 +8,16 @@ use std::time::Duration;
 
 use color_eyre::eyre::{Report, Result};
 
+use crate::advice::{Advice, Code};
+use crate::app::cluster_check::WrongCluster;
 use crate::archive::ArchiveError;
 use crate::broker::BrokerError;
 use crate::broker::folder::FolderError;
 use crate::cmd::bench::BenchError;
-use crate::cmd::confirm::ConfirmError;
+use crate::cmd::common::confirm::ConfirmError;
 use crate::cmd::dlq::DlqError;
 use crate::cmd::guide::GuideError;
 use crate::cmd::import::ImportError;
-use crate::cmd::mixup::MixUp;
 use crate::cmd::produce::ProduceError;
 use crate::cmd::query::QueryError;
 use crate::cmd::reset::ResetError;
@@ -32,39 +33,11 @@ use crate::store::StoreError;
 use crate::store::cassandra::CassandraError;
 use crate::store::sqlite::SqliteError;
 
-/// The exit codes: few, named, and the same for every command.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Code {
-    /// All done.
-    Done = 0,
-    /// The command worked and found something: the lag is too high, a check failed.
-    Finding = 1,
-    /// A wrong option or setting.
-    Usage = 2,
-    /// The data is at fault: a malformed CSV file.
-    BadData = 3,
-    /// A server cannot be reached, or refuses.
-    Unreachable = 4,
-    /// A fault of this program.
-    Bug = 70,
-    /// Cut short before it was done, by a signal.
-    CutShort = 130,
-}
-
 impl From<Code> for ExitCode {
     #[allow(clippy::as_conversions, reason = "every discriminant above is written out and below 256")]
     fn from(code: Code) -> Self {
         Self::from(code as u8)
     }
-}
-
-/// What an error means for the person at the terminal. Every module's error enum has it.
-pub trait Advice: Error {
-    /// The code to exit with.
-    fn code(&self) -> Code;
-
-    /// What to do next, as one sentence without a full stop: it is printed behind `hint: `.
-    fn hint(&self) -> Option<String>;
 }
 
 /// Looks whether an error is of a type that gives advice.
@@ -80,7 +53,7 @@ const ADVISERS: &[Recognise] = &[
     recognise::<KafkaError>,
     recognise::<ArchiveError>,
     recognise::<ImportError>,
-    recognise::<MixUp>,
+    recognise::<WrongCluster>,
     recognise::<BenchError>,
     recognise::<ConfirmError>,
     recognise::<DlqError>,

@@ -9,35 +9,26 @@
 //!
 //! The order of these steps is the promise: nothing is committed before it is stored, or kept as a dead letter.
 //!
-//! In reading order:
+//! The house, from the top to the ground. A room may use what is below it and nothing else; `cargo xtask tidy` checks that
+//! (`xtask/src/tidy/floors.rs` is the table).
 //!
-//! - the core, without sockets, clock, environment or printing:
-//!   - [`reading`]: one reading, and the message that carries it
-//!   - [`reject`]: why a message was refused
-//!   - [`alarm`]: readings in, alerts out; the limits and the ranges
-//!   - [`ledger`]: what may be committed
-//!   - [`faults`]: what is wrong with the lines of a file
-//! - the story:
-//!   - [`pipeline`]: the file to read first; from fetched to committed
-//! - the edges, with every byte of input and output:
-//!   - [`kafka`]: producing, and our own group membership, fetch and offsets
-//!   - [`broker`]: the embedded broker of `vitals up` and `vitals demo`
-//!   - [`store`]: where readings and alerts are kept; Cassandra, or an SQLite file
-//!   - [`archive`]: rows of the table as a file, and back
-//!   - [`intake`]: where readings come from: the simulated ward, CSV files
-//!   - [`disk`]: whether a folder can be written to
-//!   - [`port`]: what is behind an address, for who looks for a fault
-//!   - [`retry`]: how long to wait between attempts
-//! - the commands, one file each:
-//!   - [`cmd`]: their arguments, and what each does
-//!   - [`guide`]: the pages of the guide, printed by `vitals guide`
-//! - the shell:
-//!   - [`settings`]: every option, environment variable and file key
-//!   - [`output`]: everything that is printed
-//!   - [`shutdown`]: Ctrl+C and SIGTERM
-//!   - [`exit`]: the exit codes, and what an error tells
+//! | floor | rooms |
+//! |---|---|
+//! | main | `main.rs`: parse, settings, run, report · [`exit`]: what every error comes to, panics |
+//! | commands | [`cmd`]: one file or folder each, and `cmd/common` for what several share · [`guide`]: the manual's pages |
+//! | composition | [`app`]: from settings to parts, a consumer put together · [`loadtest`]: what `bench` and `demo` share |
+//! | settings | [`settings`]: every option, environment variable and file key |
+//! | edges | [`archive`]: rows as a file and back · [`intake`]: the simulated ward, CSV files · [`broker`]: the embedded broker · [`kafka`]: producing, group membership, fetch, offsets · [`store`]: Cassandra, or an SQLite file · [`port`]: what is behind an address |
+//! | story | [`pipeline`]: the file to read first, from fetched to committed, with its ports: [source](pipeline::source), [store](pipeline::store), [dead letters](pipeline::letters) |
+//! | core | [`alarm`]: the limits, readings in, alerts out · [`ledger`]: what may be committed · [`faults`]: what is wrong with the lines of a file · [`reading`]: one reading, its message, why a message is [refused](reading::reject) · [`record`]: a message before anybody has understood it |
+//! | ground | [`shutdown`]: Ctrl+C and SIGTERM · [`output`]: everything that is printed · [`disk`] · [`retry`]: how long to wait between attempts · [`address`], [`span`]: hosts and times as they are typed · [`advice`]: what an error means, exit codes |
+//!
+//! The core has no sockets, clock, environment or printing.
 
+pub mod address;
+pub mod advice;
 pub mod alarm;
+pub mod app;
 pub mod archive;
 pub mod broker;
 pub mod cmd;
@@ -48,12 +39,15 @@ pub mod guide;
 pub mod intake;
 pub mod kafka;
 pub mod ledger;
+pub mod loadtest;
 pub mod output;
 pub mod pipeline;
 pub mod port;
 pub mod reading;
-pub mod reject;
+pub mod record;
 pub mod retry;
 pub mod settings;
 pub mod shutdown;
+pub mod span;
 pub mod store;
+mod system_text;

@@ -18,6 +18,7 @@ pub mod observer;
 mod refusals;
 mod settling;
 pub mod source;
+pub mod store;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -36,13 +37,13 @@ use self::settling::EpochRead;
 pub use self::settling::Settling;
 use self::source::{Assigned, Chunk, Event, Source};
 use crate::alarm::{self, Limits};
-use crate::kafka::records::Record;
 use crate::ledger::{Ledger, Receipt};
 use crate::output::counted;
+use crate::pipeline::store::{Store, WriteError};
+use crate::reading::reject::Reject;
 use crate::reading::{self, Reading};
-use crate::reject::Reject;
+use crate::record::Record;
 use crate::shutdown::Shutdown;
-use crate::store::{Store, WriteError};
 
 /// How many bytes of messages may be taken up and not yet settled, unless something else is said.
 pub const MAX_IN_FLIGHT_BYTES: usize = 8 * 1024 * 1024;

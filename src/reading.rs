@@ -8,6 +8,7 @@ mod decode;
 mod encode;
 pub(crate) mod json;
 pub mod number;
+pub mod reject;
 mod sign;
 mod timestamp;
 
@@ -18,7 +19,7 @@ pub use timestamp::Timestamp;
 
 use std::sync::Arc;
 
-use crate::reject::Reject;
+use crate::reading::reject::Reject;
 
 /// The longest patient id, in bytes of UTF-8.
 pub const MAX_PATIENT_ID_BYTES: usize = 64;

@@ -4,43 +4,36 @@
 //! the key `session_timeout` of the settings file and of its profiles. The [`table`] lists them all; [`Flags`] are the
 //! options as typed; [`resolve`] lays the layers over each other and gives the plain [`Settings`].
 
-mod address;
 mod embedded;
 mod environment;
 mod error;
-mod fault;
 mod file;
 mod flags;
 mod layers;
 mod profiles;
 mod settle;
 mod source;
-mod span;
 mod suggestion;
-mod system_text;
 mod table;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use address::{Brokers, Endpoint, StoreAddress, is_loopback};
 pub use embedded::{DATABASE, EMBEDDED, EMBEDDED_ADDRESS};
 pub use environment::Environment;
 pub use error::SettingsError;
-pub use fault::Fault;
 pub use flags::Flags;
 pub use layers::Resolved;
 pub use profiles::Profile;
 pub use settle::SettleChoice;
 pub use source::Source;
-pub use span::{Span, parse_duration};
 pub(crate) use suggestion::nearest;
-pub use system_text::quoted;
 pub(crate) use table::topic_name;
 
+use crate::address::Brokers;
 use crate::alarm::Limits;
 use crate::output::Color;
-use crate::store::Consistency;
+use crate::store::{Consistency, StoreAddress};
 use layers::Layers;
 
 /// The settings in force.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::Survey;
 use super::decode::ReadError;
-use crate::exit::{Advice, Code};
+use crate::advice::{Advice, Code};
 use crate::faults::{Fault, FirstLine, Flaw};
 use crate::output::counted;
 

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use super::COLUMNS;
 use crate::faults::Flaw;
 use crate::reading::json;
-use crate::reject::Reject;
+use crate::reading::reject::Reject;
 
 /// The values of a row, as JSON text; `None` for what is not there.
 #[derive(Debug, Default)]

@@ -24,8 +24,8 @@ use uuid::Uuid;
 pub use self::inspect::{FolderState, inspect};
 pub use self::offsets::{OffsetsFile, Present};
 use super::log::{LogError, LogLimits, PartitionLog};
+use crate::advice::{Advice, Code};
 use crate::disk::sync_folder;
-use crate::exit::{Advice, Code};
 
 /// The version of the layout that is written.
 const FORMAT: &str = "1";

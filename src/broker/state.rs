@@ -16,7 +16,7 @@ use super::folder::{Folder, OffsetsFile, Present, TopicMeta};
 use super::groups::{Committed, Entry, Groups, Offsets, Partition};
 use super::log::{LogLimits, PartitionLog};
 use super::notice::{Notice, Notices};
-use crate::settings::Endpoint;
+use crate::address::Endpoint;
 
 /// The broker's id in its cluster of one.
 pub(super) const NODE_ID: i32 = 1;

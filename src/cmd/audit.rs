@@ -20,19 +20,22 @@ use self::refused::{Content, MAX_REFUSED, Refused};
 use self::report::Report;
 use self::scope::Scope;
 use self::window::{Judged, Verdict, Window};
-use super::pace::Pace;
+use super::Context;
+use super::common::offset_argument;
+use super::common::progress_line::Pace;
+use super::common::time_argument;
 use super::query::QueryError;
-use super::{Context, mixup, moment, open_to_read, stretch};
-use crate::exit::Code;
+use crate::advice::Code;
+use crate::app;
 use crate::kafka::admin::dead_letter_topic;
 use crate::kafka::cluster::Cluster;
 use crate::kafka::error::KafkaError;
 use crate::kafka::history::{self, History, Stretch};
 use crate::kafka::letter::{Joiner, Piece};
-use crate::kafka::records::Record;
 use crate::output::{FormatArgs, Output, Progress};
 use crate::pipeline;
 use crate::reading::Timestamp;
+use crate::record::Record;
 use crate::settings::Settings;
 use crate::store::AnyStore;
 
@@ -57,13 +60,13 @@ Examples:
   vitals audit --offsets 2:0-99999")]
 pub struct Args {
     /// Only readings of this time or later (RFC 3339, -15m, or 'today 08:00')
-    #[arg(long, value_name = "TIME", value_parser = moment::parse, allow_hyphen_values = true)]
+    #[arg(long, value_name = "TIME", value_parser = time_argument::parse, allow_hyphen_values = true)]
     since: Option<Timestamp>,
     /// Only readings before this time (as --since)
-    #[arg(long, value_name = "TIME", value_parser = moment::parse, allow_hyphen_values = true)]
+    #[arg(long, value_name = "TIME", value_parser = time_argument::parse, allow_hyphen_values = true)]
     until: Option<Timestamp>,
     /// Only these offsets, the last one included
-    #[arg(long, value_name = "PARTITION:FIRST-LAST", value_parser = stretch::parse, conflicts_with_all = ["since", "until", "partition"])]
+    #[arg(long, value_name = "PARTITION:FIRST-LAST", value_parser = offset_argument::parse, conflicts_with_all = ["since", "until", "partition"])]
     offsets: Option<Stretch>,
     /// Only this partition
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(0..))]
@@ -102,9 +105,8 @@ async fn audit(args: &Args, context: &Context, report: &mut Report<'_>) -> Resul
     {
         return Err(QueryError::EmptyRange { since, until }.into());
     }
-    mixup::check(settings).await?;
-    let mut cluster = Cluster::connect(settings.brokers.as_slice()).await?;
-    let store = open_to_read(settings, output).await?;
+    let mut cluster = app::open_kafka(settings).await?;
+    let store = app::open_store_to_read(settings, output).await?;
     let scope = scope::find(&mut cluster, settings, args).await?;
     let mut audit = Audit::new(settings, &store, &scope, report, output);
     for stretch in &scope.stretches {

@@ -25,19 +25,20 @@ use self::plan::{Parameters, Rate};
 use self::report::ReportFile;
 use self::series::Series;
 use self::stand::{Spectator, Stand};
-use super::settling::settling;
-use super::trial::Trial;
-use super::trial::meter::Meter;
-use super::{Context, mixup};
-use crate::exit::Code;
+use super::Context;
+use crate::advice::Code;
+use crate::app::{self, Consuming};
 use crate::intake::patients::Patients;
 use crate::intake::simulator::Scenario;
+use crate::loadtest::LoadTest;
+use crate::loadtest::meter::Meter;
 use crate::output::counted;
 use crate::output::{ObjectFormat, ObjectFormatArgs, Output};
 use crate::pipeline::Settling;
 use crate::reading::PatientId;
-use crate::settings::{Settings, parse_duration};
+use crate::settings::Settings;
 use crate::shutdown::Shutdown;
+use crate::span::parse_duration;
 
 /// How to measure.
 #[derive(Debug, clap::Args)]
@@ -106,7 +107,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
     let Context { settings, output, shutdown } = context;
     let old = args.compare.as_deref().map(|path| Outcome::read(path).map(|old| (path, old))).transpose()?;
     let report = args.report.as_deref().map(ReportFile::at).transpose()?;
-    mixup::check(settings).await?;
+    app::check_cluster(settings).await?;
     if args.consumers > args.partitions {
         output.note(format_args!("note: consumers that get a partition: {} of {}", args.partitions, args.consumers));
     }
@@ -133,19 +134,22 @@ async fn measure(
     shutdown: &Shutdown,
 ) -> Result<Outcome> {
     let meter = Arc::new(Meter::over(Arc::clone(&stand.store))?);
-    let settling = settling(&stand.store, settings.settle_time, output).await?;
+    let (settling, note) = app::settling(&stand.store, settings.settle_time).await?;
+    if let Some(note) = note {
+        output.note(note);
+    }
     let settle_time = settling.time;
-    let trial = trial(args, settings, stand, Arc::clone(&meter), settling)?;
+    let load_test = load_test(args, settings, stand, Arc::clone(&meter), settling)?;
     let spectators = (0..args.consumers).map(|_| Spectator(output.clone())).collect();
     let mut series = Series::new(args.length);
     let progress = output.progress(Some(args.length.as_secs()));
     tokio::select! {
-        ended = trial.run(spectators, |_| {}, shutdown) => { ended?; }
+        ended = load_test.run(spectators, |_| {}, shutdown) => { ended?; }
         never = series.watch(&meter, args.length, progress) => match never {},
     }
     series.finish(&meter);
     // Cut short, it is not known what would have been sent.
-    let due = trial.due().filter(|_| !shutdown.requested());
+    let due = load_test.due().filter(|_| !shutdown.requested());
     let figures = Figures::of(&meter, due, series.processor_time(), usage::largest_resident_bytes());
     let (rows, alerts) = meter.histograms();
     Ok(Outcome {
@@ -167,18 +171,21 @@ async fn measure(
     })
 }
 
-fn trial(args: &Args, settings: &Settings, stand: &Stand, meter: Arc<Meter>, settling: Settling) -> Result<Trial> {
+fn load_test(
+    args: &Args,
+    settings: &Settings,
+    stand: &Stand,
+    meter: Arc<Meter>,
+    settling: Settling,
+) -> Result<LoadTest> {
     let patients = (1..=args.patients).map(|number| PatientId::parse(&format!("P{number:03}")));
-    Ok(Trial {
+    Ok(LoadTest {
         brokers: settings.brokers.as_slice().to_vec(),
         topic: stand.topic.clone(),
         partitions: args.partitions,
         meter,
-        limits: settings.limits,
         session_timeout: settings.session_timeout,
-        max_in_flight_bytes: settings.max_in_flight_bytes,
-        max_batch_rows: settings.max_batch_rows,
-        settling,
+        how: Consuming::of(settings, settling),
         load: plan::load(args),
         length: Some(args.length),
         patients: Patients::new(patients.collect::<Result<_, _>>()?)?,

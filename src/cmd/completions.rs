@@ -14,7 +14,7 @@ use tokio::runtime::Builder;
 use tokio::time::timeout;
 
 use super::{CommandLine, Context};
-use crate::exit::Code;
+use crate::advice::Code;
 use crate::guide::PAGES;
 use crate::kafka::cluster::Cluster;
 use crate::kafka::error::KafkaError;

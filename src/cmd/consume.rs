@@ -2,22 +2,14 @@
 
 mod screen;
 
-use std::panic::{AssertUnwindSafe, resume_unwind};
-
 use color_eyre::eyre::{Result, WrapErr};
-use futures::FutureExt as _;
 
 use self::screen::Screen;
-use super::settling::settling;
-use super::{Context, mixup};
-use crate::exit::Code;
-use crate::kafka::consumer::Consumer;
-use crate::kafka::dead_letters::DeadLetterTopic;
-use crate::kafka::group::MemberConfig;
+use super::Context;
+use crate::advice::Code;
+use crate::app::{self, Consuming, Member};
 use crate::kafka::offsets::Place;
-use crate::pipeline::{Pipeline, Until};
-use crate::settings::Settings;
-use crate::store;
+use crate::pipeline::Until;
 
 /// How to consume.
 #[derive(Debug, clap::Args)]
@@ -52,36 +44,24 @@ pub struct Args {
 /// mend, such as another member with the same instance id.
 pub async fn run(args: Args, context: &Context) -> Result<Code> {
     let Context { settings, output, shutdown } = context;
-    mixup::check(settings).await?;
-    let store = store::open(&settings.store, settings.consistency).await?;
+    app::check_cluster(settings).await?;
+    let store = app::open_store(settings).await?;
     for step in store.prepare().await?.into_iter().filter(|step| step.made) {
         output.note(format_args!("{}: made", step.what));
     }
-    let settling = settling(&store, settings.settle_time, output).await?;
-    let brokers = settings.brokers.as_slice();
-    let mut consumer = Consumer::join(brokers, member(settings), args.from).await?;
-    let dead_letters = DeadLetterTopic::of(&settings.topic, brokers);
+    let (settling, note) = app::settling(&store, settings.settle_time).await?;
+    if let Some(note) = note {
+        output.note(note);
+    }
+    let member = Member::join(settings.brokers.as_slice(), app::member_config(settings), args.from).await?;
     let mut screen = Screen::new(output, settings, args.quiet);
     screen.started();
     let until = Until { max_messages: args.max, end: args.exit_at_end };
-    let pipeline = Pipeline::new(&mut consumer, &store, &dead_letters, &mut screen, settings.limits, until);
-    let pipeline = pipeline.settling(settling).max_in_flight_bytes(settings.max_in_flight_bytes);
-    let pipeline = pipeline.max_batch_rows(settings.max_batch_rows);
-    // A panic in the loop itself leaves nothing to drain with; the other members take over at once all the same.
-    let outcome = AssertUnwindSafe(pipeline.run(shutdown)).catch_unwind().await;
-    consumer.leave().await;
-    let summary = outcome
-        .unwrap_or_else(|panic| resume_unwind(panic))
+    let how = Consuming { until, ..Consuming::of(settings, settling) };
+    let summary = member
+        .consume(how, &store, &mut screen, shutdown)
+        .await
         .wrap_err_with(|| format!("consuming the topic '{}'", settings.topic))?;
     screen.ended(&summary, shutdown).await?;
     Ok(if summary.is_clean { Code::Done } else { Code::CutShort })
-}
-
-fn member(settings: &Settings) -> MemberConfig {
-    MemberConfig {
-        group: settings.group.clone(),
-        topic: settings.topic.clone(),
-        instance_id: settings.instance_id.clone(),
-        session_timeout: settings.session_timeout,
-    }
 }

@@ -7,9 +7,10 @@ use std::collections::BTreeMap;
 
 use color_eyre::eyre::Result;
 
-use super::pace::Pace;
-use super::{Context, open_to_read, unless_stopped};
-use crate::exit::Code;
+use super::common::progress_line::Pace;
+use super::{Context, unless_stopped};
+use crate::advice::Code;
+use crate::app;
 use crate::output::{Cell, Column, FormatArgs, Output, Value, counted};
 use crate::reading::{PatientId, Timestamp};
 use crate::settings::Settings;
@@ -58,7 +59,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
 }
 
 async fn show(args: &Args, settings: &Settings, output: &Output) -> Result<Code> {
-    let store = open_to_read(settings, output).await?;
+    let store = app::open_store_to_read(settings, output).await?;
     let mut tally = Tally { by: args.by, total: 0, counts: BTreeMap::new() };
     let mut progress = output.progress(None);
     let mut pace = Pace::new();

@@ -4,7 +4,7 @@ use std::error::Error;
 
 use serde::Serialize;
 
-use crate::exit::Advice;
+use crate::advice::Advice;
 use crate::kafka::lag::PartitionLag;
 pub(super) use crate::output::counted;
 use crate::settings::{EMBEDDED, Settings};

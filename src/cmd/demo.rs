@@ -15,20 +15,23 @@ use serde::Serialize;
 use self::check::Tally;
 use self::view::View;
 use super::Context;
-use super::trial::meter::Meter;
-use super::trial::{Load, Trial};
+use crate::advice::Code;
+use crate::app::Consuming;
 use crate::broker::flush::Flush;
 use crate::broker::{Broker, Config};
-use crate::exit::Code;
 use crate::intake::patients::Patients;
 use crate::intake::simulator::Scenario;
 use crate::kafka::admin::{self, TopicSpec};
 use crate::kafka::cluster::Cluster;
+use crate::loadtest::meter::Meter;
+use crate::loadtest::{Load, LoadTest};
 use crate::output::{Output, Shown};
 use crate::pipeline::Settling;
 use crate::reading::{PatientId, Reading};
-use crate::settings::{DATABASE, Settings, SettingsError, StoreAddress, parse_duration};
+use crate::settings::{DATABASE, Settings, SettingsError};
+use crate::span::parse_duration;
 use crate::store;
+use crate::store::StoreAddress;
 use crate::store::cassandra::Replication;
 
 /// What to show, and for how long.
@@ -105,10 +108,10 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
     admin::create(&mut cluster, &TopicSpec::readings(&settings.topic, PARTITIONS.into(), 1)).await?;
     admin::create(&mut cluster, &TopicSpec::dead_letters(&settings.topic, PARTITIONS.into(), 1)).await?;
     let meter = Arc::new(Meter::over(Arc::new(stored))?);
-    let trial = trial(&args, settings, brokers, Arc::clone(&meter))?;
+    let load_test = load_test(&args, settings, brokers, Arc::clone(&meter))?;
     let tally = Arc::new(Mutex::new(Tally::default()));
     let view = View::new(output.clone(), Arc::clone(&meter), args.output == Shape::Json, &args, broker.address());
-    let views = trial.run(vec![view], counting(&tally), shutdown).await?;
+    let views = load_test.run(vec![view], counting(&tally), shutdown).await?;
     broker.stop().await;
     let mut failed = None;
     for view in views {
@@ -130,18 +133,15 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
     told.map(|()| Code::Done)
 }
 
-fn trial(args: &Args, settings: &Settings, brokers: Vec<String>, meter: Arc<Meter>) -> Result<Trial> {
-    Ok(Trial {
+fn load_test(args: &Args, settings: &Settings, brokers: Vec<String>, meter: Arc<Meter>) -> Result<LoadTest> {
+    Ok(LoadTest {
         brokers,
         topic: settings.topic.clone(),
         partitions: PARTITIONS,
         meter,
-        limits: settings.limits,
         session_timeout: settings.session_timeout,
-        max_in_flight_bytes: settings.max_in_flight_bytes,
-        max_batch_rows: settings.max_batch_rows,
         // SQLite forgets nothing.
-        settling: Settling::default(),
+        how: Consuming::of(settings, Settling::default()),
         load: Load::Every(Duration::from_secs(1) / args.rate),
         length: (!args.length.is_zero()).then_some(args.length),
         patients: patients(args.patients)?,

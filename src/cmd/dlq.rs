@@ -8,8 +8,9 @@ mod show;
 
 use color_eyre::eyre::Result;
 
-use super::{Context, mixup, unless_stopped};
-use crate::exit::{Advice, Code};
+use super::{Context, unless_stopped};
+use crate::advice::{Advice, Code};
+use crate::app;
 use crate::kafka::cluster::Cluster;
 use crate::kafka::error::KafkaError;
 use crate::kafka::letter::KeptLetter;
@@ -122,8 +123,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
 }
 
 async fn connect(context: &Context) -> Result<Cluster> {
-    mixup::check(&context.settings).await?;
-    Ok(Cluster::connect(context.settings.brokers.as_slice()).await?)
+    Ok(app::open_kafka(&context.settings).await?)
 }
 
 /// When the message was sent, where that is known.
@@ -147,7 +147,7 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::kafka::records::Record;
+    use crate::record::Record;
 
     /// The letter of the message at 2:41.
     pub(super) fn letter(reason: &str, key: Option<&'static [u8]>, value: Option<&'static [u8]>) -> KeptLetter {

@@ -18,7 +18,7 @@ use tokio::time::timeout;
 
 use self::check::{COLUMNS, Check, Sheet, Verdict};
 use super::{Context, unless_stopped};
-use crate::exit::Code;
+use crate::advice::Code;
 use crate::output::{Format, FormatArgs, Output, Text, wrapped};
 use crate::settings::Settings;
 

@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 use color_eyre::eyre::Result;
 use tokio::time::sleep;
 
-use super::pace::Pace;
+use super::common::progress_line::Pace;
+use super::common::time_argument;
 use super::query::QueryError;
-use super::{Context, moment, open_to_read, unless_stopped};
+use super::{Context, unless_stopped};
+use crate::advice::Code;
+use crate::app;
 use crate::archive::partial::Partial;
 use crate::archive::{ArchiveError, Format, decode, encode};
-use crate::exit::Code;
 use crate::output::Output;
 use crate::reading::{PatientId, Timestamp};
 use crate::retry;
@@ -40,10 +42,10 @@ pub struct Args {
     #[arg(long, value_name = "ID", value_parser = PatientId::parse)]
     patient: Option<PatientId>,
     /// Only readings of this time or later (RFC 3339, -15m, or 'today 08:00')
-    #[arg(long, value_name = "TIME", value_parser = moment::parse, allow_hyphen_values = true)]
+    #[arg(long, value_name = "TIME", value_parser = time_argument::parse, allow_hyphen_values = true)]
     since: Option<Timestamp>,
     /// Only readings before this time (as --since)
-    #[arg(long, value_name = "TIME", value_parser = moment::parse, allow_hyphen_values = true)]
+    #[arg(long, value_name = "TIME", value_parser = time_argument::parse, allow_hyphen_values = true)]
     until: Option<Timestamp>,
     /// How the rows stand in the file [default: as its name ends, else csv]
     #[arg(short = 'o', long = "output", value_name = "FORMAT", value_enum)]
@@ -81,7 +83,7 @@ async fn export(args: &Args, settings: &Settings, output: &Output) -> Result<Cod
     // Before anything is asked: what cannot be written need not be read.
     let mut sink =
         if is_stdout(&args.file) { Sink::Stdout(output) } else { Sink::File(Partial::begin(&args.file, args.force)?) };
-    let store = open_to_read(settings, output).await?;
+    let store = app::open_store_to_read(settings, output).await?;
     let mut pages = Pages::of(&store, args).await?;
     let mut progress = output.progress(None);
     let mut pace = Pace::new();

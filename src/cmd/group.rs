@@ -7,8 +7,9 @@ mod seek;
 
 use color_eyre::eyre::Result;
 
-use super::{Context, mixup, unless_stopped};
-use crate::exit::Code;
+use super::{Context, unless_stopped};
+use crate::advice::Code;
+use crate::app;
 use crate::kafka::cluster::Cluster;
 use crate::settings::Settings;
 
@@ -54,6 +55,5 @@ async fn act(action: Action, context: &Context) -> Result<Code> {
 }
 
 async fn connect(settings: &Settings) -> Result<Cluster> {
-    mixup::check(settings).await?;
-    Ok(Cluster::connect(settings.brokers.as_slice()).await?)
+    Ok(app::open_kafka(settings).await?)
 }

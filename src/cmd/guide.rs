@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use color_eyre::eyre::Result;
 
 use super::Context;
-use crate::exit::{Advice, Code};
+use crate::advice::{Advice, Code};
 use crate::guide::{PAGES, Page};
 use crate::settings::nearest;
 

@@ -8,9 +8,10 @@ use clap::error::ErrorKind;
 use clap::{Command, CommandFactory as _, FromArgMatches as _};
 
 use super::CommandLine;
-use crate::exit::Code;
+use crate::advice::Code;
 use crate::output::{Color, Output, OutputError};
-use crate::settings::{Environment, Flags, quoted};
+use crate::settings::{Environment, Flags};
+use crate::system_text::quoted;
 
 /// Every command, under what it is for.
 const GROUPS: [(&str, &[&str]); 7] = [

@@ -17,15 +17,16 @@ pub use pour::ImportError;
 
 use self::chunk::{Chunk, End, feed};
 use self::pour::Pour;
-use super::pace::Pace;
+use super::common::progress_line::Pace;
 use super::{Context, unless_stopped};
+use crate::advice::Code;
+use crate::app;
 use crate::archive::backup::{Backup, READ_BYTES};
 use crate::archive::decode::Rows;
 use crate::archive::{ArchiveError, Format};
-use crate::exit::Code;
 use crate::output::{Output, counted};
 use crate::settings::Settings;
-use crate::store::{self, AnyStore};
+use crate::store::AnyStore;
 
 /// What to read.
 #[derive(Debug, clap::Args)]
@@ -124,7 +125,7 @@ impl Source {
 
 /// Makes sure of the store and, where that can be, of the whole file; tells how many rows it has.
 async fn prepare(source: &Source, settings: &Settings, output: &Output) -> Result<(AnyStore, Option<u64>)> {
-    let store = store::open(&settings.store, settings.consistency).await?;
+    let store = app::open_store(settings).await?;
     store.prepare().await?;
     let Some(file) = source.file().cloned() else { return Ok((store, None)) };
     let path = file.path().to_owned();

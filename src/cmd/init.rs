@@ -6,8 +6,9 @@ use color_eyre::eyre::{Result, WrapErr as _};
 use tokio::time::{Instant, sleep};
 
 use super::cure::counted;
-use super::{Context, mixup, unless_stopped};
-use crate::exit::Code;
+use super::{Context, unless_stopped};
+use crate::advice::Code;
+use crate::app;
 use crate::kafka::admin::{self, Creation, TopicSpec};
 use crate::kafka::cluster::Cluster;
 use crate::kafka::dead_letters;
@@ -15,9 +16,10 @@ use crate::kafka::error::KafkaError;
 use crate::kafka::topic_settings::{self, Taking};
 use crate::output::Output;
 use crate::retry::Backoff;
-use crate::settings::{Settings, parse_duration};
+use crate::settings::Settings;
+use crate::span::parse_duration;
 use crate::store::cassandra::Replication;
-use crate::store::{self, AnyStore, StoreError};
+use crate::store::{AnyStore, StoreError};
 
 /// What to make.
 #[derive(Debug, clap::Args)]
@@ -62,7 +64,7 @@ async fn make(args: &Args, settings: &Settings, output: &Output) -> Result<Code>
     // A file is there or not: the only store that may be starting is Cassandra.
     let store = patience.wait_for(settings, "Cassandra", StoreError::is_away, connect_store).await?;
     let mut cluster = patience.wait_for(settings, "Kafka", KafkaError::is_passing, connect_kafka).await?;
-    mixup::check(settings).await?;
+    app::check_cluster(settings).await?;
     if settings.is_embedded()
         && let Some(folder) = &settings.data_folder
     {
@@ -97,7 +99,7 @@ fn outcome(made: bool) -> &'static str {
 }
 
 async fn connect_store(settings: Settings) -> Result<AnyStore, StoreError> {
-    store::open(&settings.store, settings.consistency).await
+    app::open_store(&settings).await
 }
 
 async fn connect_kafka(settings: Settings) -> Result<Cluster, KafkaError> {

@@ -2,9 +2,10 @@
 
 use color_eyre::eyre::Result;
 
-use super::watch::WatchArgs;
-use super::{Context, cure, mixup};
-use crate::exit::Code;
+use super::common::watch::WatchArgs;
+use super::{Context, cure};
+use crate::advice::Code;
+use crate::app;
 use crate::kafka::cluster::Cluster;
 use crate::kafka::error::KafkaError;
 use crate::kafka::lag::{self, PartitionLag};
@@ -60,8 +61,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
 
 async fn watch(args: &Args, context: &Context) -> Result<Code> {
     let Context { settings, output, .. } = context;
-    mixup::check(settings).await?;
-    let mut cluster = Cluster::connect(settings.brokers.as_slice()).await?;
+    let mut cluster = app::open_kafka(settings).await?;
     loop {
         let shown = show(&mut cluster, args, settings, output).await?;
         if shown != Code::Done || !args.watch.again().await {

@@ -16,8 +16,9 @@ pub use error::ProduceError;
 
 use self::plan::{Origin, Plan};
 use self::shift::Shift;
-use super::{Context, mixup};
-use crate::exit::Code;
+use super::Context;
+use crate::advice::Code;
+use crate::app;
 use crate::intake::csv::{CsvError, CsvFile};
 use crate::intake::patients::Patients;
 use crate::intake::simulator::{Scenario, Ward};
@@ -26,7 +27,7 @@ use crate::kafka::admin::{self, Creation, TopicSpec};
 use crate::kafka::cluster::Cluster;
 use crate::kafka::producer::{Codec, Direct, Patience, Producer, ProducerError};
 use crate::retry::Backoff;
-use crate::settings::parse_duration;
+use crate::span::parse_duration;
 
 /// Send readings into the topic.
 #[derive(Debug, clap::Args)]
@@ -164,7 +165,7 @@ const REPLICATION: i16 = 1;
 const SPREAD_LIMIT: Duration = Duration::from_secs(4);
 
 async fn connect(context: &Context, codec: Codec) -> Result<Producer> {
-    mixup::check(&context.settings).await?;
+    app::check_cluster(&context.settings).await?;
     let (brokers, topic) = (context.settings.brokers.as_slice(), context.settings.topic.as_str());
     let kafka = Direct::new(brokers).compressing(codec);
     let producer = || Producer::over(kafka.clone(), topic, Patience::default());

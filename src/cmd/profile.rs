@@ -3,7 +3,7 @@
 use color_eyre::eyre::Result;
 
 use super::Context;
-use crate::exit::Code;
+use crate::advice::Code;
 use crate::output::{Cell, Column, FormatArgs};
 use crate::settings::Resolved;
 

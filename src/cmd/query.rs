@@ -2,9 +2,11 @@
 
 use color_eyre::eyre::Result;
 
-use super::{Context, moment, open_to_read, unless_stopped};
+use super::common::time_argument;
+use super::{Context, unless_stopped};
+use crate::advice::{Advice, Code};
 use crate::alarm::{Implausible, implausible};
-use crate::exit::{Advice, Code};
+use crate::app;
 use crate::output::{Cell, Column, FormatArgs, Output, Value};
 use crate::reading::{PatientId, Sign, Signs, Timestamp};
 use crate::settings::Settings;
@@ -28,10 +30,10 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=MAX_LIMIT))]
     limit: u32,
     /// Only readings of this time or later (RFC 3339, -15m, or 'today 08:00')
-    #[arg(long, value_name = "TIME", requires = "patient", value_parser = moment::parse, allow_hyphen_values = true)]
+    #[arg(long, value_name = "TIME", requires = "patient", value_parser = time_argument::parse, allow_hyphen_values = true)]
     since: Option<Timestamp>,
     /// Only readings before this time (as --since)
-    #[arg(long, value_name = "TIME", requires = "patient", value_parser = moment::parse, allow_hyphen_values = true)]
+    #[arg(long, value_name = "TIME", requires = "patient", value_parser = time_argument::parse, allow_hyphen_values = true)]
     until: Option<Timestamp>,
     /// Oldest first
     #[arg(long, requires = "patient")]
@@ -88,7 +90,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
 
 async fn show(args: &Args, settings: &Settings, output: &Output) -> Result<Code> {
     let selection = select(args)?;
-    let store = open_to_read(settings, output).await?;
+    let store = app::open_store_to_read(settings, output).await?;
     let mut readings = store.readings(&selection, args.limit);
     let mut rows = output.rows(args.format, &COLUMNS);
     let mut any = false;

@@ -10,11 +10,12 @@ use color_eyre::eyre::Result;
 
 use self::store::StoreLoss;
 use self::topic::TopicLoss;
-use super::confirm::{ConfirmArgs, Loss, confirm};
+use super::common::confirm::{ConfirmArgs, Loss, confirm};
 use super::{Context, unless_stopped};
-use crate::exit::{Advice, Code};
+use crate::advice::{Advice, Code};
 use crate::output::Output;
-use crate::settings::{Settings, StoreAddress};
+use crate::settings::Settings;
+use crate::store::StoreAddress;
 
 /// What is to go.
 #[derive(Debug, clap::Args)]

@@ -3,10 +3,11 @@
 use color_eyre::eyre::Result;
 
 use super::{Context, unless_stopped};
-use crate::exit::Code;
+use crate::advice::Code;
+use crate::app;
 use crate::output::{Column, FormatArgs, Output, Value};
 use crate::settings::Settings;
-use crate::store::{self, SchemaPart, SchemaState};
+use crate::store::{SchemaPart, SchemaState};
 
 /// The schema.
 #[derive(Debug, clap::Args)]
@@ -48,7 +49,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
 }
 
 async fn show(format: FormatArgs, settings: &Settings, output: &Output) -> Result<Code> {
-    let store = store::open(&settings.store, settings.consistency).await?;
+    let store = app::open_store(settings).await?;
     let (parts, version) = (store.schema().await?, store.version().await?);
     output.note(version);
     if format.format.is_none() {

@@ -12,9 +12,9 @@ use tokio::time::timeout;
 
 use self::report::Report;
 use super::Context;
+use super::common::watch::WatchArgs;
 use super::cure::Wrong;
-use super::watch::WatchArgs;
-use crate::exit::Code;
+use crate::advice::Code;
 use crate::output::{ObjectFormat, ObjectFormatArgs, Output, Text, Tone};
 use crate::settings::Settings;
 use crate::store::AnyStore;

@@ -22,11 +22,14 @@ use self::draw::Title;
 use self::feeds::Feeds;
 use self::live::Live;
 use self::plain::Form;
-use super::{Context, mixup, moment, unless_stopped};
-use crate::exit::Code;
+use super::common::time_argument;
+use super::{Context, unless_stopped};
+use crate::advice::Code;
+use crate::app;
 use crate::output::OutputError;
 use crate::reading::Timestamp;
-use crate::settings::{Settings, parse_duration};
+use crate::settings::Settings;
+use crate::span::parse_duration;
 
 /// What to show, and how.
 #[derive(Debug, clap::Args)]
@@ -47,7 +50,7 @@ pub struct Args {
         long,
         value_name = "TIME",
         default_value = "-5m",
-        value_parser = moment::parse,
+        value_parser = time_argument::parse,
         allow_hyphen_values = true
     )]
     since: Timestamp,
@@ -103,7 +106,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
 
 async fn show(args: &Args, context: &Context) -> Result<Code> {
     let Context { settings, output, .. } = context;
-    mixup::check(settings).await?;
+    app::check_cluster(settings).await?;
     let mut feeds = Feeds::start(settings, args.since).await?;
     let (title, board) = (title(settings), Board::new(settings.limits));
     let screen = match args.output {

@@ -9,8 +9,9 @@ mod tail;
 use clap::Subcommand;
 use color_eyre::eyre::{Report, Result};
 
-use super::{Context, mixup};
-use crate::exit::{Advice, Code};
+use super::Context;
+use crate::advice::{Advice, Code};
+use crate::app;
 use crate::kafka::cluster::Cluster;
 use crate::kafka::error::KafkaError;
 use crate::kafka::topics::{self, TopicState};
@@ -131,13 +132,12 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
 
 /// A topic's name on the command line.
 fn parse_name(text: &str) -> Result<String, String> {
-    settings::topic_name(text).map_err(|fault| format!("{fault}: {}", fault.cure))
+    settings::topic_name(text).map_err(|fault| format!("{fault}: {}", fault.fix))
 }
 
 /// First contact with the brokers that are meant.
 async fn connect(settings: &Settings) -> Result<Cluster> {
-    mixup::check(settings).await?;
-    Ok(Cluster::connect(settings.brokers.as_slice()).await?)
+    Ok(app::open_kafka(settings).await?)
 }
 
 /// The topic `name` as it is now.

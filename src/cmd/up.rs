@@ -7,10 +7,12 @@ use std::time::Duration;
 use color_eyre::eyre::Result;
 
 use super::Context;
+use crate::address::Endpoint;
+use crate::advice::Code;
 use crate::broker::flush::Flush;
 use crate::broker::{Broker, Config};
-use crate::exit::Code;
-use crate::settings::{EMBEDDED, EMBEDDED_ADDRESS, Endpoint, Settings, SettingsError, parse_duration};
+use crate::settings::{EMBEDDED, EMBEDDED_ADDRESS, Settings, SettingsError};
+use crate::span::parse_duration;
 
 /// Where it listens, and where it keeps its records.
 #[derive(Debug, clap::Args)]
@@ -61,12 +63,12 @@ fn flush(text: &str) -> Result<Flush, String> {
             Err(format!("'{text}' is not between 1ms and 1h: '{BEFORE_ACK}' waits for the disk each time"))
         }
         Ok(span) => Ok(Flush::Every(span)),
-        Err(fault) => Err(format!("{fault}, nor '{BEFORE_ACK}': {}", fault.cure)),
+        Err(fault) => Err(format!("{fault}, nor '{BEFORE_ACK}': {}", fault.fix)),
     }
 }
 
 fn advertised(text: &str) -> Result<Endpoint, String> {
-    Endpoint::parse(text).map_err(|fault| format!("{fault}: {}", fault.cure))
+    Endpoint::parse(text).map_err(|fault| format!("{fault}: {}", fault.fix))
 }
 
 /// Serves until Ctrl+C.

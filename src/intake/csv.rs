@@ -26,8 +26,8 @@ pub use survey::Survey;
 use self::bounded::{Bounded, RowLimit};
 use self::columns::Columns;
 use crate::faults::Fault;
+use crate::reading::reject::Reject;
 use crate::reading::{PatientId, Reading, Signs, Timestamp};
-use crate::reject::Reject;
 
 /// One row that can be sent.
 #[derive(Debug, Clone, PartialEq)]

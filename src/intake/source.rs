@@ -3,7 +3,7 @@
 use super::csv::{CsvError, CsvFile, Entry, Rows};
 use super::simulator::Ward;
 use super::stamp::Stamp;
-use crate::exit::{Advice, Code};
+use crate::advice::{Advice, Code};
 use crate::reading::Reading;
 
 /// Where readings come from.

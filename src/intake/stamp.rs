@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use crate::reading::Timestamp;
-use crate::reject::Reject;
+use crate::reading::reject::Reject;
 
 /// Gives times that rise strictly, so that two readings of a patient never share a key, however fast they come.
 #[derive(Debug, Default)]

@@ -14,10 +14,11 @@ use super::append::{LARGE_BATCH_BYTES, append_batch};
 use super::cluster::{Cluster, Leaders};
 use super::error::KafkaError;
 use super::letter;
-use super::records::{self, Header, Record};
+use super::records::{self};
 use super::topic_settings::{self, Taking};
-use crate::exit::Advice as _;
+use crate::advice::Advice as _;
 use crate::pipeline::letters::{DeadLetters, Letter};
+use crate::record::{Header, Record};
 
 /// The dead letters of one topic.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use kafka_protocol::ResponseError;
 
 use super::group::admin::Kind;
-use crate::exit::{Advice, Code};
+use crate::advice::{Advice, Code};
 
 /// What to do where nothing answers.
 pub(super) const START_HINT: &str = "run `vitals up` and choose it with --profile embedded, or start Kafka (cargo xtask services up, or docker compose \

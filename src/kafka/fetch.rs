@@ -22,10 +22,11 @@ use super::cluster::{Cluster, Leaders, Topic, topic_name};
 use super::connection::{Connection, REQUEST_LIMIT};
 use super::error::KafkaError;
 use super::offsets::{self, Place};
-use super::records::{self, Decoded, Record};
+use super::records::{self, Decoded};
 use super::versions::LAST_FETCH_BY_NAME;
 use crate::output::counted;
 use crate::pipeline::source::{Assigned, Chunk, Event};
+use crate::record::Record;
 use crate::retry::Backoff;
 
 /// How long a broker may hold an empty fetch back; a fetch with records is answered at once.

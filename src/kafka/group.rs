@@ -41,11 +41,8 @@ impl MemberConfig {
 }
 
 /// How long the coordinator waits for the members to join again when a rebalance begins. A member that hands over
-/// settles within [`RELEASE_LIMIT`], so this is room for members of other kinds.
+/// settles within [`RELEASE_LIMIT`](crate::pipeline::source::RELEASE_LIMIT), so this is room for members of other kinds.
 pub const REBALANCE_LIMIT: Duration = Duration::from_secs(30);
-
-/// How long a member may go on settling what it has read, once a rebalance was announced. Its heartbeats go on.
-pub const RELEASE_LIMIT: Duration = Duration::from_secs(5);
 
 /// The assignor that every kind of member knows.
 pub(super) const ASSIGNOR: &str = "range";

@@ -13,7 +13,8 @@ use super::cluster::{Cluster, Leaders};
 use super::error::KafkaError;
 use super::fetch;
 use super::offsets::{self, Place};
-use super::records::{Decoded, Record};
+use super::records::Decoded;
+use crate::record::Record;
 use crate::retry::Backoff;
 
 /// What the fetches of all partitions together may hold, before they are decompressed.

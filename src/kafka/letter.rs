@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 pub use self::parts::{Joiner, Unfinished};
 pub(super) use self::parts::{cut, would_be_misread};
-use super::records::{Header, Record};
+use crate::record::{Header, Record};
 
 /// The code of the reason for which it was refused.
 pub(super) const REASON: &str = "vitals.reason";

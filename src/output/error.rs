@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::exit::{Advice, Code};
+use crate::advice::{Advice, Code};
 
 /// Why something could not be printed to standard output.
 #[derive(Debug, thiserror::Error)]

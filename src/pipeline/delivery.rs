@@ -16,8 +16,8 @@ use super::observer::Observer;
 use super::source::Source;
 use super::{MAX_WRITES_IN_FLIGHT, Pipeline};
 use crate::ledger::Receipt;
+use crate::pipeline::store::{Store, WriteError};
 use crate::retry;
-use crate::store::{Store, WriteError};
 
 /// How long the same trouble is not told again.
 const TELL_AGAIN: Duration = Duration::from_secs(10);

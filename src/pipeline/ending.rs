@@ -6,17 +6,16 @@ use tokio::time::Instant;
 
 use super::letters::DeadLetters;
 use super::observer::Observer;
-use super::source::Source;
+use super::source::{self, Source};
 use super::{Pipeline, Summary};
-use crate::kafka::group;
+use crate::pipeline::store::Store;
 use crate::shutdown::{DRAIN_LIMIT, LAST_COMMIT_LIMIT};
-use crate::store::Store;
 
 /// How long settling may take before a rebalance.
 pub(super) const RELEASE_LIMIT: Duration = Duration::from_secs(4);
 
-// The member must not give up on the pipeline before the pipeline gives up on the store and on the last commit.
-const _: () = assert!(RELEASE_LIMIT.as_millis() + LAST_COMMIT_LIMIT.as_millis() < group::RELEASE_LIMIT.as_millis());
+// The source must not give up on the pipeline before the pipeline gives up on the store and on the last commit.
+const _: () = assert!(RELEASE_LIMIT.as_millis() + LAST_COMMIT_LIMIT.as_millis() < source::RELEASE_LIMIT.as_millis());
 
 /// How often offsets are committed. What was stored since is read again after a crash.
 pub(super) const COMMIT_INTERVAL: Duration = Duration::from_millis(500);

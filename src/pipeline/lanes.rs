@@ -9,8 +9,8 @@ use std::collections::{HashMap, VecDeque};
 
 use crate::alarm::Alert;
 use crate::ledger::Receipt;
+use crate::pipeline::store::{Batch, BatchLimits};
 use crate::reading::{PatientId, Reading, Timestamp};
-use crate::store::{Batch, BatchLimits};
 
 /// A batch to write, and what is settled when it is written.
 #[derive(Debug, Default)]

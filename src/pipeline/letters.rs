@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
 
-use crate::kafka::records::Record;
 use crate::ledger::Receipt;
-use crate::reject::Reject;
+use crate::reading::reject::Reject;
+use crate::record::Record;
 
 /// A refused record, where it stood, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]

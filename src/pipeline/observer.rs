@@ -3,7 +3,7 @@
 use super::source::Assigned;
 use crate::alarm::Alert;
 use crate::reading::Reading;
-use crate::reject::Reject;
+use crate::reading::reject::Reject;
 
 /// How far the pipeline has come.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -13,10 +13,10 @@ use super::lanes::{Job, Refused};
 use super::letters::{DeadLetters, Letter};
 use super::observer::Observer;
 use super::source::Source;
-use crate::kafka::records::Record;
 use crate::ledger::{Position, Receipt};
-use crate::reject::Reject;
-use crate::store::Store;
+use crate::pipeline::store::Store;
+use crate::reading::reject::Reject;
+use crate::record::Record;
 
 /// What is known of the rows that were refused.
 #[derive(Debug, Default)]

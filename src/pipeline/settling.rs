@@ -13,7 +13,7 @@ use super::letters::DeadLetters;
 use super::observer::Observer;
 use super::source::Source;
 use crate::ledger::Ledger;
-use crate::store::{Epoch, Store, WriteError};
+use crate::pipeline::store::{Epoch, Store, WriteError};
 
 /// How long the store may forget what it has acknowledged, and the life in which it is asked to write.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -1,9 +1,13 @@
 //! Where records come from, as the pipeline sees it.
 
 use std::future::Future;
+use std::time::Duration;
 
-use crate::kafka::records::Record;
 use crate::ledger::Position;
+use crate::record::Record;
+
+/// How long a source waits for the pipeline to settle what it has read, once partitions are about to be given away.
+pub const RELEASE_LIMIT: Duration = Duration::from_secs(5);
 
 /// Records of one partition, in order.
 #[derive(Debug)]

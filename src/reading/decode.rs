@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use super::bytes::{BYTE_ORDER_MARK, is_utf16};
 use super::number::{self, NumberFlaw};
 use super::{PatientId, Reading, Sign, Signs, Timestamp, json};
-use crate::reject::Reject;
+use crate::reading::reject::Reject;
 
 /// The longest message that is read. A reading has about 200 bytes; the rest is room for fields of other programs.
 pub const MAX_MESSAGE_BYTES: usize = 64 * 1024;

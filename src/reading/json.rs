@@ -7,7 +7,7 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::reject::Reject;
+use crate::reading::reject::Reject;
 
 /// An object's members in the order in which they stand.
 pub(crate) type Members<'a> = Vec<(Cow<'a, str>, &'a RawValue)>;

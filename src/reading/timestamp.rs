@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Datelike, NaiveDateTime, Timelike, Utc};
 
-use crate::reject::Reject;
+use crate::reading::reject::Reject;
 
 /// When a reading was taken: a moment of UTC to the microsecond, within the years 1 to 9999.
 ///

@@ -4,10 +4,10 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use super::address::SQLITE;
 use super::environment::Environment;
 use super::error::SettingsError;
 use super::table::{BROKERS, STORE, Spec};
+use crate::store::SQLITE;
 
 /// The profile's name.
 pub const EMBEDDED: &str = "embedded";

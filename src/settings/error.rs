@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use super::fault::Fault;
 use super::source::Source;
 use super::suggestion::nearest;
-use crate::exit::{Advice, Code};
+use crate::advice::BadValue;
+use crate::advice::{Advice, Code};
 
 /// Why the settings cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -18,7 +18,7 @@ pub enum SettingsError {
         /// Who gave the value.
         origin: Source,
         /// What is wrong with it.
-        fault: Fault,
+        fault: BadValue,
     },
     /// Nobody gave a value, and there is no default.
     #[error("{name} is not set")]
@@ -103,7 +103,7 @@ impl Advice for SettingsError {
 
     fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::Invalid { fault, .. } => fault.cure.clone(),
+            Self::Invalid { fault, .. } => fault.fix.clone(),
             Self::Missing { name } => format!("give --{}", name.replace('_', "-")),
             Self::NotUtf8 { .. } => {
                 "only paths may be something else than UTF-8: give it anew, or leave it out".to_owned()

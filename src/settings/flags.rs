@@ -5,8 +5,8 @@ use std::ffi::{OsStr, OsString};
 
 use clap::{Arg, ArgMatches, Command, value_parser};
 
-use super::system_text::behind;
 use super::table::{CHOOSERS, COLOR, Spec, TABLE};
+use crate::system_text::behind;
 
 /// The global options that were typed. Part of the command line through `#[command(flatten)]`.
 #[derive(Debug, Clone, Default)]

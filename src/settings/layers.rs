@@ -3,13 +3,13 @@
 use super::embedded::{self, EMBEDDED};
 use super::environment::Environment;
 use super::error::SettingsError;
-use super::fault::Fault;
 use super::file::{File, Layer};
 use super::flags::Flags;
 use super::profiles::{self, Profile};
 use super::source::Source;
-use super::system_text::quoted;
 use super::table::{CONFIG, PROFILE, Parse, Setting, SettingsPath, Spec};
+use crate::advice::BadValue;
+use crate::system_text::quoted;
 use std::ffi::{OsStr, OsString};
 use std::fmt::Display;
 use std::path::PathBuf;
@@ -130,7 +130,7 @@ impl<'a> Layers<'a> {
 }
 
 /// Spaces around a value mean nothing.
-fn parse<T>(setting: &Setting<T>, value: &OsStr, source: &Source) -> Result<Result<T, Fault>, SettingsError> {
+fn parse<T>(setting: &Setting<T>, value: &OsStr, source: &Source) -> Result<Result<T, BadValue>, SettingsError> {
     match (&setting.parse, value.to_str().map(str::trim)) {
         (Parse::Text(parse), Some(text)) => Ok(parse(text)),
         (Parse::Path(parse), Some(text)) => Ok(parse(text.as_ref())),

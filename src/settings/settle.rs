@@ -3,8 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::fault::Fault;
-use super::span::Span;
+use crate::advice::BadValue;
+use crate::span::Span;
 
 /// How long stored readings wait for their commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,11 +19,12 @@ pub enum SettleChoice {
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl SettleChoice {
-    pub(super) fn parse(text: &str) -> Result<Self, Fault> {
+    pub(super) fn parse(text: &str) -> Result<Self, BadValue> {
         if text == "auto" {
             return Ok(Self::Auto);
         }
-        let fault = || Fault::new(format!("'{text}' is no settle time"), "use auto, or a time up to 1d, such as 16s");
+        let fault =
+            || BadValue::new(format!("'{text}' is no settle time"), "use auto, or a time up to 1d, such as 16s");
         match Span::parse(text) {
             Ok(Span(time)) if time <= LONGEST => Ok(Self::Fixed(time)),
             _ => Err(fault()),

@@ -4,15 +4,16 @@ use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::address::{Brokers, StoreAddress};
-use super::fault::Fault;
 use super::settle::SettleChoice;
-use super::span::Span;
+use crate::address::Brokers;
+use crate::advice::BadValue;
 use crate::alarm::{limits, plausible};
 use crate::kafka::admin::dead_letter_topic;
 use crate::output::Color;
 use crate::reading::Sign;
+use crate::span::Span;
 use crate::store::Consistency;
+use crate::store::StoreAddress;
 
 /// What the file may hold for a setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,9 +58,9 @@ pub(super) struct Setting<T> {
 /// How a value is taken.
 pub(super) enum Parse<T> {
     /// As text.
-    Text(fn(&str) -> Result<T, Fault>),
+    Text(fn(&str) -> Result<T, BadValue>),
     /// As the system gives it: a path need not be text.
-    Path(fn(&OsStr) -> Result<T, Fault>),
+    Path(fn(&OsStr) -> Result<T, BadValue>),
 }
 
 /// The settings that every layer may hold, in the order in which they are shown.
@@ -265,8 +266,8 @@ const BATCH_ROWS: std::ops::RangeInclusive<usize> = 1..=2000;
 pub(super) struct SettingsPath(pub(super) PathBuf);
 
 impl SettingsPath {
-    fn parse(path: &OsStr) -> Result<Self, Fault> {
-        if path.is_empty() { Err(Fault::new("is empty", "give a name")) } else { Ok(Self(path.into())) }
+    fn parse(path: &OsStr) -> Result<Self, BadValue> {
+        if path.is_empty() { Err(BadValue::new("is empty", "give a name")) } else { Ok(Self(path.into())) }
     }
 }
 
@@ -276,17 +277,17 @@ impl std::fmt::Display for SettingsPath {
     }
 }
 
-fn not_empty(text: &str) -> Result<String, Fault> {
-    if text.is_empty() { Err(Fault::new("is empty", "give a name")) } else { Ok(text.to_owned()) }
+fn not_empty(text: &str) -> Result<String, BadValue> {
+    if text.is_empty() { Err(BadValue::new("is empty", "give a name")) } else { Ok(text.to_owned()) }
 }
 
 /// A topic's name, as Kafka takes it.
-pub(crate) fn topic_name(text: &str) -> Result<String, Fault> {
+pub(crate) fn topic_name(text: &str) -> Result<String, BadValue> {
     kafka_name(text, "topic")
 }
 
 /// The name of a topic that has dead letters beside it.
-fn source_name(text: &str) -> Result<String, Fault> {
+fn source_name(text: &str) -> Result<String, BadValue> {
     let name = topic_name(text)?;
     let most = MAX_NAME_BYTES - dead_letter_topic("").len();
     if name.len() <= most {
@@ -294,78 +295,81 @@ fn source_name(text: &str) -> Result<String, Fault> {
     }
     let fault = format!("'{name}' has {} characters, and its dead letters need a longer name", name.len());
     let cure = format!("give a name of at most {most} characters: that of its dead letters may have {MAX_NAME_BYTES}");
-    Err(Fault::new(fault, cure))
+    Err(BadValue::new(fault, cure))
 }
 
-fn instance_id(text: &str) -> Result<String, Fault> {
+fn instance_id(text: &str) -> Result<String, BadValue> {
     kafka_name(text, "instance id")
 }
 
 /// Kafka's rule for topics: `[a-zA-Z0-9._-]{1,249}`, and neither `.` nor `..`.
-fn kafka_name(text: &str, what: &str) -> Result<String, Fault> {
+fn kafka_name(text: &str, what: &str) -> Result<String, BadValue> {
     let fits = !text.is_empty() && text.len() <= MAX_NAME_BYTES && text != "." && text != "..";
     if fits && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')) {
         return Ok(text.to_owned());
     }
     let cure = format!("a name of this kind has 1 to {MAX_NAME_BYTES} of the characters a-z A-Z 0-9 . _ -");
-    Err(Fault::new(format!("'{text}' cannot be the name of a Kafka {what}"), cure))
+    Err(BadValue::new(format!("'{text}' cannot be the name of a Kafka {what}"), cure))
 }
 
 /// Kafka takes any text as a group; control characters could only be a mistake.
-fn group_name(text: &str) -> Result<String, Fault> {
+fn group_name(text: &str) -> Result<String, BadValue> {
     if !text.is_empty() && text.len() <= MAX_NAME_BYTES && !text.chars().any(char::is_control) {
         return Ok(text.to_owned());
     }
     let cure = format!("a group's name has 1 to {MAX_NAME_BYTES} bytes and no control characters");
-    Err(Fault::new("is not the name of a consumer group", cure))
+    Err(BadValue::new("is not the name of a consumer group", cure))
 }
 
 /// `ANY` is not offered: it takes a hint for a row, which nobody can read yet and which a lost node takes with it, so
 /// that offsets would be committed for readings that are not stored.
-fn consistency(text: &str) -> Result<Consistency, Fault> {
+fn consistency(text: &str) -> Result<Consistency, BadValue> {
     let offered = || Consistency::ALL.into_iter().filter(|level| *level != Consistency::Any);
     text.parse().ok().filter(|level| offered().any(|offered| offered == *level)).ok_or_else(|| {
         let names: Vec<_> = offered().map(Consistency::name).collect();
-        Fault::new(format!("'{text}' is no consistency level to store at"), format!("use one of {}", names.join(", ")))
+        BadValue::new(
+            format!("'{text}' is no consistency level to store at"),
+            format!("use one of {}", names.join(", ")),
+        )
     })
 }
 
 /// An alert limit outside of the sign's believed range could never trip, or always would.
-fn limit(text: &str, sign: Sign) -> Result<i32, Fault> {
+fn limit(text: &str, sign: Sign) -> Result<i32, BadValue> {
     let (low, high) = plausible::range(sign);
     let fits = |value: &i32| (low..=high).contains(&f64::from(*value));
     text.parse().ok().filter(fits).ok_or_else(|| {
-        Fault::new(format!("'{text}' is no limit for {sign}"), format!("use a whole number from {low} to {high}"))
+        BadValue::new(format!("'{text}' is no limit for {sign}"), format!("use a whole number from {low} to {high}"))
     })
 }
 
-fn color(text: &str) -> Result<Color, Fault> {
+fn color(text: &str) -> Result<Color, BadValue> {
     Color::ALL
         .into_iter()
         .find(|color| color.name() == text)
-        .ok_or_else(|| Fault::new(format!("'{text}' does not say when to colour"), "use auto, always or never"))
+        .ok_or_else(|| BadValue::new(format!("'{text}' does not say when to colour"), "use auto, always or never"))
 }
 
-fn max_in_flight_bytes(text: &str) -> Result<usize, Fault> {
+fn max_in_flight_bytes(text: &str) -> Result<usize, BadValue> {
     number_within(text, &IN_FLIGHT_BYTES, "number of bytes in flight")
 }
 
-fn max_batch_rows(text: &str) -> Result<usize, Fault> {
+fn max_batch_rows(text: &str) -> Result<usize, BadValue> {
     number_within(text, &BATCH_ROWS, "number of rows in a batch")
 }
 
-fn number_within(text: &str, range: &std::ops::RangeInclusive<usize>, what: &str) -> Result<usize, Fault> {
+fn number_within(text: &str, range: &std::ops::RangeInclusive<usize>, what: &str) -> Result<usize, BadValue> {
     text.parse().ok().filter(|number| range.contains(number)).ok_or_else(|| {
         let (low, high) = (range.start(), range.end());
-        Fault::new(format!("'{text}' is no {what}"), format!("use a whole number from {low} to {high}"))
+        BadValue::new(format!("'{text}' is no {what}"), format!("use a whole number from {low} to {high}"))
     })
 }
 
-fn session_timeout(text: &str) -> Result<Span, Fault> {
+fn session_timeout(text: &str) -> Result<Span, BadValue> {
     let span = Span::parse(text)?;
     if SESSION_TIMEOUTS.contains(&span.0) {
         return Ok(span);
     }
     let (low, high) = (Span(*SESSION_TIMEOUTS.start()), Span(*SESSION_TIMEOUTS.end()));
-    Err(Fault::new(format!("{span} is no session time-out"), format!("use {low} to {high}")))
+    Err(BadValue::new(format!("{span} is no session time-out"), format!("use {low} to {high}")))
 }

@@ -6,7 +6,7 @@ use tempfile::TempDir;
 
 use super::table::{CHOOSERS, TABLE};
 use super::*;
-use crate::exit::Advice as _;
+use crate::advice::Advice as _;
 
 fn typed(options: &[&str]) -> Flags {
     let command = Flags::augment_args(clap::Command::new("vitals").no_binary_name(true));

@@ -5,10 +5,11 @@ use std::time::Duration;
 use super::cassandra::{self, CassandraStore, Replication};
 use super::sqlite::{self, SqliteStore};
 use super::{
-    Batch, BatchLimits, Consistency, Epoch, SchemaPart, SchemaStep, SchemaVersion, Selection, SettleTime, Store,
-    StoreError, StoredAlert, StoredReading, Survey, Width, WriteError,
+    Consistency, SchemaPart, SchemaStep, SchemaVersion, Selection, StoreError, StoredAlert, StoredReading, Survey,
+    Width,
 };
-use crate::settings::StoreAddress;
+use crate::pipeline::store::{Batch, BatchLimits, Epoch, SettleTime, Store, WriteError};
+use crate::store::StoreAddress;
 
 /// Connects to the store at `address`. Neither the keyspace nor the file need exist yet.
 ///

@@ -2,7 +2,7 @@
 
 use super::cassandra::CassandraError;
 use super::sqlite::SqliteError;
-use crate::exit::{Advice, Code};
+use crate::advice::{Advice, Code};
 
 /// What went wrong with a store. No text of it holds patient data.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

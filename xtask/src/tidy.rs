@@ -2,12 +2,14 @@
 //!
 //! - [`text_rules`]: words that have no place in some room (the core, everything but output.rs, …)
 //! - [`file_rules`]: how a file begins and how long it may be, what the top folder holds, paths of one machine
+//! - [`floors`]: which room of `src` may use which
 //! - [`outside`]: paths that lead out of the repository
 //! - [`source`]: the files; [`code`]: a file's text without comments and texts; [`finding`]: what is reported
 
 mod code;
 mod file_rules;
 mod finding;
+mod floors;
 mod outside;
 mod source;
 mod text_rules;
@@ -42,6 +44,7 @@ pub(crate) fn run() -> eyre::Result<u8> {
 
 fn check(file: &SourceFile) -> Vec<Finding> {
     let mut findings = file_rules::check(file);
+    findings.extend(floors::check(file));
     findings.extend(outside::check(file));
     findings.extend(text_rules::ALL.iter().flat_map(|rule| rule.check(file)));
     findings

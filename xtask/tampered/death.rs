@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use rustix::process::{Signal, getpid, kill_process};
 use vitals::ledger::Position;
 use vitals::pipeline::source::{Event, Source};
-use vitals::store::{Batch, BatchLimits, Epoch, Store, WriteError};
+use vitals::pipeline::store::{Batch, BatchLimits, Epoch, Store, WriteError};
 
 /// Where it can end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -22,17 +22,18 @@ use clap::{Parser, ValueEnum};
 use color_eyre::eyre::Result;
 use futures::FutureExt as _;
 use tokio::runtime::Builder;
-use vitals::exit::{self, Code};
+use vitals::advice::Code;
+use vitals::app::{self, Consuming};
+use vitals::exit;
 use vitals::kafka::consumer::Consumer;
 use vitals::kafka::dead_letters::DeadLetterTopic;
-use vitals::kafka::group::MemberConfig;
 use vitals::kafka::offsets::Place;
 use vitals::output::Output;
+use vitals::pipeline::Settling;
 use vitals::pipeline::source::Source;
-use vitals::pipeline::{Pipeline, Settling, Until};
-use vitals::settings::{self, Environment, Flags, Settings, SettleChoice};
+use vitals::pipeline::store::Store;
+use vitals::settings::{self, Environment, Flags, Settings};
 use vitals::shutdown::{self, Shutdown, Trigger};
-use vitals::store::{self, AnyStore, Store};
 
 use self::commit_before_store::CommitBeforeStore;
 use self::death::{Death, Mortal, MortalStore, Point, Way};
@@ -101,10 +102,11 @@ fn start(line: Line, output: &Output, trigger: Trigger, shutdown: Shutdown) -> R
 }
 
 async fn consume(line: &Line, settings: &Settings, mut notes: Notes, shutdown: &Shutdown) -> Result<Code> {
-    let store = store::open(&settings.store, settings.consistency).await?;
+    let store = app::open_store(settings).await?;
     store.prepare().await?;
-    let settling = settling(&store, settings.settle_time).await?;
-    let mut consumer = Consumer::join(settings.brokers.as_slice(), member(settings), Place::Earliest).await?;
+    let (settling, _) = app::settling(&store, settings.settle_time).await?;
+    let mut consumer =
+        Consumer::join(settings.brokers.as_slice(), app::member_config(settings), Place::Earliest).await?;
     let death = Death::at(line.die_at, line.die_by, line.die_after);
     let first = settling.epoch.clone();
     let run = Run { settings, settling, death: &death, notes: &mut notes, shutdown };
@@ -124,23 +126,6 @@ async fn consume(line: &Line, settings: &Settings, mut notes: Notes, shutdown: &
     Ok(if is_clean { Code::Done } else { Code::CutShort })
 }
 
-async fn settling(store: &AnyStore, choice: SettleChoice) -> Result<Settling> {
-    let time = match choice {
-        SettleChoice::Auto => store.settle_time().await?.time,
-        SettleChoice::Fixed(time) => time,
-    };
-    Ok(if time.is_zero() { Settling::default() } else { Settling { time, epoch: store.epoch().await? } })
-}
-
-fn member(settings: &Settings) -> MemberConfig {
-    MemberConfig {
-        group: settings.group.clone(),
-        topic: settings.topic.clone(),
-        instance_id: settings.instance_id.clone(),
-        session_timeout: settings.session_timeout,
-    }
-}
-
 /// What a run needs beside its source and its store.
 struct Run<'a> {
     settings: &'a Settings,
@@ -156,10 +141,7 @@ impl Run<'_> {
         let Self { settings, settling, death, notes, shutdown } = self;
         let (mut source, store) = (Mortal { inner: source, death }, MortalStore { inner: store, death });
         let dead_letters = DeadLetterTopic::of(&settings.topic, settings.brokers.as_slice());
-        let until = Until::default();
-        let pipeline = Pipeline::new(&mut source, &store, &dead_letters, notes, settings.limits, until);
-        let pipeline = pipeline.settling(settling).max_in_flight_bytes(settings.max_in_flight_bytes);
-        let pipeline = pipeline.max_batch_rows(settings.max_batch_rows);
-        Ok(pipeline.run(shutdown).await?.is_clean)
+        let how = Consuming::of(settings, settling);
+        Ok(how.run(&mut source, &store, &dead_letters, notes, shutdown).await?.is_clean)
     }
 }

@@ -1,6 +1,6 @@
 //! The bug: a restart of the store goes unnoticed, so that what it has forgotten is not written again.
 
-use vitals::store::{Batch, BatchLimits, Epoch, Store, WriteError};
+use vitals::pipeline::store::{Batch, BatchLimits, Epoch, Store, WriteError};
 
 /// A store that is for ever in its first life.
 pub(crate) struct NoRewind<'a, T> {

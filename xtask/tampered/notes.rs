@@ -5,7 +5,7 @@ use vitals::output::Output;
 use vitals::pipeline::observer::{Observer, Origin, Progress};
 use vitals::pipeline::source::Assigned;
 use vitals::reading::Reading;
-use vitals::reject::Reject;
+use vitals::reading::reject::Reject;
 
 /// Troubles alone, on standard error.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! The bug: a write that failed is taken for a good one, so that its readings are committed and nowhere.
 
-use vitals::store::{Batch, BatchLimits, Epoch, Store, WriteError};
+use vitals::pipeline::store::{Batch, BatchLimits, Epoch, Store, WriteError};
 
 /// A store that hides its errors.
 pub(crate) struct SkipsOnError<'a, T>(pub(crate) &'a T);

@@ -25,10 +25,11 @@ use std::time::{Duration, Instant};
 
 use cdrs_tokio::types::ByIndex;
 use tokio::net::TcpListener;
-use vitals::exit::{Advice, Code};
+use vitals::advice::{Advice, Code};
+use vitals::pipeline::store::{Batch, Store, WriteError};
 use vitals::reading::Signs;
 use vitals::store::cassandra::{CassandraError, CassandraStore, Replication};
-use vitals::store::{AnyStore, Batch, Consistency, Order, Selection, Store, StoredReading, WriteError};
+use vitals::store::{AnyStore, Consistency, Order, Selection, StoredReading};
 
 use contract::{keeps_the_contract, of};
 use proxy::Proxy;

@@ -21,10 +21,11 @@ use std::time::Duration;
 use futures::future::join_all;
 use rusqlite::Connection;
 use tempfile::TempDir;
-use vitals::exit::{Advice as _, Code};
+use vitals::advice::{Advice as _, Code};
+use vitals::pipeline::store::{Store as _, WriteError};
 use vitals::reading::Signs;
 use vitals::store::sqlite::{SqliteError, SqliteStore};
-use vitals::store::{AnyStore, Order, Selection, Store as _, WriteError};
+use vitals::store::{AnyStore, Order, Selection};
 
 use contract::{keeps_the_contract, of, read};
 use rows::{batch, heart_rate, reading};

@@ -6,7 +6,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use proptest::prelude::*;
 
 use super::*;
-use crate::kafka::records::Record;
+use crate::record::Record;
 
 fn record(value: &str, time_ms: i64) -> Record {
     Record {

@@ -7,8 +7,8 @@ use std::hash::Hasher as _;
 
 use super::fault::{Fault, Finding};
 use crate::kafka::letter::KeptLetter;
-use crate::kafka::records::Record;
-use crate::reject::Reject;
+use crate::reading::reject::Reject;
+use crate::record::Record;
 
 /// So many are kept in mind: some thirty megabytes. Beyond that the dead letters are read before the audit goes on.
 pub(super) const MAX_REFUSED: usize = 200_000;
@@ -124,7 +124,7 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::reject::BatchFault;
+    use crate::record::BatchFault;
 
     fn record(offset: i64, value: &'static str) -> Record {
         let (key, value) = (Some(Bytes::from_static(b"P1")), Some(Bytes::from_static(value.as_bytes())));

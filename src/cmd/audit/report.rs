@@ -4,7 +4,7 @@ use color_eyre::eyre::Result;
 
 use super::fault::{COLUMNS, Finding};
 use super::scope::Scope;
-use crate::exit::Code;
+use crate::advice::Code;
 use crate::output::{FormatArgs, Output, Rows};
 
 /// So many findings are brought into order before they are shown.

@@ -4,7 +4,7 @@ use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
 use super::figures::{decimal, rounded};
-use crate::cmd::trial::meter::millis;
+use crate::loadtest::meter::millis;
 
 /// Points on the way from one nine to the next: from 90 % to 99 %.
 const POINTS_PER_NINE: u32 = 20;

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::exit::{Advice, Code};
+use crate::advice::{Advice, Code};
 
 /// What went wrong with a file.
 #[derive(Debug, thiserror::Error)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
-use crate::cmd::trial::meter::{Meter, millis};
+use crate::loadtest::meter::{Meter, millis};
 
 /// The figures of a run. One that could not be measured is null.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]

@@ -6,9 +6,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::Args;
-use crate::cmd::trial::Load;
+use crate::loadtest::Load;
 use crate::output::counted;
-use crate::settings::parse_duration;
+use crate::span::parse_duration;
 
 /// Between two readings where nothing else is said.
 const DEFAULT_INTERVAL: Duration = Duration::from_millis(100);

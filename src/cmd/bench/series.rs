@@ -8,7 +8,7 @@ use tokio::time::sleep_until;
 
 use super::figures::{decimal, rounded};
 use super::usage;
-use crate::cmd::trial::meter::{Meter, millis};
+use crate::loadtest::meter::{Meter, millis};
 use crate::output::Progress;
 
 /// The most stretches of one run; those of a longer run are longer. An hour has one a second.

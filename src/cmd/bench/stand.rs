@@ -7,7 +7,7 @@ use color_eyre::eyre::Result;
 use tokio::time::sleep;
 
 use crate::alarm::Alert;
-use crate::cmd::mixup;
+use crate::app::cluster_check;
 use crate::kafka::admin::{self, TopicSpec, dead_letter_topic};
 use crate::kafka::cluster::Cluster;
 use crate::kafka::error::KafkaError;
@@ -16,8 +16,9 @@ use crate::output::Output;
 use crate::pipeline::observer::{Observer, Origin, Progress};
 use crate::pipeline::source::Assigned;
 use crate::reading::Reading;
-use crate::reject::Reject;
-use crate::settings::{Settings, StoreAddress};
+use crate::reading::reject::Reject;
+use crate::settings::Settings;
+use crate::store::StoreAddress;
 use crate::store::cassandra::Replication;
 use crate::store::{self, AnyStore, Consistency, StoreError, Survey};
 
@@ -56,7 +57,7 @@ impl Stand {
             let _ = admin::delete(&mut cluster, &topic).await;
             return Err(error.into());
         }
-        let is_embedded = mixup::is_embedded(cluster.id());
+        let is_embedded = cluster_check::is_embedded(cluster.id());
         let broker = if is_embedded { "vitals up".to_owned() } else { format!("Kafka at {}", settings.brokers) };
         Ok(Self { topic, store: Arc::new(store), broker, consistency: settings.consistency, address, brokers })
     }

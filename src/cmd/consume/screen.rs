@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, Utc};
 
 use crate::alarm::Alert;
-use crate::cmd::age;
-use crate::cmd::line::Line;
+use crate::cmd::common::age;
+use crate::cmd::common::line::Line;
 use crate::output::{Feed, Output, OutputError, Progress as Live, Shown, Text, Tone, counted};
 use crate::pipeline::Summary;
 use crate::pipeline::observer::{Observer, Origin, Progress};
 use crate::pipeline::source::Assigned;
 use crate::reading::Reading;
-use crate::reject::Reject;
+use crate::reading::reject::Reject;
 use crate::settings::Settings;
 use crate::shutdown::Shutdown;
 

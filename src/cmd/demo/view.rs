@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 
 use super::Args;
 use crate::alarm::{Alert, Priority};
-use crate::cmd::line::Line;
-use crate::cmd::trial::meter::Meter;
+use crate::cmd::common::line::Line;
+use crate::loadtest::meter::Meter;
 use crate::output::{Feed, Output, Shown, Text, counted};
 use crate::pipeline::observer::{Observer, Origin, Progress};
 use crate::pipeline::source::Assigned;
+use crate::reading::reject::Reject;
 use crate::reading::{PatientId, Reading};
-use crate::reject::Reject;
 use crate::shutdown::Shutdown;
 
 /// The screen is drawn so often at most.

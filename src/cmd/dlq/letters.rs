@@ -14,7 +14,7 @@ pub(super) struct Choice {
     #[arg(long = "reason", value_name = "CODE")]
     pub(super) reasons: Vec<String>,
     /// Only letters of these offsets of the source, the last one included
-    #[arg(long, value_name = "PARTITION:FIRST-LAST", value_parser = crate::cmd::stretch::parse)]
+    #[arg(long, value_name = "PARTITION:FIRST-LAST", value_parser = crate::cmd::common::offset_argument::parse)]
     pub(super) offsets: Option<Stretch>,
 }
 
@@ -129,7 +129,7 @@ impl<'a> Letters<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kafka::records::Record;
+    use crate::record::Record;
 
     fn letter(reason: &str, partition: i32, offset: i64) -> KeptLetter {
         let original = Record { offset, timestamp_ms: 0, key: None, value: None, headers: Vec::new(), fault: None };

@@ -6,9 +6,9 @@ use color_eyre::eyre::Result;
 
 use super::letters::{Choice, Letters};
 use super::{connect, counted, sent, size_bytes};
+use crate::advice::Code;
 use crate::cmd::Context;
-use crate::cmd::escaped::text;
-use crate::exit::Code;
+use crate::cmd::common::escaped::text;
 use crate::kafka::admin::dead_letter_topic;
 
 use crate::kafka::letter::KeptLetter;

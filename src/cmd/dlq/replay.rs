@@ -8,16 +8,16 @@ use color_eyre::eyre::Result;
 use super::letters::{Choice, Letters};
 use super::show::reason_today;
 use super::{DlqError, connect};
+use crate::advice::Code;
 use crate::cmd::Context;
-use crate::cmd::escaped::text;
-use crate::exit::Code;
+use crate::cmd::common::escaped::text;
 use crate::kafka::admin::dead_letter_topic;
 use crate::kafka::append::append;
 use crate::kafka::cluster::{Cluster, Leaders};
 use crate::kafka::letter::KeptLetter;
 use crate::kafka::murmur2::partition_of;
-use crate::kafka::records::Record;
 use crate::output::{Cell, Column, FormatArgs, Output, Rows, Value};
+use crate::record::Record;
 
 /// Which letters.
 #[derive(Debug, clap::Args)]

@@ -5,9 +5,10 @@ use serde_json::Value as Json;
 
 use super::letters::{Choice, Letters};
 use super::{DlqError, connect, sent, size_bytes};
-use crate::cmd::escaped::{self, text};
-use crate::cmd::{Context, stretch};
-use crate::exit::Code;
+use crate::advice::Code;
+use crate::cmd::Context;
+use crate::cmd::common::escaped::{self, text};
+use crate::cmd::common::offset_argument;
 use crate::kafka::admin::dead_letter_topic;
 use crate::kafka::history::Stretch;
 use crate::kafka::letter::{KeptLetter, Unfinished};
@@ -26,7 +27,7 @@ Examples:
   vitals dlq show 2:41 --raw > message.bin")]
 pub(super) struct Args {
     /// Where the message stood in its topic
-    #[arg(value_name = "PARTITION:OFFSET", value_parser = stretch::parse_offset)]
+    #[arg(value_name = "PARTITION:OFFSET", value_parser = offset_argument::parse_offset)]
     place: (i32, i64),
     /// Only the value, as it came
     #[arg(long, conflicts_with = "format")]

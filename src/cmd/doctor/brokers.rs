@@ -6,9 +6,9 @@ use futures::future::join_all;
 
 use super::address::{self, Servers};
 use super::check::Sheet;
+use crate::advice::Advice as _;
+use crate::app::cluster_check;
 use crate::cmd::cure::{self, Wrong};
-use crate::cmd::mixup;
-use crate::exit::Advice as _;
 use crate::kafka::brokers::{self, BrokerState};
 use crate::kafka::cluster::Cluster;
 use crate::kafka::connection::Connection;
@@ -46,7 +46,7 @@ pub(super) async fn examine(settings: &Settings, sheet: &mut Sheet) -> Option<Cl
     match brokers::survey(&mut cluster).await {
         Ok(states) => {
             listeners(&states, sheet);
-            versions(&states, mixup::is_embedded(cluster.id()), sheet);
+            versions(&states, cluster_check::is_embedded(cluster.id()), sheet);
             Some(cluster)
         }
         Err(error) => {
@@ -132,8 +132,8 @@ async fn is_cassandra(address: SocketAddr) -> bool {
 }
 
 fn kind(settings: &Settings, cluster: &Cluster, sheet: &mut Sheet) {
-    let what = if mixup::is_embedded(cluster.id()) { "the broker of `vitals up`" } else { "Kafka" };
-    match mixup::judge(settings, cluster.id()) {
+    let what = if cluster_check::is_embedded(cluster.id()) { "the broker of `vitals up`" } else { "Kafka" };
+    match cluster_check::judge(settings, cluster.id()) {
         Ok(()) => sheet.ok(KIND, format!("it is {what}, as the settings mean")),
         Err(error) => sheet.fail_of(KIND, &error, "readings of the one would end up in the store of the other"),
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::exit::Advice;
+use crate::advice::Advice;
 use crate::output::{Cell, Column, Tone};
 
 use super::super::cure::Wrong;

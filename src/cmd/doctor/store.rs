@@ -4,13 +4,13 @@ use std::path::Path;
 
 use super::address::{self, Servers};
 use super::check::Sheet;
+use crate::app;
 use crate::cmd::cure::{Wrong, command};
 use crate::disk;
-use crate::settings::{Settings, StoreAddress};
+use crate::settings::Settings;
+use crate::store::StoreAddress;
 use crate::store::cassandra::{CassandraError, probe};
-use crate::store::{
-    self, AnyStore, ClusterSurvey, NEWER_HINT, SchemaVersion, StoreError, Survey, TableState, TableSurvey,
-};
+use crate::store::{AnyStore, ClusterSurvey, NEWER_HINT, SchemaVersion, StoreError, Survey, TableState, TableSurvey};
 
 const PROTOCOL: &str = "store_protocol";
 const NODES: &str = "store_nodes";
@@ -72,7 +72,7 @@ async fn cassandra(settings: &Settings, nodes: &[String], keyspace: &str, sheet:
 }
 
 async fn survey(settings: &Settings) -> Result<Survey, StoreError> {
-    let store: AnyStore = store::open(&settings.store, settings.consistency).await?;
+    let store: AnyStore = app::open_store(settings).await?;
     store.survey().await
 }
 

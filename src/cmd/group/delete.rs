@@ -2,14 +2,14 @@
 
 use color_eyre::eyre::Result;
 
+use crate::address::is_loopback;
+use crate::advice::Code;
 use crate::cmd::Context;
-use crate::cmd::confirm::{ConfirmArgs, Loss, confirm};
-use crate::exit::Code;
+use crate::cmd::common::confirm::{ConfirmArgs, Loss, confirm};
 use crate::kafka::cluster::Cluster;
 use crate::kafka::group::admin;
 use crate::kafka::offsets;
 use crate::output::counted;
-use crate::settings::is_loopback;
 
 /// Which group.
 #[derive(Debug, clap::Args)]

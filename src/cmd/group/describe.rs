@@ -2,7 +2,7 @@
 
 use color_eyre::eyre::Result;
 
-use crate::exit::Code;
+use crate::advice::Code;
 use crate::kafka::cluster::Cluster;
 use crate::kafka::group::admin::{self, Kind, Member};
 use crate::output::counted;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use color_eyre::eyre::Result;
 
-use crate::exit::Code;
+use crate::advice::Code;
 use crate::kafka::cluster::Cluster;
 use crate::kafka::error::KafkaError;
 use crate::kafka::group::admin::{self, Description, Kind, Listed};

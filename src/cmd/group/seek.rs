@@ -7,8 +7,8 @@ use color_eyre::eyre::Result;
 use kafka_protocol::ResponseError;
 use uuid::Uuid;
 
-use crate::cmd::moment;
-use crate::exit::Code;
+use crate::advice::Code;
+use crate::cmd::common::time_argument;
 use crate::kafka::cluster::{Cluster, Leaders};
 use crate::kafka::error::KafkaError;
 use crate::kafka::group::admin::{self, Description};
@@ -60,7 +60,7 @@ impl FromStr for Target {
             number if number.bytes().all(|byte| byte.is_ascii_digit()) && !number.is_empty() => {
                 number.parse().map(Self::Offset).map_err(|_| "the largest offset is 9223372036854775807".to_owned())
             }
-            time => moment::parse(time)
+            time => time_argument::parse(time)
                 .map(|time| Self::Place(Place::Time(time)))
                 .map_err(|forms| format!("it is 'earliest', 'latest', an offset, or a time; {forms}")),
         }

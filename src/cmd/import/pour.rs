@@ -9,12 +9,13 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
 use super::chunk::{Batch, Chunk};
-use crate::cmd::pace::Pace;
-use crate::exit::{Advice, Code};
+use crate::advice::{Advice, Code};
+use crate::cmd::common::progress_line::Pace;
 use crate::output::{Output, Progress, counted};
 use crate::pipeline::MAX_WRITES_IN_FLIGHT;
+use crate::pipeline::store::WriteError;
 use crate::retry;
-use crate::store::{AnyStore, WriteError};
+use crate::store::AnyStore;
 
 /// For how long a batch is tried. A consumer goes on for ever; whoever imports sits beside it.
 const GIVE_UP_AFTER: Duration = Duration::from_secs(60);

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use crate::exit::{Advice, Code};
+use crate::advice::{Advice, Code};
 use crate::kafka::producer::ProducerError;
 
 /// Why not everything was sent.

@@ -181,8 +181,8 @@ mod tests {
     use crate::intake::patients::Patients;
     use crate::intake::simulator::{Scenario, Ward};
     use crate::kafka::producer::{Failure, Link, Patience, ProducerError};
-    use crate::kafka::records::Record;
     use crate::output::Memory;
+    use crate::record::Record;
     use crate::shutdown;
 
     /// Takes so many requests; the next one never answers, or fails for good.

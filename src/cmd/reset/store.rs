@@ -2,12 +2,14 @@
 
 use color_eyre::eyre::Result;
 
-use crate::cmd::pace::Pace;
+use crate::app;
+use crate::cmd::common::progress_line::Pace;
 use crate::output::{Output, counted};
-use crate::settings::{Settings, StoreAddress};
+use crate::settings::Settings;
+use crate::store::StoreAddress;
 use crate::store::cassandra::CassandraError;
 use crate::store::sqlite::SqliteError;
-use crate::store::{self, AnyStore, SchemaPart, SchemaState, StoreError, Width};
+use crate::store::{AnyStore, SchemaPart, SchemaState, StoreError, Width};
 
 /// What goes with the store.
 pub(super) struct StoreLoss {
@@ -22,7 +24,7 @@ pub(super) struct StoreLoss {
 
 impl StoreLoss {
     pub(super) async fn look(settings: &Settings, output: &Output) -> Result<Self> {
-        let store = store::open(&settings.store, settings.consistency).await?;
+        let store = app::open_store(settings).await?;
         store.refuse_newer().await?;
         let rows = match count(&store, output).await {
             Ok(rows) => Some(rows),

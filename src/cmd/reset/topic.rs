@@ -3,14 +3,15 @@
 use color_eyre::eyre::Result;
 
 use super::ResetError;
-use crate::cmd::mixup;
+use crate::address::is_loopback;
+use crate::app;
 use crate::kafka::admin::{self, dead_letter_topic};
 use crate::kafka::cluster::Cluster;
 use crate::kafka::error::KafkaError;
 use crate::kafka::group::forget::{self, Forgotten};
 use crate::kafka::topics::{self, TopicState};
 use crate::output::{Output, counted};
-use crate::settings::{Settings, is_loopback};
+use crate::settings::Settings;
 
 /// What goes with the topic.
 pub(super) struct TopicLoss {
@@ -23,8 +24,7 @@ pub(super) struct TopicLoss {
 
 impl TopicLoss {
     pub(super) async fn look(settings: &Settings) -> Result<Self> {
-        mixup::check(settings).await?;
-        let mut cluster = Cluster::connect(settings.brokers.as_slice()).await?;
+        let mut cluster = app::open_kafka(settings).await?;
         let mut found = Vec::new();
         for name in [settings.topic.clone(), dead_letter_topic(&settings.topic)] {
             match topics::describe(&mut cluster, &name).await {

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::report::{Broker, Cluster as Brokers, Group, Report, Topic};
+use crate::app::cluster_check;
 use crate::cmd::cure::{self, Wrong, command};
-use crate::cmd::mixup;
 use crate::kafka::admin::dead_letter_topic;
 use crate::kafka::brokers::{self, BrokerState, Speaks};
 use crate::kafka::cluster::{Cluster, NodeId};
@@ -21,7 +21,7 @@ const EMBEDDED_BROKER: &str = "vitals up";
 /// Looks as far as it gets; what was found stays in the report.
 pub(super) async fn look(settings: &Settings, report: &mut Report) -> Result<(), KafkaError> {
     let mut cluster = Cluster::connect(settings.brokers.as_slice()).await?;
-    if let Err(mixed_up) = mixup::judge(settings, cluster.id()) {
+    if let Err(mixed_up) = cluster_check::judge(settings, cluster.id()) {
         report.wrong.push(Wrong::of(&mixed_up));
     }
     let found = report.cluster.insert(Brokers { id: cluster.id().map(str::to_owned), ..Brokers::default() });
@@ -37,7 +37,7 @@ pub(super) async fn look(settings: &Settings, report: &mut Report) -> Result<(),
 }
 
 fn broker(state: BrokerState, cluster_id: Option<&str>) -> Broker {
-    let embedded = mixup::is_embedded(cluster_id);
+    let embedded = cluster_check::is_embedded(cluster_id);
     let version = |speaks: Speaks| if embedded { EMBEDDED_BROKER } else { speaks.version };
     let speaks = state.speaks.ok();
     Broker { id: state.id, address: Some(state.address), up: speaks.is_some(), version: speaks.map(version) }

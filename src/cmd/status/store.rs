@@ -1,8 +1,10 @@
 //! The store.
 
 use super::report::{Node, Report, Store, Table};
+use crate::app;
 use crate::cmd::cure::{Wrong, command};
-use crate::settings::{Settings, StoreAddress};
+use crate::settings::Settings;
+use crate::store::StoreAddress;
 use crate::store::cassandra::CassandraError;
 use crate::store::{
     self, AnyStore, ClusterSurvey, FileSurvey, NEWER_HINT, SchemaVersion, StoreError, Survey, TableState, TableSurvey,
@@ -19,7 +21,7 @@ pub(super) async fn look(
 ) -> Result<(), StoreError> {
     let store = match open.take() {
         Some(store) => store,
-        None => store::open(&settings.store, settings.consistency).await?,
+        None => app::open_store(settings).await?,
     };
     let survey = open.insert(store).survey().await?;
     report.wrong.extend(judge(&survey, settings));

@@ -10,7 +10,7 @@ use super::rate::Rate;
 use crate::alarm::Limits;
 use crate::kafka::lag::PartitionLag;
 use crate::reading::Reading;
-use crate::reject::Reject;
+use crate::reading::reject::Reject;
 
 /// The store's median latency is that of so many answers: two minutes of them.
 const LATENCIES: usize = 60;

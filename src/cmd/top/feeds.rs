@@ -9,18 +9,19 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use super::board::{Event, Group, Message};
+use crate::app;
 use crate::kafka::cluster::Cluster;
 use crate::kafka::error::KafkaError;
 use crate::kafka::group::admin::{self, Description};
 use crate::kafka::lag;
 use crate::kafka::live::Live;
 use crate::kafka::offsets::{self, Place};
-use crate::kafka::records::Record;
 use crate::pipeline::source::{Chunk, Event as Read};
+use crate::reading::reject::Reject;
 use crate::reading::{Timestamp, decode};
-use crate::reject::Reject;
+use crate::record::Record;
 use crate::settings::Settings;
-use crate::store::{self, AnyStore, Order, Selection, StoreError};
+use crate::store::{AnyStore, Order, Selection, StoreError};
 
 /// How often the group and the store are asked.
 const ASK_INTERVAL: Duration = Duration::from_secs(2);
@@ -153,7 +154,7 @@ async fn look_at(cluster: &mut Cluster, settings: &Settings) -> Result<Group, Ka
 
 async fn ask_store(settings: Settings, told: Sender<Event>) {
     loop {
-        match store::open(&settings.store, settings.consistency).await {
+        match app::open_store(&settings).await {
             Ok(store) => {
                 while told.send(Event::Store(ask(&store).await.map_err(|error| error.to_string()))).await.is_ok() {
                     sleep(ASK_INTERVAL).await;

@@ -14,7 +14,7 @@ use super::look::Sort;
 use super::patients::Patient;
 use super::words::{self, alerts, mark, pressure, value};
 use crate::alarm::Rule;
-use crate::cmd::age::age;
+use crate::cmd::common::age::age;
 use crate::output::{Output, counted};
 use crate::reading::Sign;
 

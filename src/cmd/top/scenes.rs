@@ -8,8 +8,8 @@ use super::board::{Board, Event, Group, Message};
 use super::draw::Title;
 use crate::alarm::Limits;
 use crate::kafka::lag::{Member, PartitionLag};
+use crate::reading::reject::Reject;
 use crate::reading::{PatientId, Reading, Signs, Timestamp};
-use crate::reject::Reject;
 
 /// 2025-10-26T10:30:30Z.
 pub(super) fn now() -> DateTime<Utc> {

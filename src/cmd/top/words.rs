@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use super::board::Board;
 use super::patients::Patient;
 use crate::alarm::{Priority, Rule};
-use crate::cmd::age::age;
+use crate::cmd::common::age::age;
 use crate::output::{MARK, counted};
 use crate::reading::Sign;
 

@@ -3,8 +3,8 @@
 use color_eyre::eyre::Result;
 
 use super::{TopicError, connect, parse_name};
+use crate::advice::Code;
 use crate::cmd::{Context, unless_stopped};
-use crate::exit::Code;
 use crate::kafka::admin::{self, Creation, TopicSpec};
 
 /// What to make.

@@ -3,12 +3,12 @@
 use color_eyre::eyre::Result;
 
 use super::{connect, counted, find, parse_name};
-use crate::cmd::confirm::{ConfirmArgs, Loss, confirm};
+use crate::address::is_loopback;
+use crate::advice::Code;
+use crate::cmd::common::confirm::{ConfirmArgs, Loss, confirm};
 use crate::cmd::{Context, unless_stopped};
-use crate::exit::Code;
 use crate::kafka::admin;
 use crate::kafka::topics::{self, TopicState};
-use crate::settings::is_loopback;
 
 /// Which topic.
 #[derive(Debug, clap::Args)]

@@ -7,9 +7,9 @@ use color_eyre::eyre::Result;
 
 use self::facts::Facts;
 use super::{connect, parse_name, told_better};
+use crate::advice::Code;
 use crate::cmd::Context;
-use crate::cmd::watch::WatchArgs;
-use crate::exit::Code;
+use crate::cmd::common::watch::WatchArgs;
 use crate::kafka::error::KafkaError;
 use crate::kafka::topics::{PartitionState, TopicState};
 use crate::output::{Format, FormatArgs, Output};

@@ -3,9 +3,9 @@
 use color_eyre::eyre::Result;
 
 use super::connect;
+use crate::advice::Code;
 use crate::cmd::Context;
-use crate::cmd::watch::WatchArgs;
-use crate::exit::Code;
+use crate::cmd::common::watch::WatchArgs;
 use crate::kafka::cluster::Cluster;
 use crate::kafka::topics::{self, TopicState};
 use crate::output::{Cell, Column, FormatArgs, Output, Value};

@@ -11,8 +11,9 @@ use color_eyre::eyre::Result;
 use self::start::{Begin, Place};
 use self::view::View;
 use super::{connect, find, parse_name};
-use crate::cmd::{Context, moment, stretch};
-use crate::exit::Code;
+use crate::advice::Code;
+use crate::cmd::Context;
+use crate::cmd::common::{offset_argument, time_argument};
 use crate::kafka::cluster::Cluster;
 use crate::kafka::history::{History, Stretch};
 use crate::kafka::live::Live;
@@ -47,7 +48,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "N", conflicts_with = "from", value_parser = clap::value_parser!(u64).range(1..))]
     last: Option<u64>,
     /// Begin at this offset of this partition, and show no other
-    #[arg(long, value_name = "PARTITION:OFFSET", conflicts_with_all = ["from", "last", "partition"], value_parser = stretch::parse_offset)]
+    #[arg(long, value_name = "PARTITION:OFFSET", conflicts_with_all = ["from", "last", "partition"], value_parser = offset_argument::parse_offset)]
     offset: Option<(i32, i64)>,
     /// Only this partition
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(0..))]
@@ -72,7 +73,9 @@ fn parse_place(text: &str) -> Result<offsets::Place, String> {
     match text {
         "earliest" => Ok(offsets::Place::Earliest),
         "latest" => Ok(offsets::Place::Latest),
-        time => moment::parse(time).map(offsets::Place::Time).map_err(|forms| format!("earliest, latest, or: {forms}")),
+        time => time_argument::parse(time)
+            .map(offsets::Place::Time)
+            .map_err(|forms| format!("earliest, latest, or: {forms}")),
     }
 }
 

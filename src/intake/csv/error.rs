@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::bounded::{MAX_ROW_BYTES, RowTooLong};
 use super::survey::Survey;
-use crate::exit::{Advice, Code};
+use crate::advice::{Advice, Code};
 use crate::faults::FirstLine;
 
 /// Why a file is not sent.

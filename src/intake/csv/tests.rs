@@ -1,7 +1,7 @@
 //! Files of every kind.
 
 use super::*;
-use crate::exit::{Advice, Code};
+use crate::advice::{Advice, Code};
 
 const HEADER: &str = "patient_id,heart_rate,spo2,systolic,diastolic,respiratory_rate,temperature\n";
 

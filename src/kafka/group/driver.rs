@@ -11,16 +11,16 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 use uuid::Uuid;
 
+use super::MemberConfig;
 use super::assignor::{Counts, Subscriber, is_to_be_shared_anew};
 use super::coordinator::{Beginnings, Coordinator, Shares};
 use super::membership::{self, Membership, Step};
-use super::{MemberConfig, RELEASE_LIMIT};
 use crate::kafka::cluster::Cluster;
 use crate::kafka::error::KafkaError;
 use crate::kafka::fetch::{Ended, Fetcher};
 use crate::kafka::offsets::Place;
 use crate::ledger::Position;
-use crate::pipeline::source::Event;
+use crate::pipeline::source::{Event, RELEASE_LIMIT};
 use crate::retry::Backoff;
 
 /// How often the leader looks whether the topics of the group have other partitions.

@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 use super::{KeptLetter, Piece, text};
-use crate::kafka::records::{self, Header, MAX_BATCH_HEADERS, Record};
+use crate::kafka::records::{self, MAX_BATCH_HEADERS};
+use crate::record::{Header, Record};
 
 /// Which part it is, from 1, as decimal text.
 const PART: &str = "vitals.part";

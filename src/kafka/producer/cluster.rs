@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::shape::Sizes;
-use crate::kafka::records::Record;
+use crate::record::Record;
 
 /// Gives links to a topic.
 pub trait Cluster: Send + Sync {

@@ -6,8 +6,8 @@ use bytes::Bytes;
 use chrono::Utc;
 
 use crate::kafka::murmur2::partition_of;
-use crate::kafka::records::Record;
 use crate::reading::{Reading, encode};
+use crate::record::Record;
 
 /// What the protocol adds to a record, at most: lengths, deltas, and the record's share of the batch's head.
 const RECORD_OVERHEAD_BYTES: usize = 24;

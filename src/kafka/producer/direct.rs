@@ -11,7 +11,8 @@ use crate::kafka::append;
 use crate::kafka::cluster::Cluster as Brokers;
 use crate::kafka::connection::Connection;
 use crate::kafka::error::KafkaError;
-use crate::kafka::records::{self, Codec, Record};
+use crate::kafka::records::{self, Codec};
+use crate::record::Record;
 
 /// A cluster by way of our own connections.
 #[derive(Debug, Clone)]

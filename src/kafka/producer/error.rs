@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::exit::{Advice, Code};
+use crate::advice::{Advice, Code};
 use crate::kafka::error::START_HINT;
 
 /// Why messages were not sent.

@@ -14,7 +14,7 @@ use tokio::sync::OnceCell;
 
 use super::cluster::{Cluster, Failure, Link};
 use super::shape::Sizes;
-use crate::kafka::records::Record;
+use crate::record::Record;
 
 /// The longest answer that rskafka takes. It makes room for so much when a longer one is only announced, 100 MB by
 /// itself; the metadata of a large cluster is a few.

@@ -4,9 +4,9 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
 use super::*;
-use crate::exit::{Advice, Code};
+use crate::advice::{Advice, Code};
 use crate::kafka::murmur2::partition_of;
-use crate::kafka::records::Record;
+use crate::record::Record;
 
 const PARTITIONS: i32 = 3;
 

@@ -8,7 +8,7 @@ use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 
 use super::MAX_INFLATED_BYTES;
-use crate::reject::BatchFault;
+use crate::record::BatchFault;
 
 /// The header of snappy's xerial framing, which the Java producer writes: magic, then two versions.
 const XERIAL_MAGIC: &[u8] = b"\x82SNAPPY\x00";

@@ -2,8 +2,9 @@
 
 use bytes::{Buf, Bytes, TryGetError};
 
-use super::{Header, MAX_BATCH_HEADERS, MAX_BATCH_RECORDS, MAX_INFLATED_BYTES, Record, compression, varint};
-use crate::reject::BatchFault;
+use super::{MAX_BATCH_HEADERS, MAX_BATCH_RECORDS, MAX_INFLATED_BYTES, compression, varint};
+use crate::record::BatchFault;
+use crate::record::{Header, Record};
 
 /// Base offset and length: what stands before the part that the length counts.
 const PREFIX_BYTES: usize = 12;

@@ -3,7 +3,8 @@
 use bytes::{BufMut, Bytes, BytesMut};
 
 use super::compression::{self, Codec};
-use super::{Header, MAX_INFLATED_BYTES, Record, varint};
+use super::{MAX_INFLATED_BYTES, varint};
+use crate::record::{Header, Record};
 
 /// Base offset and length, leader epoch, magic and checksum: what stands before the part that is checked.
 const UNCHECKED_BYTES: usize = 21;

@@ -2,10 +2,11 @@
 
 use std::io::Write;
 
-use bytes::{BufMut, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 use proptest::prelude::*;
 
 use super::*;
+use crate::record::{BatchFault, Header, Record};
 
 fn record(offset: i64, value: &[u8]) -> Record {
     Record {

@@ -14,7 +14,7 @@ impl Play {
 
 /// The store's first life.
 fn settling() -> Settling {
-    Settling { time: SETTLE_TIME, epoch: crate::store::Epoch("0".to_owned()) }
+    Settling { time: SETTLE_TIME, epoch: crate::pipeline::store::Epoch("0".to_owned()) }
 }
 
 #[tokio::test(start_paused = true)]

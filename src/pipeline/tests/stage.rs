@@ -12,11 +12,11 @@ use super::super::letters::{DeadLetters, Letter};
 use super::super::observer::{Observer, Origin, Progress};
 use super::super::source::{Assigned, Chunk, Event, Source};
 use crate::alarm::Alert;
-use crate::kafka::records::Record;
 use crate::ledger::Position;
+use crate::pipeline::store::{Batch, BatchLimits, Epoch, Store, WriteError};
 use crate::reading::Reading;
-use crate::reject::Reject;
-use crate::store::{Batch, BatchLimits, Epoch, Store, WriteError};
+use crate::reading::reject::Reject;
+use crate::record::Record;
 
 /// What happened, in order.
 #[derive(Debug, Clone, Default)]

@@ -6,8 +6,9 @@ use cdrs_tokio::error::Error as DriverError;
 use cdrs_tokio::frame::message_error::{ErrorBody, ErrorType};
 
 use super::probe::NodeFault;
-use crate::exit::{Advice, Code};
-use crate::store::{NEWER_HINT, SchemaVersion, WriteError};
+use crate::advice::{Advice, Code};
+use crate::pipeline::store::WriteError;
+use crate::store::{NEWER_HINT, SchemaVersion};
 
 /// What the store was doing when something went wrong: it completes "Cassandra did not …".
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -24,8 +24,9 @@ use uuid::Uuid;
 use super::CassandraStore;
 use super::error::{CassandraError, Doing, Refusal};
 use super::row::Columns;
-use crate::settings::parse_duration;
-use crate::store::{Consistency, Epoch, SettleTime};
+use crate::pipeline::store::{Epoch, SettleTime};
+use crate::span::parse_duration;
+use crate::store::Consistency;
 
 /// How long a look at the server's own tables may take.
 const LOOK_LIMIT: Duration = Duration::from_secs(5);

@@ -31,7 +31,8 @@ use self::request::{Group, Groups};
 use super::CassandraStore;
 use super::error::{CassandraError, Doing, Refusal};
 use super::session::{Connected, PREPARE_LIMIT};
-use crate::store::{Batch, BatchLimits, Epoch, Store, StoredReading, WriteError};
+use crate::pipeline::store::{Batch, BatchLimits, Epoch, Store, WriteError};
+use crate::store::StoredReading;
 
 /// How long a write may take. A server throws away what it could not begin within 12 s (`native_transport_timeout`) and
 /// what it could not finish within 2 s more (`write_request_timeout`): after this limit nothing comes late.

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Error as DriverError, ErrorCode};
 
 use super::file::BUSY_LIMIT;
-use crate::exit::{Advice, Code};
-use crate::store::{NEWER_HINT, SchemaVersion, WriteError};
+use crate::advice::{Advice, Code};
+use crate::pipeline::store::WriteError;
+use crate::store::{NEWER_HINT, SchemaVersion};
 
 /// What the store was doing when something went wrong: it completes "cannot …".
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -13,8 +13,9 @@ use tokio::sync::{mpsc, oneshot};
 use super::error::{Doing, SqliteError};
 use super::{SqliteStore, schema};
 use crate::alarm::Alert;
+use crate::pipeline::store::{Batch, BatchLimits, Epoch, Store, WriteError};
 use crate::reading::{Reading, Signs};
-use crate::store::{Batch, BatchLimits, Epoch, Store, StoredReading, WriteError};
+use crate::store::StoredReading;
 
 /// Batches that wait for the writer; who brings one more waits outside. The pipeline has no more than
 /// [`MAX_WRITES_IN_FLIGHT`](crate::pipeline::MAX_WRITES_IN_FLIGHT).

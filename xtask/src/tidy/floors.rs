@@ -14,20 +14,23 @@ struct Floor {
 /// them.
 const HOUSE: &[Floor] = &[
     Floor { name: "main", rooms: &["main", "exit"] },
-    Floor { name: "commands", rooms: &["cmd"] },
-    Floor { name: "composition", rooms: &["loadtest", "diagnose", "app"] },
+    Floor { name: "commands", rooms: &["cmd", "guide"] },
+    Floor { name: "composition", rooms: &["loadtest", "app"] },
     Floor { name: "settings", rooms: &["settings"] },
-    Floor { name: "edges", rooms: &["archive", "intake", "broker", "kafka", "store"] },
+    Floor { name: "edges", rooms: &["archive", "intake", "broker", "kafka", "store", "port"] },
     Floor { name: "story", rooms: &["pipeline"] },
     Floor { name: "core", rooms: &["alarm", "ledger", "faults", "reading", "record"] },
-    Floor { name: "ground", rooms: &["shutdown", "output", "disk", "retry", "advice", "span"] },
+    Floor {
+        name: "ground",
+        rooms: &["shutdown", "output", "disk", "retry", "address", "span", "advice", "system_text"],
+    },
 ];
 
 const LIST_OF_ROOMS: &str = "src/lib.rs";
 
 /// Every place of `file` that uses a room above it, or the file itself where it belongs to no room.
 pub(super) fn check(file: &SourceFile) -> Vec<Finding> {
-    let Some(room) = room_of(&file.path).filter(|_| file.path != LIST_OF_ROOMS) else { return Vec::new() };
+    let Some(room) = room_of(file).filter(|_| file.path != LIST_OF_ROOMS) else { return Vec::new() };
     let Some(own) = height(room) else {
         let reason = format!("'{room}' stands on no floor");
         return vec![finding(file, 1, reason, "give it its place in the table of xtask/src/tidy/floors.rs")];
@@ -67,8 +70,8 @@ fn height(room: &str) -> Option<Height> {
     places.find(|(_, (_, name))| *name == room).map(|(place, (floor, _))| Height { floor, place })
 }
 
-fn room_of(path: &str) -> Option<&str> {
-    let below = path.strip_prefix("src/").filter(|_| path.ends_with(".rs"))?;
+fn room_of(file: &SourceFile) -> Option<&str> {
+    let below = file.path.strip_prefix("src/").filter(|_| file.is_rust())?;
     let first = below.split('/').next()?;
     Some(first.strip_suffix(".rs").unwrap_or(first))
 }
@@ -120,13 +123,19 @@ mod tests {
     use super::*;
 
     fn reasons(path: &str, text: &str) -> Vec<String> {
-        check(&SourceFile::new(path, text)).into_iter().map(|finding| format!("{}: {}", finding.line, finding.reason)).collect()
+        check(&SourceFile::new(path, text))
+            .into_iter()
+            .map(|finding| format!("{}: {}", finding.line, finding.reason))
+            .collect()
     }
 
     #[test]
     fn a_room_that_uses_one_above_it_is_found() {
         let upward = "use std::fmt;\nuse crate::kafka::Connection;\n";
-        assert_eq!(reasons("src/reading/decode.rs", upward), ["2: 'reading' (core) uses 'kafka' (edges), which is above it"]);
+        assert_eq!(
+            reasons("src/reading/decode.rs", upward),
+            ["2: 'reading' (core) uses 'kafka' (edges), which is above it"]
+        );
         for (path, text) in [
             ("src/kafka.rs", "fn a() { crate::broker::open() }"),
             ("src/kafka/group/driver.rs", "use super::super::super::cmd::run;"),

@@ -5,7 +5,7 @@ use super::finding::{Finding, Weight};
 use super::source::SourceFile;
 
 /// The rooms that take values and return values.
-const CORE: &[&str] = &["src/reading", "src/reject", "src/alarm", "src/ledger"];
+const CORE: &[&str] = &["src/alarm", "src/ledger", "src/faults", "src/reading", "src/record"];
 
 /// A rule about words.
 #[derive(Debug)]

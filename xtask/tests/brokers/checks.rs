@@ -26,10 +26,11 @@ use vitals::kafka::lag;
 use vitals::kafka::murmur2::partition_of;
 use vitals::kafka::offsets::{self, Place};
 use vitals::kafka::producer::{Codec, Delivery, Direct, Outgoing, Patience, Producer};
-use vitals::kafka::records::{self, Header, Record};
+use vitals::kafka::records::{self};
 use vitals::ledger::Position;
 use vitals::pipeline::source::{Assigned, Event, Source};
 use vitals::reading::Timestamp;
+use vitals::record::{Header, Record};
 
 pub(crate) use earlier::{
     a_topic_made_anew_under_its_member_begins_as_another_assignment, offsets_of_an_earlier_topic_are_not_believed,

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
+use vitals::address::Endpoint;
 use vitals::broker::flush::Flush;
 use vitals::broker::{Broker, Config};
 use vitals::kafka::admin::{self, TopicSpec};
 use vitals::kafka::cluster::Cluster;
 use vitals::kafka::producer::{Delivery, Outgoing, Producer};
-use vitals::settings::Endpoint;
 
 const MESSAGES: usize = 50;
 const MESSAGE_BYTES: usize = 1_000;

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde_json::Value;
 use vitals::kafka::append::append;
 use vitals::kafka::cluster::Cluster;
-use vitals::kafka::records::{Header, Record};
+use vitals::record::{Header, Record};
 
 use super::commands::{Home, Up, done, text};
 

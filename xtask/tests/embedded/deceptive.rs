@@ -2,7 +2,8 @@
 
 use std::process::Command;
 
-use vitals::kafka::records::{self, Header, Record};
+use vitals::kafka::records::{self};
+use vitals::record::{Header, Record};
 
 use super::commands::{Home, Up, done, text};
 use super::terminal::Terminal;

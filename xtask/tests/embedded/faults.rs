@@ -10,9 +10,10 @@ use std::time::Duration;
 
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::{ApiKey, ProduceRequest};
-use vitals::kafka::records::{self, Record};
+use vitals::kafka::records::{self};
+use vitals::pipeline::store::{Batch, BatchLimits, Epoch, Store, WriteError};
+use vitals::record::Record;
 use vitals::shutdown;
-use vitals::store::{Batch, BatchLimits, Epoch, Store, WriteError};
 
 use self::story::{Story, TO_THE_END};
 use crate::faulty::{Fault, Plan, Request};

@@ -10,7 +10,8 @@ use kafka_protocol::messages::{ProduceRequest, TopicName};
 use kafka_protocol::protocol::StrBytes;
 use serde_json::Value;
 use vitals::kafka::cluster::Cluster;
-use vitals::kafka::records::{self, Record};
+use vitals::kafka::records::{self};
+use vitals::record::Record;
 
 use super::commands::{Home, Up, done, text};
 

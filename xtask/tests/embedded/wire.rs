@@ -10,7 +10,8 @@ use kafka_protocol::messages::{create_topics_request, metadata_request, offset_c
 use kafka_protocol::protocol::{Decodable as _, Encodable as _, Request, StrBytes};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use vitals::kafka::records::{self, Record};
+use vitals::kafka::records::{self};
+use vitals::record::Record;
 
 pub(crate) const GROUP: &str = "wards";
 

@@ -15,13 +15,13 @@ use vitals::kafka::history::{self, History};
 use vitals::kafka::live::Live;
 use vitals::kafka::offsets::{self, Committer, Place};
 use vitals::kafka::producer::{self, Delivery, Direct, Outgoing, Patience, Producer, ProducerError, Rskafka};
-use vitals::kafka::records::Record;
 use vitals::kafka::{brokers, lag, sample, topic_settings, topics};
 use vitals::ledger::Position;
 use vitals::pipeline;
 use vitals::pipeline::letters::{DeadLetters as _, Letter};
 use vitals::pipeline::source::{Event, Source as _};
-use vitals::reject::Reject;
+use vitals::reading::reject::Reject;
+use vitals::record::Record;
 
 /// How a session ended.
 pub(crate) enum Outcome {

@@ -1,8 +1,9 @@
 //! What every store has to do, whichever it is: the same checks run over each, and what they expect is written out, so
 //! that the stores give the same results in the same order.
 
+use vitals::pipeline::store::Store as _;
 use vitals::reading::Signs;
-use vitals::store::{AnyStore, Order, Selection, Store as _, StoredReading, Width};
+use vitals::store::{AnyStore, Order, Selection, StoredReading, Width};
 
 use super::rows::{at, batch, heart_rate, reading};
 

@@ -1,8 +1,8 @@
 //! Readings to write.
 
 use vitals::alarm::{Limits, judge};
+use vitals::pipeline::store::Batch;
 use vitals::reading::{PatientId, Reading, Signs, Timestamp};
-use vitals::store::Batch;
 
 pub(crate) fn at(second: u32) -> Timestamp {
     Timestamp::parse(&format!("2025-10-26T{:02}:{:02}:{:02}Z", second / 3600, second / 60 % 60, second % 60)).unwrap()

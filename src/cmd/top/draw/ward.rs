@@ -6,7 +6,7 @@ use ratatui::style::Style;
 
 use super::Scene;
 use super::pen::{BOLD, DIM, PLAIN, Pen};
-use crate::cmd::age::age;
+use crate::cmd::common::age::age;
 use crate::cmd::top::patients::Patient;
 use crate::cmd::top::words::{alerts, mark, pressure, value};
 use crate::reading::Sign;

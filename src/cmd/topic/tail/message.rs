@@ -3,13 +3,13 @@
 use std::fmt::Write as _;
 
 use crate::alarm::{Implausible, implausible};
-use crate::cmd::escaped::{self, text};
-use crate::cmd::line::SignsLine;
-use crate::kafka::records::{Header, Record};
+use crate::cmd::common::escaped::{self, text};
+use crate::cmd::common::line::SignsLine;
 use crate::output::{Cell, Column, Value, visible};
 use crate::pipeline;
+use crate::reading::reject::Reject;
 use crate::reading::{PatientId, Reading, Sign, Timestamp};
-use crate::reject::Reject;
+use crate::record::{Header, Record};
 
 /// Of a value that is no reading, people see so many characters.
 const EXCERPT_CHARS: usize = 100;

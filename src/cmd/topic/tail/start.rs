@@ -8,8 +8,8 @@ use crate::kafka::cluster::Cluster;
 use crate::kafka::error::KafkaError;
 use crate::kafka::history::{self, Stretch, Tail};
 use crate::kafka::offsets;
-use crate::kafka::records::Record;
 use crate::kafka::topics::{self, TopicState};
+use crate::record::Record;
 
 /// Where to begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

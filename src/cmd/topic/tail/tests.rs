@@ -4,9 +4,9 @@ use clap::Parser as _;
 use super::*;
 use crate::cmd::topic::TopicCommand;
 use crate::cmd::{Command, CommandLine};
-use crate::kafka::records::{Header, Record};
 use crate::output::Output;
-use crate::reject::BatchFault;
+use crate::record::BatchFault;
+use crate::record::{Header, Record};
 
 fn typed(line: &str) -> Result<Args, clap::Error> {
     let words = ["vitals", "topic", "tail"].into_iter().chain(line.split_whitespace());

@@ -4,9 +4,9 @@ use color_eyre::eyre::Result;
 
 use super::Args;
 use super::message::{self, COLUMNS, Message};
-use crate::kafka::records::Record;
 use crate::output::{Format, Output, Rows, Text, Tone};
 use crate::reading::PatientId;
+use crate::record::Record;
 
 /// So much is collected before it is printed.
 const PRINT_BYTES: usize = 32 * 1024;

@@ -10,8 +10,8 @@ use kafka_protocol::ResponseError;
 use kafka_protocol::messages::{ApiKey, FetchRequest, ProduceRequest};
 use tokio::time::sleep;
 use vitals::kafka::error::KafkaError;
+use vitals::pipeline::store::{Batch, BatchLimits, Epoch, Store, WriteError};
 use vitals::shutdown;
-use vitals::store::{Batch, BatchLimits, Epoch, Store, WriteError};
 
 use super::story::{Run, Story, TO_THE_END, TOPIC, header, messages};
 use super::{ALL, Late, of_dead_letters};

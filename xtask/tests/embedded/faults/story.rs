@@ -19,15 +19,17 @@ use vitals::kafka::letter::{Joiner, Piece};
 use vitals::kafka::murmur2::partition_of;
 use vitals::kafka::offsets::{self, Place};
 use vitals::kafka::producer::{Delivery, Outgoing, Producer, ProducerError};
-use vitals::kafka::records::{self, Record};
+use vitals::kafka::records::{self};
 use vitals::pipeline::observer::{Observer, Origin, Progress};
 use vitals::pipeline::source::Assigned;
+use vitals::pipeline::store::Store;
 use vitals::pipeline::{Pipeline, Summary, Until};
+use vitals::reading::reject::Reject;
 use vitals::reading::{PatientId, Reading, Signs, Timestamp};
-use vitals::reject::Reject;
+use vitals::record::Record;
 use vitals::shutdown::{self, Shutdown};
 use vitals::store::sqlite::SqliteStore;
-use vitals::store::{Selection, Store, StoredReading};
+use vitals::store::{Selection, StoredReading};
 
 use crate::faulty::Faulty;
 

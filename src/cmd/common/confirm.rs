@@ -8,12 +8,12 @@ use std::io::{self, BufRead as _, IsTerminal as _};
 
 use color_eyre::eyre::Result;
 
-use crate::exit::{Advice, Code};
+use crate::advice::{Advice, Code};
 use crate::output::{Output, is_in_foreground};
 
 /// The options `--yes` and `--confirm`, for every command that deletes.
 #[derive(Debug, Clone, Default, clap::Args)]
-pub(super) struct ConfirmArgs {
+pub(in crate::cmd) struct ConfirmArgs {
     /// Do not ask; enough only where the servers are on this machine
     #[arg(long)]
     yes: bool,
@@ -24,13 +24,13 @@ pub(super) struct ConfirmArgs {
 
 /// What is about to go.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Loss<'a> {
+pub(in crate::cmd) struct Loss<'a> {
     /// In words, behind "this deletes": `the topic 'patient.vitals' with 1234 records`.
-    pub(super) what: &'a str,
+    pub(in crate::cmd) what: &'a str,
     /// The name to type, or to give with `--confirm`.
-    pub(super) name: &'a str,
+    pub(in crate::cmd) name: &'a str,
     /// Whether everything that goes is on this machine.
-    pub(super) is_loopback: bool,
+    pub(in crate::cmd) is_loopback: bool,
 }
 
 /// Why nothing was deleted.
@@ -93,7 +93,7 @@ impl Advice for ConfirmError {
 ///
 /// # Errors
 /// [`ConfirmError`] where the user does not, or cannot be asked.
-pub(super) async fn confirm(args: &ConfirmArgs, loss: Loss<'_>, output: &Output) -> Result<()> {
+pub(in crate::cmd) async fn confirm(args: &ConfirmArgs, loss: Loss<'_>, output: &Output) -> Result<()> {
     // In the background the system stops, for ever, who reads the terminal.
     let has_terminal = io::stdin().is_terminal() && is_in_foreground();
     if decide(args, loss, has_terminal)? == Decision::Ask {

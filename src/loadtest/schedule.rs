@@ -1,6 +1,6 @@
 //! Who sends which reading of a common schedule.
 //!
-//! Reading n of a trial is due n intervals after its beginning, whoever sends it. The readings go round the patients, and
+//! Reading n of a load test is due n intervals after its beginning, whoever sends it. The readings go round the patients, and
 //! each sender has some of the patients: so a sender's readings have fixed places in each round, and the senders need not
 //! talk with each other.
 
@@ -8,14 +8,14 @@ use std::time::Duration;
 
 /// The places of one sender in each round, in rising order.
 #[derive(Debug, Clone)]
-pub(super) struct Rota {
+pub(super) struct Schedule {
     places: Vec<u64>,
     round: u64,
     interval: Duration,
     made: usize,
 }
 
-impl Rota {
+impl Schedule {
     /// A sender with these `places` of the `round` readings of each round, one reading of which is due per `interval`.
     pub(super) fn new(places: Vec<u64>, round: u64, interval: Duration) -> Self {
         Self { places, round, interval, made: 0 }
@@ -48,7 +48,7 @@ mod tests {
 
     const TENTH: Duration = Duration::from_millis(100);
 
-    fn dues(mut rota: Rota, count: usize) -> Vec<u128> {
+    fn dues(mut rota: Schedule, count: usize) -> Vec<u128> {
         let next = || {
             let due = rota.next_due().as_millis();
             rota.advance();
@@ -59,15 +59,15 @@ mod tests {
 
     #[test]
     fn two_senders_together_keep_the_whole_schedule() {
-        let mut all = dues(Rota::new(vec![0, 2], 3, TENTH), 4);
-        all.extend(dues(Rota::new(vec![1], 3, TENTH), 2));
+        let mut all = dues(Schedule::new(vec![0, 2], 3, TENTH), 4);
+        all.extend(dues(Schedule::new(vec![1], 3, TENTH), 2));
         all.sort_unstable();
         assert_eq!(all, [0, 100, 200, 300, 400, 500]);
     }
 
     #[test]
     fn a_sender_without_places_never_sends() {
-        assert_eq!(Rota::new(Vec::new(), 3, TENTH).next_due(), Duration::MAX);
+        assert_eq!(Schedule::new(Vec::new(), 3, TENTH).next_due(), Duration::MAX);
     }
 
     #[test]

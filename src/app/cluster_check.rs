@@ -3,15 +3,14 @@
 //! The embedded broker and Kafka listen on the same port by default. Readings of the one must not end up in the store of
 //! the other only because somebody forgot an option.
 
+use crate::advice::{Advice, Code};
 use crate::broker::folder::CLUSTER_ID_PREFIX;
-use crate::exit::{Advice, Code};
-use crate::kafka::cluster::Cluster;
 use crate::kafka::error::KafkaError;
 use crate::settings::{EMBEDDED, Settings};
 
 /// The broker is not the one that the settings mean.
 #[derive(Debug, thiserror::Error)]
-pub enum MixUp {
+pub enum WrongCluster {
     /// The profile is that of the embedded broker, and another one answers.
     #[error("what answers at {brokers} is not the broker of `vitals up`, which the profile '{EMBEDDED}' is for")]
     NotEmbedded {
@@ -29,7 +28,7 @@ pub enum MixUp {
     Kafka(#[from] KafkaError),
 }
 
-impl Advice for MixUp {
+impl Advice for WrongCluster {
     fn code(&self) -> Code {
         match self {
             Self::Kafka(error) => error.code(),
@@ -48,37 +47,30 @@ impl Advice for MixUp {
     }
 }
 
+/// Whether the user has said which brokers are meant.
+pub(super) fn is_certain(settings: &Settings) -> bool {
+    !settings.is_embedded() && !settings.has_default_brokers()
+}
+
 /// Whether a cluster of this id is that of `vitals up`.
-pub(super) fn is_embedded(cluster_id: Option<&str>) -> bool {
+#[must_use]
+pub fn is_embedded(cluster_id: Option<&str>) -> bool {
     cluster_id.is_some_and(|id| id.starts_with(CLUSTER_ID_PREFIX))
 }
 
-/// Makes sure that the broker is the one that is meant. Where the user named the brokers, the user is right.
-///
-/// # Errors
-/// It is the other one, or none answers.
-pub(super) async fn check(settings: &Settings) -> Result<(), MixUp> {
-    if !settings.is_embedded() && !settings.has_default_brokers() {
-        return Ok(());
-    }
-    let cluster = Cluster::connect(settings.brokers.as_slice()).await?;
-    judge(settings, cluster.id())
-}
-
-/// The same where the cluster's id is known already.
+/// Makes sure that a cluster of this id is the one that is meant. Where the user named the brokers, the user is right.
 ///
 /// # Errors
 /// It is the other one.
-pub(super) fn judge(settings: &Settings, cluster_id: Option<&str>) -> Result<(), MixUp> {
-    let (chosen, unnamed) = (settings.is_embedded(), settings.has_default_brokers());
-    if !chosen && !unnamed {
+pub fn judge(settings: &Settings, cluster_id: Option<&str>) -> Result<(), WrongCluster> {
+    if is_certain(settings) {
         return Ok(());
     }
-    let embedded = is_embedded(cluster_id);
+    let (chosen, embedded) = (settings.is_embedded(), is_embedded(cluster_id));
     let brokers = settings.brokers.to_string();
     match (chosen, embedded) {
-        (true, false) => Err(MixUp::NotEmbedded { brokers }),
-        (false, true) => Err(MixUp::Embedded { brokers }),
+        (true, false) => Err(WrongCluster::NotEmbedded { brokers }),
+        (false, true) => Err(WrongCluster::Embedded { brokers }),
         _ => Ok(()),
     }
 }

@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 
 use serde_json::json;
 
-use crate::kafka::records::Header;
+use crate::record::Header;
 
 /// The bytes as text; those that are not UTF-8 as `\xHH`.
-pub(super) fn text(bytes: &[u8]) -> String {
+pub(in crate::cmd) fn text(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
         text.push_str(chunk.valid());
@@ -20,7 +20,7 @@ pub(super) fn text(bytes: &[u8]) -> String {
 }
 
 /// A header for programs; a null value stays null.
-pub(super) fn header(header: &Header) -> serde_json::Value {
+pub(in crate::cmd) fn header(header: &Header) -> serde_json::Value {
     json!({"key": text(&header.key), "value": header.value.as_deref().map(text)})
 }
 

@@ -1,4 +1,4 @@
-//! Latencies and the lag: of the whole trial, and of the present stretch of it.
+//! Latencies and the lag: of the whole load test, and of the present stretch of it.
 
 use hdrhistogram::{CreationError, Histogram};
 use tokio::time::Instant;
@@ -16,13 +16,13 @@ pub(super) struct Latencies {
     last_stored: Option<Instant>,
 }
 
-/// What was measured in a stretch of the trial.
+/// What was measured in a stretch of the load test.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(in crate::cmd) struct Window {
+pub(crate) struct Window {
     /// Half of its readings were stored within so many microseconds, and 99 of 100; `None` where none was.
-    pub(in crate::cmd) latency_us: Option<(u64, u64)>,
+    pub(crate) latency_us: Option<(u64, u64)>,
     /// The most readings that were sent and not yet stored.
-    pub(in crate::cmd) largest_lag: u64,
+    pub(crate) largest_lag: u64,
 }
 
 impl Latencies {

@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 
 /// What stands behind `prefix`, where the text begins with it.
 #[cfg(unix)]
-pub(super) fn behind(text: &OsStr, prefix: &str) -> Option<OsString> {
+pub(crate) fn behind(text: &OsStr, prefix: &str) -> Option<OsString> {
     use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 
     text.as_bytes().strip_prefix(prefix.as_bytes()).map(|rest| OsString::from_vec(rest.to_vec()))
@@ -12,13 +12,13 @@ pub(super) fn behind(text: &OsStr, prefix: &str) -> Option<OsString> {
 
 /// What stands behind `prefix`, where the text begins with it.
 #[cfg(not(unix))]
-pub(super) fn behind(text: &OsStr, prefix: &str) -> Option<OsString> {
+pub(crate) fn behind(text: &OsStr, prefix: &str) -> Option<OsString> {
     text.to_str()?.strip_prefix(prefix).map(OsString::from)
 }
 
 /// The text in quotes, for people: what is not UTF-8 is escaped.
 #[must_use]
 #[expect(clippy::unnecessary_debug_formatting, reason = "this is the form that hides nothing")]
-pub fn quoted(text: &OsStr) -> String {
+pub(crate) fn quoted(text: &OsStr) -> String {
     format!("{text:?}")
 }

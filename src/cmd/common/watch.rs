@@ -5,13 +5,13 @@ use std::time::Duration;
 use color_eyre::eyre::Result;
 use tokio::time::sleep;
 
-use super::{Context, unless_stopped};
-use crate::exit::Code;
-use crate::settings::parse_duration;
+use crate::advice::Code;
+use crate::cmd::{Context, unless_stopped};
+use crate::span::parse_duration;
 
 /// The option `--watch`, for every command that shows what changes.
 #[derive(Debug, Clone, Copy, Default, clap::Args)]
-pub(super) struct WatchArgs {
+pub(in crate::cmd) struct WatchArgs {
     /// Show it again and again, every so often
     #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true, default_missing_value = "2", value_parser = parse_interval)]
     watch: Option<Duration>,
@@ -30,12 +30,12 @@ fn parse_interval(text: &str) -> Result<Duration, String> {
 
 impl WatchArgs {
     /// Whether it is shown more than once.
-    pub(super) fn is_on(self) -> bool {
+    pub(in crate::cmd) fn is_on(self) -> bool {
         self.watch.is_some()
     }
 
     /// After something was shown: waits until it is time to show it again. `false` where once is enough.
-    pub(super) async fn again(self) -> bool {
+    pub(in crate::cmd) async fn again(self) -> bool {
         if let Some(interval) = self.watch {
             sleep(interval).await;
         }
@@ -46,7 +46,7 @@ impl WatchArgs {
     ///
     /// # Errors
     /// Those of `work`.
-    pub(super) async fn until_stopped(
+    pub(in crate::cmd) async fn until_stopped(
         self,
         context: &Context,
         work: impl Future<Output = Result<Code>>,

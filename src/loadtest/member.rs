@@ -1,4 +1,4 @@
-//! One of the consumers of a trial, with a pipeline of its own.
+//! One of the consumers of a load test, with a pipeline of its own.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,16 +7,14 @@ use color_eyre::eyre::Result;
 use tokio::sync::watch;
 
 use super::meter::Meter;
-use crate::alarm::{Alert, Limits};
-use crate::kafka::consumer::Consumer;
-use crate::kafka::dead_letters::DeadLetterTopic;
+use crate::alarm::Alert;
+use crate::app::{self, Consuming};
 use crate::kafka::group::MemberConfig;
 use crate::kafka::offsets::Place;
 use crate::pipeline::observer::{Observer, Origin, Progress};
 use crate::pipeline::source::Assigned;
-use crate::pipeline::{Pipeline, Settling, Until};
 use crate::reading::Reading;
-use crate::reject::Reject;
+use crate::reading::reject::Reject;
 use crate::shutdown::Shutdown;
 
 /// How many partitions each member has; `None` of one that has not been told.
@@ -57,14 +55,8 @@ pub(super) struct Member<O> {
     pub(super) topic: String,
     /// The session time-out.
     pub(super) session_timeout: Duration,
-    /// The limits of the rules.
-    pub(super) limits: Limits,
-    /// How much it may have read that is not stored yet.
-    pub(super) max_in_flight_bytes: usize,
-    /// How many readings a batch has at most, where the store's own choice is not taken.
-    pub(super) max_batch_rows: Option<usize>,
-    /// How long what is stored waits for its commit.
-    pub(super) settling: Settling,
+    /// How it works.
+    pub(super) how: Consuming,
     /// The store.
     pub(super) meter: Arc<Meter>,
     /// Who has which partitions.
@@ -79,17 +71,11 @@ impl<O: Observer> Member<O> {
     /// # Errors
     /// A server cannot be reached or refuses.
     pub(super) async fn run(self, stop: Shutdown) -> Result<(usize, O)> {
-        let Self { number, brokers, topic, session_timeout, limits, meter, holdings, observer, .. } = self;
+        let Self { number, brokers, topic, session_timeout, meter, holdings, observer, .. } = self;
         let config = MemberConfig { group: topic.clone(), topic: topic.clone(), instance_id: None, session_timeout };
-        let mut consumer = Consumer::join(&brokers, config, Place::Earliest).await?;
-        let dead_letters = DeadLetterTopic::of(&topic, &brokers);
+        let consumer = app::Member::join(&brokers, config, Place::Earliest).await?;
         let mut watched = Watched { observer, number, holdings, meter: Arc::clone(&meter) };
-        let pipeline = Pipeline::new(&mut consumer, &*meter, &dead_letters, &mut watched, limits, Until::default());
-        let pipeline = pipeline.settling(self.settling);
-        let pipeline = pipeline.max_in_flight_bytes(self.max_in_flight_bytes).max_batch_rows(self.max_batch_rows);
-        let outcome = pipeline.run(&stop).await;
-        consumer.leave().await;
-        outcome?;
+        consumer.consume(self.how, &*meter, &mut watched, &stop).await?;
         Ok((number, watched.observer))
     }
 }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Days, Local, NaiveDate, NaiveTime, TimeZone};
 
 use crate::reading::Timestamp;
-use crate::settings::parse_duration;
+use crate::span::parse_duration;
 
 /// Every way to write a time, for error messages.
 const FORMS: &str =
@@ -14,7 +14,7 @@ const FORMS: &str =
 ///
 /// # Errors
 /// A text that tells the forms, where it is none of them.
-pub(super) fn parse(text: &str) -> Result<Timestamp, String> {
+pub(in crate::cmd) fn parse(text: &str) -> Result<Timestamp, String> {
     parse_at(text, &Local::now())
 }
 

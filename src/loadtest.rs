@@ -1,13 +1,13 @@
 //! The whole way in one process: a simulated ward produces, consumers store, a meter stands before the store.
 //!
-//! [`lane`] sends, on the schedule that [`rota`] keeps, when [`ticker`] wakes it; [`member`] consumes; [`clock`] and [`meter`] measure.
+//! [`lane`] sends, on the schedule that [`schedule`] keeps, when [`pacer`] wakes it; [`member`] consumes; [`clock`] and [`meter`] measure.
 
-pub(super) mod clock;
+pub(crate) mod clock;
 mod lane;
 mod member;
-pub(super) mod meter;
-mod rota;
-mod ticker;
+pub(crate) mod meter;
+mod pacer;
+mod schedule;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,12 +20,11 @@ use tokio::time::{Instant, sleep, timeout};
 use self::lane::Lane;
 use self::member::{Holdings, Member};
 use self::meter::Meter;
-use self::rota::due_within;
-use self::ticker::Ticker;
-use crate::alarm::Limits;
+use self::pacer::Pacer;
+use self::schedule::due_within;
+use crate::app::Consuming;
 use crate::intake::patients::Patients;
 use crate::intake::simulator::Scenario;
-use crate::pipeline::Settling;
 use crate::pipeline::observer::Observer;
 use crate::reading::Reading;
 use crate::shutdown::{self, Shutdown};
@@ -47,7 +46,7 @@ const WARM_UP_LIMIT: Duration = Duration::from_secs(10);
 
 /// How fast readings are sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Load {
+pub(crate) enum Load {
     /// One per interval, of all patients together; never zero.
     Every(Duration),
     /// As fast as the store takes them, with [`meter::MAX_BACKLOG`] on their way.
@@ -56,47 +55,41 @@ pub(super) enum Load {
 
 /// What runs, and where.
 #[derive(Clone)]
-pub(super) struct Trial {
+pub(crate) struct LoadTest {
     /// The brokers.
-    pub(super) brokers: Vec<String>,
-    /// The topic, which is the trial's own; the group has the same name.
-    pub(super) topic: String,
+    pub(crate) brokers: Vec<String>,
+    /// The topic, which is the load test's own; the group has the same name.
+    pub(crate) topic: String,
     /// How many partitions the topic has.
-    pub(super) partitions: u16,
+    pub(crate) partitions: u16,
     /// The store.
-    pub(super) meter: Arc<Meter>,
-    /// The limits of the rules.
-    pub(super) limits: Limits,
+    pub(crate) meter: Arc<Meter>,
     /// The session time-out of the members.
-    pub(super) session_timeout: Duration,
-    /// How much a member may have read that is not stored yet.
-    pub(super) max_in_flight_bytes: usize,
-    /// How many readings a batch has at most, where the store's own choice is not taken.
-    pub(super) max_batch_rows: Option<usize>,
-    /// How long what is stored waits for its commit.
-    pub(super) settling: Settling,
+    pub(crate) session_timeout: Duration,
+    /// How a member works.
+    pub(crate) how: Consuming,
     /// How fast readings are sent.
-    pub(super) load: Load,
+    pub(crate) load: Load,
     /// For how long; `None` until the user says stop.
-    pub(super) length: Option<Duration>,
+    pub(crate) length: Option<Duration>,
     /// The patients of the ward.
-    pub(super) patients: Patients,
+    pub(crate) patients: Patients,
     /// What happens to them.
-    pub(super) scenario: Scenario,
+    pub(crate) scenario: Scenario,
     /// Makes the ward repeatable.
-    pub(super) seed: u64,
+    pub(crate) seed: u64,
     /// Whether a reading of each patient goes all the way before anything is measured.
-    pub(super) warm_up: bool,
+    pub(crate) warm_up: bool,
 }
 
-impl Trial {
+impl LoadTest {
     /// Runs for as long as it should, or until the user says stop, and then until every row is stored. There is one
     /// consumer for each of the `observers`, which are given back by those that left in time. `sent` is told of every reading that the broker has
     /// acknowledged.
     ///
     /// # Errors
     /// A server cannot be reached or refuses.
-    pub(super) async fn run<O: Observer + 'static>(
+    pub(crate) async fn run<O: Observer + 'static>(
         &self,
         observers: Vec<O>,
         sent: impl Fn(&[Reading]) + Clone + Send + 'static,
@@ -110,7 +103,7 @@ impl Trial {
             members.spawn(member.run(until_stored.clone()));
         }
         let mut ended = Vec::new();
-        // A consumer that ends early has failed, or its observer is gone: that is the end of the trial.
+        // A consumer that ends early has failed, or its observer is gone: that is the end of the load test.
         let outcome = tokio::select! {
             outcome = self.send_and_wait(&holdings, sent, shutdown) => outcome.map(|()| None),
             Some(early) = members.join_next() => early?.map(Some),
@@ -136,21 +129,8 @@ impl Trial {
 
     fn member<O>(&self, number: usize, observer: O, holdings: Holdings) -> Member<O> {
         let (brokers, topic, meter) = (self.brokers.clone(), self.topic.clone(), Arc::clone(&self.meter));
-        let Self { session_timeout, limits, max_in_flight_bytes, max_batch_rows, .. } = *self;
-        let settling = self.settling.clone();
-        Member {
-            number,
-            brokers,
-            topic,
-            session_timeout,
-            limits,
-            max_in_flight_bytes,
-            max_batch_rows,
-            settling,
-            meter,
-            holdings,
-            observer,
-        }
+        let (session_timeout, how) = (self.session_timeout, self.how.clone());
+        Member { number, brokers, topic, session_timeout, how, meter, holdings, observer }
     }
 
     async fn send_and_wait(
@@ -176,8 +156,8 @@ impl Trial {
         let running = Arc::new(());
         if let Load::Every(interval) = self.load {
             let wakes: BTreeMap<_, _> = lanes.iter().flat_map(Lane::wakes).collect();
-            let ticker = Ticker { senders: wakes.into_values().collect(), interval, trial: Arc::downgrade(&running) };
-            spawn_blocking(move || ticker.run(clock));
+            let pacer = Pacer { senders: wakes.into_values().collect(), interval, load_test: Arc::downgrade(&running) };
+            spawn_blocking(move || pacer.run(clock));
         }
         let mut senders = JoinSet::new();
         for lane in lanes {
@@ -236,7 +216,7 @@ impl Trial {
     }
 
     /// How many readings are due in all; `None` where there is no schedule or no end.
-    pub(super) fn due(&self) -> Option<u64> {
+    pub(crate) fn due(&self) -> Option<u64> {
         match (self.load, self.length) {
             (Load::Every(interval), Some(length)) => Some(due_within(length, interval)),
             _ => None,

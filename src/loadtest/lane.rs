@@ -1,4 +1,4 @@
-//! One of the senders of a trial: some of the patients, whose partitions nobody else fills.
+//! One of the senders of a load test: some of the patients, whose partitions nobody else fills.
 //!
 //! A producer keeps the order within a partition by having one request in flight for each. So senders with partitions of
 //! their own have as many batches in flight together as there are of them, make and encode their messages beside one
@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 use super::Load;
 use super::clock::Clock;
 use super::meter::Meter;
-use super::rota::Rota;
+use super::schedule::Schedule;
 use crate::intake::patients::Patients;
 use crate::intake::simulator::{Scenario, Ward};
 use crate::intake::stamp::Stamp;
@@ -65,7 +65,7 @@ pub(super) struct Lane {
 
 /// When the next readings are sent.
 enum Pace {
-    Scheduled(Rota),
+    Scheduled(Schedule),
     Full(Stamp),
 }
 
@@ -84,7 +84,7 @@ impl Lane {
         let Share { patients, places } = share;
         let producer = Producer::over(Rskafka::new(brokers), topic, Patience::default()).await?;
         let pace = match load {
-            Load::Every(interval) => Pace::Scheduled(Rota::new(places.clone(), round, interval)),
+            Load::Every(interval) => Pace::Scheduled(Schedule::new(places.clone(), round, interval)),
             Load::Full => Pace::Full(Stamp::default()),
         };
         let count = patients.len();

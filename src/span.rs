@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::fault::Fault;
+use crate::advice::BadValue;
 
 /// A time span as it is typed and shown: `10s`, `500ms`, `2m`, `1h`, `7d`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,8 +13,8 @@ pub struct Span(pub Duration);
 /// `value_parser`.
 ///
 /// # Errors
-/// A [`Fault`] where it is anything else, negative, or longer than the clock can count.
-pub fn parse_duration(text: &str) -> Result<Duration, Fault> {
+/// A [`BadValue`] where it is anything else, negative, or longer than the clock can count.
+pub fn parse_duration(text: &str) -> Result<Duration, BadValue> {
     Span::parse(text).map(|span| span.0)
 }
 
@@ -23,9 +23,9 @@ impl Span {
     ///
     /// # Errors
     /// As there.
-    pub fn parse(text: &str) -> Result<Self, Fault> {
+    pub fn parse(text: &str) -> Result<Self, BadValue> {
         let fault = || {
-            Fault::new(
+            BadValue::new(
                 format!("'{text}' is no time span"),
                 "write a number with a unit: 500ms, 10s, 2m, 1h, 7d; a number alone means seconds",
             )

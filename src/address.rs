@@ -1,21 +1,9 @@
-//! Where the servers are.
+//! Where servers are: hosts and ports as they are typed.
 
-use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
-use std::path::PathBuf;
 
-use super::fault::Fault;
-use super::system_text::behind;
-
-/// Cassandra's port for CQL, where an address names none.
-const CASSANDRA_PORT: u16 = 9042;
-
-/// What stands before the path of an SQLite file.
-pub(super) const SQLITE: &str = "sqlite:";
-
-/// The longest name of a keyspace that Cassandra takes.
-const MAX_KEYSPACE_BYTES: usize = 48;
+use crate::advice::BadValue;
 
 /// The Kafka brokers to ask first, each as `host:port`; at least one. An IPv6 address keeps its brackets.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,8 +13,8 @@ impl Brokers {
     /// Takes a comma-separated list of `HOST:PORT`.
     ///
     /// # Errors
-    /// A [`Fault`] that names the first address that is none.
-    pub fn parse(text: &str) -> Result<Self, Fault> {
+    /// A [`BadValue`] that names the first address that is none.
+    pub fn parse(text: &str) -> Result<Self, BadValue> {
         text.split(',').map(|address| host_and_port(address, None)).collect::<Result<_, _>>().map(Self)
     }
 
@@ -60,13 +48,13 @@ impl Endpoint {
     /// Takes `HOST:PORT`. Made to be a clap `value_parser`.
     ///
     /// # Errors
-    /// A [`Fault`] where it is no address, or one such as `0.0.0.0` that leads everybody to their own machine.
-    pub fn parse(text: &str) -> Result<Self, Fault> {
+    /// A [`BadValue`] where it is no address, or one such as `0.0.0.0` that leads everybody to their own machine.
+    pub fn parse(text: &str) -> Result<Self, BadValue> {
         let (host, port) = parts(text, None)?;
         let host = bare(host).to_owned();
         if host.parse::<IpAddr>().is_ok_and(|ip| ip.is_unspecified()) {
             let problem = format!("'{text}' leads everybody to their own machine");
-            return Err(Fault::new(problem, "write the name or address by which others reach this machine"));
+            return Err(BadValue::new(problem, "write the name or address by which others reach this machine"));
         }
         Ok(Self { host, port })
     }
@@ -97,56 +85,6 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// The store that readings go to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum StoreAddress {
-    /// `cassandra://HOST[:PORT],…/KEYSPACE`
-    Cassandra {
-        /// The nodes to ask first, each as `host:port`; at least one.
-        nodes: Vec<String>,
-        /// The keyspace: 1 to 48 letters, digits and underscores, a letter first.
-        keyspace: String,
-    },
-    /// `sqlite:PATH`
-    Sqlite {
-        /// The file, as it was written: a relative one is below the current folder.
-        path: PathBuf,
-    },
-}
-
-impl StoreAddress {
-    /// Takes a store's address.
-    ///
-    /// # Errors
-    /// A [`Fault`] that says which part is wrong. It never repeats what may be a password.
-    pub fn parse<T: AsRef<OsStr> + ?Sized>(text: &T) -> Result<Self, Fault> {
-        let text = text.as_ref();
-        if let Some(path) = behind(text, SQLITE) {
-            return parse_path(path).map(|path| Self::Sqlite { path });
-        }
-        let text = text.to_str().ok_or_else(|| Fault::new("is not UTF-8", use_shape()))?;
-        let rest = text.strip_prefix("cassandra://").ok_or_else(|| Fault::new("is no store's address", use_shape()))?;
-        if rest.contains('@') {
-            return Err(Fault::new("an address with a user name is not supported", use_shape()));
-        }
-        let (nodes, keyspace) =
-            rest.split_once('/').ok_or_else(|| Fault::new("the address names no keyspace", use_shape()))?;
-        let nodes = nodes.split(',').map(|node| host_and_port(node, Some(CASSANDRA_PORT))).collect::<Result<_, _>>()?;
-        Ok(Self::Cassandra { nodes, keyspace: parse_keyspace(keyspace)? })
-    }
-}
-
-impl StoreAddress {
-    /// Whether the store is on this machine.
-    #[must_use]
-    pub fn is_loopback(&self) -> bool {
-        match self {
-            Self::Cassandra { nodes, .. } => nodes.iter().all(|node| is_loopback(node)),
-            Self::Sqlite { .. } => true,
-        }
-    }
-}
-
 /// Whether `address` (`host:port`) is on this machine by its name alone: no name but `localhost` is asked for.
 #[must_use]
 pub fn is_loopback(address: &str) -> bool {
@@ -160,49 +98,15 @@ fn bare(host: &str) -> &str {
     host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host)
 }
 
-fn use_shape() -> &'static str {
-    "write cassandra://HOST[:PORT],…/KEYSPACE, as in cassandra://localhost:9042/hospital, or sqlite:PATH"
-}
-
-/// Takes a path as it is. A database in memory would be gone with the command that made it.
-fn parse_path(text: OsString) -> Result<PathBuf, Fault> {
-    let cure = "write sqlite:PATH, as in sqlite:vitals.db or sqlite:/var/lib/vitals/vitals.db";
-    match text.to_str() {
-        Some("") => Err(Fault::new("the address names no file", cure)),
-        Some(":memory:") => Err(Fault::new("a database in memory keeps nothing", cure)),
-        _ => Ok(text.into()),
-    }
-}
-
-/// Cassandra's rule for a name that needs no quotes.
-fn parse_keyspace(text: &str) -> Result<String, Fault> {
-    let fits = text.starts_with(|c: char| c.is_ascii_alphabetic()) && text.len() <= MAX_KEYSPACE_BYTES;
-    if fits && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
-        return Ok(text.to_owned());
-    }
-    let cure =
-        format!("a keyspace's name has 1 to {MAX_KEYSPACE_BYTES} letters, digits and underscores, a letter first");
-    Err(Fault::new(format!("'{text}' is no name of a keyspace"), cure))
-}
-
-impl fmt::Display for StoreAddress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Cassandra { nodes, keyspace } => write!(f, "cassandra://{}/{keyspace}", nodes.join(",")),
-            Self::Sqlite { path } => write!(f, "{SQLITE}{}", path.display()),
-        }
-    }
-}
-
-fn host_and_port(text: &str, default_port: Option<u16>) -> Result<String, Fault> {
+pub(crate) fn host_and_port(text: &str, default_port: Option<u16>) -> Result<String, BadValue> {
     parts(text, default_port).map(|(host, port)| format!("{host}:{port}"))
 }
 
 /// Takes `HOST:PORT`, where HOST is a name, an IPv4 address or an IPv6 address in brackets.
-fn parts(text: &str, default_port: Option<u16>) -> Result<(&str, u16), Fault> {
+fn parts(text: &str, default_port: Option<u16>) -> Result<(&str, u16), BadValue> {
     let text = text.trim();
-    let cure = "write HOST:PORT, as in localhost:9093 or [::1]:9093, several separated by commas";
-    let fault = |problem: &str| Fault::new(format!("'{text}' {problem}"), cure);
+    let fix = "write HOST:PORT, as in localhost:9093 or [::1]:9093, several separated by commas";
+    let fault = |problem: &str| BadValue::new(format!("'{text}' {problem}"), fix);
     let (host, port) = split_port(text).ok_or_else(|| fault("is no address"))?;
     if !is_host(host) {
         return Err(fault("is no address"));
@@ -235,7 +139,7 @@ fn is_host(host: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn problem<T: std::fmt::Debug>(parsed: Result<T, Fault>) -> String {
+    fn problem<T: std::fmt::Debug>(parsed: Result<T, BadValue>) -> String {
         parsed.unwrap_err().problem
     }
 
@@ -293,51 +197,10 @@ mod tests {
             assert!(!is_loopback(elsewhere), "{elsewhere}");
         }
         assert!(!Brokers::parse("localhost:1,kafka-1:1").unwrap().are_loopback());
-        assert!(StoreAddress::parse("sqlite:vitals.db").unwrap().is_loopback());
-        assert!(!StoreAddress::parse("cassandra://localhost,db-1/hospital").unwrap().is_loopback());
     }
 
     #[test]
     fn an_empty_place_in_the_list_is_refused() {
         assert_eq!(problem(Brokers::parse("a:1,")), "'' is no address");
-    }
-
-    #[test]
-    fn a_store_is_nodes_and_a_keyspace() {
-        let store = StoreAddress::parse("cassandra://db-1,[fe80::1]:9142/ward_7").unwrap();
-        let StoreAddress::Cassandra { nodes, keyspace } = &store else { panic!("{store:?}") };
-        assert_eq!(nodes, &["db-1:9042", "[fe80::1]:9142"]);
-        assert_eq!(keyspace, "ward_7");
-        assert_eq!(store.to_string(), "cassandra://db-1:9042,[fe80::1]:9142/ward_7");
-    }
-
-    #[test]
-    fn a_store_without_a_keyspace_is_refused() {
-        assert_eq!(problem(StoreAddress::parse("cassandra://db-1")), "the address names no keyspace");
-        for keyspace in ["", "1ward", "ward-7", "a/b", "ünit", &"k".repeat(49)] {
-            assert!(StoreAddress::parse(&format!("cassandra://db-1/{keyspace}")).is_err(), "{keyspace}");
-        }
-    }
-
-    #[test]
-    fn a_file_is_taken_as_it_is_written() {
-        for path in ["/var/lib/vitals.db", "vitals.db", "./ward 7/a@b:c.db", "~/vitals.db"] {
-            let store = StoreAddress::parse(&format!("sqlite:{path}")).unwrap();
-            assert_eq!(store, StoreAddress::Sqlite { path: path.into() });
-            assert_eq!(store.to_string(), format!("sqlite:{path}"));
-        }
-    }
-
-    #[test]
-    fn a_file_that_keeps_nothing_is_refused() {
-        assert_eq!(problem(StoreAddress::parse("sqlite:")), "the address names no file");
-        assert_eq!(problem(StoreAddress::parse("sqlite::memory:")), "a database in memory keeps nothing");
-    }
-
-    #[test]
-    fn a_password_in_an_address_is_not_repeated() {
-        for text in ["cassandra://nurse:s3cret@db-1/hospital", "nurse:s3cret@db-1", "cassandra://nurse:s3cret/x@db-1"] {
-            assert!(!problem(StoreAddress::parse(text)).contains("s3cret"), "{text}");
-        }
     }
 }

@@ -11,17 +11,18 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 
 use self::latencies::Latencies;
-pub(in crate::cmd) use self::latencies::Window;
+pub(crate) use self::latencies::Window;
 use super::clock::Clock;
+use crate::pipeline::store::{Batch, BatchLimits, Epoch, Store, WriteError};
 use crate::reading::Timestamp;
-use crate::store::{AnyStore, Batch, BatchLimits, Epoch, Store, WriteError};
+use crate::store::AnyStore;
 
 /// How many readings may be on their way to the store where they are sent as fast as they are taken: enough for the store
 /// to always have whole batches of many patients before it, and stored in a moment where the user says stop.
-pub(in crate::cmd) const MAX_BACKLOG: usize = 50_000;
+pub(crate) const MAX_BACKLOG: usize = 50_000;
 
 /// A store with a meter before it. Only what passes after [`Meter::begin`] is measured.
-pub(in crate::cmd) struct Meter {
+pub(crate) struct Meter {
     store: Arc<AnyStore>,
     clock: watch::Sender<Option<Clock>>,
     /// Rows that were stored before the beginning.
@@ -39,7 +40,7 @@ impl Meter {
     ///
     /// # Errors
     /// Never: the histograms have fixed sizes that fit.
-    pub(in crate::cmd) fn over(store: Arc<AnyStore>) -> Result<Self, CreationError> {
+    pub(crate) fn over(store: Arc<AnyStore>) -> Result<Self, CreationError> {
         Ok(Self {
             store,
             clock: watch::Sender::new(None),
@@ -60,7 +61,7 @@ impl Meter {
     }
 
     /// Waits for the beginning.
-    pub(in crate::cmd) async fn begun(&self) -> Clock {
+    pub(crate) async fn begun(&self) -> Clock {
         let mut clock = self.clock.subscribe();
         loop {
             if let Some(begun) = *clock.borrow_and_update() {
@@ -72,7 +73,7 @@ impl Meter {
     }
 
     /// The clock, once it was begun.
-    pub(in crate::cmd) fn clock(&self) -> Option<Clock> {
+    pub(crate) fn clock(&self) -> Option<Clock> {
         *self.clock.borrow()
     }
 
@@ -106,46 +107,46 @@ impl Meter {
     }
 
     /// How many are sent, and how many stored.
-    pub(in crate::cmd) fn so_far(&self) -> (u64, u64) {
+    pub(crate) fn so_far(&self) -> (u64, u64) {
         (self.sent.load(Ordering::Relaxed), self.stored.load(Ordering::Relaxed))
     }
 
     /// How many alerts were raised.
-    pub(in crate::cmd) fn alerts(&self) -> u64 {
+    pub(crate) fn alerts(&self) -> u64 {
         self.alerts.load(Ordering::Relaxed)
     }
 
     /// How many are sent and not yet stored.
-    pub(in crate::cmd) fn outstanding(&self) -> u64 {
+    pub(crate) fn outstanding(&self) -> u64 {
         let (sent, stored) = self.so_far();
         sent.saturating_sub(stored)
     }
 
     /// So far, within how many milliseconds half of the readings were stored, and 99 of 100.
-    pub(in crate::cmd) fn latencies_ms(&self) -> (f64, f64) {
+    pub(crate) fn latencies_ms(&self) -> (f64, f64) {
         let latencies = self.latencies();
         let at = |quantile| millis(latencies.rows().value_at_quantile(quantile));
         (at(0.5), at(0.99))
     }
 
     /// What was measured since this was last asked.
-    pub(in crate::cmd) fn take_window(&self) -> Window {
+    pub(crate) fn take_window(&self) -> Window {
         self.latencies().take_window()
     }
 
     /// The latencies to the row and to the alert, in microseconds.
-    pub(in crate::cmd) fn histograms(&self) -> (Histogram<u64>, Histogram<u64>) {
+    pub(crate) fn histograms(&self) -> (Histogram<u64>, Histogram<u64>) {
         let latencies = self.latencies();
         (latencies.rows().clone(), latencies.alerts().clone())
     }
 
     /// The most readings that were sent and not yet stored.
-    pub(in crate::cmd) fn largest_lag(&self) -> u64 {
+    pub(crate) fn largest_lag(&self) -> u64 {
         self.latencies().largest_lag()
     }
 
     /// When the last row was stored; the beginning where none was.
-    pub(in crate::cmd) fn last_stored(&self) -> Option<Instant> {
+    pub(crate) fn last_stored(&self) -> Option<Instant> {
         self.latencies().last_stored()
     }
 
@@ -181,7 +182,7 @@ impl Store for Meter {
 }
 
 /// Microseconds as milliseconds.
-pub(in crate::cmd) fn millis(micros: u64) -> f64 {
+pub(crate) fn millis(micros: u64) -> f64 {
     #[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "a figure for the eye")]
     let micros = micros as f64;
     micros / 1_000.0

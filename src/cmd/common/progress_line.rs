@@ -13,7 +13,7 @@ const PLAIN_AFTER: Duration = Duration::from_secs(2);
 
 /// Counts rows, and tells of them now and then.
 #[derive(Debug)]
-pub(super) struct Pace {
+pub(in crate::cmd) struct Pace {
     began: Instant,
     told: Instant,
     rows: u64,
@@ -24,28 +24,28 @@ pub(super) struct Pace {
 
 impl Pace {
     /// Begins to count now.
-    pub(super) fn new() -> Self {
+    pub(in crate::cmd) fn new() -> Self {
         Self::of(None)
     }
 
     /// Begins to count now, up to a `total` if that is known.
-    pub(super) fn of(total: Option<u64>) -> Self {
+    pub(in crate::cmd) fn of(total: Option<u64>) -> Self {
         let now = Instant::now();
         Self { began: now, told: now, rows: 0, total, noun: "row" }
     }
 
     /// Counts offsets and not rows.
-    pub(super) fn offsets(self) -> Self {
+    pub(in crate::cmd) fn offsets(self) -> Self {
         Self { noun: "offset", ..self }
     }
 
     /// The rows so far.
-    pub(super) fn rows(&self) -> u64 {
+    pub(in crate::cmd) fn rows(&self) -> u64 {
         self.rows
     }
 
     /// Counts further rows and, where it is time, says behind `doing` how many it were.
-    pub(super) fn add(&mut self, rows: u64, doing: &str, progress: &mut Progress) {
+    pub(in crate::cmd) fn add(&mut self, rows: u64, doing: &str, progress: &mut Progress) {
         self.rows += rows;
         progress.set_position(self.rows);
         let pause = if progress.is_live() { TELL_EVERY } else { PLAIN_AFTER };

@@ -5,6 +5,7 @@
 //! data.
 
 use crate::reading::Sign;
+use crate::record::BatchFault;
 
 /// Why a message cannot become a [`Reading`](crate::reading::Reading).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -73,29 +74,6 @@ pub enum Reject {
     /// The record batch could not be opened: an unknown codec, a bad checksum, a broken length.
     #[error("the record batch cannot be decoded: {0}")]
     Batch(BatchFault),
-}
-
-/// What is wrong with a whole record batch, as the log holds it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum BatchFault {
-    /// Its compression codec is none that we know.
-    #[error("unknown codec {0}")]
-    Codec(u8),
-    /// Its checksum does not match.
-    #[error("bad checksum")]
-    Checksum,
-    /// Its message format is older than version 2 (Kafka before 0.11) or unknown.
-    #[error("unknown message format {0}")]
-    Magic(i8),
-    /// Its compressed data is broken.
-    #[error("broken compression")]
-    Compression,
-    /// It grows beyond the limit when it is decompressed.
-    #[error("larger than the limit when decompressed")]
-    Inflated,
-    /// A length inside it points outside.
-    #[error("broken record")]
-    Record,
 }
 
 impl Reject {

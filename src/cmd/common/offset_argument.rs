@@ -6,7 +6,7 @@ use crate::kafka::history::Stretch;
 ///
 /// # Errors
 /// A text that tells the form.
-pub(super) fn parse_offset(text: &str) -> Result<(i32, i64), String> {
+pub(in crate::cmd) fn parse_offset(text: &str) -> Result<(i32, i64), String> {
     let numbers = || {
         let (partition, offset) = text.split_once(':')?;
         Some((partition.parse().ok()?, offset.parse().ok()?))
@@ -19,7 +19,7 @@ pub(super) fn parse_offset(text: &str) -> Result<(i32, i64), String> {
 ///
 /// # Errors
 /// A text that tells the form.
-pub(super) fn parse(text: &str) -> Result<Stretch, String> {
+pub(in crate::cmd) fn parse(text: &str) -> Result<Stretch, String> {
     let numbers = || {
         let (partition, offsets) = text.split_once(':')?;
         let (first, last) = offsets.split_once('-').unwrap_or((offsets, offsets));

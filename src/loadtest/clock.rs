@@ -1,7 +1,7 @@
-//! The clock of a trial: moments that are due, as the times of readings, and how long ago they were.
+//! The clock of a load test: moments that are due, as the times of readings, and how long ago they were.
 //!
 //! A reading carries the moment at which it was to be sent. Both that moment and the later ones that are compared with it
-//! come from one monotonic clock, which stood at the system's time when the trial began: a step of the system's clock
+//! come from one monotonic clock, which stood at the system's time when the load test began: a step of the system's clock
 //! changes no latency.
 
 use std::time::Duration;
@@ -10,11 +10,11 @@ use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 
 use crate::reading::Timestamp;
-use crate::reject::Reject;
+use crate::reading::reject::Reject;
 
 /// Stands still for nobody. Copies show the same time.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::cmd) struct Clock {
+pub(crate) struct Clock {
     began: Instant,
     began_utc: DateTime<Utc>,
 }
@@ -26,17 +26,17 @@ impl Clock {
     }
 
     /// When it began.
-    pub(in crate::cmd) fn began_utc(self) -> DateTime<Utc> {
+    pub(crate) fn began_utc(self) -> DateTime<Utc> {
         self.began_utc
     }
 
     /// How long it runs.
-    pub(in crate::cmd) fn elapsed(self) -> Duration {
+    pub(crate) fn elapsed(self) -> Duration {
         self.began.elapsed()
     }
 
     /// The moment so long after the beginning, to wait for it.
-    pub(in crate::cmd) fn instant(self, due: Duration) -> Instant {
+    pub(crate) fn instant(self, due: Duration) -> Instant {
         self.began + due
     }
 

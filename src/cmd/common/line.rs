@@ -8,7 +8,7 @@ use crate::reading::{Reading, Sign, Signs};
 
 /// A reading on one line: `[2025-10-26T10:30:15.123456+00:00] P001 -> HR:95 SpO2:98 BP:120/80 RR:16 T:36.8`. A sign that
 /// was not measured is `-`; one that is not believed is marked.
-pub(super) struct Line<'a>(pub(super) &'a Reading);
+pub(in crate::cmd) struct Line<'a>(pub(in crate::cmd) &'a Reading);
 
 impl fmt::Display for Line<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -17,7 +17,7 @@ impl fmt::Display for Line<'_> {
 }
 
 /// Its signs alone: `HR:95 SpO2:98 BP:120/80 RR:16 T:36.8`.
-pub(super) struct SignsLine<'a>(pub(super) &'a Signs);
+pub(in crate::cmd) struct SignsLine<'a>(pub(in crate::cmd) &'a Signs);
 
 impl fmt::Display for SignsLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -18,21 +18,21 @@ const SHORTEST: Duration = Duration::from_micros(200);
 const LONGEST: Duration = Duration::from_millis(50);
 
 /// Who is woken for which place of a round.
-pub(super) struct Ticker {
+pub(super) struct Pacer {
     /// For each place, its sender.
     pub(super) senders: Vec<Arc<Notify>>,
     /// Between two readings.
     pub(super) interval: Duration,
-    /// Gone with the trial.
-    pub(super) trial: Weak<()>,
+    /// Gone with the load test.
+    pub(super) load_test: Weak<()>,
 }
 
-impl Ticker {
-    /// Wakes the senders until the trial is gone. This blocks: it wants a thread of its own.
+impl Pacer {
+    /// Wakes the senders until the load test is gone. This blocks: it wants a thread of its own.
     pub(super) fn run(self, clock: Clock) {
         let mut round = self.senders.iter().cycle();
         let mut due = Duration::ZERO;
-        while self.trial.strong_count() > 0 {
+        while self.load_test.strong_count() > 0 {
             let wait = due.saturating_sub(clock.elapsed());
             if wait > LONGEST {
                 sleep(LONGEST);
@@ -60,14 +60,14 @@ mod tests {
     async fn each_sender_is_woken_for_its_places_and_the_thread_ends_with_the_trial() {
         let (often, seldom) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let senders = vec![Arc::clone(&often), Arc::clone(&often), Arc::clone(&seldom)];
-        let trial = Arc::new(());
-        let ticker = Ticker { senders, interval: Duration::from_millis(5), trial: Arc::downgrade(&trial) };
+        let load_test = Arc::new(());
+        let pacer = Pacer { senders, interval: Duration::from_millis(5), load_test: Arc::downgrade(&load_test) };
         let began = Instant::now();
-        let thread = std::thread::spawn(move || ticker.run(Clock::start()));
+        let thread = std::thread::spawn(move || pacer.run(Clock::start()));
         often.notified().await;
         seldom.notified().await;
         assert!(began.elapsed() >= Duration::from_millis(10), "the third place is due after two intervals");
-        drop(trial);
+        drop(load_test);
         thread.join().expect("ended");
     }
 }

@@ -1,7 +1,7 @@
 //! How long ago something was, in a few letters.
 
 /// How long ago something was: the largest unit alone.
-pub(super) fn age(micros: i64) -> String {
+pub(in crate::cmd) fn age(micros: i64) -> String {
     match micros.div_euclid(1_000_000) {
         // The device's clock is ahead of ours; by less than two seconds is nothing to speak of.
         seconds if seconds < -1 => "ahead".to_owned(),

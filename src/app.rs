@@ -1,0 +1,184 @@
+//! From settings to parts: what a command opens before its work begins.
+
+pub mod cluster_check;
+
+use std::panic::{AssertUnwindSafe, resume_unwind};
+
+use color_eyre::eyre::Result;
+use futures::FutureExt as _;
+
+use self::cluster_check::WrongCluster;
+use crate::alarm::Limits;
+use crate::kafka::cluster::Cluster;
+use crate::kafka::consumer::Consumer;
+use crate::kafka::dead_letters::DeadLetterTopic;
+use crate::kafka::error::KafkaError;
+use crate::kafka::group::MemberConfig;
+use crate::kafka::offsets::Place;
+use crate::output::Output;
+use crate::pipeline::letters::DeadLetters;
+use crate::pipeline::observer::Observer;
+use crate::pipeline::source::Source;
+use crate::pipeline::store::{SettleTime, Store};
+use crate::pipeline::{Pipeline, Settling, Summary, Until};
+use crate::settings::{Settings, SettleChoice};
+use crate::shutdown::Shutdown;
+use crate::store::{self, AnyStore, StoreError};
+
+/// Makes contact with the brokers, and makes sure that they are the ones that are meant.
+///
+/// # Errors
+/// No broker answers, or one that is not meant.
+pub async fn open_kafka(settings: &Settings) -> Result<Cluster, WrongCluster> {
+    let cluster = Cluster::connect(settings.brokers.as_slice()).await?;
+    cluster_check::judge(settings, cluster.id())?;
+    Ok(cluster)
+}
+
+/// As [`open_kafka`], for who makes its own connections. Where the user named the brokers, nothing is asked.
+///
+/// # Errors
+/// As there.
+pub async fn check_cluster(settings: &Settings) -> Result<(), WrongCluster> {
+    if cluster_check::is_certain(settings) {
+        return Ok(());
+    }
+    open_kafka(settings).await.map(|_| ())
+}
+
+/// Opens the store. Neither the keyspace nor the file need exist yet.
+///
+/// # Errors
+/// It cannot be reached.
+pub async fn open_store(settings: &Settings) -> Result<AnyStore, StoreError> {
+    store::open(&settings.store, settings.consistency).await
+}
+
+/// Opens the store for a command that only reads, and says where a newer `vitals` has made its tables: what that has
+/// added is not shown.
+///
+/// # Errors
+/// It cannot be reached.
+pub async fn open_store_to_read(settings: &Settings, output: &Output) -> Result<AnyStore, StoreError> {
+    let store = open_store(settings).await?;
+    // Where this cannot be told, what is read next says why.
+    if let Ok(version) = store.version().await
+        && version.is_newer()
+    {
+        output.note(format_args!("note: {version}; what a newer one has added is not shown"));
+    }
+    Ok(store)
+}
+
+/// How long stored readings wait for their commit, as the user says or as the store needs it, and what to tell of it.
+///
+/// # Errors
+/// The store does not tell how it is set up.
+pub async fn settling(store: &AnyStore, choice: SettleChoice) -> Result<(Settling, Option<String>)> {
+    let SettleTime { time, why } = match choice {
+        SettleChoice::Auto => store.settle_time().await?,
+        SettleChoice::Fixed(time) => SettleTime { time, why: "as --settle-time says".to_owned() },
+    };
+    if time.is_zero() {
+        return Ok((Settling::default(), None));
+    }
+    let note = format!("offsets are committed {} s after their readings are stored: {why}", time.as_secs_f64());
+    Ok((Settling { time, epoch: store.epoch().await? }, Some(note)))
+}
+
+/// How the settings say that a member takes part in its group.
+#[must_use]
+pub fn member_config(settings: &Settings) -> MemberConfig {
+    MemberConfig {
+        group: settings.group.clone(),
+        topic: settings.topic.clone(),
+        instance_id: settings.instance_id.clone(),
+        session_timeout: settings.session_timeout,
+    }
+}
+
+/// How a consumer works.
+#[derive(Debug, Clone)]
+pub struct Consuming {
+    /// The limits of the rules.
+    pub limits: Limits,
+    /// When it ends by itself.
+    pub until: Until,
+    /// How long what is stored waits for its commit.
+    pub settling: Settling,
+    /// How many bytes it may have read that are not stored yet.
+    pub max_in_flight_bytes: usize,
+    /// How many readings a batch has at most, where the store's own choice is not taken.
+    pub max_batch_rows: Option<usize>,
+}
+
+impl Consuming {
+    /// As the settings say, without an end of its own.
+    #[must_use]
+    pub fn of(settings: &Settings, settling: Settling) -> Self {
+        Self {
+            limits: settings.limits,
+            until: Until::default(),
+            settling,
+            max_in_flight_bytes: settings.max_in_flight_bytes,
+            max_batch_rows: settings.max_batch_rows,
+        }
+    }
+
+    /// Takes the way of a reading, from `source` to the commit.
+    ///
+    /// # Errors
+    /// The source ended for good. What was not committed is read again by the group's next member.
+    pub async fn run<S: Source, T: Store, D: DeadLetters, O: Observer>(
+        self,
+        source: &mut S,
+        store: &T,
+        dead_letters: &D,
+        observer: &mut O,
+        shutdown: &Shutdown,
+    ) -> Result<Summary, S::Error> {
+        Pipeline::new(source, store, dead_letters, observer, self.limits, self.until)
+            .settling(self.settling)
+            .max_in_flight_bytes(self.max_in_flight_bytes)
+            .max_batch_rows(self.max_batch_rows)
+            .run(shutdown)
+            .await
+    }
+}
+
+/// A member of a consumer group that has joined and not read yet.
+#[derive(Debug)]
+pub struct Member {
+    consumer: Consumer,
+    dead_letters: DeadLetterTopic,
+}
+
+impl Member {
+    /// Joins the group; `from` is where it begins when the group has committed nothing yet.
+    ///
+    /// # Errors
+    /// The brokers cannot be reached or refuse, the topic is missing.
+    pub async fn join(brokers: &[String], config: MemberConfig, from: Place) -> Result<Self, KafkaError> {
+        let dead_letters = DeadLetterTopic::of(&config.topic, brokers);
+        Ok(Self { consumer: Consumer::join(brokers, config, from).await?, dead_letters })
+    }
+
+    /// Consumes into `store` until the end, and leaves the group however that came about: the other members take over at
+    /// once.
+    ///
+    /// # Errors
+    /// As [`Consuming::run`].
+    pub async fn consume<T: Store, O: Observer>(
+        mut self,
+        how: Consuming,
+        store: &T,
+        observer: &mut O,
+        shutdown: &Shutdown,
+    ) -> Result<Summary, KafkaError> {
+        let work = how.run(&mut self.consumer, store, &self.dead_letters, observer, shutdown);
+        // A panic in the loop itself leaves nothing to drain with.
+        let outcome = AssertUnwindSafe(work).catch_unwind().await;
+        self.consumer.leave().await;
+        outcome.unwrap_or_else(|panic| resume_unwind(panic))
+    }
+}

@@ -1,0 +1,73 @@
+//! What the pipeline needs of a store.
+
+use std::future::Future;
+use std::time::Duration;
+
+use crate::alarm::Alert;
+use crate::reading::Reading;
+
+/// What is written in one go: readings, no two of them of the same patient and time, and the alerts they raised.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Batch {
+    /// The readings, those of one patient behind one another; a sign that was not measured leaves an earlier value alone.
+    pub readings: Vec<Reading>,
+    /// The alerts that they raised, in the order of the readings.
+    pub alerts: Vec<Alert>,
+}
+
+/// How much a batch should have at most: more would save nothing, or be too much at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BatchLimits {
+    /// Its readings.
+    pub rows: usize,
+    /// The patients whose readings they are.
+    pub patients: usize,
+    /// Its readings, where they are of several patients.
+    pub shared_rows: usize,
+}
+
+impl BatchLimits {
+    /// The same with so many readings.
+    #[must_use]
+    pub fn with_rows(self, rows: usize) -> Self {
+        Self { rows, shared_rows: self.shared_rows.min(rows), ..self }
+    }
+}
+
+/// Why the store did not take a batch.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// It may take the same batch later: it is away, too slow, or overloaded.
+    #[error("the store did not take the rows: {0}")]
+    Later(String),
+    /// It refuses this batch, and says that asking again will not help: a row of it breaks a rule of the table.
+    #[error("the store refuses the rows: {0}")]
+    Never(String),
+}
+
+/// One life of a store: another one has begun where it was restarted, so that it may have forgotten what it had
+/// acknowledged.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Epoch(pub String);
+
+/// How long a store may forget what it has acknowledged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SettleTime {
+    /// Zero where it forgets nothing.
+    pub time: Duration,
+    /// Why, for the operator.
+    pub why: String,
+}
+
+/// What the pipeline needs of a store.
+pub trait Store: Send + Sync {
+    /// How much a batch should have at most, as things are now.
+    fn batch_limits(&self) -> BatchLimits;
+
+    /// Writes a batch. `Ok` means that the store has acknowledged every row and alert of it; after an error any part
+    /// may have been written, and writing the same batch again is harmless.
+    fn write(&self, batch: &Batch) -> impl Future<Output = Result<(), WriteError>> + Send;
+
+    /// The store's present life; asked only where it may forget what it has acknowledged.
+    fn epoch(&self) -> impl Future<Output = Result<Epoch, WriteError>> + Send;
+}
