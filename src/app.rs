@@ -16,8 +16,8 @@ use crate::kafka::error::KafkaError;
 use crate::kafka::group::MemberConfig;
 use crate::kafka::offsets::Place;
 use crate::output::Output;
-use crate::pipeline::letters::DeadLetters;
-use crate::pipeline::observer::Observer;
+use crate::pipeline::dead_letters::DeadLetters;
+use crate::pipeline::events::Listener;
 use crate::pipeline::source::Source;
 use crate::pipeline::store::{SettleTime, Store};
 use crate::pipeline::{Pipeline, Settling, Summary, Until};
@@ -129,15 +129,15 @@ impl Consuming {
     ///
     /// # Errors
     /// The source ended for good. What was not committed is read again by the group's next member.
-    pub async fn run<S: Source, T: Store, D: DeadLetters, O: Observer>(
+    pub async fn run<S: Source, T: Store, D: DeadLetters, L: Listener>(
         self,
         source: &mut S,
         store: &T,
         dead_letters: &D,
-        observer: &mut O,
+        listener: &mut L,
         shutdown: &Shutdown,
     ) -> Result<Summary, S::Error> {
-        Pipeline::new(source, store, dead_letters, observer, self.limits, self.until)
+        Pipeline::new(source, store, dead_letters, listener, self.limits, self.until)
             .settling(self.settling)
             .max_in_flight_bytes(self.max_in_flight_bytes)
             .max_batch_rows(self.max_batch_rows)
@@ -168,14 +168,14 @@ impl Member {
     ///
     /// # Errors
     /// As [`Consuming::run`].
-    pub async fn consume<T: Store, O: Observer>(
+    pub async fn consume<T: Store, L: Listener>(
         mut self,
         how: Consuming,
         store: &T,
-        observer: &mut O,
+        listener: &mut L,
         shutdown: &Shutdown,
     ) -> Result<Summary, KafkaError> {
-        let work = how.run(&mut self.consumer, store, &self.dead_letters, observer, shutdown);
+        let work = how.run(&mut self.consumer, store, &self.dead_letters, listener, shutdown);
         // A panic in the loop itself leaves nothing to drain with.
         let outcome = AssertUnwindSafe(work).catch_unwind().await;
         self.consumer.leave().await;

@@ -25,7 +25,7 @@ use self::schedule::due_within;
 use crate::app::Consuming;
 use crate::intake::patients::Patients;
 use crate::intake::simulator::Scenario;
-use crate::pipeline::observer::Observer;
+use crate::pipeline::events::Listener;
 use crate::reading::Reading;
 use crate::shutdown::{self, Shutdown};
 
@@ -84,26 +84,26 @@ pub(crate) struct LoadTest {
 
 impl LoadTest {
     /// Runs for as long as it should, or until the user says stop, and then until every row is stored. There is one
-    /// consumer for each of the `observers`, which are given back by those that left in time. `sent` is told of every reading that the broker has
+    /// consumer for each of the `listeners`, which are given back by those that left in time. `sent` is told of every reading that the broker has
     /// acknowledged.
     ///
     /// # Errors
     /// A server cannot be reached or refuses.
-    pub(crate) async fn run<O: Observer + 'static>(
+    pub(crate) async fn run<L: Listener + 'static>(
         &self,
-        observers: Vec<O>,
+        listeners: Vec<L>,
         sent: impl Fn(&[Reading]) + Clone + Send + 'static,
         shutdown: &Shutdown,
-    ) -> Result<Vec<O>> {
+    ) -> Result<Vec<L>> {
         let (stop, until_stored) = shutdown::channel();
-        let holdings = Holdings::new(observers.len());
+        let holdings = Holdings::new(listeners.len());
         let mut members = JoinSet::new();
-        for (number, observer) in observers.into_iter().enumerate() {
-            let member = self.member(number, observer, holdings.clone());
+        for (number, listener) in listeners.into_iter().enumerate() {
+            let member = self.member(number, listener, holdings.clone());
             members.spawn(member.run(until_stored.clone()));
         }
         let mut ended = Vec::new();
-        // A consumer that ends early has failed, or its observer is gone: that is the end of the load test.
+        // A consumer that ends early has failed, or its listener is gone: that is the end of the load test.
         let outcome = tokio::select! {
             outcome = self.send_and_wait(&holdings, sent, shutdown) => outcome.map(|()| None),
             Some(early) = members.join_next() => early?.map(Some),
@@ -124,13 +124,13 @@ impl LoadTest {
         }
         members.shutdown().await;
         ended.sort_by_key(|(number, _)| *number);
-        Ok(ended.into_iter().map(|(_, observer)| observer).collect())
+        Ok(ended.into_iter().map(|(_, listener)| listener).collect())
     }
 
-    fn member<O>(&self, number: usize, observer: O, holdings: Holdings) -> Member<O> {
+    fn member<L>(&self, number: usize, listener: L, holdings: Holdings) -> Member<L> {
         let (brokers, topic, meter) = (self.brokers.clone(), self.topic.clone(), Arc::clone(&self.meter));
         let (session_timeout, how) = (self.session_timeout, self.how.clone());
-        Member { number, brokers, topic, session_timeout, how, meter, holdings, observer }
+        Member { number, brokers, topic, session_timeout, how, meter, holdings, listener }
     }
 
     async fn send_and_wait(

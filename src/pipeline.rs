@@ -10,15 +10,15 @@
 //! One task runs this loop. It holds no more bytes of messages than it is [allowed](Pipeline::max_in_flight_bytes);
 //! beyond that it reads on only when the store has taken some.
 
+pub mod dead_letters;
 mod delivery;
 mod ending;
-pub mod lanes;
-pub mod letters;
-pub mod observer;
+pub mod events;
 mod refusals;
 mod settling;
 pub mod source;
 pub mod store;
+pub mod write_queue;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -27,17 +27,17 @@ use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::time::{Instant, sleep_until};
 
-use self::delivery::{Answer, Mailed};
+use self::dead_letters::{DeadLetter, DeadLetterQueue, DeadLetters};
+use self::delivery::{Answer, Kept};
 use self::ending::{COMMIT_INTERVAL, COMMIT_PAUSE, Phase, RELEASE_LIMIT};
-use self::lanes::{Job, Lanes};
-use self::letters::{DeadLetters, Letter, Outbox};
-use self::observer::{Observer, Origin, Progress};
+use self::events::{Listener, Origin, PipelineEvent, Progress};
 use self::refusals::Refusals;
 use self::settling::EpochRead;
 pub use self::settling::Settling;
 use self::source::{Assigned, Chunk, Event, Source};
+use self::write_queue::{WriteBatch, WriteQueue};
 use crate::alarm::{self, Limits};
-use crate::ledger::{Ledger, Receipt};
+use crate::ledger::Ledger;
 use crate::output::counted;
 use crate::pipeline::store::{Store, WriteError};
 use crate::reading::reject::Reject;
@@ -54,7 +54,7 @@ pub const MAX_OPEN_RECORDS: usize = 1_000_000;
 /// How many batches may be on their way to the store. More only queue up inside of it.
 pub const MAX_WRITES_IN_FLIGHT: usize = 32;
 
-/// How often the observer is told how far things are.
+/// How often the listener is told how far things are.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(500);
 
 /// When the pipeline ends by itself.
@@ -80,22 +80,22 @@ pub struct Summary {
 
 /// Everything that a run holds.
 #[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
-pub struct Pipeline<'a, S, T: Store, D: DeadLetters, O> {
+pub struct Pipeline<'a, S, T: Store, D: DeadLetters, L> {
     source: &'a mut S,
     store: &'a T,
     dead_letters: &'a D,
-    observer: &'a mut O,
+    listener: &'a mut L,
     limits: Limits,
     until: Until,
     max_in_flight_bytes: usize,
     max_batch_rows: Option<usize>,
     settling: Settling,
     ledger: Ledger,
-    lanes: Lanes,
-    outbox: Outbox,
+    write_queue: WriteQueue,
+    dead_letter_queue: DeadLetterQueue,
     refusals: Refusals,
-    writes: FuturesUnordered<BoxFuture<'a, Answer<Job, WriteError>>>,
-    mails: FuturesUnordered<BoxFuture<'a, Mailed<D::Error>>>,
+    writes: FuturesUnordered<BoxFuture<'a, Answer<WriteBatch, WriteError>>>,
+    keeps: FuturesUnordered<BoxFuture<'a, Kept<D::Error>>>,
     /// One at most.
     epoch_reads: FuturesUnordered<BoxFuture<'a, EpochRead>>,
     in_flight_bytes: usize,
@@ -113,13 +113,13 @@ pub struct Pipeline<'a, S, T: Store, D: DeadLetters, O> {
     told: BTreeMap<String, Instant>,
 }
 
-impl<'a, S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'a, S, T, D, O> {
+impl<'a, S: Source, T: Store, D: DeadLetters, L: Listener> Pipeline<'a, S, T, D, L> {
     /// Puts a run together.
     pub fn new(
         source: &'a mut S,
         store: &'a T,
         dead_letters: &'a D,
-        observer: &'a mut O,
+        listener: &'a mut L,
         limits: Limits,
         until: Until,
     ) -> Self {
@@ -128,18 +128,18 @@ impl<'a, S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'a, S, T, D,
             source,
             store,
             dead_letters,
-            observer,
+            listener,
             limits,
             until,
             max_in_flight_bytes: MAX_IN_FLIGHT_BYTES,
             max_batch_rows: None,
             settling: Settling::default(),
             ledger: Ledger::default(),
-            lanes: Lanes::default(),
-            outbox: Outbox::default(),
+            write_queue: WriteQueue::default(),
+            dead_letter_queue: DeadLetterQueue::default(),
             refusals: Refusals::default(),
             writes: FuturesUnordered::new(),
-            mails: FuturesUnordered::new(),
+            keeps: FuturesUnordered::new(),
             epoch_reads: FuturesUnordered::new(),
             in_flight_bytes: 0,
             assigned: false,
@@ -185,7 +185,7 @@ impl<'a, S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'a, S, T, D,
                 biased;
                 () = shutdown.wait(), if !self.is_ending() => self.drain(),
                 Some(written) = self.writes.next() => self.written(written),
-                Some(mailed) = self.mails.next() => self.mailed(mailed),
+                Some(kept) = self.keeps.next() => self.kept(kept),
                 Some(read) = self.epoch_reads.next() => self.epoch_read(read).await,
                 event = self.source.next(room) => self.take(event?),
                 () = sleep_until(self.commit_due) => self.commit().await,
@@ -232,7 +232,7 @@ impl<'a, S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'a, S, T, D,
                     self.gap(partition, wanted, found, end_offset);
                 }
             }
-            Event::Trouble(text) => self.observer.trouble(&text),
+            Event::Trouble(text) => self.listener.hear(PipelineEvent::Trouble(&text)),
         }
     }
 
@@ -246,7 +246,7 @@ impl<'a, S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'a, S, T, D,
         self.assigned = true;
         // To who looks on, nothing has changed.
         if !is_again {
-            self.observer.assigned(partitions);
+            self.listener.hear(PipelineEvent::Assigned(partitions));
         }
     }
 
@@ -270,38 +270,36 @@ impl<'a, S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'a, S, T, D,
         let (offset, size_bytes) = (record.offset, record.size_bytes());
         self.in_flight_bytes += size_bytes;
         let Some(receipt) = self.take_refused(partition, record, receipt) else { return };
-        if receipt.is_again {
-            return self.take_again(partition, record, receipt, size_bytes);
-        }
-        self.progress.messages += 1;
-        if record.key.is_none() && !self.unkeyed_told {
-            self.unkeyed_told = true;
-            self.observer.unkeyed(partition, offset);
+        // Nobody is told twice of what was taken up before its partition was taken away.
+        let is_news = !receipt.is_again;
+        if is_news {
+            self.take_note(partition, record);
         }
         match decode(record) {
             Ok(reading) => {
                 let alerts = alarm::judge(&reading, &self.limits);
-                self.progress.alerts += u64::try_from(alerts.len()).unwrap_or(u64::MAX);
-                self.observer.reading(Origin { partition, offset, sent_ms: record.timestamp_ms }, &reading, &alerts);
-                self.lanes.add(reading, alerts, receipt, size_bytes);
+                if is_news {
+                    self.progress.alerts += u64::try_from(alerts.len()).unwrap_or(u64::MAX);
+                    let origin = Origin { partition, offset, sent_ms: record.timestamp_ms };
+                    self.listener.hear(PipelineEvent::Reading { origin, reading: &reading, alerts: &alerts });
+                }
+                self.write_queue.add(reading, alerts, receipt, size_bytes);
             }
             Err(reject) => {
-                self.observer.refused(partition, offset, &reject);
+                if is_news {
+                    self.listener.hear(PipelineEvent::Refused { partition, offset, reject: &reject });
+                }
                 // A copy: a slice would hold on to its whole fetch for as long as the letter cannot be kept.
-                self.outbox.add(Letter { partition, record: record.detached(), reject }, receipt);
+                self.dead_letter_queue.add(DeadLetter { partition, record: record.detached(), reject }, receipt);
             }
         }
     }
 
-    /// Takes up a record that was taken up before its partition was taken away: nobody is told twice.
-    fn take_again(&mut self, partition: i32, record: &Record, receipt: Receipt, size_bytes: usize) {
-        match decode(record) {
-            Ok(reading) => {
-                let alerts = alarm::judge(&reading, &self.limits);
-                self.lanes.add(reading, alerts, receipt, size_bytes);
-            }
-            // The dead letters are not in the store; it may be there twice.
-            Err(reject) => self.outbox.add(Letter { partition, record: record.detached(), reject }, receipt),
+    fn take_note(&mut self, partition: i32, record: &Record) {
+        self.progress.messages += 1;
+        if record.key.is_none() && !self.unkeyed_told {
+            self.unkeyed_told = true;
+            self.listener.hear(PipelineEvent::Unkeyed { partition, offset: record.offset });
         }
     }
 
@@ -320,7 +318,7 @@ impl<'a, S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'a, S, T, D,
                 "partition {partition}: the log was made anew or cut, offset {wanted} is not what it was; reading on at {found}"
             )
         };
-        self.observer.trouble(&text);
+        self.listener.hear(PipelineEvent::Trouble(&text));
     }
 
     /// The partitions are somebody else's.
@@ -329,7 +327,7 @@ impl<'a, S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'a, S, T, D,
         if !self.is_ending() {
             self.phase = Phase::Reading;
         }
-        self.observer.revoked();
+        self.listener.hear(PipelineEvent::Revoked);
     }
 
     /// Begins again from what is committed: what was taken up since has to be stored once more.
@@ -352,8 +350,10 @@ impl<'a, S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'a, S, T, D,
         self.behind.clear();
         self.assigned = false;
         self.commit_pending = false;
-        self.in_flight_bytes =
-            self.in_flight_bytes.saturating_sub(self.lanes.clear()).saturating_sub(self.outbox.clear());
+        self.in_flight_bytes = self
+            .in_flight_bytes
+            .saturating_sub(self.write_queue.clear())
+            .saturating_sub(self.dead_letter_queue.clear());
     }
 
     /// Whether the end that was asked for is reached.
@@ -374,7 +374,7 @@ impl<'a, S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'a, S, T, D,
 
     fn report(&mut self) {
         self.progress_due = Instant::now() + PROGRESS_INTERVAL;
-        self.observer.progress(&self.progress());
+        self.listener.hear(PipelineEvent::Progress(self.progress()));
     }
 
     fn progress(&self) -> Progress {

@@ -17,7 +17,7 @@ use super::letter;
 use super::records::{self};
 use super::topic_settings::{self, Taking};
 use crate::advice::Advice as _;
-use crate::pipeline::letters::{DeadLetters, Letter};
+use crate::pipeline::dead_letters::{DeadLetter, DeadLetters};
 use crate::record::{Header, Record};
 
 /// The dead letters of one topic.
@@ -26,14 +26,14 @@ pub struct DeadLetterTopic {
     source: String,
     seeds: Vec<String>,
     /// What letters are brought with; dropped after any trouble, and made anew.
-    courier: Mutex<Option<Courier>>,
+    writer: Mutex<Option<Writer>>,
 }
 
 impl DeadLetterTopic {
     /// The dead letters of the topic `source`. Nothing is asked of the brokers before the first letter.
     #[must_use]
     pub fn of(source: &str, seeds: &[String]) -> Self {
-        Self { source: source.to_owned(), seeds: seeds.to_vec(), courier: Mutex::new(None) }
+        Self { source: source.to_owned(), seeds: seeds.to_vec(), writer: Mutex::new(None) }
     }
 }
 
@@ -56,21 +56,21 @@ fn cure(error: &KafkaError) -> String {
 impl DeadLetters for DeadLetterTopic {
     type Error = NotKept;
 
-    async fn keep(&self, letters: &[Letter]) -> Result<Option<String>, NotKept> {
-        let mut slot = self.courier.lock().await;
-        let mut courier = match slot.take() {
-            Some(courier) => courier,
-            None => Courier::connect(&self.source, &self.seeds).await?,
+    async fn keep(&self, letters: &[DeadLetter]) -> Result<Option<String>, NotKept> {
+        let mut slot = self.writer.lock().await;
+        let mut writer = match slot.take() {
+            Some(writer) => writer,
+            None => Writer::connect(&self.source, &self.seeds).await?,
         };
-        let told = courier.keep(letters).await?;
-        *slot = Some(courier);
+        let told = writer.keep(letters).await?;
+        *slot = Some(writer);
         Ok(told)
     }
 }
 
 /// A connection to the dead-letter topic, and what is known of that.
 #[derive(Debug)]
-struct Courier {
+struct Writer {
     source: String,
     topic: String,
     cluster: Cluster,
@@ -86,7 +86,7 @@ const BROKER_DEFAULT_REPLICATION: i16 = -1;
 /// The largest batch whatever the topic takes: brokers have limits for whole requests, and a request its time.
 const MAX_REQUEST_BYTES: usize = 24 * 1024 * 1024;
 
-impl Courier {
+impl Writer {
     async fn connect(source: &str, seeds: &[String]) -> Result<Self, KafkaError> {
         let mut cluster = Cluster::connect(seeds).await?;
         let topic = dead_letter_topic(source);
@@ -108,9 +108,9 @@ impl Courier {
     }
 
     /// Keeps letters, and tells of one that is there in parts.
-    async fn keep(&mut self, letters: &[Letter]) -> Result<Option<String>, KafkaError> {
+    async fn keep(&mut self, letters: &[DeadLetter]) -> Result<Option<String>, KafkaError> {
         let count = i32::try_from(self.leaders.count()).unwrap_or(i32::MAX).max(1);
-        let mut by_partition: BTreeMap<i32, Vec<&Letter>> = BTreeMap::new();
+        let mut by_partition: BTreeMap<i32, Vec<&DeadLetter>> = BTreeMap::new();
         for letter in letters {
             by_partition.entry(letter.partition.rem_euclid(count)).or_default().push(letter);
         }
@@ -132,7 +132,7 @@ impl Courier {
     }
 
     /// Keeps letters as one batch; `false` where the topic does not take it, so that nothing of it is there.
-    async fn keep_whole(&mut self, partition: i32, letters: &[&Letter]) -> Result<bool, KafkaError> {
+    async fn keep_whole(&mut self, partition: i32, letters: &[&DeadLetter]) -> Result<bool, KafkaError> {
         if self.is_compacted || letters.iter().any(|letter| letter::would_be_misread(&letter.record)) {
             return Ok(false);
         }
@@ -148,17 +148,17 @@ impl Courier {
     }
 
     /// The letter as a record: what was read, then where from and why.
-    fn address(&self, letter: &Letter) -> Record {
+    fn address(&self, letter: &DeadLetter) -> Record {
         let mut record = letter.record.clone();
         record.headers.extend(self.marks(letter));
         record
     }
 
-    fn marks(&self, letter: &Letter) -> [Header; letter::MARKS] {
+    fn marks(&self, letter: &DeadLetter) -> [Header; letter::MARKS] {
         letter::headers(letter.reject.code(), &self.source, letter.partition, letter.record.offset)
     }
 
-    async fn keep_in_parts(&mut self, partition: i32, letter: &Letter) -> Result<Option<String>, KafkaError> {
+    async fn keep_in_parts(&mut self, partition: i32, letter: &DeadLetter) -> Result<Option<String>, KafkaError> {
         let whole = records::encode(slice::from_ref(&letter.record), LARGE_BATCH_BYTES);
         let mut refusal = KafkaError::refused(self.what(), ResponseError::MessageTooLarge);
         while let Some(parts) = letter::cut(&whole, &self.marks(letter), self.max_bytes) {
@@ -190,8 +190,8 @@ impl Courier {
         format!("a dead letter in '{}'", self.topic)
     }
 
-    fn told(&self, letter: &Letter, parts: usize) -> Option<String> {
-        let (Letter { partition, record, .. }, Self { topic, source, max_bytes, .. }) = (letter, self);
+    fn told(&self, letter: &DeadLetter, parts: usize) -> Option<String> {
+        let (DeadLetter { partition, record, .. }, Self { topic, source, max_bytes, .. }) = (letter, self);
         let place = format!("{partition}:{}", record.offset);
         (parts > 1).then(|| {
             format!(

@@ -7,14 +7,10 @@ use color_eyre::eyre::Result;
 use tokio::sync::watch;
 
 use super::meter::Meter;
-use crate::alarm::Alert;
 use crate::app::{self, Consuming};
 use crate::kafka::group::MemberConfig;
 use crate::kafka::offsets::Place;
-use crate::pipeline::observer::{Observer, Origin, Progress};
-use crate::pipeline::source::Assigned;
-use crate::reading::Reading;
-use crate::reading::reject::Reject;
+use crate::pipeline::events::{Listener, PipelineEvent};
 use crate::shutdown::Shutdown;
 
 /// How many partitions each member has; `None` of one that has not been told.
@@ -46,7 +42,7 @@ impl Holdings {
 }
 
 /// A consumer, before it has joined.
-pub(super) struct Member<O> {
+pub(super) struct Member<L> {
     /// Its place among the members.
     pub(super) number: usize,
     /// The brokers.
@@ -62,64 +58,42 @@ pub(super) struct Member<O> {
     /// Who has which partitions.
     pub(super) holdings: Holdings,
     /// Who is told.
-    pub(super) observer: O,
+    pub(super) listener: L,
 }
 
-impl<O: Observer> Member<O> {
-    /// Consumes until it is told to stop, and gives its number and the observer back.
+impl<L: Listener> Member<L> {
+    /// Consumes until it is told to stop, and gives its number and the listener back.
     ///
     /// # Errors
     /// A server cannot be reached or refuses.
-    pub(super) async fn run(self, stop: Shutdown) -> Result<(usize, O)> {
-        let Self { number, brokers, topic, session_timeout, meter, holdings, observer, .. } = self;
+    pub(super) async fn run(self, stop: Shutdown) -> Result<(usize, L)> {
+        let Self { number, brokers, topic, session_timeout, meter, holdings, listener, .. } = self;
         let config = MemberConfig { group: topic.clone(), topic: topic.clone(), instance_id: None, session_timeout };
         let consumer = app::Member::join(&brokers, config, Place::Earliest).await?;
-        let mut watched = Watched { observer, number, holdings, meter: Arc::clone(&meter) };
-        consumer.consume(self.how, &*meter, &mut watched, &stop).await?;
-        Ok((number, watched.observer))
+        // An alert counts as shown when its listener has heard of it.
+        let mut both = (listener, Watch { number, holdings, meter: Arc::clone(&meter) });
+        consumer.consume(self.how, &*meter, &mut both, &stop).await?;
+        Ok((number, both.0))
     }
 }
 
-/// Passes everything on, says what the member holds, and when an alert was shown.
-struct Watched<O> {
-    observer: O,
+/// Says what the member holds, and when an alert was shown.
+struct Watch {
     number: usize,
     holdings: Holdings,
     meter: Arc<Meter>,
 }
 
-impl<O: Observer> Observer for Watched<O> {
-    fn assigned(&mut self, partitions: &[Assigned]) {
-        self.holdings.set(self.number, Some(partitions.len()));
-        self.observer.assigned(partitions);
-    }
-
-    fn revoked(&mut self) {
-        self.holdings.set(self.number, None);
-        self.observer.revoked();
-    }
-
-    fn reading(&mut self, origin: Origin, reading: &Reading, alerts: &[Alert]) {
-        self.observer.reading(origin, reading, alerts);
-        if !alerts.is_empty() {
-            self.meter.add_alerts(reading.time(), alerts.len());
+impl Listener for Watch {
+    fn hear(&mut self, event: PipelineEvent<'_>) {
+        match event {
+            PipelineEvent::Assigned(partitions) => self.holdings.set(self.number, Some(partitions.len())),
+            PipelineEvent::Revoked => self.holdings.set(self.number, None),
+            PipelineEvent::Reading { reading, alerts, .. } if !alerts.is_empty() => {
+                self.meter.add_alerts(reading.time(), alerts.len());
+            }
+            _ => {}
         }
-    }
-
-    fn refused(&mut self, partition: i32, offset: i64, reject: &Reject) {
-        self.observer.refused(partition, offset, reject);
-    }
-
-    fn unkeyed(&mut self, partition: i32, offset: i64) {
-        self.observer.unkeyed(partition, offset);
-    }
-
-    fn trouble(&mut self, text: &str) {
-        self.observer.trouble(text);
-    }
-
-    fn progress(&mut self, progress: &Progress) {
-        self.observer.progress(progress);
     }
 }
 

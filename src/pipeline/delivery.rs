@@ -10,10 +10,10 @@ use std::time::Duration;
 use futures::FutureExt as _;
 use tokio::time::{Instant, sleep};
 
-use super::lanes::Job;
-use super::letters::{DeadLetters, Mail};
-use super::observer::Observer;
+use super::dead_letters::{DeadLetterBatch, DeadLetters};
+use super::events::{Listener, PipelineEvent};
 use super::source::Source;
+use super::write_queue::WriteBatch;
 use super::{MAX_WRITES_IN_FLIGHT, Pipeline};
 use crate::ledger::Receipt;
 use crate::pipeline::store::{Store, WriteError};
@@ -22,52 +22,53 @@ use crate::retry;
 /// How long the same trouble is not told again.
 const TELL_AGAIN: Duration = Duration::from_secs(10);
 
-/// A write or a mail that has come back; `None` where that panicked. Then the fault is its own: everything else can still
+/// A write or a batch that has come back; `None` where that panicked. Then the fault is its own: everything else can still
 /// be settled and committed before the end. What it stood for stays open, so that nothing from there on is committed.
 pub(super) type Answer<T, E, K = ()> = Option<(T, Result<K, E>)>;
-/// A mail that has come back, with what the operator should hear of it.
-pub(super) type Mailed<E> = Answer<Mail, E, Option<String>>;
+/// A batch that has come back, with what the operator should hear of it.
+pub(super) type Kept<E> = Answer<DeadLetterBatch, E, Option<String>>;
 
-impl<S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'_, S, T, D, O> {
+impl<S: Source, T: Store, D: DeadLetters, L: Listener> Pipeline<'_, S, T, D, L> {
     pub(super) fn send_what_is_ready(&mut self) {
         let limits = self.store.batch_limits();
         let limits = self.max_batch_rows.map_or(limits, |rows| limits.with_rows(rows));
         while self.writes.len() < MAX_WRITES_IN_FLIGHT
-            && let Some(job) = self.lanes.next_job(limits)
+            && let Some(batch) = self.write_queue.next_batch(limits)
         {
-            self.writes.push(Box::pin(write(self.store, job)));
+            self.writes.push(Box::pin(write(self.store, batch)));
         }
-        while let Some(mail) = self.outbox.next_mail() {
-            self.mails.push(Box::pin(keep(self.dead_letters, mail)));
+        while let Some(batch) = self.dead_letter_queue.next_batch() {
+            self.keeps.push(Box::pin(keep(self.dead_letters, batch)));
         }
     }
 
-    pub(super) fn written(&mut self, answer: Answer<Job, WriteError>) {
-        let Some((job, outcome)) = answer else { return self.drain() };
+    pub(super) fn written(&mut self, answer: Answer<WriteBatch, WriteError>) {
+        let Some((batch, outcome)) = answer else { return self.drain() };
         match outcome {
             Ok(()) => {
-                self.progress.stored += self.count(&job.receipts);
+                self.progress.stored += self.count(&batch.receipts);
+                self.listener.hear(PipelineEvent::Stored(&batch.rows));
                 self.refusals.taken();
                 if self.refusals.is_calm() {
-                    self.lanes.send_together();
+                    self.write_queue.send_together();
                 }
             }
-            Err(error) if self.is_ours(&job.receipts) => return self.failed(job, &error),
+            Err(error) if self.is_ours(&batch.receipts) => return self.failed(batch, &error),
             // The partition's next owner reads the rows again.
             Err(_) => {}
         }
-        job.receipts.iter().for_each(|receipt| self.ledger.settle(*receipt));
-        self.is_back(&job);
+        batch.receipts.iter().for_each(|receipt| self.ledger.settle(*receipt));
+        self.is_back(&batch);
     }
 
     /// Tries a batch again, unless it may be at fault itself.
-    fn failed(&mut self, mut job: Job, error: &WriteError) {
+    fn failed(&mut self, mut batch: WriteBatch, error: &WriteError) {
         if matches!(error, WriteError::Never(_)) {
-            return self.refused(job, &error.to_string());
+            return self.refused(batch, &error.to_string());
         }
-        job.attempts += 1;
-        self.tell_retry(job.attempts, &format!("{error}; trying again, nothing is committed meanwhile"));
-        self.writes.push(Box::pin(write(self.store, job)));
+        batch.attempts += 1;
+        self.tell_retry(batch.attempts, &format!("{error}; trying again, nothing is committed meanwhile"));
+        self.writes.push(Box::pin(write(self.store, batch)));
     }
 
     pub(super) fn tell_retry(&mut self, attempts: u32, trouble: &str) {
@@ -80,40 +81,40 @@ impl<S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'_, S, T, D, O> 
     fn tell(&mut self, kind: &str, trouble: &str) {
         self.told.retain(|_, at| at.elapsed() < TELL_AGAIN);
         if !self.told.contains_key(kind) {
-            self.observer.trouble(trouble);
+            self.listener.hear(PipelineEvent::Trouble(trouble));
             self.told.insert(kind.to_owned(), Instant::now());
         }
     }
 
     /// Makes room for others.
-    pub(super) fn is_back(&mut self, job: &Job) {
-        self.in_flight_bytes = self.in_flight_bytes.saturating_sub(job.size_bytes);
-        self.lanes.done(&job.patients);
+    pub(super) fn is_back(&mut self, batch: &WriteBatch) {
+        self.in_flight_bytes = self.in_flight_bytes.saturating_sub(batch.size_bytes);
+        self.write_queue.done(&batch.patients);
     }
 
-    pub(super) fn mailed(&mut self, answer: Mailed<D::Error>) {
-        let Some((mut mail, outcome)) = answer else { return self.drain() };
+    pub(super) fn kept(&mut self, answer: Kept<D::Error>) {
+        let Some((mut batch, outcome)) = answer else { return self.drain() };
         match outcome {
             Ok(told) => {
-                self.progress.refused += self.count(&mail.receipts);
+                self.progress.refused += self.count(&batch.receipts);
                 if let Some(told) = told {
                     self.tell("kept in parts", &told);
                 }
             }
-            Err(error) if self.is_ours(&mail.receipts) => {
-                mail.attempts += 1;
-                if retry::is_worth_telling(mail.attempts) {
-                    self.tell(&error.to_string(), &cannot_be_kept(&mail, &error));
+            Err(error) if self.is_ours(&batch.receipts) => {
+                batch.attempts += 1;
+                if retry::is_worth_telling(batch.attempts) {
+                    self.tell(&error.to_string(), &cannot_be_kept(&batch, &error));
                 }
-                self.mails.push(Box::pin(keep(self.dead_letters, mail)));
+                self.keeps.push(Box::pin(keep(self.dead_letters, batch)));
                 return;
             }
             Err(_) => {}
         }
-        mail.receipts.iter().for_each(|receipt| self.ledger.settle(*receipt));
-        self.in_flight_bytes = self.in_flight_bytes.saturating_sub(mail.size_bytes);
-        if let Some(partition) = mail.partition() {
-            self.outbox.done(partition);
+        batch.receipts.iter().for_each(|receipt| self.ledger.settle(*receipt));
+        self.in_flight_bytes = self.in_flight_bytes.saturating_sub(batch.size_bytes);
+        if let Some(partition) = batch.partition() {
+            self.dead_letter_queue.done(partition);
         }
     }
 
@@ -128,20 +129,20 @@ impl<S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'_, S, T, D, O> 
     }
 }
 
-fn cannot_be_kept(mail: &Mail, error: &impl Error) -> String {
-    let place = mail.receipts.first().map(Receipt::place);
+fn cannot_be_kept(batch: &DeadLetterBatch, error: &impl Error) -> String {
+    let place = batch.receipts.first().map(Receipt::place);
     let from = place.map(|(partition, offset)| format!(" from {partition}:{offset} on")).unwrap_or_default();
     format!("refused messages cannot be kept{from} ({error}); trying again, nothing behind them is committed")
 }
 
-async fn write<T: Store>(store: &T, job: Job) -> Answer<Job, WriteError> {
-    sleep(retry::pause_before(job.attempts)).await;
-    let outcome = AssertUnwindSafe(store.write(&job.batch)).catch_unwind().await.ok()?;
-    Some((job, outcome))
+async fn write<T: Store>(store: &T, batch: WriteBatch) -> Answer<WriteBatch, WriteError> {
+    sleep(retry::pause_before(batch.attempts)).await;
+    let outcome = AssertUnwindSafe(store.write(&batch.rows)).catch_unwind().await.ok()?;
+    Some((batch, outcome))
 }
 
-async fn keep<D: DeadLetters>(dead_letters: &D, mail: Mail) -> Mailed<D::Error> {
-    sleep(retry::pause_before(mail.attempts)).await;
-    let outcome = AssertUnwindSafe(dead_letters.keep(&mail.letters)).catch_unwind().await.ok()?;
-    Some((mail, outcome))
+async fn keep<D: DeadLetters>(dead_letters: &D, batch: DeadLetterBatch) -> Kept<D::Error> {
+    sleep(retry::pause_before(batch.attempts)).await;
+    let outcome = AssertUnwindSafe(dead_letters.keep(&batch.letters)).catch_unwind().await.ok()?;
+    Some((batch, outcome))
 }

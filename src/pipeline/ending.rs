@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::letters::DeadLetters;
-use super::observer::Observer;
+use super::dead_letters::DeadLetters;
+use super::events::{Listener, PipelineEvent};
 use super::source::{self, Source};
 use super::{Pipeline, Summary};
 use crate::pipeline::store::Store;
@@ -44,7 +44,7 @@ pub(super) enum Then {
     End { settled: bool },
 }
 
-impl<S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'_, S, T, D, O> {
+impl<S: Source, T: Store, D: DeadLetters, L: Listener> Pipeline<'_, S, T, D, L> {
     pub(super) async fn commit(&mut self) {
         self.commit_due = Instant::now() + COMMIT_INTERVAL;
         self.settle();
@@ -110,7 +110,7 @@ impl<S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'_, S, T, D, O> 
             Then::End { settled } => {
                 let is_committed = self.ledger.has_caught_up() && self.ledger.committable().is_empty();
                 let is_clean = settled && is_committed && !self.is_left_to_others();
-                self.observer.progress(&self.progress());
+                self.listener.hear(PipelineEvent::Progress(self.progress()));
                 let is_durable = self.ledger.is_durable();
                 Some(Summary { progress: self.progress(), is_clean, is_durable })
             }
@@ -128,8 +128,9 @@ impl<S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'_, S, T, D, O> 
         let settle_time = self.settling.time;
         if by.is_none() && !settle_time.is_zero() {
             let seconds = settle_time.as_secs_f64();
-            self.observer
-                .trouble(&format!("at the end; the last offsets are committed in {seconds} s, when they have settled"));
+            self.listener.hear(PipelineEvent::Trouble(&format!(
+                "at the end; the last offsets are committed in {seconds} s, when they have settled"
+            )));
         }
         self.phase = Phase::Ending { by };
     }
@@ -141,7 +142,7 @@ impl<S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'_, S, T, D, O> 
 
     /// Whether nothing is under way any more. What is open all the same has been lost to a panic.
     fn is_at_rest(&self) -> bool {
-        self.writes.is_empty() && self.mails.is_empty()
+        self.writes.is_empty() && self.keeps.is_empty()
     }
 
     /// Whether the partitions were taken away before all that was taken up was stored and committed, and are nobody's yet.

@@ -9,10 +9,10 @@
 use std::collections::BTreeMap;
 
 use super::Pipeline;
-use super::lanes::{Job, Refused};
-use super::letters::{DeadLetters, Letter};
-use super::observer::Observer;
+use super::dead_letters::{DeadLetter, DeadLetters};
+use super::events::{Listener, PipelineEvent};
 use super::source::Source;
+use super::write_queue::{Refused, WriteBatch};
 use crate::ledger::{Position, Receipt};
 use crate::pipeline::store::Store;
 use crate::reading::reject::Reject;
@@ -63,32 +63,32 @@ impl Refusals {
     }
 }
 
-impl<S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'_, S, T, D, O> {
+impl<S: Source, T: Store, D: DeadLetters, L: Listener> Pipeline<'_, S, T, D, L> {
     /// Takes note of a batch that the store refuses. Its records stay unsettled, so that nothing behind them is committed.
-    pub(super) fn refused(&mut self, job: Job, reason: &str) {
+    pub(super) fn refused(&mut self, batch: WriteBatch, reason: &str) {
         let taken = self.refusals.taken;
         self.refusals.taken_at_last = taken;
-        if job.batch.readings.len() > 1 {
-            job.patients.iter().for_each(|patient| self.lanes.send_alone(patient.clone(), taken));
+        if batch.rows.readings.len() > 1 {
+            batch.patients.iter().for_each(|patient| self.write_queue.send_alone(patient.clone(), taken));
         } else {
-            let together = self.lanes.take_refused_together(&job.patients);
+            let together = self.write_queue.take_refused_together(&batch.patients);
             let first = Refused { taken_before: together.unwrap_or(taken), attempts: 0 };
-            let Refused { taken_before, attempts } = job.refused.unwrap_or(first);
+            let Refused { taken_before, attempts } = batch.refused.unwrap_or(first);
             if taken_before == taken {
                 self.tell_retry(attempts + 1, &format!("{reason}; trying again, nothing is committed meanwhile"));
-                return self.lanes.put_back(job, Refused { taken_before, attempts: attempts + 1 });
+                return self.write_queue.put_back(batch, Refused { taken_before, attempts: attempts + 1 });
             }
             self.tell_refused(reason);
-            self.refusals.records.extend(job.receipts.iter().map(|receipt| (receipt.place(), false)));
+            self.refusals.records.extend(batch.receipts.iter().map(|receipt| (receipt.place(), false)));
         }
         self.refusals.is_due = true;
-        self.is_back(&job);
+        self.is_back(&batch);
     }
 
     fn tell_refused(&mut self, reason: &str) {
         if self.refusals.told != reason {
             reason.clone_into(&mut self.refusals.told);
-            self.observer.trouble(&format!("{reason}; such readings go to the dead letters"));
+            self.listener.hear(PipelineEvent::Trouble(&format!("{reason}; such readings go to the dead letters")));
         }
     }
 
@@ -98,10 +98,10 @@ impl<S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'_, S, T, D, O> 
     pub(super) fn take_refused(&mut self, partition: i32, record: &Record, receipt: Receipt) -> Option<Receipt> {
         let Some(is_told) = self.refusals.records.get_mut(&receipt.place()) else { return Some(receipt) };
         if !std::mem::replace(is_told, true) {
-            self.observer.refused(partition, record.offset, &Reject::Store);
+            self.listener.hear(PipelineEvent::Refused { partition, offset: record.offset, reject: &Reject::Store });
         }
-        let letter = Letter { partition, record: record.detached(), reject: Reject::Store };
-        self.outbox.add(letter, receipt);
+        let letter = DeadLetter { partition, record: record.detached(), reject: Reject::Store };
+        self.dead_letter_queue.add(letter, receipt);
         None
     }
 }

@@ -9,8 +9,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Pipeline;
-use super::letters::DeadLetters;
-use super::observer::Observer;
+use super::dead_letters::DeadLetters;
+use super::events::{Listener, PipelineEvent};
 use super::source::Source;
 use crate::ledger::Ledger;
 use crate::pipeline::store::{Epoch, Store, WriteError};
@@ -27,7 +27,7 @@ pub struct Settling {
 /// When the store was asked for its epoch, and what it said.
 pub(super) type EpochRead = (Instant, Result<Epoch, WriteError>);
 
-impl<'a, S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'a, S, T, D, O> {
+impl<'a, S: Source, T: Store, D: DeadLetters, L: Listener> Pipeline<'a, S, T, D, L> {
     /// Commits only what has settled.
     #[must_use]
     pub fn settling(mut self, settling: Settling) -> Self {
@@ -54,7 +54,9 @@ impl<'a, S: Source, T: Store, D: DeadLetters, O: Observer> Pipeline<'a, S, T, D,
             }
             Ok(epoch) => {
                 self.settling.epoch = epoch;
-                self.observer.trouble("the store was restarted; what it may have forgotten is written again");
+                self.listener.hear(PipelineEvent::Trouble(
+                    "the store was restarted; what it may have forgotten is written again",
+                ));
                 self.read_again().await;
             }
             // It is away: the next commit interval asks again.

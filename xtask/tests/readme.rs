@@ -196,6 +196,16 @@ fn the_example_of_a_settings_file_is_accepted() {
 }
 
 #[test]
+fn every_path_that_developers_are_told_is_there() {
+    let told = code(&page("developers"));
+    let paths: Vec<_> = told.iter().filter(|text| text.starts_with("src/") || text.starts_with("xtask/")).collect();
+    assert!(paths.len() > 30, "{paths:?}");
+    for path in paths {
+        assert!(repository().join(path).exists(), "{path} is not there");
+    }
+}
+
+#[test]
 fn every_reason_code_is_in_the_guide() {
     let page = page("messages");
     for folder in std::fs::read_dir(repository().join("fixtures/messages/refused")).unwrap() {

@@ -6,17 +6,13 @@ use std::time::Duration;
 use color_eyre::eyre::Result;
 use tokio::time::sleep;
 
-use crate::alarm::Alert;
 use crate::app::cluster_check;
 use crate::kafka::admin::{self, TopicSpec, dead_letter_topic};
 use crate::kafka::cluster::Cluster;
 use crate::kafka::error::KafkaError;
 use crate::kafka::group;
 use crate::output::Output;
-use crate::pipeline::observer::{Observer, Origin, Progress};
-use crate::pipeline::source::Assigned;
-use crate::reading::Reading;
-use crate::reading::reject::Reject;
+use crate::pipeline::events::{Listener, PipelineEvent};
 use crate::settings::Settings;
 use crate::store::StoreAddress;
 use crate::store::cassandra::Replication;
@@ -149,22 +145,14 @@ async fn delete_group(brokers: &[String], name: &str) -> Result<(), KafkaError> 
 /// Watches the pipeline, and tells only of trouble.
 pub(super) struct Spectator(pub(super) Output);
 
-impl Observer for Spectator {
-    fn assigned(&mut self, _: &[Assigned]) {}
-
-    fn revoked(&mut self) {}
-
-    fn reading(&mut self, _: Origin, _: &Reading, _: &[Alert]) {}
-
-    fn refused(&mut self, partition: i32, offset: i64, reject: &Reject) {
-        self.0.note(format_args!("note: partition {partition}, offset {offset}: {reject}"));
+impl Listener for Spectator {
+    fn hear(&mut self, event: PipelineEvent<'_>) {
+        match event {
+            PipelineEvent::Refused { partition, offset, reject } => {
+                self.0.note(format_args!("note: partition {partition}, offset {offset}: {reject}"));
+            }
+            PipelineEvent::Trouble(text) => self.0.note(format_args!("note: {text}")),
+            _ => {}
+        }
     }
-
-    fn unkeyed(&mut self, _: i32, _: i64) {}
-
-    fn trouble(&mut self, text: &str) {
-        self.0.note(format_args!("note: {text}"));
-    }
-
-    fn progress(&mut self, _: &Progress) {}
 }

@@ -11,7 +11,7 @@ use crate::cmd::common::age;
 use crate::cmd::common::line::Line;
 use crate::output::{Feed, Output, OutputError, Progress as Live, Shown, Text, Tone, counted};
 use crate::pipeline::Summary;
-use crate::pipeline::observer::{Observer, Origin, Progress};
+use crate::pipeline::events::{Listener, Origin, PipelineEvent, Progress};
 use crate::pipeline::source::Assigned;
 use crate::reading::Reading;
 use crate::reading::reject::Reject;
@@ -113,7 +113,26 @@ impl<'a> Screen<'a> {
     }
 }
 
-impl Observer for Screen<'_> {
+impl Listener for Screen<'_> {
+    fn hear(&mut self, event: PipelineEvent<'_>) {
+        match event {
+            PipelineEvent::Assigned(partitions) => self.assigned(partitions),
+            PipelineEvent::Revoked => self.print("Waiting for partition assignment..."),
+            PipelineEvent::Reading { origin, reading, alerts } => self.reading(origin, reading, alerts),
+            PipelineEvent::Refused { partition, offset, reject } => self.refused(partition, offset, reject),
+            PipelineEvent::Stored(_) => {}
+            PipelineEvent::Unkeyed { partition, offset } => self.output.note(format_args!(
+                "note: messages without a key (first at partition {partition}, offset {offset}): a patient's readings \
+                 may be spread over partitions and come out of order\nhint: let the producer send patient_id as the \
+                 key, as `vitals produce` does"
+            )),
+            PipelineEvent::Trouble(text) => self.output.note(format_args!("note: {text}")),
+            PipelineEvent::Progress(progress) => self.progress(&progress),
+        }
+    }
+}
+
+impl Screen<'_> {
     fn assigned(&mut self, partitions: &[Assigned]) {
         let mut set = String::new();
         for (index, assigned) in partitions.iter().enumerate() {
@@ -122,10 +141,6 @@ impl Observer for Screen<'_> {
             let _ = write!(set, "{separator}TopicPartition(topic='{}', partition={})", self.topic, assigned.partition);
         }
         self.print(format!("Partitions assigned: {{{set}}}\nListening for messages... (Press Ctrl+C to stop)"));
-    }
-
-    fn revoked(&mut self) {
-        self.print("Waiting for partition assignment...");
     }
 
     fn reading(&mut self, origin: Origin, reading: &Reading, alerts: &[Alert]) {
@@ -155,18 +170,6 @@ impl Observer for Screen<'_> {
             "--- Message #{messages} ---\nTopic: {topic}, Partition: {partition}, Offset: {offset}\n"
         ));
         self.print(text.toned(Tone::Doubt, format_args!("  >>> REFUSED: {reject}")));
-    }
-
-    fn unkeyed(&mut self, partition: i32, offset: i64) {
-        self.output.note(format_args!(
-            "note: messages without a key (first at partition {partition}, offset {offset}): a patient's readings may \
-             be spread over partitions and come out of order\nhint: let the producer send patient_id as the key, as \
-             `vitals produce` does"
-        ));
-    }
-
-    fn trouble(&mut self, text: &str) {
-        self.output.note(format_args!("note: {text}"));
     }
 
     fn progress(&mut self, progress: &Progress) {

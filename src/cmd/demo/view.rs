@@ -10,9 +10,7 @@ use crate::alarm::{Alert, Priority};
 use crate::cmd::common::line::Line;
 use crate::loadtest::meter::Meter;
 use crate::output::{Feed, Output, Shown, Text, counted};
-use crate::pipeline::observer::{Observer, Origin, Progress};
-use crate::pipeline::source::Assigned;
-use crate::reading::reject::Reject;
+use crate::pipeline::events::{Listener, PipelineEvent, Progress};
 use crate::reading::{PatientId, Reading};
 use crate::shutdown::Shutdown;
 
@@ -120,15 +118,29 @@ fn mark(priority: Priority) -> &'static str {
     }
 }
 
-impl Observer for View {
-    fn assigned(&mut self, _: &[Assigned]) {
-        self.began = Instant::now();
-        self.draw();
+impl Listener for View {
+    fn hear(&mut self, event: PipelineEvent<'_>) {
+        match event {
+            PipelineEvent::Assigned(_) => {
+                self.began = Instant::now();
+                self.draw();
+            }
+            PipelineEvent::Reading { reading, alerts, .. } => self.reading(reading, alerts),
+            PipelineEvent::Refused { partition, offset, reject } => {
+                self.output.note(format_args!("note: partition {partition}, offset {offset}: {reject}"));
+            }
+            PipelineEvent::Trouble(text) => self.output.note(format_args!("note: {text}")),
+            PipelineEvent::Progress(progress) => {
+                self.progress = progress;
+                self.draw();
+            }
+            PipelineEvent::Revoked | PipelineEvent::Stored(_) | PipelineEvent::Unkeyed { .. } => {}
+        }
     }
+}
 
-    fn revoked(&mut self) {}
-
-    fn reading(&mut self, _: Origin, reading: &Reading, alerts: &[Alert]) {
+impl View {
+    fn reading(&mut self, reading: &Reading, alerts: &[Alert]) {
         self.latest.insert(reading.patient().clone(), reading.clone());
         for alert in alerts {
             self.alerts.push_front(alert.clone());
@@ -139,21 +151,6 @@ impl Observer for View {
             let texts: Vec<_> = alerts.iter().map(ToString::to_string).collect();
             self.print(format!("  >>> ALERT: {}", texts.join("; ")));
         }
-        self.draw();
-    }
-
-    fn refused(&mut self, partition: i32, offset: i64, reject: &Reject) {
-        self.output.note(format_args!("note: partition {partition}, offset {offset}: {reject}"));
-    }
-
-    fn unkeyed(&mut self, _: i32, _: i64) {}
-
-    fn trouble(&mut self, text: &str) {
-        self.output.note(format_args!("note: {text}"));
-    }
-
-    fn progress(&mut self, progress: &Progress) {
-        self.progress = *progress;
         self.draw();
     }
 }

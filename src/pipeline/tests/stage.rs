@@ -8,14 +8,12 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use tokio::time::Instant;
 
-use super::super::letters::{DeadLetters, Letter};
-use super::super::observer::{Observer, Origin, Progress};
+use super::super::dead_letters::{DeadLetter, DeadLetters};
+use super::super::events::{Listener, Origin, PipelineEvent};
 use super::super::source::{Assigned, Chunk, Event, Source};
-use crate::alarm::Alert;
 use crate::ledger::Position;
 use crate::pipeline::store::{Batch, BatchLimits, Epoch, Store, WriteError};
 use crate::reading::Reading;
-use crate::reading::reject::Reject;
 use crate::record::Record;
 
 /// What happened, in order.
@@ -179,7 +177,7 @@ pub(super) struct Drawer {
 impl DeadLetters for Drawer {
     type Error = Ended;
 
-    async fn keep(&self, letters: &[Letter]) -> Result<Option<String>, Ended> {
+    async fn keep(&self, letters: &[DeadLetter]) -> Result<Option<String>, Ended> {
         assert!(!self.is_fatal, "as planted");
         let mut failures = self.failures.lock().expect("no panic while it is held");
         if *failures > 0 && letters.iter().any(|letter| letter.partition == self.refuses) {
@@ -187,7 +185,7 @@ impl DeadLetters for Drawer {
             self.log.note("not kept");
             return Err(Ended);
         }
-        for Letter { partition, record, reject } in letters {
+        for DeadLetter { partition, record, reject } in letters {
             self.log.note(format!("kept {partition}:{} {}", record.offset, reject.code()));
         }
         Ok(None)
@@ -200,31 +198,19 @@ pub(super) struct Audience {
     pub(super) log: Log,
 }
 
-impl Observer for Audience {
-    fn assigned(&mut self, _: &[Assigned]) {}
-
-    fn revoked(&mut self) {
-        self.log.note("revoked");
+impl Listener for Audience {
+    fn hear(&mut self, event: PipelineEvent<'_>) {
+        self.log.note(match event {
+            PipelineEvent::Revoked => "revoked".to_owned(),
+            PipelineEvent::Reading { origin: Origin { partition, offset, .. }, alerts, .. } => {
+                format!("read {partition}:{offset} {}", alerts.len())
+            }
+            PipelineEvent::Refused { partition, offset, .. } => format!("refused {partition}:{offset}"),
+            PipelineEvent::Unkeyed { partition, offset } => format!("unkeyed {partition}:{offset}"),
+            PipelineEvent::Trouble(text) => format!("trouble {text}"),
+            PipelineEvent::Assigned(_) | PipelineEvent::Stored(_) | PipelineEvent::Progress(_) => return,
+        });
     }
-
-    fn reading(&mut self, origin: Origin, _: &Reading, alerts: &[Alert]) {
-        let Origin { partition, offset, .. } = origin;
-        self.log.note(format!("read {partition}:{offset} {}", alerts.len()));
-    }
-
-    fn refused(&mut self, partition: i32, offset: i64, _: &Reject) {
-        self.log.note(format!("refused {partition}:{offset}"));
-    }
-
-    fn unkeyed(&mut self, partition: i32, offset: i64) {
-        self.log.note(format!("unkeyed {partition}:{offset}"));
-    }
-
-    fn trouble(&mut self, text: &str) {
-        self.log.note(format!("trouble {text}"));
-    }
-
-    fn progress(&mut self, _: &Progress) {}
 }
 
 /// The assignment number 1, of these partitions from offset 0 on, each with `end` messages.

@@ -18,7 +18,7 @@ use vitals::kafka::producer::{self, Delivery, Direct, Outgoing, Patience, Produc
 use vitals::kafka::{brokers, lag, sample, topic_settings, topics};
 use vitals::ledger::Position;
 use vitals::pipeline;
-use vitals::pipeline::letters::{DeadLetters as _, Letter};
+use vitals::pipeline::dead_letters::{DeadLetter, DeadLetters as _};
 use vitals::pipeline::source::{Event, Source as _};
 use vitals::reading::reject::Reject;
 use vitals::record::Record;
@@ -172,7 +172,7 @@ async fn keep_letters(seeds: &[String], topic: &str) -> Result<(), KafkaError> {
             headers: Vec::new(),
             fault: None,
         };
-        Letter { partition, record, reject: Reject::NotUtf8 }
+        DeadLetter { partition, record, reject: Reject::NotUtf8 }
     };
     let letters = DeadLetterTopic::of(topic, seeds);
     let kept = letters.keep(&[letter(0), letter(1), letter(2)]).await;

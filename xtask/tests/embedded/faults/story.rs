@@ -8,7 +8,7 @@ use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use kafka_protocol::messages::{FetchRequest, TopicName};
 use kafka_protocol::protocol::StrBytes;
 use tokio::time::{sleep, timeout};
-use vitals::alarm::{Alert, Limits};
+use vitals::alarm::Limits;
 use vitals::kafka::admin::{self, TopicSpec, dead_letter_topic};
 use vitals::kafka::cluster::Cluster;
 use vitals::kafka::consumer::Consumer;
@@ -20,11 +20,9 @@ use vitals::kafka::murmur2::partition_of;
 use vitals::kafka::offsets::{self, Place};
 use vitals::kafka::producer::{Delivery, Outgoing, Producer, ProducerError};
 use vitals::kafka::records::{self};
-use vitals::pipeline::observer::{Observer, Origin, Progress};
-use vitals::pipeline::source::Assigned;
+use vitals::pipeline::events::PipelineEvent;
 use vitals::pipeline::store::Store;
 use vitals::pipeline::{Pipeline, Summary, Until};
-use vitals::reading::reject::Reject;
 use vitals::reading::{PatientId, Reading, Signs, Timestamp};
 use vitals::record::Record;
 use vitals::shutdown::{self, Shutdown};
@@ -138,11 +136,16 @@ impl Story {
         let mut consumer = Consumer::join(&brokers, self.member.clone(), Place::Earliest).await.expect("joined");
         arm();
         let dead_letters = DeadLetterTopic::of(TOPIC, &brokers);
-        let mut notes = Notes::default();
-        let pipeline = Pipeline::new(&mut consumer, store, &dead_letters, &mut notes, Limits::default(), until);
+        let mut troubles = Vec::new();
+        let mut listener = |event: PipelineEvent<'_>| {
+            if let PipelineEvent::Trouble(text) = event {
+                troubles.push(text.to_owned());
+            }
+        };
+        let pipeline = Pipeline::new(&mut consumer, store, &dead_letters, &mut listener, Limits::default(), until);
         let outcome = timeout(LIMIT, pipeline.run(shutdown)).await.expect("an end in time");
         consumer.leave().await;
-        Run { outcome, troubles: notes.0 }
+        Run { outcome, troubles }
     }
 
     /// The table has every reading as it was sent and no other row, both letters are kept, and the group has committed
@@ -284,26 +287,4 @@ fn sorted(mut rows: Vec<StoredReading>) -> Vec<StoredReading> {
 pub(crate) fn header<'a>(letter: &'a Record, name: &str) -> Option<&'a str> {
     let found = letter.headers.iter().find(|header| header.key == name.as_bytes())?;
     std::str::from_utf8(found.value.as_deref()?).ok()
-}
-
-/// Keeps what the operator would hear.
-#[derive(Default)]
-struct Notes(Vec<String>);
-
-impl Observer for Notes {
-    fn assigned(&mut self, _: &[Assigned]) {}
-
-    fn revoked(&mut self) {}
-
-    fn reading(&mut self, _: Origin, _: &Reading, _: &[Alert]) {}
-
-    fn refused(&mut self, _: i32, _: i64, _: &Reject) {}
-
-    fn unkeyed(&mut self, _: i32, _: i64) {}
-
-    fn trouble(&mut self, text: &str) {
-        self.0.push(text.to_owned());
-    }
-
-    fn progress(&mut self, _: &Progress) {}
 }

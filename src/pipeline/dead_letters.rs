@@ -9,7 +9,7 @@ use crate::record::Record;
 
 /// A refused record, where it stood, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Letter {
+pub struct DeadLetter {
     /// The partition that it was read from.
     pub partition: i32,
     /// The record as it was read: key, value and headers.
@@ -25,17 +25,17 @@ pub trait DeadLetters: Send + Sync {
 
     /// Keeps letters. `Ok` means that all of them are kept, with what the operator should hear of it; after an error any
     /// part may be, and keeping the same letters again only adds copies.
-    fn keep(&self, letters: &[Letter]) -> impl Future<Output = Result<Option<String>, Self::Error>> + Send;
+    fn keep(&self, letters: &[DeadLetter]) -> impl Future<Output = Result<Option<String>, Self::Error>> + Send;
 }
 
 /// How many bytes of letters go out in one go.
-const MAIL_BYTES: usize = 512 * 1024;
+const BATCH_BYTES: usize = 512 * 1024;
 
 /// Letters of one partition that go out together, and what is settled when they are kept.
 #[derive(Debug)]
-pub struct Mail {
+pub struct DeadLetterBatch {
     /// The letters.
-    pub letters: Vec<Letter>,
+    pub letters: Vec<DeadLetter>,
     /// The records that they stand for.
     pub receipts: Vec<Receipt>,
     /// What they take of the memory limit.
@@ -45,19 +45,19 @@ pub struct Mail {
 }
 
 /// Letters that wait to be kept, partition by partition: one that cannot be kept holds up no other's. Of each partition
-/// one mail is in flight at a time, so its letters keep their order.
+/// one batch is in flight at a time, so its letters keep their order.
 #[derive(Debug, Default)]
-pub struct Outbox {
-    trays: BTreeMap<i32, Tray>,
+pub struct DeadLetterQueue {
+    partitions: BTreeMap<i32, PartitionQueue>,
 }
 
 #[derive(Debug, Default)]
-struct Tray {
-    waiting: VecDeque<(Letter, Receipt)>,
+struct PartitionQueue {
+    waiting: VecDeque<(DeadLetter, Receipt)>,
     in_flight: bool,
 }
 
-impl Mail {
+impl DeadLetterBatch {
     /// The partition that the letters were read from.
     #[must_use]
     pub fn partition(&self) -> Option<i32> {
@@ -65,42 +65,42 @@ impl Mail {
     }
 }
 
-impl Outbox {
+impl DeadLetterQueue {
     /// Puts a letter in.
-    pub fn add(&mut self, letter: Letter, receipt: Receipt) {
-        self.trays.entry(letter.partition).or_default().waiting.push_back((letter, receipt));
+    pub fn add(&mut self, letter: DeadLetter, receipt: Receipt) {
+        self.partitions.entry(letter.partition).or_default().waiting.push_back((letter, receipt));
     }
 
-    /// The next letters to go out, all of one partition: at least one, and not more than [`MAIL_BYTES`] where there are
+    /// The next letters to go out, all of one partition: at least one, and not more than [`BATCH_BYTES`] where there are
     /// several.
-    pub fn next_mail(&mut self) -> Option<Mail> {
-        let is_ready = |tray: &&mut Tray| !tray.in_flight && !tray.waiting.is_empty();
-        let tray = self.trays.values_mut().find(is_ready)?;
-        tray.in_flight = true;
-        let mut mail = Mail { letters: Vec::new(), receipts: Vec::new(), size_bytes: 0, attempts: 0 };
-        while let Some((letter, _)) = tray.waiting.front() {
+    pub fn next_batch(&mut self) -> Option<DeadLetterBatch> {
+        let is_ready = |queue: &&mut PartitionQueue| !queue.in_flight && !queue.waiting.is_empty();
+        let queue = self.partitions.values_mut().find(is_ready)?;
+        queue.in_flight = true;
+        let mut batch = DeadLetterBatch { letters: Vec::new(), receipts: Vec::new(), size_bytes: 0, attempts: 0 };
+        while let Some((letter, _)) = queue.waiting.front() {
             let size_bytes = letter.record.size_bytes();
-            if !mail.letters.is_empty() && mail.size_bytes + size_bytes > MAIL_BYTES {
+            if !batch.letters.is_empty() && batch.size_bytes + size_bytes > BATCH_BYTES {
                 break;
             }
-            mail.size_bytes += size_bytes;
-            let (letter, receipt) = tray.waiting.pop_front()?;
-            mail.letters.push(letter);
-            mail.receipts.push(receipt);
+            batch.size_bytes += size_bytes;
+            let (letter, receipt) = queue.waiting.pop_front()?;
+            batch.letters.push(letter);
+            batch.receipts.push(receipt);
         }
-        Some(mail)
+        Some(batch)
     }
 
-    /// Notes that a partition's mail is not in flight any more.
+    /// Notes that a partition's batch is not in flight any more.
     pub fn done(&mut self, partition: i32) {
-        if let Some(tray) = self.trays.get_mut(&partition) {
-            tray.in_flight = false;
+        if let Some(queue) = self.partitions.get_mut(&partition) {
+            queue.in_flight = false;
         }
     }
 
     /// Drops what has not gone out yet, and gives its size.
     pub fn clear(&mut self) -> usize {
-        let waiting = self.trays.values_mut().flat_map(|tray| tray.waiting.drain(..));
+        let waiting = self.partitions.values_mut().flat_map(|queue| queue.waiting.drain(..));
         waiting.map(|(letter, _)| letter.record.size_bytes()).sum()
     }
 }

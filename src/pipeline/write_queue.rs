@@ -1,8 +1,8 @@
-//! Rows on their way to the store, in one lane per patient.
+//! Rows on their way to the store, in one queue per patient.
 //!
 //! A patient is in one batch in flight at most, so that no two writes of one row can overtake each other; what arrives
-//! meanwhile collects in its lane and goes out together. Where that is little, several patients share a batch, as far as
-//! the store's [limits](BatchLimits) let them. Nothing waits where there is nothing to wait for: a lane without a batch
+//! meanwhile collects in its queue and goes out together. Where that is little, several patients share a batch, as far as
+//! the store's [limits](BatchLimits) let them. Nothing waits where there is nothing to wait for: a queue without a batch
 //! in flight is ready at once.
 
 use std::collections::{HashMap, VecDeque};
@@ -14,9 +14,9 @@ use crate::reading::{PatientId, Reading, Timestamp};
 
 /// A batch to write, and what is settled when it is written.
 #[derive(Debug, Default)]
-pub struct Job {
+pub struct WriteBatch {
     /// What to write.
-    pub batch: Batch,
+    pub rows: Batch,
     /// Whose readings it holds.
     pub patients: Vec<PatientId>,
     /// The records that it stands for.
@@ -29,10 +29,10 @@ pub struct Job {
     pub refused: Option<Refused>,
 }
 
-/// The lanes of all patients.
+/// Rows that wait to be written, in a queue for each patient.
 #[derive(Debug, Default)]
-pub struct Lanes {
-    by_patient: HashMap<PatientId, Lane>,
+pub struct WriteQueue {
+    by_patient: HashMap<PatientId, PatientQueue>,
     /// Patients with rows and without a batch in flight, in the order in which they became so.
     ready: VecDeque<PatientId>,
     /// Patients whose rows go out one by one; and how many batches the store had taken when it refused several of their
@@ -41,7 +41,7 @@ pub struct Lanes {
 }
 
 #[derive(Debug, Default)]
-struct Lane {
+struct PatientQueue {
     /// In the order of their times, each of which is one row of the table. They mostly come in that order too.
     rows: VecDeque<Row>,
     in_flight: bool,
@@ -67,62 +67,62 @@ pub struct Refused {
     pub attempts: u32,
 }
 
-impl Lanes {
-    /// Puts a reading into its patient's lane. A later record of the same time is joined into the row that waits, sign
+impl WriteQueue {
+    /// Puts a reading into its patient's queue. A later record of the same time is joined into the row that waits, sign
     /// by sign.
     pub fn add(&mut self, reading: Reading, alerts: Vec<Alert>, receipt: Receipt, size_bytes: usize) {
         let patient = reading.patient().clone();
-        let lane = self.by_patient.entry(patient.clone()).or_default();
-        if lane.rows.is_empty() && !lane.in_flight {
+        let queue = self.by_patient.entry(patient.clone()).or_default();
+        if queue.rows.is_empty() && !queue.in_flight {
             self.ready.push_back(patient);
         }
-        lane.add(Row { reading, alerts, receipt, joined: Vec::new(), size_bytes, refused: None });
+        queue.add(Row { reading, alerts, receipt, joined: Vec::new(), size_bytes, refused: None });
     }
 
     /// The next batch that may go out.
-    pub fn next_job(&mut self, limits: BatchLimits) -> Option<Job> {
+    pub fn next_batch(&mut self, limits: BatchLimits) -> Option<WriteBatch> {
         let patient = self.ready.pop_front()?;
-        let mut job = Job::default();
+        let mut batch = WriteBatch::default();
         if self.alone.contains_key(&patient) {
-            self.take_one(patient, &mut job);
-            return Some(job);
+            self.take_one(patient, &mut batch);
+            return Some(batch);
         }
-        self.take_rows(patient, limits.rows, &mut job);
-        while job.patients.len() < limits.patients
-            && let Some(room) = limits.shared_rows.checked_sub(job.batch.readings.len())
+        self.take_rows(patient, limits.rows, &mut batch);
+        while batch.patients.len() < limits.patients
+            && let Some(room) = limits.shared_rows.checked_sub(batch.rows.readings.len())
             && self.ready.front().is_some_and(|patient| self.shares(patient, room))
             && let Some(patient) = self.ready.pop_front()
         {
-            self.take_rows(patient, room, &mut job);
+            self.take_rows(patient, room, &mut batch);
         }
-        Some(job)
+        Some(batch)
     }
 
     /// Whether all that waits of a patient may go into a batch with so much room, beside others.
     fn shares(&self, patient: &PatientId, room: usize) -> bool {
-        let fits = self.by_patient.get(patient).is_some_and(|lane| lane.rows.len() <= room);
+        let fits = self.by_patient.get(patient).is_some_and(|queue| queue.rows.len() <= room);
         fits && !self.alone.contains_key(patient)
     }
 
     /// The only row of a batch of its own.
-    fn take_one(&mut self, patient: PatientId, job: &mut Job) {
-        let Some(lane) = self.by_patient.get_mut(&patient) else { return };
-        lane.in_flight = true;
-        if let Some(row) = lane.pop_one() {
-            job.refused = row.refused;
-            job.attempts = row.refused.map_or(0, |refused| refused.attempts);
-            job.add(row);
+    fn take_one(&mut self, patient: PatientId, batch: &mut WriteBatch) {
+        let Some(queue) = self.by_patient.get_mut(&patient) else { return };
+        queue.in_flight = true;
+        if let Some(row) = queue.pop_one() {
+            batch.refused = row.refused;
+            batch.attempts = row.refused.map_or(0, |refused| refused.attempts);
+            batch.add(row);
         }
-        job.patients.push(patient);
+        batch.patients.push(patient);
     }
 
     /// What waits of one patient, up to so many rows.
-    fn take_rows(&mut self, patient: PatientId, room: usize, job: &mut Job) {
-        let Some(lane) = self.by_patient.get_mut(&patient) else { return };
-        lane.in_flight = true;
-        let count = lane.rows.len().min(room);
-        lane.rows.drain(..count).for_each(|row| job.add(row));
-        job.patients.push(patient);
+    fn take_rows(&mut self, patient: PatientId, room: usize, batch: &mut WriteBatch) {
+        let Some(queue) = self.by_patient.get_mut(&patient) else { return };
+        queue.in_flight = true;
+        let count = queue.rows.len().min(room);
+        queue.rows.drain(..count).for_each(|row| batch.add(row));
+        batch.patients.push(patient);
     }
 
     /// From now on this patient's rows go out one by one, so that one of them that is refused takes no other along.
@@ -137,17 +137,17 @@ impl Lanes {
     }
 
     /// Puts the row of a batch of one back, which was refused: the patient's other rows go first, and one by one too.
-    pub fn put_back(&mut self, job: Job, refused: Refused) {
-        let Job { batch: Batch { mut readings, alerts }, mut patients, receipts, size_bytes, .. } = job;
+    pub fn put_back(&mut self, batch: WriteBatch, refused: Refused) {
+        let WriteBatch { rows: Batch { mut readings, alerts }, mut patients, receipts, size_bytes, .. } = batch;
         let mut receipts = receipts.into_iter();
         let (Some(patient), Some(reading), Some(receipt)) = (patients.pop(), readings.pop(), receipts.next()) else {
             return;
         };
-        let Some(lane) = self.by_patient.get_mut(&patient) else { return };
+        let Some(queue) = self.by_patient.get_mut(&patient) else { return };
         let joined = receipts.collect();
         self.alone.entry(patient.clone()).or_default();
-        lane.put_back(Row { reading, alerts, receipt, joined, size_bytes, refused: Some(refused) });
-        lane.in_flight = false;
+        queue.put_back(Row { reading, alerts, receipt, joined, size_bytes, refused: Some(refused) });
+        queue.in_flight = false;
         self.ready.push_back(patient);
     }
 
@@ -159,9 +159,9 @@ impl Lanes {
     /// Notes that a batch of these patients is not in flight any more.
     pub fn done(&mut self, patients: &[PatientId]) {
         for patient in patients {
-            let Some(lane) = self.by_patient.get_mut(patient) else { continue };
-            lane.in_flight = false;
-            if lane.rows.is_empty() {
+            let Some(queue) = self.by_patient.get_mut(patient) else { continue };
+            queue.in_flight = false;
+            if queue.rows.is_empty() {
                 // A ward has few patients, but a topic may see many over the years.
                 self.by_patient.remove(patient);
             } else {
@@ -173,24 +173,24 @@ impl Lanes {
     /// Drops what has not gone out yet, and gives its size: its partitions are somebody else's.
     pub fn clear(&mut self) -> usize {
         self.ready.clear();
-        let waiting = self.by_patient.values().flat_map(|lane| &lane.rows).map(|row| row.size_bytes).sum();
-        self.by_patient.retain(|_, lane| lane.in_flight);
-        self.by_patient.values_mut().for_each(|lane| lane.rows.clear());
+        let waiting = self.by_patient.values().flat_map(|queue| &queue.rows).map(|row| row.size_bytes).sum();
+        self.by_patient.retain(|_, queue| queue.in_flight);
+        self.by_patient.values_mut().for_each(|queue| queue.rows.clear());
         waiting
     }
 }
 
-impl Job {
+impl WriteBatch {
     fn add(&mut self, row: Row) {
-        self.batch.readings.push(row.reading);
-        self.batch.alerts.extend(row.alerts);
+        self.rows.readings.push(row.reading);
+        self.rows.alerts.extend(row.alerts);
         self.receipts.push(row.receipt);
         self.receipts.extend(row.joined);
         self.size_bytes += row.size_bytes;
     }
 }
 
-impl Lane {
+impl PatientQueue {
     /// One that was not refused before, where there is one.
     fn pop_one(&mut self) -> Option<Row> {
         let fresh = self.rows.iter().position(|row| row.refused.is_none());

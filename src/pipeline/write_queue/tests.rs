@@ -8,7 +8,7 @@ use crate::reading::Signs;
 const LIMITS: BatchLimits = BatchLimits { rows: 60, patients: 1, shared_rows: 60 };
 
 struct Bench {
-    lanes: Lanes,
+    write_queue: WriteQueue,
     ledger: Ledger,
     offset: i64,
 }
@@ -18,7 +18,7 @@ impl Bench {
         let mut ledger = Ledger::default();
         ledger.assign(1);
         ledger.add(0, 0, 0);
-        Self { lanes: Lanes::default(), ledger, offset: 0 }
+        Self { write_queue: WriteQueue::default(), ledger, offset: 0 }
     }
 
     fn add(&mut self, patient: &str, second: u32, signs: Signs) {
@@ -27,7 +27,7 @@ impl Bench {
         let receipt = self.ledger.admit(0, self.offset).expect("ours");
         self.offset += 1;
         let alerts = judge(&reading, &Limits::default());
-        self.lanes.add(reading, alerts, receipt, 100);
+        self.write_queue.add(reading, alerts, receipt, 100);
     }
 }
 
@@ -40,7 +40,8 @@ fn a_row_without_a_batch_in_flight_goes_out_at_once() {
     let mut bench = Bench::new();
     bench.add("P1", 0, spo2(98));
     bench.add("P2", 0, spo2(98));
-    let patients: Vec<_> = std::iter::from_fn(|| bench.lanes.next_job(LIMITS)).flat_map(|job| job.patients).collect();
+    let patients: Vec<_> =
+        std::iter::from_fn(|| bench.write_queue.next_batch(LIMITS)).flat_map(|batch| batch.patients).collect();
     assert_eq!(patients.iter().map(PatientId::as_str).collect::<Vec<_>>(), ["P1", "P2"]);
 }
 
@@ -48,13 +49,13 @@ fn a_row_without_a_batch_in_flight_goes_out_at_once() {
 fn a_patient_has_one_batch_in_flight_and_the_rest_goes_out_together() {
     let mut bench = Bench::new();
     bench.add("P1", 0, spo2(98));
-    let first = bench.lanes.next_job(LIMITS).expect("ready");
+    let first = bench.write_queue.next_batch(LIMITS).expect("ready");
     bench.add("P1", 1, spo2(97));
     bench.add("P1", 2, spo2(96));
-    assert!(bench.lanes.next_job(LIMITS).is_none());
-    bench.lanes.done(&first.patients);
-    let second = bench.lanes.next_job(LIMITS).expect("ready again");
-    assert_eq!((second.batch.readings.len(), second.receipts.len(), second.size_bytes), (2, 2, 200));
+    assert!(bench.write_queue.next_batch(LIMITS).is_none());
+    bench.write_queue.done(&first.patients);
+    let second = bench.write_queue.next_batch(LIMITS).expect("ready again");
+    assert_eq!((second.rows.readings.len(), second.receipts.len(), second.size_bytes), (2, 2, 200));
 }
 
 #[test]
@@ -64,11 +65,11 @@ fn records_of_one_time_are_joined_sign_by_sign_in_their_order() {
     bench.add("P1", 1, spo2(97));
     bench.add("P1", 5, spo2(91));
     bench.add("P1", 5, spo2(90));
-    let job = bench.lanes.next_job(LIMITS).expect("ready");
-    assert_eq!(job.batch.readings.len(), 2);
-    assert_eq!(*job.batch.readings[1].signs(), Signs { heart_rate: Some(120), ..spo2(90) });
-    assert_eq!(job.receipts.len(), 4);
-    let alerts: Vec<_> = job.batch.alerts.iter().map(ToString::to_string).collect();
+    let batch = bench.write_queue.next_batch(LIMITS).expect("ready");
+    assert_eq!(batch.rows.readings.len(), 2);
+    assert_eq!(*batch.rows.readings[1].signs(), Signs { heart_rate: Some(120), ..spo2(90) });
+    assert_eq!(batch.receipts.len(), 4);
+    let alerts: Vec<_> = batch.rows.alerts.iter().map(ToString::to_string).collect();
     assert_eq!(alerts, ["High heart rate: 120", "Low SpO2: 90"]);
 }
 
@@ -82,11 +83,11 @@ fn a_batch_is_limited_and_the_lane_stays_ready() {
     let late = Timestamp::parse("2025-10-26T11:00:00Z").expect("time");
     let reading = Reading::new(PatientId::parse("P1").expect("id"), late, spo2(98)).expect("reading");
     let receipt = bench.ledger.admit(0, bench.offset).expect("ours");
-    bench.lanes.add(reading, Vec::new(), receipt, 100);
-    let job = bench.lanes.next_job(LIMITS).expect("ready");
-    assert_eq!(job.batch.readings.len(), LIMITS.rows);
-    bench.lanes.done(&job.patients);
-    assert_eq!(bench.lanes.next_job(LIMITS).expect("the rest").batch.readings.len(), 1);
+    bench.write_queue.add(reading, Vec::new(), receipt, 100);
+    let batch = bench.write_queue.next_batch(LIMITS).expect("ready");
+    assert_eq!(batch.rows.readings.len(), LIMITS.rows);
+    bench.write_queue.done(&batch.patients);
+    assert_eq!(bench.write_queue.next_batch(LIMITS).expect("the rest").rows.readings.len(), 1);
 }
 
 #[test]
@@ -96,9 +97,9 @@ fn patients_with_few_rows_share_a_batch_up_to_its_limits() {
         (0..3).for_each(|second| bench.add(patient, second, spo2(90)));
     }
     let mut of = |limits| {
-        let job = bench.lanes.next_job(limits).expect("ready");
-        let whose: Vec<_> = job.batch.readings.iter().map(|reading| reading.patient().as_str().to_owned()).collect();
-        (whose, job.patients.len(), job.receipts.len(), job.batch.alerts.len())
+        let batch = bench.write_queue.next_batch(limits).expect("ready");
+        let whose: Vec<_> = batch.rows.readings.iter().map(|reading| reading.patient().as_str().to_owned()).collect();
+        (whose, batch.patients.len(), batch.receipts.len(), batch.rows.alerts.len())
     };
     // The third one has more than there is room for: none of them goes in two parts.
     let first = of(BatchLimits { rows: 60, patients: 3, shared_rows: 8 });
@@ -113,7 +114,8 @@ fn a_patient_with_many_rows_shares_no_batch() {
     (0..9).for_each(|second| bench.add("P1", second, spo2(98)));
     bench.add("P2", 0, spo2(98));
     let limits = BatchLimits { rows: 60, patients: 3, shared_rows: 8 };
-    let sizes: Vec<_> = std::iter::from_fn(|| bench.lanes.next_job(limits)).map(|job| job.receipts.len()).collect();
+    let sizes: Vec<_> =
+        std::iter::from_fn(|| bench.write_queue.next_batch(limits)).map(|batch| batch.receipts.len()).collect();
     assert_eq!(sizes, [9, 1]);
 }
 
@@ -124,63 +126,63 @@ fn a_limit_of_rows_holds_for_one_patient_and_for_several() {
     bench.add("P2", 0, spo2(98));
     bench.add("P3", 0, spo2(98));
     let limits = BatchLimits { rows: 60, patients: 10, shared_rows: 30 }.with_rows(2);
-    let first = bench.lanes.next_job(limits).expect("ready");
-    let second = bench.lanes.next_job(limits).expect("ready");
+    let first = bench.write_queue.next_batch(limits).expect("ready");
+    let second = bench.write_queue.next_batch(limits).expect("ready");
     assert_eq!((first.receipts.len(), second.receipts.len(), second.patients.len()), (2, 2, 2));
 }
 
 #[test]
 fn a_patient_whose_rows_go_alone_shares_no_batch() {
     let mut bench = Bench::new();
-    bench.lanes.send_alone(PatientId::parse("P2").expect("id"), 0);
+    bench.write_queue.send_alone(PatientId::parse("P2").expect("id"), 0);
     for patient in ["P1", "P2", "P3"] {
         bench.add(patient, 0, spo2(98));
     }
     let limits = BatchLimits { rows: 60, patients: 10, shared_rows: 60 };
-    let jobs: Vec<_> = std::iter::from_fn(|| bench.lanes.next_job(limits)).collect();
-    assert_eq!(jobs.iter().map(|job| job.patients.len()).collect::<Vec<_>>(), [1, 1, 1]);
+    let jobs: Vec<_> = std::iter::from_fn(|| bench.write_queue.next_batch(limits)).collect();
+    assert_eq!(jobs.iter().map(|batch| batch.patients.len()).collect::<Vec<_>>(), [1, 1, 1]);
 }
 
 #[test]
 fn the_rows_of_a_patient_can_be_made_to_go_out_one_by_one() {
     let mut bench = Bench::new();
-    bench.lanes.send_alone(PatientId::parse("P1").expect("id"), 0);
+    bench.write_queue.send_alone(PatientId::parse("P1").expect("id"), 0);
     bench.add("P1", 0, spo2(98));
     bench.add("P1", 1, spo2(98));
-    let job = bench.lanes.next_job(LIMITS).expect("ready");
-    assert_eq!(job.batch.readings.len(), 1);
-    bench.lanes.done(&job.patients);
-    assert_eq!(bench.lanes.next_job(LIMITS).expect("the other").batch.readings.len(), 1);
+    let batch = bench.write_queue.next_batch(LIMITS).expect("ready");
+    assert_eq!(batch.rows.readings.len(), 1);
+    bench.write_queue.done(&batch.patients);
+    assert_eq!(bench.write_queue.next_batch(LIMITS).expect("the other").rows.readings.len(), 1);
 }
 
 #[test]
 fn a_row_that_was_refused_waits_for_the_others_and_for_later_records_of_its_time() {
     let mut bench = Bench::new();
-    bench.lanes.send_alone(PatientId::parse("P1").expect("id"), 0);
+    bench.write_queue.send_alone(PatientId::parse("P1").expect("id"), 0);
     bench.add("P1", 0, Signs { heart_rate: Some(70), ..spo2(98) });
     bench.add("P1", 1, spo2(97));
     let refused = Refused { taken_before: 7, attempts: 1 };
-    let job = bench.lanes.next_job(LIMITS).expect("ready");
+    let batch = bench.write_queue.next_batch(LIMITS).expect("ready");
     bench.add("P1", 0, spo2(91));
-    bench.lanes.put_back(job, refused);
-    let other = bench.lanes.next_job(LIMITS).expect("the other");
-    assert_eq!((other.batch.readings[0].signs().spo2, other.refused), (Some(97), None));
-    bench.lanes.done(&other.patients);
-    let again = bench.lanes.next_job(LIMITS).expect("once more");
+    bench.write_queue.put_back(batch, refused);
+    let other = bench.write_queue.next_batch(LIMITS).expect("the other");
+    assert_eq!((other.rows.readings[0].signs().spo2, other.refused), (Some(97), None));
+    bench.write_queue.done(&other.patients);
+    let again = bench.write_queue.next_batch(LIMITS).expect("once more");
     assert_eq!((again.refused, again.attempts, again.receipts.len()), (Some(refused), 1, 2));
-    assert_eq!(*again.batch.readings[0].signs(), Signs { heart_rate: Some(70), ..spo2(91) });
+    assert_eq!(*again.rows.readings[0].signs(), Signs { heart_rate: Some(70), ..spo2(91) });
 }
 
 #[test]
 fn what_has_not_gone_out_can_be_dropped_and_what_has_still_holds_its_lane() {
     let mut bench = Bench::new();
     bench.add("P1", 0, spo2(98));
-    let job = bench.lanes.next_job(LIMITS).expect("ready");
+    let batch = bench.write_queue.next_batch(LIMITS).expect("ready");
     bench.add("P1", 1, spo2(98));
     bench.add("P2", 1, spo2(98));
-    assert_eq!(bench.lanes.clear(), 200);
+    assert_eq!(bench.write_queue.clear(), 200);
     bench.add("P1", 2, spo2(98));
-    assert!(bench.lanes.next_job(LIMITS).is_none());
-    bench.lanes.done(&job.patients);
-    assert_eq!(bench.lanes.next_job(LIMITS).expect("ready").batch.readings.len(), 1);
+    assert!(bench.write_queue.next_batch(LIMITS).is_none());
+    bench.write_queue.done(&batch.patients);
+    assert_eq!(bench.write_queue.next_batch(LIMITS).expect("ready").rows.readings.len(), 1);
 }

@@ -1,0 +1,94 @@
+//! What the pipeline tells while it runs.
+
+use super::source::Assigned;
+use super::store::Batch;
+use crate::alarm::Alert;
+use crate::reading::Reading;
+use crate::reading::reject::Reject;
+
+/// How far the pipeline has come.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Messages taken up.
+    pub messages: u64,
+    /// Of these, readings that are stored.
+    pub stored: u64,
+    /// Of these, messages that are kept as dead letters.
+    pub refused: u64,
+    /// Alerts raised.
+    pub alerts: u64,
+    /// Messages between what can be committed and the ends of the partitions, as far as known.
+    pub lag: i64,
+}
+
+/// Where a message stood, and when it was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Origin {
+    /// Its partition.
+    pub partition: i32,
+    /// Its offset.
+    pub offset: i64,
+    /// By the sender's clock, in milliseconds since 1970; below zero where that is not known.
+    pub sent_ms: i64,
+}
+
+/// Something that has happened.
+#[derive(Debug, Clone, Copy)]
+pub enum PipelineEvent<'a> {
+    /// These partitions are ours from now on.
+    Assigned(&'a [Assigned]),
+    /// The partitions are not ours any more.
+    Revoked,
+    /// A reading was taken up, and raised these alerts.
+    Reading {
+        /// Where it stood.
+        origin: Origin,
+        /// The reading.
+        reading: &'a Reading,
+        /// Its alerts.
+        alerts: &'a [Alert],
+    },
+    /// A message was refused; it goes to the dead letters.
+    Refused {
+        /// Its partition.
+        partition: i32,
+        /// Its offset.
+        offset: i64,
+        /// Why.
+        reject: &'a Reject,
+    },
+    /// The store has acknowledged these readings and alerts.
+    Stored(&'a Batch),
+    /// The first message without a key was seen: alarms need one partition per patient.
+    Unkeyed {
+        /// Its partition.
+        partition: i32,
+        /// Its offset.
+        offset: i64,
+    },
+    /// Something that needs no action yet: a server that is away, a gap in the log.
+    Trouble(&'a str),
+    /// How far things are; told now and then.
+    Progress(Progress),
+}
+
+/// Who is told. The pipeline goes on when this returns: it must never wait for anybody itself.
+pub trait Listener: Send {
+    /// Takes note of what has happened.
+    fn hear(&mut self, event: PipelineEvent<'_>);
+}
+
+/// A function is a listener.
+impl<F: FnMut(PipelineEvent<'_>) + Send> Listener for F {
+    fn hear(&mut self, event: PipelineEvent<'_>) {
+        self(event);
+    }
+}
+
+/// Two listeners hear the same, one after the other; so do as many as are wanted, in pairs of pairs.
+impl<A: Listener, B: Listener> Listener for (A, B) {
+    fn hear(&mut self, event: PipelineEvent<'_>) {
+        self.0.hear(event);
+        self.1.hear(event);
+    }
+}
