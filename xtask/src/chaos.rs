@@ -7,8 +7,7 @@
 //! - [`schedule`]: when faults are made, by a seed; [`run`]: one campaign at work; [`lanes`]: several at the same time
 //! - [`stand`]: the programs of a run, and what they are started with; [`worker`]: one of them
 //! - [`stack`]: what a campaign works on: [`embedded`] broker and `SQLite`, or [`servers`]: Kafka and Cassandra
-//! - [`link`]: a TCP proxy that spoils connections; [`trouble`]: what can be wrong with it; [`stall`]: a store that
-//!   answers nobody for a while
+//! - [`trouble`]: which trouble a link has; [`stall`]: a store that answers nobody for a while
 //! - [`flow`]: messages on their way, from the producer that is not ours to the table; [`scene`]: the like for campaigns
 //!   that send in their own way; [`gauge`]: what our programs take meanwhile
 //! - [`group`]: how far the group has come; [`watch`]: what it commits, change by change; [`foreign`]: members of it
@@ -27,7 +26,6 @@ mod gauge;
 mod group;
 mod lanes;
 mod left;
-mod link;
 mod run;
 mod scene;
 pub(crate) mod schedule;
@@ -55,6 +53,7 @@ use self::schedule::Bound;
 use self::stack::Kind;
 use self::verdict::Verdict;
 use crate::environment;
+use crate::link::Link;
 use crate::repository;
 use crate::say;
 use crate::signals::Interrupt;
@@ -167,4 +166,9 @@ fn cargo_build(target: &Path, what: &[&str], interrupt: &Interrupt) -> Result<()
     let code = foreground.run(interrupt)?;
     interrupt.check()?;
     if code == 0 { Ok(()) } else { Err(ChaosError::Build(code)) }
+}
+
+/// A link between two ports of this machine.
+fn link(from: u16, to: u16) -> Result<Link, ChaosError> {
+    Link::start(from, &format!("127.0.0.1:{to}")).map_err(|source| ChaosError::Start { what: "a link", source })
 }

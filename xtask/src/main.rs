@@ -9,7 +9,8 @@
 //! - [`ci`]: everything that must pass before a change lands
 //!
 //! Below them: [`process`] (children that end when they should), [`supervise`] (one command, its signals and its exit
-//! code), [`job`] (a program that works by itself), [`signals`] (Ctrl+C), [`lock`] (one at a time), [`venv`] (Python packages),
+//! code), [`job`] (a program that works by itself), [`link`] (a TCP proxy that spoils
+//! connections), [`signals`] (Ctrl+C), [`lock`] (one at a time), [`venv`] (Python packages),
 //! [`say`] (all printing), [`environment`], [`repository`] (where things are).
 
 mod bench;
@@ -19,6 +20,7 @@ mod environment;
 mod fuzz;
 mod guard;
 mod job;
+mod link;
 mod lock;
 mod process;
 mod repository;

@@ -13,8 +13,9 @@
 
 #[path = "stores/contract.rs"]
 mod contract;
-#[path = "cassandra/proxy.rs"]
-mod proxy;
+#[allow(dead_code, reason = "campaigns use the rest of it")]
+#[path = "../src/link.rs"]
+mod link;
 #[path = "stores/rows.rs"]
 mod rows;
 #[path = "cassandra/scene.rs"]
@@ -31,7 +32,7 @@ use vitals::store::cassandra::{CassandraError, CassandraStore, Replication};
 use vitals::store::{AnyStore, Batch, Consistency, Order, Selection, Store, StoredReading, WriteError};
 
 use contract::{keeps_the_contract, of};
-use proxy::Proxy;
+use link::{Link, Trouble};
 use rows::{at, batch, heart_rate, reading};
 use scene::{Scene, nodes};
 
@@ -47,11 +48,12 @@ async fn read(store: CassandraStore, selection: &Selection, limit: u32) -> Vec<S
     contract::read(&AnyStore::Cassandra(store), selection, limit).await
 }
 
-/// A store that reaches the server through a proxy.
-async fn through_proxy(scene: &Scene) -> (Proxy, CassandraStore) {
-    let proxy = Proxy::start(nodes().into_iter().next().unwrap()).await;
-    let store = CassandraStore::connect(vec![proxy.node.clone()], scene.keyspace(), Consistency::default()).await;
-    (proxy, store.unwrap())
+/// A store that reaches the server through a link.
+async fn through_link(scene: &Scene) -> (Link, CassandraStore) {
+    let link = Link::start(0, &nodes()[0]).unwrap();
+    let node = link.address().to_string();
+    let store = CassandraStore::connect(vec![node], scene.keyspace(), Consistency::default()).await;
+    (link, store.unwrap())
 }
 
 /// Writes as the pipeline does: again until it is stored.
@@ -258,10 +260,12 @@ async fn a_silent_server_is_told_within_five_seconds() {
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_that_are_cut_are_made_anew_and_nothing_is_lost() {
     let scene = Scene::with_tables().await;
-    let (proxy, store) = through_proxy(&scene).await;
+    let (link, store) = through_link(&scene).await;
     for second in 0..40 {
         if second % 10 == 5 {
-            proxy.cut();
+            // Those that are made afterwards are as ever.
+            link.set(Some(Trouble::Down));
+            link.set(None);
         }
         write_until_stored(&store, &batch(vec![reading("P001", second, heart_rate(60))])).await;
     }
@@ -272,11 +276,11 @@ async fn connections_that_are_cut_are_made_anew_and_nothing_is_lost() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_write_without_an_answer_ends_at_its_limit_and_the_next_one_has_a_new_session() {
     let scene = Scene::with_tables().await;
-    let (proxy, store) = through_proxy(&scene).await;
+    let (link, store) = through_link(&scene).await;
     let row = |second| batch(vec![reading("P001", second, heart_rate(60))]);
     store.write(&row(0)).await.unwrap();
-    let connections = proxy.accepted();
-    proxy.hold();
+    let connections = link.made();
+    link.set(Some(Trouble::Silence));
     let start = Instant::now();
     let lost = futures::future::join_all((1..20).map(|second| {
         let (store, row) = (&store, row(second));
@@ -285,10 +289,10 @@ async fn a_write_without_an_answer_ends_at_its_limit_and_the_next_one_has_a_new_
     .await;
     assert!(lost.iter().all(|outcome| matches!(outcome, Err(WriteError::Later(_)))), "{lost:?}");
     assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
-    proxy.release();
-    assert_eq!(proxy.accepted(), connections);
+    link.set(None);
+    assert_eq!(link.made(), connections);
     store.write(&row(100)).await.unwrap();
-    assert!(proxy.accepted() > connections, "a late answer on the old session could be taken for another one's");
+    assert!(link.made() > connections, "a late answer on the old session could be taken for another one's");
     assert_eq!(
         read(scene.store().await, &of("P001", Order::NewestFirst), 1).await.first().unwrap().timestamp,
         at(100).to_string()
@@ -299,13 +303,13 @@ async fn a_write_without_an_answer_ends_at_its_limit_and_the_next_one_has_a_new_
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_that_is_dropped_leaves_no_connection_open() {
     let scene = Scene::with_tables().await;
-    let (proxy, store) = through_proxy(&scene).await;
+    let (link, store) = through_link(&scene).await;
     store.write(&batch(vec![reading("P001", 0, heart_rate(60))])).await.unwrap();
-    assert!(proxy.open() >= 2, "the proxy carries a connection for control and one for requests");
+    assert!(link.open() >= 2, "the link carries a connection for control and one for requests");
     drop(store);
     let end = Instant::now() + Duration::from_secs(10);
-    while proxy.open() > 0 {
-        assert!(Instant::now() < end, "{} connections are still open", proxy.open());
+    while link.open() > 0 {
+        assert!(Instant::now() < end, "{} connections are still open", link.open());
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     scene.end().await;

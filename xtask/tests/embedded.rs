@@ -13,6 +13,14 @@
 mod checks;
 #[path = "brokers/each.rs"]
 mod each;
+#[allow(dead_code, reason = "campaigns use the rest of it")]
+#[path = "../src/link.rs"]
+mod link;
+#[path = "brokers/own_broker.rs"]
+mod own_broker;
+#[allow(dead_code, reason = "other tests use the rest of it")]
+#[path = "services/running.rs"]
+mod running;
 
 #[path = "embedded/advertised.rs"]
 mod advertised;
@@ -39,6 +47,8 @@ mod faulty;
 #[cfg(target_os = "linux")]
 #[path = "embedded/flushed.rs"]
 mod flushed;
+#[path = "embedded/home.rs"]
+mod home;
 #[path = "embedded/killed.rs"]
 mod killed;
 #[path = "embedded/letters.rs"]
@@ -48,6 +58,8 @@ mod letters;
 mod not_utf8;
 #[path = "embedded/operator.rs"]
 mod operator;
+#[path = "embedded/records.rs"]
+mod records;
 #[path = "embedded/store_commands.rs"]
 mod store_commands;
 #[cfg(target_os = "linux")]
@@ -68,18 +80,9 @@ mod unread;
 #[path = "embedded/wire.rs"]
 mod wire;
 
-use vitals::broker::flush::Flush;
-use vitals::broker::{Broker, Config};
-
 async fn on_embedded(check: impl AsyncFnOnce(Vec<String>)) {
     let folder = tempfile::tempdir().expect("a folder");
-    let config = Config {
-        folder: folder.path().join("broker"),
-        listen: ([127, 0, 0, 1], 0).into(),
-        advertise: None,
-        flush: Flush::default(),
-    };
-    let broker = Broker::start(config).await.expect("started");
+    let broker = own_broker::started(folder.path()).await;
     check(vec![broker.address().to_string()]).await;
     broker.stop().await;
 }

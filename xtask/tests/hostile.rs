@@ -29,6 +29,8 @@ mod frame;
 mod good_client;
 #[path = "hostile/harm.rs"]
 mod harm;
+#[path = "brokers/own_broker.rs"]
+mod own_broker;
 #[path = "hostile/process.rs"]
 mod process;
 #[path = "hostile/proxy.rs"]
@@ -45,8 +47,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use tokio::time::timeout;
-use vitals::broker::flush::Flush;
-use vitals::broker::{Broker, Config};
+use vitals::broker::Broker;
 
 use good_client::GoodClient;
 use proxy::Direction;
@@ -70,13 +71,7 @@ impl Stage {
     async fn new() -> Self {
         process::count_panics();
         let folder = tempfile::tempdir().expect("a folder");
-        let config = Config {
-            folder: folder.path().join("broker"),
-            listen: ([127, 0, 0, 1], 0).into(),
-            advertise: None,
-            flush: Flush::default(),
-        };
-        let broker = Broker::start(config).await.expect("started");
+        let broker = own_broker::started(folder.path()).await;
         client::prepare(broker.address(), TOPIC).await;
         Self { broker, _folder: folder }
     }

@@ -25,7 +25,7 @@
 //! - `ward`: a topic, a group and a keyspace of one test's own, and the program in them
 //! - `running`: a process, what it has said so far, and waits that end
 //! - `peer`: Python scripts and Java tools
-//! - `proxy`: a link that can be cut
+//! - `link`: a link that can be cut; `own_broker`: an embedded broker
 //! - `place`: where the servers are
 
 #![allow(
@@ -44,6 +44,9 @@ mod bench;
 mod changing;
 #[path = "services/embedded_broker.rs"]
 mod embedded_broker;
+#[allow(dead_code, reason = "campaigns use the rest of it")]
+#[path = "../src/link.rs"]
+mod link;
 #[path = "services/making.rs"]
 mod making;
 #[path = "services/newer.rs"]
@@ -56,16 +59,17 @@ mod old_readme;
 mod old_versions;
 #[path = "services/operator.rs"]
 mod operator;
+#[path = "brokers/own_broker.rs"]
+mod own_broker;
 #[path = "services/peer.rs"]
 mod peer;
 #[path = "services/place.rs"]
 mod place;
 #[path = "services/poison.rs"]
 mod poison;
-#[path = "services/proxy.rs"]
-mod proxy;
 #[path = "services/recorded.rs"]
 mod recorded;
+#[allow(dead_code, reason = "other tests use the rest of it")]
 #[path = "services/running.rs"]
 mod running;
 #[path = "services/sending.rs"]

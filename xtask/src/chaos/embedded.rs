@@ -9,11 +9,10 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 
 use super::error::ChaosError;
-use super::link::Link;
 use super::stack::{Addresses, End, Kind, Part, Stack};
 use super::stand::Stand;
-use super::trouble::Trouble;
 use super::worker::Worker;
+use crate::link::{Link, Trouble};
 use crate::process::Identity;
 use crate::services::ready;
 use crate::services::server::Role;
@@ -34,7 +33,7 @@ pub(super) struct Embedded {
     port: u16,
     folder: PathBuf,
     broker: Worker,
-    link: Option<(Link, u16)>,
+    link: Option<Link>,
 }
 
 impl Embedded {
@@ -57,14 +56,18 @@ impl Embedded {
 
     /// Starts it again after its end, on what it has kept.
     fn restart(&mut self, stand: &Stand) -> Result<(), ChaosError> {
-        self.broker = broker(stand, self.port, self.link.as_ref().map(|(_, port)| *port))?;
+        self.broker = broker(stand, self.port, self.linked_port())?;
         self.wait_until_ready(stand)
+    }
+
+    fn linked_port(&self) -> Option<u16> {
+        self.link.as_ref().map(|link| link.address().port())
     }
 
     fn wait_until_ready(&mut self, stand: &Stand) -> Result<(), ChaosError> {
         let deadline = Instant::now() + READY_LIMIT;
         // A broker names the address that it advertises: it is asked there.
-        let port = self.link.as_ref().map_or(self.port, |(_, port)| *port);
+        let port = self.linked_port().unwrap_or(self.port);
         while ready::check(Role::Kafka, port).is_err() {
             self.broker.must_run()?;
             if Instant::now() >= deadline {
@@ -108,8 +111,7 @@ impl Stack for Embedded {
 
     fn link(&mut self, direct: &Addresses, stand: &Stand) -> Result<Addresses, ChaosError> {
         let port = stand.port()?;
-        let link = Link::start(port, self.port).map_err(|source| ChaosError::Start { what: "a link", source })?;
-        self.link = Some((link, port));
+        self.link = Some(super::link(port, self.port)?);
         self.end(Part::Broker, End::Stop, stand)?;
         self.restart(stand)?;
         Ok(Addresses { brokers: format!("127.0.0.1:{port}"), ..direct.clone() })
@@ -122,7 +124,7 @@ impl Stack for Embedded {
 
     fn spoil(&self, part: Part, trouble: Option<Trouble>) -> Result<(), ChaosError> {
         match (part, &self.link) {
-            (Part::Broker, Some((link, _))) => {
+            (Part::Broker, Some(link)) => {
                 link.set(trouble);
                 Ok(())
             }

@@ -8,10 +8,9 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use super::error::ChaosError;
-use super::link::Link;
 use super::stack::{Addresses, End, Kind, Part, Stack};
 use super::stand::Stand;
-use super::trouble::Trouble;
+use crate::link::{Link, Trouble};
 use crate::process::{Identity, Life};
 use crate::services::folder::StackFolder;
 use crate::services::fresh::FreshStacks;
@@ -24,8 +23,8 @@ use crate::services::stack::Stack as RunningServers;
 pub(super) struct Servers {
     stack: RunningServers,
     folder: StackFolder,
-    kafka: (Link, u16),
-    cassandra: (Link, u16),
+    kafka: Link,
+    cassandra: Link,
 }
 
 impl Servers {
@@ -48,16 +47,12 @@ impl Servers {
         };
         let servers = fresh.servers(&options)?;
         let stack = RunningServers::start(stand.folder().clone(), servers, Life::EndsWithParent, stand.interrupt())?;
-        let link = |from, to| match Link::start(from, to) {
-            Ok(link) => Ok((link, from)),
-            Err(source) => Err(ChaosError::Start { what: "a link", source }),
-        };
         let folder = stand.folder().clone();
         Ok(Self {
             stack,
             folder,
-            kafka: link(ports.link, ports.behind_link)?,
-            cassandra: link(cassandra_link, cassandra)?,
+            kafka: super::link(ports.link, ports.behind_link)?,
+            cassandra: super::link(cassandra_link, cassandra)?,
         })
     }
 
@@ -88,16 +83,16 @@ impl Stack for Servers {
 
     fn spoil(&self, part: Part, trouble: Option<Trouble>) -> Result<(), ChaosError> {
         match part {
-            Part::Broker => self.kafka.0.set(trouble),
-            Part::Store => self.cassandra.0.set(trouble),
+            Part::Broker => self.kafka.set(trouble),
+            Part::Store => self.cassandra.set(trouble),
         }
         Ok(())
     }
 
     fn link(&mut self, direct: &Addresses, _: &Stand) -> Result<Addresses, ChaosError> {
         let port = self.port(Role::Cassandra)?;
-        let store = direct.store.replace(&format!(":{port}/"), &format!(":{}/", self.cassandra.1));
-        Ok(Addresses { brokers: format!("127.0.0.1:{}", self.kafka.1), store, ..direct.clone() })
+        let store = direct.store.replace(&format!(":{port}/"), &format!(":{}/", self.cassandra.address().port()));
+        Ok(Addresses { brokers: self.kafka.address().to_string(), store, ..direct.clone() })
     }
 
     fn linked_parts(&self) -> &'static [Part] {

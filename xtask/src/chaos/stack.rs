@@ -10,7 +10,7 @@ use super::embedded::Embedded;
 use super::error::ChaosError;
 use super::servers::Servers;
 use super::stand::Stand;
-use super::trouble::Trouble;
+use crate::link::Trouble;
 use crate::process::Identity;
 use crate::services::fresh::FreshStacks;
 

@@ -1,6 +1,5 @@
 //! What belongs to a topic goes with it: a topic that is made again under its name is read from its first record.
 
-use std::path::Path;
 use std::time::Duration;
 
 use kafka_protocol::ResponseError;
@@ -13,50 +12,32 @@ use kafka_protocol::messages::{
 use kafka_protocol::messages::{list_offsets_request, list_offsets_response};
 use kafka_protocol::protocol::StrBytes;
 use tokio::time::timeout;
-use vitals::broker::flush::Flush;
 use vitals::broker::notice::Notice;
-use vitals::broker::{Broker, Config};
 
-use super::commands::{Home, done};
+use super::home::Home;
 #[cfg(target_os = "linux")]
 use super::traced::Traced;
 use super::wire::{Wire, group, name, text};
+use crate::own_broker::started;
 
 /// How long what does not wait may take on a busy machine.
 const LIMIT: Duration = Duration::from_secs(20);
 
-async fn started(folder: &Path) -> Broker {
-    let config = Config {
-        folder: folder.to_owned(),
-        listen: ([127, 0, 0, 1], 0).into(),
-        advertise: None,
-        flush: Flush::default(),
-    };
-    Broker::start(config).await.expect("started")
-}
-
 #[test]
 fn every_reading_of_a_topic_that_is_made_again_is_stored() {
-    let home = Home::new();
-    let _up = home.up();
+    let home = Home::up();
     for (round, (before, after)) in [(1, 1), (1, 3), (3, 1)].into_iter().enumerate() {
-        let count = || {
-            let counted = done(&home.run_embedded(&["count", "-o", "json"]));
-            let counted: serde_json::Value = serde_json::from_str(&counted).expect("JSON");
-            counted[0]["rows"].as_u64().expect("a number")
-        };
         let fill = |partitions: i32, readings: u32, seed: usize| {
-            done(&home.run_embedded(&["init", "--partitions", &partitions.to_string()]));
-            let (readings, seed) = (readings.to_string(), seed.to_string());
-            done(&home.run_embedded(&["produce", "--interval", "0", "--count", &readings, "--seed", &seed]));
-            done(&home.run_embedded(&["consume", "--exit-at-end", "--quiet"]));
+            home.done(&format!("init --partitions {partitions}"));
+            home.done(&format!("produce --interval 0 --count {readings} --seed {seed}"));
+            home.consume();
         };
         fill(before, 50, 2 * round);
-        let stored = if round == 0 { 50 } else { count() };
-        done(&home.run_embedded(&["topic", "delete", "patient.vitals", "--yes"]));
+        let stored = if round == 0 { 50 } else { home.count() };
+        home.done("topic delete patient.vitals --yes");
         fill(after, 80, 2 * round + 1);
-        assert_eq!(count() - stored, 80, "{before} partitions, then {after}");
-        done(&home.run_embedded(&["topic", "delete", "patient.vitals", "--yes"]));
+        assert_eq!(home.count() - stored, 80, "{before} partitions, then {after}");
+        home.done("topic delete patient.vitals --yes");
     }
 }
 

@@ -22,14 +22,15 @@ use bytes::Bytes;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinHandle;
 use tokio::time::sleep;
-use vitals::broker::flush::Flush;
-use vitals::broker::{Broker, Config};
+use vitals::broker::Broker;
 
 pub(crate) use frame::Request;
 use plan::Deed;
 pub(crate) use plan::{Fault, Plan};
+
+use crate::own_broker::started;
 
 /// A broker that fails as it is told.
 pub(crate) struct Faulty {
@@ -44,19 +45,14 @@ pub(crate) struct Faulty {
 impl Faulty {
     pub(crate) async fn start() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let config = Config {
-            folder: folder.path().join("broker"),
-            listen: ([127, 0, 0, 1], 0).into(),
-            advertise: None,
-            flush: Flush::default(),
-        };
-        let broker = Broker::start(config).await.expect("started");
+        let broker = started(folder.path()).await;
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let plan = Arc::new(Plan::default());
         let (held, released) = watch::channel(false);
-        let place = Place { proxy: address, broker: broker.address(), plan: Arc::clone(&plan), held: released };
-        let serving = tokio::spawn(serve(listener, place));
+        let place = Place { proxy: address, plan: Arc::clone(&plan), held: released };
+        let carry = move |client, broker| Line { client, broker, place: place.clone() }.run();
+        let serving = tokio::spawn(frame::serve(listener, broker.address(), carry));
         Self { plan, broker, address, held, serving, _folder: folder }
     }
 
@@ -91,30 +87,8 @@ impl Drop for Faulty {
 #[derive(Clone)]
 struct Place {
     proxy: SocketAddr,
-    broker: SocketAddr,
     plan: Arc<Plan>,
     held: watch::Receiver<bool>,
-}
-
-async fn serve(listener: TcpListener, place: Place) {
-    let mut lines = JoinSet::new();
-    loop {
-        tokio::select! {
-            accepted = listener.accept() => {
-                let (client, _) = accepted.expect("a connection");
-                lines.spawn(carry(client, place.clone()));
-            }
-            Some(ended) = lines.join_next() => if let Err(failed) = ended && failed.is_panic() {
-                std::panic::resume_unwind(failed.into_panic());
-            },
-        }
-    }
-}
-
-/// A connection that breaks is nothing to tell: that is what this is for.
-async fn carry(client: TcpStream, place: Place) {
-    let Ok(broker) = TcpStream::connect(place.broker).await else { return };
-    let _ = Line { client, broker, place }.run().await;
 }
 
 /// One client's connection, with one of its own to the broker behind.
@@ -126,8 +100,6 @@ struct Line {
 
 impl Line {
     async fn run(mut self) -> io::Result<()> {
-        self.client.set_nodelay(true)?;
-        self.broker.set_nodelay(true)?;
         while let Some(frame) = frame::read(&mut self.client).await? {
             let _ = self.place.held.wait_for(|held| !held).await;
             let request = Request::parse(frame);
@@ -174,10 +146,7 @@ impl Line {
     /// The broker's answer, with our address in place of its own. `None` where the client does not wait for it.
     async fn ask(&mut self, request: &Request) -> io::Result<Option<Bytes>> {
         frame::write(&mut self.broker, &request.frame).await?;
-        let answer = tokio::select! {
-            answer = frame::read(&mut self.broker) => answer?,
-            () = frame::hung_up(&self.client) => None,
-        };
+        let answer = frame::ask(&self.client, &mut self.broker).await?;
         Ok(answer.map(|answer| route::through(self.place.proxy, request, answer)))
     }
 }

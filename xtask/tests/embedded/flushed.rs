@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use futures::future::join_all;
 use kafka_protocol::ResponseError;
 
-use super::commands::{Home, text};
+use super::home::Home;
 use super::traced::Traced;
 use super::wire::Wire;
 
@@ -160,9 +160,7 @@ async fn what_is_flushed_once_in_a_while_is_acknowledged_before_and_on_the_disk_
 fn a_flush_that_is_none_is_refused_with_the_cure() {
     let home = Home::new();
     for wrong in ["0s", "2h", "often"] {
-        let refused = home.run(&["up", "--flush", wrong]);
-        let told = text(&refused.stderr);
-        assert_eq!(refused.status.code(), Some(2), "{told}");
+        let told = home.bare(&format!("up --flush {wrong}")).with_code(2).talk();
         assert!(told.contains("--flush") && told.contains("before-ack"), "{told}");
     }
 }

@@ -6,6 +6,8 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use super::home::address_in;
+
 pub(crate) struct Traced {
     child: Child,
     address: String,
@@ -40,8 +42,7 @@ impl Traced {
         let mut stdout = BufReader::new(child.stdout.take().expect("a pipe"));
         let mut first = String::new();
         stdout.read_line(&mut first).expect("a line");
-        let address = first.split_once("listens on ").and_then(|(_, rest)| rest.split_once(','));
-        let address = address.unwrap_or_else(|| panic!("it may be traced here: {first}")).0.to_owned();
+        let address = address_in(&first);
         let mut told = String::new();
         stdout.read_line(&mut told).expect("a line");
         Self { child, address, folder: folder.to_owned(), told, trace, _stdout: stdout }

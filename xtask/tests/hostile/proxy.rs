@@ -13,7 +13,7 @@ use rand::{RngExt as _, SeedableRng as _};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinHandle;
 use vitals::kafka::wire;
 
 use super::frame::{self, Request};
@@ -47,8 +47,9 @@ impl Proxy {
         let spared = rng.random_range(0..12);
         let harmed = Arc::new(AtomicUsize::new(0));
         let mind = Arc::new(Mutex::new(Mind { rng, spared }));
-        let place = Place { address, broker, direction, mind, harmed: Arc::clone(&harmed) };
-        Self { address, harmed, serving: tokio::spawn(serve(listener, place)) }
+        let place = Place { address, direction, mind, harmed: Arc::clone(&harmed) };
+        let carry = move |client, broker| Line { client, broker, place: place.clone() }.run();
+        Self { address, harmed, serving: tokio::spawn(frame::serve(listener, broker, carry)) }
     }
 
     pub(crate) fn brokers(&self) -> Vec<String> {
@@ -70,7 +71,6 @@ impl Drop for Proxy {
 #[derive(Clone)]
 struct Place {
     address: SocketAddr,
-    broker: SocketAddr,
     direction: Direction,
     mind: Arc<Mutex<Mind>>,
     harmed: Arc<AtomicUsize>,
@@ -100,24 +100,6 @@ impl Place {
     }
 }
 
-async fn serve(listener: TcpListener, place: Place) {
-    let mut lines = JoinSet::new();
-    loop {
-        tokio::select! {
-            accepted = listener.accept() => {
-                let (client, _) = accepted.expect("a connection");
-                let place = place.clone();
-                lines.spawn(async move {
-                    // A connection that breaks is nothing to tell: that is what this is for.
-                    let Ok(broker) = TcpStream::connect(place.broker).await else { return };
-                    let _ = Line { client, broker, place }.run().await;
-                });
-            }
-            Some(_) = lines.join_next() => {}
-        }
-    }
-}
-
 struct Line {
     client: TcpStream,
     broker: TcpStream,
@@ -126,8 +108,6 @@ struct Line {
 
 impl Line {
     async fn run(mut self) -> io::Result<()> {
-        self.client.set_nodelay(true)?;
-        self.broker.set_nodelay(true)?;
         while let Some(sent) = frame::read(&mut self.client).await? {
             let request = Request::parse(sent);
             let harmed = match self.place.direction {
@@ -143,11 +123,7 @@ impl Line {
                 }
                 None => frame::write(&mut self.broker, &request.frame).await?,
             }
-            let answer = tokio::select! {
-                answer = frame::read(&mut self.broker) => answer?,
-                () = frame::hung_up(&self.client) => None,
-            };
-            let Some(answer) = answer else { return Ok(()) };
+            let Some(answer) = frame::ask(&self.client, &mut self.broker).await? else { return Ok(()) };
             if !self.answer(&request, answer).await? {
                 return Ok(());
             }

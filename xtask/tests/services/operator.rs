@@ -7,9 +7,8 @@ use serde_json::Value;
 
 use crate::peer;
 use crate::place;
-use crate::proxy::Proxy;
 use crate::running::{RUN_LIMIT, wait_until};
-use crate::ward::{CATCH_UP_LIMIT, Ward};
+use crate::ward::{CATCH_UP_LIMIT, Ward, cut, link_to};
 
 const GROUPS: &str = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand";
 
@@ -116,9 +115,9 @@ fn a_healthy_ward_is_well_in_every_part() {
 #[test]
 fn a_broker_that_is_down_does_not_hide_the_store() {
     let ward = read_to_the_end(1);
-    let proxy = Proxy::start(&ward.brokers);
-    proxy.cut();
-    let ward = Ward { brokers: proxy.address.to_string(), ..ward };
+    let proxy = link_to(&ward.brokers);
+    cut(&proxy);
+    let ward = Ward { brokers: proxy.address().to_string(), ..ward };
     let ended = ward.run("status -o ndjson").with_code(1);
     assert!(ended.lasted < UNREACHABLE_LIMIT, "{:?}", ended.lasted);
     let report: Value = serde_json::from_str(&ended.stdout[0]).unwrap();

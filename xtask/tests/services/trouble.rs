@@ -7,9 +7,8 @@ use std::time::Duration;
 
 use crate::peer;
 use crate::place;
-use crate::proxy::Proxy;
 use crate::running::{Ended, RUN_LIMIT, Running, wait_until};
-use crate::ward::{CATCH_UP_LIMIT, Ward, assert_same, sent};
+use crate::ward::{CATCH_UP_LIMIT, Ward, assert_same, cut, link_to, sent};
 
 /// Who cannot be reached is told within 5 s; the rest is for a slow machine to start a process.
 const UNREACHABLE_LIMIT: Duration = Duration::from_secs(6);
@@ -143,25 +142,25 @@ fn init_that_waits_gives_up_after_the_time_that_was_given() {
 
 #[test]
 fn init_that_waits_goes_on_when_the_servers_are_up() {
-    let (kafka, cassandra) = (Proxy::start(&place::brokers()), Proxy::start(&place::cassandra()));
-    let (brokers, node) = (kafka.address.to_string(), cassandra.address.to_string());
+    let (kafka, cassandra) = (link_to(&place::brokers()), link_to(&place::cassandra()));
+    let (brokers, node) = (kafka.address().to_string(), cassandra.address().to_string());
     let ward = Ward { brokers, cassandra: node, ..Ward::new() };
-    kafka.cut();
-    cassandra.cut();
+    cut(&kafka);
+    cut(&cassandra);
     let mut init = ward.start("init --wait 30s --partitions 1");
     init.wait_for_note("waiting for Cassandra", UNREACHABLE_LIMIT);
-    cassandra.mend();
+    cassandra.set(None);
     init.wait_for_note("waiting for Kafka", CATCH_UP_LIMIT);
-    kafka.mend();
+    kafka.set(None);
     let ended = init.wait_end(RUN_LIMIT).well();
     assert_eq!(ended.stdout.len(), 6, "{}", ended.output());
 }
 
 #[test]
 fn a_store_that_goes_away_for_a_while_costs_nothing_and_nothing_is_committed_meanwhile() {
-    let proxy = Proxy::start(&place::cassandra());
+    let proxy = link_to(&place::cassandra());
     let direct = Ward::with_partitions(1);
-    let through = Ward { cassandra: proxy.address.to_string(), ..Ward::new() };
+    let through = Ward { cassandra: proxy.address().to_string(), ..Ward::new() };
     let ward = Ward { name: direct.name.clone(), ..through };
     let sender = ward.start("produce --interval 0.01 --patients A,B,C,D,E");
     let mut consumer = ward.start("consume --quiet");
@@ -171,7 +170,7 @@ fn a_store_that_goes_away_for_a_while_costs_nothing_and_nothing_is_committed_mea
         (lag.code == Some(0) && !lag.output().contains("\"committed\":null")).then_some(())
     });
 
-    proxy.cut();
+    cut(&proxy);
     // What was on its way when the link went is there, or not, and is not committed before it is known.
     let outage = Duration::from_secs(3);
     let began = std::time::Instant::now();
@@ -182,7 +181,7 @@ fn a_store_that_goes_away_for_a_while_costs_nothing_and_nothing_is_committed_mea
     }
     assert!(direct.lag()[0].lag() > 100, "nothing has piled up: {:?}", direct.lag());
     assert!(consumer.is_running());
-    proxy.mend();
+    proxy.set(None);
 
     sender.signal("INT");
     let sent = sent(&sender.wait_end(Duration::from_secs(5)).well().stdout);

@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::link::{Link, Trouble};
 use crate::peer;
 use crate::place;
 use crate::running::{Ended, RUN_LIMIT, Running, wait_until};
@@ -208,4 +209,14 @@ pub(crate) fn assert_same(stored: &[Value], sent: Vec<Value>) {
         panic!("the first difference:\nstored {stored}\nsent   {sent}");
     }
     assert_eq!(stored.len(), sent.len(), "readings stored and sent");
+}
+
+/// A link before a server.
+pub(crate) fn link_to(server: &str) -> Link {
+    Link::start(0, server).unwrap()
+}
+
+/// Ends every connection, and each new one at once, until `link.set(None)`.
+pub(crate) fn cut(link: &Link) {
+    link.set(Some(Trouble::Down));
 }

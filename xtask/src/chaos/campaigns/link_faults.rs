@@ -10,7 +10,7 @@ use crate::chaos::flow::{Flow, Load};
 use crate::chaos::run::Run;
 use crate::chaos::schedule::Schedule;
 use crate::chaos::stack::Part;
-use crate::chaos::trouble::Trouble;
+use crate::link::Trouble;
 
 /// Without an end of its own, for all practical purposes.
 const LOAD: Load = Load { messages: 5_000_000, rate: 1_000 };

@@ -17,8 +17,8 @@ use super::producer_killed::{self, INIT_LIMIT, WHAT};
 use crate::chaos::error::{ChaosError, file_error};
 use crate::chaos::run::Run;
 use crate::chaos::stack::{Addresses, Part};
-use crate::chaos::trouble::Trouble;
 use crate::chaos::worker::Worker;
+use crate::link::Trouble;
 use crate::process::LOOK_AGAIN;
 
 /// What it prints for each message that was acknowledged,

@@ -2,12 +2,14 @@
 
 use std::future::pending;
 use std::io;
+use std::net::SocketAddr;
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 use kafka_protocol::messages::{ApiKey, RequestHeader, ResponseHeader};
 use kafka_protocol::protocol::{Decodable, Encodable};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
 
 /// A request on its way.
 pub(crate) struct Request {
@@ -73,5 +75,37 @@ pub(super) async fn hung_up(client: &TcpStream) {
     match client.peek(&mut [0]).await {
         Ok(0) | Err(_) => {}
         Ok(_) => pending().await,
+    }
+}
+
+/// Takes clients for ever; each is carried with a connection of its own to the broker behind.
+pub(super) async fn serve<F>(listener: TcpListener, broker: SocketAddr, carry: impl Fn(TcpStream, TcpStream) -> F)
+where
+    F: Future<Output = io::Result<()>> + Send + 'static,
+{
+    let mut lines = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => {
+                let (client, _) = accepted.expect("a connection");
+                // A connection that breaks is nothing to tell: that is what this is for.
+                let Ok(server) = TcpStream::connect(broker).await else { continue };
+                for stream in [&client, &server] {
+                    let _ = stream.set_nodelay(true);
+                }
+                lines.spawn(carry(client, server));
+            }
+            Some(ended) = lines.join_next() => if let Err(failed) = ended && failed.is_panic() {
+                std::panic::resume_unwind(failed.into_panic());
+            },
+        }
+    }
+}
+
+/// The broker's answer to a frame; `None` where the client does not wait for it.
+pub(super) async fn ask(client: &TcpStream, broker: &mut TcpStream) -> io::Result<Option<Bytes>> {
+    tokio::select! {
+        answer = read(broker) => answer,
+        () = hung_up(client) => Ok(None),
     }
 }
