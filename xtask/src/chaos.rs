@@ -5,7 +5,7 @@
 //!
 //! - [`fault`]: the promises, and which campaigns attack them; [`campaigns`]: one file each
 //! - [`schedule`]: when faults are made, by a seed; [`run`]: one campaign at work; [`lanes`]: several at the same time
-//! - [`stand`]: the programs of a run, and what they are started with; [`worker`]: one of them
+//! - [`stand`]: the programs of a run, and what they are started with
 //! - [`stack`]: what a campaign works on: [`embedded`] broker and `SQLite`, or [`servers`]: Kafka and Cassandra
 //! - [`trouble`]: which trouble a link has; [`stall`]: a store that answers nobody for a while
 //! - [`flow`]: messages on their way, from the producer that is not ours to the table; [`scene`]: the like for campaigns
@@ -13,11 +13,10 @@
 //! - [`group`]: how far the group has come; [`watch`]: what it commits, change by change; [`foreign`]: members of it
 //!   that are of another kind
 //! - [`left`]: what a consumer leaves behind; [`signalled`]: how programs end that are asked to
-//! - [`findings`]: what the readers found; [`verdict`]: what that says; [`error`]: what can go wrong
+//! - [`findings`]: what the readers found; [`verdict`]: what that says
 
 mod campaigns;
 mod embedded;
-mod error;
 mod fault;
 mod findings;
 mod flow;
@@ -37,7 +36,6 @@ mod stand;
 mod trouble;
 mod verdict;
 mod watch;
-mod worker;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -46,13 +44,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use clap::ValueEnum;
 use color_eyre::eyre;
 
-use self::error::ChaosError;
 use self::fault::Fault;
 use self::lanes::Plan;
 use self::schedule::Bound;
 use self::stack::Kind;
 use self::verdict::Verdict;
 use crate::environment;
+use crate::error::Error;
 use crate::link::Link;
 use crate::repository;
 use crate::say;
@@ -149,7 +147,7 @@ fn seed_of_now() -> u64 {
 
 /// With the checks of a debug build: an overflow ends the program instead of going unnoticed. The features are those of
 /// the whole workspace, so that nothing is built a second time.
-fn build(interrupt: &Interrupt) -> Result<PathBuf, ChaosError> {
+fn build(interrupt: &Interrupt) -> Result<PathBuf, Error> {
     // Named, since the user may have another target folder.
     let target = repository::root().join("target");
     cargo_build(&target, &["--bin", "vitals"], interrupt)?;
@@ -158,17 +156,17 @@ fn build(interrupt: &Interrupt) -> Result<PathBuf, ChaosError> {
     Ok(target.join("debug").join("vitals"))
 }
 
-fn cargo_build(target: &Path, what: &[&str], interrupt: &Interrupt) -> Result<(), ChaosError> {
+fn cargo_build(target: &Path, what: &[&str], interrupt: &Interrupt) -> Result<(), Error> {
     let mut command = vec![environment::cargo()];
     command.extend(["build", "--workspace"].iter().chain(what).map(OsString::from));
     command.extend(["--target-dir".into(), OsString::from(target)]);
     let foreground = Foreground { command: &command, environment: &[], folder: Some(repository::root()) };
     let code = foreground.run(interrupt)?;
     interrupt.check()?;
-    if code == 0 { Ok(()) } else { Err(ChaosError::Build(code)) }
+    Error::build("`vitals`", code)
 }
 
 /// A link between two ports of this machine.
-fn link(from: u16, to: u16) -> Result<Link, ChaosError> {
-    Link::start(from, &format!("127.0.0.1:{to}")).map_err(|source| ChaosError::Start { what: "a link", source })
+fn link(from: u16, to: u16) -> Result<Link, Error> {
+    Link::start(from, &format!("127.0.0.1:{to}")).map_err(Error::start("a link"))
 }

@@ -11,18 +11,18 @@ use color_eyre::eyre;
 
 use self::recorded::Recorded;
 use crate::environment;
+use crate::error::Error;
 use crate::process::Life;
 use crate::repository;
 use crate::say;
 use crate::services::cassandra::CassandraRelease;
-use crate::services::error::ServiceError;
 use crate::services::fresh::FreshStacks;
 use crate::services::kafka::KafkaLayout;
 use crate::services::options::StackOptions;
 use crate::services::server::Role;
 use crate::services::stack::Stack;
 use crate::signals::Interrupt;
-use crate::supervise::{Foreground, SuperviseError};
+use crate::supervise::Foreground;
 
 /// Turns on the tests that need servers.
 pub(crate) const FEATURES: &str = "vitals/real-services";
@@ -77,7 +77,7 @@ fn cargo_test(
     chosen: &[OsString],
     environment: &[(String, OsString)],
     interrupt: &Interrupt,
-) -> Result<u8, SuperviseError> {
+) -> Result<u8, Error> {
     let mut command = vec![environment::cargo()];
     command.extend(["test", "--workspace", "--features", FEATURES].map(OsString::from));
     command.extend(ours.iter().chain(chosen).cloned());
@@ -108,7 +108,7 @@ struct Servers {
 
 impl Servers {
     /// One stack after the other: five servers that start at once on two cores can each take longer than is waited for.
-    fn start(with_old: bool, fresh: &mut FreshStacks, interrupt: &Interrupt) -> Result<Self, ServiceError> {
+    fn start(with_old: bool, fresh: &mut FreshStacks, interrupt: &Interrupt) -> Result<Self, Error> {
         let current = start(fresh, "test", &StackOptions::small(), interrupt)?;
         let (kafka, cassandra) = (KafkaLayout::Zookeeper, CassandraRelease::Older);
         let options = StackOptions { kafka, cassandra, ..StackOptions::small() };
@@ -131,7 +131,7 @@ fn start(
     purpose: &str,
     options: &StackOptions,
     interrupt: &Interrupt,
-) -> Result<Stack, ServiceError> {
+) -> Result<Stack, Error> {
     let folder = fresh.folder(purpose)?;
     let servers = fresh.servers(options)?;
     Stack::start(folder, servers, Life::EndsWithParent, interrupt)

@@ -9,9 +9,9 @@ use super::campaigns::{
     hostile, link_faults, made_anew, members_change, poison, producer_killed, producer_linked, producer_signalled,
     replays, soak, stopped, store_killed, store_stalled, taken_away,
 };
-use super::error::ChaosError;
 use super::run::Run;
 use super::stack::Kind;
+use crate::error::Error;
 
 /// A promise, named by the fault that attacks it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
@@ -82,21 +82,21 @@ pub(super) struct Campaign {
     /// The bug that is planted, and has to be found.
     pub(super) planted: Option<&'static str>,
     /// Makes them.
-    pub(super) run: fn(&mut Run<'_>) -> Result<(), ChaosError>,
+    pub(super) run: fn(&mut Run<'_>) -> Result<(), Error>,
 }
 
 impl Campaign {
-    const fn of(usual: u32, night: u32, run: fn(&mut Run<'_>) -> Result<(), ChaosError>) -> Self {
+    const fn of(usual: u32, night: u32, run: fn(&mut Run<'_>) -> Result<(), Error>) -> Self {
         Self { usual, night, planted: None, run }
     }
 
     /// One that only a night has time for.
-    const fn night(faults: u32, run: fn(&mut Run<'_>) -> Result<(), ChaosError>) -> Self {
+    const fn night(faults: u32, run: fn(&mut Run<'_>) -> Result<(), Error>) -> Self {
         Self::of(0, faults, run)
     }
 
     /// As many faults as it takes to find the bug.
-    const fn planted(bug: &'static str, faults: u32, run: fn(&mut Run<'_>) -> Result<(), ChaosError>) -> Self {
+    const fn planted(bug: &'static str, faults: u32, run: fn(&mut Run<'_>) -> Result<(), Error>) -> Self {
         Self { usual: faults, night: faults, planted: Some(bug), run }
     }
 }

@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use super::error::ChaosError;
 use super::findings::Findings;
 use super::group::LOOKER;
 use super::stack::Addresses;
 use super::stand::Stand;
-use super::worker::Worker;
+use crate::error::Error;
 use crate::process::LOOK_AGAIN;
+use crate::worker::Worker;
 
 /// How long it is waited for work to go on after a fault; the verdict says how long it may take.
 const PROGRESS_LIMIT: Duration = Duration::from_secs(40);
@@ -57,21 +57,16 @@ pub(super) struct Flow<'a> {
 
 impl<'a> Flow<'a> {
     /// Makes the topic and the tables, and starts to send.
-    pub(super) fn start(stand: &'a Stand, at: Addresses, load: Load) -> Result<Self, ChaosError> {
+    pub(super) fn start(stand: &'a Stand, at: Addresses, load: Load) -> Result<Self, Error> {
         Self::begin(stand, at, load, None)
     }
 
     /// The same; messages below the number `padded_from` have one sign alone, and those from it on are of 16 kB each.
-    pub(super) fn start_padded(
-        stand: &'a Stand,
-        at: Addresses,
-        load: Load,
-        padded_from: u32,
-    ) -> Result<Self, ChaosError> {
+    pub(super) fn start_padded(stand: &'a Stand, at: Addresses, load: Load, padded_from: u32) -> Result<Self, Error> {
         Self::begin(stand, at, load, Some(padded_from.to_string()))
     }
 
-    fn begin(stand: &'a Stand, at: Addresses, load: Load, padded_from: Option<String>) -> Result<Self, ChaosError> {
+    fn begin(stand: &'a Stand, at: Addresses, load: Load, padded_from: Option<String>) -> Result<Self, Error> {
         stand.run("vitals init", &stand.vitals(&at, &["init"]), INIT_LIMIT)?;
         let ledger = stand.path(&format!("{}.ledger", at.topic));
         let (count, rate, path) = (load.messages.to_string(), load.rate.to_string(), ledger.display().to_string());
@@ -83,12 +78,12 @@ impl<'a> Flow<'a> {
     }
 
     /// Waits until acknowledged messages stand in the topic.
-    pub(super) fn wait_for_messages(&mut self) -> Result<(), ChaosError> {
+    pub(super) fn wait_for_messages(&mut self) -> Result<(), Error> {
         let deadline = Instant::now() + FIRST_LIMIT;
         while std::fs::metadata(&self.ledger).map_or(0, |ledger| ledger.len()) == 0 {
             self.sender.must_run()?;
             if Instant::now() >= deadline {
-                return Err(ChaosError::TooLong { what: "the sender", limit: FIRST_LIMIT, log: self.sender.tail() });
+                return Err(Error::too_long("the sender", FIRST_LIMIT, self.sender.log()));
             }
             self.stand.pause(LOOK_AGAIN)?;
         }
@@ -96,24 +91,24 @@ impl<'a> Flow<'a> {
     }
 
     /// A further `vitals consume`.
-    pub(super) fn consumer(&self, options: &[&str]) -> Result<Worker, ChaosError> {
+    pub(super) fn consumer(&self, options: &[&str]) -> Result<Worker, Error> {
         self.consumer_at(&self.at, options)
     }
 
     /// A further `vitals consume` that reaches the servers at other addresses.
-    pub(super) fn consumer_at(&self, at: &Addresses, options: &[&str]) -> Result<Worker, ChaosError> {
+    pub(super) fn consumer_at(&self, at: &Addresses, options: &[&str]) -> Result<Worker, Error> {
         let arguments: Vec<_> = ["consume", "--quiet"].iter().chain(options).copied().collect();
         self.stand.start("vitals consume", &self.stand.vitals(at, &arguments))
     }
 
     /// A further consumer that has a fault of its own.
-    pub(super) fn tampered(&self, options: &[&str]) -> Result<Worker, ChaosError> {
+    pub(super) fn tampered(&self, options: &[&str]) -> Result<Worker, Error> {
         self.stand.start("the tampered consumer", &self.stand.tampered(&self.at, options))
     }
 
     /// Starts a consumer, and tells how long it takes from then until the group has committed more; `None` where nobody
     /// waited so long. No other consumer may be at work.
-    pub(super) fn successor(&self, options: &[&str]) -> Result<(Worker, Option<Duration>), ChaosError> {
+    pub(super) fn successor(&self, options: &[&str]) -> Result<(Worker, Option<Duration>), Error> {
         let Addresses { brokers, topic, group, .. } = &self.at;
         let command = self.stand.script(LOOKER, &["next", brokers, topic, group]);
         let mut looker = self.stand.start(LOOKER, &command)?;
@@ -122,7 +117,7 @@ impl<'a> Flow<'a> {
         let mut consumer = self.consumer(options)?;
         let after = match looker.wait_for_line("moved", PROGRESS_LIMIT, self.stand.interrupt()) {
             Ok(()) => Some(begun.elapsed()),
-            Err(ChaosError::TooLong { .. }) => None,
+            Err(Error::TooLong { .. }) => None,
             Err(error) => return Err(error),
         };
         consumer.must_run()?;
@@ -130,13 +125,13 @@ impl<'a> Flow<'a> {
     }
 
     /// A further `vitals consume` that shows each message.
-    pub(super) fn showing_consumer(&self, options: &[&str]) -> Result<Worker, ChaosError> {
+    pub(super) fn showing_consumer(&self, options: &[&str]) -> Result<Worker, Error> {
         let arguments: Vec<_> = ["consume"].iter().chain(options).copied().collect();
         self.stand.start("vitals consume", &self.stand.vitals(&self.at, &arguments))
     }
 
     /// A member on `librdkafka` that says what it was given; `kind` tells what it commits. Ctrl+C lets it leave.
-    pub(super) fn foreign_member(&mut self, kind: &str) -> Result<Worker, ChaosError> {
+    pub(super) fn foreign_member(&mut self, kind: &str) -> Result<Worker, Error> {
         let Addresses { brokers, topic, group, .. } = &self.at;
         let member = self
             .stand
@@ -146,14 +141,14 @@ impl<'a> Flow<'a> {
     }
 
     /// The ids of the group's members, each with its partitions, as text; waits until there are so many.
-    pub(super) fn members(&self, count: u32) -> Result<String, ChaosError> {
+    pub(super) fn members(&self, count: u32) -> Result<String, Error> {
         let Addresses { brokers, group, .. } = &self.at;
         let command = self.stand.script("chaos_members.py", &[brokers, group, &count.to_string()]);
         self.stand.run("chaos_members.py", &command, LOOK_LIMIT)
     }
 
     /// A member of the group that is not ours; it takes partitions, and reads nothing of them.
-    pub(super) fn guest(&self) -> Result<Worker, ChaosError> {
+    pub(super) fn guest(&self) -> Result<Worker, Error> {
         let Addresses { brokers, topic, group, .. } = &self.at;
         self.stand.start("chaos_guest.py", &self.stand.script("chaos_guest.py", &[brokers, topic, group]))
     }
@@ -164,56 +159,56 @@ impl<'a> Flow<'a> {
     }
 
     /// How long the group takes to get on in every partition; `None` where nobody waited so long.
-    pub(super) fn gets_on_everywhere(&self) -> Result<Option<Duration>, ChaosError> {
+    pub(super) fn gets_on_everywhere(&self) -> Result<Option<Duration>, Error> {
         self.reaches("every", PROGRESS_LIMIT)
     }
 
     /// How long the group takes to get on; `None` where nobody waited so long.
-    pub(super) fn gets_on(&self) -> Result<Option<Duration>, ChaosError> {
+    pub(super) fn gets_on(&self) -> Result<Option<Duration>, Error> {
         self.reaches("moved", PROGRESS_LIMIT)
     }
 
     /// Waits until the sender has sent everything.
-    pub(super) fn wait_for_sender(&mut self, limit: Duration) -> Result<(), ChaosError> {
+    pub(super) fn wait_for_sender(&mut self, limit: Duration) -> Result<(), Error> {
         self.sender.wait(limit, self.stand.interrupt())
     }
 
     /// Ends the sending; what was sent is waited for.
-    pub(super) fn stop_sending(&mut self) -> Result<(), ChaosError> {
+    pub(super) fn stop_sending(&mut self) -> Result<(), Error> {
         self.sender.end(Signal::TERM, FLUSH_LIMIT, self.stand.interrupt())
     }
 
     /// Lets the consumer work until the group has committed everything, and ends it.
-    pub(super) fn drain(&self, mut consumer: Worker) -> Result<(), ChaosError> {
+    pub(super) fn drain(&self, mut consumer: Worker) -> Result<(), Error> {
         self.wait_until_drained(&mut consumer)?;
         self.leave(consumer)
     }
 
     /// Ends a member by Ctrl+C.
-    pub(super) fn leave(&self, mut member: Worker) -> Result<(), ChaosError> {
+    pub(super) fn leave(&self, mut member: Worker) -> Result<(), Error> {
         member.end(Signal::INT, END_LIMIT, self.stand.interrupt())
     }
 
     /// Waits until the group has committed everything.
-    pub(super) fn wait_until_drained(&self, consumer: &mut Worker) -> Result<(), ChaosError> {
+    pub(super) fn wait_until_drained(&self, consumer: &mut Worker) -> Result<(), Error> {
         if self.reaches("drained", DRAIN_LIMIT)?.is_some() {
             return Ok(());
         }
         consumer.must_run()?;
-        Err(ChaosError::TooLong { what: "draining what was sent", limit: DRAIN_LIMIT, log: consumer.tail() })
+        Err(Error::too_long("draining what was sent", DRAIN_LIMIT, consumer.log()))
     }
 
     /// Compares what was acknowledged with what is kept.
-    pub(super) fn check(&self) -> Result<Findings, ChaosError> {
+    pub(super) fn check(&self) -> Result<Findings, Error> {
         self.compare("chaos_check.py", CHECK_LIMIT)
     }
 
     /// The same where the messages may be millions.
-    pub(super) fn check_many(&self) -> Result<Findings, ChaosError> {
+    pub(super) fn check_many(&self) -> Result<Findings, Error> {
         self.compare("chaos_many.py", CHECK_MANY_LIMIT)
     }
 
-    fn compare(&self, script: &'static str, limit: Duration) -> Result<Findings, ChaosError> {
+    fn compare(&self, script: &'static str, limit: Duration) -> Result<Findings, Error> {
         let Addresses { brokers, topic, group, reader, .. } = &self.at;
         let (count, ledger) = (self.load.messages.to_string(), self.ledger.display().to_string());
         let mut arguments = [brokers, topic, group, reader, &count, &ledger].map(String::as_str).to_vec();
@@ -223,7 +218,7 @@ impl<'a> Flow<'a> {
         Findings::of(self.stand, script, &self.stand.script(script, &arguments), limit)
     }
 
-    fn reaches(&self, what: &str, limit: Duration) -> Result<Option<Duration>, ChaosError> {
+    fn reaches(&self, what: &str, limit: Duration) -> Result<Option<Duration>, Error> {
         self.at.group_reaches(what, limit, self.stand)
     }
 }

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use super::error::ChaosError;
 use super::flow::Flow;
 use super::run::Run;
-use super::worker::Worker;
+use crate::error::Error;
+use crate::worker::Worker;
 
 const JAVA: &str = "a Java member";
 /// Kafka's console consumer.
@@ -25,7 +25,7 @@ pub(super) struct Foreign {
 
 impl Foreign {
     /// On `librdkafka`; where the stack has Kafka's own tools, mostly its console consumer, which commits nothing.
-    pub(super) fn join(run: &mut Run<'_>, flow: &mut Flow<'_>) -> Result<Self, ChaosError> {
+    pub(super) fn join(run: &mut Run<'_>, flow: &mut Flow<'_>) -> Result<Self, Error> {
         let at = flow.addresses();
         let arguments = ["--bootstrap-server", &at.brokers, "--topic", &at.topic, "--group", &at.group];
         let quiet =
@@ -44,7 +44,7 @@ impl Foreign {
     }
 
     /// When it was given something: one that never took part shows nothing.
-    pub(super) fn leave(mut self, run: &Run<'_>) -> Result<(), ChaosError> {
+    pub(super) fn leave(mut self, run: &Run<'_>) -> Result<(), Error> {
         self.member.wait_for_line(self.sign, LIMIT, run.stand.interrupt())?;
         self.member.signal(Signal::TERM);
         // Java ends with a code of its own.

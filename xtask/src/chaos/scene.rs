@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use super::error::ChaosError;
 use super::findings::Findings;
 use super::flow::{CHECK_LIMIT, DRAIN_LIMIT, END_LIMIT, INIT_LIMIT};
 use super::stack::Addresses;
 use super::stand::{Ended, Stand};
-use super::worker::Worker;
+use crate::error::Error;
+use crate::worker::Worker;
 
 /// What a sender may take for some thousands of messages.
 const SEND_LIMIT: Duration = Duration::from_secs(5 * 60);
@@ -27,7 +27,7 @@ pub(super) struct Scene<'a> {
 
 impl<'a> Scene<'a> {
     /// Makes the topic, with so many partitions, and the tables.
-    pub(super) fn make(stand: &'a Stand, at: Addresses, partitions: u32) -> Result<Self, ChaosError> {
+    pub(super) fn make(stand: &'a Stand, at: Addresses, partitions: u32) -> Result<Self, Error> {
         let scene = Self { stand, at };
         scene.init(partitions)?;
         Ok(scene)
@@ -39,50 +39,50 @@ impl<'a> Scene<'a> {
     }
 
     /// Makes what of it is missing.
-    pub(super) fn init(&self, partitions: u32) -> Result<(), ChaosError> {
+    pub(super) fn init(&self, partitions: u32) -> Result<(), Error> {
         self.vitals("vitals init", &["init", "--partitions", &partitions.to_string()], INIT_LIMIT).map(drop)
     }
 
     /// Runs a command of `vitals` to its good end, and gives what it printed.
-    pub(super) fn vitals(&self, what: &'static str, arguments: &[&str], limit: Duration) -> Result<String, ChaosError> {
+    pub(super) fn vitals(&self, what: &'static str, arguments: &[&str], limit: Duration) -> Result<String, Error> {
         self.stand.run(what, &self.stand.vitals(&self.at, arguments), limit)
     }
 
     /// Runs a command of `vitals` to whatever end.
-    pub(super) fn ended(&self, what: &'static str, arguments: &[&str], limit: Duration) -> Result<Ended, ChaosError> {
+    pub(super) fn ended(&self, what: &'static str, arguments: &[&str], limit: Duration) -> Result<Ended, Error> {
         self.stand.ended(what, &self.stand.vitals(&self.at, arguments), limit)
     }
 
     /// Runs a script that sends.
-    pub(super) fn send(&self, script: &'static str, arguments: &[&str]) -> Result<String, ChaosError> {
+    pub(super) fn send(&self, script: &'static str, arguments: &[&str]) -> Result<String, Error> {
         self.stand.run(script, &self.stand.script(script, arguments), SEND_LIMIT)
     }
 
     /// Runs a script that compares.
-    pub(super) fn check(&self, script: &'static str, arguments: &[&str]) -> Result<Findings, ChaosError> {
+    pub(super) fn check(&self, script: &'static str, arguments: &[&str]) -> Result<Findings, Error> {
         Findings::of(self.stand, script, &self.stand.script(script, arguments), CHECK_LIMIT)
     }
 
     /// A further `vitals consume`, which prints no messages.
-    pub(super) fn consumer(&self, options: &[&str]) -> Result<Worker, ChaosError> {
+    pub(super) fn consumer(&self, options: &[&str]) -> Result<Worker, Error> {
         let arguments: Vec<_> = ["consume", "--quiet"].iter().chain(options).copied().collect();
         self.stand.start("vitals consume", &self.stand.vitals(&self.at, &arguments))
     }
 
     /// Lets the consumers work until the group has committed everything.
-    pub(super) fn wait_until_drained(&self, consumers: &mut [Worker]) -> Result<(), ChaosError> {
+    pub(super) fn wait_until_drained(&self, consumers: &mut [Worker]) -> Result<(), Error> {
         let is_drained = self.at.group_reaches("drained", DRAIN_LIMIT, self.stand)?.is_some();
         consumers.iter_mut().try_for_each(Worker::must_run)?;
         match consumers.first() {
             Some(consumer) if !is_drained => {
-                Err(ChaosError::TooLong { what: "draining what was sent", limit: DRAIN_LIMIT, log: consumer.tail() })
+                Err(Error::too_long("draining what was sent", DRAIN_LIMIT, consumer.log()))
             }
             _ => Ok(()),
         }
     }
 
     /// The same, and ends them.
-    pub(super) fn drain(&self, mut consumers: Vec<Worker>) -> Result<(), ChaosError> {
+    pub(super) fn drain(&self, mut consumers: Vec<Worker>) -> Result<(), Error> {
         self.wait_until_drained(&mut consumers)?;
         consumers.iter_mut().try_for_each(|consumer| consumer.end(Signal::INT, END_LIMIT, self.stand.interrupt()))
     }

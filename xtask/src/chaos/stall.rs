@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use super::error::ChaosError;
 use super::run::Run;
 use super::stack::{Addresses, Kind, Part};
-use super::worker::Worker;
+use crate::error::Error;
+use crate::worker::Worker;
 
 /// Another program that writes to the `SQLite` file.
 const WRITER: &str = "chaos_lock.py";
@@ -31,7 +31,7 @@ pub(super) enum Stall {
 
 impl Stall {
     /// Comes back when the store takes nothing any more.
-    pub(super) fn begin(run: &mut Run<'_>, at: &Addresses) -> Result<Self, ChaosError> {
+    pub(super) fn begin(run: &mut Run<'_>, at: &Addresses) -> Result<Self, Error> {
         match run.stack.kind() {
             Kind::Embedded => {
                 let mut writer = run.stand.start(WRITER, &run.stand.script(WRITER, &[file(at)]))?;
@@ -44,7 +44,7 @@ impl Stall {
 
     /// Whether a program that was stopped in the middle of a transaction keeps all others from writing: `SQLite` has one
     /// writer at a time. Cassandra has many.
-    pub(super) fn is_on(run: &Run<'_>, at: &Addresses) -> Result<bool, ChaosError> {
+    pub(super) fn is_on(run: &Run<'_>, at: &Addresses) -> Result<bool, Error> {
         match run.stack.kind() {
             Kind::Embedded => {
                 let printed = run.stand.run(LOOKER, &run.stand.script(LOOKER, &[file(at)]), LOOK_LIMIT)?;
@@ -55,7 +55,7 @@ impl Stall {
     }
 
     /// The store takes again what comes.
-    pub(super) fn end(self, run: &mut Run<'_>) -> Result<(), ChaosError> {
+    pub(super) fn end(self, run: &mut Run<'_>) -> Result<(), Error> {
         match self {
             Self::Locked(mut writer) => writer.end(Signal::TERM, END_LIMIT, run.stand.interrupt()),
             Self::Stopped => run.stack.resume(Part::Store),

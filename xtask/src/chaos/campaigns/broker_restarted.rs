@@ -1,15 +1,15 @@
 //! R2: the broker restarted under load, half of the time by a kill. No process of ours may end by it.
 
-use crate::chaos::error::ChaosError;
 use crate::chaos::flow::{Flow, Load};
 use crate::chaos::run::Run;
 use crate::chaos::stack::{End, Part};
+use crate::error::Error;
 
 /// Without an end of its own, for all practical purposes.
 const LOAD: Load = Load { messages: 5_000_000, rate: 2_000 };
 
 /// Restarts it again and again while messages flow.
-pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), ChaosError> {
+pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), Error> {
     let mut flow = Flow::start(run.stand, run.addresses()?, LOAD)?;
     let mut consumer = flow.consumer(&[])?;
     run.verdict.got_on(flow.gets_on()?);

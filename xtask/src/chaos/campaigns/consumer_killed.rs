@@ -6,11 +6,11 @@
 
 use std::time::Duration;
 
-use crate::chaos::error::ChaosError;
 use crate::chaos::flow::{Flow, Load};
 use crate::chaos::run::Run;
 use crate::chaos::schedule::Schedule;
 use crate::chaos::stack::Kind;
+use crate::error::Error;
 
 /// Without an end of its own, for all practical purposes.
 const LOAD: Load = Load { messages: 5_000_000, rate: 2_000 };
@@ -56,7 +56,7 @@ const BEFORE_THE_STORE: Kill = Kill::At { point: "decoded", up_to: 40, kind: "ki
 const RANDOM_MOMENTS: usize = 4;
 
 /// Kills it again and again while messages flow.
-pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), ChaosError> {
+pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), Error> {
     let mut flow = Flow::start(run.stand, run.addresses()?, LOAD)?;
     flow.wait_for_messages()?;
     if let Some(bug) = run.verdict.planted {
@@ -83,7 +83,7 @@ pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), ChaosError> {
 }
 
 /// Kills one with the bug, where that must show.
-fn find(run: &mut Run<'_>, flow: &Flow<'_>, bug: &'static str) -> Result<(), ChaosError> {
+fn find(run: &mut Run<'_>, flow: &Flow<'_>, bug: &'static str) -> Result<(), Error> {
     while run.schedule.next() {
         BEFORE_THE_STORE.make(run, flow, &["--instance-id", "chaos", "--bug", bug])?;
     }
@@ -103,7 +103,7 @@ fn draw(kills: &mut Vec<Kill>, schedule: &mut Schedule) -> Kill {
 }
 
 impl Kill {
-    fn make(self, run: &mut Run<'_>, flow: &Flow<'_>, options: &[&str]) -> Result<(), ChaosError> {
+    fn make(self, run: &mut Run<'_>, flow: &Flow<'_>, options: &[&str]) -> Result<(), Error> {
         let Self::At { point, up_to, kind } = self else {
             let mut consumer = flow.consumer(options)?;
             let life = match run.stack.kind() {
@@ -124,7 +124,7 @@ impl Kill {
 }
 
 /// Takes the time of a killed member's successor, which is killed as soon as it has got on.
-fn replace(run: &mut Run<'_>, flow: &Flow<'_>, options: &[&str]) -> Result<Option<Duration>, ChaosError> {
+fn replace(run: &mut Run<'_>, flow: &Flow<'_>, options: &[&str]) -> Result<Option<Duration>, Error> {
     let (mut consumer, after) = flow.successor(options)?;
     consumer.kill()?;
     run.verdict.fault("kills of a successor");

@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use crate::chaos::error::ChaosError;
 use crate::chaos::flow::{END_LIMIT, Flow, Load};
 use crate::chaos::run::Run;
 use crate::chaos::signalled::{FIRST_LIMIT, ROOM, hangs};
-use crate::chaos::worker::Worker;
+use crate::error::Error;
+use crate::worker::Worker;
 
 /// Without an end of its own, for all practical purposes.
 const LOAD: Load = Load { messages: 5_000_000, rate: 1_000 };
@@ -31,7 +31,7 @@ const POINTS: &[(&str, u32)] =
     &[("decoded", 40), ("fetched", 10), ("stored", 40), ("after-commit", 3), ("before-commit", 3), ("joining", 1)];
 
 /// Lets one after another panic while messages flow.
-pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), ChaosError> {
+pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), Error> {
     let mut flow = Flow::start(run.stand, run.addresses()?, LOAD)?;
     flow.wait_for_messages()?;
     let (mut slowest_end, mut slowest_next) = (Duration::ZERO, Duration::ZERO);
@@ -57,7 +57,7 @@ pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), ChaosError> {
 }
 
 /// Has one panic, and tells how long it took to end; `None` where it did not.
-fn panic(run: &mut Run<'_>, flow: &Flow<'_>) -> Result<Option<Duration>, ChaosError> {
+fn panic(run: &mut Run<'_>, flow: &Flow<'_>) -> Result<Option<Duration>, Error> {
     let turn = usize::try_from(run.schedule.made()).unwrap_or_default();
     let (point, up_to) = POINTS.get(turn % POINTS.len()).copied().unwrap_or(("decoded", 1));
     let is_elsewhere = run.schedule.below(4) == 0;

@@ -7,7 +7,6 @@
 use std::process::ExitStatus;
 use std::time::Instant;
 
-use crate::chaos::error::ChaosError;
 use crate::chaos::flow::{Flow, Load};
 use crate::chaos::left::Left;
 use crate::chaos::run::Run;
@@ -15,7 +14,8 @@ use crate::chaos::signalled::{Ends, FIRST_LIMIT, ROOM, SECOND_LIMIT, draw, hangs
 use crate::chaos::stack::Kind;
 use crate::chaos::stall::Stall;
 use crate::chaos::watch::Watch;
-use crate::chaos::worker::Worker;
+use crate::error::Error;
+use crate::worker::Worker;
 
 /// Without an end of its own, for all practical purposes.
 const LOAD: Load = Load { messages: 5_000_000, rate: 500 };
@@ -34,7 +34,7 @@ enum Way {
 }
 
 /// Signals one after another while messages flow.
-pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), ChaosError> {
+pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), Error> {
     let mut flow = Flow::start(run.stand, run.addresses()?, LOAD)?;
     let watch = Watch::start(run.stand, flow.addresses())?;
     flow.wait_for_messages()?;
@@ -58,13 +58,7 @@ pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), ChaosError> {
     watch.end(run.stand, &mut run.verdict)
 }
 
-fn signal(
-    run: &mut Run<'_>,
-    flow: &Flow<'_>,
-    mut consumer: Worker,
-    way: Way,
-    ends: &mut Ends,
-) -> Result<(), ChaosError> {
+fn signal(run: &mut Run<'_>, flow: &Flow<'_>, mut consumer: Worker, way: Way, ends: &mut Ends) -> Result<(), Error> {
     let life = match (run.stack.kind(), way) {
         // Long enough for something to be in flight.
         (Kind::Embedded, Way::Stalled) => 1_000..2_500,
@@ -102,7 +96,7 @@ fn judge(
     way: Way,
     status: ExitStatus,
     ends: &mut Ends,
-) -> Result<(), ChaosError> {
+) -> Result<(), Error> {
     let left = Left::of_last(run.stand, flow.addresses(), consumer.log())?;
     // What was on its way when a consumer was cut short may be stored later, and nobody is told: Cassandra goes on with
     // what has reached it. Nothing of that is left where all was finished, or where the store took nothing.

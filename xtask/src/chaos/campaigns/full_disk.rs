@@ -12,14 +12,14 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Resource, Rlimit, Signal};
 
-use crate::chaos::error::ChaosError;
 use crate::chaos::findings::Findings;
 use crate::chaos::flow::{END_LIMIT, Flow, INIT_LIMIT, Load};
 use crate::chaos::run::Run;
 use crate::chaos::scene::Scene;
 use crate::chaos::stack::{Addresses, Kind};
 use crate::chaos::stand::Stand;
-use crate::chaos::worker::Worker;
+use crate::error::Error;
+use crate::worker::Worker;
 
 /// Without an end of its own, for all practical purposes.
 const LOAD: Load = Load { messages: 5_000_000, rate: 1_000 };
@@ -31,7 +31,7 @@ const COMMAND_LIMIT: Duration = Duration::from_secs(60);
 const TOLD: &[&str] = &["error: cannot write", "No space left on device", "hint: "];
 
 /// Fills them and makes room again.
-pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), ChaosError> {
+pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), Error> {
     let mut all = own_output(run)?;
     if run.stack.kind() == Kind::Embedded {
         all.add(store_or_broker(run)?);
@@ -42,7 +42,7 @@ pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), ChaosError> {
     Ok(())
 }
 
-fn own_output(run: &mut Run<'_>) -> Result<Findings, ChaosError> {
+fn own_output(run: &mut Run<'_>) -> Result<Findings, Error> {
     let scene = Scene::make(run.stand, run.addresses_of("output")?, 3)?;
     let (at, ledger) = (&scene.at, scene.file("ledger"));
     scene.send("chaos_send.py", &[&at.brokers, &at.topic, "2000", "1000000", &ledger])?;
@@ -55,7 +55,7 @@ fn own_output(run: &mut Run<'_>) -> Result<Findings, ChaosError> {
     check()
 }
 
-fn into_full(run: &mut Run<'_>, at: &Addresses, arguments: &[&str]) -> Result<(), ChaosError> {
+fn into_full(run: &mut Run<'_>, at: &Addresses, arguments: &[&str]) -> Result<(), Error> {
     let command = in_shell("exec \"$@\" > /dev/full", run.stand.vitals(at, arguments));
     let ended = run.stand.ended("output into /dev/full", &command, COMMAND_LIMIT)?;
     run.verdict.fault("outputs without room");
@@ -66,7 +66,7 @@ fn into_full(run: &mut Run<'_>, at: &Addresses, arguments: &[&str]) -> Result<()
     Ok(())
 }
 
-fn store_or_broker(run: &mut Run<'_>) -> Result<Findings, ChaosError> {
+fn store_or_broker(run: &mut Run<'_>) -> Result<Findings, Error> {
     let port = run.stand.port()?;
     let mut at = run.addresses()?;
     at.brokers = format!("127.0.0.1:{port}");
@@ -100,7 +100,7 @@ fn store_or_broker(run: &mut Run<'_>) -> Result<Findings, ChaosError> {
     Ok(findings)
 }
 
-fn broker(stand: &Stand, listen: &str) -> Result<Worker, ChaosError> {
+fn broker(stand: &Stand, listen: &str) -> Result<Worker, Error> {
     let mut command = vec![OsString::from(stand.binary())];
     command.extend(["up", "--listen", listen, "--data"].map(OsString::from));
     command.push(stand.path("full-broker").into());
@@ -108,7 +108,7 @@ fn broker(stand: &Stand, listen: &str) -> Result<Worker, ChaosError> {
 }
 
 /// The signal of a file that is too long would end it; a disk without room sends none.
-fn limited(stand: &Stand, what: &'static str, command: Vec<OsString>) -> Result<Worker, ChaosError> {
+fn limited(stand: &Stand, what: &'static str, command: Vec<OsString>) -> Result<Worker, Error> {
     stand.start(what, &in_shell("trap '' XFSZ; exec \"$@\"", command))
 }
 
@@ -120,13 +120,13 @@ fn in_shell(script: &str, command: Vec<OsString>) -> Vec<OsString> {
 
 impl Worker {
     /// Lets it write no file beyond so many bytes, or as it likes.
-    fn limit_files(&self, bytes: Option<u64>) -> Result<(), ChaosError> {
+    fn limit_files(&self, bytes: Option<u64>) -> Result<(), Error> {
         limit_files(self.pid(), bytes)
     }
 }
 
-fn limit_files(pid: Option<Pid>, bytes: Option<u64>) -> Result<(), ChaosError> {
+fn limit_files(pid: Option<Pid>, bytes: Option<u64>) -> Result<(), Error> {
     let limit = Rlimit { current: bytes, maximum: None };
     let outcome = rustix::process::prlimit(pid, Resource::Fsize, limit);
-    outcome.map(drop).map_err(|error| ChaosError::Start { what: "a limit of a running program", source: error.into() })
+    outcome.map(drop).map_err(|error| Error::start("a limit of a running program")(error.into()))
 }

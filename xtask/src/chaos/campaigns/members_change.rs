@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::chaos::error::ChaosError;
 use crate::chaos::flow::{Flow, Load};
 use crate::chaos::foreign::Foreign;
 use crate::chaos::left::Left;
 use crate::chaos::run::Run;
 use crate::chaos::watch::Watch;
-use crate::chaos::worker::Worker;
+use crate::error::Error;
+use crate::worker::Worker;
 
 /// Without an end of its own, for all practical purposes.
 const LOAD: Load = Load { messages: 5_000_000, rate: 1_000 };
@@ -38,7 +38,7 @@ enum Change {
 }
 
 /// Makes one change after another while messages flow.
-pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), ChaosError> {
+pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), Error> {
     let mut flow = Flow::start(run.stand, run.addresses()?, LOAD)?;
     let watch = Watch::start(run.stand, flow.addresses())?;
     let mut members = Members { ours: vec![flow.showing_consumer(OPTIONS)?], ..Members::default() };
@@ -100,7 +100,7 @@ impl Members {
         }
     }
 
-    fn make(&mut self, change: Change, run: &mut Run<'_>, flow: &mut Flow<'_>) -> Result<(), ChaosError> {
+    fn make(&mut self, change: Change, run: &mut Run<'_>, flow: &mut Flow<'_>) -> Result<(), Error> {
         match change {
             Change::Join => {
                 self.ours.push(flow.showing_consumer(OPTIONS)?);
@@ -133,7 +133,7 @@ impl Members {
     }
 
     /// Who leaves cleanly has committed all that it has taken up.
-    fn leave(&mut self, run: &mut Run<'_>, flow: &Flow<'_>) -> Result<(), ChaosError> {
+    fn leave(&mut self, run: &mut Run<'_>, flow: &Flow<'_>) -> Result<(), Error> {
         let Some(mut member) = self.take_one(run) else { return Ok(()) };
         member.signal(Signal::INT);
         let status = member.wait_for_end(END_LIMIT, run.stand.interrupt())?;

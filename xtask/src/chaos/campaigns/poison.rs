@@ -7,11 +7,11 @@
 
 use std::time::Duration;
 
-use crate::chaos::error::ChaosError;
 use crate::chaos::findings::Findings;
 use crate::chaos::run::Run;
 use crate::chaos::scene::{EAGER, Scene};
 use crate::chaos::stack::Kind;
+use crate::error::Error;
 
 const SCRIPT: &str = "chaos_poison.py";
 /// Many poisoned messages at a time; each time ends with one in every partition, and that everything is committed.
@@ -24,7 +24,7 @@ const TRANSACTIONS: &str = "20";
 const COMMAND_LIMIT: Duration = Duration::from_secs(60);
 
 /// Sends them while two members read, and looks for each.
-pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), ChaosError> {
+pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), Error> {
     let mut all = Findings::default();
     for number in 0_u32.. {
         let first = run.schedule.take(AT_A_TIME);
@@ -37,7 +37,7 @@ pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), ChaosError> {
     Ok(())
 }
 
-fn poisoned_topic(run: &mut Run<'_>, name: &str, first: u32) -> Result<Findings, ChaosError> {
+fn poisoned_topic(run: &mut Run<'_>, name: &str, first: u32) -> Result<Findings, Error> {
     let scene = Scene::make(run.stand, run.addresses_of(name)?, PARTITIONS)?;
     let (chance, ledger) = (run.schedule.below(1_000_000).to_string(), scene.file("ledger"));
     let (brokers, topic, store) = (&*scene.at.brokers, &*scene.at.topic, &*scene.at.reader);

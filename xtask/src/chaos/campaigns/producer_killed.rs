@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::chaos::error::ChaosError;
 use crate::chaos::findings::Findings;
 use crate::chaos::run::Run;
 use crate::chaos::stack::Addresses;
 use crate::chaos::stand::Stand;
-use crate::chaos::worker::Worker;
+use crate::error::Error;
+use crate::worker::Worker;
 
 pub(super) const WHAT: &str = "vitals produce";
 /// Reads the topic.
@@ -24,14 +24,14 @@ pub(super) const SENT: &str = "SENT ";
 pub(super) const SENT_LIMIT: Duration = Duration::from_secs(60);
 
 /// Kills one after another, and reads the topic.
-pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), ChaosError> {
+pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), Error> {
     let (stand, at) = (run.stand, run.addresses()?);
     stand.run("vitals init", &stand.vitals(&at, &["init"]), INIT_LIMIT)?;
     let command = stand.vitals(&at, &["produce", "--mode", "random", "--interval", "0"]);
     let mut logs: Vec<PathBuf> = Vec::new();
     while run.schedule.next() {
         let log = stand.log(WHAT);
-        let mut producer = Worker::start(WHAT, &command, &[], &log)?;
+        let mut producer = Worker::start(WHAT, &command, &log)?;
         if run.schedule.made() % 2 == 1 {
             producer.wait_for_line(SENT, SENT_LIMIT, stand.interrupt())?;
         }
@@ -45,7 +45,7 @@ pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), ChaosError> {
 }
 
 /// Compares what producers have reported as sent with what is in the topic.
-pub(super) fn compare(stand: &Stand, at: &Addresses, logs: &[PathBuf]) -> Result<Findings, ChaosError> {
+pub(super) fn compare(stand: &Stand, at: &Addresses, logs: &[PathBuf]) -> Result<Findings, Error> {
     let mut arguments = vec![at.brokers.clone(), at.topic.clone()];
     arguments.extend(logs.iter().map(|log| log.display().to_string()));
     let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();

@@ -6,12 +6,12 @@ use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 use super::producer_killed::{SENT, SENT_LIMIT};
-use crate::chaos::error::ChaosError;
 use crate::chaos::findings::Findings;
 use crate::chaos::run::Run;
 use crate::chaos::signalled::{Ends, FIRST_LIMIT, ROOM, draw, hangs};
 use crate::chaos::stack::Part;
-use crate::chaos::worker::Worker;
+use crate::error::Error;
+use crate::worker::Worker;
 
 const WHAT: &str = "vitals produce";
 /// Reads the topic.
@@ -22,7 +22,7 @@ const INIT_LIMIT: Duration = Duration::from_secs(60);
 const CHECK_LIMIT: Duration = Duration::from_secs(5 * 60);
 
 /// Signals one after another, and reads the topic.
-pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), ChaosError> {
+pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), Error> {
     let (stand, at) = (run.stand, run.addresses()?);
     stand.run("vitals init", &stand.vitals(&at, &["init"]), INIT_LIMIT)?;
     let command = stand.vitals(&at, &["produce", "--mode", "random", "--interval", "0"]);

@@ -7,11 +7,11 @@
 
 use std::time::Duration;
 
-use crate::chaos::error::{ChaosError, file_error};
 use crate::chaos::findings::Findings;
 use crate::chaos::flow::DRAIN_LIMIT;
 use crate::chaos::run::Run;
 use crate::chaos::scene::{EAGER, Scene};
+use crate::error::Error;
 
 const SCRIPT: &str = "chaos_merge.py";
 /// So many keys are added at a time, each with five messages.
@@ -25,7 +25,7 @@ const PARTITIONS: u32 = 6;
 const COMMAND_LIMIT: Duration = Duration::from_secs(60);
 
 /// Reads everything again and again.
-pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), ChaosError> {
+pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), Error> {
     let mut scene = Scene::make(run.stand, run.addresses()?, PARTITIONS)?;
     let (seed, ledger) = (run.schedule.below(1_000_000).to_string(), scene.file("ledger"));
     let (mut sent, mut exported, mut all) = (0, None, Findings::default());
@@ -56,7 +56,7 @@ pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), ChaosError> {
 }
 
 /// Reads all messages, by some members of a group that has committed none of them.
-fn replay(run: &mut Run<'_>, scene: &mut Scene<'_>) -> Result<(), ChaosError> {
+fn replay(run: &mut Run<'_>, scene: &mut Scene<'_>) -> Result<(), Error> {
     if run.schedule.made() > 1 && run.schedule.coin() {
         seek_to_the_beginning(scene)?;
     } else {
@@ -70,17 +70,17 @@ fn replay(run: &mut Run<'_>, scene: &mut Scene<'_>) -> Result<(), ChaosError> {
     Ok(())
 }
 
-fn seek_to_the_beginning(scene: &Scene<'_>) -> Result<(), ChaosError> {
+fn seek_to_the_beginning(scene: &Scene<'_>) -> Result<(), Error> {
     scene.vitals("vitals group seek", &["group", "seek", "--to", "earliest"], COMMAND_LIMIT).map(drop)
 }
 
-fn check(scene: &Scene<'_>, seed: &str, ledger: &str) -> Result<Findings, ChaosError> {
+fn check(scene: &Scene<'_>, seed: &str, ledger: &str) -> Result<Findings, Error> {
     scene.check(SCRIPT, &["check", &scene.at.reader, seed, ledger, &scene.file("csv")])
 }
 
 /// The export as bytes.
-fn export(scene: &Scene<'_>) -> Result<Vec<u8>, ChaosError> {
+fn export(scene: &Scene<'_>) -> Result<Vec<u8>, Error> {
     let path = scene.file("csv");
     scene.vitals("vitals export", &["export", "--force", &path], COMMAND_LIMIT)?;
-    std::fs::read(&path).map_err(file_error("read", path.as_ref()))
+    std::fs::read(&path).map_err(Error::file("read", path.as_ref()))
 }

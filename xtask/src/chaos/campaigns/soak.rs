@@ -10,12 +10,12 @@ use rustix::process::Signal;
 
 use super::link_faults;
 use super::producer_killed::{self, INIT_LIMIT};
-use crate::chaos::error::ChaosError;
 use crate::chaos::flow::{Flow, Load};
 use crate::chaos::gauge::Gauge;
 use crate::chaos::run::Run;
 use crate::chaos::stack::{Addresses, End, Part};
-use crate::chaos::worker::Worker;
+use crate::error::Error;
+use crate::worker::Worker;
 
 /// A day of it, which nobody waits for.
 const LOAD: Load = Load { messages: 172_800_000, rate: 2_000 };
@@ -33,7 +33,7 @@ const PRODUCER: &str = "the producer";
 const BROKER: &str = "the broker";
 
 /// Works on, minute by minute.
-pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), ChaosError> {
+pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), Error> {
     let (at, beside) = (run.addresses()?, run.addresses_of("produce")?);
     let linked = run.stack.link(&at, run.stand)?;
     let mut flow = Flow::start(run.stand, at, LOAD)?;
@@ -74,7 +74,7 @@ struct Crew {
 }
 
 impl Crew {
-    fn start(run: &Run<'_>, flow: &Flow<'_>, linked: Addresses, beside: &Addresses) -> Result<Self, ChaosError> {
+    fn start(run: &Run<'_>, flow: &Flow<'_>, linked: Addresses, beside: &Addresses) -> Result<Self, Error> {
         let beside = Addresses { brokers: linked.brokers.clone(), ..beside.clone() };
         let lasting = flow.consumer_at(&linked, &[])?;
         let mortal = flow.consumer_at(&linked, &[])?;
@@ -87,7 +87,7 @@ impl Crew {
     }
 
     /// One fault.
-    fn suffer(&mut self, run: &mut Run<'_>, flow: &Flow<'_>) -> Result<(), ChaosError> {
+    fn suffer(&mut self, run: &mut Run<'_>, flow: &Flow<'_>) -> Result<(), Error> {
         let has_store = run.stack.linked_parts().contains(&Part::Store);
         match run.schedule.below(if has_store { 7 } else { 5 }) {
             0 => self.lose_a_consumer(run, flow),
@@ -100,7 +100,7 @@ impl Crew {
         }
     }
 
-    fn lose_a_consumer(&mut self, run: &mut Run<'_>, flow: &Flow<'_>) -> Result<(), ChaosError> {
+    fn lose_a_consumer(&mut self, run: &mut Run<'_>, flow: &Flow<'_>) -> Result<(), Error> {
         self.mortal.kill()?;
         self.mortal = flow.consumer_at(&self.linked, &[])?;
         run.verdict.fault("killed consumers");
@@ -108,7 +108,7 @@ impl Crew {
     }
 
     /// The store by a kill, the broker mostly so.
-    fn restart(&mut self, run: &mut Run<'_>, part: Part) -> Result<(), ChaosError> {
+    fn restart(&mut self, run: &mut Run<'_>, part: Part) -> Result<(), Error> {
         let is_clean = part == Part::Broker && run.schedule.below(3) == 0;
         run.stack.end(part, if is_clean { End::Stop } else { End::Kill }, run.stand)?;
         run.stack.start_again(part, run.stand)?;
@@ -117,7 +117,7 @@ impl Crew {
         Ok(())
     }
 
-    fn stand_still(&mut self, run: &mut Run<'_>) -> Result<(), ChaosError> {
+    fn stand_still(&mut self, run: &mut Run<'_>) -> Result<(), Error> {
         self.lasting.signal(Signal::STOP);
         run.stand.pause(STANDSTILL)?;
         self.lasting.signal(Signal::CONT);
@@ -126,7 +126,7 @@ impl Crew {
     }
 }
 
-fn stop(run: &mut Run<'_>, part: Part, kind: &'static str) -> Result<(), ChaosError> {
+fn stop(run: &mut Run<'_>, part: Part, kind: &'static str) -> Result<(), Error> {
     run.stack.pause(part)?;
     run.stand.pause(STANDSTILL)?;
     run.stack.resume(part)?;

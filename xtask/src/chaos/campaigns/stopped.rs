@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use crate::chaos::error::ChaosError;
 use crate::chaos::flow::{Flow, Load};
 use crate::chaos::run::Run;
 use crate::chaos::stack::{Kind, Part};
 use crate::chaos::stall::Stall;
 use crate::chaos::watch::Watch;
-use crate::chaos::worker::Worker;
+use crate::error::Error;
+use crate::worker::Worker;
 
 /// Without an end of its own, for all practical purposes.
 const LOAD: Load = Load { messages: 5_000_000, rate: 1_000 };
@@ -46,7 +46,7 @@ const MINUTE: Stops = Stops {
 };
 
 /// Stops one after another while messages flow.
-pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), ChaosError> {
+pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), Error> {
     let parts: &[_] = match (run.stack.kind(), run.is_planted()) {
         (_, true) => &[None],
         (Kind::Embedded, false) => &[None, Some(Part::Broker)],
@@ -56,11 +56,11 @@ pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), ChaosError> {
 }
 
 /// Stops consumers for a minute each.
-pub(in crate::chaos) fn for_a_minute(run: &mut Run<'_>) -> Result<(), ChaosError> {
+pub(in crate::chaos) fn for_a_minute(run: &mut Run<'_>) -> Result<(), Error> {
     stop(run, MINUTE, &[None])
 }
 
-fn stop(run: &mut Run<'_>, stops: Stops, parts: &[Option<Part>]) -> Result<(), ChaosError> {
+fn stop(run: &mut Run<'_>, stops: Stops, parts: &[Option<Part>]) -> Result<(), Error> {
     let mut flow = Flow::start(run.stand, run.addresses()?, LOAD)?;
     let watch = Watch::start(run.stand, flow.addresses())?;
     let mut other = flow.consumer(stops.options)?;
@@ -89,7 +89,7 @@ fn stop(run: &mut Run<'_>, stops: Stops, parts: &[Option<Part>]) -> Result<(), C
 
 /// Until another has taken over everything, and somewhat longer. Who is stopped in the middle of a transaction of
 /// `SQLite` keeps the other from storing: then work goes on when it does.
-fn stop_consumer(run: &mut Run<'_>, stops: Stops, flow: &Flow<'_>, zombie: &Worker) -> Result<(), ChaosError> {
+fn stop_consumer(run: &mut Run<'_>, stops: Stops, flow: &Flow<'_>, zombie: &Worker) -> Result<(), Error> {
     let begun = Instant::now();
     zombie.signal(Signal::STOP);
     let holds_the_store = Stall::is_on(run, flow.addresses())?;
@@ -112,7 +112,7 @@ fn stop_consumer(run: &mut Run<'_>, stops: Stops, flow: &Flow<'_>, zombie: &Work
 }
 
 /// For less than a session, or more.
-fn stop_server(run: &mut Run<'_>, stops: Stops, flow: &Flow<'_>, part: Part) -> Result<(), ChaosError> {
+fn stop_server(run: &mut Run<'_>, stops: Stops, flow: &Flow<'_>, part: Part) -> Result<(), Error> {
     let longer = if run.schedule.coin() { stops.session } else { Duration::ZERO };
     run.stack.pause(part)?;
     run.stand.pause(longer + run.schedule.millis(500..3_000))?;

@@ -6,11 +6,11 @@
 
 use std::ops::Range;
 
-use crate::chaos::error::ChaosError;
 use crate::chaos::flow::{Flow, Load};
 use crate::chaos::run::Run;
 use crate::chaos::stack::{End, Part};
-use crate::chaos::worker::Worker;
+use crate::error::Error;
+use crate::worker::Worker;
 
 /// Without an end of its own, for all practical purposes, so that every kill falls among writes. Five kills, each with the
 /// restart some 35 s after the one before, meet half a million readings.
@@ -19,7 +19,7 @@ const LOAD: Load = Load { messages: 20_000_000, rate: 3_000 };
 const UP_MILLIS: Range<u64> = 4_000..28_000;
 
 /// Kills it again and again while messages flow.
-pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), ChaosError> {
+pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), Error> {
     let mut flow = Flow::start(run.stand, run.addresses()?, LOAD)?;
     let mut consumer = match run.verdict.planted {
         Some(bug) => flow.tampered(&["--bug", bug])?,
@@ -46,7 +46,7 @@ pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), ChaosError> {
 }
 
 /// Kills the consumer and Cassandra at one moment, and looks whether all is there that was committed.
-fn kill_both(run: &mut Run<'_>, consumer: &mut Worker, flow: &Flow<'_>) -> Result<(), ChaosError> {
+fn kill_both(run: &mut Run<'_>, consumer: &mut Worker, flow: &Flow<'_>) -> Result<(), Error> {
     run.stand.pause(run.schedule.millis(UP_MILLIS))?;
     run.stack.end(Part::Store, End::Kill, run.stand)?;
     consumer.kill()?;

@@ -7,11 +7,11 @@
 
 use std::time::{Duration, Instant};
 
-use crate::chaos::error::ChaosError;
 use crate::chaos::flow::{Flow, Load};
 use crate::chaos::run::Run;
 use crate::chaos::stall::Stall;
-use crate::chaos::worker::Worker;
+use crate::error::Error;
+use crate::worker::Worker;
 
 /// As fast as they can be sent.
 const RATE: u32 = 1_000_000;
@@ -44,7 +44,7 @@ const FOR_A_QUEUE: Backlog = Backlog { small: 500_000, large: 0, stall: Duration
 const FOR_AN_ERROR: Backlog = Backlog { small: 500_000, large: 0, stall: Duration::from_secs(10) };
 
 /// Stalls the store again and again while there is a backlog.
-pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), ChaosError> {
+pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), Error> {
     let backlog = match run.verdict.planted {
         Some("unbounded-queue") => FOR_A_QUEUE,
         Some(_) => FOR_AN_ERROR,
@@ -72,7 +72,7 @@ pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), ChaosError> {
     Ok(())
 }
 
-fn stall(run: &mut Run<'_>, flow: &Flow<'_>, consumer: &mut Worker, length: Duration) -> Result<(), ChaosError> {
+fn stall(run: &mut Run<'_>, flow: &Flow<'_>, consumer: &mut Worker, length: Duration) -> Result<(), Error> {
     let members = flow.members(1)?;
     let stalled = Stall::begin(run, flow.addresses())?;
     let end = Instant::now() + length;
@@ -93,12 +93,12 @@ fn stall(run: &mut Run<'_>, flow: &Flow<'_>, consumer: &mut Worker, length: Dura
 }
 
 /// What it had in memory at most.
-fn peak_mib(consumer: &mut Worker) -> Result<u64, ChaosError> {
+fn peak_mib(consumer: &mut Worker) -> Result<u64, Error> {
     consumer.must_run()?;
     Ok(consumer.peak_bytes().unwrap_or_default().div_ceil(MIB))
 }
 
-fn judge_memory(run: &mut Run<'_>, consumer: &mut Worker) -> Result<(), ChaosError> {
+fn judge_memory(run: &mut Run<'_>, consumer: &mut Worker) -> Result<(), Error> {
     let peak = peak_mib(consumer)?;
     run.verdict.measured(format!("its memory was {peak} MiB at most"));
     if peak > MEMORY_LIMIT_MIB {

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::chaos::error::ChaosError;
 use crate::chaos::flow::{Flow, Load};
 use crate::chaos::run::Run;
 use crate::chaos::stall::Stall;
-use crate::chaos::worker::Worker;
+use crate::error::Error;
+use crate::worker::Worker;
 
 /// Without an end of its own, for all practical purposes.
 const LOAD: Load = Load { messages: 5_000_000, rate: 2_000 };
@@ -21,7 +21,7 @@ const COMMIT_TIME: Duration = Duration::from_secs(2);
 const END_LIMIT: Duration = Duration::from_secs(15);
 
 /// Has a guest join while the store is away.
-pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), ChaosError> {
+pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), Error> {
     let mut flow = Flow::start(run.stand, run.addresses()?, LOAD)?;
     flow.wait_for_messages()?;
     let mut member = start(run, &flow)?;
@@ -49,7 +49,7 @@ pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), ChaosError> {
     Ok(())
 }
 
-fn start(run: &Run<'_>, flow: &Flow<'_>) -> Result<Worker, ChaosError> {
+fn start(run: &Run<'_>, flow: &Flow<'_>) -> Result<Worker, Error> {
     match run.verdict.planted {
         Some(bug) => flow.tampered(&["--bug", bug]),
         None => flow.consumer(&[]),

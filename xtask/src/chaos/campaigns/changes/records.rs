@@ -4,19 +4,19 @@ use std::time::Duration;
 
 use super::must_tell;
 use crate::chaos::campaigns::parcels::Parcels;
-use crate::chaos::error::ChaosError;
 use crate::chaos::findings::Findings;
 use crate::chaos::flow::DRAIN_LIMIT;
 use crate::chaos::run::Run;
 use crate::chaos::scene::Scene;
 use crate::chaos::stack::{End, Kind, Part};
+use crate::error::Error;
 
 const EDITOR: &str = "chaos_log.py";
 /// What a command that changes little may take.
 const COMMAND_LIMIT: Duration = Duration::from_secs(60);
 
 /// Records deleted behind the committed offset: how many is told, and what is left is read.
-pub(super) fn deleted(run: &mut Run<'_>, name: &str) -> Result<Findings, ChaosError> {
+pub(super) fn deleted(run: &mut Run<'_>, name: &str) -> Result<Findings, Error> {
     let mut parcels = Parcels::on(Scene::make(run.stand, run.addresses_of(name)?, 1)?);
     let (read, lost) = (20 + run.schedule.below(80), 20 + run.schedule.below(80));
     parcels.send(read)?;
@@ -38,7 +38,7 @@ pub(super) fn deleted(run: &mut Run<'_>, name: &str) -> Result<Findings, ChaosEr
 }
 
 /// Kafka is asked to; from the embedded broker's disk they are taken as its retention would.
-fn forget(run: &mut Run<'_>, parcels: &Parcels<'_>, before: u32) -> Result<(), ChaosError> {
+fn forget(run: &mut Run<'_>, parcels: &Parcels<'_>, before: u32) -> Result<(), Error> {
     let (at, before) = (&parcels.scene.at, before.to_string());
     if run.stack.kind() == Kind::Servers {
         return parcels.scene.send("topics.py", &[&at.brokers, "forget", &at.topic, &before]).map(drop);
@@ -50,7 +50,7 @@ fn forget(run: &mut Run<'_>, parcels: &Parcels<'_>, before: u32) -> Result<(), C
 }
 
 /// A group whose offsets the broker has dropped begins again at the first record that is there.
-pub(super) fn forgotten(run: &mut Run<'_>, name: &str) -> Result<Findings, ChaosError> {
+pub(super) fn forgotten(run: &mut Run<'_>, name: &str) -> Result<Findings, Error> {
     let mut parcels = Parcels::on(Scene::make(run.stand, run.addresses_of(name)?, 3)?);
     parcels.send(100)?;
     consume(&parcels)?;
@@ -68,7 +68,7 @@ pub(super) fn forgotten(run: &mut Run<'_>, name: &str) -> Result<Findings, Chaos
 
 /// A batch of a codec that nobody knows becomes a letter with all its bytes, and does not stop its partition. No
 /// producer can send one to Kafka, so it is put on the disk.
-pub(super) fn unknown_codec(run: &mut Run<'_>, name: &str) -> Result<Findings, ChaosError> {
+pub(super) fn unknown_codec(run: &mut Run<'_>, name: &str) -> Result<Findings, Error> {
     let mut parcels = Parcels::on(Scene::make(run.stand, run.addresses_of(name)?, 1)?);
     parcels.send(20)?;
     let folder = run.stack.partition_folder(&parcels.scene.at.topic, 0).display().to_string();
@@ -92,6 +92,6 @@ pub(super) fn unknown_codec(run: &mut Run<'_>, name: &str) -> Result<Findings, C
 }
 
 /// Reads to the end, and gives what was told.
-fn consume(parcels: &Parcels<'_>) -> Result<String, ChaosError> {
+fn consume(parcels: &Parcels<'_>) -> Result<String, Error> {
     parcels.scene.vitals("vitals consume", &["consume", "--quiet", "--exit-at-end", "--settle-time", "0s"], DRAIN_LIMIT)
 }
