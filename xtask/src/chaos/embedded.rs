@@ -4,12 +4,11 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use rustix::process::Signal;
 
 use super::stack::{Addresses, End, Kind, Part, Stack};
-use super::stand::Stand;
+use super::stand::{END_LIMIT, Stand};
 use crate::embedded_broker::{self, EmbeddedBroker};
 use crate::error::Error;
 use crate::link::{Link, Trouble};
@@ -17,8 +16,6 @@ use crate::process::Identity;
 
 /// The broker's, among the data of the run.
 const BROKER_FOLDER: &str = "broker";
-/// What a clean end may take.
-const END_LIMIT: Duration = Duration::from_secs(20);
 
 /// `vitals up` on one port for good.
 #[derive(Debug)]

@@ -7,30 +7,20 @@ use rustix::process::Signal;
 
 use super::findings::Findings;
 use super::group::LOOKER;
+use super::run::Run;
 use super::stack::Addresses;
-use super::stand::Stand;
+use super::stand::{COMMAND_LIMIT, END_LIMIT, MANY_LIMIT, Stand};
+use super::verdict::Verdict;
 use crate::error::Error;
 use crate::process::LOOK_AGAIN;
 use crate::worker::Worker;
 
 /// How long it is waited for work to go on after a fault; the verdict says how long it may take.
 const PROGRESS_LIMIT: Duration = Duration::from_secs(40);
-/// How long a look at the group may take, with a rebalance before it.
-const LOOK_LIMIT: Duration = Duration::from_secs(60);
 /// How long everything that was sent may take to be committed after the last fault.
 pub(super) const DRAIN_LIMIT: Duration = Duration::from_secs(6 * 60);
-/// What a consumer may take to end on Ctrl+C, on a busy machine.
-pub(super) const END_LIMIT: Duration = Duration::from_secs(15);
-/// How long the sender may take to get its last acknowledgements.
-const FLUSH_LIMIT: Duration = Duration::from_secs(5 * 60);
-/// What comparing half a million readings may take.
-pub(super) const CHECK_LIMIT: Duration = Duration::from_secs(5 * 60);
 /// What comparing the readings of a night may take.
 const CHECK_MANY_LIMIT: Duration = Duration::from_secs(2 * 60 * 60);
-/// What a sender may take until it writes down its first acknowledgements, some thousands at once.
-const FIRST_LIMIT: Duration = Duration::from_secs(60);
-/// What making a topic and tables may take.
-pub(super) const INIT_LIMIT: Duration = Duration::from_secs(60);
 
 /// How much is sent.
 #[derive(Debug, Clone, Copy)]
@@ -39,6 +29,13 @@ pub(super) struct Load {
     pub(super) messages: u32,
     /// So many a second.
     pub(super) rate: u32,
+}
+
+impl Load {
+    /// Without an end of its own, for all practical purposes.
+    pub(super) const fn endless(rate: u32) -> Self {
+        Self { messages: 5_000_000, rate }
+    }
 }
 
 /// The messages of one campaign.
@@ -56,18 +53,23 @@ pub(super) struct Flow<'a> {
 }
 
 impl<'a> Flow<'a> {
-    /// Makes the topic and the tables, and starts to send.
-    pub(super) fn start(stand: &'a Stand, at: Addresses, load: Load) -> Result<Self, Error> {
-        Self::begin(stand, at, load, None)
+    /// Makes the topic and the tables of this campaign, and starts to send.
+    pub(super) fn start(run: &Run<'a>, load: Load) -> Result<Self, Error> {
+        Self::begin(run.stand, run.addresses()?, load, None)
     }
 
     /// The same; messages below the number `padded_from` have one sign alone, and those from it on are of 16 kB each.
-    pub(super) fn start_padded(stand: &'a Stand, at: Addresses, load: Load, padded_from: u32) -> Result<Self, Error> {
-        Self::begin(stand, at, load, Some(padded_from.to_string()))
+    pub(super) fn start_padded(run: &Run<'a>, load: Load, padded_from: u32) -> Result<Self, Error> {
+        Self::begin(run.stand, run.addresses()?, load, Some(padded_from.to_string()))
+    }
+
+    /// With names that are given.
+    pub(super) fn start_at(stand: &'a Stand, at: Addresses, load: Load) -> Result<Self, Error> {
+        Self::begin(stand, at, load, None)
     }
 
     fn begin(stand: &'a Stand, at: Addresses, load: Load, padded_from: Option<String>) -> Result<Self, Error> {
-        stand.run("vitals init", &stand.vitals(&at, &["init"]), INIT_LIMIT)?;
+        stand.run("vitals init", &stand.vitals(&at, &["init"]), COMMAND_LIMIT)?;
         let ledger = stand.path(&format!("{}.ledger", at.topic));
         let (count, rate, path) = (load.messages.to_string(), load.rate.to_string(), ledger.display().to_string());
         let mut arguments = [&at.brokers, &at.topic, &count, &rate, &path].map(String::as_str).to_vec();
@@ -79,11 +81,11 @@ impl<'a> Flow<'a> {
 
     /// Waits until acknowledged messages stand in the topic.
     pub(super) fn wait_for_messages(&mut self) -> Result<(), Error> {
-        let deadline = Instant::now() + FIRST_LIMIT;
+        let deadline = Instant::now() + COMMAND_LIMIT;
         while std::fs::metadata(&self.ledger).map_or(0, |ledger| ledger.len()) == 0 {
             self.sender.must_run()?;
             if Instant::now() >= deadline {
-                return Err(Error::too_long("the sender", FIRST_LIMIT, self.sender.log()));
+                return Err(Error::too_long("the sender", COMMAND_LIMIT, self.sender.log()));
             }
             self.stand.pause(LOOK_AGAIN)?;
         }
@@ -101,6 +103,11 @@ impl<'a> Flow<'a> {
         self.stand.start("vitals consume", &self.stand.vitals(at, &arguments))
     }
 
+    /// A further consumer, or one with the bug that is planted.
+    pub(super) fn consumer_of(&self, verdict: &Verdict) -> Result<Worker, Error> {
+        verdict.planted.map_or_else(|| self.consumer(&[]), |bug| self.tampered(&["--bug", bug]))
+    }
+
     /// A further consumer that has a fault of its own.
     pub(super) fn tampered(&self, options: &[&str]) -> Result<Worker, Error> {
         self.stand.start("the tampered consumer", &self.stand.tampered(&self.at, options))
@@ -112,7 +119,7 @@ impl<'a> Flow<'a> {
         let Addresses { brokers, topic, group, .. } = &self.at;
         let command = self.stand.script(LOOKER, &["next", brokers, topic, group]);
         let mut looker = self.stand.start(LOOKER, &command)?;
-        looker.wait_for_line("looking", LOOK_LIMIT, self.stand.interrupt())?;
+        looker.wait_for_line("looking", COMMAND_LIMIT, self.stand.interrupt())?;
         let begun = Instant::now();
         let mut consumer = self.consumer(options)?;
         let after = match looker.wait_for_line("moved", PROGRESS_LIMIT, self.stand.interrupt()) {
@@ -144,7 +151,7 @@ impl<'a> Flow<'a> {
     pub(super) fn members(&self, count: u32) -> Result<String, Error> {
         let Addresses { brokers, group, .. } = &self.at;
         let command = self.stand.script("chaos_members.py", &[brokers, group, &count.to_string()]);
-        self.stand.run("chaos_members.py", &command, LOOK_LIMIT)
+        self.stand.run("chaos_members.py", &command, COMMAND_LIMIT)
     }
 
     /// A member of the group that is not ours; it takes partitions, and reads nothing of them.
@@ -175,13 +182,21 @@ impl<'a> Flow<'a> {
 
     /// Ends the sending; what was sent is waited for.
     pub(super) fn stop_sending(&mut self) -> Result<(), Error> {
-        self.sender.end(Signal::TERM, FLUSH_LIMIT, self.stand.interrupt())
+        self.sender.end(Signal::TERM, MANY_LIMIT, self.stand.interrupt())
     }
 
     /// Lets the consumer work until the group has committed everything, and ends it.
     pub(super) fn drain(&self, mut consumer: Worker) -> Result<(), Error> {
         self.wait_until_drained(&mut consumer)?;
         self.leave(consumer)
+    }
+
+    /// Ends the sending, lets the last consumer come to the end, and compares what was acknowledged with what is kept.
+    pub(super) fn finish(&mut self, last: Worker, verdict: &mut Verdict) -> Result<(), Error> {
+        self.stop_sending()?;
+        self.drain(last)?;
+        verdict.conclude(self.check()?);
+        Ok(())
     }
 
     /// Ends a member by Ctrl+C.
@@ -200,7 +215,7 @@ impl<'a> Flow<'a> {
 
     /// Compares what was acknowledged with what is kept.
     pub(super) fn check(&self) -> Result<Findings, Error> {
-        self.compare("chaos_check.py", CHECK_LIMIT)
+        self.compare("chaos_check.py", MANY_LIMIT)
     }
 
     /// The same where the messages may be millions.

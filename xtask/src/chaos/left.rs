@@ -1,17 +1,14 @@
 //! What a `vitals consume` has left behind at its end.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use serde::Deserialize;
 
 use super::stack::Addresses;
-use super::stand::Stand;
+use super::stand::{MANY_LIMIT, Stand};
 use crate::error::Error;
 
 const READER: &str = "chaos_ended.py";
-/// What reading the rows of a campaign may take.
-const LIMIT: Duration = Duration::from_secs(5 * 60);
 
 /// Counts of messages.
 #[derive(Debug, Clone, Deserialize)]
@@ -39,7 +36,7 @@ impl Left {
     fn look(stand: &Stand, at: &Addresses, log: &Path, store: &[&str]) -> Result<Self, Error> {
         let log = log.display().to_string();
         let arguments = [&[at.brokers.as_str(), &at.topic, &at.group, &log], store].concat();
-        let printed = stand.run(READER, &stand.script(READER, &arguments), LIMIT)?;
+        let printed = stand.run(READER, &stand.script(READER, &arguments), MANY_LIMIT)?;
         let found = printed.lines().last().and_then(|line| serde_json::from_str(line).ok());
         found.ok_or(Error::Unclear { what: READER, missing: "counts", said: printed })
     }

@@ -5,14 +5,11 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use super::findings::Findings;
-use super::flow::{CHECK_LIMIT, DRAIN_LIMIT, END_LIMIT, INIT_LIMIT};
+use super::flow::DRAIN_LIMIT;
 use super::stack::Addresses;
-use super::stand::{Ended, Stand};
+use super::stand::{COMMAND_LIMIT, END_LIMIT, Ended, MANY_LIMIT, Stand};
 use crate::error::Error;
 use crate::worker::Worker;
-
-/// What a sender may take for some thousands of messages.
-const SEND_LIMIT: Duration = Duration::from_secs(5 * 60);
 
 /// Commits at once: where nobody kills the store, this must be as safe, and takes less time.
 pub(super) const EAGER: &[&str] = &["--settle-time", "0s"];
@@ -40,27 +37,32 @@ impl<'a> Scene<'a> {
 
     /// Makes what of it is missing.
     pub(super) fn init(&self, partitions: u32) -> Result<(), Error> {
-        self.vitals("vitals init", &["init", "--partitions", &partitions.to_string()], INIT_LIMIT).map(drop)
+        self.vitals(&format!("init --partitions {partitions}"), COMMAND_LIMIT).map(drop)
     }
 
-    /// Runs a command of `vitals` to its good end, and gives what it printed.
-    pub(super) fn vitals(&self, what: &'static str, arguments: &[&str], limit: Duration) -> Result<String, Error> {
-        self.stand.run(what, &self.stand.vitals(&self.at, arguments), limit)
+    /// Runs `vitals` with these words to its good end, and gives what it printed.
+    pub(super) fn vitals(&self, words: &str, limit: Duration) -> Result<String, Error> {
+        self.stand.run(&named(words), &self.stand.vitals(&self.at, &split(words)), limit)
     }
 
-    /// Runs a command of `vitals` to whatever end.
-    pub(super) fn ended(&self, what: &'static str, arguments: &[&str], limit: Duration) -> Result<Ended, Error> {
-        self.stand.ended(what, &self.stand.vitals(&self.at, arguments), limit)
+    /// Runs `vitals` with these words to whatever end.
+    pub(super) fn ended(&self, words: &str) -> Result<Ended, Error> {
+        self.stand.ended(&named(words), &self.stand.vitals(&self.at, &split(words)), COMMAND_LIMIT)
+    }
+
+    /// Reads to the end, and gives what was told. What is stored is committed at once.
+    pub(super) fn consume(&self) -> Result<String, Error> {
+        self.vitals("consume --quiet --exit-at-end --settle-time 0s", DRAIN_LIMIT)
     }
 
     /// Runs a script that sends.
     pub(super) fn send(&self, script: &'static str, arguments: &[&str]) -> Result<String, Error> {
-        self.stand.run(script, &self.stand.script(script, arguments), SEND_LIMIT)
+        self.stand.run(script, &self.stand.script(script, arguments), MANY_LIMIT)
     }
 
     /// Runs a script that compares.
     pub(super) fn check(&self, script: &'static str, arguments: &[&str]) -> Result<Findings, Error> {
-        Findings::of(self.stand, script, &self.stand.script(script, arguments), CHECK_LIMIT)
+        Findings::of(self.stand, script, &self.stand.script(script, arguments), MANY_LIMIT)
     }
 
     /// A further `vitals consume`, which prints no messages.
@@ -91,4 +93,13 @@ impl<'a> Scene<'a> {
     pub(super) fn file(&self, ending: &str) -> String {
         self.stand.path(&format!("{}.{ending}", self.at.topic)).display().to_string()
     }
+}
+
+fn split(words: &str) -> Vec<&str> {
+    words.split(' ').collect()
+}
+
+/// For messages and logs.
+fn named(words: &str) -> String {
+    format!("vitals {}", words.split(' ').next().unwrap_or_default())
 }

@@ -1,11 +1,10 @@
 //! A store that takes nothing for a while, and does not end.
 
-use std::time::Duration;
-
 use rustix::process::Signal;
 
 use super::run::Run;
 use super::stack::{Addresses, Kind, Part};
+use super::stand::{COMMAND_LIMIT, END_LIMIT};
 use crate::error::Error;
 use crate::worker::Worker;
 
@@ -13,12 +12,6 @@ use crate::worker::Worker;
 const WRITER: &str = "chaos_lock.py";
 /// Looks whether a stopped program holds the file's lock.
 const LOOKER: &str = "chaos_locked.py";
-/// What such a look may take.
-const LOOK_LIMIT: Duration = Duration::from_secs(60);
-/// How long it may wait for those that write.
-const LOCK_LIMIT: Duration = Duration::from_secs(60);
-/// How long it may take to end.
-const END_LIMIT: Duration = Duration::from_secs(20);
 
 /// The store stands still until [`end`](Stall::end).
 #[derive(Debug)]
@@ -35,7 +28,7 @@ impl Stall {
         match run.stack.kind() {
             Kind::Embedded => {
                 let mut writer = run.stand.start(WRITER, &run.stand.script(WRITER, &[file(at)]))?;
-                writer.wait_for_line("locked", LOCK_LIMIT, run.stand.interrupt())?;
+                writer.wait_for_line("locked", COMMAND_LIMIT, run.stand.interrupt())?;
                 Ok(Self::Locked(writer))
             }
             Kind::Servers => run.stack.pause(Part::Store).map(|()| Self::Stopped),
@@ -47,7 +40,7 @@ impl Stall {
     pub(super) fn is_on(run: &Run<'_>, at: &Addresses) -> Result<bool, Error> {
         match run.stack.kind() {
             Kind::Embedded => {
-                let printed = run.stand.run(LOOKER, &run.stand.script(LOOKER, &[file(at)]), LOOK_LIMIT)?;
+                let printed = run.stand.run(LOOKER, &run.stand.script(LOOKER, &[file(at)]), COMMAND_LIMIT)?;
                 Ok(printed.trim() == "yes")
             }
             Kind::Servers => Ok(false),

@@ -15,6 +15,13 @@ use crate::services::ports::FreePorts;
 use crate::signals::Interrupt;
 use crate::worker::Worker;
 
+/// What a command on little data may take on a busy machine, and a program until it gives its first sign of work.
+pub(super) const COMMAND_LIMIT: Duration = Duration::from_secs(60);
+/// What a program may take to end that is asked to, where that is not what is attacked.
+pub(super) const END_LIMIT: Duration = Duration::from_secs(30);
+/// What sending or comparing half a million readings may take.
+pub(super) const MANY_LIMIT: Duration = Duration::from_secs(5 * 60);
+
 /// What all campaigns on one stack share.
 #[derive(Debug)]
 pub(super) struct Stand {
@@ -85,14 +92,14 @@ impl Stand {
     }
 
     /// Runs a program to its good end, and gives what it printed.
-    pub(super) fn run(&self, what: &'static str, command: &[OsString], limit: Duration) -> Result<String, Error> {
+    pub(super) fn run(&self, what: &str, command: &[OsString], limit: Duration) -> Result<String, Error> {
         let log = self.log(what);
         self.job(what, command, limit, &log).run(&self.interrupt)?;
         std::fs::read_to_string(&log).map_err(Error::file("read", &log))
     }
 
     /// Runs a program to whatever end; one that does not come is an error.
-    pub(super) fn ended(&self, what: &'static str, command: &[OsString], limit: Duration) -> Result<Ended, Error> {
+    pub(super) fn ended(&self, what: &str, command: &[OsString], limit: Duration) -> Result<Ended, Error> {
         let (log, begun) = (self.log(what), Instant::now());
         let code = self.job(what, command, limit, &log).ended(&self.interrupt)?.code();
         let lasted = begun.elapsed();

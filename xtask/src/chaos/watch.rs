@@ -1,21 +1,15 @@
 //! A watcher that is not ours: sees what the group commits, change by change, while a campaign goes on.
 
-use std::time::Duration;
-
 use rustix::process::Signal;
 use serde::Deserialize;
 
 use super::stack::Addresses;
-use super::stand::Stand;
+use super::stand::{COMMAND_LIMIT, END_LIMIT, Stand};
 use super::verdict::Verdict;
 use crate::error::Error;
 use crate::worker::Worker;
 
 const WHAT: &str = "chaos_watch.py";
-/// What its start may take.
-const START_LIMIT: Duration = Duration::from_secs(60);
-/// What its end may take: one look, which waits for a broker.
-const END_LIMIT: Duration = Duration::from_secs(20);
 /// How many commits that went back are shown.
 const SHOWN: usize = 3;
 
@@ -34,7 +28,7 @@ impl Watch {
     /// Comes back when it looks.
     pub(super) fn start(stand: &Stand, at: &Addresses) -> Result<Self, Error> {
         let mut watcher = stand.start(WHAT, &stand.script(WHAT, &[&at.brokers, &at.topic, &at.group]))?;
-        watcher.wait_for_line("watching", START_LIMIT, stand.interrupt())?;
+        watcher.wait_for_line("watching", COMMAND_LIMIT, stand.interrupt())?;
         Ok(Self(watcher))
     }
 

@@ -5,12 +5,9 @@ use crate::chaos::run::Run;
 use crate::chaos::stack::{End, Part};
 use crate::error::Error;
 
-/// Without an end of its own, for all practical purposes.
-const LOAD: Load = Load { messages: 5_000_000, rate: 2_000 };
-
 /// Restarts it again and again while messages flow.
 pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), Error> {
-    let mut flow = Flow::start(run.stand, run.addresses()?, LOAD)?;
+    let mut flow = Flow::start(run, Load::endless(2_000))?;
     let mut consumer = flow.consumer(&[])?;
     run.verdict.got_on(flow.gets_on()?);
     while run.schedule.next() {
@@ -24,8 +21,5 @@ pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), Error> {
         run.verdict.got_on(flow.gets_on()?);
         consumer.must_run()?;
     }
-    flow.stop_sending()?;
-    flow.drain(consumer)?;
-    run.verdict.conclude(flow.check()?);
-    Ok(())
+    flow.finish(consumer, &mut run.verdict)
 }

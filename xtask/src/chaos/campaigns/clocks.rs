@@ -7,12 +7,12 @@
 //! stores rows of the future by its own clock: that what comes later does not win must be noticed.
 
 use std::ffi::OsString;
-use std::time::Duration;
 
 use crate::chaos::findings::Findings;
-use crate::chaos::flow::{DRAIN_LIMIT, INIT_LIMIT};
+use crate::chaos::flow::DRAIN_LIMIT;
 use crate::chaos::run::Run;
 use crate::chaos::scene::Scene;
+use crate::chaos::stand::COMMAND_LIMIT;
 use crate::error::Error;
 use crate::repository;
 
@@ -24,8 +24,6 @@ const EARLIER: [&str; 2] = ["0", "2"];
 /// What comes with the second one.
 const LATER: [&str; 2] = ["2", "5"];
 const HOUR_SECONDS: i64 = 3_600;
-/// What a command that changes or reads little may take.
-const COMMAND_LIMIT: Duration = Duration::from_secs(60);
 
 /// Reads with clocks that are wrong, again and again.
 pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), Error> {
@@ -46,7 +44,7 @@ pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), Error> {
         }
         sent += KEYS;
         let csv = scene.file("csv");
-        scene.vitals("vitals export", &["export", "--force", &csv], COMMAND_LIMIT)?;
+        scene.vitals(&format!("export --force {csv}"), COMMAND_LIMIT)?;
         all.add(scene.check(SCRIPT, &["check", &scene.at.reader, &chance, &ledger, &csv])?);
     }
     run.verdict.conclude(all);
@@ -74,7 +72,7 @@ impl Shift {
     fn prove(&self, run: &Run<'_>) -> Result<(), Error> {
         let scene = Scene::make(run.stand, run.addresses_of("clock")?, 1)?;
         let command = run.stand.vitals(&scene.at, &["produce", "--mode", "random", "--count", "1"]);
-        let said = run.stand.run("vitals produce", &self.with(HOUR_SECONDS, command), INIT_LIMIT)?;
+        let said = run.stand.run("vitals produce", &self.with(HOUR_SECONDS, command), COMMAND_LIMIT)?;
         scene.send(SCRIPT, &["shifted", &HOUR_SECONDS.to_string(), &said]).map(drop)
     }
 

@@ -10,10 +10,9 @@ use crate::chaos::flow::{Flow, Load};
 use crate::chaos::run::Run;
 use crate::chaos::schedule::Schedule;
 use crate::chaos::stack::Kind;
+use crate::chaos::stand::COMMAND_LIMIT;
 use crate::error::Error;
 
-/// Without an end of its own, for all practical purposes.
-const LOAD: Load = Load { messages: 5_000_000, rate: 2_000 };
 /// A static member comes back at once; another one would wait until the group has given up on the killed one.
 const OPTIONS: &[&str] = &["--instance-id", "chaos"];
 /// Commits at once. Nobody kills the store here, so this must be as safe; without it a consumer of Cassandra seldom lives
@@ -28,8 +27,6 @@ const STATIC_PROMISE: Duration = Duration::from_secs(3);
 const DYNAMIC_PROMISE: Duration = Duration::from_secs(10 + 2);
 /// What a busy machine may add.
 const ROOM: Duration = Duration::from_secs(10);
-/// How long a consumer may take to the point where it kills itself: it joins first, and messages flow all the time.
-const POINT_LIMIT: Duration = Duration::from_secs(60);
 
 /// Where a consumer is killed.
 #[derive(Debug, Clone, Copy)]
@@ -57,7 +54,7 @@ const RANDOM_MOMENTS: usize = 4;
 
 /// Kills it again and again while messages flow.
 pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), Error> {
-    let mut flow = Flow::start(run.stand, run.addresses()?, LOAD)?;
+    let mut flow = Flow::start(run, Load::endless(2_000))?;
     flow.wait_for_messages()?;
     if let Some(bug) = run.verdict.planted {
         return find(run, &flow, bug);
@@ -76,10 +73,7 @@ pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), Error> {
     let (consumer, after) = flow.successor(&[])?;
     judge(run, "a static successor", &successors, STATIC_PROMISE);
     judge(run, "any other successor", &[after], DYNAMIC_PROMISE);
-    flow.stop_sending()?;
-    flow.drain(consumer)?;
-    run.verdict.conclude(flow.check()?);
-    Ok(())
+    flow.finish(consumer, &mut run.verdict)
 }
 
 /// Kills one with the bug, where that must show.
@@ -117,7 +111,7 @@ impl Kill {
         };
         let after = (1 + run.schedule.below(up_to)).to_string();
         let options = [options, &["--die-at", point, "--die-after", &after]].concat();
-        flow.tampered(&options)?.wait_for_death(POINT_LIMIT, run.stand.interrupt())?;
+        flow.tampered(&options)?.wait_for_death(COMMAND_LIMIT, run.stand.interrupt())?;
         run.verdict.fault(kind);
         Ok(())
     }

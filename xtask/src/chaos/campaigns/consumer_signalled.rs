@@ -17,8 +17,6 @@ use crate::chaos::watch::Watch;
 use crate::error::Error;
 use crate::worker::Worker;
 
-/// Without an end of its own, for all practical purposes.
-const LOAD: Load = Load { messages: 5_000_000, rate: 500 };
 /// What is stored counts as settled, since nobody kills the store here. A consumer that was ended at once is given up
 /// soon.
 const OPTIONS: &[&str] = &["--settle-time", "0s", "--session-timeout", "2s"];
@@ -35,7 +33,7 @@ enum Way {
 
 /// Signals one after another while messages flow.
 pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), Error> {
-    let mut flow = Flow::start(run.stand, run.addresses()?, LOAD)?;
+    let mut flow = Flow::start(run, Load::endless(500))?;
     let watch = Watch::start(run.stand, flow.addresses())?;
     flow.wait_for_messages()?;
     let mut ends = Ends::default();
@@ -52,9 +50,7 @@ pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), Error> {
     ends.conclude(&mut run.verdict);
     let last = flow.consumer(OPTIONS)?;
     run.verdict.got_on(flow.gets_on()?);
-    flow.stop_sending()?;
-    flow.drain(last)?;
-    run.verdict.conclude(flow.check()?);
+    flow.finish(last, &mut run.verdict)?;
     watch.end(run.stand, &mut run.verdict)
 }
 

@@ -8,25 +8,20 @@
 pub(in crate::chaos) mod servers;
 
 use std::ffi::OsString;
-use std::time::Duration;
 
 use rustix::process::{Pid, Resource, Rlimit, Signal};
 
 use crate::chaos::findings::Findings;
-use crate::chaos::flow::{END_LIMIT, Flow, INIT_LIMIT, Load};
+use crate::chaos::flow::{Flow, Load};
 use crate::chaos::run::Run;
 use crate::chaos::scene::Scene;
 use crate::chaos::stack::{Addresses, Kind};
-use crate::chaos::stand::Stand;
+use crate::chaos::stand::{COMMAND_LIMIT, END_LIMIT, Stand};
 use crate::error::Error;
 use crate::worker::Worker;
 
-/// Without an end of its own, for all practical purposes.
-const LOAD: Load = Load { messages: 5_000_000, rate: 1_000 };
 /// Whoever writes on behind so many bytes of a file has no room.
 const FULL_BYTES: u64 = 16 * 1024;
-/// What a command on little data may take.
-const COMMAND_LIMIT: Duration = Duration::from_secs(60);
 /// What each command says that has no room for its output.
 const TOLD: &[&str] = &["error: cannot write", "No space left on device", "hint: "];
 
@@ -49,7 +44,7 @@ fn own_output(run: &mut Run<'_>) -> Result<Findings, Error> {
     let check = || scene.check("chaos_check.py", &[&at.brokers, &at.topic, &at.group, &at.reader, "2000", &ledger]);
     into_full(run, at, &["consume"])?;
     run.verdict.look(&check()?);
-    scene.vitals("vitals consume", &["consume", "--exit-at-end", "--settle-time", "0s"], COMMAND_LIMIT)?;
+    scene.consume()?;
     into_full(run, at, &["query", "--patient", "C001"])?;
     into_full(run, at, &["export", "-"])?;
     check()
@@ -71,8 +66,8 @@ fn store_or_broker(run: &mut Run<'_>) -> Result<Findings, Error> {
     let mut at = run.addresses()?;
     at.brokers = format!("127.0.0.1:{port}");
     let mut broker = broker(run.stand, &at.brokers)?;
-    run.stand.run("vitals init", &run.stand.vitals(&at, &["init", "--wait", "30s"]), INIT_LIMIT)?;
-    let mut flow = Flow::start(run.stand, at.clone(), LOAD)?;
+    run.stand.run("vitals init", &run.stand.vitals(&at, &["init", "--wait", "30s"]), COMMAND_LIMIT)?;
+    let mut flow = Flow::start_at(run.stand, at.clone(), Load::endless(1_000))?;
     let mut consumer = limited(run.stand, "vitals consume", run.stand.vitals(&at, &["consume", "--quiet"]))?;
     run.verdict.got_on(flow.gets_on()?);
     while run.schedule.next() {

@@ -12,14 +12,11 @@ use crate::chaos::stack::Part;
 use crate::error::Error;
 use crate::link::Trouble;
 
-/// Without an end of its own, for all practical purposes.
-const LOAD: Load = Load { messages: 5_000_000, rate: 1_000 };
-
 /// Spoils a link and heals it, again and again, while messages flow.
 pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), Error> {
     let at = run.addresses()?;
     let linked = run.stack.link(&at, run.stand)?;
-    let mut flow = Flow::start(run.stand, at, LOAD)?;
+    let mut flow = Flow::start_at(run.stand, at, Load::endless(1_000))?;
     let mut consumer = flow.consumer_at(&linked, &[])?;
     run.verdict.got_on(flow.gets_on()?);
     while run.schedule.next() {
@@ -28,9 +25,7 @@ pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), Error> {
         run.verdict.got_on(flow.gets_on()?);
         consumer.must_run()?;
     }
-    flow.stop_sending()?;
-    flow.drain(consumer)?;
-    run.verdict.conclude(flow.check()?);
+    flow.finish(consumer, &mut run.verdict)?;
     run.stack.unlink(run.stand)
 }
 

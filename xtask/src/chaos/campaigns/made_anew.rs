@@ -9,9 +9,9 @@ use rustix::process::Signal;
 
 use super::parcels::Parcels;
 use crate::chaos::findings::Findings;
-use crate::chaos::flow::END_LIMIT;
 use crate::chaos::run::Run;
 use crate::chaos::scene::{EAGER, Scene};
+use crate::chaos::stand::END_LIMIT;
 use crate::error::Error;
 use crate::worker::Worker;
 

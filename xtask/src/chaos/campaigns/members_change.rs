@@ -3,20 +3,17 @@
 //! What a member of another kind has read and committed is its own; what it has only read is read again by ours. In a
 //! second run the planted bug is one that commits what nobody has read.
 
-use std::time::Duration;
-
 use rustix::process::Signal;
 
 use crate::chaos::flow::{Flow, Load};
 use crate::chaos::foreign::Foreign;
 use crate::chaos::left::Left;
 use crate::chaos::run::Run;
+use crate::chaos::stand::END_LIMIT;
 use crate::chaos::watch::Watch;
 use crate::error::Error;
 use crate::worker::Worker;
 
-/// Without an end of its own, for all practical purposes.
-const LOAD: Load = Load { messages: 5_000_000, rate: 1_000 };
 /// Nobody kills the store here, so that a settle time of zero is safe: what a leaving member has stored it commits.
 const OPTIONS: &[&str] = &["--settle-time", "0s", "--session-timeout", "2s"];
 /// So many of ours at most,
@@ -25,8 +22,6 @@ const MOST: usize = 4;
 const MOST_FOREIGN: usize = 2;
 /// After so many changes the readers look whether all is there that was committed.
 const LOOK_EVERY: u32 = 5;
-/// What the end of a member may take on a busy machine; that it takes 5 s at most is another promise.
-const END_LIMIT: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Clone, Copy)]
 enum Change {
@@ -39,7 +34,7 @@ enum Change {
 
 /// Makes one change after another while messages flow.
 pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), Error> {
-    let mut flow = Flow::start(run.stand, run.addresses()?, LOAD)?;
+    let mut flow = Flow::start(run, Load::endless(1_000))?;
     let watch = Watch::start(run.stand, flow.addresses())?;
     let mut members = Members { ours: vec![flow.showing_consumer(OPTIONS)?], ..Members::default() };
     run.verdict.got_on(flow.gets_on()?);

@@ -13,17 +13,16 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 
 use super::link_faults::spoil_for;
-use super::producer_killed::{self, INIT_LIMIT, WHAT};
+use super::producer_killed::{SENT, WHAT, compare};
 use crate::chaos::run::Run;
 use crate::chaos::stack::{Addresses, Part};
+use crate::chaos::stand::{COMMAND_LIMIT, END_LIMIT};
 use crate::error::Error;
 use crate::link::Trouble;
 use crate::process::LOOK_AGAIN;
 use crate::worker::Worker;
 
-/// What it prints for each message that was acknowledged,
-const REPORTED: &str = "SENT ";
-/// for those that were not, when it gives up,
+/// What it prints for messages that were not acknowledged, when it gives up,
 const GIVEN_UP: &str = "not acknowledged: message ";
 /// and the exit code then.
 const UNREACHABLE: i32 = 4;
@@ -35,8 +34,6 @@ const PATIENCE_ROOM: Duration = Duration::from_secs(25);
 const SHORT: Duration = Duration::from_secs(15);
 /// How long it is waited for a start, and for work to go on.
 const PROGRESS_LIMIT: Duration = Duration::from_secs(40);
-/// What its end may take on Ctrl+C, on a busy machine.
-const END_LIMIT: Duration = Duration::from_secs(15);
 /// As fast as it can: so many that a fault falls among them, and that all of them fit into the reader's memory.
 const FAST: &[&str] = &["--interval", "0", "--count", "20000"];
 const STEADY: &[&str] = &["--interval", "0.002"];
@@ -47,14 +44,14 @@ const LONG_EVERY: u32 = 12;
 pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), Error> {
     let at = run.addresses_of("produce")?;
     let linked = run.stack.link(&at, run.stand)?;
-    run.stand.run("vitals init", &run.stand.vitals(&at, &["init"]), INIT_LIMIT)?;
+    run.stand.run("vitals init", &run.stand.vitals(&at, &["init"]), COMMAND_LIMIT)?;
     let mut logs: Vec<PathBuf> = Vec::new();
     while run.schedule.next() {
         let log = run.stand.log(WHAT);
         one(run, &linked, &log)?;
         logs.push(log);
     }
-    run.verdict.conclude(producer_killed::compare(run.stand, &at, &logs)?);
+    run.verdict.conclude(compare(run.stand, &at, &logs)?);
     run.stack.unlink(run.stand)
 }
 
@@ -136,6 +133,6 @@ impl Sending<'_> {
         log.seek(SeekFrom::Start(place)).map_err(error())?;
         let mut said = Vec::new();
         log.read_to_end(&mut said).map_err(error())?;
-        Ok(said.windows(REPORTED.len()).any(|window| window == REPORTED.as_bytes()))
+        Ok(said.windows(SENT.len()).any(|window| window == SENT.as_bytes()))
     }
 }

@@ -9,11 +9,12 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 
 use super::link_faults;
-use super::producer_killed::{self, INIT_LIMIT};
+use super::producer_killed;
 use crate::chaos::flow::{Flow, Load};
 use crate::chaos::gauge::Gauge;
 use crate::chaos::run::Run;
 use crate::chaos::stack::{Addresses, End, Part};
+use crate::chaos::stand::{COMMAND_LIMIT, END_LIMIT};
 use crate::error::Error;
 use crate::worker::Worker;
 
@@ -23,8 +24,6 @@ const LOAD: Load = Load { messages: 172_800_000, rate: 2_000 };
 const MINUTE: Duration = Duration::from_secs(60);
 /// How long a process stands still: less than a session lasts.
 const STANDSTILL: Duration = Duration::from_secs(5);
-/// What its end may take on Ctrl+C, on a busy machine.
-const END_LIMIT: Duration = Duration::from_secs(15);
 /// Fifty a second: what it prints fits on the disk.
 const PRODUCE: &[&str] = &["produce", "--mode", "random", "--interval", "0.02"];
 
@@ -36,8 +35,8 @@ const BROKER: &str = "the broker";
 pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), Error> {
     let (at, beside) = (run.addresses()?, run.addresses_of("produce")?);
     let linked = run.stack.link(&at, run.stand)?;
-    let mut flow = Flow::start(run.stand, at, LOAD)?;
-    run.stand.run("vitals init", &run.stand.vitals(&beside, &["init"]), INIT_LIMIT)?;
+    let mut flow = Flow::start_at(run.stand, at, LOAD)?;
+    run.stand.run("vitals init", &run.stand.vitals(&beside, &["init"]), COMMAND_LIMIT)?;
     let mut crew = Crew::start(run, &flow, linked, &beside)?;
     run.verdict.got_on(flow.gets_on()?);
     while run.schedule.next() {

@@ -16,9 +16,6 @@ use crate::chaos::watch::Watch;
 use crate::error::Error;
 use crate::worker::Worker;
 
-/// Without an end of its own, for all practical purposes.
-const LOAD: Load = Load { messages: 5_000_000, rate: 1_000 };
-
 /// How a campaign stops consumers.
 #[derive(Debug, Clone, Copy)]
 struct Stops {
@@ -61,7 +58,7 @@ pub(in crate::chaos) fn for_a_minute(run: &mut Run<'_>) -> Result<(), Error> {
 }
 
 fn stop(run: &mut Run<'_>, stops: Stops, parts: &[Option<Part>]) -> Result<(), Error> {
-    let mut flow = Flow::start(run.stand, run.addresses()?, LOAD)?;
+    let mut flow = Flow::start(run, Load::endless(1_000))?;
     let watch = Watch::start(run.stand, flow.addresses())?;
     let mut other = flow.consumer(stops.options)?;
     let mut zombie = if run.is_planted() { flow.foreign_member("stale")? } else { flow.consumer(stops.options)? };

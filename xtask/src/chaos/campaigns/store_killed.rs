@@ -20,11 +20,8 @@ const UP_MILLIS: Range<u64> = 4_000..28_000;
 
 /// Kills it again and again while messages flow.
 pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), Error> {
-    let mut flow = Flow::start(run.stand, run.addresses()?, LOAD)?;
-    let mut consumer = match run.verdict.planted {
-        Some(bug) => flow.tampered(&["--bug", bug])?,
-        None => flow.consumer(&[])?,
-    };
+    let mut flow = Flow::start(run, LOAD)?;
+    let mut consumer = flow.consumer_of(&run.verdict)?;
     while run.schedule.next() {
         let (up, down) = (run.schedule.millis(UP_MILLIS), run.schedule.millis(200..3_000));
         run.stand.pause(up)?;

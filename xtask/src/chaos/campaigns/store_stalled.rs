@@ -52,12 +52,9 @@ pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), Error> {
         None => USUAL,
     };
     let load = Load { messages: backlog.small + backlog.large, rate: RATE };
-    let mut flow = Flow::start_padded(run.stand, run.addresses()?, load, backlog.small)?;
+    let mut flow = Flow::start_padded(run, load, backlog.small)?;
     flow.wait_for_sender(SEND_LIMIT)?;
-    let mut consumer = match run.verdict.planted {
-        Some(bug) => flow.tampered(&["--bug", bug])?,
-        None => flow.consumer(&[])?,
-    };
+    let mut consumer = flow.consumer_of(&run.verdict)?;
     while run.schedule.next() {
         stall(run, &flow, &mut consumer, backlog.stall)?;
         if run.is_planted() && run.verdict.is_broken() {

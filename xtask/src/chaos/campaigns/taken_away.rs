@@ -10,21 +10,17 @@ use rustix::process::Signal;
 use crate::chaos::flow::{Flow, Load};
 use crate::chaos::run::Run;
 use crate::chaos::stall::Stall;
+use crate::chaos::stand::END_LIMIT;
 use crate::error::Error;
-use crate::worker::Worker;
 
-/// Without an end of its own, for all practical purposes.
-const LOAD: Load = Load { messages: 5_000_000, rate: 2_000 };
 /// How long a commit that should not be would take at most, on a busy machine.
 const COMMIT_TIME: Duration = Duration::from_secs(2);
-/// What the guest may take to leave.
-const END_LIMIT: Duration = Duration::from_secs(15);
 
 /// Has a guest join while the store is away.
 pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), Error> {
-    let mut flow = Flow::start(run.stand, run.addresses()?, LOAD)?;
+    let mut flow = Flow::start(run, Load::endless(2_000))?;
     flow.wait_for_messages()?;
-    let mut member = start(run, &flow)?;
+    let mut member = flow.consumer_of(&run.verdict)?;
     while run.schedule.next() {
         flow.members(1)?;
         let stalled = Stall::begin(run, flow.addresses())?;
@@ -47,11 +43,4 @@ pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), Error> {
     flow.wait_until_drained(&mut member)?;
     run.verdict.conclude(flow.check()?);
     Ok(())
-}
-
-fn start(run: &Run<'_>, flow: &Flow<'_>) -> Result<Worker, Error> {
-    match run.verdict.planted {
-        Some(bug) => flow.tampered(&["--bug", bug]),
-        None => flow.consumer(&[]),
-    }
 }

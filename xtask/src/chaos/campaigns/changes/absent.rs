@@ -12,23 +12,20 @@ use crate::chaos::stack::{Addresses, End, Kind, Part};
 use crate::chaos::stand::Ended;
 use crate::error::Error;
 
-const WHAT: &str = "vitals consume";
 /// By the promise, who cannot be reached is told within this;
 const TOLD_PROMISE: Duration = Duration::from_secs(5);
 /// this is what a busy machine may add to it.
 const TOLD_ROOM: Duration = Duration::from_secs(5);
-/// Long after that.
-const END_LIMIT: Duration = Duration::from_secs(60);
 
 pub(super) fn run(run: &mut Run<'_>, name: &str) -> Result<Findings, Error> {
     let mut parcels = Parcels::on(Scene::make(run.stand, run.addresses_of(name)?, 3)?);
     parcels.send(50)?;
     let (at, code) = without_store(run, &parcels.scene.at)?;
-    let ended = Scene::empty(run.stand, at).ended(WHAT, &["consume", "--quiet"], END_LIMIT)?;
+    let ended = Scene::empty(run.stand, at).ended("consume --quiet")?;
     told(run, "an absent store", &ended, code);
 
     run.stack.end(Part::Broker, End::Stop, run.stand)?;
-    let ended = parcels.scene.ended(WHAT, &["consume", "--quiet"], END_LIMIT)?;
+    let ended = parcels.scene.ended("consume --quiet")?;
     told(run, "an absent broker", &ended, 4);
     let mut waiting =
         run.stand.start("vitals init", &run.stand.vitals(&parcels.scene.at, &["init", "--wait", "120s"]))?;
@@ -37,7 +34,7 @@ pub(super) fn run(run: &mut Run<'_>, name: &str) -> Result<Findings, Error> {
     run.stack.start_again(Part::Broker, run.stand)?;
     waiting.wait(DRAIN_LIMIT, run.stand.interrupt())?;
     run.verdict.faults("absent servers", 2);
-    parcels.scene.vitals(WHAT, &["consume", "--quiet", "--exit-at-end", "--settle-time", "0s"], DRAIN_LIMIT)?;
+    parcels.scene.consume()?;
     parcels.check()
 }
 

@@ -5,10 +5,10 @@ use rustix::process::Signal;
 use super::must_tell;
 use crate::chaos::campaigns::parcels::Parcels;
 use crate::chaos::findings::Findings;
-use crate::chaos::flow::END_LIMIT;
 use crate::chaos::run::Run;
 use crate::chaos::scene::{EAGER, Scene};
 use crate::chaos::stack::Kind;
+use crate::chaos::stand::END_LIMIT;
 use crate::error::Error;
 
 const ADMIN: &str = "topics.py";

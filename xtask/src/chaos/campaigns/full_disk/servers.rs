@@ -26,7 +26,7 @@ const STORE_TOLD: &str = "the store did not take the rows";
 
 /// Fills one after the other, and makes room again.
 pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), Error> {
-    let mut flow = Flow::start(run.stand, run.addresses()?, LOAD)?;
+    let mut flow = Flow::start(run, LOAD)?;
     let mut consumer = flow.consumer(&[])?;
     run.verdict.got_on(flow.gets_on()?);
     while run.schedule.next() {
