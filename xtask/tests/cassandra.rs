@@ -1,4 +1,5 @@
-//! The store against a real Cassandra, each test in a keyspace of its own.
+//! The store against a real Cassandra, each test in a keyspace of its own. What `vitals init` makes, and what is said where
+//! it is missing, is tested with the program: in services.rs.
 //!
 //! `VITALS_STORE` gives the address: `cassandra://HOST:PORT[,…]/KEYSPACE`; the keyspace in it is not touched.
 
@@ -28,7 +29,7 @@ use cdrs_tokio::types::ByIndex;
 use tokio::net::TcpListener;
 use vitals::exit::{Advice, Code};
 use vitals::reading::Signs;
-use vitals::store::cassandra::{CassandraError, CassandraStore, Replication};
+use vitals::store::cassandra::{CassandraStore, Replication};
 use vitals::store::{AnyStore, Batch, Consistency, Order, Selection, Store, StoredReading, WriteError};
 
 use contract::{keeps_the_contract, of};
@@ -64,24 +65,6 @@ async fn write_until_stored(store: &CassandraStore, batch: &Batch) {
         assert!(Instant::now() < end, "{error}");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-}
-
-#[tokio::test]
-async fn init_makes_everything_and_the_second_time_nothing() {
-    let scene = Scene::new().await;
-    let store = scene.store().await;
-    let parts = |made: bool| {
-        let tables = ["schema_migrations", "patient_vitals", "patient_alerts"];
-        let mut parts = vec![(format!("keyspace {}", scene.name), made)];
-        parts.extend(tables.map(|table| (format!("table {}.{table}", scene.name), made)));
-        parts
-    };
-    for made in [true, false] {
-        let steps = store.init(&Replication::default()).await.unwrap();
-        assert_eq!(steps.into_iter().map(|step| (step.what, step.made)).collect::<Vec<_>>(), parts(made));
-    }
-    assert_eq!(scene.count("SELECT COUNT(*) FROM KS.schema_migrations").await, 2);
-    scene.end().await;
 }
 
 #[tokio::test]
@@ -126,23 +109,6 @@ async fn init_makes_a_table_again_that_was_dropped() {
 }
 
 #[tokio::test]
-async fn a_table_made_by_hand_is_used_as_it_is() {
-    let scene = Scene::new().await;
-    scene.by_hand().await;
-    scene.cql("ALTER TABLE KS.patient_vitals ADD ward TEXT").await;
-    let store = scene.store().await;
-    let steps = store.prepare().await.unwrap();
-    let made: Vec<_> = steps.iter().filter(|step| step.made).map(|step| step.what.clone()).collect();
-    assert_eq!(made, ["schema_migrations", "patient_alerts"].map(|table| format!("table {}.{table}", scene.name)));
-
-    store.write(&batch((0..10).map(|second| reading("P001", second, heart_rate(60))).collect())).await.unwrap();
-    let newest = read(scene.store().await, &of("P001", Order::NewestFirst), 2).await;
-    let times: Vec<_> = newest.iter().map(|reading| reading.timestamp.as_str()).collect();
-    assert_eq!(times, ["2025-10-26T00:00:09+00:00", "2025-10-26T00:00:08+00:00"]);
-    scene.end().await;
-}
-
-#[tokio::test]
 async fn a_table_of_another_shape_is_refused_by_its_column() {
     let scene = Scene::new().await;
     scene.cql("CREATE KEYSPACE KS WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}").await;
@@ -154,24 +120,6 @@ async fn a_table_of_another_shape_is_refused_by_its_column() {
     }
     let tables = scene.count("SELECT COUNT(*) FROM system_schema.tables WHERE keyspace_name = 'KS'").await;
     assert_eq!(tables, 1, "nothing is made beside a table that cannot be used");
-    scene.end().await;
-}
-
-#[tokio::test]
-async fn a_missing_keyspace_or_table_names_vitals_init() {
-    let scene = Scene::new().await;
-    let store = scene.store().await;
-    let selection = of("P001", Order::NewestFirst);
-    let look = async || {
-        let by_prepare = store.prepare().await.unwrap_err();
-        let by_read = store.readings(&selection, 5).next_page().await.unwrap_err();
-        assert_eq!(by_prepare, by_read);
-        assert!(by_read.hint().unwrap().contains("`vitals init`"));
-        by_read
-    };
-    assert_eq!(look().await, CassandraError::NoKeyspace(scene.name.clone()));
-    scene.cql("CREATE KEYSPACE KS WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}").await;
-    assert_eq!(look().await, CassandraError::NoTable(format!("{}.patient_vitals", scene.name)));
     scene.end().await;
 }
 

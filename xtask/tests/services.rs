@@ -3,12 +3,12 @@
 //!
 //! What is shown, by module:
 //! - `recorded`: readings from a file to the table, field by field
-//! - `sharing`: members of one group: sharing, take-over, static membership, signals, members of other kinds
+//! - `sharing`: members of one group: sharing, take-over, static membership, members of other kinds
 //! - `poison`: messages that are no readings, and what is strange one level below
 //! - `old_programs`: a kafka-python producer and consumer beside ours
 //! - `old_readme`: tables made by hand, and the output that the old README shows
 //! - `old_versions`: the Kafka and the Cassandra that the old README has people install
-//! - `trouble`: servers that are absent or silent, what is missing, a store that goes away for a while
+//! - `trouble`: servers that are absent or silent, what is missing
 //! - `making`: `vitals init`
 //! - `sending`: `vitals produce`
 //! - `topic`: `vitals topic` beside Kafka's own tools
@@ -69,7 +69,6 @@ mod place;
 mod poison;
 #[path = "services/recorded.rs"]
 mod recorded;
-#[allow(dead_code, reason = "other tests use the rest of it")]
 #[path = "services/running.rs"]
 mod running;
 #[path = "services/sending.rs"]

@@ -14,7 +14,6 @@ use kafka_protocol::protocol::StrBytes;
 use tokio::time::timeout;
 use vitals::broker::notice::Notice;
 
-use super::home::Home;
 #[cfg(target_os = "linux")]
 use super::traced::Traced;
 use super::wire::{Wire, group, name, text};
@@ -22,24 +21,6 @@ use crate::own_broker::started;
 
 /// How long what does not wait may take on a busy machine.
 const LIMIT: Duration = Duration::from_secs(20);
-
-#[test]
-fn every_reading_of_a_topic_that_is_made_again_is_stored() {
-    let home = Home::up();
-    for (round, (before, after)) in [(1, 1), (1, 3), (3, 1)].into_iter().enumerate() {
-        let fill = |partitions: i32, readings: u32, seed: usize| {
-            home.done(&format!("init --partitions {partitions}"));
-            home.done(&format!("produce --interval 0 --count {readings} --seed {seed}"));
-            home.consume();
-        };
-        fill(before, 50, 2 * round);
-        let stored = if round == 0 { 50 } else { home.count() };
-        home.done("topic delete patient.vitals --yes");
-        fill(after, 80, 2 * round + 1);
-        assert_eq!(home.count() - stored, 80, "{before} partitions, then {after}");
-        home.done("topic delete patient.vitals --yes");
-    }
-}
 
 #[cfg(target_os = "linux")]
 #[tokio::test]

@@ -9,7 +9,7 @@ use crate::ward::{CATCH_UP_LIMIT, PartitionLag, Ward};
 const SHARE_CONSUMER: &str = "org.apache.kafka.tools.consumer.ConsoleShareConsumer";
 
 fn rows(ward: &Ward, words: &str) -> Vec<Value> {
-    peer::lines_of_json(&ward.run(&format!("{words} -o ndjson")).well().output())
+    ward.run(&format!("{words} -o ndjson")).well().rows()
 }
 
 /// What `group list` tells of the ward's own.

@@ -48,7 +48,7 @@ fn a_query_shows_the_newest_first_whatever_way_the_table_was_made() {
         ward.run("produce --interval 0 --count 20 --patients P001").well();
         ward.run("consume --exit-at-end --quiet").well();
         let times = |words: &str| -> Vec<String> {
-            let rows = peer::lines_of_json(&ward.run(words).well().output());
+            let rows = ward.run(words).well().rows();
             rows.iter().map(|row| row["timestamp"].as_str().unwrap().to_owned()).collect()
         };
         let mut all: Vec<_> = ward.stored().iter().map(|row| row["timestamp"].as_str().unwrap().to_owned()).collect();

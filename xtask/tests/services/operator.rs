@@ -16,7 +16,7 @@ const GROUPS: &str = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand
 const UNREACHABLE_LIMIT: Duration = Duration::from_secs(6);
 
 fn rows(ward: &Ward, words: &str) -> Vec<Value> {
-    peer::lines_of_json(&ward.run(&format!("{words} -o ndjson")).well().output())
+    ward.run(&format!("{words} -o ndjson")).well().rows()
 }
 
 fn status(ward: &Ward, code: i32) -> Value {
@@ -39,7 +39,7 @@ fn wrongs(report: &Value) -> String {
 fn doctor(ward: &Ward, code: i32) -> BTreeMap<String, Value> {
     let ended = ward.run("doctor -o ndjson").with_code(code);
     let named = |check: Value| (check["check"].as_str().unwrap().to_owned(), check);
-    peer::lines_of_json(&ended.output()).into_iter().map(named).collect()
+    ended.rows().into_iter().map(named).collect()
 }
 
 /// A ward in which everything was sent, read and stored.

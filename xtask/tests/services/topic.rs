@@ -19,7 +19,7 @@ fn with_topic(partitions: u32) -> Ward {
 }
 
 fn rows(ward: &Ward, words: &str) -> Vec<Value> {
-    peer::lines_of_json(&ward.run(words).well().output())
+    ward.run(words).well().rows()
 }
 
 fn tool(ward: &Ward, class: &str, words: &[&str]) -> String {
