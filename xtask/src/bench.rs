@@ -48,7 +48,7 @@ use self::table::Table;
 use crate::environment;
 use crate::error::Error;
 use crate::repository;
-use crate::say;
+use crate::say::{self, Shape};
 use crate::services::fresh::FreshStacks;
 use crate::services::options::HeapSize;
 use crate::signals::Interrupt;
@@ -88,15 +88,6 @@ pub(crate) struct Args {
     /// How the figures are printed
     #[arg(short, long, value_enum, default_value_t)]
     output: Shape,
-}
-
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-enum Shape {
-    /// To read
-    #[default]
-    Table,
-    /// For programs, with every single value
-    Json,
 }
 
 /// What a table is about.
@@ -142,11 +133,7 @@ pub(crate) fn run(args: &Args, interrupt: &Interrupt) -> eyre::Result<u8> {
         .into_iter()
         .filter_map(|subject| subject.measure(&kit, &mut fresh, &load, peers.as_ref()).transpose())
         .collect();
-    if measured.is_err() && interrupt.received().is_none() {
-        fresh.keep_logs()?;
-    } else {
-        fresh.remove()?;
-    }
+    fresh.end(measured.is_ok() || interrupt.received().is_some())?;
     let tables = measured?;
     match args.output {
         Shape::Table => {

@@ -41,7 +41,6 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use clap::ValueEnum;
 use color_eyre::eyre;
 
 use self::fault::Fault;
@@ -53,7 +52,7 @@ use crate::environment;
 use crate::error::Error;
 use crate::link::Link;
 use crate::repository;
-use crate::say;
+use crate::say::{self, Shape};
 use crate::signals::Interrupt;
 use crate::supervise::Foreground;
 use crate::test::{FEATURES, python};
@@ -96,15 +95,6 @@ pub(crate) struct Args {
     /// How the verdicts are printed
     #[arg(short, long, value_enum, default_value_t)]
     output: Shape,
-}
-
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-enum Shape {
-    /// To read
-    #[default]
-    Table,
-    /// For programs
-    Json,
 }
 
 /// Makes the campaigns, and prints their verdicts.

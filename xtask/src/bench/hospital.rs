@@ -7,7 +7,6 @@ use super::kit::{Kit, ToolOutput};
 use super::load::patient_ids;
 use super::program::{Program, Taken};
 use crate::error::Error;
-use crate::process::Life;
 use crate::services::fresh::FreshStacks;
 use crate::services::options::{HeapSize, StackOptions};
 use crate::services::server::Role;
@@ -32,8 +31,7 @@ impl<'a> Hospital<'a> {
     pub(super) fn start(kit: &'a Kit, fresh: &mut FreshStacks, cassandra_heap: HeapSize) -> Result<Self, Error> {
         let options =
             StackOptions { kafka_heap: HeapSize::default_for_kafka(), cassandra_heap, ..StackOptions::small() };
-        let (folder, servers) = (fresh.folder("bench-hospital")?, fresh.servers(&options)?);
-        let stack = Stack::start(folder, servers, Life::EndsWithParent, kit.interrupt())?;
+        let stack = fresh.start("bench-hospital", &options, kit.interrupt())?;
         Ok(Self { kit, stack })
     }
 

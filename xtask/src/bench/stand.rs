@@ -9,7 +9,6 @@ use super::place::Place;
 use super::usage::Usage;
 use crate::embedded_broker::{self, EmbeddedBroker};
 use crate::error::Error;
-use crate::process::Life;
 use crate::services::fresh::FreshStacks;
 use crate::services::options::{HeapSize, Only, StackOptions};
 use crate::services::ports::FreePorts;
@@ -56,8 +55,7 @@ impl<'a> Stand<'a> {
     /// Starts both brokers.
     pub(super) fn start(kit: &'a Kit, fresh: &mut FreshStacks) -> Result<Self, Error> {
         let options = StackOptions { only: Some(Only::Kafka), kafka_heap: kafka_heap(), ..StackOptions::small() };
-        let (folder, servers) = (fresh.folder("bench")?, fresh.servers(&options)?);
-        let kafka = Stack::start(folder, servers, Life::EndsWithParent, kit.interrupt())?;
+        let kafka = fresh.start("bench", &options, kit.interrupt())?;
         let mut ports = FreePorts::new();
         let embedded = embedded_broker(kit, &kit.place().empty_folder("embedded")?, ports.take()?)?;
         Ok(Self { kit, kafka, embedded, ports: ports.into() })

@@ -8,6 +8,7 @@ use rustix::process::Signal;
 use super::findings::Findings;
 use super::group::LOOKER;
 use super::run::Run;
+use super::scene::Scene;
 use super::stack::Addresses;
 use super::stand::{COMMAND_LIMIT, END_LIMIT, MANY_LIMIT, Stand};
 use super::verdict::Verdict;
@@ -41,8 +42,7 @@ impl Load {
 /// The messages of one campaign.
 #[derive(Debug)]
 pub(super) struct Flow<'a> {
-    stand: &'a Stand,
-    at: Addresses,
+    pub(super) scene: Scene<'a>,
     load: Load,
     ledger: PathBuf,
     /// Messages below this number are small, and those from it on are large.
@@ -69,14 +69,15 @@ impl<'a> Flow<'a> {
     }
 
     fn begin(stand: &'a Stand, at: Addresses, load: Load, padded_from: Option<String>) -> Result<Self, Error> {
-        stand.run("vitals init", &stand.vitals(&at, &["init"]), COMMAND_LIMIT)?;
-        let ledger = stand.path(&format!("{}.ledger", at.topic));
-        let (count, rate, path) = (load.messages.to_string(), load.rate.to_string(), ledger.display().to_string());
-        let mut arguments = [&at.brokers, &at.topic, &count, &rate, &path].map(String::as_str).to_vec();
+        let scene = Scene::empty(stand, at);
+        scene.vitals("init", COMMAND_LIMIT)?;
+        let ledger = PathBuf::from(scene.file("ledger"));
+        let (count, rate, path) = (load.messages.to_string(), load.rate.to_string(), scene.file("ledger"));
+        let mut arguments = [&scene.at.brokers, &scene.at.topic, &count, &rate, &path].map(String::as_str).to_vec();
         // From the number 0 on.
         arguments.extend(padded_from.iter().flat_map(|padded_from| ["0", padded_from.as_str()]));
         let sender = stand.start("the sender", &stand.script("chaos_send.py", &arguments))?;
-        Ok(Self { stand, at, load, ledger, padded_from, theirs: Vec::new(), sender })
+        Ok(Self { scene, load, ledger, padded_from, theirs: Vec::new(), sender })
     }
 
     /// Waits until acknowledged messages stand in the topic.
@@ -87,42 +88,21 @@ impl<'a> Flow<'a> {
             if Instant::now() >= deadline {
                 return Err(Error::too_long("the sender", COMMAND_LIMIT, self.sender.log()));
             }
-            self.stand.pause(LOOK_AGAIN)?;
+            self.scene.stand.pause(LOOK_AGAIN)?;
         }
         Ok(())
-    }
-
-    /// A further `vitals consume`.
-    pub(super) fn consumer(&self, options: &[&str]) -> Result<Worker, Error> {
-        self.consumer_at(&self.at, options)
-    }
-
-    /// A further `vitals consume` that reaches the servers at other addresses.
-    pub(super) fn consumer_at(&self, at: &Addresses, options: &[&str]) -> Result<Worker, Error> {
-        let arguments: Vec<_> = ["consume", "--quiet"].iter().chain(options).copied().collect();
-        self.stand.start("vitals consume", &self.stand.vitals(at, &arguments))
-    }
-
-    /// A further consumer, or one with the bug that is planted.
-    pub(super) fn consumer_of(&self, verdict: &Verdict) -> Result<Worker, Error> {
-        verdict.planted.map_or_else(|| self.consumer(&[]), |bug| self.tampered(&["--bug", bug]))
-    }
-
-    /// A further consumer that has a fault of its own.
-    pub(super) fn tampered(&self, options: &[&str]) -> Result<Worker, Error> {
-        self.stand.start("the tampered consumer", &self.stand.tampered(&self.at, options))
     }
 
     /// Starts a consumer, and tells how long it takes from then until the group has committed more; `None` where nobody
     /// waited so long. No other consumer may be at work.
     pub(super) fn successor(&self, options: &[&str]) -> Result<(Worker, Option<Duration>), Error> {
-        let Addresses { brokers, topic, group, .. } = &self.at;
-        let command = self.stand.script(LOOKER, &["next", brokers, topic, group]);
-        let mut looker = self.stand.start(LOOKER, &command)?;
-        looker.wait_for_line("looking", COMMAND_LIMIT, self.stand.interrupt())?;
+        let Addresses { brokers, topic, group, .. } = &self.scene.at;
+        let command = self.scene.stand.script(LOOKER, &["next", brokers, topic, group]);
+        let mut looker = self.scene.stand.start(LOOKER, &command)?;
+        looker.wait_for_line("looking", COMMAND_LIMIT, self.scene.stand.interrupt())?;
         let begun = Instant::now();
-        let mut consumer = self.consumer(options)?;
-        let after = match looker.wait_for_line("moved", PROGRESS_LIMIT, self.stand.interrupt()) {
+        let mut consumer = self.scene.consumer(options)?;
+        let after = match looker.wait_for_line("moved", PROGRESS_LIMIT, self.scene.stand.interrupt()) {
             Ok(()) => Some(begun.elapsed()),
             Err(Error::TooLong { .. }) => None,
             Err(error) => return Err(error),
@@ -131,38 +111,28 @@ impl<'a> Flow<'a> {
         Ok((consumer, after))
     }
 
-    /// A further `vitals consume` that shows each message.
-    pub(super) fn showing_consumer(&self, options: &[&str]) -> Result<Worker, Error> {
-        let arguments: Vec<_> = ["consume"].iter().chain(options).copied().collect();
-        self.stand.start("vitals consume", &self.stand.vitals(&self.at, &arguments))
-    }
-
     /// A member on `librdkafka` that says what it was given; `kind` tells what it commits. Ctrl+C lets it leave.
     pub(super) fn foreign_member(&mut self, kind: &str) -> Result<Worker, Error> {
-        let Addresses { brokers, topic, group, .. } = &self.at;
+        let Addresses { brokers, topic, group, .. } = &self.scene.at;
         let member = self
+            .scene
             .stand
-            .start("a foreign member", &self.stand.script("chaos_member.py", &[brokers, topic, group, kind]))?;
+            .start("a foreign member", &self.scene.stand.script("chaos_member.py", &[brokers, topic, group, kind]))?;
         self.theirs.push(member.log().to_owned());
         Ok(member)
     }
 
     /// The ids of the group's members, each with its partitions, as text; waits until there are so many.
     pub(super) fn members(&self, count: u32) -> Result<String, Error> {
-        let Addresses { brokers, group, .. } = &self.at;
-        let command = self.stand.script("chaos_members.py", &[brokers, group, &count.to_string()]);
-        self.stand.run("chaos_members.py", &command, COMMAND_LIMIT)
+        let Addresses { brokers, group, .. } = &self.scene.at;
+        let command = self.scene.stand.script("chaos_members.py", &[brokers, group, &count.to_string()]);
+        self.scene.stand.run("chaos_members.py", &command, COMMAND_LIMIT)
     }
 
     /// A member of the group that is not ours; it takes partitions, and reads nothing of them.
     pub(super) fn guest(&self) -> Result<Worker, Error> {
-        let Addresses { brokers, topic, group, .. } = &self.at;
-        self.stand.start("chaos_guest.py", &self.stand.script("chaos_guest.py", &[brokers, topic, group]))
-    }
-
-    /// Where its messages go.
-    pub(super) fn addresses(&self) -> &Addresses {
-        &self.at
+        let Addresses { brokers, topic, group, .. } = &self.scene.at;
+        self.scene.stand.start("chaos_guest.py", &self.scene.stand.script("chaos_guest.py", &[brokers, topic, group]))
     }
 
     /// How long the group takes to get on in every partition; `None` where nobody waited so long.
@@ -177,40 +147,25 @@ impl<'a> Flow<'a> {
 
     /// Waits until the sender has sent everything.
     pub(super) fn wait_for_sender(&mut self, limit: Duration) -> Result<(), Error> {
-        self.sender.wait(limit, self.stand.interrupt())
+        self.sender.wait(limit, self.scene.stand.interrupt())
     }
 
     /// Ends the sending; what was sent is waited for.
     pub(super) fn stop_sending(&mut self) -> Result<(), Error> {
-        self.sender.end(Signal::TERM, MANY_LIMIT, self.stand.interrupt())
-    }
-
-    /// Lets the consumer work until the group has committed everything, and ends it.
-    pub(super) fn drain(&self, mut consumer: Worker) -> Result<(), Error> {
-        self.wait_until_drained(&mut consumer)?;
-        self.leave(consumer)
+        self.sender.end(Signal::TERM, MANY_LIMIT, self.scene.stand.interrupt())
     }
 
     /// Ends the sending, lets the last consumer come to the end, and compares what was acknowledged with what is kept.
     pub(super) fn finish(&mut self, last: Worker, verdict: &mut Verdict) -> Result<(), Error> {
         self.stop_sending()?;
-        self.drain(last)?;
+        self.scene.drain(vec![last])?;
         verdict.conclude(self.check()?);
         Ok(())
     }
 
     /// Ends a member by Ctrl+C.
     pub(super) fn leave(&self, mut member: Worker) -> Result<(), Error> {
-        member.end(Signal::INT, END_LIMIT, self.stand.interrupt())
-    }
-
-    /// Waits until the group has committed everything.
-    pub(super) fn wait_until_drained(&self, consumer: &mut Worker) -> Result<(), Error> {
-        if self.reaches("drained", DRAIN_LIMIT)?.is_some() {
-            return Ok(());
-        }
-        consumer.must_run()?;
-        Err(Error::too_long("draining what was sent", DRAIN_LIMIT, consumer.log()))
+        member.end(Signal::INT, END_LIMIT, self.scene.stand.interrupt())
     }
 
     /// Compares what was acknowledged with what is kept.
@@ -224,16 +179,16 @@ impl<'a> Flow<'a> {
     }
 
     fn compare(&self, script: &'static str, limit: Duration) -> Result<Findings, Error> {
-        let Addresses { brokers, topic, group, reader, .. } = &self.at;
+        let Addresses { brokers, topic, group, reader, .. } = &self.scene.at;
         let (count, ledger) = (self.load.messages.to_string(), self.ledger.display().to_string());
         let mut arguments = [brokers, topic, group, reader, &count, &ledger].map(String::as_str).to_vec();
         arguments.extend(self.padded_from.as_deref());
         let theirs: Vec<_> = self.theirs.iter().map(|log| format!("theirs={}", log.display())).collect();
         arguments.extend(theirs.iter().map(String::as_str));
-        Findings::of(self.stand, script, &self.stand.script(script, &arguments), limit)
+        Findings::of(self.scene.stand, script, &self.scene.stand.script(script, &arguments), limit)
     }
 
     fn reaches(&self, what: &str, limit: Duration) -> Result<Option<Duration>, Error> {
-        self.at.group_reaches(what, limit, self.stand)
+        self.scene.at.group_reaches(what, limit, self.scene.stand)
     }
 }

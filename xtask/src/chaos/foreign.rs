@@ -23,7 +23,7 @@ pub(super) struct Foreign {
 impl Foreign {
     /// On `librdkafka`; where the stack has Kafka's own tools, mostly its console consumer, which commits nothing.
     pub(super) fn join(run: &mut Run<'_>, flow: &mut Flow<'_>) -> Result<Self, Error> {
-        let at = flow.addresses();
+        let at = &flow.scene.at;
         let arguments = ["--bootstrap-server", &at.brokers, "--topic", &at.topic, "--group", &at.group];
         let quiet =
             ["--command-property", "enable.auto.commit=false", "--command-property", "heartbeat.interval.ms=500"];

@@ -119,10 +119,7 @@ impl Lane<'_> {
         let folder = fresh.folder(&format!("{}-{number}", self.kind.name()))?;
         let stand = Stand::new(self.plan.binary.clone(), self.plan.python.clone(), folder, interrupt)?;
         let outcome = self.attack(first, &stand, &mut fresh);
-        match outcome {
-            Ok(true) | Err(Error::Interrupted(_)) => fresh.remove()?,
-            _ => fresh.keep_logs()?,
-        }
+        fresh.end(matches!(outcome, Ok(true) | Err(Error::Interrupted(_))))?;
         outcome.map(drop)
     }
 

@@ -1,4 +1,4 @@
-//! A topic, a group and tables for campaigns that send in their own way.
+//! A topic, a group and tables, and who works on them.
 
 use std::time::Duration;
 
@@ -8,6 +8,7 @@ use super::findings::Findings;
 use super::flow::DRAIN_LIMIT;
 use super::stack::Addresses;
 use super::stand::{COMMAND_LIMIT, END_LIMIT, Ended, MANY_LIMIT, Stand};
+use super::verdict::Verdict;
 use crate::error::Error;
 use crate::worker::Worker;
 
@@ -17,7 +18,7 @@ pub(super) const EAGER: &[&str] = &["--settle-time", "0s"];
 /// Where a campaign sends and reads.
 #[derive(Debug)]
 pub(super) struct Scene<'a> {
-    stand: &'a Stand,
+    pub(super) stand: &'a Stand,
     /// Its names.
     pub(super) at: Addresses,
 }
@@ -50,6 +51,13 @@ impl<'a> Scene<'a> {
         self.stand.ended(&named(words), &self.stand.vitals(&self.at, &split(words)), COMMAND_LIMIT)
     }
 
+    /// Exports the table, and gives where to.
+    pub(super) fn export(&self) -> Result<String, Error> {
+        let path = self.file("csv");
+        let command = self.stand.vitals(&self.at, &["export", "--force", &path]);
+        self.stand.run("vitals export", &command, COMMAND_LIMIT).map(|_| path)
+    }
+
     /// Reads to the end, and gives what was told. What is stored is committed at once.
     pub(super) fn consume(&self) -> Result<String, Error> {
         self.vitals("consume --quiet --exit-at-end --settle-time 0s", DRAIN_LIMIT)
@@ -67,8 +75,27 @@ impl<'a> Scene<'a> {
 
     /// A further `vitals consume`, which prints no messages.
     pub(super) fn consumer(&self, options: &[&str]) -> Result<Worker, Error> {
-        let arguments: Vec<_> = ["consume", "--quiet"].iter().chain(options).copied().collect();
-        self.stand.start("vitals consume", &self.stand.vitals(&self.at, &arguments))
+        self.consumer_at(&self.at, options)
+    }
+
+    /// One that reaches the servers at other addresses.
+    pub(super) fn consumer_at(&self, at: &Addresses, options: &[&str]) -> Result<Worker, Error> {
+        self.stand.start("vitals consume", &self.stand.vitals(at, &[&["consume", "--quiet"], options].concat()))
+    }
+
+    /// One that shows each message.
+    pub(super) fn showing_consumer(&self, options: &[&str]) -> Result<Worker, Error> {
+        self.stand.start("vitals consume", &self.stand.vitals(&self.at, &[&["consume"], options].concat()))
+    }
+
+    /// One that has a fault of its own.
+    pub(super) fn tampered(&self, options: &[&str]) -> Result<Worker, Error> {
+        self.stand.start("the tampered consumer", &self.stand.tampered(&self.at, options))
+    }
+
+    /// One with the bug that is planted, if any.
+    pub(super) fn consumer_of(&self, verdict: &Verdict) -> Result<Worker, Error> {
+        verdict.planted.map_or_else(|| self.consumer(&[]), |bug| self.tampered(&["--bug", bug]))
     }
 
     /// Lets the consumers work until the group has committed everything.

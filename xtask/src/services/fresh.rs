@@ -6,9 +6,11 @@ use super::folder::StackFolder;
 use super::options::StackOptions;
 use super::ports::FreePorts;
 use super::server::Server;
+use super::stack::Stack;
 use crate::error::Error;
-use crate::process::Identity;
+use crate::process::{Identity, Life};
 use crate::say;
+use crate::signals::Interrupt;
 
 /// The mark of these folders, followed by what they are for and the pid of the `xtask` they belong to.
 const PREFIX: &str = "fresh-";
@@ -43,13 +45,29 @@ impl FreshStacks {
         options.servers(&mut self.ports)
     }
 
+    /// Starts a stack for `purpose` that ends with this process.
+    pub(crate) fn start(
+        &mut self,
+        purpose: &str,
+        options: &StackOptions,
+        interrupt: &Interrupt,
+    ) -> Result<Stack, Error> {
+        let (folder, servers) = (self.folder(purpose)?, self.servers(options)?);
+        Stack::start(folder, servers, Life::EndsWithParent, interrupt)
+    }
+
+    /// After the stacks have ended: with or without their logs.
+    pub(crate) fn end(self, is_good: bool) -> Result<(), Error> {
+        if is_good { self.remove() } else { self.keep_logs() }
+    }
+
     /// Removes the folders of stacks that have ended.
-    pub(crate) fn remove(mut self) -> Result<(), Error> {
+    fn remove(mut self) -> Result<(), Error> {
         std::mem::take(&mut self.folders).iter().try_for_each(StackFolder::remove)
     }
 
     /// Removes all but the logs, and says where they are.
-    pub(crate) fn keep_logs(mut self) -> Result<(), Error> {
+    fn keep_logs(mut self) -> Result<(), Error> {
         for folder in std::mem::take(&mut self.folders) {
             folder.remove_all_but_logs()?;
             let logs = folder.path().join("logs");

@@ -47,20 +47,9 @@ struct Running {
 }
 
 impl Stack {
-    /// Starts `servers` and comes back when each of them has answered a request.
+    /// Starts `servers` and comes back when each of them has answered a request. Call it from the main thread (see
+    /// [`Life::EndsWithParent`]).
     pub(crate) fn start(
-        folder: StackFolder,
-        servers: Vec<Box<dyn Server>>,
-        life: Life,
-        interrupt: &Interrupt,
-    ) -> Result<Self, Error> {
-        let mut stack = Self::launch(folder, servers, life, interrupt)?;
-        stack.wait_until_ready(interrupt)?;
-        Ok(stack)
-    }
-
-    /// Starts `servers` and comes back at once. Call it from the main thread (see [`Life::EndsWithParent`]).
-    pub(crate) fn launch(
         folder: StackFolder,
         servers: Vec<Box<dyn Server>>,
         life: Life,
@@ -72,12 +61,8 @@ impl Stack {
         for server in servers {
             stack.launch_one(server, interrupt)?;
         }
+        wait_for(stack.servers.iter_mut(), &stack.folder, interrupt)?;
         Ok(stack)
-    }
-
-    /// Waits until each server has answered a request of its protocol.
-    pub(crate) fn wait_until_ready(&mut self, interrupt: &Interrupt) -> Result<(), Error> {
-        wait_for(self.servers.iter_mut(), &self.folder, interrupt)
     }
 
     /// The servers stay when this process ends; `cargo xtask services down` ends them.

@@ -8,7 +8,7 @@ use crate::error::Error;
 /// Restarts it again and again while messages flow.
 pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), Error> {
     let mut flow = Flow::start(run, Load::endless(2_000))?;
-    let mut consumer = flow.consumer(&[])?;
+    let mut consumer = flow.scene.consumer(&[])?;
     run.verdict.got_on(flow.gets_on()?);
     while run.schedule.next() {
         let (up, down) = (run.schedule.millis(100..2_500), run.schedule.millis(0..1_500));

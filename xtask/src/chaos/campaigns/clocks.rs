@@ -43,9 +43,7 @@ pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), Error> {
             }
         }
         sent += KEYS;
-        let csv = scene.file("csv");
-        scene.vitals(&format!("export --force {csv}"), COMMAND_LIMIT)?;
-        all.add(scene.check(SCRIPT, &["check", &scene.at.reader, &chance, &ledger, &csv])?);
+        all.add(scene.check(SCRIPT, &["check", &scene.at.reader, &chance, &ledger, &scene.export()?])?);
     }
     run.verdict.conclude(all);
     Ok(())

@@ -99,7 +99,7 @@ fn draw(kills: &mut Vec<Kill>, schedule: &mut Schedule) -> Kill {
 impl Kill {
     fn make(self, run: &mut Run<'_>, flow: &Flow<'_>, options: &[&str]) -> Result<(), Error> {
         let Self::At { point, up_to, kind } = self else {
-            let mut consumer = flow.consumer(options)?;
+            let mut consumer = flow.scene.consumer(options)?;
             let life = match run.stack.kind() {
                 Kind::Embedded => 50..1_500,
                 Kind::Servers => 500..8_000,
@@ -111,7 +111,7 @@ impl Kill {
         };
         let after = (1 + run.schedule.below(up_to)).to_string();
         let options = [options, &["--die-at", point, "--die-after", &after]].concat();
-        flow.tampered(&options)?.wait_for_death(COMMAND_LIMIT, run.stand.interrupt())?;
+        flow.scene.tampered(&options)?.wait_for_death(COMMAND_LIMIT, run.stand.interrupt())?;
         run.verdict.fault(kind);
         Ok(())
     }

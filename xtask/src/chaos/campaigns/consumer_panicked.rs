@@ -58,7 +58,7 @@ fn panic(run: &mut Run<'_>, flow: &Flow<'_>) -> Result<Option<Duration>, Error> 
     let way = if is_elsewhere { "panic-elsewhere" } else { "panic" };
     let after = (1 + run.schedule.below(up_to)).to_string();
     let options = [OPTIONS, &["--die-at", point, "--die-by", way, "--die-after", &after]].concat();
-    let mut consumer = flow.tampered(&options)?;
+    let mut consumer = flow.scene.tampered(&options)?;
     consumer.wait_for_line(TOLD, COMMAND_LIMIT, run.stand.interrupt())?;
     let begun = Instant::now();
     let status = consumer.wait_for_end(FIRST_LIMIT + ROOM, run.stand.interrupt())?;

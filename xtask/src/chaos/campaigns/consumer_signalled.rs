@@ -34,7 +34,7 @@ enum Way {
 /// Signals one after another while messages flow.
 pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), Error> {
     let mut flow = Flow::start(run, Load::endless(500))?;
-    let watch = Watch::start(run.stand, flow.addresses())?;
+    let watch = Watch::start(run.stand, &flow.scene.at)?;
     flow.wait_for_messages()?;
     let mut ends = Ends::default();
     while run.schedule.next() {
@@ -44,11 +44,11 @@ pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), Error> {
             3 => Way::Twice,
             _ => Way::Plain,
         };
-        let consumer = flow.showing_consumer(if run.is_planted() { PLANTED_OPTIONS } else { OPTIONS })?;
+        let consumer = flow.scene.showing_consumer(if run.is_planted() { PLANTED_OPTIONS } else { OPTIONS })?;
         signal(run, &flow, consumer, way, &mut ends)?;
     }
     ends.conclude(&mut run.verdict);
-    let last = flow.consumer(OPTIONS)?;
+    let last = flow.scene.consumer(OPTIONS)?;
     run.verdict.got_on(flow.gets_on()?);
     flow.finish(last, &mut run.verdict)?;
     watch.end(run.stand, &mut run.verdict)
@@ -62,7 +62,7 @@ fn signal(run: &mut Run<'_>, flow: &Flow<'_>, mut consumer: Worker, way: Way, en
         (Kind::Servers, _) => 500..5_000,
     };
     run.stand.pause(run.schedule.millis(life))?;
-    let stall = if way == Way::Stalled { Some(Stall::begin(run, flow.addresses())?) } else { None };
+    let stall = if way == Way::Stalled { Some(Stall::begin(run, &flow.scene.at)?) } else { None };
     run.stand.pause(run.schedule.millis(0..800))?;
     let signal = draw(run);
     let asked = Instant::now();
@@ -93,7 +93,7 @@ fn judge(
     status: ExitStatus,
     ends: &mut Ends,
 ) -> Result<(), Error> {
-    let left = Left::of_last(run.stand, flow.addresses(), consumer.log())?;
+    let left = Left::of_last(run.stand, &flow.scene.at, consumer.log())?;
     // What was on its way when a consumer was cut short may be stored later, and nobody is told: Cassandra goes on with
     // what has reached it. Nothing of that is left where all was finished, or where the store took nothing.
     let nothing_comes_later = match way {

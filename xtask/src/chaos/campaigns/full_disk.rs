@@ -89,7 +89,7 @@ fn store_or_broker(run: &mut Run<'_>) -> Result<Findings, Error> {
         consumer.must_run()?;
     }
     flow.stop_sending()?;
-    flow.drain(consumer)?;
+    flow.scene.drain(vec![consumer])?;
     let findings = flow.check()?;
     broker.end(Signal::TERM, END_LIMIT, run.stand.interrupt())?;
     Ok(findings)

@@ -17,7 +17,7 @@ pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), Error> {
     let at = run.addresses()?;
     let linked = run.stack.link(&at, run.stand)?;
     let mut flow = Flow::start_at(run.stand, at, Load::endless(1_000))?;
-    let mut consumer = flow.consumer_at(&linked, &[])?;
+    let mut consumer = flow.scene.consumer_at(&linked, &[])?;
     run.verdict.got_on(flow.gets_on()?);
     while run.schedule.next() {
         run.stand.pause(run.schedule.millis(50..1_000))?;

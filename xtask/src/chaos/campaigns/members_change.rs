@@ -35,8 +35,8 @@ enum Change {
 /// Makes one change after another while messages flow.
 pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), Error> {
     let mut flow = Flow::start(run, Load::endless(1_000))?;
-    let watch = Watch::start(run.stand, flow.addresses())?;
-    let mut members = Members { ours: vec![flow.showing_consumer(OPTIONS)?], ..Members::default() };
+    let watch = Watch::start(run.stand, &flow.scene.at)?;
+    let mut members = Members { ours: vec![flow.scene.showing_consumer(OPTIONS)?], ..Members::default() };
     run.verdict.got_on(flow.gets_on()?);
     while run.schedule.next() {
         run.stand.pause(run.schedule.millis(100..1_800))?;
@@ -53,7 +53,7 @@ pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), Error> {
     while members.ours.len() > 1 {
         members.leave(run, &flow)?;
     }
-    members.ours.pop().map_or(Ok(()), |last| flow.drain(last))?;
+    members.ours.pop().map_or(Ok(()), |last| flow.scene.drain(vec![last]))?;
     run.verdict.measured(format!(
         "{} left, {} of them cut short, {} of {} messages to be read again",
         members.left, members.cut_short, members.repeated, members.taken
@@ -98,7 +98,7 @@ impl Members {
     fn make(&mut self, change: Change, run: &mut Run<'_>, flow: &mut Flow<'_>) -> Result<(), Error> {
         match change {
             Change::Join => {
-                self.ours.push(flow.showing_consumer(OPTIONS)?);
+                self.ours.push(flow.scene.showing_consumer(OPTIONS)?);
                 run.verdict.fault("joins");
             }
             Change::Leave => {
@@ -132,7 +132,7 @@ impl Members {
         let Some(mut member) = self.take_one(run) else { return Ok(()) };
         member.signal(Signal::INT);
         let status = member.wait_for_end(END_LIMIT, run.stand.interrupt())?;
-        let left = Left::of(run.stand, flow.addresses(), member.log())?;
+        let left = Left::of(run.stand, &flow.scene.at, member.log())?;
         self.left += 1;
         self.taken += left.taken;
         self.repeated += left.repeated;

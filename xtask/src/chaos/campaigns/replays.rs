@@ -77,7 +77,6 @@ fn check(scene: &Scene<'_>, seed: &str, ledger: &str) -> Result<Findings, Error>
 
 /// The export as bytes.
 fn export(scene: &Scene<'_>) -> Result<Vec<u8>, Error> {
-    let path = scene.file("csv");
-    scene.vitals(&format!("export --force {path}"), COMMAND_LIMIT)?;
+    let path = scene.export()?;
     std::fs::read(&path).map_err(Error::file("read", path.as_ref()))
 }

@@ -56,7 +56,7 @@ pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), Error> {
     drop(mortal);
     producer.end(Signal::INT, END_LIMIT, run.stand.interrupt())?;
     flow.stop_sending()?;
-    flow.drain(lasting)?;
+    flow.scene.drain(vec![lasting])?;
     let mut findings = flow.check_many()?;
     findings.add(producer_killed::compare(run.stand, &beside, &[producer.log().to_owned()])?);
     run.verdict.conclude(findings);
@@ -75,8 +75,8 @@ struct Crew {
 impl Crew {
     fn start(run: &Run<'_>, flow: &Flow<'_>, linked: Addresses, beside: &Addresses) -> Result<Self, Error> {
         let beside = Addresses { brokers: linked.brokers.clone(), ..beside.clone() };
-        let lasting = flow.consumer_at(&linked, &[])?;
-        let mortal = flow.consumer_at(&linked, &[])?;
+        let lasting = flow.scene.consumer_at(&linked, &[])?;
+        let mortal = flow.scene.consumer_at(&linked, &[])?;
         let producer = run.stand.start("vitals produce", &run.stand.vitals(&beside, PRODUCE))?;
         let gauge = Gauge::begin();
         gauge.watch(CONSUMER, lasting.identity());
@@ -101,7 +101,7 @@ impl Crew {
 
     fn lose_a_consumer(&mut self, run: &mut Run<'_>, flow: &Flow<'_>) -> Result<(), Error> {
         self.mortal.kill()?;
-        self.mortal = flow.consumer_at(&self.linked, &[])?;
+        self.mortal = flow.scene.consumer_at(&self.linked, &[])?;
         run.verdict.fault("killed consumers");
         Ok(())
     }

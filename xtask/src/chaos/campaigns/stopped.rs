@@ -59,9 +59,10 @@ pub(in crate::chaos) fn for_a_minute(run: &mut Run<'_>) -> Result<(), Error> {
 
 fn stop(run: &mut Run<'_>, stops: Stops, parts: &[Option<Part>]) -> Result<(), Error> {
     let mut flow = Flow::start(run, Load::endless(1_000))?;
-    let watch = Watch::start(run.stand, flow.addresses())?;
-    let mut other = flow.consumer(stops.options)?;
-    let mut zombie = if run.is_planted() { flow.foreign_member("stale")? } else { flow.consumer(stops.options)? };
+    let watch = Watch::start(run.stand, &flow.scene.at)?;
+    let mut other = flow.scene.consumer(stops.options)?;
+    let mut zombie =
+        if run.is_planted() { flow.foreign_member("stale")? } else { flow.scene.consumer(stops.options)? };
     flow.members(2)?;
     let mut part = parts.iter().cycle().copied();
     while run.schedule.next() {
@@ -79,7 +80,7 @@ fn stop(run: &mut Run<'_>, stops: Stops, parts: &[Option<Part>]) -> Result<(), E
     }
     flow.stop_sending()?;
     flow.leave(zombie)?;
-    flow.drain(other)?;
+    flow.scene.drain(vec![other])?;
     run.verdict.conclude(flow.check()?);
     watch.end(run.stand, &mut run.verdict)
 }
@@ -89,7 +90,7 @@ fn stop(run: &mut Run<'_>, stops: Stops, parts: &[Option<Part>]) -> Result<(), E
 fn stop_consumer(run: &mut Run<'_>, stops: Stops, flow: &Flow<'_>, zombie: &Worker) -> Result<(), Error> {
     let begun = Instant::now();
     zombie.signal(Signal::STOP);
-    let holds_the_store = Stall::is_on(run, flow.addresses())?;
+    let holds_the_store = Stall::is_on(run, &flow.scene.at)?;
     let least = if holds_the_store {
         run.verdict.fault("consumers stopped as they wrote");
         stops.least.max(stops.session)

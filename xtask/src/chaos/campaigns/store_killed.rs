@@ -21,7 +21,7 @@ const UP_MILLIS: Range<u64> = 4_000..28_000;
 /// Kills it again and again while messages flow.
 pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), Error> {
     let mut flow = Flow::start(run, LOAD)?;
-    let mut consumer = flow.consumer_of(&run.verdict)?;
+    let mut consumer = flow.scene.consumer_of(&run.verdict)?;
     while run.schedule.next() {
         let (up, down) = (run.schedule.millis(UP_MILLIS), run.schedule.millis(200..3_000));
         run.stand.pause(up)?;
@@ -34,10 +34,10 @@ pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), Error> {
     }
     if !run.is_planted() {
         kill_both(run, &mut consumer, &flow)?;
-        consumer = flow.consumer(&[])?;
+        consumer = flow.scene.consumer(&[])?;
     }
     flow.stop_sending()?;
-    flow.drain(consumer)?;
+    flow.scene.drain(vec![consumer])?;
     run.verdict.conclude(flow.check_many()?);
     Ok(())
 }

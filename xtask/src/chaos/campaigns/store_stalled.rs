@@ -54,7 +54,7 @@ pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), Error> {
     let load = Load { messages: backlog.small + backlog.large, rate: RATE };
     let mut flow = Flow::start_padded(run, load, backlog.small)?;
     flow.wait_for_sender(SEND_LIMIT)?;
-    let mut consumer = flow.consumer_of(&run.verdict)?;
+    let mut consumer = flow.scene.consumer_of(&run.verdict)?;
     while run.schedule.next() {
         stall(run, &flow, &mut consumer, backlog.stall)?;
         if run.is_planted() && run.verdict.is_broken() {
@@ -62,16 +62,16 @@ pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), Error> {
         }
         run.verdict.got_on(flow.gets_on()?);
     }
-    flow.wait_until_drained(&mut consumer)?;
+    flow.scene.wait_until_drained(std::slice::from_mut(&mut consumer))?;
     judge_memory(run, &mut consumer)?;
-    flow.drain(consumer)?;
+    flow.scene.drain(vec![consumer])?;
     run.verdict.conclude(flow.check()?);
     Ok(())
 }
 
 fn stall(run: &mut Run<'_>, flow: &Flow<'_>, consumer: &mut Worker, length: Duration) -> Result<(), Error> {
     let members = flow.members(1)?;
-    let stalled = Stall::begin(run, flow.addresses())?;
+    let stalled = Stall::begin(run, &flow.scene.at)?;
     let end = Instant::now() + length;
     // A bug need not be watched for longer than it takes to see it.
     while Instant::now() < end && !(run.is_planted() && peak_mib(consumer)? > MEMORY_LIMIT_MIB) {

@@ -20,10 +20,10 @@ const COMMIT_TIME: Duration = Duration::from_secs(2);
 pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), Error> {
     let mut flow = Flow::start(run, Load::endless(2_000))?;
     flow.wait_for_messages()?;
-    let mut member = flow.consumer_of(&run.verdict)?;
+    let mut member = flow.scene.consumer_of(&run.verdict)?;
     while run.schedule.next() {
         flow.members(1)?;
-        let stalled = Stall::begin(run, flow.addresses())?;
+        let stalled = Stall::begin(run, &flow.scene.at)?;
         // It takes up what is sent meanwhile.
         run.stand.pause(run.schedule.millis(500..1_500))?;
         let mut guest = flow.guest()?;
@@ -40,7 +40,7 @@ pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), Error> {
         guest.end(Signal::TERM, END_LIMIT, run.stand.interrupt())?;
     }
     flow.stop_sending()?;
-    flow.wait_until_drained(&mut member)?;
+    flow.scene.wait_until_drained(std::slice::from_mut(&mut member))?;
     run.verdict.conclude(flow.check()?);
     Ok(())
 }

@@ -27,7 +27,7 @@ const STORE_TOLD: &str = "the store did not take the rows";
 /// Fills one after the other, and makes room again.
 pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), Error> {
     let mut flow = Flow::start(run, LOAD)?;
-    let mut consumer = flow.consumer(&[])?;
+    let mut consumer = flow.scene.consumer(&[])?;
     run.verdict.got_on(flow.gets_on()?);
     while run.schedule.next() {
         // In turn, so that a short run has both.
@@ -47,7 +47,7 @@ pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), Error> {
         consumer.must_run()?;
     }
     flow.stop_sending()?;
-    flow.drain(consumer)?;
+    flow.scene.drain(vec![consumer])?;
     run.verdict.conclude(flow.check_many()?);
     Ok(())
 }
