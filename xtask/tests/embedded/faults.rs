@@ -1,9 +1,7 @@
 //! Faults of every kind, on every request that the way of a reading needs: nothing is lost, nothing is invented, and
 //! everything is committed in the end.
 
-#[path = "faults/alone.rs"]
 mod alone;
-#[path = "faults/story.rs"]
 mod story;
 
 use std::time::Duration;

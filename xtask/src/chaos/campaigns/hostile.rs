@@ -1,7 +1,7 @@
 //! R9: sessions in which a server, or a client, sends what no sound program sends: harmed frames, lying lengths, endless
 //! answers. Nothing of ours panics or hangs, and memory stays within its limit.
 //!
-//! The sessions are those of xtask/tests/hostile.rs, with other seeds each time.
+//! The sessions are those of xtask/tests/hostile, with other seeds each time.
 
 use std::ffi::OsString;
 use std::path::PathBuf;

@@ -36,52 +36,30 @@
     reason = "a panic is how a test fails"
 )]
 
-#[path = "services/audit.rs"]
 mod audit;
-#[path = "services/bench.rs"]
 mod bench;
-#[path = "services/changing.rs"]
 mod changing;
-#[path = "services/embedded_broker.rs"]
 mod embedded_broker;
 #[allow(dead_code, reason = "campaigns use the rest of it")]
-#[path = "../src/link.rs"]
+#[path = "../../src/link.rs"]
 mod link;
-#[path = "services/making.rs"]
 mod making;
-#[path = "services/newer.rs"]
 mod newer;
-#[path = "services/old_programs.rs"]
 mod old_programs;
-#[path = "services/old_readme.rs"]
 mod old_readme;
-#[path = "services/old_versions.rs"]
 mod old_versions;
-#[path = "services/operator.rs"]
 mod operator;
-#[path = "brokers/own_broker.rs"]
+#[path = "../brokers/own_broker.rs"]
 mod own_broker;
-#[path = "services/peer.rs"]
 mod peer;
-#[path = "services/place.rs"]
 mod place;
-#[path = "services/poison.rs"]
 mod poison;
-#[path = "services/recorded.rs"]
 mod recorded;
-#[path = "services/running.rs"]
 mod running;
-#[path = "services/sending.rs"]
 mod sending;
-#[path = "services/sharing.rs"]
 mod sharing;
-#[path = "services/starting.rs"]
 mod starting;
-#[path = "services/store_commands.rs"]
 mod store_commands;
-#[path = "services/topic.rs"]
 mod topic;
-#[path = "services/trouble.rs"]
 mod trouble;
-#[path = "services/ward.rs"]
 mod ward;

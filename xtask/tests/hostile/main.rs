@@ -18,28 +18,20 @@
 )]
 #![allow(clippy::disallowed_methods, reason = "the number of sessions comes from the environment")]
 
-#[path = "hostile/cassandra.rs"]
 mod cassandra;
-#[path = "hostile/client.rs"]
 mod client;
-#[path = "embedded/faulty/frame.rs"]
+#[path = "../embedded/faulty/frame.rs"]
 #[allow(dead_code, reason = "other tests use what is left over here")]
 mod frame;
-#[path = "hostile/good_client.rs"]
 mod good_client;
-#[path = "hostile/harm.rs"]
 mod harm;
-#[path = "brokers/own_broker.rs"]
+#[path = "../brokers/own_broker.rs"]
 mod own_broker;
-#[path = "hostile/process.rs"]
 mod process;
-#[path = "hostile/proxy.rs"]
 mod proxy;
-#[path = "embedded/faulty/route.rs"]
+#[path = "../embedded/faulty/route.rs"]
 mod route;
-#[path = "hostile/sessions.rs"]
 mod sessions;
-#[path = "hostile/stranger.rs"]
 mod stranger;
 
 use std::net::SocketAddr;

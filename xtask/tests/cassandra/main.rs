@@ -12,14 +12,13 @@
 )]
 #![allow(clippy::disallowed_methods, reason = "the test runner gives the server's address by the environment")]
 
-#[path = "stores/contract.rs"]
+#[path = "../stores/contract.rs"]
 mod contract;
 #[allow(dead_code, reason = "campaigns use the rest of it")]
-#[path = "../src/link.rs"]
+#[path = "../../src/link.rs"]
 mod link;
-#[path = "stores/rows.rs"]
+#[path = "../stores/rows.rs"]
 mod rows;
-#[path = "cassandra/scene.rs"]
 mod scene;
 
 use std::collections::BTreeMap;
