@@ -12,6 +12,7 @@ use kafka_protocol::messages::{
 use kafka_protocol::messages::{list_offsets_request, list_offsets_response};
 use kafka_protocol::protocol::StrBytes;
 use tokio::time::timeout;
+use vitals::broker::Broker;
 use vitals::broker::notice::Notice;
 
 #[cfg(target_os = "linux")]
@@ -22,15 +23,22 @@ use crate::own_broker::started;
 /// How long what does not wait may take on a busy machine.
 const LIMIT: Duration = Duration::from_secs(20);
 
+/// A broker on a folder of its own, with so many records in its only topic, and a connection.
+async fn ward(partitions: i32, records: usize) -> (tempfile::TempDir, Broker, Wire) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let broker = started(folder.path()).await;
+    let mut wire = Wire::connect(broker.address()).await;
+    wire.create("ward", partitions).await;
+    assert_eq!(wire.produce("ward", records).await, 0);
+    (folder, broker, wire)
+}
+
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_broker_that_is_killed_at_any_moment_of_a_deletion_leaves_the_topic_or_nothing_of_it() {
     for moment in 1.. {
-        let folder = tempfile::tempdir().expect("a folder");
-        let broker = started(folder.path()).await;
-        let mut wire = Wire::connect(broker.address()).await;
-        wire.create("ward", 1).await;
-        assert_eq!((wire.produce("ward", 30).await, wire.commit("ward", 30).await), (0, 0));
+        let (folder, broker, mut wire) = ward(1, 30).await;
+        assert_eq!(wire.commit("ward", 30).await, 0);
         broker.stop().await;
         let calls = "unlink,unlinkat,rmdir";
         let kill = format!("inject={calls}:signal=KILL:when={moment}");
@@ -70,11 +78,7 @@ async fn end_of(wire: &mut Wire, topic: &str) -> i64 {
 
 #[tokio::test]
 async fn offsets_that_an_older_version_has_left_pass_nothing_over_and_are_told() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let broker = started(folder.path()).await;
-    let mut wire = Wire::connect(broker.address()).await;
-    wire.create("ward", 1).await;
-    wire.produce("ward", 80).await;
+    let (folder, broker, _) = ward(1, 80).await;
     broker.stop().await;
     let entry = |topic: &str| {
         let json = format!(
@@ -98,11 +102,7 @@ async fn offsets_that_an_older_version_has_left_pass_nothing_over_and_are_told()
 #[tokio::test]
 async fn a_fetch_that_waits_for_a_topic_is_answered_when_it_is_deleted() {
     for version in [12, 13] {
-        let folder = tempfile::tempdir().expect("a folder");
-        let broker = started(folder.path()).await;
-        let mut wire = Wire::connect(broker.address()).await;
-        wire.create("ward", 1).await;
-        wire.produce("ward", 10).await;
+        let (_folder, broker, mut wire) = ward(1, 10).await;
         let id = wire.id_of("ward").await;
         let mut waiting = Wire::connect(broker.address()).await;
         let fetch = tokio::spawn(async move {
@@ -151,11 +151,7 @@ async fn joined(wire: &mut Wire, member: &StrBytes) -> (StrBytes, i32) {
 
 #[tokio::test]
 async fn a_member_that_still_reads_the_old_topic_commits_nothing_for_the_new_one() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let broker = started(folder.path()).await;
-    let mut wire = Wire::connect(broker.address()).await;
-    wire.create("ward", 2).await;
-    wire.produce("ward", 50).await;
+    let (_folder, _broker, mut wire) = ward(2, 50).await;
     let (member, generation) = joined(&mut wire, &StrBytes::new()).await;
     assert_eq!(wire.commit_as("ward", 30, &member, generation).await, 0);
     wire.delete("ward").await;
@@ -176,11 +172,7 @@ async fn a_member_that_still_reads_the_old_topic_commits_nothing_for_the_new_one
 
 #[tokio::test]
 async fn nobody_commits_beyond_the_end_and_a_group_of_a_deleted_topic_alone_is_gone() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let broker = started(folder.path()).await;
-    let mut wire = Wire::connect(broker.address()).await;
-    wire.create("ward", 1).await;
-    wire.produce("ward", 10).await;
+    let (folder, broker, mut wire) = ward(1, 10).await;
     assert_eq!(wire.commit("ward", 11).await, ResponseError::OffsetOutOfRange.code());
     assert_eq!(wire.commit("ward", 10).await, 0);
     wire.delete("ward").await;

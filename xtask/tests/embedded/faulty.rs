@@ -3,15 +3,10 @@
 //! The proxy carries whole frames, one request after the other on each connection, and knows what each of them asks
 //! for. The addresses in the answers are its own, so that no client goes around it.
 
-#[path = "faulty/frame.rs"]
-mod frame;
-#[path = "faulty/plan.rs"]
+pub(crate) mod frame;
 mod plan;
-#[path = "faulty/refusal.rs"]
 mod refusal;
-#[path = "faulty/route.rs"]
 mod route;
-#[path = "faulty/tests.rs"]
 mod tests;
 
 use std::io;
@@ -22,7 +17,7 @@ use bytes::Bytes;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 use tokio::time::sleep;
 use vitals::broker::Broker;
 
@@ -38,7 +33,7 @@ pub(crate) struct Faulty {
     broker: Broker,
     address: SocketAddr,
     held: watch::Sender<bool>,
-    serving: JoinHandle<()>,
+    _serving: JoinSet<()>,
     _folder: tempfile::TempDir,
 }
 
@@ -52,8 +47,9 @@ impl Faulty {
         let (held, released) = watch::channel(false);
         let place = Place { proxy: address, plan: Arc::clone(&plan), held: released };
         let carry = move |client, broker| Line { client, broker, place: place.clone() }.run();
-        let serving = tokio::spawn(frame::serve(listener, broker.address(), carry));
-        Self { plan, broker, address, held, serving, _folder: folder }
+        let mut serving = JoinSet::new();
+        serving.spawn(frame::serve(listener, broker.address(), carry));
+        Self { plan, broker, address, held, _serving: serving, _folder: folder }
     }
 
     /// Where clients meet the faults.
@@ -74,12 +70,6 @@ impl Faulty {
     /// What was held back goes to the broker.
     pub(crate) fn go_on(&self) {
         self.held.send_replace(false);
-    }
-}
-
-impl Drop for Faulty {
-    fn drop(&mut self) {
-        self.serving.abort();
     }
 }
 

@@ -75,93 +75,31 @@ fn a_screen_that_is_asked_for_without_a_terminal_is_refused() {
     assert!(told.contains("there is no terminal"), "{told}");
 }
 
-/// `script` of util-linux, which every Linux has, gives a program a terminal.
 #[cfg(target_os = "linux")]
 mod screen {
-    use std::io::{Read as _, Write as _};
-    use std::process::{Child, Command, Stdio};
-    use std::sync::{Arc, Mutex};
+    use rustix::process::Signal;
 
     use super::*;
+    use crate::terminal::{Session, Terminal};
 
     const ENTERED: &str = "\x1b[?1049h";
     const LEFT: &str = "\x1b[?1049l";
+    const CURSOR_SHOWN: &str = "\x1b[?25h";
 
-    /// Runs a line of shell on a terminal, in the environment of `home`'s programs.
-    fn on_a_terminal(home: &Home, line: &str) -> Child {
-        let environment = home.vitals("");
-        let mut command = Command::new("script");
-        command.args(["-qec", line, "/dev/null"]).current_dir(home.path()).env("SHELL", "/bin/sh");
-        for (name, value) in environment.get_envs() {
-            match value {
-                Some(value) => command.env(name, value),
-                None => command.env_remove(name),
-            };
-        }
-        command.env("TERM", "xterm-256color").stdin(Stdio::piped()).stdout(Stdio::piped());
-        command.spawn().expect("`script` of util-linux is needed")
+    fn top(home: &Home) -> Session {
+        Terminal::open().session(&home.embedded("top"))
     }
 
-    /// `vitals top` on a terminal, with everything that it writes there.
-    struct Terminal {
-        script: Child,
-        shown: Arc<Mutex<String>>,
+    /// Waits until `text` is seen on the screen.
+    fn wait_to_see(session: &Session, text: &str) {
+        wait_for(|| seen(&session.shown()).contains(text));
     }
 
-    impl Terminal {
-        /// Tells the process id before, and the exit code and the terminal's mode after.
-        fn with_top(home: &Home) -> Self {
-            let line = format!(
-                "stty rows 24 cols 80; sh -c 'echo pid=$$.; exec {} top --profile embedded'; echo code=$?.; stty -a; echo end=.",
-                env!("CARGO_BIN_EXE_vitals")
-            );
-            let mut script = on_a_terminal(home, &line);
-            let shown = Arc::new(Mutex::new(String::new()));
-            let (mut stdout, into) = (script.stdout.take().expect("a pipe"), Arc::clone(&shown));
-            std::thread::spawn(move || {
-                let mut bytes = [0; 4096];
-                while let Ok(count @ 1..) = stdout.read(&mut bytes) {
-                    into.lock().expect("no panic").push_str(&String::from_utf8_lossy(&bytes[..count]));
-                }
-            });
-            Self { script, shown }
-        }
-
-        fn shown(&self) -> String {
-            self.shown.lock().expect("no panic").clone()
-        }
-
-        /// Waits until `text` is seen on the screen.
-        fn wait_to_see(&self, text: &str) {
-            wait_for(|| seen(&self.shown()).contains(text));
-        }
-
-        fn press(&mut self, keys: &str) {
-            self.script.stdin.as_mut().expect("a pipe").write_all(keys.as_bytes()).expect("written");
-        }
-
-        fn pid(&self) -> String {
-            let shown = self.shown();
-            shown.split_once("pid=").and_then(|(_, rest)| rest.split_once('.')).expect("a pid").0.to_owned()
-        }
-
-        /// Waits for the end: with code 0, and the terminal as it was.
-        fn ends_well(mut self) {
-            wait_for(|| self.shown().contains("end=."));
-            let shown = self.shown();
-            let after = shown.rsplit_once(LEFT).expect("the screen was left").1;
-            assert!(after.contains("code=0."), "{after}");
-            assert!(after.contains(" icanon") && after.contains(" echo "), "{after}");
-            assert!(after.contains("\x1b[?25h"), "the cursor is hidden: {after}");
-            self.script.wait().expect("ended");
-        }
-    }
-
-    impl Drop for Terminal {
-        fn drop(&mut self) {
-            let _ = self.script.kill();
-            let _ = self.script.wait();
-        }
+    /// It leaves the terminal as it was.
+    fn ends_well(mut session: Session) {
+        session.ends_well();
+        let is_shown = |shown: &str| shown.rsplit_once(LEFT).is_some_and(|(_, behind)| behind.contains(CURSOR_SHOWN));
+        wait_for(|| is_shown(&session.shown()));
     }
 
     /// What a terminal of 80 columns shows after all this: only what changes is sent, so no text comes in one piece.
@@ -195,70 +133,62 @@ mod screen {
     #[test]
     fn on_a_terminal_it_fills_the_screen_takes_keys_and_gives_the_terminal_back() {
         let home = ward();
-        let mut terminal = Terminal::with_top(&home);
-        terminal.wait_to_see("P004");
-        assert!(terminal.shown().contains(ENTERED));
-        terminal.press("/nobody\r");
-        terminal.wait_to_see("no patient passes the filter");
-        terminal.press("?");
-        terminal.wait_to_see("closes this");
-        terminal.press("q");
-        terminal.ends_well();
-    }
-
-    /// What is shown on a terminal where `timeout` puts the program into the background.
-    fn in_the_background(home: &Home, command: &str) -> String {
-        let line =
-            format!("timeout -k 1 10 {} {command} --profile embedded; echo code=$?.", env!("CARGO_BIN_EXE_vitals"));
-        let mut child = on_a_terminal(home, &line);
-        // Its input stays open, as a terminal's does.
-        let open = child.stdin.take();
-        let output = child.wait_with_output().expect("ended");
-        drop(open);
-        String::from_utf8_lossy(&output.stdout).into_owned()
+        let mut session = top(&home);
+        wait_to_see(&session, "P004");
+        assert!(session.shown().contains(ENTERED));
+        session.press("/nobody\r");
+        wait_to_see(&session, "no patient passes the filter");
+        session.press("?");
+        wait_to_see(&session, "closes this");
+        session.press("q");
+        ends_well(session);
     }
 
     #[test]
     fn in_the_background_it_prints_blocks_and_nobody_is_asked_anything() {
         let home = ward();
-        let shown = in_the_background(&home, "top --for 2s --interval 500ms");
-        assert!(shown.contains("code=0.") && shown.contains("40 read") && !shown.contains(ENTERED), "{shown}");
-        let shown = in_the_background(&home, "top -o screen");
-        assert!(shown.contains("code=2.") && shown.contains("there is no terminal"), "{shown}");
-        let shown = in_the_background(&home, "topic delete patient.vitals");
-        assert!(shown.contains("code=2.") && shown.contains("no terminal to ask at"), "{shown}");
+        let shown = |words: &str, expected: i32| {
+            let (code, shown) = Terminal::open().run_in_the_background(&home.embedded(words));
+            assert_eq!(code, Some(expected), "{shown}");
+            shown
+        };
+        let blocks = shown("top --for 2s --interval 500ms", 0);
+        assert!(blocks.contains("40 read") && !blocks.contains(ENTERED), "{blocks}");
+        let told = shown("top -o screen", 2);
+        assert!(told.contains("there is no terminal"), "{told}");
+        let told = shown("topic delete patient.vitals", 2);
+        assert!(told.contains("no terminal to ask at"), "{told}");
     }
 
     #[test]
     fn a_signal_gives_the_terminal_back() {
         let home = ward();
-        let terminal = Terminal::with_top(&home);
-        terminal.wait_to_see("P004");
-        let told = Command::new("kill").args(["-TERM", &terminal.pid()]).status().expect("ran");
-        assert!(told.success());
-        terminal.ends_well();
+        let session = top(&home);
+        wait_to_see(&session, "P004");
+        session.signal(Signal::TERM);
+        ends_well(session);
     }
 
     #[test]
     fn ctrl_c_ends_it() {
         let home = ward();
-        let mut terminal = Terminal::with_top(&home);
-        terminal.wait_to_see("P004");
-        terminal.press("\x03");
-        terminal.ends_well();
+        let mut session = top(&home);
+        wait_to_see(&session, "P004");
+        session.press("\x03");
+        ends_well(session);
     }
 
     #[test]
     fn a_broker_that_goes_away_is_told_and_it_goes_on_when_it_is_back() {
         let mut home = Home::filled(6, 20);
-        let mut terminal = Terminal::with_top(&home);
-        terminal.wait_to_see("20 read");
+        let mut session = top(&home);
+        wait_to_see(&session, "20 read");
         home.kill_broker();
-        terminal.wait_to_see("TROUBLE Kafka");
+        wait_to_see(&session, "TROUBLE Kafka");
         home.up_again();
         home.produce(20);
-        terminal.wait_to_see("40 read");
-        terminal.press("q");
-        terminal.ends_well();
+        wait_to_see(&session, "40 read");
+        session.press("q");
+        ends_well(session);
     }
 }

@@ -5,10 +5,10 @@ use std::io::{PipeWriter, Write as _};
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 
 use super::home::{Home, behind_head, end_of, unread, wait_for};
-use super::terminal::Terminal;
+use super::terminal::{Terminal, send};
 use crate::running::{RUN_LIMIT, wait_until};
 
 /// What one pipe holds on Linux.
@@ -29,11 +29,6 @@ fn all_is_stored(home: &Home) -> bool {
 
 fn summary() -> String {
     format!("{MESSAGES} readings stored")
-}
-
-fn interrupt(child: &Child) {
-    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).expect("a process");
-    kill_process(pid, Signal::INT).expect("told");
 }
 
 /// A pipe that takes nothing, and its reader, which does not read.
@@ -99,7 +94,7 @@ fn a_terminal_that_is_stopped_holds_up_neither_storing_nor_ctrl_c() {
     let terminal = Terminal::open();
     let mut consumer = terminal.spawn(home.embedded("consume").env("TERM", "xterm-256color"));
     wait_for(|| all_is_stored(&home));
-    interrupt(&consumer);
+    send(&consumer, Signal::INT);
     assert_eq!(code(&mut consumer), Some(0));
 }
 
@@ -139,7 +134,7 @@ fn a_producer_whose_lines_nobody_reads_sends_no_more_than_it_tells_and_ends_with
         std::thread::sleep(Duration::from_millis(500));
         seen.replace(records()) == seen.get()
     });
-    interrupt(&child);
+    send(&child, Signal::INT);
     assert_eq!(code(&mut child), Some(0));
     let told = std::io::read_to_string(child.stderr.take().expect("a pipe")).expect("text");
     assert!(told.contains(&format!("sent {} messages", seen.get())), "{told}");

@@ -1,6 +1,6 @@
 //! One connection to a broker, on which requests go in the version that a test wants.
 
-use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::{
     ApiKey, CreateTopicsRequest, DeleteTopicsRequest, GroupId, MetadataRequest, OffsetCommitRequest,
@@ -8,10 +8,10 @@ use kafka_protocol::messages::{
 };
 use kafka_protocol::messages::{create_topics_request, metadata_request, offset_commit_request, offset_fetch_request};
 use kafka_protocol::protocol::{Decodable as _, Encodable as _, Request, StrBytes};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use vitals::kafka::records;
 
+use super::faulty::frame;
 use super::records::message;
 
 const GROUP: &str = "wards";
@@ -63,16 +63,8 @@ impl Wire {
         let header = RequestHeader::default().with_request_api_key(key).with_request_api_version(version);
         header.with_client_id(Some(text("test"))).encode(&mut frame, header_version).expect("encoded");
         frame.extend_from_slice(body);
-        let mut whole = BytesMut::new();
-        whole.put_i32(i32::try_from(frame.len()).expect("small"));
-        whole.extend_from_slice(&frame);
-        self.stream.write_all(&whole).await.expect("sent");
-        let mut length = [0; 4];
-        self.stream.read_exact(&mut length).await.ok()?;
-        let length = usize::try_from((&length[..]).get_i32()).expect("a length");
-        let mut answer = vec![0; length];
-        self.stream.read_exact(&mut answer).await.expect("a whole answer");
-        Some(answer.into())
+        frame::write(&mut self.stream, &frame.freeze()).await.expect("sent");
+        frame::read(&mut self.stream).await.ok().flatten()
     }
 
     pub(crate) async fn create(&mut self, topic: &str, partitions: i32) {

@@ -13,7 +13,7 @@ use rand::{RngExt as _, SeedableRng as _};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 use vitals::kafka::wire;
 
 use super::frame::{self, Request};
@@ -35,7 +35,7 @@ static ENDLESS: Semaphore = Semaphore::const_new(1);
 pub(crate) struct Proxy {
     address: SocketAddr,
     harmed: Arc<AtomicUsize>,
-    serving: JoinHandle<()>,
+    _serving: JoinSet<()>,
 }
 
 impl Proxy {
@@ -49,7 +49,9 @@ impl Proxy {
         let mind = Arc::new(Mutex::new(Mind { rng, spared }));
         let place = Place { address, direction, mind, harmed: Arc::clone(&harmed) };
         let carry = move |client, broker| Line { client, broker, place: place.clone() }.run();
-        Self { address, harmed, serving: tokio::spawn(frame::serve(listener, broker, carry)) }
+        let mut serving = JoinSet::new();
+        serving.spawn(frame::serve(listener, broker, carry));
+        Self { address, harmed, _serving: serving }
     }
 
     pub(crate) fn brokers(&self) -> Vec<String> {
@@ -59,12 +61,6 @@ impl Proxy {
     /// How many frames were harmed.
     pub(crate) fn harmed(&self) -> usize {
         self.harmed.load(Ordering::Relaxed)
-    }
-}
-
-impl Drop for Proxy {
-    fn drop(&mut self) {
-        self.serving.abort();
     }
 }
 
@@ -85,7 +81,7 @@ struct Mind {
 
 impl Place {
     /// The frame as it was changed; `None` where it goes through as it is.
-    fn harm(&self, frame: &Bytes, kept: usize, is_fit: impl Fn(&Bytes) -> bool) -> Option<Harmed> {
+    fn harm(&self, frame: &Bytes, is_fit: impl Fn(&Bytes) -> bool) -> Option<Harmed> {
         let mut mind = self.mind.lock().expect("no panic while it is held");
         if mind.spared > 0 {
             mind.spared -= 1;
@@ -94,7 +90,7 @@ impl Place {
         if mind.rng.random_bool(0.5) {
             return None;
         }
-        let harmed = Some(harm(frame, kept, &mut mind.rng)).filter(|harmed| is_fit(&harmed.bytes))?;
+        let harmed = Some(harm(frame, &mut mind.rng)).filter(|harmed| is_fit(&harmed.bytes))?;
         self.harmed.fetch_add(1, Ordering::Relaxed);
         Some(harmed)
     }
@@ -112,7 +108,7 @@ impl Line {
             let request = Request::parse(sent);
             let harmed = match self.place.direction {
                 // Whatever it says, it has to be for this broker.
-                Direction::Requests => self.place.harm(&request.frame, 0, |_| true),
+                Direction::Requests => self.place.harm(&request.frame, |_| true),
                 Direction::Answers => None,
             };
             match harmed {
@@ -137,7 +133,7 @@ impl Line {
         let is_ours = is_readable(request, &answer, |_, _| true);
         let answer = if is_ours { route::through(self.place.address, request, answer) } else { answer };
         let harmed = match self.place.direction {
-            Direction::Answers => self.place.harm(&answer, 0, |harmed| self.stays_here(request, harmed)),
+            Direction::Answers => self.place.harm(&answer, |harmed| self.stays_here(request, harmed)),
             Direction::Requests => None,
         };
         match harmed {
