@@ -125,7 +125,7 @@ pub(crate) fn run(args: &Args, interrupt: &Interrupt) -> eyre::Result<u8> {
     let peers = args.peers.as_deref().map(|folder| Peers::find(folder, heap)).transpose()?;
     let binary = build(interrupt)?;
     let python = python::ensure(interrupt)?;
-    let kit = Kit::new(binary, python, Place::make(interrupt)?, interrupt);
+    let kit = Kit { binary, python, place: Place::make(interrupt)?, interrupt: interrupt.clone() };
     let machine = Machine::now();
     let mut fresh = FreshStacks::new();
     let subjects = args.only.map_or_else(|| Subject::value_variants().to_vec(), |only| vec![only]);

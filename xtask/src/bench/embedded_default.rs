@@ -155,7 +155,7 @@ fn sizes(stand: &Stand, measured: &Measured) -> Result<Vec<Figure>, Error> {
     let drains = measured.many_patients.iter().chain(&measured.few_patients);
     let broker = drains.map(|of| of.broker_bytes).fold(stand.usage(Side::Embedded)?.peak_bytes, u64::max);
     let kafka = stand.usage(Side::Kafka)?.peak_bytes;
-    let binary = place::size_bytes(stand.binary())?;
+    let binary = place::size_bytes(&stand.kit.binary)?;
     Ok(vec![
         mebibytes("embedded_memory", "embedded broker's memory at its peak", [broker], Some(Goal::AtMost(100.0))),
         mebibytes("kafka_memory", "Kafka's memory at its peak", [kafka], None),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::kit::{Kit, ToolOutput};
 use super::load::patient_ids;
-use super::program::{Program, Taken};
+use super::program::Taken;
 use crate::error::Error;
 use crate::services::fresh::FreshStacks;
 use crate::services::options::{HeapSize, StackOptions};
@@ -22,7 +22,8 @@ const TOOL_HEAP: &str = "-Xmx256m";
 /// Both servers; dropping it ends them.
 #[derive(Debug)]
 pub(super) struct Hospital<'a> {
-    kit: &'a Kit,
+    /// What measures.
+    pub(super) kit: &'a Kit,
     stack: Stack,
 }
 
@@ -31,7 +32,7 @@ impl<'a> Hospital<'a> {
     pub(super) fn start(kit: &'a Kit, fresh: &mut FreshStacks, cassandra_heap: HeapSize) -> Result<Self, Error> {
         let options =
             StackOptions { kafka_heap: HeapSize::default_for_kafka(), cassandra_heap, ..StackOptions::small() };
-        let stack = fresh.start("bench-hospital", &options, kit.interrupt())?;
+        let stack = fresh.start("bench-hospital", &options, &kit.interrupt)?;
         Ok(Self { kit, stack })
     }
 
@@ -51,12 +52,7 @@ impl<'a> Hospital<'a> {
 
     /// A file beside all others.
     pub(super) fn file(&self, name: &str) -> PathBuf {
-        self.kit.place().path(name)
-    }
-
-    /// What measures.
-    pub(super) fn kit(&self) -> &Kit {
-        self.kit
+        self.kit.place.path(name)
     }
 
     /// The address of Kafka.
@@ -91,13 +87,8 @@ impl Ward<'_> {
     /// Sends so many readings to the topic.
     pub(super) fn send(&self, readings: u32) -> Result<Taken, Error> {
         let (count, ids) = (readings.to_string(), patient_ids(PATIENTS));
-        let mut command = vec![OsString::from(self.hospital.kit.binary())];
         let arguments = ["produce", "--interval", "0", "--count", &count, "--patients", &ids];
-        command.extend(arguments.iter().map(OsString::from));
-        let (environment, log) = (self.environment()?, self.hospital.file("produce.log"));
-        let what = "vitals produce";
-        let program = Program { what, command: &command, environment: &environment, is_chatty: true, log: &log };
-        program.run(self.hospital.kit.interrupt())
+        self.vitals("vitals produce", &arguments).map(|output| output.taken)
     }
 
     /// Stores all readings of the topic, of which there are so many.

@@ -13,18 +13,17 @@ use crate::signals::Interrupt;
 /// Serves one run, table after table.
 #[derive(Debug)]
 pub(super) struct Kit {
-    binary: PathBuf,
-    python: PathBuf,
-    place: Place,
-    interrupt: Interrupt,
+    /// What is measured.
+    pub(super) binary: PathBuf,
+    /// A Python with clients of both servers.
+    pub(super) python: PathBuf,
+    /// Where files go.
+    pub(super) place: Place,
+    /// Whether the user wants the end.
+    pub(super) interrupt: Interrupt,
 }
 
 impl Kit {
-    /// Out of its parts.
-    pub(super) fn new(binary: PathBuf, python: PathBuf, place: Place, interrupt: &Interrupt) -> Self {
-        Self { binary, python, place, interrupt: interrupt.clone() }
-    }
-
     /// Runs a tool of Kafka by its Java class, in this Java heap.
     pub(super) fn kafka_tool(
         &self,
@@ -38,14 +37,14 @@ impl Kit {
         command.extend(class_path(&[], &jars));
         command.push(class.into());
         command.extend(arguments.iter().map(OsString::from));
-        self.run(class, &command, &[])
+        self.run(class, &command)
     }
 
     /// Runs a Python script of `xtask/tests/peers`.
     pub(super) fn python(&self, script: &'static str, arguments: &[&str]) -> Result<ToolOutput, Error> {
         let mut command = self.python_command(script);
         command.extend(arguments.iter().map(OsString::from));
-        self.run(script, &command, &[])
+        self.run(script, &command)
     }
 
     /// How a Python script of `xtask/tests/peers` is started.
@@ -64,53 +63,45 @@ impl Kit {
     ) -> Result<ToolOutput, Error> {
         let mut command = vec![self.python.clone().into(), "-B".into(), script.into()];
         command.extend(arguments.iter().cloned());
-        self.run(what, &command, &[])
+        self.run(what, &command)
     }
 
     /// Runs a program that came with the Python clients.
     pub(super) fn python_program(&self, name: &'static str, arguments: &[&str]) -> Result<ToolOutput, Error> {
         let mut command = vec![self.python.with_file_name(name).into()];
         command.extend(arguments.iter().map(OsString::from));
-        self.run(name, &command, &[])
+        self.run(name, &command)
     }
 
-    /// Runs the binary that is measured.
+    /// Runs the binary that is measured. What a producer says on stdout is dropped.
     pub(super) fn vitals(
         &self,
         what: &'static str,
         arguments: &[&str],
         environment: &[(&'static str, OsString)],
     ) -> Result<ToolOutput, Error> {
+        // A producer's lines are as many as what it sends.
+        let is_chatty = arguments.first() == Some(&"produce");
         let mut command = vec![OsString::from(&self.binary)];
         command.extend(arguments.iter().map(OsString::from));
-        self.run(what, &command, environment)
+        self.run_with(what, &command, environment, is_chatty)
     }
 
-    fn run(
+    fn run(&self, what: &'static str, command: &[OsString]) -> Result<ToolOutput, Error> {
+        self.run_with(what, command, &[], false)
+    }
+
+    fn run_with(
         &self,
         what: &'static str,
         command: &[OsString],
         environment: &[(&'static str, OsString)],
+        is_chatty: bool,
     ) -> Result<ToolOutput, Error> {
         let log = self.place.path("tool.log");
-        let program = Program { what, command, environment, is_chatty: false, log: &log };
+        let program = Program { what, command, environment, is_chatty, log: &log };
         let taken = program.run(&self.interrupt)?;
         Ok(ToolOutput { what, text: program.output()?, taken })
-    }
-
-    /// The binary that is measured.
-    pub(super) fn binary(&self) -> &Path {
-        &self.binary
-    }
-
-    /// Where files go.
-    pub(super) fn place(&self) -> &Place {
-        &self.place
-    }
-
-    /// Whether the user wants the end.
-    pub(super) fn interrupt(&self) -> &Interrupt {
-        &self.interrupt
     }
 }
 

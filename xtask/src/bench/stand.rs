@@ -5,7 +5,6 @@ use std::fmt;
 use std::path::Path;
 
 use super::kit::{Kit, ToolOutput};
-use super::place::Place;
 use super::usage::Usage;
 use crate::embedded_broker::{self, EmbeddedBroker};
 use crate::error::Error;
@@ -14,7 +13,6 @@ use crate::services::options::{HeapSize, Only, StackOptions};
 use crate::services::ports::FreePorts;
 use crate::services::server::Role;
 use crate::services::stack::Stack;
-use crate::signals::Interrupt;
 
 /// The heap that Kafka's own start script gives it.
 fn kafka_heap() -> HeapSize {
@@ -45,7 +43,8 @@ impl fmt::Display for Side {
 /// Everything that runs while measuring; dropping it ends all of it.
 #[derive(Debug)]
 pub(super) struct Stand<'a> {
-    kit: &'a Kit,
+    /// What measures.
+    pub(super) kit: &'a Kit,
     kafka: Stack,
     embedded: (EmbeddedBroker, String),
     ports: RefCell<FreePorts>,
@@ -55,9 +54,9 @@ impl<'a> Stand<'a> {
     /// Starts both brokers.
     pub(super) fn start(kit: &'a Kit, fresh: &mut FreshStacks) -> Result<Self, Error> {
         let options = StackOptions { only: Some(Only::Kafka), kafka_heap: kafka_heap(), ..StackOptions::small() };
-        let kafka = fresh.start("bench", &options, kit.interrupt())?;
+        let kafka = fresh.start("bench", &options, &kit.interrupt)?;
         let mut ports = FreePorts::new();
-        let embedded = embedded_broker(kit, &kit.place().empty_folder("embedded")?, ports.take()?)?;
+        let embedded = embedded_broker(kit, &kit.place.empty_folder("embedded")?, ports.take()?)?;
         Ok(Self { kit, kafka, embedded, ports: ports.into() })
     }
 
@@ -89,31 +88,11 @@ impl<'a> Stand<'a> {
     pub(super) fn kafka_tool(&self, class: &'static str, arguments: &[&str]) -> Result<ToolOutput, Error> {
         self.kit.kafka_tool(&self.kafka, PERFORMANCE_TOOL_HEAP, class, arguments)
     }
-
-    /// Runs a Python script of `xtask/tests/peers`, and gives what it said.
-    pub(super) fn python(&self, script: &'static str, arguments: &[&str]) -> Result<ToolOutput, Error> {
-        self.kit.python(script, arguments)
-    }
-
-    /// The binary that is measured.
-    pub(super) fn binary(&self) -> &Path {
-        self.kit.binary()
-    }
-
-    /// Where files go.
-    pub(super) fn place(&self) -> &Place {
-        self.kit.place()
-    }
-
-    /// Whether the user wants the end.
-    pub(super) fn interrupt(&self) -> &Interrupt {
-        self.kit.interrupt()
-    }
 }
 
 /// Its log is beside its folder, so that the folder is as it would be without the log.
 fn embedded_broker(kit: &Kit, folder: &Path, port: u16) -> Result<(EmbeddedBroker, String), Error> {
-    let command = embedded_broker::command(kit.binary(), folder, port, None);
-    let broker = EmbeddedBroker::start(&command, port, &folder.with_extension("log"), kit.interrupt())?;
+    let command = embedded_broker::command(&kit.binary, folder, port, None);
+    let broker = EmbeddedBroker::start(&command, port, &folder.with_extension("log"), &kit.interrupt)?;
     Ok((broker, format!("127.0.0.1:{port}")))
 }

@@ -9,7 +9,7 @@ use crate::error::Error;
 pub(super) fn measure(stand: &Stand, starts: u32) -> Result<Vec<Duration>, Error> {
     (0..starts)
         .map(|_| {
-            let folder = stand.place().empty_folder("start")?;
+            let folder = stand.kit.place.empty_folder("start")?;
             Ok(stand.embedded_broker(&folder)?.0.started)
         })
         .collect()

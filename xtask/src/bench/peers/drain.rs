@@ -54,7 +54,7 @@ impl Work {
         let [readings, patients, partitions] = &numbers;
         let arguments = [&hospital.brokers()?, *topic, readings, patients, partitions];
         hospital
-            .kit()
+            .kit
             .python_file("fill.py", &references.file("fill.py"), &arguments.map(OsString::from))?
             .having("that it filled the topic", " partitions")
             .map(drop)
@@ -77,7 +77,7 @@ impl Work {
         // The references know of no other port than Cassandra's own.
         arguments.extend(["env".into(), format!("CASS=127.0.0.1:{port}").into()]);
         arguments.extend(drainer.command.iter().cloned());
-        let output = hospital.kit().python_file(MEASURE, &references.file(MEASURE), &arguments)?;
+        let output = hospital.kit.python_file(MEASURE, &references.file(MEASURE), &arguments)?;
         let figures = output.find("every reading as a row and committed", |text| self.read(text))?;
         ward.close()?;
         Ok(figures)

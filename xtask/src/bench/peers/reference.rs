@@ -49,7 +49,7 @@ impl References {
 /// Builds a copy, since the folder may be read-only.
 fn build(kit: &Kit, compiler: &Path, source: &Path, name: &'static str) -> Result<PathBuf, Error> {
     say::talk(&format!("building the reference program {name}"));
-    let copy = kit.place().path(&format!("reference-{name}"));
+    let copy = kit.place.path(&format!("reference-{name}"));
     make_folder(&copy)?;
     for file in ["go.mod", "go.sum", "main.go"] {
         let (from, to) = (source.join(file), copy.join(file));
@@ -59,8 +59,8 @@ fn build(kit: &Kit, compiler: &Path, source: &Path, name: &'static str) -> Resul
     let program = copy.join("reference");
     let command =
         [compiler.as_os_str(), "build".as_ref(), "-o".as_ref(), program.as_os_str(), ".".as_ref()].map(OsStr::to_owned);
-    let (what, log) = (format!("the build of the reference program {name}"), kit.place().path("reference.log"));
+    let (what, log) = (format!("the build of the reference program {name}"), kit.place.path("reference.log"));
     let hint = "; its first build needs the network";
-    Job { what: &what, command: &command, folder: &copy, log: &log, limit: BUILD_LIMIT, hint }.run(kit.interrupt())?;
+    Job { what: &what, command: &command, folder: &copy, log: &log, limit: BUILD_LIMIT, hint }.run(&kit.interrupt)?;
     Ok(program)
 }
