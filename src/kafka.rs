@@ -1,9 +1,7 @@
 //! Kafka: who does what.
 //!
-//! rskafka produces:
+//! Over our own connection on `kafka-protocol` (rskafka sends the load of `bench` and `demo`, in `producer`):
 //! - [`producer`]: readings into the topic; [`murmur2`] places them as Java and kafka-python do
-//!
-//! Everything else speaks over our own connection on `kafka-protocol`:
 //! - [`connection`]: one request, one response, within a time limit; `versions` says what is spoken, [`wire`] reads it
 //! - [`cluster`]: who leads what; [`brokers`] asks each broker by itself
 //! - [`topics`]: what topics there are, and what is in them; [`topic_settings`] how they are kept

@@ -17,9 +17,9 @@
 //! | main | `main.rs`: parse, settings, run, report · [`exit`]: what every error comes to, panics |
 //! | commands | [`cmd`]: one file or folder each, and `cmd/common` for what several share · [`guide`]: the manual's pages |
 //! | composition | [`app`]: from settings to parts, a consumer put together · [`loadtest`]: what `bench` and `demo` share |
-//! | settings | [`settings`]: every option, environment variable and file key |
-//! | edges | [`archive`]: rows as a file and back · [`intake`]: the simulated ward, CSV files · [`broker`]: the embedded broker · [`kafka`]: producing, group membership, fetch, offsets · [`store`]: Cassandra, or an SQLite file · [`port`]: what is behind an address |
-//! | story | [`pipeline`]: the file to read first, from fetched to committed, with its ports: [source](pipeline::source), [store](pipeline::store), [dead letters](pipeline::letters) |
+//! | settings | [`settings`]: every option, environment variable and file key, with its default, in `settings/table.rs` |
+//! | edges | [`archive`]: rows as a file and back · [`intake`]: the simulated ward, CSV files · [`broker`]: the embedded broker · [`kafka`]: producing, group membership, fetch, offsets · [`store`]: Cassandra, or an SQLite file, and how large a batch each likes · [`port`]: what is behind an address |
+//! | story | [`pipeline`]: the file to read first, from fetched to committed (`delivery.rs`: what a write that fails comes to), with its ports: [source](pipeline::source), [store](pipeline::store), [dead letters](pipeline::dead_letters) |
 //! | core | [`alarm`]: the limits, readings in, alerts out · [`ledger`]: what may be committed · [`faults`]: what is wrong with the lines of a file · [`reading`]: one reading, its message, why a message is [refused](reading::reject) · [`record`]: a message before anybody has understood it |
 //! | ground | [`shutdown`]: Ctrl+C and SIGTERM · [`output`]: everything that is printed · [`disk`] · [`retry`]: how long to wait between attempts · [`address`], [`span`]: hosts and times as they are typed · [`advice`]: what an error means, exit codes |
 //!

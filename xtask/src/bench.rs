@@ -6,19 +6,17 @@
 //! - [`operator`]: the table of what an operator types, beside Kafka's Java tools and cqlsh
 //! - [`peers`]: the table beside reference programs, for those who have them: `--peers DIR`
 //! - [`throughput`], [`acknowledgement`], [`start`], [`drain`], [`pair`]: one kind of measurement each
-//! - [`stand`], [`hospital`]: what each table is measured on; [`broker`]: an embedded broker
+//! - [`stand`], [`hospital`]: what each table is measured on
 //! - [`kit`]: what both need: the `dist` build, a Python, and a [`place`] for files
 //! - [`program`]: a program run to its end, with the time it took; [`usage`]: processor time and memory
 //! - [`load`]: how much is measured; [`machine`]: what on
-//! - [`figure`]: values and their goal; [`table`]: how they are printed; [`error`]: what can go wrong
+//! - [`figure`]: values and their goal; [`table`]: how they are printed
 //!
 //! A slow machine is no failure: the exit code is 0 when every figure was measured, whether it meets its goal or not.
 
 mod acknowledgement;
-mod broker;
 mod drain;
 mod embedded_default;
-mod error;
 mod figure;
 mod hospital;
 mod kit;
@@ -41,7 +39,6 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use color_eyre::eyre;
 
-use self::error::BenchError;
 use self::kit::Kit;
 use self::load::Load;
 use self::machine::Machine;
@@ -49,8 +46,9 @@ use self::peers::Peers;
 use self::place::Place;
 use self::table::Table;
 use crate::environment;
+use crate::error::Error;
 use crate::repository;
-use crate::say;
+use crate::say::{self, Shape};
 use crate::services::fresh::FreshStacks;
 use crate::services::options::HeapSize;
 use crate::signals::Interrupt;
@@ -92,15 +90,6 @@ pub(crate) struct Args {
     output: Shape,
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-enum Shape {
-    /// To read
-    #[default]
-    Table,
-    /// For programs, with every single value
-    Json,
-}
-
 /// What a table is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Subject {
@@ -120,7 +109,7 @@ impl Subject {
         fresh: &mut FreshStacks,
         load: &Load,
         peers: Option<&Peers>,
-    ) -> Result<Option<Table>, BenchError> {
+    ) -> Result<Option<Table>, Error> {
         match self {
             Self::Embedded => embedded_default::measure(kit, fresh, load).map(Some),
             Self::Operator => operator::measure(kit, fresh, load).map(Some),
@@ -136,7 +125,7 @@ pub(crate) fn run(args: &Args, interrupt: &Interrupt) -> eyre::Result<u8> {
     let peers = args.peers.as_deref().map(|folder| Peers::find(folder, heap)).transpose()?;
     let binary = build(interrupt)?;
     let python = python::ensure(interrupt)?;
-    let kit = Kit::new(binary, python, Place::make(interrupt)?, interrupt);
+    let kit = Kit { binary, python, place: Place::make(interrupt)?, interrupt: interrupt.clone() };
     let machine = Machine::now();
     let mut fresh = FreshStacks::new();
     let subjects = args.only.map_or_else(|| Subject::value_variants().to_vec(), |only| vec![only]);
@@ -144,11 +133,7 @@ pub(crate) fn run(args: &Args, interrupt: &Interrupt) -> eyre::Result<u8> {
         .into_iter()
         .filter_map(|subject| subject.measure(&kit, &mut fresh, &load, peers.as_ref()).transpose())
         .collect();
-    if measured.is_err() && interrupt.received().is_none() {
-        fresh.keep_logs()?;
-    } else {
-        fresh.remove()?;
-    }
+    fresh.end(measured.is_ok() || interrupt.received().is_some())?;
     let tables = measured?;
     match args.output {
         Shape::Table => {
@@ -166,7 +151,7 @@ pub(crate) fn run(args: &Args, interrupt: &Interrupt) -> eyre::Result<u8> {
 }
 
 /// The binary of the profile that quoted figures are made with.
-fn build(interrupt: &Interrupt) -> Result<PathBuf, BenchError> {
+fn build(interrupt: &Interrupt) -> Result<PathBuf, Error> {
     say::talk("building the profile `dist` (some minutes, when something has changed)");
     // Named, since the user may have another target folder.
     let target = repository::root().join("target");
@@ -176,5 +161,6 @@ fn build(interrupt: &Interrupt) -> Result<PathBuf, BenchError> {
     let foreground = Foreground { command: &command, environment: &[], folder: Some(repository::root()) };
     let code = foreground.run(interrupt)?;
     interrupt.check()?;
-    if code == 0 { Ok(target.join("dist").join("vitals")) } else { Err(BenchError::Build(code)) }
+    Error::build("the profile `dist`", code)?;
+    Ok(target.join("dist").join("vitals"))
 }

@@ -5,20 +5,18 @@
 //!
 //! - [`fault`]: the promises, and which campaigns attack them; [`campaigns`]: one file each
 //! - [`schedule`]: when faults are made, by a seed; [`run`]: one campaign at work; [`lanes`]: several at the same time
-//! - [`stand`]: the programs of a run, and what they are started with; [`worker`]: one of them
+//! - [`stand`]: the programs of a run, and what they are started with
 //! - [`stack`]: what a campaign works on: [`embedded`] broker and `SQLite`, or [`servers`]: Kafka and Cassandra
-//! - [`link`]: a TCP proxy that spoils connections; [`trouble`]: what can be wrong with it; [`stall`]: a store that
-//!   answers nobody for a while
+//! - [`trouble`]: which trouble a link has; [`stall`]: a store that answers nobody for a while
 //! - [`flow`]: messages on their way, from the producer that is not ours to the table; [`scene`]: the like for campaigns
 //!   that send in their own way; [`gauge`]: what our programs take meanwhile
 //! - [`group`]: how far the group has come; [`watch`]: what it commits, change by change; [`foreign`]: members of it
 //!   that are of another kind
 //! - [`left`]: what a consumer leaves behind; [`signalled`]: how programs end that are asked to
-//! - [`findings`]: what the readers found; [`verdict`]: what that says; [`error`]: what can go wrong
+//! - [`findings`]: what the readers found; [`verdict`]: what that says
 
 mod campaigns;
 mod embedded;
-mod error;
 mod fault;
 mod findings;
 mod flow;
@@ -27,7 +25,6 @@ mod gauge;
 mod group;
 mod lanes;
 mod left;
-mod link;
 mod run;
 mod scene;
 pub(crate) mod schedule;
@@ -39,24 +36,23 @@ mod stand;
 mod trouble;
 mod verdict;
 mod watch;
-mod worker;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use clap::ValueEnum;
 use color_eyre::eyre;
 
-use self::error::ChaosError;
 use self::fault::Fault;
 use self::lanes::Plan;
 use self::schedule::Bound;
 use self::stack::Kind;
 use self::verdict::Verdict;
 use crate::environment;
+use crate::error::Error;
+use crate::link::Link;
 use crate::repository;
-use crate::say;
+use crate::say::{self, Shape};
 use crate::signals::Interrupt;
 use crate::supervise::Foreground;
 use crate::test::{FEATURES, python};
@@ -101,15 +97,6 @@ pub(crate) struct Args {
     output: Shape,
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-enum Shape {
-    /// To read
-    #[default]
-    Table,
-    /// For programs
-    Json,
-}
-
 /// Makes the campaigns, and prints their verdicts.
 pub(crate) fn run(args: &Args, interrupt: &Interrupt) -> eyre::Result<u8> {
     let seed = args.seed.unwrap_or_else(seed_of_now);
@@ -150,7 +137,7 @@ fn seed_of_now() -> u64 {
 
 /// With the checks of a debug build: an overflow ends the program instead of going unnoticed. The features are those of
 /// the whole workspace, so that nothing is built a second time.
-fn build(interrupt: &Interrupt) -> Result<PathBuf, ChaosError> {
+fn build(interrupt: &Interrupt) -> Result<PathBuf, Error> {
     // Named, since the user may have another target folder.
     let target = repository::root().join("target");
     cargo_build(&target, &["--bin", "vitals"], interrupt)?;
@@ -159,12 +146,17 @@ fn build(interrupt: &Interrupt) -> Result<PathBuf, ChaosError> {
     Ok(target.join("debug").join("vitals"))
 }
 
-fn cargo_build(target: &Path, what: &[&str], interrupt: &Interrupt) -> Result<(), ChaosError> {
+fn cargo_build(target: &Path, what: &[&str], interrupt: &Interrupt) -> Result<(), Error> {
     let mut command = vec![environment::cargo()];
     command.extend(["build", "--workspace"].iter().chain(what).map(OsString::from));
     command.extend(["--target-dir".into(), OsString::from(target)]);
     let foreground = Foreground { command: &command, environment: &[], folder: Some(repository::root()) };
     let code = foreground.run(interrupt)?;
     interrupt.check()?;
-    if code == 0 { Ok(()) } else { Err(ChaosError::Build(code)) }
+    Error::build("`vitals`", code)
+}
+
+/// A link between two ports of this machine.
+fn link(from: u16, to: u16) -> Result<Link, Error> {
+    Link::start(from, &format!("127.0.0.1:{to}")).map_err(Error::start("a link"))
 }

@@ -4,10 +4,9 @@
 //! `cargo fuzz` asks for; there is no address sanitizer, which the product's safe code does not need.
 //!
 //! [`target`]: what there is; [`build`]: how it is made; [`session`]: one target, run; [`figures`]: what it said;
-//! [`table`]: how that is printed; [`error`]: what can go wrong
+//! [`table`]: how that is printed
 
 mod build;
-pub(crate) mod error;
 mod figures;
 mod session;
 mod table;
@@ -19,10 +18,10 @@ use std::time::Duration;
 use clap::ValueEnum as _;
 use color_eyre::eyre;
 
-use self::error::FuzzError;
 use self::session::{Outcome, Session};
 use self::target::Target;
 use crate::chaos::schedule;
+use crate::error::Error;
 use crate::say;
 use crate::signals::Interrupt;
 
@@ -79,7 +78,7 @@ pub(crate) fn targets() -> u32 {
 }
 
 /// Tries every target for so long.
-pub(crate) fn all(time: Duration, interrupt: &Interrupt) -> Result<Vec<Tried>, FuzzError> {
+pub(crate) fn all(time: Duration, interrupt: &Interrupt) -> Result<Vec<Tried>, Error> {
     let programs = build::targets(Target::value_variants(), interrupt)?;
     let mut outcomes = Vec::new();
     try_all(&programs, time, interrupt, &mut outcomes)?;
@@ -98,7 +97,7 @@ fn try_all(
     time: Duration,
     interrupt: &Interrupt,
     outcomes: &mut Vec<Outcome>,
-) -> Result<(), FuzzError> {
+) -> Result<(), Error> {
     for (target, program) in programs {
         say::talk(&format!("fuzz: {target} for {} s", time.as_secs()));
         outcomes.push(Session::new(*target, program, time).run(interrupt)?);

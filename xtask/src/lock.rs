@@ -2,13 +2,14 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
 
+use crate::error::Error;
 use crate::say;
-use crate::signals::{Interrupt, Interrupted};
+use crate::signals::Interrupt;
 
 /// How often a waiting process looks again: short against a fetch of several seconds, cheap for the machine.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
@@ -19,19 +20,10 @@ pub(crate) struct Lock {
     _file: File,
 }
 
-/// Why a lock could not be had.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum LockError {
-    #[error("cannot use the lock file {}: {source}\nhint: check who owns this folder and whether the disk is full", path.display())]
-    File { path: PathBuf, source: io::Error },
-    #[error(transparent)]
-    Interrupted(#[from] Interrupted),
-}
-
 impl Lock {
     /// Waits until no other process holds `path`; `what` names it for the line that says so.
-    pub(crate) fn wait(path: &Path, what: &str, interrupt: &Interrupt) -> Result<Self, LockError> {
-        let file = open(path).map_err(|source| LockError::File { path: path.to_owned(), source })?;
+    pub(crate) fn wait(path: &Path, what: &str, interrupt: &Interrupt) -> Result<Self, Error> {
+        let file = open(path).map_err(Error::file("use the lock file", path))?;
         let mut told = false;
         while flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
             if !told {

@@ -9,16 +9,21 @@
 //! - [`ci`]: everything that must pass before a change lands
 //!
 //! Below them: [`process`] (children that end when they should), [`supervise`] (one command, its signals and its exit
-//! code), [`job`] (a program that works by itself), [`signals`] (Ctrl+C), [`lock`] (one at a time), [`venv`] (Python packages),
-//! [`say`] (all printing), [`environment`], [`repository`] (where things are).
+//! code), [`job`] (a program that works by itself), [`worker`] (one that works
+//! beside this one), [`embedded_broker`], [`link`] (a TCP proxy that spoils
+//! connections), [`signals`] (Ctrl+C), [`lock`] (one at a time), [`venv`] (Python packages),
+//! [`say`] (all printing), [`error`], [`environment`], [`repository`] (where things are).
 
 mod bench;
 mod chaos;
 mod ci;
+mod embedded_broker;
 mod environment;
+mod error;
 mod fuzz;
 mod guard;
 mod job;
+mod link;
 mod lock;
 mod process;
 mod repository;
@@ -29,6 +34,7 @@ mod supervise;
 mod test;
 mod tidy;
 mod venv;
+mod worker;
 
 use std::process::ExitCode;
 

@@ -4,6 +4,18 @@
 
 use std::io::{self, Write};
 
+use clap::ValueEnum;
+
+/// How data is printed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Shape {
+    /// To read
+    #[default]
+    Table,
+    /// For programs, with everything
+    Json,
+}
+
 /// One line of what the caller asked for.
 pub(crate) fn data(line: &str) {
     let _ = writeln!(io::stdout().lock(), "{line}");

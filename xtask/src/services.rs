@@ -15,11 +15,10 @@
 //! - [`kafka`], [`zookeeper`], [`cassandra`]: settings and command line of each, behind [`server`]
 //! - [`ready`]: has the server answered a request of its protocol
 //! - [`jars`], [`java`]: what they are made of; [`ports`], [`port_owner`]: where they listen
-//! - [`log_tail`]: the last lines of a log; [`error`]: what can go wrong, and the cure
+//! - [`log_tail`]: the last lines of a log
 
 pub(crate) mod cassandra;
 pub(crate) mod cmd;
-pub(crate) mod error;
 pub(crate) mod folder;
 pub(crate) mod fresh;
 pub(crate) mod jars;

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal};
 
+use crate::error::Error;
 use crate::guard::Guard;
 use crate::process::{self, LOOK_AGAIN, Life, Place};
 use crate::say;
@@ -29,15 +30,6 @@ pub(crate) struct Foreground<'a> {
     pub(crate) folder: Option<&'a Path>,
 }
 
-/// Why a command could not be run.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum SuperviseError {
-    #[error("no command was given\nhint: put it after `--`")]
-    NoCommand,
-    #[error("cannot run {program}: {source}\nhint: check that it is installed and on the PATH")]
-    Start { program: String, source: io::Error },
-}
-
 /// Who passes Ctrl+C on to the command.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Keyboard {
@@ -49,16 +41,12 @@ enum Keyboard {
 
 impl Foreground<'_> {
     /// Runs the command to its end; the exit code is the command's, or 128 + the signal that ended it.
-    pub(crate) fn run(&self, interrupt: &Interrupt) -> Result<u8, SuperviseError> {
+    pub(crate) fn run(&self, interrupt: &Interrupt) -> Result<u8, Error> {
         self.supervise(Stdio::inherit(), |_| (), interrupt)
     }
 
     /// Runs it, passes its output on line by line, and gives those lines of it that begin with `start`.
-    pub(crate) fn run_and_keep(
-        &self,
-        start: &'static str,
-        interrupt: &Interrupt,
-    ) -> Result<(u8, Vec<String>), SuperviseError> {
+    pub(crate) fn run_and_keep(&self, start: &'static str, interrupt: &Interrupt) -> Result<(u8, Vec<String>), Error> {
         let mut reader = None;
         let take_output = |child: &mut Child| {
             reader = child.stdout.take().map(|output| thread::spawn(move || pass_on(output, start)));
@@ -68,16 +56,11 @@ impl Foreground<'_> {
         Ok((code, kept))
     }
 
-    fn supervise(
-        &self,
-        output: Stdio,
-        started: impl FnOnce(&mut Child),
-        interrupt: &Interrupt,
-    ) -> Result<u8, SuperviseError> {
+    fn supervise(&self, output: Stdio, started: impl FnOnce(&mut Child), interrupt: &Interrupt) -> Result<u8, Error> {
         let keyboard = if io::stdin().is_terminal() { Keyboard::Terminal } else { Keyboard::Nobody };
-        let (program, arguments) = self.command.split_first().ok_or(SuperviseError::NoCommand)?;
-        let start_error = |source| SuperviseError::Start { program: program.display().to_string(), source };
-        let mut command = process::command(program, Place::Beside, Life::EndsWithParent).map_err(start_error)?;
+        let (program, arguments) = self.command.split_first().ok_or(Error::NoCommand)?;
+        let start_error = Error::start(&program.to_string_lossy());
+        let mut command = process::command(program, Place::Beside, Life::EndsWithParent).map_err(&start_error)?;
         command.args(arguments).envs(self.environment.iter().map(|(name, value)| (name, value))).stdout(output);
         if let Some(folder) = self.folder {
             command.current_dir(folder);
@@ -85,10 +68,10 @@ impl Foreground<'_> {
         if keyboard == Keyboard::Nobody {
             command.process_group(0);
         }
-        let mut child = command.spawn().map_err(start_error)?;
+        let mut child = command.spawn().map_err(&start_error)?;
         started(&mut child);
         let guard = match keyboard {
-            Keyboard::Nobody => Some(Guard::over(&child).map_err(start_error)?),
+            Keyboard::Nobody => Some(Guard::over(&child).map_err(&start_error)?),
             Keyboard::Terminal => None,
         };
         let status = wait(&mut child, keyboard, interrupt).map_err(start_error)?;

@@ -11,18 +11,17 @@ use color_eyre::eyre;
 
 use self::recorded::Recorded;
 use crate::environment;
-use crate::process::Life;
+use crate::error::Error;
 use crate::repository;
 use crate::say;
 use crate::services::cassandra::CassandraRelease;
-use crate::services::error::ServiceError;
 use crate::services::fresh::FreshStacks;
 use crate::services::kafka::KafkaLayout;
 use crate::services::options::StackOptions;
 use crate::services::server::Role;
 use crate::services::stack::Stack;
 use crate::signals::Interrupt;
-use crate::supervise::{Foreground, SuperviseError};
+use crate::supervise::Foreground;
 
 /// Turns on the tests that need servers.
 pub(crate) const FEATURES: &str = "vitals/real-services";
@@ -56,11 +55,7 @@ pub(crate) fn run(args: &Args, interrupt: &Interrupt) -> eyre::Result<u8> {
     let code = cargo_test(&[], &chosen, &environment, interrupt)?;
     drop(servers);
     say::talk(&format!("test: {:.0} s, with the start of the servers", started.elapsed().as_secs_f32()));
-    if code == 0 {
-        fresh.remove()?;
-    } else {
-        fresh.keep_logs()?;
-    }
+    fresh.end(code == 0)?;
     if recorded.is_none() && args.arguments.is_empty() {
         say::talk(NOT_RUN);
     }
@@ -77,7 +72,7 @@ fn cargo_test(
     chosen: &[OsString],
     environment: &[(String, OsString)],
     interrupt: &Interrupt,
-) -> Result<u8, SuperviseError> {
+) -> Result<u8, Error> {
     let mut command = vec![environment::cargo()];
     command.extend(["test", "--workspace", "--features", FEATURES].map(OsString::from));
     command.extend(ours.iter().chain(chosen).cloned());
@@ -108,11 +103,11 @@ struct Servers {
 
 impl Servers {
     /// One stack after the other: five servers that start at once on two cores can each take longer than is waited for.
-    fn start(with_old: bool, fresh: &mut FreshStacks, interrupt: &Interrupt) -> Result<Self, ServiceError> {
-        let current = start(fresh, "test", &StackOptions::small(), interrupt)?;
+    fn start(with_old: bool, fresh: &mut FreshStacks, interrupt: &Interrupt) -> Result<Self, Error> {
+        let current = fresh.start("test", &StackOptions::small(), interrupt)?;
         let (kafka, cassandra) = (KafkaLayout::Zookeeper, CassandraRelease::Older);
         let options = StackOptions { kafka, cassandra, ..StackOptions::small() };
-        let old = with_old.then(|| start(fresh, "test-old", &options, interrupt)).transpose()?;
+        let old = with_old.then(|| fresh.start("test-old", &options, interrupt)).transpose()?;
         Ok(Self { current, old })
     }
 
@@ -124,17 +119,6 @@ impl Servers {
         environment.extend(old.iter().filter_map(|(name, role)| Some(((*name).to_owned(), address(*role)?))));
         environment
     }
-}
-
-fn start(
-    fresh: &mut FreshStacks,
-    purpose: &str,
-    options: &StackOptions,
-    interrupt: &Interrupt,
-) -> Result<Stack, ServiceError> {
-    let folder = fresh.folder(purpose)?;
-    let servers = fresh.servers(options)?;
-    Stack::start(folder, servers, Life::EndsWithParent, interrupt)
 }
 
 #[cfg(test)]

@@ -6,36 +6,16 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::environment;
-use crate::job::{Job, JobError};
-use crate::lock::{Lock, LockError};
+use crate::error::Error;
+use crate::job::Job;
+use crate::lock::Lock;
 use crate::repository;
 use crate::say;
-use crate::services::error::ServiceError;
 use crate::services::folder::{make_folder, remove_folder, write_file};
-use crate::services::log_tail::{LogTail, SHOWN_WITH_ERRORS};
-use crate::signals::{Interrupt, Interrupted};
+use crate::signals::Interrupt;
 
 /// Up to 36 MB come in.
 const INSTALL_LIMIT: Duration = Duration::from_secs(10 * 60);
-
-/// Why there is no Python to check with.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum PythonError {
-    #[error(
-        "python3 is missing; it installs {what}\nhint: install Python 3.9 or newer with its venv module (Debian: apt-get install python3-venv)"
-    )]
-    Missing { what: &'static str },
-    #[error(
-        "could not {what} ({how})\n{log}\nhint: the lines above say why; check the network, and that python3 has its venv module, then start again"
-    )]
-    Install { what: &'static str, how: JobError, log: LogTail },
-    #[error(transparent)]
-    File(#[from] ServiceError),
-    #[error(transparent)]
-    Lock(#[from] LockError),
-    #[error(transparent)]
-    Interrupted(#[from] Interrupted),
-}
 
 /// Some packages.
 #[derive(Debug)]
@@ -50,7 +30,7 @@ pub(crate) struct Venv {
 
 impl Venv {
     /// Its folder. It is made once, and again when the requirements change.
-    pub(crate) fn ensure(&self, interrupt: &Interrupt) -> Result<PathBuf, PythonError> {
+    pub(crate) fn ensure(&self, interrupt: &Interrupt) -> Result<PathBuf, Error> {
         let services = repository::services_folder();
         let folder = services.join(self.name);
         let _held = Lock::wait(&services.join("locks").join(self.name), self.what, interrupt)?;
@@ -64,19 +44,24 @@ impl Venv {
         Ok(folder)
     }
 
-    fn make(&self, folder: &Path, interrupt: &Interrupt) -> Result<(), PythonError> {
-        let system_python = environment::find_on_path("python3").ok_or(PythonError::Missing { what: self.what })?;
+    fn make(&self, folder: &Path, interrupt: &Interrupt) -> Result<(), Error> {
+        let system_python = environment::find_on_path("python3").ok_or_else(|| Error::NoProgram {
+            what: "python3",
+            why: format!("it installs {}", self.what),
+            cure: "Python 3.9 or newer with its venv module (Debian: apt-get install python3-venv)",
+        })?;
         say::talk(&format!("installing {} (once)", self.what));
         remove_folder(folder)?;
         make_folder(folder)?;
+        let make = [system_python.into(), "-m".into(), "venv".into(), folder.into()];
+        step("making a virtual environment", &make, folder, interrupt)?;
         let requirements = folder.join("requirements.txt");
-        let arguments = ["-m".into(), "venv".into(), folder.into()];
-        step("make a virtual environment", &system_python, &arguments, folder, interrupt)?;
         write_file(&requirements, self.requirements)?;
-        let install = ["-m", "pip", "install", "--disable-pip-version-check", "--only-binary", ":all:", "-r"];
-        let mut arguments: Vec<OsString> = install.map(OsString::from).into();
-        arguments.push(requirements.into());
-        step("install Python packages", &python(folder), &arguments, folder, interrupt)
+        let mut install = vec![python(folder).into_os_string()];
+        let words = ["-m", "pip", "install", "--disable-pip-version-check", "--only-binary", ":all:", "-r"];
+        install.extend(words.map(OsString::from));
+        install.push(requirements.into());
+        step("installing Python packages", &install, folder, interrupt)
     }
 }
 
@@ -85,17 +70,8 @@ pub(crate) fn python(folder: &Path) -> PathBuf {
     folder.join("bin").join("python")
 }
 
-fn step(
-    what: &'static str,
-    program: &Path,
-    arguments: &[OsString],
-    folder: &Path,
-    interrupt: &Interrupt,
-) -> Result<(), PythonError> {
+fn step(what: &str, command: &[OsString], folder: &Path, interrupt: &Interrupt) -> Result<(), Error> {
     let log = folder.join("install.log");
-    let job = Job { program: program.as_os_str(), arguments, folder, log: &log, limit: INSTALL_LIMIT };
-    job.run(interrupt).map_err(|error| match error {
-        JobError::Interrupted(interrupted) => interrupted.into(),
-        how => PythonError::Install { what, how, log: LogTail::read(&log, SHOWN_WITH_ERRORS) },
-    })
+    let hint = "; check the network, and that python3 has its venv module, then start again";
+    Job { what, command, folder, log: &log, limit: INSTALL_LIMIT, hint }.run(interrupt)
 }

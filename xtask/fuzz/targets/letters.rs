@@ -5,7 +5,7 @@
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
 use vitals::kafka::letter::Piece;
-use vitals::kafka::records::{Header, Record};
+use vitals::record::{Header, Record};
 
 fn take(content: &mut &[u8]) -> Option<Bytes> {
     let (length, rest) = content.split_first()?;

@@ -2,8 +2,8 @@
 
 use serde::Deserialize;
 
-use super::error::BenchError;
 use super::stand::{Side, Stand};
+use crate::error::Error;
 
 /// In milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
@@ -15,7 +15,7 @@ pub(super) struct Acknowledgement {
 }
 
 /// Sends so many messages into a topic, each when the one before is acknowledged.
-pub(super) fn measure(stand: &Stand, side: Side, topic: &str, messages: u32) -> Result<Acknowledgement, BenchError> {
-    let output = stand.python("one_at_a_time.py", &[&stand.address(side)?, topic, &messages.to_string()])?;
+pub(super) fn measure(stand: &Stand, side: Side, topic: &str, messages: u32) -> Result<Acknowledgement, Error> {
+    let output = stand.kit.python("one_at_a_time.py", &[&stand.address(side)?, topic, &messages.to_string()])?;
     output.find("p50 and p99", |text| serde_json::from_str(text.lines().last()?).ok())
 }

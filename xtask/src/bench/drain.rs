@@ -1,14 +1,11 @@
 //! The way of readings on the embedded profile: a full topic is drained into a new SQLite file.
 
-use std::ffi::OsString;
-use std::path::Path;
 use std::time::Duration;
 
-use super::broker::EmbeddedBroker;
-use super::error::BenchError;
 use super::load::patient_ids;
-use super::program::{Program, Taken};
 use super::stand::Stand;
+use super::usage::Usage;
+use crate::error::Error;
 
 /// What a drain took.
 #[derive(Debug, Clone, Copy)]
@@ -28,16 +25,22 @@ pub(super) struct Drain {
 }
 
 /// Sends so many readings of so many patients to a new broker, and drains them.
-pub(super) fn measure(stand: &Stand, patients: u32, readings: u32) -> Result<Drain, BenchError> {
-    let folder = stand.place().empty_folder("drain")?;
-    let broker = stand.embedded_broker(&folder.join("broker"))?;
-    let vitals = Vitals { stand, broker: &broker, folder: &folder };
-    vitals.run("vitals init", &["init"])?;
+pub(super) fn measure(stand: &Stand, patients: u32, readings: u32) -> Result<Drain, Error> {
+    let folder = stand.kit.place.empty_folder("drain")?;
+    let (broker, address) = stand.embedded_broker(&folder.join("broker"))?;
+    // The profile's own file is in the folder for data; the user's must not be touched.
+    let environment = [("XDG_DATA_HOME", folder.join("data").into())];
+    let vitals = |what: &'static str, arguments: &[&str]| {
+        let whole = [arguments, &["--profile", "embedded", "--brokers", &address]].concat();
+        stand.kit.vitals(what, &whole, &environment)
+    };
+    vitals("vitals init", &["init"])?;
     let (ids, count) = (patient_ids(patients), readings.to_string());
-    let sent = vitals.run("vitals produce", &["produce", "--interval", "0", "--count", &count, "--patients", &ids])?;
-    let taken = vitals.run("vitals consume", &["consume", "--exit-at-end", "--quiet"])?;
-    vitals.must_have_stored(readings)?;
-    let broker_bytes = broker.usage()?.peak_bytes;
+    let produce = ["produce", "--interval", "0", "--count", &count, "--patients", &ids];
+    let sent = vitals("vitals produce", &produce)?.taken;
+    let taken = vitals("vitals consume", &["consume", "--exit-at-end", "--quiet"])?
+        .having("that it stored every reading", &format!(": {readings} readings stored, 0 refused"))?;
+    let broker_bytes = Usage::of_broker(&broker)?.peak_bytes;
     drop(broker);
     Ok(Drain {
         produced: f64::from(readings) / sent.elapsed.as_secs_f64(),
@@ -45,41 +48,6 @@ pub(super) fn measure(stand: &Stand, patients: u32, readings: u32) -> Result<Dra
         cpu_micros: taken.usage.cpu.as_secs_f64() * 1e6 / f64::from(readings),
         consumer_bytes: taken.usage.peak_bytes,
         broker_bytes,
-        restarted: stand.embedded_broker(&folder.join("broker"))?.started(),
+        restarted: stand.embedded_broker(&folder.join("broker"))?.0.started,
     })
-}
-
-/// The commands of `vitals`, on one broker and one SQLite file.
-struct Vitals<'a> {
-    stand: &'a Stand<'a>,
-    broker: &'a EmbeddedBroker,
-    folder: &'a Path,
-}
-
-impl Vitals<'_> {
-    fn run(&self, what: &'static str, arguments: &[&str]) -> Result<Taken, BenchError> {
-        let mut command = vec![OsString::from(self.stand.binary())];
-        command.extend(arguments.iter().map(OsString::from));
-        command.extend(["--profile", "embedded", "--brokers", self.broker.address()].map(OsString::from));
-        // The profile's own file is in the folder for data; the user's must not be touched.
-        let environment = [("XDG_DATA_HOME", self.folder.join("data").into())];
-        let log = self.log();
-        let program = Program { what, command: &command, environment: &environment, is_chatty: true, log: &log };
-        program.run(self.stand.interrupt())
-    }
-
-    /// The consumer's last word must be that it stored all of them.
-    fn must_have_stored(&self, readings: u32) -> Result<(), BenchError> {
-        let log = self.log();
-        let said = std::fs::read_to_string(&log).unwrap_or_default();
-        if said.contains(&format!(": {readings} readings stored, 0 refused")) {
-            Ok(())
-        } else {
-            Err(BenchError::unclear("vitals consume", "that it stored every reading", &log))
-        }
-    }
-
-    fn log(&self) -> std::path::PathBuf {
-        self.folder.join("vitals.log")
-    }
 }

@@ -2,7 +2,6 @@
 
 use super::acknowledgement::{self, Acknowledgement};
 use super::drain::{self, Drain};
-use super::error::BenchError;
 use super::figure::{Figure, Goal, Grouped, figure, mebibytes, millis, ratio, values};
 use super::kit::Kit;
 use super::load::Load;
@@ -11,6 +10,7 @@ use super::stand::{Side, Stand};
 use super::start;
 use super::table::Table;
 use super::throughput::{self, Throughput};
+use crate::error::Error;
 use crate::say;
 use crate::services::fresh::FreshStacks;
 
@@ -35,7 +35,7 @@ struct Rounds {
 }
 
 /// Measures all rounds.
-pub(super) fn measure(kit: &Kit, fresh: &mut FreshStacks, load: &Load) -> Result<Table, BenchError> {
+pub(super) fn measure(kit: &Kit, fresh: &mut FreshStacks, load: &Load) -> Result<Table, Error> {
     let stand = &Stand::start(kit, fresh)?;
     warm_up(stand, load)?;
     let mut measured = Measured::default();
@@ -65,7 +65,7 @@ pub(super) fn measure(kit: &Kit, fresh: &mut FreshStacks, load: &Load) -> Result
 }
 
 /// Kafka's first records cost it many times more than later ones, until its code is compiled.
-fn warm_up(stand: &Stand, load: &Load) -> Result<(), BenchError> {
+fn warm_up(stand: &Stand, load: &Load) -> Result<(), Error> {
     say::talk("warming both brokers up");
     turns(1).into_iter().try_for_each(|side| {
         throughput::measure(stand, side, "warm-up", load.records / 5)?;
@@ -78,7 +78,7 @@ fn turns(round: u32) -> [Side; 2] {
     if round % 2 == 1 { [Side::Embedded, Side::Kafka] } else { [Side::Kafka, Side::Embedded] }
 }
 
-fn drain(stand: &Stand, patients: u32, readings: u32) -> Result<Drain, BenchError> {
+fn drain(stand: &Stand, patients: u32, readings: u32) -> Result<Drain, Error> {
     say::talk(&format!("  draining {} readings of {patients} patients into SQLite", Grouped(readings)));
     drain::measure(stand, patients, readings)
 }
@@ -93,7 +93,7 @@ impl Measured {
 }
 
 impl Rounds {
-    fn measure(&mut self, stand: &Stand, side: Side, round: u32, load: &Load) -> Result<(), BenchError> {
+    fn measure(&mut self, stand: &Stand, side: Side, round: u32, load: &Load) -> Result<(), Error> {
         let topic = format!("round-{round}");
         say::talk(&format!(
             "  {side}: {} records, then {} one at a time",
@@ -151,11 +151,11 @@ fn drains(Measured { many_patients, few_patients, .. }: &Measured) -> Vec<Figure
     figures
 }
 
-fn sizes(stand: &Stand, measured: &Measured) -> Result<Vec<Figure>, BenchError> {
+fn sizes(stand: &Stand, measured: &Measured) -> Result<Vec<Figure>, Error> {
     let drains = measured.many_patients.iter().chain(&measured.few_patients);
     let broker = drains.map(|of| of.broker_bytes).fold(stand.usage(Side::Embedded)?.peak_bytes, u64::max);
     let kafka = stand.usage(Side::Kafka)?.peak_bytes;
-    let binary = place::size_bytes(stand.binary())?;
+    let binary = place::size_bytes(&stand.kit.binary)?;
     Ok(vec![
         mebibytes("embedded_memory", "embedded broker's memory at its peak", [broker], Some(Goal::AtMost(100.0))),
         mebibytes("kafka_memory", "Kafka's memory at its peak", [kafka], None),

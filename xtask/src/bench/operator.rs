@@ -5,7 +5,6 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::error::{BenchError, file_error};
 use super::figure::{Figure, Goal, Grouped, figure, mebibytes, millis, ratio, values};
 use super::hospital::{Hospital, TOPIC, Ward};
 use super::kit::Kit;
@@ -13,6 +12,7 @@ use super::load::Load;
 use super::pair::Pair;
 use super::program::Taken;
 use super::table::Table;
+use crate::error::Error;
 use crate::say;
 use crate::services::fresh::FreshStacks;
 use crate::services::options::HeapSize;
@@ -37,7 +37,7 @@ struct Measured {
 }
 
 /// Measures all rounds.
-pub(super) fn measure(kit: &Kit, fresh: &mut FreshStacks, load: &Load) -> Result<Table, BenchError> {
+pub(super) fn measure(kit: &Kit, fresh: &mut FreshStacks, load: &Load) -> Result<Table, Error> {
     let hospital = Hospital::start(kit, fresh, HeapSize::default_for_cassandra())?;
     let stock = Stock::fill(&hospital, load)?;
     let mut measured = Measured::default();
@@ -69,7 +69,7 @@ struct Stock<'a> {
 }
 
 impl<'a> Stock<'a> {
-    fn fill(hospital: &'a Hospital<'a>, load: &Load) -> Result<Self, BenchError> {
+    fn fill(hospital: &'a Hospital<'a>, load: &Load) -> Result<Self, Error> {
         let Load { rows, few_rows, .. } = *load;
         say::talk(&format!("sending and storing {} readings", Grouped(rows)));
         let (all, few) = (hospital.ward("stock")?, hospital.ward("few")?);
@@ -84,19 +84,19 @@ impl<'a> Stock<'a> {
 }
 
 /// Copies the line of column names and so many rows.
-fn first_rows(from: &Path, to: &Path, rows: u32) -> Result<(), BenchError> {
-    let lines = BufReader::new(File::open(from).map_err(file_error("read", from))?).lines();
+fn first_rows(from: &Path, to: &Path, rows: u32) -> Result<(), Error> {
+    let lines = BufReader::new(File::open(from).map_err(Error::file("read", from))?).lines();
     let mut text = Vec::new();
     for line in (0..=rows).zip(lines).map(|(_, line)| line) {
-        text.extend_from_slice(line.map_err(file_error("read", from))?.as_bytes());
+        text.extend_from_slice(line.map_err(Error::file("read", from))?.as_bytes());
         text.push(b'\n');
     }
-    File::create(to).and_then(|mut file| file.write_all(&text)).map_err(file_error("write", to))
+    File::create(to).and_then(|mut file| file.write_all(&text)).map_err(Error::file("write", to))
 }
 
 impl Measured {
     /// What is done in a moment, several times a round.
-    fn calls(&mut self, Stock { hospital, all, .. }: &Stock, load: &Load) -> Result<(), BenchError> {
+    fn calls(&mut self, Stock { hospital, all, .. }: &Stock, load: &Load) -> Result<(), Error> {
         say::talk(&format!("  lag, topic list and query, {} times", load.calls));
         let table = format!("{}.patient_vitals", all.name());
         for turn in 1..=load.calls {
@@ -120,7 +120,7 @@ impl Measured {
     }
 
     /// What takes seconds, once a round.
-    fn transfers(&mut self, stock: &Stock, round: u32) -> Result<(), BenchError> {
+    fn transfers(&mut self, stock: &Stock, round: u32) -> Result<(), Error> {
         let Stock { hospital, rows, few_rows, all, few, all_file, few_file } = stock;
         say::talk(&format!("  export, import and consume of {} rows", Grouped(*rows)));
         let (ours, theirs) = (hospital.file("ours.csv"), hospital.file("theirs.csv"));
@@ -135,12 +135,12 @@ impl Measured {
     }
 }
 
-fn query(ward: &Ward) -> Result<Taken, BenchError> {
+fn query(ward: &Ward) -> Result<Taken, Error> {
     let said = ward.vitals("vitals query", &["query", "--limit", "5", "-o", "ndjson"])?;
     said.find("five rows", |text| (text.matches("\"patient_id\"").count() == 5).then_some(said.taken))
 }
 
-fn copy(ward: &Ward, file: &Path, rows: u32) -> Result<Taken, BenchError> {
+fn copy(ward: &Ward, file: &Path, rows: u32) -> Result<Taken, Error> {
     let table = format!("{}.patient_vitals", ward.name());
     ward.cqlsh(&format!("COPY {table} TO '{}' WITH HEADER = TRUE", file.display()))?
         .having("that it copied every row", &format!("{rows} rows exported"))

@@ -1,7 +1,7 @@
 //! The same work done by our program and by another one.
 
-use super::error::BenchError;
 use super::program::Taken;
+use crate::error::Error;
 
 /// What both took, one right after the other.
 #[derive(Debug, Clone, Copy)]
@@ -16,9 +16,9 @@ impl Pair {
     /// Ours goes first when `turn` is odd: what falls on the first of a pair falls on both by turns.
     pub(super) fn by_turns(
         turn: u32,
-        ours: impl FnOnce() -> Result<Taken, BenchError>,
-        theirs: impl FnOnce() -> Result<Taken, BenchError>,
-    ) -> Result<Self, BenchError> {
+        ours: impl FnOnce() -> Result<Taken, Error>,
+        theirs: impl FnOnce() -> Result<Taken, Error>,
+    ) -> Result<Self, Error> {
         if turn % 2 == 1 {
             let ours = ours()?;
             return Ok(Self { ours, theirs: theirs()? });
@@ -37,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_take_turns_in_going_first_and_are_not_mixed_up() -> Result<(), BenchError> {
+    fn both_take_turns_in_going_first_and_are_not_mixed_up() -> Result<(), Error> {
         let order = RefCell::new(Vec::new());
         let run = |name, millis| {
             order.borrow_mut().push(name);

@@ -15,13 +15,13 @@ use std::path::{Path, PathBuf};
 
 use self::drain::{Drained, Drainer, Work};
 use self::reference::References;
-use super::error::BenchError;
 use super::figure::{Figure, Goal, Grouped, figure, ratio, values};
 use super::hospital::Hospital;
 use super::kit::Kit;
 use super::load::Load;
 use super::table::Table;
 use super::throughput;
+use crate::error::Error;
 use crate::say;
 use crate::services::fresh::FreshStacks;
 use crate::services::options::HeapSize;
@@ -79,17 +79,17 @@ pub(super) struct Peers {
 
 impl Peers {
     /// Looks for them before anything is built.
-    pub(super) fn find(folder: &Path, heap: HeapSize) -> Result<Self, BenchError> {
+    pub(super) fn find(folder: &Path, heap: HeapSize) -> Result<Self, Error> {
         let found = folder.join(reference::MEASURE).canonicalize();
         let folder = folder.to_owned();
         match found {
             Ok(script) => Ok(Self { folder: script.parent().unwrap_or(&script).to_owned(), heap }),
-            Err(source) => Err(BenchError::NoReferences { folder, source }),
+            Err(source) => Err(Error::NoReferences { folder, source }),
         }
     }
 
     /// Measures all rounds.
-    pub(super) fn measure(&self, kit: &Kit, fresh: &mut FreshStacks, load: &Load) -> Result<Table, BenchError> {
+    pub(super) fn measure(&self, kit: &Kit, fresh: &mut FreshStacks, load: &Load) -> Result<Table, Error> {
         let references = References::build(kit, &self.folder)?;
         let hospital = Hospital::start(kit, fresh, self.heap.clone())?;
         let works = Works::of(load);
@@ -130,7 +130,7 @@ struct Drainers {
 
 fn drainers(kit: &Kit, references: &References) -> Drainers {
     let drainer = |name, command: Vec<OsString>| Drainer { name, command };
-    let mut vitals = vec![OsString::from(kit.binary())];
+    let mut vitals = vec![OsString::from(&kit.binary)];
     let words = "consume --brokers {BROKER} --topic {TOPIC} --group {GROUP} --settle-time 0 --exit-at-end --quiet";
     vitals.extend(words.split(' ').map(OsString::from));
     // In the braces stands the host alone; the environment has the port too.
@@ -156,7 +156,7 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    fn warm_up(&self) -> Result<(), BenchError> {
+    fn warm_up(&self) -> Result<(), Error> {
         say::talk("warming Cassandra up");
         let mut unused = Measured::default();
         (1..=WARM_UP_ROUNDS).try_for_each(|round| {
@@ -166,7 +166,7 @@ impl Bench<'_> {
         self.by_turns(&mut unused, 1, self.works.long, &[self.drainers.go.as_ref()])
     }
 
-    fn round(&self, measured: &mut Measured, round: u32) -> Result<(), BenchError> {
+    fn round(&self, measured: &mut Measured, round: u32) -> Result<(), Error> {
         let Drainers { go, benthos, coursework, .. } = &self.drainers;
         self.by_turns(measured, round, self.works.few, &[go.as_ref(), benthos.as_ref()])?;
         self.by_turns(measured, round, self.works.long, &[go.as_ref()])?;
@@ -184,7 +184,7 @@ impl Bench<'_> {
         round: u32,
         work: Work,
         others: &[Option<&Drainer>],
-    ) -> Result<(), BenchError> {
+    ) -> Result<(), Error> {
         let mut drainers: Vec<_> = others.iter().flatten().copied().collect();
         drainers.insert(0, &self.drainers.vitals);
         if round.is_multiple_of(2) {
@@ -198,7 +198,7 @@ impl Bench<'_> {
         Ok(())
     }
 
-    fn produce(&self, measured: &mut Measured, round: u32, records: u32) -> Result<(), BenchError> {
+    fn produce(&self, measured: &mut Measured, round: u32, records: u32) -> Result<(), Error> {
         say::talk(&format!("  {} readings and as many records are produced", Grouped(records)));
         let ward = self.hospital.ward(&format!("produce_{round}"))?;
         let taken = ward.send(records)?;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::error::{BenchError, file_error};
+use crate::error::Error;
 use crate::lock::Lock;
 use crate::repository;
 use crate::services::folder::{make_folder, remove_folder};
@@ -18,7 +18,7 @@ pub(super) struct Place {
 
 impl Place {
     /// Waits for another run, and removes what a killed one has left.
-    pub(super) fn make(interrupt: &Interrupt) -> Result<Self, BenchError> {
+    pub(super) fn make(interrupt: &Interrupt) -> Result<Self, Error> {
         let lock = repository::services_folder().join("locks").join("bench");
         let held = Lock::wait(&lock, "a benchmark", interrupt)?;
         let folder = repository::root().join("target").join("bench");
@@ -33,7 +33,7 @@ impl Place {
     }
 
     /// A folder in it, empty.
-    pub(super) fn empty_folder(&self, name: &str) -> Result<PathBuf, BenchError> {
+    pub(super) fn empty_folder(&self, name: &str) -> Result<PathBuf, Error> {
         let path = self.path(name);
         remove_folder(&path)?;
         make_folder(&path)?;
@@ -49,6 +49,6 @@ impl Drop for Place {
 }
 
 /// The size of a file in bytes.
-pub(super) fn size_bytes(path: &Path) -> Result<u64, BenchError> {
-    Ok(fs::metadata(path).map_err(file_error("look at", path))?.len())
+pub(super) fn size_bytes(path: &Path) -> Result<u64, Error> {
+    Ok(fs::metadata(path).map_err(Error::file("look at", path))?.len())
 }

@@ -6,11 +6,9 @@ use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use super::error::{BenchError, file_error};
 use super::usage::Usage;
+use crate::error::Error;
 use crate::job;
-use crate::process::{self, Life, Place};
-use crate::services::log_tail::{LogTail, SHOWN_WITH_ERRORS};
 use crate::signals::Interrupt;
 
 /// Many times what the slowest of them takes.
@@ -46,19 +44,16 @@ pub(super) struct Taken {
 }
 
 impl Program<'_> {
-    /// Runs it to a good end. Call it from the main thread (see [`Life::EndsWithParent`]).
-    pub(super) fn run(&self, interrupt: &Interrupt) -> Result<Taken, BenchError> {
-        let what = self.what;
-        let (program, arguments) = self.command.split_first().ok_or(BenchError::NoServer)?;
-        let start_error = |source| BenchError::Start { what, source };
-        let mut command = process::command(program, Place::OwnSession, Life::EndsWithParent).map_err(start_error)?;
-        command.args(arguments).envs(self.environment.iter().map(|(name, value)| (name, value)));
-        job::log_into(&mut command, self.log).map_err(file_error("write", self.log))?;
+    /// Runs it to a good end. Call it from the main thread (see [`EndsWithParent`](crate::process::Life)).
+    pub(super) fn run(&self, interrupt: &Interrupt) -> Result<Taken, Error> {
+        let start_error = Error::start(self.what);
+        let mut command = job::prepared(self.what, self.command, self.log)?;
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         if self.is_chatty {
             command.stdout(Stdio::null());
         }
         let begun = Instant::now();
-        let mut child = command.spawn().map_err(start_error)?;
+        let mut child = command.spawn().map_err(&start_error)?;
         let usage = self.watch(&child, begun, interrupt);
         let elapsed = begun.elapsed();
         if usage.is_err() {
@@ -70,33 +65,29 @@ impl Program<'_> {
         if status.success() {
             Ok(Taken { elapsed, usage })
         } else {
-            Err(BenchError::Failed { what, status, log: self.tail() })
+            Err(Error::failed(self.what, &format!("ended with {status}"), self.log, ""))
         }
     }
 
     /// What it said.
-    pub(super) fn output(&self) -> Result<String, BenchError> {
-        fs::read_to_string(self.log).map_err(file_error("read", self.log))
+    pub(super) fn output(&self) -> Result<String, Error> {
+        fs::read_to_string(self.log).map_err(Error::file("read", self.log))
     }
 
     /// Waits for the end. The process is left for the caller to notice, since its figures go with it.
-    fn watch(&self, child: &Child, begun: Instant, interrupt: &Interrupt) -> Result<Usage, BenchError> {
+    fn watch(&self, child: &Child, begun: Instant, interrupt: &Interrupt) -> Result<Usage, Error> {
         let mut peak_bytes = 0;
         loop {
-            let usage = Usage::of(child.id()).ok_or(BenchError::NoServer)?;
+            let usage = Usage::of(child.id()).ok_or(Error::NoServer(self.what))?;
             peak_bytes = usage.peak_bytes.max(peak_bytes);
             if usage.has_ended {
                 return Ok(Usage { peak_bytes, ..usage });
             }
             if begun.elapsed() >= LIMIT {
-                return Err(BenchError::TooLong { what: self.what, limit: LIMIT, log: self.tail() });
+                return Err(Error::too_long(self.what, LIMIT, self.log));
             }
             interrupt.check()?;
             std::thread::sleep((begun.elapsed() / LOOK_AGAIN_PART).clamp(LOOK_AGAIN_SOONEST, LOOK_AGAIN_LATEST));
         }
-    }
-
-    fn tail(&self) -> LogTail {
-        LogTail::read(self.log, SHOWN_WITH_ERRORS)
     }
 }

@@ -4,18 +4,15 @@ use std::cell::RefCell;
 use std::fmt;
 use std::path::Path;
 
-use super::broker::EmbeddedBroker;
-use super::error::BenchError;
 use super::kit::{Kit, ToolOutput};
-use super::place::Place;
 use super::usage::Usage;
-use crate::process::Life;
+use crate::embedded_broker::{self, EmbeddedBroker};
+use crate::error::Error;
 use crate::services::fresh::FreshStacks;
 use crate::services::options::{HeapSize, Only, StackOptions};
 use crate::services::ports::FreePorts;
 use crate::services::server::Role;
 use crate::services::stack::Stack;
-use crate::signals::Interrupt;
 
 /// The heap that Kafka's own start script gives it.
 fn kafka_heap() -> HeapSize {
@@ -46,71 +43,56 @@ impl fmt::Display for Side {
 /// Everything that runs while measuring; dropping it ends all of it.
 #[derive(Debug)]
 pub(super) struct Stand<'a> {
-    kit: &'a Kit,
+    /// What measures.
+    pub(super) kit: &'a Kit,
     kafka: Stack,
-    embedded: EmbeddedBroker,
+    embedded: (EmbeddedBroker, String),
     ports: RefCell<FreePorts>,
 }
 
 impl<'a> Stand<'a> {
     /// Starts both brokers.
-    pub(super) fn start(kit: &'a Kit, fresh: &mut FreshStacks) -> Result<Self, BenchError> {
+    pub(super) fn start(kit: &'a Kit, fresh: &mut FreshStacks) -> Result<Self, Error> {
         let options = StackOptions { only: Some(Only::Kafka), kafka_heap: kafka_heap(), ..StackOptions::small() };
-        let (folder, servers) = (fresh.folder("bench")?, fresh.servers(&options)?);
-        let kafka = Stack::start(folder, servers, Life::EndsWithParent, kit.interrupt())?;
+        let kafka = fresh.start("bench", &options, &kit.interrupt)?;
         let mut ports = FreePorts::new();
-        let folder = kit.place().empty_folder("embedded")?;
-        let embedded = EmbeddedBroker::start(kit.binary(), &folder, ports.take()?, kit.interrupt())?;
+        let embedded = embedded_broker(kit, &kit.place.empty_folder("embedded")?, ports.take()?)?;
         Ok(Self { kit, kafka, embedded, ports: ports.into() })
     }
 
     /// Where clients of a broker connect.
-    pub(super) fn address(&self, side: Side) -> Result<String, BenchError> {
+    pub(super) fn address(&self, side: Side) -> Result<String, Error> {
         match side {
-            Side::Embedded => Ok(self.embedded.address().to_owned()),
+            Side::Embedded => Ok(self.embedded.1.clone()),
             Side::Kafka => {
-                let port = self.kafka.port(Role::Kafka).ok_or(BenchError::NoServer)?;
+                let port = self.kafka.port(Role::Kafka).ok_or(Error::NoServer("such server"))?;
                 Ok(format!("127.0.0.1:{port}"))
             }
         }
     }
 
     /// What a broker has used since its start.
-    pub(super) fn usage(&self, side: Side) -> Result<Usage, BenchError> {
+    pub(super) fn usage(&self, side: Side) -> Result<Usage, Error> {
         match side {
-            Side::Embedded => self.embedded.usage(),
-            Side::Kafka => self.kafka.pid(Role::Kafka).and_then(Usage::of).ok_or(BenchError::NoServer),
+            Side::Embedded => Usage::of_broker(&self.embedded.0),
+            Side::Kafka => self.kafka.pid(Role::Kafka).and_then(Usage::of).ok_or(Error::NoServer("such server")),
         }
     }
 
-    /// A further embedded broker, on this folder.
-    pub(super) fn embedded_broker(&self, folder: &Path) -> Result<EmbeddedBroker, BenchError> {
-        let port = self.ports.borrow_mut().take()?;
-        EmbeddedBroker::start(self.kit.binary(), folder, port, self.kit.interrupt())
+    /// A further embedded broker, on this folder, with its address.
+    pub(super) fn embedded_broker(&self, folder: &Path) -> Result<(EmbeddedBroker, String), Error> {
+        embedded_broker(self.kit, folder, self.ports.borrow_mut().take()?)
     }
 
     /// Runs a tool of Kafka by its Java class, and gives what it said.
-    pub(super) fn kafka_tool(&self, class: &'static str, arguments: &[&str]) -> Result<ToolOutput, BenchError> {
+    pub(super) fn kafka_tool(&self, class: &'static str, arguments: &[&str]) -> Result<ToolOutput, Error> {
         self.kit.kafka_tool(&self.kafka, PERFORMANCE_TOOL_HEAP, class, arguments)
     }
+}
 
-    /// Runs a Python script of `xtask/tests/peers`, and gives what it said.
-    pub(super) fn python(&self, script: &'static str, arguments: &[&str]) -> Result<ToolOutput, BenchError> {
-        self.kit.python(script, arguments)
-    }
-
-    /// The binary that is measured.
-    pub(super) fn binary(&self) -> &Path {
-        self.kit.binary()
-    }
-
-    /// Where files go.
-    pub(super) fn place(&self) -> &Place {
-        self.kit.place()
-    }
-
-    /// Whether the user wants the end.
-    pub(super) fn interrupt(&self) -> &Interrupt {
-        self.kit.interrupt()
-    }
+/// Its log is beside its folder, so that the folder is as it would be without the log.
+fn embedded_broker(kit: &Kit, folder: &Path, port: u16) -> Result<(EmbeddedBroker, String), Error> {
+    let command = embedded_broker::command(&kit.binary, folder, port, None);
+    let broker = EmbeddedBroker::start(&command, port, &folder.with_extension("log"), &kit.interrupt)?;
+    Ok((broker, format!("127.0.0.1:{port}")))
 }

@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use super::error::BenchError;
 use super::stand::Stand;
+use crate::error::Error;
 
 /// Starts it so many times, each on an empty folder. The start of a process by `xtask`, about 2 ms, is in the time.
-pub(super) fn measure(stand: &Stand, starts: u32) -> Result<Vec<Duration>, BenchError> {
+pub(super) fn measure(stand: &Stand, starts: u32) -> Result<Vec<Duration>, Error> {
     (0..starts)
         .map(|_| {
-            let folder = stand.place().empty_folder("start")?;
-            Ok(stand.embedded_broker(&folder)?.started())
+            let folder = stand.kit.place.empty_folder("start")?;
+            Ok(stand.embedded_broker(&folder)?.0.started)
         })
         .collect()
 }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::error::BenchError;
 use super::stand::{Side, Stand};
+use crate::error::Error;
 
 const TOPICS: &str = "org.apache.kafka.tools.TopicCommand";
 const PRODUCER: &str = "org.apache.kafka.tools.ProducerPerformance";
@@ -26,7 +26,7 @@ pub(super) struct Throughput {
 }
 
 /// Produces so many records into a new topic, with the acknowledgement of all replicas, and fetches them.
-pub(super) fn measure(stand: &Stand, side: Side, topic: &str, records: u32) -> Result<Throughput, BenchError> {
+pub(super) fn measure(stand: &Stand, side: Side, topic: &str, records: u32) -> Result<Throughput, Error> {
     let broker = stand.address(side)?;
     let to_topic = ["--bootstrap-server", &broker, "--topic", topic];
     let count = records.to_string();

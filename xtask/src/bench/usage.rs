@@ -5,6 +5,10 @@ use std::time::Duration;
 
 use rustix::param::clock_ticks_per_second;
 
+use crate::embedded_broker::EmbeddedBroker;
+use crate::error::Error;
+use crate::process;
+
 /// What a process has used since it started.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Usage {
@@ -20,9 +24,16 @@ impl Usage {
     /// `None` for a process that is gone.
     pub(super) fn of(pid: u32) -> Option<Self> {
         let (cpu_ticks, has_ended) = cpu_ticks(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)?;
-        let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
         let millis = cpu_ticks.saturating_mul(1000) / clock_ticks_per_second().max(1);
-        Some(Self { cpu: Duration::from_millis(millis), peak_bytes: peak_bytes(&status).unwrap_or(0), has_ended })
+        Some(Self { cpu: Duration::from_millis(millis), peak_bytes: process::peak_bytes(pid).unwrap_or(0), has_ended })
+    }
+}
+
+impl Usage {
+    /// What a broker has used that has to run.
+    pub(super) fn of_broker(broker: &EmbeddedBroker) -> Result<Self, Error> {
+        let pid = broker.worker.identity().ok_or(Error::NoServer("embedded broker"))?.pid;
+        Self::of(pid).filter(|usage| !usage.has_ended).ok_or(Error::NoServer("embedded broker"))
     }
 }
 
@@ -37,12 +48,6 @@ fn cpu_ticks(stat: &str) -> Option<(u64, bool)> {
     Some((user + system, has_ended))
 }
 
-fn peak_bytes(status: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kibibytes * 1024)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -53,13 +58,6 @@ mod tests {
         assert_eq!(cpu_ticks(stat), Some((155, false)));
         assert_eq!(cpu_ticks(&stat.replace(" S ", " Z ")), Some((155, true)));
         assert_eq!(cpu_ticks("77 (x) S 4 5"), None);
-    }
-
-    #[test]
-    fn the_peak_is_the_high_water_mark_and_not_the_present() {
-        let status = "Name:\tx\nVmPeak:\t 9 kB\nVmHWM:\t   2048 kB\nVmRSS:\t   1024 kB\n";
-        assert_eq!(peak_bytes(status), Some(2 * 1024 * 1024));
-        assert_eq!(peak_bytes("Name:\tx\nState:\tZ (zombie)\n"), None);
     }
 
     #[test]

@@ -4,86 +4,58 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use super::error::ChaosError;
-use super::link::Link;
 use super::stack::{Addresses, End, Kind, Part, Stack};
-use super::stand::Stand;
-use super::trouble::Trouble;
-use super::worker::Worker;
+use super::stand::{END_LIMIT, Stand};
+use crate::embedded_broker::{self, EmbeddedBroker};
+use crate::error::Error;
+use crate::link::{Link, Trouble};
 use crate::process::Identity;
-use crate::services::ready;
-use crate::services::server::Role;
 
-const WHAT: &str = "vitals up";
 /// The broker's, among the data of the run.
 const BROKER_FOLDER: &str = "broker";
-/// Hundreds of times what a start takes.
-const READY_LIMIT: Duration = Duration::from_secs(30);
-/// What a clean end may take.
-const END_LIMIT: Duration = Duration::from_secs(20);
-/// Short against a start.
-const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 /// `vitals up` on one port for good.
 #[derive(Debug)]
 pub(super) struct Embedded {
     port: u16,
     folder: PathBuf,
-    broker: Worker,
-    link: Option<(Link, u16)>,
+    broker: EmbeddedBroker,
+    link: Option<Link>,
 }
 
 impl Embedded {
     /// Starts it on an empty folder and a free port.
-    pub(super) fn start(stand: &Stand) -> Result<Self, ChaosError> {
+    pub(super) fn start(stand: &Stand) -> Result<Self, Error> {
         let (port, folder) = (stand.port()?, stand.folder().path().join("data"));
-        let broker = broker(stand, port, None)?;
-        let mut embedded = Self { port, folder, broker, link: None };
-        embedded.wait_until_ready(stand)?;
-        Ok(embedded)
+        Ok(Self { port, folder, broker: broker(stand, port, None)?, link: None })
     }
 
-    fn signal(&self, part: Part, signal: Signal) -> Result<(), ChaosError> {
+    fn signal(&self, part: Part, signal: Signal) -> Result<(), Error> {
         match part {
-            Part::Broker => self.broker.signal(signal),
-            Part::Store => return Err(ChaosError::NoServer("store that is a process")),
+            Part::Broker => self.broker.worker.signal(signal),
+            Part::Store => return Err(Error::NoServer("store that is a process")),
         }
         Ok(())
     }
 
     /// Starts it again after its end, on what it has kept.
-    fn restart(&mut self, stand: &Stand) -> Result<(), ChaosError> {
-        self.broker = broker(stand, self.port, self.link.as_ref().map(|(_, port)| *port))?;
-        self.wait_until_ready(stand)
+    fn restart(&mut self, stand: &Stand) -> Result<(), Error> {
+        self.broker = broker(stand, self.port, self.linked_port())?;
+        Ok(())
     }
 
-    fn wait_until_ready(&mut self, stand: &Stand) -> Result<(), ChaosError> {
-        let deadline = Instant::now() + READY_LIMIT;
-        // A broker names the address that it advertises: it is asked there.
-        let port = self.link.as_ref().map_or(self.port, |(_, port)| *port);
-        while ready::check(Role::Kafka, port).is_err() {
-            self.broker.must_run()?;
-            if Instant::now() >= deadline {
-                return Err(ChaosError::TooLong { what: WHAT, limit: READY_LIMIT, log: self.broker.tail() });
-            }
-            stand.pause(LOOK_AGAIN)?;
-        }
-        Ok(())
+    fn linked_port(&self) -> Option<u16> {
+        self.link.as_ref().map(|link| link.address().port())
     }
 }
 
-fn broker(stand: &Stand, port: u16, advertised: Option<u16>) -> Result<Worker, ChaosError> {
-    let mut command = vec![OsString::from(stand.binary())];
-    command.extend(["up", "--listen", &format!("127.0.0.1:{port}"), "--data"].map(OsString::from));
-    command.push(stand.path(BROKER_FOLDER).into());
-    if let Some(advertised) = advertised {
-        command.extend(["--advertise", &format!("127.0.0.1:{advertised}")].map(OsString::from));
-    }
-    stand.start(WHAT, &command)
+/// Waits until it has answered: a broker names the address that it advertises, so it is asked there.
+fn broker(stand: &Stand, port: u16, advertised: Option<u16>) -> Result<EmbeddedBroker, Error> {
+    let command = embedded_broker::command(stand.binary(), &stand.path(BROKER_FOLDER), port, advertised);
+    EmbeddedBroker::start(&command, advertised.unwrap_or(port), &stand.log("vitals up"), stand.interrupt())
 }
 
 impl Stack for Embedded {
@@ -91,7 +63,7 @@ impl Stack for Embedded {
         Kind::Embedded
     }
 
-    fn addresses(&self, name: &str) -> Result<Addresses, ChaosError> {
+    fn addresses(&self, name: &str) -> Result<Addresses, Error> {
         let store = format!("sqlite:{}", self.folder.join(format!("{name}.db")).display());
         Ok(Addresses {
             brokers: format!("127.0.0.1:{}", self.port),
@@ -106,10 +78,9 @@ impl Stack for Embedded {
         self.folder.join(BROKER_FOLDER).join("topics").join(topic).join(partition.to_string())
     }
 
-    fn link(&mut self, direct: &Addresses, stand: &Stand) -> Result<Addresses, ChaosError> {
+    fn link(&mut self, direct: &Addresses, stand: &Stand) -> Result<Addresses, Error> {
         let port = stand.port()?;
-        let link = Link::start(port, self.port).map_err(|source| ChaosError::Start { what: "a link", source })?;
-        self.link = Some((link, port));
+        self.link = Some(super::link(port, self.port)?);
         self.end(Part::Broker, End::Stop, stand)?;
         self.restart(stand)?;
         Ok(Addresses { brokers: format!("127.0.0.1:{port}"), ..direct.clone() })
@@ -120,27 +91,27 @@ impl Stack for Embedded {
         &[Part::Broker]
     }
 
-    fn spoil(&self, part: Part, trouble: Option<Trouble>) -> Result<(), ChaosError> {
+    fn spoil(&self, part: Part, trouble: Option<Trouble>) -> Result<(), Error> {
         match (part, &self.link) {
-            (Part::Broker, Some((link, _))) => {
+            (Part::Broker, Some(link)) => {
                 link.set(trouble);
                 Ok(())
             }
-            _ => Err(ChaosError::NoServer("link")),
+            _ => Err(Error::NoServer("link")),
         }
     }
 
-    fn unlink(&mut self, stand: &Stand) -> Result<(), ChaosError> {
+    fn unlink(&mut self, stand: &Stand) -> Result<(), Error> {
         self.link = None;
         self.end(Part::Broker, End::Stop, stand)?;
         self.restart(stand)
     }
 
-    fn end(&mut self, part: Part, end: End, stand: &Stand) -> Result<(), ChaosError> {
+    fn end(&mut self, part: Part, end: End, stand: &Stand) -> Result<(), Error> {
         match (part, end) {
-            (Part::Broker, End::Kill) => self.broker.kill(),
-            (Part::Broker, End::Stop) => self.broker.end(Signal::TERM, END_LIMIT, stand.interrupt()),
-            (Part::Store, _) => Err(ChaosError::NoServer("store that is a process")),
+            (Part::Broker, End::Kill) => self.broker.worker.kill(),
+            (Part::Broker, End::Stop) => self.broker.worker.end(Signal::TERM, END_LIMIT, stand.interrupt()),
+            (Part::Store, _) => Err(Error::NoServer("store that is a process")),
         }
     }
 
@@ -148,25 +119,25 @@ impl Stack for Embedded {
         None
     }
 
-    fn pause(&mut self, part: Part) -> Result<(), ChaosError> {
+    fn pause(&mut self, part: Part) -> Result<(), Error> {
         self.signal(part, Signal::STOP)
     }
 
-    fn resume(&mut self, part: Part) -> Result<(), ChaosError> {
+    fn resume(&mut self, part: Part) -> Result<(), Error> {
         self.signal(part, Signal::CONT)
     }
 
     fn process(&self, part: Part) -> Option<Identity> {
-        if part == Part::Broker { self.broker.identity() } else { None }
+        if part == Part::Broker { self.broker.worker.identity() } else { None }
     }
 
     fn own_broker(&self) -> Option<Identity> {
-        self.broker.identity()
+        self.broker.worker.identity()
     }
 
-    fn start_again(&mut self, part: Part, stand: &Stand) -> Result<(), ChaosError> {
+    fn start_again(&mut self, part: Part, stand: &Stand) -> Result<(), Error> {
         if part == Part::Store {
-            return Err(ChaosError::NoServer("store that is a process"));
+            return Err(Error::NoServer("store that is a process"));
         }
         self.restart(stand)
     }

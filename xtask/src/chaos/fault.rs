@@ -9,66 +9,49 @@ use super::campaigns::{
     hostile, link_faults, made_anew, members_change, poison, producer_killed, producer_linked, producer_signalled,
     replays, soak, stopped, store_killed, store_stalled, taken_away,
 };
-use super::error::ChaosError;
 use super::run::Run;
 use super::stack::Kind;
+use crate::error::Error;
 
 /// A promise, named by the fault that attacks it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+#[value(rename_all = "verbatim")]
 pub(super) enum Fault {
     /// `vitals consume` killed at random moments and at named points
-    #[value(name = "R1")]
     R1,
     /// The broker restarted under load, some of the time by a kill
-    #[value(name = "R2")]
     R2,
     /// Cassandra killed under load
-    #[value(name = "R3")]
     R3,
     /// Bad links between `vitals` and its servers
-    #[value(name = "R4")]
     R4,
     /// Consumers and servers stopped for a while, as by SIGSTOP
-    #[value(name = "R5")]
     R5,
     /// Members of all kinds join, leave and are killed
-    #[value(name = "R6")]
     R6,
     /// Messages that are no readings
-    #[value(name = "R7")]
     R7,
     /// Inputs for every decoder that libFuzzer invents
-    #[value(name = "R8")]
     R8,
     /// Servers and clients that send what no sound program sends
-    #[value(name = "R9")]
     R9,
     /// The store stalled with a large backlog
-    #[value(name = "R10")]
     R10,
     /// Disks without room
-    #[value(name = "R11")]
     R11,
     /// Clocks that are wrong, and readings of other centuries
-    #[value(name = "R12")]
     R12,
     /// The same patient and time with other signs, read again and again
-    #[value(name = "R13")]
     R13,
     /// `vitals consume` and `vitals produce` asked to end at random moments, and panics in the first
-    #[value(name = "R14")]
     R14,
     /// Servers, topics, records and offsets that are not there, or not as they were
-    #[value(name = "R15")]
     R15,
     /// `vitals produce` killed in the middle
-    #[value(name = "R16")]
     R16,
     /// Hours of work, with a fault of some kind each minute
-    #[value(name = "R17")]
     R17,
     /// Topics deleted and made anew under the group that reads them
-    #[value(name = "R23")]
     R23,
 }
 
@@ -82,21 +65,21 @@ pub(super) struct Campaign {
     /// The bug that is planted, and has to be found.
     pub(super) planted: Option<&'static str>,
     /// Makes them.
-    pub(super) run: fn(&mut Run<'_>) -> Result<(), ChaosError>,
+    pub(super) run: fn(&mut Run<'_>) -> Result<(), Error>,
 }
 
 impl Campaign {
-    const fn of(usual: u32, night: u32, run: fn(&mut Run<'_>) -> Result<(), ChaosError>) -> Self {
+    const fn of(usual: u32, night: u32, run: fn(&mut Run<'_>) -> Result<(), Error>) -> Self {
         Self { usual, night, planted: None, run }
     }
 
     /// One that only a night has time for.
-    const fn night(faults: u32, run: fn(&mut Run<'_>) -> Result<(), ChaosError>) -> Self {
+    const fn night(faults: u32, run: fn(&mut Run<'_>) -> Result<(), Error>) -> Self {
         Self::of(0, faults, run)
     }
 
     /// As many faults as it takes to find the bug.
-    const fn planted(bug: &'static str, faults: u32, run: fn(&mut Run<'_>) -> Result<(), ChaosError>) -> Self {
+    const fn planted(bug: &'static str, faults: u32, run: fn(&mut Run<'_>) -> Result<(), Error>) -> Self {
         Self { usual: faults, night: faults, planted: Some(bug), run }
     }
 }
@@ -135,102 +118,83 @@ impl Fault {
         Self::ALL.iter().copied().filter(is_wanted).collect()
     }
 
-    /// What attacks it: the campaigns, and those with planted bugs.
+    /// What attacks it on this kind of stack: the campaigns, and those with planted bugs.
     pub(super) fn campaigns(self, kind: Kind) -> Vec<Campaign> {
-        match kind {
-            Kind::Embedded => self.on_embedded(),
-            Kind::Servers => self.on_servers(),
-        }
-    }
-
-    /// Most of the faults by day are made here, where they are cheap.
-    fn on_embedded(self) -> Vec<Campaign> {
-        match self {
-            Self::R1 => vec![
-                // Every fifth is followed by one of the successor.
-                Campaign::of(50, 1_000, consumer_killed::run),
-                Campaign::planted("commit-before-store", 5, consumer_killed::run),
-            ],
-            Self::R2 => vec![Campaign::of(12, 50, broker_restarted::run)],
-            // SQLite is a part of the consumer: it is killed with it.
-            Self::R3 => Vec::new(),
-            Self::R4 => vec![Campaign::of(24, 700, link_faults::run), Campaign::of(8, 200, producer_linked::run)],
-            Self::R5 => vec![
-                Campaign::of(3, 60, stopped::run),
-                Campaign::night(1, stopped::for_a_minute),
-                Campaign::planted("stale commits", 3, stopped::run),
-            ],
-            Self::R6 => vec![
-                Campaign::of(16, 500, members_change::run),
-                Campaign::of(1, 10, taken_away::run),
-                Campaign::planted("commits ahead", 3, members_change::run),
-                Campaign::planted("forgets-revocation", 1, taken_away::run),
-            ],
-            Self::R7 => vec![
-                Campaign::of(10_000, 1_000_000, poison::run),
-                Campaign::planted("passes over one", 100, poison::run),
-            ],
-            // So many seconds for each decoder.
-            Self::R8 => vec![Campaign::of(60, 3_600, decoders::run)],
-            Self::R9 => vec![Campaign::of(1_000, 100_000, hostile::run)],
-            Self::R10 => vec![
-                Campaign::of(1, 2, store_stalled::run),
-                Campaign::planted("unbounded-queue", 1, store_stalled::run),
-                Campaign::planted("skips-on-error", 1, store_stalled::run),
-            ],
-            Self::R11 => vec![Campaign::of(3, 10, full_disk::run)],
-            Self::R12 => vec![Campaign::of(3, 30, clocks::run)],
-            Self::R13 => vec![Campaign::of(8, 100, replays::run), Campaign::planted("cut short", 1, replays::run)],
-            Self::R14 => vec![
-                Campaign::of(12, 300, consumer_signalled::run),
-                Campaign::of(8, 200, producer_signalled::run),
-                Campaign::of(8, 200, consumer_panicked::run),
-                Campaign::planted("commits nothing", 1, consumer_signalled::run),
-            ],
-            Self::R15 => vec![Campaign::of(1, 5, changes::run), Campaign::planted("skips a gap", 1, changes::run)],
-            Self::R16 => vec![Campaign::of(20, 500, producer_killed::run)],
-            // One fault a minute.
-            Self::R17 => vec![Campaign::of(3, 8 * 60, soak::run)],
-            Self::R23 => {
-                vec![Campaign::of(10, 200, made_anew::run), Campaign::planted("believes others", 1, made_anew::run)]
-            }
-        }
-    }
-
-    /// By day only what the other stack cannot show, and a little of what depends on the server.
-    fn on_servers(self) -> Vec<Campaign> {
-        match self {
-            Self::R1 => vec![Campaign::of(3, 100, consumer_killed::run)],
-            Self::R2 => vec![Campaign::of(2, 10, broker_restarted::run)],
-            Self::R3 => {
-                vec![Campaign::of(2, 30, store_killed::run), Campaign::planted("no-rewind", 2, store_killed::run)]
-            }
-            Self::R4 => vec![Campaign::of(4, 100, link_faults::run)],
-            Self::R5 => vec![Campaign::of(1, 30, stopped::run), Campaign::night(1, stopped::for_a_minute)],
-            Self::R6 => vec![Campaign::of(4, 80, members_change::run)],
-            Self::R7 => vec![Campaign::night(100_000, poison::run)],
-            // They bring what they need.
-            Self::R8 | Self::R9 => Vec::new(),
-            Self::R10 => vec![Campaign::night(1, store_stalled::run)],
-            Self::R11 => vec![Campaign::of(3, 10, full_disk::run), Campaign::night(4, full_disk::servers::run)],
-            Self::R12 => {
-                vec![Campaign::of(3, 30, clocks::run), Campaign::planted("writer's clock", 1, clocks::run)]
-            }
-            Self::R13 => vec![Campaign::night(50, replays::run)],
-            Self::R14 => {
-                vec![
-                    Campaign::of(2, 60, consumer_signalled::run),
-                    Campaign::of(1, 60, producer_signalled::run),
-                    Campaign::night(40, consumer_panicked::run),
-                ]
-            }
-            Self::R15 => vec![Campaign::night(5, changes::run)],
-            Self::R16 => vec![Campaign::of(2, 50, producer_killed::run)],
-            Self::R17 => vec![Campaign::of(3, 8 * 60, soak::run)],
-            Self::R23 => vec![Campaign::of(10, 200, made_anew::run)],
-        }
+        let table = match kind {
+            Kind::Embedded => ON_EMBEDDED,
+            Kind::Servers => ON_SERVERS,
+        };
+        table.iter().filter(|(fault, _)| *fault == self).map(|(_, campaign)| *campaign).collect()
     }
 }
+
+/// Most of the faults by day are made here, where they are cheap. `SQLite` is a part of the consumer, and is killed with it
+/// (R1): so there is no R3.
+const ON_EMBEDDED: &[(Fault, Campaign)] = &[
+    // Every fifth is followed by one of the successor.
+    (Fault::R1, Campaign::of(50, 1_000, consumer_killed::run)),
+    (Fault::R1, Campaign::planted("commit-before-store", 5, consumer_killed::run)),
+    (Fault::R2, Campaign::of(12, 50, broker_restarted::run)),
+    (Fault::R4, Campaign::of(24, 700, link_faults::run)),
+    (Fault::R4, Campaign::of(8, 200, producer_linked::run)),
+    (Fault::R5, Campaign::of(3, 60, stopped::run)),
+    (Fault::R5, Campaign::night(1, stopped::for_a_minute)),
+    (Fault::R5, Campaign::planted("stale commits", 3, stopped::run)),
+    (Fault::R6, Campaign::of(16, 500, members_change::run)),
+    (Fault::R6, Campaign::of(1, 10, taken_away::run)),
+    (Fault::R6, Campaign::planted("commits ahead", 3, members_change::run)),
+    (Fault::R6, Campaign::planted("forgets-revocation", 1, taken_away::run)),
+    (Fault::R7, Campaign::of(10_000, 1_000_000, poison::run)),
+    (Fault::R7, Campaign::planted("passes over one", 100, poison::run)),
+    // So many seconds for each decoder.
+    (Fault::R8, Campaign::of(60, 3_600, decoders::run)),
+    (Fault::R9, Campaign::of(1_000, 100_000, hostile::run)),
+    (Fault::R10, Campaign::of(1, 2, store_stalled::run)),
+    (Fault::R10, Campaign::planted("unbounded-queue", 1, store_stalled::run)),
+    (Fault::R10, Campaign::planted("skips-on-error", 1, store_stalled::run)),
+    (Fault::R11, Campaign::of(3, 10, full_disk::run)),
+    (Fault::R12, Campaign::of(3, 30, clocks::run)),
+    (Fault::R13, Campaign::of(8, 100, replays::run)),
+    (Fault::R13, Campaign::planted("cut short", 1, replays::run)),
+    (Fault::R14, Campaign::of(12, 300, consumer_signalled::run)),
+    (Fault::R14, Campaign::of(8, 200, producer_signalled::run)),
+    (Fault::R14, Campaign::of(8, 200, consumer_panicked::run)),
+    (Fault::R14, Campaign::planted("commits nothing", 1, consumer_signalled::run)),
+    (Fault::R15, Campaign::of(1, 5, changes::run)),
+    (Fault::R15, Campaign::planted("skips a gap", 1, changes::run)),
+    (Fault::R16, Campaign::of(20, 500, producer_killed::run)),
+    // One fault a minute.
+    (Fault::R17, Campaign::of(3, 8 * 60, soak::run)),
+    (Fault::R23, Campaign::of(10, 200, made_anew::run)),
+    (Fault::R23, Campaign::planted("believes others", 1, made_anew::run)),
+];
+
+/// By day only what the other stack cannot show, and a little of what depends on the server. R8 and R9 bring what they
+/// need.
+const ON_SERVERS: &[(Fault, Campaign)] = &[
+    (Fault::R1, Campaign::of(3, 100, consumer_killed::run)),
+    (Fault::R2, Campaign::of(2, 10, broker_restarted::run)),
+    (Fault::R3, Campaign::of(2, 30, store_killed::run)),
+    (Fault::R3, Campaign::planted("no-rewind", 2, store_killed::run)),
+    (Fault::R4, Campaign::of(4, 100, link_faults::run)),
+    (Fault::R5, Campaign::of(1, 30, stopped::run)),
+    (Fault::R5, Campaign::night(1, stopped::for_a_minute)),
+    (Fault::R6, Campaign::of(4, 80, members_change::run)),
+    (Fault::R7, Campaign::night(100_000, poison::run)),
+    (Fault::R10, Campaign::night(1, store_stalled::run)),
+    (Fault::R11, Campaign::of(3, 10, full_disk::run)),
+    (Fault::R11, Campaign::night(4, full_disk::servers::run)),
+    (Fault::R12, Campaign::of(3, 30, clocks::run)),
+    (Fault::R12, Campaign::planted("writer's clock", 1, clocks::run)),
+    (Fault::R13, Campaign::night(50, replays::run)),
+    (Fault::R14, Campaign::of(2, 60, consumer_signalled::run)),
+    (Fault::R14, Campaign::of(1, 60, producer_signalled::run)),
+    (Fault::R14, Campaign::night(40, consumer_panicked::run)),
+    (Fault::R15, Campaign::night(5, changes::run)),
+    (Fault::R16, Campaign::of(2, 50, producer_killed::run)),
+    (Fault::R17, Campaign::of(3, 8 * 60, soak::run)),
+    (Fault::R23, Campaign::of(10, 200, made_anew::run)),
+];
 
 impl fmt::Display for Fault {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::error::ChaosError;
 use super::stand::Stand;
+use crate::error::Error;
 
 /// Counts of messages.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,15 +35,10 @@ pub(super) struct Findings {
 
 impl Findings {
     /// Runs a script that prints them as JSON, on its last line.
-    pub(super) fn of(
-        stand: &Stand,
-        what: &'static str,
-        command: &[OsString],
-        limit: Duration,
-    ) -> Result<Self, ChaosError> {
+    pub(super) fn of(stand: &Stand, what: &'static str, command: &[OsString], limit: Duration) -> Result<Self, Error> {
         let printed = stand.run(what, command, limit)?;
         let found = printed.lines().last().and_then(|line| serde_json::from_str(line).ok());
-        found.ok_or(ChaosError::Unclear { what, said: printed })
+        found.ok_or(Error::Unclear { what, missing: "counts", said: printed })
     }
 
     /// Whether nothing is lost, wrong or invented.

@@ -1,19 +1,16 @@
 //! Members of a group that are of another kind than ours.
 
-use std::time::Duration;
-
 use rustix::process::Signal;
 
-use super::error::ChaosError;
 use super::flow::Flow;
 use super::run::Run;
-use super::worker::Worker;
+use super::stand::COMMAND_LIMIT;
+use crate::error::Error;
+use crate::worker::Worker;
 
 const JAVA: &str = "a Java member";
 /// Kafka's console consumer.
 const JAVA_CLASS: &str = "org.apache.kafka.tools.consumer.ConsoleConsumer";
-/// What such a member may take until it is given something, and to leave: a Java machine has to start.
-const LIMIT: Duration = Duration::from_secs(60);
 
 /// One of them.
 #[derive(Debug)]
@@ -25,8 +22,8 @@ pub(super) struct Foreign {
 
 impl Foreign {
     /// On `librdkafka`; where the stack has Kafka's own tools, mostly its console consumer, which commits nothing.
-    pub(super) fn join(run: &mut Run<'_>, flow: &mut Flow<'_>) -> Result<Self, ChaosError> {
-        let at = flow.addresses();
+    pub(super) fn join(run: &mut Run<'_>, flow: &mut Flow<'_>) -> Result<Self, Error> {
+        let at = &flow.scene.at;
         let arguments = ["--bootstrap-server", &at.brokers, "--topic", &at.topic, "--group", &at.group];
         let quiet =
             ["--command-property", "enable.auto.commit=false", "--command-property", "heartbeat.interval.ms=500"];
@@ -44,10 +41,10 @@ impl Foreign {
     }
 
     /// When it was given something: one that never took part shows nothing.
-    pub(super) fn leave(mut self, run: &Run<'_>) -> Result<(), ChaosError> {
-        self.member.wait_for_line(self.sign, LIMIT, run.stand.interrupt())?;
+    pub(super) fn leave(mut self, run: &Run<'_>) -> Result<(), Error> {
+        self.member.wait_for_line(self.sign, COMMAND_LIMIT, run.stand.interrupt())?;
         self.member.signal(Signal::TERM);
         // Java ends with a code of its own.
-        self.member.wait_for_end(LIMIT, run.stand.interrupt()).map(drop)
+        self.member.wait_for_end(COMMAND_LIMIT, run.stand.interrupt()).map(drop)
     }
 }

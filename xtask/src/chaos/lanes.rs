@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use super::error::ChaosError;
 use super::fault::{Campaign, Fault};
 use super::run::Run;
 use super::schedule::{Bound, Schedule};
 use super::stack::{self, Kind};
 use super::stand::Stand;
 use super::verdict::Verdict;
+use crate::error::Error;
 use crate::say;
 use crate::services::fresh::FreshStacks;
 use crate::signals::Interrupt;
@@ -51,7 +51,7 @@ type Waiting = Mutex<VecDeque<Task>>;
 
 impl Plan {
     /// Makes the campaigns. What was found before an error or Ctrl+C is worth as much as the rest.
-    pub(super) fn run(&self, interrupt: &Interrupt) -> (Vec<Verdict>, Result<(), ChaosError>) {
+    pub(super) fn run(&self, interrupt: &Interrupt) -> (Vec<Verdict>, Result<(), Error>) {
         let verdicts = Mutex::new(Vec::new());
         let waiting: Vec<(Kind, Waiting)> =
             self.stacks.iter().map(|kind| (*kind, Mutex::new(self.tasks(*kind)))).collect();
@@ -113,21 +113,18 @@ struct Lane<'a> {
 
 impl Lane<'_> {
     /// What it starts ends with it, since it ends after its campaigns.
-    fn run(&self, number: u32, interrupt: &Interrupt) -> Result<(), ChaosError> {
+    fn run(&self, number: u32, interrupt: &Interrupt) -> Result<(), Error> {
         let Some(first) = self.next() else { return Ok(()) };
         let mut fresh = FreshStacks::new();
         let folder = fresh.folder(&format!("{}-{number}", self.kind.name()))?;
         let stand = Stand::new(self.plan.binary.clone(), self.plan.python.clone(), folder, interrupt)?;
         let outcome = self.attack(first, &stand, &mut fresh);
-        match outcome {
-            Ok(true) | Err(ChaosError::Interrupted(_)) => fresh.remove()?,
-            _ => fresh.keep_logs()?,
-        }
+        fresh.end(matches!(outcome, Ok(true) | Err(Error::Interrupted(_))))?;
         outcome.map(drop)
     }
 
     /// Whether all was well.
-    fn attack(&self, first: Task, stand: &Stand, fresh: &mut FreshStacks) -> Result<bool, ChaosError> {
+    fn attack(&self, first: Task, stand: &Stand, fresh: &mut FreshStacks) -> Result<bool, Error> {
         let mut stack = None;
         let mut is_good = true;
         for task in std::iter::once(first).chain(std::iter::from_fn(|| self.next())) {

@@ -1,17 +1,14 @@
 //! What a `vitals consume` has left behind at its end.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::error::ChaosError;
 use super::stack::Addresses;
-use super::stand::Stand;
+use super::stand::{MANY_LIMIT, Stand};
+use crate::error::Error;
 
 const READER: &str = "chaos_ended.py";
-/// What reading the rows of a campaign may take.
-const LIMIT: Duration = Duration::from_secs(5 * 60);
 
 /// Counts of messages.
 #[derive(Debug, Clone, Deserialize)]
@@ -26,22 +23,22 @@ pub(super) struct Left {
 
 impl Left {
     /// Compares what it has shown with what is committed. Others may be at work.
-    pub(super) fn of(stand: &Stand, at: &Addresses, log: &Path) -> Result<Self, ChaosError> {
+    pub(super) fn of(stand: &Stand, at: &Addresses, log: &Path) -> Result<Self, Error> {
         Self::look(stand, at, log, &[])
     }
 
     /// Compares what is stored with what is committed, too. Nobody else may be at work, and each end has to be looked at.
-    pub(super) fn of_last(stand: &Stand, at: &Addresses, log: &Path) -> Result<Self, ChaosError> {
+    pub(super) fn of_last(stand: &Stand, at: &Addresses, log: &Path) -> Result<Self, Error> {
         let state = state(stand, at).display().to_string();
         Self::look(stand, at, log, &[&at.reader, &state])
     }
 
-    fn look(stand: &Stand, at: &Addresses, log: &Path, store: &[&str]) -> Result<Self, ChaosError> {
+    fn look(stand: &Stand, at: &Addresses, log: &Path, store: &[&str]) -> Result<Self, Error> {
         let log = log.display().to_string();
         let arguments = [&[at.brokers.as_str(), &at.topic, &at.group, &log], store].concat();
-        let printed = stand.run(READER, &stand.script(READER, &arguments), LIMIT)?;
+        let printed = stand.run(READER, &stand.script(READER, &arguments), MANY_LIMIT)?;
         let found = printed.lines().last().and_then(|line| serde_json::from_str(line).ok());
-        found.ok_or(ChaosError::Unclear { what: READER, said: printed })
+        found.ok_or(Error::Unclear { what: READER, missing: "counts", said: printed })
     }
 }
 

@@ -1,10 +1,10 @@
 //! One campaign at work.
 
-use super::error::ChaosError;
 use super::schedule::Schedule;
 use super::stack::{Addresses, Stack};
 use super::stand::Stand;
 use super::verdict::Verdict;
+use crate::error::Error;
 
 /// What a campaign works with, and writes down.
 pub(super) struct Run<'a> {
@@ -24,7 +24,7 @@ pub(super) struct Run<'a> {
 
 impl Run<'_> {
     /// A topic, a group and tables for this campaign alone.
-    pub(super) fn addresses(&self) -> Result<Addresses, ChaosError> {
+    pub(super) fn addresses(&self) -> Result<Addresses, Error> {
         self.stack.addresses(&self.name())
     }
 
@@ -34,7 +34,7 @@ impl Run<'_> {
     }
 
     /// The like for a part of the campaign; `part` holds letters, digits and `_`.
-    pub(super) fn addresses_of(&self, part: &str) -> Result<Addresses, ChaosError> {
+    pub(super) fn addresses_of(&self, part: &str) -> Result<Addresses, Error> {
         self.stack.addresses(&format!("{}_{part}", self.name()))
     }
 

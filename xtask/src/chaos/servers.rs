@@ -7,11 +7,10 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use super::error::ChaosError;
-use super::link::Link;
 use super::stack::{Addresses, End, Kind, Part, Stack};
 use super::stand::Stand;
-use super::trouble::Trouble;
+use crate::error::Error;
+use crate::link::{Link, Trouble};
 use crate::process::{Identity, Life};
 use crate::services::folder::StackFolder;
 use crate::services::fresh::FreshStacks;
@@ -24,13 +23,13 @@ use crate::services::stack::Stack as RunningServers;
 pub(super) struct Servers {
     stack: RunningServers,
     folder: StackFolder,
-    kafka: (Link, u16),
-    cassandra: (Link, u16),
+    kafka: Link,
+    cassandra: Link,
 }
 
 impl Servers {
     /// Starts both on free ports.
-    pub(super) fn start(stand: &Stand, fresh: &mut FreshStacks) -> Result<Self, ChaosError> {
+    pub(super) fn start(stand: &Stand, fresh: &mut FreshStacks) -> Result<Self, Error> {
         let ports = KafkaPorts {
             plain: stand.port()?,
             behind_link: stand.port()?,
@@ -48,21 +47,17 @@ impl Servers {
         };
         let servers = fresh.servers(&options)?;
         let stack = RunningServers::start(stand.folder().clone(), servers, Life::EndsWithParent, stand.interrupt())?;
-        let link = |from, to| match Link::start(from, to) {
-            Ok(link) => Ok((link, from)),
-            Err(source) => Err(ChaosError::Start { what: "a link", source }),
-        };
         let folder = stand.folder().clone();
         Ok(Self {
             stack,
             folder,
-            kafka: link(ports.link, ports.behind_link)?,
-            cassandra: link(cassandra_link, cassandra)?,
+            kafka: super::link(ports.link, ports.behind_link)?,
+            cassandra: super::link(cassandra_link, cassandra)?,
         })
     }
 
-    fn port(&self, role: Role) -> Result<u16, ChaosError> {
-        self.stack.port(role).ok_or(ChaosError::NoServer("such server"))
+    fn port(&self, role: Role) -> Result<u16, Error> {
+        self.stack.port(role).ok_or(Error::NoServer("such server"))
     }
 }
 
@@ -71,7 +66,7 @@ impl Stack for Servers {
         Kind::Servers
     }
 
-    fn addresses(&self, name: &str) -> Result<Addresses, ChaosError> {
+    fn addresses(&self, name: &str) -> Result<Addresses, Error> {
         let (kafka, cassandra) = (self.port(Role::Kafka)?, self.port(Role::Cassandra)?);
         Ok(Addresses {
             brokers: format!("127.0.0.1:{kafka}"),
@@ -86,30 +81,30 @@ impl Stack for Servers {
         self.folder.data("kafka-kraft").join(format!("{topic}-{partition}"))
     }
 
-    fn spoil(&self, part: Part, trouble: Option<Trouble>) -> Result<(), ChaosError> {
+    fn spoil(&self, part: Part, trouble: Option<Trouble>) -> Result<(), Error> {
         match part {
-            Part::Broker => self.kafka.0.set(trouble),
-            Part::Store => self.cassandra.0.set(trouble),
+            Part::Broker => self.kafka.set(trouble),
+            Part::Store => self.cassandra.set(trouble),
         }
         Ok(())
     }
 
-    fn link(&mut self, direct: &Addresses, _: &Stand) -> Result<Addresses, ChaosError> {
+    fn link(&mut self, direct: &Addresses, _: &Stand) -> Result<Addresses, Error> {
         let port = self.port(Role::Cassandra)?;
-        let store = direct.store.replace(&format!(":{port}/"), &format!(":{}/", self.cassandra.1));
-        Ok(Addresses { brokers: format!("127.0.0.1:{}", self.kafka.1), store, ..direct.clone() })
+        let store = direct.store.replace(&format!(":{port}/"), &format!(":{}/", self.cassandra.address().port()));
+        Ok(Addresses { brokers: self.kafka.address().to_string(), store, ..direct.clone() })
     }
 
     fn linked_parts(&self) -> &'static [Part] {
         &[Part::Broker, Part::Store]
     }
 
-    fn unlink(&mut self, _: &Stand) -> Result<(), ChaosError> {
+    fn unlink(&mut self, _: &Stand) -> Result<(), Error> {
         // Who does not ask for the links does not meet them.
         Ok(())
     }
 
-    fn end(&mut self, part: Part, end: End, _: &Stand) -> Result<(), ChaosError> {
+    fn end(&mut self, part: Part, end: End, _: &Stand) -> Result<(), Error> {
         match end {
             End::Kill => self.stack.kill(role(part))?,
             End::Stop => self.stack.stop(role(part))?,
@@ -125,12 +120,12 @@ impl Stack for Servers {
         Some(command)
     }
 
-    fn pause(&mut self, part: Part) -> Result<(), ChaosError> {
+    fn pause(&mut self, part: Part) -> Result<(), Error> {
         self.stack.pause(role(part));
         Ok(())
     }
 
-    fn resume(&mut self, part: Part) -> Result<(), ChaosError> {
+    fn resume(&mut self, part: Part) -> Result<(), Error> {
         self.stack.resume(role(part));
         Ok(())
     }
@@ -143,8 +138,8 @@ impl Stack for Servers {
         None
     }
 
-    fn start_again(&mut self, part: Part, stand: &Stand) -> Result<(), ChaosError> {
-        Ok(self.stack.start_again(role(part), stand.interrupt())?)
+    fn start_again(&mut self, part: Part, stand: &Stand) -> Result<(), Error> {
+        self.stack.start_again(role(part), stand.interrupt())
     }
 }
 

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use super::error::ChaosError;
 use super::run::Run;
 use super::verdict::Verdict;
-use super::worker::Worker;
+use crate::error::Error;
+use crate::worker::Worker;
 
 /// Within this a program ends that was asked once, by the promise,
 pub(super) const FIRST_LIMIT: Duration = Duration::from_secs(5);
@@ -26,7 +26,7 @@ pub(super) fn draw(run: &mut Run<'_>) -> Signal {
 }
 
 /// It goes on, which breaks the promise.
-pub(super) fn hangs(run: &mut Run<'_>, program: &mut Worker, limit: Duration) -> Result<(), ChaosError> {
+pub(super) fn hangs(run: &mut Run<'_>, program: &mut Worker, limit: Duration) -> Result<(), Error> {
     let limit = limit + ROOM;
     run.verdict.breaks(format!("has not ended {} s after the last signal\n{}", limit.as_secs(), program.tail()));
     program.kill()

@@ -7,10 +7,10 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 
 use super::embedded::Embedded;
-use super::error::ChaosError;
 use super::servers::Servers;
 use super::stand::Stand;
-use super::trouble::Trouble;
+use crate::error::Error;
+use crate::link::Trouble;
 use crate::process::Identity;
 use crate::services::fresh::FreshStacks;
 
@@ -77,35 +77,35 @@ pub(super) trait Stack {
     /// Which kind it is.
     fn kind(&self) -> Kind;
     /// A topic, a group and tables of their own for each campaign; `name` holds letters, digits and `_`.
-    fn addresses(&self, name: &str) -> Result<Addresses, ChaosError>;
+    fn addresses(&self, name: &str) -> Result<Addresses, Error>;
     /// Where the broker keeps a partition: segments in Kafka's format.
     fn partition_folder(&self, topic: &str, partition: u32) -> PathBuf;
     /// The same servers, through links that can be spoiled.
-    fn link(&mut self, direct: &Addresses, stand: &Stand) -> Result<Addresses, ChaosError>;
+    fn link(&mut self, direct: &Addresses, stand: &Stand) -> Result<Addresses, Error>;
     /// Which processes have a link, once they have been [linked](Self::link).
     fn linked_parts(&self) -> &'static [Part];
     /// Makes the link to a process bad, or heals it.
-    fn spoil(&self, part: Part, trouble: Option<Trouble>) -> Result<(), ChaosError>;
+    fn spoil(&self, part: Part, trouble: Option<Trouble>) -> Result<(), Error>;
     /// The servers are as they were before they were linked.
-    fn unlink(&mut self, stand: &Stand) -> Result<(), ChaosError>;
+    fn unlink(&mut self, stand: &Stand) -> Result<(), Error>;
     /// Ends a process; what it has kept stays.
-    fn end(&mut self, part: Part, end: End, stand: &Stand) -> Result<(), ChaosError>;
+    fn end(&mut self, part: Part, end: End, stand: &Stand) -> Result<(), Error>;
     /// The command of a tool that comes with Kafka, by its Java class; none where there is no Kafka.
     fn tool(&self, class: &str, arguments: &[&str]) -> Option<Vec<OsString>>;
     /// Stops a process where it stands, without ending it.
-    fn pause(&mut self, part: Part) -> Result<(), ChaosError>;
+    fn pause(&mut self, part: Part) -> Result<(), Error>;
     /// Lets a paused process go on.
-    fn resume(&mut self, part: Part) -> Result<(), ChaosError>;
+    fn resume(&mut self, part: Part) -> Result<(), Error>;
     /// A process, where the part is one.
     fn process(&self, part: Part) -> Option<Identity>;
     /// The broker, where it is a program of ours.
     fn own_broker(&self) -> Option<Identity>;
     /// Starts an ended process again on what it has kept, and comes back when it has answered.
-    fn start_again(&mut self, part: Part, stand: &Stand) -> Result<(), ChaosError>;
+    fn start_again(&mut self, part: Part, stand: &Stand) -> Result<(), Error>;
 }
 
 /// Starts a stack of this kind.
-pub(super) fn start(kind: Kind, stand: &Stand, fresh: &mut FreshStacks) -> Result<Box<dyn Stack>, ChaosError> {
+pub(super) fn start(kind: Kind, stand: &Stand, fresh: &mut FreshStacks) -> Result<Box<dyn Stack>, Error> {
     Ok(match kind {
         Kind::Embedded => Box::new(Embedded::start(stand)?),
         Kind::Servers => Box::new(Servers::start(stand, fresh)?),

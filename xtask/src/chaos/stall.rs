@@ -1,24 +1,17 @@
 //! A store that takes nothing for a while, and does not end.
 
-use std::time::Duration;
-
 use rustix::process::Signal;
 
-use super::error::ChaosError;
 use super::run::Run;
 use super::stack::{Addresses, Kind, Part};
-use super::worker::Worker;
+use super::stand::{COMMAND_LIMIT, END_LIMIT};
+use crate::error::Error;
+use crate::worker::Worker;
 
 /// Another program that writes to the `SQLite` file.
 const WRITER: &str = "chaos_lock.py";
 /// Looks whether a stopped program holds the file's lock.
 const LOOKER: &str = "chaos_locked.py";
-/// What such a look may take.
-const LOOK_LIMIT: Duration = Duration::from_secs(60);
-/// How long it may wait for those that write.
-const LOCK_LIMIT: Duration = Duration::from_secs(60);
-/// How long it may take to end.
-const END_LIMIT: Duration = Duration::from_secs(20);
 
 /// The store stands still until [`end`](Stall::end).
 #[derive(Debug)]
@@ -31,11 +24,11 @@ pub(super) enum Stall {
 
 impl Stall {
     /// Comes back when the store takes nothing any more.
-    pub(super) fn begin(run: &mut Run<'_>, at: &Addresses) -> Result<Self, ChaosError> {
+    pub(super) fn begin(run: &mut Run<'_>, at: &Addresses) -> Result<Self, Error> {
         match run.stack.kind() {
             Kind::Embedded => {
                 let mut writer = run.stand.start(WRITER, &run.stand.script(WRITER, &[file(at)]))?;
-                writer.wait_for_line("locked", LOCK_LIMIT, run.stand.interrupt())?;
+                writer.wait_for_line("locked", COMMAND_LIMIT, run.stand.interrupt())?;
                 Ok(Self::Locked(writer))
             }
             Kind::Servers => run.stack.pause(Part::Store).map(|()| Self::Stopped),
@@ -44,10 +37,10 @@ impl Stall {
 
     /// Whether a program that was stopped in the middle of a transaction keeps all others from writing: `SQLite` has one
     /// writer at a time. Cassandra has many.
-    pub(super) fn is_on(run: &Run<'_>, at: &Addresses) -> Result<bool, ChaosError> {
+    pub(super) fn is_on(run: &Run<'_>, at: &Addresses) -> Result<bool, Error> {
         match run.stack.kind() {
             Kind::Embedded => {
-                let printed = run.stand.run(LOOKER, &run.stand.script(LOOKER, &[file(at)]), LOOK_LIMIT)?;
+                let printed = run.stand.run(LOOKER, &run.stand.script(LOOKER, &[file(at)]), COMMAND_LIMIT)?;
                 Ok(printed.trim() == "yes")
             }
             Kind::Servers => Ok(false),
@@ -55,7 +48,7 @@ impl Stall {
     }
 
     /// The store takes again what comes.
-    pub(super) fn end(self, run: &mut Run<'_>) -> Result<(), ChaosError> {
+    pub(super) fn end(self, run: &mut Run<'_>) -> Result<(), Error> {
         match self {
             Self::Locked(mut writer) => writer.end(Signal::TERM, END_LIMIT, run.stand.interrupt()),
             Self::Stopped => run.stack.resume(Part::Store),

@@ -5,15 +5,22 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::error::{ChaosError, file_error};
 use super::stack::Addresses;
-use super::worker::Worker;
-use crate::job::{Job, JobError};
+use crate::error::Error;
+use crate::job::Job;
 use crate::process::LOOK_AGAIN;
 use crate::repository;
 use crate::services::folder::StackFolder;
 use crate::services::ports::FreePorts;
 use crate::signals::Interrupt;
+use crate::worker::Worker;
+
+/// What a command on little data may take on a busy machine, and a program until it gives its first sign of work.
+pub(super) const COMMAND_LIMIT: Duration = Duration::from_secs(60);
+/// What a program may take to end that is asked to, where that is not what is attacked.
+pub(super) const END_LIMIT: Duration = Duration::from_secs(30);
+/// What sending or comparing half a million readings may take.
+pub(super) const MANY_LIMIT: Duration = Duration::from_secs(5 * 60);
 
 /// What all campaigns on one stack share.
 #[derive(Debug)]
@@ -45,7 +52,7 @@ impl Stand {
         python: PathBuf,
         folder: StackFolder,
         interrupt: &Interrupt,
-    ) -> Result<Self, ChaosError> {
+    ) -> Result<Self, Error> {
         folder.make()?;
         let interrupt = interrupt.clone();
         Ok(Self { binary, python, folder, ports: RefCell::new(FreePorts::new()), interrupt, logs: Cell::new(0) })
@@ -80,36 +87,32 @@ impl Stand {
     }
 
     /// Starts a program that works beside the faults.
-    pub(super) fn start(&self, what: &'static str, command: &[OsString]) -> Result<Worker, ChaosError> {
-        Worker::start(what, command, &[], &self.log(what))
+    pub(super) fn start(&self, what: &'static str, command: &[OsString]) -> Result<Worker, Error> {
+        Worker::start(what, command, &self.log(what))
     }
 
     /// Runs a program to its good end, and gives what it printed.
-    pub(super) fn run(&self, what: &'static str, command: &[OsString], limit: Duration) -> Result<String, ChaosError> {
+    pub(super) fn run(&self, what: &str, command: &[OsString], limit: Duration) -> Result<String, Error> {
         let log = self.log(what);
-        let (program, arguments) = command.split_first().ok_or(ChaosError::NoServer(what))?;
-        let job = Job { program, arguments, folder: self.folder.path(), log: &log, limit };
-        job.run(&self.interrupt).map_err(|error| ChaosError::of_job(what, &log, error))?;
-        std::fs::read_to_string(&log).map_err(file_error("read", &log))
+        self.job(what, command, limit, &log).run(&self.interrupt)?;
+        std::fs::read_to_string(&log).map_err(Error::file("read", &log))
     }
 
     /// Runs a program to whatever end; one that does not come is an error.
-    pub(super) fn ended(&self, what: &'static str, command: &[OsString], limit: Duration) -> Result<Ended, ChaosError> {
+    pub(super) fn ended(&self, what: &str, command: &[OsString], limit: Duration) -> Result<Ended, Error> {
         let (log, begun) = (self.log(what), Instant::now());
-        let (program, arguments) = command.split_first().ok_or(ChaosError::NoServer(what))?;
-        let job = Job { program, arguments, folder: self.folder.path(), log: &log, limit };
-        let code = match job.run(&self.interrupt) {
-            Ok(()) => Some(0),
-            Err(JobError::Failed(status)) => status.code(),
-            Err(error) => return Err(ChaosError::of_job(what, &log, error)),
-        };
+        let code = self.job(what, command, limit, &log).ended(&self.interrupt)?.code();
         let lasted = begun.elapsed();
-        let said = std::fs::read_to_string(&log).map_err(file_error("read", &log))?;
+        let said = std::fs::read_to_string(&log).map_err(Error::file("read", &log))?;
         Ok(Ended { code, lasted, said })
     }
 
+    fn job<'a>(&'a self, what: &'a str, command: &'a [OsString], limit: Duration, log: &'a Path) -> Job<'a> {
+        Job { what, command, folder: self.folder.path(), log, limit, hint: "" }
+    }
+
     /// Lets some time pass; Ctrl+C ends it.
-    pub(super) fn pause(&self, length: Duration) -> Result<(), ChaosError> {
+    pub(super) fn pause(&self, length: Duration) -> Result<(), Error> {
         let end = Instant::now() + length;
         loop {
             self.interrupt.check()?;
@@ -122,8 +125,8 @@ impl Stand {
     }
 
     /// A port that nobody has.
-    pub(super) fn port(&self) -> Result<u16, ChaosError> {
-        Ok(self.ports.borrow_mut().take()?)
+    pub(super) fn port(&self) -> Result<u16, Error> {
+        self.ports.borrow_mut().take()
     }
 
     /// Where a file or folder of the run is.

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::error::ChaosError;
 use super::fault::Fault;
 use super::findings::Findings;
 use super::stack::Kind;
+use crate::error::Error;
 
 /// How long work may take to go on after a fault, by the promise,
 const PROGRESS_PROMISE: Duration = Duration::from_secs(10);
@@ -116,7 +116,7 @@ impl Verdict {
     }
 
     /// Stops its clock; with an error it did not come to its end.
-    pub(super) fn end(&mut self, error: Option<&ChaosError>) {
+    pub(super) fn end(&mut self, error: Option<&Error>) {
         self.took = self.begun.elapsed();
         self.failed = error.map(ToString::to_string);
     }
@@ -282,7 +282,7 @@ mod tests {
     #[test]
     fn a_campaign_that_did_not_come_to_its_end_shows_nothing_even_of_a_bug() {
         for mut failed in [verdict(None, 0), verdict(Some("no settle time"), 1)] {
-            failed.end(Some(&ChaosError::NoServer("such server")));
+            failed.end(Some(&Error::NoServer("such server")));
             assert!(!failed.is_good());
         }
     }

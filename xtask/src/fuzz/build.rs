@@ -4,9 +4,9 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use super::error::FuzzError;
 use super::target::Target;
 use crate::environment;
+use crate::error::Error;
 use crate::repository;
 use crate::say;
 use crate::signals::Interrupt;
@@ -24,7 +24,7 @@ const FLAGS: &[&str] = &[
 ];
 
 /// The programs of these targets.
-pub(super) fn targets(wanted: &[Target], interrupt: &Interrupt) -> Result<Vec<(Target, PathBuf)>, FuzzError> {
+pub(super) fn targets(wanted: &[Target], interrupt: &Interrupt) -> Result<Vec<(Target, PathBuf)>, Error> {
     let host = host()?;
     let place = repository::root().join("target").join("fuzz").join("build");
     let mut command = vec![environment::cargo()];
@@ -38,17 +38,17 @@ pub(super) fn targets(wanted: &[Target], interrupt: &Interrupt) -> Result<Vec<(T
     let code = Foreground { command: &command, environment: &flags, folder: Some(&folder) }.run(interrupt)?;
     interrupt.check()?;
     if code != 0 {
-        return Err(FuzzError::Build(code));
+        return Err(Error::Build { what: "the targets", code, more: "; libFuzzer needs a C++ compiler" });
     }
     let programs = place.join(host).join("release");
     Ok(wanted.iter().map(|target| (*target, programs.join(target.name()))).collect())
 }
 
 /// The platform that this compiler builds for by itself.
-fn host() -> Result<String, FuzzError> {
+fn host() -> Result<String, Error> {
     let mut command = Command::new(environment::cargo());
-    let told = command.arg("-vV").stderr(Stdio::inherit()).output().map_err(FuzzError::Cargo)?;
+    let told = command.arg("-vV").stderr(Stdio::inherit()).output().map_err(Error::start("cargo"))?;
     let told = String::from_utf8_lossy(&told.stdout).into_owned();
     let host = told.lines().find_map(|line| line.strip_prefix("host: "));
-    host.map(|host| host.trim().to_owned()).ok_or(FuzzError::NoHost)
+    host.map(|host| host.trim().to_owned()).ok_or(Error::NoHost)
 }

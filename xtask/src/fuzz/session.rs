@@ -5,12 +5,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::error::FuzzError;
 use super::figures::{self, Figures};
 use super::target::Target;
-use crate::job::{Job, JobError};
+use crate::error::Error;
+use crate::job::Job;
 use crate::repository;
-use crate::services::log_tail::{LogTail, SHOWN_WITH_ERRORS};
 use crate::signals::Interrupt;
 
 /// An input that takes longer is a find: the slowest that is allowed is a batch that grows to 64 MiB.
@@ -53,40 +52,31 @@ impl<'a> Session<'a> {
     }
 
     /// Runs to the end, or to the first input that ends it.
-    pub(super) fn run(&self, interrupt: &Interrupt) -> Result<Outcome, FuzzError> {
+    pub(super) fn run(&self, interrupt: &Interrupt) -> Result<Outcome, Error> {
         let corpus = self.folder("corpus")?;
         let finds = self.folder("artifacts")?;
         let log = Path::new("target/fuzz").join(format!("{}.log", self.target));
         let log = repository::root().join(log);
-        let arguments = self.arguments(corpus, &finds);
-        let job = Job {
-            program: self.program.as_os_str(),
-            arguments: &arguments,
-            folder: repository::root(),
-            log: &log,
-            limit: self.time + GRACE,
-        };
-        let ended = job.run(interrupt);
-        let said = fs::read(&log).map_err(|source| FuzzError::File { verb: "read", path: log.clone(), source })?;
+        let (command, what) = (self.command(corpus, &finds), format!("the target {}", self.target));
+        let (folder, limit) = (repository::root(), self.time + GRACE);
+        let job = Job { what: &what, command: &command, folder, log: &log, limit, hint: "" };
+        let status = job.ended(interrupt)?;
         // It prints inputs too, which may be anything.
+        let said = fs::read(&log).map_err(Error::file("read", &log))?;
         let said = String::from_utf8_lossy(&said);
-        let figures = Figures::read(&said);
-        match (ended, figures::find(&said)) {
-            (Ok(()), _) => Ok(Outcome { target: self.target, figures, crash: None }),
-            (Err(JobError::Interrupted(interrupted)), _) => Err(interrupted.into()),
-            (Err(_), Some((reason, input))) => {
+        let outcome = |crash| Outcome { target: self.target, figures: Figures::read(&said), crash };
+        match figures::find(&said) {
+            _ if status.success() => Ok(outcome(None)),
+            Some((reason, input)) => {
                 let program = self.program.strip_prefix(repository::root()).unwrap_or(self.program).to_owned();
-                Ok(Outcome { target: self.target, figures, crash: Some(Crash { reason, input, program }) })
+                Ok(outcome(Some(Crash { reason, input, program })))
             }
-            (Err(error), None) => {
-                let (how, log) = (error.to_string(), LogTail::read(&log, SHOWN_WITH_ERRORS));
-                Err(FuzzError::Failed { target: self.target.name(), how, log })
-            }
+            None => Err(job.failed(status)),
         }
     }
 
     /// New inputs go into the first folder; the others are only read.
-    fn arguments(&self, corpus: PathBuf, finds: &Path) -> Vec<OsString> {
+    fn command(&self, corpus: PathBuf, finds: &Path) -> Vec<OsString> {
         let options = [
             format!("-max_total_time={}", self.time.as_secs()),
             format!("-timeout={INPUT_LIMIT_SECONDS}"),
@@ -95,14 +85,15 @@ impl<'a> Session<'a> {
             format!("-artifact_prefix={}/", finds.display()),
         ];
         let folders = [corpus].into_iter().chain(self.target.seeds()).map(OsString::from);
-        options.into_iter().map(OsString::from).chain(folders).collect()
+        let program = [OsString::from(self.program)];
+        program.into_iter().chain(options.map(OsString::from)).chain(folders).collect()
     }
 
     /// A folder of this target, made where it is missing; relative to the repository, as the target sees it.
-    fn folder(&self, kind: &str) -> Result<PathBuf, FuzzError> {
+    fn folder(&self, kind: &str) -> Result<PathBuf, Error> {
         let folder = Path::new("target/fuzz").join(kind).join(self.target.name());
         let path = repository::root().join(&folder);
-        fs::create_dir_all(&path).map_err(|source| FuzzError::File { verb: "make", path, source })?;
+        fs::create_dir_all(&path).map_err(Error::file("make", &path))?;
         Ok(folder)
     }
 }

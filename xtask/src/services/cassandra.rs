@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 
-use super::error::ServiceError;
 use super::folder::{StackFolder, make_folder, write_file};
 use super::jars::Bundle;
 use super::java::Release;
 use super::options::{HeapSize, ServerSetting};
 use super::server::{Role, Server, class_path, file_address, with_path};
+use crate::error::Error;
 
 /// Which Cassandra.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -120,7 +120,7 @@ impl Server for Cassandra {
         self.release.java()
     }
 
-    fn write_configuration(&self, folder: &StackFolder) -> Result<(), ServiceError> {
+    fn write_configuration(&self, folder: &StackFolder) -> Result<(), Error> {
         make_folder(&self.release.data(folder))?;
         write_file(&yaml_path(folder), &self.yaml(folder))?;
         write_file(&folder.conf().join("logback.xml"), LOGBACK)

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::error::{ServiceError, file_error};
 use super::server::Role;
+use crate::error::Error;
 use crate::repository;
 
 /// The folder of one stack: `target/services/stacks/NAME`.
@@ -68,7 +68,7 @@ impl StackFolder {
     }
 
     /// Makes what all servers need.
-    pub(crate) fn make(&self) -> Result<(), ServiceError> {
+    pub(crate) fn make(&self) -> Result<(), Error> {
         for folder in [self.conf(), self.path.join("data"), self.path.join("logs")] {
             make_folder(&folder)?;
         }
@@ -76,16 +76,16 @@ impl StackFolder {
     }
 
     /// Removes everything of the stack.
-    pub(crate) fn remove(&self) -> Result<(), ServiceError> {
+    pub(crate) fn remove(&self) -> Result<(), Error> {
         remove_folder(&self.path)
     }
 
     /// Removes everything of the stack but its logs.
-    pub(crate) fn remove_all_but_logs(&self) -> Result<(), ServiceError> {
+    pub(crate) fn remove_all_but_logs(&self) -> Result<(), Error> {
         // Without a state the stack is no longer shown as one that has servers.
         match fs::remove_file(self.state()) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(file_error("remove", &self.state())(error));
+                return Err(Error::file("remove", &self.state())(error));
             }
             _ => {}
         }
@@ -95,19 +95,19 @@ impl StackFolder {
 }
 
 /// Makes a folder and those above it.
-pub(crate) fn make_folder(path: &Path) -> Result<(), ServiceError> {
-    fs::create_dir_all(path).map_err(file_error("make the folder", path))
+pub(crate) fn make_folder(path: &Path) -> Result<(), Error> {
+    fs::create_dir_all(path).map_err(Error::file("make the folder", path))
 }
 
 /// Writes a file that an earlier start may have left.
-pub(crate) fn write_file(path: &Path, text: &str) -> Result<(), ServiceError> {
-    fs::write(path, text).map_err(file_error("write", path))
+pub(crate) fn write_file(path: &Path, text: &str) -> Result<(), Error> {
+    fs::write(path, text).map_err(Error::file("write", path))
 }
 
 /// Removes a folder with everything in it, if it is there.
-pub(crate) fn remove_folder(path: &Path) -> Result<(), ServiceError> {
+pub(crate) fn remove_folder(path: &Path) -> Result<(), Error> {
     match fs::remove_dir_all(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(file_error("remove", path)(error)),
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::file("remove", path)(error)),
         _ => Ok(()),
     }
 }

@@ -2,13 +2,15 @@
 
 use std::path::Path;
 
-use super::error::ServiceError;
 use super::folder::StackFolder;
 use super::options::StackOptions;
 use super::ports::FreePorts;
 use super::server::Server;
-use crate::process::Identity;
+use super::stack::Stack;
+use crate::error::Error;
+use crate::process::{Identity, Life};
 use crate::say;
+use crate::signals::Interrupt;
 
 /// The mark of these folders, followed by what they are for and the pid of the `xtask` they belong to.
 const PREFIX: &str = "fresh-";
@@ -31,7 +33,7 @@ impl FreshStacks {
     }
 
     /// An empty folder for a stack.
-    pub(crate) fn folder(&mut self, purpose: &str) -> Result<StackFolder, ServiceError> {
+    pub(crate) fn folder(&mut self, purpose: &str) -> Result<StackFolder, Error> {
         let folder = StackFolder::of(&format!("{PREFIX}{purpose}-{}", std::process::id()));
         folder.remove()?;
         self.folders.push(folder.clone());
@@ -39,17 +41,33 @@ impl FreshStacks {
     }
 
     /// The servers that `options` ask for; no two stacks of this process get the same free port.
-    pub(crate) fn servers(&mut self, options: &StackOptions) -> Result<Vec<Box<dyn Server>>, ServiceError> {
+    pub(crate) fn servers(&mut self, options: &StackOptions) -> Result<Vec<Box<dyn Server>>, Error> {
         options.servers(&mut self.ports)
     }
 
+    /// Starts a stack for `purpose` that ends with this process.
+    pub(crate) fn start(
+        &mut self,
+        purpose: &str,
+        options: &StackOptions,
+        interrupt: &Interrupt,
+    ) -> Result<Stack, Error> {
+        let (folder, servers) = (self.folder(purpose)?, self.servers(options)?);
+        Stack::start(folder, servers, Life::EndsWithParent, interrupt)
+    }
+
+    /// After the stacks have ended: with or without their logs.
+    pub(crate) fn end(self, is_good: bool) -> Result<(), Error> {
+        if is_good { self.remove() } else { self.keep_logs() }
+    }
+
     /// Removes the folders of stacks that have ended.
-    pub(crate) fn remove(mut self) -> Result<(), ServiceError> {
+    fn remove(mut self) -> Result<(), Error> {
         std::mem::take(&mut self.folders).iter().try_for_each(StackFolder::remove)
     }
 
     /// Removes all but the logs, and says where they are.
-    pub(crate) fn keep_logs(mut self) -> Result<(), ServiceError> {
+    fn keep_logs(mut self) -> Result<(), Error> {
         for folder in std::mem::take(&mut self.folders) {
             folder.remove_all_but_logs()?;
             let logs = folder.path().join("logs");

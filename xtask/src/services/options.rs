@@ -7,11 +7,11 @@ use std::str::FromStr;
 use clap::ValueEnum;
 
 use super::cassandra::{Cassandra, CassandraRelease};
-use super::error::ServiceError;
 use super::kafka::{Kafka, KafkaLayout, Metadata};
 use super::ports::FreePorts;
 use super::server::Server;
 use super::zookeeper::Zookeeper;
+use crate::error::Error;
 
 /// The ports that the README, compose.yaml and the defaults of `vitals` use.
 const KAFKA_PORT: u16 = 9093;
@@ -84,7 +84,7 @@ impl StackOptions {
     }
 
     /// The servers asked for, in the order in which they start. Ports not given are the usual ones, or free ones.
-    pub(crate) fn servers(&self, free: &mut FreePorts) -> Result<Vec<Box<dyn Server>>, ServiceError> {
+    pub(crate) fn servers(&self, free: &mut FreePorts) -> Result<Vec<Box<dyn Server>>, Error> {
         let mut servers: Vec<Box<dyn Server>> = Vec::new();
         if self.only != Some(Only::Kafka) {
             servers.push(Box::new(self.cassandra(free)?));
@@ -103,7 +103,7 @@ impl StackOptions {
         Ok(servers)
     }
 
-    fn cassandra(&self, free: &mut FreePorts) -> Result<Cassandra, ServiceError> {
+    fn cassandra(&self, free: &mut FreePorts) -> Result<Cassandra, Error> {
         Ok(Cassandra {
             release: self.cassandra,
             port: self.port(self.cassandra_port, CASSANDRA_PORT, free)?,
@@ -113,7 +113,7 @@ impl StackOptions {
         })
     }
 
-    fn kafka(&self, metadata: Metadata, free: &mut FreePorts) -> Result<Kafka, ServiceError> {
+    fn kafka(&self, metadata: Metadata, free: &mut FreePorts) -> Result<Kafka, Error> {
         Ok(Kafka {
             layout: self.kafka,
             port: self.port(self.kafka_port, KAFKA_PORT, free)?,
@@ -123,7 +123,7 @@ impl StackOptions {
         })
     }
 
-    fn port(&self, given: Option<u16>, usual: u16, free: &mut FreePorts) -> Result<u16, ServiceError> {
+    fn port(&self, given: Option<u16>, usual: u16, free: &mut FreePorts) -> Result<u16, Error> {
         match given {
             Some(port) => Ok(port),
             None if self.free_ports => free.take(),

@@ -4,9 +4,9 @@ use std::io;
 use std::net::{Ipv4Addr, TcpListener};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::error::ServiceError;
 use super::port_owner;
 use super::server::Role;
+use crate::error::Error;
 
 /// Below the ports that Linux hands to outgoing connections (32768 and up), which could take a chosen one before its
 /// server listens.
@@ -31,7 +31,7 @@ impl FreePorts {
     }
 
     /// A port of 127.0.0.1 that nobody listens on.
-    pub(crate) fn take(&mut self) -> Result<u16, ServiceError> {
+    pub(crate) fn take(&mut self) -> Result<u16, Error> {
         while self.left > 0 {
             let port = self.next;
             self.left -= 1;
@@ -40,19 +40,19 @@ impl FreePorts {
                 return Ok(port);
             }
         }
-        Err(ServiceError::NoFreePort { from: FIRST, to: LAST })
+        Err(Error::NoFreePort { from: FIRST, to: LAST })
     }
 }
 
 /// An error that names who has the port, unless it is free.
-pub(crate) fn must_be_free(role: Role, port: u16) -> Result<(), ServiceError> {
+pub(crate) fn must_be_free(role: Role, port: u16) -> Result<(), Error> {
     let option = role.port_option();
     match listen(port) {
         Ok(()) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-            Err(ServiceError::PortTaken { role, port, owner: port_owner::of(port), option })
+            Err(Error::PortTaken { role, port, owner: port_owner::of(port), option })
         }
-        Err(source) => Err(ServiceError::PortRefused { role, port, option, source }),
+        Err(source) => Err(Error::PortRefused { role, port, option, source }),
     }
 }
 
@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_port_is_never_handed_out_twice() -> Result<(), ServiceError> {
+    fn a_port_is_never_handed_out_twice() -> Result<(), Error> {
         let mut ports = FreePorts::new();
         let mut taken: Vec<u16> = (0..50).map(|_| ports.take()).collect::<Result<_, _>>()?;
         taken.sort_unstable();

@@ -7,10 +7,10 @@ use std::path::Path;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
-use super::error::ServiceError;
 use super::folder::StackFolder;
 use super::jars::Bundle;
 use super::java::Release;
+use crate::error::Error;
 
 /// Which server of a stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
@@ -79,7 +79,7 @@ pub(crate) trait Server: fmt::Debug {
         Release::Installed
     }
     /// Writes its configuration and makes its folders.
-    fn write_configuration(&self, folder: &StackFolder) -> Result<(), ServiceError>;
+    fn write_configuration(&self, folder: &StackFolder) -> Result<(), Error>;
     /// Arguments of `java` for something that must have run to its end before the server starts.
     fn first_run(&self, _folder: &StackFolder, _jars: &Path) -> Option<Vec<OsString>> {
         None

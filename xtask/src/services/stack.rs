@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use super::error::ServiceError;
 use super::folder::StackFolder;
 use super::jars;
 use super::java::{Javas, Release};
@@ -17,7 +16,8 @@ use super::ports;
 use super::ready::{self, NotReady};
 use super::server::{Role, Server};
 use super::state::{Record, State};
-use crate::job::{self, Job, JobError};
+use crate::error::Error;
+use crate::job::{self, Job};
 use crate::process::{self, Identity, Life, Place};
 use crate::say;
 use crate::signals::Interrupt;
@@ -47,37 +47,22 @@ struct Running {
 }
 
 impl Stack {
-    /// Starts `servers` and comes back when each of them has answered a request.
+    /// Starts `servers` and comes back when each of them has answered a request. Call it from the main thread (see
+    /// [`Life::EndsWithParent`]).
     pub(crate) fn start(
         folder: StackFolder,
         servers: Vec<Box<dyn Server>>,
         life: Life,
         interrupt: &Interrupt,
-    ) -> Result<Self, ServiceError> {
-        let mut stack = Self::launch(folder, servers, life, interrupt)?;
-        stack.wait_until_ready(interrupt)?;
-        Ok(stack)
-    }
-
-    /// Starts `servers` and comes back at once. Call it from the main thread (see [`Life::EndsWithParent`]).
-    pub(crate) fn launch(
-        folder: StackFolder,
-        servers: Vec<Box<dyn Server>>,
-        life: Life,
-        interrupt: &Interrupt,
-    ) -> Result<Self, ServiceError> {
+    ) -> Result<Self, Error> {
         let javas = prepare(&servers, interrupt)?;
         folder.make()?;
         let mut stack = Self { folder, javas, life, servers: Vec::new() };
         for server in servers {
             stack.launch_one(server, interrupt)?;
         }
+        wait_for(stack.servers.iter_mut(), &stack.folder, interrupt)?;
         Ok(stack)
-    }
-
-    /// Waits until each server has answered a request of its protocol.
-    pub(crate) fn wait_until_ready(&mut self, interrupt: &Interrupt) -> Result<(), ServiceError> {
-        wait_for(self.servers.iter_mut(), &self.folder, interrupt)
     }
 
     /// The servers stay when this process ends; `cargo xtask services down` ends them.
@@ -125,12 +110,12 @@ impl Stack {
     }
 
     /// Ends a server by SIGKILL; its data stays.
-    pub(crate) fn kill(&mut self, role: Role) -> Result<(), ServiceError> {
+    pub(crate) fn kill(&mut self, role: Role) -> Result<(), Error> {
         self.end_one(role, process::kill)
     }
 
     /// Ends a server and gives it its time to write and close.
-    pub(crate) fn stop(&mut self, role: Role) -> Result<(), ServiceError> {
+    pub(crate) fn stop(&mut self, role: Role) -> Result<(), Error> {
         self.end_one(role, process::stop)
     }
 
@@ -145,7 +130,7 @@ impl Stack {
     }
 
     /// Starts a server that has ended again, on its port and its data, and comes back when it has answered a request.
-    pub(crate) fn start_again(&mut self, role: Role, interrupt: &Interrupt) -> Result<(), ServiceError> {
+    pub(crate) fn start_again(&mut self, role: Role, interrupt: &Interrupt) -> Result<(), Error> {
         if let Some(at) = self.servers.iter().position(|running| running.record.role == role) {
             let ended = self.servers.remove(at);
             self.launch_one(ended.server, interrupt)?;
@@ -153,12 +138,12 @@ impl Stack {
         wait_for(self.servers.iter_mut().filter(|running| running.record.role == role), &self.folder, interrupt)
     }
 
-    fn end_one(&mut self, role: Role, end: fn(&[Identity]) -> Vec<Identity>) -> Result<(), ServiceError> {
+    fn end_one(&mut self, role: Role, end: fn(&[Identity]) -> Vec<Identity>) -> Result<(), Error> {
         let Some(running) = self.servers.iter_mut().find(|running| running.record.role == role) else {
             return Ok(());
         };
         if let Some(left) = end(&[running.record.process]).first() {
-            return Err(ServiceError::Immortal(left.pid));
+            return Err(Error::Immortal(left.pid));
         }
         // It has ended; this only takes notice.
         let _ = running.child.wait();
@@ -169,7 +154,7 @@ impl Stack {
         self.servers.iter().find(|running| running.record.role == role)
     }
 
-    fn launch_one(&mut self, server: Box<dyn Server>, interrupt: &Interrupt) -> Result<(), ServiceError> {
+    fn launch_one(&mut self, server: Box<dyn Server>, interrupt: &Interrupt) -> Result<(), Error> {
         let jars = server.bundle().jars();
         server.write_configuration(&self.folder)?;
         if let Some(arguments) = server.first_run(&self.folder, &jars) {
@@ -188,28 +173,28 @@ impl Stack {
         self.remember(record)
     }
 
-    fn first_run(&self, java: &OsStr, arguments: &[OsString], interrupt: &Interrupt) -> Result<(), ServiceError> {
+    fn first_run(&self, java: &OsStr, arguments: &[OsString], interrupt: &Interrupt) -> Result<(), Error> {
+        let command: Vec<_> = [java.to_owned()].into_iter().chain(arguments.iter().cloned()).collect();
         let log = self.folder.path().join("logs").join("kafka-format.log");
-        let job = Job { program: java, arguments, folder: self.folder.path(), log: &log, limit: FIRST_RUN_LIMIT };
-        job.run(interrupt).map_err(|error| match error {
-            JobError::Interrupted(interrupted) => interrupted.into(),
-            error => ServiceError::Format { how: error.to_string(), log: LogTail::read(&log, SHOWN_WITH_ERRORS) },
-        })
+        let what = "the formatting of Kafka's storage folder";
+        let hint = "; if an earlier start left something behind, remove it: cargo xtask services down --purge";
+        Job { what, command: &command, folder: self.folder.path(), log: &log, limit: FIRST_RUN_LIMIT, hint }
+            .run(interrupt)
     }
 
-    fn spawn(&self, server: &dyn Server, jars: &Path) -> Result<Child, ServiceError> {
+    fn spawn(&self, server: &dyn Server, jars: &Path) -> Result<Child, Error> {
         let java = self.javas.of(server.java());
-        let start_error = |source| ServiceError::Start { program: java.display().to_string(), source };
+        let start_error = Error::start(&java.to_string_lossy());
         let log = self.folder.log(server.role());
         keep_previous(&log);
-        let mut command = process::command(java, Place::OwnSession, self.life).map_err(start_error)?;
+        let mut command = process::command(java, Place::OwnSession, self.life).map_err(&start_error)?;
         command.args(server.arguments(&self.folder, jars)).current_dir(self.folder.path());
-        job::log_into(&mut command, &log).map_err(start_error)?;
+        job::log_into(&mut command, &log).map_err(Error::file("write", &log))?;
         command.spawn().map_err(start_error)
     }
 
     /// Written after each start: even if this process is killed now, `down` finds what it left.
-    fn remember(&self, record: Record) -> Result<(), ServiceError> {
+    fn remember(&self, record: Record) -> Result<(), Error> {
         let mut state = State::read(&self.folder)?;
         state.servers.retain(|known| known.role != record.role);
         state.servers.push(record);
@@ -224,7 +209,7 @@ impl Stack {
             Life::Outlives => process::stop(&processes),
         };
         for process in left {
-            say::talk(&format!("warning: {}", ServiceError::Immortal(process.pid)));
+            say::talk(&format!("warning: {}", Error::Immortal(process.pid)));
         }
         self.forget(&processes);
         self.servers.clear();
@@ -247,12 +232,12 @@ impl Drop for Stack {
 }
 
 impl Running {
-    fn is_ready(&mut self, folder: &StackFolder) -> Result<bool, ServiceError> {
+    fn is_ready(&mut self, folder: &StackFolder) -> Result<bool, Error> {
         let Record { role, port, .. } = self.record;
-        let log = || LogTail::read(&folder.log(role), SHOWN_WITH_ERRORS);
         if let Some(how) = self.has_ended() {
-            let heap_option = role.heap_option();
-            return Err(ServiceError::Died { role, how, log: log(), heap_option });
+            let hint = format!("; no lines at all often mean that the heap is too small ({} SIZE)", role.heap_option());
+            let how = format!("ended while it was starting ({how})");
+            return Err(Error::failed(&role.to_string(), &how, &folder.log(role), &hint));
         }
         match ready::check(role, port) {
             Ok(()) => {
@@ -260,7 +245,9 @@ impl Running {
                 say::talk(&format!("{role} {} answers on 127.0.0.1:{port} ({seconds:.1} s)", self.record.version));
                 Ok(true)
             }
-            Err(reason) if self.started.elapsed() >= READY_LIMIT => Err(self.not_ready(&reason, log())),
+            Err(reason) if self.started.elapsed() >= READY_LIMIT => {
+                Err(self.not_ready(&reason, LogTail::read(&folder.log(role), SHOWN_WITH_ERRORS)))
+            }
             Err(_) => Ok(false),
         }
     }
@@ -273,10 +260,10 @@ impl Running {
         }
     }
 
-    fn not_ready(&self, reason: &NotReady, log: LogTail) -> ServiceError {
+    fn not_ready(&self, reason: &NotReady, log: LogTail) -> Error {
         let Record { role, port, .. } = self.record;
         let heap_option = role.heap_option();
-        ServiceError::NotReady { role, port, limit: READY_LIMIT, reason: reason.to_string(), log, heap_option }
+        Error::NotReady { role, port, limit: READY_LIMIT, reason: reason.to_string(), log, heap_option }
     }
 
     /// For example `VITALS_TEST_KAFKA_PORT`, `…_PID`, `…_VERSION` and `…_LIBS`.
@@ -295,7 +282,7 @@ fn wait_for<'a>(
     servers: impl Iterator<Item = &'a mut Running>,
     folder: &StackFolder,
     interrupt: &Interrupt,
-) -> Result<(), ServiceError> {
+) -> Result<(), Error> {
     let mut waiting: Vec<&mut Running> = servers.collect();
     while !waiting.is_empty() {
         interrupt.check()?;
@@ -312,9 +299,9 @@ fn wait_for<'a>(
 }
 
 /// Everything that can be found wanting before the first server starts.
-fn prepare(servers: &[Box<dyn Server>], interrupt: &Interrupt) -> Result<Javas, ServiceError> {
+fn prepare(servers: &[Box<dyn Server>], interrupt: &Interrupt) -> Result<Javas, Error> {
     if !cfg!(target_os = "linux") {
-        return Err(ServiceError::NotLinux);
+        return Err(Error::NotLinux);
     }
     let releases: Vec<_> = servers.iter().map(|server| server.java()).collect();
     let javas = Javas::find(&releases, interrupt)?;

@@ -5,9 +5,9 @@ use std::io;
 
 use serde::{Deserialize, Serialize};
 
-use super::error::{ServiceError, file_error};
 use super::folder::StackFolder;
 use super::server::Role;
+use crate::error::Error;
 use crate::process::Identity;
 
 /// The servers of a stack that were started and not yet stopped.
@@ -32,23 +32,22 @@ pub(crate) struct Record {
 
 impl State {
     /// Nothing is remembered of a stack that was never started.
-    pub(crate) fn read(folder: &StackFolder) -> Result<Self, ServiceError> {
+    pub(crate) fn read(folder: &StackFolder) -> Result<Self, Error> {
         let path = folder.state();
         match fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|source| ServiceError::State { path, source }),
+            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|source| Error::State { path, source }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
-            Err(error) => Err(file_error("read", &path)(error)),
+            Err(error) => Err(Error::file("read", &path)(error)),
         }
     }
 
     /// Written beside and then renamed, so that a reader never sees half of it.
-    pub(crate) fn write(&self, folder: &StackFolder) -> Result<(), ServiceError> {
+    pub(crate) fn write(&self, folder: &StackFolder) -> Result<(), Error> {
         let path = folder.state();
-        let bytes =
-            serde_json::to_vec_pretty(self).map_err(|source| ServiceError::State { path: path.clone(), source })?;
+        let bytes = serde_json::to_vec_pretty(self).map_err(|source| Error::State { path: path.clone(), source })?;
         let beside = path.with_extension("json.new");
-        fs::write(&beside, bytes).map_err(file_error("write", &beside))?;
-        fs::rename(&beside, &path).map_err(file_error("write", &path))
+        fs::write(&beside, bytes).map_err(Error::file("write", &beside))?;
+        fs::rename(&beside, &path).map_err(Error::file("write", &path))
     }
 
     /// Those whose process still runs.

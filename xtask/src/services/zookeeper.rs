@@ -3,12 +3,12 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use super::error::ServiceError;
 use super::folder::{StackFolder, make_folder, write_file};
 use super::jars::Bundle;
 use super::kafka::{KafkaLayout, log4j_argument, write_log4j_properties};
 use super::options::HeapSize;
 use super::server::{Role, Server, class_path};
+use crate::error::Error;
 
 /// One server.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ impl Server for Zookeeper {
         }
     }
 
-    fn write_configuration(&self, folder: &StackFolder) -> Result<(), ServiceError> {
+    fn write_configuration(&self, folder: &StackFolder) -> Result<(), Error> {
         let data = folder.data(&format!("zookeeper-{}", self.version()));
         make_folder(&data)?;
         let (port, data) = (self.port, data.display());

@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
+use crate::error::Error;
 use crate::signals::Interrupt;
-use crate::venv::{PythonError, Venv, python};
+use crate::venv::{Venv, python};
 
 const CLIENTS: Venv = Venv {
     name: "venv",
@@ -17,6 +18,6 @@ kafka-python==3.0.12
 };
 
 /// A Python that has them.
-pub(crate) fn ensure(interrupt: &Interrupt) -> Result<PathBuf, PythonError> {
+pub(crate) fn ensure(interrupt: &Interrupt) -> Result<PathBuf, Error> {
     CLIENTS.ensure(interrupt).map(|folder| python(&folder))
 }

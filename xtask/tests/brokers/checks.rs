@@ -1,10 +1,7 @@
 //! What clients rely on, of any broker: the same checks run against the embedded one and against Kafka.
 
-#[path = "earlier.rs"]
 mod earlier;
-#[path = "leading.rs"]
 mod leading;
-#[path = "topics.rs"]
 mod topics;
 
 use std::time::{Duration, Instant};

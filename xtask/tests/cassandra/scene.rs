@@ -65,17 +65,6 @@ impl Scene {
         self.cql(cql).await.first().unwrap().r_by_index(0).unwrap()
     }
 
-    /// The schema by the CQL of the old README.
-    pub(crate) async fn by_hand(&self) {
-        self.cql("CREATE KEYSPACE KS WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}").await;
-        self.cql(
-            "CREATE TABLE KS.patient_vitals (patient_id TEXT, timestamp TEXT, heart_rate INT, spo2 INT, \
-             systolic INT, diastolic INT, respiratory_rate INT, temperature FLOAT, \
-             PRIMARY KEY (patient_id, timestamp))",
-        )
-        .await;
-    }
-
     pub(crate) async fn end(self) {
         self.cql("DROP KEYSPACE IF EXISTS KS").await;
     }

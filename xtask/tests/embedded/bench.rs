@@ -2,15 +2,11 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use super::commands::{Home, done, text};
-
-fn result(stdout: &str) -> Value {
-    serde_json::from_str(stdout).unwrap_or_else(|error| panic!("{error}: {stdout}"))
-}
+use super::home::{Home, wait_for};
+use crate::running::RUN_LIMIT;
 
 fn number(value: &Value) -> f64 {
     value.as_f64().unwrap_or_else(|| panic!("{value} is no number"))
@@ -19,7 +15,7 @@ fn number(value: &Value) -> f64 {
 /// Neither a topic nor a group of the bench is on the broker, nor a file of it in the home's folders.
 fn nothing_is_left(home: &Home) {
     for list in ["topic", "group"] {
-        let listed = done(&home.run_embedded(&[list, "list", "-o", "ndjson"]));
+        let listed = home.done(&[list, "list", "-o", "ndjson"]);
         assert!(!listed.contains("bench"), "{listed}");
     }
     assert_eq!(databases(home.path()), Vec::<String>::new());
@@ -35,10 +31,8 @@ fn databases(folder: &Path) -> Vec<String> {
 
 #[test]
 fn a_bench_sends_what_was_due_measures_every_row_and_leaves_its_report_alone() {
-    let home = Home::new();
-    let _up = home.up();
-    let args = ["bench", "--rate", "500", "--for", "3s", "--report", "report.html", "-o", "json"];
-    let result = result(&done(&home.run_embedded(&args)));
+    let home = Home::up();
+    let result = home.run("bench --rate 500 --for 3s --report report.html -o json").well().json();
     let figures = &result["figures"];
     assert_eq!(result["kind"], "vitals bench");
     assert_eq!((&figures["due"], &figures["sent"], &figures["stored"]), (&1500.into(), &1500.into(), &1500.into()));
@@ -56,17 +50,14 @@ fn a_bench_sends_what_was_due_measures_every_row_and_leaves_its_report_alone() {
 
 #[test]
 fn two_consumers_at_full_speed_store_everything_once_and_an_earlier_result_stands_beside_it() {
-    let home = Home::new();
-    let _up = home.up();
-    let args = ["bench", "--rate", "max", "--for", "1s", "--consumers", "2", "-o", "json"];
-    let first = done(&home.run_embedded(&args));
-    let figures = &result(&first)["figures"];
+    let home = Home::up();
+    let first = home.run("bench --rate max --for 1s --consumers 2 -o json").well();
+    let figures = &first.json()["figures"];
     assert_eq!(figures["sent"], figures["stored"]);
     assert!(figures["due"].is_null());
     assert!(number(&figures["largest_lag"]) <= 50_000.0, "{figures}");
-    fs::write(home.path().join("old.json"), first).expect("written");
-    let args = ["bench", "--rate", "200", "--for", "1s", "--compare", "old.json", "-o", "table"];
-    let table = done(&home.run_embedded(&args));
+    home.file("old.json", first.output());
+    let table = home.done("bench --rate 200 --for 1s --compare old.json -o table");
     assert!(table.contains("NOW/THEN") && table.contains("differ: rate 200, then max"), "{table}");
     nothing_is_left(&home);
 }
@@ -74,28 +65,22 @@ fn two_consumers_at_full_speed_store_everything_once_and_an_earlier_result_stand
 /// How many records are in the bench's topic.
 #[cfg(unix)]
 fn records_of_the_bench(home: &Home) -> u64 {
-    let listed = done(&home.run_embedded(&["topic", "list", "-o", "ndjson"]));
-    let topics = listed.lines().map(result);
-    topics
-        .filter(|topic| topic["topic"].as_str().is_some_and(|name| name.contains("bench")))
-        .filter_map(|topic| topic["records"].as_u64())
-        .sum()
+    let of_bench = |topic: &Value| topic["topic"].as_str().is_some_and(|name| name.contains("bench"));
+    let topics = home.rows("topic list").into_iter().filter(of_bench);
+    topics.filter_map(|topic| topic["records"].as_u64()).sum()
 }
 
 #[cfg(unix)]
 #[test]
 fn ctrl_c_ends_a_bench_with_its_figures_and_nothing_is_left() {
-    let home = Home::new();
-    let _up = home.up();
-    let mut bench = home.vitals(&["bench", "--rate", "100", "--for", "10m", "-o", "json", "--profile", "embedded"]);
-    let bench = bench.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("started");
+    let home = Home::up();
+    let bench = home.start("bench --rate 100 --for 10m -o json");
     // More than the one of each patient before the measured part.
-    super::commands::wait_for(|| records_of_the_bench(&home) > 150);
-    let asked = Command::new("kill").args(["-INT", &bench.id().to_string()]).status().expect("ran");
-    assert!(asked.success());
-    let ended = bench.wait_with_output().expect("ended");
-    assert!(matches!(ended.status.code(), Some(0 | 130)), "{}", text(&ended.stderr));
-    let result = result(&text(&ended.stdout));
+    wait_for(|| records_of_the_bench(&home) > 150);
+    bench.signal("INT");
+    let ended = bench.wait_end(RUN_LIMIT);
+    assert!(matches!(ended.code, Some(0 | 130)), "{}", ended.talk());
+    let result = ended.json();
     let figures = &result["figures"];
     assert_eq!(result["is_cut_short"], true);
     assert!(number(&figures["sent"]) > 0.0, "{figures}");
@@ -106,11 +91,8 @@ fn ctrl_c_ends_a_bench_with_its_figures_and_nothing_is_left() {
 #[test]
 fn a_file_that_is_no_result_is_refused_before_anything_is_made() {
     let home = Home::new();
-    fs::write(home.path().join("old.json"), "{\"sent\": 3}").expect("written");
-    let refused = home.run_embedded(&["bench", "--compare", "old.json"]);
-    assert_eq!(refused.status.code(), Some(3), "{}", text(&refused.stderr));
-    let told = text(&refused.stderr);
+    home.file("old.json", "{\"sent\": 3}");
+    let told = home.run("bench --compare old.json").with_code(3).talk();
     assert!(told.contains("old.json is no result") && told.contains("hint:"), "{told}");
-    let refused = home.run_embedded(&["bench", "--report", "nowhere/report.html"]);
-    assert_eq!(refused.status.code(), Some(2), "{}", text(&refused.stderr));
+    home.run("bench --report nowhere/report.html").with_code(2);
 }

@@ -1,6 +1,5 @@
 //! What belongs to a topic goes with it: a topic that is made again under its name is read from its first record.
 
-use std::path::Path;
 use std::time::Duration;
 
 use kafka_protocol::ResponseError;
@@ -13,62 +12,33 @@ use kafka_protocol::messages::{
 use kafka_protocol::messages::{list_offsets_request, list_offsets_response};
 use kafka_protocol::protocol::StrBytes;
 use tokio::time::timeout;
-use vitals::broker::flush::Flush;
+use vitals::broker::Broker;
 use vitals::broker::notice::Notice;
-use vitals::broker::{Broker, Config};
 
-use super::commands::{Home, done};
 #[cfg(target_os = "linux")]
 use super::traced::Traced;
 use super::wire::{Wire, group, name, text};
+use crate::own_broker::started;
 
 /// How long what does not wait may take on a busy machine.
 const LIMIT: Duration = Duration::from_secs(20);
 
-async fn started(folder: &Path) -> Broker {
-    let config = Config {
-        folder: folder.to_owned(),
-        listen: ([127, 0, 0, 1], 0).into(),
-        advertise: None,
-        flush: Flush::default(),
-    };
-    Broker::start(config).await.expect("started")
-}
-
-#[test]
-fn every_reading_of_a_topic_that_is_made_again_is_stored() {
-    let home = Home::new();
-    let _up = home.up();
-    for (round, (before, after)) in [(1, 1), (1, 3), (3, 1)].into_iter().enumerate() {
-        let count = || {
-            let counted = done(&home.run_embedded(&["count", "-o", "json"]));
-            let counted: serde_json::Value = serde_json::from_str(&counted).expect("JSON");
-            counted[0]["rows"].as_u64().expect("a number")
-        };
-        let fill = |partitions: i32, readings: u32, seed: usize| {
-            done(&home.run_embedded(&["init", "--partitions", &partitions.to_string()]));
-            let (readings, seed) = (readings.to_string(), seed.to_string());
-            done(&home.run_embedded(&["produce", "--interval", "0", "--count", &readings, "--seed", &seed]));
-            done(&home.run_embedded(&["consume", "--exit-at-end", "--quiet"]));
-        };
-        fill(before, 50, 2 * round);
-        let stored = if round == 0 { 50 } else { count() };
-        done(&home.run_embedded(&["topic", "delete", "patient.vitals", "--yes"]));
-        fill(after, 80, 2 * round + 1);
-        assert_eq!(count() - stored, 80, "{before} partitions, then {after}");
-        done(&home.run_embedded(&["topic", "delete", "patient.vitals", "--yes"]));
-    }
+/// A broker on a folder of its own, with so many records in its only topic, and a connection.
+async fn ward(partitions: i32, records: usize) -> (tempfile::TempDir, Broker, Wire) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let broker = started(folder.path()).await;
+    let mut wire = Wire::connect(broker.address()).await;
+    wire.create("ward", partitions).await;
+    assert_eq!(wire.produce("ward", records).await, 0);
+    (folder, broker, wire)
 }
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_broker_that_is_killed_at_any_moment_of_a_deletion_leaves_the_topic_or_nothing_of_it() {
     for moment in 1.. {
-        let folder = tempfile::tempdir().expect("a folder");
-        let broker = started(folder.path()).await;
-        let mut wire = Wire::connect(broker.address()).await;
-        wire.create("ward", 1).await;
-        assert_eq!((wire.produce("ward", 30).await, wire.commit("ward", 30).await), (0, 0));
+        let (folder, broker, mut wire) = ward(1, 30).await;
+        assert_eq!(wire.commit("ward", 30).await, 0);
         broker.stop().await;
         let calls = "unlink,unlinkat,rmdir";
         let kill = format!("inject={calls}:signal=KILL:when={moment}");
@@ -108,11 +78,7 @@ async fn end_of(wire: &mut Wire, topic: &str) -> i64 {
 
 #[tokio::test]
 async fn offsets_that_an_older_version_has_left_pass_nothing_over_and_are_told() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let broker = started(folder.path()).await;
-    let mut wire = Wire::connect(broker.address()).await;
-    wire.create("ward", 1).await;
-    wire.produce("ward", 80).await;
+    let (folder, broker, _) = ward(1, 80).await;
     broker.stop().await;
     let entry = |topic: &str| {
         let json = format!(
@@ -136,11 +102,7 @@ async fn offsets_that_an_older_version_has_left_pass_nothing_over_and_are_told()
 #[tokio::test]
 async fn a_fetch_that_waits_for_a_topic_is_answered_when_it_is_deleted() {
     for version in [12, 13] {
-        let folder = tempfile::tempdir().expect("a folder");
-        let broker = started(folder.path()).await;
-        let mut wire = Wire::connect(broker.address()).await;
-        wire.create("ward", 1).await;
-        wire.produce("ward", 10).await;
+        let (_folder, broker, mut wire) = ward(1, 10).await;
         let id = wire.id_of("ward").await;
         let mut waiting = Wire::connect(broker.address()).await;
         let fetch = tokio::spawn(async move {
@@ -189,11 +151,7 @@ async fn joined(wire: &mut Wire, member: &StrBytes) -> (StrBytes, i32) {
 
 #[tokio::test]
 async fn a_member_that_still_reads_the_old_topic_commits_nothing_for_the_new_one() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let broker = started(folder.path()).await;
-    let mut wire = Wire::connect(broker.address()).await;
-    wire.create("ward", 2).await;
-    wire.produce("ward", 50).await;
+    let (_folder, _broker, mut wire) = ward(2, 50).await;
     let (member, generation) = joined(&mut wire, &StrBytes::new()).await;
     assert_eq!(wire.commit_as("ward", 30, &member, generation).await, 0);
     wire.delete("ward").await;
@@ -214,11 +172,7 @@ async fn a_member_that_still_reads_the_old_topic_commits_nothing_for_the_new_one
 
 #[tokio::test]
 async fn nobody_commits_beyond_the_end_and_a_group_of_a_deleted_topic_alone_is_gone() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let broker = started(folder.path()).await;
-    let mut wire = Wire::connect(broker.address()).await;
-    wire.create("ward", 1).await;
-    wire.produce("ward", 10).await;
+    let (folder, broker, mut wire) = ward(1, 10).await;
     assert_eq!(wire.commit("ward", 11).await, ResponseError::OffsetOutOfRange.code());
     assert_eq!(wire.commit("ward", 10).await, 0);
     wire.delete("ward").await;

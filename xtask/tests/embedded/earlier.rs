@@ -1,92 +1,69 @@
 //! A topic that is deleted and made anew, as an operator sees it.
 
-use kafka_protocol::messages::offset_commit_request::{OffsetCommitRequestPartition, OffsetCommitRequestTopic};
-use kafka_protocol::messages::{GroupId, OffsetCommitRequest, TopicName};
 use kafka_protocol::protocol::StrBytes;
 use serde_json::Value;
-use vitals::kafka::cluster::Cluster;
+use vitals::kafka::error::KafkaError;
 
-use super::commands::{Home, Up, done, text};
+use super::home::{GROUP, Home, TOPIC};
+use super::records::run;
+use super::wire::{Wire, group_of};
 
-const GROUP: &str = "vitals-monitor-consumer-v7";
-const TOPIC: &str = "patient.vitals";
-
-fn rows(home: &Home, words: &[&str]) -> Vec<Value> {
-    let output = home.run_embedded(words);
-    done(&output).lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
-}
-
-fn send(home: &Home, count: &str) {
-    done(&home.run_embedded(&["produce", "--count", count, "--interval", "0", "--patients", "P001"]));
+fn send(home: &Home, count: usize) {
+    home.done(&format!("produce --count {count} --interval 0 --patients P001"));
 }
 
 fn stored(home: &Home) -> usize {
-    rows(home, &["query", "--patient", "P001", "--limit", "1000", "-o", "ndjson"]).len()
+    home.rows("query --patient P001 --limit 1000").len()
 }
 
 /// A commit that was on its way when its topic was deleted: offset 50 of the one partition.
-fn commit_late(up: &Up) {
-    let text = |text: &str| StrBytes::from_string(text.to_owned());
-    let place = OffsetCommitRequestPartition::default()
-        .with_committed_offset(50)
-        .with_committed_metadata(Some(text("topic=f0f1f2f3-f4f5-f6f7-f8f9-fafbfcfdfeff")));
-    let topic = OffsetCommitRequestTopic::default().with_name(TopicName(text(TOPIC))).with_partitions(vec![place]);
-    let request = OffsetCommitRequest::default().with_group_id(GroupId(text(GROUP))).with_topics(vec![topic]);
-    let committed = async {
-        let mut cluster = Cluster::connect(std::slice::from_ref(&up.address)).await.expect("connected");
-        let coordinator = cluster.coordinator(GROUP).await.expect("found");
-        cluster.node(coordinator).await.expect("connected").call(&request).await.expect("an answer")
-    };
-    let answer = tokio::runtime::Runtime::new().expect("a runtime").block_on(committed);
-    assert_eq!(answer.topics[0].partitions[0].error_code, 0);
+fn commit_late(home: &Home) {
+    let beside = "topic=f0f1f2f3-f4f5-f6f7-f8f9-fafbfcfdfeff";
+    let code = run(async {
+        let mut wire = Wire::connect(home.address()).await;
+        Ok::<_, KafkaError>(wire.commit_of(group_of(GROUP), &StrBytes::new(), -1, (TOPIC, 50, beside)).await)
+    });
+    assert_eq!(code, 0);
 }
 
 #[test]
 fn a_topic_made_anew_is_read_from_its_start_by_a_group_that_read_another_of_its_name() {
-    let home = Home::new();
-    let _up = home.up();
+    let home = Home::up();
     let mut sent = 0;
-    for (partitions, count) in [("1", 50), ("1", 80), ("3", 20), ("1", 50)] {
-        home.run_embedded(&["topic", "delete", TOPIC, "--yes"]);
-        done(&home.run_embedded(&["init", "--partitions", partitions]));
-        send(&home, &count.to_string());
+    for (partitions, count) in [(1, 50), (1, 80), (3, 20), (1, 50)] {
+        home.run(&format!("topic delete {TOPIC} --yes"));
+        home.done(&format!("init --partitions {partitions}"));
+        send(&home, count);
         sent += count;
-        done(&home.run_embedded(&["consume", "--exit-at-end", "--quiet"]));
+        home.consume();
         assert_eq!(stored(&home), sent);
     }
 }
 
 #[test]
 fn offsets_of_an_earlier_topic_are_told_and_the_next_consumer_begins_at_the_start() {
-    let home = Home::new();
-    let up = home.up();
-    done(&home.run_embedded(&["init", "--partitions", "1"]));
-    send(&home, "80");
-    commit_late(&up);
+    let home = Home::ready(1);
+    send(&home, 80);
+    commit_late(&home);
 
-    let output = home.run_embedded(&["lag", "-o", "ndjson"]);
-    let lag: Value = serde_json::from_str(&done(&output)).expect("JSON");
+    let output = home.run("lag -o ndjson").well();
+    let lag = output.json();
     assert_eq!((&lag["committed"], &lag["lag"], &lag["earlier_committed"]), (&Value::Null, &80.into(), &50.into()));
     let told = format!("what {GROUP} has committed in partition 0 belongs to an earlier topic of this name");
-    let lag = text(&output.stderr);
-    assert!(
-        lag.contains(&told) && lag.contains("hint: vitals consume --profile embedded begins at the start"),
-        "{lag}"
-    );
-    for command in ["status", "doctor"] {
-        let output = home.run_embedded(&[command, "-o", "ndjson"]);
-        assert_eq!(output.status.code(), Some(1));
-        assert!(text(&output.stdout).contains(&told), "{}", text(&output.stdout));
+    for expected in [&*told, "hint: vitals consume --profile embedded begins at the start"] {
+        assert!(output.talk().contains(expected), "{}", output.talk());
     }
-    let moved = &rows(&home, &["group", "seek", "--to", "earliest", "--dry-run", "-o", "ndjson"])[0];
+    for command in ["status", "doctor"] {
+        let output = home.run(&[command, "-o", "ndjson"]).with_code(1).output();
+        assert!(output.contains(&told), "{output}");
+    }
+    let moved = &home.rows("group seek --to earliest --dry-run")[0];
     assert_eq!((&moved["committed"], &moved["new"]), (&Value::Null, &0.into()));
-    let audit = home.run_embedded(&["audit", "-o", "json"]);
-    assert!(!text(&audit.stdout).contains("no_row"), "{}", text(&audit.stdout));
+    let audit = home.run("audit -o json").output();
+    assert!(!audit.contains("no_row"), "{audit}");
 
-    let consumed = home.run_embedded(&["consume", "--exit-at-end", "--quiet"]);
-    done(&consumed);
-    let consumed = text(&consumed.stderr);
+    let consumed = home.consume();
     assert!(consumed.contains("partition 0 are not of this one; reading from the start"), "{consumed}");
     assert_eq!(stored(&home), 80);
-    done(&home.run_embedded(&["status"]));
+    home.done("status");
 }

@@ -1,9 +1,7 @@
 //! Faults of every kind, on every request that the way of a reading needs: nothing is lost, nothing is invented, and
 //! everything is committed in the end.
 
-#[path = "faults/alone.rs"]
 mod alone;
-#[path = "faults/story.rs"]
 mod story;
 
 use std::time::Duration;
@@ -45,6 +43,11 @@ async fn consumed_with(api: ApiKey, most: usize, fault: Fault) {
     consumed_where(api, most, fault, |_| true).await;
 }
 
+/// The same of letters.
+async fn letters_sent_with(most: usize, fault: Fault) {
+    consumed_where(ApiKey::Produce, most, fault, of_dead_letters).await;
+}
+
 async fn consumed_where(api: ApiKey, most: usize, fault: Fault, concerns: impl Fn(&Request) -> bool + Send + 'static) {
     let (mut story, count) = (Story::of_sent().await, fault.count(most));
     if fault == Fault::Error(ResponseError::UnknownMemberId) {
@@ -64,6 +67,20 @@ async fn sent_with(api: ApiKey, most: usize, fault: Fault) {
     let plan = &story.broker.plan;
     story.send(|| plan.next(api, count, fault)).await.expect("sent in the end");
     assert_eq!(plan.made(), count, "{api:?} {fault:?} was made");
+    assert!(story.consume(|| {}).await.summary().is_clean);
+    story.check().await;
+}
+
+/// The producer, which looks its topic up again after any trouble, is not told of it at first.
+async fn looked_up_with(most: usize, fault: Fault) {
+    let (story, count) = (Story::begin().await, fault.count(most));
+    let plan = &story.broker.plan;
+    let arm = || {
+        plan.next(ApiKey::Produce, 1, Fault::Error(ResponseError::NotLeaderOrFollower));
+        plan.next(ApiKey::Metadata, count, fault);
+    };
+    story.send(arm).await.expect("sent in the end");
+    assert_eq!(plan.made(), 1 + count, "{fault:?} was made");
     assert!(story.consume(|| {}).await.summary().is_clean);
     story.check().await;
 }
@@ -135,101 +152,56 @@ fn of_whole_letters(request: &Request) -> bool {
 /// More requests than any story makes.
 const ALL: usize = 1_000_000;
 
-#[tokio::test]
-async fn sends_that_fail_are_repeated_until_everything_is_in_the_topic() {
-    let errors =
-        [ResponseError::NotLeaderOrFollower, ResponseError::NotEnoughReplicas, ResponseError::UnknownTopicOrPartition];
-    each(&errors, |fault| sent_with(ApiKey::Produce, 2, fault)).await;
+/// One test a line: what is done while which requests fail, how many of them, and which errors there are beside the
+/// faults of connections.
+macro_rules! each_fault {
+    ($($name:ident: $deed:ident($($what:expr),+) with [$($error:ident),*];)+) => {
+        $(
+            #[tokio::test]
+            async fn $name() {
+                each(&[$(ResponseError::$error),*], |fault| $deed($($what,)+ fault)).await;
+            }
+        )+
+    };
 }
 
-#[tokio::test]
-async fn a_producer_that_cannot_learn_of_its_topic_asks_again() {
-    each(&[ResponseError::LeaderNotAvailable], |fault| async move {
-        let (story, count) = (Story::begin().await, fault.count(2));
-        let plan = &story.broker.plan;
-        // It looks the topic up again after any trouble.
-        let arm = || {
-            plan.next(ApiKey::Produce, 1, Fault::Error(ResponseError::NotLeaderOrFollower));
-            plan.next(ApiKey::Metadata, count, fault);
-        };
-        story.send(arm).await.expect("sent in the end");
-        assert_eq!(plan.made(), 1 + count, "{fault:?} was made");
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn new_connections_that_fail_are_made_again() {
-    each(&[], |fault| consumed_with(ApiKey::ApiVersions, 2, fault)).await;
-}
-
-#[tokio::test]
-async fn metadata_that_fails_is_asked_for_again() {
-    let errors =
-        [ResponseError::LeaderNotAvailable, ResponseError::UnknownServerError, ResponseError::UnknownTopicOrPartition];
-    each(&errors, |fault| consumed_with(ApiKey::Metadata, 2, fault)).await;
-}
-
-#[tokio::test]
-async fn a_coordinator_that_is_not_found_is_looked_for_again() {
-    let errors = [ResponseError::CoordinatorNotAvailable, ResponseError::CoordinatorLoadInProgress];
-    each(&errors, |fault| consumed_with(ApiKey::FindCoordinator, 2, fault)).await;
-}
-
-#[tokio::test]
-async fn joins_that_fail_are_tried_again() {
-    let errors = [
-        ResponseError::CoordinatorLoadInProgress,
-        ResponseError::NotCoordinator,
-        ResponseError::UnknownMemberId,
-        ResponseError::UnknownServerError,
-    ];
-    each(&errors, |fault| consumed_with(ApiKey::JoinGroup, 2, fault)).await;
-}
-
-#[tokio::test]
-async fn syncs_that_fail_lead_to_another_join() {
-    let errors = [
-        ResponseError::RebalanceInProgress,
-        ResponseError::IllegalGeneration,
-        ResponseError::UnknownMemberId,
-        ResponseError::NotCoordinator,
-    ];
-    each(&errors, |fault| consumed_with(ApiKey::SyncGroup, 2, fault)).await;
-}
-
-#[tokio::test]
-async fn committed_offsets_that_are_not_to_be_had_are_asked_for_again() {
-    let errors = [ResponseError::NotCoordinator, ResponseError::CoordinatorLoadInProgress];
-    each(&errors, |fault| consumed_with(ApiKey::OffsetFetch, 2, fault)).await;
-}
-
-#[tokio::test]
-async fn the_ends_of_partitions_that_are_not_to_be_had_are_asked_for_again() {
-    let errors = [ResponseError::NotLeaderOrFollower, ResponseError::LeaderNotAvailable];
-    each(&errors, |fault| consumed_with(ApiKey::ListOffsets, 2, fault)).await;
-}
-
-#[tokio::test]
-async fn fetches_that_fail_are_repeated_from_where_they_were() {
-    let errors = [
-        ResponseError::NotLeaderOrFollower,
-        ResponseError::UnknownTopicId,
-        ResponseError::UnknownTopicOrPartition,
-        ResponseError::OffsetOutOfRange,
-    ];
-    each(&errors, |fault| consumed_with(ApiKey::Fetch, 2, fault)).await;
-}
-
-#[tokio::test]
-async fn letters_that_are_not_taken_are_sent_again() {
-    let errors = [
-        ResponseError::NotLeaderOrFollower,
-        ResponseError::RequestTimedOut,
-        ResponseError::TopicAuthorizationFailed,
-        ResponseError::NotEnoughReplicas,
-    ];
-    each(&errors, |fault| consumed_where(ApiKey::Produce, 3, fault, of_dead_letters)).await;
+each_fault! {
+    sends_that_fail_are_repeated_until_everything_is_in_the_topic:
+        sent_with(ApiKey::Produce, 2) with [NotLeaderOrFollower, NotEnoughReplicas, UnknownTopicOrPartition];
+    a_producer_that_cannot_learn_of_its_topic_asks_again:
+        looked_up_with(2) with [LeaderNotAvailable];
+    new_connections_that_fail_are_made_again:
+        consumed_with(ApiKey::ApiVersions, 2) with [];
+    metadata_that_fails_is_asked_for_again:
+        consumed_with(ApiKey::Metadata, 2) with [LeaderNotAvailable, UnknownServerError, UnknownTopicOrPartition];
+    a_coordinator_that_is_not_found_is_looked_for_again:
+        consumed_with(ApiKey::FindCoordinator, 2) with [CoordinatorNotAvailable, CoordinatorLoadInProgress];
+    joins_that_fail_are_tried_again:
+        consumed_with(ApiKey::JoinGroup, 2)
+        with [CoordinatorLoadInProgress, NotCoordinator, UnknownMemberId, UnknownServerError];
+    syncs_that_fail_lead_to_another_join:
+        consumed_with(ApiKey::SyncGroup, 2)
+        with [RebalanceInProgress, IllegalGeneration, UnknownMemberId, NotCoordinator];
+    committed_offsets_that_are_not_to_be_had_are_asked_for_again:
+        consumed_with(ApiKey::OffsetFetch, 2) with [NotCoordinator, CoordinatorLoadInProgress];
+    the_ends_of_partitions_that_are_not_to_be_had_are_asked_for_again:
+        consumed_with(ApiKey::ListOffsets, 2) with [NotLeaderOrFollower, LeaderNotAvailable];
+    fetches_that_fail_are_repeated_from_where_they_were:
+        consumed_with(ApiKey::Fetch, 2)
+        with [NotLeaderOrFollower, UnknownTopicId, UnknownTopicOrPartition, OffsetOutOfRange];
+    letters_that_are_not_taken_are_sent_again:
+        letters_sent_with(3)
+        with [NotLeaderOrFollower, RequestTimedOut, TopicAuthorizationFailed, NotEnoughReplicas];
+    a_topic_for_letters_that_cannot_be_made_is_made_later:
+        consumed_with(ApiKey::CreateTopics, 1) with [];
+    commits_that_fail_are_repeated_while_the_partitions_are_ours:
+        committed_with(2)
+        with [NotCoordinator, CoordinatorLoadInProgress, RebalanceInProgress, UnknownServerError];
+    heartbeats_that_fail_in_the_middle_lose_nothing:
+        consumed_with_heartbeats(1)
+        with [NotCoordinator, RebalanceInProgress, UnknownMemberId, IllegalGeneration];
+    a_farewell_that_fails_changes_nothing:
+        consumed_with(ApiKey::LeaveGroup, 1) with [];
 }
 
 #[tokio::test]
@@ -251,36 +223,4 @@ async fn letters_that_are_refused_for_what_they_are_are_sent_in_another_shape() 
     for error in errors {
         tell(error).await;
     }
-}
-
-#[tokio::test]
-async fn a_topic_for_letters_that_cannot_be_made_is_made_later() {
-    each(&[], |fault| consumed_with(ApiKey::CreateTopics, 1, fault)).await;
-}
-
-#[tokio::test]
-async fn commits_that_fail_are_repeated_while_the_partitions_are_ours() {
-    let errors = [
-        ResponseError::NotCoordinator,
-        ResponseError::CoordinatorLoadInProgress,
-        ResponseError::RebalanceInProgress,
-        ResponseError::UnknownServerError,
-    ];
-    each(&errors, |fault| committed_with(2, fault)).await;
-}
-
-#[tokio::test]
-async fn heartbeats_that_fail_in_the_middle_lose_nothing() {
-    let errors = [
-        ResponseError::NotCoordinator,
-        ResponseError::RebalanceInProgress,
-        ResponseError::UnknownMemberId,
-        ResponseError::IllegalGeneration,
-    ];
-    each(&errors, |fault| consumed_with_heartbeats(1, fault)).await;
-}
-
-#[tokio::test]
-async fn a_farewell_that_fails_changes_nothing() {
-    each(&[], |fault| consumed_with(ApiKey::LeaveGroup, 1, fault)).await;
 }

@@ -3,15 +3,10 @@
 //! The proxy carries whole frames, one request after the other on each connection, and knows what each of them asks
 //! for. The addresses in the answers are its own, so that no client goes around it.
 
-#[path = "faulty/frame.rs"]
-mod frame;
-#[path = "faulty/plan.rs"]
+pub(crate) mod frame;
 mod plan;
-#[path = "faulty/refusal.rs"]
 mod refusal;
-#[path = "faulty/route.rs"]
 mod route;
-#[path = "faulty/tests.rs"]
 mod tests;
 
 use std::io;
@@ -22,14 +17,15 @@ use bytes::Bytes;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinSet;
 use tokio::time::sleep;
-use vitals::broker::flush::Flush;
-use vitals::broker::{Broker, Config};
+use vitals::broker::Broker;
 
 pub(crate) use frame::Request;
 use plan::Deed;
 pub(crate) use plan::{Fault, Plan};
+
+use crate::own_broker::started;
 
 /// A broker that fails as it is told.
 pub(crate) struct Faulty {
@@ -37,27 +33,23 @@ pub(crate) struct Faulty {
     broker: Broker,
     address: SocketAddr,
     held: watch::Sender<bool>,
-    serving: JoinHandle<()>,
+    _serving: JoinSet<()>,
     _folder: tempfile::TempDir,
 }
 
 impl Faulty {
     pub(crate) async fn start() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let config = Config {
-            folder: folder.path().join("broker"),
-            listen: ([127, 0, 0, 1], 0).into(),
-            advertise: None,
-            flush: Flush::default(),
-        };
-        let broker = Broker::start(config).await.expect("started");
+        let broker = started(folder.path()).await;
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let plan = Arc::new(Plan::default());
         let (held, released) = watch::channel(false);
-        let place = Place { proxy: address, broker: broker.address(), plan: Arc::clone(&plan), held: released };
-        let serving = tokio::spawn(serve(listener, place));
-        Self { plan, broker, address, held, serving, _folder: folder }
+        let place = Place { proxy: address, plan: Arc::clone(&plan), held: released };
+        let carry = move |client, broker| Line { client, broker, place: place.clone() }.run();
+        let mut serving = JoinSet::new();
+        serving.spawn(frame::serve(listener, broker.address(), carry));
+        Self { plan, broker, address, held, _serving: serving, _folder: folder }
     }
 
     /// Where clients meet the faults.
@@ -81,40 +73,12 @@ impl Faulty {
     }
 }
 
-impl Drop for Faulty {
-    fn drop(&mut self) {
-        self.serving.abort();
-    }
-}
-
 /// What every connection has to know.
 #[derive(Clone)]
 struct Place {
     proxy: SocketAddr,
-    broker: SocketAddr,
     plan: Arc<Plan>,
     held: watch::Receiver<bool>,
-}
-
-async fn serve(listener: TcpListener, place: Place) {
-    let mut lines = JoinSet::new();
-    loop {
-        tokio::select! {
-            accepted = listener.accept() => {
-                let (client, _) = accepted.expect("a connection");
-                lines.spawn(carry(client, place.clone()));
-            }
-            Some(ended) = lines.join_next() => if let Err(failed) = ended && failed.is_panic() {
-                std::panic::resume_unwind(failed.into_panic());
-            },
-        }
-    }
-}
-
-/// A connection that breaks is nothing to tell: that is what this is for.
-async fn carry(client: TcpStream, place: Place) {
-    let Ok(broker) = TcpStream::connect(place.broker).await else { return };
-    let _ = Line { client, broker, place }.run().await;
 }
 
 /// One client's connection, with one of its own to the broker behind.
@@ -126,8 +90,6 @@ struct Line {
 
 impl Line {
     async fn run(mut self) -> io::Result<()> {
-        self.client.set_nodelay(true)?;
-        self.broker.set_nodelay(true)?;
         while let Some(frame) = frame::read(&mut self.client).await? {
             let _ = self.place.held.wait_for(|held| !held).await;
             let request = Request::parse(frame);
@@ -174,10 +136,7 @@ impl Line {
     /// The broker's answer, with our address in place of its own. `None` where the client does not wait for it.
     async fn ask(&mut self, request: &Request) -> io::Result<Option<Bytes>> {
         frame::write(&mut self.broker, &request.frame).await?;
-        let answer = tokio::select! {
-            answer = frame::read(&mut self.broker) => answer?,
-            () = frame::hung_up(&self.client) => None,
-        };
+        let answer = frame::ask(&self.client, &mut self.broker).await?;
         Ok(answer.map(|answer| route::through(self.place.proxy, request, answer)))
     }
 }

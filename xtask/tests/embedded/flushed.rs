@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use futures::future::join_all;
 use kafka_protocol::ResponseError;
 
-use super::commands::{Home, text};
+use super::home::Home;
 use super::traced::Traced;
 use super::wire::Wire;
 
@@ -85,8 +85,8 @@ async fn everything_is_on_the_disk_before_it_is_acknowledged() {
     assert_eq!(wire.produce("ward", 5).await, 0);
     assert_eq!(wire.commit("ward", 3).await, 0);
     wire.delete("ward").await;
-    let (trace, said, code) = traced.end();
-    assert_eq!(code, Some(0), "{said}");
+    let (trace, ended) = traced.end();
+    ended.well();
     let steps = steps(&trace);
     let answers: Vec<&[Step]> = steps.split(|step| *step == Step::Answered).collect();
     // Behind the four answers stands what the signal that ends it writes to itself.
@@ -130,8 +130,7 @@ async fn where_the_disk_fails_nothing_is_acknowledged_any_more_and_it_is_told() 
         assert_eq!(wire.produce("ward", 5).await, ResponseError::KafkaStorageError.code());
         assert_eq!(wire.commit("ward", 0).await, ResponseError::CoordinatorNotAvailable.code());
     }
-    let (_, said, code) = traced.end();
-    assert_eq!(code, Some(4));
+    let said = traced.end().1.with_code(4).talk();
     for what in ["partition 0 of the topic 'ward'", "the committed offsets"] {
         assert!(said.contains(&format!("the disk has failed under {what} (Input/output error")), "{said}");
     }
@@ -160,9 +159,7 @@ async fn what_is_flushed_once_in_a_while_is_acknowledged_before_and_on_the_disk_
 fn a_flush_that_is_none_is_refused_with_the_cure() {
     let home = Home::new();
     for wrong in ["0s", "2h", "often"] {
-        let refused = home.run(&["up", "--flush", wrong]);
-        let told = text(&refused.stderr);
-        assert_eq!(refused.status.code(), Some(2), "{told}");
+        let told = home.bare(&format!("up --flush {wrong}")).with_code(2).talk();
         assert!(told.contains("--flush") && told.contains("before-ack"), "{told}");
     }
 }

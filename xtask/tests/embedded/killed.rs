@@ -1,12 +1,9 @@
 //! `kill -9` of the broker under load, again and again: what it acknowledged is there, whole and once.
 
 use std::collections::BTreeMap;
-use std::net::TcpListener;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
 use vitals::kafka::admin::{self, TopicSpec};
@@ -17,72 +14,25 @@ use vitals::kafka::offsets::Place;
 use vitals::kafka::producer::{Delivery, Outgoing, Producer};
 use vitals::pipeline::source::{Event, Source};
 
+use super::home::Home;
+
 const KILLS: u32 = 20;
 const MESSAGES_A_BATCH: usize = 100;
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// A broker of its own process, killed when this is dropped.
-pub(crate) struct Served {
-    child: Child,
-}
-
-impl Served {
-    pub(crate) fn start(folder: &Path, address: &str) -> Self {
-        let child = Command::new(env!("CARGO_BIN_EXE_vitals"))
-            .args(["up", "--listen", address, "--data"])
-            .arg(folder)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("started");
-        Self { child }
-    }
-
-    pub(crate) fn kill(&mut self) {
-        self.child.kill().expect("killed");
-        self.child.wait().expect("ended");
-    }
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-pub(crate) fn free_address() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    listener.local_addr().expect("an address").to_string()
-}
-
-async fn connected(brokers: &[String]) -> Cluster {
-    let began = Instant::now();
-    loop {
-        match Cluster::connect(brokers).await {
-            Ok(cluster) => return cluster,
-            Err(error) => assert!(began.elapsed() < LIMIT, "{error}"),
-        }
-        sleep(Duration::from_millis(20)).await;
-    }
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_the_broker_acknowledged_is_there_after_every_kill() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let address = free_address();
-    let brokers = vec![address.clone()];
-    let mut broker = Served::start(folder.path(), &address);
-    let mut cluster = connected(&brokers).await;
+    let mut home = Home::up();
+    let brokers = vec![home.address().to_owned()];
+    let mut cluster = Cluster::connect(&brokers).await.expect("connected");
     admin::create(&mut cluster, &TopicSpec::readings("killed", 3, 1)).await.expect("made");
 
     let enough = Arc::new(AtomicBool::new(false));
     let sender = tokio::spawn(send_until_told(brokers.clone(), Arc::clone(&enough)));
     for kill in 0..KILLS {
         sleep(Duration::from_millis(u64::from(60 + kill * 13 % 90))).await;
-        broker.kill();
-        broker = Served::start(folder.path(), &address);
-        connected(&brokers).await;
+        home.kill_broker();
+        home.up_again();
     }
     enough.store(true, Ordering::Relaxed);
     let acknowledged = sender.await.expect("the sender");

@@ -1,105 +1,77 @@
 //! `vitals group`, `status` and `doctor` as processes, on the embedded broker and SQLite.
 
-use std::process::{Output, Stdio};
+use std::collections::BTreeMap;
+use std::net::TcpListener;
 
 use serde_json::Value;
 
-use super::commands::{Home, done, text, wait_for};
-
-const GROUP: &str = "vitals-monitor-consumer-v7";
-
-fn rows(output: &Output) -> Vec<Value> {
-    let stdout = done(output);
-    stdout.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
-}
+use super::home::{GROUP, Home, free_address, wait_for};
+use crate::running::{Ended, Running};
 
 /// What is wrong is on standard error, with a hint.
-fn told(output: &Output, code: i32) -> String {
-    let talk = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(code), "{talk}");
+fn told(ended: Ended, code: i32) -> String {
+    let talk = ended.with_code(code).talk();
     assert!(talk.contains("error: ") && talk.contains("hint: "), "{talk}");
     talk
 }
 
 /// A consumer that runs until it is dropped.
-struct Consuming(std::process::Child);
-
-impl Consuming {
-    fn start(home: &Home) -> Self {
-        let mut command = home.vitals(&["consume", "--quiet", "--instance-id", "bed-1", "--profile", "embedded"]);
-        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("started");
-        wait_for(|| {
-            let described = home.run_embedded(&["group", "describe", "-o", "ndjson"]);
-            text(&described.stdout).contains("\"topic\":\"patient.vitals\"")
-        });
-        Self(child)
-    }
-}
-
-impl Drop for Consuming {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+fn consuming(home: &Home) -> Running {
+    let consumer = home.start("consume --quiet --instance-id bed-1");
+    wait_for(|| home.run("group describe -o ndjson").output().contains("\"topic\":\"patient.vitals\""));
+    consumer
 }
 
 /// With 40 messages in two partitions, all of which the group has read.
-fn read_to_the_end(home: &Home) {
-    done(&home.run_embedded(&["init", "--partitions", "2"]));
-    done(&home.run_embedded(&["produce", "--count", "40", "--interval", "0"]));
-    done(&home.run_embedded(&["consume", "--exit-at-end", "--quiet"]));
+fn read_to_the_end() -> Home {
+    let home = Home::filled(2, 40);
+    home.consume();
+    home
 }
 
 fn lag(home: &Home) -> i64 {
-    rows(&home.run_embedded(&["lag", "-o", "ndjson"])).iter().map(|row| row["lag"].as_i64().expect("a number")).sum()
+    home.rows("lag").iter().map(|row| row["lag"].as_i64().expect("a number")).sum()
 }
 
 #[test]
 fn a_group_that_went_back_to_the_start_reads_everything_again() {
-    let home = Home::new();
-    let _up = home.up();
-    read_to_the_end(&home);
+    let home = read_to_the_end();
     assert_eq!(lag(&home), 0);
-    let dry = rows(&home.run_embedded(&["group", "seek", "--to", "earliest", "--dry-run", "-o", "ndjson"]));
+    let dry = home.rows("group seek --to earliest --dry-run");
     assert!(dry.iter().all(|row| row["new"] == 0));
     assert_eq!(lag(&home), 0, "a dry run changes nothing");
-    let moved = rows(&home.run_embedded(&["group", "seek", "--to", "earliest", "-o", "ndjson"]));
+    let moved = home.rows("group seek --to earliest");
     assert_eq!(moved.iter().filter_map(|row| row["difference"].as_i64()).sum::<i64>(), -40);
     assert_eq!(lag(&home), 40);
-    let moved = rows(&home.run_embedded(&["group", "seek", "--to", "-1h", "-o", "ndjson"]));
+    let moved = home.rows("group seek --to -1h");
     assert!(moved.iter().all(|row| row["new"] == 0), "everything was sent within the hour: {moved:?}");
-    rows(&home.run_embedded(&["group", "seek", "--to", "latest", "--partition", "0", "-o", "ndjson"]));
+    home.rows("group seek --to latest --partition 0");
     let left = lag(&home);
-    rows(&home.run_embedded(&["group", "seek", "--to", "latest", "--partition", "1", "-o", "ndjson"]));
+    home.rows("group seek --to latest --partition 1");
     assert!(left > 0 && lag(&home) == 0, "one partition at a time");
 }
 
 #[test]
 fn an_offset_beyond_the_log_becomes_its_end_and_that_is_said() {
-    let home = Home::new();
-    let _up = home.up();
-    read_to_the_end(&home);
-    let output = home.run_embedded(&["group", "seek", "--to", "1000000", "-o", "ndjson"]);
-    let moved = rows(&output);
+    let home = read_to_the_end();
+    let output = home.run("group seek --to 1000000 -o ndjson").well();
+    let moved = output.rows();
     assert!(moved.iter().all(|row| row["new"] == row["end"] && row["outside"] == 1_000_000), "{moved:?}");
-    assert!(text(&output.stderr).contains("so 1000000 became"), "{}", text(&output.stderr));
+    assert!(output.talk().contains("so 1000000 became"), "{}", output.talk());
 }
 
 #[test]
 fn a_group_with_members_is_neither_moved_nor_deleted_and_they_are_named() {
-    let home = Home::new();
-    let _up = home.up();
-    read_to_the_end(&home);
-    let consuming = Consuming::start(&home);
-    for words in [&["group", "seek", "--to", "earliest"][..], &["group", "delete", GROUP]] {
-        assert!(told(&home.run_embedded(words), 1).contains("has members: bed-1"), "{words:?}");
+    let home = read_to_the_end();
+    let consuming = consuming(&home);
+    for words in ["group seek --to earliest".to_owned(), format!("group delete {GROUP}")] {
+        assert!(told(home.run(&words), 1).contains("has members: bed-1"), "{words}");
     }
     assert_eq!(lag(&home), 0);
-    let listed = rows(&home.run_embedded(&["group", "list", "-o", "ndjson"]));
+    let listed = home.rows("group list");
     assert_eq!(listed.len(), 1);
-    assert_eq!(listed[0]["state"], "Stable");
-    assert_eq!(listed[0]["members"], 1);
-    let members = rows(&home.run_embedded(&["group", "describe", GROUP, "-o", "ndjson"]));
+    assert_eq!((&listed[0]["state"], &listed[0]["members"]), (&"Stable".into(), &1.into()));
+    let members = home.rows(&format!("group describe {GROUP}"));
     assert_eq!(members.len(), 1);
     assert_eq!(members[0]["instance_id"], "bed-1");
     assert_eq!(members[0]["partitions"].as_array().expect("a list").len(), 2);
@@ -108,34 +80,31 @@ fn a_group_with_members_is_neither_moved_nor_deleted_and_they_are_named() {
 
 #[test]
 fn a_deleted_group_is_gone_and_what_it_had_committed_was_said() {
-    let home = Home::new();
-    let _up = home.up();
-    read_to_the_end(&home);
-    let kept = home.run_embedded(&["group", "delete", GROUP]);
-    assert!(told(&kept, 2).contains("committed offsets in 2 partitions, and there is no terminal to ask at"));
-    let output = home.run_embedded(&["group", "delete", GROUP, "--yes"]);
-    assert_eq!(done(&output), format!("group {GROUP}: deleted\n"));
-    assert!(text(&output.stderr).contains("it had committed of patient.vitals"), "{}", text(&output.stderr));
-    assert!(told(&home.run_embedded(&["group", "delete", GROUP]), 2).contains("does not exist"));
-    assert!(rows(&home.run_embedded(&["group", "list", "-o", "ndjson"])).is_empty());
+    let home = read_to_the_end();
+    let delete = format!("group delete {GROUP}");
+    let kept = told(home.run(&delete), 2);
+    assert!(kept.contains("committed offsets in 2 partitions, and there is no terminal to ask at"), "{kept}");
+    let deleted = home.run(&format!("{delete} --yes")).well();
+    assert_eq!(deleted.output(), format!("group {GROUP}: deleted\n"));
+    assert!(deleted.talk().contains("it had committed of patient.vitals"), "{}", deleted.talk());
+    assert!(told(home.run(&delete), 2).contains("does not exist"));
+    assert!(home.rows("group list").is_empty());
 }
 
 #[test]
 fn an_unknown_partition_topic_or_group_is_named() {
-    let home = Home::new();
-    let _up = home.up();
-    read_to_the_end(&home);
-    let seek = ["group", "seek", "--to", "latest"];
-    let with = |more: &[&str]| told(&home.run_embedded(&[&seek[..], more].concat()), 2);
-    assert!(with(&["--partition", "7"]).contains("no partition 7"));
-    assert!(with(&["--topic", "nothing"]).contains("'nothing' does not exist"));
-    assert!(told(&home.run_embedded(&["group", "describe", "nobody"]), 2).contains("'nobody' does not exist"));
+    let home = read_to_the_end();
+    for (words, what) in [
+        ("group seek --to latest --partition 7", "no partition 7"),
+        ("group seek --to latest --topic nothing", "'nothing' does not exist"),
+        ("group describe nobody", "'nobody' does not exist"),
+    ] {
+        assert!(told(home.run(words), 2).contains(what), "{words}");
+    }
 }
 
 fn status(home: &Home, code: i32) -> Value {
-    let output = home.run_embedded(&["status", "-o", "json"]);
-    assert_eq!(output.status.code(), Some(code), "{}{}", text(&output.stdout), text(&output.stderr));
-    serde_json::from_slice(&output.stdout).expect("an object")
+    home.run("status -o json").with_code(code).json()
 }
 
 /// What is wrong, each with its cure.
@@ -147,9 +116,7 @@ fn wrongs(report: &Value) -> Vec<(String, String)> {
 
 #[test]
 fn status_is_well_where_everything_is_there_and_read() {
-    let home = Home::new();
-    let _up = home.up();
-    read_to_the_end(&home);
+    let home = read_to_the_end();
     let report = status(&home, 0);
     assert_eq!(report["healthy"], true);
     assert_eq!(report["topics"][0]["records"], 40);
@@ -161,8 +128,7 @@ fn status_is_well_where_everything_is_there_and_read() {
 
 #[test]
 fn status_says_what_is_missing_and_what_makes_it() {
-    let home = Home::new();
-    let _up = home.up();
+    let home = Home::up();
     let report = status(&home, 1);
     let wrongs = wrongs(&report);
     assert!(wrongs.iter().any(
@@ -173,10 +139,7 @@ fn status_says_what_is_missing_and_what_makes_it() {
 
 #[test]
 fn status_says_that_nobody_reads_what_waits() {
-    let home = Home::new();
-    let _up = home.up();
-    done(&home.run_embedded(&["init"]));
-    done(&home.run_embedded(&["produce", "--count", "7", "--interval", "0"]));
+    let home = Home::filled(6, 7);
     let report = status(&home, 1);
     assert_eq!(report["group"]["lag"], 7);
     assert_eq!(report["group"]["state"], Value::Null);
@@ -187,10 +150,8 @@ fn status_says_that_nobody_reads_what_waits() {
 
 #[test]
 fn status_without_a_broker_still_tells_of_the_store() {
-    let home = Home::new();
-    let up = home.up();
-    read_to_the_end(&home);
-    drop(up);
+    let mut home = read_to_the_end();
+    home.kill_broker();
     let report = status(&home, 1);
     assert_eq!(report["cluster"], Value::Null);
     assert_eq!(report["store"]["kind"], "sqlite");
@@ -199,28 +160,20 @@ fn status_without_a_broker_still_tells_of_the_store() {
 
 #[test]
 fn status_is_unreachable_only_where_nothing_answers() {
-    let home = Home::new();
-    drop(home.up());
+    let mut home = Home::up();
+    home.kill_broker();
     assert_eq!(wrongs(&status(&home, 4)).len(), 2);
 }
 
 /// The checks of `vitals doctor`, by name.
-fn doctor(home: &Home, code: i32) -> std::collections::BTreeMap<String, Value> {
-    let output = home.run_embedded(&["doctor", "-o", "ndjson"]);
-    assert_eq!(output.status.code(), Some(code), "{}{}", text(&output.stdout), text(&output.stderr));
-    let checks = text(&output.stdout);
-    let check = |line: &str| {
-        let check: Value = serde_json::from_str(line).expect("an object");
-        (check["check"].as_str().expect("a name").to_owned(), check)
-    };
-    checks.lines().map(check).collect()
+fn doctor(home: &Home, code: i32) -> BTreeMap<String, Value> {
+    let named = |check: Value| (check["check"].as_str().expect("a name").to_owned(), check);
+    home.run("doctor -o ndjson").with_code(code).rows().into_iter().map(named).collect()
 }
 
 #[test]
 fn doctor_finds_nothing_where_everything_is_there_and_read() {
-    let home = Home::new();
-    let _up = home.up();
-    read_to_the_end(&home);
+    let home = read_to_the_end();
     let checks = doctor(&home, 0);
     for (name, check) in &checks {
         assert_eq!(check["verdict"], "ok", "{name}: {check}");
@@ -232,14 +185,13 @@ fn doctor_finds_nothing_where_everything_is_there_and_read() {
 
 #[test]
 fn doctor_names_the_command_that_mends_each_thing() {
-    let home = Home::new();
-    let up = home.up();
+    let mut home = Home::up();
     let checks = doctor(&home, 1);
     assert_eq!(checks["topic"]["verdict"], "fail");
     assert_eq!(checks["topic"]["cure"], "vitals init --profile embedded");
     assert_eq!(checks["store_file"]["verdict"], "fail");
     assert_eq!(checks["group"]["found"], "needs topic");
-    drop(up);
+    home.kill_broker();
     let checks = doctor(&home, 1);
     assert_eq!(checks["broker_port"]["verdict"], "fail");
     let cure = checks["broker_port"]["cure"].as_str().expect("a text");
@@ -249,73 +201,67 @@ fn doctor_names_the_command_that_mends_each_thing() {
 
 #[test]
 fn doctor_knows_a_table_that_somebody_changed_by_hand() {
-    let home = Home::new();
-    let _up = home.up();
-    read_to_the_end(&home);
-    let file = home.path().join("data").join("vitals").join("vitals.db");
-    let database = rusqlite::Connection::open(file).expect("opened");
-    database.execute_batch("ALTER TABLE patient_vitals RENAME COLUMN spo2 TO oxygen").expect("changed");
-    drop(database);
+    let home = read_to_the_end();
+    home.sql("ALTER TABLE patient_vitals RENAME COLUMN spo2 TO oxygen");
     let checks = doctor(&home, 1);
     assert_eq!(checks["readings_table"]["verdict"], "fail");
     assert!(checks["readings_table"]["found"].as_str().expect("a text").contains("no column `spo2`"));
     assert_eq!(checks["alerts_table"]["verdict"], "ok");
 }
 
+/// Somebody who listens, with the address.
+fn listener() -> (TcpListener, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address").to_string();
+    (listener, address)
+}
+
+/// What is found with these brokers, one check of it with its verdict.
+fn found(home: &Home, brokers: &str, check: &str) -> (String, String) {
+    let checks = home.run(&format!("doctor --brokers {brokers} -o ndjson")).rows();
+    let found = checks.iter().find(|found| found["check"] == check).unwrap_or_else(|| panic!("{checks:?}"));
+    let text = |name: &str| found[name].as_str().expect("a text").to_owned();
+    (text("verdict"), text("found"))
+}
+
 #[test]
 fn doctor_tells_what_listens_in_the_place_of_a_broker() {
-    let home = Home::new();
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    let address = listener.local_addr().expect("an address").to_string();
+    let (listener, address) = listener();
     std::thread::spawn(move || {
         for mut client in listener.incoming().flatten() {
             let _ = std::io::Write::write_all(&mut client, b"HTTP/1.0 400 Bad Request\r\n\r\n");
         }
     });
-    let output = home.run_embedded(&["doctor", "--brokers", &address, "-o", "ndjson"]);
-    assert_eq!(output.status.code(), Some(1));
-    assert!(text(&output.stdout).contains("is a web server, and not Kafka"), "{}", text(&output.stdout));
-}
-
-/// What is found of the protocol at these addresses, with its verdict.
-fn protocol(home: &Home, brokers: &str) -> (String, String) {
-    let output = home.run_embedded(&["doctor", "--brokers", brokers, "-o", "ndjson"]);
-    let checks = text(&output.stdout);
-    let checks = checks.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
-    let check = checks.into_iter().find(|check| check["check"] == "broker_protocol").expect("made");
-    let text = |name: &str| check[name].as_str().expect("a text").to_owned();
-    (text("verdict"), text("found"))
+    let told = Home::new().run(&format!("doctor --brokers {address} -o ndjson")).with_code(1).output();
+    assert!(told.contains("is a web server, and not Kafka"), "{told}");
 }
 
 #[test]
 fn doctor_says_of_nobody_that_it_speaks_kafka_who_did_not_answer() {
-    let home = Home::new();
-    let up = home.up();
+    let home = Home::up();
     // Connections are taken by the system, and nobody reads them.
-    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    let silent = (silent.local_addr().expect("an address").to_string(), silent);
-    let closing = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    let closes = closing.local_addr().expect("an address").to_string();
+    let (_listens, silent) = listener();
+    let (closing, closes) = listener();
     std::thread::spawn(move || closing.incoming().for_each(drop));
 
-    let of = |address: &str, what: &str| format!("{address} {what}");
-    let says_nothing = of(&silent.0, "takes connections, and answers nothing");
-    assert_eq!(protocol(&home, &silent.0), ("fail".to_owned(), says_nothing.clone()));
-    let hangs_up = of(&closes, "closes connections before it answers");
-    assert_eq!(protocol(&home, &closes), ("fail".to_owned(), hangs_up.clone()));
-    let speaks = of(&up.address, "speaks the Kafka protocol");
-    assert_eq!(protocol(&home, &up.address), ("ok".to_owned(), speaks.clone()));
-    let all = format!("{},{},{closes}", silent.0, up.address);
-    assert_eq!(protocol(&home, &all), ("warn".to_owned(), format!("{speaks}; but {says_nothing}; {hangs_up}")));
+    let says_nothing = format!("{silent} takes connections, and answers nothing");
+    let hangs_up = format!("{closes} closes connections before it answers");
+    let speaks = format!("{} speaks the Kafka protocol", home.address());
+    let all = format!("{silent},{},{closes}", home.address());
+    for (brokers, verdict, expected) in [
+        (&*silent, "fail", says_nothing.clone()),
+        (&*closes, "fail", hangs_up.clone()),
+        (home.address(), "ok", speaks.clone()),
+        (&*all, "warn", format!("{speaks}; but {says_nothing}; {hangs_up}")),
+    ] {
+        assert_eq!(found(&home, brokers, "broker_protocol"), (verdict.to_owned(), expected));
+    }
 }
 
 #[test]
 fn doctor_hears_of_a_folder_that_another_broker_uses() {
-    let home = Home::new();
-    let _up = home.up();
+    let home = Home::up();
     // Another port, where nothing listens: the broker of this folder is elsewhere.
-    let address = super::killed::free_address();
-    let output = home.run_embedded(&["doctor", "--brokers", &address, "-o", "ndjson"]);
-    assert_eq!(output.status.code(), Some(1));
-    assert!(text(&output.stdout).contains("and nothing answers where the settings say"), "{}", text(&output.stdout));
+    let told = home.run(&format!("doctor --brokers {} -o ndjson", free_address())).with_code(1).output();
+    assert!(told.contains("and nothing answers where the settings say"), "{told}");
 }

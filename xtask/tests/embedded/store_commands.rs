@@ -2,11 +2,10 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::io::Write as _;
 use std::path::PathBuf;
-use std::process::{Output, Stdio};
 
-use super::commands::{Home, done, text};
+use super::home::{Home, TOPIC, end_of};
+use crate::running::{Ended, RUN_LIMIT, Running};
 
 /// A home with a file that has tables, and no broker.
 struct Ward(Home);
@@ -16,7 +15,7 @@ const NAMES: &str = "patient_id,timestamp,heart_rate,spo2,systolic,diastolic,res
 impl Ward {
     fn new() -> Self {
         let ward = Self(Home::new());
-        fs::write(ward.0.path().join("vitals.toml"), "store = \"sqlite:vitals.db\"\n").expect("written");
+        ward.write("vitals.toml", "store = \"sqlite:vitals.db\"\n");
         let store = vitals::store::sqlite::SqliteStore::at(ward.path("vitals.db")).expect("a store");
         tokio::runtime::Runtime::new().expect("a runtime").block_on(store.init()).expect("tables");
         ward
@@ -26,28 +25,29 @@ impl Ward {
         self.0.path().join(name)
     }
 
-    fn run(&self, words: &str) -> Output {
-        self.0.run(&words.split_whitespace().collect::<Vec<_>>())
+    fn run(&self, words: &str) -> Ended {
+        self.0.bare(words)
+    }
+
+    /// It ends well; gives what it shows.
+    fn shows(&self, words: &str) -> String {
+        self.run(words).well().output()
     }
 
     /// It ends well; gives its standard error.
     fn well(&self, words: &str) -> String {
-        let output = self.run(words);
-        done(&output);
-        text(&output.stderr)
+        self.run(words).well().talk()
     }
 
     /// It ends with this code; gives its standard error.
     fn fails(&self, words: &str, code: i32) -> String {
-        let output = self.run(words);
-        let told = text(&output.stderr);
-        assert_eq!(output.status.code(), Some(code), "{words}: {told}");
+        let told = self.run(words).with_code(code).talk();
         assert!(told.contains("error: ") && told.contains("hint: "), "{words}: {told}");
         told
     }
 
     fn write(&self, name: &str, text: &str) {
-        fs::write(self.path(name), text).expect("written");
+        self.0.file(name, text);
     }
 
     fn read(&self, name: &str) -> String {
@@ -55,7 +55,7 @@ impl Ward {
     }
 
     fn count(&self) -> String {
-        done(&self.run("count -o csv")).lines().nth(1).expect("a count").to_owned()
+        self.run("count -o csv").well().stdout.remove(1)
     }
 
     fn sql(&self, sql: &str) {
@@ -240,17 +240,14 @@ fn what_is_wrong_with_every_line_is_one_error_with_one_hint() {
 fn standard_input_is_written_up_to_its_first_fault_and_that_is_said() {
     let ward = Ward::new();
     let import = |text: &str| {
-        let mut command = ward.0.vitals(&["import", "-"]);
-        let mut child =
-            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("started");
-        child.stdin.take().expect("a pipe").write_all(text.as_bytes()).expect("written");
-        child.wait_with_output().expect("ended")
+        let mut import = Running::start("vitals import", &mut ward.0.vitals("import -"));
+        import.say(text.trim_end());
+        import.close_stdin();
+        import.wait_end(RUN_LIMIT)
     };
-    done(&import("\u{feff}{\"patient_id\":\"P1\",\"timestamp\":\"2025-10-26T10:30:10Z\",\"spo2\":97}\n"));
+    import("\u{feff}{\"patient_id\":\"P1\",\"timestamp\":\"2025-10-26T10:30:10Z\",\"spo2\":97}\n").well();
     let line = |second: u8, rate: &str| format!("P1,2025-10-26T10:30:{second}Z,{rate},,,,,\n");
-    let cut = import(&[line(11, "80"), line(12, "81"), line(13, "fast"), line(14, "83")].concat());
-    assert_eq!(cut.status.code(), Some(3));
-    let told = text(&cut.stderr);
+    let told = import(&[line(11, "80"), line(12, "81"), line(13, "fast"), line(14, "83")].concat()).with_code(3).talk();
     assert!(told.contains("standard input, line 3, column heart_rate"), "{told}");
     assert!(told.contains("2 were written"), "{told}");
     assert_eq!(ward.count(), "3");
@@ -282,9 +279,8 @@ fn an_export_that_fails_leaves_nothing_behind() {
 fn a_full_disk_is_told_and_no_device_is_replaced() {
     let ward = Ward::new();
     let full = fs::OpenOptions::new().write(true).open("/dev/full").expect("a device");
-    let output = ward.0.vitals(&["export", "-"]).stdout(full).stderr(Stdio::piped()).output().expect("ran");
-    assert_eq!(output.status.code(), Some(4));
-    assert!(text(&output.stderr).contains("hint: "), "{}", text(&output.stderr));
+    let told = end_of(&ward.0.vitals("export -").stdout(full).output().expect("ran")).with_code(4).talk();
+    assert!(told.contains("hint: "), "{told}");
     assert!(ward.fails("export --force /dev/full", 2).contains("not a file"));
 }
 
@@ -299,7 +295,7 @@ fn a_part_is_exported_by_patient_and_time() {
     ward.write("in.csv", &rows);
     ward.well("import in.csv");
     let exported = |words: &str| {
-        let text = done(&ward.run(&format!("export --no-header {words} -")));
+        let text = ward.shows(&format!("export --no-header {words} -"));
         text.lines().map(|line| line.split(',').step_by(2).take(2).collect::<Vec<_>>().join(":")).collect::<Vec<_>>()
     };
     let range = "--since 2025-10-26T10:01:00Z --until 2025-10-26T10:03:00Z";
@@ -307,7 +303,7 @@ fn a_part_is_exported_by_patient_and_time() {
     assert_eq!(exported(&format!("--patient P2 {range}")), ["P2:2", "P2:1"]);
     assert_eq!(exported("--patient P1").len(), 5);
     assert!(exported("--patient P3").is_empty());
-    let json = done(&ward.run("export --patient P1 --until 2025-10-26T10:01:00Z -o ndjson -"));
+    let json = ward.shows("export --patient P1 --until 2025-10-26T10:01:00Z -o ndjson -");
     let expected = r#"{"patient_id":"P1","timestamp":"2025-10-26T10:00:00+00:00","heart_rate":0,"spo2":null,"systolic":null,"diastolic":null,"respiratory_rate":null,"temperature":null}"#;
     assert_eq!(json, format!("{expected}\n"));
     ward.fails("export --since 2025-10-26T10:01:00Z --until 2025-10-26T10:01:00Z out.csv", 2);
@@ -318,20 +314,20 @@ fn rows_are_counted_by_patient_and_by_hour() {
     let ward = Ward::new();
     ward.write("in.csv", &odd_rows());
     ward.well("import in.csv");
-    assert_eq!(done(&ward.run("count -o json")), "[\n{\"rows\":2504}\n]\n");
-    let patients = done(&ward.run("count --by patient -o csv"));
+    assert_eq!(ward.shows("count -o json"), "[\n{\"rows\":2504}\n]\n");
+    let patients = ward.shows("count --by patient -o csv");
     assert_eq!(patients, "patient_id,rows\n\"P\"\"3\\, \",1\nP001,2\nP002,1\nP9,2500\n");
-    assert_eq!(done(&ward.run("count --patient P001 --by hour -o csv")), "hour,rows\n2025-10-26T10:00:00+00:00,2\n");
-    assert_eq!(done(&ward.run("count --patient nobody -o ndjson")), "{\"rows\":0}\n");
+    assert_eq!(ward.shows("count --patient P001 --by hour -o csv"), "hour,rows\n2025-10-26T10:00:00+00:00,2\n");
+    assert_eq!(ward.shows("count --patient nobody -o ndjson"), "{\"rows\":0}\n");
 }
 
 #[test]
 fn a_further_column_is_left_out_and_said_and_the_schema_shows_it() {
     let ward = Ward::new();
-    assert!(done(&ward.run("schema show -o ndjson")).lines().all(|line| line.contains("\"state\":\"as_made\"")));
+    assert!(ward.shows("schema show -o ndjson").lines().all(|line| line.contains("\"state\":\"as_made\"")));
     ward.sql("ALTER TABLE patient_vitals ADD ward TEXT; DROP TABLE patient_alerts; CREATE TABLE beds (id INTEGER)");
     assert!(ward.well("export out.csv").contains("not part of an export: ward"));
-    let shown = done(&ward.run("schema show"));
+    let shown = ward.shows("schema show");
     assert!(shown.contains("--   it has the further column ward TEXT\nCREATE TABLE patient_vitals"), "{shown}");
     assert!(shown.contains("-- table patient_alerts: missing; `vitals init` makes it"), "{shown}");
     assert!(shown.contains("-- table beds: not made by vitals\nCREATE TABLE beds (id INTEGER);"), "{shown}");
@@ -339,74 +335,57 @@ fn a_further_column_is_left_out_and_said_and_the_schema_shows_it() {
 
 #[test]
 fn a_reset_takes_topic_and_file_and_init_makes_them_anew() {
-    let home = Home::new();
-    let _up = home.up();
-    let send = ["produce", "--count", "30", "--interval", "0"];
-    let consume = ["consume", "--exit-at-end", "--quiet"];
+    let home = Home::up();
     for _ in 0..2 {
-        done(&home.run_embedded(&["init"]));
-        done(&home.run_embedded(&send));
-        done(&home.run_embedded(&consume));
+        home.done("init");
+        home.produce(30);
+        home.consume();
         // After the second time: a group that remembered its offsets would have passed over all of it.
-        assert_eq!(done(&home.run_embedded(&["count", "-o", "csv"])), "rows\n30\n");
-        let refused = home.run_embedded(&["reset"]);
-        assert_eq!(refused.status.code(), Some(2));
-        let told = text(&refused.stderr);
-        assert!(told.contains("topic patient.vitals: 30 records") && told.contains("30 readings"), "{told}");
-        assert!(told.contains("--yes"), "{told}");
-        let gone = done(&home.run_embedded(&["reset", "--confirm", "vitals.db"]));
-        assert!(gone.starts_with("topic patient.vitals: deleted\ntopic patient.vitals.dlq: deleted\nfile "), "{gone}");
-        assert!(text(&home.run_embedded(&["reset", "--yes"]).stderr).contains("nothing to delete"));
+        assert_eq!(home.count(), 30);
+        let told = home.run("reset").with_code(2).talk();
+        for expected in ["topic patient.vitals: 30 records", "30 readings", "--yes"] {
+            assert!(told.contains(expected), "{told}");
+        }
+        let gone = home.done("reset --confirm vitals.db");
+        assert!(gone.starts_with(&format!("topic {TOPIC}: deleted\ntopic {TOPIC}.dlq: deleted\nfile ")), "{gone}");
+        assert!(home.run("reset --yes").talk().contains("nothing to delete"));
     }
 }
 
 #[test]
 fn a_reset_of_one_leaves_the_other() {
-    let home = Home::new();
-    let _up = home.up();
-    done(&home.run_embedded(&["init"]));
-    done(&home.run_embedded(&["produce", "--count", "7", "--interval", "0"]));
-    done(&home.run_embedded(&["consume", "--exit-at-end", "--quiet"]));
-    let other_name = home.run_embedded(&["reset", "--only", "topic", "--confirm", "vitals.db"]);
-    assert_eq!(other_name.status.code(), Some(2));
-    done(&home.run_embedded(&["reset", "--only", "topic", "--yes"]));
-    assert_eq!(done(&home.run_embedded(&["count", "-o", "csv"])), "rows\n7\n");
-    assert_eq!(home.run_embedded(&["lag"]).status.code(), Some(2), "the topic is gone");
-    done(&home.run_embedded(&["reset", "--only", "store", "--yes"]));
-    assert_eq!(home.run_embedded(&["count"]).status.code(), Some(2), "the file is gone");
+    let home = Home::filled(6, 7);
+    home.consume();
+    home.run("reset --only topic --confirm vitals.db").with_code(2);
+    home.done("reset --only topic --yes");
+    assert_eq!(home.count(), 7);
+    assert_eq!(home.run("lag").code, Some(2), "the topic is gone");
+    home.done("reset --only store --yes");
+    assert_eq!(home.run("count").code, Some(2), "the file is gone");
 }
 
 #[test]
 fn tables_of_a_newer_vitals_are_read_with_a_note_and_never_written_to() {
     const VERSIONS: &str = "the tables have schema version 3, this vitals knows version 2";
-    let home = Home::new();
-    let _up = home.up();
-    done(&home.run_embedded(&["init"]));
-    done(&home.run_embedded(&["produce", "--count", "7", "--interval", "0"]));
-    done(&home.run_embedded(&["consume", "--exit-at-end", "--quiet"]));
-    done(&home.run_embedded(&["produce", "--count", "3", "--interval", "0"]));
-    let note = "INSERT INTO schema_migrations VALUES (3, 'of tomorrow', '2027-01-01T00:00:00+00:00')";
-    let path = home.path().join("data/vitals/vitals.db");
-    rusqlite::Connection::open(&path).and_then(|file| file.execute(note, [])).expect("noted");
-    fs::write(home.path().join("in.csv"), "P1,2025-10-26T10:30:15+00:00,80,97,,,,\n").expect("written");
-
-    let reset = ["reset", "--yes"];
-    for words in [&["consume", "--exit-at-end"][..], &["init"], &["import", "in.csv"], &reset] {
-        let refused = home.run_embedded(words);
-        let told = text(&refused.stderr);
-        assert_eq!((refused.status.code(), text(&refused.stdout)), (Some(2), String::new()), "{words:?}: {told}");
-        assert!(told.contains(VERSIONS) && told.contains("hint: use the newer vitals"), "{words:?}: {told}");
+    let home = Home::filled(6, 7);
+    home.consume();
+    home.produce(3);
+    home.sql("INSERT INTO schema_migrations VALUES (3, 'of tomorrow', '2027-01-01T00:00:00+00:00')");
+    home.file("in.csv", "P1,2025-10-26T10:30:15+00:00,80,97,,,,\n");
+    for words in ["consume --exit-at-end", "init", "import in.csv", "reset --yes"] {
+        let refused = home.run(words).with_code(2);
+        let told = refused.talk();
+        assert!(told.contains(VERSIONS) && told.contains("hint: use the newer vitals"), "{words}: {told}");
+        assert_eq!(refused.output(), "", "{words}");
     }
-    for words in [&["query"][..], &["count"], &["export", "-"], &["audit"], &["schema", "show"]] {
-        let read = home.run_embedded(words);
-        done(&read);
-        assert!(text(&read.stderr).contains(VERSIONS), "{words:?}: {}", text(&read.stderr));
+    for words in ["query", "count", "export -", "audit", "schema show"] {
+        let told = home.run(words).well().talk();
+        assert!(told.contains(VERSIONS), "{words}: {told}");
     }
-    assert_eq!(done(&home.run_embedded(&["count", "-o", "csv"])), "rows\n7\n");
-    for words in [["status", "-o", "ndjson"], ["doctor", "-o", "ndjson"]] {
-        let looked = home.run_embedded(&words);
-        assert_eq!(looked.status.code(), Some(1));
-        assert!(text(&looked.stdout).contains(VERSIONS), "{words:?}: {}", text(&looked.stdout));
+    assert_eq!(home.count(), 7);
+    for words in ["status -o ndjson", "doctor -o ndjson"] {
+        let shown = home.run(words).with_code(1).output();
+        assert!(shown.contains(VERSIONS), "{words}: {shown}");
     }
 }
 

@@ -1,19 +1,20 @@
 //! `vitals up` under strace: what it asks of the system is seen from outside, and fails or kills it where a test wants.
 
-use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::Command;
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use super::home::address_in;
+use crate::running::{Ended, RUN_LIMIT, Running};
+
 pub(crate) struct Traced {
-    child: Child,
+    strace: Option<Running>,
     address: String,
     folder: PathBuf,
     /// The second line that it printed.
     pub(crate) told: String,
     trace: tempfile::NamedTempFile,
-    _stdout: BufReader<ChildStdout>,
 }
 
 impl Traced {
@@ -24,27 +25,15 @@ impl Traced {
 
     pub(crate) fn start_with(folder: &Path, options: &[&str], of_up: &[&str]) -> Self {
         let trace = tempfile::NamedTempFile::new().expect("a file");
-        let mut child = Command::new("strace")
-            .args(["-f", "-qq", "-y", "-s", "0", "-o"])
-            .arg(trace.path())
-            .args(options)
-            .arg(env!("CARGO_BIN_EXE_vitals"))
-            .args(["up", "--listen", "127.0.0.1:0"])
-            .args(of_up)
-            .arg("--data")
-            .arg(folder)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap_or_else(|error| panic!("strace: {error}; hint: install it, as with apt-get install strace"));
-        let mut stdout = BufReader::new(child.stdout.take().expect("a pipe"));
-        let mut first = String::new();
-        stdout.read_line(&mut first).expect("a line");
-        let address = first.split_once("listens on ").and_then(|(_, rest)| rest.split_once(','));
-        let address = address.unwrap_or_else(|| panic!("it may be traced here: {first}")).0.to_owned();
-        let mut told = String::new();
-        stdout.read_line(&mut told).expect("a line");
-        Self { child, address, folder: folder.to_owned(), told, trace, _stdout: stdout }
+        let mut command = Command::new("strace");
+        command.args(["-f", "-qq", "-y", "-s", "0", "-o"]).arg(trace.path()).args(options);
+        command.arg(env!("CARGO_BIN_EXE_vitals")).args(["up", "--listen", "127.0.0.1:0"]).args(of_up);
+        command.arg("--data").arg(folder);
+        let mut strace = Running::start("strace, which apt-get install strace installs,", &mut command);
+        let second = |strace: &Running| strace.stdout().get(1).cloned();
+        let told = strace.wait_for("two lines", RUN_LIMIT, second);
+        let address = address_in(&strace.stdout()[0]);
+        Self { strace: Some(strace), address, folder: folder.to_owned(), told, trace }
     }
 
     pub(crate) fn address(&self) -> &str {
@@ -56,13 +45,11 @@ impl Traced {
         std::fs::read_to_string(self.trace.path()).expect("a trace")
     }
 
-    /// Asks the broker to end, and gives what was traced, what it said, and its exit code.
-    pub(crate) fn end(mut self) -> (String, String, Option<i32>) {
-        let said = self.child.stderr.take().expect("a pipe");
+    /// Asks the broker to end, and gives what was traced, and its end.
+    pub(crate) fn end(mut self) -> (String, Ended) {
         self.signal(Signal::TERM);
-        let said = std::io::read_to_string(said).expect("text");
-        let ended = self.child.wait().expect("ended");
-        (self.so_far(), said, ended.code())
+        let ended = self.strace.take().expect("it was not ended before").wait_end(RUN_LIMIT);
+        (self.so_far(), ended)
     }
 
     fn signal(&self, signal: Signal) {
@@ -74,9 +61,11 @@ impl Traced {
 
 impl Drop for Traced {
     fn drop(&mut self) {
-        if matches!(self.child.try_wait(), Ok(None)) {
-            self.signal(Signal::KILL);
-            let _ = self.child.wait();
+        if let Some(mut strace) = self.strace.take() {
+            if strace.is_running() {
+                self.signal(Signal::KILL);
+            }
+            strace.wait_end(RUN_LIMIT);
         }
     }
 }

@@ -5,27 +5,16 @@ use std::time::Duration;
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::{ApiVersionsRequest, ConsumerGroupHeartbeatRequest};
 use tokio::time::timeout;
-use vitals::broker::flush::Flush;
-use vitals::broker::{Broker, Config};
 
 use super::wire::{Wire, group, name};
+use crate::own_broker::started;
 
 const LIMIT: Duration = Duration::from_secs(20);
-
-async fn started(folder: &tempfile::TempDir) -> Broker {
-    let config = Config {
-        folder: folder.path().join("broker"),
-        listen: ([127, 0, 0, 1], 0).into(),
-        advertise: None,
-        flush: Flush::default(),
-    };
-    Broker::start(config).await.expect("started")
-}
 
 #[tokio::test]
 async fn a_member_of_the_newer_group_protocol_is_refused_with_the_setting_that_helps() {
     let folder = tempfile::tempdir().expect("a folder");
-    let broker = started(&folder).await;
+    let broker = started(folder.path()).await;
     let mut wire = Wire::connect(broker.address()).await;
     let offered = wire.ask(&ApiVersionsRequest::default(), 0).await.api_keys;
     let heartbeat = offered.iter().find(|api| api.api_key == 68).expect("offered, so that clients ask");
@@ -45,7 +34,7 @@ async fn a_member_of_the_newer_group_protocol_is_refused_with_the_setting_that_h
 #[tokio::test]
 async fn a_request_that_is_not_known_closes_its_connection_alone_and_is_told_once() {
     let folder = tempfile::tempdir().expect("a folder");
-    let mut broker = started(&folder).await;
+    let mut broker = started(folder.path()).await;
     let mut other = Wire::connect(broker.address()).await;
     // No request at all; Produce in a version to come; ConsumerGroupDescribe.
     for (key, version) in [(999, 0), (0, 99), (69, 0)] {

@@ -1,6 +1,6 @@
 //! One connection to a broker, on which requests go in the version that a test wants.
 
-use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::{
     ApiKey, CreateTopicsRequest, DeleteTopicsRequest, GroupId, MetadataRequest, OffsetCommitRequest,
@@ -8,12 +8,13 @@ use kafka_protocol::messages::{
 };
 use kafka_protocol::messages::{create_topics_request, metadata_request, offset_commit_request, offset_fetch_request};
 use kafka_protocol::protocol::{Decodable as _, Encodable as _, Request, StrBytes};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use vitals::kafka::records::{self};
-use vitals::record::Record;
+use vitals::kafka::records;
 
-pub(crate) const GROUP: &str = "wards";
+use super::faulty::frame;
+use super::records::message;
+
+const GROUP: &str = "wards";
 
 pub(crate) fn text(text: &str) -> StrBytes {
     StrBytes::from_string(text.to_owned())
@@ -24,19 +25,16 @@ pub(crate) fn name(topic: &str) -> TopicName {
 }
 
 pub(crate) fn group() -> GroupId {
-    GroupId(text(GROUP))
+    group_of(GROUP)
+}
+
+pub(crate) fn group_of(group: &str) -> GroupId {
+    GroupId(text(group))
 }
 
 /// So many records, in one batch.
 pub(crate) fn batch(count: usize) -> Bytes {
-    let record = Record {
-        offset: 0,
-        timestamp_ms: 1_000,
-        key: None,
-        value: Some(Bytes::from_static(b"reading")),
-        headers: Vec::new(),
-        fault: None,
-    };
+    let record = message(None, Some(Bytes::from_static(b"reading")), Vec::new());
     records::encode(&vec![record; count], usize::MAX)
 }
 
@@ -65,16 +63,8 @@ impl Wire {
         let header = RequestHeader::default().with_request_api_key(key).with_request_api_version(version);
         header.with_client_id(Some(text("test"))).encode(&mut frame, header_version).expect("encoded");
         frame.extend_from_slice(body);
-        let mut whole = BytesMut::new();
-        whole.put_i32(i32::try_from(frame.len()).expect("small"));
-        whole.extend_from_slice(&frame);
-        self.stream.write_all(&whole).await.expect("sent");
-        let mut length = [0; 4];
-        self.stream.read_exact(&mut length).await.ok()?;
-        let length = usize::try_from((&length[..]).get_i32()).expect("a length");
-        let mut answer = vec![0; length];
-        self.stream.read_exact(&mut answer).await.expect("a whole answer");
-        Some(answer.into())
+        frame::write(&mut self.stream, &frame.freeze()).await.expect("sent");
+        frame::read(&mut self.stream).await.ok().flatten()
     }
 
     pub(crate) async fn create(&mut self, topic: &str, partitions: i32) {
@@ -91,21 +81,29 @@ impl Wire {
         assert_eq!(deleted.responses[0].error_code, 0, "{deleted:?}");
     }
 
-    pub(crate) async fn id_of(&mut self, topic: &str) -> uuid::Uuid {
+    /// The id of a topic, where it is there.
+    async fn find(&mut self, topic: &str) -> Option<uuid::Uuid> {
         let wanted = metadata_request::MetadataRequestTopic::default().with_name(Some(name(topic)));
         let told = self.ask(&MetadataRequest::default().with_topics(Some(vec![wanted])), 12).await;
-        told.topics[0].topic_id
+        (told.topics[0].error_code == 0).then_some(told.topics[0].topic_id)
+    }
+
+    pub(crate) async fn id_of(&mut self, topic: &str) -> uuid::Uuid {
+        self.find(topic).await.expect("a topic")
     }
 
     pub(crate) async fn exists(&mut self, topic: &str) -> bool {
-        let wanted = metadata_request::MetadataRequestTopic::default().with_name(Some(name(topic)));
-        let told = self.ask(&MetadataRequest::default().with_topics(Some(vec![wanted])), 12).await;
-        told.topics[0].error_code == 0
+        self.find(topic).await.is_some()
     }
 
-    /// Appends records to partition 0, and gives the error code.
+    /// Appends so many records to partition 0, and gives the error code.
     pub(crate) async fn produce(&mut self, topic: &str, count: usize) -> i16 {
-        let data = PartitionProduceData::default().with_index(0).with_records(Some(batch(count)));
+        self.append(topic, batch(count)).await
+    }
+
+    /// Appends a batch to partition 0 as it is, and gives the error code.
+    pub(crate) async fn append(&mut self, topic: &str, batch: Bytes) -> i16 {
+        let data = PartitionProduceData::default().with_index(0).with_records(Some(batch));
         let topic = TopicProduceData::default().with_name(name(topic)).with_partition_data(vec![data]);
         let request = ProduceRequest::default().with_acks(-1).with_timeout_ms(5_000).with_topic_data(vec![topic]);
         self.ask(&request, 9).await.responses[0].partition_responses[0].error_code
@@ -113,15 +111,26 @@ impl Wire {
 
     /// Commits for partition 0 as `member` in `generation`, and gives the error code.
     pub(crate) async fn commit_as(&mut self, topic: &str, offset: i64, member: &StrBytes, generation: i32) -> i16 {
+        self.commit_of(group(), member, generation, (topic, offset, "")).await
+    }
+
+    /// The same in any group, with a text beside the offset.
+    pub(crate) async fn commit_of(
+        &mut self,
+        group: GroupId,
+        member: &StrBytes,
+        generation: i32,
+        (topic, offset, beside): (&str, i64, &str),
+    ) -> i16 {
         let partition = offset_commit_request::OffsetCommitRequestPartition::default()
             .with_partition_index(0)
             .with_committed_offset(offset)
-            .with_committed_metadata(Some(StrBytes::new()));
+            .with_committed_metadata(Some(text(beside)));
         let topic = offset_commit_request::OffsetCommitRequestTopic::default()
             .with_name(name(topic))
             .with_partitions(vec![partition]);
         let request = OffsetCommitRequest::default()
-            .with_group_id(group())
+            .with_group_id(group)
             .with_member_id(member.clone())
             .with_generation_id_or_member_epoch(generation)
             .with_topics(vec![topic]);

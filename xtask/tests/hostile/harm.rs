@@ -40,10 +40,10 @@ const COMPACT_LIES: &[&[u8]] = &[b"\xff\xff\xff\xff\x0f", b"\xff\xff\xff\x7f", b
 /// An answer that goes on and on, but is no longer than what is taken.
 const ENDLESS_BYTES: i32 = 8 * 1024 * 1024;
 
-/// Does something to `frame`, which stands without its length. The first `kept` bytes stay.
-pub(crate) fn harm(frame: &Bytes, kept: usize, rng: &mut StdRng) -> Harmed {
+/// Does something to `frame`, which stands without its length.
+pub(crate) fn harm(frame: &Bytes, rng: &mut StdRng) -> Harmed {
     let mut body = frame.to_vec();
-    let place = |rng: &mut StdRng, body: &[u8]| rng.random_range(kept.min(body.len())..=body.len());
+    let place = |rng: &mut StdRng, body: &[u8]| rng.random_range(0..=body.len());
     let mut then = Then::GoOn;
     match rng.random_range(0..100) {
         0..35 => {

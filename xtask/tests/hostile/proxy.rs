@@ -13,7 +13,7 @@ use rand::{RngExt as _, SeedableRng as _};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinSet;
 use vitals::kafka::wire;
 
 use super::frame::{self, Request};
@@ -35,7 +35,7 @@ static ENDLESS: Semaphore = Semaphore::const_new(1);
 pub(crate) struct Proxy {
     address: SocketAddr,
     harmed: Arc<AtomicUsize>,
-    serving: JoinHandle<()>,
+    _serving: JoinSet<()>,
 }
 
 impl Proxy {
@@ -47,8 +47,11 @@ impl Proxy {
         let spared = rng.random_range(0..12);
         let harmed = Arc::new(AtomicUsize::new(0));
         let mind = Arc::new(Mutex::new(Mind { rng, spared }));
-        let place = Place { address, broker, direction, mind, harmed: Arc::clone(&harmed) };
-        Self { address, harmed, serving: tokio::spawn(serve(listener, place)) }
+        let place = Place { address, direction, mind, harmed: Arc::clone(&harmed) };
+        let carry = move |client, broker| Line { client, broker, place: place.clone() }.run();
+        let mut serving = JoinSet::new();
+        serving.spawn(frame::serve(listener, broker, carry));
+        Self { address, harmed, _serving: serving }
     }
 
     pub(crate) fn brokers(&self) -> Vec<String> {
@@ -61,16 +64,9 @@ impl Proxy {
     }
 }
 
-impl Drop for Proxy {
-    fn drop(&mut self) {
-        self.serving.abort();
-    }
-}
-
 #[derive(Clone)]
 struct Place {
     address: SocketAddr,
-    broker: SocketAddr,
     direction: Direction,
     mind: Arc<Mutex<Mind>>,
     harmed: Arc<AtomicUsize>,
@@ -85,7 +81,7 @@ struct Mind {
 
 impl Place {
     /// The frame as it was changed; `None` where it goes through as it is.
-    fn harm(&self, frame: &Bytes, kept: usize, is_fit: impl Fn(&Bytes) -> bool) -> Option<Harmed> {
+    fn harm(&self, frame: &Bytes, is_fit: impl Fn(&Bytes) -> bool) -> Option<Harmed> {
         let mut mind = self.mind.lock().expect("no panic while it is held");
         if mind.spared > 0 {
             mind.spared -= 1;
@@ -94,27 +90,9 @@ impl Place {
         if mind.rng.random_bool(0.5) {
             return None;
         }
-        let harmed = Some(harm(frame, kept, &mut mind.rng)).filter(|harmed| is_fit(&harmed.bytes))?;
+        let harmed = Some(harm(frame, &mut mind.rng)).filter(|harmed| is_fit(&harmed.bytes))?;
         self.harmed.fetch_add(1, Ordering::Relaxed);
         Some(harmed)
-    }
-}
-
-async fn serve(listener: TcpListener, place: Place) {
-    let mut lines = JoinSet::new();
-    loop {
-        tokio::select! {
-            accepted = listener.accept() => {
-                let (client, _) = accepted.expect("a connection");
-                let place = place.clone();
-                lines.spawn(async move {
-                    // A connection that breaks is nothing to tell: that is what this is for.
-                    let Ok(broker) = TcpStream::connect(place.broker).await else { return };
-                    let _ = Line { client, broker, place }.run().await;
-                });
-            }
-            Some(_) = lines.join_next() => {}
-        }
     }
 }
 
@@ -126,13 +104,11 @@ struct Line {
 
 impl Line {
     async fn run(mut self) -> io::Result<()> {
-        self.client.set_nodelay(true)?;
-        self.broker.set_nodelay(true)?;
         while let Some(sent) = frame::read(&mut self.client).await? {
             let request = Request::parse(sent);
             let harmed = match self.place.direction {
                 // Whatever it says, it has to be for this broker.
-                Direction::Requests => self.place.harm(&request.frame, 0, |_| true),
+                Direction::Requests => self.place.harm(&request.frame, |_| true),
                 Direction::Answers => None,
             };
             match harmed {
@@ -143,11 +119,7 @@ impl Line {
                 }
                 None => frame::write(&mut self.broker, &request.frame).await?,
             }
-            let answer = tokio::select! {
-                answer = frame::read(&mut self.broker) => answer?,
-                () = frame::hung_up(&self.client) => None,
-            };
-            let Some(answer) = answer else { return Ok(()) };
+            let Some(answer) = frame::ask(&self.client, &mut self.broker).await? else { return Ok(()) };
             if !self.answer(&request, answer).await? {
                 return Ok(());
             }
@@ -161,7 +133,7 @@ impl Line {
         let is_ours = is_readable(request, &answer, |_, _| true);
         let answer = if is_ours { route::through(self.place.address, request, answer) } else { answer };
         let harmed = match self.place.direction {
-            Direction::Answers => self.place.harm(&answer, 0, |harmed| self.stays_here(request, harmed)),
+            Direction::Answers => self.place.harm(&answer, |harmed| self.stays_here(request, harmed)),
             Direction::Requests => None,
         };
         match harmed {

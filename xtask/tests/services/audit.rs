@@ -1,14 +1,7 @@
 //! `vitals audit` and `vitals dlq` on Kafka and Cassandra: readings and refused messages that others sent, and holes.
 
-use serde_json::Value;
-
 use crate::peer;
-use crate::running::Ended;
 use crate::ward::Ward;
-
-fn rows(ended: &Ended) -> Vec<Value> {
-    ended.stdout.iter().map(|line| serde_json::from_str(line).unwrap()).collect()
-}
 
 #[test]
 fn readings_and_refused_messages_of_other_clients_are_all_accounted_for() {
@@ -21,9 +14,9 @@ fn readings_and_refused_messages_of_other_clients_are_all_accounted_for() {
     let whole = "messages audited: 1100 (rows 1000, repeats 0, dead letters 100); nothing is missing";
     assert!(audit.talk().contains(whole), "{}", audit.talk());
 
-    let reasons = rows(&ward.run("dlq list --by reason -o ndjson").well());
+    let reasons = ward.objects("dlq list --by reason");
     assert_eq!(reasons.iter().map(|row| row["letters"].as_i64().unwrap()).sum::<i64>(), 100);
-    let replay = rows(&ward.run("dlq replay --dry-run -o ndjson").well());
+    let replay = ward.objects("dlq replay --dry-run");
     assert!(replay.len() == 100 && replay.iter().all(|row| row["action"] == "held_back"));
 }
 
@@ -49,7 +42,7 @@ fn a_changed_row_and_a_commit_that_was_moved_ahead_are_found() {
     ward.send(5);
     ward.run("group seek --to latest").well();
 
-    let found = rows(&ward.run("audit -o ndjson").with_code(1));
+    let found = ward.run("audit -o ndjson").with_code(1).rows();
     let reasons: Vec<_> = found.iter().map(|row| row["reason"].as_str().unwrap()).collect();
     assert_eq!(reasons, ["sign_differs", "no_row", "no_row", "no_row", "no_row", "no_row"]);
     assert_eq!((&found[0]["patient_id"], &found[0]["timestamp"]), (&row["patient_id"], &row["timestamp"]));

@@ -1,9 +1,8 @@
-//! Topics that change under a group that runs.
+//! Topics that change under a group that runs. That they are made anew is a campaign: R23.
 
 use std::time::Duration;
 
 use crate::peer;
-use crate::running::Running;
 use crate::sharing::assigned;
 use crate::ward::{CATCH_UP_LIMIT, Ward, assert_same};
 
@@ -38,56 +37,4 @@ fn messages_that_were_deleted_before_they_were_read_are_counted_and_the_rest_is_
     assert!(ended.talk().contains(told), "{}", ended.talk());
     assert_same(&ward.stored(), sent);
     assert_eq!(ward.total_lag(), 0);
-}
-
-#[test]
-fn a_topic_made_anew_is_read_from_its_start_by_a_group_that_starts_again() {
-    let ward = Ward::with_partitions(1);
-    let mut sent = ward.send(50);
-    ward.run("consume --exit-at-end --quiet").well();
-    peer::python("topics.py", &[&ward.brokers, "recreate", &ward.name, "1"]);
-    sent.extend(ward.send(20));
-    ward.run("consume --exit-at-end --quiet").well();
-    assert_same(&ward.stored(), sent);
-}
-
-#[test]
-fn a_topic_made_anew_under_a_running_consumer_is_told_and_read_from_its_start() {
-    // Fewer than were read before, then more: an offset alone does not tell that the topic is another one.
-    for later in [20, 80] {
-        let ward = Ward::with_partitions(1);
-        let mut sent = ward.send(50);
-        let mut consumer = ward.start("consume");
-        consumer.wait_for_line("--- Message #50 ---", CATCH_UP_LIMIT);
-        ward.wait_for_no_lag(CATCH_UP_LIMIT);
-
-        peer::python("topics.py", &[&ward.brokers, "recreate", &ward.name, "1"]);
-        sent.extend(ward.send(later));
-        wait_for_rows(&mut consumer, &ward, sent.len());
-        assert_same(&ward.stored(), sent);
-        consumer.wait_for_note(
-            "made anew or cut: the offsets known of partition 0 are not of this one; reading from the start",
-            CATCH_UP_LIMIT,
-        );
-        ward.wait_for_no_lag(CATCH_UP_LIMIT);
-    }
-}
-
-#[test]
-fn a_topic_made_anew_with_fewer_partitions_is_read_on() {
-    let ward = Ward::with_partitions(3);
-    let mut sent = ward.send(50);
-    let mut consumer = ward.start("consume");
-    consumer.wait_for_line("--- Message #50 ---", CATCH_UP_LIMIT);
-    peer::python("topics.py", &[&ward.brokers, "recreate", &ward.name, "1"]);
-    sent.extend(ward.send(80));
-    consumer.wait_for("one partition", GROWTH_LIMIT, |member| (assigned(member).len() == 1).then_some(()));
-    wait_for_rows(&mut consumer, &ward, sent.len());
-    assert_same(&ward.stored(), sent);
-}
-
-fn wait_for_rows(consumer: &mut Running, ward: &Ward, count: usize) {
-    consumer.wait_for(&format!("{count} rows"), CATCH_UP_LIMIT, |_| {
-        (ward.rows("patient_vitals").len() == count).then_some(())
-    });
 }

@@ -1,28 +1,17 @@
 //! Kafka's own tools, and kafka-python, on the embedded broker: they take it for what it speaks.
 
-use vitals::broker::flush::Flush;
 use vitals::broker::{Broker, Config};
 
+use crate::own_broker::{config, started};
 use crate::peer::{python, start_tool};
-use crate::proxy::Proxy;
 use crate::running::RUN_LIMIT;
+use crate::ward::link_to;
 
 const TOPIC: &str = "org.apache.kafka.tools.TopicCommand";
 const PRODUCER: &str = "org.apache.kafka.tools.ConsoleProducer";
 const CONSUMER: &str = "org.apache.kafka.tools.consumer.ConsoleConsumer";
 const OFFSETS: &str = "org.apache.kafka.tools.GetOffsetShell";
 const GROUPS: &str = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand";
-
-/// A broker in this process, on a free port.
-async fn broker(folder: &tempfile::TempDir) -> Broker {
-    let config = Config {
-        folder: folder.path().join("broker"),
-        listen: ([127, 0, 0, 1], 0).into(),
-        advertise: None,
-        flush: Flush::default(),
-    };
-    Broker::start(config).await.unwrap()
-}
 
 /// Runs a tool to its end, away from the broker's threads, and gives what it printed.
 async fn tool(class: &'static str, address: &str, arguments: &[&str]) -> String {
@@ -37,7 +26,7 @@ async fn tool(class: &'static str, address: &str, arguments: &[&str]) -> String 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn kafkas_own_tools_make_fill_read_and_rewind_a_topic() {
     let folder = tempfile::tempdir().unwrap();
-    let broker = broker(&folder).await;
+    let broker = started(folder.path()).await;
     let address = broker.address().to_string();
     tool(TOPIC, &address, &["--create", "--topic", "t", "--partitions", "3"]).await;
     assert_eq!(tool(TOPIC, &address, &["--list"]).await.trim(), "t");
@@ -81,7 +70,7 @@ fn lag(described: &str) -> i64 {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_old_producer_and_consumer_work_on_it() {
     let folder = tempfile::tempdir().unwrap();
-    let broker = broker(&folder).await;
+    let broker = started(folder.path()).await;
     let address = broker.address().to_string();
     tool(TOPIC, &address, &["--create", "--topic", "t", "--partitions", "2"]).await;
     let run = move || {
@@ -94,20 +83,17 @@ async fn the_old_producer_and_consumer_work_on_it() {
 }
 
 /// A message of the old producer is longer.
-const SHORTEST_MESSAGE: usize = 150;
+const SHORTEST_MESSAGE: u64 = 150;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_old_producer_and_consumer_stay_on_the_proxy_that_it_names() {
     let folder = tempfile::tempdir().unwrap();
     // Nobody else listens there in the moment until the broker does.
     let listen = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let proxy = Proxy::start(&listen.to_string());
-    let advertise = Some(proxy.address.into());
-    let broker =
-        Broker::start(Config { folder: folder.path().join("broker"), listen, advertise, flush: Flush::default() })
-            .await
-            .unwrap();
-    let address = proxy.address.to_string();
+    let proxy = link_to(&listen.to_string());
+    let advertise = Some(proxy.address().into());
+    let broker = Broker::start(Config { listen, advertise, ..config(folder.path()) }).await.unwrap();
+    let address = proxy.address().to_string();
     tool(TOPIC, &address, &["--create", "--topic", "t", "--partitions", "2"]).await;
     let before = proxy.carried_bytes();
     let run = move || {

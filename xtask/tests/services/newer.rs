@@ -8,17 +8,13 @@ use crate::ward::{CATCH_UP_LIMIT, PartitionLag, Ward};
 
 const SHARE_CONSUMER: &str = "org.apache.kafka.tools.consumer.ConsoleShareConsumer";
 
-fn rows(ward: &Ward, words: &str) -> Vec<Value> {
-    peer::lines_of_json(&ward.run(&format!("{words} -o ndjson")).well().output())
-}
-
 /// What `group list` tells of the ward's own.
 fn listed(ward: &Ward) -> Option<Value> {
-    rows(ward, "group list").into_iter().find(|listed| listed["group"] == *ward.name)
+    ward.objects("group list").into_iter().find(|listed| listed["group"] == *ward.name)
 }
 
 fn status(ward: &Ward, code: i32) -> Value {
-    serde_json::from_str(&ward.run("status -o ndjson").with_code(code).stdout[0]).unwrap()
+    ward.run("status -o ndjson").with_code(code).json()
 }
 
 #[test]
@@ -31,7 +27,7 @@ fn a_group_of_the_newer_protocol_is_described_and_counted_and_never_joined() {
     });
     let lag = ward.lag();
     assert!(lag.iter().all(|lag| lag.lag() == 0 && lag.member().is_some()), "{lag:?}");
-    let described = rows(&ward, "group describe");
+    let described = ward.objects("group describe");
     let partitions: Vec<_> = described.iter().flat_map(|row| row["partitions"].as_array().unwrap()).collect();
     assert_eq!((described.len(), partitions.len()), (1, 3), "{described:?}");
     let group = listed(&ward).unwrap();
@@ -48,7 +44,7 @@ fn a_group_of_the_newer_protocol_is_described_and_counted_and_never_joined() {
     member.wait_end(RUN_LIMIT).well();
     wait_until("it is empty", CATCH_UP_LIMIT, || (listed(&ward)?["state"] == "Empty").then_some(()));
     assert_eq!(ward.lag().iter().filter_map(PartitionLag::committed).sum::<i64>(), 30);
-    rows(&ward, "group seek --to earliest");
+    ward.objects("group seek --to earliest");
     assert_eq!(ward.total_lag(), 30);
     assert!(status(&ward, 1).to_string().contains("nobody reads: 30 messages"));
     ward.run(&format!("group delete {} --yes", ward.name)).well();

@@ -6,7 +6,6 @@ use serde_json::Value;
 
 use crate::peer;
 use crate::place;
-use crate::running::RUN_LIMIT;
 use crate::ward::{CATCH_UP_LIMIT, Ward, assert_same};
 
 /// The messages of the old README's examples.
@@ -48,7 +47,7 @@ fn a_query_shows_the_newest_first_whatever_way_the_table_was_made() {
         ward.run("produce --interval 0 --count 20 --patients P001").well();
         ward.run("consume --exit-at-end --quiet").well();
         let times = |words: &str| -> Vec<String> {
-            let rows = peer::lines_of_json(&ward.run(words).well().output());
+            let rows = ward.run(words).well().rows();
             rows.iter().map(|row| row["timestamp"].as_str().unwrap().to_owned()).collect()
         };
         let mut all: Vec<_> = ward.stored().iter().map(|row| row["timestamp"].as_str().unwrap().to_owned()).collect();
@@ -62,11 +61,7 @@ fn a_query_shows_the_newest_first_whatever_way_the_table_was_made() {
 #[test]
 fn consume_shows_what_the_old_readme_shows() {
     let ward = by_hand();
-    let mut sender = peer::start_python("send.py", &[&ward.brokers, &ward.name]);
-    sender.say(WITHOUT_ALERT);
-    sender.say(WITH_ALERT);
-    sender.close_stdin();
-    sender.wait_end(RUN_LIMIT).well();
+    ward.send_as_is(&[WITHOUT_ALERT, WITH_ALERT], "0");
 
     let shown = ward.run("consume --max 2").well();
     let expected = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/expected/consume.txt");
@@ -79,10 +74,7 @@ fn consume_shows_what_the_old_readme_shows() {
 #[test]
 fn a_missing_dead_letter_topic_is_made_with_the_first_letter() {
     let ward = by_hand();
-    let mut sender = peer::start_python("send.py", &[&ward.brokers, &ward.name]);
-    sender.say(r#"{"patient_id": "P001"}"#);
-    sender.close_stdin();
-    sender.wait_end(RUN_LIMIT).well();
+    ward.send_as_is(&[r#"{"patient_id": "P001"}"#], "0");
     ward.run("consume --exit-at-end --quiet").well();
     ward.wait_for_no_lag(CATCH_UP_LIMIT);
     let letters = ward.messages(&ward.dead_letter_topic());

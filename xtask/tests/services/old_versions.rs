@@ -30,7 +30,7 @@ fn readings_go_all_the_way_on_kafka_3_4_with_zookeeper_and_cassandra_4_1() {
     assert_same(&old.stored(), sent);
     assert_eq!((ward.lag().len(), ward.total_lag()), (3, 0));
     assert_eq!(ward.run("query --limit 5 -o ndjson").well().stdout.len(), 5);
-    let status: Value = serde_json::from_str(&ward.run("status -o json").well().output()).unwrap();
+    let status: Value = ward.run("status -o json").well().json();
     let versions = (&status["cluster"]["brokers"][0]["version"], &status["store"]["nodes"][0]["version"]);
     assert_eq!(versions, (&"Kafka 3.x".into(), &"4.1.10".into()), "{status}");
     ward.run("doctor").well();

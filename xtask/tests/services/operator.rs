@@ -7,22 +7,16 @@ use serde_json::Value;
 
 use crate::peer;
 use crate::place;
-use crate::proxy::Proxy;
 use crate::running::{RUN_LIMIT, wait_until};
-use crate::ward::{CATCH_UP_LIMIT, Ward};
+use crate::ward::{CATCH_UP_LIMIT, Ward, cut, link_to};
 
 const GROUPS: &str = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand";
 
 /// What is down is told within 5 s; the rest is for a slow machine to start a process.
 const UNREACHABLE_LIMIT: Duration = Duration::from_secs(6);
 
-fn rows(ward: &Ward, words: &str) -> Vec<Value> {
-    peer::lines_of_json(&ward.run(&format!("{words} -o ndjson")).well().output())
-}
-
 fn status(ward: &Ward, code: i32) -> Value {
-    let ended = ward.run("status -o ndjson").with_code(code);
-    serde_json::from_str(&ended.stdout[0]).unwrap()
+    ward.run("status -o ndjson").with_code(code).json()
 }
 
 /// What is wrong, all in one text.
@@ -40,7 +34,7 @@ fn wrongs(report: &Value) -> String {
 fn doctor(ward: &Ward, code: i32) -> BTreeMap<String, Value> {
     let ended = ward.run("doctor -o ndjson").with_code(code);
     let named = |check: Value| (check["check"].as_str().unwrap().to_owned(), check);
-    peer::lines_of_json(&ended.output()).into_iter().map(named).collect()
+    ended.rows().into_iter().map(named).collect()
 }
 
 /// A ward in which everything was sent, read and stored.
@@ -54,14 +48,14 @@ fn read_to_the_end(partitions: u32) -> Ward {
 #[test]
 fn kafkas_own_tool_finds_a_group_where_seek_put_it() {
     let ward = read_to_the_end(1);
-    rows(&ward, "group seek --to 7");
+    ward.objects("group seek --to 7");
     let arguments = ["--bootstrap-server", &ward.brokers, "--describe", "--group", &ward.name, "--offsets"];
     let told = peer::start_tool(GROUPS, &arguments).wait_end(RUN_LIMIT).well().output();
     let line = told.lines().find(|line| line.starts_with(&ward.name)).unwrap_or_else(|| panic!("{told}"));
     // GROUP TOPIC PARTITION CURRENT-OFFSET LOG-END-OFFSET LAG …
     let fields: Vec<_> = line.split_whitespace().collect();
     assert_eq!(fields[3..6], ["7", "30", "23"], "{told}");
-    let moved = rows(&ward, "group seek --to latest");
+    let moved = ward.objects("group seek --to latest");
     assert_eq!((&moved[0]["committed"], &moved[0]["new"]), (&7.into(), &30.into()));
     assert_eq!(ward.total_lag(), 0);
 }
@@ -71,7 +65,7 @@ fn a_member_of_another_kind_is_listed_and_keeps_the_group_from_being_moved_or_de
     let ward = read_to_the_end(2);
     let mut member = peer::start_python("old_consumer.py", &[&ward.brokers, &ward.name, &ward.name, "1000"]);
     let members = wait_until("a member with partitions", CATCH_UP_LIMIT, || {
-        let members = rows(&ward, "group describe");
+        let members = ward.objects("group describe");
         members.iter().any(|member| !member["topic"].is_null()).then_some(members)
     });
     assert_eq!(members[0]["partitions"], serde_json::json!(["0", "1"]));
@@ -80,7 +74,7 @@ fn a_member_of_another_kind_is_listed_and_keeps_the_group_from_being_moved_or_de
         let talk = ward.run(&words).with_code(1).talk();
         assert!(talk.contains(id) && talk.contains("hint: end them"), "{words}: {talk}");
     }
-    let listed = rows(&ward, "group list");
+    let listed = ward.objects("group list");
     let ours = listed.iter().find(|group| group["group"] == ward.name.as_str()).unwrap();
     assert_eq!((&ours["state"], &ours["members"]), (&"Stable".into(), &1.into()));
     assert_eq!(ours["topics"], serde_json::json!([ward.name]));
@@ -93,7 +87,7 @@ fn a_member_of_another_kind_is_listed_and_keeps_the_group_from_being_moved_or_de
 fn a_deleted_group_is_gone() {
     let ward = read_to_the_end(1);
     ward.run(&format!("group delete {} --yes", ward.name)).well();
-    assert!(rows(&ward, "group list").iter().all(|group| group["group"] != ward.name.as_str()));
+    assert!(ward.objects("group list").iter().all(|group| group["group"] != ward.name.as_str()));
     ward.run(&format!("group delete {}", ward.name)).with_code(2);
 }
 
@@ -116,12 +110,12 @@ fn a_healthy_ward_is_well_in_every_part() {
 #[test]
 fn a_broker_that_is_down_does_not_hide_the_store() {
     let ward = read_to_the_end(1);
-    let proxy = Proxy::start(&ward.brokers);
-    proxy.cut();
-    let ward = Ward { brokers: proxy.address.to_string(), ..ward };
+    let proxy = link_to(&ward.brokers);
+    cut(&proxy);
+    let ward = Ward { brokers: proxy.address().to_string(), ..ward };
     let ended = ward.run("status -o ndjson").with_code(1);
     assert!(ended.lasted < UNREACHABLE_LIMIT, "{:?}", ended.lasted);
-    let report: Value = serde_json::from_str(&ended.stdout[0]).unwrap();
+    let report = ended.json();
     assert_eq!(report["cluster"], Value::Null);
     assert_eq!(report["store"]["tables"][0]["state"], "fits");
     let checks = doctor(&ward, 1);
@@ -174,13 +168,7 @@ fn messages_that_wait_for_nobody_are_a_finding() {
     assert_eq!(doctor(&ward, 1)["group"]["verdict"], "fail");
 }
 
-/// Sends a reading that claims to have been sent `age` seconds ago.
-fn send_aged(ward: &Ward, age: &str) {
-    let mut sender = peer::start_python("send.py", &[&ward.brokers, &ward.name, age]);
-    sender.say(r#"{"patient_id": "P001", "timestamp": "2025-10-26T10:30:15+00:00", "heart_rate": 95}"#);
-    sender.close_stdin();
-    sender.wait_end(RUN_LIMIT).well();
-}
+const READING: &str = r#"{"patient_id": "P001", "timestamp": "2025-10-26T10:30:15+00:00", "heart_rate": 95}"#;
 
 #[test]
 fn a_member_that_stands_still_is_told_as_stuck() {
@@ -192,7 +180,7 @@ fn a_member_that_stands_still_is_told_as_stuck() {
     });
     // It stays in the group, as one does that is stuck.
     consumer.signal("STOP");
-    send_aged(&ward, "120");
+    ward.send_as_is(&[READING], "120");
     let check = doctor(&ward, 1).remove("group").unwrap();
     consumer.signal("CONT");
     assert!(check["found"].as_str().unwrap().contains("does not get on in partition"), "{check}");
@@ -205,7 +193,7 @@ fn a_member_that_stands_still_is_told_as_stuck() {
 #[test]
 fn a_sender_whose_clock_is_ahead_is_told() {
     let ward = Ward::with_partitions(2);
-    send_aged(&ward, "-90");
+    ward.send_as_is(&[READING], "-90");
     ward.run("consume --exit-at-end --quiet").well();
     let check = doctor(&ward, 0).remove("clock").unwrap();
     assert_eq!(check["verdict"], "warn");

@@ -109,12 +109,7 @@ fn a_repeat_with_other_signs_is_joined_sign_by_sign_and_the_later_one_wins() {
         message(r#""heart_rate":90,"spo2":null"#),
         message(r#""temperature":36.8,"blood_pressure":{"systolic":120}"#),
     ];
-    let mut sender = peer::start_python("send.py", &[&ward.brokers, &ward.name]);
-    for message in messages {
-        sender.say(&message);
-    }
-    sender.close_stdin();
-    sender.wait_end(crate::running::RUN_LIMIT).well();
+    ward.send_as_is(&messages.each_ref().map(String::as_str), "0");
 
     ward.run("consume --exit-at-end --quiet").well();
     let joined = r#"{"patient_id":"P1","timestamp":"2025-10-26T10:00:00+00:00","heart_rate":90,"spo2":97,
@@ -181,12 +176,7 @@ fn dead_letters_with_rules_of_their_own_hold_nothing_up() {
         ward.run(&format!("topic create {} --partitions 1", ward.name)).well();
         ward.run(&format!("topic create {} --partitions 1 -c {rule}", ward.dead_letter_topic())).well();
         ward.run("init --partitions 1").well();
-        let mut sender = peer::start_python("send.py", &[&ward.brokers, &ward.name, "60"]);
-        for message in [&refused, reading] {
-            sender.say(message);
-        }
-        sender.close_stdin();
-        sender.wait_end(crate::running::RUN_LIMIT).well();
+        ward.send_as_is(&[&refused, reading], "60");
         ward.run("consume --exit-at-end --quiet").well();
         assert_eq!((ward.stored().len(), ward.total_lag()), (1, 0), "{rule}");
         assert!(ward.run("dlq show 0:0 --raw").well().output().trim_end() == refused, "{rule}");

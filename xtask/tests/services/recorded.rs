@@ -43,7 +43,7 @@ fn from_file_to_table(ward: &Ward, file: &Path) -> usize {
 }
 
 fn not_believed_is_marked(ward: &Ward) {
-    let shown: Value = serde_json::from_str(&ward.run("query --limit 10000 -o json").well().output()).unwrap();
+    let shown: Value = ward.run("query --limit 10000 -o json").well().json();
     let shown = shown.as_array().unwrap();
     assert_eq!(shown.len(), READINGS);
     let marked: Vec<_> = shown.iter().filter(|row| row["implausible"] != serde_json::json!([])).collect();

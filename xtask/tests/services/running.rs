@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
+
 /// How often a condition is looked at. It costs little, and what is waited for is mostly a matter of seconds.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
@@ -82,6 +84,10 @@ impl Running {
         self.child.try_wait().unwrap().is_none()
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends a line to its standard input.
     pub(crate) fn say(&mut self, line: &str) {
         let stdin = self.stdin.as_mut().expect("standard input is open");
@@ -124,7 +130,7 @@ impl Running {
 
     /// Sends a signal, by its name without SIG.
     pub(crate) fn signal(&self, signal: &str) {
-        let pid = self.child.id().to_string();
+        let pid = self.pid().to_string();
         // The shell's own `kill`, which is everywhere.
         let sent = Command::new("sh").args(["-c", "kill -s \"$0\" \"$1\"", signal, &pid]).status().unwrap();
         assert!(sent.success(), "SIG{signal} to {}", self.name);
@@ -181,6 +187,17 @@ impl Ended {
     /// What it wrote, as one text.
     pub(crate) fn output(&self) -> String {
         self.stdout.iter().flat_map(|line| [line.as_str(), "\n"]).collect()
+    }
+
+    /// What it wrote, as one JSON value a line.
+    pub(crate) fn rows(&self) -> Vec<Value> {
+        let row = |line: &String| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        self.stdout.iter().map(row).collect()
+    }
+
+    /// What it wrote, as one JSON value.
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.output()).unwrap_or_else(|error| panic!("{error}: {}", self.output()))
     }
 
     /// What it said, as one text.

@@ -1,6 +1,6 @@
-//! `vitals produce`: what it says is what the topic holds.
+//! `vitals produce`: what it says is what the topic holds. When it is killed, too: that is a campaign, R16.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -81,22 +81,6 @@ fn ctrl_c_sends_what_was_made_and_the_summary_agrees_with_the_topic() {
         assert_eq!(said(&ended).len(), in_topic);
         assert!(ended.talk().contains(&format!("sent {in_topic} messages")), "{}", ended.talk());
     }
-}
-
-#[test]
-fn whatever_is_said_to_be_sent_is_in_the_topic_also_when_the_sender_is_killed() {
-    let ward = Ward::with_partitions(3);
-    let mut sender = ward.start("produce --interval 0");
-    sender.wait_for("a thousand messages", CATCH_UP_LIMIT, |sender| (sender.stdout().len() >= 1_000).then_some(()));
-    let ended = sender.kill();
-
-    let mut said = said(&ended);
-    // The last line may have been cut short by the end.
-    said.retain(|message| message.ends_with('}'));
-    let in_topic = by_patient(&ward);
-    let all: BTreeSet<_> = in_topic.values().flatten().collect();
-    let missing: Vec<_> = said.iter().filter(|message| !all.contains(message)).collect();
-    assert!(missing.is_empty(), "{} of {} are missing: {missing:?}", missing.len(), said.len());
 }
 
 #[test]

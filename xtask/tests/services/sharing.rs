@@ -1,6 +1,6 @@
-//! Members of one group: sharing, take-over, static membership, signals, members of other kinds.
+//! Members of one group: sharing, take-over, static membership, members of other kinds. Signals are a campaign: R14.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use crate::peer;
@@ -84,27 +84,17 @@ fn three_members_share_six_partitions_and_two_take_over_from_one_that_is_killed(
     assert_same(&ward.stored(), sent);
 }
 
-#[test]
-fn a_librdkafka_member_joins_and_leaves_and_every_reading_is_stored() {
-    let ward = Ward::with_partitions(6);
+/// A member of another kind joins beside ours, is given half of six partitions, reads, and leaves. It commits nothing, so
+/// what it reads is read again when it has left.
+fn joins_and_leaves(ward: &Ward, join: impl FnOnce() -> Running, sign: &str, leave: impl FnOnce(&mut Running)) {
     let mut members = vec![ward.start("consume")];
     wait_for_shares(&mut members, &[6], SHARE_LIMIT);
-    let sender = start_sending(&ward);
-
-    // It commits nothing, so what it reads is read again when it has left.
-    let mut foreign = peer::start_python("member_librdkafka.py", &[&ward.brokers, &ward.name, &ward.name]);
-    let theirs = foreign.wait_for("assignment", FOREIGN_LIMIT, |member| {
-        let lines = member.stdout();
-        lines.iter().rev().find_map(|line| line.strip_prefix("assigned ")).map(str::to_owned)
-    });
-    assert_eq!(theirs.split(' ').count(), 3, "half of six partitions: {theirs}");
+    let sender = start_sending(ward);
+    let mut foreign = join();
     wait_for_shares(&mut members, &[3], FOREIGN_LIMIT);
-    let theirs: BTreeSet<i32> = theirs.split(' ').map(|partition| partition.parse().unwrap()).collect();
-    assert!(theirs.is_disjoint(&assigned(&members[0])), "{theirs:?}");
-    foreign.wait_for_line("read ", CATCH_UP_LIMIT);
-
-    foreign.say("leave");
-    foreign.wait_end(FOREIGN_LIMIT).well();
+    foreign.wait_for_line(sign, CATCH_UP_LIMIT);
+    leave(&mut foreign);
+    foreign.wait_end(FOREIGN_LIMIT);
     wait_for_shares(&mut members, &[6], HAND_OVER_LIMIT);
     let sent = stop_sending(sender);
     ward.wait_for_no_lag(CATCH_UP_LIMIT);
@@ -112,29 +102,30 @@ fn a_librdkafka_member_joins_and_leaves_and_every_reading_is_stored() {
 }
 
 #[test]
+fn a_librdkafka_member_joins_and_leaves_and_every_reading_is_stored() {
+    let ward = Ward::with_partitions(6);
+    let join = || peer::start_python("member_librdkafka.py", &[&ward.brokers, &ward.name, &ward.name]);
+    joins_and_leaves(&ward, join, "read ", |member| {
+        let lines = member.stdout();
+        let theirs = lines.iter().rev().find_map(|line| line.strip_prefix("assigned ")).unwrap();
+        assert_eq!(theirs.split(' ').count(), 3, "half of six partitions: {theirs}");
+        member.say("leave");
+    });
+}
+
+#[test]
 fn a_java_member_joins_and_leaves_and_every_reading_is_stored() {
     let ward = Ward::with_partitions(6);
-    let mut members = vec![ward.start("consume")];
-    wait_for_shares(&mut members, &[6], SHARE_LIMIT);
-    let sender = start_sending(&ward);
-
-    // It commits nothing, so what it reads is read again when it has left.
     let class = "org.apache.kafka.tools.consumer.ConsoleConsumer";
     let arguments = ["--bootstrap-server", &ward.brokers, "--topic", &ward.name, "--group", &ward.name];
     let quiet = ["--command-property", "enable.auto.commit=false"];
-    let mut foreign = peer::start_tool(class, &[&arguments[..], &quiet].concat());
-    wait_for_shares(&mut members, &[3], FOREIGN_LIMIT);
-    foreign.wait_for_line("patient_id", CATCH_UP_LIMIT);
-    let lag = ward.lag();
-    let of_java = lag.iter().filter(|lag| lag.member().is_some_and(|id| id.starts_with("console-consumer")));
-    assert_eq!(of_java.count(), 3, "{lag:?}");
-
-    foreign.signal("TERM");
-    foreign.wait_end(FOREIGN_LIMIT);
-    wait_for_shares(&mut members, &[6], HAND_OVER_LIMIT);
-    let sent = stop_sending(sender);
-    ward.wait_for_no_lag(CATCH_UP_LIMIT);
-    assert_same(&ward.stored(), sent);
+    let join = || peer::start_tool(class, &[&arguments[..], &quiet].concat());
+    joins_and_leaves(&ward, join, "patient_id", |member| {
+        let lag = ward.lag();
+        let of_java = lag.iter().filter(|lag| lag.member().is_some_and(|id| id.starts_with("console-consumer")));
+        assert_eq!(of_java.count(), 3, "{lag:?}");
+        member.signal("TERM");
+    });
 }
 
 #[test]
@@ -173,57 +164,6 @@ fn a_member_with_an_instance_id_that_another_process_takes_ends_with_a_hint() {
     let ended = first.wait_end(Duration::from_secs(8)).with_code(4);
     assert!(ended.talk().contains("'bed-1'") && ended.talk().contains("hint: "), "{}", ended.talk());
     assert!(second.is_running());
-}
-
-/// The offset behind the last message of each partition that a consumer has shown.
-fn shown(lines: &[String]) -> BTreeMap<i64, i64> {
-    let number = |text: &str| text.trim().parse::<i64>().unwrap();
-    let places = lines.iter().filter_map(|line| line.strip_prefix("Topic: ")?.split_once(", Partition: "));
-    let mut next = BTreeMap::new();
-    for (partition, offset) in places.filter_map(|(_, place)| place.split_once(", Offset: ")) {
-        next.insert(number(partition), number(offset) + 1);
-    }
-    next
-}
-
-#[test]
-fn a_signal_drains_commits_leaves_and_ends_well_within_five_seconds() {
-    for signal in ["INT", "TERM"] {
-        let ward = Ward::with_partitions(6);
-        let sender = start_sending(&ward);
-        let mut member = ward.start("consume");
-        member.wait_for_line("--- Message #100 ---", CATCH_UP_LIMIT);
-
-        let asked = Instant::now();
-        member.signal(signal);
-        let ended = member.wait_end(Duration::from_secs(5)).well();
-        assert!(asked.elapsed() < Duration::from_secs(5), "SIG{signal}: {:?}", asked.elapsed());
-
-        // Everything that was shown is committed, and nothing else: nobody reads on.
-        let lag = ward.lag();
-        let committed: BTreeMap<_, _> =
-            lag.iter().filter_map(|lag| Some((lag.partition(), lag.committed()?))).filter(|(_, to)| *to > 0).collect();
-        assert_eq!(committed, shown(&ended.stdout), "SIG{signal}");
-        assert!(lag.iter().all(|lag| lag.member().is_none()), "it has left: {lag:?}");
-        drop(sender);
-    }
-}
-
-#[test]
-fn another_member_takes_over_at_once_from_one_that_leaves() {
-    let ward = Ward::with_partitions(6);
-    let mut members = vec![ward.start("consume"), ward.start("consume")];
-    wait_for_shares(&mut members, &[3, 3], SHARE_LIMIT);
-    let sender = start_sending(&ward);
-    let leaving = members.pop().unwrap();
-    leaving.signal("TERM");
-    leaving.wait_end(Duration::from_secs(5)).well();
-    // The session time-out is 10 s here.
-    wait_for_shares(&mut members, &[6], HAND_OVER_LIMIT);
-
-    let sent = stop_sending(sender);
-    ward.wait_for_no_lag(CATCH_UP_LIMIT);
-    assert_same(&ward.stored(), sent);
 }
 
 #[test]

@@ -1,10 +1,8 @@
 //! Where a group that has committed nothing starts, and where a consumer stops by itself.
 
-use std::process::{Command, Stdio};
-
 use chrono::{SecondsFormat, Utc};
 
-use crate::running::{RUN_LIMIT, wait_until};
+use crate::running::wait_until;
 use crate::ward::{CATCH_UP_LIMIT, PartitionLag, Ward, assert_same};
 
 #[test]
@@ -72,18 +70,4 @@ fn exit_at_end_ends_at_once_where_there_is_nothing() {
     let ended = ward.run("consume --exit-at-end").well();
     assert!(ended.talk().contains("0 messages in "), "{}", ended.talk());
     assert_eq!(ward.rows("patient_vitals").len(), 0);
-}
-
-#[test]
-fn a_pipe_that_closes_holds_up_no_storing_and_is_not_worth_a_word() {
-    let ward = Ward::with_partitions(2);
-    let sent = ward.send(200);
-    let mut consumer = ward.vitals("consume --exit-at-end");
-    let mut consumer = consumer.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
-    // A reader that takes three lines and goes.
-    let reader = consumer.stdout.take().unwrap();
-    assert!(Command::new("head").arg("-n3").stdin(reader).stdout(Stdio::null()).status().unwrap().success());
-    let code = wait_until("the consumer's end", RUN_LIMIT, || consumer.try_wait().unwrap());
-    assert_eq!(code.code(), Some(0));
-    assert_same(&ward.stored(), sent);
 }

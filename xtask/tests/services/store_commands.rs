@@ -7,9 +7,8 @@ use std::time::Duration;
 
 use crate::peer;
 use crate::place;
-use crate::proxy::Proxy;
 use crate::running::{RUN_LIMIT, Running, wait_until};
-use crate::ward::{CATCH_UP_LIMIT, Ward};
+use crate::ward::{CATCH_UP_LIMIT, Ward, cut, link_to};
 
 /// cqlsh starts several processes to copy, which takes its time on a busy machine.
 const CQLSH_LIMIT: Duration = Duration::from_secs(90);
@@ -127,8 +126,8 @@ fn a_reset_is_refused_while_members_read_the_topic_and_a_new_topic_is_read_from_
 #[test]
 fn an_import_goes_on_when_its_link_was_cut() {
     let direct = Ward::with_partitions(1);
-    let proxy = Proxy::start(&place::cassandra());
-    let through = Ward { name: direct.name.clone(), cassandra: proxy.address.to_string(), ..Ward::new() };
+    let proxy = link_to(&place::cassandra());
+    let through = Ward { name: direct.name.clone(), cassandra: proxy.address().to_string(), ..Ward::new() };
     let all = rows(10_000);
     let half = all.lines().take(5000).map(str::len).sum::<usize>() + 5000;
 
@@ -136,11 +135,11 @@ fn an_import_goes_on_when_its_link_was_cut() {
     import.say(&all[..half]);
     let some = || direct.run("count -o csv").well().stdout[1] != "0";
     wait_until("rows before the cut", CATCH_UP_LIMIT, || some().then_some(()));
-    proxy.cut();
+    cut(&proxy);
     import.say(&all[half..]);
     std::thread::sleep(Duration::from_millis(500));
     assert!(import.is_running());
-    proxy.mend();
+    proxy.set(None);
     import.close_stdin();
     import.wait_end(RUN_LIMIT).well();
     assert_eq!(direct.run("count -o csv").well().stdout, ["rows", "10000"]);

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
-
 use crate::peer::{self, start_tool};
 use crate::running::{RUN_LIMIT, wait_until};
 use crate::ward::{CATCH_UP_LIMIT, Ward};
@@ -16,10 +14,6 @@ fn with_topic(partitions: u32) -> Ward {
     let ward = Ward::new();
     ward.run(&format!("topic create --partitions {partitions} -c max.message.bytes=2000000")).well();
     ward
-}
-
-fn rows(ward: &Ward, words: &str) -> Vec<Value> {
-    peer::lines_of_json(&ward.run(words).well().output())
 }
 
 fn tool(ward: &Ward, class: &str, words: &[&str]) -> String {
@@ -47,7 +41,7 @@ fn list_and_describe_say_what_kafkas_own_tools_say() {
         })
         .collect();
 
-    let ours = rows(&ward, "topic describe -o ndjson");
+    let ours = ward.objects("topic describe");
     assert_eq!(ours.len(), 3);
     for partition in &ours {
         assert_eq!(partition["topic_id"], field(&theirs, "TopicId: "));
@@ -59,7 +53,7 @@ fn list_and_describe_say_what_kafkas_own_tools_say() {
         assert_eq!(partition["in_sync"].to_string(), format!("[{}]", field(line, "Isr: ")));
         assert_eq!(partition["end"].as_i64(), Some(ends[&number]), "{partition}");
     }
-    let listed = rows(&ward, "topic list -o ndjson").into_iter().find(|topic| topic["topic"] == *ward.name).unwrap();
+    let listed = ward.objects("topic list").into_iter().find(|topic| topic["topic"] == *ward.name).unwrap();
     assert_eq!(listed["records"].as_i64(), Some(ends.values().sum()));
     assert_eq!((&listed["records"], &listed["partitions"]), (&200.into(), &3.into()));
 }
@@ -69,7 +63,7 @@ fn a_tail_shows_what_came_compressed_in_transactions_and_near_the_size_limit() {
     let ward = with_topic(2);
     let sent = peer::lines_of_json(&peer::python("batches.py", &[&ward.brokers, &ward.name, "1"]));
     let mut sent: Vec<_> = sent.iter().map(|line| line["value"].as_str().unwrap()).collect();
-    let shown = rows(&ward, "topic tail --from earliest -o ndjson");
+    let shown = ward.objects("topic tail --from earliest");
     // What was aborted is shown as well, as Kafka's console consumer does.
     let mut ours: Vec<_> = shown.iter().filter_map(|message| message["value"].as_str()).collect();
     ours.retain(|value| sent.contains(value));
@@ -80,16 +74,16 @@ fn a_tail_shows_what_came_compressed_in_transactions_and_near_the_size_limit() {
     assert_eq!(shown.iter().filter(|message| message["refused"] == "not_json").count(), 4);
     assert_eq!(shown.iter().filter(|message| message["refused"] == "too_large").count(), 1);
     // The log ends with the marker of a transaction, which is no message and has no time.
-    let described = rows(&ward, "topic describe -o ndjson");
+    let described = ward.objects("topic describe");
     assert!(described[1]["newest"].is_string() && described[0]["newest"].is_null(), "{described:?}");
-    assert_eq!(rows(&ward, "topic tail --last 3 -o ndjson").len(), 3);
+    assert_eq!(ward.objects("topic tail --last 3").len(), 3);
 }
 
 #[test]
 fn a_tail_marks_what_is_refused_and_reads_on() {
     let ward = with_topic(3);
     let sent = peer::lines_of_json(&peer::python("poison.py", &[&ward.brokers, &ward.name, "3", "50", "30"]));
-    let shown = rows(&ward, "topic tail --from earliest -o ndjson");
+    let shown = ward.objects("topic tail --from earliest");
     let by_place: BTreeMap<_, _> = shown
         .iter()
         .map(|message| ((message["partition"].as_i64(), message["offset"].as_i64()), &message["refused"]))
@@ -133,7 +127,7 @@ fn a_deleted_topic_can_be_made_again_at_once() {
         ward.run(&format!("topic delete {} --yes", ward.name)).well();
         ward.run(&format!("topic create --partitions {partitions}")).well();
         let described = wait_until("the new topic", CATCH_UP_LIMIT, || {
-            Some(rows(&ward, "topic describe -o ndjson")).filter(|rows| rows.iter().all(|row| row["records"] == 0))
+            Some(ward.objects("topic describe")).filter(|rows| rows.iter().all(|row| row["records"] == 0))
         });
         assert_eq!(described.len(), partitions);
         ids.push(described[0]["topic_id"].clone());

@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::link::{Link, Trouble};
 use crate::peer;
 use crate::place;
 use crate::running::{Ended, RUN_LIMIT, Running, wait_until};
@@ -89,6 +90,21 @@ impl Ward {
         sent(&ended.stdout)
     }
 
+    /// Runs `vitals` to a good end, and gives the objects that it shows.
+    pub(crate) fn objects(&self, words: &str) -> Vec<Value> {
+        self.run(&format!("{words} -o ndjson")).well().rows()
+    }
+
+    /// Sends messages as they are by another client; they claim to have been sent so many seconds ago.
+    pub(crate) fn send_as_is(&self, messages: &[&str], age: &str) {
+        let mut sender = peer::start_python("send.py", &[&self.brokers, &self.name, age]);
+        for message in messages {
+            sender.say(message);
+        }
+        sender.close_stdin();
+        sender.wait_end(RUN_LIMIT).well();
+    }
+
     /// The rows of the table, as another driver reads them.
     pub(crate) fn rows(&self, table: &str) -> Vec<Value> {
         peer::lines_of_json(&peer::python("rows.py", &[&place::cassandra(), &self.name, table]))
@@ -106,8 +122,7 @@ impl Ward {
 
     /// The lag by partition.
     pub(crate) fn lag(&self) -> Vec<PartitionLag> {
-        let lags = self.run("lag -o ndjson").well();
-        lags.stdout.iter().map(|line| PartitionLag(serde_json::from_str(line).unwrap())).collect()
+        self.objects("lag").into_iter().map(PartitionLag).collect()
     }
 
     /// The lag of all partitions together.
@@ -208,4 +223,14 @@ pub(crate) fn assert_same(stored: &[Value], sent: Vec<Value>) {
         panic!("the first difference:\nstored {stored}\nsent   {sent}");
     }
     assert_eq!(stored.len(), sent.len(), "readings stored and sent");
+}
+
+/// A link before a server.
+pub(crate) fn link_to(server: &str) -> Link {
+    Link::start(0, server).unwrap()
+}
+
+/// Ends every connection, and each new one at once, until `link.set(None)`.
+pub(crate) fn cut(link: &Link) {
+    link.set(Some(Trouble::Down));
 }

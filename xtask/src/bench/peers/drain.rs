@@ -4,9 +4,9 @@ use std::ffi::OsString;
 
 use serde::Deserialize;
 
-use super::super::error::BenchError;
 use super::super::hospital::Hospital;
 use super::reference::{MEASURE, References};
+use crate::error::Error;
 
 /// A full topic.
 #[derive(Debug, Clone, Copy)]
@@ -48,13 +48,13 @@ pub(super) struct Drainer {
 
 impl Work {
     /// Fills the topic, the same every time.
-    pub(super) fn fill(&self, hospital: &Hospital, references: &References) -> Result<(), BenchError> {
+    pub(super) fn fill(&self, hospital: &Hospital, references: &References) -> Result<(), Error> {
         let Self { topic, readings, patients, partitions } = self;
         let numbers = [readings, patients, partitions].map(ToString::to_string);
         let [readings, patients, partitions] = &numbers;
         let arguments = [&hospital.brokers()?, *topic, readings, patients, partitions];
         hospital
-            .kit()
+            .kit
             .python_file("fill.py", &references.file("fill.py"), &arguments.map(OsString::from))?
             .having("that it filled the topic", " partitions")
             .map(drop)
@@ -66,7 +66,7 @@ impl Work {
         hospital: &Hospital,
         references: &References,
         drainer: &Drainer,
-    ) -> Result<Drained, BenchError> {
+    ) -> Result<Drained, Error> {
         let (brokers, port) = (hospital.brokers()?, hospital.cassandra_port()?);
         let readings = self.readings.to_string();
         // All tables of it are new, not only the one that the script makes.
@@ -77,7 +77,7 @@ impl Work {
         // The references know of no other port than Cassandra's own.
         arguments.extend(["env".into(), format!("CASS=127.0.0.1:{port}").into()]);
         arguments.extend(drainer.command.iter().cloned());
-        let output = hospital.kit().python_file(MEASURE, &references.file(MEASURE), &arguments)?;
+        let output = hospital.kit.python_file(MEASURE, &references.file(MEASURE), &arguments)?;
         let figures = output.find("every reading as a row and committed", |text| self.read(text))?;
         ward.close()?;
         Ok(figures)

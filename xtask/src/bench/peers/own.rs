@@ -3,9 +3,9 @@
 
 use serde::Deserialize;
 
-use super::super::error::BenchError;
 use super::super::figure::{Figure, Goal, figure, ratio, values};
 use super::super::hospital::Ward;
+use crate::error::Error;
 
 /// The pace at which latency is measured.
 const PACE: &str = "1000";
@@ -48,7 +48,7 @@ struct Outcome<T> {
 
 impl Round {
     /// Measures for so many seconds each.
-    pub(super) fn measure(ward: &Ward, seconds: u32) -> Result<Self, BenchError> {
+    pub(super) fn measure(ward: &Ward, seconds: u32) -> Result<Self, Error> {
         let length = format!("{seconds}s");
         let paced = bench(ward, &["--rate", PACE, "--for", &length])?;
         let fast = ["--rate", "max", "--for", &length, "--partitions", "4"];
@@ -62,7 +62,7 @@ impl Round {
     }
 }
 
-fn bench<T: for<'a> Deserialize<'a>>(ward: &Ward, arguments: &[&str]) -> Result<T, BenchError> {
+fn bench<T: for<'a> Deserialize<'a>>(ward: &Ward, arguments: &[&str]) -> Result<T, Error> {
     let output = ward.vitals("vitals bench", &[&["bench", "-o", "ndjson"], arguments].concat())?;
     output.find("its figures", figures_of)
 }

@@ -1,13 +1,13 @@
 //! The reference programs, which are not part of this repository, and how each is started.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::super::error::{BenchError, file_error};
 use super::super::kit::Kit;
 use crate::environment;
+use crate::error::Error;
 use crate::job::Job;
 use crate::say;
 use crate::services::folder::make_folder;
@@ -30,7 +30,7 @@ pub(super) struct References {
 
 impl References {
     /// Builds those that can be built here.
-    pub(super) fn build(kit: &Kit, folder: &Path) -> Result<Self, BenchError> {
+    pub(super) fn build(kit: &Kit, folder: &Path) -> Result<Self, Error> {
         let folder = folder.to_owned();
         let Some(compiler) = environment::find_on_path("go") else {
             say::talk("go is not installed: its reference programs are left out");
@@ -47,20 +47,20 @@ impl References {
 }
 
 /// Builds a copy, since the folder may be read-only.
-fn build(kit: &Kit, compiler: &Path, source: &Path, name: &'static str) -> Result<PathBuf, BenchError> {
+fn build(kit: &Kit, compiler: &Path, source: &Path, name: &'static str) -> Result<PathBuf, Error> {
     say::talk(&format!("building the reference program {name}"));
-    let copy = kit.place().path(&format!("reference-{name}"));
+    let copy = kit.place.path(&format!("reference-{name}"));
     make_folder(&copy)?;
     for file in ["go.mod", "go.sum", "main.go"] {
         let (from, to) = (source.join(file), copy.join(file));
         // Read and written, not copied: a copy would be read-only too.
-        fs::read(&from).and_then(|bytes| fs::write(&to, bytes)).map_err(file_error("copy", &from))?;
+        fs::read(&from).and_then(|bytes| fs::write(&to, bytes)).map_err(Error::file("copy", &from))?;
     }
     let program = copy.join("reference");
-    let arguments = [OsStr::new("build"), OsStr::new("-o"), program.as_os_str(), OsStr::new(".")].map(OsString::from);
-    let log = kit.place().path("reference.log");
-    let job =
-        Job { program: compiler.as_os_str(), arguments: &arguments, folder: &copy, log: &log, limit: BUILD_LIMIT };
-    job.run(kit.interrupt()).map_err(|how| BenchError::reference(name, how, &log))?;
+    let command =
+        [compiler.as_os_str(), "build".as_ref(), "-o".as_ref(), program.as_os_str(), ".".as_ref()].map(OsStr::to_owned);
+    let (what, log) = (format!("the build of the reference program {name}"), kit.place.path("reference.log"));
+    let hint = "; its first build needs the network";
+    Job { what: &what, command: &command, folder: &copy, log: &log, limit: BUILD_LIMIT, hint }.run(&kit.interrupt)?;
     Ok(program)
 }

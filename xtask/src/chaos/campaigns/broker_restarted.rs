@@ -1,17 +1,14 @@
 //! R2: the broker restarted under load, half of the time by a kill. No process of ours may end by it.
 
-use crate::chaos::error::ChaosError;
 use crate::chaos::flow::{Flow, Load};
 use crate::chaos::run::Run;
 use crate::chaos::stack::{End, Part};
-
-/// Without an end of its own, for all practical purposes.
-const LOAD: Load = Load { messages: 5_000_000, rate: 2_000 };
+use crate::error::Error;
 
 /// Restarts it again and again while messages flow.
-pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), ChaosError> {
-    let mut flow = Flow::start(run.stand, run.addresses()?, LOAD)?;
-    let mut consumer = flow.consumer(&[])?;
+pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), Error> {
+    let mut flow = Flow::start(run, Load::endless(2_000))?;
+    let mut consumer = flow.scene.consumer(&[])?;
     run.verdict.got_on(flow.gets_on()?);
     while run.schedule.next() {
         let (up, down) = (run.schedule.millis(100..2_500), run.schedule.millis(0..1_500));
@@ -24,8 +21,5 @@ pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), ChaosError> {
         run.verdict.got_on(flow.gets_on()?);
         consumer.must_run()?;
     }
-    flow.stop_sending()?;
-    flow.drain(consumer)?;
-    run.verdict.conclude(flow.check()?);
-    Ok(())
+    flow.finish(consumer, &mut run.verdict)
 }

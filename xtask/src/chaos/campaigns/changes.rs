@@ -11,13 +11,13 @@ mod missing;
 mod records;
 mod topics;
 
-use crate::chaos::error::ChaosError;
 use crate::chaos::findings::Findings;
 use crate::chaos::run::Run;
 use crate::chaos::stand::Ended;
+use crate::error::Error;
 
 /// One of them, on a topic of this name.
-type Change = fn(&mut Run<'_>, &str) -> Result<Findings, ChaosError>;
+type Change = fn(&mut Run<'_>, &str) -> Result<Findings, Error>;
 
 const CHANGES: &[(&str, Change)] = &[
     ("absent", absent::run),
@@ -30,7 +30,7 @@ const CHANGES: &[(&str, Change)] = &[
 ];
 
 /// Makes each of them, as often as is wanted.
-pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), ChaosError> {
+pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), Error> {
     let mut all = Findings::default();
     while run.schedule.next() {
         for (name, change) in CHANGES {

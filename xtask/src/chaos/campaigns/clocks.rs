@@ -7,13 +7,13 @@
 //! stores rows of the future by its own clock: that what comes later does not win must be noticed.
 
 use std::ffi::OsString;
-use std::time::Duration;
 
-use crate::chaos::error::ChaosError;
 use crate::chaos::findings::Findings;
-use crate::chaos::flow::{DRAIN_LIMIT, INIT_LIMIT};
+use crate::chaos::flow::DRAIN_LIMIT;
 use crate::chaos::run::Run;
 use crate::chaos::scene::Scene;
+use crate::chaos::stand::COMMAND_LIMIT;
+use crate::error::Error;
 use crate::repository;
 
 const SCRIPT: &str = "chaos_merge.py";
@@ -24,11 +24,9 @@ const EARLIER: [&str; 2] = ["0", "2"];
 /// What comes with the second one.
 const LATER: [&str; 2] = ["2", "5"];
 const HOUR_SECONDS: i64 = 3_600;
-/// What a command that changes or reads little may take.
-const COMMAND_LIMIT: Duration = Duration::from_secs(60);
 
 /// Reads with clocks that are wrong, again and again.
-pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), ChaosError> {
+pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), Error> {
     let shift = Shift::compile(run)?;
     let scene = Scene::make(run.stand, run.addresses()?, PARTITIONS)?;
     let (chance, ledger) = (run.schedule.below(1_000_000).to_string(), scene.file("ledger"));
@@ -45,9 +43,7 @@ pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), ChaosError> {
             }
         }
         sent += KEYS;
-        let csv = scene.file("csv");
-        scene.vitals("vitals export", &["export", "--force", &csv], COMMAND_LIMIT)?;
-        all.add(scene.check(SCRIPT, &["check", &scene.at.reader, &chance, &ledger, &csv])?);
+        all.add(scene.check(SCRIPT, &["check", &scene.at.reader, &chance, &ledger, &scene.export()?])?);
     }
     run.verdict.conclude(all);
     Ok(())
@@ -59,7 +55,7 @@ struct Shift {
 }
 
 impl Shift {
-    fn compile(run: &Run<'_>) -> Result<Self, ChaosError> {
+    fn compile(run: &Run<'_>) -> Result<Self, Error> {
         let source = repository::root().join("xtask").join("tests").join("peers").join("clock_shift.c");
         let library = run.stand.path("clock_shift.so").into_os_string();
         let mut command = ["cc", "-shared", "-fPIC", "-O2", "-o"].map(OsString::from).to_vec();
@@ -71,14 +67,14 @@ impl Shift {
     }
 
     /// Where the library is not taken, as by a program that is linked statically, everything would hold.
-    fn prove(&self, run: &Run<'_>) -> Result<(), ChaosError> {
+    fn prove(&self, run: &Run<'_>) -> Result<(), Error> {
         let scene = Scene::make(run.stand, run.addresses_of("clock")?, 1)?;
         let command = run.stand.vitals(&scene.at, &["produce", "--mode", "random", "--count", "1"]);
-        let said = run.stand.run("vitals produce", &self.with(HOUR_SECONDS, command), INIT_LIMIT)?;
+        let said = run.stand.run("vitals produce", &self.with(HOUR_SECONDS, command), COMMAND_LIMIT)?;
         scene.send(SCRIPT, &["shifted", &HOUR_SECONDS.to_string(), &said]).map(drop)
     }
 
-    fn consume(&self, run: &Run<'_>, scene: &Scene<'_>, seconds: i64) -> Result<(), ChaosError> {
+    fn consume(&self, run: &Run<'_>, scene: &Scene<'_>, seconds: i64) -> Result<(), Error> {
         let options = ["consume", "--quiet", "--exit-at-end", "--settle-time", "0s"];
         let command = run.stand.vitals(&scene.at, &options);
         run.stand.run("vitals consume", &self.with(seconds, command), DRAIN_LIMIT).map(drop)

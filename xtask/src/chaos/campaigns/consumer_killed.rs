@@ -6,14 +6,13 @@
 
 use std::time::Duration;
 
-use crate::chaos::error::ChaosError;
 use crate::chaos::flow::{Flow, Load};
 use crate::chaos::run::Run;
 use crate::chaos::schedule::Schedule;
 use crate::chaos::stack::Kind;
+use crate::chaos::stand::COMMAND_LIMIT;
+use crate::error::Error;
 
-/// Without an end of its own, for all practical purposes.
-const LOAD: Load = Load { messages: 5_000_000, rate: 2_000 };
 /// A static member comes back at once; another one would wait until the group has given up on the killed one.
 const OPTIONS: &[&str] = &["--instance-id", "chaos"];
 /// Commits at once. Nobody kills the store here, so this must be as safe; without it a consumer of Cassandra seldom lives
@@ -28,8 +27,6 @@ const STATIC_PROMISE: Duration = Duration::from_secs(3);
 const DYNAMIC_PROMISE: Duration = Duration::from_secs(10 + 2);
 /// What a busy machine may add.
 const ROOM: Duration = Duration::from_secs(10);
-/// How long a consumer may take to the point where it kills itself: it joins first, and messages flow all the time.
-const POINT_LIMIT: Duration = Duration::from_secs(60);
 
 /// Where a consumer is killed.
 #[derive(Debug, Clone, Copy)]
@@ -56,8 +53,8 @@ const BEFORE_THE_STORE: Kill = Kill::At { point: "decoded", up_to: 40, kind: "ki
 const RANDOM_MOMENTS: usize = 4;
 
 /// Kills it again and again while messages flow.
-pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), ChaosError> {
-    let mut flow = Flow::start(run.stand, run.addresses()?, LOAD)?;
+pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), Error> {
+    let mut flow = Flow::start(run, Load::endless(2_000))?;
     flow.wait_for_messages()?;
     if let Some(bug) = run.verdict.planted {
         return find(run, &flow, bug);
@@ -76,14 +73,11 @@ pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), ChaosError> {
     let (consumer, after) = flow.successor(&[])?;
     judge(run, "a static successor", &successors, STATIC_PROMISE);
     judge(run, "any other successor", &[after], DYNAMIC_PROMISE);
-    flow.stop_sending()?;
-    flow.drain(consumer)?;
-    run.verdict.conclude(flow.check()?);
-    Ok(())
+    flow.finish(consumer, &mut run.verdict)
 }
 
 /// Kills one with the bug, where that must show.
-fn find(run: &mut Run<'_>, flow: &Flow<'_>, bug: &'static str) -> Result<(), ChaosError> {
+fn find(run: &mut Run<'_>, flow: &Flow<'_>, bug: &'static str) -> Result<(), Error> {
     while run.schedule.next() {
         BEFORE_THE_STORE.make(run, flow, &["--instance-id", "chaos", "--bug", bug])?;
     }
@@ -103,9 +97,9 @@ fn draw(kills: &mut Vec<Kill>, schedule: &mut Schedule) -> Kill {
 }
 
 impl Kill {
-    fn make(self, run: &mut Run<'_>, flow: &Flow<'_>, options: &[&str]) -> Result<(), ChaosError> {
+    fn make(self, run: &mut Run<'_>, flow: &Flow<'_>, options: &[&str]) -> Result<(), Error> {
         let Self::At { point, up_to, kind } = self else {
-            let mut consumer = flow.consumer(options)?;
+            let mut consumer = flow.scene.consumer(options)?;
             let life = match run.stack.kind() {
                 Kind::Embedded => 50..1_500,
                 Kind::Servers => 500..8_000,
@@ -117,14 +111,14 @@ impl Kill {
         };
         let after = (1 + run.schedule.below(up_to)).to_string();
         let options = [options, &["--die-at", point, "--die-after", &after]].concat();
-        flow.tampered(&options)?.wait_for_death(POINT_LIMIT, run.stand.interrupt())?;
+        flow.scene.tampered(&options)?.wait_for_death(COMMAND_LIMIT, run.stand.interrupt())?;
         run.verdict.fault(kind);
         Ok(())
     }
 }
 
 /// Takes the time of a killed member's successor, which is killed as soon as it has got on.
-fn replace(run: &mut Run<'_>, flow: &Flow<'_>, options: &[&str]) -> Result<Option<Duration>, ChaosError> {
+fn replace(run: &mut Run<'_>, flow: &Flow<'_>, options: &[&str]) -> Result<Option<Duration>, Error> {
     let (mut consumer, after) = flow.successor(options)?;
     consumer.kill()?;
     run.verdict.fault("kills of a successor");

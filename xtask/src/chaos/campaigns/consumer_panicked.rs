@@ -6,22 +6,19 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use crate::chaos::error::ChaosError;
-use crate::chaos::flow::{END_LIMIT, Flow, Load};
+use crate::chaos::flow::{Flow, Load};
 use crate::chaos::run::Run;
 use crate::chaos::signalled::{FIRST_LIMIT, ROOM, hangs};
-use crate::chaos::worker::Worker;
+use crate::chaos::stand::{COMMAND_LIMIT, END_LIMIT};
+use crate::error::Error;
+use crate::worker::Worker;
 
-/// Without an end of its own, for all practical purposes.
-const LOAD: Load = Load { messages: 5_000_000, rate: 1_000 };
 /// What is stored counts as settled, since nobody kills the store here.
 const OPTIONS: &[&str] = &["--settle-time", "0s"];
 /// The code of a fault of ours.
 const BUG: i32 = 70;
 /// How it is told.
 const TOLD: &str = "error: vitals failed at ";
-/// How long a consumer may take to the point where it panics: it joins first, and messages flow all the time.
-const POINT_LIMIT: Duration = Duration::from_secs(60);
 /// How long the next member may take to its first commit where the group has been left: else it is the session time-out,
 /// 10 s, and more.
 const PROMISE: Duration = Duration::from_secs(3);
@@ -31,8 +28,8 @@ const POINTS: &[(&str, u32)] =
     &[("decoded", 40), ("fetched", 10), ("stored", 40), ("after-commit", 3), ("before-commit", 3), ("joining", 1)];
 
 /// Lets one after another panic while messages flow.
-pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), ChaosError> {
-    let mut flow = Flow::start(run.stand, run.addresses()?, LOAD)?;
+pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), Error> {
+    let mut flow = Flow::start(run, Load::endless(1_000))?;
     flow.wait_for_messages()?;
     let (mut slowest_end, mut slowest_next) = (Duration::ZERO, Duration::ZERO);
     while run.schedule.next() {
@@ -50,22 +47,19 @@ pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), ChaosError> {
         run.verdict.breaks("the next member had to wait: the group was not left");
     }
     let (last, _) = flow.successor(OPTIONS)?;
-    flow.stop_sending()?;
-    flow.drain(last)?;
-    run.verdict.conclude(flow.check()?);
-    Ok(())
+    flow.finish(last, &mut run.verdict)
 }
 
 /// Has one panic, and tells how long it took to end; `None` where it did not.
-fn panic(run: &mut Run<'_>, flow: &Flow<'_>) -> Result<Option<Duration>, ChaosError> {
+fn panic(run: &mut Run<'_>, flow: &Flow<'_>) -> Result<Option<Duration>, Error> {
     let turn = usize::try_from(run.schedule.made()).unwrap_or_default();
     let (point, up_to) = POINTS.get(turn % POINTS.len()).copied().unwrap_or(("decoded", 1));
     let is_elsewhere = run.schedule.below(4) == 0;
     let way = if is_elsewhere { "panic-elsewhere" } else { "panic" };
     let after = (1 + run.schedule.below(up_to)).to_string();
     let options = [OPTIONS, &["--die-at", point, "--die-by", way, "--die-after", &after]].concat();
-    let mut consumer = flow.tampered(&options)?;
-    consumer.wait_for_line(TOLD, POINT_LIMIT, run.stand.interrupt())?;
+    let mut consumer = flow.scene.tampered(&options)?;
+    consumer.wait_for_line(TOLD, COMMAND_LIMIT, run.stand.interrupt())?;
     let begun = Instant::now();
     let status = consumer.wait_for_end(FIRST_LIMIT + ROOM, run.stand.interrupt())?;
     let took = begun.elapsed();

@@ -7,7 +7,6 @@
 use std::process::ExitStatus;
 use std::time::Instant;
 
-use crate::chaos::error::ChaosError;
 use crate::chaos::flow::{Flow, Load};
 use crate::chaos::left::Left;
 use crate::chaos::run::Run;
@@ -15,10 +14,9 @@ use crate::chaos::signalled::{Ends, FIRST_LIMIT, ROOM, SECOND_LIMIT, draw, hangs
 use crate::chaos::stack::Kind;
 use crate::chaos::stall::Stall;
 use crate::chaos::watch::Watch;
-use crate::chaos::worker::Worker;
+use crate::error::Error;
+use crate::worker::Worker;
 
-/// Without an end of its own, for all practical purposes.
-const LOAD: Load = Load { messages: 5_000_000, rate: 500 };
 /// What is stored counts as settled, since nobody kills the store here. A consumer that was ended at once is given up
 /// soon.
 const OPTIONS: &[&str] = &["--settle-time", "0s", "--session-timeout", "2s"];
@@ -34,9 +32,9 @@ enum Way {
 }
 
 /// Signals one after another while messages flow.
-pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), ChaosError> {
-    let mut flow = Flow::start(run.stand, run.addresses()?, LOAD)?;
-    let watch = Watch::start(run.stand, flow.addresses())?;
+pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), Error> {
+    let mut flow = Flow::start(run, Load::endless(500))?;
+    let watch = Watch::start(run.stand, &flow.scene.at)?;
     flow.wait_for_messages()?;
     let mut ends = Ends::default();
     while run.schedule.next() {
@@ -46,25 +44,17 @@ pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), ChaosError> {
             3 => Way::Twice,
             _ => Way::Plain,
         };
-        let consumer = flow.showing_consumer(if run.is_planted() { PLANTED_OPTIONS } else { OPTIONS })?;
+        let consumer = flow.scene.showing_consumer(if run.is_planted() { PLANTED_OPTIONS } else { OPTIONS })?;
         signal(run, &flow, consumer, way, &mut ends)?;
     }
     ends.conclude(&mut run.verdict);
-    let last = flow.consumer(OPTIONS)?;
+    let last = flow.scene.consumer(OPTIONS)?;
     run.verdict.got_on(flow.gets_on()?);
-    flow.stop_sending()?;
-    flow.drain(last)?;
-    run.verdict.conclude(flow.check()?);
+    flow.finish(last, &mut run.verdict)?;
     watch.end(run.stand, &mut run.verdict)
 }
 
-fn signal(
-    run: &mut Run<'_>,
-    flow: &Flow<'_>,
-    mut consumer: Worker,
-    way: Way,
-    ends: &mut Ends,
-) -> Result<(), ChaosError> {
+fn signal(run: &mut Run<'_>, flow: &Flow<'_>, mut consumer: Worker, way: Way, ends: &mut Ends) -> Result<(), Error> {
     let life = match (run.stack.kind(), way) {
         // Long enough for something to be in flight.
         (Kind::Embedded, Way::Stalled) => 1_000..2_500,
@@ -72,7 +62,7 @@ fn signal(
         (Kind::Servers, _) => 500..5_000,
     };
     run.stand.pause(run.schedule.millis(life))?;
-    let stall = if way == Way::Stalled { Some(Stall::begin(run, flow.addresses())?) } else { None };
+    let stall = if way == Way::Stalled { Some(Stall::begin(run, &flow.scene.at)?) } else { None };
     run.stand.pause(run.schedule.millis(0..800))?;
     let signal = draw(run);
     let asked = Instant::now();
@@ -102,8 +92,8 @@ fn judge(
     way: Way,
     status: ExitStatus,
     ends: &mut Ends,
-) -> Result<(), ChaosError> {
-    let left = Left::of_last(run.stand, flow.addresses(), consumer.log())?;
+) -> Result<(), Error> {
+    let left = Left::of_last(run.stand, &flow.scene.at, consumer.log())?;
     // What was on its way when a consumer was cut short may be stored later, and nobody is told: Cassandra goes on with
     // what has reached it. Nothing of that is left where all was finished, or where the store took nothing.
     let nothing_comes_later = match way {

@@ -3,13 +3,13 @@
 //!
 //! A time that is given is divided among the decoders.
 
-use crate::chaos::error::ChaosError;
 use crate::chaos::findings::Findings;
 use crate::chaos::run::Run;
+use crate::error::Error;
 use crate::fuzz;
 
 /// Tries them all.
-pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), ChaosError> {
+pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), Error> {
     let share = run.schedule.share(fuzz::targets());
     let tried = fuzz::all(share, run.stand.interrupt())?;
     for decoder in &tried {

@@ -8,30 +8,25 @@
 pub(in crate::chaos) mod servers;
 
 use std::ffi::OsString;
-use std::time::Duration;
 
 use rustix::process::{Pid, Resource, Rlimit, Signal};
 
-use crate::chaos::error::ChaosError;
 use crate::chaos::findings::Findings;
-use crate::chaos::flow::{END_LIMIT, Flow, INIT_LIMIT, Load};
+use crate::chaos::flow::{Flow, Load};
 use crate::chaos::run::Run;
 use crate::chaos::scene::Scene;
 use crate::chaos::stack::{Addresses, Kind};
-use crate::chaos::stand::Stand;
-use crate::chaos::worker::Worker;
+use crate::chaos::stand::{COMMAND_LIMIT, END_LIMIT, Stand};
+use crate::error::Error;
+use crate::worker::Worker;
 
-/// Without an end of its own, for all practical purposes.
-const LOAD: Load = Load { messages: 5_000_000, rate: 1_000 };
 /// Whoever writes on behind so many bytes of a file has no room.
 const FULL_BYTES: u64 = 16 * 1024;
-/// What a command on little data may take.
-const COMMAND_LIMIT: Duration = Duration::from_secs(60);
 /// What each command says that has no room for its output.
 const TOLD: &[&str] = &["error: cannot write", "No space left on device", "hint: "];
 
 /// Fills them and makes room again.
-pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), ChaosError> {
+pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), Error> {
     let mut all = own_output(run)?;
     if run.stack.kind() == Kind::Embedded {
         all.add(store_or_broker(run)?);
@@ -42,20 +37,20 @@ pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), ChaosError> {
     Ok(())
 }
 
-fn own_output(run: &mut Run<'_>) -> Result<Findings, ChaosError> {
+fn own_output(run: &mut Run<'_>) -> Result<Findings, Error> {
     let scene = Scene::make(run.stand, run.addresses_of("output")?, 3)?;
     let (at, ledger) = (&scene.at, scene.file("ledger"));
     scene.send("chaos_send.py", &[&at.brokers, &at.topic, "2000", "1000000", &ledger])?;
     let check = || scene.check("chaos_check.py", &[&at.brokers, &at.topic, &at.group, &at.reader, "2000", &ledger]);
-    into_full(run, at, &["consume"])?;
+    // It stores what it cannot show, and says so at its end.
+    into_full(run, at, &["consume", "--exit-at-end", "--settle-time", "0s"])?;
     run.verdict.look(&check()?);
-    scene.vitals("vitals consume", &["consume", "--exit-at-end", "--settle-time", "0s"], COMMAND_LIMIT)?;
     into_full(run, at, &["query", "--patient", "C001"])?;
     into_full(run, at, &["export", "-"])?;
     check()
 }
 
-fn into_full(run: &mut Run<'_>, at: &Addresses, arguments: &[&str]) -> Result<(), ChaosError> {
+fn into_full(run: &mut Run<'_>, at: &Addresses, arguments: &[&str]) -> Result<(), Error> {
     let command = in_shell("exec \"$@\" > /dev/full", run.stand.vitals(at, arguments));
     let ended = run.stand.ended("output into /dev/full", &command, COMMAND_LIMIT)?;
     run.verdict.fault("outputs without room");
@@ -66,13 +61,13 @@ fn into_full(run: &mut Run<'_>, at: &Addresses, arguments: &[&str]) -> Result<()
     Ok(())
 }
 
-fn store_or_broker(run: &mut Run<'_>) -> Result<Findings, ChaosError> {
+fn store_or_broker(run: &mut Run<'_>) -> Result<Findings, Error> {
     let port = run.stand.port()?;
     let mut at = run.addresses()?;
     at.brokers = format!("127.0.0.1:{port}");
     let mut broker = broker(run.stand, &at.brokers)?;
-    run.stand.run("vitals init", &run.stand.vitals(&at, &["init", "--wait", "30s"]), INIT_LIMIT)?;
-    let mut flow = Flow::start(run.stand, at.clone(), LOAD)?;
+    run.stand.run("vitals init", &run.stand.vitals(&at, &["init", "--wait", "30s"]), COMMAND_LIMIT)?;
+    let mut flow = Flow::start_at(run.stand, at.clone(), Load::endless(1_000))?;
     let mut consumer = limited(run.stand, "vitals consume", run.stand.vitals(&at, &["consume", "--quiet"]))?;
     run.verdict.got_on(flow.gets_on()?);
     while run.schedule.next() {
@@ -94,13 +89,13 @@ fn store_or_broker(run: &mut Run<'_>) -> Result<Findings, ChaosError> {
         consumer.must_run()?;
     }
     flow.stop_sending()?;
-    flow.drain(consumer)?;
+    flow.scene.drain(vec![consumer])?;
     let findings = flow.check()?;
     broker.end(Signal::TERM, END_LIMIT, run.stand.interrupt())?;
     Ok(findings)
 }
 
-fn broker(stand: &Stand, listen: &str) -> Result<Worker, ChaosError> {
+fn broker(stand: &Stand, listen: &str) -> Result<Worker, Error> {
     let mut command = vec![OsString::from(stand.binary())];
     command.extend(["up", "--listen", listen, "--data"].map(OsString::from));
     command.push(stand.path("full-broker").into());
@@ -108,7 +103,7 @@ fn broker(stand: &Stand, listen: &str) -> Result<Worker, ChaosError> {
 }
 
 /// The signal of a file that is too long would end it; a disk without room sends none.
-fn limited(stand: &Stand, what: &'static str, command: Vec<OsString>) -> Result<Worker, ChaosError> {
+fn limited(stand: &Stand, what: &'static str, command: Vec<OsString>) -> Result<Worker, Error> {
     stand.start(what, &in_shell("trap '' XFSZ; exec \"$@\"", command))
 }
 
@@ -120,13 +115,13 @@ fn in_shell(script: &str, command: Vec<OsString>) -> Vec<OsString> {
 
 impl Worker {
     /// Lets it write no file beyond so many bytes, or as it likes.
-    fn limit_files(&self, bytes: Option<u64>) -> Result<(), ChaosError> {
+    fn limit_files(&self, bytes: Option<u64>) -> Result<(), Error> {
         limit_files(self.pid(), bytes)
     }
 }
 
-fn limit_files(pid: Option<Pid>, bytes: Option<u64>) -> Result<(), ChaosError> {
+fn limit_files(pid: Option<Pid>, bytes: Option<u64>) -> Result<(), Error> {
     let limit = Rlimit { current: bytes, maximum: None };
     let outcome = rustix::process::prlimit(pid, Resource::Fsize, limit);
-    outcome.map(drop).map_err(|error| ChaosError::Start { what: "a limit of a running program", source: error.into() })
+    outcome.map(drop).map_err(|error| Error::start("a limit of a running program")(error.into()))
 }

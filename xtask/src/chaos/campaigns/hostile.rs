@@ -1,16 +1,16 @@
 //! R9: sessions in which a server, or a client, sends what no sound program sends: harmed frames, lying lengths, endless
 //! answers. Nothing of ours panics or hangs, and memory stays within its limit.
 //!
-//! The sessions are those of xtask/tests/hostile.rs, with other seeds each time.
+//! The sessions are those of xtask/tests/hostile, with other seeds each time.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::chaos::error::ChaosError;
 use crate::chaos::findings::Findings;
 use crate::chaos::run::Run;
 use crate::environment;
+use crate::error::Error;
 use crate::repository;
 use crate::test::FEATURES;
 
@@ -23,7 +23,7 @@ const LIMIT: Duration = Duration::from_secs(15 * 60);
 const BUILD_LIMIT: Duration = Duration::from_secs(30 * 60);
 
 /// Runs them, some at a time.
-pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), ChaosError> {
+pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), Error> {
     let program = build(run)?;
     let mut peak_mib = 0;
     let mut checked = 0;
@@ -58,7 +58,7 @@ pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), ChaosError> {
 const SHOWN_LINES: usize = 12;
 
 /// Builds the test, and tells where it is.
-fn build(run: &Run<'_>) -> Result<PathBuf, ChaosError> {
+fn build(run: &Run<'_>) -> Result<PathBuf, Error> {
     let root = repository::root();
     let mut command = vec![environment::cargo()];
     let what = ["test", "--workspace", "--features", FEATURES, "--test", "hostile", "--no-run"];
@@ -67,7 +67,11 @@ fn build(run: &Run<'_>) -> Result<PathBuf, ChaosError> {
     // Named, since the user may have another target folder.
     command.extend(["--target-dir".into(), root.join("target").into_os_string()]);
     let said = run.stand.run(WHAT, &command, BUILD_LIMIT)?;
-    executable(&said).ok_or(ChaosError::Unclear { what: WHAT, said: "no program of this test".to_owned() })
+    executable(&said).ok_or(Error::Unclear {
+        what: WHAT,
+        missing: "counts",
+        said: "no program of this test".to_owned(),
+    })
 }
 
 /// Out of cargo's messages, one a line.

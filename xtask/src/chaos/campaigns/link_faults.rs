@@ -5,22 +5,19 @@
 
 use std::time::Duration;
 
-use crate::chaos::error::ChaosError;
 use crate::chaos::flow::{Flow, Load};
 use crate::chaos::run::Run;
 use crate::chaos::schedule::Schedule;
 use crate::chaos::stack::Part;
-use crate::chaos::trouble::Trouble;
-
-/// Without an end of its own, for all practical purposes.
-const LOAD: Load = Load { messages: 5_000_000, rate: 1_000 };
+use crate::error::Error;
+use crate::link::Trouble;
 
 /// Spoils a link and heals it, again and again, while messages flow.
-pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), ChaosError> {
+pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), Error> {
     let at = run.addresses()?;
     let linked = run.stack.link(&at, run.stand)?;
-    let mut flow = Flow::start(run.stand, at, LOAD)?;
-    let mut consumer = flow.consumer_at(&linked, &[])?;
+    let mut flow = Flow::start_at(run.stand, at, Load::endless(1_000))?;
+    let mut consumer = flow.scene.consumer_at(&linked, &[])?;
     run.verdict.got_on(flow.gets_on()?);
     while run.schedule.next() {
         run.stand.pause(run.schedule.millis(50..1_000))?;
@@ -28,14 +25,12 @@ pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), ChaosError> {
         run.verdict.got_on(flow.gets_on()?);
         consumer.must_run()?;
     }
-    flow.stop_sending()?;
-    flow.drain(consumer)?;
-    run.verdict.conclude(flow.check()?);
+    flow.finish(consumer, &mut run.verdict)?;
     run.stack.unlink(run.stand)
 }
 
 /// Makes one link bad for a while.
-pub(in crate::chaos) fn spoil(run: &mut Run<'_>) -> Result<(), ChaosError> {
+pub(in crate::chaos) fn spoil(run: &mut Run<'_>) -> Result<(), Error> {
     let part = part(run.stack.linked_parts(), &mut run.schedule);
     let trouble = Trouble::draw(&mut run.schedule);
     let length = trouble.length(&mut run.schedule);
@@ -45,12 +40,7 @@ pub(in crate::chaos) fn spoil(run: &mut Run<'_>) -> Result<(), ChaosError> {
 }
 
 /// Makes this link bad for so long.
-pub(in crate::chaos) fn spoil_for(
-    run: &Run<'_>,
-    part: Part,
-    trouble: Trouble,
-    length: Duration,
-) -> Result<(), ChaosError> {
+pub(in crate::chaos) fn spoil_for(run: &Run<'_>, part: Part, trouble: Trouble, length: Duration) -> Result<(), Error> {
     run.stack.spoil(part, Some(trouble))?;
     run.stand.pause(length)?;
     run.stack.spoil(part, None)

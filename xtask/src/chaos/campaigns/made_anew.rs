@@ -8,12 +8,12 @@
 use rustix::process::Signal;
 
 use super::parcels::Parcels;
-use crate::chaos::error::ChaosError;
 use crate::chaos::findings::Findings;
-use crate::chaos::flow::END_LIMIT;
 use crate::chaos::run::Run;
 use crate::chaos::scene::{EAGER, Scene};
-use crate::chaos::worker::Worker;
+use crate::chaos::stand::END_LIMIT;
+use crate::error::Error;
+use crate::worker::Worker;
 
 const ADMIN: &str = "topics.py";
 const LATE: &str = "chaos_late.py";
@@ -33,7 +33,7 @@ enum Meanwhile {
 }
 
 /// Makes the topic anew, time after time.
-pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), ChaosError> {
+pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), Error> {
     let mut partitions = if run.is_planted() { 1 } else { 3 };
     let mut parcels = Parcels::on(Scene::make(run.stand, run.addresses()?, partitions)?);
     let mut consumers = start(&parcels)?;
@@ -52,7 +52,7 @@ pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), ChaosError> {
     parcels.scene.drain(consumers)
 }
 
-fn start(parcels: &Parcels<'_>) -> Result<Vec<Worker>, ChaosError> {
+fn start(parcels: &Parcels<'_>) -> Result<Vec<Worker>, Error> {
     (0..CONSUMERS).map(|_| parcels.scene.consumer(EAGER)).collect()
 }
 
@@ -62,7 +62,7 @@ fn make_anew(
     parcels: &mut Parcels<'_>,
     consumers: &mut Vec<Worker>,
     before: u32,
-) -> Result<u32, ChaosError> {
+) -> Result<u32, Error> {
     let meanwhile = match run.schedule.below(3) {
         _ if run.is_planted() => Meanwhile::HaveEnded,
         0 => Meanwhile::Run,
@@ -111,7 +111,7 @@ fn make_anew(
     Ok(after)
 }
 
-fn say(parcels: &Parcels<'_>, arguments: &[String]) -> Result<(), ChaosError> {
+fn say(parcels: &Parcels<'_>, arguments: &[String]) -> Result<(), Error> {
     let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
     parcels.scene.send(LATE, &arguments).map(drop)
 }

@@ -3,20 +3,17 @@
 //! What a member of another kind has read and committed is its own; what it has only read is read again by ours. In a
 //! second run the planted bug is one that commits what nobody has read.
 
-use std::time::Duration;
-
 use rustix::process::Signal;
 
-use crate::chaos::error::ChaosError;
 use crate::chaos::flow::{Flow, Load};
 use crate::chaos::foreign::Foreign;
 use crate::chaos::left::Left;
 use crate::chaos::run::Run;
+use crate::chaos::stand::END_LIMIT;
 use crate::chaos::watch::Watch;
-use crate::chaos::worker::Worker;
+use crate::error::Error;
+use crate::worker::Worker;
 
-/// Without an end of its own, for all practical purposes.
-const LOAD: Load = Load { messages: 5_000_000, rate: 1_000 };
 /// Nobody kills the store here, so that a settle time of zero is safe: what a leaving member has stored it commits.
 const OPTIONS: &[&str] = &["--settle-time", "0s", "--session-timeout", "2s"];
 /// So many of ours at most,
@@ -25,8 +22,6 @@ const MOST: usize = 4;
 const MOST_FOREIGN: usize = 2;
 /// After so many changes the readers look whether all is there that was committed.
 const LOOK_EVERY: u32 = 5;
-/// What the end of a member may take on a busy machine; that it takes 5 s at most is another promise.
-const END_LIMIT: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Clone, Copy)]
 enum Change {
@@ -38,10 +33,10 @@ enum Change {
 }
 
 /// Makes one change after another while messages flow.
-pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), ChaosError> {
-    let mut flow = Flow::start(run.stand, run.addresses()?, LOAD)?;
-    let watch = Watch::start(run.stand, flow.addresses())?;
-    let mut members = Members { ours: vec![flow.showing_consumer(OPTIONS)?], ..Members::default() };
+pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), Error> {
+    let mut flow = Flow::start(run, Load::endless(1_000))?;
+    let watch = Watch::start(run.stand, &flow.scene.at)?;
+    let mut members = Members { ours: vec![flow.scene.showing_consumer(OPTIONS)?], ..Members::default() };
     run.verdict.got_on(flow.gets_on()?);
     while run.schedule.next() {
         run.stand.pause(run.schedule.millis(100..1_800))?;
@@ -58,7 +53,7 @@ pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), ChaosError> {
     while members.ours.len() > 1 {
         members.leave(run, &flow)?;
     }
-    members.ours.pop().map_or(Ok(()), |last| flow.drain(last))?;
+    members.ours.pop().map_or(Ok(()), |last| flow.scene.drain(vec![last]))?;
     run.verdict.measured(format!(
         "{} left, {} of them cut short, {} of {} messages to be read again",
         members.left, members.cut_short, members.repeated, members.taken
@@ -100,10 +95,10 @@ impl Members {
         }
     }
 
-    fn make(&mut self, change: Change, run: &mut Run<'_>, flow: &mut Flow<'_>) -> Result<(), ChaosError> {
+    fn make(&mut self, change: Change, run: &mut Run<'_>, flow: &mut Flow<'_>) -> Result<(), Error> {
         match change {
             Change::Join => {
-                self.ours.push(flow.showing_consumer(OPTIONS)?);
+                self.ours.push(flow.scene.showing_consumer(OPTIONS)?);
                 run.verdict.fault("joins");
             }
             Change::Leave => {
@@ -133,11 +128,11 @@ impl Members {
     }
 
     /// Who leaves cleanly has committed all that it has taken up.
-    fn leave(&mut self, run: &mut Run<'_>, flow: &Flow<'_>) -> Result<(), ChaosError> {
+    fn leave(&mut self, run: &mut Run<'_>, flow: &Flow<'_>) -> Result<(), Error> {
         let Some(mut member) = self.take_one(run) else { return Ok(()) };
         member.signal(Signal::INT);
         let status = member.wait_for_end(END_LIMIT, run.stand.interrupt())?;
-        let left = Left::of(run.stand, flow.addresses(), member.log())?;
+        let left = Left::of(run.stand, &flow.scene.at, member.log())?;
         self.left += 1;
         self.taken += left.taken;
         self.repeated += left.repeated;

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use crate::chaos::error::ChaosError;
 use crate::chaos::findings::Findings;
 use crate::chaos::run::Run;
 use crate::chaos::scene::Scene;
+use crate::error::Error;
 
 const SENDER: &str = "chaos_send.py";
 const READER: &str = "chaos_check.py";
@@ -33,16 +33,16 @@ impl<'a> Parcels<'a> {
     }
 
     /// Sends so many readings, fewer than 150, and waits until they are acknowledged.
-    pub(super) fn send(&mut self, count: u32) -> Result<(), ChaosError> {
+    pub(super) fn send(&mut self, count: u32) -> Result<(), Error> {
         self.send_into("ledger", count)
     }
 
     /// The same with readings that nobody will look for.
-    pub(super) fn send_to_be_lost(&mut self, count: u32) -> Result<(), ChaosError> {
+    pub(super) fn send_to_be_lost(&mut self, count: u32) -> Result<(), Error> {
         self.send_into("lost", count)
     }
 
-    fn send_into(&mut self, ledger: &str, count: u32) -> Result<(), ChaosError> {
+    fn send_into(&mut self, ledger: &str, count: u32) -> Result<(), Error> {
         let (first, count) = ((FIRST + DISTANCE * self.sent).to_string(), count.to_string());
         let ledger = self.scene.file(ledger);
         let arguments = [&*self.scene.at.brokers, &self.scene.at.topic, &count, RATE, &ledger, &first];
@@ -52,14 +52,14 @@ impl<'a> Parcels<'a> {
     }
 
     /// Compares what was sent, but for what is lost on purpose, with what is kept.
-    pub(super) fn check(&self) -> Result<Findings, ChaosError> {
+    pub(super) fn check(&self) -> Result<Findings, Error> {
         let (at, ledger) = (&self.scene.at, self.scene.file("ledger"));
         let most = (FIRST + DISTANCE * self.sent).to_string();
         self.scene.check(READER, &[&at.brokers, &at.topic, &at.group, &at.reader, &most, &ledger])
     }
 
     /// Waits until all of it is kept. A group's offsets do not tell that while its topic changes.
-    pub(super) fn wait_until_kept(&self, run: &Run<'_>) -> Result<Findings, ChaosError> {
+    pub(super) fn wait_until_kept(&self, run: &Run<'_>) -> Result<Findings, Error> {
         let deadline = Instant::now() + KEPT_LIMIT;
         loop {
             let findings = self.check()?;

@@ -5,13 +5,12 @@
 //! there and why it is refused, and compares the dead letters byte for byte. In a second run the group is set behind the
 //! first message of a partition: the one letter that is missing must be noticed.
 
-use std::time::Duration;
-
-use crate::chaos::error::ChaosError;
 use crate::chaos::findings::Findings;
 use crate::chaos::run::Run;
 use crate::chaos::scene::{EAGER, Scene};
 use crate::chaos::stack::Kind;
+use crate::chaos::stand::COMMAND_LIMIT;
+use crate::error::Error;
 
 const SCRIPT: &str = "chaos_poison.py";
 /// Many poisoned messages at a time; each time ends with one in every partition, and that everything is committed.
@@ -20,11 +19,9 @@ const AT_A_TIME: u32 = 2_500;
 const TIMES: u32 = 20;
 const PARTITIONS: u32 = 6;
 const TRANSACTIONS: &str = "20";
-/// What a command that changes little may take.
-const COMMAND_LIMIT: Duration = Duration::from_secs(60);
 
 /// Sends them while two members read, and looks for each.
-pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), ChaosError> {
+pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), Error> {
     let mut all = Findings::default();
     for number in 0_u32.. {
         let first = run.schedule.take(AT_A_TIME);
@@ -37,7 +34,7 @@ pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), ChaosError> {
     Ok(())
 }
 
-fn poisoned_topic(run: &mut Run<'_>, name: &str, first: u32) -> Result<Findings, ChaosError> {
+fn poisoned_topic(run: &mut Run<'_>, name: &str, first: u32) -> Result<Findings, Error> {
     let scene = Scene::make(run.stand, run.addresses_of(name)?, PARTITIONS)?;
     let (chance, ledger) = (run.schedule.below(1_000_000).to_string(), scene.file("ledger"));
     let (brokers, topic, store) = (&*scene.at.brokers, &*scene.at.topic, &*scene.at.reader);
@@ -48,7 +45,7 @@ fn poisoned_topic(run: &mut Run<'_>, name: &str, first: u32) -> Result<Findings,
     send(first)?;
     run.verdict.faults("poisoned messages", first);
     if run.is_planted() {
-        scene.vitals("vitals group seek", &["group", "seek", "--to", "1", "--partition", "0"], COMMAND_LIMIT)?;
+        scene.vitals("group seek --to 1 --partition 0", COMMAND_LIMIT)?;
     }
     let mut consumers = vec![scene.consumer(EAGER)?, scene.consumer(EAGER)?];
     for _ in 1..TIMES {
@@ -63,7 +60,7 @@ fn poisoned_topic(run: &mut Run<'_>, name: &str, first: u32) -> Result<Findings,
     scene.drain(consumers)?;
     let findings = scene.check(SCRIPT, &["check", brokers, topic, store, &chance, &ledger])?;
     if findings.is_clean() {
-        scene.vitals("vitals reset", &["reset", "--yes"], COMMAND_LIMIT)?;
+        scene.vitals("reset --yes", COMMAND_LIMIT)?;
     }
     Ok(findings)
 }

@@ -13,17 +13,16 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 
 use super::link_faults::spoil_for;
-use super::producer_killed::{self, INIT_LIMIT, WHAT};
-use crate::chaos::error::{ChaosError, file_error};
+use super::producer_killed::{SENT, WHAT, compare};
 use crate::chaos::run::Run;
 use crate::chaos::stack::{Addresses, Part};
-use crate::chaos::trouble::Trouble;
-use crate::chaos::worker::Worker;
+use crate::chaos::stand::{COMMAND_LIMIT, END_LIMIT};
+use crate::error::Error;
+use crate::link::Trouble;
 use crate::process::LOOK_AGAIN;
+use crate::worker::Worker;
 
-/// What it prints for each message that was acknowledged,
-const REPORTED: &str = "SENT ";
-/// for those that were not, when it gives up,
+/// What it prints for messages that were not acknowledged, when it gives up,
 const GIVEN_UP: &str = "not acknowledged: message ";
 /// and the exit code then.
 const UNREACHABLE: i32 = 4;
@@ -35,8 +34,6 @@ const PATIENCE_ROOM: Duration = Duration::from_secs(25);
 const SHORT: Duration = Duration::from_secs(15);
 /// How long it is waited for a start, and for work to go on.
 const PROGRESS_LIMIT: Duration = Duration::from_secs(40);
-/// What its end may take on Ctrl+C, on a busy machine.
-const END_LIMIT: Duration = Duration::from_secs(15);
 /// As fast as it can: so many that a fault falls among them, and that all of them fit into the reader's memory.
 const FAST: &[&str] = &["--interval", "0", "--count", "20000"];
 const STEADY: &[&str] = &["--interval", "0.002"];
@@ -44,22 +41,22 @@ const STEADY: &[&str] = &["--interval", "0.002"];
 const LONG_EVERY: u32 = 12;
 
 /// Spoils the link of one producer after the other.
-pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), ChaosError> {
+pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), Error> {
     let at = run.addresses_of("produce")?;
     let linked = run.stack.link(&at, run.stand)?;
-    run.stand.run("vitals init", &run.stand.vitals(&at, &["init"]), INIT_LIMIT)?;
+    run.stand.run("vitals init", &run.stand.vitals(&at, &["init"]), COMMAND_LIMIT)?;
     let mut logs: Vec<PathBuf> = Vec::new();
     while run.schedule.next() {
         let log = run.stand.log(WHAT);
         one(run, &linked, &log)?;
         logs.push(log);
     }
-    run.verdict.conclude(producer_killed::compare(run.stand, &at, &logs)?);
+    run.verdict.conclude(compare(run.stand, &at, &logs)?);
     run.stack.unlink(run.stand)
 }
 
 /// One producer, whose link goes bad and heals.
-fn one(run: &mut Run<'_>, linked: &Addresses, log: &Path) -> Result<(), ChaosError> {
+fn one(run: &mut Run<'_>, linked: &Addresses, log: &Path) -> Result<(), Error> {
     let is_long = run.schedule.made() % LONG_EVERY == 1;
     let pace = if run.schedule.coin() && !is_long { FAST } else { STEADY };
     let (trouble, length) = if is_long {
@@ -69,7 +66,7 @@ fn one(run: &mut Run<'_>, linked: &Addresses, log: &Path) -> Result<(), ChaosErr
         (trouble, trouble.length(&mut run.schedule))
     };
     let arguments: Vec<_> = ["produce", "--mode", "random"].iter().chain(pace).copied().collect();
-    let mut sending = Sending { worker: Worker::start(WHAT, &run.stand.vitals(linked, &arguments), &[], log)?, log };
+    let mut sending = Sending { worker: Worker::start(WHAT, &run.stand.vitals(linked, &arguments), log)?, log };
     if sending.reports_after(0, run)?.is_none() {
         run.verdict.breaks("a producer did not begin");
     }
@@ -90,14 +87,8 @@ fn one(run: &mut Run<'_>, linked: &Addresses, log: &Path) -> Result<(), ChaosErr
 }
 
 /// Looks whether it had reason to end, and said so.
-fn gave_up(
-    run: &mut Run<'_>,
-    status: ExitStatus,
-    after: Duration,
-    length: Duration,
-    log: &Path,
-) -> Result<(), ChaosError> {
-    let said = std::fs::read(log).map_err(file_error("read", log))?;
+fn gave_up(run: &mut Run<'_>, status: ExitStatus, after: Duration, length: Duration, log: &Path) -> Result<(), Error> {
+    let said = std::fs::read(log).map_err(Error::file("read", log))?;
     let said = String::from_utf8_lossy(&said);
     let at = || format!("{} after a fault of {:.1} s ({})", status, length.as_secs_f64(), log.display());
     if status.code() != Some(UNREACHABLE) || !said.contains(GIVEN_UP) {
@@ -119,13 +110,13 @@ struct Sending<'a> {
 }
 
 impl Sending<'_> {
-    fn length(&self) -> Result<u64, ChaosError> {
-        Ok(std::fs::metadata(self.log).map_err(file_error("read", self.log))?.len())
+    fn length(&self) -> Result<u64, Error> {
+        Ok(std::fs::metadata(self.log).map_err(Error::file("read", self.log))?.len())
     }
 
     /// How long it takes to report something beyond this place in its log, or to end; `None` where nobody waited so
     /// long.
-    fn reports_after(&mut self, place: u64, run: &Run<'_>) -> Result<Option<Duration>, ChaosError> {
+    fn reports_after(&mut self, place: u64, run: &Run<'_>) -> Result<Option<Duration>, Error> {
         let begun = Instant::now();
         while begun.elapsed() < PROGRESS_LIMIT {
             if self.worker.ended_by_itself()?.is_some() || self.has_reported(place)? {
@@ -136,12 +127,12 @@ impl Sending<'_> {
         Ok(None)
     }
 
-    fn has_reported(&self, place: u64) -> Result<bool, ChaosError> {
-        let error = || file_error("read", self.log);
+    fn has_reported(&self, place: u64) -> Result<bool, Error> {
+        let error = || Error::file("read", self.log);
         let mut log = File::open(self.log).map_err(error())?;
         log.seek(SeekFrom::Start(place)).map_err(error())?;
         let mut said = Vec::new();
         log.read_to_end(&mut said).map_err(error())?;
-        Ok(said.windows(REPORTED.len()).any(|window| window == REPORTED.as_bytes()))
+        Ok(said.windows(SENT.len()).any(|window| window == SENT.as_bytes()))
     }
 }

@@ -3,35 +3,27 @@
 
 use std::path::PathBuf;
 use std::process::ExitStatus;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use super::producer_killed::{SENT, SENT_LIMIT};
-use crate::chaos::error::ChaosError;
-use crate::chaos::findings::Findings;
+use super::producer_killed::{SENT, WHAT, compare};
 use crate::chaos::run::Run;
 use crate::chaos::signalled::{Ends, FIRST_LIMIT, ROOM, draw, hangs};
 use crate::chaos::stack::Part;
-use crate::chaos::worker::Worker;
-
-const WHAT: &str = "vitals produce";
-/// Reads the topic.
-const READER: &str = "chaos_sent.py";
-/// What making a topic and tables may take.
-const INIT_LIMIT: Duration = Duration::from_secs(60);
-/// What reading the topic may take.
-const CHECK_LIMIT: Duration = Duration::from_secs(5 * 60);
+use crate::chaos::stand::COMMAND_LIMIT;
+use crate::error::Error;
+use crate::worker::Worker;
 
 /// Signals one after another, and reads the topic.
-pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), ChaosError> {
+pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), Error> {
     let (stand, at) = (run.stand, run.addresses()?);
-    stand.run("vitals init", &stand.vitals(&at, &["init"]), INIT_LIMIT)?;
+    stand.run("vitals init", &stand.vitals(&at, &["init"]), COMMAND_LIMIT)?;
     let command = stand.vitals(&at, &["produce", "--mode", "random", "--interval", "0"]);
     let (mut logs, mut ends): (Vec<PathBuf>, _) = (Vec::new(), Ends::default());
     while run.schedule.next() {
         let mut producer = stand.start(WHAT, &command)?;
         logs.push(producer.log().to_owned());
         if run.schedule.made() % 2 == 1 {
-            producer.wait_for_line(SENT, SENT_LIMIT, stand.interrupt())?;
+            producer.wait_for_line(SENT, COMMAND_LIMIT, stand.interrupt())?;
         }
         stand.pause(run.schedule.millis(20..1_500))?;
         let is_stalled = run.schedule.made() % 4 == 2;
@@ -54,16 +46,13 @@ pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), ChaosError> {
         }
     }
     ends.conclude(&mut run.verdict);
-    let mut arguments = vec![at.brokers.clone(), at.topic.clone()];
-    arguments.extend(logs.iter().map(|log| log.display().to_string()));
-    let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
-    run.verdict.conclude(Findings::of(stand, READER, &stand.script(READER, &arguments), CHECK_LIMIT)?);
+    run.verdict.conclude(compare(stand, &at, &logs)?);
     Ok(())
 }
 
 fn judge(run: &mut Run<'_>, producer: &Worker, is_stalled: bool, status: ExitStatus, ends: &mut Ends) {
     let printed = producer.said();
-    let sent = printed.lines().filter(|line| line.starts_with("SENT ")).count();
+    let sent = printed.lines().filter(|line| line.starts_with(SENT)).count();
     let says = |text: &str| printed.lines().any(|line| line.contains(text));
     match status.code() {
         // All that it had made is acknowledged, and it says how much that was.

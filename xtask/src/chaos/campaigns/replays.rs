@@ -5,13 +5,12 @@
 //! before. Some replays are the same group's, set back to the beginning, some another's; one to three members share the
 //! work. In a second run the last replay is cut short, which leaves signs that were written over: that must be noticed.
 
-use std::time::Duration;
-
-use crate::chaos::error::{ChaosError, file_error};
 use crate::chaos::findings::Findings;
 use crate::chaos::flow::DRAIN_LIMIT;
 use crate::chaos::run::Run;
 use crate::chaos::scene::{EAGER, Scene};
+use crate::chaos::stand::COMMAND_LIMIT;
+use crate::error::Error;
 
 const SCRIPT: &str = "chaos_merge.py";
 /// So many keys are added at a time, each with five messages.
@@ -21,11 +20,9 @@ const REPLAYS: u32 = 10;
 /// So many messages are too few of those that a replay has to read.
 const TOO_FEW: &str = "1000";
 const PARTITIONS: u32 = 6;
-/// What a command that changes or reads little may take.
-const COMMAND_LIMIT: Duration = Duration::from_secs(60);
 
 /// Reads everything again and again.
-pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), ChaosError> {
+pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), Error> {
     let mut scene = Scene::make(run.stand, run.addresses()?, PARTITIONS)?;
     let (seed, ledger) = (run.schedule.below(1_000_000).to_string(), scene.file("ledger"));
     let (mut sent, mut exported, mut all) = (0, None, Findings::default());
@@ -47,7 +44,7 @@ pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), ChaosError> {
     }
     if run.is_planted() {
         seek_to_the_beginning(&scene)?;
-        scene.vitals("vitals consume", &["consume", "--quiet", "--max", TOO_FEW], DRAIN_LIMIT)?;
+        scene.vitals(&format!("consume --quiet --max {TOO_FEW}"), DRAIN_LIMIT)?;
         export(&scene)?;
         all.add(check(&scene, &seed, &ledger)?);
     }
@@ -56,7 +53,7 @@ pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), ChaosError> {
 }
 
 /// Reads all messages, by some members of a group that has committed none of them.
-fn replay(run: &mut Run<'_>, scene: &mut Scene<'_>) -> Result<(), ChaosError> {
+fn replay(run: &mut Run<'_>, scene: &mut Scene<'_>) -> Result<(), Error> {
     if run.schedule.made() > 1 && run.schedule.coin() {
         seek_to_the_beginning(scene)?;
     } else {
@@ -70,17 +67,16 @@ fn replay(run: &mut Run<'_>, scene: &mut Scene<'_>) -> Result<(), ChaosError> {
     Ok(())
 }
 
-fn seek_to_the_beginning(scene: &Scene<'_>) -> Result<(), ChaosError> {
-    scene.vitals("vitals group seek", &["group", "seek", "--to", "earliest"], COMMAND_LIMIT).map(drop)
+fn seek_to_the_beginning(scene: &Scene<'_>) -> Result<(), Error> {
+    scene.vitals("group seek --to earliest", COMMAND_LIMIT).map(drop)
 }
 
-fn check(scene: &Scene<'_>, seed: &str, ledger: &str) -> Result<Findings, ChaosError> {
+fn check(scene: &Scene<'_>, seed: &str, ledger: &str) -> Result<Findings, Error> {
     scene.check(SCRIPT, &["check", &scene.at.reader, seed, ledger, &scene.file("csv")])
 }
 
 /// The export as bytes.
-fn export(scene: &Scene<'_>) -> Result<Vec<u8>, ChaosError> {
-    let path = scene.file("csv");
-    scene.vitals("vitals export", &["export", "--force", &path], COMMAND_LIMIT)?;
-    std::fs::read(&path).map_err(file_error("read", path.as_ref()))
+fn export(scene: &Scene<'_>) -> Result<Vec<u8>, Error> {
+    let path = scene.export()?;
+    std::fs::read(&path).map_err(Error::file("read", path.as_ref()))
 }

@@ -9,13 +9,14 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 
 use super::link_faults;
-use super::producer_killed::{self, INIT_LIMIT};
-use crate::chaos::error::ChaosError;
+use super::producer_killed;
 use crate::chaos::flow::{Flow, Load};
 use crate::chaos::gauge::Gauge;
 use crate::chaos::run::Run;
 use crate::chaos::stack::{Addresses, End, Part};
-use crate::chaos::worker::Worker;
+use crate::chaos::stand::{COMMAND_LIMIT, END_LIMIT};
+use crate::error::Error;
+use crate::worker::Worker;
 
 /// A day of it, which nobody waits for.
 const LOAD: Load = Load { messages: 172_800_000, rate: 2_000 };
@@ -23,8 +24,6 @@ const LOAD: Load = Load { messages: 172_800_000, rate: 2_000 };
 const MINUTE: Duration = Duration::from_secs(60);
 /// How long a process stands still: less than a session lasts.
 const STANDSTILL: Duration = Duration::from_secs(5);
-/// What its end may take on Ctrl+C, on a busy machine.
-const END_LIMIT: Duration = Duration::from_secs(15);
 /// Fifty a second: what it prints fits on the disk.
 const PRODUCE: &[&str] = &["produce", "--mode", "random", "--interval", "0.02"];
 
@@ -33,11 +32,11 @@ const PRODUCER: &str = "the producer";
 const BROKER: &str = "the broker";
 
 /// Works on, minute by minute.
-pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), ChaosError> {
+pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), Error> {
     let (at, beside) = (run.addresses()?, run.addresses_of("produce")?);
     let linked = run.stack.link(&at, run.stand)?;
-    let mut flow = Flow::start(run.stand, at, LOAD)?;
-    run.stand.run("vitals init", &run.stand.vitals(&beside, &["init"]), INIT_LIMIT)?;
+    let mut flow = Flow::start_at(run.stand, at, LOAD)?;
+    run.stand.run("vitals init", &run.stand.vitals(&beside, &["init"]), COMMAND_LIMIT)?;
     let mut crew = Crew::start(run, &flow, linked, &beside)?;
     run.verdict.got_on(flow.gets_on()?);
     while run.schedule.next() {
@@ -57,7 +56,7 @@ pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), ChaosError> {
     drop(mortal);
     producer.end(Signal::INT, END_LIMIT, run.stand.interrupt())?;
     flow.stop_sending()?;
-    flow.drain(lasting)?;
+    flow.scene.drain(vec![lasting])?;
     let mut findings = flow.check_many()?;
     findings.add(producer_killed::compare(run.stand, &beside, &[producer.log().to_owned()])?);
     run.verdict.conclude(findings);
@@ -74,10 +73,10 @@ struct Crew {
 }
 
 impl Crew {
-    fn start(run: &Run<'_>, flow: &Flow<'_>, linked: Addresses, beside: &Addresses) -> Result<Self, ChaosError> {
+    fn start(run: &Run<'_>, flow: &Flow<'_>, linked: Addresses, beside: &Addresses) -> Result<Self, Error> {
         let beside = Addresses { brokers: linked.brokers.clone(), ..beside.clone() };
-        let lasting = flow.consumer_at(&linked, &[])?;
-        let mortal = flow.consumer_at(&linked, &[])?;
+        let lasting = flow.scene.consumer_at(&linked, &[])?;
+        let mortal = flow.scene.consumer_at(&linked, &[])?;
         let producer = run.stand.start("vitals produce", &run.stand.vitals(&beside, PRODUCE))?;
         let gauge = Gauge::begin();
         gauge.watch(CONSUMER, lasting.identity());
@@ -87,7 +86,7 @@ impl Crew {
     }
 
     /// One fault.
-    fn suffer(&mut self, run: &mut Run<'_>, flow: &Flow<'_>) -> Result<(), ChaosError> {
+    fn suffer(&mut self, run: &mut Run<'_>, flow: &Flow<'_>) -> Result<(), Error> {
         let has_store = run.stack.linked_parts().contains(&Part::Store);
         match run.schedule.below(if has_store { 7 } else { 5 }) {
             0 => self.lose_a_consumer(run, flow),
@@ -100,15 +99,15 @@ impl Crew {
         }
     }
 
-    fn lose_a_consumer(&mut self, run: &mut Run<'_>, flow: &Flow<'_>) -> Result<(), ChaosError> {
+    fn lose_a_consumer(&mut self, run: &mut Run<'_>, flow: &Flow<'_>) -> Result<(), Error> {
         self.mortal.kill()?;
-        self.mortal = flow.consumer_at(&self.linked, &[])?;
+        self.mortal = flow.scene.consumer_at(&self.linked, &[])?;
         run.verdict.fault("killed consumers");
         Ok(())
     }
 
     /// The store by a kill, the broker mostly so.
-    fn restart(&mut self, run: &mut Run<'_>, part: Part) -> Result<(), ChaosError> {
+    fn restart(&mut self, run: &mut Run<'_>, part: Part) -> Result<(), Error> {
         let is_clean = part == Part::Broker && run.schedule.below(3) == 0;
         run.stack.end(part, if is_clean { End::Stop } else { End::Kill }, run.stand)?;
         run.stack.start_again(part, run.stand)?;
@@ -117,7 +116,7 @@ impl Crew {
         Ok(())
     }
 
-    fn stand_still(&mut self, run: &mut Run<'_>) -> Result<(), ChaosError> {
+    fn stand_still(&mut self, run: &mut Run<'_>) -> Result<(), Error> {
         self.lasting.signal(Signal::STOP);
         run.stand.pause(STANDSTILL)?;
         self.lasting.signal(Signal::CONT);
@@ -126,7 +125,7 @@ impl Crew {
     }
 }
 
-fn stop(run: &mut Run<'_>, part: Part, kind: &'static str) -> Result<(), ChaosError> {
+fn stop(run: &mut Run<'_>, part: Part, kind: &'static str) -> Result<(), Error> {
     run.stack.pause(part)?;
     run.stand.pause(STANDSTILL)?;
     run.stack.resume(part)?;

@@ -8,16 +8,13 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use crate::chaos::error::ChaosError;
 use crate::chaos::flow::{Flow, Load};
 use crate::chaos::run::Run;
 use crate::chaos::stack::{Kind, Part};
 use crate::chaos::stall::Stall;
 use crate::chaos::watch::Watch;
-use crate::chaos::worker::Worker;
-
-/// Without an end of its own, for all practical purposes.
-const LOAD: Load = Load { messages: 5_000_000, rate: 1_000 };
+use crate::error::Error;
+use crate::worker::Worker;
 
 /// How a campaign stops consumers.
 #[derive(Debug, Clone, Copy)]
@@ -46,7 +43,7 @@ const MINUTE: Stops = Stops {
 };
 
 /// Stops one after another while messages flow.
-pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), ChaosError> {
+pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), Error> {
     let parts: &[_] = match (run.stack.kind(), run.is_planted()) {
         (_, true) => &[None],
         (Kind::Embedded, false) => &[None, Some(Part::Broker)],
@@ -56,15 +53,16 @@ pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), ChaosError> {
 }
 
 /// Stops consumers for a minute each.
-pub(in crate::chaos) fn for_a_minute(run: &mut Run<'_>) -> Result<(), ChaosError> {
+pub(in crate::chaos) fn for_a_minute(run: &mut Run<'_>) -> Result<(), Error> {
     stop(run, MINUTE, &[None])
 }
 
-fn stop(run: &mut Run<'_>, stops: Stops, parts: &[Option<Part>]) -> Result<(), ChaosError> {
-    let mut flow = Flow::start(run.stand, run.addresses()?, LOAD)?;
-    let watch = Watch::start(run.stand, flow.addresses())?;
-    let mut other = flow.consumer(stops.options)?;
-    let mut zombie = if run.is_planted() { flow.foreign_member("stale")? } else { flow.consumer(stops.options)? };
+fn stop(run: &mut Run<'_>, stops: Stops, parts: &[Option<Part>]) -> Result<(), Error> {
+    let mut flow = Flow::start(run, Load::endless(1_000))?;
+    let watch = Watch::start(run.stand, &flow.scene.at)?;
+    let mut other = flow.scene.consumer(stops.options)?;
+    let mut zombie =
+        if run.is_planted() { flow.foreign_member("stale")? } else { flow.scene.consumer(stops.options)? };
     flow.members(2)?;
     let mut part = parts.iter().cycle().copied();
     while run.schedule.next() {
@@ -82,17 +80,17 @@ fn stop(run: &mut Run<'_>, stops: Stops, parts: &[Option<Part>]) -> Result<(), C
     }
     flow.stop_sending()?;
     flow.leave(zombie)?;
-    flow.drain(other)?;
+    flow.scene.drain(vec![other])?;
     run.verdict.conclude(flow.check()?);
     watch.end(run.stand, &mut run.verdict)
 }
 
 /// Until another has taken over everything, and somewhat longer. Who is stopped in the middle of a transaction of
 /// `SQLite` keeps the other from storing: then work goes on when it does.
-fn stop_consumer(run: &mut Run<'_>, stops: Stops, flow: &Flow<'_>, zombie: &Worker) -> Result<(), ChaosError> {
+fn stop_consumer(run: &mut Run<'_>, stops: Stops, flow: &Flow<'_>, zombie: &Worker) -> Result<(), Error> {
     let begun = Instant::now();
     zombie.signal(Signal::STOP);
-    let holds_the_store = Stall::is_on(run, flow.addresses())?;
+    let holds_the_store = Stall::is_on(run, &flow.scene.at)?;
     let least = if holds_the_store {
         run.verdict.fault("consumers stopped as they wrote");
         stops.least.max(stops.session)
@@ -112,7 +110,7 @@ fn stop_consumer(run: &mut Run<'_>, stops: Stops, flow: &Flow<'_>, zombie: &Work
 }
 
 /// For less than a session, or more.
-fn stop_server(run: &mut Run<'_>, stops: Stops, flow: &Flow<'_>, part: Part) -> Result<(), ChaosError> {
+fn stop_server(run: &mut Run<'_>, stops: Stops, flow: &Flow<'_>, part: Part) -> Result<(), Error> {
     let longer = if run.schedule.coin() { stops.session } else { Duration::ZERO };
     run.stack.pause(part)?;
     run.stand.pause(longer + run.schedule.millis(500..3_000))?;

@@ -6,11 +6,11 @@
 
 use std::ops::Range;
 
-use crate::chaos::error::ChaosError;
 use crate::chaos::flow::{Flow, Load};
 use crate::chaos::run::Run;
 use crate::chaos::stack::{End, Part};
-use crate::chaos::worker::Worker;
+use crate::error::Error;
+use crate::worker::Worker;
 
 /// Without an end of its own, for all practical purposes, so that every kill falls among writes. Five kills, each with the
 /// restart some 35 s after the one before, meet half a million readings.
@@ -19,12 +19,9 @@ const LOAD: Load = Load { messages: 20_000_000, rate: 3_000 };
 const UP_MILLIS: Range<u64> = 4_000..28_000;
 
 /// Kills it again and again while messages flow.
-pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), ChaosError> {
-    let mut flow = Flow::start(run.stand, run.addresses()?, LOAD)?;
-    let mut consumer = match run.verdict.planted {
-        Some(bug) => flow.tampered(&["--bug", bug])?,
-        None => flow.consumer(&[])?,
-    };
+pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), Error> {
+    let mut flow = Flow::start(run, LOAD)?;
+    let mut consumer = flow.scene.consumer_of(&run.verdict)?;
     while run.schedule.next() {
         let (up, down) = (run.schedule.millis(UP_MILLIS), run.schedule.millis(200..3_000));
         run.stand.pause(up)?;
@@ -37,16 +34,16 @@ pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), ChaosError> {
     }
     if !run.is_planted() {
         kill_both(run, &mut consumer, &flow)?;
-        consumer = flow.consumer(&[])?;
+        consumer = flow.scene.consumer(&[])?;
     }
     flow.stop_sending()?;
-    flow.drain(consumer)?;
+    flow.scene.drain(vec![consumer])?;
     run.verdict.conclude(flow.check_many()?);
     Ok(())
 }
 
 /// Kills the consumer and Cassandra at one moment, and looks whether all is there that was committed.
-fn kill_both(run: &mut Run<'_>, consumer: &mut Worker, flow: &Flow<'_>) -> Result<(), ChaosError> {
+fn kill_both(run: &mut Run<'_>, consumer: &mut Worker, flow: &Flow<'_>) -> Result<(), Error> {
     run.stand.pause(run.schedule.millis(UP_MILLIS))?;
     run.stack.end(Part::Store, End::Kill, run.stand)?;
     consumer.kill()?;

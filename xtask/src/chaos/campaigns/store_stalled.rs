@@ -7,11 +7,11 @@
 
 use std::time::{Duration, Instant};
 
-use crate::chaos::error::ChaosError;
 use crate::chaos::flow::{Flow, Load};
 use crate::chaos::run::Run;
 use crate::chaos::stall::Stall;
-use crate::chaos::worker::Worker;
+use crate::error::Error;
+use crate::worker::Worker;
 
 /// As fast as they can be sent.
 const RATE: u32 = 1_000_000;
@@ -44,7 +44,7 @@ const FOR_A_QUEUE: Backlog = Backlog { small: 500_000, large: 0, stall: Duration
 const FOR_AN_ERROR: Backlog = Backlog { small: 500_000, large: 0, stall: Duration::from_secs(10) };
 
 /// Stalls the store again and again while there is a backlog.
-pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), ChaosError> {
+pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), Error> {
     let backlog = match run.verdict.planted {
         Some("unbounded-queue") => FOR_A_QUEUE,
         Some(_) => FOR_AN_ERROR,
@@ -52,12 +52,9 @@ pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), ChaosError> {
         None => USUAL,
     };
     let load = Load { messages: backlog.small + backlog.large, rate: RATE };
-    let mut flow = Flow::start_padded(run.stand, run.addresses()?, load, backlog.small)?;
+    let mut flow = Flow::start_padded(run, load, backlog.small)?;
     flow.wait_for_sender(SEND_LIMIT)?;
-    let mut consumer = match run.verdict.planted {
-        Some(bug) => flow.tampered(&["--bug", bug])?,
-        None => flow.consumer(&[])?,
-    };
+    let mut consumer = flow.scene.consumer_of(&run.verdict)?;
     while run.schedule.next() {
         stall(run, &flow, &mut consumer, backlog.stall)?;
         if run.is_planted() && run.verdict.is_broken() {
@@ -65,16 +62,16 @@ pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), ChaosError> {
         }
         run.verdict.got_on(flow.gets_on()?);
     }
-    flow.wait_until_drained(&mut consumer)?;
+    flow.scene.wait_until_drained(std::slice::from_mut(&mut consumer))?;
     judge_memory(run, &mut consumer)?;
-    flow.drain(consumer)?;
+    flow.scene.drain(vec![consumer])?;
     run.verdict.conclude(flow.check()?);
     Ok(())
 }
 
-fn stall(run: &mut Run<'_>, flow: &Flow<'_>, consumer: &mut Worker, length: Duration) -> Result<(), ChaosError> {
+fn stall(run: &mut Run<'_>, flow: &Flow<'_>, consumer: &mut Worker, length: Duration) -> Result<(), Error> {
     let members = flow.members(1)?;
-    let stalled = Stall::begin(run, flow.addresses())?;
+    let stalled = Stall::begin(run, &flow.scene.at)?;
     let end = Instant::now() + length;
     // A bug need not be watched for longer than it takes to see it.
     while Instant::now() < end && !(run.is_planted() && peak_mib(consumer)? > MEMORY_LIMIT_MIB) {
@@ -93,12 +90,12 @@ fn stall(run: &mut Run<'_>, flow: &Flow<'_>, consumer: &mut Worker, length: Dura
 }
 
 /// What it had in memory at most.
-fn peak_mib(consumer: &mut Worker) -> Result<u64, ChaosError> {
+fn peak_mib(consumer: &mut Worker) -> Result<u64, Error> {
     consumer.must_run()?;
     Ok(consumer.peak_bytes().unwrap_or_default().div_ceil(MIB))
 }
 
-fn judge_memory(run: &mut Run<'_>, consumer: &mut Worker) -> Result<(), ChaosError> {
+fn judge_memory(run: &mut Run<'_>, consumer: &mut Worker) -> Result<(), Error> {
     let peak = peak_mib(consumer)?;
     run.verdict.measured(format!("its memory was {peak} MiB at most"));
     if peak > MEMORY_LIMIT_MIB {

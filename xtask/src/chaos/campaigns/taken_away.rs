@@ -7,27 +7,23 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::chaos::error::ChaosError;
 use crate::chaos::flow::{Flow, Load};
 use crate::chaos::run::Run;
 use crate::chaos::stall::Stall;
-use crate::chaos::worker::Worker;
+use crate::chaos::stand::END_LIMIT;
+use crate::error::Error;
 
-/// Without an end of its own, for all practical purposes.
-const LOAD: Load = Load { messages: 5_000_000, rate: 2_000 };
 /// How long a commit that should not be would take at most, on a busy machine.
 const COMMIT_TIME: Duration = Duration::from_secs(2);
-/// What the guest may take to leave.
-const END_LIMIT: Duration = Duration::from_secs(15);
 
 /// Has a guest join while the store is away.
-pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), ChaosError> {
-    let mut flow = Flow::start(run.stand, run.addresses()?, LOAD)?;
+pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), Error> {
+    let mut flow = Flow::start(run, Load::endless(2_000))?;
     flow.wait_for_messages()?;
-    let mut member = start(run, &flow)?;
+    let mut member = flow.scene.consumer_of(&run.verdict)?;
     while run.schedule.next() {
         flow.members(1)?;
-        let stalled = Stall::begin(run, flow.addresses())?;
+        let stalled = Stall::begin(run, &flow.scene.at)?;
         // It takes up what is sent meanwhile.
         run.stand.pause(run.schedule.millis(500..1_500))?;
         let mut guest = flow.guest()?;
@@ -44,14 +40,7 @@ pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), ChaosError> {
         guest.end(Signal::TERM, END_LIMIT, run.stand.interrupt())?;
     }
     flow.stop_sending()?;
-    flow.wait_until_drained(&mut member)?;
+    flow.scene.wait_until_drained(std::slice::from_mut(&mut member))?;
     run.verdict.conclude(flow.check()?);
     Ok(())
-}
-
-fn start(run: &Run<'_>, flow: &Flow<'_>) -> Result<Worker, ChaosError> {
-    match run.verdict.planted {
-        Some(bug) => flow.tampered(&["--bug", bug]),
-        None => flow.consumer(&[]),
-    }
 }

@@ -3,10 +3,10 @@
 use color_eyre::eyre;
 
 use super::StackName;
+use crate::error::Error;
 use crate::lock::Lock;
 use crate::process::{self, Identity};
 use crate::say;
-use crate::services::error::ServiceError;
 use crate::services::folder::StackFolder;
 use crate::services::state::{Record, State};
 use crate::signals::Interrupt;
@@ -36,14 +36,14 @@ pub(super) fn run(args: &Args, interrupt: &Interrupt) -> eyre::Result<u8> {
     Ok(0)
 }
 
-fn end(alive: &[Record]) -> Result<(), ServiceError> {
+fn end(alive: &[Record]) -> Result<(), Error> {
     if alive.is_empty() {
         say::talk("no server of this stack runs");
         return Ok(());
     }
     let processes: Vec<Identity> = alive.iter().map(|record| record.process).collect();
     if let Some(left) = process::stop(&processes).first() {
-        return Err(ServiceError::Immortal(left.pid));
+        return Err(Error::Immortal(left.pid));
     }
     for Record { role, port, process, .. } in alive {
         say::talk(&format!("{role} on port {port} (pid {}) has ended", process.pid));

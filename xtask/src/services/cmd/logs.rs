@@ -8,8 +8,8 @@ use std::time::Duration;
 use color_eyre::eyre;
 
 use super::StackName;
+use crate::error::Error;
 use crate::say;
-use crate::services::error::{ServiceError, file_error};
 use crate::services::folder::StackFolder;
 use crate::services::log_tail::LogTail;
 use crate::services::server::Role;
@@ -47,7 +47,7 @@ pub(super) fn run(args: &Args, interrupt: &Interrupt) -> eyre::Result<u8> {
     }
     while args.follow && interrupt.received().is_none() {
         for log in &mut logs {
-            log.show_new_lines(several).map_err(file_error("read", &log.path))?;
+            log.show_new_lines(several).map_err(Error::file("read", &log.path))?;
         }
         std::thread::sleep(LOOK_AGAIN);
     }
@@ -63,13 +63,13 @@ struct Followed {
     started_line: Vec<u8>,
 }
 
-fn find_logs(only: Option<Role>, folder: &StackFolder) -> Result<Vec<Followed>, ServiceError> {
+fn find_logs(only: Option<Role>, folder: &StackFolder) -> Result<Vec<Followed>, Error> {
     let all = [Role::Zookeeper, Role::Kafka, Role::Cassandra];
     let wanted = all.into_iter().filter(|role| only.is_none_or(|only| only == *role));
     let logs: Vec<Followed> = wanted.filter_map(|role| Followed::open(role, folder.log(role))).collect();
     if logs.is_empty() {
         let path = folder.log(only.unwrap_or(Role::Kafka));
-        return Err(ServiceError::NoLog { stack: folder.name().to_owned(), path });
+        return Err(Error::NoLog { stack: folder.name().to_owned(), path });
     }
     Ok(logs)
 }

@@ -4,10 +4,8 @@ use std::ffi::OsString;
 
 use color_eyre::eyre;
 
-use crate::process::Life;
 use crate::services::fresh::FreshStacks;
 use crate::services::options::StackOptions;
-use crate::services::stack::Stack;
 use crate::signals::Interrupt;
 use crate::supervise::Foreground;
 
@@ -23,16 +21,10 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, interrupt: &Interrupt) -> eyre::Result<u8> {
     let mut fresh = FreshStacks::new();
-    let folder = fresh.folder("run")?;
-    let servers = fresh.servers(&args.options)?;
-    let stack = Stack::start(folder, servers, Life::EndsWithParent, interrupt)?;
+    let stack = fresh.start("run", &args.options, interrupt)?;
     let foreground = Foreground { command: &args.command, environment: &stack.environment(), folder: None };
     let code = foreground.run(interrupt)?;
     drop(stack);
-    if code == 0 {
-        fresh.remove()?;
-    } else {
-        fresh.keep_logs()?;
-    }
+    fresh.end(code == 0)?;
     Ok(code)
 }

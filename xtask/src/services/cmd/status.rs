@@ -1,10 +1,9 @@
 //! `cargo xtask services status`.
 
-use clap::ValueEnum;
 use color_eyre::eyre;
 use serde::Serialize;
 
-use crate::say;
+use crate::say::{self, Shape};
 use crate::services::folder::StackFolder;
 use crate::services::options::stack_name;
 use crate::services::ready;
@@ -18,14 +17,8 @@ pub(super) struct Args {
     #[arg(long, value_parser = stack_name)]
     name: Option<String>,
     /// How to show it
-    #[arg(short, long, value_enum, default_value = "table")]
-    output: Output,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Output {
-    Table,
-    Json,
+    #[arg(short, long, value_enum, default_value_t)]
+    output: Shape,
 }
 
 /// One server as shown.
@@ -57,8 +50,8 @@ pub(super) fn run(args: &Args) -> eyre::Result<u8> {
         rows.extend(records.iter().map(|record| row(&folder, record)));
     }
     match args.output {
-        Output::Json => say::data(&serde_json::to_string_pretty(&rows)?),
-        Output::Table => show_table(&rows),
+        Shape::Json => say::data(&serde_json::to_string_pretty(&rows)?),
+        Shape::Table => show_table(&rows),
     }
     let all_ready = !rows.is_empty() && rows.iter().all(|row| row.condition == Condition::Ready);
     Ok(u8::from(!all_ready))

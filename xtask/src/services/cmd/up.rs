@@ -3,10 +3,10 @@
 use color_eyre::eyre;
 
 use super::StackName;
+use crate::error::Error;
 use crate::lock::Lock;
 use crate::process::Life;
 use crate::say;
-use crate::services::error::ServiceError;
 use crate::services::folder::StackFolder;
 use crate::services::options::StackOptions;
 use crate::services::ports::FreePorts;
@@ -55,7 +55,7 @@ fn missing(
     wanted: Vec<Box<dyn Server>>,
     alive: &[Record],
     folder: &StackFolder,
-) -> Result<Vec<Box<dyn Server>>, ServiceError> {
+) -> Result<Vec<Box<dyn Server>>, Error> {
     let mut missing = Vec::new();
     for server in wanted {
         match alive.iter().find(|record| record.role == server.role()) {
@@ -63,14 +63,14 @@ fn missing(
             Some(record) if record.version == server.version() => {}
             Some(record) => {
                 let (stack, runs) = (folder.name().to_owned(), record.version.clone());
-                return Err(ServiceError::OtherVersion { stack, role: record.role, runs, wanted: server.version() });
+                return Err(Error::OtherVersion { stack, role: record.role, runs, wanted: server.version() });
             }
         }
     }
     Ok(missing)
 }
 
-fn tell_addresses(folder: &StackFolder) -> Result<(), ServiceError> {
+fn tell_addresses(folder: &StackFolder) -> Result<(), Error> {
     for Record { role, version, port, process } in State::read(folder)?.alive(folder) {
         say::data(&format!("{role:<9} {version:<6} 127.0.0.1:{port:<5} pid {}", process.pid));
     }

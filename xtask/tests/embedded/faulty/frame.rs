@@ -2,26 +2,28 @@
 
 use std::future::pending;
 use std::io;
+use std::net::SocketAddr;
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 use kafka_protocol::messages::{ApiKey, RequestHeader, ResponseHeader};
 use kafka_protocol::protocol::{Decodable, Encodable};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
 
 /// A request on its way.
 pub(crate) struct Request {
-    pub(super) api: ApiKey,
-    pub(super) version: i16,
-    pub(super) correlation_id: i32,
+    pub(crate) api: ApiKey,
+    pub(crate) version: i16,
+    pub(crate) correlation_id: i32,
     /// Everything, as it came.
-    pub(super) frame: Bytes,
+    pub(crate) frame: Bytes,
     /// What stands behind the header.
     body: Bytes,
 }
 
 impl Request {
-    pub(super) fn parse(frame: Bytes) -> Self {
+    pub(crate) fn parse(frame: Bytes) -> Self {
         let number = |at: usize| i16::from_be_bytes([frame[at], frame[at + 1]]);
         let api = ApiKey::try_from(number(0)).expect("a known request");
         let version = number(2);
@@ -36,7 +38,7 @@ impl Request {
     }
 
     /// The frame of an answer.
-    pub(super) fn answer(&self, response: &impl Encodable) -> Bytes {
+    pub(crate) fn answer(&self, response: &impl Encodable) -> Bytes {
         let mut frame = BytesMut::new();
         let header = ResponseHeader::default().with_correlation_id(self.correlation_id);
         header.encode(&mut frame, self.api.response_header_version(self.version)).expect("a header");
@@ -46,7 +48,7 @@ impl Request {
 }
 
 /// The next frame without its length; `None` at the end.
-pub(super) async fn read(from: &mut TcpStream) -> io::Result<Option<Bytes>> {
+pub(crate) async fn read(from: &mut TcpStream) -> io::Result<Option<Bytes>> {
     let length = match from.read_i32().await {
         Ok(length) => usize::try_from(length).expect("a length"),
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
@@ -57,11 +59,11 @@ pub(super) async fn read(from: &mut TcpStream) -> io::Result<Option<Bytes>> {
     Ok(Some(frame.into()))
 }
 
-pub(super) async fn write(to: &mut TcpStream, frame: &Bytes) -> io::Result<()> {
+pub(crate) async fn write(to: &mut TcpStream, frame: &Bytes) -> io::Result<()> {
     to.write_all(&with_length(frame)).await
 }
 
-pub(super) fn with_length(frame: &Bytes) -> Bytes {
+pub(crate) fn with_length(frame: &Bytes) -> Bytes {
     let mut whole = BytesMut::with_capacity(frame.len() + 4);
     whole.put_i32(i32::try_from(frame.len()).expect("a length"));
     whole.put_slice(frame);
@@ -69,9 +71,41 @@ pub(super) fn with_length(frame: &Bytes) -> Bytes {
 }
 
 /// Waits until the client closes the connection. One that has sent its next request already is not watched.
-pub(super) async fn hung_up(client: &TcpStream) {
+pub(crate) async fn hung_up(client: &TcpStream) {
     match client.peek(&mut [0]).await {
         Ok(0) | Err(_) => {}
         Ok(_) => pending().await,
+    }
+}
+
+/// Takes clients for ever; each is carried with a connection of its own to the broker behind.
+pub(crate) async fn serve<F>(listener: TcpListener, broker: SocketAddr, carry: impl Fn(TcpStream, TcpStream) -> F)
+where
+    F: Future<Output = io::Result<()>> + Send + 'static,
+{
+    let mut lines = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => {
+                let (client, _) = accepted.expect("a connection");
+                // A connection that breaks is nothing to tell: that is what this is for.
+                let Ok(server) = TcpStream::connect(broker).await else { continue };
+                for stream in [&client, &server] {
+                    let _ = stream.set_nodelay(true);
+                }
+                lines.spawn(carry(client, server));
+            }
+            Some(ended) = lines.join_next() => if let Err(failed) = ended && failed.is_panic() {
+                std::panic::resume_unwind(failed.into_panic());
+            },
+        }
+    }
+}
+
+/// The broker's answer to a frame; `None` where the client does not wait for it.
+pub(crate) async fn ask(client: &TcpStream, broker: &mut TcpStream) -> io::Result<Option<Bytes>> {
+    tokio::select! {
+        answer = read(broker) => answer,
+        () = hung_up(client) => Ok(None),
     }
 }

@@ -4,17 +4,17 @@ use rustix::process::Signal;
 
 use super::must_tell;
 use crate::chaos::campaigns::parcels::Parcels;
-use crate::chaos::error::ChaosError;
 use crate::chaos::findings::Findings;
-use crate::chaos::flow::END_LIMIT;
 use crate::chaos::run::Run;
 use crate::chaos::scene::{EAGER, Scene};
 use crate::chaos::stack::Kind;
+use crate::chaos::stand::END_LIMIT;
+use crate::error::Error;
 
 const ADMIN: &str = "topics.py";
 
 /// Made anew: at once, with fewer messages than were read before, or with more.
-pub(super) fn recreated(run: &mut Run<'_>, name: &str) -> Result<Findings, ChaosError> {
+pub(super) fn recreated(run: &mut Run<'_>, name: &str) -> Result<Findings, Error> {
     let texts = ["made anew or cut", "reading from the start"];
     let later = if run.schedule.coin() { 20 } else { 140 };
     run.verdict.fault("topics made anew");
@@ -22,7 +22,7 @@ pub(super) fn recreated(run: &mut Run<'_>, name: &str) -> Result<Findings, Chaos
 }
 
 /// From 3 partitions to 6; the embedded broker cannot add any, so there the topic is made anew with more.
-pub(super) fn grown(run: &mut Run<'_>, name: &str) -> Result<Findings, ChaosError> {
+pub(super) fn grown(run: &mut Run<'_>, name: &str) -> Result<Findings, Error> {
     let (how, texts): (_, &[&str]) = match run.stack.kind() {
         Kind::Embedded => ("recreate", &["made anew or cut"]),
         Kind::Servers => ("grow", &[]),
@@ -38,7 +38,7 @@ fn changed(
     how: &str,
     later: u32,
     texts: &[&str],
-) -> Result<Findings, ChaosError> {
+) -> Result<Findings, Error> {
     let mut parcels = Parcels::on(Scene::make(run.stand, run.addresses_of(name)?, before)?);
     parcels.send(100)?;
     let mut consumers = vec![parcels.scene.consumer(EAGER)?];

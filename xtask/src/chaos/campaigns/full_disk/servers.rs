@@ -10,12 +10,12 @@ use std::time::{Duration, Instant};
 use rustix::process::Pid;
 
 use super::{FULL_BYTES, limit_files};
-use crate::chaos::error::ChaosError;
 use crate::chaos::flow::{Flow, Load};
 use crate::chaos::run::Run;
 use crate::chaos::stack::{End, Part};
-use crate::chaos::worker::Worker;
+use crate::error::Error;
 use crate::process::LOOK_AGAIN;
+use crate::worker::Worker;
 
 /// Without an end of its own, for all practical purposes. At this rate a segment of Cassandra's commit log is full soon.
 const LOAD: Load = Load { messages: 20_000_000, rate: 3_000 };
@@ -25,9 +25,9 @@ const NOTICE_LIMIT: Duration = Duration::from_secs(3 * 60);
 const STORE_TOLD: &str = "the store did not take the rows";
 
 /// Fills one after the other, and makes room again.
-pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), ChaosError> {
-    let mut flow = Flow::start(run.stand, run.addresses()?, LOAD)?;
-    let mut consumer = flow.consumer(&[])?;
+pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), Error> {
+    let mut flow = Flow::start(run, LOAD)?;
+    let mut consumer = flow.scene.consumer(&[])?;
     run.verdict.got_on(flow.gets_on()?);
     while run.schedule.next() {
         // In turn, so that a short run has both.
@@ -47,14 +47,14 @@ pub(in crate::chaos) fn run(run: &mut Run<'_>) -> Result<(), ChaosError> {
         consumer.must_run()?;
     }
     flow.stop_sending()?;
-    flow.drain(consumer)?;
+    flow.scene.drain(vec![consumer])?;
     run.verdict.conclude(flow.check_many()?);
     Ok(())
 }
 
 /// Lets a server find that it has no room.
-fn fill(run: &mut Run<'_>, consumer: &mut Worker, part: Part) -> Result<(), ChaosError> {
-    let server = run.stack.process(part).ok_or(ChaosError::NoServer("such server"))?;
+fn fill(run: &mut Run<'_>, consumer: &mut Worker, part: Part) -> Result<(), Error> {
+    let server = run.stack.process(part).ok_or(Error::NoServer("such server"))?;
     let pid = i32::try_from(server.pid).ok().and_then(Pid::from_raw);
     let told = |consumer: &Worker| consumer.said().matches(STORE_TOLD).count();
     let (told_before, begun) = (told(consumer), Instant::now());

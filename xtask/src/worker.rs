@@ -1,4 +1,4 @@
-//! A program that works beside the faults until it is ended.
+//! A program that works beside this one until it is ended.
 
 use std::ffi::OsString;
 use std::os::unix::process::ExitStatusExt;
@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal};
 
-use super::error::{ChaosError, file_error};
+use crate::error::Error;
 use crate::job;
-use crate::process::{self, Identity, LOOK_AGAIN, Life, Place};
+use crate::process::{self, Identity};
 use crate::services::log_tail::{LogTail, SHOWN_WITH_ERRORS};
 use crate::signals::Interrupt;
 
@@ -19,77 +19,62 @@ const LOOK_AGAIN_SOON: Duration = Duration::from_millis(5);
 
 /// Killed when it is dropped.
 #[derive(Debug)]
-pub(super) struct Worker {
+pub(crate) struct Worker {
     what: &'static str,
     child: Child,
     log: PathBuf,
 }
 
 impl Worker {
-    /// Starts it. Call it from the main thread (see [`Life::EndsWithParent`]).
-    pub(super) fn start(
-        what: &'static str,
-        command: &[OsString],
-        environment: &[(String, OsString)],
-        log: &Path,
-    ) -> Result<Self, ChaosError> {
-        let start_error = |source| ChaosError::Start { what, source };
-        let (program, arguments) = command.split_first().ok_or(ChaosError::NoServer(what))?;
-        let mut command = process::command(program, Place::OwnSession, Life::EndsWithParent).map_err(start_error)?;
+    /// Starts it. Call it from a thread that lives as long (see [`Life::EndsWithParent`](process::Life)).
+    pub(crate) fn start(what: &'static str, command: &[OsString], log: &Path) -> Result<Self, Error> {
+        let mut command = job::prepared(what, command, log)?;
         // A debug build takes seconds on a busy machine to find a trace, which is shown to nobody.
         command.env("RUST_LIB_BACKTRACE", "0");
-        command.args(arguments).envs(environment.iter().map(|(name, value)| (name, value)));
-        job::log_into(&mut command, log).map_err(file_error("write", log))?;
-        Ok(Self { what, child: command.spawn().map_err(start_error)?, log: log.to_owned() })
+        Ok(Self { what, child: command.spawn().map_err(Error::start(what))?, log: log.to_owned() })
     }
 
     /// Ends it by SIGKILL, and says whether it still ran.
-    pub(super) fn kill(&mut self) -> Result<(), ChaosError> {
+    pub(crate) fn kill(&mut self) -> Result<(), Error> {
         self.must_run()?;
-        let wait_error = |source| ChaosError::Start { what: self.what, source };
-        self.child.kill().map_err(wait_error)?;
-        self.child.wait().map(drop).map_err(wait_error)
+        self.child.kill().and_then(|()| self.child.wait()).map(drop).map_err(Error::start(self.what))
     }
 
     /// An error that shows its log, unless it runs.
-    pub(super) fn must_run(&mut self) -> Result<(), ChaosError> {
-        match self.child.try_wait() {
-            Ok(None) => Ok(()),
-            Ok(Some(status)) => Err(self.ended(status)),
-            Err(source) => Err(ChaosError::Start { what: self.what, source }),
-        }
+    pub(crate) fn must_run(&mut self) -> Result<(), Error> {
+        self.ended_by_itself()?.map_or(Ok(()), |status| Err(self.ended(status)))
     }
 
     /// How it has ended by itself, if it has.
-    pub(super) fn ended_by_itself(&mut self) -> Result<Option<ExitStatus>, ChaosError> {
-        self.child.try_wait().map_err(|source| ChaosError::Start { what: self.what, source })
+    pub(crate) fn ended_by_itself(&mut self) -> Result<Option<ExitStatus>, Error> {
+        self.child.try_wait().map_err(Error::start(self.what))
     }
 
     /// Asks it to end, and waits until it has come to a good end.
-    pub(super) fn end(&mut self, signal: Signal, limit: Duration, interrupt: &Interrupt) -> Result<(), ChaosError> {
+    pub(crate) fn end(&mut self, signal: Signal, limit: Duration, interrupt: &Interrupt) -> Result<(), Error> {
         self.signal(signal);
         self.wait(limit, interrupt)
     }
 
     /// Sends it a signal; one that has ended already is noticed by who waits for it.
-    pub(super) fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         if let Some(pid) = self.pid() {
             let _ = rustix::process::kill_process(pid, signal);
         }
     }
 
     /// Which process it is; `None` when it has ended.
-    pub(super) fn identity(&self) -> Option<Identity> {
+    pub(crate) fn identity(&self) -> Option<Identity> {
         Identity::of(self.child.id())
     }
 
     /// Waits until it has come to a good end by itself.
-    pub(super) fn wait(&mut self, limit: Duration, interrupt: &Interrupt) -> Result<(), ChaosError> {
+    pub(crate) fn wait(&mut self, limit: Duration, interrupt: &Interrupt) -> Result<(), Error> {
         self.wait_for(limit, interrupt, |status| status.success())
     }
 
     /// Waits until it has killed itself.
-    pub(super) fn wait_for_death(&mut self, limit: Duration, interrupt: &Interrupt) -> Result<(), ChaosError> {
+    pub(crate) fn wait_for_death(&mut self, limit: Duration, interrupt: &Interrupt) -> Result<(), Error> {
         self.wait_for(limit, interrupt, |status| status.signal() == Some(Signal::KILL.as_raw()))
     }
 
@@ -98,28 +83,16 @@ impl Worker {
         limit: Duration,
         interrupt: &Interrupt,
         is_wanted: fn(ExitStatus) -> bool,
-    ) -> Result<(), ChaosError> {
-        let deadline = Instant::now() + limit;
-        loop {
-            match self.child.try_wait() {
-                Ok(Some(status)) if is_wanted(status) => return Ok(()),
-                Ok(Some(status)) => return Err(self.ended(status)),
-                Ok(None) if Instant::now() >= deadline => {
-                    return Err(ChaosError::TooLong { what: self.what, limit, log: self.tail() });
-                }
-                Ok(None) => interrupt.check()?,
-                Err(source) => return Err(ChaosError::Start { what: self.what, source }),
-            }
-            std::thread::sleep(LOOK_AGAIN);
+    ) -> Result<(), Error> {
+        match self.wait_for_end(limit, interrupt)? {
+            Some(status) if is_wanted(status) => Ok(()),
+            Some(status) => Err(self.ended(status)),
+            None => Err(Error::too_long(self.what, limit, &self.log)),
         }
     }
 
     /// Waits until it has ended in whatever way; `None` where it still runs.
-    pub(super) fn wait_for_end(
-        &mut self,
-        limit: Duration,
-        interrupt: &Interrupt,
-    ) -> Result<Option<ExitStatus>, ChaosError> {
+    pub(crate) fn wait_for_end(&mut self, limit: Duration, interrupt: &Interrupt) -> Result<Option<ExitStatus>, Error> {
         let deadline = Instant::now() + limit;
         loop {
             match self.ended_by_itself()? {
@@ -131,26 +104,26 @@ impl Worker {
     }
 
     /// Its process, also after its end.
-    pub(super) fn pid(&self) -> Option<Pid> {
+    pub(crate) fn pid(&self) -> Option<Pid> {
         i32::try_from(self.child.id()).ok().and_then(Pid::from_raw)
     }
 
-    fn ended(&self, status: ExitStatus) -> ChaosError {
-        ChaosError::Ended { what: self.what, status, log: self.tail() }
+    fn ended(&self, status: ExitStatus) -> Error {
+        Error::failed(self.what, &format!("ended by itself with {status}"), &self.log, "")
     }
 
     /// The most memory that it had at once, in bytes; `None` when it has ended.
-    pub(super) fn peak_bytes(&self) -> Option<u64> {
+    pub(crate) fn peak_bytes(&self) -> Option<u64> {
         process::peak_bytes(self.child.id())
     }
 
     /// Waits until it has printed a line that begins so.
-    pub(super) fn wait_for_line(
+    pub(crate) fn wait_for_line(
         &mut self,
         beginning: &str,
         limit: Duration,
         interrupt: &Interrupt,
-    ) -> Result<(), ChaosError> {
+    ) -> Result<(), Error> {
         let deadline = Instant::now() + limit;
         loop {
             // Looked at first: what it has printed before its end counts.
@@ -161,24 +134,24 @@ impl Worker {
             ended?;
             interrupt.check()?;
             if Instant::now() >= deadline {
-                return Err(ChaosError::TooLong { what: self.what, limit, log: self.tail() });
+                return Err(Error::too_long(self.what, limit, &self.log));
             }
             std::thread::sleep(LOOK_AGAIN_SOON);
         }
     }
 
     /// Where it prints to.
-    pub(super) fn log(&self) -> &Path {
+    pub(crate) fn log(&self) -> &Path {
         &self.log
     }
 
     /// What it has printed so far, as far as it is text.
-    pub(super) fn said(&self) -> String {
+    pub(crate) fn said(&self) -> String {
         std::fs::read(&self.log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
     }
 
     /// The last lines that it printed.
-    pub(super) fn tail(&self) -> LogTail {
+    pub(crate) fn tail(&self) -> LogTail {
         LogTail::read(&self.log, SHOWN_WITH_ERRORS)
     }
 }

@@ -8,9 +8,7 @@
     reason = "a panic is how a test fails"
 )]
 
-#[path = "stores/contract.rs"]
 mod contract;
-#[path = "stores/rows.rs"]
 mod rows;
 
 use std::collections::BTreeMap;

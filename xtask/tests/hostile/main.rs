@@ -18,26 +18,20 @@
 )]
 #![allow(clippy::disallowed_methods, reason = "the number of sessions comes from the environment")]
 
-#[path = "hostile/cassandra.rs"]
 mod cassandra;
-#[path = "hostile/client.rs"]
 mod client;
-#[path = "embedded/faulty/frame.rs"]
+#[path = "../embedded/faulty/frame.rs"]
 #[allow(dead_code, reason = "other tests use what is left over here")]
 mod frame;
-#[path = "hostile/good_client.rs"]
 mod good_client;
-#[path = "hostile/harm.rs"]
 mod harm;
-#[path = "hostile/process.rs"]
+#[path = "../brokers/own_broker.rs"]
+mod own_broker;
 mod process;
-#[path = "hostile/proxy.rs"]
 mod proxy;
-#[path = "embedded/faulty/route.rs"]
+#[path = "../embedded/faulty/route.rs"]
 mod route;
-#[path = "hostile/sessions.rs"]
 mod sessions;
-#[path = "hostile/stranger.rs"]
 mod stranger;
 
 use std::net::SocketAddr;
@@ -45,8 +39,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use tokio::time::timeout;
-use vitals::broker::flush::Flush;
-use vitals::broker::{Broker, Config};
+use vitals::broker::Broker;
 
 use good_client::GoodClient;
 use proxy::Direction;
@@ -70,13 +63,7 @@ impl Stage {
     async fn new() -> Self {
         process::count_panics();
         let folder = tempfile::tempdir().expect("a folder");
-        let config = Config {
-            folder: folder.path().join("broker"),
-            listen: ([127, 0, 0, 1], 0).into(),
-            advertise: None,
-            flush: Flush::default(),
-        };
-        let broker = Broker::start(config).await.expect("started");
+        let broker = own_broker::started(folder.path()).await;
         client::prepare(broker.address(), TOPIC).await;
         Self { broker, _folder: folder }
     }

@@ -1,4 +1,4 @@
-//! A TCP proxy between `vitals` and a server, that spoils what it carries.
+//! A TCP proxy between `vitals` and a server, that spoils what it carries: for campaigns and for tests.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -8,8 +8,6 @@ use std::thread;
 use std::time::Duration;
 
 use rustix::net::sockopt;
-
-use super::trouble::Trouble;
 
 /// How often a quiet connection looks whether something has changed.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
@@ -22,9 +20,34 @@ const DELAY: Duration = Duration::from_millis(300);
 /// 64 KB/s.
 const NARROW: (usize, Duration) = (3_200, Duration::from_millis(50));
 
-/// A link to a server on this machine. Dropping it ends its connections.
+/// What is wrong with a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// Connections are ended, and new ones at once.
+    Down,
+    /// The same by a reset instead of an end.
+    Reset,
+    /// Connections are ended, and nobody listens.
+    Refused,
+    /// Connections stay, and carry nothing until it is over.
+    Silence,
+    /// Connections stay, and never carry anything again; new ones are as ever. So it is with a server that lost its
+    /// power, or a firewall that forgot.
+    Forgotten,
+    /// All connections are ended when so many bytes have passed, once.
+    CutAfter(i64),
+    /// Bytes come in slices.
+    Slices,
+    /// Each piece comes late.
+    Delay,
+    /// 64 KB/s.
+    Narrow,
+}
+
+/// A link to a server. Dropping it ends its connections.
 #[derive(Debug)]
-pub(super) struct Link {
+pub(crate) struct Link {
+    address: SocketAddr,
     state: Arc<State>,
 }
 
@@ -39,21 +62,29 @@ struct State {
     cut_below: AtomicU64,
     /// and those below this one carry nothing.
     forgotten_below: AtomicU64,
+    /// Directions of connections that are open.
+    open: AtomicU64,
+    carried_bytes: AtomicU64,
     ended: AtomicBool,
 }
 
 impl Link {
-    /// Carries what comes to the port `from` on to the port `to`.
-    pub(super) fn start(from: u16, to: u16) -> io::Result<Self> {
+    /// Carries what comes to the port `from` of 127.0.0.1, or to a free one where that is 0, on to the server.
+    pub(crate) fn start(from: u16, server: &str) -> io::Result<Self> {
         let listener = listen(from)?;
-        let state = Arc::new(State::default());
-        let shared = Arc::clone(&state);
-        thread::spawn(move || serve(listener, from, to, &shared));
-        Ok(Self { state })
+        let (address, state) = (listener.local_addr()?, Arc::new(State::default()));
+        let (server, shared) = (server.to_owned(), Arc::clone(&state));
+        thread::spawn(move || serve(listener, address.port(), &server, &shared));
+        Ok(Self { address, state })
+    }
+
+    /// Where clients connect.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// From now on this is wrong with it; `None` heals it.
-    pub(super) fn set(&self, trouble: Option<Trouble>) {
+    pub(crate) fn set(&self, trouble: Option<Trouble>) {
         if let Some(Trouble::CutAfter(bytes)) = trouble {
             self.state.left.store(bytes, Ordering::SeqCst);
         }
@@ -63,6 +94,24 @@ impl Link {
             Some(Trouble::Forgotten) => self.state.forget(),
             _ => {}
         }
+    }
+}
+
+#[allow(dead_code, reason = "only tests ask for it")]
+impl Link {
+    /// How many connections there were.
+    pub(crate) fn made(&self) -> u64 {
+        self.state.made.load(Ordering::SeqCst)
+    }
+
+    /// How many connections are open.
+    pub(crate) fn open(&self) -> u64 {
+        self.state.open.load(Ordering::SeqCst).div_ceil(2)
+    }
+
+    /// How many bytes came in both directions.
+    pub(crate) fn carried_bytes(&self) -> u64 {
+        self.state.carried_bytes.load(Ordering::SeqCst)
     }
 }
 
@@ -105,7 +154,7 @@ fn listen(port: u16) -> io::Result<TcpListener> {
     Ok(listener)
 }
 
-fn serve(listener: TcpListener, from: u16, to: u16, state: &Arc<State>) {
+fn serve(listener: TcpListener, from: u16, server: &str, state: &Arc<State>) {
     let mut listener = Some(listener);
     while !state.has_ended() {
         match (&listener, state.trouble()) {
@@ -116,26 +165,26 @@ fn serve(listener: TcpListener, from: u16, to: u16, state: &Arc<State>) {
                 Err(_) => thread::sleep(LOOK_AGAIN),
             },
             (Some(open), trouble) => match open.accept() {
-                Ok((client, _)) => take(client, to, trouble, state),
+                Ok((client, _)) => take(client, server, trouble, state),
                 Err(_) => thread::sleep(LOOK_AGAIN),
             },
         }
     }
 }
 
-fn take(client: TcpStream, to: u16, trouble: Option<Trouble>, state: &Arc<State>) {
+fn take(client: TcpStream, server: &str, trouble: Option<Trouble>, state: &Arc<State>) {
     match trouble {
         Some(Trouble::Down) => {}
         Some(Trouble::Reset) => reset_when_closed(&client),
         // A server that is away is what the client sees as a connection that ends.
-        _ => _ = connect(client, to, state),
+        _ => _ = connect(client, server, state),
     }
 }
 
-fn connect(client: TcpStream, to: u16, state: &Arc<State>) -> io::Result<()> {
+fn connect(client: TcpStream, server: &str, state: &Arc<State>) -> io::Result<()> {
     // Taken before anything is carried: a cut that comes meanwhile must end both directions.
     let number = state.made.fetch_add(1, Ordering::SeqCst);
-    let server = TcpStream::connect(SocketAddr::from((Ipv4Addr::LOCALHOST, to)))?;
+    let server = TcpStream::connect(server)?;
     for stream in [&client, &server] {
         stream.set_nonblocking(false)?;
         stream.set_nodelay(true)?;
@@ -144,7 +193,11 @@ fn connect(client: TcpStream, to: u16, state: &Arc<State>) -> io::Result<()> {
     let back = (server.try_clone()?, client.try_clone()?);
     for (from, to) in [(client, server), back] {
         let state = Arc::clone(state);
-        thread::spawn(move || carry(from, to, &state, number));
+        state.open.fetch_add(1, Ordering::SeqCst);
+        thread::spawn(move || {
+            carry(from, to, &state, number);
+            state.open.fetch_sub(1, Ordering::SeqCst);
+        });
     }
     Ok(())
 }
@@ -158,6 +211,7 @@ fn carry(mut from: TcpStream, mut to: TcpStream, state: &State, number: u64) {
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => continue,
             Err(_) => break,
         };
+        state.carried_bytes.fetch_add(u64::try_from(piece.len()).unwrap_or_default(), Ordering::SeqCst);
         while state.trouble() == Some(Trouble::Silence) && state.carries(number) {
             thread::sleep(LOOK_AGAIN);
         }
@@ -211,107 +265,4 @@ fn cut_after(to: &mut TcpStream, piece: &[u8], state: &State) -> io::Result<()> 
     to.write_all(piece.get(..kept).unwrap_or_default())?;
     state.cut();
     Err(ErrorKind::ConnectionAborted.into())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::services::ports::FreePorts;
-
-    /// A link to a server that sends back whatever it gets, and a connection through it.
-    fn echo() -> (Link, TcpStream) {
-        let server = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
-        let to = server.local_addr().expect("an address").port();
-        thread::spawn(move || {
-            for client in server.incoming().flatten() {
-                let back = client.try_clone().expect("a second handle");
-                thread::spawn(move || io::copy(&mut &client, &mut &back));
-            }
-        });
-        let from = FreePorts::new().take().expect("a port");
-        let link = Link::start(from, to).expect("started");
-        let client = TcpStream::connect((Ipv4Addr::LOCALHOST, from)).expect("connected");
-        (link, client)
-    }
-
-    fn comes_back(client: &mut TcpStream, text: &[u8]) -> io::Result<Vec<u8>> {
-        client.write_all(text)?;
-        let mut back = vec![0; text.len()];
-        client.read_exact(&mut back)?;
-        Ok(back)
-    }
-
-    #[test]
-    fn what_comes_in_slices_comes_whole() {
-        let (link, mut client) = echo();
-        link.set(Some(Trouble::Slices));
-        let text = b"a frame that is longer than one slice";
-        assert_eq!(comes_back(&mut client, text).expect("an answer"), text);
-    }
-
-    #[test]
-    fn a_silent_link_carries_nothing_until_it_heals() {
-        let (link, mut client) = echo();
-        assert_eq!(comes_back(&mut client, b"before").expect("an answer"), b"before");
-        link.set(Some(Trouble::Silence));
-        client.set_read_timeout(Some(LOOK_AGAIN * 5)).expect("a limit");
-        assert!(comes_back(&mut client, b"after").is_err());
-        link.set(None);
-        client.set_read_timeout(None).expect("no limit");
-        let mut late = [0; 5];
-        client.read_exact(&mut late).expect("what waited");
-        assert_eq!(&late, b"after");
-    }
-
-    /// How a read ends once this is wrong.
-    fn ends_with(trouble: Trouble) -> io::Result<usize> {
-        let (link, mut client) = echo();
-        assert_eq!(comes_back(&mut client, b"before").expect("an answer"), b"before");
-        link.set(Some(trouble));
-        client.read(&mut [0])
-    }
-
-    #[test]
-    fn a_connection_ends_by_a_farewell_or_by_a_reset() {
-        assert_eq!(ends_with(Trouble::Down).expect("a farewell"), 0);
-        assert_eq!(ends_with(Trouble::Reset).expect_err("a reset").kind(), ErrorKind::ConnectionReset);
-    }
-
-    #[test]
-    fn nobody_listens_until_a_refusing_link_heals() {
-        let (link, client) = echo();
-        let there = client.peer_addr().expect("an address");
-        link.set(Some(Trouble::Refused));
-        // The listener is closed a moment later.
-        while TcpStream::connect(there).is_ok() {
-            thread::sleep(LOOK_AGAIN);
-        }
-        link.set(None);
-        let mut again = loop {
-            match TcpStream::connect(there) {
-                Ok(client) => break client,
-                Err(_) => thread::sleep(LOOK_AGAIN),
-            }
-        };
-        assert_eq!(comes_back(&mut again, b"again").expect("an answer"), b"again");
-    }
-
-    #[test]
-    fn a_forgotten_connection_stays_silent_and_a_new_one_does_not() {
-        let (link, mut client) = echo();
-        assert_eq!(comes_back(&mut client, b"before").expect("an answer"), b"before");
-        link.set(Some(Trouble::Forgotten));
-        link.set(None);
-        client.set_read_timeout(Some(LOOK_AGAIN * 5)).expect("a limit");
-        assert!(comes_back(&mut client, b"after").is_err());
-        let mut fresh = TcpStream::connect(client.peer_addr().expect("an address")).expect("connected");
-        assert_eq!(comes_back(&mut fresh, b"fresh").expect("an answer"), b"fresh");
-    }
-
-    #[test]
-    fn a_cut_comes_after_so_many_bytes() {
-        let (link, mut client) = echo();
-        link.set(Some(Trouble::CutAfter(3)));
-        assert!(comes_back(&mut client, b"seven..").is_err());
-    }
 }

@@ -1,4 +1,5 @@
-//! The store against a real Cassandra, each test in a keyspace of its own.
+//! The store against a real Cassandra, each test in a keyspace of its own. What `vitals init` makes, and what is said where
+//! it is missing, is tested with the program: in services.rs.
 //!
 //! `VITALS_STORE` gives the address: `cassandra://HOST:PORT[,…]/KEYSPACE`; the keyspace in it is not touched.
 
@@ -11,13 +12,13 @@
 )]
 #![allow(clippy::disallowed_methods, reason = "the test runner gives the server's address by the environment")]
 
-#[path = "stores/contract.rs"]
+#[path = "../stores/contract.rs"]
 mod contract;
-#[path = "cassandra/proxy.rs"]
-mod proxy;
-#[path = "stores/rows.rs"]
+#[allow(dead_code, reason = "campaigns use the rest of it")]
+#[path = "../../src/link.rs"]
+mod link;
+#[path = "../stores/rows.rs"]
 mod rows;
-#[path = "cassandra/scene.rs"]
 mod scene;
 
 use std::collections::BTreeMap;
@@ -28,11 +29,11 @@ use tokio::net::TcpListener;
 use vitals::advice::{Advice, Code};
 use vitals::pipeline::store::{Batch, Store, WriteError};
 use vitals::reading::Signs;
-use vitals::store::cassandra::{CassandraError, CassandraStore, Replication};
+use vitals::store::cassandra::{CassandraStore, Replication};
 use vitals::store::{AnyStore, Consistency, Order, Selection, StoredReading};
 
 use contract::{keeps_the_contract, of};
-use proxy::Proxy;
+use link::{Link, Trouble};
 use rows::{at, batch, heart_rate, reading};
 use scene::{Scene, nodes};
 
@@ -48,11 +49,12 @@ async fn read(store: CassandraStore, selection: &Selection, limit: u32) -> Vec<S
     contract::read(&AnyStore::Cassandra(store), selection, limit).await
 }
 
-/// A store that reaches the server through a proxy.
-async fn through_proxy(scene: &Scene) -> (Proxy, CassandraStore) {
-    let proxy = Proxy::start(nodes().into_iter().next().unwrap()).await;
-    let store = CassandraStore::connect(vec![proxy.node.clone()], scene.keyspace(), Consistency::default()).await;
-    (proxy, store.unwrap())
+/// A store that reaches the server through a link.
+async fn through_link(scene: &Scene) -> (Link, CassandraStore) {
+    let link = Link::start(0, &nodes()[0]).unwrap();
+    let node = link.address().to_string();
+    let store = CassandraStore::connect(vec![node], scene.keyspace(), Consistency::default()).await;
+    (link, store.unwrap())
 }
 
 /// Writes as the pipeline does: again until it is stored.
@@ -63,24 +65,6 @@ async fn write_until_stored(store: &CassandraStore, batch: &Batch) {
         assert!(Instant::now() < end, "{error}");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-}
-
-#[tokio::test]
-async fn init_makes_everything_and_the_second_time_nothing() {
-    let scene = Scene::new().await;
-    let store = scene.store().await;
-    let parts = |made: bool| {
-        let tables = ["schema_migrations", "patient_vitals", "patient_alerts"];
-        let mut parts = vec![(format!("keyspace {}", scene.name), made)];
-        parts.extend(tables.map(|table| (format!("table {}.{table}", scene.name), made)));
-        parts
-    };
-    for made in [true, false] {
-        let steps = store.init(&Replication::default()).await.unwrap();
-        assert_eq!(steps.into_iter().map(|step| (step.what, step.made)).collect::<Vec<_>>(), parts(made));
-    }
-    assert_eq!(scene.count("SELECT COUNT(*) FROM KS.schema_migrations").await, 2);
-    scene.end().await;
 }
 
 #[tokio::test]
@@ -125,23 +109,6 @@ async fn init_makes_a_table_again_that_was_dropped() {
 }
 
 #[tokio::test]
-async fn a_table_made_by_hand_is_used_as_it_is() {
-    let scene = Scene::new().await;
-    scene.by_hand().await;
-    scene.cql("ALTER TABLE KS.patient_vitals ADD ward TEXT").await;
-    let store = scene.store().await;
-    let steps = store.prepare().await.unwrap();
-    let made: Vec<_> = steps.iter().filter(|step| step.made).map(|step| step.what.clone()).collect();
-    assert_eq!(made, ["schema_migrations", "patient_alerts"].map(|table| format!("table {}.{table}", scene.name)));
-
-    store.write(&batch((0..10).map(|second| reading("P001", second, heart_rate(60))).collect())).await.unwrap();
-    let newest = read(scene.store().await, &of("P001", Order::NewestFirst), 2).await;
-    let times: Vec<_> = newest.iter().map(|reading| reading.timestamp.as_str()).collect();
-    assert_eq!(times, ["2025-10-26T00:00:09+00:00", "2025-10-26T00:00:08+00:00"]);
-    scene.end().await;
-}
-
-#[tokio::test]
 async fn a_table_of_another_shape_is_refused_by_its_column() {
     let scene = Scene::new().await;
     scene.cql("CREATE KEYSPACE KS WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}").await;
@@ -153,24 +120,6 @@ async fn a_table_of_another_shape_is_refused_by_its_column() {
     }
     let tables = scene.count("SELECT COUNT(*) FROM system_schema.tables WHERE keyspace_name = 'KS'").await;
     assert_eq!(tables, 1, "nothing is made beside a table that cannot be used");
-    scene.end().await;
-}
-
-#[tokio::test]
-async fn a_missing_keyspace_or_table_names_vitals_init() {
-    let scene = Scene::new().await;
-    let store = scene.store().await;
-    let selection = of("P001", Order::NewestFirst);
-    let look = async || {
-        let by_prepare = store.prepare().await.unwrap_err();
-        let by_read = store.readings(&selection, 5).next_page().await.unwrap_err();
-        assert_eq!(by_prepare, by_read);
-        assert!(by_read.hint().unwrap().contains("`vitals init`"));
-        by_read
-    };
-    assert_eq!(look().await, CassandraError::NoKeyspace(scene.name.clone()));
-    scene.cql("CREATE KEYSPACE KS WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}").await;
-    assert_eq!(look().await, CassandraError::NoTable(format!("{}.patient_vitals", scene.name)));
     scene.end().await;
 }
 
@@ -259,10 +208,12 @@ async fn a_silent_server_is_told_within_five_seconds() {
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_that_are_cut_are_made_anew_and_nothing_is_lost() {
     let scene = Scene::with_tables().await;
-    let (proxy, store) = through_proxy(&scene).await;
+    let (link, store) = through_link(&scene).await;
     for second in 0..40 {
         if second % 10 == 5 {
-            proxy.cut();
+            // Those that are made afterwards are as ever.
+            link.set(Some(Trouble::Down));
+            link.set(None);
         }
         write_until_stored(&store, &batch(vec![reading("P001", second, heart_rate(60))])).await;
     }
@@ -273,11 +224,11 @@ async fn connections_that_are_cut_are_made_anew_and_nothing_is_lost() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_write_without_an_answer_ends_at_its_limit_and_the_next_one_has_a_new_session() {
     let scene = Scene::with_tables().await;
-    let (proxy, store) = through_proxy(&scene).await;
+    let (link, store) = through_link(&scene).await;
     let row = |second| batch(vec![reading("P001", second, heart_rate(60))]);
     store.write(&row(0)).await.unwrap();
-    let connections = proxy.accepted();
-    proxy.hold();
+    let connections = link.made();
+    link.set(Some(Trouble::Silence));
     let start = Instant::now();
     let lost = futures::future::join_all((1..20).map(|second| {
         let (store, row) = (&store, row(second));
@@ -286,10 +237,10 @@ async fn a_write_without_an_answer_ends_at_its_limit_and_the_next_one_has_a_new_
     .await;
     assert!(lost.iter().all(|outcome| matches!(outcome, Err(WriteError::Later(_)))), "{lost:?}");
     assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
-    proxy.release();
-    assert_eq!(proxy.accepted(), connections);
+    link.set(None);
+    assert_eq!(link.made(), connections);
     store.write(&row(100)).await.unwrap();
-    assert!(proxy.accepted() > connections, "a late answer on the old session could be taken for another one's");
+    assert!(link.made() > connections, "a late answer on the old session could be taken for another one's");
     assert_eq!(
         read(scene.store().await, &of("P001", Order::NewestFirst), 1).await.first().unwrap().timestamp,
         at(100).to_string()
@@ -300,13 +251,13 @@ async fn a_write_without_an_answer_ends_at_its_limit_and_the_next_one_has_a_new_
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_that_is_dropped_leaves_no_connection_open() {
     let scene = Scene::with_tables().await;
-    let (proxy, store) = through_proxy(&scene).await;
+    let (link, store) = through_link(&scene).await;
     store.write(&batch(vec![reading("P001", 0, heart_rate(60))])).await.unwrap();
-    assert!(proxy.open() >= 2, "the proxy carries a connection for control and one for requests");
+    assert!(link.open() >= 2, "the link carries a connection for control and one for requests");
     drop(store);
     let end = Instant::now() + Duration::from_secs(10);
-    while proxy.open() > 0 {
-        assert!(Instant::now() < end, "{} connections are still open", proxy.open());
+    while link.open() > 0 {
+        assert!(Instant::now() < end, "{} connections are still open", link.open());
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     scene.end().await;
