@@ -1,4 +1,4 @@
-//! From settings to parts: what a command opens before its work begins.
+//! From settings to parts: what a command opens before its work begins, and a consumer put together.
 
 pub mod cluster_check;
 
@@ -10,6 +10,7 @@ use futures::FutureExt as _;
 use self::cluster_check::WrongCluster;
 use crate::alarm::Limits;
 use crate::kafka::cluster::Cluster;
+use crate::kafka::config::KafkaConfig;
 use crate::kafka::consumer::Consumer;
 use crate::kafka::dead_letters::DeadLetterTopic;
 use crate::kafka::error::KafkaError;
@@ -25,12 +26,18 @@ use crate::settings::{Settings, SettleChoice};
 use crate::shutdown::Shutdown;
 use crate::store::{self, AnyStore, StoreError};
 
+/// How the settings say that the cluster is reached.
+#[must_use]
+pub fn kafka_config(settings: &Settings) -> KafkaConfig {
+    settings.brokers.as_slice().into()
+}
+
 /// Makes contact with the brokers, and makes sure that they are the ones that are meant.
 ///
 /// # Errors
 /// No broker answers, or one that is not meant.
 pub async fn open_kafka(settings: &Settings) -> Result<Cluster, WrongCluster> {
-    let cluster = Cluster::connect(settings.brokers.as_slice()).await?;
+    let cluster = Cluster::connect(&kafka_config(settings)).await?;
     cluster_check::judge(settings, cluster.id())?;
     Ok(cluster)
 }
@@ -70,20 +77,20 @@ pub async fn open_store_to_read(settings: &Settings, output: &Output) -> Result<
     Ok(store)
 }
 
-/// How long stored readings wait for their commit, as the user says or as the store needs it, and what to tell of it.
+/// How long stored readings wait for their commit, as the user says or as the store needs it; says why where they do.
 ///
 /// # Errors
 /// The store does not tell how it is set up.
-pub async fn settling(store: &AnyStore, choice: SettleChoice) -> Result<(Settling, Option<String>)> {
+pub async fn settling(store: &AnyStore, choice: SettleChoice, output: &Output) -> Result<Settling> {
     let SettleTime { time, why } = match choice {
         SettleChoice::Auto => store.settle_time().await?,
         SettleChoice::Fixed(time) => SettleTime { time, why: "as --settle-time says".to_owned() },
     };
     if time.is_zero() {
-        return Ok((Settling::default(), None));
+        return Ok(Settling::default());
     }
-    let note = format!("offsets are committed {} s after their readings are stored: {why}", time.as_secs_f64());
-    Ok((Settling { time, epoch: store.epoch().await? }, Some(note)))
+    output.note(format_args!("offsets are committed {} s after their readings are stored: {why}", time.as_secs_f64()));
+    Ok(Settling { time, epoch: store.epoch().await? })
 }
 
 /// How the settings say that a member takes part in its group.
@@ -158,9 +165,9 @@ impl Member {
     ///
     /// # Errors
     /// The brokers cannot be reached or refuse, the topic is missing.
-    pub async fn join(brokers: &[String], config: MemberConfig, from: Place) -> Result<Self, KafkaError> {
-        let dead_letters = DeadLetterTopic::of(&config.topic, brokers);
-        Ok(Self { consumer: Consumer::join(brokers, config, from).await?, dead_letters })
+    pub async fn join(kafka: &KafkaConfig, config: MemberConfig, from: Place) -> Result<Self, KafkaError> {
+        let dead_letters = DeadLetterTopic::of(&config.topic, kafka);
+        Ok(Self { consumer: Consumer::join(kafka, config, from).await?, dead_letters })
     }
 
     /// Consumes into `store` until the end, and leaves the group however that came about: the other members take over at

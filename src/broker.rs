@@ -4,7 +4,7 @@
 //! replication, no transaction, no access control. It is for trying, for tests, and for a ward on one machine.
 //!
 //! In reading order:
-//! - [`server`]: connections, one request after the other
+//! - `server`: connections, one request after the other
 //! - `dispatch`: from a frame to its answer; `offers` says what is answered in which version
 //! - `topics`, `records`: the requests about topics and about records
 //! - [`groups`]: consumer groups

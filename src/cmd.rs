@@ -1,5 +1,4 @@
-//! The commands: one file each, with its `Args` and its `run`. The modules that are not public are what several of them
-//! share.
+//! The commands: one file or folder each, with its `Args` and its `run`. `common` is what several of them share.
 
 pub mod audit;
 pub mod bench;
@@ -8,7 +7,6 @@ pub mod completions;
 pub mod config;
 pub mod consume;
 pub mod count;
-mod cure;
 pub mod demo;
 pub mod dlq;
 pub mod doctor;

@@ -3,7 +3,7 @@
 //! Over our own connection on `kafka-protocol` (rskafka sends the load of `bench` and `demo`, in `producer`):
 //! - [`producer`]: readings into the topic; [`murmur2`] places them as Java and kafka-python do
 //! - [`connection`]: one request, one response, within a time limit; `versions` says what is spoken, [`wire`] reads it
-//! - [`cluster`]: who leads what; [`brokers`] asks each broker by itself
+//! - [`config`]: how a cluster is reached; [`cluster`]: who leads what; [`brokers`] asks each broker by itself
 //! - [`topics`]: what topics there are, and what is in them; [`topic_settings`] how they are kept
 //! - [`records`]: record batches, read and written
 //! - [`group`]: membership; [`consumer`] is a member as the pipeline's source; `fetch` reads for it
@@ -17,6 +17,7 @@ pub mod admin;
 pub mod append;
 pub mod brokers;
 pub mod cluster;
+pub mod config;
 pub mod connection;
 pub mod consumer;
 pub mod dead_letters;

@@ -16,7 +16,7 @@
 //! |---|---|
 //! | main | `main.rs`: parse, settings, run, report · [`exit`]: what every error comes to, panics |
 //! | commands | [`cmd`]: one file or folder each, and `cmd/common` for what several share · [`guide`]: the manual's pages |
-//! | composition | [`app`]: from settings to parts, a consumer put together · [`loadtest`]: what `bench` and `demo` share |
+//! | composition | `loadtest`: what `bench` and `demo` share · `diagnose`: what is wrong, why it matters, what mends it · [`app`]: from settings to parts, a consumer put together |
 //! | settings | [`settings`]: every option, environment variable and file key, with its default, in `settings/table.rs` |
 //! | edges | [`archive`]: rows as a file and back · [`intake`]: the simulated ward, CSV files · [`broker`]: the embedded broker · [`kafka`]: producing, group membership, fetch, offsets · [`store`]: Cassandra, or an SQLite file, and how large a batch each likes · [`port`]: what is behind an address |
 //! | story | [`pipeline`]: the file to read first, from fetched to committed (`delivery.rs`: what a write that fails comes to), with its ports: [source](pipeline::source), [store](pipeline::store), [dead letters](pipeline::dead_letters) |
@@ -24,6 +24,18 @@
 //! | ground | [`shutdown`]: Ctrl+C and SIGTERM · [`output`]: everything that is printed · [`disk`] · [`retry`]: how long to wait between attempts · [`address`], [`span`]: hosts and times as they are typed · [`advice`]: what an error means, exit codes |
 //!
 //! The core has no sockets, clock, environment or printing.
+//!
+//! The way of one reading into Cassandra, file by file, 14 there and 8 back; what they call on is in the folders of their
+//! names:
+//!
+//! ```text
+//!  kafka/connection.rs ─▶ kafka/wire.rs ─▶ kafka/fetch.rs ─▶ kafka/records/decode.rs ─▶ kafka/consumer.rs
+//!  ─▶ pipeline.rs ─▶ ledger.rs (admitted) ─▶ reading/decode.rs ─▶ alarm.rs ─▶ pipeline/write_queue.rs
+//!  ─▶ pipeline/delivery.rs ─▶ store/any.rs ─▶ store/cassandra/write.rs ─▶ store/cassandra/write/request.rs
+//!
+//!  pipeline/delivery.rs ─▶ ledger.rs (settled) ─▶ pipeline/ending.rs ─▶ kafka/consumer.rs ─▶ kafka/group/driver.rs
+//!  ─▶ kafka/group/coordinator.rs ─▶ kafka/offsets.rs ─▶ kafka/connection.rs
+//! ```
 
 pub mod address;
 pub mod advice;
@@ -32,6 +44,7 @@ pub mod app;
 pub mod archive;
 pub mod broker;
 pub mod cmd;
+mod diagnose;
 pub mod disk;
 pub mod exit;
 pub mod faults;
@@ -39,7 +52,7 @@ pub mod guide;
 pub mod intake;
 pub mod kafka;
 pub mod ledger;
-pub mod loadtest;
+mod loadtest;
 pub mod output;
 pub mod pipeline;
 pub mod port;

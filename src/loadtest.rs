@@ -1,13 +1,14 @@
 //! The whole way in one process: a simulated ward produces, consumers store, a meter stands before the store.
 //!
-//! [`lane`] sends, on the schedule that [`schedule`] keeps, when [`pacer`] wakes it; [`member`] consumes; [`clock`] and [`meter`] measure.
+//! `sender` sends on the schedule that `schedule` keeps, when `pacer` wakes it; `member` consumes; `clock` and `meter`
+//! measure.
 
 pub(crate) mod clock;
-mod lane;
 mod member;
 pub(crate) mod meter;
 mod pacer;
 mod schedule;
+mod sender;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,14 +18,15 @@ use color_eyre::eyre::Result;
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{Instant, sleep, timeout};
 
-use self::lane::Lane;
 use self::member::{Holdings, Member};
 use self::meter::Meter;
 use self::pacer::Pacer;
 use self::schedule::due_within;
+use self::sender::Sender;
 use crate::app::Consuming;
 use crate::intake::patients::Patients;
 use crate::intake::simulator::Scenario;
+use crate::kafka::config::KafkaConfig;
 use crate::pipeline::events::Listener;
 use crate::reading::Reading;
 use crate::shutdown::{self, Shutdown};
@@ -56,8 +58,8 @@ pub(crate) enum Load {
 /// What runs, and where.
 #[derive(Clone)]
 pub(crate) struct LoadTest {
-    /// The brokers.
-    pub(crate) brokers: Vec<String>,
+    /// How the cluster is reached.
+    pub(crate) kafka: KafkaConfig,
     /// The topic, which is the load test's own; the group has the same name.
     pub(crate) topic: String,
     /// How many partitions the topic has.
@@ -128,9 +130,9 @@ impl LoadTest {
     }
 
     fn member<L>(&self, number: usize, listener: L, holdings: Holdings) -> Member<L> {
-        let (brokers, topic, meter) = (self.brokers.clone(), self.topic.clone(), Arc::clone(&self.meter));
+        let (kafka, topic, meter) = (self.kafka.clone(), self.topic.clone(), Arc::clone(&self.meter));
         let (session_timeout, how) = (self.session_timeout, self.how.clone());
-        Member { number, brokers, topic, session_timeout, how, meter, holdings, listener }
+        Member { number, kafka, topic, session_timeout, how, meter, holdings, listener }
     }
 
     async fn send_and_wait(
@@ -141,29 +143,29 @@ impl LoadTest {
     ) -> Result<()> {
         let ready = async {
             holdings.are_complete(self.partitions.into()).await;
-            let mut lanes = self.lanes().await?;
+            let mut senders = self.senders().await?;
             if self.warm_up {
-                self.warm_up(&mut lanes).await?;
+                self.warm_up(&mut senders).await?;
             }
-            Ok::<_, color_eyre::Report>(lanes)
+            Ok::<_, color_eyre::Report>(senders)
         };
-        let lanes = tokio::select! {
-            lanes = ready => lanes?,
+        let senders = tokio::select! {
+            senders = ready => senders?,
             () = shutdown.wait() => return Ok(()),
         };
         let clock = self.meter.begin();
         let length = self.length.unwrap_or(Duration::MAX);
         let running = Arc::new(());
         if let Load::Every(interval) = self.load {
-            let wakes: BTreeMap<_, _> = lanes.iter().flat_map(Lane::wakes).collect();
+            let wakes: BTreeMap<_, _> = senders.iter().flat_map(Sender::wakes).collect();
             let pacer = Pacer { senders: wakes.into_values().collect(), interval, load_test: Arc::downgrade(&running) };
             spawn_blocking(move || pacer.run(clock));
         }
-        let mut senders = JoinSet::new();
-        for lane in lanes {
-            senders.spawn(lane.run(clock, length, sent.clone(), shutdown.clone()));
+        let mut running_senders = JoinSet::new();
+        for sender in senders {
+            running_senders.spawn(sender.run(clock, length, sent.clone(), shutdown.clone()));
         }
-        while let Some(ended) = senders.join_next().await {
+        while let Some(ended) = running_senders.join_next().await {
             ended??;
         }
         drop(running);
@@ -177,23 +179,23 @@ impl LoadTest {
         Ok(())
     }
 
-    async fn lanes(&self) -> Result<Vec<Lane>> {
+    async fn senders(&self) -> Result<Vec<Sender>> {
         let round = u64::try_from(self.patients.as_slice().len())?;
-        let shares = lane::shares(&self.patients, self.partitions.into());
-        let mut lanes = Vec::with_capacity(shares.len());
+        let shares = sender::shares(&self.patients, self.partitions.into());
+        let mut senders = Vec::with_capacity(shares.len());
         for (number, share) in (0..).zip(shares) {
-            let (place, load) = ((self.brokers.as_slice(), self.topic.as_str()), (self.load, round));
+            let (place, load) = ((&self.kafka, self.topic.as_str()), (self.load, round));
             let ward = (self.scenario, self.seed.wrapping_add(number));
-            lanes.push(Lane::open(place, share, ward, load, Arc::clone(&self.meter)).await?);
+            senders.push(Sender::open(place, share, ward, load, Arc::clone(&self.meter)).await?);
         }
-        Ok(lanes)
+        Ok(senders)
     }
 
     /// Opens the connections and has the store make ready what it makes ready at the first rows.
-    async fn warm_up(&self, lanes: &mut [Lane]) -> Result<()> {
+    async fn warm_up(&self, senders: &mut [Sender]) -> Result<()> {
         let mut sent = 0;
-        for lane in lanes {
-            sent += lane.warm_up().await?;
+        for sender in senders {
+            sent += sender.warm_up().await?;
         }
         let began = Instant::now();
         while self.meter.warmed() < sent && began.elapsed() < WARM_UP_LIMIT {

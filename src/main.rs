@@ -8,7 +8,7 @@ use color_eyre::eyre::Result;
 use tokio::runtime::{Builder, Runtime};
 use vitals::advice::Code;
 use vitals::cmd::{self, Command, CommandLine, Context, completions};
-use vitals::exit::{self};
+use vitals::exit;
 use vitals::output::Output;
 use vitals::settings::{self, Environment};
 use vitals::shutdown::{self, END_LIMIT, Shutdown, Trigger};

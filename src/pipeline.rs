@@ -35,11 +35,11 @@ use self::refusals::Refusals;
 use self::settling::EpochRead;
 pub use self::settling::Settling;
 use self::source::{Assigned, Chunk, Event, Source};
+use self::store::{Store, WriteError};
 use self::write_queue::{WriteBatch, WriteQueue};
 use crate::alarm::{self, Limits};
 use crate::ledger::Ledger;
 use crate::output::counted;
-use crate::pipeline::store::{Store, WriteError};
 use crate::reading::reject::Reject;
 use crate::reading::{self, Reading};
 use crate::record::Record;
@@ -95,7 +95,7 @@ pub struct Pipeline<'a, S, T: Store, D: DeadLetters, L> {
     dead_letter_queue: DeadLetterQueue,
     refusals: Refusals,
     writes: FuturesUnordered<BoxFuture<'a, Answer<WriteBatch, WriteError>>>,
-    keeps: FuturesUnordered<BoxFuture<'a, Kept<D::Error>>>,
+    letter_writes: FuturesUnordered<BoxFuture<'a, Kept<D::Error>>>,
     /// One at most.
     epoch_reads: FuturesUnordered<BoxFuture<'a, EpochRead>>,
     in_flight_bytes: usize,
@@ -139,7 +139,7 @@ impl<'a, S: Source, T: Store, D: DeadLetters, L: Listener> Pipeline<'a, S, T, D,
             dead_letter_queue: DeadLetterQueue::default(),
             refusals: Refusals::default(),
             writes: FuturesUnordered::new(),
-            keeps: FuturesUnordered::new(),
+            letter_writes: FuturesUnordered::new(),
             epoch_reads: FuturesUnordered::new(),
             in_flight_bytes: 0,
             assigned: false,
@@ -185,7 +185,7 @@ impl<'a, S: Source, T: Store, D: DeadLetters, L: Listener> Pipeline<'a, S, T, D,
                 biased;
                 () = shutdown.wait(), if !self.is_ending() => self.drain(),
                 Some(written) = self.writes.next() => self.written(written),
-                Some(kept) = self.keeps.next() => self.kept(kept),
+                Some(kept) = self.letter_writes.next() => self.kept(kept),
                 Some(read) = self.epoch_reads.next() => self.epoch_read(read).await,
                 event = self.source.next(room) => self.take(event?),
                 () = sleep_until(self.commit_due) => self.commit().await,

@@ -1,7 +1,7 @@
 //! The settings: flag > environment > profile > file > default, resolved once. The only reader of the environment.
 //!
 //! Every setting has one name: the option `--session-timeout` is the environment variable `VITALS_SESSION_TIMEOUT` and
-//! the key `session_timeout` of the settings file and of its profiles. The [`table`] lists them all; [`Flags`] are the
+//! the key `session_timeout` of the settings file and of its profiles. The `table` lists them all; [`Flags`] are the
 //! options as typed; [`resolve`] lays the layers over each other and gives the plain [`Settings`].
 
 mod embedded;

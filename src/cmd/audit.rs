@@ -22,7 +22,7 @@ use self::scope::Scope;
 use self::window::{Judged, Verdict, Window};
 use super::Context;
 use super::common::offset_argument;
-use super::common::progress_line::Pace;
+use super::common::progress_line::ProgressLine;
 use super::common::time_argument;
 use super::query::QueryError;
 use crate::advice::Code;
@@ -124,7 +124,7 @@ struct Audit<'a, 'output> {
     report: &'a mut Report<'output>,
     doubts: Doubts,
     refused: Refused,
-    pace: Pace,
+    pace: ProgressLine,
     progress: Progress,
 }
 
@@ -137,7 +137,7 @@ impl<'a, 'output> Audit<'a, 'output> {
         output: &Output,
     ) -> Self {
         let total = Some(scope.offsets());
-        let (pace, progress) = (Pace::of(total).offsets(), output.progress(total));
+        let (pace, progress) = (ProgressLine::of(total).offsets(), output.progress(total));
         let (doubts, refused) = (Doubts::default(), Refused::default());
         Self { settings, store, scope, report, doubts, refused, pace, progress }
     }
@@ -220,7 +220,7 @@ impl<'a, 'output> Audit<'a, 'output> {
 
     async fn ask_the_topic(&mut self) -> Result<(), KafkaError> {
         // A connection of its own: the other one is in the middle of a partition.
-        let mut cluster = Cluster::connect(self.settings.brokers.as_slice()).await?;
+        let mut cluster = Cluster::connect(&app::kafka_config(self.settings)).await?;
         let topic = &self.settings.topic;
         let everything = history::everything(&mut cluster, topic).await?;
         let mut history = History::open(&mut cluster, topic, &everything).await?;
@@ -234,7 +234,7 @@ impl<'a, 'output> Audit<'a, 'output> {
     }
 
     async fn show_letters(&mut self) -> Result<(), KafkaError> {
-        let mut cluster = Cluster::connect(self.settings.brokers.as_slice()).await?;
+        let mut cluster = Cluster::connect(&app::kafka_config(self.settings)).await?;
         let topic = dead_letter_topic(&self.settings.topic);
         let everything = match history::everything(&mut cluster, &topic).await {
             // There was never a letter, or somebody has deleted them all.

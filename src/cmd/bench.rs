@@ -134,10 +134,7 @@ async fn measure(
     shutdown: &Shutdown,
 ) -> Result<Outcome> {
     let meter = Arc::new(Meter::over(Arc::clone(&stand.store))?);
-    let (settling, note) = app::settling(&stand.store, settings.settle_time).await?;
-    if let Some(note) = note {
-        output.note(note);
-    }
+    let settling = app::settling(&stand.store, settings.settle_time, output).await?;
     let settle_time = settling.time;
     let load_test = load_test(args, settings, stand, Arc::clone(&meter), settling)?;
     let spectators = (0..args.consumers).map(|_| Spectator(output.clone())).collect();
@@ -180,7 +177,7 @@ fn load_test(
 ) -> Result<LoadTest> {
     let patients = (1..=args.patients).map(|number| PatientId::parse(&format!("P{number:03}")));
     Ok(LoadTest {
-        brokers: settings.brokers.as_slice().to_vec(),
+        kafka: app::kafka_config(settings),
         topic: stand.topic.clone(),
         partitions: args.partitions,
         meter,

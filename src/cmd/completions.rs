@@ -1,6 +1,6 @@
 //! `vitals completions`: what a shell needs to complete commands, options, and names from the running broker.
 //!
-//! The script that a shell loads calls `vitals` again for every word that is completed, with [`VARIABLE`] set.
+//! The script that a shell loads calls `vitals` again for every word that is completed, with `VARIABLE` set.
 
 use std::ffi::OsStr;
 use std::time::Duration;
@@ -15,6 +15,7 @@ use tokio::time::timeout;
 
 use super::{CommandLine, Context};
 use crate::advice::Code;
+use crate::app;
 use crate::guide::PAGES;
 use crate::kafka::cluster::Cluster;
 use crate::kafka::error::KafkaError;
@@ -124,7 +125,7 @@ fn names(typed: &OsStr, kind: Kind) -> Vec<CompletionCandidate> {
 /// The names that the broker knows.
 fn asked(settings: &Settings, kind: Kind) -> Option<Vec<String>> {
     let ask = async {
-        let mut cluster = Cluster::connect(settings.brokers.as_slice()).await?;
+        let mut cluster = Cluster::connect(&app::kafka_config(settings)).await?;
         match kind {
             Kind::Group => {
                 admin::list(&mut cluster).await.map(|listing| listing.groups.into_iter().map(|of| of.group).collect())

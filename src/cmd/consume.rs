@@ -49,11 +49,8 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
     for step in store.prepare().await?.into_iter().filter(|step| step.made) {
         output.note(format_args!("{}: made", step.what));
     }
-    let (settling, note) = app::settling(&store, settings.settle_time).await?;
-    if let Some(note) = note {
-        output.note(note);
-    }
-    let member = Member::join(settings.brokers.as_slice(), app::member_config(settings), args.from).await?;
+    let settling = app::settling(&store, settings.settle_time, output).await?;
+    let member = Member::join(&app::kafka_config(settings), app::member_config(settings), args.from).await?;
     let mut screen = Screen::new(output, settings, args.quiet);
     screen.started();
     let until = Until { max_messages: args.max, end: args.exit_at_end };

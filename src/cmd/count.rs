@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use color_eyre::eyre::Result;
 
-use super::common::progress_line::Pace;
+use super::common::progress_line::ProgressLine;
 use super::{Context, unless_stopped};
 use crate::advice::Code;
 use crate::app;
@@ -62,7 +62,7 @@ async fn show(args: &Args, settings: &Settings, output: &Output) -> Result<Code>
     let store = app::open_store_to_read(settings, output).await?;
     let mut tally = Tally { by: args.by, total: 0, counts: BTreeMap::new() };
     let mut progress = output.progress(None);
-    let mut pace = Pace::new();
+    let mut pace = ProgressLine::new();
     let told = |tally: &mut Tally, page: &[StoredReading]| {
         for row in page {
             tally.note(row);

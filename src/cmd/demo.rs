@@ -23,6 +23,7 @@ use crate::intake::patients::Patients;
 use crate::intake::simulator::Scenario;
 use crate::kafka::admin::{self, TopicSpec};
 use crate::kafka::cluster::Cluster;
+use crate::kafka::config::KafkaConfig;
 use crate::loadtest::meter::Meter;
 use crate::loadtest::{Load, LoadTest};
 use crate::output::{Output, Shown};
@@ -100,15 +101,15 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
         flush: FLUSH,
     })
     .await?;
-    let brokers = vec![broker.address().to_string()];
+    let kafka = KafkaConfig::from(&[broker.address().to_string()]);
     let database = StoreAddress::Sqlite { path: folder.join(DATABASE) };
     let stored = store::open(&database, settings.consistency).await?;
     stored.init(&Replication::default()).await?;
-    let mut cluster = Cluster::connect(&brokers).await?;
+    let mut cluster = Cluster::connect(&kafka).await?;
     admin::create(&mut cluster, &TopicSpec::readings(&settings.topic, PARTITIONS.into(), 1)).await?;
     admin::create(&mut cluster, &TopicSpec::dead_letters(&settings.topic, PARTITIONS.into(), 1)).await?;
     let meter = Arc::new(Meter::over(Arc::new(stored))?);
-    let load_test = load_test(&args, settings, brokers, Arc::clone(&meter))?;
+    let load_test = load_test(&args, settings, kafka, Arc::clone(&meter))?;
     let tally = Arc::new(Mutex::new(Tally::default()));
     let view = View::new(output.clone(), Arc::clone(&meter), args.output == Shape::Json, &args, broker.address());
     let views = load_test.run(vec![view], counting(&tally), shutdown).await?;
@@ -133,9 +134,9 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
     told.map(|()| Code::Done)
 }
 
-fn load_test(args: &Args, settings: &Settings, brokers: Vec<String>, meter: Arc<Meter>) -> Result<LoadTest> {
+fn load_test(args: &Args, settings: &Settings, kafka: KafkaConfig, meter: Arc<Meter>) -> Result<LoadTest> {
     Ok(LoadTest {
-        brokers,
+        kafka,
         topic: settings.topic.clone(),
         partitions: PARTITIONS,
         meter,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use color_eyre::eyre::Result;
 use tokio::time::sleep;
 
-use super::common::progress_line::Pace;
+use super::common::progress_line::ProgressLine;
 use super::common::time_argument;
 use super::query::QueryError;
 use super::{Context, unless_stopped};
@@ -86,7 +86,7 @@ async fn export(args: &Args, settings: &Settings, output: &Output) -> Result<Cod
     let store = app::open_store_to_read(settings, output).await?;
     let mut pages = Pages::of(&store, args).await?;
     let mut progress = output.progress(None);
-    let mut pace = Pace::new();
+    let mut pace = ProgressLine::new();
     let mut foreign = 0_u64;
     let mut text = if args.no_header { String::new() } else { encode::head(format) };
     while let Some(page) = pages.next_page().await? {
@@ -113,7 +113,7 @@ async fn export(args: &Args, settings: &Settings, output: &Output) -> Result<Cod
     Ok(Code::Done)
 }
 
-fn tell(args: &Args, pace: &Pace, left_out: &[String], output: &Output) {
+fn tell(args: &Args, pace: &ProgressLine, left_out: &[String], output: &Output) {
     let target = if is_stdout(&args.file) { String::new() } else { format!(" to {}", args.file.display()) };
     output.note(format_args!("exported{target}: {pace}"));
     if !left_out.is_empty() {

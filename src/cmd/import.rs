@@ -17,7 +17,7 @@ pub use pour::ImportError;
 
 use self::chunk::{Chunk, End, feed};
 use self::pour::Pour;
-use super::common::progress_line::Pace;
+use super::common::progress_line::ProgressLine;
 use super::{Context, unless_stopped};
 use crate::advice::Code;
 use crate::app;
@@ -131,7 +131,7 @@ async fn prepare(source: &Source, settings: &Settings, output: &Output) -> Resul
     let path = file.path().to_owned();
     let mut progress = output.progress(None);
     let survey = spawn_blocking(move || {
-        let mut pace = Pace::new();
+        let mut pace = ProgressLine::new();
         file.check(|rows| pace.add(rows, "checking", &mut progress))
     });
     let survey = survey.await??;
@@ -147,7 +147,7 @@ async fn write(source: Source, store: &AnyStore, total: Option<u64>, context: &C
     let (sender, mut chunks) = mpsc::channel(CHUNKS_AHEAD);
     let feeder = source.clone();
     let reading = spawn_blocking(move || feeder.feed(&sender));
-    let mut pour = Pour::new(store, output, Pace::of(total), output.progress(total));
+    let mut pour = Pour::new(store, output, ProgressLine::of(total), output.progress(total));
     let poured = tokio::select! {
         poured = pour.take_all(&mut chunks) => poured,
         () = shutdown.wait() => {

@@ -5,16 +5,16 @@ use std::time::Duration;
 use color_eyre::eyre::{Result, WrapErr as _};
 use tokio::time::{Instant, sleep};
 
-use super::cure::counted;
 use super::{Context, unless_stopped};
 use crate::advice::Code;
-use crate::app;
+use crate::app::{self, cluster_check};
 use crate::kafka::admin::{self, Creation, TopicSpec};
 use crate::kafka::cluster::Cluster;
 use crate::kafka::dead_letters;
 use crate::kafka::error::KafkaError;
 use crate::kafka::topic_settings::{self, Taking};
 use crate::output::Output;
+use crate::output::counted;
 use crate::retry::Backoff;
 use crate::settings::Settings;
 use crate::span::parse_duration;
@@ -64,7 +64,7 @@ async fn make(args: &Args, settings: &Settings, output: &Output) -> Result<Code>
     // A file is there or not: the only store that may be starting is Cassandra.
     let store = patience.wait_for(settings, "Cassandra", StoreError::is_away, connect_store).await?;
     let mut cluster = patience.wait_for(settings, "Kafka", KafkaError::is_passing, connect_kafka).await?;
-    app::check_cluster(settings).await?;
+    cluster_check::judge(settings, cluster.id())?;
     if settings.is_embedded()
         && let Some(folder) = &settings.data_folder
     {
@@ -80,7 +80,7 @@ async fn make(args: &Args, settings: &Settings, output: &Output) -> Result<Code>
     let letters = TopicSpec::dead_letters(&settings.topic, partitions, topic_replication);
     make_topic(&letters.with_room_for(max_bytes), &mut cluster, output).await?;
     if let Some(less) = dead_letters::compare(&mut cluster, &settings.topic).await? {
-        output.note(format_args!("{less}; {}", less.cure()));
+        output.note(format_args!("{less}; {}", less.fix()));
     }
     Ok(Code::Done)
 }
@@ -103,7 +103,7 @@ async fn connect_store(settings: Settings) -> Result<AnyStore, StoreError> {
 }
 
 async fn connect_kafka(settings: Settings) -> Result<Cluster, KafkaError> {
-    Cluster::connect(settings.brokers.as_slice()).await
+    Cluster::connect(&app::kafka_config(&settings)).await
 }
 
 /// How long to wait for servers, and where to say so.

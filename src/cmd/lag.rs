@@ -2,10 +2,11 @@
 
 use color_eyre::eyre::Result;
 
+use super::Context;
 use super::common::watch::WatchArgs;
-use super::{Context, cure};
 use crate::advice::Code;
 use crate::app;
+use crate::diagnose;
 use crate::kafka::cluster::Cluster;
 use crate::kafka::error::KafkaError;
 use crate::kafka::lag::{self, PartitionLag};
@@ -77,8 +78,8 @@ async fn show(cluster: &mut Cluster, args: &Args, settings: &Settings, output: &
                 output.clear_screen()?;
             }
             let shown = print(&lags, args, output);
-            if let Some(wrong) = cure::earlier(settings, &lags) {
-                output.note(format_args!("note: {}\nhint: {}", wrong.what, wrong.cure));
+            if let Some(wrong) = diagnose::group::earlier(settings, &lags) {
+                output.note(format_args!("note: {}\nhint: {}", wrong.what, wrong.fix));
             }
             shown
         }

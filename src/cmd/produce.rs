@@ -166,14 +166,14 @@ const SPREAD_LIMIT: Duration = Duration::from_secs(4);
 
 async fn connect(context: &Context, codec: Codec) -> Result<Producer> {
     app::check_cluster(&context.settings).await?;
-    let (brokers, topic) = (context.settings.brokers.as_slice(), context.settings.topic.as_str());
-    let kafka = Direct::new(brokers).compressing(codec);
+    let (config, topic) = (app::kafka_config(&context.settings), context.settings.topic.as_str());
+    let kafka = Direct::new(&config).compressing(codec);
     let producer = || Producer::over(kafka.clone(), topic, Patience::default());
     match producer().await {
         Err(ProducerError::NoTopic { .. }) => {}
         answer => return Ok(answer?),
     }
-    let mut cluster = Cluster::connect(brokers).await?;
+    let mut cluster = Cluster::connect(&config).await?;
     if admin::create(&mut cluster, &TopicSpec::readings(topic, PARTITIONS, REPLICATION)).await? == Creation::Made {
         context.output.note(format_args!("made the topic {topic} with {PARTITIONS} partitions"));
     }

@@ -13,8 +13,8 @@ use tokio::time::timeout;
 use self::report::Report;
 use super::Context;
 use super::common::watch::WatchArgs;
-use super::cure::Wrong;
 use crate::advice::Code;
+use crate::diagnose::Problem;
 use crate::output::{ObjectFormat, ObjectFormatArgs, Output, Text, Tone};
 use crate::settings::Settings;
 use crate::store::AnyStore;
@@ -75,13 +75,13 @@ async fn look(settings: &Settings, store: &mut Option<AnyStore>) -> Report {
     );
     match brokers {
         Ok(Ok(())) => {}
-        Ok(Err(error)) => report.wrong.push(Wrong::of(&error)),
+        Ok(Err(error)) => report.wrong.push(Problem::of(&error)),
         Err(_) => report.wrong.push(too_slow("the brokers")),
     }
     report.wrong.append(&mut stored.wrong);
     match kept {
         Ok(Ok(())) => {}
-        Ok(Err(error)) => report.wrong.push(Wrong::of(&error)),
+        Ok(Err(error)) => report.wrong.push(Problem::of(&error)),
         Err(_) => report.wrong.push(too_slow("the store")),
     }
     report.store = stored.store;
@@ -89,9 +89,9 @@ async fn look(settings: &Settings, store: &mut Option<AnyStore>) -> Report {
     report
 }
 
-fn too_slow(who: &str) -> Wrong {
+fn too_slow(who: &str) -> Problem {
     let what = format!("{who} did not answer everything within {:.1} s", LOOK_LIMIT.as_secs_f64());
-    Wrong::new(what, "try again; `vitals doctor` says how far it gets")
+    Problem::new(what, "try again; `vitals doctor` says how far it gets")
 }
 
 fn code(report: &Report) -> Code {

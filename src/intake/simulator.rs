@@ -1,8 +1,8 @@
 //! A simulated ward: patients with a history, not noise.
 //!
 //! Each patient has a resting state of their own, about which the signs wander and to which they return
-//! ([`wander`]); the signs move together, since one state of arousal drives heart rate, breathing and pressure
-//! ([`patient`]); and now and then a patient goes through an episode ([`scenario`]). The simulation advances by steps, one
+//! (`wander`); the signs move together, since one state of arousal drives heart rate, breathing and pressure
+//! (`patient`); and now and then a patient goes through an episode (`scenario`). The simulation advances by steps, one
 //! for each reading of a patient, and not by the clock: the same seed gives the same signs at any pace.
 //!
 //! The values are made up to look plausible and to exercise the alerts. They are no model of any disease.

@@ -12,7 +12,7 @@ use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProdu
 use super::cluster::{Cluster, Leaders, topic_name};
 use super::connection::{Connection, REQUEST_LIMIT};
 use super::error::KafkaError;
-use super::records::{self};
+use super::records;
 use crate::record::Record;
 
 /// A batch beyond this goes out compressed: what came compressed may be far larger than any topic takes.

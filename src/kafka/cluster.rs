@@ -14,6 +14,7 @@ use kafka_protocol::protocol::{Request, StrBytes};
 use tokio::time::timeout;
 use uuid::Uuid;
 
+use super::config::KafkaConfig;
 use super::connection::Connection;
 use super::error::KafkaError;
 
@@ -82,8 +83,8 @@ pub struct Brokers {
 /// The brokers of one cluster.
 #[derive(Debug)]
 pub struct Cluster {
-    /// The addresses that the user gave.
-    seeds: Vec<String>,
+    /// How it is reached.
+    config: KafkaConfig,
     /// The addresses that the cluster gives, by id.
     nodes: HashMap<NodeId, String>,
     connections: HashMap<NodeId, Connection>,
@@ -93,13 +94,16 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Makes first contact with any of `seeds` (`host:port`).
+    /// Makes first contact with any of the brokers that the user gave.
     ///
     /// # Errors
     /// [`KafkaError::Unreachable`] where none of them answers within [`FIRST_CONTACT_LIMIT`].
-    pub async fn connect(seeds: &[String]) -> Result<Self, KafkaError> {
-        let mut cluster =
-            Self { seeds: seeds.to_vec(), nodes: HashMap::new(), connections: HashMap::new(), any: None, id: None };
+    pub async fn connect(config: impl Into<KafkaConfig>) -> Result<Self, KafkaError> {
+        Self::connect_with(config.into()).await
+    }
+
+    async fn connect_with(config: KafkaConfig) -> Result<Self, KafkaError> {
+        let mut cluster = Self { config, nodes: HashMap::new(), connections: HashMap::new(), any: None, id: None };
         cluster.metadata(Some(Vec::new())).await?;
         Ok(cluster)
     }
@@ -183,14 +187,14 @@ impl Cluster {
     pub async fn node(&mut self, node: NodeId) -> Result<&mut Connection, KafkaError> {
         if !self.connections.get(&node).is_some_and(Connection::is_usable) {
             let address = self.nodes.get(&node).cloned().ok_or_else(|| KafkaError::Unreachable {
-                brokers: self.seeds.join(","),
+                brokers: self.config.name(),
                 reason: format!("the cluster names no address for broker {node}"),
             })?;
             self.connections.remove(&node);
             self.connections.insert(node, Connection::open(&address).await?);
         }
         self.connections.get_mut(&node).ok_or_else(|| KafkaError::Unreachable {
-            brokers: self.seeds.join(","),
+            brokers: self.config.name(),
             reason: format!("no connection to broker {node}"),
         })
     }
@@ -202,7 +206,7 @@ impl Cluster {
     pub async fn take_node(&mut self, node: NodeId) -> Result<Connection, KafkaError> {
         self.node(node).await?;
         self.connections.remove(&node).ok_or_else(|| KafkaError::Unreachable {
-            brokers: self.seeds.join(","),
+            brokers: self.config.name(),
             reason: format!("no connection to broker {node}"),
         })
     }
@@ -287,8 +291,8 @@ impl Cluster {
 
     /// The user's addresses first: what the cluster gave may be out of date.
     fn candidates(&self) -> Vec<String> {
-        let mut candidates = self.seeds.clone();
-        candidates.extend(self.nodes.values().filter(|node| !self.seeds.contains(node)).cloned());
+        let mut candidates = self.config.brokers.clone();
+        candidates.extend(self.nodes.values().filter(|node| !self.config.brokers.contains(node)).cloned());
         candidates
     }
 }

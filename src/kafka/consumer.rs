@@ -5,6 +5,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::cluster::Cluster;
+use super::config::KafkaConfig;
 use super::error::KafkaError;
 use super::group::driver::{Channels, Command, Driver};
 use super::group::{MemberConfig, admin};
@@ -36,8 +37,9 @@ impl Consumer {
     /// # Errors
     /// Kafka cannot be reached within [`FIRST_CONTACT_LIMIT`](super::cluster::FIRST_CONTACT_LIMIT), the topic does not
     /// exist, or the group's members speak [another protocol](KafkaError::OtherProtocol).
-    pub async fn join(seeds: &[String], config: MemberConfig, from: Place) -> Result<Self, KafkaError> {
-        let mut cluster = Cluster::connect(seeds).await?;
+    pub async fn join(kafka: impl Into<KafkaConfig>, config: MemberConfig, from: Place) -> Result<Self, KafkaError> {
+        let kafka = kafka.into();
+        let mut cluster = Cluster::connect(&kafka).await?;
         cluster.leaders(&config.topic).await?;
         ensure_joinable(&mut cluster, &config.group).await?;
         let (commands, taken) = mpsc::channel(CHANNEL_EVENTS);
@@ -45,7 +47,7 @@ impl Consumer {
         let (read, records) = mpsc::channel(CHANNEL_CHUNKS);
         let channels = Channels { commands: taken, events: told, records: read };
         let mut driver = JoinSet::new();
-        driver.spawn(Driver::new(config, from, seeds.to_vec(), cluster, channels).run());
+        driver.spawn(Driver::new(config, from, kafka, cluster, channels).run());
         Ok(Self { commands, events, records, driver })
     }
 

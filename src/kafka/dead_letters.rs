@@ -12,9 +12,10 @@ use tokio::sync::Mutex;
 use super::admin::{self, TopicSpec, dead_letter_bytes, dead_letter_topic};
 use super::append::{LARGE_BATCH_BYTES, append_batch};
 use super::cluster::{Cluster, Leaders};
+use super::config::KafkaConfig;
 use super::error::KafkaError;
 use super::letter;
-use super::records::{self};
+use super::records;
 use super::topic_settings::{self, Taking};
 use crate::advice::Advice as _;
 use crate::pipeline::dead_letters::{DeadLetter, DeadLetters};
@@ -24,29 +25,29 @@ use crate::record::{Header, Record};
 #[derive(Debug)]
 pub struct DeadLetterTopic {
     source: String,
-    seeds: Vec<String>,
-    /// What letters are brought with; dropped after any trouble, and made anew.
+    kafka: KafkaConfig,
+    /// What letters are written with; dropped after any trouble, and made anew.
     writer: Mutex<Option<Writer>>,
 }
 
 impl DeadLetterTopic {
     /// The dead letters of the topic `source`. Nothing is asked of the brokers before the first letter.
     #[must_use]
-    pub fn of(source: &str, seeds: &[String]) -> Self {
-        Self { source: source.to_owned(), seeds: seeds.to_vec(), writer: Mutex::new(None) }
+    pub fn of(source: &str, kafka: impl Into<KafkaConfig>) -> Self {
+        Self { source: source.to_owned(), kafka: kafka.into(), writer: Mutex::new(None) }
     }
 }
 
 /// Why dead letters are not kept yet, with what mends it where the brokers have refused them.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}{cure}", cure = cure(.0))]
+#[error("{0}{fix}", fix = fix(.0))]
 pub struct NotKept(
     /// What Kafka said.
     #[from]
     pub KafkaError,
 );
 
-fn cure(error: &KafkaError) -> String {
+fn fix(error: &KafkaError) -> String {
     match (error, error.hint()) {
         (KafkaError::Refused { .. }, Some(hint)) => format!(": {hint}"),
         _ => String::new(),
@@ -60,7 +61,7 @@ impl DeadLetters for DeadLetterTopic {
         let mut slot = self.writer.lock().await;
         let mut writer = match slot.take() {
             Some(writer) => writer,
-            None => Writer::connect(&self.source, &self.seeds).await?,
+            None => Writer::connect(&self.source, &self.kafka).await?,
         };
         let told = writer.keep(letters).await?;
         *slot = Some(writer);
@@ -87,8 +88,8 @@ const BROKER_DEFAULT_REPLICATION: i16 = -1;
 const MAX_REQUEST_BYTES: usize = 24 * 1024 * 1024;
 
 impl Writer {
-    async fn connect(source: &str, seeds: &[String]) -> Result<Self, KafkaError> {
-        let mut cluster = Cluster::connect(seeds).await?;
+    async fn connect(source: &str, kafka: &KafkaConfig) -> Result<Self, KafkaError> {
+        let mut cluster = Cluster::connect(kafka).await?;
         let topic = dead_letter_topic(source);
         let leaders = match cluster.leaders(&topic).await {
             // A topic that was made without `vitals init` has none yet.
@@ -226,7 +227,7 @@ pub struct TakesLess {
 impl TakesLess {
     /// What mends it.
     #[must_use]
-    pub fn cure(&self) -> String {
+    pub fn fix(&self) -> String {
         let Self { topic, source_bytes, .. } = self;
         format!("set max.message.bytes of '{topic}' to {} or more", dead_letter_bytes(*source_bytes))
     }

@@ -19,6 +19,7 @@ use tokio::time::sleep;
 use uuid::Uuid;
 
 use super::cluster::{Cluster, Leaders, Topic, topic_name};
+use super::config::KafkaConfig;
 use super::connection::{Connection, REQUEST_LIMIT};
 use super::error::KafkaError;
 use super::offsets::{self, Place};
@@ -41,8 +42,8 @@ const LEADER_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// Reads the partitions of one assignment.
 #[derive(Debug)]
 pub(super) struct Fetcher {
-    /// The brokers.
-    pub(super) seeds: Vec<String>,
+    /// How the cluster is reached.
+    pub(super) kafka: KafkaConfig,
     /// The topic.
     pub(super) topic: String,
     /// The number that marks what is fetched.
@@ -99,7 +100,7 @@ impl Fetcher {
 
     /// Reads from all leaders until one of them fails.
     async fn read(&mut self) -> Result<Ended, KafkaError> {
-        let mut cluster = Cluster::connect(&self.seeds).await?;
+        let mut cluster = Cluster::connect(&self.kafka).await?;
         let Topic { id, leaders } = cluster.topic(&self.topic).await?;
         if self.topic_id != id {
             if !self.reads_on {

@@ -1,7 +1,7 @@
 //! Consumer groups: the classic protocol, so that Java, librdkafka and kafka-python members can be in the same group.
 //!
-//! [`membership`] decides, [`driver`] does: the first takes events and gives steps, without a socket or a clock; the
-//! second holds the timers, and speaks with the [`coordinator`]. [`assignor`] shares out partitions where we lead.
+//! [`membership`] decides, `driver` does: the first takes events and gives steps, without a socket or a clock; the
+//! second holds the timers, and speaks with the `coordinator`. [`assignor`] shares out partitions where we lead.
 //! [`subscription`] is what members tell each other, [`admin`] what operators ask of any group;
 //! `newer` knows those of other protocols.
 

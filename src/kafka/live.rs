@@ -6,6 +6,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::cluster::Cluster;
+use super::config::KafkaConfig;
 use super::error::KafkaError;
 use super::fetch::{Ended, Fetcher};
 use crate::pipeline::source::Event;
@@ -27,14 +28,14 @@ impl Live {
     /// There is no such topic, or no broker can be reached.
     pub async fn begin(
         cluster: &mut Cluster,
-        seeds: &[String],
+        kafka: impl Into<KafkaConfig>,
         topic: &str,
         positions: BTreeMap<i32, i64>,
     ) -> Result<Self, KafkaError> {
         let topic_id = cluster.topic_id(topic).await?;
         let (sender, events) = mpsc::channel(CHANNEL_CHUNKS);
         let fetcher = Fetcher {
-            seeds: seeds.to_vec(),
+            kafka: kafka.into(),
             topic: topic.to_owned(),
             assignment: 0,
             events: sender,

@@ -34,6 +34,7 @@ pub use shape::Sizes;
 
 pub use super::records::Codec;
 
+use crate::kafka::config::KafkaConfig;
 use crate::retry::Backoff;
 
 /// Partitions that are served at the same time; each takes one request and one connection's buffers.
@@ -71,13 +72,13 @@ pub struct Producer<C: Cluster = Direct> {
 }
 
 impl Producer {
-    /// Makes contact with the first of `brokers` (`host:port`) that answers, and looks the topic up.
+    /// Makes contact with the first broker that answers, and looks the topic up.
     ///
     /// # Errors
     /// [`ProducerError::NoTopic`] where the topic is missing: it is not made here. The others where no broker answers
     /// within [`Patience::connect`], or the cluster refuses.
-    pub async fn connect(brokers: &[String], topic: &str) -> Result<Self, ProducerError> {
-        Self::over(Direct::new(brokers), topic, Patience::default()).await
+    pub async fn connect(config: impl Into<KafkaConfig>, topic: &str) -> Result<Self, ProducerError> {
+        Self::over(Direct::new(config), topic, Patience::default()).await
     }
 }
 

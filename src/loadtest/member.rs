@@ -8,6 +8,7 @@ use tokio::sync::watch;
 
 use super::meter::Meter;
 use crate::app::{self, Consuming};
+use crate::kafka::config::KafkaConfig;
 use crate::kafka::group::MemberConfig;
 use crate::kafka::offsets::Place;
 use crate::pipeline::events::{Listener, PipelineEvent};
@@ -45,8 +46,8 @@ impl Holdings {
 pub(super) struct Member<L> {
     /// Its place among the members.
     pub(super) number: usize,
-    /// The brokers.
-    pub(super) brokers: Vec<String>,
+    /// How the cluster is reached.
+    pub(super) kafka: KafkaConfig,
     /// The topic; the group has the same name.
     pub(super) topic: String,
     /// The session time-out.
@@ -67,10 +68,11 @@ impl<L: Listener> Member<L> {
     /// # Errors
     /// A server cannot be reached or refuses.
     pub(super) async fn run(self, stop: Shutdown) -> Result<(usize, L)> {
-        let Self { number, brokers, topic, session_timeout, meter, holdings, listener, .. } = self;
+        let Self { number, kafka, topic, session_timeout, meter, holdings, listener, .. } = self;
         let config = MemberConfig { group: topic.clone(), topic: topic.clone(), instance_id: None, session_timeout };
-        let consumer = app::Member::join(&brokers, config, Place::Earliest).await?;
-        // An alert counts as shown when its listener has heard of it.
+        let consumer = app::Member::join(&kafka, config, Place::Earliest).await?;
+        // The listener hears first: an alert counts as shown when it has heard of it, and sending begins when it knows its
+        // partitions.
         let mut both = (listener, Watch { number, holdings, meter: Arc::clone(&meter) });
         consumer.consume(self.how, &*meter, &mut both, &stop).await?;
         Ok((number, both.0))
@@ -104,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_trial_waits_until_every_member_knows_its_partitions_and_none_is_nobodys() {
+    fn a_load_test_waits_until_every_member_knows_its_partitions_and_none_is_nobodys() {
         let holdings = Holdings::new(2);
         let is_complete = || holdings.are_complete(6).now_or_never().is_some();
         holdings.set(0, Some(6));

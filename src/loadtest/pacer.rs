@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn each_sender_is_woken_for_its_places_and_the_thread_ends_with_the_trial() {
+    async fn each_sender_is_woken_for_its_places_and_the_thread_ends_with_the_load_test() {
         let (often, seldom) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let senders = vec![Arc::clone(&often), Arc::clone(&often), Arc::clone(&seldom)];
         let load_test = Arc::new(());

@@ -48,10 +48,10 @@ mod tests {
 
     const TENTH: Duration = Duration::from_millis(100);
 
-    fn dues(mut rota: Schedule, count: usize) -> Vec<u128> {
+    fn dues(mut schedule: Schedule, count: usize) -> Vec<u128> {
         let next = || {
-            let due = rota.next_due().as_millis();
-            rota.advance();
+            let due = schedule.next_due().as_millis();
+            schedule.advance();
             due
         };
         std::iter::repeat_with(next).take(count).collect()

@@ -71,7 +71,7 @@ impl DeadLetterQueue {
         self.partitions.entry(letter.partition).or_default().waiting.push_back((letter, receipt));
     }
 
-    /// The next letters to go out, all of one partition: at least one, and not more than [`BATCH_BYTES`] where there are
+    /// The next letters to go out, all of one partition: at least one, and not more than `BATCH_BYTES` where there are
     /// several.
     pub fn next_batch(&mut self) -> Option<DeadLetterBatch> {
         let is_ready = |queue: &&mut PartitionQueue| !queue.in_flight && !queue.waiting.is_empty();

@@ -13,19 +13,19 @@ use tokio::time::{Instant, sleep};
 use super::dead_letters::{DeadLetterBatch, DeadLetters};
 use super::events::{Listener, PipelineEvent};
 use super::source::Source;
+use super::store::{Store, WriteError};
 use super::write_queue::WriteBatch;
 use super::{MAX_WRITES_IN_FLIGHT, Pipeline};
 use crate::ledger::Receipt;
-use crate::pipeline::store::{Store, WriteError};
 use crate::retry;
 
 /// How long the same trouble is not told again.
 const TELL_AGAIN: Duration = Duration::from_secs(10);
 
-/// A write or a batch that has come back; `None` where that panicked. Then the fault is its own: everything else can still
+/// A batch that has come back from the store or the dead letters; `None` where that panicked. Then the fault is its own: everything else can still
 /// be settled and committed before the end. What it stood for stays open, so that nothing from there on is committed.
 pub(super) type Answer<T, E, K = ()> = Option<(T, Result<K, E>)>;
-/// A batch that has come back, with what the operator should hear of it.
+/// Dead letters that have come back, with what the operator should hear of it.
 pub(super) type Kept<E> = Answer<DeadLetterBatch, E, Option<String>>;
 
 impl<S: Source, T: Store, D: DeadLetters, L: Listener> Pipeline<'_, S, T, D, L> {
@@ -38,7 +38,7 @@ impl<S: Source, T: Store, D: DeadLetters, L: Listener> Pipeline<'_, S, T, D, L> 
             self.writes.push(Box::pin(write(self.store, batch)));
         }
         while let Some(batch) = self.dead_letter_queue.next_batch() {
-            self.keeps.push(Box::pin(keep(self.dead_letters, batch)));
+            self.letter_writes.push(Box::pin(keep(self.dead_letters, batch)));
         }
     }
 
@@ -106,7 +106,7 @@ impl<S: Source, T: Store, D: DeadLetters, L: Listener> Pipeline<'_, S, T, D, L> 
                 if retry::is_worth_telling(batch.attempts) {
                     self.tell(&error.to_string(), &cannot_be_kept(&batch, &error));
                 }
-                self.keeps.push(Box::pin(keep(self.dead_letters, batch)));
+                self.letter_writes.push(Box::pin(keep(self.dead_letters, batch)));
                 return;
             }
             Err(_) => {}

@@ -7,8 +7,8 @@ use tokio::time::Instant;
 use super::dead_letters::DeadLetters;
 use super::events::{Listener, PipelineEvent};
 use super::source::{self, Source};
+use super::store::Store;
 use super::{Pipeline, Summary};
-use crate::pipeline::store::Store;
 use crate::shutdown::{DRAIN_LIMIT, LAST_COMMIT_LIMIT};
 
 /// How long settling may take before a rebalance.
@@ -142,7 +142,7 @@ impl<S: Source, T: Store, D: DeadLetters, L: Listener> Pipeline<'_, S, T, D, L> 
 
     /// Whether nothing is under way any more. What is open all the same has been lost to a panic.
     fn is_at_rest(&self) -> bool {
-        self.writes.is_empty() && self.keeps.is_empty()
+        self.writes.is_empty() && self.letter_writes.is_empty()
     }
 
     /// Whether the partitions were taken away before all that was taken up was stored and committed, and are nobody's yet.

@@ -92,3 +92,19 @@ impl<A: Listener, B: Listener> Listener for (A, B) {
         self.1.hear(event);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pair_of_functions_hears_everything_one_after_the_other() {
+        let (told, heard) = std::sync::mpsc::sync_channel(2);
+        let listener = |name: &'static str| {
+            let told = told.clone();
+            move |event: PipelineEvent<'_>| told.send((name, matches!(event, PipelineEvent::Stored(_)))).unwrap()
+        };
+        (listener("first"), listener("second")).hear(PipelineEvent::Stored(&Batch::default()));
+        assert_eq!(heard.try_iter().collect::<Vec<_>>(), [("first", true), ("second", true)]);
+    }
+}

@@ -12,9 +12,9 @@ use super::Pipeline;
 use super::dead_letters::{DeadLetter, DeadLetters};
 use super::events::{Listener, PipelineEvent};
 use super::source::Source;
+use super::store::Store;
 use super::write_queue::{Refused, WriteBatch};
 use crate::ledger::{Position, Receipt};
-use crate::pipeline::store::Store;
 use crate::reading::reject::Reject;
 use crate::record::Record;
 

@@ -12,8 +12,8 @@ use super::Pipeline;
 use super::dead_letters::DeadLetters;
 use super::events::{Listener, PipelineEvent};
 use super::source::Source;
+use super::store::{Epoch, Store, WriteError};
 use crate::ledger::Ledger;
-use crate::pipeline::store::{Epoch, Store, WriteError};
 
 /// How long the store may forget what it has acknowledged, and the life in which it is asked to write.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -7,9 +7,9 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use super::store::{Batch, BatchLimits};
 use crate::alarm::Alert;
 use crate::ledger::Receipt;
-use crate::pipeline::store::{Batch, BatchLimits};
 use crate::reading::{PatientId, Reading, Timestamp};
 
 /// A batch to write, and what is settled when it is written.

@@ -15,7 +15,7 @@ pub const EMBEDDED: &str = "embedded";
 /// Where `vitals up` listens unless told otherwise, and where the profile looks for it.
 pub const EMBEDDED_ADDRESS: &str = "127.0.0.1:9093";
 
-/// The file of the readings, within the [folder of data](data_folder).
+/// The file of the readings, within the folder of data.
 pub const DATABASE: &str = "vitals.db";
 
 /// The value that the profile gives a setting, if it gives one.

@@ -55,9 +55,16 @@ impl StoreAddress {
         let nodes = nodes.split(',').map(|node| host_and_port(node, Some(CASSANDRA_PORT))).collect::<Result<_, _>>()?;
         Ok(Self::Cassandra { nodes, keyspace: parse_keyspace(keyspace)? })
     }
-}
 
-impl StoreAddress {
+    /// The keyspace; an SQLite file has none.
+    #[must_use]
+    pub fn keyspace(&self) -> Option<&str> {
+        match self {
+            Self::Cassandra { keyspace, .. } => Some(keyspace),
+            Self::Sqlite { .. } => None,
+        }
+    }
+
     /// Whether the store is on this machine.
     #[must_use]
     pub fn is_loopback(&self) -> bool {

@@ -2,7 +2,7 @@
 //!
 //! - [`schema`]: the keyspace and its tables: what `init` makes, what `consume` needs. The CQL is in
 //!   `migrations/cassandra/`
-//! - [`write`]: readings and alerts in
+//! - [`write`](mod@write): readings and alerts in
 //! - [`read`]: readings and alerts out
 //! - [`scan`]: the whole table, row by row
 //! - `settle`: how long what was acknowledged may be forgotten

@@ -2,10 +2,12 @@
 //!
 //! - [`text_rules`]: words that have no place in some room (the core, everything but output.rs, …)
 //! - [`file_rules`]: how a file begins and how long it may be, what the top folder holds, paths of one machine
+//! - [`advisers`]: errors that nobody asks for their advice
 //! - [`floors`]: which room of `src` may use which
 //! - [`outside`]: paths that lead out of the repository
 //! - [`source`]: the files; [`code`]: a file's text without comments and texts; [`finding`]: what is reported
 
+mod advisers;
 mod code;
 mod file_rules;
 mod finding;
@@ -28,6 +30,7 @@ pub(crate) fn run() -> eyre::Result<u8> {
     let mut findings =
         file_rules::check_top_folder(root).map_err(|cause| eyre!("cannot read the top folder: {cause}"))?;
     findings.extend(files.iter().flat_map(check));
+    findings.extend(advisers::check(&files));
     let machine = file_rules::machine_name();
     findings.extend(files.iter().flat_map(|file| file_rules::names_of(machine.as_deref(), file)));
     for finding in &findings {

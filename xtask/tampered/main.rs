@@ -104,9 +104,9 @@ fn start(line: Line, output: &Output, trigger: Trigger, shutdown: Shutdown) -> R
 async fn consume(line: &Line, settings: &Settings, mut notes: Notes, shutdown: &Shutdown) -> Result<Code> {
     let store = app::open_store(settings).await?;
     store.prepare().await?;
-    let (settling, _) = app::settling(&store, settings.settle_time).await?;
+    let settling = app::settling(&store, settings.settle_time, &notes.0).await?;
     let mut consumer =
-        Consumer::join(settings.brokers.as_slice(), app::member_config(settings), Place::Earliest).await?;
+        Consumer::join(&app::kafka_config(settings), app::member_config(settings), Place::Earliest).await?;
     let death = Death::at(line.die_at, line.die_by, line.die_after);
     let first = settling.epoch.clone();
     let run = Run { settings, settling, death: &death, notes: &mut notes, shutdown };
@@ -140,7 +140,7 @@ impl Run<'_> {
     async fn over<S: Source + Send, T: Store>(self, source: &mut S, store: &T) -> Result<bool> {
         let Self { settings, settling, death, notes, shutdown } = self;
         let (mut source, store) = (Mortal { inner: source, death }, MortalStore { inner: store, death });
-        let dead_letters = DeadLetterTopic::of(&settings.topic, settings.brokers.as_slice());
+        let dead_letters = DeadLetterTopic::of(&settings.topic, app::kafka_config(settings));
         let how = Consuming::of(settings, settling);
         Ok(how.run(&mut source, &store, &dead_letters, notes, shutdown).await?.is_clean)
     }

@@ -2,7 +2,7 @@
 
 use super::figures::{Figure, Figures, short};
 use super::outcome::{Comparison, Outcome};
-use crate::cmd::cure::counted;
+use crate::output::counted;
 use crate::output::wrapped;
 
 /// What stands on the left, and the room for it.

@@ -6,9 +6,10 @@ use std::time::Duration;
 use color_eyre::eyre::Result;
 use tokio::time::sleep;
 
-use crate::app::cluster_check;
+use crate::app::{self, cluster_check};
 use crate::kafka::admin::{self, TopicSpec, dead_letter_topic};
 use crate::kafka::cluster::Cluster;
+use crate::kafka::config::KafkaConfig;
 use crate::kafka::error::KafkaError;
 use crate::kafka::group;
 use crate::output::Output;
@@ -34,7 +35,7 @@ pub(super) struct Stand {
     pub(super) broker: String,
     consistency: Consistency,
     address: StoreAddress,
-    brokers: Vec<String>,
+    kafka: KafkaConfig,
 }
 
 impl Stand {
@@ -43,8 +44,8 @@ impl Stand {
         let stamp = chrono::Utc::now().format("%Y%m%d_%H%M%S_%3f");
         let address = beside(&settings.store, &stamp.to_string());
         let store = store::open(&address, settings.consistency).await?;
-        let brokers = settings.brokers.as_slice().to_vec();
-        let mut cluster = Cluster::connect(&brokers).await?;
+        let kafka = app::kafka_config(settings);
+        let mut cluster = Cluster::connect(&kafka).await?;
         let topic = topic_beside(&settings.topic, &stamp.to_string());
         // The topic first: a keyspace takes longer to make, and what was made before a failure is left.
         admin::create(&mut cluster, &TopicSpec::readings(&topic, partitions.into(), 1)).await?;
@@ -55,7 +56,7 @@ impl Stand {
         }
         let is_embedded = cluster_check::is_embedded(cluster.id());
         let broker = if is_embedded { "vitals up".to_owned() } else { format!("Kafka at {}", settings.brokers) };
-        Ok(Self { topic, store: Arc::new(store), broker, consistency: settings.consistency, address, brokers })
+        Ok(Self { topic, store: Arc::new(store), broker, consistency: settings.consistency, address, kafka })
     }
 
     /// What the store is, and in which version.
@@ -75,14 +76,14 @@ impl Stand {
 
     /// Removes everything; what cannot be removed is named.
     pub(super) async fn remove(self, output: &Output) {
-        let Self { topic, store, consistency, address, brokers, .. } = self;
+        let Self { topic, store, consistency, address, kafka, .. } = self;
         if let Err(error) = remove_store(store, &address, consistency).await {
             output.note(format_args!("note: the store {address} is left: {error}"));
         }
-        if let Err(error) = delete_topics(&brokers, &topic).await {
+        if let Err(error) = delete_topics(&kafka, &topic).await {
             output.note(format_args!("note: the topic {topic} is left: {error}"));
         }
-        if let Err(error) = delete_group(&brokers, &topic).await {
+        if let Err(error) = delete_group(&kafka, &topic).await {
             output.note(format_args!("note: the group {topic} is left: {error}"));
         }
     }
@@ -118,8 +119,8 @@ fn topic_beside(topic: &str, stamp: &str) -> String {
     format!("{}.bench_{stamp}", topic.chars().take(KEPT_CHARS).collect::<String>())
 }
 
-async fn delete_topics(brokers: &[String], topic: &str) -> Result<(), KafkaError> {
-    let mut cluster = Cluster::connect(brokers).await?;
+async fn delete_topics(kafka: &KafkaConfig, topic: &str) -> Result<(), KafkaError> {
+    let mut cluster = Cluster::connect(kafka).await?;
     admin::delete(&mut cluster, topic).await?;
     match admin::delete(&mut cluster, &dead_letter_topic(topic)).await {
         // Nothing was refused.
@@ -129,8 +130,8 @@ async fn delete_topics(brokers: &[String], topic: &str) -> Result<(), KafkaError
 }
 
 /// Kafka forgets a group with its last topic; others keep it.
-async fn delete_group(brokers: &[String], name: &str) -> Result<(), KafkaError> {
-    let mut cluster = Cluster::connect(brokers).await?;
+async fn delete_group(kafka: &KafkaConfig, name: &str) -> Result<(), KafkaError> {
+    let mut cluster = Cluster::connect(kafka).await?;
     for _ in 0..GROUP_TRIES {
         let coordinator = cluster.coordinator(name).await?;
         match group::admin::delete(cluster.node(coordinator).await?, name).await {

@@ -13,7 +13,7 @@ const PLAIN_AFTER: Duration = Duration::from_secs(2);
 
 /// Counts rows, and tells of them now and then.
 #[derive(Debug)]
-pub(in crate::cmd) struct Pace {
+pub(in crate::cmd) struct ProgressLine {
     began: Instant,
     told: Instant,
     rows: u64,
@@ -22,7 +22,7 @@ pub(in crate::cmd) struct Pace {
     noun: &'static str,
 }
 
-impl Pace {
+impl ProgressLine {
     /// Begins to count now.
     pub(in crate::cmd) fn new() -> Self {
         Self::of(None)
@@ -66,7 +66,7 @@ impl Pace {
 }
 
 /// `12000 rows in 3.1 s (3871/s)`.
-impl fmt::Display for Pace {
+impl fmt::Display for ProgressLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", Gone { rows: self.rows, elapsed: self.began.elapsed(), noun: self.noun })
     }

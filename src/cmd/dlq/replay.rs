@@ -9,6 +9,7 @@ use super::letters::{Choice, Letters};
 use super::show::reason_today;
 use super::{DlqError, connect};
 use crate::advice::Code;
+use crate::app;
 use crate::cmd::Context;
 use crate::cmd::common::escaped::text;
 use crate::kafka::admin::dead_letter_topic;
@@ -87,7 +88,7 @@ async fn send(args: &Args, context: &Context, replay: &mut Replay<'_>) -> Result
     let source = &context.settings.topic;
     let topic = dead_letter_topic(source);
     let mut reading = connect(context).await?;
-    let mut sending = Cluster::connect(context.settings.brokers.as_slice()).await?;
+    let mut sending = Cluster::connect(&app::kafka_config(&context.settings)).await?;
     let leaders = sending.leaders(source).await?;
     let mut letters = Letters::open(&mut reading, &topic, source, &args.choice).await?;
     let mut parcel = Parcel::default();

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use super::check::Sheet;
-use crate::cmd::cure::Wrong;
+use crate::diagnose::Problem;
 use crate::port::{self, PortError};
 
 /// What is asked for, and what to say where it is not there.
@@ -67,8 +67,8 @@ fn note(sheet: &mut Sheet, name: &'static str, found: (String, &[PortError]), ad
     let texts: Vec<_> = faults.iter().map(ToString::to_string).collect();
     match (found.is_empty(), faults.is_empty()) {
         (_, true) => sheet.ok(name, found),
-        (true, false) => sheet.fail(name, Wrong::new(texts.join("; "), cure), why),
-        (false, false) => sheet.warn(name, Wrong::new(format!("{found}; but {}", texts.join("; ")), cure), NOT_ALL),
+        (true, false) => sheet.fail(name, Problem::new(texts.join("; "), cure), why),
+        (false, false) => sheet.warn(name, Problem::new(format!("{found}; but {}", texts.join("; ")), cure), NOT_ALL),
     }
 }
 

@@ -7,8 +7,9 @@ use futures::future::join_all;
 use super::address::{self, Servers};
 use super::check::Sheet;
 use crate::advice::Advice as _;
-use crate::app::cluster_check;
-use crate::cmd::cure::{self, Wrong};
+use crate::app::{self, cluster_check};
+use crate::diagnose::{self, Problem};
+
 use crate::kafka::brokers::{self, BrokerState};
 use crate::kafka::cluster::Cluster;
 use crate::kafka::connection::Connection;
@@ -35,7 +36,7 @@ pub(super) async fn examine(settings: &Settings, sheet: &mut Sheet) -> Option<Cl
     if !protocol(&open, sheet).await {
         return None;
     }
-    let mut cluster = match Cluster::connect(settings.brokers.as_slice()).await {
+    let mut cluster = match Cluster::connect(&app::kafka_config(settings)).await {
         Ok(cluster) => cluster,
         Err(error) => {
             sheet.fail_of(KIND, &error, "what answers there cannot be asked on");
@@ -93,31 +94,31 @@ async fn protocol(open: &[(String, SocketAddr)], sheet: &mut Sheet) -> bool {
     match others.first() {
         None if speaking.is_empty() => {}
         None => sheet.ok(PROTOCOL, spoken),
-        Some(Wrong { cure, .. }) if speaking.is_empty() => {
-            sheet.fail(PROTOCOL, Wrong::new(whats.join("; "), cure), "whatever is sent there gets lost, or does harm");
+        Some(Problem { fix, .. }) if speaking.is_empty() => {
+            sheet.fail(PROTOCOL, Problem::new(whats.join("; "), fix), "whatever is sent there gets lost, or does harm");
         }
-        Some(Wrong { cure, .. }) => {
+        Some(Problem { fix, .. }) => {
             let what = format!("{spoken}; but {}", whats.join("; "));
-            sheet.warn(PROTOCOL, Wrong::new(what, cure), "when the others go, nobody finds the way");
+            sheet.warn(PROTOCOL, Problem::new(what, fix), "when the others go, nobody finds the way");
         }
     }
     !speaking.is_empty()
 }
 
 /// Something listens that does not speak Kafka: who it is where that can be told, or what it did.
-async fn no_kafka(address: &str, found: SocketAddr, error: &KafkaError) -> Wrong {
+async fn no_kafka(address: &str, found: SocketAddr, error: &KafkaError) -> Problem {
     let port = || KafkaError::Protocol { address: address.to_owned(), what: String::new() }.hint().unwrap_or_default();
     let hangs = "if that is Kafka, restart it; else name the brokers with --brokers HOST:PORT";
     if port::speaks_http(found).await {
-        return Wrong::new(format!("{address} is a web server, and not Kafka"), port());
+        return Problem::new(format!("{address} is a web server, and not Kafka"), port());
     }
     match error {
         KafkaError::Protocol { .. } if is_cassandra(found).await => {
-            Wrong::new(format!("{address} is Cassandra, and not Kafka"), port())
+            Problem::new(format!("{address} is Cassandra, and not Kafka"), port())
         }
-        KafkaError::TimedOut { .. } => Wrong::new(format!("{address} takes connections, and answers nothing"), hangs),
-        KafkaError::Io { .. } => Wrong::new(format!("{address} closes connections before it answers"), hangs),
-        error => Wrong::of(error),
+        KafkaError::TimedOut { .. } => Problem::new(format!("{address} takes connections, and answers nothing"), hangs),
+        KafkaError::Io { .. } => Problem::new(format!("{address} closes connections before it answers"), hangs),
+        error => Problem::of(error),
     }
 }
 
@@ -144,7 +145,7 @@ fn listeners(states: &[BrokerState], sheet: &mut Sheet) {
     let faults: Vec<_> = states
         .iter()
         .filter_map(|state| {
-            state.speaks.as_ref().err().map(|error| format!("broker {}: {}", state.id, cure::told(error)))
+            state.speaks.as_ref().err().map(|error| format!("broker {}: {}", state.id, diagnose::told(error)))
         })
         .collect();
     if faults.is_empty() {
@@ -154,7 +155,7 @@ fn listeners(states: &[BrokerState], sheet: &mut Sheet) {
     let cure = "start those brokers, or set their advertised.listeners to addresses that this machine reaches";
     sheet.fail(
         LISTENERS,
-        Wrong::new(faults.join("; "), cure),
+        Problem::new(faults.join("; "), cure),
         "what they lead can be neither written nor read from here",
     );
 }
@@ -172,6 +173,6 @@ fn versions(states: &[BrokerState], is_embedded: bool, sheet: &mut Sheet) {
         let like = if is_embedded { String::new() } else { format!(", as by {}", versions.join(" and ")) };
         return sheet.ok(VERSIONS, format!("all requests are spoken on both sides{like}"));
     }
-    let wrong = Wrong::new(lacking.join("; "), "upgrade to Kafka 3.0 or later");
+    let wrong = Problem::new(lacking.join("; "), "upgrade to Kafka 3.0 or later");
     sheet.fail(VERSIONS, wrong, "the commands that need these requests fail");
 }

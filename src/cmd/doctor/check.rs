@@ -5,7 +5,7 @@ use std::fmt;
 use crate::advice::Advice;
 use crate::output::{Cell, Column, Tone};
 
-use super::super::cure::Wrong;
+use crate::diagnose::{Finding, Problem};
 
 /// What came out of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,21 +87,30 @@ impl Sheet {
         self.checks.push(Check { name, verdict: Verdict::Ok, found: found.into(), why: None, cure: None });
     }
 
-    pub(super) fn warn(&mut self, name: &'static str, wrong: Wrong, why: &'static str) {
-        self.note(name, Verdict::Warn, wrong, why);
+    pub(super) fn warn(&mut self, name: &'static str, wrong: Problem, why: &'static str) {
+        self.add(name, Verdict::Warn, wrong, why);
     }
 
-    pub(super) fn fail(&mut self, name: &'static str, wrong: Wrong, why: &'static str) {
-        self.note(name, Verdict::Fail, wrong, why);
+    pub(super) fn fail(&mut self, name: &'static str, wrong: Problem, why: &'static str) {
+        self.add(name, Verdict::Fail, wrong, why);
+    }
+
+    /// A check that was judged.
+    pub(super) fn note(&mut self, name: &'static str, finding: Finding) {
+        match finding {
+            Finding::Well(found) => self.ok(name, found),
+            Finding::Doubt(wrong, why) => self.warn(name, wrong, why),
+            Finding::Fault(wrong, why) => self.fail(name, wrong, why),
+        }
     }
 
     /// A check that ended with an error.
     pub(super) fn fail_of(&mut self, name: &'static str, error: &(impl Advice + 'static), why: &'static str) {
-        self.fail(name, Wrong::of(error), why);
+        self.fail(name, Problem::of(error), why);
     }
 
-    fn note(&mut self, name: &'static str, verdict: Verdict, wrong: Wrong, why: &'static str) {
-        self.checks.push(Check { name, verdict, found: wrong.what, why: Some(why), cure: Some(wrong.cure) });
+    fn add(&mut self, name: &'static str, verdict: Verdict, wrong: Problem, why: &'static str) {
+        self.checks.push(Check { name, verdict, found: wrong.what, why: Some(why), cure: Some(wrong.fix) });
     }
 
     /// Notes those of `names` that were not made: they need the one that failed last.
@@ -142,7 +151,7 @@ mod tests {
     fn what_was_not_made_is_skipped_with_the_name_of_what_it_needs() {
         let mut sheet = Sheet::default();
         sheet.ok("one", "fine");
-        sheet.fail("two", Wrong::new("broken", "mend it"), "it matters");
+        sheet.fail("two", Problem::new("broken", "mend it"), "it matters");
         sheet.skip_rest(&["one", "two", "three"]);
         let last = sheet.checks.last().unwrap();
         assert_eq!((sheet.checks.len(), last.name, last.verdict), (3, "three", Verdict::Skipped));

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::check::Sheet;
 use super::store::room;
 use crate::broker::folder::{FolderState, inspect};
-use crate::cmd::cure::Wrong;
+use crate::diagnose::Problem;
 use crate::settings::Settings;
 
 const FOLDER: &str = "broker_folder";
@@ -26,7 +26,7 @@ fn state(folder: &Path, answers: bool, sheet: &mut Sheet) {
         Ok(FolderState::InUse { pid }) => {
             let what = format!("{shown} is in use by process {pid}, and nothing answers where the settings say");
             let wrong =
-                Wrong::new(what, "look where that `vitals up` listens (--listen), and name that with --brokers");
+                Problem::new(what, "look where that `vitals up` listens (--listen), and name that with --brokers");
             sheet.fail(FOLDER, wrong, "a second broker cannot start on this folder");
         }
         // It may well run on another folder (--data).

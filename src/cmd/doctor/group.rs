@@ -6,11 +6,13 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use super::check::Sheet;
-use crate::cmd::cure::{self, Wrong, command, counted};
+use crate::diagnose::group::{self, UNREAD};
+use crate::diagnose::{Finding, Problem, command, partitions};
 use crate::kafka::cluster::Cluster;
 use crate::kafka::error::KafkaError;
 use crate::kafka::group::admin::{self, Description};
 use crate::kafka::lag::{self, PartitionLag};
+use crate::output::counted;
 use crate::settings::Settings;
 
 pub(super) const GROUP: &str = "group";
@@ -26,22 +28,13 @@ const REBALANCING: [&str; 4] = ["PreparingRebalance", "CompletingRebalance", "As
 
 /// `is_empty` tells whether the topic has no messages.
 pub(super) async fn examine(settings: &Settings, cluster: &mut Cluster, is_empty: bool, sheet: &mut Sheet) {
-    match diagnose(settings, cluster, is_empty).await {
-        Ok(Finding::Well(found)) => sheet.ok(GROUP, found),
-        Ok(Finding::Doubt(wrong, why)) => sheet.warn(GROUP, wrong, why),
-        Ok(Finding::Fault(wrong, why)) => sheet.fail(GROUP, wrong, why),
+    match finding(settings, cluster, is_empty).await {
+        Ok(finding) => sheet.note(GROUP, finding),
         Err(error) => sheet.fail_of(GROUP, &error, "who reads is not known"),
     }
 }
 
-#[derive(Debug, PartialEq)]
-enum Finding {
-    Well(String),
-    Doubt(Wrong, &'static str),
-    Fault(Wrong, &'static str),
-}
-
-async fn diagnose(settings: &Settings, cluster: &mut Cluster, is_empty: bool) -> Result<Finding, KafkaError> {
+async fn finding(settings: &Settings, cluster: &mut Cluster, is_empty: bool) -> Result<Finding, KafkaError> {
     let Some(first) = look(settings, cluster).await? else { return Ok(missing(settings, is_empty)) };
     if !first.worries() {
         return Ok(judge(settings, &first, &first));
@@ -56,12 +49,9 @@ fn missing(settings: &Settings, is_empty: bool) -> Finding {
     if is_empty {
         return Finding::Well(format!("{name} is not there yet: the first `vitals consume` makes it"));
     }
-    let wrong = Wrong::new(format!("{name} is not there yet, and messages wait"), command(settings, "consume"));
+    let wrong = Problem::new(format!("{name} is not there yet, and messages wait"), command(settings, "consume"));
     Finding::Fault(wrong, UNREAD)
 }
-
-/// What it means that messages wait for nobody.
-const UNREAD: &str = "their alarms are not raised";
 
 /// The group at one moment.
 struct Look {
@@ -108,20 +98,19 @@ fn judge(settings: &Settings, first: &Look, second: &Look) -> Finding {
     if first.is_rebalancing() && second.is_rebalancing() {
         let what = format!("{name} is sharing out its partitions, and does not come to an end");
         let cure = "end members that do not answer; `vitals group describe` names them";
-        return Finding::Fault(Wrong::new(what, cure), "nobody reads meanwhile");
+        return Finding::Fault(Problem::new(what, cure), "nobody reads meanwhile");
     }
-    if let Some(wrong) = cure::earlier(settings, &second.lags) {
+    if let Some(wrong) = group::earlier(settings, &second.lags) {
         return Finding::Fault(wrong, "who believes these offsets passes over messages");
     }
-    if !second.described.is_active() && second.total() > 0 {
-        let what = format!("nobody is in {name}, and {}", cure::waiting(second.total()));
-        return Finding::Fault(Wrong::new(what, command(settings, "consume")), UNREAD);
+    if let Some(wrong) = group::unread(settings, second.total(), second.described.is_active()) {
+        return Finding::Fault(wrong, UNREAD);
     }
     let stuck = stuck(first, second);
     if !stuck.is_empty() {
-        let what = format!("{name} does not get on in {}", cure::partitions(&stuck));
+        let what = format!("{name} does not get on in {}", partitions(&stuck));
         let cure = "look at what those members say (`vitals lag` names them), and restart them";
-        return Finding::Fault(Wrong::new(what, cure), "the alarms of these patients are late");
+        return Finding::Fault(Problem::new(what, cure), "the alarms of these patients are late");
     }
     judge_members(settings, second, members)
 }
@@ -137,15 +126,15 @@ fn judge_members(settings: &Settings, look: &Look, members: usize) -> Finding {
     let unread: Vec<i32> = look.lags.iter().filter(|lag| lag.member.is_none()).map(|lag| lag.partition).collect();
     let name = &settings.group;
     if members > 0 && !look.is_rebalancing() && !unread.is_empty() {
-        let what = format!("no member of {name} reads {}", cure::partitions(&unread));
+        let what = format!("no member of {name} reads {}", partitions(&unread));
         let cure = "look whether all members read this topic: `vitals group describe`";
-        return Finding::Fault(Wrong::new(what, cure), "the alarms of these patients are not raised");
+        return Finding::Fault(Problem::new(what, cure), "the alarms of these patients are not raised");
     }
     let busy = look.described.members.iter().filter(|member| member.assignment.contains_key(&settings.topic)).count();
     if !look.is_rebalancing() && busy < members && busy == look.lags.len() {
         let what = format!("{} without anything to read", counted(members - busy, "member"));
         let cure = "end them, or use a topic with more partitions";
-        return Finding::Doubt(Wrong::new(what, cure), "they only stand by for the others");
+        return Finding::Doubt(Problem::new(what, cure), "they only stand by for the others");
     }
     Finding::Well(format!("{name} is {}, {}, lag {}", look.described.state, counted(members, "member"), look.total()))
 }
@@ -239,7 +228,7 @@ mod tests {
     fn messages_that_wait_for_nobody_are_told() {
         let empty = look("Empty", &[], vec![partition(0, 60, Some(99.0), false)]);
         assert!(!empty.worries());
-        assert!(told(&empty, &empty).starts_with("FAIL: nobody is in"), "{}", told(&empty, &empty));
+        assert!(told(&empty, &empty).starts_with("FAIL: nobody reads: 40 messages wait"), "{}", told(&empty, &empty));
         let done = look("Empty", &[], vec![partition(0, 100, None, false)]);
         assert!(told(&done, &done).starts_with("ok: "));
     }

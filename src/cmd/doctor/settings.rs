@@ -1,14 +1,14 @@
 //! The settings. What cannot be used at all has ended the program before.
 
 use super::check::Sheet;
-use crate::cmd::cure::Wrong;
+use crate::diagnose::Problem;
 use crate::settings::{Settings, Source};
 
 pub(super) const SETTINGS: &str = "settings";
 
 pub(super) fn examine(settings: &Settings, sheet: &mut Sheet) {
     for note in &settings.notes {
-        let wrong = Wrong::new(note.clone(), "correct the variable's name, or unset it");
+        let wrong = Problem::new(note.clone(), "correct the variable's name, or unset it");
         sheet.warn(SETTINGS, wrong, "what it was meant to say is not heard");
     }
     if settings.notes.is_empty() {

@@ -5,12 +5,14 @@ use std::path::Path;
 use super::address::{self, Servers};
 use super::check::Sheet;
 use crate::app;
-use crate::cmd::cure::{Wrong, command};
+use crate::diagnose::store::NOTHING_STORED;
+use crate::diagnose::{self, Problem};
+
 use crate::disk;
 use crate::settings::Settings;
 use crate::store::StoreAddress;
-use crate::store::cassandra::{CassandraError, probe};
-use crate::store::{AnyStore, ClusterSurvey, NEWER_HINT, SchemaVersion, StoreError, Survey, TableState, TableSurvey};
+use crate::store::cassandra::probe;
+use crate::store::{AnyStore, SchemaVersion, StoreError, Survey, TableSurvey};
 
 const PROTOCOL: &str = "store_protocol";
 const NODES: &str = "store_nodes";
@@ -25,8 +27,6 @@ const OF_CASSANDRA: [&str; 8] =
     ["store_address", "store_port", PROTOCOL, NODES, KEYSPACE, VERSION, READINGS_TABLE, ALERTS_TABLE];
 const OF_SQLITE: [&str; 5] = [FILE, VERSION, READINGS_TABLE, ALERTS_TABLE, ROOM];
 
-const NOTHING_STORED: &str = "nothing can be stored; readings wait in the topic";
-
 /// The checks of the store that the settings name.
 pub(super) fn checks(settings: &Settings) -> &'static [&'static str] {
     match settings.store {
@@ -37,12 +37,12 @@ pub(super) fn checks(settings: &Settings) -> &'static [&'static str] {
 
 pub(super) async fn examine(settings: &Settings, sheet: &mut Sheet) {
     match &settings.store {
-        StoreAddress::Cassandra { nodes, keyspace } => cassandra(settings, nodes, keyspace, sheet).await,
+        StoreAddress::Cassandra { nodes, .. } => cassandra(settings, nodes, sheet).await,
         StoreAddress::Sqlite { path } => sqlite(settings, path, sheet).await,
     }
 }
 
-async fn cassandra(settings: &Settings, nodes: &[String], keyspace: &str, sheet: &mut Sheet) {
+async fn cassandra(settings: &Settings, nodes: &[String], sheet: &mut Sheet) {
     let [address_check, port_check, ..] = OF_CASSANDRA;
     let start = "start it: cargo xtask services up, or docker compose up -d; or correct --store".to_owned();
     let servers = Servers { addresses: nodes, address_check, port_check, option: "--store", start };
@@ -58,17 +58,13 @@ async fn cassandra(settings: &Settings, nodes: &[String], keyspace: &str, sheet:
         Ok(Survey::Sqlite(_)) => return,
         Err(error) => return sheet.fail_of(NODES, &error, NOTHING_STORED),
     };
-    cluster(&survey, sheet);
-    match &survey.replication {
-        None => {
-            let missing = CassandraError::NoKeyspace(keyspace.to_owned());
-            let wrong = Wrong::new(missing.to_string(), command(settings, "init"));
-            return sheet.fail(KEYSPACE, wrong, NOTHING_STORED);
-        }
-        Some(replication) => sheet.ok(KEYSPACE, format!("{keyspace}, {replication}")),
+    if let Some(worst) = diagnose::store::nodes(&survey).into_iter().next() {
+        sheet.note(NODES, worst);
     }
-    version(survey.version, sheet);
-    tables(settings, &survey.tables, sheet);
+    sheet.note(KEYSPACE, diagnose::store::keyspace(&survey, settings));
+    if survey.replication.is_some() {
+        schema(settings, survey.version, &survey.tables, sheet);
+    }
 }
 
 async fn survey(settings: &Settings) -> Result<Survey, StoreError> {
@@ -76,62 +72,20 @@ async fn survey(settings: &Settings) -> Result<Survey, StoreError> {
     store.survey().await
 }
 
-fn cluster(survey: &ClusterSurvey, sheet: &mut Sheet) {
-    let down: Vec<_> = survey.nodes.iter().filter(|node| !node.is_up).map(|node| node.address.as_str()).collect();
-    if !down.is_empty() {
-        let wrong = Wrong::new(
-            format!("nodes that do not answer here, {} of {}: {}", down.len(), survey.nodes.len(), down.join(", ")),
-            "start them again, or open their ports to this machine",
-        );
-        return sheet.fail(NODES, wrong, "with too few nodes for --consistency nothing is stored");
-    }
-    if !survey.schema_agrees {
-        let cure = "wait a minute; where it stays so, restart the node whose log tells of schema trouble";
-        let wrong = Wrong::new("the nodes do not have the same schema", cure);
-        return sheet.fail(NODES, wrong, "a table may be missing on some of them");
-    }
-    let nodes: Vec<_> = survey.nodes.iter().map(|node| format!("{} ({})", node.address, node.version)).collect();
-    sheet.ok(NODES, format!("all answer and agree on the schema: {}", nodes.join(", ")));
-}
-
-fn version(version: SchemaVersion, sheet: &mut Sheet) {
-    if version.is_newer() {
-        return sheet.fail(VERSION, Wrong::new(version.to_string(), NEWER_HINT), NOTHING_STORED);
-    }
-    sheet.ok(VERSION, version.to_string());
-}
-
-fn tables(settings: &Settings, tables: &[TableSurvey], sheet: &mut Sheet) {
+fn schema(settings: &Settings, version: SchemaVersion, tables: &[TableSurvey], sheet: &mut Sheet) {
+    sheet.note(VERSION, diagnose::store::version(version));
     for (check, table) in [READINGS_TABLE, ALERTS_TABLE].into_iter().zip(tables) {
-        match &table.state {
-            TableState::Fits => sheet.ok(check, format!("{} is as the migrations make it", table.name)),
-            TableState::Missing => {
-                let wrong = Wrong::new(format!("the table `{}` does not exist", table.name), command(settings, "init"));
-                sheet.fail(check, wrong, NOTHING_STORED);
-            }
-            TableState::Differs(fault) => {
-                let what = format!("the table `{}` has another shape: {fault}", table.name);
-                let cure = "name another place in --store, or move that table's rows and drop it, then vitals init";
-                sheet.fail(check, Wrong::new(what, cure), "it cannot hold our rows, and is left as it is");
-            }
-        }
+        sheet.note(check, diagnose::store::table(table, settings));
     }
 }
 
 async fn sqlite(settings: &Settings, path: &Path, sheet: &mut Sheet) {
     match survey(settings).await {
-        Ok(Survey::Sqlite(file)) if file.journal_mode != "wal" => {
-            let what = format!("{} keeps its log in the mode `{}`", path.display(), file.journal_mode);
-            let wrong = Wrong::new(what, command(settings, "init"));
-            sheet.warn(FILE, wrong, "readers and writers hold each other up");
-            version(file.version, sheet);
-            tables(settings, &file.tables, sheet);
+        Ok(Survey::Sqlite(file)) => {
+            sheet.note(FILE, diagnose::store::file(&file, settings));
+            schema(settings, file.version, &file.tables, sheet);
         }
-        Ok(survey) => {
-            sheet.ok(FILE, format!("{} is a database of ours", path.display()));
-            version(survey.version(), sheet);
-            tables(settings, survey.tables(), sheet);
-        }
+        Ok(Survey::Cassandra(_)) => {}
         Err(error) => sheet.fail_of(FILE, &error, NOTHING_STORED),
     }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -149,7 +103,11 @@ pub(super) async fn room(check: &'static str, folder: &Path, sheet: &mut Sheet) 
         Ok(Ok(())) => sheet.ok(check, format!("{} can be written to, and has room", folder.display())),
         Ok(Err(error)) => {
             let what = format!("{} cannot be written to: {error}", folder.display());
-            sheet.fail(check, Wrong::new(what, "check who may write there, and the room on its disk"), NOTHING_STORED);
+            sheet.fail(
+                check,
+                Problem::new(what, "check who may write there, and the room on its disk"),
+                NOTHING_STORED,
+            );
         }
         Err(_) => {}
     }

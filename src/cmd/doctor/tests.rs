@@ -1,11 +1,11 @@
-use super::super::cure::Wrong;
 use super::*;
+use crate::diagnose::Problem;
 
 fn sheet() -> Sheet {
     let mut sheet = Sheet::default();
     sheet.ok("settings", "all defaults");
-    sheet.warn("partitions", Wrong::new("the topic has one partition", "vitals init"), "only one can read");
-    sheet.fail("keyspace", Wrong::new("no keyspace ".repeat(8).trim(), "vitals init"), "nothing is stored");
+    sheet.warn("partitions", Problem::new("the topic has one partition", "vitals init"), "only one can read");
+    sheet.fail("keyspace", Problem::new("no keyspace ".repeat(8).trim(), "vitals init"), "nothing is stored");
     sheet.skip_rest(&["readings_table"]);
     sheet
 }

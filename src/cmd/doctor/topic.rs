@@ -3,13 +3,14 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::check::Sheet;
-use crate::cmd::cure::{self, Wrong, command, counted};
+use crate::diagnose::{self, Finding, Problem, command};
 use crate::kafka::admin::dead_letter_topic;
 use crate::kafka::cluster::Cluster;
 use crate::kafka::dead_letters;
 use crate::kafka::error::KafkaError;
 use crate::kafka::sample::{self, Sample};
 use crate::kafka::topics::{self, TopicState};
+use crate::output::counted;
 use crate::settings::Settings;
 
 const TOPIC: &str = "topic";
@@ -36,8 +37,8 @@ pub(super) async fn examine(settings: &Settings, cluster: &mut Cluster, sheet: &
 async fn readings(settings: &Settings, cluster: &mut Cluster, sheet: &mut Sheet) -> Option<Sample> {
     let state = match described(cluster, &settings.topic).await {
         Ok(state) => state,
-        Err(error @ KafkaError::NoTopic { .. }) => {
-            let wrong = Wrong::new(error.to_string(), command(settings, "init"));
+        Err(KafkaError::NoTopic { .. }) => {
+            let wrong = diagnose::topic::missing(&settings.topic, settings);
             sheet.fail(TOPIC, wrong, "there is nothing to send to, and nothing to read");
             return None;
         }
@@ -68,25 +69,14 @@ async fn described(cluster: &mut Cluster, name: &str) -> Result<TopicState, Kafk
 }
 
 fn partitions(state: &TopicState, sheet: &mut Sheet) {
-    let those = |wanted: &dyn Fn(&topics::PartitionState) -> bool| -> Vec<i32> {
-        state.partitions.iter().filter(|state| wanted(state)).map(|state| state.partition).collect()
-    };
-    let leaderless = those(&|partition| partition.leader.is_none());
-    let behind = those(&|partition| partition.is_under_replicated());
-    let start = "start the brokers that are down; partitions come back by themselves";
-    let counted = counted(state.partitions.len(), "partition");
-    if !leaderless.is_empty() {
-        let wrong = Wrong::new(format!("{} of {counted} have no leader", cure::partitions(&leaderless)), start);
-        sheet.fail(PARTITIONS, wrong, "they can be neither written nor read");
-    } else if !behind.is_empty() {
-        let wrong = Wrong::new(format!("{} of {counted} lack copies", cure::partitions(&behind)), start);
-        sheet.warn(PARTITIONS, wrong, "when one more broker goes, messages may be lost");
-    } else if state.partitions.len() == 1 {
-        let wrong =
-            Wrong::new("the topic has one partition", "vitals init --partitions 6 --topic OTHER, and send there");
-        sheet.warn(PARTITIONS, wrong, "only one member of the group can read at a time");
-    } else {
-        sheet.ok(PARTITIONS, format!("{counted}, each with a leader and all its copies"));
+    match diagnose::topic::copies(state).into_iter().next() {
+        Some(Finding::Well(_)) if state.partitions.len() == 1 => {
+            let fix = "vitals init --partitions 6 --topic OTHER, and send there";
+            let wrong = Problem::new("the topic has one partition", fix);
+            sheet.warn(PARTITIONS, wrong, "only one member of the group can read at a time");
+        }
+        Some(worst) => sheet.note(PARTITIONS, worst),
+        None => {}
     }
 }
 
@@ -99,7 +89,7 @@ fn keys(sample: &Sample, state: &TopicState, sheet: &mut Sheet) {
     } else if unkeyed > 0 && !alone {
         let what = format!("of the last {} {unkeyed} have no key", counted(records, "message"));
         let cure = "send with the patient's id as the key, as `vitals produce` does";
-        sheet.warn(KEYS, Wrong::new(what, cure), why);
+        sheet.warn(KEYS, Problem::new(what, cure), why);
     } else if misplaced > 0 {
         let what = format!(
             "of the last {}, so many are in another partition than their key says: {misplaced}",
@@ -107,7 +97,7 @@ fn keys(sample: &Sample, state: &TopicState, sheet: &mut Sheet) {
         );
         let cure =
             "let senders place keys by murmur2, as Java and kafka-python do (librdkafka: partitioner=murmur2_random)";
-        sheet.warn(KEYS, Wrong::new(what, cure), why);
+        sheet.warn(KEYS, Problem::new(what, cure), why);
     } else {
         sheet.ok(KEYS, format!("the last {} each lie where their key belongs", counted(records, "message")));
     }
@@ -116,7 +106,7 @@ fn keys(sample: &Sample, state: &TopicState, sheet: &mut Sheet) {
 async fn dead_letters(settings: &Settings, cluster: &mut Cluster, sheet: &mut Sheet) {
     if let Ok(Some(less)) = dead_letters::compare(cluster, &settings.topic).await {
         let why = "a message in parts is for `vitals dlq` alone: other programs have to join it";
-        sheet.warn(LETTER_SIZE, Wrong::new(less.to_string(), less.cure()), why);
+        sheet.warn(LETTER_SIZE, Problem::new(less.to_string(), less.fix()), why);
     }
     let name = dead_letter_topic(&settings.topic);
     match described(cluster, &name).await.map(|state| state.records()) {
@@ -124,10 +114,10 @@ async fn dead_letters(settings: &Settings, cluster: &mut Cluster, sheet: &mut Sh
         Ok(Some(records)) => {
             let count = counted(records, "refused message");
             let cure = command(settings, &format!("topic tail {name}"));
-            sheet.warn(DEAD_LETTERS, Wrong::new(format!("{name} holds {count}"), cure), "these are not in the table");
+            sheet.warn(DEAD_LETTERS, Problem::new(format!("{name} holds {count}"), cure), "these are not in the table");
         }
-        Err(error @ KafkaError::NoTopic { .. }) => {
-            let wrong = Wrong::new(error.to_string(), command(settings, "init"));
+        Err(KafkaError::NoTopic { .. }) => {
+            let wrong = diagnose::topic::missing(&name, settings);
             sheet.warn(DEAD_LETTERS, wrong, "the first refused message waits until it is made");
         }
         Err(error) => sheet.fail_of(DEAD_LETTERS, &error, "a refused message holds its partition up"),
@@ -142,7 +132,7 @@ pub(super) fn clock(sample: &Sample, now: DateTime<Utc>, sheet: &mut Sheet) {
         None => sheet.ok(CLOCK, "no message tells of its sender's clock"),
         Some(ahead) if ahead > MAX_AHEAD => {
             let what = format!("the latest message was sent {} s in the future", ahead.num_seconds());
-            let wrong = Wrong::new(what, "set the clocks of the senders and of this machine by NTP");
+            let wrong = Problem::new(what, "set the clocks of the senders and of this machine by NTP");
             sheet.warn(CLOCK, wrong, "--from TIME, the lag in seconds and retention go by these times");
         }
         Some(_) => sheet.ok(CLOCK, "no message comes from the future"),

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 
 use super::chunk::{Batch, Chunk};
 use crate::advice::{Advice, Code};
-use crate::cmd::common::progress_line::Pace;
+use crate::cmd::common::progress_line::ProgressLine;
 use crate::output::{Output, Progress, counted};
 use crate::pipeline::MAX_WRITES_IN_FLIGHT;
 use crate::pipeline::store::WriteError;
@@ -61,14 +61,14 @@ impl Advice for ImportError {
 pub(super) struct Pour<'a> {
     store: &'a AnyStore,
     output: &'a Output,
-    pace: Pace,
+    pace: ProgressLine,
     progress: Progress,
     writes: FuturesUnordered<BoxFuture<'a, Result<Arc<Batch>, WriteError>>>,
     in_flight: Vec<Arc<Batch>>,
 }
 
 impl<'a> Pour<'a> {
-    pub(super) fn new(store: &'a AnyStore, output: &'a Output, pace: Pace, progress: Progress) -> Self {
+    pub(super) fn new(store: &'a AnyStore, output: &'a Output, pace: ProgressLine, progress: Progress) -> Self {
         Self { store, output, pace, progress, writes: FuturesUnordered::new(), in_flight: Vec::new() }
     }
 
@@ -77,7 +77,7 @@ impl<'a> Pour<'a> {
         self.pace.rows()
     }
 
-    pub(super) fn into_pace(self) -> Pace {
+    pub(super) fn into_pace(self) -> ProgressLine {
         self.pace
     }
 

@@ -3,7 +3,7 @@
 use color_eyre::eyre::Result;
 
 use crate::app;
-use crate::cmd::common::progress_line::Pace;
+use crate::cmd::common::progress_line::ProgressLine;
 use crate::output::{Output, counted};
 use crate::settings::Settings;
 use crate::store::StoreAddress;
@@ -62,7 +62,7 @@ impl StoreLoss {
 
 async fn count(store: &AnyStore, output: &Output) -> Result<u64, StoreError> {
     let mut progress = output.progress(None);
-    let mut pace = Pace::new();
+    let mut pace = ProgressLine::new();
     let mut scan = store.scan(Width::Keys).await?;
     while let Some(page) = scan.next_page().await? {
         pace.add(u64::try_from(page.len()).unwrap_or(u64::MAX), "counting", &mut progress);

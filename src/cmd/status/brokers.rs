@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::report::{Broker, Cluster as Brokers, Group, Report, Topic};
-use crate::app::cluster_check;
-use crate::cmd::cure::{self, Wrong, command};
+use crate::app::{self, cluster_check};
+use crate::diagnose::{self, Finding, Problem};
+
 use crate::kafka::admin::dead_letter_topic;
 use crate::kafka::brokers::{self, BrokerState, Speaks};
 use crate::kafka::cluster::{Cluster, NodeId};
@@ -20,14 +21,16 @@ const EMBEDDED_BROKER: &str = "vitals up";
 
 /// Looks as far as it gets; what was found stays in the report.
 pub(super) async fn look(settings: &Settings, report: &mut Report) -> Result<(), KafkaError> {
-    let mut cluster = Cluster::connect(settings.brokers.as_slice()).await?;
-    if let Err(mixed_up) = cluster_check::judge(settings, cluster.id()) {
-        report.wrong.push(Wrong::of(&mixed_up));
+    let mut cluster = Cluster::connect(&app::kafka_config(settings)).await?;
+    if let Err(wrong_cluster) = cluster_check::judge(settings, cluster.id()) {
+        report.wrong.push(Problem::of(&wrong_cluster));
     }
     let found = report.cluster.insert(Brokers { id: cluster.id().map(str::to_owned), ..Brokers::default() });
     for state in brokers::survey(&mut cluster).await? {
         if let Err(error) = &state.speaks {
-            report.wrong.push(Wrong::new(cure::told(error), "start that broker again; its log says why it ended"));
+            report
+                .wrong
+                .push(Problem::new(diagnose::told(error), "start that broker again; its log says why it ended"));
         }
         found.brokers.push(broker(state, found.id.as_deref()));
     }
@@ -50,18 +53,18 @@ async fn look_at_topics(cluster: &mut Cluster, settings: &Settings, report: &mut
                 topics::measure(cluster, std::slice::from_mut(&mut state)).await;
                 add_brokers_that_are_down(&state, report);
                 let topic = topic(&state);
-                judge_topic(&topic, report);
+                report.wrong.extend(diagnose::topic::copies(&state).into_iter().filter_map(Finding::problem));
                 report.topics.push(topic);
             }
             Err(KafkaError::NoTopic { .. }) => {
-                report.wrong.push(Wrong::new(format!("the topic '{name}' does not exist"), command(settings, "init")));
+                report.wrong.push(diagnose::topic::missing(&name, settings));
                 report.topics.push(Topic::missing(name));
             }
             Err(error) => return Err(error),
         }
     }
     let less = dead_letters::compare(cluster, &settings.topic).await?;
-    report.wrong.extend(less.map(|less| Wrong::new(less.to_string(), less.cure())));
+    report.wrong.extend(less.map(|less| Problem::new(less.to_string(), less.fix())));
     Ok(())
 }
 
@@ -72,7 +75,7 @@ fn add_brokers_that_are_down(state: &TopicState, report: &mut Report) {
     for id in named {
         if !found.brokers.iter().any(|broker| broker.id == id) {
             found.brokers.push(Broker { id, address: None, up: false, version: None });
-            report.wrong.push(Wrong::new(
+            report.wrong.push(Problem::new(
                 format!("broker {id} is down, and partitions are to be kept on it"),
                 "start that broker again; its log says why it ended",
             ));
@@ -82,16 +85,13 @@ fn add_brokers_that_are_down(state: &TopicState, report: &mut Report) {
 }
 
 fn topic(state: &TopicState) -> Topic {
-    let those = |wanted: &dyn Fn(&topics::PartitionState) -> bool| {
-        state.partitions.iter().filter(|state| wanted(state)).map(|state| state.partition).collect()
-    };
     Topic {
         name: state.name.clone(),
         exists: true,
         partitions: state.partitions.len(),
         replication: state.replication(),
-        leaderless: those(&|partition| partition.leader.is_none()),
-        under_replicated: those(&|partition| partition.leader.is_some() && partition.is_under_replicated()),
+        leaderless: diagnose::topic::leaderless(state),
+        under_replicated: diagnose::topic::under_replicated(state),
         records: state.records(),
     }
 }
@@ -110,19 +110,6 @@ impl Topic {
     }
 }
 
-fn judge_topic(topic: &Topic, report: &mut Report) {
-    let cure = "start the brokers that are down; partitions come back by themselves";
-    let name = &topic.name;
-    if !topic.leaderless.is_empty() {
-        let what = format!("{name}: {} can be neither written nor read", cure::partitions(&topic.leaderless));
-        report.wrong.push(Wrong::new(what, cure));
-    }
-    if !topic.under_replicated.is_empty() {
-        let what = format!("{name}: too few copies of {}", cure::partitions(&topic.under_replicated));
-        report.wrong.push(Wrong::new(what, cure));
-    }
-}
-
 async fn look_at_group(cluster: &mut Cluster, settings: &Settings, report: &mut Report) -> Result<(), KafkaError> {
     let name = settings.group.clone();
     let coordinator = admin::coordinator(cluster, &name).await?;
@@ -138,7 +125,7 @@ async fn look_at_group(cluster: &mut Cluster, settings: &Settings, report: &mut 
         (None, Some(topic)) => topic.records,
         (Some(_), Some(_)) => {
             let lags = lag::measure(cluster, &name, &settings.topic).await?;
-            report.wrong.extend(cure::earlier(settings, &lags));
+            report.wrong.extend(diagnose::group::earlier(settings, &lags));
             Some(lags.iter().map(|partition| partition.lag).sum())
         }
     };
@@ -148,18 +135,10 @@ async fn look_at_group(cluster: &mut Cluster, settings: &Settings, report: &mut 
         state: described.map(|described| described.state),
         lag,
     };
-    if let Some(wrong) = unread(&group, settings) {
-        report.wrong.push(wrong);
-    }
+    let waiting = group.lag.and_then(|lag| diagnose::group::unread(settings, lag, group.members > 0));
+    report.wrong.extend(waiting);
     report.group = Some(group);
     Ok(())
-}
-
-/// Messages that wait while nobody reads: alarms that nobody raises.
-fn unread(group: &Group, settings: &Settings) -> Option<Wrong> {
-    let waiting = group.lag.filter(|lag| *lag > 0 && group.members == 0)?;
-    let what = format!("nobody reads: {} for the group {}", cure::waiting(waiting), group.name);
-    Some(Wrong::new(what, command(settings, "consume")))
 }
 
 #[cfg(test)]
@@ -179,17 +158,6 @@ mod tests {
 
     fn state(partitions: Vec<PartitionState>) -> TopicState {
         TopicState { name: "t".to_owned(), id: uuid::Uuid::nil(), is_internal: false, partitions }
-    }
-
-    #[test]
-    fn partitions_without_a_leader_or_a_copy_are_told_once_each() {
-        let state = state(vec![partition(0, Some(1), &[1, 2]), partition(1, Some(1), &[1]), partition(2, None, &[2])]);
-        let topic = topic(&state);
-        assert_eq!((&topic.leaderless, &topic.under_replicated), (&vec![2], &vec![1]));
-        let mut report = Report::default();
-        judge_topic(&topic, &mut report);
-        let whats: Vec<_> = report.wrong.iter().map(|wrong| wrong.what.as_str()).collect();
-        assert_eq!(whats, ["t: partition 2 can be neither written nor read", "t: too few copies of partition 1"]);
     }
 
     #[test]

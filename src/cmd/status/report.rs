@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::cmd::cure::Wrong;
+use crate::diagnose::Problem;
 use crate::store::SchemaVersion;
 
 /// Everything at one look. A part that did not answer is null, and `wrong` says why.
@@ -11,7 +11,7 @@ pub(super) struct Report {
     /// Whether nothing is wrong.
     pub(super) healthy: bool,
     /// Each thing that is wrong.
-    pub(super) wrong: Vec<Wrong>,
+    pub(super) wrong: Vec<Problem>,
     /// Where brokers were looked for.
     pub(super) brokers_address: String,
     pub(super) cluster: Option<Cluster>,

@@ -1,7 +1,7 @@
 //! What was found, for people: one screen.
 
 use super::report::{Broker, Cluster, Group, Report, Store, Table, Topic};
-use crate::cmd::cure::counted;
+use crate::output::counted;
 use crate::output::wrapped;
 use crate::store::SchemaVersion;
 
@@ -106,7 +106,7 @@ impl Sheet {
         }
         for wrong in &report.wrong {
             self.lines.extend(wrapped(&format!("{WRONG}  "), "       ", &wrong.what, self.width));
-            self.lines.extend(wrapped("  cure ", "       ", &wrong.cure, self.width));
+            self.lines.extend(wrapped("  cure ", "       ", &wrong.fix, self.width));
         }
     }
 }

@@ -68,7 +68,7 @@ fn what_is_wrong_stands_below_with_its_cure() {
     report.topics[0].leaderless = vec![0, 3];
     report.topics[0].records = None;
     report.store = None;
-    report.wrong = vec![Wrong::new("a thing", "vitals init"), Wrong::new("word ".repeat(20).trim(), "wait")];
+    report.wrong = vec![Problem::new("a thing", "vitals init"), Problem::new("word ".repeat(20).trim(), "wait")];
     let lines = screen::lines(&report, 80);
     let text = lines.join("\n");
     assert!(text.contains("6 partitions, 1 copy, ? records, 2 leaderless"), "{text}");

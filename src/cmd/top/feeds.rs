@@ -16,9 +16,9 @@ use crate::kafka::group::admin::{self, Description};
 use crate::kafka::lag;
 use crate::kafka::live::Live;
 use crate::kafka::offsets::{self, Place};
+use crate::pipeline;
 use crate::pipeline::source::{Chunk, Event as Read};
-use crate::reading::reject::Reject;
-use crate::reading::{Timestamp, decode};
+use crate::reading::Timestamp;
 use crate::record::Record;
 use crate::settings::Settings;
 use crate::store::{AnyStore, Order, Selection, StoreError};
@@ -76,13 +76,13 @@ impl Feeds {
 /// Begins to read, and tells where each partition ends at this moment. One that has no leader is read from its first
 /// record once it has one.
 async fn open(settings: &Settings, since: Timestamp) -> Result<(Live, HashMap<i32, i64>), KafkaError> {
-    let (brokers, topic) = (settings.brokers.as_slice(), settings.topic.as_str());
-    let mut cluster = Cluster::connect(brokers).await?;
+    let (kafka, topic) = (app::kafka_config(settings), settings.topic.as_str());
+    let mut cluster = Cluster::connect(&kafka).await?;
     let leaders = cluster.leaders(topic).await?;
     let mut positions: BTreeMap<i32, i64> = leaders.0.iter().map(|(partition, _)| (*partition, 0)).collect();
     positions.extend(offsets::find(&mut cluster, topic, &leaders, Place::Time(since)).await?);
     let ends = offsets::find(&mut cluster, topic, &leaders, Place::Latest).await?.into_iter().collect();
-    Ok((Live::begin(&mut cluster, brokers, topic, positions).await?, ends))
+    Ok((Live::begin(&mut cluster, &kafka, topic, positions).await?, ends))
 }
 
 async fn read(mut live: Live, backlog: HashMap<i32, i64>, told: Sender<Event>) {
@@ -116,12 +116,7 @@ async fn pass_on(chunk: Chunk, backlog: &HashMap<i32, i64>, told: &Sender<Event>
 /// What was there before us counts when it was sent.
 fn message(record: &Record, backlog_end: i64) -> Message {
     let second = (record.offset < backlog_end).then(|| record.timestamp_ms.div_euclid(1_000));
-    let reading = match (record.fault, &record.value) {
-        (Some(fault), _) => Err(Reject::Batch(fault)),
-        (None, None) => Err(Reject::NullValue),
-        (None, Some(value)) => decode(value),
-    };
-    Message { second, reading }
+    Message { second, reading: pipeline::decode(record) }
 }
 
 async fn ask_group(settings: Settings, told: Sender<Event>) {
@@ -135,7 +130,7 @@ async fn ask_group(settings: Settings, told: Sender<Event>) {
 async fn group(known: &mut Option<Cluster>, settings: &Settings) -> Result<Group, KafkaError> {
     let mut cluster = match known.take() {
         Some(cluster) => cluster,
-        None => Cluster::connect(settings.brokers.as_slice()).await?,
+        None => Cluster::connect(&app::kafka_config(settings)).await?,
     };
     let group = match look_at(&mut cluster, settings).await {
         Err(KafkaError::NoGroup { .. }) => Group::default(),
@@ -180,6 +175,7 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
+    use crate::reading::reject::Reject;
 
     fn record(offset: i64, value: Option<&'static str>) -> Record {
         let value = value.map(|value| Bytes::from_static(value.as_bytes()));

@@ -12,9 +12,11 @@ use self::start::{Begin, Place};
 use self::view::View;
 use super::{connect, find, parse_name};
 use crate::advice::Code;
+use crate::app;
 use crate::cmd::Context;
 use crate::cmd::common::{offset_argument, time_argument};
 use crate::kafka::cluster::Cluster;
+use crate::kafka::config::KafkaConfig;
 use crate::kafka::history::{History, Stretch};
 use crate::kafka::live::Live;
 use crate::kafka::offsets;
@@ -129,7 +131,7 @@ async fn read(args: &Args, context: &Context, view: &mut View<'_>) -> Result<()>
     if args.follow && !view.is_full() {
         view.flush()?;
         let positions = stretches.iter().map(|stretch| (stretch.partition, stretch.end)).collect();
-        return follow(&mut cluster, settings.brokers.as_slice(), name, positions, view).await;
+        return follow(&mut cluster, &app::kafka_config(settings), name, positions, view).await;
     }
     if view.is_empty() {
         output.note(nothing_found(args, name));
@@ -161,12 +163,12 @@ async fn show_history(
 
 async fn follow(
     cluster: &mut Cluster,
-    seeds: &[String],
+    kafka: &KafkaConfig,
     topic: &str,
     positions: BTreeMap<i32, i64>,
     view: &mut View<'_>,
 ) -> Result<()> {
-    let mut live = Live::begin(cluster, seeds, topic, positions).await?;
+    let mut live = Live::begin(cluster, kafka, topic, positions).await?;
     while let Some(event) = live.next().await {
         match event {
             Event::Chunk(chunk) => {

@@ -16,6 +16,7 @@ use super::assignor::{Counts, Subscriber, is_to_be_shared_anew};
 use super::coordinator::{Beginnings, Coordinator, Shares};
 use super::membership::{self, Membership, Step};
 use crate::kafka::cluster::Cluster;
+use crate::kafka::config::KafkaConfig;
 use crate::kafka::error::KafkaError;
 use crate::kafka::fetch::{Ended, Fetcher};
 use crate::kafka::offsets::Place;
@@ -65,8 +66,8 @@ pub(in crate::kafka) struct Driver {
     coordinator: Coordinator,
     membership: Membership,
     channels: Channels,
-    /// The brokers that the fetcher asks first.
-    seeds: Vec<String>,
+    /// How the fetcher reaches the cluster.
+    kafka: KafkaConfig,
     /// Where to begin in partitions of which the group has committed nothing.
     from: Place,
     /// The task that reads the partitions of the present assignment.
@@ -103,7 +104,7 @@ impl Driver {
     pub(in crate::kafka) fn new(
         config: MemberConfig,
         from: Place,
-        seeds: Vec<String>,
+        kafka: KafkaConfig,
         cluster: Cluster,
         channels: Channels,
     ) -> Self {
@@ -112,7 +113,7 @@ impl Driver {
             coordinator: Coordinator::new(config, cluster),
             membership: Membership::new(),
             channels,
-            seeds,
+            kafka,
             from,
             fetcher: JoinSet::new(),
             assignment: 0,
@@ -395,7 +396,7 @@ impl Driver {
                 self.held = true;
                 let is_another_topic = self.topic_id.replace(topic_id).is_some_and(|before| before != topic_id);
                 let fetcher = Fetcher {
-                    seeds: self.seeds.clone(),
+                    kafka: self.kafka.clone(),
                     topic: self.coordinator.config().topic.clone(),
                     assignment: self.assignment,
                     events: self.channels.records.clone(),

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use kafka_protocol::ResponseError;
 
@@ -9,23 +10,29 @@ use super::REQUEST_LIMIT;
 use super::cluster::{Cluster, Failure, Link};
 use crate::kafka::append;
 use crate::kafka::cluster::Cluster as Brokers;
+use crate::kafka::config::KafkaConfig;
 use crate::kafka::connection::Connection;
 use crate::kafka::error::KafkaError;
 use crate::kafka::records::{self, Codec};
 use crate::record::Record;
 
+/// How long a broker may wait for its replicas: it says so in time where they are late.
+const BROKER_LIMIT: Duration = Duration::from_secs(8);
+
+const _: () = assert!(BROKER_LIMIT.as_millis() < REQUEST_LIMIT.as_millis());
+
 /// A cluster by way of our own connections.
 #[derive(Debug, Clone)]
 pub struct Direct {
-    brokers: Vec<String>,
+    config: KafkaConfig,
     codec: Codec,
 }
 
 impl Direct {
-    /// The cluster that `brokers` (`host:port`) belong to.
+    /// The cluster that `config` leads to. Batches are not compressed.
     #[must_use]
-    pub fn new(brokers: &[String]) -> Self {
-        Self { brokers: brokers.to_vec(), codec: Codec::None }
+    pub fn new(config: impl Into<KafkaConfig>) -> Self {
+        Self { config: config.into(), codec: Codec::None }
     }
 
     /// The same, whose batches are compressed.
@@ -39,11 +46,11 @@ impl Cluster for Direct {
     type Link = DirectLink;
 
     fn name(&self) -> String {
-        self.brokers.join(",")
+        self.config.name()
     }
 
     async fn connect(&self, topic: &str) -> Result<DirectLink, Failure> {
-        let mut brokers = Brokers::connect(&self.brokers).await.map_err(classify)?;
+        let mut brokers = Brokers::connect(&self.config).await.map_err(classify)?;
         let leaders = brokers.leaders(topic).await.map_err(classify)?;
         let address = |leader: Option<i32>| leader.and_then(|leader| brokers.address_of(leader)).map(str::to_owned);
         let leaders = leaders.0.into_iter().map(|(partition, leader)| (partition, address(leader))).collect();
@@ -86,7 +93,7 @@ impl Link for DirectLink {
         let leader = self.leaders.get(&partition).ok_or(Failure::NoTopic)?.as_deref().ok_or_else(no_leader)?;
         let mut connection = self.connection(leader).await.map_err(classify)?;
         let batch = records::encode_with(&records, self.codec);
-        append::append_at(&mut connection, &self.topic, partition, batch, "messages", REQUEST_LIMIT)
+        append::append_at(&mut connection, &self.topic, partition, batch, "messages", BROKER_LIMIT)
             .await
             .map_err(classify)?;
         self.idle().entry(leader.to_owned()).or_default().push(connection);

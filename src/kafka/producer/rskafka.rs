@@ -14,6 +14,7 @@ use tokio::sync::OnceCell;
 
 use super::cluster::{Cluster, Failure, Link};
 use super::shape::Sizes;
+use crate::kafka::config::KafkaConfig;
 use crate::record::Record;
 
 /// The longest answer that rskafka takes. It makes room for so much when a longer one is only announced, 100 MB by
@@ -23,14 +24,14 @@ const MAX_ANSWER_BYTES: usize = 32 * 1024 * 1024;
 /// A cluster by way of rskafka.
 #[derive(Debug, Clone)]
 pub struct Rskafka {
-    brokers: Vec<String>,
+    config: KafkaConfig,
 }
 
 impl Rskafka {
-    /// The cluster that `brokers` (`host:port`) belong to.
+    /// The cluster that `config` leads to.
     #[must_use]
-    pub fn new(brokers: &[String]) -> Self {
-        Self { brokers: brokers.to_vec() }
+    pub fn new(config: impl Into<KafkaConfig>) -> Self {
+        Self { config: config.into() }
     }
 }
 
@@ -48,7 +49,7 @@ impl Cluster for Rskafka {
     type Link = RskafkaLink;
 
     fn name(&self) -> String {
-        self.brokers.join(",")
+        self.config.name()
     }
 
     async fn connect(&self, topic: &str) -> Result<RskafkaLink, Failure> {
@@ -64,10 +65,10 @@ impl Rskafka {
     /// rskafka asks its bootstrap brokers one after the other, without a time limit: a silent one would hide the
     /// others. So all are asked at once, and the first that answers is taken.
     async fn client(&self) -> Result<Client, Failure> {
-        if self.brokers.is_empty() {
+        if self.config.brokers.is_empty() {
             return Err(Failure::Refused("no broker is named".to_owned()));
         }
-        let contacts = self.brokers.iter().map(|broker| {
+        let contacts = self.config.brokers.iter().map(|broker| {
             let builder = ClientBuilder::new(vec![broker.clone()]).client_id("vitals").backoff_config(backoff());
             Box::pin(builder.max_message_size(MAX_ANSWER_BYTES).build())
         });

@@ -1,4 +1,4 @@
-//! A source, a store, dead letters and an observer of one's own making, which write down what happens to them.
+//! A source, a store, dead letters and a listener of one's own making, which write down what happens to them.
 
 use std::collections::VecDeque;
 use std::future::pending;

@@ -15,7 +15,7 @@ struct Floor {
 const HOUSE: &[Floor] = &[
     Floor { name: "main", rooms: &["main", "exit"] },
     Floor { name: "commands", rooms: &["cmd", "guide"] },
-    Floor { name: "composition", rooms: &["loadtest", "app"] },
+    Floor { name: "composition", rooms: &["loadtest", "diagnose", "app"] },
     Floor { name: "settings", rooms: &["settings"] },
     Floor { name: "edges", rooms: &["archive", "intake", "broker", "kafka", "store", "port"] },
     Floor { name: "story", rooms: &["pipeline"] },

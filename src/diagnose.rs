@@ -1,36 +1,61 @@
-//! What is wrong, and the command that mends it.
+//! What is wrong, why it matters, and what mends it: judged once, for `status`, `doctor` and `lag`.
+
+pub(crate) mod group;
+pub(crate) mod store;
+pub(crate) mod topic;
 
 use std::error::Error;
 
 use serde::Serialize;
 
 use crate::advice::Advice;
-use crate::kafka::lag::PartitionLag;
-pub(super) use crate::output::counted;
+use crate::output::counted;
 use crate::settings::{EMBEDDED, Settings};
 
 /// Something that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(super) struct Wrong {
+pub(crate) struct Problem {
     /// What it is, in one line.
-    pub(super) what: String,
-    /// What mends it.
-    pub(super) cure: String,
+    pub(crate) what: String,
+    /// What mends it. Programs know it as `cure`.
+    #[serde(rename = "cure")]
+    pub(crate) fix: String,
 }
 
-impl Wrong {
-    pub(super) fn new(what: impl Into<String>, cure: impl Into<String>) -> Self {
-        Self { what: what.into(), cure: cure.into() }
+impl Problem {
+    pub(crate) fn new(what: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self { what: what.into(), fix: fix.into() }
     }
 
     /// An error with its hint.
-    pub(super) fn of(error: &(impl Advice + 'static)) -> Self {
+    pub(crate) fn of(error: &(impl Advice + 'static)) -> Self {
         Self::new(told(error), error.hint().unwrap_or_else(|| "look at the servers' logs".to_owned()))
     }
 }
 
+/// What came of looking at one thing; with a problem, why it matters.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Finding {
+    /// It is as it should be.
+    Well(String),
+    /// It works, and may yet surprise.
+    Doubt(Problem, &'static str),
+    /// Something does not work.
+    Fault(Problem, &'static str),
+}
+
+impl Finding {
+    /// What is wrong, if anything.
+    pub(crate) fn problem(self) -> Option<Problem> {
+        match self {
+            Self::Well(_) => None,
+            Self::Doubt(problem, _) | Self::Fault(problem, _) => Some(problem),
+        }
+    }
+}
+
 /// An error with its causes on one line. A text that ends with its own cause does not say it twice.
-pub(super) fn told(error: &(dyn Error + 'static)) -> String {
+pub(crate) fn told(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -43,31 +68,19 @@ pub(super) fn told(error: &(dyn Error + 'static)) -> String {
     text
 }
 
-/// Offsets that were committed in an earlier topic of the same name.
-pub(super) fn earlier(settings: &Settings, lags: &[PartitionLag]) -> Option<Wrong> {
-    let of: Vec<i32> = lags.iter().filter(|lag| lag.earlier.is_some()).map(|lag| lag.partition).collect();
-    if of.is_empty() {
-        return None;
-    }
-    let Settings { group, .. } = settings;
-    let what = format!("what {group} has committed in {} belongs to an earlier topic of this name", partitions(&of));
-    let (consume, seek) = (command(settings, "consume"), command(settings, "group seek --to earliest"));
-    Some(Wrong::new(what, format!("{consume} begins at the start of this one; before other programs read it: {seek}")))
-}
-
 /// A command as it is to be typed where these settings are in force.
-pub(super) fn command(settings: &Settings, words: &str) -> String {
+pub(crate) fn command(settings: &Settings, words: &str) -> String {
     let profile = if settings.is_embedded() { format!(" --profile {EMBEDDED}") } else { String::new() };
     format!("vitals {words}{profile}")
 }
 
 /// What nobody reads: `1 message waits`, `2 messages wait`.
-pub(super) fn waiting(count: i64) -> String {
+fn waiting(count: i64) -> String {
     format!("{} wait{}", counted(count, "message"), if count == 1 { "s" } else { "" })
 }
 
 /// Partitions by number: `0, 3`; of many only the first, with how many more there are.
-pub(super) fn partitions(numbers: &[i32]) -> String {
+pub(crate) fn partitions(numbers: &[i32]) -> String {
     const SHOWN: usize = 8;
     let shown: Vec<_> = numbers.iter().take(SHOWN).map(ToString::to_string).collect();
     let more = numbers.len().saturating_sub(SHOWN);
@@ -84,9 +97,9 @@ mod tests {
     #[test]
     fn an_error_tells_its_cause_and_its_hint() {
         let source = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
-        let wrong = Wrong::of(&KafkaError::Io { address: "a:1".into(), source });
+        let wrong = Problem::of(&KafkaError::Io { address: "a:1".into(), source });
         assert!(wrong.what.contains("a:1") && wrong.what.ends_with(": connection refused"), "{}", wrong.what);
-        assert!(wrong.cure.contains("vitals up"), "{}", wrong.cure);
+        assert!(wrong.fix.contains("vitals up"), "{}", wrong.fix);
     }
 
     #[test]

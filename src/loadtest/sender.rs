@@ -18,13 +18,14 @@ use super::schedule::Schedule;
 use crate::intake::patients::Patients;
 use crate::intake::simulator::{Scenario, Ward};
 use crate::intake::stamp::Stamp;
+use crate::kafka::config::KafkaConfig;
 use crate::kafka::murmur2::partition_of;
 use crate::kafka::producer::{Delivery, Outgoing, Patience, Producer, Rskafka};
 use crate::reading::{PatientId, Reading, Timestamp};
 use crate::shutdown::Shutdown;
 
 /// How many senders there are at most. Two cores are busy with fewer; each has its connections and a batch in memory.
-const MAX_LANES: i32 = 8;
+const MAX_SENDERS: i32 = 8;
 
 /// How many readings a sender makes, sends and has acknowledged together: some 200 KiB, which is one request.
 const BATCH: u32 = 1000;
@@ -32,7 +33,7 @@ const BATCH: u32 = 1000;
 /// How long after the end a sender still sends what was due before it.
 const OVERTIME: Duration = Duration::from_secs(30);
 
-/// The patients of one sender, and its places on the rota.
+/// The patients of one sender, and its places on the schedule.
 #[derive(Debug, Default)]
 pub(super) struct Share {
     patients: Vec<PatientId>,
@@ -43,8 +44,8 @@ pub(super) struct Share {
 pub(super) fn shares(patients: &Patients, partitions: i32) -> Vec<Share> {
     let mut shares = BTreeMap::<i32, Share>::new();
     for (place, patient) in (0..).zip(patients.as_slice()) {
-        let lane = partition_of(patient.as_str().as_bytes(), partitions) % MAX_LANES;
-        let share = shares.entry(lane).or_default();
+        let sender = partition_of(patient.as_str().as_bytes(), partitions) % MAX_SENDERS;
+        let share = shares.entry(sender).or_default();
         share.patients.push(patient.clone());
         share.places.push(place);
     }
@@ -52,7 +53,7 @@ pub(super) fn shares(patients: &Patients, partitions: i32) -> Vec<Share> {
 }
 
 /// A sender.
-pub(super) struct Lane {
+pub(super) struct Sender {
     /// Its places in a round.
     places: Vec<u64>,
     wake: Arc<Notify>,
@@ -69,20 +70,20 @@ enum Pace {
     Full(Stamp),
 }
 
-impl Lane {
+impl Sender {
     /// A sender with this `share` of a round of so many readings.
     ///
     /// # Errors
     /// The broker cannot be reached, or the topic is not there.
     pub(super) async fn open(
-        (brokers, topic): (&[String], &str),
+        (kafka, topic): (&KafkaConfig, &str),
         share: Share,
         (scenario, seed): (Scenario, u64),
         (load, round): (Load, u64),
         meter: Arc<Meter>,
     ) -> Result<Self> {
         let Share { patients, places } = share;
-        let producer = Producer::over(Rskafka::new(brokers), topic, Patience::default()).await?;
+        let producer = Producer::over(Rskafka::new(kafka), topic, Patience::default()).await?;
         let pace = match load {
             Load::Every(interval) => Pace::Scheduled(Schedule::new(places.clone(), round, interval)),
             Load::Full => Pace::Full(Stamp::default()),
@@ -142,21 +143,21 @@ impl Lane {
         let Self { pace, ward, meter, wake, .. } = self;
         let mut readings = Vec::new();
         match pace {
-            Pace::Scheduled(rota) => {
-                if rota.next_due() >= length || clock.elapsed() >= length.saturating_add(OVERTIME) {
+            Pace::Scheduled(schedule) => {
+                if schedule.next_due() >= length || clock.elapsed() >= length.saturating_add(OVERTIME) {
                     return Ok(readings);
                 }
-                while clock.elapsed() < rota.next_due() {
+                while clock.elapsed() < schedule.next_due() {
                     wake.notified().await;
                 }
                 let now = clock.elapsed();
                 for _ in 0..BATCH {
-                    let due = rota.next_due();
+                    let due = schedule.next_due();
                     if due > now || due >= length {
                         break;
                     }
                     readings.push(ward.next(clock.timestamp(due)?));
-                    rota.advance();
+                    schedule.advance();
                 }
             }
             Pace::Full(stamp) => {
