@@ -22,7 +22,7 @@ use std::time::Duration;
 pub use embedded::{DATABASE, EMBEDDED, EMBEDDED_ADDRESS};
 pub use environment::Environment;
 pub use error::SettingsError;
-pub use flags::Flags;
+pub use flags::{Flags, SETTINGS_HEADING};
 pub use layers::Resolved;
 pub use profiles::Profile;
 pub use settle::SettleChoice;

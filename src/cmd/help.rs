@@ -10,7 +10,7 @@ use clap::{Command, CommandFactory as _, FromArgMatches as _};
 use super::CommandLine;
 use crate::advice::Code;
 use crate::output::{Color, Output, OutputError};
-use crate::settings::{Environment, Flags};
+use crate::settings::{Environment, Flags, SETTINGS_HEADING};
 use crate::system_text::quoted;
 
 /// Every command, under what it is for.
@@ -24,6 +24,36 @@ const GROUPS: [(&str, &[&str]); 7] = [
     ("Read about it", &["guide"]),
 ];
 
+/// The settings that a command uses, by their names; beside these all have [`ALWAYS`].
+const USED: [(&[&str], &[&str]); 9] = [
+    (&["produce", "topic", "dlq"], &["brokers", "topic"]),
+    (&["lag", "group"], &["brokers", "topic", "group"]),
+    (&["query", "count", "export", "import", "schema"], &["store", "consistency"]),
+    (&["init"], &["brokers", "topic", "store", "consistency"]),
+    (&["status", "doctor", "audit", "reset"], &["brokers", "topic", "group", "store", "consistency"]),
+    (&["top"], &["brokers", "topic", "group", "store", "consistency", "heart_rate_high", "spo2_low"]),
+    (&["demo"], &["topic", "heart_rate_high", "spo2_low", "session_timeout", "max_in_flight_bytes", "max_batch_rows"]),
+    (
+        &["bench"],
+        &[
+            "brokers",
+            "topic",
+            "store",
+            "consistency",
+            "heart_rate_high",
+            "spo2_low",
+            "session_timeout",
+            "settle_time",
+            "max_in_flight_bytes",
+            "max_batch_rows",
+        ],
+    ),
+    (&["up", "guide", "completions"], &[]),
+];
+
+/// What is for every command.
+const ALWAYS: [&str; 3] = ["config", "profile", "color"];
+
 /// Takes the command line, or the code to end with where all was said: help, the version, or what is wrong with it.
 ///
 /// # Errors
@@ -34,6 +64,12 @@ pub fn parse(environment: &Environment, output: &Output) -> Result<Result<Comman
     let error = match command.clone().try_get_matches_from(&words).and_then(|of| CommandLine::from_arg_matches(&of)) {
         Ok(line) => return Ok(Ok(line)),
         Err(error) => error,
+    };
+    let error = match error.kind() {
+        ErrorKind::DisplayHelp => {
+            with_own_settings(command.clone()).try_get_matches_from(&words).err().unwrap_or(error)
+        }
+        _ => error,
     };
     let typed = Color::ALL.into_iter().find(|color| Some(color.name()) == Flags::among(words.clone()).color());
     output.set_color(match typed {
@@ -83,9 +119,72 @@ fn grouped(command: Command) -> Command {
     command.mut_subcommands(|subcommand| subcommand.hide(true))
 }
 
+/// Has each command's help show the settings that it uses. All of them are taken everywhere, so that one command can be
+/// made out of another.
+fn with_own_settings(mut command: Command) -> Command {
+    // Gives the global options to the commands.
+    command.build();
+    command.mut_subcommands(|subcommand| {
+        let name = subcommand.get_name().to_owned();
+        match USED.iter().find(|(names, _)| names.contains(&name.as_str())) {
+            Some((_, used)) => hiding(subcommand, used),
+            None => subcommand,
+        }
+    })
+}
+
+fn hiding(command: Command, used: &[&str]) -> Command {
+    let command = command.mut_args(|option| {
+        let is_setting = option.get_help_heading() == Some(SETTINGS_HEADING);
+        let name = option.get_id().as_str();
+        let is_hidden = is_setting && !used.contains(&name) && !ALWAYS.contains(&name);
+        if is_hidden { option.hide(true) } else { option }
+    });
+    command.mut_subcommands(|subcommand| hiding(subcommand, used))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Those that use all settings, or show them.
+    const USE_ALL: [&str; 3] = ["consume", "config", "profile"];
+
+    fn help_of(words: &[&str]) -> String {
+        let words = ["vitals"].iter().chain(words);
+        with_own_settings(grouped(CommandLine::command())).try_get_matches_from(words).expect_err("help").to_string()
+    }
+
+    #[test]
+    fn the_help_of_a_command_shows_the_settings_that_it_uses_and_no_others() {
+        for (words, shown, hidden) in [
+            (["lag", "--help"], "--brokers --group --profile --color", "--store --session-timeout --spo2-low"),
+            (["query", "--help"], "--store --consistency --config", "--brokers --group --settle-time"),
+            (["consume", "--help"], "--brokers --store --group --settle-time --instance-id", "--nothing"),
+            (["guide", "--help"], "--config", "--brokers --store"),
+            (["help", "lag"], "--group", "--session-timeout"),
+        ] {
+            let help = help_of(&words);
+            let has = |option: &str| help.split_whitespace().any(|word| word == option);
+            assert!(shown.split(' ').all(has), "{words:?}: {help}");
+            assert!(!hidden.split(' ').any(has), "{words:?}: {help}");
+        }
+        let of_a_part = help_of(&["group", "list", "--help"]);
+        assert!(of_a_part.contains("--brokers") && !of_a_part.contains("--store"), "{of_a_part}");
+    }
+
+    #[test]
+    fn every_command_says_which_settings_it_uses_and_these_exist() {
+        let command = CommandLine::command();
+        let mut named: Vec<_> = USED.iter().flat_map(|(names, _)| names.iter().copied()).chain(USE_ALL).collect();
+        named.sort_unstable();
+        let mut all: Vec<_> = command.get_subcommands().map(Command::get_name).collect();
+        all.sort_unstable();
+        assert_eq!(named, all);
+        let is_setting = |name: &str| command.get_arguments().any(|argument| argument.get_id() == name);
+        let used = USED.iter().flat_map(|(_, used)| used.iter().copied()).chain(ALWAYS);
+        assert_eq!(used.filter(|name| !is_setting(name)).collect::<Vec<_>>(), Vec::<&str>::new());
+    }
 
     #[test]
     fn every_command_is_in_one_group() {

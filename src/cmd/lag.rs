@@ -5,13 +5,12 @@ use color_eyre::eyre::Result;
 use super::Context;
 use super::common::watch::WatchArgs;
 use crate::advice::Code;
-use crate::app;
-use crate::diagnose;
 use crate::kafka::cluster::Cluster;
 use crate::kafka::error::KafkaError;
 use crate::kafka::lag::{self, PartitionLag};
 use crate::output::{Cell, Column, FormatArgs, Output, Value};
 use crate::settings::Settings;
+use crate::{app, diagnose};
 
 /// What to show.
 #[derive(Debug, clap::Args)]

@@ -59,7 +59,8 @@ pub(super) async fn append_at(
     what: &str,
     limit: Duration,
 ) -> Result<(), KafkaError> {
-    let response = leader.call_within(&request(topic, partition, batch, limit), limit).await?;
+    // A broker that waits for its replicas in vain says so before it is given up.
+    let response = leader.call_within(&request(topic, partition, batch, limit * 4 / 5), limit).await?;
     let answer = response.responses.iter().flat_map(|topic| &topic.partition_responses).next();
     match answer.map(|answer| answer.error_code.err()) {
         Some(None) => Ok(()),

@@ -44,7 +44,6 @@ const LEADER_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 pub(super) struct Fetcher {
     /// How the cluster is reached.
     pub(super) kafka: KafkaConfig,
-    /// The topic.
     pub(super) topic: String,
     /// The number that marks what is fetched.
     pub(super) assignment: u64,

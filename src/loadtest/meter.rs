@@ -181,7 +181,6 @@ impl Store for Meter {
     }
 }
 
-/// Microseconds as milliseconds.
 pub(crate) fn millis(micros: u64) -> f64 {
     #[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "a figure for the eye")]
     let micros = micros as f64;

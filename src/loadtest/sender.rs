@@ -52,7 +52,6 @@ pub(super) fn shares(patients: &Patients, partitions: i32) -> Vec<Share> {
     shares.into_values().collect()
 }
 
-/// A sender.
 pub(super) struct Sender {
     /// Its places in a round.
     places: Vec<u64>,

@@ -4,8 +4,7 @@ use std::path::PathBuf;
 
 use super::source::Source;
 use super::suggestion::nearest;
-use crate::advice::BadValue;
-use crate::advice::{Advice, Code};
+use crate::advice::{Advice, BadValue, Code};
 
 /// Why the settings cannot be used.
 #[derive(Debug, thiserror::Error)]

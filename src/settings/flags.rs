@@ -47,7 +47,8 @@ impl Flags {
     }
 }
 
-const HEADING: &str = "Settings (also VITALS_… in the environment, and keys of vitals.toml)";
+/// What the settings stand under in help.
+pub const SETTINGS_HEADING: &str = "Settings (also VITALS_… in the environment, and keys of vitals.toml)";
 
 fn option(spec: &'static Spec) -> Arg {
     let default = spec.default.map(|default| format!(" [default: {default}]")).unwrap_or_default();
@@ -56,7 +57,7 @@ fn option(spec: &'static Spec) -> Arg {
         .value_name(spec.value_name)
         .value_parser(value_parser!(OsString))
         .help(format!("{}{default}", spec.help))
-        .help_heading(HEADING)
+        .help_heading(SETTINGS_HEADING)
         .global(true)
 }
 

@@ -12,8 +12,7 @@ use crate::kafka::admin::dead_letter_topic;
 use crate::output::Color;
 use crate::reading::Sign;
 use crate::span::Span;
-use crate::store::Consistency;
-use crate::store::StoreAddress;
+use crate::store::{Consistency, StoreAddress};
 
 /// What the file may hold for a setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,12 +6,10 @@ use std::time::Instant;
 
 use color_eyre::eyre;
 
-use crate::environment;
-use crate::repository;
-use crate::say;
 use crate::signals::Interrupt;
 use crate::supervise::Foreground;
 use crate::test::recorded::Recorded;
+use crate::{environment, repository, say};
 
 /// Everything that must pass before a change lands.
 #[derive(Debug, clap::Args)]

@@ -12,8 +12,6 @@ use color_eyre::eyre;
 use self::recorded::Recorded;
 use crate::environment;
 use crate::error::Error;
-use crate::repository;
-use crate::say;
 use crate::services::cassandra::CassandraRelease;
 use crate::services::fresh::FreshStacks;
 use crate::services::kafka::KafkaLayout;
@@ -22,6 +20,7 @@ use crate::services::server::Role;
 use crate::services::stack::Stack;
 use crate::signals::Interrupt;
 use crate::supervise::Foreground;
+use crate::{repository, say};
 
 /// Turns on the tests that need servers.
 pub(crate) const FEATURES: &str = "vitals/real-services";

@@ -18,8 +18,7 @@ mod text_rules;
 
 use color_eyre::eyre::{self, eyre};
 
-use crate::repository;
-use crate::say;
+use crate::{repository, say};
 use finding::{Finding, Weight};
 use source::SourceFile;
 

@@ -9,10 +9,9 @@ use crate::environment;
 use crate::error::Error;
 use crate::job::Job;
 use crate::lock::Lock;
-use crate::repository;
-use crate::say;
 use crate::services::folder::{make_folder, remove_folder, write_file};
 use crate::signals::Interrupt;
+use crate::{repository, say};
 
 /// Up to 36 MB come in.
 const INSTALL_LIMIT: Duration = Duration::from_secs(10 * 60);

@@ -76,7 +76,6 @@ pub(super) enum Answer {
     Sync(SyncGroupResponse),
 }
 
-/// One group.
 #[derive(Debug)]
 pub(super) struct Group {
     state: State,

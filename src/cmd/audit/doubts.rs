@@ -33,9 +33,7 @@ struct Doubt {
 /// A message that may explain a difference.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Witness<'a> {
-    /// Its partition.
     pub(super) partition: i32,
-    /// Its offset.
     pub(super) offset: i64,
     /// What it says.
     pub(super) reading: &'a Reading,

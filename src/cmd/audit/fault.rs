@@ -27,7 +27,6 @@ pub(super) enum Fault {
 /// A sign that has another value in the row than in the message.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Difference {
-    /// The sign.
     pub(super) sign: Sign,
     /// What the message said.
     pub(super) sent: f64,
@@ -38,9 +37,7 @@ pub(super) struct Difference {
 /// A fault, and of which message.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Finding {
-    /// The partition.
     pub(super) partition: i32,
-    /// The offset.
     pub(super) offset: i64,
     /// The patient; of what is no reading the key, where that is text.
     pub(super) patient: Option<String>,

@@ -30,7 +30,6 @@ struct Sent {
 /// A message that was held against its row.
 #[derive(Debug, PartialEq)]
 pub(super) struct Judged {
-    /// Its offset.
     pub(super) offset: i64,
     /// What it said.
     pub(super) content: Content,

@@ -2,8 +2,7 @@
 
 use super::figures::{Figure, Figures, short};
 use super::outcome::{Comparison, Outcome};
-use crate::output::counted;
-use crate::output::wrapped;
+use crate::output::{counted, wrapped};
 
 /// What stands on the left, and the room for it.
 const LABEL_COLUMNS: usize = 12;

@@ -31,7 +31,6 @@ pub(super) struct Stand {
     pub(super) topic: String,
     /// The store, in a keyspace or a file of its own.
     pub(super) store: Arc<AnyStore>,
-    /// What the broker is.
     pub(super) broker: String,
     consistency: Consistency,
     address: StoreAddress,

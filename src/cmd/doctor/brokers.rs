@@ -9,7 +9,6 @@ use super::check::Sheet;
 use crate::advice::Advice as _;
 use crate::app::{self, cluster_check};
 use crate::diagnose::{self, Problem};
-
 use crate::kafka::brokers::{self, BrokerState};
 use crate::kafka::cluster::Cluster;
 use crate::kafka::connection::Connection;

@@ -3,9 +3,8 @@
 use std::fmt;
 
 use crate::advice::Advice;
-use crate::output::{Cell, Column, Tone};
-
 use crate::diagnose::{Finding, Problem};
+use crate::output::{Cell, Column, Tone};
 
 /// What came out of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

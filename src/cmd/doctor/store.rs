@@ -7,7 +7,6 @@ use super::check::Sheet;
 use crate::app;
 use crate::diagnose::store::NOTHING_STORED;
 use crate::diagnose::{self, Problem};
-
 use crate::disk;
 use crate::settings::Settings;
 use crate::store::StoreAddress;

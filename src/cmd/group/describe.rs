@@ -5,8 +5,7 @@ use color_eyre::eyre::Result;
 use crate::advice::Code;
 use crate::kafka::cluster::Cluster;
 use crate::kafka::group::admin::{self, Kind, Member};
-use crate::output::counted;
-use crate::output::{Cell, Column, FormatArgs, Output, Value};
+use crate::output::{Cell, Column, FormatArgs, Output, Value, counted};
 use crate::settings::Settings;
 
 /// Which group.

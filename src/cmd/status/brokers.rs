@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use super::report::{Broker, Cluster as Brokers, Group, Report, Topic};
 use crate::app::{self, cluster_check};
 use crate::diagnose::{self, Finding, Problem};
-
 use crate::kafka::admin::dead_letter_topic;
 use crate::kafka::brokers::{self, BrokerState, Speaks};
 use crate::kafka::cluster::{Cluster, NodeId};

@@ -63,7 +63,6 @@ pub(super) struct Group {
     pub(super) lag: Option<i64>,
 }
 
-/// The store.
 #[derive(Debug, Serialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub(super) enum Store {

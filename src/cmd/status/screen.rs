@@ -1,8 +1,7 @@
 //! What was found, for people: one screen.
 
 use super::report::{Broker, Cluster, Group, Report, Store, Table, Topic};
-use crate::output::counted;
-use crate::output::wrapped;
+use crate::output::{counted, wrapped};
 use crate::store::SchemaVersion;
 
 /// What stands on the left, and the room for it.

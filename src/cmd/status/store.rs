@@ -3,7 +3,6 @@
 use super::report::{Node, Report, Store, Table};
 use crate::app;
 use crate::diagnose::{self, Finding, Problem};
-
 use crate::settings::Settings;
 use crate::store::{self, AnyStore, ClusterSurvey, FileSurvey, StoreError, Survey, TableState, TableSurvey};
 

@@ -31,7 +31,6 @@ pub(super) enum Event {
     Store(Result<Duration, String>),
 }
 
-/// One message.
 #[derive(Debug)]
 pub(super) struct Message {
     /// In which second since 1970 it counts: the one it was sent in, where it was there before us; else now.
@@ -47,7 +46,6 @@ pub(super) struct Group {
     pub(super) state: Option<String>,
     /// How many members it has.
     pub(super) members: usize,
-    /// Its lag, by partition.
     pub(super) lags: Vec<PartitionLag>,
 }
 
@@ -85,7 +83,6 @@ impl Trouble {
 #[derive(Debug, Clone)]
 pub(super) struct Board {
     limits: Limits,
-    /// The patients.
     pub(super) patients: Patients,
     /// How many messages came when.
     pub(super) rate: Rate,

@@ -35,11 +35,8 @@ const FEWEST_BARS: u16 = 8;
 /// What the screen is about.
 #[derive(Debug, Clone)]
 pub(super) struct Title {
-    /// The topic.
     pub(super) topic: String,
-    /// The brokers.
     pub(super) brokers: String,
-    /// The group.
     pub(super) group: String,
     /// The store's address.
     pub(super) store: String,
@@ -98,7 +95,6 @@ pub(super) fn page(size: Size, board: &Board, look: &Look) -> Page {
     Page { patients: look.count(&board.patients), lines: usize::from(ward.height.saturating_sub(1)) }
 }
 
-/// Draws the scene.
 pub(super) fn draw(frame: &mut Frame<'_>, scene: &Scene<'_>) {
     let window = frame.area();
     let mut pen = Pen::new(frame.buffer_mut(), scene.color);

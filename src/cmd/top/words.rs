@@ -92,7 +92,6 @@ pub(super) fn troubles(board: &Board, now: DateTime<Utc>) -> impl Iterator<Item 
     })
 }
 
-/// A duration in milliseconds.
 fn millis(duration: Duration) -> String {
     format!("{:.1} ms", duration.as_secs_f64() * 1_000.0)
 }

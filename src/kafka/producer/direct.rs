@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use kafka_protocol::ResponseError;
 
@@ -15,11 +14,6 @@ use crate::kafka::connection::Connection;
 use crate::kafka::error::KafkaError;
 use crate::kafka::records::{self, Codec};
 use crate::record::Record;
-
-/// How long a broker may wait for its replicas: it says so in time where they are late.
-const BROKER_LIMIT: Duration = Duration::from_secs(8);
-
-const _: () = assert!(BROKER_LIMIT.as_millis() < REQUEST_LIMIT.as_millis());
 
 /// A cluster by way of our own connections.
 #[derive(Debug, Clone)]
@@ -93,7 +87,7 @@ impl Link for DirectLink {
         let leader = self.leaders.get(&partition).ok_or(Failure::NoTopic)?.as_deref().ok_or_else(no_leader)?;
         let mut connection = self.connection(leader).await.map_err(classify)?;
         let batch = records::encode_with(&records, self.codec);
-        append::append_at(&mut connection, &self.topic, partition, batch, "messages", BROKER_LIMIT)
+        append::append_at(&mut connection, &self.topic, partition, batch, "messages", REQUEST_LIMIT)
             .await
             .map_err(classify)?;
         self.idle().entry(leader.to_owned()).or_default().push(connection);

@@ -3,8 +3,7 @@
 use bytes::{Buf, Bytes, TryGetError};
 
 use super::{MAX_BATCH_HEADERS, MAX_BATCH_RECORDS, MAX_INFLATED_BYTES, compression, varint};
-use crate::record::BatchFault;
-use crate::record::{Header, Record};
+use crate::record::{BatchFault, Header, Record};
 
 /// Base offset and length: what stands before the part that the length counts.
 const PREFIX_BYTES: usize = 12;

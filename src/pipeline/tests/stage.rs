@@ -259,7 +259,6 @@ pub(super) fn chunk(partition: i32, from: i64, values: &[&str]) -> Event {
     Event::Chunk(Chunk { assignment: 1, partition, records, next_offset, end_offset: next_offset })
 }
 
-/// A message.
 pub(super) fn message(patient: &str, second: u32, heart_rate: i32) -> String {
     format!(r#"{{"patient_id":"{patient}","timestamp":"2025-10-26T10:00:{second:02}Z","heart_rate":{heart_rate}}}"#)
 }

@@ -33,7 +33,6 @@ const SLICES_AT_ONCE: usize = 8;
 /// 10 MiB.
 const PAGES_AHEAD: usize = 3;
 
-/// Rows on a page.
 const PAGE_ROWS: i32 = 2000;
 
 /// How often a page is asked for before the scan ends with an error.

@@ -195,10 +195,7 @@ impl CassandraStore {
 
     /// Tells whether something was made.
     async fn apply(&self, migration: &Migration) -> Result<bool, CassandraError> {
-        let mut made = false;
-        for statement in migration.statements(&self.keyspace) {
-            made |= self.change(&statement).await?;
-        }
+        let made = self.change(&migration.statement(&self.keyspace)).await?;
         self.record(migration).await?;
         Ok(made)
     }

@@ -14,7 +14,6 @@ pub(super) struct Figure {
     pub(super) what: String,
     /// One value for each time it was measured, in this unit.
     pub(super) values: Vec<f64>,
-    /// The unit.
     pub(super) unit: &'static str,
     /// What the median has to be, if anything.
     pub(super) goal: Option<Goal>,
@@ -93,7 +92,6 @@ pub(super) fn ratio(id: &str, what: &str, over: &[f64], under: &[f64], goal: Opt
     figure(id, what, ratios, "", goal)
 }
 
-/// Times, in milliseconds.
 pub(super) fn millis(id: &str, what: &str, times: &[Duration], goal: Option<Goal>) -> Figure {
     figure(id, what, values(times, |time| time.as_secs_f64() * 1e3), "ms", goal)
 }

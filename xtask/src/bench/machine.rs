@@ -14,7 +14,6 @@ pub(super) struct Machine {
 }
 
 impl Machine {
-    /// As it is now.
     pub(super) fn now() -> Self {
         let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
         Self {

@@ -74,7 +74,6 @@ pub(super) struct Addresses {
 
 /// Servers that can be broken; dropping it ends all of them.
 pub(super) trait Stack {
-    /// Which kind it is.
     fn kind(&self) -> Kind;
     /// A topic, a group and tables of their own for each campaign; `name` holds letters, digits and `_`.
     fn addresses(&self, name: &str) -> Result<Addresses, Error>;

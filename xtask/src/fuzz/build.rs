@@ -7,10 +7,9 @@ use std::process::{Command, Stdio};
 use super::target::Target;
 use crate::environment;
 use crate::error::Error;
-use crate::repository;
-use crate::say;
 use crate::signals::Interrupt;
 use crate::supervise::Foreground;
+use crate::{repository, say};
 
 /// What `cargo fuzz` passes too, as far as the stable compiler takes it. Only the first two are needed for coverage; the
 /// others let it see comparisons, and keep branches that would be folded into one.

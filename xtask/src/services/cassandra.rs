@@ -12,7 +12,6 @@ use super::options::{HeapSize, ServerSetting};
 use super::server::{Role, Server, class_path, file_address, with_path};
 use crate::error::Error;
 
-/// Which Cassandra.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum CassandraRelease {
     /// Cassandra 5.0.8.

@@ -33,7 +33,6 @@ enum Action {
     Run(run::Args),
 }
 
-/// Which stack.
 #[derive(Clone, Debug, clap::Args)]
 struct StackName {
     /// The stack's name: several can run side by side on different ports

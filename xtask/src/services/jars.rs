@@ -12,9 +12,8 @@ use crate::environment::find_on_path;
 use crate::error::Error;
 use crate::job::Job;
 use crate::lock::Lock;
-use crate::repository;
-use crate::say;
 use crate::signals::Interrupt;
+use crate::{repository, say};
 
 /// About 65 MB come in; on a slow line of 1 Mbit/s that takes nine minutes.
 const FETCH_LIMIT: Duration = Duration::from_secs(15 * 60);

@@ -26,7 +26,6 @@ pub(crate) struct Record {
     pub(crate) version: String,
     /// Where its clients connect.
     pub(crate) port: u16,
-    /// The process.
     pub(crate) process: Identity,
 }
 

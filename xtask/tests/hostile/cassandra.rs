@@ -12,8 +12,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
-use vitals::store::StoreAddress;
-use vitals::store::{self, Consistency};
+use vitals::store::{self, Consistency, StoreAddress};
 
 /// Each of them waits for the driver's time limit, and does little else.
 const AT_A_TIME: usize = 50;

@@ -4,9 +4,8 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::peer;
-use crate::place;
 use crate::ward::{CATCH_UP_LIMIT, Ward, assert_same};
+use crate::{peer, place};
 
 /// The messages of the old README's examples.
 const WITHOUT_ALERT: &str = r#"{"patient_id": "P001", "timestamp": "2025-10-26T10:30:15.123456+00:00", "heart_rate": 95, "spo2": 98, "blood_pressure": {"systolic": 120, "diastolic": 80}, "respiratory_rate": 16, "temperature": 36.8}"#;

@@ -2,10 +2,9 @@
 
 use serde_json::Value;
 
-use crate::peer;
-use crate::place;
 use crate::running::{Running, wait_until};
 use crate::ward::{CATCH_UP_LIMIT, Ward, assert_same, columns, sorted};
+use crate::{peer, place};
 
 /// A ward on the old servers, with the readings of its table.
 struct OldWard(Ward);

@@ -5,10 +5,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::peer;
-use crate::place;
 use crate::running::{RUN_LIMIT, wait_until};
 use crate::ward::{CATCH_UP_LIMIT, Ward, cut, link_to};
+use crate::{peer, place};
 
 const GROUPS: &str = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand";
 

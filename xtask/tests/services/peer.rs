@@ -16,7 +16,6 @@ pub(crate) fn python_command(script: &str, arguments: &[&str]) -> Command {
     command
 }
 
-/// Starts a Python script.
 pub(crate) fn start_python(script: &str, arguments: &[&str]) -> Running {
     Running::start(script, &mut python_command(script, arguments))
 }

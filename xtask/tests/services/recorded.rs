@@ -4,10 +4,9 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::peer;
-use crate::place;
 use crate::running::RUN_LIMIT;
 use crate::ward::{PartitionLag, Ward};
+use crate::{peer, place};
 
 /// Of the recorded readings: how many there are, and how many temperatures cannot be believed.
 const READINGS: usize = 2_332;

@@ -142,7 +142,6 @@ impl Running {
         self.wait_end(RUN_LIMIT)
     }
 
-    /// Waits for its end.
     pub(crate) fn wait_end(mut self, limit: Duration) -> Ended {
         let ended = look_until(limit, || self.child.try_wait().unwrap());
         let lasted = self.begun.elapsed();

@@ -5,10 +5,9 @@ use std::net::TcpListener;
 use std::process::Command;
 use std::time::Duration;
 
-use crate::peer;
-use crate::place;
 use crate::running::{RUN_LIMIT, Running, wait_until};
 use crate::ward::{CATCH_UP_LIMIT, Ward, cut, link_to};
+use crate::{peer, place};
 
 /// cqlsh starts several processes to copy, which takes its time on a busy machine.
 const CQLSH_LIMIT: Duration = Duration::from_secs(90);

@@ -5,10 +5,9 @@ use std::net::{SocketAddr, TcpListener};
 use std::thread;
 use std::time::Duration;
 
-use crate::peer;
-use crate::place;
 use crate::running::{Ended, RUN_LIMIT, Running};
 use crate::ward::{CATCH_UP_LIMIT, Ward, cut, link_to};
+use crate::{peer, place};
 
 /// Who cannot be reached is told within 5 s; the rest is for a slow machine to start a process.
 const UNREACHABLE_LIMIT: Duration = Duration::from_secs(6);

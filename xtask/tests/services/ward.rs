@@ -10,9 +10,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::link::{Link, Trouble};
-use crate::peer;
-use crate::place;
 use crate::running::{Ended, RUN_LIMIT, Running, wait_until};
+use crate::{peer, place};
 
 /// How long reading a backlog of a test's size may take on a busy machine.
 pub(crate) const CATCH_UP_LIMIT: Duration = Duration::from_secs(20);
@@ -120,7 +119,6 @@ impl Ward {
         peer::python("read_topic.py", &[&self.brokers, topic]).lines().map(peer::Message::parse).collect()
     }
 
-    /// The lag by partition.
     pub(crate) fn lag(&self) -> Vec<PartitionLag> {
         self.objects("lag").into_iter().map(PartitionLag).collect()
     }

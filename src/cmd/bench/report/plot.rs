@@ -34,12 +34,10 @@ pub(super) struct Line {
 }
 
 impl Line {
-    /// Of these points.
     pub(super) fn new(label: &'static str, points: impl Iterator<Item = (f64, Option<f64>)>) -> Self {
         Self { label, points: points.collect() }
     }
 
-    /// Its values.
     pub(super) fn values(&self) -> impl Iterator<Item = f64> {
         self.points.iter().filter_map(|(_, value)| *value)
     }

@@ -5,8 +5,7 @@ use super::*;
 use crate::cmd::topic::TopicCommand;
 use crate::cmd::{Command, CommandLine};
 use crate::output::Output;
-use crate::record::BatchFault;
-use crate::record::{Header, Record};
+use crate::record::{BatchFault, Header, Record};
 
 fn typed(line: &str) -> Result<Args, clap::Error> {
     let words = ["vitals", "topic", "tail"].into_iter().chain(line.split_whitespace());

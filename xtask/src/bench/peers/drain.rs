@@ -11,13 +11,10 @@ use crate::error::Error;
 /// A full topic.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Work {
-    /// The topic.
     pub(super) topic: &'static str,
-    /// Its readings.
     pub(super) readings: u32,
     /// Whose they are.
     pub(super) patients: u32,
-    /// Its partitions.
     pub(super) partitions: u32,
 }
 
@@ -37,7 +34,6 @@ pub(super) struct Drained {
     committed: u32,
 }
 
-/// Who drains.
 #[derive(Debug, Clone)]
 pub(super) struct Drainer {
     /// How it is called in figures.

@@ -8,8 +8,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use super::link_faults;
-use super::producer_killed;
+use super::{link_faults, producer_killed};
 use crate::chaos::flow::{Flow, Load};
 use crate::chaos::gauge::Gauge;
 use crate::chaos::run::Run;
