@@ -86,8 +86,8 @@ pub(crate) struct LoadTest {
 
 impl LoadTest {
     /// Runs for as long as it should, or until the user says stop, and then until every row is stored. There is one
-    /// consumer for each of the `listeners`, which are given back by those that left in time. `sent` is told of every reading that the broker has
-    /// acknowledged.
+    /// consumer for each of the `listeners`, which are given back by those that left in time. `sent` is told of every
+    /// reading that the broker has acknowledged.
     ///
     /// # Errors
     /// A server cannot be reached or refuses.

@@ -1,8 +1,8 @@
 //! Where readings and alerts are kept.
 //!
-//! [`Store`](crate::pipeline::store::Store) is what the pipeline needs; [`cassandra`] is the store of the contract, [`sqlite`] the one that needs no
-//! server; [`AnyStore`] is the one that the settings name. [`Consistency`] says how many copies must have a row before
-//! it counts as stored.
+//! [`Store`](crate::pipeline::store::Store) is what the pipeline needs; [`cassandra`] is the store of the contract,
+//! [`sqlite`] the one that needs no server; [`AnyStore`] is the one that the settings name. [`Consistency`] says how
+//! many copies must have a row before it counts as stored.
 
 mod address;
 mod any;

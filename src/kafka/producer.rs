@@ -2,8 +2,8 @@
 //!
 //! What [`Producer::send`] has marked as acknowledged in the [`Delivery`] is in the log of all in-sync replicas
 //! (acks=all). Every call of the cluster is under a time limit, and after any trouble its connections are dropped and
-//! made anew. Readings go out over our own connections, [`Direct`]: 1.4 times as many in a second as with [`Rskafka`], for
-//! four fifths of its processor time, and compressed without a codec in C.
+//! made anew. Readings go out over our own connections, [`Direct`]: faster than by way of [`Rskafka`], for less
+//! processor time, and compressed without a codec in C.
 //!
 //! The order within a partition is kept: each partition has at most one request in flight, so that a later record
 //! never overtakes an earlier one that has to be repeated. Different partitions are served at once. A record whose

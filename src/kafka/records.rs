@@ -1,9 +1,9 @@
 //! Kafka's record batches (message format 2), read and written.
 //!
 //! Our own, because a reader must be able to pass what it cannot understand: null headers, header keys that are not
-//! UTF-8, transaction markers, codecs of the future. A batch that cannot be opened becomes one [`Record`](crate::record::Record) with a
-//! [`fault`](crate::record::Record::fault), so that it reaches the dead letters and the partition goes on behind it. Values are
-//! slices of the response, not copies.
+//! UTF-8, transaction markers, codecs of the future. A batch that cannot be opened becomes one
+//! [`Record`](crate::record::Record) with a [`fault`](crate::record::Record::fault), so that it reaches the dead letters
+//! and the partition goes on behind it. Values are slices of the response, not copies.
 //!
 //! The layout is that of Kafka's protocol guide, "Record Batch"; lengths inside records are zig-zag varints.
 

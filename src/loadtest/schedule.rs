@@ -1,8 +1,8 @@
 //! Who sends which reading of a common schedule.
 //!
-//! Reading n of a load test is due n intervals after its beginning, whoever sends it. The readings go round the patients, and
-//! each sender has some of the patients: so a sender's readings have fixed places in each round, and the senders need not
-//! talk with each other.
+//! Reading n of a load test is due n intervals after its beginning, whoever sends it. The readings go round the
+//! patients, and each sender has some of the patients: so a sender's readings have fixed places in each round, and the
+//! senders need not talk with each other.
 
 use std::time::Duration;
 

@@ -22,8 +22,9 @@ use crate::retry;
 /// How long the same trouble is not told again.
 const TELL_AGAIN: Duration = Duration::from_secs(10);
 
-/// A batch that has come back from the store or the dead letters; `None` where that panicked. Then the fault is its own: everything else can still
-/// be settled and committed before the end. What it stood for stays open, so that nothing from there on is committed.
+/// A batch that has come back from the store or the dead letters; `None` where that panicked. Then the fault is its own:
+/// everything else can still be settled and committed before the end. What it stood for stays open, so that nothing from
+/// there on is committed.
 pub(super) type Answer<T, E, K = ()> = Option<(T, Result<K, E>)>;
 /// Dead letters that have come back, with what the operator should hear of it.
 pub(super) type Kept<E> = Answer<DeadLetterBatch, E, Option<String>>;

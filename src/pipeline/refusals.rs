@@ -2,9 +2,9 @@
 //!
 //! A batch is refused as a whole. So the partitions are read again from what is committed, and the batch's patients get
 //! batches of one row from then on. A row that is refused alone, when the store has taken others since the first refusal,
-//! is at fault itself: its record is read once more, and becomes a dead letter. While the store refuses every row, the fault is
-//! the store's, and its rows wait like those of a store that is away. Nothing has to be kept for all this in better
-//! times, not even the messages.
+//! is at fault itself: its record is read once more, and becomes a dead letter. While the store refuses every row, the
+//! fault is the store's, and its rows wait like those of a store that is away. Nothing has to be kept for all this in
+//! better times, not even the messages.
 
 use std::collections::BTreeMap;
 

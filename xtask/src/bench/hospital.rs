@@ -1,4 +1,5 @@
-//! What an operator's commands and the reference programs are measured on: a Kafka with a topic of readings, and a Cassandra with a table of them.
+//! What an operator's commands and the reference programs are measured on: a Kafka with a topic of readings, and a
+//! Cassandra with a table of them.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,5 @@
-//! What the table of the embedded default is measured on: a Kafka, an embedded broker, and the programs that work with either.
+//! What the table of the embedded default is measured on: a Kafka, an embedded broker, and the programs that work with
+//! either.
 
 use std::cell::RefCell;
 use std::fmt;

@@ -1,8 +1,8 @@
 //! R14: SIGINT or SIGTERM for `vitals consume` at random moments, also while its store stands still, and a second one.
 //!
 //! A consumer that ends with 0 has committed all that it has shown; one that was cut short (130) because the store took
-//! nothing has committed what is stored and has everything below it. In a second run the planted bug is a settle time that nobody lives to see: such a
-//! consumer ends with 0, and has committed nothing.
+//! nothing has committed what is stored and has everything below it. In a second run the planted bug is a settle time
+//! that nobody lives to see: such a consumer ends with 0, and has committed nothing.
 
 use std::process::ExitStatus;
 use std::time::Instant;
