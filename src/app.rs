@@ -21,7 +21,7 @@ use crate::pipeline::dead_letters::DeadLetters;
 use crate::pipeline::events::Listener;
 use crate::pipeline::source::Source;
 use crate::pipeline::store::{SettleTime, Store};
-use crate::pipeline::{Pipeline, Settling, Summary, Until};
+use crate::pipeline::{self, Pipeline, Settling, Summary, Until};
 use crate::settings::{Settings, SettleChoice};
 use crate::shutdown::Shutdown;
 use crate::store::{self, AnyStore, StoreError};
@@ -109,47 +109,33 @@ pub fn member_config(settings: &Settings) -> MemberConfig {
 pub struct Consuming {
     /// The limits of the rules.
     pub limits: Limits,
-    /// When it ends by itself.
-    pub until: Until,
-    /// How long what is stored waits for its commit.
-    pub settling: Settling,
-    /// How many bytes it may have read that are not stored yet.
-    pub max_in_flight_bytes: usize,
-    /// How many readings a batch has at most, where the store's own choice is not taken.
-    pub max_batch_rows: Option<usize>,
+    /// How its pipeline works.
+    pub options: pipeline::Options,
 }
 
 impl Consuming {
     /// As the settings say, without an end of its own.
-    #[must_use]
     pub fn of(settings: &Settings, settling: Settling) -> Self {
-        Self {
-            limits: settings.limits,
+        let options = pipeline::Options {
             until: Until::default(),
             settling,
             max_in_flight_bytes: settings.max_in_flight_bytes,
             max_batch_rows: settings.max_batch_rows,
-        }
+        };
+        Self { limits: settings.limits, options }
     }
 
-    /// Takes the way of a reading, from `source` to the commit.
-    ///
-    /// # Errors
-    /// The source ended for good. What was not committed is read again by the group's next member.
+    /// Takes the way of a reading, from `source` to the commit. An error is one of the source, which ended for good: what
+    /// was not committed is read again by the group's next member.
     pub async fn run<S: Source, T: Store, D: DeadLetters, L: Listener>(
-        self,
+        mut self,
         source: &mut S,
         store: &T,
         dead_letters: &D,
         listener: &mut L,
         shutdown: &Shutdown,
     ) -> Result<Summary, S::Error> {
-        Pipeline::new(source, store, dead_letters, listener, self.limits, self.until)
-            .settling(self.settling)
-            .max_in_flight_bytes(self.max_in_flight_bytes)
-            .max_batch_rows(self.max_batch_rows)
-            .run(shutdown)
-            .await
+        Pipeline::new(source, store, dead_letters, &mut self.limits, listener, self.options).run(shutdown).await
     }
 }
 

@@ -53,6 +53,8 @@ impl Position {
 #[derive(Debug, Default)]
 pub struct Ledger {
     assignment: u64,
+    /// Whether nothing was taken away since.
+    is_assigned: bool,
     /// The first assignment of which nothing was taken away.
     awaited_since: u64,
     partitions: BTreeMap<i32, Partition>,
@@ -136,6 +138,7 @@ impl Ledger {
             self.awaited_since = assignment;
         }
         self.assignment = assignment;
+        self.is_assigned = true;
         self.partitions.clear();
         self.marks.clear();
     }
@@ -160,6 +163,7 @@ impl Ledger {
     /// Takes everything away: the partitions belong to somebody else, or have to be read and stored again from what is
     /// committed on. Where they are assigned to us again, records that were admitted before are known as such.
     pub fn take_away(&mut self) {
+        self.is_assigned = false;
         for (partition, state) in std::mem::take(&mut self.partitions) {
             let mut seen = self.seen.remove(&partition).unwrap_or_default();
             let is_committed = state.committed == Some(self.position(partition, &state));
@@ -332,6 +336,16 @@ impl Ledger {
     #[must_use]
     pub fn open_records(&self) -> usize {
         self.partitions.values().map(|state| state.entries.len()).sum()
+    }
+
+    /// Whether there is an assignment; it may be one of no partitions.
+    pub fn is_assigned(&self) -> bool {
+        self.is_assigned
+    }
+
+    /// The partitions that are ours.
+    pub fn partitions(&self) -> impl Iterator<Item = i32> + '_ {
+        self.partitions.keys().copied()
     }
 
     /// The present assignment's number.

@@ -33,7 +33,7 @@
 //!  ─▶ pipeline.rs ─▶ ledger.rs (admitted) ─▶ reading/decode.rs ─▶ alarm.rs ─▶ pipeline/write_queue.rs
 //!  ─▶ pipeline/delivery.rs ─▶ store/any.rs ─▶ store/cassandra/write.rs ─▶ store/cassandra/write/request.rs
 //!
-//!  pipeline/delivery.rs ─▶ ledger.rs (settled) ─▶ pipeline/ending.rs ─▶ kafka/consumer.rs ─▶ kafka/group/driver.rs
+//!  pipeline/delivery.rs ─▶ ledger.rs (settled) ─▶ pipeline/commits.rs ─▶ kafka/consumer.rs ─▶ kafka/group/driver.rs
 //!  ─▶ kafka/group/coordinator.rs ─▶ kafka/offsets.rs ─▶ kafka/connection.rs
 //! ```
 

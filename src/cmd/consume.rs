@@ -54,7 +54,8 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
     let mut screen = Screen::new(output, settings, args.quiet);
     screen.started();
     let until = Until { max_messages: args.max, end: args.exit_at_end };
-    let how = Consuming { until, ..Consuming::of(settings, settling) };
+    let mut how = Consuming::of(settings, settling);
+    how.options.until = until;
     let summary = member
         .consume(how, &store, &mut screen, shutdown)
         .await

@@ -11,7 +11,7 @@ use super::group::driver::{Channels, Command, Driver};
 use super::group::{MemberConfig, admin};
 use super::offsets::Place;
 use crate::ledger::Position;
-use crate::pipeline::source::{Event, Source};
+use crate::pipeline::source::{Event, Fetched, MembershipEvent, Source};
 use crate::shutdown::LEAVE_LIMIT;
 
 /// Commands and membership events that may wait. Each side has at most a handful under way.
@@ -25,8 +25,8 @@ const CHANNEL_CHUNKS: usize = 2;
 #[derive(Debug)]
 pub struct Consumer {
     commands: mpsc::Sender<Command>,
-    events: mpsc::Receiver<Event>,
-    records: mpsc::Receiver<Event>,
+    events: mpsc::Receiver<MembershipEvent>,
+    records: mpsc::Receiver<Fetched>,
     driver: JoinSet<Result<(), KafkaError>>,
 }
 
@@ -90,10 +90,10 @@ impl Source for Consumer {
             // Membership first: after a revocation the chunks that wait are nobody's.
             biased;
             event = self.events.recv() => match event {
-                Some(event) => Ok(event),
+                Some(event) => Ok(Event::Membership(event)),
                 None => Err(self.outcome().await),
             },
-            Some(event) = self.records.recv(), if room => Ok(event),
+            Some(fetched) = self.records.recv(), if room => Ok(Event::Fetched(fetched)),
         }
     }
 

@@ -26,7 +26,7 @@ use super::offsets::{self, Place};
 use super::records::{self, Decoded};
 use super::versions::LAST_FETCH_BY_NAME;
 use crate::output::counted;
-use crate::pipeline::source::{Assigned, Chunk, Event};
+use crate::pipeline::source::{Assigned, Chunk, Fetched, Gap};
 use crate::record::Record;
 use crate::retry::Backoff;
 
@@ -48,7 +48,7 @@ pub(super) struct Fetcher {
     /// The number that marks what is fetched.
     pub(super) assignment: u64,
     /// Where the records go. Its limit is what holds the reading up when the store is slow.
-    pub(super) events: mpsc::Sender<Event>,
+    pub(super) events: mpsc::Sender<Fetched>,
     /// By partition, the offset to read next.
     pub(super) positions: BTreeMap<i32, i64>,
     /// The id of the topic that the positions belong to; nil where the brokers give topics none.
@@ -90,7 +90,7 @@ impl Fetcher {
             }
             if backoff.is_worth_telling() {
                 let text = format!("reading is held up ({error}); trying again");
-                let _ = self.events.send(Event::Trouble(text)).await;
+                let _ = self.events.send(Fetched::Trouble(text)).await;
             }
             sleep(backoff.next_pause()).await;
         }
@@ -156,7 +156,7 @@ impl Fetcher {
             let (partition, found) = (*partition, *found);
             let wanted = self.positions.get(&partition).copied().unwrap_or(found);
             let end_offset = ends.get(&partition).copied().unwrap_or(found);
-            let gap = Event::Gap { assignment: self.assignment, partition, wanted, found, end_offset };
+            let gap = Fetched::Gap(Gap { assignment: self.assignment, partition, wanted, found, end_offset });
             if wanted != found && self.events.send(gap).await.is_err() {
                 return Ok(None);
             }
@@ -270,7 +270,7 @@ impl Part {
         partition: i32,
         data: Bytes,
         end_offset: i64,
-    ) -> Result<Option<(i64, Event)>, KafkaError> {
+    ) -> Result<Option<(i64, Fetched)>, KafkaError> {
         let Some(from) = self.positions.get(&partition).copied() else { return Ok(None) };
         let empty = data.is_empty();
         let decoded = records::decode(data, from);
@@ -280,7 +280,7 @@ impl Part {
             return if empty { Ok(None) } else { Err(strange) };
         };
         let (assignment, records) = (fetcher.assignment, decoded.records);
-        Ok(Some((next_offset, Event::Chunk(Chunk { assignment, partition, records, next_offset, end_offset }))))
+        Ok(Some((next_offset, Fetched::Chunk(Chunk { assignment, partition, records, next_offset, end_offset }))))
     }
 
     /// The log does not hold the wanted offset. Goes on at its earliest record, so that nothing that is there is
@@ -291,7 +291,7 @@ impl Part {
         let latest = offsets::list(&mut self.leader, &fetcher.topic, &[partition], Place::Latest).await?;
         let end_offset = latest.first().map_or(found, |(_, end)| *end);
         let wanted = self.positions.insert(partition, found).unwrap_or(found);
-        let gap = Event::Gap { assignment: fetcher.assignment, partition, wanted, found, end_offset };
+        let gap = Fetched::Gap(Gap { assignment: fetcher.assignment, partition, wanted, found, end_offset });
         Ok(fetcher.events.send(gap).await.ok())
     }
 }

@@ -9,7 +9,7 @@ use super::cluster::Cluster;
 use super::config::KafkaConfig;
 use super::error::KafkaError;
 use super::fetch::{Ended, Fetcher};
-use crate::pipeline::source::Event;
+use crate::pipeline::source::Fetched;
 
 /// Chunks that wait to be shown. With the one in the hands of the fetcher, this bounds what is read ahead.
 const CHANNEL_CHUNKS: usize = 2;
@@ -17,7 +17,7 @@ const CHANNEL_CHUNKS: usize = 2;
 /// The records of a topic from some offsets on, as they come.
 #[derive(Debug)]
 pub struct Live {
-    events: mpsc::Receiver<Event>,
+    events: mpsc::Receiver<Fetched>,
     fetcher: JoinSet<Ended>,
 }
 
@@ -50,7 +50,7 @@ impl Live {
 
     /// Waits for the next chunk, gap or trouble; `None` never comes, but for a topic without partitions. Dropping the
     /// future loses nothing.
-    pub async fn next(&mut self) -> Option<Event> {
+    pub async fn next(&mut self) -> Option<Fetched> {
         match self.events.recv().await {
             Some(event) => Some(event),
             // A panic in the fetcher must not pass for a topic without partitions.

@@ -5,31 +5,61 @@
 
 use std::error::Error;
 use std::panic::AssertUnwindSafe;
-use std::time::Duration;
 
 use futures::FutureExt as _;
-use tokio::time::{Instant, sleep};
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+use tokio::time::sleep;
 
-use super::dead_letters::{DeadLetterBatch, DeadLetters};
+use super::dead_letters::{DeadLetter, DeadLetterBatch, DeadLetterQueue, DeadLetters};
 use super::events::{Listener, PipelineEvent};
-use super::source::Source;
+use super::refusals::Refusals;
+use super::report::Report;
 use super::store::{Store, WriteError};
-use super::write_queue::WriteBatch;
-use super::{MAX_WRITES_IN_FLIGHT, Pipeline};
-use crate::ledger::Receipt;
+use super::write_queue::{WriteBatch, WriteQueue};
+use crate::ledger::{Ledger, Receipt};
+use crate::reading::reject::Reject;
+use crate::record::Record;
 use crate::retry;
 
-/// How long the same trouble is not told again.
-const TELL_AGAIN: Duration = Duration::from_secs(10);
+/// How many batches may be on their way to the store. More only queue up inside of it.
+pub(crate) const MAX_WRITES_IN_FLIGHT: usize = 32;
 
-/// A batch that has come back from the store or the dead letters; `None` where that panicked. Then the fault is its own:
-/// everything else can still be settled and committed before the end. What it stood for stays open, so that nothing from
-/// there on is committed.
-pub(super) type Answer<T, E, K = ()> = Option<(T, Result<K, E>)>;
-/// Dead letters that have come back, with what the operator should hear of it.
-pub(super) type Kept<E> = Answer<DeadLetterBatch, E, Option<String>>;
+/// A batch that is on its way, and what comes of it; `None` where that panicked. Then the fault is its own: everything
+/// else can still be settled and committed before the end. What it stood for stays open, so that nothing from there on is
+/// committed.
+type Writes<'a, B, K, E> = FuturesUnordered<BoxFuture<'a, Option<(B, Result<K, E>)>>>;
 
-impl<S: Source, T: Store, D: DeadLetters, L: Listener> Pipeline<'_, S, T, D, L> {
+/// What was taken up and is not settled yet.
+pub(super) struct Delivery<'a, T, D: DeadLetters> {
+    pub(super) write_queue: WriteQueue,
+    pub(super) writes: Writes<'a, WriteBatch, (), WriteError>,
+    /// Each with what the operator should hear of it.
+    pub(super) dead_letter_writes: Writes<'a, DeadLetterBatch, Option<String>, D::Error>,
+    pub(super) refusals: Refusals,
+    /// What the messages of all this take in memory.
+    pub(super) in_flight_bytes: usize,
+    store: &'a T,
+    dead_letters: &'a D,
+    dead_letter_queue: DeadLetterQueue,
+    max_batch_rows: Option<usize>,
+}
+
+impl<'a, T: Store, D: DeadLetters> Delivery<'a, T, D> {
+    pub(super) fn new(store: &'a T, dead_letters: &'a D, max_batch_rows: Option<usize>) -> Self {
+        Self {
+            write_queue: WriteQueue::default(),
+            writes: FuturesUnordered::new(),
+            dead_letter_writes: FuturesUnordered::new(),
+            refusals: Refusals::default(),
+            in_flight_bytes: 0,
+            store,
+            dead_letters,
+            dead_letter_queue: DeadLetterQueue::default(),
+            max_batch_rows,
+        }
+    }
+
     pub(super) fn send_what_is_ready(&mut self) {
         let limits = self.store.batch_limits();
         let limits = self.max_batch_rows.map_or(limits, |rows| limits.with_rows(rows));
@@ -39,52 +69,45 @@ impl<S: Source, T: Store, D: DeadLetters, L: Listener> Pipeline<'_, S, T, D, L> 
             self.writes.push(Box::pin(write(self.store, batch)));
         }
         while let Some(batch) = self.dead_letter_queue.next_batch() {
-            self.letter_writes.push(Box::pin(keep(self.dead_letters, batch)));
+            self.dead_letter_writes.push(Box::pin(keep(self.dead_letters, batch)));
         }
     }
 
-    pub(super) fn written(&mut self, answer: Answer<WriteBatch, WriteError>) {
-        let Some((batch, outcome)) = answer else { return self.drain() };
+    /// Puts a refused record on its way to the dead letters.
+    pub(super) fn keep(&mut self, partition: i32, record: &Record, reject: Reject, receipt: Receipt) {
+        // A copy: a slice would hold on to its whole fetch for as long as the dead letter cannot be kept.
+        self.dead_letter_queue.add(DeadLetter { partition, record: record.detached(), reject }, receipt);
+    }
+
+    pub(super) fn written<L: Listener>(
+        &mut self,
+        (mut batch, outcome): (WriteBatch, Result<(), WriteError>),
+        ledger: &mut Ledger,
+        report: &mut Report<'_, L>,
+    ) {
         match outcome {
             Ok(()) => {
-                self.progress.stored += self.count(&batch.receipts);
-                self.listener.hear(PipelineEvent::Stored(&batch.rows));
+                report.progress.stored += count(&batch.receipts, ledger);
+                report.tell(PipelineEvent::Stored(&batch.rows));
                 self.refusals.taken();
                 if self.refusals.is_calm() {
                     self.write_queue.send_together();
                 }
             }
-            Err(error) if self.is_ours(&batch.receipts) => return self.failed(batch, &error),
+            Err(error) if is_ours(&batch.receipts, ledger) => {
+                if matches!(error, WriteError::Never(_)) {
+                    return self.refused(batch, &error.to_string(), report);
+                }
+                batch.attempts += 1;
+                let text = format!("{error}; trying again, nothing is committed meanwhile");
+                report.trouble_of_attempt(batch.attempts, &text, &text);
+                return self.writes.push(Box::pin(write(self.store, batch)));
+            }
             // The partition's next owner reads the rows again.
             Err(_) => {}
         }
-        batch.receipts.iter().for_each(|receipt| self.ledger.settle(*receipt));
+        batch.receipts.iter().for_each(|receipt| ledger.settle(*receipt));
         self.is_back(&batch);
-    }
-
-    /// Tries a batch again, unless it may be at fault itself.
-    fn failed(&mut self, mut batch: WriteBatch, error: &WriteError) {
-        if matches!(error, WriteError::Never(_)) {
-            return self.refused(batch, &error.to_string());
-        }
-        batch.attempts += 1;
-        self.tell_retry(batch.attempts, &format!("{error}; trying again, nothing is committed meanwhile"));
-        self.writes.push(Box::pin(write(self.store, batch)));
-    }
-
-    pub(super) fn tell_retry(&mut self, attempts: u32, trouble: &str) {
-        if retry::is_worth_telling(attempts) {
-            self.tell(trouble, trouble);
-        }
-    }
-
-    /// What is on its way together mostly meets the same trouble: one of a kind is told for all of it.
-    fn tell(&mut self, kind: &str, trouble: &str) {
-        self.told.retain(|_, at| at.elapsed() < TELL_AGAIN);
-        if !self.told.contains_key(kind) {
-            self.listener.hear(PipelineEvent::Trouble(trouble));
-            self.told.insert(kind.to_owned(), Instant::now());
-        }
     }
 
     /// Makes room for others.
@@ -93,41 +116,53 @@ impl<S: Source, T: Store, D: DeadLetters, L: Listener> Pipeline<'_, S, T, D, L> 
         self.write_queue.done(&batch.patients);
     }
 
-    pub(super) fn kept(&mut self, answer: Kept<D::Error>) {
-        let Some((mut batch, outcome)) = answer else { return self.drain() };
+    pub(super) fn kept<L: Listener>(
+        &mut self,
+        (mut batch, outcome): (DeadLetterBatch, Result<Option<String>, D::Error>),
+        ledger: &mut Ledger,
+        report: &mut Report<'_, L>,
+    ) {
         match outcome {
             Ok(told) => {
-                self.progress.refused += self.count(&batch.receipts);
+                report.progress.refused += count(&batch.receipts, ledger);
                 if let Some(told) = told {
-                    self.tell("kept in parts", &told);
+                    report.trouble_once("kept in parts", &told);
                 }
             }
-            Err(error) if self.is_ours(&batch.receipts) => {
+            Err(error) if is_ours(&batch.receipts, ledger) => {
                 batch.attempts += 1;
-                if retry::is_worth_telling(batch.attempts) {
-                    self.tell(&error.to_string(), &cannot_be_kept(&batch, &error));
-                }
-                self.letter_writes.push(Box::pin(keep(self.dead_letters, batch)));
-                return;
+                report.trouble_of_attempt(batch.attempts, &error.to_string(), &cannot_be_kept(&batch, &error));
+                return self.dead_letter_writes.push(Box::pin(keep(self.dead_letters, batch)));
             }
             Err(_) => {}
         }
-        batch.receipts.iter().for_each(|receipt| self.ledger.settle(*receipt));
+        batch.receipts.iter().for_each(|receipt| ledger.settle(*receipt));
         self.in_flight_bytes = self.in_flight_bytes.saturating_sub(batch.size_bytes);
         if let Some(partition) = batch.partition() {
             self.dead_letter_queue.done(partition);
         }
     }
 
-    fn is_ours(&self, receipts: &[Receipt]) -> bool {
-        receipts.iter().any(|receipt| self.ledger.awaits(receipt))
+    /// Drops what has not gone out yet.
+    pub(super) fn take_away(&mut self) {
+        let dropped = self.write_queue.clear() + self.dead_letter_queue.clear();
+        self.in_flight_bytes = self.in_flight_bytes.saturating_sub(dropped);
     }
 
-    /// How many are settled by it for the first time. Those of partitions that were taken away will be read again.
-    fn count(&self, receipts: &[Receipt]) -> u64 {
-        let is_new = |receipt: &&Receipt| !receipt.is_repeat && self.ledger.awaits(receipt);
-        u64::try_from(receipts.iter().filter(is_new).count()).unwrap_or(u64::MAX)
+    /// Whether nothing is under way any more. What is open all the same has been lost to a panic.
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.writes.is_empty() && self.dead_letter_writes.is_empty()
     }
+}
+
+fn is_ours(receipts: &[Receipt], ledger: &Ledger) -> bool {
+    receipts.iter().any(|receipt| ledger.awaits(receipt))
+}
+
+/// How many are settled by it for the first time. Those of partitions that were taken away will be read again.
+fn count(receipts: &[Receipt], ledger: &Ledger) -> u64 {
+    let is_new = |receipt: &&Receipt| !receipt.is_repeat && ledger.awaits(receipt);
+    u64::try_from(receipts.iter().filter(is_new).count()).unwrap_or(u64::MAX)
 }
 
 fn cannot_be_kept(batch: &DeadLetterBatch, error: &impl Error) -> String {
@@ -136,13 +171,16 @@ fn cannot_be_kept(batch: &DeadLetterBatch, error: &impl Error) -> String {
     format!("refused messages cannot be kept{from} ({error}); trying again, nothing behind them is committed")
 }
 
-async fn write<T: Store>(store: &T, batch: WriteBatch) -> Answer<WriteBatch, WriteError> {
+async fn write<T: Store>(store: &T, batch: WriteBatch) -> Option<(WriteBatch, Result<(), WriteError>)> {
     sleep(retry::pause_before(batch.attempts)).await;
     let outcome = AssertUnwindSafe(store.write(&batch.rows)).catch_unwind().await.ok()?;
     Some((batch, outcome))
 }
 
-async fn keep<D: DeadLetters>(dead_letters: &D, batch: DeadLetterBatch) -> Kept<D::Error> {
+async fn keep<D: DeadLetters>(
+    dead_letters: &D,
+    batch: DeadLetterBatch,
+) -> Option<(DeadLetterBatch, Result<Option<String>, D::Error>)> {
     sleep(retry::pause_before(batch.attempts)).await;
     let outcome = AssertUnwindSafe(dead_letters.keep(&batch.letters)).catch_unwind().await.ok()?;
     Some((batch, outcome))

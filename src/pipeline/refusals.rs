@@ -8,15 +8,13 @@
 
 use std::collections::BTreeMap;
 
-use super::Pipeline;
-use super::dead_letters::{DeadLetter, DeadLetters};
-use super::events::{Listener, PipelineEvent};
-use super::source::Source;
+use super::dead_letters::DeadLetters;
+use super::delivery::Delivery;
+use super::events::Listener;
+use super::report::Report;
 use super::store::Store;
 use super::write_queue::{Refused, WriteBatch};
 use crate::ledger::{Position, Receipt};
-use crate::reading::reject::Reject;
-use crate::record::Record;
 
 /// What is known of the rows that were refused.
 #[derive(Debug, Default)]
@@ -61,11 +59,16 @@ impl Refusals {
     pub(super) fn take_due(&mut self) -> bool {
         std::mem::take(&mut self.is_due)
     }
+
+    /// Whether the store has refused the row of this record alone, and then whether that was told before; once.
+    pub(super) fn is_told(&mut self, receipt: &Receipt) -> Option<bool> {
+        self.records.get_mut(&receipt.place()).map(|is_told| std::mem::replace(is_told, true))
+    }
 }
 
-impl<S: Source, T: Store, D: DeadLetters, L: Listener> Pipeline<'_, S, T, D, L> {
+impl<T: Store, D: DeadLetters> Delivery<'_, T, D> {
     /// Takes note of a batch that the store refuses. Its records stay unsettled, so that nothing behind them is committed.
-    pub(super) fn refused(&mut self, batch: WriteBatch, reason: &str) {
+    pub(super) fn refused<L: Listener>(&mut self, batch: WriteBatch, reason: &str, report: &mut Report<'_, L>) {
         let taken = self.refusals.taken;
         self.refusals.taken_at_last = taken;
         if batch.rows.readings.len() > 1 {
@@ -75,33 +78,17 @@ impl<S: Source, T: Store, D: DeadLetters, L: Listener> Pipeline<'_, S, T, D, L> 
             let first = Refused { taken_before: together.unwrap_or(taken), attempts: 0 };
             let Refused { taken_before, attempts } = batch.refused.unwrap_or(first);
             if taken_before == taken {
-                self.tell_retry(attempts + 1, &format!("{reason}; trying again, nothing is committed meanwhile"));
+                let text = format!("{reason}; trying again, nothing is committed meanwhile");
+                report.trouble_of_attempt(attempts + 1, &text, &text);
                 return self.write_queue.put_back(batch, Refused { taken_before, attempts: attempts + 1 });
             }
-            self.tell_refused(reason);
+            if self.refusals.told != reason {
+                reason.clone_into(&mut self.refusals.told);
+                report.trouble(&format!("{reason}; such readings go to the dead letters"));
+            }
             self.refusals.records.extend(batch.receipts.iter().map(|receipt| (receipt.place(), false)));
         }
         self.refusals.is_due = true;
         self.is_back(&batch);
-    }
-
-    fn tell_refused(&mut self, reason: &str) {
-        if self.refusals.told != reason {
-            reason.clone_into(&mut self.refusals.told);
-            self.listener.hear(PipelineEvent::Trouble(&format!("{reason}; such readings go to the dead letters")));
-        }
-    }
-
-    /// Takes up a record whose row is refused. It was told as a reading, and counts as refused from now on.
-    ///
-    /// Gives the receipt back where the store has nothing against it.
-    pub(super) fn take_refused(&mut self, partition: i32, record: &Record, receipt: Receipt) -> Option<Receipt> {
-        let Some(is_told) = self.refusals.records.get_mut(&receipt.place()) else { return Some(receipt) };
-        if !std::mem::replace(is_told, true) {
-            self.listener.hear(PipelineEvent::Refused { partition, offset: record.offset, reject: &Reject::Store });
-        }
-        let letter = DeadLetter { partition, record: record.detached(), reject: Reject::Store };
-        self.dead_letter_queue.add(letter, receipt);
-        None
     }
 }

@@ -35,9 +35,19 @@ pub struct Assigned {
     pub end_offset: i64,
 }
 
-/// What happens at the source.
+/// What happens at the source: two streams, of which the membership's comes first, since after a revocation the records
+/// that wait are nobody's.
 #[derive(Debug)]
 pub enum Event {
+    /// Whose the partitions are, and what is committed of them.
+    Membership(MembershipEvent),
+    /// What was read of them.
+    Fetched(Fetched),
+}
+
+/// Whose the partitions are, and what is committed of them.
+#[derive(Debug)]
+pub enum MembershipEvent {
     /// These partitions, and no others, are ours from now on.
     Assigned {
         /// The assignment's number, counted up.
@@ -53,27 +63,38 @@ pub enum Event {
     Release,
     /// The partitions are gone: nothing of them may be committed.
     Lost,
-    /// Records to handle.
-    Chunk(Chunk),
     /// These positions are committed.
     Committed(Vec<Position>),
     /// The commit was not taken; the offsets stay to be committed.
     CommitRefused,
-    /// Offsets that the log does not hold any more, or not yet again: it was deleted, cut, or made anew.
-    Gap {
-        /// The assignment that it was read for.
-        assignment: u64,
-        /// The partition.
-        partition: i32,
-        /// The offset that was to be read.
-        wanted: i64,
-        /// Where reading goes on.
-        found: i64,
-        /// The partition's end at this moment.
-        end_offset: i64,
-    },
+    /// Membership is held up, or goes on again: a text for the operator.
+    Trouble(String),
+}
+
+/// What was read.
+#[derive(Debug)]
+pub enum Fetched {
+    /// Records to handle.
+    Chunk(Chunk),
+    /// Offsets that the log does not hold any more, or not yet again.
+    Gap(Gap),
     /// Reading is held up, or goes on again: a text for the operator.
     Trouble(String),
+}
+
+/// Offsets that the log does not hold any more, or not yet again: it was deleted, cut, or made anew.
+#[derive(Debug)]
+pub struct Gap {
+    /// The assignment that it was read for.
+    pub assignment: u64,
+    /// The partition.
+    pub partition: i32,
+    /// The offset that was to be read.
+    pub wanted: i64,
+    /// Where reading goes on.
+    pub found: i64,
+    /// The partition's end at this moment.
+    pub end_offset: i64,
 }
 
 /// Where records come from.
@@ -81,7 +102,7 @@ pub trait Source {
     /// Why the source ended for good.
     type Error: std::error::Error + Send + Sync + 'static;
 
-    /// Waits for the next event; chunks only where there is `room` for them. Dropping the future loses no event.
+    /// Waits for the next event; what was fetched only where there is `room` for it. Dropping the future loses no event.
     fn next(&mut self, room: bool) -> impl Future<Output = Result<Event, Self::Error>> + Send;
 
     /// Asks for a commit of partitions of this `assignment`. The answer is an event; it is a refusal where the assignment

@@ -7,7 +7,11 @@ mod stage;
 
 use std::sync::Mutex;
 
-use self::stage::{Audience, Coordinator, Drawer, Ended, Log, Script, Shelf, assigned, back, chunk, message};
+use self::stage::{
+    Audience, Coordinator, Drawer, Ended, Log, Remembering, Script, Shelf, assigned, back, chunk, message,
+};
+use std::time::Duration;
+
 use tokio::time::sleep;
 
 use super::*;
@@ -20,7 +24,8 @@ struct Play {
     shelf: Shelf,
     drawer: Drawer,
     audience: Audience,
-    until: Until,
+    rules: Remembering,
+    options: Options,
 }
 
 impl Play {
@@ -44,7 +49,8 @@ impl Play {
             },
             drawer: Drawer { log: log.clone(), failures: Mutex::new(0), refuses: 0, is_fatal: false },
             audience: Audience { log: log.clone() },
-            until: Until { max_messages: None, end: true },
+            rules: Remembering::new(log.clone()),
+            options: Options { until: Until { max_messages: None, end: true }, ..Options::default() },
             log,
         }
     }
@@ -64,9 +70,9 @@ impl Play {
         tokio::join!(self.pipeline().run(&shutdown), stop).0
     }
 
-    fn pipeline(&mut self) -> Pipeline<'_, Script, Shelf, Drawer, Audience> {
-        let Self { script, shelf, drawer, audience, until, .. } = self;
-        Pipeline::new(script, shelf, drawer, audience, Limits::default(), *until)
+    fn pipeline(&mut self) -> Pipeline<'_, Script, Shelf, Drawer, Remembering, Audience> {
+        let Self { script, shelf, drawer, rules, audience, options, .. } = self;
+        Pipeline::new(script, shelf, drawer, rules, audience, options.clone())
     }
 }
 
@@ -96,7 +102,8 @@ async fn a_batch_has_no_more_readings_than_the_user_allows() {
         let messages = [0, 1, 2, 3, 4].map(|second| message("P1", second, 70));
         let mut play = Play::of([assigned(&[0], 5), chunk(0, 0, &messages.each_ref().map(String::as_str))]);
         let (_trigger, shutdown) = shutdown::channel();
-        play.pipeline().max_batch_rows(rows).run(&shutdown).await.expect("ends");
+        play.options.max_batch_rows = rows;
+        play.pipeline().run(&shutdown).await.expect("ends");
         assert_eq!(play.log.count("stored P1"), 5);
         play.log.count("began P1")
     };
@@ -135,9 +142,9 @@ async fn a_letter_that_cannot_be_kept_holds_back_its_own_partition_alone() {
 
 #[tokio::test(start_paused = true)]
 async fn a_tombstone_is_refused_like_any_other_message() {
-    let Event::Chunk(mut tombstone) = chunk(0, 0, &["x"]) else { unreachable!() };
+    let Event::Fetched(Fetched::Chunk(mut tombstone)) = chunk(0, 0, &["x"]) else { unreachable!() };
     tombstone.records[0].value = None;
-    let mut play = Play::of([assigned(&[0], 1), Event::Chunk(tombstone)]);
+    let mut play = Play::of([assigned(&[0], 1), Event::Fetched(Fetched::Chunk(tombstone))]);
     play.run().await.expect("ends");
     assert!(play.log.has("kept 0:0 null_value") && play.log.has("committed 0:1"));
 }
@@ -161,8 +168,12 @@ async fn two_writes_of_one_patient_are_never_in_flight_together() {
 
 #[tokio::test(start_paused = true)]
 async fn a_rebalance_settles_and_commits_before_it_gives_the_partitions_away() {
-    let mut play = Play::of([assigned(&[0], 9), chunk(0, 0, &[&message("P1", 0, 70)]), Event::Release]);
-    play.until.end = false;
+    let mut play = Play::of([
+        assigned(&[0], 9),
+        chunk(0, 0, &[&message("P1", 0, 70)]),
+        Event::Membership(MembershipEvent::Release),
+    ]);
+    play.options.until.end = false;
     play.run_and_stop_after(1).await.expect("ends");
     let order = ["stored P1 Some(70)", "committed 0:1", "revoked", "released"].map(|line| play.log.place(line));
     assert!(order.is_sorted(), "{:?}", play.log.lines());
@@ -170,9 +181,13 @@ async fn a_rebalance_settles_and_commits_before_it_gives_the_partitions_away() {
 
 #[tokio::test(start_paused = true)]
 async fn a_rebalance_does_not_wait_for_a_store_that_is_silent() {
-    let mut play = Play::of([assigned(&[0], 9), chunk(0, 0, &[&message("P1", 0, 70)]), Event::Release]);
+    let mut play = Play::of([
+        assigned(&[0], 9),
+        chunk(0, 0, &[&message("P1", 0, 70)]),
+        Event::Membership(MembershipEvent::Release),
+    ]);
     play.shelf.failures = Mutex::new(usize::MAX);
-    play.until.end = false;
+    play.options.until.end = false;
     play.run_and_stop_after(5).await.expect("ends");
     assert!(play.log.has("released"), "within what the member waits for");
     assert_eq!(play.log.count("committed"), 0);
@@ -180,8 +195,9 @@ async fn a_rebalance_does_not_wait_for_a_store_that_is_silent() {
 
 #[tokio::test(start_paused = true)]
 async fn nothing_is_committed_of_partitions_that_are_lost() {
-    let mut play = Play::of([assigned(&[0], 9), chunk(0, 0, &[&message("P1", 0, 70)]), Event::Lost]);
-    play.until.end = false;
+    let mut play =
+        Play::of([assigned(&[0], 9), chunk(0, 0, &[&message("P1", 0, 70)]), Event::Membership(MembershipEvent::Lost)]);
+    play.options.until.end = false;
     play.run_and_stop_after(5).await.expect("ends");
     assert!(play.log.has("stored P1 Some(70)") && play.log.has("revoked"));
     assert_eq!(play.log.count("committed"), 0);
@@ -189,17 +205,27 @@ async fn nothing_is_committed_of_partitions_that_are_lost() {
 
 #[tokio::test(start_paused = true)]
 async fn chunks_of_an_earlier_assignment_are_dropped() {
-    let Event::Assigned { partitions, .. } = assigned(&[0], 9) else { unreachable!() };
-    let again = Event::Assigned { assignment: 2, partitions, is_again: false, is_another_topic: false };
-    let mut play = Play::of([assigned(&[0], 9), Event::Lost, again, chunk(0, 0, &[&message("P1", 0, 70)])]);
-    play.until.end = false;
+    let Event::Membership(MembershipEvent::Assigned { partitions, .. }) = assigned(&[0], 9) else { unreachable!() };
+    let again = Event::Membership(MembershipEvent::Assigned {
+        assignment: 2,
+        partitions,
+        is_again: false,
+        is_another_topic: false,
+    });
+    let mut play = Play::of([
+        assigned(&[0], 9),
+        Event::Membership(MembershipEvent::Lost),
+        again,
+        chunk(0, 0, &[&message("P1", 0, 70)]),
+    ]);
+    play.options.until.end = false;
     let summary = play.run_and_stop_after(5).await.expect("ends");
     assert_eq!(summary.progress.messages, 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn messages_that_are_gone_hold_back_nothing_that_was_read_before_them() {
-    let gap = Event::Gap { assignment: 1, partition: 0, wanted: 1, found: 7, end_offset: 7 };
+    let gap = Event::Fetched(Fetched::Gap(Gap { assignment: 1, partition: 0, wanted: 1, found: 7, end_offset: 7 }));
     let mut play = Play::of([assigned(&[0], 7), chunk(0, 0, &[&message("P1", 0, 70)]), gap]);
     play.shelf.failures = Mutex::new(2);
     play.run().await.expect("ends");
@@ -208,18 +234,20 @@ async fn messages_that_are_gone_hold_back_nothing_that_was_read_before_them() {
 
 #[tokio::test(start_paused = true)]
 async fn an_end_is_not_clean_when_partitions_were_lost_before_they_were_settled() {
-    let mut play = Play::of([assigned(&[0], 9), chunk(0, 0, &[&message("P1", 0, 70)]), Event::Lost]);
+    let mut play =
+        Play::of([assigned(&[0], 9), chunk(0, 0, &[&message("P1", 0, 70)]), Event::Membership(MembershipEvent::Lost)]);
     play.shelf.failures = Mutex::new(usize::MAX);
-    play.until = Until { max_messages: Some(1), end: false };
+    play.options.until = Until { max_messages: Some(1), end: false };
     assert!(!play.run_and_stop_after(1).await.expect("ends").is_clean);
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_end_is_clean_when_partitions_were_lost_long_before_it() {
-    let mut play = Play::of([assigned(&[0], 9), chunk(0, 0, &[&message("P1", 0, 70)]), Event::Lost]);
+    let mut play =
+        Play::of([assigned(&[0], 9), chunk(0, 0, &[&message("P1", 0, 70)]), Event::Membership(MembershipEvent::Lost)]);
     play.script.events.extend(back(&[0], 9, vec![chunk(0, 0, &[&message("P1", 0, 70)])]));
     play.shelf.failures = Mutex::new(1);
-    play.until.end = false;
+    play.options.until.end = false;
     let summary = play.run_and_stop_after(1).await.expect("ends");
     assert!(play.log.place("failed P1") < play.log.place("committed 0:1"));
     assert!(play.log.has("revoked") && summary.is_clean);
@@ -228,7 +256,7 @@ async fn an_end_is_clean_when_partitions_were_lost_long_before_it() {
 #[tokio::test(start_paused = true)]
 async fn a_stop_stores_and_commits_what_was_taken_up() {
     let mut play = Play::of([assigned(&[0], 9), chunk(0, 0, &[&message("P1", 0, 70)])]);
-    play.until.end = false;
+    play.options.until.end = false;
     play.shelf.failures = Mutex::new(3);
     let began = Instant::now();
     let summary = play.run_and_stop_after(0).await.expect("ends");
@@ -240,7 +268,7 @@ async fn a_stop_stores_and_commits_what_was_taken_up() {
 async fn a_stop_while_the_store_is_silent_is_cut_short_and_commits_nothing() {
     let mut play = Play::of([assigned(&[0], 9), chunk(0, 0, &[&message("P1", 0, 70)])]);
     play.shelf.failures = Mutex::new(usize::MAX);
-    play.until.end = false;
+    play.options.until.end = false;
     let began = Instant::now();
     let summary = play.run_and_stop_after(1).await.expect("ends");
     assert!(!summary.is_clean);
@@ -272,7 +300,7 @@ async fn an_end_that_lost_its_partitions_waits_until_they_are_back_and_committed
     for until in [Until { max_messages: None, end: true }, Until { max_messages: Some(1), end: false }] {
         let value = message("P1", 0, 170);
         let mut play = Play::of([assigned(&[0], 1), chunk(0, 0, &[&value])]);
-        play.until = until;
+        play.options.until = until;
         play.script.coordinator = Coordinator::KnowsUsNot;
         play.script.again = back(&[0], 1, vec![chunk(0, 0, &[&value])]);
         let summary = play.run().await.expect("ends");
@@ -297,7 +325,7 @@ async fn a_topic_made_anew_while_the_partitions_were_lost_is_told_from_its_start
     let mut play = Play::of([assigned(&[0], 1), chunk(0, 0, &[&old])]);
     play.script.coordinator = Coordinator::KnowsUsNot;
     play.script.again = back(&[0], 1, vec![chunk(0, 0, &[&new])]);
-    if let Some(Event::Assigned { is_another_topic, .. }) = play.script.again.first_mut() {
+    if let Some(Event::Membership(MembershipEvent::Assigned { is_another_topic, .. })) = play.script.again.first_mut() {
         *is_another_topic = true;
     }
     let summary = play.run().await.expect("ends");
@@ -311,7 +339,7 @@ async fn an_end_that_waits_gives_its_partitions_away_when_others_want_them() {
     play.script.coordinator = Coordinator::Refuses;
     let release = async {
         sleep(Duration::from_secs(2)).await;
-        Event::Release
+        Event::Membership(MembershipEvent::Release)
     };
     play.script.later = Some(Box::pin(release));
     play.run_and_stop_after(5).await.expect("ends");
@@ -323,7 +351,7 @@ async fn a_maximum_is_met_exactly_and_no_more_is_committed() {
     let values: Vec<_> = (0..5).map(|second| message("P1", second, 70)).collect();
     let values: Vec<_> = values.iter().map(String::as_str).collect();
     let mut play = Play::of([assigned(&[0], 5), chunk(0, 0, &values)]);
-    play.until = Until { max_messages: Some(3), end: false };
+    play.options.until = Until { max_messages: Some(3), end: false };
     let summary = play.run().await.expect("ends");
     assert_eq!((summary.progress.messages, summary.progress.stored), (3, 3));
     assert_eq!(play.log.lines().last().map(String::as_str), Some("committed 0:3"));
@@ -352,7 +380,7 @@ async fn reading_stops_at_the_memory_limit_while_the_store_is_silent() {
 
 #[tokio::test(start_paused = true)]
 async fn a_gap_in_the_log_is_told_and_reading_goes_on_behind_it() {
-    let gap = Event::Gap { assignment: 1, partition: 0, wanted: 0, found: 7, end_offset: 8 };
+    let gap = Event::Fetched(Fetched::Gap(Gap { assignment: 1, partition: 0, wanted: 0, found: 7, end_offset: 8 }));
     let mut play = Play::of([assigned(&[0], 8), gap, chunk(0, 7, &[&message("P1", 0, 70)])]);
     play.run().await.expect("ends");
     assert!(play.log.count("trouble partition 0: 7 messages from offset 0 on are gone") == 1);
@@ -362,9 +390,40 @@ async fn a_gap_in_the_log_is_told_and_reading_goes_on_behind_it() {
 #[tokio::test(start_paused = true)]
 async fn messages_without_a_key_are_told_of_once() {
     let value = message("P1", 0, 70);
-    let Event::Chunk(mut unkeyed) = chunk(0, 0, &[&value, &value]) else { unreachable!() };
+    let Event::Fetched(Fetched::Chunk(mut unkeyed)) = chunk(0, 0, &[&value, &value]) else { unreachable!() };
     unkeyed.records.iter_mut().for_each(|record| record.key = None);
-    let mut play = Play::of([assigned(&[0], 2), Event::Chunk(unkeyed)]);
+    let mut play = Play::of([assigned(&[0], 2), Event::Fetched(Fetched::Chunk(unkeyed))]);
     play.run().await.expect("ends");
     assert_eq!(play.log.count("unkeyed"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn rules_with_a_memory_hear_of_every_reading_and_count_none_twice_after_a_rewind_or_a_loss() {
+    let (one, two) = (message("P1", 0, 170), message("P1", 1, 400));
+    let values: [&str; 2] = [&one, &two];
+    let mut rewound = Play::of([assigned(&[0], 2), chunk(0, 0, &values)]);
+    rewound.options.settling =
+        Settling { time: Duration::from_secs(16), epoch: crate::pipeline::store::Epoch("0".to_owned()) };
+    rewound.shelf.restarts = vec![Instant::now() + Duration::from_secs(5)];
+    rewound.script.again = stage::again(&[0], 2, vec![chunk(0, 0, &values)]);
+    let mut lost = Play::of([assigned(&[0], 2), chunk(0, 0, &values)]);
+    lost.script.coordinator = Coordinator::KnowsUsNot;
+    lost.script.again = back(&[0], 2, vec![chunk(0, 0, &values)]);
+    for play in [&mut rewound, &mut lost] {
+        play.run().await.expect("ends");
+        let judged = (play.log.count("judged 0 P1"), play.log.count("judged 0 P1 again"), play.log.count("forgot 0"));
+        assert_eq!((judged, play.log.has("judged twice")), ((4, 2, 1), false), "{:?}", play.log.lines());
+        assert!(play.log.place("forgot 0") < play.log.place("judged 0 P1 again"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn rules_with_a_memory_forget_a_log_that_was_made_anew() {
+    let (old, new) = (message("P1", 0, 70), message("P2", 0, 71));
+    let gap = Gap { assignment: 1, partition: 0, wanted: 1, found: 0, end_offset: 1 };
+    let mut play =
+        Play::of([assigned(&[0], 2), chunk(0, 0, &[&old]), Event::Fetched(Fetched::Gap(gap)), chunk(0, 0, &[&new])]);
+    play.run().await.expect("ends");
+    assert!(play.log.place("judged 0 P1") < play.log.place("forgot 0"));
+    assert!(play.log.place("forgot 0") < play.log.place("judged 0 P2"));
 }

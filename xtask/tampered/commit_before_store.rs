@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use vitals::ledger::Position;
-use vitals::pipeline::source::{Chunk, Event, Source};
+use vitals::pipeline::source::{Chunk, Event, Fetched, MembershipEvent, Source};
 
 /// A source that commits by itself.
 pub(crate) struct CommitBeforeStore<'a, S> {
@@ -32,7 +32,7 @@ impl<'a, S: Source> CommitBeforeStore<'a, S> {
     fn fetched(&mut self, chunk: Chunk) {
         let Chunk { assignment, partition, next_offset, .. } = chunk;
         self.fetched.insert(partition, next_offset);
-        self.held.push_back(Event::Chunk(chunk));
+        self.held.push_back(Event::Fetched(Fetched::Chunk(chunk)));
         self.asking = Asking::ToAsk(assignment, Position::at(partition, next_offset));
     }
 }
@@ -57,11 +57,15 @@ impl<S: Source + Send> Source for CommitBeforeStore<'_, S> {
             }
             let has_time = matches!(self.asking, Asking::Nothing);
             match self.inner.next(room && has_time).await? {
-                Event::Chunk(chunk) => self.fetched(chunk),
+                Event::Fetched(Fetched::Chunk(chunk)) => self.fetched(chunk),
                 event => {
                     match &event {
-                        Event::Assigned { .. } | Event::Lost => self.fetched.clear(),
-                        Event::Committed(_) | Event::CommitRefused => self.asking = Asking::Nothing,
+                        Event::Membership(MembershipEvent::Assigned { .. } | MembershipEvent::Lost) => {
+                            self.fetched.clear();
+                        }
+                        Event::Membership(MembershipEvent::Committed(_) | MembershipEvent::CommitRefused) => {
+                            self.asking = Asking::Nothing;
+                        }
                         _ => {}
                     }
                     return Ok(event);

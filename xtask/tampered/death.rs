@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use clap::ValueEnum;
 use rustix::process::{Signal, getpid, kill_process};
 use vitals::ledger::Position;
-use vitals::pipeline::source::{Event, Source};
+use vitals::pipeline::source::{Event, Fetched, MembershipEvent, Source};
 use vitals::pipeline::store::{Batch, BatchLimits, Epoch, Store, WriteError};
 
 /// Where it can end.
@@ -94,9 +94,9 @@ impl<S: Source + Send> Source for Mortal<'_, S> {
     async fn next(&mut self, room: bool) -> Result<Event, S::Error> {
         let event = self.inner.next(room).await?;
         match &event {
-            Event::Assigned { .. } => self.death.pass(Point::Joining),
-            Event::Chunk(_) => self.death.pass(Point::Fetched),
-            Event::Committed(_) => self.death.pass(Point::AfterCommit),
+            Event::Membership(MembershipEvent::Assigned { .. }) => self.death.pass(Point::Joining),
+            Event::Fetched(Fetched::Chunk(_)) => self.death.pass(Point::Fetched),
+            Event::Membership(MembershipEvent::Committed(_)) => self.death.pass(Point::AfterCommit),
             _ => {}
         }
         Ok(event)

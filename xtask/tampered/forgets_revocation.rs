@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use vitals::ledger::Position;
-use vitals::pipeline::source::{Assigned, Event, Source};
+use vitals::pipeline::source::{Assigned, Event, Fetched, MembershipEvent, Source};
 
 /// A source that does not forget.
 pub(crate) struct ForgetsRevocation<'a, S> {
@@ -40,10 +40,12 @@ impl<S: Source + Send> Source for ForgetsRevocation<'_, S> {
         }
         let event = self.inner.next(room).await?;
         match &event {
-            Event::Chunk(chunk) => {
+            Event::Fetched(Fetched::Chunk(chunk)) => {
                 self.taken_up.insert(chunk.partition, chunk.next_offset);
             }
-            Event::Assigned { assignment, partitions, .. } => self.remember_what_is_gone(*assignment, partitions),
+            Event::Membership(MembershipEvent::Assigned { assignment, partitions, .. }) => {
+                self.remember_what_is_gone(*assignment, partitions);
+            }
             _ => {}
         }
         Ok(event)

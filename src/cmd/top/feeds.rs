@@ -17,7 +17,7 @@ use crate::kafka::lag;
 use crate::kafka::live::Live;
 use crate::kafka::offsets::{self, Place};
 use crate::pipeline;
-use crate::pipeline::source::{Chunk, Event as Read};
+use crate::pipeline::source::{Chunk, Fetched};
 use crate::reading::Timestamp;
 use crate::record::Record;
 use crate::settings::Settings;
@@ -89,10 +89,10 @@ async fn read(mut live: Live, backlog: HashMap<i32, i64>, told: Sender<Event>) {
     // A topic without partitions tells nothing.
     while let Some(event) = live.next().await {
         let sent = match event {
-            Read::Chunk(chunk) => pass_on(chunk, &backlog, &told).await,
-            Read::Trouble(text) => told.send(Event::HeldUp(text)).await.is_ok(),
+            Fetched::Chunk(chunk) => pass_on(chunk, &backlog, &told).await,
+            Fetched::Trouble(text) => told.send(Event::HeldUp(text)).await.is_ok(),
             // A log that was cut is no trouble for somebody who only looks on.
-            _ => true,
+            Fetched::Gap(_) => true,
         };
         if !sent {
             return;

@@ -21,7 +21,7 @@ use crate::kafka::history::{History, Stretch};
 use crate::kafka::live::Live;
 use crate::kafka::offsets;
 use crate::output::FormatArgs;
-use crate::pipeline::source::Event;
+use crate::pipeline::source::{Fetched, Gap};
 use crate::reading::PatientId;
 
 /// Which messages.
@@ -171,7 +171,7 @@ async fn follow(
     let mut live = Live::begin(cluster, kafka, topic, positions).await?;
     while let Some(event) = live.next().await {
         match event {
-            Event::Chunk(chunk) => {
+            Fetched::Chunk(chunk) => {
                 for record in chunk.records.iter().filter(|record| view.wants(record)).collect::<Vec<_>>() {
                     if !view.is_full() {
                         view.show(chunk.partition, record)?;
@@ -179,11 +179,10 @@ async fn follow(
                 }
                 view.flush()?;
             }
-            Event::Gap { partition, wanted, found, .. } => {
+            Fetched::Gap(Gap { partition, wanted, found, .. }) => {
                 view.note(&format!("partition {partition}: offset {wanted} is not there; reading on at {found}"));
             }
-            Event::Trouble(text) => view.note(&text),
-            _ => {}
+            Fetched::Trouble(text) => view.note(&text),
         }
         if view.is_full() {
             break;

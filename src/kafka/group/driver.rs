@@ -21,7 +21,7 @@ use crate::kafka::error::KafkaError;
 use crate::kafka::fetch::{Ended, Fetcher};
 use crate::kafka::offsets::Place;
 use crate::ledger::Position;
-use crate::pipeline::source::{Event, RELEASE_LIMIT};
+use crate::pipeline::source::{Fetched, MembershipEvent, RELEASE_LIMIT};
 use crate::retry::Backoff;
 
 /// How often the leader looks whether the topics of the group have other partitions.
@@ -56,9 +56,9 @@ pub(in crate::kafka) struct Channels {
     /// What the pipeline wants.
     pub(in crate::kafka) commands: mpsc::Receiver<Command>,
     /// Assignments, releases, and the answers to commits.
-    pub(in crate::kafka) events: mpsc::Sender<Event>,
+    pub(in crate::kafka) events: mpsc::Sender<MembershipEvent>,
     /// What the fetcher reads.
-    pub(in crate::kafka) records: mpsc::Sender<Event>,
+    pub(in crate::kafka) records: mpsc::Sender<Fetched>,
 }
 
 /// A member at work.
@@ -172,7 +172,7 @@ impl Driver {
             Step::Release => {
                 self.stop_reading();
                 self.due.release = Some(Instant::now() + RELEASE_LIMIT);
-                self.tell(Event::Release).await;
+                self.tell(MembershipEvent::Release).await;
             }
             Step::Lose => self.lose().await,
             Step::FindCoordinator => self.coordinator.forget(),
@@ -259,7 +259,8 @@ impl Driver {
         self.coordinator.forget();
         if self.backoff.is_worth_telling() {
             let group = &self.coordinator.config().group;
-            self.tell(Event::Trouble(format!("the group '{group}' cannot be joined yet; trying again"))).await;
+            self.tell(MembershipEvent::Trouble(format!("the group '{group}' cannot be joined yet; trying again")))
+                .await;
         }
         let until = Instant::now() + self.backoff.next_pause();
         let Channels { commands, events, .. } = &mut self.channels;
@@ -318,7 +319,7 @@ impl Driver {
         self.stop_reading();
         self.held = false;
         self.due.release = None;
-        self.tell(Event::Lost).await;
+        self.tell(MembershipEvent::Lost).await;
     }
 
     // While it is in the group
@@ -339,17 +340,17 @@ impl Driver {
 
     async fn commit(&mut self, assignment: u64, positions: Vec<Position>) -> Vec<Step> {
         if !self.membership.may_commit() || !self.held || assignment != self.assignment {
-            self.tell(Event::CommitRefused).await;
+            self.tell(MembershipEvent::CommitRefused).await;
             return Vec::new();
         }
         let topic_id = self.topic_id.unwrap_or_default();
         match self.coordinator.commit(&self.membership, topic_id, &positions).await {
             Ok(()) => {
-                self.tell(Event::Committed(positions)).await;
+                self.tell(MembershipEvent::Committed(positions)).await;
                 Vec::new()
             }
             Err(error) => {
-                self.tell(Event::CommitRefused).await;
+                self.tell(MembershipEvent::CommitRefused).await;
                 match error {
                     KafkaError::Refused { code, .. } => self.refused(code),
                     _ => vec![Step::FindCoordinator],
@@ -406,15 +407,18 @@ impl Driver {
                 };
                 let is_again = std::mem::take(&mut self.rewinding);
                 let (assignment, partitions) = (self.assignment, assigned);
-                self.tell(Event::Assigned { assignment, partitions, is_again, is_another_topic }).await;
+                self.tell(MembershipEvent::Assigned { assignment, partitions, is_again, is_another_topic }).await;
                 if !anew.is_empty() {
-                    self.tell(Event::Trouble(made_anew(&anew))).await;
+                    self.tell(MembershipEvent::Trouble(made_anew(&anew))).await;
                 }
                 self.fetcher.spawn(fetcher.run());
             }
             Err(error) => {
                 if self.backoff.is_worth_telling() {
-                    self.tell(Event::Trouble(format!("the offsets to begin from are not to be had ({error})"))).await;
+                    self.tell(MembershipEvent::Trouble(format!(
+                        "the offsets to begin from are not to be had ({error})"
+                    )))
+                    .await;
                 }
                 self.coordinator.forget();
                 self.due.begin = Instant::now() + self.backoff.next_pause();
@@ -427,7 +431,7 @@ impl Driver {
         self.to_begin = None;
     }
 
-    async fn tell(&mut self, event: Event) {
+    async fn tell(&mut self, event: MembershipEvent) {
         // Without the pipeline there is nobody to read for.
         self.ended |= self.channels.events.send(event).await.is_err();
     }
@@ -450,9 +454,9 @@ fn made_anew(partitions: &[i32]) -> String {
 }
 
 /// Takes a command while no partitions are held, and says whether it is to leave.
-async fn refuse(command: Option<Command>, events: &mpsc::Sender<Event>) -> bool {
+async fn refuse(command: Option<Command>, events: &mpsc::Sender<MembershipEvent>) -> bool {
     match command {
-        Some(Command::Commit { .. }) => events.send(Event::CommitRefused).await.is_err(),
+        Some(Command::Commit { .. }) => events.send(MembershipEvent::CommitRefused).await.is_err(),
         Some(Command::Released { .. } | Command::Rewind { .. }) => false,
         Some(Command::Leave) | None => true,
     }

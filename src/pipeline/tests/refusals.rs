@@ -11,7 +11,9 @@ fn play() -> Play {
     let once_more = || chunk(0, 0, &values);
     play.script.again = again(&[0], 4, vec![once_more()]);
     let mut third = again(&[0], 4, vec![once_more()]);
-    if let [Event::Assigned { assignment, .. }, Event::Chunk(chunk)] = third.as_mut_slice() {
+    if let [Event::Membership(MembershipEvent::Assigned { assignment, .. }), Event::Fetched(Fetched::Chunk(chunk))] =
+        third.as_mut_slice()
+    {
         (*assignment, chunk.assignment) = (3, 3);
     }
     play.script.after = third;
@@ -24,6 +26,7 @@ async fn a_row_that_is_refused_for_good_becomes_a_dead_letter_and_the_others_are
     let mut play = play();
     let summary = play.run().await.expect("ends");
     assert!(play.log.has("kept 0:1 refused_by_store") && play.log.has("committed 0:4"));
+    assert!(play.log.has("judged 0 P1 again") && !play.log.has("judged twice"));
     for stored in ["stored P1 Some(70)", "stored P1 Some(72)", "stored P2 Some(73)"] {
         assert!(play.log.has(stored), "{stored}: {:?}", play.log.lines());
     }
@@ -52,7 +55,7 @@ async fn a_refused_row_is_told_once_as_a_reading_and_once_as_refused() {
 async fn a_store_that_refuses_every_row_is_waited_for_and_no_letter_is_made() {
     let mut play = Play::of([assigned(&[0], 9), chunk(0, 0, &[&message("P1", 0, 70)])]);
     play.shelf.forbidden = Some(70);
-    play.until.end = false;
+    play.options.until.end = false;
     play.run_and_stop_after(60).await.expect("ends");
     assert!(play.log.count("forbidden P1") > 30);
     assert_eq!((play.log.count("kept"), play.log.count("committed"), play.log.count("rewound")), (0, 0, 0));

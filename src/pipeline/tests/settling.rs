@@ -7,8 +7,8 @@ const SETTLE_TIME: Duration = Duration::from_secs(16);
 
 impl Play {
     async fn run_settling(&mut self) -> Result<Summary, Ended> {
-        let (_trigger, shutdown) = shutdown::channel();
-        self.pipeline().settling(settling()).run(&shutdown).await
+        self.options.settling = settling();
+        self.run().await
     }
 }
 
@@ -57,15 +57,10 @@ async fn a_store_that_was_away_and_is_the_same_again_makes_nothing_to_be_written
 #[tokio::test(start_paused = true)]
 async fn who_stops_it_does_not_wait_for_the_settle_time() {
     let mut play = Play::of([assigned(&[0], 9), chunk(0, 0, &[&message("P1", 0, 70)])]);
-    play.until.end = false;
-    let (trigger, shutdown) = shutdown::channel();
+    play.options.until.end = false;
+    play.options.settling = settling();
     let began = Instant::now();
-    let stop = async {
-        sleep(Duration::from_secs(1)).await;
-        trigger.pull();
-    };
-    let (summary, ()) = tokio::join!(play.pipeline().settling(settling()).run(&shutdown), stop);
-    let summary = summary.expect("ends");
+    let summary = play.run_and_stop_after(1).await.expect("ends");
     assert!(summary.is_clean && !summary.is_durable);
     assert!(began.elapsed() < Duration::from_secs(5));
     assert!(play.log.has("committed 0:0 stored to 1") && !play.log.has("committed 0:1"));
@@ -78,7 +73,7 @@ async fn a_maximum_that_was_reached_is_written_again_and_no_more_is_read() {
     let mut play = Play::of([assigned(&[0], 5), chunk(0, 0, &values)]);
     play.script.again = again(&[0], 5, vec![chunk(0, 0, &values)]);
     play.shelf.restarts = vec![Instant::now() + Duration::from_secs(5)];
-    play.until = Until { max_messages: Some(3), end: false };
+    play.options.until = Until { max_messages: Some(3), end: false };
     let summary = play.run_settling().await.expect("ends");
     assert_eq!((play.log.count("stored P1"), play.log.count("read 0:")), (6, 3));
     assert_eq!((summary.progress.messages, summary.progress.stored), (3, 3));

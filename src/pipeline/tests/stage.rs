@@ -1,6 +1,6 @@
 //! A source, a store, dead letters and a listener of one's own making, which write down what happens to them.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::future::pending;
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -10,8 +10,10 @@ use tokio::time::Instant;
 
 use super::super::dead_letters::{DeadLetter, DeadLetters};
 use super::super::events::{Listener, Origin, PipelineEvent};
-use super::super::source::{Assigned, Chunk, Event, Source};
+use super::super::source::{Assigned, Chunk, Event, Fetched, MembershipEvent, Source};
+use crate::alarm::{Alert, Limits};
 use crate::ledger::Position;
+use crate::pipeline::rules::Rules;
 use crate::pipeline::store::{Batch, BatchLimits, Epoch, Store, WriteError};
 use crate::reading::Reading;
 use crate::record::Record;
@@ -75,7 +77,7 @@ impl Source for Script {
     type Error = Ended;
 
     async fn next(&mut self, room: bool) -> Result<Event, Ended> {
-        let held = |event: &Event| matches!(event, Event::Chunk(_) | Event::Gap { .. }) && !room;
+        let held = |event: &Event| matches!(event, Event::Fetched(_)) && !room;
         match self.events.front() {
             Some(event) if !held(event) => Ok(self.events.pop_front().expect("looked at")),
             _ => match &mut self.later {
@@ -95,15 +97,15 @@ impl Source for Script {
                 let further = if stored == offset { String::new() } else { format!(" stored to {stored}") };
                 self.log.note(format!("committed {partition}:{offset}{further}"));
             }
-            return self.events.push_front(Event::Committed(positions));
+            return self.events.push_front(Event::Membership(MembershipEvent::Committed(positions)));
         }
         self.log.note("commit refused");
         if self.coordinator == Coordinator::KnowsUsNot {
-            self.events.push_front(Event::Lost);
+            self.events.push_front(Event::Membership(MembershipEvent::Lost));
             self.events.extend(std::mem::take(&mut self.again));
             self.coordinator = Coordinator::Takes;
         }
-        self.events.push_front(Event::CommitRefused);
+        self.events.push_front(Event::Membership(MembershipEvent::CommitRefused));
     }
 
     async fn rewind(&mut self, _: u64) {
@@ -192,6 +194,35 @@ impl DeadLetters for Drawer {
     }
 }
 
+/// The limits, with a memory of which readings they have judged.
+pub(super) struct Remembering {
+    log: Log,
+    judged: BTreeMap<i32, Vec<Reading>>,
+}
+
+impl Remembering {
+    pub(super) fn new(log: Log) -> Self {
+        Self { log, judged: BTreeMap::new() }
+    }
+}
+
+impl Rules for Remembering {
+    fn judge(&mut self, partition: i32, reading: &Reading, is_again: bool) -> Vec<Alert> {
+        let judged = self.judged.entry(partition).or_default();
+        if judged.contains(reading) {
+            self.log.note("judged twice");
+        }
+        judged.push(reading.clone());
+        self.log.note(format!("judged {partition} {}{}", reading.patient(), if is_again { " again" } else { "" }));
+        Limits::default().judge(partition, reading, is_again)
+    }
+
+    fn forget(&mut self, partition: i32) {
+        self.judged.remove(&partition);
+        self.log.note(format!("forgot {partition}"));
+    }
+}
+
 /// Writes down what it is told.
 #[derive(Default)]
 pub(super) struct Audience {
@@ -216,12 +247,12 @@ impl Listener for Audience {
 /// The assignment number 1, of these partitions from offset 0 on, each with `end` messages.
 pub(super) fn assigned(partitions: &[i32], end: i64) -> Event {
     let whole = |partition: &i32| Assigned { partition: *partition, start_offset: 0, end_offset: end };
-    Event::Assigned {
+    Event::Membership(MembershipEvent::Assigned {
         assignment: 1,
         partitions: partitions.iter().map(whole).collect(),
         is_again: false,
         is_another_topic: false,
-    }
+    })
 }
 
 /// What comes after a rewind: the same partitions as assignment 2, and the chunks of them.
@@ -235,10 +266,13 @@ pub(super) fn back(partitions: &[i32], end: i64, chunks: Vec<Event>) -> Vec<Even
 }
 
 fn second(partitions: &[i32], end: i64, chunks: Vec<Event>, is_again: bool) -> Vec<Event> {
-    let Event::Assigned { partitions, .. } = assigned(partitions, end) else { unreachable!() };
-    let assigned = Event::Assigned { assignment: 2, partitions, is_again, is_another_topic: false };
+    let Event::Membership(MembershipEvent::Assigned { partitions, .. }) = assigned(partitions, end) else {
+        unreachable!()
+    };
+    let assigned =
+        Event::Membership(MembershipEvent::Assigned { assignment: 2, partitions, is_again, is_another_topic: false });
     let renumbered = chunks.into_iter().map(|event| match event {
-        Event::Chunk(chunk) => Event::Chunk(Chunk { assignment: 2, ..chunk }),
+        Event::Fetched(Fetched::Chunk(chunk)) => Event::Fetched(Fetched::Chunk(Chunk { assignment: 2, ..chunk })),
         other => other,
     });
     std::iter::once(assigned).chain(renumbered).collect()
@@ -256,7 +290,7 @@ pub(super) fn chunk(partition: i32, from: i64, values: &[&str]) -> Event {
     };
     let records: Vec<_> = (from..).zip(values).map(record).collect();
     let next_offset = from + i64::try_from(values.len()).expect("few");
-    Event::Chunk(Chunk { assignment: 1, partition, records, next_offset, end_offset: next_offset })
+    Event::Fetched(Fetched::Chunk(Chunk { assignment: 1, partition, records, next_offset, end_offset: next_offset }))
 }
 
 pub(super) fn message(patient: &str, second: u32, heart_rate: i32) -> String {

@@ -25,7 +25,7 @@ use vitals::kafka::offsets::{self, Place};
 use vitals::kafka::producer::{Codec, Delivery, Direct, Outgoing, Patience, Producer};
 use vitals::kafka::records::{self};
 use vitals::ledger::Position;
-use vitals::pipeline::source::{Assigned, Event, Source};
+use vitals::pipeline::source::{Assigned, Event, MembershipEvent, Source};
 use vitals::reading::Timestamp;
 use vitals::record::{Header, Record};
 
@@ -321,8 +321,10 @@ async fn next_assignment(consumer: &mut Consumer) -> (u64, Vec<Assigned>) {
     let wait = async {
         loop {
             match consumer.next(true).await.expect("an event") {
-                Event::Assigned { assignment, partitions, .. } => return (assignment, partitions),
-                Event::Release => consumer.released(u64::MAX).await,
+                Event::Membership(MembershipEvent::Assigned { assignment, partitions, .. }) => {
+                    return (assignment, partitions);
+                }
+                Event::Membership(MembershipEvent::Release) => consumer.released(u64::MAX).await,
                 _ => {}
             }
         }
@@ -338,7 +340,8 @@ pub(crate) async fn a_group_goes_on_where_it_committed(brokers: &[String]) {
     let (assignment, partitions) = next_assignment(&mut first).await;
     assert_eq!(partitions, [Assigned { partition: 0, start_offset: 0, end_offset: 3 }]);
     first.commit(assignment, vec![Position::at(0, 2)]).await;
-    let committed = async { while !matches!(first.next(false).await, Ok(Event::Committed(_))) {} };
+    let committed =
+        async { while !matches!(first.next(false).await, Ok(Event::Membership(MembershipEvent::Committed(_)))) {} };
     timeout(LIMIT, committed).await.expect("committed in time");
     let lags = bench.lag().await;
     assert_eq!((lags[0].committed, lags[0].end, lags[0].lag), (Some(2), 3, 1));
@@ -361,8 +364,8 @@ pub(crate) async fn members_share_and_take_over_at_once(brokers: &[String]) {
     let sharing = async {
         loop {
             match first.next(true).await.expect("an event") {
-                Event::Release => first.released(held).await,
-                Event::Assigned { assignment, partitions, .. } => {
+                Event::Membership(MembershipEvent::Release) => first.released(held).await,
+                Event::Membership(MembershipEvent::Assigned { assignment, partitions, .. }) => {
                     held = assignment;
                     return partitions;
                 }
@@ -378,8 +381,8 @@ pub(crate) async fn members_share_and_take_over_at_once(brokers: &[String]) {
     let taking_over = async {
         loop {
             match first.next(true).await.expect("an event") {
-                Event::Release => first.released(held).await,
-                Event::Assigned { partitions, .. } => return partitions,
+                Event::Membership(MembershipEvent::Release) => first.released(held).await,
+                Event::Membership(MembershipEvent::Assigned { partitions, .. }) => return partitions,
                 _ => {}
             }
         }

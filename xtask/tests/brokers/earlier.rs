@@ -9,7 +9,7 @@ use vitals::kafka::admin::{self, TopicSpec};
 use vitals::kafka::consumer::Consumer;
 use vitals::kafka::offsets;
 use vitals::ledger::Position;
-use vitals::pipeline::source::{Assigned, Event, Source as _};
+use vitals::pipeline::source::{Assigned, Event, MembershipEvent, Source as _};
 
 use super::{Bench, LIMIT, batch, name, next_assignment};
 
@@ -53,8 +53,8 @@ async fn is_committed(consumer: &mut Consumer) -> bool {
     let answer = async {
         loop {
             match consumer.next(false).await.expect("an event") {
-                Event::Committed(_) => return true,
-                Event::CommitRefused => return false,
+                Event::Membership(MembershipEvent::Committed(_)) => return true,
+                Event::Membership(MembershipEvent::CommitRefused) => return false,
                 _ => {}
             }
         }
@@ -81,7 +81,7 @@ pub(crate) async fn offsets_of_an_earlier_topic_are_not_believed(brokers: &[Stri
     assert_eq!(partitions, [at(0, 0), at(1, 2), at(2, 0)]);
     let told = async {
         loop {
-            if let Event::Trouble(text) = consumer.next(false).await.expect("an event") {
+            if let Event::Membership(MembershipEvent::Trouble(text)) = consumer.next(false).await.expect("an event") {
                 return text;
             }
         }

@@ -5,7 +5,7 @@ use vitals::kafka::admin::{self, TopicSpec};
 use vitals::kafka::consumer::Consumer;
 use vitals::kafka::group::MemberConfig;
 use vitals::kafka::offsets::Place;
-use vitals::pipeline::source::{Event, Source as _};
+use vitals::pipeline::source::{Event, MembershipEvent, Source as _};
 
 use super::{Bench, LIMIT};
 
@@ -14,8 +14,8 @@ async fn take_part_until(consumer: &mut Consumer, count: usize) {
     let mut held = 0;
     loop {
         match consumer.next(true).await.expect("an event") {
-            Event::Release => consumer.released(held).await,
-            Event::Assigned { assignment, partitions, .. } => {
+            Event::Membership(MembershipEvent::Release) => consumer.released(held).await,
+            Event::Membership(MembershipEvent::Assigned { assignment, partitions, .. }) => {
                 held = assignment;
                 if partitions.len() == count {
                     return;

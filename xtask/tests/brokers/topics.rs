@@ -4,6 +4,7 @@ use vitals::kafka::history::{self, History, Stretch, Tail};
 use vitals::kafka::live::Live;
 use vitals::kafka::topic_settings::{self, Origin, TopicSetting};
 use vitals::kafka::topics::{self, Range, TopicState};
+use vitals::pipeline::source::Fetched;
 
 use super::*;
 
@@ -111,7 +112,7 @@ pub(crate) async fn what_comes_is_read_live(brokers: &[String]) {
     bench.produce(0, batch(&["after"])).await;
     let chunk = async {
         loop {
-            if let Some(Event::Chunk(chunk)) = live.next().await {
+            if let Some(Fetched::Chunk(chunk)) = live.next().await {
                 return chunk;
             }
         }

@@ -12,7 +12,7 @@ use vitals::kafka::consumer::Consumer;
 use vitals::kafka::group::MemberConfig;
 use vitals::kafka::offsets::Place;
 use vitals::kafka::producer::{Delivery, Outgoing, Producer};
-use vitals::pipeline::source::{Event, Source};
+use vitals::pipeline::source::{Event, Fetched, MembershipEvent, Source};
 
 use super::home::Home;
 
@@ -71,10 +71,10 @@ async fn read_all(brokers: &[String]) -> BTreeMap<Vec<u8>, u32> {
     let (mut ends, mut read) = (BTreeMap::new(), BTreeMap::new());
     loop {
         match consumer.next(true).await.expect("an event") {
-            Event::Assigned { partitions, .. } => {
+            Event::Membership(MembershipEvent::Assigned { partitions, .. }) => {
                 ends = partitions.iter().map(|of| (of.partition, of.end_offset)).collect();
             }
-            Event::Chunk(chunk) => {
+            Event::Fetched(Fetched::Chunk(chunk)) => {
                 for record in chunk.records {
                     assert_eq!(record.fault, None, "a torn read");
                     *read.entry(record.value.expect("a value").to_vec()).or_default() += 1;

@@ -19,7 +19,7 @@ use vitals::kafka::{brokers, lag, sample, topic_settings, topics};
 use vitals::ledger::Position;
 use vitals::pipeline;
 use vitals::pipeline::dead_letters::{DeadLetter, DeadLetters as _};
-use vitals::pipeline::source::{Event, Source as _};
+use vitals::pipeline::source::{Event, Fetched, MembershipEvent, Source as _};
 use vitals::reading::reject::Reject;
 use vitals::record::Record;
 
@@ -127,12 +127,12 @@ async fn consume(seeds: &[String], topic: &str, seed: u64) -> Result<(), KafkaEr
     let mut consumer = Consumer::join(seeds, config, Place::Earliest).await?;
     loop {
         match consumer.next(true).await? {
-            Event::Chunk(chunk) => {
+            Event::Fetched(Fetched::Chunk(chunk)) => {
                 let offset = chunk.next_offset;
                 let position = Position { partition: chunk.partition, offset, stored: offset };
                 consumer.commit(chunk.assignment, vec![position]).await;
             }
-            Event::Committed(_) => break,
+            Event::Membership(MembershipEvent::Committed(_)) => break,
             _ => {}
         }
     }
@@ -144,7 +144,7 @@ async fn follow(seeds: &[String], topic: &str) -> Result<(), KafkaError> {
     let mut cluster = Cluster::connect(seeds).await?;
     let mut live = Live::begin(&mut cluster, seeds, topic, [(0, 0), (1, 0), (2, 0)].into()).await?;
     while let Some(event) = live.next().await {
-        if let Event::Chunk(chunk) = event {
+        if let Fetched::Chunk(chunk) = event {
             for record in &chunk.records {
                 let _ = pipeline::decode(record);
             }

@@ -22,7 +22,7 @@ use vitals::kafka::producer::{Delivery, Outgoing, Producer, ProducerError};
 use vitals::kafka::records::{self};
 use vitals::pipeline::events::PipelineEvent;
 use vitals::pipeline::store::Store;
-use vitals::pipeline::{Pipeline, Summary, Until};
+use vitals::pipeline::{Options, Pipeline, Summary, Until};
 use vitals::reading::{PatientId, Reading, Signs, Timestamp};
 use vitals::record::Record;
 use vitals::shutdown::{self, Shutdown};
@@ -142,7 +142,15 @@ impl Story {
                 troubles.push(text.to_owned());
             }
         };
-        let pipeline = Pipeline::new(&mut consumer, store, &dead_letters, &mut listener, Limits::default(), until);
+        let mut limits = Limits::default();
+        let pipeline = Pipeline::new(
+            &mut consumer,
+            store,
+            &dead_letters,
+            &mut limits,
+            &mut listener,
+            Options { until, ..Options::default() },
+        );
         let outcome = timeout(LIMIT, pipeline.run(shutdown)).await.expect("an end in time");
         consumer.leave().await;
         Run { outcome, troubles }

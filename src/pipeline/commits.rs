@@ -1,0 +1,128 @@
+//! What may be committed, and when: at an interval, and only what the store cannot forget any more.
+//!
+//! A single Cassandra with its periodic commit log acknowledges rows before they are on its disk: killed, it forgets the
+//! last ones. So what it has acknowledged is committed only after a settle time, and only when it is then still in the
+//! life, or epoch, in which the row was written. In another one, everything that is not committed is written again.
+
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+use tokio::time::Instant;
+
+use super::events::Listener;
+use super::report::Report;
+use super::store::{Epoch, Store, WriteError};
+use crate::ledger::{Ledger, Position};
+
+/// How often offsets are committed. What was stored since is read again after a crash.
+const COMMIT_INTERVAL: Duration = Duration::from_millis(500);
+
+/// How long to wait after a commit that was refused.
+pub(super) const COMMIT_PAUSE: Duration = Duration::from_millis(100);
+
+/// How long the store may forget what it has acknowledged, and the life in which it is asked to write.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Settling {
+    /// Zero where it forgets nothing: the epoch is never looked at then.
+    pub time: Duration,
+    /// Read before the first row is written.
+    pub epoch: Epoch,
+}
+
+/// When the store was asked for its epoch, and what it said.
+pub(super) type EpochRead = (Instant, Result<Epoch, WriteError>);
+
+/// What may be committed, what was asked for, and when the next commit is due.
+pub(super) struct Commits<'a, T> {
+    pub(super) ledger: Ledger,
+    pub(super) due: Instant,
+    /// One at most.
+    pub(super) epoch_reads: FuturesUnordered<BoxFuture<'a, EpochRead>>,
+    store: &'a T,
+    settling: Settling,
+    /// Whether a commit was asked for and not answered yet.
+    is_pending: bool,
+    began: Instant,
+}
+
+impl<'a, T: Store> Commits<'a, T> {
+    pub(super) fn new(store: &'a T, settling: Settling) -> Self {
+        let now = Instant::now();
+        Self {
+            ledger: Ledger::new(settling.time),
+            due: now + COMMIT_INTERVAL,
+            epoch_reads: FuturesUnordered::new(),
+            store,
+            settling,
+            is_pending: false,
+            began: now,
+        }
+    }
+
+    pub(super) fn settle_time(&self) -> Duration {
+        self.settling.time
+    }
+
+    /// Marks what is settled now, and asks the store for its epoch where that may make something durable.
+    pub(super) fn mark_durable(&mut self) {
+        let now = Instant::now();
+        self.due = now + COMMIT_INTERVAL;
+        self.ledger.mark(self.clock(now));
+        if self.ledger.is_due(self.clock(now)) && self.epoch_reads.is_empty() {
+            let store = self.store;
+            self.epoch_reads.push(Box::pin(async move { (now, store.epoch().await) }));
+        }
+    }
+
+    /// Whether the store may have forgotten something, as what it said of its epoch tells; else what it cannot forget any
+    /// more is committable.
+    pub(super) fn has_forgotten<L: Listener>(
+        &mut self,
+        (asked_at, answer): EpochRead,
+        report: &mut Report<'_, L>,
+    ) -> bool {
+        match answer {
+            Ok(epoch) if epoch == self.settling.epoch => {
+                self.ledger.confirm(self.clock(asked_at));
+                self.due = Instant::now();
+                false
+            }
+            Ok(epoch) => {
+                self.settling.epoch = epoch;
+                report.trouble("the store was restarted; what it may have forgotten is written again");
+                true
+            }
+            // It is away: the next commit interval asks again.
+            Err(_) => false,
+        }
+    }
+
+    /// What to commit now: nothing while an answer is awaited.
+    pub(super) fn next(&mut self) -> Option<Vec<Position>> {
+        let positions = if self.is_pending { Vec::new() } else { self.ledger.committable() };
+        self.is_pending |= !positions.is_empty();
+        (!positions.is_empty()).then_some(positions)
+    }
+
+    /// Takes note of an answer; `due` is when to try the next one, where that is not at its interval.
+    pub(super) fn answered(&mut self, due: Option<Instant>) {
+        self.is_pending = false;
+        self.due = due.unwrap_or(self.due);
+    }
+
+    /// Whether there is, or will be, something to commit.
+    pub(super) fn is_open(&self) -> bool {
+        self.is_pending || !self.ledger.committable().is_empty()
+    }
+
+    /// The partitions are not ours any more, or are read again.
+    pub(super) fn take_away(&mut self) {
+        self.ledger.take_away();
+        self.is_pending = false;
+    }
+
+    fn clock(&self, at: Instant) -> Duration {
+        at.saturating_duration_since(self.began)
+    }
+}

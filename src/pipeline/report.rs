@@ -1,0 +1,105 @@
+//! What the listeners hear, and how often.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::events::{Listener, Origin, PipelineEvent, Progress};
+use crate::alarm::Alert;
+use crate::ledger::Ledger;
+use crate::reading::Reading;
+use crate::record::Record;
+use crate::retry;
+
+/// How often the listeners hear how far things are.
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(500);
+
+/// How long the same trouble is not told again.
+const TELL_AGAIN: Duration = Duration::from_secs(10);
+
+/// What was told, and what is counted for it.
+pub(super) struct Report<'a, L> {
+    listener: &'a mut L,
+    /// Without the lag, which [`progress`](Self::progress) adds.
+    pub(super) progress: Progress,
+    /// When the progress is told next.
+    pub(super) due: Instant,
+    /// By partition, how many messages stood behind the last one that was read.
+    behind: BTreeMap<i32, i64>,
+    is_unkeyed_told: bool,
+    /// Which trouble was told lately, and when.
+    lately: BTreeMap<String, Instant>,
+}
+
+impl<'a, L: Listener> Report<'a, L> {
+    pub(super) fn new(listener: &'a mut L) -> Self {
+        Self {
+            listener,
+            progress: Progress::default(),
+            due: Instant::now() + PROGRESS_INTERVAL,
+            behind: BTreeMap::new(),
+            is_unkeyed_told: false,
+            lately: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn tell(&mut self, event: PipelineEvent<'_>) {
+        self.listener.hear(event);
+    }
+
+    pub(super) fn trouble(&mut self, text: &str) {
+        self.tell(PipelineEvent::Trouble(text));
+    }
+
+    /// What is on its way together mostly meets the same trouble: one of a kind is told for all of it.
+    pub(super) fn trouble_once(&mut self, kind: &str, text: &str) {
+        self.lately.retain(|_, at| at.elapsed() < TELL_AGAIN);
+        if !self.lately.contains_key(kind) {
+            self.trouble(text);
+            self.lately.insert(kind.to_owned(), Instant::now());
+        }
+    }
+
+    /// Trouble that makes this the attempt of that number.
+    pub(super) fn trouble_of_attempt(&mut self, attempt: u32, kind: &str, text: &str) {
+        if retry::is_worth_telling(attempt) {
+            self.trouble_once(kind, text);
+        }
+    }
+
+    /// Counts a message that is taken up for the first time.
+    pub(super) fn taken_up(&mut self, partition: i32, record: &Record) {
+        self.progress.messages += 1;
+        if record.key.is_none() && !self.is_unkeyed_told {
+            self.is_unkeyed_told = true;
+            self.tell(PipelineEvent::Unkeyed { partition, offset: record.offset });
+        }
+    }
+
+    pub(super) fn reading(&mut self, origin: Origin, reading: &Reading, alerts: &[Alert]) {
+        self.progress.alerts += u64::try_from(alerts.len()).unwrap_or(u64::MAX);
+        self.tell(PipelineEvent::Reading { origin, reading, alerts });
+    }
+
+    /// Notes that a partition was read to `offset`.
+    pub(super) fn behind(&mut self, partition: i32, offset: i64, end_offset: i64) {
+        self.behind.insert(partition, end_offset.saturating_sub(offset).max(0));
+    }
+
+    /// There are no partitions, or others.
+    pub(super) fn nothing_behind(&mut self) {
+        self.behind.clear();
+    }
+
+    pub(super) fn tell_progress(&mut self, ledger: &Ledger) {
+        self.due = Instant::now() + PROGRESS_INTERVAL;
+        self.tell(PipelineEvent::Progress(self.progress(ledger)));
+    }
+
+    pub(super) fn progress(&self, ledger: &Ledger) -> Progress {
+        // As the group sees it: what was taken up and cannot be committed yet is part of the lag.
+        let open = i64::try_from(ledger.open_records()).unwrap_or(i64::MAX);
+        Progress { lag: self.behind.values().sum::<i64>().saturating_add(open), ..self.progress }
+    }
+}

@@ -1,0 +1,157 @@
+//! What the loop is about: reading, releasing before a rebalance, the end that was asked for, or a stop.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::dead_letters::DeadLetters;
+use super::events::{Listener, PipelineEvent};
+use super::rules::Rules;
+use super::source::{self, Source};
+use super::store::Store;
+use super::{Pipeline, Summary};
+use crate::shutdown::{DRAIN_LIMIT, LAST_COMMIT_LIMIT};
+
+/// How long settling may take before a rebalance.
+const RELEASE_LIMIT: Duration = Duration::from_secs(4);
+
+// The source must not give up on the pipeline before the pipeline gives up on the store and on the last commit.
+const _: () = assert!(RELEASE_LIMIT.as_millis() + LAST_COMMIT_LIMIT.as_millis() < source::RELEASE_LIMIT.as_millis());
+
+/// What the loop is about. Settling comes before the last commit of what is settled, each with its time limit; only the
+/// end that was asked for waits for both as long as it takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
+    /// Taking up what comes.
+    Reading,
+    /// Settling before the partitions are given away.
+    Releasing { by: Instant },
+    /// Committing before the partitions are given away.
+    LastCommitBeforeRelease { by: Instant },
+    /// Settling at the end that was asked for.
+    Finishing,
+    /// Committing at the end that was asked for.
+    LastCommit,
+    /// Settling what can be before a stop.
+    Stopping { by: Instant },
+    /// Committing before a stop.
+    LastCommitBeforeStop { by: Instant, is_settled: bool },
+}
+
+impl State {
+    /// Whether it was asked to end, and has to within its time.
+    pub(super) fn is_stopping(self) -> bool {
+        matches!(self, Self::Stopping { .. } | Self::LastCommitBeforeStop { .. })
+    }
+
+    pub(super) fn is_last_commit(self) -> bool {
+        matches!(self, Self::LastCommitBeforeRelease { .. } | Self::LastCommit | Self::LastCommitBeforeStop { .. })
+    }
+
+    /// When it ends at the latest.
+    pub(super) fn deadline(self) -> Option<Instant> {
+        match self {
+            Self::Reading | Self::Finishing | Self::LastCommit => None,
+            Self::Releasing { by }
+            | Self::LastCommitBeforeRelease { by }
+            | Self::Stopping { by }
+            | Self::LastCommitBeforeStop { by, .. } => Some(by),
+        }
+    }
+
+    /// The partitions are about to be given away. What stops settles and commits anyway.
+    pub(super) fn release(&mut self) {
+        if !self.is_stopping() {
+            *self = Self::Releasing { by: Instant::now() + RELEASE_LIMIT };
+        }
+    }
+
+    /// The partitions are gone.
+    pub(super) fn revoked(&mut self) {
+        if !self.is_stopping() {
+            *self = Self::Reading;
+        }
+    }
+
+    /// An end that was reached is not the end any more.
+    pub(super) fn read_on(&mut self) {
+        if matches!(self, Self::Finishing | Self::LastCommit) {
+            *self = Self::Reading;
+        }
+    }
+}
+
+impl<S: Source, T: Store, D: DeadLetters, R: Rules, L: Listener> Pipeline<'_, S, T, D, R, L> {
+    /// Goes from state to state. `Some` is the end.
+    pub(super) async fn advance(&mut self) -> Option<Summary> {
+        let now = Instant::now();
+        let is_settled = self.commits.ledger.is_settled();
+        match self.state {
+            State::Reading if self.is_done() => self.finish(),
+            State::Releasing { by } if is_settled || now >= by => {
+                self.commit().await;
+                self.state = State::LastCommitBeforeRelease { by: Instant::now() + LAST_COMMIT_LIMIT };
+            }
+            State::LastCommitBeforeRelease { by } if !self.awaits_commit() || now >= by => self.released().await,
+            State::Finishing if self.commits.ledger.is_durable() => {
+                self.commit().await;
+                self.state = State::LastCommit;
+            }
+            State::LastCommit if !self.awaits_commit() => return Some(self.end(true)),
+            // Who stops it does not wait for what is stored to be durable: the next member writes it again.
+            State::Stopping { by } if is_settled || self.delivery.is_at_rest() || now >= by => {
+                self.commit().await;
+                self.state = State::LastCommitBeforeStop { by: Instant::now() + LAST_COMMIT_LIMIT, is_settled };
+            }
+            State::LastCommitBeforeStop { by, is_settled } if !self.awaits_commit() || now >= by => {
+                return Some(self.end(is_settled));
+            }
+            _ => {}
+        }
+        None
+    }
+
+    /// Ends within the time that there is for it.
+    pub(super) fn stop(&mut self) {
+        if !self.state.is_stopping() {
+            self.state = State::Stopping { by: Instant::now() + DRAIN_LIMIT };
+        }
+    }
+
+    fn finish(&mut self) {
+        let settle_time = self.commits.settle_time();
+        if !settle_time.is_zero() {
+            let seconds = settle_time.as_secs_f64();
+            self.report
+                .trouble(&format!("at the end; the last offsets are committed in {seconds} s, when they have settled"));
+        }
+        self.state = State::Finishing;
+    }
+
+    async fn released(&mut self) {
+        self.state = State::Reading;
+        let assignment = self.commits.ledger.assignment();
+        self.revoked();
+        self.source.released(assignment).await;
+    }
+
+    fn end(&mut self, is_settled: bool) -> Summary {
+        let ledger = &self.commits.ledger;
+        let is_committed = ledger.has_caught_up() && ledger.committable().is_empty();
+        let is_clean = is_settled && is_committed && !self.is_left_to_others();
+        let progress = self.report.progress(ledger);
+        let summary = Summary { progress, is_clean, is_durable: ledger.is_durable() };
+        self.report.tell(PipelineEvent::Progress(progress));
+        summary
+    }
+
+    /// Where the partitions were lost, the source may be about to say why.
+    fn awaits_commit(&self) -> bool {
+        self.commits.is_open() || self.is_left_to_others()
+    }
+
+    /// Whether the partitions were taken away before all that was taken up was stored and committed, and are nobody's yet.
+    fn is_left_to_others(&self) -> bool {
+        !self.commits.ledger.is_assigned() && self.commits.ledger.has_unfinished()
+    }
+}
