@@ -22,7 +22,7 @@ use crate::pipeline::events::Listener;
 use crate::pipeline::source::Source;
 use crate::pipeline::store::{SettleTime, Store};
 use crate::pipeline::{self, Pipeline, Settling, Summary, Until};
-use crate::settings::{Settings, SettleChoice};
+use crate::settings::{DurabilityDelay, Settings};
 use crate::shutdown::Shutdown;
 use crate::store::{self, AnyStore, StoreError};
 
@@ -81,10 +81,10 @@ pub async fn open_store_to_read(settings: &Settings, output: &Output) -> Result<
 ///
 /// # Errors
 /// The store does not tell how it is set up.
-pub async fn settling(store: &AnyStore, choice: SettleChoice, output: &Output) -> Result<Settling> {
+pub async fn settling(store: &AnyStore, choice: DurabilityDelay, output: &Output) -> Result<Settling> {
     let SettleTime { time, why } = match choice {
-        SettleChoice::Auto => store.settle_time().await?,
-        SettleChoice::Fixed(time) => SettleTime { time, why: "as --settle-time says".to_owned() },
+        DurabilityDelay::Auto => store.settle_time().await?,
+        DurabilityDelay::Fixed(time) => SettleTime { time, why: "as --durability-delay says".to_owned() },
     };
     if time.is_zero() {
         return Ok(Settling::default());

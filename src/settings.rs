@@ -1,8 +1,9 @@
 //! The settings: flag > environment > profile > file > default, resolved once. The only reader of the environment.
 //!
 //! Every setting has one name: the option `--session-timeout` is the environment variable `VITALS_SESSION_TIMEOUT` and
-//! the key `session_timeout` of the settings file and of its profiles. The `table` lists them all; [`Flags`] are the
-//! options as typed; [`resolve`] lays the layers over each other and gives the plain [`Settings`].
+//! the key `session_timeout` in the section `[consume]` of the settings file, or of a profile there. The `table` lists
+//! them all, `values` says what they may be; [`Flags`] are the options as typed; [`resolve`] lays the layers over each
+//! other and gives the plain [`Settings`].
 
 mod embedded;
 mod environment;
@@ -11,10 +12,10 @@ mod file;
 mod flags;
 mod layers;
 mod profiles;
-mod settle;
 mod source;
 mod suggestion;
 mod table;
+mod values;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -25,10 +26,10 @@ pub use error::SettingsError;
 pub use flags::{Flags, SETTINGS_HEADING};
 pub use layers::Resolved;
 pub use profiles::Profile;
-pub use settle::SettleChoice;
 pub use source::Source;
 pub(crate) use suggestion::nearest;
-pub(crate) use table::topic_name;
+pub use values::DurabilityDelay;
+pub(crate) use values::topic_name;
 
 use crate::address::Brokers;
 use crate::alarm::Limits;
@@ -56,7 +57,7 @@ pub struct Settings {
     /// How long the group waits for a silent member before its partitions go to others.
     pub session_timeout: Duration,
     /// How long stored readings wait for their commit.
-    pub settle_time: SettleChoice,
+    pub durability_delay: DurabilityDelay,
     /// How many bytes of messages a consumer may have read that are not stored yet.
     pub max_in_flight_bytes: usize,
     /// How many readings go to the store in one batch at most; `None` for what the store likes best.
@@ -136,14 +137,14 @@ pub fn resolve(flags: &Flags, environment: &Environment) -> Result<Settings, Set
         },
         instance_id: layers.take_optional(&table::INSTANCE_ID)?,
         session_timeout: layers.take(&table::SESSION_TIMEOUT)?.0,
-        settle_time: layers.take(&table::SETTLE_TIME)?,
+        durability_delay: layers.take(&table::DURABILITY_DELAY)?,
         max_in_flight_bytes: layers.take(&table::MAX_IN_FLIGHT_BYTES)?,
         max_batch_rows: layers.take_optional(&table::MAX_BATCH_ROWS)?,
         color: layers.take(&table::COLOR).map(|color| color_for(color, environment))?,
         data_folder: embedded::data_folder(environment),
         profiles: layers.profiles(),
+        notes: layers.notes(),
         resolved: layers.into_taken(),
-        notes: environment.strays(),
     };
     settings.notes.extend(settings.without_effect());
     Ok(settings)

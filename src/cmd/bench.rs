@@ -133,7 +133,7 @@ async fn measure(
     shutdown: &Shutdown,
 ) -> Result<Outcome> {
     let meter = Arc::new(Meter::over(Arc::clone(&stand.store))?);
-    let settling = app::settling(&stand.store, settings.settle_time, output).await?;
+    let settling = app::settling(&stand.store, settings.durability_delay, output).await?;
     let settle_time = settling.time;
     let load_test = load_test(args, settings, stand, Arc::clone(&meter), settling)?;
     let spectators = (0..args.consumers).map(|_| Spectator(output.clone())).collect();

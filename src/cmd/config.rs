@@ -21,8 +21,9 @@ Each setting comes from the first of these that has it:
 flag, environment, profile, file, default.
 
 A settings file (vitals.toml):
+  [consume]
   group = \"night-shift\"
-  [profile.ward-a]
+  [profile.ward-a.kafka]
   brokers = [\"kafka-1:9093\", \"kafka-2:9093\"]
 
 Example:

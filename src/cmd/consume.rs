@@ -49,7 +49,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
     for step in store.prepare().await?.into_iter().filter(|step| step.made) {
         output.note(format_args!("{}: made", step.what));
     }
-    let settling = app::settling(&store, settings.settle_time, output).await?;
+    let settling = app::settling(&store, settings.durability_delay, output).await?;
     let member = Member::join(&app::kafka_config(settings), app::member_config(settings), args.from).await?;
     let mut screen = Screen::new(output, settings, args.quiet);
     screen.started();

@@ -43,7 +43,7 @@ const USED: [(&[&str], &[&str]); 9] = [
             "heart_rate_high",
             "spo2_low",
             "session_timeout",
-            "settle_time",
+            "durability_delay",
             "max_in_flight_bytes",
             "max_batch_rows",
         ],
@@ -159,8 +159,8 @@ mod tests {
     fn the_help_of_a_command_shows_the_settings_that_it_uses_and_no_others() {
         for (words, shown, hidden) in [
             (["lag", "--help"], "--brokers --group --profile --color", "--store --session-timeout --spo2-low"),
-            (["query", "--help"], "--store --consistency --config", "--brokers --group --settle-time"),
-            (["consume", "--help"], "--brokers --store --group --settle-time --instance-id", "--nothing"),
+            (["query", "--help"], "--store --consistency --config", "--brokers --group --durability-delay"),
+            (["consume", "--help"], "--brokers --store --group --durability-delay --instance-id", "--nothing"),
             (["guide", "--help"], "--config", "--brokers --store"),
             (["help", "lag"], "--group", "--session-timeout"),
         ] {

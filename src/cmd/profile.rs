@@ -18,8 +18,8 @@ pub struct Args {
 enum Action {
     /// List the profiles
     #[command(after_help = "\
-A profile is a table [profile.NAME] of vitals.toml. The profile embedded is
-built in: it is for `vitals up`.
+A profile is a table [profile.NAME] of vitals.toml, with sections of its own.
+The profile embedded is built in: it is for `vitals up`.
 
 Example:
   vitals profile list")]

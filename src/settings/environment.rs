@@ -24,9 +24,13 @@ impl Environment {
         std::env::vars_os().collect()
     }
 
-    pub(super) fn get(&self, spec: &Spec) -> Option<&OsStr> {
-        let value = self.variables.get(&OsString::from(spec.variable()))?;
-        Some(value.as_os_str()).filter(|value| !value.is_empty())
+    /// The variable that has the setting, by its name or its old one, and its value.
+    pub(super) fn get(&self, spec: &Spec) -> Option<(String, &OsStr)> {
+        let names = [Some(spec.variable.to_owned()), spec.old_variable()];
+        names.into_iter().flatten().find_map(|name| {
+            let value = self.variables.get(&OsString::from(&name))?;
+            Some((name, value.as_os_str())).filter(|(_, value)| !value.is_empty())
+        })
     }
 
     /// The user's configuration folder: XDG's, or `%APPDATA%`.
@@ -65,15 +69,19 @@ impl Environment {
 
     /// What to say about variables that look like settings and are none.
     pub(super) fn strays(&self) -> Vec<String> {
-        let known: Vec<_> = CHOOSERS.iter().chain(&TABLE).map(|spec| spec.variable()).collect();
+        let known: Vec<_> = CHOOSERS.iter().chain(&TABLE).map(|spec| spec.variable).collect();
+        let outdated = |name: &str| TABLE.iter().find(|spec| spec.old_variable().is_some_and(|old| old == name));
         self.variables
             .keys()
             .filter_map(|name| name.to_str())
             .filter(|name| name.starts_with("VITALS_") && !name.starts_with(TEST_PREFIX))
             .filter(|name| !known.iter().any(|known| known == name))
-            .map(|name| match nearest(name, known.iter().map(String::as_str)) {
-                Some(known) => format!("the environment has {name}, which is no setting; did you mean {known}?"),
-                None => format!("the environment has {name}, which is no setting"),
+            .map(|name| match (outdated(name), nearest(name, known.iter().copied())) {
+                (Some(spec), _) => format!("{name} is {} now; the old name goes on working", spec.variable),
+                (None, Some(known)) => {
+                    format!("the environment has {name}, which is no setting; did you mean {known}?")
+                }
+                (None, None) => format!("the environment has {name}, which is no setting"),
             })
             .collect()
     }

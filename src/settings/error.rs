@@ -54,7 +54,7 @@ pub enum SettingsError {
         message: String,
     },
     /// The settings file holds a key that is no setting.
-    #[error("{}, line {line}: there is no setting named '{key}'", path.display())]
+    #[error("{}, line {line}: there is no setting named '{key}'{}", path.display(), within(*section))]
     UnknownKey {
         /// Which file.
         path: PathBuf,
@@ -62,8 +62,20 @@ pub enum SettingsError {
         line: usize,
         /// The key.
         key: String,
-        /// What was probably meant.
-        nearest: Option<&'static str>,
+        /// The section that it stands in.
+        section: Option<&'static str>,
+        /// What was probably meant, with the section that it belongs in.
+        nearest: Option<(&'static str, &'static str)>,
+    },
+    /// The settings file holds a setting twice: in its section and outside of it, or under its old name as well.
+    #[error("{}, line {line}: {name} is there a second time", path.display())]
+    Twice {
+        /// Which file.
+        path: PathBuf,
+        /// Where, from 1.
+        line: usize,
+        /// The setting.
+        name: &'static str,
     },
     /// The settings file holds a value of the wrong type.
     #[error("{}, line {line}: {key} is {found}", path.display())]
@@ -95,6 +107,10 @@ pub enum SettingsError {
     },
 }
 
+fn within(section: Option<&'static str>) -> String {
+    section.map(|section| format!(" in [{section}]")).unwrap_or_default()
+}
+
 impl Advice for SettingsError {
     fn code(&self) -> Code {
         Code::Usage
@@ -109,7 +125,11 @@ impl Advice for SettingsError {
             }
             Self::Read { .. } => "give a readable file with --config FILE".to_owned(),
             Self::Syntax { .. } => "the file is TOML: one `name = value` a line, text in quotes".to_owned(),
-            Self::UnknownKey { nearest: Some(nearest), .. } => format!("did you mean {nearest}?"),
+            Self::UnknownKey { key, nearest: Some((name, section)), .. } if key == name => {
+                format!("{name} belongs under [{section}]")
+            }
+            Self::UnknownKey { nearest: Some((nearest, _)), .. } => format!("did you mean {nearest}?"),
+            Self::Twice { .. } => "leave one of them out".to_owned(),
             Self::UnknownKey { nearest: None, .. } => "`vitals config show` lists the settings".to_owned(),
             Self::WrongType { expected, .. } => format!("it has to be {expected}"),
             Self::NoDataFolder { option } => format!("set HOME, or give {option}"),

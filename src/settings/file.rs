@@ -1,5 +1,6 @@
 //! The settings file.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io;
 use std::ops::Range;
@@ -10,7 +11,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::error::SettingsError;
 use super::suggestion::nearest;
-use super::table::{Kind, Spec, TABLE};
+use super::table::{Kind, Section, Spec, TABLE};
 
 /// The key whose tables are the profiles.
 const PROFILES: &str = "profile";
@@ -23,7 +24,7 @@ pub(super) struct Entry {
     pub(super) line: usize,
 }
 
-/// The values of the file, or of one of its profiles.
+/// The values of the file, or of one of its profiles, by the names of their settings.
 pub(super) type Layer = BTreeMap<&'static str, Entry>;
 
 /// A settings file that was read and holds nothing unknown.
@@ -32,6 +33,15 @@ pub(super) struct File {
     pub(super) path: PathBuf,
     pub(super) values: Layer,
     pub(super) profiles: BTreeMap<String, Layer>,
+    /// Keys that stand where, or are named as, they were before there were sections.
+    outdated: Vec<Outdated>,
+}
+
+#[derive(Debug)]
+struct Outdated {
+    line: usize,
+    key: String,
+    spec: &'static Spec,
 }
 
 impl File {
@@ -60,9 +70,23 @@ impl File {
             line: document.line(error.span().unwrap_or_default()),
             message: error.message().to_owned(),
         })?;
-        let values = document.layer(root.get_ref().iter().filter(|(key, _)| key.get_ref() != PROFILES))?;
-        let profiles = root.get_ref().get(PROFILES).map(|value| document.profiles(value)).transpose()?;
-        Ok(Self { path: path.into(), values, profiles: profiles.unwrap_or_default() })
+        let mut outdated = Vec::new();
+        let values = document.layer(root.get_ref(), &mut outdated)?;
+        let profiles = root.get_ref().get(PROFILES).map(|value| document.profiles(value, &mut outdated)).transpose()?;
+        Ok(Self { path: path.into(), values, profiles: profiles.unwrap_or_default(), outdated })
+    }
+
+    /// What to say of the keys that are as they were before there were sections.
+    pub(super) fn note(&self) -> Option<String> {
+        let place = |Outdated { line, key, spec }: &Outdated| {
+            let now = if key == spec.name { String::new() } else { format!("as {} ", spec.name) };
+            let section = spec.section.map_or("", Section::name);
+            format!("{key} (line {line}) {now}under [{section}]")
+        };
+        let places: Vec<_> = self.outdated.iter().map(place).collect();
+        (!places.is_empty()).then(|| {
+            format!("{}: keys have sections now, and go on working without: {}", self.path.display(), places.join(", "))
+        })
     }
 }
 
@@ -77,43 +101,77 @@ impl Document<'_> {
         self.text.get(..span.start).unwrap_or_default().matches('\n').count().saturating_add(1)
     }
 
-    fn profiles(&self, value: &Spanned<DeValue<'_>>) -> Result<BTreeMap<String, Layer>, SettingsError> {
-        let tables = self.table(PROFILES, value)?;
-        tables
-            .iter()
-            .map(|(name, value)| {
-                let key = format!("{PROFILES}.{}", name.get_ref());
-                Ok((name.get_ref().to_string(), self.layer(self.table(&key, value)?.iter())?))
-            })
-            .collect()
+    fn profiles(
+        &self,
+        value: &Spanned<DeValue<'_>>,
+        outdated: &mut Vec<Outdated>,
+    ) -> Result<BTreeMap<String, Layer>, SettingsError> {
+        let mut profiles = BTreeMap::new();
+        for (name, value) in self.table(PROFILES, value)? {
+            let key = format!("{PROFILES}.{}", name.get_ref());
+            profiles.insert(name.get_ref().to_string(), self.layer(self.table(&key, value)?, outdated)?);
+        }
+        Ok(profiles)
     }
 
     fn table<'v, 't>(&self, key: &str, value: &'v Spanned<DeValue<'t>>) -> Result<&'v DeTable<'t>, SettingsError> {
         value.get_ref().as_table().ok_or_else(|| self.wrong_type(key, value, "a table, as in [profile.ward-a]"))
     }
 
-    fn layer<'v, 't: 'v>(
-        &self,
-        entries: impl Iterator<Item = (&'v Spanned<std::borrow::Cow<'t, str>>, &'v Spanned<DeValue<'t>>)>,
-    ) -> Result<Layer, SettingsError> {
-        entries
-            .map(|(key, value)| {
-                let spec = self.spec(key)?;
-                let text = as_text(spec.kind, value.get_ref())
-                    .ok_or_else(|| self.wrong_type(spec.name, value, expected(spec.kind)))?;
-                Ok((spec.name, Entry { text, line: self.line(key.span()) }))
-            })
-            .collect()
+    /// The values of a table: in its sections, and outside of them, where all were before there were sections.
+    fn layer(&self, table: &DeTable<'_>, outdated: &mut Vec<Outdated>) -> Result<Layer, SettingsError> {
+        let mut layer = Layer::new();
+        for (key, value) in table.iter().filter(|(key, _)| key.get_ref() != PROFILES) {
+            let section = Section::ALL.into_iter().find(|section| section.name() == key.get_ref());
+            match (section, value.get_ref()) {
+                (Some(section), DeValue::Table(table)) => {
+                    for (key, value) in table {
+                        self.add(&mut layer, Some(section), key, value, outdated)?;
+                    }
+                }
+                _ => self.add(&mut layer, None, key, value, outdated)?,
+            }
+        }
+        Ok(layer)
     }
 
-    fn spec(&self, key: &Spanned<std::borrow::Cow<'_, str>>) -> Result<&'static Spec, SettingsError> {
-        let name = key.get_ref().as_ref();
-        TABLE.iter().copied().find(|spec| spec.name == name).ok_or_else(|| SettingsError::UnknownKey {
+    fn add(
+        &self,
+        layer: &mut Layer,
+        section: Option<Section>,
+        key: &Spanned<Cow<'_, str>>,
+        value: &Spanned<DeValue<'_>>,
+        outdated: &mut Vec<Outdated>,
+    ) -> Result<(), SettingsError> {
+        let (name, line) = (key.get_ref().as_ref(), self.line(key.span()));
+        let is_meant = |spec: &&&Spec| spec.name == name || spec.old_name == Some(name);
+        let spec = TABLE
+            .iter()
+            .filter(|spec| section.is_none() || spec.section == section)
+            .find(is_meant)
+            .copied()
+            .ok_or_else(|| self.unknown_key(name, line, section))?;
+        let text = as_text(spec.kind, value.get_ref())
+            .ok_or_else(|| self.wrong_type(spec.name, value, expected(spec.kind)))?;
+        if layer.insert(spec.name, Entry { text, line }).is_some() {
+            return Err(SettingsError::Twice { path: self.path.into(), line, name: spec.name });
+        }
+        if section.is_none() || spec.name != name {
+            outdated.push(Outdated { line, key: name.to_owned(), spec });
+        }
+        Ok(())
+    }
+
+    fn unknown_key(&self, key: &str, line: usize, section: Option<Section>) -> SettingsError {
+        let nearest = nearest(key, TABLE.iter().map(|spec| spec.name));
+        let spec = nearest.and_then(|nearest| TABLE.iter().find(|spec| spec.name == nearest));
+        SettingsError::UnknownKey {
             path: self.path.into(),
-            line: self.line(key.span()),
-            key: name.to_owned(),
-            nearest: nearest(name, TABLE.iter().map(|spec| spec.name)),
-        })
+            line,
+            key: key.to_owned(),
+            section: section.map(Section::name),
+            nearest: spec.map(|spec| (spec.name, spec.section.map_or("", Section::name))),
+        }
     }
 
     fn wrong_type(&self, key: &str, value: &Spanned<DeValue<'_>>, expected: &'static str) -> SettingsError {
@@ -129,7 +187,7 @@ impl Document<'_> {
 
 fn expected(kind: Kind) -> &'static str {
     match kind {
-        Kind::Text => "text in quotes",
+        Kind::Text | Kind::Path => "text in quotes",
         Kind::List => "text in quotes, or a list of such texts",
         Kind::Integer => "a whole number, without quotes",
         Kind::Span => "text with a unit in quotes, as in \"10s\", or a number of seconds",
@@ -151,7 +209,7 @@ fn found(value: &DeValue<'_>) -> &'static str {
 /// The value as it would be typed on the command line, where its type fits.
 fn as_text(kind: Kind, value: &DeValue<'_>) -> Option<String> {
     match (kind, value) {
-        (Kind::Text | Kind::List | Kind::Span, DeValue::String(text)) => Some(text.to_string()),
+        (Kind::Text | Kind::Path | Kind::List | Kind::Span, DeValue::String(text)) => Some(text.to_string()),
         (Kind::List, DeValue::Array(items)) => {
             let texts: Option<Vec<_>> = items.iter().map(|item| item.get_ref().as_str()).collect();
             Some(texts?.join(","))

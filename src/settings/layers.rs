@@ -7,7 +7,8 @@ use super::file::{File, Layer};
 use super::flags::Flags;
 use super::profiles::{self, Profile};
 use super::source::Source;
-use super::table::{CONFIG, PROFILE, Parse, Setting, SettingsPath, Spec};
+use super::table::{CONFIG, PROFILE, Parse, Setting, Spec};
+use super::values::SettingsPath;
 use crate::advice::BadValue;
 use crate::system_text::quoted;
 use std::ffi::{OsStr, OsString};
@@ -76,6 +77,14 @@ impl<'a> Layers<'a> {
         profiles::all(self.file.as_ref(), self.environment)
     }
 
+    /// What to tell the user about names and places that are not those of today.
+    pub(super) fn notes(&self) -> Vec<String> {
+        let outdated =
+            self.flags.outdated().map(|(old, now)| format!("{old} is {now} now; the old name goes on working"));
+        let in_file = self.file.as_ref().and_then(File::note);
+        self.environment.strays().into_iter().chain(outdated).chain(in_file).collect()
+    }
+
     /// Everything that was taken, in order.
     pub(super) fn into_taken(self) -> Vec<Resolved> {
         self.taken
@@ -85,8 +94,8 @@ impl<'a> Layers<'a> {
         if let Some(text) = self.flags.get(spec) {
             return Ok(Some((text.to_owned(), Source::Flag)));
         }
-        if let Some(text) = self.environment.get(spec) {
-            return Ok(Some((text.to_owned(), Source::Environment(spec.variable()))));
+        if let Some((variable, text)) = self.environment.get(spec) {
+            return Ok(Some((text.to_owned(), Source::Environment(variable))));
         }
         if let Some(found) = self.lookup_profile(spec) {
             return Ok(Some(found));

@@ -1,23 +1,47 @@
 //! The table of settings: the place to look for a flag, an environment variable, a key or a default.
 
 use std::ffi::OsStr;
-use std::path::PathBuf;
-use std::time::Duration;
 
-use super::settle::SettleChoice;
+use super::values::{self, DurabilityDelay, SettingsPath};
 use crate::address::Brokers;
 use crate::advice::BadValue;
-use crate::alarm::{limits, plausible};
-use crate::kafka::admin::dead_letter_topic;
+use crate::alarm::limits;
 use crate::output::Color;
 use crate::reading::Sign;
 use crate::span::Span;
 use crate::store::{Consistency, StoreAddress};
 
+/// A table of the settings file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Section {
+    Kafka,
+    Store,
+    Consume,
+    Alarms,
+    Output,
+}
+
+impl Section {
+    pub(super) const ALL: [Self; 5] = [Self::Kafka, Self::Store, Self::Consume, Self::Alarms, Self::Output];
+
+    /// Its name in the file.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Kafka => "kafka",
+            Self::Store => "store",
+            Self::Consume => "consume",
+            Self::Alarms => "alarms",
+            Self::Output => "output",
+        }
+    }
+}
+
 /// What the file may hold for a setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Text,
+    /// Text that need not be UTF-8 where an option or a variable gives it.
+    Path,
     /// Text with commas, or a list of texts.
     List,
     Integer,
@@ -28,8 +52,16 @@ pub(super) enum Kind {
 /// A setting, apart from the type of its value.
 #[derive(Debug)]
 pub(super) struct Spec {
-    /// The key in the file; the option and the environment variable are named after it.
+    /// The key in the file, within its section.
     pub(super) name: &'static str,
+    /// `None` where only an option and the environment can hold it.
+    pub(super) section: Option<Section>,
+    /// As it is typed.
+    pub(super) option: &'static str,
+    /// In the environment.
+    pub(super) variable: &'static str,
+    /// The name that it had before, as a key: it goes on working, in all places.
+    pub(super) old_name: Option<&'static str>,
     pub(super) default: Option<&'static str>,
     pub(super) value_name: &'static str,
     pub(super) help: &'static str,
@@ -37,14 +69,14 @@ pub(super) struct Spec {
 }
 
 impl Spec {
-    /// `settle_time` → `settle-time`
-    pub(super) fn option(&self) -> String {
-        self.name.replace('_', "-")
+    /// The option of the old name.
+    pub(super) fn old_option(&self) -> Option<String> {
+        Some(format!("--{}", self.old_name?.replace('_', "-")))
     }
 
-    /// `settle_time` → `VITALS_SETTLE_TIME`
-    pub(super) fn variable(&self) -> String {
-        format!("VITALS_{}", self.name.to_ascii_uppercase())
+    /// The variable of the old name.
+    pub(super) fn old_variable(&self) -> Option<String> {
+        Some(format!("VITALS_{}", self.old_name?.to_ascii_uppercase()))
     }
 }
 
@@ -73,22 +105,26 @@ pub(super) static TABLE: [&Spec; 13] = [
     &SPO2_LOW.spec,
     &INSTANCE_ID.spec,
     &SESSION_TIMEOUT.spec,
-    &SETTLE_TIME.spec,
+    &DURABILITY_DELAY.spec,
     &MAX_IN_FLIGHT_BYTES.spec,
     &MAX_BATCH_ROWS.spec,
     &COLOR.spec,
 ];
 
-/// The settings that choose the other layers, so that only a flag and the environment can hold them.
+/// The settings that choose the other layers, so that only an option and the environment can hold them.
 pub(super) static CHOOSERS: [&Spec; 2] = [&CONFIG.spec, &PROFILE.spec];
 
 pub(super) static CONFIG: Setting<SettingsPath> = Setting {
     spec: Spec {
         name: "config",
+        section: None,
+        option: "--config",
+        variable: "VITALS_CONFIG",
+        old_name: None,
         default: None,
         value_name: "FILE",
         help: "Settings file [default: ./vitals.toml, else vitals/vitals.toml in the configuration folder]",
-        kind: Kind::Text,
+        kind: Kind::Path,
     },
     parse: Parse::Path(SettingsPath::parse),
 };
@@ -96,17 +132,25 @@ pub(super) static CONFIG: Setting<SettingsPath> = Setting {
 pub(super) static PROFILE: Setting<String> = Setting {
     spec: Spec {
         name: "profile",
+        section: None,
+        option: "--profile",
+        variable: "VITALS_PROFILE",
+        old_name: None,
         default: None,
         value_name: "NAME",
         help: "Use the table [profile.NAME] of the settings file; embedded is there without one, for `vitals up`",
         kind: Kind::Text,
     },
-    parse: Parse::Text(not_empty),
+    parse: Parse::Text(values::not_empty),
 };
 
 pub(super) static BROKERS: Setting<Brokers> = Setting {
     spec: Spec {
         name: "brokers",
+        section: Some(Section::Kafka),
+        option: "--brokers",
+        variable: "VITALS_BROKERS",
+        old_name: None,
         default: Some("localhost:9093"),
         value_name: "HOST:PORT,…",
         help: "Kafka brokers to ask first",
@@ -118,32 +162,44 @@ pub(super) static BROKERS: Setting<Brokers> = Setting {
 pub(super) static TOPIC: Setting<String> = Setting {
     spec: Spec {
         name: "topic",
+        section: Some(Section::Kafka),
+        option: "--topic",
+        variable: "VITALS_TOPIC",
+        old_name: None,
         default: Some("patient.vitals"),
         value_name: "TOPIC",
         help: "Topic with the readings",
         kind: Kind::Text,
     },
-    parse: Parse::Text(source_name),
+    parse: Parse::Text(values::source_name),
 };
 
 pub(super) static GROUP: Setting<String> = Setting {
     spec: Spec {
         name: "group",
+        section: Some(Section::Consume),
+        option: "--group",
+        variable: "VITALS_GROUP",
+        old_name: None,
         default: Some("vitals-monitor-consumer-v7"),
         value_name: "GROUP",
         help: "Consumer group",
         kind: Kind::Text,
     },
-    parse: Parse::Text(group_name),
+    parse: Parse::Text(values::group_name),
 };
 
 pub(super) static STORE: Setting<StoreAddress> = Setting {
     spec: Spec {
         name: "store",
+        section: Some(Section::Store),
+        option: "--store",
+        variable: "VITALS_STORE",
+        old_name: None,
         default: Some("cassandra://localhost:9042/hospital"),
         value_name: "ADDRESS",
         help: "Where readings are kept: cassandra://HOST[:PORT],…/KEYSPACE or sqlite:PATH",
-        kind: Kind::Text,
+        kind: Kind::Path,
     },
     parse: Parse::Path(StoreAddress::parse),
 };
@@ -151,224 +207,134 @@ pub(super) static STORE: Setting<StoreAddress> = Setting {
 pub(super) static CONSISTENCY: Setting<Consistency> = Setting {
     spec: Spec {
         name: "consistency",
+        section: Some(Section::Store),
+        option: "--consistency",
+        variable: "VITALS_CONSISTENCY",
+        old_name: None,
         default: Some("LOCAL_QUORUM"),
         value_name: "LEVEL",
         help: "How many replicas have to answer",
         kind: Kind::Text,
     },
-    parse: Parse::Text(consistency),
+    parse: Parse::Text(values::consistency),
 };
 
 pub(super) static HEART_RATE_HIGH: Setting<i32> = Setting {
     spec: Spec {
         name: "heart_rate_high",
+        section: Some(Section::Alarms),
+        option: "--heart-rate-high",
+        variable: "VITALS_HEART_RATE_HIGH",
+        old_name: None,
         default: Some(limits::HEART_RATE_HIGH),
         value_name: "RATE",
         help: "Alert above this heart rate, /min",
         kind: Kind::Integer,
     },
-    parse: Parse::Text(|text| limit(text, Sign::HeartRate)),
+    parse: Parse::Text(|text| values::limit(text, Sign::HeartRate)),
 };
 
 pub(super) static SPO2_LOW: Setting<i32> = Setting {
     spec: Spec {
         name: "spo2_low",
+        section: Some(Section::Alarms),
+        option: "--spo2-low",
+        variable: "VITALS_SPO2_LOW",
+        old_name: None,
         default: Some(limits::SPO2_LOW),
         value_name: "PERCENT",
         help: "Alert below this oxygen saturation, %",
         kind: Kind::Integer,
     },
-    parse: Parse::Text(|text| limit(text, Sign::Spo2)),
+    parse: Parse::Text(|text| values::limit(text, Sign::Spo2)),
 };
 
 pub(super) static INSTANCE_ID: Setting<String> = Setting {
     spec: Spec {
         name: "instance_id",
+        section: Some(Section::Consume),
+        option: "--instance-id",
+        variable: "VITALS_INSTANCE_ID",
+        old_name: None,
         default: None,
         value_name: "ID",
         help: "Static member of the group: a restart under the same id keeps its partitions",
         kind: Kind::Text,
     },
-    parse: Parse::Text(instance_id),
+    parse: Parse::Text(values::instance_id),
 };
 
 pub(super) static SESSION_TIMEOUT: Setting<Span> = Setting {
     spec: Spec {
         name: "session_timeout",
+        section: Some(Section::Consume),
+        option: "--session-timeout",
+        variable: "VITALS_SESSION_TIMEOUT",
+        old_name: None,
         default: Some("10s"),
         value_name: "TIME",
         help: "How long a silent member keeps its partitions",
         kind: Kind::Span,
     },
-    parse: Parse::Text(session_timeout),
+    parse: Parse::Text(values::session_timeout),
 };
 
-pub(super) static SETTLE_TIME: Setting<SettleChoice> = Setting {
+pub(super) static DURABILITY_DELAY: Setting<DurabilityDelay> = Setting {
     spec: Spec {
-        name: "settle_time",
+        name: "durability_delay",
+        section: Some(Section::Consume),
+        option: "--durability-delay",
+        variable: "VITALS_DURABILITY_DELAY",
+        old_name: Some("settle_time"),
         default: Some("auto"),
         value_name: "auto|TIME",
         help: "How long stored readings wait for their commit: until the store cannot forget them",
         kind: Kind::Span,
     },
-    parse: Parse::Text(SettleChoice::parse),
+    parse: Parse::Text(DurabilityDelay::parse),
 };
 
 pub(super) static MAX_IN_FLIGHT_BYTES: Setting<usize> = Setting {
     spec: Spec {
         name: "max_in_flight_bytes",
+        section: Some(Section::Consume),
+        option: "--max-in-flight-bytes",
+        variable: "VITALS_MAX_IN_FLIGHT_BYTES",
+        old_name: None,
         default: Some("8388608"),
         value_name: "BYTES",
         help: "How much `consume` may have read that is not stored yet",
         kind: Kind::Integer,
     },
-    parse: Parse::Text(max_in_flight_bytes),
+    parse: Parse::Text(values::max_in_flight_bytes),
 };
 
 pub(super) static MAX_BATCH_ROWS: Setting<usize> = Setting {
     spec: Spec {
         name: "max_batch_rows",
+        section: Some(Section::Consume),
+        option: "--max-batch-rows",
+        variable: "VITALS_MAX_BATCH_ROWS",
+        old_name: None,
         default: None,
         value_name: "N",
         help: "How many readings go to the store in one batch at most [default: what was measured best for the store]",
         kind: Kind::Integer,
     },
-    parse: Parse::Text(max_batch_rows),
+    parse: Parse::Text(values::max_batch_rows),
 };
 
 pub(super) static COLOR: Setting<Color> = Setting {
     spec: Spec {
         name: "color",
+        section: Some(Section::Output),
+        option: "--color",
+        variable: "VITALS_COLOR",
+        old_name: None,
         default: Some("auto"),
         value_name: "WHEN",
         help: "When to colour: auto (on a terminal, unless NO_COLOR is set), always or never",
         kind: Kind::Text,
     },
-    parse: Parse::Text(color),
+    parse: Parse::Text(values::color),
 };
-
-/// Kafka's own limit for names of topics; an instance id obeys the same rule.
-const MAX_NAME_BYTES: usize = 249;
-
-/// Longer and shorter ones are refused by the brokers: shorter than this at any setting that makes sense, since the
-/// member's heartbeats need time; longer than this by their default `group.max.session.timeout.ms`.
-const SESSION_TIMEOUTS: std::ops::RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(30 * 60);
-
-/// Less than one fetch would be no limit; more than the memory of a small machine is a mistake.
-const IN_FLIGHT_BYTES: std::ops::RangeInclusive<usize> = 1024 * 1024..=4 * 1024 * 1024 * 1024;
-
-/// As far as `SQLite`'s own default. Cassandra gets more than some hundred rows in several requests.
-const BATCH_ROWS: std::ops::RangeInclusive<usize> = 1..=2000;
-
-/// The settings file that the user names.
-#[derive(Debug)]
-pub(super) struct SettingsPath(pub(super) PathBuf);
-
-impl SettingsPath {
-    fn parse(path: &OsStr) -> Result<Self, BadValue> {
-        if path.is_empty() { Err(BadValue::new("is empty", "give a name")) } else { Ok(Self(path.into())) }
-    }
-}
-
-impl std::fmt::Display for SettingsPath {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.display().fmt(f)
-    }
-}
-
-fn not_empty(text: &str) -> Result<String, BadValue> {
-    if text.is_empty() { Err(BadValue::new("is empty", "give a name")) } else { Ok(text.to_owned()) }
-}
-
-/// A topic's name, as Kafka takes it.
-pub(crate) fn topic_name(text: &str) -> Result<String, BadValue> {
-    kafka_name(text, "topic")
-}
-
-/// The name of a topic that has dead letters beside it.
-fn source_name(text: &str) -> Result<String, BadValue> {
-    let name = topic_name(text)?;
-    let most = MAX_NAME_BYTES - dead_letter_topic("").len();
-    if name.len() <= most {
-        return Ok(name);
-    }
-    let fault = format!("'{name}' has {} characters, and its dead letters need a longer name", name.len());
-    let cure = format!("give a name of at most {most} characters: that of its dead letters may have {MAX_NAME_BYTES}");
-    Err(BadValue::new(fault, cure))
-}
-
-fn instance_id(text: &str) -> Result<String, BadValue> {
-    kafka_name(text, "instance id")
-}
-
-/// Kafka's rule for topics: `[a-zA-Z0-9._-]{1,249}`, and neither `.` nor `..`.
-fn kafka_name(text: &str, what: &str) -> Result<String, BadValue> {
-    let fits = !text.is_empty() && text.len() <= MAX_NAME_BYTES && text != "." && text != "..";
-    if fits && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')) {
-        return Ok(text.to_owned());
-    }
-    let cure = format!("a name of this kind has 1 to {MAX_NAME_BYTES} of the characters a-z A-Z 0-9 . _ -");
-    Err(BadValue::new(format!("'{text}' cannot be the name of a Kafka {what}"), cure))
-}
-
-/// Kafka takes any text as a group; control characters could only be a mistake.
-fn group_name(text: &str) -> Result<String, BadValue> {
-    if !text.is_empty() && text.len() <= MAX_NAME_BYTES && !text.chars().any(char::is_control) {
-        return Ok(text.to_owned());
-    }
-    let cure = format!("a group's name has 1 to {MAX_NAME_BYTES} bytes and no control characters");
-    Err(BadValue::new("is not the name of a consumer group", cure))
-}
-
-/// `ANY` is not offered: it takes a hint for a row, which nobody can read yet and which a lost node takes with it, so
-/// that offsets would be committed for readings that are not stored.
-fn consistency(text: &str) -> Result<Consistency, BadValue> {
-    let offered = || Consistency::ALL.into_iter().filter(|level| *level != Consistency::Any);
-    text.parse().ok().filter(|level| offered().any(|offered| offered == *level)).ok_or_else(|| {
-        let names: Vec<_> = offered().map(Consistency::name).collect();
-        BadValue::new(
-            format!("'{text}' is no consistency level to store at"),
-            format!("use one of {}", names.join(", ")),
-        )
-    })
-}
-
-/// An alert limit outside of the sign's believed range could never trip, or always would.
-fn limit(text: &str, sign: Sign) -> Result<i32, BadValue> {
-    let (low, high) = plausible::range(sign);
-    let fits = |value: &i32| (low..=high).contains(&f64::from(*value));
-    text.parse().ok().filter(fits).ok_or_else(|| {
-        BadValue::new(format!("'{text}' is no limit for {sign}"), format!("use a whole number from {low} to {high}"))
-    })
-}
-
-fn color(text: &str) -> Result<Color, BadValue> {
-    Color::ALL
-        .into_iter()
-        .find(|color| color.name() == text)
-        .ok_or_else(|| BadValue::new(format!("'{text}' does not say when to colour"), "use auto, always or never"))
-}
-
-fn max_in_flight_bytes(text: &str) -> Result<usize, BadValue> {
-    number_within(text, &IN_FLIGHT_BYTES, "number of bytes in flight")
-}
-
-fn max_batch_rows(text: &str) -> Result<usize, BadValue> {
-    number_within(text, &BATCH_ROWS, "number of rows in a batch")
-}
-
-fn number_within(text: &str, range: &std::ops::RangeInclusive<usize>, what: &str) -> Result<usize, BadValue> {
-    text.parse().ok().filter(|number| range.contains(number)).ok_or_else(|| {
-        let (low, high) = (range.start(), range.end());
-        BadValue::new(format!("'{text}' is no {what}"), format!("use a whole number from {low} to {high}"))
-    })
-}
-
-fn session_timeout(text: &str) -> Result<Span, BadValue> {
-    let span = Span::parse(text)?;
-    if SESSION_TIMEOUTS.contains(&span.0) {
-        return Ok(span);
-    }
-    let (low, high) = (Span(*SESSION_TIMEOUTS.start()), Span(*SESSION_TIMEOUTS.end()));
-    Err(BadValue::new(format!("{span} is no session time-out"), format!("use {low} to {high}")))
-}

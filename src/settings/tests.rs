@@ -40,8 +40,9 @@ fn source(settings: &Settings, name: &str) -> String {
 }
 
 const FILE: &str = r#"
+[kafka]
 topic = "from.file"
-[profile.ward-a]
+[profile.ward-a.kafka]
 topic = "from.profile"
 "#;
 
@@ -122,23 +123,76 @@ fn every_setting_of_the_table_is_resolved_once_and_in_order() {
 fn every_setting_can_be_given_by_the_file_in_its_own_type() {
     let settings = from_file(
         r#"
+        [kafka]
         brokers = ["a:1", "b:2"]
         topic = "t"
-        group = "g"
+        [store]
         store = "cassandra://db/k"
         consistency = "quorum"
+        [alarms]
         heart_rate_high = 0x78
         spo2_low = 90
+        [consume]
+        group = "g"
         instance_id = "i"
         session_timeout = 12.5
+        durability_delay = "16s"
         "#,
     )
     .unwrap();
+    assert_eq!(settings.notes, Vec::<String>::new());
+    assert_eq!(settings.store.to_string(), "cassandra://db:9042/k");
+    assert_eq!(settings.durability_delay, DurabilityDelay::Fixed(Duration::from_secs(16)));
     assert_eq!(settings.brokers.to_string(), "a:1,b:2");
     assert_eq!(settings.consistency, Consistency::Quorum);
     assert_eq!(settings.limits, Limits { heart_rate_high: 120, spo2_low: 90 });
     assert_eq!(settings.instance_id.as_deref(), Some("i"));
     assert_eq!(settings.session_timeout, Duration::from_millis(12_500));
+}
+
+#[test]
+fn a_setting_is_named_alike_everywhere() {
+    for spec in CHOOSERS.iter().chain(&TABLE) {
+        assert_eq!(spec.option, format!("--{}", spec.name.replace('_', "-")));
+        assert_eq!(spec.variable, format!("VITALS_{}", spec.name.to_ascii_uppercase()));
+    }
+}
+
+#[test]
+fn keys_outside_of_sections_go_on_working_and_are_told_once() {
+    let file = written("store = \"sqlite:x.db\"\ngroup = \"g\"\n[alarms]\nspo2_low = 90\n[profile.w]\nsettle_time = 4");
+    let settings = resolve(&typed(&["--config", &file.path, "--profile", "w"]), &Environment::default()).unwrap();
+    assert_eq!((settings.store.to_string(), settings.group.as_str()), ("sqlite:x.db".to_owned(), "g"));
+    assert_eq!(settings.durability_delay, DurabilityDelay::Fixed(Duration::from_secs(4)));
+    let told = "group (line 2) under [consume], store (line 1) under [store], \
+                settle_time (line 6) as durability_delay under [consume]";
+    assert_eq!(settings.notes, [format!("{}: keys have sections now, and go on working without: {told}", file.path)]);
+}
+
+#[test]
+fn a_key_in_a_section_of_others_names_its_own_and_one_given_twice_its_second_place() {
+    let error = from_file("[kafka]\ngroup = \"g\"").unwrap_err();
+    assert!(error.to_string().ends_with("line 2: there is no setting named 'group' in [kafka]"), "{error}");
+    assert_eq!(error.hint().as_deref(), Some("group belongs under [consume]"));
+    let error = from_file("group = \"g\"\n[consume]\ngroup = \"h\"").unwrap_err();
+    assert!(error.to_string().contains("group is there a second time"), "{error}");
+    assert!(from_file("[consume]\nsettle_time = 1\ndurability_delay = 2").is_err());
+    assert!(from_file("kafka = 1").is_err() && from_file("[cassandra]\nstore = \"x\"").is_err());
+}
+
+#[test]
+fn a_setting_under_its_old_name_goes_on_working_and_is_told() {
+    let (none, fixed) = (Environment::default(), DurabilityDelay::Fixed(Duration::ZERO));
+    let typed_old = resolve(&typed(&["--settle-time", "0s"]), &none).unwrap();
+    assert_eq!(typed_old.durability_delay, fixed);
+    assert_eq!(typed_old.notes, ["--settle-time is --durability-delay now; the old name goes on working"]);
+    let exported = resolve(&Flags::default(), &environment(&[("VITALS_SETTLE_TIME", "0")])).unwrap();
+    assert_eq!(exported.durability_delay, fixed);
+    assert_eq!(source(&exported, "durability_delay"), "environment VITALS_SETTLE_TIME");
+    let told = "VITALS_SETTLE_TIME is VITALS_DURABILITY_DELAY now; the old name goes on working";
+    assert_eq!(exported.notes, [told]);
+    let both = environment(&[("VITALS_SETTLE_TIME", "0"), ("VITALS_DURABILITY_DELAY", "auto")]);
+    assert_eq!(resolve(&Flags::default(), &both).unwrap().durability_delay, DurabilityDelay::Auto);
 }
 
 #[test]
@@ -356,8 +410,7 @@ proptest::proptest! {
     fn no_value_of_any_setting_panics(value in "[^\u{0}]{0,30}|[0-9.:,a-z/@-]{0,30}|(cassandra|sqlite)://?[^\u{0}]{0,20}") {
         // Each of them alone: the first that does not fit ends the rest.
         for spec in TABLE {
-            let variable = spec.variable();
-            let _ = resolve(&Flags::default(), &environment(&[(&variable, &value)]));
+            let _ = resolve(&Flags::default(), &environment(&[(spec.variable, &value)]));
         }
     }
 }

@@ -104,7 +104,7 @@ fn start(line: Line, output: &Output, trigger: Trigger, shutdown: Shutdown) -> R
 async fn consume(line: &Line, settings: &Settings, mut notes: Notes, shutdown: &Shutdown) -> Result<Code> {
     let store = app::open_store(settings).await?;
     store.prepare().await?;
-    let settling = app::settling(&store, settings.settle_time, &notes.0).await?;
+    let settling = app::settling(&store, settings.durability_delay, &notes.0).await?;
     let mut consumer =
         Consumer::join(&app::kafka_config(settings), app::member_config(settings), Place::Earliest).await?;
     let death = Death::at(line.die_at, line.die_by, line.die_after);

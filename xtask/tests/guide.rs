@@ -132,7 +132,7 @@ fn every_answer_works_without_servers() {
     let mut up = Running::start("vitals up", &mut vitals(&words("up --listen 127.0.0.1:0")));
     let told = up.wait_for_line("listens on", SHOW_LIMIT);
     let address = told.split_once("listens on ").and_then(|(_, rest)| rest.split_once(',')).unwrap().0.to_owned();
-    std::fs::write(folder.path().join("vitals.toml"), format!("[profile.embedded]\nbrokers = \"{address}\"\n"))
+    std::fs::write(folder.path().join("vitals.toml"), format!("[profile.embedded.kafka]\nbrokers = \"{address}\"\n"))
         .unwrap();
     assert_eq!(run_the_table(folder.path(), vitals), ANSWERS.len());
 }

@@ -26,7 +26,7 @@ fn the_profile_of_the_embedded_broker_is_refused_where_kafka_answers() {
     let folder = tempfile::tempdir().expect("a folder");
     let brokers = std::env::var("VITALS_BROKERS").expect("VITALS_BROKERS: run `cargo xtask test`");
     let settings = folder.path().join("vitals.toml");
-    std::fs::write(&settings, format!("[profile.embedded]\nbrokers = \"{brokers}\"\n")).expect("written");
+    std::fs::write(&settings, format!("[profile.embedded.kafka]\nbrokers = \"{brokers}\"\n")).expect("written");
     let refused = std::process::Command::new(env!("CARGO_BIN_EXE_vitals"))
         .args(["lag", "--profile", "embedded", "--config"])
         .arg(&settings)

@@ -129,7 +129,7 @@ impl Ward<'_> {
             ("VITALS_TOPIC", TOPIC.into()),
             ("VITALS_GROUP", name.into()),
             // How long a consumer waits before it commits is no part of how fast it writes.
-            ("VITALS_SETTLE_TIME", "0".into()),
+            ("VITALS_DURABILITY_DELAY", "0".into()),
         ])
     }
 }

@@ -131,7 +131,7 @@ struct Drainers {
 fn drainers(kit: &Kit, references: &References) -> Drainers {
     let drainer = |name, command: Vec<OsString>| Drainer { name, command };
     let mut vitals = vec![OsString::from(&kit.binary)];
-    let words = "consume --brokers {BROKER} --topic {TOPIC} --group {GROUP} --settle-time 0 --exit-at-end --quiet";
+    let words = "consume --brokers {BROKER} --topic {TOPIC} --group {GROUP} --durability-delay 0 --exit-at-end --quiet";
     vitals.extend(words.split(' ').map(OsString::from));
     // In the braces stands the host alone; the environment has the port too.
     let store = r#"exec "$@" --store "cassandra://$CASS/$KS""#;

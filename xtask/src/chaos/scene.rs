@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::worker::Worker;
 
 /// Commits at once: where nobody kills the store, this must be as safe, and takes less time.
-pub(super) const EAGER: &[&str] = &["--settle-time", "0s"];
+pub(super) const EAGER: &[&str] = &["--durability-delay", "0s"];
 
 /// Where a campaign sends and reads.
 #[derive(Debug)]
@@ -60,7 +60,7 @@ impl<'a> Scene<'a> {
 
     /// Reads to the end, and gives what was told. What is stored is committed at once.
     pub(super) fn consume(&self) -> Result<String, Error> {
-        self.vitals("consume --quiet --exit-at-end --settle-time 0s", DRAIN_LIMIT)
+        self.vitals("consume --quiet --exit-at-end --durability-delay 0s", DRAIN_LIMIT)
     }
 
     /// Runs a script that sends.

@@ -89,7 +89,7 @@ impl Home {
         let told = broker.wait_for_line("listens on ", RUN_LIMIT);
         self.broker = Some(broker);
         self.address = address_in(&told);
-        self.file("vitals.toml", format!("[profile.embedded]\nbrokers = \"{}\"\n", self.address));
+        self.file("vitals.toml", format!("[profile.embedded.kafka]\nbrokers = \"{}\"\n", self.address));
     }
 
     /// Ends the broker by SIGKILL.

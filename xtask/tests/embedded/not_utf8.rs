@@ -32,7 +32,7 @@ fn every_option_that_is_a_path_takes_it() {
     assert_eq!(done(&args("count -o ndjson", store())), "{\"rows\":1}\n");
     done(&["export".into(), word("out", ".csv"), store()]);
     assert!(home.path().join(word("out", ".csv")).is_file());
-    write(".toml", "topic = \"named\"\n");
+    write(".toml", "[kafka]\ntopic = \"named\"\n");
     let shown = done(&args("config show -o csv --config", word("", ".toml")));
     assert!(shown.contains("topic,named,"), "{shown}");
     let summary = home.bare(&args("demo --for 1s -o json --data", word("demo", ""))).well().json();
@@ -93,7 +93,7 @@ fn a_variable_that_is_no_path_is_named() {
         "SPO2_LOW",
         "INSTANCE_ID",
         "SESSION_TIMEOUT",
-        "SETTLE_TIME",
+        "DURABILITY_DELAY",
         "MAX_IN_FLIGHT_BYTES",
         "MAX_BATCH_ROWS",
         "COLOR",
@@ -103,7 +103,7 @@ fn a_variable_that_is_no_path_is_named() {
         let told = ended(name, home.vitals("config show").env(&variable, word("", ""))).with_code(2).talk();
         assert!(told.contains(&variable) && told.contains("\"w\\xFF\"") && told.contains("\nhint: "), "{told}");
     }
-    std::fs::write(home.path().join(word("", ".toml")), "topic = \"named\"\n").expect("written");
+    std::fs::write(home.path().join(word("", ".toml")), "[kafka]\ntopic = \"named\"\n").expect("written");
     let mut named = home.vitals("config show -o csv");
     let shown = ended("config show", named.env("VITALS_CONFIG", word("", ".toml"))).well().output();
     assert!(shown.contains("topic,named,"), "{shown}");
@@ -123,7 +123,7 @@ fn a_folder_of_the_system_with_such_a_name_is_the_one_that_is_used() {
     let folder = home.path().join(word("", ""));
     let settings = folder.join("vitals");
     std::fs::create_dir_all(&settings).expect("made");
-    std::fs::write(settings.join("vitals.toml"), "topic = \"named\"\n").expect("written");
+    std::fs::write(settings.join("vitals.toml"), "[kafka]\ntopic = \"named\"\n").expect("written");
     let mut command = home.vitals("config show -o csv");
     let shown = ended("config show", command.env("XDG_CONFIG_HOME", &folder)).well().output();
     assert!(shown.contains("topic,named,"), "{shown}");

@@ -15,7 +15,7 @@ const NAMES: &str = "patient_id,timestamp,heart_rate,spo2,systolic,diastolic,res
 impl Ward {
     fn new() -> Self {
         let ward = Self(Home::new());
-        ward.write("vitals.toml", "store = \"sqlite:vitals.db\"\n");
+        ward.write("vitals.toml", "[store]\nstore = \"sqlite:vitals.db\"\n");
         let store = vitals::store::sqlite::SqliteStore::at(ward.path("vitals.db")).expect("a store");
         tokio::runtime::Runtime::new().expect("a runtime").block_on(store.init()).expect("tables");
         ward

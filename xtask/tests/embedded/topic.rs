@@ -178,7 +178,7 @@ fn a_misspelt_topic_is_told_with_the_one_that_was_meant() {
 fn where_nothing_listens_every_topic_command_says_so_in_time() {
     let home = Home::new();
     let address = free_address();
-    home.file("vitals.toml", format!("[profile.embedded]\nbrokers = \"{address}\"\n"));
+    home.file("vitals.toml", format!("[profile.embedded.kafka]\nbrokers = \"{address}\"\n"));
     for words in ["list", "describe", "create", "delete t --yes", "tail --follow"] {
         let ended = home.run(&format!("topic {words}")).with_code(4);
         assert!(ended.lasted < Duration::from_secs(10), "{words}: {:?}", ended.lasted);

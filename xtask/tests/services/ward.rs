@@ -62,7 +62,7 @@ impl Ward {
             .env("VITALS_TOPIC", &self.name)
             .env("VITALS_GROUP", &self.name)
             // Nobody kills this Cassandra: what is stored may be committed at once.
-            .env("VITALS_SETTLE_TIME", "0")
+            .env("VITALS_DURABILITY_DELAY", "0")
             .current_dir(self.folder.path());
         command
     }

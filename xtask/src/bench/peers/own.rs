@@ -56,7 +56,7 @@ impl Round {
         Ok(Self {
             paced,
             usual: stored(&[])?,
-            settling: stored(&["--settle-time", SETTLE_TIME])?,
+            settling: stored(&["--durability-delay", SETTLE_TIME])?,
             two_consumers: stored(&["--consumers", "2"])?,
         })
     }

@@ -75,7 +75,7 @@ impl Shift {
     }
 
     fn consume(&self, run: &Run<'_>, scene: &Scene<'_>, seconds: i64) -> Result<(), Error> {
-        let options = ["consume", "--quiet", "--exit-at-end", "--settle-time", "0s"];
+        let options = ["consume", "--quiet", "--exit-at-end", "--durability-delay", "0s"];
         let command = run.stand.vitals(&scene.at, &options);
         run.stand.run("vitals consume", &self.with(seconds, command), DRAIN_LIMIT).map(drop)
     }

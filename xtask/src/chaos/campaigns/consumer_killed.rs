@@ -17,7 +17,7 @@ use crate::error::Error;
 const OPTIONS: &[&str] = &["--instance-id", "chaos"];
 /// Commits at once. Nobody kills the store here, so this must be as safe; without it a consumer of Cassandra seldom lives
 /// long enough to commit anything that could be missing.
-const EAGER: &[&str] = &["--instance-id", "chaos", "--settle-time", "0s"];
+const EAGER: &[&str] = &["--instance-id", "chaos", "--durability-delay", "0s"];
 /// After so many kills the readers look whether all is there that was committed.
 const LOOK_EVERY: u32 = 5;
 

@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::worker::Worker;
 
 /// What is stored counts as settled, since nobody kills the store here.
-const OPTIONS: &[&str] = &["--settle-time", "0s"];
+const OPTIONS: &[&str] = &["--durability-delay", "0s"];
 /// The code of a fault of ours.
 const BUG: i32 = 70;
 /// How it is told.

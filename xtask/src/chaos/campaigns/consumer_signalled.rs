@@ -19,9 +19,9 @@ use crate::worker::Worker;
 
 /// What is stored counts as settled, since nobody kills the store here. A consumer that was ended at once is given up
 /// soon.
-const OPTIONS: &[&str] = &["--settle-time", "0s", "--session-timeout", "2s"];
+const OPTIONS: &[&str] = &["--durability-delay", "0s", "--session-timeout", "2s"];
 
-const PLANTED_OPTIONS: &[&str] = &["--settle-time", "1h", "--session-timeout", "2s"];
+const PLANTED_OPTIONS: &[&str] = &["--durability-delay", "1h", "--session-timeout", "2s"];
 
 /// What is done to a consumer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

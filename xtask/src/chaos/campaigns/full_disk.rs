@@ -43,7 +43,7 @@ fn own_output(run: &mut Run<'_>) -> Result<Findings, Error> {
     scene.send("chaos_send.py", &[&at.brokers, &at.topic, "2000", "1000000", &ledger])?;
     let check = || scene.check("chaos_check.py", &[&at.brokers, &at.topic, &at.group, &at.reader, "2000", &ledger]);
     // It stores what it cannot show, and says so at its end.
-    into_full(run, at, &["consume", "--exit-at-end", "--settle-time", "0s"])?;
+    into_full(run, at, &["consume", "--exit-at-end", "--durability-delay", "0s"])?;
     run.verdict.look(&check()?);
     into_full(run, at, &["query", "--patient", "C001"])?;
     into_full(run, at, &["export", "-"])?;

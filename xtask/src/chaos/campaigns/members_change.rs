@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::worker::Worker;
 
 /// Nobody kills the store here, so that a settle time of zero is safe: what a leaving member has stored it commits.
-const OPTIONS: &[&str] = &["--settle-time", "0s", "--session-timeout", "2s"];
+const OPTIONS: &[&str] = &["--durability-delay", "0s", "--session-timeout", "2s"];
 /// So many of ours at most,
 const MOST: usize = 4;
 /// and so many of other kinds.

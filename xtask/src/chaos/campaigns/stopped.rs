@@ -29,14 +29,14 @@ struct Stops {
 }
 
 const SHORT: Stops = Stops {
-    options: &["--settle-time", "0s", "--session-timeout", "2s"],
+    options: &["--durability-delay", "0s", "--session-timeout", "2s"],
     session: Duration::from_secs(2),
     least: Duration::ZERO,
     kind: "consumers stopped",
 };
 /// With the default session time-out.
 const MINUTE: Stops = Stops {
-    options: &["--settle-time", "0s"],
+    options: &["--durability-delay", "0s"],
     session: Duration::from_secs(10),
     least: Duration::from_secs(60),
     kind: "consumers stopped for 60 s",

@@ -71,7 +71,7 @@ pub(super) fn unknown_codec(run: &mut Run<'_>, name: &str) -> Result<Findings, E
     run.stack.start_again(Part::Broker, run.stand)?;
     run.verdict.fault("unknown codecs");
     parcels.send(20)?;
-    let said = parcels.scene.vitals("consume --exit-at-end --settle-time 0s", DRAIN_LIMIT)?;
+    let said = parcels.scene.vitals("consume --exit-at-end --durability-delay 0s", DRAIN_LIMIT)?;
     must_tell(
         run,
         "an unknown codec",
