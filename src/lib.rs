@@ -14,7 +14,7 @@
 //!
 //! | floor | rooms |
 //! |---|---|
-//! | main | `main.rs`: parse, settings, run, report · [`exit`]: what every error comes to, panics |
+//! | main | `main.rs`, `program.rs`: parse, settings, run, report · [`exit`]: what every error comes to, panics |
 //! | commands | [`cmd`]: one file or folder each, and `cmd/common` for what several share · [`guide`]: the manual's pages |
 //! | composition | `loadtest`: what `bench` and `demo` share · `diagnose`: what is wrong, why it matters, what mends it · [`app`]: from settings to parts, a consumer put together |
 //! | settings | [`settings`]: every option, environment variable and file key, with its default, in `settings/table.rs` |
@@ -37,30 +37,48 @@
 //!  ─▶ kafka/group/coordinator.rs ─▶ kafka/offsets.rs ─▶ kafka/connection.rs
 //! ```
 
-pub mod address;
-pub mod advice;
-pub mod alarm;
-pub mod app;
-pub mod archive;
-pub mod broker;
-pub mod cmd;
-mod diagnose;
-pub mod disk;
-pub mod exit;
-pub mod faults;
-pub mod guide;
-pub mod intake;
-pub mod kafka;
-pub mod ledger;
-mod loadtest;
-pub mod output;
-pub mod pipeline;
-pub mod port;
-pub mod reading;
-pub mod record;
-pub mod retry;
-pub mod settings;
-pub mod shutdown;
-pub mod span;
-pub mod store;
-mod system_text;
+mod program;
+
+pub use program::main;
+
+/// The program is its own business; tests look into its rooms.
+macro_rules! rooms {
+    ($($room:ident)*) => {
+        $(
+            #[cfg(feature = "testing")]
+            pub mod $room;
+            #[cfg(not(feature = "testing"))]
+            mod $room;
+        )*
+    };
+}
+
+rooms! {
+    address
+    advice
+    alarm
+    app
+    archive
+    broker
+    cmd
+    diagnose
+    disk
+    exit
+    faults
+    guide
+    intake
+    kafka
+    ledger
+    loadtest
+    output
+    pipeline
+    port
+    reading
+    record
+    retry
+    settings
+    shutdown
+    span
+    store
+    system_text
+}

@@ -1,0 +1,86 @@
+//! The program: parse, settings, run, report, exit code.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use color_eyre::eyre::Result;
+use tokio::runtime::{Builder, Runtime};
+use crate::advice::Code;
+use crate::cmd::{self, Command, CommandLine, Context, completions};
+use crate::exit;
+use crate::output::Output;
+use crate::settings::{self, Environment};
+use crate::shutdown::{self, END_LIMIT, Shutdown, Trigger};
+
+/// Two threads are enough: the servers are what is waited for.
+const WORKERS: usize = 2;
+
+/// What still runs when the command has ended gets this long to notice.
+const LEAVE_TIME: Duration = Duration::from_millis(100);
+
+/// Draining that takes longer than this is worth a word.
+const QUIET_DRAIN: Duration = Duration::from_secs(1);
+
+/// Runs `vitals` with the words and the environment of this process.
+pub fn main() -> ExitCode {
+    completions::answer_shell();
+    let environment = Environment::read();
+    let output = Output::of_process(environment.terminal_takes_escapes());
+    let (trigger, shutdown) = shutdown::channel();
+    let hooks = exit::install_hooks(&output, trigger.clone());
+    let work = || {
+        hooks?;
+        match cmd::parse(&environment, &output)? {
+            Ok(line) => start(line, &environment, &output, trigger, &shutdown),
+            Err(code) => Ok(code),
+        }
+    };
+    // A panic has been told by the hook.
+    let outcome = catch_unwind(AssertUnwindSafe(work)).unwrap_or(Ok(Code::Bug));
+    let code = exit::conclude(outcome, &output);
+    // However well the rest was finished.
+    if shutdown.failed() { Code::Bug.into() } else { code.into() }
+}
+
+fn start(
+    line: CommandLine,
+    environment: &Environment,
+    output: &Output,
+    trigger: Trigger,
+    shutdown: &Shutdown,
+) -> Result<Code> {
+    let settings = settings::resolve(&line.flags, environment)?;
+    output.set_color(settings.color);
+    settings.notes.iter().for_each(|note| output.note(format_args!("note: {note}")));
+    // The work has threads of its own, so that one that is stuck in a write to a reader that does not read cannot keep
+    // this one from hearing signals.
+    let workers = Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build()?;
+    let signals = Builder::new_current_thread().enable_all().build()?;
+    let context = Context { settings, output: output.clone(), shutdown: shutdown.clone() };
+    let outcome = signals.block_on(run(line.command, context, trigger, &workers));
+    workers.shutdown_timeout(LEAVE_TIME);
+    outcome
+}
+
+/// Runs the command until it ends, or until the user has asked twice.
+async fn run(command: Command, context: Context, trigger: Trigger, workers: &Runtime) -> Result<Code> {
+    tokio::spawn(shutdown::signals(trigger)?);
+    let (output, shutdown) = (context.output.clone(), context.shutdown.clone());
+    let work = workers.spawn(async move { command.run(&context).await });
+    tokio::select! {
+        // A panic has been told by the hook.
+        ended = work => ended.unwrap_or(Ok(Code::Bug)),
+        () = impatience(&shutdown, &output) => Ok(Code::CutShort),
+    }
+}
+
+/// Waits until the user has asked twice, or the command has had its time to end.
+async fn impatience(shutdown: &Shutdown, output: &Output) {
+    shutdown.wait().await;
+    if tokio::time::timeout(QUIET_DRAIN, shutdown.wait_again()).await.is_err() {
+        output.note("finishing what was begun; Ctrl+C again ends at once");
+        // A command that is stuck, in a write to a reader that does not read, ends all the same.
+        let _ = tokio::time::timeout(END_LIMIT.saturating_sub(QUIET_DRAIN), shutdown.wait_again()).await;
+    }
+}
