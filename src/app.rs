@@ -21,7 +21,7 @@ use crate::pipeline::dead_letters::DeadLetters;
 use crate::pipeline::events::Listener;
 use crate::pipeline::source::Source;
 use crate::pipeline::store::{SettleTime, Store};
-use crate::pipeline::{self, Pipeline, Settling, Summary, Until};
+use crate::pipeline::{self, Pipeline, Durability, Summary, Until};
 use crate::settings::{DurabilityDelay, Settings};
 use crate::shutdown::Shutdown;
 use crate::store::{self, AnyStore, StoreError};
@@ -81,16 +81,16 @@ pub async fn open_store_to_read(settings: &Settings, output: &Output) -> Result<
 ///
 /// # Errors
 /// The store does not tell how it is set up.
-pub async fn settling(store: &AnyStore, choice: DurabilityDelay, output: &Output) -> Result<Settling> {
+pub async fn durability(store: &AnyStore, choice: DurabilityDelay, output: &Output) -> Result<Durability> {
     let SettleTime { time, why } = match choice {
         DurabilityDelay::Auto => store.settle_time().await?,
         DurabilityDelay::Fixed(time) => SettleTime { time, why: "as --durability-delay says".to_owned() },
     };
     if time.is_zero() {
-        return Ok(Settling::default());
+        return Ok(Durability::default());
     }
     output.note(format_args!("offsets are committed {} s after their readings are stored: {why}", time.as_secs_f64()));
-    Ok(Settling { time, epoch: store.epoch().await? })
+    Ok(Durability { delay: time, generation: store.epoch().await? })
 }
 
 /// How the settings say that a member takes part in its group.
@@ -115,18 +115,18 @@ pub struct Consuming {
 
 impl Consuming {
     /// As the settings say, without an end of its own.
-    pub fn of(settings: &Settings, settling: Settling) -> Self {
+    pub fn of(settings: &Settings, durability: Durability) -> Self {
         let options = pipeline::Options {
             until: Until::default(),
-            settling,
+            durability,
             max_in_flight_bytes: settings.max_in_flight_bytes,
             max_batch_rows: settings.max_batch_rows,
         };
         Self { limits: settings.limits, options }
     }
 
-    /// Takes the way of a reading, from `source` to the commit. An error is one of the source, which ended for good: what
-    /// was not committed is read again by the group's next member.
+    /// Takes the way of a reading, from `source` to the commit. An error is one of the source, which ended for good:
+    /// what was not committed is read again by the group's next member.
     pub async fn run<S: Source, T: Store, D: DeadLetters, L: Listener>(
         mut self,
         source: &mut S,
@@ -156,8 +156,8 @@ impl Member {
         Ok(Self { consumer: Consumer::join(kafka, config, from).await?, dead_letters })
     }
 
-    /// Consumes into `store` until the end, and leaves the group however that came about: the other members take over at
-    /// once.
+    /// Consumes into `store` until the end, and leaves the group however that came about: the other members take over
+    /// at once.
     ///
     /// # Errors
     /// As [`Consuming::run`].

@@ -1,28 +1,28 @@
-//! What may be committed: per partition, the contiguous prefix of what is settled and durable.
+//! What may be committed: per partition, the contiguous prefix of what is acknowledged and durable.
 //!
-//! A record is *admitted* when the pipeline takes it up, and *settled* when it is stored or kept as a dead letter. What
-//! is settled is *durable* at once, or, where the store may still forget what it has acknowledged, after the settle time
-//! (see [`Ledger::confirm`]). An offset is committable when every lower one of its partition is settled and durable.
-//! When the partitions are taken away nothing of them is committable, and results that come late are dropped; where they
-//! come back, what was admitted before is known.
+//! A record is *admitted* when the pipeline takes it up, and *acknowledged* when it is stored or kept as a dead letter.
+//! What is acknowledged is *durable* at once, or, where the store may still forget what it has acknowledged, after the
+//! durability delay (see [`Ledger::confirm`]). An offset is committable when every lower one of its partition is
+//! acknowledged and durable. When the partitions are taken away nothing of them is committable, and results that come
+//! late are dropped; where they come back, what was admitted before is known.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-/// Proof that a record was admitted; needed to settle it.
+/// A record that was admitted and is not acknowledged: what it takes to acknowledge it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Receipt {
+pub struct InFlight {
     assignment: u64,
     jumps: u32,
     partition: i32,
     offset: i64,
     /// Whether it was admitted before its partition was [taken away](Ledger::take_away).
     pub is_again: bool,
-    /// Whether it was also settled then, and is only stored or kept once more.
+    /// Whether it was also acknowledged then, and is only stored or kept once more.
     pub is_repeat: bool,
 }
 
-impl Receipt {
+impl InFlight {
     /// Its partition and offset.
     #[must_use]
     pub fn place(&self) -> (i32, i64) {
@@ -35,14 +35,14 @@ impl Receipt {
 pub struct Position {
     /// The partition.
     pub partition: i32,
-    /// The offset to commit: everything below is settled and durable.
+    /// The offset to commit: everything below is acknowledged and durable.
     pub offset: i64,
-    /// Everything below is settled: stored, or kept as a dead letter.
+    /// Everything below is acknowledged: stored, or kept as a dead letter.
     pub stored: i64,
 }
 
 impl Position {
-    /// Everything below `offset` is settled and durable, and no more.
+    /// Everything below `offset` is acknowledged and durable, and no more.
     #[must_use]
     pub fn at(partition: i32, offset: i64) -> Self {
         Self { partition, offset, stored: offset }
@@ -59,8 +59,8 @@ pub struct Ledger {
     awaited_since: u64,
     partitions: BTreeMap<i32, Partition>,
     /// How long the store may forget what it has acknowledged; zero where it never does.
-    settle_time: Duration,
-    /// What was settled at some moments, oldest first, until it is durable.
+    durability_delay: Duration,
+    /// What was acknowledged at some times, oldest first, until it is durable.
     marks: VecDeque<Mark>,
     /// By partition, what was admitted before it was taken away.
     seen: BTreeMap<i32, Seen>,
@@ -71,18 +71,18 @@ pub struct Ledger {
 struct Seen {
     /// All of it is below.
     offset: i64,
-    /// Those of it that were not settled.
-    unsettled: BTreeSet<i64>,
-    /// Whether all of it was settled, and that was committed.
+    /// Those of it that were not acknowledged.
+    unacknowledged: BTreeSet<i64>,
+    /// Whether all of it was acknowledged, and that was committed.
     is_finished: bool,
 }
 
-/// What was settled at a moment.
+/// What was acknowledged at a time.
 #[derive(Debug)]
 struct Mark {
     at: Duration,
-    /// By partition: how often its log had jumped, and below which offset everything was settled.
-    settled: Vec<(i32, u32, i64)>,
+    /// By partition: how often its log had jumped, and below which offset everything was acknowledged.
+    acknowledged: Vec<(i32, u32, i64)>,
 }
 
 #[derive(Debug)]
@@ -93,9 +93,10 @@ struct Partition {
     next_offset: i64,
     /// The end of the partition when it was assigned.
     end_offset: i64,
-    /// Everything below is settled and durable.
+    /// Everything below is acknowledged and durable.
     durable: i64,
-    /// What the group has committed; `None` where that is not known, since a refused commit may have been taken in part.
+    /// What the group has committed; `None` where that is not known, since a refused commit may have been taken in
+    /// part.
     committed: Option<Position>,
     /// How often the log turned out to be another one: its offsets mean other records since.
     jumps: u32,
@@ -104,12 +105,12 @@ struct Partition {
 #[derive(Debug)]
 struct Entry {
     offset: i64,
-    settled: bool,
+    is_acknowledged: bool,
 }
 
 impl Partition {
-    /// Everything below is settled.
-    fn settled(&self) -> i64 {
+    /// Everything below is acknowledged.
+    fn acknowledged(&self) -> i64 {
         self.entries.front().map_or(self.next_offset, |first| first.offset)
     }
 
@@ -125,14 +126,14 @@ impl Partition {
 }
 
 impl Ledger {
-    /// No partitions yet. `settle_time` is how long the store may forget what it has acknowledged.
+    /// No partitions yet. `durability_delay` is how long the store may forget what it has acknowledged.
     #[must_use]
-    pub fn new(settle_time: Duration) -> Self {
-        Self { settle_time, ..Self::default() }
+    pub fn new(durability_delay: Duration) -> Self {
+        Self { durability_delay, ..Self::default() }
     }
 
-    /// Begins the assignment with this number; everything of earlier ones is forgotten, except up to where their records
-    /// were seen.
+    /// Begins the assignment with this number; everything of earlier ones is forgotten, except up to where their
+    /// records were seen.
     pub fn assign(&mut self, assignment: u64) {
         if self.partitions.is_empty() {
             self.awaited_since = assignment;
@@ -169,8 +170,9 @@ impl Ledger {
             let is_committed = state.committed == Some(self.position(partition, &state));
             let is_finished = is_committed && state.entries.is_empty() && state.next_offset >= seen.offset;
             // What was not admitted again meanwhile is as it was before.
-            seen.unsettled = seen.unsettled.split_off(&state.next_offset);
-            seen.unsettled.extend(state.entries.iter().filter(|entry| !entry.settled).map(|entry| entry.offset));
+            seen.unacknowledged = seen.unacknowledged.split_off(&state.next_offset);
+            let open = state.entries.iter().filter(|entry| !entry.is_acknowledged);
+            seen.unacknowledged.extend(open.map(|entry| entry.offset));
             seen.offset = state.next_offset.max(seen.offset);
             self.seen.insert(partition, Seen { is_finished, ..seen });
         }
@@ -188,7 +190,7 @@ impl Ledger {
         self.seen.get(&partition).is_some_and(|seen| offset < seen.offset)
     }
 
-    /// Whether some of what was admitted was not settled, or not committed, when its partition was taken away.
+    /// Whether some of what was admitted was not acknowledged, or not committed, when its partition was taken away.
     #[must_use]
     pub fn has_unfinished(&self) -> bool {
         self.seen.iter().any(|(partition, seen)| !seen.is_finished && !self.partitions.contains_key(partition))
@@ -200,12 +202,12 @@ impl Ledger {
         assignment == self.assignment && self.partitions.contains_key(&partition)
     }
 
-    /// Whether the record of this receipt is still ours to store: its partition was not taken away since. That its log
+    /// Whether this record is still ours to store: its partition was not taken away since. That its log
     /// was made anew changes nothing: the record is nowhere else any more.
     #[must_use]
-    pub fn awaits(&self, receipt: &Receipt) -> bool {
-        let is_awaited = (self.awaited_since..=self.assignment).contains(&receipt.assignment);
-        is_awaited && self.partitions.contains_key(&receipt.partition)
+    pub fn awaits(&self, in_flight: &InFlight) -> bool {
+        let is_awaited = (self.awaited_since..=self.assignment).contains(&in_flight.assignment);
+        is_awaited && self.partitions.contains_key(&in_flight.partition)
     }
 
     /// Whether everything that was admitted of our partitions before they were taken away was admitted once more.
@@ -216,13 +218,13 @@ impl Ledger {
     }
 
     /// Takes up the record at `offset`. `None` where the partition is not ours, or the offset was taken up before.
-    pub fn admit(&mut self, partition: i32, offset: i64) -> Option<Receipt> {
+    pub fn admit(&mut self, partition: i32, offset: i64) -> Option<InFlight> {
         let seen = self.seen.get(&partition).filter(|seen| offset < seen.offset);
-        let (is_again, is_repeat) = (seen.is_some(), seen.is_some_and(|seen| !seen.unsettled.contains(&offset)));
+        let (is_again, is_repeat) = (seen.is_some(), seen.is_some_and(|seen| !seen.unacknowledged.contains(&offset)));
         let state = self.partitions.get_mut(&partition).filter(|state| offset >= state.next_offset)?;
-        state.entries.push_back(Entry { offset, settled: false });
+        state.entries.push_back(Entry { offset, is_acknowledged: false });
         state.next_offset = offset.saturating_add(1);
-        Some(Receipt { assignment: self.assignment, jumps: state.jumps, partition, offset, is_again, is_repeat })
+        Some(InFlight { assignment: self.assignment, jumps: state.jumps, partition, offset, is_again, is_repeat })
     }
 
     /// Notes that there is nothing to admit below `next_offset`: markers, compacted records, a gap.
@@ -236,7 +238,7 @@ impl Ledger {
     /// committed of the old log, perhaps only just now, would make the next member skip the beginning of the new one.
     pub fn jump_to(&mut self, partition: i32, next_offset: i64, end_offset: i64) {
         if let Some(state) = self.partitions.get_mut(&partition) {
-            // What was admitted of the old log can be settled no more, and commits nothing.
+            // What was admitted of the old log can be acknowledged no more, and commits nothing.
             state.entries.clear();
             state.jumps += 1;
             state.next_offset = next_offset;
@@ -247,48 +249,49 @@ impl Ledger {
         }
     }
 
-    /// Notes that a record is stored or kept. A receipt of an earlier assignment changes nothing.
-    pub fn settle(&mut self, receipt: Receipt) {
-        if receipt.assignment != self.assignment {
+    /// Notes that a record is stored or kept. One of an earlier assignment changes nothing.
+    pub fn acknowledge(&mut self, in_flight: InFlight) {
+        if in_flight.assignment != self.assignment {
             return;
         }
-        let Some(state) = self.partitions.get_mut(&receipt.partition).filter(|state| state.jumps == receipt.jumps)
+        let Some(state) = self.partitions.get_mut(&in_flight.partition).filter(|state| state.jumps == in_flight.jumps)
         else {
             return;
         };
-        if let Some(entry) = state.entry(receipt.offset) {
-            entry.settled = true;
+        if let Some(entry) = state.entry(in_flight.offset) {
+            entry.is_acknowledged = true;
         }
-        while state.entries.front().is_some_and(|first| first.settled) {
+        while state.entries.front().is_some_and(|first| first.is_acknowledged) {
             state.entries.pop_front();
         }
     }
 
-    /// Remembers what is settled at the moment `at`, by a clock that never goes back.
+    /// Remembers what is acknowledged at the time `at`, by a clock that never goes back.
     pub fn mark(&mut self, at: Duration) {
-        if self.settle_time.is_zero() {
+        if self.durability_delay.is_zero() {
             return;
         }
-        let settled = self.partitions.iter().map(|(partition, state)| (*partition, state.jumps, state.settled()));
-        let settled: Vec<_> = settled.collect();
-        if self.marks.back().is_none_or(|last| last.settled != settled) && !self.is_durable() {
-            self.marks.push_back(Mark { at, settled });
+        let below = |(partition, state): (&i32, &Partition)| (*partition, state.jumps, state.acknowledged());
+        let acknowledged: Vec<_> = self.partitions.iter().map(below).collect();
+        if self.marks.back().is_none_or(|last| last.acknowledged != acknowledged) && !self.is_durable() {
+            self.marks.push_back(Mark { at, acknowledged });
         }
     }
 
-    /// Whether something is settled for so long that [confirming](Self::confirm) it is worth the question to the store.
+    /// Whether something is acknowledged for so long that [confirming](Self::confirm) it is worth the question to the
+    /// store.
     #[must_use]
     pub fn is_due(&self, now: Duration) -> bool {
-        self.marks.front().is_some_and(|oldest| now >= oldest.at.saturating_add(self.settle_time))
+        self.marks.front().is_some_and(|oldest| now >= oldest.at.saturating_add(self.durability_delay))
     }
 
-    /// Notes that the store was asked at the moment `asked_at` and has not been restarted: what was settled a settle time
-    /// before that is on its disk.
+    /// Notes that the store was asked at the time `asked_at` and has not been restarted: what was acknowledged a
+    /// durability delay before that is on its disk.
     pub fn confirm(&mut self, asked_at: Duration) {
         while self.is_due(asked_at)
             && let Some(mark) = self.marks.pop_front()
         {
-            for (partition, jumps, offset) in mark.settled {
+            for (partition, jumps, offset) in mark.acknowledged {
                 if let Some(state) = self.partitions.get_mut(&partition).filter(|state| state.jumps == jumps) {
                     state.durable = state.durable.max(offset);
                 }
@@ -307,8 +310,8 @@ impl Ledger {
     }
 
     fn position(&self, partition: i32, state: &Partition) -> Position {
-        let stored = state.settled();
-        let offset = if self.settle_time.is_zero() { stored } else { state.durable };
+        let stored = state.acknowledged();
+        let offset = if self.durability_delay.is_zero() { stored } else { state.durable };
         Position { partition, offset, stored }
     }
 
@@ -319,20 +322,20 @@ impl Ledger {
         }
     }
 
-    /// Whether every admitted record is settled.
+    /// Whether every admitted record is acknowledged.
     #[must_use]
-    pub fn is_settled(&self) -> bool {
+    pub fn is_acknowledged(&self) -> bool {
         self.partitions.values().all(|state| state.entries.is_empty())
     }
 
-    /// Whether every admitted record is settled and durable.
+    /// Whether every admitted record is acknowledged and durable.
     #[must_use]
     pub fn is_durable(&self) -> bool {
-        let is_durable = |state: &Partition| self.settle_time.is_zero() || state.durable >= state.next_offset;
+        let is_durable = |state: &Partition| self.durability_delay.is_zero() || state.durable >= state.next_offset;
         self.partitions.values().all(|state| state.entries.is_empty() && is_durable(state))
     }
 
-    /// How many admitted records are held, settled ones behind an unsettled one included.
+    /// How many admitted records are held, acknowledged ones behind an unacknowledged one included.
     #[must_use]
     pub fn open_records(&self) -> usize {
         self.partitions.values().map(|state| state.entries.len()).sum()

@@ -5,11 +5,11 @@
 //!
 //! This file is the loop: what comes is taken up, and what is ready goes on. Each part that it holds has one business:
 //! `delivery` what is on its way to the store and the dead letters (`refusals`: rows that the store will not have),
-//! `commits` what may be committed and when, `report` what the listeners hear, `state` what the loop is about and how it
-//! ends. What they stand on are small traits: [`Source`], [`Store`], [`DeadLetters`], [`Rules`] and [`Listener`].
+//! `commits` what may be committed and when, `report` what the listeners hear, `state` what the loop is about and how
+//! it ends. What they stand on are small traits: [`Source`], [`Store`], [`DeadLetters`], [`Rules`] and [`Listener`].
 //!
-//! One task runs this loop. It holds no more bytes of messages than it is [allowed](Options::max_in_flight_bytes); beyond
-//! that it reads on only when the store has taken some.
+//! One task runs this loop. It holds no more bytes of messages than it is [allowed](Options::max_in_flight_bytes);
+//! beyond that it reads on only when the store has taken some.
 
 mod commits;
 pub mod dead_letters;
@@ -26,7 +26,7 @@ pub mod write_queue;
 use futures::stream::StreamExt;
 use tokio::time::{Instant, sleep_until};
 
-pub use self::commits::Settling;
+pub use self::commits::Durability;
 use self::commits::{COMMIT_PAUSE, Commits};
 use self::dead_letters::DeadLetters;
 use self::delivery::Delivery;
@@ -43,10 +43,10 @@ use crate::reading::{self, Reading};
 use crate::record::Record;
 use crate::shutdown::Shutdown;
 
-/// How many bytes of messages may be taken up and not yet settled, unless something else is said.
+/// How many bytes of messages may be taken up and not yet acknowledged, unless something else is said.
 pub const MAX_IN_FLIGHT_BYTES: usize = 8 * 1024 * 1024;
 
-/// How many records may be taken up and not yet committable, most of them settled behind one that is not.
+/// How many records may be taken up and not yet committable, most of them acknowledged behind one that is not.
 pub const MAX_OPEN_RECORDS: usize = 1_000_000;
 
 /// When the pipeline ends by itself.
@@ -64,8 +64,8 @@ pub struct Options {
     /// When it ends by itself.
     pub until: Until,
     /// How long what is stored waits for its commit.
-    pub settling: Settling,
-    /// How many bytes of messages it may hold that are taken up and not settled, before it reads on.
+    pub durability: Durability,
+    /// How many bytes of messages it may hold that are taken up and not acknowledged, before it reads on.
     pub max_in_flight_bytes: usize,
     /// How many readings a batch has at most; `None` for as many as the store likes best.
     pub max_batch_rows: Option<usize>,
@@ -75,7 +75,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             until: Until::default(),
-            settling: Settling::default(),
+            durability: Durability::default(),
             max_in_flight_bytes: MAX_IN_FLIGHT_BYTES,
             max_batch_rows: None,
         }
@@ -87,10 +87,11 @@ impl Default for Options {
 pub struct Summary {
     /// How far it came.
     pub progress: Progress,
-    /// Whether everything taken up is settled and committed; what is not is read again, by this group's next member.
+    /// Whether everything taken up is acknowledged and committed; what is not is read again, by this group's next
+    /// member.
     pub is_clean: bool,
-    /// Whether everything stored is committed, because the store cannot forget it any more; what is not is written again
-    /// by this group's next member.
+    /// Whether everything stored is committed, because the store cannot forget it any more; what is not is written
+    /// again by this group's next member.
     pub is_durable: bool,
 }
 
@@ -123,7 +124,7 @@ impl<'a, S: Source, T: Store, D: DeadLetters, R: Rules, L: Listener> Pipeline<'a
             max_in_flight_bytes: options.max_in_flight_bytes,
             state: State::Reading,
             delivery: Delivery::new(store, dead_letters, options.max_batch_rows),
-            commits: Commits::new(store, options.settling),
+            commits: Commits::new(store, options.durability),
             report: Report::new(listener),
         }
     }
@@ -149,7 +150,7 @@ impl<'a, S: Source, T: Store, D: DeadLetters, R: Rules, L: Listener> Pipeline<'a
                     Some(kept) => self.delivery.kept(kept, &mut self.commits.ledger, &mut self.report),
                     None => self.stop(),
                 },
-                Some(read) = self.commits.epoch_reads.next() => if self.commits.has_forgotten(read, &mut self.report) {
+                Some(read) = self.commits.generation_reads.next() => if self.commits.has_forgotten(read, &mut self.report) {
                     self.read_again().await;
                 },
                 event = self.source.next(room) => match event? {
@@ -176,7 +177,7 @@ impl<'a, S: Source, T: Store, D: DeadLetters, R: Rules, L: Listener> Pipeline<'a
             MembershipEvent::Release => self.state.release(),
             MembershipEvent::Lost => self.revoked(),
             MembershipEvent::Committed(positions) => {
-                // What was settled meanwhile needs a commit of its own, which must not be late.
+                // What was acknowledged meanwhile needs a commit of its own, which must not be late.
                 self.commits.answered(self.state.is_last_commit().then(Instant::now));
                 for position in positions {
                     self.delivery.refusals.committed(&position);
@@ -226,34 +227,34 @@ impl<'a, S: Source, T: Store, D: DeadLetters, R: Rules, L: Listener> Pipeline<'a
 
     /// The one place where a record is understood and judged, those that come again included.
     fn take_record(&mut self, partition: i32, record: &Record) {
-        let Some(receipt) = self.commits.ledger.admit(partition, record.offset) else { return };
+        let Some(in_flight) = self.commits.ledger.admit(partition, record.offset) else { return };
         let (offset, size_bytes) = (record.offset, record.size_bytes());
         self.delivery.in_flight_bytes += size_bytes;
         // Nobody is told twice of what was taken up before its partition was taken away.
-        let is_news = !receipt.is_again;
+        let is_news = !in_flight.is_again;
         if is_news {
             self.report.taken_up(partition, record);
         }
         match decode(record) {
             Ok(reading) => {
-                let alerts = self.rules.judge(partition, &reading, receipt.is_again);
+                let alerts = self.rules.judge(partition, &reading, in_flight.is_again);
                 if is_news {
                     let origin = Origin { partition, offset, sent_ms: record.timestamp_ms };
                     self.report.reading(origin, &reading, &alerts);
                 }
-                if let Some(is_told) = self.delivery.refusals.is_told(&receipt) {
+                if let Some(is_told) = self.delivery.refusals.is_told(&in_flight) {
                     if !is_told {
                         self.report.tell(PipelineEvent::Refused { partition, offset, reject: &Reject::Store });
                     }
-                    return self.delivery.keep(partition, record, Reject::Store, receipt);
+                    return self.delivery.keep(partition, record, Reject::Store, in_flight);
                 }
-                self.delivery.write_queue.add(reading, alerts, receipt, size_bytes);
+                self.delivery.write_queue.add(reading, alerts, in_flight, size_bytes);
             }
             Err(reject) => {
                 if is_news {
                     self.report.tell(PipelineEvent::Refused { partition, offset, reject: &reject });
                 }
-                self.delivery.keep(partition, record, reject, receipt);
+                self.delivery.keep(partition, record, reject, in_flight);
             }
         }
     }

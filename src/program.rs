@@ -4,14 +4,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use color_eyre::eyre::Result;
-use tokio::runtime::{Builder, Runtime};
 use crate::advice::Code;
 use crate::cmd::{self, Command, CommandLine, Context, completions};
 use crate::exit;
 use crate::output::Output;
 use crate::settings::{self, Environment};
 use crate::shutdown::{self, END_LIMIT, Shutdown, Trigger};
+use color_eyre::eyre::Result;
+use tokio::runtime::{Builder, Runtime};
 
 /// Two threads are enough: the servers are what is waited for.
 const WORKERS: usize = 2;

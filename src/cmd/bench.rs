@@ -33,7 +33,7 @@ use crate::intake::simulator::Scenario;
 use crate::loadtest::LoadTest;
 use crate::loadtest::meter::Meter;
 use crate::output::{ObjectFormat, ObjectFormatArgs, Output, counted};
-use crate::pipeline::Settling;
+use crate::pipeline::Durability;
 use crate::reading::PatientId;
 use crate::settings::Settings;
 use crate::shutdown::Shutdown;
@@ -133,9 +133,9 @@ async fn measure(
     shutdown: &Shutdown,
 ) -> Result<Outcome> {
     let meter = Arc::new(Meter::over(Arc::clone(&stand.store))?);
-    let settling = app::settling(&stand.store, settings.durability_delay, output).await?;
-    let settle_time = settling.time;
-    let load_test = load_test(args, settings, stand, Arc::clone(&meter), settling)?;
+    let durability = app::durability(&stand.store, settings.durability_delay, output).await?;
+    let settle_time = durability.delay;
+    let load_test = load_test(args, settings, stand, Arc::clone(&meter), durability)?;
     let spectators = (0..args.consumers).map(|_| Spectator(output.clone())).collect();
     let mut series = Series::new(args.length);
     let progress = output.progress(Some(args.length.as_secs()));
@@ -172,7 +172,7 @@ fn load_test(
     settings: &Settings,
     stand: &Stand,
     meter: Arc<Meter>,
-    settling: Settling,
+    durability: Durability,
 ) -> Result<LoadTest> {
     let patients = (1..=args.patients).map(|number| PatientId::parse(&format!("P{number:03}")));
     Ok(LoadTest {
@@ -181,7 +181,7 @@ fn load_test(
         partitions: args.partitions,
         meter,
         session_timeout: settings.session_timeout,
-        how: Consuming::of(settings, settling),
+        how: Consuming::of(settings, durability),
         load: plan::load(args),
         length: Some(args.length),
         patients: Patients::new(patients.collect::<Result<_, _>>()?)?,

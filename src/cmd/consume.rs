@@ -49,12 +49,12 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
     for step in store.prepare().await?.into_iter().filter(|step| step.made) {
         output.note(format_args!("{}: made", step.what));
     }
-    let settling = app::settling(&store, settings.durability_delay, output).await?;
+    let durability = app::durability(&store, settings.durability_delay, output).await?;
     let member = Member::join(&app::kafka_config(settings), app::member_config(settings), args.from).await?;
     let mut screen = Screen::new(output, settings, args.quiet);
     screen.started();
     let until = Until { max_messages: args.max, end: args.exit_at_end };
-    let mut how = Consuming::of(settings, settling);
+    let mut how = Consuming::of(settings, durability);
     how.options.until = until;
     let summary = member
         .consume(how, &store, &mut screen, shutdown)

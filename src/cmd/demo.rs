@@ -27,7 +27,7 @@ use crate::kafka::config::KafkaConfig;
 use crate::loadtest::meter::Meter;
 use crate::loadtest::{Load, LoadTest};
 use crate::output::{Output, Shown};
-use crate::pipeline::Settling;
+use crate::pipeline::Durability;
 use crate::reading::{PatientId, Reading};
 use crate::settings::{DATABASE, Settings, SettingsError};
 use crate::span::parse_duration;
@@ -142,7 +142,7 @@ fn load_test(args: &Args, settings: &Settings, kafka: KafkaConfig, meter: Arc<Me
         meter,
         session_timeout: settings.session_timeout,
         // SQLite forgets nothing.
-        how: Consuming::of(settings, Settling::default()),
+        how: Consuming::of(settings, Durability::default()),
         load: Load::Every(Duration::from_secs(1) / args.rate),
         length: (!args.length.is_zero()).then_some(args.length),
         patients: patients(args.patients)?,

@@ -23,20 +23,20 @@ fn at(offset: i64) -> Position {
 
 const SETTLE_TIME: Duration = Duration::from_secs(16);
 
-/// A ledger of a store that may forget, with one record that was settled and marked at second 1.
-fn settling() -> Ledger {
+/// A ledger of a store that may forget, with one record that was acknowledged and marked at second 1.
+fn delayed() -> Ledger {
     let mut ledger = Ledger::new(SETTLE_TIME);
     ledger.assign(1);
     ledger.add(0, 0, 9);
-    let receipt = ledger.admit(0, 0).expect("ours");
-    ledger.settle(receipt);
+    let in_flight = ledger.admit(0, 0).expect("ours");
+    ledger.acknowledge(in_flight);
     ledger.mark(Duration::from_secs(1));
     ledger
 }
 
 #[test]
 fn what_the_store_may_forget_is_committable_when_the_store_was_asked_after_the_settle_time() {
-    let mut ledger = settling();
+    let mut ledger = delayed();
     let told = Position { partition: 0, offset: 0, stored: 1 };
     assert_eq!(ledger.committable(), [told], "only how far it is stored is news");
     let early = Duration::from_millis(16_999);
@@ -50,9 +50,9 @@ fn what_the_store_may_forget_is_committable_when_the_store_was_asked_after_the_s
 
 #[test]
 fn what_was_settled_after_the_mark_is_not_confirmed_with_it() {
-    let mut ledger = settling();
+    let mut ledger = delayed();
     let later = ledger.admit(0, 1).expect("ours");
-    ledger.settle(later);
+    ledger.acknowledge(later);
     ledger.mark(Duration::from_secs(2));
     ledger.confirm(Duration::from_secs(17));
     assert_eq!(offsets(&ledger), [(0, 1)]);
@@ -63,7 +63,7 @@ fn what_was_settled_after_the_mark_is_not_confirmed_with_it() {
 
 #[test]
 fn after_a_rewind_nothing_is_committable_until_it_is_settled_once_more_and_durable() {
-    let mut ledger = settling();
+    let mut ledger = delayed();
     ledger.take_away();
     assert_eq!(offsets(&ledger), []);
     ledger.confirm(Duration::from_secs(99));
@@ -72,8 +72,8 @@ fn after_a_rewind_nothing_is_committable_until_it_is_settled_once_more_and_durab
     let again = ledger.admit(0, 0).expect("ours");
     let new = ledger.admit(0, 1).expect("ours");
     assert!(again.is_again && !new.is_again);
-    ledger.settle(again);
-    ledger.settle(new);
+    ledger.acknowledge(again);
+    ledger.acknowledge(new);
     ledger.confirm(Duration::from_secs(99));
     assert_eq!(ledger.committable(), [Position { partition: 0, offset: 0, stored: 2 }]);
     ledger.mark(Duration::from_secs(100));
@@ -83,7 +83,7 @@ fn after_a_rewind_nothing_is_committable_until_it_is_settled_once_more_and_durab
 
 #[test]
 fn what_was_seen_is_known_until_the_topic_is_another_one() {
-    let mut ledger = settling();
+    let mut ledger = delayed();
     ledger.take_away();
     assert!(ledger.has_seen(0, 0) && !ledger.has_seen(0, 1) && !ledger.has_seen(1, 0));
     ledger.forget_seen();
@@ -92,17 +92,17 @@ fn what_was_seen_is_known_until_the_topic_is_another_one() {
 
 #[test]
 fn what_was_taken_away_is_unfinished_until_it_is_settled_and_committed() {
-    for (settled, committed) in [(false, false), (true, false), (true, true)] {
+    for (acknowledged, committed) in [(false, false), (true, false), (true, true)] {
         let mut ledger = ledger(0);
-        let receipt = ledger.admit(0, 0).expect("ours");
-        if settled {
-            ledger.settle(receipt);
+        let in_flight = ledger.admit(0, 0).expect("ours");
+        if acknowledged {
+            ledger.acknowledge(in_flight);
         }
         if committed {
             ledger.committed(at(1));
         }
         ledger.take_away();
-        assert_eq!(ledger.has_unfinished(), !(settled && committed));
+        assert_eq!(ledger.has_unfinished(), !(acknowledged && committed));
         ledger.assign(2);
         ledger.add(0, 0, 9);
         assert!(!ledger.has_unfinished() && !ledger.has_caught_up(), "ours again, and read again");
@@ -114,8 +114,8 @@ fn what_was_taken_away_is_unfinished_until_it_is_settled_and_committed() {
 #[test]
 fn what_comes_again_is_a_repeat_where_it_was_settled_before() {
     let mut ledger = ledger(0);
-    let receipts: Vec<_> = (0..3).filter_map(|offset| ledger.admit(0, offset)).collect();
-    ledger.settle(receipts[1]);
+    let in_flight: Vec<_> = (0..3).filter_map(|offset| ledger.admit(0, offset)).collect();
+    ledger.acknowledge(in_flight[1]);
     ledger.take_away();
     for assignment in [2, 3] {
         ledger.assign(assignment);
@@ -145,7 +145,7 @@ fn of_a_log_that_ends_earlier_now_no_more_is_awaited() {
 
 #[test]
 fn a_mark_of_the_old_log_confirms_nothing_of_the_new_one() {
-    let mut ledger = settling();
+    let mut ledger = delayed();
     ledger.jump_to(0, 0, 5);
     ledger.admit(0, 0).expect("the new log");
     ledger.confirm(Duration::from_secs(99));
@@ -155,20 +155,20 @@ fn a_mark_of_the_old_log_confirms_nothing_of_the_new_one() {
 #[test]
 fn only_the_contiguous_settled_prefix_is_committable() {
     let mut ledger = ledger(10);
-    let receipts: Vec<_> = (10..13).filter_map(|offset| ledger.admit(0, offset)).collect();
-    ledger.settle(receipts[1]);
+    let in_flight: Vec<_> = (10..13).filter_map(|offset| ledger.admit(0, offset)).collect();
+    ledger.acknowledge(in_flight[1]);
     assert_eq!(offsets(&ledger), []);
-    ledger.settle(receipts[0]);
+    ledger.acknowledge(in_flight[0]);
     assert_eq!(offsets(&ledger), [(0, 12)]);
-    ledger.settle(receipts[2]);
+    ledger.acknowledge(in_flight[2]);
     assert_eq!(offsets(&ledger), [(0, 13)]);
 }
 
 #[test]
 fn what_is_committed_is_no_news() {
     let mut ledger = ledger(0);
-    let receipt = ledger.admit(0, 0).expect("ours");
-    ledger.settle(receipt);
+    let in_flight = ledger.admit(0, 0).expect("ours");
+    ledger.acknowledge(in_flight);
     ledger.committed(at(1));
     assert_eq!(offsets(&ledger), []);
 }
@@ -176,10 +176,10 @@ fn what_is_committed_is_no_news() {
 #[test]
 fn gaps_in_the_offsets_are_stepped_over() {
     let mut ledger = ledger(0);
-    let receipt = ledger.admit(0, 5).expect("ours");
+    let in_flight = ledger.admit(0, 5).expect("ours");
     ledger.skip_to(0, 9);
     assert_eq!(offsets(&ledger), [(0, 5)]);
-    ledger.settle(receipt);
+    ledger.acknowledge(in_flight);
     assert_eq!(offsets(&ledger), [(0, 9)]);
 }
 
@@ -197,15 +197,15 @@ fn nothing_is_committable_after_a_revocation_and_late_results_are_dropped() {
     let mut ledger = ledger(0);
     let late = ledger.admit(0, 0).expect("ours");
     ledger.take_away();
-    ledger.settle(late);
+    ledger.acknowledge(late);
     assert_eq!(offsets(&ledger), []);
     ledger.assign(2);
     ledger.add(0, 0, 0);
     let again = ledger.admit(0, 0).expect("ours again");
-    ledger.settle(late);
+    ledger.acknowledge(late);
     assert_eq!(offsets(&ledger), []);
     assert!(!ledger.holds(1, 0) && ledger.holds(2, 0));
-    ledger.settle(again);
+    ledger.acknowledge(again);
     assert_eq!(offsets(&ledger), [(0, 1)]);
 }
 
@@ -216,9 +216,9 @@ fn a_log_made_anew_is_read_from_its_start() {
     ledger.jump_to(0, 0, 5);
     let fresh = ledger.admit(0, 0).expect("the new log");
     assert!(ledger.awaits(&old) && ledger.awaits(&fresh));
-    ledger.settle(old);
+    ledger.acknowledge(old);
     assert_eq!(offsets(&ledger), [(0, 0)]);
-    ledger.settle(fresh);
+    ledger.acknowledge(fresh);
     assert_eq!(offsets(&ledger), [(0, 1)]);
 }
 
@@ -230,7 +230,7 @@ fn what_was_taken_up_of_a_topic_that_another_replaced_is_still_to_be_stored_and_
     ledger.forget_seen();
     ledger.add(0, 0, 1);
     assert!(ledger.awaits(&old));
-    ledger.settle(old);
+    ledger.acknowledge(old);
     assert_eq!(offsets(&ledger), []);
     let fresh = ledger.admit(0, 0).expect("the new topic");
     assert!(!fresh.is_again);
@@ -244,7 +244,7 @@ fn what_was_taken_up_of_a_topic_that_another_replaced_is_still_to_be_stored_and_
 fn an_offset_of_the_old_log_that_was_committed_late_is_taken_back() {
     let mut ledger = ledger(0);
     let old = ledger.admit(0, 0).expect("ours");
-    ledger.settle(old);
+    ledger.acknowledge(old);
     assert_eq!(offsets(&ledger), [(0, 1)]);
     ledger.jump_to(0, 0, 5);
     assert_eq!(offsets(&ledger), [(0, 0)]);
@@ -261,7 +261,7 @@ fn behind_messages_that_are_gone_the_ones_before_them_are_still_awaited() {
     ledger.skip_to(0, 20);
     assert!(ledger.awaits(&before));
     assert_eq!(offsets(&ledger), []);
-    ledger.settle(before);
+    ledger.acknowledge(before);
     assert_eq!(offsets(&ledger), [(0, 20)]);
 }
 
@@ -271,7 +271,7 @@ fn a_record_of_the_old_log_does_not_settle_the_one_that_has_its_offset_now() {
     let old = ledger.admit(0, 0).expect("ours");
     ledger.jump_to(0, 0, 5);
     ledger.admit(0, 0).expect("the new log");
-    ledger.settle(old);
+    ledger.acknowledge(old);
     assert_eq!(offsets(&ledger), [(0, 0)]);
 }
 
@@ -301,23 +301,23 @@ fn a_log_made_anew_has_an_end_of_its_own() {
 #[test]
 fn settled_records_behind_an_unsettled_one_are_counted_as_held() {
     let mut ledger = ledger(0);
-    let receipts: Vec<_> = (0..3).filter_map(|offset| ledger.admit(0, offset)).collect();
-    ledger.settle(receipts[2]);
+    let in_flight: Vec<_> = (0..3).filter_map(|offset| ledger.admit(0, offset)).collect();
+    ledger.acknowledge(in_flight[2]);
     assert_eq!(ledger.open_records(), 3);
-    ledger.settle(receipts[0]);
+    ledger.acknowledge(in_flight[0]);
     assert_eq!(ledger.open_records(), 2);
 }
 
 proptest! {
     #[test]
-    fn a_committable_offset_never_passes_an_unsettled_one(order in Just((0_i64..40).collect::<Vec<_>>()).prop_shuffle(), settled in 0_usize..40) {
+    fn a_committable_offset_never_passes_an_unacknowledged_one(order in Just((0_i64..40).collect::<Vec<_>>()).prop_shuffle(), acknowledged in 0_usize..40) {
         let mut ledger = ledger(0);
-        let receipts: Vec<_> = (0..40).filter_map(|offset| ledger.admit(0, offset)).collect();
-        for offset in &order[..settled] {
-            ledger.settle(receipts[usize::try_from(*offset).expect("index")]);
+        let in_flight: Vec<_> = (0..40).filter_map(|offset| ledger.admit(0, offset)).collect();
+        for offset in &order[..acknowledged] {
+            ledger.acknowledge(in_flight[usize::try_from(*offset).expect("index")]);
         }
-        let first_unsettled = order[settled..].iter().min().copied().expect("one at least");
+        let first_unacknowledged = order[acknowledged..].iter().min().copied().expect("one at least");
         let committable = offsets(&ledger).first().map_or(0, |(_, offset)| *offset);
-        prop_assert_eq!(committable, first_unsettled);
+        prop_assert_eq!(committable, first_unacknowledged);
     }
 }

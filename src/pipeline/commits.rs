@@ -1,8 +1,9 @@
 //! What may be committed, and when: at an interval, and only what the store cannot forget any more.
 //!
-//! A single Cassandra with its periodic commit log acknowledges rows before they are on its disk: killed, it forgets the
-//! last ones. So what it has acknowledged is committed only after a settle time, and only when it is then still in the
-//! life, or epoch, in which the row was written. In another one, everything that is not committed is written again.
+//! A single Cassandra with its periodic commit log acknowledges rows before they are on its disk: killed, it forgets
+//! the last ones. So what it has acknowledged is committed only after a durability delay, and only when its nodes are
+//! then still in the generation in which the row was written. In another one, everything that is not committed is
+//! written again.
 
 use std::time::Duration;
 
@@ -21,75 +22,75 @@ const COMMIT_INTERVAL: Duration = Duration::from_millis(500);
 /// How long to wait after a commit that was refused.
 pub(super) const COMMIT_PAUSE: Duration = Duration::from_millis(100);
 
-/// How long the store may forget what it has acknowledged, and the life in which it is asked to write.
+/// How long the store may forget what it has acknowledged, and the generation of its nodes that is asked to write.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Settling {
-    /// Zero where it forgets nothing: the epoch is never looked at then.
-    pub time: Duration,
+pub struct Durability {
+    /// Zero where it forgets nothing: the generation is never looked at then.
+    pub delay: Duration,
     /// Read before the first row is written.
-    pub epoch: Epoch,
+    pub generation: Epoch,
 }
 
-/// When the store was asked for its epoch, and what it said.
-pub(super) type EpochRead = (Instant, Result<Epoch, WriteError>);
+/// When the store was asked for its generation, and what it said.
+pub(super) type GenerationRead = (Instant, Result<Epoch, WriteError>);
 
 /// What may be committed, what was asked for, and when the next commit is due.
 pub(super) struct Commits<'a, T> {
     pub(super) ledger: Ledger,
     pub(super) due: Instant,
     /// One at most.
-    pub(super) epoch_reads: FuturesUnordered<BoxFuture<'a, EpochRead>>,
+    pub(super) generation_reads: FuturesUnordered<BoxFuture<'a, GenerationRead>>,
     store: &'a T,
-    settling: Settling,
+    durability: Durability,
     /// Whether a commit was asked for and not answered yet.
     is_pending: bool,
     began: Instant,
 }
 
 impl<'a, T: Store> Commits<'a, T> {
-    pub(super) fn new(store: &'a T, settling: Settling) -> Self {
+    pub(super) fn new(store: &'a T, durability: Durability) -> Self {
         let now = Instant::now();
         Self {
-            ledger: Ledger::new(settling.time),
+            ledger: Ledger::new(durability.delay),
             due: now + COMMIT_INTERVAL,
-            epoch_reads: FuturesUnordered::new(),
+            generation_reads: FuturesUnordered::new(),
             store,
-            settling,
+            durability,
             is_pending: false,
             began: now,
         }
     }
 
-    pub(super) fn settle_time(&self) -> Duration {
-        self.settling.time
+    pub(super) fn durability_delay(&self) -> Duration {
+        self.durability.delay
     }
 
-    /// Marks what is settled now, and asks the store for its epoch where that may make something durable.
+    /// Marks what is acknowledged now, and asks the store for its generation where that may make something durable.
     pub(super) fn mark_durable(&mut self) {
         let now = Instant::now();
         self.due = now + COMMIT_INTERVAL;
         self.ledger.mark(self.clock(now));
-        if self.ledger.is_due(self.clock(now)) && self.epoch_reads.is_empty() {
+        if self.ledger.is_due(self.clock(now)) && self.generation_reads.is_empty() {
             let store = self.store;
-            self.epoch_reads.push(Box::pin(async move { (now, store.epoch().await) }));
+            self.generation_reads.push(Box::pin(async move { (now, store.epoch().await) }));
         }
     }
 
-    /// Whether the store may have forgotten something, as what it said of its epoch tells; else what it cannot forget any
+    /// Whether the store may have forgotten something, as its generation tells; else what it cannot forget any
     /// more is committable.
     pub(super) fn has_forgotten<L: Listener>(
         &mut self,
-        (asked_at, answer): EpochRead,
+        (asked_at, answer): GenerationRead,
         report: &mut Report<'_, L>,
     ) -> bool {
         match answer {
-            Ok(epoch) if epoch == self.settling.epoch => {
+            Ok(generation) if generation == self.durability.generation => {
                 self.ledger.confirm(self.clock(asked_at));
                 self.due = Instant::now();
                 false
             }
-            Ok(epoch) => {
-                self.settling.epoch = epoch;
+            Ok(generation) => {
+                self.durability.generation = generation;
                 report.trouble("the store was restarted; what it may have forgotten is written again");
                 true
             }

@@ -1,7 +1,7 @@
-//! What the pipeline has taken up goes to the store and to the dead letters, and comes back settled.
+//! What the pipeline has taken up goes to the store and to the dead letters, and comes back acknowledged.
 //!
-//! There is no last attempt: while the store is away its rows wait, and nothing of them is committed. Only a row that it
-//! refuses for good becomes a dead letter (see `refusals`).
+//! There is no last attempt: while the store is away its rows wait, and nothing of them is committed. Only a row that
+//! it refuses for good becomes a dead letter (see `refusals`).
 
 use std::error::Error;
 use std::panic::AssertUnwindSafe;
@@ -17,7 +17,7 @@ use super::refusals::Refusals;
 use super::report::Report;
 use super::store::{Store, WriteError};
 use super::write_queue::{WriteBatch, WriteQueue};
-use crate::ledger::{Ledger, Receipt};
+use crate::ledger::{InFlight, Ledger};
 use crate::reading::reject::Reject;
 use crate::record::Record;
 use crate::retry;
@@ -26,11 +26,11 @@ use crate::retry;
 pub(crate) const MAX_WRITES_IN_FLIGHT: usize = 32;
 
 /// A batch that is on its way, and what comes of it; `None` where that panicked. Then the fault is its own: everything
-/// else can still be settled and committed before the end. What it stood for stays open, so that nothing from there on is
-/// committed.
+/// else can still be acknowledged and committed before the end. What it stood for stays open, so that nothing from
+/// there on is committed.
 type Writes<'a, B, K, E> = FuturesUnordered<BoxFuture<'a, Option<(B, Result<K, E>)>>>;
 
-/// What was taken up and is not settled yet.
+/// What was taken up and is not acknowledged yet.
 pub(super) struct Delivery<'a, T, D: DeadLetters> {
     pub(super) write_queue: WriteQueue,
     pub(super) writes: Writes<'a, WriteBatch, (), WriteError>,
@@ -74,9 +74,9 @@ impl<'a, T: Store, D: DeadLetters> Delivery<'a, T, D> {
     }
 
     /// Puts a refused record on its way to the dead letters.
-    pub(super) fn keep(&mut self, partition: i32, record: &Record, reject: Reject, receipt: Receipt) {
+    pub(super) fn keep(&mut self, partition: i32, record: &Record, reject: Reject, in_flight: InFlight) {
         // A copy: a slice would hold on to its whole fetch for as long as the dead letter cannot be kept.
-        self.dead_letter_queue.add(DeadLetter { partition, record: record.detached(), reject }, receipt);
+        self.dead_letter_queue.add(DeadLetter { partition, record: record.detached(), reject }, in_flight);
     }
 
     pub(super) fn written<L: Listener>(
@@ -87,14 +87,14 @@ impl<'a, T: Store, D: DeadLetters> Delivery<'a, T, D> {
     ) {
         match outcome {
             Ok(()) => {
-                report.progress.stored += count(&batch.receipts, ledger);
+                report.progress.stored += count(&batch.in_flight, ledger);
                 report.tell(PipelineEvent::Stored(&batch.rows));
                 self.refusals.taken();
                 if self.refusals.is_calm() {
                     self.write_queue.send_together();
                 }
             }
-            Err(error) if is_ours(&batch.receipts, ledger) => {
+            Err(error) if is_ours(&batch.in_flight, ledger) => {
                 if matches!(error, WriteError::Never(_)) {
                     return self.refused(batch, &error.to_string(), report);
                 }
@@ -106,7 +106,7 @@ impl<'a, T: Store, D: DeadLetters> Delivery<'a, T, D> {
             // The partition's next owner reads the rows again.
             Err(_) => {}
         }
-        batch.receipts.iter().for_each(|receipt| ledger.settle(*receipt));
+        batch.in_flight.iter().for_each(|in_flight| ledger.acknowledge(*in_flight));
         self.is_back(&batch);
     }
 
@@ -124,19 +124,19 @@ impl<'a, T: Store, D: DeadLetters> Delivery<'a, T, D> {
     ) {
         match outcome {
             Ok(told) => {
-                report.progress.refused += count(&batch.receipts, ledger);
+                report.progress.refused += count(&batch.in_flight, ledger);
                 if let Some(told) = told {
                     report.trouble_once("kept in parts", &told);
                 }
             }
-            Err(error) if is_ours(&batch.receipts, ledger) => {
+            Err(error) if is_ours(&batch.in_flight, ledger) => {
                 batch.attempts += 1;
                 report.trouble_of_attempt(batch.attempts, &error.to_string(), &cannot_be_kept(&batch, &error));
                 return self.dead_letter_writes.push(Box::pin(keep(self.dead_letters, batch)));
             }
             Err(_) => {}
         }
-        batch.receipts.iter().for_each(|receipt| ledger.settle(*receipt));
+        batch.in_flight.iter().for_each(|in_flight| ledger.acknowledge(*in_flight));
         self.in_flight_bytes = self.in_flight_bytes.saturating_sub(batch.size_bytes);
         if let Some(partition) = batch.partition() {
             self.dead_letter_queue.done(partition);
@@ -155,18 +155,18 @@ impl<'a, T: Store, D: DeadLetters> Delivery<'a, T, D> {
     }
 }
 
-fn is_ours(receipts: &[Receipt], ledger: &Ledger) -> bool {
-    receipts.iter().any(|receipt| ledger.awaits(receipt))
+fn is_ours(in_flight: &[InFlight], ledger: &Ledger) -> bool {
+    in_flight.iter().any(|in_flight| ledger.awaits(in_flight))
 }
 
-/// How many are settled by it for the first time. Those of partitions that were taken away will be read again.
-fn count(receipts: &[Receipt], ledger: &Ledger) -> u64 {
-    let is_new = |receipt: &&Receipt| !receipt.is_repeat && ledger.awaits(receipt);
-    u64::try_from(receipts.iter().filter(is_new).count()).unwrap_or(u64::MAX)
+/// How many are acknowledged by it for the first time. Those of partitions that were taken away will be read again.
+fn count(in_flight: &[InFlight], ledger: &Ledger) -> u64 {
+    let is_new = |in_flight: &&InFlight| !in_flight.is_repeat && ledger.awaits(in_flight);
+    u64::try_from(in_flight.iter().filter(is_new).count()).unwrap_or(u64::MAX)
 }
 
 fn cannot_be_kept(batch: &DeadLetterBatch, error: &impl Error) -> String {
-    let place = batch.receipts.first().map(Receipt::place);
+    let place = batch.in_flight.first().map(InFlight::place);
     let from = place.map(|(partition, offset)| format!(" from {partition}:{offset} on")).unwrap_or_default();
     format!("refused messages cannot be kept{from} ({error}); trying again, nothing behind them is committed")
 }
@@ -182,6 +182,6 @@ async fn keep<D: DeadLetters>(
     batch: DeadLetterBatch,
 ) -> Option<(DeadLetterBatch, Result<Option<String>, D::Error>)> {
     sleep(retry::pause_before(batch.attempts)).await;
-    let outcome = AssertUnwindSafe(dead_letters.keep(&batch.letters)).catch_unwind().await.ok()?;
+    let outcome = AssertUnwindSafe(dead_letters.keep(&batch.dead_letters)).catch_unwind().await.ok()?;
     Some((batch, outcome))
 }

@@ -1,10 +1,10 @@
 //! Rows that the store refuses for good, so that they do not hold up their partitions for ever.
 //!
 //! A batch is refused as a whole. So the partitions are read again from what is committed, and the batch's patients get
-//! batches of one row from then on. A row that is refused alone, when the store has taken others since the first refusal,
-//! is at fault itself: its record is read once more, and becomes a dead letter. While the store refuses every row, the
-//! fault is the store's, and its rows wait like those of a store that is away. Nothing has to be kept for all this in
-//! better times, not even the messages.
+//! batches of one row from then on. A row that is refused alone, when the store has taken others since the first
+//! refusal, is at fault itself: its record is read once more, and becomes a dead letter. While the store refuses every
+//! row, the fault is the store's, and its rows wait like those of a store that is away. Nothing has to be kept for all
+//! this in better times, not even the messages.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use super::events::Listener;
 use super::report::Report;
 use super::store::Store;
 use super::write_queue::{Refused, WriteBatch};
-use crate::ledger::{Position, Receipt};
+use crate::ledger::{InFlight, Position};
 
 /// What is known of the rows that were refused.
 #[derive(Debug, Default)]
@@ -61,13 +61,14 @@ impl Refusals {
     }
 
     /// Whether the store has refused the row of this record alone, and then whether that was told before; once.
-    pub(super) fn is_told(&mut self, receipt: &Receipt) -> Option<bool> {
-        self.records.get_mut(&receipt.place()).map(|is_told| std::mem::replace(is_told, true))
+    pub(super) fn is_told(&mut self, in_flight: &InFlight) -> Option<bool> {
+        self.records.get_mut(&in_flight.place()).map(|is_told| std::mem::replace(is_told, true))
     }
 }
 
 impl<T: Store, D: DeadLetters> Delivery<'_, T, D> {
-    /// Takes note of a batch that the store refuses. Its records stay unsettled, so that nothing behind them is committed.
+    /// Takes note of a batch that the store refuses. Its records stay unacknowledged, so that nothing behind them is
+    /// committed.
     pub(super) fn refused<L: Listener>(&mut self, batch: WriteBatch, reason: &str, report: &mut Report<'_, L>) {
         let taken = self.refusals.taken;
         self.refusals.taken_at_last = taken;
@@ -86,7 +87,7 @@ impl<T: Store, D: DeadLetters> Delivery<'_, T, D> {
                 reason.clone_into(&mut self.refusals.told);
                 report.trouble(&format!("{reason}; such readings go to the dead letters"));
             }
-            self.refusals.records.extend(batch.receipts.iter().map(|receipt| (receipt.place(), false)));
+            self.refusals.records.extend(batch.in_flight.iter().map(|in_flight| (in_flight.place(), false)));
         }
         self.refusals.is_due = true;
         self.is_back(&batch);

@@ -3,8 +3,8 @@
 use crate::alarm::{self, Alert, Limits};
 use crate::reading::Reading;
 
-/// What decides about the readings of each partition, in the order of their offsets. Rules with a memory stand here too:
-/// they hear of every reading, and when what they remember is not theirs any more.
+/// What decides about the readings of each partition, in the order of their offsets. Rules with a memory stand here
+/// too: they hear of every reading, and when what they remember is not theirs any more.
 pub trait Rules: Send {
     /// The alerts that a reading raises. Where it `is_again`, it was judged before its partition was taken away or read
     /// again from what is committed, and nobody hears of its alerts a second time.

@@ -6,7 +6,8 @@ use std::time::Duration;
 use crate::ledger::Position;
 use crate::record::Record;
 
-/// How long a source waits for the pipeline to settle what it has read, once partitions are about to be given away.
+/// How long a source waits until what the pipeline has read is acknowledged, once partitions are about to be given
+/// away.
 pub const RELEASE_LIMIT: Duration = Duration::from_secs(5);
 
 /// Records of one partition, in order.
@@ -59,7 +60,7 @@ pub enum MembershipEvent {
         /// Whether the topic is another one than at the assignment before: its offsets mean other records.
         is_another_topic: bool,
     },
-    /// The partitions are about to be given away: settle, commit, then [`Source::released`].
+    /// The partitions are about to be given away: wait for acknowledgements, commit, then [`Source::released`].
     Release,
     /// The partitions are gone: nothing of them may be committed.
     Lost,
@@ -102,16 +103,17 @@ pub trait Source {
     /// Why the source ended for good.
     type Error: std::error::Error + Send + Sync + 'static;
 
-    /// Waits for the next event; what was fetched only where there is `room` for it. Dropping the future loses no event.
+    /// Waits for the next event; what was fetched only where there is `room` for it. Dropping the future loses no
+    /// event.
     fn next(&mut self, room: bool) -> impl Future<Output = Result<Event, Self::Error>> + Send;
 
-    /// Asks for a commit of partitions of this `assignment`. The answer is an event; it is a refusal where the assignment
-    /// is over.
+    /// Asks for a commit of partitions of this `assignment`. The answer is an event; it is a refusal where the
+    /// assignment is over.
     fn commit(&mut self, assignment: u64, positions: Vec<Position>) -> impl Future<Output = ()> + Send;
 
     /// Asks to read the partitions of this `assignment` again from what is committed. They come as a new assignment.
     fn rewind(&mut self, assignment: u64) -> impl Future<Output = ()> + Send;
 
-    /// Says that what was read of this `assignment` is settled, so that its partitions can be given away.
+    /// Says that what was read of this `assignment` is acknowledged, so that its partitions can be given away.
     fn released(&mut self, assignment: u64) -> impl Future<Output = ()> + Send;
 }

@@ -12,30 +12,30 @@ use super::store::Store;
 use super::{Pipeline, Summary};
 use crate::shutdown::{DRAIN_LIMIT, LAST_COMMIT_LIMIT};
 
-/// How long settling may take before a rebalance.
+/// How long the store and the dead letters have to acknowledge what was taken up, before a rebalance.
 const RELEASE_LIMIT: Duration = Duration::from_secs(4);
 
 // The source must not give up on the pipeline before the pipeline gives up on the store and on the last commit.
 const _: () = assert!(RELEASE_LIMIT.as_millis() + LAST_COMMIT_LIMIT.as_millis() < source::RELEASE_LIMIT.as_millis());
 
-/// What the loop is about. Settling comes before the last commit of what is settled, each with its time limit; only the
-/// end that was asked for waits for both as long as it takes.
+/// What the loop is about. What was taken up is acknowledged before the last commit, each
+/// with its time limit; only the end that was asked for waits for both as long as it takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
     /// Taking up what comes.
     Reading,
-    /// Settling before the partitions are given away.
+    /// Waiting for acknowledgements before the partitions are given away.
     Releasing { by: Instant },
     /// Committing before the partitions are given away.
     LastCommitBeforeRelease { by: Instant },
-    /// Settling at the end that was asked for.
+    /// Waiting for acknowledgements at the end that was asked for.
     Finishing,
     /// Committing at the end that was asked for.
     LastCommit,
-    /// Settling what can be before a stop.
+    /// Waiting for acknowledgements before a stop.
     Stopping { by: Instant },
     /// Committing before a stop.
-    LastCommitBeforeStop { by: Instant, is_settled: bool },
+    LastCommitBeforeStop { by: Instant, is_acknowledged: bool },
 }
 
 impl State {
@@ -59,7 +59,7 @@ impl State {
         }
     }
 
-    /// The partitions are about to be given away. What stops settles and commits anyway.
+    /// The partitions are about to be given away. A stop waits and commits anyway.
     pub(super) fn release(&mut self) {
         if !self.is_stopping() {
             *self = Self::Releasing { by: Instant::now() + RELEASE_LIMIT };
@@ -85,10 +85,10 @@ impl<S: Source, T: Store, D: DeadLetters, R: Rules, L: Listener> Pipeline<'_, S,
     /// Goes from state to state. `Some` is the end.
     pub(super) async fn advance(&mut self) -> Option<Summary> {
         let now = Instant::now();
-        let is_settled = self.commits.ledger.is_settled();
+        let is_acknowledged = self.commits.ledger.is_acknowledged();
         match self.state {
             State::Reading if self.is_done() => self.finish(),
-            State::Releasing { by } if is_settled || now >= by => {
+            State::Releasing { by } if is_acknowledged || now >= by => {
                 self.commit().await;
                 self.state = State::LastCommitBeforeRelease { by: Instant::now() + LAST_COMMIT_LIMIT };
             }
@@ -99,12 +99,12 @@ impl<S: Source, T: Store, D: DeadLetters, R: Rules, L: Listener> Pipeline<'_, S,
             }
             State::LastCommit if !self.awaits_commit() => return Some(self.end(true)),
             // Who stops it does not wait for what is stored to be durable: the next member writes it again.
-            State::Stopping { by } if is_settled || self.delivery.is_at_rest() || now >= by => {
+            State::Stopping { by } if is_acknowledged || self.delivery.is_at_rest() || now >= by => {
                 self.commit().await;
-                self.state = State::LastCommitBeforeStop { by: Instant::now() + LAST_COMMIT_LIMIT, is_settled };
+                self.state = State::LastCommitBeforeStop { by: Instant::now() + LAST_COMMIT_LIMIT, is_acknowledged };
             }
-            State::LastCommitBeforeStop { by, is_settled } if !self.awaits_commit() || now >= by => {
-                return Some(self.end(is_settled));
+            State::LastCommitBeforeStop { by, is_acknowledged } if !self.awaits_commit() || now >= by => {
+                return Some(self.end(is_acknowledged));
             }
             _ => {}
         }
@@ -119,11 +119,11 @@ impl<S: Source, T: Store, D: DeadLetters, R: Rules, L: Listener> Pipeline<'_, S,
     }
 
     fn finish(&mut self) {
-        let settle_time = self.commits.settle_time();
-        if !settle_time.is_zero() {
-            let seconds = settle_time.as_secs_f64();
+        let durability_delay = self.commits.durability_delay();
+        if !durability_delay.is_zero() {
+            let seconds = durability_delay.as_secs_f64();
             self.report
-                .trouble(&format!("at the end; the last offsets are committed in {seconds} s, when they have settled"));
+                .trouble(&format!("at the end; the last offsets are committed in {seconds} s, when their readings are durable"));
         }
         self.state = State::Finishing;
     }
@@ -135,10 +135,10 @@ impl<S: Source, T: Store, D: DeadLetters, R: Rules, L: Listener> Pipeline<'_, S,
         self.source.released(assignment).await;
     }
 
-    fn end(&mut self, is_settled: bool) -> Summary {
+    fn end(&mut self, is_acknowledged: bool) -> Summary {
         let ledger = &self.commits.ledger;
         let is_committed = ledger.has_caught_up() && ledger.committable().is_empty();
-        let is_clean = is_settled && is_committed && !self.is_left_to_others();
+        let is_clean = is_acknowledged && is_committed && !self.is_left_to_others();
         let progress = self.report.progress(ledger);
         let summary = Summary { progress, is_clean, is_durable: ledger.is_durable() };
         self.report.tell(PipelineEvent::Progress(progress));
@@ -150,7 +150,8 @@ impl<S: Source, T: Store, D: DeadLetters, R: Rules, L: Listener> Pipeline<'_, S,
         self.commits.is_open() || self.is_left_to_others()
     }
 
-    /// Whether the partitions were taken away before all that was taken up was stored and committed, and are nobody's yet.
+    /// Whether the partitions were taken away before all that was taken up was stored and committed, and are nobody's
+    /// yet.
     fn is_left_to_others(&self) -> bool {
         !self.commits.ledger.is_assigned() && self.commits.ledger.has_unfinished()
     }

@@ -9,7 +9,8 @@ use crate::reading::Reading;
 /// What is written in one go: readings, no two of them of the same patient and time, and the alerts they raised.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Batch {
-    /// The readings, those of one patient behind one another; a sign that was not measured leaves an earlier value alone.
+    /// The readings, those of one patient behind one another; a sign that was not measured leaves an earlier value
+    /// alone.
     pub readings: Vec<Reading>,
     /// The alerts that they raised, in the order of the readings.
     pub alerts: Vec<Alert>,

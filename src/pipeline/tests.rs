@@ -2,7 +2,7 @@
 
 mod faults;
 mod refusals;
-mod settling;
+mod durability;
 mod stage;
 
 use std::sync::Mutex;
@@ -131,7 +131,7 @@ async fn a_refused_message_is_kept_and_blocks_nobody() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_letter_that_cannot_be_kept_holds_back_its_own_partition_alone() {
+async fn a_dead_letter_that_cannot_be_kept_holds_back_its_own_partition_alone() {
     let (one, other) = (message("P1", 0, 70), message("P2", 0, 71));
     let mut play = Play::of([assigned(&[0, 1], 2), chunk(0, 0, &["{}", &one]), chunk(1, 0, &[&other, "{}"])]);
     play.drawer.failures = Mutex::new(5);
@@ -167,7 +167,7 @@ async fn two_writes_of_one_patient_are_never_in_flight_together() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rebalance_settles_and_commits_before_it_gives_the_partitions_away() {
+async fn a_rebalance_waits_for_acknowledgements_and_commits_before_it_gives_the_partitions_away() {
     let mut play = Play::of([
         assigned(&[0], 9),
         chunk(0, 0, &[&message("P1", 0, 70)]),
@@ -233,7 +233,7 @@ async fn messages_that_are_gone_hold_back_nothing_that_was_read_before_them() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_end_is_not_clean_when_partitions_were_lost_before_they_were_settled() {
+async fn an_end_is_not_clean_when_partitions_were_lost_before_all_was_acknowledged() {
     let mut play =
         Play::of([assigned(&[0], 9), chunk(0, 0, &[&message("P1", 0, 70)]), Event::Membership(MembershipEvent::Lost)]);
     play.shelf.failures = Mutex::new(usize::MAX);
@@ -402,8 +402,8 @@ async fn rules_with_a_memory_hear_of_every_reading_and_count_none_twice_after_a_
     let (one, two) = (message("P1", 0, 170), message("P1", 1, 400));
     let values: [&str; 2] = [&one, &two];
     let mut rewound = Play::of([assigned(&[0], 2), chunk(0, 0, &values)]);
-    rewound.options.settling =
-        Settling { time: Duration::from_secs(16), epoch: crate::pipeline::store::Epoch("0".to_owned()) };
+    rewound.options.durability =
+        Durability { delay: Duration::from_secs(16), generation: crate::pipeline::store::Epoch("0".to_owned()) };
     rewound.shelf.restarts = vec![Instant::now() + Duration::from_secs(5)];
     rewound.script.again = stage::again(&[0], 2, vec![chunk(0, 0, &values)]);
     let mut lost = Play::of([assigned(&[0], 2), chunk(0, 0, &values)]);

@@ -1,18 +1,18 @@
 //! Rows on their way to the store, in one queue per patient.
 //!
 //! A patient is in one batch in flight at most, so that no two writes of one row can overtake each other; what arrives
-//! meanwhile collects in its queue and goes out together. Where that is little, several patients share a batch, as far as
-//! the store's [limits](BatchLimits) let them. Nothing waits where there is nothing to wait for: a queue without a batch
-//! in flight is ready at once.
+//! meanwhile collects in its queue and goes out together. Where that is little, several patients share a batch, as far
+//! as the store's [limits](BatchLimits) let them. Nothing waits where there is nothing to wait for: a queue without a
+//! batch in flight is ready at once.
 
 use std::collections::{HashMap, VecDeque};
 
 use super::store::{Batch, BatchLimits};
 use crate::alarm::Alert;
-use crate::ledger::Receipt;
+use crate::ledger::InFlight;
 use crate::reading::{PatientId, Reading, Timestamp};
 
-/// A batch to write, and what is settled when it is written.
+/// A batch to write, and what is acknowledged when it is written.
 #[derive(Debug, Default)]
 pub struct WriteBatch {
     /// What to write.
@@ -20,7 +20,7 @@ pub struct WriteBatch {
     /// Whose readings it holds.
     pub patients: Vec<PatientId>,
     /// The records that it stands for.
-    pub receipts: Vec<Receipt>,
+    pub in_flight: Vec<InFlight>,
     /// What these records take of the memory limit.
     pub size_bytes: usize,
     /// How often it was tried.
@@ -44,16 +44,16 @@ pub struct WriteQueue {
 struct PatientQueue {
     /// In the order of their times, each of which is one row of the table. They mostly come in that order too.
     rows: VecDeque<Row>,
-    in_flight: bool,
+    is_in_flight: bool,
 }
 
 #[derive(Debug)]
 struct Row {
     reading: Reading,
     alerts: Vec<Alert>,
-    receipt: Receipt,
+    in_flight: InFlight,
     /// Later records of the same patient and time, joined into this row.
-    joined: Vec<Receipt>,
+    joined: Vec<InFlight>,
     size_bytes: usize,
     refused: Option<Refused>,
 }
@@ -70,13 +70,13 @@ pub struct Refused {
 impl WriteQueue {
     /// Puts a reading into its patient's queue. A later record of the same time is joined into the row that waits, sign
     /// by sign.
-    pub fn add(&mut self, reading: Reading, alerts: Vec<Alert>, receipt: Receipt, size_bytes: usize) {
+    pub fn add(&mut self, reading: Reading, alerts: Vec<Alert>, in_flight: InFlight, size_bytes: usize) {
         let patient = reading.patient().clone();
         let queue = self.by_patient.entry(patient.clone()).or_default();
-        if queue.rows.is_empty() && !queue.in_flight {
+        if queue.rows.is_empty() && !queue.is_in_flight {
             self.ready.push_back(patient);
         }
-        queue.add(Row { reading, alerts, receipt, joined: Vec::new(), size_bytes, refused: None });
+        queue.add(Row { reading, alerts, in_flight, joined: Vec::new(), size_bytes, refused: None });
     }
 
     /// The next batch that may go out.
@@ -107,7 +107,7 @@ impl WriteQueue {
     /// The only row of a batch of its own.
     fn take_one(&mut self, patient: PatientId, batch: &mut WriteBatch) {
         let Some(queue) = self.by_patient.get_mut(&patient) else { return };
-        queue.in_flight = true;
+        queue.is_in_flight = true;
         if let Some(row) = queue.pop_one() {
             batch.refused = row.refused;
             batch.attempts = row.refused.map_or(0, |refused| refused.attempts);
@@ -119,7 +119,7 @@ impl WriteQueue {
     /// What waits of one patient, up to so many rows.
     fn take_rows(&mut self, patient: PatientId, room: usize, batch: &mut WriteBatch) {
         let Some(queue) = self.by_patient.get_mut(&patient) else { return };
-        queue.in_flight = true;
+        queue.is_in_flight = true;
         let count = queue.rows.len().min(room);
         queue.rows.drain(..count).for_each(|row| batch.add(row));
         batch.patients.push(patient);
@@ -138,16 +138,16 @@ impl WriteQueue {
 
     /// Puts the row of a batch of one back, which was refused: the patient's other rows go first, and one by one too.
     pub fn put_back(&mut self, batch: WriteBatch, refused: Refused) {
-        let WriteBatch { rows: Batch { mut readings, alerts }, mut patients, receipts, size_bytes, .. } = batch;
-        let mut receipts = receipts.into_iter();
-        let (Some(patient), Some(reading), Some(receipt)) = (patients.pop(), readings.pop(), receipts.next()) else {
+        let WriteBatch { rows: Batch { mut readings, alerts }, mut patients, in_flight, size_bytes, .. } = batch;
+        let mut records = in_flight.into_iter();
+        let (Some(patient), Some(reading), Some(in_flight)) = (patients.pop(), readings.pop(), records.next()) else {
             return;
         };
         let Some(queue) = self.by_patient.get_mut(&patient) else { return };
-        let joined = receipts.collect();
+        let joined = records.collect();
         self.alone.entry(patient.clone()).or_default();
-        queue.put_back(Row { reading, alerts, receipt, joined, size_bytes, refused: Some(refused) });
-        queue.in_flight = false;
+        queue.put_back(Row { reading, alerts, in_flight, joined, size_bytes, refused: Some(refused) });
+        queue.is_in_flight = false;
         self.ready.push_back(patient);
     }
 
@@ -160,7 +160,7 @@ impl WriteQueue {
     pub fn done(&mut self, patients: &[PatientId]) {
         for patient in patients {
             let Some(queue) = self.by_patient.get_mut(patient) else { continue };
-            queue.in_flight = false;
+            queue.is_in_flight = false;
             if queue.rows.is_empty() {
                 // A ward has few patients, but a topic may see many over the years.
                 self.by_patient.remove(patient);
@@ -174,7 +174,7 @@ impl WriteQueue {
     pub fn clear(&mut self) -> usize {
         self.ready.clear();
         let waiting = self.by_patient.values().flat_map(|queue| &queue.rows).map(|row| row.size_bytes).sum();
-        self.by_patient.retain(|_, queue| queue.in_flight);
+        self.by_patient.retain(|_, queue| queue.is_in_flight);
         self.by_patient.values_mut().for_each(|queue| queue.rows.clear());
         waiting
     }
@@ -184,8 +184,8 @@ impl WriteBatch {
     fn add(&mut self, row: Row) {
         self.rows.readings.push(row.reading);
         self.rows.alerts.extend(row.alerts);
-        self.receipts.push(row.receipt);
-        self.receipts.extend(row.joined);
+        self.in_flight.push(row.in_flight);
+        self.in_flight.extend(row.joined);
         self.size_bytes += row.size_bytes;
     }
 }
@@ -238,7 +238,7 @@ impl Row {
         // One alert a rule and time: the store could not tell which of two came later.
         self.alerts.retain(|alert| !later.alerts.iter().any(|again| again.rule.name() == alert.rule.name()));
         self.alerts.extend(later.alerts);
-        self.joined.push(later.receipt);
+        self.joined.push(later.in_flight);
         self.size_bytes += later.size_bytes;
     }
 }

@@ -29,7 +29,7 @@ use vitals::kafka::consumer::Consumer;
 use vitals::kafka::dead_letters::DeadLetterTopic;
 use vitals::kafka::offsets::Place;
 use vitals::output::Output;
-use vitals::pipeline::Settling;
+use vitals::pipeline::Durability;
 use vitals::pipeline::source::Source;
 use vitals::pipeline::store::Store;
 use vitals::settings::{self, Environment, Flags, Settings};
@@ -104,12 +104,12 @@ fn start(line: Line, output: &Output, trigger: Trigger, shutdown: Shutdown) -> R
 async fn consume(line: &Line, settings: &Settings, mut notes: Notes, shutdown: &Shutdown) -> Result<Code> {
     let store = app::open_store(settings).await?;
     store.prepare().await?;
-    let settling = app::settling(&store, settings.durability_delay, &notes.0).await?;
+    let durability = app::durability(&store, settings.durability_delay, &notes.0).await?;
     let mut consumer =
         Consumer::join(&app::kafka_config(settings), app::member_config(settings), Place::Earliest).await?;
     let death = Death::at(line.die_at, line.die_by, line.die_after);
-    let first = settling.epoch.clone();
-    let run = Run { settings, settling, death: &death, notes: &mut notes, shutdown };
+    let first = durability.generation.clone();
+    let run = Run { settings, durability, death: &death, notes: &mut notes, shutdown };
     let work = async {
         match line.bug {
             None => run.over(&mut consumer, &store).await,
@@ -129,7 +129,7 @@ async fn consume(line: &Line, settings: &Settings, mut notes: Notes, shutdown: &
 /// What a run needs beside its source and its store.
 struct Run<'a> {
     settings: &'a Settings,
-    settling: Settling,
+    durability: Durability,
     death: &'a Death,
     notes: &'a mut Notes,
     shutdown: &'a Shutdown,
@@ -138,10 +138,10 @@ struct Run<'a> {
 impl Run<'_> {
     /// The product's pipeline, until it is told to stop; whether it ended with everything settled and committed.
     async fn over<S: Source + Send, T: Store>(self, source: &mut S, store: &T) -> Result<bool> {
-        let Self { settings, settling, death, notes, shutdown } = self;
+        let Self { settings, durability, death, notes, shutdown } = self;
         let (mut source, store) = (Mortal { inner: source, death }, MortalStore { inner: store, death });
         let dead_letters = DeadLetterTopic::of(&settings.topic, app::kafka_config(settings));
-        let how = Consuming::of(settings, settling);
+        let how = Consuming::of(settings, durability);
         Ok(how.run(&mut source, &store, &dead_letters, notes, shutdown).await?.is_clean)
     }
 }

@@ -16,13 +16,13 @@ async fn a_write_that_panics_ends_the_run_and_what_else_is_stored_is_committed_f
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_letter_that_panics_ends_the_run_and_what_is_stored_is_committed_first() {
+async fn a_dead_letter_that_panics_ends_the_run_and_what_is_stored_is_committed_first() {
     let sound = message("P2", 0, 70);
     let mut play = Play::of([assigned(&[0], 9), chunk(0, 0, &[&sound, "{}"])]);
     play.drawer.is_fatal = true;
     let summary = play.run().await.expect("ends");
     assert!(play.log.has("committed 0:1"), "{:?}", play.log.lines());
-    assert_eq!(play.log.count("committed 0:2"), 0, "the letter is not kept");
+    assert_eq!(play.log.count("committed 0:2"), 0, "the dead_letter is not kept");
     assert!(!summary.is_clean);
 }
 

@@ -167,27 +167,27 @@ impl Store for Shelf {
     }
 }
 
-/// Keeps letters; those of the partition `refuses` after `failures` attempts have failed.
+/// Keeps dead letters; those of the partition `refuses` after `failures` attempts have failed.
 pub(super) struct Drawer {
     pub(super) log: Log,
     pub(super) refuses: i32,
     pub(super) failures: Mutex<usize>,
-    /// Whether every letter makes it panic.
+    /// Whether every dead letter makes it panic.
     pub(super) is_fatal: bool,
 }
 
 impl DeadLetters for Drawer {
     type Error = Ended;
 
-    async fn keep(&self, letters: &[DeadLetter]) -> Result<Option<String>, Ended> {
+    async fn keep(&self, dead_letters: &[DeadLetter]) -> Result<Option<String>, Ended> {
         assert!(!self.is_fatal, "as planted");
         let mut failures = self.failures.lock().expect("no panic while it is held");
-        if *failures > 0 && letters.iter().any(|letter| letter.partition == self.refuses) {
+        if *failures > 0 && dead_letters.iter().any(|dead_letter| dead_letter.partition == self.refuses) {
             *failures -= 1;
             self.log.note("not kept");
             return Err(Ended);
         }
-        for DeadLetter { partition, record, reject } in letters {
+        for DeadLetter { partition, record, reject } in dead_letters {
             self.log.note(format!("kept {partition}:{} {}", record.offset, reject.code()));
         }
         Ok(None)

@@ -24,10 +24,10 @@ impl Bench {
     fn add(&mut self, patient: &str, second: u32, signs: Signs) {
         let time = Timestamp::parse(&format!("2025-10-26T10:00:{second:02}Z")).expect("time");
         let reading = Reading::new(PatientId::parse(patient).expect("id"), time, signs).expect("reading");
-        let receipt = self.ledger.admit(0, self.offset).expect("ours");
+        let in_flight = self.ledger.admit(0, self.offset).expect("ours");
         self.offset += 1;
         let alerts = judge(&reading, &Limits::default());
-        self.write_queue.add(reading, alerts, receipt, 100);
+        self.write_queue.add(reading, alerts, in_flight, 100);
     }
 }
 
@@ -55,7 +55,7 @@ fn a_patient_has_one_batch_in_flight_and_the_rest_goes_out_together() {
     assert!(bench.write_queue.next_batch(LIMITS).is_none());
     bench.write_queue.done(&first.patients);
     let second = bench.write_queue.next_batch(LIMITS).expect("ready again");
-    assert_eq!((second.rows.readings.len(), second.receipts.len(), second.size_bytes), (2, 2, 200));
+    assert_eq!((second.rows.readings.len(), second.in_flight.len(), second.size_bytes), (2, 2, 200));
 }
 
 #[test]
@@ -68,7 +68,7 @@ fn records_of_one_time_are_joined_sign_by_sign_in_their_order() {
     let batch = bench.write_queue.next_batch(LIMITS).expect("ready");
     assert_eq!(batch.rows.readings.len(), 2);
     assert_eq!(*batch.rows.readings[1].signs(), Signs { heart_rate: Some(120), ..spo2(90) });
-    assert_eq!(batch.receipts.len(), 4);
+    assert_eq!(batch.in_flight.len(), 4);
     let alerts: Vec<_> = batch.rows.alerts.iter().map(ToString::to_string).collect();
     assert_eq!(alerts, ["High heart rate: 120", "Low SpO2: 90"]);
 }
@@ -82,8 +82,8 @@ fn a_batch_is_limited_and_the_lane_stays_ready() {
     (40..60).for_each(|second| bench.add("P1", second, spo2(98)));
     let late = Timestamp::parse("2025-10-26T11:00:00Z").expect("time");
     let reading = Reading::new(PatientId::parse("P1").expect("id"), late, spo2(98)).expect("reading");
-    let receipt = bench.ledger.admit(0, bench.offset).expect("ours");
-    bench.write_queue.add(reading, Vec::new(), receipt, 100);
+    let in_flight = bench.ledger.admit(0, bench.offset).expect("ours");
+    bench.write_queue.add(reading, Vec::new(), in_flight, 100);
     let batch = bench.write_queue.next_batch(LIMITS).expect("ready");
     assert_eq!(batch.rows.readings.len(), LIMITS.rows);
     bench.write_queue.done(&batch.patients);
@@ -99,7 +99,7 @@ fn patients_with_few_rows_share_a_batch_up_to_its_limits() {
     let mut of = |limits| {
         let batch = bench.write_queue.next_batch(limits).expect("ready");
         let whose: Vec<_> = batch.rows.readings.iter().map(|reading| reading.patient().as_str().to_owned()).collect();
-        (whose, batch.patients.len(), batch.receipts.len(), batch.rows.alerts.len())
+        (whose, batch.patients.len(), batch.in_flight.len(), batch.rows.alerts.len())
     };
     // The third one has more than there is room for: none of them goes in two parts.
     let first = of(BatchLimits { rows: 60, patients: 3, shared_rows: 8 });
@@ -115,7 +115,7 @@ fn a_patient_with_many_rows_shares_no_batch() {
     bench.add("P2", 0, spo2(98));
     let limits = BatchLimits { rows: 60, patients: 3, shared_rows: 8 };
     let sizes: Vec<_> =
-        std::iter::from_fn(|| bench.write_queue.next_batch(limits)).map(|batch| batch.receipts.len()).collect();
+        std::iter::from_fn(|| bench.write_queue.next_batch(limits)).map(|batch| batch.in_flight.len()).collect();
     assert_eq!(sizes, [9, 1]);
 }
 
@@ -128,7 +128,7 @@ fn a_limit_of_rows_holds_for_one_patient_and_for_several() {
     let limits = BatchLimits { rows: 60, patients: 10, shared_rows: 30 }.with_rows(2);
     let first = bench.write_queue.next_batch(limits).expect("ready");
     let second = bench.write_queue.next_batch(limits).expect("ready");
-    assert_eq!((first.receipts.len(), second.receipts.len(), second.patients.len()), (2, 2, 2));
+    assert_eq!((first.in_flight.len(), second.in_flight.len(), second.patients.len()), (2, 2, 2));
 }
 
 #[test]
@@ -169,7 +169,7 @@ fn a_row_that_was_refused_waits_for_the_others_and_for_later_records_of_its_time
     assert_eq!((other.rows.readings[0].signs().spo2, other.refused), (Some(97), None));
     bench.write_queue.done(&other.patients);
     let again = bench.write_queue.next_batch(LIMITS).expect("once more");
-    assert_eq!((again.refused, again.attempts, again.receipts.len()), (Some(refused), 1, 2));
+    assert_eq!((again.refused, again.attempts, again.in_flight.len()), (Some(refused), 1, 2));
     assert_eq!(*again.rows.readings[0].signs(), Signs { heart_rate: Some(70), ..spo2(91) });
 }
 

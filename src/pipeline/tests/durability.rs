@@ -3,29 +3,29 @@
 use super::stage::again;
 use super::*;
 
-const SETTLE_TIME: Duration = Duration::from_secs(16);
+const DURABILITY_DELAY: Duration = Duration::from_secs(16);
 
 impl Play {
-    async fn run_settling(&mut self) -> Result<Summary, Ended> {
-        self.options.settling = settling();
+    async fn run_delayed(&mut self) -> Result<Summary, Ended> {
+        self.options.durability = durability();
         self.run().await
     }
 }
 
 /// The store's first life.
-fn settling() -> Settling {
-    Settling { time: SETTLE_TIME, epoch: crate::pipeline::store::Epoch("0".to_owned()) }
+fn durability() -> Durability {
+    Durability { delay: DURABILITY_DELAY, generation: crate::pipeline::store::Epoch("0".to_owned()) }
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_offset_is_committed_when_its_reading_cannot_be_forgotten_any_more() {
     let mut play = Play::of([assigned(&[0], 1), chunk(0, 0, &[&message("P1", 0, 70)])]);
     let began = Instant::now();
-    let summary = play.run_settling().await.expect("ends");
+    let summary = play.run_delayed().await.expect("ends");
     assert!(play.log.place("committed 0:0 stored to 1") < play.log.place("epoch read"));
     assert!(play.log.place("epoch read") < play.log.place("committed 0:1"));
     let waited = began.elapsed();
-    assert!(waited >= SETTLE_TIME && waited < SETTLE_TIME + Duration::from_secs(2), "{waited:?}");
+    assert!(waited >= DURABILITY_DELAY && waited < DURABILITY_DELAY + Duration::from_secs(2), "{waited:?}");
     assert!(summary.is_clean && summary.is_durable);
 }
 
@@ -35,7 +35,7 @@ async fn what_a_restarted_store_may_have_forgotten_is_written_again_and_nobody_i
     let mut play = Play::of([assigned(&[0], 2), chunk(0, 0, &[&one, "{}"])]);
     play.script.again = again(&[0], 3, vec![chunk(0, 0, &[&one, "{}", &two])]);
     play.shelf.restarts = vec![Instant::now() + Duration::from_secs(5)];
-    let summary = play.run_settling().await.expect("ends");
+    let summary = play.run_delayed().await.expect("ends");
     assert_eq!(play.log.count("stored P1 Some(170)"), 2);
     assert_eq!((play.log.count("rewound"), play.log.count("read 0:0"), play.log.count("kept 0:1")), (1, 1, 2));
     assert!(play.log.place("rewound") < play.log.place("committed 0:3"));
@@ -50,15 +50,15 @@ async fn what_a_restarted_store_may_have_forgotten_is_written_again_and_nobody_i
 async fn a_store_that_was_away_and_is_the_same_again_makes_nothing_to_be_written_twice() {
     let mut play = Play::of([assigned(&[0], 1), chunk(0, 0, &[&message("P1", 0, 70)])]);
     play.shelf.failures = Mutex::new(6);
-    play.run_settling().await.expect("ends");
+    play.run_delayed().await.expect("ends");
     assert_eq!((play.log.count("stored P1"), play.log.count("rewound")), (1, 0));
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_stops_it_does_not_wait_for_the_settle_time() {
+async fn who_stops_it_does_not_wait_for_the_durability_delay() {
     let mut play = Play::of([assigned(&[0], 9), chunk(0, 0, &[&message("P1", 0, 70)])]);
     play.options.until.end = false;
-    play.options.settling = settling();
+    play.options.durability = durability();
     let began = Instant::now();
     let summary = play.run_and_stop_after(1).await.expect("ends");
     assert!(summary.is_clean && !summary.is_durable);
@@ -74,7 +74,7 @@ async fn a_maximum_that_was_reached_is_written_again_and_no_more_is_read() {
     play.script.again = again(&[0], 5, vec![chunk(0, 0, &values)]);
     play.shelf.restarts = vec![Instant::now() + Duration::from_secs(5)];
     play.options.until = Until { max_messages: Some(3), end: false };
-    let summary = play.run_settling().await.expect("ends");
+    let summary = play.run_delayed().await.expect("ends");
     assert_eq!((play.log.count("stored P1"), play.log.count("read 0:")), (6, 3));
     assert_eq!((summary.progress.messages, summary.progress.stored), (3, 3));
     assert_eq!(play.log.lines().last().map(String::as_str), Some("committed 0:3"));
