@@ -3,19 +3,16 @@
 mod letters;
 mod list;
 mod replay;
-mod seen;
 mod show;
 
 use color_eyre::eyre::Result;
 
+use super::common::message;
 use super::{Context, unless_stopped};
 use crate::advice::{Advice, Code};
-use crate::app;
-use crate::kafka::cluster::Cluster;
 use crate::kafka::error::KafkaError;
 use crate::kafka::letter::KeptLetter;
-use crate::output;
-use crate::reading::Timestamp;
+use crate::output::{self, Value};
 
 /// What to do with dead letters.
 #[derive(Debug, clap::Args)]
@@ -44,45 +41,17 @@ enum Action {
 
 /// Why nothing could be done with dead letters.
 #[derive(Debug, thiserror::Error)]
-pub enum DlqError {
-    /// No letter has this place.
+pub(crate) enum DlqError {
     #[error("there is no dead letter of {partition}:{offset}")]
-    NoLetter {
-        /// The partition of the source.
-        partition: i32,
-        /// The offset there.
-        offset: i64,
-    },
-    /// Of its letter some parts are missing.
+    NoLetter { partition: i32, offset: i64 },
     #[error("the dead letter of {partition}:{offset} is not whole; parts found: {found} of {parts}")]
-    NotWhole {
-        /// The partition of the source.
-        partition: i32,
-        /// The offset there.
-        offset: i64,
-        /// How many parts there are.
-        found: usize,
-        /// How many there should be.
-        parts: u32,
-    },
-    /// More than can be kept in mind.
+    NotWhole { partition: i32, offset: i64, found: usize, parts: u32 },
+    /// More than can be remembered.
     #[error("there are too many dead letters to be sure that none is sent twice")]
     TooMany,
-    /// Kafka did not take some of them.
+    /// Kafka did not take some of them: `unsure` of them, the first of which is that of this partition and offset.
     #[error("{} sent; of the next {unsure}, from {partition}:{offset} on, it is not known", output::counted(*.sent, "letter"))]
-    Broken {
-        /// Those that are in the topic.
-        sent: u64,
-        /// Those that may be there.
-        unsure: usize,
-        /// The partition of the first of these.
-        partition: i32,
-        /// Its offset there.
-        offset: i64,
-        /// What Kafka said.
-        #[source]
-        source: KafkaError,
-    },
+    Broken { sent: u64, unsure: usize, partition: i32, offset: i64, source: KafkaError },
 }
 
 impl Advice for DlqError {
@@ -110,9 +79,6 @@ impl Advice for DlqError {
 }
 
 /// Does it.
-///
-/// # Errors
-/// Kafka cannot be reached or refuses; there is no such topic; [`DlqError`].
 pub async fn run(args: Args, context: &Context) -> Result<Code> {
     match args.action {
         // What was sent is told also when it is cut short.
@@ -122,14 +88,13 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
     }
 }
 
-async fn connect(context: &Context) -> Result<Cluster> {
-    Ok(app::open_kafka(&context.settings).await?)
+/// When the message was sent, where that is known.
+fn sent(letter: &KeptLetter) -> Value {
+    message::sent(letter.original.timestamp_ms).map(|time| time.to_string()).into()
 }
 
-/// When the message was sent, where that is known.
-fn sent(letter: &KeptLetter) -> Option<Timestamp> {
-    let known = Some(letter.original.timestamp_ms).filter(|time| *time >= 0)?;
-    Timestamp::from_utc(chrono::DateTime::from_timestamp_millis(known)?).ok()
+fn key(letter: &KeptLetter) -> Value {
+    letter.original.key.as_deref().map(message::text).into()
 }
 
 /// The length of the message.

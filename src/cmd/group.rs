@@ -10,8 +10,6 @@ use color_eyre::eyre::Result;
 use super::{Context, unless_stopped};
 use crate::advice::Code;
 use crate::app;
-use crate::kafka::cluster::Cluster;
-use crate::settings::Settings;
 
 /// What to do with groups.
 #[derive(Debug, clap::Args)]
@@ -36,24 +34,17 @@ enum Action {
 }
 
 /// Does it.
-///
-/// # Errors
-/// Kafka cannot be reached or refuses; there is no such group, topic or partition.
 pub async fn run(args: Args, context: &Context) -> Result<Code> {
     unless_stopped(&context.shutdown, act(args.action, context)).await
 }
 
 async fn act(action: Action, context: &Context) -> Result<Code> {
     let Context { settings, output, .. } = context;
-    let mut cluster = connect(settings).await?;
+    let mut cluster = app::open_kafka(settings).await?;
     match action {
         Action::List(args) => list::run(&args, &mut cluster, output).await,
         Action::Describe(args) => describe::run(&args, &mut cluster, settings, output).await,
         Action::Seek(args) => seek::run(&args, &mut cluster, settings, output).await,
         Action::Delete(args) => delete::run(&args, &mut cluster, context).await,
     }
-}
-
-async fn connect(settings: &Settings) -> Result<Cluster> {
-    Ok(app::open_kafka(settings).await?)
 }

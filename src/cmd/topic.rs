@@ -9,14 +9,13 @@ mod tail;
 use clap::Subcommand;
 use color_eyre::eyre::{Report, Result};
 
-use super::Context;
+use super::{Context, unless_stopped};
 use crate::advice::{Advice, Code};
-use crate::app;
 use crate::kafka::cluster::Cluster;
 use crate::kafka::error::KafkaError;
 use crate::kafka::topics::{self, TopicState};
 use crate::output::counted;
-use crate::settings::{self, Settings, nearest};
+use crate::settings::{self, nearest};
 
 /// What to do with topics.
 #[derive(Debug, clap::Args)]
@@ -51,45 +50,19 @@ enum TopicCommand {
 
 /// Why nothing could be done with a topic.
 #[derive(Debug, thiserror::Error)]
-pub enum TopicError {
-    /// There is no such topic.
+pub(crate) enum TopicError {
     #[error("the topic '{topic}' does not exist")]
     Unknown {
-        /// The topic that was named.
         topic: String,
         /// The one that was probably meant.
         near: Option<String>,
     },
-    /// There is one of this name already.
     #[error("the topic '{topic}' is there already, with {}", counted(*.partitions, "partition"))]
-    Exists {
-        /// Its name.
-        topic: String,
-        /// The number of its partitions.
-        partitions: usize,
-    },
-    /// The topic has fewer partitions.
+    Exists { topic: String, partitions: usize },
     #[error("the topic '{topic}' has no partition {partition}: it has {count}, numbered from 0")]
-    NoPartition {
-        /// The topic.
-        topic: String,
-        /// The partition that was asked for.
-        partition: i32,
-        /// The number of its partitions.
-        count: usize,
-    },
-    /// The partition does not hold this offset.
+    NoPartition { topic: String, partition: i32, count: usize },
     #[error("partition {partition} holds no offset {offset}: it begins at {first} and ends before {end}")]
-    NoOffset {
-        /// The partition.
-        partition: i32,
-        /// The offset that was asked for.
-        offset: i64,
-        /// Its first offset.
-        first: i64,
-        /// Behind its last offset.
-        end: i64,
-    },
+    NoOffset { partition: i32, offset: i64, first: i64, end: i64 },
 }
 
 impl Advice for TopicError {
@@ -117,15 +90,12 @@ impl Advice for TopicError {
 }
 
 /// Does what was asked for.
-///
-/// # Errors
-/// Kafka cannot be reached or refuses; [`TopicError`].
 pub async fn run(args: Args, context: &Context) -> Result<Code> {
     match args.command {
         TopicCommand::List(args) => list::run(args, context).await,
         TopicCommand::Describe(args) => describe::run(args, context).await,
-        TopicCommand::Create(args) => create::run(args, context).await,
-        TopicCommand::Delete(args) => delete::run(args, context).await,
+        TopicCommand::Create(args) => unless_stopped(&context.shutdown, create::run(args, context)).await,
+        TopicCommand::Delete(args) => unless_stopped(&context.shutdown, delete::run(&args, context)).await,
         TopicCommand::Tail(args) => tail::run(args, context).await,
     }
 }
@@ -135,23 +105,27 @@ fn parse_name(text: &str) -> Result<String, String> {
     settings::topic_name(text).map_err(|fault| format!("{fault}: {}", fault.fix))
 }
 
-/// First contact with the brokers that are meant.
-async fn connect(settings: &Settings) -> Result<Cluster> {
-    Ok(app::open_kafka(settings).await?)
-}
-
 /// The topic `name` as it is now.
 async fn find(cluster: &mut Cluster, name: &str) -> Result<TopicState> {
     match topics::describe(cluster, name).await {
         Ok(topic) => Ok(topic),
-        Err(error) => Err(told_better(cluster, error).await),
+        Err(error) => Err(with_near_name(cluster, error).await),
     }
 }
 
-/// An unknown topic is told with the name that was probably meant.
-async fn told_better(cluster: &mut Cluster, error: KafkaError) -> Report {
+/// For an unknown topic, adds the name that was probably meant.
+async fn with_near_name(cluster: &mut Cluster, error: KafkaError) -> Report {
     let KafkaError::NoTopic { topic } = error else { return error.into() };
     let known = topics::list(cluster).await.unwrap_or_default();
     let near = nearest(&topic, known.iter().map(|topic| topic.name.as_str())).map(str::to_owned);
     TopicError::Unknown { topic, near }.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::kafka::topics::{PartitionState, TopicState};
+
+    pub(super) fn topic(partitions: Vec<PartitionState>) -> TopicState {
+        TopicState { name: "t".into(), id: uuid::Uuid::from_u128(1), is_internal: false, partitions }
+    }
 }

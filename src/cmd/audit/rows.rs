@@ -17,9 +17,6 @@ const PATIENTS_AT_ONCE: usize = 8;
 const PAGE_ROWS: std::ops::RangeInclusive<usize> = 8..=1000;
 
 /// The rows that the messages of `window` belong to, as far as there are any.
-///
-/// # Errors
-/// Whatever the store says.
 pub(super) async fn of_window(store: &AnyStore, window: &Window) -> Result<HashMap<Key, Signs>, StoreError> {
     let of_patients: Vec<_> =
         window.wanted().map(|(patient, times)| of_patient(store, patient, times).boxed()).collect();
@@ -81,12 +78,12 @@ async fn read(
     Ok(found)
 }
 
-/// The next moment; `None` behind the last one that there is.
+/// The next microsecond; `None` behind the last one that there is.
 fn behind(time: Timestamp) -> Option<Timestamp> {
     Timestamp::from_utc(DateTime::from_timestamp_micros(time.as_micros().checked_add(1)?)?).ok()
 }
 
-/// The time of a row that `vitals` could have written: another program's text of the same moment is another row.
+/// The time of a row that `vitals` could have written: another program's text of the same time is another row.
 fn time_of(row: &StoredReading) -> Option<Timestamp> {
     Timestamp::parse(&row.timestamp).ok().filter(|time| time.to_string() == row.timestamp)
 }
@@ -94,36 +91,32 @@ fn time_of(row: &StoredReading) -> Option<Timestamp> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cmd::audit::refused::Content;
+    use crate::cmd::audit::refused::ContentHash;
     use crate::reading::Reading;
     use crate::store::sqlite::SqliteStore;
+
+    fn signs() -> Signs {
+        Signs { heart_rate: Some(80), ..Signs::default() }
+    }
 
     fn time(second: i64) -> Timestamp {
         Timestamp::from_utc(DateTime::from_timestamp(1_761_474_600 + second, 0).unwrap()).unwrap()
     }
 
-    fn patient() -> PatientId {
-        PatientId::parse("P1").unwrap()
-    }
-
-    fn stored(timestamp: String, heart_rate: i32) -> StoredReading {
-        let signs = Signs { heart_rate: Some(heart_rate), ..Signs::default() };
-        StoredReading { patient_id: "P1".to_owned(), timestamp, signs }
-    }
-
-    async fn with_rows(rows: &[StoredReading]) -> (tempfile::TempDir, AnyStore) {
+    async fn with_rows(timestamps: impl Iterator<Item = String>) -> (tempfile::TempDir, AnyStore) {
+        let row = |timestamp| StoredReading { patient_id: "P1".to_owned(), timestamp, signs: signs() };
         let folder = tempfile::tempdir().unwrap();
         let store = AnyStore::Sqlite(SqliteStore::at(folder.path().join("vitals.db")).unwrap());
         store.init(&crate::store::cassandra::Replication::default()).await.unwrap();
-        store.restore(rows).await.unwrap();
+        store.restore(&timestamps.map(row).collect::<Vec<_>>()).await.unwrap();
         (folder, store)
     }
 
     async fn found(store: &AnyStore, seconds: &[i64]) -> Vec<i64> {
-        let signs = Signs { heart_rate: Some(1), ..Signs::default() };
+        let patient = PatientId::parse("P1").unwrap();
         let mut window = Window::default();
         for second in seconds {
-            window.add(0, Content::default(), &Reading::new(patient(), time(*second), signs).unwrap());
+            window.add(0, ContentHash::default(), &Reading::new(patient.clone(), time(*second), signs()).unwrap());
         }
         let rows = of_window(store, &window).await.unwrap();
         let mut seconds: Vec<_> =
@@ -134,8 +127,7 @@ mod tests {
 
     #[tokio::test]
     async fn rows_far_apart_are_found_among_many() {
-        let rows: Vec<_> = (0..5000).map(|second| stored(time(second).to_string(), 80)).collect();
-        let (_folder, store) = with_rows(&rows).await;
+        let (_folder, store) = with_rows((0..5000).map(|second| time(second).to_string())).await;
         let wanted: Vec<i64> = (0..5000).step_by(97).collect();
         assert_eq!(found(&store, &wanted).await, wanted);
         let all: Vec<i64> = (0..5000).collect();
@@ -144,15 +136,14 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_not_there_is_not_found() {
-        let rows: Vec<_> = (0..3000).step_by(2).map(|second| stored(time(second).to_string(), 80)).collect();
-        let (_folder, store) = with_rows(&rows).await;
+        let (_folder, store) = with_rows((0..3000).step_by(2).map(|second| time(second).to_string())).await;
         assert_eq!(found(&store, &[-5, 1, 2, 3, 2998, 2999, 4000]).await, [2, 2998]);
     }
 
     #[tokio::test]
-    async fn another_text_of_the_same_moment_is_another_row() {
+    async fn another_text_of_the_same_time_is_another_row() {
         let text = time(1).to_string().replace("+00:00", "Z");
-        let (_folder, store) = with_rows(&[stored(text, 80)]).await;
+        let (_folder, store) = with_rows([text].into_iter()).await;
         assert!(found(&store, &[1]).await.is_empty());
     }
 }

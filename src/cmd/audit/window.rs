@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::fault::{Difference, Fault};
-use super::refused::Content;
+use super::refused::ContentHash;
+use super::report::{Difference, Discrepancy};
 use crate::reading::{PatientId, Reading, Sign, Signs, Timestamp};
 
 /// How many messages are looked at together: some ten megabytes of memory.
@@ -23,7 +23,7 @@ pub(super) struct Window {
 #[derive(Debug)]
 struct Sent {
     offset: i64,
-    content: Content,
+    content: ContentHash,
     signs: Signs,
 }
 
@@ -32,14 +32,13 @@ struct Sent {
 pub(super) struct Judged {
     pub(super) offset: i64,
     /// What it said.
-    pub(super) content: Content,
+    pub(super) content: ContentHash,
     /// Its row.
     pub(super) key: Key,
-    /// What became of it.
     pub(super) verdict: Verdict,
 }
 
-/// What became of one message.
+/// What becomes of one message.
 #[derive(Debug, PartialEq)]
 pub(super) enum Verdict {
     /// The row has exactly what it carried.
@@ -47,14 +46,14 @@ pub(super) enum Verdict {
     /// A later message of the same patient and time went over it, or says the same.
     Repeat,
     /// It is not in the row.
-    Fault(Fault),
+    Wrong(Discrepancy),
     /// The row has other values, which a message elsewhere may have brought.
-    Doubt(Vec<Difference>),
+    Differs(Vec<Difference>),
 }
 
 impl Window {
     /// Takes the message at `offset`. They come in the order of their offsets.
-    pub(super) fn add(&mut self, offset: i64, content: Content, reading: &Reading) {
+    pub(super) fn add(&mut self, offset: i64, content: ContentHash, reading: &Reading) {
         let rows = self.patients.entry(reading.patient().clone()).or_default();
         rows.entry(reading.time()).or_default().push(Sent { offset, content, signs: *reading.signs() });
         self.messages += 1;
@@ -78,9 +77,8 @@ impl Window {
                 let key = (patient.clone(), time);
                 let row = rows.get(&key);
                 let mut later = sent.as_slice();
-                while let Some((message, rest)) = later.split_first() {
+                while let Some((Sent { offset, content, signs }, rest)) = later.split_first() {
                     later = rest;
-                    let Sent { offset, content, signs } = message;
                     let verdict = verdict(signs, rest, row);
                     verdicts.push(Judged { offset: *offset, content: *content, key: key.clone(), verdict });
                 }
@@ -91,11 +89,11 @@ impl Window {
 }
 
 fn verdict(signs: &Signs, later: &[Sent], row: Option<&Signs>) -> Verdict {
-    let Some(row) = row else { return Verdict::Fault(Fault::NoRow) };
+    let Some(row) = row else { return Verdict::Wrong(Discrepancy::NoRow) };
     let carried = || Sign::ALL.into_iter().filter_map(|sign| Some((sign, signs.get(sign)?)));
     let missing: Vec<_> = carried().filter(|(sign, _)| row.get(*sign).is_none()).map(|(sign, _)| sign).collect();
     if !missing.is_empty() {
-        return Verdict::Fault(Fault::SignMissing(missing));
+        return Verdict::Wrong(Discrepancy::SignMissing(missing));
     }
     let went_over = |sign: Sign| later.iter().any(|later| later.signs.get(sign).is_some());
     let differences: Vec<_> = carried()
@@ -103,7 +101,7 @@ fn verdict(signs: &Signs, later: &[Sent], row: Option<&Signs>) -> Verdict {
         .filter(|difference| Some(difference.sent) != Some(difference.stored) && !went_over(difference.sign))
         .collect();
     match (differences.is_empty(), later.is_empty()) {
-        (false, _) => Verdict::Doubt(differences),
+        (false, _) => Verdict::Differs(differences),
         (true, true) => Verdict::Row,
         (true, false) => Verdict::Repeat,
     }
@@ -112,11 +110,6 @@ fn verdict(signs: &Signs, later: &[Sent], row: Option<&Signs>) -> Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn reading(second: u32, signs: Signs) -> Reading {
-        let time = Timestamp::parse(&format!("2025-10-26T10:30:{second:02}Z")).unwrap();
-        Reading::new(PatientId::parse("P1").unwrap(), time, signs).unwrap()
-    }
 
     fn heart(rate: i32) -> Signs {
         Signs { heart_rate: Some(rate), ..Signs::default() }
@@ -128,63 +121,39 @@ mod tests {
 
     /// What becomes of messages of one time, where this is their row.
     fn judged(sent: &[Signs], row: Option<Signs>) -> Vec<Verdict> {
+        let key = (PatientId::parse("P1").unwrap(), Timestamp::parse("2025-10-26T10:30:01Z").unwrap());
         let mut window = Window::default();
         for (offset, signs) in (0..).zip(sent) {
-            window.add(offset, Content::default(), &reading(1, *signs));
+            window.add(offset, ContentHash::default(), &Reading::new(key.0.clone(), key.1, *signs).unwrap());
         }
-        let key = (PatientId::parse("P1").unwrap(), reading(1, heart(1)).time());
         let verdicts = window.judge(&row.map(|row| (key, row)).into_iter().collect());
         assert!(verdicts.is_sorted_by_key(|judged| judged.offset));
         verdicts.into_iter().map(|judged| judged.verdict).collect()
     }
 
     #[test]
-    fn a_message_whose_values_the_row_has_is_that_row() {
-        assert_eq!(judged(&[heart(80)], Some(heart(80))), [Verdict::Row]);
-    }
-
-    #[test]
-    fn what_other_messages_brought_into_the_row_does_not_matter() {
-        let row = Signs { spo2: Some(97), ..heart(80) };
-        assert_eq!(judged(&[heart(80)], Some(row)), [Verdict::Row]);
-    }
-
-    #[test]
-    fn a_message_without_a_row_is_a_fault() {
-        assert_eq!(judged(&[heart(80)], None), [Verdict::Fault(Fault::NoRow)]);
-    }
-
-    #[test]
-    fn a_sign_that_the_row_lacks_is_a_fault_even_where_a_later_message_has_it() {
-        let missing = || Verdict::Fault(Fault::SignMissing(vec![Sign::HeartRate]));
-        assert_eq!(judged(&[heart(80), heart(90)], Some(spo2(97))), [missing(), missing()]);
-    }
-
-    #[test]
-    fn a_message_that_a_later_one_went_over_is_a_repeat() {
-        assert_eq!(judged(&[heart(80), heart(90)], Some(heart(90))), [Verdict::Repeat, Verdict::Row]);
-        assert_eq!(judged(&[heart(80), heart(80)], Some(heart(80))), [Verdict::Repeat, Verdict::Row]);
-    }
-
-    #[test]
-    fn a_later_message_without_the_sign_does_not_go_over_it() {
-        let row = Signs { spo2: Some(97), ..heart(81) };
-        let difference = Difference { sign: Sign::HeartRate, sent: 80.0, stored: 81.0 };
-        assert_eq!(judged(&[heart(80), spo2(97)], Some(row)), [Verdict::Doubt(vec![difference]), Verdict::Row]);
-    }
-
-    #[test]
-    fn an_earlier_value_that_came_back_is_a_doubt_about_the_later_message() {
-        let difference = Difference { sign: Sign::HeartRate, sent: 90.0, stored: 80.0 };
-        assert_eq!(
-            judged(&[heart(80), heart(90)], Some(heart(80))),
-            [Verdict::Repeat, Verdict::Doubt(vec![difference])]
-        );
-    }
-
-    #[test]
-    fn a_temperature_is_compared_in_the_width_of_its_column() {
-        let signs = Signs { temperature: Some(36.8), ..Signs::default() };
-        assert_eq!(judged(&[signs], Some(signs)), [Verdict::Row]);
+    fn a_message_is_a_row_a_repeat_or_wrong() {
+        let both = |rate| Signs { spo2: Some(97), ..heart(rate) };
+        let missing = || Verdict::Wrong(Discrepancy::SignMissing(vec![Sign::HeartRate]));
+        let differs = |sent, stored| Verdict::Differs(vec![Difference { sign: Sign::HeartRate, sent, stored }]);
+        let temperature = Signs { temperature: Some(36.8), ..Signs::default() };
+        for (sent, row, verdicts) in [
+            (vec![heart(80)], Some(heart(80)), vec![Verdict::Row]),
+            // What other messages brought into the row does not matter.
+            (vec![heart(80)], Some(both(80)), vec![Verdict::Row]),
+            (vec![heart(80)], None, vec![Verdict::Wrong(Discrepancy::NoRow)]),
+            // A sign that the row lacks is wrong even where a later message has it.
+            (vec![heart(80), heart(90)], Some(spo2(97)), vec![missing(), missing()]),
+            (vec![heart(80), heart(90)], Some(heart(90)), vec![Verdict::Repeat, Verdict::Row]),
+            (vec![heart(80), heart(80)], Some(heart(80)), vec![Verdict::Repeat, Verdict::Row]),
+            // A later message without the sign does not go over it.
+            (vec![heart(80), spo2(97)], Some(both(81)), vec![differs(80.0, 81.0), Verdict::Row]),
+            // An earlier value that came back is a difference of the later message.
+            (vec![heart(80), heart(90)], Some(heart(80)), vec![Verdict::Repeat, differs(90.0, 80.0)]),
+            // A temperature is compared in the width of its column.
+            (vec![temperature], Some(temperature), vec![Verdict::Row]),
+        ] {
+            assert_eq!(judged(&sent, row), verdicts, "{sent:?} {row:?}");
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Days, Local, NaiveDate, NaiveTime, TimeZone};
 
+use crate::kafka::offsets::Place;
 use crate::reading::Timestamp;
 use crate::span::parse_duration;
 
@@ -9,13 +10,19 @@ use crate::span::parse_duration;
 const FORMS: &str =
     "a time is written as 2025-10-26T10:30:15Z, -15m (before now), 'now', 'today 08:00' or 'yesterday 20:30'";
 
-/// Takes a time: RFC 3339 with an offset, a span before now (`-15m`), `now`, or `today` and `yesterday`, with a time of
-/// day or from their beginning, by the clock and the time zone of this machine. Made to be a clap `value_parser`.
-///
-/// # Errors
-/// A text that tells the forms, where it is none of them.
+/// Parses a time, as a clap `value_parser`: RFC 3339 with an offset, a span before now (`-15m`), `now`, or `today` and
+/// `yesterday`, with a time of day or from their beginning, by the clock and the time zone of this machine.
 pub(in crate::cmd) fn parse(text: &str) -> Result<Timestamp, String> {
     parse_at(text, &Local::now())
+}
+
+/// Parses where to begin in a partition: `earliest`, `latest`, or a time.
+pub(in crate::cmd) fn parse_place(text: &str) -> Result<Place, String> {
+    match text {
+        "earliest" => Ok(Place::Earliest),
+        "latest" => Ok(Place::Latest),
+        time => parse(time).map(Place::Time),
+    }
 }
 
 fn parse_at<Zone: TimeZone>(text: &str, now: &DateTime<Zone>) -> Result<Timestamp, String> {

@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 
 use color_eyre::eyre::Result;
 
-use super::letters::{Choice, Letters};
-use super::{connect, counted, sent, size_bytes};
+use super::letters::{Choice, DeadLetters};
+use super::{counted, key, sent, size_bytes};
 use crate::advice::Code;
+use crate::app;
 use crate::cmd::Context;
-use crate::cmd::common::escaped::text;
+use crate::cmd::common::table::{Field, Table, print};
 use crate::kafka::admin::dead_letter_topic;
 use crate::kafka::letter::KeptLetter;
-use crate::output::{Cell, Column, FormatArgs, Rows, Value};
+use crate::output::{Column, FormatArgs};
 
 /// Which letters.
 #[derive(Debug, clap::Args)]
@@ -39,32 +40,48 @@ enum By {
     Reason,
 }
 
-const COLUMNS: [Column; 6] = [
-    Column::text("timestamp", "SENT"),
-    Column::number("partition", "PARTITION"),
-    Column::number("offset", "OFFSET"),
-    Column::text("reason", "REASON"),
-    Column::text("key", "KEY"),
-    Column::number("size_bytes", "BYTES"),
+const FIELDS: [Field<KeptLetter>; 6] = [
+    (Column::text("timestamp", "SENT"), sent),
+    (Column::number("partition", "PARTITION"), |letter| letter.partition.into()),
+    (Column::number("offset", "OFFSET"), |letter| letter.offset.into()),
+    (Column::text("reason", "REASON"), |letter| letter.reason.as_str().into()),
+    (Column::text("key", "KEY"), key),
+    (Column::number("size_bytes", "BYTES"), |letter| size_bytes(letter).into()),
 ];
 
-const BY_REASON: [Column; 2] = [Column::text("reason", "REASON"), Column::number("letters", "LETTERS")];
+const BY_REASON: [Field<(String, u64)>; 2] = [
+    (Column::text("reason", "REASON"), |(reason, _)| reason.as_str().into()),
+    (Column::number("letters", "LETTERS"), |(_, letters)| (*letters).into()),
+];
 
 pub(super) async fn run(args: &Args, context: &Context) -> Result<Code> {
     let Context { settings, output, .. } = context;
-    let mut cluster = connect(context).await?;
+    let mut cluster = app::open_kafka(settings).await?;
     let topic = dead_letter_topic(&settings.topic);
-    let mut letters = Letters::open(&mut cluster, &topic, &settings.topic, &args.choice).await?;
-    let count = match args.by {
-        None => list(&mut letters, output.rows(args.format, &COLUMNS)).await?,
-        Some(By::Reason) => count(&mut letters, output.rows(args.format, &BY_REASON)).await?,
-    };
+    let mut letters = DeadLetters::open(&mut cluster, &topic, &settings.topic, &args.choice).await?;
+    let mut count: u64 = 0;
+    match args.by {
+        None => {
+            let mut table = Table::new(output, args.format, &FIELDS);
+            while let Some(letter) = letters.next().await? {
+                count += 1;
+                table.push(&letter)?;
+            }
+            table.finish()?;
+        }
+        Some(By::Reason) => {
+            let mut by_reason = BTreeMap::<String, u64>::new();
+            while let Some(letter) = letters.next().await? {
+                count += 1;
+                *by_reason.entry(letter.reason).or_default() += 1;
+            }
+            print(output, args.format, &BY_REASON, by_reason)?;
+        }
+    }
     output.note(counted(count));
     if letters.others > 0 {
-        output.note(format_args!(
-            "no letters of this topic in '{topic}': {}",
-            crate::output::counted(letters.others, "message")
-        ));
+        let others = crate::output::counted(letters.others, "message");
+        output.note(format_args!("no letters of this topic in '{topic}': {others}"));
     }
     if let Some(left_out) = letters.left_out() {
         output.note(left_out);
@@ -75,53 +92,15 @@ pub(super) async fn run(args: &Args, context: &Context) -> Result<Code> {
     Ok(Code::Done)
 }
 
-async fn list(letters: &mut Letters<'_>, mut rows: Rows<'_>) -> Result<u64> {
-    let mut count = 0;
-    while let Some(letter) = letters.next().await? {
-        count += 1;
-        rows.push(row(&letter))?;
-    }
-    rows.finish()?;
-    Ok(count)
-}
-
-async fn count(letters: &mut Letters<'_>, mut rows: Rows<'_>) -> Result<u64> {
-    let mut by_reason = BTreeMap::<String, u64>::new();
-    while let Some(letter) = letters.next().await? {
-        *by_reason.entry(letter.reason).or_default() += 1;
-    }
-    for (reason, count) in &by_reason {
-        rows.push(vec![reason.as_str().into(), (*count).into()])?;
-    }
-    rows.finish()?;
-    Ok(by_reason.values().sum())
-}
-
-fn row(letter: &KeptLetter) -> Vec<Cell> {
-    let values: [Value; 6] = [
-        sent(letter).map(|time| time.to_string()).into(),
-        letter.partition.into(),
-        letter.offset.into(),
-        letter.reason.as_str().into(),
-        letter.original.key.as_deref().map(text).into(),
-        size_bytes(letter).into(),
-    ];
-    values.into_iter().map(Cell::from).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cmd::common::table::ndjson;
     use crate::cmd::dlq::tests::letter;
-    use crate::output::{Format, Output};
 
     #[test]
     fn programs_get_time_place_reason_key_and_size() {
-        let (output, memory) = Output::into_memory();
-        let mut rows = output.rows(FormatArgs { format: Some(Format::Ndjson) }, &COLUMNS);
-        rows.push(row(&letter("not_json", Some(b"P\xff"), Some(b"{\"heart")))).unwrap();
-        rows.push(row(&letter("null_value", None, None))).unwrap();
-        rows.finish().unwrap();
+        let letters = [letter("not_json", Some(b"P\xff"), Some(b"{\"heart")), letter("null_value", None, None)];
         let expected = concat!(
             r#"{"timestamp":"2025-10-26T10:30:15.123000+00:00","partition":2,"offset":41,"reason":"not_json","#,
             r#""key":"P\\xff","size_bytes":7}"#,
@@ -130,6 +109,6 @@ mod tests {
             r#""key":null,"size_bytes":0}"#,
             "\n"
         );
-        assert_eq!(memory.stdout(), expected);
+        assert_eq!(ndjson(&FIELDS, letters), expected);
     }
 }

@@ -1,18 +1,19 @@
 //! `vitals dlq show`: one message that was refused, as it came.
 
 use color_eyre::eyre::Result;
-use serde_json::Value as Json;
 
-use super::letters::{Choice, Letters};
-use super::{DlqError, connect, sent, size_bytes};
+use super::letters::{Choice, DeadLetters};
+use super::{DlqError, key, sent, size_bytes};
 use crate::advice::Code;
+use crate::app;
 use crate::cmd::Context;
-use crate::cmd::common::escaped::{self, text};
+use crate::cmd::common::message::{self, headers, text};
 use crate::cmd::common::offset_argument;
+use crate::cmd::common::table::{Field, print};
 use crate::kafka::admin::dead_letter_topic;
 use crate::kafka::history::Stretch;
 use crate::kafka::letter::{KeptLetter, Unfinished};
-use crate::output::{Cell, Column, Format, FormatArgs, Value, counted, visible};
+use crate::output::{Column, Format, FormatArgs, counted, visible};
 use crate::pipeline;
 
 /// Which letter.
@@ -36,16 +37,16 @@ pub(super) struct Args {
     format: FormatArgs,
 }
 
-const COLUMNS: [Column; 9] = [
-    Column::text("timestamp", "sent"),
-    Column::text("topic", "topic"),
-    Column::number("partition", "partition"),
-    Column::number("offset", "offset"),
-    Column::text("reason", "reason"),
-    Column::text("reason_today", "today"),
-    Column::text("key", "key"),
-    Column::text("headers", "headers"),
-    Column::text("value", "value"),
+const FIELDS: [Field<KeptLetter>; 9] = [
+    (Column::text("timestamp", "sent"), sent),
+    (Column::text("topic", "topic"), |letter| letter.topic.as_str().into()),
+    (Column::number("partition", "partition"), |letter| letter.partition.into()),
+    (Column::number("offset", "offset"), |letter| letter.offset.into()),
+    (Column::text("reason", "reason"), |letter| letter.reason.as_str().into()),
+    (Column::text("reason_today", "today"), |letter| reason_today(letter).into()),
+    (Column::text("key", "key"), key),
+    (Column::text("headers", "headers"), |letter| headers(&letter.original.headers).into()),
+    (Column::text("value", "value"), |letter| letter.original.value.as_deref().map(text).into()),
 ];
 
 pub(super) async fn run(args: &Args, context: &Context) -> Result<Code> {
@@ -56,19 +57,18 @@ pub(super) async fn run(args: &Args, context: &Context) -> Result<Code> {
     } else if args.format.choose(output.stdout_is_terminal()) == Format::Table {
         output.line(lines(&letter).join("\n"))?;
     } else {
-        let mut rows = output.rows(args.format, &COLUMNS);
-        rows.push(row(&letter))?;
-        rows.finish()?;
+        print(output, args.format, &FIELDS, [letter])?;
     }
     Ok(Code::Done)
 }
 
 async fn find(args: &Args, context: &Context) -> Result<KeptLetter> {
     let ((partition, offset), source) = (args.place, &context.settings.topic);
-    let (topic, mut cluster) = (dead_letter_topic(source), connect(context).await?);
+    let mut cluster = app::open_kafka(&context.settings).await?;
+    let topic = dead_letter_topic(source);
     let offsets = Some(Stretch { partition, start: offset, end: offset.saturating_add(1) });
     let choice = Choice { offsets, ..Choice::default() };
-    let mut letters = Letters::open(&mut cluster, &topic, source, &choice).await?;
+    let mut letters = DeadLetters::open(&mut cluster, &topic, source, &choice).await?;
     if let Some(letter) = letters.next().await? {
         return Ok(letter);
     }
@@ -83,28 +83,14 @@ pub(super) fn reason_today(letter: &KeptLetter) -> Option<&'static str> {
     pipeline::decode(&letter.original).err().map(|reject| reject.code())
 }
 
-fn row(letter: &KeptLetter) -> Vec<Cell> {
-    let headers = letter.original.headers.iter().map(escaped::header).collect();
-    let values: [Value; 9] = [
-        sent(letter).map(|time| time.to_string()).into(),
-        letter.topic.as_str().into(),
-        letter.partition.into(),
-        letter.offset.into(),
-        letter.reason.as_str().into(),
-        reason_today(letter).into(),
-        letter.original.key.as_deref().map(text).into(),
-        Json::Array(headers).into(),
-        letter.original.value.as_deref().map(text).into(),
-    ];
-    values.into_iter().map(Cell::from).collect()
-}
-
 /// For people: what is known of it, and under that the value. What could drive a terminal is made visible.
 fn lines(letter: &KeptLetter) -> Vec<String> {
     let KeptLetter { reason, topic, partition, offset, original } = letter;
+    let sent =
+        message::sent(original.timestamp_ms).map_or_else(|| "at a time not known".to_owned(), |at| at.to_string());
     let mut lines = vec![
         format!("message   {partition}:{offset} of {topic}"),
-        format!("sent      {}", sent(letter).map_or_else(|| "at a time not known".to_owned(), |time| time.to_string())),
+        format!("sent      {sent}"),
         format!("refused   {reason}"),
         format!("today     {}", reason_today(letter).unwrap_or("it would be taken")),
         format!("key       {}", original.key.as_deref().map_or_else(|| "none".to_owned(), text)),
@@ -123,9 +109,11 @@ fn lines(letter: &KeptLetter) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value as Json;
+
     use super::*;
+    use crate::cmd::common::table::ndjson;
     use crate::cmd::dlq::tests::letter;
-    use crate::output::Output;
 
     #[test]
     fn people_see_what_is_known_and_the_value_below_it() {
@@ -145,12 +133,9 @@ mod tests {
 
     #[test]
     fn programs_get_the_reason_of_today_beside_the_old_one() {
-        let (output, memory) = Output::into_memory();
-        let mut rows = output.rows(FormatArgs { format: Some(Format::Ndjson) }, &COLUMNS);
         let value = br#"{"patient_id":"P1","timestamp":"2025-10-26T10:30:15Z","spo2":97}"#;
-        rows.push(row(&letter("no_sign", None, Some(value)))).unwrap();
-        rows.finish().unwrap();
-        let told: Json = serde_json::from_str(&memory.stdout()).unwrap();
+        let told = ndjson(&FIELDS, [letter("no_sign", None, Some(value))]);
+        let told: Json = serde_json::from_str(&told).unwrap();
         assert_eq!((&told["reason"], &told["reason_today"]), (&"no_sign".into(), &Json::Null));
         assert_eq!((&told["key"], &told["headers"]), (&Json::Null, &Json::Array(Vec::new())));
     }

@@ -43,7 +43,7 @@ pub(super) async fn run(args: &Args, cluster: &mut Cluster, context: &Context) -
     confirm(&args.confirm, Loss { what: &what, name: group, is_loopback }, output).await?;
     admin::delete(coordinator, group).await?;
     output.line(format_args!("group {group}: deleted"))?;
-    // What was lost, so that a mistake can be mended.
+    // What was lost, so that a mistake can be undone.
     for (topic, offsets) in committed {
         let places: Vec<_> = offsets.iter().map(|(partition, offset)| format!("{partition}:{offset}")).collect();
         output.note(format_args!("it had committed of {topic} (partition:offset): {}", places.join(" ")));

@@ -3,9 +3,10 @@
 use color_eyre::eyre::Result;
 
 use crate::advice::Code;
+use crate::cmd::common::table::{Field, print};
 use crate::kafka::cluster::Cluster;
 use crate::kafka::group::admin::{self, Kind, Member};
-use crate::output::{Cell, Column, FormatArgs, Output, Value, counted};
+use crate::output::{Column, FormatArgs, Output, counted};
 use crate::settings::Settings;
 
 /// Which group.
@@ -24,22 +25,25 @@ pub(super) struct Args {
     format: FormatArgs,
 }
 
-const COLUMNS: [Column; 6] = [
-    Column::text("instance_id", "INSTANCE"),
-    Column::text("client_id", "CLIENT"),
-    Column::text("host", "HOST"),
-    Column::text("topic", "TOPIC"),
-    Column::text("partitions", "PARTITIONS"),
-    Column::text("member_id", "MEMBER").shortened(24),
+/// Of one topic that a member reads, or of none: the topic and its partitions.
+type Share = (Member, Option<String>, Vec<i32>);
+
+const FIELDS: [Field<Share>; 6] = [
+    (Column::text("instance_id", "INSTANCE"), |(member, ..)| member.instance_id.as_deref().into()),
+    (Column::text("client_id", "CLIENT"), |(member, ..)| member.client_id.as_str().into()),
+    (Column::text("host", "HOST"), |(member, ..)| member.host.as_str().into()),
+    (Column::text("topic", "TOPIC"), |(_, topic, _)| topic.as_deref().into()),
+    (Column::text("partitions", "PARTITIONS"), |(_, _, partitions)| {
+        partitions.iter().map(ToString::to_string).collect::<Vec<_>>().into()
+    }),
+    (Column::text("member_id", "MEMBER").shortened(24), |(member, ..)| member.member_id.as_str().into()),
 ];
 
 pub(super) async fn run(args: &Args, cluster: &mut Cluster, settings: &Settings, output: &Output) -> Result<Code> {
     let group = args.name.as_ref().unwrap_or(&settings.group);
     let coordinator = admin::coordinator(cluster, group).await?;
     let described = admin::describe(cluster.node(coordinator).await?, group).await?;
-    let mut rows = output.rows(args.format, &COLUMNS);
-    described.members.iter().flat_map(rows_of).try_for_each(|row| rows.push(row))?;
-    rows.finish()?;
+    print(output, args.format, &FIELDS, described.members.iter().flat_map(shares))?;
     let members = match described.kind {
         Kind::Other(_) => "whose members are not told".to_owned(),
         Kind::Classic | Kind::Consumer => counted(described.members.len(), "member"),
@@ -52,31 +56,21 @@ pub(super) async fn run(args: &Args, cluster: &mut Cluster, settings: &Settings,
     Ok(Code::Done)
 }
 
-/// A row for each topic that the member reads; one without a topic where it reads nothing.
-fn rows_of(member: &Member) -> Vec<Vec<Cell>> {
+/// One for each topic that the member reads; one without a topic where it reads nothing.
+fn shares(member: &Member) -> Vec<Share> {
     if member.assignment.is_empty() {
-        return vec![row(member, None, &[])];
+        return vec![(member.clone(), None, Vec::new())];
     }
-    member.assignment.iter().map(|(topic, partitions)| row(member, Some(topic), partitions)).collect()
-}
-
-fn row(member: &Member, topic: Option<&str>, partitions: &[i32]) -> Vec<Cell> {
-    let values: [Value; 6] = [
-        member.instance_id.as_deref().into(),
-        member.client_id.as_str().into(),
-        member.host.as_str().into(),
-        topic.into(),
-        partitions.iter().map(ToString::to_string).collect::<Vec<_>>().into(),
-        member.member_id.as_str().into(),
-    ];
-    values.into_iter().map(Cell::from).collect()
+    let of_topic =
+        |(topic, partitions): (&String, &Vec<i32>)| (member.clone(), Some(topic.clone()), partitions.clone());
+    member.assignment.iter().map(of_topic).collect()
 }
 
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::cmd::common::table::ndjson;
     use crate::kafka::group::admin::Description;
-    use crate::output::Format;
 
     /// One that is static and reads two partitions, and one that reads nothing.
     pub(in crate::cmd::group) fn two_members() -> Description {
@@ -101,10 +95,6 @@ pub(super) mod tests {
 
     #[test]
     fn each_member_has_a_row_a_topic_and_one_that_reads_nothing_has_one_too() {
-        let (output, memory) = Output::into_memory();
-        let mut rows = output.rows(FormatArgs { format: Some(Format::Ndjson) }, &COLUMNS);
-        two_members().members.iter().flat_map(rows_of).try_for_each(|row| rows.push(row)).unwrap();
-        rows.finish().unwrap();
         let expected = concat!(
             r#"{"instance_id":"ward-a","client_id":"vitals","host":"10.0.0.7","topic":"patient.vitals","#,
             r#""partitions":["0","1"],"member_id":"vitals-1"}"#,
@@ -113,6 +103,6 @@ pub(super) mod tests {
             r#""member_id":"vitals-2"}"#,
             "\n"
         );
-        assert_eq!(memory.stdout(), expected);
+        assert_eq!(ndjson(&FIELDS, two_members().members.iter().flat_map(shares)), expected);
     }
 }

@@ -2,9 +2,10 @@
 
 use color_eyre::eyre::Result;
 
-use super::{TopicError, connect, parse_name};
+use super::{TopicError, counted, parse_name};
 use crate::advice::Code;
-use crate::cmd::{Context, unless_stopped};
+use crate::app;
+use crate::cmd::Context;
 use crate::kafka::admin::{self, Creation, TopicSpec};
 
 /// What to make.
@@ -41,28 +42,21 @@ fn parse_setting(text: &str) -> Result<(String, String), String> {
 }
 
 pub(super) async fn run(args: Args, context: &Context) -> Result<Code> {
-    unless_stopped(&context.shutdown, make(&args, context)).await
-}
-
-async fn make(args: &Args, context: &Context) -> Result<Code> {
     let Context { settings, output, .. } = context;
-    let name = args.name.as_ref().unwrap_or(&settings.topic).clone();
-    let spec =
-        TopicSpec { name, partitions: args.partitions, replication: args.replication, settings: args.settings.clone() };
-    let mut cluster = connect(settings).await?;
-    let made = admin::create(&mut cluster, &spec).await?;
-    let TopicSpec { name, partitions, replication, settings } = spec;
-    match made {
+    let Args { name, partitions, replication, settings: topic_settings, if_not_exists } = args;
+    let name = name.unwrap_or_else(|| settings.topic.clone());
+    let spec = TopicSpec { name, partitions, replication, settings: topic_settings };
+    let mut cluster = app::open_kafka(settings).await?;
+    let outcome = admin::create(&mut cluster, &spec).await?;
+    let name = spec.name;
+    match outcome {
         Creation::Made => {
-            let partitions = super::counted(partitions, "partition");
-            let settings = settings.iter().map(|(name, value)| format!("{name}={value}"));
-            let facts: Vec<_> =
-                [partitions, format!("replication {replication}")].into_iter().chain(settings).collect();
+            let mut facts = vec![counted(partitions, "partition"), format!("replication {replication}")];
+            facts.extend(spec.settings.iter().map(|(name, value)| format!("{name}={value}")));
             output.line(format_args!("topic {name}: made ({})", facts.join(", ")))?;
         }
-        Creation::There { partitions } if args.if_not_exists => {
-            let partitions = super::counted(partitions, "partition");
-            output.line(format_args!("topic {name}: was there ({partitions})"))?;
+        Creation::There { partitions } if if_not_exists => {
+            output.line(format_args!("topic {name}: was there ({})", counted(partitions, "partition")))?;
         }
         Creation::There { partitions } => return Err(TopicError::Exists { topic: name, partitions }.into()),
     }

@@ -2,11 +2,12 @@
 
 use color_eyre::eyre::Result;
 
-use super::{connect, counted, find, parse_name};
+use super::{counted, find, parse_name};
 use crate::address::is_loopback;
 use crate::advice::Code;
+use crate::app;
+use crate::cmd::Context;
 use crate::cmd::common::confirm::{ConfirmArgs, Loss, confirm};
-use crate::cmd::{Context, unless_stopped};
 use crate::kafka::admin;
 use crate::kafka::topics::{self, TopicState};
 
@@ -27,13 +28,9 @@ pub(super) struct Args {
     confirm: ConfirmArgs,
 }
 
-pub(super) async fn run(args: Args, context: &Context) -> Result<Code> {
-    unless_stopped(&context.shutdown, delete(&args, context)).await
-}
-
-async fn delete(args: &Args, context: &Context) -> Result<Code> {
+pub(super) async fn run(args: &Args, context: &Context) -> Result<Code> {
     let Context { settings, output, .. } = context;
-    let mut cluster = connect(settings).await?;
+    let mut cluster = app::open_kafka(settings).await?;
     let mut topic = find(&mut cluster, &args.name).await?;
     let troubles = topics::measure(&mut cluster, std::slice::from_mut(&mut topic)).await;
     for trouble in troubles {

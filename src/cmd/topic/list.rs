@@ -2,13 +2,14 @@
 
 use color_eyre::eyre::Result;
 
-use super::connect;
 use crate::advice::Code;
+use crate::app;
 use crate::cmd::Context;
+use crate::cmd::common::table::{Field, count, print};
 use crate::cmd::common::watch::WatchArgs;
 use crate::kafka::cluster::Cluster;
 use crate::kafka::topics::{self, TopicState};
-use crate::output::{Cell, Column, FormatArgs, Output, Value};
+use crate::output::{Column, FormatArgs, Output};
 
 /// Which topics.
 #[derive(Debug, clap::Args)]
@@ -29,13 +30,13 @@ pub(super) struct Args {
     format: FormatArgs,
 }
 
-const COLUMNS: [Column; 6] = [
-    Column::text("topic", "TOPIC"),
-    Column::number("partitions", "PARTITIONS"),
-    Column::number("replicas", "REPLICAS"),
-    Column::number("records", "RECORDS"),
-    Column::for_programs("internal"),
-    Column::for_programs("topic_id"),
+const FIELDS: [Field<TopicState>; 6] = [
+    (Column::text("topic", "TOPIC"), |topic| topic.name.as_str().into()),
+    (Column::number("partitions", "PARTITIONS"), |topic| count(topic.partitions.len())),
+    (Column::number("replicas", "REPLICAS"), |topic| count(topic.replication())),
+    (Column::number("records", "RECORDS"), |topic| topic.records().into()),
+    (Column::for_programs("internal"), |topic| serde_json::Value::from(topic.is_internal).into()),
+    (Column::for_programs("topic_id"), |topic| topic.id_text().into()),
 ];
 
 pub(super) async fn run(args: Args, context: &Context) -> Result<Code> {
@@ -43,7 +44,7 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<Code> {
 }
 
 async fn watch(args: &Args, context: &Context) -> Result<Code> {
-    let mut cluster = connect(&context.settings).await?;
+    let mut cluster = app::open_kafka(&context.settings).await?;
     loop {
         show(&mut cluster, args, &context.output).await?;
         if !args.watch.again().await {
@@ -67,9 +68,7 @@ async fn show(cluster: &mut Cluster, args: &Args, output: &Output) -> Result<()>
     if args.watch.is_on() {
         output.clear_screen()?;
     }
-    let mut rows = output.rows(args.format, &COLUMNS);
-    found.iter().try_for_each(|topic| rows.push(row(topic)))?;
-    rows.finish()?;
+    print(output, args.format, &FIELDS, &found)?;
     for trouble in troubles {
         output.note(format_args!("note: {trouble}"));
     }
@@ -79,49 +78,24 @@ async fn show(cluster: &mut Cluster, args: &Args, output: &Output) -> Result<()>
     Ok(())
 }
 
-fn row(topic: &TopicState) -> Vec<Cell> {
-    let values: [Value; 6] = [
-        topic.name.as_str().into(),
-        count(topic.partitions.len()),
-        count(topic.replication()),
-        topic.records().into(),
-        serde_json::Value::from(topic.is_internal).into(),
-        topic.id_text().into(),
-    ];
-    values.into_iter().map(Cell::from).collect()
-}
-
-fn count(count: usize) -> Value {
-    u64::try_from(count).unwrap_or(u64::MAX).into()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cmd::common::table::ndjson;
+    use crate::cmd::topic::tests::topic;
     use crate::kafka::topics::{PartitionState, Range};
-    use crate::output::Format;
 
     #[test]
     fn programs_get_these_fields_and_no_guess_where_a_partition_is_silent() {
-        let known = PartitionState {
-            replicas: vec![1, 2],
-            range: Some(Range { first: 2, end: 7 }),
-            ..PartitionState::default()
-        };
+        let range = Some(Range { first: 2, end: 7 });
+        let known = PartitionState { replicas: vec![1, 2], range, ..PartitionState::default() };
         let silent = PartitionState { partition: 1, range: None, ..known.clone() };
-        let topic =
-            |partitions| TopicState { name: "t".into(), id: uuid::Uuid::from_u128(1), is_internal: false, partitions };
-        let (output, memory) = Output::into_memory();
-        let mut rows = output.rows(FormatArgs { format: Some(Format::Ndjson) }, &COLUMNS);
-        rows.push(row(&topic(vec![known.clone()]))).unwrap();
-        rows.push(row(&topic(vec![known, silent]))).unwrap();
-        rows.finish().unwrap();
         let expected = concat!(
             r#"{"topic":"t","partitions":1,"replicas":2,"records":5,"internal":false,"topic_id":"AAAAAAAAAAAAAAAAAAAAAQ"}"#,
             "\n",
             r#"{"topic":"t","partitions":2,"replicas":2,"records":null,"internal":false,"topic_id":"AAAAAAAAAAAAAAAAAAAAAQ"}"#,
             "\n",
         );
-        assert_eq!(memory.stdout(), expected);
+        assert_eq!(ndjson(&FIELDS, [topic(vec![known.clone()]), topic(vec![known, silent])]), expected);
     }
 }
