@@ -4,18 +4,15 @@
 //! whatever its size. What a window alone cannot decide is remembered, and decided by reading the topic, or the dead
 //! letters, once more.
 
-mod differing;
-mod refused;
+mod pending;
 mod report;
-mod rows;
 mod scope;
 mod window;
 
 use color_eyre::eyre::Result;
 
-use self::differing::{Differing, MAX_DIFFERING, OtherMessage};
-use self::refused::{ContentHash, MAX_REFUSED, Refused};
-use self::report::{Finding, Report};
+use self::pending::{ContentHash, Differing, DifferingMessage, MAX_DIFFERING, MAX_REFUSED, OtherMessage, Refused};
+use self::report::{Discrepancy, Finding, Report};
 use self::scope::Scope;
 use self::window::{Judged, Verdict, Window};
 use super::Context;
@@ -29,7 +26,7 @@ use crate::kafka::cluster::Cluster;
 use crate::kafka::error::KafkaError;
 use crate::kafka::history::{self, History, Stretch};
 use crate::kafka::letter::{Joiner, Piece};
-use crate::output::{FormatArgs, Output, Progress};
+use crate::output::{FormatArgs, Progress};
 use crate::pipeline;
 use crate::reading::Timestamp;
 use crate::record::Record;
@@ -170,19 +167,21 @@ impl Audit<'_, '_> {
                 window.add(record.offset, ContentHash::of(record), &reading);
             }
             Err(reject) if self.scope.is_meant(message::sent(record.timestamp_ms)) => {
-                self.refused.add(partition, record, &reject)
+                self.refused.add(partition, record, &reject);
             }
             _ => {}
         }
     }
 
     async fn judge(&mut self, partition: i32, window: Window) -> Result<()> {
-        let rows = rows::of_window(self.store, &window).await?;
+        let rows = window.rows(self.store).await?;
         for Judged { offset, content, key, verdict } in window.judge(&rows) {
             match verdict {
                 Verdict::Row => self.report.counts.rows += 1,
                 Verdict::Repeat => self.report.counts.repeats += 1,
-                Verdict::Differs(differences) => self.differing.add(partition, (offset, content), key, differences),
+                Verdict::Wrong(Discrepancy::SignDiffers(differences)) => {
+                    self.differing.add(key, DifferingMessage { partition, offset, content, differences });
+                }
                 Verdict::Wrong(discrepancy) => {
                     let (patient, time) = (Some(key.0.to_string()), Some(key.1));
                     self.refused.add_reading(content, Finding { partition, offset, patient, time, discrepancy });

@@ -60,7 +60,7 @@ fn find(name: String) -> Result<Page, GuideError> {
 }
 
 fn list() -> String {
-    PAGES.iter().map(|page| format!("{:<12} {}\n", page.name, page.summary)).collect()
+    PAGES.iter().map(|page| format!("{:<12} {}\n", page.name, page.summary)).collect::<Vec<_>>().concat()
 }
 
 #[cfg(test)]

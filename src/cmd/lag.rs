@@ -85,16 +85,12 @@ async fn show(cluster: &mut Cluster, args: &Args, settings: &Settings, output: &
             shown
         }
         // Whoever watches wants to see how it goes on.
-        Err(error) if args.watch.is_on() && is_passing(&error) => {
+        Err(error) if args.watch.is_on() && (error.is_passing() || matches!(error, KafkaError::NoGroup { .. })) => {
             output.note_error(&error);
             Ok(Code::Done)
         }
         Err(error) => Err(error.into()),
     }
-}
-
-fn is_passing(error: &KafkaError) -> bool {
-    error.is_passing() || matches!(error, KafkaError::NoGroup { .. })
 }
 
 /// Shows the lags; that they are too high together is a finding.

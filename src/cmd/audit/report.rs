@@ -201,19 +201,19 @@ mod tests {
     fn a_clean_audit_says_so_on_one_line() {
         let counts = Counts { rows: 7, repeats: 2, letters: 1, faults: 0 };
         let stretches = vec![Stretch { partition: 0, start: 0, end: 10 }];
-        let told = summary(&counts, &Scope { stretches, ..SCOPE }, "g");
-        assert_eq!(told, ["messages audited: 10 (rows 7, repeats 2, dead letters 1); nothing is missing"]);
+        let lines = summary(&counts, &Scope { stretches, ..SCOPE }, "g");
+        assert_eq!(lines, ["messages audited: 10 (rows 7, repeats 2, dead letters 1); nothing is missing"]);
     }
 
     #[test]
     fn what_was_not_audited_is_told() {
         let stretches = vec![Stretch { partition: 0, start: 0, end: 4 }];
         let scope = Scope { stretches, not_yet: 1, gone: 2, ..SCOPE };
-        let told = summary(&Counts { rows: 2, faults: 1, ..Counts::default() }, &scope, "g");
-        assert!(told[0].ends_with("; 1 AT FAULT"), "{told:?}");
-        assert_eq!(told[1], "1 offset holds no message (transaction markers, or compacted)");
-        assert_eq!(told[2], "1 offset is above what the group 'g' has stored: not there yet");
-        assert_eq!(told[3], "2 offsets are gone from the log, and cannot be audited");
+        let lines = summary(&Counts { rows: 2, faults: 1, ..Counts::default() }, &scope, "g");
+        assert!(lines[0].ends_with("; 1 AT FAULT"), "{lines:?}");
+        assert_eq!(lines[1], "1 offset holds no message (transaction markers, or compacted)");
+        assert_eq!(lines[2], "1 offset is above what the group 'g' has stored: not there yet");
+        assert_eq!(lines[3], "2 offsets are gone from the log, and cannot be audited");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! How many rows, or other things, have gone by, and how fast.
+//! How many rows, or other things, have been done, and how fast.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::output::{Progress, counted};
 
 /// How often a live line changes: as often as can be read.
-const TELL_EVERY: Duration = Duration::from_millis(200);
+const LIVE_EVERY: Duration = Duration::from_millis(200);
 
 /// What takes no longer is not worth a line in a log.
 const PLAIN_AFTER: Duration = Duration::from_secs(2);
@@ -15,7 +15,7 @@ const PLAIN_AFTER: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(in crate::cmd) struct ProgressLine {
     began: Instant,
-    told: Instant,
+    shown: Instant,
     rows: u64,
     total: Option<u64>,
     /// What is counted, in the singular.
@@ -31,7 +31,7 @@ impl ProgressLine {
     /// Begins to count now, up to a `total` if that is known.
     pub(in crate::cmd) fn of(total: Option<u64>) -> Self {
         let now = Instant::now();
-        Self { began: now, told: now, rows: 0, total, noun: "row" }
+        Self { began: now, shown: now, rows: 0, total, noun: "row" }
     }
 
     /// Counts offsets and not rows.
@@ -48,11 +48,11 @@ impl ProgressLine {
     pub(in crate::cmd) fn add(&mut self, rows: u64, doing: &str, progress: &mut Progress) {
         self.rows += rows;
         progress.set_position(self.rows);
-        let pause = if progress.is_live() { TELL_EVERY } else { PLAIN_AFTER };
-        if self.told.elapsed() < pause {
+        let pause = if progress.is_live() { LIVE_EVERY } else { PLAIN_AFTER };
+        if self.shown.elapsed() < pause {
             return;
         }
-        self.told = Instant::now();
+        self.shown = Instant::now();
         let Some(total) = self.total else { return progress.message(format_args!("{doing}: {self}")) };
         let left = left(self.rows, total, self.began.elapsed());
         if progress.is_live() {

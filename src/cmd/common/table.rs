@@ -44,11 +44,6 @@ pub(in crate::cmd) fn print<T>(
     table.finish()
 }
 
-/// A count as a value; beyond what fits it stays at the largest.
-pub(in crate::cmd) fn count(count: usize) -> Value {
-    u64::try_from(count).unwrap_or(u64::MAX).into()
-}
-
 /// What programs get of these `items`.
 #[cfg(test)]
 pub(in crate::cmd) fn ndjson<T>(fields: &[Field<T>], items: impl IntoIterator<Item = impl Borrow<T>>) -> String {

@@ -27,7 +27,7 @@ pub(in crate::cmd) fn parse_place(text: &str) -> Result<Place, String> {
 
 fn parse_at<Zone: TimeZone>(text: &str, now: &DateTime<Zone>) -> Result<Timestamp, String> {
     let text = text.trim();
-    let moment = match text.split_once(char::is_whitespace).map_or((text, ""), |(day, time)| (day, time.trim())) {
+    let time = match text.split_once(char::is_whitespace).map_or((text, ""), |(day, time)| (day, time.trim())) {
         ("now", "") => now.clone(),
         ("today", time) => on_day(now.date_naive(), time, now)?,
         ("yesterday", time) => {
@@ -37,7 +37,7 @@ fn parse_at<Zone: TimeZone>(text: &str, now: &DateTime<Zone>) -> Result<Timestam
         (_, "") if text.starts_with('-') => before(text, now).ok_or(FORMS)?,
         _ => return Timestamp::parse(text).map_err(|_| FORMS.to_owned()),
     };
-    Timestamp::from_utc(moment.to_utc()).map_err(|_| FORMS.to_owned())
+    Timestamp::from_utc(time.to_utc()).map_err(|_| FORMS.to_owned())
 }
 
 fn before<Zone: TimeZone>(text: &str, now: &DateTime<Zone>) -> Option<DateTime<Zone>> {
@@ -54,8 +54,8 @@ fn on_day<Zone: TimeZone>(day: NaiveDate, time: &str, now: &DateTime<Zone>) -> R
             .map_err(|_| FORMS)?,
     };
     // Where clocks are set back a time comes twice; the earlier one leaves no reading out.
-    let moment = now.timezone().from_local_datetime(&day.and_time(time)).earliest();
-    moment.ok_or_else(|| format!("there was no {time} on {day}: the clocks were set forward"))
+    let on_day = now.timezone().from_local_datetime(&day.and_time(time)).earliest();
+    on_day.ok_or_else(|| format!("there was no {time} on {day}: the clocks were set forward"))
 }
 
 #[cfg(test)]
@@ -67,12 +67,12 @@ mod tests {
     fn at(text: &str) -> Result<String, String> {
         let zone = FixedOffset::east_opt(2 * 3600).expect("a zone");
         let now = zone.with_ymd_and_hms(2025, 10, 26, 1, 30, 0).single().expect("a time");
-        parse_at(text, &now).map(|moment| moment.to_string())
+        parse_at(text, &now).map(|time| time.to_string())
     }
 
     #[test]
     fn each_form_is_understood() {
-        for (text, moment) in [
+        for (text, time) in [
             ("2025-10-26T10:30:15+02:00", "2025-10-26T08:30:15+00:00"),
             ("-15m", "2025-10-25T23:15:00+00:00"),
             ("-1.5h", "2025-10-25T22:00:00+00:00"),
@@ -82,7 +82,7 @@ mod tests {
             ("today", "2025-10-25T22:00:00+00:00"),
             ("yesterday 20:30:05", "2025-10-25T18:30:05+00:00"),
         ] {
-            assert_eq!(at(text).as_deref(), Ok(moment), "{text}");
+            assert_eq!(at(text).as_deref(), Ok(time), "{text}");
         }
     }
 
@@ -92,7 +92,7 @@ mod tests {
             ["", "-", "15m", "tomorrow", "today 8 o'clock", "2025-10-26T10:30:15", "-999999999999h", "now 08:00"]
         {
             let refused = at(text);
-            assert!(refused.as_ref().is_err_and(|told| told.contains("-15m")), "{text}: {refused:?}");
+            assert!(refused.as_ref().is_err_and(|error| error.contains("-15m")), "{text}: {refused:?}");
         }
     }
 }

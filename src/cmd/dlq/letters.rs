@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{DlqError, counted};
+use super::dead_letters;
 use crate::kafka::cluster::Cluster;
 use crate::kafka::error::KafkaError;
 use crate::kafka::history::{self, History, Stretch};
@@ -94,13 +94,7 @@ impl<'a> DeadLetters<'a> {
         let first = unfinished.first().map_or_else(String::new, |Unfinished { partition, offset, found, parts }| {
             format!("; parts found of {partition}:{offset}: {found} of {parts}")
         });
-        (count > 0).then(|| format!("left out, since parts are missing or do not fit: {}{first}", counted(count)))
-    }
-
-    /// The next letter, as long as it is sure that it was not given before: else [`DlqError::TooMany`].
-    pub(super) async fn next_for_sure(&mut self) -> color_eyre::eyre::Result<Option<KeptLetter>> {
-        let letter = self.next().await?;
-        if self.is_unsure { Err(DlqError::TooMany.into()) } else { Ok(letter) }
+        (count > 0).then(|| format!("left out, since parts are missing or do not fit: {}{first}", dead_letters(count)))
     }
 }
 

@@ -1,13 +1,12 @@
 //! `vitals dlq replay`: what was refused goes to the topic of the readings again.
 //!
-//! Each letter is sent once at most: what Kafka does not acknowledge is not tried again, but told.
+//! Each letter is sent once at most: what Kafka does not acknowledge is not tried again, but reported.
 
 use chrono::Utc;
 use color_eyre::eyre::Result;
 
 use super::letters::{Choice, DeadLetters};
-use super::show::reason_today;
-use super::{DlqError, counted, key};
+use super::{DlqError, dead_letters, key, reason_today};
 use crate::advice::Code;
 use crate::app;
 use crate::cmd::Context;
@@ -21,7 +20,6 @@ use crate::output::{Column, FormatArgs, Output};
 use crate::reading::reject::UNDECODABLE_BATCH;
 use crate::record::Record;
 
-/// Which letters.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 For after a rule or a program was mended: key, value and headers go to the topic
@@ -95,7 +93,10 @@ async fn send(args: &Args, context: &Context, replay: &mut Replay<'_>) -> Result
     let leaders = sending.leaders(source).await?;
     let mut letters = DeadLetters::open(&mut reading, &topic, source, &args.choice).await?;
     let mut batch = Batch::default();
-    while let Some(letter) = letters.next_for_sure().await? {
+    while let Some(letter) = letters.next().await? {
+        if letters.is_unsure {
+            return Err(DlqError::TooMany.into());
+        }
         if is_held_back(&letter, args.force) {
             replay.hold_back(letter)?;
             continue;
@@ -209,7 +210,7 @@ impl<'a> Replay<'a> {
     fn finish(self, left_out: Option<String>) -> Result<()> {
         self.table.finish()?;
         let did = if self.dry_run { "dry run, nothing was sent; to send:" } else { "sent again:" };
-        self.output.note(format_args!("{did} {}", counted(self.sent)));
+        self.output.note(format_args!("{did} {}", dead_letters(self.sent)));
         if self.held_back > 0 {
             let held_back = self.held_back;
             self.output.note(format_args!("held back, since they would be refused again: {held_back} (see --force)"));
@@ -225,7 +226,7 @@ impl<'a> Replay<'a> {
 
     fn cut_short(mut self) -> Result<()> {
         self.table.flush()?;
-        self.output.note(format_args!("cut short; sent again so far: {}", counted(self.sent)));
+        self.output.note(format_args!("cut short; sent again so far: {}", dead_letters(self.sent)));
         if self.in_flight > 0 {
             self.output.note(format_args!("of {} more it is not known", self.in_flight));
         }

@@ -19,7 +19,6 @@ use crate::ledger::Position;
 use crate::output::{Column, FormatArgs, Output};
 use crate::settings::Settings;
 
-/// Where to.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 The group and the topic are those of the settings (--group, --topic). It is

@@ -18,7 +18,6 @@ use crate::kafka::topic_settings::{
 use crate::kafka::topics::{self, PartitionState, Range, TopicState};
 use crate::output::{Column, Format, FormatArgs, MARK, Output, wrapped};
 
-/// Which topic.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Times are those of sending, in UTC. A partition without a leader, and replicas
@@ -235,7 +234,7 @@ fn time(ms: i64) -> Option<String> {
     sent(ms).map(|time| time.to_string())
 }
 
-/// A time as short as it can be told: of today the time, of this year the day and the time, else the date.
+/// A time as short as it can be: of today the time, of this year the day and the time, else the date.
 fn short(ms: i64, now: &DateTime<Utc>) -> Option<String> {
     let time = DateTime::from_timestamp_millis(ms)?;
     let form = if time.date_naive() == now.date_naive() {

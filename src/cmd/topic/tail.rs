@@ -5,7 +5,7 @@ mod view;
 use color_eyre::eyre::Result;
 use kafka_protocol::ResponseError;
 
-use self::view::{View, is_of};
+use self::view::View;
 use super::{TopicError, find, parse_name};
 use crate::advice::Code;
 use crate::app;
@@ -17,11 +17,10 @@ use crate::kafka::history::{self, History, Stretch, Tail};
 use crate::kafka::live::Live;
 use crate::kafka::offsets::{self, Place};
 use crate::kafka::topics::{self, TopicState};
-use crate::output::{FormatArgs, Output};
+use crate::output::FormatArgs;
 use crate::pipeline::source::Event;
 use crate::reading::PatientId;
 
-/// Which messages.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 A line is: time of sending, partition:offset, patient -> signs. Only where they
@@ -123,7 +122,7 @@ async fn read(args: &Args, context: &Context, view: &mut View<'_>) -> Result<()>
     let mut cluster = app::open_kafka(settings).await?;
     let name = args.name.as_ref().unwrap_or(&settings.topic);
     let topic = find(&mut cluster, name).await?;
-    let Tail { stretches, skip } = what_to_read(args, &mut cluster, topic, output).await?;
+    let Tail { stretches, skip } = what_to_read(args, &mut cluster, topic, view).await?;
     show_history(&mut cluster, name, &stretches, skip, view).await?;
     if args.follow && !view.is_full() {
         view.flush()?;
@@ -137,8 +136,8 @@ async fn read(args: &Args, context: &Context, view: &mut View<'_>) -> Result<()>
     Ok(())
 }
 
-/// Finds where to begin in the topic, or in its only partition that matters, and the ends at this moment.
-async fn what_to_read(args: &Args, cluster: &mut Cluster, mut topic: TopicState, output: &Output) -> Result<Tail> {
+/// Finds where to begin in the topic, or in the only partition that is meant, and the ends as they are now.
+async fn what_to_read(args: &Args, cluster: &mut Cluster, mut topic: TopicState, view: &View<'_>) -> Result<Tail> {
     if let Some(partition) = args.only_partition() {
         let count = topic.partitions.len();
         topic.partitions.retain(|of| of.partition == partition);
@@ -149,34 +148,31 @@ async fn what_to_read(args: &Args, cluster: &mut Cluster, mut topic: TopicState,
     let troubles = topics::measure(cluster, std::slice::from_mut(&mut topic)).await;
     let (known, silent): (Vec<_>, Vec<_>) = topic.partitions.into_iter().partition(|of| of.range.is_some());
     let topic = TopicState { partitions: known, ..topic };
-    let whole = topic.partitions.iter().filter_map(|of| {
-        let range = of.range?;
-        Some(Stretch { partition: of.partition, start: range.first, end: range.end })
-    });
+    let ranges = topic.partitions.iter().filter_map(|of| Some((of.partition, of.range?)));
+    let whole = ranges.map(|(partition, range)| Stretch { partition, start: range.first, end: range.end });
     let whole: Vec<_> = whole.collect();
     if whole.is_empty() && !silent.is_empty() {
         let what = format!("to read the topic '{}'", topic.name);
         let leaderless = KafkaError::refused(what, ResponseError::LeaderNotAvailable);
         return Err(troubles.into_iter().next().unwrap_or(leaderless).into());
     }
-    for trouble in troubles {
-        output.note(format_args!("note: {trouble}"));
-    }
-    for of in silent {
-        output.note(format_args!("note: partition {} cannot be read now and is left out", of.partition));
-    }
-    let stretches = match args.start() {
-        Start::Last(count) => {
-            let wanted = |record: &_| is_of(record, args.patient.as_ref());
-            return Ok(history::tail(cluster, &topic.name, &whole, count, wanted).await?);
-        }
+    let tail = match args.start() {
+        Start::Last(count) => history::tail(cluster, &topic.name, &whole, count, |record| view.wants(record)).await?,
         Start::At(place) => {
             let starts = offsets::find(cluster, &topic.name, &topic.leaders(), place).await?;
-            whole.iter().map(|whole| from(*whole, &starts)).collect()
+            Tail { stretches: whole.into_iter().map(|whole| from(whole, &starts)).collect(), skip: 0 }
         }
-        Start::Offset(offset) => whole.iter().map(|whole| at(*whole, offset)).collect::<Result<_, _>>()?,
+        Start::Offset(offset) => {
+            Tail { stretches: whole.into_iter().map(|whole| at(whole, offset)).collect::<Result<_, _>>()?, skip: 0 }
+        }
     };
-    Ok(Tail { stretches, skip: 0 })
+    for trouble in troubles {
+        view.note(&trouble.to_string());
+    }
+    for of in silent {
+        view.note(&format!("partition {} cannot be read now and is left out", of.partition));
+    }
+    Ok(tail)
 }
 
 /// The partition from its place in `starts` on, which is not beyond its end.

@@ -1,6 +1,7 @@
 use bytes::Bytes;
 use clap::Parser as _;
 
+use super::view::is_of;
 use super::*;
 use crate::cmd::topic::TopicCommand;
 use crate::cmd::{Command, CommandLine};
