@@ -123,7 +123,6 @@ async fn audit(args: &Args, context: &Context, report: &mut Report<'_>) -> Resul
     Ok(scope)
 }
 
-/// An audit on its way.
 struct Audit<'a, 'output> {
     settings: &'a Settings,
     store: &'a AnyStore,
@@ -191,7 +190,6 @@ impl Audit<'_, '_> {
         Ok(())
     }
 
-    /// Decides what was remembered.
     async fn decide(&mut self) -> Result<()> {
         if self.differing.len() > 0 {
             self.say("asking the topic for later messages");

@@ -18,7 +18,6 @@ pub(super) struct Finding {
     pub(super) offset: i64,
     /// The patient; of what is no reading the key, where that is text.
     pub(super) patient: Option<String>,
-    /// The time of the reading.
     pub(super) time: Option<Timestamp>,
     pub(super) discrepancy: Discrepancy,
 }
@@ -103,7 +102,6 @@ impl<'a> Report<'a> {
         Ok(())
     }
 
-    /// Shows the rest and the summary.
     pub(super) fn finish(mut self, scope: &Scope, group: &str) -> Result<Code> {
         self.show()?;
         self.table.finish()?;
@@ -135,7 +133,6 @@ fn offsets_are(count: u64) -> String {
 }
 
 impl Counts {
-    /// How many messages were audited.
     fn messages(&self) -> u64 {
         let Self { rows, repeats, letters, faults } = self;
         rows + repeats + letters + faults
@@ -153,7 +150,6 @@ impl Counts {
 }
 
 impl Discrepancy {
-    /// Its stable code.
     pub(super) fn code(&self) -> &'static str {
         match self {
             Self::NoRow => "no_row",

@@ -16,9 +16,7 @@ use crate::settings::Settings;
 pub(super) struct Scope {
     /// What should be stored, or kept as dead letters: not above what the group says that it has stored.
     pub(super) stretches: Vec<Stretch>,
-    /// Only readings of this time or later.
     pub(super) since: Option<Timestamp>,
-    /// Only readings before this time.
     pub(super) until: Option<Timestamp>,
     /// Offsets that were meant, and that the group has not come to yet.
     pub(super) not_yet: u64,
@@ -66,12 +64,10 @@ fn length(start: i64, end: i64) -> u64 {
 }
 
 impl Scope {
-    /// How many offsets it has.
     pub(super) fn offsets(&self) -> u64 {
         self.stretches.iter().map(|stretch| length(stretch.start, stretch.end)).sum()
     }
 
-    /// Whether the offset is one of them.
     pub(super) fn holds(&self, partition: i32, offset: i64) -> bool {
         self.stretches.iter().any(|stretch| stretch.contains(partition, offset))
     }

@@ -42,9 +42,7 @@ struct Sent {
 #[derive(Debug, PartialEq)]
 pub(super) struct Judged {
     pub(super) offset: i64,
-    /// What it said.
     pub(super) content: ContentHash,
-    /// Its row.
     pub(super) key: Key,
     pub(super) verdict: Verdict,
 }

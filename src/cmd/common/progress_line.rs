@@ -23,7 +23,6 @@ pub(in crate::cmd) struct ProgressLine {
 }
 
 impl ProgressLine {
-    /// Begins to count now.
     pub(in crate::cmd) fn new() -> Self {
         Self::of(None)
     }
@@ -39,7 +38,6 @@ impl ProgressLine {
         Self { noun: "offset", ..self }
     }
 
-    /// The rows so far.
     pub(in crate::cmd) fn rows(&self) -> u64 {
         self.rows
     }

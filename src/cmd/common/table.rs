@@ -32,7 +32,6 @@ impl<'a, T> Table<'a, T> {
     }
 }
 
-/// Shows all of `items`.
 pub(in crate::cmd) fn print<T>(
     output: &Output,
     format: FormatArgs,

@@ -66,7 +66,7 @@ impl<'a> DeadLetters<'a> {
                 continue;
             };
             let KeptLetter { partition, offset, .. } = *piece.letter();
-            if !self.choice.takes(piece.letter()) || (piece.is_part() && self.seen.contains(partition, offset)) {
+            if !self.choice.takes(piece.letter()) || (piece.part().is_some() && self.seen.contains(partition, offset)) {
                 continue;
             }
             let Some(letter) = self.joiner.join(piece) else { continue };

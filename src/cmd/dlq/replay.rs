@@ -151,7 +151,6 @@ impl Batch {
     }
 }
 
-/// A replay on its way.
 struct Replay<'a> {
     output: &'a Output,
     table: Table<'a, Replayed>,

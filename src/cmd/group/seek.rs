@@ -44,7 +44,6 @@ pub(super) struct Args {
     format: FormatArgs,
 }
 
-/// Where to go in each partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Target {
     Place(Place),

@@ -74,7 +74,6 @@ fn parse_place(text: &str) -> Result<Place, String> {
 /// Where nobody says how many.
 const DEFAULT_LAST: u64 = 10;
 
-/// Where to begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Start {
     /// With the last so many messages.

@@ -1,5 +1,6 @@
 //! Messages as they are shown: as lines, as rows, or as they came.
 
+use chrono::{DateTime, SecondsFormat};
 use color_eyre::eyre::Result;
 
 use super::Args;
@@ -7,6 +8,7 @@ use crate::alarm::{Implausible, implausible};
 use crate::cmd::common::line::SignsLine;
 use crate::cmd::common::message::{headers, sent, text};
 use crate::cmd::common::table::{Field, Table};
+use crate::kafka::letter::{KeptLetter, Piece};
 use crate::output::{Column, Format, Output, Text, Tone, Value, visible};
 use crate::pipeline;
 use crate::reading::reject::Reject;
@@ -78,12 +80,10 @@ impl<'a> View<'a> {
         is_of(record, self.patient)
     }
 
-    /// Whether enough is shown.
     pub(super) fn is_full(&self) -> bool {
         self.shown >= self.max
     }
 
-    /// Whether nothing is shown.
     pub(super) fn is_empty(&self) -> bool {
         self.shown == 0
     }
@@ -134,7 +134,6 @@ impl<'a> View<'a> {
         Ok(())
     }
 
-    /// Says something beside the messages.
     pub(super) fn note(&self, text: &str) {
         self.output.note(format_args!("note: {text}"));
     }
@@ -158,30 +157,22 @@ pub(super) fn is_of(record: &Record, patient: Option<&PatientId>) -> bool {
     }
 }
 
-/// A record and what it says.
 struct Message {
     partition: i32,
     record: Record,
     outcome: Result<Reading, Reject>,
-    dead_letter: Option<DeadLetter>,
-}
-
-/// What the headers of a dead letter tell.
-struct DeadLetter {
-    reason: String,
-    /// Where it stood: `patient.vitals 2:41`.
-    place: String,
+    dead_letter: Option<Piece>,
 }
 
 impl Message {
     fn read(partition: i32, record: Record) -> Self {
-        Self { partition, outcome: pipeline::decode(&record), dead_letter: DeadLetter::read(&record), record }
+        Self { partition, outcome: pipeline::decode(&record), dead_letter: Piece::read(&record), record }
     }
 
     /// The code for which it was refused, or would be.
     fn refused(&self) -> Option<&str> {
         match (&self.dead_letter, &self.outcome) {
-            (Some(letter), _) => Some(&letter.reason),
+            (Some(piece), _) => Some(&piece.letter().reason),
             (None, Err(reject)) => Some(reject.code()),
             (None, Ok(_)) => None,
         }
@@ -213,11 +204,11 @@ impl Message {
 
     /// One line for people.
     fn line(&self) -> String {
-        let sent = self.sent().map_or_else(|| "-".to_owned(), short);
+        let sent = self.sent().and_then(|sent| DateTime::from_timestamp_micros(sent.as_micros()));
+        // With the three decimals that a record's time has.
+        let sent = sent.map_or_else(|| "-".to_owned(), |sent| sent.to_rfc3339_opts(SecondsFormat::Millis, true));
         let content = match (&self.dead_letter, &self.outcome) {
-            (Some(DeadLetter { place, reason }), _) => {
-                format!("LETTER of {place}, refused: {reason}{}", self.raw_content())
-            }
+            (Some(piece), _) => format!("{}{}", dead_letter_text(piece), self.raw_content()),
             (None, Ok(reading)) => self.reading_text(reading),
             (None, Err(reject)) => format!("REFUSED {}: {reject}{}", reject.code(), self.raw_content()),
         };
@@ -253,26 +244,10 @@ impl Message {
     }
 }
 
-impl DeadLetter {
-    fn read(record: &Record) -> Option<Self> {
-        let header = |name: &str| {
-            // A letter that was a letter before has them twice; the last ones are its own.
-            let found = record.headers.iter().rev().find(|header| header.key == name.as_bytes());
-            found.and_then(|header| header.value.as_deref()).map(text)
-        };
-        let reason = header("vitals.reason")?;
-        let (topic, partition, offset) =
-            (header("vitals.topic")?, header("vitals.partition")?, header("vitals.offset")?);
-        let part = header("vitals.part").zip(header("vitals.parts"));
-        let part = part.map(|(part, parts)| format!(", part {part} of {parts}")).unwrap_or_default();
-        Some(Self { reason, place: format!("{topic} {partition}:{offset}{part}") })
-    }
-}
-
-/// With the three decimals that a record's time has.
-fn short(time: Timestamp) -> String {
-    let utc = chrono::DateTime::from_timestamp_micros(time.as_micros()).unwrap_or_default();
-    utc.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
+fn dead_letter_text(piece: &Piece) -> String {
+    let KeptLetter { reason, topic, partition, offset, .. } = piece.letter();
+    let part = piece.part().map(|(part, parts)| format!(", part {part} of {parts}")).unwrap_or_default();
+    format!("LETTER of {topic} {partition}:{offset}{part}, refused: {reason}")
 }
 
 fn excerpt(value: &[u8]) -> String {
