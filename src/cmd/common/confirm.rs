@@ -123,44 +123,32 @@ mod tests {
     const HERE: Loss<'static> = Loss { what: "the topic 't' with 7 records", name: "t", is_loopback: true };
     const ELSEWHERE: Loss<'static> = Loss { is_loopback: false, ..HERE };
 
-    fn args(yes: bool, confirm: Option<&str>) -> ConfirmArgs {
-        ConfirmArgs { yes, confirm: confirm.map(str::to_owned) }
-    }
-
-    fn refusal(args: &ConfirmArgs, loss: Loss<'_>, has_terminal: bool) -> String {
-        let error = must_ask(args, loss, has_terminal).unwrap_err();
-        format!("{error}; {}", error.hint().unwrap_or_default())
-    }
-
     #[test]
-    fn whoever_sits_at_a_terminal_is_asked() {
-        assert!(must_ask(&args(false, None), HERE, true).unwrap());
-        assert!(must_ask(&args(false, None), ELSEWHERE, true).unwrap());
-    }
-
-    #[test]
-    fn yes_is_enough_on_this_machine_only() {
-        assert!(!must_ask(&args(true, None), HERE, false).unwrap());
-        for has_terminal in [true, false] {
-            let refused = refusal(&args(true, None), ELSEWHERE, has_terminal);
-            assert!(refused.contains("--yes is not enough; add --confirm t"), "{refused}");
+    fn the_name_is_enough_everywhere_yes_on_this_machine_only_and_else_a_terminal_is_asked() {
+        let on_this_machine =
+            "7 records, and there is no terminal to ask at; add --yes to delete it without being asked";
+        for (yes, name, loss, has_terminal, expected) in [
+            (false, None, HERE, true, Ok(true)),
+            (false, None, ELSEWHERE, true, Ok(true)),
+            (false, None, HERE, false, Err(on_this_machine)),
+            (false, None, ELSEWHERE, false, Err("add --confirm t")),
+            (true, None, HERE, false, Ok(false)),
+            (true, None, ELSEWHERE, true, Err("--yes is not enough; add --confirm t")),
+            (true, None, ELSEWHERE, false, Err("--yes is not enough; add --confirm t")),
+            (false, Some("t"), HERE, false, Ok(false)),
+            (false, Some("t"), ELSEWHERE, false, Ok(false)),
+            (true, Some("T"), HERE, true, Err("'T' was given")),
+            (true, Some("T"), ELSEWHERE, true, Err("'T' was given")),
+        ] {
+            let args = ConfirmArgs { yes, confirm: name.map(str::to_owned) };
+            let decided = must_ask(&args, loss, has_terminal)
+                .map_err(|error| format!("{error}; {}", error.hint().unwrap_or_default()));
+            match (&decided, expected) {
+                (Ok(asks), Ok(expected)) => assert_eq!(*asks, expected, "{args:?} {loss:?}"),
+                (Err(error), Err(part)) => assert!(error.contains(part), "{args:?} {loss:?}: {error}"),
+                _ => panic!("{args:?} {loss:?}: {decided:?}"),
+            }
         }
-    }
-
-    #[test]
-    fn the_name_is_enough_everywhere_and_another_name_nowhere() {
-        for loss in [HERE, ELSEWHERE] {
-            assert!(!must_ask(&args(false, Some("t")), loss, false).unwrap());
-            assert!(must_ask(&args(true, Some("T")), loss, true).is_err());
-        }
-    }
-
-    #[test]
-    fn without_a_terminal_it_is_said_what_to_add() {
-        let here = refusal(&args(false, None), HERE, false);
-        assert!(here.contains("7 records, and there is no terminal"), "{here}");
-        assert!(here.ends_with("add --yes to delete it without being asked"), "{here}");
-        assert!(refusal(&args(false, None), ELSEWHERE, false).contains("add --confirm t"));
     }
 
     #[test]
