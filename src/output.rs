@@ -323,7 +323,7 @@ impl Output {
 
     /// Begins rows of data on standard output, with these `columns`.
     #[must_use]
-    pub fn rows<'a>(&'a self, format: FormatArgs, columns: &'a [Column]) -> Rows<'a> {
+    pub fn rows(&self, format: FormatArgs, columns: &[Column]) -> Rows<'_> {
         Rows::new(self, format.choose(self.stdout_is_terminal()), columns)
     }
 

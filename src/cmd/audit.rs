@@ -1,29 +1,23 @@
 //! `vitals audit`: whether every message is a row, a repeat or a dead letter.
 //!
 //! Reads the topic from outside of any group, partition by partition and window by window, so that memory is bounded
-//! whatever its size. What a window alone cannot decide is kept in mind, and decided by reading the topic, or the dead
+//! whatever its size. What a window alone cannot decide is remembered, and decided by reading the topic, or the dead
 //! letters, once more.
 
-mod doubts;
-mod fault;
-mod refused;
+mod pending;
 mod report;
-mod rows;
 mod scope;
 mod window;
 
 use color_eyre::eyre::Result;
 
-use self::doubts::{Doubts, MAX_DOUBTS, Witness};
-use self::fault::Finding;
-use self::refused::{Content, MAX_REFUSED, Refused};
-use self::report::Report;
+use self::pending::{ContentHash, Differing, DifferingMessage, MAX_DIFFERING, MAX_REFUSED, OtherMessage, Refused};
+use self::report::{Discrepancy, Finding, Report};
 use self::scope::Scope;
 use self::window::{Judged, Verdict, Window};
 use super::Context;
-use super::common::offset_argument;
 use super::common::progress_line::ProgressLine;
-use super::common::time_argument;
+use super::common::{message, offset_argument, time_argument};
 use super::query::QueryError;
 use crate::advice::Code;
 use crate::app;
@@ -32,7 +26,7 @@ use crate::kafka::cluster::Cluster;
 use crate::kafka::error::KafkaError;
 use crate::kafka::history::{self, History, Stretch};
 use crate::kafka::letter::{Joiner, Piece};
-use crate::output::{FormatArgs, Output, Progress};
+use crate::output::{FormatArgs, Progress};
 use crate::pipeline;
 use crate::reading::Timestamp;
 use crate::record::Record;
@@ -75,10 +69,13 @@ pub struct Args {
     format: FormatArgs,
 }
 
+impl Args {
+    fn only_partition(&self) -> Option<i32> {
+        self.offsets.map(|stretch| stretch.partition).or(self.partition)
+    }
+}
+
 /// Audits.
-///
-/// # Errors
-/// Kafka or the store cannot be reached; there is no such topic, partition or table.
 pub async fn run(args: Args, context: &Context) -> Result<Code> {
     let mut report = Report::new(args.format, &context.output);
     let ended = tokio::select! {
@@ -108,7 +105,17 @@ async fn audit(args: &Args, context: &Context, report: &mut Report<'_>) -> Resul
     let mut cluster = app::open_kafka(settings).await?;
     let store = app::open_store_to_read(settings, output).await?;
     let scope = scope::find(&mut cluster, settings, args).await?;
-    let mut audit = Audit::new(settings, &store, &scope, report, output);
+    let total = Some(scope.offsets());
+    let mut audit = Audit {
+        settings,
+        store: &store,
+        scope: &scope,
+        report,
+        differing: Differing::default(),
+        refused: Refused::default(),
+        progress_line: ProgressLine::of(total).offsets(),
+        progress: output.progress(total),
+    };
     for stretch in &scope.stretches {
         audit.read(&mut cluster, *stretch).await?;
     }
@@ -116,32 +123,18 @@ async fn audit(args: &Args, context: &Context, report: &mut Report<'_>) -> Resul
     Ok(scope)
 }
 
-/// An audit on its way.
 struct Audit<'a, 'output> {
     settings: &'a Settings,
     store: &'a AnyStore,
     scope: &'a Scope,
     report: &'a mut Report<'output>,
-    doubts: Doubts,
+    differing: Differing,
     refused: Refused,
-    pace: ProgressLine,
+    progress_line: ProgressLine,
     progress: Progress,
 }
 
-impl<'a, 'output> Audit<'a, 'output> {
-    fn new(
-        settings: &'a Settings,
-        store: &'a AnyStore,
-        scope: &'a Scope,
-        report: &'a mut Report<'output>,
-        output: &Output,
-    ) -> Self {
-        let total = Some(scope.offsets());
-        let (pace, progress) = (ProgressLine::of(total).offsets(), output.progress(total));
-        let (doubts, refused) = (Doubts::default(), Refused::default());
-        Self { settings, store, scope, report, doubts, refused, pace, progress }
-    }
-
+impl Audit<'_, '_> {
     /// Reads a part of a partition and holds it against the table, window by window.
     async fn read(&mut self, cluster: &mut Cluster, stretch: Stretch) -> Result<()> {
         let mut history = History::open(cluster, &self.settings.topic, &[stretch]).await?;
@@ -149,56 +142,59 @@ impl<'a, 'output> Audit<'a, 'output> {
         let mut next = stretch.start;
         while let Some((partition, record)) = history.next().await? {
             self.take(&mut window, partition, &record);
-            self.told_up_to(&mut next, record.offset.saturating_add(1));
+            self.report_progress(&mut next, record.offset.saturating_add(1));
             if window.is_full() {
                 self.judge(partition, std::mem::take(&mut window)).await?;
             }
-            if self.doubts.len() >= MAX_DOUBTS || self.refused.len() >= MAX_REFUSED {
+            if self.differing.len() >= MAX_DIFFERING || self.refused.len() >= MAX_REFUSED {
                 self.decide().await?;
             }
         }
-        self.told_up_to(&mut next, stretch.end);
+        self.report_progress(&mut next, stretch.end);
         self.judge(stretch.partition, window).await
     }
 
-    fn told_up_to(&mut self, next: &mut i64, offset: i64) {
+    fn report_progress(&mut self, next: &mut i64, offset: i64) {
         let gone_by = u64::try_from(offset.saturating_sub(*next)).unwrap_or(0);
         *next = offset.max(*next);
-        self.pace.add(gone_by, "auditing", &mut self.progress);
+        self.progress_line.add(gone_by, "auditing", &mut self.progress);
     }
 
     fn take(&mut self, window: &mut Window, partition: i32, record: &Record) {
         match pipeline::decode(record) {
             Ok(reading) if self.scope.is_meant(Some(reading.time())) => {
-                window.add(record.offset, Content::of(record), &reading);
+                window.add(record.offset, ContentHash::of(record), &reading);
             }
-            Err(reject) if self.scope.is_meant(sent(record)) => self.refused.add(partition, record, &reject),
+            Err(reject) if self.scope.is_meant(message::sent(record.timestamp_ms)) => {
+                self.refused.add(partition, record, &reject);
+            }
             _ => {}
         }
     }
 
     async fn judge(&mut self, partition: i32, window: Window) -> Result<()> {
-        let rows = rows::of_window(self.store, &window).await?;
+        let rows = window.rows(self.store).await?;
         for Judged { offset, content, key, verdict } in window.judge(&rows) {
             match verdict {
                 Verdict::Row => self.report.counts.rows += 1,
                 Verdict::Repeat => self.report.counts.repeats += 1,
-                Verdict::Doubt(differences) => self.doubts.add(partition, (offset, content), key, differences),
-                Verdict::Fault(fault) => {
+                Verdict::Wrong(Discrepancy::SignDiffers(differences)) => {
+                    self.differing.add(key, DifferingMessage { partition, offset, content, differences });
+                }
+                Verdict::Wrong(discrepancy) => {
                     let (patient, time) = (Some(key.0.to_string()), Some(key.1));
-                    self.refused.add_reading(content, Finding { partition, offset, patient, time, fault });
+                    self.refused.add_reading(content, Finding { partition, offset, patient, time, discrepancy });
                 }
             }
         }
         Ok(())
     }
 
-    /// Decides what was kept in mind.
     async fn decide(&mut self) -> Result<()> {
-        if self.doubts.len() > 0 {
+        if self.differing.len() > 0 {
             self.say("asking the topic for later messages");
-            self.ask_the_topic().await?;
-            let (findings, repeats) = self.doubts.decide();
+            self.explain_differences().await?;
+            let (findings, repeats) = self.differing.decide();
             self.report.counts.repeats += repeats;
             for (content, finding) in findings {
                 self.refused.add_reading(content, finding);
@@ -206,7 +202,7 @@ impl<'a, 'output> Audit<'a, 'output> {
         }
         if self.refused.len() > 0 {
             self.say("looking for dead letters");
-            self.show_letters().await?;
+            self.find_letters().await?;
             self.refused.decide().into_iter().try_for_each(|finding| self.report.add(finding))?;
         }
         Ok(())
@@ -218,7 +214,7 @@ impl<'a, 'output> Audit<'a, 'output> {
         }
     }
 
-    async fn ask_the_topic(&mut self) -> Result<(), KafkaError> {
+    async fn explain_differences(&mut self) -> Result<(), KafkaError> {
         // A connection of its own: the other one is in the middle of a partition.
         let mut cluster = Cluster::connect(&app::kafka_config(self.settings)).await?;
         let topic = &self.settings.topic;
@@ -227,13 +223,13 @@ impl<'a, 'output> Audit<'a, 'output> {
         while let Some((partition, record)) = history.next().await? {
             if let Ok(reading) = &pipeline::decode(&record) {
                 let is_audited = self.scope.holds(partition, record.offset);
-                self.doubts.ask(Witness { partition, offset: record.offset, reading, is_audited });
+                self.differing.explain(OtherMessage { partition, offset: record.offset, reading, is_audited });
             }
         }
         Ok(())
     }
 
-    async fn show_letters(&mut self) -> Result<(), KafkaError> {
+    async fn find_letters(&mut self) -> Result<(), KafkaError> {
         let mut cluster = Cluster::connect(&app::kafka_config(self.settings)).await?;
         let topic = dead_letter_topic(&self.settings.topic);
         let everything = match history::everything(&mut cluster, &topic).await {
@@ -248,14 +244,8 @@ impl<'a, 'output> Audit<'a, 'output> {
         {
             let piece = Piece::read(&record).filter(|piece| piece.letter().topic == self.settings.topic);
             let letter = piece.and_then(|piece| joiner.join(piece));
-            self.report.counts.letters += letter.map_or(0, |letter| self.refused.show(&letter));
+            self.report.counts.letters += letter.map_or(0, |letter| self.refused.found(&letter));
         }
         Ok(())
     }
-}
-
-/// When a record was sent, where that is known.
-fn sent(record: &Record) -> Option<Timestamp> {
-    let known = Some(record.timestamp_ms).filter(|time| *time >= 0)?;
-    Timestamp::from_utc(chrono::DateTime::from_timestamp_millis(known)?).ok()
 }

@@ -60,9 +60,6 @@ enum Shell {
 }
 
 /// Prints the script.
-///
-/// # Errors
-/// It cannot be printed.
 #[allow(clippy::unused_async, reason = "every command has the same shape")]
 pub async fn run(args: Args, context: &Context) -> Result<Code> {
     let completer: &dyn EnvCompleter = match args.shell {
@@ -85,12 +82,15 @@ pub fn answer_shell() {
 
 /// Adds to every argument that takes a name where such names are found.
 fn with_names(command: clap::Command) -> clap::Command {
-    let command = command.mut_args(|arg| match arg.get_value_names().and_then(|names| names.first()) {
-        Some(name) if name == "TOPIC" => arg.add(ArgValueCompleter::new(|typed: &OsStr| names(typed, Kind::Topic))),
-        Some(name) if name == "GROUP" => arg.add(ArgValueCompleter::new(|typed: &OsStr| names(typed, Kind::Group))),
-        Some(name) if name == "NAME" => arg.add(ArgValueCompleter::new(|typed: &OsStr| names(typed, Kind::Profile))),
-        Some(name) if name == "PAGE" => arg.add(ArgValueCandidates::new(pages)),
-        _ => arg,
+    let command = command.mut_args(|arg| {
+        let kind = match arg.get_value_names().and_then(|names| names.first()).map_or("", |name| name.as_str()) {
+            "TOPIC" => NameKind::Topic,
+            "GROUP" => NameKind::Group,
+            "NAME" => NameKind::Profile,
+            "PAGE" => return arg.add(ArgValueCandidates::new(pages)),
+            _ => return arg,
+        };
+        arg.add(ArgValueCompleter::new(move |typed: &OsStr| names(typed, kind)))
     });
     command.mut_subcommands(with_names)
 }
@@ -100,21 +100,22 @@ fn pages() -> Vec<CompletionCandidate> {
 }
 
 #[derive(Clone, Copy)]
-enum Kind {
+enum NameKind {
     Topic,
     Group,
     Profile,
 }
 
-/// The names that begin with what was typed; none where they cannot be had, since a shell has no place for an error.
-fn names(typed: &OsStr, kind: Kind) -> Vec<CompletionCandidate> {
+/// The names that begin with what was typed; none where they cannot be read, since a shell has no place for an error.
+fn names(typed: &OsStr, kind: NameKind) -> Vec<CompletionCandidate> {
     // The word that is being typed is no value yet.
     let words = std::env::args_os().filter(|word| word != typed);
     let settings = settings::resolve(&Flags::among(words), &Environment::read());
     let Ok(settings) = settings else { return Vec::new() };
     let names = match kind {
-        Kind::Profile => settings.profiles.into_iter().map(|profile| profile.name).collect(),
-        Kind::Topic | Kind::Group => asked(&settings, kind).unwrap_or_default(),
+        NameKind::Profile => settings.profiles.into_iter().map(|profile| profile.name).collect(),
+        NameKind::Topic => from_broker(topic_names(&settings)),
+        NameKind::Group => from_broker(group_names(&settings)),
     };
     let typed = typed.to_string_lossy();
     // The shell shows them, and nobody could type what is not seen.
@@ -122,18 +123,18 @@ fn names(typed: &OsStr, kind: Kind) -> Vec<CompletionCandidate> {
     fitting.map(|name| CompletionCandidate::new(name).help(None::<StyledStr>)).collect()
 }
 
-/// The names that the broker knows.
-fn asked(settings: &Settings, kind: Kind) -> Option<Vec<String>> {
-    let ask = async {
-        let mut cluster = Cluster::connect(&app::kafka_config(settings)).await?;
-        match kind {
-            Kind::Group => {
-                admin::list(&mut cluster).await.map(|listing| listing.groups.into_iter().map(|of| of.group).collect())
-            }
-            _ => topics::list(&mut cluster).await.map(|topics| topics.into_iter().map(|of| of.name).collect()),
-        }
-    };
-    let runtime = Builder::new_current_thread().enable_all().build().ok()?;
-    let answered: Result<Vec<String>, KafkaError> = runtime.block_on(async { timeout(LIMIT, ask).await.ok() })?;
-    answered.ok()
+async fn topic_names(settings: &Settings) -> Result<Vec<String>, KafkaError> {
+    let topics = topics::list(&mut Cluster::connect(&app::kafka_config(settings)).await?).await?;
+    Ok(topics.into_iter().map(|of| of.name).collect())
+}
+
+async fn group_names(settings: &Settings) -> Result<Vec<String>, KafkaError> {
+    let listing = admin::list(&mut Cluster::connect(&app::kafka_config(settings)).await?).await?;
+    Ok(listing.groups.into_iter().map(|of| of.group).collect())
+}
+
+fn from_broker(names: impl Future<Output = Result<Vec<String>, KafkaError>>) -> Vec<String> {
+    let Ok(runtime) = Builder::new_current_thread().enable_all().build() else { return Vec::new() };
+    let answered = runtime.block_on(async { timeout(LIMIT, names).await });
+    answered.ok().and_then(Result::ok).unwrap_or_default()
 }

@@ -3,8 +3,10 @@
 use color_eyre::eyre::Result;
 
 use super::Context;
+use super::common::table::{Field, print};
 use crate::advice::Code;
 use crate::output::{Column, FormatArgs};
+use crate::settings::Resolved;
 
 /// The settings.
 #[derive(Debug, clap::Args)]
@@ -34,20 +36,16 @@ Example:
     },
 }
 
-const COLUMNS: [Column; 3] =
-    [Column::text("name", "NAME"), Column::text("value", "VALUE"), Column::text("source", "SOURCE")];
+pub(super) const FIELDS: [Field<Resolved>; 3] = [
+    (Column::text("name", "NAME"), |setting| setting.name.into()),
+    (Column::text("value", "VALUE"), |setting| setting.value.clone().into()),
+    (Column::text("source", "SOURCE"), |setting| setting.source.to_string().into()),
+];
 
 /// Shows the settings.
-///
-/// # Errors
-/// Where they cannot be printed.
 #[allow(clippy::unused_async, reason = "every command has the same shape")]
 pub async fn run(args: Args, context: &Context) -> Result<Code> {
     let Action::Show { format } = args.action;
-    let mut rows = context.output.rows(format, &COLUMNS);
-    for setting in &context.settings.resolved {
-        rows.push(vec![setting.name.into(), setting.value.clone().into(), setting.source.to_string().into()])?;
-    }
-    rows.finish()?;
+    print(&context.output, format, &FIELDS, &context.settings.resolved)?;
     Ok(Code::Done)
 }

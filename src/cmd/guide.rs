@@ -1,7 +1,5 @@
 //! `vitals guide`: the pages of the [guide](crate::guide), readable without a network.
 
-use std::fmt::Write as _;
-
 use color_eyre::eyre::Result;
 
 use super::Context;
@@ -24,15 +22,11 @@ pub struct Args {
     page: Option<String>,
 }
 
-/// Why there is nothing to read.
+/// There is no such page.
 #[derive(Debug, thiserror::Error)]
-pub enum GuideError {
-    /// There is no such page.
-    #[error("there is no page named '{name}'")]
-    UnknownPage {
-        /// The page that was asked for.
-        name: String,
-    },
+#[error("there is no page named '{name}'")]
+pub(crate) struct GuideError {
+    name: String,
 }
 
 impl Advice for GuideError {
@@ -41,18 +35,13 @@ impl Advice for GuideError {
     }
 
     fn hint(&self) -> Option<String> {
-        let Self::UnknownPage { name } = self;
-        Some(match nearest(name, PAGES.iter().map(|page| page.name)) {
-            Some(meant) => format!("did you mean {meant}? `vitals guide` lists the pages"),
-            None => "`vitals guide` lists the pages".to_owned(),
-        })
+        let meant = nearest(&self.name, PAGES.iter().map(|page| page.name));
+        let question = meant.map(|meant| format!("did you mean {meant}? ")).unwrap_or_default();
+        Some(format!("{question}`vitals guide` lists the pages"))
     }
 }
 
 /// Prints the page, or the list of pages.
-///
-/// # Errors
-/// There is no such page, or it cannot be printed.
 #[allow(clippy::unused_async, reason = "every command has the same shape")]
 pub async fn run(args: Args, context: &Context) -> Result<Code> {
     if let Some(name) = args.page {
@@ -67,15 +56,11 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
 }
 
 fn find(name: String) -> Result<Page, GuideError> {
-    PAGES.iter().copied().find(|page| page.name == name).ok_or(GuideError::UnknownPage { name })
+    PAGES.iter().copied().find(|page| page.name == name).ok_or(GuideError { name })
 }
 
 fn list() -> String {
-    PAGES.iter().fold(String::new(), |mut list, page| {
-        // Writing into a text cannot fail.
-        let _ = writeln!(list, "{:<12} {}", page.name, page.summary);
-        list
-    })
+    PAGES.iter().map(|page| format!("{:<12} {}\n", page.name, page.summary)).collect::<Vec<_>>().concat()
 }
 
 #[cfg(test)]

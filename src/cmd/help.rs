@@ -24,40 +24,27 @@ const GROUPS: [(&str, &[&str]); 7] = [
     ("Read about it", &["guide"]),
 ];
 
-/// The settings that a command uses, by their names; beside these all have [`ALWAYS`].
-const USED: [(&[&str], &[&str]); 9] = [
-    (&["produce", "topic", "dlq"], &["brokers", "topic"]),
-    (&["lag", "group"], &["brokers", "topic", "group"]),
-    (&["query", "count", "export", "import", "schema"], &["store", "consistency"]),
-    (&["init"], &["brokers", "topic", "store", "consistency"]),
-    (&["status", "doctor", "audit", "reset"], &["brokers", "topic", "group", "store", "consistency"]),
-    (&["top"], &["brokers", "topic", "group", "store", "consistency", "heart_rate_high", "spo2_low"]),
-    (&["demo"], &["topic", "heart_rate_high", "spo2_low", "session_timeout", "max_in_flight_bytes", "max_batch_rows"]),
+/// Commands, and the settings that they use; beside these all have [`ALWAYS`].
+const USED: [(&str, &str); 9] = [
+    ("produce topic dlq", "brokers topic"),
+    ("lag group", "brokers topic group"),
+    ("query count export import schema", "store consistency"),
+    ("init", "brokers topic store consistency"),
+    ("status doctor audit reset", "brokers topic group store consistency"),
+    ("top", "brokers topic group store consistency heart_rate_high spo2_low"),
+    ("demo", "topic heart_rate_high spo2_low session_timeout max_in_flight_bytes max_batch_rows"),
     (
-        &["bench"],
-        &[
-            "brokers",
-            "topic",
-            "store",
-            "consistency",
-            "heart_rate_high",
-            "spo2_low",
-            "session_timeout",
-            "durability_delay",
-            "max_in_flight_bytes",
-            "max_batch_rows",
-        ],
+        "bench",
+        "brokers topic store consistency heart_rate_high spo2_low session_timeout durability_delay max_in_flight_bytes \
+         max_batch_rows",
     ),
-    (&["up", "guide", "completions"], &[]),
+    ("up guide completions", ""),
 ];
 
 /// What is for every command.
 const ALWAYS: [&str; 3] = ["config", "profile", "color"];
 
 /// Takes the command line, or the code to end with where all was said: help, the version, or what is wrong with it.
-///
-/// # Errors
-/// Help cannot be printed.
 pub fn parse(environment: &Environment, output: &Output) -> Result<Result<CommandLine, Code>, OutputError> {
     let words: Vec<OsString> = std::env::args_os().collect();
     let command = grouped(CommandLine::command());
@@ -125,20 +112,20 @@ fn with_own_settings(mut command: Command) -> Command {
     // Gives the global options to the commands.
     command.build();
     command.mut_subcommands(|subcommand| {
-        let name = subcommand.get_name().to_owned();
-        match USED.iter().find(|(names, _)| names.contains(&name.as_str())) {
+        let is_named = |names: &str| names.split(' ').any(|name| name == subcommand.get_name());
+        match USED.iter().find(|(names, _)| is_named(names)) {
             Some((_, used)) => hiding(subcommand, used),
             None => subcommand,
         }
     })
 }
 
-fn hiding(command: Command, used: &[&str]) -> Command {
+fn hiding(command: Command, used: &str) -> Command {
     let command = command.mut_args(|option| {
         let is_setting = option.get_help_heading() == Some(SETTINGS_HEADING);
         let name = option.get_id().as_str();
-        let is_hidden = is_setting && !used.contains(&name) && !ALWAYS.contains(&name);
-        if is_hidden { option.hide(true) } else { option }
+        let is_shown = used.split(' ').chain(ALWAYS).any(|used| used == name);
+        if is_setting && !is_shown { option.hide(true) } else { option }
     });
     command.mut_subcommands(|subcommand| hiding(subcommand, used))
 }
@@ -174,26 +161,18 @@ mod tests {
     }
 
     #[test]
-    fn every_command_says_which_settings_it_uses_and_these_exist() {
+    fn every_command_is_in_one_group_and_says_which_settings_it_uses_and_these_exist() {
         let command = CommandLine::command();
-        let mut named: Vec<_> = USED.iter().flat_map(|(names, _)| names.iter().copied()).chain(USE_ALL).collect();
-        named.sort_unstable();
         let mut all: Vec<_> = command.get_subcommands().map(Command::get_name).collect();
-        all.sort_unstable();
-        assert_eq!(named, all);
-        let is_setting = |name: &str| command.get_arguments().any(|argument| argument.get_id() == name);
-        let used = USED.iter().flat_map(|(_, used)| used.iter().copied()).chain(ALWAYS);
-        assert_eq!(used.filter(|name| !is_setting(name)).collect::<Vec<_>>(), Vec::<&str>::new());
-    }
-
-    #[test]
-    fn every_command_is_in_one_group() {
         let mut grouped: Vec<_> = GROUPS.iter().flat_map(|(_, names)| names.iter().copied()).collect();
-        grouped.sort_unstable();
-        let command = CommandLine::command();
-        let mut all: Vec<_> = command.get_subcommands().map(Command::get_name).collect();
-        all.sort_unstable();
-        assert_eq!(grouped, all);
+        let mut with_settings: Vec<_> = USED.iter().flat_map(|(names, _)| names.split(' ')).chain(USE_ALL).collect();
+        for names in [&mut all, &mut grouped, &mut with_settings] {
+            names.sort_unstable();
+        }
+        assert_eq!((&grouped, &with_settings), (&all, &all));
+        let is_setting = |name: &str| command.get_arguments().any(|argument| argument.get_id() == name);
+        let used = USED.iter().flat_map(|(_, used)| used.split_whitespace()).chain(ALWAYS);
+        assert_eq!(used.filter(|name| !is_setting(name)).collect::<Vec<_>>(), Vec::<&str>::new());
     }
 
     #[test]

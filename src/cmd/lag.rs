@@ -3,12 +3,13 @@
 use color_eyre::eyre::Result;
 
 use super::Context;
+use super::common::table::{self, Field};
 use super::common::watch::WatchArgs;
 use crate::advice::Code;
 use crate::kafka::cluster::Cluster;
 use crate::kafka::error::KafkaError;
 use crate::kafka::lag::{self, PartitionLag};
-use crate::output::{Cell, Column, FormatArgs, Output, Value};
+use crate::output::{Column, FormatArgs, Output};
 use crate::settings::Settings;
 use crate::{app, diagnose};
 
@@ -36,25 +37,26 @@ pub struct Args {
     format: FormatArgs,
 }
 
-const COLUMNS: [Column; 9] = [
-    Column::number("partition", "PARTITION"),
-    Column::number("committed", "COMMITTED"),
-    Column::number("stored", "STORED"),
-    Column::number("end", "END"),
-    Column::number("lag", "LAG"),
-    Column::number("lag_seconds", "SECONDS"),
-    Column::text("member", "MEMBER").shortened(MEMBER_CHARS),
-    Column::text("host", "HOST"),
-    Column::for_programs("earlier_committed"),
+const FIELDS: [Field<PartitionLag>; 9] = [
+    (Column::number("partition", "PARTITION"), |lag| lag.partition.into()),
+    (Column::number("committed", "COMMITTED"), |lag| lag.committed.into()),
+    (Column::number("stored", "STORED"), |lag| lag.stored.into()),
+    (Column::number("end", "END"), |lag| lag.end.into()),
+    (Column::number("lag", "LAG"), |lag| lag.lag.into()),
+    (Column::number("lag_seconds", "SECONDS"), |lag| {
+        lag.lag_seconds.map(|seconds| (seconds * 10.0).round() / 10.0).into()
+    }),
+    (Column::text("member", "MEMBER").shortened(MEMBER_CHARS), |lag| {
+        lag.member.as_ref().map(|member| member.id.as_str()).into()
+    }),
+    (Column::text("host", "HOST"), |lag| lag.member.as_ref().map(|member| member.host.as_str()).into()),
+    (Column::for_programs("earlier_committed"), |lag| lag.earlier.into()),
 ];
 
 /// Enough of a member's id, which ends with a random UUID, to tell it from the others.
 const MEMBER_CHARS: usize = 16;
 
 /// Shows the lag, once or until Ctrl+C.
-///
-/// # Errors
-/// Kafka cannot be reached; there is no such group or topic.
 pub async fn run(args: Args, context: &Context) -> Result<Code> {
     args.watch.until_stopped(context, watch(&args, context)).await
 }
@@ -83,7 +85,7 @@ async fn show(cluster: &mut Cluster, args: &Args, settings: &Settings, output: &
             shown
         }
         // Whoever watches wants to see how it goes on.
-        Err(error) if args.watch.is_on() && is_passing(&error) => {
+        Err(error) if args.watch.is_on() && (error.is_passing() || matches!(error, KafkaError::NoGroup { .. })) => {
             output.note_error(&error);
             Ok(Code::Done)
         }
@@ -91,36 +93,13 @@ async fn show(cluster: &mut Cluster, args: &Args, settings: &Settings, output: &
     }
 }
 
-fn is_passing(error: &KafkaError) -> bool {
-    error.is_passing() || matches!(error, KafkaError::NoGroup { .. })
-}
-
 /// Shows the lags; that they are too high together is a finding.
 fn print(lags: &[PartitionLag], args: &Args, output: &Output) -> Result<Code> {
-    let mut rows = output.rows(args.format, &COLUMNS);
-    lags.iter().try_for_each(|lag| rows.push(row(lag)))?;
-    rows.finish()?;
+    table::print(output, args.format, &FIELDS, lags)?;
     let total: i64 = lags.iter().map(|lag| lag.lag).sum();
     let oldest = lags.iter().filter_map(|lag| lag.lag_seconds).reduce(f64::max);
     let waited = oldest.map(|seconds| format!(", the oldest message has waited {seconds:.1} s")).unwrap_or_default();
     output.note(format_args!("total lag {total}{waited}"));
     let too_high = args.fail_above.is_some_and(|limit| u64::try_from(total).unwrap_or(0) > limit);
     Ok(if too_high { Code::Finding } else { Code::Done })
-}
-
-fn row(lag: &PartitionLag) -> Vec<Cell> {
-    let member = lag.member.as_ref();
-    let seconds = lag.lag_seconds.map(|seconds| (seconds * 10.0).round() / 10.0);
-    let values: [Value; 9] = [
-        lag.partition.into(),
-        lag.committed.into(),
-        lag.stored.into(),
-        lag.end.into(),
-        lag.lag.into(),
-        seconds.into(),
-        member.map(|member| member.id.as_str()).into(),
-        member.map(|member| member.host.as_str()).into(),
-        lag.earlier.into(),
-    ];
-    values.into_iter().map(Cell::from).collect()
 }

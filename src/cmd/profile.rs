@@ -2,10 +2,11 @@
 
 use color_eyre::eyre::Result;
 
-use super::Context;
+use super::common::table::{Field, print};
+use super::{Context, config};
 use crate::advice::Code;
-use crate::output::{Cell, Column, FormatArgs};
-use crate::settings::Resolved;
+use crate::output::{Column, FormatArgs};
+use crate::settings::Profile;
 
 /// The profiles.
 #[derive(Debug, clap::Args)]
@@ -43,39 +44,27 @@ Example:
     },
 }
 
-const LIST: [Column; 3] =
-    [Column::text("name", "NAME"), Column::text("in_force", "IN FORCE"), Column::text("sets", "SETS")];
+/// A profile, and whether it is in force.
+type Listed = (Profile, bool);
 
-const SHOW: [Column; 3] =
-    [Column::text("name", "NAME"), Column::text("value", "VALUE"), Column::text("source", "SOURCE")];
+const LIST: [Field<Listed>; 3] = [
+    (Column::text("name", "NAME"), |(profile, _)| profile.name.as_str().into()),
+    (Column::text("in_force", "IN FORCE"), |(_, in_force)| (*in_force).into()),
+    (Column::text("sets", "SETS"), |(profile, _)| {
+        profile.values.iter().map(|setting| setting.name.to_owned()).collect::<Vec<_>>().into()
+    }),
+];
 
 /// Shows profiles.
-///
-/// # Errors
-/// There is no such profile, or it cannot be printed.
 #[allow(clippy::unused_async, reason = "every command has the same shape")]
 pub async fn run(args: Args, context: &Context) -> Result<Code> {
     let Context { settings, output, .. } = context;
     match args.action {
         Action::List { format } => {
-            let mut rows = output.rows(format, &LIST);
-            for profile in &settings.profiles {
-                let in_force = settings.profile() == Some(&profile.name);
-                let names: Vec<_> = profile.values.iter().map(|resolved| resolved.name.to_owned()).collect();
-                rows.push(vec![profile.name.as_str().into(), in_force.into(), names.into()])?;
-            }
-            rows.finish()?;
+            let is_in_force = |profile: &Profile| settings.profile() == Some(&profile.name);
+            print(output, format, &LIST, settings.profiles.iter().map(|of| (of.clone(), is_in_force(of))))?;
         }
-        Action::Show { name, format } => {
-            let profile = settings.find_profile(&name)?;
-            let mut rows = output.rows(format, &SHOW);
-            profile.values.iter().try_for_each(|resolved| rows.push(row(resolved)))?;
-            rows.finish()?;
-        }
+        Action::Show { name, format } => print(output, format, &config::FIELDS, &settings.find_profile(&name)?.values)?,
     }
     Ok(Code::Done)
-}
-
-fn row(resolved: &Resolved) -> Vec<Cell> {
-    vec![resolved.name.into(), resolved.value.clone().into(), resolved.source.to_string().into()]
 }

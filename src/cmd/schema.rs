@@ -2,10 +2,11 @@
 
 use color_eyre::eyre::Result;
 
+use super::common::table::{Field, print};
 use super::{Context, unless_stopped};
 use crate::advice::Code;
 use crate::app;
-use crate::output::{Column, FormatArgs, Output, Value};
+use crate::output::{Column, FormatArgs, Output};
 use crate::settings::Settings;
 use crate::store::{SchemaPart, SchemaState};
 
@@ -32,17 +33,14 @@ Examples:
     },
 }
 
-const COLUMNS: [Column; 4] = [
-    Column::text("part", "PART"),
-    Column::text("state", "STATE"),
-    Column::text("differences", "DIFFERENCES"),
-    Column::for_programs("statement"),
+const FIELDS: [Field<SchemaPart>; 4] = [
+    (Column::text("part", "PART"), |part| part.what.as_str().into()),
+    (Column::text("state", "STATE"), |part| part.state.name().into()),
+    (Column::text("differences", "DIFFERENCES"), |part| part.differences.clone().into()),
+    (Column::for_programs("statement"), |part| part.statement.clone().into()),
 ];
 
 /// Shows the schema.
-///
-/// # Errors
-/// There is no keyspace or file, or it does not answer.
 pub async fn run(args: Args, context: &Context) -> Result<Code> {
     let Action::Show { format } = args.action;
     unless_stopped(&context.shutdown, show(format, &context.settings, &context.output)).await
@@ -53,17 +51,10 @@ async fn show(format: FormatArgs, settings: &Settings, output: &Output) -> Resul
     let (parts, version) = (store.schema().await?, store.version().await?);
     output.note(version);
     if format.format.is_none() {
-        let texts: Vec<_> = parts.iter().map(statement).collect();
-        output.line(texts.join("\n\n"))?;
-        return Ok(Code::Done);
+        output.line(parts.iter().map(statement).collect::<Vec<_>>().join("\n\n"))?;
+    } else {
+        print(output, format, &FIELDS, parts)?;
     }
-    let mut rows = output.rows(format, &COLUMNS);
-    for part in parts {
-        let values: [Value; 4] =
-            [part.what.into(), part.state.name().into(), part.differences.into(), part.statement.into()];
-        rows.push(values.map(Into::into).into())?;
-    }
-    rows.finish()?;
     Ok(Code::Done)
 }
 

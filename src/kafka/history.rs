@@ -36,6 +36,13 @@ pub struct Stretch {
     pub end: i64,
 }
 
+impl Stretch {
+    /// Whether the offset of this partition is in it.
+    pub fn contains(self, partition: i32, offset: i64) -> bool {
+        self.partition == partition && (self.start..self.end).contains(&offset)
+    }
+}
+
 /// Everything that `topic` holds now, partition by partition.
 ///
 /// # Errors

@@ -56,10 +56,9 @@ impl Piece {
         &self.letter
     }
 
-    /// Whether it is a part alone.
-    #[must_use]
-    pub fn is_part(&self) -> bool {
-        self.share.is_some()
+    /// Which part it is, and of how many; `None` for a whole letter.
+    pub fn part(&self) -> Option<(u32, u32)> {
+        self.share.as_ref().map(|share| (share.part, share.parts))
     }
 }
 

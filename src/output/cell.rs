@@ -109,6 +109,13 @@ impl From<u64> for Value {
     }
 }
 
+impl From<usize> for Value {
+    /// A count, as of a `u64`.
+    fn from(count: usize) -> Self {
+        Self::Integer(i64::try_from(count).unwrap_or(i64::MAX))
+    }
+}
+
 impl From<f64> for Value {
     fn from(number: f64) -> Self {
         Self::Decimal(number)

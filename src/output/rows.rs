@@ -15,7 +15,7 @@ const TABLE_BLOCK_ROWS: usize = 1000;
 #[derive(Debug)]
 pub struct Rows<'a> {
     output: &'a Output,
-    columns: &'a [Column],
+    columns: Vec<Column>,
     format: Format,
     waiting: Vec<Vec<Cell>>,
     any: bool,
@@ -23,8 +23,8 @@ pub struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
-    pub(super) fn new(output: &'a Output, format: Format, columns: &'a [Column]) -> Self {
-        Self { output, columns, format, waiting: Vec::new(), any: false, any_marked: false }
+    pub(super) fn new(output: &'a Output, format: Format, columns: &[Column]) -> Self {
+        Self { output, columns: columns.to_vec(), format, waiting: Vec::new(), any: false, any_marked: false }
     }
 
     /// Prints a row: one cell for each column, in their order.
@@ -38,11 +38,13 @@ impl<'a> Rows<'a> {
             Format::Table => self.push_to_table(row),
             Format::Json => {
                 let before = if first { "[\n" } else { ",\n" };
-                self.output.data(&format!("{before}{}", render::json_object(self.columns, &row)), Escape::Json)
+                self.output.data(&format!("{before}{}", render::json_object(&self.columns, &row)), Escape::Json)
             }
-            Format::Ndjson => self.output.data(&format!("{}\n", render::json_object(self.columns, &row)), Escape::Json),
+            Format::Ndjson => {
+                self.output.data(&format!("{}\n", render::json_object(&self.columns, &row)), Escape::Json)
+            }
             Format::Csv => {
-                let header = if first { render::csv_header(self.columns) } else { String::new() };
+                let header = if first { render::csv_header(&self.columns) } else { String::new() };
                 self.output.data(&format!("{header}{}", render::csv_row(&row)), Escape::Text)
             }
         }
@@ -70,7 +72,7 @@ impl<'a> Rows<'a> {
             Format::Json => self.output.data(if self.any { "\n]\n" } else { "[]\n" }, Escape::Json)?,
             Format::Ndjson => {}
             Format::Csv if self.any => {}
-            Format::Csv => self.output.data(&render::csv_header(self.columns), Escape::Text)?,
+            Format::Csv => self.output.data(&render::csv_header(&self.columns), Escape::Text)?,
         }
         self.output.flush()
     }
@@ -92,7 +94,7 @@ impl<'a> Rows<'a> {
             return Ok(());
         }
         let rows = std::mem::take(&mut self.waiting);
-        let table = render::table(self.columns, &rows, self.output.width());
+        let table = render::table(&self.columns, &rows, self.output.width());
         let (heading, rest) = table.split_at(table.find('\n').unwrap_or(0));
         self.output.buffer(&Text::default().toned(Tone::Heading, heading).plain(rest))
     }

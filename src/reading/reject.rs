@@ -76,6 +76,9 @@ pub enum Reject {
     Batch(BatchFault),
 }
 
+/// The code of [`Reject::Batch`].
+pub const UNDECODABLE_BATCH: &str = "undecodable_batch";
+
 impl Reject {
     /// The stable code that dead letters carry in `vitals.reason`.
     #[must_use]
@@ -95,7 +98,7 @@ impl Reject {
             Self::BloodPressure => "blood_pressure",
             Self::NoSign => "no_sign",
             Self::Store => "refused_by_store",
-            Self::Batch(_) => "undecodable_batch",
+            Self::Batch(_) => UNDECODABLE_BATCH,
         }
     }
 }

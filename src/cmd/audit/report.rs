@@ -1,22 +1,67 @@
-//! What an audit has found so far.
+//! What an audit finds: messages that are not where they should be, and the counts of all.
 
 use color_eyre::eyre::Result;
 
-use super::fault::{COLUMNS, Finding};
 use super::scope::Scope;
 use crate::advice::Code;
-use crate::output::{FormatArgs, Output, Rows};
+use crate::cmd::common::table::{Field, Table};
+use crate::output::{Column, FormatArgs, Output, counted};
+use crate::reading::{Sign, Timestamp};
 
 /// So many findings are brought into order before they are shown.
 const SORTED_FINDINGS: usize = 10_000;
 
+/// A message that is not where it should be.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Finding {
+    pub(super) partition: i32,
+    pub(super) offset: i64,
+    /// The patient; of what is no reading the key, where that is text.
+    pub(super) patient: Option<String>,
+    pub(super) time: Option<Timestamp>,
+    pub(super) discrepancy: Discrepancy,
+}
+
+/// Why a message is not where it should be.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Discrepancy {
+    /// The table has no row of its patient and time.
+    NoRow,
+    /// The row has no value of signs that it carried.
+    SignMissing(Vec<Sign>),
+    /// The row has other values, and no message that could have brought them.
+    SignDiffers(Vec<Difference>),
+    /// It was refused, for this reason, and is not among the dead letters.
+    NoLetter(&'static str),
+    /// It was refused, for this reason, and the dead letter of its offset has another content.
+    LetterDiffers(&'static str),
+}
+
+/// A sign that has another value in the row than in the message.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Difference {
+    pub(super) sign: Sign,
+    /// What the message said.
+    pub(super) sent: f64,
+    /// What the row has.
+    pub(super) stored: f64,
+}
+
+const FIELDS: [Field<Finding>; 7] = [
+    (Column::for_programs("partition"), |of| of.partition.into()),
+    (Column::for_programs("offset"), |of| of.offset.into()),
+    (Column::text("place", "PLACE"), |of| format!("{}:{}", of.partition, of.offset).into()),
+    (Column::text("patient_id", "PATIENT"), |of| of.patient.clone().into()),
+    (Column::text("timestamp", "TIME"), |of| of.time.map(|time| time.to_string()).into()),
+    (Column::text("reason", "REASON"), |of| of.discrepancy.code().into()),
+    (Column::text("detail", "DETAIL"), |of| of.discrepancy.detail().into()),
+];
+
 /// Counts messages, and shows those that are not where they should be.
-#[derive(Debug)]
 pub(super) struct Report<'a> {
     output: &'a Output,
-    rows: Rows<'a>,
+    table: Table<'a, Finding>,
     waiting: Vec<Finding>,
-    /// How many there are of each kind.
     pub(super) counts: Counts,
 }
 
@@ -35,14 +80,9 @@ pub(super) struct Counts {
 
 impl<'a> Report<'a> {
     pub(super) fn new(format: FormatArgs, output: &'a Output) -> Self {
-        let rows = output.rows(format, &COLUMNS);
-        Self { output, rows, waiting: Vec::new(), counts: Counts::default() }
+        Self { output, table: Table::new(output, format, &FIELDS), waiting: Vec::new(), counts: Counts::default() }
     }
 
-    /// Takes up a message that is not where it should be.
-    ///
-    /// # Errors
-    /// Nobody reads what is shown.
     pub(super) fn add(&mut self, finding: Finding) -> Result<()> {
         self.counts.faults += 1;
         self.waiting.push(finding);
@@ -51,27 +91,20 @@ impl<'a> Report<'a> {
 
     fn show(&mut self) -> Result<()> {
         self.waiting.sort_by_key(|finding| (finding.partition, finding.offset));
-        Ok(self.waiting.drain(..).try_for_each(|finding| self.rows.push(finding.row()))?)
+        Ok(self.waiting.drain(..).try_for_each(|finding| self.table.push(&finding))?)
     }
 
     /// Shows what was found before something kept the audit from its end.
-    ///
-    /// # Errors
-    /// Nobody reads what is shown.
     pub(super) fn break_off(mut self) -> Result<()> {
         self.show()?;
-        self.rows.flush()?;
+        self.table.flush()?;
         self.output.note(format_args!("the audit did not come to its end; so far: {}", self.counts.text()));
         Ok(())
     }
 
-    /// Shows the rest and the summary.
-    ///
-    /// # Errors
-    /// Nobody reads what is shown.
     pub(super) fn finish(mut self, scope: &Scope, group: &str) -> Result<Code> {
         self.show()?;
-        self.rows.finish()?;
+        self.table.finish()?;
         for line in summary(&self.counts, scope, group) {
             self.output.note(line);
         }
@@ -83,29 +116,23 @@ fn summary(counts: &Counts, scope: &Scope, group: &str) -> Vec<String> {
     let mut lines = vec![counts.text()];
     let empty = scope.offsets().saturating_sub(counts.messages());
     if empty > 0 && !scope.has_times() {
-        lines.push(format!("{} no message (transaction markers, or compacted)", offsets(empty, "hold")));
+        let verb = if empty == 1 { "holds" } else { "hold" };
+        lines.push(format!("{} {verb} no message (transaction markers, or compacted)", counted(empty, "offset")));
     }
     if scope.not_yet > 0 {
-        let not_yet = offsets(scope.not_yet, "are above");
-        lines.push(format!("{not_yet} what the group '{group}' has stored: not there yet"));
+        lines.push(format!("{} above what the group '{group}' has stored: not there yet", offsets_are(scope.not_yet)));
     }
     if scope.gone > 0 {
-        lines.push(format!("{} gone from the log, and cannot be audited", offsets(scope.gone, "are")));
+        lines.push(format!("{} gone from the log, and cannot be audited", offsets_are(scope.gone)));
     }
     lines
 }
 
-/// `1 offset is`, `2 offsets are`: the verb is given for several.
-fn offsets(count: u64, verb: &str) -> String {
-    match count {
-        1 if verb.starts_with("are") => format!("1 offset {}", verb.replacen("are", "is", 1)),
-        1 => format!("1 offset {verb}s"),
-        count => format!("{count} offsets {verb}"),
-    }
+fn offsets_are(count: u64) -> String {
+    format!("{} {}", counted(count, "offset"), if count == 1 { "is" } else { "are" })
 }
 
 impl Counts {
-    /// How many messages were audited.
     fn messages(&self) -> u64 {
         let Self { rows, repeats, letters, faults } = self;
         rows + repeats + letters + faults
@@ -113,20 +140,55 @@ impl Counts {
 
     fn text(&self) -> String {
         let Self { rows, repeats, letters, faults } = self;
-        if self.messages() == 0 {
+        let messages = self.messages();
+        if messages == 0 {
             return "there was no message to audit".to_owned();
         }
         let verdict = if *faults == 0 { "nothing is missing".to_owned() } else { format!("{faults} AT FAULT") };
-        format!(
-            "messages audited: {} (rows {rows}, repeats {repeats}, dead letters {letters}); {verdict}",
-            self.messages()
-        )
+        format!("messages audited: {messages} (rows {rows}, repeats {repeats}, dead letters {letters}); {verdict}")
     }
+}
+
+impl Discrepancy {
+    pub(super) fn code(&self) -> &'static str {
+        match self {
+            Self::NoRow => "no_row",
+            Self::SignMissing(_) => "sign_missing",
+            Self::SignDiffers(_) => "sign_differs",
+            Self::NoLetter(_) => "no_letter",
+            Self::LetterDiffers(_) => "letter_differs",
+        }
+    }
+
+    fn detail(&self) -> Option<String> {
+        match self {
+            Self::NoRow => None,
+            Self::SignMissing(signs) => Some(signs.iter().map(Sign::to_string).collect::<Vec<_>>().join(", ")),
+            Self::SignDiffers(differences) => {
+                Some(differences.iter().map(Difference::text).collect::<Vec<_>>().join(", "))
+            }
+            Self::NoLetter(reason) | Self::LetterDiffers(reason) => Some(format!("refused: {reason}")),
+        }
+    }
+}
+
+impl Difference {
+    fn text(&self) -> String {
+        let Self { sign, sent, stored } = self;
+        format!("{sign}: sent {}, stored {}", short(*sent), short(*stored))
+    }
+}
+
+/// As it was sent: the table's width makes 36.79999923706055 of 36.8.
+#[allow(clippy::as_conversions, clippy::cast_possible_truncation, reason = "back to the width that it came from")]
+fn short(value: f64) -> String {
+    (value as f32).to_string()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cmd::common::table::ndjson;
     use crate::kafka::history::Stretch;
 
     const SCOPE: Scope = Scope { stretches: Vec::new(), since: None, until: None, not_yet: 0, gone: 0 };
@@ -135,18 +197,44 @@ mod tests {
     fn a_clean_audit_says_so_on_one_line() {
         let counts = Counts { rows: 7, repeats: 2, letters: 1, faults: 0 };
         let stretches = vec![Stretch { partition: 0, start: 0, end: 10 }];
-        let told = summary(&counts, &Scope { stretches, ..SCOPE }, "g");
-        assert_eq!(told, ["messages audited: 10 (rows 7, repeats 2, dead letters 1); nothing is missing"]);
+        let lines = summary(&counts, &Scope { stretches, ..SCOPE }, "g");
+        assert_eq!(lines, ["messages audited: 10 (rows 7, repeats 2, dead letters 1); nothing is missing"]);
     }
 
     #[test]
     fn what_was_not_audited_is_told() {
         let stretches = vec![Stretch { partition: 0, start: 0, end: 4 }];
         let scope = Scope { stretches, not_yet: 1, gone: 2, ..SCOPE };
-        let told = summary(&Counts { rows: 2, faults: 1, ..Counts::default() }, &scope, "g");
-        assert!(told[0].ends_with("; 1 AT FAULT"), "{told:?}");
-        assert_eq!(told[1], "1 offset holds no message (transaction markers, or compacted)");
-        assert_eq!(told[2], "1 offset is above what the group 'g' has stored: not there yet");
-        assert_eq!(told[3], "2 offsets are gone from the log, and cannot be audited");
+        let lines = summary(&Counts { rows: 2, faults: 1, ..Counts::default() }, &scope, "g");
+        assert!(lines[0].ends_with("; 1 AT FAULT"), "{lines:?}");
+        assert_eq!(lines[1], "1 offset holds no message (transaction markers, or compacted)");
+        assert_eq!(lines[2], "1 offset is above what the group 'g' has stored: not there yet");
+        assert_eq!(lines[3], "2 offsets are gone from the log, and cannot be audited");
+    }
+
+    #[test]
+    fn programs_get_place_patient_reason_and_detail() {
+        let time = Timestamp::parse("2025-10-26T10:30:15Z").ok();
+        let reading =
+            |discrepancy| Finding { partition: 2, offset: 41, patient: Some("P1".to_owned()), time, discrepancy };
+        let differences = vec![
+            Difference { sign: Sign::HeartRate, sent: 80.0, stored: 81.0 },
+            Difference { sign: Sign::Temperature, sent: f64::from(36.8_f32), stored: 37.0 },
+        ];
+        let refused = Finding { patient: None, time: None, ..reading(Discrepancy::NoLetter("not_json")) };
+        let expected = concat!(
+            r#"{"partition":2,"offset":41,"place":"2:41","patient_id":"P1","#,
+            r#""timestamp":"2025-10-26T10:30:15+00:00","reason":"no_row","detail":null}"#,
+            "\n",
+            r#"{"partition":2,"offset":41,"place":"2:41","patient_id":"P1","timestamp":"2025-10-26T10:30:15+00:00","#,
+            r#""reason":"sign_differs","#,
+            r#""detail":"heart_rate: sent 80, stored 81, temperature: sent 36.8, stored 37"}"#,
+            "\n",
+            r#"{"partition":2,"offset":41,"place":"2:41","patient_id":null,"timestamp":null,"reason":"no_letter","#,
+            r#""detail":"refused: not_json"}"#,
+            "\n"
+        );
+        let findings = [reading(Discrepancy::NoRow), reading(Discrepancy::SignDiffers(differences)), refused];
+        assert_eq!(ndjson(&FIELDS, findings), expected);
     }
 }

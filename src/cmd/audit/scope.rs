@@ -16,9 +16,7 @@ use crate::settings::Settings;
 pub(super) struct Scope {
     /// What should be stored, or kept as dead letters: not above what the group says that it has stored.
     pub(super) stretches: Vec<Stretch>,
-    /// Only readings of this time or later.
     pub(super) since: Option<Timestamp>,
-    /// Only readings before this time.
     pub(super) until: Option<Timestamp>,
     /// Offsets that were meant, and that the group has not come to yet.
     pub(super) not_yet: u64,
@@ -27,16 +25,12 @@ pub(super) struct Scope {
 }
 
 /// Finds out what is there, and how far the group has come.
-///
-/// # Errors
-/// Kafka cannot be reached or refuses; there is no such topic or partition.
 pub(super) async fn find(cluster: &mut Cluster, settings: &Settings, args: &Args) -> Result<Scope, KafkaError> {
     let topic = &settings.topic;
     // Before the ends: what is sent meanwhile is not there yet.
     let everything = history::everything(cluster, topic).await?;
     let partitions: Vec<i32> = everything.iter().map(|stretch| stretch.partition).collect();
-    let asked = args.offsets.map(|stretch| stretch.partition).or(args.partition);
-    if let Some(partition) = asked.filter(|asked| !partitions.contains(asked)) {
+    if let Some(partition) = args.only_partition().filter(|asked| !partitions.contains(asked)) {
         return Err(KafkaError::NoPartition { topic: topic.clone(), partition, count: partitions.len() });
     }
     let topic_id = cluster.topic_id(topic).await?;
@@ -50,7 +44,7 @@ pub(super) async fn find(cluster: &mut Cluster, settings: &Settings, args: &Args
 /// What is meant of `everything`, where the group has come up to `stored` by partition.
 fn cut(everything: &[Stretch], stored: &HashMap<i32, i64>, args: &Args) -> Scope {
     let mut scope = Scope { stretches: Vec::new(), since: args.since, until: args.until, not_yet: 0, gone: 0 };
-    let asked = args.offsets.map(|stretch| stretch.partition).or(args.partition);
+    let asked = args.only_partition();
     for whole in everything.iter().filter(|whole| asked.is_none_or(|asked| asked == whole.partition)) {
         let meant = args.offsets.unwrap_or(*whole);
         let end = meant.end.min(whole.end);
@@ -70,15 +64,12 @@ fn length(start: i64, end: i64) -> u64 {
 }
 
 impl Scope {
-    /// How many offsets it has.
     pub(super) fn offsets(&self) -> u64 {
         self.stretches.iter().map(|stretch| length(stretch.start, stretch.end)).sum()
     }
 
-    /// Whether the offset is one of them.
     pub(super) fn holds(&self, partition: i32, offset: i64) -> bool {
-        let within = |stretch: &Stretch| (stretch.start..stretch.end).contains(&offset);
-        self.stretches.iter().any(|stretch| stretch.partition == partition && within(stretch))
+        self.stretches.iter().any(|stretch| stretch.contains(partition, offset))
     }
 
     /// Whether only some of the messages in it are meant.
@@ -105,45 +96,30 @@ mod tests {
         Args { since: None, until: None, offsets, partition, format: FormatArgs::default() }
     }
 
-    fn scope(stored: &[(i32, i64)], args: &Args) -> (Vec<(i32, i64, i64)>, u64, u64) {
-        let scope = cut(&WHOLE, &stored.iter().copied().collect(), args);
-        let stretches = scope.stretches.iter().map(|of| (of.partition, of.start, of.end)).collect();
-        (stretches, scope.not_yet, scope.gone)
-    }
-
     fn of(partition: i32, start: i64, end: i64) -> Args {
         args(Some(Stretch { partition, start, end }), None)
     }
 
     #[test]
-    fn without_a_range_everything_that_the_group_has_stored_is_audited() {
-        assert_eq!(scope(&[(0, 12), (1, 10)], &args(None, None)), (vec![(0, 5, 12), (1, 0, 10)], 8, 0));
-    }
-
-    #[test]
-    fn a_partition_of_which_nothing_is_stored_is_not_there_yet() {
-        assert_eq!(scope(&[(0, 20)], &args(None, None)), (vec![(0, 5, 20)], 10, 0));
-        assert_eq!(scope(&[(0, 3)], &args(None, Some(0))), (vec![], 15, 0));
-    }
-
-    #[test]
-    fn only_the_partition_that_was_asked_for_is_audited() {
-        assert_eq!(scope(&[(0, 20), (1, 10)], &args(None, Some(1))), (vec![(1, 0, 10)], 0, 0));
-    }
-
-    #[test]
-    fn a_range_of_offsets_is_cut_to_what_the_log_holds_and_the_group_has_stored() {
-        let stored = [(0, 12), (1, 10)];
-        assert_eq!(scope(&stored, &of(0, 6, 9)), (vec![(0, 6, 9)], 0, 0));
-        assert_eq!(scope(&stored, &of(0, 0, 15)), (vec![(0, 5, 12)], 3, 5));
-        assert_eq!(scope(&stored, &of(0, 15, 99)), (vec![], 5, 0));
-        assert_eq!(scope(&stored, &of(0, 0, 4)), (vec![], 0, 4));
-        assert_eq!(scope(&stored, &of(0, 50, 60)), (vec![], 0, 0));
-    }
-
-    #[test]
-    fn a_position_beyond_the_end_of_the_log_reaches_to_its_end() {
-        assert_eq!(scope(&[(1, 99)], &args(None, Some(1))), (vec![(1, 0, 10)], 0, 0));
+    fn what_the_log_holds_and_the_group_has_stored_of_what_is_meant_is_audited() {
+        for (meant, stored, audited, not_yet, gone) in [
+            (args(None, None), vec![(0, 12), (1, 10)], vec![(0, 5, 12), (1, 0, 10)], 8, 0),
+            // Of a partition of which nothing is stored, nothing is there yet.
+            (args(None, None), vec![(0, 20)], vec![(0, 5, 20)], 10, 0),
+            (args(None, Some(0)), vec![(0, 3)], vec![], 15, 0),
+            (args(None, Some(1)), vec![(0, 20), (1, 10)], vec![(1, 0, 10)], 0, 0),
+            // What is stored beyond the end of the log reaches to its end.
+            (args(None, Some(1)), vec![(1, 99)], vec![(1, 0, 10)], 0, 0),
+            (of(0, 6, 9), vec![(0, 12)], vec![(0, 6, 9)], 0, 0),
+            (of(0, 0, 15), vec![(0, 12)], vec![(0, 5, 12)], 3, 5),
+            (of(0, 15, 99), vec![(0, 12)], vec![], 5, 0),
+            (of(0, 0, 4), vec![(0, 12)], vec![], 0, 4),
+            (of(0, 50, 60), vec![(0, 12)], vec![], 0, 0),
+        ] {
+            let scope = cut(&WHOLE, &stored.iter().copied().collect(), &meant);
+            let stretches: Vec<_> = scope.stretches.iter().map(|of| (of.partition, of.start, of.end)).collect();
+            assert_eq!((stretches, scope.not_yet, scope.gone), (audited, not_yet, gone), "{meant:?} {stored:?}");
+        }
     }
 
     #[test]

@@ -1,13 +1,24 @@
-//! Some messages of one partition, held against the rows that they belong to.
+//! Some messages of one partition, held against the rows that they belong to. The rows come in few requests.
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::fault::{Difference, Fault};
-use super::refused::Content;
+use chrono::DateTime;
+use futures::FutureExt as _;
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+
+use super::pending::ContentHash;
+use super::report::{Difference, Discrepancy};
 use crate::reading::{PatientId, Reading, Sign, Signs, Timestamp};
+use crate::store::{AnyStore, Order, Selection, StoreError, StoredReading};
 
 /// How many messages are looked at together: some ten megabytes of memory.
 pub(super) const WINDOW_MESSAGES: usize = 50_000;
+
+/// So many patients are asked for at the same time.
+const PATIENTS_AT_ONCE: usize = 8;
+
+/// How many rows are asked for in one go, at least and at most.
+const PAGE_ROWS: std::ops::RangeInclusive<usize> = 8..=1000;
 
 /// A row of the table, by its key.
 pub(super) type Key = (PatientId, Timestamp);
@@ -23,7 +34,7 @@ pub(super) struct Window {
 #[derive(Debug)]
 struct Sent {
     offset: i64,
-    content: Content,
+    content: ContentHash,
     signs: Signs,
 }
 
@@ -31,30 +42,25 @@ struct Sent {
 #[derive(Debug, PartialEq)]
 pub(super) struct Judged {
     pub(super) offset: i64,
-    /// What it said.
-    pub(super) content: Content,
-    /// Its row.
+    pub(super) content: ContentHash,
     pub(super) key: Key,
-    /// What became of it.
     pub(super) verdict: Verdict,
 }
 
-/// What became of one message.
+/// What becomes of one message.
 #[derive(Debug, PartialEq)]
 pub(super) enum Verdict {
     /// The row has exactly what it carried.
     Row,
     /// A later message of the same patient and time went over it, or says the same.
     Repeat,
-    /// It is not in the row.
-    Fault(Fault),
-    /// The row has other values, which a message elsewhere may have brought.
-    Doubt(Vec<Difference>),
+    /// It is not in the row as it was sent; other values may have been brought by a message elsewhere.
+    Wrong(Discrepancy),
 }
 
 impl Window {
     /// Takes the message at `offset`. They come in the order of their offsets.
-    pub(super) fn add(&mut self, offset: i64, content: Content, reading: &Reading) {
+    pub(super) fn add(&mut self, offset: i64, content: ContentHash, reading: &Reading) {
         let rows = self.patients.entry(reading.patient().clone()).or_default();
         rows.entry(reading.time()).or_default().push(Sent { offset, content, signs: *reading.signs() });
         self.messages += 1;
@@ -65,9 +71,12 @@ impl Window {
         self.messages >= WINDOW_MESSAGES
     }
 
-    /// The rows that are needed to judge it: by patient, the times in order.
-    pub(super) fn wanted(&self) -> impl Iterator<Item = (&PatientId, Vec<Timestamp>)> {
-        self.patients.iter().map(|(patient, rows)| (patient, rows.keys().copied().collect()))
+    /// The rows that its messages belong to, as far as there are any.
+    pub(super) async fn rows(&self, store: &AnyStore) -> Result<HashMap<Key, Signs>, StoreError> {
+        let wanted = self.patients.iter().map(|(patient, rows)| (patient, rows.keys().copied().collect()));
+        let of_patients: Vec<_> = wanted.map(|(patient, times)| rows_of(store, patient, times).boxed()).collect();
+        let found: Vec<Vec<_>> = stream::iter(of_patients).buffer_unordered(PATIENTS_AT_ONCE).try_collect().await?;
+        Ok(found.into_iter().flatten().collect())
     }
 
     /// Tells of each message what became of it, where these are the rows that there are.
@@ -78,9 +87,8 @@ impl Window {
                 let key = (patient.clone(), time);
                 let row = rows.get(&key);
                 let mut later = sent.as_slice();
-                while let Some((message, rest)) = later.split_first() {
+                while let Some((Sent { offset, content, signs }, rest)) = later.split_first() {
                     later = rest;
-                    let Sent { offset, content, signs } = message;
                     let verdict = verdict(signs, rest, row);
                     verdicts.push(Judged { offset: *offset, content: *content, key: key.clone(), verdict });
                 }
@@ -91,11 +99,11 @@ impl Window {
 }
 
 fn verdict(signs: &Signs, later: &[Sent], row: Option<&Signs>) -> Verdict {
-    let Some(row) = row else { return Verdict::Fault(Fault::NoRow) };
+    let Some(row) = row else { return Verdict::Wrong(Discrepancy::NoRow) };
     let carried = || Sign::ALL.into_iter().filter_map(|sign| Some((sign, signs.get(sign)?)));
     let missing: Vec<_> = carried().filter(|(sign, _)| row.get(*sign).is_none()).map(|(sign, _)| sign).collect();
     if !missing.is_empty() {
-        return Verdict::Fault(Fault::SignMissing(missing));
+        return Verdict::Wrong(Discrepancy::SignMissing(missing));
     }
     let went_over = |sign: Sign| later.iter().any(|later| later.signs.get(sign).is_some());
     let differences: Vec<_> = carried()
@@ -103,20 +111,80 @@ fn verdict(signs: &Signs, later: &[Sent], row: Option<&Signs>) -> Verdict {
         .filter(|difference| Some(difference.sent) != Some(difference.stored) && !went_over(difference.sign))
         .collect();
     match (differences.is_empty(), later.is_empty()) {
-        (false, _) => Verdict::Doubt(differences),
+        (false, _) => Verdict::Wrong(Discrepancy::SignDiffers(differences)),
         (true, true) => Verdict::Row,
         (true, false) => Verdict::Repeat,
     }
 }
 
+/// The patient's rows of these times, which are in order. Neighbours come together; what lies between those that are far
+/// apart is stepped over.
+async fn rows_of(
+    store: &AnyStore,
+    patient: &PatientId,
+    times: Vec<Timestamp>,
+) -> Result<Vec<(Key, Signs)>, StoreError> {
+    let mut found = Vec::new();
+    let mut wanted = times.as_slice();
+    let mut page_rows = wanted.len().clamp(*PAGE_ROWS.start(), *PAGE_ROWS.end());
+    while let (Some(first), Some(last)) = (wanted.first(), wanted.last()) {
+        let page = read(store, patient, *first, *last, page_rows).await?;
+        let before = found.len();
+        for row in &page {
+            if let Some(time) = time_of(row).filter(|time| wanted.binary_search(time).is_ok()) {
+                found.push(((patient.clone(), time), row.signs));
+            }
+        }
+        let Some(end) = page.last().filter(|_| page.len() >= page_rows) else { break };
+        // The store compares times as texts, and so does this.
+        let passed = wanted.partition_point(|time| time.to_string() <= end.timestamp);
+        wanted = wanted.get(passed..).unwrap_or_default();
+        page_rows = next_page_rows(page_rows, found.len() - before);
+    }
+    Ok(found)
+}
+
+/// Asks for less where most of what came was not wanted, and for more where it was.
+fn next_page_rows(page_rows: usize, hits: usize) -> usize {
+    let next = if hits < page_rows / 4 { page_rows / 4 } else { page_rows * 2 };
+    next.clamp(*PAGE_ROWS.start(), *PAGE_ROWS.end())
+}
+
+async fn read(
+    store: &AnyStore,
+    patient: &PatientId,
+    first: Timestamp,
+    last: Timestamp,
+    rows: usize,
+) -> Result<Vec<StoredReading>, StoreError> {
+    let selection = Selection::Patient {
+        id: patient.as_str().to_owned(),
+        since: Some(first),
+        until: behind(last),
+        order: Order::OldestFirst,
+    };
+    let mut readings = store.readings(&selection, u32::try_from(rows).unwrap_or(u32::MAX));
+    let mut found = Vec::with_capacity(rows);
+    while let Some(page) = readings.next_page().await? {
+        found.extend(page);
+    }
+    Ok(found)
+}
+
+/// The next microsecond; `None` behind the last one that there is.
+fn behind(time: Timestamp) -> Option<Timestamp> {
+    Timestamp::from_utc(DateTime::from_timestamp_micros(time.as_micros().checked_add(1)?)?).ok()
+}
+
+/// The time of a row that `vitals` could have written: another program's text of the same time is another row.
+fn time_of(row: &StoredReading) -> Option<Timestamp> {
+    Timestamp::parse(&row.timestamp).ok().filter(|time| time.to_string() == row.timestamp)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn reading(second: u32, signs: Signs) -> Reading {
-        let time = Timestamp::parse(&format!("2025-10-26T10:30:{second:02}Z")).unwrap();
-        Reading::new(PatientId::parse("P1").unwrap(), time, signs).unwrap()
-    }
+    use crate::store::sqlite::SqliteStore;
 
     fn heart(rate: i32) -> Signs {
         Signs { heart_rate: Some(rate), ..Signs::default() }
@@ -128,63 +196,89 @@ mod tests {
 
     /// What becomes of messages of one time, where this is their row.
     fn judged(sent: &[Signs], row: Option<Signs>) -> Vec<Verdict> {
+        let key = (PatientId::parse("P1").unwrap(), Timestamp::parse("2025-10-26T10:30:01Z").unwrap());
         let mut window = Window::default();
         for (offset, signs) in (0..).zip(sent) {
-            window.add(offset, Content::default(), &reading(1, *signs));
+            window.add(offset, ContentHash::default(), &Reading::new(key.0.clone(), key.1, *signs).unwrap());
         }
-        let key = (PatientId::parse("P1").unwrap(), reading(1, heart(1)).time());
         let verdicts = window.judge(&row.map(|row| (key, row)).into_iter().collect());
         assert!(verdicts.is_sorted_by_key(|judged| judged.offset));
         verdicts.into_iter().map(|judged| judged.verdict).collect()
     }
 
     #[test]
-    fn a_message_whose_values_the_row_has_is_that_row() {
-        assert_eq!(judged(&[heart(80)], Some(heart(80))), [Verdict::Row]);
+    fn a_message_is_a_row_a_repeat_or_wrong() {
+        let both = |rate| Signs { spo2: Some(97), ..heart(rate) };
+        let missing = || Verdict::Wrong(Discrepancy::SignMissing(vec![Sign::HeartRate]));
+        let differs = |sent, stored| {
+            Verdict::Wrong(Discrepancy::SignDiffers(vec![Difference { sign: Sign::HeartRate, sent, stored }]))
+        };
+        let temperature = Signs { temperature: Some(36.8), ..Signs::default() };
+        for (sent, row, verdicts) in [
+            (vec![heart(80)], Some(heart(80)), vec![Verdict::Row]),
+            // What other messages brought into the row does not matter.
+            (vec![heart(80)], Some(both(80)), vec![Verdict::Row]),
+            (vec![heart(80)], None, vec![Verdict::Wrong(Discrepancy::NoRow)]),
+            // A sign that the row lacks is wrong even where a later message has it.
+            (vec![heart(80), heart(90)], Some(spo2(97)), vec![missing(), missing()]),
+            (vec![heart(80), heart(90)], Some(heart(90)), vec![Verdict::Repeat, Verdict::Row]),
+            (vec![heart(80), heart(80)], Some(heart(80)), vec![Verdict::Repeat, Verdict::Row]),
+            // A later message without the sign does not go over it.
+            (vec![heart(80), spo2(97)], Some(both(81)), vec![differs(80.0, 81.0), Verdict::Row]),
+            // An earlier value that came back is a difference of the later message.
+            (vec![heart(80), heart(90)], Some(heart(80)), vec![Verdict::Repeat, differs(90.0, 80.0)]),
+            // A temperature is compared in the width of its column.
+            (vec![temperature], Some(temperature), vec![Verdict::Row]),
+        ] {
+            assert_eq!(judged(&sent, row), verdicts, "{sent:?} {row:?}");
+        }
     }
 
-    #[test]
-    fn what_other_messages_brought_into_the_row_does_not_matter() {
-        let row = Signs { spo2: Some(97), ..heart(80) };
-        assert_eq!(judged(&[heart(80)], Some(row)), [Verdict::Row]);
+    fn time(second: i64) -> Timestamp {
+        Timestamp::from_utc(DateTime::from_timestamp(1_761_474_600 + second, 0).unwrap()).unwrap()
     }
 
-    #[test]
-    fn a_message_without_a_row_is_a_fault() {
-        assert_eq!(judged(&[heart(80)], None), [Verdict::Fault(Fault::NoRow)]);
+    async fn with_rows(timestamps: impl Iterator<Item = String>) -> (tempfile::TempDir, AnyStore) {
+        let row = |timestamp| StoredReading { patient_id: "P1".to_owned(), timestamp, signs: heart(80) };
+        let folder = tempfile::tempdir().unwrap();
+        let store = AnyStore::Sqlite(SqliteStore::at(folder.path().join("vitals.db")).unwrap());
+        store.init(&crate::store::cassandra::Replication::default()).await.unwrap();
+        store.restore(&timestamps.map(row).collect::<Vec<_>>()).await.unwrap();
+        (folder, store)
     }
 
-    #[test]
-    fn a_sign_that_the_row_lacks_is_a_fault_even_where_a_later_message_has_it() {
-        let missing = || Verdict::Fault(Fault::SignMissing(vec![Sign::HeartRate]));
-        assert_eq!(judged(&[heart(80), heart(90)], Some(spo2(97))), [missing(), missing()]);
+    async fn found(store: &AnyStore, seconds: &[i64]) -> Vec<i64> {
+        let patient = PatientId::parse("P1").unwrap();
+        let mut window = Window::default();
+        for second in seconds {
+            window.add(0, ContentHash::default(), &Reading::new(patient.clone(), time(*second), heart(80)).unwrap());
+        }
+        let rows = window.rows(store).await.unwrap();
+        let mut seconds: Vec<_> =
+            rows.keys().map(|(_, found)| (found.as_micros() - time(0).as_micros()) / 1_000_000).collect();
+        seconds.sort_unstable();
+        seconds
     }
 
-    #[test]
-    fn a_message_that_a_later_one_went_over_is_a_repeat() {
-        assert_eq!(judged(&[heart(80), heart(90)], Some(heart(90))), [Verdict::Repeat, Verdict::Row]);
-        assert_eq!(judged(&[heart(80), heart(80)], Some(heart(80))), [Verdict::Repeat, Verdict::Row]);
+    #[tokio::test]
+    async fn rows_far_apart_are_found_among_many() {
+        let (_folder, store) = with_rows((0..5000).map(|second| time(second).to_string())).await;
+        let wanted: Vec<i64> = (0..5000).step_by(97).collect();
+        assert_eq!(found(&store, &wanted).await, wanted);
+        let all: Vec<i64> = (0..5000).collect();
+        assert_eq!(found(&store, &all).await, all);
     }
 
-    #[test]
-    fn a_later_message_without_the_sign_does_not_go_over_it() {
-        let row = Signs { spo2: Some(97), ..heart(81) };
-        let difference = Difference { sign: Sign::HeartRate, sent: 80.0, stored: 81.0 };
-        assert_eq!(judged(&[heart(80), spo2(97)], Some(row)), [Verdict::Doubt(vec![difference]), Verdict::Row]);
+    #[tokio::test]
+    async fn what_is_not_there_is_not_found() {
+        let (_folder, store) = with_rows((0..3000).step_by(2).map(|second| time(second).to_string())).await;
+        assert_eq!(found(&store, &[-5, 1, 2, 3, 2998, 2999, 4000]).await, [2, 2998]);
     }
 
-    #[test]
-    fn an_earlier_value_that_came_back_is_a_doubt_about_the_later_message() {
-        let difference = Difference { sign: Sign::HeartRate, sent: 90.0, stored: 80.0 };
-        assert_eq!(
-            judged(&[heart(80), heart(90)], Some(heart(80))),
-            [Verdict::Repeat, Verdict::Doubt(vec![difference])]
-        );
-    }
-
-    #[test]
-    fn a_temperature_is_compared_in_the_width_of_its_column() {
-        let signs = Signs { temperature: Some(36.8), ..Signs::default() };
-        assert_eq!(judged(&[signs], Some(signs)), [Verdict::Row]);
+    #[tokio::test]
+    async fn another_text_of_the_same_time_is_another_row() {
+        let text = time(1).to_string().replace("+00:00", "Z");
+        let (_folder, store) = with_rows([text].into_iter()).await;
+        assert!(found(&store, &[1]).await.is_empty());
     }
 }

@@ -35,33 +35,19 @@ pub(in crate::cmd) struct Loss<'a> {
 
 /// Why nothing was deleted.
 #[derive(Debug, thiserror::Error)]
-pub enum ConfirmError {
-    /// Nobody can be asked.
+pub(crate) enum ConfirmError {
     #[error("this deletes {what}, and there is no terminal to ask at")]
     NobodyToAsk {
-        /// What would have gone.
         what: String,
-        /// Its name.
         name: String,
         /// Whether `--yes` would be enough.
         is_loopback: bool,
     },
     /// `--yes`, and the servers are elsewhere.
     #[error("this deletes {what}, which is not on this machine: --yes is not enough")]
-    Elsewhere {
-        /// What would have gone.
-        what: String,
-        /// Its name.
-        name: String,
-    },
-    /// The name that was given is that of something else.
+    Elsewhere { what: String, name: String },
     #[error("nothing was deleted: the name is '{name}', and '{given}' was given")]
-    OtherName {
-        /// The name of what would have gone.
-        name: String,
-        /// What was typed, or given with `--confirm`.
-        given: String,
-    },
+    OtherName { name: String, given: String },
     /// The user typed nothing.
     #[error("nothing was deleted")]
     Declined,
@@ -90,13 +76,10 @@ impl Advice for ConfirmError {
 }
 
 /// Makes sure that the user means it; asks where that is possible and needed.
-///
-/// # Errors
-/// [`ConfirmError`] where the user does not, or cannot be asked.
 pub(in crate::cmd) async fn confirm(args: &ConfirmArgs, loss: Loss<'_>, output: &Output) -> Result<()> {
     // In the background the system stops, for ever, who reads the terminal.
     let has_terminal = io::stdin().is_terminal() && is_in_foreground();
-    if decide(args, loss, has_terminal)? == Decision::Ask {
+    if must_ask(args, loss, has_terminal)? {
         output.note(format_args!("this deletes {}", loss.what));
         output.note(format_args!("it cannot be undone: type {} to delete it, or press Enter to keep it", loss.name));
         // A read of the terminal cannot be cut off: Ctrl+C leaves it behind on a thread of its own.
@@ -111,22 +94,17 @@ pub(in crate::cmd) async fn confirm(args: &ConfirmArgs, loss: Loss<'_>, output: 
     Ok(())
 }
 
-#[derive(Debug, PartialEq, Eq)]
-enum Decision {
-    Go,
-    Ask,
-}
-
-fn decide(args: &ConfirmArgs, loss: Loss<'_>, has_terminal: bool) -> Result<Decision, ConfirmError> {
-    let (what, name) = (|| loss.what.to_owned(), || loss.name.to_owned());
+/// Whether the user has yet to be asked.
+fn must_ask(args: &ConfirmArgs, loss: Loss<'_>, has_terminal: bool) -> Result<bool, ConfirmError> {
     if let Some(given) = &args.confirm {
-        return judge(loss.name, given).map(|()| Decision::Go);
+        return judge(loss.name, given).map(|()| false);
     }
+    let (what, name) = (loss.what.to_owned(), loss.name.to_owned());
     match (args.yes, has_terminal) {
-        (true, _) if loss.is_loopback => Ok(Decision::Go),
-        (true, _) => Err(ConfirmError::Elsewhere { what: what(), name: name() }),
-        (false, true) => Ok(Decision::Ask),
-        (false, false) => Err(ConfirmError::NobodyToAsk { what: what(), name: name(), is_loopback: loss.is_loopback }),
+        (true, _) if loss.is_loopback => Ok(false),
+        (true, _) => Err(ConfirmError::Elsewhere { what, name }),
+        (false, true) => Ok(true),
+        (false, false) => Err(ConfirmError::NobodyToAsk { what, name, is_loopback: loss.is_loopback }),
     }
 }
 
@@ -145,43 +123,32 @@ mod tests {
     const HERE: Loss<'static> = Loss { what: "the topic 't' with 7 records", name: "t", is_loopback: true };
     const ELSEWHERE: Loss<'static> = Loss { is_loopback: false, ..HERE };
 
-    fn args(yes: bool, confirm: Option<&str>) -> ConfirmArgs {
-        ConfirmArgs { yes, confirm: confirm.map(str::to_owned) }
-    }
-
-    fn told(decided: Result<Decision, ConfirmError>) -> String {
-        let error = decided.unwrap_err();
-        format!("{error}; {}", error.hint().unwrap_or_default())
-    }
-
     #[test]
-    fn whoever_sits_at_a_terminal_is_asked() {
-        assert_eq!(decide(&args(false, None), HERE, true).unwrap(), Decision::Ask);
-        assert_eq!(decide(&args(false, None), ELSEWHERE, true).unwrap(), Decision::Ask);
-    }
-
-    #[test]
-    fn yes_is_enough_on_this_machine_only() {
-        assert_eq!(decide(&args(true, None), HERE, false).unwrap(), Decision::Go);
-        for has_terminal in [true, false] {
-            let refused = told(decide(&args(true, None), ELSEWHERE, has_terminal));
-            assert!(refused.contains("--yes is not enough; add --confirm t"), "{refused}");
+    fn the_name_is_enough_everywhere_yes_on_this_machine_only_and_else_a_terminal_is_asked() {
+        let on_this_machine =
+            "7 records, and there is no terminal to ask at; add --yes to delete it without being asked";
+        for (yes, name, loss, has_terminal, expected) in [
+            (false, None, HERE, true, Ok(true)),
+            (false, None, ELSEWHERE, true, Ok(true)),
+            (false, None, HERE, false, Err(on_this_machine)),
+            (false, None, ELSEWHERE, false, Err("add --confirm t")),
+            (true, None, HERE, false, Ok(false)),
+            (true, None, ELSEWHERE, true, Err("--yes is not enough; add --confirm t")),
+            (true, None, ELSEWHERE, false, Err("--yes is not enough; add --confirm t")),
+            (false, Some("t"), HERE, false, Ok(false)),
+            (false, Some("t"), ELSEWHERE, false, Ok(false)),
+            (true, Some("T"), HERE, true, Err("'T' was given")),
+            (true, Some("T"), ELSEWHERE, true, Err("'T' was given")),
+        ] {
+            let args = ConfirmArgs { yes, confirm: name.map(str::to_owned) };
+            let decided = must_ask(&args, loss, has_terminal)
+                .map_err(|error| format!("{error}; {}", error.hint().unwrap_or_default()));
+            match (&decided, expected) {
+                (Ok(asks), Ok(expected)) => assert_eq!(*asks, expected, "{args:?} {loss:?}"),
+                (Err(error), Err(part)) => assert!(error.contains(part), "{args:?} {loss:?}: {error}"),
+                _ => panic!("{args:?} {loss:?}: {decided:?}"),
+            }
         }
-    }
-
-    #[test]
-    fn the_name_is_enough_everywhere_and_another_name_nowhere() {
-        for loss in [HERE, ELSEWHERE] {
-            assert_eq!(decide(&args(false, Some("t")), loss, false).unwrap(), Decision::Go);
-            assert!(decide(&args(true, Some("T")), loss, true).is_err());
-        }
-    }
-
-    #[test]
-    fn without_a_terminal_it_is_said_what_to_add() {
-        assert!(told(decide(&args(false, None), HERE, false)).contains("7 records, and there is no terminal"));
-        assert!(told(decide(&args(false, None), HERE, false)).ends_with("add --yes to delete it without being asked"));
-        assert!(told(decide(&args(false, None), ELSEWHERE, false)).contains("add --confirm t"));
     }
 
     #[test]

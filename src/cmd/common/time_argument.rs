@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Days, Local, NaiveDate, NaiveTime, TimeZone};
 
+use crate::kafka::offsets::Place;
 use crate::reading::Timestamp;
 use crate::span::parse_duration;
 
@@ -9,18 +10,24 @@ use crate::span::parse_duration;
 const FORMS: &str =
     "a time is written as 2025-10-26T10:30:15Z, -15m (before now), 'now', 'today 08:00' or 'yesterday 20:30'";
 
-/// Takes a time: RFC 3339 with an offset, a span before now (`-15m`), `now`, or `today` and `yesterday`, with a time of
-/// day or from their beginning, by the clock and the time zone of this machine. Made to be a clap `value_parser`.
-///
-/// # Errors
-/// A text that tells the forms, where it is none of them.
+/// Parses a time, as a clap `value_parser`: RFC 3339 with an offset, a span before now (`-15m`), `now`, or `today` and
+/// `yesterday`, with a time of day or from their beginning, by the clock and the time zone of this machine.
 pub(in crate::cmd) fn parse(text: &str) -> Result<Timestamp, String> {
     parse_at(text, &Local::now())
 }
 
+/// Parses where to begin in a partition: `earliest`, `latest`, or a time.
+pub(in crate::cmd) fn parse_place(text: &str) -> Result<Place, String> {
+    match text {
+        "earliest" => Ok(Place::Earliest),
+        "latest" => Ok(Place::Latest),
+        time => parse(time).map(Place::Time),
+    }
+}
+
 fn parse_at<Zone: TimeZone>(text: &str, now: &DateTime<Zone>) -> Result<Timestamp, String> {
     let text = text.trim();
-    let moment = match text.split_once(char::is_whitespace).map_or((text, ""), |(day, time)| (day, time.trim())) {
+    let time = match text.split_once(char::is_whitespace).map_or((text, ""), |(day, time)| (day, time.trim())) {
         ("now", "") => now.clone(),
         ("today", time) => on_day(now.date_naive(), time, now)?,
         ("yesterday", time) => {
@@ -30,7 +37,7 @@ fn parse_at<Zone: TimeZone>(text: &str, now: &DateTime<Zone>) -> Result<Timestam
         (_, "") if text.starts_with('-') => before(text, now).ok_or(FORMS)?,
         _ => return Timestamp::parse(text).map_err(|_| FORMS.to_owned()),
     };
-    Timestamp::from_utc(moment.to_utc()).map_err(|_| FORMS.to_owned())
+    Timestamp::from_utc(time.to_utc()).map_err(|_| FORMS.to_owned())
 }
 
 fn before<Zone: TimeZone>(text: &str, now: &DateTime<Zone>) -> Option<DateTime<Zone>> {
@@ -47,8 +54,8 @@ fn on_day<Zone: TimeZone>(day: NaiveDate, time: &str, now: &DateTime<Zone>) -> R
             .map_err(|_| FORMS)?,
     };
     // Where clocks are set back a time comes twice; the earlier one leaves no reading out.
-    let moment = now.timezone().from_local_datetime(&day.and_time(time)).earliest();
-    moment.ok_or_else(|| format!("there was no {time} on {day}: the clocks were set forward"))
+    let on_day = now.timezone().from_local_datetime(&day.and_time(time)).earliest();
+    on_day.ok_or_else(|| format!("there was no {time} on {day}: the clocks were set forward"))
 }
 
 #[cfg(test)]
@@ -60,12 +67,12 @@ mod tests {
     fn at(text: &str) -> Result<String, String> {
         let zone = FixedOffset::east_opt(2 * 3600).expect("a zone");
         let now = zone.with_ymd_and_hms(2025, 10, 26, 1, 30, 0).single().expect("a time");
-        parse_at(text, &now).map(|moment| moment.to_string())
+        parse_at(text, &now).map(|time| time.to_string())
     }
 
     #[test]
     fn each_form_is_understood() {
-        for (text, moment) in [
+        for (text, time) in [
             ("2025-10-26T10:30:15+02:00", "2025-10-26T08:30:15+00:00"),
             ("-15m", "2025-10-25T23:15:00+00:00"),
             ("-1.5h", "2025-10-25T22:00:00+00:00"),
@@ -75,7 +82,7 @@ mod tests {
             ("today", "2025-10-25T22:00:00+00:00"),
             ("yesterday 20:30:05", "2025-10-25T18:30:05+00:00"),
         ] {
-            assert_eq!(at(text).as_deref(), Ok(moment), "{text}");
+            assert_eq!(at(text).as_deref(), Ok(time), "{text}");
         }
     }
 
@@ -85,7 +92,7 @@ mod tests {
             ["", "-", "15m", "tomorrow", "today 8 o'clock", "2025-10-26T10:30:15", "-999999999999h", "now 08:00"]
         {
             let refused = at(text);
-            assert!(refused.as_ref().is_err_and(|told| told.contains("-15m")), "{text}: {refused:?}");
+            assert!(refused.as_ref().is_err_and(|error| error.contains("-15m")), "{text}: {refused:?}");
         }
     }
 }

@@ -43,9 +43,6 @@ impl WatchArgs {
     }
 
     /// Does `work` until it ends, or until Ctrl+C, which is how watching ends.
-    ///
-    /// # Errors
-    /// Those of `work`.
     pub(in crate::cmd) async fn until_stopped(
         self,
         context: &Context,

@@ -1,7 +1,8 @@
 //! The dead letters of a topic, one after the other, each once.
 
-use super::seen::{Full, Seen};
-use super::{DlqError, counted};
+use std::collections::HashMap;
+
+use super::dead_letters;
 use crate::kafka::cluster::Cluster;
 use crate::kafka::error::KafkaError;
 use crate::kafka::history::{self, History, Stretch};
@@ -20,17 +21,14 @@ pub(super) struct Choice {
 
 impl Choice {
     fn takes(&self, letter: &KeptLetter) -> bool {
-        let of_offsets = |stretch: &Stretch| {
-            stretch.partition == letter.partition && (stretch.start..stretch.end).contains(&letter.offset)
-        };
         let has_reason = self.reasons.is_empty() || self.reasons.contains(&letter.reason);
-        has_reason && self.offsets.as_ref().is_none_or(of_offsets)
+        has_reason && self.offsets.is_none_or(|offsets| offsets.contains(letter.partition, letter.offset))
     }
 }
 
-/// Letters on their way out of their topic, by the times of their messages.
+/// The dead letters of a source on their way out of their topic, by the times of their messages.
 #[derive(Debug)]
-pub(super) struct Letters<'a> {
+pub(super) struct DeadLetters<'a> {
     history: Option<History<'a>>,
     source: &'a str,
     choice: &'a Choice,
@@ -42,37 +40,24 @@ pub(super) struct Letters<'a> {
     pub(super) others: u64,
 }
 
-impl<'a> Letters<'a> {
+impl<'a> DeadLetters<'a> {
     /// Those of `choice` that are there now in `topic`, which holds the dead letters of `source`. A topic that was never
-    /// made holds nothing.
-    ///
-    /// # Errors
-    /// There is no topic `source` either; Kafka cannot be reached or refuses.
+    /// made holds nothing, as long as there is a topic `source`.
     pub(super) async fn open(
         cluster: &'a mut Cluster,
         topic: &'a str,
         source: &'a str,
         choice: &'a Choice,
-    ) -> Result<Letters<'a>, KafkaError> {
+    ) -> Result<DeadLetters<'a>, KafkaError> {
         let history = match history::everything(cluster, topic).await {
             Err(KafkaError::NoTopic { .. }) => cluster.leaders(source).await.map(|_| None)?,
             found => Some(History::open(cluster, topic, &found?).await?),
         };
-        Ok(Self {
-            history,
-            source,
-            choice,
-            seen: Seen::default(),
-            joiner: Joiner::default(),
-            is_unsure: false,
-            others: 0,
-        })
+        let (seen, joiner) = (Seen::default(), Joiner::default());
+        Ok(Self { history, source, choice, seen, joiner, is_unsure: false, others: 0 })
     }
 
     /// The next letter; `None` behind the last one.
-    ///
-    /// # Errors
-    /// Kafka cannot be reached or refuses.
     pub(super) async fn next(&mut self) -> Result<Option<KeptLetter>, KafkaError> {
         let Some(history) = &mut self.history else { return Ok(None) };
         while let Some((_, record)) = history.next().await? {
@@ -81,17 +66,14 @@ impl<'a> Letters<'a> {
                 continue;
             };
             let KeptLetter { partition, offset, .. } = *piece.letter();
-            if !self.choice.takes(piece.letter()) || (piece.is_part() && self.seen.contains(partition, offset)) {
+            if !self.choice.takes(piece.letter()) || (piece.part().is_some() && self.seen.contains(partition, offset)) {
                 continue;
             }
             let Some(letter) = self.joiner.join(piece) else { continue };
-            match self.seen.insert(letter.partition, letter.offset) {
-                Ok(false) => {}
-                Ok(true) => return Ok(Some(letter)),
-                Err(Full) => {
-                    self.is_unsure = true;
-                    return Ok(Some(letter));
-                }
+            let is_new = self.seen.insert(letter.partition, letter.offset);
+            self.is_unsure |= is_new.is_none();
+            if is_new.unwrap_or(true) {
+                return Ok(Some(letter));
             }
         }
         Ok(None)
@@ -109,45 +91,76 @@ impl<'a> Letters<'a> {
     pub(super) fn left_out(&self) -> Option<String> {
         let unfinished = self.unfinished();
         let count = u64::try_from(unfinished.len()).unwrap_or(u64::MAX).saturating_add(self.joiner.given_up);
-        let first = unfinished.first().map(|Unfinished { partition, offset, found, parts }| {
+        let first = unfinished.first().map_or_else(String::new, |Unfinished { partition, offset, found, parts }| {
             format!("; parts found of {partition}:{offset}: {found} of {parts}")
         });
-        let first = first.unwrap_or_default();
-        (count > 0).then(|| format!("left out, since parts are missing or do not fit: {}{first}", counted(count)))
+        (count > 0).then(|| format!("left out, since parts are missing or do not fit: {}{first}", dead_letters(count)))
+    }
+}
+
+/// Offsets of one block.
+const BLOCK: i64 = 64;
+
+/// So many blocks are remembered: some hundred megabytes where letters are far apart, and nearly nothing where they
+/// follow each other.
+const MAX_BLOCKS: usize = 2_000_000;
+
+/// The letters that were given before, by partition and block, as bits: a letter may lie in its topic several times.
+#[derive(Debug, Default)]
+struct Seen {
+    blocks: HashMap<(i32, i64), u64>,
+}
+
+impl Seen {
+    fn contains(&self, partition: i32, offset: i64) -> bool {
+        let (block, bit) = block_and_bit(partition, offset);
+        self.blocks.get(&block).is_some_and(|bits| bits & bit != 0)
     }
 
-    /// The next letter, as long as it is sure that it was not given before.
-    ///
-    /// # Errors
-    /// [`DlqError::TooMany`]; Kafka cannot be reached or refuses.
-    pub(super) async fn next_for_sure(&mut self) -> color_eyre::eyre::Result<Option<KeptLetter>> {
-        let letter = self.next().await?;
-        if self.is_unsure { Err(DlqError::TooMany.into()) } else { Ok(letter) }
+    /// Remembers an offset, and tells whether it is new; `None` where there is no room to remember it.
+    fn insert(&mut self, partition: i32, offset: i64) -> Option<bool> {
+        let (block, bit) = block_and_bit(partition, offset);
+        if self.blocks.len() >= MAX_BLOCKS && !self.blocks.contains_key(&block) {
+            return None;
+        }
+        let bits = self.blocks.entry(block).or_default();
+        let is_new = *bits & bit == 0;
+        *bits |= bit;
+        Some(is_new)
     }
+}
+
+fn block_and_bit(partition: i32, offset: i64) -> ((i32, i64), u64) {
+    let bit = 1_u64.wrapping_shl(u32::try_from(offset.rem_euclid(BLOCK)).unwrap_or(0));
+    ((partition, offset.div_euclid(BLOCK)), bit)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::Record;
-
-    fn letter(reason: &str, partition: i32, offset: i64) -> KeptLetter {
-        let original = Record { offset, timestamp_ms: 0, key: None, value: None, headers: Vec::new(), fault: None };
-        KeptLetter { reason: reason.to_owned(), topic: "t".to_owned(), partition, offset, original }
-    }
-
-    #[test]
-    fn without_a_choice_every_letter_is_taken() {
-        assert!(Choice::default().takes(&letter("not_json", 0, 0)));
-    }
+    use crate::cmd::dlq::tests::letter;
 
     #[test]
     fn reasons_and_offsets_both_have_to_fit() {
+        let letter = |reason: &str, partition, offset| KeptLetter { partition, offset, ..letter(reason, None, None) };
+        assert!(Choice::default().takes(&letter("not_json", 0, 0)));
         let offsets = Some(Stretch { partition: 2, start: 10, end: 20 });
         let choice = Choice { reasons: vec!["not_json".to_owned(), "no_sign".to_owned()], offsets };
         assert!(choice.takes(&letter("no_sign", 2, 10)) && choice.takes(&letter("not_json", 2, 19)));
         for other in [letter("timestamp", 2, 10), letter("no_sign", 2, 20), letter("no_sign", 1, 10)] {
             assert!(!choice.takes(&other), "{other:?}");
         }
+    }
+
+    #[test]
+    fn an_offset_is_new_once() {
+        let mut seen = Seen::default();
+        for offset in [0, 1, 63, 64, 65, 1_000_000, i64::MAX] {
+            assert!(!seen.contains(2, offset), "{offset}");
+            assert_eq!(seen.insert(2, offset), Some(true), "{offset}");
+            assert!(seen.contains(2, offset), "{offset}");
+            assert_eq!(seen.insert(2, offset), Some(false), "{offset}");
+        }
+        assert_eq!(seen.insert(3, 64), Some(true), "another partition");
     }
 }

@@ -1,30 +1,26 @@
 //! `vitals topic tail`: the messages of a topic, for a look that changes nothing: no group, no offsets.
 
-mod message;
-mod start;
 mod view;
 
-use std::collections::BTreeMap;
-
 use color_eyre::eyre::Result;
+use kafka_protocol::ResponseError;
 
-use self::start::{Begin, Place};
 use self::view::View;
-use super::{connect, find, parse_name};
+use super::{TopicError, find, parse_name};
 use crate::advice::Code;
 use crate::app;
 use crate::cmd::Context;
 use crate::cmd::common::{offset_argument, time_argument};
 use crate::kafka::cluster::Cluster;
-use crate::kafka::config::KafkaConfig;
-use crate::kafka::history::{History, Stretch};
+use crate::kafka::error::KafkaError;
+use crate::kafka::history::{self, History, Stretch, Tail};
 use crate::kafka::live::Live;
-use crate::kafka::offsets;
+use crate::kafka::offsets::{self, Place};
+use crate::kafka::topics::{self, TopicState};
 use crate::output::FormatArgs;
 use crate::pipeline::source::{Fetched, Gap};
 use crate::reading::PatientId;
 
-/// Which messages.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 A line is: time of sending, partition:offset, patient -> signs. Only where they
@@ -45,7 +41,7 @@ pub(super) struct Args {
     name: Option<String>,
     /// Begin with the first or behind the last message, or at a time of sending: earliest, latest, -10m, 'today 08:00'
     #[arg(long, value_name = "PLACE", value_parser = parse_place, allow_hyphen_values = true)]
-    from: Option<offsets::Place>,
+    from: Option<Place>,
     /// Only the last so many messages [default: 10]
     #[arg(long, value_name = "N", conflicts_with = "from", value_parser = clap::value_parser!(u64).range(1..))]
     last: Option<u64>,
@@ -71,25 +67,29 @@ pub(super) struct Args {
     format: FormatArgs,
 }
 
-fn parse_place(text: &str) -> Result<offsets::Place, String> {
-    match text {
-        "earliest" => Ok(offsets::Place::Earliest),
-        "latest" => Ok(offsets::Place::Latest),
-        time => time_argument::parse(time)
-            .map(offsets::Place::Time)
-            .map_err(|forms| format!("earliest, latest, or: {forms}")),
-    }
+fn parse_place(text: &str) -> Result<Place, String> {
+    time_argument::parse_place(text).map_err(|forms| format!("earliest, latest, or: {forms}"))
 }
 
 /// Where nobody says how many.
 const DEFAULT_LAST: u64 = 10;
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Start {
+    /// With the last so many messages.
+    Last(u64),
+    /// At a place of each partition.
+    At(Place),
+    /// At an offset of the only partition.
+    Offset(i64),
+}
+
 impl Args {
-    fn place(&self) -> Place {
+    fn start(&self) -> Start {
         match (self.offset, self.from) {
-            (Some((_, offset)), _) => Place::Offset(offset),
-            (None, Some(place)) => Place::From(place),
-            (None, None) => Place::Last(self.last.unwrap_or(DEFAULT_LAST)),
+            (Some((_, offset)), _) => Start::Offset(offset),
+            (None, Some(place)) => Start::At(place),
+            (None, None) => Start::Last(self.last.unwrap_or(DEFAULT_LAST)),
         }
     }
 
@@ -118,25 +118,74 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<Code> {
 
 async fn read(args: &Args, context: &Context, view: &mut View<'_>) -> Result<()> {
     let Context { settings, output, .. } = context;
-    let mut cluster = connect(settings).await?;
-    let topic = find(&mut cluster, args.name.as_ref().unwrap_or(&settings.topic)).await?;
-    let wanted = |record: &_| message::is_of(record, args.patient.as_ref());
-    let Begin { stretches, skip, notes } =
-        start::find(&mut cluster, topic, args.only_partition(), args.place(), wanted).await?;
-    for note in notes {
-        view.note(&note);
-    }
+    let mut cluster = app::open_kafka(settings).await?;
     let name = args.name.as_ref().unwrap_or(&settings.topic);
+    let topic = find(&mut cluster, name).await?;
+    let Tail { stretches, skip } = what_to_read(args, &mut cluster, topic, view).await?;
     show_history(&mut cluster, name, &stretches, skip, view).await?;
     if args.follow && !view.is_full() {
         view.flush()?;
         let positions = stretches.iter().map(|stretch| (stretch.partition, stretch.end)).collect();
-        return follow(&mut cluster, &app::kafka_config(settings), name, positions, view).await;
+        let live = Live::begin(&mut cluster, &app::kafka_config(settings), name, positions).await?;
+        return follow(live, view).await;
     }
     if view.is_empty() {
         output.note(nothing_found(args, name));
     }
     Ok(())
+}
+
+/// Finds where to begin in the topic, or in the only partition that is meant, and the ends as they are now.
+async fn what_to_read(args: &Args, cluster: &mut Cluster, mut topic: TopicState, view: &View<'_>) -> Result<Tail> {
+    if let Some(partition) = args.only_partition() {
+        let count = topic.partitions.len();
+        topic.partitions.retain(|of| of.partition == partition);
+        if topic.partitions.is_empty() {
+            return Err(TopicError::NoPartition { topic: topic.name, partition, count }.into());
+        }
+    }
+    let troubles = topics::measure(cluster, std::slice::from_mut(&mut topic)).await;
+    let (known, silent): (Vec<_>, Vec<_>) = topic.partitions.into_iter().partition(|of| of.range.is_some());
+    let topic = TopicState { partitions: known, ..topic };
+    let ranges = topic.partitions.iter().filter_map(|of| Some((of.partition, of.range?)));
+    let whole = ranges.map(|(partition, range)| Stretch { partition, start: range.first, end: range.end });
+    let whole: Vec<_> = whole.collect();
+    if whole.is_empty() && !silent.is_empty() {
+        let what = format!("to read the topic '{}'", topic.name);
+        let leaderless = KafkaError::refused(what, ResponseError::LeaderNotAvailable);
+        return Err(troubles.into_iter().next().unwrap_or(leaderless).into());
+    }
+    let tail = match args.start() {
+        Start::Last(count) => history::tail(cluster, &topic.name, &whole, count, |record| view.wants(record)).await?,
+        Start::At(place) => {
+            let starts = offsets::find(cluster, &topic.name, &topic.leaders(), place).await?;
+            Tail { stretches: whole.into_iter().map(|whole| from(whole, &starts)).collect(), skip: 0 }
+        }
+        Start::Offset(offset) => {
+            Tail { stretches: whole.into_iter().map(|whole| at(whole, offset)).collect::<Result<_, _>>()?, skip: 0 }
+        }
+    };
+    for trouble in troubles {
+        view.note(&trouble.to_string());
+    }
+    for of in silent {
+        view.note(&format!("partition {} cannot be read now and is left out", of.partition));
+    }
+    Ok(tail)
+}
+
+/// The partition from its place in `starts` on, which is not beyond its end.
+fn from(whole: Stretch, starts: &[(i32, i64)]) -> Stretch {
+    let start = starts.iter().find(|(of, _)| *of == whole.partition).map_or(whole.start, |(_, start)| *start);
+    Stretch { start: start.max(whole.start).min(whole.end), ..whole }
+}
+
+fn at(whole: Stretch, offset: i64) -> Result<Stretch, TopicError> {
+    let Stretch { partition, start: first, end } = whole;
+    if (first..=end).contains(&offset) {
+        return Ok(Stretch { start: offset, ..whole });
+    }
+    Err(TopicError::NoOffset { partition, offset, first, end })
 }
 
 async fn show_history(
@@ -155,25 +204,18 @@ async fn show_history(
         }
         match skip.checked_sub(1) {
             Some(left) => skip = left,
-            None => view.show(partition, &record)?,
+            None => view.show(partition, record)?,
         }
     }
     Ok(())
 }
 
-async fn follow(
-    cluster: &mut Cluster,
-    kafka: &KafkaConfig,
-    topic: &str,
-    positions: BTreeMap<i32, i64>,
-    view: &mut View<'_>,
-) -> Result<()> {
-    let mut live = Live::begin(cluster, kafka, topic, positions).await?;
+async fn follow(mut live: Live, view: &mut View<'_>) -> Result<()> {
     while let Some(event) = live.next().await {
         match event {
             Fetched::Chunk(chunk) => {
-                for record in chunk.records.iter().filter(|record| view.wants(record)).collect::<Vec<_>>() {
-                    if !view.is_full() {
+                for record in chunk.records {
+                    if view.wants(&record) && !view.is_full() {
                         view.show(chunk.partition, record)?;
                     }
                 }
@@ -193,10 +235,10 @@ async fn follow(
 
 fn nothing_found(args: &Args, topic: &str) -> String {
     let whose = args.patient.as_ref().map(|patient| format!(" of {patient}")).unwrap_or_default();
-    let there = match args.place() {
-        Place::Last(_) => "",
-        Place::From(offsets::Place::Latest) => " from there on; --follow shows what comes",
-        Place::From(_) | Place::Offset(_) => " from there on",
+    let there = match args.start() {
+        Start::Last(_) => "",
+        Start::At(Place::Latest) => " from there on; --follow shows what comes",
+        Start::At(_) | Start::Offset(_) => " from there on",
     };
     format!("the topic '{topic}' has no messages{whose}{there}")
 }

@@ -278,6 +278,15 @@ pub async fn describe(coordinator: &mut Connection, group: &str) -> Result<Descr
     }
 }
 
+/// As [`describe`]; `None` where there is no such group.
+pub async fn find(coordinator: &mut Connection, group: &str) -> Result<Option<Description>, KafkaError> {
+    match describe(coordinator, group).await {
+        Ok(described) => Ok(Some(described)),
+        Err(KafkaError::NoGroup { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 async fn try_describe(coordinator: &mut Connection, group: &str) -> Result<Description, KafkaError> {
     let request = DescribeGroupsRequest::default().with_groups(vec![GroupId(text(group))]);
     let response = coordinator.call(&request).await?;

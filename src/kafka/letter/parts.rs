@@ -56,8 +56,8 @@ pub(in crate::kafka) fn cut(whole: &Bytes, marks: &[Header; super::MARKS], max_b
 /// What a part says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Share {
-    part: u32,
-    parts: u32,
+    pub(super) part: u32,
+    pub(super) parts: u32,
     whole: String,
 }
 

@@ -1,6 +1,7 @@
 use bytes::Bytes;
 use clap::Parser as _;
 
+use super::view::is_of;
 use super::*;
 use crate::cmd::topic::TopicCommand;
 use crate::cmd::{Command, CommandLine};
@@ -55,7 +56,7 @@ fn shown(line: &str, record: &Record) -> (String, String) {
     let args = typed(line).unwrap();
     let (output, memory) = Output::into_memory();
     let mut view = View::new(&args, &output);
-    view.show(2, record).unwrap();
+    view.show(2, record.clone()).unwrap();
     view.finish().unwrap();
     (memory.stdout(), memory.stderr())
 }
@@ -148,20 +149,20 @@ fn raw_is_the_value_as_it_came() {
 fn a_patient_s_messages_are_those_that_say_so_and_refused_ones_with_the_key() {
     let patient = |id| PatientId::parse(id).unwrap();
     let other_key = Record { key: Some(Bytes::from_static(b"P002")), ..reading() };
-    assert!(message::is_of(&other_key, Some(&patient("P001"))));
-    assert!(!message::is_of(&other_key, Some(&patient("P002"))));
-    assert!(message::is_of(&record(Some("P002"), Some(b"broken")), Some(&patient("P002"))));
-    assert!(message::is_of(&record(None, None), None));
+    assert!(is_of(&other_key, Some(&patient("P001"))));
+    assert!(!is_of(&other_key, Some(&patient("P002"))));
+    assert!(is_of(&record(Some("P002"), Some(b"broken")), Some(&patient("P002"))));
+    assert!(is_of(&record(None, None), None));
 }
 
 #[test]
 fn without_a_place_it_is_the_last_ten() {
-    let place = |line| typed(line).unwrap().place();
-    assert_eq!(place(""), Place::Last(10));
-    assert_eq!(place("--last 1000000"), Place::Last(1_000_000));
-    assert_eq!(place("--from earliest"), Place::From(offsets::Place::Earliest));
-    assert_eq!(place("--offset 2:41"), Place::Offset(41));
-    assert!(matches!(place("--from -10m"), Place::From(offsets::Place::Time(_))));
+    let start = |line| typed(line).unwrap().start();
+    assert_eq!(start(""), Start::Last(10));
+    assert_eq!(start("--last 1000000"), Start::Last(1_000_000));
+    assert_eq!(start("--from earliest"), Start::At(Place::Earliest));
+    assert_eq!(start("--offset 2:41"), Start::Offset(41));
+    assert!(matches!(start("--from -10m"), Start::At(Place::Time(_))));
     assert_eq!(typed("--offset 2:41").unwrap().only_partition(), Some(2));
 }
 
@@ -180,5 +181,25 @@ fn what_makes_no_sense_is_refused() {
         "a/b",
     ] {
         assert!(typed(line).is_err(), "{line}");
+    }
+}
+
+const WHOLE: Stretch = Stretch { partition: 2, start: 5, end: 9 };
+
+#[test]
+fn a_start_lies_within_its_partition() {
+    for (found, start) in [(0, 5), (7, 7), (9, 9), (12, 9)] {
+        assert_eq!(from(WHOLE, &[(1, 0), (2, found)]), Stretch { start, ..WHOLE });
+    }
+    assert_eq!(from(WHOLE, &[]), WHOLE);
+}
+
+#[test]
+fn an_offset_outside_of_the_partition_is_refused_with_its_range() {
+    assert_eq!(at(WHOLE, 5).unwrap(), WHOLE);
+    assert_eq!(at(WHOLE, 9).unwrap().start, 9, "what comes next may be waited for");
+    for offset in [4, 10] {
+        let refused = at(WHOLE, offset).unwrap_err().to_string();
+        assert!(refused.contains("begins at 5 and ends before 9"), "{refused}");
     }
 }
