@@ -1,15 +1,11 @@
 //! Every command of the coursework guide has its answer in the table of `src/guide/coursework.md`, and every answer works:
 //! on the embedded broker with SQLite, and on Kafka with Cassandra.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a panic is how a test fails"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests may panic")]
 #![allow(clippy::disallowed_methods, reason = "the test runner gives the servers' addresses by the environment")]
 
+#[path = "documents.rs"]
+mod documents;
 #[allow(dead_code, reason = "other tests use the rest of it")]
 #[path = "services/running.rs"]
 mod running;
@@ -18,6 +14,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use documents::{read, repository, table_rows, words};
 use running::{RUN_LIMIT, Running};
 
 /// How long a command that runs on may take to show what it is for.
@@ -29,7 +26,6 @@ struct Row {
     ours: Vec<String>,
 }
 
-/// What an answer has to show.
 #[derive(Clone, Copy)]
 enum Shows {
     /// This, and then it ends well.
@@ -71,27 +67,15 @@ const ANSWERS: [(&str, Shows); 28] = [
     ("vitals reset --yes", AtItsEnd("")),
 ];
 
-fn repository() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
 /// What stands between backticks. In a table a pipe is written with a backslash.
 fn code(cell: &str) -> Vec<String> {
     cell.split('`').skip(1).step_by(2).map(|code| code.replace("\\|", "|")).collect()
 }
 
 fn table() -> Vec<Row> {
-    let page = std::fs::read_to_string(repository().join("src/guide/coursework.md")).unwrap();
-    let rows = page.lines().skip_while(|line| !line.starts_with("| Command of the guide ")).skip(2);
-    let cells = rows.take_while(|line| line.starts_with('|')).map(|row| row.split(" | ").collect::<Vec<_>>());
+    let rows = table_rows(&read("src/guide/coursework.md"), "| Command of the guide ");
+    let cells = rows.iter().map(|row| row.split(" | ").collect::<Vec<_>>());
     cells.map(|cells| Row { guide: code(cells[0]), ours: code(cells[1]) }).collect()
-}
-
-/// Splits as a shell does, as far as double quotes.
-fn words(text: &str) -> Vec<String> {
-    let quoted = text.split('"').enumerate();
-    let parts = quoted.flat_map(|(at, part)| if at % 2 == 1 { vec![part] } else { part.split_whitespace().collect() });
-    parts.map(str::to_owned).collect()
 }
 
 /// Runs every answer of the table, in its order, and gives how many there are. `vitals` makes a command of its words.
@@ -120,20 +104,25 @@ fn run_the_table(folder: &Path, vitals: impl Fn(&[String]) -> Command) -> usize 
     asked
 }
 
+fn vitals(folder: &Path, words: &[String]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_vitals"));
+    command.args(words).env_clear().current_dir(folder);
+    command
+}
+
 #[test]
 fn every_answer_works_without_servers() {
     let folder = tempfile::tempdir().unwrap();
     let vitals = |words: &[String]| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_vitals"));
-        command.args(words).env_clear().current_dir(folder.path());
+        let mut command = vitals(folder.path(), words);
         command.env("XDG_DATA_HOME", folder.path()).env("VITALS_PROFILE", "embedded");
         command
     };
     let mut up = Running::start("vitals up", &mut vitals(&words("up --listen 127.0.0.1:0")));
     let told = up.wait_for_line("listens on", SHOW_LIMIT);
-    let address = told.split_once("listens on ").and_then(|(_, rest)| rest.split_once(',')).unwrap().0.to_owned();
-    std::fs::write(folder.path().join("vitals.toml"), format!("[profile.embedded]\nbrokers = \"{address}\"\n"))
-        .unwrap();
+    let address = told.split_once("listens on ").and_then(|(_, rest)| rest.split_once(',')).unwrap().0;
+    let settings = format!("[profile.embedded]\nbrokers = \"{address}\"\n");
+    std::fs::write(folder.path().join("vitals.toml"), settings).unwrap();
     assert_eq!(run_the_table(folder.path(), vitals), ANSWERS.len());
 }
 
@@ -143,18 +132,11 @@ fn every_answer_works_on_kafka_and_cassandra() {
     let folder = tempfile::tempdir().unwrap();
     let variable = |name: &str| std::env::var(name).unwrap_or_else(|_| panic!("{name}: run `cargo xtask test`"));
     let vitals = |words: &[String]| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_vitals"));
-        command.args(words).env_clear().current_dir(folder.path());
+        let mut command = vitals(folder.path(), words);
         command.env("VITALS_BROKERS", variable("VITALS_BROKERS")).env("VITALS_STORE", variable("VITALS_STORE"));
         command
     };
     assert_eq!(run_the_table(folder.path(), vitals), ANSWERS.len());
-}
-
-/// The guide's own command lines, each once.
-fn guide() -> Vec<String> {
-    let lines = std::fs::read_to_string(repository().join("fixtures/guide_commands.txt")).unwrap();
-    lines.lines().map(str::to_owned).collect()
 }
 
 /// Whether the table's text names this command; `…` stands for anything.
@@ -167,9 +149,10 @@ fn names(text: &str, command: &str) -> bool {
 
 #[test]
 fn every_command_of_the_guide_is_in_the_table() {
-    let (table, guide) = (table(), guide());
+    let (table, guide) = (table(), read("fixtures/guide_commands.txt"));
+    let guide: Vec<_> = guide.lines().collect();
     assert_eq!(guide.len(), 53, "the guide has so many");
-    let has_answer = |command: &&String| {
+    let has_answer = |command: &&&str| {
         let row = table.iter().find(|row| row.guide.iter().any(|text| names(text, command)));
         row.is_some_and(|row| !row.ours.is_empty() || row.guide.iter().any(|text| text == "docker system prune -a"))
     };
