@@ -26,45 +26,40 @@ struct Row {
     ours: Vec<String>,
 }
 
-#[derive(Clone, Copy)]
-enum Shows {
-    /// This, and then it ends well.
-    AtItsEnd(&'static str),
-    /// This in a line, and then it runs on until Ctrl+C, which ends it well.
-    UntilStopped(&'static str),
-}
+/// What an answer shows that ends well by itself.
+const AT_ITS_END: [(&str, &str); 20] = [
+    ("vitals init", "topic patient.vitals: made (6 partitions)"),
+    ("vitals status", "patient.vitals"),
+    ("vitals query", ""),
+    ("vitals schema show", "patient_vitals"),
+    ("vitals topic create --partitions 1 --if-not-exists", ""),
+    ("vitals topic list", "patient.vitals.dlq"),
+    ("vitals topic describe", "partition"),
+    ("vitals topic tail --from earliest --max 5", "heart_rate"),
+    ("vitals lag", "\"partition\":5"),
+    ("vitals group describe", "vitals-monitor-consumer-v7"),
+    ("vitals query --limit 10", "\"patient_id\":\"P0"),
+    ("vitals query --limit 5", "\"patient_id\":\"P0"),
+    ("vitals count", "rows"),
+    ("vitals query --patient P001 --limit 5", "\"patient_id\":\"P001\""),
+    ("vitals doctor", "ok"),
+    ("vitals export backup.csv", ""),
+    ("vitals import backup.csv", ""),
+    ("vitals reset --only store --yes", ""),
+    ("vitals topic delete patient.vitals --yes", ""),
+    ("vitals reset --yes", ""),
+];
 
-use Shows::{AtItsEnd, UntilStopped};
-
-const ANSWERS: [(&str, Shows); 28] = [
-    ("vitals init", AtItsEnd("topic patient.vitals: made (6 partitions)")),
-    ("vitals status", AtItsEnd("patient.vitals")),
-    ("vitals query", AtItsEnd("")),
-    ("vitals schema show", AtItsEnd("patient_vitals")),
-    ("vitals topic create --partitions 1 --if-not-exists", AtItsEnd("")),
-    ("vitals topic list", AtItsEnd("patient.vitals.dlq")),
-    ("vitals topic describe", AtItsEnd("partition")),
-    ("vitals produce --mode random --interval 2 --patients \"P001,P002,P003,P004,P005\"", UntilStopped("SENT {")),
-    ("vitals produce --mode random --interval 2 --patients \"P001,P002,P003\"", UntilStopped("SENT {")),
-    ("vitals produce --mode random --interval 2", UntilStopped("SENT {")),
-    ("vitals produce --mode random --interval 0.1", UntilStopped("\"patient_id\":\"P004\"")),
-    ("vitals produce --mode csv --csv sample_vitals.csv --interval 1", UntilStopped("SENT {\"patient_id\":\"P001\"")),
-    ("vitals topic tail --from earliest --max 5", AtItsEnd("heart_rate")),
-    ("vitals topic tail --from earliest --follow", UntilStopped("heart_rate")),
-    ("vitals consume", UntilStopped("--- Message #5 ---")),
-    ("vitals lag", AtItsEnd("\"partition\":5")),
-    ("vitals group describe", AtItsEnd("vitals-monitor-consumer-v7")),
-    ("vitals query --limit 10", AtItsEnd("\"patient_id\":\"P0")),
-    ("vitals query --limit 5", AtItsEnd("\"patient_id\":\"P0")),
-    ("vitals count", AtItsEnd("rows")),
-    ("vitals query --patient P001 --limit 5", AtItsEnd("\"patient_id\":\"P001\"")),
-    ("vitals doctor", AtItsEnd("ok")),
-    ("vitals top", UntilStopped("P001")),
-    ("vitals export backup.csv", AtItsEnd("")),
-    ("vitals import backup.csv", AtItsEnd("")),
-    ("vitals reset --only store --yes", AtItsEnd("")),
-    ("vitals topic delete patient.vitals --yes", AtItsEnd("")),
-    ("vitals reset --yes", AtItsEnd("")),
+/// What is in a line of an answer that runs on until Ctrl+C, which ends it well.
+const UNTIL_STOPPED: [(&str, &str); 8] = [
+    ("vitals produce --mode random --interval 2 --patients \"P001,P002,P003,P004,P005\"", "SENT {"),
+    ("vitals produce --mode random --interval 2 --patients \"P001,P002,P003\"", "SENT {"),
+    ("vitals produce --mode random --interval 2", "SENT {"),
+    ("vitals produce --mode random --interval 0.1", "\"patient_id\":\"P004\""),
+    ("vitals produce --mode csv --csv sample_vitals.csv --interval 1", "SENT {\"patient_id\":\"P001\""),
+    ("vitals topic tail --from earliest --follow", "heart_rate"),
+    ("vitals consume", "--- Message #5 ---"),
+    ("vitals top", "P001"),
 ];
 
 /// What stands between backticks. In a table a pipe is written with a backslash.
@@ -83,21 +78,18 @@ fn run_the_table(folder: &Path, vitals: impl Fn(&[String]) -> Command) -> usize 
     std::fs::copy(repository().join("fixtures/sample_vitals.csv"), folder.join("sample_vitals.csv")).unwrap();
     let mut asked = 0;
     for command in table().into_iter().flat_map(|row| row.ours).filter(|command| command.starts_with("vitals ")) {
-        let (_, shows) =
-            ANSWERS.iter().find(|(known, _)| *known == command).unwrap_or_else(|| panic!("{command}: no check"));
         let mut running = Running::start(&command, &mut vitals(&words(&command)[1..]));
         running.close_stdin();
-        match *shows {
-            AtItsEnd(text) => {
-                let ended = running.wait_end(RUN_LIMIT).well();
-                let said = format!("{}{}", ended.output(), ended.talk());
-                assert!(said.contains(text), "{command}\n{said}");
-            }
-            UntilStopped(text) => {
-                running.wait_for_line(text, SHOW_LIMIT);
-                running.signal("INT");
-                running.wait_end(RUN_LIMIT).well();
-            }
+        let of = |(known, _): &&(&str, &str)| *known == command;
+        if let Some((_, text)) = UNTIL_STOPPED.iter().find(of) {
+            running.wait_for_line(text, SHOW_LIMIT);
+            running.signal("INT");
+            running.wait_end(RUN_LIMIT).well();
+        } else {
+            let (_, text) = AT_ITS_END.iter().find(of).unwrap_or_else(|| panic!("{command}: no check"));
+            let ended = running.wait_end(RUN_LIMIT).well();
+            let said = format!("{}{}", ended.output(), ended.talk());
+            assert!(said.contains(text), "{command}\n{said}");
         }
         asked += 1;
     }
@@ -123,7 +115,7 @@ fn every_answer_works_without_servers() {
     let address = told.split_once("listens on ").and_then(|(_, rest)| rest.split_once(',')).unwrap().0;
     let settings = format!("[profile.embedded]\nbrokers = \"{address}\"\n");
     std::fs::write(folder.path().join("vitals.toml"), settings).unwrap();
-    assert_eq!(run_the_table(folder.path(), vitals), ANSWERS.len());
+    assert_eq!(run_the_table(folder.path(), vitals), AT_ITS_END.len() + UNTIL_STOPPED.len());
 }
 
 #[cfg(feature = "real-services")]
@@ -136,7 +128,7 @@ fn every_answer_works_on_kafka_and_cassandra() {
         command.env("VITALS_BROKERS", variable("VITALS_BROKERS")).env("VITALS_STORE", variable("VITALS_STORE"));
         command
     };
-    assert_eq!(run_the_table(folder.path(), vitals), ANSWERS.len());
+    assert_eq!(run_the_table(folder.path(), vitals), AT_ITS_END.len() + UNTIL_STOPPED.len());
 }
 
 /// Whether the table's text names this command; `…` stands for anything.

@@ -44,8 +44,7 @@ fn on_terminal(mut command: Command) -> (Option<i32>, String) {
 fn nothing_that_turns_or_hides_text_reaches_a_terminal() {
     let home = ward();
     let letter = &home.rows("dlq list")[0];
-    let place = format!("{}:{}", letter["letter_partition"], letter["letter_offset"]);
-    let place = if place.contains("null") { format!("{}:{}", letter["partition"], letter["offset"]) } else { place };
+    let place = format!("{}:{}", letter["partition"], letter["offset"]);
     for words in [
         &*format!("query --patient {HOSTILE}"),
         &*format!("query --patient {HOSTILE} -o json"),

@@ -2,10 +2,8 @@
 
 use std::net::TcpListener;
 
-use serde_json::Value;
-
 use super::home::{GROUP, Home, free_address, wait_for};
-use crate::program::{Program as _, wrongs};
+use crate::program::Program as _;
 
 fn read_to_the_end() -> Home {
     let home = Home::filled(2, 40);
@@ -110,15 +108,6 @@ fn what_is_missing_is_told_with_what_makes_it() {
     assert_eq!((&checks["broker_port"]["verdict"], &checks["topic"]["verdict"]), (&"fail".into(), &"skip".into()));
     let cure = checks["broker_port"]["cure"].as_str().unwrap();
     assert!(cure.starts_with("vitals up --listen 127.0.0.1:"), "{cure}");
-}
-
-#[test]
-fn status_without_a_broker_still_tells_of_the_store() {
-    let mut home = read_to_the_end();
-    home.kill_broker();
-    let report = home.status(1);
-    assert_eq!((&report["cluster"], &report["store"]["kind"]), (&Value::Null, &"sqlite".into()));
-    assert!(wrongs(&report).starts_with("cannot reach Kafka"), "{report}");
 }
 
 #[test]

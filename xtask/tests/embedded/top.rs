@@ -87,22 +87,16 @@ mod screen {
     fn seen(shown: &str) -> String {
         let mut grid = vec![vec![' '; 80]; 24];
         let (mut row, mut column) = (0, 0);
-        let mut letters = shown.chars().peekable();
-        while let Some(letter) = letters.next() {
-            if letter == '\x1b' && letters.next_if_eq(&'[').is_some() {
-                let mut place = String::new();
-                let end = letters.by_ref().find(|letter| {
-                    letter.is_ascii_alphabetic() || {
-                        place.push(*letter);
-                        false
-                    }
-                });
-                if let (Some('H'), Some((to_row, to_column))) = (end, place.split_once(';')) {
-                    let at = |text: &str| text.parse::<usize>().map_or(0, |number| number - 1);
-                    (row, column) = (at(to_row), at(to_column));
-                }
-            } else if !letter.is_control() {
-                if let Some(cell) = grid.get_mut(row).and_then(|line| line.get_mut(column)) {
+        // Each piece begins with the rest of a command.
+        for piece in shown.split("\x1b[").skip(1) {
+            let end = piece.find(|letter: char| letter.is_ascii_alphabetic()).unwrap_or(piece.len());
+            let (place, behind) = piece.split_at(end);
+            if let (true, Some((to_row, to_column))) = (behind.starts_with('H'), place.split_once(';')) {
+                let at = |text: &str| text.parse::<usize>().map_or(0, |number| number - 1);
+                (row, column) = (at(to_row), at(to_column));
+            }
+            for letter in behind.chars().skip(1).filter(|letter| !letter.is_control()) {
+                if let Some(cell) = grid.get_mut(row).and_then(|line: &mut Vec<char>| line.get_mut(column)) {
                     *cell = letter;
                 }
                 column += 1;

@@ -1,5 +1,6 @@
 //! The other clients of the broker: one that only wants to work, and visitors that speak no protocol at all.
 
+use std::cell::Cell;
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::time::Duration;
@@ -9,8 +10,6 @@ use rand::rngs::StdRng;
 use rand::{Rng as _, RngExt as _, SeedableRng as _};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 use vitals::kafka::admin::{self, TopicSpec};
 use vitals::kafka::cluster::Cluster;
@@ -21,39 +20,28 @@ const TOPIC: &str = "of-the-good-client";
 
 const ROUND_LIMIT: Duration = Duration::from_secs(30);
 
-pub(crate) struct GoodClient {
-    over: watch::Sender<bool>,
-    working: JoinHandle<usize>,
-}
-
-impl GoodClient {
-    /// Sends, and reads back what it has sent, over and over.
-    pub(crate) async fn start(broker: SocketAddr) -> Self {
-        let seeds = vec![broker.to_string()];
-        let mut cluster = Cluster::connect(&seeds).await.unwrap();
-        admin::create(&mut cluster, &TopicSpec::readings(TOPIC, 1, 1)).await.unwrap();
-        let (over, told) = watch::channel(false);
-        let working = tokio::spawn(async move {
-            let mut rounds = 0;
-            // One round at least after the last of the others.
-            loop {
-                let is_last = *told.borrow();
-                timeout(ROUND_LIMIT, round(&seeds, rounds)).await.expect("served in time");
-                rounds += 1;
-                if is_last {
-                    return rounds;
-                }
-                sleep(Duration::from_millis(50)).await;
+/// Sends, and reads back what it has sent, over and over while others work, and once more; tells how often it was served.
+pub(crate) async fn served_beside(broker: SocketAddr, work: impl Future<Output = ()>) -> usize {
+    let seeds = vec![broker.to_string()];
+    let mut cluster = Cluster::connect(&seeds).await.unwrap();
+    admin::create(&mut cluster, &TopicSpec::readings(TOPIC, 1, 1)).await.unwrap();
+    let is_over = Cell::new(false);
+    let work = async {
+        work.await;
+        is_over.set(true);
+    };
+    let rounds = async {
+        for rounds in 0.. {
+            let is_last = is_over.get();
+            timeout(ROUND_LIMIT, round(&seeds, rounds)).await.expect("served in time");
+            if is_last {
+                return rounds + 1;
             }
-        });
-        Self { over, working }
-    }
-
-    /// How often it was served.
-    pub(crate) async fn stop(self) -> usize {
-        self.over.send_replace(true);
-        self.working.await.expect("it was served each time")
-    }
+            sleep(Duration::from_millis(50)).await;
+        }
+        0
+    };
+    tokio::join!(rounds, work).0
 }
 
 async fn round(seeds: &[String], before: usize) {

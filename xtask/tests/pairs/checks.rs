@@ -2,11 +2,15 @@
 //! Cassandra. `ready` makes topics with so many partitions, and tables.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::program::{Program, sorted, wrongs};
 use crate::running::{RUN_LIMIT, Running};
+
+/// What is down is told within 5 s; the rest is for a slow machine to start a process.
+const UNREACHABLE_LIMIT: Duration = Duration::from_secs(10);
 
 macro_rules! on_a_pair {
     ($ready:path) => {
@@ -14,6 +18,7 @@ macro_rules! on_a_pair {
             a_deleted_group_is_gone_and_what_it_had_committed_was_said
             following_shows_what_comes_and_ctrl_c_ends_it_well
             messages_that_wait_for_nobody_are_a_finding
+            a_broker_that_is_down_does_not_hide_the_store
             a_topic_made_anew_is_read_from_its_start_by_a_group_that_read_another_of_its_name
             what_is_exported_is_imported_and_exported_again_as_the_same_bytes
             tables_of_a_newer_vitals_are_read_with_a_note_and_never_written_to
@@ -63,6 +68,21 @@ pub(crate) fn messages_that_wait_for_nobody_are_a_finding<P: Program>(ready: fn(
     assert_eq!(report["wrong"].as_array().map(Vec::len), Some(1), "{report}");
     assert!(wrongs(&report).contains("nobody reads: 7 messages wait"), "{report}");
     assert_eq!(ward.doctor(1)["group"]["verdict"], "fail");
+}
+
+pub(crate) fn a_broker_that_is_down_does_not_hide_the_store<P: Program>(ready: fn(u32) -> P) {
+    let ward = ready(2);
+    ward.produce(30);
+    ward.consume();
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let ended = ward.run(&format!("status --brokers {closed} -o ndjson")).with_code(1);
+    assert!(ended.lasted < UNREACHABLE_LIMIT, "{:?}", ended.lasted);
+    let report = ended.json();
+    assert_eq!((&report["cluster"], &report["store"]["tables"][0]["state"]), (&Value::Null, &"fits".into()));
+    assert!(wrongs(&report).starts_with("cannot reach Kafka"), "{report}");
+    let checks = ward.run(&format!("doctor --brokers {closed} -o ndjson")).with_code(1).rows();
+    let verdict = |name: &str| checks.iter().find(|check| check["check"] == name).map(|check| &check["verdict"]);
+    assert_eq!((verdict("topic"), verdict("readings_table")), (Some(&"skip".into()), Some(&"ok".into())));
 }
 
 pub(crate) fn a_topic_made_anew_is_read_from_its_start_by_a_group_that_read_another_of_its_name<P: Program>(

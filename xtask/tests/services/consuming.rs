@@ -82,7 +82,7 @@ fn partitions_that_are_added_are_read_without_a_restart() {
     // Before anybody looks at them, the new ones have something.
     sent.extend(ward.send(60));
     consumer.wait_for("six partitions", GROWTH_LIMIT, |member| (assigned(member).len() == 6).then_some(()));
-    ward.wait_for_no_lag(CATCH_UP_LIMIT);
+    ward.wait_for_no_lag();
     assert_same(&ward.stored(), sent);
 }
 

@@ -136,7 +136,7 @@ fn a_missing_dead_letter_topic_is_made_with_the_first_letter() {
     let ward = by_hand(Ward::new());
     ward.send_as_is(&[r#"{"patient_id": "P001"}"#], "0");
     ward.consume();
-    ward.wait_for_no_lag(CATCH_UP_LIMIT);
+    ward.wait_for_no_lag();
     let letters = ward.messages(&ward.dead_letter_topic());
     assert_eq!(letters.iter().map(peer::Message::text).collect::<Vec<_>>(), [r#"{"patient_id": "P001"}"#]);
 }
@@ -178,6 +178,6 @@ fn the_old_programs_and_ours_take_turns_with_a_table_and_a_topic_made_by_hand() 
     command.env("TOPIC", &ward.name).env("GROUP", &ward.name);
     let _consumer = Running::start("coursework_consumer.py", &mut command);
     wait_until("the rows of their consumer", CATCH_UP_LIMIT, || (ward.stored().len() == sent.len()).then_some(()));
-    ward.wait_for_no_lag(CATCH_UP_LIMIT);
+    ward.wait_for_no_lag();
     assert_same(&ward.stored(), sent);
 }

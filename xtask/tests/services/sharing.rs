@@ -83,7 +83,7 @@ fn three_members_share_six_partitions_and_two_take_over_from_one_that_is_killed(
     wait_for_shares(&mut members, &[3, 3], TAKE_OVER_LIMIT);
 
     let sent = stop_sending(sender);
-    ward.wait_for_no_lag(CATCH_UP_LIMIT);
+    ward.wait_for_no_lag();
     assert_same(&ward.stored(), sent);
 }
 
@@ -100,7 +100,7 @@ fn joins_and_leaves(ward: &Ward, join: impl FnOnce() -> Running, sign: &str, lea
     foreign.wait_end(FOREIGN_LIMIT);
     wait_for_shares(&mut members, &[6], HAND_OVER_LIMIT);
     let sent = stop_sending(sender);
-    ward.wait_for_no_lag(CATCH_UP_LIMIT);
+    ward.wait_for_no_lag();
     assert_same(&ward.stored(), sent);
 }
 
@@ -150,7 +150,7 @@ fn a_restarted_member_with_an_instance_id_has_its_partitions_back_and_nobody_els
     assert!(restart.elapsed() < limit, "{:?}", restart.elapsed());
     assert_eq!(back, before);
 
-    ward.wait_for_no_lag(CATCH_UP_LIMIT);
+    ward.wait_for_no_lag();
     // Longer than a heartbeat's interval after the restart, and still no other assignment.
     let disturbed = look_until(Duration::from_secs(4), || (assignments(&other) > times).then_some(()));
     assert_eq!(disturbed, None, "{:?}", other.stdout());

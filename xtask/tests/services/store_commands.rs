@@ -55,7 +55,7 @@ fn a_reset_is_refused_while_members_read_the_topic_and_a_new_topic_is_read_from_
     let ward = Ward::with_partitions(2);
     ward.send(20);
     let consumer = ward.start("consume --quiet");
-    ward.wait_for_no_lag(CATCH_UP_LIMIT);
+    ward.wait_for_no_lag();
     ward.run("reset --yes").with_code(1).tells(&["has members that read the topic"]);
     assert_eq!((ward.count(), ward.rows("lag").len()), (20, 2), "nothing was deleted");
 

@@ -98,8 +98,8 @@ impl Ward {
     }
 
     /// Waits until the group has committed everything.
-    pub(crate) fn wait_for_no_lag(&self, limit: Duration) {
-        wait_until(&format!("no lag of {}", self.name), limit, || {
+    pub(crate) fn wait_for_no_lag(&self) {
+        wait_until(&format!("no lag of {}", self.name), CATCH_UP_LIMIT, || {
             let lag = self.run("lag -o ndjson --fail-above 0");
             (lag.code == Some(0) && !lag.stdout.is_empty()).then_some(())
         });
