@@ -56,20 +56,9 @@ fn every_refused_message_is_refused_with_the_code_of_its_folder() {
 fn every_reason_that_a_message_can_have_has_a_fixture() {
     let folders = entries_of(&fixtures().join("messages/refused"));
     let codes: BTreeSet<_> = folders.iter().map(|folder| name_of(folder)).collect();
-    let expected = BTreeSet::from([
-        "blood_pressure",
-        "duplicate_key",
-        "no_sign",
-        "not_an_object",
-        "not_json",
-        "not_utf8",
-        "patient_id",
-        "sign_range",
-        "sign_type",
-        "timestamp",
-        "too_deep",
-    ]);
-    assert_eq!(codes, expected);
+    let expected = "blood_pressure duplicate_key no_sign not_an_object not_json not_utf8 patient_id sign_range sign_type \
+                    timestamp too_deep";
+    assert_eq!(codes, expected.split(' ').collect());
     // A file for this one would be all padding.
     let padded = format!("{}{{}}", " ".repeat(MAX_MESSAGE_BYTES));
     assert_eq!(decode(padded.as_bytes()).map_err(|reject| reject.code()), Err("too_large"));

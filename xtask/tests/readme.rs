@@ -1,28 +1,22 @@
 //! The README and the guide are true: their command lines parse, their links lead somewhere, the table of settings is the
 //! program's, the reason codes are all there.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a panic is how a test fails")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests may panic")]
+
+#[path = "documents.rs"]
+mod documents;
 
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::process::{Command, Output};
 
 use serde_json::Value;
 use vitals::guide::PAGES;
 
+use documents::{read, repository, table_rows, words};
+
 /// A newcomer reads no more; what is more belongs into the guide.
 const README_LINES: usize = 250;
 
-fn repository() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-/// The text of a file of the repository.
-fn read(path: &str) -> String {
-    std::fs::read_to_string(repository().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
-}
-
-/// A page of the guide.
 fn page(name: &str) -> String {
     read(&format!("src/guide/{name}.md"))
 }
@@ -33,7 +27,6 @@ fn documents() -> Vec<String> {
     ["README.md", ".github/CONTRIBUTING.md"].map(str::to_owned).into_iter().chain(pages).collect()
 }
 
-/// The program in the repository's folder, with an empty environment.
 fn vitals(words: &[String]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_vitals")).args(words).env_clear().current_dir(repository()).output().unwrap()
 }
@@ -62,15 +55,6 @@ fn calls(line: &str) -> Vec<Vec<String>> {
     let line = line.replace("\\|", "|");
     let parts = line.split(['&', '|', ';', '>']).map(str::trim);
     parts.filter_map(|part| STARTS.iter().find_map(|start| part.strip_prefix(start))).map(words).collect()
-}
-
-/// Splits as a shell does, as far as double quotes.
-fn words(text: &str) -> Vec<String> {
-    let quoted = text.split('"').enumerate();
-    quoted
-        .flat_map(|(at, part)| if at % 2 == 1 { vec![part] } else { part.split_whitespace().collect() })
-        .map(str::to_owned)
-        .collect()
 }
 
 #[test]
@@ -149,29 +133,13 @@ fn every_link_of_a_page_leads_to_the_same_place_in_rustdoc() {
 #[test]
 fn the_readme_lists_the_pages_and_repeats_figures_of_theirs_alone() {
     let readme = read("README.md");
-    let rows = |title: &str| {
-        let rows = readme.lines().skip_while(|line| !line.starts_with(title)).skip(2);
-        rows.take_while(|line| line.starts_with('|')).map(str::to_owned).collect::<Vec<_>>()
-    };
     let row = |page: &vitals::guide::Page| format!("| [{0}](src/guide/{0}.md) | {1} |", page.name, page.summary);
-    assert_eq!(rows("| Page "), PAGES.iter().map(row).collect::<Vec<_>>());
-    let (figures, measured) = (rows("| What | Median "), page("performance"));
+    assert_eq!(table_rows(&readme, "| Page "), PAGES.iter().map(row).collect::<Vec<_>>());
+    let (figures, measured) = (table_rows(&readme, "| What | Median "), page("performance"));
     assert!(!figures.is_empty());
     for row in figures {
         assert!(measured.lines().any(|line| line == row), "{row}");
     }
-}
-
-/// The rows of the table of settings: name and default.
-fn settings_in_the_guide() -> Vec<(String, String)> {
-    let page = page("settings");
-    let rows = page.lines().skip_while(|line| !line.starts_with("| Setting ")).skip(2);
-    let cells = rows.take_while(|line| line.starts_with('|')).map(|row| row.split('|').map(str::trim).collect());
-    cells.map(|cells: Vec<&str>| (bare(cells.get(1)), bare(cells.get(2)))).collect()
-}
-
-fn bare(cell: Option<&&str>) -> String {
-    cell.unwrap().trim_matches('`').to_owned()
 }
 
 #[test]
@@ -180,7 +148,10 @@ fn the_table_of_settings_is_the_program_s() {
     let shown: Vec<Value> = serde_json::from_slice(&shown).unwrap();
     let text = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or("none").to_owned();
     let shown: Vec<_> = shown.iter().map(|row| (text(row.get("name")), text(row.get("value")))).collect();
-    assert_eq!(settings_in_the_guide(), shown);
+    let cells = |row: &String| row.split('|').map(|cell| cell.trim().trim_matches('`').to_owned()).collect();
+    let told = table_rows(&page("settings"), "| Setting ");
+    let told = told.iter().map(cells).map(|cells: Vec<String>| (cells[1].clone(), cells[2].clone()));
+    assert_eq!(told.collect::<Vec<_>>(), shown);
 }
 
 #[test]

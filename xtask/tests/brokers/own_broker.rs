@@ -10,5 +10,11 @@ pub(crate) fn config(folder: &Path) -> Config {
 }
 
 pub(crate) async fn started(folder: &Path) -> Broker {
-    Broker::start(config(folder)).await.expect("started")
+    Broker::start(config(folder)).await.unwrap()
+}
+
+/// One on a folder of its own, which goes with it.
+pub(crate) async fn started_anew() -> (Broker, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    (started(folder.path()).await, folder)
 }

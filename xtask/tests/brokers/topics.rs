@@ -4,21 +4,21 @@ use vitals::kafka::history::{self, History, Stretch, Tail};
 use vitals::kafka::live::Live;
 use vitals::kafka::topic_settings::{self, Origin, TopicSetting};
 use vitals::kafka::topics::{self, Range, TopicState};
-use vitals::pipeline::source::Fetched;
+use vitals::pipeline::source::{Event, Fetched};
 
 use super::*;
 
 async fn measured(bench: &mut Bench) -> TopicState {
-    let mut topic = topics::describe(&mut bench.cluster, &bench.topic).await.expect("described");
+    let mut topic = topics::describe(&mut bench.cluster, &bench.topic).await.unwrap();
     let troubles = topics::measure(&mut bench.cluster, std::slice::from_mut(&mut topic)).await;
     assert!(troubles.is_empty(), "{troubles:?}");
-    topics::date(&mut bench.cluster, &mut topic).await.expect("dated");
+    topics::date(&mut bench.cluster, &mut topic).await.unwrap();
     topic
 }
 
-/// Leader, replicas, range, and the times of the first and the last record.
-pub(crate) async fn a_topic_tells_its_partitions_ranges_and_times(brokers: &[String]) {
-    let mut bench = Bench::with_topic(brokers, "described", 2).await;
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_topic_tells_its_partitions_ranges_and_times() {
+    let mut bench = Bench::with_topic("described", 2).await;
     let start = now_ms() - 60_000;
     let at = |ms: i64, value: &str| Record { timestamp_ms: start + ms, ..record(value) };
     bench.produce(0, records::encode(&[at(1_000, "a"), at(2_000, "b")], usize::MAX)).await;
@@ -28,27 +28,24 @@ pub(crate) async fn a_topic_tells_its_partitions_ranges_and_times(brokers: &[Str
     let [full, empty] = &topic.partitions[..] else { panic!("{topic:?}") };
     assert_eq!(full.range, Some(Range { first: 0, end: 4 }));
     assert_eq!((full.oldest_ms, full.newest_ms), (Some(start + 1_000), Some(start + 4_000)));
-    assert_eq!(
-        (full.replicas.as_slice(), full.in_sync.as_slice()),
-        (&[full.leader.expect("led")][..], &full.replicas[..])
-    );
+    assert_eq!((full.replicas.as_slice(), full.in_sync.as_slice()), (&[full.leader.unwrap()][..], &full.replicas[..]));
     assert_eq!((empty.range, empty.oldest_ms, empty.newest_ms), (Some(Range { first: 0, end: 0 }), None, None));
-    let listed = topics::list(&mut bench.cluster).await.expect("listed");
-    let listed = listed.into_iter().find(|listed| listed.name == bench.topic).expect("in the list");
+    let listed = topics::list(&mut bench.cluster).await.unwrap();
+    let listed = listed.into_iter().find(|listed| listed.name == bench.topic).unwrap();
     assert_eq!((listed.id, listed.leaders()), (topic.id, topic.leaders()));
     let nobody = topics::describe(&mut bench.cluster, "nobody").await;
     assert!(matches!(nobody, Err(KafkaError::NoTopic { .. })));
 }
 
-/// A setting tells its value, and whether the topic has it of its own.
-pub(crate) async fn the_settings_of_a_topic_tell_who_gave_them(brokers: &[String]) {
-    let mut bench = Bench::with_topic(brokers, "plain", 1).await;
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_settings_of_a_topic_tell_who_gave_them() {
+    let mut bench = Bench::with_topic("plain", 1).await;
     let name = format!("{}-set", bench.topic);
     let own = vec![("retention.ms".to_owned(), "3600000".to_owned())];
     let spec = TopicSpec { settings: own, ..TopicSpec::readings(&name, 1, 1) };
-    admin::create(&mut bench.cluster, &spec).await.expect("made");
-    let settings = topic_settings::describe(&mut bench.cluster, &name).await.expect("told");
-    let setting = |name: &str| settings.iter().find(|setting| setting.name == name).expect("a setting");
+    admin::create(&mut bench.cluster, &spec).await.unwrap();
+    let settings = topic_settings::describe(&mut bench.cluster, &name).await.unwrap();
+    let setting = |name: &str| settings.iter().find(|setting| setting.name == name).unwrap();
     let expected = TopicSetting { name: "retention.ms".into(), value: Some("3600000".into()), origin: Origin::Topic };
     assert_eq!(*setting("retention.ms"), expected);
     assert_eq!(setting("cleanup.policy").value.as_deref(), Some("delete"));
@@ -58,8 +55,8 @@ pub(crate) async fn the_settings_of_a_topic_tell_who_gave_them(brokers: &[String
 }
 
 /// Three records of each of two partitions, one a second in turns.
-async fn interleaved(brokers: &[String], name: &str) -> Bench {
-    let mut bench = Bench::with_topic(brokers, name, 2).await;
+async fn interleaved(name: &str) -> Bench {
+    let mut bench = Bench::with_topic(name, 2).await;
     let start = now_ms() - 60_000;
     for second in 0..6 {
         let record = Record { timestamp_ms: start + i64::from(second) * 1_000, ..record(&second.to_string()) };
@@ -69,9 +66,9 @@ async fn interleaved(brokers: &[String], name: &str) -> Bench {
 }
 
 async fn read_all(bench: &mut Bench, stretches: &[Stretch]) -> String {
-    let mut history = History::open(&mut bench.cluster, &bench.topic, stretches).await.expect("opened");
+    let mut history = History::open(&mut bench.cluster, &bench.topic, stretches).await.unwrap();
     let mut read = Vec::new();
-    while let Some((partition, record)) = history.next().await.expect("read") {
+    while let Some((partition, record)) = history.next().await.unwrap() {
         read.push(format!("{}@{partition}:{}", values(std::slice::from_ref(&record))[0], record.offset));
     }
     read.join(" ")
@@ -79,36 +76,36 @@ async fn read_all(bench: &mut Bench, stretches: &[Stretch]) -> String {
 
 const WHOLE: [Stretch; 2] = [Stretch { partition: 0, start: 0, end: 3 }, Stretch { partition: 1, start: 0, end: 3 }];
 
-/// Across partitions by time, within a partition by offset, up to the end that was asked for.
-pub(crate) async fn a_history_comes_in_the_order_of_time(brokers: &[String]) {
-    let mut bench = interleaved(brokers, "history").await;
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_history_comes_in_the_order_of_time() {
+    let mut bench = interleaved("history").await;
     assert_eq!(read_all(&mut bench, &WHOLE).await, "0@0:0 1@1:0 2@0:1 3@1:1 4@0:2 5@1:2");
     let part = [Stretch { partition: 1, start: 1, end: 2 }];
     assert_eq!(read_all(&mut bench, &part).await, "3@1:1");
     assert_eq!(read_all(&mut bench, &[]).await, "");
 }
 
-/// The last ones of all partitions together, or of those that are wanted.
-pub(crate) async fn the_tail_of_a_topic_is_found(brokers: &[String]) {
-    let mut bench = interleaved(brokers, "tail").await;
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_tail_of_a_topic_is_found() {
+    let mut bench = interleaved("tail").await;
     let topic = bench.topic.clone();
-    let Tail { stretches, skip } = history::tail(&mut bench.cluster, &topic, &WHOLE, 2, |_| true).await.expect("found");
+    let Tail { stretches, skip } = history::tail(&mut bench.cluster, &topic, &WHOLE, 2, |_| true).await.unwrap();
     assert_eq!(read_all(&mut bench, &stretches).await, "2@0:1 3@1:1 4@0:2 5@1:2");
     assert_eq!(skip, 2);
     let zero = |record: &Record| record.value.as_deref() == Some(b"0");
-    let Tail { stretches, skip } = history::tail(&mut bench.cluster, &topic, &WHOLE, 1, zero).await.expect("found");
+    let Tail { stretches, skip } = history::tail(&mut bench.cluster, &topic, &WHOLE, 1, zero).await.unwrap();
     assert!(read_all(&mut bench, &stretches).await.starts_with("0@0:0"), "however far back it is");
     assert_eq!(skip, 0);
-    let all = history::tail(&mut bench.cluster, &topic, &WHOLE, 1_000_000, |_| true).await.expect("found");
+    let all = history::tail(&mut bench.cluster, &topic, &WHOLE, 1_000_000, |_| true).await.unwrap();
     assert_eq!(all, Tail { stretches: WHOLE.to_vec(), skip: 0 });
 }
 
-/// What comes is told as it comes, without a group.
-pub(crate) async fn what_comes_is_read_live(brokers: &[String]) {
-    let mut bench = Bench::with_topic(brokers, "live", 1).await;
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_comes_is_read_live() {
+    let mut bench = Bench::with_topic("live", 1).await;
     bench.produce(0, batch(&["before"])).await;
     let topic = bench.topic.clone();
-    let mut live = Live::begin(&mut bench.cluster, brokers, &topic, [(0, 1)].into()).await.expect("begun");
+    let mut live = Live::begin(&mut bench.cluster, &bench.server.brokers, &topic, [(0, 1)].into()).await.unwrap();
     bench.produce(0, batch(&["after"])).await;
     let chunk = async {
         loop {

@@ -5,28 +5,34 @@ use std::time::Duration;
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use kafka_protocol::messages::join_group_request::JoinGroupRequestProtocol;
+use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
 use kafka_protocol::messages::sync_group_request::SyncGroupRequestAssignment;
 use kafka_protocol::messages::{
     FetchRequest, HeartbeatRequest, JoinGroupRequest, ListGroupsRequest, ListOffsetsRequest, SyncGroupRequest,
 };
-use kafka_protocol::messages::{list_offsets_request, list_offsets_response};
 use kafka_protocol::protocol::StrBytes;
+use serde_json::Value;
+use tempfile::TempDir;
 use tokio::time::timeout;
 use vitals::broker::Broker;
 use vitals::broker::notice::Notice;
+use vitals::kafka::offsets::{self, Committer};
+use vitals::ledger::Position;
 
+use super::home::{GROUP, Home, TOPIC};
+use super::records;
 #[cfg(target_os = "linux")]
 use super::traced::Traced;
 use super::wire::{Wire, group, name, text};
-use crate::own_broker::started;
+use crate::own_broker::{started, started_anew};
+use crate::program::Program as _;
 
 /// How long what does not wait may take on a busy machine.
 const LIMIT: Duration = Duration::from_secs(20);
 
 /// A broker on a folder of its own, with so many records in its only topic, and a connection.
-async fn ward(partitions: i32, records: usize) -> (tempfile::TempDir, Broker, Wire) {
-    let folder = tempfile::tempdir().expect("a folder");
-    let broker = started(folder.path()).await;
+async fn ward(partitions: i32, records: usize) -> (TempDir, Broker, Wire) {
+    let (broker, folder) = started_anew().await;
     let mut wire = Wire::connect(broker.address()).await;
     wire.create("ward", partitions).await;
     assert_eq!(wire.produce("ward", records).await, 0);
@@ -42,7 +48,7 @@ async fn a_broker_that_is_killed_at_any_moment_of_a_deletion_leaves_the_topic_or
         broker.stop().await;
         let calls = "unlink,unlinkat,rmdir";
         let kill = format!("inject={calls}:signal=KILL:when={moment}");
-        let traced = Traced::start(folder.path(), &["-e", &format!("trace={calls}"), "-e", &kill]);
+        let traced = Traced::start(folder.path(), &["-e", &format!("trace={calls}"), "-e", &kill], &[]);
         let address = traced.address().to_owned();
         let deleting = async move { Wire::connect(address).await.delete("ward").await };
         let survived = timeout(LIMIT, tokio::spawn(deleting)).await.expect("in time").is_ok();
@@ -54,7 +60,7 @@ async fn a_broker_that_is_killed_at_any_moment_of_a_deletion_leaves_the_topic_or
             assert_eq!(wire.committed("ward").await, 30, "killed at {moment}");
             wire.delete("ward").await;
         }
-        let left = std::fs::read_dir(folder.path().join("topics")).expect("a folder").count();
+        let left = std::fs::read_dir(folder.path().join("topics")).unwrap().count();
         assert_eq!(left, 0, "killed at {moment}");
         wire.create("ward", 1).await;
         assert_eq!((wire.committed("ward").await, end_of(&mut wire, "ward").await), (-1, 0), "killed at {moment}");
@@ -67,13 +73,12 @@ async fn a_broker_that_is_killed_at_any_moment_of_a_deletion_leaves_the_topic_or
 }
 
 async fn end_of(wire: &mut Wire, topic: &str) -> i64 {
-    let partition = list_offsets_request::ListOffsetsPartition::default().with_timestamp(-1);
-    let topic =
-        list_offsets_request::ListOffsetsTopic::default().with_name(name(topic)).with_partitions(vec![partition]);
+    let partition = ListOffsetsPartition::default().with_timestamp(-1);
+    let topic = ListOffsetsTopic::default().with_name(name(topic)).with_partitions(vec![partition]);
     let told = wire.ask(&ListOffsetsRequest::default().with_topics(vec![topic]), 7).await;
-    let list_offsets_response::ListOffsetsPartitionResponse { error_code, offset, .. } = told.topics[0].partitions[0];
-    assert_eq!(error_code, 0);
-    offset
+    let found = &told.topics[0].partitions[0];
+    assert_eq!(found.error_code, 0);
+    found.offset
 }
 
 #[tokio::test]
@@ -86,9 +91,9 @@ async fn offsets_that_an_older_version_has_left_pass_nothing_over_and_are_told()
         );
         format!("{:08x} {json}\n", crc32c::crc32c(json.as_bytes()))
     };
-    std::fs::write(folder.path().join("offsets"), entry("ward") + &entry("gone")).expect("written");
+    std::fs::write(folder.path().join("offsets"), entry("ward") + &entry("gone")).unwrap();
     let mut broker = started(folder.path()).await;
-    assert_eq!(timeout(LIMIT, broker.notice()).await.expect("told"), Notice::SetBack { count: 1 });
+    assert_eq!(timeout(LIMIT, broker.notice()).await.unwrap(), Notice::SetBack { count: 1 });
     let mut wire = Wire::connect(broker.address()).await;
     assert_eq!(wire.committed("ward").await, 0);
     wire.create("gone", 1).await;
@@ -101,9 +106,9 @@ async fn offsets_that_an_older_version_has_left_pass_nothing_over_and_are_told()
 
 #[tokio::test]
 async fn a_fetch_that_waits_for_a_topic_is_answered_when_it_is_deleted() {
-    for version in [12, 13] {
+    for (version, expected) in [(12, ResponseError::UnknownTopicOrPartition), (13, ResponseError::UnknownTopicId)] {
         let (_folder, broker, mut wire) = ward(1, 10).await;
-        let id = wire.id_of("ward").await;
+        let id = wire.find("ward").await.unwrap();
         let mut waiting = Wire::connect(broker.address()).await;
         let fetch = tokio::spawn(async move {
             let topic = FetchTopic::default();
@@ -117,11 +122,8 @@ async fn a_fetch_that_waits_for_a_topic_is_answered_when_it_is_deleted() {
         wire.delete("ward").await;
         wire.create("ward", 1).await;
         wire.produce("ward", 20).await;
-        let answer = timeout(LIMIT, fetch).await.expect("not left waiting").expect("answered");
-        let code = answer.responses[0].partitions[0].error_code;
-        let expected =
-            if version < 13 { ResponseError::UnknownTopicOrPartition } else { ResponseError::UnknownTopicId };
-        assert_eq!(code, expected.code(), "version {version}");
+        let answer = timeout(LIMIT, fetch).await.expect("not left waiting").unwrap();
+        assert_eq!(answer.responses[0].partitions[0].error_code, expected.code(), "version {version}");
     }
 }
 
@@ -181,4 +183,38 @@ async fn nobody_commits_beyond_the_end_and_a_group_of_a_deleted_topic_alone_is_g
     let broker = started(folder.path()).await;
     let mut wire = Wire::connect(broker.address()).await;
     assert_eq!(wire.ask(&ListGroupsRequest::default(), 4).await.groups.len(), 0);
+}
+
+/// A commit of offset 50 that was on its way when its topic was deleted.
+fn commit_late(home: &Home) {
+    records::run(async {
+        let mut cluster = records::cluster(home.address()).await;
+        let coordinator = cluster.coordinator(GROUP).await.unwrap();
+        let coordinator = cluster.node(coordinator).await.unwrap();
+        let of_another = (TOPIC, uuid::Uuid::from_u128(0xf0));
+        offsets::commit(coordinator, Committer::outsider(GROUP), of_another, &[Position::at(0, 50)]).await.unwrap();
+    });
+}
+
+#[test]
+fn offsets_of_an_earlier_topic_are_told_and_the_next_consumer_begins_at_the_start() {
+    let home = Home::ready(1);
+    home.produce(80);
+    commit_late(&home);
+
+    let told = format!("what {GROUP} has committed in partition 0 belongs to an earlier topic of this name");
+    let hint = "hint: vitals consume --profile embedded begins at the start";
+    let lag = home.run("lag -o ndjson").well().tells(&[&told, hint]).json();
+    assert_eq!((&lag["committed"], &lag["lag"], &lag["earlier_committed"]), (&Value::Null, &80.into(), &50.into()));
+    for command in ["status -o ndjson", "doctor -o ndjson"] {
+        home.run(command).with_code(1).shows(&[&told]);
+    }
+    let moved = &home.rows("group seek --to earliest --dry-run")[0];
+    assert_eq!((&moved["committed"], &moved["new"]), (&Value::Null, &0.into()));
+    let audit = home.run("audit -o json").output();
+    assert!(!audit.contains("no_row"), "{audit}");
+
+    home.consume().tells(&["partition 0 are not of this one; reading from the start"]);
+    assert_eq!(home.count(), 80);
+    home.done("status");
 }

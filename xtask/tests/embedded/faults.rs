@@ -8,13 +8,11 @@ use std::time::Duration;
 
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::{ApiKey, ProduceRequest};
-use vitals::kafka::records::{self};
-use vitals::pipeline::store::{Batch, BatchLimits, Epoch, Store, WriteError};
+use vitals::kafka::records;
 use vitals::record::Record;
-use vitals::shutdown;
 
-use self::story::{Story, TO_THE_END};
-use crate::faulty::{Fault, Plan, Request};
+use self::story::{Hooked, Story};
+use crate::faulty::{Fault, Request};
 
 /// Longer than a request takes, and short against every limit.
 const DELAY: Duration = Duration::from_millis(100);
@@ -29,26 +27,21 @@ impl Fault {
     }
 }
 
-/// Tells each of the faults, with these errors, to as many stories at once.
-async fn each<F: Future<Output = ()> + Send + 'static>(errors: &[ResponseError], tell: impl Fn(Fault) -> F) {
+/// Runs as many stories as there are faults, with these errors, at once.
+async fn each<F: Future<Output = ()> + Send + 'static>(errors: &[ResponseError], story: impl Fn(Fault) -> F) {
     let faults = FAULTS.into_iter().chain(errors.iter().copied().map(Fault::Error));
-    let told: Vec<_> = faults.map(|fault| (fault, tokio::spawn(tell(fault)))).collect();
-    for (fault, story) in told {
+    let running: Vec<_> = faults.map(|fault| (fault, tokio::spawn(story(fault)))).collect();
+    for (fault, story) in running {
         story.await.unwrap_or_else(|ended| panic!("{fault:?}: {ended}"));
     }
 }
 
 /// Up to `most` requests of this kind fail, one after the other, while the consumer is at work.
 async fn consumed_with(api: ApiKey, most: usize, fault: Fault) {
-    consumed_where(api, most, fault, |_| true).await;
+    consumed_where(api, |_| true, most, fault).await;
 }
 
-/// The same of letters.
-async fn letters_sent_with(most: usize, fault: Fault) {
-    consumed_where(ApiKey::Produce, most, fault, of_dead_letters).await;
-}
-
-async fn consumed_where(api: ApiKey, most: usize, fault: Fault, concerns: impl Fn(&Request) -> bool + Send + 'static) {
+async fn consumed_where(api: ApiKey, concerns: impl Fn(&Request) -> bool + Send + 'static, most: usize, fault: Fault) {
     let (mut story, count) = (Story::of_sent().await, fault.count(most));
     if fault == Fault::Error(ResponseError::UnknownMemberId) {
         // The broker knows that member all the same, and waits for it as long as its session takes.
@@ -57,32 +50,23 @@ async fn consumed_where(api: ApiKey, most: usize, fault: Fault, concerns: impl F
     let plan = &story.broker.plan;
     let run = story.consume(|| plan.next_where(api, count, fault, concerns)).await;
     assert_eq!(plan.made(), count, "{api:?} {fault:?} was made");
-    assert!(run.summary().is_clean, "{api:?} {fault:?}: {run:?}");
-    story.check().await;
+    story.check_clean(&run).await;
 }
 
 /// Up to `most` requests of this kind fail, one after the other, while the producer is at work.
 async fn sent_with(api: ApiKey, most: usize, fault: Fault) {
     let (story, count) = (Story::begin().await, fault.count(most));
     let plan = &story.broker.plan;
-    story.send(|| plan.next(api, count, fault)).await.expect("sent in the end");
-    assert_eq!(plan.made(), count, "{api:?} {fault:?} was made");
-    assert!(story.consume(|| {}).await.summary().is_clean);
-    story.check().await;
-}
-
-/// The producer, which looks its topic up again after any trouble, is not told of it at first.
-async fn looked_up_with(most: usize, fault: Fault) {
-    let (story, count) = (Story::begin().await, fault.count(most));
-    let plan = &story.broker.plan;
     let arm = || {
-        plan.next(ApiKey::Produce, 1, Fault::Error(ResponseError::NotLeaderOrFollower));
-        plan.next(ApiKey::Metadata, count, fault);
+        if api == ApiKey::Metadata {
+            // The producer looks its topic up again after any trouble.
+            plan.next(ApiKey::Produce, 1, Fault::Error(ResponseError::NotLeaderOrFollower));
+        }
+        plan.next(api, count, fault);
     };
     story.send(arm).await.expect("sent in the end");
-    assert_eq!(plan.made(), 1 + count, "{fault:?} was made");
-    assert!(story.consume(|| {}).await.summary().is_clean);
-    story.check().await;
+    assert_eq!(plan.made(), count + usize::from(api == ApiKey::Metadata), "{api:?} {fault:?} was made");
+    story.finish().await;
 }
 
 /// Heartbeats fail while rows are on their way to the store.
@@ -90,10 +74,8 @@ async fn consumed_with_heartbeats(most: usize, fault: Fault) {
     let (mut story, count) = (Story::of_sent().await, fault.count(most));
     story.member.session_timeout = Duration::from_secs(3);
     let plan = &story.broker.plan;
-    let late = Late { store: &story.store, plan, count };
-    let (_trigger, shutdown) = shutdown::channel();
-    let arm = || plan.next(ApiKey::Heartbeat, count, fault);
-    let run = story.consume_into(&late, TO_THE_END, &shutdown, arm).await;
+    let late = Hooked { store: &story.store, before: || plan.reaches(count), after: || {} };
+    let run = story.consume_into(&late, || plan.next(ApiKey::Heartbeat, count, fault)).await;
     assert_eq!(plan.made(), count, "{fault:?} was made");
     run.summary();
     story.check().await;
@@ -103,38 +85,14 @@ async fn consumed_with_heartbeats(most: usize, fault: Fault) {
 async fn committed_with(most: usize, fault: Fault) {
     let (story, count) = (Story::of_sent().await, fault.count(most));
     let plan = &story.broker.plan;
-    let scene = async {
+    let work = async {
         plan.reaches(count).await;
         story.until_all_is_committed().await;
     };
-    let run = story.consume_until(&story.store, || plan.next(ApiKey::OffsetCommit, count, fault), scene).await;
-    assert!(run.summary().is_clean, "{fault:?}: {run:?}");
-    story.check().await;
+    let run = story.consume_until(&story.store, || plan.next(ApiKey::OffsetCommit, count, fault), work).await;
+    story.check_clean(&run).await;
 }
 
-/// Stores nothing before so many faults were made.
-pub(crate) struct Late<'a, T> {
-    pub(crate) store: &'a T,
-    pub(crate) plan: &'a Plan,
-    pub(crate) count: usize,
-}
-
-impl<T: Store> Store for Late<'_, T> {
-    async fn epoch(&self) -> Result<Epoch, WriteError> {
-        self.store.epoch().await
-    }
-
-    fn batch_limits(&self) -> BatchLimits {
-        self.store.batch_limits()
-    }
-
-    async fn write(&self, batch: &Batch) -> Result<(), WriteError> {
-        self.plan.reaches(self.count).await;
-        self.store.write(batch).await
-    }
-}
-
-/// Whether a request brings messages to the topic of the dead letters.
 fn of_dead_letters(request: &Request) -> bool {
     let topics = request.decode::<ProduceRequest>().topic_data;
     topics.iter().any(|topic| topic.name.ends_with(".dlq"))
@@ -155,11 +113,11 @@ const ALL: usize = 1_000_000;
 /// One test a line: what is done while which requests fail, how many of them, and which errors there are beside the
 /// faults of connections.
 macro_rules! each_fault {
-    ($($name:ident: $deed:ident($($what:expr),+) with [$($error:ident),*];)+) => {
+    ($($name:ident: $story:ident($($what:expr),+) with [$($error:ident),*];)+) => {
         $(
             #[tokio::test]
             async fn $name() {
-                each(&[$(ResponseError::$error),*], |fault| $deed($($what,)+ fault)).await;
+                each(&[$(ResponseError::$error),*], |fault| $story($($what,)+ fault)).await;
             }
         )+
     };
@@ -169,7 +127,7 @@ each_fault! {
     sends_that_fail_are_repeated_until_everything_is_in_the_topic:
         sent_with(ApiKey::Produce, 2) with [NotLeaderOrFollower, NotEnoughReplicas, UnknownTopicOrPartition];
     a_producer_that_cannot_learn_of_its_topic_asks_again:
-        looked_up_with(2) with [LeaderNotAvailable];
+        sent_with(ApiKey::Metadata, 2) with [LeaderNotAvailable];
     new_connections_that_fail_are_made_again:
         consumed_with(ApiKey::ApiVersions, 2) with [];
     metadata_that_fails_is_asked_for_again:
@@ -190,7 +148,7 @@ each_fault! {
         consumed_with(ApiKey::Fetch, 2)
         with [NotLeaderOrFollower, UnknownTopicId, UnknownTopicOrPartition, OffsetOutOfRange];
     letters_that_are_not_taken_are_sent_again:
-        letters_sent_with(3)
+        consumed_where(ApiKey::Produce, of_dead_letters, 3)
         with [NotLeaderOrFollower, RequestTimedOut, TopicAuthorizationFailed, NotEnoughReplicas];
     a_topic_for_letters_that_cannot_be_made_is_made_later:
         consumed_with(ApiKey::CreateTopics, 1) with [];
@@ -212,15 +170,12 @@ async fn letters_that_are_refused_for_what_they_are_are_sent_in_another_shape() 
         ResponseError::InvalidRecord,
         ResponseError::InvalidTimestamp,
     ];
-    let tell = |error| async move {
+    for error in errors {
         let story = Story::of_sent().await;
         let plan = &story.broker.plan;
         // As for ever: what has no part in it is refused each time.
         let run = story.consume(|| plan.next_where(ApiKey::Produce, ALL, Fault::Error(error), of_whole_letters)).await;
-        assert!(plan.made() > 0 && run.summary().is_clean, "{error:?}: {run:?}");
-        story.check().await;
-    };
-    for error in errors {
-        tell(error).await;
+        assert!(plan.made() > 0, "{error:?} was made");
+        story.check_clean(&run).await;
     }
 }

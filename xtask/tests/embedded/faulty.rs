@@ -6,8 +6,6 @@
 pub(crate) mod frame;
 mod plan;
 mod refusal;
-mod route;
-mod tests;
 
 use std::io;
 use std::net::SocketAddr;
@@ -15,19 +13,18 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::io::AsyncWriteExt as _;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 use vitals::broker::Broker;
 
 pub(crate) use frame::Request;
-use plan::Deed;
+use plan::Action;
 pub(crate) use plan::{Fault, Plan};
 
-use crate::own_broker::started;
+use crate::own_broker::started_anew;
 
-/// A broker that fails as it is told.
 pub(crate) struct Faulty {
     pub(crate) plan: Arc<Plan>,
     broker: Broker,
@@ -39,14 +36,12 @@ pub(crate) struct Faulty {
 
 impl Faulty {
     pub(crate) async fn start() -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let broker = started(folder.path()).await;
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let address = listener.local_addr().expect("an address");
+        let (broker, folder) = started_anew().await;
+        let (listener, address) = frame::listener().await;
         let plan = Arc::new(Plan::default());
         let (held, released) = watch::channel(false);
-        let place = Place { proxy: address, plan: Arc::clone(&plan), held: released };
-        let carry = move |client, broker| Line { client, broker, place: place.clone() }.run();
+        let shared = Shared { proxy: address, plan: Arc::clone(&plan), held: released };
+        let carry = move |client, broker| Connection { client, broker, shared: shared.clone() }.run();
         let mut serving = JoinSet::new();
         serving.spawn(frame::serve(listener, broker.address(), carry));
         Self { plan, broker, address, held, _serving: serving, _folder: folder }
@@ -58,8 +53,8 @@ impl Faulty {
     }
 
     /// Where nothing fails: for whoever sets up and checks.
-    pub(crate) fn brokers_behind(&self) -> Vec<String> {
-        vec![self.broker.address().to_string()]
+    pub(crate) fn behind(&self) -> String {
+        self.broker.address().to_string()
     }
 
     /// Nothing reaches the broker until [`go_on`](Self::go_on), as if it was stopped; connections stand and are taken.
@@ -67,64 +62,54 @@ impl Faulty {
         self.held.send_replace(true);
     }
 
-    /// What was held back goes to the broker.
     pub(crate) fn go_on(&self) {
         self.held.send_replace(false);
     }
 }
 
-/// What every connection has to know.
 #[derive(Clone)]
-struct Place {
+struct Shared {
     proxy: SocketAddr,
     plan: Arc<Plan>,
     held: watch::Receiver<bool>,
 }
 
-/// One client's connection, with one of its own to the broker behind.
-struct Line {
+struct Connection {
     client: TcpStream,
     broker: TcpStream,
-    place: Place,
+    shared: Shared,
 }
 
-impl Line {
+impl Connection {
     async fn run(mut self) -> io::Result<()> {
         while let Some(frame) = frame::read(&mut self.client).await? {
-            let _ = self.place.held.wait_for(|held| !held).await;
+            let _ = self.shared.held.wait_for(|held| !held).await;
             let request = Request::parse(frame);
-            let done = match self.place.plan.take(&request, self.place.proxy) {
-                Deed::Carry => self.carry_on(&request).await?,
-                Deed::Refuse(answer) => frame::write(&mut self.client, &answer).await.map(Some)?,
-                Deed::Fail(fault) => self.fail(fault, &request).await?,
+            let answer = match self.shared.plan.take(&request, self.shared.proxy) {
+                Action::Carry => self.ask(&request).await?,
+                Action::Refuse(answer) => Some(answer),
+                Action::Fail(fault) => self.fail(fault, &request).await?,
             };
-            if done.is_none() {
-                break;
-            }
+            let Some(answer) = answer else { break };
+            frame::write(&mut self.client, &answer).await?;
         }
         Ok(())
     }
 
-    async fn carry_on(&mut self, request: &Request) -> io::Result<Option<()>> {
-        let Some(answer) = self.ask(request).await? else { return Ok(None) };
-        frame::write(&mut self.client, &answer).await.map(Some)
-    }
-
-    /// `None` closes the connection.
-    async fn fail(&mut self, fault: Fault, request: &Request) -> io::Result<Option<()>> {
+    /// The answer where it is only late; `None` closes the connection.
+    async fn fail(&mut self, fault: Fault, request: &Request) -> io::Result<Option<Bytes>> {
         match fault {
             Fault::Delay(pause) => {
-                let Some(answer) = self.ask(request).await? else { return Ok(None) };
+                let answer = self.ask(request).await?;
                 sleep(pause).await;
-                return frame::write(&mut self.client, &answer).await.map(Some);
+                return Ok(answer);
             }
             Fault::Drop | Fault::Error(_) => {}
             Fault::Lose => drop(self.ask(request).await?),
             Fault::Cut => {
                 if let Some(answer) = self.ask(request).await? {
                     let whole = frame::with_length(&answer);
-                    let half = whole.split_at(whole.len() / 2).0;
-                    self.client.write_all(half).await?;
+                    self.client.write_all(&whole[..whole.len() / 2]).await?;
                     self.client.shutdown().await?;
                 }
             }
@@ -137,6 +122,6 @@ impl Line {
     async fn ask(&mut self, request: &Request) -> io::Result<Option<Bytes>> {
         frame::write(&mut self.broker, &request.frame).await?;
         let answer = frame::ask(&self.client, &mut self.broker).await?;
-        Ok(answer.map(|answer| route::through(self.place.proxy, request, answer)))
+        Ok(answer.map(|answer| frame::naming(self.shared.proxy, request, answer)))
     }
 }

@@ -1,54 +1,17 @@
 //! A home of its own for the program: a data folder, a settings file and, where a test wants one, a broker.
 
-use std::ffi::{OsStr, OsString};
 use std::io::{BufRead as _, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
-use serde_json::Value;
-
-use crate::running::{Ended, RUN_LIMIT, Running, wait_until};
+use crate::program::Program;
+use crate::running::{self, Ended, RUN_LIMIT, Running, wait_until};
 
 /// The names that the program gives by itself.
 pub(crate) const TOPIC: &str = "patient.vitals";
-pub(crate) const LETTERS: &str = "patient.vitals.dlq";
+pub(crate) const DEAD_LETTERS: &str = "patient.vitals.dlq";
 pub(crate) const GROUP: &str = "vitals-monitor-consumer-v7";
-
-/// What is typed behind `vitals`: a text that is split at its blanks, or words as they are.
-pub(crate) trait Words {
-    fn words(&self) -> Vec<OsString>;
-}
-
-impl Words for str {
-    fn words(&self) -> Vec<OsString> {
-        self.split_whitespace().map(OsString::from).collect()
-    }
-}
-
-impl Words for String {
-    fn words(&self) -> Vec<OsString> {
-        self.as_str().words()
-    }
-}
-
-impl<S: AsRef<OsStr>> Words for [S] {
-    fn words(&self) -> Vec<OsString> {
-        self.iter().map(|word| word.as_ref().to_owned()).collect()
-    }
-}
-
-impl<S: AsRef<OsStr>, const N: usize> Words for [S; N] {
-    fn words(&self) -> Vec<OsString> {
-        self.as_slice().words()
-    }
-}
-
-impl<S: AsRef<OsStr>> Words for Vec<S> {
-    fn words(&self) -> Vec<OsString> {
-        self.as_slice().words()
-    }
-}
 
 /// A folder with the data of the program, and the settings of the profile `embedded`.
 pub(crate) struct Home {
@@ -60,7 +23,16 @@ pub(crate) struct Home {
 impl Home {
     /// Without a broker.
     pub(crate) fn new() -> Self {
-        Self { broker: None, address: String::new(), folder: tempfile::tempdir().expect("a folder") }
+        Self { broker: None, address: String::new(), folder: tempfile::tempdir().unwrap() }
+    }
+
+    /// Without a broker, and with tables.
+    pub(crate) fn with_tables() -> Self {
+        let home = Self::new();
+        std::fs::create_dir_all(home.database().parent().unwrap()).unwrap();
+        let store = vitals::store::sqlite::SqliteStore::at(home.database()).unwrap();
+        tokio::runtime::Runtime::new().unwrap().block_on(store.init()).unwrap();
+        home
     }
 
     /// With a broker on a free port, and nothing on it.
@@ -85,7 +57,7 @@ impl Home {
     }
 
     fn start_broker(&mut self, listen: &str) {
-        let mut broker = Running::start("vitals up", &mut self.vitals(&["up", "--listen", listen]));
+        let mut broker = Running::start("vitals up", &mut self.vitals(&format!("up --listen {listen}")));
         let told = broker.wait_for_line("listens on ", RUN_LIMIT);
         self.broker = Some(broker);
         self.address = address_in(&told);
@@ -102,88 +74,58 @@ impl Home {
         self.start_broker(&self.address.clone());
     }
 
-    /// Where the broker listens.
     pub(crate) fn address(&self) -> &str {
         &self.address
     }
 
-    pub(crate) fn path(&self) -> &Path {
-        self.folder.path()
-    }
-
-    pub(crate) fn file(&self, name: &str, content: impl AsRef<[u8]>) {
-        std::fs::write(self.path().join(name), content).expect("written");
+    fn database(&self) -> PathBuf {
+        self.path().join("data/vitals/vitals.db")
     }
 
     /// The program without a profile.
-    pub(crate) fn vitals(&self, words: &(impl Words + ?Sized)) -> Command {
+    pub(crate) fn vitals(&self, words: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_vitals"));
-        command.args(words.words()).current_dir(self.path()).env("XDG_DATA_HOME", self.path().join("data"));
-        command.stdin(Stdio::null());
+        command.args(words.split_whitespace()).current_dir(self.path()).stdin(Stdio::null());
+        command.env("XDG_DATA_HOME", self.path().join("data"));
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("VITALS_")) {
             command.env_remove(name);
         }
         command
     }
 
-    /// The program on this home's broker and file.
-    pub(crate) fn embedded(&self, words: &(impl Words + ?Sized)) -> Command {
+    /// Runs it to its end without a profile.
+    pub(crate) fn bare(&self, words: &str) -> Ended {
+        running::run(&format!("vitals {words}"), &mut self.vitals(words))
+    }
+
+    /// What another program does with the file.
+    pub(crate) fn sql(&self, sql: &str) {
+        rusqlite::Connection::open(self.database()).and_then(|file| file.execute_batch(sql)).unwrap();
+    }
+}
+
+impl Program for Home {
+    fn command(&self, words: &str) -> Command {
         let mut command = self.vitals(words);
         command.args(["--profile", "embedded"]);
         command
     }
 
-    pub(crate) fn start(&self, words: &(impl Words + ?Sized)) -> Running {
-        Running::start(&named(words), &mut self.embedded(words))
+    fn path(&self) -> &Path {
+        self.folder.path()
     }
 
-    pub(crate) fn run(&self, words: &(impl Words + ?Sized)) -> Ended {
-        ended(&named(words), &mut self.embedded(words))
+    fn topic(&self) -> &str {
+        TOPIC
     }
 
-    /// Without a profile.
-    pub(crate) fn bare(&self, words: &(impl Words + ?Sized)) -> Ended {
-        ended(&named(words), &mut self.vitals(words))
+    fn group(&self) -> &str {
+        GROUP
     }
 
-    /// Runs it to a good end, and gives what it shows.
-    pub(crate) fn done(&self, words: &(impl Words + ?Sized)) -> String {
-        self.run(words).well().output()
+    fn make_tables_newer(&self) {
+        self.sql("INSERT INTO schema_migrations VALUES (3, 'of tomorrow', '2027-01-01T00:00:00+00:00')");
     }
-
-    /// The same as objects.
-    pub(crate) fn rows(&self, words: &(impl Words + ?Sized)) -> Vec<Value> {
-        let whole: Vec<_> = words.words().into_iter().chain(["-o".into(), "ndjson".into()]).collect();
-        self.run(&whole).well().rows()
-    }
-
-    /// Sends so many readings of a simulated ward.
-    pub(crate) fn produce(&self, count: u32) {
-        self.done(&format!("produce --interval 0 --count {count}"));
-    }
-
-    /// Consumes everything, and gives what it tells.
-    pub(crate) fn consume(&self) -> String {
-        self.run("consume --exit-at-end --quiet").well().talk()
-    }
-
-    /// How many rows the table has.
-    pub(crate) fn count(&self) -> u64 {
-        self.rows("count")[0]["rows"].as_u64().expect("a number")
-    }
-
-    /// What another program does with the file.
-    pub(crate) fn sql(&self, sql: &str) {
-        let file = rusqlite::Connection::open(self.path().join("data/vitals/vitals.db")).expect("opened");
-        file.execute_batch(sql).expect("changed");
-    }
-}
-
-/// Runs a command to its end, with no input.
-pub(crate) fn ended(name: &str, command: &mut Command) -> Ended {
-    let mut running = Running::start(name, command);
-    running.close_stdin();
-    running.wait_end(RUN_LIMIT)
 }
 
 /// The end of a program whose output went other ways.
@@ -195,18 +137,14 @@ pub(crate) fn end_of(output: &Output) -> Ended {
 
 /// A program whose output nobody reads.
 pub(crate) fn unread(mut command: Command) -> Child {
-    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("started")
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
 /// Reads a line of it and no more, and waits for its end.
 pub(crate) fn behind_head(mut child: Child) -> Ended {
-    let stdout = child.stdout.take().expect("a pipe");
-    BufReader::with_capacity(1, stdout).read_line(&mut String::new()).expect("a line");
-    end_of(&child.wait_with_output().expect("ended"))
-}
-
-fn named(words: &(impl Words + ?Sized)) -> String {
-    format!("vitals {}", words.words().join(OsStr::new(" ")).display())
+    let stdout = child.stdout.take().unwrap();
+    BufReader::with_capacity(1, stdout).read_line(&mut String::new()).unwrap();
+    end_of(&child.wait_with_output().unwrap())
 }
 
 /// The address in the broker's first line.
@@ -217,8 +155,7 @@ pub(crate) fn address_in(line: &str) -> String {
 
 /// Where nothing listens.
 pub(crate) fn free_address() -> String {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    listener.local_addr().expect("an address").to_string()
+    std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).unwrap().to_string()
 }
 
 pub(crate) fn wait_for(mut ready: impl FnMut() -> bool) {

@@ -1,20 +1,17 @@
 //! `kill -9` of the broker under load, again and again: what it acknowledged is there, whole and once.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::time::{sleep, timeout};
 use vitals::kafka::admin::{self, TopicSpec};
-use vitals::kafka::cluster::Cluster;
-use vitals::kafka::consumer::Consumer;
-use vitals::kafka::group::MemberConfig;
-use vitals::kafka::offsets::Place;
 use vitals::kafka::producer::{Delivery, Outgoing, Producer};
-use vitals::pipeline::source::{Event, Fetched, MembershipEvent, Source};
 
 use super::home::Home;
+use super::records;
 
 const KILLS: u32 = 20;
 const MESSAGES_A_BATCH: usize = 100;
@@ -24,8 +21,8 @@ const LIMIT: Duration = Duration::from_secs(60);
 async fn what_the_broker_acknowledged_is_there_after_every_kill() {
     let mut home = Home::up();
     let brokers = vec![home.address().to_owned()];
-    let mut cluster = Cluster::connect(&brokers).await.expect("connected");
-    admin::create(&mut cluster, &TopicSpec::readings("killed", 3, 1)).await.expect("made");
+    let mut cluster = records::cluster(home.address()).await;
+    admin::create(&mut cluster, &TopicSpec::readings("killed", 3, 1)).await.unwrap();
 
     let enough = Arc::new(AtomicBool::new(false));
     let sender = tokio::spawn(send_until_told(brokers.clone(), Arc::clone(&enough)));
@@ -36,57 +33,26 @@ async fn what_the_broker_acknowledged_is_there_after_every_kill() {
     }
     enough.store(true, Ordering::Relaxed);
     let acknowledged = sender.await.expect("the sender");
-    let read = timeout(LIMIT, read_all(&brokers)).await.expect("read in time");
+    let read = timeout(LIMIT, records::everything(home.address(), "killed")).await.expect("read in time");
+    assert!(read.iter().all(|record| record.fault.is_none()), "a torn read");
+    let read: BTreeSet<_> = read.into_iter().map(|record| record.value.unwrap()).collect();
     assert!(acknowledged.len() > 1_000, "there was load: {}", acknowledged.len());
-    let lost: Vec<_> = acknowledged.iter().filter(|value| !read.contains_key(*value)).collect();
+    let lost: Vec<_> = acknowledged.iter().filter(|value| !read.contains(*value)).collect();
     assert!(lost.is_empty(), "{} of {} acknowledged messages are lost", lost.len(), acknowledged.len());
 }
 
-/// Sends batches for as long as the kills go on, and gives what was acknowledged.
-async fn send_until_told(brokers: Vec<String>, enough: Arc<AtomicBool>) -> Vec<Vec<u8>> {
-    let mut producer = Producer::connect(&brokers, "killed").await.expect("connected");
+async fn send_until_told(brokers: Vec<String>, enough: Arc<AtomicBool>) -> Vec<Bytes> {
+    let mut producer = Producer::connect(&brokers, "killed").await.unwrap();
     let mut acknowledged = Vec::new();
     let mut number = 0_u64;
     while !enough.load(Ordering::Relaxed) {
         let message =
             |number: u64| Outgoing { key: number.to_be_bytes().to_vec().into(), value: number.to_string().into() };
         let batch = (number..).take(MESSAGES_A_BATCH).map(message).collect();
-        number += u64::try_from(MESSAGES_A_BATCH).expect("small");
+        number += u64::try_from(MESSAGES_A_BATCH).unwrap();
         let mut delivery = Delivery::new(batch);
         producer.send(&mut delivery).await.expect("sent in the end");
-        acknowledged.extend(delivery.acknowledged().map(|message| message.value.to_vec()));
+        acknowledged.extend(delivery.acknowledged().map(|message| message.value.clone()));
     }
     acknowledged
-}
-
-/// Everything in the topic, with how often it is there.
-async fn read_all(brokers: &[String]) -> BTreeMap<Vec<u8>, u32> {
-    let config = MemberConfig {
-        group: "auditor".to_owned(),
-        topic: "killed".to_owned(),
-        instance_id: None,
-        session_timeout: Duration::from_secs(10),
-    };
-    let mut consumer = Consumer::join(brokers, config, Place::Earliest).await.expect("joined");
-    let (mut ends, mut read) = (BTreeMap::new(), BTreeMap::new());
-    loop {
-        match consumer.next(true).await.expect("an event") {
-            Event::Membership(MembershipEvent::Assigned { partitions, .. }) => {
-                ends = partitions.iter().map(|of| (of.partition, of.end_offset)).collect();
-            }
-            Event::Fetched(Fetched::Chunk(chunk)) => {
-                for record in chunk.records {
-                    assert_eq!(record.fault, None, "a torn read");
-                    *read.entry(record.value.expect("a value").to_vec()).or_default() += 1;
-                }
-                if ends.get(&chunk.partition).is_some_and(|end| chunk.next_offset >= *end) {
-                    ends.remove(&chunk.partition);
-                }
-                if ends.is_empty() {
-                    return read;
-                }
-            }
-            _ => {}
-        }
-    }
 }

@@ -3,12 +3,14 @@
 use bytes::Bytes;
 use vitals::record::{Header, Record};
 
-use super::home::{Home, LETTERS, TOPIC};
+use super::home::{DEAD_LETTERS, Home, TOPIC};
 use super::records::{all, header, message, record, send};
+use crate::program::Program as _;
+use crate::running::Ended;
 
 /// What nothing compresses: the same for the same length.
 fn noise(length: usize) -> Bytes {
-    let mut state = 0x9E37_79B9_7F4A_7C15_u64 ^ u64::try_from(length).expect("64 bits");
+    let mut state = 0x9E37_79B9_7F4A_7C15_u64 ^ u64::try_from(length).unwrap();
     let next = |_| {
         state ^= state << 13;
         state ^= state >> 7;
@@ -21,7 +23,7 @@ fn noise(length: usize) -> Bytes {
 /// A home with a broker and two topics, whose settings others have chosen.
 fn ready(of_topic: &str, of_letters: &str) -> Home {
     let home = Home::up();
-    for (name, settings) in [(TOPIC, of_topic), (LETTERS, of_letters)] {
+    for (name, settings) in [(TOPIC, of_topic), (DEAD_LETTERS, of_letters)] {
         home.done(&format!("topic create {name} --partitions 1 {settings}"));
     }
     home.done("init");
@@ -32,23 +34,21 @@ fn reading() -> Record {
     record("P1", r#"{"patient_id":"P1","timestamp":"2025-10-26T10:30:15Z","spo2":97}"#)
 }
 
-/// What it shows, byte for byte.
 fn raw(home: &Home, place: &str) -> Vec<u8> {
-    let shown = home.embedded(&["dlq", "show", place, "--raw"]).output().expect("ran");
+    let shown = home.command(&format!("dlq show {place} --raw")).output().unwrap();
     assert!(shown.status.success(), "{}", String::from_utf8_lossy(&shown.stderr));
     shown.stdout
 }
 
 /// Consumes `refused` with a reading behind it, and replays its letter: what comes back is what was sent.
-fn kept_whole(home: &Home, refused: &Record) -> String {
+fn kept_whole(home: &Home, refused: &Record) -> Ended {
     let place = format!("0:{}", all(home, TOPIC).len());
     send(home, TOPIC, 0, &[refused.clone(), reading()]);
     let told = home.consume();
-    assert!(home.rows("lag").iter().all(|row| row["lag"] == 0), "{told}");
+    assert_eq!(home.total_lag(), 0, "{}", told.talk());
     assert_eq!(home.rows("query --patient P1").len(), 1, "the reading behind it");
     assert!(raw(home, &place) == refused.value.as_deref().unwrap_or_default(), "the value of {place}, byte for byte");
-    let audited = home.run("audit").well();
-    assert!(audited.output().is_empty() && audited.talk().contains("nothing is missing"));
+    assert_eq!(home.run("audit").well().tells(&["nothing is missing"]).output(), "");
     let sent = home.rows(&format!("dlq replay --force --offsets {place}-{}", &place[2..]));
     assert_eq!(sent.len(), 1, "{sent:?}");
     let again = all(home, TOPIC).pop().expect("it was sent again");
@@ -62,9 +62,11 @@ fn a_message_that_leaves_no_room_for_the_headers_of_its_letter_is_kept_in_parts(
     let home = ready("", "");
     let header = Header { key: Bytes::from_static(b"\xff"), value: None };
     let largest = message(None, Some(noise(1_048_588 - 90)), vec![header]);
-    let told = kept_whole(&home, &largest);
-    assert!(told.contains("0:0 of 'patient.vitals' is kept in 2 parts"), "{told}");
-    assert!(told.contains("'patient.vitals.dlq' takes 1048588 bytes") && told.contains("max.message.bytes"), "{told}");
+    kept_whole(&home, &largest).tells(&[
+        "0:0 of 'patient.vitals' is kept in 2 parts",
+        "'patient.vitals.dlq' takes 1048588 bytes",
+        "max.message.bytes",
+    ]);
 }
 
 #[test]
@@ -97,7 +99,7 @@ fn dead_letters_that_are_compacted_keep_each_message_under_a_key_of_its_own() {
     let home = ready("", "-c cleanup.policy=compact");
     kept_whole(&home, &message(None, Some(Bytes::from_static(b"{")), Vec::new()));
     kept_whole(&home, &message(Some(Bytes::from_static(b"P1")), None, Vec::new()));
-    let mut keys: Vec<_> = all(&home, LETTERS).into_iter().map(|record| record.key.expect("a key")).collect();
+    let mut keys: Vec<_> = all(&home, DEAD_LETTERS).into_iter().map(|record| record.key.unwrap()).collect();
     let count = keys.len();
     keys.dedup();
     assert!(count >= 2 && keys.len() == count, "{keys:?}");
@@ -108,31 +110,30 @@ fn half_a_letter_is_told_and_never_shown_or_replayed() {
     let home = ready("-c max.message.bytes=5000000", "-c max.message.bytes=100000");
     send(&home, TOPIC, 0, &[message(None, Some(noise(250_000)), Vec::new()), message(None, None, Vec::new())]);
     home.consume();
-    let kept = all(&home, LETTERS);
+    let kept = all(&home, DEAD_LETTERS);
     let parts: Vec<_> = kept.iter().filter(|record| record.headers.len() == 7).cloned().collect();
     assert_eq!((kept.len(), parts.len()), (4, 3));
     let made_of = |parts: &[Record]| {
-        home.done(&format!("topic delete {LETTERS} --yes"));
-        home.done(&format!("topic create {LETTERS} --partitions 1"));
-        send(&home, LETTERS, 0, parts);
+        home.done(&format!("topic delete {DEAD_LETTERS} --yes"));
+        home.done(&format!("topic create {DEAD_LETTERS} --partitions 1"));
+        send(&home, DEAD_LETTERS, 0, parts);
     };
 
     made_of(&[parts[2].clone(), parts[0].clone(), parts[2].clone()]);
-    let shown = home.run("dlq show 0:0").with_code(3);
-    assert!(shown.stdout.is_empty() && shown.talk().contains("parts found: 2 of 3"), "{}", shown.talk());
-    for action in ["list", "replay"] {
-        let ended = home.run(&["dlq", action, "-o", "ndjson"]).well();
-        assert_eq!(ended.output(), "");
-        assert!(ended.talk().contains("1 dead letter; parts found of 0:0: 2 of 3"), "{}", ended.talk());
+    for (words, code, told) in [
+        ("dlq show 0:0", 3, "parts found: 2 of 3"),
+        ("dlq list -o ndjson", 0, "1 dead letter; parts found of 0:0: 2 of 3"),
+        ("dlq replay -o ndjson", 0, "1 dead letter; parts found of 0:0: 2 of 3"),
+    ] {
+        assert_eq!(home.run(words).with_code(code).tells(&[told]).output(), "", "{words}");
     }
-    let audited = home.run("audit -o ndjson").with_code(1).output();
-    assert!(audited.contains(r#""offset":0"#) && audited.contains("no_letter"), "{audited}");
+    home.run("audit -o ndjson").with_code(1).shows(&[r#""offset":0"#, "no_letter"]);
 
     // In another order, and some twice.
     made_of(&[1, 2, 1, 0, 2].map(|at: usize| parts[at].clone()));
     assert!(raw(&home, "0:0") == noise(250_000));
-    let tail = home.done(&format!("topic tail {LETTERS} -o table"));
-    assert!(tail.contains("LETTER of patient.vitals 0:0, part 1 of 3, refused: "), "{tail}");
+    let part = "LETTER of patient.vitals 0:0, part 1 of 3, refused: ";
+    home.run(&format!("topic tail {DEAD_LETTERS} -o table")).well().shows(&[part]);
 }
 
 #[test]
@@ -143,11 +144,15 @@ fn dead_letters_that_take_less_than_their_source_are_told_with_what_mends_it() {
     let doctor = home.run("doctor -o ndjson");
     for told in [init.talk(), status.output(), doctor.output()] {
         let told = told.split_whitespace().collect::<Vec<_>>().join(" ");
-        assert!(told.contains("'patient.vitals.dlq' takes 1048588 bytes at once"), "{told}");
-        assert!(told.contains("and 'patient.vitals' 5000000"), "{told}");
-        assert!(told.contains("max.message.bytes of 'patient.vitals.dlq' to 5001024 or more"), "{told}");
+        for expected in [
+            "'patient.vitals.dlq' takes 1048588 bytes at once",
+            "and 'patient.vitals' 5000000",
+            "max.message.bytes of 'patient.vitals.dlq' to 5001024 or more",
+        ] {
+            assert!(told.contains(expected), "{told}");
+        }
     }
-    assert!(doctor.output().contains(r#""check":"letter_size","verdict":"warn""#));
+    doctor.shows(&[r#""check":"letter_size","verdict":"warn""#]);
 }
 
 #[test]
@@ -156,14 +161,11 @@ fn dead_letters_that_are_made_take_more_than_their_source() {
     home.done(&format!("topic create {TOPIC} --partitions 1 -c max.message.bytes=12000000"));
     let told = home.run("init").well().talk();
     assert!(!told.contains("max.message.bytes"), "{told}");
-    let letters_take = || {
-        let described = home.done(&format!("topic describe {LETTERS} -o table"));
-        assert!(described.contains("12001024"), "{described}");
-    };
-    letters_take();
-    home.done(&format!("topic delete {LETTERS} --yes"));
+    let described = || home.run(&format!("topic describe {DEAD_LETTERS} -o table")).well();
+    described().shows(&["12001024"]);
+    home.done(&format!("topic delete {DEAD_LETTERS} --yes"));
     send(&home, TOPIC, 0, &[message(None, Some(noise(11_999_900)), Vec::new())]);
     home.consume();
-    letters_take();
-    assert_eq!(all(&home, LETTERS).len(), 1, "in one piece");
+    described().shows(&["12001024"]);
+    assert_eq!(all(&home, DEAD_LETTERS).len(), 1, "in one piece");
 }

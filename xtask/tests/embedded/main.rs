@@ -1,41 +1,31 @@
-//! The embedded broker under the checks that Kafka passes too.
+//! The embedded broker under the tests that Kafka passes too, and the program with it and SQLite.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a panic is how a test fails"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests may panic")]
 #![allow(clippy::disallowed_methods, reason = "the programs under test get an environment of their own")]
 
 #[path = "../brokers/checks.rs"]
 mod checks;
-#[path = "../brokers/each.rs"]
-mod each;
 #[allow(dead_code, reason = "campaigns use the rest of it")]
 #[path = "../../src/link.rs"]
 mod link;
 #[path = "../brokers/own_broker.rs"]
 mod own_broker;
+#[path = "../pairs/checks.rs"]
+mod pairs;
+#[path = "../pairs/program.rs"]
+mod program;
 #[allow(dead_code, reason = "other tests use the rest of it")]
 #[path = "../services/running.rs"]
 mod running;
 
-mod advertised;
 mod audit;
-mod bench;
+mod broker;
 mod commands;
-#[cfg(target_os = "linux")]
-mod crowded;
 #[cfg(target_os = "linux")]
 mod deceptive;
 mod deleted;
-mod earlier;
 mod faults;
 mod faulty;
-#[cfg(target_os = "linux")]
-mod flushed;
 mod home;
 mod killed;
 mod letters;
@@ -50,16 +40,21 @@ mod top;
 mod topic;
 #[cfg(target_os = "linux")]
 mod traced;
-mod unanswered;
 #[cfg(target_os = "linux")]
 mod unread;
 mod wire;
 
-async fn on_embedded(check: impl AsyncFnOnce(Vec<String>)) {
-    let folder = tempfile::tempdir().expect("a folder");
-    let broker = own_broker::started(folder.path()).await;
-    check(vec![broker.address().to_string()]).await;
-    broker.stop().await;
+pairs::on_a_pair!(home::Home::ready);
+
+struct Server {
+    brokers: Vec<String>,
+    _broker: vitals::broker::Broker,
+    _folder: tempfile::TempDir,
 }
 
-each::each_check!(on_embedded);
+impl Server {
+    async fn start() -> Self {
+        let (broker, folder) = own_broker::started_anew().await;
+        Self { brokers: vec![broker.address().to_string()], _broker: broker, _folder: folder }
+    }
+}

@@ -2,40 +2,43 @@
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt as _;
+use std::process::Command;
 
-use super::home::{Home, ended};
+use super::home::Home;
 use super::terminal::Terminal;
+use crate::program::Program as _;
+use crate::running::{self, Ended};
 
-/// A name with a byte that is in no UTF-8.
-const BYTES: &[u8] = b"w\xff";
-
-/// `before`, the bytes, `after`.
+/// `before`, a name with a byte that is in no UTF-8, `after`.
 fn word(before: &str, after: &str) -> OsString {
-    OsString::from_vec([before.as_bytes(), BYTES, after.as_bytes()].concat())
+    OsString::from_vec([before.as_bytes(), b"w\xff", after.as_bytes()].concat())
 }
 
-/// These words, and the one that is no text behind them.
-fn args(words: &str, last: OsString) -> Vec<OsString> {
-    words.split(' ').map(OsString::from).chain([last]).collect()
+fn run(mut command: Command, further: &[OsString]) -> Ended {
+    running::run("vitals", command.args(further))
 }
+
+fn write(home: &Home, ending: &str, text: impl AsRef<[u8]>) {
+    std::fs::write(home.path().join(word("", ending)), text).unwrap();
+}
+
+const SETTINGS: &str = "[kafka]\ntopic = \"named\"\n";
 
 #[test]
 fn every_option_that_is_a_path_takes_it() {
     let home = Home::up();
+    let done = |words: &str, further: &[OsString]| run(home.vitals(words), further).well();
     let store = || word("--store=sqlite:", ".db");
-    let done = |args: &[OsString]| home.bare(args).well().output();
-    let write = |ending: &str, text: &str| std::fs::write(home.path().join(word("", ending)), text).expect("written");
-    done(&args("init --profile embedded", store()));
+    done("init --profile embedded", &[store()]);
     assert!(home.path().join(word("", ".db")).is_file());
-    write(".csv", "P001,2025-10-26T10:30:15+00:00,80,,,,,\n");
-    done(&["import".into(), word("", ".csv"), store()]);
-    assert_eq!(done(&args("count -o ndjson", store())), "{\"rows\":1}\n");
-    done(&["export".into(), word("out", ".csv"), store()]);
+    write(&home, ".csv", "P001,2025-10-26T10:30:15+00:00,80,,,,,\n");
+    done("import", &[word("", ".csv"), store()]);
+    assert_eq!(done("count -o ndjson", &[store()]).output(), "{\"rows\":1}\n");
+    done("export", &[word("out", ".csv"), store()]);
     assert!(home.path().join(word("out", ".csv")).is_file());
-    write(".toml", "[kafka]\ntopic = \"named\"\n");
-    let shown = done(&args("config show -o csv --config", word("", ".toml")));
-    assert!(shown.contains("topic,named,"), "{shown}");
-    let summary = home.bare(&args("demo --for 1s -o json --data", word("demo", ""))).well().json();
+    write(&home, ".toml", SETTINGS);
+    done("config show -o csv --config", &[word("", ".toml")]).shows(&["topic,named,"]);
+    let summary = done("demo --for 1s -o json --data", &[word("demo", "")]).json();
     assert_eq!(summary["sent"], summary["stored"]);
     assert!(home.path().join(word("demo", "")).join("vitals.db").is_file());
 }
@@ -43,20 +46,16 @@ fn every_option_that_is_a_path_takes_it() {
 #[test]
 fn readings_of_a_file_and_the_reports_of_a_bench_may_have_any_name() {
     let home = Home::ready(6);
-    std::fs::write(
-        home.path().join(word("", ".csv")),
-        "patient_id,heart_rate,spo2,systolic,diastolic,respiratory_rate,temperature\nP001,80,97,120,80,16,36.8\n",
-    )
-    .expect("written");
-    let done = |words: &str, last| home.run(&args(words, last)).well().output();
-    let sent = done("produce --mode csv --once --interval 0 --csv", word("", ".csv"));
-    assert_eq!(sent.lines().count(), 1);
+    let names = "patient_id,heart_rate,spo2,systolic,diastolic,respiratory_rate,temperature\n";
+    write(&home, ".csv", format!("{names}P001,80,97,120,80,16,36.8\n"));
+    let done = |words: &str, last| run(home.command(words), &[last]).well();
+    // The option stands last, behind the profile.
+    assert_eq!(done("produce --mode csv --once --interval 0", word("--csv=", ".csv")).stdout.len(), 1);
     let bench = "bench --for 1s --interval 0.1 -o json";
     let first = done(bench, word("--report=", ".html"));
     assert!(home.path().join(word("", ".html")).is_file());
-    std::fs::write(home.path().join(word("", ".json")), first).expect("written");
-    let compared = done(bench, word("--compare=", ".json"));
-    assert!(compared.contains("\"with\""), "{compared}");
+    write(&home, ".json", first.output());
+    done(bench, word("--compare=", ".json")).shows(&["\"with\""]);
 }
 
 #[test]
@@ -72,41 +71,28 @@ fn an_argument_that_is_no_path_is_named() {
         "completions",
         "query --topic",
     ] {
-        let told = home.bare(&args(words, word("", ""))).with_code(2).talk();
+        let told = run(home.vitals(words), &[word("", "")]).with_code(2).talk();
         assert!(told.starts_with("error: "), "{words}: {told}");
         assert!(told.contains("w\\xFF") || told.contains("w\u{fffd}"), "{words}: {told}");
     }
     // Beside a path that may be so.
-    let told = home.bare(&["export".into(), word("path", ""), "--patient".into(), word("", "")]).with_code(2).talk();
+    let told = run(home.vitals("export"), &[word("path", ""), "--patient".into(), word("", "")]).with_code(2).talk();
     assert!(told.starts_with("error: the argument \"w\\xFF\" is not UTF-8"), "{told}");
 }
 
 #[test]
 fn a_variable_that_is_no_path_is_named() {
     let home = Home::new();
-    for name in [
-        "BROKERS",
-        "TOPIC",
-        "GROUP",
-        "CONSISTENCY",
-        "HEART_RATE_HIGH",
-        "SPO2_LOW",
-        "INSTANCE_ID",
-        "SESSION_TIMEOUT",
-        "DURABILITY_DELAY",
-        "MAX_IN_FLIGHT_BYTES",
-        "MAX_BATCH_ROWS",
-        "COLOR",
-        "PROFILE",
-    ] {
+    let names = "BROKERS TOPIC GROUP CONSISTENCY HEART_RATE_HIGH SPO2_LOW INSTANCE_ID SESSION_TIMEOUT SETTLE_TIME \
+                 MAX_IN_FLIGHT_BYTES MAX_BATCH_ROWS COLOR PROFILE";
+    for name in names.split_whitespace() {
         let variable = format!("VITALS_{name}");
-        let told = ended(name, home.vitals("config show").env(&variable, word("", ""))).with_code(2).talk();
-        assert!(told.contains(&variable) && told.contains("\"w\\xFF\"") && told.contains("\nhint: "), "{told}");
+        let ended = running::run(name, home.vitals("config show").env(&variable, word("", "")));
+        ended.with_code(2).tells(&[&variable, "\"w\\xFF\"", "\nhint: "]);
     }
-    std::fs::write(home.path().join(word("", ".toml")), "[kafka]\ntopic = \"named\"\n").expect("written");
-    let mut named = home.vitals("config show -o csv");
-    let shown = ended("config show", named.env("VITALS_CONFIG", word("", ".toml"))).well().output();
-    assert!(shown.contains("topic,named,"), "{shown}");
+    write(&home, ".toml", SETTINGS);
+    let mut command = home.vitals("config show -o csv");
+    running::run("config show", command.env("VITALS_CONFIG", word("", ".toml"))).well().shows(&["topic,named,"]);
 }
 
 #[test]
@@ -114,19 +100,17 @@ fn a_folder_of_the_system_with_such_a_name_is_the_one_that_is_used() {
     let home = Home::up();
     for (variable, below) in [("XDG_DATA_HOME", "vitals"), ("HOME", ".local/share/vitals")] {
         let folder = home.path().join(variable).join(word("", ""));
-        ended("init", home.embedded("init").env_remove("XDG_DATA_HOME").env(variable, &folder)).well();
+        running::run("init", home.command("init").env_remove("XDG_DATA_HOME").env(variable, &folder)).well();
         assert!(folder.join(below).join("vitals.db").is_file());
-        let beside = std::fs::read_dir(home.path().join(variable)).expect("read").count();
+        let beside = std::fs::read_dir(home.path().join(variable)).unwrap().count();
         assert_eq!(beside, 1, "no second folder under a name like it");
     }
     let home = Home::new();
     let folder = home.path().join(word("", ""));
-    let settings = folder.join("vitals");
-    std::fs::create_dir_all(&settings).expect("made");
-    std::fs::write(settings.join("vitals.toml"), "[kafka]\ntopic = \"named\"\n").expect("written");
+    std::fs::create_dir_all(folder.join("vitals")).unwrap();
+    std::fs::write(folder.join("vitals/vitals.toml"), SETTINGS).unwrap();
     let mut command = home.vitals("config show -o csv");
-    let shown = ended("config show", command.env("XDG_CONFIG_HOME", &folder)).well().output();
-    assert!(shown.contains("topic,named,"), "{shown}");
+    running::run("config show", command.env("XDG_CONFIG_HOME", &folder)).well().shows(&["topic,named,"]);
 }
 
 #[test]
@@ -134,7 +118,7 @@ fn an_answer_that_is_no_text_is_another_name() {
     let home = Home::ready(6);
     let mut terminal = Terminal::open();
     terminal.press(b"\xff\n");
-    let mut command = home.embedded("topic delete patient.vitals");
+    let mut command = home.command("topic delete patient.vitals");
     command.stdin(terminal.theirs());
     let (code, shown) = terminal.run(command);
     assert_eq!(code, Some(2), "{shown}");
@@ -144,10 +128,9 @@ fn an_answer_that_is_no_text_is_another_name() {
 #[test]
 fn a_shell_completes_beside_such_a_word() {
     let home = Home::new();
-    std::fs::write(home.path().join(word("", ".toml")), "[profile.ward-a]\n").expect("written");
-    let mut words = args("-- vitals --config", word("", ".toml"));
-    words.extend(["lag", "--profile", "war"].map(OsString::from));
-    let mut shell = home.vitals(&words);
+    write(&home, ".toml", "[profile.ward-a]\n");
+    let mut shell = home.vitals("-- vitals --config");
     shell.env("VITALS_COMPLETE", "bash").env("_CLAP_COMPLETE_INDEX", "5").env("_CLAP_IFS", " ");
-    assert_eq!(ended("completions", &mut shell).well().stdout, ["ward-a"]);
+    let typed = [word("", ".toml"), "lag".into(), "--profile".into(), "war".into()];
+    assert_eq!(run(shell, &typed).well().stdout, ["ward-a"]);
 }

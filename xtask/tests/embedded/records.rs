@@ -10,7 +10,6 @@ use vitals::record::{Header, Record};
 use super::home::Home;
 use super::wire::Wire;
 
-/// A record of now.
 pub(crate) fn message(key: Option<Bytes>, value: Option<Bytes>, headers: Vec<Header>) -> Record {
     Record { offset: 0, timestamp_ms: chrono::Utc::now().timestamp_millis(), key, value, headers, fault: None }
 }
@@ -26,36 +25,42 @@ pub(crate) fn header(key: &str, value: &str) -> Header {
 /// Appends records one by one: together they may be more than a topic takes at once.
 pub(crate) fn send(home: &Home, topic: &str, partition: i32, records: &[Record]) {
     run(async {
-        let mut cluster = Cluster::connect(&[home.address().to_owned()]).await?;
-        let leaders = cluster.leaders(topic).await?;
+        let mut cluster = cluster(home.address()).await;
+        let leaders = cluster.leaders(topic).await.unwrap();
         for record in records {
             let record = std::slice::from_ref(record);
-            append::append(&mut cluster, &leaders, topic, partition, record, "a message").await?;
+            append::append(&mut cluster, &leaders, topic, partition, record, "a message").await.unwrap();
         }
-        Ok::<_, KafkaError>(())
     });
 }
 
-/// Appends a batch to partition 0 as it is.
 pub(crate) fn append(home: &Home, topic: &str, batch: Bytes) {
-    let code = async { Ok::<_, KafkaError>(Wire::connect(home.address()).await.append(topic, batch).await) };
-    assert_eq!(run(code), 0);
+    assert_eq!(run(async { Wire::connect(home.address()).await.append(topic, batch).await }), 0);
 }
 
-/// Everything in a topic.
 pub(crate) fn all(home: &Home, topic: &str) -> Vec<Record> {
-    run(async {
-        let mut cluster = Cluster::connect(&[home.address().to_owned()]).await?;
-        let everything = history::everything(&mut cluster, topic).await?;
-        let mut history = History::open(&mut cluster, topic, &everything).await?;
-        let mut records = Vec::new();
-        while let Some((_, record)) = history.next().await? {
-            records.push(record);
-        }
-        Ok::<_, KafkaError>(records)
-    })
+    run(everything(home.address(), topic))
 }
 
-pub(crate) fn run<T, E: std::fmt::Debug>(work: impl Future<Output = Result<T, E>>) -> T {
-    tokio::runtime::Runtime::new().expect("a runtime").block_on(work).expect("done")
+/// Everything in a topic; nothing where there is none.
+pub(crate) async fn everything(address: &str, topic: &str) -> Vec<Record> {
+    let mut cluster = cluster(address).await;
+    let stretches = match history::everything(&mut cluster, topic).await {
+        Err(KafkaError::NoTopic { .. }) => return Vec::new(),
+        found => found.unwrap(),
+    };
+    let mut history = History::open(&mut cluster, topic, &stretches).await.unwrap();
+    let mut records = Vec::new();
+    while let Some((_, record)) = history.next().await.unwrap() {
+        records.push(record);
+    }
+    records
+}
+
+pub(crate) async fn cluster(address: &str) -> Cluster {
+    Cluster::connect(&[address.to_owned()]).await.unwrap()
+}
+
+pub(crate) fn run<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Runtime::new().unwrap().block_on(work)
 }

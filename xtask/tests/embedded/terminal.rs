@@ -13,7 +13,6 @@ use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 
 use crate::running::{RUN_LIMIT, wait_until};
 
-/// Both ends: what the program writes into one comes out of the other.
 pub(crate) struct Terminal {
     ours: File,
     name: std::path::PathBuf,
@@ -21,30 +20,29 @@ pub(crate) struct Terminal {
 
 impl Terminal {
     pub(crate) fn open() -> Self {
-        let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
-        grantpt(&ours).expect("ours");
-        unlockpt(&ours).expect("open");
-        let name = ptsname(&ours, Vec::new()).expect("a name");
+        let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&ours).unwrap();
+        unlockpt(&ours).unwrap();
+        let name = ptsname(&ours, Vec::new()).unwrap();
         Self { ours: ours.into(), name: OsStr::from_bytes(name.as_bytes()).into() }
     }
 
-    /// The program's end.
     pub(crate) fn theirs(&self) -> File {
-        File::options().read(true).write(true).open(&self.name).expect("the other end")
+        File::options().read(true).write(true).open(&self.name).unwrap()
     }
 
     /// Starts the program here. Nobody reads what it writes.
     pub(crate) fn spawn(&self, command: &mut Command) -> Child {
-        command.stdout(self.theirs()).stderr(self.theirs()).spawn().expect("started")
+        command.stdout(self.theirs()).stderr(self.theirs()).spawn().unwrap()
     }
 
     /// Starts the program in a session of its own, whose terminal this is, with 24 lines of 80 columns.
     pub(crate) fn session(self, command: &Command) -> Session {
-        tcsetwinsize(&self.ours, Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 }).expect("its size");
+        tcsetwinsize(&self.ours, Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
         let mut command = leading_a_session(command, &[]);
         let program = self.spawn(command.env("TERM", "xterm-256color").stdin(self.theirs()));
         let shown = Arc::new(Mutex::new(String::new()));
-        let (mut ours, into) = (self.ours.try_clone().expect("the same"), Arc::clone(&shown));
+        let (mut ours, into) = (self.ours.try_clone().unwrap(), Arc::clone(&shown));
         std::thread::spawn(move || {
             let mut bytes = [0; 4096];
             while let Ok(count @ 1..) = ours.read(&mut bytes) {
@@ -63,9 +61,8 @@ impl Terminal {
         self.run(command)
     }
 
-    /// Types something.
     pub(crate) fn press(&mut self, keys: &[u8]) {
-        self.ours.write_all(keys).expect("typed");
+        self.ours.write_all(keys).unwrap();
     }
 
     /// Runs the program here to its end, and gives its code and everything that it wrote.
@@ -75,7 +72,7 @@ impl Terminal {
         let mut bytes = Vec::new();
         // The end is an error of this device, when nobody has the other end open any more.
         let _ = self.ours.read_to_end(&mut bytes);
-        (child.wait().expect("ended").code(), String::from_utf8_lossy(&bytes).into_owned())
+        (child.wait().unwrap().code(), String::from_utf8_lossy(&bytes).into_owned())
     }
 }
 
@@ -89,11 +86,10 @@ fn leading_a_session(program: &Command, behind: &[&str]) -> Command {
             None => command.env_remove(name),
         };
     }
-    command.current_dir(program.get_current_dir().expect("a folder"));
+    command.current_dir(program.get_current_dir().unwrap());
     command
 }
 
-/// A program that somebody sits in front of.
 pub(crate) struct Session {
     terminal: Terminal,
     program: Child,
@@ -101,7 +97,6 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// Everything that it wrote.
     pub(crate) fn shown(&self) -> String {
         self.shown.lock().expect("no panic").clone()
     }
@@ -116,9 +111,9 @@ impl Session {
 
     /// Waits for a good end that leaves the terminal's modes as they were.
     pub(crate) fn ends_well(&mut self) {
-        let ended = wait_until("its end", RUN_LIMIT, || self.program.try_wait().expect("asked"));
+        let ended = wait_until("its end", RUN_LIMIT, || self.program.try_wait().unwrap());
         assert!(ended.success(), "{ended}: {}", self.shown());
-        let modes = tcgetattr(&self.terminal.ours).expect("its modes").local_modes;
+        let modes = tcgetattr(&self.terminal.ours).unwrap().local_modes;
         assert!(modes.contains(LocalModes::ICANON | LocalModes::ECHO), "{modes:?}");
     }
 }
@@ -130,8 +125,7 @@ impl Drop for Session {
     }
 }
 
-/// Sends a signal to a program that runs.
 pub(crate) fn send(program: &Child, signal: Signal) {
-    let pid = i32::try_from(program.id()).ok().and_then(Pid::from_raw).expect("a process");
-    kill_process(pid, signal).expect("told");
+    let pid = i32::try_from(program.id()).ok().and_then(Pid::from_raw).unwrap();
+    kill_process(pid, signal).unwrap();
 }

@@ -4,14 +4,13 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::home::{Home, free_address, wait_for};
+use super::home::{Home, wait_for};
+use crate::program::Program as _;
 
-/// A ward of four patients, forty readings, and nobody who consumes them.
 fn ward() -> Home {
     Home::filled(6, 40)
 }
 
-/// The last of the objects that it gives.
 fn last_object(home: &Home) -> Value {
     home.rows("top --for 1500ms --interval 500ms").pop().unwrap_or_default()
 }
@@ -24,7 +23,7 @@ fn without_a_terminal_it_prints_the_ward_in_blocks_until_its_time_is_over() {
         let began = Instant::now();
         let stdout = home.done("top --for 2s --interval 500ms");
         assert!(began.elapsed() >= Duration::from_secs(2), "{:?}", began.elapsed());
-        let last = stdout.trim_end().rsplit("\n\n").next().expect("a block");
+        let last = stdout.trim_end().rsplit("\n\n").next().unwrap();
         let expected = ["40 read, 0 refused", "does not exist; nobody has consumed yet", "median", "P001", "P004"];
         expected.iter().all(|expected| last.contains(expected))
     });
@@ -38,8 +37,7 @@ fn it_gives_programs_an_object_a_line_and_commits_nothing() {
         let patients = last["patients"].as_array().into_iter().flatten().map(|patient| patient["patient_id"].clone());
         last["messages"] == 40 && patients.eq(["P001", "P002", "P003", "P004"])
     });
-    let lag = home.run("lag -o ndjson");
-    assert!(lag.talk().contains("does not exist"), "the group came into being: {}", lag.talk());
+    home.run("lag -o ndjson").tells(&["does not exist"]);
 }
 
 #[test]
@@ -57,22 +55,7 @@ fn it_tells_the_state_of_the_group_and_who_reads_each_partition() {
 
 #[test]
 fn since_leaves_out_what_was_sent_before() {
-    let home = ward();
-    let stdout = home.done("top --for 1500ms --interval 1s --since now");
-    assert!(stdout.contains("0 read"), "{stdout}");
-}
-
-#[test]
-fn without_a_broker_it_ends_within_seconds_with_a_hint() {
-    let output = Home::new().bare(&format!("top --brokers {}", free_address())).with_code(4);
-    assert!(output.lasted < Duration::from_secs(10), "{:?}", output.lasted);
-    assert!(output.talk().contains("hint:"), "{}", output.talk());
-}
-
-#[test]
-fn a_screen_that_is_asked_for_without_a_terminal_is_refused() {
-    let told = ward().run("top -o screen").with_code(2).talk();
-    assert!(told.contains("there is no terminal"), "{told}");
+    ward().run("top --for 1500ms --interval 1s --since now").well().shows(&["0 read"]);
 }
 
 #[cfg(target_os = "linux")]
@@ -87,15 +70,13 @@ mod screen {
     const CURSOR_SHOWN: &str = "\x1b[?25h";
 
     fn top(home: &Home) -> Session {
-        Terminal::open().session(&home.embedded("top"))
+        Terminal::open().session(&home.command("top"))
     }
 
-    /// Waits until `text` is seen on the screen.
     fn wait_to_see(session: &Session, text: &str) {
         wait_for(|| seen(&session.shown()).contains(text));
     }
 
-    /// It leaves the terminal as it was.
     fn ends_well(mut session: Session) {
         session.ends_well();
         let is_shown = |shown: &str| shown.rsplit_once(LEFT).is_some_and(|(_, behind)| behind.contains(CURSOR_SHOWN));
@@ -106,22 +87,16 @@ mod screen {
     fn seen(shown: &str) -> String {
         let mut grid = vec![vec![' '; 80]; 24];
         let (mut row, mut column) = (0, 0);
-        let mut letters = shown.chars().peekable();
-        while let Some(letter) = letters.next() {
-            if letter == '\x1b' && letters.next_if_eq(&'[').is_some() {
-                let mut place = String::new();
-                let end = letters.by_ref().find(|letter| {
-                    letter.is_ascii_alphabetic() || {
-                        place.push(*letter);
-                        false
-                    }
-                });
-                if let (Some('H'), Some((to_row, to_column))) = (end, place.split_once(';')) {
-                    let at = |text: &str| text.parse::<usize>().map_or(0, |number| number - 1);
-                    (row, column) = (at(to_row), at(to_column));
-                }
-            } else if !letter.is_control() {
-                if let Some(cell) = grid.get_mut(row).and_then(|line| line.get_mut(column)) {
+        // Each piece begins with the rest of a command.
+        for piece in shown.split("\x1b[").skip(1) {
+            let end = piece.find(|letter: char| letter.is_ascii_alphabetic()).unwrap_or(piece.len());
+            let (place, behind) = piece.split_at(end);
+            if let (true, Some((to_row, to_column))) = (behind.starts_with('H'), place.split_once(';')) {
+                let at = |text: &str| text.parse::<usize>().map_or(0, |number| number - 1);
+                (row, column) = (at(to_row), at(to_column));
+            }
+            for letter in behind.chars().skip(1).filter(|letter| !letter.is_control()) {
+                if let Some(cell) = grid.get_mut(row).and_then(|line: &mut Vec<char>| line.get_mut(column)) {
                     *cell = letter;
                 }
                 column += 1;
@@ -148,34 +123,29 @@ mod screen {
     fn in_the_background_it_prints_blocks_and_nobody_is_asked_anything() {
         let home = ward();
         let shown = |words: &str, expected: i32| {
-            let (code, shown) = Terminal::open().run_in_the_background(&home.embedded(words));
+            let (code, shown) = Terminal::open().run_in_the_background(&home.command(words));
             assert_eq!(code, Some(expected), "{shown}");
             shown
         };
         let blocks = shown("top --for 2s --interval 500ms", 0);
         assert!(blocks.contains("40 read") && !blocks.contains(ENTERED), "{blocks}");
-        let told = shown("top -o screen", 2);
-        assert!(told.contains("there is no terminal"), "{told}");
-        let told = shown("topic delete patient.vitals", 2);
-        assert!(told.contains("no terminal to ask at"), "{told}");
+        for (words, told) in
+            [("top -o screen", "there is no terminal"), ("topic delete patient.vitals", "no terminal to ask at")]
+        {
+            assert!(shown(words, 2).contains(told), "{words}");
+        }
     }
 
     #[test]
-    fn a_signal_gives_the_terminal_back() {
+    fn a_signal_and_ctrl_c_give_the_terminal_back() {
         let home = ward();
-        let session = top(&home);
-        wait_to_see(&session, "P004");
-        session.signal(Signal::TERM);
-        ends_well(session);
-    }
-
-    #[test]
-    fn ctrl_c_ends_it() {
-        let home = ward();
-        let mut session = top(&home);
-        wait_to_see(&session, "P004");
-        session.press("\x03");
-        ends_well(session);
+        let end: [fn(&mut Session); 2] = [|session| session.signal(Signal::TERM), |session| session.press("\x03")];
+        for end in end {
+            let mut session = top(&home);
+            wait_to_see(&session, "P004");
+            end(&mut session);
+            ends_well(session);
+        }
     }
 
     #[test]

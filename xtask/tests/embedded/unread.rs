@@ -9,6 +9,7 @@ use rustix::process::Signal;
 
 use super::home::{Home, behind_head, end_of, unread, wait_for};
 use super::terminal::{Terminal, send};
+use crate::program::Program as _;
 use crate::running::{RUN_LIMIT, wait_until};
 
 /// What one pipe holds on Linux.
@@ -16,6 +17,7 @@ const PIPE_BYTES: usize = 64 * 1024;
 
 /// So many that their lines are far more than a pipe holds.
 const MESSAGES: u32 = 2000;
+const SUMMARY: &str = "2000 readings stored";
 
 const CONSUME: &str = "consume --exit-at-end";
 
@@ -27,31 +29,27 @@ fn all_is_stored(home: &Home) -> bool {
     home.count() == u64::from(MESSAGES)
 }
 
-fn summary() -> String {
-    format!("{MESSAGES} readings stored")
-}
-
 /// A pipe that takes nothing, and its reader, which does not read.
 fn stuck_pipe() -> (std::io::PipeReader, PipeWriter) {
-    let (reader, mut writer) = std::io::pipe().expect("a pipe");
-    writer.write_all(&vec![b'.'; PIPE_BYTES]).expect("filled");
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    writer.write_all(&vec![b'.'; PIPE_BYTES]).unwrap();
     (reader, writer)
 }
 
 fn code(child: &mut Child) -> Option<i32> {
-    wait_until("its end", RUN_LIMIT, || child.try_wait().expect("asked")).code()
+    wait_until("its end", RUN_LIMIT, || child.try_wait().unwrap()).code()
 }
 
 #[test]
 fn what_nobody_reads_is_stored_all_the_same_and_who_reads_later_gets_every_line() {
     let home = ward();
-    let consumer = unread(home.embedded(CONSUME));
+    let consumer = unread(home.command(CONSUME));
     wait_for(|| all_is_stored(&home));
-    let output = end_of(&consumer.wait_with_output().expect("read")).well();
+    let output = end_of(&consumer.wait_with_output().unwrap()).well();
     let shown = output.stdout.iter().filter(|line| line.starts_with("--- Message #"));
-    assert_eq!(shown.count(), usize::try_from(MESSAGES).expect("small"));
+    assert_eq!(shown.count(), usize::try_from(MESSAGES).unwrap());
     let offsets = |partition: &str| {
-        let of = |line: &String| Some(line.split_once(partition)?.1.parse::<u64>().expect("an offset"));
+        let of = |line: &String| Some(line.split_once(partition)?.1.parse::<u64>().unwrap());
         output.stdout.iter().filter_map(of).collect::<Vec<_>>()
     };
     assert!(offsets("Partition: 0, Offset: ").is_sorted(), "in their order");
@@ -61,17 +59,16 @@ fn what_nobody_reads_is_stored_all_the_same_and_who_reads_later_gets_every_line(
 #[test]
 fn behind_a_reader_that_ends_early_everything_is_stored() {
     let home = ward();
-    let told = behind_head(unread(home.embedded(CONSUME))).well().talk();
-    assert!(told.contains(&summary()), "{told}");
+    behind_head(unread(home.command(CONSUME))).well().tells(&[SUMMARY]);
     assert!(all_is_stored(&home));
 }
 
 #[test]
 fn on_a_full_disk_everything_is_stored_and_the_code_says_that_it_was_not_shown() {
     let home = ward();
-    let full = File::options().write(true).open("/dev/full").expect("there");
-    let told = end_of(&home.embedded(CONSUME).stdout(full).output().expect("ran")).with_code(4).talk();
-    assert!(told.contains(&summary()) && told.contains("error: cannot write to standard output"), "{told}");
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    let ended = end_of(&home.command(CONSUME).stdout(full).output().unwrap()).with_code(4);
+    ended.tells(&[SUMMARY, "error: cannot write to standard output"]);
     assert!(all_is_stored(&home));
 }
 
@@ -79,12 +76,12 @@ fn on_a_full_disk_everything_is_stored_and_the_code_says_that_it_was_not_shown()
 fn talk_that_nobody_reads_holds_up_neither_storing_nor_the_end() {
     let home = ward();
     let (_reader, writer) = stuck_pipe();
-    let mut consumer = home.embedded("consume --exit-at-end --quiet");
-    let mut consumer = consumer.stdout(Stdio::null()).stderr(writer).spawn().expect("started");
+    let mut consumer = home.command("consume --exit-at-end --quiet");
+    let mut consumer = consumer.stdout(Stdio::null()).stderr(writer).spawn().unwrap();
     assert_eq!(code(&mut consumer), Some(0));
     assert!(all_is_stored(&home));
     let (_reader, writer) = stuck_pipe();
-    let mut failing = home.vitals("query --store sqlite:/nowhere/x.db").stderr(writer).spawn().expect("started");
+    let mut failing = home.vitals("query --store sqlite:/nowhere/x.db").stderr(writer).spawn().unwrap();
     assert_eq!(code(&mut failing), Some(2));
 }
 
@@ -92,7 +89,7 @@ fn talk_that_nobody_reads_holds_up_neither_storing_nor_the_end() {
 fn a_terminal_that_is_stopped_holds_up_neither_storing_nor_ctrl_c() {
     let home = ward();
     let terminal = Terminal::open();
-    let mut consumer = terminal.spawn(home.embedded("consume").env("TERM", "xterm-256color"));
+    let mut consumer = terminal.spawn(home.command("consume").env("TERM", "xterm-256color"));
     wait_for(|| all_is_stored(&home));
     send(&consumer, Signal::INT);
     assert_eq!(code(&mut consumer), Some(0));
@@ -110,22 +107,20 @@ fn the_demo_goes_on_to_its_end_and_its_check_behind_a_reader_that_has_enough() {
 fn a_producer_with_an_end_goes_on_to_it_and_one_without_ends() {
     let home = Home::ready(6);
     let produce = |options: &str| {
-        let command = home.embedded(&format!("produce --interval 0.001 {options}"));
-        behind_head(unread(command)).well().talk()
+        let command = home.command(&format!("produce --interval 0.001 {options}"));
+        behind_head(unread(command)).well()
     };
-    let told = produce("--count 500");
-    assert!(told.contains("sent 500 messages"), "{told}");
-    let told = produce("");
-    assert!(told.contains("\nsent "), "{told}");
+    produce("--count 500").tells(&["sent 500 messages"]);
+    produce("").tells(&["\nsent "]);
 }
 
 #[test]
 fn a_producer_whose_lines_nobody_reads_sends_no_more_than_it_tells_and_ends_with_ctrl_c() {
     let home = Home::ready(6);
-    let mut child = unread(home.embedded("produce --interval 0"));
+    let mut child = unread(home.command("produce --interval 0"));
     let records = || {
         let rows = home.rows("topic describe");
-        rows.iter().map(|row| row["records"].as_u64().expect("a number")).sum::<u64>()
+        rows.iter().map(|row| row["records"].as_u64().unwrap()).sum::<u64>()
     };
     wait_for(|| records() > 0);
     let seen = std::cell::Cell::new(0);
@@ -136,7 +131,7 @@ fn a_producer_whose_lines_nobody_reads_sends_no_more_than_it_tells_and_ends_with
     });
     send(&child, Signal::INT);
     assert_eq!(code(&mut child), Some(0));
-    let told = std::io::read_to_string(child.stderr.take().expect("a pipe")).expect("text");
-    assert!(told.contains(&format!("sent {} messages", seen.get())), "{told}");
-    assert!(told.contains("are missing"), "{told}");
+    let told = std::io::read_to_string(child.stderr.take().unwrap()).unwrap();
+    let all = format!("sent {} messages", seen.get());
+    assert!(told.contains(&all) && told.contains("are missing"), "{told}");
 }

@@ -24,23 +24,18 @@ const STARTUP: u8 = 1;
 const SUPPORTED: u8 = 6;
 const READY: u8 = 2;
 
-/// Opens a store on servers with these seeds, and tells how long that took at most.
 pub(crate) async fn sessions(seeds: Range<u64>) -> String {
     let begin = Instant::now();
     let took: Vec<Duration> = stream::iter(seeds).map(session).buffer_unordered(AT_A_TIME).collect().await;
     let longest = took.iter().max().copied().unwrap_or_default();
-    format!(
-        "{} sessions in {:.1} s, the longest {:.1} s",
-        took.len(),
-        begin.elapsed().as_secs_f32(),
-        longest.as_secs_f32()
-    )
+    let (all, longest) = (begin.elapsed().as_secs_f32(), longest.as_secs_f32());
+    format!("{} sessions in {all:.1} s, the longest {longest:.1} s", took.len())
 }
 
 async fn session(seed: u64) -> Duration {
     let begin = Instant::now();
     let (address, serving) = serve(seed).await;
-    let address = StoreAddress::parse(&format!("cassandra://{address}/hospital")).expect("an address");
+    let address = StoreAddress::parse(&format!("cassandra://{address}/hospital")).unwrap();
     let opened = timeout(LIMIT, store::open(&address, Consistency::default())).await;
     let opened = opened.unwrap_or_else(|_| panic!("the session {seed} hangs"));
     assert!(opened.is_err(), "the session {seed} came to a store");
@@ -49,12 +44,12 @@ async fn session(seed: u64) -> Duration {
 }
 
 async fn serve(seed: u64) -> (SocketAddr, JoinHandle<()>) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let address = listener.local_addr().expect("an address");
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
     let serving = tokio::spawn(async move {
         let mut rng = StdRng::seed_from_u64(seed);
         loop {
-            let (client, _) = listener.accept().await.expect("a connection");
+            let (client, _) = listener.accept().await.unwrap();
             // A connection that breaks is nothing to tell.
             tokio::spawn(talk(client, StdRng::from_rng(&mut rng)));
         }
@@ -67,7 +62,7 @@ async fn talk(mut client: TcpStream, mut rng: StdRng) -> io::Result<()> {
         let mut head = [0; 9];
         client.read_exact(&mut head).await?;
         let length = u32::from_be_bytes([head[5], head[6], head[7], head[8]]);
-        let mut body = vec![0; usize::try_from(length).expect("a length")];
+        let mut body = vec![0; usize::try_from(length).unwrap()];
         client.read_exact(&mut body).await?;
         let answer = match head[4] {
             OPTIONS => frame(&head, SUPPORTED, 2, &[0, 0]),
@@ -87,7 +82,7 @@ fn nonsense(request: &[u8; 9], rng: &mut StdRng) -> Vec<u8> {
         body.splice(..0, [0, 0, 0, 2, 0, 0, 0, 4, 0x7f, 0xff, 0xff, 0xff, 0x7f, 0xff, 0xff, 0xff]).for_each(drop);
     }
     let opcode = if rng.random_bool(0.7) { 8 } else { rng.random_range(0..17) };
-    let length = i32::try_from(body.len()).expect("a length");
+    let length = i32::try_from(body.len()).unwrap();
     let told = [length, length, i32::MAX, -1, -9, 3][rng.random_range(0..6)];
     frame(request, opcode, told, &body)
 }

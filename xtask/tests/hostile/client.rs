@@ -23,7 +23,6 @@ use vitals::pipeline::source::{Event, Fetched, MembershipEvent, Source as _};
 use vitals::reading::reject::Reject;
 use vitals::record::Record;
 
-/// How a session ended.
 pub(crate) enum Outcome {
     Done,
     Failed,
@@ -34,48 +33,43 @@ pub(crate) enum Outcome {
 /// How long those are watched that go on for ever.
 const WATCHED: Duration = Duration::from_secs(1);
 
-/// So many records are read at most.
 const RECORDS: usize = 200;
 
 const MESSAGE: &[u8] = br#"{"patient_id":"P001","timestamp":"2025-10-26T10:30:15+00:00","spo2":98}"#;
 
-/// Makes the topic, and fills it.
 pub(crate) async fn prepare(broker: SocketAddr, topic: &str) {
     let seeds = vec![broker.to_string()];
-    let mut cluster = Cluster::connect(&seeds).await.expect("connected");
-    admin::create(&mut cluster, &TopicSpec::readings(topic, 3, 1)).await.expect("made");
-    admin::create(&mut cluster, &TopicSpec::dead_letters(topic, 3, 1)).await.expect("made");
-    produce(Direct::new(&seeds), topic).await.expect("sent");
-    let coordinator = cluster.coordinator(topic).await.expect("found");
-    let coordinator = cluster.node(coordinator).await.expect("connected");
+    let mut cluster = Cluster::connect(&seeds).await.unwrap();
+    admin::create(&mut cluster, &TopicSpec::readings(topic, 3, 1)).await.unwrap();
+    admin::create(&mut cluster, &TopicSpec::dead_letters(topic, 3, 1)).await.unwrap();
+    produce(Direct::new(&seeds), topic).await.unwrap();
+    let coordinator = cluster.coordinator(topic).await.unwrap();
+    let coordinator = cluster.node(coordinator).await.unwrap();
     let position = Position { partition: 0, offset: 0, stored: 1 };
-    offsets::commit(coordinator, Committer::outsider(topic), (topic, uuid::Uuid::nil()), &[position])
-        .await
-        .expect("committed");
+    offsets::commit(coordinator, Committer::outsider(topic), (topic, uuid::Uuid::nil()), &[position]).await.unwrap();
 }
 
 /// Does one thing; the seed says which.
 pub(crate) async fn act(seeds: &[String], topic: &str, seed: u64) -> Outcome {
-    let told = match seed % 9 {
-        0 => describe(seeds, topic).await,
-        1 => look_at_groups(seeds, topic).await,
-        2 => read(seeds, topic).await,
-        3 => return watched(consume(seeds, topic, seed)).await,
-        4 => return watched(follow(seeds, topic)).await,
-        5 => return outcome(&produce(Direct::new(seeds), topic).await),
-        7 => return outcome(&produce(Rskafka::new(seeds), topic).await),
-        6 => keep_letters(seeds, topic).await,
-        _ => make_and_delete(seeds, seed).await,
-    };
-    outcome(&told)
+    match seed % 9 {
+        0 => outcome(&describe(seeds, topic).await),
+        1 => outcome(&look_at_groups(seeds, topic).await),
+        2 => outcome(&read(seeds, topic).await),
+        3 => watched(consume(seeds, topic, seed)).await,
+        4 => watched(follow(seeds, topic)).await,
+        5 => outcome(&produce(Direct::new(seeds), topic).await),
+        6 => outcome(&keep_letters(seeds, topic).await),
+        7 => outcome(&produce(Rskafka::new(seeds), topic).await),
+        _ => outcome(&make_and_delete(seeds, seed).await),
+    }
 }
 
 fn outcome<E>(told: &Result<(), E>) -> Outcome {
     if told.is_ok() { Outcome::Done } else { Outcome::Failed }
 }
 
-async fn watched(deed: impl Future<Output = Result<(), KafkaError>>) -> Outcome {
-    timeout(WATCHED, deed).await.map_or(Outcome::Cut, |told| outcome(&told))
+async fn watched(work: impl Future<Output = Result<(), KafkaError>>) -> Outcome {
+    timeout(WATCHED, work).await.map_or(Outcome::Cut, |told| outcome(&told))
 }
 
 async fn describe(seeds: &[String], topic: &str) -> Result<(), KafkaError> {
@@ -163,17 +157,9 @@ async fn produce(cluster: impl producer::Cluster, topic: &str) -> Result<(), Pro
 }
 
 async fn keep_letters(seeds: &[String], topic: &str) -> Result<(), KafkaError> {
-    let letter = |partition| {
-        let record = Record {
-            offset: 7,
-            timestamp_ms: 0,
-            key: None,
-            value: Some(Bytes::from_static(b"{")),
-            headers: Vec::new(),
-            fault: None,
-        };
-        DeadLetter { partition, record, reject: Reject::NotUtf8 }
-    };
+    let value = Some(Bytes::from_static(b"{"));
+    let record = Record { offset: 7, timestamp_ms: 0, key: None, value, headers: Vec::new(), fault: None };
+    let letter = |partition| DeadLetter { partition, record: record.clone(), reject: Reject::NotUtf8 };
     let letters = DeadLetterTopic::of(topic, seeds);
     let kept = letters.keep(&[letter(0), letter(1), letter(2)]).await;
     kept.map(|_| ()).map_err(|NotKept(error)| error)

@@ -8,14 +8,8 @@
 //! `VITALS_TEST_HOSTILE_SESSIONS` is how many sessions there are of each kind; a session's number is its seed, and
 //! `VITALS_TEST_HOSTILE_FIRST` is the first of them.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::print_stderr,
-    reason = "a panic is how a test fails, and figures are for whoever looks"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests may panic")]
+#![allow(clippy::print_stderr, reason = "figures are for whoever looks")]
 #![allow(clippy::disallowed_methods, reason = "the number of sessions comes from the environment")]
 
 mod cassandra;
@@ -23,25 +17,15 @@ mod client;
 #[path = "../embedded/faulty/frame.rs"]
 #[allow(dead_code, reason = "other tests use what is left over here")]
 mod frame;
-mod good_client;
-mod harm;
+mod others;
 #[path = "../brokers/own_broker.rs"]
 mod own_broker;
 mod process;
 mod proxy;
-#[path = "../embedded/faulty/route.rs"]
-mod route;
 mod sessions;
-mod stranger;
 
-use std::net::SocketAddr;
 use std::ops::Range;
-use std::time::Duration;
 
-use tokio::time::timeout;
-use vitals::broker::Broker;
-
-use good_client::GoodClient;
 use proxy::Direction;
 use sessions::Sessions;
 
@@ -54,33 +38,15 @@ const SESSIONS: u64 = 500;
 /// A topic that every session reads and writes.
 const TOPIC: &str = "ward";
 
-struct Stage {
-    broker: Broker,
-    _folder: tempfile::TempDir,
-}
-
-impl Stage {
-    async fn new() -> Self {
-        process::count_panics();
-        let folder = tempfile::tempdir().expect("a folder");
-        let broker = own_broker::started(folder.path()).await;
-        client::prepare(broker.address(), TOPIC).await;
-        Self { broker, _folder: folder }
-    }
-
-    fn address(&self) -> SocketAddr {
-        self.broker.address()
-    }
-}
-
 /// What holds after all sessions of a test.
 fn judge(what: &str, sessions: &Sessions) {
     let peak = process::peak_bytes();
     let mib = peak.map_or(0, |bytes| bytes / (1024 * 1024));
-    eprintln!("{what}: {sessions}; {mib} MiB at most");
+    let (all, took) = (sessions.all(), sessions.took.as_secs_f32());
+    eprintln!("{what}: {all} sessions in {took:.1} s, {sessions:?}; {mib} MiB at most");
     assert_eq!(process::panics(), 0, "nothing panics");
     assert!(peak.is_none_or(|bytes| bytes < MEMORY_LIMIT_BYTES), "{mib} MiB");
-    assert!(sessions.harmed > sessions.all() / 2, "most sessions were harmed: {sessions}");
+    assert!(sessions.harmed > all / 2, "most sessions were harmed: {sessions:?}");
 }
 
 /// The seeds of the sessions with each server, or with so much less than all of them.
@@ -90,26 +56,31 @@ fn seeds(less: u64) -> Range<u64> {
 }
 
 fn told(name: &str) -> Option<u64> {
-    std::env::var(name).ok().map(|told| told.parse().expect("a number"))
+    std::env::var(name).ok().map(|told| told.parse().unwrap())
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_hostile_server_says_ends_in_an_error_or_a_result() {
-    let stage = Stage::new().await;
-    let sessions = Sessions::run(stage.address(), TOPIC, Direction::Answers, seeds(1)).await;
-    assert!(sessions.failed > 0 && sessions.done > 0, "{sessions}");
+    process::count_panics();
+    let (broker, _folder) = own_broker::started_anew().await;
+    client::prepare(broker.address(), TOPIC).await;
+    let sessions = Sessions::run(broker.address(), TOPIC, Direction::Answers, seeds(1)).await;
+    assert!(sessions.failed > 0 && sessions.done > 0, "{sessions:?}");
     judge("hostile servers", &sessions);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hostile_client_takes_the_broker_from_nobody() {
-    let stage = Stage::new().await;
-    let address = stage.address();
-    let good = GoodClient::start(address).await;
-    let sessions = Sessions::run(address, TOPIC, Direction::Requests, seeds(1)).await;
-    stranger::visit(address, seeds(1)).await;
-    let served = timeout(Duration::from_secs(30), good.stop()).await.expect("the good client is served to the end");
-    assert!(served > 0, "the good client was served");
+    process::count_panics();
+    let (broker, _folder) = own_broker::started_anew().await;
+    let address = broker.address();
+    client::prepare(address, TOPIC).await;
+    let mut sessions = Sessions::default();
+    let hostile = async {
+        sessions = Sessions::run(address, TOPIC, Direction::Requests, seeds(1)).await;
+        others::visit(address, seeds(1)).await;
+    };
+    let served = others::served_beside(address, hostile).await;
     judge(&format!("hostile clients, while {served} rounds of a good one were served"), &sessions);
 }
 

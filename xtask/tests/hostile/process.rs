@@ -32,7 +32,6 @@ pub(crate) fn panics() -> usize {
     PANICS.load(Ordering::Relaxed)
 }
 
-/// How often Cassandra's driver panicked.
 pub(crate) fn driver_panics() -> usize {
     DRIVER_PANICS.load(Ordering::Relaxed)
 }

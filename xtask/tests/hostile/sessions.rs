@@ -1,6 +1,5 @@
 //! Many sessions, some of them at the same time.
 
-use std::fmt;
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::time::{Duration, Instant};
@@ -18,24 +17,20 @@ const AT_A_TIME: usize = 24;
 /// connection takes no other.
 const LIMIT: Duration = Duration::from_secs(90);
 
-/// What became of the sessions.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Sessions {
-    /// Ended with a result.
     pub(crate) done: usize,
-    /// Ended with an error.
     pub(crate) failed: usize,
     /// Those that go on for ever were cut off after their time.
-    pub(crate) cut: usize,
+    cut: usize,
     /// At least one frame was harmed.
     pub(crate) harmed: usize,
     frames: usize,
     longest: Duration,
-    took: Duration,
+    pub(crate) took: Duration,
 }
 
 impl Sessions {
-    /// Runs sessions with these seeds.
     pub(crate) async fn run(broker: SocketAddr, topic: &'static str, direction: Direction, seeds: Range<u64>) -> Self {
         let begin = Instant::now();
         let mut ended =
@@ -70,22 +65,8 @@ async fn session(
     let proxy = Proxy::start(broker, direction, seed).await;
     // A task of its own: what panics in it is told apart from what panics in the test.
     let brokers = proxy.brokers();
-    let deed = tokio::spawn(async move { client::act(&brokers, topic, seed).await });
-    let ended = timeout(LIMIT, deed).await.unwrap_or_else(|_| panic!("the session {seed} hangs ({direction:?})"));
+    let acting = tokio::spawn(async move { client::act(&brokers, topic, seed).await });
+    let ended = timeout(LIMIT, acting).await.unwrap_or_else(|_| panic!("the session {seed} hangs ({direction:?})"));
     let outcome = ended.unwrap_or_else(|failed| panic!("the session {seed} ended with {failed} ({direction:?})"));
     (outcome, proxy.harmed(), begin.elapsed())
-}
-
-impl fmt::Display for Sessions {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { done, failed, cut, harmed, frames, longest, took } = self;
-        write!(
-            f,
-            "{} sessions in {:.1} s, {harmed} of them harmed ({frames} frames); {done} with a result, {failed} with an \
-             error, {cut} cut off; the longest took {:.1} s",
-            self.all(),
-            took.as_secs_f32(),
-            longest.as_secs_f32()
-        )
-    }
 }

@@ -2,8 +2,8 @@
 
 use vitals::broker::{Broker, Config};
 
-use crate::own_broker::{config, started};
-use crate::peer::{python, start_tool};
+use crate::own_broker::{config, started_anew};
+use crate::peer::{self, python, start_tool};
 use crate::running::RUN_LIMIT;
 use crate::ward::link_to;
 
@@ -14,36 +14,28 @@ const OFFSETS: &str = "org.apache.kafka.tools.GetOffsetShell";
 const GROUPS: &str = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand";
 
 /// Runs a tool to its end, away from the broker's threads, and gives what it printed.
-async fn tool(class: &'static str, address: &str, arguments: &[&str]) -> String {
-    let whole: Vec<String> = ["--bootstrap-server", address].iter().chain(arguments).map(ToString::to_string).collect();
-    let run = move || {
-        let whole: Vec<_> = whole.iter().map(String::as_str).collect();
-        start_tool(class, &whole).wait_end(RUN_LIMIT).well().output()
-    };
+async fn tool(class: &'static str, address: &str, words: &'static str) -> String {
+    let address = address.to_owned();
+    let run = move || peer::tool(class, &address, &words.split(' ').collect::<Vec<_>>());
     tokio::task::spawn_blocking(run).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn kafkas_own_tools_make_fill_read_and_rewind_a_topic() {
-    let folder = tempfile::tempdir().unwrap();
-    let broker = started(folder.path()).await;
+    let (broker, _folder) = started_anew().await;
     let address = broker.address().to_string();
-    tool(TOPIC, &address, &["--create", "--topic", "t", "--partitions", "3"]).await;
-    assert_eq!(tool(TOPIC, &address, &["--list"]).await.trim(), "t");
-    assert!(tool(TOPIC, &address, &["--describe", "--topic", "t"]).await.contains("PartitionCount: 3"));
+    tool(TOPIC, &address, "--create --topic t --partitions 3").await;
+    assert_eq!(tool(TOPIC, &address, "--list").await.trim(), "t");
+    assert!(tool(TOPIC, &address, "--describe --topic t").await.contains("PartitionCount: 3"));
     fill(&address).await;
-    let read =
-        tool(CONSUMER, &address, &["--topic", "t", "--group", "g", "--from-beginning", "--max-messages", "20"]).await;
+    let read = tool(CONSUMER, &address, "--topic t --group g --from-beginning --max-messages 20").await;
     assert_eq!(read.lines().filter(|line| line.starts_with("value-")).count(), 20, "{read}");
-    let ends: i64 = tool(OFFSETS, &address, &["--topic", "t"])
-        .await
-        .lines()
-        .filter_map(|line| line.rsplit_once(':')?.1.parse::<i64>().ok())
-        .sum();
-    assert_eq!(ends, 20);
-    assert_eq!(lag(&tool(GROUPS, &address, &["--describe", "--group", "g"]).await), 0);
-    tool(GROUPS, &address, &["--group", "g", "--topic", "t", "--reset-offsets", "--to-earliest", "--execute"]).await;
-    assert_eq!(lag(&tool(GROUPS, &address, &["--describe", "--group", "g"]).await), 20);
+    let ends = tool(OFFSETS, &address, "--topic t").await;
+    let ends = ends.lines().filter_map(|line| line.rsplit_once(':')?.1.parse::<i64>().ok());
+    assert_eq!(ends.sum::<i64>(), 20);
+    assert_eq!(lag(&tool(GROUPS, &address, "--describe --group g").await), 0);
+    tool(GROUPS, &address, "--group g --topic t --reset-offsets --to-earliest --execute").await;
+    assert_eq!(lag(&tool(GROUPS, &address, "--describe --group g").await), 20);
     broker.stop().await;
 }
 
@@ -67,17 +59,21 @@ fn lag(described: &str) -> i64 {
     rows.map(|row| row.split_whitespace().nth(5).unwrap().parse::<i64>().unwrap()).sum()
 }
 
+/// The old producer sends so many messages, and the old consumer reads them; gives what it printed.
+async fn sent_and_read(address: String, count: &'static str) -> String {
+    let run = move || {
+        python("old_producer.py", &[&address, "t", count]);
+        python("old_consumer.py", &[&address, "t", "old", count])
+    };
+    tokio::task::spawn_blocking(run).await.unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_old_producer_and_consumer_work_on_it() {
-    let folder = tempfile::tempdir().unwrap();
-    let broker = started(folder.path()).await;
+    let (broker, _folder) = started_anew().await;
     let address = broker.address().to_string();
-    tool(TOPIC, &address, &["--create", "--topic", "t", "--partitions", "2"]).await;
-    let run = move || {
-        python("old_producer.py", &[&address, "t", "30"]);
-        python("old_consumer.py", &[&address, "t", "old", "30"])
-    };
-    let read = tokio::task::spawn_blocking(run).await.unwrap();
+    tool(TOPIC, &address, "--create --topic t --partitions 2").await;
+    let read = sent_and_read(address, "30").await;
     assert_eq!(read.lines().filter(|line| line.starts_with('{')).count(), 30, "{read}");
     broker.stop().await;
 }
@@ -94,13 +90,9 @@ async fn the_old_producer_and_consumer_stay_on_the_proxy_that_it_names() {
     let advertise = Some(proxy.address().into());
     let broker = Broker::start(Config { listen, advertise, ..config(folder.path()) }).await.unwrap();
     let address = proxy.address().to_string();
-    tool(TOPIC, &address, &["--create", "--topic", "t", "--partitions", "2"]).await;
+    tool(TOPIC, &address, "--create --topic t --partitions 2").await;
     let before = proxy.carried_bytes();
-    let run = move || {
-        python("old_producer.py", &[&address, "t", "100"]);
-        python("old_consumer.py", &[&address, "t", "old", "100"])
-    };
-    tokio::task::spawn_blocking(run).await.unwrap();
+    sent_and_read(address, "100").await;
     let carried = proxy.carried_bytes() - before;
     assert!(carried > 2 * 100 * SHORTEST_MESSAGE, "{carried} bytes");
     broker.stop().await;

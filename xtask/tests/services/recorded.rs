@@ -4,8 +4,8 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::running::RUN_LIMIT;
-use crate::ward::{PartitionLag, Ward};
+use crate::program::Program as _;
+use crate::ward::Ward;
 use crate::{peer, place};
 
 /// Of the recorded readings: how many there are, and how many temperatures cannot be believed.
@@ -32,9 +32,9 @@ fn from_file_to_table(ward: &Ward, file: &Path) -> usize {
     ward.file("recorded.csv", std::fs::read(file).unwrap());
     let sent = ward.run("produce --mode csv --csv recorded.csv --once --interval 0").well().stdout.len();
     assert!(sent > 0);
-    ward.run("consume --exit-at-end --quiet").well();
+    ward.consume();
 
-    let file = ward.folder.path().join("recorded.csv");
+    let file = ward.path().join("recorded.csv");
     let equal = peer::python("check_file.py", &[&place::cassandra(), &ward.name, file.to_str().unwrap()]);
     assert_eq!(equal.trim().parse(), Ok(sent));
     the_lag_is_zero_for_us_and_for_kafka(ward, sent);
@@ -42,8 +42,7 @@ fn from_file_to_table(ward: &Ward, file: &Path) -> usize {
 }
 
 fn not_believed_is_marked(ward: &Ward) {
-    let shown: Value = ward.run("query --limit 10000 -o json").well().json();
-    let shown = shown.as_array().unwrap();
+    let shown = ward.rows("query --limit 10000");
     assert_eq!(shown.len(), READINGS);
     let marked: Vec<_> = shown.iter().filter(|row| row["implausible"] != serde_json::json!([])).collect();
     let (temperatures, others): (Vec<&Value>, Vec<&Value>) =
@@ -55,24 +54,24 @@ fn not_believed_is_marked(ward: &Ward) {
         |row: &&Value| row["implausible"] == serde_json::json!(["respiratory_rate"]) && row["respiratory_rate"] == 0;
     assert!(others.iter().all(apnoea), "{others:?}");
 
-    let alerts = ward.rows("patient_alerts");
+    let alerts = ward.table("patient_alerts");
     let technical: Vec<_> = alerts.iter().filter(|alert| alert["rule"] == "temperature_implausible").collect();
     assert_eq!(technical.len(), TEMPERATURES_NOT_BELIEVED, "{technical:?}");
 }
 
 fn the_lag_is_zero_for_us_and_for_kafka(ward: &Ward, sent: usize) {
-    let ours = ward.lag();
-    assert!(ours.iter().all(|lag| lag.lag() == 0), "{ours:?}");
-    assert_eq!(ours.iter().map(PartitionLag::end).sum::<i64>(), i64::try_from(sent).unwrap());
+    let ours = ward.rows("lag");
+    assert!(ours.iter().all(|lag| lag["lag"] == 0), "{ours:?}");
+    assert_eq!(ours.iter().map(|lag| lag["end"].as_u64().unwrap()).sum::<u64>(), u64::try_from(sent).unwrap());
 
     let class = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand";
-    let arguments = ["--bootstrap-server", &ward.brokers, "--describe", "--group", &ward.name];
-    let table = peer::start_tool(class, &arguments).wait_end(RUN_LIMIT).well().output();
+    let table = peer::tool(class, &ward.brokers, &["--describe", "--group", &ward.name]);
     let mut theirs: Vec<Vec<i64>> = table.lines().filter_map(|line| described(line, &ward.name)).collect();
     theirs.sort_unstable();
     // Few patients leave a partition empty: there nothing is committed, and Kafka's table has no numbers.
-    let ours: Vec<Vec<i64>> =
-        ours.iter().filter_map(|lag| Some(vec![lag.partition(), lag.committed()?, lag.end(), lag.lag()])).collect();
+    let numbers =
+        |lag: &Value| ["partition", "committed", "end", "lag"].iter().map(|name| lag[name].as_i64()).collect();
+    let ours: Vec<Vec<i64>> = ours.iter().filter_map(numbers).collect();
     assert!(!ours.is_empty());
     assert_eq!(theirs, ours, "{table}");
 }

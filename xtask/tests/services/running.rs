@@ -31,14 +31,19 @@ pub(crate) fn look_until<T>(limit: Duration, mut look: impl FnMut() -> Option<T>
     }
 }
 
-/// Waits until `look` finds something.
 pub(crate) fn wait_until<T>(what: &str, limit: Duration, look: impl FnMut() -> Option<T>) -> T {
     look_until(limit, look).unwrap_or_else(|| panic!("{what}: not within {limit:?}"))
 }
 
+/// Runs a command to its end, with no input.
+pub(crate) fn run(name: &str, command: &mut Command) -> Ended {
+    let mut running = Running::start(name, command);
+    running.close_stdin();
+    running.wait_end(RUN_LIMIT)
+}
+
 type Lines = Arc<Mutex<Vec<String>>>;
 
-/// A process that runs.
 pub(crate) struct Running {
     name: String,
     child: Child,
@@ -49,7 +54,6 @@ pub(crate) struct Running {
     begun: Instant,
 }
 
-/// A process that has ended.
 #[derive(Debug)]
 pub(crate) struct Ended {
     /// `None` where a signal ended it.
@@ -70,12 +74,10 @@ impl Running {
         Self { name: name.to_owned(), child, stdin, stdout, stderr, readers, begun: Instant::now() }
     }
 
-    /// What it has written to standard output.
     pub(crate) fn stdout(&self) -> Vec<String> {
         self.stdout.lock().unwrap().clone()
     }
 
-    /// What it has written to standard error.
     pub(crate) fn stderr(&self) -> Vec<String> {
         self.stderr.lock().unwrap().clone()
     }
@@ -165,20 +167,31 @@ impl Drop for Running {
 }
 
 impl Ended {
-    /// It ended with this code.
+    #[track_caller]
     pub(crate) fn with_code(self, code: i32) -> Self {
-        let Self { stdout, stderr, .. } = &self;
-        assert_eq!(
-            self.code,
-            Some(code),
-            "--- standard error\n{}\n--- its output\n{}",
-            stderr.join("\n"),
-            stdout.join("\n")
-        );
+        assert_eq!(self.code, Some(code), "--- standard error\n{}\n--- its output\n{}", self.talk(), self.output());
         self
     }
 
-    /// It ended well.
+    /// Its standard error has each of these texts.
+    #[track_caller]
+    pub(crate) fn tells(self, texts: &[&str]) -> Self {
+        for text in texts {
+            assert!(self.talk().contains(text), "no {text:?} in its standard error:\n{}", self.talk());
+        }
+        self
+    }
+
+    /// Its output has each of these texts.
+    #[track_caller]
+    pub(crate) fn shows(self, texts: &[&str]) -> Self {
+        for text in texts {
+            assert!(self.output().contains(text), "no {text:?} in its output:\n{}", self.output());
+        }
+        self
+    }
+
+    #[track_caller]
     pub(crate) fn well(self) -> Self {
         self.with_code(0)
     }

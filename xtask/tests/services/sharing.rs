@@ -1,10 +1,14 @@
-//! Members of one group: sharing, take-over, static membership, members of other kinds. Signals are a campaign: R14.
+//! Members of one group: sharing, take-over, static membership, members of other kinds and of newer protocols. Signals are
+//! a campaign: R14.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
+
 use crate::peer;
-use crate::running::{Running, look_until, wait_until};
+use crate::program::Program as _;
+use crate::running::{RUN_LIMIT, Running, look_until, wait_until};
 use crate::ward::{CATCH_UP_LIMIT, Ward, assert_same, sent};
 
 /// A broker takes no shorter one by default.
@@ -34,7 +38,6 @@ fn partitions(line: &str) -> Option<BTreeSet<i32>> {
     Some(numbers.map(|rest| rest.split(')').next().unwrap().parse().unwrap()).collect())
 }
 
-/// How many times a member was given partitions.
 fn assignments(member: &Running) -> usize {
     member.stdout().iter().filter(|line| partitions(line).is_some()).count()
 }
@@ -61,9 +64,9 @@ fn start_sending(ward: &Ward) -> Running {
     sender
 }
 
-fn stop_sending(sender: Running) -> Vec<serde_json::Value> {
+fn stop_sending(sender: Running) -> Vec<Value> {
     sender.signal("INT");
-    sent(&sender.wait_end(Duration::from_secs(5)).well().stdout)
+    sent(&sender.wait_end(Duration::from_secs(5)).well().output())
 }
 
 #[test]
@@ -80,7 +83,7 @@ fn three_members_share_six_partitions_and_two_take_over_from_one_that_is_killed(
     wait_for_shares(&mut members, &[3, 3], TAKE_OVER_LIMIT);
 
     let sent = stop_sending(sender);
-    ward.wait_for_no_lag(CATCH_UP_LIMIT);
+    ward.wait_for_no_lag();
     assert_same(&ward.stored(), sent);
 }
 
@@ -97,7 +100,7 @@ fn joins_and_leaves(ward: &Ward, join: impl FnOnce() -> Running, sign: &str, lea
     foreign.wait_end(FOREIGN_LIMIT);
     wait_for_shares(&mut members, &[6], HAND_OVER_LIMIT);
     let sent = stop_sending(sender);
-    ward.wait_for_no_lag(CATCH_UP_LIMIT);
+    ward.wait_for_no_lag();
     assert_same(&ward.stored(), sent);
 }
 
@@ -121,9 +124,9 @@ fn a_java_member_joins_and_leaves_and_every_reading_is_stored() {
     let quiet = ["--command-property", "enable.auto.commit=false"];
     let join = || peer::start_tool(class, &[&arguments[..], &quiet].concat());
     joins_and_leaves(&ward, join, "patient_id", |member| {
-        let lag = ward.lag();
-        let of_java = lag.iter().filter(|lag| lag.member().is_some_and(|id| id.starts_with("console-consumer")));
-        assert_eq!(of_java.count(), 3, "{lag:?}");
+        let lag = ward.rows("lag");
+        let is_java = |lag: &&Value| lag["member"].as_str().is_some_and(|id| id.starts_with("console-consumer"));
+        assert_eq!(lag.iter().filter(is_java).count(), 3, "{lag:?}");
         member.signal("TERM");
     });
 }
@@ -147,32 +150,77 @@ fn a_restarted_member_with_an_instance_id_has_its_partitions_back_and_nobody_els
     assert!(restart.elapsed() < limit, "{:?}", restart.elapsed());
     assert_eq!(back, before);
 
-    ward.wait_for_no_lag(CATCH_UP_LIMIT);
+    ward.wait_for_no_lag();
     // Longer than a heartbeat's interval after the restart, and still no other assignment.
     let disturbed = look_until(Duration::from_secs(4), || (assignments(&other) > times).then_some(()));
     assert_eq!(disturbed, None, "{:?}", other.stdout());
 }
 
 #[test]
-fn a_member_with_an_instance_id_that_another_process_takes_ends_with_a_hint() {
+fn the_lag_names_a_member_by_its_instance_id_and_one_whose_id_another_process_takes_ends_with_a_hint() {
     let ward = Ward::with_partitions(2);
     let mut first = ward.start("consume --instance-id bed-1");
     first.wait_for_line("Partitions assigned", SHARE_LIMIT);
+    wait_until("two partitions of bed-1", SHARE_LIMIT, || {
+        let lag = ward.rows("lag");
+        (lag.len() == 2 && lag.iter().all(|lag| lag["member"] == "bed-1")).then_some(())
+    });
     let mut second = ward.start("consume --instance-id bed-1");
     second.wait_for_line("Partitions assigned", SHARE_LIMIT);
 
-    let ended = first.wait_end(Duration::from_secs(8)).with_code(4);
-    assert!(ended.talk().contains("'bed-1'") && ended.talk().contains("hint: "), "{}", ended.talk());
+    first.wait_end(Duration::from_secs(8)).with_code(4).tells(&["'bed-1'", "hint: "]);
     assert!(second.is_running());
 }
 
+const SHARE_CONSUMER: &str = "org.apache.kafka.tools.consumer.ConsoleShareConsumer";
+
+/// What `group list` tells of the ward's own.
+fn listed(ward: &Ward) -> Option<Value> {
+    ward.rows("group list").into_iter().find(|listed| listed["group"] == *ward.name)
+}
+
 #[test]
-fn the_lag_names_who_reads_what_while_members_run() {
-    let ward = Ward::with_partitions(4);
-    let mut member = ward.start("consume --instance-id bed-1");
-    member.wait_for_line("Partitions assigned", SHARE_LIMIT);
-    let lag = wait_until("four partitions of bed-1", SHARE_LIMIT, || {
-        Some(ward.lag()).filter(|lag| lag.iter().all(|lag| lag.member() == Some("bed-1")))
+fn a_group_of_the_newer_protocol_is_described_and_counted_and_never_joined() {
+    let ward = Ward::with_partitions(3);
+    ward.send(30);
+    let mut member = peer::start_python("member_librdkafka.py", &[&ward.brokers, &ward.name, &ward.name, "newer"]);
+    member.wait_for("30 messages", CATCH_UP_LIMIT, |member| {
+        (member.stdout().iter().filter(|line| line.starts_with("read ")).count() == 30).then_some(())
     });
-    assert_eq!(lag.len(), 4);
+    let lag = ward.rows("lag");
+    assert!(lag.iter().all(|lag| lag["lag"] == 0 && lag["member"].is_string()), "{lag:?}");
+    let described = ward.rows("group describe");
+    let partitions: Vec<_> = described.iter().flat_map(|row| row["partitions"].as_array().unwrap()).collect();
+    assert_eq!((described.len(), partitions.len()), (1, 3), "{described:?}");
+    let group = listed(&ward).unwrap();
+    assert_eq!((&group["type"], &group["members"]), (&"consumer".into(), &1.into()));
+    assert_eq!(ward.status(0)["group"]["members"], 1);
+    ward.done("doctor");
+    for words in [format!("group delete {} --yes", ward.name), "group seek --to earliest".to_owned()] {
+        ward.run(&words).with_code(1).tells(&["has members: "]);
+    }
+    ward.refused("consume --exit-at-end", 2).tells(&["Kafka's newer consumer protocol"]);
+
+    member.say("leave");
+    member.wait_end(RUN_LIMIT).well();
+    wait_until("it is empty", CATCH_UP_LIMIT, || (listed(&ward)?["state"] == "Empty").then_some(()));
+    assert_eq!(ward.committed(), 30);
+    ward.rows("group seek --to earliest");
+    assert_eq!(ward.total_lag(), 30);
+    assert!(ward.status(1).to_string().contains("nobody reads: 30 messages"));
+    ward.done(&format!("group delete {} --yes", ward.name));
+    ward.run("lag").with_code(2);
+}
+
+#[test]
+fn a_share_group_is_listed_and_otherwise_refused() {
+    let ward = Ward::with_partitions(1);
+    ward.send(1);
+    let arguments = ["--bootstrap-server", &ward.brokers, "--topic", &ward.name, "--group", &ward.name];
+    let _member = peer::start_tool(SHARE_CONSUMER, &arguments);
+    wait_until("the group", RUN_LIMIT, || (listed(&ward)?["type"] == "share").then_some(()));
+    ward.done("group describe");
+    for words in ["lag", "consume --exit-at-end", "group seek --to earliest"] {
+        ward.refused(words, 2).tells(&["Kafka's 'share' protocol"]);
+    }
 }

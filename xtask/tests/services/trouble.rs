@@ -5,9 +5,10 @@ use std::net::{SocketAddr, TcpListener};
 use std::thread;
 use std::time::Duration;
 
+use crate::place;
+use crate::program::Program as _;
 use crate::running::{Ended, RUN_LIMIT, Running};
 use crate::ward::{CATCH_UP_LIMIT, Ward, cut, link_to};
-use crate::{peer, place};
 
 /// Who cannot be reached is told within 5 s; the rest is for a slow machine to start a process.
 const UNREACHABLE_LIMIT: Duration = Duration::from_secs(6);
@@ -61,34 +62,34 @@ fn a_server_that_is_absent_is_told_within_five_seconds_by_every_command() {
     let (kafka, cassandra) = (closed_port(), closed_port());
     let ward = Ward { cassandra: cassandra.to_string(), ..Ward::new() };
     assert_unreachable(&ward, &WITH_CASSANDRA, cassandra);
+    ward.file("in.csv", "P1,2025-10-26T10:30:15+00:00,80,97,,,,\n");
+    for words in ["count", "schema show", "export out.csv", "import in.csv", "reset --only store --yes"] {
+        let ended = ward.run(words).with_code(4).tells(&["hint: "]);
+        assert!(ended.lasted < UNREACHABLE_LIMIT, "{words}: {:?}", ended.lasted);
+    }
+    assert_eq!(std::fs::read_dir(ward.path()).unwrap().count(), 1, "only the file to import");
     let ward = Ward { brokers: kafka.to_string(), ..Ward::with_partitions(1) };
     assert_unreachable(&ward, &WITH_KAFKA, kafka);
 }
 
 #[test]
-fn a_silent_kafka_is_told_within_five_seconds_by_every_command() {
-    let kafka = silent_port();
+fn a_server_that_is_silent_is_told_within_five_seconds_by_every_command() {
+    let (kafka, cassandra) = (silent_port(), silent_port());
     let ward = Ward { brokers: kafka.to_string(), ..Ward::with_partitions(1) };
     assert_unreachable(&ward, &WITH_KAFKA, kafka);
-}
-
-#[test]
-fn a_silent_cassandra_is_told_within_five_seconds_by_every_command() {
-    let cassandra = silent_port();
     let ward = Ward { cassandra: cassandra.to_string(), ..Ward::with_partitions(1) };
     assert_unreachable(&ward, &WITH_CASSANDRA, cassandra);
 }
 
 #[test]
 fn the_other_server_s_port_is_told_as_such() {
-    let ward = Ward { brokers: place::cassandra(), ..Ward::new() };
-    let ended = ward.run("lag");
-    assert!(ended.lasted < UNREACHABLE_LIMIT, "{:?}", ended.lasted);
-    assert_told("lag at Cassandra's port", &ended, 4, "--brokers");
-    let ward = Ward { cassandra: place::brokers(), ..Ward::new() };
-    let ended = ward.run("query");
-    assert!(ended.lasted < UNREACHABLE_LIMIT, "{:?}", ended.lasted);
-    assert_told("query at Kafka's port", &ended, 4, "--store");
+    let with_brokers = Ward { brokers: place::cassandra(), ..Ward::new() };
+    let with_store = Ward { cassandra: place::brokers(), ..Ward::new() };
+    for (ward, words, option) in [(with_brokers, "lag", "--brokers"), (with_store, "query", "--store")] {
+        let ended = ward.run(words);
+        assert!(ended.lasted < UNREACHABLE_LIMIT, "{:?}", ended.lasted);
+        assert_told(words, &ended, 4, option);
+    }
 }
 
 #[test]
@@ -96,8 +97,8 @@ fn one_broker_that_answers_is_enough() {
     let ward = Ward::with_partitions(1);
     let ward = Ward { brokers: format!("{},{},{}", closed_port(), silent_port(), ward.brokers), ..ward };
     assert_eq!(ward.send(5).len(), 5);
-    ward.run("consume --exit-at-end --quiet").well();
-    assert_eq!(ward.lag()[0].committed(), Some(5));
+    ward.consume();
+    assert_eq!(ward.committed(), 5);
 }
 
 #[test]
@@ -106,37 +107,31 @@ fn what_is_missing_is_named_with_the_command_that_makes_it() {
     for words in ["consume", "query"] {
         assert_told(&format!("{words} without a keyspace"), &ward.run(words), 2, "`vitals init`");
     }
-    peer::python("by_hand.py", &[&place::cassandra(), &ward.name, "without-table"]);
+    ward.make_by_hand(&["without-table"]);
     for words in ["consume", "query"] {
         assert_told(&format!("{words} without a table"), &ward.run(words), 2, "`vitals init`");
     }
     assert_told("lag without a topic", &ward.run("lag"), 2, "`vitals init`");
-    peer::python("by_hand.py", &[&place::cassandra(), &ward.name]);
+    ward.make_by_hand(&[]);
     assert_told("consume without a topic", &ward.run("consume"), 2, "`vitals init`");
-    ward.run("init --partitions 1").well();
-    let ended = ward.run("lag");
+    ward.done("init --partitions 1");
+    let ended = ward.run("lag").tells(&["does not exist"]);
     assert_told("lag without a group", &ended, 2, "--group");
-    assert!(ended.talk().contains("does not exist"), "{}", ended.talk());
 }
 
 #[test]
 fn lag_fails_above_the_limit_that_was_given() {
-    let ward = Ward::with_partitions(2);
-    ward.send(10);
-    ward.run("consume --exit-at-end --quiet").well();
+    let ward = Ward::read_to_the_end(2, 10);
     ward.send(5);
-    let ended = ward.run("lag --fail-above 4").with_code(1);
-    assert!(ended.talk().contains("total lag 5"), "{}", ended.talk());
-    ward.run("lag --fail-above 5").well();
+    ward.run("lag --fail-above 4").with_code(1).tells(&["total lag 5"]);
+    ward.done("lag --fail-above 5");
 }
 
 #[test]
 fn init_that_waits_gives_up_after_the_time_that_was_given() {
     let ward = Ward { cassandra: closed_port().to_string(), ..Ward::new() };
-    let ended = ward.run("init --wait 3s");
+    let ended = ward.run("init --wait 3s").with_code(4).tells(&["hint: "]);
     assert!((Duration::from_secs(3)..Duration::from_secs(8)).contains(&ended.lasted), "{:?}", ended.lasted);
-    assert_eq!(ended.code, Some(4), "{}", ended.talk());
-    assert!(ended.talk().contains("hint: "), "{}", ended.talk());
 }
 
 #[test]

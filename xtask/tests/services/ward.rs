@@ -1,16 +1,17 @@
 //! One test's own topic, group and keyspace, and the program in them.
 
+use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock};
-use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::link::{Link, Trouble};
-use crate::running::{Ended, RUN_LIMIT, Running, wait_until};
+use crate::program::Program;
+use crate::running::{RUN_LIMIT, Running, wait_until};
 use crate::{peer, place};
 
 /// How long reading a backlog of a test's size may take on a busy machine.
@@ -18,14 +19,10 @@ pub(crate) const CATCH_UP_LIMIT: Duration = Duration::from_secs(20);
 
 /// A topic, a group and a keyspace of one name that no other test has.
 pub(crate) struct Ward {
-    /// The topic; group and keyspace are called alike.
     pub(crate) name: String,
     pub(crate) brokers: String,
-    /// Where the program finds Cassandra.
     pub(crate) cassandra: String,
-    /// The program's working folder.
     pub(crate) folder: TempDir,
-    /// Goes with the ward.
     pub(crate) _keyspace: Keyspace,
 }
 
@@ -43,7 +40,15 @@ impl Ward {
     /// With keyspace, tables and topics.
     pub(crate) fn with_partitions(count: u32) -> Self {
         let ward = Self::new();
-        ward.run(&format!("init --partitions {count}")).well();
+        ward.done(&format!("init --partitions {count}"));
+        ward
+    }
+
+    /// With so many readings that were sent, read and stored.
+    pub(crate) fn read_to_the_end(partitions: u32, readings: u32) -> Self {
+        let ward = Self::with_partitions(partitions);
+        ward.send(readings);
+        ward.consume();
         ward
     }
 
@@ -51,8 +56,58 @@ impl Ward {
         format!("{}.dlq", self.name)
     }
 
-    /// `vitals` with these words, which are separated by blanks.
-    pub(crate) fn vitals(&self, words: &str) -> Command {
+    /// Sends readings of a simulated ward of twenty, and gives what is said to be sent.
+    pub(crate) fn send(&self, count: u32) -> Vec<Value> {
+        let patients: Vec<_> = (1..=20).map(|number| format!("P{number:03}")).collect();
+        sent(&self.done(&format!("produce --interval 0 --count {count} --patients {}", patients.join(","))))
+    }
+
+    /// Sends messages as they are by another client; they claim to have been sent so many seconds ago.
+    pub(crate) fn send_as_is(&self, messages: &[&str], age: &str) {
+        let mut sender = peer::start_python("send.py", &[&self.brokers, &self.name, age]);
+        for message in messages {
+            sender.say(message);
+        }
+        sender.close_stdin();
+        sender.wait_end(RUN_LIMIT).well();
+    }
+
+    /// Makes the keyspace as the old README says, or in another `way`.
+    pub(crate) fn make_by_hand(&self, way: &[&str]) {
+        peer::python("by_hand.py", &[&[&*self.cassandra, &self.name], way].concat());
+    }
+
+    /// The rows of a table, as another driver reads them.
+    pub(crate) fn table(&self, table: &str) -> Vec<Value> {
+        peer::rows("rows.py", &[&self.cassandra, &self.name, table])
+    }
+
+    /// The readings of the table by patient and time.
+    pub(crate) fn stored(&self) -> Vec<Value> {
+        sorted(self.table("patient_vitals"))
+    }
+
+    /// The messages of a topic, as another client reads them.
+    pub(crate) fn messages(&self, topic: &str) -> Vec<peer::Message> {
+        peer::rows("read_topic.py", &[&self.brokers, topic]).iter().map(peer::Message::from_json).collect()
+    }
+
+    /// What the group has committed in all partitions together.
+    pub(crate) fn committed(&self) -> i64 {
+        self.rows("lag").iter().filter_map(|lag| lag["committed"].as_i64()).sum()
+    }
+
+    /// Waits until the group has committed everything.
+    pub(crate) fn wait_for_no_lag(&self) {
+        wait_until(&format!("no lag of {}", self.name), CATCH_UP_LIMIT, || {
+            let lag = self.run("lag -o ndjson --fail-above 0");
+            (lag.code == Some(0) && !lag.stdout.is_empty()).then_some(())
+        });
+    }
+}
+
+impl Program for Ward {
+    fn command(&self, words: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_vitals"));
         command
             .args(words.split_whitespace())
@@ -67,73 +122,21 @@ impl Ward {
         command
     }
 
-    /// Starts `vitals`.
-    pub(crate) fn start(&self, words: &str) -> Running {
-        Running::start(&format!("vitals {words}"), &mut self.vitals(words))
+    fn path(&self) -> &Path {
+        self.folder.path()
     }
 
-    /// Runs `vitals` to its end.
-    pub(crate) fn run(&self, words: &str) -> Ended {
-        self.start(words).wait_end(RUN_LIMIT)
+    fn topic(&self) -> &str {
+        &self.name
     }
 
-    /// Puts a file into the program's folder.
-    pub(crate) fn file(&self, name: &str, text: impl AsRef<[u8]>) {
-        std::fs::write(self.folder.path().join(name), text).unwrap();
+    fn group(&self) -> &str {
+        &self.name
     }
 
-    /// Sends `count` readings of a simulated ward, and gives what is said to be sent.
-    pub(crate) fn send(&self, count: u32) -> Vec<Value> {
-        let patients: Vec<_> = (1..=20).map(|number| format!("P{number:03}")).collect();
-        let ended = self.run(&format!("produce --interval 0 --count {count} --patients {}", patients.join(","))).well();
-        sent(&ended.stdout)
-    }
-
-    /// Runs `vitals` to a good end, and gives the objects that it shows.
-    pub(crate) fn objects(&self, words: &str) -> Vec<Value> {
-        self.run(&format!("{words} -o ndjson")).well().rows()
-    }
-
-    /// Sends messages as they are by another client; they claim to have been sent so many seconds ago.
-    pub(crate) fn send_as_is(&self, messages: &[&str], age: &str) {
-        let mut sender = peer::start_python("send.py", &[&self.brokers, &self.name, age]);
-        for message in messages {
-            sender.say(message);
-        }
-        sender.close_stdin();
-        sender.wait_end(RUN_LIMIT).well();
-    }
-
-    /// The rows of the table, as another driver reads them.
-    pub(crate) fn rows(&self, table: &str) -> Vec<Value> {
-        peer::lines_of_json(&peer::python("rows.py", &[&place::cassandra(), &self.name, table]))
-    }
-
-    /// The readings of the table by patient and time.
-    pub(crate) fn stored(&self) -> Vec<Value> {
-        sorted(self.rows("patient_vitals"))
-    }
-
-    /// The messages of a topic, as another client reads them.
-    pub(crate) fn messages(&self, topic: &str) -> Vec<peer::Message> {
-        peer::python("read_topic.py", &[&self.brokers, topic]).lines().map(peer::Message::parse).collect()
-    }
-
-    pub(crate) fn lag(&self) -> Vec<PartitionLag> {
-        self.objects("lag").into_iter().map(PartitionLag).collect()
-    }
-
-    /// The lag of all partitions together.
-    pub(crate) fn total_lag(&self) -> i64 {
-        self.lag().iter().map(PartitionLag::lag).sum()
-    }
-
-    /// Waits until the group has committed everything.
-    pub(crate) fn wait_for_no_lag(&self, limit: Duration) {
-        wait_until(&format!("no lag of {}", self.name), limit, || {
-            let lag = self.run("lag -o ndjson --fail-above 0");
-            (lag.code == Some(0) && !lag.stdout.is_empty()).then_some(())
-        });
+    fn make_tables_newer(&self) {
+        let row = format!("INSERT INTO {}.schema_migrations (version, name) VALUES (3, 'of tomorrow')", self.name);
+        peer::cqlsh(self.path(), &row);
     }
 }
 
@@ -144,7 +147,7 @@ impl Drop for Keyspace {
     fn drop(&mut self) {
         /// One for all tests; it ends with this process, which ends its standard input.
         static DROPPER: OnceLock<Mutex<Running>> = OnceLock::new();
-        if thread::panicking() {
+        if std::thread::panicking() {
             return;
         }
         let dropper = DROPPER.get_or_init(|| peer::start_python("drop_keyspaces.py", &[&place::cassandra()]).into());
@@ -152,35 +155,13 @@ impl Drop for Keyspace {
     }
 }
 
-/// One partition's line of `vitals lag`.
-#[derive(Debug)]
-pub(crate) struct PartitionLag(Value);
-
-impl PartitionLag {
-    pub(crate) fn partition(&self) -> i64 {
-        self.0["partition"].as_i64().unwrap()
-    }
-
-    pub(crate) fn committed(&self) -> Option<i64> {
-        self.0["committed"].as_i64()
-    }
-
-    pub(crate) fn end(&self) -> i64 {
-        self.0["end"].as_i64().unwrap()
-    }
-
-    pub(crate) fn lag(&self) -> i64 {
-        self.0["lag"].as_i64().unwrap()
-    }
-
-    pub(crate) fn member(&self) -> Option<&str> {
-        self.0["member"].as_str()
-    }
+pub(crate) fn messages_said(output: &str) -> Vec<String> {
+    output.lines().filter_map(|line| line.strip_prefix("SENT ")).map(str::to_owned).collect()
 }
 
 /// The readings in `SENT {…}` lines, as the table's columns.
-pub(crate) fn sent(lines: &[String]) -> Vec<Value> {
-    lines.iter().filter_map(|line| line.strip_prefix("SENT ")).map(columns).collect()
+pub(crate) fn sent(output: &str) -> Vec<Value> {
+    messages_said(output).iter().map(|message| columns(message)).collect()
 }
 
 /// A message's JSON as the table's columns; the temperature as the column's width holds it.
@@ -209,8 +190,7 @@ fn narrow(number: &Value) -> Value {
 
 /// By patient and time, the table's key.
 pub(crate) fn sorted(mut readings: Vec<Value>) -> Vec<Value> {
-    let key = |reading: &Value| (reading["patient_id"].to_string(), reading["timestamp"].to_string());
-    readings.sort_by_key(key);
+    readings.sort_by_key(|reading| (reading["patient_id"].to_string(), reading["timestamp"].to_string()));
     readings
 }
 
@@ -223,7 +203,6 @@ pub(crate) fn assert_same(stored: &[Value], sent: Vec<Value>) {
     assert_eq!(stored.len(), sent.len(), "readings stored and sent");
 }
 
-/// A link before a server.
 pub(crate) fn link_to(server: &str) -> Link {
     Link::start(0, server).unwrap()
 }

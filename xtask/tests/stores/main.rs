@@ -1,12 +1,6 @@
 //! The store that needs no server: what every store has to do, and what only a file can do.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a panic is how a test fails"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests may panic")]
 
 mod contract;
 mod rows;
@@ -26,7 +20,7 @@ use vitals::store::sqlite::{SqliteError, SqliteStore};
 use vitals::store::{AnyStore, Order, Selection};
 
 use contract::{keeps_the_contract, of, read};
-use rows::{batch, heart_rate, reading};
+use rows::{batch, heart_rate, one, reading};
 
 keeps_the_contract!(with_store);
 
@@ -61,7 +55,6 @@ impl Folder {
         AnyStore::Sqlite(self.sqlite())
     }
 
-    /// What another program does.
     fn sql(&self, sql: &str) -> Connection {
         let connection = Connection::open(self.file()).unwrap();
         connection.execute_batch(sql).unwrap();
@@ -195,7 +188,7 @@ async fn what_was_acknowledged_is_there_after_a_kill() {
     let store = folder.store();
     let after = Folder::new();
     for second in 0..20 {
-        store.write(&batch(vec![reading("P001", second, heart_rate(60))])).await.unwrap();
+        store.write(&one(second)).await.unwrap();
         for ending in ["", "-wal"] {
             let part = |folder: &Folder| format!("{}{ending}", folder.file().display());
             std::fs::copy(part(&folder), part(&after)).unwrap();
@@ -258,7 +251,7 @@ async fn other_processes_query_while_rows_are_written() {
     });
     let mut second = 0;
     while !queries.is_finished() {
-        store.write(&batch(vec![reading("P001", second, heart_rate(60))])).await.unwrap();
+        store.write(&one(second)).await.unwrap();
         second += 1;
     }
     queries.await.unwrap();
@@ -270,7 +263,7 @@ async fn a_write_waits_for_another_program_s_transaction() {
     let folder = Folder::with_tables().await;
     let store = folder.store();
     let other = folder.sql("BEGIN IMMEDIATE");
-    let rows = batch(vec![reading("P001", 0, heart_rate(60))]);
+    let rows = one(0);
     let mut write = Box::pin(store.write(&rows));
     assert!(tokio::time::timeout(Duration::from_millis(200), &mut write).await.is_err(), "it waits");
     other.execute_batch("COMMIT").unwrap();
@@ -281,7 +274,7 @@ async fn a_write_waits_for_another_program_s_transaction() {
 async fn rows_for_a_file_that_was_removed_are_not_acknowledged() {
     let folder = Folder::with_tables().await;
     let store = folder.store();
-    let rows = batch(vec![reading("P001", 0, heart_rate(60))]);
+    let rows = one(0);
     store.write(&rows).await.unwrap();
     for ending in ["", "-wal", "-shm"] {
         std::fs::remove_file(format!("{}{ending}", folder.file().display())).unwrap();
@@ -297,7 +290,7 @@ async fn rows_for_a_file_that_was_removed_are_not_acknowledged() {
 async fn a_writer_that_opens_the_file_of_a_newer_vitals_writes_nothing() {
     let folder = Folder::with_tables().await;
     let other = folder.sql("INSERT INTO schema_migrations VALUES (3, 'of tomorrow', 't')");
-    let error = folder.store().write(&batch(vec![reading("P001", 0, heart_rate(60))])).await.unwrap_err();
+    let error = folder.store().write(&one(0)).await.unwrap_err();
     assert!(matches!(&error, WriteError::Later(reason) if reason.contains("schema version 3")), "{error}");
     assert!(folder.sqlite().clear().await.unwrap_err().to_string().contains("schema version 3"));
     assert_eq!(count(&other, "SELECT COUNT(*) FROM patient_vitals"), 0);

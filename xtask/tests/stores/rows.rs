@@ -20,3 +20,8 @@ pub(crate) fn batch(readings: Vec<Reading>) -> Batch {
 pub(crate) fn heart_rate(rate: i32) -> Signs {
     Signs { heart_rate: Some(rate), ..Signs::default() }
 }
+
+/// One reading of P001.
+pub(crate) fn one(second: u32) -> Batch {
+    batch(vec![reading("P001", second, heart_rate(60))])
+}

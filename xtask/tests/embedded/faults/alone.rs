@@ -1,7 +1,8 @@
 //! What one fault comes to, where the rule for all of them does not say it.
 
 use std::cell::OnceCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::future::ready;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -10,17 +11,15 @@ use kafka_protocol::ResponseError;
 use kafka_protocol::messages::{ApiKey, FetchRequest, ProduceRequest};
 use tokio::time::sleep;
 use vitals::kafka::error::KafkaError;
-use vitals::pipeline::store::{Batch, BatchLimits, Epoch, Store, WriteError};
 use vitals::shutdown;
 
-use super::story::{Run, Story, TO_THE_END, TOPIC, header, messages};
-use super::{ALL, Late, of_dead_letters};
+use super::story::{Hooked, Run, Story, TOPIC, header};
+use super::{ALL, of_dead_letters};
 use crate::faulty::{Fault, Request};
 
 /// Work goes on within this when what was broken is whole again.
 const MENDING_LIMIT: Duration = Duration::from_secs(10);
 
-/// Tells the same of each of these, all at once.
 async fn each<T>(of: impl IntoIterator<Item = T>, tell: impl AsyncFn(T)) {
     join_all(of.into_iter().map(|one| tell(one))).await;
 }
@@ -31,14 +30,12 @@ async fn a_member_whose_instance_id_another_took_ends_and_commits_nothing() {
     story.member.instance_id = Some("bed-1".to_owned());
     story.member.session_timeout = Duration::from_secs(1);
     let plan = &story.broker.plan;
-    let late = Late { store: &story.store, plan, count: 1 };
-    let (_trigger, shutdown) = shutdown::channel();
+    let late = Hooked { store: &story.store, before: || plan.reaches(1), after: || {} };
     let arm = || plan.next(ApiKey::Heartbeat, 1, Fault::Error(ResponseError::FencedInstanceId));
-    let run = story.consume_into(&late, TO_THE_END, &shutdown, arm).await;
+    let run = story.consume_into(&late, arm).await;
     assert!(matches!(run.outcome, Err(KafkaError::Fenced { .. })), "{run:?}");
     assert_eq!(story.committed().await, BTreeMap::new());
-    assert!(story.consume(|| {}).await.summary().is_clean);
-    story.check().await;
+    story.finish().await;
 }
 
 #[tokio::test]
@@ -75,8 +72,7 @@ async fn a_run_that_is_stopped_while_its_commits_are_refused_is_not_clean() {
         assert!(!run.summary().is_clean, "{code:?}");
         assert_eq!(story.committed().await, BTreeMap::new(), "{code:?}");
         plan.end();
-        assert!(story.consume(|| {}).await.summary().is_clean, "{code:?}");
-        story.check().await;
+        story.finish().await;
     })
     .await;
 }
@@ -101,12 +97,11 @@ fn goes_on(request: &Request) -> bool {
 async fn fetched_in_the_middle_with(code: ResponseError) -> Run {
     let story = Story::of_sent().await;
     let plan = &story.broker.plan;
-    let late = Late { store: &story.store, plan, count: 2 };
+    let late = Hooked { store: &story.store, before: || plan.reaches(2), after: || {} };
     let arm = || plan.next_where(ApiKey::Fetch, 2, Fault::Error(code), goes_on);
     let run = story.consume_until(&late, arm, story.until_all_is_committed()).await;
     assert_eq!(plan.made(), 2, "{code:?}");
-    assert!(run.summary().is_clean, "{run:?}");
-    story.check().await;
+    story.check_clean(&run).await;
     run
 }
 
@@ -140,7 +135,7 @@ async fn letters_that_are_refused_hold_back_their_own_partition_and_no_other() {
     assert!(0 < refused.offset && refused.offset + 1 < ends[&0], "it stands in the middle");
     let plan = &story.broker.plan;
     let refuse = Fault::Error(ResponseError::TopicAuthorizationFailed);
-    let scene = async {
+    let work = async {
         story.until_committed(&held_back).await;
         plan.reaches(5).await;
         assert_eq!(story.committed().await, held_back);
@@ -150,22 +145,9 @@ async fn letters_that_are_refused_hold_back_their_own_partition_and_no_other() {
         story.until_committed(&ends).await;
     };
     let arm = || plan.next_where(ApiKey::Produce, ALL, refuse, of_partition_0);
-    let run = story.consume_until(&story.store, arm, scene).await;
-    assert!(run.summary().is_clean);
+    let run = story.consume_until(&story.store, arm, work).await;
     assert!(run.troubles.iter().any(|text| text.starts_with("refused messages cannot be kept")), "{run:?}");
-    story.check().await;
-}
-
-#[tokio::test]
-async fn a_send_whose_answers_are_lost_leaves_every_message_in_the_topic() {
-    let story = Story::begin().await;
-    story.send(|| story.broker.plan.next(ApiKey::Produce, 3, Fault::Lose)).await.expect("sent in the end");
-    assert_eq!(story.broker.plan.made(), 3);
-    let records = story.records(TOPIC).await;
-    let found: BTreeSet<_> = records.iter().map(|record| record.value.clone().expect("a value").to_vec()).collect();
-    let sent: BTreeSet<_> = messages().into_iter().map(|message| message.value.to_vec()).collect();
-    assert_eq!(found, sent);
-    assert!(records.len() > messages().len(), "what was lost was in the topic already");
+    story.check_clean(&run).await;
 }
 
 #[tokio::test]
@@ -178,37 +160,15 @@ async fn a_send_that_is_refused_for_good_ends_and_tells_what_was_taken() {
     assert_eq!(story.records(TOPIC).await, []);
 }
 
-/// Is told when the first rows are stored.
-struct Telling<'a, T, F> {
-    store: &'a T,
-    tell: F,
-}
-
-impl<T: Store, F: Fn() + Send + Sync> Store for Telling<'_, T, F> {
-    async fn epoch(&self) -> Result<Epoch, WriteError> {
-        self.store.epoch().await
-    }
-
-    fn batch_limits(&self) -> BatchLimits {
-        self.store.batch_limits()
-    }
-
-    async fn write(&self, batch: &Batch) -> Result<(), WriteError> {
-        self.store.write(batch).await?;
-        (self.tell)();
-        Ok(())
-    }
-}
-
 async fn silent_for_a_while() {
     let story = Story::of_sent().await;
     let first = tokio::sync::Notify::new();
-    let tell = || {
+    let after = || {
         story.broker.hold();
         first.notify_one();
     };
-    let telling = Telling { store: &story.store, tell };
-    let scene = async {
+    let telling = Hooked { store: &story.store, before: || ready(()), after };
+    let work = async {
         first.notified().await;
         // Longer than the limit of a call, so that connections are given up too.
         sleep(Duration::from_secs(6)).await;
@@ -217,7 +177,7 @@ async fn silent_for_a_while() {
         story.until_all_is_committed().await;
         assert!(mended.elapsed() < MENDING_LIMIT, "{:?}", mended.elapsed());
     };
-    story.consume_until(&telling, || {}, scene).await.summary();
+    story.consume_until(&telling, || {}, work).await.summary();
     story.check().await;
 }
 
@@ -226,22 +186,21 @@ async fn silent_and_then_stopped() {
     // The farewell is not heard, so the next member waits for the end of the session.
     story.member.session_timeout = Duration::from_secs(2);
     let first = tokio::sync::Notify::new();
-    let tell = || {
+    let after = || {
         story.broker.hold();
         first.notify_one();
     };
-    let telling = Telling { store: &story.store, tell };
+    let telling = Hooked { store: &story.store, before: || ready(()), after };
     let asked = OnceCell::new();
-    let scene = async {
+    let work = async {
         first.notified().await;
-        asked.set(Instant::now()).expect("once");
+        asked.set(Instant::now()).unwrap();
     };
-    let run = story.consume_until(&telling, || {}, scene).await;
-    assert!(asked.get().expect("set").elapsed() < shutdown::END_LIMIT);
+    let run = story.consume_until(&telling, || {}, work).await;
+    assert!(asked.get().unwrap().elapsed() < shutdown::END_LIMIT);
     assert!(!run.summary().is_clean);
     story.broker.go_on();
-    assert!(story.consume(|| {}).await.summary().is_clean);
-    story.check().await;
+    story.finish().await;
 }
 
 #[tokio::test]
@@ -265,11 +224,11 @@ async fn a_request_that_is_never_answered_is_given_up_and_asked_again() {
     each(apis, async |api| {
         let story = Story::of_sent().await;
         let plan = &story.broker.plan;
-        let scene = async {
+        let work = async {
             plan.reaches(1).await;
             story.until_all_is_committed().await;
         };
-        story.consume_until(&story.store, || plan.next(api, 1, Fault::Silence), scene).await.summary();
+        story.consume_until(&story.store, || plan.next(api, 1, Fault::Silence), work).await.summary();
         story.check().await;
     })
     .await;
@@ -280,61 +239,52 @@ async fn a_request_that_is_never_answered_is_given_up_and_asked_again() {
 async fn nothing_is_committed_while<M>(meddle: impl FnOnce(&Path) -> M, mend: impl FnOnce(M)) {
     let story = Story::of_sent().await;
     let meddled = meddle(story.store.path());
-    let scene = async {
+    let work = async {
         // Letters go their own way; behind the first reading nothing can be committed.
-        while story.letters().await.len() < 2 {
-            sleep(Duration::from_millis(20)).await;
-        }
+        story.until_letters_are_kept().await;
         sleep(Duration::from_millis(700)).await;
         assert!(story.committed().await.values().all(|offset| *offset == 0), "nothing is committed");
         mend(meddled);
         story.until_all_is_committed().await;
     };
-    let run = story.consume_until(&story.store, || {}, scene).await;
-    assert!(run.summary().is_clean);
-    story.check().await;
+    let run = story.consume_until(&story.store, || {}, work).await;
+    story.check_clean(&run).await;
 }
 
 /// Holds the file as long as what it gives is kept.
 fn lock(path: &Path) -> rusqlite::Connection {
-    let connection = rusqlite::Connection::open(path).expect("opened");
-    connection.execute_batch("BEGIN IMMEDIATE").expect("locked");
+    let connection = rusqlite::Connection::open(path).unwrap();
+    connection.execute_batch("BEGIN IMMEDIATE").unwrap();
     connection
 }
 
 async fn held_and_then_stopped() {
     let story = Story::of_sent().await;
     let locked = lock(story.store.path());
-    let scene = async {
-        while story.letters().await.len() < 2 {
-            sleep(Duration::from_millis(20)).await;
-        }
-    };
-    let run = story.consume_until(&story.store, || {}, scene).await;
+    let run = story.consume_until(&story.store, || {}, story.until_letters_are_kept()).await;
     assert!(!run.summary().is_clean);
     assert!(story.committed().await.values().all(|offset| *offset == 0), "nothing is committed");
     drop(locked);
-    assert!(story.consume(|| {}).await.summary().is_clean);
-    story.check().await;
+    story.finish().await;
 }
 
 #[tokio::test]
 async fn nothing_is_committed_while_the_file_is_held_or_gone_or_takes_no_rows() {
     let hide = |path: &Path| {
         let elsewhere = path.with_extension("away");
-        std::fs::rename(path, &elsewhere).expect("moved");
+        std::fs::rename(path, &elsewhere).unwrap();
         (elsewhere, path.to_owned())
     };
     let refuse = |path: &Path| {
-        let connection = rusqlite::Connection::open(path).expect("opened");
+        let connection = rusqlite::Connection::open(path).unwrap();
         let full = "CREATE TRIGGER full BEFORE INSERT ON patient_vitals BEGIN SELECT RAISE(ABORT, 'full'); END";
-        connection.execute_batch(full).expect("made");
+        connection.execute_batch(full).unwrap();
         connection
     };
-    let allow = |connection: rusqlite::Connection| connection.execute_batch("DROP TRIGGER full").expect("dropped");
+    let allow = |connection: rusqlite::Connection| connection.execute_batch("DROP TRIGGER full").unwrap();
     tokio::join!(
         nothing_is_committed_while(lock, drop),
-        nothing_is_committed_while(hide, |(from, to)| std::fs::rename(from, to).expect("moved back")),
+        nothing_is_committed_while(hide, |(from, to)| std::fs::rename(from, to).unwrap()),
         nothing_is_committed_while(refuse, allow),
     );
 }

@@ -4,9 +4,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
-use kafka_protocol::messages::{FetchRequest, TopicName};
-use kafka_protocol::protocol::StrBytes;
 use tokio::time::{sleep, timeout};
 use vitals::alarm::Limits;
 use vitals::kafka::admin::{self, TopicSpec, dead_letter_topic};
@@ -19,9 +16,8 @@ use vitals::kafka::letter::{Joiner, Piece};
 use vitals::kafka::murmur2::partition_of;
 use vitals::kafka::offsets::{self, Place};
 use vitals::kafka::producer::{Delivery, Outgoing, Producer, ProducerError};
-use vitals::kafka::records::{self};
 use vitals::pipeline::events::PipelineEvent;
-use vitals::pipeline::store::Store;
+use vitals::pipeline::store::{Batch, BatchLimits, Epoch, Store, WriteError};
 use vitals::pipeline::{Options, Pipeline, Summary, Until};
 use vitals::reading::{PatientId, Reading, Signs, Timestamp};
 use vitals::record::Record;
@@ -30,23 +26,19 @@ use vitals::store::sqlite::SqliteStore;
 use vitals::store::{Selection, StoredReading};
 
 use crate::faulty::Faulty;
+use crate::records;
 
-/// The readings' topic.
 pub(crate) const TOPIC: &str = "patient.vitals";
 const PARTITIONS: i32 = 2;
 const PATIENTS: [&str; 4] = ["P001", "P002", "P003", "P004"];
 const READINGS_A_PATIENT: u32 = 12;
 /// How long a run may take on a busy machine, whatever goes wrong.
 const LIMIT: Duration = Duration::from_secs(45);
-/// Until what is waited for is looked for again.
 const LOOK_PAUSE: Duration = Duration::from_millis(20);
 
-/// To the end that the partitions have.
-pub(crate) const TO_THE_END: Until = Until { max_messages: None, end: true };
-/// For ever.
+const TO_THE_END: Until = Until { max_messages: None, end: true };
 const UNTIL_STOPPED: Until = Until { max_messages: None, end: false };
 
-/// One broker with its topic, and one file.
 pub(crate) struct Story {
     pub(crate) broker: Faulty,
     pub(crate) store: SqliteStore,
@@ -54,7 +46,6 @@ pub(crate) struct Story {
     _folder: tempfile::TempDir,
 }
 
-/// A run of the consumer, and what it told.
 #[derive(Debug)]
 pub(crate) struct Run {
     pub(crate) outcome: Result<Summary, KafkaError>,
@@ -62,7 +53,6 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    /// How it ended, where it did not fail.
     pub(crate) fn summary(&self) -> Summary {
         *self.outcome.as_ref().expect("no failure")
     }
@@ -72,11 +62,11 @@ impl Story {
     /// Makes the topic, without one for the dead letters, and the tables.
     pub(crate) async fn begin() -> Self {
         let broker = Faulty::start().await;
-        let folder = tempfile::tempdir().expect("a folder");
-        let store = SqliteStore::at(folder.path().join("vitals.db")).expect("a store");
-        store.init().await.expect("made");
-        let mut cluster = Cluster::connect(&broker.brokers_behind()).await.expect("connected");
-        admin::create(&mut cluster, &TopicSpec::readings(TOPIC, PARTITIONS, 1)).await.expect("made");
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::at(folder.path().join("vitals.db")).unwrap();
+        store.init().await.unwrap();
+        let mut cluster = records::cluster(&broker.behind()).await;
+        admin::create(&mut cluster, &TopicSpec::readings(TOPIC, PARTITIONS, 1)).await.unwrap();
         let member = MemberConfig {
             group: "ward".to_owned(),
             topic: TOPIC.to_owned(),
@@ -86,10 +76,9 @@ impl Story {
         Self { broker, store, member, _folder: folder }
     }
 
-    /// One whose messages are sent.
     pub(crate) async fn of_sent() -> Self {
         let story = Self::begin().await;
-        story.send(|| {}).await.expect("sent");
+        story.send(|| {}).await.unwrap();
         story
     }
 
@@ -105,35 +94,32 @@ impl Story {
 
     /// Consumes to the end; `arm` is called when there is contact.
     pub(crate) async fn consume(&self, arm: impl FnOnce()) -> Run {
-        let (_trigger, shutdown) = shutdown::channel();
-        self.consume_into(&self.store, TO_THE_END, &shutdown, arm).await
+        self.consume_into(&self.store, arm).await
     }
 
-    /// Consumes into `store` until `scene` has ended.
+    pub(crate) async fn consume_into(&self, store: &impl Store, arm: impl FnOnce()) -> Run {
+        let (_trigger, shutdown) = shutdown::channel();
+        self.run(store, TO_THE_END, &shutdown, arm).await
+    }
+
+    /// Consumes into `store` until `work` is done.
     pub(crate) async fn consume_until(
         &self,
         store: &impl Store,
         arm: impl FnOnce(),
-        scene: impl Future<Output = ()>,
+        work: impl Future<Output = ()>,
     ) -> Run {
         let (trigger, shutdown) = shutdown::channel();
-        let played = async {
-            timeout(LIMIT, scene).await.expect("the scene ends in time");
+        let stop = async {
+            timeout(LIMIT, work).await.expect("done in time");
             trigger.pull();
         };
-        tokio::join!(self.consume_into(store, UNTIL_STOPPED, &shutdown, arm), played).0
+        tokio::join!(self.run(store, UNTIL_STOPPED, &shutdown, arm), stop).0
     }
 
-    /// Consumes into another store, or not to the end.
-    pub(crate) async fn consume_into(
-        &self,
-        store: &impl Store,
-        until: Until,
-        shutdown: &Shutdown,
-        arm: impl FnOnce(),
-    ) -> Run {
+    async fn run(&self, store: &impl Store, until: Until, shutdown: &Shutdown, arm: impl FnOnce()) -> Run {
         let brokers = self.broker.brokers();
-        let mut consumer = Consumer::join(&brokers, self.member.clone(), Place::Earliest).await.expect("joined");
+        let mut consumer = Consumer::join(&brokers, self.member.clone(), Place::Earliest).await.unwrap();
         arm();
         let dead_letters = DeadLetterTopic::of(TOPIC, &brokers);
         let mut troubles = Vec::new();
@@ -143,28 +129,27 @@ impl Story {
             }
         };
         let mut limits = Limits::default();
-        let pipeline = Pipeline::new(
-            &mut consumer,
-            store,
-            &dead_letters,
-            &mut limits,
-            &mut listener,
-            Options { until, ..Options::default() },
-        );
+        let options = Options { until, ..Options::default() };
+        let pipeline = Pipeline::new(&mut consumer, store, &dead_letters, &mut limits, &mut listener, options);
         let outcome = timeout(LIMIT, pipeline.run(shutdown)).await.expect("an end in time");
         consumer.leave().await;
         Run { outcome, troubles }
     }
 
+    /// What is left is consumed to the end, which is clean, and [`check`](Self::check) holds.
+    pub(crate) async fn finish(&self) {
+        self.check_clean(&self.consume(|| {}).await).await;
+    }
+
+    pub(crate) async fn check_clean(&self, run: &Run) {
+        assert!(run.summary().is_clean, "{run:?}");
+        self.check().await;
+    }
+
     /// The table has every reading as it was sent and no other row, both letters are kept, and the group has committed
     /// everything.
     pub(crate) async fn check(&self) {
-        self.check_kept().await;
         assert_eq!(self.committed().await, self.ends().await);
-    }
-
-    /// As [`check`](Self::check), whatever was committed.
-    pub(crate) async fn check_kept(&self) {
         let (rows, expected) = (self.rows().await, expected_rows());
         // Not side by side: they are many.
         assert_eq!(rows.len(), expected.len(), "rows");
@@ -182,10 +167,10 @@ impl Story {
         }
     }
 
-    pub(crate) async fn rows(&self) -> Vec<StoredReading> {
+    async fn rows(&self) -> Vec<StoredReading> {
         let mut readings = self.store.readings(&Selection::Any, 10_000);
         let mut rows = Vec::new();
-        while let Some(page) = readings.next_page().await.expect("rows") {
+        while let Some(page) = readings.next_page().await.unwrap() {
             rows.extend(page);
         }
         sorted(rows)
@@ -195,10 +180,10 @@ impl Story {
     pub(crate) async fn committed(&self) -> BTreeMap<i32, i64> {
         let mut cluster = self.cluster().await;
         let partitions: Vec<_> = (0..PARTITIONS).collect();
-        let node = cluster.coordinator(&self.member.group).await.expect("a coordinator");
-        let coordinator = cluster.node(node).await.expect("connected");
+        let node = cluster.coordinator(&self.member.group).await.unwrap();
+        let coordinator = cluster.node(node).await.unwrap();
         let found = offsets::committed(coordinator, &self.member.group, TOPIC, &partitions).await;
-        found.expect("offsets").into_iter().map(|of| (of.position.partition, of.position.offset)).collect()
+        found.unwrap().into_iter().map(|of| (of.position.partition, of.position.offset)).collect()
     }
 
     pub(crate) async fn until_committed(&self, expected: &BTreeMap<i32, i64>) {
@@ -213,50 +198,65 @@ impl Story {
 
     pub(crate) async fn ends(&self) -> BTreeMap<i32, i64> {
         let mut cluster = self.cluster().await;
-        let leaders = cluster.leaders(TOPIC).await.expect("leaders");
-        offsets::find(&mut cluster, TOPIC, &leaders, Place::Latest).await.expect("ends").into_iter().collect()
+        let leaders = cluster.leaders(TOPIC).await.unwrap();
+        offsets::find(&mut cluster, TOPIC, &leaders, Place::Latest).await.unwrap().into_iter().collect()
     }
 
-    /// Everything in the topic of the dead letters; nothing where it was not made yet.
     pub(crate) async fn letters(&self) -> Vec<Record> {
         self.records(&dead_letter_topic(TOPIC)).await
     }
 
-    /// Everything in a topic that is smaller than one fetch.
+    pub(crate) async fn until_letters_are_kept(&self) {
+        while self.letters().await.len() < 2 {
+            sleep(LOOK_PAUSE).await;
+        }
+    }
+
     pub(crate) async fn records(&self, topic: &str) -> Vec<Record> {
-        let mut cluster = self.cluster().await;
-        let topic_id = match cluster.topic_id(topic).await {
-            Err(KafkaError::NoTopic { .. }) => return Vec::new(),
-            found => found.expect("a topic"),
-        };
-        let leaders = cluster.leaders(topic).await.expect("leaders");
-        let wanted = |(partition, _): &(i32, _)| {
-            FetchPartition::default().with_partition(*partition).with_partition_max_bytes(1_000_000)
-        };
-        let of_topic = FetchTopic::default()
-            .with_topic(TopicName(StrBytes::from_string(topic.to_owned())))
-            .with_topic_id(topic_id)
-            .with_partitions(leaders.0.iter().map(wanted).collect());
-        let request = FetchRequest::default().with_max_bytes(50_000_000).with_topics(vec![of_topic]);
-        let leader = leaders.0.first().and_then(|(_, leader)| *leader).expect("a leader");
-        let response = cluster.node(leader).await.expect("connected").call(&request).await.expect("an answer");
-        let partitions = response.responses.into_iter().flat_map(|topic| topic.partitions);
-        partitions.flat_map(|data| records::decode(data.records.unwrap_or_default(), 0).records).collect()
+        records::everything(&self.broker.behind(), topic).await
     }
 
     async fn cluster(&self) -> Cluster {
-        Cluster::connect(&self.broker.brokers_behind()).await.expect("connected")
+        records::cluster(&self.broker.behind()).await
     }
 }
 
-/// In the order of their times.
+/// A store that waits for something before it writes, and tells when it has written.
+pub(crate) struct Hooked<'a, B, A> {
+    pub(crate) store: &'a SqliteStore,
+    pub(crate) before: B,
+    pub(crate) after: A,
+}
+
+impl<F, B, A> Store for Hooked<'_, B, A>
+where
+    F: Future<Output = ()> + Send,
+    B: Fn() -> F + Send + Sync,
+    A: Fn() + Send + Sync,
+{
+    async fn epoch(&self) -> Result<Epoch, WriteError> {
+        self.store.epoch().await
+    }
+
+    fn batch_limits(&self) -> BatchLimits {
+        self.store.batch_limits()
+    }
+
+    async fn write(&self, batch: &Batch) -> Result<(), WriteError> {
+        (self.before)().await;
+        self.store.write(batch).await?;
+        (self.after)();
+        Ok(())
+    }
+}
+
 fn readings() -> Vec<Reading> {
     let at = |second: u32| {
         PATIENTS.map(|patient| {
-            let time = Timestamp::parse(&format!("2025-10-26T10:30:{second:02}.5Z")).expect("a time");
-            let rate = i32::try_from(60 + second).expect("small");
+            let time = Timestamp::parse(&format!("2025-10-26T10:30:{second:02}.5Z")).unwrap();
+            let rate = i32::try_from(60 + second).unwrap();
             let signs = Signs { heart_rate: Some(rate), temperature: Some(36.8), ..Signs::default() };
-            Reading::new(PatientId::parse(patient).expect("an id"), time, signs).expect("a reading")
+            Reading::new(PatientId::parse(patient).unwrap(), time, signs).unwrap()
         })
     };
     (0..READINGS_A_PATIENT).flat_map(at).collect()
@@ -270,7 +270,7 @@ fn refused() -> [(&'static str, &'static str, &'static str); 2] {
 }
 
 /// Everything that is sent; what is refused stands in the middle.
-pub(crate) fn messages() -> Vec<Outgoing> {
+fn messages() -> Vec<Outgoing> {
     let mut messages: Vec<_> = readings().iter().map(Outgoing::from).collect();
     let half = messages.len() / 2;
     let bad = refused().map(|(key, value, _)| Outgoing { key: key.into(), value: value.into() });

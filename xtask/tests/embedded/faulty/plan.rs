@@ -12,7 +12,6 @@ use tokio::sync::Notify;
 use super::frame::Request;
 use super::refusal;
 
-/// What happens to a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
     /// It is done, and answered so much later.
@@ -29,11 +28,9 @@ pub(crate) enum Fault {
     Silence,
 }
 
-/// The faults to come, and those that were made.
 #[derive(Default)]
 pub(crate) struct Plan {
     orders: Mutex<Vec<Order>>,
-    /// Told of every fault that was made.
     made: Notify,
 }
 
@@ -45,8 +42,7 @@ struct Order {
     concerns: Box<dyn Fn(&Request) -> bool + Send>,
 }
 
-/// What to do with a request.
-pub(super) enum Deed {
+pub(super) enum Action {
     Carry,
     Refuse(Bytes),
     Fail(Fault),
@@ -69,17 +65,14 @@ impl Plan {
         self.orders().push(Order { api, fault, left: count, made: 0, concerns: Box::new(concerns) });
     }
 
-    /// From now on nothing fails.
     pub(crate) fn end(&self) {
         self.orders().iter_mut().for_each(|order| order.left = 0);
     }
 
-    /// How many faults were made.
     pub(crate) fn made(&self) -> usize {
         self.orders().iter().map(|order| order.made).sum()
     }
 
-    /// Waits until so many faults were made.
     pub(crate) async fn reaches(&self, count: usize) {
         loop {
             let told = self.made.notified();
@@ -92,22 +85,22 @@ impl Plan {
         }
     }
 
-    pub(super) fn take(&self, request: &Request, proxy: SocketAddr) -> Deed {
+    pub(super) fn take(&self, request: &Request, proxy: SocketAddr) -> Action {
         let mut orders = self.orders();
         let ours = |order: &Order| order.api == request.api && order.left > 0 && (order.concerns)(request);
         for order in orders.iter_mut().filter(|order| ours(order)) {
-            let deed = match order.fault {
-                Fault::Error(code) => refusal::of(request, code, proxy).map(Deed::Refuse),
-                fault => Some(Deed::Fail(fault)),
+            let action = match order.fault {
+                Fault::Error(code) => refusal::of(request, code, proxy).map(Action::Refuse),
+                fault => Some(Action::Fail(fault)),
             };
-            if let Some(deed) = deed {
+            if let Some(action) = action {
                 order.left -= 1;
                 order.made += 1;
                 self.made.notify_waiters();
-                return deed;
+                return action;
             }
         }
-        Deed::Carry
+        Action::Carry
     }
 
     fn orders(&self) -> MutexGuard<'_, Vec<Order>> {

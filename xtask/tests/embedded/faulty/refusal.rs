@@ -1,29 +1,24 @@
-//! Answers that say no, each in the shape that belongs to its request.
+//! Answers that say no, each in the shape that belongs to its request in the versions that `vitals` speaks.
 
 use std::net::SocketAddr;
 
 use bytes::Bytes;
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::fetch_response::{FetchableTopicResponse, PartitionData};
-use kafka_protocol::messages::find_coordinator_response::Coordinator;
 use kafka_protocol::messages::list_offsets_response::{ListOffsetsPartitionResponse, ListOffsetsTopicResponse};
+use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::metadata_response::{MetadataResponseBroker, MetadataResponseTopic};
 use kafka_protocol::messages::offset_commit_response::{OffsetCommitResponsePartition, OffsetCommitResponseTopic};
-use kafka_protocol::messages::offset_fetch_response::{
-    OffsetFetchResponseGroup, OffsetFetchResponsePartition, OffsetFetchResponseTopic,
-};
+use kafka_protocol::messages::offset_fetch_response::{OffsetFetchResponsePartition, OffsetFetchResponseTopic};
 use kafka_protocol::messages::produce_response::{PartitionProduceResponse, TopicProduceResponse};
 use kafka_protocol::messages::{
-    ApiKey, BrokerId, FetchRequest, FetchResponse, FindCoordinatorRequest, FindCoordinatorResponse, HeartbeatResponse,
-    InitProducerIdResponse, JoinGroupRequest, JoinGroupResponse, ListOffsetsRequest, ListOffsetsResponse,
-    MetadataRequest, MetadataResponse, OffsetCommitRequest, OffsetCommitResponse, OffsetFetchRequest,
-    OffsetFetchResponse, ProduceRequest, ProduceResponse, SyncGroupResponse,
+    ApiKey, BrokerId, FetchRequest, FetchResponse, FindCoordinatorResponse, HeartbeatResponse, JoinGroupRequest,
+    JoinGroupResponse, ListOffsetsRequest, ListOffsetsResponse, MetadataRequest, MetadataResponse, OffsetCommitRequest,
+    OffsetCommitResponse, OffsetFetchRequest, OffsetFetchResponse, ProduceRequest, ProduceResponse, SyncGroupResponse,
 };
 
-use super::frame::Request;
-use super::route;
+use super::frame::{self, Request};
 
-/// The embedded broker's id.
 const NODE: BrokerId = BrokerId(1);
 
 /// The answer to `request` with `code` wherever there is room for it. `None` where there is none.
@@ -35,11 +30,12 @@ pub(super) fn of(request: &Request, code: ResponseError, proxy: SocketAddr) -> O
         ApiKey::ListOffsets => request.answer(&list_offsets(request.decode(), code)),
         ApiKey::OffsetCommit => request.answer(&commit(request.decode(), code)),
         ApiKey::OffsetFetch => request.answer(&fetch_offsets(request.decode(), code)),
-        ApiKey::FindCoordinator => request.answer(&find_coordinator(request.decode(), code)),
+        ApiKey::FindCoordinator => {
+            request.answer(&FindCoordinatorResponse::default().with_error_code(code).with_node_id(BrokerId(-1)))
+        }
         ApiKey::JoinGroup => request.answer(&join(request.decode(), code)),
         ApiKey::SyncGroup => request.answer(&SyncGroupResponse::default().with_error_code(code)),
         ApiKey::Heartbeat => request.answer(&HeartbeatResponse::default().with_error_code(code)),
-        ApiKey::InitProducerId => request.answer(&InitProducerIdResponse::default().with_error_code(code)),
         ApiKey::Metadata => request.answer(&metadata(request.decode(), code, proxy)?),
         other => panic!("no refusal of {other:?} was written"),
     })
@@ -96,10 +92,6 @@ fn commit(request: OffsetCommitRequest, code: i16) -> OffsetCommitResponse {
 }
 
 fn fetch_offsets(request: OffsetFetchRequest, code: i16) -> OffsetFetchResponse {
-    let groups = request
-        .groups
-        .into_iter()
-        .map(|group| OffsetFetchResponseGroup::default().with_group_id(group.group_id).with_error_code(code));
     let of_topic = request.topics.into_iter().flatten().map(|topic| {
         let of_partition = topic.partition_indexes.iter().map(|partition| {
             OffsetFetchResponsePartition::default()
@@ -109,18 +101,7 @@ fn fetch_offsets(request: OffsetFetchRequest, code: i16) -> OffsetFetchResponse 
         });
         OffsetFetchResponseTopic::default().with_name(topic.name).with_partitions(of_partition.collect())
     });
-    let (topics, groups): (_, Vec<_>) = (of_topic.collect(), groups.collect());
-    let whole = if groups.is_empty() { code } else { 0 };
-    OffsetFetchResponse::default().with_error_code(whole).with_topics(topics).with_groups(groups)
-}
-
-fn find_coordinator(request: FindCoordinatorRequest, code: i16) -> FindCoordinatorResponse {
-    let of_key = |key| Coordinator::default().with_key(key).with_node_id(BrokerId(-1)).with_error_code(code);
-    let coordinators: Vec<_> = request.coordinator_keys.into_iter().map(of_key).collect();
-    if coordinators.is_empty() {
-        return FindCoordinatorResponse::default().with_error_code(code).with_node_id(BrokerId(-1));
-    }
-    FindCoordinatorResponse::default().with_coordinators(coordinators)
+    OffsetFetchResponse::default().with_error_code(code).with_topics(of_topic.collect())
 }
 
 fn join(request: JoinGroupRequest, code: i16) -> JoinGroupResponse {
@@ -130,11 +111,10 @@ fn join(request: JoinGroupRequest, code: i16) -> JoinGroupResponse {
 /// Only topics have room for an error; who asks for all of them, or none, is told none.
 fn metadata(request: MetadataRequest, code: i16, proxy: SocketAddr) -> Option<MetadataResponse> {
     let topics = request.topics.filter(|topics| !topics.is_empty())?;
-    let (host, port) = route::of(proxy);
+    let (host, port) = frame::host_and_port(proxy);
     let broker = MetadataResponseBroker::default().with_node_id(NODE).with_host(host).with_port(port);
-    let of_topic = |topic: kafka_protocol::messages::metadata_request::MetadataRequestTopic| {
-        MetadataResponseTopic::default().with_name(topic.name).with_error_code(code)
-    };
+    let of_topic =
+        |topic: MetadataRequestTopic| MetadataResponseTopic::default().with_name(topic.name).with_error_code(code);
     let response = MetadataResponse::default()
         .with_brokers(vec![broker])
         .with_controller_id(NODE)

@@ -1,0 +1,158 @@
+//! What a user sees, of any broker and any store: the same checks run on the embedded broker with SQLite, and on Kafka with
+//! Cassandra. `ready` makes topics with so many partitions, and tables.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::program::{Program, sorted, wrongs};
+use crate::running::{RUN_LIMIT, Running};
+
+/// What is down is told within 5 s; the rest is for a slow machine to start a process.
+const UNREACHABLE_LIMIT: Duration = Duration::from_secs(10);
+
+macro_rules! on_a_pair {
+    ($ready:path) => {
+        pairs::on_a_pair! { $ready:
+            a_deleted_group_is_gone_and_what_it_had_committed_was_said
+            following_shows_what_comes_and_ctrl_c_ends_it_well
+            messages_that_wait_for_nobody_are_a_finding
+            a_broker_that_is_down_does_not_hide_the_store
+            a_topic_made_anew_is_read_from_its_start_by_a_group_that_read_another_of_its_name
+            what_is_exported_is_imported_and_exported_again_as_the_same_bytes
+            tables_of_a_newer_vitals_are_read_with_a_note_and_never_written_to
+        }
+    };
+    ($ready:path: $($check:ident)*) => {
+        $(
+            #[test]
+            fn $check() {
+                pairs::$check($ready);
+            }
+        )*
+    };
+}
+pub(crate) use on_a_pair;
+
+pub(crate) fn a_deleted_group_is_gone_and_what_it_had_committed_was_said<P: Program>(ready: fn(u32) -> P) {
+    let ward = ready(2);
+    ward.produce(40);
+    ward.consume();
+    let delete = format!("group delete {}", ward.group());
+    ward.refused(&delete, 2).tells(&["committed offsets in 2 partitions, and there is no terminal to ask at"]);
+    let deleted = ward.run(&format!("{delete} --yes")).well().tells(&["it had committed of "]);
+    assert_eq!(deleted.output(), format!("group {}: deleted\n", ward.group()));
+    ward.refused(&delete, 2).tells(&["does not exist"]);
+    assert!(ward.rows("group list").iter().all(|group| group["group"] != ward.group()));
+}
+
+pub(crate) fn following_shows_what_comes_and_ctrl_c_ends_it_well<P: Program>(ready: fn(u32) -> P) {
+    let ward = ready(6);
+    ward.produce(20);
+    let mut tail = ward.start("topic tail --follow --last 2 -o ndjson");
+    let lines = |count: usize| move |tail: &Running| (tail.stdout().len() >= count).then_some(());
+    tail.wait_for("the last two", RUN_LIMIT, lines(2));
+    ward.produce(5);
+    tail.wait_for("what comes", RUN_LIMIT, lines(7));
+    tail.signal("INT");
+    let ended = tail.wait_end(RUN_LIMIT).well();
+    assert_eq!((ended.stdout.len(), ended.talk()), (7, String::new()));
+}
+
+pub(crate) fn messages_that_wait_for_nobody_are_a_finding<P: Program>(ready: fn(u32) -> P) {
+    let ward = ready(6);
+    ward.produce(7);
+    let report = ward.status(1);
+    assert_eq!((&report["group"]["lag"], &report["group"]["state"]), (&7.into(), &Value::Null));
+    assert_eq!(report["wrong"].as_array().map(Vec::len), Some(1), "{report}");
+    assert!(wrongs(&report).contains("nobody reads: 7 messages wait"), "{report}");
+    assert_eq!(ward.doctor(1)["group"]["verdict"], "fail");
+}
+
+pub(crate) fn a_broker_that_is_down_does_not_hide_the_store<P: Program>(ready: fn(u32) -> P) {
+    let ward = ready(2);
+    ward.produce(30);
+    ward.consume();
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let ended = ward.run(&format!("status --brokers {closed} -o ndjson")).with_code(1);
+    assert!(ended.lasted < UNREACHABLE_LIMIT, "{:?}", ended.lasted);
+    let report = ended.json();
+    assert_eq!((&report["cluster"], &report["store"]["tables"][0]["state"]), (&Value::Null, &"fits".into()));
+    assert!(wrongs(&report).starts_with("cannot reach Kafka"), "{report}");
+    let checks = ward.run(&format!("doctor --brokers {closed} -o ndjson")).with_code(1).rows();
+    let verdict = |name: &str| checks.iter().find(|check| check["check"] == name).map(|check| &check["verdict"]);
+    assert_eq!((verdict("topic"), verdict("readings_table")), (Some(&"skip".into()), Some(&"ok".into())));
+}
+
+pub(crate) fn a_topic_made_anew_is_read_from_its_start_by_a_group_that_read_another_of_its_name<P: Program>(
+    ready: fn(u32) -> P,
+) {
+    let ward = ready(1);
+    let mut sent = 0;
+    for (partitions, count) in [(1, 50), (1, 80), (3, 20), (1, 50)] {
+        ward.done(&format!("topic delete {} --yes", ward.topic()));
+        ward.done(&format!("init --partitions {partitions}"));
+        ward.produce(count);
+        sent += u64::from(count);
+        ward.consume();
+        assert_eq!(ward.count(), sent);
+    }
+}
+
+/// Rows that a backup has to bring back, also strange ones.
+pub(crate) fn odd_rows() -> String {
+    let mut rows = "patient_id,timestamp,heart_rate,spo2,systolic,diastolic,respiratory_rate,temperature\n\
+        P001,2025-10-26T10:30:15.123456+00:00,95,98,120,80,16,36.8\n\
+        P001,2025-10-26T10:30:15+00:00,,,,,,37.0\n\
+        P002,0001-01-01T00:00:00+00:00,,,,0,,-0.5\n\
+        \"P\\\"3\\\\, \",2025-10-26T10:00:00+00:00,-2147483648,2147483647,0,-1,,1e-45\n"
+        .to_owned();
+    for second in 0..2500 {
+        writeln!(rows, "P9,2025-10-26T11:{:02}:{:02}+00:00,{second},,,,,", second / 60, second % 60).unwrap();
+    }
+    rows
+}
+
+pub(crate) fn what_is_exported_is_imported_and_exported_again_as_the_same_bytes<P: Program>(ready: fn(u32) -> P) {
+    let ward = ready(1);
+    ward.file("in.csv", odd_rows());
+    ward.run("import in.csv").well().tells(&["imported in.csv: 2504 rows"]);
+    ward.done("export first.csv");
+    ward.done("export first.ndjson");
+    assert_eq!(sorted(&ward.read("first.csv")), sorted(&odd_rows()));
+    for file in ["first.csv", "first.ndjson"] {
+        ward.produce(3);
+        ward.run("reset --yes").well().tells(&["3 records", "2504 readings"]);
+        assert_eq!(ward.run("count").code, Some(2), "the table is gone");
+        ward.done("init");
+        ward.done(&format!("import {file}"));
+        ward.done(&format!("import {file}"));
+        ward.done("export --force again.csv");
+        ward.done("export --force again.ndjson");
+        assert!(ward.read("again.csv") == ward.read("first.csv"), "{file}");
+        assert!(ward.read("again.ndjson") == ward.read("first.ndjson"), "{file}");
+        assert_eq!(ward.count(), 2504);
+    }
+}
+
+pub(crate) fn tables_of_a_newer_vitals_are_read_with_a_note_and_never_written_to<P: Program>(ready: fn(u32) -> P) {
+    const VERSIONS: &str = "the tables have schema version 3, this vitals knows version 2";
+    let ward = ready(6);
+    ward.produce(7);
+    ward.consume();
+    ward.produce(3);
+    ward.make_tables_newer();
+    ward.file("in.csv", "P1,2025-10-26T10:30:15+00:00,80,97,,,,\n");
+    for words in ["consume --exit-at-end", "init", "import in.csv", "reset --yes"] {
+        let refused = ward.run(words).with_code(2).tells(&[VERSIONS, "hint: use the newer vitals"]);
+        assert_eq!(refused.output(), "", "{words}");
+    }
+    for words in ["query", "count", "export -", "audit", "schema show"] {
+        ward.run(words).well().tells(&[VERSIONS]);
+    }
+    assert_eq!(ward.count(), 7);
+    for words in ["status -o ndjson", "doctor -o ndjson"] {
+        ward.run(words).with_code(1).shows(&[VERSIONS]);
+    }
+}
