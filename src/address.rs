@@ -11,21 +11,16 @@ pub struct Brokers(Vec<String>);
 
 impl Brokers {
     /// Takes a comma-separated list of `HOST:PORT`.
-    ///
-    /// # Errors
-    /// A [`BadValue`] that names the first address that is none.
     pub fn parse(text: &str) -> Result<Self, BadValue> {
         text.split(',').map(|address| host_and_port(address, None)).collect::<Result<_, _>>().map(Self)
     }
 
     /// The addresses.
-    #[must_use]
     pub fn as_slice(&self) -> &[String] {
         &self.0
     }
 
     /// Whether all of them are on this machine.
-    #[must_use]
     pub fn are_loopback(&self) -> bool {
         self.0.iter().all(|address| is_loopback(address))
     }
@@ -60,13 +55,11 @@ impl Endpoint {
     }
 
     /// A name or an address; an IPv6 address has no brackets here.
-    #[must_use]
     pub fn host(&self) -> &str {
         &self.host
     }
 
     /// The port; never 0 where it was typed.
-    #[must_use]
     pub fn port(&self) -> u16 {
         self.port
     }
@@ -86,7 +79,6 @@ impl fmt::Display for Endpoint {
 }
 
 /// Whether `address` (`host:port`) is on this machine by its name alone: no name but `localhost` is asked for.
-#[must_use]
 pub fn is_loopback(address: &str) -> bool {
     let host = split_port(address).map_or(address, |(host, _)| host);
     let bare = bare(host);

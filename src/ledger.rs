@@ -24,7 +24,6 @@ pub struct Receipt {
 
 impl Receipt {
     /// Its partition and offset.
-    #[must_use]
     pub fn place(&self) -> (i32, i64) {
         (self.partition, self.offset)
     }
@@ -43,7 +42,6 @@ pub struct Position {
 
 impl Position {
     /// Everything below `offset` is settled and durable, and no more.
-    #[must_use]
     pub fn at(partition: i32, offset: i64) -> Self {
         Self { partition, offset, stored: offset }
     }
@@ -124,7 +122,6 @@ impl Partition {
 
 impl Ledger {
     /// No partitions yet. `settle_time` is how long the store may forget what it has acknowledged.
-    #[must_use]
     pub fn new(settle_time: Duration) -> Self {
         Self { settle_time, ..Self::default() }
     }
@@ -179,33 +176,28 @@ impl Ledger {
     }
 
     /// Whether a record at `offset` would be one that was admitted before its partition was taken away.
-    #[must_use]
     pub fn has_seen(&self, partition: i32, offset: i64) -> bool {
         self.seen.get(&partition).is_some_and(|seen| offset < seen.offset)
     }
 
     /// Whether some of what was admitted was not settled, or not committed, when its partition was taken away.
-    #[must_use]
     pub fn has_unfinished(&self) -> bool {
         self.seen.iter().any(|(partition, seen)| !seen.is_finished && !self.partitions.contains_key(partition))
     }
 
     /// Whether something fetched for `assignment` may still be handled.
-    #[must_use]
     pub fn holds(&self, assignment: u64, partition: i32) -> bool {
         assignment == self.assignment && self.partitions.contains_key(&partition)
     }
 
     /// Whether the record of this receipt is still ours to store: its partition was not taken away since. That its log
     /// was made anew changes nothing: the record is nowhere else any more.
-    #[must_use]
     pub fn awaits(&self, receipt: &Receipt) -> bool {
         let is_awaited = (self.awaited_since..=self.assignment).contains(&receipt.assignment);
         is_awaited && self.partitions.contains_key(&receipt.partition)
     }
 
     /// Whether everything that was admitted of our partitions before they were taken away was admitted once more.
-    #[must_use]
     pub fn has_caught_up(&self) -> bool {
         let seen = |partition| self.seen.get(partition).map_or(i64::MIN, |seen| seen.offset);
         self.partitions.iter().all(|(partition, state)| state.next_offset >= seen(partition))
@@ -273,7 +265,6 @@ impl Ledger {
     }
 
     /// Whether something is settled for so long that [confirming](Self::confirm) it is worth the question to the store.
-    #[must_use]
     pub fn is_due(&self, now: Duration) -> bool {
         self.marks.front().is_some_and(|oldest| now >= oldest.at.saturating_add(self.settle_time))
     }
@@ -293,7 +284,6 @@ impl Ledger {
     }
 
     /// What to commit. Only partitions where that is news.
-    #[must_use]
     pub fn committable(&self) -> Vec<Position> {
         let news = |(partition, state): (&i32, &Partition)| {
             let position = self.position(*partition, state);
@@ -316,32 +306,27 @@ impl Ledger {
     }
 
     /// Whether every admitted record is settled.
-    #[must_use]
     pub fn is_settled(&self) -> bool {
         self.partitions.values().all(|state| state.entries.is_empty())
     }
 
     /// Whether every admitted record is settled and durable.
-    #[must_use]
     pub fn is_durable(&self) -> bool {
         let is_durable = |state: &Partition| self.settle_time.is_zero() || state.durable >= state.next_offset;
         self.partitions.values().all(|state| state.entries.is_empty() && is_durable(state))
     }
 
     /// How many admitted records are held, settled ones behind an unsettled one included.
-    #[must_use]
     pub fn open_records(&self) -> usize {
         self.partitions.values().map(|state| state.entries.len()).sum()
     }
 
     /// The present assignment's number.
-    #[must_use]
     pub fn assignment(&self) -> u64 {
         self.assignment
     }
 
     /// Whether every partition was read up to the end that it had when it was assigned.
-    #[must_use]
     pub fn is_at_end(&self) -> bool {
         self.partitions.values().all(|state| state.next_offset >= state.end_offset)
     }

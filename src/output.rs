@@ -94,7 +94,6 @@ struct Terminals {
 impl Output {
     /// The program's own standard output and standard error. A terminal that does not take escape sequences gets lines
     /// of text alone.
-    #[must_use]
     pub fn of_process(takes_escapes: bool) -> Self {
         let terminals =
             Terminals { stdout: io::stdout().is_terminal(), stderr: io::stderr().is_terminal(), takes_escapes };
@@ -104,7 +103,6 @@ impl Output {
     }
 
     /// Prints into memory, as into a pipe: for tests.
-    #[must_use]
     pub fn into_memory() -> (Self, Memory) {
         let (stdout, stderr) = (MemoryStream::default(), MemoryStream::default());
         let output = Self::new(Box::new(stdout.clone()), Box::new(stderr.clone()), Terminals::default(), None);
@@ -169,9 +167,6 @@ impl Output {
     }
 
     /// Prints a text of ours that is known in both forms, with its line breaks.
-    ///
-    /// # Errors
-    /// As [`Output::line`].
     pub fn own(&self, plain: &str, colored: &str) -> Result<(), OutputError> {
         let has_colors = self.color().is_on(self.stdout_is_screen());
         self.write(if has_colors { colored } else { plain }.as_bytes())?;
@@ -179,9 +174,6 @@ impl Output {
     }
 
     /// Prints text that has its line breaks to standard output, as [`Output::line`] does.
-    ///
-    /// # Errors
-    /// As [`Output::line`].
     pub fn text(&self, text: impl Into<Text>) -> Result<(), OutputError> {
         self.settle(TALK_FIRST);
         self.buffer(&text.into())?;
@@ -189,18 +181,12 @@ impl Output {
     }
 
     /// Prints JSON and a line break to standard output, where it is seen at once. On a terminal it stays JSON.
-    ///
-    /// # Errors
-    /// As [`Output::line`].
     pub fn json(&self, json: &str) -> Result<(), OutputError> {
         self.data(&format!("{json}\n"), Escape::Json)?;
         self.flush()
     }
 
     /// Prints bytes of data to standard output, where they are seen at once; as they are, but for a terminal.
-    ///
-    /// # Errors
-    /// As [`Output::line`].
     pub fn bytes(&self, bytes: &[u8]) -> Result<(), OutputError> {
         self.settle(TALK_FIRST);
         self.write(&self.tamed(bytes.to_owned()))?;
@@ -208,9 +194,6 @@ impl Output {
     }
 
     /// Clears the screen, where standard output goes to one, for what is shown again and again.
-    ///
-    /// # Errors
-    /// As [`Output::line`].
     pub fn clear_screen(&self) -> Result<(), OutputError> {
         if !self.stdout_is_screen() {
             return Ok(());
@@ -220,9 +203,6 @@ impl Output {
     }
 
     /// Shows `lines` from the top of the screen on, in the place of what was there, where standard output goes to one.
-    ///
-    /// # Errors
-    /// As [`Output::line`].
     pub fn screen(&self, lines: &[Text]) -> Result<(), OutputError> {
         self.write(self.screenful(lines).as_bytes())?;
         self.flush()
@@ -235,7 +215,6 @@ impl Output {
     }
 
     /// Lines for standard output that never hold up who prints them.
-    #[must_use]
     pub fn feed(&self) -> Feed {
         Feed::new(self)
     }
@@ -322,31 +301,26 @@ impl Output {
     }
 
     /// Begins rows of data on standard output, with these `columns`.
-    #[must_use]
     pub fn rows<'a>(&'a self, format: FormatArgs, columns: &'a [Column]) -> Rows<'a> {
         Rows::new(self, format.choose(self.stdout_is_terminal()), columns)
     }
 
     /// Begins to show how far something has come, of a `total` if that is known.
-    #[must_use]
     pub fn progress(&self, total: Option<u64>) -> Progress {
         Progress::new(self, total)
     }
 
     /// Whether standard output goes to a terminal.
-    #[must_use]
     pub fn stdout_is_terminal(&self) -> bool {
         self.streams.terminals.stdout
     }
 
     /// Whether standard output goes to a terminal that can be drawn on.
-    #[must_use]
     pub fn stdout_is_screen(&self) -> bool {
         self.stdout_is_terminal() && self.streams.terminals.takes_escapes
     }
 
     /// The width for text: that of the terminal, or what most have.
-    #[must_use]
     pub fn text_width(&self) -> usize {
         self.width().unwrap_or(DEFAULT_WIDTH).into()
     }
@@ -427,13 +401,11 @@ pub struct Memory {
 
 impl Memory {
     /// What went to standard output.
-    #[must_use]
     pub fn stdout(&self) -> String {
         self.stdout.text()
     }
 
     /// What went to standard error.
-    #[must_use]
     pub fn stderr(&self) -> String {
         self.output.settle(Duration::from_secs(60));
         self.stderr.text()

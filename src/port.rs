@@ -53,9 +53,6 @@ pub enum PortError {
 }
 
 /// The addresses of `host:port`.
-///
-/// # Errors
-/// [`PortError::Unresolved`] where the name has none, or nobody says so within [`RESOLVE_LIMIT`].
 pub async fn resolve(address: &str) -> Result<Vec<SocketAddr>, PortError> {
     let unresolved = |reason: String| PortError::Unresolved { address: address.to_owned(), reason };
     let found = timeout(RESOLVE_LIMIT, lookup_host(address)).await.map_err(|_| unresolved("no answer".to_owned()))?;
@@ -64,9 +61,6 @@ pub async fn resolve(address: &str) -> Result<Vec<SocketAddr>, PortError> {
 }
 
 /// The first of the addresses of `host:port` that takes a connection.
-///
-/// # Errors
-/// None of them does.
 pub async fn open(address: &str) -> Result<SocketAddr, PortError> {
     let mut fault = PortError::Silent { address: address.to_owned() };
     for resolved in resolve(address).await? {

@@ -21,7 +21,6 @@ pub struct Record {
 
 impl Record {
     /// The same record in memory of its own, where it was a slice of a whole response.
-    #[must_use]
     pub fn detached(&self) -> Self {
         let copy = |bytes: &Bytes| Bytes::copy_from_slice(bytes);
         let header = |header: &Header| Header { key: copy(&header.key), value: header.value.as_ref().map(copy) };
@@ -34,7 +33,6 @@ impl Record {
     }
 
     /// About how much memory the record holds.
-    #[must_use]
     pub fn size_bytes(&self) -> usize {
         let size = |header: &Header| size_of::<Header>() + header.key.len() + length(header.value.as_ref());
         let headers: usize = self.headers.iter().map(size).sum();

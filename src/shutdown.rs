@@ -77,7 +77,6 @@ impl Trigger {
 
 impl Shutdown {
     /// Whether somebody asked to stop.
-    #[must_use]
     pub fn requested(&self) -> bool {
         self.requests.borrow().count >= 1
     }
@@ -115,9 +114,6 @@ impl Shutdown {
 }
 
 /// Pulls `trigger` at every SIGINT (Ctrl+C) and SIGTERM, for ever. The handlers are in place once this returns.
-///
-/// # Errors
-/// Where the system does not let the program handle signals.
 #[cfg(unix)]
 pub fn signals(trigger: Trigger) -> io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};

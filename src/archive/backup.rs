@@ -22,9 +22,6 @@ pub struct Backup {
 
 impl Backup {
     /// The file at `path`. The format is the one that is given, or the one that its name or its beginning tells.
-    ///
-    /// # Errors
-    /// There is no file.
     pub fn at(path: &Path, format: Option<Format>) -> Result<Self, ArchiveError> {
         match std::fs::metadata(path) {
             Ok(there) if there.is_dir() => Err(ArchiveError::Folder(path.to_owned())),
@@ -35,21 +32,16 @@ impl Backup {
     }
 
     /// Where it is.
-    #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
     /// Whether it can be read more than once: a pipe cannot.
-    #[must_use]
     pub fn can_be_read_again(&self) -> bool {
         std::fs::metadata(&self.path).is_ok_and(|there| there.is_file())
     }
 
     /// Its rows, from its beginning.
-    ///
-    /// # Errors
-    /// [`ArchiveError::Unreadable`].
     pub fn rows(&self) -> Result<Rows<BufReader<File>>, ArchiveError> {
         let begin = || {
             let mut input = BufReader::with_capacity(READ_BYTES, File::open(&self.path)?);

@@ -28,7 +28,6 @@ enum Lines<R> {
 
 /// Whether an import takes `row` as it is. What other programs wrote into the table it may refuse, or write in another
 /// form.
-#[must_use]
 pub fn takes(row: &StoredReading) -> bool {
     let key = PatientId::parse(&row.patient_id).and_then(|id| Ok((id, Timestamp::parse(&row.timestamp)?)));
     key.is_ok_and(|(id, time)| time.to_string() == row.timestamp && Reading::new(id, time, row.signs).is_ok())
@@ -56,9 +55,6 @@ pub enum ReadError {
 
 impl<R: BufRead> Rows<R> {
     /// Reads `input` as this format. A byte order mark before it is passed over.
-    ///
-    /// # Errors
-    /// The input cannot be read.
     pub fn new(mut input: R, format: Format) -> io::Result<Self> {
         if input.fill_buf()?.starts_with(BYTE_ORDER_MARK) {
             input.consume(BYTE_ORDER_MARK.len());
@@ -71,7 +67,6 @@ impl<R: BufRead> Rows<R> {
     }
 
     /// Names that are no column of ours, as far as they were seen.
-    #[must_use]
     pub fn unknown_columns(&self) -> &[String] {
         &self.unknown
     }

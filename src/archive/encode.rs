@@ -7,7 +7,6 @@ use crate::reading::Signs;
 use crate::store::StoredReading;
 
 /// What stands before the first row: the line of names of a CSV file; the format of objects names each value.
-#[must_use]
 pub fn head(format: Format) -> String {
     match format {
         Format::Csv => format!("{}\n", COLUMNS.join(",")),

@@ -16,7 +16,6 @@ pub enum Format {
 
 impl Format {
     /// The format that the ending of the file's name tells, if it tells one.
-    #[must_use]
     pub fn of_name(path: &Path) -> Option<Self> {
         let ending = path.extension().and_then(OsStr::to_str)?.to_ascii_lowercase();
         match ending.as_str() {
@@ -27,7 +26,6 @@ impl Format {
     }
 
     /// The format that the beginning of the text tells: an object begins with a brace, and a list is no CSV either.
-    #[must_use]
     pub fn of_beginning(text: &[u8]) -> Self {
         let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
         let first = text.iter().find(|byte| !byte.is_ascii_whitespace());

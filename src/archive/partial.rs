@@ -43,9 +43,6 @@ impl Partial {
     }
 
     /// Adds to it. The caller brings much at once.
-    ///
-    /// # Errors
-    /// [`ArchiveError::Write`].
     pub fn write(&mut self, text: &str) -> Result<(), ArchiveError> {
         self.file.write_all(text.as_bytes()).map_err(|source| self.failed(source))?;
         self.bytes = self.bytes.saturating_add(u64::try_from(text.len()).unwrap_or(u64::MAX));

@@ -51,9 +51,6 @@ const BY_PATIENT: [Column; 2] = [Column::text("patient_id", "PATIENT"), Column::
 const BY_HOUR: [Column; 2] = [Column::text("hour", "HOUR"), Column::number("rows", "ROWS")];
 
 /// Counts the readings.
-///
-/// # Errors
-/// Whatever the store says.
 pub async fn run(args: Args, context: &Context) -> Result<Code> {
     unless_stopped(&context.shutdown, show(&args, &context.settings, &context.output)).await
 }

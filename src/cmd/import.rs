@@ -55,9 +55,6 @@ pub struct Args {
 const CHUNKS_AHEAD: usize = 2;
 
 /// Reads the file back.
-///
-/// # Errors
-/// [`ArchiveError`] where the file is at fault, [`ImportError`] where the store does not take its rows.
 pub async fn run(args: Args, context: &Context) -> Result<Code> {
     let Context { settings, output, shutdown } = context;
     let source = Source::of(&args)?;

@@ -51,9 +51,6 @@ const MAX_PARTITIONS: i64 = 10_000;
 const MAX_REPLICATION: i64 = 100;
 
 /// Makes what is missing.
-///
-/// # Errors
-/// A server cannot be reached in time, or refuses; a table of that name has another shape.
 pub async fn run(args: Args, context: &Context) -> Result<Code> {
     unless_stopped(&context.shutdown, make(&args, &context.settings, &context.output)).await
 }

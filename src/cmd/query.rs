@@ -81,9 +81,6 @@ impl Advice for QueryError {
 }
 
 /// Shows the readings.
-///
-/// # Errors
-/// [`QueryError`] for a range without a moment, and whatever the store says.
 pub async fn run(args: Args, context: &Context) -> Result<Code> {
     unless_stopped(&context.shutdown, show(&args, &context.settings, &context.output)).await
 }

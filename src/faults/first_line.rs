@@ -47,7 +47,6 @@ impl FirstLine {
     }
 
     /// What to do; `columns` tells what the first line has to be.
-    #[must_use]
     pub fn hint(&self, columns: &str) -> String {
         match self {
             Self::Utf16 | Self::NotUtf8 => "save the file as UTF-8",

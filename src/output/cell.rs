@@ -12,19 +12,16 @@ pub struct Column {
 
 impl Column {
     /// A column of text.
-    #[must_use]
     pub const fn text(name: &'static str, heading: &'static str) -> Self {
         Self { name, heading, numbers: false, in_table: true, longest: None }
     }
 
     /// A column of numbers: they stand on the right.
-    #[must_use]
     pub const fn number(name: &'static str, heading: &'static str) -> Self {
         Self { name, heading, numbers: true, in_table: true, longest: None }
     }
 
     /// A column that only programs get; a table says the same in another way, such as marks.
-    #[must_use]
     pub const fn for_programs(name: &'static str) -> Self {
         Self { name, heading: name, numbers: false, in_table: false, longest: None }
     }

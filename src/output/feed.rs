@@ -81,19 +81,16 @@ impl Feed {
     }
 
     /// Whether nothing waits to be printed.
-    #[must_use]
     pub fn is_idle(&self) -> bool {
         self.queue.len() == 0
     }
 
     /// Whether standard output takes nothing any more, because its reader has gone or for another reason.
-    #[must_use]
     pub fn has_failed(&self) -> bool {
         lock(&self.failed).is_some()
     }
 
     /// Whether the reader of standard output has gone.
-    #[must_use]
     pub fn is_closed(&self) -> bool {
         matches!(*lock(&self.failed), Some(OutputError::Closed))
     }

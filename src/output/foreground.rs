@@ -3,7 +3,6 @@
 /// Whether this program may read the terminal's keys and change its mode. A job in the background, as that which `timeout`
 /// makes, is stopped by the system when it does. Where there is no terminal, nobody is.
 #[cfg(unix)]
-#[must_use]
 pub fn is_in_foreground() -> bool {
     let foreground = std::fs::File::open("/dev/tty").ok().and_then(|tty| rustix::termios::tcgetpgrp(tty).ok());
     foreground.is_none_or(|group| group == rustix::process::getpgrp())
@@ -11,7 +10,6 @@ pub fn is_in_foreground() -> bool {
 
 /// Whether this program may read the terminal's keys and change its mode: always.
 #[cfg(not(unix))]
-#[must_use]
 pub fn is_in_foreground() -> bool {
     true
 }

@@ -23,7 +23,6 @@ pub struct FormatArgs {
 
 impl FormatArgs {
     /// The format that was asked for, or the one that suits where standard output goes.
-    #[must_use]
     pub fn choose(self, stdout_is_terminal: bool) -> Format {
         self.format.unwrap_or(if stdout_is_terminal { Format::Table } else { Format::Ndjson })
     }
@@ -50,7 +49,6 @@ pub struct ObjectFormatArgs {
 
 impl ObjectFormatArgs {
     /// The format that was asked for, or the one that suits where standard output goes.
-    #[must_use]
     pub fn choose(self, stdout_is_terminal: bool) -> ObjectFormat {
         let suitable = if stdout_is_terminal { ObjectFormat::Table } else { ObjectFormat::Ndjson };
         self.format.unwrap_or(suitable)

@@ -21,7 +21,6 @@ impl Color {
     pub const ALL: [Self; 3] = [Self::Auto, Self::Always, Self::Never];
 
     /// The choice as it is typed.
-    #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Auto => "auto",

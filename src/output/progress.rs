@@ -54,7 +54,6 @@ impl Progress {
     }
 
     /// Whether there is a live line; if not, messages are printed seldom.
-    #[must_use]
     pub fn is_live(&self) -> bool {
         matches!(self.shape, Shape::Live { .. })
     }

@@ -28,9 +28,6 @@ impl<'a> Rows<'a> {
     }
 
     /// Prints a row: one cell for each column, in their order.
-    ///
-    /// # Errors
-    /// As [`Output::line`].
     pub fn push(&mut self, row: Vec<Cell>) -> Result<(), OutputError> {
         debug_assert_eq!(row.len(), self.columns.len());
         let first = !std::mem::replace(&mut self.any, true);
@@ -49,18 +46,12 @@ impl<'a> Rows<'a> {
     }
 
     /// Makes what was pushed be seen now, for rows that come over time. Of a table this prints a block.
-    ///
-    /// # Errors
-    /// As [`Output::line`].
     pub fn flush(&mut self) -> Result<(), OutputError> {
         self.print_block()?;
         self.output.flush()
     }
 
     /// Prints what is still waiting, and the end of the format.
-    ///
-    /// # Errors
-    /// As [`Output::line`].
     pub fn finish(mut self) -> Result<(), OutputError> {
         match self.format {
             Format::Table => {

@@ -87,9 +87,6 @@ pub struct Screen {
 impl Screen {
     /// Takes the terminal over. `None` where there is none that could be: standard output goes elsewhere or cannot be
     /// drawn on, no keys can be read, or the terminal is another job's.
-    ///
-    /// # Errors
-    /// The terminal does not take what is written.
     pub(super) fn open(output: &Output) -> Result<Option<Self>, OutputError> {
         // Who changes a terminal's mode in the background is stopped by the system, for ever.
         if !output.stdout_is_screen() || !is_in_foreground() || enable_raw_mode().is_err() {
@@ -108,9 +105,6 @@ impl Screen {
     }
 
     /// Draws. After [`Output::leave_screen`] nothing is drawn any more.
-    ///
-    /// # Errors
-    /// The terminal does not take what is written.
     pub fn draw(&mut self, draw: impl FnOnce(&mut Frame<'_>)) -> Result<(), OutputError> {
         if self.output.screen_is_open() {
             self.terminal.draw(draw)?;
@@ -119,15 +113,11 @@ impl Screen {
     }
 
     /// Whether colours are wanted.
-    #[must_use]
     pub fn has_colors(&self) -> bool {
         self.output.color().is_on(true)
     }
 
     /// The size of the window, in characters.
-    ///
-    /// # Errors
-    /// The terminal does not tell.
     pub fn size(&self) -> Result<Size, OutputError> {
         Ok(self.terminal.size()?)
     }
@@ -174,9 +164,6 @@ impl Drop for GiveBack<'_> {
 
 impl Output {
     /// Opens a full screen. `None` where there is no terminal for it.
-    ///
-    /// # Errors
-    /// The terminal does not take what is written.
     pub fn open_screen(&self) -> Result<Option<Screen>, OutputError> {
         Screen::open(self)
     }

@@ -31,7 +31,6 @@ impl Text {
     }
 
     /// How many bytes it has, without colours.
-    #[must_use]
     pub fn size_bytes(&self) -> usize {
         self.pieces.iter().map(|(_, text)| text.len()).sum()
     }

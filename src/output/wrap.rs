@@ -2,7 +2,6 @@
 
 /// The words of `text` in lines of at most `width` characters, the first behind `first`, the others behind `rest`. A
 /// word that is longer than a line has one of its own. What would command the terminal is escaped.
-#[must_use]
 pub fn wrapped(first: &str, rest: &str, text: &str, width: usize) -> Vec<String> {
     let text = super::visible::visible(text);
     let mut lines = Vec::new();

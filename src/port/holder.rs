@@ -20,7 +20,6 @@ impl fmt::Display for Holder {
 }
 
 /// Whoever listens on `port` of this machine, on whatever address.
-#[must_use]
 pub fn holder(port: u16) -> Option<Holder> {
     let sockets: Vec<String> = ["/proc/net/tcp", "/proc/net/tcp6"]
         .iter()

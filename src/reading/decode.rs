@@ -21,9 +21,6 @@ pub const MAX_DEPTH: usize = 32;
 /// Reads one message.
 ///
 /// Keys that are not ours are passed over, but they have to be well-formed too: within the depth, and named once.
-///
-/// # Errors
-/// The reason why the message is refused as a whole.
 pub fn decode(message: &[u8]) -> Result<Reading, Reject> {
     if message.len() > MAX_MESSAGE_BYTES {
         return Err(Reject::TooLarge { bytes: message.len(), limit: MAX_MESSAGE_BYTES });

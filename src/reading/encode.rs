@@ -9,7 +9,6 @@ const USUAL_BYTES: usize = 192;
 
 /// Gives the message of `reading`: compact JSON, keys in the contract's order. Signs that were not measured are left
 /// out.
-#[must_use]
 pub fn encode(reading: &Reading) -> Vec<u8> {
     let signs = reading.signs();
     let pressure = Pressure { systolic: signs.systolic, diastolic: signs.diastolic };

@@ -32,9 +32,6 @@ pub fn whole(text: &str) -> Result<i32, NumberFlaw> {
 
 /// Takes a number for a FLOAT column: the nearest that the column has. One so small that only 0 is left of it does not
 /// fit, nor does one beyond the largest.
-///
-/// # Errors
-/// The [`NumberFlaw`]; never [`NumberFlaw::NotWhole`].
 pub fn decimal(text: &str) -> Result<f32, NumberFlaw> {
     let number: f32 = text.parse().map_err(|_| NumberFlaw::NotANumber)?;
     if number.is_finite() && number != 0.0 {

@@ -78,7 +78,6 @@ pub enum Reject {
 
 impl Reject {
     /// The stable code that dead letters carry in `vitals.reason`.
-    #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
             Self::NullValue => "null_value",

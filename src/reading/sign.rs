@@ -23,7 +23,6 @@ impl Sign {
         [Self::HeartRate, Self::Spo2, Self::Systolic, Self::Diastolic, Self::RespiratoryRate, Self::Temperature];
 
     /// The sign's name in messages, CSV files and columns.
-    #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::HeartRate => "heart_rate",
@@ -62,13 +61,11 @@ pub struct Signs {
 
 impl Signs {
     /// Whether nothing was measured.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 
     /// The value of `sign`, if it was measured.
-    #[must_use]
     pub fn get(&self, sign: Sign) -> Option<f64> {
         match sign {
             Sign::HeartRate => self.heart_rate.map(f64::from),

@@ -32,9 +32,6 @@ impl Timestamp {
     }
 
     /// The moment `utc`, cut to the microsecond.
-    ///
-    /// # Errors
-    /// [`Reject::Timestamp`] where it lies outside the years 1 to 9999.
     pub fn from_utc(utc: DateTime<Utc>) -> Result<Self, Reject> {
         let micros = utc.timestamp_micros();
         let moment = DateTime::from_timestamp_micros(micros).ok_or(Reject::Timestamp)?;
@@ -42,7 +39,6 @@ impl Timestamp {
     }
 
     /// The moment as microseconds since 1970-01-01T00:00:00Z.
-    #[must_use]
     pub fn as_micros(self) -> i64 {
         self.micros
     }

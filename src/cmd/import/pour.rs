@@ -82,9 +82,6 @@ impl<'a> Pour<'a> {
     }
 
     /// Writes all that comes, and waits until all of it is in.
-    ///
-    /// # Errors
-    /// The store does not take a batch. Others may have been written.
     pub(super) async fn take_all(&mut self, chunks: &mut mpsc::Receiver<Chunk>) -> Result<(), ImportError> {
         while let Some(chunk) = chunks.recv().await {
             for batch in chunk.batches {
