@@ -14,7 +14,7 @@ mod timestamp;
 
 pub use decode::{MAX_DEPTH, MAX_MESSAGE_BYTES, decode};
 pub use encode::encode;
-pub use sign::{Sign, Signs};
+pub use sign::{COLUMNS, Number, Sign, Signs};
 pub use timestamp::Timestamp;
 
 use std::sync::Arc;
