@@ -12,7 +12,7 @@ use super::{Output, Sink, Talk, Text, Tone, beside, lock, wrapped};
 
 impl Output {
     /// Prints a line of talk to standard error. It never waits, and never fails: there would be nobody to tell. While a
-    /// [`Screen`] is open it is held back.
+    /// [`Screen`](super::Screen) is open it is held back.
     pub fn note(&self, note: impl Display) {
         self.say(&note.to_string().into());
     }
