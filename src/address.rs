@@ -11,21 +11,16 @@ pub struct Brokers(Vec<String>);
 
 impl Brokers {
     /// Takes a comma-separated list of `HOST:PORT`.
-    ///
-    /// # Errors
-    /// A [`BadValue`] that names the first address that is none.
     pub fn parse(text: &str) -> Result<Self, BadValue> {
         text.split(',').map(|address| host_and_port(address, None)).collect::<Result<_, _>>().map(Self)
     }
 
     /// The addresses.
-    #[must_use]
     pub fn as_slice(&self) -> &[String] {
         &self.0
     }
 
     /// Whether all of them are on this machine.
-    #[must_use]
     pub fn are_loopback(&self) -> bool {
         self.0.iter().all(|address| is_loopback(address))
     }
@@ -60,13 +55,11 @@ impl Endpoint {
     }
 
     /// A name or an address; an IPv6 address has no brackets here.
-    #[must_use]
     pub fn host(&self) -> &str {
         &self.host
     }
 
     /// The port; never 0 where it was typed.
-    #[must_use]
     pub fn port(&self) -> u16 {
         self.port
     }
@@ -86,14 +79,12 @@ impl fmt::Display for Endpoint {
 }
 
 /// Whether `address` (`host:port`) is on this machine by its name alone: no name but `localhost` is asked for.
-#[must_use]
 pub fn is_loopback(address: &str) -> bool {
     let host = split_port(address).map_or(address, |(host, _)| host);
     let bare = bare(host);
     bare.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
-/// A host without the brackets of an IPv6 address.
 fn bare(host: &str) -> &str {
     host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host)
 }
@@ -129,7 +120,8 @@ fn split_port(text: &str) -> Option<(&str, Option<&str>)> {
 }
 
 fn is_host(host: &str) -> bool {
-    if let Some(inner) = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+    let inner = bare(host);
+    if inner.len() < host.len() {
         return inner.parse::<Ipv6Addr>().is_ok();
     }
     !host.is_empty() && host.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_'))
@@ -151,23 +143,17 @@ mod tests {
     }
 
     #[test]
-    fn a_broker_without_a_port_is_refused() {
-        assert_eq!(problem(Brokers::parse("localhost")), "'localhost' names no port");
-        assert_eq!(problem(Brokers::parse("[::1]")), "'[::1]' names no port");
-    }
-
-    #[test]
-    fn a_port_lies_between_1_and_65535() {
+    fn a_broker_is_a_host_with_a_port_between_1_and_65535() {
+        for address in ["localhost", "[::1]"] {
+            assert_eq!(problem(Brokers::parse(address)), format!("'{address}' names no port"));
+        }
         for address in ["a:0", "a:65536", "a:", "a:-1", "a:x", "[::1]:0", "a:1:2"] {
             assert_eq!(problem(Brokers::parse(address)), format!("'{address}' names no port between 1 and 65535"));
         }
-    }
-
-    #[test]
-    fn a_host_is_a_name_or_an_address() {
         for address in [":1", "a b:1", "[::g]:1", "[]:1", "[::1:1", "http://a:1", "", "ü:1"] {
             assert!(Brokers::parse(address).is_err(), "{address}");
         }
+        assert_eq!(problem(Brokers::parse("a:1,")), "'' is no address");
     }
 
     #[test]
@@ -179,10 +165,6 @@ mod tests {
         for bad in ["ward-7", "a:1,b:2", "a:0", ":1"] {
             assert!(Endpoint::parse(bad).is_err(), "{bad}");
         }
-    }
-
-    #[test]
-    fn nobody_is_told_an_address_that_is_their_own_machine_everywhere() {
         for address in ["0.0.0.0:9093", "[::]:9093"] {
             assert_eq!(problem(Endpoint::parse(address)), format!("'{address}' leads everybody to their own machine"));
         }
@@ -197,10 +179,5 @@ mod tests {
             assert!(!is_loopback(elsewhere), "{elsewhere}");
         }
         assert!(!Brokers::parse("localhost:1,kafka-1:1").unwrap().are_loopback());
-    }
-
-    #[test]
-    fn an_empty_place_in_the_list_is_refused() {
-        assert_eq!(problem(Brokers::parse("a:1,")), "'' is no address");
     }
 }

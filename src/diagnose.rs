@@ -1,15 +1,14 @@
 //! What is wrong, why it matters, and what mends it: judged once, for `status`, `doctor` and `lag`.
 
+pub(crate) mod brokers;
 pub(crate) mod group;
 pub(crate) mod store;
 pub(crate) mod topic;
 
-use std::error::Error;
-
 use serde::Serialize;
 
 use crate::advice::Advice;
-use crate::output::counted;
+use crate::output::{counted, error_chain};
 use crate::settings::{EMBEDDED, Settings};
 
 /// Something that is wrong.
@@ -29,43 +28,59 @@ impl Problem {
 
     /// An error with its hint.
     pub(crate) fn of(error: &(impl Advice + 'static)) -> Self {
-        Self::new(told(error), error.hint().unwrap_or_else(|| "look at the servers' logs".to_owned()))
+        Self::new(error_chain(error), error.hint().unwrap_or_else(|| "look at the servers' logs".to_owned()))
     }
 }
 
 /// What came of looking at one thing; with a problem, why it matters.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Finding {
     /// It is as it should be.
-    Well(String),
+    Ok(String),
     /// It works, and may yet surprise.
-    Doubt(Problem, &'static str),
+    Warn(Problem, &'static str),
     /// Something does not work.
-    Fault(Problem, &'static str),
+    Fail(Problem, &'static str),
+    /// It could not be looked at.
+    Skipped(String),
 }
 
 impl Finding {
+    pub(crate) fn ok(found: impl Into<String>) -> Self {
+        Self::Ok(found.into())
+    }
+
+    pub(crate) fn warn(what: impl Into<String>, fix: impl Into<String>, why: &'static str) -> Self {
+        Self::Warn(Problem::new(what, fix), why)
+    }
+
+    pub(crate) fn fail(what: impl Into<String>, fix: impl Into<String>, why: &'static str) -> Self {
+        Self::Fail(Problem::new(what, fix), why)
+    }
+
+    pub(crate) fn fail_of(error: &(impl Advice + 'static), why: &'static str) -> Self {
+        Self::Fail(Problem::of(error), why)
+    }
+
+    /// Of several servers one that is there is enough, but the others are worth a word.
+    pub(crate) fn any_of(found: String, missing: &[String], fix: &str, why: &'static str) -> Self {
+        let missing = missing.join("; ");
+        match (found.is_empty(), missing.is_empty()) {
+            (_, true) => Self::Ok(found),
+            (true, false) => Self::fail(missing, fix, why),
+            (false, false) => {
+                Self::warn(format!("{found}; but {missing}"), fix, "when the others go, nobody finds the way")
+            }
+        }
+    }
+
     /// What is wrong, if anything.
     pub(crate) fn problem(self) -> Option<Problem> {
         match self {
-            Self::Well(_) => None,
-            Self::Doubt(problem, _) | Self::Fault(problem, _) => Some(problem),
+            Self::Ok(_) | Self::Skipped(_) => None,
+            Self::Warn(problem, _) | Self::Fail(problem, _) => Some(problem),
         }
     }
-}
-
-/// An error with its causes on one line. A text that ends with its own cause does not say it twice.
-pub(crate) fn told(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let said = error.to_string();
-        if !text.ends_with(&said) {
-            text = format!("{text}: {said}");
-        }
-        cause = error.source();
-    }
-    text
 }
 
 /// A command as it is to be typed where these settings are in force.

@@ -28,9 +28,6 @@ pub fn try_out(folder: &Path) -> io::Result<()> {
 
 /// Brings the names in `folder` to the disk, where the system can do that: a file that is made, renamed or removed may
 /// come back as it was when the power goes. It may block.
-///
-/// # Errors
-/// The disk refuses.
 pub fn sync_folder(folder: &Path) -> io::Result<()> {
     #[cfg(unix)]
     match fs::File::open(folder)?.sync_all() {

@@ -2,14 +2,11 @@
 //! of which the first are listed and the rest is counted. No text here shows what a line says, since that may be patient
 //! data.
 
-mod first_line;
-
 use std::fmt;
-
-pub use first_line::FirstLine;
 
 use crate::output::counted;
 use crate::reading::MAX_PATIENT_ID_BYTES;
+use crate::reading::bytes::is_utf16;
 use crate::reading::number::NumberFlaw;
 
 /// How many faults are listed.
@@ -27,47 +24,29 @@ pub struct Fault {
 }
 
 /// What is wrong with a row.
+#[expect(missing_docs, reason = "each message says what it is")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Flaw {
-    /// The row has more or fewer cells than the first line.
     #[error("{} instead of {expected}", counted(*.found, "cell"))]
-    CellCount {
-        /// How many it has.
-        found: usize,
-        /// How many the first line has.
-        expected: usize,
-    },
-    /// The cell is not UTF-8.
+    CellCount { found: usize, expected: usize },
     #[error("not UTF-8")]
     NotUtf8,
-    /// The patient id is empty, too long, or has control characters.
     #[error("not a patient id of 1 to {MAX_PATIENT_ID_BYTES} bytes without control characters")]
     PatientId,
-    /// The time is not RFC 3339 with an offset.
     #[error("not an RFC 3339 time with an offset")]
     Timestamp,
-    /// A sign's number.
     #[error(transparent)]
     Number(#[from] NumberFlaw),
-    /// Nothing was measured.
     #[error("no vital sign")]
     NoSign,
-    /// The line is not one JSON object.
     #[error("not a JSON object (character {character})")]
-    NotAnObject {
-        /// Where it ends to be one, from 1.
-        character: usize,
-    },
-    /// The object names a value twice.
+    NotAnObject { character: usize },
     #[error("names a value twice")]
     Twice,
-    /// A text is needed.
     #[error("not a text")]
     NotAText,
-    /// A part of the key is missing.
     #[error("missing")]
     Missing,
-    /// The row has no end.
     #[error("a row that does not end; look for a quotation mark that is not closed")]
     Endless,
 }
@@ -105,5 +84,73 @@ impl Faults {
         let more = self.count.saturating_sub(listed);
         let rest = (more > 0).then(|| format!("and {more} more"));
         self.first.iter().map(ToString::to_string).chain(rest)
+    }
+}
+
+/// What keeps a whole file from being read. It shows in the first line, and is told once instead of for every line.
+#[expect(missing_docs, reason = "each message says what it is")]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FirstLine {
+    #[error("UTF-16, not UTF-8")]
+    Utf16,
+    #[error("not UTF-8")]
+    NotUtf8,
+    /// Something else stands between the columns, as spreadsheets write it where the comma is the decimal point.
+    #[error("{0} between the columns instead of commas")]
+    Separator(&'static str),
+    #[error("no column {}", .0.join(", "))]
+    Missing(Vec<&'static str>),
+    #[error("the column {0} is there twice")]
+    Twice(&'static str),
+    #[error("no names of columns, and {found} cells instead of {expected}")]
+    CellCount { found: usize, expected: usize },
+    #[error("not one JSON object")]
+    NotAnObject,
+}
+
+impl FirstLine {
+    /// How a file was saved whose first line falls into these cells, where that explains why they are not the right ones.
+    pub(crate) fn saved<'a>(cells: impl IntoIterator<Item = &'a [u8]>) -> Option<Self> {
+        let cells: Vec<_> = cells.into_iter().collect();
+        if cells.first().is_some_and(|cell| is_utf16(cell)) {
+            return Some(Self::Utf16);
+        }
+        let commas = cells.len().saturating_sub(1);
+        let separates = |sign: u8| cells.iter().flat_map(|cell| *cell).filter(|byte| **byte == sign).count() > commas;
+        let names = [(b';', "semicolons"), (b'\t', "tabs"), (b'|', "vertical bars")];
+        names.into_iter().find(|(sign, _)| separates(*sign)).map(|(_, name)| Self::Separator(name))
+    }
+
+    /// What to do; `columns` tells what the first line has to be.
+    pub fn hint(&self, columns: &str) -> String {
+        match self {
+            Self::Utf16 | Self::NotUtf8 => "save the file as UTF-8",
+            Self::Separator(_) => {
+                "save it as CSV with commas between the columns and points in the numbers: P001,36.8 and not P001;36,8"
+            }
+            Self::NotAnObject => "write one object a line; `jq -c` does so, and `jq -c '.[]'` with a list of them",
+            Self::Missing(_) | Self::Twice(_) | Self::CellCount { .. } => columns,
+        }
+        .to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn saved(line: &str) -> Option<FirstLine> {
+        FirstLine::saved(line.as_bytes().split(|byte| *byte == b','))
+    }
+
+    #[test]
+    fn what_stands_between_the_columns_is_what_there_is_most_of() {
+        assert_eq!(saved("patient_id;heart_rate;temperature"), Some(FirstLine::Separator("semicolons")));
+        assert_eq!(saved("\"patient_id\"\t\"heart_rate\""), Some(FirstLine::Separator("tabs")));
+        assert_eq!(saved("P001|95|36.8"), Some(FirstLine::Separator("vertical bars")));
+        assert_eq!(saved("P001;2025-10-26T10:30:15+00:00;95;36,8"), Some(FirstLine::Separator("semicolons")));
+        for line in ["", "patient_id", "patient_id,heart_rate,note;remark", "a;b,c,d"] {
+            assert_eq!(saved(line), None, "{line}");
+        }
     }
 }

@@ -24,7 +24,6 @@ pub struct InFlight {
 
 impl InFlight {
     /// Its partition and offset.
-    #[must_use]
     pub fn place(&self) -> (i32, i64) {
         (self.partition, self.offset)
     }
@@ -43,7 +42,6 @@ pub struct Position {
 
 impl Position {
     /// Everything below `offset` is acknowledged and durable, and no more.
-    #[must_use]
     pub fn at(partition: i32, offset: i64) -> Self {
         Self { partition, offset, stored: offset }
     }
@@ -127,7 +125,6 @@ impl Partition {
 
 impl Ledger {
     /// No partitions yet. `durability_delay` is how long the store may forget what it has acknowledged.
-    #[must_use]
     pub fn new(durability_delay: Duration) -> Self {
         Self { durability_delay, ..Self::default() }
     }
@@ -185,33 +182,28 @@ impl Ledger {
     }
 
     /// Whether a record at `offset` would be one that was admitted before its partition was taken away.
-    #[must_use]
     pub fn has_seen(&self, partition: i32, offset: i64) -> bool {
         self.seen.get(&partition).is_some_and(|seen| offset < seen.offset)
     }
 
     /// Whether some of what was admitted was not acknowledged, or not committed, when its partition was taken away.
-    #[must_use]
     pub fn has_unfinished(&self) -> bool {
         self.seen.iter().any(|(partition, seen)| !seen.is_finished && !self.partitions.contains_key(partition))
     }
 
     /// Whether something fetched for `assignment` may still be handled.
-    #[must_use]
     pub fn holds(&self, assignment: u64, partition: i32) -> bool {
         assignment == self.assignment && self.partitions.contains_key(&partition)
     }
 
     /// Whether this record is still ours to store: its partition was not taken away since. That its log
     /// was made anew changes nothing: the record is nowhere else any more.
-    #[must_use]
     pub fn awaits(&self, in_flight: &InFlight) -> bool {
         let is_awaited = (self.awaited_since..=self.assignment).contains(&in_flight.assignment);
         is_awaited && self.partitions.contains_key(&in_flight.partition)
     }
 
     /// Whether everything that was admitted of our partitions before they were taken away was admitted once more.
-    #[must_use]
     pub fn has_caught_up(&self) -> bool {
         let seen = |partition| self.seen.get(partition).map_or(i64::MIN, |seen| seen.offset);
         self.partitions.iter().all(|(partition, state)| state.next_offset >= seen(partition))
@@ -280,7 +272,6 @@ impl Ledger {
 
     /// Whether something is acknowledged for so long that [confirming](Self::confirm) it is worth the question to the
     /// store.
-    #[must_use]
     pub fn is_due(&self, now: Duration) -> bool {
         self.marks.front().is_some_and(|oldest| now >= oldest.at.saturating_add(self.durability_delay))
     }
@@ -300,7 +291,6 @@ impl Ledger {
     }
 
     /// What to commit. Only partitions where that is news.
-    #[must_use]
     pub fn committable(&self) -> Vec<Position> {
         let news = |(partition, state): (&i32, &Partition)| {
             let position = self.position(*partition, state);
@@ -323,20 +313,17 @@ impl Ledger {
     }
 
     /// Whether every admitted record is acknowledged.
-    #[must_use]
     pub fn is_acknowledged(&self) -> bool {
         self.partitions.values().all(|state| state.entries.is_empty())
     }
 
     /// Whether every admitted record is acknowledged and durable.
-    #[must_use]
     pub fn is_durable(&self) -> bool {
         let is_durable = |state: &Partition| self.durability_delay.is_zero() || state.durable >= state.next_offset;
         self.partitions.values().all(|state| state.entries.is_empty() && is_durable(state))
     }
 
     /// How many admitted records are held, acknowledged ones behind an unacknowledged one included.
-    #[must_use]
     pub fn open_records(&self) -> usize {
         self.partitions.values().map(|state| state.entries.len()).sum()
     }
@@ -352,13 +339,11 @@ impl Ledger {
     }
 
     /// The present assignment's number.
-    #[must_use]
     pub fn assignment(&self) -> u64 {
         self.assignment
     }
 
     /// Whether every partition was read up to the end that it had when it was assigned.
-    #[must_use]
     pub fn is_at_end(&self) -> bool {
         self.partitions.values().all(|state| state.next_offset >= state.end_offset)
     }

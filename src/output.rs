@@ -3,47 +3,36 @@
 //! [`Output`] owns both, the progress lines and the full [`Screen`], so that they never run into each other. Every mark
 //! is a character; a [colour](Color) only repeats it.
 
-mod cell;
-mod counted;
-mod error;
 mod feed;
-mod foreground;
-mod format;
-mod paint;
 mod progress;
 mod queue;
-mod render;
 mod rows;
 mod screen;
+mod talk;
 mod text;
 mod visible;
-mod wrap;
 
 use std::borrow::Cow;
-use std::fmt::{self, Display, Write as _};
+use std::fmt::{self, Write as _};
 use std::io::{self, BufWriter, IsTerminal as _, Write};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressDrawTarget};
 use queue::Queue;
-use screen::Stage;
+use screen::ScreenState;
 use visible::{Escape, for_terminal};
 
-pub use cell::{Cell, Column, Value};
-pub use counted::counted;
-pub use error::OutputError;
+use crate::advice::{Advice, Code};
+
 pub use feed::{Feed, Shown};
-pub use foreground::is_in_foreground;
-pub use format::{Format, FormatArgs, ObjectFormat, ObjectFormatArgs};
-pub use paint::{Color, Tone};
 pub use progress::Progress;
-pub use rows::Rows;
-pub use screen::{Input, Key, Screen};
-pub use text::Text;
+pub use rows::{Cell, Column, Format, FormatArgs, ObjectFormat, ObjectFormatArgs, Rows, Value};
+pub use screen::{Input, Key, Screen, is_in_foreground};
+pub use talk::error_chain;
+pub use text::{Color, Text, Tone, counted, wrapped};
 pub use visible::{for_cell, visible};
-pub use wrap::wrapped;
 
 /// Stands behind a value in a table that is not believed.
 pub const MARK: &str = "!";
@@ -57,12 +46,11 @@ const TALK_BYTES: usize = 64 * 1024;
 /// Data waits so long for the talk before it to be printed, so that both come in their order.
 const TALK_FIRST: Duration = Duration::from_millis(100);
 
-/// Where no terminal tells its width.
 const DEFAULT_WIDTH: u16 = 80;
 
 type Sink = Box<dyn Write + Send>;
 
-/// Something to do with standard error and the bars on it, on the one thread that may be held up by them.
+/// Something to do with standard error and the bars on it, on the one thread that they may hold up.
 type Talk = Box<dyn FnOnce(&mut Sink) + Send>;
 
 /// Standard output and standard error. Clones share them.
@@ -79,10 +67,9 @@ struct Streams {
     terminals: Terminals,
     bars: Option<MultiProgress>,
     color: OnceLock<Color>,
-    stage: Mutex<Stage>,
+    screen: Mutex<ScreenState>,
 }
 
-/// What the two streams go to.
 #[derive(Debug, Clone, Copy, Default)]
 struct Terminals {
     stdout: bool,
@@ -94,7 +81,6 @@ struct Terminals {
 impl Output {
     /// The program's own standard output and standard error. A terminal that does not take escape sequences gets lines
     /// of text alone.
-    #[must_use]
     pub fn of_process(takes_escapes: bool) -> Self {
         let terminals =
             Terminals { stdout: io::stdout().is_terminal(), stderr: io::stderr().is_terminal(), takes_escapes };
@@ -104,7 +90,6 @@ impl Output {
     }
 
     /// Prints into memory, as into a pipe: for tests.
-    #[must_use]
     pub fn into_memory() -> (Self, Memory) {
         let (stdout, stderr) = (MemoryStream::default(), MemoryStream::default());
         let output = Self::new(Box::new(stdout.clone()), Box::new(stderr.clone()), Terminals::default(), None);
@@ -114,8 +99,8 @@ impl Output {
     fn new(stdout: Sink, mut stderr: Sink, terminals: Terminals, bars: Option<MultiProgress>) -> Self {
         let stdout = Mutex::new(BufWriter::with_capacity(STDOUT_BUFFER_BYTES, stdout));
         let talk = Queue::new(TALK_BYTES, move |batch: Vec<Talk>| batch.into_iter().for_each(|talk| talk(&mut stderr)));
-        let (untold, color, stage) = (Arc::default(), OnceLock::new(), Mutex::default());
-        Self { streams: Arc::new(Streams { stdout, talk, untold, terminals, bars, color, stage }) }
+        let (untold, color, screen) = (Arc::default(), OnceLock::new(), Mutex::default());
+        Self { streams: Arc::new(Streams { stdout, talk, untold, terminals, bars, color, screen }) }
     }
 
     /// Says when to colour; what is printed before follows [`Color::Auto`]. Only the first call counts.
@@ -169,9 +154,6 @@ impl Output {
     }
 
     /// Prints a text of ours that is known in both forms, with its line breaks.
-    ///
-    /// # Errors
-    /// As [`Output::line`].
     pub fn own(&self, plain: &str, colored: &str) -> Result<(), OutputError> {
         let has_colors = self.color().is_on(self.stdout_is_screen());
         self.write(if has_colors { colored } else { plain }.as_bytes())?;
@@ -179,9 +161,6 @@ impl Output {
     }
 
     /// Prints text that has its line breaks to standard output, as [`Output::line`] does.
-    ///
-    /// # Errors
-    /// As [`Output::line`].
     pub fn text(&self, text: impl Into<Text>) -> Result<(), OutputError> {
         self.settle(TALK_FIRST);
         self.buffer(&text.into())?;
@@ -189,18 +168,12 @@ impl Output {
     }
 
     /// Prints JSON and a line break to standard output, where it is seen at once. On a terminal it stays JSON.
-    ///
-    /// # Errors
-    /// As [`Output::line`].
     pub fn json(&self, json: &str) -> Result<(), OutputError> {
         self.data(&format!("{json}\n"), Escape::Json)?;
         self.flush()
     }
 
     /// Prints bytes of data to standard output, where they are seen at once; as they are, but for a terminal.
-    ///
-    /// # Errors
-    /// As [`Output::line`].
     pub fn bytes(&self, bytes: &[u8]) -> Result<(), OutputError> {
         self.settle(TALK_FIRST);
         self.write(&self.tamed(bytes.to_owned()))?;
@@ -208,9 +181,6 @@ impl Output {
     }
 
     /// Clears the screen, where standard output goes to one, for what is shown again and again.
-    ///
-    /// # Errors
-    /// As [`Output::line`].
     pub fn clear_screen(&self) -> Result<(), OutputError> {
         if !self.stdout_is_screen() {
             return Ok(());
@@ -220,9 +190,6 @@ impl Output {
     }
 
     /// Shows `lines` from the top of the screen on, in the place of what was there, where standard output goes to one.
-    ///
-    /// # Errors
-    /// As [`Output::line`].
     pub fn screen(&self, lines: &[Text]) -> Result<(), OutputError> {
         self.write(self.screenful(lines).as_bytes())?;
         self.flush()
@@ -234,125 +201,19 @@ impl Output {
         format!("\x1b[H{}\x1b[K\x1b[J\n", lines.join("\x1b[K\n"))
     }
 
-    /// Lines for standard output that never hold up who prints them.
-    #[must_use]
-    pub fn feed(&self) -> Feed {
-        Feed::new(self)
-    }
-
-    /// Prints a line of talk to standard error. It never waits, and never fails: there would be nobody to tell. While a
-    /// [`Screen`] is open it is held back.
-    pub fn note(&self, note: impl Display) {
-        self.say(&note.to_string().into());
-    }
-
-    fn say(&self, text: &Text) {
-        let text = self.dress(text, self.streams.terminals.stderr);
-        if let Some(text) = lock(&self.streams.stage).hold(text) {
-            self.print_talk(text);
-        }
-    }
-
-    fn print_talk(&self, text: String) {
-        let (bars, untold, size) = (self.streams.bars.clone(), Arc::clone(&self.streams.untold), text.len());
-        let is_taken = self.talk(size, move |stderr| {
-            let before = match untold.swap(0, Ordering::Relaxed) {
-                0 => String::new(),
-                count => format!("note: {count} notes before this were not shown: standard error was not read\n"),
-            };
-            beside(bars.as_ref(), || {
-                let _ = stderr.write_all(format!("{before}{text}\n").as_bytes()).and_then(|()| stderr.flush());
-            });
-        });
-        if !is_taken {
-            self.streams.untold.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    /// Has it done by the thread that prints talk, in its turn. Says whether there is room for it.
-    fn talk(&self, size_bytes: usize, talk: impl FnOnce(&mut Sink) + Send + 'static) -> bool {
-        self.streams.talk.offer(Box::new(talk), size_bytes.saturating_add(size_of::<Talk>()))
-    }
-
-    /// Waits until all talk is printed, but no longer than `limit`: before the program ends.
-    pub fn settle(&self, limit: Duration) {
-        self.streams.talk.settle(limit);
-    }
-
-    /// Prints an error that does not end the command, with its causes, to standard error.
-    pub fn note_error(&self, error: &(dyn std::error::Error + 'static)) {
-        self.note(format_args!("note: {}", joined(std::iter::successors(Some(error), |error| error.source()))));
-    }
-
-    /// Prints an error and what to do about it to standard error. The `chain` holds the error first, then its causes.
-    pub fn error<'a>(
-        &self,
-        chain: impl IntoIterator<Item = &'a (dyn std::error::Error + 'static)>,
-        hint: Option<&str>,
-    ) {
-        self.labelled(Tone::Alert, "error:", &joined(chain));
-        if let Some(hint) = hint {
-            self.labelled(Tone::Heading, "hint:", &visible::one_line(hint));
-        }
-    }
-
-    /// Prints what is wrong with the command line, in its own words.
-    pub fn usage(&self, text: &str) {
-        const LABEL: &str = "error:";
-        let text = match text.strip_prefix(LABEL) {
-            Some(rest) => Text::default().toned(Tone::Alert, LABEL).plain(rest),
-            None => text.into(),
-        };
-        self.say(&text);
-    }
-
-    /// Prints a line of talk behind a label; on a terminal in as many lines as its width asks for.
-    fn labelled(&self, tone: Tone, label: &str, text: &str) {
-        let is_terminal = self.streams.terminals.stderr;
-        let width = is_terminal.then(|| terminal_size::terminal_size_of(io::stderr())).flatten();
-        let text = match width {
-            Some((width, _)) => {
-                let indent = " ".repeat(label.len() + 1);
-                let lines = wrapped(&indent, &indent, &for_cell(text), width.0.into());
-                lines.join("\n").trim_start().to_owned()
-            }
-            None => text.to_owned(),
-        };
-        self.say(&Text::default().toned(tone, label).plain(' ').plain(text));
-    }
-
-    /// Begins rows of data on standard output, with these `columns`.
-    #[must_use]
-    pub fn rows(&self, format: FormatArgs, columns: &[Column]) -> Rows<'_> {
-        Rows::new(self, format.choose(self.stdout_is_terminal()), columns)
-    }
-
-    /// Begins to show how far something has come, of a `total` if that is known.
-    #[must_use]
-    pub fn progress(&self, total: Option<u64>) -> Progress {
-        Progress::new(self, total)
-    }
-
     /// Whether standard output goes to a terminal.
-    #[must_use]
     pub fn stdout_is_terminal(&self) -> bool {
         self.streams.terminals.stdout
     }
 
     /// Whether standard output goes to a terminal that can be drawn on.
-    #[must_use]
     pub fn stdout_is_screen(&self) -> bool {
         self.stdout_is_terminal() && self.streams.terminals.takes_escapes
     }
 
     /// The width for text: that of the terminal, or what most have.
-    #[must_use]
     pub fn text_width(&self) -> usize {
         self.width().unwrap_or(DEFAULT_WIDTH).into()
-    }
-
-    fn bars(&self) -> Option<&MultiProgress> {
-        self.streams.bars.as_ref()
     }
 
     /// The columns that a table may have, if there is a limit.
@@ -383,7 +244,7 @@ impl Output {
     /// Takes live lines off the screen while data is printed to it. What goes elsewhere must not hold them up: a reader
     /// that does not read blocks the writing for as long as it likes.
     fn beside_bars<T>(&self, print: impl FnOnce() -> T) -> T {
-        beside(self.bars().filter(|_| self.stdout_is_terminal()), print)
+        beside(self.streams.bars.as_ref().filter(|_| self.stdout_is_terminal()), print)
     }
 }
 
@@ -399,21 +260,48 @@ fn lock<T>(stream: &Mutex<T>) -> MutexGuard<'_, T> {
     stream.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The chain on one line. A text that ends with its own cause does not say it twice.
-fn joined<'a>(chain: impl IntoIterator<Item = &'a (dyn std::error::Error + 'static)>) -> String {
-    let mut links: Vec<String> = Vec::new();
-    for error in chain {
-        let text = visible::one_line(&error.to_string());
-        if !links.last().is_some_and(|last| last.ends_with(&text)) {
-            links.push(text);
-        }
-    }
-    links.join(": ")
-}
-
 impl fmt::Debug for Output {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Output").field("terminals", &self.streams.terminals).finish_non_exhaustive()
+    }
+}
+
+/// Why something could not be printed to standard output.
+#[derive(Debug, thiserror::Error)]
+pub enum OutputError {
+    /// Whoever reads standard output has gone, as `head` does when it has enough. Nothing went wrong.
+    #[error("standard output is closed")]
+    Closed,
+    /// Standard output does not take what is written: a full disk, say.
+    #[error("cannot write to standard output: {0}")]
+    Write(io::Error),
+    /// A full screen was asked for where there is no terminal.
+    #[error("there is no terminal for a full screen")]
+    NoTerminal,
+}
+
+impl From<io::Error> for OutputError {
+    fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::BrokenPipe { Self::Closed } else { Self::Write(error) }
+    }
+}
+
+impl Advice for OutputError {
+    /// A closed pipe is how a reader says that it has enough, so it counts as done.
+    fn code(&self) -> Code {
+        match self {
+            Self::Closed => Code::Done,
+            Self::Write(_) => Code::Unreachable,
+            Self::NoTerminal => Code::Usage,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Closed => None,
+            Self::NoTerminal => Some("add -o text, or leave -o out".to_owned()),
+            Self::Write(_) => Some("send the output to a place that has space and may be written".to_owned()),
+        }
     }
 }
 
@@ -427,13 +315,11 @@ pub struct Memory {
 
 impl Memory {
     /// What went to standard output.
-    #[must_use]
     pub fn stdout(&self) -> String {
         self.stdout.text()
     }
 
     /// What went to standard error.
-    #[must_use]
     pub fn stderr(&self) -> String {
         self.output.settle(Duration::from_secs(60));
         self.stderr.text()

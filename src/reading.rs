@@ -14,7 +14,7 @@ mod timestamp;
 
 pub use decode::{MAX_DEPTH, MAX_MESSAGE_BYTES, decode};
 pub use encode::encode;
-pub use sign::{Sign, Signs};
+pub use sign::{COLUMNS, Number, Sign, Signs};
 pub use timestamp::Timestamp;
 
 use std::sync::Arc;
@@ -30,16 +30,12 @@ pub struct PatientId(Arc<str>);
 
 impl PatientId {
     /// Takes `text` as a patient id.
-    ///
-    /// # Errors
-    /// [`Reject::PatientId`] where it is empty, too long or holds control characters.
     pub fn parse(text: &str) -> Result<Self, Reject> {
         let fits = !text.is_empty() && text.len() <= MAX_PATIENT_ID_BYTES;
         if fits && !text.chars().any(char::is_control) { Ok(Self(text.into())) } else { Err(Reject::PatientId) }
     }
 
     /// The id as text.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -75,19 +71,16 @@ impl Reading {
     }
 
     /// Who was measured.
-    #[must_use]
     pub fn patient(&self) -> &PatientId {
         &self.patient
     }
 
     /// When it was measured.
-    #[must_use]
     pub fn time(&self) -> Timestamp {
         self.time
     }
 
     /// What was measured.
-    #[must_use]
     pub fn signs(&self) -> &Signs {
         &self.signs
     }

@@ -34,7 +34,6 @@ impl Record {
     }
 
     /// About how much memory the record holds.
-    #[must_use]
     pub fn size_bytes(&self) -> usize {
         let size = |header: &Header| size_of::<Header>() + header.key.len() + length(header.value.as_ref());
         let headers: usize = self.headers.iter().map(size).sum();
@@ -56,24 +55,20 @@ fn length(bytes: Option<&Bytes>) -> usize {
 }
 
 /// What is wrong with a whole record batch, as the log holds it.
+#[expect(missing_docs, reason = "each message says what it is")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BatchFault {
-    /// Its compression codec is none that we know.
     #[error("unknown codec {0}")]
     Codec(u8),
-    /// Its checksum does not match.
     #[error("bad checksum")]
     Checksum,
     /// Its message format is older than version 2 (Kafka before 0.11) or unknown.
     #[error("unknown message format {0}")]
     Magic(i8),
-    /// Its compressed data is broken.
     #[error("broken compression")]
     Compression,
-    /// It grows beyond the limit when it is decompressed.
     #[error("larger than the limit when decompressed")]
     Inflated,
-    /// A length inside it points outside.
     #[error("broken record")]
     Record,
 }

@@ -11,18 +11,12 @@ pub struct Span(pub Duration);
 
 /// Takes a time span: a number with `ms`, `s`, `m`, `h` or `d`; a number alone means seconds. Made to be a clap
 /// `value_parser`.
-///
-/// # Errors
-/// A [`BadValue`] where it is anything else, negative, or longer than the clock can count.
 pub fn parse_duration(text: &str) -> Result<Duration, BadValue> {
     Span::parse(text).map(|span| span.0)
 }
 
 impl Span {
     /// Takes a time span, as [`parse_duration`] does.
-    ///
-    /// # Errors
-    /// As there.
     pub fn parse(text: &str) -> Result<Self, BadValue> {
         let fault = || {
             BadValue::new(

@@ -10,14 +10,12 @@ use std::io::{self, BufRead, ErrorKind};
 /// The longest record. One of the table has about 70 bytes; a key can have twice 64 KiB.
 const MAX_RECORD_BYTES: usize = 1024 * 1024;
 
-/// Reads records, one after the other.
 pub(super) struct Records<R> {
     input: R,
     cells: Cells,
     ended: bool,
 }
 
-/// What was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Record {
     /// A record that begins in this line; [`Records::cells`] has its cells.
@@ -33,7 +31,6 @@ impl<R: BufRead> Records<R> {
         Self { input, cells: Cells { line: 1, ..Cells::default() }, ended: false }
     }
 
-    /// The cells of the record that was read last.
     pub(super) fn cells(&self) -> &[Vec<u8>] {
         self.cells.texts.get(..self.cells.used).unwrap_or_default()
     }
@@ -84,8 +81,7 @@ impl<R: BufRead> Records<R> {
 struct Cells {
     texts: Vec<Vec<u8>>,
     used: usize,
-    place: Place,
-    /// Behind a backslash.
+    state: InCell,
     escaped: bool,
     /// A carriage return waits: it may be a part of the line's end.
     return_waits: bool,
@@ -95,7 +91,7 @@ struct Cells {
 
 /// Where in a cell the next byte stands.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-enum Place {
+enum InCell {
     #[default]
     Begin,
     Plain,
@@ -116,7 +112,7 @@ impl Cells {
             None => self.texts.push(Vec::new()),
         }
         self.used += 1;
-        self.place = Place::Begin;
+        self.state = InCell::Begin;
     }
 
     fn push(&mut self, byte: u8) {
@@ -135,26 +131,26 @@ impl Cells {
         }
         if std::mem::take(&mut self.return_waits) && byte != b'\n' {
             self.push(b'\r');
-            self.place = Place::Plain;
+            self.state = InCell::Plain;
         }
-        match (self.place, byte) {
-            (Place::AfterQuote, b'"') => {
+        match (self.state, byte) {
+            (InCell::AfterQuote, b'"') => {
                 self.push(byte);
-                self.place = Place::Quoted;
+                self.state = InCell::Quoted;
             }
-            (Place::Quoted, b'"') => self.place = Place::AfterQuote,
-            (Place::Begin, b'"') => self.place = Place::Quoted,
-            (place, b'\\') => {
+            (InCell::Quoted, b'"') => self.state = InCell::AfterQuote,
+            (InCell::Begin, b'"') => self.state = InCell::Quoted,
+            (state, b'\\') => {
                 self.escaped = true;
-                self.place = if place == Place::Quoted { place } else { Place::Plain };
+                self.state = if state == InCell::Quoted { state } else { InCell::Plain };
             }
-            (Place::Quoted, _) => self.push(byte),
+            (InCell::Quoted, _) => self.push(byte),
             (_, b',') => self.begin_cell(),
             (_, b'\n') => return true,
             (_, b'\r') => self.return_waits = true,
             _ => {
                 self.push(byte);
-                self.place = Place::Plain;
+                self.state = InCell::Plain;
             }
         }
         false
@@ -166,7 +162,7 @@ impl Cells {
             self.push(b'\\');
         }
         self.return_waits = false;
-        self.place != Place::Quoted
+        self.state != InCell::Quoted
     }
 }
 

@@ -3,13 +3,14 @@
 use std::borrow::Cow;
 use std::io::{self, BufRead, Read as _};
 
+use serde_json::value::RawValue;
+
+use super::Format;
 use super::csv::{Record, Records};
-use super::json::{At, Object};
-use super::{COLUMNS, Format};
 use crate::faults::{Fault, FirstLine, Flaw};
 use crate::reading::bytes::{BYTE_ORDER_MARK, is_utf16};
-use crate::reading::number::{self, NumberFlaw};
-use crate::reading::{PatientId, Reading, Signs, Timestamp};
+use crate::reading::reject::Reject;
+use crate::reading::{COLUMNS, PatientId, Reading, Sign, Signs, Timestamp, json};
 use crate::store::StoredReading;
 
 /// How many names of columns that are not ours are kept to be told.
@@ -28,7 +29,6 @@ enum Lines<R> {
 
 /// Whether an import takes `row` as it is. What other programs wrote into the table it may refuse, or write in another
 /// form.
-#[must_use]
 pub fn takes(row: &StoredReading) -> bool {
     let key = PatientId::parse(&row.patient_id).and_then(|id| Ok((id, Timestamp::parse(&row.timestamp)?)));
     key.is_ok_and(|(id, time)| time.to_string() == row.timestamp && Reading::new(id, time, row.signs).is_ok())
@@ -56,9 +56,6 @@ pub enum ReadError {
 
 impl<R: BufRead> Rows<R> {
     /// Reads `input` as this format. A byte order mark before it is passed over.
-    ///
-    /// # Errors
-    /// The input cannot be read.
     pub fn new(mut input: R, format: Format) -> io::Result<Self> {
         if input.fill_buf()?.starts_with(BYTE_ORDER_MARK) {
             input.consume(BYTE_ORDER_MARK.len());
@@ -71,7 +68,6 @@ impl<R: BufRead> Rows<R> {
     }
 
     /// Names that are no column of ours, as far as they were seen.
-    #[must_use]
     pub fn unknown_columns(&self) -> &[String] {
         &self.unknown
     }
@@ -105,6 +101,9 @@ impl<R: BufRead> Rows<R> {
     }
 }
 
+/// What is wrong, and with the value of which column.
+type At = (Option<&'static str>, Flaw);
+
 impl Entry {
     fn fault(line: u64, (column, flaw): At) -> Self {
         Self::Fault(Fault { line, column, flaw })
@@ -128,7 +127,6 @@ fn begin<R: BufRead>(
     Ok(record)
 }
 
-/// Where the columns stand in a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Layout {
     places: [usize; COLUMNS.len()],
@@ -202,6 +200,45 @@ fn json_row(line: &[u8], unknown: &mut Vec<String>) -> Result<StoredReading, At>
     assemble(|column| object.text(column), |column| Ok(object.number(column)))
 }
 
+/// The values of a row, as JSON text; `None` for what is not there.
+#[derive(Debug, Default)]
+struct Object<'a> {
+    values: [Option<&'a RawValue>; COLUMNS.len()],
+}
+
+impl<'a> Object<'a> {
+    /// Takes a line apart. Names that are no column of ours go to `unknown`.
+    fn parse(line: &'a str, mut unknown: impl FnMut(&str)) -> Result<Self, At> {
+        let members = json::object(line).map_err(|reject| match reject {
+            Reject::DuplicateKey => (None, Flaw::Twice),
+            Reject::NotJson { column, .. } => (None, Flaw::NotAnObject { character: column }),
+            _ => (None, Flaw::NotAnObject { character: 1 }),
+        })?;
+        let mut object = Self::default();
+        for (name, value) in members {
+            let columns = COLUMNS.into_iter().zip(&mut object.values);
+            match columns.into_iter().find(|(column, _)| *column == name) {
+                Some((_, place)) => *place = Some(value),
+                None => unknown(&name),
+            }
+        }
+        Ok(object)
+    }
+
+    fn text(&self, column: usize) -> Result<Cow<'a, str>, Flaw> {
+        json::text(self.raw(column).ok_or(Flaw::Missing)?).ok_or(Flaw::NotAText)
+    }
+
+    /// A number as it stands there, if it is one; what is null was not measured.
+    fn number(&self, column: usize) -> Option<&'a str> {
+        self.raw(column).map(RawValue::get)
+    }
+
+    fn raw(&self, column: usize) -> Option<&'a RawValue> {
+        self.values.get(column).copied().flatten().filter(|value| !json::is_null(value))
+    }
+}
+
 /// Puts a row together; each function gives the text of a column by its place in [`COLUMNS`], that of a number only where
 /// there is one.
 fn assemble<'a>(
@@ -211,22 +248,15 @@ fn assemble<'a>(
     let at = |column: usize| move |flaw| (COLUMNS.get(column).copied(), flaw);
     let patient = text(0).and_then(|id| PatientId::parse(&id).map_err(|_| Flaw::PatientId)).map_err(at(0))?;
     let time = text(1).and_then(|time| Timestamp::parse(&time).map_err(|_| Flaw::Timestamp)).map_err(at(1))?;
-    let whole = |column| number(column).and_then(|text| measured(text, number::whole)).map_err(at(column));
-    let signs = Signs {
-        heart_rate: whole(2)?,
-        spo2: whole(3)?,
-        systolic: whole(4)?,
-        diastolic: whole(5)?,
-        respiratory_rate: whole(6)?,
-        temperature: number(7).and_then(|text| measured(text, number::decimal)).map_err(at(7))?,
-    };
+    let mut signs = Signs::default();
+    for (column, sign) in (2..).zip(Sign::ALL) {
+        if let Some(text) = number(column).map_err(at(column))? {
+            signs.parse(sign, text).map_err(|flaw| at(column)(flaw.into()))?;
+        }
+    }
     // Nothing else can be wrong with signs that were read here.
     let reading = Reading::new(patient, time, signs).map_err(|_| (None, Flaw::NoSign))?;
     Ok(StoredReading { patient_id: reading.patient().to_string(), timestamp: reading.time().to_string(), signs })
-}
-
-fn measured<T>(text: Option<&str>, parse: impl Fn(&str) -> Result<T, NumberFlaw>) -> Result<Option<T>, Flaw> {
-    Ok(text.map(parse).transpose()?)
 }
 
 /// The longest line of JSON: a key can be written with six bytes for each of its own.

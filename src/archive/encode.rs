@@ -1,13 +1,12 @@
 //! Rows into text.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
-use super::{COLUMNS, Format};
-use crate::reading::Signs;
+use super::Format;
+use crate::reading::{COLUMNS, Number, Sign};
 use crate::store::StoredReading;
 
 /// What stands before the first row: the line of names of a CSV file; the format of objects names each value.
-#[must_use]
 pub fn head(format: Format) -> String {
     match format {
         Format::Csv => format!("{}\n", COLUMNS.join(",")),
@@ -27,11 +26,18 @@ fn csv_row(row: &StoredReading, text: &mut String) {
     push_cell(&row.patient_id, text);
     text.push(',');
     push_cell(&row.timestamp, text);
-    for number in numbers(&row.signs) {
+    for sign in Sign::ALL {
         text.push(',');
-        text.push_str(&number.unwrap_or_default());
+        if let Some(number) = row.signs.number(sign) {
+            push(text, format_args!("{number}"));
+        }
     }
     text.push('\n');
+}
+
+fn push(text: &mut String, piece: fmt::Arguments<'_>) {
+    // Writing into memory cannot fail.
+    let _ = text.write_fmt(piece);
 }
 
 /// In quotes where it has to be; there a quotation mark and a backslash each have a backslash before them, as cqlsh
@@ -53,63 +59,25 @@ fn push_cell(cell: &str, text: &mut String) {
 
 fn json_row(row: &StoredReading, text: &mut String) {
     let as_json = |value: &str| serde_json::Value::from(value).to_string();
-    // Writing into memory cannot fail.
-    let _ = write!(text, "{{\"patient_id\":{},\"timestamp\":{}", as_json(&row.patient_id), as_json(&row.timestamp));
-    let finite = row.signs.temperature.is_none_or(f32::is_finite);
-    for (name, number) in COLUMNS.iter().skip(2).zip(numbers(&row.signs)) {
-        let number = number.unwrap_or_else(|| "null".to_owned());
-        // JSON has no such number; as text it is not lost.
-        let quote = if finite || *name != "temperature" { "" } else { "\"" };
-        let _ = write!(text, ",\"{name}\":{quote}{number}{quote}");
+    let (patient_id, timestamp) = (as_json(&row.patient_id), as_json(&row.timestamp));
+    push(text, format_args!("{{\"patient_id\":{patient_id},\"timestamp\":{timestamp}"));
+    for sign in Sign::ALL {
+        match row.signs.number(sign) {
+            None => push(text, format_args!(",\"{sign}\":null")),
+            // JSON has no such number; as text it is not lost.
+            Some(Number::Decimal(odd)) if !odd.is_finite() => {
+                push(text, format_args!(",\"{sign}\":\"{}\"", Number::Decimal(odd)));
+            }
+            Some(number) => push(text, format_args!(",\"{sign}\":{number}")),
+        }
     }
     text.push_str("}\n");
-}
-
-fn numbers(signs: &Signs) -> [Option<String>; 6] {
-    let whole = |number: Option<i32>| number.map(|number| number.to_string());
-    [
-        whole(signs.heart_rate),
-        whole(signs.spo2),
-        whole(signs.systolic),
-        whole(signs.diastolic),
-        whole(signs.respiratory_rate),
-        signs.temperature.map(decimal_text),
-    ]
-}
-
-/// The decimal as the shortest text that means the same number in the width of the FLOAT column: 36.8, 37.0, 1e-45. What
-/// JSON has no number for has a name, as cqlsh writes it: NaN, Infinity, -Infinity.
-fn decimal_text(number: f32) -> String {
-    if number.is_nan() {
-        "NaN".to_owned()
-    } else if number.is_infinite() {
-        if number > 0.0 { "Infinity" } else { "-Infinity" }.to_owned()
-    } else {
-        // Debug keeps the point of a whole number.
-        format!("{number:?}")
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reading::number::decimal;
-
-    #[test]
-    fn a_decimal_comes_back_to_the_bit() {
-        let bits = (0..2000_u32).map(|step| step.wrapping_mul(2_147_483));
-        let odd = [0.0, -0.0, 36.8, 37.0, 1e-45, f32::MAX, f32::MIN];
-        for number in bits.map(f32::from_bits).filter(|number| number.is_finite()).chain(odd) {
-            assert_eq!(decimal(&decimal_text(number)).map(f32::to_bits), Ok(number.to_bits()), "{number:?}");
-        }
-    }
-
-    #[test]
-    fn a_decimal_is_as_short_as_it_was_sent_and_what_is_none_has_a_name() {
-        assert_eq!([36.8, 37.0, -0.5].map(decimal_text), ["36.8", "37.0", "-0.5"]);
-        let names = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY].map(decimal_text);
-        assert_eq!(names, ["NaN", "Infinity", "-Infinity"]);
-    }
+    use crate::reading::Signs;
 
     fn encoded(format: Format, patient_id: &str, timestamp: &str, signs: Signs) -> String {
         let mut text = head(format);

@@ -10,76 +10,33 @@ use crate::faults::{Fault, FirstLine, Flaw};
 use crate::output::counted;
 
 /// What went wrong with a file of rows. No text of it holds patient data.
+#[expect(missing_docs, reason = "each message says what it is")]
 #[derive(Debug, thiserror::Error)]
 pub enum ArchiveError {
-    /// There is no such file.
     #[error("there is no file {}", .0.display())]
     Missing(PathBuf),
-    /// It is a folder.
     #[error("{} is a folder", .0.display())]
     Folder(PathBuf),
-    /// The system does not give it.
     #[error("cannot read {from}: {source}")]
-    Unreadable {
-        /// The file, or standard input.
-        from: String,
-        /// The system's reason.
-        source: io::Error,
-    },
-    /// Its first line shows that nothing of it can be read.
+    Unreadable { from: String, source: io::Error },
     #[error("{from}, line 1: {flaw}; nothing was written")]
-    FirstLine {
-        /// The file, or standard input.
-        from: String,
-        /// What is wrong.
-        flaw: FirstLine,
-    },
-    /// Lines are no rows.
+    FirstLine { from: String, flaw: FirstLine },
     #[error("{}: {survey}; nothing was written", path.display())]
-    Malformed {
-        /// The file.
-        path: PathBuf,
-        /// What was found.
-        survey: Survey,
-    },
-    /// A line is no row, and rows before it are written already.
+    Malformed { path: PathBuf, survey: Survey },
     #[error("{from}, {fault}; of the rows before it {written} were written")]
-    MalformedAfter {
-        /// Standard input, or a pipe.
-        from: String,
-        /// What is wrong.
-        fault: Fault,
-        /// How many rows were written.
-        written: u64,
-    },
-    /// It is not the file that was checked.
+    MalformedAfter { from: String, fault: Fault, written: u64 },
     #[error("{} changed while it was read; {} written", path.display(), counted(*.written, "row"))]
-    Changed {
-        /// The file.
-        path: PathBuf,
-        /// How many rows were written.
-        written: u64,
-    },
-    /// The file to write is there.
+    Changed { path: PathBuf, written: u64 },
     #[error("{} is there already", .0.display())]
     Exists(PathBuf),
-    /// What is there is a folder, a pipe or a device.
     #[error("{} is not a file that can be replaced", .0.display())]
     NotAFile(PathBuf),
-    /// Another export writes there, or was killed.
     #[error("{} is there: another export writes it, or one was killed", .0.display())]
     PartialExists(PathBuf),
-    /// There is no folder to write into.
     #[error("there is no folder to write {} in", .0.display())]
     NoFolder(PathBuf),
-    /// The system does not take it.
     #[error("cannot write {}, and what was written of it is removed: {source}", path.display())]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// The system's reason.
-        source: io::Error,
-    },
+    Write { path: PathBuf, source: io::Error },
 }
 
 impl ArchiveError {

@@ -7,14 +7,16 @@ use std::collections::BTreeMap;
 
 use color_eyre::eyre::Result;
 
+use super::common::pages::Pages;
 use super::common::progress_line::ProgressLine;
+use super::query::select;
 use super::{Context, unless_stopped};
 use crate::advice::Code;
 use crate::app;
 use crate::output::{Cell, Column, FormatArgs, Output, Value, counted};
 use crate::reading::{PatientId, Timestamp};
 use crate::settings::Settings;
-use crate::store::{AnyStore, Order, Selection, StoreError, StoredReading, Width};
+use crate::store::{Order, StoredReading, Width};
 
 /// What to count.
 #[derive(Debug, clap::Args)]
@@ -46,55 +48,29 @@ enum By {
     Hour,
 }
 
-const TOTAL: [Column; 1] = [Column::number("rows", "ROWS")];
-const BY_PATIENT: [Column; 2] = [Column::text("patient_id", "PATIENT"), Column::number("rows", "ROWS")];
-const BY_HOUR: [Column; 2] = [Column::text("hour", "HOUR"), Column::number("rows", "ROWS")];
+const ROWS: Column = Column::number("rows", "ROWS");
 
 /// Counts the readings.
-///
-/// # Errors
-/// Whatever the store says.
 pub async fn run(args: Args, context: &Context) -> Result<Code> {
     unless_stopped(&context.shutdown, show(&args, &context.settings, &context.output)).await
 }
 
 async fn show(args: &Args, settings: &Settings, output: &Output) -> Result<Code> {
     let store = app::open_store_to_read(settings, output).await?;
+    let selection = select(args.patient.as_ref(), None, None, Order::NewestFirst)?;
     let mut tally = Tally { by: args.by, total: 0, counts: BTreeMap::new() };
     let mut progress = output.progress(None);
-    let mut pace = ProgressLine::new();
-    let told = |tally: &mut Tally, page: &[StoredReading]| {
-        for row in page {
+    let mut line = ProgressLine::new();
+    let mut pages = Pages::of(&store, &selection, Width::Keys).await?;
+    while let Some(page) = pages.next_page().await? {
+        for row in &page {
             tally.note(row);
         }
-        pace.add(u64::try_from(page.len()).unwrap_or(u64::MAX), "counting", &mut progress);
-    };
-    each_page(&store, args.patient.as_ref(), &mut tally, told).await?;
+        line.add(u64::try_from(page.len()).unwrap_or(u64::MAX), "counting", &mut progress);
+    }
     drop(progress);
     tally.print(args.format, output)?;
     Ok(Code::Done)
-}
-
-async fn each_page(
-    store: &AnyStore,
-    patient: Option<&PatientId>,
-    tally: &mut Tally,
-    mut note: impl FnMut(&mut Tally, &[StoredReading]),
-) -> Result<(), StoreError> {
-    let Some(patient) = patient else {
-        let mut scan = store.scan(Width::Keys).await?;
-        while let Some(page) = scan.next_page().await? {
-            note(tally, &page);
-        }
-        return Ok(());
-    };
-    let id = patient.as_str().to_owned();
-    let selection = Selection::Patient { id, since: None, until: None, order: Order::NewestFirst };
-    let mut readings = store.readings(&selection, u32::MAX);
-    while let Some(page) = readings.next_page().await? {
-        note(tally, &page);
-    }
-    Ok(())
 }
 
 /// The counts so far. Memory grows with patients or hours, not with rows.
@@ -117,9 +93,9 @@ impl Tally {
 
     fn print(&self, format: FormatArgs, output: &Output) -> Result<()> {
         let columns: &[Column] = match self.by {
-            None => &TOTAL,
-            Some(By::Patient) => &BY_PATIENT,
-            Some(By::Hour) => &BY_HOUR,
+            None => &[ROWS],
+            Some(By::Patient) => &[Column::text("patient_id", "PATIENT"), ROWS],
+            Some(By::Hour) => &[Column::text("hour", "HOUR"), ROWS],
         };
         let mut rows = output.rows(format, columns);
         if self.by.is_none() {
@@ -136,7 +112,6 @@ impl Tally {
     }
 }
 
-/// The beginning of the hour of UTC that a time lies in.
 fn hour_of(timestamp: &str) -> Option<String> {
     let utc = Timestamp::parse(timestamp).ok()?.to_string();
     Some(format!("{}:00:00+00:00", utc.get(..13)?))

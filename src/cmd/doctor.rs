@@ -1,26 +1,20 @@
 //! `vitals doctor`: everything that can be wrong, looked at in order: settings, brokers, topic, store, group, clock, and
 //! the embedded broker's folder. Within each of these the order is that of its file.
 
-mod address;
-mod brokers;
-mod check;
-mod folder;
-mod group;
-mod settings;
+mod kafka;
+mod servers;
 mod store;
-mod topic;
 
 use std::time::Duration;
 
-use chrono::Utc;
 use color_eyre::eyre::Result;
 use tokio::time::timeout;
 
-use self::check::{COLUMNS, Check, Sheet, Verdict};
 use super::{Context, unless_stopped};
 use crate::advice::Code;
-use crate::output::{Format, FormatArgs, Output, Text, wrapped};
-use crate::settings::Settings;
+use crate::diagnose::Finding;
+use crate::output::{Cell, Column, Format, FormatArgs, Output, Text, Tone, wrapped};
+use crate::settings::{Settings, Source};
 
 /// How to show it.
 #[derive(Debug, clap::Args)]
@@ -39,6 +33,8 @@ pub struct Args {
     format: FormatArgs,
 }
 
+const SETTINGS: &str = "settings";
+
 /// What is looked at of the brokers, and of the store, ends after this; servers that are down are told much sooner.
 const HALF_LIMIT: Duration = Duration::from_secs(20);
 
@@ -51,99 +47,178 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
 }
 
 async fn examine(args: &Args, settings: &Settings, output: &Output) -> Result<Code> {
-    let mut sheet = Sheet::default();
-    settings::examine(settings, &mut sheet);
-    let (mut server, mut reading, mut kept) = (Sheet::default(), Sheet::default(), Sheet::default());
+    let mut checks = Checks::default();
+    examine_settings(settings, &mut checks);
+    let (mut servers, mut clients, mut stored) = (Checks::default(), Checks::default(), Checks::default());
     // The halves have their own servers: one that is slow does not hold the other up.
     let _ = tokio::join!(
-        timeout(HALF_LIMIT, Box::pin(examine_brokers(settings, &mut server, &mut reading))),
-        timeout(HALF_LIMIT, Box::pin(store::examine(settings, &mut kept))),
+        timeout(HALF_LIMIT, Box::pin(kafka::examine(settings, &mut servers, &mut clients))),
+        timeout(HALF_LIMIT, Box::pin(store::examine(settings, &mut stored))),
     );
-    let answers = server.checks.iter().any(|check| check.name == brokers::PROTOCOL && check.verdict == Verdict::Ok);
-    let needed = server.last_failed();
-    server.skip_rest(&brokers::CHECKS);
-    server.skip_rest(&topic::CHECKS);
-    reading.skip(&[group::GROUP, topic::CLOCK], needed);
-    kept.skip_rest(store::checks(settings));
-    sheet.append(server);
-    sheet.append(kept);
-    sheet.append(reading);
-    folder::examine(settings, answers, &mut sheet).await;
-    show(&sheet, args, output)?;
-    Ok(if sheet.count(Verdict::Fail) > 0 { Code::Finding } else { Code::Done })
+    let is_ok = |check: &Check| check.name == kafka::PROTOCOL && matches!(check.finding, Finding::Ok(_));
+    let answers = servers.0.iter().any(is_ok);
+    clients.skip(&kafka::OF_CLIENTS, servers.last_failed());
+    servers.skip_rest(&kafka::OF_SERVERS);
+    stored.skip_rest(store::checks_of(settings));
+    // What is found of those who read stands behind the store, which holds them up when it is away.
+    checks.0.extend([servers, stored, clients].into_iter().flat_map(|checks| checks.0));
+    store::broker_folder(settings, answers, &mut checks).await;
+    show(&checks, args, output)?;
+    Ok(if checks.last_failed().is_some() { Code::Finding } else { Code::Done })
 }
 
-/// What is found of those who read stands behind the store, which holds them up when it is away.
-async fn examine_brokers(settings: &Settings, server: &mut Sheet, reading: &mut Sheet) {
-    let Some(mut cluster) = brokers::examine(settings, server).await else { return };
-    let Some(sample) = topic::examine(settings, &mut cluster, server).await else { return };
-    group::examine(settings, &mut cluster, sample.records == 0, reading).await;
-    topic::clock(&sample, Utc::now(), reading);
+/// The settings. What cannot be used at all has ended the program before.
+fn examine_settings(settings: &Settings, checks: &mut Checks) {
+    for note in &settings.notes {
+        let why = "what it was meant to say is not heard";
+        checks.note(SETTINGS, Finding::warn(note, "correct the variable's name, or unset it", why));
+    }
+    if settings.notes.is_empty() {
+        checks.note(SETTINGS, Finding::ok(given(settings)));
+    }
 }
 
-fn show(sheet: &Sheet, args: &Args, output: &Output) -> Result<()> {
+fn given(settings: &Settings) -> String {
+    let mut by_source: Vec<(&Source, Vec<&str>)> = Vec::new();
+    for setting in settings.resolved.iter().filter(|setting| setting.source != Source::Default) {
+        match by_source.iter_mut().find(|(source, _)| **source == setting.source) {
+            Some((_, names)) => names.push(setting.name),
+            None => by_source.push((&setting.source, vec![setting.name])),
+        }
+    }
+    let given: Vec<_> = by_source.iter().map(|(source, names)| format!("{} (by {source})", names.join(", "))).collect();
+    if given.is_empty() { "all defaults".to_owned() } else { given.join("; ") }
+}
+
+fn show(checks: &Checks, args: &Args, output: &Output) -> Result<()> {
     if args.format.choose(output.stdout_is_terminal()) == Format::Table {
         // What was skipped for the same reason stands together.
-        for together in sheet.checks.chunk_by(|one, next| {
-            one.verdict == Verdict::Skipped && next.verdict == Verdict::Skipped && one.found == next.found
-        }) {
-            output.line(told_together(together, output))?;
+        for together in
+            checks.0.chunk_by(|one, next| matches!(one.finding, Finding::Skipped(_)) && one.finding == next.finding)
+        {
+            output.line(told(together, output.text_width()))?;
         }
     } else {
         let mut rows = output.rows(args.format, &COLUMNS);
-        sheet.checks.iter().try_for_each(|check| rows.push(check.row()))?;
+        checks.0.iter().try_for_each(|check| rows.push(check.row()))?;
         rows.finish()?;
     }
-    output.note(summary(sheet));
+    let words = [("ok", "ok"), ("warn", "to be looked at"), ("FAIL", "failed"), ("skip", "skipped")];
+    let counts = words.map(|(verdict, word)| (checks.count(verdict), word)).into_iter().filter(|(count, _)| *count > 0);
+    output.note(counts.map(|(count, word)| format!("{count} {word}")).collect::<Vec<_>>().join(", "));
     Ok(())
 }
 
-fn told_together(checks: &[Check], output: &Output) -> Text {
-    match checks {
-        [check] if check.verdict != Verdict::Skipped => told(check, output),
-        [first, ..] => {
-            let names: Vec<_> = checks.iter().map(|check| check.name).collect();
-            let head = format!("{:<5} ", first.verdict);
-            let text = format!("{}: {}", first.found, names.join(", "));
-            wrapped(&head, "      ", &text, output.text_width()).join("\n").into()
-        }
-        [] => Text::default(),
-    }
-}
-
-/// The check for people: a line, and below it what is to be said where it is not ok.
-fn told(check: &Check, output: &Output) -> Text {
+/// A check for people: a line, and below it what is to be said where it is not ok. Several that were skipped together.
+fn told(checks: &[Check], width: usize) -> Text {
     const INDENT: &str = "                       ";
-    let width = output.text_width();
-    let verdict = format!("{:<5}", check.verdict);
-    let mut lines = wrapped(&format!("{verdict} {:<16} ", check.name), INDENT, &check.found, width);
-    if let Some(why) = check.why {
+    let [check, ..] = checks else { return Text::default() };
+    let (verdict, tone) = check.verdict();
+    let verdict = format!("{verdict:<5}");
+    let Some(tone) = tone else {
+        let names: Vec<_> = checks.iter().map(|check| check.name).collect();
+        let text = format!("{}: {}", check.found(), names.join(", "));
+        return wrapped(&format!("{verdict} "), "      ", &text, width).join("\n").into();
+    };
+    let mut lines = wrapped(&format!("{verdict} {:<16} ", check.name), INDENT, check.found(), width);
+    if let Some((why, fix)) = check.advice() {
         lines.extend(wrapped("       why  ", "            ", why, width));
-    }
-    if let Some(cure) = &check.cure {
-        lines.extend(wrapped("       cure ", "            ", cure, width));
+        lines.extend(wrapped("       cure ", "            ", fix, width));
     }
     let text = lines.join("\n");
-    match (check.verdict.tone(), text.strip_prefix(&verdict)) {
-        (Some(tone), Some(rest)) => Text::default().toned(tone, verdict).plain(rest),
-        _ => text.into(),
+    let rest = text.strip_prefix(&verdict).unwrap_or(&text);
+    Text::default().toned(tone, &verdict).plain(rest)
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Check {
+    /// Its name, which never changes.
+    name: &'static str,
+    finding: Finding,
+}
+
+const COLUMNS: [Column; 5] = [
+    Column::text("check", "CHECK"),
+    Column::text("verdict", "VERDICT"),
+    Column::text("found", "FOUND"),
+    Column::text("why", "WHY"),
+    Column::text("cure", "CURE"),
+];
+
+impl Check {
+    /// The verdict in one word, with its colour.
+    fn verdict(&self) -> (&'static str, Option<Tone>) {
+        match &self.finding {
+            Finding::Ok(_) => ("ok", Some(Tone::Good)),
+            Finding::Warn(..) => ("warn", Some(Tone::Doubt)),
+            Finding::Fail(..) => ("FAIL", Some(Tone::Alert)),
+            Finding::Skipped(_) => ("skip", None),
+        }
+    }
+
+    fn found(&self) -> &str {
+        match &self.finding {
+            Finding::Ok(found) | Finding::Skipped(found) => found,
+            Finding::Warn(problem, _) | Finding::Fail(problem, _) => &problem.what,
+        }
+    }
+
+    /// Why it matters, and what mends it, where it is not as it should be.
+    fn advice(&self) -> Option<(&'static str, &str)> {
+        match &self.finding {
+            Finding::Ok(_) | Finding::Skipped(_) => None,
+            Finding::Warn(problem, why) | Finding::Fail(problem, why) => Some((why, &problem.fix)),
+        }
+    }
+
+    fn row(&self) -> Vec<Cell> {
+        let (why, fix) = self.advice().unzip();
+        let verdict = self.verdict().0.to_ascii_lowercase();
+        vec![self.name.into(), verdict.into(), self.found().into(), why.into(), fix.into()]
     }
 }
 
-fn summary(sheet: &Sheet) -> String {
-    let counts = [
-        (Verdict::Ok, "ok"),
-        (Verdict::Warn, "to be looked at"),
-        (Verdict::Fail, "failed"),
-        (Verdict::Skipped, "skipped"),
-    ];
-    let counts = counts.map(|(verdict, word)| (sheet.count(verdict), word));
-    counts
-        .iter()
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, word)| format!("{count} {word}"))
-        .collect::<Vec<_>>()
-        .join(", ")
+/// Checks in the order in which they were made.
+#[derive(Debug, Default)]
+struct Checks(Vec<Check>);
+
+impl Checks {
+    fn note(&mut self, name: &'static str, finding: Finding) {
+        self.0.push(Check { name, finding });
+    }
+
+    fn note_if_made(&mut self, name: &'static str, finding: Option<Finding>) {
+        self.0.extend(finding.map(|finding| Check { name, finding }));
+    }
+
+    /// Of what was found only the first, which is the worst.
+    fn note_worst(&mut self, name: &'static str, findings: Vec<Finding>) {
+        self.note_if_made(name, findings.into_iter().next());
+    }
+
+    fn last_failed(&self) -> Option<&'static str> {
+        self.0.iter().rev().find(|check| matches!(check.finding, Finding::Fail(..))).map(|check| check.name)
+    }
+
+    /// Notes those of `names` that were not made: they need the one that failed last.
+    fn skip_rest(&mut self, names: &[&'static str]) {
+        self.skip(names, self.last_failed());
+    }
+
+    /// Notes those of `names` that were not made: they need another check.
+    fn skip(&mut self, names: &[&'static str], needed: Option<&'static str>) {
+        let reason =
+            needed.map_or_else(|| "it was not answered in time".to_owned(), |needed| format!("needs {needed}"));
+        for name in names {
+            if !self.0.iter().any(|check| check.name == *name) {
+                self.note(name, Finding::Skipped(reason.clone()));
+            }
+        }
+    }
+
+    fn count(&self, verdict: &str) -> usize {
+        self.0.iter().filter(|check| check.verdict().0 == verdict).count()
+    }
 }
 
 #[cfg(test)]

@@ -4,27 +4,29 @@
 //! nothing. A pipe can be read once only: it is written up to its first fault.
 
 mod chunk;
-mod pour;
 
-use std::io::{self, BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use color_eyre::eyre::Result;
+use futures::future::BoxFuture;
+use futures::stream::{FuturesUnordered, StreamExt as _};
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
+use tokio::time::{Instant, sleep};
 
-pub use pour::ImportError;
-
-use self::chunk::{Chunk, End, feed};
-use self::pour::Pour;
+use self::chunk::{Batch, feed};
 use super::common::progress_line::ProgressLine;
 use super::{Context, unless_stopped};
-use crate::advice::Code;
+use crate::advice::{Advice, Code};
 use crate::app;
-use crate::archive::backup::{Backup, READ_BYTES};
-use crate::archive::decode::Rows;
+use crate::archive::backup::Backup;
 use crate::archive::{ArchiveError, Format};
-use crate::output::{Output, counted};
+use crate::output::{Output, Progress, counted};
+use crate::pipeline::MAX_WRITES_IN_FLIGHT;
+use crate::pipeline::store::WriteError;
+use crate::retry;
 use crate::settings::Settings;
 use crate::store::AnyStore;
 
@@ -55,84 +57,31 @@ pub struct Args {
 const CHUNKS_AHEAD: usize = 2;
 
 /// Reads the file back.
-///
-/// # Errors
-/// [`ArchiveError`] where the file is at fault, [`ImportError`] where the store does not take its rows.
 pub async fn run(args: Args, context: &Context) -> Result<Code> {
     let Context { settings, output, shutdown } = context;
-    let source = Source::of(&args)?;
+    let backup = Backup::at(&args.file, args.format)?;
     let mut ready = None;
     let checked = unless_stopped(shutdown, async {
-        ready = Some(prepare(&source, settings, output).await?);
+        ready = Some(prepare(&backup, settings, output).await?);
         Ok(Code::Done)
     });
     if checked.await? == Code::CutShort {
         output.note("stopped: nothing was written");
     }
     let Some((store, total)) = ready else { return Ok(Code::CutShort) };
-    write(source, &store, total, context).await
-}
-
-/// Where the rows come from.
-#[derive(Debug, Clone)]
-enum Source {
-    /// A file, or a pipe that has a name.
-    Named(Backup),
-    /// Standard input.
-    Stdin(Option<Format>),
-}
-
-impl Source {
-    fn of(args: &Args) -> Result<Self, ArchiveError> {
-        if args.file == Path::new("-") {
-            return Ok(Self::Stdin(args.format));
-        }
-        Backup::at(&args.file, args.format).map(Self::Named)
-    }
-
-    /// The file, where it can be read twice.
-    fn file(&self) -> Option<&Backup> {
-        match self {
-            Self::Named(backup) if backup.can_be_read_again() => Some(backup),
-            _ => None,
-        }
-    }
-
-    fn name(&self) -> String {
-        match self {
-            Self::Named(backup) => backup.path().display().to_string(),
-            Self::Stdin(_) => "standard input".to_owned(),
-        }
-    }
-
-    /// Reads all of it into `chunks`, on a thread that may wait.
-    fn feed(&self, chunks: &mpsc::Sender<Chunk>) -> Result<End, ArchiveError> {
-        let read = match self {
-            Self::Named(backup) => feed(backup.rows()?, chunks),
-            Self::Stdin(format) => {
-                let mut input = BufReader::with_capacity(READ_BYTES, io::stdin());
-                let begun = match format {
-                    Some(format) => Ok(*format),
-                    None => input.fill_buf().map(Format::of_beginning),
-                };
-                let rows = begun.and_then(|format| Rows::new(input, format));
-                feed(rows.map_err(|source| ArchiveError::Unreadable { from: self.name(), source })?, chunks)
-            }
-        };
-        read.map_err(|error| ArchiveError::from_read(self.name(), error))
-    }
+    write(backup, &store, total, context).await
 }
 
 /// Makes sure of the store and, where that can be, of the whole file; tells how many rows it has.
-async fn prepare(source: &Source, settings: &Settings, output: &Output) -> Result<(AnyStore, Option<u64>)> {
+async fn prepare(backup: &Backup, settings: &Settings, output: &Output) -> Result<(AnyStore, Option<u64>)> {
     let store = app::open_store(settings).await?;
     store.prepare().await?;
-    let Some(file) = source.file().cloned() else { return Ok((store, None)) };
-    let path = file.path().to_owned();
+    let Some(path) = backup.file().map(Path::to_owned) else { return Ok((store, None)) };
+    let backup = backup.clone();
     let mut progress = output.progress(None);
     let survey = spawn_blocking(move || {
-        let mut pace = ProgressLine::new();
-        file.check(|rows| pace.add(rows, "checking", &mut progress))
+        let mut line = ProgressLine::new();
+        backup.check(|rows| line.add(rows, "checking", &mut progress))
     });
     let survey = survey.await??;
     if survey.faults.count > 0 {
@@ -142,33 +91,141 @@ async fn prepare(source: &Source, settings: &Settings, output: &Output) -> Resul
     Ok((store, Some(survey.rows)))
 }
 
-async fn write(source: Source, store: &AnyStore, total: Option<u64>, context: &Context) -> Result<Code> {
+async fn write(backup: Backup, store: &AnyStore, total: Option<u64>, context: &Context) -> Result<Code> {
     let Context { output, shutdown, .. } = context;
     let (sender, mut chunks) = mpsc::channel(CHUNKS_AHEAD);
-    let feeder = source.clone();
-    let reading = spawn_blocking(move || feeder.feed(&sender));
-    let mut pour = Pour::new(store, output, ProgressLine::of(total), output.progress(total));
-    let poured = tokio::select! {
-        poured = pour.take_all(&mut chunks) => poured,
+    let source = backup.clone();
+    // On a thread that may wait.
+    let reading = spawn_blocking(move || {
+        feed(source.rows()?, &sender).map_err(|error| ArchiveError::from_read(source.name(), error))
+    });
+    let mut writer = Writer {
+        store,
+        output,
+        line: ProgressLine::of(total),
+        progress: output.progress(total),
+        writes: FuturesUnordered::new(),
+        in_flight: Vec::new(),
+    };
+    let outcome = tokio::select! {
+        outcome = writer.write_all(&mut chunks) => outcome,
         () = shutdown.wait() => {
-            output.note(format_args!("stopped: {} written; import it again to write all", counted(pour.rows(), "row")));
+            let written = counted(writer.line.rows(), "row");
+            output.note(format_args!("stopped: {written} written; import it again to write all"));
             return Ok(Code::CutShort);
         }
     };
     // The reader ends where nobody takes its chunks any more.
     drop(chunks);
-    poured?;
-    let (written, end) = (pour.rows(), reading.await??);
+    outcome?;
+    let (written, end) = (writer.line.rows(), reading.await??);
     if let Some(fault) = end.fault {
-        return Err(match source.file() {
-            Some(file) => ArchiveError::Changed { path: file.path().to_owned(), written },
-            None => ArchiveError::MalformedAfter { from: source.name(), fault, written },
+        return Err(match backup.file() {
+            Some(file) => ArchiveError::Changed { path: file.to_owned(), written },
+            None => ArchiveError::MalformedAfter { from: backup.name(), fault, written },
         }
         .into());
     }
-    output.note(format_args!("imported {}: {}", source.name(), pour.into_pace()));
+    let Writer { line, progress, .. } = writer;
+    drop(progress);
+    output.note(format_args!("imported {}: {line}", backup.name()));
     if !end.unknown.is_empty() {
         output.note(format_args!("note: columns that were passed over: {}", end.unknown.join(", ")));
     }
     Ok(Code::Done)
+}
+
+/// For how long a batch is tried. A consumer goes on for ever; whoever imports sits beside it.
+const GIVE_UP_AFTER: Duration = Duration::from_secs(60);
+
+/// Why rows did not get into the store.
+#[expect(missing_docs, reason = "each message says what it is")]
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    #[error("{reason}; {} written", counted(*.written, "row"))]
+    Refused { reason: String, written: u64 },
+    #[error("{reason}, for {} s; {} written", GIVE_UP_AFTER.as_secs(), counted(*.written, "row"))]
+    Away { reason: String, written: u64 },
+}
+
+impl Advice for ImportError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Refused { .. } => Code::BadData,
+            Self::Away { .. } => Code::Unreachable,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Refused { .. } => None,
+            Self::Away { .. } => Some("import it again when the store is back: that is safe".to_owned()),
+        }
+    }
+}
+
+/// Rows on their way into the store: many batches in flight, each tried again until it is in.
+struct Writer<'a> {
+    store: &'a AnyStore,
+    output: &'a Output,
+    line: ProgressLine,
+    progress: Progress,
+    writes: FuturesUnordered<BoxFuture<'a, Result<Arc<Batch>, WriteError>>>,
+    in_flight: Vec<Arc<Batch>>,
+}
+
+impl Writer<'_> {
+    /// Writes all that comes, and waits until all of it is in.
+    async fn write_all(&mut self, chunks: &mut mpsc::Receiver<Vec<Batch>>) -> Result<(), ImportError> {
+        while let Some(chunk) = chunks.recv().await {
+            for batch in chunk {
+                // Of two writes of one key the one that arrives later wins, and that would be left to chance.
+                while self.writes.len() >= MAX_WRITES_IN_FLIGHT
+                    || self.in_flight.iter().any(|other| other.touches(&batch))
+                {
+                    self.settle_one().await?;
+                }
+                let batch = Arc::new(batch);
+                self.in_flight.push(Arc::clone(&batch));
+                self.writes.push(Box::pin(write_until_taken(self.store, self.output, batch)));
+            }
+        }
+        while !self.writes.is_empty() {
+            self.settle_one().await?;
+        }
+        Ok(())
+    }
+
+    async fn settle_one(&mut self) -> Result<(), ImportError> {
+        let written = self.line.rows();
+        match self.writes.next().await {
+            Some(Ok(batch)) => {
+                self.in_flight.retain(|other| !Arc::ptr_eq(other, &batch));
+                self.line.add(batch.read, "importing", &mut self.progress);
+                Ok(())
+            }
+            Some(Err(WriteError::Never(reason))) => Err(ImportError::Refused { reason, written }),
+            Some(Err(WriteError::Later(reason))) => Err(ImportError::Away { reason, written }),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Tries until the batch is in, or the time is over.
+async fn write_until_taken(store: &AnyStore, output: &Output, batch: Arc<Batch>) -> Result<Arc<Batch>, WriteError> {
+    let end = Instant::now() + GIVE_UP_AFTER;
+    let mut failed = 0;
+    loop {
+        match store.restore(&batch.rows).await {
+            Ok(()) => return Ok(batch),
+            Err(WriteError::Later(reason)) if Instant::now() < end => {
+                failed += 1;
+                if retry::is_worth_telling(failed) {
+                    output.note(format_args!("{reason}; trying again"));
+                }
+            }
+            Err(error) => return Err(error),
+        }
+        sleep(retry::pause_before(failed)).await;
+    }
 }

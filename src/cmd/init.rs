@@ -17,8 +17,8 @@ use crate::output::{Output, counted};
 use crate::retry::Backoff;
 use crate::settings::Settings;
 use crate::span::parse_duration;
+use crate::store::StoreError;
 use crate::store::cassandra::Replication;
-use crate::store::{AnyStore, StoreError};
 
 /// What to make.
 #[derive(Debug, clap::Args)]
@@ -51,18 +51,18 @@ const MAX_PARTITIONS: i64 = 10_000;
 const MAX_REPLICATION: i64 = 100;
 
 /// Makes what is missing.
-///
-/// # Errors
-/// A server cannot be reached in time, or refuses; a table of that name has another shape.
 pub async fn run(args: Args, context: &Context) -> Result<Code> {
     unless_stopped(&context.shutdown, make(&args, &context.settings, &context.output)).await
 }
 
 async fn make(args: &Args, settings: &Settings, output: &Output) -> Result<Code> {
-    let patience = Patience::new(args.wait, output);
+    let until = Instant::now() + args.wait;
     // A file is there or not: the only store that may be starting is Cassandra.
-    let store = patience.wait_for(settings, "Cassandra", StoreError::is_away, connect_store).await?;
-    let mut cluster = patience.wait_for(settings, "Kafka", KafkaError::is_passing, connect_kafka).await?;
+    let store =
+        wait_for("Cassandra", args.wait, until, output, StoreError::is_away, || app::open_store(settings)).await?;
+    let kafka = app::kafka_config(settings);
+    let connect = || Cluster::connect(&kafka);
+    let mut cluster = wait_for("Kafka", args.wait, until, output, KafkaError::is_passing, connect).await?;
     cluster_check::judge(settings, cluster.id())?;
     if settings.is_embedded()
         && let Some(folder) = &settings.data_folder
@@ -89,57 +89,35 @@ async fn make_topic(spec: &TopicSpec, cluster: &mut Cluster, output: &Output) ->
         Creation::Made => (true, usize::try_from(spec.partitions).unwrap_or_default()),
         Creation::There { partitions } => (false, partitions),
     };
-    let partitions = counted(partitions, "partition");
-    Ok(output.line(format_args!("topic {}: {} ({partitions})", spec.name, outcome(made)))?)
+    Ok(output.line(format_args!("topic {}: {} ({})", spec.name, outcome(made), counted(partitions, "partition")))?)
 }
 
 fn outcome(made: bool) -> &'static str {
     if made { "made" } else { "was there" }
 }
 
-async fn connect_store(settings: Settings) -> Result<AnyStore, StoreError> {
-    app::open_store(&settings).await
-}
-
-async fn connect_kafka(settings: Settings) -> Result<Cluster, KafkaError> {
-    Cluster::connect(&app::kafka_config(&settings)).await
-}
-
-/// How long to wait for servers, and where to say so.
-struct Patience<'a> {
-    until: Instant,
+/// Tries until it works, the time is over, or it fails in a way that waiting does not mend.
+async fn wait_for<T, E, F: Future<Output = Result<T, E>>>(
+    server: &str,
     limit: Duration,
-    output: &'a Output,
-}
-
-impl<'a> Patience<'a> {
-    fn new(limit: Duration, output: &'a Output) -> Self {
-        Self { until: Instant::now() + limit, limit, output }
-    }
-
-    /// Tries until it works, the time is over, or it fails in a way that waiting does not mend.
-    async fn wait_for<T, E, F: Future<Output = Result<T, E>>>(
-        &self,
-        settings: &Settings,
-        server: &str,
-        is_away: fn(&E) -> bool,
-        connect: fn(Settings) -> F,
-    ) -> Result<T, E> {
-        let began = Instant::now();
-        let mut backoff = Backoff::default();
-        let mut progress = None;
-        loop {
-            match connect(settings.clone()).await {
-                Err(error) if is_away(&error) && Instant::now() < self.until => {
-                    progress.get_or_insert_with(|| self.output.progress(None)).message(format_args!(
-                        "waiting for {server} … {} s of {} s",
-                        began.elapsed().as_secs(),
-                        self.limit.as_secs()
-                    ));
-                    sleep(backoff.next_pause()).await;
-                }
-                outcome => return outcome,
+    until: Instant,
+    output: &Output,
+    is_away: fn(&E) -> bool,
+    connect: impl Fn() -> F,
+) -> Result<T, E> {
+    let began = Instant::now();
+    let mut backoff = Backoff::default();
+    let mut progress = None;
+    loop {
+        match connect().await {
+            Err(error) if is_away(&error) && Instant::now() < until => {
+                let (waited, limit) = (began.elapsed().as_secs(), limit.as_secs());
+                progress
+                    .get_or_insert_with(|| output.progress(None))
+                    .message(format_args!("waiting for {server} … {waited} s of {limit} s"));
+                sleep(backoff.next_pause()).await;
             }
+            outcome => return outcome,
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::advice::{Advice, Code};
 use crate::alarm::{Implausible, implausible};
 use crate::app;
 use crate::output::{Cell, Column, FormatArgs, Output, Value};
-use crate::reading::{PatientId, Sign, Signs, Timestamp};
+use crate::reading::{Number, PatientId, Sign, Timestamp};
 use crate::settings::Settings;
 use crate::store::{Order, Selection, StoredReading};
 
@@ -45,29 +45,19 @@ pub struct Args {
 /// What CQL can count to.
 const MAX_LIMIT: i64 = 0x7fff_ffff;
 
-const COLUMNS: [Column; 9] = [
-    Column::text("patient_id", "PATIENT"),
-    Column::text("timestamp", "TIME"),
-    Column::number("heart_rate", "HR"),
-    Column::number("spo2", "SPO2"),
-    Column::number("systolic", "SYS"),
-    Column::number("diastolic", "DIA"),
-    Column::number("respiratory_rate", "RR"),
-    Column::number("temperature", "TEMP"),
-    Column::for_programs("implausible"),
-];
+/// The columns of the table, and the names of those signs that are not believed.
+fn columns() -> Vec<Column> {
+    let key = [Column::text("patient_id", "PATIENT"), Column::text("timestamp", "TIME")];
+    let signs = Sign::ALL.map(|sign| Column::number(sign.name(), sign.heading()));
+    key.into_iter().chain(signs).chain([Column::for_programs("implausible")]).collect()
+}
 
 /// Why there is nothing to ask the store for.
+#[expect(missing_docs, reason = "each message says what it is")]
 #[derive(Debug, thiserror::Error)]
 pub enum QueryError {
-    /// No moment lies in the range.
     #[error("no time lies between --since {since} and --until {until}")]
-    EmptyRange {
-        /// The first moment asked for.
-        since: Timestamp,
-        /// The first moment not asked for.
-        until: Timestamp,
-    },
+    EmptyRange { since: Timestamp, until: Timestamp },
 }
 
 impl Advice for QueryError {
@@ -81,18 +71,16 @@ impl Advice for QueryError {
 }
 
 /// Shows the readings.
-///
-/// # Errors
-/// [`QueryError`] for a range without a moment, and whatever the store says.
 pub async fn run(args: Args, context: &Context) -> Result<Code> {
     unless_stopped(&context.shutdown, show(&args, &context.settings, &context.output)).await
 }
 
 async fn show(args: &Args, settings: &Settings, output: &Output) -> Result<Code> {
-    let selection = select(args)?;
+    let selection = args.selection()?;
     let store = app::open_store_to_read(settings, output).await?;
     let mut readings = store.readings(&selection, args.limit);
-    let mut rows = output.rows(args.format, &COLUMNS);
+    let columns = columns();
+    let mut rows = output.rows(args.format, &columns);
     let mut any = false;
     while let Some(page) = readings.next_page().await? {
         any |= !page.is_empty();
@@ -105,19 +93,26 @@ async fn show(args: &Args, settings: &Settings, output: &Output) -> Result<Code>
     Ok(Code::Done)
 }
 
-fn select(args: &Args) -> Result<Selection, QueryError> {
-    let Some(patient) = &args.patient else { return Ok(Selection::Any) };
-    if let (Some(since), Some(until)) = (args.since, args.until)
+impl Args {
+    fn selection(&self) -> Result<Selection, QueryError> {
+        let order = if self.oldest { Order::OldestFirst } else { Order::NewestFirst };
+        select(self.patient.as_ref(), self.since, self.until, order)
+    }
+}
+
+pub(super) fn select(
+    patient: Option<&PatientId>,
+    since: Option<Timestamp>,
+    until: Option<Timestamp>,
+    order: Order,
+) -> Result<Selection, QueryError> {
+    if let (Some(since), Some(until)) = (since, until)
         && since >= until
     {
         return Err(QueryError::EmptyRange { since, until });
     }
-    Ok(Selection::Patient {
-        id: patient.as_str().to_owned(),
-        since: args.since,
-        until: args.until,
-        order: if args.oldest { Order::OldestFirst } else { Order::NewestFirst },
-    })
+    let of = |id: &PatientId| Selection::Patient { id: id.as_str().to_owned(), since, until, order };
+    Ok(patient.map_or(Selection::Any, of))
 }
 
 fn nothing_found(args: &Args) -> String {
@@ -132,19 +127,18 @@ fn row(reading: &StoredReading) -> Vec<Cell> {
     let doubts = implausible(&reading.signs);
     let doubted = |sign: Sign| doubts.iter().any(|doubt: &Implausible| doubt.concerns(sign));
     let head = [reading.patient_id.as_str().into(), reading.timestamp.as_str().into()];
-    let signs = Sign::ALL.into_iter().map(|sign| Cell::from(value(&reading.signs, sign)).marked(doubted(sign)));
+    let signs =
+        Sign::ALL.into_iter().map(|sign| Cell::from(Value::from(reading.signs.number(sign))).marked(doubted(sign)));
     let names: Vec<_> = Sign::ALL.into_iter().filter(|sign| doubted(*sign)).map(|sign| sign.to_string()).collect();
     head.into_iter().chain(signs).chain([names.into()]).collect()
 }
 
-fn value(signs: &Signs, sign: Sign) -> Value {
-    match sign {
-        Sign::HeartRate => signs.heart_rate.into(),
-        Sign::Spo2 => signs.spo2.into(),
-        Sign::Systolic => signs.systolic.into(),
-        Sign::Diastolic => signs.diastolic.into(),
-        Sign::RespiratoryRate => signs.respiratory_rate.into(),
-        Sign::Temperature => signs.temperature.into(),
+impl From<Number> for Value {
+    fn from(number: Number) -> Self {
+        match number {
+            Number::Whole(number) => number.into(),
+            Number::Decimal(number) => number.into(),
+        }
     }
 }
 
@@ -154,6 +148,7 @@ mod tests {
 
     use super::*;
     use crate::cmd::{Command, CommandLine};
+    use crate::reading::Signs;
 
     fn typed(line: &str) -> Result<Args, clap::Error> {
         let words = ["vitals", "query"].into_iter().chain(line.split_whitespace());
@@ -162,15 +157,13 @@ mod tests {
         Ok(args)
     }
 
-    fn stored(signs: Signs) -> StoredReading {
-        StoredReading { patient_id: "P001".to_owned(), timestamp: "2025-10-26T10:30:15+00:00".to_owned(), signs }
-    }
-
-    fn printed(format: &str, reading: &StoredReading) -> (String, String) {
+    fn printed(format: &str, signs: Signs) -> (String, String) {
         let (output, memory) = Output::into_memory();
         let format = typed(&format!("-o {format}")).unwrap().format;
-        let mut rows = output.rows(format, &COLUMNS);
-        rows.push(row(reading)).unwrap();
+        let columns = columns();
+        let mut rows = output.rows(format, &columns);
+        let timestamp = "2025-10-26T10:30:15+00:00".to_owned();
+        rows.push(row(&StoredReading { patient_id: "P001".to_owned(), timestamp, signs })).unwrap();
         rows.finish().unwrap();
         (memory.stdout(), memory.stderr())
     }
@@ -186,7 +179,7 @@ mod tests {
 
     #[test]
     fn programs_get_the_stored_values_and_the_names_of_those_not_believed() {
-        let (json, _) = printed("ndjson", &stored(FAHRENHEIT));
+        let (json, _) = printed("ndjson", FAHRENHEIT);
         let expected = concat!(
             r#"{"patient_id":"P001","timestamp":"2025-10-26T10:30:15+00:00","heart_rate":95,"spo2":98,"#,
             r#""systolic":80,"diastolic":80,"respiratory_rate":null,"temperature":97.2,"#,
@@ -198,7 +191,7 @@ mod tests {
 
     #[test]
     fn people_get_a_mark_behind_what_is_not_believed() {
-        let (table, talk) = printed("table", &stored(FAHRENHEIT));
+        let (table, talk) = printed("table", FAHRENHEIT);
         let expected = "PATIENT  TIME                       HR  SPO2  SYS    DIA    RR  TEMP\n\
                         P001     2025-10-26T10:30:15+00:00  95    98   80 !   80 !   -  97.2 !\n";
         assert_eq!(table, expected);
@@ -207,33 +200,32 @@ mod tests {
 
     #[test]
     fn a_plausible_temperature_is_shown_as_it_was_sent_and_without_a_mark() {
-        let (csv, talk) = printed("csv", &stored(Signs { temperature: Some(36.8), ..Signs::default() }));
+        let (csv, talk) = printed("csv", Signs { temperature: Some(36.8), ..Signs::default() });
         assert_eq!(csv.lines().nth(1), Some("P001,2025-10-26T10:30:15+00:00,,,,,,36.8,"));
         assert_eq!(talk, "");
     }
 
     #[test]
-    fn a_patient_s_readings_come_newest_first_unless_asked_otherwise() {
-        let order = |line| match select(&typed(line).unwrap()).unwrap() {
-            Selection::Patient { order, .. } => order,
-            Selection::Any => panic!("a patient was named"),
-        };
-        assert_eq!(order("--patient P001"), Order::NewestFirst);
-        assert_eq!(order("--patient P001 --oldest"), Order::OldestFirst);
-    }
-
-    #[test]
-    fn without_a_patient_the_first_ten_rows_are_asked_for() {
+    fn a_patient_s_readings_come_newest_first_and_without_a_patient_the_first_ten_rows() {
+        for (line, expected) in
+            [("--patient P001", Order::NewestFirst), ("--patient P001 --oldest", Order::OldestFirst)]
+        {
+            let selection = typed(line).unwrap().selection().unwrap();
+            assert!(matches!(selection, Selection::Patient { order, .. } if order == expected), "{line}");
+        }
         let args = typed("").unwrap();
-        assert_eq!((select(&args).unwrap(), args.limit), (Selection::Any, 10));
+        assert_eq!((args.selection().unwrap(), args.limit), (Selection::Any, 10));
     }
 
     #[test]
     fn a_range_without_a_moment_is_refused() {
         let since = "--patient P001 --since 2025-10-26T10:00:00Z";
-        assert!(select(&typed(&format!("{since} --until 2025-10-26T10:00:01Z")).unwrap()).is_ok());
-        assert!(select(&typed(&format!("{since} --until 2025-10-26T10:00:00Z")).unwrap()).is_err());
-        assert!(select(&typed(&format!("{since} --until 2025-10-26T11:00:00+02:00")).unwrap()).is_err());
+        for (until, is_range) in
+            [("2025-10-26T10:00:01Z", true), ("2025-10-26T10:00:00Z", false), ("2025-10-26T11:00:00+02:00", false)]
+        {
+            let args = typed(&format!("{since} --until {until}")).unwrap();
+            assert_eq!(args.selection().is_ok(), is_range, "{until}");
+        }
     }
 
     #[test]

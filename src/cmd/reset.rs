@@ -3,19 +3,24 @@
 //! First the group forgets its offsets, then the topics go, then the tables. In that order whatever is cut short can
 //! only be read twice: offsets that outlive their topic would have a new one's first records passed over.
 
-mod store;
-mod topic;
-
 use color_eyre::eyre::Result;
 
-use self::store::StoreLoss;
-use self::topic::TopicLoss;
 use super::common::confirm::{ConfirmArgs, Loss, confirm};
+use super::common::progress_line::ProgressLine;
 use super::{Context, unless_stopped};
+use crate::address::is_loopback;
 use crate::advice::{Advice, Code};
-use crate::output::Output;
+use crate::app;
+use crate::kafka::admin::{self, dead_letter_topic};
+use crate::kafka::cluster::Cluster;
+use crate::kafka::error::KafkaError;
+use crate::kafka::group::forget::{self, Forgotten};
+use crate::kafka::topics::{self, TopicState};
+use crate::output::{Output, counted};
 use crate::settings::Settings;
-use crate::store::StoreAddress;
+use crate::store::cassandra::CassandraError;
+use crate::store::sqlite::SqliteError;
+use crate::store::{AnyStore, SchemaPart, SchemaState, StoreAddress, StoreError, Width};
 
 /// What is to go.
 #[derive(Debug, clap::Args)]
@@ -47,16 +52,11 @@ enum Only {
 }
 
 /// Why nothing was reset.
+#[expect(missing_docs, reason = "each message says what it is")]
 #[derive(Debug, thiserror::Error)]
 pub enum ResetError {
-    /// Somebody reads the topic.
     #[error("the group '{group}' has members that read the topic '{topic}'; nothing was deleted")]
-    InUse {
-        /// The group.
-        group: String,
-        /// The topic.
-        topic: String,
-    },
+    InUse { group: String, topic: String },
 }
 
 impl Advice for ResetError {
@@ -118,4 +118,128 @@ fn name(args: &Args, settings: &Settings) -> String {
         StoreAddress::Cassandra { keyspace, .. } => keyspace.clone(),
         StoreAddress::Sqlite { path } => path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),
     }
+}
+
+struct TopicLoss {
+    cluster: Cluster,
+    topics: Vec<TopicState>,
+    topic: String,
+    group: String,
+    brokers_are_loopback: bool,
+}
+
+impl TopicLoss {
+    async fn look(settings: &Settings) -> Result<Self> {
+        let mut cluster = app::open_kafka(settings).await?;
+        let mut found = Vec::new();
+        for name in [settings.topic.clone(), dead_letter_topic(&settings.topic)] {
+            match topics::describe(&mut cluster, &name).await {
+                Ok(topic) => found.push(topic),
+                Err(KafkaError::NoTopic { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        // What cannot be counted can go all the same.
+        let _ = topics::measure(&mut cluster, &mut found).await;
+        let (topic, group) = (settings.topic.clone(), settings.group.clone());
+        Ok(Self { cluster, topics: found, topic, group, brokers_are_loopback: settings.brokers.are_loopback() })
+    }
+
+    /// A tunnel to a cluster elsewhere begins on this machine too: what the brokers call themselves counts as well.
+    fn is_loopback(&self) -> bool {
+        self.brokers_are_loopback && self.cluster.addresses().all(is_loopback)
+    }
+
+    fn lines(&self) -> impl Iterator<Item = String> {
+        self.topics.iter().map(|topic| {
+            let unknown = || "an unknown number of records".to_owned();
+            let records = topic.records().map_or_else(unknown, |count| counted(count, "record"));
+            format!("topic {}: {records} in {}", topic.name, counted(topic.partitions.len(), "partition"))
+        })
+    }
+
+    async fn delete(mut self, output: &Output) -> Result<()> {
+        if let Some(source) = self.topics.iter().find(|topic| topic.name == self.topic) {
+            let partitions: Vec<_> = source.partitions.iter().map(|partition| partition.partition).collect();
+            let forgotten = forget::offsets(&mut self.cluster, &self.group, &self.topic, &partitions).await?;
+            if matches!(forgotten, Forgotten::InUse) {
+                return Err(ResetError::InUse { group: self.group, topic: self.topic }.into());
+            }
+        }
+        for topic in &self.topics {
+            admin::delete(&mut self.cluster, &topic.name).await?;
+            output.line(format_args!("topic {}: deleted", topic.name))?;
+        }
+        Ok(())
+    }
+}
+
+struct StoreLoss {
+    store: AnyStore,
+    /// What holds the tables: `keyspace hospital`, `file vitals.db`.
+    place: String,
+    /// `None` where there is no table of readings.
+    rows: Option<u64>,
+    is_there: bool,
+}
+
+impl StoreLoss {
+    async fn look(settings: &Settings, output: &Output) -> Result<Self> {
+        let store = app::open_store(settings).await?;
+        store.refuse_newer().await?;
+        let rows = match count(&store, output).await {
+            Ok(rows) => Some(rows),
+            Err(error) if is_missing(&error) => None,
+            Err(error) => return Err(error.into()),
+        };
+        let is_there = match store.schema().await {
+            Ok(parts) => parts.iter().any(is_ours),
+            Err(error) if is_missing(&error) => false,
+            Err(error) => return Err(error.into()),
+        };
+        let place = match &settings.store {
+            StoreAddress::Cassandra { keyspace, .. } => format!("keyspace {keyspace}"),
+            StoreAddress::Sqlite { path } => format!("file {}", path.display()),
+        };
+        Ok(Self { store, place, rows, is_there })
+    }
+
+    fn line(&self) -> Option<String> {
+        let rows =
+            self.rows.map_or_else(|| "no readings".to_owned(), |rows| counted(rows, "reading") + ", and all alerts");
+        self.is_there.then(|| format!("{}: {rows}", self.place))
+    }
+
+    async fn delete(self, output: &Output) -> Result<()> {
+        if !self.is_there {
+            return Ok(());
+        }
+        for part in self.store.clear().await? {
+            output.line(format_args!("{part}: deleted"))?;
+        }
+        Ok(())
+    }
+}
+
+async fn count(store: &AnyStore, output: &Output) -> Result<u64, StoreError> {
+    let mut progress = output.progress(None);
+    let mut line = ProgressLine::new();
+    let mut scan = store.scan(Width::Keys).await?;
+    while let Some(page) = scan.next_page().await? {
+        line.add(u64::try_from(page.len()).unwrap_or(u64::MAX), "counting", &mut progress);
+    }
+    Ok(line.rows())
+}
+
+/// A keyspace alone is nothing that goes.
+fn is_ours(part: &SchemaPart) -> bool {
+    part.what.starts_with("table ") && matches!(part.state, SchemaState::AsMade | SchemaState::Differs)
+}
+
+fn is_missing(error: &StoreError) -> bool {
+    matches!(
+        error,
+        StoreError::Cassandra(CassandraError::NoKeyspace(_) | CassandraError::NoTable(_))
+            | StoreError::Sqlite(SqliteError::NoFile(_) | SqliteError::NoTable { .. })
+    )
 }

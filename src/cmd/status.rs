@@ -1,19 +1,18 @@
 //! `vitals status`: brokers, topics, group and store on one screen.
 
-mod brokers;
+mod look;
 mod report;
-mod screen;
-mod store;
 
 use std::time::Duration;
 
 use color_eyre::eyre::Result;
+use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 
 use self::report::Report;
 use super::Context;
 use super::common::watch::WatchArgs;
-use crate::advice::Code;
+use crate::advice::{Advice, Code};
 use crate::diagnose::Problem;
 use crate::output::{ObjectFormat, ObjectFormatArgs, Output, Text, Tone};
 use crate::settings::Settings;
@@ -61,7 +60,6 @@ async fn watch(args: &Args, context: &Context) -> Result<Code> {
     }
 }
 
-/// Looks at both sides at the same time.
 async fn look(settings: &Settings, store: &mut Option<AnyStore>) -> Report {
     let mut report = Report {
         brokers_address: settings.brokers.to_string(),
@@ -70,28 +68,23 @@ async fn look(settings: &Settings, store: &mut Option<AnyStore>) -> Report {
     };
     let mut stored = Report::default();
     let (brokers, kept) = tokio::join!(
-        timeout(LOOK_LIMIT, Box::pin(brokers::look(settings, &mut report))),
-        timeout(LOOK_LIMIT, Box::pin(store::look(settings, store, &mut stored))),
+        timeout(LOOK_LIMIT, Box::pin(look::brokers(settings, &mut report))),
+        timeout(LOOK_LIMIT, Box::pin(look::store(settings, store, &mut stored))),
     );
-    match brokers {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => report.wrong.push(Problem::of(&error)),
-        Err(_) => report.wrong.push(too_slow("the brokers")),
-    }
+    report.wrong.extend(unanswered("the brokers", brokers));
     report.wrong.append(&mut stored.wrong);
-    match kept {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => report.wrong.push(Problem::of(&error)),
-        Err(_) => report.wrong.push(too_slow("the store")),
-    }
+    report.wrong.extend(unanswered("the store", kept));
     report.store = stored.store;
     report.healthy = report.wrong.is_empty();
     report
 }
 
-fn too_slow(who: &str) -> Problem {
+fn unanswered(who: &str, look: Result<Result<(), impl Advice + 'static>, Elapsed>) -> Option<Problem> {
+    if let Ok(outcome) = look {
+        return outcome.err().map(|error| Problem::of(&error));
+    }
     let what = format!("{who} did not answer everything within {:.1} s", LOOK_LIMIT.as_secs_f64());
-    Problem::new(what, "try again; `vitals doctor` says how far it gets")
+    Some(Problem::new(what, "try again; `vitals doctor` says how far it gets"))
 }
 
 fn code(report: &Report) -> Code {
@@ -105,7 +98,7 @@ fn code(report: &Report) -> Code {
 fn show(report: &Report, args: &Args, output: &Output) -> Result<()> {
     match args.format.choose(output.stdout_is_terminal()) {
         ObjectFormat::Table => {
-            let mut lines = screen::lines(report, output.text_width()).into_iter().map(painted);
+            let mut lines = report::lines(report, output.text_width()).into_iter().map(painted);
             if args.watch.is_on() && output.stdout_is_screen() {
                 output.screen(&lines.collect::<Vec<_>>())?;
             } else {
@@ -120,9 +113,9 @@ fn show(report: &Report, args: &Args, output: &Output) -> Result<()> {
 
 /// Colours repeat what the words say.
 fn painted(line: String) -> Text {
-    match line.strip_prefix(screen::WRONG) {
-        Some(rest) => Text::default().toned(Tone::Alert, screen::WRONG).plain(rest),
-        None if line == screen::WELL => Text::default().toned(Tone::Good, line),
+    match line.strip_prefix(report::WRONG) {
+        Some(rest) => Text::default().toned(Tone::Alert, report::WRONG).plain(rest),
+        None if line == report::WELL => Text::default().toned(Tone::Good, line),
         None => line.into(),
     }
 }

@@ -1,9 +1,12 @@
 //! The store: its nodes or its file, the version of its schema, its tables.
 
+use std::path::Path;
+
 use super::{Finding, Problem, command};
+use crate::disk;
 use crate::settings::Settings;
 use crate::store::cassandra::CassandraError;
-use crate::store::{ClusterSurvey, FileSurvey, NEWER_HINT, SchemaVersion, TableState, TableSurvey};
+use crate::store::{ClusterSurvey, FileSurvey, NEWER_HINT, SchemaVersion, Survey, TableState, TableSurvey};
 
 /// Why it matters that the store does not take readings.
 pub(crate) const NOTHING_STORED: &str = "nothing can be stored; readings wait in the topic";
@@ -20,16 +23,16 @@ pub(crate) fn nodes(survey: &ClusterSurvey) -> Vec<Finding> {
         let what = format!("Cassandra nodes that do not answer here, {count} of {all}: {names}");
         let fix = "start them again, or open their ports to this machine; their logs say why they ended";
         let why = "with too few nodes for --consistency nothing is stored";
-        findings.push(Finding::Fault(Problem::new(what, fix), why));
+        findings.push(Finding::fail(what, fix, why));
     }
     if !survey.schema_agrees {
         let fix = "wait a minute; where it stays so, restart the node whose log tells of schema trouble";
-        let problem = Problem::new("the Cassandra nodes do not have the same schema", fix);
-        findings.push(Finding::Fault(problem, "a table may be missing on some of them"));
+        let what = "the Cassandra nodes do not have the same schema";
+        findings.push(Finding::fail(what, fix, "a table may be missing on some of them"));
     }
     if findings.is_empty() {
         let nodes: Vec<_> = survey.nodes.iter().map(|node| format!("{} ({})", node.address, node.version)).collect();
-        findings.push(Finding::Well(format!("all answer and agree on the schema: {}", nodes.join(", "))));
+        findings.push(Finding::ok(format!("all answer and agree on the schema: {}", nodes.join(", "))));
     }
     findings
 }
@@ -38,28 +41,28 @@ pub(crate) fn nodes(survey: &ClusterSurvey) -> Vec<Finding> {
 pub(crate) fn keyspace(survey: &ClusterSurvey, settings: &Settings) -> Finding {
     let name = settings.store.keyspace().unwrap_or_default();
     if let Some(replication) = &survey.replication {
-        return Finding::Well(format!("{name}, {replication}"));
+        return Finding::ok(format!("{name}, {replication}"));
     }
     let missing = CassandraError::NoKeyspace(name.to_owned());
-    Finding::Fault(Problem::new(missing.to_string(), command(settings, "init")), NOTHING_STORED)
+    Finding::fail(missing.to_string(), command(settings, "init"), NOTHING_STORED)
 }
 
 /// Whether readers and writers go on side by side.
 pub(crate) fn file(survey: &FileSurvey, settings: &Settings) -> Finding {
     let path = survey.path.display();
     if survey.journal_mode == WRITE_AHEAD {
-        return Finding::Well(format!("{path} is a database of ours"));
+        return Finding::ok(format!("{path} is a database of ours"));
     }
     let what = format!("{path} keeps its log in the mode `{}`", survey.journal_mode);
-    Finding::Doubt(Problem::new(what, command(settings, "init")), "readers and writers hold each other up")
+    Finding::warn(what, command(settings, "init"), "readers and writers hold each other up")
 }
 
 /// Whether a newer `vitals` has made the tables.
 pub(crate) fn version(version: SchemaVersion) -> Finding {
     if version.is_newer() {
-        Finding::Fault(Problem::new(format!("nothing can be stored: {version}"), NEWER_HINT), NOTHING_STORED)
+        Finding::fail(format!("nothing can be stored: {version}"), NEWER_HINT, NOTHING_STORED)
     } else {
-        Finding::Well(version.to_string())
+        Finding::ok(version.to_string())
     }
 }
 
@@ -67,15 +70,45 @@ pub(crate) fn version(version: SchemaVersion) -> Finding {
 pub(crate) fn table(table: &TableSurvey, settings: &Settings) -> Finding {
     let name = table.name;
     match &table.state {
-        TableState::Fits => Finding::Well(format!("{name} is as the migrations make it")),
+        TableState::Fits => Finding::ok(format!("{name} is as the migrations make it")),
         TableState::Missing => {
-            let what = format!("the table `{name}` does not exist");
-            Finding::Fault(Problem::new(what, command(settings, "init")), NOTHING_STORED)
+            Finding::fail(format!("the table `{name}` does not exist"), command(settings, "init"), NOTHING_STORED)
         }
         TableState::Differs(fault) => {
             let what = format!("the table `{name}` has another shape: {fault}");
             let fix = "name another place in --store, or move that table's rows and drop it, then vitals init";
-            Finding::Fault(Problem::new(what, fix), "it cannot hold our rows, and is left as it is")
+            Finding::fail(what, fix, "it cannot hold our rows, and is left as it is")
+        }
+    }
+}
+
+/// Everything that is wrong with a store.
+pub(crate) fn problems(survey: &Survey, settings: &Settings) -> impl Iterator<Item = Problem> {
+    let mut findings = match survey {
+        Survey::Cassandra(cluster) => {
+            let mut findings = nodes(cluster);
+            findings.push(keyspace(cluster, settings));
+            findings
+        }
+        Survey::Sqlite(found) => vec![file(found, settings)],
+    };
+    findings.push(version(survey.version()));
+    findings.extend(survey.tables().iter().map(|found| table(found, settings)));
+    findings.into_iter().filter_map(Finding::problem)
+}
+
+/// Whether `folder` takes what is written to it; a small file is written and removed. One that is not there is another
+/// check's.
+pub(crate) async fn room(folder: &Path) -> Option<Finding> {
+    if !folder.is_dir() {
+        return None;
+    }
+    let tried = folder.to_owned();
+    match tokio::task::spawn_blocking(move || disk::try_out(&tried)).await.ok()? {
+        Ok(()) => Some(Finding::ok(format!("{} can be written to, and has room", folder.display()))),
+        Err(error) => {
+            let what = format!("{} cannot be written to: {error}", folder.display());
+            Some(Finding::fail(what, "check who may write there, and the room on its disk", NOTHING_STORED))
         }
     }
 }
@@ -106,53 +139,31 @@ mod tests {
         }
     }
 
-    fn what(finding: Finding) -> String {
-        finding.problem().map(|problem| problem.what).unwrap_or_default()
-    }
-
-    fn whats(findings: Vec<Finding>) -> String {
-        findings.into_iter().map(what).collect::<Vec<_>>().join("; ")
-    }
-
     #[test]
     fn a_whole_cluster_has_nothing_wrong() {
-        let survey = cluster();
-        assert_eq!(
-            [whats(nodes(&survey)), what(keyspace(&survey, &settings())), what(version(survey.version))],
-            ["", "", ""]
-        );
+        assert_eq!(problems(&Survey::Cassandra(cluster()), &settings()).count(), 0);
     }
 
     #[test]
-    fn a_node_that_is_down_is_named() {
-        let mut survey = cluster();
-        survey.nodes[1].is_up = false;
-        assert_eq!(whats(nodes(&survey)), "Cassandra nodes that do not answer here, 1 of 2: 10.0.0.2:9042");
-    }
-
-    #[test]
-    fn a_missing_keyspace_is_told_with_its_name() {
-        let survey = ClusterSurvey { replication: None, ..cluster() };
-        assert_eq!(what(keyspace(&survey, &settings())), "the keyspace `hospital` does not exist");
-    }
-
-    #[test]
-    fn a_table_of_another_shape_is_told_with_the_column() {
-        let state = TableState::Differs("it has no column `spo2` INT".to_owned());
-        let survey = TableSurvey { name: "patient_vitals", state };
-        let told = "the table `patient_vitals` has another shape: it has no column `spo2` INT";
-        assert_eq!(what(table(&survey, &settings())), told);
-    }
-
-    #[test]
-    fn tables_of_a_newer_vitals_are_told_with_both_versions() {
-        let told = "nothing can be stored: the tables have schema version 3, this vitals knows version 2";
-        assert_eq!(what(version(SchemaVersion { found: 3, known: 2 })), told);
-    }
-
-    #[test]
-    fn nodes_that_do_not_agree_are_told() {
-        let survey = ClusterSurvey { schema_agrees: false, ..cluster() };
-        assert_eq!(whats(nodes(&survey)), "the Cassandra nodes do not have the same schema");
+    fn what_is_wrong_is_told_with_its_name() {
+        let mut one_down = cluster();
+        one_down.nodes[1].is_up = false;
+        let differs = TableState::Differs("it has no column `spo2` INT".to_owned());
+        for (survey, expected) in [
+            (one_down, "Cassandra nodes that do not answer here, 1 of 2: 10.0.0.2:9042"),
+            (ClusterSurvey { replication: None, ..cluster() }, "the keyspace `hospital` does not exist"),
+            (ClusterSurvey { schema_agrees: false, ..cluster() }, "the Cassandra nodes do not have the same schema"),
+            (
+                ClusterSurvey { tables: vec![TableSurvey { name: "patient_vitals", state: differs }], ..cluster() },
+                "the table `patient_vitals` has another shape: it has no column `spo2` INT",
+            ),
+            (
+                ClusterSurvey { version: SchemaVersion { found: 3, known: 2 }, ..cluster() },
+                "nothing can be stored: the tables have schema version 3, this vitals knows version 2",
+            ),
+        ] {
+            let whats: Vec<_> = problems(&Survey::Cassandra(survey), &settings()).map(|wrong| wrong.what).collect();
+            assert_eq!(whats, [expected]);
+        }
     }
 }

@@ -4,14 +4,24 @@ use proptest::prelude::*;
 
 use super::*;
 
+fn assign(ledger: &mut Ledger, assignment: u64, start: i64, end: i64) {
+    ledger.assign(assignment);
+    ledger.add(0, start, end);
+}
+
 fn ledger(start: i64) -> Ledger {
     let mut ledger = Ledger::default();
-    ledger.assign(1);
-    ledger.add(0, start, start);
+    assign(&mut ledger, 1, start, start);
     ledger
 }
 
-/// What can be committed, by partition.
+/// A ledger that has admitted offset 0.
+fn admitted() -> (Ledger, InFlight) {
+    let mut ledger = ledger(0);
+    let in_flight = ledger.admit(0, 0).expect("ours");
+    (ledger, in_flight)
+}
+
 fn offsets(ledger: &Ledger) -> Vec<(i32, i64)> {
     ledger.committable().iter().map(|position| (position.partition, position.offset)).collect()
 }
@@ -26,8 +36,7 @@ const SETTLE_TIME: Duration = Duration::from_secs(16);
 /// A ledger of a store that may forget, with one record that was acknowledged and marked at second 1.
 fn delayed() -> Ledger {
     let mut ledger = Ledger::new(SETTLE_TIME);
-    ledger.assign(1);
-    ledger.add(0, 0, 9);
+    assign(&mut ledger, 1, 0, 9);
     let in_flight = ledger.admit(0, 0).expect("ours");
     ledger.acknowledge(in_flight);
     ledger.mark(Duration::from_secs(1));
@@ -67,8 +76,7 @@ fn after_a_rewind_nothing_is_committable_until_it_is_settled_once_more_and_durab
     ledger.take_away();
     assert_eq!(offsets(&ledger), []);
     ledger.confirm(Duration::from_secs(99));
-    ledger.assign(2);
-    ledger.add(0, 0, 9);
+    assign(&mut ledger, 2, 0, 9);
     let again = ledger.admit(0, 0).expect("ours");
     let new = ledger.admit(0, 1).expect("ours");
     assert!(again.is_again && !new.is_again);
@@ -93,8 +101,7 @@ fn what_was_seen_is_known_until_the_topic_is_another_one() {
 #[test]
 fn what_was_taken_away_is_unfinished_until_it_is_settled_and_committed() {
     for (acknowledged, committed) in [(false, false), (true, false), (true, true)] {
-        let mut ledger = ledger(0);
-        let in_flight = ledger.admit(0, 0).expect("ours");
+        let (mut ledger, in_flight) = admitted();
         if acknowledged {
             ledger.acknowledge(in_flight);
         }
@@ -103,8 +110,7 @@ fn what_was_taken_away_is_unfinished_until_it_is_settled_and_committed() {
         }
         ledger.take_away();
         assert_eq!(ledger.has_unfinished(), !(acknowledged && committed));
-        ledger.assign(2);
-        ledger.add(0, 0, 9);
+        assign(&mut ledger, 2, 0, 9);
         assert!(!ledger.has_unfinished() && !ledger.has_caught_up(), "ours again, and read again");
         ledger.admit(0, 0).expect("ours");
         assert!(ledger.has_caught_up());
@@ -118,15 +124,13 @@ fn what_comes_again_is_a_repeat_where_it_was_settled_before() {
     ledger.acknowledge(in_flight[1]);
     ledger.take_away();
     for assignment in [2, 3] {
-        ledger.assign(assignment);
-        ledger.add(0, 0, 9);
+        assign(&mut ledger, assignment, 0, 9);
         let again = ledger.admit(0, 0).expect("ours");
         assert!(again.is_again && !again.is_repeat);
         // Taken away again before the others came.
         ledger.take_away();
     }
-    ledger.assign(4);
-    ledger.add(0, 0, 9);
+    assign(&mut ledger, 4, 0, 9);
     let repeats: Vec<_> = (0..4).filter_map(|offset| ledger.admit(0, offset)).map(|again| again.is_repeat).collect();
     assert_eq!(repeats, [false, true, false, false]);
 }
@@ -136,8 +140,7 @@ fn of_a_log_that_ends_earlier_now_no_more_is_awaited() {
     let mut ledger = ledger(0);
     (0..5).filter_map(|offset| ledger.admit(0, offset)).count();
     ledger.take_away();
-    ledger.assign(2);
-    ledger.add(0, 0, 1);
+    assign(&mut ledger, 2, 0, 1);
     assert!(ledger.has_seen(0, 0) && !ledger.has_seen(0, 1));
     ledger.admit(0, 0).expect("ours");
     assert!(ledger.has_caught_up());
@@ -153,7 +156,7 @@ fn a_mark_of_the_old_log_confirms_nothing_of_the_new_one() {
 }
 
 #[test]
-fn only_the_contiguous_settled_prefix_is_committable() {
+fn only_the_contiguous_settled_prefix_is_committable_and_what_is_committed_is_no_news() {
     let mut ledger = ledger(10);
     let in_flight: Vec<_> = (10..13).filter_map(|offset| ledger.admit(0, offset)).collect();
     ledger.acknowledge(in_flight[1]);
@@ -162,14 +165,7 @@ fn only_the_contiguous_settled_prefix_is_committable() {
     assert_eq!(offsets(&ledger), [(0, 12)]);
     ledger.acknowledge(in_flight[2]);
     assert_eq!(offsets(&ledger), [(0, 13)]);
-}
-
-#[test]
-fn what_is_committed_is_no_news() {
-    let mut ledger = ledger(0);
-    let in_flight = ledger.admit(0, 0).expect("ours");
-    ledger.acknowledge(in_flight);
-    ledger.committed(at(1));
+    ledger.committed(at(13));
     assert_eq!(offsets(&ledger), []);
 }
 
@@ -194,13 +190,11 @@ fn an_offset_is_admitted_once() {
 
 #[test]
 fn nothing_is_committable_after_a_revocation_and_late_results_are_dropped() {
-    let mut ledger = ledger(0);
-    let late = ledger.admit(0, 0).expect("ours");
+    let (mut ledger, late) = admitted();
     ledger.take_away();
     ledger.acknowledge(late);
     assert_eq!(offsets(&ledger), []);
-    ledger.assign(2);
-    ledger.add(0, 0, 0);
+    assign(&mut ledger, 2, 0, 0);
     let again = ledger.admit(0, 0).expect("ours again");
     ledger.acknowledge(late);
     assert_eq!(offsets(&ledger), []);
@@ -224,8 +218,7 @@ fn a_log_made_anew_is_read_from_its_start() {
 
 #[test]
 fn what_was_taken_up_of_a_topic_that_another_replaced_is_still_to_be_stored_and_commits_nothing() {
-    let mut ledger = ledger(0);
-    let old = ledger.admit(0, 0).expect("ours");
+    let (mut ledger, old) = admitted();
     ledger.assign(2);
     ledger.forget_seen();
     ledger.add(0, 0, 1);
@@ -235,15 +228,13 @@ fn what_was_taken_up_of_a_topic_that_another_replaced_is_still_to_be_stored_and_
     let fresh = ledger.admit(0, 0).expect("the new topic");
     assert!(!fresh.is_again);
     ledger.take_away();
-    ledger.assign(3);
-    ledger.add(0, 0, 1);
+    assign(&mut ledger, 3, 0, 1);
     assert!(!ledger.awaits(&old) && !ledger.awaits(&fresh), "who has the partition next reads it again");
 }
 
 #[test]
 fn an_offset_of_the_old_log_that_was_committed_late_is_taken_back() {
-    let mut ledger = ledger(0);
-    let old = ledger.admit(0, 0).expect("ours");
+    let (mut ledger, old) = admitted();
     ledger.acknowledge(old);
     assert_eq!(offsets(&ledger), [(0, 1)]);
     ledger.jump_to(0, 0, 5);
@@ -256,8 +247,7 @@ fn an_offset_of_the_old_log_that_was_committed_late_is_taken_back() {
 
 #[test]
 fn behind_messages_that_are_gone_the_ones_before_them_are_still_awaited() {
-    let mut ledger = ledger(0);
-    let before = ledger.admit(0, 0).expect("ours");
+    let (mut ledger, before) = admitted();
     ledger.skip_to(0, 20);
     assert!(ledger.awaits(&before));
     assert_eq!(offsets(&ledger), []);
@@ -267,8 +257,7 @@ fn behind_messages_that_are_gone_the_ones_before_them_are_still_awaited() {
 
 #[test]
 fn a_record_of_the_old_log_does_not_settle_the_one_that_has_its_offset_now() {
-    let mut ledger = ledger(0);
-    let old = ledger.admit(0, 0).expect("ours");
+    let (mut ledger, old) = admitted();
     ledger.jump_to(0, 0, 5);
     ledger.admit(0, 0).expect("the new log");
     ledger.acknowledge(old);
@@ -276,7 +265,7 @@ fn a_record_of_the_old_log_does_not_settle_the_one_that_has_its_offset_now() {
 }
 
 #[test]
-fn the_end_is_reached_when_every_partition_is_read_up_to_it() {
+fn the_end_is_reached_when_every_partition_is_read_up_to_it_and_a_log_made_anew_has_its_own() {
     let mut ledger = Ledger::default();
     ledger.assign(1);
     assert!(ledger.is_at_end());
@@ -285,13 +274,6 @@ fn the_end_is_reached_when_every_partition_is_read_up_to_it() {
     assert!(!ledger.is_at_end());
     ledger.skip_to(0, 2);
     assert!(ledger.is_at_end());
-}
-
-#[test]
-fn a_log_made_anew_has_an_end_of_its_own() {
-    let mut ledger = Ledger::default();
-    ledger.assign(1);
-    ledger.add(0, 100, 200);
     ledger.jump_to(0, 0, 1);
     assert!(!ledger.is_at_end());
     ledger.skip_to(0, 1);

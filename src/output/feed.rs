@@ -24,14 +24,9 @@ pub struct Feed {
     /// Why standard output takes nothing any more.
     failed: Arc<Mutex<Option<OutputError>>>,
     left_out: u64,
-    gap: Option<Gap>,
+    /// Where lines are being left out: whether somebody was told.
+    gap: Option<bool>,
     told: Option<Instant>,
-}
-
-/// Lines are being left out.
-#[derive(Clone, Copy)]
-struct Gap {
-    is_told: bool,
 }
 
 /// What became of the lines.
@@ -43,10 +38,11 @@ pub struct Shown {
     pub failed: Option<OutputError>,
 }
 
-impl Feed {
-    pub(super) fn new(output: &Output) -> Self {
+impl Output {
+    /// Lines for standard output that never hold up who prints them.
+    pub fn feed(&self) -> Feed {
         let failed: Arc<Mutex<Option<OutputError>>> = Arc::default();
-        let (stdout, why) = (output.clone(), Arc::clone(&failed));
+        let (stdout, why) = (self.clone(), Arc::clone(&failed));
         let queue = Queue::new(LIMIT_BYTES, move |lines: Vec<Vec<u8>>| {
             if lock(&why).is_none()
                 && let Err(error) = stdout.write(&lines.concat()).and_then(|()| stdout.flush())
@@ -57,9 +53,11 @@ impl Feed {
                 *lock(&why) = Some(error);
             }
         });
-        Self { output: output.clone(), queue, failed, left_out: 0, gap: None, told: None }
+        Feed { output: self.clone(), queue, failed, left_out: 0, gap: None, told: None }
     }
+}
 
+impl Feed {
     /// Prints a line, or several at once, when standard output takes it. Never waits.
     pub fn line(&mut self, line: impl Into<Text>) {
         let line = self.output.dressed(&line.into().plain('\n'));
@@ -81,19 +79,16 @@ impl Feed {
     }
 
     /// Whether nothing waits to be printed.
-    #[must_use]
     pub fn is_idle(&self) -> bool {
         self.queue.len() == 0
     }
 
     /// Whether standard output takes nothing any more, because its reader has gone or for another reason.
-    #[must_use]
     pub fn has_failed(&self) -> bool {
         lock(&self.failed).is_some()
     }
 
     /// Whether the reader of standard output has gone.
-    #[must_use]
     pub fn is_closed(&self) -> bool {
         matches!(*lock(&self.failed), Some(OutputError::Closed))
     }
@@ -124,9 +119,7 @@ impl Feed {
         let size = bytes.capacity();
         if self.gap.is_some() && self.queue.bytes() > RESUME_BYTES || !self.queue.offer(bytes, size) {
             self.leave_out();
-        } else if let Some(gap) = self.gap.take()
-            && gap.is_told
-        {
+        } else if self.gap.take() == Some(true) {
             self.output.note(format_args!("standard output is read again; {} so far not shown", self.left_out));
         }
     }
@@ -135,7 +128,7 @@ impl Feed {
         self.left_out = self.left_out.saturating_add(1);
         if self.gap.is_none() {
             let is_told = self.told.is_none_or(|told| told.elapsed() >= TELL_AGAIN);
-            self.gap = Some(Gap { is_told });
+            self.gap = Some(is_told);
             if is_told {
                 self.told = Some(Instant::now());
                 self.output.note(
@@ -144,12 +137,6 @@ impl Feed {
                 );
             }
         }
-    }
-}
-
-impl std::fmt::Debug for Feed {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Feed").field("left_out", &self.left_out).finish_non_exhaustive()
     }
 }
 

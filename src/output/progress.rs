@@ -26,14 +26,15 @@ enum Shape {
     Plain { output: Output, last: Option<(Instant, String)> },
 }
 
-impl Progress {
-    pub(super) fn new(output: &Output, total: Option<u64>) -> Self {
-        let output = output.clone();
-        let Some(bars) = output.bars().cloned() else {
-            return Self { shape: Shape::Plain { output, last: None } };
+impl Output {
+    /// Begins to show how far something has come, of a `total` if that is known.
+    pub fn progress(&self, total: Option<u64>) -> Progress {
+        let output = self.clone();
+        let Some(bars) = self.streams.bars.clone() else {
+            return Progress { shape: Shape::Plain { output, last: None } };
         };
         let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::hidden());
-        let progress = Self { shape: Shape::Live { output, bar } };
+        let progress = Progress { shape: Shape::Live { output, bar } };
         progress.on_bar(move |bar| {
             // A line that fills the whole width would be broken by the terminal's own echo of ^C, and stay.
             let template = if total.is_some() { "{bar:30} {pos}/{len} {msg}" } else { "{spinner} {msg}" };
@@ -43,7 +44,9 @@ impl Progress {
         });
         progress
     }
+}
 
+impl Progress {
     /// Does something with the live line, if there is one. A terminal that takes nothing would hold up whoever does.
     fn on_bar(&self, change: impl FnOnce(&ProgressBar) + Send + 'static) {
         if let Shape::Live { output, bar } = &self.shape {
@@ -54,7 +57,6 @@ impl Progress {
     }
 
     /// Whether there is a live line; if not, messages are printed seldom.
-    #[must_use]
     pub fn is_live(&self) -> bool {
         matches!(self.shape, Shape::Live { .. })
     }

@@ -56,12 +56,10 @@ impl<T: Send + 'static> Queue<T> {
         has_room
     }
 
-    /// How many bytes wait.
     pub(super) fn bytes(&self) -> usize {
         lock(&self.shared.state).bytes
     }
 
-    /// How many items are not printed yet.
     pub(super) fn len(&self) -> usize {
         let state = lock(&self.shared.state);
         state.waiting.len().saturating_add(state.being_printed)
@@ -82,7 +80,6 @@ impl<T: Send + 'static> Queue<T> {
         }
     }
 
-    /// Waits until everything is printed. Cancel safe.
     pub(super) async fn settled(&self) {
         loop {
             let printed = self.shared.printed.notified();

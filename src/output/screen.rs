@@ -16,19 +16,19 @@ use ratatui::backend::CrosstermBackend;
 use ratatui::layout::Size;
 use ratatui::{Frame, Terminal};
 
-use super::{Output, OutputError, is_in_foreground, lock};
+use super::{Output, OutputError, lock};
 
 /// Lines of talk that are held back at most; later ones are dropped, since the first ones tell the cause.
 const HELD_NOTES: usize = 100;
 
 /// Whether the screen is open, and the talk that waits for its end.
 #[derive(Debug, Default)]
-pub(super) struct Stage {
+pub(super) struct ScreenState {
     open: bool,
     held: Vec<String>,
 }
 
-impl Stage {
+impl ScreenState {
     /// Keeps `text` where the screen is open; gives it back where it can be printed.
     pub(super) fn hold(&mut self, text: String) -> Option<String> {
         if !self.open {
@@ -42,29 +42,20 @@ impl Stage {
 }
 
 /// A key as the screen understands it.
+#[expect(missing_docs, reason = "keys are called by their names")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Key {
-    /// A character.
     Char(char),
     /// Ctrl+C: with a full screen it comes as a key, not as a signal.
     Interrupt,
-    /// Escape.
     Escape,
-    /// Enter.
     Enter,
-    /// Backspace.
     Backspace,
-    /// One line up.
     Up,
-    /// One line down.
     Down,
-    /// One page up.
     PageUp,
-    /// One page down.
     PageDown,
-    /// To the beginning.
     Home,
-    /// To the end.
     End,
 }
 
@@ -80,54 +71,33 @@ pub enum Input {
 /// The full screen. The terminal is given back when this is dropped.
 pub struct Screen {
     output: Output,
-    terminal: Terminal<CrosstermBackend<Paper>>,
+    terminal: Terminal<CrosstermBackend<StdoutWriter>>,
     inputs: EventStream,
 }
 
 impl Screen {
-    /// Takes the terminal over. `None` where there is none that could be: standard output goes elsewhere or cannot be
-    /// drawn on, no keys can be read, or the terminal is another job's.
-    ///
-    /// # Errors
-    /// The terminal does not take what is written.
-    pub(super) fn open(output: &Output) -> Result<Option<Self>, OutputError> {
-        // Who changes a terminal's mode in the background is stopped by the system, for ever.
-        if !output.stdout_is_screen() || !is_in_foreground() || enable_raw_mode().is_err() {
-            return Ok(None);
-        }
-        lock(&output.streams.stage).open = true;
-        // From here on whatever fails gives the terminal back.
-        let guard = GiveBack(output);
-        execute!(Paper(output.clone()), EnterAlternateScreen)?;
-        let terminal = Terminal::new(CrosstermBackend::new(Paper(output.clone())))?;
+    fn enter(output: &Output) -> Result<Self, OutputError> {
+        execute!(StdoutWriter(output.clone()), EnterAlternateScreen)?;
+        let terminal = Terminal::new(CrosstermBackend::new(StdoutWriter(output.clone())))?;
         // It has an opinion on NO_COLOR of its own; --color decides.
         force_color_output(output.color().is_on(true));
-        let inputs = EventStream::new();
-        std::mem::forget(guard);
-        Ok(Some(Self { output: output.clone(), terminal, inputs }))
+        Ok(Self { output: output.clone(), terminal, inputs: EventStream::new() })
     }
 
     /// Draws. After [`Output::leave_screen`] nothing is drawn any more.
-    ///
-    /// # Errors
-    /// The terminal does not take what is written.
     pub fn draw(&mut self, draw: impl FnOnce(&mut Frame<'_>)) -> Result<(), OutputError> {
-        if self.output.screen_is_open() {
+        if lock(&self.output.streams.screen).open {
             self.terminal.draw(draw)?;
         }
         Ok(())
     }
 
     /// Whether colours are wanted.
-    #[must_use]
     pub fn has_colors(&self) -> bool {
         self.output.color().is_on(true)
     }
 
     /// The size of the window, in characters.
-    ///
-    /// # Errors
-    /// The terminal does not tell.
     pub fn size(&self) -> Result<Size, OutputError> {
         Ok(self.terminal.size()?)
     }
@@ -164,44 +134,38 @@ impl std::fmt::Debug for Screen {
     }
 }
 
-struct GiveBack<'a>(&'a Output);
-
-impl Drop for GiveBack<'_> {
-    fn drop(&mut self) {
-        self.0.leave_screen();
-    }
-}
-
 impl Output {
-    /// Opens a full screen. `None` where there is no terminal for it.
-    ///
-    /// # Errors
-    /// The terminal does not take what is written.
+    /// Takes the terminal over. `None` where there is none that could be: standard output goes elsewhere or cannot be
+    /// drawn on, no keys can be read, or the terminal is another job's.
     pub fn open_screen(&self) -> Result<Option<Screen>, OutputError> {
-        Screen::open(self)
+        // Who changes a terminal's mode in the background is stopped by the system, for ever.
+        if !self.stdout_is_screen() || !is_in_foreground() || enable_raw_mode().is_err() {
+            return Ok(None);
+        }
+        lock(&self.streams.screen).open = true;
+        let opened = Screen::enter(self);
+        if opened.is_err() {
+            self.leave_screen();
+        }
+        opened.map(Some)
     }
 
     /// Gives the terminal back if a full screen has it, and prints the talk that was held back. A panic is told only
     /// after this.
     pub fn leave_screen(&self) {
-        let stage = std::mem::take(&mut *lock(&self.streams.stage));
-        if stage.open {
+        let state = std::mem::take(&mut *lock(&self.streams.screen));
+        if state.open {
             // A terminal that takes nothing any more needs nothing given back.
-            let _ = execute!(Paper(self.clone()), LeaveAlternateScreen, Show);
+            let _ = execute!(StdoutWriter(self.clone()), LeaveAlternateScreen, Show);
             let _ = disable_raw_mode();
         }
-        stage.held.into_iter().for_each(|text| self.print_talk(text));
-    }
-
-    fn screen_is_open(&self) -> bool {
-        lock(&self.streams.stage).open
+        state.held.into_iter().for_each(|text| self.print_talk(text));
     }
 }
 
-/// Standard output, as the drawing writes to it.
-struct Paper(Output);
+struct StdoutWriter(Output);
 
-impl Write for Paper {
+impl Write for StdoutWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         lock(&self.0.streams.stdout).write(bytes)
     }
@@ -233,6 +197,20 @@ fn key(event: KeyEvent) -> Option<Key> {
     })
 }
 
+/// Whether this program may read the terminal's keys and change its mode. A job in the background, as that which `timeout`
+/// makes, is stopped by the system when it does. Where there is no terminal, nobody is.
+#[cfg(unix)]
+pub fn is_in_foreground() -> bool {
+    let foreground = std::fs::File::open("/dev/tty").ok().and_then(|tty| rustix::termios::tcgetpgrp(tty).ok());
+    foreground.is_none_or(|group| group == rustix::process::getpgrp())
+}
+
+/// Whether this program may read the terminal's keys and change its mode: always.
+#[cfg(not(unix))]
+pub fn is_in_foreground() -> bool {
+    true
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -240,7 +218,7 @@ mod tests {
     #[test]
     fn talk_is_held_back_while_the_screen_is_open_and_printed_when_it_is_left() {
         let (output, memory) = Output::into_memory();
-        lock(&output.streams.stage).open = true;
+        lock(&output.streams.screen).open = true;
         output.note("a note");
         assert_eq!(memory.stderr(), "");
         output.leave_screen();
@@ -252,24 +230,19 @@ mod tests {
 
     #[test]
     fn no_more_than_so_much_talk_is_held_back() {
-        let mut stage = Stage { open: true, held: Vec::new() };
+        let mut state = ScreenState { open: true, held: Vec::new() };
         for _ in 0..=HELD_NOTES {
-            assert_eq!(stage.hold("note".to_owned()), None);
+            assert_eq!(state.hold("note".to_owned()), None);
         }
-        assert_eq!(stage.held.len(), HELD_NOTES);
+        assert_eq!(state.held.len(), HELD_NOTES);
     }
 
     #[test]
-    fn leaving_a_screen_that_is_not_open_prints_nothing() {
+    fn nothing_but_a_terminal_becomes_a_screen_and_one_that_is_not_open_is_left_without_a_trace() {
         let (output, memory) = Output::into_memory();
+        assert!(output.open_screen().unwrap().is_none());
         output.leave_screen();
         assert_eq!((memory.stdout(), memory.stderr()), (String::new(), String::new()));
-    }
-
-    #[test]
-    fn nothing_but_a_terminal_becomes_a_screen() {
-        let (output, _) = Output::into_memory();
-        assert!(output.open_screen().unwrap().is_none());
     }
 
     #[test]

@@ -33,7 +33,6 @@ const DECEPTIVE: [RangeInclusive<char>; 19] = [
     '\u{e0000}'..='\u{e0fff}',
 ];
 
-/// How a character is escaped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Escape {
     /// `\u{202e}`
@@ -43,7 +42,6 @@ pub(super) enum Escape {
 }
 
 /// The text with its control characters escaped: data of others must not move the cursor or change colours.
-#[must_use]
 pub fn visible(text: &str) -> String {
     escaped(text, Escape::Text, char::is_control).into_owned()
 }
@@ -54,7 +52,6 @@ pub(super) fn for_terminal(text: &str, escape: Escape) -> Cow<'_, str> {
 }
 
 /// The text as it may stand in a cell on a terminal: line breaks and tabs are escaped too.
-#[must_use]
 pub fn for_cell(text: &str) -> Cow<'_, str> {
     escaped(text, Escape::Text, is_hidden)
 }

@@ -8,7 +8,8 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 
 use super::bytes::{BYTE_ORDER_MARK, is_utf16};
-use super::number::{self, NumberFlaw};
+use super::number::NumberFlaw;
+use super::sign::BLOOD_PRESSURE;
 use super::{PatientId, Reading, Sign, Signs, Timestamp, json};
 use crate::reading::reject::Reject;
 
@@ -21,9 +22,6 @@ pub const MAX_DEPTH: usize = 32;
 /// Reads one message.
 ///
 /// Keys that are not ours are passed over, but they have to be well-formed too: within the depth, and named once.
-///
-/// # Errors
-/// The reason why the message is refused as a whole.
 pub fn decode(message: &[u8]) -> Result<Reading, Reject> {
     if message.len() > MAX_MESSAGE_BYTES {
         return Err(Reject::TooLarge { bytes: message.len(), limit: MAX_MESSAGE_BYTES });
@@ -46,7 +44,6 @@ fn by_its_beginning(message: &[u8], reject: Reject) -> Reject {
     }
 }
 
-/// What the message says under the keys that are ours.
 #[derive(Default)]
 struct Fields<'a> {
     patient: Option<Cow<'a, str>>,
@@ -59,12 +56,11 @@ impl<'a> Fields<'a> {
         match key {
             "patient_id" => self.patient = json::text(value),
             "timestamp" => self.time = json::text(value),
-            "heart_rate" => self.signs.heart_rate = whole(Sign::HeartRate, value)?,
-            "spo2" => self.signs.spo2 = whole(Sign::Spo2, value)?,
-            "respiratory_rate" => self.signs.respiratory_rate = whole(Sign::RespiratoryRate, value)?,
-            "temperature" => self.signs.temperature = decimal(Sign::Temperature, value)?,
-            "blood_pressure" => self.take_pressure(value)?,
-            _ => well_formed(value, 1)?,
+            BLOOD_PRESSURE => self.take_pressure(value)?,
+            key => match Sign::named(key).filter(|sign| !sign.is_pressure()) {
+                Some(sign) => self.measure(sign, value)?,
+                None => well_formed(value, 1)?,
+            },
         }
         Ok(())
     }
@@ -78,13 +74,23 @@ impl<'a> Fields<'a> {
             _ => reject,
         })?;
         for (key, value) in members {
-            match &*key {
-                "systolic" => self.signs.systolic = whole(Sign::Systolic, value)?,
-                "diastolic" => self.signs.diastolic = whole(Sign::Diastolic, value)?,
-                _ => well_formed(value, 2)?,
+            match Sign::named(&key).filter(|sign| sign.is_pressure()) {
+                Some(sign) => self.measure(sign, value)?,
+                None => well_formed(value, 2)?,
             }
         }
         Ok(())
+    }
+
+    /// Null is a sign that was not measured.
+    fn measure(&mut self, sign: Sign, value: &RawValue) -> Result<(), Reject> {
+        if json::is_null(value) {
+            return Ok(());
+        }
+        self.signs.parse(sign, value.get()).map_err(|flaw| match flaw {
+            NumberFlaw::NotANumber | NumberFlaw::NotWhole => Reject::SignType(sign),
+            NumberFlaw::DoesNotFit => Reject::SignRange(sign),
+        })
     }
 
     fn into_reading(self) -> Result<Reading, Reject> {
@@ -92,30 +98,6 @@ impl<'a> Fields<'a> {
         let time = Timestamp::parse(&self.time.ok_or(Reject::Timestamp)?)?;
         Reading::new(patient, time, self.signs)
     }
-}
-
-/// Takes a whole number; null is a sign that was not measured.
-fn whole(sign: Sign, value: &RawValue) -> Result<Option<i32>, Reject> {
-    measured(sign, value, number::whole)
-}
-
-/// Takes a number in the width of the FLOAT column; null is a sign that was not measured.
-fn decimal(sign: Sign, value: &RawValue) -> Result<Option<f32>, Reject> {
-    measured(sign, value, number::decimal)
-}
-
-fn measured<T>(
-    sign: Sign,
-    value: &RawValue,
-    parse: impl FnOnce(&str) -> Result<T, NumberFlaw>,
-) -> Result<Option<T>, Reject> {
-    if json::is_null(value) {
-        return Ok(None);
-    }
-    parse(value.get()).map(Some).map_err(|flaw| match flaw {
-        NumberFlaw::NotANumber | NumberFlaw::NotWhole => Reject::SignType(sign),
-        NumberFlaw::DoesNotFit => Reject::SignRange(sign),
-    })
 }
 
 /// Looks through a value that is not ours, `depth` levels below the message's outside.

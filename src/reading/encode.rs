@@ -1,59 +1,50 @@
 //! A reading as the message that goes into the topic.
 
-use serde::{Serialize, Serializer};
+use serde::ser::{Serialize, SerializeMap as _, Serializer};
 
-use super::{Reading, Timestamp};
+use super::sign::BLOOD_PRESSURE;
+use super::{Reading, Sign, Signs};
 
 /// A whole reading with an id of a dozen letters takes a little less.
 const USUAL_BYTES: usize = 192;
 
 /// Gives the message of `reading`: compact JSON, keys in the contract's order. Signs that were not measured are left
 /// out.
-#[must_use]
 pub fn encode(reading: &Reading) -> Vec<u8> {
-    let signs = reading.signs();
-    let pressure = Pressure { systolic: signs.systolic, diastolic: signs.diastolic };
-    let message = Message {
-        patient_id: reading.patient().as_str(),
-        timestamp: reading.time(),
-        heart_rate: signs.heart_rate,
-        spo2: signs.spo2,
-        blood_pressure: (signs.systolic.is_some() || signs.diastolic.is_some()).then_some(pressure),
-        respiratory_rate: signs.respiratory_rate,
-        temperature: signs.temperature,
-    };
     let mut bytes = Vec::with_capacity(USUAL_BYTES);
     // Serialising cannot fail: the keys are texts, the numbers are finite, and a Vec takes every byte.
-    let _ = serde_json::to_writer(&mut bytes, &message);
+    let _ = serde_json::to_writer(&mut bytes, &Message(reading));
     bytes
 }
 
-#[derive(Serialize)]
-struct Message<'a> {
-    patient_id: &'a str,
-    #[serde(serialize_with = "shown")]
-    timestamp: Timestamp,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    heart_rate: Option<i32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    spo2: Option<i32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    blood_pressure: Option<Pressure>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    respiratory_rate: Option<i32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    temperature: Option<f32>,
+struct Message<'a>(&'a Reading);
+
+impl Serialize for Message<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Reading { patient, time, signs } = self.0;
+        let mut message = serializer.serialize_map(None)?;
+        message.serialize_entry("patient_id", patient.as_str())?;
+        message.serialize_entry("timestamp", time)?;
+        let mut has_pressure = false;
+        for sign in Sign::ALL {
+            match (sign.is_pressure(), signs.number(sign)) {
+                (false, Some(number)) => message.serialize_entry(sign.name(), &number)?,
+                (true, Some(_)) if !has_pressure => {
+                    message.serialize_entry(BLOOD_PRESSURE, &Pressure(signs))?;
+                    has_pressure = true;
+                }
+                _ => {}
+            }
+        }
+        message.end()
+    }
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "this is how serde calls it")]
-fn shown<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(time)
-}
+struct Pressure<'a>(&'a Signs);
 
-#[derive(Serialize)]
-struct Pressure {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    systolic: Option<i32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    diastolic: Option<i32>,
+impl Serialize for Pressure<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let measured = Sign::ALL.into_iter().filter(|sign| sign.is_pressure());
+        serializer.collect_map(measured.filter_map(|sign| Some((sign.name(), self.0.number(sign)?))))
+    }
 }

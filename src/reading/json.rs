@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::reading::reject::Reject;
@@ -39,17 +40,21 @@ fn are_named_once(members: &Members<'_>) -> bool {
     members.iter().all(|(key, _)| seen.insert(key))
 }
 
-/// Takes `text` as one JSON list.
 pub(crate) fn list(text: &str) -> Result<Vec<&RawValue>, Reject> {
     serde_json::from_str(text).map_err(|error| not_json(&error))
 }
 
-/// The text that `value` writes, if it is a text.
 pub(crate) fn text(value: &RawValue) -> Option<Cow<'_, str>> {
-    serde_json::from_str::<Text<'_>>(value.get()).ok().map(|text| text.0)
+    let quoted = value.get();
+    let between = quoted.strip_prefix('"')?.strip_suffix('"')?;
+    // Without escapes it stands there as it is, and need not be read a second time.
+    if between.contains('\\') {
+        serde_json::from_str(quoted).ok().map(Cow::Owned)
+    } else {
+        Some(Cow::Borrowed(between))
+    }
 }
 
-/// Whether `value` is null.
 pub(crate) fn is_null(value: &RawValue) -> bool {
     value.get() == "null"
 }
@@ -86,28 +91,6 @@ impl<'de> Visitor<'de> for ObjectVisitor {
 }
 
 /// A text that is borrowed where it holds no escapes.
-struct Text<'a>(Cow<'a, str>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_str(TextVisitor)
-    }
-}
-
-struct TextVisitor;
-
-impl<'de> Visitor<'de> for TextVisitor {
-    type Value = Text<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a text")
-    }
-
-    fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Self::Value, E> {
-        Ok(Text(Cow::Borrowed(text)))
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
-        Ok(Text(Cow::Owned(text.to_owned())))
-    }
-}
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);

@@ -8,49 +8,29 @@ use crate::reading::Sign;
 use crate::record::BatchFault;
 
 /// Why a message cannot become a [`Reading`](crate::reading::Reading).
+#[expect(missing_docs, reason = "each message says what it is")]
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Reject {
     /// The record has no value at all: Kafka's tombstone.
     #[error("the record has no value")]
     NullValue,
-    /// The value is longer than [`MAX_MESSAGE_BYTES`](crate::reading::MAX_MESSAGE_BYTES).
     #[error("the message has {bytes} bytes, more than the limit of {limit}")]
-    TooLarge {
-        /// The message's length.
-        bytes: usize,
-        /// The limit in force.
-        limit: usize,
-    },
-    /// The value is not UTF-8, which JSON has to be.
+    TooLarge { bytes: usize, limit: usize },
     #[error("the message is not UTF-8")]
     NotUtf8,
-    /// The value is UTF-16, with or without a byte order mark.
     #[error("the message is UTF-16, not UTF-8")]
     Utf16,
-    /// The value begins with a byte order mark, which JSON does not allow.
     #[error("the message is not JSON: it begins with a byte order mark")]
     ByteOrderMark,
-    /// The value is not one JSON text.
     #[error("the message is not JSON (near line {line}, column {column})")]
-    NotJson {
-        /// Line of the first fault, from 1.
-        line: usize,
-        /// Column of the first fault, from 1.
-        column: usize,
-    },
-    /// The value is JSON, but not an object.
+    NotJson { line: usize, column: usize },
     #[error("the message is not a JSON object")]
     NotAnObject,
-    /// Objects or lists are nested deeper than [`MAX_DEPTH`](crate::reading::MAX_DEPTH).
     #[error("the message is nested deeper than {limit} levels")]
-    TooDeep {
-        /// The limit in force.
-        limit: usize,
-    },
+    TooDeep { limit: usize },
     /// An object names the same key twice, so that readers could disagree about its value.
     #[error("the message names a key twice")]
     DuplicateKey,
-    /// `patient_id` is missing, of another type, empty, too long, or holds control characters.
     #[error("patient_id is missing, or not a text of 1 to 64 bytes without control characters")]
     PatientId,
     /// `timestamp` is missing or not RFC 3339 with an offset, within the years 1 to 9999 of UTC.
@@ -62,10 +42,8 @@ pub enum Reject {
     /// A sign is a number that its column cannot hold; `1e-50` is one for the temperature, since only 0 is left of it.
     #[error("{0} is a number that does not fit")]
     SignRange(Sign),
-    /// `blood_pressure` is there and not an object.
     #[error("blood_pressure is not an object")]
     BloodPressure,
-    /// There is no sign at all.
     #[error("the message has no vital sign")]
     NoSign,
     /// It is a reading, and the store refuses its row for good: a rule of the table's owner forbids it.
@@ -81,7 +59,6 @@ pub const UNDECODABLE_BATCH: &str = "undecodable_batch";
 
 impl Reject {
     /// The stable code that dead letters carry in `vitals.reason`.
-    #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
             Self::NullValue => "null_value",

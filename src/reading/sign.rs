@@ -1,6 +1,13 @@
-//! The six vital signs.
+//! The vital signs. What a sign is called, where it stands and what kind of number it is, is said here alone; messages,
+//! files and columns are made by this table.
 
-/// One of the six vital signs.
+use std::fmt;
+
+use serde::Serialize;
+
+use super::number::{self, NumberFlaw};
+
+/// One of the vital signs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Sign {
     /// Heart rate, /min.
@@ -17,28 +24,91 @@ pub enum Sign {
     Temperature,
 }
 
+/// The object of a message that holds the two pressures.
+pub(super) const BLOOD_PRESSURE: &str = "blood_pressure";
+
+const SIGNS: usize = 6;
+
+/// The columns of the table of readings, in its order: the key, then the signs.
+pub const COLUMNS: [&str; 2 + SIGNS] = {
+    let [a, b, c, d, e, f] = Sign::ALL;
+    ["patient_id", "timestamp", a.name(), b.name(), c.name(), d.name(), e.name(), f.name()]
+};
+
 impl Sign {
     /// All signs, in the order of the table's columns.
-    pub const ALL: [Self; 6] =
+    pub const ALL: [Self; SIGNS] =
         [Self::HeartRate, Self::Spo2, Self::Systolic, Self::Diastolic, Self::RespiratoryRate, Self::Temperature];
 
-    /// The sign's name in messages, CSV files and columns.
-    #[must_use]
-    pub fn name(self) -> &'static str {
+    /// Its name in messages, files and columns, and the heading of its column for people.
+    const fn names(self) -> (&'static str, &'static str) {
         match self {
-            Self::HeartRate => "heart_rate",
-            Self::Spo2 => "spo2",
-            Self::Systolic => "systolic",
-            Self::Diastolic => "diastolic",
-            Self::RespiratoryRate => "respiratory_rate",
-            Self::Temperature => "temperature",
+            Self::HeartRate => ("heart_rate", "HR"),
+            Self::Spo2 => ("spo2", "SPO2"),
+            Self::Systolic => ("systolic", "SYS"),
+            Self::Diastolic => ("diastolic", "DIA"),
+            Self::RespiratoryRate => ("respiratory_rate", "RR"),
+            Self::Temperature => ("temperature", "TEMP"),
+        }
+    }
+
+    /// The sign's name in messages, CSV files and columns.
+    pub const fn name(self) -> &'static str {
+        self.names().0
+    }
+
+    /// The heading of its column for people.
+    pub const fn heading(self) -> &'static str {
+        self.names().1
+    }
+
+    /// The sign of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|sign| sign.name() == name)
+    }
+
+    /// Whether a message has it in the object [`BLOOD_PRESSURE`], and not in itself.
+    pub(super) const fn is_pressure(self) -> bool {
+        matches!(self, Self::Systolic | Self::Diastolic)
+    }
+}
+
+impl fmt::Display for Sign {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What was measured of one sign, in the type of its column.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Number {
+    /// Of an INT column.
+    Whole(i32),
+    /// Of a FLOAT column.
+    Decimal(f32),
+}
+
+impl From<Number> for f64 {
+    fn from(number: Number) -> Self {
+        match number {
+            Number::Whole(number) => number.into(),
+            Number::Decimal(number) => number.into(),
         }
     }
 }
 
-impl std::fmt::Display for Sign {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.name())
+/// A decimal as the shortest text that means the same number in the width of the FLOAT column: 36.8, 37.0, 1e-45. What
+/// JSON has no number for has a name, as cqlsh writes it: NaN, Infinity, -Infinity.
+impl fmt::Display for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Whole(number) => write!(f, "{number}"),
+            Self::Decimal(f32::INFINITY) => f.write_str("Infinity"),
+            Self::Decimal(f32::NEG_INFINITY) => f.write_str("-Infinity"),
+            // Debug keeps the point of a whole number.
+            Self::Decimal(number) => write!(f, "{number:?}"),
+        }
     }
 }
 
@@ -62,22 +132,38 @@ pub struct Signs {
 
 impl Signs {
     /// Whether nothing was measured.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 
     /// The value of `sign`, if it was measured.
-    #[must_use]
-    pub fn get(&self, sign: Sign) -> Option<f64> {
+    pub fn number(&self, sign: Sign) -> Option<Number> {
         match sign {
-            Sign::HeartRate => self.heart_rate.map(f64::from),
-            Sign::Spo2 => self.spo2.map(f64::from),
-            Sign::Systolic => self.systolic.map(f64::from),
-            Sign::Diastolic => self.diastolic.map(f64::from),
-            Sign::RespiratoryRate => self.respiratory_rate.map(f64::from),
-            Sign::Temperature => self.temperature.map(f64::from),
+            Sign::HeartRate => self.heart_rate.map(Number::Whole),
+            Sign::Spo2 => self.spo2.map(Number::Whole),
+            Sign::Systolic => self.systolic.map(Number::Whole),
+            Sign::Diastolic => self.diastolic.map(Number::Whole),
+            Sign::RespiratoryRate => self.respiratory_rate.map(Number::Whole),
+            Sign::Temperature => self.temperature.map(Number::Decimal),
         }
+    }
+
+    /// The same, whatever the type of its column.
+    pub fn get(&self, sign: Sign) -> Option<f64> {
+        self.number(sign).map(f64::from)
+    }
+
+    /// Takes the number that `text` writes as the value of `sign`.
+    pub fn parse(&mut self, sign: Sign, text: &str) -> Result<(), NumberFlaw> {
+        match sign {
+            Sign::HeartRate => self.heart_rate = Some(number::whole(text)?),
+            Sign::Spo2 => self.spo2 = Some(number::whole(text)?),
+            Sign::Systolic => self.systolic = Some(number::whole(text)?),
+            Sign::Diastolic => self.diastolic = Some(number::whole(text)?),
+            Sign::RespiratoryRate => self.respiratory_rate = Some(number::whole(text)?),
+            Sign::Temperature => self.temperature = Some(number::decimal(text)?),
+        }
+        Ok(())
     }
 
     /// Takes the signs of `later` over these; what `later` does not carry stays.

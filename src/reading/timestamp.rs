@@ -1,6 +1,7 @@
 //! The moment of a reading.
 
-use chrono::{DateTime, Datelike, NaiveDateTime, Timelike, Utc};
+use chrono::{DateTime, Datelike, Timelike, Utc};
+use serde::{Serialize, Serializer};
 
 use crate::reading::reject::Reject;
 
@@ -32,9 +33,6 @@ impl Timestamp {
     }
 
     /// The moment `utc`, cut to the microsecond.
-    ///
-    /// # Errors
-    /// [`Reject::Timestamp`] where it lies outside the years 1 to 9999.
     pub fn from_utc(utc: DateTime<Utc>) -> Result<Self, Reject> {
         let micros = utc.timestamp_micros();
         let moment = DateTime::from_timestamp_micros(micros).ok_or(Reject::Timestamp)?;
@@ -42,21 +40,16 @@ impl Timestamp {
     }
 
     /// The moment as microseconds since 1970-01-01T00:00:00Z.
-    #[must_use]
     pub fn as_micros(self) -> i64 {
         self.micros
-    }
-
-    fn utc(self) -> NaiveDateTime {
-        // The range was checked when this was made, so the fallback is never taken.
-        DateTime::from_timestamp_micros(self.micros).unwrap_or_default().naive_utc()
     }
 }
 
 /// Digit by digit, since it is written for every reading and every alert.
 impl std::fmt::Display for Timestamp {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let utc = self.utc();
+        // The range was checked when this was made, so the fallback is never taken.
+        let utc = DateTime::from_timestamp_micros(self.micros).unwrap_or_default().naive_utc();
         let mut text = *b"0000-00-00T00:00:00.000000+00:00";
         let (whole, rest) = text.split_at_mut(WHOLE_LENGTH);
         let places = [
@@ -78,6 +71,12 @@ impl std::fmt::Display for Timestamp {
             &[whole, rest]
         };
         parts.iter().try_for_each(|part| f.write_str(std::str::from_utf8(part).unwrap_or_default()))
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 

@@ -1,5 +1,6 @@
 use super::*;
 use crate::archive::encode;
+use crate::reading::number::NumberFlaw;
 
 fn read(text: &str, format: Format) -> (Vec<Entry>, Vec<String>) {
     let mut rows = Rows::new(io::BufReader::with_capacity(7, text.as_bytes()), format).unwrap();

@@ -1,17 +1,16 @@
-//! The store.
+//! The store, and the folder of the embedded broker.
 
 use std::path::Path;
 
-use super::address::{self, Servers};
-use super::check::Sheet;
+use super::Checks;
+use super::servers::Servers;
 use crate::app;
+use crate::broker::folder::{FolderState, inspect};
 use crate::diagnose::store::NOTHING_STORED;
-use crate::diagnose::{self, Problem};
-use crate::disk;
+use crate::diagnose::{self, Finding};
 use crate::settings::Settings;
-use crate::store::StoreAddress;
 use crate::store::cassandra::probe;
-use crate::store::{AnyStore, SchemaVersion, StoreError, Survey, TableSurvey};
+use crate::store::{SchemaVersion, StoreAddress, StoreError, Survey, TableSurvey};
 
 const PROTOCOL: &str = "store_protocol";
 const NODES: &str = "store_nodes";
@@ -26,88 +25,90 @@ const OF_CASSANDRA: [&str; 8] =
     ["store_address", "store_port", PROTOCOL, NODES, KEYSPACE, VERSION, READINGS_TABLE, ALERTS_TABLE];
 const OF_SQLITE: [&str; 5] = [FILE, VERSION, READINGS_TABLE, ALERTS_TABLE, ROOM];
 
-/// The checks of the store that the settings name.
-pub(super) fn checks(settings: &Settings) -> &'static [&'static str] {
+const BROKER_FOLDER: &str = "broker_folder";
+const BROKER_ROOM: &str = "broker_room";
+
+pub(super) fn checks_of(settings: &Settings) -> &'static [&'static str] {
     match settings.store {
         StoreAddress::Cassandra { .. } => &OF_CASSANDRA,
         StoreAddress::Sqlite { .. } => &OF_SQLITE,
     }
 }
 
-pub(super) async fn examine(settings: &Settings, sheet: &mut Sheet) {
+pub(super) async fn examine(settings: &Settings, checks: &mut Checks) {
     match &settings.store {
-        StoreAddress::Cassandra { nodes, .. } => cassandra(settings, nodes, sheet).await,
-        StoreAddress::Sqlite { path } => sqlite(settings, path, sheet).await,
+        StoreAddress::Cassandra { nodes, .. } => cassandra(settings, nodes, checks).await,
+        StoreAddress::Sqlite { path } => sqlite(settings, path, checks).await,
     }
 }
 
-async fn cassandra(settings: &Settings, nodes: &[String], sheet: &mut Sheet) {
+async fn cassandra(settings: &Settings, nodes: &[String], checks: &mut Checks) {
     let [address_check, port_check, ..] = OF_CASSANDRA;
     let start = "start it: cargo xtask services up, or docker compose up -d; or correct --store".to_owned();
     let servers = Servers { addresses: nodes, address_check, port_check, option: "--store", start };
-    if address::examine(&servers, sheet).await.is_empty() {
+    if servers.reach(checks).await.is_empty() {
         return;
     }
     if let Err(error) = probe::probe(nodes).await {
-        return sheet.fail_of(PROTOCOL, &error, NOTHING_STORED);
+        return checks.note(PROTOCOL, Finding::fail_of(&error, NOTHING_STORED));
     }
-    sheet.ok(PROTOCOL, "it speaks CQL, and lets us in");
+    checks.note(PROTOCOL, Finding::ok("it speaks CQL, and lets us in"));
     let survey = match survey(settings).await {
         Ok(Survey::Cassandra(survey)) => survey,
         Ok(Survey::Sqlite(_)) => return,
-        Err(error) => return sheet.fail_of(NODES, &error, NOTHING_STORED),
+        Err(error) => return checks.note(NODES, Finding::fail_of(&error, NOTHING_STORED)),
     };
-    if let Some(worst) = diagnose::store::nodes(&survey).into_iter().next() {
-        sheet.note(NODES, worst);
-    }
-    sheet.note(KEYSPACE, diagnose::store::keyspace(&survey, settings));
+    checks.note_worst(NODES, diagnose::store::nodes(&survey));
+    checks.note(KEYSPACE, diagnose::store::keyspace(&survey, settings));
     if survey.replication.is_some() {
-        schema(settings, survey.version, &survey.tables, sheet);
+        schema(settings, survey.version, &survey.tables, checks);
     }
 }
 
 async fn survey(settings: &Settings) -> Result<Survey, StoreError> {
-    let store: AnyStore = app::open_store(settings).await?;
-    store.survey().await
+    app::open_store(settings).await?.survey().await
 }
 
-fn schema(settings: &Settings, version: SchemaVersion, tables: &[TableSurvey], sheet: &mut Sheet) {
-    sheet.note(VERSION, diagnose::store::version(version));
+fn schema(settings: &Settings, version: SchemaVersion, tables: &[TableSurvey], checks: &mut Checks) {
+    checks.note(VERSION, diagnose::store::version(version));
     for (check, table) in [READINGS_TABLE, ALERTS_TABLE].into_iter().zip(tables) {
-        sheet.note(check, diagnose::store::table(table, settings));
+        checks.note(check, diagnose::store::table(table, settings));
     }
 }
 
-async fn sqlite(settings: &Settings, path: &Path, sheet: &mut Sheet) {
+async fn sqlite(settings: &Settings, path: &Path, checks: &mut Checks) {
     match survey(settings).await {
         Ok(Survey::Sqlite(file)) => {
-            sheet.note(FILE, diagnose::store::file(&file, settings));
-            schema(settings, file.version, &file.tables, sheet);
+            checks.note(FILE, diagnose::store::file(&file, settings));
+            schema(settings, file.version, &file.tables, checks);
         }
         Ok(Survey::Cassandra(_)) => {}
-        Err(error) => sheet.fail_of(FILE, &error, NOTHING_STORED),
+        Err(error) => checks.note(FILE, Finding::fail_of(&error, NOTHING_STORED)),
     }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    room(ROOM, folder, sheet).await;
+    checks.note_if_made(ROOM, diagnose::store::room(folder).await);
 }
 
-/// Whether `folder` takes what is written to it. One that is not there is another check's.
-pub(super) async fn room(check: &'static str, folder: &Path, sheet: &mut Sheet) {
-    if !folder.is_dir() {
-        return;
-    }
-    let tried = folder.to_owned();
-    let outcome = tokio::task::spawn_blocking(move || disk::try_out(&tried)).await;
-    match outcome {
-        Ok(Ok(())) => sheet.ok(check, format!("{} can be written to, and has room", folder.display())),
-        Ok(Err(error)) => {
-            let what = format!("{} cannot be written to: {error}", folder.display());
-            sheet.fail(
-                check,
-                Problem::new(what, "check who may write there, and the room on its disk"),
-                NOTHING_STORED,
-            );
-        }
-        Err(_) => {}
-    }
+/// The folder of the embedded broker, where the profile is that of it. `answers` tells whether a broker answers where the
+/// settings say.
+pub(super) async fn broker_folder(settings: &Settings, answers: bool, checks: &mut Checks) {
+    let Some(folder) = settings.data_folder.as_ref().filter(|_| settings.is_embedded()) else { return };
+    let folder = folder.join("broker");
+    let shown = folder.display();
+    checks.note(
+        BROKER_FOLDER,
+        match inspect(&folder) {
+            Ok(FolderState::InUse { pid }) if answers => Finding::ok(format!("{shown} is in use by process {pid}")),
+            Ok(FolderState::InUse { pid }) => Finding::fail(
+                format!("{shown} is in use by process {pid}, and nothing answers where the settings say"),
+                "look where that `vitals up` listens (--listen), and name that with --brokers",
+                "a second broker cannot start on this folder",
+            ),
+            // It may well run on another folder (--data).
+            Ok(FolderState::Free) => Finding::ok(format!("{shown} is there, and no broker runs on it")),
+            Ok(FolderState::Missing) => Finding::ok(format!("{shown} is not there yet (`vitals up` makes it)")),
+            Err(error) => Finding::fail_of(&error, "the broker cannot start on it"),
+        },
+    );
+    checks.note_if_made(BROKER_ROOM, diagnose::store::room(&folder).await);
 }

@@ -1,19 +1,20 @@
 use super::*;
-use crate::diagnose::Problem;
+use crate::settings::{Environment, Flags, resolve};
 
-fn sheet() -> Sheet {
-    let mut sheet = Sheet::default();
-    sheet.ok("settings", "all defaults");
-    sheet.warn("partitions", Problem::new("the topic has one partition", "vitals init"), "only one can read");
-    sheet.fail("keyspace", Problem::new("no keyspace ".repeat(8).trim(), "vitals init"), "nothing is stored");
-    sheet.skip_rest(&["readings_table"]);
-    sheet
+fn checks() -> Checks {
+    let mut checks = Checks::default();
+    checks.note("settings", Finding::ok("all defaults"));
+    checks.note("partitions", Finding::warn("the topic has one partition", "vitals init", "only one can read"));
+    let what = "no keyspace ".repeat(8);
+    checks.note("keyspace", Finding::fail(what.trim(), "vitals init", "nothing is stored"));
+    checks.skip_rest(&["settings", "keyspace", "readings_table"]);
+    checks
 }
 
 fn printed(format: Format) -> (String, String) {
     let (output, memory) = Output::into_memory();
     let args = Args { format: FormatArgs { format: Some(format) } };
-    show(&sheet(), &args, &output).unwrap();
+    show(&checks(), &args, &output).unwrap();
     (memory.stdout(), memory.stderr())
 }
 
@@ -45,4 +46,17 @@ fn programs_get_a_row_a_check() {
         r#""why":"only one can read","cure":"vitals init"}"#
     );
     assert_eq!(lines[1], expected);
+}
+
+#[test]
+fn a_setting_is_told_with_who_gave_it_and_a_misspelt_variable_is_a_warning() {
+    for (variable, expected) in
+        [("VITALS_TOPIC", "topic (by environment VITALS_TOPIC)"), ("VITALS_TOPCI", "did you mean VITALS_TOPIC")]
+    {
+        let environment: Environment = [(variable.into(), "ward".into())].into_iter().collect();
+        let mut checks = Checks::default();
+        examine_settings(&resolve(&Flags::default(), &environment).unwrap(), &mut checks);
+        let [check] = &checks.0[..] else { panic!("{checks:?}") };
+        assert!(check.found().contains(expected), "{}", check.found());
+    }
 }

@@ -17,12 +17,6 @@ const CHUNK_BYTES: usize = 2 * 1024 * 1024;
 /// How many rows go out in one batch; more save little.
 const BATCH_ROWS: usize = 60;
 
-/// Rows that may go out at the same time: no two of them have the same key.
-#[derive(Debug, Default)]
-pub(super) struct Chunk {
-    pub(super) batches: Vec<Batch>,
-}
-
 /// Rows of one patient, the newest first.
 #[derive(Debug, PartialEq)]
 pub(super) struct Batch {
@@ -31,12 +25,10 @@ pub(super) struct Batch {
     pub(super) read: u64,
 }
 
-/// How reading ended.
 #[derive(Debug, Default)]
 pub(super) struct End {
     /// What ended it early.
     pub(super) fault: Option<Fault>,
-    /// Names of columns that were passed over.
     pub(super) unknown: Vec<String>,
 }
 
@@ -44,51 +36,43 @@ pub(super) struct End {
 ///
 /// # Errors
 /// Reading failed; what was read before was sent.
-pub(super) fn feed<R: BufRead>(mut rows: Rows<R>, chunks: &mpsc::Sender<Chunk>) -> Result<End, ReadError> {
-    let mut fault = None;
-    let mut failed = None;
+pub(super) fn feed<R: BufRead>(mut rows: Rows<R>, chunks: &mpsc::Sender<Vec<Batch>>) -> Result<End, ReadError> {
     let mut waiting = Vec::new();
     let mut bytes = 0;
-    loop {
+    let end = loop {
         let row = match rows.next_entry() {
             Ok(Some(Entry::Row(row))) => row,
-            Ok(Some(Entry::Fault(found))) => break fault = Some(found),
-            Ok(None) => break,
-            Err(error) => break failed = Some(error),
+            Ok(Some(Entry::Fault(fault))) => break Ok(Some(fault)),
+            Ok(None) => break Ok(None),
+            Err(error) => break Err(error),
         };
         bytes += row.patient_id.len() + row.timestamp.len();
         waiting.push(row);
         if waiting.len() >= CHUNK_ROWS || bytes >= CHUNK_BYTES {
             bytes = 0;
-            if chunks.blocking_send(Chunk::of(std::mem::take(&mut waiting))).is_err() {
+            if chunks.blocking_send(batches(std::mem::take(&mut waiting))).is_err() {
                 return Ok(End::default());
             }
         }
-    }
+    };
     // Whoever does not take the last chunk has been told why.
-    let _ = chunks.blocking_send(Chunk::of(waiting));
-    match failed {
-        Some(error) => Err(error),
-        None => Ok(End { fault, unknown: rows.unknown_columns().to_vec() }),
-    }
+    let _ = chunks.blocking_send(batches(waiting));
+    Ok(End { fault: end?, unknown: rows.unknown_columns().to_vec() })
 }
 
-impl Chunk {
-    /// Of rows of one key the later in the file wins, sign by sign.
-    fn of(mut rows: Vec<StoredReading>) -> Self {
-        // Newest first, as the table keeps them: an export is then in order already, and appended.
-        rows.sort_by(|one, other| {
-            one.patient_id.cmp(&other.patient_id).then_with(|| other.timestamp.cmp(&one.timestamp))
-        });
-        let mut batches: Vec<Batch> = Vec::new();
-        for row in rows {
-            match batches.last_mut() {
-                Some(batch) if batch.fits(&row) => batch.add(row),
-                _ => batches.push(Batch { rows: vec![row], read: 1 }),
-            }
+/// Batches that may go out at the same time: no two of them have a row of the same key. Of rows of one key the later in
+/// the file wins, sign by sign.
+fn batches(mut rows: Vec<StoredReading>) -> Vec<Batch> {
+    // Newest first, as the table keeps them: an export is then in order already, and appended.
+    rows.sort_by(|one, other| one.patient_id.cmp(&other.patient_id).then_with(|| other.timestamp.cmp(&one.timestamp)));
+    let mut batches: Vec<Batch> = Vec::new();
+    for row in rows {
+        match batches.last_mut() {
+            Some(batch) if batch.fits(&row) => batch.add(row),
+            _ => batches.push(Batch { rows: vec![row], read: 1 }),
         }
-        Self { batches }
     }
+    batches
 }
 
 impl Batch {
@@ -130,8 +114,7 @@ mod tests {
     #[test]
     fn rows_of_a_patient_go_together_and_the_newest_first() {
         let rows = vec![row("P2", "1", None, None), row("P1", "1", None, None), row("P2", "2", None, None)];
-        let keys: Vec<Vec<_>> = Chunk::of(rows)
-            .batches
+        let keys: Vec<Vec<_>> = batches(rows)
             .into_iter()
             .map(|batch| batch.rows.into_iter().map(|row| row.patient_id + &row.timestamp).collect())
             .collect();
@@ -141,16 +124,15 @@ mod tests {
     #[test]
     fn rows_of_one_key_are_joined_and_the_later_wins_sign_by_sign() {
         let rows = vec![row("P", "1", Some(80), Some(97)), row("P", "2", None, None), row("P", "1", Some(81), None)];
-        let chunk = Chunk::of(rows);
         let expected = Batch { rows: vec![row("P", "2", None, None), row("P", "1", Some(81), Some(97))], read: 3 };
-        assert_eq!(chunk.batches, [expected]);
+        assert_eq!(batches(rows), [expected]);
     }
 
     #[test]
     fn a_batch_is_limited_and_no_key_is_in_two_of_them() {
         let times = (0..150).map(|number| format!("{number:03}"));
         let rows = times.flat_map(|time| [row("P", &time, None, None), row("P", &time, None, None)]).collect();
-        let sizes: Vec<_> = Chunk::of(rows).batches.iter().map(|batch| (batch.rows.len(), batch.read)).collect();
+        let sizes: Vec<_> = batches(rows).iter().map(|batch| (batch.rows.len(), batch.read)).collect();
         assert_eq!(sizes, [(60, 120), (60, 120), (30, 60)]);
     }
 
@@ -180,10 +162,7 @@ mod tests {
         let text = [line(1, "80"), line(2, "81"), line(3, "eighty"), line(4, "83")].concat();
         let end = feed(Rows::new(text.as_bytes(), crate::archive::Format::Csv).unwrap(), &sender).unwrap();
         assert_eq!(end.fault.map(|fault| fault.line), Some(3));
-        let rows: usize = std::iter::from_fn(|| chunks.try_recv().ok())
-            .flat_map(|chunk| chunk.batches)
-            .map(|batch| batch.rows.len())
-            .sum();
+        let rows: usize = std::iter::from_fn(|| chunks.try_recv().ok()).flatten().map(|batch| batch.rows.len()).sum();
         assert_eq!(rows, 2);
     }
 }

@@ -58,7 +58,7 @@ store    cassandra://localhost:9042/hospital
          tables: patient_vitals fits, patient_alerts fits, version 2 (known: 2)
 
 all is well";
-    assert_eq!(screen::lines(&healthy(), 80).join("\n"), expected);
+    assert_eq!(report::lines(&healthy(), 80).join("\n"), expected);
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn what_is_wrong_stands_below_with_its_cure() {
     report.topics[0].records = None;
     report.store = None;
     report.wrong = vec![Problem::new("a thing", "vitals init"), Problem::new("word ".repeat(20).trim(), "wait")];
-    let lines = screen::lines(&report, 80);
+    let lines = report::lines(&report, 80);
     let text = lines.join("\n");
     assert!(text.contains("6 partitions, 1 copy, ? records, 2 leaderless"), "{text}");
     assert!(text.contains("store    cassandra://localhost:9042/hospital: no answer"), "{text}");
@@ -88,7 +88,7 @@ fn an_embedded_set_up_shows_its_file() {
         tables,
     };
     let report = Report { store: Some(store), ..healthy() };
-    let text = screen::lines(&report, 80).join("\n");
+    let text = report::lines(&report, 80).join("\n");
     assert!(text.contains("sqlite:/data/vitals.db\n         41 KiB, log mode wal\n"), "{text}");
 }
 

@@ -4,7 +4,7 @@ use vitals::kafka::history::{self, History, Stretch, Tail};
 use vitals::kafka::live::Live;
 use vitals::kafka::topic_settings::{self, Origin, TopicSetting};
 use vitals::kafka::topics::{self, Range, TopicState};
-use vitals::pipeline::source::{Event, Fetched};
+use vitals::pipeline::source::Fetched;
 
 use super::*;
 

@@ -1,0 +1,107 @@
+//! Talk: what is printed to standard error.
+
+use std::error::Error;
+use std::fmt::Display;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use super::visible::{for_cell, one_line};
+use super::{Output, Sink, Talk, Text, Tone, beside, lock, wrapped};
+
+impl Output {
+    /// Prints a line of talk to standard error. It never waits, and never fails: there would be nobody to tell. While a
+    /// [`Screen`](super::Screen) is open it is held back.
+    pub fn note(&self, note: impl Display) {
+        self.say(&note.to_string().into());
+    }
+
+    fn say(&self, text: &Text) {
+        let text = self.dress(text, self.streams.terminals.stderr);
+        if let Some(text) = lock(&self.streams.screen).hold(text) {
+            self.print_talk(text);
+        }
+    }
+
+    pub(super) fn print_talk(&self, text: String) {
+        let (bars, untold, size) = (self.streams.bars.clone(), Arc::clone(&self.streams.untold), text.len());
+        let is_taken = self.talk(size, move |stderr| {
+            let before = match untold.swap(0, Ordering::Relaxed) {
+                0 => String::new(),
+                count => format!("note: {count} notes before this were not shown: standard error was not read\n"),
+            };
+            beside(bars.as_ref(), || {
+                let _ = stderr.write_all(format!("{before}{text}\n").as_bytes()).and_then(|()| stderr.flush());
+            });
+        });
+        if !is_taken {
+            self.streams.untold.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Has it done by the thread that prints talk, in its turn. Says whether there is room for it.
+    pub(super) fn talk(&self, size_bytes: usize, talk: impl FnOnce(&mut Sink) + Send + 'static) -> bool {
+        self.streams.talk.offer(Box::new(talk), size_bytes.saturating_add(size_of::<Talk>()))
+    }
+
+    /// Waits until all talk is printed, but no longer than `limit`: before the program ends.
+    pub fn settle(&self, limit: Duration) {
+        self.streams.talk.settle(limit);
+    }
+
+    /// Prints an error that does not end the command, with its causes, to standard error.
+    pub fn note_error(&self, error: &(dyn Error + 'static)) {
+        self.note(format_args!("note: {}", error_chain(error)));
+    }
+
+    /// Prints an error and what to do about it to standard error. The `chain` holds the error first, then its causes.
+    pub fn error<'a>(&self, chain: impl IntoIterator<Item = &'a (dyn Error + 'static)>, hint: Option<&str>) {
+        self.labelled(Tone::Alert, "error:", &joined(chain));
+        if let Some(hint) = hint {
+            self.labelled(Tone::Heading, "hint:", &one_line(hint));
+        }
+    }
+
+    /// Prints what is wrong with the command line, in its own words.
+    pub fn usage(&self, text: &str) {
+        const LABEL: &str = "error:";
+        let text = match text.strip_prefix(LABEL) {
+            Some(rest) => Text::default().toned(Tone::Alert, LABEL).plain(rest),
+            None => text.into(),
+        };
+        self.say(&text);
+    }
+
+    /// Prints a line of talk behind a label; on a terminal in as many lines as its width asks for.
+    fn labelled(&self, tone: Tone, label: &str, text: &str) {
+        let is_terminal = self.streams.terminals.stderr;
+        let width = is_terminal.then(|| terminal_size::terminal_size_of(io::stderr())).flatten();
+        let text = match width {
+            Some((width, _)) => {
+                let indent = " ".repeat(label.len() + 1);
+                let lines = wrapped(&indent, &indent, &for_cell(text), width.0.into());
+                lines.join("\n").trim_start().to_owned()
+            }
+            None => text.to_owned(),
+        };
+        self.say(&Text::default().toned(tone, label).plain(' ').plain(text));
+    }
+}
+
+/// An error with its causes on one line.
+pub fn error_chain(error: &(dyn Error + 'static)) -> String {
+    joined(std::iter::successors(Some(error), |&error| error.source()))
+}
+
+/// The chain on one line. A text that ends with its own cause does not say it twice.
+fn joined<'a>(chain: impl IntoIterator<Item = &'a (dyn Error + 'static)>) -> String {
+    let mut links: Vec<String> = Vec::new();
+    for error in chain {
+        let text = one_line(&error.to_string());
+        if !links.last().is_some_and(|last| last.ends_with(&text)) {
+            links.push(text);
+        }
+    }
+    links.join(": ")
+}
