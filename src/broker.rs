@@ -5,23 +5,22 @@
 //!
 //! In reading order:
 //! - `server`: connections, one request after the other
-//! - `dispatch`: from a frame to its answer; `offers` says what is answered in which version
+//! - `dispatch`: from a request's frame to its response, and what is answered in which version
 //! - `topics`, `records`: the requests about topics and about records
-//! - [`groups`]: consumer groups
+//! - `groups`: consumer groups
 //! - [`notice`]: what whoever runs it should know
-//! - `state`: what is shared; [`buffers`]: memory for large answers
-//! - [`log`]: one partition's records on disk, and which batches are repeats; [`folder`]: everything else on disk;
+//! - `state`: what is shared; `buffers`: memory for large responses
+//! - `log`: one partition's records on disk, and which batches are repeats; [`folder`]: everything else on disk;
 //!   [`flush`]: when it is there
 
-pub mod buffers;
 pub mod flush;
 pub mod folder;
-pub mod groups;
-pub mod log;
 pub mod notice;
 
+mod buffers;
 mod dispatch;
-mod offers;
+mod groups;
+mod log;
 mod records;
 mod server;
 mod state;
@@ -39,7 +38,6 @@ use tokio::task::JoinHandle;
 
 use self::flush::Flush;
 use self::folder::{Folder, FolderError};
-use self::log::LogError;
 use self::notice::{Notice, Notices};
 use self::state::State;
 use crate::address::Endpoint;
@@ -63,20 +61,14 @@ pub struct Config {
 #[derive(Debug, thiserror::Error)]
 pub enum BrokerError {
     /// The address cannot be listened on.
-    #[error("cannot listen on {address}")]
-    Listen {
-        /// The address.
-        address: SocketAddr,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
+    #[error("cannot listen on {0}")]
+    Listen(SocketAddr, #[source] io::Error),
     /// The folder cannot be used.
     #[error(transparent)]
     Folder(#[from] FolderError),
     /// A partition's log cannot be used.
-    #[error(transparent)]
-    Log(#[from] LogError),
+    #[error("the log in {}", .0.display())]
+    Log(PathBuf, #[source] io::Error),
 }
 
 impl Advice for BrokerError {
@@ -86,13 +78,13 @@ impl Advice for BrokerError {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Listen { source, .. } if source.kind() == io::ErrorKind::AddrInUse => Some(
+            Self::Listen(_, source) if source.kind() == io::ErrorKind::AddrInUse => Some(
                 "something listens there already: another `vitals up`, or Kafka; choose another address with --listen"
                     .into(),
             ),
-            Self::Listen { .. } => Some("choose another address with --listen".into()),
+            Self::Listen(..) => Some("choose another address with --listen".into()),
             Self::Folder(error) => error.hint(),
-            Self::Log(_) => Some("check the folder's rights and the room on its disk".into()),
+            Self::Log(..) => Some("check the folder's rights and the room on its disk".into()),
         }
     }
 }
@@ -107,19 +99,10 @@ pub struct Broker {
     notices: mpsc::Receiver<Notice>,
 }
 
-impl std::fmt::Debug for Broker {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Broker").field("address", &self.address()).finish_non_exhaustive()
-    }
-}
-
 impl Broker {
     /// Opens the folder, mends what a crash has left, and begins to serve.
-    ///
-    /// # Errors
-    /// The folder is another broker's, or cannot be used; the address is taken.
     pub async fn start(config: Config) -> Result<Self, BrokerError> {
-        let listening = |source| BrokerError::Listen { address: config.listen, source };
+        let listening = |source| BrokerError::Listen(config.listen, source);
         let listener = TcpListener::bind(config.listen).await.map_err(listening)?;
         let address = listener.local_addr().map_err(listening)?;
         let folder = Folder::open(&config.folder)?;
@@ -132,19 +115,16 @@ impl Broker {
     }
 
     /// Where it listens.
-    #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
     /// Where it tells its clients to come.
-    #[must_use]
     pub fn advertised(&self) -> &Endpoint {
         &self.state.advertised
     }
 
     /// The id of its cluster, which begins with `vitals-` and is kept in its folder.
-    #[must_use]
     pub fn cluster_id(&self) -> &str {
         &self.state.cluster_id
     }

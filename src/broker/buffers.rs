@@ -3,9 +3,11 @@
 //! A large block that is freed goes back to the system, and each page of the next one is handed out and zeroed anew:
 //! for answers of megabytes that costs more than everything else the broker does for them.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use bytes::{Bytes, BytesMut};
+
+use super::state::lock;
 
 /// Smaller blocks are kept by the allocator itself.
 const SMALL_BYTES: usize = 64 * 1024;
@@ -15,7 +17,7 @@ const KEPT_BYTES: usize = 32 * 1024 * 1024;
 
 /// Blocks that are free, or will be when the last of their bytes is sent.
 #[derive(Debug, Default)]
-pub struct Buffers {
+pub(super) struct Buffers {
     kept: Mutex<Vec<Block>>,
 }
 
@@ -27,10 +29,11 @@ struct Block {
 
 impl Buffers {
     /// Bytes that `fill` puts into an empty buffer with room for `size_bytes`.
-    ///
-    /// # Errors
-    /// Those of `fill`.
-    pub fn filled<E>(&self, size_bytes: usize, fill: impl FnOnce(&mut BytesMut) -> Result<(), E>) -> Result<Bytes, E> {
+    pub(super) fn filled<E>(
+        &self,
+        size_bytes: usize,
+        fill: impl FnOnce(&mut BytesMut) -> Result<(), E>,
+    ) -> Result<Bytes, E> {
         if size_bytes < SMALL_BYTES {
             let mut buffer = BytesMut::with_capacity(size_bytes);
             return fill(&mut buffer).map(|()| buffer.freeze());
@@ -44,7 +47,7 @@ impl Buffers {
 
     /// The smallest block that is free and large enough, or a new one.
     fn take(&self, size_bytes: usize) -> Block {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = lock(&self.kept);
         let free = kept.iter_mut().enumerate().filter_map(|(place, block)| {
             let is_free = block.size_bytes >= size_bytes && block.handle.try_reclaim(block.size_bytes);
             is_free.then_some((block.size_bytes, place))
@@ -58,16 +61,11 @@ impl Buffers {
 
     /// The oldest ones make room: their memory is freed with the last of their bytes.
     fn keep(&self, block: Block) {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = lock(&self.kept);
         kept.push(block);
-        let mut total: usize = kept.iter().map(|block| block.size_bytes).sum();
-        kept.retain(|block| {
-            let fits = total <= KEPT_BYTES;
-            if !fits {
-                total -= block.size_bytes;
-            }
-            fits
-        });
+        while kept.iter().map(|block| block.size_bytes).sum::<usize>() > KEPT_BYTES {
+            kept.remove(0);
+        }
     }
 }
 

@@ -35,9 +35,8 @@ impl Durable {
         self.mark
     }
 
-    /// # Errors
-    /// The disk has refused once. What is there since nobody knows: the system forgets what it could not write, and a
-    /// second try would succeed.
+    /// An error where the disk has refused once. What is there since nobody knows: the system forgets what it could not
+    /// write, and a second try would succeed.
     pub(super) fn check(&self) -> io::Result<i64> {
         self.refused.as_ref().map_or(Ok(self.mark), |why| Err(io::Error::other(why.clone())))
     }
@@ -90,14 +89,14 @@ impl<T: Flushed> Shared<T> {
         };
         let shared = Arc::clone(self);
         // Goes on where the one who waits has gone: neither its turn nor what comes of it may be lost.
-        let bring = move || {
+        let synced = spawn_blocking(move || {
             let outcome = file.sync_data();
             let mut kept = shared.lock();
             kept.durable().note(written, &outcome);
             drop(turn);
             kept.durable().check().map(drop)
-        };
-        spawn_blocking(bring).await.map_err(io::Error::other)?
+        });
+        synced.await.map_err(io::Error::other)?
     }
 
     /// Waits until all that is written is on the disk; whether that had to be waited for.

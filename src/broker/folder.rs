@@ -8,7 +8,6 @@
 //! topics/NAME/topic.json, topics/NAME/PARTITION/*.log
 //! ```
 
-mod inspect;
 mod offsets;
 
 use std::collections::BTreeMap;
@@ -21,9 +20,9 @@ use rand::distr::Alphanumeric;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-pub use self::inspect::{FolderState, inspect};
-pub use self::offsets::{OffsetsFile, Present};
-use super::log::{LogError, LogLimits, PartitionLog};
+pub(super) use self::offsets::{Committed, Entry, OffsetsFile, Partition};
+use super::BrokerError;
+use super::log::{LogLimits, PartitionLog};
 use crate::advice::{Advice, Code};
 use crate::disk::sync_folder;
 
@@ -43,48 +42,23 @@ const MAX_NAME_BYTES: usize = 249;
 #[derive(Debug, thiserror::Error)]
 pub enum FolderError {
     /// Another broker has it.
-    #[error("the folder {} is in use by the process {pid}", folder.display())]
-    InUse {
-        /// The folder.
-        folder: PathBuf,
-        /// The other broker's process, as far as it says.
-        pid: String,
-    },
+    #[error("the folder {} is in use by the process {}", .0.display(), .1)]
+    InUse(PathBuf, String),
     /// It was written by a newer version.
-    #[error("the folder {} has the format {found}, which this version does not know", folder.display())]
-    Format {
-        /// The folder.
-        folder: PathBuf,
-        /// The format that it says it has.
-        found: String,
-    },
+    #[error("the folder {} has the format {}, which this version does not know", .0.display(), .1)]
+    Format(PathBuf, String),
     /// A topic of this name is there.
-    #[error("the topic '{name}' is there already")]
-    TopicExists {
-        /// Its name.
-        name: String,
-    },
-    /// There is no such topic.
-    #[error("the topic '{name}' does not exist")]
-    NoTopic {
-        /// Its name.
-        name: String,
-    },
-    /// The name cannot be a topic's.
-    #[error("'{name}' cannot be a topic: 1 to 249 letters, digits, '.', '_' or '-', and neither '.' nor '..'")]
-    TopicName {
-        /// The name.
-        name: String,
-    },
+    #[error("the topic is there")]
+    TopicExists,
+    /// There is no topic of this name.
+    #[error("there is no such topic")]
+    NoTopic,
+    /// The name cannot be a topic's: 1 to 249 letters, digits, '.', '_' or '-', and neither '.' nor '..'.
+    #[error("that cannot be a topic's name")]
+    TopicName,
     /// A file cannot be read or written.
-    #[error("cannot use {}", path.display())]
-    Io {
-        /// The file or folder.
-        path: PathBuf,
-        /// What the system said.
-        #[source]
-        source: io::Error,
-    },
+    #[error("cannot use {}", .0.display())]
+    Io(PathBuf, #[source] io::Error),
 }
 
 impl Advice for FolderError {
@@ -93,92 +67,109 @@ impl Advice for FolderError {
     }
 
     fn hint(&self) -> Option<String> {
-        Some(
-            match self {
-                Self::InUse { .. } => "end the other broker, or choose another folder with --data",
-                Self::Format { .. } => "use the newer version of vitals, or choose another folder with --data",
-                Self::Io { .. } => "check the rights and the room there, or choose another folder with --data",
-                Self::TopicExists { .. } | Self::NoTopic { .. } | Self::TopicName { .. } => return None,
-            }
-            .to_owned(),
-        )
+        let hint = match self {
+            Self::InUse(..) => "end the other broker, or choose another folder with --data",
+            Self::Format(..) => "use the newer version of vitals, or choose another folder with --data",
+            Self::Io(..) => "check the rights and the room there, or choose another folder with --data",
+            Self::TopicExists | Self::NoTopic | Self::TopicName => return None,
+        };
+        Some(hint.to_owned())
+    }
+}
+
+/// A broker's folder, as it is now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FolderState {
+    /// There is none yet: the first `vitals up` makes it.
+    Missing,
+    /// It is there, and no broker runs on it.
+    Free,
+    /// A broker runs on it.
+    InUse {
+        /// Its process, as far as it says.
+        pid: String,
+    },
+}
+
+/// Looks at the folder at `path`. Changes nothing.
+pub fn inspect(path: &Path) -> Result<FolderState, FolderError> {
+    let lock = path.join(LOCK_FILE);
+    let file = match File::open(&lock) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(FolderState::Missing),
+        Err(error) => return Err(failed(&lock)(error)),
+    };
+    if let Ok(format) = fs::read_to_string(path.join("format"))
+        && format.trim() != FORMAT
+    {
+        return Err(FolderError::Format(path.to_owned(), format.trim().to_owned()));
+    }
+    // Shared, so that two who look do not meet; it is given back at once.
+    match file.try_lock_shared() {
+        Ok(()) => Ok(FolderState::Free),
+        Err(TryLockError::WouldBlock) => {
+            let pid = fs::read_to_string(&lock).unwrap_or_default();
+            Ok(FolderState::InUse { pid: pid.trim().to_owned() })
+        }
+        Err(TryLockError::Error(source)) => Err(failed(&lock)(source)),
     }
 }
 
 /// A topic as it was made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TopicMeta {
-    /// Its name.
-    pub name: String,
+pub(super) struct TopicMeta {
+    pub(super) name: String,
     /// Another one for every topic, also of the same name.
-    pub id: Uuid,
-    /// Its number of partitions.
-    pub partitions: i32,
-    /// Its settings, by Kafka's names.
-    pub settings: BTreeMap<String, String>,
+    pub(super) id: Uuid,
+    /// How many.
+    pub(super) partitions: i32,
+    /// By Kafka's names.
+    pub(super) settings: BTreeMap<String, String>,
 }
 
 /// The folder of one broker, locked for as long as this lives.
 #[derive(Debug)]
-pub struct Folder {
+pub(super) struct Folder {
     path: PathBuf,
-    cluster_id: String,
-    topics: BTreeMap<String, TopicMeta>,
+    /// The same every time.
+    pub(super) cluster_id: String,
+    pub(super) topics: BTreeMap<String, TopicMeta>,
     /// Locked; the system unlocks it when the process ends, however it ends.
     _lock: File,
 }
 
 impl Folder {
     /// Opens the folder, or makes it, for this user alone: it holds data of patients. One that is there keeps its rights.
-    ///
-    /// # Errors
-    /// Another broker has it, a newer version has written it, or it cannot be used.
-    pub fn open(path: &Path) -> Result<Self, FolderError> {
+    pub(super) fn open(path: &Path) -> Result<Self, FolderError> {
         make_private(path).and_then(|()| fs::create_dir_all(path.join("topics"))).map_err(failed(path))?;
         let lock = take_lock(path)?;
         let format = kept_text(&path.join("format"), || FORMAT.to_owned())?;
         if format != FORMAT {
-            return Err(FolderError::Format { folder: path.to_owned(), found: format });
+            return Err(FolderError::Format(path.to_owned(), format));
         }
         let cluster_id = kept_text(&path.join("cluster_id"), new_cluster_id)?;
         let topics = read_topics(&path.join("topics"))?;
         Ok(Self { path: path.to_owned(), cluster_id, topics, _lock: lock })
     }
 
-    /// The cluster's id, the same every time.
-    #[must_use]
-    pub fn cluster_id(&self) -> &str {
-        &self.cluster_id
-    }
-
-    /// All topics, by name.
-    #[must_use]
-    pub fn topics(&self) -> Vec<TopicMeta> {
-        self.topics.values().cloned().collect()
-    }
-
-    /// Makes a topic.
-    ///
-    /// # Errors
-    /// It is there, its name cannot be used, or it cannot be written.
-    pub fn create_topic(
+    pub(super) fn create_topic(
         &mut self,
         name: &str,
         partitions: i32,
         settings: BTreeMap<String, String>,
     ) -> Result<TopicMeta, FolderError> {
         if !is_topic_name(name) {
-            return Err(FolderError::TopicName { name: name.to_owned() });
+            return Err(FolderError::TopicName);
         }
         if self.topics.contains_key(name) {
-            return Err(FolderError::TopicExists { name: name.to_owned() });
+            return Err(FolderError::TopicExists);
         }
         let id = Uuid::from_bytes(rand::rng().random());
         let meta = TopicMeta { name: name.to_owned(), id, partitions, settings };
         let folder = self.topic_folder(name);
         // Where names that differ in case alone are one folder, it is another topic's.
         if folder.join(TOPIC_FILE).try_exists().map_err(failed(&folder))? {
-            return Err(FolderError::TopicExists { name: name.to_owned() });
+            return Err(FolderError::TopicExists);
         }
         // What a deletion or a crash has left belongs to no topic.
         if folder.exists() {
@@ -194,13 +185,10 @@ impl Folder {
     }
 
     /// Deletes a topic: when this returns it is gone, whatever happens. Its records are left to
-    /// [`clear`](Self::clear).
-    ///
-    /// # Errors
-    /// There is none, or it cannot be removed; then it is still there.
-    pub fn delete_topic(&mut self, name: &str) -> Result<(), FolderError> {
+    /// [`clear`](Self::clear). Where this fails it is still there.
+    pub(super) fn delete_topic(&mut self, name: &str) -> Result<(), FolderError> {
         if !self.topics.contains_key(name) {
-            return Err(FolderError::NoTopic { name: name.to_owned() });
+            return Err(FolderError::NoTopic);
         }
         let folder = self.topic_folder(name);
         // Without its description the rest is no topic.
@@ -209,42 +197,33 @@ impl Folder {
         Ok(())
     }
 
-    /// Removes what a topic that was deleted has left.
-    ///
-    /// # Errors
-    /// It cannot be removed; the next start tries again.
-    pub fn clear(&self, name: &str) -> Result<(), FolderError> {
+    /// Removes what a topic that was deleted has left. Where this fails the next start tries again.
+    pub(super) fn clear(&self, name: &str) -> Result<(), FolderError> {
         let (topics, folder) = (self.path.join("topics"), self.topic_folder(name));
         // Its records go when it is sure that it will not come back without them.
-        let clear =
-            || sync_folder(&folder).and_then(|()| fs::remove_dir_all(&folder)).and_then(|()| sync_folder(&topics));
-        clear().map_err(failed(&folder))
+        let synced = sync_folder(&folder);
+        synced.and_then(|()| fs::remove_dir_all(&folder)).and_then(|()| sync_folder(&topics)).map_err(failed(&folder))
     }
 
-    /// Brings the names of a topic's partitions to the disk.
-    ///
-    /// # Errors
-    /// The disk refuses.
-    pub fn sync_topic(&self, name: &str) -> Result<(), FolderError> {
-        let folder = self.topic_folder(name);
-        sync_folder(&folder).map_err(failed(&folder))
+    /// Opens the logs of a topic's partitions, and brings their names to the disk.
+    pub(super) fn open_logs(&self, topic: &TopicMeta, limits: LogLimits) -> Result<Vec<PartitionLog>, BrokerError> {
+        let folder = self.topic_folder(&topic.name);
+        let logs = (0..topic.partitions).map(|partition| {
+            let folder = folder.join(partition.to_string());
+            PartitionLog::open(&folder, limits).map_err(|source| BrokerError::Log(folder, source))
+        });
+        let logs = logs.collect::<Result<_, _>>()?;
+        sync_folder(&folder).map_err(failed(&folder))?;
+        Ok(logs)
     }
 
-    /// Opens the log of a topic's partition.
-    ///
-    /// # Errors
-    /// It cannot be used.
-    pub fn open_log(&self, topic: &str, partition: i32, limits: LogLimits) -> Result<PartitionLog, LogError> {
-        PartitionLog::open(&self.topic_folder(topic).join(partition.to_string()), limits)
-    }
-
-    /// Opens what groups have committed of the partitions that are `present`.
-    ///
-    /// # Errors
-    /// The file cannot be used.
-    pub fn open_offsets(&self, present: impl Fn(&str, i32) -> Option<Present>) -> Result<OffsetsFile, FolderError> {
+    /// Opens what groups have committed of the partitions that are there.
+    pub(super) fn open_offsets(
+        &self,
+        partition_of: impl Fn(&str, i32) -> Option<Partition>,
+    ) -> Result<OffsetsFile, FolderError> {
         let path = self.path.join("offsets");
-        OffsetsFile::open(&path, present).map_err(failed(&path))
+        OffsetsFile::open(&path, partition_of).map_err(failed(&path))
     }
 
     fn topic_folder(&self, name: &str) -> PathBuf {
@@ -269,7 +248,7 @@ fn take_lock(folder: &Path) -> Result<File, FolderError> {
             let mut pid = String::new();
             // Who holds it is worth a word, and no more.
             let _ = file.read_to_string(&mut pid);
-            return Err(FolderError::InUse { folder: folder.to_owned(), pid: pid.trim().to_owned() });
+            return Err(FolderError::InUse(folder.to_owned(), pid.trim().to_owned()));
         }
         Err(TryLockError::Error(source)) => return Err(failed(&path)(source)),
     }
@@ -344,7 +323,7 @@ fn make_private(folder: &Path) -> io::Result<()> {
 }
 
 fn failed(path: &Path) -> impl FnOnce(io::Error) -> FolderError + use<'_> {
-    |source| FolderError::Io { path: path.to_owned(), source }
+    |source| FolderError::Io(path.to_owned(), source)
 }
 
 #[cfg(test)]

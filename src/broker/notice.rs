@@ -18,29 +18,21 @@ const TOLD_LIMIT: usize = 1_000;
 pub enum Notice {
     /// Offsets were set back when the folder was opened.
     #[error(
-        "{count} committed offsets may not belong to the records that are here: their groups read again what may be unread"
+        "{0} committed offsets may not belong to the records that are here: their groups read again what may be unread"
     )]
-    SetBack {
-        /// How many.
-        count: usize,
-    },
-    /// No connection can be taken.
+    SetBack(usize),
+    /// No connection can be taken: what the system said.
     #[error(
-        "no connection can be taken ({why}); those that come wait until others end\nhint: allow this process more open files (ulimit -n), or have fewer clients"
+        "no connection can be taken ({0}); those that come wait until others end\nhint: allow this process more open files (ulimit -n), or have fewer clients"
     )]
-    Crowded {
-        /// What the system said.
-        why: String,
-    },
+    Crowded(String),
     /// Connections are taken again.
     #[error("connections are taken again")]
     Roomy,
-    /// A client asked for something that is not answered here.
-    #[error("a client asked for {request}, which this broker does not answer: its connection was closed")]
-    Unanswered {
-        /// The request's name, where it has one, with its number and version.
-        request: String,
-    },
+    /// A client asked for something that is not answered here: the request's name, where it has one, with its number and
+    /// version.
+    #[error("a client asked for {0}, which this broker does not answer: its connection was closed")]
+    Unanswered(String),
     /// Something could not be brought to the disk.
     #[error(
         "the disk has failed under {what} ({why}): nobody knows what of it is kept, so no more is taken\nhint: look after the disk, then start the broker again"

@@ -8,6 +8,7 @@ use futures::future::join_all;
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use kafka_protocol::messages::fetch_response::{FetchableTopicResponse, PartitionData};
+use kafka_protocol::messages::list_offsets_request::ListOffsetsPartition;
 use kafka_protocol::messages::list_offsets_response::{ListOffsetsPartitionResponse, ListOffsetsTopicResponse};
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::produce_response::{PartitionProduceResponse, TopicProduceResponse};
@@ -17,7 +18,6 @@ use kafka_protocol::messages::{
 };
 use tokio::time::{Instant, timeout_at};
 
-use super::log::{AppendError, Appended, ReadError};
 use super::state::{State, Topic};
 
 /// The longest that a fetch is held back, whatever it asks for.
@@ -25,19 +25,19 @@ const LONGEST_FETCH: Duration = Duration::from_secs(30);
 /// The most that one fetch brings, whatever it asks for, but for the first batch.
 const MAX_FETCH_BYTES: usize = 16 * 1024 * 1024;
 
-/// Appends what a producer sends. `None` where it wants no answer.
+/// Appends what a producer sends. `None` where it wants no response.
 pub(super) async fn produce(state: &State, request: ProduceRequest) -> Option<ProduceResponse> {
     let transactional = request.transactional_id.is_some();
     let of_topic = async |of_topic: TopicProduceData| {
         let topic = state.topics.find(&of_topic.name);
-        let appends =
-            of_topic.partition_data.into_iter().map(|data| append(state, topic.as_deref(), data, transactional));
+        let partitions = of_topic.partition_data.into_iter();
+        let appends = partitions.map(|data| append(state, topic.as_deref(), data, transactional));
         // All at once, so that they wait for the disk together.
         let appended = join_all(appends).await;
         TopicProduceResponse::default().with_name(of_topic.name).with_partition_responses(appended)
     };
     let responses = join_all(request.topic_data.into_iter().map(of_topic)).await;
-    state.stir();
+    state.wake_fetches();
     (request.acks != 0).then(|| ProduceResponse::default().with_responses(responses))
 }
 
@@ -47,38 +47,32 @@ async fn append(
     data: PartitionProduceData,
     transactional: bool,
 ) -> PartitionProduceResponse {
-    let response = PartitionProduceResponse::default().with_index(data.index).with_base_offset(-1);
-    let refused = |code: ResponseError| response.clone().with_error_code(code.code());
-    if transactional {
-        return refused(ResponseError::TransactionalIdAuthorizationFailed);
-    }
-    let Some(topic) = topic else { return refused(ResponseError::UnknownTopicOrPartition) };
-    match write(topic, data.index, &data.records.unwrap_or_default()) {
-        Ok((appended, start_offset)) => {
-            // Also a repeat: what it repeats may be on its way.
-            match state.topics.records_kept(topic, data.index, appended.last_offset + 1).await {
-                Ok(()) => response
-                    .with_base_offset(appended.base_offset)
-                    .with_log_append_time_ms(-1)
-                    .with_log_start_offset(start_offset),
-                Err(_) => refused(ResponseError::KafkaStorageError),
-            }
-        }
-        Err(code) => refused(code),
+    let response = PartitionProduceResponse::default().with_index(data.index);
+    match try_append(state, topic, data, transactional).await {
+        Ok((base_offset, start_offset)) => response.with_base_offset(base_offset).with_log_start_offset(start_offset),
+        Err(code) => response.with_base_offset(-1).with_error_code(code.code()),
     }
 }
 
-/// Appends to a partition's log: what that gave, and the log's first offset.
-fn write(topic: &Topic, partition: i32, batches: &Bytes) -> Result<(Appended, i64), ResponseError> {
-    let mut log = topic.log(partition).ok_or(ResponseError::UnknownTopicOrPartition)?;
-    let appended = log.append(batches).map_err(|error| match error {
-        AppendError::TooLarge { .. } => ResponseError::MessageTooLarge,
-        AppendError::OutOfOrderSequence => ResponseError::OutOfOrderSequenceNumber,
-        AppendError::InvalidProducerEpoch => ResponseError::InvalidProducerEpoch,
-        AppendError::Io(_) => ResponseError::KafkaStorageError,
-        AppendError::Corrupt => ResponseError::CorruptMessage,
-    })?;
-    Ok((appended, log.start_offset()))
+/// The offset of the first record, and the log's first offset.
+async fn try_append(
+    state: &State,
+    topic: Option<&Topic>,
+    data: PartitionProduceData,
+    transactional: bool,
+) -> Result<(i64, i64), ResponseError> {
+    if transactional {
+        return Err(ResponseError::TransactionalIdAuthorizationFailed);
+    }
+    let topic = topic.ok_or(ResponseError::UnknownTopicOrPartition)?;
+    let (appended, start_offset) = {
+        let mut log = topic.log(data.index).ok_or(ResponseError::UnknownTopicOrPartition)?;
+        (log.append(&data.records.unwrap_or_default())?, log.start_offset())
+    };
+    // Also a repeat: what it repeats may be on its way.
+    let kept = state.topics.records_kept(topic, data.index, appended.last_offset + 1).await;
+    kept.map_err(|_| ResponseError::KafkaStorageError)?;
+    Ok((appended.base_offset, start_offset))
 }
 
 /// Reads records; waits for them as long as the request allows.
@@ -170,43 +164,44 @@ fn read(
     match log.read(wanted.fetch_offset, limit, &state.buffers) {
         Ok(records) if records.len() > room && !is_first => data,
         Ok(records) => data.with_records(Some(records)),
-        Err(ReadError::OutOfRange { .. }) => data.with_error_code(ResponseError::OffsetOutOfRange.code()),
-        Err(_) => refused(ResponseError::KafkaStorageError),
+        Err(ResponseError::OffsetOutOfRange) => data.with_error_code(ResponseError::OffsetOutOfRange.code()),
+        Err(code) => refused(code),
     }
 }
 
-/// The protocol writes places as impossible times.
+/// The protocol writes these as impossible times.
 const LATEST: i64 = -1;
 const EARLIEST: i64 = -2;
 const LATEST_TIME: i64 = -3;
 
 pub(super) fn list_offsets(state: &State, request: ListOffsetsRequest) -> ListOffsetsResponse {
-    let mut topics = Vec::new();
-    for wanted in request.topics {
+    let topics = request.topics.into_iter().map(|wanted| {
         let topic = state.topics.find(&wanted.name);
-        let partitions = wanted.partitions.iter().map(|partition| {
-            let response = ListOffsetsPartitionResponse::default()
-                .with_partition_index(partition.partition_index)
-                .with_timestamp(-1)
-                .with_offset(-1);
-            let Some(log) = topic.as_ref().and_then(|topic| topic.log(partition.partition_index)) else {
-                return response.with_error_code(ResponseError::UnknownTopicOrPartition.code());
-            };
-            let response = response.with_leader_epoch(0);
-            match partition.timestamp {
-                LATEST => response.with_offset(log.end_offset()),
-                EARLIEST => response.with_offset(log.start_offset()),
-                LATEST_TIME => response.with_offset(log.end_offset().saturating_sub(1)),
-                time => match log.offset_for_time(time) {
-                    Some((offset, timestamp)) => response.with_offset(offset).with_timestamp(timestamp),
-                    None => response,
-                },
-            }
-        });
+        let partitions = wanted.partitions.iter().map(|partition| list_offset(topic.as_deref(), partition));
         let partitions = partitions.collect();
-        topics.push(ListOffsetsTopicResponse::default().with_name(wanted.name).with_partitions(partitions));
+        ListOffsetsTopicResponse::default().with_name(wanted.name).with_partitions(partitions)
+    });
+    ListOffsetsResponse::default().with_topics(topics.collect())
+}
+
+fn list_offset(topic: Option<&Topic>, wanted: &ListOffsetsPartition) -> ListOffsetsPartitionResponse {
+    let response = ListOffsetsPartitionResponse::default()
+        .with_partition_index(wanted.partition_index)
+        .with_timestamp(-1)
+        .with_offset(-1);
+    let Some(log) = topic.and_then(|topic| topic.log(wanted.partition_index)) else {
+        return response.with_error_code(ResponseError::UnknownTopicOrPartition.code());
+    };
+    let response = response.with_leader_epoch(0);
+    match wanted.timestamp {
+        LATEST => response.with_offset(log.end_offset()),
+        EARLIEST => response.with_offset(log.start_offset()),
+        LATEST_TIME => response.with_offset(log.end_offset().saturating_sub(1)),
+        time => match log.offset_for_time(time) {
+            Some((offset, timestamp)) => response.with_offset(offset).with_timestamp(timestamp),
+            None => response,
+        },
     }
-    ListOffsetsResponse::default().with_topics(topics)
 }
 
 pub(super) fn init_producer_id(state: &State, request: &InitProducerIdRequest) -> InitProducerIdResponse {

@@ -13,7 +13,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, interval, sleep, timeout};
 
-use super::dispatch::{self, Answer};
+use super::dispatch::{self, Outcome};
 use super::flush::Flush;
 use super::notice::{Notice, Notices};
 use super::state::State;
@@ -42,10 +42,10 @@ const RETENTION_INTERVAL: Duration = Duration::from_secs(30);
 /// Serves until it is told to stop, or dropped.
 pub(super) async fn serve(listener: TcpListener, state: Arc<State>, mut stopped: watch::Receiver<()>) {
     // Ends by itself: what it has begun on the disk is done when this returns.
-    let mut house = tokio::spawn(keep_house(Arc::clone(&state), stopped.clone()));
+    let mut upkeep = tokio::spawn(keep_up(Arc::clone(&state), stopped.clone()));
     let mut tasks = JoinSet::new();
-    let groups = state.groups.clone();
-    tasks.spawn(async move { groups.run().await });
+    let timers = Arc::clone(&state);
+    tasks.spawn(async move { timers.groups.run().await });
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let mut crowd = Crowd::default();
     loop {
@@ -62,17 +62,17 @@ pub(super) async fn serve(listener: TcpListener, state: Arc<State>, mut stopped:
                     let state = Arc::clone(&state);
                     tasks.spawn(async move {
                         // The client is gone, or does not speak the protocol: nobody is there to be told.
-                        let _ = Connection::new(stream, peer, state).run().await;
+                        let _ = Connection { stream, peer, state }.run().await;
                         drop(place);
                     });
                 }
             }
             Some(ended) = tasks.join_next() => pass_on(ended),
-            ended = &mut house => return pass_on(ended),
+            ended = &mut upkeep => return pass_on(ended),
         }
     }
     tasks.shutdown().await;
-    pass_on(house.await);
+    pass_on(upkeep.await);
 }
 
 /// Whether connections can be taken.
@@ -92,7 +92,7 @@ impl Crowd {
             Some(error) if error.kind() == io::ErrorKind::ConnectionAborted => Duration::ZERO,
             Some(error) => {
                 if self.refused.replace(Instant::now()).is_none() {
-                    notices.tell(Notice::Crowded { why: error.to_string() });
+                    notices.tell(Notice::Crowded(error.to_string()));
                 }
                 CROWDED_PAUSE
             }
@@ -115,8 +115,9 @@ fn pass_on(ended: Result<(), JoinError>) {
     }
 }
 
-async fn keep_house(state: Arc<State>, mut stopped: watch::Receiver<()>) {
-    let every = match state.topics.flush() {
+/// Flushes and retention, for as long as the broker runs.
+async fn keep_up(state: Arc<State>, mut stopped: watch::Receiver<()>) {
+    let every = match state.topics.flush {
         Flush::BeforeAck => LEFT_INTERVAL,
         Flush::Every(span) => span,
     };
@@ -130,7 +131,7 @@ async fn keep_house(state: Arc<State>, mut stopped: watch::Receiver<()>) {
                     state.notices.tell_once(notice);
                 }
                 if was_any {
-                    state.stir();
+                    state.wake_fetches();
                 }
             }
             _ = retention.tick() => {
@@ -156,10 +157,6 @@ struct Connection {
 }
 
 impl Connection {
-    fn new(stream: TcpStream, peer: SocketAddr, state: Arc<State>) -> Self {
-        Self { stream, peer, state }
-    }
-
     /// Answers requests until the client goes, or sends what is none.
     async fn run(mut self) -> io::Result<()> {
         self.stream.set_nodelay(true)?;
@@ -170,12 +167,10 @@ impl Connection {
                 () = hung_up(&self.stream) => break,
             };
             match answer {
-                Answer::Frame { head, body } => {
-                    self.write(head.chain(body)).await?;
-                }
-                Answer::Silence => {}
+                Some(Outcome::Response { head, body }) => self.write(head.chain(body)).await?,
+                Some(Outcome::Silence) => {}
                 // As Kafka does with what it does not understand.
-                Answer::HangUp => break,
+                None => break,
             }
         }
         Ok(())

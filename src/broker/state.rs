@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -12,8 +12,8 @@ use uuid::Uuid;
 use super::BrokerError;
 use super::buffers::Buffers;
 use super::flush::{Flush, Shared};
-use super::folder::{Folder, OffsetsFile, Present, TopicMeta};
-use super::groups::{Committed, Entry, Groups, Offsets, Partition};
+use super::folder::{Entry, Folder, OffsetsFile, Partition, TopicMeta};
+use super::groups::Groups;
 use super::log::{LogLimits, PartitionLog};
 use super::notice::{Notice, Notices};
 use crate::address::Endpoint;
@@ -30,7 +30,7 @@ pub(super) struct State {
     pub(super) topics: Arc<Topics>,
     /// Counts appends and deletions, so that a fetch that waits can look again.
     pub(super) appends: watch::Sender<u64>,
-    /// What answers with records are made in.
+    /// What responses with records are made in.
     pub(super) buffers: Buffers,
     pub(super) notices: Notices,
     next_producer_id: AtomicI64,
@@ -43,11 +43,11 @@ impl State {
         advertised: Endpoint,
         notices: Notices,
     ) -> Result<Self, BrokerError> {
-        let cluster_id = folder.cluster_id().to_owned();
+        let cluster_id = folder.cluster_id.clone();
         let topics = Arc::new(Topics::open(folder, flush)?);
-        let count = topics.offsets.lock().set_back();
+        let count = topics.offsets().set_back;
         if count > 0 {
-            notices.tell(Notice::SetBack { count });
+            notices.tell(Notice::SetBack(count));
         }
         // Ids of an earlier run must not come again: its sequences are in the logs.
         let begun = chrono::Utc::now().timestamp_millis();
@@ -64,7 +64,7 @@ impl State {
     }
 
     /// Has every fetch that waits look again.
-    pub(super) fn stir(&self) {
+    pub(super) fn wake_fetches(&self) {
         self.appends.send_modify(|count| *count = count.wrapping_add(1));
     }
 
@@ -82,6 +82,15 @@ pub(super) struct Topic {
 }
 
 impl Topic {
+    fn open(folder: &Folder, meta: TopicMeta, made: Option<Instant>, flush: Flush) -> Result<Self, BrokerError> {
+        let mut limits = LogLimits { shows_unsynced: flush != Flush::BeforeAck, ..LogLimits::default() };
+        if let Some(bytes) = meta.settings.get("max.message.bytes").and_then(|value| value.parse().ok()) {
+            limits.max_batch_bytes = bytes;
+        }
+        let logs = folder.open_logs(&meta, limits)?.into_iter().map(Shared::new).collect();
+        Ok(Self { meta, made, logs })
+    }
+
     /// The log of a partition, for the moment that it is held. None of a topic that was deleted meanwhile.
     pub(super) fn log(&self, partition: i32) -> Option<MutexGuard<'_, PartitionLog>> {
         self.shared(partition).map(|log| log.lock()).filter(|log| !log.is_closed())
@@ -91,8 +100,10 @@ impl Topic {
         self.logs.get(usize::try_from(partition).ok()?)
     }
 
-    pub(super) fn partitions(&self) -> impl Iterator<Item = i32> {
-        0..i32::try_from(self.logs.len()).unwrap_or(i32::MAX)
+    fn partition(&self, partition: i32) -> Option<Partition> {
+        let log = self.log(partition)?;
+        let (start_offset, end_offset) = (log.start_offset(), log.end_offset());
+        Some(Partition { topic_id: self.meta.id, start_offset, end_offset, made: self.made })
     }
 
     /// By which time and size old records go.
@@ -110,37 +121,37 @@ pub(super) const DEFAULT_RETENTION_MS: i64 = 7 * 24 * 60 * 60 * 1000;
 /// All topics, by name, and what groups have committed of them.
 pub(super) struct Topics {
     folder: Mutex<Folder>,
-    by_name: RwLock<BTreeMap<String, Arc<Topic>>>,
+    by_name: Mutex<BTreeMap<String, Arc<Topic>>>,
     /// Of topics that are there, and no others.
     offsets: Arc<Shared<OffsetsFile>>,
-    flush: Flush,
+    /// When what was written is brought to the disk.
+    pub(super) flush: Flush,
 }
 
 impl Topics {
-    fn open(folder: Folder, flush: Flush) -> Result<Self, BrokerError> {
+    pub(super) fn open(folder: Folder, flush: Flush) -> Result<Self, BrokerError> {
         let mut topics = BTreeMap::new();
-        for meta in folder.topics() {
-            topics.insert(meta.name.clone(), Arc::new(open_topic(&folder, meta, None, flush)?));
+        for meta in folder.topics.values() {
+            topics.insert(meta.name.clone(), Arc::new(Topic::open(&folder, meta.clone(), None, flush)?));
         }
-        let offsets = folder.open_offsets(|name, partition| {
-            let topic = topics.get(name)?;
-            let log = topic.log(partition)?;
-            let (start_offset, end_offset) = (log.start_offset(), log.end_offset());
-            Some(Present { topic_id: topic.meta.id, start_offset, end_offset })
-        })?;
-        Ok(Self { folder: Mutex::new(folder), by_name: RwLock::new(topics), offsets: Shared::new(offsets), flush })
+        let offsets = folder.open_offsets(|name, partition| topics.get(name)?.partition(partition))?;
+        Ok(Self { folder: Mutex::new(folder), by_name: Mutex::new(topics), offsets: Shared::new(offsets), flush })
     }
 
     pub(super) fn find(&self, name: &str) -> Option<Arc<Topic>> {
-        self.by_name.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+        lock(&self.by_name).get(name).cloned()
     }
 
     pub(super) fn find_by_id(&self, id: Uuid) -> Option<Arc<Topic>> {
-        self.all().into_iter().find(|topic| topic.meta.id == id)
+        lock(&self.by_name).values().find(|topic| topic.meta.id == id).cloned()
     }
 
     pub(super) fn all(&self) -> Vec<Arc<Topic>> {
-        self.by_name.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+        lock(&self.by_name).values().cloned().collect()
+    }
+
+    pub(super) fn partition(&self, topic: &str, partition: i32) -> Option<Partition> {
+        self.find(topic)?.partition(partition)
     }
 
     pub(super) fn create(
@@ -151,12 +162,12 @@ impl Topics {
     ) -> Result<Arc<Topic>, BrokerError> {
         let mut folder = lock(&self.folder);
         let meta = folder.create_topic(name, partitions, settings)?;
-        let opened = open_topic(&folder, meta, Some(Instant::now()), self.flush).inspect_err(|_| {
+        let opened = Topic::open(&folder, meta, Some(Instant::now()), self.flush).inspect_err(|_| {
             // Half a topic is none; the error is what is told.
             let _ = folder.delete_topic(name).and_then(|()| folder.clear(name));
         });
         let topic = Arc::new(opened?);
-        self.by_name.write().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), Arc::clone(&topic));
+        lock(&self.by_name).insert(name.to_owned(), Arc::clone(&topic));
         Ok(topic)
     }
 
@@ -164,16 +175,24 @@ impl Topics {
     pub(super) fn delete(&self, name: &str) -> Result<(), BrokerError> {
         let mut folder = lock(&self.folder);
         folder.delete_topic(name)?;
-        if let Some(topic) = self.by_name.write().unwrap_or_else(PoisonError::into_inner).remove(name) {
+        let deleted = lock(&self.by_name).remove(name);
+        if let Some(topic) = deleted {
             topic.logs.iter().for_each(|log| log.lock().close());
-            self.offsets.lock().forget(topic.meta.id);
+            self.offsets().forget(topic.meta.id);
         }
         Ok(folder.clear(name)?)
     }
 
-    /// When what was written is brought to the disk.
-    pub(super) fn flush(&self) -> Flush {
-        self.flush
+    pub(super) fn offsets(&self) -> MutexGuard<'_, OffsetsFile> {
+        self.offsets.lock()
+    }
+
+    /// Keeps offsets of a group, but for those of topics that were deleted meanwhile.
+    pub(super) fn put_offsets(&self, group: &str, entries: &[Entry]) -> io::Result<()> {
+        let mut offsets = self.offsets();
+        let mut present = entries.to_vec();
+        present.retain(|entry| self.find(&entry.topic).is_some_and(|topic| topic.meta.id == entry.committed.topic_id));
+        offsets.put(group, &present)
     }
 
     /// Waits until the records of a partition before `end` may be acknowledged.
@@ -192,16 +211,23 @@ impl Topics {
     /// Brings everything to the disk: whether there was any, and what the disk refuses.
     pub(super) async fn flush_all(&self) -> (bool, Vec<Notice>) {
         let (mut was_any, mut refused) = (false, Vec::new());
-        let mut note = |outcome: io::Result<bool>, what: &dyn Fn() -> String| match outcome {
-            Ok(had_to) => was_any |= had_to,
-            Err(error) => refused.push(Notice::Disk { what: what(), why: error.to_string() }),
-        };
         for topic in self.all() {
             for (partition, log) in topic.logs.iter().enumerate() {
-                note(log.flush().await, &|| format!("partition {partition} of the topic '{}'", topic.meta.name));
+                match log.flush().await {
+                    Ok(had_to) => was_any |= had_to,
+                    Err(error) => {
+                        let what = format!("partition {partition} of the topic '{}'", topic.meta.name);
+                        refused.push(Notice::Disk { what, why: error.to_string() });
+                    }
+                }
             }
         }
-        note(self.offsets.flush().await, &|| "the committed offsets".to_owned());
+        match self.offsets.flush().await {
+            Ok(had_to) => was_any |= had_to,
+            Err(error) => {
+                refused.push(Notice::Disk { what: "the committed offsets".to_owned(), why: error.to_string() });
+            }
+        }
         (was_any, refused)
     }
 
@@ -210,60 +236,16 @@ impl Topics {
         let now = chrono::Utc::now().timestamp_millis();
         for topic in self.all() {
             let (ms, bytes) = topic.retention();
-            for partition in topic.partitions() {
-                if let Some(mut log) = topic.log(partition) {
-                    // The next turn tries again.
-                    let _ = log.retain(now, ms, bytes);
-                }
+            for log in &topic.logs {
+                // The next turn tries again.
+                let _ = log.lock().retain(now, ms, bytes);
             }
         }
     }
 }
 
-fn open_topic(folder: &Folder, meta: TopicMeta, made: Option<Instant>, flush: Flush) -> Result<Topic, BrokerError> {
-    let largest = meta.settings.get("max.message.bytes").and_then(|value| value.parse().ok());
-    let mut limits = LogLimits { shows_unsynced: flush != Flush::BeforeAck, ..LogLimits::default() };
-    if let Some(bytes) = largest {
-        limits.max_batch_bytes = bytes;
-    }
-    let logs = (0..meta.partitions)
-        .map(|partition| Ok(Shared::new(folder.open_log(&meta.name, partition, limits)?)))
-        .collect::<Result<_, BrokerError>>()?;
-    folder.sync_topic(&meta.name)?;
-    Ok(Topic { meta, made, logs })
-}
-
-impl Offsets for Topics {
-    fn put(&self, group: &str, entries: &[Entry]) -> io::Result<()> {
-        let mut offsets = self.offsets.lock();
-        let is_there = |entry: &&Entry| self.find(&entry.topic).is_some_and(|topic| topic.meta.id == entry.topic_id);
-        offsets.put(group, &entries.iter().filter(is_there).cloned().collect::<Vec<_>>())
-    }
-
-    fn get(&self, group: &str, topic: &str, partition: i32) -> Option<Committed> {
-        self.offsets.lock().get(group, topic, partition)
-    }
-
-    fn all(&self, group: &str) -> Vec<Entry> {
-        self.offsets.lock().all(group)
-    }
-
-    fn remove(&self, group: &str, partitions: &[(String, i32)]) -> io::Result<()> {
-        self.offsets.lock().remove(group, partitions)
-    }
-
-    fn groups(&self) -> Vec<String> {
-        self.offsets.lock().groups()
-    }
-
-    fn partition(&self, topic: &str, partition: i32) -> Option<Partition> {
-        let topic = self.find(topic)?;
-        let end_offset = topic.log(partition)?.end_offset();
-        Some(Partition { topic_id: topic.meta.id, end_offset, made: topic.made })
-    }
-}
-
-/// A panic while a lock is held has been told; what it guards is checked when it is opened again.
+/// What a panic left behind is no worse than what it found: every change is made of steps that hold by themselves, and
+/// what is on the disk is checked when it is opened again.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,6 +1,7 @@
 //! Requests about the cluster and its topics.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::create_topics_request::CreatableTopic;
@@ -10,6 +11,7 @@ use kafka_protocol::messages::describe_cluster_response::DescribeClusterBroker;
 use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;
 use kafka_protocol::messages::describe_configs_response::{DescribeConfigsResourceResult, DescribeConfigsResult};
 use kafka_protocol::messages::find_coordinator_response::Coordinator;
+use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::metadata_response::{
     MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
 };
@@ -19,6 +21,7 @@ use kafka_protocol::messages::{
     FindCoordinatorRequest, FindCoordinatorResponse, MetadataRequest, MetadataResponse, TopicName,
 };
 use kafka_protocol::protocol::StrBytes;
+use uuid::Uuid;
 
 use super::BrokerError;
 use super::folder::FolderError;
@@ -35,29 +38,7 @@ pub(super) fn metadata(state: &State, request: MetadataRequest, version: i16) ->
     let wanted = request.topics.filter(|topics| version > 0 || !topics.is_empty());
     let topics = match wanted {
         None => state.topics.all().iter().map(|topic| described(topic)).collect(),
-        Some(wanted) => wanted
-            .into_iter()
-            .map(|wanted| {
-                let found = match &wanted.name {
-                    Some(name) => state.topics.find(name),
-                    None => state.topics.find_by_id(wanted.topic_id),
-                };
-                let code = if wanted.name.is_some() {
-                    ResponseError::UnknownTopicOrPartition
-                } else {
-                    ResponseError::UnknownTopicId
-                };
-                found.map_or_else(
-                    || {
-                        MetadataResponseTopic::default()
-                            .with_error_code(code.code())
-                            .with_topic_id(wanted.topic_id)
-                            .with_name(wanted.name.or_else(|| (version < 12).then(TopicName::default)))
-                    },
-                    |topic| described(&topic),
-                )
-            })
-            .collect(),
+        Some(wanted) => wanted.into_iter().map(|wanted| described_or_unknown(state, wanted, version)).collect(),
     };
     let broker =
         MetadataResponseBroker::default().with_node_id(BrokerId(NODE_ID)).with_host(host(state)).with_port(port(state));
@@ -66,6 +47,24 @@ pub(super) fn metadata(state: &State, request: MetadataRequest, version: i16) ->
         .with_cluster_id(Some(text(&state.cluster_id)))
         .with_controller_id(BrokerId(NODE_ID))
         .with_topics(topics)
+}
+
+fn described_or_unknown(state: &State, wanted: MetadataRequestTopic, version: i16) -> MetadataResponseTopic {
+    match find(state, wanted.name.as_ref(), wanted.topic_id) {
+        Ok(topic) => described(&topic),
+        Err(code) => MetadataResponseTopic::default()
+            .with_error_code(code.code())
+            .with_topic_id(wanted.topic_id)
+            .with_name(wanted.name.or_else(|| (version < 12).then(TopicName::default))),
+    }
+}
+
+/// Newer requests name topics by id.
+fn find(state: &State, name: Option<&TopicName>, id: Uuid) -> Result<Arc<Topic>, ResponseError> {
+    match name {
+        Some(name) => state.topics.find(name).ok_or(ResponseError::UnknownTopicOrPartition),
+        None => state.topics.find_by_id(id).ok_or(ResponseError::UnknownTopicId),
+    }
 }
 
 fn described(topic: &Topic) -> MetadataResponseTopic {
@@ -80,7 +79,7 @@ fn described(topic: &Topic) -> MetadataResponseTopic {
     MetadataResponseTopic::default()
         .with_name(Some(TopicName(text(&topic.meta.name))))
         .with_topic_id(topic.meta.id)
-        .with_partitions(topic.partitions().map(partition).collect())
+        .with_partitions((0..topic.meta.partitions).map(partition).collect())
 }
 
 pub(super) fn create(state: &State, request: CreateTopicsRequest) -> CreateTopicsResponse {
@@ -108,42 +107,36 @@ fn create_one(state: &State, wanted: &CreatableTopic, only_check: bool) -> Creat
     let value = |value: &Option<StrBytes>| value.as_ref().map(ToString::to_string).unwrap_or_default();
     let settings: BTreeMap<String, String> =
         wanted.configs.iter().map(|config| (config.name.to_string(), value(&config.value))).collect();
-    if only_check {
-        return match state.topics.find(&wanted.name) {
-            Some(_) => refused(ResponseError::TopicAlreadyExists, "the topic is there"),
-            None => result.with_num_partitions(partitions),
-        };
-    }
-    match state.topics.create(&wanted.name, partitions, settings) {
+    let created = match state.topics.find(&wanted.name) {
+        Some(_) if only_check => Err(FolderError::TopicExists.into()),
+        None if only_check => return result.with_num_partitions(partitions),
+        _ => state.topics.create(&wanted.name, partitions, settings),
+    };
+    match created {
         Ok(topic) => result.with_num_partitions(partitions).with_topic_id(topic.meta.id).with_configs(Some(Vec::new())),
-        Err(BrokerError::Folder(FolderError::TopicExists { .. })) => {
-            refused(ResponseError::TopicAlreadyExists, "the topic is there")
+        Err(error) => {
+            let code = match error {
+                BrokerError::Folder(FolderError::TopicExists) => ResponseError::TopicAlreadyExists,
+                BrokerError::Folder(FolderError::TopicName) => ResponseError::InvalidTopicException,
+                _ => ResponseError::KafkaStorageError,
+            };
+            refused(code, &error.to_string())
         }
-        Err(BrokerError::Folder(FolderError::TopicName { .. })) => {
-            refused(ResponseError::InvalidTopicException, "that cannot be a topic's name")
-        }
-        Err(error) => refused(ResponseError::KafkaStorageError, &error.to_string()),
     }
 }
 
 pub(super) fn delete(state: &State, request: DeleteTopicsRequest) -> DeleteTopicsResponse {
-    let by_name = request.topic_names.into_iter().map(|name| (Some(name), uuid::Uuid::nil()));
+    let by_name = request.topic_names.into_iter().map(|name| (Some(name), Uuid::nil()));
     let by_state = request.topics.into_iter().map(|topic| (topic.name, topic.topic_id));
     let deleted = by_name.chain(by_state).map(|(name, id)| {
-        let found = name.as_ref().map_or_else(|| state.topics.find_by_id(id), |name| state.topics.find(name));
-        let code = match (found, &name) {
-            (Some(topic), _) => match state.topics.delete(&topic.meta.name) {
-                Ok(()) => 0,
-                Err(_) => ResponseError::KafkaStorageError.code(),
-            },
-            (None, Some(_)) => ResponseError::UnknownTopicOrPartition.code(),
-            (None, None) => ResponseError::UnknownTopicId.code(),
-        };
+        let outcome = find(state, name.as_ref(), id)
+            .and_then(|topic| state.topics.delete(&topic.meta.name).map_err(|_| ResponseError::KafkaStorageError));
+        let code = outcome.map_or_else(|code| code.code(), |()| 0);
         DeletableTopicResult::default().with_name(name).with_topic_id(id).with_error_code(code)
     });
     let deleted = deleted.collect();
     // Who waits for records of a topic that is gone is told.
-    state.stir();
+    state.wake_fetches();
     DeleteTopicsResponse::default().with_responses(deleted)
 }
 

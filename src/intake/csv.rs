@@ -7,27 +7,28 @@
 //! `diastolic`, `respiratory_rate`, `temperature`, and optionally `timestamp`. Other columns are passed over. White space
 //! around a cell is no part of it; a blank cell is a sign that was not measured.
 
-mod bounded;
 mod columns;
 mod error;
-mod survey;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
+use std::fmt;
 use std::fs::File;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use csv::{ByteRecord, Reader, ReaderBuilder, Terminator};
 
 pub use error::CsvError;
-pub use survey::Survey;
 
-use self::bounded::{Bounded, RowLimit};
 use self::columns::Columns;
-use crate::faults::Fault;
+use crate::faults::{Fault, Faults};
 use crate::reading::reject::Reject;
 use crate::reading::{PatientId, Reading, Signs, Timestamp};
+
+/// The longest row: a quotation mark that is never closed makes one row of all the rest of a file. A row of the contract
+/// has about 60 bytes; the rest is room for columns of others.
+const MAX_ROW_BYTES: usize = 1024 * 1024;
 
 /// One row that can be sent.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,10 +42,7 @@ pub struct Row {
 }
 
 impl Row {
-    /// The reading, with `now` where the file tells no time.
-    ///
-    /// # Errors
-    /// As [`Reading::new`]; not for a row that came from a file.
+    /// The reading, with `now` where the file tells no time. No error for a row that came from a file.
     pub fn into_reading(self, now: Timestamp) -> Result<Reading, Reject> {
         Reading::new(self.patient, self.time.unwrap_or(now), self.signs)
     }
@@ -61,6 +59,24 @@ pub enum Entry {
     Malformed(Fault),
 }
 
+/// What a file holds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Survey {
+    /// Rows that can be sent.
+    pub rows: u64,
+    /// Rows without any sign.
+    pub without_sign: u64,
+    /// Rows that are malformed.
+    pub faults: Faults,
+}
+
+impl fmt::Display for Survey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (good, empty, bad) = (self.rows, self.without_sign, self.faults.count);
+        write!(f, "{bad} malformed, {empty} without any sign, {good} in order")
+    }
+}
+
 /// A CSV file whose first line was found in order.
 #[derive(Debug)]
 pub struct CsvFile {
@@ -70,49 +86,42 @@ pub struct CsvFile {
 
 impl CsvFile {
     /// Opens the file and reads its first line.
-    ///
-    /// # Errors
-    /// Where the file cannot be read, is none that can be read twice, or lacks a column.
     pub fn open(path: &Path) -> Result<Self, CsvError> {
         let mut reader = open(path)?;
-        let header = reader.reader.byte_headers().map_err(|error| CsvError::from_csv(path, error))?;
-        let columns = Columns::find(header).map_err(|flaw| CsvError::FirstLine { path: path.to_owned(), flaw })?;
+        let header = reader.byte_headers().map_err(|error| CsvError::from_csv(path, error))?;
+        let columns = Columns::find(header).map_err(|flaw| CsvError::FirstLine(path.to_owned(), flaw))?;
         Ok(Self { path: path.to_owned(), columns })
     }
 
     /// Where the file is.
-    #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
     /// Names of columns that are passed over.
-    #[must_use]
     pub fn ignored_columns(&self) -> &[String] {
-        self.columns.ignored()
+        &self.columns.ignored
     }
 
-    /// Looks through the whole file.
-    ///
-    /// # Errors
-    /// Where the file cannot be read to its end. Malformed rows are no error here: the survey counts them.
+    /// Looks through the whole file. Malformed rows are no error here: the survey counts them.
     pub fn check(&self) -> Result<Survey, CsvError> {
         let mut survey = Survey::default();
         for entry in self.rows()? {
-            survey.note(entry?);
+            match entry? {
+                Entry::Row(_) => survey.rows += 1,
+                Entry::WithoutSign => survey.without_sign += 1,
+                Entry::Malformed(fault) => survey.faults.note(fault),
+            }
         }
         Ok(survey)
     }
 
-    /// Streams the file from its beginning.
-    ///
-    /// # Errors
-    /// Where it cannot be opened any more, or its first line has changed.
+    /// Streams the file from its beginning, unless its first line has changed.
     pub fn rows(&self) -> Result<Rows, CsvError> {
         let mut reader = open(&self.path)?;
-        let header = reader.reader.byte_headers().map_err(|error| CsvError::from_csv(&self.path, error))?;
+        let header = reader.byte_headers().map_err(|error| CsvError::from_csv(&self.path, error))?;
         if Columns::find(header).ok().as_ref() != Some(&self.columns) {
-            return Err(CsvError::Changed { path: self.path.clone() });
+            return Err(CsvError::Changed(self.path.clone()));
         }
         Ok(Rows { path: self.path.clone(), columns: self.columns.clone(), reader, record: ByteRecord::new() })
     }
@@ -123,7 +132,7 @@ impl CsvFile {
 pub struct Rows {
     path: PathBuf,
     columns: Columns,
-    reader: LimitedReader,
+    reader: Reader<Bounded<File>>,
     record: ByteRecord,
 }
 
@@ -131,59 +140,79 @@ impl Iterator for Rows {
     type Item = Result<Entry, CsvError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.reader.limit.begin_row();
-        match self.reader.reader.read_byte_record(&mut self.record) {
-            Ok(true) => Some(Ok(self.entry())),
-            Ok(false) => None,
-            Err(error) => Some(Err(CsvError::from_csv(&self.path, error))),
-        }
+        // What was read ahead of the new row is not counted, which is one buffer.
+        self.reader.get_mut().row_bytes = 0;
+        let entry = match self.reader.read_byte_record(&mut self.record) {
+            Ok(true) => self.columns.row(&self.record),
+            Ok(false) => return None,
+            Err(error) => return Some(Err(CsvError::from_csv(&self.path, error))),
+        };
+        Some(Ok(match entry {
+            Ok(Some(row)) => Entry::Row(row),
+            Ok(None) => Entry::WithoutSign,
+            Err((column, flaw)) => Entry::Malformed(Fault { line: self.first_line(), column, flaw }),
+        }))
     }
 }
 
 impl Rows {
-    fn entry(&self) -> Entry {
-        match self.columns.row(&self.record) {
-            Ok(Some(row)) => Entry::Row(row),
-            Ok(None) => Entry::WithoutSign,
-            Err((column, flaw)) => Entry::Malformed(Fault { line: self.first_line(), column, flaw }),
-        }
-    }
-
     /// The line in which the last row begins. The record's own position is that of the blank lines in front of it, so
     /// this counts back from its end.
     fn first_line(&self) -> u64 {
         let lines = self.record.as_slice().split(|byte| *byte == b'\n').count();
-        let lines = lines - usize::from(self.reader.limit.ends_without_terminator());
+        let lines = lines - usize::from(self.reader.get_ref().is_unterminated);
         let lines = u64::try_from(lines).unwrap_or(u64::MAX);
-        self.reader.reader.position().line().saturating_sub(lines)
+        self.reader.position().line().saturating_sub(lines)
     }
 }
 
-#[derive(Debug)]
-struct LimitedReader {
-    reader: Reader<Bounded<File>>,
-    limit: RowLimit,
-}
-
-fn open(path: &Path) -> Result<LimitedReader, CsvError> {
-    let unreadable = |source: std::io::Error| match source.kind() {
-        ErrorKind::NotFound => CsvError::Missing { path: path.to_owned() },
-        _ => CsvError::Unreadable { path: path.to_owned(), source },
+fn open(path: &Path) -> Result<Reader<Bounded<File>>, CsvError> {
+    let unreadable = |source: io::Error| match source.kind() {
+        ErrorKind::NotFound => CsvError::Missing(path.to_owned()),
+        _ => CsvError::Unreadable(path.to_owned(), source),
     };
     // Asked before opening, because opening a pipe waits for its writer.
     let metadata = std::fs::metadata(path).map_err(unreadable)?;
     if metadata.is_dir() {
-        return Err(CsvError::Directory { path: path.to_owned() });
+        return Err(CsvError::Directory(path.to_owned()));
     }
     if !metadata.is_file() {
-        return Err(CsvError::NotAFile { path: path.to_owned() });
+        return Err(CsvError::NotAFile(path.to_owned()));
     }
     if metadata.len() == 0 {
-        return Err(CsvError::Empty { path: path.to_owned() });
+        return Err(CsvError::Empty(path.to_owned()));
     }
-    let (bounded, limit) = Bounded::new(File::open(path).map_err(unreadable)?);
+    let file = File::open(path).map_err(unreadable)?;
+    let bounded = Bounded { inner: file, row_bytes: 0, last_byte: None, is_unterminated: false };
     // A row with a missing cell is one fault among others and must not end the reading. The `\r` of a Windows line end
     // is left to its cell, which is trimmed: lines are then counted where they end.
-    let reader = ReaderBuilder::new().flexible(true).terminator(Terminator::Any(b'\n')).from_reader(bounded);
-    Ok(LimitedReader { reader, limit })
+    Ok(ReaderBuilder::new().flexible(true).terminator(Terminator::Any(b'\n')).from_reader(bounded))
+}
+
+/// The file below the CSV reader, which gives up with [`ErrorKind::FileTooLarge`] where one row takes more than
+/// [`MAX_ROW_BYTES`]. No reading system call fails with that.
+#[derive(Debug)]
+struct Bounded<R> {
+    inner: R,
+    /// Read since the row began.
+    row_bytes: usize,
+    last_byte: Option<u8>,
+    /// Whether the file's end was reached, and its last line has no line end: then the last row is in that line.
+    is_unterminated: bool,
+}
+
+impl<R: Read> Read for Bounded<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.row_bytes > MAX_ROW_BYTES {
+            return Err(ErrorKind::FileTooLarge.into());
+        }
+        let count = self.inner.read(buffer)?;
+        self.row_bytes += count;
+        match buffer.get(..count).and_then(<[u8]>::last) {
+            Some(byte) => self.last_byte = Some(*byte),
+            None if !buffer.is_empty() => self.is_unterminated = self.last_byte != Some(b'\n'),
+            None => {}
+        }
+        Ok(count)
+    }
 }

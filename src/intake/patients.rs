@@ -31,9 +31,6 @@ pub enum PatientsError {
 
 impl Patients {
     /// Takes `patients` as a ward.
-    ///
-    /// # Errors
-    /// Where there is none, or one stands there twice.
     pub fn new(patients: Vec<PatientId>) -> Result<Self, PatientsError> {
         if patients.is_empty() {
             return Err(PatientsError::Empty);
@@ -46,7 +43,6 @@ impl Patients {
     }
 
     /// The patients, in the order in which they were named.
-    #[must_use]
     pub fn as_slice(&self) -> &[PatientId] {
         &self.0
     }

@@ -57,7 +57,6 @@ impl Advice for SourceError {
 
 impl Source {
     /// The readings of a simulated ward; they never end.
-    #[must_use]
     pub fn ward(ward: Ward) -> Self {
         Self { stamp: Stamp::default(), origin: Origin::Ward(ward) }
     }
@@ -73,7 +72,7 @@ impl Source {
             return Err(CsvError::Malformed { path: file.path().to_owned(), survey });
         }
         if survey.rows == 0 {
-            return Err(CsvError::NoRow { path: file.path().to_owned(), survey });
+            return Err(CsvError::NoRow(file.path().to_owned(), survey));
         }
         let run = CsvRun { rows: file.rows()?, file, once, skip_bad, sent: false, passed_over: PassedOver::default() };
         Ok(Self { stamp: Stamp::default(), origin: Origin::Csv(run) })
@@ -81,9 +80,6 @@ impl Source {
 
     /// The next reading, with the present as its time where it has none of its own; `None` at the end of a file that is
     /// sent once.
-    ///
-    /// # Errors
-    /// Where the file is not any more what was looked through.
     pub fn next_reading(&mut self) -> Result<Option<Reading>, SourceError> {
         let now = self.stamp.now().map_err(|_| SourceError::Clock)?;
         match &mut self.origin {
@@ -96,7 +92,6 @@ impl Source {
     }
 
     /// What was passed over up to now.
-    #[must_use]
     pub fn passed_over(&self) -> PassedOver {
         match &self.origin {
             Origin::Ward(_) => PassedOver::default(),
@@ -138,30 +133,17 @@ impl CsvRun {
     }
 
     fn changed(&self) -> CsvError {
-        CsvError::Changed { path: self.file.path().to_owned() }
+        CsvError::Changed(self.file.path().to_owned())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::intake::csv::tests::{HEADER, Sample};
 
-    const HEADER: &str = "patient_id,heart_rate,spo2,systolic,diastolic,respiratory_rate,temperature\n";
-
-    struct Sample {
-        folder: tempfile::TempDir,
-    }
-
-    impl Sample {
-        fn of(rows: &str) -> Self {
-            let folder = tempfile::tempdir().expect("folder");
-            std::fs::write(folder.path().join("x.csv"), format!("{HEADER}{rows}")).expect("written");
-            Self { folder }
-        }
-
-        fn source(&self, once: bool, skip_bad: bool) -> Result<Source, CsvError> {
-            Source::csv(CsvFile::open(&self.folder.path().join("x.csv")).expect("file"), once, skip_bad)
-        }
+    fn source(sample: &Sample, once: bool, skip_bad: bool) -> Result<Source, CsvError> {
+        Source::csv(sample.open().expect("file"), once, skip_bad)
     }
 
     fn heart_rates(source: &mut Source, at_most: usize) -> Vec<i32> {
@@ -171,15 +153,15 @@ mod tests {
 
     #[test]
     fn a_file_is_sent_once_in_its_order() {
-        let mut source = Sample::of("P1,1,,,,,\nP1,,,,,,\nP2,2,,,,,\n").source(true, false).expect("source");
+        let mut source = source(&Sample::rows("P1,1,,,,,\nP1,,,,,,\nP2,2,,,,,\n"), true, false).expect("source");
         assert_eq!(heart_rates(&mut source, 10), [1, 2]);
         assert_eq!(source.passed_over(), PassedOver { without_sign: 1, malformed: 0 });
     }
 
     #[test]
     fn a_file_is_sent_again_and_again_with_new_times() {
-        let sample = Sample::of("P1,1,,,,,\nP2,2,,,,,\n");
-        let mut source = sample.source(false, false).expect("source");
+        let sample = Sample::rows("P1,1,,,,,\nP2,2,,,,,\n");
+        let mut source = source(&sample, false, false).expect("source");
         let readings: Vec<_> = (0..5).map(|_| source.next_reading().expect("next").expect("reading")).collect();
         assert!(readings.windows(2).all(|pair| pair[0].time() < pair[1].time()));
         assert_eq!(readings[4].signs(), readings[0].signs());
@@ -187,26 +169,26 @@ mod tests {
 
     #[test]
     fn malformed_rows_are_refused_before_anything_is_sent_or_passed_over_and_counted() {
-        let sample = Sample::of("P1,1,,,,,\nP1,x,,,,,\nP2,2,,,,,\n");
-        assert!(matches!(sample.source(true, false), Err(CsvError::Malformed { .. })));
-        let mut source = sample.source(true, true).expect("source");
+        let sample = Sample::rows("P1,1,,,,,\nP1,x,,,,,\nP2,2,,,,,\n");
+        assert!(matches!(source(&sample, true, false), Err(CsvError::Malformed { .. })));
+        let mut source = source(&sample, true, true).expect("source");
         assert_eq!(heart_rates(&mut source, 10), [1, 2]);
         assert_eq!(source.passed_over(), PassedOver { without_sign: 0, malformed: 1 });
     }
 
     #[test]
     fn a_file_without_a_row_to_send_is_refused_and_not_read_for_ever() {
-        assert!(matches!(Sample::of("").source(false, false), Err(CsvError::NoRow { .. })));
-        assert!(matches!(Sample::of("P1,,,,,,\n").source(false, false), Err(CsvError::NoRow { .. })));
-        assert!(matches!(Sample::of("P1,x,,,,,\n").source(false, true), Err(CsvError::NoRow { .. })));
+        assert!(matches!(source(&Sample::rows(""), false, false), Err(CsvError::NoRow(..))));
+        assert!(matches!(source(&Sample::rows("P1,,,,,,\n"), false, false), Err(CsvError::NoRow(..))));
+        assert!(matches!(source(&Sample::rows("P1,x,,,,,\n"), false, true), Err(CsvError::NoRow(..))));
     }
 
     #[test]
     fn a_file_that_lost_its_rows_meanwhile_is_told() {
-        let sample = Sample::of("P1,1,,,,,\n");
-        let mut source = sample.source(false, false).expect("source");
+        let sample = Sample::rows("P1,1,,,,,\n");
+        let mut source = source(&sample, false, false).expect("source");
         assert_eq!(heart_rates(&mut source, 1), [1]);
-        std::fs::write(sample.folder.path().join("x.csv"), HEADER).expect("written");
-        assert!(matches!(source.next_reading(), Err(SourceError::Csv(CsvError::Changed { .. }))));
+        std::fs::write(sample.path(), HEADER).expect("written");
+        assert!(matches!(source.next_reading(), Err(SourceError::Csv(CsvError::Changed(_)))));
     }
 }

@@ -1,6 +1,7 @@
 mod offsets;
 mod operators;
 
+use futures::FutureExt as _;
 use kafka_protocol::error::ParseResponseErrorCode as _;
 use kafka_protocol::messages::join_group_request::JoinGroupRequestProtocol;
 use kafka_protocol::messages::join_group_response::JoinGroupResponseMember;
@@ -16,11 +17,13 @@ use kafka_protocol::messages::{
     OffsetFetchRequest, TopicName,
 };
 use kafka_protocol::protocol::{Decodable, Encodable};
-use tokio::task::JoinHandle;
 use tokio::time::{advance, sleep, timeout};
 
-use super::memory::MemoryOffsets;
 use super::*;
+use crate::broker::flush::Flush;
+use crate::broker::folder::Folder;
+use crate::kafka::records;
+use crate::record::Record;
 
 const SESSION: Duration = Duration::from_secs(10);
 const VERSION: i16 = 9;
@@ -33,16 +36,42 @@ fn group() -> GroupId {
     GroupId(text("wards"))
 }
 
-fn groups() -> Groups {
-    Groups::new(Arc::new(MemoryOffsets::default()))
+/// Groups with a folder of their own, and the topics `vitals` and `other`.
+struct Fixture {
+    groups: Arc<Groups>,
+    folder: tempfile::TempDir,
+}
+
+impl std::ops::Deref for Fixture {
+    type Target = Groups;
+
+    fn deref(&self) -> &Groups {
+        &self.groups
+    }
+}
+
+fn groups() -> Fixture {
+    let folder = tempfile::tempdir().unwrap();
+    let flush = Flush::Every(Duration::from_secs(1));
+    let topics = Topics::open(Folder::open(folder.path()).unwrap(), flush).unwrap();
+    create(&topics, "vitals");
+    create(&topics, "other");
+    Fixture { groups: Arc::new(Groups::new(Arc::new(topics))), folder }
+}
+
+/// Two partitions, the second of a hundred records.
+fn create(topics: &Topics, name: &str) {
+    let topic = topics.create(name, 2, BTreeMap::new()).unwrap();
+    let record = Record { offset: 0, timestamp_ms: 0, key: None, value: None, headers: Vec::new(), fault: None };
+    topic.log(1).unwrap().append(&records::encode(&vec![record; 100], usize::MAX)).unwrap();
 }
 
 /// Groups whose timers run.
-fn running() -> Groups {
-    let groups = groups();
-    let timers = groups.clone();
+fn running() -> Fixture {
+    let fixture = groups();
+    let timers = Arc::clone(&fixture.groups);
     tokio::spawn(async move { timers.run().await });
-    groups
+    fixture
 }
 
 /// One consumer, as a client library has it.
@@ -74,7 +103,7 @@ impl Consumer {
     }
 
     /// Joins and syncs until it has a share; the leader gives everybody its own number in the group.
-    async fn enter(mut self, groups: Groups) -> Self {
+    async fn enter(mut self, groups: &Groups) -> Self {
         loop {
             let joined = groups.join(self.request(), Client::default(), VERSION).await;
             self.member_id = joined.member_id.clone();
@@ -102,10 +131,6 @@ impl Consumer {
         }
     }
 
-    fn spawn(&self, groups: &Groups) -> JoinHandle<Self> {
-        tokio::spawn(self.clone().enter(groups.clone()))
-    }
-
     fn sync_request(&self) -> SyncGroupRequest {
         SyncGroupRequest::default()
             .with_group_id(group())
@@ -127,8 +152,13 @@ impl Consumer {
         let request = commit_request(topic, metadata)
             .with_generation_id_or_member_epoch(self.generation)
             .with_member_id(self.member_id.clone());
-        groups.commit(request).topics[0].partitions[0].error_code.err()
+        committed(groups, request)
     }
+}
+
+fn committed(groups: &Groups, request: OffsetCommitRequest) -> Option<ResponseError> {
+    let response = groups.commit(request).now_or_never().expect("nothing to wait for");
+    response.topics[0].partitions[0].error_code.err()
 }
 
 fn commit_request(topic: &str, metadata: &str) -> OffsetCommitRequest {
@@ -142,13 +172,11 @@ fn commit_request(topic: &str, metadata: &str) -> OffsetCommitRequest {
 
 /// A commit of somebody who is no member, such as a console tool.
 fn simple_commit(groups: &Groups) -> Option<ResponseError> {
-    let request = commit_request("vitals", "").with_generation_id_or_member_epoch(-1);
-    groups.commit(request).topics[0].partitions[0].error_code.err()
+    committed(groups, commit_request("vitals", "").with_generation_id_or_member_epoch(-1))
 }
 
 async fn all_in(groups: &Groups, consumers: &[Consumer]) -> Vec<Consumer> {
-    let entering: Vec<_> = consumers.iter().map(|consumer| consumer.spawn(groups)).collect();
-    futures::future::join_all(entering).await.into_iter().map(Result::unwrap).collect()
+    futures::future::join_all(consumers.iter().map(|consumer| consumer.clone().enter(groups))).await
 }
 
 fn shares(consumers: &[Consumer]) -> Vec<Bytes> {
@@ -158,17 +186,11 @@ fn shares(consumers: &[Consumer]) -> Vec<Bytes> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn three_members_share() {
+async fn three_members_share_and_when_one_leaves_the_others_do() {
     let groups = running();
     let members = all_in(&groups, &vec![Consumer::default(); 3]).await;
     assert_eq!(shares(&members), ["0", "1", "2"]);
     assert!(members.iter().all(|member| member.generation == members[0].generation));
-}
-
-#[tokio::test(start_paused = true)]
-async fn when_one_leaves_the_others_share() {
-    let groups = running();
-    let members = all_in(&groups, &vec![Consumer::default(); 3]).await;
     let identity = MemberIdentity::default().with_member_id(members[0].member_id.clone());
     let left = groups.leave(LeaveGroupRequest::default().with_group_id(group()).with_members(vec![identity]), 5);
     assert_eq!(left.members[0].error_code, 0);
@@ -195,7 +217,7 @@ async fn a_static_member_that_restarts_gets_its_share_back_at_once() {
     let groups = running();
     let members = all_in(&groups, &[Consumer::fixed("east"), Consumer::fixed("west")]).await;
     let before = Instant::now();
-    let restarted = Consumer::fixed("east").enter(groups.clone()).await;
+    let restarted = Consumer::fixed("east").enter(&groups).await;
     assert_eq!((restarted.share.clone(), restarted.generation), (members[0].share.clone(), members[0].generation));
     assert_eq!(before.elapsed(), Duration::ZERO);
     assert_eq!(members[0].beat(&groups), Some(ResponseError::FencedInstanceId));
@@ -205,13 +227,15 @@ async fn a_static_member_that_restarts_gets_its_share_back_at_once() {
 #[tokio::test(start_paused = true)]
 async fn two_that_join_a_running_group_at_once_are_both_taken_in() {
     let groups = running();
-    let first = Consumer::default().enter(groups.clone()).await;
-    let racing = (Consumer::default().spawn(&groups), Consumer::default().spawn(&groups));
-    while first.beat(&groups).is_none() {
-        sleep(Duration::from_millis(1)).await;
-    }
-    let first = first.enter(groups.clone()).await;
-    let members = [first, racing.0.await.unwrap(), racing.1.await.unwrap()];
+    let first = Consumer::default().enter(&groups).await;
+    let rejoin = async {
+        while first.beat(&groups).is_none() {
+            sleep(Duration::from_millis(1)).await;
+        }
+        first.clone().enter(&groups).await
+    };
+    let racing = (Consumer::default().enter(&groups), Consumer::default().enter(&groups));
+    let members: [Consumer; 3] = tokio::join!(racing.0, racing.1, rejoin).into();
     let newest = members.iter().map(|member| member.generation).max();
     let settled: Vec<_> = members.into_iter().filter(|member| Some(member.generation) == newest).collect();
     assert_eq!(shares(&settled), ["0", "1", "2"]);
@@ -220,27 +244,24 @@ async fn two_that_join_a_running_group_at_once_are_both_taken_in() {
 #[tokio::test(start_paused = true)]
 async fn a_leader_that_dies_before_it_shares_out_is_replaced() {
     let groups = running();
-    let join = |consumer: &Consumer| {
-        let (groups, request) = (groups.clone(), consumer.request());
-        tokio::spawn(async move { groups.join(request, Client::default(), 3).await })
-    };
-    let (leader, follower) = (join(&Consumer::default()), join(&Consumer::default()));
-    let (leader, follower) = (leader.await.unwrap(), follower.await.unwrap());
+    let request = Consumer::default().request();
+    let leader = groups.join(request.clone(), Client::default(), 3);
+    let (leader, follower) = tokio::join!(leader, groups.join(request, Client::default(), 3));
     assert_eq!(follower.leader, leader.member_id);
     let follower =
         Consumer { member_id: follower.member_id, generation: follower.generation_id, ..Consumer::default() };
     let synced = timeout(SESSION * 2, groups.sync(follower.sync_request())).await.unwrap();
     assert_eq!(synced.error_code.err(), Some(ResponseError::RebalanceInProgress));
-    assert_eq!(follower.enter(groups).await.share, "0");
+    assert_eq!(follower.enter(&groups).await.share, "0");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_join_whose_connection_is_gone_blocks_nobody_beyond_its_session() {
     let groups = running();
-    let first = Consumer::default().enter(groups.clone()).await;
+    let first = Consumer::default().enter(&groups).await;
     let gone = groups.join(Consumer::default().request(), Client::default(), 3);
     assert!(timeout(Duration::from_secs(1), gone).await.is_err());
-    let first = timeout(SESSION + Duration::from_secs(1), first.enter(groups.clone())).await.unwrap();
+    let first = timeout(SESSION + Duration::from_secs(1), first.enter(&groups)).await.unwrap();
     assert_eq!((first.share, first.generation), (Bytes::from("0"), 2));
 }
 

@@ -10,20 +10,20 @@ use crate::reading::{PatientId, Sign, Signs, Timestamp};
 const PATIENT: &str = "patient_id";
 const TIME: &str = "timestamp";
 
-/// The places of the columns, counted from 0.
+/// The indexes of the columns, counted from 0.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Columns {
     count: usize,
     patient: usize,
     time: Option<usize>,
-    heart_rate: usize,
-    spo2: usize,
-    systolic: usize,
-    diastolic: usize,
-    respiratory_rate: usize,
-    temperature: usize,
-    ignored: Vec<String>,
+    /// In the order of [`Sign::ALL`].
+    signs: [usize; 6],
+    /// The names of columns that are passed over.
+    pub(super) ignored: Vec<String>,
 }
+
+/// A flaw, and the column it is in where it is in one.
+type Flawed = (Option<&'static str>, Flaw);
 
 impl Columns {
     /// Finds the columns by their names in the first line.
@@ -33,35 +33,19 @@ impl Columns {
             .map(|name| std::str::from_utf8(name).map(str::trim))
             .collect::<Result<_, _>>()
             .map_err(|_| FirstLine::saved(header).unwrap_or(FirstLine::NotUtf8))?;
-        let places = Places { names: &names };
-        let time = places.find(TIME)?;
-        let required = [PATIENT].into_iter().chain(Sign::ALL.map(Sign::name));
-        let mut missing = Vec::new();
-        for column in required {
-            if places.find(column)?.is_none() {
-                missing.push(column);
+        let time = index_of(&names, TIME)?;
+        let (mut found, mut missing) = (Vec::new(), Vec::new());
+        for column in [PATIENT].into_iter().chain(Sign::ALL.map(Sign::name)) {
+            match index_of(&names, column)? {
+                Some(index) => found.push(index),
+                None => missing.push(column),
             }
         }
-        if !missing.is_empty() {
+        let Ok([patient, signs @ ..]) = <[usize; 7]>::try_from(found) else {
             return Err(FirstLine::saved(header).unwrap_or(FirstLine::Missing(missing)));
-        }
-        let of = |column| places.find(column)?.ok_or_else(|| FirstLine::Missing(vec![column]));
-        Ok(Self {
-            count: names.len(),
-            patient: of(PATIENT)?,
-            time,
-            heart_rate: of(Sign::HeartRate.name())?,
-            spo2: of(Sign::Spo2.name())?,
-            systolic: of(Sign::Systolic.name())?,
-            diastolic: of(Sign::Diastolic.name())?,
-            respiratory_rate: of(Sign::RespiratoryRate.name())?,
-            temperature: of(Sign::Temperature.name())?,
-            ignored: names.iter().filter(|name| !is_ours(name)).map(|name| (*name).to_owned()).collect(),
-        })
-    }
-
-    pub(super) fn ignored(&self) -> &[String] {
-        &self.ignored
+        };
+        let ignored = names.iter().filter(|name| !is_ours(name)).map(|name| (*name).to_owned()).collect();
+        Ok(Self { count: names.len(), patient, time, signs, ignored })
     }
 
     /// Takes one row; `None` is one without any sign.
@@ -77,7 +61,7 @@ impl Columns {
             return Ok(None);
         }
         let time = match self.time {
-            Some(place) => read(record, place, TIME, time)?,
+            Some(index) => read(record, index, TIME, time)?,
             None => None,
         };
         let patient = read(record, self.patient, PATIENT, |id| PatientId::parse(id).map_err(|_| Flaw::PatientId))?;
@@ -85,30 +69,26 @@ impl Columns {
     }
 
     fn signs(&self, record: &ByteRecord) -> Result<Signs, Flawed> {
-        let whole = |place, sign: Sign| read(record, place, sign.name(), |text| measured(text, number::whole));
+        let whole = |index, sign: Sign| read(record, index, sign.name(), |text| measured(text, number::whole));
+        let [heart_rate, spo2, systolic, diastolic, respiratory_rate, temperature] = self.signs;
         Ok(Signs {
-            heart_rate: whole(self.heart_rate, Sign::HeartRate)?,
-            spo2: whole(self.spo2, Sign::Spo2)?,
-            systolic: whole(self.systolic, Sign::Systolic)?,
-            diastolic: whole(self.diastolic, Sign::Diastolic)?,
-            respiratory_rate: whole(self.respiratory_rate, Sign::RespiratoryRate)?,
-            temperature: read(record, self.temperature, Sign::Temperature.name(), |text| {
-                measured(text, number::decimal)
-            })?,
+            heart_rate: whole(heart_rate, Sign::HeartRate)?,
+            spo2: whole(spo2, Sign::Spo2)?,
+            systolic: whole(systolic, Sign::Systolic)?,
+            diastolic: whole(diastolic, Sign::Diastolic)?,
+            respiratory_rate: whole(respiratory_rate, Sign::RespiratoryRate)?,
+            temperature: read(record, temperature, Sign::Temperature.name(), |text| measured(text, number::decimal))?,
         })
     }
 }
 
-/// A flaw, and the column it is in where it is in one.
-pub(super) type Flawed = (Option<&'static str>, Flaw);
-
 fn read<T>(
     record: &ByteRecord,
-    place: usize,
+    index: usize,
     column: &'static str,
     parse: impl FnOnce(&str) -> Result<T, Flaw>,
 ) -> Result<T, Flawed> {
-    let text = std::str::from_utf8(record.get(place).unwrap_or_default()).map_err(|_| Flaw::NotUtf8);
+    let text = std::str::from_utf8(record.get(index).unwrap_or_default()).map_err(|_| Flaw::NotUtf8);
     text.and_then(|text| parse(text.trim())).map_err(|flaw| (Some(column), flaw))
 }
 
@@ -126,14 +106,8 @@ fn is_ours(name: &str) -> bool {
     [PATIENT, TIME].into_iter().chain(Sign::ALL.map(Sign::name)).any(|column| column.eq_ignore_ascii_case(name))
 }
 
-struct Places<'a> {
-    names: &'a [&'a str],
-}
-
-impl Places<'_> {
-    fn find(&self, column: &'static str) -> Result<Option<usize>, FirstLine> {
-        let mut places = self.names.iter().enumerate().filter(|(_, name)| name.eq_ignore_ascii_case(column));
-        let first = places.next().map(|(place, _)| place);
-        if places.next().is_some() { Err(FirstLine::Twice(column)) } else { Ok(first) }
-    }
+fn index_of(names: &[&str], column: &'static str) -> Result<Option<usize>, FirstLine> {
+    let mut indexes = names.iter().enumerate().filter(|(_, name)| name.eq_ignore_ascii_case(column));
+    let first = indexes.next().map(|(index, _)| index);
+    if indexes.next().is_some() { Err(FirstLine::Twice(column)) } else { Ok(first) }
 }

@@ -3,22 +3,37 @@
 use super::*;
 use crate::advice::{Advice, Code};
 
-const HEADER: &str = "patient_id,heart_rate,spo2,systolic,diastolic,respiratory_rate,temperature\n";
+pub(in crate::intake) const HEADER: &str =
+    "patient_id,heart_rate,spo2,systolic,diastolic,respiratory_rate,temperature\n";
 
-struct Sample {
+/// A file of its own.
+pub(in crate::intake) struct Sample {
     folder: tempfile::TempDir,
 }
 
 impl Sample {
     fn of(content: impl AsRef<[u8]>) -> Self {
-        let folder = tempfile::tempdir().expect("folder");
-        std::fs::write(folder.path().join("x.csv"), content).expect("written");
-        Self { folder }
+        let sample = Self { folder: tempfile::tempdir().expect("folder") };
+        std::fs::write(sample.path(), content).expect("written");
+        sample
     }
 
-    fn open(&self) -> Result<CsvFile, CsvError> {
-        CsvFile::open(&self.folder.path().join("x.csv"))
+    /// With these rows below the first line.
+    pub(in crate::intake) fn rows(rows: &str) -> Self {
+        Self::of(format!("{HEADER}{rows}"))
     }
+
+    pub(in crate::intake) fn path(&self) -> PathBuf {
+        self.folder.path().join("x.csv")
+    }
+
+    pub(in crate::intake) fn open(&self) -> Result<CsvFile, CsvError> {
+        CsvFile::open(&self.path())
+    }
+}
+
+fn survey(content: impl AsRef<[u8]>) -> Survey {
+    Sample::of(content).open().expect("file").check().expect("checked")
 }
 
 fn entries(content: impl AsRef<[u8]>) -> Vec<Entry> {
@@ -90,8 +105,7 @@ fn blank_cells_are_signs_that_were_not_measured() {
 
 #[test]
 fn a_row_without_any_sign_is_counted_and_not_malformed() {
-    let sample = Sample::of(format!("{HEADER}P001,,,,,,\n,,,,,,\nP001,95,98,120,80,16,36.8\n\n"));
-    let survey = sample.open().expect("file").check().expect("checked");
+    let survey = survey(format!("{HEADER}P001,,,,,,\n,,,,,,\nP001,95,98,120,80,16,36.8\n\n"));
     assert_eq!((survey.rows, survey.without_sign, survey.faults.count), (1, 2, 0));
 }
 
@@ -120,11 +134,6 @@ fn malformed_rows_are_told_with_line_and_column_and_never_with_their_content() {
     assert_eq!(fault(b"P\xff1,95,,,,,\n"), "line 2, column patient_id: not UTF-8");
 }
 
-fn line_of_the_first_fault(content: &str) -> u64 {
-    let survey = Sample::of(content).open().expect("file").check().expect("checked");
-    survey.faults.first[0].line
-}
-
 #[test]
 fn a_row_is_in_the_line_in_which_it_begins() {
     for rows in
@@ -133,7 +142,7 @@ fn a_row_is_in_the_line_in_which_it_begins() {
         let content = format!("{HEADER}{rows}");
         let expected = content.lines().position(|line| line.contains('x')).expect("an x") + 1;
         for content in [content.clone(), content.replace('\n', "\r\n")] {
-            assert_eq!(line_of_the_first_fault(&content), u64::try_from(expected).expect("small"), "{content:?}");
+            assert_eq!(survey(&content).faults.first[0].line, u64::try_from(expected).expect("small"), "{content:?}");
         }
     }
 }
@@ -143,14 +152,14 @@ fn a_line_end_within_quotation_marks_counts_as_a_line() {
     let header = HEADER.replace("patient_id", "note,patient_id");
     for end in ["", "\n"] {
         let content = format!("{header}\"two\nlines\",P1,95,,,,,\n\"\n\n\",P1,x,,,,,{end}");
-        assert_eq!(line_of_the_first_fault(&content), 4);
+        assert_eq!(survey(&content).faults.first[0].line, 4);
     }
 }
 
 #[test]
 fn all_malformed_rows_are_counted_and_the_first_are_listed() {
     let content = format!("{HEADER}{}P1,95,,,,,\n", "P1,x,,,,,\n".repeat(50));
-    let survey = Sample::of(content).open().expect("file").check().expect("checked");
+    let survey = survey(content);
     let report: Vec<_> = survey.faults.report().collect();
     assert_eq!((survey.faults.count, report.len()), (50, crate::faults::MAX_SHOWN + 1));
     assert_eq!(report.first().map(String::as_str), Some("line 2, column heart_rate: not a number"));
@@ -227,8 +236,7 @@ fn the_numbers_of_a_cell_are_those_of_a_message() {
 fn a_time_without_an_offset_is_malformed() {
     let header = HEADER.replace("patient_id", "timestamp,patient_id");
     for time in ["2025-10-26T10:30:15", "2025-10-26 10:30", "2025-10-26T10:30:60Z"] {
-        let survey = Sample::of(format!("{header}{time},P1,95,,,,,\n")).open().expect("file").check().expect("checked");
-        let report: Vec<_> = survey.faults.report().collect();
+        let report: Vec<_> = survey(format!("{header}{time},P1,95,,,,,\n")).faults.report().collect();
         assert_eq!(report, ["line 2, column timestamp: not an RFC 3339 time with an offset"]);
     }
 }
@@ -237,27 +245,27 @@ fn a_time_without_an_offset_is_malformed() {
 fn a_path_that_is_no_file_is_a_usage_error() {
     let sample = Sample::of("");
     let folder = sample.folder.path();
-    assert!(matches!(CsvFile::open(folder), Err(CsvError::Directory { .. })));
+    assert!(matches!(CsvFile::open(folder), Err(CsvError::Directory(_))));
     let error = CsvFile::open(&folder.join("none.csv")).expect_err("missing");
     assert!(error.to_string().ends_with("none.csv"), "{error}");
     assert_eq!(error.code(), Code::Usage);
     #[cfg(unix)]
-    assert!(matches!(CsvFile::open(Path::new("/dev/null")), Err(CsvError::NotAFile { .. })));
+    assert!(matches!(CsvFile::open(Path::new("/dev/null")), Err(CsvError::NotAFile(_))));
 }
 
 #[test]
 fn a_quotation_mark_that_is_never_closed_does_not_fill_the_memory() {
     let content = format!("{HEADER}P1,95,,,,,\n\"P1,{}", "95,,,,,\n".repeat(400_000));
     let error = Sample::of(content).open().expect("file").check().expect_err("too long");
-    assert!(matches!(error, CsvError::RowTooLong { .. }), "{error}");
+    assert!(matches!(error, CsvError::RowTooLong(..)), "{error}");
 }
 
 #[test]
 fn a_file_that_changes_its_first_line_is_told() {
-    let sample = Sample::of(format!("{HEADER}P1,95,,,,,\n"));
+    let sample = Sample::rows("P1,95,,,,,\n");
     let file = sample.open().expect("file");
     std::fs::write(file.path(), "patient_id\n").expect("written");
-    assert!(matches!(file.rows(), Err(CsvError::Changed { .. })));
+    assert!(matches!(file.rows(), Err(CsvError::Changed(_))));
 }
 
 #[test]

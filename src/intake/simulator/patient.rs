@@ -5,25 +5,24 @@ use rand::RngExt;
 use rand::rngs::StdRng;
 
 use super::scenario::{Course, Illness};
-use super::wander::Wander;
 use crate::reading::Signs;
 
 /// A patient at rest, their wandering about it, and their course.
 #[derive(Debug)]
 pub(super) struct Patient {
-    rest: State,
-    height: State,
+    rest: Vitals,
+    height: Vitals,
     course: Course,
-    arousal: Wander,
-    heart_rate: Wander,
-    spo2: Wander,
-    pressure: Wander,
-    temperature: Wander,
+    arousal: RandomWalk,
+    heart_rate: RandomWalk,
+    spo2: RandomWalk,
+    pressure: RandomWalk,
+    temperature: RandomWalk,
 }
 
 /// The signs before they are rounded.
 #[derive(Debug, Clone, Copy)]
-struct State {
+struct Vitals {
     heart_rate: f64,
     spo2: f64,
     systolic: f64,
@@ -35,17 +34,17 @@ struct State {
 
 impl Patient {
     pub(super) fn new(course: Course, random: &mut StdRng) -> Self {
-        let rest = State::at_rest(random);
-        let height = State::at_height(rest, course.illness, random);
+        let rest = Vitals::at_rest(random);
+        let height = Vitals::at_height(rest, course.illness, random);
         Self {
             rest,
             height,
             course,
-            arousal: Wander::within(1.0),
-            heart_rate: Wander::within(6.0),
-            spo2: Wander::within(2.0),
-            pressure: Wander::within(20.0),
-            temperature: Wander::within(0.6),
+            arousal: RandomWalk::within(1.0),
+            heart_rate: RandomWalk::within(6.0),
+            spo2: RandomWalk::within(2.0),
+            pressure: RandomWalk::within(20.0),
+            temperature: RandomWalk::within(0.6),
         }
     }
 
@@ -64,12 +63,36 @@ impl Patient {
     }
 }
 
+/// How much of the distance to zero a step takes back: a deviation halves in about seven steps.
+const RETURN: f64 = 0.1;
+
+/// A mean-reverting random walk with a hard bound. Its usual size is an eighth of the bound.
+#[derive(Debug)]
+pub(super) struct RandomWalk {
+    value: f64,
+    bound: f64,
+}
+
+impl RandomWalk {
+    /// A walk that begins at zero and stays within ± `bound`: with steps of at most `RETURN * bound`, the return is
+    /// never smaller than the push.
+    pub(super) fn within(bound: f64) -> Self {
+        Self { value: 0.0, bound }
+    }
+
+    pub(super) fn step(&mut self, random: &mut StdRng) -> f64 {
+        let push = random.random_range(-1.0..=1.0) * RETURN * self.bound;
+        self.value = self.value * (1.0 - RETURN) + push;
+        self.value
+    }
+}
+
 /// What a measurement adds by itself.
 fn jitter(random: &mut StdRng) -> f64 {
     random.random_range(-1.0..=1.0)
 }
 
-impl State {
+impl Vitals {
     /// An adult at rest. With all deviations of [`Patient::step`] the heart rate stays below 103 and `SpO2` above 93, so
     /// that a stable patient raises no alert.
     fn at_rest(random: &mut StdRng) -> Self {

@@ -31,7 +31,7 @@ impl Scenario {
             Self::Sepsis => &[Some(Sepsis)],
             Self::Mixed => &[Some(Tachycardia), Some(Desaturation), Some(Sepsis), None],
         };
-        illnesses.iter().cycle().map(|illness| Course { illness: *illness, phase: Phase::Onset, left: None })
+        illnesses.iter().cycle().map(|illness| Course { illness: *illness, phase: Phase::Onset, steps: 0, done: 0 })
     }
 }
 
@@ -48,7 +48,9 @@ pub(super) enum Illness {
 pub(super) struct Course {
     pub(super) illness: Option<Illness>,
     phase: Phase,
-    left: Option<Steps>,
+    /// How many the phase has; 0 before it begins.
+    steps: u32,
+    done: u32,
 }
 
 /// The first spell comes soon; later ones after a long rest.
@@ -61,23 +63,18 @@ enum Phase {
     Rest,
 }
 
-#[derive(Debug)]
-struct Steps {
-    of: u32,
-    done: u32,
-}
-
 impl Course {
     /// One step: the severity, from 0 (at rest) to 1 (the height of the episode).
     pub(super) fn step(&mut self, random: &mut StdRng) -> f64 {
         let Some(illness) = self.illness else { return 0.0 };
         let phase = self.phase;
-        let steps = self.left.get_or_insert_with(|| Steps { of: phase.length(illness, random), done: 0 });
-        steps.done += 1;
-        let part = f64::from(steps.done) / f64::from(steps.of);
-        if steps.done >= steps.of {
-            self.phase = phase.next();
-            self.left = None;
+        if self.steps == 0 {
+            (self.steps, self.done) = (phase.length(illness, random), 0);
+        }
+        self.done += 1;
+        let part = f64::from(self.done) / f64::from(self.steps);
+        if self.done >= self.steps {
+            (self.phase, self.steps) = (phase.next(), 0);
         }
         match phase {
             Phase::Onset | Phase::Rest => 0.0,

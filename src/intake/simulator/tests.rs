@@ -1,5 +1,6 @@
 //! What the ward promises, over many seeds.
 
+use super::patient::RandomWalk;
 use super::*;
 use crate::alarm::{Limits, Rule, implausible, judge};
 use crate::reading::encode;
@@ -106,4 +107,14 @@ fn a_ward_of_one_has_an_ill_patient() {
     let mut ward = Ward::new(&patients, Scenario::Mixed, 1);
     let readings: Vec<_> = (0..FIRST_MINUTE).map(|step| ward.next(time(step))).collect();
     assert!(!rules(&readings).is_empty());
+}
+
+#[test]
+fn a_walk_moves_stays_within_its_bound_and_comes_back() {
+    let mut random = StdRng::seed_from_u64(1);
+    let mut walk = RandomWalk::within(10.0);
+    let path: Vec<f64> = (0..10_000).map(|_| walk.step(&mut random)).collect();
+    assert!(path.iter().all(|value| value.abs() <= 10.0));
+    assert!(path.iter().any(|value| *value > 2.0) && path.iter().any(|value| *value < -2.0));
+    assert!((path.iter().sum::<f64>() / 10_000.0).abs() < 0.2);
 }

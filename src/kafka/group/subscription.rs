@@ -21,13 +21,15 @@ pub(in crate::kafka) fn encode_subscription(topic: &str) -> Bytes {
 /// The topics that a member wants; none where its wish cannot be read, so that one strange member does not end the
 /// group.
 #[must_use]
-pub fn decode_subscription(mut metadata: Bytes) -> Vec<String> {
-    let mut read = || {
-        version(&mut metadata)?;
-        let count = metadata.try_get_i32().ok()?;
-        (0..count).map(|_| name(&mut metadata)).collect::<Option<Vec<_>>>()
-    };
-    read().unwrap_or_default()
+pub fn decode_subscription(metadata: Bytes) -> Vec<String> {
+    read_subscription(metadata).unwrap_or_default()
+}
+
+/// The same, and `None` where the wish cannot be read.
+pub(crate) fn read_subscription(mut metadata: Bytes) -> Option<Vec<String>> {
+    version(&mut metadata)?;
+    let count = metadata.try_get_i32().ok()?;
+    (0..count).map(|_| name(&mut metadata)).collect()
 }
 
 /// A member's share.

@@ -2,15 +2,9 @@
 
 use bytes::{Buf, Bytes, TryGetError};
 
+use super::header::{BatchHeader, HEADER_BYTES, PREFIX_BYTES};
 use super::{MAX_BATCH_HEADERS, MAX_BATCH_RECORDS, MAX_INFLATED_BYTES, compression, varint};
 use crate::record::{BatchFault, Header, Record};
-
-/// Base offset and length: what stands before the part that the length counts.
-const PREFIX_BYTES: usize = 12;
-/// From the leader epoch to the record count.
-const FIXED_BYTES: usize = 49;
-/// The checksum covers what stands behind it: epoch (4), magic (1) and the checksum itself (4) are left out.
-const UNCHECKED_BYTES: usize = 9;
 
 const CODEC_BITS: i16 = 0b111;
 const LOG_APPEND_TIME_BIT: i16 = 1 << 3;
@@ -83,32 +77,19 @@ impl Batch {
     }
 
     fn header(&self) -> Result<BatchHeader, BatchFault> {
-        let mut fields = self.whole.slice(PREFIX_BYTES..);
-        if fields.len() < FIXED_BYTES {
+        let Some(header) = BatchHeader::read(&self.whole) else {
             // Older formats are shorter, and have the magic byte in the same place.
-            return Err(fields.get(4).map_or(BatchFault::Record, |magic| BatchFault::Magic(magic.cast_signed())));
+            let magic = self.whole.get(PREFIX_BYTES + 4);
+            return Err(magic.map_or(BatchFault::Record, |magic| BatchFault::Magic(magic.cast_signed())));
+        };
+        if header.magic != 2 {
+            return Err(BatchFault::Magic(header.magic));
         }
-        fields.advance(4);
-        let magic = fields.get_i8();
-        if magic != 2 {
-            return Err(BatchFault::Magic(magic));
-        }
-        let checksum = fields.get_u32();
-        if crc32c::crc32c(&self.whole.slice(PREFIX_BYTES + UNCHECKED_BYTES..)) != checksum {
-            return Err(BatchFault::Checksum);
-        }
-        let attributes = fields.get_i16();
-        let last_offset_delta = fields.get_i32();
-        let base_timestamp = fields.get_i64();
-        let max_timestamp = fields.get_i64();
-        // Producer id, epoch and sequence are for brokers.
-        fields.advance(8 + 2 + 4);
-        let count = fields.get_i32();
-        Ok(BatchHeader { attributes, last_offset_delta, base_timestamp, max_timestamp, count })
+        if header.fits(&self.whole) { Ok(header) } else { Err(BatchFault::Checksum) }
     }
 
     fn open(&self, header: &BatchHeader, records: &mut Vec<Record>, from: i64) -> Result<(), BatchFault> {
-        let data = self.whole.slice(PREFIX_BYTES + FIXED_BYTES..);
+        let data = self.whole.slice(HEADER_BYTES..);
         if !(0..=MAX_BATCH_RECORDS).contains(&header.count) {
             return Err(BatchFault::Record);
         }
@@ -134,14 +115,6 @@ impl Batch {
             fault: Some(fault),
         }
     }
-}
-
-struct BatchHeader {
-    attributes: i16,
-    last_offset_delta: i32,
-    base_timestamp: i64,
-    max_timestamp: i64,
-    count: i32,
 }
 
 impl BatchHeader {

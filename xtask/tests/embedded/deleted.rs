@@ -93,7 +93,7 @@ async fn offsets_that_an_older_version_has_left_pass_nothing_over_and_are_told()
     };
     std::fs::write(folder.path().join("offsets"), entry("ward") + &entry("gone")).unwrap();
     let mut broker = started(folder.path()).await;
-    assert_eq!(timeout(LIMIT, broker.notice()).await.unwrap(), Notice::SetBack { count: 1 });
+    assert_eq!(timeout(LIMIT, broker.notice()).await.unwrap(), Notice::SetBack(1));
     let mut wire = Wire::connect(broker.address()).await;
     assert_eq!(wire.committed("ward").await, 0);
     wire.create("gone", 1).await;

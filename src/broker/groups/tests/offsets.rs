@@ -10,7 +10,7 @@ fn fetch_all(groups: &Groups) -> OffsetFetchResponseGroup {
 #[tokio::test(start_paused = true)]
 async fn what_a_member_commits_is_given_back_with_its_text() {
     let groups = running();
-    let member = Consumer::default().enter(groups.clone()).await;
+    let member = Consumer::default().enter(&groups).await;
     assert_eq!(member.commit(&groups, "vitals", "note"), None);
     let fetched = fetch_all(&groups);
     let partition = &fetched.topics[0].partitions[0];
@@ -21,7 +21,7 @@ async fn what_a_member_commits_is_given_back_with_its_text() {
 #[tokio::test(start_paused = true)]
 async fn a_commit_says_what_is_wrong_with_a_partition() {
     let groups = running();
-    let member = Consumer::default().enter(groups.clone()).await;
+    let member = Consumer::default().enter(&groups).await;
     assert_eq!(member.commit(&groups, "missing", ""), Some(ResponseError::UnknownTopicOrPartition));
     let longest = "x".repeat(OFFSET_METADATA_LIMIT_BYTES);
     assert_eq!(member.commit(&groups, "vitals", &longest), None);
@@ -31,15 +31,16 @@ async fn a_commit_says_what_is_wrong_with_a_partition() {
 
 #[test]
 fn a_commit_that_cannot_be_kept_is_not_acknowledged() {
-    let offsets = Arc::new(MemoryOffsets::default());
-    offsets.is_full.store(true, Ordering::Relaxed);
-    let groups = Groups::new(offsets);
+    let groups = groups();
+    let offsets = groups.folder.path().join("offsets");
+    // Open for reading alone, so that nothing can be written.
+    groups.topics.offsets().file = Arc::new(std::fs::File::open(offsets).unwrap());
     assert_eq!(simple_commit(&groups), Some(ResponseError::CoordinatorNotAvailable));
     assert!(fetch_all(&groups).topics.is_empty());
 }
 
 #[test]
-fn a_member_of_an_earlier_life_of_the_broker_cannot_commit() {
+fn a_member_of_an_earlier_run_of_the_broker_cannot_commit() {
     let member = Consumer { member_id: text("old"), generation: 5, ..Consumer::default() };
     assert_eq!(member.commit(&groups(), "vitals", ""), Some(ResponseError::IllegalGeneration));
 }
@@ -48,7 +49,7 @@ fn a_member_of_an_earlier_life_of_the_broker_cannot_commit() {
 async fn who_is_no_member_commits_only_while_nobody_is_one() {
     let groups = running();
     assert_eq!(simple_commit(&groups), None);
-    Consumer::default().enter(groups.clone()).await;
+    Consumer::default().enter(&groups).await;
     assert_eq!(simple_commit(&groups), Some(ResponseError::UnknownMemberId));
 }
 
@@ -72,7 +73,7 @@ fn a_partition_without_a_commit_has_no_offset_in_any_version() {
 fn delete_offset(groups: &Groups, topic: &str) -> (i16, Option<i16>) {
     let partition = OffsetDeleteRequestPartition::default().with_partition_index(1);
     let topic = OffsetDeleteRequestTopic::default().with_name(TopicName(text(topic))).with_partitions(vec![partition]);
-    let answer = groups.delete_offsets(&OffsetDeleteRequest::default().with_group_id(group()).with_topics(vec![topic]));
+    let answer = groups.delete_offsets(OffsetDeleteRequest::default().with_group_id(group()).with_topics(vec![topic]));
     (answer.error_code, answer.topics.first().map(|topic| topic.partitions[0].error_code))
 }
 
@@ -80,7 +81,7 @@ fn delete_offset(groups: &Groups, topic: &str) -> (i16, Option<i16>) {
 async fn offsets_are_deleted_unless_a_member_reads_the_topic() {
     let groups = running();
     assert_eq!(delete_offset(&groups, "vitals"), (ResponseError::GroupIdNotFound.code(), None));
-    let member = Consumer::default().enter(groups.clone()).await;
+    let member = Consumer::default().enter(&groups).await;
     member.commit(&groups, "vitals", "");
     member.commit(&groups, "other", "");
     assert_eq!(delete_offset(&groups, "vitals"), (0, Some(ResponseError::GroupSubscribedToTopic.code())));
@@ -90,17 +91,15 @@ async fn offsets_are_deleted_unless_a_member_reads_the_topic() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_member_whose_shares_are_older_than_the_topic_shares_anew_and_then_commits() {
-    let offsets = Arc::new(MemoryOffsets::default());
-    let groups = Groups::new(offsets.clone());
-    let timers = groups.clone();
-    tokio::spawn(async move { timers.run().await });
-    let member = Consumer::default().enter(groups.clone()).await;
+async fn a_member_whose_assignment_is_older_than_the_topic_joins_anew_and_then_commits() {
+    let groups = running();
+    let member = Consumer::default().enter(&groups).await;
     assert_eq!(member.commit(&groups, "vitals", ""), None);
     sleep(Duration::from_secs(1)).await;
-    *offsets.made.lock().unwrap() = Some(Instant::now());
+    groups.topics.delete("vitals").unwrap();
+    create(&groups.topics, "vitals");
     assert_eq!(member.commit(&groups, "vitals", ""), Some(ResponseError::RebalanceInProgress));
     assert_eq!(member.beat(&groups), Some(ResponseError::RebalanceInProgress));
-    let member = member.enter(groups.clone()).await;
+    let member = member.enter(&groups).await;
     assert_eq!(member.commit(&groups, "vitals", ""), None);
 }

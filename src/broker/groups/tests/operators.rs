@@ -17,7 +17,7 @@ fn a_group_that_does_not_exist_is_dead_and_later_not_found() {
 #[tokio::test(start_paused = true)]
 async fn a_group_is_described_with_its_members_and_their_shares() {
     let groups = running();
-    let member = Consumer::fixed("east").enter(groups.clone()).await;
+    let member = Consumer::fixed("east").enter(&groups).await;
     let described = groups.describe(DescribeGroupsRequest::default().with_groups(vec![group()]), 5);
     let described = &described.groups[0];
     assert_eq!((described.group_state.as_str(), described.protocol_data.as_str()), ("Stable", "range"));
@@ -29,7 +29,7 @@ async fn a_group_is_described_with_its_members_and_their_shares() {
 #[tokio::test(start_paused = true)]
 async fn groups_are_listed_by_state_and_type() {
     let groups = running();
-    Consumer::default().enter(groups.clone()).await;
+    Consumer::default().enter(&groups).await;
     let count = |states: &[&'static str], types: &[&'static str]| {
         let texts =
             |texts: &[&'static str]| texts.iter().map(|text| StrBytes::from_static_str(text)).collect::<Vec<_>>();
@@ -48,7 +48,7 @@ fn delete(groups: &Groups) -> Option<ResponseError> {
 async fn only_a_group_without_members_is_deleted_and_its_offsets_with_it() {
     let groups = running();
     assert_eq!(delete(&groups), Some(ResponseError::GroupIdNotFound));
-    let member = Consumer::default().enter(groups.clone()).await;
+    let member = Consumer::default().enter(&groups).await;
     member.commit(&groups, "vitals", "");
     assert_eq!(delete(&groups), Some(ResponseError::NonEmptyGroup));
     let leave = LeaveGroupRequest::default().with_group_id(group()).with_member_id(member.member_id);
@@ -59,9 +59,9 @@ async fn only_a_group_without_members_is_deleted_and_its_offsets_with_it() {
 
 #[tokio::test(start_paused = true)]
 async fn a_group_that_only_has_offsets_is_empty() {
-    let offsets = Arc::new(MemoryOffsets::default());
-    assert_eq!(simple_commit(&Groups::new(offsets.clone())), None);
-    let restarted = Groups::new(offsets);
+    let groups = groups();
+    assert_eq!(simple_commit(&groups), None);
+    let restarted = Groups::new(Arc::clone(&groups.topics));
     assert_eq!(state_of(&restarted, 6), ("Empty".to_owned(), None));
     assert_eq!(restarted.list(&ListGroupsRequest::default()).groups[0].group_state.as_str(), "Empty");
     assert_eq!(delete(&restarted), None);
