@@ -37,6 +37,8 @@
 //!  ─▶ kafka/group/coordinator.rs ─▶ kafka/offsets.rs ─▶ kafka/connection.rs
 //! ```
 
+#![cfg_attr(not(feature = "testing"), allow(unreachable_pub, reason = "what tests reach is public for them"))]
+
 mod program;
 
 pub use program::main;

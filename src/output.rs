@@ -4,6 +4,8 @@
 //! is a character; a [colour](Color) only repeats it.
 
 mod feed;
+#[cfg(feature = "testing")]
+mod memory;
 mod progress;
 mod queue;
 mod rows;
@@ -87,13 +89,6 @@ impl Output {
         let has_bars = terminals.stderr && takes_escapes;
         let bars = has_bars.then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr()));
         Self::new(Box::new(io::stdout()), Box::new(io::stderr()), terminals, bars)
-    }
-
-    /// Prints into memory, as into a pipe: for tests.
-    pub fn into_memory() -> (Self, Memory) {
-        let (stdout, stderr) = (MemoryStream::default(), MemoryStream::default());
-        let output = Self::new(Box::new(stdout.clone()), Box::new(stderr.clone()), Terminals::default(), None);
-        (output.clone(), Memory { stdout, stderr, output })
     }
 
     fn new(stdout: Sink, mut stderr: Sink, terminals: Terminals, bars: Option<MultiProgress>) -> Self {
@@ -302,47 +297,6 @@ impl Advice for OutputError {
             Self::NoTerminal => Some("add -o text, or leave -o out".to_owned()),
             Self::Write(_) => Some("send the output to a place that has space and may be written".to_owned()),
         }
-    }
-}
-
-/// What was printed into memory.
-#[derive(Debug, Clone)]
-pub struct Memory {
-    stdout: MemoryStream,
-    stderr: MemoryStream,
-    output: Output,
-}
-
-impl Memory {
-    /// What went to standard output.
-    pub fn stdout(&self) -> String {
-        self.stdout.text()
-    }
-
-    /// What went to standard error.
-    pub fn stderr(&self) -> String {
-        self.output.settle(Duration::from_secs(60));
-        self.stderr.text()
-    }
-}
-
-#[derive(Debug, Clone, Default)]
-struct MemoryStream(Arc<Mutex<Vec<u8>>>);
-
-impl MemoryStream {
-    fn text(&self) -> String {
-        String::from_utf8_lossy(&lock(&self.0)).into_owned()
-    }
-}
-
-impl Write for MemoryStream {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        lock(&self.0).extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 

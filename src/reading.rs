@@ -12,7 +12,9 @@ pub mod reject;
 mod sign;
 mod timestamp;
 
-pub use decode::{MAX_DEPTH, MAX_MESSAGE_BYTES, decode};
+pub use decode::decode;
+#[cfg(feature = "testing")]
+pub use decode::{MAX_DEPTH, MAX_MESSAGE_BYTES};
 pub use encode::encode;
 pub use sign::{COLUMNS, Number, Sign, Signs};
 pub use timestamp::Timestamp;
