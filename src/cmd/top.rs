@@ -1,15 +1,14 @@
 //! `vitals top`: the ward, the group and the store on one screen.
 
 mod board;
-mod draw;
 mod feeds;
 mod live;
-mod look;
 mod patients;
 mod plain;
-mod rate;
+mod screen;
 #[cfg(test)]
-mod scenes;
+mod tests;
+mod view;
 mod words;
 
 use std::time::Duration;
@@ -17,18 +16,14 @@ use std::time::Duration;
 use clap::ValueEnum;
 use color_eyre::eyre::Result;
 
-use self::board::Board;
-use self::draw::Title;
 use self::feeds::Feeds;
 use self::live::Live;
-use self::plain::Form;
-use super::common::time_argument;
+use super::common::{time_argument, watch};
 use super::{Context, unless_stopped};
 use crate::advice::Code;
 use crate::app;
 use crate::output::OutputError;
 use crate::reading::Timestamp;
-use crate::settings::Settings;
 use crate::span::parse_duration;
 
 /// What to show, and how.
@@ -80,12 +75,7 @@ enum Shape {
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(100);
 
 fn interval(text: &str) -> Result<Duration, String> {
-    match parse_duration(text).map_err(|fault| fault.to_string())? {
-        interval if interval < SHORTEST_INTERVAL => {
-            Err(format!("the shortest interval is {} ms", SHORTEST_INTERVAL.as_millis()))
-        }
-        interval => Ok(interval),
-    }
+    watch::parse_interval(text, SHORTEST_INTERVAL)
 }
 
 /// Shows it until the user has seen enough.
@@ -108,39 +98,14 @@ async fn show(args: &Args, context: &Context) -> Result<Code> {
     let Context { settings, output, .. } = context;
     app::check_cluster(settings).await?;
     let mut feeds = Feeds::start(settings, args.since).await?;
-    let (title, board) = (title(settings), Board::new(settings.limits));
     let screen = match args.output {
         None | Some(Shape::Screen) => output.open_screen()?,
         Some(Shape::Text | Shape::Ndjson) => None,
     };
-    if let Some(screen) = screen {
-        Live::new(screen, &title, board).run(&mut feeds).await?;
-        return Ok(Code::Done);
+    match screen {
+        Some(screen) => Live::new(screen, settings).run(&mut feeds).await?,
+        None if args.output == Some(Shape::Screen) => return Err(OutputError::NoTerminal.into()),
+        None => plain::run(args, settings, &mut feeds, output).await?,
     }
-    if args.output == Some(Shape::Screen) {
-        return Err(OutputError::NoTerminal.into());
-    }
-    let form = if args.output == Some(Shape::Ndjson) { Form::Ndjson } else { Form::Block };
-    plain::run(&title, board, &mut feeds, (form, args.interval), output).await?;
     Ok(Code::Done)
-}
-
-fn title(settings: &Settings) -> Title {
-    Title {
-        topic: settings.topic.clone(),
-        brokers: settings.brokers.to_string(),
-        group: settings.group.clone(),
-        store: settings.store.to_string(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_interval_that_nobody_can_read_is_refused() {
-        assert!(interval("50ms").is_err());
-        assert_eq!(interval("100ms"), Ok(Duration::from_millis(100)));
-    }
 }

@@ -7,10 +7,11 @@ use color_eyre::eyre::Result;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::board::Board;
-use super::draw::{self, Scene, Title};
 use super::feeds::Feeds;
-use super::look::{Look, Wish};
+use super::screen::{self, ScreenContent};
+use super::view::{Action, View};
 use crate::output::{Input, Key, OutputError, Screen};
+use crate::settings::Settings;
 
 /// What is new is drawn so often at most.
 const DRAW_INTERVAL: Duration = Duration::from_millis(250);
@@ -22,19 +23,19 @@ const IDLE_DRAW_INTERVAL: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct Live<'a> {
     screen: Screen,
-    title: &'a Title,
+    settings: &'a Settings,
     board: Board,
-    look: Look,
-    /// What was known, and the moment, when the user stopped it.
-    still: Option<(Board, DateTime<Utc>)>,
+    view: View,
+    /// What was known, and the time, when the user paused it.
+    paused: Option<(Board, DateTime<Utc>)>,
     drawn: Instant,
     is_stale: bool,
 }
 
 impl<'a> Live<'a> {
-    /// A screen that knows nothing yet.
-    pub(super) fn new(screen: Screen, title: &'a Title, board: Board) -> Self {
-        Self { screen, title, board, look: Look::default(), still: None, drawn: Instant::now(), is_stale: true }
+    pub(super) fn new(screen: Screen, settings: &'a Settings) -> Self {
+        let board = Board::new(settings.limits);
+        Self { screen, settings, board, view: View::default(), paused: None, drawn: Instant::now(), is_stale: true }
     }
 
     /// Shows what the `feeds` tell until the user has seen enough.
@@ -50,8 +51,13 @@ impl<'a> Live<'a> {
                 // Keys first: a flood of messages must not hold them up.
                 biased;
                 input = self.screen.input() => {
-                    if self.take(input?)? == Wish::Quit {
-                        return Ok(());
+                    if let Input::Key(key) = input? {
+                        match self.press(key)? {
+                            Action::Draw => {}
+                            Action::Quit => return Ok(()),
+                            Action::Pause if self.paused.is_some() => self.paused = None,
+                            Action::Pause => self.paused = Some((self.board.clone(), Utc::now())),
+                        }
                     }
                     self.draw()?;
                 }
@@ -68,34 +74,28 @@ impl<'a> Live<'a> {
         }
     }
 
-    fn take(&mut self, input: Input) -> Result<Wish, OutputError> {
-        let Input::Key(key) = input else { return Ok(Wish::Draw) };
-        let wish = self.press(key)?;
-        if wish == Wish::Pause {
-            self.still = match self.still.take() {
-                None => Some((self.board.clone(), Utc::now())),
-                Some(_) => None,
-            };
-        }
-        Ok(wish)
-    }
-
-    fn press(&mut self, key: Key) -> Result<Wish, OutputError> {
-        let board = self.still.as_ref().map_or(&self.board, |(board, _)| board);
-        let page = draw::page(self.screen.size()?, board, &self.look);
-        let wish = self.look.press(key, page);
+    fn press(&mut self, key: Key) -> Result<Action, OutputError> {
+        let board = self.paused.as_ref().map_or(&self.board, |(board, _)| board);
+        let size = self.screen.size()?;
+        let action = self.view.press(key, screen::page(size, board, &self.view));
         // Another filter leaves another number of patients.
-        self.look.keep_on(draw::page(self.screen.size()?, board, &self.look));
-        Ok(wish)
+        self.view.keep_on(screen::page(size, board, &self.view));
+        Ok(action)
     }
 
     fn draw(&mut self) -> Result<(), OutputError> {
-        let (board, now) = self.still.as_ref().map_or((&self.board, Utc::now()), |(board, then)| (board, *then));
+        let (board, now) = self.paused.as_ref().map_or((&self.board, Utc::now()), |(board, then)| (board, *then));
         // Patients may have gone, and the window may have grown.
-        self.look.keep_on(draw::page(self.screen.size()?, board, &self.look));
-        let color = self.screen.has_colors();
-        let scene = Scene { title: self.title, board, look: &self.look, now, paused: self.still.is_some(), color };
-        self.screen.draw(|frame| draw::draw(frame, &scene))?;
+        self.view.keep_on(screen::page(self.screen.size()?, board, &self.view));
+        let content = ScreenContent {
+            settings: self.settings,
+            board,
+            view: &self.view,
+            now,
+            paused: self.paused.is_some(),
+            color: self.screen.has_colors(),
+        };
+        self.screen.draw(|frame| screen::draw(frame, &content))?;
         self.drawn = Instant::now();
         self.is_stale = false;
         Ok(())
