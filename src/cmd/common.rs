@@ -8,3 +8,10 @@ pub(super) mod offset_argument;
 pub(super) mod progress_line;
 pub(super) mod time_argument;
 pub(super) mod watch;
+
+/// The arguments of a command as the command `line` without the command's name gives them.
+#[cfg(test)]
+pub(super) fn parsed<A: clap::Args>(line: &str) -> Result<A, clap::Error> {
+    let command = A::augment_args(clap::Command::new("vitals").no_binary_name(true));
+    A::from_arg_matches(&command.try_get_matches_from(line.split_whitespace())?)
+}

@@ -26,7 +26,7 @@ const GROUP_TRIES: u32 = 3;
 const GROUP_PAUSE: Duration = Duration::from_millis(100);
 
 /// What the bench runs on.
-pub(super) struct Stand {
+pub(super) struct Fixture {
     /// The topic; the group has the same name.
     pub(super) topic: String,
     /// The store, in a keyspace or a file of its own.
@@ -37,7 +37,7 @@ pub(super) struct Stand {
     kafka: KafkaConfig,
 }
 
-impl Stand {
+impl Fixture {
     /// Makes a topic and a store whose names nobody else has.
     pub(super) async fn build(settings: &Settings, partitions: u16) -> Result<Self> {
         let stamp = chrono::Utc::now().format("%Y%m%d_%H%M%S_%3f");
@@ -142,10 +142,10 @@ async fn delete_group(kafka: &KafkaConfig, name: &str) -> Result<(), KafkaError>
     Ok(())
 }
 
-/// Watches the pipeline, and tells only of trouble.
-pub(super) struct Spectator(pub(super) Output);
+/// Tells of trouble in the pipeline, and of nothing else.
+pub(super) struct TroubleNotes(pub(super) Output);
 
-impl Listener for Spectator {
+impl Listener for TroubleNotes {
     fn hear(&mut self, event: PipelineEvent<'_>) {
         match event {
             PipelineEvent::Refused { partition, offset, reject } => {
