@@ -87,9 +87,6 @@ impl LoadTest {
     /// Runs for as long as it should, or until the user says stop, and then until every row is stored. There is one
     /// consumer for each of the `listeners`, which are given back by those that left in time. `sent` is told of every
     /// reading that the broker has acknowledged.
-    ///
-    /// # Errors
-    /// A server cannot be reached or refuses.
     pub(crate) async fn run<L: Listener + 'static>(
         self: &Arc<Self>,
         listeners: Vec<L>,

@@ -144,9 +144,6 @@ fn load(args: &Args) -> Load {
 }
 
 /// Measures, and removes what it made. The code is 1 where rows are missing.
-///
-/// # Errors
-/// [`BenchError`] for the files; a server cannot be reached or refuses.
 pub async fn run(args: Args, context: &Context) -> Result<Code> {
     let Context { settings, output, shutdown } = context;
     let old = args.compare.as_deref().map(|path| Outcome::read(path).map(|old| (path, old))).transpose()?;
@@ -214,7 +211,7 @@ async fn measure(
         is_debug_build: cfg!(debug_assertions),
         is_cut_short,
         began: meter.clock().map(|clock| clock.began_utc.to_rfc3339_opts(Millis, true)).unwrap_or_default(),
-        cores: usage::cores(),
+        cores: std::thread::available_parallelism().ok().map(usize::from),
         operating_system: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
         broker: fixture.broker.clone(),
         store,

@@ -9,6 +9,15 @@ pub(super) mod progress_line;
 pub(super) mod time_argument;
 pub(super) mod watch;
 
+use std::path::Path;
+
+use crate::settings::{Settings, SettingsError};
+
+/// The folder for what `vitals` itself keeps, for a command that has the option `--data FOLDER`.
+pub(super) fn data_folder(settings: &Settings) -> Result<&Path, SettingsError> {
+    settings.data_folder.as_deref().ok_or(SettingsError::NoDataFolder { option: "--data FOLDER" })
+}
+
 /// The arguments of a command as the command `line` without the command's name gives them.
 #[cfg(test)]
 pub(super) fn parsed<A: clap::Args>(line: &str) -> Result<A, clap::Error> {

@@ -15,6 +15,7 @@ use serde::Serialize;
 use self::check::Tally;
 use self::view::View;
 use super::Context;
+use super::common::data_folder;
 use crate::advice::Code;
 use crate::app::Consuming;
 use crate::broker::flush::Flush;
@@ -28,7 +29,7 @@ use crate::loadtest::{self, Load, LoadTest};
 use crate::output::{Output, Shown};
 use crate::pipeline::Settling;
 use crate::reading::Reading;
-use crate::settings::{DATABASE, Settings, SettingsError};
+use crate::settings::DATABASE;
 use crate::span::parse_duration;
 use crate::store;
 use crate::store::StoreAddress;
@@ -86,12 +87,12 @@ const FLUSH: Flush = Flush::Every(Duration::from_secs(1));
 const PARTITIONS: u16 = 6;
 
 /// Shows the whole way, and checks that everything sent is stored.
-///
-/// # Errors
-/// The folder cannot be used.
 pub async fn run(args: Args, context: &Context) -> Result<Code> {
     let Context { settings, output, shutdown } = context;
-    let folder = args.data.clone().map_or_else(|| fresh_folder(settings), Ok)?;
+    let folder = match &args.data {
+        Some(folder) => folder.clone(),
+        None => data_folder(settings)?.join(format!("demo-{}", chrono::Local::now().format("%Y%m%d-%H%M%S-%3f"))),
+    };
     std::fs::create_dir_all(&folder).wrap_err_with(|| format!("cannot make the folder {}", folder.display()))?;
     let broker = Broker::start(Config {
         folder: folder.join("broker"),
@@ -156,11 +157,6 @@ fn counting(tally: &Arc<Mutex<Tally>>) -> impl Fn(&[Reading]) + Clone + Send + u
             tally.add(reading);
         }
     }
-}
-
-fn fresh_folder(settings: &Settings) -> Result<PathBuf, SettingsError> {
-    let folder = settings.data_folder.as_ref().ok_or(SettingsError::NoDataFolder { option: "--data FOLDER" })?;
-    Ok(folder.join(format!("demo-{}", chrono::Local::now().format("%Y%m%d-%H%M%S-%3f"))))
 }
 
 /// The summary for programs.

@@ -2,7 +2,6 @@
 
 mod board;
 mod feeds;
-mod live;
 mod patients;
 mod plain;
 mod screen;
@@ -13,17 +12,22 @@ mod words;
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use clap::ValueEnum;
 use color_eyre::eyre::Result;
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
+use self::board::Board;
 use self::feeds::Feeds;
-use self::live::Live;
+use self::screen::ScreenContent;
+use self::view::{Action, View};
 use super::common::{time_argument, watch};
 use super::{Context, unless_stopped};
 use crate::advice::Code;
 use crate::app;
-use crate::output::OutputError;
+use crate::output::{Input, Key, OutputError, Screen};
 use crate::reading::Timestamp;
+use crate::settings::Settings;
 use crate::span::parse_duration;
 
 /// What to show, and how.
@@ -50,7 +54,7 @@ pub struct Args {
     )]
     since: Timestamp,
     /// How often lines are printed where there is no screen
-    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = interval)]
+    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = parse_interval)]
     interval: Duration,
     /// For how long; 0 goes on until q or Ctrl+C
     #[arg(long = "for", value_name = "TIME", default_value = "0", value_parser = parse_duration)]
@@ -71,10 +75,16 @@ enum Shape {
     Ndjson,
 }
 
+/// What is new is drawn so often at most.
+const DRAW_INTERVAL: Duration = Duration::from_millis(250);
+
+/// Without anything new the clock and the ages go on all the same.
+const IDLE_DRAW_INTERVAL: Duration = Duration::from_secs(1);
+
 /// More often nobody can read it.
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(100);
 
-fn interval(text: &str) -> Result<Duration, String> {
+fn parse_interval(text: &str) -> Result<Duration, String> {
     watch::parse_interval(text, SHORTEST_INTERVAL)
 }
 
@@ -85,11 +95,8 @@ fn interval(text: &str) -> Result<Duration, String> {
 /// servers that go away are waited for.
 pub async fn run(args: Args, context: &Context) -> Result<Code> {
     let work = unless_stopped(&context.shutdown, show(&args, context));
-    let ended = if args.length.is_zero() {
-        work.await
-    } else {
-        tokio::time::timeout(args.length, work).await.unwrap_or(Ok(Code::Done))
-    };
+    let ended =
+        if args.length.is_zero() { work.await } else { timeout(args.length, work).await.unwrap_or(Ok(Code::Done)) };
     // Ctrl+C is how looking on ends.
     ended.map(|code| if code == Code::CutShort { Code::Done } else { code })
 }
@@ -108,4 +115,84 @@ async fn show(args: &Args, context: &Context) -> Result<Code> {
         None => plain::run(args, settings, &mut feeds, output).await?,
     }
     Ok(Code::Done)
+}
+
+/// The full screen.
+#[derive(Debug)]
+struct Live<'a> {
+    screen: Screen,
+    settings: &'a Settings,
+    board: Board,
+    view: View,
+    /// What was known, and the time, when the user paused it.
+    paused: Option<(Board, DateTime<Utc>)>,
+    drawn: Instant,
+    is_stale: bool,
+}
+
+impl<'a> Live<'a> {
+    fn new(screen: Screen, settings: &'a Settings) -> Self {
+        let board = Board::new(settings.limits);
+        Self { screen, settings, board, view: View::default(), paused: None, drawn: Instant::now(), is_stale: true }
+    }
+
+    /// Shows what the `feeds` tell until the user has seen enough.
+    async fn run(&mut self, feeds: &mut Feeds) -> Result<()> {
+        let mut ticks = interval(DRAW_INTERVAL);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        self.draw()?;
+        loop {
+            tokio::select! {
+                // Keys first: a flood of messages must not hold them up.
+                biased;
+                input = self.screen.input() => {
+                    if let Input::Key(key) = input? {
+                        match self.press(key)? {
+                            Action::Draw => {}
+                            Action::Quit => return Ok(()),
+                            Action::Pause if self.paused.is_some() => self.paused = None,
+                            Action::Pause => self.paused = Some((self.board.clone(), Utc::now())),
+                        }
+                    }
+                    self.draw()?;
+                }
+                _ = ticks.tick() => {
+                    if self.is_stale || self.drawn.elapsed() >= IDLE_DRAW_INTERVAL {
+                        self.draw()?;
+                    }
+                }
+                event = feeds.next() => {
+                    self.board.apply(event, Utc::now());
+                    self.is_stale = true;
+                }
+            }
+        }
+    }
+
+    fn press(&mut self, key: Key) -> Result<Action, OutputError> {
+        let board = self.paused.as_ref().map_or(&self.board, |(board, _)| board);
+        let size = self.screen.size()?;
+        let action = self.view.press(key, screen::page(size, board, &self.view));
+        // Another filter leaves another number of patients.
+        self.view.keep_on(screen::page(size, board, &self.view));
+        Ok(action)
+    }
+
+    fn draw(&mut self) -> Result<(), OutputError> {
+        let (board, now) = self.paused.as_ref().map_or((&self.board, Utc::now()), |(board, then)| (board, *then));
+        // Patients may have gone, and the window may have grown.
+        self.view.keep_on(screen::page(self.screen.size()?, board, &self.view));
+        let content = ScreenContent {
+            settings: self.settings,
+            board,
+            view: &self.view,
+            now,
+            paused: self.paused.is_some(),
+            color: self.screen.has_colors(),
+        };
+        self.screen.draw(|frame| screen::draw(frame, &content))?;
+        self.drawn = Instant::now();
+        self.is_stale = false;
+        Ok(())
+    }
 }

@@ -49,9 +49,6 @@ impl Clock {
     }
 
     /// The time of a reading that is due so long after the beginning.
-    ///
-    /// # Errors
-    /// [`Reject::Timestamp`] where the system's clock stands outside the years 1 to 9999.
     pub(super) fn timestamp(self, due: Duration) -> Result<Timestamp, Reject> {
         Timestamp::from_utc(self.began_utc + due)
     }
@@ -97,8 +94,6 @@ pub(crate) struct Window {
 }
 
 impl Meter {
-    /// # Errors
-    /// Never: the histograms have fixed sizes that fit.
     pub(crate) fn over(store: Arc<AnyStore>) -> Result<Self, CreationError> {
         let measured = Mutex::new(Measured::new()?);
         Ok(Self { store, clock: SetOnce::new(), room: Semaphore::new(MAX_BACKLOG), measured })

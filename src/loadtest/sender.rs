@@ -75,9 +75,6 @@ enum Times {
 
 impl Sender {
     /// Opens the sender of this `number`, which has this `share` of each round.
-    ///
-    /// # Errors
-    /// The broker cannot be reached, or the topic is not there.
     pub(super) async fn open(test: &LoadTest, number: u64, share: Share) -> Result<Self> {
         let Share { patients, places } = share;
         let producer = Producer::over(Rskafka::new(&test.kafka), &test.topic, Patience::default()).await?;
@@ -96,9 +93,6 @@ impl Sender {
     }
 
     /// Sends one reading of each patient before anything is measured, and gives how many these are.
-    ///
-    /// # Errors
-    /// They are not acknowledged.
     pub(super) async fn warm_up(&mut self) -> Result<u64> {
         let mut stamp = Stamp::default();
         let mut readings = Vec::with_capacity(self.places.len());
@@ -110,9 +104,6 @@ impl Sender {
     }
 
     /// Sends until the time is over or the user says stop. `sent` is told of what the broker has acknowledged.
-    ///
-    /// # Errors
-    /// Readings are not acknowledged.
     pub(super) async fn run(
         mut self,
         clock: Clock,

@@ -60,9 +60,6 @@ pub(super) struct Comparison {
 
 impl Outcome {
     /// Reads an earlier result.
-    ///
-    /// # Errors
-    /// The file cannot be read, or holds something else.
     pub(super) fn read(path: &Path) -> Result<Self, BenchError> {
         let text =
             std::fs::read_to_string(path).map_err(|source| BenchError::Unreadable { path: path.to_owned(), source })?;

@@ -20,9 +20,6 @@ pub(super) struct ReportFile(PathBuf);
 
 impl ReportFile {
     /// Makes sure that the file can be written, before a run is spent on it. What is in it stays until the end.
-    ///
-    /// # Errors
-    /// It cannot.
     pub(super) fn at(path: &Path) -> Result<Self, BenchError> {
         let failed = |source| BenchError::Report { path: path.to_owned(), source };
         let is_new = !path.exists();
@@ -37,10 +34,6 @@ impl ReportFile {
         &self.0
     }
 
-    /// Writes it.
-    ///
-    /// # Errors
-    /// It cannot be written.
     pub(super) fn write(&self, outcome: &Outcome) -> Result<(), BenchError> {
         fs::write(&self.0, html(outcome)).map_err(|source| BenchError::Report { path: self.0.clone(), source })
     }

@@ -246,6 +246,6 @@ fn a_board_that_knows_nothing_says_so() {
 
 #[test]
 fn an_interval_that_nobody_can_read_is_refused() {
-    assert!(super::interval("50ms").is_err());
-    assert_eq!(super::interval("100ms"), Ok(Duration::from_millis(100)));
+    assert!(super::parse_interval("50ms").is_err());
+    assert_eq!(super::parse_interval("100ms"), Ok(Duration::from_millis(100)));
 }
