@@ -62,20 +62,14 @@ pub(crate) struct LoadTest {
     pub(crate) kafka: KafkaConfig,
     /// The topic, which is the load test's own; the group has the same name.
     pub(crate) topic: String,
-    /// Of the topic.
     pub(crate) partitions: u16,
-    /// The store.
     pub(crate) meter: Arc<Meter>,
-    /// Of the members.
     pub(crate) session_timeout: Duration,
-    /// How a member works.
     pub(crate) how: Consuming,
     pub(crate) load: Load,
     /// For how long; `None` until the user says stop.
     pub(crate) length: Option<Duration>,
-    /// Of the ward.
     pub(crate) patients: Patients,
-    /// What happens to them.
     pub(crate) scenario: Scenario,
     /// Makes the ward repeatable.
     pub(crate) seed: u64,

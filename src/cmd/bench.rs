@@ -10,7 +10,6 @@ mod text;
 mod usage;
 
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -76,8 +75,8 @@ pub struct Args {
     #[arg(long, value_name = "SECONDS", value_parser = parse_duration, allow_hyphen_values = true)]
     interval: Option<Duration>,
     /// Readings per second; max is as many as the store takes
-    #[arg(long, value_name = "N|max", conflicts_with = "interval", allow_hyphen_values = true)]
-    rate: Option<Rate>,
+    #[arg(long, value_name = "N|max", conflicts_with = "interval", value_parser = parse_rate, allow_hyphen_values = true)]
+    rate: Option<Load>,
     /// For how long
     #[arg(long = "for", value_name = "TIME", default_value = "20s", value_parser = parse_length)]
     length: Duration,
@@ -101,25 +100,15 @@ pub struct Args {
     format: ObjectFormatArgs,
 }
 
-/// Readings per second, of all patients together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Rate {
-    PerSecond(u32),
-    /// As many as the store takes.
-    Max,
-}
-
-impl FromStr for Rate {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        if text == "max" {
-            return Ok(Self::Max);
-        }
-        match text.parse() {
-            Ok(rate) if (1..=MAX_RATE).contains(&rate) => Ok(Self::PerSecond(rate)),
-            _ => Err(format!("write a whole number from 1 to {MAX_RATE}, or max")),
-        }
+/// Takes readings per second, of all patients together, or `max`.
+fn parse_rate(text: &str) -> Result<Load, String> {
+    if text == "max" {
+        return Ok(Load::Full);
+    }
+    match text.parse::<u32>() {
+        // Rounded up, so that a second never has one reading more than was asked for.
+        Ok(rate @ 1..=MAX_RATE) => Ok(Load::Every(Duration::from_nanos(NANOS_PER_SECOND.div_ceil(rate.into())))),
+        _ => Err(format!("write a whole number from 1 to {MAX_RATE}, or max")),
     }
 }
 
@@ -134,11 +123,8 @@ fn parse_length(text: &str) -> Result<Duration, String> {
 /// How fast readings are sent.
 fn load(args: &Args) -> Load {
     match (args.rate, args.interval) {
-        (Some(Rate::Max), _) | (None, Some(Duration::ZERO)) => Load::Full,
-        // Rounded up, so that a second never has one reading more than was asked for.
-        (Some(Rate::PerSecond(rate)), _) => {
-            Load::Every(Duration::from_nanos(NANOS_PER_SECOND.div_ceil(rate.max(1).into())))
-        }
+        (Some(load), _) => load,
+        (None, Some(Duration::ZERO)) => Load::Full,
         (None, interval) => Load::Every(interval.unwrap_or(DEFAULT_INTERVAL)),
     }
 }

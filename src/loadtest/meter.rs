@@ -32,7 +32,6 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
-    /// Begins now.
     pub(super) fn start() -> Self {
         Self { began: Instant::now(), began_utc: Utc::now() }
     }
@@ -107,12 +106,10 @@ impl Meter {
         clock
     }
 
-    /// Waits for the beginning.
     pub(crate) async fn begun(&self) -> Clock {
         *self.clock.wait().await
     }
 
-    /// The clock, once it was begun.
     pub(crate) fn clock(&self) -> Option<Clock> {
         self.clock.get().copied()
     }

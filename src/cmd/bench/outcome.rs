@@ -17,12 +17,9 @@ use crate::output::counted;
 /// What the object says it is.
 pub(super) const KIND: &str = "vitals bench";
 
-/// A run and what it measured.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Outcome {
-    /// Always [`KIND`].
     pub(super) kind: String,
-    /// Of this program.
     pub(super) version: String,
     /// Whether the program was built for tests, and is slow.
     pub(super) is_debug_build: bool,
@@ -54,12 +51,10 @@ pub(super) struct Comparison {
     pub(super) differences: Vec<String>,
     /// For each figure that both have, this run's divided by the earlier one's.
     pub(super) ratios: BTreeMap<String, f64>,
-    /// The figures of the earlier run.
     pub(super) figures: Figures,
 }
 
 impl Outcome {
-    /// Reads an earlier result.
     pub(super) fn read(path: &Path) -> Result<Self, BenchError> {
         let text =
             std::fs::read_to_string(path).map_err(|source| BenchError::Unreadable { path: path.to_owned(), source })?;

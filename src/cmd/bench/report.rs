@@ -39,7 +39,6 @@ impl ReportFile {
     }
 }
 
-/// The page of a run.
 fn html(outcome: &Outcome) -> String {
     let parts = [
         ("title", escaped(&format!("vitals bench: {}", outcome.parameters.pace()))),
@@ -123,11 +122,14 @@ fn plots(outcome: &Outcome) -> [Plot; 4] {
     ]
 }
 
+/// What a line over time shows of each interval.
+type SampleValue = fn(&Sample) -> Option<f64>;
+
 fn over_time(
     outcome: &Outcome,
     (title, y_label): (&'static str, &'static str),
     axis: fn(&[f64]) -> Axis,
-    values: &[(&'static str, fn(&Sample) -> Option<f64>)],
+    values: &[(&'static str, SampleValue)],
 ) -> Plot {
     let lines = values
         .iter()

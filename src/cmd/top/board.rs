@@ -23,7 +23,6 @@ const LATENCIES: usize = 60;
 /// Trouble of the reading is repeated every half minute while it lasts; without that it is over.
 const TROUBLE_SECONDS: i64 = 45;
 
-/// What happens.
 #[derive(Debug)]
 pub(super) enum Event {
     /// Messages of the topic, in the order of their partition.
@@ -53,7 +52,6 @@ pub(super) struct Group {
 }
 
 impl Group {
-    /// The lag of all partitions together.
     pub(super) fn lag(&self) -> i64 {
         self.lags.iter().map(|lag| lag.lag).sum()
     }
@@ -64,7 +62,6 @@ impl Group {
     }
 }
 
-/// Something that is wrong.
 #[derive(Debug, Clone)]
 pub(super) struct Trouble {
     pub(super) text: String,
@@ -79,17 +76,14 @@ impl Trouble {
     }
 }
 
-/// Everything that is known.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Board {
     limits: Limits,
     pub(super) patients: Patients,
     pub(super) rate: Rate,
-    /// Messages read.
     pub(super) messages: u64,
-    /// Of these, refused ones.
+    /// Of the messages.
     pub(super) refused: u64,
-    /// The group, as it was last told.
     pub(super) group: Option<Group>,
     /// The store's answers, newest last.
     latencies: VecDeque<Duration>,
@@ -160,7 +154,6 @@ impl Board {
         self.latencies.back().copied().filter(|_| self.store_trouble.is_none())
     }
 
-    /// The median of the store's last answers.
     pub(super) fn store_median(&self) -> Option<Duration> {
         let mut sorted: Vec<_> = self.latencies.iter().copied().collect();
         sorted.sort_unstable();

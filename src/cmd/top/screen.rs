@@ -81,7 +81,6 @@ const HELP: [&str; 14] = [
     "10000+  there are more patients; the longest silent are left out",
 ];
 
-/// What is drawn.
 #[derive(Debug)]
 pub(super) struct ScreenContent<'a> {
     /// Topic, brokers, group and store.

@@ -8,7 +8,6 @@ use crate::output::Key;
 /// The longest text to filter by: as long as the longest patient id.
 const MAX_FILTER_CHARS: usize = 64;
 
-/// The order of the patients.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum Sort {
     #[default]
@@ -73,11 +72,9 @@ pub(super) enum Action {
 pub(super) struct Page {
     /// Patients that pass the filter.
     pub(super) patients: usize,
-    /// Lines for them.
     pub(super) lines: usize,
 }
 
-/// What is seen of the board.
 #[derive(Debug, Clone, Default)]
 pub(super) struct View {
     pub(super) sort: Sort,
@@ -85,9 +82,7 @@ pub(super) struct View {
     pub(super) filter: String,
     /// Whether letters go into the filter.
     pub(super) typing: bool,
-    /// Only patients with an alert.
     pub(super) only_alerts: bool,
-    /// Whether the keys are explained.
     pub(super) help: bool,
     /// How many patients stand above the first line.
     pub(super) scroll: usize,
@@ -149,14 +144,12 @@ impl View {
         Action::Draw
     }
 
-    /// The patients to show, in their order.
     pub(super) fn choose<'a>(&self, patients: &'a Patients) -> Vec<&'a Patient> {
         let mut chosen: Vec<_> = self.passing(patients).collect();
         self.sort.apply(&mut chosen);
         chosen
     }
 
-    /// How many patients there are to show.
     pub(super) fn count(&self, patients: &Patients) -> usize {
         self.passing(patients).count()
     }
@@ -242,21 +235,21 @@ mod tests {
     }
 
     #[test]
-    fn q_and_ctrl_c_end_it_and_ctrl_c_even_while_typing() {
-        assert_eq!(pressed(&[Key::Char('q')]).1, Action::Quit);
-        assert_eq!(pressed(&[Key::Char('/'), Key::Char('q')]).1, Action::Draw);
-        assert_eq!(pressed(&[Key::Char('/'), Key::Interrupt]).1, Action::Quit);
+    fn q_and_ctrl_c_end_it_and_p_and_space_pause_but_only_ctrl_c_does_while_typing() {
+        for (keys, action) in [
+            (vec![Key::Char('q')], Action::Quit),
+            (vec![Key::Char('/'), Key::Char('q')], Action::Draw),
+            (vec![Key::Char('/'), Key::Interrupt], Action::Quit),
+            (vec![Key::Char('p')], Action::Pause),
+            (vec![Key::Char(' ')], Action::Pause),
+        ] {
+            assert_eq!(pressed(&keys).1, action, "{keys:?}");
+        }
     }
 
     #[test]
     fn a_shows_only_patients_with_an_alert() {
         assert_eq!(shown(&pressed(&[Key::Char('a')]).0), ["Ann", "Bob"]);
-    }
-
-    #[test]
-    fn p_and_space_pause() {
-        assert_eq!(pressed(&[Key::Char('p')]).1, Action::Pause);
-        assert_eq!(pressed(&[Key::Char(' ')]).1, Action::Pause);
     }
 
     #[test]

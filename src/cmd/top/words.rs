@@ -59,7 +59,6 @@ fn pressure(patient: &Patient) -> String {
     if is_carried { format!("({both})") } else { both }
 }
 
-/// How long ago the last reading was taken.
 pub(super) fn reading_age(patient: &Patient, now: DateTime<Utc>) -> String {
     age(now.timestamp_micros() - patient.last_micros())
 }
@@ -73,7 +72,6 @@ pub(super) fn alerts(patient: &Patient) -> String {
     }
 }
 
-/// What is known of the group.
 pub(super) fn group(board: &Board) -> String {
     let Some(group) = &board.group else { return "not known yet".to_owned() };
     let Some(state) = &group.state else { return "does not exist; nobody has consumed yet".to_owned() };
@@ -83,7 +81,6 @@ pub(super) fn group(board: &Board) -> String {
     format!("{old}{state}, {members}, lag {}{waited}", group.lag())
 }
 
-/// How fast the store answers.
 pub(super) fn store(board: &Board) -> String {
     match (board.store_latency(), board.store_median()) {
         (Some(last), Some(median)) => format!("{}, median {}", millis(last), millis(median)),
