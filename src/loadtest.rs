@@ -1,13 +1,8 @@
 //! The whole way in one process: a simulated ward produces, consumers store, a meter stands before the store.
 //!
-//! `sender` sends on the schedule that `schedule` keeps, when `pacer` wakes it; `member` consumes; `clock` and `meter`
-//! measure.
+//! `sender` sends, also on a schedule; `meter` measures.
 
-pub(crate) mod clock;
-mod member;
 pub(crate) mod meter;
-mod pacer;
-mod schedule;
 mod sender;
 
 use std::collections::BTreeMap;
@@ -15,20 +10,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use color_eyre::eyre::Result;
+use tokio::sync::watch;
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{Instant, sleep, timeout};
 
-use self::member::{Holdings, Member};
 use self::meter::Meter;
-use self::pacer::Pacer;
-use self::schedule::due_within;
-use self::sender::Sender;
-use crate::app::Consuming;
+use self::sender::{Sender, Timer};
+use crate::app::{self, Consuming};
 use crate::intake::patients::Patients;
+use crate::intake::schedule::due_within;
 use crate::intake::simulator::Scenario;
 use crate::kafka::config::KafkaConfig;
-use crate::pipeline::events::Listener;
-use crate::reading::Reading;
+use crate::kafka::group::MemberConfig;
+use crate::kafka::offsets::Place;
+use crate::pipeline::events::{Listener, PipelineEvent};
+use crate::reading::{PatientId, Reading};
 use crate::shutdown::{self, Shutdown};
 
 /// How long no row may come in after the last reading was sent, before the rest counts as missing.
@@ -55,28 +51,25 @@ pub(crate) enum Load {
     Full,
 }
 
+/// The patients P001 to this number.
+pub(crate) fn patients(count: u32) -> Result<Patients> {
+    let ids = (1..=count).map(|number| PatientId::parse(&format!("P{number:03}"))).collect::<Result<_, _>>()?;
+    Ok(Patients::new(ids)?)
+}
+
 /// What runs, and where.
-#[derive(Clone)]
 pub(crate) struct LoadTest {
-    /// How the cluster is reached.
     pub(crate) kafka: KafkaConfig,
     /// The topic, which is the load test's own; the group has the same name.
     pub(crate) topic: String,
-    /// How many partitions the topic has.
     pub(crate) partitions: u16,
-    /// The store.
     pub(crate) meter: Arc<Meter>,
-    /// The session time-out of the members.
     pub(crate) session_timeout: Duration,
-    /// How a member works.
     pub(crate) how: Consuming,
-    /// How fast readings are sent.
     pub(crate) load: Load,
     /// For how long; `None` until the user says stop.
     pub(crate) length: Option<Duration>,
-    /// The patients of the ward.
     pub(crate) patients: Patients,
-    /// What happens to them.
     pub(crate) scenario: Scenario,
     /// Makes the ward repeatable.
     pub(crate) seed: u64,
@@ -88,11 +81,8 @@ impl LoadTest {
     /// Runs for as long as it should, or until the user says stop, and then until every row is stored. There is one
     /// consumer for each of the `listeners`, which are given back by those that left in time. `sent` is told of every
     /// reading that the broker has acknowledged.
-    ///
-    /// # Errors
-    /// A server cannot be reached or refuses.
     pub(crate) async fn run<L: Listener + 'static>(
-        &self,
+        self: &Arc<Self>,
         listeners: Vec<L>,
         sent: impl Fn(&[Reading]) + Clone + Send + 'static,
         shutdown: &Shutdown,
@@ -101,8 +91,7 @@ impl LoadTest {
         let holdings = Holdings::new(listeners.len());
         let mut members = JoinSet::new();
         for (number, listener) in listeners.into_iter().enumerate() {
-            let member = self.member(number, listener, holdings.clone());
-            members.spawn(member.run(until_stored.clone()));
+            members.spawn(Arc::clone(self).consume(number, listener, holdings.clone(), until_stored.clone()));
         }
         let mut ended = Vec::new();
         // A consumer that ends early has failed, or its listener is gone: that is the end of the load test.
@@ -129,10 +118,26 @@ impl LoadTest {
         Ok(ended.into_iter().map(|(_, listener)| listener).collect())
     }
 
-    fn member<L>(&self, number: usize, listener: L, holdings: Holdings) -> Member<L> {
-        let (kafka, topic, meter) = (self.kafka.clone(), self.topic.clone(), Arc::clone(&self.meter));
-        let (session_timeout, how) = (self.session_timeout, self.how.clone());
-        Member { number, kafka, topic, session_timeout, how, meter, holdings, listener }
+    /// Is the consumer of this `number`, with a pipeline of its own, until it is told to stop.
+    async fn consume<L: Listener>(
+        self: Arc<Self>,
+        number: usize,
+        listener: L,
+        holdings: Holdings,
+        stop: Shutdown,
+    ) -> Result<(usize, L)> {
+        let config = MemberConfig {
+            group: self.topic.clone(),
+            topic: self.topic.clone(),
+            instance_id: None,
+            session_timeout: self.session_timeout,
+        };
+        let member = app::Member::join(&self.kafka, config, Place::Earliest).await?;
+        // The listener hears first: an alert counts as shown when it has heard of it, and sending begins when it knows its
+        // partitions.
+        let mut both = (listener, Observer { number, holdings, meter: Arc::clone(&self.meter) });
+        member.consume(self.how.clone(), &*self.meter, &mut both, &stop).await?;
+        Ok((number, both.0))
     }
 
     async fn send_and_wait(
@@ -157,9 +162,10 @@ impl LoadTest {
         let length = self.length.unwrap_or(Duration::MAX);
         let running = Arc::new(());
         if let Load::Every(interval) = self.load {
-            let wakes: BTreeMap<_, _> = senders.iter().flat_map(Sender::wakes).collect();
-            let pacer = Pacer { senders: wakes.into_values().collect(), interval, load_test: Arc::downgrade(&running) };
-            spawn_blocking(move || pacer.run(clock));
+            let places: BTreeMap<_, _> = senders.iter().flat_map(Sender::wakes).collect();
+            let timer =
+                Timer { senders: places.into_values().collect(), interval, load_test: Arc::downgrade(&running) };
+            spawn_blocking(move || timer.run(clock));
         }
         let mut running_senders = JoinSet::new();
         for sender in senders {
@@ -180,13 +186,9 @@ impl LoadTest {
     }
 
     async fn senders(&self) -> Result<Vec<Sender>> {
-        let round = u64::try_from(self.patients.as_slice().len())?;
-        let shares = sender::shares(&self.patients, self.partitions.into());
-        let mut senders = Vec::with_capacity(shares.len());
-        for (number, share) in (0..).zip(shares) {
-            let (place, load) = ((&self.kafka, self.topic.as_str()), (self.load, round));
-            let ward = (self.scenario, self.seed.wrapping_add(number));
-            senders.push(Sender::open(place, share, ward, load, Arc::clone(&self.meter)).await?);
+        let mut senders = Vec::new();
+        for (number, share) in (0..).zip(sender::shares(&self.patients, self.partitions.into())) {
+            senders.push(Sender::open(self, number, share).await?);
         }
         Ok(senders)
     }
@@ -198,7 +200,7 @@ impl LoadTest {
             sent += sender.warm_up().await?;
         }
         let began = Instant::now();
-        while self.meter.warmed() < sent && began.elapsed() < WARM_UP_LIMIT {
+        while self.meter.measured().warmed < sent && began.elapsed() < WARM_UP_LIMIT {
             sleep(LOOK_INTERVAL).await;
         }
         Ok(())
@@ -208,9 +210,12 @@ impl LoadTest {
     async fn wait_for_rows(&self, shutdown: &Shutdown) {
         let began = Instant::now();
         loop {
-            let last = self.meter.last_stored().unwrap_or(began).max(began);
+            let (lag, last) = {
+                let measured = self.meter.measured();
+                (measured.lag(), measured.last_stored.unwrap_or(began).max(began))
+            };
             let stopped = shutdown.requested() && began.elapsed() >= STOPPED_TAIL_LIMIT;
-            if self.meter.outstanding() == 0 || last.elapsed() >= TAIL_LIMIT || stopped {
+            if lag == 0 || last.elapsed() >= TAIL_LIMIT || stopped {
                 return;
             }
             sleep(LOOK_INTERVAL).await;
@@ -223,5 +228,72 @@ impl LoadTest {
             (Load::Every(interval), Some(length)) => Some(due_within(length, interval)),
             _ => None,
         }
+    }
+}
+
+/// How many partitions each member has; `None` of one that has not been told.
+#[derive(Debug, Clone)]
+struct Holdings(watch::Sender<Vec<Option<usize>>>);
+
+impl Holdings {
+    fn new(members: usize) -> Self {
+        Self(watch::Sender::new(vec![None; members]))
+    }
+
+    /// Waits until all members have been told, and all of so many partitions are somebody's.
+    async fn are_complete(&self, partitions: usize) {
+        let is_complete = |held: &Vec<Option<usize>>| {
+            held.iter().all(Option::is_some) && held.iter().flatten().sum::<usize>() == partitions
+        };
+        // The sender is our own, so it is not gone.
+        let _ = self.0.subscribe().wait_for(is_complete).await;
+    }
+
+    fn set(&self, member: usize, partitions: Option<usize>) {
+        self.0.send_modify(|held| {
+            if let Some(held) = held.get_mut(member) {
+                *held = partitions;
+            }
+        });
+    }
+}
+
+/// Says what a member holds, and when an alert was shown.
+struct Observer {
+    number: usize,
+    holdings: Holdings,
+    meter: Arc<Meter>,
+}
+
+impl Listener for Observer {
+    fn hear(&mut self, event: PipelineEvent<'_>) {
+        match event {
+            PipelineEvent::Assigned(partitions) => self.holdings.set(self.number, Some(partitions.len())),
+            PipelineEvent::Revoked => self.holdings.set(self.number, None),
+            PipelineEvent::Reading { reading, alerts, .. } if !alerts.is_empty() => {
+                self.meter.add_alerts(reading.time(), alerts.len());
+            }
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt as _;
+
+    use super::*;
+
+    #[test]
+    fn a_load_test_waits_until_every_member_knows_its_partitions_and_none_is_nobodys() {
+        let holdings = Holdings::new(2);
+        let is_complete = || holdings.are_complete(6).now_or_never().is_some();
+        holdings.set(0, Some(6));
+        assert!(!is_complete(), "the second member has not been told");
+        holdings.set(0, None);
+        holdings.set(1, Some(3));
+        assert!(!is_complete());
+        holdings.set(0, Some(3));
+        assert!(is_complete());
     }
 }

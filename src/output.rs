@@ -29,6 +29,8 @@ use visible::{Escape, for_terminal};
 use crate::advice::{Advice, Code};
 
 pub use feed::{Feed, Shown};
+#[cfg(feature = "testing")]
+pub use memory::Memory;
 pub use progress::Progress;
 pub use rows::{Cell, Column, Format, FormatArgs, ObjectFormat, ObjectFormatArgs, Rows, Value};
 pub use screen::{Input, Key, Screen, is_in_foreground};

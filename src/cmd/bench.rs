@@ -1,14 +1,12 @@
 //! `vitals bench`: how fast is the way from the producer to the table, here and now.
 
-mod distribution;
-mod error;
 mod figures;
+mod fixture;
 mod outcome;
-mod plan;
+mod plot;
 mod report;
 mod series;
-mod sheet;
-mod stand;
+mod text;
 mod usage;
 
 use std::path::PathBuf;
@@ -18,26 +16,33 @@ use std::time::Duration;
 use chrono::SecondsFormat::Millis;
 use color_eyre::eyre::Result;
 
-pub use self::error::BenchError;
-use self::figures::Figures;
-use self::outcome::{KIND, Outcome};
-use self::plan::{Parameters, Rate};
+use self::figures::{Figures, distribution};
+use self::fixture::{Fixture, TroubleNotes};
+pub use self::outcome::BenchError;
+use self::outcome::{KIND, Outcome, Parameters};
 use self::report::ReportFile;
 use self::series::Series;
-use self::stand::{Spectator, Stand};
 use super::Context;
 use crate::advice::Code;
 use crate::app::{self, Consuming};
-use crate::intake::patients::Patients;
 use crate::intake::simulator::Scenario;
-use crate::loadtest::LoadTest;
 use crate::loadtest::meter::Meter;
+use crate::loadtest::{self, Load, LoadTest};
 use crate::output::{ObjectFormat, ObjectFormatArgs, Output, counted};
-use crate::pipeline::Durability;
-use crate::reading::PatientId;
 use crate::settings::Settings;
 use crate::shutdown::Shutdown;
 use crate::span::parse_duration;
+
+/// Between two readings where nothing else is said.
+const DEFAULT_INTERVAL: Duration = Duration::from_millis(100);
+
+/// More readings per second than any machine takes: the interval is whole nanoseconds.
+const MAX_RATE: u32 = 10_000_000;
+
+const NANOS_PER_SECOND: u64 = 1_000_000_000;
+
+/// Simulated patients are the same in every run, so that runs can be compared.
+const SEED: u64 = 1;
 
 /// How to measure.
 #[derive(Debug, clap::Args)]
@@ -70,10 +75,10 @@ pub struct Args {
     #[arg(long, value_name = "SECONDS", value_parser = parse_duration, allow_hyphen_values = true)]
     interval: Option<Duration>,
     /// Readings per second; max is as many as the store takes
-    #[arg(long, value_name = "N|max", conflicts_with = "interval", allow_hyphen_values = true)]
-    rate: Option<Rate>,
+    #[arg(long, value_name = "N|max", conflicts_with = "interval", value_parser = parse_rate, allow_hyphen_values = true)]
+    rate: Option<Load>,
     /// For how long
-    #[arg(long = "for", value_name = "TIME", default_value = "20s", value_parser = plan::parse_length)]
+    #[arg(long = "for", value_name = "TIME", default_value = "20s", value_parser = parse_length)]
     length: Duration,
     /// Patients of the simulated ward
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
@@ -95,13 +100,36 @@ pub struct Args {
     format: ObjectFormatArgs,
 }
 
-/// Simulated patients are the same in every run, so that runs can be compared.
-const SEED: u64 = 1;
+/// Takes readings per second, of all patients together, or `max`.
+fn parse_rate(text: &str) -> Result<Load, String> {
+    if text == "max" {
+        return Ok(Load::Full);
+    }
+    match text.parse::<u32>() {
+        // Rounded up, so that a second never has one reading more than was asked for.
+        Ok(rate @ 1..=MAX_RATE) => Ok(Load::Every(Duration::from_nanos(NANOS_PER_SECOND.div_ceil(rate.into())))),
+        _ => Err(format!("write a whole number from 1 to {MAX_RATE}, or max")),
+    }
+}
+
+/// A time to measure for, which is longer than none.
+fn parse_length(text: &str) -> Result<Duration, String> {
+    match parse_duration(text).map_err(|error| error.to_string())? {
+        Duration::ZERO => Err("nothing can be measured in no time".to_owned()),
+        length => Ok(length),
+    }
+}
+
+/// How fast readings are sent.
+fn load(args: &Args) -> Load {
+    match (args.rate, args.interval) {
+        (Some(load), _) => load,
+        (None, Some(Duration::ZERO)) => Load::Full,
+        (None, interval) => Load::Every(interval.unwrap_or(DEFAULT_INTERVAL)),
+    }
+}
 
 /// Measures, and removes what it made. The code is 1 where rows are missing.
-///
-/// # Errors
-/// [`BenchError`] for the files; a server cannot be reached or refuses.
 pub async fn run(args: Args, context: &Context) -> Result<Code> {
     let Context { settings, output, shutdown } = context;
     let old = args.compare.as_deref().map(|path| Outcome::read(path).map(|old| (path, old))).transpose()?;
@@ -110,9 +138,9 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
     if args.consumers > args.partitions {
         output.note(format_args!("note: consumers that get a partition: {} of {}", args.partitions, args.consumers));
     }
-    let stand = Stand::build(settings, args.partitions).await?;
-    let measured = measure(&args, settings, &stand, output, shutdown).await;
-    stand.remove(output).await;
+    let fixture = Fixture::build(settings, args.partitions).await?;
+    let measured = measure(&args, settings, &fixture, output, shutdown).await;
+    fixture.remove(output).await;
     let mut outcome = measured?;
     if let Some((path, old)) = old {
         outcome.compare(path, old);
@@ -128,72 +156,63 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
 async fn measure(
     args: &Args,
     settings: &Settings,
-    stand: &Stand,
+    fixture: &Fixture,
     output: &Output,
     shutdown: &Shutdown,
 ) -> Result<Outcome> {
-    let meter = Arc::new(Meter::over(Arc::clone(&stand.store))?);
-    let durability = app::durability(&stand.store, settings.durability_delay, output).await?;
-    let settle_time = durability.delay;
-    let load_test = load_test(args, settings, stand, Arc::clone(&meter), durability)?;
-    let spectators = (0..args.consumers).map(|_| Spectator(output.clone())).collect();
+    let meter = Arc::new(Meter::over(Arc::clone(&fixture.store))?);
+    let durability = app::durability(&fixture.store, settings.durability_delay, output).await?;
+    let parameters = Parameters::of(args, durability.delay);
+    let load_test = Arc::new(LoadTest {
+        kafka: app::kafka_config(settings),
+        topic: fixture.topic.clone(),
+        partitions: args.partitions,
+        meter: Arc::clone(&meter),
+        session_timeout: settings.session_timeout,
+        how: Consuming::of(settings, durability),
+        load: load(args),
+        length: Some(args.length),
+        patients: loadtest::patients(args.patients)?,
+        scenario: Scenario::Mixed,
+        seed: SEED,
+        warm_up: true,
+    });
+    let listeners = (0..args.consumers).map(|_| TroubleNotes(output.clone())).collect();
     let mut series = Series::new(args.length);
     let progress = output.progress(Some(args.length.as_secs()));
     tokio::select! {
-        ended = load_test.run(spectators, |_| {}, shutdown) => { ended?; }
+        ended = load_test.run(listeners, |_| {}, shutdown) => { ended?; }
         never = series.watch(&meter, args.length, progress) => match never {},
     }
     series.finish(&meter);
+    let is_cut_short = shutdown.requested();
     // Cut short, it is not known what would have been sent.
-    let due = load_test.due().filter(|_| !shutdown.requested());
+    let due = load_test.due().filter(|_| !is_cut_short);
+    let store = fixture.store_name().await;
     let figures = Figures::of(&meter, due, series.processor_time(), usage::largest_resident_bytes());
-    let (rows, alerts) = meter.histograms();
+    let measured = meter.measured();
     Ok(Outcome {
         kind: KIND.to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         is_debug_build: cfg!(debug_assertions),
-        is_cut_short: shutdown.requested(),
-        began: meter.clock().map(|clock| clock.began_utc().to_rfc3339_opts(Millis, true)).unwrap_or_default(),
-        cores: usage::cores(),
+        is_cut_short,
+        began: meter.clock().map(|clock| clock.began_utc.to_rfc3339_opts(Millis, true)).unwrap_or_default(),
+        cores: std::thread::available_parallelism().ok().map(usize::from),
         operating_system: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
-        broker: stand.broker.clone(),
-        store: stand.store_name().await,
-        parameters: Parameters::of(args, settle_time),
+        broker: fixture.broker.clone(),
+        store,
+        parameters,
         figures,
         compared: None,
-        series: series.into_samples(),
-        row_latency_distribution: distribution::of(&rows),
-        alert_latency_distribution: distribution::of(&alerts),
-    })
-}
-
-fn load_test(
-    args: &Args,
-    settings: &Settings,
-    stand: &Stand,
-    meter: Arc<Meter>,
-    durability: Durability,
-) -> Result<LoadTest> {
-    let patients = (1..=args.patients).map(|number| PatientId::parse(&format!("P{number:03}")));
-    Ok(LoadTest {
-        kafka: app::kafka_config(settings),
-        topic: stand.topic.clone(),
-        partitions: args.partitions,
-        meter,
-        session_timeout: settings.session_timeout,
-        how: Consuming::of(settings, durability),
-        load: plan::load(args),
-        length: Some(args.length),
-        patients: Patients::new(patients.collect::<Result<_, _>>()?)?,
-        scenario: Scenario::Mixed,
-        seed: SEED,
-        warm_up: true,
+        series: series.samples(),
+        row_latency_distribution: distribution(&measured.rows),
+        alert_latency_distribution: distribution(&measured.alert_latencies),
     })
 }
 
 fn show(outcome: &Outcome, format: ObjectFormatArgs, output: &Output) -> Result<()> {
     match format.choose(output.stdout_is_terminal()) {
-        ObjectFormat::Table => output.line(sheet::lines(outcome, output.text_width()).join("\n"))?,
+        ObjectFormat::Table => output.line(text::lines(outcome, output.text_width()).join("\n"))?,
         ObjectFormat::Json => output.json(&serde_json::to_string_pretty(outcome)?)?,
         ObjectFormat::Ndjson => output.json(&serde_json::to_string(outcome)?)?,
     }
@@ -211,4 +230,44 @@ fn judge(figures: &Figures, output: &Output, shutdown: &Shutdown) -> Code {
     output.note(format_args!("not stored in time: {}", counted(missing, "reading")));
     // Who stops it has not waited for them.
     if shutdown.requested() { Code::CutShort } else { Code::Finding }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cmd::common::parsed;
+
+    fn load_of(line: &str) -> Load {
+        load(&parsed(line).unwrap_or_else(|error| panic!("{error}")))
+    }
+
+    #[test]
+    fn an_interval_and_a_rate_say_the_same_in_two_ways() {
+        assert_eq!(load_of(""), Load::Every(Duration::from_millis(100)));
+        assert_eq!(load_of("--interval 0.1"), load_of("--rate 10"));
+        assert_eq!(load_of("--interval 0"), Load::Full);
+        assert_eq!(load_of("--rate max"), Load::Full);
+    }
+
+    #[test]
+    fn a_rate_that_divides_no_second_gives_as_many_readings_as_it_says() {
+        let Load::Every(interval) = load_of("--rate 300") else { panic!("a schedule") };
+        assert!(interval * 900 >= Duration::from_secs(3) && interval * 899 < Duration::from_secs(3), "{interval:?}");
+    }
+
+    #[test]
+    fn wrong_values_are_refused_with_their_option() {
+        for (line, option) in [
+            ("--rate 0", "--rate"),
+            ("--rate fast", "--rate"),
+            ("--rate 1 --interval 1", "--interval"),
+            ("--for 0", "--for"),
+            ("--patients 0", "--patients"),
+            ("--partitions 0", "--partitions"),
+            ("--consumers 0", "--consumers"),
+        ] {
+            let text = parsed::<Args>(line).expect_err(line).to_string();
+            assert!(text.contains(option), "{text}");
+        }
+    }
 }

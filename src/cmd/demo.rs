@@ -15,21 +15,21 @@ use serde::Serialize;
 use self::check::Tally;
 use self::view::View;
 use super::Context;
+use super::common::data_folder;
 use crate::advice::Code;
 use crate::app::Consuming;
 use crate::broker::flush::Flush;
 use crate::broker::{Broker, Config};
-use crate::intake::patients::Patients;
 use crate::intake::simulator::Scenario;
 use crate::kafka::admin::{self, TopicSpec};
 use crate::kafka::cluster::Cluster;
 use crate::kafka::config::KafkaConfig;
-use crate::loadtest::meter::Meter;
-use crate::loadtest::{Load, LoadTest};
+use crate::loadtest::meter::{Measured, Meter};
+use crate::loadtest::{self, Load, LoadTest};
 use crate::output::{Output, Shown};
 use crate::pipeline::Durability;
-use crate::reading::{PatientId, Reading};
-use crate::settings::{DATABASE, Settings, SettingsError};
+use crate::reading::Reading;
+use crate::settings::DATABASE;
 use crate::span::parse_duration;
 use crate::store;
 use crate::store::StoreAddress;
@@ -87,12 +87,12 @@ const FLUSH: Flush = Flush::Every(Duration::from_secs(1));
 const PARTITIONS: u16 = 6;
 
 /// Shows the whole way, and checks that everything sent is stored.
-///
-/// # Errors
-/// The folder cannot be used.
 pub async fn run(args: Args, context: &Context) -> Result<Code> {
     let Context { settings, output, shutdown } = context;
-    let folder = args.data.clone().map_or_else(|| fresh_folder(settings), Ok)?;
+    let folder = match &args.data {
+        Some(folder) => folder.clone(),
+        None => data_folder(settings)?.join(format!("demo-{}", chrono::Local::now().format("%Y%m%d-%H%M%S-%3f"))),
+    };
     std::fs::create_dir_all(&folder).wrap_err_with(|| format!("cannot make the folder {}", folder.display()))?;
     let broker = Broker::start(Config {
         folder: folder.join("broker"),
@@ -109,7 +109,21 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
     admin::create(&mut cluster, &TopicSpec::readings(&settings.topic, PARTITIONS.into(), 1)).await?;
     admin::create(&mut cluster, &TopicSpec::dead_letters(&settings.topic, PARTITIONS.into(), 1)).await?;
     let meter = Arc::new(Meter::over(Arc::new(stored))?);
-    let load_test = load_test(&args, settings, kafka, Arc::clone(&meter))?;
+    let load_test = Arc::new(LoadTest {
+        kafka,
+        topic: settings.topic.clone(),
+        partitions: PARTITIONS,
+        meter: Arc::clone(&meter),
+        session_timeout: settings.session_timeout,
+        // SQLite forgets nothing.
+        how: Consuming::of(settings, Durability::default()),
+        load: Load::Every(Duration::from_secs(1) / args.rate),
+        length: (!args.length.is_zero()).then_some(args.length),
+        patients: loadtest::patients(args.patients.into())?,
+        scenario: args.scenario,
+        seed: args.seed,
+        warm_up: false,
+    });
     let tally = Arc::new(Mutex::new(Tally::default()));
     let view = View::new(output.clone(), Arc::clone(&meter), args.output == Shape::Json, &args, broker.address());
     let views = load_test.run(vec![view], counting(&tally), shutdown).await?;
@@ -125,31 +139,13 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
     // A reader of its own, so that nothing is found that is only remembered.
     let sent = std::mem::take(&mut *tally.lock().unwrap_or_else(PoisonError::into_inner));
     let missing = sent.compare(&store::open(&database, settings.consistency).await?).await?;
-    let told = tell(&args, &meter, &folder, output);
+    let shown = show_summary(&args, &meter, &folder, output);
     if !missing.is_empty() {
         output.note(format_args!("error: what was sent and what is stored differ for {}", missing.join(", ")));
         return Ok(Code::Finding);
     }
     failed.map_or(Ok(()), Err)?;
-    told.map(|()| Code::Done)
-}
-
-fn load_test(args: &Args, settings: &Settings, kafka: KafkaConfig, meter: Arc<Meter>) -> Result<LoadTest> {
-    Ok(LoadTest {
-        kafka,
-        topic: settings.topic.clone(),
-        partitions: PARTITIONS,
-        meter,
-        session_timeout: settings.session_timeout,
-        // SQLite forgets nothing.
-        how: Consuming::of(settings, Durability::default()),
-        load: Load::Every(Duration::from_secs(1) / args.rate),
-        length: (!args.length.is_zero()).then_some(args.length),
-        patients: patients(args.patients)?,
-        scenario: args.scenario,
-        seed: args.seed,
-        warm_up: false,
-    })
+    shown.map(|()| Code::Done)
 }
 
 /// Notes what was sent, for the check at the end.
@@ -161,16 +157,6 @@ fn counting(tally: &Arc<Mutex<Tally>>) -> impl Fn(&[Reading]) + Clone + Send + u
             tally.add(reading);
         }
     }
-}
-
-fn fresh_folder(settings: &Settings) -> Result<PathBuf, SettingsError> {
-    let folder = settings.data_folder.as_ref().ok_or(SettingsError::NoDataFolder { option: "--data FOLDER" })?;
-    Ok(folder.join(format!("demo-{}", chrono::Local::now().format("%Y%m%d-%H%M%S-%3f"))))
-}
-
-fn patients(count: u16) -> Result<Patients> {
-    let ids = (1..=count).map(|number| PatientId::parse(&format!("P{number:03}"))).collect::<Result<_, _>>()?;
-    Ok(Patients::new(ids)?)
 }
 
 /// The summary for programs.
@@ -189,8 +175,10 @@ struct Latency {
     p99: f64,
 }
 
-fn tell(args: &Args, meter: &Meter, folder: &Path, output: &Output) -> Result<()> {
-    let ((sent, stored), alerts, (p50, p99)) = (meter.so_far(), meter.alerts(), meter.latencies_ms());
+fn show_summary(args: &Args, meter: &Meter, folder: &Path, output: &Output) -> Result<()> {
+    let measured = meter.measured();
+    let Measured { sent, stored, alerts, .. } = *measured;
+    let (p50, p99) = measured.latencies_ms();
     let database = folder.join(DATABASE);
     if args.output == Shape::Json {
         let summary =

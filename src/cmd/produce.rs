@@ -1,21 +1,19 @@
 //! `vitals produce`: readings of a simulated ward or of a CSV file into the topic.
 
 mod error;
-mod maker;
-mod plan;
-mod shift;
+mod run;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
+use chrono::Utc;
 use clap::ValueEnum;
 use color_eyre::eyre::Result;
 use tokio::time::{Instant, sleep};
 
 pub use error::ProduceError;
 
-use self::plan::{Origin, Plan};
-use self::shift::Shift;
+use self::run::{Maker, Run};
 use super::Context;
 use crate::advice::Code;
 use crate::app;
@@ -28,6 +26,9 @@ use crate::kafka::cluster::Cluster;
 use crate::kafka::producer::{Codec, Direct, Patience, Producer, ProducerError};
 use crate::retry::Backoff;
 use crate::span::parse_duration;
+
+/// Seeds that nobody chose have at most six digits, so that they can be typed again.
+const SEEDS: u64 = 1_000_000;
 
 /// Send readings into the topic.
 #[derive(Debug, clap::Args)]
@@ -113,11 +114,11 @@ impl From<Compression> for Codec {
 /// [`ProduceError`] for options that do not go together and for messages that were not acknowledged;
 /// [`CsvError`], [`ProducerError`] for the file and the cluster.
 pub async fn run(args: Args, context: &Context) -> Result<Code> {
-    let codec = args.compression.into();
-    let plan = Plan::of(args)?;
-    let has_end = plan.has_end();
+    args.check()?;
+    let (interval, count, codec) = (args.interval, args.count, args.compression.into());
+    let has_end = count.is_some() || args.once;
     let ready = async {
-        let source = open(plan.origin, context).await?;
+        let source = open(args, context).await?;
         let producer = connect(context, codec).await?;
         Ok::<_, color_eyre::Report>((source, producer))
     };
@@ -125,19 +126,45 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
         ready = ready => ready?,
         () = context.shutdown.wait() => return Ok(Code::CutShort),
     };
-    let mut shift = Shift::new(source, producer, plan.interval, plan.count).unseen(has_end);
-    let outcome = shift.work(&context.output, &context.shutdown).await;
-    context.output.note(shift.summary());
-    outcome.map(|()| Code::Done)
+    let maker = Maker::new(source, interval, count);
+    Run::new(producer, &context.output, has_end).work(maker, &context.shutdown).await?;
+    Ok(Code::Done)
 }
 
-async fn open(origin: Origin, context: &Context) -> Result<Source> {
-    match origin {
-        Origin::Ward { patients, scenario, seed } => {
-            context.output.note(format_args!("simulating a ward with --seed {seed}"));
-            Ok(Source::ward(Ward::new(&patients, scenario, seed)))
+impl Args {
+    /// Refuses options that are missing or have no meaning in this mode: to pass over one would do something else than
+    /// the user asked for.
+    fn check(&self) -> Result<(), ProduceError> {
+        let (mode, meaningless) = match self.mode {
+            Mode::Random => {
+                ("random", [("--csv", self.csv.is_some()), ("--once", self.once), ("--skip-bad", self.skip_bad)])
+            }
+            Mode::Csv => (
+                "csv",
+                [
+                    ("--patients", self.patients.is_some()),
+                    ("--scenario", self.scenario.is_some()),
+                    ("--seed", self.seed.is_some()),
+                ],
+            ),
+        };
+        if let Some((option, _)) = meaningless.into_iter().find(|(_, given)| *given) {
+            return Err(ProduceError::NoMeaning { option, mode });
         }
-        Origin::Csv { path, once, skip_bad } => {
+        if self.mode == Mode::Csv && self.csv.is_none() { Err(ProduceError::NoCsv) } else { Ok(()) }
+    }
+}
+
+async fn open(args: Args, context: &Context) -> Result<Source> {
+    let Args { once, skip_bad, .. } = args;
+    match args.csv {
+        None => {
+            let seed = args.seed.unwrap_or_else(|| Utc::now().timestamp_micros().unsigned_abs() % SEEDS);
+            context.output.note(format_args!("simulating a ward with --seed {seed}"));
+            let ward = Ward::new(&args.patients.unwrap_or_default(), args.scenario.unwrap_or_default(), seed);
+            Ok(Source::ward(ward))
+        }
+        Some(path) => {
             let output = context.output.clone();
             // A large file takes a while to look through.
             let opened = tokio::task::spawn_blocking(move || {
@@ -183,6 +210,66 @@ async fn connect(context: &Context, codec: Codec) -> Result<Producer> {
         match producer().await {
             Err(ProducerError::NoTopic { .. }) if Instant::now() < deadline => sleep(backoff.next_pause()).await,
             answer => return Ok(answer?),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cmd::common::parsed;
+
+    fn args(line: &str) -> Args {
+        parsed(line).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    #[test]
+    fn the_defaults_are_those_of_the_old_producer() {
+        let args = args("");
+        assert_eq!(args.check(), Ok(()));
+        assert_eq!((args.mode, args.interval, args.count), (Mode::Random, Duration::from_secs(1), None));
+        assert_eq!((args.patients, args.scenario.unwrap_or_default()), (None, Scenario::Mixed));
+    }
+
+    #[test]
+    fn a_file_needs_its_path() {
+        assert_eq!(args("--mode csv").check(), Err(ProduceError::NoCsv));
+        let args = args("--mode csv --csv x.csv --once --interval 0 --count 3");
+        assert_eq!(args.check(), Ok(()));
+        assert_eq!((args.csv, args.once, args.skip_bad), (Some("x.csv".into()), true, false));
+        assert_eq!((args.interval, args.count), (Duration::ZERO, Some(3)));
+    }
+
+    #[test]
+    fn an_option_without_meaning_in_the_mode_is_refused() {
+        for (line, option, mode) in [
+            ("--csv x.csv", "--csv", "random"),
+            ("--once", "--once", "random"),
+            ("--skip-bad", "--skip-bad", "random"),
+            ("--mode csv --csv x.csv --patients P1", "--patients", "csv"),
+            ("--mode csv --csv x.csv --scenario stable", "--scenario", "csv"),
+            ("--mode csv --csv x.csv --seed 1", "--seed", "csv"),
+        ] {
+            assert_eq!(args(line).check(), Err(ProduceError::NoMeaning { option, mode }), "{line}");
+        }
+    }
+
+    #[test]
+    fn wrong_values_are_refused_with_their_option() {
+        for (line, option) in [
+            ("--interval -1", "--interval"),
+            ("--interval nan", "--interval"),
+            ("--interval inf", "--interval"),
+            ("--interval x", "--interval"),
+            ("--count 0", "--count"),
+            ("--count -3", "--count"),
+            ("--patients ,", "--patients"),
+            ("--patients P1,P1", "--patients"),
+            ("--scenario flood", "--scenario"),
+            ("--mode hl7", "--mode"),
+        ] {
+            let text = parsed::<Args>(line).expect_err(line).to_string();
+            assert!(text.contains(option), "{text}");
         }
     }
 }

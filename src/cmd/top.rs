@@ -1,32 +1,31 @@
 //! `vitals top`: the ward, the group and the store on one screen.
 
 mod board;
-mod draw;
 mod feeds;
-mod live;
-mod look;
 mod patients;
 mod plain;
-mod rate;
+mod screen;
 #[cfg(test)]
-mod scenes;
+mod tests;
+mod view;
 mod words;
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use clap::ValueEnum;
 use color_eyre::eyre::Result;
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use self::board::Board;
-use self::draw::Title;
 use self::feeds::Feeds;
-use self::live::Live;
-use self::plain::Form;
-use super::common::time_argument;
+use self::screen::ScreenContent;
+use self::view::{Action, View};
+use super::common::{time_argument, watch};
 use super::{Context, unless_stopped};
 use crate::advice::Code;
 use crate::app;
-use crate::output::OutputError;
+use crate::output::{Input, Key, OutputError, Screen};
 use crate::reading::Timestamp;
 use crate::settings::Settings;
 use crate::span::parse_duration;
@@ -55,7 +54,7 @@ pub struct Args {
     )]
     since: Timestamp,
     /// How often lines are printed where there is no screen
-    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = interval)]
+    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = parse_interval)]
     interval: Duration,
     /// For how long; 0 goes on until q or Ctrl+C
     #[arg(long = "for", value_name = "TIME", default_value = "0", value_parser = parse_duration)]
@@ -76,16 +75,17 @@ enum Shape {
     Ndjson,
 }
 
+/// What is new is drawn so often at most.
+const DRAW_INTERVAL: Duration = Duration::from_millis(250);
+
+/// Without anything new the clock and the ages go on all the same.
+const IDLE_DRAW_INTERVAL: Duration = Duration::from_secs(1);
+
 /// More often nobody can read it.
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(100);
 
-fn interval(text: &str) -> Result<Duration, String> {
-    match parse_duration(text).map_err(|fault| fault.to_string())? {
-        interval if interval < SHORTEST_INTERVAL => {
-            Err(format!("the shortest interval is {} ms", SHORTEST_INTERVAL.as_millis()))
-        }
-        interval => Ok(interval),
-    }
+fn parse_interval(text: &str) -> Result<Duration, String> {
+    watch::parse_interval(text, SHORTEST_INTERVAL)
 }
 
 /// Shows it until the user has seen enough.
@@ -95,11 +95,8 @@ fn interval(text: &str) -> Result<Duration, String> {
 /// servers that go away are waited for.
 pub async fn run(args: Args, context: &Context) -> Result<Code> {
     let work = unless_stopped(&context.shutdown, show(&args, context));
-    let ended = if args.length.is_zero() {
-        work.await
-    } else {
-        tokio::time::timeout(args.length, work).await.unwrap_or(Ok(Code::Done))
-    };
+    let ended =
+        if args.length.is_zero() { work.await } else { timeout(args.length, work).await.unwrap_or(Ok(Code::Done)) };
     // Ctrl+C is how looking on ends.
     ended.map(|code| if code == Code::CutShort { Code::Done } else { code })
 }
@@ -108,39 +105,94 @@ async fn show(args: &Args, context: &Context) -> Result<Code> {
     let Context { settings, output, .. } = context;
     app::check_cluster(settings).await?;
     let mut feeds = Feeds::start(settings, args.since).await?;
-    let (title, board) = (title(settings), Board::new(settings.limits));
     let screen = match args.output {
         None | Some(Shape::Screen) => output.open_screen()?,
         Some(Shape::Text | Shape::Ndjson) => None,
     };
-    if let Some(screen) = screen {
-        Live::new(screen, &title, board).run(&mut feeds).await?;
-        return Ok(Code::Done);
+    match screen {
+        Some(screen) => Live::new(screen, settings).run(&mut feeds).await?,
+        None if args.output == Some(Shape::Screen) => return Err(OutputError::NoTerminal.into()),
+        None => plain::run(args, settings, &mut feeds, output).await?,
     }
-    if args.output == Some(Shape::Screen) {
-        return Err(OutputError::NoTerminal.into());
-    }
-    let form = if args.output == Some(Shape::Ndjson) { Form::Ndjson } else { Form::Block };
-    plain::run(&title, board, &mut feeds, (form, args.interval), output).await?;
     Ok(Code::Done)
 }
 
-fn title(settings: &Settings) -> Title {
-    Title {
-        topic: settings.topic.clone(),
-        brokers: settings.brokers.to_string(),
-        group: settings.group.clone(),
-        store: settings.store.to_string(),
-    }
+/// The full screen.
+#[derive(Debug)]
+struct Live<'a> {
+    screen: Screen,
+    settings: &'a Settings,
+    board: Board,
+    view: View,
+    /// What was known, and the time, when the user paused it.
+    paused: Option<(Board, DateTime<Utc>)>,
+    drawn: Instant,
+    is_stale: bool,
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+impl<'a> Live<'a> {
+    fn new(screen: Screen, settings: &'a Settings) -> Self {
+        let board = Board::new(settings.limits);
+        Self { screen, settings, board, view: View::default(), paused: None, drawn: Instant::now(), is_stale: true }
+    }
 
-    #[test]
-    fn an_interval_that_nobody_can_read_is_refused() {
-        assert!(interval("50ms").is_err());
-        assert_eq!(interval("100ms"), Ok(Duration::from_millis(100)));
+    /// Shows what the `feeds` tell until the user has seen enough.
+    async fn run(&mut self, feeds: &mut Feeds) -> Result<()> {
+        let mut ticks = interval(DRAW_INTERVAL);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        self.draw()?;
+        loop {
+            tokio::select! {
+                // Keys first: a flood of messages must not hold them up.
+                biased;
+                input = self.screen.input() => {
+                    if let Input::Key(key) = input? {
+                        match self.press(key)? {
+                            Action::Draw => {}
+                            Action::Quit => return Ok(()),
+                            Action::Pause if self.paused.is_some() => self.paused = None,
+                            Action::Pause => self.paused = Some((self.board.clone(), Utc::now())),
+                        }
+                    }
+                    self.draw()?;
+                }
+                _ = ticks.tick() => {
+                    if self.is_stale || self.drawn.elapsed() >= IDLE_DRAW_INTERVAL {
+                        self.draw()?;
+                    }
+                }
+                event = feeds.next() => {
+                    self.board.apply(event, Utc::now());
+                    self.is_stale = true;
+                }
+            }
+        }
+    }
+
+    fn press(&mut self, key: Key) -> Result<Action, OutputError> {
+        let board = self.paused.as_ref().map_or(&self.board, |(board, _)| board);
+        let size = self.screen.size()?;
+        let action = self.view.press(key, screen::page(size, board, &self.view));
+        // Another filter leaves another number of patients.
+        self.view.keep_on(screen::page(size, board, &self.view));
+        Ok(action)
+    }
+
+    fn draw(&mut self) -> Result<(), OutputError> {
+        let (board, now) = self.paused.as_ref().map_or((&self.board, Utc::now()), |(board, then)| (board, *then));
+        // Patients may have gone, and the window may have grown.
+        self.view.keep_on(screen::page(self.screen.size()?, board, &self.view));
+        let content = ScreenContent {
+            settings: self.settings,
+            board,
+            view: &self.view,
+            now,
+            paused: self.paused.is_some(),
+            color: self.screen.has_colors(),
+        };
+        self.screen.draw(|frame| screen::draw(frame, &content))?;
+        self.drawn = Instant::now();
+        self.is_stale = false;
+        Ok(())
     }
 }

@@ -7,11 +7,12 @@ use std::time::Duration;
 use color_eyre::eyre::Result;
 
 use super::Context;
+use super::common::data_folder;
 use crate::address::Endpoint;
 use crate::advice::Code;
 use crate::broker::flush::Flush;
 use crate::broker::{Broker, Config};
-use crate::settings::{EMBEDDED, EMBEDDED_ADDRESS, Settings, SettingsError};
+use crate::settings::{EMBEDDED, EMBEDDED_ADDRESS};
 use crate::span::parse_duration;
 
 /// Where it listens, and where it keeps its records.
@@ -39,13 +40,13 @@ pub struct Args {
     #[arg(long, value_name = "HOST:PORT", default_value = EMBEDDED_ADDRESS)]
     listen: SocketAddr,
     /// Address that its clients are told to come to [default: where it listens]
-    #[arg(long, value_name = "HOST:PORT", value_parser = advertised)]
+    #[arg(long, value_name = "HOST:PORT", value_parser = parse_endpoint)]
     advertise: Option<Endpoint>,
     /// Folder for its records [default: vitals/broker in the user's folder for data]
     #[arg(long, value_name = "FOLDER")]
     data: Option<PathBuf>,
     /// When records and offsets are brought to the disk: before they are acknowledged, or once in a TIME
-    #[arg(long, value_name = "before-ack|TIME", default_value = BEFORE_ACK, value_parser = flush)]
+    #[arg(long, value_name = "before-ack|TIME", default_value = BEFORE_ACK, value_parser = parse_flush)]
     flush: Flush,
 }
 
@@ -54,7 +55,7 @@ const BEFORE_ACK: &str = "before-ack";
 /// A flush that comes less often protects from nothing.
 const LONGEST_FLUSH: Duration = Duration::from_secs(3600);
 
-fn flush(text: &str) -> Result<Flush, String> {
+fn parse_flush(text: &str) -> Result<Flush, String> {
     if text == BEFORE_ACK {
         return Ok(Flush::BeforeAck);
     }
@@ -67,7 +68,7 @@ fn flush(text: &str) -> Result<Flush, String> {
     }
 }
 
-fn advertised(text: &str) -> Result<Endpoint, String> {
+fn parse_endpoint(text: &str) -> Result<Endpoint, String> {
     Endpoint::parse(text).map_err(|fault| format!("{fault}: {}", fault.fix))
 }
 
@@ -77,21 +78,31 @@ fn advertised(text: &str) -> Result<Endpoint, String> {
 /// The folder is another broker's or cannot be used; the address is taken.
 pub async fn run(args: Args, context: &Context) -> Result<Code> {
     let Context { settings, output, shutdown } = context;
-    let folder = args.data.map_or_else(|| default_folder(settings), Ok)?;
+    let folder = match args.data {
+        Some(folder) => folder,
+        None => data_folder(settings)?.join("broker"),
+    };
     for note in caution(&args.listen, args.advertise.is_some()) {
         output.note(note);
     }
     let config = Config { folder: folder.clone(), listen: args.listen, advertise: args.advertise, flush: args.flush };
     let mut broker = Broker::start(config).await?;
     let address = broker.address();
+    let flushed = match args.flush {
+        Flush::BeforeAck => "they are on the disk before they are acknowledged\n".to_owned(),
+        Flush::Every(span) => format!("they are brought to the disk every {span:?}: a power cut may cost as much\n"),
+    };
+    // Where its clients are told to come, where that is not obvious.
+    let advertised = match broker.advertised() {
+        same if *same == address.into() => String::new(),
+        other => format!("its clients are told to come to {other}\n"),
+    };
     // Clients depend on the broker, and not on somebody reading this.
     let mut feed = output.feed();
     feed.line(format_args!(
-        "broker {} listens on {address}, records are in {}\n{}{}{}",
+        "broker {} listens on {address}, records are in {}\n{flushed}{advertised}{}",
         broker.cluster_id(),
         folder.display(),
-        flushed(args.flush),
-        elsewhere(&broker),
         next_commands(address)
     ));
     loop {
@@ -100,20 +111,15 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
             notice = broker.notice() => output.note(format_args!("note: {notice}")),
         }
     }
-    let refused = broker.stop().await;
-    for notice in &refused {
+    let failures = broker.stop().await;
+    for notice in &failures {
         output.note(format_args!("note: {notice}"));
     }
-    if !refused.is_empty() {
+    if !failures.is_empty() {
         return Ok(Code::Unreachable);
     }
     output.note("the broker has ended; its records are kept");
     Ok(Code::Done)
-}
-
-fn default_folder(settings: &Settings) -> Result<PathBuf, SettingsError> {
-    let folder = settings.data_folder.as_ref().ok_or(SettingsError::NoDataFolder { option: "--data FOLDER" })?;
-    Ok(folder.join("broker"))
 }
 
 /// What to know before other machines come to this address.
@@ -128,20 +134,6 @@ fn caution(listen: &SocketAddr, is_advertised: bool) -> Vec<String> {
         ));
     }
     notes
-}
-
-/// What a power cut may cost.
-fn flushed(flush: Flush) -> String {
-    match flush {
-        Flush::BeforeAck => "they are on the disk before they are acknowledged\n".to_owned(),
-        Flush::Every(span) => format!("they are brought to the disk every {span:?}: a power cut may cost as much\n"),
-    }
-}
-
-/// Where its clients are told to come, where that is not obvious.
-fn elsewhere(broker: &Broker) -> String {
-    let told = broker.advertised();
-    if *told == broker.address().into() { String::new() } else { format!("its clients are told to come to {told}\n") }
 }
 
 /// What to type in the next terminals.

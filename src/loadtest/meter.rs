@@ -1,80 +1,122 @@
 //! Measures what passes into a store.
+//!
+//! A reading carries the time at which it was to be sent. Both that time and the later ones that are compared with it come
+//! from one monotonic [`Clock`], which stood at the system's time when the load test began: a step of the system's clock
+//! changes no latency.
 
-mod latencies;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
+use chrono::{DateTime, Utc};
 use hdrhistogram::{CreationError, Histogram};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Semaphore, SetOnce};
 use tokio::time::Instant;
 
-use self::latencies::Latencies;
-pub(crate) use self::latencies::Window;
-use super::clock::Clock;
 use crate::pipeline::store::{Batch, BatchLimits, Epoch, Store, WriteError};
 use crate::reading::Timestamp;
+use crate::reading::reject::Reject;
 use crate::store::AnyStore;
 
 /// How many readings may be on their way to the store where they are sent as fast as they are taken: enough for the store
 /// to always have whole batches of many patients before it, and stored in a moment where the user says stop.
 pub(crate) const MAX_BACKLOG: usize = 50_000;
 
+/// Latencies are kept to three digits.
+const DIGITS: u8 = 3;
+
+/// The clock of a load test. Copies show the same time.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Clock {
+    pub(crate) began: Instant,
+    pub(crate) began_utc: DateTime<Utc>,
+}
+
+impl Clock {
+    pub(super) fn start() -> Self {
+        Self { began: Instant::now(), began_utc: Utc::now() }
+    }
+
+    pub(crate) fn elapsed(self) -> Duration {
+        self.began.elapsed()
+    }
+
+    /// How many microseconds before `now` the time `time` was; 0 where it was still to come.
+    fn age_micros(self, time: Timestamp, now: Instant) -> u64 {
+        let began = self.began_utc.timestamp_micros();
+        let elapsed = i64::try_from(now.saturating_duration_since(self.began).as_micros()).unwrap_or(i64::MAX);
+        u64::try_from(began.saturating_add(elapsed).saturating_sub(time.as_micros())).unwrap_or_default()
+    }
+
+    /// The time of a reading that is due so long after the beginning.
+    pub(super) fn timestamp(self, due: Duration) -> Result<Timestamp, Reject> {
+        Timestamp::from_utc(self.began_utc + due)
+    }
+}
+
 /// A store with a meter before it. Only what passes after [`Meter::begin`] is measured.
 pub(crate) struct Meter {
     store: Arc<AnyStore>,
-    clock: watch::Sender<Option<Clock>>,
-    /// Rows that were stored before the beginning.
-    warmed: AtomicU64,
-    sent: AtomicU64,
-    stored: AtomicU64,
-    alerts: AtomicU64,
+    clock: SetOnce<Clock>,
     /// One permit for each reading more that may be on its way.
     room: Semaphore,
-    latencies: Mutex<Latencies>,
+    measured: Mutex<Measured>,
+}
+
+/// What was measured up to now.
+pub(crate) struct Measured {
+    /// Rows that were stored before the beginning.
+    pub(super) warmed: u64,
+    /// Readings that the broker has acknowledged.
+    pub(crate) sent: u64,
+    /// Rows that the store has acknowledged.
+    pub(crate) stored: u64,
+    /// Alerts that were raised and shown.
+    pub(crate) alerts: u64,
+    /// The latencies to the row, in microseconds.
+    pub(crate) rows: Histogram<u64>,
+    /// The latencies to the alert, in microseconds.
+    pub(crate) alert_latencies: Histogram<u64>,
+    /// The most readings that were sent and not yet stored.
+    pub(crate) largest_lag: u64,
+    pub(crate) last_stored: Option<Instant>,
+    window: Histogram<u64>,
+    window_lag: u64,
+}
+
+/// What was measured in an interval of the load test.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(crate) struct Window {
+    /// Half of its readings were stored within so many microseconds, and 99 of 100; `None` where none was.
+    pub(crate) latency_us: Option<(u64, u64)>,
+    /// The most readings that were sent and not yet stored.
+    pub(crate) largest_lag: u64,
 }
 
 impl Meter {
-    /// Before this `store`.
-    ///
-    /// # Errors
-    /// Never: the histograms have fixed sizes that fit.
     pub(crate) fn over(store: Arc<AnyStore>) -> Result<Self, CreationError> {
-        Ok(Self {
-            store,
-            clock: watch::Sender::new(None),
-            warmed: AtomicU64::default(),
-            sent: AtomicU64::default(),
-            stored: AtomicU64::default(),
-            alerts: AtomicU64::default(),
-            room: Semaphore::new(MAX_BACKLOG),
-            latencies: Mutex::new(Latencies::new()?),
-        })
+        let measured = Mutex::new(Measured::new()?);
+        Ok(Self { store, clock: SetOnce::new(), room: Semaphore::new(MAX_BACKLOG), measured })
     }
 
     /// The first reading is about to be sent.
     pub(super) fn begin(&self) -> Clock {
         let clock = Clock::start();
-        self.clock.send_replace(Some(clock));
+        // A meter is for one load test, which begins once.
+        let _ = self.clock.set(clock);
         clock
     }
 
-    /// Waits for the beginning.
     pub(crate) async fn begun(&self) -> Clock {
-        let mut clock = self.clock.subscribe();
-        loop {
-            if let Some(begun) = *clock.borrow_and_update() {
-                return begun;
-            }
-            // The sender is this meter's own, so it cannot be gone.
-            let _ = clock.changed().await;
-        }
+        *self.clock.wait().await
     }
 
-    /// The clock, once it was begun.
     pub(crate) fn clock(&self) -> Option<Clock> {
-        *self.clock.borrow()
+        self.clock.get().copied()
+    }
+
+    /// What was measured up to now; nothing is measured while this is held.
+    pub(crate) fn measured(&self) -> MutexGuard<'_, Measured> {
+        self.measured.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits until so many more readings may be on their way, and takes their places.
@@ -87,9 +129,7 @@ impl Meter {
 
     /// So many more readings are acknowledged by the broker.
     pub(super) fn add_sent(&self, count: usize) {
-        self.sent.fetch_add(u64::try_from(count).unwrap_or(u64::MAX), Ordering::Relaxed);
-        let lag = self.outstanding();
-        self.latencies().look(lag);
+        self.measured().add_sent(u64::try_from(count).unwrap_or(u64::MAX));
     }
 
     /// A reading of this time has raised so many alerts, and they are shown.
@@ -97,61 +137,60 @@ impl Meter {
         let Some(clock) = self.clock() else { return };
         let micros = clock.age_micros(time, Instant::now());
         let count = u64::try_from(count).unwrap_or(u64::MAX);
-        self.alerts.fetch_add(count, Ordering::Relaxed);
-        self.latencies().add_alerts(micros, count);
+        let mut measured = self.measured();
+        measured.alerts += count;
+        let _ = measured.alert_latencies.record_n(micros, count);
+    }
+}
+
+impl Measured {
+    fn new() -> Result<Self, CreationError> {
+        Ok(Self {
+            warmed: 0,
+            sent: 0,
+            stored: 0,
+            alerts: 0,
+            rows: Histogram::new(DIGITS)?,
+            alert_latencies: Histogram::new(DIGITS)?,
+            largest_lag: 0,
+            last_stored: None,
+            window: Histogram::new(DIGITS)?,
+            window_lag: 0,
+        })
     }
 
-    /// Rows that were stored before the beginning.
-    pub(super) fn warmed(&self) -> u64 {
-        self.warmed.load(Ordering::Relaxed)
-    }
-
-    /// How many are sent, and how many stored.
-    pub(crate) fn so_far(&self) -> (u64, u64) {
-        (self.sent.load(Ordering::Relaxed), self.stored.load(Ordering::Relaxed))
-    }
-
-    /// How many alerts were raised.
-    pub(crate) fn alerts(&self) -> u64 {
-        self.alerts.load(Ordering::Relaxed)
-    }
-
-    /// How many are sent and not yet stored.
-    pub(crate) fn outstanding(&self) -> u64 {
-        let (sent, stored) = self.so_far();
-        sent.saturating_sub(stored)
+    /// How many readings are sent and not yet stored.
+    pub(crate) fn lag(&self) -> u64 {
+        self.sent.saturating_sub(self.stored)
     }
 
     /// So far, within how many milliseconds half of the readings were stored, and 99 of 100.
     pub(crate) fn latencies_ms(&self) -> (f64, f64) {
-        let latencies = self.latencies();
-        let at = |quantile| millis(latencies.rows().value_at_quantile(quantile));
-        (at(0.5), at(0.99))
+        (millis(self.rows.value_at_quantile(0.5)), millis(self.rows.value_at_quantile(0.99)))
     }
 
     /// What was measured since this was last asked.
-    pub(crate) fn take_window(&self) -> Window {
-        self.latencies().take_window()
+    pub(crate) fn take_window(&mut self) -> Window {
+        let at = |quantile| self.window.value_at_quantile(quantile);
+        let latency_us = (!self.window.is_empty()).then(|| (at(0.5), at(0.99)));
+        self.window.reset();
+        Window { latency_us, largest_lag: std::mem::take(&mut self.window_lag) }
     }
 
-    /// The latencies to the row and to the alert, in microseconds.
-    pub(crate) fn histograms(&self) -> (Histogram<u64>, Histogram<u64>) {
-        let latencies = self.latencies();
-        (latencies.rows().clone(), latencies.alerts().clone())
+    fn add_sent(&mut self, count: u64) {
+        self.sent += count;
+        self.largest_lag = self.largest_lag.max(self.lag());
+        self.window_lag = self.window_lag.max(self.lag());
     }
 
-    /// The most readings that were sent and not yet stored.
-    pub(crate) fn largest_lag(&self) -> u64 {
-        self.latencies().largest_lag()
-    }
-
-    /// When the last row was stored; the beginning where none was.
-    pub(crate) fn last_stored(&self) -> Option<Instant> {
-        self.latencies().last_stored()
-    }
-
-    fn latencies(&self) -> MutexGuard<'_, Latencies> {
-        self.latencies.lock().unwrap_or_else(PoisonError::into_inner)
+    fn add_rows(&mut self, micros: impl Iterator<Item = u64>, now: Instant) {
+        for micros in micros {
+            self.stored += 1;
+            // They grow with what they record; what they cannot hold took centuries.
+            let _ = self.rows.record(micros);
+            let _ = self.window.record(micros);
+        }
+        self.last_stored = Some(now);
     }
 }
 
@@ -166,14 +205,12 @@ impl Store for Meter {
 
     async fn write(&self, batch: &Batch) -> Result<(), WriteError> {
         self.store.write(batch).await?;
-        let rows = u64::try_from(batch.readings.len()).unwrap_or(u64::MAX);
         let Some(clock) = self.clock() else {
-            self.warmed.fetch_add(rows, Ordering::Relaxed);
+            self.measured().warmed += u64::try_from(batch.readings.len()).unwrap_or(u64::MAX);
             return Ok(());
         };
         let now = Instant::now();
-        self.latencies().add_rows(batch.readings.iter().map(|reading| clock.age_micros(reading.time(), now)), now);
-        self.stored.fetch_add(rows, Ordering::Relaxed);
+        self.measured().add_rows(batch.readings.iter().map(|reading| clock.age_micros(reading.time(), now)), now);
         // Rows that were not sent at full speed have taken no places; more than there were are never given back.
         let taken = MAX_BACKLOG.saturating_sub(self.room.available_permits());
         self.room.add_permits(batch.readings.len().min(taken));
@@ -185,4 +222,31 @@ pub(crate) fn millis(micros: u64) -> f64 {
     #[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "a figure for the eye")]
     let micros = micros as f64;
     micros / 1_000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reading_is_as_old_as_the_time_since_it_was_due() {
+        let clock = Clock::start();
+        let time = clock.timestamp(Duration::from_millis(250)).expect("a time");
+        assert_eq!(clock.age_micros(time, Instant::now()), 0);
+        tokio::time::advance(Duration::from_millis(1250)).await;
+        assert_eq!(clock.age_micros(time, Instant::now()), 1_000_000);
+    }
+
+    #[test]
+    fn a_window_holds_what_came_since_the_one_before_and_the_whole_holds_all() {
+        let mut measured = Measured::new().expect("histograms");
+        measured.add_sent(7);
+        measured.add_rows(std::iter::repeat_n(1000, 6), Instant::now());
+        assert_eq!(measured.take_window(), Window { latency_us: Some((1000, 1000)), largest_lag: 7 });
+        measured.add_sent(1);
+        measured.add_rows([3000].into_iter(), Instant::now());
+        assert_eq!(measured.take_window().largest_lag, 2);
+        assert_eq!(measured.take_window(), Window::default());
+        assert_eq!((measured.rows.len(), measured.largest_lag), (7, 7));
+    }
 }

@@ -5,23 +5,22 @@
 //! another, and need no lock in common.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
+use std::thread::sleep;
 use std::time::Duration;
 
 use color_eyre::eyre::Result;
 use tokio::sync::Notify;
 
-use super::Load;
-use super::clock::Clock;
-use super::meter::Meter;
-use super::schedule::Schedule;
+use super::meter::{Clock, Meter};
+use super::{Load, LoadTest};
 use crate::intake::patients::Patients;
-use crate::intake::simulator::{Scenario, Ward};
+use crate::intake::schedule::Schedule;
+use crate::intake::simulator::Ward;
 use crate::intake::stamp::Stamp;
-use crate::kafka::config::KafkaConfig;
 use crate::kafka::murmur2::partition_of;
 use crate::kafka::producer::{Delivery, Outgoing, Patience, Producer, Rskafka};
-use crate::reading::{PatientId, Reading, Timestamp};
+use crate::reading::{PatientId, Reading};
 use crate::shutdown::Shutdown;
 
 /// How many senders there are at most. Two cores are busy with fewer; each has its connections and a batch in memory.
@@ -32,6 +31,12 @@ const BATCH: u32 = 1000;
 
 /// How long after the end a sender still sends what was due before it.
 const OVERTIME: Duration = Duration::from_secs(30);
+
+/// The shortest sleep of the [`Timer`]: what comes due meanwhile is sent together. More wake-ups would only cost time.
+const SHORTEST_SLEEP: Duration = Duration::from_micros(200);
+
+/// The longest sleep of the [`Timer`], after which it is looked whether anybody waits any more.
+const LONGEST_SLEEP: Duration = Duration::from_millis(50);
 
 /// The patients of one sender, and its places on the schedule.
 #[derive(Debug, Default)]
@@ -58,38 +63,28 @@ pub(super) struct Sender {
     wake: Arc<Notify>,
     producer: Producer<Rskafka>,
     ward: Ward,
-    pace: Pace,
-    patients: usize,
+    times: Times,
     meter: Arc<Meter>,
 }
 
-/// When the next readings are sent.
-enum Pace {
+/// The times of the next readings, and so when they are sent.
+enum Times {
     Scheduled(Schedule),
     Full(Stamp),
 }
 
 impl Sender {
-    /// A sender with this `share` of a round of so many readings.
-    ///
-    /// # Errors
-    /// The broker cannot be reached, or the topic is not there.
-    pub(super) async fn open(
-        (kafka, topic): (&KafkaConfig, &str),
-        share: Share,
-        (scenario, seed): (Scenario, u64),
-        (load, round): (Load, u64),
-        meter: Arc<Meter>,
-    ) -> Result<Self> {
+    /// Opens the sender of this `number`, which has this `share` of each round.
+    pub(super) async fn open(test: &LoadTest, number: u64, share: Share) -> Result<Self> {
         let Share { patients, places } = share;
-        let producer = Producer::over(Rskafka::new(kafka), topic, Patience::default()).await?;
-        let pace = match load {
-            Load::Every(interval) => Pace::Scheduled(Schedule::new(places.clone(), round, interval)),
-            Load::Full => Pace::Full(Stamp::default()),
+        let producer = Producer::over(Rskafka::new(&test.kafka), &test.topic, Patience::default()).await?;
+        let round = u64::try_from(test.patients.as_slice().len())?;
+        let times = match test.load {
+            Load::Every(interval) => Times::Scheduled(Schedule::shared(interval, places.clone(), round)),
+            Load::Full => Times::Full(Stamp::default()),
         };
-        let count = patients.len();
-        let ward = Ward::new(&Patients::new(patients)?, scenario, seed);
-        Ok(Self { places, wake: Arc::default(), producer, ward, pace, patients: count, meter })
+        let ward = Ward::new(&Patients::new(patients)?, test.scenario, test.seed.wrapping_add(number));
+        Ok(Self { places, wake: Arc::default(), producer, ward, times, meter: Arc::clone(&test.meter) })
     }
 
     /// Its places in a round, with what wakes it when the reading there is due.
@@ -98,13 +93,10 @@ impl Sender {
     }
 
     /// Sends one reading of each patient before anything is measured, and gives how many these are.
-    ///
-    /// # Errors
-    /// They are not acknowledged.
     pub(super) async fn warm_up(&mut self) -> Result<u64> {
         let mut stamp = Stamp::default();
-        let mut readings = Vec::with_capacity(self.patients);
-        for _ in 0..self.patients {
+        let mut readings = Vec::with_capacity(self.places.len());
+        for _ in &self.places {
             readings.push(self.ward.next(stamp.now()?));
         }
         self.deliver(&readings).await?;
@@ -112,9 +104,6 @@ impl Sender {
     }
 
     /// Sends until the time is over or the user says stop. `sent` is told of what the broker has acknowledged.
-    ///
-    /// # Errors
-    /// Readings are not acknowledged.
     pub(super) async fn run(
         mut self,
         clock: Clock,
@@ -139,34 +128,30 @@ impl Sender {
 
     /// The readings to send next, when it is time; none where there are no more.
     async fn next_batch(&mut self, clock: Clock, length: Duration) -> Result<Vec<Reading>> {
-        let Self { pace, ward, meter, wake, .. } = self;
+        let Self { times, ward, meter, wake, .. } = self;
         let mut readings = Vec::new();
-        match pace {
-            Pace::Scheduled(schedule) => {
+        match times {
+            Times::Scheduled(schedule) => {
                 if schedule.next_due() >= length || clock.elapsed() >= length.saturating_add(OVERTIME) {
                     return Ok(readings);
                 }
                 while clock.elapsed() < schedule.next_due() {
                     wake.notified().await;
                 }
-                let now = clock.elapsed();
+                // What is due at the end itself is not sent any more.
+                let until = clock.elapsed().min(length.saturating_sub(Duration::from_nanos(1)));
                 for _ in 0..BATCH {
-                    let due = schedule.next_due();
-                    if due > now || due >= length {
-                        break;
-                    }
+                    let Some(due) = schedule.take(until) else { break };
                     readings.push(ward.next(clock.timestamp(due)?));
-                    schedule.advance();
                 }
             }
-            Pace::Full(stamp) => {
+            Times::Full(stamp) => {
                 meter.wait_for_room(BATCH).await;
                 if clock.elapsed() >= length {
                     return Ok(readings);
                 }
                 for _ in 0..BATCH {
-                    let time: Timestamp = stamp.at(clock.utc(clock.elapsed()))?;
-                    readings.push(ward.next(time));
+                    readings.push(ward.next(stamp.at(clock.began_utc + clock.elapsed())?));
                 }
             }
         }
@@ -179,23 +164,72 @@ impl Sender {
     }
 }
 
+/// Wakes the senders when a reading is due.
+///
+/// The runtime's timers are for time limits: they go off up to two milliseconds late, which is as long as a reading takes
+/// for its whole way. A thread that sleeps by itself is late by some fifty microseconds.
+pub(super) struct Timer {
+    /// For each place of a round, its sender.
+    pub(super) senders: Vec<Arc<Notify>>,
+    /// Between two readings.
+    pub(super) interval: Duration,
+    /// Gone with the load test.
+    pub(super) load_test: Weak<()>,
+}
+
+impl Timer {
+    /// Wakes the senders until the load test is gone. This blocks: it wants a thread of its own.
+    pub(super) fn run(self, clock: Clock) {
+        let mut round = self.senders.iter().cycle();
+        let mut schedule = Schedule::new(self.interval);
+        while self.load_test.strong_count() > 0 {
+            let wait = schedule.next_due().saturating_sub(clock.elapsed());
+            sleep(wait.clamp(SHORTEST_SLEEP, LONGEST_SLEEP));
+            let now = clock.elapsed();
+            while schedule.take(now).is_some() {
+                if let Some(sender) = round.next() {
+                    sender.notify_one();
+                }
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+    use std::time::Instant;
+
     use super::*;
 
     #[test]
     fn no_two_senders_fill_the_same_partition_and_every_patient_has_a_place() {
         let patients = Patients::new((0..50).map(|n| PatientId::parse(&format!("P{n}")).expect("an id")).collect());
         let shares = shares(&patients.expect("patients"), 20);
-        let mut filled = std::collections::BTreeSet::new();
+        let mut filled = BTreeSet::new();
         for share in &shares {
             let of = |patient: &PatientId| partition_of(patient.as_str().as_bytes(), 20);
-            let own: std::collections::BTreeSet<_> = share.patients.iter().map(of).collect();
+            let own: BTreeSet<_> = share.patients.iter().map(of).collect();
             assert!(filled.is_disjoint(&own));
             filled.extend(own);
         }
         let mut places: Vec<_> = shares.iter().flat_map(|share| share.places.iter().copied()).collect();
         places.sort_unstable();
         assert_eq!(places, (0..50).collect::<Vec<_>>());
+    }
+
+    #[tokio::test]
+    async fn each_sender_is_woken_for_its_places_and_the_thread_ends_with_the_load_test() {
+        let (often, seldom) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let senders = vec![Arc::clone(&often), Arc::clone(&often), Arc::clone(&seldom)];
+        let load_test = Arc::new(());
+        let timer = Timer { senders, interval: Duration::from_millis(5), load_test: Arc::downgrade(&load_test) };
+        let began = Instant::now();
+        let thread = std::thread::spawn(move || timer.run(Clock::start()));
+        often.notified().await;
+        seldom.notified().await;
+        assert!(began.elapsed() >= Duration::from_millis(10), "the third place is due after two intervals");
+        drop(load_test);
+        thread.join().expect("ended");
     }
 }

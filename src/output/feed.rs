@@ -147,7 +147,8 @@ mod tests {
     use std::sync::mpsc::{Receiver, sync_channel};
 
     use super::*;
-    use crate::output::{MemoryStream, Terminals};
+    use crate::output::Terminals;
+    use crate::output::memory::MemoryStream;
 
     /// A stream that takes something for every permit.
     struct Gate {

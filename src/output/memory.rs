@@ -37,10 +37,10 @@ impl Memory {
 }
 
 #[derive(Debug, Clone, Default)]
-struct MemoryStream(Arc<Mutex<Vec<u8>>>);
+pub(super) struct MemoryStream(pub(super) Arc<Mutex<Vec<u8>>>);
 
 impl MemoryStream {
-    fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         String::from_utf8_lossy(&lock(&self.0)).into_owned()
     }
 }

@@ -5,7 +5,13 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
-use crate::loadtest::meter::{Meter, millis};
+use crate::loadtest::meter::{Measured, Meter, millis};
+
+/// Points of a distribution on the way from one nine to the next: from 90 % to 99 %.
+const POINTS_PER_NINE: u32 = 20;
+
+/// More nines than a run of any length has readings for.
+const MAX_NINES: u32 = 7;
 
 /// The figures of a run. One that could not be measured is null.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -58,22 +64,22 @@ const QUANTILES: [f64; 5] = [0.5, 0.9, 0.99, 0.999, 1.0];
 impl Figures {
     /// Of what `meter` has measured. `due` readings were to be sent, and the process took this processor time.
     pub(super) fn of(meter: &Meter, due: Option<u64>, processor: Option<Duration>, resident: Option<u64>) -> Self {
-        let (sent, stored) = meter.so_far();
-        let began = meter.clock().map(|clock| clock.instant(Duration::ZERO));
-        let taken = meter.last_stored().zip(began).map(|(last, began)| last.saturating_duration_since(began));
+        let began = meter.clock().map(|clock| clock.began);
+        let measured = meter.measured();
+        let Measured { sent, stored, alerts, largest_lag, .. } = *measured;
+        let taken = measured.last_stored.zip(began).map(|(last, began)| last.saturating_duration_since(began));
         let seconds = taken.unwrap_or_default().as_secs_f64();
-        let (rows, alerts) = meter.histograms();
-        let [row_p50, row_p90, row_p99, row_p99_9, row_max] = quantiles(&rows);
-        let [alert_p50, alert_p90, alert_p99, alert_p99_9, alert_max] = quantiles(&alerts);
-        let per_reading = |time: Duration| (stored > 0).then(|| rounded(time.as_secs_f64() * 1e6 / decimal(stored)));
+        let [row_p50, row_p90, row_p99, row_p99_9, row_max] = quantiles(&measured.rows);
+        let [alert_p50, alert_p90, alert_p99, alert_p99_9, alert_max] = quantiles(&measured.alert_latencies);
+        let processor = processor.filter(|_| stored > 0);
         Self {
             seconds: rounded(seconds),
             due,
             sent,
             stored,
-            alerts: meter.alerts(),
+            alerts,
             stored_per_second: if seconds > 0.0 { rounded(decimal(stored) / seconds) } else { 0.0 },
-            largest_lag: meter.largest_lag(),
+            largest_lag,
             row_latency_p50_ms: row_p50,
             row_latency_p90_ms: row_p90,
             row_latency_p99_ms: row_p99,
@@ -84,7 +90,7 @@ impl Figures {
             alert_latency_p99_ms: alert_p99,
             alert_latency_p99_9_ms: alert_p99_9,
             alert_latency_max_ms: alert_max,
-            processor_us_per_reading: processor.and_then(per_reading),
+            processor_us_per_reading: processor.map(|time| rounded(time.as_secs_f64() * 1e6 / decimal(stored))),
             largest_resident_mib: resident.map(|bytes| rounded(decimal(bytes) / 1_048_576.0)),
         }
     }
@@ -95,38 +101,29 @@ impl Figures {
     }
 
     /// Every figure, in the order in which they are shown.
-    pub(super) fn list(&self) -> Vec<Figure> {
-        let figure = |name, label, unit, value| Figure { name, label, unit, value };
-        let count = |name, label, value| figure(name, label, "", Some(decimal(value)));
-        let mut list = vec![
-            figure("seconds", "time", "s", Some(self.seconds)),
-            figure("due", "readings due", "", self.due.map(decimal)),
-            count("sent", "readings sent", self.sent),
-            count("stored", "rows stored", self.stored),
-            count("alerts", "alerts shown", self.alerts),
-            figure("stored_per_second", "storing rate", "rows/s", Some(self.stored_per_second)),
-            count("largest_lag", "largest lag", self.largest_lag),
-        ];
-        list.extend(self.latencies());
-        list.push(figure("processor_us_per_reading", "processor time", "µs", self.processor_us_per_reading));
-        list.push(figure("largest_resident_mib", "largest memory", "MiB", self.largest_resident_mib));
-        list
-    }
-
-    fn latencies(&self) -> [Figure; 10] {
-        let ms = |name, label, value| Figure { name, label, unit: "ms", value };
+    pub(super) fn list(&self) -> [Figure; 19] {
         [
-            ms("row_latency_p50_ms", "to the row, p50", self.row_latency_p50_ms),
-            ms("row_latency_p90_ms", "to the row, p90", self.row_latency_p90_ms),
-            ms("row_latency_p99_ms", "to the row, p99", self.row_latency_p99_ms),
-            ms("row_latency_p99_9_ms", "to the row, p99.9", self.row_latency_p99_9_ms),
-            ms("row_latency_max_ms", "to the row, max", self.row_latency_max_ms),
-            ms("alert_latency_p50_ms", "to the alert, p50", self.alert_latency_p50_ms),
-            ms("alert_latency_p90_ms", "to the alert, p90", self.alert_latency_p90_ms),
-            ms("alert_latency_p99_ms", "to the alert, p99", self.alert_latency_p99_ms),
-            ms("alert_latency_p99_9_ms", "to the alert, p99.9", self.alert_latency_p99_9_ms),
-            ms("alert_latency_max_ms", "to the alert, max", self.alert_latency_max_ms),
+            ("seconds", "time", "s", Some(self.seconds)),
+            ("due", "readings due", "", self.due.map(decimal)),
+            ("sent", "readings sent", "", Some(decimal(self.sent))),
+            ("stored", "rows stored", "", Some(decimal(self.stored))),
+            ("alerts", "alerts shown", "", Some(decimal(self.alerts))),
+            ("stored_per_second", "storing rate", "rows/s", Some(self.stored_per_second)),
+            ("largest_lag", "largest lag", "", Some(decimal(self.largest_lag))),
+            ("row_latency_p50_ms", "to the row, p50", "ms", self.row_latency_p50_ms),
+            ("row_latency_p90_ms", "to the row, p90", "ms", self.row_latency_p90_ms),
+            ("row_latency_p99_ms", "to the row, p99", "ms", self.row_latency_p99_ms),
+            ("row_latency_p99_9_ms", "to the row, p99.9", "ms", self.row_latency_p99_9_ms),
+            ("row_latency_max_ms", "to the row, max", "ms", self.row_latency_max_ms),
+            ("alert_latency_p50_ms", "to the alert, p50", "ms", self.alert_latency_p50_ms),
+            ("alert_latency_p90_ms", "to the alert, p90", "ms", self.alert_latency_p90_ms),
+            ("alert_latency_p99_ms", "to the alert, p99", "ms", self.alert_latency_p99_ms),
+            ("alert_latency_p99_9_ms", "to the alert, p99.9", "ms", self.alert_latency_p99_9_ms),
+            ("alert_latency_max_ms", "to the alert, max", "ms", self.alert_latency_max_ms),
+            ("processor_us_per_reading", "processor time", "µs", self.processor_us_per_reading),
+            ("largest_resident_mib", "largest memory", "MiB", self.largest_resident_mib),
         ]
+        .map(|(name, label, unit, value)| Figure { name, label, unit, value })
     }
 }
 
@@ -163,19 +160,52 @@ fn quantiles(histogram: &Histogram<u64>) -> [Option<f64>; 5] {
     QUANTILES.map(|at| (!histogram.is_empty()).then(|| rounded(millis(histogram.value_at_quantile(at)))))
 }
 
+/// A point of a distribution of latencies: so many of a hundred took no longer.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(super) struct Point {
+    pub(super) percentile: f64,
+    pub(super) ms: f64,
+}
+
+impl Point {
+    fn new(quantile: f64, micros: u64) -> Self {
+        // To as many decimals as there are nines.
+        Self { percentile: (quantile * 1e9).round() / 1e7, ms: rounded(millis(micros)) }
+    }
+}
+
+/// How microseconds are spread, for a plot: a point for each part of the way to the next nine; none where nothing was
+/// recorded. The last point is the largest value, at the percentile that this one value stands for.
+pub(super) fn distribution(histogram: &Histogram<u64>) -> Vec<Point> {
+    if histogram.is_empty() {
+        return Vec::new();
+    }
+    let count = decimal(histogram.len());
+    let quantiles = (0..=POINTS_PER_NINE * MAX_NINES)
+        .map(|step| 1.0 - 10_f64.powf(-f64::from(step) / f64::from(POINTS_PER_NINE)))
+        .take_while(|quantile| (1.0 - quantile) * count > 1.0);
+    let mut points: Vec<_> = quantiles.map(|at| Point::new(at, histogram.value_at_quantile(at))).collect();
+    points.push(Point::new(1.0 - 1.0 / count.max(1.0), histogram.max()));
+    points
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn quantiles_are_those_of_what_was_recorded() {
+    fn quantiles_and_distribution_are_those_of_what_was_recorded() {
         let mut histogram = Histogram::new(3).expect("a histogram");
-        assert_eq!(quantiles(&histogram), [None; 5]);
+        assert_eq!((quantiles(&histogram), distribution(&histogram)), ([None; 5], Vec::new()));
         (1..=1000).for_each(|ms| histogram.record(ms * 1000).expect("recorded"));
         let told = quantiles(&histogram).map(|value| value.expect("a value"));
         for (told, expected) in told.into_iter().zip([500.0, 900.0, 990.0, 999.0, 1000.0]) {
             assert!((told / expected - 1.0).abs() < 0.002, "{told} for {expected}");
         }
+        let points = distribution(&histogram);
+        assert!(points.is_sorted_by(|a, b| a.percentile <= b.percentile && a.ms <= b.ms), "{points:?}");
+        let last = points.last().expect("a point");
+        assert!((last.percentile - 99.9).abs() < 1e-6 && (last.ms - 1000.0).abs() < 2.0, "{last:?}");
     }
 
     #[test]

@@ -1,25 +1,25 @@
 //! The result of a run: the object that `-o json` gives, and that `--compare` takes.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::distribution::Point;
-use super::error::BenchError;
-use super::figures::{Figures, rounded};
-use super::plan::Parameters;
+use super::figures::{Figures, Point, rounded};
 use super::series::Sample;
+use super::{Args, load};
+use crate::advice::{Advice, Code};
+use crate::loadtest::Load;
+use crate::output::counted;
 
 /// What the object says it is.
 pub(super) const KIND: &str = "vitals bench";
 
-/// A run and what it measured.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Outcome {
-    /// Always [`KIND`].
     pub(super) kind: String,
-    /// Of this program.
     pub(super) version: String,
     /// Whether the program was built for tests, and is slow.
     pub(super) is_debug_build: bool,
@@ -51,15 +51,10 @@ pub(super) struct Comparison {
     pub(super) differences: Vec<String>,
     /// For each figure that both have, this run's divided by the earlier one's.
     pub(super) ratios: BTreeMap<String, f64>,
-    /// The figures of the earlier run.
     pub(super) figures: Figures,
 }
 
 impl Outcome {
-    /// Reads an earlier result.
-    ///
-    /// # Errors
-    /// The file cannot be read, or holds something else.
     pub(super) fn read(path: &Path) -> Result<Self, BenchError> {
         let text =
             std::fs::read_to_string(path).map_err(|source| BenchError::Unreadable { path: path.to_owned(), source })?;
@@ -76,42 +71,150 @@ impl Outcome {
 
     /// Puts an earlier result beside this one.
     pub(super) fn compare(&mut self, with: &Path, old: Self) {
-        let pairs = [
-            ("build", build(self), build(&old)),
-            ("broker", self.broker.clone(), old.broker.clone()),
-            ("store", self.store.clone(), old.store.clone()),
-            ("cores", text(self.cores), text(old.cores)),
-            ("end", end(self), end(&old)),
-        ];
-        let mut differences = self.parameters.differences(&old.parameters);
-        let differing = pairs.into_iter().filter(|(_, now, then)| now != then);
-        differences.extend(differing.map(|(name, now, then)| format!("{name} {now}, then {then}")));
-        let ratios = ratios(&self.figures, &old.figures);
-        self.compared =
-            Some(Comparison { with: with.display().to_string(), differences, ratios, figures: old.figures });
+        let conditions = self.conditions().into_iter().zip(old.conditions());
+        let differing = conditions.filter(|(now, then)| now != then);
+        self.compared = Some(Comparison {
+            with: with.display().to_string(),
+            differences: differing.map(|((name, now), (_, then))| format!("{name} {now}, then {then}")).collect(),
+            ratios: ratios(&self.figures, &old.figures),
+            figures: old.figures,
+        });
     }
-}
 
-fn build(outcome: &Outcome) -> String {
-    if outcome.is_debug_build { "debug".to_owned() } else { "release".to_owned() }
-}
-
-fn end(outcome: &Outcome) -> String {
-    if outcome.is_cut_short { "cut short".to_owned() } else { "in time".to_owned() }
-}
-
-fn text(number: Option<usize>) -> String {
-    number.map_or_else(|| "unknown".to_owned(), |number| number.to_string())
+    /// What runs that are compared should have in common.
+    fn conditions(&self) -> [(&'static str, String); 11] {
+        let Parameters { rate_per_second, seconds, patients, partitions, consumers, settle_seconds } = &self.parameters;
+        [
+            ("rate", rate_per_second.map_or_else(|| "max".to_owned(), |rate| rate.to_string())),
+            ("seconds", seconds.to_string()),
+            ("patients", patients.to_string()),
+            ("partitions", partitions.to_string()),
+            ("consumers", consumers.to_string()),
+            ("settle time", settle_seconds.to_string()),
+            ("build", if self.is_debug_build { "debug" } else { "release" }.to_owned()),
+            ("broker", self.broker.clone()),
+            ("store", self.store.clone()),
+            ("cores", self.cores.map_or_else(|| "unknown".to_owned(), |cores| cores.to_string())),
+            ("end", if self.is_cut_short { "cut short" } else { "in time" }.to_owned()),
+        ]
+    }
 }
 
 /// For each figure that both have, the one divided by the other.
 fn ratios(now: &Figures, then: &Figures) -> BTreeMap<String, f64> {
-    let pairs = now.list().into_iter().zip(then.list());
-    let ratio = |(now, then): (super::figures::Figure, super::figures::Figure)| {
-        let then = then.value.filter(|value| *value > 0.0)?;
-        Some((now.name.to_owned(), rounded(now.value? / then)))
-    };
-    pairs.filter_map(ratio).collect()
+    let mut ratios = BTreeMap::new();
+    for (now, then) in now.list().into_iter().zip(then.list()) {
+        if let (Some(value), Some(then)) = (now.value, then.value)
+            && then > 0.0
+        {
+            ratios.insert(now.name.to_owned(), rounded(value / then));
+        }
+    }
+    ratios
+}
+
+/// What was measured, for the result.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Parameters {
+    /// Readings per second; null is as many as the store takes.
+    pub(super) rate_per_second: Option<f64>,
+    /// For how long readings were sent.
+    pub(super) seconds: f64,
+    pub(super) patients: u32,
+    pub(super) partitions: u16,
+    pub(super) consumers: u16,
+    /// How long what was stored waited for its commit.
+    #[serde(default)]
+    pub(super) settle_seconds: f64,
+}
+
+impl Parameters {
+    pub(super) fn of(args: &Args, settle_time: Duration) -> Self {
+        let rate_per_second = match load(args) {
+            Load::Full => None,
+            Load::Every(interval) => Some(1.0 / interval.as_secs_f64()),
+        };
+        Self {
+            rate_per_second: rate_per_second.map(rounded),
+            seconds: args.length.as_secs_f64(),
+            patients: args.patients,
+            partitions: args.partitions,
+            consumers: args.consumers,
+            settle_seconds: settle_time.as_secs_f64(),
+        }
+    }
+
+    /// `1000 readings/s for 20 s`.
+    pub(super) fn pace(&self) -> String {
+        let seconds = self.seconds;
+        match self.rate_per_second {
+            Some(rate) => format!("{rate} readings/s for {seconds} s"),
+            None => format!("as fast as the store takes them for {seconds} s"),
+        }
+    }
+
+    /// `100 patients, 6 partitions, 1 consumer`, and the settle time where there is one.
+    pub(super) fn sizes(&self) -> String {
+        let mut sizes = format!(
+            "{}, {}, {}",
+            counted(self.patients, "patient"),
+            counted(self.partitions, "partition"),
+            counted(self.consumers, "consumer")
+        );
+        if self.settle_seconds > 0.0 {
+            sizes.extend([", settle time ", &self.settle_seconds.to_string(), " s"]);
+        }
+        sizes
+    }
+}
+
+/// What went wrong with a file.
+#[derive(Debug, thiserror::Error)]
+pub enum BenchError {
+    /// The file of `--compare` cannot be read.
+    #[error("cannot read {}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The file of `--compare` is no result of a bench.
+    #[error("{} is no result of `vitals bench -o json`: {reason}", path.display())]
+    NoResult {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The file of `--report` cannot be written.
+    #[error("cannot write the report {}", path.display())]
+    Report {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl Advice for BenchError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Unreadable { .. } | Self::Report { .. } => Code::Usage,
+            Self::NoResult { .. } => Code::BadData,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Unreadable { .. } | Self::NoResult { .. } => {
+                "make one with `vitals bench -o json > old.json`, and name it with --compare".to_owned()
+            }
+            Self::Report { .. } => "name a file in a folder that you may write to".to_owned(),
+        })
+    }
 }
 
 #[cfg(test)]
@@ -182,15 +285,25 @@ pub(super) mod tests {
     #[test]
     fn figures_are_compared_where_both_have_them_and_what_else_differs_is_said() {
         let (mut now, mut then) = (outcome(), outcome());
+        now.compare(Path::new("old.json"), then.clone());
+        assert_eq!(now.compared.take().expect("compared").differences, Vec::<String>::new());
         then.figures = Figures { row_latency_p50_ms: Some(4.0), alerts: 0, largest_lag: 0, ..then.figures };
         then.store = "Cassandra 5.0.8".to_owned();
-        then.parameters.consumers = 2;
+        then.parameters =
+            Parameters { rate_per_second: Some(50.0), consumers: 2, settle_seconds: 16.0, ..then.parameters };
+        now.parameters.rate_per_second = None;
         now.compare(Path::new("old.json"), then);
         let compared = now.compared.expect("compared");
         assert_eq!(compared.ratios.get("row_latency_p50_ms"), Some(&0.5));
         assert_eq!(compared.ratios.get("stored"), Some(&1.0));
         assert_eq!(compared.ratios.get("alerts"), None);
         assert_eq!(compared.ratios.get("row_latency_p99_ms"), None);
-        assert_eq!(compared.differences, ["consumers 1, then 2", "store SQLite, then Cassandra 5.0.8"]);
+        let differences = [
+            "rate max, then 50",
+            "consumers 1, then 2",
+            "settle time 0, then 16",
+            "store SQLite, then Cassandra 5.0.8",
+        ];
+        assert_eq!(compared.differences, differences);
     }
 }

@@ -1,4 +1,4 @@
-//! How a run went, stretch by stretch.
+//! How a run went, interval by interval.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -8,16 +8,16 @@ use tokio::time::sleep_until;
 
 use super::figures::{decimal, rounded};
 use super::usage;
-use crate::loadtest::meter::{Meter, millis};
+use crate::loadtest::meter::{Meter, Window, millis};
 use crate::output::Progress;
 
-/// The most stretches of one run; those of a longer run are longer. An hour has one a second.
+/// The most intervals of one run; those of a longer run are longer. An hour has one a second.
 const MAX_SAMPLES: u32 = 3600;
 
-/// What is shorter than this part of a stretch belongs to the stretch before it.
+/// What is shorter than this part of an interval belongs to the interval before it.
 const SHORTEST_PART: f64 = 0.5;
 
-/// One stretch of a run.
+/// One interval of a run, for the result.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(super) struct Sample {
     /// Its end, since the beginning.
@@ -31,18 +31,22 @@ pub(super) struct Sample {
     pub(super) row_latency_p99_ms: Option<f64>,
 }
 
-/// The stretches of a run.
+/// The intervals of a run.
 #[derive(Debug)]
 pub(super) struct Series {
     step: Duration,
-    samples: Vec<Sample>,
-    last: Mark,
-    /// The beginning of the last stretch.
-    before_last: Mark,
+    intervals: Vec<Interval>,
     processor_before: Option<Duration>,
 }
 
-/// What was counted up to a moment.
+#[derive(Debug, Clone, Copy)]
+struct Interval {
+    began: Mark,
+    ended: Mark,
+    window: Window,
+}
+
+/// What was counted since the beginning.
 #[derive(Debug, Clone, Copy, Default)]
 struct Mark {
     seconds: f64,
@@ -54,10 +58,10 @@ impl Series {
     /// Of a run of this length.
     pub(super) fn new(length: Duration) -> Self {
         let step = Duration::from_secs(length.as_secs().div_ceil(MAX_SAMPLES.into()).max(1));
-        Self { step, samples: Vec::new(), last: Mark::default(), before_last: Mark::default(), processor_before: None }
+        Self { step, intervals: Vec::new(), processor_before: None }
     }
 
-    /// Looks at `meter` at the end of each stretch, and shows how far it has come in `length`, until this is dropped.
+    /// Looks at `meter` at the end of each interval, and shows how far it has come in `length`, until this is dropped.
     pub(super) async fn watch(&mut self, meter: &Meter, length: Duration, mut progress: Progress) -> Infallible {
         // The bar has the seconds; where there is none, the line says them.
         let is_live = progress.is_live();
@@ -70,29 +74,21 @@ impl Series {
         let mut due = Duration::ZERO;
         loop {
             due += self.step;
-            sleep_until(clock.instant(due)).await;
-            self.sample(meter, clock.elapsed());
+            sleep_until(clock.began + due).await;
+            let interval = self.since_last(meter, clock.elapsed());
+            self.intervals.push(interval);
             let seconds = due.min(length).as_secs();
             progress.set_position(seconds);
-            if let Some(sample) = self.samples.last() {
-                progress.message(told(seconds, &line(sample)));
-            }
+            progress.message(told(seconds, &line(&interval.sample())));
         }
     }
 
-    /// Takes up what came after the last stretch: as a stretch of its own, or as a part of that one where it is too short
-    /// to tell a rate.
+    /// Takes up what came after the last interval.
     pub(super) fn finish(&mut self, meter: &Meter) {
         let Some(clock) = meter.clock() else { return };
-        if meter.so_far() == (self.last.sent, self.last.stored) {
-            return;
-        }
-        let elapsed = clock.elapsed();
-        let last = self.samples.last().map(|last| (self.before_last, *last));
-        let is_short = elapsed.as_secs_f64() - self.last.seconds < self.step.as_secs_f64() * SHORTEST_PART;
-        self.sample(meter, elapsed);
-        if let Some((began, last)) = last.filter(|_| is_short) {
-            self.join(began, &last);
+        let rest = self.since_last(meter, clock.elapsed());
+        if (rest.began.sent, rest.began.stored) != (rest.ended.sent, rest.ended.stored) {
+            self.add_rest(rest);
         }
     }
 
@@ -101,48 +97,44 @@ impl Series {
         usage::processor_time()?.checked_sub(self.processor_before?)
     }
 
-    pub(super) fn into_samples(self) -> Vec<Sample> {
-        self.samples
+    pub(super) fn samples(&self) -> Vec<Sample> {
+        self.intervals.iter().map(Interval::sample).collect()
     }
 
-    fn sample(&mut self, meter: &Meter, elapsed: Duration) {
-        let window = meter.take_window();
-        let (sent, stored) = meter.so_far();
-        let now = Mark { seconds: elapsed.as_secs_f64(), sent, stored };
-        let latency = |micros: u64| rounded(millis(micros));
-        self.add(
-            now,
-            Sample {
-                seconds: 0.0,
-                sent_per_second: 0.0,
-                stored_per_second: 0.0,
-                largest_lag: window.largest_lag.max(meter.outstanding()),
-                row_latency_p50_ms: window.latency_us.map(|(p50, _)| latency(p50)),
-                row_latency_p99_ms: window.latency_us.map(|(_, p99)| latency(p99)),
-            },
-        );
+    fn since_last(&self, meter: &Meter, elapsed: Duration) -> Interval {
+        let mut measured = meter.measured();
+        let mut window = measured.take_window();
+        window.largest_lag = window.largest_lag.max(measured.lag());
+        let ended = Mark { seconds: elapsed.as_secs_f64(), sent: measured.sent, stored: measured.stored };
+        Interval { began: self.intervals.last().map(|last| last.ended).unwrap_or_default(), ended, window }
     }
 
-    /// Makes one stretch of the newest and the `last` one before it, which began there and had far more in it.
-    fn join(&mut self, began: Mark, last: &Sample) {
-        let newest = self.samples.pop();
-        self.samples.pop();
-        let now = self.last;
-        self.last = began;
-        let largest_lag = newest.map_or(0, |newest| newest.largest_lag).max(last.largest_lag);
-        self.add(now, Sample { largest_lag, ..*last });
+    /// As an interval of its own, or as a part of the last one, which had far more in it, where it is too short to tell a
+    /// rate.
+    fn add_rest(&mut self, rest: Interval) {
+        let is_short = rest.ended.seconds - rest.began.seconds < self.step.as_secs_f64() * SHORTEST_PART;
+        match self.intervals.last_mut().filter(|_| is_short) {
+            Some(last) => {
+                last.ended = rest.ended;
+                last.window.largest_lag = last.window.largest_lag.max(rest.window.largest_lag);
+            }
+            None => self.intervals.push(rest),
+        }
     }
+}
 
-    fn add(&mut self, now: Mark, sample: Sample) {
-        let seconds = (now.seconds - self.last.seconds).max(f64::EPSILON);
-        let rate = |now: u64, before: u64| rounded(decimal(now.saturating_sub(before)) / seconds);
-        self.samples.push(Sample {
-            seconds: rounded(now.seconds),
-            sent_per_second: rate(now.sent, self.last.sent),
-            stored_per_second: rate(now.stored, self.last.stored),
-            ..sample
-        });
-        self.before_last = std::mem::replace(&mut self.last, now);
+impl Interval {
+    fn sample(&self) -> Sample {
+        let Self { began, ended, window } = self;
+        let seconds = (ended.seconds - began.seconds).max(f64::EPSILON);
+        Sample {
+            seconds: rounded(ended.seconds),
+            sent_per_second: rounded(decimal(ended.sent.saturating_sub(began.sent)) / seconds),
+            stored_per_second: rounded(decimal(ended.stored.saturating_sub(began.stored)) / seconds),
+            largest_lag: window.largest_lag,
+            row_latency_p50_ms: window.latency_us.map(|(p50, _)| rounded(millis(p50))),
+            row_latency_p99_ms: window.latency_us.map(|(_, p99)| rounded(millis(p99))),
+        }
     }
 }
 
@@ -155,48 +147,38 @@ fn line(sample: &Sample) -> String {
 mod tests {
     use super::*;
 
-    fn empty() -> Sample {
-        Sample {
-            seconds: 0.0,
-            sent_per_second: 0.0,
-            stored_per_second: 0.0,
-            largest_lag: 0,
-            row_latency_p50_ms: None,
-            row_latency_p99_ms: None,
-        }
+    fn interval(began: (f64, u64, u64), ended: (f64, u64, u64), window: Window) -> Interval {
+        let mark = |(seconds, sent, stored)| Mark { seconds, sent, stored };
+        Interval { began: mark(began), ended: mark(ended), window }
     }
 
     #[test]
-    fn a_rate_is_over_the_stretch_itself_however_long_it_was() {
-        let mut series = Series::new(Duration::from_secs(10));
-        series.add(Mark { seconds: 1.0, sent: 100, stored: 90 }, empty());
-        series.add(Mark { seconds: 1.5, sent: 200, stored: 200 }, empty());
-        let rates: Vec<_> = series.into_samples().iter().map(|it| (it.sent_per_second, it.stored_per_second)).collect();
-        assert_eq!(rates, [(100.0, 90.0), (200.0, 220.0)]);
+    fn a_rate_is_over_the_interval_itself_however_long_it_was() {
+        let sample = interval((1.0, 100, 90), (1.5, 200, 200), Window::default()).sample();
+        assert_eq!((sample.sent_per_second, sample.stored_per_second), (200.0, 220.0));
     }
 
     #[test]
-    fn a_stretch_that_is_too_short_becomes_a_part_of_the_one_before() {
+    fn a_rest_that_is_too_short_becomes_a_part_of_the_interval_before() {
         let mut series = Series::new(Duration::from_secs(10));
-        series.add(Mark { seconds: 1.0, sent: 100, stored: 100 }, empty());
-        series.add(Mark { seconds: 2.0, sent: 200, stored: 190 }, Sample { row_latency_p50_ms: Some(1.0), ..empty() });
-        let (began, last) = (series.before_last, series.samples[1]);
-        series.add(Mark { seconds: 2.01, sent: 200, stored: 200 }, Sample { largest_lag: 10, ..empty() });
-        series.join(began, &last);
-        let samples = series.into_samples();
+        let window = Window { latency_us: Some((1000, 1000)), largest_lag: 0 };
+        series.add_rest(interval((1.0, 100, 100), (2.0, 200, 190), window));
+        series.add_rest(interval((2.0, 200, 190), (2.01, 200, 200), Window { latency_us: None, largest_lag: 10 }));
         let joined = Sample {
             seconds: 2.01,
             sent_per_second: 99.01,
             stored_per_second: 99.01,
             largest_lag: 10,
             row_latency_p50_ms: Some(1.0),
-            ..empty()
+            row_latency_p99_ms: Some(1.0),
         };
-        assert_eq!(samples[1..], [joined]);
+        assert_eq!(series.samples(), [joined]);
+        series.add_rest(interval((2.01, 200, 200), (3.0, 300, 300), window));
+        assert_eq!(series.samples().len(), 2);
     }
 
     #[test]
-    fn a_long_run_has_longer_stretches_and_not_more_of_them() {
+    fn a_long_run_has_longer_intervals_and_not_more_of_them() {
         assert_eq!(Series::new(Duration::from_millis(300)).step, Duration::from_secs(1));
         assert_eq!(Series::new(Duration::from_secs(3600)).step, Duration::from_secs(1));
         assert_eq!(Series::new(Duration::from_secs(36_000)).step, Duration::from_secs(10));

@@ -3,15 +3,13 @@
 use std::time::Duration;
 
 /// The processor time of all threads since the process began; `None` where the system does not tell.
-#[cfg(unix)]
 pub(super) fn processor_time() -> Option<Duration> {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
-    Some(Duration::new(u64::try_from(time.tv_sec).ok()?, u32::try_from(time.tv_nsec).ok()?))
-}
-
-/// The processor time of all threads since the process began; `None` where the system does not tell.
-#[cfg(not(unix))]
-pub(super) fn processor_time() -> Option<Duration> {
+    #[cfg(unix)]
+    {
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+        Some(Duration::new(u64::try_from(time.tv_sec).ok()?, u32::try_from(time.tv_nsec).ok()?))
+    }
+    #[cfg(not(unix))]
     None
 }
 
@@ -25,11 +23,6 @@ fn largest_resident(status: &str) -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kibibytes: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
     kibibytes.checked_mul(1024)
-}
-
-/// How many threads of this process can run at the same time.
-pub(super) fn cores() -> Option<usize> {
-    std::thread::available_parallelism().ok().map(usize::from)
 }
 
 #[cfg(test)]

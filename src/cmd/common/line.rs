@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::alarm::{Implausible, implausible};
+use crate::alarm::{Implausible, Priority, implausible};
 use crate::output::MARK;
 use crate::reading::{Reading, Sign, Signs};
 
@@ -33,5 +33,14 @@ impl fmt::Display for SignsLine<'_> {
         write!(f, "{}{} ", whole(signs.diastolic), mark(Sign::Diastolic))?;
         write!(f, "RR:{}{} ", whole(signs.respiratory_rate), mark(Sign::RespiratoryRate))?;
         write!(f, "T:{temperature}{}", mark(Sign::Temperature))
+    }
+}
+
+/// A priority without colour.
+pub(in crate::cmd) fn stars(priority: Priority) -> &'static str {
+    match priority {
+        Priority::High => "***",
+        Priority::Medium => "**",
+        Priority::Low => "*",
     }
 }

@@ -13,17 +13,18 @@ use crate::span::parse_duration;
 #[derive(Debug, Clone, Copy, Default, clap::Args)]
 pub(in crate::cmd) struct WatchArgs {
     /// Show it again and again, every so often
-    #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true, default_missing_value = "2", value_parser = parse_interval)]
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true, default_missing_value = "2", value_parser = |text: &str| parse_interval(text, SHORTEST_INTERVAL))]
     watch: Option<Duration>,
 }
 
 /// A shorter interval would only burden the servers.
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(200);
 
-fn parse_interval(text: &str) -> Result<Duration, String> {
+/// Takes a time span that is not shorter than `shortest`.
+pub(in crate::cmd) fn parse_interval(text: &str, shortest: Duration) -> Result<Duration, String> {
     let interval = parse_duration(text).map_err(|fault| fault.to_string())?;
-    if interval < SHORTEST_INTERVAL {
-        return Err(format!("the shortest interval is {} ms", SHORTEST_INTERVAL.as_millis()));
+    if interval < shortest {
+        return Err(format!("the shortest interval is {} ms", shortest.as_millis()));
     }
     Ok(interval)
 }

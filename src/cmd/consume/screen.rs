@@ -1,7 +1,6 @@
 //! What `vitals consume` shows: on standard output what the coursework consumer showed, on standard error the rest.
 
 use std::collections::VecDeque;
-use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
@@ -27,50 +26,34 @@ const LATE_MICROS: i64 = 10 * 1_000_000;
 /// The consumer's screen.
 pub(super) struct Screen<'a> {
     output: &'a Output,
-    topic: String,
-    brokers: String,
-    group: String,
+    settings: &'a Settings,
     quiet: bool,
     messages: u64,
     feed: Feed,
     live: Option<Live>,
-    /// How many messages there were at the moments of the last [`RATE_WINDOW`], oldest first.
+    /// How many messages there were at the times of the last [`RATE_WINDOW`], oldest first.
     recent: VecDeque<(Instant, u64)>,
     began: Instant,
 }
 
 impl<'a> Screen<'a> {
-    pub(super) fn new(output: &'a Output, settings: &Settings, quiet: bool) -> Self {
-        let now = Instant::now();
-        Self {
-            output,
-            topic: settings.topic.clone(),
-            brokers: settings.brokers.to_string(),
-            group: settings.group.clone(),
-            quiet,
-            messages: 0,
-            feed: output.feed(),
-            live: None,
-            recent: VecDeque::from([(now, 0)]),
-            began: now,
-        }
+    pub(super) fn new(output: &'a Output, settings: &'a Settings, quiet: bool) -> Self {
+        let began = Instant::now();
+        let recent = VecDeque::from([(began, 0)]);
+        Self { output, settings, quiet, messages: 0, feed: output.feed(), live: None, recent, began }
     }
 
     /// Says what is read.
     pub(super) fn started(&mut self) {
-        let Self { topic, brokers, group, .. } = &*self;
-        let text = format!(
+        let Settings { topic, brokers, group, .. } = self.settings;
+        self.print(format!(
             "Consumer started, listening to '{topic}'\nBootstrap servers: {brokers}\nConsumer group: {group}\n\
              Waiting for partition assignment..."
-        );
-        self.print(text);
+        ));
     }
 
     /// Says how it ended, after what still waits to be shown; that gets a time that is short where the user has asked
     /// to stop.
-    ///
-    /// # Errors
-    /// Standard output could not be written.
     pub(super) async fn ended(mut self, summary: &Summary, shutdown: &Shutdown) -> Result<(), OutputError> {
         let Shown { left_out, failed } = self.feed.end(shutdown.patience()).await;
         self.live = None;
@@ -95,7 +78,7 @@ impl<'a> Screen<'a> {
         failed.map_or(Ok(()), Err)
     }
 
-    /// Messages per second over the last moments.
+    /// Messages per second over the last seconds.
     fn rate(&mut self, messages: u64) -> f64 {
         while self.recent.len() > 1 && self.recent.front().is_some_and(|(when, _)| when.elapsed() > RATE_WINDOW) {
             self.recent.pop_front();
@@ -134,30 +117,21 @@ impl Listener for Screen<'_> {
 
 impl Screen<'_> {
     fn assigned(&mut self, partitions: &[Assigned]) {
-        let mut set = String::new();
-        for (index, assigned) in partitions.iter().enumerate() {
-            let separator = if index == 0 { "" } else { ", " };
-            // Writing into a text cannot fail.
-            let _ = write!(set, "{separator}TopicPartition(topic='{}', partition={})", self.topic, assigned.partition);
-        }
-        self.print(format!("Partitions assigned: {{{set}}}\nListening for messages... (Press Ctrl+C to stop)"));
+        let topic = &self.settings.topic;
+        let names = partitions.iter().map(|of| format!("TopicPartition(topic='{topic}', partition={})", of.partition));
+        let names = names.collect::<Vec<_>>().join(", ");
+        self.print(format!("Partitions assigned: {{{names}}}\nListening for messages... (Press Ctrl+C to stop)"));
     }
 
     fn reading(&mut self, origin: Origin, reading: &Reading, alerts: &[Alert]) {
-        let Origin { partition, offset, sent_ms } = origin;
         self.messages += 1;
         if self.quiet || self.feed.has_failed() {
             return;
         }
-        let mut lines = Text::from(format!(
-            "--- Message #{} ---\nTopic: {}, Partition: {partition}, Offset: {offset}\n{}",
-            self.messages,
-            self.topic,
-            Line(reading)
-        ));
+        let mut lines = self.heading(origin.partition, origin.offset).plain(Line(reading));
         if !alerts.is_empty() {
             let texts: Vec<_> = alerts.iter().map(ToString::to_string).collect();
-            let alert = format!("  >>> ALERT: {}{}", texts.join("; "), late(sent_ms, Utc::now()));
+            let alert = format!("  >>> ALERT: {}{}", texts.join("; "), late(origin.sent_ms, Utc::now()));
             lines = lines.plain('\n').toned(Tone::Alert, alert);
         }
         self.print(lines);
@@ -165,11 +139,13 @@ impl Screen<'_> {
 
     fn refused(&mut self, partition: i32, offset: i64, reject: &Reject) {
         self.messages += 1;
-        let Self { messages, topic, .. } = &*self;
-        let text = Text::from(format!(
-            "--- Message #{messages} ---\nTopic: {topic}, Partition: {partition}, Offset: {offset}\n"
-        ));
-        self.print(text.toned(Tone::Doubt, format_args!("  >>> REFUSED: {reject}")));
+        let lines = self.heading(partition, offset).toned(Tone::Doubt, format_args!("  >>> REFUSED: {reject}"));
+        self.print(lines);
+    }
+
+    fn heading(&self, partition: i32, offset: i64) -> Text {
+        let (messages, topic) = (self.messages, &self.settings.topic);
+        Text::from(format!("--- Message #{messages} ---\nTopic: {topic}, Partition: {partition}, Offset: {offset}\n"))
     }
 
     fn progress(&mut self, progress: &Progress) {

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Args;
-use crate::alarm::{Alert, Priority};
-use crate::cmd::common::line::Line;
+use crate::alarm::Alert;
+use crate::cmd::common::line::{Line, stars};
 use crate::loadtest::meter::Meter;
 use crate::output::{Feed, Output, Shown, Text, counted};
 use crate::pipeline::events::{Listener, PipelineEvent, Progress};
@@ -91,14 +91,16 @@ impl View {
         if self.latest.len() > SHOWN_PATIENTS {
             lines.push(format!("and {} more", counted(self.latest.len() - SHOWN_PATIENTS, "patient")));
         }
-        let (p50, p99) = self.meter.latencies_ms();
-        let (sent, stored) = self.meter.so_far();
+        let (sent, stored, (p50, p99)) = {
+            let measured = self.meter.measured();
+            (measured.sent, measured.stored, measured.latencies_ms())
+        };
         let Progress { alerts, lag, .. } = self.progress;
         lines.push(String::new());
         lines.push(format!(
             "sent {sent}, stored {stored}, lag {lag}, alerts {alerts}; device to row p50 {p50:.1} ms, p99 {p99:.1} ms"
         ));
-        lines.extend(self.alerts.iter().map(|alert| format!("{:<3} {} {alert}", mark(alert.priority), alert.patient)));
+        lines.extend(self.alerts.iter().map(|alert| format!("{:<3} {} {alert}", stars(alert.priority), alert.patient)));
         lines
     }
 
@@ -106,15 +108,6 @@ impl View {
         if !self.silent && !self.live {
             self.feed.line(text);
         }
-    }
-}
-
-/// A priority without colour.
-fn mark(priority: Priority) -> &'static str {
-    match priority {
-        Priority::High => "***",
-        Priority::Medium => "**",
-        Priority::Low => "*",
     }
 }
 

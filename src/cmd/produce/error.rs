@@ -1,6 +1,5 @@
 //! What can keep `vitals produce` from its work, besides the file and the cluster.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use crate::advice::{Advice, Code};
@@ -78,20 +77,16 @@ impl Numbers {
 impl std::fmt::Display for Numbers {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut ranges = self.0.chunk_by(|number, next| number.checked_add(1) == Some(*next));
-        let mut text = String::new();
-        for range in ranges.by_ref().take(MAX_RANGES) {
-            let separator = if text.is_empty() { "" } else { ", " };
+        for (place, range) in ranges.by_ref().take(MAX_RANGES).enumerate() {
+            let separator = if place == 0 { "" } else { ", " };
             match range {
-                [only] => write!(text, "{separator}{only}")?,
-                [first, .., last] => write!(text, "{separator}{first}-{last}")?,
+                [only] => write!(f, "{separator}{only}")?,
+                [first, .., last] => write!(f, "{separator}{first}-{last}")?,
                 [] => {}
             }
         }
         let more: usize = ranges.map(<[u64]>::len).sum();
-        if more > 0 {
-            write!(text, " and {more} more")?;
-        }
-        f.write_str(&text)
+        if more > 0 { write!(f, " and {more} more") } else { Ok(()) }
     }
 }
 

@@ -1,16 +1,21 @@
 //! What is known: events in, values to show out. No clock, no sockets, no terminal.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
 use super::patients::Patients;
-use super::rate::Rate;
 use crate::alarm::Limits;
 use crate::kafka::lag::PartitionLag;
 use crate::reading::Reading;
 use crate::reading::reject::Reject;
+
+/// So far back the rate is remembered, in seconds: as much as the widest screen shows.
+const HISTORY_SECONDS: i64 = 120;
+
+/// The rate is taken over so many whole seconds: long enough to see a ward that sends once a second.
+const RATE_SECONDS: u8 = 5;
 
 /// The store's median latency is that of so many answers: two minutes of them.
 const LATENCIES: usize = 60;
@@ -18,7 +23,6 @@ const LATENCIES: usize = 60;
 /// Trouble of the reading is repeated every half minute while it lasts; without that it is over.
 const TROUBLE_SECONDS: i64 = 45;
 
-/// What happens.
 #[derive(Debug)]
 pub(super) enum Event {
     /// Messages of the topic, in the order of their partition.
@@ -35,7 +39,6 @@ pub(super) enum Event {
 pub(super) struct Message {
     /// In which second since 1970 it counts: the one it was sent in, where it was there before us; else now.
     pub(super) second: Option<i64>,
-    /// What it says.
     pub(super) reading: Result<Reading, Reject>,
 }
 
@@ -44,13 +47,11 @@ pub(super) struct Message {
 pub(super) struct Group {
     /// Its state in Kafka's words; `None` where there is no such group.
     pub(super) state: Option<String>,
-    /// How many members it has.
     pub(super) members: usize,
     pub(super) lags: Vec<PartitionLag>,
 }
 
 impl Group {
-    /// The lag of all partitions together.
     pub(super) fn lag(&self) -> i64 {
         self.lags.iter().map(|lag| lag.lag).sum()
     }
@@ -61,36 +62,28 @@ impl Group {
     }
 }
 
-/// Something that is wrong, and since when.
 #[derive(Debug, Clone)]
 pub(super) struct Trouble {
-    /// What is wrong.
     pub(super) text: String,
-    /// Since when.
     pub(super) since: DateTime<Utc>,
-    /// When it was last told.
-    told: DateTime<Utc>,
+    last_seen: DateTime<Utc>,
 }
 
 impl Trouble {
     fn note(known: &mut Option<Self>, text: String, now: DateTime<Utc>) {
         let since = known.as_ref().map_or(now, |trouble| trouble.since);
-        *known = Some(Self { text, since, told: now });
+        *known = Some(Self { text, since, last_seen: now });
     }
 }
 
-/// Everything that is known.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Board {
     limits: Limits,
     pub(super) patients: Patients,
-    /// How many messages came when.
     pub(super) rate: Rate,
-    /// Messages read.
     pub(super) messages: u64,
-    /// Of these, refused ones.
+    /// Of the messages.
     pub(super) refused: u64,
-    /// The group, as it was last told.
     pub(super) group: Option<Group>,
     /// The store's answers, newest last.
     latencies: VecDeque<Duration>,
@@ -102,18 +95,7 @@ pub(super) struct Board {
 impl Board {
     /// Nothing is known; readings will be judged by these `limits`.
     pub(super) fn new(limits: Limits) -> Self {
-        Self {
-            limits,
-            patients: Patients::default(),
-            rate: Rate::default(),
-            messages: 0,
-            refused: 0,
-            group: None,
-            latencies: VecDeque::new(),
-            reading_trouble: None,
-            group_trouble: None,
-            store_trouble: None,
-        }
+        Self { limits, ..Self::default() }
     }
 
     /// Takes up what happened at `now`.
@@ -129,8 +111,7 @@ impl Board {
             Event::Group(Ok(group)) => {
                 self.group = Some(group);
                 self.group_trouble = None;
-                let over = |trouble: &Trouble| (now - trouble.told).num_seconds() >= TROUBLE_SECONDS;
-                self.reading_trouble.take_if(|trouble| over(trouble));
+                self.reading_trouble.take_if(|trouble| (now - trouble.last_seen).num_seconds() >= TROUBLE_SECONDS);
             }
             Event::Group(Err(text)) => Trouble::note(&mut self.group_trouble, text, now),
             Event::Store(Ok(latency)) => {
@@ -173,11 +154,42 @@ impl Board {
         self.latencies.back().copied().filter(|_| self.store_trouble.is_none())
     }
 
-    /// The median of the store's last answers.
     pub(super) fn store_median(&self) -> Option<Duration> {
         let mut sorted: Vec<_> = self.latencies.iter().copied().collect();
         sorted.sort_unstable();
         sorted.get(sorted.len().saturating_sub(1) / 2).copied()
+    }
+}
+
+/// How many messages came in each of the last seconds.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Rate {
+    counts: BTreeMap<i64, u32>,
+}
+
+impl Rate {
+    /// Counts one message of this `second` since 1970. One that lies too far back is of no interest any more.
+    pub(super) fn count(&mut self, second: i64) {
+        let newest = self.counts.last_key_value().map_or(second, |(newest, _)| second.max(*newest));
+        if second > newest - HISTORY_SECONDS {
+            let count = self.counts.entry(second).or_default();
+            *count = count.saturating_add(1);
+        }
+        while self.counts.first_key_value().is_some_and(|(oldest, _)| *oldest <= newest - HISTORY_SECONDS) {
+            self.counts.pop_first();
+        }
+    }
+
+    /// Messages per second over the last whole seconds before `now`.
+    pub(super) fn per_second(&self, now: i64) -> f64 {
+        let messages: u32 = self.counts.range(now - i64::from(RATE_SECONDS)..now).map(|(_, count)| *count).sum();
+        f64::from(messages) / f64::from(RATE_SECONDS)
+    }
+
+    /// The counts of the last `seconds` whole seconds before `now`, oldest first.
+    pub(super) fn history(&self, now: i64, seconds: u16) -> Vec<u32> {
+        let seconds = i64::from(seconds).min(HISTORY_SECONDS);
+        (now - seconds..now).map(|second| self.counts.get(&second).copied().unwrap_or(0)).collect()
     }
 }
 
@@ -204,8 +216,7 @@ mod tests {
     }
 
     fn troubles(board: &Board) -> Vec<(String, i64)> {
-        let told = |(whom, trouble): (&str, &Trouble)| (format!("{whom}: {}", trouble.text), trouble.since.timestamp());
-        board.troubles().map(told).collect()
+        board.troubles().map(|(of, trouble)| (format!("{of}: {}", trouble.text), trouble.since.timestamp())).collect()
     }
 
     #[test]
@@ -251,5 +262,31 @@ mod tests {
         board.apply(Event::Store(Err("away".to_owned())), at(1));
         assert_eq!(board.store_latency(), None);
         assert_eq!(troubles(&board), [("store: away".to_owned(), 1_000_001)]);
+    }
+
+    fn rate(seconds: impl IntoIterator<Item = i64>) -> Rate {
+        let mut rate = Rate::default();
+        seconds.into_iter().for_each(|second| rate.count(second));
+        rate
+    }
+
+    #[test]
+    fn the_rate_is_that_of_the_last_whole_seconds_and_sinks_to_zero() {
+        let rate = rate([95, 96, 97, 98, 99, 99, 99, 100, 100]);
+        assert!((rate.per_second(100) - 1.4).abs() < 1e-9, "the second 100 is not over yet");
+        assert!((rate.per_second(103) - 1.2).abs() < 1e-9);
+        assert!(rate.per_second(106).abs() < 1e-9);
+    }
+
+    #[test]
+    fn the_history_has_a_place_for_every_second() {
+        assert_eq!(rate([97, 99, 99]).history(100, 4), [0, 1, 0, 2]);
+    }
+
+    #[test]
+    fn what_lies_too_far_back_is_forgotten() {
+        let rate = rate((0..1_000).chain([5]));
+        assert_eq!(rate.counts.len(), 120);
+        assert_eq!(rate.counts.first_key_value(), Some((&880, &1)));
     }
 }

@@ -52,11 +52,11 @@ impl Feeds {
     /// Kafka cannot be reached, or the topic does not exist.
     pub(super) async fn start(settings: &Settings, since: Timestamp) -> Result<Self, KafkaError> {
         let (live, backlog) = open(settings, since).await?;
-        let (told, events) = mpsc::channel(CHANNEL_EVENTS);
+        let (sender, events) = mpsc::channel(CHANNEL_EVENTS);
         let mut tasks = JoinSet::new();
-        tasks.spawn(read(live, backlog, told.clone()));
-        tasks.spawn(ask_group(settings.clone(), told.clone()));
-        tasks.spawn(ask_store(settings.clone(), told));
+        tasks.spawn(read(live, backlog, sender.clone()));
+        tasks.spawn(ask_group(settings.clone(), sender.clone()));
+        tasks.spawn(ask_store(settings.clone(), sender));
         Ok(Self { events, tasks })
     }
 
@@ -85,12 +85,12 @@ async fn open(settings: &Settings, since: Timestamp) -> Result<(Live, HashMap<i3
     Ok((Live::begin(&mut cluster, &kafka, topic, positions).await?, ends))
 }
 
-async fn read(mut live: Live, backlog: HashMap<i32, i64>, told: Sender<Event>) {
+async fn read(mut live: Live, backlog: HashMap<i32, i64>, events: Sender<Event>) {
     // A topic without partitions tells nothing.
     while let Some(event) = live.next().await {
         let sent = match event {
-            Fetched::Chunk(chunk) => pass_on(chunk, &backlog, &told).await,
-            Fetched::Trouble(text) => told.send(Event::HeldUp(text)).await.is_ok(),
+            Fetched::Chunk(chunk) => send_messages(chunk, &backlog, &events).await,
+            Fetched::Trouble(text) => events.send(Event::HeldUp(text)).await.is_ok(),
             // A log that was cut is no trouble for somebody who only looks on.
             Fetched::Gap(_) => true,
         };
@@ -101,12 +101,12 @@ async fn read(mut live: Live, backlog: HashMap<i32, i64>, told: Sender<Event>) {
     pending::<()>().await;
 }
 
-async fn pass_on(chunk: Chunk, backlog: &HashMap<i32, i64>, told: &Sender<Event>) -> bool {
+async fn send_messages(chunk: Chunk, backlog: &HashMap<i32, i64>, events: &Sender<Event>) -> bool {
     let end = backlog.get(&chunk.partition).copied().unwrap_or(0);
     let mut records = chunk.records.into_iter().peekable();
     while records.peek().is_some() {
         let messages = records.by_ref().take(MESSAGES_AT_ONCE).map(|record| message(&record, end)).collect();
-        if told.send(Event::Messages(messages)).await.is_err() {
+        if events.send(Event::Messages(messages)).await.is_err() {
             return false;
         }
     }
@@ -119,9 +119,13 @@ fn message(record: &Record, backlog_end: i64) -> Message {
     Message { second, reading: pipeline::decode(record) }
 }
 
-async fn ask_group(settings: Settings, told: Sender<Event>) {
-    let mut known = None;
-    while told.send(Event::Group(group(&mut known, &settings).await.map_err(|error| error.to_string()))).await.is_ok() {
+async fn ask_group(settings: Settings, events: Sender<Event>) {
+    let mut cluster = None;
+    loop {
+        let answer = group(&mut cluster, &settings).await.map_err(|error| error.to_string());
+        if events.send(Event::Group(answer)).await.is_err() {
+            return;
+        }
         sleep(ASK_INTERVAL).await;
     }
 }
@@ -132,38 +136,39 @@ async fn group(known: &mut Option<Cluster>, settings: &Settings) -> Result<Group
         Some(cluster) => cluster,
         None => Cluster::connect(&app::kafka_config(settings)).await?,
     };
-    let group = match look_at(&mut cluster, settings).await {
+    let group = match describe(&mut cluster, settings).await {
         Err(KafkaError::NoGroup { .. }) => Group::default(),
-        looked_at => looked_at?,
+        described => described?,
     };
     *known = Some(cluster);
     Ok(group)
 }
 
-async fn look_at(cluster: &mut Cluster, settings: &Settings) -> Result<Group, KafkaError> {
+async fn describe(cluster: &mut Cluster, settings: &Settings) -> Result<Group, KafkaError> {
     let lags = lag::measure(cluster, &settings.group, &settings.topic).await?;
     let coordinator = admin::coordinator(cluster, &settings.group).await?;
     let Description { state, members, .. } = admin::describe(cluster.node(coordinator).await?, &settings.group).await?;
     Ok(Group { state: Some(state), members: members.len(), lags })
 }
 
-async fn ask_store(settings: Settings, told: Sender<Event>) {
+async fn ask_store(settings: Settings, events: Sender<Event>) {
     loop {
         match app::open_store(&settings).await {
             Ok(store) => {
-                while told.send(Event::Store(ask(&store).await.map_err(|error| error.to_string()))).await.is_ok() {
+                while events.send(Event::Store(latency(&store).await.map_err(|error| error.to_string()))).await.is_ok()
+                {
                     sleep(ASK_INTERVAL).await;
                 }
                 return;
             }
-            Err(error) if told.send(Event::Store(Err(error.to_string()))).await.is_err() => return,
+            Err(error) if events.send(Event::Store(Err(error.to_string()))).await.is_err() => return,
             Err(_) => sleep(REOPEN_INTERVAL).await,
         }
     }
 }
 
 /// How long the store takes to find nothing under one key.
-async fn ask(store: &AnyStore) -> Result<Duration, StoreError> {
+async fn latency(store: &AnyStore) -> Result<Duration, StoreError> {
     let nobody = Selection::Patient { id: NOBODY.to_owned(), since: None, until: None, order: Order::NewestFirst };
     let began = Instant::now();
     store.readings(&nobody, 1).next_page().await?;
@@ -198,11 +203,11 @@ mod tests {
 
     #[tokio::test]
     async fn many_messages_are_passed_on_in_parts_that_leave_room_for_keys() {
-        let (told, mut events) = mpsc::channel(8);
+        let (sender, mut events) = mpsc::channel(8);
         let records = (0..2_500).map(|offset| record(offset, None)).collect();
         let chunk = Chunk { assignment: 0, partition: 0, records, next_offset: 2_500, end_offset: 2_500 };
-        assert!(pass_on(chunk, &HashMap::new(), &told).await);
-        drop(told);
+        assert!(send_messages(chunk, &HashMap::new(), &sender).await);
+        drop(sender);
         let mut sizes = Vec::new();
         while let Some(Event::Messages(messages)) = events.recv().await {
             sizes.push(messages.len());

@@ -17,21 +17,19 @@ const SLACK: usize = 500;
 const CARRIED_MICROS: i64 = 15 * 60 * 1_000_000;
 
 /// What is known of one patient.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Patient {
     /// Newest first; each has a sign that no newer one has, so there are never more than six.
     readings: Vec<Reading>,
-    signs: Signs,
-    alerts: Vec<Alert>,
+    /// The newest value of every sign.
+    pub(super) signs: Signs,
+    /// The alerts that the values raise, the most pressing first.
+    pub(super) alerts: Vec<Alert>,
     /// The number of the last message, to find who has been silent for longest.
     turn: u64,
 }
 
 impl Patient {
-    fn new(reading: Reading) -> Self {
-        Self { signs: *reading.signs(), readings: vec![reading], alerts: Vec::new(), turn: 0 }
-    }
-
     /// Takes a reading, whether it is newer or older than those that are known. The same time again changes its signs.
     fn take(&mut self, reading: Reading) {
         match self.readings.binary_search_by(|held| reading.time().cmp(&held.time())) {
@@ -64,14 +62,8 @@ impl Patient {
         self.alerts.sort_by_key(|alert| std::cmp::Reverse(alert.priority));
     }
 
-    /// Who it is.
     pub(super) fn id(&self) -> &str {
         self.readings.first().map_or("", |newest| newest.patient().as_str())
-    }
-
-    /// When the last reading was taken, in microseconds since 1970.
-    pub(super) fn last_micros(&self) -> i64 {
-        self.readings.first().map_or(0, |newest| newest.time().as_micros())
     }
 
     /// When the last reading was taken.
@@ -79,19 +71,14 @@ impl Patient {
         self.readings.first().map(Reading::time)
     }
 
-    /// The newest value of every sign.
-    pub(super) fn signs(&self) -> &Signs {
-        &self.signs
+    /// The same in microseconds since 1970.
+    pub(super) fn last_micros(&self) -> i64 {
+        self.last().map_or(0, Timestamp::as_micros)
     }
 
     /// Whether the value of `sign` is from an earlier reading than the last one.
     pub(super) fn is_carried(&self, sign: Sign) -> bool {
         self.signs.get(sign).is_some() && self.readings.first().is_some_and(|newest| newest.signs().get(sign).is_none())
-    }
-
-    /// The alerts that the values raise, the most pressing first.
-    pub(super) fn alerts(&self) -> &[Alert] {
-        &self.alerts
     }
 
     /// The priority of the most pressing alert.
@@ -101,15 +88,11 @@ impl Patient {
 
     /// The most pressing alert about `sign`.
     pub(super) fn alert_about(&self, sign: Sign) -> Option<&Alert> {
-        self.alerts.iter().find(|alert| concerns(alert.rule, sign))
-    }
-}
-
-fn concerns(rule: Rule, sign: Sign) -> bool {
-    match rule {
-        Rule::HighHeartRate => sign == Sign::HeartRate,
-        Rule::LowSpo2 => sign == Sign::Spo2,
-        Rule::Implausible(doubt) => doubt.concerns(sign),
+        self.alerts.iter().find(|alert| match alert.rule {
+            Rule::HighHeartRate => sign == Sign::HeartRate,
+            Rule::LowSpo2 => sign == Sign::Spo2,
+            Rule::Implausible(doubt) => doubt.concerns(sign),
+        })
     }
 }
 
@@ -118,7 +101,9 @@ fn concerns(rule: Rule, sign: Sign) -> bool {
 pub(super) struct Patients {
     by_id: HashMap<PatientId, Patient>,
     turn: u64,
-    forgotten: u64,
+    /// How often a patient was forgotten because there were too many; one that comes back is counted again when it is
+    /// forgotten again.
+    pub(super) forgotten: u64,
 }
 
 impl Patients {
@@ -128,13 +113,8 @@ impl Patients {
         if self.by_id.len() > MAX_PATIENTS + SLACK {
             self.forget_the_silent();
         }
-        let patient = match self.by_id.get_mut(reading.patient()) {
-            Some(known) => {
-                known.take(reading);
-                known
-            }
-            None => self.by_id.entry(reading.patient().clone()).or_insert_with(|| Patient::new(reading)),
-        };
+        let patient = self.by_id.entry(reading.patient().clone()).or_default();
+        patient.take(reading);
         patient.turn = self.turn;
         patient.judge(limits);
     }
@@ -154,7 +134,6 @@ impl Patients {
         self.by_id.values()
     }
 
-    /// How many there are.
     pub(super) fn count(&self) -> usize {
         self.by_id.len()
     }
@@ -162,12 +141,6 @@ impl Patients {
     /// How many have an alert.
     pub(super) fn alerting(&self) -> usize {
         self.all().filter(|patient| !patient.alerts.is_empty()).count()
-    }
-
-    /// How often a patient was forgotten because there were too many; one that comes back is counted again when it is
-    /// forgotten again.
-    pub(super) fn forgotten(&self) -> u64 {
-        self.forgotten
     }
 }
 
@@ -198,7 +171,7 @@ mod tests {
     #[test]
     fn a_sign_that_the_last_reading_lacks_is_carried_from_an_earlier_one() {
         let patient = taken([reading("P1", 0, temperature(36.8)), reading("P1", 10, heart_rate(80))]);
-        assert_eq!(patient.signs().temperature, Some(36.8));
+        assert_eq!(patient.signs.temperature, Some(36.8));
         assert!(patient.is_carried(Sign::Temperature) && !patient.is_carried(Sign::HeartRate));
         assert_eq!(patient.last().map(|time| time.to_string()), Some("2025-10-26T10:00:10+00:00".to_owned()));
     }
@@ -206,15 +179,15 @@ mod tests {
     #[test]
     fn a_sign_older_than_fifteen_minutes_is_carried_no_more() {
         let at = |second| taken([reading("P1", 0, temperature(36.8)), reading("P1", second, heart_rate(80))]);
-        assert_eq!(at(900).signs().temperature, Some(36.8));
-        assert_eq!(at(901).signs().temperature, None);
+        assert_eq!(at(900).signs.temperature, Some(36.8));
+        assert_eq!(at(901).signs.temperature, None);
     }
 
     #[test]
     fn an_older_reading_that_comes_late_changes_nothing_that_is_newer() {
         let patient = taken([reading("P1", 10, heart_rate(80)), reading("P1", 0, heart_rate(200))]);
-        assert_eq!(patient.signs().heart_rate, Some(80));
-        assert!(patient.alerts().is_empty());
+        assert_eq!(patient.signs.heart_rate, Some(80));
+        assert!(patient.alerts.is_empty());
     }
 
     #[test]
@@ -234,10 +207,10 @@ mod tests {
     fn alerts_come_with_a_value_and_go_with_the_next() {
         let high = reading("P1", 0, heart_rate(115));
         let patient = taken([high.clone()]);
-        assert_eq!(patient.alerts()[0].to_string(), "High heart rate: 115");
+        assert_eq!(patient.alerts[0].to_string(), "High heart rate: 115");
         assert!(patient.alert_about(Sign::HeartRate).is_some() && patient.alert_about(Sign::Spo2).is_none());
         assert_eq!(patient.priority(), Some(Priority::Medium));
-        assert!(taken([high, reading("P1", 1, heart_rate(80))]).alerts().is_empty());
+        assert!(taken([high, reading("P1", 1, heart_rate(80))]).alerts.is_empty());
     }
 
     #[test]
@@ -253,6 +226,6 @@ mod tests {
         assert!(patients.count() <= MAX_PATIENTS + SLACK + 1, "{}", patients.count());
         let known = |id: &str| patients.all().any(|patient| patient.id() == id);
         assert!(known("P0") && !known("P1") && known(&format!("P{}", MAX_PATIENTS + 2 * SLACK)));
-        assert!(patients.forgotten() > 0);
+        assert!(patients.forgotten > 0);
     }
 }

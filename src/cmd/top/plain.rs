@@ -7,54 +7,37 @@ use color_eyre::eyre::Result;
 use serde::Serialize;
 use tokio::time::{Instant, interval_at};
 
-use super::board::Board;
-use super::draw::Title;
+use super::board::{Board, Group};
 use super::feeds::Feeds;
-use super::look::Sort;
 use super::patients::Patient;
-use super::words::{self, alerts, mark, pressure, value};
+use super::view::Sort;
+use super::{Args, Shape, words};
 use crate::alarm::Rule;
-use crate::cmd::common::age::age;
+use crate::kafka::lag::PartitionLag;
 use crate::output::{Output, counted};
 use crate::reading::Sign;
+use crate::settings::Settings;
 
 /// So many patients are shown in a block, the most pressing alerts first.
 const SHOWN_PATIENTS: usize = 20;
 
-/// How what is known is printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
-    /// A block of lines.
-    Block,
-    /// One JSON object on a line.
-    Ndjson,
-}
-
-/// Prints what the `feeds` tell, every `interval`, without end.
-///
-/// # Errors
-/// Standard output takes nothing.
-pub(super) async fn run(
-    title: &Title,
-    mut board: Board,
-    feeds: &mut Feeds,
-    (form, interval): (Form, Duration),
-    output: &Output,
-) -> Result<()> {
-    let mut ticks = interval_at(Instant::now() + interval, interval);
+/// Prints what the `feeds` tell, every `--interval`, without end.
+pub(super) async fn run(args: &Args, settings: &Settings, feeds: &mut Feeds, output: &Output) -> Result<()> {
+    let mut board = Board::new(settings.limits);
+    let mut ticks = interval_at(Instant::now() + args.interval, args.interval);
     loop {
         tokio::select! {
             biased;
-            _ = ticks.tick() => match form {
-                Form::Block => output.line(block(title, &board, Utc::now()))?,
-                Form::Ndjson => output.json(&serde_json::to_string(&report(title, &board, Utc::now()))?)?,
+            _ = ticks.tick() => match args.output {
+                Some(Shape::Ndjson) => output.json(&serde_json::to_string(&report(settings, &board, Utc::now()))?)?,
+                _ => output.line(block(settings, &board, Utc::now()))?,
             },
             event = feeds.next() => board.apply(event, Utc::now()),
         }
     }
 }
 
-fn block(title: &Title, board: &Board, now: DateTime<Utc>) -> String {
+pub(super) fn block(settings: &Settings, board: &Board, now: DateTime<Utc>) -> String {
     let mut lines = vec![
         format!(
             "{} UTC  {:.1} messages/s, {} read, {} refused",
@@ -63,8 +46,8 @@ fn block(title: &Title, board: &Board, now: DateTime<Utc>) -> String {
             board.messages,
             board.refused
         ),
-        format!("group {}: {}", title.group, words::group(board)),
-        format!("store {}: {}", title.store, words::store(board)),
+        format!("group {}: {}", settings.group, words::group(board)),
+        format!("store {}: {}", settings.store, words::store(board)),
     ];
     lines.extend(words::troubles(board, now));
     let mut patients: Vec<_> = board.patients.all().collect();
@@ -79,25 +62,20 @@ fn block(title: &Title, board: &Board, now: DateTime<Utc>) -> String {
 }
 
 fn line(patient: &Patient, now: DateTime<Utc>) -> String {
-    let sign = |sign| format!("{}{}", value(patient, sign), mark(patient, sign));
-    let doubted = if mark(patient, Sign::Systolic).is_empty() { Sign::Diastolic } else { Sign::Systolic };
+    let [heart_rate, spo2, pressure, respiratory_rate, temperature] =
+        words::signs(patient).map(|(value, mark, _)| value + mark);
     let text = format!(
-        "{:<10} {:>5}  HR {:<5} SpO2 {:<5} BP {:<10} RR {:<5} T {:<7} {}",
+        "{:<10} {:>5}  HR {heart_rate:<5} SpO2 {spo2:<5} BP {pressure:<10} RR {respiratory_rate:<5} T {temperature:<7} {}",
         patient.id(),
-        age(now.timestamp_micros() - patient.last_micros()),
-        sign(Sign::HeartRate),
-        sign(Sign::Spo2),
-        format!("{}{}", pressure(patient), mark(patient, doubted)),
-        sign(Sign::RespiratoryRate),
-        sign(Sign::Temperature),
-        alerts(patient)
+        words::reading_age(patient, now),
+        words::alerts(patient)
     );
     text.trim_end().to_owned()
 }
 
 /// What is known, for programs. The names never change.
 #[derive(Serialize)]
-struct Report<'a> {
+pub(super) struct Report<'a> {
     time: String,
     topic: &'a str,
     messages_per_second: f64,
@@ -146,22 +124,22 @@ struct AlertReport {
     text: String,
 }
 
-fn report<'a>(title: &'a Title, board: &'a Board, now: DateTime<Utc>) -> Report<'a> {
+pub(super) fn report<'a>(settings: &'a Settings, board: &'a Board, now: DateTime<Utc>) -> Report<'a> {
     let group = board.group.as_ref();
     let millis = |latency: Duration| (latency.as_secs_f64() * 1e6).round() / 1e3;
     let mut patients: Vec<_> = board.patients.all().collect();
     Sort::Patient.apply(&mut patients);
     Report {
         time: now.to_rfc3339_opts(SecondsFormat::Millis, true),
-        topic: &title.topic,
+        topic: &settings.topic,
         messages_per_second: board.rate.per_second(now.timestamp()),
         messages: board.messages,
         refused: board.refused,
-        group: &title.group,
+        group: &settings.group,
         group_state: group.and_then(|group| group.state.as_deref()),
         members: group.map_or(0, |group| group.members),
-        lag: group.filter(|group| group.state.is_some()).map(super::board::Group::lag),
-        lag_seconds: group.and_then(super::board::Group::waited_seconds).map(tenths),
+        lag: group.filter(|group| group.state.is_some()).map(Group::lag),
+        lag_seconds: group.and_then(Group::waited_seconds).map(tenths),
         partitions: group.map(|group| group.lags.iter().map(partition).collect()).unwrap_or_default(),
         store_ms: board.store_latency().map(millis),
         store_median_ms: board.store_median().map(millis),
@@ -170,7 +148,7 @@ fn report<'a>(title: &'a Title, board: &'a Board, now: DateTime<Utc>) -> Report<
     }
 }
 
-fn partition(lag: &crate::kafka::lag::PartitionLag) -> Partition<'_> {
+fn partition(lag: &PartitionLag) -> Partition<'_> {
     Partition {
         partition: lag.partition,
         lag: lag.lag,
@@ -185,14 +163,13 @@ fn tenths(seconds: f64) -> f64 {
 }
 
 fn patient(patient: &Patient) -> PatientReport<'_> {
-    let signs = patient.signs();
-    let named = |of: &dyn Fn(Sign) -> bool| Sign::ALL.into_iter().filter(|sign| of(*sign)).map(Sign::name).collect();
-    let alert = |alert: &crate::alarm::Alert| AlertReport {
+    let signs = &patient.signs;
+    let is_doubted = |sign| matches!(patient.alert_about(sign).map(|alert| alert.rule), Some(Rule::Implausible(_)));
+    let alerts = patient.alerts.iter().map(|alert| AlertReport {
         rule: alert.rule.name(),
         priority: alert.priority.name(),
         text: alert.to_string(),
-    };
-    let doubted = |sign| matches!(patient.alert_about(sign).map(|alert| alert.rule), Some(Rule::Implausible(_)));
+    });
     PatientReport {
         patient_id: patient.id(),
         timestamp: patient.last().map(|time| time.to_string()),
@@ -202,37 +179,8 @@ fn patient(patient: &Patient) -> PatientReport<'_> {
         diastolic: signs.diastolic,
         respiratory_rate: signs.respiratory_rate,
         temperature: signs.temperature,
-        earlier: named(&|sign| patient.is_carried(sign)),
-        implausible: named(&doubted),
-        alerts: patient.alerts().iter().map(alert).collect(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::scenes;
-    use super::*;
-
-    #[test]
-    fn a_block_says_it_all_in_lines() {
-        let (title, board) = (scenes::title(), scenes::busy());
-        let expected = include_str!("../../../fixtures/expected/top_block.txt");
-        assert_eq!(block(&title, &board, scenes::now()), expected);
-    }
-
-    #[test]
-    fn an_object_has_the_fields_that_programs_rely_on() {
-        let (title, board) = (scenes::title(), scenes::busy());
-        let object = serde_json::to_string_pretty(&report(&title, &board, scenes::now())).unwrap();
-        assert_eq!(object + "\n", include_str!("../../../fixtures/expected/top.json"));
-    }
-
-    #[test]
-    fn a_board_that_knows_nothing_says_so() {
-        let (title, board) = (scenes::title(), Board::new(crate::alarm::Limits::default()));
-        let text = block(&title, &board, scenes::now());
-        assert!(text.contains("not known yet") && text.contains("no answer yet"), "{text}");
-        let object = serde_json::to_value(report(&title, &board, scenes::now())).unwrap();
-        assert_eq!((&object["lag"], &object["store_ms"]), (&serde_json::Value::Null, &serde_json::Value::Null));
+        earlier: Sign::ALL.into_iter().filter(|sign| patient.is_carried(*sign)).map(Sign::name).collect(),
+        implausible: Sign::ALL.into_iter().filter(|sign| is_doubted(*sign)).map(Sign::name).collect(),
+        alerts: alerts.collect(),
     }
 }

@@ -6,22 +6,28 @@ use chrono::{DateTime, Utc};
 
 use super::board::Board;
 use super::patients::Patient;
-use crate::alarm::{Priority, Rule};
+use crate::alarm::Rule;
 use crate::cmd::common::age::age;
+use crate::cmd::common::line::stars;
 use crate::output::{MARK, counted};
 use crate::reading::Sign;
 
-/// A priority without colour.
-fn stars(priority: Priority) -> &'static str {
-    match priority {
-        Priority::High => "***",
-        Priority::Medium => "**",
-        Priority::Low => "*",
-    }
+/// The values of a patient with their marks, and the sign that each mark is about. Both blood pressures are one value: the
+/// doubt about either is shown.
+pub(super) fn signs(patient: &Patient) -> [(String, &'static str, Sign); 5] {
+    let doubted = if mark(patient, Sign::Systolic).is_empty() { Sign::Diastolic } else { Sign::Systolic };
+    [
+        (value(patient, Sign::HeartRate), Sign::HeartRate),
+        (value(patient, Sign::Spo2), Sign::Spo2),
+        (pressure(patient), doubted),
+        (value(patient, Sign::RespiratoryRate), Sign::RespiratoryRate),
+        (value(patient, Sign::Temperature), Sign::Temperature),
+    ]
+    .map(|(value, sign)| (value, mark(patient, sign), sign))
 }
 
 /// What stands behind a value: that it is not believed, or that it raises an alert.
-pub(super) fn mark(patient: &Patient, sign: Sign) -> &'static str {
+fn mark(patient: &Patient, sign: Sign) -> &'static str {
     match patient.alert_about(sign).map(|alert| alert.rule) {
         Some(Rule::Implausible(_)) => MARK,
         Some(_) => "*",
@@ -30,12 +36,11 @@ pub(super) fn mark(patient: &Patient, sign: Sign) -> &'static str {
 }
 
 /// The newest value of `sign`, in brackets where the last reading did not carry it; `-` where there is none.
-pub(super) fn value(patient: &Patient, sign: Sign) -> String {
-    let signs = patient.signs();
+fn value(patient: &Patient, sign: Sign) -> String {
     let value = match sign {
         // Debug keeps the point of a whole number: 37.0.
-        Sign::Temperature => signs.temperature.map(|degrees| format!("{degrees:?}")),
-        _ => signs.get(sign).map(|value| value.to_string()),
+        Sign::Temperature => patient.signs.temperature.map(|degrees| format!("{degrees:?}")),
+        _ => patient.signs.get(sign).map(|value| value.to_string()),
     };
     match value {
         None => "-".to_owned(),
@@ -44,28 +49,29 @@ pub(super) fn value(patient: &Patient, sign: Sign) -> String {
     }
 }
 
-/// Both blood pressures in one.
-pub(super) fn pressure(patient: &Patient) -> String {
-    let signs = patient.signs();
-    if signs.systolic.is_none() && signs.diastolic.is_none() {
+fn pressure(patient: &Patient) -> String {
+    let parts = [Sign::Systolic, Sign::Diastolic].map(|sign| patient.signs.get(sign));
+    if parts == [None, None] {
         return "-".to_owned();
     }
-    let part = |value: Option<i32>| value.map_or_else(|| "-".to_owned(), |value| value.to_string());
-    let both = format!("{}/{}", part(signs.systolic), part(signs.diastolic));
-    let carried = patient.is_carried(Sign::Systolic) || patient.is_carried(Sign::Diastolic);
-    if carried { format!("({both})") } else { both }
+    let both = parts.map(|value| value.map_or_else(|| "-".to_owned(), |value| value.to_string())).join("/");
+    let is_carried = patient.is_carried(Sign::Systolic) || patient.is_carried(Sign::Diastolic);
+    if is_carried { format!("({both})") } else { both }
+}
+
+pub(super) fn reading_age(patient: &Patient, now: DateTime<Utc>) -> String {
+    age(now.timestamp_micros() - patient.last_micros())
 }
 
 /// All alerts of a patient on one line, the most pressing first.
 pub(super) fn alerts(patient: &Patient) -> String {
-    let texts: Vec<_> = patient.alerts().iter().map(ToString::to_string).collect();
+    let texts: Vec<_> = patient.alerts.iter().map(ToString::to_string).collect();
     match patient.priority() {
         Some(priority) => format!("{:<3} {}", stars(priority), texts.join("; ")),
         None => String::new(),
     }
 }
 
-/// What is known of the group.
 pub(super) fn group(board: &Board) -> String {
     let Some(group) = &board.group else { return "not known yet".to_owned() };
     let Some(state) = &group.state else { return "does not exist; nobody has consumed yet".to_owned() };
@@ -75,7 +81,6 @@ pub(super) fn group(board: &Board) -> String {
     format!("{old}{state}, {members}, lag {}{waited}", group.lag())
 }
 
-/// How fast the store answers.
 pub(super) fn store(board: &Board) -> String {
     match (board.store_latency(), board.store_median()) {
         (Some(last), Some(median)) => format!("{}, median {}", millis(last), millis(median)),
@@ -86,9 +91,9 @@ pub(super) fn store(board: &Board) -> String {
 
 /// What is wrong, a line each.
 pub(super) fn troubles(board: &Board, now: DateTime<Utc>) -> impl Iterator<Item = String> {
-    board.troubles().map(move |(whom, trouble)| {
+    board.troubles().map(move |(server, trouble)| {
         let since = age((now - trouble.since).num_microseconds().unwrap_or(i64::MAX));
-        format!("TROUBLE {whom} (for {since}): {}", trouble.text)
+        format!("TROUBLE {server} (for {since}): {}", trouble.text)
     })
 }
 

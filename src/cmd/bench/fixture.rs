@@ -19,6 +19,9 @@ use crate::store::StoreAddress;
 use crate::store::cassandra::Replication;
 use crate::store::{self, AnyStore, Consistency, StoreError, Survey};
 
+/// As much of the topic's name as leaves room for the stamp, and for the dead letters.
+const KEPT_CHARS: usize = 200;
+
 /// How often the group is asked to go: a member that was cut short is in it for a moment more.
 const GROUP_TRIES: u32 = 3;
 
@@ -26,7 +29,7 @@ const GROUP_TRIES: u32 = 3;
 const GROUP_PAUSE: Duration = Duration::from_millis(100);
 
 /// What the bench runs on.
-pub(super) struct Stand {
+pub(super) struct Fixture {
     /// The topic; the group has the same name.
     pub(super) topic: String,
     /// The store, in a keyspace or a file of its own.
@@ -37,15 +40,15 @@ pub(super) struct Stand {
     kafka: KafkaConfig,
 }
 
-impl Stand {
+impl Fixture {
     /// Makes a topic and a store whose names nobody else has.
     pub(super) async fn build(settings: &Settings, partitions: u16) -> Result<Self> {
-        let stamp = chrono::Utc::now().format("%Y%m%d_%H%M%S_%3f");
-        let address = beside(&settings.store, &stamp.to_string());
+        let stamp = chrono::Utc::now().format("%Y%m%d_%H%M%S_%3f").to_string();
+        let address = beside(&settings.store, &stamp);
         let store = store::open(&address, settings.consistency).await?;
         let kafka = app::kafka_config(settings);
         let mut cluster = Cluster::connect(&kafka).await?;
-        let topic = topic_beside(&settings.topic, &stamp.to_string());
+        let topic = format!("{}.bench_{stamp}", settings.topic.chars().take(KEPT_CHARS).collect::<String>());
         // The topic first: a keyspace takes longer to make, and what was made before a failure is left.
         admin::create(&mut cluster, &TopicSpec::readings(&topic, partitions.into(), 1)).await?;
         if let Err(error) = store.init(&Replication::default()).await {
@@ -112,12 +115,6 @@ fn beside(store: &StoreAddress, stamp: &str) -> StoreAddress {
     }
 }
 
-/// As much of the topic's name as leaves room for the stamp, and for the dead letters.
-fn topic_beside(topic: &str, stamp: &str) -> String {
-    const KEPT_CHARS: usize = 200;
-    format!("{}.bench_{stamp}", topic.chars().take(KEPT_CHARS).collect::<String>())
-}
-
 async fn delete_topics(kafka: &KafkaConfig, topic: &str) -> Result<(), KafkaError> {
     let mut cluster = Cluster::connect(kafka).await?;
     admin::delete(&mut cluster, topic).await?;
@@ -142,10 +139,10 @@ async fn delete_group(kafka: &KafkaConfig, name: &str) -> Result<(), KafkaError>
     Ok(())
 }
 
-/// Watches the pipeline, and tells only of trouble.
-pub(super) struct Spectator(pub(super) Output);
+/// Tells of trouble in the pipeline, and of nothing else.
+pub(super) struct TroubleNotes(pub(super) Output);
 
-impl Listener for Spectator {
+impl Listener for TroubleNotes {
     fn hear(&mut self, event: PipelineEvent<'_>) {
         match event {
             PipelineEvent::Refused { partition, offset, reject } => {

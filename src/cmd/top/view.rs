@@ -1,4 +1,4 @@
-//! How the board is looked at: keys in, an order and a choice of patients out.
+//! What is seen of the board: keys in, an order and a choice of patients out.
 
 use std::cmp::Reverse;
 
@@ -8,10 +8,8 @@ use crate::output::Key;
 /// The longest text to filter by: as long as the longest patient id.
 const MAX_FILTER_CHARS: usize = 64;
 
-/// The order of the patients.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum Sort {
-    /// By id.
     #[default]
     Patient,
     /// The longest silent first.
@@ -53,8 +51,8 @@ impl Sort {
         match self {
             Self::Patient => {}
             Self::Silence => patients.sort_by_key(|patient| patient.last_micros()),
-            Self::HeartRate => patients.sort_by_key(|patient| Reverse(patient.signs().heart_rate)),
-            Self::Spo2 => patients.sort_by_key(|patient| patient.signs().spo2.map_or((true, 0), |spo2| (false, spo2))),
+            Self::HeartRate => patients.sort_by_key(|patient| Reverse(patient.signs.heart_rate)),
+            Self::Spo2 => patients.sort_by_key(|patient| patient.signs.spo2.map_or((true, 0), |spo2| (false, spo2))),
             Self::Alert => patients.sort_by_key(|patient| Reverse(patient.priority())),
         }
     }
@@ -62,12 +60,10 @@ impl Sort {
 
 /// What a key asks of the program beyond a new drawing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Wish {
-    /// Draw again.
+pub(super) enum Action {
     Draw,
     /// Stop or go on with showing what is new.
     Pause,
-    /// The end.
     Quit,
 }
 
@@ -76,39 +72,35 @@ pub(super) enum Wish {
 pub(super) struct Page {
     /// Patients that pass the filter.
     pub(super) patients: usize,
-    /// Lines for them.
     pub(super) lines: usize,
 }
 
-/// How the board is looked at.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Look {
-    /// The order.
+pub(super) struct View {
     pub(super) sort: Sort,
     /// Only patients whose id has this in it, whatever the case.
     pub(super) filter: String,
     /// Whether letters go into the filter.
     pub(super) typing: bool,
-    /// Only patients with an alert.
     pub(super) only_alerts: bool,
-    /// Whether the keys are explained.
     pub(super) help: bool,
     /// How many patients stand above the first line.
     pub(super) scroll: usize,
 }
 
-impl Look {
+impl View {
     /// Takes a key; the `page` is what is seen now.
-    pub(super) fn press(&mut self, key: Key, page: Page) -> Wish {
-        let wish = if key == Key::Interrupt {
-            Wish::Quit
+    pub(super) fn press(&mut self, key: Key, page: Page) -> Action {
+        let mut action = Action::Draw;
+        if key == Key::Interrupt {
+            action = Action::Quit;
         } else if self.typing {
-            self.edit(key)
+            self.edit(key);
         } else {
-            self.command(key, page.lines)
-        };
+            action = self.command(key, page.lines);
+        }
         self.keep_on(page);
-        wish
+        action
     }
 
     /// Keeps the view on the patients that there are.
@@ -116,7 +108,7 @@ impl Look {
         self.scroll = self.scroll.min(page.patients.saturating_sub(page.lines));
     }
 
-    fn edit(&mut self, key: Key) -> Wish {
+    fn edit(&mut self, key: Key) {
         match key {
             Key::Char(letter) if self.filter.chars().count() < MAX_FILTER_CHARS => self.filter.push(letter),
             Key::Backspace => {
@@ -129,15 +121,14 @@ impl Look {
             }
             _ => {}
         }
-        Wish::Draw
     }
 
-    fn command(&mut self, key: Key, lines: usize) -> Wish {
+    fn command(&mut self, key: Key, lines: usize) -> Action {
         match key {
             Key::Escape if self.help => self.help = false,
             Key::Escape if !self.filter.is_empty() => self.filter.clear(),
-            Key::Char('q') | Key::Escape => return Wish::Quit,
-            Key::Char('p' | ' ') => return Wish::Pause,
+            Key::Char('q') | Key::Escape => return Action::Quit,
+            Key::Char('p' | ' ') => return Action::Pause,
             Key::Char('s') => self.sort = self.sort.next(),
             Key::Char('/') => self.typing = true,
             Key::Char('a') => self.only_alerts = !self.only_alerts,
@@ -150,17 +141,15 @@ impl Look {
             Key::End => self.scroll = usize::MAX,
             _ => {}
         }
-        Wish::Draw
+        Action::Draw
     }
 
-    /// The patients to show, in their order.
     pub(super) fn choose<'a>(&self, patients: &'a Patients) -> Vec<&'a Patient> {
         let mut chosen: Vec<_> = self.passing(patients).collect();
         self.sort.apply(&mut chosen);
         chosen
     }
 
-    /// How many patients there are to show.
     pub(super) fn count(&self, patients: &Patients) -> usize {
         self.passing(patients).count()
     }
@@ -196,17 +185,17 @@ mod tests {
         patients
     }
 
-    fn shown(look: &Look) -> Vec<String> {
-        look.choose(&ward()).iter().map(|patient| patient.id().to_owned()).collect()
+    fn shown(view: &View) -> Vec<String> {
+        view.choose(&ward()).iter().map(|patient| patient.id().to_owned()).collect()
     }
 
-    fn pressed(keys: &[Key]) -> (Look, Wish) {
-        let mut look = Look::default();
-        let mut wish = Wish::Draw;
+    fn pressed(keys: &[Key]) -> (View, Action) {
+        let mut view = View::default();
+        let mut action = Action::Draw;
         for key in keys {
-            wish = look.press(*key, PAGE);
+            action = view.press(*key, PAGE);
         }
-        (look, wish)
+        (view, action)
     }
 
     fn typed(text: &str) -> Vec<Key> {
@@ -230,37 +219,37 @@ mod tests {
 
     #[test]
     fn a_filter_is_typed_whatever_letters_it_has_and_enter_keeps_it() {
-        let (look, _) = pressed(&[typed("/bq"), vec![Key::Backspace, Key::Enter]].concat());
-        assert_eq!((look.filter.as_str(), look.typing), ("b", false));
-        assert_eq!(shown(&look), ["Bob"]);
+        let (view, _) = pressed(&[typed("/bq"), vec![Key::Backspace, Key::Enter]].concat());
+        assert_eq!((view.filter.as_str(), view.typing), ("b", false));
+        assert_eq!(shown(&view), ["Bob"]);
     }
 
     #[test]
     fn escape_ends_what_is_open_first_and_the_program_last() {
-        let mut look = pressed(&typed("?/b")).0;
-        assert_eq!(look.press(Key::Escape, PAGE), Wish::Draw);
-        assert!(look.filter.is_empty() && !look.typing && look.help);
-        assert_eq!(look.press(Key::Escape, PAGE), Wish::Draw);
-        assert!(!look.help);
-        assert_eq!(look.press(Key::Escape, PAGE), Wish::Quit);
+        let mut view = pressed(&typed("?/b")).0;
+        assert_eq!(view.press(Key::Escape, PAGE), Action::Draw);
+        assert!(view.filter.is_empty() && !view.typing && view.help);
+        assert_eq!(view.press(Key::Escape, PAGE), Action::Draw);
+        assert!(!view.help);
+        assert_eq!(view.press(Key::Escape, PAGE), Action::Quit);
     }
 
     #[test]
-    fn q_and_ctrl_c_end_it_and_ctrl_c_even_while_typing() {
-        assert_eq!(pressed(&[Key::Char('q')]).1, Wish::Quit);
-        assert_eq!(pressed(&[Key::Char('/'), Key::Char('q')]).1, Wish::Draw);
-        assert_eq!(pressed(&[Key::Char('/'), Key::Interrupt]).1, Wish::Quit);
+    fn q_and_ctrl_c_end_it_and_p_and_space_pause_but_only_ctrl_c_does_while_typing() {
+        for (keys, action) in [
+            (vec![Key::Char('q')], Action::Quit),
+            (vec![Key::Char('/'), Key::Char('q')], Action::Draw),
+            (vec![Key::Char('/'), Key::Interrupt], Action::Quit),
+            (vec![Key::Char('p')], Action::Pause),
+            (vec![Key::Char(' ')], Action::Pause),
+        ] {
+            assert_eq!(pressed(&keys).1, action, "{keys:?}");
+        }
     }
 
     #[test]
     fn a_shows_only_patients_with_an_alert() {
         assert_eq!(shown(&pressed(&[Key::Char('a')]).0), ["Ann", "Bob"]);
-    }
-
-    #[test]
-    fn p_and_space_pause() {
-        assert_eq!(pressed(&[Key::Char('p')]).1, Wish::Pause);
-        assert_eq!(pressed(&[Key::Char(' ')]).1, Wish::Pause);
     }
 
     #[test]
@@ -272,8 +261,8 @@ mod tests {
         assert_eq!(scroll(&[Key::PageDown, Key::PageDown, Key::PageDown, Key::Up]), 19);
         assert_eq!(scroll(&[Key::End]), 20);
         assert_eq!(scroll(&[Key::End, Key::Home]), 0);
-        let mut look = pressed(&[Key::End]).0;
-        look.keep_on(Page { patients: 5, lines: 10 });
-        assert_eq!(look.scroll, 0);
+        let mut view = pressed(&[Key::End]).0;
+        view.keep_on(Page { patients: 5, lines: 10 });
+        assert_eq!(view.scroll, 0);
     }
 }

@@ -1,6 +1,6 @@
 //! The result for people: lines that fit 80 columns.
 
-use super::figures::{Figure, Figures, short};
+use super::figures::{Figures, short};
 use super::outcome::{Comparison, Outcome};
 use crate::output::{counted, wrapped};
 
@@ -41,13 +41,11 @@ fn figures(figures: &Figures, width: usize) -> Vec<String> {
     lines.extend(labelled("rate", &format!("{rate} rows/s stored, for {seconds:.1} s"), width));
     let lag = counted(*largest_lag, "reading");
     lines.extend(labelled("lag", &format!("{lag} at most"), width));
-    let list = figures.list();
-    let of = |prefix: &str| -> Vec<String> {
-        list.iter().filter(|figure| figure.name.starts_with(prefix)).map(Figure::text).collect()
-    };
-    lines.push(latencies("latency ms", &["p50", "p90", "p99", "p99.9", "max"].map(str::to_owned)));
-    lines.push(latencies("  to row", &of("row_latency")));
-    lines.push(latencies("  to alert", &of("alert_latency")));
+    lines.push(latencies("latency ms", ["p50", "p90", "p99", "p99.9", "max"].map(str::to_owned)));
+    for (label, prefix) in [("  to row", "row_latency"), ("  to alert", "alert_latency")] {
+        let list = figures.list().into_iter().filter(|figure| figure.name.starts_with(prefix));
+        lines.push(latencies(label, list.map(|figure| figure.text())));
+    }
     if let Some(micros) = figures.processor_us_per_reading {
         lines.extend(labelled("processor", &format!("{} µs per reading", short(micros)), width));
     }
@@ -57,9 +55,9 @@ fn figures(figures: &Figures, width: usize) -> Vec<String> {
     lines
 }
 
-fn latencies(label: &str, values: &[String]) -> String {
-    let values: Vec<_> = values.iter().map(|value| format!("{value:>LATENCY_COLUMNS$}")).collect();
-    format!("{label:<LABEL_COLUMNS$}{}", values.concat())
+fn latencies(label: &str, values: impl IntoIterator<Item = String>) -> String {
+    let values = values.into_iter().map(|value| format!("{value:>LATENCY_COLUMNS$}"));
+    format!("{label:<LABEL_COLUMNS$}{}", values.collect::<String>())
 }
 
 fn comparison(now: &Figures, compared: &Comparison, width: usize) -> Vec<String> {
