@@ -2,7 +2,7 @@
 //!
 //! Over our own connection on `kafka-protocol` (rskafka sends the load of `bench` and `demo`, in `producer`):
 //! - [`producer`]: readings into the topic; [`murmur2`] places them as Java and kafka-python do
-//! - [`connection`]: one request, one response, within a time limit; `versions` says what is spoken, [`wire`] reads it
+//! - [`connection`]: one request, one response, within a time limit; [`wire`] reads it, and says which versions are spoken
 //! - [`config`]: how a cluster is reached; [`cluster`]: who leads what; [`brokers`] asks each broker by itself
 //! - [`topics`]: what topics there are, and what is in them; [`topic_settings`] how they are kept
 //! - [`records`]: record batches, read and written
@@ -35,5 +35,4 @@ pub mod records;
 pub mod sample;
 pub mod topic_settings;
 pub mod topics;
-mod versions;
 pub mod wire;

@@ -39,20 +39,17 @@ const DEAD_LETTER_BYTES: usize = 10 * 1024 * 1024;
 const MARKS_BYTES: usize = 1024;
 
 /// The limit that the dead letters need of a topic that takes `source_bytes`.
-#[must_use]
 pub fn dead_letter_bytes(source_bytes: usize) -> usize {
     source_bytes.saturating_add(MARKS_BYTES)
 }
 
 impl TopicSpec {
     /// The topic of the readings.
-    #[must_use]
     pub fn readings(name: &str, partitions: i32, replication: i16) -> Self {
         Self { name: name.to_owned(), partitions, replication, settings: Vec::new() }
     }
 
     /// The dead letters of the topic `source`: larger messages than the source takes, and kept without time limit.
-    #[must_use]
     pub fn dead_letters(source: &str, partitions: i32, replication: i16) -> Self {
         let settings = [
             (RETENTION_MS, "-1".to_owned()),
@@ -64,7 +61,6 @@ impl TopicSpec {
     }
 
     /// With room for what a source takes that has a limit of its own.
-    #[must_use]
     pub fn with_room_for(mut self, source_bytes: Option<usize>) -> Self {
         let needed = source_bytes.map_or(0, dead_letter_bytes);
         for (_, value) in self.settings.iter_mut().filter(|(name, _)| name == MAX_MESSAGE_BYTES) {
@@ -75,7 +71,6 @@ impl TopicSpec {
 }
 
 /// The name of a topic's dead letters.
-#[must_use]
 pub fn dead_letter_topic(source: &str) -> String {
     format!("{source}.dlq")
 }
@@ -93,9 +88,6 @@ pub enum Creation {
 }
 
 /// Makes the topic, and waits until each of its partitions has a leader. One that is there stays as it is.
-///
-/// # Errors
-/// The cluster cannot be reached or refuses (no such replication factor, no right).
 pub async fn create(cluster: &mut Cluster, spec: &TopicSpec) -> Result<Creation, KafkaError> {
     let deadline = Instant::now() + CREATE_LIMIT;
     let mut backoff = Backoff::default();

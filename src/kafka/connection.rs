@@ -13,7 +13,6 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::error::KafkaError;
-use super::versions;
 use super::wire::{self, WireError};
 use crate::output::counted;
 
@@ -78,39 +77,27 @@ impl Connection {
     }
 
     /// The broker's address.
-    #[must_use]
     pub fn address(&self) -> &str {
         &self.address
     }
 
     /// Whether the connection can take a request.
-    #[must_use]
     pub fn is_usable(&self) -> bool {
         self.usable
     }
 
     /// Sends `request` and waits for its response, within [`REQUEST_LIMIT`].
-    ///
-    /// # Errors
-    /// The connection broke, the broker was silent, or what it said was not understood. Error codes inside of the
-    /// response are the caller's.
     pub async fn call<R: Request>(&mut self, request: &R) -> Result<R::Response, KafkaError> {
         self.call_within(request, REQUEST_LIMIT).await
     }
 
     /// Like [`call`](Self::call) with a limit of its own, for requests that wait at the broker.
-    ///
-    /// # Errors
-    /// As [`call`](Self::call).
     pub async fn call_within<R: Request>(&mut self, request: &R, limit: Duration) -> Result<R::Response, KafkaError> {
         self.call_up_to(request, i16::MAX, limit).await
     }
 
     /// Like [`call_within`](Self::call_within) in a version of at most `max`, for requests that lack what newer versions
     /// need.
-    ///
-    /// # Errors
-    /// As [`call`](Self::call).
     pub(super) async fn call_up_to<R: Request>(
         &mut self,
         request: &R,
@@ -119,7 +106,7 @@ impl Connection {
     ) -> Result<R::Response, KafkaError> {
         let version = self.version::<R>()?.min(max);
         timeout(limit, self.exchange(request, version)).await.unwrap_or_else(|_| {
-            Err(KafkaError::TimedOut { address: self.address.clone(), what: versions::name(R::KEY), limit })
+            Err(KafkaError::TimedOut { address: self.address.clone(), what: wire::name(R::KEY), limit })
         })
     }
 
@@ -135,13 +122,13 @@ impl Connection {
 
     /// The highest version of a request that both sides speak.
     fn common_version(&self, key: i16) -> Option<i16> {
-        let both = self.offer(key).map(|theirs| versions::spoken(key).intersect(theirs));
+        let both = self.offer(key).map(|theirs| wire::spoken(key).intersect(theirs));
         both.filter(|both| !both.is_empty()).map(|both| both.max)
     }
 
     fn version<R: Request>(&self) -> Result<i16, KafkaError> {
         self.common_version(R::KEY)
-            .ok_or_else(|| KafkaError::Unsupported { address: self.address.clone(), what: versions::name(R::KEY) })
+            .ok_or_else(|| KafkaError::Unsupported { address: self.address.clone(), what: wire::name(R::KEY) })
     }
 
     async fn exchange<R: Request>(&mut self, request: &R, version: i16) -> Result<R::Response, KafkaError> {
@@ -153,7 +140,7 @@ impl Connection {
         self.next_id = self.next_id.wrapping_add(1);
         let frame = self.encode(request, version, id)?;
         self.stream.write_all(&frame).await.map_err(|source| self.broken(source))?;
-        let is_fetch = R::KEY == versions::api_key(ApiKey::Fetch);
+        let is_fetch = R::KEY == wire::api_key(ApiKey::Fetch);
         let answer = self.read_frame(if is_fetch { MAX_FETCH_BYTES } else { MAX_ANSWER_BYTES }).await?;
         let response = self.decode::<R>(answer, version, id)?;
         self.usable = true;
@@ -171,7 +158,7 @@ impl Connection {
         header
             .encode(&mut frame, R::header_version(version))
             .and_then(|()| request.encode(&mut frame, version))
-            .map_err(|error| self.strange(format!("our {} cannot be written: {error}", versions::name(R::KEY))))?;
+            .map_err(|error| self.strange(format!("our {} cannot be written: {error}", wire::name(R::KEY))))?;
         let length = i32::try_from(frame.len() - 4).map_err(|_| self.strange("our request is too long".into()))?;
         if let Some(prefix) = frame.first_chunk_mut::<4>() {
             *prefix = length.to_be_bytes();
@@ -200,8 +187,8 @@ impl Connection {
     fn decode<R: Request>(&self, mut answer: Bytes, version: i16, id: i32) -> Result<R::Response, KafkaError> {
         // The list of versions is asked for before anything is agreed, so its header is always the oldest.
         let header_version =
-            if R::KEY == versions::api_key(ApiKey::ApiVersions) { 0 } else { R::Response::header_version(version) };
-        let unread = |error: WireError| self.strange(format!("{}: {error}", versions::name(R::KEY)));
+            if R::KEY == wire::api_key(ApiKey::ApiVersions) { 0 } else { R::Response::header_version(version) };
+        let unread = |error: WireError| self.strange(format!("{}: {error}", wire::name(R::KEY)));
         let header = wire::response_header(&mut answer, header_version).map_err(unread)?;
         if header.correlation_id != id {
             return Err(self.strange(format!("answer {} to request {id}", header.correlation_id)));

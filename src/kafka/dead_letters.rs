@@ -13,6 +13,7 @@ use super::admin::{self, TopicSpec, dead_letter_bytes, dead_letter_topic};
 use super::append::{LARGE_BATCH_BYTES, append_batch};
 use super::cluster::{Cluster, Leaders};
 use super::config::KafkaConfig;
+use super::connection::REQUEST_LIMIT;
 use super::error::KafkaError;
 use super::topic_settings::{self, Taking};
 use super::{letter, records};
@@ -31,7 +32,6 @@ pub struct DeadLetterTopic {
 
 impl DeadLetterTopic {
     /// The dead letters of the topic `source`. Nothing is asked of the brokers before the first letter.
-    #[must_use]
     pub fn of(source: &str, kafka: impl Into<KafkaConfig>) -> Self {
         Self { source: source.to_owned(), kafka: kafka.into(), writer: Mutex::new(None) }
     }
@@ -183,7 +183,8 @@ impl Writer {
 
     async fn append(&mut self, partition: i32, batch: bytes::Bytes) -> Result<(), KafkaError> {
         let what = self.what();
-        append_batch(&mut self.cluster, &self.leaders, &self.topic, partition, batch, &what).await
+        let leader = self.cluster.leader(&self.leaders, partition, &what).await?;
+        append_batch(leader, &self.topic, partition, batch, &what, REQUEST_LIMIT).await
     }
 
     fn what(&self) -> String {
@@ -225,7 +226,6 @@ pub struct TakesLess {
 
 impl TakesLess {
     /// What mends it.
-    #[must_use]
     pub fn fix(&self) -> String {
         let Self { topic, source_bytes, .. } = self;
         format!("set max.message.bytes of '{topic}' to {} or more", dead_letter_bytes(*source_bytes))
@@ -233,9 +233,6 @@ impl TakesLess {
 }
 
 /// Compares the limit of the topic `source` with that of its dead letters, where the brokers tell both.
-///
-/// # Errors
-/// No broker can be reached.
 pub async fn compare(cluster: &mut Cluster, source: &str) -> Result<Option<TakesLess>, KafkaError> {
     let topic = dead_letter_topic(source);
     let both = (

@@ -123,7 +123,6 @@ impl KafkaError {
     }
 
     /// Whether asking again later can help: another broker may lead, the broker may be back.
-    #[must_use]
     pub fn is_passing(&self) -> bool {
         match self {
             Self::Unreachable { .. } | Self::Io { .. } | Self::TimedOut { .. } => true,

@@ -18,13 +18,12 @@ use tokio::sync::mpsc;
 use tokio::time::sleep;
 use uuid::Uuid;
 
-use super::cluster::{Cluster, Leaders, Topic, topic_name};
+use super::cluster::{Cluster, Leaders, Topic, millis, topic_name};
 use super::config::KafkaConfig;
 use super::connection::{Connection, REQUEST_LIMIT};
 use super::error::KafkaError;
 use super::offsets::{self, Place};
 use super::records::{self, Decoded};
-use super::versions::LAST_FETCH_BY_NAME;
 use crate::output::counted;
 use crate::pipeline::source::{Assigned, Chunk, Event};
 use crate::record::Record;
@@ -35,6 +34,9 @@ const FETCH_WAIT: Duration = Duration::from_millis(500);
 /// What one fetch brings at most, of one partition or of all; a larger first batch comes whole all the same. More of it
 /// would be waiting for the store, and cost memory.
 const FETCH_BYTES: i32 = 1024 * 1024;
+
+/// The last version of a fetch that names topics by name; later ones have their ids.
+const LAST_FETCH_BY_NAME: i16 = 12;
 
 /// How often it is looked whether a partition without a leader has one again.
 const LEADER_CHECK_INTERVAL: Duration = Duration::from_secs(1);
@@ -147,13 +149,11 @@ impl Fetcher {
     /// the old one, and says so. `None` where nobody wants to know any more.
     async fn begin_anew(&mut self, cluster: &mut Cluster, leaders: &Leaders) -> Result<Option<()>, KafkaError> {
         let starts = offsets::find(cluster, &self.topic, leaders, Place::Earliest).await?;
-        let ends: BTreeMap<i32, i64> =
-            offsets::find(cluster, &self.topic, leaders, Place::Latest).await?.into_iter().collect();
+        let ends = offsets::find(cluster, &self.topic, leaders, Place::Latest).await?;
         // A partition without a leader begins at 0 too; where that is gone, the fetch will find out.
-        let mut fresh: BTreeMap<i32, i64> = leaders.0.iter().map(|(partition, _)| (*partition, 0)).collect();
+        let mut fresh: BTreeMap<i32, i64> = leaders.partitions().map(|partition| (partition, 0)).collect();
         fresh.extend(starts);
-        for (partition, found) in &fresh {
-            let (partition, found) = (*partition, *found);
+        for (&partition, &found) in &fresh {
             let wanted = self.positions.get(&partition).copied().unwrap_or(found);
             let end_offset = ends.get(&partition).copied().unwrap_or(found);
             let gap = Event::Gap { assignment: self.assignment, partition, wanted, found, end_offset };
@@ -240,7 +240,7 @@ impl Part {
             .with_topic_id(self.topic_id)
             .with_partitions(in_turn.map(wanted).collect());
         FetchRequest::default()
-            .with_max_wait_ms(i32::try_from(FETCH_WAIT.as_millis()).unwrap_or(i32::MAX))
+            .with_max_wait_ms(millis(FETCH_WAIT))
             .with_min_bytes(1)
             .with_max_bytes(FETCH_BYTES)
             .with_topics(vec![of_topic])
@@ -286,10 +286,10 @@ impl Part {
     /// The log does not hold the wanted offset. Goes on at its earliest record, so that nothing that is there is
     /// skipped, and says what is missing.
     async fn find_again(&mut self, fetcher: &Fetcher, partition: i32) -> Result<Option<()>, KafkaError> {
-        let earliest = offsets::list(&mut self.leader, &fetcher.topic, &[partition], Place::Earliest).await?;
-        let Some((_, found)) = earliest.first().copied() else { return Ok(Some(())) };
-        let latest = offsets::list(&mut self.leader, &fetcher.topic, &[partition], Place::Latest).await?;
-        let end_offset = latest.first().map_or(found, |(_, end)| *end);
+        let earliest = offsets::find_at(&mut self.leader, &fetcher.topic, vec![partition], Place::Earliest).await?;
+        let Some(found) = earliest.get(&partition).copied() else { return Ok(Some(())) };
+        let latest = offsets::find_at(&mut self.leader, &fetcher.topic, vec![partition], Place::Latest).await?;
+        let end_offset = latest.get(&partition).copied().unwrap_or(found);
         let wanted = self.positions.insert(partition, found).unwrap_or(found);
         let gap = Event::Gap { assignment: fetcher.assignment, partition, wanted, found, end_offset };
         Ok(fetcher.events.send(gap).await.ok())

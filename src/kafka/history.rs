@@ -37,10 +37,6 @@ pub struct Stretch {
 }
 
 /// Everything that `topic` holds now, partition by partition.
-///
-/// # Errors
-/// There is no such topic, or one of its partitions has no leader that answers: what would be left out could be what is
-/// looked for.
 pub async fn everything(cluster: &mut Cluster, topic: &str) -> Result<Vec<Stretch>, KafkaError> {
     let deadline = Instant::now() + LEADER_LIMIT;
     let mut backoff = Backoff::default();
@@ -86,9 +82,6 @@ struct Strand {
 
 impl<'a> History<'a> {
     /// The records of these `stretches` of `topic`.
-    ///
-    /// # Errors
-    /// There is no such topic, or no broker can be reached.
     pub async fn open(
         cluster: &'a mut Cluster,
         topic: &'a str,
@@ -102,9 +95,6 @@ impl<'a> History<'a> {
     }
 
     /// The next record, with its partition; `None` at the end.
-    ///
-    /// # Errors
-    /// A leader cannot be reached for some time, or refuses.
     pub async fn next(&mut self) -> Result<Option<(i32, Record)>, KafkaError> {
         for at in 0..self.strands.len() {
             while let Some(wanted) = self.strands.get(at).and_then(Strand::wanted) {
@@ -142,17 +132,15 @@ impl<'a> History<'a> {
 
     async fn try_read(&mut self, wanted: Stretch) -> Result<Decoded, KafkaError> {
         let Stretch { partition, start, .. } = wanted;
-        let leader = self.leaders.0.iter().find(|(of, _)| *of == partition).and_then(|(_, leader)| *leader);
-        let leader = leader.ok_or_else(|| {
-            KafkaError::refused(format!("a fetch of partition {partition}"), ResponseError::LeaderNotAvailable)
-        })?;
-        fetch::page(self.cluster.node(leader).await?, self.topic, partition, start, self.page_bytes).await
+        let what = format!("a fetch of partition {partition}");
+        let leader = self.cluster.leader(&self.leaders, partition, &what).await?;
+        fetch::page(leader, self.topic, partition, start, self.page_bytes).await
     }
 
     /// Retention has deleted what was to be read: goes on at the first record that is left, if any is.
     async fn skip(&mut self, wanted: Stretch) -> Result<Decoded, KafkaError> {
         let starts = offsets::find(self.cluster, self.topic, &self.leaders, Place::Earliest).await?;
-        let first = starts.iter().find(|(of, _)| *of == wanted.partition).map(|(_, first)| *first);
+        let first = starts.get(&wanted.partition).copied();
         let next_offset = first.filter(|first| *first > wanted.start);
         Ok(Decoded { records: Vec::new(), next_offset })
     }
@@ -186,9 +174,6 @@ pub struct Tail {
 }
 
 /// Finds the last `count` records of `stretches` that are `wanted`. What is between is read for it, and nothing held.
-///
-/// # Errors
-/// As [`History::next`].
 pub async fn tail(
     cluster: &mut Cluster,
     topic: &str,

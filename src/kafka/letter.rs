@@ -44,20 +44,17 @@ pub struct Piece {
 
 impl Piece {
     /// Reads a record of a dead-letter topic; `None` where it is no letter of ours.
-    #[must_use]
     pub fn read(record: &Record) -> Option<Self> {
         let letter = KeptLetter::read(record)?;
         Some(Self { share: parts::Share::read(&letter.original), letter })
     }
 
     /// The letter, which of a part has everything but what was refused: for that, [join](Joiner::join) it.
-    #[must_use]
     pub fn letter(&self) -> &KeptLetter {
         &self.letter
     }
 
     /// Whether it is a part alone.
-    #[must_use]
     pub fn is_part(&self) -> bool {
         self.share.is_some()
     }

@@ -84,9 +84,6 @@ impl Producer {
 
 impl<C: Cluster> Producer<C> {
     /// As [`Producer::connect`], over any cluster.
-    ///
-    /// # Errors
-    /// As [`Producer::connect`].
     pub async fn over(cluster: C, topic: &str, patience: Patience) -> Result<Self, ProducerError> {
         let mut producer = Self { cluster, topic: topic.to_owned(), patience, link: None };
         match producer.contact().await {
@@ -97,7 +94,6 @@ impl<C: Cluster> Producer<C> {
     }
 
     /// The topic.
-    #[must_use]
     pub fn topic(&self) -> &str {
         &self.topic
     }
@@ -106,9 +102,6 @@ impl<C: Cluster> Producer<C> {
     ///
     /// Broken connections, restarting brokers and moving leaders are waited for up to [`Patience::delivery`]. The
     /// future may be dropped at any time; `delivery` then tells what was acknowledged.
-    ///
-    /// # Errors
-    /// Why not everything was acknowledged; `delivery` tells what was.
     pub async fn send(&mut self, delivery: &mut Delivery) -> Result<(), ProducerError> {
         let deadline = Instant::now() + self.patience.delivery;
         let mut backoff = Backoff::default();

@@ -23,9 +23,6 @@ pub struct Sample {
 }
 
 /// Looks at the last records of each partition of a topic that was [measured](super::topics::measure): one fetch each.
-///
-/// # Errors
-/// A leader cannot be reached, or refuses.
 pub async fn take(cluster: &mut Cluster, topic: &TopicState) -> Result<Sample, KafkaError> {
     let mut sample = Sample::default();
     let count = i32::try_from(topic.partitions.len()).unwrap_or(i32::MAX);

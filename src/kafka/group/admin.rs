@@ -44,7 +44,6 @@ pub enum Kind {
 
 impl Kind {
     /// Kafka's word for it.
-    #[must_use]
     pub fn name(&self) -> &str {
         match self {
             Self::Classic => "classic",
@@ -113,7 +112,6 @@ pub(super) const EMPTY: &str = "Empty";
 
 impl Description {
     /// Whether somebody is in the group, or about to be.
-    #[must_use]
     pub fn is_active(&self) -> bool {
         self.state != EMPTY
     }
@@ -154,7 +152,6 @@ impl Description {
     }
 
     /// The topics that the members want or have.
-    #[must_use]
     pub fn topics(&self) -> BTreeSet<String> {
         let of_member = |member: &Member| member.topics.iter().chain(member.assignment.keys()).cloned().collect();
         self.members.iter().flat_map(|member| -> BTreeSet<String> { of_member(member) }).collect()
@@ -163,7 +160,6 @@ impl Description {
 
 impl Member {
     /// Its static instance id, else the id that the coordinator gave it.
-    #[must_use]
     pub fn id(&self) -> &str {
         self.instance_id.as_deref().unwrap_or(&self.member_id)
     }
@@ -185,9 +181,6 @@ impl Patience {
     }
 
     /// Waits until it is worth to ask again.
-    ///
-    /// # Errors
-    /// Gives the error back where waiting does not help, or has lasted for too long.
     async fn wait(&mut self, error: KafkaError) -> Result<(), KafkaError> {
         let is_coming = matches!(
             error,
@@ -205,9 +198,6 @@ impl Patience {
 }
 
 /// The broker that coordinates `group`; waits a moment where the cluster has none yet.
-///
-/// # Errors
-/// As [`Cluster::coordinator`].
 pub async fn coordinator(cluster: &mut Cluster, group: &str) -> Result<NodeId, KafkaError> {
     let mut patience = Patience::new();
     loop {
@@ -219,9 +209,6 @@ pub async fn coordinator(cluster: &mut Cluster, group: &str) -> Result<NodeId, K
 }
 
 /// Asks every broker for the groups that it coordinates. One that does not answer keeps nobody from the others.
-///
-/// # Errors
-/// The cluster cannot be reached at all.
 pub async fn list(cluster: &mut Cluster) -> Result<Listing, KafkaError> {
     let mut listing = Listing::default();
     for broker in cluster.brokers().await?.nodes {

@@ -23,7 +23,6 @@ pub type Counts = BTreeMap<String, usize>;
 
 /// Whether there is something to share out that was not there at the last time: a topic that has other partitions than
 /// `before`, or came into being. One that is gone may be about to be made anew: its members wait.
-#[must_use]
 pub fn is_to_be_shared_anew(before: &Counts, now: &Counts) -> bool {
     now.iter().any(|(topic, count)| *count > 0 && before.get(topic) != Some(count))
 }
@@ -32,7 +31,6 @@ pub fn is_to_be_shared_anew(before: &Counts, now: &Counts) -> bool {
 ///
 /// Members are ordered by instance id where they have one, static ones first, then by member id. Every subscriber is in
 /// the result, with or without partitions.
-#[must_use]
 pub fn range(subscribers: &[Subscriber], counts: &Counts) -> BTreeMap<String, Assignment> {
     let mut ordered: Vec<&Subscriber> = subscribers.iter().collect();
     ordered.sort_by(|one, other| place(one).cmp(&place(other)));

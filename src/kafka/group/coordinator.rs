@@ -19,10 +19,10 @@ use super::assignor::{self, Counts, Subscriber};
 use super::membership::{Event, Membership};
 use super::subscription::{decode_assignment, decode_subscription, encode_assignment, encode_subscription};
 use super::{ASSIGNOR, MemberConfig, PROTOCOL_TYPE, REBALANCE_LIMIT};
-use crate::kafka::cluster::{Cluster, Leaders, NodeId, Topic, text};
+use crate::kafka::cluster::{Cluster, NodeId, Topic, millis, text};
 use crate::kafka::connection::{Connection, REQUEST_LIMIT};
 use crate::kafka::error::KafkaError;
-use crate::kafka::offsets::{self, Committed, Committer, Place};
+use crate::kafka::offsets::{self, Committed, Committer, Offsets, Place};
 use crate::ledger::Position;
 use crate::pipeline::source::Assigned;
 
@@ -178,21 +178,18 @@ impl Coordinator {
         let MemberConfig { group, topic, .. } = self.config.clone();
         let Topic { id, leaders } = self.cluster.topic(&topic).await?;
         let is_another = read_before.is_some_and(|before| before != id);
-        let all: Vec<i32> = leaders.0.iter().map(|(partition, _)| *partition).collect();
+        let all: Vec<i32> = leaders.partitions().collect();
         let committed = offsets::committed(self.connection().await?, &group, &topic, &all).await?;
-        let only = |wanted: &dyn Fn(i32) -> bool| {
-            Leaders(leaders.0.iter().copied().filter(|(partition, _)| wanted(*partition)).collect())
-        };
-        let ours = only(&|partition| partitions.contains(&partition));
+        let ours = leaders.only(|partition| partitions.contains(&partition));
         let ends = offsets::find(&mut self.cluster, &topic, &ours, Place::Latest).await?;
         // A partition without a leader has an end that nobody knows; it is read when it has one again.
         let fits = |of: &&Committed| {
-            let is_known = !is_another || of.topic_id == Some(id);
-            is_known && of.fits(id, offset_of(&ends, of.position.partition).unwrap_or(i64::MAX))
+            let end = ends.get(&of.position.partition).copied().unwrap_or(i64::MAX);
+            (!is_another || of.topic_id == Some(id)) && of.fits(id, end)
         };
-        let place_of = |of: &Committed| (of.position.partition, of.position.offset);
-        let known: Vec<_> = committed.iter().filter(fits).map(place_of).collect();
-        let fresh = only(&|partition| partitions.contains(&partition) && offset_of(&known, partition).is_none());
+        let known = committed.iter().filter(fits).map(|of| (of.position.partition, of.position.offset));
+        let known: Offsets = known.collect();
+        let fresh = ours.only(|partition| !known.contains_key(&partition));
         let place = if committed.is_empty() && !is_another { from } else { Place::Earliest };
         let starts = offsets::find(&mut self.cluster, &topic, &fresh, place).await?;
         if self.cluster.topic_id(&topic).await? != id {
@@ -200,20 +197,20 @@ impl Coordinator {
             return Err(KafkaError::refused(format!("the offsets of '{topic}'"), ResponseError::UnknownTopicId));
         }
         let had_offset = |partition| is_another || committed.iter().any(|of| of.position.partition == partition);
-        let anew: Vec<i32> = fresh.0.iter().map(|(partition, _)| *partition).filter(|of| had_offset(*of)).collect();
+        let anew: Vec<i32> = fresh.partitions().filter(|partition| had_offset(*partition)).collect();
         if (place != Place::Earliest || !anew.is_empty()) && !starts.is_empty() {
-            let at = |(partition, offset): &(i32, i64)| Position::at(*partition, *offset);
-            self.commit(member, id, &starts.iter().map(at).collect::<Vec<_>>()).await?;
+            let positions: Vec<_> =
+                starts.iter().map(|(partition, offset)| Position::at(*partition, *offset)).collect();
+            self.commit(member, id, &positions).await?;
         }
-        let begin = |partition: i32| {
-            let start_offset = offset_of(&known, partition).or_else(|| offset_of(&starts, partition))?;
-            let end_offset = offset_of(&ends, partition).unwrap_or(start_offset).max(start_offset);
-            Some(Assigned { partition, start_offset, end_offset })
-        };
-        let assigned = partitions.iter().map(|partition| begin(*partition)).collect::<Option<_>>();
-        let assigned = assigned.ok_or_else(|| {
-            KafkaError::refused(format!("the offsets of the topic '{topic}'"), ResponseError::LeaderNotAvailable)
-        })?;
+        let mut assigned = Vec::with_capacity(partitions.len());
+        for &partition in partitions {
+            let start_offset = known.get(&partition).or_else(|| starts.get(&partition)).copied().ok_or_else(|| {
+                KafkaError::refused(format!("the offsets of the topic '{topic}'"), ResponseError::LeaderNotAvailable)
+            })?;
+            let end_offset = ends.get(&partition).copied().unwrap_or(start_offset).max(start_offset);
+            assigned.push(Assigned { partition, start_offset, end_offset });
+        }
         Ok(Beginnings { topic_id: id, assigned, anew })
     }
 
@@ -272,12 +269,4 @@ fn joined(answer: JoinGroupResponse) -> Event {
     let members = answer.members.into_iter().filter(|_| leads).map(subscriber).collect();
     let shares_out = leads && !answer.skip_assignment;
     Event::Joined { member_id, generation: answer.generation_id, leads, shares_out, members }
-}
-
-fn offset_of(offsets: &[(i32, i64)], partition: i32) -> Option<i64> {
-    offsets.iter().find(|(of, _)| *of == partition).map(|(_, offset)| *offset)
-}
-
-fn millis(duration: Duration) -> i32 {
-    i32::try_from(duration.as_millis()).unwrap_or(i32::MAX)
 }

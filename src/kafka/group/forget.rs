@@ -19,9 +19,6 @@ pub enum Forgotten {
 }
 
 /// Makes `group` forget its offsets of these partitions of `topic`. A group that is not there has none.
-///
-/// # Errors
-/// The coordinator cannot be reached or refuses.
 pub async fn offsets(
     cluster: &mut Cluster,
     group: &str,

@@ -113,39 +113,33 @@ impl Default for Membership {
 
 impl Membership {
     /// A member that has not joined yet. Its first step is [`Step::Join`].
-    #[must_use]
     pub fn new() -> Self {
         let (member_id, topics) = (String::new(), BTreeSet::new());
         Self { state: State::Joining, member_id, generation: NO_GENERATION, leads: false, topics }
     }
 
     /// The id that the coordinator gave us; empty before that.
-    #[must_use]
     pub fn member_id(&self) -> &str {
         &self.member_id
     }
 
     /// The generation that our partitions belong to.
-    #[must_use]
     pub fn generation(&self) -> i32 {
         self.generation
     }
 
     /// Whether we share out the partitions in this generation.
-    #[must_use]
     pub fn leads(&self) -> bool {
         self.leads
     }
 
     /// As leader: the topics that any member wants, whose partitions we watch. There are no more than the coordinator let
     /// the members name.
-    #[must_use]
     pub fn topics(&self) -> &BTreeSet<String> {
         &self.topics
     }
 
     /// Whether offsets may be committed: we hold partitions of the current generation.
-    #[must_use]
     pub fn may_commit(&self) -> bool {
         matches!(self.state, State::Stable | State::Releasing)
     }

@@ -13,7 +13,7 @@ use crate::kafka::cluster::text;
 use crate::kafka::connection::Connection;
 use crate::kafka::error::KafkaError;
 use crate::kafka::offsets;
-use crate::kafka::versions::api_key;
+use crate::kafka::wire::api_key;
 
 /// Describes a `group` that its coordinator does not know as a classic one; `None` where there is no such group.
 pub(super) async fn describe(coordinator: &mut Connection, group: &str) -> Result<Option<Description>, KafkaError> {

@@ -7,7 +7,7 @@ use kafka_protocol::ResponseError;
 
 use super::REQUEST_LIMIT;
 use super::cluster::{Cluster, Failure, Link};
-use crate::kafka::append;
+use crate::kafka::append::append_batch;
 use crate::kafka::cluster::Cluster as Brokers;
 use crate::kafka::config::KafkaConfig;
 use crate::kafka::connection::Connection;
@@ -24,13 +24,11 @@ pub struct Direct {
 
 impl Direct {
     /// The cluster that `config` leads to. Batches are not compressed.
-    #[must_use]
     pub fn new(config: impl Into<KafkaConfig>) -> Self {
         Self { config: config.into(), codec: Codec::None }
     }
 
     /// The same, whose batches are compressed.
-    #[must_use]
     pub fn compressing(self, codec: Codec) -> Self {
         Self { codec, ..self }
     }
@@ -87,7 +85,7 @@ impl Link for DirectLink {
         let leader = self.leaders.get(&partition).ok_or(Failure::NoTopic)?.as_deref().ok_or_else(no_leader)?;
         let mut connection = self.connection(leader).await.map_err(classify)?;
         let batch = records::encode_with(&records, self.codec);
-        append::append_at(&mut connection, &self.topic, partition, batch, "messages", REQUEST_LIMIT)
+        append_batch(&mut connection, &self.topic, partition, batch, "messages", REQUEST_LIMIT)
             .await
             .map_err(classify)?;
         self.idle().entry(leader.to_owned()).or_default().push(connection);

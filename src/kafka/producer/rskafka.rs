@@ -29,7 +29,6 @@ pub struct Rskafka {
 
 impl Rskafka {
     /// The cluster that `config` leads to.
-    #[must_use]
     pub fn new(config: impl Into<KafkaConfig>) -> Self {
         Self { config: config.into() }
     }

@@ -27,7 +27,6 @@ pub struct Decoded {
 
 /// Reads all whole batches of `data` and keeps the records from offset `from` on; the last batch of a response may be
 /// cut, and is read with the next one.
-#[must_use]
 pub fn decode(mut data: Bytes, from: i64) -> Decoded {
     let mut decoded = Decoded::default();
     let mut inflated_bytes = 0;

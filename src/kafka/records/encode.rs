@@ -15,7 +15,6 @@ const COUNTED_BYTES: usize = 9;
 
 /// Writes `records` as one batch, compressed with gzip where they take more than `large_bytes`, less by it, and not more
 /// than can be decompressed here. Their offsets are left to the broker, their timestamps are kept.
-#[must_use]
 pub fn encode(records: &[Record], large_bytes: usize) -> Bytes {
     let data = put_records(records);
     let codec = if data.len() > large_bytes { Codec::Gzip } else { Codec::None };
@@ -24,7 +23,6 @@ pub fn encode(records: &[Record], large_bytes: usize) -> Bytes {
 
 /// Writes `records` as one batch, compressed with `codec` where they are less by it, and not more than can be
 /// decompressed here. Their offsets are left to the broker, their timestamps are kept.
-#[must_use]
 pub fn encode_with(records: &[Record], codec: Codec) -> Bytes {
     batch(records, &put_records(records), codec)
 }

@@ -68,7 +68,7 @@ pub(super) async fn find(
         Place::From(place) => {
             topic.partitions.retain(|partition| partition.range.is_some());
             let starts = offsets::find(cluster, &topic.name, &topic.leaders(), place).await?;
-            Ok(Begin { stretches: from(&begin.stretches, &starts), ..begin })
+            Ok(Begin { stretches: from(&begin.stretches, &starts.into_iter().collect::<Vec<_>>()), ..begin })
         }
         Place::Offset(offset) => {
             let stretches = begin.stretches.iter().map(|whole| at(*whole, offset)).collect::<Result<_, _>>()?;
