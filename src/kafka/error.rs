@@ -4,9 +4,11 @@ use std::io;
 use std::time::Duration;
 
 use kafka_protocol::ResponseError;
+use tokio::time::{Instant, sleep};
 
 use super::group::admin::Kind;
 use crate::advice::{Advice, Code};
+use crate::retry::Backoff;
 
 /// What to do where nothing answers.
 pub(super) const START_HINT: &str = "run `vitals up` and choose it with --profile embedded, or start Kafka (cargo xtask services up, or docker compose \
@@ -166,6 +168,27 @@ impl Advice for KafkaError {
             Self::Fenced { .. } => "give each running member its own --instance-id".into(),
             Self::Refused { code, .. } => return refusal_hint(*code),
         })
+    }
+}
+
+/// Attempts, for which there is so much time.
+pub(super) struct Attempts {
+    deadline: Instant,
+    backoff: Backoff,
+}
+
+impl Attempts {
+    pub(super) fn within(limit: Duration) -> Self {
+        Self { deadline: Instant::now() + limit, backoff: Backoff::default() }
+    }
+
+    /// Waits before the next attempt; gives the error back where the time is over.
+    pub(super) async fn pause(&mut self, error: KafkaError) -> Result<(), KafkaError> {
+        if Instant::now() >= self.deadline {
+            return Err(error);
+        }
+        sleep(self.backoff.next_pause()).await;
+        Ok(())
     }
 }
 

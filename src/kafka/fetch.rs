@@ -25,7 +25,7 @@ use super::error::KafkaError;
 use super::offsets::{self, Place};
 use super::records::{self, Decoded};
 use crate::output::counted;
-use crate::pipeline::source::{Assigned, Chunk, Event};
+use crate::pipeline::source::{Chunk, Event};
 use crate::record::Record;
 use crate::retry::Backoff;
 
@@ -72,11 +72,6 @@ pub(super) enum Ended {
 }
 
 impl Fetcher {
-    /// The places to begin from.
-    pub(super) fn positions(partitions: &[Assigned]) -> BTreeMap<i32, i64> {
-        partitions.iter().map(|assigned| (assigned.partition, assigned.start_offset)).collect()
-    }
-
     /// Reads until the receiver of the events is gone, or the topic.
     pub(super) async fn run(mut self) -> Ended {
         let mut backoff = Backoff::default();

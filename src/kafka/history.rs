@@ -10,7 +10,7 @@ use kafka_protocol::ResponseError;
 use tokio::time::{Instant, sleep};
 
 use super::cluster::{Cluster, Leaders};
-use super::error::KafkaError;
+use super::error::{Attempts, KafkaError};
 use super::fetch;
 use super::offsets::{self, Place};
 use super::records::Decoded;
@@ -38,13 +38,10 @@ pub struct Stretch {
 
 /// Everything that `topic` holds now, partition by partition.
 pub async fn everything(cluster: &mut Cluster, topic: &str) -> Result<Vec<Stretch>, KafkaError> {
-    let deadline = Instant::now() + LEADER_LIMIT;
-    let mut backoff = Backoff::default();
+    let mut attempts = Attempts::within(LEADER_LIMIT);
     loop {
         match try_everything(cluster, topic).await {
-            Err(error @ KafkaError::Refused { .. }) if error.is_passing() && Instant::now() < deadline => {
-                sleep(backoff.next_pause()).await;
-            }
+            Err(error @ KafkaError::Refused { .. }) if error.is_passing() => attempts.pause(error).await?,
             outcome => return outcome,
         }
     }

@@ -8,7 +8,7 @@ use crate::app;
 use crate::kafka::admin::{self, dead_letter_topic};
 use crate::kafka::cluster::Cluster;
 use crate::kafka::error::KafkaError;
-use crate::kafka::group::forget::{self, Forgotten};
+use crate::kafka::group::admin::{Forgotten, forget_offsets};
 use crate::kafka::topics::{self, TopicState};
 use crate::output::{Output, counted};
 use crate::settings::Settings;
@@ -57,7 +57,7 @@ impl TopicLoss {
             return self.delete_topics(output).await;
         };
         let partitions: Vec<_> = source.partitions.iter().map(|partition| partition.partition).collect();
-        match forget::offsets(&mut self.cluster, &self.group, &self.topic, &partitions).await? {
+        match forget_offsets(&mut self.cluster, &self.group, &self.topic, &partitions).await? {
             Forgotten::Done => self.delete_topics(output).await,
             Forgotten::InUse => Err(ResetError::InUse { group: self.group, topic: self.topic }.into()),
         }

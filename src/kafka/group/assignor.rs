@@ -6,24 +6,22 @@ use std::collections::BTreeMap;
 
 /// A member, as its leader sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Subscriber {
-    /// The id that the coordinator gave it.
-    pub member_id: String,
-    /// Its static instance id, which orders it where it has one.
-    pub instance_id: Option<String>,
+pub(super) struct Subscriber {
+    pub(super) member_id: String,
+    pub(super) instance_id: Option<String>,
     /// The topics that it wants.
-    pub topics: Vec<String>,
+    pub(super) topics: Vec<String>,
 }
 
 /// A member's partitions by topic.
 pub type Assignment = BTreeMap<String, Vec<i32>>;
 
 /// How many partitions topics have; none those that are not there.
-pub type Counts = BTreeMap<String, usize>;
+pub(super) type Counts = BTreeMap<String, usize>;
 
 /// Whether there is something to share out that was not there at the last time: a topic that has other partitions than
 /// `before`, or came into being. One that is gone may be about to be made anew: its members wait.
-pub fn is_to_be_shared_anew(before: &Counts, now: &Counts) -> bool {
+pub(super) fn is_to_be_shared_anew(before: &Counts, now: &Counts) -> bool {
     now.iter().any(|(topic, count)| *count > 0 && before.get(topic) != Some(count))
 }
 
@@ -31,7 +29,7 @@ pub fn is_to_be_shared_anew(before: &Counts, now: &Counts) -> bool {
 ///
 /// Members are ordered by instance id where they have one, static ones first, then by member id. Every subscriber is in
 /// the result, with or without partitions.
-pub fn range(subscribers: &[Subscriber], counts: &Counts) -> BTreeMap<String, Assignment> {
+pub(super) fn range(subscribers: &[Subscriber], counts: &Counts) -> BTreeMap<String, Assignment> {
     let mut ordered: Vec<&Subscriber> = subscribers.iter().collect();
     ordered.sort_by(|one, other| place(one).cmp(&place(other)));
     let mut assignments: BTreeMap<String, Assignment> =
@@ -41,11 +39,8 @@ pub fn range(subscribers: &[Subscriber], counts: &Counts) -> BTreeMap<String, As
         let mut next = 0..*count;
         for (index, member) in takers.iter().enumerate() {
             let more = usize::from(index < count % takers.len());
-            let share: Vec<i32> = next
-                .by_ref()
-                .take(count / takers.len() + more)
-                .filter_map(|partition| i32::try_from(partition).ok())
-                .collect();
+            let share = next.by_ref().take(count / takers.len() + more);
+            let share: Vec<i32> = share.filter_map(|partition| i32::try_from(partition).ok()).collect();
             if let Some(assignment) = assignments.get_mut(&member.member_id).filter(|_| !share.is_empty()) {
                 assignment.insert(topic.clone(), share);
             }

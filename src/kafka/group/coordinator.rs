@@ -12,6 +12,7 @@ use kafka_protocol::messages::sync_group_request::SyncGroupRequestAssignment;
 use kafka_protocol::messages::{
     GroupId, HeartbeatRequest, JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest, SyncGroupRequest,
 };
+use kafka_protocol::protocol::Request;
 use tokio::time::timeout;
 use uuid::Uuid;
 
@@ -65,11 +66,7 @@ impl Coordinator {
             .with_group_instance_id(self.config.instance_id.as_deref().map(text))
             .with_protocol_type(text(PROTOCOL_TYPE))
             .with_protocols(vec![protocol]);
-        let answer = match self.connection().await {
-            Ok(connection) => connection.call_within(&request, REBALANCE_LIMIT + REQUEST_LIMIT).await,
-            Err(error) => Err(error),
-        };
-        match answer {
+        match self.call(&request, REBALANCE_LIMIT + REQUEST_LIMIT).await {
             Ok(answer) => Ok(joined(answer)),
             Err(error) => {
                 let member_id = member.member_id().to_owned();
@@ -86,16 +83,15 @@ impl Coordinator {
             .with_member_id(text(member.member_id()))
             .with_group_instance_id(self.config.instance_id.as_deref().map(text))
             .with_assignments(shares.0);
-        let answer = match self.connection().await {
-            // The coordinator waits for the leader's shares.
-            Ok(connection) => connection.call_within(&request, REBALANCE_LIMIT).await,
-            Err(error) => Err(error),
+        // The coordinator waits for the leader's shares.
+        let code = match self.call(&request, REBALANCE_LIMIT).await {
+            Ok(answer) => match answer.error_code.err() {
+                None => return Ok(Event::Synced(decode_assignment(answer.assignment, &self.config.topic))),
+                Some(code) => code,
+            },
+            Err(error) => self.code_of(error)?,
         };
-        match answer.map(|answer| (answer.error_code.err(), answer.assignment)) {
-            Ok((None, assignment)) => Ok(Event::Synced(decode_assignment(assignment, &self.config.topic))),
-            Ok((Some(code), _)) => Ok(Event::SyncRefused(code)),
-            Err(error) => Ok(Event::SyncRefused(self.code_of(error)?)),
-        }
+        Ok(Event::SyncRefused(code))
     }
 
     /// As leader: every member's share of every topic that any of them wants, by the counts of their partitions.
@@ -129,7 +125,7 @@ impl Coordinator {
             .with_generation_id(member.generation())
             .with_member_id(text(member.member_id()))
             .with_group_instance_id(self.config.instance_id.as_deref().map(text));
-        Ok(self.connection().await?.call(&request).await?.error_code.err())
+        Ok(self.call(&request, REQUEST_LIMIT).await?.error_code.err())
     }
 
     /// Commits offsets in the topic of this id, for the generation that we are in.
@@ -157,9 +153,8 @@ impl Coordinator {
         }
         let identity = MemberIdentity::default().with_member_id(text(member.member_id()));
         let request = LeaveGroupRequest::default().with_group_id(self.group()).with_members(vec![identity]);
-        let farewell = async { self.connection().await?.call(&request).await };
         // Where the coordinator does not hear it, the session's end has the same effect.
-        let _ = timeout(LEAVE_LIMIT, farewell).await;
+        let _ = timeout(LEAVE_LIMIT, self.call(&request, LEAVE_LIMIT)).await;
     }
 
     /// Where each partition begins for this group, and where it ends now.
@@ -214,6 +209,10 @@ impl Coordinator {
         Ok(Beginnings { topic_id: id, assigned, anew })
     }
 
+    async fn call<R: Request>(&mut self, request: &R, limit: Duration) -> Result<R::Response, KafkaError> {
+        self.connection().await?.call_within(request, limit).await
+    }
+
     async fn connection(&mut self) -> Result<&mut Connection, KafkaError> {
         let node = match self.node {
             Some(node) => node,
@@ -243,11 +242,9 @@ impl Coordinator {
 
 /// Where partitions begin.
 pub(super) struct Beginnings {
-    /// The id of their topic.
     pub(super) topic_id: Uuid,
-    /// The partitions.
     pub(super) assigned: Vec<Assigned>,
-    /// Those of which the offsets that were known are not of this topic.
+    /// The partitions of which the offsets that were known are not of this topic.
     pub(super) anew: Vec<i32>,
 }
 

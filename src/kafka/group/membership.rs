@@ -15,9 +15,8 @@ use kafka_protocol::ResponseError;
 
 use super::assignor::Subscriber;
 
-/// Where the member stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
+enum MemberState {
     /// It has asked to join, or is about to.
     Joining,
     /// It has joined, and asks for its partitions.
@@ -32,12 +31,10 @@ enum State {
 
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Event {
+pub(super) enum Event {
     /// The coordinator took us in.
     Joined {
-        /// Our id.
         member_id: String,
-        /// The generation that begins.
         generation: i32,
         /// Whether we lead: watch the topics of all members, and share out their partitions.
         leads: bool,
@@ -48,12 +45,7 @@ pub enum Event {
         members: Vec<Subscriber>,
     },
     /// The coordinator did not take us in; it may have given an id to come back with.
-    JoinRefused {
-        /// Why.
-        code: ResponseError,
-        /// The id to join with again.
-        member_id: String,
-    },
+    JoinRefused { code: ResponseError, member_id: String },
     /// Our partitions.
     Synced(Vec<i32>),
     /// The coordinator did not give us partitions.
@@ -70,14 +62,12 @@ pub enum Event {
 
 /// What to do next, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Step {
-    /// Send a join request.
+pub(super) enum Step {
     Join,
     /// Wait a little and find the coordinator anew, then join.
     JoinLater,
     /// Send a sync request; as leader with the shares of these members.
     Sync {
-        /// Whom to share out to; empty where somebody else leads.
         members: Vec<Subscriber>,
     },
     /// Begin to read these partitions.
@@ -96,8 +86,8 @@ pub enum Step {
 
 /// One member.
 #[derive(Debug)]
-pub struct Membership {
-    state: State,
+pub(super) struct Membership {
+    state: MemberState,
     member_id: String,
     generation: i32,
     leads: bool,
@@ -105,79 +95,68 @@ pub struct Membership {
     topics: BTreeSet<String>,
 }
 
-impl Default for Membership {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl Membership {
     /// A member that has not joined yet. Its first step is [`Step::Join`].
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         let (member_id, topics) = (String::new(), BTreeSet::new());
-        Self { state: State::Joining, member_id, generation: NO_GENERATION, leads: false, topics }
+        Self { state: MemberState::Joining, member_id, generation: NO_GENERATION, leads: false, topics }
     }
 
     /// The id that the coordinator gave us; empty before that.
-    pub fn member_id(&self) -> &str {
+    pub(super) fn member_id(&self) -> &str {
         &self.member_id
     }
 
-    /// The generation that our partitions belong to.
-    pub fn generation(&self) -> i32 {
+    pub(super) fn generation(&self) -> i32 {
         self.generation
     }
 
     /// Whether we share out the partitions in this generation.
-    pub fn leads(&self) -> bool {
+    pub(super) fn leads(&self) -> bool {
         self.leads
     }
 
     /// As leader: the topics that any member wants, whose partitions we watch. There are no more than the coordinator let
     /// the members name.
-    pub fn topics(&self) -> &BTreeSet<String> {
+    pub(super) fn topics(&self) -> &BTreeSet<String> {
         &self.topics
     }
 
     /// Whether offsets may be committed: we hold partitions of the current generation.
-    pub fn may_commit(&self) -> bool {
-        matches!(self.state, State::Stable | State::Releasing)
+    pub(super) fn may_commit(&self) -> bool {
+        matches!(self.state, MemberState::Stable | MemberState::Releasing)
     }
 
     /// Takes an event and gives the next steps.
-    pub fn handle(&mut self, event: Event) -> Vec<Step> {
+    pub(super) fn handle(&mut self, event: Event) -> Vec<Step> {
         match (self.state, event) {
-            (State::Gone, _) => Vec::new(),
+            (MemberState::Gone, _) => Vec::new(),
             (_, Event::Leave) => self.leave(),
-            (State::Joining, Event::Joined { member_id, generation, leads, shares_out, members }) => {
-                self.state = State::Syncing;
+            (MemberState::Joining, Event::Joined { member_id, generation, leads, shares_out, members }) => {
+                self.state = MemberState::Syncing;
                 (self.member_id, self.generation, self.leads) = (member_id, generation, leads);
                 self.topics = members.iter().flat_map(|member| &member.topics).cloned().collect();
                 vec![Step::Sync { members: if shares_out { members } else { Vec::new() } }]
             }
-            (State::Joining, Event::JoinRefused { code, member_id }) => self.join_refused(code, member_id),
-            (State::Syncing, Event::Synced(partitions)) => {
-                self.state = State::Stable;
+            (MemberState::Joining, Event::JoinRefused { code: ResponseError::MemberIdRequired, member_id }) => {
+                self.member_id = member_id;
+                self.join_again()
+            }
+            (MemberState::Joining, Event::JoinRefused { code, .. }) => self.given_up(code, Vec::new()),
+            (MemberState::Syncing, Event::Synced(partitions)) => {
+                self.state = MemberState::Stable;
                 vec![Step::Assign(partitions)]
             }
-            (State::Syncing, Event::SyncRefused(code)) => self.given_up(code, Vec::new()),
-            (State::Stable, Event::Refused(ResponseError::RebalanceInProgress) | Event::PartitionsChanged) => {
-                self.state = State::Releasing;
+            (MemberState::Syncing, Event::SyncRefused(code)) => self.given_up(code, Vec::new()),
+            (MemberState::Stable, Event::Refused(ResponseError::RebalanceInProgress) | Event::PartitionsChanged) => {
+                self.state = MemberState::Releasing;
                 vec![Step::Release]
             }
-            (State::Stable | State::Releasing, Event::Refused(code)) => self.refused(code),
-            (State::Releasing, Event::Released) => self.join_again(),
+            (MemberState::Stable | MemberState::Releasing, Event::Refused(code)) => self.refused(code),
+            (MemberState::Releasing, Event::Released) => self.join_again(),
             // Everything else is late: an answer to a question of an earlier state.
             _ => Vec::new(),
         }
-    }
-
-    fn join_refused(&mut self, code: ResponseError, member_id: String) -> Vec<Step> {
-        if code == ResponseError::MemberIdRequired {
-            self.member_id = member_id;
-            return self.join_again();
-        }
-        self.given_up(code, Vec::new())
     }
 
     /// A heartbeat or a commit was refused while we hold partitions.
@@ -205,7 +184,7 @@ impl Membership {
                 steps.push(Step::JoinLater);
             }
             code => {
-                self.state = State::Gone;
+                self.state = MemberState::Gone;
                 steps.push(Step::Stop(code));
             }
         }
@@ -213,14 +192,14 @@ impl Membership {
     }
 
     fn join_again(&mut self) -> Vec<Step> {
-        self.state = State::Joining;
+        self.state = MemberState::Joining;
         self.generation = NO_GENERATION;
         self.leads = false;
         vec![Step::Join]
     }
 
     fn leave(&mut self) -> Vec<Step> {
-        self.state = State::Gone;
+        self.state = MemberState::Gone;
         if self.member_id.is_empty() { Vec::new() } else { vec![Step::Leave] }
     }
 }
