@@ -12,8 +12,8 @@ use super::{Context, unless_stopped};
 use crate::advice::{Advice, Code};
 use crate::app;
 use crate::kafka::cluster::Cluster;
+use crate::kafka::dead_letter::KeptLetter;
 use crate::kafka::error::KafkaError;
-use crate::kafka::letter::KeptLetter;
 use crate::output;
 use crate::reading::Timestamp;
 

@@ -1,5 +1,4 @@
-//! Appends records to a partition as they are, over our own connection: rskafka's map of texts cannot hold whatever
-//! headers a record had, nor a record without a key.
+//! Appends records to a partition.
 
 use std::time::Duration;
 

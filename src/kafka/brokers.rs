@@ -5,7 +5,7 @@ use kafka_protocol::error::ParseResponseErrorCode;
 use kafka_protocol::messages::describe_quorum_request::{PartitionData, TopicData};
 use kafka_protocol::messages::{ApiKey, DescribeQuorumRequest};
 
-use super::cluster::{Cluster, NodeId, topic_name};
+use super::cluster::{Broker, Cluster, NodeId, topic_name};
 use super::connection::Connection;
 use super::error::KafkaError;
 use super::wire::{self, api_key};
@@ -39,12 +39,11 @@ pub struct Speaks {
 /// All brokers that the cluster names, by id, each asked at the same time.
 pub async fn survey(cluster: &mut Cluster) -> Result<Vec<BrokerState>, KafkaError> {
     let brokers = cluster.brokers().await?;
-    Ok(join_all(brokers.nodes.into_iter().map(|broker| ask(broker.id, broker.address))).await)
-}
-
-async fn ask(id: NodeId, address: String) -> BrokerState {
-    let speaks = Connection::open(&address).await.map(|connection| speaks(&connection));
-    BrokerState { id, address, speaks }
+    let asked = brokers.nodes.into_iter().map(async |Broker { id, address }| {
+        let speaks = Connection::open(&address).await.map(|connection| speaks(&connection));
+        BrokerState { id, address, speaks }
+    });
+    Ok(join_all(asked).await)
 }
 
 /// What the broker behind `connection` speaks.

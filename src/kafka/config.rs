@@ -1,4 +1,4 @@
-//! How a cluster is reached. Every way in has the same: our own connections, and rskafka.
+//! How a cluster is reached.
 
 /// How a cluster is reached.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,6 +3,7 @@
 //! A connection is used by one task, with one request in flight. A request that was cut off (an error, a time-out, a
 //! dropped future) leaves the connection unusable, so that an answer that comes late never meets a later request.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
@@ -35,27 +36,19 @@ const FIRST_READ_BYTES: usize = 64 * 1024;
 const CLIENT_ID: &str = "vitals";
 
 /// A connection to one broker.
+#[derive(Debug)]
 pub struct Connection {
     address: String,
     stream: TcpStream,
     /// What the broker offers, by API key.
-    offers: Vec<(i16, VersionRange)>,
+    offers: HashMap<i16, VersionRange>,
     next_id: i32,
     /// Set while a request is under way.
     usable: bool,
 }
 
-impl std::fmt::Debug for Connection {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Connection").field("address", &self.address).finish_non_exhaustive()
-    }
-}
-
 impl Connection {
     /// Opens a connection to `address` (`host:port`) and asks which versions the broker speaks.
-    ///
-    /// # Errors
-    /// Nothing listens there, it does not answer within [`CONNECT_LIMIT`], or it does not speak Kafka.
     pub async fn open(address: &str) -> Result<Self, KafkaError> {
         timeout(CONNECT_LIMIT, Self::open_unlimited(address)).await.unwrap_or_else(|_| {
             Err(KafkaError::TimedOut { address: address.to_owned(), what: "a connection", limit: CONNECT_LIMIT })
@@ -67,18 +60,13 @@ impl Connection {
         let stream = TcpStream::connect(address).await.map_err(broken)?;
         // Small requests must not wait for the acknowledgement of earlier ones.
         stream.set_nodelay(true).map_err(broken)?;
-        let mut connection = Self { address: address.to_owned(), stream, offers: Vec::new(), next_id: 0, usable: true };
+        let mut connection =
+            Self { address: address.to_owned(), stream, offers: HashMap::new(), next_id: 0, usable: true };
         let answer: ApiVersionsResponse = connection.exchange(&ApiVersionsRequest::default(), 0).await?;
-        let offer = |api: &kafka_protocol::messages::api_versions_response::ApiVersion| {
-            (api.api_key, VersionRange { min: api.min_version, max: api.max_version })
-        };
-        connection.offers = answer.api_keys.iter().map(offer).collect();
+        for api in answer.api_keys {
+            connection.offers.insert(api.api_key, VersionRange { min: api.min_version, max: api.max_version });
+        }
         Ok(connection)
-    }
-
-    /// The broker's address.
-    pub fn address(&self) -> &str {
-        &self.address
     }
 
     /// Whether the connection can take a request.
@@ -104,7 +92,8 @@ impl Connection {
         max: i16,
         limit: Duration,
     ) -> Result<R::Response, KafkaError> {
-        let version = self.version::<R>()?.min(max);
+        let unsupported = || KafkaError::Unsupported { address: self.address.clone(), what: wire::name(R::KEY) };
+        let version = self.common_version(R::KEY).ok_or_else(unsupported)?.min(max);
         timeout(limit, self.exchange(request, version)).await.unwrap_or_else(|_| {
             Err(KafkaError::TimedOut { address: self.address.clone(), what: wire::name(R::KEY), limit })
         })
@@ -112,7 +101,7 @@ impl Connection {
 
     /// The versions in which the broker answers a request, where it does.
     pub(super) fn offer(&self, key: i16) -> Option<&VersionRange> {
-        self.offers.iter().find(|(offered, _)| *offered == key).map(|(_, range)| range)
+        self.offers.get(&key)
     }
 
     /// Whether both sides speak a request in a common version.
@@ -124,11 +113,6 @@ impl Connection {
     fn common_version(&self, key: i16) -> Option<i16> {
         let both = self.offer(key).map(|theirs| wire::spoken(key).intersect(theirs));
         both.filter(|both| !both.is_empty()).map(|both| both.max)
-    }
-
-    fn version<R: Request>(&self) -> Result<i16, KafkaError> {
-        self.common_version(R::KEY)
-            .ok_or_else(|| KafkaError::Unsupported { address: self.address.clone(), what: wire::name(R::KEY) })
     }
 
     async fn exchange<R: Request>(&mut self, request: &R, version: i16) -> Result<R::Response, KafkaError> {
@@ -204,7 +188,8 @@ impl Connection {
         KafkaError::Io { address: self.address.clone(), source }
     }
 
-    fn strange(&self, what: String) -> KafkaError {
+    /// What the broker said is not understood.
+    pub(super) fn strange(&self, what: String) -> KafkaError {
         KafkaError::Protocol { address: self.address.clone(), what }
     }
 }

@@ -270,9 +270,8 @@ impl Part {
         let empty = data.is_empty();
         let decoded = records::decode(data, from);
         let Some(next_offset) = decoded.next_offset else {
-            let what = "a fetch without one whole record batch".to_owned();
-            let strange = KafkaError::Protocol { address: self.leader.address().to_owned(), what };
-            return if empty { Ok(None) } else { Err(strange) };
+            let strange = || self.leader.strange("a fetch without one whole record batch".to_owned());
+            return if empty { Ok(None) } else { Err(strange()) };
         };
         let (assignment, records) = (fetcher.assignment, decoded.records);
         Ok(Some((next_offset, Event::Chunk(Chunk { assignment, partition, records, next_offset, end_offset }))))

@@ -67,12 +67,12 @@ pub struct History<'a> {
     topic: &'a str,
     leaders: Leaders,
     page_bytes: i32,
-    strands: Vec<Strand>,
+    cursors: Vec<Cursor>,
 }
 
 /// What is left of one stretch: first what is held of it, then what is still to be fetched.
 #[derive(Debug)]
-struct Strand {
+struct Cursor {
     stretch: Stretch,
     held: VecDeque<Record>,
 }
@@ -87,24 +87,24 @@ impl<'a> History<'a> {
         let leaders = cluster.leaders(topic).await?;
         let share = HELD_BYTES / stretches.len().max(1);
         let page_bytes = i32::try_from(share).unwrap_or(i32::MAX).clamp(*PAGE_BYTES.start(), *PAGE_BYTES.end());
-        let strand = |stretch: &Stretch| Strand { stretch: *stretch, held: VecDeque::new() };
-        Ok(Self { cluster, topic, leaders, page_bytes, strands: stretches.iter().map(strand).collect() })
+        let cursor = |stretch: &Stretch| Cursor { stretch: *stretch, held: VecDeque::new() };
+        Ok(Self { cluster, topic, leaders, page_bytes, cursors: stretches.iter().map(cursor).collect() })
     }
 
     /// The next record, with its partition; `None` at the end.
     pub async fn next(&mut self) -> Result<Option<(i32, Record)>, KafkaError> {
-        for at in 0..self.strands.len() {
-            while let Some(wanted) = self.strands.get(at).and_then(Strand::wanted) {
+        for at in 0..self.cursors.len() {
+            while let Some(wanted) = self.cursors.get(at).and_then(Cursor::wanted) {
                 let page = self.read(wanted).await?;
-                if let Some(strand) = self.strands.get_mut(at) {
-                    strand.take(page);
+                if let Some(cursor) = self.cursors.get_mut(at) {
+                    cursor.take(page);
                 }
             }
         }
-        self.strands.retain(|strand| !strand.held.is_empty());
-        let by_time = |strand: &&mut Strand| (strand.head_ms(), strand.stretch.partition);
-        let first = self.strands.iter_mut().min_by_key(by_time);
-        Ok(first.and_then(|strand| Some((strand.stretch.partition, strand.held.pop_front()?))))
+        self.cursors.retain(|cursor| !cursor.held.is_empty());
+        let by_time = |cursor: &&mut Cursor| (cursor.head_ms(), cursor.stretch.partition);
+        let first = self.cursors.iter_mut().min_by_key(by_time);
+        Ok(first.and_then(|cursor| Some((cursor.stretch.partition, cursor.held.pop_front()?))))
     }
 
     /// Reads on; a leader that moves is an everyday event.
@@ -143,7 +143,7 @@ impl<'a> History<'a> {
     }
 }
 
-impl Strand {
+impl Cursor {
     /// What is to be fetched before its next record is known.
     fn wanted(&self) -> Option<Stretch> {
         (self.held.is_empty() && self.stretch.start < self.stretch.end).then_some(self.stretch)
@@ -224,8 +224,8 @@ mod tests {
         Record { offset, timestamp_ms, key: None, value: None, headers: Vec::new(), fault: None }
     }
 
-    fn strand(start: i64, end: i64) -> Strand {
-        Strand { stretch: Stretch { partition: 0, start, end }, held: VecDeque::new() }
+    fn cursor(start: i64, end: i64) -> Cursor {
+        Cursor { stretch: Stretch { partition: 0, start, end }, held: VecDeque::new() }
     }
 
     fn page(offsets: &[i64], next_offset: Option<i64>) -> Decoded {
@@ -234,20 +234,20 @@ mod tests {
 
     #[test]
     fn a_stretch_ends_where_it_was_to_end_however_much_a_fetch_brings() {
-        let mut strand = strand(5, 7);
-        assert_eq!(strand.wanted(), Some(strand.stretch));
-        strand.take(page(&[5, 6, 7, 8], Some(9)));
-        assert_eq!(strand.held.iter().map(|record| record.offset).collect::<Vec<_>>(), [5, 6]);
-        strand.held.clear();
-        assert_eq!(strand.wanted(), None);
+        let mut cursor = cursor(5, 7);
+        assert_eq!(cursor.wanted(), Some(cursor.stretch));
+        cursor.take(page(&[5, 6, 7, 8], Some(9)));
+        assert_eq!(cursor.held.iter().map(|record| record.offset).collect::<Vec<_>>(), [5, 6]);
+        cursor.held.clear();
+        assert_eq!(cursor.wanted(), None);
     }
 
     #[test]
     fn a_page_without_records_is_followed_by_the_next() {
-        let mut strand = strand(0, 10);
-        strand.take(page(&[], Some(4)));
-        assert_eq!(strand.wanted(), Some(Stretch { partition: 0, start: 4, end: 10 }));
-        strand.take(page(&[], None));
-        assert_eq!(strand.wanted(), None, "a log that was cut is not waited for");
+        let mut cursor = cursor(0, 10);
+        cursor.take(page(&[], Some(4)));
+        assert_eq!(cursor.wanted(), Some(Stretch { partition: 0, start: 4, end: 10 }));
+        cursor.take(page(&[], None));
+        assert_eq!(cursor.wanted(), None, "a log that was cut is not waited for");
     }
 }

@@ -13,7 +13,7 @@ mod encode;
 mod varint;
 
 pub use compression::Codec;
-pub use decode::{Decoded, decode};
+pub use decode::{BatchHeader, Decoded, decode};
 pub use encode::{encode, encode_with};
 
 /// The limit of what is decompressed in one go. Brokers take batches of 1 MiB by default, and JSON shrinks to a tenth or

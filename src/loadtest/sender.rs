@@ -20,7 +20,7 @@ use crate::intake::simulator::{Scenario, Ward};
 use crate::intake::stamp::Stamp;
 use crate::kafka::config::KafkaConfig;
 use crate::kafka::murmur2::partition_of;
-use crate::kafka::producer::{Delivery, Outgoing, Patience, Producer, Rskafka};
+use crate::kafka::producer::{Delivery, Outgoing, Producer};
 use crate::reading::{PatientId, Reading, Timestamp};
 use crate::shutdown::Shutdown;
 
@@ -56,7 +56,7 @@ pub(super) struct Sender {
     /// Its places in a round.
     places: Vec<u64>,
     wake: Arc<Notify>,
-    producer: Producer<Rskafka>,
+    producer: Producer,
     ward: Ward,
     pace: Pace,
     patients: usize,
@@ -82,7 +82,7 @@ impl Sender {
         meter: Arc<Meter>,
     ) -> Result<Self> {
         let Share { patients, places } = share;
-        let producer = Producer::over(Rskafka::new(kafka), topic, Patience::default()).await?;
+        let producer = Producer::connect(kafka, topic).await?;
         let pace = match load {
             Load::Every(interval) => Pace::Scheduled(Schedule::new(places.clone(), round, interval)),
             Load::Full => Pace::Full(Stamp::default()),

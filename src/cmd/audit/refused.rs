@@ -6,7 +6,7 @@ use std::collections::hash_map::{DefaultHasher, Entry};
 use std::hash::Hasher as _;
 
 use super::fault::{Fault, Finding};
-use crate::kafka::letter::KeptLetter;
+use crate::kafka::dead_letter::KeptLetter;
 use crate::reading::reject::Reject;
 use crate::record::Record;
 

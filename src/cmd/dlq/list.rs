@@ -10,7 +10,7 @@ use crate::advice::Code;
 use crate::cmd::Context;
 use crate::cmd::common::escaped::text;
 use crate::kafka::admin::dead_letter_topic;
-use crate::kafka::letter::KeptLetter;
+use crate::kafka::dead_letter::KeptLetter;
 use crate::output::{Cell, Column, FormatArgs, Rows, Value};
 
 /// Which letters.

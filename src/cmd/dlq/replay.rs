@@ -15,7 +15,7 @@ use crate::cmd::common::escaped::text;
 use crate::kafka::admin::dead_letter_topic;
 use crate::kafka::append::append;
 use crate::kafka::cluster::{Cluster, Leaders};
-use crate::kafka::letter::KeptLetter;
+use crate::kafka::dead_letter::KeptLetter;
 use crate::kafka::murmur2::partition_of;
 use crate::output::{Cell, Column, FormatArgs, Output, Rows, Value};
 use crate::record::Record;

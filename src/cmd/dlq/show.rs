@@ -10,8 +10,8 @@ use crate::cmd::Context;
 use crate::cmd::common::escaped::{self, text};
 use crate::cmd::common::offset_argument;
 use crate::kafka::admin::dead_letter_topic;
+use crate::kafka::dead_letter::{KeptLetter, Unfinished};
 use crate::kafka::history::Stretch;
-use crate::kafka::letter::{KeptLetter, Unfinished};
 use crate::output::{Cell, Column, Format, FormatArgs, Value, counted, visible};
 use crate::pipeline;
 

@@ -177,10 +177,13 @@ fn number(first: u64, index: usize) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use kafka_protocol::ResponseError;
+
     use super::*;
     use crate::intake::patients::Patients;
     use crate::intake::simulator::{Scenario, Ward};
-    use crate::kafka::producer::{Failure, Link, Patience, ProducerError};
+    use crate::kafka::error::KafkaError;
+    use crate::kafka::producer::{Link, Patience, ProducerError};
     use crate::output::Memory;
     use crate::record::Record;
     use crate::shutdown;
@@ -189,13 +192,13 @@ mod tests {
     #[derive(Debug, Clone)]
     struct Broker {
         takes: usize,
-        then: Option<Failure>,
+        then: Option<ResponseError>,
         taken: Arc<Mutex<Vec<Vec<u8>>>>,
         requests: Arc<Mutex<usize>>,
     }
 
     impl Broker {
-        fn taking(takes: usize, then: Option<Failure>) -> Self {
+        fn taking(takes: usize, then: Option<ResponseError>) -> Self {
             Self { takes, then, taken: Arc::default(), requests: Arc::default() }
         }
     }
@@ -207,7 +210,7 @@ mod tests {
             "double".to_owned()
         }
 
-        async fn connect(&self, _topic: &str) -> Result<Self, Failure> {
+        async fn connect(&self, _topic: &str) -> Result<Self, KafkaError> {
             Ok(self.clone())
         }
     }
@@ -217,7 +220,7 @@ mod tests {
             1
         }
 
-        async fn produce(&self, _partition: i32, records: Vec<Record>) -> Result<(), Failure> {
+        async fn produce(&self, _partition: i32, records: Vec<Record>) -> Result<(), KafkaError> {
             let number = {
                 let mut requests = self.requests.lock().expect("lock");
                 *requests += 1;
@@ -225,7 +228,7 @@ mod tests {
             };
             if number > self.takes {
                 return match &self.then {
-                    Some(failure) => Err(failure.clone()),
+                    Some(code) => Err(KafkaError::refused("messages", *code)),
                     None => std::future::pending().await,
                 };
             }
@@ -259,7 +262,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_was_not_acknowledged_is_named_by_its_number_and_not_printed() {
-        let broker = Broker::taking(2, Some(Failure::Refused("no".to_owned())));
+        let broker = Broker::taking(2, Some(ResponseError::MessageTooLarge));
         let (output, memory) = Output::into_memory();
         let (_trigger, shutdown) = shutdown::channel();
         let report =

@@ -236,6 +236,11 @@ mod tests {
         Event::JoinRefused { code, member_id: "given".into() }
     }
 
+    fn wants(member_id: &str, topics: &[&str]) -> Subscriber {
+        let topics = topics.iter().map(ToString::to_string).collect();
+        Subscriber { member_id: member_id.into(), instance_id: None, topics }
+    }
+
     #[test]
     fn a_member_comes_back_with_the_id_that_it_was_given() {
         let mut member = Membership::new();
@@ -256,22 +261,11 @@ mod tests {
     }
 
     #[test]
-    fn the_leader_shares_out_the_partitions() {
-        let members = vec![wants("m", &["t"])];
+    fn a_leader_shares_out_and_watches_the_topics_of_all_members_until_it_joins_again() {
         let mut member = Membership::new();
+        let members = vec![wants("m", &["t"]), wants("n", &["u", "t"]), wants("o", &["v"])];
         assert_eq!(member.handle(joined(members.clone())), [Step::Sync { members }]);
         assert!(member.leads());
-    }
-
-    fn wants(member_id: &str, topics: &[&str]) -> Subscriber {
-        let topics = topics.iter().map(ToString::to_string).collect();
-        Subscriber { member_id: member_id.into(), instance_id: None, topics }
-    }
-
-    #[test]
-    fn a_leader_watches_the_topics_of_all_members_until_it_joins_again() {
-        let mut member = Membership::new();
-        member.handle(joined(vec![wants("m", &["t"]), wants("n", &["u", "t"]), wants("o", &["v"])]));
         assert_eq!(member.topics().iter().collect::<Vec<_>>(), ["t", "u", "v"]);
         member.handle(Event::Synced(vec![0]));
         assert_eq!(member.handle(Event::PartitionsChanged), [Step::Release]);
@@ -290,12 +284,31 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_of_the_broker_is_no_reason_to_give_up() {
+    fn a_group_that_cannot_be_joined_yet_is_asked_again_later() {
         let mut member = Membership::new();
-        assert_eq!(member.handle(refused(ResponseError::UnknownServerError)), [Step::JoinLater]);
+        for code in
+            [ResponseError::UnknownServerError, ResponseError::CoordinatorLoadInProgress, ResponseError::NotCoordinator]
+        {
+            assert_eq!(member.handle(refused(code)), [Step::JoinLater], "{code}");
+        }
+        member.handle(joined(Vec::new()));
+        assert_eq!(member.handle(Event::SyncRefused(ResponseError::RebalanceInProgress)), [Step::Join]);
+    }
+
+    #[test]
+    fn trouble_of_the_coordinator_costs_no_partitions_and_late_answers_change_nothing() {
         let mut member = stable();
-        assert_eq!(member.handle(Event::Refused(ResponseError::UnknownServerError)), []);
-        assert!(member.may_commit());
+        for (event, steps) in [
+            (Event::Refused(ResponseError::UnknownServerError), vec![]),
+            (Event::Refused(ResponseError::NotCoordinator), vec![Step::FindCoordinator]),
+            (Event::Refused(ResponseError::CoordinatorLoadInProgress), vec![]),
+            (Event::Synced(vec![9]), vec![]),
+            (Event::Released, vec![]),
+            (joined(Vec::new()), vec![]),
+        ] {
+            assert_eq!(member.handle(event), steps);
+            assert!(member.may_commit());
+        }
     }
 
     #[test]
@@ -321,45 +334,13 @@ mod tests {
     }
 
     #[test]
-    fn a_coordinator_that_moved_costs_no_partitions() {
-        let mut member = stable();
-        assert_eq!(member.handle(Event::Refused(ResponseError::NotCoordinator)), [Step::FindCoordinator]);
-        assert_eq!(member.handle(Event::Refused(ResponseError::CoordinatorLoadInProgress)), []);
-        assert!(member.may_commit());
-    }
-
-    #[test]
-    fn a_group_that_cannot_be_joined_yet_is_asked_again_later() {
-        let mut member = Membership::new();
-        assert_eq!(member.handle(refused(ResponseError::CoordinatorLoadInProgress)), [Step::JoinLater]);
-        assert_eq!(member.handle(refused(ResponseError::NotCoordinator)), [Step::JoinLater]);
-    }
-
-    #[test]
-    fn a_sync_that_meets_the_next_rebalance_joins_again() {
-        let mut member = Membership::new();
-        member.handle(joined(Vec::new()));
-        assert_eq!(member.handle(Event::SyncRefused(ResponseError::RebalanceInProgress)), [Step::Join]);
-    }
-
-    #[test]
-    fn what_asking_again_cannot_mend_stops_the_member() {
-        let mut member = Membership::new();
+    fn what_asking_again_cannot_fix_stops_the_member() {
         let code = ResponseError::InconsistentGroupProtocol;
-        assert_eq!(member.handle(refused(code)), [Step::Stop(code)]);
+        assert_eq!(Membership::new().handle(refused(code)), [Step::Stop(code)]);
         let mut fenced = stable();
         let code = ResponseError::FencedInstanceId;
         assert_eq!(fenced.handle(Event::Refused(code)), [Step::Lose, Step::Stop(code)]);
         assert_eq!(fenced.handle(joined(Vec::new())), []);
-    }
-
-    #[test]
-    fn late_answers_change_nothing() {
-        let mut member = stable();
-        assert_eq!(member.handle(Event::Synced(vec![9])), []);
-        assert_eq!(member.handle(Event::Released), []);
-        assert_eq!(member.handle(joined(Vec::new())), []);
-        assert!(member.may_commit());
     }
 
     #[test]

@@ -7,10 +7,12 @@ use crate::record::{BatchFault, Header, Record};
 
 /// Base offset and length: what stands before the part that the length counts.
 const PREFIX_BYTES: usize = 12;
-/// From the leader epoch to the record count.
-const FIXED_BYTES: usize = 49;
-/// The checksum covers what stands behind it: epoch (4), magic (1) and the checksum itself (4) are left out.
-const UNCHECKED_BYTES: usize = 9;
+/// With everything up to the record count.
+const HEADER_BYTES: usize = 61;
+/// Where the magic byte stands, in every format.
+const MAGIC_AT: usize = 16;
+/// Where the part begins that the checksum covers.
+const CHECKED_FROM: usize = 21;
 
 const CODEC_BITS: i16 = 0b111;
 const LOG_APPEND_TIME_BIT: i16 = 1 << 3;
@@ -42,14 +44,10 @@ pub fn decode(mut data: Bytes, from: i64) -> Decoded {
 }
 
 fn next_batch(data: &mut Bytes) -> Option<Batch> {
-    let mut peek = data.clone();
-    let base_offset = peek.try_get_i64().ok()?;
-    let length = usize::try_from(peek.try_get_i32().ok()?).ok()?;
-    if peek.remaining() < length {
-        return None;
-    }
-    let whole = data.split_to(PREFIX_BYTES + length);
-    Some(Batch { base_offset, whole })
+    let mut prefix = data.get(..PREFIX_BYTES)?;
+    let base_offset = prefix.get_i64();
+    let size = PREFIX_BYTES.checked_add(usize::try_from(prefix.get_i32()).ok()?)?;
+    (data.len() >= size).then(|| Batch { base_offset, whole: data.split_to(size) })
 }
 
 /// One batch as it stands in the log.
@@ -82,32 +80,22 @@ impl Batch {
     }
 
     fn header(&self) -> Result<BatchHeader, BatchFault> {
-        let mut fields = self.whole.slice(PREFIX_BYTES..);
-        if fields.len() < FIXED_BYTES {
-            // Older formats are shorter, and have the magic byte in the same place.
-            return Err(fields.get(4).map_or(BatchFault::Record, |magic| BatchFault::Magic(magic.cast_signed())));
+        let Some(header) = BatchHeader::read(&self.whole) else {
+            // Older formats are shorter.
+            let magic = self.whole.get(MAGIC_AT);
+            return Err(magic.map_or(BatchFault::Record, |magic| BatchFault::Magic(magic.cast_signed())));
+        };
+        if header.magic != 2 {
+            return Err(BatchFault::Magic(header.magic));
         }
-        fields.advance(4);
-        let magic = fields.get_i8();
-        if magic != 2 {
-            return Err(BatchFault::Magic(magic));
-        }
-        let checksum = fields.get_u32();
-        if crc32c::crc32c(&self.whole.slice(PREFIX_BYTES + UNCHECKED_BYTES..)) != checksum {
+        if crc32c::crc32c(self.whole.get(CHECKED_FROM..).unwrap_or_default()) != header.checksum {
             return Err(BatchFault::Checksum);
         }
-        let attributes = fields.get_i16();
-        let last_offset_delta = fields.get_i32();
-        let base_timestamp = fields.get_i64();
-        let max_timestamp = fields.get_i64();
-        // Producer id, epoch and sequence are for brokers.
-        fields.advance(8 + 2 + 4);
-        let count = fields.get_i32();
-        Ok(BatchHeader { attributes, last_offset_delta, base_timestamp, max_timestamp, count })
+        Ok(header)
     }
 
     fn open(&self, header: &BatchHeader, records: &mut Vec<Record>, from: i64) -> Result<(), BatchFault> {
-        let data = self.whole.slice(PREFIX_BYTES + FIXED_BYTES..);
+        let data = self.whole.slice(HEADER_BYTES..);
         if !(0..=MAX_BATCH_RECORDS).contains(&header.count) {
             return Err(BatchFault::Record);
         }
@@ -135,15 +123,48 @@ impl Batch {
     }
 }
 
-struct BatchHeader {
-    attributes: i16,
-    last_offset_delta: i32,
-    base_timestamp: i64,
-    max_timestamp: i64,
-    count: i32,
+/// The header of a batch of message format 2.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names of Kafka's protocol guide, \"Record Batch\"")]
+pub struct BatchHeader {
+    pub base_offset: i64,
+    /// The whole batch, from its base offset to its last record.
+    pub size_bytes: usize,
+    pub magic: i8,
+    pub checksum: u32,
+    pub attributes: i16,
+    pub last_offset_delta: i32,
+    pub base_timestamp_ms: i64,
+    pub max_timestamp_ms: i64,
+    pub producer_id: i64,
+    pub producer_epoch: i16,
+    pub base_sequence: i32,
+    pub count: i32,
 }
 
 impl BatchHeader {
+    /// Reads the header in front of `data`, and checks nothing in it; `None` where it is cut, or of a negative length.
+    pub fn read(data: &[u8]) -> Option<Self> {
+        let mut fields = data.get(..HEADER_BYTES)?;
+        let base_offset = fields.get_i64();
+        let size_bytes = PREFIX_BYTES.checked_add(usize::try_from(fields.get_i32()).ok()?)?;
+        fields.advance(4); // the leader's epoch
+        Some(Self {
+            base_offset,
+            size_bytes,
+            magic: fields.get_i8(),
+            checksum: fields.get_u32(),
+            attributes: fields.get_i16(),
+            last_offset_delta: fields.get_i32(),
+            base_timestamp_ms: fields.get_i64(),
+            max_timestamp_ms: fields.get_i64(),
+            producer_id: fields.get_i64(),
+            producer_epoch: fields.get_i16(),
+            base_sequence: fields.get_i32(),
+            count: fields.get_i32(),
+        })
+    }
+
     fn codec(&self) -> u8 {
         let [_, low] = (self.attributes & CODEC_BITS).to_be_bytes();
         low
@@ -164,10 +185,10 @@ impl BatchHeader {
         let value = optional(&mut fields)?;
         let headers = headers(&mut fields, headers_left)?;
         let appended = self.attributes & LOG_APPEND_TIME_BIT != 0;
-        let sent = self.base_timestamp.saturating_add(timestamp_delta);
+        let sent = self.base_timestamp_ms.saturating_add(timestamp_delta);
         Ok(Record {
             offset: base_offset.checked_add(offset_delta).ok_or(BatchFault::Record)?,
-            timestamp_ms: if appended { self.max_timestamp } else { sent },
+            timestamp_ms: if appended { self.max_timestamp_ms } else { sent },
             key,
             value,
             headers,

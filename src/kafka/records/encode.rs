@@ -4,7 +4,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 use super::compression::{self, Codec};
 use super::{MAX_INFLATED_BYTES, varint};
-use crate::record::{Header, Record};
+use crate::record::Record;
 
 /// Base offset and length, leader epoch, magic and checksum: what stands before the part that is checked.
 const UNCHECKED_BYTES: usize = 21;
@@ -65,44 +65,23 @@ fn times(records: &[Record]) -> (i64, i64) {
 fn put_records(records: &[Record]) -> BytesMut {
     let (base, _) = times(records);
     let mut data = BytesMut::with_capacity(records.iter().map(Record::size_bytes).sum());
-    for (delta, record) in (0_i64..).zip(records) {
-        put_record(&mut data, record, record.timestamp_ms.saturating_sub(base), delta);
+    let mut fields = BytesMut::new();
+    for (offset_delta, record) in (0_i64..).zip(records) {
+        fields.clear();
+        fields.put_i8(0); // no attributes
+        varint::put(&mut fields, record.timestamp_ms.saturating_sub(base));
+        varint::put(&mut fields, offset_delta);
+        put_optional(&mut fields, record.key.as_ref());
+        put_optional(&mut fields, record.value.as_ref());
+        put_length(&mut fields, record.headers.len());
+        for header in &record.headers {
+            put_optional(&mut fields, Some(&header.key));
+            put_optional(&mut fields, header.value.as_ref());
+        }
+        put_length(&mut data, fields.len());
+        data.extend_from_slice(&fields);
     }
     data
-}
-
-fn put_record(to: &mut BytesMut, record: &Record, timestamp_delta: i64, offset_delta: i64) {
-    let attributes = 1;
-    let length = attributes
-        + varint::size(timestamp_delta)
-        + varint::size(offset_delta)
-        + optional_size(record.key.as_ref())
-        + optional_size(record.value.as_ref())
-        + length_size(record.headers.len())
-        + record.headers.iter().map(header_size).sum::<usize>();
-    put_length(to, length);
-    to.put_i8(0);
-    varint::put(to, timestamp_delta);
-    varint::put(to, offset_delta);
-    put_optional(to, record.key.as_ref());
-    put_optional(to, record.value.as_ref());
-    put_length(to, record.headers.len());
-    for header in &record.headers {
-        put_optional(to, Some(&header.key));
-        put_optional(to, header.value.as_ref());
-    }
-}
-
-fn header_size(header: &Header) -> usize {
-    optional_size(Some(&header.key)) + optional_size(header.value.as_ref())
-}
-
-fn optional_size(bytes: Option<&Bytes>) -> usize {
-    bytes.map_or(varint::size(-1), |bytes| length_size(bytes.len()) + bytes.len())
-}
-
-fn length_size(length: usize) -> usize {
-    varint::size(i64::try_from(length).unwrap_or(i64::MAX))
 }
 
 fn put_optional(to: &mut BytesMut, bytes: Option<&Bytes>) {

@@ -18,17 +18,6 @@ pub(super) fn take(from: &mut Bytes) -> Option<i64> {
     None
 }
 
-/// How many bytes a number takes.
-pub(super) fn size(value: i64) -> usize {
-    let mut rest = zig_zag(value) >> 7;
-    let mut size = 1;
-    while rest > 0 {
-        rest >>= 7;
-        size += 1;
-    }
-    size
-}
-
 /// Puts one number at the end of `to`.
 pub(super) fn put(to: &mut BytesMut, value: i64) {
     let mut rest = zig_zag(value);

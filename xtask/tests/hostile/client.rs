@@ -14,7 +14,7 @@ use vitals::kafka::group::{self, MemberConfig};
 use vitals::kafka::history::{self, History};
 use vitals::kafka::live::Live;
 use vitals::kafka::offsets::{self, Committer, Place};
-use vitals::kafka::producer::{self, Delivery, Direct, Outgoing, Patience, Producer, ProducerError, Rskafka};
+use vitals::kafka::producer::{self, Delivery, Direct, Outgoing, Patience, Producer, ProducerError};
 use vitals::kafka::{brokers, lag, sample, topic_settings, topics};
 use vitals::ledger::Position;
 use vitals::pipeline;
@@ -62,8 +62,7 @@ pub(crate) async fn act(seeds: &[String], topic: &str, seed: u64) -> Outcome {
         2 => read(seeds, topic).await,
         3 => return watched(consume(seeds, topic, seed)).await,
         4 => return watched(follow(seeds, topic)).await,
-        5 => return outcome(&produce(Direct::new(seeds), topic).await),
-        7 => return outcome(&produce(Rskafka::new(seeds), topic).await),
+        5 | 7 => return outcome(&produce(Direct::new(seeds), topic).await),
         6 => keep_letters(seeds, topic).await,
         _ => make_and_delete(seeds, seed).await,
     };

@@ -11,13 +11,13 @@ pub(super) use self::parts::{cut, would_be_misread};
 use crate::record::{Header, Record};
 
 /// The code of the reason for which it was refused.
-pub(super) const REASON: &str = "vitals.reason";
+const REASON: &str = "vitals.reason";
 /// The topic that it was read from.
-pub(super) const TOPIC: &str = "vitals.topic";
+const TOPIC: &str = "vitals.topic";
 /// The partition that it was read from, as decimal text.
-pub(super) const PARTITION: &str = "vitals.partition";
+const PARTITION: &str = "vitals.partition";
 /// Its offset there, as decimal text.
-pub(super) const OFFSET: &str = "vitals.offset";
+const OFFSET: &str = "vitals.offset";
 
 /// A dead letter that was read back. Topic, partition and offset identify it; it may be there several times.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,16 +81,16 @@ pub(super) const MARKS: usize = 4;
 
 /// The headers that make a letter of a record.
 pub(super) fn headers(reason: &str, topic: &str, partition: i32, offset: i64) -> [Header; MARKS] {
-    let header = |name: &'static str, value: String| Header {
-        key: Bytes::from_static(name.as_bytes()),
-        value: Some(value.into()),
-    };
     [
         header(REASON, reason.to_owned()),
         header(TOPIC, topic.to_owned()),
         header(PARTITION, partition.to_string()),
         header(OFFSET, offset.to_string()),
     ]
+}
+
+fn header(name: &'static str, value: String) -> Header {
+    Header { key: name.into(), value: Some(value.into()) }
 }
 
 /// Where a header stands. A letter that was a letter before has it twice; the last one is its own.
