@@ -4,11 +4,10 @@
 //! - [`producer`]: readings into the topic; [`murmur2`] places them as Java and kafka-python do
 //! - [`connection`]: one request, one response, within a time limit; [`wire`] reads it, and says which versions are spoken
 //! - [`config`]: how a cluster is reached; [`cluster`]: who leads what; [`brokers`] asks each broker by itself
-//! - [`topics`]: what topics there are, and what is in them; [`topic_settings`] how they are kept
+//! - [`topics`]: what topics there are, what is in them, and how it was sent; [`topic_settings`] how they are kept
 //! - [`records`]: record batches, read and written
 //! - [`group`]: membership; [`consumer`] is a member as the pipeline's source; `fetch` reads for it
 //! - [`history`]: what is in a topic, read from outside of any group; [`live`]: what comes
-//! - [`sample`]: how the last records were sent
 //! - [`offsets`]: where partitions begin and end, what groups have committed; [`lag`] compares them
 //! - [`dead_letters`]: refused messages, kept whole; [`dead_letter`]: one of them, read back; [`append`] writes them
 //! - [`admin`]: makes and deletes topics
@@ -32,7 +31,6 @@ pub mod murmur2;
 pub mod offsets;
 pub mod producer;
 pub mod records;
-pub mod sample;
 pub mod topic_settings;
 pub mod topics;
 pub mod wire;

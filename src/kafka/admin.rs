@@ -31,11 +31,11 @@ pub struct TopicSpec {
     pub settings: Vec<(String, String)>,
 }
 
-/// The largest letter: room for the largest message that brokers take (1 MiB by default, larger ones by choice) and
+/// The largest dead letter: room for the largest message that brokers take (1 MiB by default, larger ones by choice) and
 /// what is written beside it.
 const DEAD_LETTER_BYTES: usize = 10 * 1024 * 1024;
 
-/// What a letter has beside its message, with some room: where from and why.
+/// What a dead letter has beside its message, with some room: where from and why.
 const MARKS_BYTES: usize = 1024;
 
 /// The limit that the dead letters need of a topic that takes `source_bytes`.
@@ -61,6 +61,7 @@ impl TopicSpec {
     }
 
     /// With room for what a source takes that has a limit of its own.
+    #[must_use]
     pub fn with_room_for(mut self, source_bytes: Option<usize>) -> Self {
         let needed = source_bytes.map_or(0, dead_letter_bytes);
         for (_, value) in self.settings.iter_mut().filter(|(name, _)| name == MAX_MESSAGE_BYTES) {

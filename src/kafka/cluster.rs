@@ -67,14 +67,13 @@ impl Leaders {
 pub(super) struct Topic {
     /// Another one after the topic was deleted and made again; nil where the brokers give topics none.
     pub(super) id: Uuid,
-    /// Its partitions.
     pub(super) leaders: Leaders,
 }
 
 /// A broker as the cluster names it.
+#[allow(missing_docs, reason = "each field says what it is")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Broker {
-    /// Its id.
     pub id: NodeId,
     /// Where clients reach it, as `host:port`.
     pub address: String,
@@ -104,9 +103,7 @@ pub struct Cluster {
 
 impl Cluster {
     /// Makes first contact with any of the brokers that the user gave.
-    ///
-    /// # Errors
-    /// [`KafkaError::Unreachable`] where none of them answers within [`FIRST_CONTACT_LIMIT`].
+    /// None of them answering within [`FIRST_CONTACT_LIMIT`] is [`KafkaError::Unreachable`].
     pub async fn connect(config: impl Into<KafkaConfig>) -> Result<Self, KafkaError> {
         let config = config.into();
         let mut cluster = Self { config, nodes: HashMap::new(), connections: HashMap::new(), any: None, id: None };
@@ -119,10 +116,7 @@ impl Cluster {
         self.id.as_deref()
     }
 
-    /// The partitions of `topic` with their leaders, ordered by partition.
-    ///
-    /// # Errors
-    /// [`KafkaError::NoTopic`] where there is no such topic.
+    /// The partitions of `topic` with their leaders, ordered by partition; [`KafkaError::NoTopic`] where there is none.
     pub async fn leaders(&mut self, topic: &str) -> Result<Leaders, KafkaError> {
         Ok(self.topic(topic).await?.leaders)
     }

@@ -117,13 +117,13 @@ impl Connection {
 
     async fn exchange<R: Request>(&mut self, request: &R, version: i16) -> Result<R::Response, KafkaError> {
         if !self.usable {
-            return Err(self.broken(std::io::ErrorKind::NotConnected.into()));
+            return Err(self.io_error(std::io::ErrorKind::NotConnected.into()));
         }
         self.usable = false;
         let id = self.next_id;
         self.next_id = self.next_id.wrapping_add(1);
         let frame = self.encode(request, version, id)?;
-        self.stream.write_all(&frame).await.map_err(|source| self.broken(source))?;
+        self.stream.write_all(&frame).await.map_err(|source| self.io_error(source))?;
         let is_fetch = R::KEY == wire::api_key(ApiKey::Fetch);
         let answer = self.read_frame(if is_fetch { MAX_FETCH_BYTES } else { MAX_ANSWER_BYTES }).await?;
         let response = self.decode::<R>(answer, version, id)?;
@@ -142,8 +142,9 @@ impl Connection {
         header
             .encode(&mut frame, R::header_version(version))
             .and_then(|()| request.encode(&mut frame, version))
-            .map_err(|error| self.strange(format!("our {} cannot be written: {error}", wire::name(R::KEY))))?;
-        let length = i32::try_from(frame.len() - 4).map_err(|_| self.strange("our request is too long".into()))?;
+            .map_err(|error| self.protocol_error(format!("our {} cannot be written: {error}", wire::name(R::KEY))))?;
+        let length =
+            i32::try_from(frame.len() - 4).map_err(|_| self.protocol_error("our request is too long".into()))?;
         if let Some(prefix) = frame.first_chunk_mut::<4>() {
             *prefix = length.to_be_bytes();
         }
@@ -151,18 +152,18 @@ impl Connection {
     }
 
     async fn read_frame(&mut self, limit: usize) -> Result<Bytes, KafkaError> {
-        let length = self.stream.read_i32().await.map_err(|source| self.broken(source))?;
+        let length = self.stream.read_i32().await.map_err(|source| self.io_error(source))?;
         let length = usize::try_from(length)
             .ok()
             .filter(|length| *length <= limit)
-            .ok_or_else(|| self.strange(format!("a response of {length} bytes")))?;
+            .ok_or_else(|| self.protocol_error(format!("a response of {length} bytes")))?;
         // Grows with what arrives, not with what was announced.
         let mut frame = BytesMut::with_capacity(length.min(FIRST_READ_BYTES));
         while frame.len() < length {
             let room = length - frame.len();
             let read = (&mut self.stream).take(u64::try_from(room).unwrap_or(u64::MAX)).read_buf(&mut frame).await;
-            if read.map_err(|source| self.broken(source))? == 0 {
-                return Err(self.broken(std::io::ErrorKind::UnexpectedEof.into()));
+            if read.map_err(|source| self.io_error(source))? == 0 {
+                return Err(self.io_error(std::io::ErrorKind::UnexpectedEof.into()));
             }
         }
         Ok(frame.freeze())
@@ -172,24 +173,24 @@ impl Connection {
         // The list of versions is asked for before anything is agreed, so its header is always the oldest.
         let header_version =
             if R::KEY == wire::api_key(ApiKey::ApiVersions) { 0 } else { R::Response::header_version(version) };
-        let unread = |error: WireError| self.strange(format!("{}: {error}", wire::name(R::KEY)));
+        let unread = |error: WireError| self.protocol_error(format!("{}: {error}", wire::name(R::KEY)));
         let header = wire::response_header(&mut answer, header_version).map_err(unread)?;
         if header.correlation_id != id {
-            return Err(self.strange(format!("answer {} to request {id}", header.correlation_id)));
+            return Err(self.protocol_error(format!("answer {} to request {id}", header.correlation_id)));
         }
         let response = wire::response::<R>(&mut answer, version).map_err(unread)?;
         if answer.has_remaining() {
-            return Err(self.strange(format!("{} behind the answer", counted(answer.remaining(), "byte"))));
+            return Err(self.protocol_error(format!("{} behind the answer", counted(answer.remaining(), "byte"))));
         }
         Ok(response)
     }
 
-    fn broken(&self, source: std::io::Error) -> KafkaError {
+    fn io_error(&self, source: std::io::Error) -> KafkaError {
         KafkaError::Io { address: self.address.clone(), source }
     }
 
     /// What the broker said is not understood.
-    pub(super) fn strange(&self, what: String) -> KafkaError {
+    pub(super) fn protocol_error(&self, what: String) -> KafkaError {
         KafkaError::Protocol { address: self.address.clone(), what }
     }
 }

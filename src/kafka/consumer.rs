@@ -33,10 +33,7 @@ pub struct Consumer {
 impl Consumer {
     /// Makes first contact, checks that the topic is there, and begins to join the group. Partitions of which the
     /// group has committed nothing are read from `from`.
-    ///
-    /// # Errors
-    /// Kafka cannot be reached within [`FIRST_CONTACT_LIMIT`](super::cluster::FIRST_CONTACT_LIMIT), the topic does not
-    /// exist, or the group's members speak [another protocol](KafkaError::OtherProtocol).
+    /// A group whose members speak [another protocol](KafkaError::OtherProtocol) is not joined.
     pub async fn join(kafka: impl Into<KafkaConfig>, config: MemberConfig, from: Place) -> Result<Self, KafkaError> {
         let kafka = kafka.into();
         let mut cluster = Cluster::connect(&kafka).await?;

@@ -4,8 +4,6 @@
 
 mod parts;
 
-use bytes::Bytes;
-
 pub use self::parts::{Joiner, Unfinished};
 pub(super) use self::parts::{cut, would_be_misread};
 use crate::record::{Header, Record};
@@ -105,6 +103,7 @@ fn text(record: &Record, name: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
     use proptest::prelude::*;
 
     use super::*;

@@ -36,7 +36,7 @@ impl DeadLetterTopic {
     }
 }
 
-/// Why dead letters are not kept yet, with what mends it where the brokers have refused them.
+/// Why dead letters are not kept yet, with the fix where the brokers have refused them.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}{fix}", fix = fix(.0))]
 pub struct NotKept(
@@ -224,7 +224,7 @@ pub struct TakesLess {
 }
 
 impl TakesLess {
-    /// What mends it.
+    /// What to do about it.
     pub fn fix(&self) -> String {
         let Self { topic, source_bytes, .. } = self;
         format!("set max.message.bytes of '{topic}' to {} or more", dead_letter_bytes(*source_bytes))

@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use std::future::pending;
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures::stream::{FuturesUnordered, StreamExt};
 use kafka_protocol::ResponseError;
 use kafka_protocol::error::ParseResponseErrorCode;
@@ -65,10 +64,7 @@ pub(super) enum Ended {
     /// Nobody wants the records any more.
     Unwanted,
     /// The topic was deleted, and there is another one of its name.
-    AnotherTopic {
-        /// The number that marked what was fetched.
-        assignment: u64,
-    },
+    AnotherTopic { assignment: u64 },
 }
 
 impl Fetcher {
@@ -107,7 +103,7 @@ impl Fetcher {
             }
         }
         self.topic_id = id;
-        let mut parts = Vec::new();
+        let mut readers = Vec::new();
         for (node, partitions) in leaders.by_node() {
             let mine: BTreeMap<i32, i64> = partitions
                 .iter()
@@ -117,10 +113,10 @@ impl Fetcher {
             if !mine.is_empty()
                 && let Ok(leader) = cluster.take_node(node).await
             {
-                parts.push(Part { leader, topic_id: id, positions: mine, turn: 0 });
+                readers.push(LeaderReader { leader, topic_id: id, positions: mine, turn: 0 });
             }
         }
-        let missing = self.positions.len() - parts.iter().map(|part| part.positions.len()).sum::<usize>();
+        let missing = self.positions.len() - readers.iter().map(|reader| reader.positions.len()).sum::<usize>();
         let look_again = async {
             if missing == 0 {
                 pending::<()>().await;
@@ -129,13 +125,13 @@ impl Fetcher {
             let what = format!("reading {} of the topic '{}'", counted(missing, "partition"), self.topic);
             Err(KafkaError::refused(what, ResponseError::LeaderNotAvailable))
         };
-        let mut running: FuturesUnordered<_> = parts.iter_mut().map(|part| part.run(self)).collect();
+        let mut running: FuturesUnordered<_> = readers.iter_mut().map(|reader| reader.run(self)).collect();
         let outcome = tokio::select! {
             Some(outcome) = running.next() => outcome,
             outcome = look_again => outcome,
         };
         drop(running);
-        let positions: Vec<_> = parts.into_iter().flat_map(|part| part.positions).collect();
+        let positions: Vec<_> = readers.into_iter().flat_map(|reader| reader.positions).collect();
         self.positions.extend(positions);
         outcome.map(|()| Ended::Unwanted)
     }
@@ -194,7 +190,7 @@ pub(super) async fn page(
 }
 
 /// The partitions that one broker leads.
-struct Part {
+struct LeaderReader {
     leader: Connection,
     topic_id: Uuid,
     positions: BTreeMap<i32, i64>,
@@ -203,7 +199,7 @@ struct Part {
     turn: usize,
 }
 
-impl Part {
+impl LeaderReader {
     async fn run(&mut self, fetcher: &Fetcher) -> Result<(), KafkaError> {
         loop {
             let request = self.request(&fetcher.topic);
@@ -249,32 +245,21 @@ impl Part {
             Some(ResponseError::OffsetOutOfRange) => return self.find_again(fetcher, partition).await,
             Some(code) => return Err(KafkaError::refused(format!("a fetch of partition {partition}"), code)),
         }
-        let end_offset = data.high_watermark;
-        let event = self.decode(fetcher, partition, data.records.unwrap_or_default(), end_offset)?;
-        let Some((next_offset, event)) = event else { return Ok(Some(())) };
-        if fetcher.events.send(event).await.is_err() {
+        let Some(from) = self.positions.get(&partition).copied() else { return Ok(Some(())) };
+        let (assignment, end_offset) = (fetcher.assignment, data.high_watermark);
+        let batches = data.records.unwrap_or_default();
+        let is_empty = batches.is_empty();
+        let Decoded { records, next_offset } = records::decode(batches, from);
+        let Some(next_offset) = next_offset else {
+            let cut = || self.leader.protocol_error("a fetch without one whole record batch".to_owned());
+            return if is_empty { Ok(Some(())) } else { Err(cut()) };
+        };
+        let chunk = Chunk { assignment, partition, records, next_offset, end_offset };
+        if fetcher.events.send(Event::Chunk(chunk)).await.is_err() {
             return Ok(None);
         }
         self.positions.insert(partition, next_offset);
         Ok(Some(()))
-    }
-
-    fn decode(
-        &self,
-        fetcher: &Fetcher,
-        partition: i32,
-        data: Bytes,
-        end_offset: i64,
-    ) -> Result<Option<(i64, Event)>, KafkaError> {
-        let Some(from) = self.positions.get(&partition).copied() else { return Ok(None) };
-        let empty = data.is_empty();
-        let decoded = records::decode(data, from);
-        let Some(next_offset) = decoded.next_offset else {
-            let strange = || self.leader.strange("a fetch without one whole record batch".to_owned());
-            return if empty { Ok(None) } else { Err(strange()) };
-        };
-        let (assignment, records) = (fetcher.assignment, decoded.records);
-        Ok(Some((next_offset, Event::Chunk(Chunk { assignment, partition, records, next_offset, end_offset }))))
     }
 
     /// The log does not hold the wanted offset. Goes on at its earliest record, so that nothing that is there is

@@ -7,7 +7,6 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use kafka_protocol::ResponseError;
-use tokio::time::{Instant, sleep};
 
 use super::cluster::{Cluster, Leaders};
 use super::error::{Attempts, KafkaError};
@@ -15,7 +14,6 @@ use super::fetch;
 use super::offsets::{self, Place};
 use super::records::Decoded;
 use crate::record::Record;
-use crate::retry::Backoff;
 
 /// What the fetches of all partitions together may hold, before they are decompressed.
 const HELD_BYTES: usize = 8 * 1024 * 1024;
@@ -55,9 +53,9 @@ async fn try_everything(cluster: &mut Cluster, topic: &str) -> Result<Vec<Stretc
     }
     let starts = offsets::find(cluster, topic, &leaders, Place::Earliest).await?;
     let ends = offsets::find(cluster, topic, &leaders, Place::Latest).await?;
-    let whole = |((partition, start), (_, end)): ((i32, i64), (i32, i64))| Stretch { partition, start, end };
     // Both come for every partition that has a leader, in order.
-    Ok(starts.into_iter().zip(ends).map(whole).collect())
+    let both = starts.into_iter().zip(ends.into_values());
+    Ok(both.map(|((partition, start), end)| Stretch { partition, start, end }).collect())
 }
 
 /// The records of some stretches of a topic.
@@ -87,8 +85,8 @@ impl<'a> History<'a> {
         let leaders = cluster.leaders(topic).await?;
         let share = HELD_BYTES / stretches.len().max(1);
         let page_bytes = i32::try_from(share).unwrap_or(i32::MAX).clamp(*PAGE_BYTES.start(), *PAGE_BYTES.end());
-        let cursor = |stretch: &Stretch| Cursor { stretch: *stretch, held: VecDeque::new() };
-        Ok(Self { cluster, topic, leaders, page_bytes, cursors: stretches.iter().map(cursor).collect() })
+        let cursors = stretches.iter().map(|stretch| Cursor { stretch: *stretch, held: VecDeque::new() }).collect();
+        Ok(Self { cluster, topic, leaders, page_bytes, cursors })
     }
 
     /// The next record, with its partition; `None` at the end.
@@ -109,20 +107,15 @@ impl<'a> History<'a> {
 
     /// Reads on; a leader that moves is an everyday event.
     async fn read(&mut self, wanted: Stretch) -> Result<Decoded, KafkaError> {
-        let deadline = Instant::now() + LEADER_LIMIT;
-        let mut backoff = Backoff::default();
+        let mut attempts = Attempts::within(LEADER_LIMIT);
         loop {
-            let error = match self.try_read(wanted).await {
-                Ok(page) => return Ok(page),
+            match self.try_read(wanted).await {
                 Err(KafkaError::Refused { code: ResponseError::OffsetOutOfRange, .. }) => {
                     return self.skip(wanted).await;
                 }
-                Err(error) => error,
-            };
-            if !error.is_passing() || Instant::now() >= deadline {
-                return Err(error);
+                Err(error) if error.is_passing() => attempts.pause(error).await?,
+                outcome => return outcome,
             }
-            sleep(backoff.next_pause()).await;
             self.leaders = self.cluster.leaders(self.topic).await?;
         }
     }

@@ -218,15 +218,12 @@ fn refused(group: &str, code: ResponseError) -> KafkaError {
 }
 
 /// Who commits.
+#[allow(missing_docs, reason = "each field says what it is")]
 #[derive(Debug, Clone, Copy)]
 pub struct Committer<'a> {
-    /// The group.
     pub group: &'a str,
-    /// The generation that the partitions belong to.
     pub generation: i32,
-    /// The member's id.
     pub member_id: &'a str,
-    /// Its static instance id.
     pub instance_id: Option<&'a str>,
 }
 

@@ -169,7 +169,7 @@ fn is_storage(error: &KafkaError) -> bool {
 
 /// Nothing came back within this time. The cluster's name is the producer's to tell.
 fn silent(limit: Duration) -> KafkaError {
-    KafkaError::TimedOut { address: String::new(), what: "in time", limit }
+    KafkaError::TimedOut { address: String::new(), what: "Produce", limit }
 }
 
 /// Sends everything that is not acknowledged once, and gives the first failure. Nothing new is begun after one.

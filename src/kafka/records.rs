@@ -10,7 +10,6 @@
 mod compression;
 mod decode;
 mod encode;
-mod varint;
 
 pub use compression::Codec;
 pub use decode::{BatchHeader, Decoded, decode};

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::cluster::{Cluster, Leaders, NodeId};
 use super::error::KafkaError;
 use super::fetch;
+use super::murmur2::partition_of;
 use super::offsets::{self, Place};
 use crate::retry::Backoff;
 
@@ -211,6 +212,52 @@ fn known(timestamp_ms: i64) -> Option<i64> {
     Some(timestamp_ms).filter(|time| *time >= 0)
 }
 
+/// So many offsets before the end of each partition a sample begins.
+const SAMPLED: i64 = 20;
+
+/// How the last records were sent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Sample {
+    /// The records that were looked at.
+    pub records: usize,
+    /// Those without a key.
+    pub unkeyed: usize,
+    /// Those whose key belongs into another partition, as Java and kafka-python place it.
+    pub misplaced: usize,
+    /// The latest time that one of them was sent at, in milliseconds since 1970.
+    pub newest_ms: Option<i64>,
+}
+
+/// Looks at how the last records of each partition of a topic that was [measured](measure) were sent, and not at what is in
+/// them: one fetch each.
+pub async fn sample(cluster: &mut Cluster, topic: &TopicState) -> Result<Sample, KafkaError> {
+    let mut sample = Sample::default();
+    let count = i32::try_from(topic.partitions.len()).unwrap_or(i32::MAX);
+    for PartitionState { partition, leader, range, .. } in &topic.partitions {
+        let (Some(leader), Some(range)) = (leader, range) else { continue };
+        if range.records() == 0 {
+            continue;
+        }
+        let from = range.first.max(range.end.saturating_sub(SAMPLED));
+        for record in fetch::once(cluster.node(*leader).await?, &topic.name, *partition, from).await? {
+            sample.add(record.key.as_deref(), record.timestamp_ms, *partition, count);
+        }
+    }
+    Ok(sample)
+}
+
+impl Sample {
+    fn add(&mut self, key: Option<&[u8]>, timestamp_ms: i64, partition: i32, count: i32) {
+        self.records += 1;
+        match key {
+            None => self.unkeyed += 1,
+            Some(key) if partition_of(key, count) != partition => self.misplaced += 1,
+            Some(_) => {}
+        }
+        self.newest_ms = self.newest_ms.max(known(timestamp_ms));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -256,5 +303,22 @@ mod tests {
         let [topic] = &topics;
         let ranges: Vec<_> = topic.partitions.iter().map(|of| of.range.map(|range| (range.first, range.end))).collect();
         assert_eq!((topic.name.as_str(), ranges), ("t", vec![Some((10, 30)), Some((1, 2)), Some((10, 30))]));
+    }
+
+    #[test]
+    fn keys_that_are_missing_or_misplaced_are_counted() {
+        let mut sample = Sample::default();
+        let home = partition_of(b"P001", 6);
+        sample.add(Some(b"P001"), 1_000, home, 6);
+        sample.add(Some(b"P001"), 3_000, (home + 1) % 6, 6);
+        sample.add(None, 2_000, 0, 6);
+        assert_eq!(sample, Sample { records: 3, unkeyed: 1, misplaced: 1, newest_ms: Some(3_000) });
+    }
+
+    #[test]
+    fn a_record_without_a_time_has_none() {
+        let mut sample = Sample::default();
+        sample.add(None, -1, 0, 1);
+        assert_eq!(sample.newest_ms, None);
     }
 }

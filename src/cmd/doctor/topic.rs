@@ -8,8 +8,7 @@ use crate::kafka::admin::dead_letter_topic;
 use crate::kafka::cluster::Cluster;
 use crate::kafka::dead_letters;
 use crate::kafka::error::KafkaError;
-use crate::kafka::sample::{self, Sample};
-use crate::kafka::topics::{self, TopicState};
+use crate::kafka::topics::{self, Sample, TopicState};
 use crate::output::counted;
 use crate::settings::Settings;
 
@@ -50,7 +49,7 @@ async fn readings(settings: &Settings, cluster: &mut Cluster, sheet: &mut Sheet)
     let records = state.records().map(|records| format!(", {}", counted(records, "record"))).unwrap_or_default();
     sheet.ok(TOPIC, format!("{} is there{records}", state.name));
     partitions(&state, sheet);
-    match sample::take(cluster, &state).await {
+    match topics::sample(cluster, &state).await {
         Ok(sample) => {
             keys(&sample, &state, sheet);
             Some(sample)

@@ -97,13 +97,11 @@ struct Name {
 }
 
 /// A letter of which parts are missing.
+#[allow(missing_docs, reason = "each field says what it is")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Unfinished {
-    /// The partition of the source.
     pub partition: i32,
-    /// The offset there.
     pub offset: i64,
-    /// How many parts were found.
     pub found: usize,
     /// How many there should be.
     pub parts: u32,

@@ -24,15 +24,13 @@ use crate::kafka::offsets;
 use crate::kafka::wire::api_key;
 
 /// A group as its coordinator lists it.
+#[allow(missing_docs, reason = "each field says what it is")]
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Listed {
-    /// Its name.
     pub group: String,
-    /// The broker that coordinates it.
     pub coordinator: NodeId,
-    /// Its state in Kafka's words: `Stable`, `Empty`, `PreparingRebalance`, …
+    /// In Kafka's words: `Stable`, `Empty`, `PreparingRebalance`, …
     pub state: String,
-    /// The protocol of its members.
     pub kind: Kind,
 }
 
@@ -79,10 +77,9 @@ pub struct Listing {
 
 /// A group and its members.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[allow(missing_docs, reason = "each field says what it is")]
 pub struct Description {
-    /// The protocol of its members.
     pub kind: Kind,
-    /// Its state in Kafka's words.
     pub state: String,
     /// How the members share partitions out (`range`); empty while they have not agreed.
     pub protocol: String,
@@ -92,12 +89,11 @@ pub struct Description {
 
 /// A member of a group.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs, reason = "each field says what it is")]
 pub struct Member {
-    /// The id that the coordinator gave it.
     pub member_id: String,
-    /// Its static instance id, where it has one.
+    /// Its id as a static member.
     pub instance_id: Option<String>,
-    /// What it calls itself.
     pub client_id: String,
     /// The host that it connects from.
     pub host: String,

@@ -31,7 +31,7 @@ use crate::pipeline::source::Assigned;
 const LEAVE_LIMIT: Duration = Duration::from_secs(1);
 
 /// The group's coordinator. Answers are events for the [membership](super::membership); an error is left to the caller
-/// only where asking again cannot mend it.
+/// only where asking again cannot help.
 pub(super) struct Coordinator {
     config: MemberConfig,
     cluster: Cluster,

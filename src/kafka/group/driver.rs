@@ -77,8 +77,6 @@ pub(in crate::kafka) struct Driver {
     partitions: Vec<i32>,
     /// Whether they are begun again, and not for the first time.
     rewinding: bool,
-    /// Whether they are not read yet, because their offsets could not be found.
-    is_to_begin: bool,
     /// As leader: how many partitions of each topic were shared out.
     shared_out: Counts,
     backoff: Backoff,
@@ -90,7 +88,8 @@ pub(in crate::kafka) struct Driver {
 struct Due {
     heartbeat: Instant,
     partition_check: Instant,
-    begin: Instant,
+    /// To look again for the offsets of partitions that are ours and not read yet.
+    begin: Option<Instant>,
     /// By when a release has to be over.
     release: Option<Instant>,
 }
@@ -118,10 +117,9 @@ impl Driver {
             topic_id: None,
             partitions: Vec::new(),
             rewinding: false,
-            is_to_begin: false,
             shared_out: Counts::new(),
             backoff: Backoff::default(),
-            due: Due { heartbeat: now, partition_check: now, begin: now, release: None },
+            due: Due { heartbeat: now, partition_check: now, begin: None, release: None },
             ended: false,
         }
     }
@@ -185,7 +183,8 @@ impl Driver {
 
     /// Waits for what comes next while the member has nothing to do.
     async fn wait(&mut self) {
-        let release = self.due.release.unwrap_or(self.due.heartbeat);
+        let Due { heartbeat, partition_check, .. } = self.due;
+        let (begin, release) = (self.due.begin.unwrap_or(heartbeat), self.due.release.unwrap_or(heartbeat));
         tokio::select! {
             // Commands first: a commit that was asked for must not wait for a timer's request.
             biased;
@@ -200,9 +199,9 @@ impl Driver {
                 self.lose().await;
                 self.handle(membership::Event::Released);
             }
-            () = sleep_until(self.due.heartbeat) => self.heartbeat().await,
-            () = sleep_until(self.due.begin), if self.is_to_begin => self.begin().await,
-            () = sleep_until(self.due.partition_check), if self.membership.leads() => self.check_partitions().await,
+            () = sleep_until(heartbeat) => self.heartbeat().await,
+            () = sleep_until(begin), if self.due.begin.is_some() => self.begin().await,
+            () = sleep_until(partition_check), if self.membership.leads() => self.check_partitions().await,
         }
     }
 
@@ -376,7 +375,7 @@ impl Driver {
     /// Begins to read the partitions that were assigned, once their offsets are known.
     async fn begin(&mut self) {
         let found = self.coordinator.find_offsets(&self.membership, &self.partitions, self.from, self.topic_id).await;
-        self.is_to_begin = found.is_err();
+        self.due.begin = None;
         let Beginnings { topic_id, assigned, anew } = match found {
             Ok(found) => found,
             Err(error) => {
@@ -384,7 +383,7 @@ impl Driver {
                     self.tell(Event::Trouble(format!("cannot read the committed offsets ({error})"))).await;
                 }
                 self.coordinator.forget();
-                self.due.begin = Instant::now() + self.backoff.next_pause();
+                self.due.begin = Some(Instant::now() + self.backoff.next_pause());
                 return;
             }
         };
@@ -412,7 +411,7 @@ impl Driver {
 
     fn stop_reading(&mut self) {
         self.fetcher.abort_all();
-        self.is_to_begin = false;
+        self.due.begin = None;
     }
 
     async fn tell(&mut self, event: Event) {

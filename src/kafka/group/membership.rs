@@ -142,12 +142,12 @@ impl Membership {
                 self.member_id = member_id;
                 self.join_again()
             }
-            (MemberState::Joining, Event::JoinRefused { code, .. }) => self.given_up(code, Vec::new()),
+            (MemberState::Joining, Event::JoinRefused { code, .. })
+            | (MemberState::Syncing, Event::SyncRefused(code)) => self.given_up(code, Vec::new()),
             (MemberState::Syncing, Event::Synced(partitions)) => {
                 self.state = MemberState::Stable;
                 vec![Step::Assign(partitions)]
             }
-            (MemberState::Syncing, Event::SyncRefused(code)) => self.given_up(code, Vec::new()),
             (MemberState::Stable, Event::Refused(ResponseError::RebalanceInProgress) | Event::PartitionsChanged) => {
                 self.state = MemberState::Releasing;
                 vec![Step::Release]

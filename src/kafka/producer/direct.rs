@@ -28,6 +28,7 @@ impl Direct {
     }
 
     /// The same, whose batches are compressed.
+    #[must_use]
     pub fn compressing(self, codec: Codec) -> Self {
         Self { codec, ..self }
     }
@@ -64,14 +65,6 @@ impl DirectLink {
     fn idle(&self) -> MutexGuard<'_, HashMap<String, Vec<Connection>>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    async fn connection(&self, address: &str) -> Result<Connection, KafkaError> {
-        let idle = self.idle().get_mut(address).and_then(Vec::pop);
-        match idle {
-            Some(connection) => Ok(connection),
-            None => Connection::open(address).await,
-        }
-    }
 }
 
 impl Link for DirectLink {
@@ -83,7 +76,11 @@ impl Link for DirectLink {
         let leader = self.leaders.get(&partition).ok_or_else(|| KafkaError::NoTopic { topic: self.topic.clone() })?;
         let no_leader = || KafkaError::refused("messages", ResponseError::LeaderNotAvailable);
         let leader = leader.as_deref().ok_or_else(no_leader)?;
-        let mut connection = self.connection(leader).await?;
+        let idle = self.idle().get_mut(leader).and_then(Vec::pop);
+        let mut connection = match idle {
+            Some(connection) => connection,
+            None => Connection::open(leader).await?,
+        };
         let batch = records::encode_with(&records, self.codec);
         append_batch(&mut connection, &self.topic, partition, batch, "messages", REQUEST_LIMIT).await?;
         self.idle().entry(leader.to_owned()).or_default().push(connection);

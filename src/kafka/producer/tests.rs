@@ -202,14 +202,19 @@ async fn a_missing_topic_is_told_at_the_first_contact() {
 /// The time within which a message has to be there.
 const SOON: Duration = Duration::from_secs(5);
 
+async fn listener() -> (tokio::net::TcpListener, String) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("address").to_string();
+    (listener, address)
+}
+
 async fn first_contact(brokers: &[String]) -> ProducerError {
     timeout(SOON, Producer::connect(brokers, "t")).await.expect("in time").expect_err("no broker")
 }
 
 #[tokio::test]
 async fn a_refused_connection_is_told_with_its_cause() {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let address = listener.local_addr().expect("address").to_string();
+    let (listener, address) = listener().await;
     drop(listener);
     let error = first_contact(std::slice::from_ref(&address)).await;
     let text = error.to_string();
@@ -220,16 +225,14 @@ async fn a_refused_connection_is_told_with_its_cause() {
 
 #[tokio::test]
 async fn a_silent_server_is_told_within_the_limit() {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let address = listener.local_addr().expect("address").to_string();
+    let (_listener, address) = listener().await;
     let error = first_contact(&[address]).await;
     assert!(error.to_string().contains("did not answer"), "{error}");
 }
 
 #[tokio::test]
 async fn a_server_that_is_not_kafka_is_told() {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let address = listener.local_addr().expect("address").to_string();
+    let (listener, address) = listener().await;
     let server = tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
             let answer = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n";

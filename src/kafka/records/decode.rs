@@ -2,7 +2,7 @@
 
 use bytes::{Buf, Bytes, TryGetError};
 
-use super::{MAX_BATCH_HEADERS, MAX_BATCH_RECORDS, MAX_INFLATED_BYTES, compression, varint};
+use super::{MAX_BATCH_HEADERS, MAX_BATCH_RECORDS, MAX_INFLATED_BYTES, compression};
 use crate::record::{BatchFault, Header, Record};
 
 /// Base offset and length: what stands before the part that the length counts.
@@ -70,7 +70,7 @@ impl Batch {
             Err(fault) => (self.base_offset.max(from), Err(fault)),
         };
         if let Err(fault) = outcome {
-            // Half a batch is no batch: what was read of it is in the letter too.
+            // Half a batch is no batch: what was read of it is in the dead letter too.
             records.truncate(before);
             if last >= from {
                 records.push(self.as_fault(fault, from));
@@ -224,7 +224,23 @@ fn split(data: &mut Bytes, length: usize) -> Result<Bytes, BatchFault> {
 }
 
 fn number(data: &mut Bytes) -> Result<i64, BatchFault> {
-    varint::take(data).ok_or(BatchFault::Record)
+    take_varint(data).ok_or(BatchFault::Record)
+}
+
+/// Seven bits a byte: a 64-bit number has at most ten.
+const MAX_VARINT_BYTES: u32 = 10;
+
+/// Takes one zig-zag varint from the front of `from`; `None` where it is cut or too long.
+pub(super) fn take_varint(from: &mut Bytes) -> Option<i64> {
+    let mut value = 0_u64;
+    for index in 0..MAX_VARINT_BYTES {
+        let byte = u64::from(from.try_get_u8().ok()?);
+        value |= (byte & 0x7f) << (7 * index);
+        if byte & 0x80 == 0 {
+            return Some((value >> 1).cast_signed() ^ -((value & 1).cast_signed()));
+        }
+    }
+    None
 }
 
 impl From<TryGetError> for BatchFault {

@@ -2,8 +2,8 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 
+use super::MAX_INFLATED_BYTES;
 use super::compression::{self, Codec};
-use super::{MAX_INFLATED_BYTES, varint};
 use crate::record::Record;
 
 /// Base offset and length, leader epoch, magic and checksum: what stands before the part that is checked.
@@ -69,8 +69,8 @@ fn put_records(records: &[Record]) -> BytesMut {
     for (offset_delta, record) in (0_i64..).zip(records) {
         fields.clear();
         fields.put_i8(0); // no attributes
-        varint::put(&mut fields, record.timestamp_ms.saturating_sub(base));
-        varint::put(&mut fields, offset_delta);
+        put_varint(&mut fields, record.timestamp_ms.saturating_sub(base));
+        put_varint(&mut fields, offset_delta);
         put_optional(&mut fields, record.key.as_ref());
         put_optional(&mut fields, record.value.as_ref());
         put_length(&mut fields, record.headers.len());
@@ -86,7 +86,7 @@ fn put_records(records: &[Record]) -> BytesMut {
 
 fn put_optional(to: &mut BytesMut, bytes: Option<&Bytes>) {
     match bytes {
-        None => varint::put(to, -1),
+        None => put_varint(to, -1),
         Some(bytes) => {
             put_length(to, bytes.len());
             to.extend_from_slice(bytes);
@@ -95,5 +95,20 @@ fn put_optional(to: &mut BytesMut, bytes: Option<&Bytes>) {
 }
 
 fn put_length(to: &mut BytesMut, length: usize) {
-    varint::put(to, i64::try_from(length).unwrap_or(i64::MAX));
+    put_varint(to, i64::try_from(length).unwrap_or(i64::MAX));
+}
+
+/// Puts one zig-zag varint at the end of `to`.
+pub(super) fn put_varint(to: &mut BytesMut, value: i64) {
+    let mut rest = ((value << 1) ^ (value >> 63)).cast_unsigned();
+    while rest >= 0x80 {
+        to.put_u8(low_seven_bits(rest) | 0x80);
+        rest >>= 7;
+    }
+    to.put_u8(low_seven_bits(rest));
+}
+
+fn low_seven_bits(value: u64) -> u8 {
+    let [low, ..] = value.to_le_bytes();
+    low & 0x7f
 }

@@ -35,13 +35,12 @@ impl Message {
 
 /// A field, and the versions that have it.
 pub(super) struct Field {
-    pub(super) kind: Kind,
+    pub(super) kind: FieldKind,
     first: i16,
     last: i16,
 }
 
-/// What a field holds.
-pub(super) enum Kind {
+pub(super) enum FieldKind {
     /// So many bytes.
     Fixed(usize),
     /// A text behind its length, or null.
@@ -67,37 +66,34 @@ pub(super) enum Kind {
 pub(super) enum Tag {
     /// A structure, with tagged fields of its own.
     Structure(&'static [Field]),
-    /// One field.
     Single(Field),
 }
 
-pub(super) const BYTE: Field = always(Kind::Fixed(1));
-pub(super) const SHORT: Field = always(Kind::Fixed(2));
-pub(super) const INT: Field = always(Kind::Fixed(4));
-pub(super) const LONG: Field = always(Kind::Fixed(8));
-pub(super) const UUID: Field = always(Kind::Fixed(16));
-pub(super) const TEXT: Field = always(Kind::Text);
-pub(super) const OLD_TEXT: Field = always(Kind::OldText);
-pub(super) const BYTES: Field = always(Kind::Bytes);
-pub(super) const INTS: Field = always(Kind::Numbers(4));
-pub(super) const TEXTS: Field = always(Kind::Texts);
+pub(super) const BYTE: Field = always(FieldKind::Fixed(1));
+pub(super) const SHORT: Field = always(FieldKind::Fixed(2));
+pub(super) const INT: Field = always(FieldKind::Fixed(4));
+pub(super) const LONG: Field = always(FieldKind::Fixed(8));
+pub(super) const UUID: Field = always(FieldKind::Fixed(16));
+pub(super) const TEXT: Field = always(FieldKind::Text);
+pub(super) const OLD_TEXT: Field = always(FieldKind::OldText);
+pub(super) const BYTES: Field = always(FieldKind::Bytes);
+pub(super) const INTS: Field = always(FieldKind::Numbers(4));
+pub(super) const TEXTS: Field = always(FieldKind::Texts);
 
-/// Many structures with these fields.
 pub(super) const fn many(fields: &'static [Field]) -> Field {
-    always(Kind::Many(fields))
+    always(FieldKind::Many(fields))
 }
 
-/// A structure with these fields.
 pub(super) const fn one(fields: &'static [Field]) -> Field {
-    always(Kind::One(fields))
+    always(FieldKind::One(fields))
 }
 
 /// The tagged fields whose meaning is known.
 pub(super) const fn tagged(tags: &'static [Tag]) -> Field {
-    always(Kind::Tagged(tags))
+    always(FieldKind::Tagged(tags))
 }
 
-const fn always(kind: Kind) -> Field {
+const fn always(kind: FieldKind) -> Field {
     Field { kind, first: 0, last: i16::MAX }
 }
 
@@ -133,31 +129,31 @@ impl Walk<'_> {
         let (version, mut tags): (_, &[Tag]) = (self.version, &[]);
         for field in fields.iter().filter(|field| field.is_in(version)) {
             match &field.kind {
-                Kind::Tagged(known) => tags = known,
+                FieldKind::Tagged(known) => tags = known,
                 kind => self.field(kind)?,
             }
         }
         if self.flexible { self.tags(tags) } else { Ok(()) }
     }
 
-    fn field(&mut self, kind: &'static Kind) -> Result<(), WireError> {
+    fn field(&mut self, kind: &'static FieldKind) -> Result<(), WireError> {
         match kind {
-            Kind::Fixed(size) => self.pass(*size),
-            Kind::Text | Kind::Bytes if self.flexible => self.pass_behind_varint(),
-            Kind::Text | Kind::OldText => self.text(),
-            Kind::Bytes => {
+            FieldKind::Fixed(size) => self.pass(*size),
+            FieldKind::Text | FieldKind::Bytes if self.flexible => self.pass_behind_varint(),
+            FieldKind::Text | FieldKind::OldText => self.text(),
+            FieldKind::Bytes => {
                 let length = self.int()?;
                 self.pass_unless_null(length)
             }
-            Kind::Numbers(size) => {
+            FieldKind::Numbers(size) => {
                 let count = self.count()?;
                 self.pass(count.checked_mul(*size).ok_or(WireError::Length)?)
             }
-            Kind::Texts => self.each(|walk| walk.field(&Kind::Text)),
-            Kind::Many(fields) => self.each(|walk| walk.structure(fields)),
-            Kind::One(fields) => self.structure(fields),
+            FieldKind::Texts => self.each(|walk| walk.field(&FieldKind::Text)),
+            FieldKind::Many(fields) => self.each(|walk| walk.structure(fields)),
+            FieldKind::One(fields) => self.structure(fields),
             // Known tags stand behind the other fields.
-            Kind::Tagged(_) => Ok(()),
+            FieldKind::Tagged(_) => Ok(()),
         }
     }
 

@@ -4,7 +4,7 @@ use kafka_protocol::protocol::Encodable;
 use proptest::prelude::*;
 use proptest::test_runner::TestRng;
 
-use super::shape::{Field, Kind, Tag};
+use super::shape::{Field, FieldKind, Tag};
 use super::*;
 
 /// Writes messages as their shape says, with fields of any content.
@@ -26,7 +26,7 @@ impl Writer<'_> {
         let (version, mut tags): (_, &[Tag]) = (self.version, &[]);
         for field in fields.iter().filter(|field| field.is_in(version)) {
             match &field.kind {
-                Kind::Tagged(known) => tags = known,
+                FieldKind::Tagged(known) => tags = known,
                 kind => self.field(kind),
             }
         }
@@ -54,26 +54,26 @@ impl Writer<'_> {
         self.to.extend_from_slice(b"new");
     }
 
-    fn field(&mut self, kind: &'static Kind) {
+    fn field(&mut self, kind: &'static FieldKind) {
         match kind {
-            Kind::Fixed(1) => self.to.put_u8(self.rng.random_range(0..2)),
-            Kind::Fixed(size) => (0..*size).for_each(|_| self.to.put_u8(self.rng.random())),
-            Kind::OldText => self.old_text(),
-            Kind::Text if !self.flexible => self.old_text(),
-            Kind::Text | Kind::Bytes => {
+            FieldKind::Fixed(1) => self.to.put_u8(self.rng.random_range(0..2)),
+            FieldKind::Fixed(size) => (0..*size).for_each(|_| self.to.put_u8(self.rng.random())),
+            FieldKind::OldText => self.old_text(),
+            FieldKind::Text if !self.flexible => self.old_text(),
+            FieldKind::Text | FieldKind::Bytes => {
                 let length = self.rng.random_range(0..5);
                 self.count(length);
                 self.to.put_bytes(b'a', length);
             }
-            Kind::Numbers(size) => {
+            FieldKind::Numbers(size) => {
                 let count = self.rng.random_range(0..5);
                 self.count(count);
                 (0..count * size).for_each(|_| self.to.put_u8(self.rng.random()));
             }
-            Kind::Texts => self.each(|writer| writer.field(&Kind::Text)),
-            Kind::Many(fields) => self.each(|writer| writer.structure(fields)),
-            Kind::One(fields) => self.structure(fields),
-            Kind::Tagged(_) => {}
+            FieldKind::Texts => self.each(|writer| writer.field(&FieldKind::Text)),
+            FieldKind::Many(fields) => self.each(|writer| writer.structure(fields)),
+            FieldKind::One(fields) => self.structure(fields),
+            FieldKind::Tagged(_) => {}
         }
     }
 
