@@ -1,16 +1,15 @@
 //! Kafka: who does what.
 //!
-//! Over our own connection on `kafka-protocol` (rskafka sends the load of `bench` and `demo`, in `producer`):
+//! Over our own connections on `kafka-protocol`:
 //! - [`producer`]: readings into the topic; [`murmur2`] places them as Java and kafka-python do
-//! - [`connection`]: one request, one response, within a time limit; `versions` says what is spoken, [`wire`] reads it
+//! - [`connection`]: one request, one response, within a time limit; [`wire`] reads it, and says which versions are spoken
 //! - [`config`]: how a cluster is reached; [`cluster`]: who leads what; [`brokers`] asks each broker by itself
-//! - [`topics`]: what topics there are, and what is in them; [`topic_settings`] how they are kept
+//! - [`topics`]: what topics there are, what is in them, and how it was sent; [`topic_settings`] how they are kept
 //! - [`records`]: record batches, read and written
 //! - [`group`]: membership; [`consumer`] is a member as the pipeline's source; `fetch` reads for it
 //! - [`history`]: what is in a topic, read from outside of any group; [`live`]: what comes
-//! - [`sample`]: how the last records were sent
 //! - [`offsets`]: where partitions begin and end, what groups have committed; [`lag`] compares them
-//! - [`dead_letters`]: refused messages, kept whole; [`letter`]: one of them, read back; [`append`] writes them
+//! - [`dead_letters`]: refused messages, kept whole; [`dead_letter`]: one of them, read back; [`append`] writes them
 //! - [`admin`]: makes and deletes topics
 
 pub mod admin;
@@ -20,20 +19,18 @@ pub mod cluster;
 pub mod config;
 pub mod connection;
 pub mod consumer;
+pub mod dead_letter;
 pub mod dead_letters;
 pub mod error;
 mod fetch;
 pub mod group;
 pub mod history;
 pub mod lag;
-pub mod letter;
 pub mod live;
 pub mod murmur2;
 pub mod offsets;
 pub mod producer;
 pub mod records;
-pub mod sample;
 pub mod topic_settings;
 pub mod topics;
-mod versions;
 pub mod wire;

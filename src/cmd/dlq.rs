@@ -18,7 +18,7 @@ use crate::app;
 use crate::kafka::admin::dead_letter_topic;
 use crate::kafka::error::KafkaError;
 use crate::kafka::history::Stretch;
-use crate::kafka::letter::{KeptLetter, Unfinished};
+use crate::kafka::dead_letter::{KeptLetter, Unfinished};
 use crate::output::{Column, Format, FormatArgs, Value, counted, visible};
 use crate::pipeline;
 

@@ -14,7 +14,7 @@ use crate::app;
 use crate::kafka::admin::{self, dead_letter_topic};
 use crate::kafka::cluster::Cluster;
 use crate::kafka::error::KafkaError;
-use crate::kafka::group::forget::{self, Forgotten};
+use crate::kafka::group::admin::{Forgotten, forget_offsets};
 use crate::kafka::topics::{self, TopicState};
 use crate::output::{Output, counted};
 use crate::settings::Settings;
@@ -161,7 +161,7 @@ impl TopicLoss {
     async fn delete(mut self, output: &Output) -> Result<()> {
         if let Some(source) = self.topics.iter().find(|topic| topic.name == self.topic) {
             let partitions: Vec<_> = source.partitions.iter().map(|partition| partition.partition).collect();
-            let forgotten = forget::offsets(&mut self.cluster, &self.group, &self.topic, &partitions).await?;
+            let forgotten = forget_offsets(&mut self.cluster, &self.group, &self.topic, &partitions).await?;
             if matches!(forgotten, Forgotten::InUse) {
                 return Err(ResetError::InUse { group: self.group, topic: self.topic }.into());
             }

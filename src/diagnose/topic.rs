@@ -5,7 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::{Finding, Problem, command, partitions};
 use crate::kafka::cluster::Cluster;
 use crate::kafka::error::KafkaError;
-use crate::kafka::sample::Sample;
+use crate::kafka::topics::Sample;
 use crate::kafka::topics::{self, PartitionState, TopicState};
 use crate::output::counted;
 use crate::settings::Settings;

@@ -9,9 +9,9 @@ use kafka_protocol::messages::create_topics_response::CreatableTopicResult;
 use kafka_protocol::messages::{CreateTopicsRequest, DeleteTopicsRequest};
 use tokio::time::{Instant, sleep};
 
-use super::cluster::{Cluster, text, topic_name};
+use super::cluster::{Cluster, millis, text, topic_name};
 use super::connection::REQUEST_LIMIT;
-use super::error::KafkaError;
+use super::error::{Attempts, KafkaError};
 use super::topic_settings::{MAX_MESSAGE_BYTES, RETENTION_BYTES, RETENTION_MS};
 use crate::retry::Backoff;
 
@@ -31,28 +31,25 @@ pub struct TopicSpec {
     pub settings: Vec<(String, String)>,
 }
 
-/// The largest letter: room for the largest message that brokers take (1 MiB by default, larger ones by choice) and
+/// The largest dead letter: room for the largest message that brokers take (1 MiB by default, larger ones by choice) and
 /// what is written beside it.
 const DEAD_LETTER_BYTES: usize = 10 * 1024 * 1024;
 
-/// What a letter has beside its message, with some room: where from and why.
+/// What a dead letter has beside its message, with some room: where from and why.
 const MARKS_BYTES: usize = 1024;
 
 /// The limit that the dead letters need of a topic that takes `source_bytes`.
-#[must_use]
 pub fn dead_letter_bytes(source_bytes: usize) -> usize {
     source_bytes.saturating_add(MARKS_BYTES)
 }
 
 impl TopicSpec {
     /// The topic of the readings.
-    #[must_use]
     pub fn readings(name: &str, partitions: i32, replication: i16) -> Self {
         Self { name: name.to_owned(), partitions, replication, settings: Vec::new() }
     }
 
     /// The dead letters of the topic `source`: larger messages than the source takes, and kept without time limit.
-    #[must_use]
     pub fn dead_letters(source: &str, partitions: i32, replication: i16) -> Self {
         let settings = [
             (RETENTION_MS, "-1".to_owned()),
@@ -75,7 +72,6 @@ impl TopicSpec {
 }
 
 /// The name of a topic's dead letters.
-#[must_use]
 pub fn dead_letter_topic(source: &str) -> String {
     format!("{source}.dlq")
 }
@@ -93,15 +89,11 @@ pub enum Creation {
 }
 
 /// Makes the topic, and waits until each of its partitions has a leader. One that is there stays as it is.
-///
-/// # Errors
-/// The cluster cannot be reached or refuses (no such replication factor, no right).
 pub async fn create(cluster: &mut Cluster, spec: &TopicSpec) -> Result<Creation, KafkaError> {
-    let deadline = Instant::now() + CREATE_LIMIT;
-    let mut backoff = Backoff::default();
+    let mut attempts = Attempts::within(CREATE_LIMIT);
     loop {
         match try_create(cluster, spec).await {
-            Err(error) if error.is_passing() && Instant::now() < deadline => sleep(backoff.next_pause()).await,
+            Err(error) if error.is_passing() => attempts.pause(error).await?,
             outcome => return outcome,
         }
     }
@@ -134,8 +126,7 @@ fn request(spec: &TopicSpec) -> CreateTopicsRequest {
         .with_num_partitions(spec.partitions)
         .with_replication_factor(spec.replication)
         .with_configs(spec.settings.iter().map(setting).collect());
-    let limit = i32::try_from(REQUEST_LIMIT.as_millis()).unwrap_or(i32::MAX);
-    CreateTopicsRequest::default().with_topics(vec![topic]).with_timeout_ms(limit)
+    CreateTopicsRequest::default().with_topics(vec![topic]).with_timeout_ms(millis(REQUEST_LIMIT))
 }
 
 fn refused(spec: &TopicSpec, code: ResponseError, answer: Option<&CreatableTopicResult>) -> KafkaError {
@@ -152,12 +143,9 @@ const DELETE_LIMIT: Duration = Duration::from_secs(10);
 
 /// Deletes a topic and everything in it, and waits until the brokers do not know it any more, so that another one of its
 /// name can be made at once.
-///
-/// # Errors
-/// [`KafkaError::NoTopic`] where there is none, and whatever keeps the cluster from it.
 pub async fn delete(cluster: &mut Cluster, topic: &str) -> Result<(), KafkaError> {
-    let limit = i32::try_from(REQUEST_LIMIT.as_millis()).unwrap_or(i32::MAX);
-    let request = DeleteTopicsRequest::default().with_topic_names(vec![topic_name(topic)]).with_timeout_ms(limit);
+    let request =
+        DeleteTopicsRequest::default().with_topic_names(vec![topic_name(topic)]).with_timeout_ms(millis(REQUEST_LIMIT));
     let controller = cluster.controller().await?;
     let response = cluster.node(controller).await?.call(&request).await?;
     match response.responses.first().and_then(|answer| answer.error_code.err()) {
@@ -179,20 +167,19 @@ async fn wait_until_gone(cluster: &mut Cluster, topic: &str) -> Result<(), Kafka
 
 /// A topic is known before its partitions have leaders.
 async fn wait_for_leaders(cluster: &mut Cluster, topic: &str) -> Result<usize, KafkaError> {
-    let deadline = Instant::now() + CREATE_LIMIT;
-    let mut backoff = Backoff::default();
+    let mut attempts = Attempts::within(CREATE_LIMIT);
     loop {
-        let outcome = cluster.leaders(topic).await;
-        match outcome {
+        let error = match cluster.leaders(topic).await {
             Ok(leaders) if leaders.count() > 0 && leaders.0.iter().all(|(_, leader)| leader.is_some()) => {
                 return Ok(leaders.count());
             }
-            Ok(_) | Err(KafkaError::NoTopic { .. }) if Instant::now() < deadline => sleep(backoff.next_pause()).await,
             Ok(_) => {
                 let what = format!("to use the topic '{topic}' within {CREATE_LIMIT:?} of making it");
-                return Err(KafkaError::refused(what, ResponseError::LeaderNotAvailable));
+                KafkaError::refused(what, ResponseError::LeaderNotAvailable)
             }
+            Err(error @ KafkaError::NoTopic { .. }) => error,
             Err(error) => return Err(error),
-        }
+        };
+        attempts.pause(error).await?;
     }
 }

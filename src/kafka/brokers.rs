@@ -5,10 +5,10 @@ use kafka_protocol::error::ParseResponseErrorCode;
 use kafka_protocol::messages::describe_quorum_request::{PartitionData, TopicData};
 use kafka_protocol::messages::{ApiKey, DescribeQuorumRequest};
 
-use super::cluster::{Cluster, NodeId, topic_name};
+use super::cluster::{Broker, Cluster, NodeId, topic_name};
 use super::connection::Connection;
 use super::error::KafkaError;
-use super::versions::{self, api_key};
+use super::wire::{self, api_key};
 
 /// Where `KRaft` keeps what the cluster is; who leads its one partition is the active controller.
 const CLUSTER_METADATA: &str = "__cluster_metadata";
@@ -37,33 +37,25 @@ pub struct Speaks {
 }
 
 /// All brokers that the cluster names, by id, each asked at the same time.
-///
-/// # Errors
-/// None of the cluster can be reached.
 pub async fn survey(cluster: &mut Cluster) -> Result<Vec<BrokerState>, KafkaError> {
     let brokers = cluster.brokers().await?;
-    Ok(join_all(brokers.nodes.into_iter().map(|broker| ask(broker.id, broker.address))).await)
-}
-
-async fn ask(id: NodeId, address: String) -> BrokerState {
-    let speaks = Connection::open(&address).await.map(|connection| speaks(&connection));
-    BrokerState { id, address, speaks }
+    let asked = brokers.nodes.into_iter().map(async |Broker { id, address }| {
+        let speaks = Connection::open(&address).await.map(|connection| speaks(&connection));
+        BrokerState { id, address, speaks }
+    });
+    Ok(join_all(asked).await)
 }
 
 /// What the broker behind `connection` speaks.
-#[must_use]
 pub fn speaks(connection: &Connection) -> Speaks {
     let fetch = connection.offer(api_key(ApiKey::Fetch));
     let is_new = fetch.is_some_and(|offer| offer.min >= FIRST_FETCH_OF_KAFKA_4);
-    let lacks = versions::needed().filter(|(key, _)| !connection.speaks(*key)).map(|(_, name)| name);
+    let lacks = wire::needed().filter(|(key, _)| !connection.speaks(*key)).map(|(_, name)| name);
     Speaks { version: if is_new { "Kafka 4.x" } else { "Kafka 3.x" }, lacks: lacks.collect() }
 }
 
 /// The id of the node that leads the cluster; with `KRaft` that may be one that is no broker. `None` where there is no
 /// such thing.
-///
-/// # Errors
-/// The cluster cannot be reached.
 pub async fn controller(cluster: &mut Cluster) -> Result<Option<NodeId>, KafkaError> {
     let metadata = PartitionData::default().with_partition_index(0);
     let topic = TopicData::default().with_topic_name(topic_name(CLUSTER_METADATA)).with_partitions(vec![metadata]);

@@ -9,6 +9,7 @@ use futures::future;
 use kafka_protocol::ResponseError;
 use kafka_protocol::error::ParseResponseErrorCode;
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
+use kafka_protocol::messages::metadata_response::MetadataResponseTopic;
 use kafka_protocol::messages::{FindCoordinatorRequest, MetadataRequest, MetadataResponse, TopicName};
 use kafka_protocol::protocol::{Request, StrBytes};
 use tokio::time::timeout;
@@ -30,7 +31,6 @@ pub struct Leaders(pub Vec<(i32, Option<NodeId>)>);
 
 impl Leaders {
     /// Partitions by the broker that leads them; those without a leader are left out.
-    #[must_use]
     pub fn by_node(&self) -> HashMap<NodeId, Vec<i32>> {
         let mut by_node: HashMap<NodeId, Vec<i32>> = HashMap::new();
         for (partition, leader) in &self.0 {
@@ -46,8 +46,17 @@ impl Leaders {
         self.0.iter().find(|(of, _)| *of == partition).and_then(|(_, leader)| *leader)
     }
 
+    /// The partitions, in order.
+    pub(super) fn partitions(&self) -> impl Iterator<Item = i32> {
+        self.0.iter().map(|(partition, _)| *partition)
+    }
+
+    /// Those partitions that are `wanted`.
+    pub(super) fn only(&self, wanted: impl Fn(i32) -> bool) -> Self {
+        Self(self.0.iter().copied().filter(|(partition, _)| wanted(*partition)).collect())
+    }
+
     /// The number of partitions.
-    #[must_use]
     pub fn count(&self) -> usize {
         self.0.len()
     }
@@ -58,14 +67,13 @@ impl Leaders {
 pub(super) struct Topic {
     /// Another one after the topic was deleted and made again; nil where the brokers give topics none.
     pub(super) id: Uuid,
-    /// Its partitions.
     pub(super) leaders: Leaders,
 }
 
 /// A broker as the cluster names it.
+#[allow(missing_docs, reason = "each field says what it is")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Broker {
-    /// Its id.
     pub id: NodeId,
     /// Where clients reach it, as `host:port`.
     pub address: String,
@@ -95,56 +103,32 @@ pub struct Cluster {
 
 impl Cluster {
     /// Makes first contact with any of the brokers that the user gave.
-    ///
-    /// # Errors
-    /// [`KafkaError::Unreachable`] where none of them answers within [`FIRST_CONTACT_LIMIT`].
+    /// None of them answering within [`FIRST_CONTACT_LIMIT`] is [`KafkaError::Unreachable`].
     pub async fn connect(config: impl Into<KafkaConfig>) -> Result<Self, KafkaError> {
-        Self::connect_with(config.into()).await
-    }
-
-    async fn connect_with(config: KafkaConfig) -> Result<Self, KafkaError> {
+        let config = config.into();
         let mut cluster = Self { config, nodes: HashMap::new(), connections: HashMap::new(), any: None, id: None };
         cluster.metadata(Some(Vec::new())).await?;
         Ok(cluster)
     }
 
     /// The cluster's id, where it has one.
-    #[must_use]
     pub fn id(&self) -> Option<&str> {
         self.id.as_deref()
     }
 
-    /// The partitions of `topic` with their leaders, ordered by partition.
-    ///
-    /// # Errors
-    /// [`KafkaError::NoTopic`] where there is no such topic.
+    /// The partitions of `topic` with their leaders, ordered by partition; [`KafkaError::NoTopic`] where there is none.
     pub async fn leaders(&mut self, topic: &str) -> Result<Leaders, KafkaError> {
         Ok(self.topic(topic).await?.leaders)
     }
 
     /// The topic's id: another one after the topic was deleted and made again.
-    ///
-    /// # Errors
-    /// As [`leaders`](Self::leaders).
     pub async fn topic_id(&mut self, topic: &str) -> Result<Uuid, KafkaError> {
         Ok(self.topic(topic).await?.id)
     }
 
     /// The topic with its id.
-    ///
-    /// # Errors
-    /// As [`leaders`](Self::leaders).
     pub(super) async fn topic(&mut self, topic: &str) -> Result<Topic, KafkaError> {
-        let name = topic_name(topic);
-        let response = self.metadata(Some(vec![MetadataRequestTopic::default().with_name(Some(name))])).await?;
-        let found = response.topics.first().ok_or_else(|| KafkaError::NoTopic { topic: topic.to_owned() })?;
-        match found.error_code.err() {
-            None => {}
-            Some(ResponseError::UnknownTopicOrPartition) => {
-                return Err(KafkaError::NoTopic { topic: topic.to_owned() });
-            }
-            Some(code) => return Err(KafkaError::refused(format!("metadata of the topic '{topic}'"), code)),
-        }
+        let found = self.topic_metadata(topic).await?;
         let leader = |id: i32| (id >= 0).then_some(id);
         let mut leaders: Vec<_> = found
             .partitions
@@ -155,10 +139,20 @@ impl Cluster {
         Ok(Topic { id: found.topic_id, leaders: Leaders(leaders) })
     }
 
+    /// What the brokers say of one topic.
+    pub(super) async fn topic_metadata(&mut self, topic: &str) -> Result<MetadataResponseTopic, KafkaError> {
+        let wanted = MetadataRequestTopic::default().with_name(Some(topic_name(topic)));
+        let response = self.metadata(Some(vec![wanted])).await?;
+        let no_topic = || KafkaError::NoTopic { topic: topic.to_owned() };
+        let found = response.topics.into_iter().next().ok_or_else(no_topic)?;
+        match found.error_code.err() {
+            None => Ok(found),
+            Some(ResponseError::UnknownTopicOrPartition) => Err(no_topic()),
+            Some(code) => Err(KafkaError::refused(format!("metadata of the topic '{topic}'"), code)),
+        }
+    }
+
     /// How many partitions each of `topics` has; none where there is no such topic, or where we may not know it.
-    ///
-    /// # Errors
-    /// No broker can be reached, or one cannot tell yet.
     pub(super) async fn count_partitions(
         &mut self,
         topics: impl Iterator<Item = &str>,
@@ -181,40 +175,37 @@ impl Cluster {
     }
 
     /// A connection to the broker `node`.
-    ///
-    /// # Errors
-    /// The broker is unknown or cannot be reached.
     pub async fn node(&mut self, node: NodeId) -> Result<&mut Connection, KafkaError> {
-        if !self.connections.get(&node).is_some_and(Connection::is_usable) {
-            let address = self.nodes.get(&node).cloned().ok_or_else(|| KafkaError::Unreachable {
-                brokers: self.config.name(),
-                reason: format!("the cluster names no address for broker {node}"),
-            })?;
-            self.connections.remove(&node);
-            self.connections.insert(node, Connection::open(&address).await?);
-        }
-        self.connections.get_mut(&node).ok_or_else(|| KafkaError::Unreachable {
-            brokers: self.config.name(),
-            reason: format!("no connection to broker {node}"),
-        })
+        let connection = self.take_node(node).await?;
+        Ok(self.connections.entry(node).insert_entry(connection).into_mut())
     }
 
-    /// Opens a connection of its own to the broker `node`, for a task that waits there.
-    ///
-    /// # Errors
-    /// The broker is unknown or cannot be reached.
+    /// A connection of its own to the broker `node`, for a task that waits there.
     pub async fn take_node(&mut self, node: NodeId) -> Result<Connection, KafkaError> {
-        self.node(node).await?;
-        self.connections.remove(&node).ok_or_else(|| KafkaError::Unreachable {
+        if let Some(connection) = self.connections.remove(&node).filter(Connection::is_usable) {
+            return Ok(connection);
+        }
+        let address = self.nodes.get(&node).ok_or_else(|| KafkaError::Unreachable {
             brokers: self.config.name(),
-            reason: format!("no connection to broker {node}"),
-        })
+            reason: format!("the cluster names no address for broker {node}"),
+        })?;
+        Connection::open(address).await
     }
 
-    /// The broker that coordinates `group`.
-    ///
-    /// # Errors
-    /// The cluster does not say; while it starts it may not know yet, which [is passing](KafkaError::is_passing).
+    /// A connection to the broker that leads `partition`; `what` says what is refused where there is none.
+    pub(super) async fn leader(
+        &mut self,
+        leaders: &Leaders,
+        partition: i32,
+        what: &str,
+    ) -> Result<&mut Connection, KafkaError> {
+        let leader = leaders.of(partition);
+        let leader = leader.ok_or_else(|| KafkaError::refused(what, ResponseError::LeaderNotAvailable))?;
+        self.node(leader).await
+    }
+
+    /// The broker that coordinates `group`. A cluster that starts may not know it yet, which
+    /// [is passing](KafkaError::is_passing).
     pub async fn coordinator(&mut self, group: &str) -> Result<NodeId, KafkaError> {
         let request = FindCoordinatorRequest::default().with_key(text(group));
         let response = self.any().await?.call(&request).await?;
@@ -225,18 +216,18 @@ impl Cluster {
         Ok(response.node_id.0)
     }
 
+    /// A connection to the broker that coordinates `group`.
+    pub(super) async fn coordinator_node(&mut self, group: &str) -> Result<&mut Connection, KafkaError> {
+        let coordinator = self.coordinator(group).await?;
+        self.node(coordinator).await
+    }
+
     /// The broker that creates topics.
-    ///
-    /// # Errors
-    /// The cluster cannot be reached.
     pub async fn controller(&mut self) -> Result<NodeId, KafkaError> {
         Ok(self.metadata(Some(Vec::new())).await?.controller_id.0)
     }
 
     /// The brokers that are up, as far as the cluster knows.
-    ///
-    /// # Errors
-    /// The cluster cannot be reached.
     pub async fn brokers(&mut self) -> Result<Brokers, KafkaError> {
         let controller = self.controller().await?;
         let mut nodes: Vec<_> =
@@ -255,18 +246,12 @@ impl Cluster {
         self.nodes.get(&node).map(String::as_str)
     }
 
-    /// Asks any broker, about what every broker knows.
-    ///
-    /// # Errors
-    /// As [`Connection::call`].
+    /// Asks any broker for what every broker knows.
     pub(super) async fn ask<R: Request>(&mut self, request: &R) -> Result<R::Response, KafkaError> {
         self.any().await?.call(request).await
     }
 
     /// Asks any broker about `topics`, all of them where it is `None`, and notes the brokers' addresses.
-    ///
-    /// # Errors
-    /// No broker can be reached; the errors of topics are in the answer.
     pub(super) async fn metadata(
         &mut self,
         topics: Option<Vec<MetadataRequestTopic>>,
@@ -279,10 +264,7 @@ impl Cluster {
     }
 
     async fn any(&mut self) -> Result<&mut Connection, KafkaError> {
-        if self.any.as_ref().is_some_and(|any| !any.is_usable()) {
-            self.any = None;
-        }
-        let any = match self.any.take() {
+        let any = match self.any.take().filter(Connection::is_usable) {
             Some(any) => any,
             None => first_to_answer(&self.candidates()).await?,
         };
@@ -332,4 +314,9 @@ pub(super) fn topic_name(topic: &str) -> TopicName {
 /// A text as the protocol's messages take it.
 pub(super) fn text(text: &str) -> StrBytes {
     StrBytes::from_string(text.to_owned())
+}
+
+/// A time limit as the protocol's messages take it.
+pub(super) fn millis(limit: Duration) -> i32 {
+    i32::try_from(limit.as_millis()).unwrap_or(i32::MAX)
 }

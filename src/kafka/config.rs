@@ -1,4 +1,4 @@
-//! How a cluster is reached. Every way in has the same: our own connections, and rskafka.
+//! How a cluster is reached.
 
 /// How a cluster is reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -9,7 +9,6 @@ pub struct KafkaConfig {
 
 impl KafkaConfig {
     /// The brokers, for messages to the user.
-    #[must_use]
     pub fn name(&self) -> String {
         self.brokers.join(",")
     }
@@ -22,22 +21,8 @@ impl From<&KafkaConfig> for KafkaConfig {
 }
 
 /// Nothing but the brokers.
-impl From<&[String]> for KafkaConfig {
-    fn from(brokers: &[String]) -> Self {
-        Self { brokers: brokers.to_vec() }
-    }
-}
-
-/// Nothing but the brokers.
-impl From<&Vec<String>> for KafkaConfig {
-    fn from(brokers: &Vec<String>) -> Self {
-        brokers.as_slice().into()
-    }
-}
-
-/// Nothing but the brokers.
-impl<const N: usize> From<&[String; N]> for KafkaConfig {
-    fn from(brokers: &[String; N]) -> Self {
-        brokers.as_slice().into()
+impl<T: AsRef<[String]> + ?Sized> From<&T> for KafkaConfig {
+    fn from(brokers: &T) -> Self {
+        Self { brokers: brokers.as_ref().to_vec() }
     }
 }

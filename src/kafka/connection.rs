@@ -3,6 +3,7 @@
 //! A connection is used by one task, with one request in flight. A request that was cut off (an error, a time-out, a
 //! dropped future) leaves the connection unusable, so that an answer that comes late never meets a later request.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
@@ -13,7 +14,6 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::error::KafkaError;
-use super::versions;
 use super::wire::{self, WireError};
 use crate::output::counted;
 
@@ -36,27 +36,19 @@ const FIRST_READ_BYTES: usize = 64 * 1024;
 const CLIENT_ID: &str = "vitals";
 
 /// A connection to one broker.
+#[derive(Debug)]
 pub struct Connection {
     address: String,
     stream: TcpStream,
     /// What the broker offers, by API key.
-    offers: Vec<(i16, VersionRange)>,
+    offers: HashMap<i16, VersionRange>,
     next_id: i32,
     /// Set while a request is under way.
     usable: bool,
 }
 
-impl std::fmt::Debug for Connection {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Connection").field("address", &self.address).finish_non_exhaustive()
-    }
-}
-
 impl Connection {
     /// Opens a connection to `address` (`host:port`) and asks which versions the broker speaks.
-    ///
-    /// # Errors
-    /// Nothing listens there, it does not answer within [`CONNECT_LIMIT`], or it does not speak Kafka.
     pub async fn open(address: &str) -> Result<Self, KafkaError> {
         timeout(CONNECT_LIMIT, Self::open_unlimited(address)).await.unwrap_or_else(|_| {
             Err(KafkaError::TimedOut { address: address.to_owned(), what: "a connection", limit: CONNECT_LIMIT })
@@ -68,64 +60,48 @@ impl Connection {
         let stream = TcpStream::connect(address).await.map_err(broken)?;
         // Small requests must not wait for the acknowledgement of earlier ones.
         stream.set_nodelay(true).map_err(broken)?;
-        let mut connection = Self { address: address.to_owned(), stream, offers: Vec::new(), next_id: 0, usable: true };
+        let mut connection =
+            Self { address: address.to_owned(), stream, offers: HashMap::new(), next_id: 0, usable: true };
         let answer: ApiVersionsResponse = connection.exchange(&ApiVersionsRequest::default(), 0).await?;
-        let offer = |api: &kafka_protocol::messages::api_versions_response::ApiVersion| {
-            (api.api_key, VersionRange { min: api.min_version, max: api.max_version })
-        };
-        connection.offers = answer.api_keys.iter().map(offer).collect();
+        for api in answer.api_keys {
+            connection.offers.insert(api.api_key, VersionRange { min: api.min_version, max: api.max_version });
+        }
         Ok(connection)
     }
 
-    /// The broker's address.
-    #[must_use]
-    pub fn address(&self) -> &str {
-        &self.address
-    }
-
     /// Whether the connection can take a request.
-    #[must_use]
     pub fn is_usable(&self) -> bool {
         self.usable
     }
 
     /// Sends `request` and waits for its response, within [`REQUEST_LIMIT`].
-    ///
-    /// # Errors
-    /// The connection broke, the broker was silent, or what it said was not understood. Error codes inside of the
-    /// response are the caller's.
     pub async fn call<R: Request>(&mut self, request: &R) -> Result<R::Response, KafkaError> {
         self.call_within(request, REQUEST_LIMIT).await
     }
 
     /// Like [`call`](Self::call) with a limit of its own, for requests that wait at the broker.
-    ///
-    /// # Errors
-    /// As [`call`](Self::call).
     pub async fn call_within<R: Request>(&mut self, request: &R, limit: Duration) -> Result<R::Response, KafkaError> {
         self.call_up_to(request, i16::MAX, limit).await
     }
 
     /// Like [`call_within`](Self::call_within) in a version of at most `max`, for requests that lack what newer versions
     /// need.
-    ///
-    /// # Errors
-    /// As [`call`](Self::call).
     pub(super) async fn call_up_to<R: Request>(
         &mut self,
         request: &R,
         max: i16,
         limit: Duration,
     ) -> Result<R::Response, KafkaError> {
-        let version = self.version::<R>()?.min(max);
+        let unsupported = || KafkaError::Unsupported { address: self.address.clone(), what: wire::name(R::KEY) };
+        let version = self.common_version(R::KEY).ok_or_else(unsupported)?.min(max);
         timeout(limit, self.exchange(request, version)).await.unwrap_or_else(|_| {
-            Err(KafkaError::TimedOut { address: self.address.clone(), what: versions::name(R::KEY), limit })
+            Err(KafkaError::TimedOut { address: self.address.clone(), what: wire::name(R::KEY), limit })
         })
     }
 
     /// The versions in which the broker answers a request, where it does.
     pub(super) fn offer(&self, key: i16) -> Option<&VersionRange> {
-        self.offers.iter().find(|(offered, _)| *offered == key).map(|(_, range)| range)
+        self.offers.get(&key)
     }
 
     /// Whether both sides speak a request in a common version.
@@ -135,25 +111,20 @@ impl Connection {
 
     /// The highest version of a request that both sides speak.
     fn common_version(&self, key: i16) -> Option<i16> {
-        let both = self.offer(key).map(|theirs| versions::spoken(key).intersect(theirs));
+        let both = self.offer(key).map(|theirs| wire::spoken(key).intersect(theirs));
         both.filter(|both| !both.is_empty()).map(|both| both.max)
-    }
-
-    fn version<R: Request>(&self) -> Result<i16, KafkaError> {
-        self.common_version(R::KEY)
-            .ok_or_else(|| KafkaError::Unsupported { address: self.address.clone(), what: versions::name(R::KEY) })
     }
 
     async fn exchange<R: Request>(&mut self, request: &R, version: i16) -> Result<R::Response, KafkaError> {
         if !self.usable {
-            return Err(self.broken(std::io::ErrorKind::NotConnected.into()));
+            return Err(self.io_error(std::io::ErrorKind::NotConnected.into()));
         }
         self.usable = false;
         let id = self.next_id;
         self.next_id = self.next_id.wrapping_add(1);
         let frame = self.encode(request, version, id)?;
-        self.stream.write_all(&frame).await.map_err(|source| self.broken(source))?;
-        let is_fetch = R::KEY == versions::api_key(ApiKey::Fetch);
+        self.stream.write_all(&frame).await.map_err(|source| self.io_error(source))?;
+        let is_fetch = R::KEY == wire::api_key(ApiKey::Fetch);
         let answer = self.read_frame(if is_fetch { MAX_FETCH_BYTES } else { MAX_ANSWER_BYTES }).await?;
         let response = self.decode::<R>(answer, version, id)?;
         self.usable = true;
@@ -171,8 +142,9 @@ impl Connection {
         header
             .encode(&mut frame, R::header_version(version))
             .and_then(|()| request.encode(&mut frame, version))
-            .map_err(|error| self.strange(format!("our {} cannot be written: {error}", versions::name(R::KEY))))?;
-        let length = i32::try_from(frame.len() - 4).map_err(|_| self.strange("our request is too long".into()))?;
+            .map_err(|error| self.protocol_error(format!("our {} cannot be written: {error}", wire::name(R::KEY))))?;
+        let length =
+            i32::try_from(frame.len() - 4).map_err(|_| self.protocol_error("our request is too long".into()))?;
         if let Some(prefix) = frame.first_chunk_mut::<4>() {
             *prefix = length.to_be_bytes();
         }
@@ -180,18 +152,18 @@ impl Connection {
     }
 
     async fn read_frame(&mut self, limit: usize) -> Result<Bytes, KafkaError> {
-        let length = self.stream.read_i32().await.map_err(|source| self.broken(source))?;
+        let length = self.stream.read_i32().await.map_err(|source| self.io_error(source))?;
         let length = usize::try_from(length)
             .ok()
             .filter(|length| *length <= limit)
-            .ok_or_else(|| self.strange(format!("a response of {length} bytes")))?;
+            .ok_or_else(|| self.protocol_error(format!("a response of {length} bytes")))?;
         // Grows with what arrives, not with what was announced.
         let mut frame = BytesMut::with_capacity(length.min(FIRST_READ_BYTES));
         while frame.len() < length {
             let room = length - frame.len();
             let read = (&mut self.stream).take(u64::try_from(room).unwrap_or(u64::MAX)).read_buf(&mut frame).await;
-            if read.map_err(|source| self.broken(source))? == 0 {
-                return Err(self.broken(std::io::ErrorKind::UnexpectedEof.into()));
+            if read.map_err(|source| self.io_error(source))? == 0 {
+                return Err(self.io_error(std::io::ErrorKind::UnexpectedEof.into()));
             }
         }
         Ok(frame.freeze())
@@ -200,24 +172,25 @@ impl Connection {
     fn decode<R: Request>(&self, mut answer: Bytes, version: i16, id: i32) -> Result<R::Response, KafkaError> {
         // The list of versions is asked for before anything is agreed, so its header is always the oldest.
         let header_version =
-            if R::KEY == versions::api_key(ApiKey::ApiVersions) { 0 } else { R::Response::header_version(version) };
-        let unread = |error: WireError| self.strange(format!("{}: {error}", versions::name(R::KEY)));
+            if R::KEY == wire::api_key(ApiKey::ApiVersions) { 0 } else { R::Response::header_version(version) };
+        let unread = |error: WireError| self.protocol_error(format!("{}: {error}", wire::name(R::KEY)));
         let header = wire::response_header(&mut answer, header_version).map_err(unread)?;
         if header.correlation_id != id {
-            return Err(self.strange(format!("answer {} to request {id}", header.correlation_id)));
+            return Err(self.protocol_error(format!("answer {} to request {id}", header.correlation_id)));
         }
         let response = wire::response::<R>(&mut answer, version).map_err(unread)?;
         if answer.has_remaining() {
-            return Err(self.strange(format!("{} behind the answer", counted(answer.remaining(), "byte"))));
+            return Err(self.protocol_error(format!("{} behind the answer", counted(answer.remaining(), "byte"))));
         }
         Ok(response)
     }
 
-    fn broken(&self, source: std::io::Error) -> KafkaError {
+    fn io_error(&self, source: std::io::Error) -> KafkaError {
         KafkaError::Io { address: self.address.clone(), source }
     }
 
-    fn strange(&self, what: String) -> KafkaError {
+    /// What the broker said is not understood.
+    pub(super) fn protocol_error(&self, what: String) -> KafkaError {
         KafkaError::Protocol { address: self.address.clone(), what }
     }
 }

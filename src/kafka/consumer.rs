@@ -33,15 +33,18 @@ pub struct Consumer {
 impl Consumer {
     /// Makes first contact, checks that the topic is there, and begins to join the group. Partitions of which the
     /// group has committed nothing are read from `from`.
-    ///
-    /// # Errors
-    /// Kafka cannot be reached within [`FIRST_CONTACT_LIMIT`](super::cluster::FIRST_CONTACT_LIMIT), the topic does not
-    /// exist, or the group's members speak [another protocol](KafkaError::OtherProtocol).
+    /// A group whose members speak [another protocol](KafkaError::OtherProtocol) is not joined.
     pub async fn join(kafka: impl Into<KafkaConfig>, config: MemberConfig, from: Place) -> Result<Self, KafkaError> {
         let kafka = kafka.into();
         let mut cluster = Cluster::connect(&kafka).await?;
         cluster.leaders(&config.topic).await?;
-        ensure_joinable(&mut cluster, &config.group).await?;
+        // Kafka would take a classic member into a group of the newer protocol, and give it partitions in its own way. A
+        // coordinator that cannot tell now is asked again by the join.
+        if let Ok(coordinator) = cluster.coordinator_node(&config.group).await
+            && let Ok(described) = admin::describe(coordinator, &config.group).await
+        {
+            described.ensure_joinable(&config.group)?;
+        }
         let (commands, taken) = mpsc::channel(CHANNEL_EVENTS);
         let (told, events) = mpsc::channel(CHANNEL_EVENTS);
         let (read, records) = mpsc::channel(CHANNEL_CHUNKS);
@@ -70,16 +73,6 @@ impl Consumer {
             _ => KafkaError::Protocol { address: "the group".into(), what: "the member ended by itself".into() },
         }
     }
-}
-
-/// Kafka would take a classic member into a group of the newer protocol, and give it partitions in its own way.
-async fn ensure_joinable(cluster: &mut Cluster, group: &str) -> Result<(), KafkaError> {
-    let described = async {
-        let coordinator = cluster.coordinator(group).await?;
-        admin::describe(cluster.node(coordinator).await?, group).await
-    };
-    // A coordinator that cannot tell now is asked again by the join.
-    described.await.map_or(Ok(()), |described| described.ensure_joinable(group))
 }
 
 impl Source for Consumer {

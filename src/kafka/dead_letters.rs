@@ -1,7 +1,6 @@
 //! Keeps dead letters in a topic of their own, byte for byte.
 //!
-//! Over our own connection, because a letter repeats whatever headers a record had, which rskafka's map of texts
-//! cannot hold. What the topic takes is somebody else's choice: what it does not take as it is goes into it in parts.
+//! What the topic takes is somebody else's choice: what it does not take as it is goes into it in parts.
 
 use std::collections::BTreeMap;
 use std::slice;
@@ -13,9 +12,10 @@ use super::admin::{self, TopicSpec, dead_letter_bytes, dead_letter_topic};
 use super::append::{LARGE_BATCH_BYTES, append_batch};
 use super::cluster::{Cluster, Leaders};
 use super::config::KafkaConfig;
+use super::connection::REQUEST_LIMIT;
 use super::error::KafkaError;
 use super::topic_settings::{self, Taking};
-use super::{letter, records};
+use super::{dead_letter, records};
 use crate::advice::Advice as _;
 use crate::pipeline::dead_letters::{DeadLetter, DeadLetters};
 use crate::record::{Header, Record};
@@ -31,13 +31,12 @@ pub struct DeadLetterTopic {
 
 impl DeadLetterTopic {
     /// The dead letters of the topic `source`. Nothing is asked of the brokers before the first letter.
-    #[must_use]
     pub fn of(source: &str, kafka: impl Into<KafkaConfig>) -> Self {
         Self { source: source.to_owned(), kafka: kafka.into(), writer: Mutex::new(None) }
     }
 }
 
-/// Why dead letters are not kept yet, with what mends it where the brokers have refused them.
+/// Why dead letters are not kept yet, with the fix where the brokers have refused them.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}{fix}", fix = fix(.0))]
 pub struct NotKept(
@@ -62,9 +61,9 @@ impl DeadLetters for DeadLetterTopic {
             Some(writer) => writer,
             None => Writer::connect(&self.source, &self.kafka).await?,
         };
-        let told = writer.keep(letters).await?;
+        let report = writer.keep(letters).await?;
         *slot = Some(writer);
-        Ok(told)
+        Ok(report)
     }
 }
 
@@ -107,20 +106,20 @@ impl Writer {
         Ok(Self { source: source.to_owned(), topic, cluster, leaders, is_compacted, max_bytes })
     }
 
-    /// Keeps letters, and tells of one that is there in parts.
+    /// Keeps letters, and reports one that is there in parts.
     async fn keep(&mut self, letters: &[DeadLetter]) -> Result<Option<String>, KafkaError> {
         let count = i32::try_from(self.leaders.count()).unwrap_or(i32::MAX).max(1);
         let mut by_partition: BTreeMap<i32, Vec<&DeadLetter>> = BTreeMap::new();
         for letter in letters {
             by_partition.entry(letter.partition.rem_euclid(count)).or_default().push(letter);
         }
-        let mut told = None;
+        let mut report = None;
         for (partition, letters) in by_partition {
             let mut waiting = vec![letters.as_slice()];
             while let Some(next) = waiting.pop() {
                 match next {
                     _ if self.keep_whole(partition, next).await? => {}
-                    [letter] => told = self.keep_in_parts(partition, letter).await?.or(told),
+                    [letter] => report = self.keep_in_parts(partition, letter).await?.or(report),
                     several => {
                         let (first, second) = several.split_at(several.len() / 2);
                         waiting.extend([second, first]);
@@ -128,47 +127,52 @@ impl Writer {
                 }
             }
         }
-        Ok(told)
+        Ok(report)
     }
 
     /// Keeps letters as one batch; `false` where the topic does not take it, so that nothing of it is there.
     async fn keep_whole(&mut self, partition: i32, letters: &[&DeadLetter]) -> Result<bool, KafkaError> {
-        if self.is_compacted || letters.iter().any(|letter| letter::would_be_misread(&letter.record)) {
+        if self.is_compacted || letters.iter().any(|letter| dead_letter::would_be_misread(&letter.record)) {
             return Ok(false);
         }
-        let records: Vec<_> = letters.iter().map(|letter| self.address(letter)).collect();
+        // What was read, then where from and why.
+        let record = |letter: &&DeadLetter| {
+            let mut record = letter.record.clone();
+            record.headers.extend(self.marks(letter));
+            record
+        };
+        let records: Vec<_> = letters.iter().map(record).collect();
         let batch = records::encode(&records, LARGE_BATCH_BYTES);
         if batch.len() > self.max_bytes {
             return Ok(false);
         }
         match self.append(partition, batch).await {
-            Err(KafkaError::Refused { code, .. }) if is_for_what_it_is(code) => Ok(false),
+            // For what is in it, so that it never passes as it is.
+            Err(KafkaError::Refused { code, .. })
+                if is_too_large(code)
+                    || matches!(code, ResponseError::InvalidRecord | ResponseError::InvalidTimestamp) =>
+            {
+                Ok(false)
+            }
             done => done.map(|()| true),
         }
     }
 
-    /// The letter as a record: what was read, then where from and why.
-    fn address(&self, letter: &DeadLetter) -> Record {
-        let mut record = letter.record.clone();
-        record.headers.extend(self.marks(letter));
-        record
-    }
-
-    fn marks(&self, letter: &DeadLetter) -> [Header; letter::MARKS] {
-        letter::headers(letter.reject.code(), &self.source, letter.partition, letter.record.offset)
+    fn marks(&self, letter: &DeadLetter) -> [Header; dead_letter::MARKS] {
+        dead_letter::headers(letter.reject.code(), &self.source, letter.partition, letter.record.offset)
     }
 
     async fn keep_in_parts(&mut self, partition: i32, letter: &DeadLetter) -> Result<Option<String>, KafkaError> {
         let whole = records::encode(slice::from_ref(&letter.record), LARGE_BATCH_BYTES);
         let mut refusal = KafkaError::refused(self.what(), ResponseError::MessageTooLarge);
-        while let Some(parts) = letter::cut(&whole, &self.marks(letter), self.max_bytes) {
+        while let Some(parts) = dead_letter::cut(&whole, &self.marks(letter), self.max_bytes) {
             match self.append_each(partition, &parts).await {
-                // The brokers have not told their limit, or measure in another way.
+                // The brokers have not report their limit, or measure in another way.
                 Err(error @ KafkaError::Refused { code, .. }) if is_too_large(code) => {
                     refusal = error;
                     self.max_bytes /= 2;
                 }
-                done => return done.map(|()| self.told(letter, parts.len())),
+                done => return done.map(|()| self.report(letter, parts.len())),
             }
         }
         Err(refusal)
@@ -183,14 +187,15 @@ impl Writer {
 
     async fn append(&mut self, partition: i32, batch: bytes::Bytes) -> Result<(), KafkaError> {
         let what = self.what();
-        append_batch(&mut self.cluster, &self.leaders, &self.topic, partition, batch, &what).await
+        let leader = self.cluster.leader(&self.leaders, partition, &what).await?;
+        append_batch(leader, &self.topic, partition, batch, &what, REQUEST_LIMIT).await
     }
 
     fn what(&self) -> String {
         format!("a dead letter in '{}'", self.topic)
     }
 
-    fn told(&self, letter: &DeadLetter, parts: usize) -> Option<String> {
+    fn report(&self, letter: &DeadLetter, parts: usize) -> Option<String> {
         let (DeadLetter { partition, record, .. }, Self { topic, source, max_bytes, .. }) = (letter, self);
         let place = format!("{partition}:{}", record.offset);
         (parts > 1).then(|| {
@@ -200,11 +205,6 @@ impl Writer {
             )
         })
     }
-}
-
-/// Whether a batch was refused for what is in it, so that it never passes as it is.
-fn is_for_what_it_is(code: ResponseError) -> bool {
-    is_too_large(code) || matches!(code, ResponseError::InvalidRecord | ResponseError::InvalidTimestamp)
 }
 
 fn is_too_large(code: ResponseError) -> bool {
@@ -224,8 +224,7 @@ pub struct TakesLess {
 }
 
 impl TakesLess {
-    /// What mends it.
-    #[must_use]
+    /// What to do about it.
     pub fn fix(&self) -> String {
         let Self { topic, source_bytes, .. } = self;
         format!("set max.message.bytes of '{topic}' to {} or more", dead_letter_bytes(*source_bytes))
@@ -233,9 +232,6 @@ impl TakesLess {
 }
 
 /// Compares the limit of the topic `source` with that of its dead letters, where the brokers tell both.
-///
-/// # Errors
-/// No broker can be reached.
 pub async fn compare(cluster: &mut Cluster, source: &str) -> Result<Option<TakesLess>, KafkaError> {
     let topic = dead_letter_topic(source);
     let both = (

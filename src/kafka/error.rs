@@ -4,9 +4,11 @@ use std::io;
 use std::time::Duration;
 
 use kafka_protocol::ResponseError;
+use tokio::time::{Instant, sleep};
 
 use super::group::admin::Kind;
 use crate::advice::{Advice, Code};
+use crate::retry::Backoff;
 
 /// What to do where nothing answers.
 pub(super) const START_HINT: &str = "run `vitals up` and choose it with --profile embedded, or start Kafka (cargo xtask services up, or docker compose \
@@ -14,106 +16,53 @@ pub(super) const START_HINT: &str = "run `vitals up` and choose it with --profil
 
 /// What went wrong, and on what.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "each message names its fields")]
 pub enum KafkaError {
     /// None of the addresses answered.
     #[error("cannot reach Kafka at {brokers}: {reason}")]
-    Unreachable {
-        /// The addresses that were tried, separated by commas.
-        brokers: String,
-        /// What each of them did, or the one of them that tells most.
-        reason: String,
-    },
+    Unreachable { brokers: String, reason: String },
     /// A connection could not be opened, or broke.
     #[error("the connection to the broker at {address} broke")]
     Io {
-        /// The broker's address.
         address: String,
-        /// What the operating system said.
         #[source]
         source: io::Error,
     },
     /// A broker did not answer in time. Its connection is closed: a late answer must not meet a later request.
     #[error("the broker at {address} did not answer {what} within {limit:?}")]
-    TimedOut {
-        /// The broker's address.
-        address: String,
-        /// The request.
-        what: &'static str,
-        /// The limit that passed.
-        limit: Duration,
-    },
+    TimedOut { address: String, what: &'static str, limit: Duration },
     /// What answered does not speak the Kafka protocol, or broke it.
     #[error("what answers at {address} does not speak the Kafka protocol as expected ({what})")]
-    Protocol {
-        /// The address.
-        address: String,
-        /// What was wrong with it.
-        what: String,
-    },
+    Protocol { address: String, what: String },
     /// The broker does not have this request in a version that we speak.
     #[error("the broker at {address} does not offer {what} in a version that is spoken here")]
-    Unsupported {
-        /// The broker's address.
-        address: String,
-        /// The request.
-        what: &'static str,
-    },
+    Unsupported { address: String, what: &'static str },
     /// The broker refused a request.
     #[error("Kafka refused {what}: {code}{detail}")]
     Refused {
-        /// The request, and on what.
         what: String,
-        /// Kafka's error.
         code: ResponseError,
         /// What the broker says beyond the code, behind `: `.
         detail: String,
     },
     /// The topic does not exist.
     #[error("the topic '{topic}' does not exist")]
-    NoTopic {
-        /// The topic.
-        topic: String,
-    },
+    NoTopic { topic: String },
     /// The topic has no such partition.
     #[error("the topic '{topic}' has no partition {partition}")]
-    NoPartition {
-        /// The topic.
-        topic: String,
-        /// The partition.
-        partition: i32,
-        /// How many partitions it has.
-        count: usize,
-    },
+    NoPartition { topic: String, partition: i32, count: usize },
     /// The consumer group does not exist.
     #[error("the consumer group '{group}' does not exist")]
-    NoGroup {
-        /// The group.
-        group: String,
-    },
+    NoGroup { group: String },
     /// Somebody is in the consumer group.
     #[error("the consumer group '{group}' has members: {}", named(members))]
-    GroupInUse {
-        /// The group.
-        group: String,
-        /// Its members, by their instance ids where they have one; none where they cannot be asked for.
-        members: Vec<String>,
-    },
+    GroupInUse { group: String, members: Vec<String> },
     /// The group's members do not speak the classic protocol.
     #[error("'{group}' is a group of Kafka's {} protocol, which is not spoken here", protocol(kind))]
-    OtherProtocol {
-        /// The group.
-        group: String,
-        /// What its members speak.
-        kind: Kind,
-    },
+    OtherProtocol { group: String, kind: Kind },
     /// Another process took this member's static instance id.
     #[error("another member took the instance id '{instance_id}' in the group '{group}'")]
-    Fenced {
-        /// The group.
-        group: String,
-        /// The instance id.
-        instance_id: String,
-    },
+    Fenced { group: String, instance_id: String },
 }
 
 impl KafkaError {
@@ -123,7 +72,6 @@ impl KafkaError {
     }
 
     /// Whether asking again later can help: another broker may lead, the broker may be back.
-    #[must_use]
     pub fn is_passing(&self) -> bool {
         match self {
             Self::Unreachable { .. } | Self::Io { .. } | Self::TimedOut { .. } => true,
@@ -167,6 +115,27 @@ impl Advice for KafkaError {
             Self::Fenced { .. } => "give each running member its own --instance-id".into(),
             Self::Refused { code, .. } => return refusal_hint(*code),
         })
+    }
+}
+
+/// Attempts, for which there is so much time.
+pub(super) struct Attempts {
+    deadline: Instant,
+    backoff: Backoff,
+}
+
+impl Attempts {
+    pub(super) fn within(limit: Duration) -> Self {
+        Self { deadline: Instant::now() + limit, backoff: Backoff::default() }
+    }
+
+    /// Waits before the next attempt; gives the error back where the time is over.
+    pub(super) async fn pause(&mut self, error: KafkaError) -> Result<(), KafkaError> {
+        if Instant::now() >= self.deadline {
+            return Err(error);
+        }
+        sleep(self.backoff.next_pause()).await;
+        Ok(())
     }
 }
 

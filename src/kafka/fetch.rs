@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use std::future::pending;
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures::stream::{FuturesUnordered, StreamExt};
 use kafka_protocol::ResponseError;
 use kafka_protocol::error::ParseResponseErrorCode;
@@ -18,15 +17,14 @@ use tokio::sync::mpsc;
 use tokio::time::sleep;
 use uuid::Uuid;
 
-use super::cluster::{Cluster, Leaders, Topic, topic_name};
+use super::cluster::{Cluster, Leaders, Topic, millis, topic_name};
 use super::config::KafkaConfig;
 use super::connection::{Connection, REQUEST_LIMIT};
 use super::error::KafkaError;
 use super::offsets::{self, Place};
 use super::records::{self, Decoded};
-use super::versions::LAST_FETCH_BY_NAME;
 use crate::output::counted;
-use crate::pipeline::source::{Assigned, Chunk, Fetched, Gap};
+use crate::pipeline::source::{Chunk, Fetched, Gap};
 use crate::record::Record;
 use crate::retry::Backoff;
 
@@ -35,6 +33,9 @@ const FETCH_WAIT: Duration = Duration::from_millis(500);
 /// What one fetch brings at most, of one partition or of all; a larger first batch comes whole all the same. More of it
 /// would be waiting for the store, and cost memory.
 const FETCH_BYTES: i32 = 1024 * 1024;
+
+/// The last version of a fetch that names topics by name; later ones have their ids.
+const LAST_FETCH_BY_NAME: i16 = 12;
 
 /// How often it is looked whether a partition without a leader has one again.
 const LEADER_CHECK_INTERVAL: Duration = Duration::from_secs(1);
@@ -63,18 +64,10 @@ pub(super) enum Ended {
     /// Nobody wants the records any more.
     Unwanted,
     /// The topic was deleted, and there is another one of its name.
-    AnotherTopic {
-        /// The number that marked what was fetched.
-        assignment: u64,
-    },
+    AnotherTopic { assignment: u64 },
 }
 
 impl Fetcher {
-    /// The places to begin from.
-    pub(super) fn positions(partitions: &[Assigned]) -> BTreeMap<i32, i64> {
-        partitions.iter().map(|assigned| (assigned.partition, assigned.start_offset)).collect()
-    }
-
     /// Reads until the receiver of the events is gone, or the topic.
     pub(super) async fn run(mut self) -> Ended {
         let mut backoff = Backoff::default();
@@ -110,7 +103,7 @@ impl Fetcher {
             }
         }
         self.topic_id = id;
-        let mut parts = Vec::new();
+        let mut readers = Vec::new();
         for (node, partitions) in leaders.by_node() {
             let mine: BTreeMap<i32, i64> = partitions
                 .iter()
@@ -120,10 +113,10 @@ impl Fetcher {
             if !mine.is_empty()
                 && let Ok(leader) = cluster.take_node(node).await
             {
-                parts.push(Part { leader, topic_id: id, positions: mine, turn: 0 });
+                readers.push(LeaderReader { leader, topic_id: id, positions: mine, turn: 0 });
             }
         }
-        let missing = self.positions.len() - parts.iter().map(|part| part.positions.len()).sum::<usize>();
+        let missing = self.positions.len() - readers.iter().map(|reader| reader.positions.len()).sum::<usize>();
         let look_again = async {
             if missing == 0 {
                 pending::<()>().await;
@@ -132,13 +125,13 @@ impl Fetcher {
             let what = format!("reading {} of the topic '{}'", counted(missing, "partition"), self.topic);
             Err(KafkaError::refused(what, ResponseError::LeaderNotAvailable))
         };
-        let mut running: FuturesUnordered<_> = parts.iter_mut().map(|part| part.run(self)).collect();
+        let mut running: FuturesUnordered<_> = readers.iter_mut().map(|reader| reader.run(self)).collect();
         let outcome = tokio::select! {
             Some(outcome) = running.next() => outcome,
             outcome = look_again => outcome,
         };
         drop(running);
-        let positions: Vec<_> = parts.into_iter().flat_map(|part| part.positions).collect();
+        let positions: Vec<_> = readers.into_iter().flat_map(|reader| reader.positions).collect();
         self.positions.extend(positions);
         outcome.map(|()| Ended::Unwanted)
     }
@@ -147,13 +140,11 @@ impl Fetcher {
     /// the old one, and says so. `None` where nobody wants to know any more.
     async fn begin_anew(&mut self, cluster: &mut Cluster, leaders: &Leaders) -> Result<Option<()>, KafkaError> {
         let starts = offsets::find(cluster, &self.topic, leaders, Place::Earliest).await?;
-        let ends: BTreeMap<i32, i64> =
-            offsets::find(cluster, &self.topic, leaders, Place::Latest).await?.into_iter().collect();
+        let ends = offsets::find(cluster, &self.topic, leaders, Place::Latest).await?;
         // A partition without a leader begins at 0 too; where that is gone, the fetch will find out.
-        let mut fresh: BTreeMap<i32, i64> = leaders.0.iter().map(|(partition, _)| (*partition, 0)).collect();
+        let mut fresh: BTreeMap<i32, i64> = leaders.partitions().map(|partition| (partition, 0)).collect();
         fresh.extend(starts);
-        for (partition, found) in &fresh {
-            let (partition, found) = (*partition, *found);
+        for (&partition, &found) in &fresh {
             let wanted = self.positions.get(&partition).copied().unwrap_or(found);
             let end_offset = ends.get(&partition).copied().unwrap_or(found);
             let gap = Fetched::Gap(Gap { assignment: self.assignment, partition, wanted, found, end_offset });
@@ -199,7 +190,7 @@ pub(super) async fn page(
 }
 
 /// The partitions that one broker leads.
-struct Part {
+struct LeaderReader {
     leader: Connection,
     topic_id: Uuid,
     positions: BTreeMap<i32, i64>,
@@ -208,7 +199,7 @@ struct Part {
     turn: usize,
 }
 
-impl Part {
+impl LeaderReader {
     async fn run(&mut self, fetcher: &Fetcher) -> Result<(), KafkaError> {
         loop {
             let request = self.request(&fetcher.topic);
@@ -240,7 +231,7 @@ impl Part {
             .with_topic_id(self.topic_id)
             .with_partitions(in_turn.map(wanted).collect());
         FetchRequest::default()
-            .with_max_wait_ms(i32::try_from(FETCH_WAIT.as_millis()).unwrap_or(i32::MAX))
+            .with_max_wait_ms(millis(FETCH_WAIT))
             .with_min_bytes(1)
             .with_max_bytes(FETCH_BYTES)
             .with_topics(vec![of_topic])
@@ -254,42 +245,30 @@ impl Part {
             Some(ResponseError::OffsetOutOfRange) => return self.find_again(fetcher, partition).await,
             Some(code) => return Err(KafkaError::refused(format!("a fetch of partition {partition}"), code)),
         }
-        let end_offset = data.high_watermark;
-        let event = self.decode(fetcher, partition, data.records.unwrap_or_default(), end_offset)?;
-        let Some((next_offset, event)) = event else { return Ok(Some(())) };
-        if fetcher.events.send(event).await.is_err() {
+        let Some(from) = self.positions.get(&partition).copied() else { return Ok(Some(())) };
+        let (assignment, end_offset) = (fetcher.assignment, data.high_watermark);
+        let batches = data.records.unwrap_or_default();
+        let is_empty = batches.is_empty();
+        let Decoded { records, next_offset } = records::decode(batches, from);
+        let Some(next_offset) = next_offset else {
+            let cut = || self.leader.protocol_error("a fetch without one whole record batch".to_owned());
+            return if is_empty { Ok(Some(())) } else { Err(cut()) };
+        };
+        let chunk = Chunk { assignment, partition, records, next_offset, end_offset };
+        if fetcher.events.send(Fetched::Chunk(chunk)).await.is_err() {
             return Ok(None);
         }
         self.positions.insert(partition, next_offset);
         Ok(Some(()))
     }
 
-    fn decode(
-        &self,
-        fetcher: &Fetcher,
-        partition: i32,
-        data: Bytes,
-        end_offset: i64,
-    ) -> Result<Option<(i64, Fetched)>, KafkaError> {
-        let Some(from) = self.positions.get(&partition).copied() else { return Ok(None) };
-        let empty = data.is_empty();
-        let decoded = records::decode(data, from);
-        let Some(next_offset) = decoded.next_offset else {
-            let what = "a fetch without one whole record batch".to_owned();
-            let strange = KafkaError::Protocol { address: self.leader.address().to_owned(), what };
-            return if empty { Ok(None) } else { Err(strange) };
-        };
-        let (assignment, records) = (fetcher.assignment, decoded.records);
-        Ok(Some((next_offset, Fetched::Chunk(Chunk { assignment, partition, records, next_offset, end_offset }))))
-    }
-
     /// The log does not hold the wanted offset. Goes on at its earliest record, so that nothing that is there is
     /// skipped, and says what is missing.
     async fn find_again(&mut self, fetcher: &Fetcher, partition: i32) -> Result<Option<()>, KafkaError> {
-        let earliest = offsets::list(&mut self.leader, &fetcher.topic, &[partition], Place::Earliest).await?;
-        let Some((_, found)) = earliest.first().copied() else { return Ok(Some(())) };
-        let latest = offsets::list(&mut self.leader, &fetcher.topic, &[partition], Place::Latest).await?;
-        let end_offset = latest.first().map_or(found, |(_, end)| *end);
+        let earliest = offsets::find_at(&mut self.leader, &fetcher.topic, vec![partition], Place::Earliest).await?;
+        let Some(found) = earliest.get(&partition).copied() else { return Ok(Some(())) };
+        let latest = offsets::find_at(&mut self.leader, &fetcher.topic, vec![partition], Place::Latest).await?;
+        let end_offset = latest.get(&partition).copied().unwrap_or(found);
         let wanted = self.positions.insert(partition, found).unwrap_or(found);
         let gap = Fetched::Gap(Gap { assignment: fetcher.assignment, partition, wanted, found, end_offset });
         Ok(fetcher.events.send(gap).await.ok())

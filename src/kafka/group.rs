@@ -1,17 +1,14 @@
 //! Consumer groups: the classic protocol, so that Java, librdkafka and kafka-python members can be in the same group.
 //!
-//! [`membership`] decides, `driver` does: the first takes events and gives steps, without a socket or a clock; the
+//! `membership` decides, `driver` does: the first takes events and gives steps, without a socket or a clock; the
 //! second holds the timers, and speaks with the `coordinator`. [`assignor`] shares out partitions where we lead.
-//! [`subscription`] is what members tell each other, [`admin`] what operators ask of any group;
-//! `newer` knows those of other protocols.
+//! [`subscription`] is what members tell each other, [`admin`] what operators ask of any group.
 
 pub mod admin;
 pub mod assignor;
 pub(super) mod coordinator;
 pub(super) mod driver;
-pub mod forget;
-pub mod membership;
-mod newer;
+mod membership;
 pub mod subscription;
 
 use std::time::Duration;

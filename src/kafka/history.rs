@@ -7,15 +7,13 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use kafka_protocol::ResponseError;
-use tokio::time::{Instant, sleep};
 
 use super::cluster::{Cluster, Leaders};
-use super::error::KafkaError;
+use super::error::{Attempts, KafkaError};
 use super::fetch;
 use super::offsets::{self, Place};
 use super::records::Decoded;
 use crate::record::Record;
-use crate::retry::Backoff;
 
 /// What the fetches of all partitions together may hold, before they are decompressed.
 const HELD_BYTES: usize = 8 * 1024 * 1024;
@@ -44,18 +42,11 @@ impl Stretch {
 }
 
 /// Everything that `topic` holds now, partition by partition.
-///
-/// # Errors
-/// There is no such topic, or one of its partitions has no leader that answers: what would be left out could be what is
-/// looked for.
 pub async fn everything(cluster: &mut Cluster, topic: &str) -> Result<Vec<Stretch>, KafkaError> {
-    let deadline = Instant::now() + LEADER_LIMIT;
-    let mut backoff = Backoff::default();
+    let mut attempts = Attempts::within(LEADER_LIMIT);
     loop {
         match try_everything(cluster, topic).await {
-            Err(error @ KafkaError::Refused { .. }) if error.is_passing() && Instant::now() < deadline => {
-                sleep(backoff.next_pause()).await;
-            }
+            Err(error @ KafkaError::Refused { .. }) if error.is_passing() => attempts.pause(error).await?,
             outcome => return outcome,
         }
     }
@@ -69,9 +60,9 @@ async fn try_everything(cluster: &mut Cluster, topic: &str) -> Result<Vec<Stretc
     }
     let starts = offsets::find(cluster, topic, &leaders, Place::Earliest).await?;
     let ends = offsets::find(cluster, topic, &leaders, Place::Latest).await?;
-    let whole = |((partition, start), (_, end)): ((i32, i64), (i32, i64))| Stretch { partition, start, end };
     // Both come for every partition that has a leader, in order.
-    Ok(starts.into_iter().zip(ends).map(whole).collect())
+    let both = starts.into_iter().zip(ends.into_values());
+    Ok(both.map(|((partition, start), end)| Stretch { partition, start, end }).collect())
 }
 
 /// The records of some stretches of a topic.
@@ -81,21 +72,18 @@ pub struct History<'a> {
     topic: &'a str,
     leaders: Leaders,
     page_bytes: i32,
-    strands: Vec<Strand>,
+    cursors: Vec<Cursor>,
 }
 
 /// What is left of one stretch: first what is held of it, then what is still to be fetched.
 #[derive(Debug)]
-struct Strand {
+struct Cursor {
     stretch: Stretch,
     held: VecDeque<Record>,
 }
 
 impl<'a> History<'a> {
     /// The records of these `stretches` of `topic`.
-    ///
-    /// # Errors
-    /// There is no such topic, or no broker can be reached.
     pub async fn open(
         cluster: &'a mut Cluster,
         topic: &'a str,
@@ -104,68 +92,58 @@ impl<'a> History<'a> {
         let leaders = cluster.leaders(topic).await?;
         let share = HELD_BYTES / stretches.len().max(1);
         let page_bytes = i32::try_from(share).unwrap_or(i32::MAX).clamp(*PAGE_BYTES.start(), *PAGE_BYTES.end());
-        let strand = |stretch: &Stretch| Strand { stretch: *stretch, held: VecDeque::new() };
-        Ok(Self { cluster, topic, leaders, page_bytes, strands: stretches.iter().map(strand).collect() })
+        let cursors = stretches.iter().map(|stretch| Cursor { stretch: *stretch, held: VecDeque::new() }).collect();
+        Ok(Self { cluster, topic, leaders, page_bytes, cursors })
     }
 
     /// The next record, with its partition; `None` at the end.
-    ///
-    /// # Errors
-    /// A leader cannot be reached for some time, or refuses.
     pub async fn next(&mut self) -> Result<Option<(i32, Record)>, KafkaError> {
-        for at in 0..self.strands.len() {
-            while let Some(wanted) = self.strands.get(at).and_then(Strand::wanted) {
+        for at in 0..self.cursors.len() {
+            while let Some(wanted) = self.cursors.get(at).and_then(Cursor::wanted) {
                 let page = self.read(wanted).await?;
-                if let Some(strand) = self.strands.get_mut(at) {
-                    strand.take(page);
+                if let Some(cursor) = self.cursors.get_mut(at) {
+                    cursor.take(page);
                 }
             }
         }
-        self.strands.retain(|strand| !strand.held.is_empty());
-        let by_time = |strand: &&mut Strand| (strand.head_ms(), strand.stretch.partition);
-        let first = self.strands.iter_mut().min_by_key(by_time);
-        Ok(first.and_then(|strand| Some((strand.stretch.partition, strand.held.pop_front()?))))
+        self.cursors.retain(|cursor| !cursor.held.is_empty());
+        let by_time = |cursor: &&mut Cursor| (cursor.head_ms(), cursor.stretch.partition);
+        let first = self.cursors.iter_mut().min_by_key(by_time);
+        Ok(first.and_then(|cursor| Some((cursor.stretch.partition, cursor.held.pop_front()?))))
     }
 
     /// Reads on; a leader that moves is an everyday event.
     async fn read(&mut self, wanted: Stretch) -> Result<Decoded, KafkaError> {
-        let deadline = Instant::now() + LEADER_LIMIT;
-        let mut backoff = Backoff::default();
+        let mut attempts = Attempts::within(LEADER_LIMIT);
         loop {
-            let error = match self.try_read(wanted).await {
-                Ok(page) => return Ok(page),
+            match self.try_read(wanted).await {
                 Err(KafkaError::Refused { code: ResponseError::OffsetOutOfRange, .. }) => {
                     return self.skip(wanted).await;
                 }
-                Err(error) => error,
-            };
-            if !error.is_passing() || Instant::now() >= deadline {
-                return Err(error);
+                Err(error) if error.is_passing() => attempts.pause(error).await?,
+                outcome => return outcome,
             }
-            sleep(backoff.next_pause()).await;
             self.leaders = self.cluster.leaders(self.topic).await?;
         }
     }
 
     async fn try_read(&mut self, wanted: Stretch) -> Result<Decoded, KafkaError> {
         let Stretch { partition, start, .. } = wanted;
-        let leader = self.leaders.0.iter().find(|(of, _)| *of == partition).and_then(|(_, leader)| *leader);
-        let leader = leader.ok_or_else(|| {
-            KafkaError::refused(format!("a fetch of partition {partition}"), ResponseError::LeaderNotAvailable)
-        })?;
-        fetch::page(self.cluster.node(leader).await?, self.topic, partition, start, self.page_bytes).await
+        let what = format!("a fetch of partition {partition}");
+        let leader = self.cluster.leader(&self.leaders, partition, &what).await?;
+        fetch::page(leader, self.topic, partition, start, self.page_bytes).await
     }
 
     /// Retention has deleted what was to be read: goes on at the first record that is left, if any is.
     async fn skip(&mut self, wanted: Stretch) -> Result<Decoded, KafkaError> {
         let starts = offsets::find(self.cluster, self.topic, &self.leaders, Place::Earliest).await?;
-        let first = starts.iter().find(|(of, _)| *of == wanted.partition).map(|(_, first)| *first);
+        let first = starts.get(&wanted.partition).copied();
         let next_offset = first.filter(|first| *first > wanted.start);
         Ok(Decoded { records: Vec::new(), next_offset })
     }
 }
 
-impl Strand {
+impl Cursor {
     /// What is to be fetched before its next record is known.
     fn wanted(&self) -> Option<Stretch> {
         (self.held.is_empty() && self.stretch.start < self.stretch.end).then_some(self.stretch)
@@ -193,9 +171,6 @@ pub struct Tail {
 }
 
 /// Finds the last `count` records of `stretches` that are `wanted`. What is between is read for it, and nothing held.
-///
-/// # Errors
-/// As [`History::next`].
 pub async fn tail(
     cluster: &mut Cluster,
     topic: &str,
@@ -249,8 +224,8 @@ mod tests {
         Record { offset, timestamp_ms, key: None, value: None, headers: Vec::new(), fault: None }
     }
 
-    fn strand(start: i64, end: i64) -> Strand {
-        Strand { stretch: Stretch { partition: 0, start, end }, held: VecDeque::new() }
+    fn cursor(start: i64, end: i64) -> Cursor {
+        Cursor { stretch: Stretch { partition: 0, start, end }, held: VecDeque::new() }
     }
 
     fn page(offsets: &[i64], next_offset: Option<i64>) -> Decoded {
@@ -259,20 +234,20 @@ mod tests {
 
     #[test]
     fn a_stretch_ends_where_it_was_to_end_however_much_a_fetch_brings() {
-        let mut strand = strand(5, 7);
-        assert_eq!(strand.wanted(), Some(strand.stretch));
-        strand.take(page(&[5, 6, 7, 8], Some(9)));
-        assert_eq!(strand.held.iter().map(|record| record.offset).collect::<Vec<_>>(), [5, 6]);
-        strand.held.clear();
-        assert_eq!(strand.wanted(), None);
+        let mut cursor = cursor(5, 7);
+        assert_eq!(cursor.wanted(), Some(cursor.stretch));
+        cursor.take(page(&[5, 6, 7, 8], Some(9)));
+        assert_eq!(cursor.held.iter().map(|record| record.offset).collect::<Vec<_>>(), [5, 6]);
+        cursor.held.clear();
+        assert_eq!(cursor.wanted(), None);
     }
 
     #[test]
     fn a_page_without_records_is_followed_by_the_next() {
-        let mut strand = strand(0, 10);
-        strand.take(page(&[], Some(4)));
-        assert_eq!(strand.wanted(), Some(Stretch { partition: 0, start: 4, end: 10 }));
-        strand.take(page(&[], None));
-        assert_eq!(strand.wanted(), None, "a log that was cut is not waited for");
+        let mut cursor = cursor(0, 10);
+        cursor.take(page(&[], Some(4)));
+        assert_eq!(cursor.wanted(), Some(Stretch { partition: 0, start: 4, end: 10 }));
+        cursor.take(page(&[], None));
+        assert_eq!(cursor.wanted(), None, "a log that was cut is not waited for");
     }
 }

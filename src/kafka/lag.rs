@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use chrono::Utc;
 
-use super::cluster::{Cluster, Leaders, Topic};
+use super::cluster::{Cluster, Topic};
+use super::connection::Connection;
 use super::error::KafkaError;
 use super::fetch;
 use super::group::admin;
@@ -41,19 +42,14 @@ pub struct Member {
 }
 
 /// Measures the lag of `group` in all partitions of `topic` that have a leader, in order.
-///
-/// # Errors
-/// [`KafkaError::NoGroup`] or [`KafkaError::NoTopic`] where there is no such thing, [`KafkaError::OtherProtocol`] of a
-/// group that commits no offsets, and whatever keeps Kafka from answering.
+/// A group that commits no offsets is refused as of [another protocol](KafkaError::OtherProtocol).
 pub async fn measure(cluster: &mut Cluster, group: &str, topic: &str) -> Result<Vec<PartitionLag>, KafkaError> {
     let Topic { id, leaders } = cluster.topic(topic).await?;
     let mut members = members(cluster, group, topic).await?;
-    let partitions: Vec<i32> = leaders.0.iter().map(|(partition, _)| *partition).collect();
-    let coordinator = cluster.coordinator(group).await?;
-    let committed = offsets::committed(cluster.node(coordinator).await?, group, topic, &partitions).await?;
+    let partitions: Vec<i32> = leaders.partitions().collect();
+    let committed = offsets::committed(cluster.coordinator_node(group).await?, group, topic, &partitions).await?;
     let committed: HashMap<i32, Committed> = committed.into_iter().map(|of| (of.position.partition, of)).collect();
-    let starts: HashMap<i32, i64> =
-        offsets::find(cluster, topic, &leaders, Place::Earliest).await?.into_iter().collect();
+    let starts = offsets::find(cluster, topic, &leaders, Place::Earliest).await?;
     let ends = offsets::find(cluster, topic, &leaders, Place::Latest).await?;
     let mut lags = Vec::with_capacity(ends.len());
     for (partition, end) in ends {
@@ -65,8 +61,10 @@ pub async fn measure(cluster: &mut Cluster, group: &str, topic: &str) -> Result<
         // What retention has deleted below the first message can be read no more.
         let next = stored.unwrap_or(start).max(start);
         let lag = (end - next).max(0);
-        let lag_seconds =
-            if lag == 0 { None } else { waiting_seconds(cluster, topic, &leaders, partition, next).await? };
+        let lag_seconds = match leaders.of(partition) {
+            Some(leader) if lag > 0 => waiting_seconds(cluster.node(leader).await?, topic, partition, next).await?,
+            _ => None,
+        };
         lags.push(PartitionLag {
             partition,
             committed,
@@ -83,28 +81,25 @@ pub async fn measure(cluster: &mut Cluster, group: &str, topic: &str) -> Result<
 
 /// Who reads which partition.
 async fn members(cluster: &mut Cluster, group: &str, topic: &str) -> Result<HashMap<i32, Member>, KafkaError> {
-    let coordinator = cluster.coordinator(group).await?;
-    let described = admin::describe(cluster.node(coordinator).await?, group).await?;
+    let described = admin::describe(cluster.coordinator_node(group).await?, group).await?;
     described.ensure_commits(group)?;
-    let of_member = |mut described: admin::Member| {
-        let partitions = described.assignment.remove(topic).unwrap_or_default();
-        let member = Member { id: described.id().to_owned(), host: described.host };
-        partitions.into_iter().map(move |partition| (partition, member.clone()))
-    };
-    Ok(described.members.into_iter().flat_map(of_member).collect())
+    let mut members = HashMap::new();
+    for member in &described.members {
+        for partition in member.assignment.get(topic).into_iter().flatten() {
+            members.insert(*partition, Member { id: member.id().to_owned(), host: member.host.clone() });
+        }
+    }
+    Ok(members)
 }
 
 /// How long the record at `offset` has been in the log, by the clocks of its sender and of this machine.
 async fn waiting_seconds(
-    cluster: &mut Cluster,
+    leader: &mut Connection,
     topic: &str,
-    leaders: &Leaders,
     partition: i32,
     offset: i64,
 ) -> Result<Option<f64>, KafkaError> {
-    let leader = leaders.0.iter().find(|(of, _)| *of == partition).and_then(|(_, leader)| *leader);
-    let Some(leader) = leader else { return Ok(None) };
-    let records = fetch::once(cluster.node(leader).await?, topic, partition, offset).await?;
+    let records = fetch::once(leader, topic, partition, offset).await?;
     let sent = records.first().and_then(|record| chrono::DateTime::from_timestamp_millis(record.timestamp_ms));
     let waited = sent.map(|sent| Utc::now().signed_duration_since(sent).as_seconds_f64());
     // A sender whose clock is ahead has not waited a negative time.

@@ -23,9 +23,6 @@ pub struct Live {
 
 impl Live {
     /// Begins at `positions`: by partition, the offset to read first.
-    ///
-    /// # Errors
-    /// There is no such topic, or no broker can be reached.
     pub async fn begin(
         cluster: &mut Cluster,
         kafka: impl Into<KafkaConfig>,

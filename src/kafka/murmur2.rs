@@ -7,14 +7,12 @@ const SEED: u32 = 0x9747_b28c;
 const MULTIPLIER: u32 = 0x5bd1_e995;
 
 /// The partition of `key` in a topic of `partitions` partitions; 0 where there are none.
-#[must_use]
 pub fn partition_of(key: &[u8], partitions: i32) -> i32 {
     // Java clears the sign bit instead of taking the absolute value.
     (murmur2(key) & i32::MAX).checked_rem(partitions).unwrap_or(0)
 }
 
 /// The hash of `key`, signed as in Java.
-#[must_use]
 pub fn murmur2(key: &[u8]) -> i32 {
     // Keys are far below 4 GiB; Java takes the length as 32 bits too.
     let length = u32::try_from(key.len()).unwrap_or(u32::MAX);

@@ -3,12 +3,13 @@
 
 use std::collections::BTreeMap;
 
+use kafka_protocol::ResponseError;
 use kafka_protocol::error::ParseResponseErrorCode;
 use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
 use kafka_protocol::messages::offset_commit_request::{OffsetCommitRequestPartition, OffsetCommitRequestTopic};
 use kafka_protocol::messages::offset_fetch_request::OffsetFetchRequestTopic;
+use kafka_protocol::messages::offset_fetch_response::OffsetFetchResponseTopic;
 use kafka_protocol::messages::{GroupId, ListOffsetsRequest, OffsetCommitRequest, OffsetFetchRequest};
-
 use uuid::Uuid;
 
 use super::cluster::{Cluster, Leaders, text, topic_name};
@@ -54,62 +55,68 @@ impl std::str::FromStr for Place {
     }
 }
 
-/// The offset of `place` in each partition that has a leader, ordered by partition. A time behind the last record gives
-/// the partition's end.
-///
-/// # Errors
-/// A leader cannot be reached, or refuses: it may have moved, which [is passing](KafkaError::is_passing).
-pub async fn find(
-    cluster: &mut Cluster,
-    topic: &str,
-    leaders: &Leaders,
-    place: Place,
-) -> Result<Vec<(i32, i64)>, KafkaError> {
-    let mut found = Vec::new();
+/// Offsets by partition.
+pub type Offsets = BTreeMap<i32, i64>;
+
+/// The offset of `place` in each partition that has a leader. A time behind the last record gives the partition's end.
+/// A leader may have moved and refuse, which [is passing](KafkaError::is_passing).
+pub async fn find(cluster: &mut Cluster, topic: &str, leaders: &Leaders, place: Place) -> Result<Offsets, KafkaError> {
+    let mut found = Offsets::new();
     for (node, partitions) in leaders.by_node() {
-        found.extend(list(cluster.node(node).await?, topic, &partitions, place).await?);
+        found.extend(find_at(cluster.node(node).await?, topic, partitions, place).await?);
     }
-    if place != Place::Latest && found.iter().any(|(_, offset)| *offset == NO_OFFSET) {
+    if place != Place::Latest && found.values().any(|offset| *offset == NO_OFFSET) {
         let ends = Box::pin(find(cluster, topic, leaders, Place::Latest)).await?;
-        let end_of = |partition| ends.iter().find(|(of, _)| *of == partition).map(|(_, end)| *end);
-        for (partition, offset) in &mut found {
-            if *offset == NO_OFFSET {
-                *offset = end_of(*partition).unwrap_or(NO_OFFSET);
-            }
+        for (partition, offset) in found.iter_mut().filter(|(_, offset)| **offset == NO_OFFSET) {
+            *offset = ends.get(partition).copied().unwrap_or(NO_OFFSET);
         }
     }
-    found.sort_unstable();
     Ok(found)
 }
 
 /// What the protocol sends where there is no such offset.
 const NO_OFFSET: i64 = -1;
 
-/// Asks one leader for the offsets of `place`.
-pub(super) async fn list(
+/// The offset of `place` in partitions that one broker leads.
+pub(super) async fn find_at(
     leader: &mut Connection,
     topic: &str,
-    partitions: &[i32],
+    partitions: Vec<i32>,
     place: Place,
-) -> Result<Vec<(i32, i64)>, KafkaError> {
-    let wanted =
+) -> Result<Offsets, KafkaError> {
+    let (found, refusal) = ask_leader(leader, &[(topic, partitions)], place).await?;
+    let found = found.into_iter().map(|((_, partition), offset)| (partition, offset)).collect();
+    refusal.map_or(Ok(found), Err)
+}
+
+/// Asks one leader for the offsets of `place`, by topic and partition. Gives what it said, and the first of its refusals.
+pub(super) async fn ask_leader(
+    leader: &mut Connection,
+    wanted: &[(&str, Vec<i32>)],
+    place: Place,
+) -> Result<(BTreeMap<(String, i32), i64>, Option<KafkaError>), KafkaError> {
+    let of_partition =
         |partition: &i32| ListOffsetsPartition::default().with_partition_index(*partition).with_timestamp(place.code());
-    let of_topic = ListOffsetsTopic::default()
-        .with_name(topic_name(topic))
-        .with_partitions(partitions.iter().map(wanted).collect());
-    let request = ListOffsetsRequest::default().with_replica_id((-1).into()).with_topics(vec![of_topic]);
-    let response = leader.call(&request).await?;
-    let mut found = Vec::new();
-    for partition in response.topics.iter().flat_map(|topic| &topic.partitions) {
-        if let Some(code) = partition.error_code.err() {
-            return Err(KafkaError::refused(
-                format!("the offsets of partition {} of the topic '{topic}'", partition.partition_index),
-                code,
-            ));
+    let of_topic = |(topic, partitions): &(&str, Vec<i32>)| {
+        let partitions = partitions.iter().map(of_partition).collect();
+        ListOffsetsTopic::default().with_name(topic_name(topic)).with_partitions(partitions)
+    };
+    let request =
+        ListOffsetsRequest::default().with_replica_id((-1).into()).with_topics(wanted.iter().map(of_topic).collect());
+    let (mut found, mut refusal) = (BTreeMap::new(), None);
+    for topic in leader.call(&request).await?.topics {
+        let name = topic.name.to_string();
+        for partition in topic.partitions {
+            let number = partition.partition_index;
+            if let Some(code) = partition.error_code.err() {
+                let what = || format!("the offsets of partition {number} of the topic '{name}'");
+                refusal.get_or_insert_with(|| KafkaError::refused(what(), code));
+            } else {
+                found.insert((name.clone(), number), partition.offset);
+            }
         }
-        found.push((partition.partition_index, partition.offset));
     }
-    Ok(found)
+    Ok((found, refusal))
 }
 
 /// What a group has committed of a partition.
@@ -123,13 +130,11 @@ pub struct Committed {
 
 impl Committed {
     /// Whether it is a place in another topic of the same name than the one with this id.
-    #[must_use]
     pub fn is_of_another(&self, topic_id: Uuid) -> bool {
         !topic_id.is_nil() && self.topic_id.is_some_and(|of| of != topic_id)
     }
 
     /// Whether it is a place in the topic with this id, whose partition ends at `end`, as far as can be known.
-    #[must_use]
     pub fn fits(&self, topic_id: Uuid, end: i64) -> bool {
         !self.is_of_another(topic_id) && self.position.stored <= end
     }
@@ -159,55 +164,36 @@ fn read_text(partition: i32, offset: i64, text: Option<&str>) -> Committed {
 }
 
 /// What `group` has committed of `topic`, by partition; partitions without a committed offset are left out.
-///
-/// # Errors
-/// The coordinator cannot be reached or refuses.
 pub async fn committed(
     coordinator: &mut Connection,
     group: &str,
     topic: &str,
     partitions: &[i32],
 ) -> Result<Vec<Committed>, KafkaError> {
-    let what = || format!("the committed offsets of the group '{group}'");
     let wanted =
         OffsetFetchRequestTopic::default().with_name(topic_name(topic)).with_partition_indexes(partitions.to_vec());
-    let request = OffsetFetchRequest::default().with_group_id(GroupId(text(group))).with_topics(Some(vec![wanted]));
-    let response = coordinator.call(&request).await?;
-    if let Some(code) = response.error_code.err() {
-        return Err(KafkaError::refused(what(), code));
-    }
     let mut found = Vec::new();
-    for partition in response.topics.iter().flat_map(|topic| &topic.partitions) {
-        match partition.error_code.err() {
-            Some(code) => return Err(KafkaError::refused(what(), code)),
-            None if partition.committed_offset == NO_OFFSET => {}
-            None => found.push(read_text(
-                partition.partition_index,
-                partition.committed_offset,
-                partition.metadata.as_deref(),
-            )),
+    for partition in fetch(coordinator, group, Some(vec![wanted])).await?.into_iter().flat_map(|topic| topic.partitions)
+    {
+        if let Some(code) = partition.error_code.err() {
+            return Err(refused(group, code));
+        }
+        if partition.committed_offset != NO_OFFSET {
+            let text = partition.metadata.as_deref();
+            found.push(read_text(partition.partition_index, partition.committed_offset, text));
         }
     }
     found.sort_unstable_by_key(|committed| committed.position.partition);
     Ok(found)
 }
 
-/// Everything that `group` has committed: by topic, partitions with their offsets in order.
-///
-/// # Errors
-/// As [`committed`].
+/// Everything that `group` has committed, by topic.
 pub async fn committed_topics(
     coordinator: &mut Connection,
     group: &str,
 ) -> Result<BTreeMap<String, Vec<(i32, i64)>>, KafkaError> {
-    let what = || format!("the committed offsets of the group '{group}'");
-    let request = OffsetFetchRequest::default().with_group_id(GroupId(text(group))).with_topics(None);
-    let response = coordinator.call(&request).await?;
-    if let Some(code) = response.error_code.err() {
-        return Err(KafkaError::refused(what(), code));
-    }
-    let mut found: BTreeMap<String, Vec<(i32, i64)>> = BTreeMap::new();
-    for topic in &response.topics {
+    let mut found = BTreeMap::new();
+    for topic in fetch(coordinator, group, None).await? {
         let partitions = topic.partitions.iter().filter(|partition| partition.committed_offset != NO_OFFSET);
         let mut offsets: Vec<_> =
             partitions.map(|partition| (partition.partition_index, partition.committed_offset)).collect();
@@ -217,32 +203,39 @@ pub async fn committed_topics(
     Ok(found)
 }
 
+async fn fetch(
+    coordinator: &mut Connection,
+    group: &str,
+    topics: Option<Vec<OffsetFetchRequestTopic>>,
+) -> Result<Vec<OffsetFetchResponseTopic>, KafkaError> {
+    let request = OffsetFetchRequest::default().with_group_id(GroupId(text(group))).with_topics(topics);
+    let response = coordinator.call(&request).await?;
+    response.error_code.err().map_or(Ok(response.topics), |code| Err(refused(group, code)))
+}
+
+fn refused(group: &str, code: ResponseError) -> KafkaError {
+    KafkaError::refused(format!("the committed offsets of the group '{group}'"), code)
+}
+
 /// Who commits.
+#[allow(missing_docs, reason = "each field says what it is")]
 #[derive(Debug, Clone, Copy)]
 pub struct Committer<'a> {
-    /// The group.
     pub group: &'a str,
-    /// The generation that the partitions belong to.
     pub generation: i32,
-    /// The member's id.
     pub member_id: &'a str,
-    /// Its static instance id.
     pub instance_id: Option<&'a str>,
 }
 
 impl<'a> Committer<'a> {
     /// Somebody who is not in the group. The coordinator takes that only while nobody is in it.
-    #[must_use]
     pub fn outsider(group: &'a str) -> Self {
         Self { group, generation: -1, member_id: "", instance_id: None }
     }
 }
 
 /// Commits `positions` of `topic` for a member. They are places in the topic with this id, which is nil where it is not
-/// known.
-///
-/// # Errors
-/// The coordinator cannot be reached or refuses; a refusal carries the first partition's code.
+/// known. A refusal carries the first partition's code.
 pub async fn commit(
     coordinator: &mut Connection,
     committer: Committer<'_>,

@@ -2,20 +2,16 @@
 //!
 //! What [`Producer::send`] has marked as acknowledged in the [`Delivery`] is in the log of all in-sync replicas
 //! (acks=all). Every call of the cluster is under a time limit, and after any trouble its connections are dropped and
-//! made anew. Readings go out over our own connections, [`Direct`]: faster than by way of [`Rskafka`], for less
-//! processor time, and compressed without a codec in C.
+//! made anew.
 //!
 //! The order within a partition is kept: each partition has at most one request in flight, so that a later record
 //! never overtakes an earlier one that has to be repeated. Different partitions are served at once. A record whose
 //! acknowledgement got lost is sent again, so it may be in the log twice; readers of the topic take a repeated reading as
 //! no news.
 
-mod cluster;
 mod delivery;
 mod direct;
-mod error;
 mod rskafka;
-mod shape;
 #[cfg(test)]
 mod tests;
 
@@ -23,18 +19,17 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use futures::stream::{FuturesUnordered, StreamExt};
+use kafka_protocol::ResponseError;
 use tokio::time::{Instant, sleep, timeout};
 
-pub use cluster::{Cluster, Failure, Link};
-pub use delivery::{Delivery, Outgoing};
-pub use direct::Direct;
-pub use error::ProducerError;
-pub use rskafka::Rskafka;
-pub use shape::Sizes;
-
+pub use self::delivery::{Delivery, Outgoing};
+pub use self::direct::Direct;
+pub use self::rskafka::Rskafka;
+use super::config::KafkaConfig;
+use super::error::{KafkaError, START_HINT};
 pub use super::records::Codec;
-
-use crate::kafka::config::KafkaConfig;
+use crate::advice::{Advice, Code};
+use crate::record::Record;
 use crate::retry::Backoff;
 
 /// Partitions that are served at the same time; each takes one request and one connection's buffers.
@@ -42,6 +37,31 @@ const MAX_IN_FLIGHT: usize = 32;
 
 /// For the acknowledgement of one request, the broker's own wait for its replicas included.
 const REQUEST_LIMIT: Duration = Duration::from_secs(10);
+
+/// The most of one request, before it is compressed: a quarter of the broker's default limit for a batch (1 MiB).
+const LARGEST_BYTES: usize = 256 * 1024;
+
+/// What the producer needs of a cluster: our own connections have it, rskafka, and doubles in tests.
+pub trait Cluster: Send + Sync {
+    /// A link to one topic.
+    type Link: Link;
+
+    /// The brokers, for messages to the user.
+    fn name(&self) -> String;
+
+    /// Makes contact and looks `topic` up. The caller limits the time.
+    fn connect(&self, topic: &str) -> impl Future<Output = Result<Self::Link, KafkaError>> + Send;
+}
+
+/// A link to one topic. It is dropped after the first failure.
+pub trait Link: Send + Sync {
+    /// How many partitions the topic has.
+    fn partitions(&self) -> i32;
+
+    /// Writes `records` to a partition. `Ok` means that all in-sync replicas have them; after an error any of them
+    /// may be in the log. The caller limits the time.
+    fn produce(&self, partition: i32, records: Vec<Record>) -> impl Future<Output = Result<(), KafkaError>> + Send;
+}
 
 /// How long the producer waits for what.
 #[derive(Debug, Clone, Copy)]
@@ -72,11 +92,7 @@ pub struct Producer<C: Cluster = Direct> {
 }
 
 impl Producer {
-    /// Makes contact with the first broker that answers, and looks the topic up.
-    ///
-    /// # Errors
-    /// [`ProducerError::NoTopic`] where the topic is missing: it is not made here. The others where no broker answers
-    /// within [`Patience::connect`], or the cluster refuses.
+    /// Makes contact with the first broker that answers, and looks the topic up: one that is missing is not made here.
     pub async fn connect(config: impl Into<KafkaConfig>, topic: &str) -> Result<Self, ProducerError> {
         Self::over(Direct::new(config), topic, Patience::default()).await
     }
@@ -84,20 +100,13 @@ impl Producer {
 
 impl<C: Cluster> Producer<C> {
     /// As [`Producer::connect`], over any cluster.
-    ///
-    /// # Errors
-    /// As [`Producer::connect`].
     pub async fn over(cluster: C, topic: &str, patience: Patience) -> Result<Self, ProducerError> {
         let mut producer = Self { cluster, topic: topic.to_owned(), patience, link: None };
-        match producer.contact().await {
-            Ok(link) => producer.link = Some(link),
-            Err(failure) => return Err(producer.explain(failure)),
-        }
+        producer.link = Some(producer.contact().await.map_err(|error| producer.explain(error))?);
         Ok(producer)
     }
 
     /// The topic.
-    #[must_use]
     pub fn topic(&self) -> &str {
         &self.topic
     }
@@ -106,25 +115,24 @@ impl<C: Cluster> Producer<C> {
     ///
     /// Broken connections, restarting brokers and moving leaders are waited for up to [`Patience::delivery`]. The
     /// future may be dropped at any time; `delivery` then tells what was acknowledged.
-    ///
-    /// # Errors
-    /// Why not everything was acknowledged; `delivery` tells what was.
     pub async fn send(&mut self, delivery: &mut Delivery) -> Result<(), ProducerError> {
         let deadline = Instant::now() + self.patience.delivery;
         let mut backoff = Backoff::default();
         loop {
-            let Err(failure) = self.attempt(delivery).await else { return Ok(()) };
+            let Err(error) = self.attempt(delivery).await else { return Ok(()) };
             // A late answer could only confuse; the next try starts with new connections.
             self.link = None;
             let pause = backoff.next_pause();
-            if !failure.is_transient() || Instant::now() + pause >= deadline {
-                return Err(self.explain(failure));
+            // What answers strangely may be a broker that starts.
+            let may_pass = error.is_passing() || is_storage(&error) || matches!(error, KafkaError::Protocol { .. });
+            if !may_pass || Instant::now() + pause >= deadline {
+                return Err(self.explain(error));
             }
             sleep(pause).await;
         }
     }
 
-    async fn attempt(&mut self, delivery: &mut Delivery) -> Result<(), Failure> {
+    async fn attempt(&mut self, delivery: &mut Delivery) -> Result<(), KafkaError> {
         let link = match self.link.take() {
             Some(link) => link,
             None => self.contact().await?,
@@ -133,39 +141,55 @@ impl<C: Cluster> Producer<C> {
         round(link, delivery, self.patience.request).await
     }
 
-    async fn contact(&self) -> Result<C::Link, Failure> {
+    async fn contact(&self) -> Result<C::Link, KafkaError> {
         let limit = self.patience.connect;
-        timeout(limit, self.cluster.connect(&self.topic)).await.unwrap_or(Err(Failure::Silent(limit)))
+        timeout(limit, self.cluster.connect(&self.topic)).await.unwrap_or_else(|_| Err(silent(limit)))
     }
 
-    fn explain(&self, failure: Failure) -> ProducerError {
+    fn explain(&self, error: KafkaError) -> ProducerError {
         let (brokers, topic) = (self.cluster.name(), self.topic.clone());
-        match failure {
-            Failure::Transient(reason) => ProducerError::Unreachable { brokers, reason },
-            Failure::Storage => ProducerError::Storage { brokers },
-            Failure::Silent(limit) => ProducerError::Silent { brokers, limit },
-            Failure::NoTopic => ProducerError::NoTopic { topic },
-            Failure::Refused(reason) => ProducerError::Refused { topic, reason },
+        match error {
+            KafkaError::NoTopic { .. } => ProducerError::NoTopic { topic },
+            _ if is_storage(&error) => ProducerError::Storage { brokers },
+            KafkaError::Refused { code, .. } if error.is_passing() => {
+                ProducerError::Unreachable { brokers, reason: code.to_string() }
+            }
+            KafkaError::Refused { code, .. } => ProducerError::Refused { topic, reason: code.to_string() },
+            KafkaError::TimedOut { limit, .. } => ProducerError::Silent { brokers, limit },
+            KafkaError::Unreachable { reason, .. } => ProducerError::Unreachable { brokers, reason },
+            KafkaError::Io { source, .. } => ProducerError::Unreachable { brokers, reason: source.to_string() },
+            KafkaError::Protocol { .. } => ProducerError::Unreachable { brokers, reason: error.to_string() },
+            _ => ProducerError::Refused { topic, reason: error.to_string() },
         }
     }
 }
 
+/// Whether the broker cannot write to its disk: it may get over that.
+fn is_storage(error: &KafkaError) -> bool {
+    matches!(error, KafkaError::Refused { code: ResponseError::KafkaStorageError, .. })
+}
+
+/// Nothing came back within this time. The cluster's name is the producer's to tell.
+fn silent(limit: Duration) -> KafkaError {
+    KafkaError::TimedOut { address: String::new(), what: "Produce", limit }
+}
+
 /// Sends everything that is not acknowledged once, and gives the first failure. Nothing new is begun after one.
-async fn round<L: Link>(link: &L, delivery: &mut Delivery, limit: Duration) -> Result<(), Failure> {
+async fn round<L: Link>(link: &L, delivery: &mut Delivery, limit: Duration) -> Result<(), KafkaError> {
     let mut waiting = delivery.by_partition(link.partitions());
     let mut in_flight = FuturesUnordered::new();
-    let mut failure = None;
+    let mut failed = Ok(());
     while in_flight.len() < MAX_IN_FLIGHT
         && let Some((partition, queue)) = waiting.pop_first()
     {
         in_flight.push(request(link, partition, queue, delivery, limit));
     }
     while let Some(answer) = in_flight.next().await {
-        match answer.outcome {
-            Ok(()) => delivery.acknowledge(&answer.records),
-            Err(error) => _ = failure.get_or_insert(error),
+        if answer.outcome.is_ok() {
+            delivery.acknowledge(&answer.records);
         }
-        if failure.is_some() {
+        failed = failed.and(answer.outcome);
+        if failed.is_err() {
             continue;
         }
         let same = (!answer.rest.is_empty()).then_some((answer.partition, answer.rest));
@@ -173,15 +197,15 @@ async fn round<L: Link>(link: &L, delivery: &mut Delivery, limit: Duration) -> R
             in_flight.push(request(link, partition, queue, delivery, limit));
         }
     }
-    failure.map_or(Ok(()), Err)
+    failed
 }
 
 /// What became of one request.
-struct Answer {
+struct Produced {
     partition: i32,
     records: Vec<usize>,
     rest: VecDeque<usize>,
-    outcome: Result<(), Failure>,
+    outcome: Result<(), KafkaError>,
 }
 
 /// One request with the next records of `queue`. It is built at once, so that it does not keep `delivery` borrowed.
@@ -191,13 +215,68 @@ fn request<'a, L: Link>(
     mut queue: VecDeque<usize>,
     delivery: &Delivery,
     limit: Duration,
-) -> impl Future<Output = Answer> + Send + use<'a, L> {
-    let count = link.sizes().request_length(queue.iter().map(|index| delivery.size(*index)));
+) -> impl Future<Output = Produced> + Send + use<'a, L> {
+    let count = request_length(queue.iter().map(|index| delivery.size(*index)));
     let rest = queue.split_off(count.min(queue.len()));
     let records: Vec<usize> = queue.into();
     let produced = link.produce(partition, delivery.records_at(&records));
     async move {
-        let outcome = timeout(limit, produced).await.unwrap_or(Err(Failure::Silent(limit)));
-        Answer { partition, records, rest, outcome }
+        let outcome = timeout(limit, produced).await.unwrap_or_else(|_| Err(silent(limit)));
+        Produced { partition, records, rest, outcome }
+    }
+}
+
+/// How many of the records that wait, of `sizes` bytes each in their order, go into the next request: at least one, where
+/// there is one.
+fn request_length(sizes: impl Iterator<Item = usize>) -> usize {
+    let (mut total, mut count) = (0, 0);
+    for size in sizes {
+        total += size;
+        if count > 0 && total > LARGEST_BYTES {
+            break;
+        }
+        count += 1;
+    }
+    count
+}
+
+/// Why messages were not sent.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "each message names its fields")]
+pub enum ProducerError {
+    /// No broker can be reached, or the connection broke and did not come back.
+    #[error("cannot reach Kafka at {brokers}: {reason}")]
+    Unreachable { brokers: String, reason: String },
+    /// A broker answers, but its disk takes nothing.
+    #[error("Kafka at {brokers} cannot write to its disk")]
+    Storage { brokers: String },
+    /// A connection stands, but nothing comes back.
+    #[error("Kafka at {brokers} did not answer within {} s", limit.as_secs_f32())]
+    Silent { brokers: String, limit: Duration },
+    /// The topic does not exist.
+    #[error("the topic {topic} does not exist")]
+    NoTopic { topic: String },
+    /// The cluster will not take the messages, now or later.
+    #[error("Kafka refuses messages for the topic {topic}: {reason}")]
+    Refused { topic: String, reason: String },
+}
+
+impl Advice for ProducerError {
+    fn code(&self) -> Code {
+        Code::Unreachable
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Unreachable { .. } => START_HINT.to_owned(),
+            Self::Storage { .. } => {
+                "make room on the broker's disk, and send again what was not acknowledged".to_owned()
+            }
+            Self::Silent { .. } => {
+                "check that it is Kafka that listens there, and that it has finished starting".into()
+            }
+            Self::NoTopic { .. } => "`vitals init` makes it".to_owned(),
+            Self::Refused { .. } => "check the topic's settings and the rights to write to it".to_owned(),
+        })
     }
 }

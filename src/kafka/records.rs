@@ -10,13 +10,11 @@
 mod compression;
 mod decode;
 mod encode;
-mod header;
-mod varint;
 
 pub use compression::Codec;
-pub use decode::{Decoded, decode};
+pub use decode::{BatchHeader, Decoded, decode};
 pub use encode::{encode, encode_with};
-pub(crate) use header::{BatchHeader, HEADER_BYTES};
+pub(crate) use decode::HEADER_BYTES;
 
 /// The limit of what is decompressed in one go. Brokers take batches of 1 MiB by default, and JSON shrinks to a tenth or
 /// less; a batch beyond it cannot be opened, and several that are beyond it together are opened one after another.

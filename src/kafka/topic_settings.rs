@@ -43,9 +43,6 @@ pub enum Origin {
 const TOPIC_RESOURCE: i8 = 2;
 
 /// All settings of `topic`, by name.
-///
-/// # Errors
-/// There is no such topic, no broker can be reached, or it refuses.
 pub async fn describe(cluster: &mut Cluster, topic: &str) -> Result<Vec<TopicSetting>, KafkaError> {
     let resource = DescribeConfigsResource::default()
         .with_resource_type(TOPIC_RESOURCE)
@@ -73,9 +70,6 @@ pub struct Taking {
 }
 
 /// What `topic` takes. Who may not ask is told nothing, and what is not there has no settings.
-///
-/// # Errors
-/// No broker can be reached.
 pub async fn taking(cluster: &mut Cluster, topic: &str) -> Result<Taking, KafkaError> {
     let settings = match describe(cluster, topic).await {
         Err(KafkaError::Refused { .. } | KafkaError::Unsupported { .. }) => Vec::new(),

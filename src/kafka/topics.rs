@@ -1,21 +1,17 @@
 //! Topics as they are now: who leads and keeps their partitions, how much is in them, and of what time.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::mem;
 
-use kafka_protocol::ResponseError;
-use kafka_protocol::error::ParseResponseErrorCode;
-use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
-use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
+use kafka_protocol::messages::BrokerId;
 use kafka_protocol::messages::metadata_response::{MetadataResponsePartition, MetadataResponseTopic};
-use kafka_protocol::messages::{BrokerId, ListOffsetsRequest};
 use tokio::time::sleep;
 use uuid::Uuid;
 
-use super::cluster::{Cluster, Leaders, NodeId, topic_name};
+use super::cluster::{Cluster, Leaders, NodeId};
 use super::error::KafkaError;
 use super::fetch;
-use super::offsets::Place;
+use super::murmur2::partition_of;
+use super::offsets::{self, Place};
 use crate::retry::Backoff;
 
 /// A topic.
@@ -61,7 +57,6 @@ pub struct Range {
 
 impl Range {
     /// The number of records. Where a topic is compacted or written in transactions, some of them are no messages.
-    #[must_use]
     pub fn records(self) -> i64 {
         self.end.saturating_sub(self.first).max(0)
     }
@@ -69,25 +64,21 @@ impl Range {
 
 impl TopicState {
     /// The number of records of all partitions; `None` where one of them is not known.
-    #[must_use]
     pub fn records(&self) -> Option<i64> {
         self.partitions.iter().map(|partition| partition.range.map(Range::records)).sum()
     }
 
     /// On how many brokers each partition is kept; of partitions that differ, the least.
-    #[must_use]
     pub fn replication(&self) -> usize {
         self.partitions.iter().map(|partition| partition.replicas.len()).min().unwrap_or_default()
     }
 
     /// Its id as Kafka's own tools print it; `None` where the brokers give topics none.
-    #[must_use]
     pub fn id_text(&self) -> Option<String> {
         (!self.id.is_nil()).then(|| base64_url(self.id.as_u128()))
     }
 
     /// The leaders of the partitions.
-    #[must_use]
     pub fn leaders(&self) -> Leaders {
         Leaders(self.partitions.iter().map(|partition| (partition.partition, partition.leader)).collect())
     }
@@ -95,7 +86,6 @@ impl TopicState {
 
 impl PartitionState {
     /// Whether some of its replicas lag behind, or are away.
-    #[must_use]
     pub fn is_under_replicated(&self) -> bool {
         self.in_sync.len() < self.replicas.len()
     }
@@ -110,9 +100,6 @@ fn base64_url(bits: u128) -> String {
 }
 
 /// All topics that the brokers let us see, by name.
-///
-/// # Errors
-/// No broker can be reached.
 pub async fn list(cluster: &mut Cluster) -> Result<Vec<TopicState>, KafkaError> {
     let response = cluster.metadata(None).await?;
     let mut topics: Vec<_> = response.topics.into_iter().filter_map(state).collect();
@@ -120,20 +107,10 @@ pub async fn list(cluster: &mut Cluster) -> Result<Vec<TopicState>, KafkaError> 
     Ok(topics)
 }
 
-/// The topic `name`.
-///
-/// # Errors
-/// [`KafkaError::NoTopic`] where there is none; no broker can be reached, or it refuses.
+/// The topic `name`; [`KafkaError::NoTopic`] where there is none.
 pub async fn describe(cluster: &mut Cluster, name: &str) -> Result<TopicState, KafkaError> {
-    let wanted = MetadataRequestTopic::default().with_name(Some(topic_name(name)));
-    let response = cluster.metadata(Some(vec![wanted])).await?;
-    let no_topic = || KafkaError::NoTopic { topic: name.to_owned() };
-    let found = response.topics.into_iter().next().ok_or_else(no_topic)?;
-    match found.error_code.err() {
-        None => state(found).ok_or_else(no_topic),
-        Some(ResponseError::UnknownTopicOrPartition) => Err(no_topic()),
-        Some(code) => Err(KafkaError::refused(format!("metadata of the topic '{name}'"), code)),
-    }
+    let found = cluster.topic_metadata(name).await?;
+    state(found).ok_or_else(|| KafkaError::NoTopic { topic: name.to_owned() })
 }
 
 fn state(topic: MetadataResponseTopic) -> Option<TopicState> {
@@ -173,81 +150,36 @@ async fn try_measure(cluster: &mut Cluster, topics: &mut [TopicState]) -> Vec<Ka
     let nodes: BTreeSet<NodeId> = partitions().filter_map(|partition| partition.leader).collect();
     let mut troubles = Vec::new();
     for node in nodes {
-        match ask_leader(cluster, node, topics).await {
-            Ok(answer) => {
-                apply(&answer, node, topics);
-                troubles.extend(answer.trouble);
-            }
-            Err(trouble) => troubles.push(trouble),
-        }
+        troubles.extend(measure_at(cluster, node, topics).await.err());
     }
     troubles
+}
+
+/// Asks one leader; the first of its refusals is the error, and what it said is kept all the same.
+async fn measure_at(cluster: &mut Cluster, node: NodeId, topics: &mut [TopicState]) -> Result<(), KafkaError> {
+    let led = |topic: &TopicState| -> Vec<i32> {
+        let led = topic.partitions.iter().filter(|partition| partition.leader == Some(node));
+        led.map(|partition| partition.partition).collect()
+    };
+    let wanted = topics.iter().map(|topic| (topic.name.as_str(), led(topic)));
+    let wanted: Vec<_> = wanted.filter(|(_, partitions)| !partitions.is_empty()).collect();
+    let leader = cluster.node(node).await?;
+    let (firsts, refusal) = offsets::ask_leader(leader, &wanted, Place::Earliest).await?;
+    let (ends, later_refusal) = offsets::ask_leader(leader, &wanted, Place::Latest).await?;
+    note_ranges(topics, node, &firsts, &ends);
+    refusal.or(later_refusal).map_or(Ok(()), Err)
 }
 
 /// Offsets by topic and partition.
 type Offsets = BTreeMap<(String, i32), i64>;
 
-/// What one leader said.
-#[derive(Debug, Default)]
-struct Answer {
-    firsts: Offsets,
-    ends: Offsets,
-    /// The first of the refusals.
-    trouble: Option<KafkaError>,
-}
-
-async fn ask_leader(cluster: &mut Cluster, node: NodeId, topics: &[TopicState]) -> Result<Answer, KafkaError> {
-    let mut answer = Answer::default();
-    answer.firsts = ask_place(cluster, node, topics, Place::Earliest, &mut answer.trouble).await?;
-    answer.ends = ask_place(cluster, node, topics, Place::Latest, &mut answer.trouble).await?;
-    Ok(answer)
-}
-
-async fn ask_place(
-    cluster: &mut Cluster,
-    node: NodeId,
-    topics: &[TopicState],
-    place: Place,
-    trouble: &mut Option<KafkaError>,
-) -> Result<Offsets, KafkaError> {
-    let wanted = topics.iter().map(|topic| led_by(node, topic, place)).filter(|topic| !topic.partitions.is_empty());
-    let request = ListOffsetsRequest::default().with_replica_id((-1).into()).with_topics(wanted.collect());
-    let response = cluster.node(node).await?.call(&request).await?;
-    let mut offsets = Offsets::new();
-    for topic in response.topics {
-        for partition in topic.partitions {
-            let (name, number) = (topic.name.to_string(), partition.partition_index);
-            match partition.error_code.err() {
-                None => {
-                    offsets.insert((name, number), partition.offset);
-                }
-                Some(code) => {
-                    let what = || format!("the offsets of partition {number} of the topic '{name}'");
-                    trouble.get_or_insert_with(|| KafkaError::refused(what(), code));
-                }
-            }
-        }
-    }
-    Ok(offsets)
-}
-
-fn led_by(node: NodeId, topic: &TopicState, place: Place) -> ListOffsetsTopic {
-    let led = topic.partitions.iter().filter(|partition| partition.leader == Some(node));
-    let wanted = led.map(|partition| {
-        ListOffsetsPartition::default().with_partition_index(partition.partition).with_timestamp(place.code())
-    });
-    ListOffsetsTopic::default().with_name(topic_name(&topic.name)).with_partitions(wanted.collect())
-}
-
-fn apply(answer: &Answer, node: NodeId, topics: &mut [TopicState]) {
+fn note_ranges(topics: &mut [TopicState], node: NodeId, firsts: &Offsets, ends: &Offsets) {
     for topic in topics {
-        let mut key = (mem::take(&mut topic.name), 0);
         for partition in topic.partitions.iter_mut().filter(|partition| partition.leader == Some(node)) {
-            key.1 = partition.partition;
-            let (first, end) = (answer.firsts.get(&key), answer.ends.get(&key));
-            partition.range = first.zip(end).map(|(first, end)| Range { first: *first, end: *end });
+            let key = (topic.name.clone(), partition.partition);
+            partition.range =
+                firsts.get(&key).zip(ends.get(&key)).map(|(first, end)| Range { first: *first, end: *end });
         }
-        topic.name = key.0;
     }
 }
 
@@ -255,9 +187,6 @@ fn apply(answer: &Answer, node: NodeId, topics: &mut [TopicState]) {
 const MARKERS: i64 = 3;
 
 /// Reads the first and the last record of each partition that was [measured](measure), for their times.
-///
-/// # Errors
-/// A leader cannot be reached, or refuses.
 pub async fn date(cluster: &mut Cluster, topic: &mut TopicState) -> Result<(), KafkaError> {
     for partition in &mut topic.partitions {
         let (Some(leader), Some(range)) = (partition.leader, partition.range) else { continue };
@@ -281,6 +210,52 @@ pub async fn date(cluster: &mut Cluster, topic: &mut TopicState) -> Result<(), K
 /// A time below zero stands for none.
 fn known(timestamp_ms: i64) -> Option<i64> {
     Some(timestamp_ms).filter(|time| *time >= 0)
+}
+
+/// So many offsets before the end of each partition a sample begins.
+const SAMPLED: i64 = 20;
+
+/// How the last records were sent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Sample {
+    /// The records that were looked at.
+    pub records: usize,
+    /// Those without a key.
+    pub unkeyed: usize,
+    /// Those whose key belongs into another partition, as Java and kafka-python place it.
+    pub misplaced: usize,
+    /// The latest time that one of them was sent at, in milliseconds since 1970.
+    pub newest_ms: Option<i64>,
+}
+
+/// Looks at how the last records of each partition of a topic that was [measured](measure) were sent, and not at what is in
+/// them: one fetch each.
+pub async fn sample(cluster: &mut Cluster, topic: &TopicState) -> Result<Sample, KafkaError> {
+    let mut sample = Sample::default();
+    let count = i32::try_from(topic.partitions.len()).unwrap_or(i32::MAX);
+    for PartitionState { partition, leader, range, .. } in &topic.partitions {
+        let (Some(leader), Some(range)) = (leader, range) else { continue };
+        if range.records() == 0 {
+            continue;
+        }
+        let from = range.first.max(range.end.saturating_sub(SAMPLED));
+        for record in fetch::once(cluster.node(*leader).await?, &topic.name, *partition, from).await? {
+            sample.add(record.key.as_deref(), record.timestamp_ms, *partition, count);
+        }
+    }
+    Ok(sample)
+}
+
+impl Sample {
+    fn add(&mut self, key: Option<&[u8]>, timestamp_ms: i64, partition: i32, count: i32) {
+        self.records += 1;
+        match key {
+            None => self.unkeyed += 1,
+            Some(key) if partition_of(key, count) != partition => self.misplaced += 1,
+            Some(_) => {}
+        }
+        self.newest_ms = self.newest_ms.max(known(timestamp_ms));
+    }
 }
 
 #[cfg(test)]
@@ -324,9 +299,26 @@ mod tests {
     fn a_leader_answers_for_its_own_partitions_only() {
         let mut topics = [topic(&[None, Some((1, 2)), None])];
         let offsets = |offset| -> Offsets { (0..3).map(|of| (("t".to_owned(), of), offset)).collect() };
-        apply(&Answer { firsts: offsets(10), ends: offsets(30), trouble: None }, 1, &mut topics);
+        note_ranges(&mut topics, 1, &offsets(10), &offsets(30));
         let [topic] = &topics;
         let ranges: Vec<_> = topic.partitions.iter().map(|of| of.range.map(|range| (range.first, range.end))).collect();
         assert_eq!((topic.name.as_str(), ranges), ("t", vec![Some((10, 30)), Some((1, 2)), Some((10, 30))]));
+    }
+
+    #[test]
+    fn keys_that_are_missing_or_misplaced_are_counted() {
+        let mut sample = Sample::default();
+        let home = partition_of(b"P001", 6);
+        sample.add(Some(b"P001"), 1_000, home, 6);
+        sample.add(Some(b"P001"), 3_000, (home + 1) % 6, 6);
+        sample.add(None, 2_000, 0, 6);
+        assert_eq!(sample, Sample { records: 3, unkeyed: 1, misplaced: 1, newest_ms: Some(3_000) });
+    }
+
+    #[test]
+    fn a_record_without_a_time_has_none() {
+        let mut sample = Sample::default();
+        sample.add(None, -1, 0, 1);
+        assert_eq!(sample.newest_ms, None);
     }
 }

@@ -130,7 +130,7 @@ impl Segment {
         }
         self.size_bytes += to_u64(header.size_bytes);
         self.end_offset = header.base_offset + records(header);
-        self.last_time_ms = self.last_time_ms.max(header.max_timestamp);
+        self.last_time_ms = self.last_time_ms.max(header.max_timestamp_ms);
     }
 
     /// Reads whole batches from the one that holds `offset`, which is not below the first, up to `before`.
@@ -164,8 +164,8 @@ impl Segment {
             return None;
         }
         let after = self.index.partition_point(|entry| entry.time_before_ms < time_ms);
-        let (_, header) = self.first_behind(after, |header| header.max_timestamp >= time_ms).ok()?;
-        Some((header.base_offset, header.max_timestamp))
+        let (_, header) = self.first_behind(after, |header| header.max_timestamp_ms >= time_ms).ok()?;
+        Some((header.base_offset, header.max_timestamp_ms))
     }
 
     /// The first batch that is wanted between an entry of the index and the one `after` it, and where it stands.

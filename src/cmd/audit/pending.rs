@@ -6,7 +6,7 @@ use std::hash::Hasher as _;
 
 use super::report::{Difference, Discrepancy, Finding};
 use super::window::Key;
-use crate::kafka::letter::KeptLetter;
+use crate::kafka::dead_letter::KeptLetter;
 use crate::reading::Reading;
 use crate::reading::reject::{Reject, UNDECODABLE_BATCH};
 use crate::record::Record;

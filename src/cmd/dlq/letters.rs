@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use super::dead_letters;
 use crate::kafka::cluster::Cluster;
+use crate::kafka::dead_letter::{Joiner, KeptLetter, Piece, Unfinished};
 use crate::kafka::error::KafkaError;
 use crate::kafka::history::{self, History, Stretch};
-use crate::kafka::letter::{Joiner, KeptLetter, Piece, Unfinished};
 
 /// Which letters.
 #[derive(Debug, Clone, Default, clap::Args)]

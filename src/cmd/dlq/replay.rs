@@ -14,7 +14,7 @@ use crate::cmd::common::table::{Field, Table};
 use crate::kafka::admin::dead_letter_topic;
 use crate::kafka::append::append;
 use crate::kafka::cluster::{Cluster, Leaders};
-use crate::kafka::letter::KeptLetter;
+use crate::kafka::dead_letter::KeptLetter;
 use crate::kafka::murmur2::partition_of;
 use crate::output::{Column, FormatArgs, Output};
 use crate::reading::reject::UNDECODABLE_BATCH;

@@ -14,7 +14,7 @@ use crate::diagnose::{self, Finding};
 use crate::kafka::admin::dead_letter_topic;
 use crate::kafka::cluster::Cluster;
 use crate::kafka::error::KafkaError;
-use crate::kafka::sample::{self, Sample};
+use crate::kafka::topics::{self, Sample};
 use crate::kafka::{brokers, dead_letters, lag};
 use crate::output::counted;
 use crate::settings::{EMBEDDED_ADDRESS, Settings};
@@ -118,7 +118,7 @@ async fn topic(settings: &Settings, cluster: &mut Cluster, checks: &mut Checks) 
     let records = state.records().map(|records| format!(", {}", counted(records, "record"))).unwrap_or_default();
     checks.note(TOPIC, Finding::ok(format!("{} is there{records}", state.name)));
     checks.note_worst(PARTITIONS, diagnose::topic::partition_health(&state));
-    match sample::take(cluster, &state).await {
+    match topics::sample(cluster, &state).await {
         Ok(sample) => {
             checks.note(KEYS, diagnose::topic::keys(&sample, &state));
             Some(sample)

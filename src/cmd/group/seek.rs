@@ -164,7 +164,7 @@ async fn plan(
     let ends: HashMap<i32, i64> = offsets::find(cluster, topic, leaders, Place::Latest).await?.into_iter().collect();
     let found: HashMap<i32, i64> = match to {
         Target::Place(place) => offsets::find(cluster, topic, leaders, place).await?.into_iter().collect(),
-        Target::Offset(offset) => firsts.iter().map(|(partition, _)| (*partition, offset)).collect(),
+        Target::Offset(offset) => firsts.keys().map(|partition| (*partition, offset)).collect(),
     };
     let moved = |(partition, first): (i32, i64)| {
         let end = ends.get(&partition).copied().unwrap_or(first);

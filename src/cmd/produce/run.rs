@@ -217,10 +217,13 @@ fn number(first: u64, index: usize) -> u64 {
 mod tests {
     use std::sync::{Arc, Mutex};
 
+    use kafka_protocol::ResponseError;
+
     use super::*;
     use crate::intake::patients::Patients;
     use crate::intake::simulator::{Scenario, Ward};
-    use crate::kafka::producer::{Failure, Link, Patience, ProducerError};
+    use crate::kafka::error::KafkaError;
+    use crate::kafka::producer::{Link, Patience, ProducerError};
     use crate::output::Memory;
     use crate::record::Record;
     use crate::shutdown;
@@ -229,13 +232,13 @@ mod tests {
     #[derive(Debug, Clone)]
     struct Broker {
         takes: usize,
-        then: Option<Failure>,
+        then: Option<ResponseError>,
         taken: Arc<Mutex<Vec<Vec<u8>>>>,
         requests: Arc<Mutex<usize>>,
     }
 
     impl Broker {
-        fn taking(takes: usize, then: Option<Failure>) -> Self {
+        fn taking(takes: usize, then: Option<ResponseError>) -> Self {
             Self { takes, then, taken: Arc::default(), requests: Arc::default() }
         }
     }
@@ -247,7 +250,7 @@ mod tests {
             "double".to_owned()
         }
 
-        async fn connect(&self, _topic: &str) -> Result<Self, Failure> {
+        async fn connect(&self, _topic: &str) -> Result<Self, KafkaError> {
             Ok(self.clone())
         }
     }
@@ -257,7 +260,7 @@ mod tests {
             1
         }
 
-        async fn produce(&self, _partition: i32, records: Vec<Record>) -> Result<(), Failure> {
+        async fn produce(&self, _partition: i32, records: Vec<Record>) -> Result<(), KafkaError> {
             let number = {
                 let mut requests = self.requests.lock().expect("lock");
                 *requests += 1;
@@ -265,7 +268,7 @@ mod tests {
             };
             if number > self.takes {
                 return match &self.then {
-                    Some(failure) => Err(failure.clone()),
+                    Some(code) => Err(KafkaError::refused("messages", *code)),
                     None => std::future::pending().await,
                 };
             }
@@ -308,7 +311,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_was_not_acknowledged_is_named_by_its_number_and_not_printed() {
-        let broker = Broker::taking(2, Some(Failure::Refused("no".to_owned())));
+        let broker = Broker::taking(2, Some(ResponseError::MessageTooLarge));
         let (output, memory) = Output::into_memory();
         let (_trigger, shutdown) = shutdown::channel();
         let maker = maker(Duration::from_millis(5), Some(10));

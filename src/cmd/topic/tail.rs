@@ -15,7 +15,7 @@ use crate::kafka::cluster::Cluster;
 use crate::kafka::error::KafkaError;
 use crate::kafka::history::{self, History, Stretch, Tail};
 use crate::kafka::live::Live;
-use crate::kafka::offsets::{self, Place};
+use crate::kafka::offsets::{self, Offsets, Place};
 use crate::kafka::topics::{self, TopicState};
 use crate::output::FormatArgs;
 use crate::pipeline::source::{Fetched, Gap};
@@ -175,8 +175,8 @@ async fn what_to_read(args: &Args, cluster: &mut Cluster, mut topic: TopicState,
 }
 
 /// The partition from its place in `starts` on, which is not beyond its end.
-fn from(whole: Stretch, starts: &[(i32, i64)]) -> Stretch {
-    let start = starts.iter().find(|(of, _)| *of == whole.partition).map_or(whole.start, |(_, start)| *start);
+fn from(whole: Stretch, starts: &Offsets) -> Stretch {
+    let start = starts.get(&whole.partition).copied().unwrap_or(whole.start);
     Stretch { start: start.max(whole.start).min(whole.end), ..whole }
 }
 

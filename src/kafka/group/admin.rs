@@ -1,32 +1,36 @@
-//! What operators ask of groups: which there are, who is in them, and to delete one.
+//! What operators ask of groups of any protocol: which there are, who is in them, to delete one, or to forget its offsets.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use kafka_protocol::ResponseError;
 use kafka_protocol::error::ParseResponseErrorCode;
-use kafka_protocol::messages::describe_groups_response::{DescribedGroup, DescribedGroupMember};
-use kafka_protocol::messages::{DeleteGroupsRequest, DescribeGroupsRequest, GroupId, ListGroupsRequest};
-use tokio::time::{Instant, sleep};
+use kafka_protocol::messages::consumer_group_describe_response::{Member as DescribedConsumer, TopicPartitions};
+use kafka_protocol::messages::describe_groups_response::DescribedGroupMember;
+use kafka_protocol::messages::list_groups_response::ListedGroup;
+use kafka_protocol::messages::offset_delete_request::{OffsetDeleteRequestPartition, OffsetDeleteRequestTopic};
+use kafka_protocol::messages::{
+    ApiKey, ConsumerGroupDescribeRequest, DeleteGroupsRequest, DescribeGroupsRequest, GroupId, ListGroupsRequest,
+    OffsetDeleteRequest,
+};
 
+use super::PROTOCOL_TYPE;
 use super::assignor::Assignment;
 use super::subscription::{decode_shares, decode_subscription};
-use super::{PROTOCOL_TYPE, newer};
-use crate::kafka::cluster::{Cluster, NodeId, text};
+use crate::kafka::cluster::{Broker, Cluster, NodeId, text, topic_name};
 use crate::kafka::connection::Connection;
-use crate::kafka::error::KafkaError;
-use crate::retry::Backoff;
+use crate::kafka::error::{Attempts, KafkaError};
+use crate::kafka::offsets;
+use crate::kafka::wire::api_key;
 
 /// A group as its coordinator lists it.
+#[allow(missing_docs, reason = "each field says what it is")]
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Listed {
-    /// Its name.
     pub group: String,
-    /// The broker that coordinates it.
     pub coordinator: NodeId,
-    /// Its state in Kafka's words: `Stable`, `Empty`, `PreparingRebalance`, …
+    /// In Kafka's words: `Stable`, `Empty`, `PreparingRebalance`, …
     pub state: String,
-    /// The protocol of its members.
     pub kind: Kind,
 }
 
@@ -44,7 +48,6 @@ pub enum Kind {
 
 impl Kind {
     /// Kafka's word for it.
-    #[must_use]
     pub fn name(&self) -> &str {
         match self {
             Self::Classic => "classic",
@@ -74,10 +77,9 @@ pub struct Listing {
 
 /// A group and its members.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[allow(missing_docs, reason = "each field says what it is")]
 pub struct Description {
-    /// The protocol of its members.
     pub kind: Kind,
-    /// Its state in Kafka's words.
     pub state: String,
     /// How the members share partitions out (`range`); empty while they have not agreed.
     pub protocol: String,
@@ -87,12 +89,11 @@ pub struct Description {
 
 /// A member of a group.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs, reason = "each field says what it is")]
 pub struct Member {
-    /// The id that the coordinator gave it.
     pub member_id: String,
-    /// Its static instance id, where it has one.
+    /// Its id as a static member.
     pub instance_id: Option<String>,
-    /// What it calls itself.
     pub client_id: String,
     /// The host that it connects from.
     pub host: String,
@@ -109,32 +110,29 @@ const DEAD: &str = "Dead";
 const SHARE: &str = "share";
 
 /// The state of a group whose members have all gone.
-pub(super) const EMPTY: &str = "Empty";
+const EMPTY: &str = "Empty";
 
 impl Description {
     /// Whether somebody is in the group, or about to be.
-    #[must_use]
     pub fn is_active(&self) -> bool {
         self.state != EMPTY
     }
 
-    /// Makes sure that nobody is in the `group` that this describes.
-    ///
-    /// # Errors
-    /// [`KafkaError::GroupInUse`] with the members.
+    /// [`KafkaError::GroupInUse`] where somebody is in the `group` that this describes.
     pub fn ensure_unused(&self, group: &str) -> Result<(), KafkaError> {
         if !self.is_active() {
             return Ok(());
         }
-        let members = self.members.iter().map(|member| member.id().to_owned()).collect();
-        Err(KafkaError::GroupInUse { group: group.to_owned(), members })
+        Err(self.in_use(group))
     }
 
-    /// Makes sure that we can take part in the `group` that this describes: nobody is in it, who then would have another
-    /// protocol. Kafka turns an empty group of consumers into a classic one.
-    ///
-    /// # Errors
-    /// [`KafkaError::OtherProtocol`].
+    fn in_use(&self, group: &str) -> KafkaError {
+        let members = self.members.iter().map(|member| member.id().to_owned()).collect();
+        KafkaError::GroupInUse { group: group.to_owned(), members }
+    }
+
+    /// [`KafkaError::OtherProtocol`] where we cannot take part in the `group` that this describes. Kafka turns an empty
+    /// group of consumers into a classic one.
     pub fn ensure_joinable(&self, group: &str) -> Result<(), KafkaError> {
         if self.kind == Kind::Classic || (self.kind == Kind::Consumer && !self.is_active()) {
             return Ok(());
@@ -142,10 +140,8 @@ impl Description {
         Err(KafkaError::OtherProtocol { group: group.to_owned(), kind: self.kind.clone() })
     }
 
-    /// Makes sure that the `group` that this describes commits offsets: share groups acknowledge message by message.
-    ///
-    /// # Errors
-    /// [`KafkaError::OtherProtocol`].
+    /// [`KafkaError::OtherProtocol`] where the `group` that this describes commits no offsets: share groups acknowledge
+    /// message by message.
     pub fn ensure_commits(&self, group: &str) -> Result<(), KafkaError> {
         if self.kind.name() == SHARE {
             return Err(KafkaError::OtherProtocol { group: group.to_owned(), kind: self.kind.clone() });
@@ -154,16 +150,13 @@ impl Description {
     }
 
     /// The topics that the members want or have.
-    #[must_use]
     pub fn topics(&self) -> BTreeSet<String> {
-        let of_member = |member: &Member| member.topics.iter().chain(member.assignment.keys()).cloned().collect();
-        self.members.iter().flat_map(|member| -> BTreeSet<String> { of_member(member) }).collect()
+        self.members.iter().flat_map(|member| member.topics.iter().chain(member.assignment.keys())).cloned().collect()
     }
 }
 
 impl Member {
     /// Its static instance id, else the id that the coordinator gave it.
-    #[must_use]
     pub fn id(&self) -> &str {
         self.instance_id.as_deref().unwrap_or(&self.member_id)
     }
@@ -173,106 +166,73 @@ impl Member {
 /// is asked for the first coordinator of its life.
 const FIRST_COORDINATOR_LIMIT: Duration = Duration::from_secs(3);
 
-/// Waits for a coordinator that is about to be there.
-struct Patience {
-    deadline: Instant,
-    backoff: Backoff,
-}
-
-impl Patience {
-    fn new() -> Self {
-        Self { deadline: Instant::now() + FIRST_COORDINATOR_LIMIT, backoff: Backoff::default() }
-    }
-
-    /// Waits until it is worth to ask again.
-    ///
-    /// # Errors
-    /// Gives the error back where waiting does not help, or has lasted for too long.
-    async fn wait(&mut self, error: KafkaError) -> Result<(), KafkaError> {
-        let is_coming = matches!(
-            error,
-            KafkaError::Refused {
-                code: ResponseError::CoordinatorNotAvailable | ResponseError::CoordinatorLoadInProgress,
-                ..
-            }
-        );
-        if !is_coming || Instant::now() >= self.deadline {
-            return Err(error);
-        }
-        sleep(self.backoff.next_pause()).await;
-        Ok(())
+/// Waits for a coordinator that is about to be there, or to know; gives other errors back.
+async fn wait_for_coordinator(attempts: &mut Attempts, error: KafkaError) -> Result<(), KafkaError> {
+    match error {
+        KafkaError::Refused {
+            code: ResponseError::CoordinatorNotAvailable | ResponseError::CoordinatorLoadInProgress,
+            ..
+        } => attempts.pause(error).await,
+        _ => Err(error),
     }
 }
 
 /// The broker that coordinates `group`; waits a moment where the cluster has none yet.
-///
-/// # Errors
-/// As [`Cluster::coordinator`].
 pub async fn coordinator(cluster: &mut Cluster, group: &str) -> Result<NodeId, KafkaError> {
-    let mut patience = Patience::new();
+    let mut attempts = Attempts::within(FIRST_COORDINATOR_LIMIT);
     loop {
         match cluster.coordinator(group).await {
-            Err(error) => patience.wait(error).await?,
+            Err(error) => wait_for_coordinator(&mut attempts, error).await?,
             found => return found,
         }
     }
 }
 
 /// Asks every broker for the groups that it coordinates. One that does not answer keeps nobody from the others.
-///
-/// # Errors
-/// The cluster cannot be reached at all.
 pub async fn list(cluster: &mut Cluster) -> Result<Listing, KafkaError> {
     let mut listing = Listing::default();
-    for broker in cluster.brokers().await?.nodes {
-        match list_of(cluster, broker.id).await {
+    for Broker { id, .. } in cluster.brokers().await?.nodes {
+        match list_at(cluster, id).await {
             Ok(groups) => listing.groups.extend(groups),
-            Err(error) => listing.silent.push((broker.id, error)),
+            Err(error) => listing.silent.push((id, error)),
         }
     }
     listing.groups.sort_unstable();
     Ok(listing)
 }
 
-async fn list_of(cluster: &mut Cluster, node: NodeId) -> Result<Vec<Listed>, KafkaError> {
-    let mut patience = Patience::new();
+/// The groups that one broker coordinates.
+async fn list_at(cluster: &mut Cluster, node: NodeId) -> Result<Vec<Listed>, KafkaError> {
+    let mut attempts = Attempts::within(FIRST_COORDINATOR_LIMIT);
     loop {
-        match try_list(cluster, node).await {
-            Err(error) => patience.wait(error).await?,
+        match listed(cluster.node(node).await?, node).await {
+            Err(error) => wait_for_coordinator(&mut attempts, error).await?,
             listed => return listed,
         }
     }
 }
 
-async fn try_list(cluster: &mut Cluster, node: NodeId) -> Result<Vec<Listed>, KafkaError> {
-    let groups = listed(cluster.node(node).await?).await?;
-    Ok(groups.into_iter().map(|listed| Listed { coordinator: node, ..listed }).collect())
-}
-
-/// The groups that one broker coordinates, without its id.
-pub(super) async fn listed(broker: &mut Connection) -> Result<Vec<Listed>, KafkaError> {
+async fn listed(broker: &mut Connection, id: NodeId) -> Result<Vec<Listed>, KafkaError> {
     let response = broker.call(&ListGroupsRequest::default()).await?;
     if let Some(code) = response.error_code.err() {
         return Err(KafkaError::refused("the list of groups", code));
     }
-    let listed = |group: kafka_protocol::messages::list_groups_response::ListedGroup| Listed {
+    let listed = |group: ListedGroup| Listed {
         group: group.group_id.to_string(),
-        coordinator: NodeId::default(),
+        coordinator: id,
         state: group.group_state.to_string(),
         kind: Kind::of(&group.group_type),
     };
     Ok(response.groups.into_iter().map(listed).collect())
 }
 
-/// Asks the coordinator who is in `group`; waits a moment where it is only about to know.
-///
-/// # Errors
-/// [`KafkaError::NoGroup`] where there is no such group, and whatever keeps the coordinator from answering.
+/// Asks the coordinator who is in `group`; waits a moment where it is only about to know. [`KafkaError::NoGroup`] where
+/// there is no such group.
 pub async fn describe(coordinator: &mut Connection, group: &str) -> Result<Description, KafkaError> {
-    let mut patience = Patience::new();
+    let mut attempts = Attempts::within(FIRST_COORDINATOR_LIMIT);
     loop {
         match try_describe(coordinator, group).await {
-            Err(error) => patience.wait(error).await?,
+            Err(error) => wait_for_coordinator(&mut attempts, error).await?,
             described => return described,
         }
     }
@@ -289,51 +249,143 @@ pub async fn find(coordinator: &mut Connection, group: &str) -> Result<Option<De
 
 async fn try_describe(coordinator: &mut Connection, group: &str) -> Result<Description, KafkaError> {
     let request = DescribeGroupsRequest::default().with_groups(vec![GroupId(text(group))]);
-    let response = coordinator.call(&request).await?;
-    let no_group = || KafkaError::NoGroup { group: group.to_owned() };
-    let described = response.groups.into_iter().next().ok_or_else(no_group)?;
+    let described = coordinator.call(&request).await?.groups.into_iter().next();
+    let described = described.ok_or_else(|| no_group(group))?;
     match described.error_code.err() {
-        None if &*described.group_state != DEAD => Ok(description(described)),
-        None | Some(ResponseError::GroupIdNotFound) => newer::describe(coordinator, group).await?.ok_or_else(no_group),
-        Some(code) => Err(KafkaError::refused(format!("a description of the group '{group}'"), code)),
+        None if &*described.group_state != DEAD => {}
+        None | Some(ResponseError::GroupIdNotFound) => return describe_other(coordinator, group).await,
+        Some(code) => return Err(refused_description(group, code)),
     }
-}
-
-fn description(described: DescribedGroup) -> Description {
     // Only consumers write their wishes and shares in the form that is read here.
     let readable = &*described.protocol_type == PROTOCOL_TYPE;
     let member = |member: DescribedGroupMember| Member {
         member_id: member.member_id.to_string(),
         instance_id: member.group_instance_id.map(|id| id.to_string()),
         client_id: member.client_id.to_string(),
-        host: member.client_host.trim_start_matches('/').to_owned(),
+        host: host(&member.client_host),
         topics: if readable { decode_subscription(member.member_metadata) } else { Vec::new() },
         assignment: if readable { decode_shares(member.member_assignment) } else { Assignment::new() },
     };
-    let mut members: Vec<_> = described.members.into_iter().map(member).collect();
-    members.sort_by(|one, other| one.id().cmp(other.id()));
+    let members = sorted(described.members.into_iter().map(member));
     let (state, protocol) = (described.group_state.to_string(), described.protocol_data.to_string());
-    Description { kind: Kind::Classic, state, protocol, members }
+    Ok(Description { kind: Kind::Classic, state, protocol, members })
 }
 
-/// Deletes `group` with everything that it has committed.
-///
-/// # Errors
-/// [`KafkaError::NoGroup`] where there is none, [`KafkaError::GroupInUse`] where somebody is in it, and whatever keeps
-/// the coordinator from it.
+/// Describes a group that its coordinator does not know as a classic one.
+async fn describe_other(coordinator: &mut Connection, group: &str) -> Result<Description, KafkaError> {
+    if let Some(described) = describe_consumers(coordinator, group).await? {
+        return Ok(described);
+    }
+    // Of other kinds no more is known than what stands in the list.
+    let mut listed = listed(coordinator, NodeId::default()).await?.into_iter();
+    if let Some(Listed { kind, state, .. }) = listed.find(|listed| listed.group == group) {
+        return Ok(Description { kind, state, ..Description::default() });
+    }
+    // Whoever may not see the list sees the offsets.
+    if offsets::committed_topics(coordinator, group).await?.is_empty() {
+        return Err(no_group(group));
+    }
+    Ok(Description { state: EMPTY.to_owned(), ..Description::default() })
+}
+
+/// Describes a group of the newer consumer protocol (KIP-848), in which the coordinator shares the partitions out.
+async fn describe_consumers(coordinator: &mut Connection, group: &str) -> Result<Option<Description>, KafkaError> {
+    if !coordinator.speaks(api_key(ApiKey::ConsumerGroupDescribe)) {
+        return Ok(None);
+    }
+    let request = ConsumerGroupDescribeRequest::default().with_group_ids(vec![GroupId(text(group))]);
+    let Some(described) = coordinator.call(&request).await?.groups.into_iter().next() else { return Ok(None) };
+    match described.error_code.err() {
+        None => {}
+        // A broker may know the request and have the protocol switched off.
+        Some(ResponseError::GroupIdNotFound | ResponseError::UnsupportedVersion) => return Ok(None),
+        Some(code) => return Err(refused_description(group, code)),
+    }
+    let partitions = |mut of: TopicPartitions| {
+        of.partitions.sort_unstable();
+        (of.topic_name.to_string(), of.partitions)
+    };
+    let member = |member: DescribedConsumer| Member {
+        member_id: member.member_id.to_string(),
+        instance_id: member.instance_id.map(|id| id.to_string()),
+        client_id: member.client_id.to_string(),
+        host: host(&member.client_host),
+        topics: member.subscribed_topic_names.iter().map(|name| name.to_string()).collect(),
+        assignment: member.assignment.topic_partitions.into_iter().map(partitions).collect(),
+    };
+    let members = sorted(described.members.into_iter().map(member));
+    let (state, protocol) = (described.group_state.to_string(), described.assignor_name.to_string());
+    Ok(Some(Description { kind: Kind::Consumer, state, protocol, members }))
+}
+
+fn sorted(members: impl Iterator<Item = Member>) -> Vec<Member> {
+    let mut members: Vec<_> = members.collect();
+    members.sort_by(|one, other| one.id().cmp(other.id()));
+    members
+}
+
+/// Java brokers write a host as `/172.18.0.1`.
+fn host(host: &str) -> String {
+    host.trim_start_matches('/').to_owned()
+}
+
+fn no_group(group: &str) -> KafkaError {
+    KafkaError::NoGroup { group: group.to_owned() }
+}
+
+fn refused_description(group: &str, code: ResponseError) -> KafkaError {
+    KafkaError::refused(format!("a description of the group '{group}'"), code)
+}
+
+/// Deletes `group` with everything that it has committed, where there is one ([`KafkaError::NoGroup`]) and nobody is in it
+/// ([`KafkaError::GroupInUse`]).
 pub async fn delete(coordinator: &mut Connection, group: &str) -> Result<(), KafkaError> {
     let request = DeleteGroupsRequest::default().with_groups_names(vec![GroupId(text(group))]);
     let response = coordinator.call(&request).await?;
     match response.results.first().and_then(|result| result.error_code.err()) {
         None => Ok(()),
-        Some(ResponseError::GroupIdNotFound) => Err(KafkaError::NoGroup { group: group.to_owned() }),
-        Some(ResponseError::NonEmptyGroup) => {
-            let members = describe(coordinator, group).await?.members;
-            let members = members.iter().map(|member| member.id().to_owned()).collect();
-            Err(KafkaError::GroupInUse { group: group.to_owned(), members })
-        }
+        Some(ResponseError::GroupIdNotFound) => Err(no_group(group)),
+        Some(ResponseError::NonEmptyGroup) => Err(describe(coordinator, group).await?.in_use(group)),
         Some(code) => Err(KafkaError::refused(format!("to delete the group '{group}'"), code)),
     }
+}
+
+/// What became of the offsets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Forgotten {
+    /// The group has none of this topic any more.
+    Done,
+    /// Members of the group read the topic: nothing was changed.
+    InUse,
+}
+
+/// Makes `group` forget its offsets of these partitions of a `topic` that goes: one of the same name would begin anew, and
+/// the old offsets would have it pass over its first records. A group that is not there has none.
+pub async fn forget_offsets(
+    cluster: &mut Cluster,
+    group: &str,
+    topic: &str,
+    partitions: &[i32],
+) -> Result<Forgotten, KafkaError> {
+    let of = |partition: &i32| OffsetDeleteRequestPartition::default().with_partition_index(*partition);
+    let of_topic = OffsetDeleteRequestTopic::default()
+        .with_name(topic_name(topic))
+        .with_partitions(partitions.iter().map(of).collect());
+    let request = OffsetDeleteRequest::default().with_group_id(GroupId(text(group))).with_topics(vec![of_topic]);
+    let response = cluster.coordinator_node(group).await?.call(&request).await?;
+    let of_partitions = response.topics.iter().flat_map(|topic| &topic.partitions);
+    let codes = std::iter::once(response.error_code).chain(of_partitions.map(|partition| partition.error_code));
+    for code in codes.filter_map(ParseResponseErrorCode::err) {
+        match code {
+            ResponseError::GroupIdNotFound | ResponseError::UnknownTopicOrPartition => {}
+            ResponseError::NonEmptyGroup | ResponseError::GroupSubscribedToTopic => return Ok(Forgotten::InUse),
+            code => {
+                let what = format!("to forget the offsets of the group '{group}' in the topic '{topic}'");
+                return Err(KafkaError::refused(what, code));
+            }
+        }
+    }
+    Ok(Forgotten::Done)
 }
 
 #[cfg(test)]
@@ -343,11 +395,11 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_coordinator_that_is_about_to_know_is_waited_for_and_no_longer_than_its_time() {
         let loading = || KafkaError::refused("a description", ResponseError::CoordinatorLoadInProgress);
-        let mut patience = Patience::new();
-        assert!(patience.wait(loading()).await.is_ok());
+        let mut attempts = Attempts::within(FIRST_COORDINATOR_LIMIT);
+        assert!(wait_for_coordinator(&mut attempts, loading()).await.is_ok());
         let other = KafkaError::refused("a description", ResponseError::GroupAuthorizationFailed);
-        assert!(patience.wait(other).await.is_err());
+        assert!(wait_for_coordinator(&mut attempts, other).await.is_err());
         tokio::time::advance(FIRST_COORDINATOR_LIMIT).await;
-        assert!(patience.wait(loading()).await.is_err());
+        assert!(wait_for_coordinator(&mut attempts, loading()).await.is_err());
     }
 }

@@ -6,25 +6,22 @@ use std::collections::BTreeMap;
 
 /// A member, as its leader sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Subscriber {
-    /// The id that the coordinator gave it.
-    pub member_id: String,
-    /// Its static instance id, which orders it where it has one.
-    pub instance_id: Option<String>,
+pub(super) struct Subscriber {
+    pub(super) member_id: String,
+    pub(super) instance_id: Option<String>,
     /// The topics that it wants.
-    pub topics: Vec<String>,
+    pub(super) topics: Vec<String>,
 }
 
 /// A member's partitions by topic.
 pub type Assignment = BTreeMap<String, Vec<i32>>;
 
 /// How many partitions topics have; none those that are not there.
-pub type Counts = BTreeMap<String, usize>;
+pub(super) type Counts = BTreeMap<String, usize>;
 
 /// Whether there is something to share out that was not there at the last time: a topic that has other partitions than
 /// `before`, or came into being. One that is gone may be about to be made anew: its members wait.
-#[must_use]
-pub fn is_to_be_shared_anew(before: &Counts, now: &Counts) -> bool {
+pub(super) fn is_to_be_shared_anew(before: &Counts, now: &Counts) -> bool {
     now.iter().any(|(topic, count)| *count > 0 && before.get(topic) != Some(count))
 }
 
@@ -32,8 +29,7 @@ pub fn is_to_be_shared_anew(before: &Counts, now: &Counts) -> bool {
 ///
 /// Members are ordered by instance id where they have one, static ones first, then by member id. Every subscriber is in
 /// the result, with or without partitions.
-#[must_use]
-pub fn range(subscribers: &[Subscriber], counts: &Counts) -> BTreeMap<String, Assignment> {
+pub(super) fn range(subscribers: &[Subscriber], counts: &Counts) -> BTreeMap<String, Assignment> {
     let mut ordered: Vec<&Subscriber> = subscribers.iter().collect();
     ordered.sort_by(|one, other| place(one).cmp(&place(other)));
     let mut assignments: BTreeMap<String, Assignment> =
@@ -43,11 +39,8 @@ pub fn range(subscribers: &[Subscriber], counts: &Counts) -> BTreeMap<String, As
         let mut next = 0..*count;
         for (index, member) in takers.iter().enumerate() {
             let more = usize::from(index < count % takers.len());
-            let share: Vec<i32> = next
-                .by_ref()
-                .take(count / takers.len() + more)
-                .filter_map(|partition| i32::try_from(partition).ok())
-                .collect();
+            let share = next.by_ref().take(count / takers.len() + more);
+            let share: Vec<i32> = share.filter_map(|partition| i32::try_from(partition).ok()).collect();
             if let Some(assignment) = assignments.get_mut(&member.member_id).filter(|_| !share.is_empty()) {
                 assignment.insert(topic.clone(), share);
             }
@@ -79,37 +72,35 @@ mod tests {
         topics.iter().map(|(topic, count)| ((*topic).to_owned(), *count)).collect()
     }
 
-    fn partitions(of: &BTreeMap<String, Assignment>, member: &str, topic: &str) -> Vec<i32> {
-        of[member].get(topic).cloned().unwrap_or_default()
+    /// Each member's id, with what it gets.
+    fn shares(members: &[Subscriber], topics: &[(&str, usize)]) -> String {
+        let assignments = range(members, &counts(topics));
+        let shares: Vec<_> = assignments.iter().map(|(member, share)| format!("{member} {share:?}")).collect();
+        shares.join(", ")
     }
 
     #[test]
-    fn three_members_share_six_partitions_evenly() {
-        let members = ["c", "a", "b"].map(|id| subscriber(id, None, &["t"]));
-        let assignments = range(&members, &counts(&[("t", 6)]));
-        assert_eq!(partitions(&assignments, "a", "t"), [0, 1]);
-        assert_eq!(partitions(&assignments, "b", "t"), [2, 3]);
-        assert_eq!(partitions(&assignments, "c", "t"), [4, 5]);
-    }
-
-    #[test]
-    fn the_first_members_get_the_remainder_and_the_last_may_get_none() {
-        let members = ["a", "b", "c"].map(|id| subscriber(id, None, &["t", "u"]));
-        let assignments = range(&members, &counts(&[("t", 4), ("u", 2)]));
-        assert_eq!(partitions(&assignments, "a", "t"), [0, 1]);
-        assert_eq!(partitions(&assignments, "b", "t"), [2]);
-        assert_eq!(partitions(&assignments, "c", "t"), [3]);
-        assert_eq!(partitions(&assignments, "c", "u"), Vec::<i32>::new());
+    fn members_share_partitions_evenly_and_the_first_get_the_remainder() {
+        let members = ["c", "a", "b"].map(|id| subscriber(id, None, &["t", "u"]));
+        assert_eq!(shares(&members, &[("t", 6)]), r#"a {"t": [0, 1]}, b {"t": [2, 3]}, c {"t": [4, 5]}"#);
+        assert_eq!(
+            shares(&members, &[("t", 4), ("u", 2)]),
+            r#"a {"t": [0, 1], "u": [0]}, b {"t": [2], "u": [1]}, c {"t": [3]}"#
+        );
     }
 
     #[test]
     fn static_members_come_first_in_the_order_of_their_instance_ids() {
         let members =
             [subscriber("a", None, &["t"]), subscriber("z", Some("1"), &["t"]), subscriber("b", Some("2"), &["t"])];
-        let assignments = range(&members, &counts(&[("t", 3)]));
-        assert_eq!(partitions(&assignments, "z", "t"), [0]);
-        assert_eq!(partitions(&assignments, "b", "t"), [1]);
-        assert_eq!(partitions(&assignments, "a", "t"), [2]);
+        assert_eq!(shares(&members, &[("t", 3)]), r#"a {"t": [2]}, b {"t": [1]}, z {"t": [0]}"#);
+    }
+
+    #[test]
+    fn a_topic_goes_only_to_those_who_want_it() {
+        let members = [subscriber("a", None, &["t"]), subscriber("b", None, &["u"])];
+        let topics = [("t", 2), ("u", 1), ("unwanted", 9)];
+        assert_eq!(shares(&members, &topics), r#"a {"t": [0, 1]}, b {"u": [0]}"#);
     }
 
     #[test]
@@ -120,14 +111,5 @@ mod tests {
         };
         assert!(!is_anew(2, 3, 0) && !is_anew(0, 3, 0) && !is_anew(2, 0, 0));
         assert!(is_anew(4, 3, 0) && is_anew(2, 4, 0) && is_anew(2, 1, 0) && is_anew(2, 3, 1));
-    }
-
-    #[test]
-    fn a_topic_goes_only_to_those_who_want_it() {
-        let members = [subscriber("a", None, &["t"]), subscriber("b", None, &["u"])];
-        let assignments = range(&members, &counts(&[("t", 2), ("u", 1), ("unwanted", 9)]));
-        assert_eq!(partitions(&assignments, "a", "t"), [0, 1]);
-        assert_eq!(partitions(&assignments, "b", "u"), [0]);
-        assert_eq!(assignments["a"].len() + assignments["b"].len(), 2);
     }
 }

@@ -12,6 +12,7 @@ use kafka_protocol::messages::sync_group_request::SyncGroupRequestAssignment;
 use kafka_protocol::messages::{
     GroupId, HeartbeatRequest, JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest, SyncGroupRequest,
 };
+use kafka_protocol::protocol::Request;
 use tokio::time::timeout;
 use uuid::Uuid;
 
@@ -19,10 +20,10 @@ use super::assignor::{self, Counts, Subscriber};
 use super::membership::{Event, Membership};
 use super::subscription::{decode_assignment, decode_subscription, encode_assignment, encode_subscription};
 use super::{ASSIGNOR, MemberConfig, PROTOCOL_TYPE, REBALANCE_LIMIT};
-use crate::kafka::cluster::{Cluster, Leaders, NodeId, Topic, text};
+use crate::kafka::cluster::{Cluster, NodeId, Topic, millis, text};
 use crate::kafka::connection::{Connection, REQUEST_LIMIT};
 use crate::kafka::error::KafkaError;
-use crate::kafka::offsets::{self, Committed, Committer, Place};
+use crate::kafka::offsets::{self, Committed, Committer, Offsets, Place};
 use crate::ledger::Position;
 use crate::pipeline::source::Assigned;
 
@@ -30,7 +31,7 @@ use crate::pipeline::source::Assigned;
 const LEAVE_LIMIT: Duration = Duration::from_secs(1);
 
 /// The group's coordinator. Answers are events for the [membership](super::membership); an error is left to the caller
-/// only where asking again cannot mend it.
+/// only where asking again cannot help.
 pub(super) struct Coordinator {
     config: MemberConfig,
     cluster: Cluster,
@@ -65,11 +66,7 @@ impl Coordinator {
             .with_group_instance_id(self.config.instance_id.as_deref().map(text))
             .with_protocol_type(text(PROTOCOL_TYPE))
             .with_protocols(vec![protocol]);
-        let answer = match self.connection().await {
-            Ok(connection) => connection.call_within(&request, REBALANCE_LIMIT + REQUEST_LIMIT).await,
-            Err(error) => Err(error),
-        };
-        match answer {
+        match self.call(&request, REBALANCE_LIMIT + REQUEST_LIMIT).await {
             Ok(answer) => Ok(joined(answer)),
             Err(error) => {
                 let member_id = member.member_id().to_owned();
@@ -86,16 +83,15 @@ impl Coordinator {
             .with_member_id(text(member.member_id()))
             .with_group_instance_id(self.config.instance_id.as_deref().map(text))
             .with_assignments(shares.0);
-        let answer = match self.connection().await {
-            // The coordinator waits for the leader's shares.
-            Ok(connection) => connection.call_within(&request, REBALANCE_LIMIT).await,
-            Err(error) => Err(error),
+        // The coordinator waits for the leader's shares.
+        let code = match self.call(&request, REBALANCE_LIMIT).await {
+            Ok(answer) => match answer.error_code.err() {
+                None => return Ok(Event::Synced(decode_assignment(answer.assignment, &self.config.topic))),
+                Some(code) => code,
+            },
+            Err(error) => self.code_of(error)?,
         };
-        match answer.map(|answer| (answer.error_code.err(), answer.assignment)) {
-            Ok((None, assignment)) => Ok(Event::Synced(decode_assignment(assignment, &self.config.topic))),
-            Ok((Some(code), _)) => Ok(Event::SyncRefused(code)),
-            Err(error) => Ok(Event::SyncRefused(self.code_of(error)?)),
-        }
+        Ok(Event::SyncRefused(code))
     }
 
     /// As leader: every member's share of every topic that any of them wants, by the counts of their partitions.
@@ -129,7 +125,7 @@ impl Coordinator {
             .with_generation_id(member.generation())
             .with_member_id(text(member.member_id()))
             .with_group_instance_id(self.config.instance_id.as_deref().map(text));
-        Ok(self.connection().await?.call(&request).await?.error_code.err())
+        Ok(self.call(&request, REQUEST_LIMIT).await?.error_code.err())
     }
 
     /// Commits offsets in the topic of this id, for the generation that we are in.
@@ -157,9 +153,8 @@ impl Coordinator {
         }
         let identity = MemberIdentity::default().with_member_id(text(member.member_id()));
         let request = LeaveGroupRequest::default().with_group_id(self.group()).with_members(vec![identity]);
-        let farewell = async { self.connection().await?.call(&request).await };
         // Where the coordinator does not hear it, the session's end has the same effect.
-        let _ = timeout(LEAVE_LIMIT, farewell).await;
+        let _ = timeout(LEAVE_LIMIT, self.call(&request, LEAVE_LIMIT)).await;
     }
 
     /// Where each partition begins for this group, and where it ends now.
@@ -178,21 +173,18 @@ impl Coordinator {
         let MemberConfig { group, topic, .. } = self.config.clone();
         let Topic { id, leaders } = self.cluster.topic(&topic).await?;
         let is_another = read_before.is_some_and(|before| before != id);
-        let all: Vec<i32> = leaders.0.iter().map(|(partition, _)| *partition).collect();
+        let all: Vec<i32> = leaders.partitions().collect();
         let committed = offsets::committed(self.connection().await?, &group, &topic, &all).await?;
-        let only = |wanted: &dyn Fn(i32) -> bool| {
-            Leaders(leaders.0.iter().copied().filter(|(partition, _)| wanted(*partition)).collect())
-        };
-        let ours = only(&|partition| partitions.contains(&partition));
+        let ours = leaders.only(|partition| partitions.contains(&partition));
         let ends = offsets::find(&mut self.cluster, &topic, &ours, Place::Latest).await?;
         // A partition without a leader has an end that nobody knows; it is read when it has one again.
         let fits = |of: &&Committed| {
-            let is_known = !is_another || of.topic_id == Some(id);
-            is_known && of.fits(id, offset_of(&ends, of.position.partition).unwrap_or(i64::MAX))
+            let end = ends.get(&of.position.partition).copied().unwrap_or(i64::MAX);
+            (!is_another || of.topic_id == Some(id)) && of.fits(id, end)
         };
-        let place_of = |of: &Committed| (of.position.partition, of.position.offset);
-        let known: Vec<_> = committed.iter().filter(fits).map(place_of).collect();
-        let fresh = only(&|partition| partitions.contains(&partition) && offset_of(&known, partition).is_none());
+        let known = committed.iter().filter(fits).map(|of| (of.position.partition, of.position.offset));
+        let known: Offsets = known.collect();
+        let fresh = ours.only(|partition| !known.contains_key(&partition));
         let place = if committed.is_empty() && !is_another { from } else { Place::Earliest };
         let starts = offsets::find(&mut self.cluster, &topic, &fresh, place).await?;
         if self.cluster.topic_id(&topic).await? != id {
@@ -200,21 +192,25 @@ impl Coordinator {
             return Err(KafkaError::refused(format!("the offsets of '{topic}'"), ResponseError::UnknownTopicId));
         }
         let had_offset = |partition| is_another || committed.iter().any(|of| of.position.partition == partition);
-        let anew: Vec<i32> = fresh.0.iter().map(|(partition, _)| *partition).filter(|of| had_offset(*of)).collect();
+        let anew: Vec<i32> = fresh.partitions().filter(|partition| had_offset(*partition)).collect();
         if (place != Place::Earliest || !anew.is_empty()) && !starts.is_empty() {
-            let at = |(partition, offset): &(i32, i64)| Position::at(*partition, *offset);
-            self.commit(member, id, &starts.iter().map(at).collect::<Vec<_>>()).await?;
+            let positions: Vec<_> =
+                starts.iter().map(|(partition, offset)| Position::at(*partition, *offset)).collect();
+            self.commit(member, id, &positions).await?;
         }
-        let begin = |partition: i32| {
-            let start_offset = offset_of(&known, partition).or_else(|| offset_of(&starts, partition))?;
-            let end_offset = offset_of(&ends, partition).unwrap_or(start_offset).max(start_offset);
-            Some(Assigned { partition, start_offset, end_offset })
-        };
-        let assigned = partitions.iter().map(|partition| begin(*partition)).collect::<Option<_>>();
-        let assigned = assigned.ok_or_else(|| {
-            KafkaError::refused(format!("the offsets of the topic '{topic}'"), ResponseError::LeaderNotAvailable)
-        })?;
+        let mut assigned = Vec::with_capacity(partitions.len());
+        for &partition in partitions {
+            let start_offset = known.get(&partition).or_else(|| starts.get(&partition)).copied().ok_or_else(|| {
+                KafkaError::refused(format!("the offsets of the topic '{topic}'"), ResponseError::LeaderNotAvailable)
+            })?;
+            let end_offset = ends.get(&partition).copied().unwrap_or(start_offset).max(start_offset);
+            assigned.push(Assigned { partition, start_offset, end_offset });
+        }
         Ok(Beginnings { topic_id: id, assigned, anew })
+    }
+
+    async fn call<R: Request>(&mut self, request: &R, limit: Duration) -> Result<R::Response, KafkaError> {
+        self.connection().await?.call_within(request, limit).await
     }
 
     async fn connection(&mut self) -> Result<&mut Connection, KafkaError> {
@@ -246,11 +242,9 @@ impl Coordinator {
 
 /// Where partitions begin.
 pub(super) struct Beginnings {
-    /// The id of their topic.
     pub(super) topic_id: Uuid,
-    /// The partitions.
     pub(super) assigned: Vec<Assigned>,
-    /// Those of which the offsets that were known are not of this topic.
+    /// The partitions of which the offsets that were known are not of this topic.
     pub(super) anew: Vec<i32>,
 }
 
@@ -272,12 +266,4 @@ fn joined(answer: JoinGroupResponse) -> Event {
     let members = answer.members.into_iter().filter(|_| leads).map(subscriber).collect();
     let shares_out = leads && !answer.skip_assignment;
     Event::Joined { member_id, generation: answer.generation_id, leads, shares_out, members }
-}
-
-fn offset_of(offsets: &[(i32, i64)], partition: i32) -> Option<i64> {
-    offsets.iter().find(|(of, _)| *of == partition).map(|(_, offset)| *offset)
-}
-
-fn millis(duration: Duration) -> i32 {
-    i32::try_from(duration.as_millis()).unwrap_or(i32::MAX)
 }

@@ -27,24 +27,19 @@ use crate::retry::Backoff;
 /// How often the leader looks whether the topics of the group have other partitions.
 const PARTITION_CHECK_INTERVAL: Duration = Duration::from_secs(10);
 
-/// What the pipeline asks of its member.
+/// What the pipeline asks of its member. Each names the assignment that it is about.
 #[derive(Debug)]
 pub(in crate::kafka) enum Command {
-    /// Commit these positions.
     Commit {
-        /// The assignment that they belong to.
         assignment: u64,
-        /// How far the partitions have come.
         positions: Vec<Position>,
     },
     /// Read the partitions again from what is committed.
     Rewind {
-        /// The assignment that they belong to.
         assignment: u64,
     },
     /// What was read is settled: the partitions can be given away.
     Released {
-        /// The assignment that is over.
         assignment: u64,
     },
     /// Leave the group and end.
@@ -53,7 +48,6 @@ pub(in crate::kafka) enum Command {
 
 /// The driver's ends of the channels to the pipeline.
 pub(in crate::kafka) struct Channels {
-    /// What the pipeline wants.
     pub(in crate::kafka) commands: mpsc::Receiver<Command>,
     /// Assignments, releases, and the answers to commits.
     pub(in crate::kafka) events: mpsc::Sender<MembershipEvent>,
@@ -70,6 +64,8 @@ pub(in crate::kafka) struct Driver {
     kafka: KafkaConfig,
     /// Where to begin in partitions of which the group has committed nothing.
     from: Place,
+    /// What the membership has decided and is not done yet.
+    steps: VecDeque<Step>,
     /// The task that reads the partitions of the present assignment.
     fetcher: JoinSet<Ended>,
     assignment: u64,
@@ -81,8 +77,6 @@ pub(in crate::kafka) struct Driver {
     partitions: Vec<i32>,
     /// Whether they are begun again, and not for the first time.
     rewinding: bool,
-    /// Partitions that are ours and not read yet, because their offsets could not be found.
-    to_begin: Option<Vec<i32>>,
     /// As leader: how many partitions of each topic were shared out.
     shared_out: Counts,
     backoff: Backoff,
@@ -94,7 +88,8 @@ pub(in crate::kafka) struct Driver {
 struct Due {
     heartbeat: Instant,
     partition_check: Instant,
-    begin: Instant,
+    /// To look again for the offsets of partitions that are ours and not read yet.
+    begin: Option<Instant>,
     /// By when a release has to be over.
     release: Option<Instant>,
 }
@@ -115,16 +110,16 @@ impl Driver {
             channels,
             kafka,
             from,
+            steps: VecDeque::from([Step::Join]),
             fetcher: JoinSet::new(),
             assignment: 0,
             held: false,
             topic_id: None,
             partitions: Vec::new(),
             rewinding: false,
-            to_begin: None,
             shared_out: Counts::new(),
             backoff: Backoff::default(),
-            due: Due { heartbeat: now, partition_check: now, begin: now, release: None },
+            due: Due { heartbeat: now, partition_check: now, begin: None, release: None },
             ended: false,
         }
     }
@@ -147,26 +142,27 @@ impl Driver {
     }
 
     async fn work(&mut self) -> Result<(), KafkaError> {
-        let mut steps = VecDeque::from([Step::Join]);
-        while !self.ended || !steps.is_empty() {
-            let more = match steps.pop_front() {
+        while !self.ended || !self.steps.is_empty() {
+            match self.steps.pop_front() {
                 Some(step) => self.take(step).await?,
                 None => self.wait().await,
-            };
-            steps.extend(more);
+            }
         }
         Ok(())
     }
 
-    async fn take(&mut self, step: Step) -> Result<Vec<Step>, KafkaError> {
+    fn handle(&mut self, event: membership::Event) {
+        self.steps.extend(self.membership.handle(event));
+    }
+
+    async fn take(&mut self, step: Step) -> Result<(), KafkaError> {
         match step {
-            Step::Join => return self.join().await,
-            Step::JoinLater => return Ok(self.pause_before_join().await),
-            Step::Sync { members } => return self.sync(&members).await,
+            Step::Join => self.join().await?,
+            Step::JoinLater => self.pause_before_join().await,
+            Step::Sync { members } => self.sync(&members).await?,
             Step::Assign(partitions) => {
-                self.partitions.clone_from(&partitions);
+                self.partitions = partitions;
                 self.rewinding = false;
-                self.to_begin = Some(partitions);
                 self.begin().await;
             }
             Step::Release => {
@@ -182,80 +178,77 @@ impl Driver {
             }
             Step::Stop(code) => return Err(self.stopped(code)),
         }
-        Ok(Vec::new())
+        Ok(())
     }
 
     /// Waits for what comes next while the member has nothing to do.
-    async fn wait(&mut self) -> Vec<Step> {
-        let release = self.due.release.unwrap_or(self.due.heartbeat);
+    async fn wait(&mut self) {
+        let Due { heartbeat, partition_check, .. } = self.due;
+        let (begin, release) = (self.due.begin.unwrap_or(heartbeat), self.due.release.unwrap_or(heartbeat));
         tokio::select! {
             // Commands first: a commit that was asked for must not wait for a timer's request.
             biased;
             command = self.channels.commands.recv() => self.command(command).await,
             // One that panicked has asked the program to end, as any panic does: until then this goes on, since what was
             // read can still be committed.
-            Some(ended) = self.fetcher.join_next() => {
-                if let Ok(Ended::AnotherTopic { assignment }) = ended {
-                    self.begin_anew(assignment).await;
-                }
-                Vec::new()
+            Some(ended) = self.fetcher.join_next() => if let Ok(Ended::AnotherTopic { assignment }) = ended {
+                self.begin_anew(assignment).await;
+            },
+            () = sleep_until(release), if self.due.release.is_some() => {
+                // The pipeline did not settle in time: the others must not wait for it.
+                self.lose().await;
+                self.handle(membership::Event::Released);
             }
-            () = sleep_until(release), if self.due.release.is_some() => self.release_overdue().await,
-            () = sleep_until(self.due.heartbeat) => self.heartbeat().await,
-            () = sleep_until(self.due.begin), if self.to_begin.is_some() => {
-                self.begin().await;
-                Vec::new()
-            }
-            () = sleep_until(self.due.partition_check), if self.membership.leads() => self.check_partitions().await,
+            () = sleep_until(heartbeat) => self.heartbeat().await,
+            () = sleep_until(begin), if self.due.begin.is_some() => self.begin().await,
+            () = sleep_until(partition_check), if self.membership.leads() => self.check_partitions().await,
         }
     }
 
-    async fn command(&mut self, command: Option<Command>) -> Vec<Step> {
+    async fn command(&mut self, command: Option<Command>) {
         match command {
             Some(Command::Commit { assignment, positions }) => self.commit(assignment, positions).await,
-            Some(Command::Rewind { assignment }) => {
-                self.rewind(assignment).await;
-                Vec::new()
+            Some(Command::Rewind { assignment }) => self.rewind(assignment).await,
+            Some(Command::Released { assignment }) => {
+                if assignment == self.assignment {
+                    self.held = false;
+                    self.due.release = None;
+                    self.handle(membership::Event::Released);
+                }
             }
-            Some(Command::Released { assignment }) if assignment != self.assignment => Vec::new(),
-            Some(Command::Released { .. }) => {
-                self.held = false;
-                self.due.release = None;
-                self.membership.handle(membership::Event::Released)
-            }
-            Some(Command::Leave) | None => {
-                self.stop_reading();
-                self.ended = true;
-                self.membership.handle(membership::Event::Leave)
-            }
+            Some(Command::Leave) | None => self.leave(),
         }
     }
 
     // In and out of the group
 
-    async fn join(&mut self) -> Result<Vec<Step>, KafkaError> {
+    async fn join(&mut self) -> Result<(), KafkaError> {
         let Self { coordinator, membership, channels, .. } = self;
         let answer = {
             let asked = coordinator.join(membership);
             tokio::pin!(asked);
             loop {
                 tokio::select! {
-                    answer = &mut asked => break Some(answer),
+                    answer = &mut asked => break Some(answer?),
                     // The coordinator waits for all members, which can take long: a leave must not.
                     command = channels.commands.recv() => if refuse(command, &channels.events).await { break None },
                 }
             }
         };
-        let Some(answer) = answer else { return Ok(self.command(None).await) };
-        let event = answer?;
-        if matches!(event, membership::Event::Joined { .. }) {
-            self.backoff.reset();
+        match answer {
+            Some(event) => {
+                if matches!(event, membership::Event::Joined { .. }) {
+                    self.backoff.reset();
+                }
+                self.handle(event);
+            }
+            None => self.leave(),
         }
-        Ok(self.membership.handle(event))
+        Ok(())
     }
 
     /// Waits before the next attempt, and takes a leave all the same.
-    async fn pause_before_join(&mut self) -> Vec<Step> {
+    async fn pause_before_join(&mut self) {
         self.coordinator.forget();
         if self.backoff.is_worth_telling() {
             let group = &self.coordinator.config().group;
@@ -266,25 +259,31 @@ impl Driver {
         let Channels { commands, events, .. } = &mut self.channels;
         loop {
             tokio::select! {
-                () = sleep_until(until) => return vec![Step::Join],
+                () = sleep_until(until) => return self.steps.push_back(Step::Join),
                 command = commands.recv() => if refuse(command, events).await { break },
             }
         }
-        self.command(None).await
+        self.leave();
     }
 
-    async fn sync(&mut self, members: &[Subscriber]) -> Result<Vec<Step>, KafkaError> {
-        let shares = match self.share_out(members).await {
-            Ok(shares) => shares,
-            Err(error @ KafkaError::Refused { .. }) if !error.is_passing() => return Err(error),
-            Err(error) => {
-                let code = self.coordinator.code_of(error)?;
-                return Ok(self.membership.handle(membership::Event::SyncRefused(code)));
+    fn leave(&mut self) {
+        self.stop_reading();
+        self.ended = true;
+        self.handle(membership::Event::Leave);
+    }
+
+    async fn sync(&mut self, members: &[Subscriber]) -> Result<(), KafkaError> {
+        let event = match self.share_out(members).await {
+            Ok(shares) => {
+                let event = self.coordinator.sync(&self.membership, shares).await?;
+                self.heartbeat_later();
+                event
             }
+            Err(error @ KafkaError::Refused { .. }) if !error.is_passing() => return Err(error),
+            Err(error) => membership::Event::SyncRefused(self.coordinator.code_of(error)?),
         };
-        let event = self.coordinator.sync(&self.membership, shares).await?;
-        self.due.heartbeat = Instant::now() + self.coordinator.config().heartbeat_interval();
-        Ok(self.membership.handle(event))
+        self.handle(event);
+        Ok(())
     }
 
     async fn share_out(&mut self, members: &[Subscriber]) -> Result<Shares, KafkaError> {
@@ -299,20 +298,13 @@ impl Driver {
     }
 
     /// As leader: what has other partitions than were shared out has to be shared out anew.
-    async fn check_partitions(&mut self) -> Vec<Step> {
+    async fn check_partitions(&mut self) {
         self.due.partition_check = Instant::now() + PARTITION_CHECK_INTERVAL;
-        match self.coordinator.count_partitions(self.membership.topics()).await {
-            Ok(counts) if is_to_be_shared_anew(&self.shared_out, &counts) => {
-                self.membership.handle(membership::Event::PartitionsChanged)
-            }
-            _ => Vec::new(),
+        if let Ok(counts) = self.coordinator.count_partitions(self.membership.topics()).await
+            && is_to_be_shared_anew(&self.shared_out, &counts)
+        {
+            self.handle(membership::Event::PartitionsChanged);
         }
-    }
-
-    /// The pipeline did not settle in time: the others must not wait for it.
-    async fn release_overdue(&mut self) -> Vec<Step> {
-        self.lose().await;
-        self.membership.handle(membership::Event::Released)
     }
 
     async fn lose(&mut self) {
@@ -324,111 +316,103 @@ impl Driver {
 
     // While it is in the group
 
-    async fn heartbeat(&mut self) -> Vec<Step> {
+    async fn heartbeat(&mut self) {
         let answer = self.coordinator.heartbeat(&self.membership).await;
-        self.due.heartbeat = Instant::now() + self.coordinator.config().heartbeat_interval();
+        self.heartbeat_later();
         match answer {
-            Ok(None) => Vec::new(),
-            Ok(Some(code)) | Err(KafkaError::Refused { code, .. }) => self.refused(code),
+            Ok(None) => {}
+            Ok(Some(code)) | Err(KafkaError::Refused { code, .. }) => self.handle(membership::Event::Refused(code)),
             Err(_) => {
                 // The session may outlive a short break, so the next attempt comes soon.
                 self.due.heartbeat = Instant::now() + self.backoff.next_pause();
-                vec![Step::FindCoordinator]
+                self.coordinator.forget();
             }
         }
     }
 
-    async fn commit(&mut self, assignment: u64, positions: Vec<Position>) -> Vec<Step> {
+    fn heartbeat_later(&mut self) {
+        self.due.heartbeat = Instant::now() + self.coordinator.config().heartbeat_interval();
+    }
+
+    async fn commit(&mut self, assignment: u64, positions: Vec<Position>) {
         if !self.membership.may_commit() || !self.held || assignment != self.assignment {
-            self.tell(MembershipEvent::CommitRefused).await;
-            return Vec::new();
+            return self.tell(MembershipEvent::CommitRefused).await;
         }
         let topic_id = self.topic_id.unwrap_or_default();
-        match self.coordinator.commit(&self.membership, topic_id, &positions).await {
-            Ok(()) => {
-                self.tell(MembershipEvent::Committed(positions)).await;
-                Vec::new()
-            }
-            Err(error) => {
-                self.tell(MembershipEvent::CommitRefused).await;
-                match error {
-                    KafkaError::Refused { code, .. } => self.refused(code),
-                    _ => vec![Step::FindCoordinator],
-                }
-            }
+        let Err(error) = self.coordinator.commit(&self.membership, topic_id, &positions).await else {
+            return self.tell(MembershipEvent::Committed(positions)).await;
+        };
+        self.tell(MembershipEvent::CommitRefused).await;
+        match error {
+            KafkaError::Refused { code, .. } => self.handle(membership::Event::Refused(code)),
+            _ => self.coordinator.forget(),
         }
     }
 
-    /// Begins the partitions again. Where they are about to be given away, their next owner does.
+    /// Whether the pipeline holds this assignment. Where it is about to be given away, its next owner begins it.
+    fn keeps(&self, assignment: u64) -> bool {
+        self.held && assignment == self.assignment && self.due.release.is_none()
+    }
+
+    /// Begins the partitions again.
     async fn rewind(&mut self, assignment: u64) {
-        if !self.held || assignment != self.assignment || self.due.release.is_some() {
-            return;
+        if self.keeps(assignment) {
+            self.stop_reading();
+            self.rewinding = true;
+            self.begin().await;
         }
-        self.stop_reading();
-        self.rewinding = true;
-        self.to_begin = Some(self.partitions.clone());
-        self.begin().await;
     }
 
     /// The topic was made anew: its partitions begin at their starts, as another assignment, so that no commit takes an
     /// offset of the one for a place in the other.
     async fn begin_anew(&mut self, assignment: u64) {
-        if !self.held || assignment != self.assignment || self.due.release.is_some() {
-            return;
+        if self.keeps(assignment) {
+            // It may have more partitions, or fewer.
+            self.due.partition_check = Instant::now();
+            self.begin().await;
         }
-        // It may have more partitions, or fewer.
-        self.due.partition_check = Instant::now();
-        self.to_begin = Some(self.partitions.clone());
-        self.begin().await;
-    }
-
-    fn refused(&mut self, code: ResponseError) -> Vec<Step> {
-        self.membership.handle(membership::Event::Refused(code))
     }
 
     /// Begins to read the partitions that were assigned, once their offsets are known.
     async fn begin(&mut self) {
-        let Some(partitions) = self.to_begin.clone() else { return };
-        match self.coordinator.find_offsets(&self.membership, &partitions, self.from, self.topic_id).await {
-            Ok(Beginnings { topic_id, assigned, anew }) => {
-                self.to_begin = None;
-                self.backoff.reset();
-                self.assignment += 1;
-                self.held = true;
-                let is_another_topic = self.topic_id.replace(topic_id).is_some_and(|before| before != topic_id);
-                let fetcher = Fetcher {
-                    kafka: self.kafka.clone(),
-                    topic: self.coordinator.config().topic.clone(),
-                    assignment: self.assignment,
-                    events: self.channels.records.clone(),
-                    positions: Fetcher::positions(&assigned),
-                    topic_id,
-                    reads_on: false,
-                };
-                let is_again = std::mem::take(&mut self.rewinding);
-                let (assignment, partitions) = (self.assignment, assigned);
-                self.tell(MembershipEvent::Assigned { assignment, partitions, is_again, is_another_topic }).await;
-                if !anew.is_empty() {
-                    self.tell(MembershipEvent::Trouble(made_anew(&anew))).await;
-                }
-                self.fetcher.spawn(fetcher.run());
-            }
+        let found = self.coordinator.find_offsets(&self.membership, &self.partitions, self.from, self.topic_id).await;
+        self.due.begin = None;
+        let Beginnings { topic_id, assigned, anew } = match found {
+            Ok(found) => found,
             Err(error) => {
                 if self.backoff.is_worth_telling() {
-                    self.tell(MembershipEvent::Trouble(format!(
-                        "the offsets to begin from are not to be had ({error})"
-                    )))
-                    .await;
+                    self.tell(MembershipEvent::Trouble(format!("cannot read the committed offsets ({error})"))).await;
                 }
                 self.coordinator.forget();
-                self.due.begin = Instant::now() + self.backoff.next_pause();
+                self.due.begin = Some(Instant::now() + self.backoff.next_pause());
+                return;
             }
+        };
+        self.backoff.reset();
+        self.assignment += 1;
+        self.held = true;
+        let is_another_topic = self.topic_id.replace(topic_id).is_some_and(|before| before != topic_id);
+        let fetcher = Fetcher {
+            kafka: self.kafka.clone(),
+            topic: self.coordinator.config().topic.clone(),
+            assignment: self.assignment,
+            events: self.channels.records.clone(),
+            positions: assigned.iter().map(|assigned| (assigned.partition, assigned.start_offset)).collect(),
+            topic_id,
+            reads_on: false,
+        };
+        let is_again = std::mem::take(&mut self.rewinding);
+        let (assignment, partitions) = (self.assignment, assigned);
+        self.tell(MembershipEvent::Assigned { assignment, partitions, is_again, is_another_topic }).await;
+        if !anew.is_empty() {
+            self.tell(MembershipEvent::Trouble(made_anew(&anew))).await;
         }
+        self.fetcher.spawn(fetcher.run());
     }
 
     fn stop_reading(&mut self) {
         self.fetcher.abort_all();
-        self.to_begin = None;
+        self.due.begin = None;
     }
 
     async fn tell(&mut self, event: MembershipEvent) {

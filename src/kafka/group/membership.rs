@@ -15,9 +15,8 @@ use kafka_protocol::ResponseError;
 
 use super::assignor::Subscriber;
 
-/// Where the member stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
+enum MemberState {
     /// It has asked to join, or is about to.
     Joining,
     /// It has joined, and asks for its partitions.
@@ -32,12 +31,10 @@ enum State {
 
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Event {
+pub(super) enum Event {
     /// The coordinator took us in.
     Joined {
-        /// Our id.
         member_id: String,
-        /// The generation that begins.
         generation: i32,
         /// Whether we lead: watch the topics of all members, and share out their partitions.
         leads: bool,
@@ -48,12 +45,7 @@ pub enum Event {
         members: Vec<Subscriber>,
     },
     /// The coordinator did not take us in; it may have given an id to come back with.
-    JoinRefused {
-        /// Why.
-        code: ResponseError,
-        /// The id to join with again.
-        member_id: String,
-    },
+    JoinRefused { code: ResponseError, member_id: String },
     /// Our partitions.
     Synced(Vec<i32>),
     /// The coordinator did not give us partitions.
@@ -70,14 +62,12 @@ pub enum Event {
 
 /// What to do next, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Step {
-    /// Send a join request.
+pub(super) enum Step {
     Join,
     /// Wait a little and find the coordinator anew, then join.
     JoinLater,
     /// Send a sync request; as leader with the shares of these members.
     Sync {
-        /// Whom to share out to; empty where somebody else leads.
         members: Vec<Subscriber>,
     },
     /// Begin to read these partitions.
@@ -96,8 +86,8 @@ pub enum Step {
 
 /// One member.
 #[derive(Debug)]
-pub struct Membership {
-    state: State,
+pub(super) struct Membership {
+    state: MemberState,
     member_id: String,
     generation: i32,
     leads: bool,
@@ -105,85 +95,68 @@ pub struct Membership {
     topics: BTreeSet<String>,
 }
 
-impl Default for Membership {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl Membership {
     /// A member that has not joined yet. Its first step is [`Step::Join`].
-    #[must_use]
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         let (member_id, topics) = (String::new(), BTreeSet::new());
-        Self { state: State::Joining, member_id, generation: NO_GENERATION, leads: false, topics }
+        Self { state: MemberState::Joining, member_id, generation: NO_GENERATION, leads: false, topics }
     }
 
     /// The id that the coordinator gave us; empty before that.
-    #[must_use]
-    pub fn member_id(&self) -> &str {
+    pub(super) fn member_id(&self) -> &str {
         &self.member_id
     }
 
-    /// The generation that our partitions belong to.
-    #[must_use]
-    pub fn generation(&self) -> i32 {
+    pub(super) fn generation(&self) -> i32 {
         self.generation
     }
 
     /// Whether we share out the partitions in this generation.
-    #[must_use]
-    pub fn leads(&self) -> bool {
+    pub(super) fn leads(&self) -> bool {
         self.leads
     }
 
     /// As leader: the topics that any member wants, whose partitions we watch. There are no more than the coordinator let
     /// the members name.
-    #[must_use]
-    pub fn topics(&self) -> &BTreeSet<String> {
+    pub(super) fn topics(&self) -> &BTreeSet<String> {
         &self.topics
     }
 
     /// Whether offsets may be committed: we hold partitions of the current generation.
-    #[must_use]
-    pub fn may_commit(&self) -> bool {
-        matches!(self.state, State::Stable | State::Releasing)
+    pub(super) fn may_commit(&self) -> bool {
+        matches!(self.state, MemberState::Stable | MemberState::Releasing)
     }
 
     /// Takes an event and gives the next steps.
-    pub fn handle(&mut self, event: Event) -> Vec<Step> {
+    pub(super) fn handle(&mut self, event: Event) -> Vec<Step> {
         match (self.state, event) {
-            (State::Gone, _) => Vec::new(),
+            (MemberState::Gone, _) => Vec::new(),
             (_, Event::Leave) => self.leave(),
-            (State::Joining, Event::Joined { member_id, generation, leads, shares_out, members }) => {
-                self.state = State::Syncing;
+            (MemberState::Joining, Event::Joined { member_id, generation, leads, shares_out, members }) => {
+                self.state = MemberState::Syncing;
                 (self.member_id, self.generation, self.leads) = (member_id, generation, leads);
                 self.topics = members.iter().flat_map(|member| &member.topics).cloned().collect();
                 vec![Step::Sync { members: if shares_out { members } else { Vec::new() } }]
             }
-            (State::Joining, Event::JoinRefused { code, member_id }) => self.join_refused(code, member_id),
-            (State::Syncing, Event::Synced(partitions)) => {
-                self.state = State::Stable;
+            (MemberState::Joining, Event::JoinRefused { code: ResponseError::MemberIdRequired, member_id }) => {
+                self.member_id = member_id;
+                self.join_again()
+            }
+            (MemberState::Joining, Event::JoinRefused { code, .. })
+            | (MemberState::Syncing, Event::SyncRefused(code)) => self.given_up(code, Vec::new()),
+            (MemberState::Syncing, Event::Synced(partitions)) => {
+                self.state = MemberState::Stable;
                 vec![Step::Assign(partitions)]
             }
-            (State::Syncing, Event::SyncRefused(code)) => self.given_up(code, Vec::new()),
-            (State::Stable, Event::Refused(ResponseError::RebalanceInProgress) | Event::PartitionsChanged) => {
-                self.state = State::Releasing;
+            (MemberState::Stable, Event::Refused(ResponseError::RebalanceInProgress) | Event::PartitionsChanged) => {
+                self.state = MemberState::Releasing;
                 vec![Step::Release]
             }
-            (State::Stable | State::Releasing, Event::Refused(code)) => self.refused(code),
-            (State::Releasing, Event::Released) => self.join_again(),
+            (MemberState::Stable | MemberState::Releasing, Event::Refused(code)) => self.refused(code),
+            (MemberState::Releasing, Event::Released) => self.join_again(),
             // Everything else is late: an answer to a question of an earlier state.
             _ => Vec::new(),
         }
-    }
-
-    fn join_refused(&mut self, code: ResponseError, member_id: String) -> Vec<Step> {
-        if code == ResponseError::MemberIdRequired {
-            self.member_id = member_id;
-            return self.join_again();
-        }
-        self.given_up(code, Vec::new())
     }
 
     /// A heartbeat or a commit was refused while we hold partitions.
@@ -211,7 +184,7 @@ impl Membership {
                 steps.push(Step::JoinLater);
             }
             code => {
-                self.state = State::Gone;
+                self.state = MemberState::Gone;
                 steps.push(Step::Stop(code));
             }
         }
@@ -219,14 +192,14 @@ impl Membership {
     }
 
     fn join_again(&mut self) -> Vec<Step> {
-        self.state = State::Joining;
+        self.state = MemberState::Joining;
         self.generation = NO_GENERATION;
         self.leads = false;
         vec![Step::Join]
     }
 
     fn leave(&mut self) -> Vec<Step> {
-        self.state = State::Gone;
+        self.state = MemberState::Gone;
         if self.member_id.is_empty() { Vec::new() } else { vec![Step::Leave] }
     }
 }
@@ -263,6 +236,11 @@ mod tests {
         Event::JoinRefused { code, member_id: "given".into() }
     }
 
+    fn wants(member_id: &str, topics: &[&str]) -> Subscriber {
+        let topics = topics.iter().map(ToString::to_string).collect();
+        Subscriber { member_id: member_id.into(), instance_id: None, topics }
+    }
+
     #[test]
     fn a_member_comes_back_with_the_id_that_it_was_given() {
         let mut member = Membership::new();
@@ -283,22 +261,11 @@ mod tests {
     }
 
     #[test]
-    fn the_leader_shares_out_the_partitions() {
-        let members = vec![wants("m", &["t"])];
+    fn a_leader_shares_out_and_watches_the_topics_of_all_members_until_it_joins_again() {
         let mut member = Membership::new();
+        let members = vec![wants("m", &["t"]), wants("n", &["u", "t"]), wants("o", &["v"])];
         assert_eq!(member.handle(joined(members.clone())), [Step::Sync { members }]);
         assert!(member.leads());
-    }
-
-    fn wants(member_id: &str, topics: &[&str]) -> Subscriber {
-        let topics = topics.iter().map(ToString::to_string).collect();
-        Subscriber { member_id: member_id.into(), instance_id: None, topics }
-    }
-
-    #[test]
-    fn a_leader_watches_the_topics_of_all_members_until_it_joins_again() {
-        let mut member = Membership::new();
-        member.handle(joined(vec![wants("m", &["t"]), wants("n", &["u", "t"]), wants("o", &["v"])]));
         assert_eq!(member.topics().iter().collect::<Vec<_>>(), ["t", "u", "v"]);
         member.handle(Event::Synced(vec![0]));
         assert_eq!(member.handle(Event::PartitionsChanged), [Step::Release]);
@@ -317,12 +284,31 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_of_the_broker_is_no_reason_to_give_up() {
+    fn a_group_that_cannot_be_joined_yet_is_asked_again_later() {
         let mut member = Membership::new();
-        assert_eq!(member.handle(refused(ResponseError::UnknownServerError)), [Step::JoinLater]);
+        for code in
+            [ResponseError::UnknownServerError, ResponseError::CoordinatorLoadInProgress, ResponseError::NotCoordinator]
+        {
+            assert_eq!(member.handle(refused(code)), [Step::JoinLater], "{code}");
+        }
+        member.handle(joined(Vec::new()));
+        assert_eq!(member.handle(Event::SyncRefused(ResponseError::RebalanceInProgress)), [Step::Join]);
+    }
+
+    #[test]
+    fn trouble_of_the_coordinator_costs_no_partitions_and_late_answers_change_nothing() {
         let mut member = stable();
-        assert_eq!(member.handle(Event::Refused(ResponseError::UnknownServerError)), []);
-        assert!(member.may_commit());
+        for (event, steps) in [
+            (Event::Refused(ResponseError::UnknownServerError), vec![]),
+            (Event::Refused(ResponseError::NotCoordinator), vec![Step::FindCoordinator]),
+            (Event::Refused(ResponseError::CoordinatorLoadInProgress), vec![]),
+            (Event::Synced(vec![9]), vec![]),
+            (Event::Released, vec![]),
+            (joined(Vec::new()), vec![]),
+        ] {
+            assert_eq!(member.handle(event), steps);
+            assert!(member.may_commit());
+        }
     }
 
     #[test]
@@ -348,45 +334,13 @@ mod tests {
     }
 
     #[test]
-    fn a_coordinator_that_moved_costs_no_partitions() {
-        let mut member = stable();
-        assert_eq!(member.handle(Event::Refused(ResponseError::NotCoordinator)), [Step::FindCoordinator]);
-        assert_eq!(member.handle(Event::Refused(ResponseError::CoordinatorLoadInProgress)), []);
-        assert!(member.may_commit());
-    }
-
-    #[test]
-    fn a_group_that_cannot_be_joined_yet_is_asked_again_later() {
-        let mut member = Membership::new();
-        assert_eq!(member.handle(refused(ResponseError::CoordinatorLoadInProgress)), [Step::JoinLater]);
-        assert_eq!(member.handle(refused(ResponseError::NotCoordinator)), [Step::JoinLater]);
-    }
-
-    #[test]
-    fn a_sync_that_meets_the_next_rebalance_joins_again() {
-        let mut member = Membership::new();
-        member.handle(joined(Vec::new()));
-        assert_eq!(member.handle(Event::SyncRefused(ResponseError::RebalanceInProgress)), [Step::Join]);
-    }
-
-    #[test]
-    fn what_asking_again_cannot_mend_stops_the_member() {
-        let mut member = Membership::new();
+    fn what_asking_again_cannot_fix_stops_the_member() {
         let code = ResponseError::InconsistentGroupProtocol;
-        assert_eq!(member.handle(refused(code)), [Step::Stop(code)]);
+        assert_eq!(Membership::new().handle(refused(code)), [Step::Stop(code)]);
         let mut fenced = stable();
         let code = ResponseError::FencedInstanceId;
         assert_eq!(fenced.handle(Event::Refused(code)), [Step::Lose, Step::Stop(code)]);
         assert_eq!(fenced.handle(joined(Vec::new())), []);
-    }
-
-    #[test]
-    fn late_answers_change_nothing() {
-        let mut member = stable();
-        assert_eq!(member.handle(Event::Synced(vec![9])), []);
-        assert_eq!(member.handle(Event::Released), []);
-        assert_eq!(member.handle(joined(Vec::new())), []);
-        assert!(member.may_commit());
     }
 
     #[test]

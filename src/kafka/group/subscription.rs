@@ -20,7 +20,6 @@ pub(in crate::kafka) fn encode_subscription(topic: &str) -> Bytes {
 
 /// The topics that a member wants; none where its wish cannot be read, so that one strange member does not end the
 /// group.
-#[must_use]
 pub fn decode_subscription(metadata: Bytes) -> Vec<String> {
     read_subscription(metadata).unwrap_or_default()
 }
@@ -46,7 +45,6 @@ pub(in crate::kafka) fn decode_assignment(assignment: Bytes, topic: &str) -> Vec
 }
 
 /// A member's share of every topic, partitions in order; as far as it can be read.
-#[must_use]
 pub fn decode_shares(mut assignment: Bytes) -> Assignment {
     let mut shares = Assignment::new();
     let mut read = || {

@@ -37,7 +37,6 @@ pub struct Delivery {
 
 impl Delivery {
     /// Messages of which none was acknowledged. It is the caller who bounds how many.
-    #[must_use]
     pub fn new(records: Vec<Outgoing>) -> Self {
         let acknowledged = vec![false; records.len()];
         Self { records, acknowledged }

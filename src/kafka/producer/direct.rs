@@ -5,9 +5,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use kafka_protocol::ResponseError;
 
-use super::REQUEST_LIMIT;
-use super::cluster::{Cluster, Failure, Link};
-use crate::kafka::append;
+use super::{Cluster, Link, REQUEST_LIMIT};
+use crate::kafka::append::append_batch;
 use crate::kafka::cluster::Cluster as Brokers;
 use crate::kafka::config::KafkaConfig;
 use crate::kafka::connection::Connection;
@@ -24,7 +23,6 @@ pub struct Direct {
 
 impl Direct {
     /// The cluster that `config` leads to. Batches are not compressed.
-    #[must_use]
     pub fn new(config: impl Into<KafkaConfig>) -> Self {
         Self { config: config.into(), codec: Codec::None }
     }
@@ -43,9 +41,9 @@ impl Cluster for Direct {
         self.config.name()
     }
 
-    async fn connect(&self, topic: &str) -> Result<DirectLink, Failure> {
-        let mut brokers = Brokers::connect(&self.config).await.map_err(classify)?;
-        let leaders = brokers.leaders(topic).await.map_err(classify)?;
+    async fn connect(&self, topic: &str) -> Result<DirectLink, KafkaError> {
+        let mut brokers = Brokers::connect(&self.config).await?;
+        let leaders = brokers.leaders(topic).await?;
         let address = |leader: Option<i32>| leader.and_then(|leader| brokers.address_of(leader)).map(str::to_owned);
         let leaders = leaders.0.into_iter().map(|(partition, leader)| (partition, address(leader))).collect();
         Ok(DirectLink { topic: topic.to_owned(), leaders, idle: Mutex::default(), codec: self.codec })
@@ -67,14 +65,6 @@ impl DirectLink {
     fn idle(&self) -> MutexGuard<'_, HashMap<String, Vec<Connection>>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    async fn connection(&self, address: &str) -> Result<Connection, KafkaError> {
-        let idle = self.idle().get_mut(address).and_then(Vec::pop);
-        match idle {
-            Some(connection) => Ok(connection),
-            None => Connection::open(address).await,
-        }
-    }
 }
 
 impl Link for DirectLink {
@@ -82,29 +72,18 @@ impl Link for DirectLink {
         i32::try_from(self.leaders.len()).unwrap_or(i32::MAX)
     }
 
-    async fn produce(&self, partition: i32, records: Vec<Record>) -> Result<(), Failure> {
-        let no_leader = || Failure::Transient(ResponseError::LeaderNotAvailable.to_string());
-        let leader = self.leaders.get(&partition).ok_or(Failure::NoTopic)?.as_deref().ok_or_else(no_leader)?;
-        let mut connection = self.connection(leader).await.map_err(classify)?;
+    async fn produce(&self, partition: i32, records: Vec<Record>) -> Result<(), KafkaError> {
+        let leader = self.leaders.get(&partition).ok_or_else(|| KafkaError::NoTopic { topic: self.topic.clone() })?;
+        let no_leader = || KafkaError::refused("messages", ResponseError::LeaderNotAvailable);
+        let leader = leader.as_deref().ok_or_else(no_leader)?;
+        let idle = self.idle().get_mut(leader).and_then(Vec::pop);
+        let mut connection = match idle {
+            Some(connection) => connection,
+            None => Connection::open(leader).await?,
+        };
         let batch = records::encode_with(&records, self.codec);
-        append::append_at(&mut connection, &self.topic, partition, batch, "messages", REQUEST_LIMIT)
-            .await
-            .map_err(classify)?;
+        append_batch(&mut connection, &self.topic, partition, batch, "messages", REQUEST_LIMIT).await?;
         self.idle().entry(leader.to_owned()).or_default().push(connection);
         Ok(())
-    }
-}
-
-fn classify(error: KafkaError) -> Failure {
-    match error {
-        KafkaError::NoTopic { .. } => Failure::NoTopic,
-        KafkaError::Refused { code: ResponseError::KafkaStorageError, .. } => Failure::Storage,
-        KafkaError::Refused { code, .. } if error.is_passing() => Failure::Transient(code.to_string()),
-        KafkaError::Refused { code, .. } => Failure::Refused(code.to_string()),
-        KafkaError::TimedOut { limit, .. } => Failure::Silent(limit),
-        KafkaError::Unreachable { reason, .. } => Failure::Transient(reason),
-        KafkaError::Io { source, .. } => Failure::Transient(source.to_string()),
-        KafkaError::Protocol { .. } => Failure::Transient(error.to_string()),
-        _ => Failure::Refused(error.to_string()),
     }
 }

@@ -1,5 +1,5 @@
 //! The cluster by way of rskafka: the load of `bench` and `demo`, so that what they show and measure is not our own code
-//! at both ends. It drops nothing by itself, has no time limits, and sends nothing compressed here.
+//! at both ends. It has no time limits, and sends nothing compressed here.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,19 +7,26 @@ use std::time::Duration;
 use chrono::DateTime;
 use futures::future::select_ok;
 use rskafka::BackoffConfig;
-use rskafka::client::error::{Error, ProtocolError, RequestError};
+use rskafka::client::error::{Error, ProtocolError};
 use rskafka::client::partition::{Compression, PartitionClient, UnknownTopicHandling};
 use rskafka::client::{Client, ClientBuilder};
 use tokio::sync::OnceCell;
 
-use super::cluster::{Cluster, Failure, Link};
-use super::shape::Sizes;
+use super::{Cluster, Link};
 use crate::kafka::config::KafkaConfig;
+use crate::kafka::error::KafkaError;
 use crate::record::Record;
 
 /// The longest answer that rskafka takes. It makes room for so much when a longer one is only announced, 100 MB by
 /// itself; the metadata of a large cluster is a few.
 const MAX_ANSWER_BYTES: usize = 32 * 1024 * 1024;
+
+/// A request of this size or less leaves rskafka in one write, the protocol's own bytes included. It does not set
+/// `TCP_NODELAY`, and the second write waits for the acknowledgement of the first (Nagle against delayed
+/// acknowledgements: 40 ms), unless it fills a whole segment, which on loopback has 64 KiB.
+const SMALL_BYTES: usize = 7 * 1024;
+/// From this size on a request does not wait either.
+const LARGE_BYTES: usize = 68 * 1024;
 
 /// A cluster by way of rskafka.
 #[derive(Debug, Clone)]
@@ -29,9 +36,22 @@ pub struct Rskafka {
 
 impl Rskafka {
     /// The cluster that `config` leads to.
-    #[must_use]
     pub fn new(config: impl Into<KafkaConfig>) -> Self {
         Self { config: config.into() }
+    }
+
+    /// rskafka asks its bootstrap brokers one after the other, without a time limit: a silent one would hide the
+    /// others. So all are asked at once, and the first that answers is taken.
+    async fn client(&self) -> Result<Client, KafkaError> {
+        let contacts = self.config.brokers.iter().map(|broker| {
+            let builder = ClientBuilder::new(vec![broker.clone()]).client_id("vitals").backoff_config(backoff());
+            Box::pin(builder.max_message_size(MAX_ANSWER_BYTES).build())
+        });
+        select_ok(contacts).await.map(|(client, _)| client).map_err(|error| self.failed(&error))
+    }
+
+    fn failed(&self, error: &Error) -> KafkaError {
+        failed(&self.name(), error)
     }
 }
 
@@ -52,33 +72,20 @@ impl Cluster for Rskafka {
         self.config.name()
     }
 
-    async fn connect(&self, topic: &str) -> Result<RskafkaLink, Failure> {
+    async fn connect(&self, topic: &str) -> Result<RskafkaLink, KafkaError> {
         let client = self.client().await?;
-        let topics = client.list_topics().await.map_err(|error| classify(&error))?;
-        let found = topics.into_iter().find(|found| found.name == topic).ok_or(Failure::NoTopic)?;
+        let topics = client.list_topics().await.map_err(|error| self.failed(&error))?;
+        let found = topics.into_iter().find(|found| found.name == topic);
+        let found = found.ok_or_else(|| KafkaError::NoTopic { topic: topic.to_owned() })?;
         let partitions = found.partitions.into_iter().map(|partition| (partition, OnceCell::new())).collect();
-        Ok(RskafkaLink { client, topic: topic.to_owned(), partitions })
-    }
-}
-
-impl Rskafka {
-    /// rskafka asks its bootstrap brokers one after the other, without a time limit: a silent one would hide the
-    /// others. So all are asked at once, and the first that answers is taken.
-    async fn client(&self) -> Result<Client, Failure> {
-        if self.config.brokers.is_empty() {
-            return Err(Failure::Refused("no broker is named".to_owned()));
-        }
-        let contacts = self.config.brokers.iter().map(|broker| {
-            let builder = ClientBuilder::new(vec![broker.clone()]).client_id("vitals").backoff_config(backoff());
-            Box::pin(builder.max_message_size(MAX_ANSWER_BYTES).build())
-        });
-        select_ok(contacts).await.map(|(client, _)| client).map_err(|error| classify(&error))
+        Ok(RskafkaLink { client, brokers: self.name(), topic: topic.to_owned(), partitions })
     }
 }
 
 /// A link by way of rskafka. Each partition has a connection of its own, made when it is first used.
 pub struct RskafkaLink {
     client: Client,
+    brokers: String,
     topic: String,
     partitions: BTreeMap<i32, OnceCell<PartitionClient>>,
 }
@@ -95,20 +102,31 @@ impl Link for RskafkaLink {
         i32::try_from(self.partitions.len()).unwrap_or(i32::MAX)
     }
 
-    fn sizes(&self) -> Sizes {
-        Sizes::WITHOUT_STALLS
-    }
-
-    async fn produce(&self, partition: i32, records: Vec<Record>) -> Result<(), Failure> {
-        let cell = self.partitions.get(&partition).ok_or(Failure::NoTopic)?;
+    async fn produce(&self, partition: i32, mut records: Vec<Record>) -> Result<(), KafkaError> {
+        let cell = self.partitions.get(&partition).ok_or_else(|| KafkaError::NoTopic { topic: self.topic.clone() })?;
         let open = || self.client.partition_client(self.topic.as_str(), partition, UnknownTopicHandling::Retry);
-        let client = cell.get_or_try_init(open).await.map_err(|error| classify(&error))?;
-        client
-            .produce(records.into_iter().map(foreign).collect(), Compression::NoCompression)
-            .await
-            .map_err(|error| classify(&error))?;
+        let client = cell.get_or_try_init(open).await.map_err(|error| failed(&self.brokers, &error))?;
+        while !records.is_empty() {
+            let rest = records.split_off(without_stall(&records));
+            let sent = client.produce(records.into_iter().map(foreign).collect(), Compression::NoCompression).await;
+            sent.map_err(|error| failed(&self.brokers, &error))?;
+            records = rest;
+        }
         Ok(())
     }
+}
+
+/// How many of the records go into the next request: all where that is small or large, else what is small.
+fn without_stall(records: &[Record]) -> usize {
+    let total: usize = records.iter().map(Record::size_bytes).sum();
+    if total >= LARGE_BYTES {
+        return records.len();
+    }
+    let sizes = records.iter().scan(0, |total, record| {
+        *total += record.size_bytes();
+        Some(*total)
+    });
+    sizes.take_while(|total| *total <= SMALL_BYTES).count().max(1)
 }
 
 fn foreign(record: Record) -> rskafka::record::Record {
@@ -120,41 +138,15 @@ fn foreign(record: Record) -> rskafka::record::Record {
     }
 }
 
-fn classify(error: &Error) -> Failure {
+/// rskafka has tried again by itself, and prints every layer's retry in front of the cause. Its error types show it in
+/// no other way.
+fn failed(brokers: &str, error: &Error) -> KafkaError {
+    let text = error.to_string();
+    let reason = text.rsplit("Source: ").next().unwrap_or(&text).to_owned();
     match error {
-        Error::ServerError { protocol_error: ProtocolError::KafkaStorageError, .. } => Failure::Storage,
-        Error::ServerError { protocol_error, .. } if is_passing(*protocol_error) => {
-            Failure::Transient(protocol_error.to_string())
+        Error::ServerError { protocol_error: ProtocolError::MessageTooLarge, .. } => {
+            KafkaError::refused("messages", kafka_protocol::ResponseError::MessageTooLarge)
         }
-        Error::ServerError { protocol_error, .. } => Failure::Refused(protocol_error.to_string()),
-        Error::Request(RequestError::NoVersionMatch { .. }) => Failure::Refused(error.to_string()),
-        _ => Failure::Transient(last_cause(&error.to_string())),
+        _ => KafkaError::Unreachable { brokers: brokers.to_owned(), reason },
     }
-}
-
-/// rskafka prints every layer's retry in front of the cause, and shows its error types in no other way.
-fn last_cause(text: &str) -> String {
-    text.rsplit("Source: ").next().unwrap_or(text).to_owned()
-}
-
-/// Whether the cluster can be expected to get over it by itself.
-fn is_passing(error: ProtocolError) -> bool {
-    matches!(
-        error,
-        ProtocolError::UnknownServerError
-            | ProtocolError::UnknownTopicOrPartition
-            | ProtocolError::CorruptMessage
-            | ProtocolError::LeaderNotAvailable
-            | ProtocolError::NotLeaderOrFollower
-            | ProtocolError::RequestTimedOut
-            | ProtocolError::BrokerNotAvailable
-            | ProtocolError::ReplicaNotAvailable
-            | ProtocolError::NetworkException
-            | ProtocolError::NotEnoughReplicas
-            | ProtocolError::NotEnoughReplicasAfterAppend
-            | ProtocolError::FencedLeaderEpoch
-            | ProtocolError::UnknownLeaderEpoch
-            | ProtocolError::StaleBrokerEpoch
-            | ProtocolError::ListenerNotFound
-    )
 }

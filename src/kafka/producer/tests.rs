@@ -11,26 +11,26 @@ use crate::record::Record;
 const PARTITIONS: i32 = 3;
 
 /// What the cluster does with a request.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 enum Deed {
     Take,
-    Fail(Failure),
+    Fail(KafkaError),
     /// It has the records, but the answer is lost.
     TakeSilently,
     Hang,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct DoubleState {
     deeds: VecDeque<Deed>,
-    contacts: VecDeque<Failure>,
+    contacts: VecDeque<KafkaError>,
     connected: usize,
     log: Vec<(i32, Vec<u8>)>,
     in_flight: Vec<i32>,
 }
 
 #[derive(Debug, Clone, Default)]
-struct Double(Arc<Mutex<State>>);
+struct Double(Arc<Mutex<DoubleState>>);
 
 impl Double {
     fn doing(deeds: impl IntoIterator<Item = Deed>) -> Self {
@@ -61,7 +61,7 @@ impl Cluster for Double {
         "double:9092".to_owned()
     }
 
-    async fn connect(&self, _topic: &str) -> Result<Self, Failure> {
+    async fn connect(&self, _topic: &str) -> Result<Self, KafkaError> {
         let mut state = self.0.lock().expect("lock");
         state.connected += 1;
         state.contacts.pop_front().map_or(Ok(self.clone()), Err)
@@ -73,7 +73,7 @@ impl Link for Double {
         PARTITIONS
     }
 
-    async fn produce(&self, partition: i32, records: Vec<Record>) -> Result<(), Failure> {
+    async fn produce(&self, partition: i32, records: Vec<Record>) -> Result<(), KafkaError> {
         let deed = {
             let mut state = self.0.lock().expect("lock");
             assert!(!state.in_flight.contains(&partition), "two requests of one partition in flight");
@@ -96,8 +96,12 @@ const SHORT: Patience = Patience {
     delivery: Duration::from_millis(900),
 };
 
-fn broken() -> Failure {
-    Failure::Transient("connection reset".to_owned())
+fn broken() -> KafkaError {
+    KafkaError::Io { address: "double:9092".to_owned(), source: std::io::ErrorKind::ConnectionReset.into() }
+}
+
+fn storage() -> KafkaError {
+    KafkaError::refused("messages", ResponseError::KafkaStorageError)
 }
 
 /// `count` numbered messages of each of two patients whose partitions differ.
@@ -125,7 +129,7 @@ async fn messages_of_a_key_enter_the_partition_of_that_key_in_order() {
 
 #[tokio::test]
 async fn after_a_failure_the_client_is_built_anew_and_nothing_overtakes() {
-    let double = Double::doing([Deed::Fail(broken()), Deed::Take, Deed::Fail(Failure::Silent(SHORT.request))]);
+    let double = Double::doing([Deed::Fail(broken()), Deed::Take, Deed::Fail(silent(SHORT.request))]);
     let mut delivery = Delivery::new(messages(2000));
     connected(&double).await.send(&mut delivery).await.expect("sent");
     let expected: Vec<_> = (0..2000).map(|number| format!("P001 {number}")).collect();
@@ -145,10 +149,14 @@ async fn a_request_without_an_answer_is_given_up_and_repeated() {
 
 #[tokio::test]
 async fn a_refusal_is_not_repeated_and_what_was_acknowledged_is_known() {
-    let double = Double::doing([Deed::Take, Deed::Fail(Failure::Refused("too large".to_owned()))]);
+    let double =
+        Double::doing([Deed::Take, Deed::Fail(KafkaError::refused("messages", ResponseError::MessageTooLarge))]);
     let mut delivery = Delivery::new(messages(1));
     let error = connected(&double).await.send(&mut delivery).await.expect_err("refused");
-    assert_eq!(error, ProducerError::Refused { topic: "t".to_owned(), reason: "too large".to_owned() });
+    assert_eq!(
+        error,
+        ProducerError::Refused { topic: "t".to_owned(), reason: ResponseError::MessageTooLarge.to_string() }
+    );
     assert_eq!((delivery.acknowledged().count(), delivery.outstanding().count()), (1, 1));
 }
 
@@ -156,8 +164,8 @@ async fn a_refusal_is_not_repeated_and_what_was_acknowledged_is_known() {
 async fn a_broker_that_stays_away_is_given_up_within_the_delivery_limit() {
     let double = Double::default();
     let mut producer = connected(&double).await;
-    double.0.lock().expect("lock").contacts.extend(std::iter::repeat_n(broken(), 100));
-    double.0.lock().expect("lock").deeds.extend(std::iter::repeat_n(Deed::Hang, 2));
+    double.0.lock().expect("lock").contacts.extend(std::iter::repeat_with(broken).take(100));
+    double.0.lock().expect("lock").deeds.extend([Deed::Hang, Deed::Hang]);
     let begun = Instant::now();
     let error = producer.send(&mut Delivery::new(messages(1))).await.expect_err("given up");
     assert!(matches!(error, ProducerError::Unreachable { .. }));
@@ -166,7 +174,7 @@ async fn a_broker_that_stays_away_is_given_up_within_the_delivery_limit() {
 
 #[tokio::test]
 async fn a_broker_without_room_is_tried_again_and_told_as_what_it_is() {
-    let full = || Deed::Fail(Failure::Storage);
+    let full = || Deed::Fail(storage());
     let mut producer = connected(&Double::doing([full(), Deed::Take])).await;
     assert_eq!(producer.send(&mut Delivery::new(messages(1))).await, Ok(()));
     let mut producer = connected(&Double::doing(std::iter::repeat_with(full).take(1_000))).await;
@@ -186,7 +194,7 @@ async fn a_send_that_is_dropped_leaves_the_delivery_to_tell_what_was_acknowledge
 #[tokio::test]
 async fn a_missing_topic_is_told_at_the_first_contact() {
     let double = Double::default();
-    double.0.lock().expect("lock").contacts.push_back(Failure::NoTopic);
+    double.0.lock().expect("lock").contacts.push_back(KafkaError::NoTopic { topic: "t".to_owned() });
     let error = Producer::over(double, "t", SHORT).await.expect_err("no topic");
     assert_eq!(error.to_string(), "the topic t does not exist");
 }
@@ -194,14 +202,19 @@ async fn a_missing_topic_is_told_at_the_first_contact() {
 /// The time within which a message has to be there.
 const SOON: Duration = Duration::from_secs(5);
 
+async fn listener() -> (tokio::net::TcpListener, String) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("address").to_string();
+    (listener, address)
+}
+
 async fn first_contact(brokers: &[String]) -> ProducerError {
     timeout(SOON, Producer::connect(brokers, "t")).await.expect("in time").expect_err("no broker")
 }
 
 #[tokio::test]
 async fn a_refused_connection_is_told_with_its_cause() {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let address = listener.local_addr().expect("address").to_string();
+    let (listener, address) = listener().await;
     drop(listener);
     let error = first_contact(std::slice::from_ref(&address)).await;
     let text = error.to_string();
@@ -212,16 +225,14 @@ async fn a_refused_connection_is_told_with_its_cause() {
 
 #[tokio::test]
 async fn a_silent_server_is_told_within_the_limit() {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let address = listener.local_addr().expect("address").to_string();
+    let (_listener, address) = listener().await;
     let error = first_contact(&[address]).await;
     assert!(error.to_string().contains("did not answer"), "{error}");
 }
 
 #[tokio::test]
 async fn a_server_that_is_not_kafka_is_told() {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let address = listener.local_addr().expect("address").to_string();
+    let (listener, address) = listener().await;
     let server = tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
             let answer = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n";
@@ -236,4 +247,12 @@ async fn a_server_that_is_not_kafka_is_told() {
 #[tokio::test]
 async fn no_broker_at_all_is_an_error_and_not_a_panic() {
     assert!(matches!(first_contact(&[]).await, ProducerError::Unreachable { .. }));
+}
+
+#[test]
+fn records_go_out_together_up_to_the_limit_and_a_larger_one_alone() {
+    let of = |records, size| request_length(std::iter::repeat_n(size, records)) * size;
+    assert_eq!(of(100, 230), 100 * 230);
+    assert!((LARGEST_BYTES - 230..=LARGEST_BYTES).contains(&of(10_000, 230)));
+    assert_eq!(request_length([300_000, 300_000].into_iter()), 1);
 }

@@ -2,9 +2,17 @@
 
 use bytes::{Buf, Bytes, TryGetError};
 
-use super::header::{BatchHeader, HEADER_BYTES, PREFIX_BYTES};
-use super::{MAX_BATCH_HEADERS, MAX_BATCH_RECORDS, MAX_INFLATED_BYTES, compression, varint};
+use super::{MAX_BATCH_HEADERS, MAX_BATCH_RECORDS, MAX_INFLATED_BYTES, compression};
 use crate::record::{BatchFault, Header, Record};
+
+/// Base offset and length: what stands before the part that the length counts.
+const PREFIX_BYTES: usize = 12;
+/// With everything up to the record count.
+pub(crate) const HEADER_BYTES: usize = 61;
+/// Where the magic byte stands, in every format.
+const MAGIC_AT: usize = 16;
+/// Where the part begins that the checksum covers.
+const CHECKED_FROM: usize = 21;
 
 const CODEC_BITS: i16 = 0b111;
 const LOG_APPEND_TIME_BIT: i16 = 1 << 3;
@@ -21,7 +29,6 @@ pub struct Decoded {
 
 /// Reads all whole batches of `data` and keeps the records from offset `from` on; the last batch of a response may be
 /// cut, and is read with the next one.
-#[must_use]
 pub fn decode(mut data: Bytes, from: i64) -> Decoded {
     let mut decoded = Decoded::default();
     let mut inflated_bytes = 0;
@@ -37,14 +44,10 @@ pub fn decode(mut data: Bytes, from: i64) -> Decoded {
 }
 
 fn next_batch(data: &mut Bytes) -> Option<Batch> {
-    let mut peek = data.clone();
-    let base_offset = peek.try_get_i64().ok()?;
-    let length = usize::try_from(peek.try_get_i32().ok()?).ok()?;
-    if peek.remaining() < length {
-        return None;
-    }
-    let whole = data.split_to(PREFIX_BYTES + length);
-    Some(Batch { base_offset, whole })
+    let mut prefix = data.get(..PREFIX_BYTES)?;
+    let base_offset = prefix.get_i64();
+    let size = PREFIX_BYTES.checked_add(usize::try_from(prefix.get_i32()).ok()?)?;
+    (data.len() >= size).then(|| Batch { base_offset, whole: data.split_to(size) })
 }
 
 /// One batch as it stands in the log.
@@ -67,7 +70,7 @@ impl Batch {
             Err(fault) => (self.base_offset.max(from), Err(fault)),
         };
         if let Err(fault) = outcome {
-            // Half a batch is no batch: what was read of it is in the letter too.
+            // Half a batch is no batch: what was read of it is in the dead letter too.
             records.truncate(before);
             if last >= from {
                 records.push(self.as_fault(fault, from));
@@ -78,8 +81,8 @@ impl Batch {
 
     fn header(&self) -> Result<BatchHeader, BatchFault> {
         let Some(header) = BatchHeader::read(&self.whole) else {
-            // Older formats are shorter, and have the magic byte in the same place.
-            let magic = self.whole.get(PREFIX_BYTES + 4);
+            // Older formats are shorter.
+            let magic = self.whole.get(MAGIC_AT);
             return Err(magic.map_or(BatchFault::Record, |magic| BatchFault::Magic(magic.cast_signed())));
         };
         if header.magic != 2 {
@@ -117,7 +120,53 @@ impl Batch {
     }
 }
 
+/// The header of a batch of message format 2.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names of Kafka's protocol guide, \"Record Batch\"")]
+pub struct BatchHeader {
+    pub base_offset: i64,
+    /// The whole batch, from its base offset to its last record.
+    pub size_bytes: usize,
+    pub magic: i8,
+    pub checksum: u32,
+    pub attributes: i16,
+    pub last_offset_delta: i32,
+    pub base_timestamp_ms: i64,
+    pub max_timestamp_ms: i64,
+    pub producer_id: i64,
+    pub producer_epoch: i16,
+    pub base_sequence: i32,
+    pub count: i32,
+}
+
 impl BatchHeader {
+    /// Reads the header in front of `data`, and checks nothing in it; `None` where it is cut, or of a negative length.
+    pub fn read(data: &[u8]) -> Option<Self> {
+        let mut fields = data.get(..HEADER_BYTES)?;
+        let base_offset = fields.get_i64();
+        let size_bytes = PREFIX_BYTES.checked_add(usize::try_from(fields.get_i32()).ok()?)?;
+        fields.advance(4); // the leader's epoch
+        Some(Self {
+            base_offset,
+            size_bytes,
+            magic: fields.get_i8(),
+            checksum: fields.get_u32(),
+            attributes: fields.get_i16(),
+            last_offset_delta: fields.get_i32(),
+            base_timestamp_ms: fields.get_i64(),
+            max_timestamp_ms: fields.get_i64(),
+            producer_id: fields.get_i64(),
+            producer_epoch: fields.get_i16(),
+            base_sequence: fields.get_i32(),
+            count: fields.get_i32(),
+        })
+    }
+
+    /// Whether `data`, which begins with the batch, is what its checksum says.
+    pub(crate) fn fits(&self, data: &[u8]) -> bool {
+        data.get(CHECKED_FROM..self.size_bytes).is_some_and(|checked| crc32c::crc32c(checked) == self.checksum)
+    }
+
     fn codec(&self) -> u8 {
         let [_, low] = (self.attributes & CODEC_BITS).to_be_bytes();
         low
@@ -138,10 +187,10 @@ impl BatchHeader {
         let value = optional(&mut fields)?;
         let headers = headers(&mut fields, headers_left)?;
         let appended = self.attributes & LOG_APPEND_TIME_BIT != 0;
-        let sent = self.base_timestamp.saturating_add(timestamp_delta);
+        let sent = self.base_timestamp_ms.saturating_add(timestamp_delta);
         Ok(Record {
             offset: base_offset.checked_add(offset_delta).ok_or(BatchFault::Record)?,
-            timestamp_ms: if appended { self.max_timestamp } else { sent },
+            timestamp_ms: if appended { self.max_timestamp_ms } else { sent },
             key,
             value,
             headers,
@@ -177,7 +226,23 @@ fn split(data: &mut Bytes, length: usize) -> Result<Bytes, BatchFault> {
 }
 
 fn number(data: &mut Bytes) -> Result<i64, BatchFault> {
-    varint::take(data).ok_or(BatchFault::Record)
+    take_varint(data).ok_or(BatchFault::Record)
+}
+
+/// Seven bits a byte: a 64-bit number has at most ten.
+const MAX_VARINT_BYTES: u32 = 10;
+
+/// Takes one zig-zag varint from the front of `from`; `None` where it is cut or too long.
+pub(super) fn take_varint(from: &mut Bytes) -> Option<i64> {
+    let mut value = 0_u64;
+    for index in 0..MAX_VARINT_BYTES {
+        let byte = u64::from(from.try_get_u8().ok()?);
+        value |= (byte & 0x7f) << (7 * index);
+        if byte & 0x80 == 0 {
+            return Some((value >> 1).cast_signed() ^ -((value & 1).cast_signed()));
+        }
+    }
+    None
 }
 
 impl From<TryGetError> for BatchFault {

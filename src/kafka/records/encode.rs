@@ -2,9 +2,9 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 
+use super::MAX_INFLATED_BYTES;
 use super::compression::{self, Codec};
-use super::{MAX_INFLATED_BYTES, varint};
-use crate::record::{Header, Record};
+use crate::record::Record;
 
 /// Base offset and length, leader epoch, magic and checksum: what stands before the part that is checked.
 const UNCHECKED_BYTES: usize = 21;
@@ -15,7 +15,6 @@ const COUNTED_BYTES: usize = 9;
 
 /// Writes `records` as one batch, compressed with gzip where they take more than `large_bytes`, less by it, and not more
 /// than can be decompressed here. Their offsets are left to the broker, their timestamps are kept.
-#[must_use]
 pub fn encode(records: &[Record], large_bytes: usize) -> Bytes {
     let data = put_records(records);
     let codec = if data.len() > large_bytes { Codec::Gzip } else { Codec::None };
@@ -24,7 +23,6 @@ pub fn encode(records: &[Record], large_bytes: usize) -> Bytes {
 
 /// Writes `records` as one batch, compressed with `codec` where they are less by it, and not more than can be
 /// decompressed here. Their offsets are left to the broker, their timestamps are kept.
-#[must_use]
 pub fn encode_with(records: &[Record], codec: Codec) -> Bytes {
     batch(records, &put_records(records), codec)
 }
@@ -67,49 +65,28 @@ fn times(records: &[Record]) -> (i64, i64) {
 fn put_records(records: &[Record]) -> BytesMut {
     let (base, _) = times(records);
     let mut data = BytesMut::with_capacity(records.iter().map(Record::size_bytes).sum());
-    for (delta, record) in (0_i64..).zip(records) {
-        put_record(&mut data, record, record.timestamp_ms.saturating_sub(base), delta);
+    let mut fields = BytesMut::new();
+    for (offset_delta, record) in (0_i64..).zip(records) {
+        fields.clear();
+        fields.put_i8(0); // no attributes
+        put_varint(&mut fields, record.timestamp_ms.saturating_sub(base));
+        put_varint(&mut fields, offset_delta);
+        put_optional(&mut fields, record.key.as_ref());
+        put_optional(&mut fields, record.value.as_ref());
+        put_length(&mut fields, record.headers.len());
+        for header in &record.headers {
+            put_optional(&mut fields, Some(&header.key));
+            put_optional(&mut fields, header.value.as_ref());
+        }
+        put_length(&mut data, fields.len());
+        data.extend_from_slice(&fields);
     }
     data
 }
 
-fn put_record(to: &mut BytesMut, record: &Record, timestamp_delta: i64, offset_delta: i64) {
-    let attributes = 1;
-    let length = attributes
-        + varint::size(timestamp_delta)
-        + varint::size(offset_delta)
-        + optional_size(record.key.as_ref())
-        + optional_size(record.value.as_ref())
-        + length_size(record.headers.len())
-        + record.headers.iter().map(header_size).sum::<usize>();
-    put_length(to, length);
-    to.put_i8(0);
-    varint::put(to, timestamp_delta);
-    varint::put(to, offset_delta);
-    put_optional(to, record.key.as_ref());
-    put_optional(to, record.value.as_ref());
-    put_length(to, record.headers.len());
-    for header in &record.headers {
-        put_optional(to, Some(&header.key));
-        put_optional(to, header.value.as_ref());
-    }
-}
-
-fn header_size(header: &Header) -> usize {
-    optional_size(Some(&header.key)) + optional_size(header.value.as_ref())
-}
-
-fn optional_size(bytes: Option<&Bytes>) -> usize {
-    bytes.map_or(varint::size(-1), |bytes| length_size(bytes.len()) + bytes.len())
-}
-
-fn length_size(length: usize) -> usize {
-    varint::size(i64::try_from(length).unwrap_or(i64::MAX))
-}
-
 fn put_optional(to: &mut BytesMut, bytes: Option<&Bytes>) {
     match bytes {
-        None => varint::put(to, -1),
+        None => put_varint(to, -1),
         Some(bytes) => {
             put_length(to, bytes.len());
             to.extend_from_slice(bytes);
@@ -118,5 +95,20 @@ fn put_optional(to: &mut BytesMut, bytes: Option<&Bytes>) {
 }
 
 fn put_length(to: &mut BytesMut, length: usize) {
-    varint::put(to, i64::try_from(length).unwrap_or(i64::MAX));
+    put_varint(to, i64::try_from(length).unwrap_or(i64::MAX));
+}
+
+/// Puts one zig-zag varint at the end of `to`.
+pub(super) fn put_varint(to: &mut BytesMut, value: i64) {
+    let mut rest = ((value << 1) ^ (value >> 63)).cast_unsigned();
+    while rest >= 0x80 {
+        to.put_u8(low_seven_bits(rest) | 0x80);
+        rest >>= 7;
+    }
+    to.put_u8(low_seven_bits(rest));
+}
+
+fn low_seven_bits(value: u64) -> u8 {
+    let [low, ..] = value.to_le_bytes();
+    low & 0x7f
 }

@@ -4,7 +4,7 @@ use kafka_protocol::protocol::Encodable;
 use proptest::prelude::*;
 use proptest::test_runner::TestRng;
 
-use super::shape::{Field, Kind, Tag};
+use super::shape::{Field, FieldKind, Tag};
 use super::*;
 
 /// Writes messages as their shape says, with fields of any content.
@@ -26,7 +26,7 @@ impl Writer<'_> {
         let (version, mut tags): (_, &[Tag]) = (self.version, &[]);
         for field in fields.iter().filter(|field| field.is_in(version)) {
             match &field.kind {
-                Kind::Tagged(known) => tags = known,
+                FieldKind::Tagged(known) => tags = known,
                 kind => self.field(kind),
             }
         }
@@ -54,26 +54,26 @@ impl Writer<'_> {
         self.to.extend_from_slice(b"new");
     }
 
-    fn field(&mut self, kind: &'static Kind) {
+    fn field(&mut self, kind: &'static FieldKind) {
         match kind {
-            Kind::Fixed(1) => self.to.put_u8(self.rng.random_range(0..2)),
-            Kind::Fixed(size) => (0..*size).for_each(|_| self.to.put_u8(self.rng.random())),
-            Kind::OldText => self.old_text(),
-            Kind::Text if !self.flexible => self.old_text(),
-            Kind::Text | Kind::Bytes => {
+            FieldKind::Fixed(1) => self.to.put_u8(self.rng.random_range(0..2)),
+            FieldKind::Fixed(size) => (0..*size).for_each(|_| self.to.put_u8(self.rng.random())),
+            FieldKind::OldText => self.old_text(),
+            FieldKind::Text if !self.flexible => self.old_text(),
+            FieldKind::Text | FieldKind::Bytes => {
                 let length = self.rng.random_range(0..5);
                 self.count(length);
                 self.to.put_bytes(b'a', length);
             }
-            Kind::Numbers(size) => {
+            FieldKind::Numbers(size) => {
                 let count = self.rng.random_range(0..5);
                 self.count(count);
                 (0..count * size).for_each(|_| self.to.put_u8(self.rng.random()));
             }
-            Kind::Texts => self.each(|writer| writer.field(&Kind::Text)),
-            Kind::Many(fields) => self.each(|writer| writer.structure(fields)),
-            Kind::One(fields) => self.structure(fields),
-            Kind::Tagged(_) => {}
+            FieldKind::Texts => self.each(|writer| writer.field(&FieldKind::Text)),
+            FieldKind::Many(fields) => self.each(|writer| writer.structure(fields)),
+            FieldKind::One(fields) => self.structure(fields),
+            FieldKind::Tagged(_) => {}
         }
     }
 
@@ -110,7 +110,7 @@ fn fits<M: Decodable>(shape: &Message, rng: &mut TestRng) {
             let mut rest = written.clone();
             let read = M::decode(&mut rest, version);
             assert!(read.is_ok() && rest.is_empty(), "{name} {version}: {:?}, {} left", read.err(), rest.len());
-            let behind = walk::through(shape, version, &written).expect("walked");
+            let behind = shape.walk(version, &written).expect("walked");
             assert_eq!(behind, 0, "{name} {version}");
         }
     }
@@ -118,10 +118,10 @@ fn fits<M: Decodable>(shape: &Message, rng: &mut TestRng) {
 
 /// Both directions of one kind of request.
 fn both_fit<R: Request>(rng: &mut TestRng) {
-    if let Some(shape) = requests::of(R::KEY) {
+    if let Some(shape) = request_shape(R::KEY) {
         fits::<R>(shape, rng);
     }
-    if let Some(shape) = responses::of(R::KEY) {
+    if let Some(shape) = response_of(R::KEY).map(|spoken| &spoken.shape) {
         fits::<R::Response>(shape, rng);
     }
 }
@@ -162,13 +162,13 @@ macro_rules! each_request {
 }
 
 fn both_agree<R: Request>(version: i16, bytes: &Bytes) {
-    agree::<R>(requests::of(R::KEY), version, bytes);
-    agree::<R::Response>(responses::of(R::KEY), version, bytes);
+    agree::<R>(request_shape(R::KEY), version, bytes);
+    agree::<R::Response>(response_of(R::KEY).map(|spoken| &spoken.shape), version, bytes);
 }
 
 /// Both directions of one kind, written as they should be and then damaged.
 fn both_agree_when_damaged<R: Request>(rng: &mut TestRng) {
-    let shapes = [requests::of(R::KEY), responses::of(R::KEY)];
+    let shapes = [request_shape(R::KEY), response_of(R::KEY).map(|spoken| &spoken.shape)];
     for shape in shapes.into_iter().flatten() {
         let version = rng.random_range(shape.versions.0..=shape.versions.1);
         let mut bytes = Writer::message(shape, version, rng).to_vec();
@@ -193,17 +193,8 @@ fn frame(bytes: &'static [u8]) -> Bytes {
 fn every_shape_is_what_its_decoder_reads() {
     let mut rng = TestRng::deterministic_rng(proptest::test_runner::RngAlgorithm::ChaCha);
     each_request!(both_fit(&mut rng));
-    fits::<RequestHeader>(&requests::HEADER, &mut rng);
-    fits::<ResponseHeader>(&responses::HEADER, &mut rng);
-}
-
-#[test]
-fn what_is_sent_and_what_is_offered_can_be_read() {
-    for number in i16::MIN..i16::MAX {
-        let spoken = crate::kafka::versions::spoken(number);
-        let read = responses::of(number).map_or((0, -1), |shape| shape.versions);
-        assert_eq!((spoken.min, spoken.max), read, "the response to {number}");
-    }
+    fits::<RequestHeader>(&messages::REQUEST_HEADER, &mut rng);
+    fits::<ResponseHeader>(&messages::RESPONSE_HEADER, &mut rng);
 }
 
 #[test]

@@ -4,7 +4,7 @@
 
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
-use vitals::kafka::letter::Piece;
+use vitals::kafka::dead_letter::Piece;
 use vitals::record::{Header, Record};
 
 fn take(content: &mut &[u8]) -> Option<Bytes> {

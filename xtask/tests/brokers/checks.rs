@@ -233,7 +233,10 @@ async fn offsets_are_found_by_place_and_by_time() {
     bench.produce(0, records::encode(&[at(5_000, "b")], usize::MAX)).await;
     let leaders = bench.cluster.leaders(&bench.topic).await.unwrap();
     let topic = bench.topic.clone();
-    let mut find = async |place| offsets::find(&mut bench.cluster, &topic, &leaders, place).await.unwrap();
+    let mut find = async |place| {
+        let found = offsets::find(&mut bench.cluster, &topic, &leaders, place).await.expect("found");
+        found.into_iter().collect::<Vec<_>>()
+    };
     assert_eq!(find(Place::Earliest).await, [(0, 0), (1, 0)]);
     assert_eq!(find(Place::Latest).await, [(0, 2), (1, 0)]);
     let time = |ms: i64| {

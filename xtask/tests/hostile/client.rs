@@ -15,7 +15,7 @@ use vitals::kafka::history::{self, History};
 use vitals::kafka::live::Live;
 use vitals::kafka::offsets::{self, Committer, Place};
 use vitals::kafka::producer::{self, Delivery, Direct, Outgoing, Patience, Producer, ProducerError, Rskafka};
-use vitals::kafka::{brokers, lag, sample, topic_settings, topics};
+use vitals::kafka::{brokers, lag, topic_settings, topics};
 use vitals::ledger::Position;
 use vitals::pipeline;
 use vitals::pipeline::dead_letters::{DeadLetter, DeadLetters as _};
@@ -80,7 +80,7 @@ async fn describe(seeds: &[String], topic: &str) -> Result<(), KafkaError> {
     topics::measure(&mut cluster, &mut described).await;
     for state in &mut described {
         topics::date(&mut cluster, state).await?;
-        sample::take(&mut cluster, state).await?;
+        topics::sample(&mut cluster, state).await?;
     }
     topic_settings::describe(&mut cluster, topic).await?;
     brokers::survey(&mut cluster).await?;

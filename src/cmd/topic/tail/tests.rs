@@ -189,9 +189,9 @@ const WHOLE: Stretch = Stretch { partition: 2, start: 5, end: 9 };
 #[test]
 fn a_start_lies_within_its_partition() {
     for (found, start) in [(0, 5), (7, 7), (9, 9), (12, 9)] {
-        assert_eq!(from(WHOLE, &[(1, 0), (2, found)]), Stretch { start, ..WHOLE });
+        assert_eq!(from(WHOLE, &[(1, 0), (2, found)].into()), Stretch { start, ..WHOLE });
     }
-    assert_eq!(from(WHOLE, &[]), WHOLE);
+    assert_eq!(from(WHOLE, &Offsets::new()), WHOLE);
 }
 
 #[test]

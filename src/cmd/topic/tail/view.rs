@@ -8,7 +8,7 @@ use crate::alarm::{Implausible, implausible};
 use crate::cmd::common::line::SignsLine;
 use crate::cmd::common::message::{headers, sent, text};
 use crate::cmd::common::table::{Field, Table};
-use crate::kafka::letter::{KeptLetter, Piece};
+use crate::kafka::dead_letter::{KeptLetter, Piece};
 use crate::output::{Column, Format, Output, Text, Tone, Value, visible};
 use crate::pipeline;
 use crate::reading::reject::Reject;

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
-use super::{KeptLetter, Piece, text};
+use super::{KeptLetter, MARKS, Piece, header, text};
 use crate::kafka::records::{self, MAX_BATCH_HEADERS};
 use crate::record::{Header, Record};
 
@@ -27,15 +27,14 @@ const MIN_ROOM_BYTES: usize = 64;
 /// Whether a letter that is kept as one record would be read as something else: as a part, or as no record.
 pub(in crate::kafka) fn would_be_misread(record: &Record) -> bool {
     record.headers.iter().any(|header| header.key == PART.as_bytes())
-        || record.headers.len() + super::MARKS > MAX_BATCH_HEADERS
+        || record.headers.len() + MARKS > MAX_BATCH_HEADERS
 }
 
 /// Cuts the batch `whole` of a refused record into parts, which as batches take `max_bytes` at most. The cuts follow
 /// from their number, so that parts of different attempts fit each other. `None` where that leaves no room.
-pub(in crate::kafka) fn cut(whole: &Bytes, marks: &[Header; super::MARKS], max_bytes: usize) -> Option<Vec<Record>> {
+pub(in crate::kafka) fn cut(whole: &Bytes, marks: &[Header; MARKS], max_bytes: usize) -> Option<Vec<Record>> {
     let name = format!("{:08x}-{}", crc32c::crc32c(whole), whole.len());
     let part = |number: usize, of: usize, value: Bytes| {
-        let header = |key: &'static str, value: String| Header { key: key.into(), value: Some(value.into()) };
         let mut headers =
             vec![header(PART, number.to_string()), header(PARTS, of.to_string()), header(WHOLE, name.clone())];
         headers.extend_from_slice(marks);
@@ -98,13 +97,11 @@ struct Name {
 }
 
 /// A letter of which parts are missing.
+#[allow(missing_docs, reason = "each field says what it is")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Unfinished {
-    /// The partition of the source.
     pub partition: i32,
-    /// The offset there.
     pub offset: i64,
-    /// How many parts were found.
     pub found: usize,
     /// How many there should be.
     pub parts: u32,
@@ -175,7 +172,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::kafka::letter::headers;
+    use crate::kafka::dead_letter::headers;
 
     fn any_bytes() -> impl Strategy<Value = Option<Bytes>> {
         prop::option::of(prop::collection::vec(any::<u8>(), 0..3_000).prop_map(Bytes::from))

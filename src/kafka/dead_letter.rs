@@ -4,20 +4,18 @@
 
 mod parts;
 
-use bytes::Bytes;
-
 pub use self::parts::{Joiner, Unfinished};
 pub(super) use self::parts::{cut, would_be_misread};
 use crate::record::{Header, Record};
 
 /// The code of the reason for which it was refused.
-pub(super) const REASON: &str = "vitals.reason";
+const REASON: &str = "vitals.reason";
 /// The topic that it was read from.
-pub(super) const TOPIC: &str = "vitals.topic";
+const TOPIC: &str = "vitals.topic";
 /// The partition that it was read from, as decimal text.
-pub(super) const PARTITION: &str = "vitals.partition";
+const PARTITION: &str = "vitals.partition";
 /// Its offset there, as decimal text.
-pub(super) const OFFSET: &str = "vitals.offset";
+const OFFSET: &str = "vitals.offset";
 
 /// A dead letter that was read back. Topic, partition and offset identify it; it may be there several times.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,14 +42,12 @@ pub struct Piece {
 
 impl Piece {
     /// Reads a record of a dead-letter topic; `None` where it is no letter of ours.
-    #[must_use]
     pub fn read(record: &Record) -> Option<Self> {
         let letter = KeptLetter::read(record)?;
         Some(Self { share: parts::Share::read(&letter.original), letter })
     }
 
     /// The letter, which of a part has everything but what was refused: for that, [join](Joiner::join) it.
-    #[must_use]
     pub fn letter(&self) -> &KeptLetter {
         &self.letter
     }
@@ -83,16 +79,16 @@ pub(super) const MARKS: usize = 4;
 
 /// The headers that make a letter of a record.
 pub(super) fn headers(reason: &str, topic: &str, partition: i32, offset: i64) -> [Header; MARKS] {
-    let header = |name: &'static str, value: String| Header {
-        key: Bytes::from_static(name.as_bytes()),
-        value: Some(value.into()),
-    };
     [
         header(REASON, reason.to_owned()),
         header(TOPIC, topic.to_owned()),
         header(PARTITION, partition.to_string()),
         header(OFFSET, offset.to_string()),
     ]
+}
+
+fn header(name: &'static str, value: String) -> Header {
+    Header { key: name.into(), value: Some(value.into()) }
 }
 
 /// Where a header stands. A letter that was a letter before has it twice; the last one is its own.
@@ -107,6 +103,7 @@ fn text(record: &Record, name: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
     use proptest::prelude::*;
 
     use super::*;
