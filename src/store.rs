@@ -2,13 +2,14 @@
 //!
 //! [`Store`](crate::pipeline::store::Store) is what the pipeline needs; [`cassandra`] is the store of the contract,
 //! [`sqlite`] the one that needs no server; [`AnyStore`] is the one that the settings name. [`Consistency`] says how
-//! many copies must have a row before it counts as stored.
+//! many copies must have a row before it counts as stored. The tables of both are made by [`migrations`].
 
 mod address;
 mod any;
 pub mod cassandra;
 mod consistency;
 mod error;
+pub mod migrations;
 pub mod sqlite;
 mod stored;
 mod survey;

@@ -17,7 +17,6 @@ pub mod error;
 mod keyspace;
 pub mod probe;
 pub mod read;
-mod row;
 pub mod scan;
 pub mod schema;
 mod session;
@@ -31,7 +30,9 @@ use std::time::Duration;
 
 use cdrs_tokio::consistency::Consistency as Level;
 use cdrs_tokio::frame::message_response::ResponseBody;
-use cdrs_tokio::statement::StatementParams;
+use cdrs_tokio::statement::{StatementParams, StatementParamsBuilder};
+use cdrs_tokio::types::prelude::Row;
+use cdrs_tokio::types::value::Value;
 
 pub use error::CassandraError;
 pub use keyspace::{Keyspace, Replication};
@@ -78,8 +79,19 @@ impl CassandraStore {
         self.link.within(&connected, doing, limit, request).await
     }
 
+    /// The rows of a query over a table of the server's own.
+    async fn look(
+        &self,
+        doing: Doing,
+        limit: Duration,
+        cql: &str,
+        values: Vec<Value>,
+    ) -> Result<Vec<Row>, CassandraError> {
+        let params = StatementParamsBuilder::new().with_values(values.into()).idempotent(true).build();
+        Ok(self.ask(doing, limit, cql, params).await?.into_rows().unwrap_or_default())
+    }
+
     /// The keyspace.
-    #[must_use]
     pub fn keyspace(&self) -> &Keyspace {
         &self.keyspace
     }

@@ -3,9 +3,8 @@
 //! - [`schema`]: the file and its tables: what `init` makes, what `consume` needs. The SQL is in `migrations/sqlite/`
 //! - [`mod@write`]: readings and alerts in
 //! - [`read`]: readings and alerts out
-//! - `survey`: a look at all of it
 //! - `file`: opening the file, and how it is kept
-//! - `describe`: the tables as they are
+//! - `describe`: the file and its tables as they are
 //! - [`error`]: what can go wrong, and what to do about it
 //!
 //! Several processes may use one file at once: the write-ahead log lets readers go on while one writes, and writers
@@ -16,7 +15,6 @@ pub mod error;
 mod file;
 pub mod read;
 pub mod schema;
-mod survey;
 pub mod write;
 
 use std::path::{Path, PathBuf};
@@ -44,7 +42,6 @@ impl SqliteStore {
     }
 
     /// The file.
-    #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }

@@ -7,19 +7,16 @@
 
 use std::collections::VecDeque;
 
-use cdrs_tokio::statement::StatementParamsBuilder;
 use cdrs_tokio::types::CBytes;
+use cdrs_tokio::types::prelude::Row;
 use cdrs_tokio::types::value::Value;
 use tokio::task::JoinSet;
-use tokio::time::sleep;
 
 use super::CassandraStore;
-use super::error::{CassandraError, Doing, Refusal};
-use super::read::{READ_LIMIT, stored_reading};
-use super::row::Columns;
+use super::error::{CassandraError, Doing};
+use super::read::{Columns, stored_reading};
 use super::schema::LOOK_LIMIT;
 use crate::reading::Signs;
-use crate::retry;
 use crate::store::{StoredReading, Width};
 
 /// Into how many slices the ring is cut: enough for several to be read at once on a small cluster, few enough that an
@@ -34,9 +31,6 @@ const SLICES_AT_ONCE: usize = 8;
 const PAGES_AHEAD: usize = 3;
 
 const PAGE_ROWS: i32 = 2000;
-
-/// How often a page is asked for before the scan ends with an error.
-const ATTEMPTS: u32 = 6;
 
 /// The partitioner whose tokens are whole numbers of 64 bits.
 const MURMUR3: &str = "org.apache.cassandra.dht.Murmur3Partitioner";
@@ -54,25 +48,12 @@ impl CassandraStore {
     }
 
     async fn partitioner(&self) -> Result<String, CassandraError> {
-        let params = StatementParamsBuilder::new().idempotent(true).build();
         let cql = "SELECT partitioner FROM system.local";
-        let rows = self.ask(Doing::ReadSchema, LOOK_LIMIT, cql, params).await?.into_rows().unwrap_or_default();
+        let rows = self.look(Doing::ReadSchema, LOOK_LIMIT, cql, Vec::new()).await?;
         rows.first().map_or_else(|| Ok(String::new()), |row| Columns::of(row, Doing::ReadSchema).need(0))
     }
 
-    /// A page of a slice, asked for again where that can help.
-    async fn insist_on_page(&self, ask: PageOf) -> Result<Page, CassandraError> {
-        let mut failed = 0;
-        loop {
-            match self.page(&ask).await {
-                Err(error) if failed + 1 < ATTEMPTS && is_passing(&error) => failed += 1,
-                outcome => return outcome,
-            }
-            sleep(retry::pause_before(failed)).await;
-        }
-    }
-
-    async fn page(&self, ask: &PageOf) -> Result<Page, CassandraError> {
+    async fn page_of_slice(&self, ask: PageOf) -> Result<Page, CassandraError> {
         let columns = match ask.width {
             Width::Keys => "patient_id, timestamp",
             Width::Rows => {
@@ -85,26 +66,19 @@ impl CassandraStore {
             cql.push_str(" WHERE token(patient_id) > ? AND token(patient_id) <= ?");
             values.extend([Value::new(after), Value::new(last)]);
         }
-        let mut params = StatementParamsBuilder::new()
-            .with_consistency(self.consistency.for_reads())
-            .with_values(values.into())
-            .with_page_size(PAGE_ROWS)
-            .idempotent(true);
-        if let Some(mark) = &ask.mark {
-            params = params.with_paging_state(mark.clone());
-        }
-        let body = self.ask(Doing::Read, READ_LIMIT, &cql, params.build()).await?;
-        let mark = body.as_rows_metadata().and_then(|metadata| metadata.paging_state.clone());
-        let rows = body.into_rows().unwrap_or_default();
+        let page = self.page_insisted(&cql, values, PAGE_ROWS, ask.mark).await?;
+        let mark = page.metadata.paging_state.clone();
         let decode = match ask.width {
-            Width::Keys => |row: &_| {
-                let columns = Columns::of(row, Doing::Read);
-                Ok(StoredReading { patient_id: columns.need(0)?, timestamp: columns.need(1)?, signs: Signs::default() })
-            },
+            Width::Keys => stored_key,
             Width::Rows => stored_reading,
         };
-        Ok(Page { rows: rows.iter().map(decode).collect::<Result<_, CassandraError>>()?, mark })
+        Ok(Page { rows: Row::from_body(page).iter().map(decode).collect::<Result<_, _>>()?, mark })
     }
+}
+
+fn stored_key(row: &Row) -> Result<StoredReading, CassandraError> {
+    let columns = Columns::of(row, Doing::Read);
+    Ok(StoredReading { patient_id: columns.need(0)?, timestamp: columns.need(1)?, signs: Signs::default() })
 }
 
 /// A part of the ring: the tokens after `after`, up to `last`.
@@ -207,7 +181,7 @@ impl Scan {
             {
                 let ask = PageOf { slice: lane.slice, width: self.width, mark: mark.take() };
                 let (store, number) = (self.store.clone(), lane.number);
-                self.requests.spawn(async move { (number, store.insist_on_page(ask).await) });
+                self.requests.spawn(async move { (number, store.page_of_slice(ask).await) });
                 lane.state = State::Asked;
             }
         }
@@ -219,10 +193,6 @@ impl Scan {
             lane.state = page.mark.map_or(State::Ended, |mark| State::Ready(Some(mark)));
         }
     }
-}
-
-fn is_passing(error: &CassandraError) -> bool {
-    error.is_away() || error.refusal() == Some(Refusal::Temporary)
 }
 
 #[cfg(test)]

@@ -13,9 +13,7 @@ use cdrs_tokio::cluster::topology::Node;
 use cdrs_tokio::frame::message_query::BodyReqQuery;
 use cdrs_tokio::frame::{Envelope, Flags, Version};
 use cdrs_tokio::query::QueryParams;
-use cdrs_tokio::statement::{StatementParams, StatementParamsBuilder};
 use cdrs_tokio::transport::CdrsTransport;
-use cdrs_tokio::types::prelude::Row;
 use cdrs_tokio::types::value::Value;
 use futures::future::join_all;
 use tokio::time::timeout;
@@ -23,7 +21,7 @@ use uuid::Uuid;
 
 use super::CassandraStore;
 use super::error::{CassandraError, Doing, Refusal};
-use super::row::Columns;
+use super::read::Columns;
 use crate::pipeline::store::{Epoch, SettleTime};
 use crate::span::parse_duration;
 use crate::store::Consistency;
@@ -70,7 +68,7 @@ impl CassandraStore {
     /// # Errors
     /// A node does not answer: what it may have forgotten cannot be known.
     pub async fn read_epoch(&self) -> Result<Epoch, CassandraError> {
-        let peers = self.ask_rows("SELECT host_id FROM system.peers", Vec::new()).await?;
+        let peers = self.look(Doing::ReadSettings, LOOK_LIMIT, "SELECT host_id FROM system.peers", Vec::new()).await?;
         let peers: BTreeSet<Uuid> =
             peers.iter().map(|row| Columns::of(row, Doing::ReadSettings).need(0)).collect::<Result<_, _>>()?;
         // Each node knows its own life alone, so each is asked. Left to the driver, whose turns are shared with the writes,
@@ -90,7 +88,7 @@ impl CassandraStore {
     /// The number of copies in the data centre that has the fewest; `None` where the keyspace does not say.
     async fn fewest_copies(&self) -> Result<Option<u32>, CassandraError> {
         let cql = "SELECT toJson(replication) FROM system_schema.keyspaces WHERE keyspace_name = ?";
-        let rows = self.ask_rows(cql, vec![Value::new(self.keyspace.as_str())]).await?;
+        let rows = self.look(Doing::ReadSettings, LOOK_LIMIT, cql, vec![Value::new(self.keyspace.as_str())]).await?;
         let Some(row) = rows.first() else { return Ok(None) };
         let json: String = Columns::of(row, Doing::ReadSettings).need(0)?;
         Ok(fewest_copies(&json))
@@ -98,16 +96,12 @@ impl CassandraStore {
 
     async fn server_settings(&self) -> Result<BTreeMap<String, String>, CassandraError> {
         let mut settings = BTreeMap::new();
-        for row in &self.ask_rows("SELECT name, value FROM system_views.settings", Vec::new()).await? {
-            let columns = Columns::of(row, Doing::ReadSettings);
+        let cql = "SELECT name, value FROM system_views.settings";
+        for row in self.look(Doing::ReadSettings, LOOK_LIMIT, cql, Vec::new()).await? {
+            let columns = Columns::of(&row, Doing::ReadSettings);
             settings.insert(columns.need(0)?, columns.find(1)?.unwrap_or_default());
         }
         Ok(settings)
-    }
-
-    async fn ask_rows(&self, cql: &str, values: Vec<Value>) -> Result<Vec<Row>, CassandraError> {
-        let params: StatementParams = StatementParamsBuilder::new().with_values(values.into()).idempotent(true).build();
-        Ok(self.ask(Doing::ReadSettings, LOOK_LIMIT, cql, params).await?.into_rows().unwrap_or_default())
     }
 }
 

@@ -11,8 +11,8 @@ use futures::future::join_all;
 
 use super::error::Doing;
 use super::probe;
-use super::row::Columns;
-use super::schema::bind;
+use super::read::Columns;
+use super::schema::LOOK_LIMIT;
 use super::{CassandraError, CassandraStore};
 use crate::store::{ClusterSurvey, Node};
 
@@ -41,13 +41,10 @@ impl CassandraStore {
     async fn nodes(&self) -> Result<Vec<Node>, CassandraError> {
         let mut nodes = Vec::new();
         for _ in 0..ATTEMPTS {
-            let here = self
-                .look("SELECT rpc_address, rpc_port, data_center, release_version FROM system.local", bind(Vec::new()));
-            let there = self.look(
-                "SELECT native_address, native_port, data_center, release_version FROM system.peers_v2",
-                bind(Vec::new()),
-            );
-            let (here, there) = (here.await?, there.await?);
+            let here = "SELECT rpc_address, rpc_port, data_center, release_version FROM system.local";
+            let here = self.look(Doing::ReadSchema, LOOK_LIMIT, here, Vec::new()).await?;
+            let there = "SELECT native_address, native_port, data_center, release_version FROM system.peers_v2";
+            let there = self.look(Doing::ReadSchema, LOOK_LIMIT, there, Vec::new()).await?;
             let mut found: Vec<Node> = here.iter().chain(&there).map(node).collect::<Result<_, _>>()?;
             let count = found.len();
             found.sort_unstable();
@@ -62,7 +59,7 @@ impl CassandraStore {
 
     async fn replication(&self) -> Result<Option<String>, CassandraError> {
         let cql = "SELECT replication FROM system_schema.keyspaces WHERE keyspace_name = ?";
-        let rows = self.look(cql, bind(vec![Value::new(self.keyspace.as_str())])).await?;
+        let rows = self.look(Doing::ReadSchema, LOOK_LIMIT, cql, vec![Value::new(self.keyspace.as_str())]).await?;
         rows.first().map(replication).transpose()
     }
 }

@@ -1,4 +1,5 @@
-//! The schema as it is. What it should be is asked of an empty database in memory that `init` has made.
+//! The file and its tables as they are. What the tables should be is asked of an empty database in memory that `init` has
+//! made.
 
 use std::path::Path;
 
@@ -6,7 +7,8 @@ use rusqlite::{Connection, OptionalExtension as _};
 
 use super::error::{Doing, SqliteError};
 use super::{SqliteStore, file, schema};
-use crate::store::{SchemaPart, SchemaState};
+use crate::store::migrations::SCHEMA;
+use crate::store::{FileSurvey, SchemaPart, TableState, TableSurvey};
 
 impl SqliteStore {
     /// All tables of the file, and what is missing of what [`SqliteStore::init`] makes.
@@ -21,6 +23,38 @@ impl SqliteStore {
         };
         self.blocking(Doing::Read, look).await
     }
+
+    /// Looks at the file and its tables. Changes nothing.
+    ///
+    /// # Errors
+    /// There is no file, it is not ours, or it cannot be read.
+    pub async fn survey(&self) -> Result<FileSurvey, SqliteError> {
+        self.blocking(Doing::Open, survey).await
+    }
+}
+
+fn survey(path: &Path) -> Result<FileSurvey, SqliteError> {
+    let failed = |error| SqliteError::from_driver(path, Doing::Open, &error);
+    let connection = file::open(path, Doing::Open)?;
+    file::owner(&connection, path)?;
+    let columns = schema::columns(&connection, SCHEMA).map_err(failed)?;
+    let mut tables = Vec::new();
+    for table in SCHEMA.tables {
+        let state = match schema::check_shape(table, &columns, path) {
+            _ if !schema::has_table(&columns, table.name) => TableState::Missing,
+            Ok(()) => TableState::Fits,
+            Err(SqliteError::Shape { column, .. }) => TableState::Differs(format!("it has no {column}")),
+            Err(error) => return Err(error),
+        };
+        tables.push(TableSurvey { name: table.name, state });
+    }
+    Ok(FileSurvey {
+        path: path.to_owned(),
+        size_bytes: file::size_bytes(path),
+        journal_mode: connection.query_row("PRAGMA journal_mode", (), |row| row.get(0)).map_err(failed)?,
+        version: schema::version(&connection, path, SCHEMA)?,
+        tables,
+    })
 }
 
 fn describe(connection: &Connection) -> rusqlite::Result<Vec<SchemaPart>> {
@@ -33,18 +67,12 @@ fn describe(connection: &Connection) -> rusqlite::Result<Vec<SchemaPart>> {
             Some((_, same)) if words(same) == words(&statement) => Some(Vec::new()),
             Some(_) => Some(differences(&made, connection, &name)?),
         };
-        let state = match &differences {
-            None => SchemaState::NotOurs,
-            Some(none) if none.is_empty() => SchemaState::AsMade,
-            Some(_) => SchemaState::Differs,
-        };
-        let (what, differences) = (format!("table {name}"), differences.unwrap_or_default());
-        parts.push(SchemaPart { what, state, differences, statement: Some(format!("{statement};")) });
+        parts.push(SchemaPart::there(format!("table {name}"), differences, Some(format!("{statement};"))));
     }
     for (name, _) in ours {
         let what = format!("table {name}");
         if !parts.iter().any(|part| part.what == what) {
-            parts.push(SchemaPart { what, state: SchemaState::Missing, differences: Vec::new(), statement: None });
+            parts.push(SchemaPart::missing(what));
         }
     }
     Ok(parts)
@@ -106,6 +134,7 @@ fn order(connection: &Connection, table: &str) -> rusqlite::Result<Vec<bool>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::SchemaState;
 
     fn described(change: &str) -> Vec<(String, SchemaState, Vec<String>)> {
         let connection = schema::in_memory().unwrap();

@@ -175,7 +175,7 @@ impl Desk {
         }
         let connection = match self.connection.take() {
             Some(connection) => connection,
-            None => schema::open_checked(&self.path, Doing::Write)?,
+            None => schema::open_checked(&self.path, Doing::Write)?.0,
         };
         let connection = self.connection.insert(connection);
         insert(connection, group).map_err(|error| SqliteError::from_driver(&self.path, Doing::Write, &error))

@@ -17,6 +17,8 @@ mod contract;
 #[allow(dead_code, reason = "campaigns use the rest of it")]
 #[path = "../../src/link.rs"]
 mod link;
+#[path = "../stores/migrations.rs"]
+mod migrations;
 #[path = "../stores/rows.rs"]
 mod rows;
 mod scene;
@@ -34,15 +36,41 @@ use vitals::store::{AnyStore, Consistency, Order, Selection, StoredReading};
 
 use contract::{keeps_the_contract, of};
 use link::{Link, Trouble};
+use migrations::{Place, for_place, migrates};
 use rows::{at, batch, heart_rate, reading};
 use scene::{Scene, nodes};
 
 keeps_the_contract!(with_store);
+migrates!(with_place);
+migrates!(with_place; a_column_in_the_way_is_told_before_anything_is_changed);
 
 async fn with_store(check: impl AsyncFnOnce(&AnyStore)) {
     let scene = Scene::with_tables().await;
     check(&AnyStore::Cassandra(scene.store().await)).await;
     scene.end().await;
+}
+
+async fn with_place(check: impl AsyncFnOnce(&Scene)) {
+    let scene = Scene::new().await;
+    check(&scene).await;
+    scene.end().await;
+}
+
+impl Place for Scene {
+    async fn store(&self) -> AnyStore {
+        AnyStore::Cassandra(self.store().await)
+    }
+
+    async fn run(&self, statement: &str) {
+        self.cql(&for_place(statement, "KS.")).await;
+    }
+
+    async fn texts(&self, query: &str) -> Vec<Option<String>> {
+        let rows = self.cql(&for_place(query, "KS.")).await;
+        let mut texts: Vec<_> = rows.iter().map(|row| row.by_index(0).unwrap()).collect();
+        texts.sort();
+        texts
+    }
 }
 
 async fn read(store: CassandraStore, selection: &Selection, limit: u32) -> Vec<StoredReading> {

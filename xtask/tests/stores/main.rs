@@ -9,6 +9,7 @@
 )]
 
 mod contract;
+mod migrations;
 mod rows;
 
 use std::collections::BTreeMap;
@@ -26,13 +27,37 @@ use vitals::store::sqlite::{SqliteError, SqliteStore};
 use vitals::store::{AnyStore, Order, Selection};
 
 use contract::{keeps_the_contract, of, read};
+use migrations::{Place, for_place, migrates};
 use rows::{batch, heart_rate, reading};
 
 keeps_the_contract!(with_store);
+migrates!(with_place);
 
 async fn with_store(check: impl AsyncFnOnce(&AnyStore)) {
     let folder = Folder::with_tables().await;
     check(&folder.store()).await;
+}
+
+async fn with_place(check: impl AsyncFnOnce(&Folder)) {
+    check(&Folder::new()).await;
+}
+
+impl Place for Folder {
+    async fn store(&self) -> AnyStore {
+        self.store()
+    }
+
+    async fn run(&self, statement: &str) {
+        self.sql(&for_place(statement, ""));
+    }
+
+    async fn texts(&self, query: &str) -> Vec<Option<String>> {
+        let (connection, query) = (self.sql(""), for_place(query, "").replace("ALLOW FILTERING", ""));
+        let mut ask = connection.prepare(&query).unwrap();
+        let mut texts: Vec<_> = ask.query_map((), |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+        texts.sort();
+        texts
+    }
 }
 
 /// A folder that goes with the test, and a file of ours in it.
