@@ -17,7 +17,7 @@ use crate::output::Output;
 use crate::reading::{PatientId, Timestamp};
 use crate::retry;
 use crate::settings::Settings;
-use crate::store::{AnyStore, Order, Readings, Scan, Selection, StoreError, StoredReading, Width};
+use crate::store::{AnyStore, Order, Readings, Selection, StoreError, StoredReading, Width};
 
 /// What to write, and where.
 #[derive(Debug, clap::Args)]
@@ -153,7 +153,7 @@ impl Range {
 /// The rows on their way out of the store.
 enum Pages<'store> {
     Patient(Readings<'store>),
-    Table(Scan<'store>),
+    Table(Readings<'store>),
 }
 
 impl<'store> Pages<'store> {

@@ -34,22 +34,11 @@ pub struct SqliteStore {
 
 impl SqliteStore {
     /// The store in the file at `path`, which need not exist yet: it is opened by what is done first.
-    ///
-    /// # Errors
-    /// [`SqliteError::Failed`] where the system has no thread left.
     pub fn at(path: PathBuf) -> Result<Self, SqliteError> {
         Ok(Self { writer: Writer::start(&path)?, path })
     }
 
-    /// The file.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// Removes the file with everything in it: for one that was made for a while.
-    ///
-    /// # Errors
-    /// [`SqliteError::Failed`] where the system refuses.
     pub fn remove(self) -> Result<(), SqliteError> {
         let Self { path, writer } = self;
         // The writer's connection closes first, or it would leave its log behind.
@@ -58,9 +47,6 @@ impl SqliteStore {
     }
 
     /// Removes our tables, and the file with them if nothing else is in it. Tells each part that went.
-    ///
-    /// # Errors
-    /// [`SqliteError::NotOurs`] where another program has made it; the system refuses.
     pub async fn clear(self) -> Result<Vec<String>, SqliteError> {
         let Self { path, writer } = self;
         // The writer's connection closes first, or it would leave its log behind.

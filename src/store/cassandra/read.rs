@@ -27,6 +27,10 @@ pub const READ_LIMIT: Duration = Duration::from_secs(10);
 /// Rows on a page: some 200 KiB in memory.
 const PAGE_ROWS: u32 = 1000;
 
+/// The columns of a row, in the order of [`stored_reading`].
+pub(super) const READING_COLUMNS: &str =
+    "patient_id, timestamp, heart_rate, spo2, systolic, diastolic, respiratory_rate, temperature";
+
 /// How often a page is asked for where that is insisted on.
 const ATTEMPTS: u32 = 6;
 
@@ -35,27 +39,19 @@ impl CassandraStore {
     pub fn readings(&self, selection: &Selection, limit: u32) -> Readings<'_> {
         let (cql, values) = select(&self.keyspace, selection, limit);
         let page_rows = i32::try_from(limit.min(PAGE_ROWS)).unwrap_or(i32::MAX);
-        let next = if limit == 0 { Next::Nothing } else { Next::Page(None) };
-        Readings { store: self, cql, values, page_rows, next }
+        Readings { store: self, cql, values, page_rows, mark: None, has_ended: limit == 0 }
     }
 
     /// The alerts of one patient, newest first, at most `limit` of them.
-    ///
-    /// # Errors
-    /// As [`Readings::next_page`].
     pub async fn alerts(&self, patient_id: &str, limit: u16) -> Result<Vec<StoredAlert>, CassandraError> {
         let cql = format!(
             "SELECT patient_id, onset, rule, priority, value, limit_in_force FROM {} WHERE patient_id = ? \
              ORDER BY onset DESC LIMIT ?",
             self.keyspace.table("patient_alerts")
         );
-        let params = StatementParamsBuilder::new()
-            .with_consistency(self.consistency.for_reads())
-            .with_values(vec![Value::new(patient_id), Value::new(i32::from(limit))].into())
-            .idempotent(true)
-            .build();
-        let body = self.ask(Doing::Read, READ_LIMIT, &cql, params).await?;
-        body.into_rows().unwrap_or_default().iter().map(stored_alert).collect()
+        let limit = i32::from(limit);
+        let page = self.page(&cql, vec![Value::new(patient_id), Value::new(limit)], limit, None).await?;
+        Row::from_body(page).iter().map(stored_alert).collect()
     }
 
     /// A page of what `cql` selects: the first, or the one that this mark of the server's leads to. Its own mark leads to
@@ -77,7 +73,7 @@ impl CassandraStore {
         }
         match self.ask(Doing::Read, READ_LIMIT, cql, params.build()).await? {
             ResponseBody::Result(ResResultBody::Rows(rows)) => Ok(rows),
-            _ => Err(CassandraError::Broken { doing: Doing::Read, reason: "an answer without rows".to_owned() }),
+            _ => Err(CassandraError::Broken(Doing::Read, "an answer without rows".to_owned())),
         }
     }
 
@@ -120,14 +116,9 @@ pub struct Readings<'store> {
     cql: String,
     values: Vec<Value>,
     page_rows: i32,
-    next: Next,
-}
-
-#[derive(Debug)]
-enum Next {
-    /// A page: the first, or the one that this mark of the server's leads to.
-    Page(Option<CBytes>),
-    Nothing,
+    /// What leads to the next page; `None` before the first one.
+    mark: Option<CBytes>,
+    has_ended: bool,
 }
 
 impl Readings<'_> {
@@ -138,23 +129,23 @@ impl Readings<'_> {
     /// [`CassandraError::NoKeyspace`], [`CassandraError::NoTable`] or [`CassandraError::Shape`] where there is nothing
     /// to read from; else why the server did not answer.
     pub async fn next_page(&mut self) -> Result<Option<Vec<StoredReading>>, CassandraError> {
-        let Next::Page(mark) = &self.next else { return Ok(None) };
-        let page = match self.store.page(&self.cql, self.values.clone(), self.page_rows, mark.clone()).await {
+        if self.has_ended {
+            return Ok(None);
+        }
+        let page = match self.store.page(&self.cql, self.values.clone(), self.page_rows, self.mark.clone()).await {
             Ok(page) => page,
             Err(error) => return Err(self.store.explain(error).await),
         };
         let mark = page.metadata.paging_state.clone();
         let readings = Row::from_body(page).iter().map(stored_reading).collect::<Result<_, _>>()?;
-        self.next = mark.map_or(Next::Nothing, |mark| Next::Page(Some(mark)));
+        self.has_ended = mark.is_none();
+        self.mark = mark;
         Ok(Some(readings))
     }
 }
 
 fn select(keyspace: &Keyspace, selection: &Selection, limit: u32) -> (String, Vec<Value>) {
-    let mut cql = format!(
-        "SELECT patient_id, timestamp, heart_rate, spo2, systolic, diastolic, respiratory_rate, temperature FROM {}",
-        keyspace.table("patient_vitals")
-    );
+    let mut cql = format!("SELECT {READING_COLUMNS} FROM {}", keyspace.table("patient_vitals"));
     let mut values = Vec::new();
     if let Selection::Patient { id, since, until, order } = selection {
         cql.push_str(" WHERE patient_id = ?");

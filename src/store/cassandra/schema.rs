@@ -13,8 +13,9 @@ use std::time::Duration;
 use cdrs_tokio::frame::message_response::ResponseBody;
 use cdrs_tokio::frame::message_result::ResResultBody;
 use cdrs_tokio::statement::{StatementParams, StatementParamsBuilder};
+use cdrs_tokio::types::CBytes;
 use cdrs_tokio::types::value::Value;
-use futures::{StreamExt as _, TryStreamExt as _, stream};
+use futures::future::try_join_all;
 use tokio::time::{Instant, sleep};
 
 use self::shape::FoundColumn;
@@ -60,9 +61,6 @@ impl CassandraStore {
 
     /// Makes sure that readings can be stored. The keyspace and `patient_vitals` must be there; tables that only
     /// `vitals` needs are made, so that a schema made by hand will do. Tells each part in order.
-    ///
-    /// # Errors
-    /// [`CassandraError::NoKeyspace`], [`CassandraError::NoTable`], and as [`CassandraStore::migrate`].
     pub async fn prepare(&self) -> Result<Vec<SchemaStep>, CassandraError> {
         self.refuse_newer().await?;
         self.readings_columns().await?;
@@ -140,34 +138,30 @@ impl CassandraStore {
 
     /// Reads rows, and binds the columns of each, in their order, to the markers of a statement that writes it: for
     /// migrations that fill. The keyspace's mark is replaced in both.
-    ///
-    /// # Errors
-    /// The node cannot be reached or refuses: any of the rows may be written then.
     pub async fn copy(&self, select: &str, write: &str) -> Result<(), CassandraError> {
         let [select, write] = [select, write].map(|cql| cql.replace(KEYSPACE_MARK, &self.keyspace.quoted()));
         let mut mark = None;
         loop {
             let page = self.page_insisted(&select, Vec::new(), COPIED_ROWS, mark).await?;
             mark = page.metadata.paging_state;
-            stream::iter(page.rows_content)
-                .map(|row| async {
-                    let values = row.into_iter().map(|value| value.into_bytes().map_or(Value::Null, Value::Some));
-                    self.write_insisted(&write, values.collect()).await
-                })
-                .buffer_unordered(COPIES_AT_ONCE)
-                .try_collect::<()>()
-                .await?;
+            let mut rows = page.rows_content.into_iter().peekable();
+            while rows.peek().is_some() {
+                let writes: Vec<_> = rows.by_ref().take(COPIES_AT_ONCE).map(|row| self.copy_row(&write, row)).collect();
+                try_join_all(writes).await?;
+            }
             if mark.is_none() {
                 return Ok(());
             }
         }
     }
 
+    async fn copy_row(&self, write: &str, row: Vec<CBytes>) -> Result<(), CassandraError> {
+        let values = row.into_iter().map(|value| value.into_bytes().map_or(Value::Null, Value::Some)).collect();
+        self.write_insisted(write, values).await
+    }
+
     /// Drops the keyspace with everything in it, and without a snapshot where the server can do that: for a keyspace that
     /// was made for a while.
-    ///
-    /// # Errors
-    /// The node cannot be reached or refuses.
     pub async fn drop_keyspace(&self) -> Result<(), CassandraError> {
         for table in SCHEMA.names_to_drop() {
             let no_snapshot = "WITH allow_auto_snapshot = false";
@@ -178,9 +172,6 @@ impl CassandraStore {
     }
 
     /// Drops our tables with everything in them, and tells which were there. The keyspace and what else is in it stay.
-    ///
-    /// # Errors
-    /// [`CassandraError::Newer`]; the node cannot be reached or refuses.
     pub async fn drop_tables(&self) -> Result<Vec<String>, CassandraError> {
         self.refuse_newer().await?;
         let mut dropped = Vec::new();
@@ -214,9 +205,6 @@ impl CassandraStore {
     }
 
     /// The version of the schema; 0 where there is no keyspace, or none is noted in it.
-    ///
-    /// # Errors
-    /// The node cannot be reached or refuses.
     pub async fn version(&self) -> Result<SchemaVersion, CassandraError> {
         Ok(SCHEMA.version_of(self.recorded(&self.columns().await?).await?.into_keys()))
     }
@@ -227,13 +215,10 @@ impl CassandraStore {
 
     fn refuse(&self, version: SchemaVersion) -> Result<(), CassandraError> {
         let keyspace = self.keyspace.to_string();
-        if version.is_newer() { Err(CassandraError::Newer { keyspace, version }) } else { Ok(()) }
+        if version.is_newer() { Err(CassandraError::Newer(keyspace, version)) } else { Ok(()) }
     }
 
     /// The names of columns of `patient_vitals` that are not ours.
-    ///
-    /// # Errors
-    /// The node cannot be reached or refuses.
     pub async fn extra_columns(&self) -> Result<Vec<String>, CassandraError> {
         let columns = self.columns().await?.into_iter().filter(|column| column.table == READINGS.name);
         Ok(columns.map(|column| column.name).filter(|name| !READINGS.has(name)).collect())
@@ -296,16 +281,26 @@ impl CassandraStore {
     /// Compares the tables that are there with those of `schema`.
     fn check_shapes(&self, schema: Schema, columns: &[FoundColumn]) -> Result<(), CassandraError> {
         for table in schema.tables.iter().filter(|table| shape::has_table(columns, table.name)) {
-            shape::check(table, columns)
-                .map_err(|fault| CassandraError::Shape { table: self.name_of(table.name), fault })?;
+            shape::check(table, columns).map_err(|fault| CassandraError::Shape(self.name_of(table.name), fault))?;
         }
         Ok(())
     }
 
     async fn has_keyspace(&self) -> Result<bool, CassandraError> {
-        let cql = "SELECT keyspace_name FROM system_schema.keyspaces WHERE keyspace_name = ?";
-        let keyspace = vec![Value::new(self.keyspace.as_str())];
-        Ok(!self.look(Doing::ReadSchema, LOOK_LIMIT, cql, keyspace).await?.is_empty())
+        Ok(self.replication(Doing::ReadSchema, LOOK_LIMIT).await?.is_some())
+    }
+
+    /// How the keyspace is replicated, as it is set; `None` where there is none.
+    pub(super) async fn replication(
+        &self,
+        doing: Doing,
+        limit: Duration,
+    ) -> Result<Option<BTreeMap<String, String>>, CassandraError> {
+        let cql = "SELECT toJson(replication) FROM system_schema.keyspaces WHERE keyspace_name = ?";
+        let rows = self.look(doing, limit, cql, vec![Value::new(self.keyspace.as_str())]).await?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        let json: String = Columns::of(row, doing).need(0)?;
+        Ok(Some(serde_json::from_str(&json).unwrap_or_default()))
     }
 
     async fn has_column(&self, table: &str, column: Column) -> Result<bool, CassandraError> {
@@ -370,5 +365,5 @@ impl CassandraStore {
 /// has just made is in the system tables a moment before it can be used.
 fn may_pass(error: &CassandraError) -> bool {
     matches!(error.refusal(), Some(Refusal::Temporary | Refusal::Missing))
-        || matches!(error, CassandraError::Broken { .. })
+        || matches!(error, CassandraError::Broken(..))
 }

@@ -29,9 +29,6 @@ impl SqliteStore {
     }
 
     /// The alerts of one patient, newest first, at most `limit` of them.
-    ///
-    /// # Errors
-    /// As [`Readings::next_page`].
     pub async fn alerts(&self, patient_id: &str, limit: u16) -> Result<Vec<StoredAlert>, SqliteError> {
         let patient_id = patient_id.to_owned();
         let read = move |path: &Path| {

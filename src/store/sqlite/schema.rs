@@ -6,19 +6,15 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, Row, TransactionBehavior};
 
-use super::SqliteStore;
 use super::error::{Doing, SqliteError};
-use super::file::{self, Owner};
+use super::{SqliteStore, file};
 use crate::store::migrations::{Change, Migration, READINGS, RECORD, SCHEMA, Schema, Table};
 use crate::store::{SchemaStep, SchemaVersion};
 
 impl SqliteStore {
     /// Makes the file and all tables; what is there is left alone. Tells each part in order.
-    ///
-    /// # Errors
-    /// As [`SqliteStore::migrate`].
     pub async fn init(&self) -> Result<Vec<SchemaStep>, SqliteError> {
         self.migrate(SCHEMA).await
     }
@@ -35,17 +31,11 @@ impl SqliteStore {
 
     /// Makes sure that readings can be stored. `patient_vitals` must be there; other tables are made. Tells each part
     /// in order.
-    ///
-    /// # Errors
-    /// [`SqliteError::NoFile`], [`SqliteError::NoTable`], [`SqliteError::Shape`] or [`SqliteError::Newer`].
     pub async fn prepare(&self) -> Result<Vec<SchemaStep>, SqliteError> {
         self.blocking(Doing::Open, |path| migrate(&mut open_with_readings(path, Doing::Open)?.0, path, SCHEMA)).await
     }
 
     /// The version of the schema; that of a file that is not there is 0.
-    ///
-    /// # Errors
-    /// The file is not ours, or it cannot be read.
     pub async fn version(&self) -> Result<SchemaVersion, SqliteError> {
         let look = |path: &Path| match file::open(path, Doing::Read) {
             Err(SqliteError::NoFile(_)) => Ok(SCHEMA.version_of([])),
@@ -59,9 +49,6 @@ impl SqliteStore {
     }
 
     /// The names of columns of `patient_vitals` that are not ours.
-    ///
-    /// # Errors
-    /// As [`SqliteStore::prepare`].
     pub async fn extra_columns(&self) -> Result<Vec<String>, SqliteError> {
         let look = |path: &Path| {
             let (_, columns) = open_checked(path, Doing::Read)?;
@@ -75,7 +62,7 @@ impl SqliteStore {
 /// Removes our tables; the file too, where they were all that was in it.
 pub(super) fn clear(path: &Path) -> Result<Vec<String>, SqliteError> {
     let mut connection = file::open(path, Doing::Remove)?;
-    if file::owner(&connection, path)? == Owner::Nobody {
+    if !file::is_ours(&connection, path)? {
         return Ok(Vec::new());
     }
     refuse(path, version(&connection, path, SCHEMA)?)?;
@@ -113,7 +100,7 @@ pub(super) fn version(connection: &Connection, path: &Path, schema: Schema) -> R
 }
 
 fn refuse(path: &Path, version: SchemaVersion) -> Result<(), SqliteError> {
-    if version.is_newer() { Err(SqliteError::Newer { path: path.to_owned(), version }) } else { Ok(()) }
+    if version.is_newer() { Err(SqliteError::Newer(path.to_owned(), version)) } else { Ok(()) }
 }
 
 /// Opens the file and makes sure that there are readings in it to look at, or a place for them. Gives the columns of all
@@ -126,7 +113,7 @@ pub(super) fn open_checked(path: &Path, doing: Doing) -> Result<(Connection, Vec
 
 fn open_with_readings(path: &Path, doing: Doing) -> Result<(Connection, Vec<FoundColumn>), SqliteError> {
     let connection = file::open(path, doing)?;
-    file::owner(&connection, path)?;
+    file::is_ours(&connection, path)?;
     if doing != Doing::Read {
         refuse(path, version(&connection, path, SCHEMA)?)?;
     }
@@ -134,14 +121,14 @@ fn open_with_readings(path: &Path, doing: Doing) -> Result<(Connection, Vec<Foun
     if has_table(&columns, READINGS.name) {
         Ok((connection, columns))
     } else {
-        Err(SqliteError::NoTable { path: path.to_owned(), table: READINGS.name })
+        Err(SqliteError::NoTable(path.to_owned(), READINGS.name))
     }
 }
 
 fn migrate(connection: &mut Connection, path: &Path, schema: Schema) -> Result<Vec<SchemaStep>, SqliteError> {
     let failed = |error| SqliteError::from_driver(path, Doing::ChangeSchema, &error);
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
-    let is_new = file::owner(&transaction, path)? == Owner::Nobody;
+    let is_new = !file::is_ours(&transaction, path)?;
     refuse(path, version(&transaction, path, schema)?)?;
     let before = columns(&transaction, schema).map_err(failed)?;
     let mut steps = vec![
@@ -214,20 +201,23 @@ fn record(connection: &Connection, migration: &Migration) -> rusqlite::Result<()
 
 /// A column that is there.
 pub(super) struct FoundColumn {
-    table: &'static str,
-    name: String,
+    pub(super) table: &'static str,
+    pub(super) name: String,
+    /// Its type.
+    pub(super) kind: String,
     /// In the key places count from 1; what is not in it has 0.
-    place: i64,
+    pub(super) place: i64,
 }
 
 /// The columns of our tables; those of others are not looked at, as that can fail.
 pub(super) fn columns(connection: &Connection, schema: Schema) -> rusqlite::Result<Vec<FoundColumn>> {
-    let mut ask = connection.prepare("SELECT name, pk FROM pragma_table_info(?)")?;
+    let mut ask = connection.prepare("SELECT name, type, pk FROM pragma_table_info(?)")?;
     let mut found = Vec::new();
     for table in schema.names() {
-        for column in ask.query_map([table], |row| Ok((row.get(0)?, row.get(1)?)))? {
-            let (name, place) = column?;
-            found.push(FoundColumn { table, name, place });
+        let column =
+            |row: &Row<'_>| Ok(FoundColumn { table, name: row.get(0)?, kind: row.get(1)?, place: row.get(2)? });
+        for column in ask.query_map([table], column)? {
+            found.push(column?);
         }
     }
     Ok(found)

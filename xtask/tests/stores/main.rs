@@ -148,7 +148,7 @@ async fn a_missing_file_or_table_names_vitals_init() {
     folder.sqlite().init().await.unwrap();
     folder.sql("DROP TABLE patient_vitals");
     let missing = query_error(&folder.file()).await;
-    assert_eq!(missing, SqliteError::NoTable { path: folder.file(), table: "patient_vitals" });
+    assert_eq!(missing, SqliteError::NoTable(folder.file(), "patient_vitals"));
     assert!(missing.hint().unwrap().contains("`vitals init`"));
 }
 

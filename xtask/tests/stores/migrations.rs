@@ -362,7 +362,7 @@ pub(crate) async fn a_shape_that_no_migration_makes_is_told_afterwards(place: &i
     let refused = migrate(&store, wanted).await.unwrap_err();
     let is_shape = matches!(
         refused,
-        StoreError::Cassandra(CassandraError::Shape { .. }) | StoreError::Sqlite(SqliteError::Shape { .. })
+        StoreError::Cassandra(CassandraError::Shape(..)) | StoreError::Sqlite(SqliteError::Shape { .. })
     );
     assert!(is_shape && refused.to_string().contains("it has no column `score`"), "{refused}");
     let wanted = Schema { tables: wanted.tables, ..NEXT };

@@ -104,7 +104,7 @@ pub(super) fn check(table: &Table, found: &[FoundColumn]) -> Result<(), ShapeFau
     for (place, wanted) in (0..).zip(table.columns) {
         let Some(column) = found.clone().find(|column| column.name == wanted.name) else {
             let (column, wanted) = (wanted.name.to_owned(), wanted.kind.cql().to_uppercase());
-            return Err(ShapeFault::NoColumn { column, wanted });
+            return Err(ShapeFault { column, found: None, wanted });
         };
         check_type(column, wanted.kind.cql())?;
         check_role(column, Role::at(place, table))?;
@@ -126,7 +126,9 @@ fn differences(table: &Table, found: &[FoundColumn]) -> Vec<String> {
             continue;
         };
         let faults = [check_type(column, kind), check_role(column, Role::at(place, table))];
-        differences.extend(faults.into_iter().filter_map(Result::err).map(|fault| fault.difference()));
+        for ShapeFault { column, found, wanted } in faults.into_iter().filter_map(Result::err) {
+            differences.push(format!("has its column `{column}` as {}, not {wanted}", found.unwrap_or_default()));
+        }
         let order = if wanted.name == table.descending { "desc" } else { "asc" };
         if matches!(Role::at(place, table), Role::Clustering(_)) && column.kind == "clustering" && column.order != order
         {
@@ -146,7 +148,7 @@ fn check_type(column: &FoundColumn, wanted: &str) -> Result<(), ShapeFault> {
         return Ok(());
     }
     let (found, wanted) = (column.kind_of_value.to_uppercase(), wanted.to_uppercase());
-    Err(ShapeFault::Type { column: column.name.clone(), found, wanted })
+    Err(ShapeFault { column: column.name.clone(), found: Some(found), wanted })
 }
 
 fn check_role(column: &FoundColumn, wanted: Role) -> Result<(), ShapeFault> {
@@ -160,14 +162,11 @@ fn check_role(column: &FoundColumn, wanted: Role) -> Result<(), ShapeFault> {
     }
     let place = if column.position < 0 { String::new() } else { format!(" {}", column.position + 1) };
     let found = format!("{}{place}", column.kind.replace('_', " "));
-    Err(ShapeFault::Key { column: column.name.clone(), found, wanted: wanted.to_string() })
+    Err(ShapeFault { column: column.name.clone(), found: Some(found), wanted: wanted.to_string() })
 }
 
 impl CassandraStore {
     /// The keyspace with all that is in it, and what is missing of what [`CassandraStore::init`] makes.
-    ///
-    /// # Errors
-    /// [`CassandraError::NoKeyspace`]; the node cannot be reached or refuses. Cassandra 3 cannot describe itself.
     pub async fn schema(&self) -> Result<Vec<SchemaPart>, CassandraError> {
         if !self.has_keyspace().await? {
             return Err(CassandraError::NoKeyspace(self.keyspace.to_string()));
@@ -280,8 +279,8 @@ mod tests {
 
     #[test]
     fn columns_that_are_going_to_be_added_are_taken_for_there() {
-        let added = &[Column::new("spo2", Kind::Int), Column::new("bed", Kind::Text)];
-        let add = |table| [Migration { version: 3, name: "bed", change: Change::Add { table, columns: added } }];
+        const ADDED: &[Column] = &[Column::new("spo2", Kind::Int), Column::new("bed", Kind::Text)];
+        let add = |table| [Migration { version: 3, name: "bed", change: Change::Add { table, columns: ADDED } }];
         let mut without = readings();
         without.retain(|column| column.name != "spo2");
         assert!(check(&READINGS, &with_added(without.clone(), &add("beds"))).is_err());
