@@ -38,6 +38,11 @@ impl SqliteStore {
         Ok(Self { writer: Writer::start(&path)?, path })
     }
 
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Removes the file with everything in it: for one that was made for a while.
     pub fn remove(self) -> Result<(), SqliteError> {
         let Self { path, writer } = self;

@@ -60,9 +60,13 @@ impl CassandraStore {
         width: Width,
         pages: mpsc::Sender<Result<Option<Vec<StoredReading>>, CassandraError>>,
     ) {
-        let (columns, decode): (_, fn(&Row) -> Result<StoredReading, CassandraError>) = match width {
-            Width::Keys => ("patient_id, timestamp", stored_key),
-            Width::Rows => (READING_COLUMNS, stored_reading),
+        let columns = match width {
+            Width::Keys => "patient_id, timestamp",
+            Width::Rows => READING_COLUMNS,
+        };
+        let decode = match width {
+            Width::Keys => stored_key,
+            Width::Rows => stored_reading,
         };
         let mut cql = format!("SELECT {columns} FROM {}", self.keyspace.table("patient_vitals"));
         let mut values = Vec::new();

@@ -81,7 +81,9 @@ impl CassandraStore {
     pub async fn restore(&self, rows: &[StoredReading]) -> Result<(), WriteError> {
         let groups = |inserts: &Inserts| {
             let mut groups = Groups::default();
-            rows.iter().for_each(|row| groups.add(&inserts.reading, row));
+            for row in rows {
+                groups.add(&inserts.reading, row);
+            }
             groups.finish()
         };
         Ok(self.send(groups).await?)
@@ -125,7 +127,9 @@ fn groups_of(batch: &Batch, inserts: &Inserts) -> Vec<Group> {
             groups.add(&inserts.alert, alert);
         }
     }
-    alerts.for_each(|alert| groups.add(&inserts.alert, alert));
+    for alert in alerts {
+        groups.add(&inserts.alert, alert);
+    }
     groups.finish()
 }
 

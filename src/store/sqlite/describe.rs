@@ -94,7 +94,7 @@ fn differences(made: &Connection, found: &Connection, table: &str) -> rusqlite::
         match found_columns.iter().find(|found| found.name == *name) {
             None => differences.push(format!("has no column {name} {kind}")),
             Some(is) if is.kind != *kind => {
-                differences.push(format!("has its column {name} as {}, not {kind}", is.kind))
+                differences.push(format!("has its column {name} as {}, not {kind}", is.kind));
             }
             Some(is) if is.place != *place => {
                 differences.push(format!("has its column {name} in another place of its key"));

@@ -339,13 +339,15 @@ pub(crate) async fn tables_of_a_newer_program_are_read_and_not_changed(place: &i
 pub(crate) async fn a_column_in_the_way_is_told_before_anything_is_changed(place: &impl Place) {
     let store = filled(place).await;
     place.run("ALTER TABLE {keyspace}.patient_alerts ADD score BLOB").await;
-    let wanted = Schema { tables: &[SCHEMA.tables[0], WITH_SCORE], ..NEXT };
+    let wanted = Schema { tables: WANTED, ..NEXT };
     let refused = migrate(&store, wanted).await.unwrap_err().to_string();
     assert!(refused.contains("its column `score` is BLOB where DOUBLE is needed"), "{refused}");
     assert_eq!(versions(place).await, ["1", "2"]);
     assert!(store.schema().await.unwrap().iter().all(|part| !part.what.ends_with("patients")));
 }
 
+/// The tables where one of the added columns is wanted.
+const WANTED: &[Table] = &[SCHEMA.tables[0], WITH_SCORE];
 const WITH_SCORE: Table = Table {
     columns: &[
         SCHEMA.tables[1].columns[0],
@@ -358,15 +360,14 @@ const WITH_SCORE: Table = Table {
 
 pub(crate) async fn a_shape_that_no_migration_makes_is_told_afterwards(place: &impl Place) {
     let store = filled(place).await;
-    let wanted = Schema { tables: &[SCHEMA.tables[0], WITH_SCORE], ..SCHEMA };
+    let wanted = Schema { tables: WANTED, ..SCHEMA };
     let refused = migrate(&store, wanted).await.unwrap_err();
     let is_shape = matches!(
         refused,
         StoreError::Cassandra(CassandraError::Shape(..)) | StoreError::Sqlite(SqliteError::Shape { .. })
     );
     assert!(is_shape && refused.to_string().contains("it has no column `score`"), "{refused}");
-    let wanted = Schema { tables: wanted.tables, ..NEXT };
-    migrate(&store, wanted).await.unwrap();
+    migrate(&store, Schema { tables: WANTED, ..NEXT }).await.unwrap();
     assert_migrated(place, &store).await;
 }
 

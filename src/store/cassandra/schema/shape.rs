@@ -251,7 +251,8 @@ mod tests {
 
     #[test]
     fn what_cannot_hold_our_rows_is_named_by_its_column() {
-        let cases: [(fn(&mut Vec<FoundColumn>), &str); 5] = [
+        type Change = fn(&mut Vec<FoundColumn>);
+        let cases: [(Change, &str); 5] = [
             (|columns| columns.retain(|column| column.name != "spo2"), "it has no column `spo2` INT"),
             (
                 |columns| columns[1].kind_of_value = "timestamp".into(),

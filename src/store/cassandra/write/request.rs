@@ -172,7 +172,9 @@ mod tests {
 
     fn grouped(texts: &[Text]) -> Vec<Group> {
         let mut groups = Groups::default();
-        texts.iter().for_each(|text| groups.add(&ID, text));
+        for text in texts {
+            groups.add(&ID, text);
+        }
         groups.finish()
     }
 
