@@ -42,7 +42,6 @@ use scene::{Scene, nodes};
 
 keeps_the_contract!(with_store);
 migrates!(with_place);
-migrates!(with_place; a_column_in_the_way_is_told_before_anything_is_changed);
 
 async fn with_store(check: impl AsyncFnOnce(&AnyStore)) {
     let scene = Scene::with_tables().await;

@@ -27,6 +27,7 @@ macro_rules! migrates {
             a_table_that_was_dropped_by_hand_is_made_altered_and_filled_again,
             a_refill_that_was_cut_short_is_run_again,
             tables_of_a_newer_program_are_read_and_not_changed,
+            a_column_in_the_way_is_told_and_nothing_is_changed,
             a_shape_that_no_migration_makes_is_told_afterwards
         );
     };
@@ -335,13 +336,14 @@ pub(crate) async fn tables_of_a_newer_program_are_read_and_not_changed(place: &i
     assert_eq!(store.alerts("P1", 9).await.unwrap().len(), 1);
 }
 
-/// One that another program has added under the same name. SQLite takes any value in any column.
-pub(crate) async fn a_column_in_the_way_is_told_before_anything_is_changed(place: &impl Place) {
+/// One that another program has added under the same name. Cassandra's types are looked at first; SQLite says it when the
+/// column is filled, and takes everything back.
+pub(crate) async fn a_column_in_the_way_is_told_and_nothing_is_changed(place: &impl Place) {
     let store = filled(place).await;
     place.run("ALTER TABLE {keyspace}.patient_alerts ADD score BLOB").await;
     let wanted = Schema { tables: WANTED, ..NEXT };
     let refused = migrate(&store, wanted).await.unwrap_err().to_string();
-    assert!(refused.contains("its column `score` is BLOB where DOUBLE is needed"), "{refused}");
+    assert!(refused.contains("BLOB") && refused.contains("score"), "{refused}");
     assert_eq!(versions(place).await, ["1", "2"]);
     assert!(store.schema().await.unwrap().iter().all(|part| !part.what.ends_with("patients")));
 }
