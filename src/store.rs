@@ -2,21 +2,21 @@
 //!
 //! [`Store`](crate::pipeline::store::Store) is what the pipeline needs; [`cassandra`] is the store of the contract,
 //! [`sqlite`] the one that needs no server; [`AnyStore`] is the one that the settings name. [`Consistency`] says how
-//! many copies must have a row before it counts as stored.
+//! many copies must have a row before it counts as stored. The tables of both are made by [`migrations`].
 
 mod address;
 mod any;
 pub mod cassandra;
 mod consistency;
-mod error;
+pub mod migrations;
 pub mod sqlite;
 mod stored;
 mod survey;
 
 pub(crate) use address::SQLITE;
 pub use address::StoreAddress;
-pub use any::{AnyStore, Readings, Scan, open};
+pub use any::{AnyStore, Readings, StoreError, open};
 pub use consistency::{Consistency, UnknownConsistency};
-pub use error::StoreError;
 pub use stored::{Order, SchemaPart, SchemaState, SchemaStep, Selection, StoredAlert, StoredReading, Width};
-pub use survey::{ClusterSurvey, FileSurvey, NEWER_HINT, Node, SchemaVersion, Survey, TableState, TableSurvey};
+pub use survey::SchemaVersion;
+pub(crate) use survey::{ClusterSurvey, FileSurvey, NEWER_HINT, Node, Survey, TableState, TableSurvey};

@@ -4,6 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::path::PathBuf;
 
+use super::cassandra::{Keyspace, MAX_NAME_BYTES};
 use crate::address::{host_and_port, is_loopback};
 use crate::advice::BadValue;
 use crate::system_text::behind;
@@ -13,9 +14,6 @@ const CASSANDRA_PORT: u16 = 9042;
 
 /// What stands before the path of an SQLite file.
 pub(crate) const SQLITE: &str = "sqlite:";
-
-/// The longest name of a keyspace that Cassandra takes.
-const MAX_KEYSPACE_BYTES: usize = 48;
 
 /// The store that readings go to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,7 +55,6 @@ impl StoreAddress {
     }
 
     /// The keyspace; an SQLite file has none.
-    #[must_use]
     pub fn keyspace(&self) -> Option<&str> {
         match self {
             Self::Cassandra { keyspace, .. } => Some(keyspace),
@@ -66,7 +63,6 @@ impl StoreAddress {
     }
 
     /// Whether the store is on this machine.
-    #[must_use]
     pub fn is_loopback(&self) -> bool {
         match self {
             Self::Cassandra { nodes, .. } => nodes.iter().all(|node| is_loopback(node)),
@@ -89,15 +85,13 @@ fn parse_path(text: OsString) -> Result<PathBuf, BadValue> {
     }
 }
 
-/// Cassandra's rule for a name that needs no quotes.
 fn parse_keyspace(text: &str) -> Result<String, BadValue> {
-    let fits = text.starts_with(|c: char| c.is_ascii_alphabetic()) && text.len() <= MAX_KEYSPACE_BYTES;
-    if fits && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
-        return Ok(text.to_owned());
-    }
-    let fix =
-        format!("a keyspace's name has 1 to {MAX_KEYSPACE_BYTES} letters, digits and underscores, a letter first");
-    Err(BadValue::new(format!("'{text}' is no name of a keyspace"), fix))
+    let problem = |_| {
+        let fix =
+            format!("a keyspace's name has 1 to {MAX_NAME_BYTES} letters, digits and underscores, a letter first");
+        BadValue::new(format!("'{text}' is no name of a keyspace"), fix)
+    };
+    text.parse::<Keyspace>().map(|keyspace| keyspace.to_string()).map_err(problem)
 }
 
 impl fmt::Display for StoreAddress {
@@ -113,8 +107,8 @@ impl fmt::Display for StoreAddress {
 mod tests {
     use super::*;
 
-    fn problem<T: std::fmt::Debug>(parsed: Result<T, BadValue>) -> String {
-        parsed.unwrap_err().problem
+    fn problem(text: &str) -> String {
+        StoreAddress::parse(text).unwrap_err().problem
     }
 
     #[test]
@@ -128,31 +122,27 @@ mod tests {
 
     #[test]
     fn a_store_without_a_keyspace_is_refused() {
-        assert_eq!(problem(StoreAddress::parse("cassandra://db-1")), "the address names no keyspace");
+        assert_eq!(problem("cassandra://db-1"), "the address names no keyspace");
         for keyspace in ["", "1ward", "ward-7", "a/b", "ünit", &"k".repeat(49)] {
             assert!(StoreAddress::parse(&format!("cassandra://db-1/{keyspace}")).is_err(), "{keyspace}");
         }
     }
 
     #[test]
-    fn a_file_is_taken_as_it_is_written() {
+    fn a_file_is_taken_as_it_is_written_unless_it_keeps_nothing() {
         for path in ["/var/lib/vitals.db", "vitals.db", "./ward 7/a@b:c.db", "~/vitals.db"] {
             let store = StoreAddress::parse(&format!("sqlite:{path}")).unwrap();
             assert_eq!(store, StoreAddress::Sqlite { path: path.into() });
             assert_eq!(store.to_string(), format!("sqlite:{path}"));
         }
-    }
-
-    #[test]
-    fn a_file_that_keeps_nothing_is_refused() {
-        assert_eq!(problem(StoreAddress::parse("sqlite:")), "the address names no file");
-        assert_eq!(problem(StoreAddress::parse("sqlite::memory:")), "a database in memory keeps nothing");
+        assert_eq!(problem("sqlite:"), "the address names no file");
+        assert_eq!(problem("sqlite::memory:"), "a database in memory keeps nothing");
     }
 
     #[test]
     fn a_password_in_an_address_is_not_repeated() {
         for text in ["cassandra://nurse:s3cret@db-1/hospital", "nurse:s3cret@db-1", "cassandra://nurse:s3cret/x@db-1"] {
-            assert!(!problem(StoreAddress::parse(text)).contains("s3cret"), "{text}");
+            assert!(!problem(text).contains("s3cret"), "{text}");
         }
     }
     #[test]

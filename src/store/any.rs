@@ -1,20 +1,15 @@
-//! The store that the settings name, whichever it is.
+//! The store that the settings name, whichever it is, and what can go wrong with it.
 
 use std::time::Duration;
 
-use super::cassandra::{self, CassandraStore, Replication};
-use super::sqlite::{self, SqliteStore};
-use super::{
-    Consistency, SchemaPart, SchemaStep, SchemaVersion, Selection, StoreError, StoredAlert, StoredReading, Survey,
-    Width,
-};
+use super::cassandra::{self, CassandraError, CassandraStore, Replication};
+use super::sqlite::{self, SqliteError, SqliteStore};
+use super::{Consistency, SchemaPart, SchemaStep, SchemaVersion, Selection, StoredAlert, StoredReading, Survey, Width};
+use crate::advice::{Advice, Code};
 use crate::pipeline::store::{Batch, BatchLimits, Epoch, SettleTime, Store, WriteError};
 use crate::store::StoreAddress;
 
 /// Connects to the store at `address`. Neither the keyspace nor the file need exist yet.
-///
-/// # Errors
-/// It cannot be reached within 5 s.
 pub async fn open(address: &StoreAddress, consistency: Consistency) -> Result<AnyStore, StoreError> {
     match address {
         StoreAddress::Cassandra { nodes, keyspace } => {
@@ -50,9 +45,6 @@ impl AnyStore {
     }
 
     /// Makes sure that readings can be stored, and tells each part that was made for it.
-    ///
-    /// # Errors
-    /// The keyspace, the file or its table is missing or has another shape.
     pub async fn prepare(&self) -> Result<Vec<SchemaStep>, StoreError> {
         match self {
             Self::Cassandra(store) => Ok(store.prepare().await?),
@@ -61,9 +53,6 @@ impl AnyStore {
     }
 
     /// How long what was acknowledged may be forgotten, and why.
-    ///
-    /// # Errors
-    /// The store does not tell how it is set up.
     pub async fn settle_time(&self) -> Result<SettleTime, StoreError> {
         match self {
             Self::Cassandra(store) => Ok(store.settle_time().await?),
@@ -72,10 +61,7 @@ impl AnyStore {
     }
 
     /// Looks at what is there: the nodes or the file, and the tables. Changes nothing.
-    ///
-    /// # Errors
-    /// It cannot be reached, or there is no file of ours.
-    pub async fn survey(&self) -> Result<Survey, StoreError> {
+    pub(crate) async fn survey(&self) -> Result<Survey, StoreError> {
         match self {
             Self::Cassandra(store) => Ok(Survey::Cassandra(store.survey().await?)),
             Self::Sqlite(store) => Ok(Survey::Sqlite(store.survey().await?)),
@@ -83,9 +69,6 @@ impl AnyStore {
     }
 
     /// The version of the schema. A newer one than is known here is refused by all that writes.
-    ///
-    /// # Errors
-    /// It cannot be reached, or refuses; the file is another program's.
     pub async fn version(&self) -> Result<SchemaVersion, StoreError> {
         match self {
             Self::Cassandra(store) => Ok(store.version().await?),
@@ -94,9 +77,6 @@ impl AnyStore {
     }
 
     /// Makes sure that no newer `vitals` has made the tables, as all that writes or removes does by itself.
-    ///
-    /// # Errors
-    /// One has; it cannot be reached, or refuses.
     pub async fn refuse_newer(&self) -> Result<(), StoreError> {
         match self {
             Self::Cassandra(store) => Ok(store.refuse_newer().await?),
@@ -105,7 +85,6 @@ impl AnyStore {
     }
 
     /// The readings of `selection`, at most `limit` of them.
-    #[must_use]
     pub fn readings(&self, selection: &Selection, limit: u32) -> Readings<'_> {
         match self {
             Self::Cassandra(store) => Readings::Cassandra(store.readings(selection, limit)),
@@ -114,23 +93,17 @@ impl AnyStore {
     }
 
     /// Begins to read the whole table, in an order that is the same for the same rows: as the store keeps them.
-    ///
-    /// # Errors
-    /// As [`Readings::next_page`].
-    pub async fn scan(&self, width: Width) -> Result<Scan<'_>, StoreError> {
+    pub async fn scan(&self, width: Width) -> Result<Readings<'_>, StoreError> {
         match self {
-            Self::Cassandra(store) => Ok(Scan::Cassandra(store.scan(width).await?)),
+            Self::Cassandra(store) => Ok(Readings::CassandraTable(store.scan(width).await?)),
             // The key and the values lie together, so to leave some out saves nothing.
-            Self::Sqlite(store) => Ok(Scan::Sqlite(store.scan())),
+            Self::Sqlite(store) => Ok(Readings::Sqlite(store.scan())),
         }
     }
 
     /// Writes rows back as they once came out: their texts and values are taken as they are, also those that no
     /// reading would have. A column without a value leaves an earlier one alone. No two of the rows may have the same
     /// key; rows of one patient together cost the least.
-    ///
-    /// # Errors
-    /// As [`Store::write`].
     pub async fn restore(&self, rows: &[StoredReading]) -> Result<(), WriteError> {
         match self {
             Self::Cassandra(store) => store.restore(rows).await,
@@ -139,9 +112,6 @@ impl AnyStore {
     }
 
     /// The schema as it is, and where it differs from what [`AnyStore::init`] makes.
-    ///
-    /// # Errors
-    /// There is no keyspace or file, or it does not answer.
     pub async fn schema(&self) -> Result<Vec<SchemaPart>, StoreError> {
         match self {
             Self::Cassandra(store) => Ok(store.schema().await?),
@@ -150,9 +120,6 @@ impl AnyStore {
     }
 
     /// The names of columns of the table that are not ours.
-    ///
-    /// # Errors
-    /// As [`Readings::next_page`].
     pub async fn extra_columns(&self) -> Result<Vec<String>, StoreError> {
         match self {
             Self::Cassandra(store) => Ok(store.extra_columns().await?),
@@ -161,9 +128,6 @@ impl AnyStore {
     }
 
     /// The alerts of one patient, newest first, at most `limit` of them.
-    ///
-    /// # Errors
-    /// As [`Readings::next_page`].
     pub async fn alerts(&self, patient_id: &str, limit: u16) -> Result<Vec<StoredAlert>, StoreError> {
         match self {
             Self::Cassandra(store) => Ok(store.alerts(patient_id, limit).await?),
@@ -173,9 +137,6 @@ impl AnyStore {
 
     /// Removes our tables, and a file with them if nothing else is in it. A keyspace stays, with the number of its
     /// copies. Tells each part that went.
-    ///
-    /// # Errors
-    /// It cannot be reached, or refuses; the file is another program's.
     pub async fn clear(self) -> Result<Vec<String>, StoreError> {
         match self {
             Self::Cassandra(store) => Ok(store.drop_tables().await?),
@@ -184,9 +145,6 @@ impl AnyStore {
     }
 
     /// Removes the keyspace or the file with everything in it: for one that was made for a while.
-    ///
-    /// # Errors
-    /// It cannot be reached, or refuses.
     pub async fn remove(self) -> Result<(), StoreError> {
         match self {
             Self::Cassandra(store) => Ok(store.drop_keyspace().await?),
@@ -221,44 +179,63 @@ impl Store for AnyStore {
 /// Readings on their way out of a store, page by page.
 #[derive(Debug)]
 pub enum Readings<'store> {
-    /// Out of Cassandra.
+    /// Some out of Cassandra.
     Cassandra(cassandra::read::Readings<'store>),
+    /// The whole table out of Cassandra.
+    CassandraTable(cassandra::scan::Scan),
     /// Out of SQLite.
     Sqlite(sqlite::read::Readings<'store>),
 }
 
 impl Readings<'_> {
-    /// The next page: up to a thousand readings, or `None` when there are no more. After an error it can be asked for
-    /// again.
-    ///
-    /// # Errors
-    /// There is nothing to read from, or it does not answer.
+    /// The next page: up to a few thousand readings, or `None` when there are no more. A page of the whole table may be
+    /// empty. After an error it can be asked for again, but not where the whole table is read from Cassandra.
     pub async fn next_page(&mut self) -> Result<Option<Vec<StoredReading>>, StoreError> {
         match self {
             Self::Cassandra(readings) => Ok(readings.next_page().await?),
+            Self::CassandraTable(scan) => Ok(scan.next_page().await?),
             Self::Sqlite(readings) => Ok(readings.next_page().await?),
         }
     }
 }
 
-/// The whole table on its way out of a store, page by page.
-#[derive(Debug)]
-pub enum Scan<'store> {
-    /// Out of Cassandra.
-    Cassandra(cassandra::scan::Scan),
-    /// Out of SQLite.
-    Sqlite(sqlite::read::Readings<'store>),
+/// What went wrong with a store. No text of it holds patient data.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "each has its text")]
+pub enum StoreError {
+    #[error(transparent)]
+    Cassandra(#[from] CassandraError),
+    #[error(transparent)]
+    Sqlite(#[from] SqliteError),
+    #[error("an SQLite file keeps one copy of every row, not as many as --keyspace-replication says")]
+    OneCopy,
 }
 
-impl Scan<'_> {
-    /// The next page: up to a few thousand readings, or `None` when there are no more. A page may be empty.
-    ///
-    /// # Errors
-    /// There is nothing to read from, or it does not answer.
-    pub async fn next_page(&mut self) -> Result<Option<Vec<StoredReading>>, StoreError> {
+impl StoreError {
+    /// Whether waiting may mend it: the store is starting, away, or busy.
+    pub fn is_away(&self) -> bool {
         match self {
-            Self::Cassandra(scan) => Ok(scan.next_page().await?),
-            Self::Sqlite(readings) => Ok(readings.next_page().await?),
+            Self::Cassandra(error) => error.is_away(),
+            Self::Sqlite(error) => matches!(error, SqliteError::Busy(..)),
+            Self::OneCopy => false,
+        }
+    }
+}
+
+impl Advice for StoreError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Cassandra(error) => error.code(),
+            Self::Sqlite(error) => error.code(),
+            Self::OneCopy => Code::Usage,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Cassandra(error) => error.hint(),
+            Self::Sqlite(error) => error.hint(),
+            Self::OneCopy => Some("leave --keyspace-replication out: only Cassandra keeps copies".to_owned()),
         }
     }
 }

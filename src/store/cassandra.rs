@@ -17,7 +17,6 @@ pub mod error;
 mod keyspace;
 pub mod probe;
 pub mod read;
-mod row;
 pub mod scan;
 pub mod schema;
 mod session;
@@ -31,19 +30,22 @@ use std::time::Duration;
 
 use cdrs_tokio::consistency::Consistency as Level;
 use cdrs_tokio::frame::message_response::ResponseBody;
-use cdrs_tokio::statement::StatementParams;
+use cdrs_tokio::statement::{StatementParams, StatementParamsBuilder};
+use cdrs_tokio::types::prelude::Row;
+use cdrs_tokio::types::value::Value;
 
 pub use error::CassandraError;
+pub(super) use keyspace::MAX_NAME_BYTES;
 pub use keyspace::{Keyspace, Replication};
 
 use self::error::Doing;
-use self::session::Link;
+use self::session::CurrentSession;
 use crate::store::Consistency;
 
 /// A keyspace of a Cassandra cluster as the store of readings and alerts. Clones share its connections.
 #[derive(Clone)]
 pub struct CassandraStore {
-    link: Arc<Link>,
+    session: Arc<CurrentSession>,
     keyspace: Keyspace,
     consistency: Consistency,
 }
@@ -60,8 +62,8 @@ impl CassandraStore {
         keyspace: Keyspace,
         consistency: Consistency,
     ) -> Result<Self, CassandraError> {
-        let store = Self { link: Arc::new(Link::new(nodes)), keyspace, consistency };
-        store.link.connected().await?;
+        let store = Self { session: Arc::new(CurrentSession::new(nodes)), keyspace, consistency };
+        store.session.connected().await?;
         Ok(store)
     }
 
@@ -73,13 +75,24 @@ impl CassandraStore {
         cql: &str,
         params: StatementParams,
     ) -> Result<ResponseBody, CassandraError> {
-        let connected = self.link.connected().await?;
+        let connected = self.session.connected().await?;
         let request = async { connected.session.query_with_params(cql, params).await?.response_body() };
-        self.link.within(&connected, doing, limit, request).await
+        self.session.within(&connected, doing, limit, request).await
+    }
+
+    /// The rows of a query over a table of the server's own.
+    async fn look(
+        &self,
+        doing: Doing,
+        limit: Duration,
+        cql: &str,
+        values: Vec<Value>,
+    ) -> Result<Vec<Row>, CassandraError> {
+        let params = StatementParamsBuilder::new().with_values(values.into()).idempotent(true).build();
+        Ok(self.ask(doing, limit, cql, params).await?.into_rows().unwrap_or_default())
     }
 
     /// The keyspace.
-    #[must_use]
     pub fn keyspace(&self) -> &Keyspace {
         &self.keyspace
     }

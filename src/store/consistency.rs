@@ -27,33 +27,24 @@ pub enum Consistency {
     LocalOne,
 }
 
+use Consistency::{All, Any, EachQuorum, LocalOne, LocalQuorum, One, Quorum, Three, Two};
+
 impl Consistency {
     /// All levels.
-    pub const ALL: [Self; 9] = [
-        Self::Any,
-        Self::One,
-        Self::Two,
-        Self::Three,
-        Self::Quorum,
-        Self::All,
-        Self::LocalQuorum,
-        Self::EachQuorum,
-        Self::LocalOne,
-    ];
+    pub const ALL: [Self; 9] = [Any, One, Two, Three, Quorum, All, LocalQuorum, EachQuorum, LocalOne];
 
     /// The name as CQL has it.
-    #[must_use]
     pub fn name(self) -> &'static str {
         match self {
-            Self::Any => "ANY",
-            Self::One => "ONE",
-            Self::Two => "TWO",
-            Self::Three => "THREE",
-            Self::Quorum => "QUORUM",
-            Self::All => "ALL",
-            Self::LocalQuorum => "LOCAL_QUORUM",
-            Self::EachQuorum => "EACH_QUORUM",
-            Self::LocalOne => "LOCAL_ONE",
+            Any => "ANY",
+            One => "ONE",
+            Two => "TWO",
+            Three => "THREE",
+            Quorum => "QUORUM",
+            All => "ALL",
+            LocalQuorum => "LOCAL_QUORUM",
+            EachQuorum => "EACH_QUORUM",
+            LocalOne => "LOCAL_ONE",
         }
     }
 }
@@ -84,15 +75,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_level_is_read_from_its_own_name() {
+    fn every_level_is_read_from_its_own_name_and_the_default_is_local_quorum() {
         for level in Consistency::ALL {
             assert_eq!(level.to_string().parse(), Ok(level));
             assert_eq!(level.to_string().to_lowercase().parse(), Ok(level));
         }
-    }
-
-    #[test]
-    fn the_default_is_local_quorum() {
         assert_eq!(Consistency::default().to_string(), "LOCAL_QUORUM");
     }
 

@@ -3,9 +3,8 @@
 //! - [`schema`]: the file and its tables: what `init` makes, what `consume` needs. The SQL is in `migrations/sqlite/`
 //! - [`mod@write`]: readings and alerts in
 //! - [`read`]: readings and alerts out
-//! - `survey`: a look at all of it
 //! - `file`: opening the file, and how it is kept
-//! - `describe`: the tables as they are
+//! - `describe`: the file and its tables as they are
 //! - [`error`]: what can go wrong, and what to do about it
 //!
 //! Several processes may use one file at once: the write-ahead log lets readers go on while one writes, and writers
@@ -16,7 +15,6 @@ pub mod error;
 mod file;
 pub mod read;
 pub mod schema;
-mod survey;
 pub mod write;
 
 use std::path::{Path, PathBuf};
@@ -36,23 +34,16 @@ pub struct SqliteStore {
 
 impl SqliteStore {
     /// The store in the file at `path`, which need not exist yet: it is opened by what is done first.
-    ///
-    /// # Errors
-    /// [`SqliteError::Failed`] where the system has no thread left.
     pub fn at(path: PathBuf) -> Result<Self, SqliteError> {
         Ok(Self { writer: Writer::start(&path)?, path })
     }
 
     /// The file.
-    #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
     /// Removes the file with everything in it: for one that was made for a while.
-    ///
-    /// # Errors
-    /// [`SqliteError::Failed`] where the system refuses.
     pub fn remove(self) -> Result<(), SqliteError> {
         let Self { path, writer } = self;
         // The writer's connection closes first, or it would leave its log behind.
@@ -61,9 +52,6 @@ impl SqliteStore {
     }
 
     /// Removes our tables, and the file with them if nothing else is in it. Tells each part that went.
-    ///
-    /// # Errors
-    /// [`SqliteError::NotOurs`] where another program has made it; the system refuses.
     pub async fn clear(self) -> Result<Vec<String>, SqliteError> {
         let Self { path, writer } = self;
         // The writer's connection closes first, or it would leave its log behind.

@@ -80,6 +80,22 @@ pub struct SchemaPart {
     pub statement: Option<String>,
 }
 
+impl SchemaPart {
+    /// One that is there; without differences where `init` makes none of this name.
+    pub(super) fn there(what: String, differences: Option<Vec<String>>, statement: Option<String>) -> Self {
+        let state = match &differences {
+            None => SchemaState::NotOurs,
+            Some(none) if none.is_empty() => SchemaState::AsMade,
+            Some(_) => SchemaState::Differs,
+        };
+        Self { what, state, differences: differences.unwrap_or_default(), statement }
+    }
+
+    pub(super) fn missing(what: String) -> Self {
+        Self { what, state: SchemaState::Missing, differences: Vec::new(), statement: None }
+    }
+}
+
 /// How a part of the schema stands to what `init` makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SchemaState {
@@ -95,7 +111,6 @@ pub enum SchemaState {
 
 impl SchemaState {
     /// Its stable name.
-    #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::AsMade => "as_made",

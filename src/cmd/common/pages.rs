@@ -3,7 +3,7 @@
 use tokio::time::sleep;
 
 use crate::retry;
-use crate::store::{AnyStore, Readings, Scan, Selection, StoreError, StoredReading, Width};
+use crate::store::{AnyStore, Readings, Selection, StoreError, StoredReading, Width};
 
 /// How often a page is asked for before it ends with an error.
 const ATTEMPTS: u32 = 6;
@@ -11,7 +11,7 @@ const ATTEMPTS: u32 = 6;
 /// The pages of one patient, or of the whole table.
 pub(in crate::cmd) enum Pages<'store> {
     Patient(Readings<'store>),
-    Table(Scan<'store>),
+    Table(Readings<'store>),
 }
 
 impl<'store> Pages<'store> {

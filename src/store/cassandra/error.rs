@@ -1,5 +1,6 @@
 //! What can go wrong with Cassandra, and what to do about it.
 
+use std::fmt;
 use std::time::Duration;
 
 use cdrs_tokio::error::Error as DriverError;
@@ -12,23 +13,19 @@ use crate::store::{NEWER_HINT, SchemaVersion};
 
 /// What the store was doing when something went wrong: it completes "Cassandra did not …".
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each has its text")]
 pub enum Doing {
-    /// Reading what the schema is.
     ReadSchema,
-    /// Creating keyspaces and tables.
     ChangeSchema,
-    /// Preparing a statement.
     Prepare,
-    /// Writing readings and alerts.
     Write,
-    /// Reading readings and alerts.
     Read,
     /// Reading the server's own settings, and when it was started.
     ReadSettings,
 }
 
-impl std::fmt::Display for Doing {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Doing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::ReadSchema => "tell its schema",
             Self::ChangeSchema => "change its schema",
@@ -82,114 +79,53 @@ impl Refusal {
     }
 }
 
-/// How a table differs from the contract.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ShapeFault {
-    /// A column is missing.
-    #[error("it has no column `{column}` {wanted}")]
-    NoColumn {
-        /// The column.
-        column: String,
-        /// The type it should have.
-        wanted: String,
-    },
-    /// A column has another type.
-    #[error("its column `{column}` is {found} where {wanted} is needed")]
-    Type {
-        /// The column.
-        column: String,
-        /// The type it has.
-        found: String,
-        /// The type it should have.
-        wanted: String,
-    },
-    /// A column has another place in the key.
-    #[error("its column `{column}` is {found} where {wanted} is needed")]
-    Key {
-        /// The column.
-        column: String,
-        /// What it is.
-        found: String,
-        /// What it should be.
-        wanted: String,
-    },
+/// How a column of a table differs from what it must be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShapeFault {
+    pub(super) column: String,
+    /// Its type or its place in the key; `None` where it is missing.
+    pub(super) found: Option<String>,
+    pub(super) wanted: String,
 }
 
-impl ShapeFault {
-    /// The fault with the table as its subject.
-    pub(super) fn difference(&self) -> String {
-        match self {
-            Self::NoColumn { column, wanted } => format!("has no column `{column}` {wanted}"),
-            Self::Type { column, found, wanted } | Self::Key { column, found, wanted } => {
-                format!("has its column `{column}` as {found}, not {wanted}")
-            }
+impl fmt::Display for ShapeFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { column, found, wanted } = self;
+        match found {
+            None => write!(f, "it has no column `{column}` {wanted}"),
+            Some(found) => write!(f, "its column `{column}` is {found} where {wanted} is needed"),
         }
     }
 }
 
 /// What went wrong with Cassandra. No text of it holds patient data.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "each has its text")]
 pub enum CassandraError {
-    /// The keyspace's name cannot be used.
     #[error("`{0}` cannot be a keyspace: a letter, then up to 47 letters, digits or `_`")]
     KeyspaceName(String),
-    /// The replication setting cannot be read.
     #[error("`{0}` is no replication: it is a number, or data centres with theirs, as `DC1:3,DC2:2`")]
     Replication(String),
-    /// None of the nodes can be used.
     #[error("no Cassandra node can be used: {}", list(.0))]
     NoNode(Vec<NodeFault>),
     /// The nodes answered, but the connection was not ready in time.
     #[error("the connection to Cassandra was not ready within {} s", .0.as_secs())]
     NotReady(Duration),
-    /// A request was not answered in time.
-    #[error("Cassandra did not {doing} within {} s", .limit.as_secs())]
-    TimedOut {
-        /// What was asked.
-        doing: Doing,
-        /// How long it was waited for.
-        limit: Duration,
-    },
+    #[error("Cassandra did not {} within {} s", .0, .1.as_secs())]
+    TimedOut(Doing, Duration),
     /// The connection broke, or what came was not understood.
-    #[error("Cassandra did not {doing}: {reason}")]
-    Broken {
-        /// What was asked.
-        doing: Doing,
-        /// What happened.
-        reason: String,
-    },
-    /// A server answered that it will not.
+    #[error("Cassandra did not {0}: {1}")]
+    Broken(Doing, String),
     #[error("Cassandra refused to {doing}: {reason}")]
-    Refused {
-        /// What was asked.
-        doing: Doing,
-        /// Why, by kind.
-        refusal: Refusal,
-        /// Why, in the server's words.
-        reason: String,
-    },
-    /// The keyspace does not exist.
+    Refused { doing: Doing, refusal: Refusal, reason: String },
     #[error("the keyspace `{0}` does not exist")]
     NoKeyspace(String),
-    /// The table does not exist.
     #[error("the table `{0}` does not exist")]
     NoTable(String),
-    /// The table exists in another shape.
-    #[error("the table `{table}` has another shape: {fault}")]
-    Shape {
-        /// The table.
-        table: String,
-        /// How it differs.
-        fault: ShapeFault,
-    },
-    /// A newer `vitals` has made the tables.
-    #[error("nothing is written to the keyspace `{keyspace}`: {version}")]
-    Newer {
-        /// The keyspace.
-        keyspace: String,
-        /// The versions.
-        version: SchemaVersion,
-    },
+    #[error("the table `{0}` has another shape: {1}")]
+    Shape(String, ShapeFault),
+    #[error("nothing is written to the keyspace `{0}`: {1}")]
+    Newer(String, SchemaVersion),
 }
 
 fn list(faults: &[NodeFault]) -> String {
@@ -203,15 +139,20 @@ impl CassandraError {
                 Self::Refused { doing, refusal: Refusal::of(&body), reason: body.message }
             }
             // The driver copies an error of the system without its text.
-            DriverError::Io(error) => Self::Broken { doing, reason: error.kind().to_string() },
-            other => Self::Broken { doing, reason: other.to_string() },
+            DriverError::Io(error) => Self::Broken(doing, error.kind().to_string()),
+            other => Self::Broken(doing, other.to_string()),
         }
     }
 
     /// Whether the session that this happened on must not be used again. After a time-out a late answer could be taken
     /// for that of a later request; after a broken connection the driver may hold its nodes for down for ever.
     pub(super) fn spoils_session(&self) -> bool {
-        matches!(self, Self::TimedOut { .. } | Self::Broken { .. })
+        matches!(self, Self::TimedOut(..) | Self::Broken(..))
+    }
+
+    /// Whether waiting may mend it: the nodes are starting, away, or busy.
+    pub fn is_away(&self) -> bool {
+        matches!(self, Self::NoNode(_) | Self::NotReady(_) | Self::TimedOut(..) | Self::Broken(..))
     }
 
     pub(super) fn refusal(&self) -> Option<Refusal> {
@@ -232,14 +173,6 @@ impl From<CassandraError> for WriteError {
     }
 }
 
-impl CassandraError {
-    /// Whether waiting may mend it: the nodes are starting, away, or busy.
-    #[must_use]
-    pub fn is_away(&self) -> bool {
-        matches!(self, Self::NoNode(_) | Self::NotReady(_) | Self::TimedOut { .. } | Self::Broken { .. })
-    }
-}
-
 impl Advice for CassandraError {
     fn code(&self) -> Code {
         match self {
@@ -247,8 +180,8 @@ impl Advice for CassandraError {
             | Self::Replication(_)
             | Self::NoKeyspace(_)
             | Self::NoTable(_)
-            | Self::Shape { .. }
-            | Self::Newer { .. }
+            | Self::Shape(..)
+            | Self::Newer(..)
             | Self::Refused { refusal: Refusal::Setting | Refusal::Missing, .. } => Code::Usage,
             _ => Code::Unreachable,
         }
@@ -259,7 +192,7 @@ impl Advice for CassandraError {
             Self::KeyspaceName(_) => "name the keyspace in --store, as cassandra://localhost:9042/hospital",
             Self::Replication(_) => "on one node: 1; else as many copies as you want of every row",
             Self::NoNode(faults) => return Some(NodeFault::advice(faults)),
-            Self::NotReady(_) | Self::TimedOut { .. } | Self::Broken { .. } => {
+            Self::NotReady(_) | Self::TimedOut(..) | Self::Broken(..) => {
                 "look at Cassandra's log; it may be starting, stopping or overloaded"
             }
             Self::Refused { refusal: Refusal::Setting, .. } => {
@@ -268,8 +201,8 @@ impl Advice for CassandraError {
             Self::NoKeyspace(_) | Self::NoTable(_) | Self::Refused { refusal: Refusal::Missing, .. } => {
                 "run `vitals init`, or check the keyspace in --store"
             }
-            Self::Newer { .. } => NEWER_HINT,
-            Self::Shape { .. } => "name another keyspace in --store, or move that table's rows and drop it",
+            Self::Newer(..) => NEWER_HINT,
+            Self::Shape(..) => "name another keyspace in --store, or move that table's rows and drop it",
             Self::Refused { refusal: Refusal::Temporary, .. } => {
                 "look at the cluster's nodes (`nodetool status`); fewer need to be up with a lower --consistency"
             }
@@ -280,4 +213,65 @@ impl Advice for CassandraError {
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+
+    fn refused(doing: Doing, ty: ErrorType, message: &str) -> CassandraError {
+        let body = ErrorBody { message: message.to_owned(), ty };
+        CassandraError::from_driver(doing, DriverError::Server { body, addr: ([127, 0, 0, 1], 9042).into() })
+    }
+
+    fn write_refused(ty: ErrorType, message: &str) -> WriteError {
+        refused(Doing::Write, ty, message).into()
+    }
+
+    #[test]
+    fn rows_that_are_at_fault_are_never_taken() {
+        let error = write_refused(ErrorType::Invalid, "Key may not be empty");
+        assert!(matches!(error, WriteError::Never(reason) if reason == "Key may not be empty"));
+    }
+
+    #[test]
+    fn a_refusal_that_has_nothing_to_do_with_the_rows_can_pass() {
+        for (ty, message) in [
+            (ErrorType::Overloaded, "Server is in overloaded state"),
+            (ErrorType::IsBootstrapping, "Cannot read from a bootstrapping node"),
+            (ErrorType::Invalid, "unconfigured table patient_vitals"),
+            (ErrorType::Invalid, "Keyspace hospital does not exist"),
+            (ErrorType::Invalid, "SERIAL is not supported as conditional update commit consistency. Use ANY"),
+            (ErrorType::Invalid, "Guardrail disk_usage violated: Write request failed because disk usage exceeds"),
+            (ErrorType::Unauthorized, "User anonymous has no MODIFY permission"),
+        ] {
+            assert!(matches!(write_refused(ty, message), WriteError::Later(_)), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_statement_that_cannot_be_prepared_says_nothing_about_the_rows() {
+        let error = refused(Doing::Prepare, ErrorType::Invalid, "Undefined column name heart_rate").into();
+        assert!(matches!(error, WriteError::Later(_)));
+    }
+
+    #[test]
+    fn a_broken_connection_spoils_the_session_and_can_pass() {
+        let io = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
+        let error = CassandraError::from_driver(Doing::Write, DriverError::Io(io));
+        assert_eq!(error.to_string(), "Cassandra did not take rows: connection reset");
+        assert!(error.spoils_session());
+        assert!(matches!(error.into(), WriteError::Later(_)));
+    }
+
+    #[test]
+    fn an_answer_of_the_server_does_not_spoil_the_session() {
+        assert!(!refused(Doing::Write, ErrorType::Overloaded, "busy").spoils_session());
+    }
+
+    #[test]
+    fn a_server_that_is_not_there_names_the_services() {
+        let fault = super::super::probe::Fault::Refused;
+        let error = CassandraError::NoNode(vec![NodeFault { node: "localhost:9042".to_owned(), fault }]);
+        assert_eq!(error.to_string(), "no Cassandra node can be used: localhost:9042: nothing listens there");
+        assert!(error.hint().is_some_and(|hint| hint.contains("cargo xtask services up")));
+        assert_eq!(error.code(), Code::Unreachable);
+    }
+}

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use super::error::CassandraError;
 
 /// Cassandra's own limit.
-const MAX_NAME_BYTES: usize = 48;
+pub(in crate::store) const MAX_NAME_BYTES: usize = 48;
 
 /// A keyspace's name: a letter, then up to 47 letters, digits or `_`. It is taken as it is written, capitals too.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,7 +14,6 @@ pub struct Keyspace(Box<str>);
 
 impl Keyspace {
     /// The name as the system tables hold it.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -34,7 +33,10 @@ impl FromStr for Keyspace {
     type Err = CassandraError;
 
     fn from_str(text: &str) -> Result<Self, CassandraError> {
-        if is_name(text) { Ok(Self(text.into())) } else { Err(CassandraError::KeyspaceName(text.to_owned())) }
+        let is_name = text.len() <= MAX_NAME_BYTES
+            && text.starts_with(|first: char| first.is_ascii_alphabetic())
+            && text.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_');
+        if is_name { Ok(Self(text.into())) } else { Err(CassandraError::KeyspaceName(text.to_owned())) }
     }
 }
 
@@ -42,12 +44,6 @@ impl fmt::Display for Keyspace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
-}
-
-fn is_name(text: &str) -> bool {
-    text.len() <= MAX_NAME_BYTES
-        && text.starts_with(|first: char| first.is_ascii_alphabetic())
-        && text.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_')
 }
 
 /// How many copies of every row a new keyspace keeps, and where.
@@ -133,24 +129,16 @@ mod tests {
         for good in ["hospital", "H", "ward_7", "Hospital", &"a".repeat(48)] {
             assert_eq!(good.parse::<Keyspace>().map(|keyspace| keyspace.to_string()), Ok(good.to_owned()));
         }
-    }
-
-    #[test]
-    fn anything_else_is_no_keyspace() {
         for bad in ["", "7ward", "_ward", "ward-7", "a\"; DROP TABLE x", "ward ", "wärd", &"a".repeat(49)] {
             assert_eq!(bad.parse::<Keyspace>(), Err(CassandraError::KeyspaceName(bad.to_owned())));
         }
     }
 
     #[test]
-    fn a_number_is_a_simple_strategy() {
+    fn a_number_is_a_simple_strategy_and_data_centres_are_a_network_topology() {
         let replication: Replication = "3".parse().unwrap();
         assert_eq!(replication.cql(), "{'class': 'SimpleStrategy', 'replication_factor': 3}");
         assert_eq!(replication.to_string(), "3");
-    }
-
-    #[test]
-    fn data_centres_are_a_network_topology() {
         let replication: Replication = "DC1:3, eu-west.2:2".parse().unwrap();
         assert_eq!(replication.cql(), "{'class': 'NetworkTopologyStrategy', 'DC1': 3, 'eu-west.2': 2}");
         assert_eq!(replication.to_string(), "DC1:3,eu-west.2:2");

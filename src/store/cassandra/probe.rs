@@ -45,29 +45,23 @@ const STARTUP_BODY: &[u8] = b"\x00\x01\x00\x0bCQL_VERSION\x00\x053.0.0";
 
 /// Why a node cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "each has its text")]
 pub enum Fault {
-    /// The name has no address.
     #[error("its name cannot be resolved ({0})")]
     Unresolved(String),
-    /// Nothing listens there.
     #[error("nothing listens there")]
     Refused,
-    /// The connection failed in another way.
     #[error("it cannot be reached ({0})")]
     Unreached(String),
-    /// It does not accept, or accepts and says nothing.
     #[error("it does not answer")]
     Silent,
-    /// Something listens that is no Cassandra.
     #[error("what listens there does not speak CQL")]
     NotCql,
-    /// It asks for a password.
     #[error("it asks for a password ({authenticator}), which vitals does not support yet")]
     WantsPassword {
         /// The server's authenticator, the last part of its class name.
         authenticator: String,
     },
-    /// It answers with an error.
     #[error("it refuses: {0}")]
     Refuses(String),
 }
@@ -157,12 +151,12 @@ async fn converse(stream: &mut TcpStream) -> Result<(), Fault> {
     if answer.opcode == OPCODE_READY { Ok(()) } else { Err(answer.into_fault()) }
 }
 
-struct Answer {
+struct Response {
     opcode: u8,
     body: Vec<u8>,
 }
 
-impl Answer {
+impl Response {
     fn into_fault(self) -> Fault {
         match self.opcode {
             OPCODE_AUTHENTICATE => Fault::WantsPassword { authenticator: class_name(&self.body) },
@@ -174,12 +168,12 @@ impl Answer {
 }
 
 /// A connection that ends or breaks before a whole answer came was not to a Cassandra.
-async fn ask(stream: &mut TcpStream, opcode: u8, body: &[u8]) -> Result<Answer, Fault> {
+async fn ask(stream: &mut TcpStream, opcode: u8, body: &[u8]) -> Result<Response, Fault> {
     exchange(stream, opcode, body).await.unwrap_or(Err(Fault::NotCql))
 }
 
 /// A frame is: version, flags, stream (two bytes), opcode, length of the body (four bytes), body.
-async fn exchange(stream: &mut TcpStream, opcode: u8, body: &[u8]) -> io::Result<Result<Answer, Fault>> {
+async fn exchange(stream: &mut TcpStream, opcode: u8, body: &[u8]) -> io::Result<Result<Response, Fault>> {
     let length = u32::try_from(body.len()).map_err(io::Error::other)?;
     let mut request = vec![REQUEST_V4, 0, 0, 0, opcode];
     request.extend_from_slice(&length.to_be_bytes());
@@ -199,7 +193,7 @@ async fn exchange(stream: &mut TcpStream, opcode: u8, body: &[u8]) -> io::Result
     };
     let mut body = vec![0; length];
     stream.read_exact(&mut body).await?;
-    Ok(Ok(Answer { opcode, body }))
+    Ok(Ok(Response { opcode, body }))
 }
 
 /// A text is its length in two bytes, then UTF-8.
@@ -213,4 +207,133 @@ fn class_name(body: &[u8]) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// What a server does with a connection.
+    enum Behaviour {
+        /// Accepts and says nothing.
+        Silence,
+        /// Answers every request with the next of these.
+        Answers(Vec<Vec<u8>>),
+        /// Ends the connection.
+        End,
+    }
+
+    async fn serve(behaviour: Behaviour) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let node = listener.local_addr().unwrap().to_string();
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            match behaviour {
+                Behaviour::Silence => std::future::pending().await,
+                Behaviour::End => {}
+                Behaviour::Answers(answers) => {
+                    for answer in answers {
+                        let mut request = [0; 256];
+                        let length = stream.read(&mut request).await.unwrap();
+                        assert!(length > 0, "the probe left early");
+                        stream.write_all(&answer).await.unwrap();
+                    }
+                    let mut rest = Vec::new();
+                    stream.read_to_end(&mut rest).await.unwrap();
+                }
+            }
+        });
+        node
+    }
+
+    fn frame(opcode: u8, body: &[u8]) -> Vec<u8> {
+        let mut frame = vec![REQUEST_V4 | RESPONSE_BIT, 0, 0, 0, opcode];
+        frame.extend_from_slice(&u32::try_from(body.len()).unwrap().to_be_bytes());
+        frame.extend_from_slice(body);
+        frame
+    }
+
+    fn text(text: &str) -> Vec<u8> {
+        let mut bytes = u16::try_from(text.len()).unwrap().to_be_bytes().to_vec();
+        bytes.extend_from_slice(text.as_bytes());
+        bytes
+    }
+
+    async fn fault(node: &str) -> Fault {
+        match probe(&[node.to_owned()]).await {
+            Err(CassandraError::NoNode(faults)) => faults.into_iter().next().unwrap().fault,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// A port that was free a moment ago.
+    async fn closed_port() -> String {
+        TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().to_string()
+    }
+
+    #[tokio::test]
+    async fn a_server_that_is_ready_can_be_used() {
+        let node = serve(Behaviour::Answers(vec![frame(OPCODE_SUPPORTED, b"\0\0"), frame(OPCODE_READY, &[])])).await;
+        assert_eq!(probe(std::slice::from_ref(&node)).await, Ok(vec![node.parse().unwrap()]));
+    }
+
+    #[tokio::test]
+    async fn a_node_that_is_not_there_is_told() {
+        assert_eq!(fault(&closed_port().await).await, Fault::Refused);
+        assert!(matches!(fault("no-such-host.invalid:9042").await, Fault::Unresolved(_)));
+    }
+
+    #[tokio::test]
+    async fn a_server_that_accepts_and_says_nothing_is_silent_within_five_seconds() {
+        let node = serve(Behaviour::Silence).await;
+        let start = tokio::time::Instant::now();
+        assert_eq!(fault(&node).await, Fault::Silent);
+        assert!(start.elapsed() < Duration::from_secs(5));
+    }
+
+    #[tokio::test]
+    async fn a_server_that_is_no_cassandra_or_does_not_let_us_in_is_told() {
+        let authenticator = text("org.apache.cassandra.auth.PasswordAuthenticator");
+        let version = [&0x000A_u32.to_be_bytes()[..], &text("Invalid or unsupported protocol version (4)")].concat();
+        let cases = [
+            ("a web server", vec![b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec()], Fault::NotCql),
+            ("absurd length", vec![vec![0x84, 0, 0, 0, OPCODE_SUPPORTED, 0x7f, 0xff, 0xff, 0xff]], Fault::NotCql),
+            (
+                "a password",
+                vec![frame(OPCODE_SUPPORTED, b"\0\0"), frame(OPCODE_AUTHENTICATE, &authenticator)],
+                Fault::WantsPassword { authenticator: "PasswordAuthenticator".to_owned() },
+            ),
+            (
+                "an error",
+                vec![frame(OPCODE_ERROR, &version)],
+                Fault::Refuses("Invalid or unsupported protocol version (4)".to_owned()),
+            ),
+        ];
+        for (case, answers, expected) in cases {
+            assert_eq!(fault(&serve(Behaviour::Answers(answers)).await).await, expected, "{case}");
+        }
+        assert_eq!(fault(&serve(Behaviour::End).await).await, Fault::NotCql, "it hangs up");
+    }
+
+    #[tokio::test]
+    async fn one_node_that_is_ready_is_enough() {
+        let ready = serve(Behaviour::Answers(vec![frame(OPCODE_SUPPORTED, b"\0\0"), frame(OPCODE_READY, &[])])).await;
+        let nodes = [closed_port().await, ready.clone()];
+        assert_eq!(probe(&nodes).await, Ok(vec![ready.parse().unwrap()]));
+    }
+
+    #[tokio::test]
+    async fn a_silent_node_does_not_hold_up_one_that_is_ready() {
+        let ready = serve(Behaviour::Answers(vec![frame(OPCODE_SUPPORTED, b"\0\0"), frame(OPCODE_READY, &[])])).await;
+        let start = tokio::time::Instant::now();
+        assert_eq!(probe(&[serve(Behaviour::Silence).await, ready.clone()]).await, Ok(vec![ready.parse().unwrap()]));
+        assert!(start.elapsed() < ANSWER_LIMIT);
+    }
+
+    #[tokio::test]
+    async fn every_node_is_named_when_none_can_be_used() {
+        let nodes = [closed_port().await, serve(Behaviour::End).await];
+        let text = probe(&nodes).await.unwrap_err().to_string();
+        assert!(text.contains(&format!("{}: nothing listens there", nodes[0])), "{text}");
+        assert!(text.contains(&format!("{}: what listens there does not speak CQL", nodes[1])), "{text}");
+    }
+}

@@ -7,15 +7,18 @@
 
 use std::time::Duration;
 
+use cdrs_tokio::frame::message_response::ResponseBody;
+use cdrs_tokio::frame::message_result::{BodyResResultRows, ResResultBody};
 use cdrs_tokio::statement::StatementParamsBuilder;
-use cdrs_tokio::types::CBytes;
 use cdrs_tokio::types::prelude::Row;
 use cdrs_tokio::types::value::Value;
+use cdrs_tokio::types::{ByIndex, CBytes, IntoRustByIndex};
+use tokio::time::sleep;
 
 use super::error::{CassandraError, Doing, Refusal};
-use super::row::Columns;
 use super::{CassandraStore, Keyspace};
 use crate::reading::Signs;
+use crate::retry;
 use crate::store::{Order, Selection, StoredAlert, StoredReading};
 
 /// How long a page may take.
@@ -24,33 +27,76 @@ pub const READ_LIMIT: Duration = Duration::from_secs(10);
 /// Rows on a page: some 200 KiB in memory.
 const PAGE_ROWS: u32 = 1000;
 
+/// The columns of a row, in the order of [`stored_reading`].
+pub(super) const READING_COLUMNS: &str =
+    "patient_id, timestamp, heart_rate, spo2, systolic, diastolic, respiratory_rate, temperature";
+
+/// How often a page is asked for where that is insisted on.
+const ATTEMPTS: u32 = 6;
+
 impl CassandraStore {
     /// The readings of `selection`, at most `limit` of them.
-    #[must_use]
     pub fn readings(&self, selection: &Selection, limit: u32) -> Readings<'_> {
         let (cql, values) = select(&self.keyspace, selection, limit);
         let page_rows = i32::try_from(limit.min(PAGE_ROWS)).unwrap_or(i32::MAX);
-        let next = if limit == 0 { Next::Nothing } else { Next::Page(None) };
-        Readings { store: self, cql, values, page_rows, next }
+        Readings { store: self, cql, values, page_rows, mark: None, has_ended: limit == 0 }
     }
 
     /// The alerts of one patient, newest first, at most `limit` of them.
-    ///
-    /// # Errors
-    /// As [`Readings::next_page`].
     pub async fn alerts(&self, patient_id: &str, limit: u16) -> Result<Vec<StoredAlert>, CassandraError> {
         let cql = format!(
             "SELECT patient_id, onset, rule, priority, value, limit_in_force FROM {} WHERE patient_id = ? \
              ORDER BY onset DESC LIMIT ?",
             self.keyspace.table("patient_alerts")
         );
-        let params = StatementParamsBuilder::new()
+        let limit = i32::from(limit);
+        let page = self.page(&cql, vec![Value::new(patient_id), Value::new(limit)], limit, None).await?;
+        Row::from_body(page).iter().map(stored_alert).collect()
+    }
+
+    /// A page of what `cql` selects: the first, or the one that this mark of the server's leads to. Its own mark leads to
+    /// the next one.
+    async fn page(
+        &self,
+        cql: &str,
+        values: Vec<Value>,
+        rows: i32,
+        mark: Option<CBytes>,
+    ) -> Result<BodyResResultRows, CassandraError> {
+        let mut params = StatementParamsBuilder::new()
             .with_consistency(self.consistency.for_reads())
-            .with_values(vec![Value::new(patient_id), Value::new(i32::from(limit))].into())
-            .idempotent(true)
-            .build();
-        let body = self.ask(Doing::Read, READ_LIMIT, &cql, params).await?;
-        body.into_rows().unwrap_or_default().iter().map(stored_alert).collect()
+            .with_values(values.into())
+            .with_page_size(rows)
+            .idempotent(true);
+        if let Some(mark) = mark {
+            params = params.with_paging_state(mark);
+        }
+        match self.ask(Doing::Read, READ_LIMIT, cql, params.build()).await? {
+            ResponseBody::Result(ResResultBody::Rows(rows)) => Ok(rows),
+            _ => Err(CassandraError::Broken(Doing::Read, "an answer without rows".to_owned())),
+        }
+    }
+
+    /// A page, asked for again where that can help.
+    pub(super) async fn page_insisted(
+        &self,
+        cql: &str,
+        values: Vec<Value>,
+        rows: i32,
+        mark: Option<CBytes>,
+    ) -> Result<BodyResResultRows, CassandraError> {
+        let mut failed = 0;
+        loop {
+            match self.page(cql, values.clone(), rows, mark.clone()).await {
+                Err(error)
+                    if failed + 1 < ATTEMPTS && (error.is_away() || error.refusal() == Some(Refusal::Temporary)) =>
+                {
+                    failed += 1;
+                }
+                outcome => return outcome,
+            }
+            sleep(retry::pause_before(failed)).await;
+        }
     }
 
     /// A statement that the server does not take has its reason in the schema: a missing keyspace, a missing table, a
@@ -70,14 +116,9 @@ pub struct Readings<'store> {
     cql: String,
     values: Vec<Value>,
     page_rows: i32,
-    next: Next,
-}
-
-#[derive(Debug)]
-enum Next {
-    /// A page: the first, or the one that this mark of the server's leads to.
-    Page(Option<CBytes>),
-    Nothing,
+    /// What leads to the next page; `None` before the first one.
+    mark: Option<CBytes>,
+    has_ended: bool,
 }
 
 impl Readings<'_> {
@@ -88,32 +129,23 @@ impl Readings<'_> {
     /// [`CassandraError::NoKeyspace`], [`CassandraError::NoTable`] or [`CassandraError::Shape`] where there is nothing
     /// to read from; else why the server did not answer.
     pub async fn next_page(&mut self) -> Result<Option<Vec<StoredReading>>, CassandraError> {
-        let Next::Page(mark) = &self.next else { return Ok(None) };
-        let mut params = StatementParamsBuilder::new()
-            .with_consistency(self.store.consistency.for_reads())
-            .with_values(self.values.clone().into())
-            .with_page_size(self.page_rows)
-            .idempotent(true);
-        if let Some(mark) = mark {
-            params = params.with_paging_state(mark.clone());
+        if self.has_ended {
+            return Ok(None);
         }
-        let body = match self.store.ask(Doing::Read, READ_LIMIT, &self.cql, params.build()).await {
-            Ok(body) => body,
+        let page = match self.store.page(&self.cql, self.values.clone(), self.page_rows, self.mark.clone()).await {
+            Ok(page) => page,
             Err(error) => return Err(self.store.explain(error).await),
         };
-        let mark = body.as_rows_metadata().and_then(|metadata| metadata.paging_state.clone());
-        let rows = body.into_rows().unwrap_or_default();
-        let page = rows.iter().map(stored_reading).collect::<Result<Vec<_>, _>>()?;
-        self.next = mark.map_or(Next::Nothing, |mark| Next::Page(Some(mark)));
-        Ok(Some(page))
+        let mark = page.metadata.paging_state.clone();
+        let readings = Row::from_body(page).iter().map(stored_reading).collect::<Result<_, _>>()?;
+        self.has_ended = mark.is_none();
+        self.mark = mark;
+        Ok(Some(readings))
     }
 }
 
 fn select(keyspace: &Keyspace, selection: &Selection, limit: u32) -> (String, Vec<Value>) {
-    let mut cql = format!(
-        "SELECT patient_id, timestamp, heart_rate, spo2, systolic, diastolic, respiratory_rate, temperature FROM {}",
-        keyspace.table("patient_vitals")
-    );
+    let mut cql = format!("SELECT {READING_COLUMNS} FROM {}", keyspace.table("patient_vitals"));
     let mut values = Vec::new();
     if let Selection::Patient { id, since, until, order } = selection {
         cql.push_str(" WHERE patient_id = ?");
@@ -162,4 +194,32 @@ fn stored_alert(row: &Row) -> Result<StoredAlert, CassandraError> {
         value: columns.find(4)?,
         limit: columns.find(5)?,
     })
+}
+
+/// A row, to be taken apart by the place of its columns in the SELECT, from 0.
+pub(super) struct Columns<'row> {
+    row: &'row Row,
+    doing: Doing,
+}
+
+impl<'row> Columns<'row> {
+    pub(super) fn of(row: &'row Row, doing: Doing) -> Self {
+        Self { row, doing }
+    }
+
+    /// A column that must have a value.
+    pub(super) fn need<T>(&self, index: usize) -> Result<T, CassandraError>
+    where
+        Row: IntoRustByIndex<T>,
+    {
+        self.row.r_by_index(index).map_err(|error| CassandraError::from_driver(self.doing, error))
+    }
+
+    /// A column that may have none.
+    pub(super) fn find<T>(&self, index: usize) -> Result<Option<T>, CassandraError>
+    where
+        Row: IntoRustByIndex<T>,
+    {
+        self.row.by_index(index).map_err(|error| CassandraError::from_driver(self.doing, error))
+    }
 }

@@ -7,19 +7,16 @@
 
 use std::collections::VecDeque;
 
-use cdrs_tokio::statement::StatementParamsBuilder;
-use cdrs_tokio::types::CBytes;
+use cdrs_tokio::types::prelude::Row;
 use cdrs_tokio::types::value::Value;
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio::time::sleep;
 
 use super::CassandraStore;
-use super::error::{CassandraError, Doing, Refusal};
-use super::read::{READ_LIMIT, stored_reading};
-use super::row::Columns;
+use super::error::{CassandraError, Doing};
+use super::read::{Columns, READING_COLUMNS, stored_reading};
 use super::schema::LOOK_LIMIT;
 use crate::reading::Signs;
-use crate::retry;
 use crate::store::{StoredReading, Width};
 
 /// Into how many slices the ring is cut: enough for several to be read at once on a small cluster, few enough that an
@@ -29,14 +26,11 @@ const SLICES: i64 = 64;
 /// How many slices are read at the same time.
 const SLICES_AT_ONCE: usize = 8;
 
-/// How many pages of a slice wait to be taken. With the two limits around it this bounds the memory of a scan: about
-/// 10 MiB.
+/// How many pages of a slice wait to be taken, one of them outside of the channel. With the two limits around it this
+/// bounds the memory of a scan: about 10 MiB.
 const PAGES_AHEAD: usize = 3;
 
 const PAGE_ROWS: i32 = 2000;
-
-/// How often a page is asked for before the scan ends with an error.
-const ATTEMPTS: u32 = 6;
 
 /// The partitioner whose tokens are whole numbers of 64 bits.
 const MURMUR3: &str = "org.apache.cassandra.dht.Murmur3Partitioner";
@@ -50,61 +44,57 @@ impl CassandraStore {
     pub async fn scan(&self, width: Width) -> Result<Scan, CassandraError> {
         self.check_readings().await?;
         let slices = if self.partitioner().await? == MURMUR3 { slices().map(Some).collect() } else { [None].into() };
-        Ok(Scan { store: self.clone(), width, slices, lanes: VecDeque::new(), begun: 0, requests: JoinSet::new() })
+        Ok(Scan { store: self.clone(), width, slices, begun: VecDeque::new(), tasks: JoinSet::new() })
     }
 
     async fn partitioner(&self) -> Result<String, CassandraError> {
-        let params = StatementParamsBuilder::new().idempotent(true).build();
         let cql = "SELECT partitioner FROM system.local";
-        let rows = self.ask(Doing::ReadSchema, LOOK_LIMIT, cql, params).await?.into_rows().unwrap_or_default();
+        let rows = self.look(Doing::ReadSchema, LOOK_LIMIT, cql, Vec::new()).await?;
         rows.first().map_or_else(|| Ok(String::new()), |row| Columns::of(row, Doing::ReadSchema).need(0))
     }
 
-    /// A page of a slice, asked for again where that can help.
-    async fn insist_on_page(&self, ask: PageOf) -> Result<Page, CassandraError> {
-        let mut failed = 0;
-        loop {
-            match self.page(&ask).await {
-                Err(error) if failed + 1 < ATTEMPTS && is_passing(&error) => failed += 1,
-                outcome => return outcome,
-            }
-            sleep(retry::pause_before(failed)).await;
-        }
-    }
-
-    async fn page(&self, ask: &PageOf) -> Result<Page, CassandraError> {
-        let columns = match ask.width {
+    /// Reads a slice, as far ahead as `pages` goes.
+    async fn read_slice(
+        self,
+        slice: Option<Slice>,
+        width: Width,
+        pages: mpsc::Sender<Result<Option<Vec<StoredReading>>, CassandraError>>,
+    ) {
+        let columns = match width {
             Width::Keys => "patient_id, timestamp",
-            Width::Rows => {
-                "patient_id, timestamp, heart_rate, spo2, systolic, diastolic, respiratory_rate, temperature"
-            }
+            Width::Rows => READING_COLUMNS,
+        };
+        let decode = match width {
+            Width::Keys => stored_key,
+            Width::Rows => stored_reading,
         };
         let mut cql = format!("SELECT {columns} FROM {}", self.keyspace.table("patient_vitals"));
         let mut values = Vec::new();
-        if let Some(Slice { after, last }) = ask.slice {
+        if let Some(Slice { after, last }) = slice {
             cql.push_str(" WHERE token(patient_id) > ? AND token(patient_id) <= ?");
             values.extend([Value::new(after), Value::new(last)]);
         }
-        let mut params = StatementParamsBuilder::new()
-            .with_consistency(self.consistency.for_reads())
-            .with_values(values.into())
-            .with_page_size(PAGE_ROWS)
-            .idempotent(true);
-        if let Some(mark) = &ask.mark {
-            params = params.with_paging_state(mark.clone());
+        let mut mark = None;
+        loop {
+            let page = self.page_insisted(&cql, values.clone(), PAGE_ROWS, mark).await;
+            mark = page.as_ref().ok().and_then(|page| page.metadata.paging_state.clone());
+            let page = page.and_then(|page| Row::from_body(page).iter().map(decode).collect::<Result<Vec<_>, _>>());
+            let ends = page.is_err();
+            if pages.send(page.map(Some)).await.is_err() || ends {
+                return;
+            }
+            if mark.is_none() {
+                // Who does not wait any more needs no end.
+                let _ = pages.send(Ok(None)).await;
+                return;
+            }
         }
-        let body = self.ask(Doing::Read, READ_LIMIT, &cql, params.build()).await?;
-        let mark = body.as_rows_metadata().and_then(|metadata| metadata.paging_state.clone());
-        let rows = body.into_rows().unwrap_or_default();
-        let decode = match ask.width {
-            Width::Keys => |row: &_| {
-                let columns = Columns::of(row, Doing::Read);
-                Ok(StoredReading { patient_id: columns.need(0)?, timestamp: columns.need(1)?, signs: Signs::default() })
-            },
-            Width::Rows => stored_reading,
-        };
-        Ok(Page { rows: rows.iter().map(decode).collect::<Result<_, CassandraError>>()?, mark })
     }
+}
+
+fn stored_key(row: &Row) -> Result<StoredReading, CassandraError> {
+    let columns = Columns::of(row, Doing::Read);
+    Ok(StoredReading { patient_id: columns.need(0)?, timestamp: columns.need(1)?, signs: Signs::default() })
 }
 
 /// A part of the ring: the tokens after `after`, up to `last`.
@@ -123,18 +113,6 @@ fn slices() -> impl Iterator<Item = Slice> {
     (0..SLICES).map(move |number| Slice { after: begin_of(number), last: begin_of(number + 1) })
 }
 
-/// Which page: the first of a slice, or the one that the server's mark leads to.
-struct PageOf {
-    slice: Option<Slice>,
-    width: Width,
-    mark: Option<CBytes>,
-}
-
-struct Page {
-    rows: Vec<StoredReading>,
-    mark: Option<CBytes>,
-}
-
 /// The whole table on its way out of the store. Requests that are under way end when this is dropped.
 #[derive(Debug)]
 pub struct Scan {
@@ -142,87 +120,30 @@ pub struct Scan {
     width: Width,
     /// Not begun yet; `None` stands for the whole ring.
     slices: VecDeque<Option<Slice>>,
-    /// Begun, in the order of the ring.
-    lanes: VecDeque<Lane>,
-    begun: u64,
-    requests: JoinSet<(u64, Result<Page, CassandraError>)>,
-}
-
-/// A slice that is being read.
-#[derive(Debug)]
-struct Lane {
-    number: u64,
-    slice: Option<Slice>,
-    pages: VecDeque<Vec<StoredReading>>,
-    state: State,
-}
-
-#[derive(Debug)]
-enum State {
-    /// The next page is to be asked for, by this mark.
-    Ready(Option<CBytes>),
-    /// It is asked for.
-    Asked,
-    /// There are no more.
-    Ended,
+    /// Those that are read, in the order of the ring; behind the last page of each comes `None`.
+    begun: VecDeque<mpsc::Receiver<Result<Option<Vec<StoredReading>>, CassandraError>>>,
+    tasks: JoinSet<()>,
 }
 
 impl Scan {
-    /// The next page, or `None` when there are no more. A page may be empty.
-    ///
-    /// # Errors
-    /// Why the server did not give it, after several attempts.
+    /// The next page, or `None` when there are no more. A page may be empty. After an error there is none.
     pub async fn next_page(&mut self) -> Result<Option<Vec<StoredReading>>, CassandraError> {
         loop {
-            self.ask_ahead();
-            let Some(first) = self.lanes.front_mut() else { return Ok(None) };
-            if let Some(page) = first.pages.pop_front() {
-                return Ok(Some(page));
-            }
-            if matches!(first.state, State::Ended) {
-                self.lanes.pop_front();
-                continue;
-            }
-            match self.requests.join_next().await {
-                Some(Ok((number, page))) => self.take(number, page?),
-                Some(Err(ended)) => {
-                    return Err(CassandraError::Broken { doing: Doing::Read, reason: ended.to_string() });
-                }
-                // The first lane is ready, so it is asked for in the next turn.
-                None => {}
-            }
-        }
-    }
-
-    fn ask_ahead(&mut self) {
-        while self.lanes.len() < SLICES_AT_ONCE
-            && let Some(slice) = self.slices.pop_front()
-        {
-            self.begun += 1;
-            self.lanes.push_back(Lane { number: self.begun, slice, pages: VecDeque::new(), state: State::Ready(None) });
-        }
-        for lane in &mut self.lanes {
-            if lane.pages.len() < PAGES_AHEAD
-                && let State::Ready(mark) = &mut lane.state
+            while self.begun.len() < SLICES_AT_ONCE
+                && let Some(slice) = self.slices.pop_front()
             {
-                let ask = PageOf { slice: lane.slice, width: self.width, mark: mark.take() };
-                let (store, number) = (self.store.clone(), lane.number);
-                self.requests.spawn(async move { (number, store.insist_on_page(ask).await) });
-                lane.state = State::Asked;
+                let (pages, receiver) = mpsc::channel(PAGES_AHEAD - 1);
+                self.tasks.spawn(self.store.clone().read_slice(slice, self.width, pages));
+                self.begun.push_back(receiver);
+            }
+            let Some(first) = self.begun.front_mut() else { return Ok(None) };
+            match first.recv().await {
+                Some(Ok(None)) => drop(self.begun.pop_front()),
+                Some(page) => return page,
+                None => return Err(CassandraError::Broken(Doing::Read, "the scan has ended early".to_owned())),
             }
         }
     }
-
-    fn take(&mut self, number: u64, page: Page) {
-        if let Some(lane) = self.lanes.iter_mut().find(|lane| lane.number == number) {
-            lane.pages.push_back(page.rows);
-            lane.state = page.mark.map_or(State::Ended, |mark| State::Ready(Some(mark)));
-        }
-    }
-}
-
-fn is_passing(error: &CassandraError) -> bool {
-    error.is_away() || error.refusal() == Some(Refusal::Temporary)
 }
 
 #[cfg(test)]

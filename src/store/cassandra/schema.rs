@@ -1,29 +1,28 @@
 //! The keyspace and its tables: made by `init`, looked at by `consume`.
 //!
-//! Every change says IF NOT EXISTS and can be made again, so two `init` at once do no harm. On a cluster that is not
-//! quite enough: two nodes can create one table at the same time, each under an id of its own, and one of them then
-//! answers with an error (a mismatch of ids). So before and after every change it is waited until the nodes agree, and
-//! a change that fails for such a reason is made again.
+//! Every change can be made again, so two `init` at once do no harm. On a cluster that is not quite enough: two nodes can
+//! create one table at the same time, each under an id of its own, and one of them then answers with an error (a mismatch
+//! of ids). So before and after every change it is waited until the nodes agree, and a change that fails for such a
+//! reason is made again.
 
-mod describe;
-mod migration;
 mod shape;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use cdrs_tokio::frame::message_response::ResponseBody;
 use cdrs_tokio::frame::message_result::ResResultBody;
 use cdrs_tokio::statement::{StatementParams, StatementParamsBuilder};
-use cdrs_tokio::types::prelude::Row;
+use cdrs_tokio::types::CBytes;
 use cdrs_tokio::types::value::Value;
+use futures::future::try_join_all;
 use tokio::time::{Instant, sleep};
 
-use self::migration::{MIGRATIONS, Migration};
-use self::shape::{Column, Contract};
+use self::shape::FoundColumn;
 use super::error::{Doing, Refusal};
-use super::row::Columns;
+use super::read::Columns;
 use super::{CassandraError, CassandraStore, Replication};
+use crate::store::migrations::{Change, Column, KEYSPACE_MARK, Migration, READINGS, RECORD, SCHEMA, Schema};
 use crate::store::{SchemaStep, SchemaVersion, TableState, TableSurvey};
 
 /// How long a change of the schema may take. It is slow on a server that has just started.
@@ -38,33 +37,133 @@ const AGREEMENT_PAUSE: Duration = Duration::from_millis(200);
 const ATTEMPTS: u32 = 5;
 const ATTEMPT_PAUSE: Duration = Duration::from_millis(500);
 
-/// The table that holds which migrations were applied, and when.
-const RECORD: &str = "schema_migrations";
+/// Rows that [`CassandraStore::copy`] reads at once, and that it writes at the same time.
+const COPIED_ROWS: i32 = 1000;
+const COPIES_AT_ONCE: usize = 32;
+
+/// The versions that are recorded, each with whether its migration was finished.
+type Recorded = BTreeMap<i32, bool>;
 
 impl CassandraStore {
     /// Makes the keyspace and all tables; what is there is left alone. Tells each part in order.
     ///
     /// # Errors
-    /// [`CassandraError::Shape`] where a table is there that cannot hold our rows: nothing is made then but the
-    /// keyspace. [`CassandraError::Newer`] where a newer `vitals` has made them: nothing is made then.
+    /// As [`CassandraStore::migrate`]; where that would change nothing, only the keyspace is made.
     pub async fn init(&self, replication: &Replication) -> Result<Vec<SchemaStep>, CassandraError> {
         self.agree().await?;
         self.refuse_newer().await?;
-        let keyspace = self.create_keyspace(replication).await?;
-        self.check_shapes().await?;
-        let mut steps = vec![keyspace];
-        steps.extend(self.migrate().await?);
-        self.check_shapes().await?;
+        let (name, map) = (self.keyspace.quoted(), replication.cql());
+        let made = self.change(&format!("CREATE KEYSPACE IF NOT EXISTS {name} WITH replication = {map}")).await?;
+        let mut steps = vec![SchemaStep { what: format!("keyspace {}", self.keyspace), made }];
+        steps.extend(self.migrate(SCHEMA).await?);
         Ok(steps)
+    }
+
+    /// Makes sure that readings can be stored. The keyspace and `patient_vitals` must be there; tables that only
+    /// `vitals` needs are made, so that a schema made by hand will do. Tells each part in order.
+    pub async fn prepare(&self) -> Result<Vec<SchemaStep>, CassandraError> {
+        self.refuse_newer().await?;
+        self.readings_columns().await?;
+        self.migrate(SCHEMA).await
+    }
+
+    /// Applies the migrations that are due, and tells each table in order, with what else was done now.
+    ///
+    /// Each is recorded when it is finished. One that is due again is marked as not finished before anything is changed,
+    /// so that after a crash the next program still sees that it is due.
+    ///
+    /// # Errors
+    /// [`CassandraError::Newer`] where a newer `vitals` has made the tables, [`CassandraError::Shape`] where no migration
+    /// can make a table hold our rows: nothing is changed then.
+    pub async fn migrate(&self, schema: Schema) -> Result<Vec<SchemaStep>, CassandraError> {
+        let columns = self.columns().await?;
+        let recorded = self.recorded(&columns).await?;
+        self.refuse(schema.version_of(recorded.keys().copied()))?;
+        let finished: BTreeSet<i32> = recorded.iter().filter(|(_, done)| **done).map(|(version, _)| *version).collect();
+        let there: Vec<_> = columns.iter().map(|column| (column.table.as_str(), column.name.as_str())).collect();
+        let due = schema.due(&finished, &there);
+        self.check_shapes(schema, &shape::with_added(columns.clone(), &due))?;
+
+        let mut steps = vec![self.make_record(&columns).await?];
+        for again in due.iter().filter(|migration| finished.contains(&migration.version)) {
+            self.record(again, "null").await?;
+        }
+        for migration in schema.migrations {
+            if due.iter().any(|due| due.version == migration.version) {
+                steps.extend(self.apply(migration).await?);
+                self.record(migration, "toTimestamp(now())").await?;
+            } else if let Change::Make { table, .. } = migration.change {
+                steps.push(SchemaStep { what: format!("table {}", self.name_of(table)), made: false });
+            }
+        }
+        self.check_shapes(schema, &self.columns().await?)?;
+        Ok(steps)
+    }
+
+    async fn apply(&self, migration: &Migration) -> Result<Vec<SchemaStep>, CassandraError> {
+        match migration.change {
+            Change::Make { table, cql, .. } => {
+                let made = self.change(&cql.replace(KEYSPACE_MARK, &self.keyspace.quoted())).await?;
+                Ok(vec![SchemaStep { what: format!("table {}", self.name_of(table)), made }])
+            }
+            Change::Add { table, columns } => {
+                let mut steps = Vec::new();
+                for column in columns {
+                    if self.add(table, *column).await? {
+                        let what = format!("column {}.{}", self.name_of(table), column.name);
+                        steps.push(SchemaStep { what, made: true });
+                    }
+                }
+                Ok(steps)
+            }
+            Change::Fill { table, cassandra, .. } => {
+                cassandra(self).await?;
+                Ok(vec![SchemaStep { what: format!("rows of {}", self.name_of(table)), made: true }])
+            }
+        }
+    }
+
+    /// Adds a column where it is missing, and tells whether it was. Cassandra 4.0 has no IF NOT EXISTS here.
+    async fn add(&self, table: &str, column: Column) -> Result<bool, CassandraError> {
+        if self.has_column(table, column).await? {
+            return Ok(false);
+        }
+        let (quoted, Column { name, kind }) = (self.keyspace.table(table), column);
+        match self.change(&format!("ALTER TABLE {quoted} ADD {name} {}", kind.cql())).await {
+            // Another program was faster.
+            Err(_) if self.has_column(table, column).await? => Ok(false),
+            outcome => outcome,
+        }
+    }
+
+    /// Reads rows, and binds the columns of each, in their order, to the markers of a statement that writes it: for
+    /// migrations that fill. The keyspace's mark is replaced in both.
+    pub async fn copy(&self, select: &str, write: &str) -> Result<(), CassandraError> {
+        let [select, write] = [select, write].map(|cql| cql.replace(KEYSPACE_MARK, &self.keyspace.quoted()));
+        let mut mark = None;
+        loop {
+            let page = self.page_insisted(&select, Vec::new(), COPIED_ROWS, mark).await?;
+            mark = page.metadata.paging_state;
+            let mut rows = page.rows_content.into_iter().peekable();
+            while rows.peek().is_some() {
+                let writes: Vec<_> = rows.by_ref().take(COPIES_AT_ONCE).map(|row| self.copy_row(&write, row)).collect();
+                try_join_all(writes).await?;
+            }
+            if mark.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn copy_row(&self, write: &str, row: Vec<CBytes>) -> Result<(), CassandraError> {
+        let values = row.into_iter().map(|value| value.into_bytes().map_or(Value::Null, Value::Some)).collect();
+        self.write_insisted(write, values).await
     }
 
     /// Drops the keyspace with everything in it, and without a snapshot where the server can do that: for a keyspace that
     /// was made for a while.
-    ///
-    /// # Errors
-    /// The node cannot be reached or refuses.
     pub async fn drop_keyspace(&self) -> Result<(), CassandraError> {
-        for table in [shape::ALERTS.table, shape::READINGS.table, RECORD] {
+        for table in SCHEMA.names_to_drop() {
             let no_snapshot = "WITH allow_auto_snapshot = false";
             // Cassandra 4.0 does not know it, and keeps one where `auto_snapshot` says so.
             let _ = self.change(&format!("ALTER TABLE {} {no_snapshot}", self.keyspace.table(table))).await;
@@ -73,13 +172,10 @@ impl CassandraStore {
     }
 
     /// Drops our tables with everything in them, and tells which were there. The keyspace and what else is in it stay.
-    ///
-    /// # Errors
-    /// [`CassandraError::Newer`]; the node cannot be reached or refuses.
     pub async fn drop_tables(&self) -> Result<Vec<String>, CassandraError> {
         self.refuse_newer().await?;
         let mut dropped = Vec::new();
-        for table in [shape::ALERTS.table, shape::READINGS.table, RECORD] {
+        for table in SCHEMA.names_to_drop() {
             if self.change(&format!("DROP TABLE IF EXISTS {}", self.keyspace.table(table))).await? {
                 dropped.push(format!("table {}", self.name_of(table)));
             }
@@ -87,163 +183,142 @@ impl CassandraStore {
         Ok(dropped)
     }
 
-    /// Makes sure that readings can be stored. The keyspace and `patient_vitals` must be there; tables that only
-    /// `vitals` needs are made, so that a schema made by hand will do. Tells each part in order.
-    ///
-    /// # Errors
-    /// [`CassandraError::NoKeyspace`], [`CassandraError::NoTable`], [`CassandraError::Shape`] or
-    /// [`CassandraError::Newer`].
-    pub async fn prepare(&self) -> Result<Vec<SchemaStep>, CassandraError> {
-        self.refuse_newer().await?;
-        self.check_readings().await?;
-        self.check_shapes().await?;
-        self.migrate().await
-    }
-
     /// Makes sure that there are readings to look at.
     ///
     /// # Errors
-    /// As [`CassandraStore::prepare`].
+    /// [`CassandraError::NoKeyspace`], [`CassandraError::NoTable`] or [`CassandraError::Shape`].
     pub async fn check_readings(&self) -> Result<(), CassandraError> {
+        self.check_shapes(Schema { tables: &[READINGS], ..SCHEMA }, &self.readings_columns().await?)
+    }
+
+    /// The columns of all tables, `patient_vitals` among them.
+    async fn readings_columns(&self) -> Result<Vec<FoundColumn>, CassandraError> {
         if !self.has_keyspace().await? {
             return Err(CassandraError::NoKeyspace(self.keyspace.to_string()));
         }
-        let readings = &shape::READINGS;
-        let columns = self.columns(readings.table).await?;
-        if columns.is_empty() {
-            return Err(CassandraError::NoTable(self.name_of(readings.table)));
+        let columns = self.columns().await?;
+        if shape::has_table(&columns, READINGS.name) {
+            Ok(columns)
+        } else {
+            Err(CassandraError::NoTable(self.name_of(READINGS.name)))
         }
-        self.check_shape(readings, &columns)
     }
 
     /// The version of the schema; 0 where there is no keyspace, or none is noted in it.
-    ///
-    /// # Errors
-    /// The node cannot be reached or refuses.
     pub async fn version(&self) -> Result<SchemaVersion, CassandraError> {
-        let is_noted = !self.columns(RECORD).await?.is_empty();
-        let versions = if is_noted { self.recorded().await? } else { BTreeSet::new() };
-        let known = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0);
-        Ok(SchemaVersion { found: versions.last().copied().unwrap_or(0), known })
+        Ok(SCHEMA.version_of(self.recorded(&self.columns().await?).await?.into_keys()))
     }
 
     pub(in crate::store) async fn refuse_newer(&self) -> Result<(), CassandraError> {
-        let version = self.version().await?;
+        self.refuse(self.version().await?)
+    }
+
+    fn refuse(&self, version: SchemaVersion) -> Result<(), CassandraError> {
         let keyspace = self.keyspace.to_string();
-        if version.is_newer() { Err(CassandraError::Newer { keyspace, version }) } else { Ok(()) }
+        if version.is_newer() { Err(CassandraError::Newer(keyspace, version)) } else { Ok(()) }
     }
 
     /// The names of columns of `patient_vitals` that are not ours.
-    ///
-    /// # Errors
-    /// The node cannot be reached or refuses.
     pub async fn extra_columns(&self) -> Result<Vec<String>, CassandraError> {
-        let columns = self.columns(shape::READINGS.table).await?;
-        Ok(columns.into_iter().map(|column| column.name).filter(|name| !shape::READINGS.has(name)).collect())
+        let columns = self.columns().await?.into_iter().filter(|column| column.table == READINGS.name);
+        Ok(columns.map(|column| column.name).filter(|name| !READINGS.has(name)).collect())
     }
 
     /// Looks at each table that we need.
     pub(super) async fn survey_tables(&self) -> Result<Vec<TableSurvey>, CassandraError> {
-        let mut tables = Vec::new();
-        for contract in [&shape::READINGS, &shape::ALERTS] {
-            let columns = self.columns(contract.table).await?;
-            let state = match contract.check(&columns) {
-                _ if columns.is_empty() => TableState::Missing,
+        let columns = self.columns().await?;
+        let survey = SCHEMA.tables.iter().map(|table| {
+            let state = match shape::check(table, &columns) {
+                _ if !shape::has_table(&columns, table.name) => TableState::Missing,
                 Ok(()) => TableState::Fits,
                 Err(fault) => TableState::Differs(fault.to_string()),
             };
-            tables.push(TableSurvey { name: contract.table, state });
-        }
-        Ok(tables)
+            TableSurvey { name: table.name, state }
+        });
+        Ok(survey.collect())
     }
 
-    async fn create_keyspace(&self, replication: &Replication) -> Result<SchemaStep, CassandraError> {
-        let (name, map) = (self.keyspace.quoted(), replication.cql());
-        let made = self.change(&format!("CREATE KEYSPACE IF NOT EXISTS {name} WITH replication = {map}")).await?;
-        Ok(SchemaStep { what: format!("keyspace {}", self.keyspace), made })
-    }
-
-    /// Applies what was not applied yet, or whose table was dropped since.
-    async fn migrate(&self) -> Result<Vec<SchemaStep>, CassandraError> {
-        let mut steps = vec![self.create_record().await?];
-        let recorded = self.recorded().await?;
-        for migration in &MIGRATIONS {
-            let there = !self.columns(migration.table).await?.is_empty();
-            let made =
-                if there && recorded.contains(&migration.version) { false } else { self.apply(migration).await? };
-            steps.push(SchemaStep { what: format!("table {}", self.name_of(migration.table)), made });
-        }
-        Ok(steps)
-    }
-
-    async fn create_record(&self) -> Result<SchemaStep, CassandraError> {
-        let table = self.keyspace.table(RECORD);
-        let columns = "(version INT PRIMARY KEY, name TEXT, applied_at TIMESTAMP)";
+    async fn make_record(&self, columns: &[FoundColumn]) -> Result<SchemaStep, CassandraError> {
+        let (table, what) = (self.keyspace.table(RECORD), format!("table {}", self.name_of(RECORD)));
+        let definition = "(version INT PRIMARY KEY, name TEXT, applied_at TIMESTAMP)";
         // Who may not create tables can still use those that are there.
-        let there = !self.columns(RECORD).await?.is_empty();
-        let made = !there && self.change(&format!("CREATE TABLE IF NOT EXISTS {table} {columns}")).await?;
-        Ok(SchemaStep { what: format!("table {}", self.name_of(RECORD)), made })
+        let made = !shape::has_table(columns, RECORD)
+            && self.change(&format!("CREATE TABLE IF NOT EXISTS {table} {definition}")).await?;
+        Ok(SchemaStep { what, made })
     }
 
-    async fn recorded(&self) -> Result<BTreeSet<i32>, CassandraError> {
-        let cql = format!("SELECT version FROM {}", self.keyspace.table(RECORD));
+    async fn recorded(&self, columns: &[FoundColumn]) -> Result<Recorded, CassandraError> {
+        if !shape::has_table(columns, RECORD) {
+            return Ok(Recorded::new());
+        }
+        let cql = format!("SELECT version, CAST(applied_at AS TEXT) FROM {}", self.keyspace.table(RECORD));
         let params = StatementParamsBuilder::new().with_consistency(self.consistency.for_reads());
         let body = self.insist(Doing::ReadSchema, &cql, &params.idempotent(true).build()).await?;
-        let rows = body.into_rows().unwrap_or_default();
-        rows.iter().map(|row| Columns::of(row, Doing::ReadSchema).need(0)).collect()
-    }
-
-    /// Tells whether something was made.
-    async fn apply(&self, migration: &Migration) -> Result<bool, CassandraError> {
-        let made = self.change(&migration.statement(&self.keyspace)).await?;
-        self.record(migration).await?;
-        Ok(made)
+        let mut recorded = Recorded::new();
+        for row in body.into_rows().unwrap_or_default() {
+            let row = Columns::of(&row, Doing::ReadSchema);
+            recorded.insert(row.need(0)?, row.find::<String>(1)?.is_some());
+        }
+        Ok(recorded)
     }
 
     /// The time is the server's, as that of every row.
-    async fn record(&self, migration: &Migration) -> Result<(), CassandraError> {
+    async fn record(&self, migration: &Migration, applied_at: &str) -> Result<(), CassandraError> {
         let table = self.keyspace.table(RECORD);
-        let cql = format!("INSERT INTO {table} (version, name, applied_at) VALUES (?, ?, toTimestamp(now()))");
-        let params = StatementParamsBuilder::new()
-            .with_consistency(self.consistency.for_writes())
-            .with_values(vec![Value::new(migration.version), Value::new(migration.name)].into())
-            .idempotent(true)
-            .build();
-        self.insist(Doing::ChangeSchema, &cql, &params).await.map(drop)
+        let cql = format!("INSERT INTO {table} (version, name, applied_at) VALUES (?, ?, {applied_at})");
+        self.write_insisted(&cql, vec![Value::new(migration.version), Value::new(migration.name)]).await
     }
 
-    async fn check_shapes(&self) -> Result<(), CassandraError> {
-        for contract in [&shape::READINGS, &shape::ALERTS] {
-            let columns = self.columns(contract.table).await?;
-            if !columns.is_empty() {
-                self.check_shape(contract, &columns)?;
-            }
+    async fn write_insisted(&self, cql: &str, values: Vec<Value>) -> Result<(), CassandraError> {
+        let params = StatementParamsBuilder::new()
+            .with_consistency(self.consistency.for_writes())
+            .with_values(values.into())
+            .idempotent(true)
+            .build();
+        self.insist(Doing::ChangeSchema, cql, &params).await.map(drop)
+    }
+
+    /// Compares the tables that are there with those of `schema`.
+    fn check_shapes(&self, schema: Schema, columns: &[FoundColumn]) -> Result<(), CassandraError> {
+        for table in schema.tables.iter().filter(|table| shape::has_table(columns, table.name)) {
+            shape::check(table, columns).map_err(|fault| CassandraError::Shape(self.name_of(table.name), fault))?;
         }
         Ok(())
     }
 
-    fn check_shape(&self, contract: &Contract, columns: &[Column]) -> Result<(), CassandraError> {
-        let table = self.name_of(contract.table);
-        contract.check(columns).map_err(|fault| CassandraError::Shape { table, fault })
-    }
-
     async fn has_keyspace(&self) -> Result<bool, CassandraError> {
-        let cql = "SELECT keyspace_name FROM system_schema.keyspaces WHERE keyspace_name = ?";
-        let rows = self.look(cql, bind(vec![Value::new(self.keyspace.as_str())])).await?;
-        Ok(!rows.is_empty())
+        Ok(self.replication(Doing::ReadSchema, LOOK_LIMIT).await?.is_some())
     }
 
-    /// The columns of a table; a table that does not exist has none.
-    async fn columns(&self, table: &str) -> Result<Vec<Column>, CassandraError> {
-        let cql = "SELECT column_name, kind, position, type, clustering_order FROM system_schema.columns \
-                   WHERE keyspace_name = ? AND table_name = ?";
-        let rows = self.look(cql, bind(vec![Value::new(self.keyspace.as_str()), Value::new(table)])).await?;
-        rows.iter().map(column).collect()
+    /// How the keyspace is replicated, as it is set; `None` where there is none.
+    pub(super) async fn replication(
+        &self,
+        doing: Doing,
+        limit: Duration,
+    ) -> Result<Option<BTreeMap<String, String>>, CassandraError> {
+        let cql = "SELECT toJson(replication) FROM system_schema.keyspaces WHERE keyspace_name = ?";
+        let rows = self.look(doing, limit, cql, vec![Value::new(self.keyspace.as_str())]).await?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        let json: String = Columns::of(row, doing).need(0)?;
+        Ok(Some(serde_json::from_str(&json).unwrap_or_default()))
+    }
+
+    async fn has_column(&self, table: &str, column: Column) -> Result<bool, CassandraError> {
+        Ok(self.columns().await?.iter().any(|found| found.table == table && found.name == column.name))
+    }
+
+    /// The columns of all tables.
+    async fn columns(&self) -> Result<Vec<FoundColumn>, CassandraError> {
+        let cql = "SELECT table_name, column_name, kind, position, type, clustering_order FROM system_schema.columns \
+                   WHERE keyspace_name = ?";
+        let keyspace = vec![Value::new(self.keyspace.as_str())];
+        self.look(Doing::ReadSchema, LOOK_LIMIT, cql, keyspace).await?.iter().map(FoundColumn::of).collect()
     }
 
     /// Makes a change and tells whether it changed something.
     async fn change(&self, cql: &str) -> Result<bool, CassandraError> {
-        let body = self.insist(Doing::ChangeSchema, cql, &bind(Vec::new())).await?;
+        let params = StatementParamsBuilder::new().idempotent(true).build();
+        let body = self.insist(Doing::ChangeSchema, cql, &params).await?;
         self.agree().await?;
         Ok(matches!(body, ResponseBody::Result(ResResultBody::SchemaChange(_))))
     }
@@ -274,17 +349,11 @@ impl CassandraStore {
         let mut versions = BTreeSet::new();
         for table in ["system.local", "system.peers"] {
             let cql = format!("SELECT CAST(schema_version AS TEXT) FROM {table}");
-            for row in self.look(&cql, bind(Vec::new())).await? {
-                let version: Option<String> = Columns::of(&row, Doing::ReadSchema).find(0)?;
-                versions.extend(version);
+            for row in self.look(Doing::ReadSchema, LOOK_LIMIT, &cql, Vec::new()).await? {
+                versions.extend(Columns::of(&row, Doing::ReadSchema).find::<String>(0)?);
             }
         }
         Ok(versions)
-    }
-
-    pub(super) async fn look(&self, cql: &str, params: StatementParams) -> Result<Vec<Row>, CassandraError> {
-        let body = self.ask(Doing::ReadSchema, LOOK_LIMIT, cql, params).await?;
-        Ok(body.into_rows().unwrap_or_default())
     }
 
     fn name_of(&self, table: &str) -> String {
@@ -292,24 +361,9 @@ impl CassandraStore {
     }
 }
 
-pub(super) fn bind(values: Vec<Value>) -> StatementParams {
-    StatementParamsBuilder::new().with_values(values.into()).idempotent(true).build()
-}
-
-fn column(row: &Row) -> Result<Column, CassandraError> {
-    let columns = Columns::of(row, Doing::ReadSchema);
-    Ok(Column {
-        name: columns.need(0)?,
-        kind: columns.need(1)?,
-        position: columns.need(2)?,
-        kind_of_value: columns.need(3)?,
-        order: columns.need(4)?,
-    })
-}
-
 /// What may work when it is asked again: two made a change at once, or the connection broke. A table that another one
 /// has just made is in the system tables a moment before it can be used.
 fn may_pass(error: &CassandraError) -> bool {
     matches!(error.refusal(), Some(Refusal::Temporary | Refusal::Missing))
-        || matches!(error, CassandraError::Broken { .. })
+        || matches!(error, CassandraError::Broken(..))
 }

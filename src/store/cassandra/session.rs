@@ -49,18 +49,14 @@ pub(super) struct Connected {
 }
 
 /// The current session to some nodes; a new one is made when it is needed.
-pub(super) struct Link {
+pub(super) struct CurrentSession {
     nodes: Vec<String>,
     current: RwLock<Option<Arc<Connected>>>,
-    building: Mutex<Option<Failure>>,
+    /// Who holds this connects. The last attempt that failed, and when.
+    building: Mutex<Option<(Instant, CassandraError)>>,
 }
 
-struct Failure {
-    at: Instant,
-    error: CassandraError,
-}
-
-impl Link {
+impl CurrentSession {
     pub(super) fn new(nodes: Vec<String>) -> Self {
         Self { nodes, current: RwLock::new(None), building: Mutex::new(None) }
     }
@@ -74,18 +70,18 @@ impl Link {
         if let Some(connected) = self.current() {
             return Ok(connected);
         }
-        if let Some(recent) = failure.as_ref().filter(|failure| failure.at.elapsed() < REBUILD_PAUSE) {
-            return Err(recent.error.clone());
+        if let Some((_, error)) = failure.as_ref().filter(|(at, _)| at.elapsed() < REBUILD_PAUSE) {
+            return Err(error.clone());
         }
         match build(&self.nodes).await {
             Ok(session) => {
-                let connected = Arc::new(Connected::new(session));
+                let connected = Arc::new(Connected { session, inserts: OnceCell::new() });
                 *self.current.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&connected));
                 *failure = None;
                 Ok(connected)
             }
             Err(error) => {
-                *failure = Some(Failure { at: Instant::now(), error: error.clone() });
+                *failure = Some((Instant::now(), error.clone()));
                 Err(error)
             }
         }
@@ -102,7 +98,7 @@ impl Link {
     ) -> Result<T, CassandraError> {
         let outcome = match timeout(limit, request).await {
             Ok(outcome) => outcome.map_err(|error| CassandraError::from_driver(doing, error)),
-            Err(_) => Err(CassandraError::TimedOut { doing, limit }),
+            Err(_) => Err(CassandraError::TimedOut(doing, limit)),
         };
         if outcome.as_ref().is_err_and(CassandraError::spoils_session) {
             self.forget(connected);
@@ -129,10 +125,6 @@ impl Link {
 }
 
 impl Connected {
-    fn new(session: DriverSession) -> Self {
-        Self { session, inserts: OnceCell::new() }
-    }
-
     /// The statements that write, prepared by the first who needs them.
     pub(super) async fn inserts(&self, keyspace: &Keyspace) -> Result<&Inserts, DriverError> {
         self.inserts.get_or_try_init(|| Inserts::prepare(&self.session, keyspace)).await
@@ -179,9 +171,7 @@ async fn build(nodes: &[String]) -> Result<DriverSession, CassandraError> {
         .with_retry_policy(Box::new(FallthroughRetryPolicy))
         .with_connection_pool_config(pool);
     match timeout(BUILD_LIMIT, builder.build()).await {
-        Ok(session) => {
-            session.map_err(|error| CassandraError::Broken { doing: Doing::ReadSchema, reason: error.to_string() })
-        }
+        Ok(session) => session.map_err(|error| CassandraError::Broken(Doing::ReadSchema, error.to_string())),
         Err(_) => Err(CassandraError::NotReady(BUILD_LIMIT)),
     }
 }

@@ -8,22 +8,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use cdrs_tokio::cluster::ConnectionManager;
+use cdrs_tokio::cluster::TcpConnectionManager;
 use cdrs_tokio::cluster::topology::Node;
 use cdrs_tokio::frame::message_query::BodyReqQuery;
 use cdrs_tokio::frame::{Envelope, Flags, Version};
 use cdrs_tokio::query::QueryParams;
-use cdrs_tokio::statement::{StatementParams, StatementParamsBuilder};
-use cdrs_tokio::transport::CdrsTransport;
-use cdrs_tokio::types::prelude::Row;
-use cdrs_tokio::types::value::Value;
+use cdrs_tokio::transport::{CdrsTransport as _, TransportTcp};
 use futures::future::join_all;
 use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::CassandraStore;
 use super::error::{CassandraError, Doing, Refusal};
-use super::row::Columns;
+use super::read::Columns;
 use crate::pipeline::store::{Epoch, SettleTime};
 use crate::span::parse_duration;
 use crate::store::Consistency;
@@ -42,11 +39,8 @@ const ENOUGH_COPIES: u32 = 3;
 
 impl CassandraStore {
     /// How long the cluster may forget what it has acknowledged, by its own settings.
-    ///
-    /// # Errors
-    /// It does not tell them.
     pub async fn settle_time(&self) -> Result<SettleTime, CassandraError> {
-        let copies = self.fewest_copies().await?;
+        let copies = self.replication(Doing::ReadSettings, LOOK_LIMIT).await?.and_then(|map| fewest_copies(&map));
         let most = matches!(
             self.consistency,
             Consistency::Quorum | Consistency::LocalQuorum | Consistency::EachQuorum | Consistency::All
@@ -65,59 +59,42 @@ impl CassandraStore {
         }
     }
 
-    /// The lives of the cluster's nodes: each node's id, with the generation that rises at every start.
+    /// Each node's id, with its generation, which rises at every start.
     ///
     /// # Errors
     /// A node does not answer: what it may have forgotten cannot be known.
     pub async fn read_epoch(&self) -> Result<Epoch, CassandraError> {
-        let peers = self.ask_rows("SELECT host_id FROM system.peers", Vec::new()).await?;
+        let peers = self.look(Doing::ReadSettings, LOOK_LIMIT, "SELECT host_id FROM system.peers", Vec::new()).await?;
         let peers: BTreeSet<Uuid> =
             peers.iter().map(|row| Columns::of(row, Doing::ReadSettings).need(0)).collect::<Result<_, _>>()?;
-        // Each node knows its own life alone, so each is asked. Left to the driver, whose turns are shared with the writes,
-        // the question would come to some of them twice and to others not at all.
-        let cluster = self.link.connected().await?.session.cluster_metadata();
-        let answers = join_all(cluster.nodes().values().map(life)).await;
-        let lives: BTreeMap<Uuid, i32> = answers.into_iter().flatten().collect();
+        // Each node knows its own generation alone, so each is asked. Left to the driver, whose turns are shared with the
+        // writes, the question would come to some of them twice and to others not at all.
+        let cluster = self.session.connected().await?.session.cluster_metadata();
+        let answers = join_all(cluster.nodes().values().map(generation)).await;
+        let generations: BTreeMap<Uuid, i32> = answers.into_iter().flatten().collect();
         // The node that told its peers is not among them, and all of the others are.
-        if lives.len() <= peers.len() || !peers.iter().all(|peer| lives.contains_key(peer)) {
-            let reason = format!("nodes that answer: {} of {}", lives.len(), peers.len() + 1);
-            return Err(CassandraError::Broken { doing: Doing::ReadSettings, reason });
+        if generations.len() <= peers.len() || !peers.iter().all(|peer| generations.contains_key(peer)) {
+            let reason = format!("nodes that answer: {} of {}", generations.len(), peers.len() + 1);
+            return Err(CassandraError::Broken(Doing::ReadSettings, reason));
         }
-        let lives: Vec<_> = lives.iter().map(|(node, generation)| format!("{node}:{generation}")).collect();
-        Ok(Epoch(lives.join(",")))
-    }
-
-    /// The number of copies in the data centre that has the fewest; `None` where the keyspace does not say.
-    async fn fewest_copies(&self) -> Result<Option<u32>, CassandraError> {
-        let cql = "SELECT toJson(replication) FROM system_schema.keyspaces WHERE keyspace_name = ?";
-        let rows = self.ask_rows(cql, vec![Value::new(self.keyspace.as_str())]).await?;
-        let Some(row) = rows.first() else { return Ok(None) };
-        let json: String = Columns::of(row, Doing::ReadSettings).need(0)?;
-        Ok(fewest_copies(&json))
+        let parts: Vec<_> = generations.iter().map(|(node, generation)| format!("{node}:{generation}")).collect();
+        Ok(Epoch(parts.join(",")))
     }
 
     async fn server_settings(&self) -> Result<BTreeMap<String, String>, CassandraError> {
         let mut settings = BTreeMap::new();
-        for row in &self.ask_rows("SELECT name, value FROM system_views.settings", Vec::new()).await? {
-            let columns = Columns::of(row, Doing::ReadSettings);
+        let cql = "SELECT name, value FROM system_views.settings";
+        for row in self.look(Doing::ReadSettings, LOOK_LIMIT, cql, Vec::new()).await? {
+            let columns = Columns::of(&row, Doing::ReadSettings);
             settings.insert(columns.need(0)?, columns.find(1)?.unwrap_or_default());
         }
         Ok(settings)
-    }
-
-    async fn ask_rows(&self, cql: &str, values: Vec<Value>) -> Result<Vec<Row>, CassandraError> {
-        let params: StatementParams = StatementParamsBuilder::new().with_values(values.into()).idempotent(true).build();
-        Ok(self.ask(Doing::ReadSettings, LOOK_LIMIT, cql, params).await?.into_rows().unwrap_or_default())
     }
 }
 
 /// A node's id and its generation; `None` where it does not answer, which is no reason to give up the session with the
 /// others.
-async fn life<T, M>(node: &Arc<Node<T, M>>) -> Option<(Uuid, i32)>
-where
-    T: CdrsTransport + 'static,
-    M: ConnectionManager<T> + 'static,
-{
+async fn generation(node: &Arc<Node<TransportTcp, TcpConnectionManager>>) -> Option<(Uuid, i32)> {
     let query = "SELECT host_id, gossip_generation FROM system.local".to_owned();
     let question = BodyReqQuery { query, query_params: QueryParams::default() };
     let question = Envelope::new_query(question, Flags::empty(), Version::V4);
@@ -147,9 +124,8 @@ fn by_commit_log(settings: &BTreeMap<String, String>) -> SettleTime {
     SettleTime { time: lag + MARGIN, why }
 }
 
-/// Reads a replication map in JSON.
-fn fewest_copies(json: &str) -> Option<u32> {
-    let map: BTreeMap<String, String> = serde_json::from_str(json).ok()?;
+/// The number of copies in the data centre that has the fewest; `None` where the keyspace does not say.
+fn fewest_copies(map: &BTreeMap<String, String>) -> Option<u32> {
     // With transient replicas it is written 3/1: three, one of them transient.
     let copies = |text: &String| text.split('/').next().and_then(|number| number.parse().ok()).unwrap_or(0);
     map.iter().filter(|(name, _)| *name != "class").map(|(_, text)| copies(text)).min()
@@ -159,8 +135,12 @@ fn fewest_copies(json: &str) -> Option<u32> {
 mod tests {
     use super::*;
 
+    fn map(settings: &[(&str, &str)]) -> BTreeMap<String, String> {
+        settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
     fn settled(settings: &[(&str, &str)]) -> Duration {
-        by_commit_log(&settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()).time
+        by_commit_log(&map(settings)).time
     }
 
     #[test]
@@ -185,9 +165,9 @@ mod tests {
 
     #[test]
     fn the_data_centre_with_the_fewest_copies_counts() {
-        let simple = r#"{"class": "org.apache.cassandra.locator.SimpleStrategy", "replication_factor": "1"}"#;
-        assert_eq!(fewest_copies(simple), Some(1));
-        assert_eq!(fewest_copies(r#"{"class": "NetworkTopologyStrategy", "a": "3/1", "b": "5"}"#), Some(3));
-        assert_eq!(fewest_copies("no map"), None);
+        let simple = [("class", "org.apache.cassandra.locator.SimpleStrategy"), ("replication_factor", "1")];
+        assert_eq!(fewest_copies(&map(&simple)), Some(1));
+        assert_eq!(fewest_copies(&map(&[("class", "NetworkTopologyStrategy"), ("a", "3/1"), ("b", "5")])), Some(3));
+        assert_eq!(fewest_copies(&map(&[])), None);
     }
 }

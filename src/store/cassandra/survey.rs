@@ -1,18 +1,15 @@
 //! A look at the whole cluster: its nodes, the keyspace and its tables.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use cdrs_tokio::types::AsRustType;
-use cdrs_tokio::types::map::Map;
 use cdrs_tokio::types::prelude::Row;
-use cdrs_tokio::types::value::Value;
 use futures::future::join_all;
 
 use super::error::Doing;
-use super::probe;
-use super::row::Columns;
-use super::schema::bind;
+use super::probe::probe;
+use super::read::Columns;
+use super::schema::LOOK_LIMIT;
 use super::{CassandraError, CassandraStore};
 use crate::store::{ClusterSurvey, Node};
 
@@ -21,16 +18,13 @@ const ATTEMPTS: u32 = 5;
 
 impl CassandraStore {
     /// Looks at the cluster's nodes, the keyspace and its tables. Changes nothing.
-    ///
-    /// # Errors
-    /// No node answers.
-    pub async fn survey(&self) -> Result<ClusterSurvey, CassandraError> {
+    pub(crate) async fn survey(&self) -> Result<ClusterSurvey, CassandraError> {
         let schema_agrees = self.schema_versions().await?.len() <= 1;
-        let replication = self.replication().await?;
+        let replication = self.replication(Doing::ReadSchema, LOOK_LIMIT).await?.map(in_words);
         let tables = if replication.is_some() { self.survey_tables().await? } else { Vec::new() };
         let mut nodes = self.nodes().await?;
-        let probes = join_all(nodes.iter().map(|node| is_up(&node.address))).await;
-        nodes.iter_mut().zip(probes).for_each(|(node, up)| node.is_up = up);
+        let probes = join_all(nodes.iter().map(|node| probe(std::slice::from_ref(&node.address)))).await;
+        nodes.iter_mut().zip(probes).for_each(|(node, probed)| node.is_up = probed.is_ok());
         nodes.sort_unstable();
         let version = self.version().await?;
         Ok(ClusterSurvey { nodes, schema_agrees, replication, version, tables })
@@ -41,13 +35,10 @@ impl CassandraStore {
     async fn nodes(&self) -> Result<Vec<Node>, CassandraError> {
         let mut nodes = Vec::new();
         for _ in 0..ATTEMPTS {
-            let here = self
-                .look("SELECT rpc_address, rpc_port, data_center, release_version FROM system.local", bind(Vec::new()));
-            let there = self.look(
-                "SELECT native_address, native_port, data_center, release_version FROM system.peers_v2",
-                bind(Vec::new()),
-            );
-            let (here, there) = (here.await?, there.await?);
+            let here = "SELECT rpc_address, rpc_port, data_center, release_version FROM system.local";
+            let here = self.look(Doing::ReadSchema, LOOK_LIMIT, here, Vec::new()).await?;
+            let there = "SELECT native_address, native_port, data_center, release_version FROM system.peers_v2";
+            let there = self.look(Doing::ReadSchema, LOOK_LIMIT, there, Vec::new()).await?;
             let mut found: Vec<Node> = here.iter().chain(&there).map(node).collect::<Result<_, _>>()?;
             let count = found.len();
             found.sort_unstable();
@@ -59,12 +50,6 @@ impl CassandraStore {
         }
         Ok(nodes)
     }
-
-    async fn replication(&self) -> Result<Option<String>, CassandraError> {
-        let cql = "SELECT replication FROM system_schema.keyspaces WHERE keyspace_name = ?";
-        let rows = self.look(cql, bind(vec![Value::new(self.keyspace.as_str())])).await?;
-        rows.first().map(replication).transpose()
-    }
 }
 
 fn node(row: &Row) -> Result<Node, CassandraError> {
@@ -73,17 +58,6 @@ fn node(row: &Row) -> Result<Node, CassandraError> {
     let port: i32 = columns.need(1)?;
     let address = if address.is_ipv6() { format!("[{address}]:{port}") } else { format!("{address}:{port}") };
     Ok(Node { address, data_center: columns.need(2)?, version: columns.need(3)?, is_up: false })
-}
-
-async fn is_up(address: &str) -> bool {
-    probe::probe(&[address.to_owned()]).await.is_ok()
-}
-
-fn replication(row: &Row) -> Result<String, CassandraError> {
-    let map: Map = Columns::of(row, Doing::ReadSchema).need(0)?;
-    let settings: HashMap<String, String> =
-        map.as_rust_type().map_err(|error| CassandraError::from_driver(Doing::ReadSchema, error))?.unwrap_or_default();
-    Ok(in_words(settings.into_iter().collect()))
 }
 
 /// `SimpleStrategy 1`, or `NetworkTopologyStrategy DC1:3,DC2:3`.

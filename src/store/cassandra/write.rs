@@ -10,27 +10,24 @@
 //!
 //! - `values`: a row's values, straight from where they are
 //! - `request`: rows as requests, such that the server writes no warning
-//! - `statements`: what is written, as CQL
 //!
 //! No row carries a time of ours: the table must not depend on the clock of a bedside machine. So of two writes of one
 //! key the one that the server sees later wins, and the caller never has two of them in flight. A request that timed out
 //! can still be in flight, so the limit here is longer than a server holds a request.
 
 mod request;
-mod statements;
 mod values;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use cdrs_tokio::error::Error as DriverError;
 use futures::future::join_all;
 
-pub(super) use self::statements::Inserts;
-
 use self::request::{Group, Groups};
-use super::CassandraStore;
 use super::error::{CassandraError, Doing, Refusal};
-use super::session::{Connected, PREPARE_LIMIT};
+use super::session::{Connected, DriverSession, PREPARE_LIMIT, Plan};
+use super::{CassandraStore, Keyspace};
 use crate::pipeline::store::{Batch, BatchLimits, Epoch, Store, WriteError};
 use crate::store::StoredReading;
 
@@ -53,7 +50,7 @@ const MAX_PATIENTS: usize = 10;
 impl Store for CassandraStore {
     /// Of several patients only where there is one node: in a cluster their rows are on different ones.
     fn batch_limits(&self) -> BatchLimits {
-        let patients = if self.link.has_one_node() { MAX_PATIENTS } else { 1 };
+        let patients = if self.session.has_one_node() { MAX_PATIENTS } else { 1 };
         BatchLimits { rows: MAX_ROWS, patients, shared_rows: MAX_SHARED_ROWS }
     }
 
@@ -63,23 +60,7 @@ impl Store for CassandraStore {
 
     /// In as many requests as the limits of one ask for, all at once. All of them have ended when this returns.
     async fn write(&self, batch: &Batch) -> Result<(), WriteError> {
-        let groups = |inserts: &Inserts| {
-            let mut groups = Groups::default();
-            let mut alerts = batch.alerts.iter().peekable();
-            for reading in &batch.readings {
-                groups.add(&inserts.reading, reading);
-                while let Some(alert) =
-                    alerts.next_if(|alert| alert.onset == reading.time() && alert.patient == *reading.patient())
-                {
-                    groups.add(&inserts.alert, alert);
-                }
-            }
-            for alert in alerts {
-                groups.add(&inserts.alert, alert);
-            }
-            groups.finish()
-        };
-        match self.send(groups).await.map_err(WriteError::from) {
+        match self.send(|inserts| groups_of(batch, inserts)).await.map_err(WriteError::from) {
             Err(WriteError::Never(reason)) => Err(self.doubt(reason).await),
             outcome => outcome,
         }
@@ -97,9 +78,6 @@ impl CassandraStore {
 
     /// Writes rows back as they once came out: their texts and values are taken as they are. A column without a value
     /// leaves an earlier one alone. No two of the rows may have the same key.
-    ///
-    /// # Errors
-    /// As [`Store::write`].
     pub async fn restore(&self, rows: &[StoredReading]) -> Result<(), WriteError> {
         let groups = |inserts: &Inserts| {
             let mut groups = Groups::default();
@@ -112,9 +90,9 @@ impl CassandraStore {
     }
 
     async fn send(&self, groups: impl FnOnce(&Inserts) -> Vec<Group>) -> Result<(), CassandraError> {
-        let connected = self.link.connected().await?;
+        let connected = self.session.connected().await?;
         let prepare = connected.inserts(&self.keyspace);
-        let inserts = self.link.within(&connected, Doing::Prepare, PREPARE_LIMIT, prepare).await?;
+        let inserts = self.session.within(&connected, Doing::Prepare, PREPARE_LIMIT, prepare).await?;
         let groups = groups(inserts);
         let requests = groups.iter().map(|group| self.send_group(&connected, inserts, group));
         join_all(requests).await.into_iter().collect()
@@ -127,11 +105,68 @@ impl CassandraStore {
         group: &Group,
     ) -> Result<(), CassandraError> {
         let request = group.request(self.consistency.for_writes());
-        let outcome = self.link.within(connected, Doing::Write, WRITE_LIMIT, connected.send(&request, inserts)).await;
+        let outcome =
+            self.session.within(connected, Doing::Write, WRITE_LIMIT, connected.send(&request, inserts)).await;
         if outcome.as_ref().is_err_and(|error| error.refusal() == Some(Refusal::Unprepared)) {
             // It was told them again, and does not know them all the same.
-            self.link.forget(connected);
+            self.session.forget(connected);
         }
         outcome
+    }
+}
+
+/// The rows of a batch, each reading with its patient's alerts behind it.
+fn groups_of(batch: &Batch, inserts: &Inserts) -> Vec<Group> {
+    let mut groups = Groups::default();
+    let mut alerts = batch.alerts.iter().peekable();
+    for reading in &batch.readings {
+        groups.add(&inserts.reading, reading);
+        while let Some(alert) =
+            alerts.next_if(|alert| alert.onset == reading.time() && alert.patient == *reading.patient())
+        {
+            groups.add(&inserts.alert, alert);
+        }
+    }
+    for alert in alerts {
+        groups.add(&inserts.alert, alert);
+    }
+    groups.finish()
+}
+
+/// The statements that write, with the ids that a server gave them when it prepared them.
+#[derive(Debug)]
+pub(super) struct Inserts {
+    reading: Vec<u8>,
+    alert: Vec<u8>,
+    cql: [String; 2],
+}
+
+impl Inserts {
+    /// Has them prepared by a node of the session.
+    pub(super) async fn prepare(session: &DriverSession, keyspace: &Keyspace) -> Result<Self, DriverError> {
+        let reading = format!(
+            "INSERT INTO {} (patient_id, timestamp, heart_rate, spo2, systolic, diastolic, respiratory_rate, temperature) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            keyspace.table("patient_vitals")
+        );
+        // What comes to be known of an alert later (its peak, its end, who acknowledged it) is not written here, so that a
+        // repeat of the reading does not erase it.
+        let alert = format!(
+            "INSERT INTO {} (patient_id, onset, rule, priority, value, limit_in_force) VALUES (?, ?, ?, ?, ?, ?)",
+            keyspace.table("patient_alerts")
+        );
+        Ok(Self {
+            reading: session.prepare_raw(&reading).await?.id.into_bytes().unwrap_or_default(),
+            alert: session.prepare_raw(&alert).await?.id.into_bytes().unwrap_or_default(),
+            cql: [reading, alert],
+        })
+    }
+
+    /// Tells them to the nodes of `plan`. Their ids are the same everywhere: they are made of the text.
+    pub(super) async fn tell(&self, session: &DriverSession, plan: &Plan) -> Result<(), DriverError> {
+        for cql in &self.cql {
+            session.prepare_raw_tw_with_query_plan(cql, None, false, false, false, Some(plan.clone())).await?;
+        }
+        Ok(())
     }
 }

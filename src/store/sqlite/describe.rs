@@ -1,26 +1,55 @@
-//! The schema as it is. What it should be is asked of an empty database in memory that `init` has made.
+//! The file and its tables as they are. What the tables should be is asked of an empty database in memory that `init` has
+//! made.
 
 use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension as _};
 
 use super::error::{Doing, SqliteError};
+use super::schema::FoundColumn;
 use super::{SqliteStore, file, schema};
-use crate::store::{SchemaPart, SchemaState};
+use crate::store::migrations::SCHEMA;
+use crate::store::{FileSurvey, SchemaPart, TableState, TableSurvey};
 
 impl SqliteStore {
     /// All tables of the file, and what is missing of what [`SqliteStore::init`] makes.
-    ///
-    /// # Errors
-    /// [`SqliteError::NoFile`] and others where there is no file of ours.
     pub async fn schema(&self) -> Result<Vec<SchemaPart>, SqliteError> {
         let look = |path: &Path| {
             let connection = file::open(path, Doing::Read)?;
-            file::owner(&connection, path)?;
+            file::is_ours(&connection, path)?;
             describe(&connection).map_err(|error| SqliteError::from_driver(path, Doing::Read, &error))
         };
         self.blocking(Doing::Read, look).await
     }
+
+    /// Looks at the file and its tables. Changes nothing.
+    pub(crate) async fn survey(&self) -> Result<FileSurvey, SqliteError> {
+        self.blocking(Doing::Open, survey).await
+    }
+}
+
+fn survey(path: &Path) -> Result<FileSurvey, SqliteError> {
+    let failed = |error| SqliteError::from_driver(path, Doing::Open, &error);
+    let connection = file::open(path, Doing::Open)?;
+    file::is_ours(&connection, path)?;
+    let columns = schema::columns(&connection, SCHEMA).map_err(failed)?;
+    let mut tables = Vec::new();
+    for table in SCHEMA.tables {
+        let state = match schema::check_shape(table, &columns, path) {
+            _ if !schema::has_table(&columns, table.name) => TableState::Missing,
+            Ok(()) => TableState::Fits,
+            Err(SqliteError::Shape { column, .. }) => TableState::Differs(format!("it has no {column}")),
+            Err(error) => return Err(error),
+        };
+        tables.push(TableSurvey { name: table.name, state });
+    }
+    Ok(FileSurvey {
+        path: path.to_owned(),
+        size_bytes: file::size_bytes(path),
+        journal_mode: connection.query_row("PRAGMA journal_mode", (), |row| row.get(0)).map_err(failed)?,
+        version: schema::version(&connection, path, SCHEMA)?,
+        tables,
+    })
 }
 
 fn describe(connection: &Connection) -> rusqlite::Result<Vec<SchemaPart>> {
@@ -33,18 +62,12 @@ fn describe(connection: &Connection) -> rusqlite::Result<Vec<SchemaPart>> {
             Some((_, same)) if words(same) == words(&statement) => Some(Vec::new()),
             Some(_) => Some(differences(&made, connection, &name)?),
         };
-        let state = match &differences {
-            None => SchemaState::NotOurs,
-            Some(none) if none.is_empty() => SchemaState::AsMade,
-            Some(_) => SchemaState::Differs,
-        };
-        let (what, differences) = (format!("table {name}"), differences.unwrap_or_default());
-        parts.push(SchemaPart { what, state, differences, statement: Some(format!("{statement};")) });
+        parts.push(SchemaPart::there(format!("table {name}"), differences, Some(format!("{statement};"))));
     }
     for (name, _) in ours {
         let what = format!("table {name}");
         if !parts.iter().any(|part| part.what == what) {
-            parts.push(SchemaPart { what, state: SchemaState::Missing, differences: Vec::new(), statement: None });
+            parts.push(SchemaPart::missing(what));
         }
     }
     Ok(parts)
@@ -64,20 +87,23 @@ fn words(statement: &str) -> String {
 }
 
 fn differences(made: &Connection, found: &Connection, table: &str) -> rusqlite::Result<Vec<String>> {
-    let (made_columns, found_columns) = (columns(made, table)?, columns(found, table)?);
+    let [made_columns, found_columns] = [schema::columns(made, SCHEMA)?, schema::columns(found, SCHEMA)?]
+        .map(|columns| columns.into_iter().filter(|column| column.table == table).collect::<Vec<_>>());
     let mut differences = Vec::new();
-    for (name, kind, place) in &made_columns {
-        match found_columns.iter().find(|(found, ..)| found == name) {
+    for FoundColumn { name, kind, place, .. } in &made_columns {
+        match found_columns.iter().find(|found| found.name == *name) {
             None => differences.push(format!("has no column {name} {kind}")),
-            Some((_, is, _)) if is != kind => differences.push(format!("has its column {name} as {is}, not {kind}")),
-            Some((.., is)) if is != place => {
+            Some(is) if is.kind != *kind => {
+                differences.push(format!("has its column {name} as {}, not {kind}", is.kind));
+            }
+            Some(is) if is.place != *place => {
                 differences.push(format!("has its column {name} in another place of its key"));
             }
             Some(_) => {}
         }
     }
-    let further = found_columns.iter().filter(|(name, ..)| !made_columns.iter().any(|(made, ..)| made == name));
-    differences.extend(further.map(|(name, kind, _)| format!("has the further column {name} {kind}")));
+    let further = found_columns.iter().filter(|column| !made_columns.iter().any(|made| made.name == column.name));
+    differences.extend(further.map(|column| format!("has the further column {} {}", column.name, column.kind)));
     if order(made, table)? != order(found, table)? {
         differences.push("keeps its rows in another order".to_owned());
     }
@@ -85,12 +111,6 @@ fn differences(made: &Connection, found: &Connection, table: &str) -> rusqlite::
         differences.push("was made by another statement".to_owned());
     }
     Ok(differences)
-}
-
-/// The columns: name, type, place in the key.
-fn columns(connection: &Connection, table: &str) -> rusqlite::Result<Vec<(String, String, i64)>> {
-    let mut ask = connection.prepare("SELECT name, type, pk FROM pragma_table_info(?)")?;
-    ask.query_map([table], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?.collect()
 }
 
 /// For each column of the key, whether the larger comes first.
@@ -106,6 +126,7 @@ fn order(connection: &Connection, table: &str) -> rusqlite::Result<Vec<bool>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::SchemaState;
 
     fn described(change: &str) -> Vec<(String, SchemaState, Vec<String>)> {
         let connection = schema::in_memory().unwrap();

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::error::{Doing, SqliteError};
+use super::error::{Doing, Failure, SqliteError};
 
 /// How long one process waits for another that is writing. A transaction takes milliseconds; only a stopped program
 /// holds one for longer.
@@ -29,21 +29,12 @@ const CACHE_KIB: i32 = -16 * 1024;
 /// How long to wait before the mode of the log is asked for again.
 const MODE_PAUSE: Duration = Duration::from_millis(20);
 
-/// Whose file it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Owner {
-    /// Nobody's: it is empty.
-    Nobody,
-    /// Ours.
-    Us,
-}
-
 /// Opens the file for the readings and alerts that are in it.
 pub(super) fn open(path: &Path, doing: Doing) -> Result<Connection, SqliteError> {
     match path.try_exists() {
         Ok(true) => connect(path, doing, OpenFlags::empty()),
         Ok(false) => Err(SqliteError::NoFile(path.to_owned())),
-        Err(error) => Err(SqliteError::NoRight { path: path.to_owned(), doing, reason: error.to_string() }),
+        Err(error) => Err(SqliteError::NoRight(Failure::new(path, doing, error))),
     }
 }
 
@@ -54,7 +45,7 @@ pub(super) fn create(path: &Path) -> Result<Connection, SqliteError> {
         return Err(SqliteError::NoFolder(path.to_owned()));
     }
     let connection = connect(path, Doing::ChangeSchema, OpenFlags::SQLITE_OPEN_CREATE)?;
-    owner(&connection, path)?;
+    is_ours(&connection, path)?;
     switch_log_on(&connection, path)?;
     Ok(connection)
 }
@@ -79,17 +70,14 @@ fn connect(path: &Path, doing: Doing, create: OpenFlags) -> Result<Connection, S
     prepare().map_err(|error| SqliteError::from_driver(path, doing, &error))
 }
 
-/// Tells whose file it is.
-///
-/// # Errors
-/// [`SqliteError::NotOurs`] where another program has made it.
-pub(super) fn owner(connection: &Connection, path: &Path) -> Result<Owner, SqliteError> {
+/// Whether the file is ours; one that is empty is nobody's.
+pub(super) fn is_ours(connection: &Connection, path: &Path) -> Result<bool, SqliteError> {
     // One statement, so that nobody's change falls between the two answers.
     let ask = "SELECT (SELECT application_id FROM pragma_application_id), (SELECT COUNT(*) FROM sqlite_schema)";
     let answer = connection.query_row(ask, (), |row| Ok((row.get(0)?, row.get(1)?)));
     match answer.map_err(|error| SqliteError::from_driver(path, Doing::Open, &error))? {
-        (APPLICATION_ID, _) => Ok(Owner::Us),
-        (0, 0) => Ok(Owner::Nobody),
+        (APPLICATION_ID, _) => Ok(true),
+        (0, 0) => Ok(false),
         _ => Err(SqliteError::NotOurs(path.to_owned())),
     }
 }
@@ -114,7 +102,7 @@ fn switch_log_on(connection: &Connection, path: &Path) -> Result<(), SqliteError
                 let reason = format!("its log stays in the mode `{mode}`");
                 return Err(SqliteError::failed(path, Doing::ChangeSchema, reason));
             }
-            Err(SqliteError::Busy { .. }) if Instant::now() < end => std::thread::sleep(MODE_PAUSE),
+            Err(SqliteError::Busy(..)) if Instant::now() < end => std::thread::sleep(MODE_PAUSE),
             Err(error) => return Err(error),
         }
     }

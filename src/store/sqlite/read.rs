@@ -19,21 +19,16 @@ const PAGE_ROWS: u32 = 1000;
 
 impl SqliteStore {
     /// The readings of `selection`, at most `limit` of them.
-    #[must_use]
     pub fn readings(&self, selection: &Selection, limit: u32) -> Readings<'_> {
         Readings { store: self, selection: selection.clone(), left: limit.into(), last: None, connection: None }
     }
 
     /// All readings, in the order of the key: patients by their ids, each one's rows newest first.
-    #[must_use]
     pub fn scan(&self) -> Readings<'_> {
         Readings { store: self, selection: Selection::Any, left: u64::MAX, last: None, connection: None }
     }
 
     /// The alerts of one patient, newest first, at most `limit` of them.
-    ///
-    /// # Errors
-    /// As [`Readings::next_page`].
     pub async fn alerts(&self, patient_id: &str, limit: u16) -> Result<Vec<StoredAlert>, SqliteError> {
         let patient_id = patient_id.to_owned();
         let read = move |path: &Path| {
@@ -82,7 +77,7 @@ impl Readings<'_> {
 }
 
 fn open(path: &Path) -> Result<Connection, SqliteError> {
-    let connection = schema::open_checked(path, Doing::Read)?;
+    let (connection, _) = schema::open_checked(path, Doing::Read)?;
     connection.pragma_update(None, "query_only", true).map_err(|error| unread(path, &error))?;
     Ok(connection)
 }

@@ -1,117 +1,59 @@
 //! The file and its tables: made by `init`, looked at by `consume`.
 //!
-//! All changes are made in one transaction, so that of several `init` at once one makes everything.
+//! All changes are made in one transaction, so that of several `init` at once one makes everything, and one that is
+//! killed leaves the file as it was.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, Row, TransactionBehavior};
 
-use super::SqliteStore;
 use super::error::{Doing, SqliteError};
-use super::file::{self, Owner};
-use crate::store::{SchemaStep, SchemaVersion, TableState, TableSurvey};
-
-/// The table that holds which migrations were applied, and when.
-const RECORD: &str = "schema_migrations";
-
-/// One file of `migrations/sqlite/`.
-struct Migration {
-    /// Its number: the order.
-    version: i32,
-    /// The table that it makes, which is also its name.
-    table: &'static str,
-    sql: &'static str,
-    /// The columns that we use, those of the key first and in its order.
-    columns: &'static [&'static str],
-    /// How many columns the key has.
-    key_columns: usize,
-}
-
-const READINGS: Migration = Migration {
-    version: 1,
-    table: "patient_vitals",
-    sql: include_str!("../../../migrations/sqlite/0001_patient_vitals.sql"),
-    columns: &[
-        "patient_id",
-        "timestamp",
-        "heart_rate",
-        "spo2",
-        "systolic",
-        "diastolic",
-        "respiratory_rate",
-        "temperature",
-    ],
-    key_columns: 2,
-};
-
-const ALERTS: Migration = Migration {
-    version: 2,
-    table: "patient_alerts",
-    sql: include_str!("../../../migrations/sqlite/0002_patient_alerts.sql"),
-    columns: &[
-        "patient_id",
-        "onset",
-        "rule",
-        "priority",
-        "value",
-        "limit_in_force",
-        "peak",
-        "ended",
-        "acknowledged_by",
-        "acknowledged_at",
-    ],
-    key_columns: 3,
-};
+use super::{SqliteStore, file};
+use crate::store::migrations::{Change, Migration, READINGS, RECORD, SCHEMA, Schema, Table};
+use crate::store::{SchemaStep, SchemaVersion};
 
 impl SqliteStore {
     /// Makes the file and all tables; what is there is left alone. Tells each part in order.
+    pub async fn init(&self) -> Result<Vec<SchemaStep>, SqliteError> {
+        self.migrate(SCHEMA).await
+    }
+
+    /// Makes the file, applies the migrations that are due, and tells each table in order, with what else was done now.
     ///
     /// # Errors
     /// [`SqliteError::NoFolder`], [`SqliteError::Folder`], [`SqliteError::NotADatabase`] or [`SqliteError::NotOurs`]
-    /// where no file of ours can be, [`SqliteError::Newer`] where it is that of a newer `vitals`: nothing is changed then.
-    pub async fn init(&self) -> Result<Vec<SchemaStep>, SqliteError> {
-        self.blocking(Doing::ChangeSchema, |path| migrate(&mut file::create(path)?, path)).await
+    /// where no file of ours can be, [`SqliteError::Newer`] where it is that of a newer `vitals`, [`SqliteError::Shape`]
+    /// where no migration can make a table hold our rows: nothing is changed then.
+    pub async fn migrate(&self, schema: Schema) -> Result<Vec<SchemaStep>, SqliteError> {
+        self.blocking(Doing::ChangeSchema, move |path| migrate(&mut file::create(path)?, path, schema)).await
     }
 
     /// Makes sure that readings can be stored. `patient_vitals` must be there; other tables are made. Tells each part
     /// in order.
-    ///
-    /// # Errors
-    /// [`SqliteError::NoFile`], [`SqliteError::NoTable`], [`SqliteError::Shape`] or [`SqliteError::Newer`].
     pub async fn prepare(&self) -> Result<Vec<SchemaStep>, SqliteError> {
-        self.blocking(Doing::Open, |path| migrate(&mut open_checked(path, Doing::Open)?, path)).await
+        self.blocking(Doing::Open, |path| migrate(&mut open_with_readings(path, Doing::Open)?.0, path, SCHEMA)).await
     }
-}
 
-impl SqliteStore {
     /// The version of the schema; that of a file that is not there is 0.
-    ///
-    /// # Errors
-    /// The file is not ours, or it cannot be read.
     pub async fn version(&self) -> Result<SchemaVersion, SqliteError> {
         let look = |path: &Path| match file::open(path, Doing::Read) {
-            Err(SqliteError::NoFile(_)) => Ok(SchemaVersion { found: 0, known: ALERTS.version }),
-            opened => version(&opened?, path),
+            Err(SqliteError::NoFile(_)) => Ok(SCHEMA.version_of([])),
+            opened => version(&opened?, path, SCHEMA),
         };
         self.blocking(Doing::Read, look).await
     }
 
     pub(in crate::store) async fn refuse_newer(&self) -> Result<(), SqliteError> {
-        let version = self.version().await?;
-        if version.is_newer() { Err(SqliteError::Newer { path: self.path.clone(), version }) } else { Ok(()) }
+        refuse(&self.path, self.version().await?)
     }
 
     /// The names of columns of `patient_vitals` that are not ours.
-    ///
-    /// # Errors
-    /// As [`SqliteStore::prepare`].
     pub async fn extra_columns(&self) -> Result<Vec<String>, SqliteError> {
         let look = |path: &Path| {
-            let there = columns(&open_checked(path, Doing::Read)?, READINGS.table);
-            let there = there.map_err(|error| SqliteError::from_driver(path, Doing::Read, &error))?;
-            let names = there.into_iter().map(|(name, _)| name);
-            Ok(names.filter(|name| !READINGS.columns.contains(&name.as_str())).collect())
+            let (_, columns) = open_checked(path, Doing::Read)?;
+            let names = columns.into_iter().filter(|column| column.table == READINGS.name).map(|column| column.name);
+            Ok(names.filter(|name| !READINGS.has(name)).collect())
         };
         self.blocking(Doing::Read, look).await
     }
@@ -120,13 +62,18 @@ impl SqliteStore {
 /// Removes our tables; the file too, where they were all that was in it.
 pub(super) fn clear(path: &Path) -> Result<Vec<String>, SqliteError> {
     let mut connection = file::open(path, Doing::Remove)?;
-    if file::owner(&connection, path)? == Owner::Nobody {
+    if !file::is_ours(&connection, path)? {
         return Ok(Vec::new());
     }
-    refuse_newer(&connection, path)?;
+    refuse(path, version(&connection, path, SCHEMA)?)?;
     let failed = |error| SqliteError::from_driver(path, Doing::Remove, &error);
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
-    let dropped = drop_tables(&transaction).map_err(failed)?;
+    let there = columns(&transaction, SCHEMA).map_err(failed)?;
+    let mut dropped = Vec::new();
+    for table in SCHEMA.names_to_drop().filter(|table| has_table(&there, table)) {
+        transaction.execute_batch(&format!("DROP TABLE {table}")).map_err(failed)?;
+        dropped.push(format!("table {table}"));
+    }
     let others: i64 =
         transaction.query_row("SELECT COUNT(*) FROM sqlite_schema", (), |row| row.get(0)).map_err(failed)?;
     transaction.commit().map_err(failed)?;
@@ -138,90 +85,103 @@ pub(super) fn clear(path: &Path) -> Result<Vec<String>, SqliteError> {
     Ok(vec![format!("file {}", path.display())])
 }
 
-fn drop_tables(connection: &Connection) -> rusqlite::Result<Vec<String>> {
-    let mut dropped = Vec::new();
-    for table in [ALERTS.table, READINGS.table, RECORD] {
-        if !columns(connection, table)?.is_empty() {
-            connection.execute_batch(&format!("DROP TABLE {table}"))?;
-            dropped.push(format!("table {table}"));
-        }
-    }
-    Ok(dropped)
-}
-
 /// An empty database in memory, as `init` makes it.
 pub(super) fn in_memory() -> rusqlite::Result<Connection> {
     let connection = Connection::open_in_memory()?;
-    create_record(&connection)?;
-    [&READINGS, &ALERTS].into_iter().try_for_each(|migration| connection.execute_batch(migration.sql))?;
+    make_record(&connection)?;
+    SCHEMA.migrations.iter().try_for_each(|migration| apply(&connection, migration, &[]))?;
     Ok(connection)
 }
 
-/// The version of the schema.
-pub(super) fn version(connection: &Connection, path: &Path) -> Result<SchemaVersion, SqliteError> {
-    let failed = |error| SqliteError::from_driver(path, Doing::Open, &error);
-    let is_noted = !columns(connection, RECORD).map_err(failed)?.is_empty();
-    let versions = if is_noted { recorded(connection).map_err(failed)? } else { BTreeSet::new() };
-    let found = versions.last().copied().unwrap_or(0);
-    Ok(SchemaVersion { found, known: ALERTS.version })
+pub(super) fn version(connection: &Connection, path: &Path, schema: Schema) -> Result<SchemaVersion, SqliteError> {
+    let recorded = columns(connection, schema)
+        .and_then(|there| if has_table(&there, RECORD) { recorded(connection) } else { Ok(BTreeSet::new()) });
+    Ok(schema.version_of(recorded.map_err(|error| SqliteError::from_driver(path, Doing::Open, &error))?))
 }
 
-fn refuse_newer(connection: &Connection, path: &Path) -> Result<(), SqliteError> {
-    let version = version(connection, path)?;
-    if version.is_newer() { Err(SqliteError::Newer { path: path.to_owned(), version }) } else { Ok(()) }
+fn refuse(path: &Path, version: SchemaVersion) -> Result<(), SqliteError> {
+    if version.is_newer() { Err(SqliteError::Newer(path.to_owned(), version)) } else { Ok(()) }
 }
 
-/// Opens the file and makes sure that there are readings in it to look at, or a place for them.
-pub(super) fn open_checked(path: &Path, doing: Doing) -> Result<Connection, SqliteError> {
+/// Opens the file and makes sure that there are readings in it to look at, or a place for them. Gives the columns of all
+/// tables along.
+pub(super) fn open_checked(path: &Path, doing: Doing) -> Result<(Connection, Vec<FoundColumn>), SqliteError> {
+    let (connection, columns) = open_with_readings(path, doing)?;
+    check_shape(&READINGS, &columns, path)?;
+    Ok((connection, columns))
+}
+
+fn open_with_readings(path: &Path, doing: Doing) -> Result<(Connection, Vec<FoundColumn>), SqliteError> {
     let connection = file::open(path, doing)?;
-    file::owner(&connection, path)?;
+    file::is_ours(&connection, path)?;
     if doing != Doing::Read {
-        refuse_newer(&connection, path)?;
+        refuse(path, version(&connection, path, SCHEMA)?)?;
     }
-    if !check_shape(&connection, path, &READINGS)? {
-        return Err(SqliteError::NoTable { path: path.to_owned(), table: READINGS.table });
+    let columns = columns(&connection, SCHEMA).map_err(|error| SqliteError::from_driver(path, Doing::Open, &error))?;
+    if has_table(&columns, READINGS.name) {
+        Ok((connection, columns))
+    } else {
+        Err(SqliteError::NoTable(path.to_owned(), READINGS.name))
     }
-    Ok(connection)
 }
 
-/// Looks at each table that we need.
-pub(super) fn survey(connection: &Connection, path: &Path) -> Result<Vec<TableSurvey>, SqliteError> {
-    let look = |migration: &Migration| {
-        let state = match check_shape(connection, path, migration) {
-            Ok(true) => TableState::Fits,
-            Ok(false) => TableState::Missing,
-            Err(SqliteError::Shape { column, .. }) => TableState::Differs(format!("it has no {column}")),
-            Err(error) => return Err(error),
-        };
-        Ok(TableSurvey { name: migration.table, state })
-    };
-    [&READINGS, &ALERTS].into_iter().map(look).collect()
-}
-
-/// Applies what was not applied yet, or whose table was dropped since.
-fn migrate(connection: &mut Connection, path: &Path) -> Result<Vec<SchemaStep>, SqliteError> {
+fn migrate(connection: &mut Connection, path: &Path, schema: Schema) -> Result<Vec<SchemaStep>, SqliteError> {
     let failed = |error| SqliteError::from_driver(path, Doing::ChangeSchema, &error);
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
-    let is_new = file::owner(&transaction, path)? == Owner::Nobody;
-    refuse_newer(&transaction, path)?;
+    let is_new = !file::is_ours(&transaction, path)?;
+    refuse(path, version(&transaction, path, schema)?)?;
+    let before = columns(&transaction, schema).map_err(failed)?;
     let mut steps = vec![
         SchemaStep { what: format!("file {}", path.display()), made: is_new },
-        SchemaStep { what: format!("table {RECORD}"), made: columns(&transaction, RECORD).map_err(failed)?.is_empty() },
+        SchemaStep { what: format!("table {RECORD}"), made: !has_table(&before, RECORD) },
     ];
-    file::sign(&transaction).and_then(|()| create_record(&transaction)).map_err(failed)?;
-    let recorded = recorded(&transaction).map_err(failed)?;
-    for migration in [&READINGS, &ALERTS] {
-        let there = check_shape(&transaction, path, migration)?;
-        if !there || !recorded.contains(&migration.version) {
-            apply(&transaction, migration).map_err(failed)?;
+    file::sign(&transaction).and_then(|()| make_record(&transaction)).map_err(failed)?;
+    let applied = recorded(&transaction).map_err(failed)?;
+    let there: Vec<_> = before.iter().map(|column| (column.table, column.name.as_str())).collect();
+    let due: BTreeSet<i32> = schema.due(&applied, &there).iter().map(|migration| migration.version).collect();
+    for migration in schema.migrations {
+        let is_due = due.contains(&migration.version);
+        if is_due {
+            apply(&transaction, migration, &there).and_then(|()| record(&transaction, migration)).map_err(failed)?;
         }
-        steps.push(SchemaStep { what: format!("table {}", migration.table), made: !there });
+        match migration.change {
+            Change::Make { table, .. } => {
+                steps.push(SchemaStep { what: format!("table {table}"), made: !has_table(&before, table) });
+            }
+            Change::Add { table, columns } if is_due => {
+                let added = columns.iter().filter(|column| !there.contains(&(table, column.name)));
+                steps.extend(
+                    added.map(|column| SchemaStep { what: format!("column {table}.{}", column.name), made: true }),
+                );
+            }
+            Change::Fill { table, .. } if is_due => {
+                steps.push(SchemaStep { what: format!("rows of {table}"), made: true });
+            }
+            Change::Add { .. } | Change::Fill { .. } => {}
+        }
+    }
+    let after = columns(&transaction, schema).map_err(failed)?;
+    for table in schema.tables.iter().filter(|table| has_table(&after, table.name)) {
+        check_shape(table, &after, path)?;
     }
     transaction.commit().map_err(failed)?;
     Ok(steps)
 }
 
-fn create_record(connection: &Connection) -> rusqlite::Result<()> {
+fn apply(connection: &Connection, migration: &Migration, there: &[(&str, &str)]) -> rusqlite::Result<()> {
+    match migration.change {
+        Change::Make { sql, .. } => connection.execute_batch(sql),
+        Change::Add { table, columns } => {
+            let mut missing = columns.iter().filter(|column| !there.contains(&(table, column.name)));
+            missing.try_for_each(|column| {
+                connection.execute_batch(&format!("ALTER TABLE {table} ADD {} {}", column.name, column.kind.sql()))
+            })
+        }
+        Change::Fill { sqlite, .. } => sqlite(connection),
+    }
+}
+
+fn make_record(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute_batch(&format!(
         "CREATE TABLE IF NOT EXISTS {RECORD} (version INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at TEXT NOT NULL) STRICT"
     ))
@@ -231,38 +191,55 @@ fn recorded(connection: &Connection) -> rusqlite::Result<BTreeSet<i32>> {
     connection.prepare(&format!("SELECT version FROM {RECORD}"))?.query_map((), |row| row.get(0))?.collect()
 }
 
-fn apply(connection: &Connection, migration: &Migration) -> rusqlite::Result<()> {
-    connection.execute_batch(migration.sql)?;
+fn record(connection: &Connection, migration: &Migration) -> rusqlite::Result<()> {
     let record = format!(
         "INSERT OR REPLACE INTO {RECORD} (version, name, applied_at) \
          VALUES (?, ?, strftime('%Y-%m-%dT%H:%M:%S+00:00', 'now'))"
     );
-    connection.execute(&record, (migration.version, migration.table)).map(drop)
+    connection.execute(&record, (migration.version, migration.name)).map(drop)
 }
 
-/// Tells whether the table is there.
-fn check_shape(connection: &Connection, path: &Path, migration: &Migration) -> Result<bool, SqliteError> {
-    let there =
-        columns(connection, migration.table).map_err(|error| SqliteError::from_driver(path, Doing::Open, &error))?;
-    if there.is_empty() {
-        return Ok(false);
-    }
-    for (at, name) in migration.columns.iter().enumerate() {
-        // In the key places count from 1; what is not in it has 0.
-        let place = if at < migration.key_columns { at + 1 } else { 0 };
-        if !there.iter().any(|(column, key)| column == name && usize::try_from(*key) == Ok(place)) {
-            let column = match place {
-                0 => format!("column `{name}`"),
-                place => format!("column `{name}` as number {place} of its key"),
-            };
-            return Err(SqliteError::Shape { path: path.to_owned(), table: migration.table, column });
+/// A column that is there.
+pub(super) struct FoundColumn {
+    pub(super) table: &'static str,
+    pub(super) name: String,
+    /// Its type.
+    pub(super) kind: String,
+    /// In the key places count from 1; what is not in it has 0.
+    pub(super) place: i64,
+}
+
+/// The columns of our tables; those of others are not looked at, as that can fail.
+pub(super) fn columns(connection: &Connection, schema: Schema) -> rusqlite::Result<Vec<FoundColumn>> {
+    let mut ask = connection.prepare("SELECT name, type, pk FROM pragma_table_info(?)")?;
+    let mut found = Vec::new();
+    for table in schema.names() {
+        let column =
+            |row: &Row<'_>| Ok(FoundColumn { table, name: row.get(0)?, kind: row.get(1)?, place: row.get(2)? });
+        for column in ask.query_map([table], column)? {
+            found.push(column?);
         }
     }
-    Ok(true)
+    Ok(found)
 }
 
-/// The columns of a table, each with its place in the key; a table that does not exist has none.
-fn columns(connection: &Connection, table: &str) -> rusqlite::Result<Vec<(String, i64)>> {
-    let mut ask = connection.prepare("SELECT name, pk FROM pragma_table_info(?)")?;
-    ask.query_map([table], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+pub(super) fn has_table(columns: &[FoundColumn], table: &str) -> bool {
+    columns.iter().any(|column| column.table == table)
+}
+
+/// Compares the columns of `table` among `found` with those that it must have.
+pub(super) fn check_shape(table: &Table, found: &[FoundColumn], path: &Path) -> Result<(), SqliteError> {
+    for (at, wanted) in (1..).zip(table.columns) {
+        let place = if at <= i64::from(table.key_columns) { at } else { 0 };
+        let fits =
+            |column: &FoundColumn| column.table == table.name && column.name == wanted.name && column.place == place;
+        if !found.iter().any(fits) {
+            let column = match place {
+                0 => format!("column `{}`", wanted.name),
+                place => format!("column `{}` as number {place} of its key", wanted.name),
+            };
+            return Err(SqliteError::Shape { path: path.to_owned(), table: table.name, column });
+        }
+    }
+    Ok(())
 }

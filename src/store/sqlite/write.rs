@@ -3,7 +3,6 @@
 //! One thread writes. It takes all batches that wait into one transaction and answers each when that is on the disk:
 //! the sync, which is what costs, is shared, and nobody waits for a batch that is not there yet.
 
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 
@@ -14,7 +13,7 @@ use super::error::{Doing, SqliteError};
 use super::{SqliteStore, schema};
 use crate::alarm::Alert;
 use crate::pipeline::store::{Batch, BatchLimits, Epoch, Store, WriteError};
-use crate::reading::{Reading, Signs};
+use crate::reading::Signs;
 use crate::store::StoredReading;
 
 /// Batches that wait for the writer; who brings one more waits outside. The pipeline has no more than
@@ -53,174 +52,163 @@ impl Store for SqliteStore {
         BatchLimits { rows: MAX_BATCH_ROWS, patients: MAX_BATCH_ROWS, shared_rows: MAX_BATCH_ROWS }
     }
 
-    /// What is acknowledged is on the disk: there is nothing that another life could have forgotten.
+    /// What is acknowledged is on the disk: a restart can have forgotten nothing.
     async fn epoch(&self) -> Result<Epoch, WriteError> {
         Ok(Epoch::default())
     }
 
     /// `Ok` means that the rows are on the disk.
     async fn write(&self, batch: &Batch) -> Result<(), WriteError> {
-        Ok(self.writer.write(Load::Batch(batch.clone())).await?)
+        Ok(self.writer.write(Rows::New(batch.clone())).await?)
     }
 }
 
 impl SqliteStore {
     /// Writes rows back as they once came out: their texts and values are taken as they are. A column without a value
     /// leaves an earlier one alone.
-    ///
-    /// # Errors
-    /// As [`Store::write`].
     pub async fn restore(&self, rows: &[StoredReading]) -> Result<(), WriteError> {
-        Ok(self.writer.write(Load::Rows(rows.to_vec())).await?)
+        Ok(self.writer.write(Rows::Restored(rows.to_vec())).await?)
     }
 }
 
 /// The thread that writes. When this is dropped, the thread is waited for: it finishes what it was given.
+#[derive(Debug)]
 pub(super) struct Writer {
     path: PathBuf,
-    jobs: Option<mpsc::Sender<Job>>,
+    batches: Option<mpsc::Sender<WriteBatch>>,
     thread: Option<JoinHandle<()>>,
 }
 
-/// What a job writes.
-enum Load {
-    Batch(Batch),
-    Rows(Vec<StoredReading>),
+/// Rows that are written together, and where the outcome goes.
+struct WriteBatch {
+    rows: Rows,
+    outcome: oneshot::Sender<Result<(), SqliteError>>,
 }
 
-impl Load {
-    fn rows(&self) -> usize {
+enum Rows {
+    New(Batch),
+    Restored(Vec<StoredReading>),
+}
+
+impl Rows {
+    fn count(&self) -> usize {
         match self {
-            Self::Batch(batch) => batch.readings.len() + batch.alerts.len(),
-            Self::Rows(rows) => rows.len(),
+            Self::New(batch) => batch.readings.len() + batch.alerts.len(),
+            Self::Restored(rows) => rows.len(),
         }
     }
 }
 
-struct Job {
-    load: Load,
-    answer: oneshot::Sender<Result<(), SqliteError>>,
-}
-
 impl Writer {
     pub(super) fn start(path: &Path) -> Result<Self, SqliteError> {
-        let (jobs, waiting) = mpsc::channel(MAX_WAITING_BATCHES);
-        let mut desk = Desk { path: path.to_owned(), connection: None };
+        let (batches, waiting) = mpsc::channel(MAX_WAITING_BATCHES);
+        let writes = path.to_owned();
         let thread = std::thread::Builder::new()
             .name("sqlite-writer".to_owned())
-            .spawn(move || desk.work(waiting))
+            .spawn(move || write_all(&writes, waiting))
             .map_err(|error| SqliteError::failed(path, Doing::Write, error))?;
-        Ok(Self { path: path.to_owned(), jobs: Some(jobs), thread: Some(thread) })
+        Ok(Self { path: path.to_owned(), batches: Some(batches), thread: Some(thread) })
     }
 
-    async fn write(&self, load: Load) -> Result<(), SqliteError> {
-        let (answer, answered) = oneshot::channel();
+    async fn write(&self, rows: Rows) -> Result<(), SqliteError> {
+        let (outcome, done) = oneshot::channel();
         let ended = || SqliteError::failed(&self.path, Doing::Write, "the writer has ended");
-        let jobs = self.jobs.as_ref().ok_or_else(ended)?;
-        jobs.send(Job { load, answer }).await.map_err(|_| ended())?;
-        answered.await.map_err(|_| ended())?
+        let batches = self.batches.as_ref().ok_or_else(ended)?;
+        batches.send(WriteBatch { rows, outcome }).await.map_err(|_| ended())?;
+        done.await.map_err(|_| ended())?
     }
 }
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        self.jobs = None;
+        self.batches = None;
         if let Some(thread) = self.thread.take() {
-            // Its panic has been told by the hook; whoever waited for an answer has an error.
+            // Its panic has been told by the hook; whoever waited for an outcome has an error.
             let _ = thread.join();
         }
     }
 }
 
-impl fmt::Debug for Writer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Writer").field("path", &self.path).finish_non_exhaustive()
-    }
-}
-
-/// Where the thread sits: the file, open from the first batch on.
-struct Desk {
-    path: PathBuf,
-    connection: Option<Connection>,
-}
-
-impl Desk {
-    fn work(&mut self, mut waiting: mpsc::Receiver<Job>) {
-        while let Some(first) = waiting.blocking_recv() {
-            let group = gather(first, &mut waiting);
-            let outcome = self.commit(&group);
-            let is_refused = matches!(outcome, Err(SqliteError::Refused { .. })) && group.len() > 1;
-            for job in group {
-                // What one job's rows were refused for is not the others' fault.
-                let own = if is_refused { self.commit(std::slice::from_ref(&job)) } else { outcome.clone() };
-                // Who does not wait any more needs no answer.
-                let _ = job.answer.send(own);
-            }
+/// What the thread does. The file is open from the first batch on.
+fn write_all(path: &Path, mut waiting: mpsc::Receiver<WriteBatch>) {
+    let mut connection = None;
+    while let Some(first) = waiting.blocking_recv() {
+        let group = gather(first, &mut waiting);
+        let outcome = commit(&mut connection, path, &group);
+        let is_refused = matches!(outcome, Err(SqliteError::Refused(_))) && group.len() > 1;
+        for batch in group {
+            // What one batch's rows were refused for is not the others' fault.
+            let own =
+                if is_refused { commit(&mut connection, path, std::slice::from_ref(&batch)) } else { outcome.clone() };
+            // Who does not wait any more needs no outcome.
+            let _ = batch.outcome.send(own);
         }
-    }
-
-    fn commit(&mut self, group: &[Job]) -> Result<(), SqliteError> {
-        let outcome = self.try_commit(group);
-        if matches!(outcome, Err(SqliteError::Failed { .. } | SqliteError::NoFile(_))) {
-            // The file may be another one by now: the next group opens it anew.
-            self.connection = None;
-        }
-        outcome
-    }
-
-    fn try_commit(&mut self, group: &[Job]) -> Result<(), SqliteError> {
-        // A file that was removed could still be written to, and would take the rows along.
-        if !self.path.exists() {
-            return Err(SqliteError::NoFile(self.path.clone()));
-        }
-        let connection = match self.connection.take() {
-            Some(connection) => connection,
-            None => schema::open_checked(&self.path, Doing::Write)?,
-        };
-        let connection = self.connection.insert(connection);
-        insert(connection, group).map_err(|error| SqliteError::from_driver(&self.path, Doing::Write, &error))
     }
 }
 
 /// All that waits, as far as [`MAX_GROUP_ROWS`] goes.
-fn gather(first: Job, waiting: &mut mpsc::Receiver<Job>) -> Vec<Job> {
-    let mut rows = first.load.rows();
+fn gather(first: WriteBatch, waiting: &mut mpsc::Receiver<WriteBatch>) -> Vec<WriteBatch> {
+    let mut rows = first.rows.count();
     let mut group = vec![first];
     while rows < MAX_GROUP_ROWS
-        && let Ok(job) = waiting.try_recv()
+        && let Ok(batch) = waiting.try_recv()
     {
-        rows += job.load.rows();
-        group.push(job);
+        rows += batch.rows.count();
+        group.push(batch);
     }
     group
 }
 
+fn commit(open: &mut Option<Connection>, path: &Path, group: &[WriteBatch]) -> Result<(), SqliteError> {
+    let outcome = try_commit(open, path, group);
+    if matches!(outcome, Err(SqliteError::Failed(_) | SqliteError::NoFile(_))) {
+        // The file may be another one by now: the next group opens it anew.
+        *open = None;
+    }
+    outcome
+}
+
+fn try_commit(open: &mut Option<Connection>, path: &Path, group: &[WriteBatch]) -> Result<(), SqliteError> {
+    // A file that was removed could still be written to, and would take the rows along.
+    if !path.exists() {
+        return Err(SqliteError::NoFile(path.to_owned()));
+    }
+    let connection = match open.take() {
+        Some(connection) => connection,
+        None => schema::open_checked(path, Doing::Write)?.0,
+    };
+    insert(open.insert(connection), group).map_err(|error| SqliteError::from_driver(path, Doing::Write, &error))
+}
+
 /// Writes all or nothing: a transaction that is not committed is rolled back when it is dropped.
-fn insert(connection: &mut Connection, group: &[Job]) -> rusqlite::Result<()> {
+fn insert(connection: &mut Connection, group: &[WriteBatch]) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     {
         let mut readings = transaction.prepare_cached(INSERT_READING)?;
         let mut alerts = transaction.prepare_cached(INSERT_ALERT)?;
-        for job in group {
-            match &job.load {
-                Load::Batch(batch) => {
-                    batch.readings.iter().try_for_each(|reading| insert_reading(&mut readings, reading))?;
-                    batch.alerts.iter().try_for_each(|alert| insert_alert(&mut alerts, alert))?;
+        for batch in group {
+            match &batch.rows {
+                Rows::New(batch) => {
+                    for reading in &batch.readings {
+                        let time = reading.time().to_string();
+                        insert_reading(&mut readings, reading.patient().as_str(), &time, reading.signs())?;
+                    }
+                    for alert in &batch.alerts {
+                        insert_alert(&mut alerts, alert)?;
+                    }
                 }
-                Load::Rows(rows) => rows
-                    .iter()
-                    .try_for_each(|row| insert_row(&mut readings, &row.patient_id, &row.timestamp, &row.signs))?,
+                Rows::Restored(rows) => {
+                    for row in rows {
+                        insert_reading(&mut readings, &row.patient_id, &row.timestamp, &row.signs)?;
+                    }
+                }
             }
         }
     }
     transaction.commit()
 }
 
-fn insert_reading(statement: &mut CachedStatement<'_>, reading: &Reading) -> rusqlite::Result<()> {
-    insert_row(statement, reading.patient().as_str(), &reading.time().to_string(), reading.signs())
-}
-
-fn insert_row(
+fn insert_reading(
     statement: &mut CachedStatement<'_>,
     patient_id: &str,
     timestamp: &str,

@@ -11,6 +11,8 @@ mod contract;
 #[allow(dead_code, reason = "campaigns use the rest of it")]
 #[path = "../../src/link.rs"]
 mod link;
+#[path = "../stores/migrations.rs"]
+mod migrations;
 #[path = "../stores/rows.rs"]
 mod rows;
 
@@ -30,9 +32,11 @@ use vitals::store::{AnyStore, Consistency, Order, Selection, StoredReading};
 
 use contract::{keeps_the_contract, of};
 use link::{Link, Trouble};
+use migrations::{Place, for_place, migrates};
 use rows::{at, batch, heart_rate, one, reading};
 
 keeps_the_contract!(with_store);
+migrates!(with_place);
 
 type Session = cdrs_tokio::cluster::session::Session<
     TransportTcp,
@@ -97,6 +101,29 @@ async fn with_store(check: impl AsyncFnOnce(&AnyStore)) {
     let test = TestKeyspace::with_tables().await;
     check(&AnyStore::Cassandra(test.store().await)).await;
     test.end().await;
+}
+
+async fn with_place(check: impl AsyncFnOnce(&TestKeyspace)) {
+    let test = TestKeyspace::new().await;
+    check(&test).await;
+    test.end().await;
+}
+
+impl Place for TestKeyspace {
+    async fn store(&self) -> AnyStore {
+        AnyStore::Cassandra(self.store().await)
+    }
+
+    async fn run(&self, statement: &str) {
+        self.cql(&for_place(statement, "KS.")).await;
+    }
+
+    async fn texts(&self, query: &str) -> Vec<Option<String>> {
+        let rows = self.cql(&for_place(query, "KS.")).await;
+        let mut texts: Vec<_> = rows.iter().map(|row| row.by_index(0).unwrap()).collect();
+        texts.sort();
+        texts
+    }
 }
 
 async fn read(store: CassandraStore, selection: &Selection, limit: u32) -> Vec<StoredReading> {

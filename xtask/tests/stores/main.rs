@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests may panic")]
 
 mod contract;
+mod migrations;
 mod rows;
 
 use std::collections::BTreeMap;
@@ -20,13 +21,37 @@ use vitals::store::sqlite::{SqliteError, SqliteStore};
 use vitals::store::{AnyStore, Order, Selection};
 
 use contract::{keeps_the_contract, of, read};
+use migrations::{Place, for_place, migrates};
 use rows::{batch, heart_rate, one, reading};
 
 keeps_the_contract!(with_store);
+migrates!(with_place);
 
 async fn with_store(check: impl AsyncFnOnce(&AnyStore)) {
     let folder = Folder::with_tables().await;
     check(&folder.store()).await;
+}
+
+async fn with_place(check: impl AsyncFnOnce(&Folder)) {
+    check(&Folder::new()).await;
+}
+
+impl Place for Folder {
+    async fn store(&self) -> AnyStore {
+        self.store()
+    }
+
+    async fn run(&self, statement: &str) {
+        self.sql(&for_place(statement, ""));
+    }
+
+    async fn texts(&self, query: &str) -> Vec<Option<String>> {
+        let (connection, query) = (self.sql(""), for_place(query, "").replace("ALLOW FILTERING", ""));
+        let mut ask = connection.prepare(&query).unwrap();
+        let mut texts: Vec<_> = ask.query_map((), |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+        texts.sort();
+        texts
+    }
 }
 
 /// A folder that goes with the test, and a file of ours in it.
@@ -116,7 +141,7 @@ async fn a_missing_file_or_table_names_vitals_init() {
     folder.sqlite().init().await.unwrap();
     folder.sql("DROP TABLE patient_vitals");
     let missing = query_error(&folder.file()).await;
-    assert_eq!(missing, SqliteError::NoTable { path: folder.file(), table: "patient_vitals" });
+    assert_eq!(missing, SqliteError::NoTable(folder.file(), "patient_vitals"));
     assert!(missing.hint().unwrap().contains("`vitals init`"));
 }
 
