@@ -2,58 +2,39 @@
 //!
 //! Whatever is compared is measured in one run, on one machine, by turns: what else the machine does falls on both.
 //!
-//! - [`embedded_default`]: the table of the embedded default, beside Kafka
-//! - [`operator`]: the table of what an operator types, beside Kafka's Java tools and cqlsh
-//! - [`peers`]: the table beside reference programs, for those who have them: `--peers DIR`
-//! - [`throughput`], [`acknowledgement`], [`start`], [`drain`], [`pair`]: one kind of measurement each
-//! - [`stand`], [`hospital`]: what each table is measured on
-//! - [`kit`]: what both need: the `dist` build, a Python, and a [`place`] for files
-//! - [`program`]: a program run to its end, with the time it took; [`usage`]: processor time and memory
-//! - [`load`]: how much is measured; [`machine`]: what on
-//! - [`figure`]: values and their goal; [`table`]: how they are printed
+//! - [`embedded_default`]: the table of the embedded default beside Kafka, measured on [`brokers`]
+//! - [`operator`]: the table of what an operator types, beside Kafka's Java tools and cqlsh, measured on a [`hospital`]
+//! - [`peers`]: the table beside [`references`], for those who have them: `--peers DIR`
+//! - [`kit`]: what all need: the `dist` build, a Python, a folder, and programs with the time and memory they took
+//! - [`figure`]: values and their goal, and how they are printed
 //!
 //! A slow machine is no failure: the exit code is 0 when every figure was measured, whether it meets its goal or not.
 
-mod acknowledgement;
-mod drain;
+mod brokers;
 mod embedded_default;
 mod figure;
 mod hospital;
 mod kit;
-mod load;
-mod machine;
 mod operator;
-mod pair;
 mod peers;
-mod place;
-mod program;
-mod stand;
-mod start;
-mod table;
-mod throughput;
-mod usage;
+mod references;
 
-use std::ffi::OsString;
+use std::fs;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
 use color_eyre::eyre;
+use serde::Serialize;
 
-use self::kit::Kit;
-use self::load::Load;
-use self::machine::Machine;
+use self::figure::Table;
+use self::kit::{BenchFolder, Kit};
 use self::peers::Peers;
-use self::place::Place;
-use self::table::Table;
-use crate::environment;
-use crate::error::Error;
-use crate::repository;
+use crate::error::Result;
+use crate::foreground::cargo_build;
 use crate::say::{self, Shape};
-use crate::services::fresh::FreshStacks;
+use crate::services::folder::FreshStacks;
 use crate::services::options::HeapSize;
-use crate::signals::Interrupt;
-use crate::supervise::Foreground;
-use crate::test::python;
+use crate::{signals, venv};
 
 /// Measure the program beside what it replaces, and compare with the goals.
 #[derive(Debug, clap::Args)]
@@ -90,7 +71,6 @@ pub(crate) struct Args {
     output: Shape,
 }
 
-/// What a table is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Subject {
     /// The embedded default beside Kafka
@@ -102,14 +82,7 @@ enum Subject {
 }
 
 impl Subject {
-    /// Starts what it needs, measures, and ends that.
-    fn measure(
-        self,
-        kit: &Kit,
-        fresh: &mut FreshStacks,
-        load: &Load,
-        peers: Option<&Peers>,
-    ) -> Result<Option<Table>, Error> {
+    fn measure(self, kit: &Kit, fresh: &mut FreshStacks, load: &Load, peers: Option<&Peers>) -> Result<Option<Table>> {
         match self {
             Self::Embedded => embedded_default::measure(kit, fresh, load).map(Some),
             Self::Operator => operator::measure(kit, fresh, load).map(Some),
@@ -118,14 +91,13 @@ impl Subject {
     }
 }
 
-/// Measures, and prints the tables.
-pub(crate) fn run(args: &Args, interrupt: &Interrupt) -> eyre::Result<u8> {
+pub(crate) fn run(args: &Args) -> eyre::Result<u8> {
     let load = if args.quick { Load::quick() } else { Load::full(args.rounds) };
     let heap = args.cassandra_heap.clone().unwrap_or_else(HeapSize::installed_cassandra);
     let peers = args.peers.as_deref().map(|folder| Peers::find(folder, heap)).transpose()?;
-    let binary = build(interrupt)?;
-    let python = python::ensure(interrupt)?;
-    let kit = Kit { binary, python, place: Place::make(interrupt)?, interrupt: interrupt.clone() };
+    let binary = build()?;
+    let python = venv::ensure_python()?;
+    let kit = Kit { binary, python, place: BenchFolder::make()? };
     let machine = Machine::now();
     let mut fresh = FreshStacks::new();
     let subjects = args.only.map_or_else(|| Subject::value_variants().to_vec(), |only| vec![only]);
@@ -133,16 +105,16 @@ pub(crate) fn run(args: &Args, interrupt: &Interrupt) -> eyre::Result<u8> {
         .into_iter()
         .filter_map(|subject| subject.measure(&kit, &mut fresh, &load, peers.as_ref()).transpose())
         .collect();
-    fresh.end(measured.is_ok() || interrupt.received().is_some())?;
+    fresh.end(measured.is_ok() || signals::received().is_some())?;
     let tables = measured?;
     match args.output {
         Shape::Table => {
-            say::data(&table::machine(&load, &machine));
+            say::data(&figure::machine_line(&load, &machine));
             for table in &tables {
-                say::data(&format!("{}\n", table::lines(table).join("\n")));
+                say::data(&format!("{}\n", figure::lines(table).join("\n")));
             }
         }
-        Shape::Json => say::data(&table::json(&load, &machine, &tables)),
+        Shape::Json => say::data(&figure::json(&load, &machine, &tables)),
     }
     if args.only.is_none() && peers.is_none() {
         say::talk("not measured: the table beside the reference programs\nhint: --peers DIR says where they are");
@@ -151,16 +123,96 @@ pub(crate) fn run(args: &Args, interrupt: &Interrupt) -> eyre::Result<u8> {
 }
 
 /// The binary of the profile that quoted figures are made with.
-fn build(interrupt: &Interrupt) -> Result<PathBuf, Error> {
+fn build() -> Result<PathBuf> {
     say::talk("building the profile `dist` (some minutes, when something has changed)");
-    // Named, since the user may have another target folder.
-    let target = repository::root().join("target");
-    let mut command = vec![environment::cargo()];
-    command.extend(["build", "--package", "vitals", "--profile", "dist", "--target-dir"].map(OsString::from));
-    command.push(target.clone().into());
-    let foreground = Foreground { command: &command, environment: &[], folder: Some(repository::root()) };
-    let code = foreground.run(interrupt)?;
-    interrupt.check()?;
-    Error::build("the profile `dist`", code)?;
+    let target = cargo_build("the profile `dist`", &["--package", "vitals", "--profile", "dist"])?;
     Ok(target.join("dist").join("vitals"))
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Load {
+    rounds: u32,
+    is_quick: bool,
+    /// Records that are produced and fetched in one go.
+    records: u32,
+    single_messages: u32,
+    starts: u32,
+    /// Readings that are drained.
+    readings: u32,
+    /// Rows that are exported, imported and consumed beside Cassandra.
+    rows: u32,
+    /// So many fewer rows that memory which grows with them would show it.
+    few_rows: u32,
+    /// For how long `vitals bench` sends.
+    seconds: u32,
+    /// Calls a round of each command that takes a moment only.
+    calls: u32,
+}
+
+impl Load {
+    /// What figures are quoted from.
+    fn full(rounds: u32) -> Self {
+        Self {
+            rounds,
+            is_quick: false,
+            records: 1_000_000,
+            single_messages: 2_000,
+            starts: 20,
+            readings: 600_000,
+            rows: 200_000,
+            few_rows: 50_000,
+            seconds: 10,
+            calls: 5,
+        }
+    }
+
+    /// A tenth, once.
+    fn quick() -> Self {
+        let Self { records, single_messages, starts, readings, rows, few_rows, .. } = Self::full(1);
+        Self {
+            rounds: 1,
+            is_quick: true,
+            records: records / 10,
+            single_messages: single_messages / 10,
+            starts: starts / 10,
+            readings: readings / 10,
+            rows: rows / 10,
+            few_rows: few_rows / 10,
+            seconds: 2,
+            calls: 1,
+        }
+    }
+}
+
+fn patient_ids(count: u32) -> String {
+    let ids: Vec<_> = (1..=count).map(|number| format!("P{number:03}")).collect();
+    ids.join(",")
+}
+
+/// The machine before the first measurement.
+#[derive(Debug, Clone, Copy, Serialize)]
+struct Machine {
+    cores: usize,
+    /// Programs that ran or wanted to, on average over the last minute.
+    load_before: f64,
+}
+
+impl Machine {
+    fn now() -> Self {
+        let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+        Self {
+            cores: std::thread::available_parallelism().map_or(1, usize::from),
+            load_before: text.split_whitespace().next().and_then(|first| first.parse().ok()).unwrap_or(f64::NAN),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patients_are_counted_from_one() {
+        assert_eq!(patient_ids(3), "P001,P002,P003");
+    }
 }

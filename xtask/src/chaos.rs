@@ -1,61 +1,44 @@
 //! `cargo xtask chaos`: faults that try to break what `vitals` promises, and a verdict for each promise.
 //!
 //! What was acknowledged is written down by a producer that is not ours; what is kept is read by readers that are not
-//! ours. A campaign makes its faults while messages flow, then lets everything come to rest, and compares the two.
+//! ours. A campaign makes its faults while messages flow, then lets everything come to rest, and compares the two. Several
+//! campaigns run at the same time, each on servers of its own: most of their time is waiting.
 //!
-//! - [`fault`]: the promises, and which campaigns attack them; [`campaigns`]: one file each
-//! - [`schedule`]: when faults are made, by a seed; [`run`]: one campaign at work; [`lanes`]: several at the same time
-//! - [`stand`]: the programs of a run, and what they are started with
-//! - [`stack`]: what a campaign works on: [`embedded`] broker and `SQLite`, or [`servers`]: Kafka and Cassandra
-//! - [`trouble`]: which trouble a link has; [`stall`]: a store that answers nobody for a while
-//! - [`flow`]: messages on their way, from the producer that is not ours to the table; [`scene`]: the like for campaigns
-//!   that send in their own way; [`gauge`]: what our programs take meanwhile
-//! - [`group`]: how far the group has come; [`watch`]: what it commits, change by change; [`foreign`]: members of it
-//!   that are of another kind
-//! - [`left`]: what a consumer leaves behind; [`signalled`]: how programs end that are asked to
-//! - [`findings`]: what the readers found; [`verdict`]: what that says
+//! - [`promises`]: the promises, and which campaigns attack them; [`campaigns`]: how they do it
+//! - [`schedule`]: when faults are made, by a seed
+//! - [`stack`]: what a campaign works on: embedded broker and `SQLite`, or Kafka and Cassandra
+//! - [`harness`]: the programs of a run, and what they are started with
+//! - [`flow`]: messages on their way, from the producer that is not ours to the table, and who watches them
+//! - [`verdict`]: what the readers found, and what that says
 
 mod campaigns;
-mod embedded;
-mod fault;
-mod findings;
 mod flow;
-mod foreign;
-mod gauge;
-mod group;
-mod lanes;
-mod left;
-mod run;
-mod scene;
+mod harness;
+mod promises;
 pub(crate) mod schedule;
-mod servers;
-mod signalled;
 mod stack;
-mod stall;
-mod stand;
-mod trouble;
 mod verdict;
-mod watch;
 
-use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use color_eyre::eyre;
 
-use self::fault::Fault;
-use self::lanes::Plan;
-use self::schedule::Bound;
-use self::stack::Kind;
+use self::harness::Harness;
+use self::promises::{Campaign, Promise};
+use self::schedule::{Bound, Schedule};
+use self::stack::{Addresses, Kind, Stack};
 use self::verdict::Verdict;
-use crate::environment;
-use crate::error::Error;
+use crate::error::{Error, Result};
+use crate::foreground::cargo_build;
 use crate::link::Link;
-use crate::repository;
 use crate::say::{self, Shape};
-use crate::signals::Interrupt;
-use crate::supervise::Foreground;
-use crate::test::{FEATURES, python};
+use crate::services::folder::FreshStacks;
+use crate::test::FEATURES;
+use crate::{signals, venv};
 
 /// Make faults, and see whether every promise holds.
 #[derive(Debug, clap::Args)]
@@ -79,7 +62,7 @@ Examples:
 pub(crate) struct Args {
     /// Which promises to attack [default: all; by day without those that take long]
     #[arg(long, value_enum, value_delimiter = ',', ignore_case = true)]
-    faults: Vec<Fault>,
+    faults: Vec<Promise>,
     /// What to attack them on
     #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Kind::Embedded, Kind::Servers])]
     stacks: Vec<Kind>,
@@ -97,21 +80,20 @@ pub(crate) struct Args {
     output: Shape,
 }
 
-/// Makes the campaigns, and prints their verdicts.
-pub(crate) fn run(args: &Args, interrupt: &Interrupt) -> eyre::Result<u8> {
+pub(crate) fn run(args: &Args) -> eyre::Result<u8> {
     let seed = args.seed.unwrap_or_else(seed_of_now);
     say::talk(&format!("the faults of this run: --seed {seed}"));
     let plan = Plan {
-        faults: Fault::wanted(&args.faults, args.night),
+        faults: Promise::wanted(&args.faults, args.night),
         is_named: !args.faults.is_empty(),
         stacks: args.stacks.clone(),
         bound: args.time.map(Bound::Time),
         night: args.night,
         seed,
-        binary: build(interrupt)?,
-        python: python::ensure(interrupt)?,
+        binary: build()?,
+        python: venv::ensure_python()?,
     };
-    let (verdicts, outcome) = plan.run(interrupt);
+    let (verdicts, outcome) = plan.run();
     print(args.output, seed, &verdicts);
     outcome?;
     Ok(u8::from(!verdicts.iter().all(Verdict::is_good)))
@@ -137,26 +119,179 @@ fn seed_of_now() -> u64 {
 
 /// With the checks of a debug build: an overflow ends the program instead of going unnoticed. The features are those of
 /// the whole workspace, so that nothing is built a second time.
-fn build(interrupt: &Interrupt) -> Result<PathBuf, Error> {
-    // Named, since the user may have another target folder.
-    let target = repository::root().join("target");
-    cargo_build(&target, &["--bin", "vitals"], interrupt)?;
+fn build() -> Result<PathBuf> {
+    cargo_build("`vitals`", &["--workspace", "--bin", "vitals"])?;
     // As a part of the tests, which are built with these features.
-    cargo_build(&target, &["--example", "tampered", "--features", FEATURES], interrupt)?;
+    let target = cargo_build("`vitals`", &["--workspace", "--example", "tampered", "--features", FEATURES])?;
     Ok(target.join("debug").join("vitals"))
 }
 
-fn cargo_build(target: &Path, what: &[&str], interrupt: &Interrupt) -> Result<(), Error> {
-    let mut command = vec![environment::cargo()];
-    command.extend(["build", "--workspace"].iter().chain(what).map(OsString::from));
-    command.extend(["--target-dir".into(), OsString::from(target)]);
-    let foreground = Foreground { command: &command, environment: &[], folder: Some(repository::root()) };
-    let code = foreground.run(interrupt)?;
-    interrupt.check()?;
-    Error::build("`vitals`", code)
+fn link(from: u16, to: u16) -> Result<Link> {
+    Link::start(from, &format!("127.0.0.1:{to}")).map_err(Error::start("a link"))
 }
 
-/// A link between two ports of this machine.
-fn link(from: u16, to: u16) -> Result<Link, Error> {
-    Link::start(from, &format!("127.0.0.1:{to}")).map_err(Error::start("a link"))
+#[derive(Debug, Clone)]
+struct Plan {
+    faults: Vec<Promise>,
+    /// Whether that was named, so that it is not left out by day.
+    is_named: bool,
+    stacks: Vec<Kind>,
+    /// How long each campaign makes faults, instead of so many.
+    bound: Option<Bound>,
+    night: bool,
+    seed: u64,
+    binary: PathBuf,
+    /// The interpreter with the clients that are not ours.
+    python: PathBuf,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Task {
+    fault: Promise,
+    /// Which of its promise's campaigns it is, from 0.
+    number: u32,
+    campaign: Campaign,
+}
+
+/// The campaigns on one kind of stack that no thread has taken yet.
+type Waiting = Mutex<VecDeque<Task>>;
+
+impl Plan {
+    /// Makes the campaigns. What was found before an error or Ctrl+C is worth as much as the rest.
+    fn run(&self) -> (Vec<Verdict>, Result<()>) {
+        let verdicts = Mutex::new(Vec::new());
+        let waiting: Vec<(Kind, Waiting)> =
+            self.stacks.iter().map(|kind| (*kind, Mutex::new(self.tasks(*kind)))).collect();
+        let outcome = thread::scope(|scope| {
+            let threads =
+                waiting.iter().flat_map(|(kind, waiting)| (0..threads_of(*kind)).map(move |_| (*kind, waiting)));
+            let work = |(number, (kind, waiting))| {
+                let thread = CampaignThread { plan: self, kind, waiting, verdicts: &verdicts };
+                scope.spawn(move || thread.run(number))
+            };
+            let working: Vec<_> = (1..).zip(threads).map(work).collect();
+            // A panic has been told, and ends this thread as well.
+            let ended = working
+                .into_iter()
+                .map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+            ended.fold(Ok(()), Result::and)
+        });
+        let mut verdicts = verdicts.into_inner().unwrap_or_else(PoisonError::into_inner);
+        verdicts.sort_by_key(|verdict| (verdict.stack.name(), verdict.fault));
+        (verdicts, outcome)
+    }
+
+    fn tasks(&self, kind: Kind) -> VecDeque<Task> {
+        let of_fault = |fault: &Promise| {
+            let task = |(number, campaign)| Task { fault: *fault, number, campaign };
+            (0..).zip(fault.campaigns(kind)).map(task).collect::<Vec<_>>()
+        };
+        self.faults.iter().flat_map(of_fault).filter(|task| self.count(task.campaign) > 0).collect()
+    }
+
+    /// None by day, where a campaign takes a night and was not asked for.
+    fn count(&self, campaign: Campaign) -> u32 {
+        match (self.night, self.is_named) {
+            (true, _) => campaign.night,
+            (false, true) => campaign.usual.max(1),
+            (false, false) => campaign.usual,
+        }
+    }
+
+    fn schedule(&self, task: Task) -> Schedule {
+        let bound = self.bound.unwrap_or(Bound::Count(self.count(task.campaign)));
+        Schedule::new(self.seed, &task.fault.to_string(), bound)
+    }
+}
+
+/// How many campaigns work at the same time on such stacks: two processors are enough for as many as these.
+fn threads_of(kind: Kind) -> u32 {
+    match kind {
+        Kind::Embedded => 2,
+        Kind::Servers => 1,
+    }
+}
+
+/// One campaign after the other, on one stack.
+struct CampaignThread<'a> {
+    plan: &'a Plan,
+    kind: Kind,
+    waiting: &'a Waiting,
+    verdicts: &'a Mutex<Vec<Verdict>>,
+}
+
+impl CampaignThread<'_> {
+    /// What it starts ends with it, since it ends after its campaigns.
+    fn run(&self, number: u32) -> Result<()> {
+        let Some(first) = self.next() else { return Ok(()) };
+        let mut fresh = FreshStacks::new();
+        let folder = fresh.folder(&format!("{}-{number}", self.kind.name()))?;
+        let harness = Harness::new(self.plan.binary.clone(), self.plan.python.clone(), folder)?;
+        let outcome = self.attack(first, &harness, &mut fresh);
+        fresh.end(matches!(outcome, Ok(true) | Err(Error::Interrupted(_))))?;
+        outcome.map(drop)
+    }
+
+    /// Whether all was well.
+    fn attack(&self, first: Task, harness: &Harness, fresh: &mut FreshStacks) -> Result<bool> {
+        let mut stack = None;
+        let mut is_good = true;
+        for task in std::iter::once(first).chain(std::iter::from_fn(|| self.next())) {
+            let on = match &mut stack {
+                Some(stack) => stack,
+                None => stack.insert(Stack::start(self.kind, harness, fresh)?),
+            };
+            let Task { fault, number, campaign } = task;
+            let verdict = Verdict::begin(fault, self.kind, campaign.planted);
+            let (schedule, night) = (self.plan.schedule(task), self.plan.night);
+            let mut run = Run { stack: on, harness, schedule, night, number, verdict };
+            let outcome = (campaign.run)(&mut run);
+            let mut verdict = run.verdict;
+            signals::check()?;
+            verdict.end(outcome.as_ref().err());
+            if outcome.is_err() {
+                // Whatever state it is in: the next campaign gets another.
+                stack = None;
+            }
+            say::talk(&verdict.to_string());
+            is_good &= verdict.is_good();
+            self.verdicts.lock().unwrap_or_else(PoisonError::into_inner).push(verdict);
+        }
+        Ok(is_good)
+    }
+
+    fn next(&self) -> Option<Task> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+    }
+}
+
+struct Run<'a> {
+    stack: &'a mut Stack,
+    harness: &'a Harness,
+    schedule: Schedule,
+    night: bool,
+    /// Which of its promise's campaigns it is, from 0.
+    number: u32,
+    verdict: Verdict,
+}
+
+impl Run<'_> {
+    /// A topic, a group and tables for this campaign alone.
+    fn addresses(&self) -> Result<Addresses> {
+        self.stack.addresses(&self.name())
+    }
+
+    fn name(&self) -> String {
+        let name = self.verdict.fault.to_string().to_lowercase();
+        if self.number == 0 { name } else { format!("{name}_{}", self.number) }
+    }
+
+    /// The like for a part of the campaign; `part` holds letters, digits and `_`.
+    fn addresses_of(&self, part: &str) -> Result<Addresses> {
+        self.stack.addresses(&format!("{}_{part}", self.name()))
+    }
+
+    fn is_planted(&self) -> bool {
+        self.verdict.planted.is_some()
+    }
 }

@@ -6,10 +6,9 @@ use std::time::Instant;
 
 use color_eyre::eyre;
 
-use crate::signals::Interrupt;
-use crate::supervise::Foreground;
-use crate::test::recorded::Recorded;
-use crate::{environment, repository, say};
+use crate::foreground::Foreground;
+use crate::test::Recorded;
+use crate::{environment, repository, say, signals};
 
 /// Everything that must pass before a change lands.
 #[derive(Debug, clap::Args)]
@@ -19,7 +18,6 @@ pub(crate) struct Args {
     recorded: Option<PathBuf>,
 }
 
-/// One call of `cargo`.
 #[derive(Debug)]
 struct Step {
     name: &'static str,
@@ -31,7 +29,6 @@ impl Step {
         Self { name, arguments: words.split(' ').map(OsString::from).collect() }
     }
 
-    /// As it is typed.
     fn command(&self) -> String {
         let words: Vec<_> = self.arguments.iter().map(|argument| argument.to_string_lossy()).collect();
         format!("cargo {}", words.join(" "))
@@ -55,12 +52,12 @@ fn steps(recorded: Option<&Recorded>) -> Vec<Step> {
     steps
 }
 
-pub(crate) fn run(args: &Args, interrupt: &Interrupt) -> eyre::Result<u8> {
+pub(crate) fn run(args: &Args) -> eyre::Result<u8> {
     let recorded = args.recorded.as_deref().map(Recorded::find).transpose()?;
     let mut report = Report::default();
     let mut code = 0;
     for step in steps(recorded.as_ref()) {
-        code = report.run(&step, interrupt)?;
+        code = report.run(&step)?;
         if code != 0 {
             break;
         }
@@ -82,14 +79,14 @@ struct Report {
 }
 
 impl Report {
-    fn run(&mut self, step: &Step, interrupt: &Interrupt) -> eyre::Result<u8> {
+    fn run(&mut self, step: &Step) -> eyre::Result<u8> {
         say::talk(&format!("ci: {} ({})", step.name, step.command()));
         let started = Instant::now();
         let mut command = vec![environment::cargo()];
         command.extend(step.arguments.iter().cloned());
         let foreground = Foreground { command: &command, environment: &[], folder: Some(repository::root()) };
-        let (code, results) = foreground.run_and_keep("test result:", interrupt)?;
-        interrupt.check()?;
+        let (code, results) = foreground.run_and_keep("test result:")?;
+        signals::check()?;
         let how = if code == 0 { "passed" } else { "FAILED" };
         let line = format!("ci: {} {how} after {:.0} s", step.name, started.elapsed().as_secs_f32());
         say::talk(&line);

@@ -4,10 +4,11 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::error::Error;
+use crate::error::{Error, Result};
+use crate::process;
 use crate::services::ready;
 use crate::services::server::Role;
-use crate::signals::Interrupt;
+use crate::signals;
 use crate::worker::Worker;
 
 const WHAT: &str = "vitals up";
@@ -19,7 +20,6 @@ const LOOK_AGAIN: Duration = Duration::from_micros(500);
 /// Killed when it is dropped.
 #[derive(Debug)]
 pub(crate) struct EmbeddedBroker {
-    /// The process.
     pub(crate) worker: Worker,
     /// From its start to its first answers: what it speaks, and that it is there.
     pub(crate) started: Duration,
@@ -27,8 +27,8 @@ pub(crate) struct EmbeddedBroker {
 
 /// How it is started on a folder; it can tell its clients another port than the one it listens on.
 pub(crate) fn command(binary: &Path, folder: &Path, port: u16, advertised: Option<u16>) -> Vec<OsString> {
-    let mut command = vec![OsString::from(binary)];
-    command.extend(["up", "--listen", &format!("127.0.0.1:{port}"), "--data"].map(OsString::from));
+    let listen = format!("127.0.0.1:{port}");
+    let mut command = process::command_of(binary, &["up", "--listen", &listen, "--data"]);
     command.push(folder.into());
     if let Some(advertised) = advertised {
         command.extend(["--advertise", &format!("127.0.0.1:{advertised}")].map(OsString::from));
@@ -38,7 +38,7 @@ pub(crate) fn command(binary: &Path, folder: &Path, port: u16, advertised: Optio
 
 impl EmbeddedBroker {
     /// Runs this [`command`], and comes back when it has answered at `port`, which it has to name as its own.
-    pub(crate) fn start(command: &[OsString], port: u16, log: &Path, interrupt: &Interrupt) -> Result<Self, Error> {
+    pub(crate) fn start(command: &[OsString], port: u16, log: &Path) -> Result<Self> {
         let begun = Instant::now();
         let mut worker = Worker::start(WHAT, command, log)?;
         while ready::check(Role::Kafka, port).is_err() {
@@ -46,7 +46,7 @@ impl EmbeddedBroker {
             if begun.elapsed() >= READY_LIMIT {
                 return Err(Error::too_long(WHAT, READY_LIMIT, log));
             }
-            interrupt.check()?;
+            signals::check()?;
             std::thread::sleep(LOOK_AGAIN);
         }
         Ok(Self { worker, started: begun.elapsed() })

@@ -1,16 +1,17 @@
-//! What can go wrong: each message names it and ends with the cure. A broken promise, a missed goal or a crash of a
+//! What can go wrong: each message names it and ends with the fix. A broken promise, a missed goal or a crash of a
 //! fuzzed decoder is no error.
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::services::log_tail::{LogTail, SHOWN_WITH_ERRORS};
-use crate::services::port_owner::Owner;
+use crate::services::ports::Owner;
 use crate::services::server::Role;
 use crate::signals::Interrupted;
+use crate::worker::{LogTail, SHOWN_WITH_ERRORS};
 
-/// Why a task did not do its work.
+pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
+
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     #[error("{what} does not build (cargo ended with {code})\nhint: the lines above say why{more}")]
@@ -109,7 +110,7 @@ impl Error {
     }
 
     /// For `cargo`'s exit codes.
-    pub(crate) fn build(what: &'static str, code: u8) -> Result<(), Self> {
+    pub(crate) fn build(what: &'static str, code: u8) -> Result<()> {
         if code == 0 { Ok(()) } else { Err(Self::Build { what, code, more: "" }) }
     }
 }

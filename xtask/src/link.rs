@@ -78,7 +78,6 @@ impl Link {
         Ok(Self { address, state })
     }
 
-    /// Where clients connect.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
@@ -134,7 +133,6 @@ impl State {
         self.forgotten_below.store(self.made.load(Ordering::SeqCst), Ordering::SeqCst);
     }
 
-    /// Whether a connection goes on.
     fn carries(&self, number: u64) -> bool {
         !self.has_ended() && number >= self.cut_below.load(Ordering::SeqCst)
     }

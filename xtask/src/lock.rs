@@ -7,9 +7,8 @@ use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
 
-use crate::error::Error;
-use crate::say;
-use crate::signals::Interrupt;
+use crate::error::{Error, Result};
+use crate::{say, signals};
 
 /// How often a waiting process looks again: short against a fetch of several seconds, cheap for the machine.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
@@ -22,7 +21,7 @@ pub(crate) struct Lock {
 
 impl Lock {
     /// Waits until no other process holds `path`; `what` names it for the line that says so.
-    pub(crate) fn wait(path: &Path, what: &str, interrupt: &Interrupt) -> Result<Self, Error> {
+    pub(crate) fn wait(path: &Path, what: &str) -> Result<Self> {
         let file = open(path).map_err(Error::file("use the lock file", path))?;
         let mut told = false;
         while flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
@@ -30,7 +29,7 @@ impl Lock {
                 say::talk(&format!("another xtask is at work on {what}; waiting for it"));
                 told = true;
             }
-            interrupt.check()?;
+            signals::check()?;
             std::thread::sleep(LOOK_AGAIN);
         }
         Ok(Self { _file: file })

@@ -8,11 +8,10 @@
 //! - [`tidy`]: do the rules of this repository hold
 //! - [`ci`]: everything that must pass before a change lands
 //!
-//! Below them: [`process`] (children that end when they should), [`supervise`] (one command, its signals and its exit
-//! code), [`job`] (a program that works by itself), [`worker`] (one that works
-//! beside this one), [`embedded_broker`], [`link`] (a TCP proxy that spoils
-//! connections), [`signals`] (Ctrl+C), [`lock`] (one at a time), [`venv`] (Python packages),
-//! [`say`] (all printing), [`error`], [`environment`], [`repository`] (where things are).
+//! Below them: [`process`] (children that end when they should), [`foreground`] (one command, its signals and its exit
+//! code), [`worker`] (programs that print into a log), [`embedded_broker`], [`link`] (a TCP proxy that spoils
+//! connections), [`signals`] (Ctrl+C), [`lock`] (one at a time), [`venv`] (Python packages), [`say`] (all printing),
+//! [`error`], [`environment`], [`repository`] (where things are).
 
 mod bench;
 mod chaos;
@@ -20,9 +19,8 @@ mod ci;
 mod embedded_broker;
 mod environment;
 mod error;
+mod foreground;
 mod fuzz;
-mod guard;
-mod job;
 mod link;
 mod lock;
 mod process;
@@ -30,7 +28,6 @@ mod repository;
 mod say;
 mod services;
 mod signals;
-mod supervise;
 mod test;
 mod tidy;
 mod venv;
@@ -40,8 +37,6 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use color_eyre::eyre;
-
-use crate::signals::Interrupt;
 
 /// Project tasks: real services without Docker, tests, CI, tidy.
 #[derive(Parser)]
@@ -79,7 +74,7 @@ enum Inner {
     Become(process::Become),
     /// End a process group when this process's input closes.
     #[command(hide = true)]
-    Guard(guard::Guarded),
+    Guard(foreground::Guarded),
 }
 
 fn main() -> ExitCode {
@@ -101,18 +96,18 @@ fn main() -> ExitCode {
 
 /// The exit code is the task's own; 128 + signal when the task was cut short (130 for Ctrl+C).
 fn run(task: Task) -> eyre::Result<u8> {
-    let interrupt = Interrupt::listen()?;
+    signals::listen()?;
     let outcome = match task {
-        Task::Services(args) => services::run(args, &interrupt),
-        Task::Test(args) => test::run(&args, &interrupt),
-        Task::Bench(args) => bench::run(&args, &interrupt),
-        Task::Chaos(args) => chaos::run(&args, &interrupt),
-        Task::Fuzz(args) => fuzz::run(&args, &interrupt),
+        Task::Services(args) => services::run(args),
+        Task::Test(args) => test::run(&args),
+        Task::Bench(args) => bench::run(&args),
+        Task::Chaos(args) => chaos::run(&args),
+        Task::Fuzz(args) => fuzz::run(&args),
         Task::Tidy => tidy::run(),
-        Task::Ci(args) => ci::run(&args, &interrupt),
+        Task::Ci(args) => ci::run(&args),
         Task::Inner(_) => Ok(0),
     };
-    match (outcome, interrupt.exit_code()) {
+    match (outcome, signals::exit_code()) {
         (Err(report), Some(code)) => {
             say::talk(&report.to_string());
             Ok(code)

@@ -4,12 +4,11 @@
 //! unsafe code this is the place where a process can leave the terminal's session and tie its life to its parent's.
 
 use std::ffi::{OsStr, OsString};
-use std::fs;
-use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
+use std::{fs, io};
 
 use rustix::process::{Pid, Signal};
 use serde::{Deserialize, Serialize};
@@ -21,7 +20,6 @@ const KILL_LIMIT: Duration = Duration::from_secs(10);
 /// How often a wait for a process looks again.
 pub(crate) const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
-/// Whether a child outlives the process that started it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Life {
     /// The kernel kills it when the starting thread ends, even by SIGKILL. Start such children from the main thread.
@@ -53,6 +51,11 @@ pub(crate) fn command(program: &OsStr, place: Place, life: Life) -> io::Result<C
     Ok(command)
 }
 
+/// A command line: the program, and its arguments.
+pub(crate) fn command_of(program: impl Into<OsString>, arguments: &[&str]) -> Vec<OsString> {
+    [program.into()].into_iter().chain(arguments.iter().map(OsString::from)).collect()
+}
+
 /// This link stays right when a build replaces the program's file while it runs.
 pub(crate) fn own_program() -> io::Result<PathBuf> {
     let link = Path::new("/proc/self/exe");
@@ -73,7 +76,6 @@ pub(crate) struct Become {
     command: Vec<OsString>,
 }
 
-/// Why a process did not turn into the wanted program.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BecomeError {
     #[error("no program was named\nhint: this task is for xtask's own use")]
@@ -124,7 +126,6 @@ fn die_with_parent() -> io::Result<()> {
 /// One process for good: a pid alone can be given to another process later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Identity {
-    /// The process id.
     pub(crate) pid: u32,
     /// When it started, in clock ticks since the machine did.
     pub(crate) start_ticks: u64,
@@ -142,17 +143,14 @@ impl Identity {
         Self::of(self.pid) == Some(self)
     }
 
-    /// Whether `text` is part of its command line.
     pub(crate) fn command_line_has(self, text: &str) -> bool {
         command_line(self.pid).is_some_and(|line| line.contains(text))
     }
 
-    /// Resident memory in bytes.
     pub(crate) fn resident_bytes(self) -> Option<u64> {
         memory_bytes(self.pid, "VmRSS:")
     }
 
-    /// How many descriptors it has open.
     pub(crate) fn descriptors(self) -> Option<u64> {
         u64::try_from(fs::read_dir(format!("/proc/{}/fd", self.pid)).ok()?.count()).ok()
     }

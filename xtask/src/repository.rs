@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-/// The repository's top folder.
 pub(crate) fn root() -> &'static Path {
     let own = Path::new(env!("CARGO_MANIFEST_DIR"));
     own.parent().unwrap_or(own)

@@ -6,7 +6,6 @@ use std::io::{self, Write};
 
 use clap::ValueEnum;
 
-/// How data is printed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Shape {
     /// To read

@@ -1,26 +1,21 @@
 //! `cargo xtask test`: all tests of the workspace, against servers that live for this run only.
 
-pub(crate) mod python;
-pub(crate) mod recorded;
-
 use std::ffi::OsString;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use color_eyre::eyre;
 
-use self::recorded::Recorded;
-use crate::environment;
-use crate::error::Error;
+use crate::error::Result;
+use crate::foreground::Foreground;
 use crate::services::cassandra::CassandraRelease;
-use crate::services::fresh::FreshStacks;
+use crate::services::folder::FreshStacks;
 use crate::services::kafka::KafkaLayout;
 use crate::services::options::StackOptions;
 use crate::services::server::Role;
 use crate::services::stack::Stack;
-use crate::signals::Interrupt;
-use crate::supervise::Foreground;
-use crate::{repository, say};
+use crate::{environment, repository, say, signals};
 
 /// Turns on the tests that need servers.
 pub(crate) const FEATURES: &str = "vitals/real-services";
@@ -37,21 +32,21 @@ pub(crate) struct Args {
 }
 
 /// Builds first: a test that does not compile needs no servers.
-pub(crate) fn run(args: &Args, interrupt: &Interrupt) -> eyre::Result<u8> {
+pub(crate) fn run(args: &Args) -> eyre::Result<u8> {
     let recorded = args.recorded.as_deref().map(Recorded::find).transpose()?;
     let chosen = if recorded.is_some() { only_recorded() } else { without_recorded(&args.arguments) };
-    let built = cargo_test(&["--no-run".into()], &chosen, &[], interrupt)?;
-    interrupt.check()?;
+    let built = cargo_test(&["--no-run".into()], &chosen, &[])?;
+    signals::check()?;
     if built != 0 {
         return Ok(built);
     }
-    let python = python::ensure(interrupt)?;
+    let python = crate::venv::ensure_python()?;
     let mut fresh = FreshStacks::new();
     let started = Instant::now();
-    let servers = Servers::start(recorded.is_none(), &mut fresh, interrupt)?;
+    let servers = Servers::start(recorded.is_none(), &mut fresh)?;
     let mut environment = servers.environment(&python);
     environment.extend(recorded.as_ref().map(Recorded::variable));
-    let code = cargo_test(&[], &chosen, &environment, interrupt)?;
+    let code = cargo_test(&[], &chosen, &environment)?;
     drop(servers);
     say::talk(&format!("test: {:.0} s, with the start of the servers", started.elapsed().as_secs_f32()));
     fresh.end(code == 0)?;
@@ -66,20 +61,15 @@ const NOT_RUN: &str = "\
 test: not run: the tests over recorded readings, which are not in this repository
 hint: cargo xtask test --recorded DIR; the attacks are cargo xtask chaos";
 
-fn cargo_test(
-    ours: &[OsString],
-    chosen: &[OsString],
-    environment: &[(String, OsString)],
-    interrupt: &Interrupt,
-) -> Result<u8, Error> {
+fn cargo_test(ours: &[OsString], chosen: &[OsString], environment: &[(String, OsString)]) -> Result<u8> {
     let mut command = vec![environment::cargo()];
     command.extend(["test", "--workspace", "--features", FEATURES].map(OsString::from));
     command.extend(ours.iter().chain(chosen).cloned());
-    Foreground { command: &command, environment, folder: Some(repository::root()) }.run(interrupt)
+    Foreground { command: &command, environment, folder: Some(repository::root()) }.run()
 }
 
 fn only_recorded() -> Vec<OsString> {
-    ["--test", "services", "--", recorded::TESTS].map(OsString::from).into()
+    ["--test", "services", "--", RECORDED_TESTS].map(OsString::from).into()
 }
 
 /// What the caller chose; the count of what was left out is in the test runner's own closing lines.
@@ -88,11 +78,10 @@ fn without_recorded(arguments: &[OsString]) -> Vec<OsString> {
     if !all.iter().any(|argument| argument == "--") {
         all.push("--".into());
     }
-    all.extend(["--skip", recorded::TESTS].map(OsString::from));
+    all.extend(["--skip", RECORDED_TESTS].map(OsString::from));
     all
 }
 
-/// The servers of a test run.
 #[derive(Debug)]
 struct Servers {
     current: Stack,
@@ -102,21 +91,58 @@ struct Servers {
 
 impl Servers {
     /// One stack after the other: five servers that start at once on two cores can each take longer than is waited for.
-    fn start(with_old: bool, fresh: &mut FreshStacks, interrupt: &Interrupt) -> Result<Self, Error> {
-        let current = fresh.start("test", &StackOptions::small(), interrupt)?;
+    fn start(with_old: bool, fresh: &mut FreshStacks) -> Result<Self> {
+        let current = fresh.start("test", &StackOptions::small())?;
         let (kafka, cassandra) = (KafkaLayout::Zookeeper, CassandraRelease::Older);
         let options = StackOptions { kafka, cassandra, ..StackOptions::small() };
-        let old = with_old.then(|| fresh.start("test-old", &options, interrupt)).transpose()?;
+        let old = with_old.then(|| fresh.start("test-old", &options)).transpose()?;
         Ok(Self { current, old })
     }
 
     fn environment(&self, python: &Path) -> Vec<(String, OsString)> {
         let mut environment = self.current.environment();
         environment.push(("VITALS_TEST_PYTHON".to_owned(), python.into()));
-        let address = |role| self.old.as_ref()?.port(role).map(|port| OsString::from(format!("127.0.0.1:{port}")));
+        let address = |role| self.old.as_ref()?.address(role).ok().map(OsString::from);
         let old = [("VITALS_TEST_OLD_BROKERS", Role::Kafka), ("VITALS_TEST_OLD_CASSANDRA", Role::Cassandra)];
         environment.extend(old.iter().filter_map(|(name, role)| Some(((*name).to_owned(), address(*role)?))));
         environment
+    }
+}
+
+const RECORDING: &str = "mimic4demo_complete.csv";
+
+/// What the tests over recorded readings begin with; without `--recorded` they are left out.
+const RECORDED_TESTS: &str = "recorded::recorded_readings";
+
+/// The folder has no recording.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the recorded readings are not in {}: no {RECORDING} there ({source})\nhint: --recorded DIR names the folder that holds it; without this option all other tests run",
+    folder.display()
+)]
+pub(crate) struct NoRecording {
+    folder: PathBuf,
+    source: io::Error,
+}
+
+#[derive(Debug)]
+pub(crate) struct Recorded {
+    file: PathBuf,
+}
+
+impl Recorded {
+    /// Looks into the folder; a relative one is one of the caller's.
+    pub(crate) fn find(folder: &Path) -> Result<Self, NoRecording> {
+        let found = folder.join(RECORDING).canonicalize();
+        found.map(|file| Self { file }).map_err(|source| NoRecording { folder: folder.to_owned(), source })
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.file.parent().unwrap_or(&self.file)
+    }
+
+    fn variable(&self) -> (String, OsString) {
+        ("VITALS_TEST_RECORDED".to_owned(), self.file.clone().into())
     }
 }
 
@@ -134,5 +160,16 @@ mod tests {
         assert_eq!(left_out(&[]), "-- --skip recorded::recorded_readings");
         assert_eq!(left_out(&["name"]), "name -- --skip recorded::recorded_readings");
         assert_eq!(left_out(&["--", "--exact", "name"]), "-- --exact name --skip recorded::recorded_readings");
+    }
+
+    #[test]
+    fn a_folder_without_the_recording_is_refused_with_a_hint() {
+        for folder in ["src", "nowhere"] {
+            let told = Recorded::find(Path::new(folder)).unwrap_err().to_string();
+            assert!(
+                told.contains(folder) && told.contains(RECORDING) && told.contains("hint: --recorded DIR"),
+                "{told}"
+            );
+        }
     }
 }

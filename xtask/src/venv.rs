@@ -5,18 +5,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::environment;
-use crate::error::Error;
-use crate::job::Job;
+use crate::error::{Error, Result};
 use crate::lock::Lock;
 use crate::services::folder::{make_folder, remove_folder, write_file};
-use crate::signals::Interrupt;
-use crate::{repository, say};
+use crate::worker::Job;
+use crate::{environment, repository, say};
 
 /// Up to 36 MB come in.
 const INSTALL_LIMIT: Duration = Duration::from_secs(10 * 60);
 
-/// Some packages.
 #[derive(Debug)]
 pub(crate) struct Venv {
     /// The name of its folder.
@@ -29,21 +26,21 @@ pub(crate) struct Venv {
 
 impl Venv {
     /// Its folder. It is made once, and again when the requirements change.
-    pub(crate) fn ensure(&self, interrupt: &Interrupt) -> Result<PathBuf, Error> {
+    pub(crate) fn ensure(&self) -> Result<PathBuf> {
         let services = repository::services_folder();
         let folder = services.join(self.name);
-        let _held = Lock::wait(&services.join("locks").join(self.name), self.what, interrupt)?;
+        let _held = Lock::wait(&services.join("locks").join(self.name), self.what)?;
         let marker = folder.join("complete");
         let complete = fs::read_to_string(&marker).is_ok_and(|installed| installed == self.requirements);
         if !complete || !python(&folder).exists() {
-            self.make(&folder, interrupt)?;
+            self.make(&folder)?;
             // Written last: an installation that was cut short has none.
             write_file(&marker, self.requirements)?;
         }
         Ok(folder)
     }
 
-    fn make(&self, folder: &Path, interrupt: &Interrupt) -> Result<(), Error> {
+    fn make(&self, folder: &Path) -> Result<()> {
         let system_python = environment::find_on_path("python3").ok_or_else(|| Error::NoProgram {
             what: "python3",
             why: format!("it installs {}", self.what),
@@ -53,14 +50,14 @@ impl Venv {
         remove_folder(folder)?;
         make_folder(folder)?;
         let make = [system_python.into(), "-m".into(), "venv".into(), folder.into()];
-        step("making a virtual environment", &make, folder, interrupt)?;
+        step("making a virtual environment", &make, folder)?;
         let requirements = folder.join("requirements.txt");
         write_file(&requirements, self.requirements)?;
         let mut install = vec![python(folder).into_os_string()];
         let words = ["-m", "pip", "install", "--disable-pip-version-check", "--only-binary", ":all:", "-r"];
         install.extend(words.map(OsString::from));
         install.push(requirements.into());
-        step("installing Python packages", &install, folder, interrupt)
+        step("installing Python packages", &install, folder)
     }
 }
 
@@ -69,8 +66,23 @@ pub(crate) fn python(folder: &Path) -> PathBuf {
     folder.join("bin").join("python")
 }
 
-fn step(what: &str, command: &[OsString], folder: &Path, interrupt: &Interrupt) -> Result<(), Error> {
+fn step(what: &str, command: &[OsString], folder: &Path) -> Result<()> {
     let log = folder.join("install.log");
     let hint = "; check the network, and that python3 has its venv module, then start again";
-    Job { what, command, folder, log: &log, limit: INSTALL_LIMIT, hint }.run(interrupt)
+    Job { what, command, folder, log: &log, limit: INSTALL_LIMIT, hint }.run()
+}
+
+const CLIENTS: Venv = Venv {
+    name: "venv",
+    what: "the Python clients that the tests check with",
+    requirements: "\
+cassandra-driver==3.30.1
+confluent-kafka==2.16.1
+cqlsh==6.2.2
+kafka-python==3.0.12
+",
+};
+
+pub(crate) fn ensure_python() -> Result<PathBuf> {
+    CLIENTS.ensure().map(|folder| python(&folder))
 }

@@ -5,9 +5,6 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use clap::ValueEnum;
 use rustix::process::{Signal, getpid, kill_process};
-use vitals::ledger::Position;
-use vitals::pipeline::source::{Event, Fetched, MembershipEvent, Source};
-use vitals::pipeline::store::{Batch, BatchLimits, Epoch, Store, WriteError};
 
 /// Where it can end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -37,22 +34,17 @@ pub(crate) enum Way {
     PanicElsewhere,
 }
 
-/// When the process ends.
+/// When the process ends; without a point never.
 #[derive(Debug)]
 pub(crate) struct Death {
-    point: Option<Point>,
-    way: Way,
+    pub(crate) point: Option<Point>,
+    pub(crate) way: Way,
     /// So many times the point is still to be passed, this one included.
-    left: AtomicU32,
+    pub(crate) left: AtomicU32,
 }
 
 impl Death {
-    /// At the `after`-th time that `point` is reached; without a point never.
-    pub(crate) fn at(point: Option<Point>, way: Way, after: u32) -> Self {
-        Self { point, way, left: AtomicU32::new(after.max(1)) }
-    }
-
-    fn pass(&self, point: Point) {
+    pub(crate) fn pass(&self, point: Point) {
         if self.point == Some(point) && self.left.fetch_sub(1, Ordering::SeqCst) == 1 {
             self.way.go();
         }
@@ -80,62 +72,4 @@ impl Way {
 #[expect(clippy::panic, reason = "is what is planted")]
 fn fail() -> ! {
     panic!("as planted")
-}
-
-/// A source that ends the process.
-pub(crate) struct Mortal<'a, S> {
-    pub(crate) inner: &'a mut S,
-    pub(crate) death: &'a Death,
-}
-
-impl<S: Source + Send> Source for Mortal<'_, S> {
-    type Error = S::Error;
-
-    async fn next(&mut self, room: bool) -> Result<Event, S::Error> {
-        let event = self.inner.next(room).await?;
-        match &event {
-            Event::Membership(MembershipEvent::Assigned { .. }) => self.death.pass(Point::Joining),
-            Event::Fetched(Fetched::Chunk(_)) => self.death.pass(Point::Fetched),
-            Event::Membership(MembershipEvent::Committed(_)) => self.death.pass(Point::AfterCommit),
-            _ => {}
-        }
-        Ok(event)
-    }
-
-    async fn commit(&mut self, assignment: u64, positions: Vec<Position>) {
-        self.death.pass(Point::BeforeCommit);
-        self.inner.commit(assignment, positions).await;
-    }
-
-    async fn rewind(&mut self, assignment: u64) {
-        self.inner.rewind(assignment).await;
-    }
-
-    async fn released(&mut self, assignment: u64) {
-        self.inner.released(assignment).await;
-    }
-}
-
-/// A store that ends the process.
-pub(crate) struct MortalStore<'a, T> {
-    pub(crate) inner: &'a T,
-    pub(crate) death: &'a Death,
-}
-
-impl<T: Store> Store for MortalStore<'_, T> {
-    fn batch_limits(&self) -> BatchLimits {
-        // One patient each, so that a death falls between the batches of what was fetched together.
-        BatchLimits { patients: 1, ..self.inner.batch_limits() }
-    }
-
-    async fn write(&self, batch: &Batch) -> Result<(), WriteError> {
-        self.death.pass(Point::Decoded);
-        self.inner.write(batch).await?;
-        self.death.pass(Point::Stored);
-        Ok(())
-    }
-
-    async fn epoch(&self) -> Result<Epoch, WriteError> {
-        self.inner.epoch().await
-    }
 }

@@ -1,24 +1,17 @@
 //! The embedded default: its broker beside Kafka, and the way of readings into SQLite.
 
-use super::acknowledgement::{self, Acknowledgement};
-use super::drain::{self, Drain};
-use super::figure::{Figure, Goal, Grouped, figure, mebibytes, millis, ratio, values};
-use super::kit::Kit;
-use super::load::Load;
-use super::place;
-use super::stand::{Side, Stand};
-use super::start;
-use super::table::Table;
-use super::throughput::{self, Throughput};
-use crate::error::Error;
+use super::Load;
+use super::brokers::{self, Acknowledgement, Brokers, Drain, Side, Throughput};
+use super::figure::{Figure, Goal, Grouped, Table, figure, mebibytes, millis, ratio, values};
+use super::kit::{self, Kit};
+use crate::error::Result;
 use crate::say;
-use crate::services::fresh::FreshStacks;
+use crate::services::folder::FreshStacks;
 
 /// As many as on a large ward, and as few as `vitals produce` simulates by itself.
 const MANY_PATIENTS: u32 = 100;
 const FEW_PATIENTS: u32 = 4;
 
-/// Everything that is measured more than once.
 #[derive(Debug, Default)]
 struct Measured {
     embedded: Rounds,
@@ -27,32 +20,30 @@ struct Measured {
     few_patients: Vec<Drain>,
 }
 
-/// One value for each round, of one broker.
 #[derive(Debug, Default)]
 struct Rounds {
     throughput: Vec<Throughput>,
     acknowledgement: Vec<Acknowledgement>,
 }
 
-/// Measures all rounds.
-pub(super) fn measure(kit: &Kit, fresh: &mut FreshStacks, load: &Load) -> Result<Table, Error> {
-    let stand = &Stand::start(kit, fresh)?;
-    warm_up(stand, load)?;
+pub(super) fn measure(kit: &Kit, fresh: &mut FreshStacks, load: &Load) -> Result<Table> {
+    let brokers = &Brokers::start(kit, fresh)?;
+    warm_up(brokers, load)?;
     let mut measured = Measured::default();
     for round in 1..=load.rounds {
         say::talk(&format!("round {round} of {}", load.rounds));
         for side in turns(round) {
-            measured.of(side).measure(stand, side, round, load)?;
+            measured.of(side).measure(brokers, side, round, load)?;
         }
-        measured.many_patients.push(drain(stand, MANY_PATIENTS, load.readings)?);
-        measured.few_patients.push(drain(stand, FEW_PATIENTS, load.readings)?);
+        measured.many_patients.push(drain(brokers, MANY_PATIENTS, load.readings)?);
+        measured.few_patients.push(drain(brokers, FEW_PATIENTS, load.readings)?);
     }
     say::talk(&format!("  starting vitals up {} times", load.starts));
-    let starts = start::measure(stand, load.starts)?;
-    let mut figures = brokers(&measured, load);
+    let starts = brokers::measure_starts(brokers, load.starts)?;
+    let mut figures = broker_figures(&measured, load);
     figures.push(millis("start", "start of vitals up to ready, p50", &starts, Some(Goal::AtMost(100.0))));
     figures.extend(drains(&measured));
-    figures.extend(sizes(stand, &measured)?);
+    figures.extend(sizes(brokers, &measured)?);
     let title = format!(
         "The embedded default beside Kafka 4.3.1: {} records of 150 bytes with\n\
          Kafka's own tools, {} messages one at a time with librdkafka, and {}\n\
@@ -65,11 +56,11 @@ pub(super) fn measure(kit: &Kit, fresh: &mut FreshStacks, load: &Load) -> Result
 }
 
 /// Kafka's first records cost it many times more than later ones, until its code is compiled.
-fn warm_up(stand: &Stand, load: &Load) -> Result<(), Error> {
+fn warm_up(brokers: &Brokers, load: &Load) -> Result<()> {
     say::talk("warming both brokers up");
     turns(1).into_iter().try_for_each(|side| {
-        throughput::measure(stand, side, "warm-up", load.records / 5)?;
-        acknowledgement::measure(stand, side, "warm-up", load.single_messages).map(drop)
+        brokers::measure_throughput(brokers, side, "warm-up", load.records / 5)?;
+        brokers::measure_acknowledgement(brokers, side, "warm-up", load.single_messages).map(drop)
     })
 }
 
@@ -78,9 +69,9 @@ fn turns(round: u32) -> [Side; 2] {
     if round % 2 == 1 { [Side::Embedded, Side::Kafka] } else { [Side::Kafka, Side::Embedded] }
 }
 
-fn drain(stand: &Stand, patients: u32, readings: u32) -> Result<Drain, Error> {
+fn drain(brokers: &Brokers, patients: u32, readings: u32) -> Result<Drain> {
     say::talk(&format!("  draining {} readings of {patients} patients into SQLite", Grouped(readings)));
-    drain::measure(stand, patients, readings)
+    brokers::measure_drain(brokers, patients, readings)
 }
 
 impl Measured {
@@ -93,20 +84,20 @@ impl Measured {
 }
 
 impl Rounds {
-    fn measure(&mut self, stand: &Stand, side: Side, round: u32, load: &Load) -> Result<(), Error> {
+    fn measure(&mut self, brokers: &Brokers, side: Side, round: u32, load: &Load) -> Result<()> {
         let topic = format!("round-{round}");
         say::talk(&format!(
             "  {side}: {} records, then {} one at a time",
             Grouped(load.records),
             Grouped(load.single_messages)
         ));
-        self.throughput.push(throughput::measure(stand, side, &topic, load.records)?);
-        self.acknowledgement.push(acknowledgement::measure(stand, side, &topic, load.single_messages)?);
+        self.throughput.push(brokers::measure_throughput(brokers, side, &topic, load.records)?);
+        self.acknowledgement.push(brokers::measure_acknowledgement(brokers, side, &topic, load.single_messages)?);
         Ok(())
     }
 }
 
-fn brokers(Measured { embedded, kafka, .. }: &Measured, load: &Load) -> Vec<Figure> {
+fn broker_figures(Measured { embedded, kafka, .. }: &Measured, load: &Load) -> Vec<Figure> {
     let produced = |rounds: &Rounds| values(&rounds.throughput, |of| of.produced);
     let fetched = |rounds: &Rounds| values(&rounds.throughput, |of| of.fetched);
     let cpu =
@@ -151,11 +142,11 @@ fn drains(Measured { many_patients, few_patients, .. }: &Measured) -> Vec<Figure
     figures
 }
 
-fn sizes(stand: &Stand, measured: &Measured) -> Result<Vec<Figure>, Error> {
+fn sizes(brokers: &Brokers, measured: &Measured) -> Result<Vec<Figure>> {
     let drains = measured.many_patients.iter().chain(&measured.few_patients);
-    let broker = drains.map(|of| of.broker_bytes).fold(stand.usage(Side::Embedded)?.peak_bytes, u64::max);
-    let kafka = stand.usage(Side::Kafka)?.peak_bytes;
-    let binary = place::size_bytes(&stand.kit.binary)?;
+    let broker = drains.map(|of| of.broker_bytes).fold(brokers.usage(Side::Embedded)?.peak_bytes, u64::max);
+    let kafka = brokers.usage(Side::Kafka)?.peak_bytes;
+    let binary = kit::size_bytes(&brokers.kit.binary)?;
     Ok(vec![
         mebibytes("embedded_memory", "embedded broker's memory at its peak", [broker], Some(Goal::AtMost(100.0))),
         mebibytes("kafka_memory", "Kafka's memory at its peak", [kafka], None),

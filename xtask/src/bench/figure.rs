@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-/// One line of a table.
-#[derive(Debug, Clone)]
+use super::{Load, Machine};
+
+#[derive(Debug, Clone, Serialize)]
+#[serde(into = "FigureReport")]
 pub(super) struct Figure {
     /// Its stable name, for programs.
     pub(super) id: String,
-    /// What it is, to read.
     pub(super) what: String,
     /// One value for each time it was measured, in this unit.
     pub(super) values: Vec<f64>,
@@ -19,18 +20,14 @@ pub(super) struct Figure {
     pub(super) goal: Option<Goal>,
 }
 
-/// A bound.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Goal {
-    /// This or more.
     AtLeast(f64),
-    /// This or less.
     AtMost(f64),
 }
 
 impl Goal {
-    /// Whether `value` is within the bound.
     pub(super) fn is_met(self, value: f64) -> bool {
         match self {
             Self::AtLeast(bound) => value >= bound,
@@ -58,13 +55,11 @@ impl Figure {
         if sorted.len() % 2 == 1 { at(middle) } else { f64::midpoint(at(middle.saturating_sub(1)), at(middle)) }
     }
 
-    /// The smallest and the largest value.
     pub(super) fn range(&self) -> (f64, f64) {
         let sorted = self.sorted();
         (sorted.first().copied().unwrap_or(f64::NAN), sorted.last().copied().unwrap_or(f64::NAN))
     }
 
-    /// Whether the median meets the goal; `None` without a goal.
     pub(super) fn is_met(&self) -> Option<bool> {
         self.goal.map(|goal| goal.is_met(self.median()))
     }
@@ -76,12 +71,10 @@ impl Figure {
     }
 }
 
-/// One value of each round.
 pub(super) fn values<T>(rounds: &[T], value: impl Fn(&T) -> f64) -> Vec<f64> {
     rounds.iter().map(value).collect()
 }
 
-/// Out of its parts.
 pub(super) fn figure(id: &str, what: &str, values: Vec<f64>, unit: &'static str, goal: Option<Goal>) -> Figure {
     Figure { id: id.to_owned(), what: what.to_owned(), values, unit, goal }
 }
@@ -136,6 +129,82 @@ impl fmt::Display for Grouped {
             number => write!(out, "{},{:03}", Self(number / 1000), number % 1000),
         }
     }
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Table {
+    pub(super) id: &'static str,
+    pub(super) title: String,
+    pub(super) figures: Vec<Figure>,
+}
+
+/// What is measured, then what a reader compares: 80 columns in all.
+const WHAT_COLUMNS: usize = 44;
+
+pub(super) fn machine_line(load: &Load, machine: &Machine) -> String {
+    let rounds = if load.rounds == 1 { "one round".to_owned() } else { format!("{} rounds", load.rounds) };
+    let Machine { cores, load_before } = machine;
+    format!("{rounds} on {cores} cores; load average before the start: {load_before}\n")
+}
+
+pub(super) fn lines(table: &Table) -> Vec<String> {
+    let head = format!("{:<WHAT_COLUMNS$} {:>6} {:>12}  {}", "", "median", "min–max", "goal");
+    let mut lines = vec![table.title.clone(), head.trim_end().to_owned()];
+    lines.extend(table.figures.iter().map(line));
+    lines
+}
+
+fn line(figure: &Figure) -> String {
+    let what = format!("{}, {}", figure.what, figure.unit);
+    let what = if figure.unit.is_empty() { &figure.what } else { &what };
+    let (low, high) = figure.range();
+    let range = if figure.values.len() > 1 { format!("{}–{}", Short(low), Short(high)) } else { String::new() };
+    let median = Short(figure.median()).to_string();
+    let goal = figure.goal.map(|goal| goal.to_string()).unwrap_or_default();
+    let verdict = match figure.is_met() {
+        Some(true) => "ok",
+        Some(false) => "missed",
+        None => "",
+    };
+    // A long name may use the room in front of its number.
+    let room = (WHAT_COLUMNS + 6).saturating_sub(what.chars().count());
+    format!("{what} {median:>room$} {range:>12}  {goal:<7} {verdict}").trim_end().to_owned()
+}
+
+#[derive(Serialize)]
+struct Report<'a> {
+    rounds: u32,
+    quick: bool,
+    #[serde(flatten)]
+    machine: &'a Machine,
+    tables: &'a [Table],
+}
+
+/// A figure for programs.
+#[derive(Serialize)]
+struct FigureReport {
+    id: String,
+    unit: &'static str,
+    median: f64,
+    min: f64,
+    max: f64,
+    values: Vec<f64>,
+    goal: Option<Goal>,
+    met: Option<bool>,
+}
+
+impl From<Figure> for FigureReport {
+    fn from(figure: Figure) -> Self {
+        let ((min, max), median, met) = (figure.range(), figure.median(), figure.is_met());
+        let Figure { id, values, unit, goal, .. } = figure;
+        Self { id, unit, median, min, max, values, goal, met }
+    }
+}
+
+pub(super) fn json(load: &Load, machine: &Machine, tables: &[Table]) -> String {
+    let report = Report { rounds: load.rounds, quick: load.is_quick, machine, tables };
+    // Numbers and texts always have a form in JSON.
+    serde_json::to_string_pretty(&report).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -202,5 +271,54 @@ mod tests {
     #[test]
     fn memory_is_shown_in_mebibytes() {
         assert_eq!(mebibytes("m", "m", [3 * 512 * 1024], None).values, [1.5]);
+    }
+
+    fn table() -> Table {
+        let figure = |id: &str, what: &str, values: &[f64], unit, goal| Figure {
+            id: id.to_owned(),
+            what: what.to_owned(),
+            values: values.to_vec(),
+            unit,
+            goal,
+        };
+        let long = "drain of 600,000 readings of 100 patients";
+        Table {
+            id: "t",
+            title: "a title".to_owned(),
+            figures: vec![
+                figure("ratio", "embedded / Kafka", &[0.5, 1.5, 0.75], "", Some(Goal::AtLeast(1.0))),
+                figure("drain", long, &[105_000.0, 120_000.0, 99_900.0], "/s", Some(Goal::AtLeast(100_000.0))),
+                figure("size", "size of the binary", &[9.55], "MiB", None),
+            ],
+        }
+    }
+
+    #[test]
+    fn a_line_has_the_median_its_range_the_goal_and_a_verdict_in_80_columns() {
+        let lines = lines(&table());
+        assert_eq!(
+            lines,
+            [
+                "a title",
+                "                                             median      min–max  goal",
+                "embedded / Kafka                               0.75      0.5–1.5  ≥ 1     missed",
+                "drain of 600,000 readings of 100 patients, /s  105k   99.9k–120k  ≥ 100k  ok",
+                "size of the binary, MiB                        9.55",
+            ]
+        );
+        assert!(lines.iter().all(|line| line.chars().count() <= 80));
+    }
+
+    #[test]
+    fn the_report_for_programs_has_every_value() -> Result<(), serde_json::Error> {
+        let machine = Machine { cores: 2, load_before: 0.5 };
+        let report: serde_json::Value = serde_json::from_str(&json(&Load::full(3), &machine, &[table()]))?;
+        let figure = &report["tables"][0]["figures"][0];
+        assert_eq!(figure["values"], serde_json::json!([0.5, 1.5, 0.75]));
+        assert_eq!(figure["goal"], serde_json::json!({ "at_least": 1.0 }));
+        assert_eq!((&figure["median"], &figure["met"]), (&0.75.into(), &false.into()));
+        assert_eq!((&report["rounds"], &report["cores"], &report["load_before"]), (&3.into(), &2.into(), &0.5.into()));
+        assert_eq!(report["tables"][0]["figures"][2]["goal"], serde_json::Value::Null);
+        Ok(())
     }
 }

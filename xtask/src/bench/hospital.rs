@@ -4,11 +4,10 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use super::kit::{Kit, ToolOutput};
-use super::load::patient_ids;
-use super::program::Taken;
-use crate::error::Error;
-use crate::services::fresh::FreshStacks;
+use super::kit::{Kit, Taken, ToolOutput};
+use super::patient_ids;
+use crate::error::Result;
+use crate::services::folder::FreshStacks;
 use crate::services::options::{HeapSize, StackOptions};
 use crate::services::server::Role;
 use crate::services::stack::Stack;
@@ -23,47 +22,42 @@ const TOOL_HEAP: &str = "-Xmx256m";
 /// Both servers; dropping it ends them.
 #[derive(Debug)]
 pub(super) struct Hospital<'a> {
-    /// What measures.
     pub(super) kit: &'a Kit,
     stack: Stack,
 }
 
 impl<'a> Hospital<'a> {
     /// Starts them, Kafka with the heap that `cargo xtask services up` gives it.
-    pub(super) fn start(kit: &'a Kit, fresh: &mut FreshStacks, cassandra_heap: HeapSize) -> Result<Self, Error> {
+    pub(super) fn start(kit: &'a Kit, fresh: &mut FreshStacks, cassandra_heap: HeapSize) -> Result<Self> {
         let options =
             StackOptions { kafka_heap: HeapSize::default_for_kafka(), cassandra_heap, ..StackOptions::small() };
-        let stack = fresh.start("bench-hospital", &options, &kit.interrupt)?;
+        let stack = fresh.start("bench-hospital", &options)?;
         Ok(Self { kit, stack })
     }
 
     /// A new keyspace with its tables, and a group of the same name.
-    pub(super) fn ward(&self, name: &str) -> Result<Ward<'_>, Error> {
+    pub(super) fn ward(&self, name: &str) -> Result<Ward<'_>> {
         let ward = Ward { hospital: self, name: name.to_owned() };
         ward.vitals("vitals init", &["init"])?;
         Ok(ward)
     }
 
-    /// Runs a tool of Kafka by its Java class.
-    pub(super) fn kafka_tool(&self, class: &'static str, arguments: &[&str]) -> Result<ToolOutput, Error> {
+    pub(super) fn kafka_tool(&self, class: &'static str, arguments: &[&str]) -> Result<ToolOutput> {
         let brokers = self.brokers()?;
         let whole = [&["--bootstrap-server", brokers.as_str()], arguments].concat();
         self.kit.kafka_tool(&self.stack, TOOL_HEAP, class, &whole)
     }
 
-    /// A file beside all others.
     pub(super) fn file(&self, name: &str) -> PathBuf {
         self.kit.place.path(name)
     }
 
-    /// The address of Kafka.
-    pub(super) fn brokers(&self) -> Result<String, Error> {
-        self.stack.port(Role::Kafka).map(|port| format!("127.0.0.1:{port}")).ok_or(Error::NoServer("such server"))
+    pub(super) fn brokers(&self) -> Result<String> {
+        self.stack.address(Role::Kafka)
     }
 
-    /// The port of Cassandra, on 127.0.0.1.
-    pub(super) fn cassandra_port(&self) -> Result<String, Error> {
-        self.stack.port(Role::Cassandra).map(|port| port.to_string()).ok_or(Error::NoServer("such server"))
+    pub(super) fn cassandra_port(&self) -> Result<String> {
+        Ok(self.stack.port(Role::Cassandra)?.to_string())
     }
 }
 
@@ -75,53 +69,46 @@ pub(super) struct Ward<'a> {
 }
 
 impl Ward<'_> {
-    /// The keyspace, and the group.
     pub(super) fn name(&self) -> &str {
         &self.name
     }
 
-    /// Runs `vitals` on the topic and this ward.
-    pub(super) fn vitals(&self, what: &'static str, arguments: &[&str]) -> Result<ToolOutput, Error> {
+    pub(super) fn vitals(&self, what: &'static str, arguments: &[&str]) -> Result<ToolOutput> {
         self.hospital.kit.vitals(what, arguments, &self.environment()?)
     }
 
-    /// Sends so many readings to the topic.
-    pub(super) fn send(&self, readings: u32) -> Result<Taken, Error> {
+    pub(super) fn send(&self, readings: u32) -> Result<Taken> {
         let (count, ids) = (readings.to_string(), patient_ids(PATIENTS));
         let arguments = ["produce", "--interval", "0", "--count", &count, "--patients", &ids];
         self.vitals("vitals produce", &arguments).map(|output| output.taken)
     }
 
-    /// Stores all readings of the topic, of which there are so many.
-    pub(super) fn consume(&self, readings: u32) -> Result<Taken, Error> {
+    pub(super) fn consume(&self, readings: u32) -> Result<Taken> {
         self.vitals("vitals consume", &["consume", "--exit-at-end", "--quiet"])?
             .having("that it stored every reading", &format!(": {readings} readings stored, 0 refused"))
     }
 
-    /// Writes all readings, of which there are so many, into a file.
-    pub(super) fn export(&self, file: &Path, readings: u32) -> Result<Taken, Error> {
+    pub(super) fn export(&self, file: &Path, readings: u32) -> Result<Taken> {
         self.vitals("vitals export", &["export", "--force", &file.to_string_lossy()])?
             .having("that it wrote every row", &format!(": {readings} rows in"))
     }
 
-    /// Reads so many readings back from a file.
-    pub(super) fn import(&self, file: &Path, readings: u32) -> Result<Taken, Error> {
+    pub(super) fn import(&self, file: &Path, readings: u32) -> Result<Taken> {
         self.vitals("vitals import", &["import", &file.to_string_lossy()])?
             .having("that it stored every row", &format!(": {readings} rows in"))
     }
 
-    /// Runs a statement of cqlsh.
-    pub(super) fn cqlsh(&self, statement: &str) -> Result<ToolOutput, Error> {
+    pub(super) fn cqlsh(&self, statement: &str) -> Result<ToolOutput> {
         let port = self.hospital.cassandra_port()?;
         self.hospital.kit.python_program("cqlsh", &["127.0.0.1", &port, "-e", statement])
     }
 
     /// Removes the keyspace, so that Cassandra has no more of them in a late round than in an early one.
-    pub(super) fn close(self) -> Result<(), Error> {
+    pub(super) fn close(self) -> Result<()> {
         self.vitals("vitals reset", &["reset", "--only", "store", "--yes"]).map(drop)
     }
 
-    fn environment(&self) -> Result<[(&'static str, OsString); 5], Error> {
+    fn environment(&self) -> Result<[(&'static str, OsString); 5]> {
         let Self { hospital, name } = self;
         Ok([
             ("VITALS_BROKERS", hospital.brokers()?.into()),

@@ -5,16 +5,13 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::figure::{Figure, Goal, Grouped, figure, mebibytes, millis, ratio, values};
+use super::Load;
+use super::figure::{Figure, Goal, Grouped, Table, figure, mebibytes, millis, ratio, values};
 use super::hospital::{Hospital, TOPIC, Ward};
-use super::kit::Kit;
-use super::load::Load;
-use super::pair::Pair;
-use super::program::Taken;
-use super::table::Table;
-use crate::error::Error;
+use super::kit::{Kit, Taken};
+use crate::error::{Error, Result};
 use crate::say;
-use crate::services::fresh::FreshStacks;
+use crate::services::folder::FreshStacks;
 use crate::services::options::HeapSize;
 
 const GROUPS: &str = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand";
@@ -23,7 +20,6 @@ const TOPICS: &str = "org.apache.kafka.tools.TopicCommand";
 /// Memory counts as flat when four times the rows take no more than this times the memory.
 const FLAT: Goal = Goal::AtMost(1.2);
 
-/// Everything that is measured more than once.
 #[derive(Debug, Default)]
 struct Measured {
     lag: Vec<Pair>,
@@ -36,8 +32,7 @@ struct Measured {
     few_imported: Vec<Taken>,
 }
 
-/// Measures all rounds.
-pub(super) fn measure(kit: &Kit, fresh: &mut FreshStacks, load: &Load) -> Result<Table, Error> {
+pub(super) fn measure(kit: &Kit, fresh: &mut FreshStacks, load: &Load) -> Result<Table> {
     let hospital = Hospital::start(kit, fresh, HeapSize::default_for_cassandra())?;
     let stock = Stock::fill(&hospital, load)?;
     let mut measured = Measured::default();
@@ -69,7 +64,7 @@ struct Stock<'a> {
 }
 
 impl<'a> Stock<'a> {
-    fn fill(hospital: &'a Hospital<'a>, load: &Load) -> Result<Self, Error> {
+    fn fill(hospital: &'a Hospital<'a>, load: &Load) -> Result<Self> {
         let Load { rows, few_rows, .. } = *load;
         say::talk(&format!("sending and storing {} readings", Grouped(rows)));
         let (all, few) = (hospital.ward("stock")?, hospital.ward("few")?);
@@ -84,7 +79,7 @@ impl<'a> Stock<'a> {
 }
 
 /// Copies the line of column names and so many rows.
-fn first_rows(from: &Path, to: &Path, rows: u32) -> Result<(), Error> {
+fn first_rows(from: &Path, to: &Path, rows: u32) -> Result<()> {
     let lines = BufReader::new(File::open(from).map_err(Error::file("read", from))?).lines();
     let mut text = Vec::new();
     for line in (0..=rows).zip(lines).map(|(_, line)| line) {
@@ -96,7 +91,7 @@ fn first_rows(from: &Path, to: &Path, rows: u32) -> Result<(), Error> {
 
 impl Measured {
     /// What is done in a moment, several times a round.
-    fn calls(&mut self, Stock { hospital, all, .. }: &Stock, load: &Load) -> Result<(), Error> {
+    fn calls(&mut self, Stock { hospital, all, .. }: &Stock, load: &Load) -> Result<()> {
         say::talk(&format!("  lag, topic list and query, {} times", load.calls));
         let table = format!("{}.patient_vitals", all.name());
         for turn in 1..=load.calls {
@@ -120,7 +115,7 @@ impl Measured {
     }
 
     /// What takes seconds, once a round.
-    fn transfers(&mut self, stock: &Stock, round: u32) -> Result<(), Error> {
+    fn transfers(&mut self, stock: &Stock, round: u32) -> Result<()> {
         let Stock { hospital, rows, few_rows, all, few, all_file, few_file } = stock;
         say::talk(&format!("  export, import and consume of {} rows", Grouped(*rows)));
         let (ours, theirs) = (hospital.file("ours.csv"), hospital.file("theirs.csv"));
@@ -135,12 +130,12 @@ impl Measured {
     }
 }
 
-fn query(ward: &Ward) -> Result<Taken, Error> {
+fn query(ward: &Ward) -> Result<Taken> {
     let said = ward.vitals("vitals query", &["query", "--limit", "5", "-o", "ndjson"])?;
     said.find("five rows", |text| (text.matches("\"patient_id\"").count() == 5).then_some(said.taken))
 }
 
-fn copy(ward: &Ward, file: &Path, rows: u32) -> Result<Taken, Error> {
+fn copy(ward: &Ward, file: &Path, rows: u32) -> Result<Taken> {
     let table = format!("{}.patient_vitals", ward.name());
     ward.cqlsh(&format!("COPY {table} TO '{}' WITH HEADER = TRUE", file.display()))?
         .having("that it copied every row", &format!("{rows} rows exported"))
@@ -208,11 +203,36 @@ fn times_as_fast(id: &str, what: &str, pairs: &[Pair], goal: Goal) -> Figure {
     ratio(id, what, &seconds(|pair| pair.theirs), &seconds(|pair| pair.ours), Some(goal))
 }
 
+/// What both took, one right after the other.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pair {
+    pub(super) ours: Taken,
+    pub(super) theirs: Taken,
+}
+
+impl Pair {
+    /// Ours goes first when `turn` is odd: what falls on the first of a pair falls on both by turns.
+    pub(super) fn by_turns(
+        turn: u32,
+        ours: impl FnOnce() -> Result<Taken>,
+        theirs: impl FnOnce() -> Result<Taken>,
+    ) -> Result<Self> {
+        if turn % 2 == 1 {
+            let ours = ours()?;
+            return Ok(Self { ours, theirs: theirs()? });
+        }
+        let theirs = theirs()?;
+        Ok(Self { ours: ours()?, theirs })
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::cell::RefCell;
     use std::collections::BTreeSet;
 
-    use super::super::usage::Usage;
+    use crate::bench::kit::Usage;
+
     use super::*;
 
     fn taken(millis: u64, peak_bytes: u64) -> Taken {
@@ -246,5 +266,20 @@ mod tests {
         let all = [calls(&measured), transfers(&measured, &load), memory(&measured, &load)].concat();
         let names: BTreeSet<_> = all.iter().map(|figure| &figure.id).collect();
         assert_eq!(names.len(), all.len());
+    }
+
+    #[test]
+    fn both_take_turns_in_going_first_and_are_not_mixed_up() -> Result<()> {
+        let order = RefCell::new(Vec::new());
+        let run = |name, millis| {
+            order.borrow_mut().push(name);
+            Ok(Taken { elapsed: Duration::from_millis(millis), usage: Usage::default() })
+        };
+        for turn in [1, 2] {
+            let pair = Pair::by_turns(turn, || run("ours", 1), || run("theirs", 9))?;
+            assert_eq!((pair.ours.elapsed.as_millis(), pair.theirs.elapsed.as_millis()), (1, 9));
+        }
+        assert_eq!(order.into_inner(), ["ours", "theirs", "theirs", "ours"]);
+        Ok(())
     }
 }

@@ -5,25 +5,20 @@
 //! The references promise nothing: what they hold when they are killed is lost or read twice. Ours runs with all that it
 //! promises, except that it waits for nothing that is stored: the settle time is 0, as with a commit log that is synced.
 
-mod drain;
-mod own;
-mod reference;
-
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use self::drain::{Drained, Drainer, Work};
-use self::reference::References;
-use super::figure::{Figure, Goal, Grouped, figure, ratio, values};
-use super::hospital::Hospital;
+use serde::Deserialize;
+
+use super::figure::{Figure, Goal, Grouped, Table, figure, ratio, values};
+use super::hospital::{Hospital, Ward};
 use super::kit::Kit;
-use super::load::Load;
-use super::table::Table;
-use super::throughput;
-use crate::error::Error;
+use super::references::{Drained, Drainer, MEASURE, References, Work};
+use super::{Load, brokers};
+use crate::error::{Error, Result};
 use crate::say;
-use crate::services::fresh::FreshStacks;
+use crate::services::folder::FreshStacks;
 use crate::services::options::HeapSize;
 
 /// Kafka's own producer, at full speed.
@@ -47,10 +42,9 @@ struct Measured {
     produced: Vec<(f64, f64)>,
     /// Records a second.
     produced_by_kafka: Vec<f64>,
-    own: Vec<own::Round>,
+    own: Vec<Round>,
 }
 
-/// The topics.
 struct Works {
     few: Work,
     long: Work,
@@ -79,8 +73,8 @@ pub(super) struct Peers {
 
 impl Peers {
     /// Looks for them before anything is built.
-    pub(super) fn find(folder: &Path, heap: HeapSize) -> Result<Self, Error> {
-        let found = folder.join(reference::MEASURE).canonicalize();
+    pub(super) fn find(folder: &Path, heap: HeapSize) -> Result<Self> {
+        let found = folder.join(MEASURE).canonicalize();
         let folder = folder.to_owned();
         match found {
             Ok(script) => Ok(Self { folder: script.parent().unwrap_or(&script).to_owned(), heap }),
@@ -88,8 +82,7 @@ impl Peers {
         }
     }
 
-    /// Measures all rounds.
-    pub(super) fn measure(&self, kit: &Kit, fresh: &mut FreshStacks, load: &Load) -> Result<Table, Error> {
+    pub(super) fn measure(&self, kit: &Kit, fresh: &mut FreshStacks, load: &Load) -> Result<Table> {
         let references = References::build(kit, &self.folder)?;
         let hospital = Hospital::start(kit, fresh, self.heap.clone())?;
         let works = Works::of(load);
@@ -106,7 +99,7 @@ impl Peers {
             bench.produce(&mut measured, round, load.records)?;
             say::talk("  vitals bench");
             let ward = hospital.ward("own")?;
-            measured.own.push(own::Round::measure(&ward, load.seconds)?);
+            measured.own.push(Round::measure(&ward, load.seconds)?);
             ward.close()?;
         }
         let title = format!(
@@ -120,7 +113,6 @@ impl Peers {
     }
 }
 
-/// Who takes part.
 struct Drainers {
     vitals: Drainer,
     go: Option<Drainer>,
@@ -156,7 +148,7 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    fn warm_up(&self) -> Result<(), Error> {
+    fn warm_up(&self) -> Result<()> {
         say::talk("warming Cassandra up");
         let mut unused = Measured::default();
         (1..=WARM_UP_ROUNDS).try_for_each(|round| {
@@ -166,7 +158,7 @@ impl Bench<'_> {
         self.by_turns(&mut unused, 1, self.works.long, &[self.drainers.go.as_ref()])
     }
 
-    fn round(&self, measured: &mut Measured, round: u32) -> Result<(), Error> {
+    fn round(&self, measured: &mut Measured, round: u32) -> Result<()> {
         let Drainers { go, benthos, coursework, .. } = &self.drainers;
         self.by_turns(measured, round, self.works.few, &[go.as_ref(), benthos.as_ref()])?;
         self.by_turns(measured, round, self.works.long, &[go.as_ref()])?;
@@ -178,13 +170,7 @@ impl Bench<'_> {
     }
 
     /// Ours and the others, one right after the other; who goes first changes from round to round.
-    fn by_turns(
-        &self,
-        measured: &mut Measured,
-        round: u32,
-        work: Work,
-        others: &[Option<&Drainer>],
-    ) -> Result<(), Error> {
+    fn by_turns(&self, measured: &mut Measured, round: u32, work: Work, others: &[Option<&Drainer>]) -> Result<()> {
         let mut drainers: Vec<_> = others.iter().flatten().copied().collect();
         drainers.insert(0, &self.drainers.vitals);
         if round.is_multiple_of(2) {
@@ -198,7 +184,7 @@ impl Bench<'_> {
         Ok(())
     }
 
-    fn produce(&self, measured: &mut Measured, round: u32, records: u32) -> Result<(), Error> {
+    fn produce(&self, measured: &mut Measured, round: u32, records: u32) -> Result<()> {
         say::talk(&format!("  {} readings and as many records are produced", Grouped(records)));
         let ward = self.hospital.ward(&format!("produce_{round}"))?;
         let taken = ward.send(records)?;
@@ -209,7 +195,7 @@ impl Bench<'_> {
         self.hospital.kafka_tool(TOPICS, &["--topic", &topic, "--create", "--partitions", PARTITIONS])?;
         let load = ["--topic", &topic, "--num-records", &number, "--record-size", RECORD_BYTES, "--throughput", "-1"];
         let theirs = self.hospital.kafka_tool(PRODUCER, &load)?;
-        let rate = theirs.find("records a second", |text| throughput::produced(text, records))?;
+        let rate = theirs.find("records a second", |text| brokers::produced(text, records))?;
         measured.produced_by_kafka.push(rate);
         Ok(())
     }
@@ -241,7 +227,7 @@ fn figures(measured: &Measured, load: &Load) -> Vec<Figure> {
     figures.push(ratio("coursework_ratio", "few: times as fast as that", &few, &coursework, at_least(60.0)));
     figures.extend(ours(measured, &works));
     figures.extend(produced(measured));
-    figures.extend(own::figures(&measured.own));
+    figures.extend(own_figures(&measured.own));
     // What could not be built here has no figures.
     figures.retain(|figure| !figure.values.is_empty());
     figures
@@ -291,6 +277,91 @@ fn produced(measured: &Measured) -> [Figure; 4] {
     ]
 }
 
+/// The pace at which latency is measured.
+const PACE: &str = "1000";
+/// What a single Cassandra with its default commit log asks for.
+const SETTLE_TIME: &str = "16s";
+
+/// What no reference program promises: the time from a reading to its row and its alert, commits that wait until nothing
+/// can be forgotten, and several consumers at once. By `vitals bench`, which makes a topic and a keyspace of its own.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Round {
+    paced: Latency,
+    /// Rows stored a second at full speed, by the consumers and the settle time.
+    usual: f64,
+    settling: f64,
+    two_consumers: f64,
+}
+
+/// From the moment for which a reading was planned, in milliseconds.
+#[derive(Debug, Clone, Copy, Deserialize)]
+struct Latency {
+    #[serde(rename = "row_latency_p50_ms")]
+    row_p50: f64,
+    #[serde(rename = "row_latency_p99_ms")]
+    row_p99: f64,
+    #[serde(rename = "alert_latency_p50_ms")]
+    alert_p50: f64,
+    #[serde(rename = "alert_latency_p99_ms")]
+    alert_p99: f64,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+struct Stored {
+    stored_per_second: f64,
+}
+
+/// What `vitals bench` prints for programs, as far as it is of use here.
+#[derive(Debug, Deserialize)]
+struct Outcome<T> {
+    figures: T,
+}
+
+impl Round {
+    pub(super) fn measure(ward: &Ward, seconds: u32) -> Result<Self> {
+        let length = format!("{seconds}s");
+        let paced = bench(ward, &["--rate", PACE, "--for", &length])?;
+        let fast = ["--rate", "max", "--for", &length, "--partitions", "4"];
+        let stored = |more: &[&str]| bench::<Stored>(ward, &[&fast, more].concat()).map(|of| of.stored_per_second);
+        Ok(Self {
+            paced,
+            usual: stored(&[])?,
+            settling: stored(&["--durability-delay", SETTLE_TIME])?,
+            two_consumers: stored(&["--consumers", "2"])?,
+        })
+    }
+}
+
+fn bench<T: for<'a> Deserialize<'a>>(ward: &Ward, arguments: &[&str]) -> Result<T> {
+    let output = ward.vitals("vitals bench", &[&["bench", "-o", "ndjson"], arguments].concat())?;
+    output.find("its figures", figures_of)
+}
+
+/// Out of the one line that is an object; notes stand around it.
+fn figures_of<T: for<'a> Deserialize<'a>>(text: &str) -> Option<T> {
+    let line = text.lines().find(|line| line.starts_with('{'))?;
+    serde_json::from_str::<Outcome<T>>(line).ok().map(|outcome| outcome.figures)
+}
+
+pub(super) fn own_figures(rounds: &[Round]) -> Vec<Figure> {
+    let millis = |id: &str, what: &str, bound, value: fn(&Latency) -> f64| {
+        let values = values(rounds, |round| value(&round.paced));
+        figure(id, &format!("1,000 readings/s: to the {what}"), values, "ms", Some(Goal::AtMost(bound)))
+    };
+    let usual = values(rounds, |round| round.usual);
+    let settling = values(rounds, |round| round.settling);
+    let two = values(rounds, |round| round.two_consumers);
+    vec![
+        millis("row_p50", "row, p50", 2.0, |of| of.row_p50),
+        millis("row_p99", "row, p99", 10.0, |of| of.row_p99),
+        millis("alert_p50", "alert, p50", 2.0, |of| of.alert_p50),
+        millis("alert_p99", "alert, p99", 10.0, |of| of.alert_p99),
+        figure("bench_rate", "bench --rate max, sending included", usual.clone(), "readings/s", None),
+        ratio("settle_ratio", "the same: settle time 16 s / none", &settling, &usual, Some(Goal::AtLeast(0.95))),
+        ratio("consumers_ratio", "the same: 2 consumers / 1", &two, &usual, None),
+    ]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -300,5 +371,17 @@ mod tests {
         let heap = HeapSize::default_for_cassandra();
         let told = Peers::find(Path::new("nowhere"), heap).unwrap_err().to_string();
         assert!(told.contains("nowhere") && told.contains("hint: --peers DIR"), "{told}");
+    }
+
+    #[test]
+    fn the_figures_are_those_of_the_object_among_the_notes() {
+        let text = "a note\n{\"kind\": \"vitals bench\", \"figures\": {\"stored_per_second\": 96000.5, \"sent\": 1}}\n";
+        let stored: Stored = figures_of(text).expect("figures");
+        assert_eq!(stored.stored_per_second.to_bits(), 96000.5_f64.to_bits());
+    }
+
+    #[test]
+    fn a_latency_that_was_not_measured_is_no_figure() {
+        assert!(figures_of::<Latency>("{\"figures\": {\"row_latency_p50_ms\": null}}").is_none());
     }
 }

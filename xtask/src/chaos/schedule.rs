@@ -3,12 +3,9 @@
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-/// How long a campaign goes on making faults.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Bound {
-    /// So many faults.
     Count(u32),
-    /// For so long.
     Time(Duration),
 }
 
@@ -61,23 +58,19 @@ impl Schedule {
         share.max(Duration::from_secs(1))
     }
 
-    /// How many faults there were.
     pub(super) fn made(&self) -> u32 {
         self.made
     }
 
-    /// A length of time, in milliseconds from this range.
     pub(super) fn millis(&mut self, range: Range<u64>) -> Duration {
         let width = range.end.saturating_sub(range.start).max(1);
         Duration::from_millis(range.start + self.draw() % width)
     }
 
-    /// Yes or no.
     pub(super) fn coin(&mut self) -> bool {
         self.draw().is_multiple_of(2)
     }
 
-    /// A number below this one.
     pub(super) fn below(&mut self, limit: u32) -> u32 {
         u32::try_from(self.draw() % u64::from(limit.max(1))).unwrap_or_default()
     }

@@ -1,20 +1,28 @@
-//! What a campaign works on.
+//! What a campaign works on: the embedded broker and `SQLite`, or Kafka and Cassandra.
 
 use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
+use rustix::process::Signal;
 
-use super::embedded::Embedded;
-use super::servers::Servers;
-use super::stand::Stand;
-use crate::error::Error;
-use crate::link::Trouble;
-use crate::process::Identity;
-use crate::services::fresh::FreshStacks;
+use super::harness::{END_LIMIT, Harness};
+use super::link;
+use crate::embedded_broker::{self, EmbeddedBroker};
+use crate::error::{Error, Result};
+use crate::link::{Link, Trouble};
+use crate::process::{self, Identity, Life};
+use crate::services::folder::{FreshStacks, StackFolder};
+use crate::services::options::{ServerSetting, StackOptions};
+use crate::services::server::Role;
+use crate::services::stack::Stack as RunningServers;
 
-/// Which kind of stack.
+/// The broker's, among the data of the run.
+const BROKER_FOLDER: &str = "broker";
+const NO_LINK: Error = Error::NoServer("link");
+const NO_STORE_PROCESS: Error = Error::NoServer("store that is a process");
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Kind {
     /// The embedded broker and `SQLite`
@@ -39,7 +47,6 @@ impl fmt::Display for Kind {
     }
 }
 
-/// Which of its processes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Part {
     /// Kafka, or the embedded broker.
@@ -48,7 +55,15 @@ pub(super) enum Part {
     Store,
 }
 
-/// How a process is ended.
+impl Part {
+    fn role(self) -> Role {
+        match self {
+            Self::Broker => Role::Kafka,
+            Self::Store => Role::Cassandra,
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum End {
     /// SIGKILL.
@@ -57,56 +72,210 @@ pub(super) enum End {
     Stop,
 }
 
-/// Where a campaign's messages go.
+/// The options of `vitals` for a campaign, by their names.
 #[derive(Debug, Clone)]
 pub(super) struct Addresses {
-    /// `--brokers`.
     pub(super) brokers: String,
-    /// `--store`.
     pub(super) store: String,
     /// The store, as the reader that is not ours is told it.
     pub(super) reader: String,
-    /// `--topic`.
     pub(super) topic: String,
-    /// `--group`.
     pub(super) group: String,
 }
 
 /// Servers that can be broken; dropping it ends all of them.
-pub(super) trait Stack {
-    fn kind(&self) -> Kind;
-    /// A topic, a group and tables of their own for each campaign; `name` holds letters, digits and `_`.
-    fn addresses(&self, name: &str) -> Result<Addresses, Error>;
-    /// Where the broker keeps a partition: segments in Kafka's format.
-    fn partition_folder(&self, topic: &str, partition: u32) -> PathBuf;
-    /// The same servers, through links that can be spoiled.
-    fn link(&mut self, direct: &Addresses, stand: &Stand) -> Result<Addresses, Error>;
-    /// Which processes have a link, once they have been [linked](Self::link).
-    fn linked_parts(&self) -> &'static [Part];
-    /// Makes the link to a process bad, or heals it.
-    fn spoil(&self, part: Part, trouble: Option<Trouble>) -> Result<(), Error>;
-    /// The servers are as they were before they were linked.
-    fn unlink(&mut self, stand: &Stand) -> Result<(), Error>;
-    /// Ends a process; what it has kept stays.
-    fn end(&mut self, part: Part, end: End, stand: &Stand) -> Result<(), Error>;
-    /// The command of a tool that comes with Kafka, by its Java class; none where there is no Kafka.
-    fn tool(&self, class: &str, arguments: &[&str]) -> Option<Vec<OsString>>;
-    /// Stops a process where it stands, without ending it.
-    fn pause(&mut self, part: Part) -> Result<(), Error>;
-    /// Lets a paused process go on.
-    fn resume(&mut self, part: Part) -> Result<(), Error>;
-    /// A process, where the part is one.
-    fn process(&self, part: Part) -> Option<Identity>;
-    /// The broker, where it is a program of ours.
-    fn own_broker(&self) -> Option<Identity>;
-    /// Starts an ended process again on what it has kept, and comes back when it has answered.
-    fn start_again(&mut self, part: Part, stand: &Stand) -> Result<(), Error>;
+#[derive(Debug)]
+pub(super) struct Stack {
+    folder: StackFolder,
+    servers: Servers,
 }
 
-/// Starts a stack of this kind.
-pub(super) fn start(kind: Kind, stand: &Stand, fresh: &mut FreshStacks) -> Result<Box<dyn Stack>, Error> {
-    Ok(match kind {
-        Kind::Embedded => Box::new(Embedded::start(stand)?),
-        Kind::Servers => Box::new(Servers::start(stand, fresh)?),
+#[derive(Debug)]
+enum Servers {
+    /// `vitals up` on one port for good, and an `SQLite` file for each campaign. It tells all its clients one address:
+    /// once it has been linked, those that are not ours go through the link too.
+    Embedded { port: u16, broker: EmbeddedBroker, link: Option<Link> },
+    /// Kafka and Cassandra, with the settings that `cargo xtask services` gives them: the commit log is synced
+    /// periodically. Each can be reached through a link as well. Kafka tells its clients where to go, so it has a second
+    /// listener, whose address is that of its link.
+    Real { running: RunningServers, kafka: Link, cassandra: Link },
+}
+
+impl Stack {
+    /// Starts it on an empty folder and free ports.
+    pub(super) fn start(kind: Kind, harness: &Harness, fresh: &mut FreshStacks) -> Result<Self> {
+        let servers = match kind {
+            Kind::Embedded => {
+                let port = harness.port()?;
+                Servers::Embedded { port, broker: start_broker(harness, port, None)?, link: None }
+            }
+            Kind::Servers => start_servers(harness, fresh)?,
+        };
+        Ok(Self { folder: harness.folder.clone(), servers })
+    }
+
+    pub(super) fn kind(&self) -> Kind {
+        match self.servers {
+            Servers::Embedded { .. } => Kind::Embedded,
+            Servers::Real { .. } => Kind::Servers,
+        }
+    }
+
+    /// A topic, a group and tables of their own for each campaign; `name` holds letters, digits and `_`.
+    pub(super) fn addresses(&self, name: &str) -> Result<Addresses> {
+        let (brokers, store, reader) = match &self.servers {
+            Servers::Embedded { port, .. } => {
+                let store = format!("sqlite:{}", self.folder.data(&format!("{name}.db")).display());
+                (format!("127.0.0.1:{port}"), store.clone(), store)
+            }
+            Servers::Real { running, .. } => {
+                let table = format!("{}/chaos_{name}", running.address(Role::Cassandra)?);
+                (running.address(Role::Kafka)?, format!("cassandra://{table}"), format!("cassandra:{table}"))
+            }
+        };
+        Ok(Addresses { brokers, store, reader, topic: format!("chaos.{name}"), group: format!("chaos-{name}") })
+    }
+
+    /// Where the broker keeps a partition: segments in Kafka's format.
+    pub(super) fn partition_folder(&self, topic: &str, partition: u32) -> PathBuf {
+        match self.servers {
+            Servers::Embedded { .. } => {
+                self.folder.data(BROKER_FOLDER).join("topics").join(topic).join(partition.to_string())
+            }
+            Servers::Real { .. } => self.folder.data("kafka-kraft").join(format!("{topic}-{partition}")),
+        }
+    }
+
+    /// The same servers, through links that can be spoiled.
+    pub(super) fn link(&mut self, direct: &Addresses, harness: &Harness) -> Result<Addresses> {
+        match &mut self.servers {
+            Servers::Embedded { port, link: linked, .. } => {
+                let link_port = harness.port()?;
+                *linked = Some(link(link_port, *port)?);
+                self.end(Part::Broker, End::Stop)?;
+                self.start_again(Part::Broker, harness)?;
+                Ok(Addresses { brokers: format!("127.0.0.1:{link_port}"), ..direct.clone() })
+            }
+            Servers::Real { running, kafka, cassandra } => {
+                let (own, linked) = (running.address(Role::Cassandra)?, cassandra.address().to_string());
+                let store = direct.store.replace(&format!("{own}/"), &format!("{linked}/"));
+                Ok(Addresses { brokers: kafka.address().to_string(), store, ..direct.clone() })
+            }
+        }
+    }
+
+    /// Which processes have a link, once they have been [linked](Self::link). `SQLite` is a file.
+    pub(super) fn linked_parts(&self) -> &'static [Part] {
+        match self.kind() {
+            Kind::Embedded => &[Part::Broker],
+            Kind::Servers => &[Part::Broker, Part::Store],
+        }
+    }
+
+    /// Makes the link to a process bad, or heals it.
+    pub(super) fn spoil(&self, part: Part, trouble: Option<Trouble>) -> Result<()> {
+        match (&self.servers, part) {
+            (Servers::Embedded { link: Some(link), .. }, Part::Broker) => link.set(trouble),
+            (Servers::Embedded { .. }, _) => return Err(NO_LINK),
+            (Servers::Real { kafka, .. }, Part::Broker) => kafka.set(trouble),
+            (Servers::Real { cassandra, .. }, Part::Store) => cassandra.set(trouble),
+        }
+        Ok(())
+    }
+
+    /// The servers are as they were before they were linked. Who does not ask for the links of real ones does not meet
+    /// them.
+    pub(super) fn unlink(&mut self, harness: &Harness) -> Result<()> {
+        let Servers::Embedded { link, .. } = &mut self.servers else { return Ok(()) };
+        *link = None;
+        self.end(Part::Broker, End::Stop)?;
+        self.start_again(Part::Broker, harness)
+    }
+
+    /// Ends a process; what it has kept stays.
+    pub(super) fn end(&mut self, part: Part, end: End) -> Result<()> {
+        match (&mut self.servers, part, end) {
+            (Servers::Embedded { .. }, Part::Store, _) => Err(NO_STORE_PROCESS),
+            (Servers::Embedded { broker, .. }, _, End::Kill) => broker.worker.kill(),
+            (Servers::Embedded { broker, .. }, _, End::Stop) => broker.worker.end(Signal::TERM, END_LIMIT),
+            (Servers::Real { running, .. }, _, End::Kill) => running.end(part.role(), process::kill),
+            (Servers::Real { running, .. }, _, End::Stop) => running.end(part.role(), process::stop),
+        }
+    }
+
+    /// Starts an ended process again on what it has kept, and comes back when it has answered.
+    pub(super) fn start_again(&mut self, part: Part, harness: &Harness) -> Result<()> {
+        match (&mut self.servers, part) {
+            (Servers::Embedded { .. }, Part::Store) => Err(NO_STORE_PROCESS),
+            (Servers::Embedded { port, broker, link }, _) => {
+                let advertised = link.as_ref().map(|link| link.address().port());
+                *broker = start_broker(harness, *port, advertised)?;
+                Ok(())
+            }
+            (Servers::Real { running, .. }, _) => running.start_again(part.role()),
+        }
+    }
+
+    /// The command of a tool that comes with Kafka, by its Java class; none where there is no Kafka.
+    pub(super) fn kafka_tool(&self, class: &str, arguments: &[&str]) -> Option<Vec<OsString>> {
+        let Servers::Real { running, .. } = &self.servers else { return None };
+        running.kafka_tool(&["-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"], class, arguments).ok()
+    }
+
+    /// Stops a process where it stands, without ending it, or lets it go on.
+    pub(super) fn signal(&self, part: Part, signal: Signal) -> Result<()> {
+        if self.kind() == Kind::Embedded && part == Part::Store {
+            return Err(NO_STORE_PROCESS);
+        }
+        self.process(part).into_iter().for_each(|process| process.signal(signal));
+        Ok(())
+    }
+
+    /// A process, where the part is one.
+    pub(super) fn process(&self, part: Part) -> Option<Identity> {
+        match &self.servers {
+            Servers::Embedded { .. } if part == Part::Store => None,
+            Servers::Embedded { broker, .. } => broker.worker.identity(),
+            Servers::Real { running, .. } => running.process(part.role()),
+        }
+    }
+
+    /// The broker, where it is a program of ours.
+    pub(super) fn own_broker(&self) -> Option<Identity> {
+        self.process(Part::Broker).filter(|_| self.kind() == Kind::Embedded)
+    }
+}
+
+/// Waits until it has answered: a broker names the address that it advertises, so it is asked there.
+fn start_broker(harness: &Harness, port: u16, advertised: Option<u16>) -> Result<EmbeddedBroker> {
+    let command = embedded_broker::command(&harness.binary, &harness.path(BROKER_FOLDER), port, advertised);
+    EmbeddedBroker::start(&command, advertised.unwrap_or(port), &harness.log("vitals up"))
+}
+
+fn start_servers(harness: &Harness, fresh: &mut FreshStacks) -> Result<Servers> {
+    let [plain, behind_link, kafka_link] = [harness.port()?, harness.port()?, harness.port()?];
+    let [controller, cassandra, cassandra_link] = [harness.port()?, harness.port()?, harness.port()?];
+    let listeners =
+        format!("PLAINTEXT://127.0.0.1:{plain},LINK://127.0.0.1:{behind_link},CONTROLLER://127.0.0.1:{controller}");
+    let options = StackOptions {
+        kafka_port: Some(plain),
+        cassandra_port: Some(cassandra),
+        kafka_set: ServerSetting::list(&[
+            ("listeners", &listeners),
+            ("advertised.listeners", &format!("PLAINTEXT://127.0.0.1:{plain},LINK://127.0.0.1:{kafka_link}")),
+            ("listener.security.protocol.map", "PLAINTEXT:PLAINTEXT,LINK:PLAINTEXT,CONTROLLER:PLAINTEXT"),
+            // As the embedded broker: a member that is away is given up in seconds.
+            ("group.min.session.timeout.ms", "1000"),
+            ("controller.quorum.voters", &format!("1@127.0.0.1:{controller}")),
+        ]),
+        // A disk without room is noticed at the next segment.
+        cassandra_set: ServerSetting::list(&[("commitlog_segment_size", "4MiB")]),
+        ..StackOptions::small()
+    };
+    let servers = fresh.servers(&options)?;
+    Ok(Servers::Real {
+        running: RunningServers::start(harness.folder.clone(), servers, Life::EndsWithParent)?,
+        kafka: link(kafka_link, behind_link)?,
+        cassandra: link(cassandra_link, cassandra)?,
     })
 }

@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::fault::Fault;
-use super::findings::Findings;
+use super::promises::Promise;
 use super::stack::Kind;
-use crate::error::Error;
+use crate::error::{Error, Result};
 
 /// How long work may take to go on after a fault, by the promise,
 const PROGRESS_PROMISE: Duration = Duration::from_secs(10);
@@ -21,31 +20,24 @@ const SHOWN_EXAMPLES: usize = 5;
 /// One campaign: what it has done and found so far, and in the end what that says.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Verdict {
-    /// The promise.
     #[serde(serialize_with = "as_text")]
-    pub(super) fault: Fault,
-    /// What it was attacked on.
+    pub(super) fault: Promise,
     #[serde(serialize_with = "as_text")]
     pub(super) stack: Kind,
     /// The bug that was planted, if any: it must be found.
     pub(super) planted: Option<&'static str>,
-    /// How many faults of each kind were made.
     faults: BTreeMap<&'static str, u32>,
     /// After how many of them work did not go on in time.
     stalls: u32,
-    /// The longest time that work took to go on.
     #[serde(rename = "slowest_seconds", serialize_with = "as_seconds")]
     slowest: Duration,
     /// What was measured, in words.
     figures: Vec<String>,
-    /// What else breaks the promise.
     broken: Vec<String>,
     /// Why it did not come to its end: then nothing is known.
     failed: Option<String>,
-    /// What the readers found.
     #[serde(flatten)]
     pub(super) findings: Findings,
-    /// How long it took.
     #[serde(rename = "seconds", serialize_with = "as_seconds")]
     took: Duration,
     #[serde(skip)]
@@ -53,8 +45,7 @@ pub(super) struct Verdict {
 }
 
 impl Verdict {
-    /// Nothing is done and found yet.
-    pub(super) fn begin(fault: Fault, stack: Kind, planted: Option<&'static str>) -> Self {
+    pub(super) fn begin(fault: Promise, stack: Kind, planted: Option<&'static str>) -> Self {
         Self {
             fault,
             stack,
@@ -94,12 +85,10 @@ impl Verdict {
         }
     }
 
-    /// Notes a figure that was measured.
     pub(super) fn measured(&mut self, what: impl Into<String>) {
         self.figures.push(what.into());
     }
 
-    /// Notes something else that breaks the promise.
     pub(super) fn breaks(&mut self, what: impl Into<String>) {
         self.broken.push(what.into());
     }
@@ -121,7 +110,6 @@ impl Verdict {
         self.failed = error.map(ToString::to_string);
     }
 
-    /// How many faults there were.
     fn made(&self) -> u32 {
         self.faults.values().fold(0, |sum, count| sum.saturating_add(*count))
     }
@@ -164,7 +152,6 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// The verdicts as lines of text.
 pub(super) fn table(verdicts: &[Verdict]) -> Vec<String> {
     let mut lines = vec![format!(
         "{:<23} {:<8} {:>6} {:>7} {:>5} {:>5} {:>5} {:>7} {:>6}",
@@ -224,7 +211,6 @@ fn excluded(faults: u32) -> f64 {
     1.0 - 0.05_f64.powf(1.0 / f64::from(faults.max(1)))
 }
 
-/// The verdicts for programs.
 pub(super) fn json(seed: u64, verdicts: &[Verdict]) -> String {
     let all: Vec<_> = verdicts
         .iter()
@@ -247,12 +233,67 @@ fn as_seconds<S: serde::Serializer>(time: &Duration, serializer: S) -> Result<S:
     serializer.serialize_f64((time.as_secs_f64() * 10.0).round() / 10.0)
 }
 
+/// Counts of messages.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Findings {
+    /// Acknowledged ones that were looked for.
+    pub(super) checked: u64,
+    /// Those of them whose offset is committed.
+    pub(super) committed: u64,
+    /// How many were committed, and so looked for, at all looks in the middle together.
+    #[serde(default)]
+    pub(super) looked_at: u64,
+    /// Acknowledged ones that are nowhere, were read by members of other kinds, and are committed.
+    #[serde(default)]
+    pub(super) theirs: u64,
+    /// Acknowledged ones that are nowhere otherwise.
+    pub(super) lost: u64,
+    /// Acknowledged ones that are kept otherwise than they were sent.
+    pub(super) wrong: u64,
+    /// Those of the lost and wrong ones whose offset is committed: nobody will write them again.
+    pub(super) ahead: u64,
+    /// What is kept, and was never sent.
+    pub(super) invented: u64,
+    /// Some of them, by number.
+    pub(super) examples: Vec<String>,
+}
+
+impl Findings {
+    /// Whether nothing is lost, wrong or invented.
+    pub(super) fn is_clean(&self) -> bool {
+        self.lost + self.wrong + self.ahead + self.invented == 0
+    }
+
+    /// Adds what was found on another stage of the same campaign.
+    pub(super) fn add(&mut self, other: Self) {
+        self.checked += other.checked;
+        self.committed += other.committed;
+        self.looked_at += other.looked_at;
+        self.lost += other.lost;
+        self.wrong += other.wrong;
+        self.ahead += other.ahead;
+        self.invented += other.invented;
+        self.examples.extend(other.examples);
+    }
+
+    /// Takes over what a look in the middle found: what is not committed may still be missing then. What was committed
+    /// too early is mostly missing at each look, and counted once.
+    pub(super) fn add_look(&mut self, look: &Self) {
+        self.looked_at += look.committed + look.looked_at;
+        self.ahead = self.ahead.max(look.ahead);
+        self.invented = self.invented.max(look.invented);
+        if look.ahead + look.invented > 0 {
+            self.examples.extend(look.examples.iter().cloned());
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn verdict(planted: Option<&'static str>, lost: u64) -> Verdict {
-        let mut verdict = Verdict::begin(Fault::R3, Kind::Servers, planted);
+        let mut verdict = Verdict::begin(Promise::R3, Kind::Servers, planted);
         verdict.fault("kills");
         verdict.conclude(Findings { checked: 10, lost, ..Findings::default() });
         verdict
@@ -298,7 +339,7 @@ mod tests {
         let mut empty = verdict(None, 0);
         empty.findings.checked = 0;
         assert!(!empty.is_good());
-        let mut calm = Verdict::begin(Fault::R3, Kind::Servers, None);
+        let mut calm = Verdict::begin(Promise::R3, Kind::Servers, None);
         calm.conclude(Findings { checked: 10, ..Findings::default() });
         assert!(!calm.is_good());
     }
@@ -315,5 +356,21 @@ mod tests {
     fn the_names_for_programs_are_stable() {
         let expected = r#"{"seed":7,"verdicts":[{"ahead":0,"broken":[],"checked":10,"committed":0,"examples":[],"failed":null,"fault":"R3","faults":{"kills":1},"figures":[],"invented":0,"looked_at":0,"lost":0,"planted":null,"seconds":0.0,"slowest_seconds":0.0,"stack":"servers","stalls":0,"theirs":0,"verdict":"held","wrong":0}]}"#;
         assert_eq!(json(7, &[verdict(None, 0)]), expected);
+    }
+
+    #[test]
+    fn what_is_lost_of_some_messages_counts_among_others() {
+        let mut findings = Findings { checked: 5, ..Findings::default() };
+        findings.add(Findings { checked: 3, lost: 1, ..Findings::default() });
+        assert!(findings.checked == 8 && !findings.is_clean());
+    }
+
+    #[test]
+    fn what_is_not_committed_may_be_missing_in_the_middle() {
+        let mut findings = Findings::default();
+        findings.add_look(&Findings { lost: 9, ..Findings::default() });
+        assert!(findings.is_clean());
+        findings.add_look(&Findings { lost: 9, ahead: 1, ..Findings::default() });
+        assert!(!findings.is_clean());
     }
 }

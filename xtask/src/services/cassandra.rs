@@ -6,11 +6,10 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 
 use super::folder::{StackFolder, make_folder, write_file};
-use super::jars::Bundle;
-use super::java::Release;
+use super::java::{Bundle, Release};
 use super::options::{HeapSize, ServerSetting};
 use super::server::{Role, Server, class_path, file_address, with_path};
-use crate::error::Error;
+use crate::error::Result;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum CassandraRelease {
@@ -60,16 +59,12 @@ impl CassandraRelease {
     }
 }
 
-/// One node.
 #[derive(Debug)]
 pub(crate) struct Cassandra {
-    /// Its version.
     pub(crate) release: CassandraRelease,
-    /// Where clients connect.
     pub(crate) port: u16,
     /// Where other nodes would connect.
     pub(crate) storage_port: u16,
-    /// The Java heap.
     pub(crate) heap: HeapSize,
     /// Win over the settings below.
     pub(crate) settings: Vec<ServerSetting>,
@@ -119,7 +114,7 @@ impl Server for Cassandra {
         self.release.java()
     }
 
-    fn write_configuration(&self, folder: &StackFolder) -> Result<(), Error> {
+    fn write_configuration(&self, folder: &StackFolder) -> Result<()> {
         make_folder(&self.release.data(folder))?;
         write_file(&yaml_path(folder), &self.yaml(folder))?;
         write_file(&folder.conf().join("logback.xml"), LOGBACK)

@@ -1,11 +1,17 @@
 //! Where a stack keeps its files.
 
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
-use super::server::Role;
-use crate::error::Error;
-use crate::repository;
+use serde::{Deserialize, Serialize};
+
+use super::options::StackOptions;
+use super::ports::FreePorts;
+use super::server::{Role, Server};
+use super::stack::Stack;
+use crate::error::{Error, Result};
+use crate::process::{Identity, Life};
+use crate::{repository, say};
 
 /// The folder of one stack: `target/services/stacks/NAME`.
 #[derive(Clone, Debug)]
@@ -32,17 +38,14 @@ impl StackFolder {
         names
     }
 
-    /// The stack's name.
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
-    /// The folder itself.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// What is remembered of running servers.
     pub(crate) fn state(&self) -> PathBuf {
         self.path.join("state.json")
     }
@@ -52,7 +55,6 @@ impl StackFolder {
         repository::services_folder().join("locks").join(format!("stack-{}", self.name))
     }
 
-    /// Configuration files.
     pub(crate) fn conf(&self) -> PathBuf {
         self.path.join("conf")
     }
@@ -62,26 +64,22 @@ impl StackFolder {
         self.path.join("data").join(name)
     }
 
-    /// A server's log.
     pub(crate) fn log(&self, role: Role) -> PathBuf {
         self.path.join("logs").join(format!("{}.log", role.file_name()))
     }
 
-    /// Makes what all servers need.
-    pub(crate) fn make(&self) -> Result<(), Error> {
+    pub(crate) fn make(&self) -> Result<()> {
         for folder in [self.conf(), self.path.join("data"), self.path.join("logs")] {
             make_folder(&folder)?;
         }
         Ok(())
     }
 
-    /// Removes everything of the stack.
-    pub(crate) fn remove(&self) -> Result<(), Error> {
+    pub(crate) fn remove(&self) -> Result<()> {
         remove_folder(&self.path)
     }
 
-    /// Removes everything of the stack but its logs.
-    pub(crate) fn remove_all_but_logs(&self) -> Result<(), Error> {
+    pub(crate) fn remove_all_but_logs(&self) -> Result<()> {
         // Without a state the stack is no longer shown as one that has servers.
         match fs::remove_file(self.state()) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -94,18 +92,17 @@ impl StackFolder {
     }
 }
 
-/// Makes a folder and those above it.
-pub(crate) fn make_folder(path: &Path) -> Result<(), Error> {
+pub(crate) fn make_folder(path: &Path) -> Result<()> {
     fs::create_dir_all(path).map_err(Error::file("make the folder", path))
 }
 
 /// Writes a file that an earlier start may have left.
-pub(crate) fn write_file(path: &Path, text: &str) -> Result<(), Error> {
+pub(crate) fn write_file(path: &Path, text: &str) -> Result<()> {
     fs::write(path, text).map_err(Error::file("write", path))
 }
 
 /// Removes a folder with everything in it, if it is there.
-pub(crate) fn remove_folder(path: &Path) -> Result<(), Error> {
+pub(crate) fn remove_folder(path: &Path) -> Result<()> {
     match fs::remove_dir_all(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::file("remove", path)(error)),
         _ => Ok(()),
@@ -114,4 +111,129 @@ pub(crate) fn remove_folder(path: &Path) -> Result<(), Error> {
 
 fn all_stacks() -> PathBuf {
     repository::services_folder().join("stacks")
+}
+
+/// The servers of a stack that were started and not yet stopped.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct State {
+    /// In the order in which they were started.
+    pub(crate) servers: Vec<Record>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Record {
+    pub(crate) role: Role,
+    /// Its version: the two layouts of Kafka differ in it.
+    pub(crate) version: String,
+    pub(crate) port: u16,
+    pub(crate) process: Identity,
+}
+
+impl State {
+    /// Nothing is remembered of a stack that was never started.
+    pub(crate) fn read(folder: &StackFolder) -> Result<Self> {
+        let path = folder.state();
+        match fs::read(&path) {
+            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|source| Error::State { path, source }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(error) => Err(Error::file("read", &path)(error)),
+        }
+    }
+
+    /// Written beside and then renamed, so that a reader never sees half of it.
+    pub(crate) fn write(&self, folder: &StackFolder) -> Result<()> {
+        let path = folder.state();
+        let bytes = serde_json::to_vec_pretty(self).map_err(|source| Error::State { path: path.clone(), source })?;
+        let beside = path.with_extension("json.new");
+        fs::write(&beside, bytes).map_err(Error::file("write", &beside))?;
+        fs::rename(&beside, &path).map_err(Error::file("write", &path))
+    }
+
+    pub(crate) fn alive(&self, folder: &StackFolder) -> Vec<Record> {
+        self.servers.iter().filter(|server| server.is_alive(folder)).cloned().collect()
+    }
+}
+
+impl Record {
+    /// Whether the process is still the one that was started for this stack: its start time fits, and its command line
+    /// names the stack's folder (start times begin anew with the machine).
+    pub(crate) fn is_alive(&self, folder: &StackFolder) -> bool {
+        self.process.is_alive() && self.process.command_line_has(&folder.path().display().to_string())
+    }
+}
+
+/// The mark of these folders, followed by what they are for and the pid of the `xtask` they belong to.
+const PREFIX: &str = "fresh-";
+
+/// The folders and ports of this process's stacks.
+#[derive(Debug)]
+pub(crate) struct FreshStacks {
+    folders: Vec<StackFolder>,
+    ports: FreePorts,
+}
+
+impl FreshStacks {
+    /// Removes what ended runs have left, so that their logs do not pile up.
+    pub(crate) fn new() -> Self {
+        for name in StackFolder::names().iter().filter(|name| owner_has_ended(name)) {
+            // Another run may be removing the same folder; the next one tries again.
+            let _ = StackFolder::of(name).remove();
+        }
+        Self { folders: Vec::new(), ports: FreePorts::new() }
+    }
+
+    /// An empty folder for a stack.
+    pub(crate) fn folder(&mut self, purpose: &str) -> Result<StackFolder> {
+        let folder = StackFolder::of(&format!("{PREFIX}{purpose}-{}", std::process::id()));
+        folder.remove()?;
+        self.folders.push(folder.clone());
+        Ok(folder)
+    }
+
+    /// The servers that `options` ask for; no two stacks of this process get the same free port.
+    pub(crate) fn servers(&mut self, options: &StackOptions) -> Result<Vec<Box<dyn Server>>> {
+        options.servers(&mut self.ports)
+    }
+
+    /// Starts a stack for `purpose` that ends with this process.
+    pub(crate) fn start(&mut self, purpose: &str, options: &StackOptions) -> Result<Stack> {
+        let (folder, servers) = (self.folder(purpose)?, self.servers(options)?);
+        Stack::start(folder, servers, Life::EndsWithParent)
+    }
+
+    /// After the stacks have ended: with or without their logs.
+    pub(crate) fn end(self, is_good: bool) -> Result<()> {
+        if is_good { self.remove() } else { self.keep_logs() }
+    }
+
+    fn remove(mut self) -> Result<()> {
+        std::mem::take(&mut self.folders).iter().try_for_each(StackFolder::remove)
+    }
+
+    fn keep_logs(mut self) -> Result<()> {
+        for folder in std::mem::take(&mut self.folders) {
+            folder.remove_all_but_logs()?;
+            let logs = folder.path().join("logs");
+            say::talk(&format!("the servers' logs stay until the next run: {}", from_root(&logs)));
+        }
+        Ok(())
+    }
+}
+
+/// After a failed start only the logs are of use; the failure's message names them.
+impl Drop for FreshStacks {
+    fn drop(&mut self) {
+        for folder in &self.folders {
+            let _ = folder.remove_all_but_logs();
+        }
+    }
+}
+
+fn owner_has_ended(name: &str) -> bool {
+    let owner = name.strip_prefix(PREFIX).and_then(|rest| rest.rsplit('-').next()?.parse().ok());
+    owner.is_some_and(|pid| Identity::of(pid).is_none())
+}
+
+fn from_root(path: &Path) -> String {
+    path.strip_prefix(crate::repository::root()).unwrap_or(path).display().to_string()
 }

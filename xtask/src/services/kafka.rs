@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 
 use super::folder::{StackFolder, make_folder, write_file};
-use super::jars::Bundle;
+use super::java::Bundle;
 use super::options::{HeapSize, ServerSetting};
 use super::server::{Role, Server, class_path, file_address, with_path};
-use crate::error::Error;
+use crate::error::Result;
 
 /// Who keeps Kafka's cluster metadata.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -75,16 +75,11 @@ pub(crate) enum Metadata {
     Zookeeper { port: u16 },
 }
 
-/// One broker.
 #[derive(Debug)]
 pub(crate) struct Kafka {
-    /// Its version.
     pub(crate) layout: KafkaLayout,
-    /// Where clients connect.
     pub(crate) port: u16,
-    /// Who keeps the metadata.
     pub(crate) metadata: Metadata,
-    /// The Java heap.
     pub(crate) heap: HeapSize,
     /// Win over the settings below.
     pub(crate) settings: Vec<ServerSetting>,
@@ -158,7 +153,7 @@ impl Server for Kafka {
         self.layout.bundle()
     }
 
-    fn write_configuration(&self, folder: &StackFolder) -> Result<(), Error> {
+    fn write_configuration(&self, folder: &StackFolder) -> Result<()> {
         let data = self.data(folder);
         make_folder(&data)?;
         write_file(&server_properties(folder), &self.properties(&data))?;
@@ -202,7 +197,7 @@ fn log4j2_properties(folder: &StackFolder) -> PathBuf {
 }
 
 /// How Kafka 3 and `ZooKeeper` log.
-pub(crate) fn write_log4j_properties(folder: &StackFolder) -> Result<(), Error> {
+pub(crate) fn write_log4j_properties(folder: &StackFolder) -> Result<()> {
     write_file(&folder.conf().join("log4j.properties"), LOG4J)
 }
 
@@ -226,6 +221,62 @@ log4j.appender.console=org.apache.log4j.ConsoleAppender
 log4j.appender.console.layout=org.apache.log4j.PatternLayout
 log4j.appender.console.layout.ConversionPattern=%d{ISO8601} %-5p %m (%c)%n
 ";
+
+#[derive(Debug)]
+pub(crate) struct Zookeeper {
+    /// The Kafka that brings it.
+    pub(crate) beside: KafkaLayout,
+    pub(crate) port: u16,
+    pub(crate) heap: HeapSize,
+}
+
+impl Server for Zookeeper {
+    fn role(&self) -> Role {
+        Role::Zookeeper
+    }
+
+    fn port(&self) -> u16 {
+        self.port
+    }
+
+    fn bundle(&self) -> &'static Bundle {
+        self.beside.bundle()
+    }
+
+    fn version(&self) -> &'static str {
+        match self.beside {
+            KafkaLayout::LastZookeeper => "3.8.4",
+            KafkaLayout::Kraft | KafkaLayout::Zookeeper => "3.6.4",
+        }
+    }
+
+    fn write_configuration(&self, folder: &StackFolder) -> Result<()> {
+        let data = folder.data(&format!("zookeeper-{}", self.version()));
+        make_folder(&data)?;
+        let (port, data) = (self.port, data.display());
+        // 2 s is ZooKeeper's usual tick; no limit on connections, since all clients share one address.
+        write_file(
+            &zookeeper_properties(folder),
+            &format!(
+                "dataDir={data}\nclientPort={port}\nclientPortAddress=127.0.0.1\nadmin.enableServer=false\ntickTime=2000\nmaxClientCnxns=0\n"
+            ),
+        )?;
+        write_log4j_properties(folder)
+    }
+
+    fn arguments(&self, folder: &StackFolder, jars: &Path) -> Vec<OsString> {
+        let mut arguments = self.heap.java_arguments();
+        arguments.push(log4j_argument(folder));
+        arguments.extend(class_path(&[], jars));
+        arguments
+            .extend(["org.apache.zookeeper.server.quorum.QuorumPeerMain".into(), zookeeper_properties(folder).into()]);
+        arguments
+    }
+}
+
+fn zookeeper_properties(folder: &StackFolder) -> PathBuf {
+    folder.conf().join("zookeeper.properties")
+}
 
 #[cfg(test)]
 mod tests {

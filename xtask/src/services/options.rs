@@ -7,11 +7,10 @@ use std::str::FromStr;
 use clap::ValueEnum;
 
 use super::cassandra::{Cassandra, CassandraRelease};
-use super::kafka::{Kafka, KafkaLayout, Metadata};
+use super::kafka::{Kafka, KafkaLayout, Metadata, Zookeeper};
 use super::ports::FreePorts;
 use super::server::Server;
-use super::zookeeper::Zookeeper;
-use crate::error::Error;
+use crate::error::Result;
 
 /// The ports that the README, compose.yaml and the defaults of `vitals` use.
 const KAFKA_PORT: u16 = 9093;
@@ -56,7 +55,6 @@ pub(crate) struct StackOptions {
     pub(crate) cassandra_set: Vec<ServerSetting>,
 }
 
-/// The one server to start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Only {
     /// Kafka, and what it needs.
@@ -84,7 +82,7 @@ impl StackOptions {
     }
 
     /// The servers asked for, in the order in which they start. Ports not given are the usual ones, or free ones.
-    pub(crate) fn servers(&self, free: &mut FreePorts) -> Result<Vec<Box<dyn Server>>, Error> {
+    pub(crate) fn servers(&self, free: &mut FreePorts) -> Result<Vec<Box<dyn Server>>> {
         let mut servers: Vec<Box<dyn Server>> = Vec::new();
         if self.only != Some(Only::Kafka) {
             servers.push(Box::new(self.cassandra(free)?));
@@ -103,7 +101,7 @@ impl StackOptions {
         Ok(servers)
     }
 
-    fn cassandra(&self, free: &mut FreePorts) -> Result<Cassandra, Error> {
+    fn cassandra(&self, free: &mut FreePorts) -> Result<Cassandra> {
         Ok(Cassandra {
             release: self.cassandra,
             port: self.port(self.cassandra_port, CASSANDRA_PORT, free)?,
@@ -113,7 +111,7 @@ impl StackOptions {
         })
     }
 
-    fn kafka(&self, metadata: Metadata, free: &mut FreePorts) -> Result<Kafka, Error> {
+    fn kafka(&self, metadata: Metadata, free: &mut FreePorts) -> Result<Kafka> {
         Ok(Kafka {
             layout: self.kafka,
             port: self.port(self.kafka_port, KAFKA_PORT, free)?,
@@ -123,7 +121,7 @@ impl StackOptions {
         })
     }
 
-    fn port(&self, given: Option<u16>, usual: u16, free: &mut FreePorts) -> Result<u16, Error> {
+    fn port(&self, given: Option<u16>, usual: u16, free: &mut FreePorts) -> Result<u16> {
         match given {
             Some(port) => Ok(port),
             None if self.free_ports => free.take(),
@@ -136,7 +134,6 @@ impl StackOptions {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct HeapSize(String);
 
-/// Not a heap size.
 #[derive(Debug, thiserror::Error)]
 #[error("give a size such as 512m or 1g")]
 pub(crate) struct HeapSizeError;
@@ -168,7 +165,6 @@ impl HeapSize {
     }
 }
 
-/// The memory of this machine.
 fn memory_mib() -> Option<u64> {
     let text = std::fs::read_to_string("/proc/meminfo").ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
@@ -202,13 +198,11 @@ pub(crate) struct ServerSetting {
     value: String,
 }
 
-/// Not a setting.
 #[derive(Debug, thiserror::Error)]
 #[error("give KEY=VALUE on one line, for example log.retention.ms=60000")]
 pub(crate) struct ServerSettingError;
 
 impl ServerSetting {
-    /// Settings out of pairs.
     pub(crate) fn list(pairs: &[(&str, &str)]) -> Vec<Self> {
         pairs.iter().map(|(key, value)| Self { key: (*key).to_owned(), value: (*value).to_owned() }).collect()
     }

@@ -12,7 +12,6 @@ const LOOK_LIMIT: Duration = Duration::from_secs(3);
 /// The longest answer taken: these answers are some hundred bytes, and a wrong length must not fill the memory.
 const ANSWER_LIMIT_BYTES: usize = 1024 * 1024;
 
-/// Why a server is not ready yet.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NotReady {
     #[error("it does not answer ({0})")]

@@ -8,11 +8,9 @@ use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 use super::folder::StackFolder;
-use super::jars::Bundle;
-use super::java::Release;
-use crate::error::Error;
+use super::java::{Bundle, Release};
+use crate::error::Result;
 
-/// Which server of a stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Role {
@@ -25,7 +23,6 @@ pub(crate) enum Role {
 }
 
 impl Role {
-    /// The name of its files.
     pub(crate) fn file_name(self) -> &'static str {
         match self {
             Self::Zookeeper => "zookeeper",
@@ -34,7 +31,6 @@ impl Role {
         }
     }
 
-    /// The option that sets its port.
     pub(crate) fn port_option(self) -> &'static str {
         match self {
             Self::Zookeeper => "--zookeeper-port",
@@ -43,7 +39,6 @@ impl Role {
         }
     }
 
-    /// The option that sets its heap.
     pub(crate) fn heap_option(self) -> &'static str {
         match self {
             Self::Zookeeper | Self::Kafka => "--kafka-heap",
@@ -64,22 +59,18 @@ impl fmt::Display for Role {
 
 /// How one server of a stack is laid out and started.
 pub(crate) trait Server: fmt::Debug {
-    /// Which server this is.
     fn role(&self) -> Role;
     /// Where its clients connect, on 127.0.0.1.
     fn port(&self) -> u16;
-    /// The jars it is made of.
     fn bundle(&self) -> &'static Bundle;
-    /// The server's own version.
     fn version(&self) -> &'static str {
         self.bundle().version
     }
-    /// The Java it is made for.
     fn java(&self) -> Release {
         Release::Installed
     }
     /// Writes its configuration and makes its folders.
-    fn write_configuration(&self, folder: &StackFolder) -> Result<(), Error>;
+    fn write_configuration(&self, folder: &StackFolder) -> Result<()>;
     /// Arguments of `java` for something that must have run to its end before the server starts.
     fn first_run(&self, _folder: &StackFolder, _jars: &Path) -> Option<Vec<OsString>> {
         None
@@ -99,7 +90,6 @@ pub(crate) fn class_path(first: &[&Path], jars: &Path) -> [OsString; 2] {
     ["-cp".into(), value]
 }
 
-/// An argument out of a text and a path behind it.
 pub(crate) fn with_path(text: &str, path: &Path) -> OsString {
     let mut argument = OsString::from(text);
     argument.push(path);

@@ -2,25 +2,19 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Child;
 use std::time::{Duration, Instant};
 
-use rustix::process::Signal;
-
-use super::folder::StackFolder;
-use super::jars;
+use super::folder::{Record, StackFolder, State};
 use super::java::{Javas, Release};
-use super::log_tail::{LogTail, SHOWN_WITH_ERRORS};
 use super::ports;
 use super::ready::{self, NotReady};
-use super::server::{Role, Server};
-use super::state::{Record, State};
-use crate::error::Error;
-use crate::job::{self, Job};
+use super::server::{Role, Server, class_path};
+use crate::error::{Error, Result};
 use crate::process::{self, Identity, Life, Place};
-use crate::say;
-use crate::signals::Interrupt;
+use crate::worker::{self, Job, LogTail, SHOWN_WITH_ERRORS};
+use crate::{say, signals};
 
 /// How long a server may take to answer. On an idle machine it takes 10 s, on a busy one 30 s.
 const READY_LIMIT: Duration = Duration::from_secs(120);
@@ -49,19 +43,14 @@ struct Running {
 impl Stack {
     /// Starts `servers` and comes back when each of them has answered a request. Call it from the main thread (see
     /// [`Life::EndsWithParent`]).
-    pub(crate) fn start(
-        folder: StackFolder,
-        servers: Vec<Box<dyn Server>>,
-        life: Life,
-        interrupt: &Interrupt,
-    ) -> Result<Self, Error> {
-        let javas = prepare(&servers, interrupt)?;
+    pub(crate) fn start(folder: StackFolder, servers: Vec<Box<dyn Server>>, life: Life) -> Result<Self> {
+        let javas = prepare(&servers)?;
         folder.make()?;
         let mut stack = Self { folder, javas, life, servers: Vec::new() };
         for server in servers {
-            stack.launch_one(server, interrupt)?;
+            stack.launch_one(server)?;
         }
-        wait_for(stack.servers.iter_mut(), &stack.folder, interrupt)?;
+        wait_for(stack.servers.iter_mut(), &stack.folder)?;
         Ok(stack)
     }
 
@@ -70,75 +59,57 @@ impl Stack {
         self.servers.clear();
     }
 
-    /// Where a server's clients connect, if the stack has such a server.
-    pub(crate) fn port(&self, role: Role) -> Option<u16> {
-        self.find(role).map(|running| running.record.port)
+    pub(crate) fn port(&self, role: Role) -> Result<u16> {
+        Ok(self.find(role)?.record.port)
     }
 
-    /// The process of a server, if the stack has such a server.
-    pub(crate) fn pid(&self, role: Role) -> Option<u32> {
-        self.find(role).map(|running| running.record.process.pid)
+    /// Where a server's clients connect.
+    pub(crate) fn address(&self, role: Role) -> Result<String> {
+        Ok(format!("127.0.0.1:{}", self.port(role)?))
     }
 
-    /// The jars of a server, which hold its tools as well, if the stack has such a server.
-    pub(crate) fn jars(&self, role: Role) -> Option<PathBuf> {
-        self.find(role).map(|running| running.server.bundle().jars())
+    pub(crate) fn process(&self, role: Role) -> Option<Identity> {
+        self.find(role).ok().map(|running| running.record.process)
     }
 
-    /// The Java of this machine, which runs Kafka's tools.
-    pub(crate) fn java(&self) -> &OsString {
-        self.javas.of(Release::Installed)
+    /// The command of a tool that comes with Kafka, by its Java class.
+    pub(crate) fn kafka_tool(&self, options: &[&str], class: &str, arguments: &[&str]) -> Result<Vec<OsString>> {
+        let jars = self.find(Role::Kafka)?.server.bundle().jars();
+        let mut command = process::command_of(self.javas.of(Release::Installed), options);
+        command.extend(class_path(&[], &jars));
+        command.extend([class].iter().chain(arguments).map(OsString::from));
+        Ok(command)
     }
 
     /// What a command that works with this stack finds in its environment.
     pub(crate) fn environment(&self) -> Vec<(String, OsString)> {
         let mut environment: Vec<(String, OsString)> = vec![
-            ("VITALS_TEST_JAVA".to_owned(), self.java().clone()),
+            ("VITALS_TEST_JAVA".to_owned(), self.javas.of(Release::Installed).clone()),
             ("VITALS_TEST_STACK".to_owned(), self.folder.path().into()),
         ];
         for running in &self.servers {
             environment.extend(running.environment());
         }
-        if let Some(port) = self.port(Role::Kafka) {
-            environment.push(("VITALS_BROKERS".to_owned(), format!("127.0.0.1:{port}").into()));
+        if let Ok(brokers) = self.address(Role::Kafka) {
+            environment.push(("VITALS_BROKERS".to_owned(), brokers.into()));
         }
-        if let Some(port) = self.port(Role::Cassandra) {
-            let store = format!("cassandra://127.0.0.1:{port}/hospital");
-            environment.push(("VITALS_STORE".to_owned(), store.into()));
+        if let Ok(node) = self.address(Role::Cassandra) {
+            environment.push(("VITALS_STORE".to_owned(), format!("cassandra://{node}/hospital").into()));
         }
         environment
     }
 
-    /// Ends a server by SIGKILL; its data stays.
-    pub(crate) fn kill(&mut self, role: Role) -> Result<(), Error> {
-        self.end_one(role, process::kill)
-    }
-
-    /// Ends a server and gives it its time to write and close.
-    pub(crate) fn stop(&mut self, role: Role) -> Result<(), Error> {
-        self.end_one(role, process::stop)
-    }
-
-    /// Stops a server where it stands (SIGSTOP): its ports stay open, and nobody answers.
-    pub(crate) fn pause(&self, role: Role) {
-        self.find(role).into_iter().for_each(|running| running.record.process.signal(Signal::STOP));
-    }
-
-    /// Lets a paused server go on.
-    pub(crate) fn resume(&self, role: Role) {
-        self.find(role).into_iter().for_each(|running| running.record.process.signal(Signal::CONT));
-    }
-
     /// Starts a server that has ended again, on its port and its data, and comes back when it has answered a request.
-    pub(crate) fn start_again(&mut self, role: Role, interrupt: &Interrupt) -> Result<(), Error> {
+    pub(crate) fn start_again(&mut self, role: Role) -> Result<()> {
         if let Some(at) = self.servers.iter().position(|running| running.record.role == role) {
             let ended = self.servers.remove(at);
-            self.launch_one(ended.server, interrupt)?;
+            self.launch_one(ended.server)?;
         }
-        wait_for(self.servers.iter_mut().filter(|running| running.record.role == role), &self.folder, interrupt)
+        wait_for(self.servers.iter_mut().filter(|running| running.record.role == role), &self.folder)
     }
 
-    fn end_one(&mut self, role: Role, end: fn(&[Identity]) -> Vec<Identity>) -> Result<(), Error> {
+    /// Ends a server by [`process::kill`] or [`process::stop`]; its data stays.
+    pub(crate) fn end(&mut self, role: Role, end: fn(&[Identity]) -> Vec<Identity>) -> Result<()> {
         let Some(running) = self.servers.iter_mut().find(|running| running.record.role == role) else {
             return Ok(());
         };
@@ -150,15 +121,16 @@ impl Stack {
         Ok(())
     }
 
-    fn find(&self, role: Role) -> Option<&Running> {
-        self.servers.iter().find(|running| running.record.role == role)
+    fn find(&self, role: Role) -> Result<&Running> {
+        let found = self.servers.iter().find(|running| running.record.role == role);
+        found.ok_or(Error::NoServer("such server"))
     }
 
-    fn launch_one(&mut self, server: Box<dyn Server>, interrupt: &Interrupt) -> Result<(), Error> {
+    fn launch_one(&mut self, server: Box<dyn Server>) -> Result<()> {
         let jars = server.bundle().jars();
         server.write_configuration(&self.folder)?;
         if let Some(arguments) = server.first_run(&self.folder, &jars) {
-            self.first_run(self.javas.of(server.java()), &arguments, interrupt)?;
+            self.first_run(self.javas.of(server.java()), &arguments)?;
         }
         say::talk(&format!("starting {} {} on 127.0.0.1:{}", server.role(), server.version(), server.port()));
         let child = self.spawn(&*server, &jars)?;
@@ -173,28 +145,27 @@ impl Stack {
         self.remember(record)
     }
 
-    fn first_run(&self, java: &OsStr, arguments: &[OsString], interrupt: &Interrupt) -> Result<(), Error> {
+    fn first_run(&self, java: &OsStr, arguments: &[OsString]) -> Result<()> {
         let command: Vec<_> = [java.to_owned()].into_iter().chain(arguments.iter().cloned()).collect();
         let log = self.folder.path().join("logs").join("kafka-format.log");
         let what = "the formatting of Kafka's storage folder";
         let hint = "; if an earlier start left something behind, remove it: cargo xtask services down --purge";
-        Job { what, command: &command, folder: self.folder.path(), log: &log, limit: FIRST_RUN_LIMIT, hint }
-            .run(interrupt)
+        Job { what, command: &command, folder: self.folder.path(), log: &log, limit: FIRST_RUN_LIMIT, hint }.run()
     }
 
-    fn spawn(&self, server: &dyn Server, jars: &Path) -> Result<Child, Error> {
+    fn spawn(&self, server: &dyn Server, jars: &Path) -> Result<Child> {
         let java = self.javas.of(server.java());
         let start_error = Error::start(&java.to_string_lossy());
         let log = self.folder.log(server.role());
         keep_previous(&log);
         let mut command = process::command(java, Place::OwnSession, self.life).map_err(&start_error)?;
         command.args(server.arguments(&self.folder, jars)).current_dir(self.folder.path());
-        job::log_into(&mut command, &log).map_err(Error::file("write", &log))?;
+        worker::log_into(&mut command, &log).map_err(Error::file("write", &log))?;
         command.spawn().map_err(start_error)
     }
 
     /// Written after each start: even if this process is killed now, `down` finds what it left.
-    fn remember(&self, record: Record) -> Result<(), Error> {
+    fn remember(&self, record: Record) -> Result<()> {
         let mut state = State::read(&self.folder)?;
         state.servers.retain(|known| known.role != record.role);
         state.servers.push(record);
@@ -232,7 +203,7 @@ impl Drop for Stack {
 }
 
 impl Running {
-    fn is_ready(&mut self, folder: &StackFolder) -> Result<bool, Error> {
+    fn is_ready(&mut self, folder: &StackFolder) -> Result<bool> {
         let Record { role, port, .. } = self.record;
         if let Some(how) = self.has_ended() {
             let hint = format!("; no lines at all often mean that the heap is too small ({} SIZE)", role.heap_option());
@@ -278,14 +249,10 @@ impl Running {
     }
 }
 
-fn wait_for<'a>(
-    servers: impl Iterator<Item = &'a mut Running>,
-    folder: &StackFolder,
-    interrupt: &Interrupt,
-) -> Result<(), Error> {
+fn wait_for<'a>(servers: impl Iterator<Item = &'a mut Running>, folder: &StackFolder) -> Result<()> {
     let mut waiting: Vec<&mut Running> = servers.collect();
     while !waiting.is_empty() {
-        interrupt.check()?;
+        signals::check()?;
         let mut not_yet = Vec::new();
         for running in waiting {
             if !running.is_ready(folder)? {
@@ -299,16 +266,16 @@ fn wait_for<'a>(
 }
 
 /// Everything that can be found wanting before the first server starts.
-fn prepare(servers: &[Box<dyn Server>], interrupt: &Interrupt) -> Result<Javas, Error> {
+fn prepare(servers: &[Box<dyn Server>]) -> Result<Javas> {
     if !cfg!(target_os = "linux") {
         return Err(Error::NotLinux);
     }
     let releases: Vec<_> = servers.iter().map(|server| server.java()).collect();
-    let javas = Javas::find(&releases, interrupt)?;
+    let javas = Javas::find(&releases)?;
     for server in servers {
         ports::must_be_free(server.role(), server.port())?;
     }
-    jars::ensure_all(servers.iter().map(|server| server.bundle()), interrupt)?;
+    servers.iter().try_for_each(|server| server.bundle().ensure())?;
     Ok(javas)
 }
 

@@ -1,12 +1,10 @@
 //! Rules about whole files and about the top folder.
 
-use std::fs;
-use std::io;
 use std::path::Path;
+use std::{fs, io};
 
-use super::code::is_word;
-use super::finding::{Finding, Weight};
-use super::source::SourceFile;
+use super::source::{SourceFile, is_word};
+use super::{Finding, Weight};
 
 /// A file longer than this asks to be split by meaning …
 const LONG_LINES: usize = 400;
@@ -41,7 +39,6 @@ const PERSONAL_FOLDERS: &[&str] = &[
 /// A shorter name, or one without a digit, may be an honest word elsewhere.
 const MACHINE_NAME_LETTERS: usize = 6;
 
-/// Every rule about one file.
 pub(super) fn check(file: &SourceFile) -> Vec<Finding> {
     let mut findings = personal_paths(file);
     if file.is_rust() {
@@ -55,43 +52,34 @@ pub(super) fn check(file: &SourceFile) -> Vec<Finding> {
 fn module_documentation(file: &SourceFile) -> Option<Finding> {
     // The name of `tests.rs` says what it is, and its module is documented beside it.
     let documented = file.text.starts_with("//! ") || file.path.ends_with("/tests.rs");
-    (!documented).then(|| Finding {
-        path: file.path.clone(),
-        line: 1,
-        rule: "a-file-says-what-it-is",
-        reason: "a reader wants to know first what this file is for".to_owned(),
-        hint: "begin it with a line `//! …`",
-        weight: Weight::Broken,
+    (!documented).then(|| {
+        Finding::broken(
+            &file.path,
+            1,
+            "a-file-says-what-it-is",
+            "a reader wants to know first what this file is for",
+            "begin it with a line `//! …`",
+        )
     })
 }
 
 fn length(file: &SourceFile) -> Option<Finding> {
     let lines = file.text.lines().count();
     let weight = if lines > TOO_LONG_LINES { Weight::Broken } else { Weight::Advice };
-    (lines > LONG_LINES).then(|| Finding {
-        path: file.path.clone(),
-        line: lines,
-        rule: "a-file-is-one-noun",
-        reason: format!(
-            "{lines} lines are too many for one thing ({LONG_LINES} ask for a split, {TOO_LONG_LINES} fail)"
-        ),
-        hint: "split it by meaning, not by size",
-        weight,
-    })
+    let reason =
+        format!("{lines} lines are too many for one thing ({LONG_LINES} ask for a split, {TOO_LONG_LINES} fail)");
+    let hint = "split it by meaning, not by size";
+    (lines > LONG_LINES)
+        .then(|| Finding { weight, ..Finding::broken(&file.path, lines, "a-file-is-one-noun", reason, hint) })
 }
 
 fn personal_paths(file: &SourceFile) -> Vec<Finding> {
     let lines = (1..).zip(file.text.lines());
+    let (reason, hint) =
+        ("this folder exists on one machine only", "use a path relative to the repository, or a setting");
     lines
         .filter(|(_, line)| PERSONAL_FOLDERS.iter().any(|folder| starts_a_path(line, folder)))
-        .map(|(number, _)| Finding {
-            path: file.path.clone(),
-            line: number,
-            rule: "no-path-of-one-machine",
-            reason: "this folder exists on one machine only".to_owned(),
-            hint: "use a path relative to the repository, or a setting",
-            weight: Weight::Broken,
-        })
+        .map(|(number, _)| Finding::broken(&file.path, number, "no-path-of-one-machine", reason, hint))
         .collect()
 }
 
@@ -124,13 +112,14 @@ pub(super) fn names_of(machine: Option<&str>, file: &SourceFile) -> Vec<Finding>
     let lines = (1..).zip(file.text.lines());
     let named = lines.filter(|(_, line)| machine.is_some_and(|name| stands_alone(line, name, is_word)));
     named
-        .map(|(number, _)| Finding {
-            path: file.path.clone(),
-            line: number,
-            rule: "no-name-of-one-machine",
-            reason: "this is the name of the machine that wrote it".to_owned(),
-            hint: "write localhost, or leave it out",
-            weight: Weight::Broken,
+        .map(|(number, _)| {
+            Finding::broken(
+                &file.path,
+                number,
+                "no-name-of-one-machine",
+                "this is the name of the machine that wrote it",
+                "write localhost, or leave it out",
+            )
         })
         .collect()
 }
@@ -142,13 +131,14 @@ fn aborting_panics(file: &SourceFile) -> Vec<Finding> {
     let lines = (1..).zip(file.text.lines());
     lines
         .filter(|(_, line)| line.replace(' ', "").starts_with("panic=\"abort\""))
-        .map(|(number, _)| Finding {
-            path: file.path.clone(),
-            line: number,
-            rule: "panics-unwind",
-            reason: "a panic has to end through the drain, so that nothing stored is read again".to_owned(),
-            hint: "leave this setting out",
-            weight: Weight::Broken,
+        .map(|(number, _)| {
+            Finding::broken(
+                &file.path,
+                number,
+                "panics-unwind",
+                "a panic has to end through the drain, so that nothing stored is read again",
+                "leave this setting out",
+            )
         })
         .collect()
 }
@@ -168,14 +158,13 @@ fn belongs_in_top_folder(name: &str) -> bool {
 }
 
 fn misplaced(name: &str) -> Finding {
-    Finding {
-        path: name.to_owned(),
-        line: 1,
-        rule: "the-top-folder-is-small",
-        reason: "a newcomer reads the top folder first; it holds only what the design names".to_owned(),
-        hint: "move it below src, xtask, migrations or fixtures",
-        weight: Weight::Broken,
-    }
+    Finding::broken(
+        name,
+        1,
+        "the-top-folder-is-small",
+        "a newcomer reads the top folder first; it holds only what the design names",
+        "move it below src, xtask, migrations or fixtures",
+    )
 }
 
 #[cfg(test)]

@@ -1,9 +1,8 @@
 //! The floors of the house: who may use whom. A room may use those below it, and no other.
 
-use super::finding::{Finding, Weight};
+use super::Finding;
 use super::source::SourceFile;
 
-/// A floor and its rooms.
 #[derive(Debug)]
 struct Floor {
     name: &'static str,
@@ -53,10 +52,9 @@ pub(super) fn check(file: &SourceFile) -> Vec<Finding> {
 }
 
 fn finding(file: &SourceFile, line: usize, reason: String, hint: &'static str) -> Finding {
-    Finding { path: file.path.clone(), line, rule: "rooms-use-what-is-below", reason, hint, weight: Weight::Broken }
+    Finding::broken(&file.path, line, "rooms-use-what-is-below", reason, hint)
 }
 
-/// Where a room stands.
 #[derive(Debug)]
 struct Height {
     floor: &'static str,

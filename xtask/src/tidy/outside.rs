@@ -1,6 +1,6 @@
 //! Paths that lead out of the repository: the project stands on its own, and nothing in it opens what lies beside it.
 
-use super::finding::{Finding, Weight};
+use super::Finding;
 use super::source::SourceFile;
 
 /// Who starts the project's checks may tell them what lies beside the repository.
@@ -33,14 +33,13 @@ pub(super) fn check(file: &SourceFile) -> Vec<Finding> {
 }
 
 fn finding(file: &SourceFile, line: usize) -> Finding {
-    Finding {
-        path: file.path.clone(),
+    Finding::broken(
+        &file.path,
         line,
-        rule: "no-path-out-of-the-repository",
-        reason: "whoever clones this repository has nothing beside it".to_owned(),
-        hint: "keep what is needed in the repository, or take its place as an option; a text that only looks like such a path is written in two parts",
-        weight: Weight::Broken,
-    }
+        "no-path-out-of-the-repository",
+        "whoever clones this repository has nothing beside it",
+        "keep what is needed in the repository, or take its place as an option; a text that only looks like such a path is written in two parts",
+    )
 }
 
 fn leads_out(file: &SourceFile, before: &str, line: &str) -> bool {

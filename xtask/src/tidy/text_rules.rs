@@ -1,20 +1,15 @@
 //! Words that have no place in some rooms of the code. What Clippy finds by itself is in `Cargo.toml` and `.clippy.toml`.
 
-use super::code::is_word;
-use super::finding::{Finding, Weight};
-use super::source::SourceFile;
+use super::Finding;
+use super::source::{SourceFile, is_word};
 
 /// The rooms that take values and return values.
 const CORE: &[&str] = &["src/alarm", "src/ledger", "src/faults", "src/reading", "src/record"];
 
-/// A rule about words.
 #[derive(Debug)]
 pub(super) struct TextRule {
-    /// How it is called in messages.
     name: &'static str,
-    /// The rooms where it holds.
     within: &'static [&'static str],
-    /// Rooms of those that are free of it.
     except: &'static [&'static str],
     /// Any of these breaks it, as whole words.
     words: &'static [&'static str],
@@ -30,7 +25,6 @@ enum Tests {
     Included,
 }
 
-/// Every rule of this kind.
 pub(super) const ALL: &[TextRule] = &[
     TextRule {
         name: "core-has-no-io",
@@ -107,7 +101,6 @@ pub(super) const ALL: &[TextRule] = &[
 ];
 
 impl TextRule {
-    /// Every line of `file` that breaks this rule.
     pub(super) fn check(&self, file: &SourceFile) -> Vec<Finding> {
         let holds_here = self.within.iter().any(|room| file.is_in(room));
         if !holds_here || self.except.iter().any(|room| file.is_in(room)) {
@@ -126,14 +119,7 @@ impl TextRule {
     }
 
     fn finding(&self, file: &SourceFile, line: usize, word: &str) -> Finding {
-        Finding {
-            path: file.path.clone(),
-            line,
-            rule: self.name,
-            reason: format!("`{word}` has no place here: {}", self.reason),
-            hint: self.hint,
-            weight: Weight::Broken,
-        }
+        Finding::broken(&file.path, line, self.name, format!("`{word}` has no place here: {}", self.reason), self.hint)
     }
 }
 
@@ -146,6 +132,40 @@ fn has_word(line: &str, word: &str) -> bool {
         let open_end = word.ends_with(is_word) && after.starts_with(is_word);
         !open_start && !open_end
     })
+}
+
+/// Where they are listed.
+const ADVISERS_FILE: &str = "src/exit.rs";
+
+/// Every error of `src` that gives advice and is not in the list.
+pub(super) fn unasked_advisers(files: &[SourceFile]) -> Vec<Finding> {
+    let list = files.iter().find(|file| file.path == ADVISERS_FILE).map(|file| file.text.as_str()).unwrap_or_default();
+    let is_listed = |name: &str| list.contains(&format!("recognise::<{name}>,"));
+    let in_src = files.iter().filter(|file| file.is_in("src"));
+    in_src
+        .flat_map(|file| {
+            advisers(file).filter(|(_, name)| !is_listed(name)).map(|(line, name)| unasked(file, line, name))
+        })
+        .collect()
+}
+
+/// The types of `file` that give advice, each with its line.
+fn advisers(file: &SourceFile) -> impl Iterator<Item = (usize, &str)> {
+    let lines = (1..).zip(&file.code).filter(|(_, line)| !line.is_test);
+    lines.filter_map(|(number, line)| {
+        let rest = line.text.strip_prefix("impl Advice for ")?;
+        Some((number, rest.split_whitespace().next()?))
+    })
+}
+
+fn unasked(file: &SourceFile, line: usize, name: &str) -> Finding {
+    Finding::broken(
+        &file.path,
+        line,
+        "advice-is-asked-for",
+        format!("nobody asks {name} for its advice: its errors end with the code of a bug"),
+        "add it to ADVISERS in src/exit.rs",
+    )
 }
 
 #[cfg(test)]
@@ -200,5 +220,15 @@ mod tests {
                 "src/alarm/rules.rs:2: core-has-no-clock: `Utc::now` has no place here: the core has no clock, so that the same input always gives the same output; hint: take the time as an argument"
             ]
         );
+    }
+
+    #[test]
+    fn an_error_that_is_not_in_the_list_is_found() {
+        let list = SourceFile::new(ADVISERS_FILE, "const ADVISERS: &[Recognise] = &[recognise::<KnownError>,];");
+        let known = SourceFile::new("src/a.rs", "impl Advice for KnownError {}");
+        let new = SourceFile::new("src/b.rs", "\nimpl Advice for NewError {}\n");
+        let found = unasked_advisers(&[list, known, new]);
+        let places: Vec<_> = found.iter().map(|finding| (finding.path.as_str(), finding.line)).collect();
+        assert_eq!(places, [("src/b.rs", 2)]);
     }
 }
