@@ -83,10 +83,10 @@ impl<'a, S: Source> TamperedSource<'a, S> {
                 event => {
                     match &event {
                         Event::Membership(MembershipEvent::Assigned { .. } | MembershipEvent::Lost) => {
-                            self.fetched.clear()
+                            self.fetched.clear();
                         }
                         Event::Membership(MembershipEvent::Committed(_) | MembershipEvent::CommitRefused) => {
-                            self.early = EarlyCommit::Nothing
+                            self.early = EarlyCommit::Nothing;
                         }
                         _ => {}
                     }
