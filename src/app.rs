@@ -20,7 +20,7 @@ use crate::output::Output;
 use crate::pipeline::dead_letters::DeadLetters;
 use crate::pipeline::events::Listener;
 use crate::pipeline::source::Source;
-use crate::pipeline::store::{SettleTime, Store};
+use crate::pipeline::store::{RequiredDelay, Store};
 use crate::pipeline::{self, Pipeline, Durability, Summary, Until};
 use crate::settings::{DurabilityDelay, Settings};
 use crate::shutdown::Shutdown;
@@ -82,15 +82,15 @@ pub async fn open_store_to_read(settings: &Settings, output: &Output) -> Result<
 /// # Errors
 /// The store does not tell how it is set up.
 pub async fn durability(store: &AnyStore, choice: DurabilityDelay, output: &Output) -> Result<Durability> {
-    let SettleTime { time, why } = match choice {
-        DurabilityDelay::Auto => store.settle_time().await?,
-        DurabilityDelay::Fixed(time) => SettleTime { time, why: "as --durability-delay says".to_owned() },
+    let RequiredDelay { time, why } = match choice {
+        DurabilityDelay::Auto => store.durability_delay().await?,
+        DurabilityDelay::Fixed(time) => RequiredDelay { time, why: "as --durability-delay says".to_owned() },
     };
     if time.is_zero() {
         return Ok(Durability::default());
     }
     output.note(format_args!("offsets are committed {} s after their readings are stored: {why}", time.as_secs_f64()));
-    Ok(Durability { delay: time, generation: store.epoch().await? })
+    Ok(Durability { delay: time, generation: store.node_generation().await? })
 }
 
 /// How the settings say that a member takes part in its group.

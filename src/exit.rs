@@ -1,5 +1,5 @@
-//! How the program ends, and what it tells the person at the terminal when something went wrong. What a panic does is here
-//! too: it is told, and asks for the drain; the code is 70 then.
+//! How the program ends, and what it tells the person at the terminal when something went wrong. What a panic does is
+//! here too: it is told, and asks for the drain; the code is 70 then.
 
 use std::error::Error;
 use std::panic::PanicHookInfo;
@@ -96,13 +96,13 @@ pub fn conclude(outcome: Result<Code>, output: &Output) -> Code {
         }
         code
     });
-    output.settle(TALK_TIME);
+    output.wait_for_talk(TALK_TIME);
     code
 }
 
-/// Makes the first panic say what failed and ask for the [drain](crate::shutdown), and reports carry no traces. Whichever
-/// task or thread it was: a program that goes on without one of them may hold partitions and do nothing for them. What
-/// panics later follows from the first, and is not told.
+/// Makes the first panic say what failed and ask for the [drain](crate::shutdown), and reports carry no traces.
+/// Whichever task or thread it was: a program that goes on without one of them may hold partitions and do nothing for
+/// them. What panics later follows from the first, and is not told.
 ///
 /// # Errors
 /// Where it was done before.

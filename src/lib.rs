@@ -9,8 +9,8 @@
 //!
 //! The order of these steps is the promise: nothing is committed before it is stored, or kept as a dead letter.
 //!
-//! The house, from the top to the ground. A room may use what is below it and nothing else; `cargo xtask tidy` checks that
-//! (`xtask/src/tidy/floors.rs` is the table).
+//! The house, from the top to the ground. A room may use what is below it and nothing else; `cargo xtask tidy` checks
+//! that (`xtask/src/tidy/floors.rs` is the table).
 //!
 //! | floor | rooms |
 //! |---|---|
@@ -25,15 +25,15 @@
 //!
 //! The core has no sockets, clock, environment or printing.
 //!
-//! The way of one reading into Cassandra, file by file, 14 there and 8 back; what they call on is in the folders of their
-//! names:
+//! The way of one reading into Cassandra, file by file, 14 there and 8 back; what they call on is in the folders of
+//! their names:
 //!
 //! ```text
 //!  kafka/connection.rs ─▶ kafka/wire.rs ─▶ kafka/fetch.rs ─▶ kafka/records/decode.rs ─▶ kafka/consumer.rs
 //!  ─▶ pipeline.rs ─▶ ledger.rs (admitted) ─▶ reading/decode.rs ─▶ alarm.rs ─▶ pipeline/write_queue.rs
 //!  ─▶ pipeline/delivery.rs ─▶ store/any.rs ─▶ store/cassandra/write.rs ─▶ store/cassandra/write/request.rs
 //!
-//!  pipeline/delivery.rs ─▶ ledger.rs (settled) ─▶ pipeline/commits.rs ─▶ kafka/consumer.rs ─▶ kafka/group/driver.rs
+//!  pipeline/delivery.rs ─▶ ledger.rs (acknowledged) ─▶ pipeline/commits.rs ─▶ kafka/consumer.rs ─▶ kafka/group/driver.rs
 //!  ─▶ kafka/group/coordinator.rs ─▶ kafka/offsets.rs ─▶ kafka/connection.rs
 //! ```
 

@@ -159,7 +159,7 @@ impl Output {
 
     /// Prints text that has its line breaks to standard output, as [`Output::line`] does.
     pub fn text(&self, text: impl Into<Text>) -> Result<(), OutputError> {
-        self.settle(TALK_FIRST);
+        self.wait_for_talk(TALK_FIRST);
         self.buffer(&text.into())?;
         self.flush()
     }
@@ -172,7 +172,7 @@ impl Output {
 
     /// Prints bytes of data to standard output, where they are seen at once; as they are, but for a terminal.
     pub fn bytes(&self, bytes: &[u8]) -> Result<(), OutputError> {
-        self.settle(TALK_FIRST);
+        self.wait_for_talk(TALK_FIRST);
         self.write(&self.tamed(bytes.to_owned()))?;
         self.flush()
     }

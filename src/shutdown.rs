@@ -1,5 +1,5 @@
-//! Ctrl+C and SIGTERM: the first asks every task to drain, the second ends the process at once. A panic, in whatever task
-//! or thread, asks for the drain too.
+//! Ctrl+C and SIGTERM: the first asks every task to drain, the second ends the process at once. A panic, in whatever
+//! task or thread, asks for the drain too.
 //!
 //! [`Shutdown`] is the listening end, which every task may have; [`Trigger`] is the other one. In the program the
 //! [`signals`] pull the trigger, and what tells a panic (see [`exit`](crate::exit)); a test pulls it by hand.
@@ -12,7 +12,7 @@ use tokio::sync::watch;
 
 /// Within this a command has ended after the first signal; the program ends it then.
 pub const END_LIMIT: Duration = Duration::from_secs(5);
-/// What a consumer has of it to settle what it took up, and a producer to hear that its messages were taken,
+/// What a consumer has of it to have acknowledged what it took up, and a producer to hear that its messages were taken,
 pub const DRAIN_LIMIT: Duration = Duration::from_secs(3);
 /// what a consumer has to hear that its last commit was taken,
 pub const LAST_COMMIT_LIMIT: Duration = Duration::from_millis(700);
@@ -61,8 +61,8 @@ impl Trigger {
         self.requests.send_modify(|asked| asked.count = asked.count.saturating_add(1));
     }
 
-    /// Asks to stop because this program has a fault. It never means "end at once": whoever drains already goes on. Says
-    /// whether it is the first fault.
+    /// Asks to stop because this program has a fault. It never means "end at once": whoever drains already goes on.
+    /// Says whether it is the first fault.
     #[must_use]
     pub fn fail(&self) -> bool {
         let mut is_first = false;

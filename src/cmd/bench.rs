@@ -59,7 +59,7 @@ With --rate max nothing is due: a latency runs from the moment of sending.
 At most 50000 readings are on their way to the store then; the sender waits
 for it to take some. They are what most of such a latency is spent behind.
 
-The settle time is the one in force; auto is what the bench's own keyspace
+The durability delay is the one in force; auto is what the bench's own keyspace
 needs, which has one copy of each row.
 
 The exit code is 1 where readings were not stored.

@@ -183,7 +183,7 @@ impl Writer<'_> {
                 while self.writes.len() >= MAX_WRITES_IN_FLIGHT
                     || self.in_flight.iter().any(|other| other.touches(&batch))
                 {
-                    self.settle_one().await?;
+                    self.finish_one().await?;
                 }
                 let batch = Arc::new(batch);
                 self.in_flight.push(Arc::clone(&batch));
@@ -191,12 +191,12 @@ impl Writer<'_> {
             }
         }
         while !self.writes.is_empty() {
-            self.settle_one().await?;
+            self.finish_one().await?;
         }
         Ok(())
     }
 
-    async fn settle_one(&mut self) -> Result<(), ImportError> {
+    async fn finish_one(&mut self) -> Result<(), ImportError> {
         let written = self.line.rows();
         match self.writes.next().await {
             Some(Ok(batch)) => {

@@ -37,8 +37,9 @@ impl MemberConfig {
     }
 }
 
-/// How long the coordinator waits for the members to join again when a rebalance begins. A member that hands over
-/// settles within [`RELEASE_LIMIT`](crate::pipeline::source::RELEASE_LIMIT), so this is room for members of other kinds.
+/// How long the coordinator waits for the members to join again when a rebalance begins. A member that hands over has
+/// its acknowledgements within [`RELEASE_LIMIT`](crate::pipeline::source::RELEASE_LIMIT), so this is room for members
+/// of other kinds.
 pub const REBALANCE_LIMIT: Duration = Duration::from_secs(30);
 
 /// The assignor that every kind of member knows.

@@ -137,8 +137,8 @@ pub async fn measure(cluster: &mut Cluster, topics: &mut [TopicState]) -> Vec<Ka
     let mut backoff = Backoff::default();
     loop {
         let troubles = try_measure(cluster, topics).await;
-        let settles = |trouble: &KafkaError| matches!(trouble, KafkaError::Refused { .. }) && trouble.is_passing();
-        if !troubles.iter().any(settles) || backoff.is_worth_telling() {
+        let may_pass = |trouble: &KafkaError| matches!(trouble, KafkaError::Refused { .. }) && trouble.is_passing();
+        if !troubles.iter().any(may_pass) || backoff.is_worth_telling() {
             return troubles;
         }
         sleep(backoff.next_pause()).await;
@@ -228,8 +228,8 @@ pub struct Sample {
     pub newest_ms: Option<i64>,
 }
 
-/// Looks at how the last records of each partition of a topic that was [measured](measure) were sent, and not at what is in
-/// them: one fetch each.
+/// Looks at how the last records of each partition of a topic that was [measured](measure) were sent, and not at what
+/// is in them: one fetch each.
 pub async fn sample(cluster: &mut Cluster, topic: &TopicState) -> Result<Sample, KafkaError> {
     let mut sample = Sample::default();
     let count = i32::try_from(topic.partitions.len()).unwrap_or(i32::MAX);

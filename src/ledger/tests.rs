@@ -44,7 +44,7 @@ fn delayed() -> Ledger {
 }
 
 #[test]
-fn what_the_store_may_forget_is_committable_when_the_store_was_asked_after_the_settle_time() {
+fn what_the_store_may_forget_is_committable_when_the_store_was_asked_after_the_durability_delay() {
     let mut ledger = delayed();
     let told = Position { partition: 0, offset: 0, stored: 1 };
     assert_eq!(ledger.committable(), [told], "only how far it is stored is news");
@@ -58,7 +58,7 @@ fn what_the_store_may_forget_is_committable_when_the_store_was_asked_after_the_s
 }
 
 #[test]
-fn what_was_settled_after_the_mark_is_not_confirmed_with_it() {
+fn what_was_acknowledged_after_the_mark_is_not_confirmed_with_it() {
     let mut ledger = delayed();
     let later = ledger.admit(0, 1).expect("ours");
     ledger.acknowledge(later);
@@ -71,7 +71,7 @@ fn what_was_settled_after_the_mark_is_not_confirmed_with_it() {
 }
 
 #[test]
-fn after_a_rewind_nothing_is_committable_until_it_is_settled_once_more_and_durable() {
+fn after_a_rewind_nothing_is_committable_until_it_is_acknowledged_once_more_and_durable() {
     let mut ledger = delayed();
     ledger.take_away();
     assert_eq!(offsets(&ledger), []);
@@ -99,7 +99,7 @@ fn what_was_seen_is_known_until_the_topic_is_another_one() {
 }
 
 #[test]
-fn what_was_taken_away_is_unfinished_until_it_is_settled_and_committed() {
+fn what_was_taken_away_is_unfinished_until_it_is_acknowledged_and_committed() {
     for (acknowledged, committed) in [(false, false), (true, false), (true, true)] {
         let (mut ledger, in_flight) = admitted();
         if acknowledged {
@@ -118,7 +118,7 @@ fn what_was_taken_away_is_unfinished_until_it_is_settled_and_committed() {
 }
 
 #[test]
-fn what_comes_again_is_a_repeat_where_it_was_settled_before() {
+fn what_comes_again_is_a_repeat_where_it_was_acknowledged_before() {
     let mut ledger = ledger(0);
     let in_flight: Vec<_> = (0..3).filter_map(|offset| ledger.admit(0, offset)).collect();
     ledger.acknowledge(in_flight[1]);
@@ -156,7 +156,7 @@ fn a_mark_of_the_old_log_confirms_nothing_of_the_new_one() {
 }
 
 #[test]
-fn only_the_contiguous_settled_prefix_is_committable_and_what_is_committed_is_no_news() {
+fn only_the_contiguous_acknowledged_prefix_is_committable_and_what_is_committed_is_no_news() {
     let mut ledger = ledger(10);
     let in_flight: Vec<_> = (10..13).filter_map(|offset| ledger.admit(0, offset)).collect();
     ledger.acknowledge(in_flight[1]);
@@ -256,7 +256,7 @@ fn behind_messages_that_are_gone_the_ones_before_them_are_still_awaited() {
 }
 
 #[test]
-fn a_record_of_the_old_log_does_not_settle_the_one_that_has_its_offset_now() {
+fn a_record_of_the_old_log_does_not_acknowledge_the_one_that_has_its_offset_now() {
     let (mut ledger, old) = admitted();
     ledger.jump_to(0, 0, 5);
     ledger.admit(0, 0).expect("the new log");
@@ -281,7 +281,7 @@ fn the_end_is_reached_when_every_partition_is_read_up_to_it_and_a_log_made_anew_
 }
 
 #[test]
-fn settled_records_behind_an_unsettled_one_are_counted_as_held() {
+fn acknowledged_records_behind_an_unacknowledged_one_are_counted_as_held() {
     let mut ledger = ledger(0);
     let in_flight: Vec<_> = (0..3).filter_map(|offset| ledger.admit(0, offset)).collect();
     ledger.acknowledge(in_flight[2]);

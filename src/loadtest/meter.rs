@@ -1,8 +1,8 @@
 //! Measures what passes into a store.
 //!
-//! A reading carries the time at which it was to be sent. Both that time and the later ones that are compared with it come
-//! from one monotonic [`Clock`], which stood at the system's time when the load test began: a step of the system's clock
-//! changes no latency.
+//! A reading carries the time at which it was to be sent. Both that time and the later ones that are compared with it
+//! come from one monotonic [`Clock`], which stood at the system's time when the load test began: a step of the system's
+//! clock changes no latency.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -12,13 +12,13 @@ use hdrhistogram::{CreationError, Histogram};
 use tokio::sync::{Semaphore, SetOnce};
 use tokio::time::Instant;
 
-use crate::pipeline::store::{Batch, BatchLimits, Epoch, Store, WriteError};
+use crate::pipeline::store::{Batch, BatchLimits, NodeGeneration, Store, WriteError};
 use crate::reading::Timestamp;
 use crate::reading::reject::Reject;
 use crate::store::AnyStore;
 
-/// How many readings may be on their way to the store where they are sent as fast as they are taken: enough for the store
-/// to always have whole batches of many patients before it, and stored in a moment where the user says stop.
+/// How many readings may be on their way to the store where they are sent as fast as they are taken: enough for the
+/// store to always have whole batches of many patients before it, and stored in a moment where the user says stop.
 pub(crate) const MAX_BACKLOG: usize = 50_000;
 
 /// Latencies are kept to three digits.
@@ -199,8 +199,8 @@ impl Store for Meter {
         self.store.batch_limits()
     }
 
-    async fn epoch(&self) -> Result<Epoch, WriteError> {
-        self.store.epoch().await
+    async fn node_generation(&self) -> Result<NodeGeneration, WriteError> {
+        self.store.node_generation().await
     }
 
     async fn write(&self, batch: &Batch) -> Result<(), WriteError> {

@@ -10,14 +10,15 @@ use super::{Output, OutputError, Text, lock};
 /// late, and little beside what the fetches take.
 const LIMIT_BYTES: usize = 16 * 1024 * 1024;
 
-/// After lines were left out, the queue empties down to this before more are taken: whole stretches, not every other line.
+/// After lines were left out, the queue empties down to this before more are taken: whole stretches, not every other
+/// line.
 const RESUME_BYTES: usize = LIMIT_BYTES / 2;
 
 /// Somebody who reads a little too slowly is told of it so often at most.
 const TELL_AGAIN: Duration = Duration::from_secs(60);
 
-/// Lines for standard output, printed by a thread of their own. Where nobody reads them for so long that they do not fit
-/// into memory, they are left out, counted, and talked of.
+/// Lines for standard output, printed by a thread of their own. Where nobody reads them for so long that they do not
+/// fit into memory, they are left out, counted, and talked of.
 pub struct Feed {
     output: Output,
     queue: Queue<Vec<u8>>,
@@ -94,14 +95,14 @@ impl Feed {
     }
 
     /// Waits until everything is printed, or cannot be. Cancel safe.
-    pub async fn settled(&self) {
-        self.queue.settled().await;
+    pub async fn printed(&self) {
+        self.queue.done().await;
     }
 
     /// Prints what still waits, until `patience` is over.
     pub async fn end(self, patience: impl Future<Output = ()>) -> Shown {
         tokio::select! {
-            () = self.settled() => {}
+            () = self.printed() => {}
             () = patience => {}
         }
         let failed = lock(&self.failed).take();
@@ -178,10 +179,10 @@ mod tests {
         let mut feed = output.feed();
         let lines = LIMIT_BYTES / LINE_BYTES + 10;
         (0..lines).for_each(|number| feed.line(format!("{number:04}{}", "x".repeat(LINE_BYTES))));
-        output.settle(Duration::from_secs(60));
+        output.wait_for_talk(Duration::from_secs(60));
         assert_eq!(told.text().matches("what follows is counted and not shown").count(), 1, "{}", told.text());
         drop(permit);
-        feed.settled().await;
+        feed.printed().await;
         feed.line("after");
         let Shown { left_out, failed } = feed.end(pending()).await;
         assert!(failed.is_none());
@@ -190,7 +191,7 @@ mod tests {
         assert_eq!(numbers, (0..numbers.len()).collect::<Vec<_>>(), "the first ones, in their order");
         assert_eq!(usize::try_from(left_out).unwrap(), lines - numbers.len());
         assert!(left_out >= 10 && shown.ends_with("\nafter\n"), "{left_out}");
-        output.settle(Duration::from_secs(60));
+        output.wait_for_talk(Duration::from_secs(60));
         assert!(told.text().ends_with(&format!("standard output is read again; {left_out} so far not shown\n")));
     }
 

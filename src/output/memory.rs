@@ -31,7 +31,7 @@ impl Memory {
 
     /// What went to standard error.
     pub fn stderr(&self) -> String {
-        self.output.settle(Duration::from_secs(60));
+        self.output.wait_for_talk(Duration::from_secs(60));
         self.stderr.text()
     }
 }

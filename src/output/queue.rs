@@ -1,5 +1,5 @@
-//! What waits to be printed, and the thread that prints it: who has something to say does not wait for who reads it. How
-//! much may wait of standard output, and what happens beyond that, is in `feed`.
+//! What waits to be printed, and the thread that prints it: who has something to say does not wait for who reads it.
+//! How much may wait of standard output, and what happens beyond that, is in `feed`.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -67,7 +67,7 @@ impl<T: Send + 'static> Queue<T> {
 
     /// Blocks until everything is printed, but not for longer than `limit`, and not at all where the last one who did
     /// waited in vain.
-    pub(super) fn settle(&self, limit: Duration) {
+    pub(super) fn wait_until_done(&self, limit: Duration) {
         let deadline = Instant::now() + limit;
         let mut state = lock(&self.shared.state);
         while !state.is_empty() && !state.is_stuck {
@@ -80,7 +80,7 @@ impl<T: Send + 'static> Queue<T> {
         }
     }
 
-    pub(super) async fn settled(&self) {
+    pub(super) async fn done(&self) {
         loop {
             let printed = self.shared.printed.notified();
             if lock(&self.shared.state).is_empty() {
@@ -164,11 +164,11 @@ mod tests {
         let taken: Vec<_> = (0..5).filter(|number| queue.offer(*number, 4)).collect();
         assert_eq!(taken, [0, 1], "10 bytes hold two of 4");
         assert_eq!((queue.len(), queue.bytes()), (2, 8));
-        assert!(queue.settled().now_or_never().is_none());
+        assert!(queue.done().now_or_never().is_none());
         (0..2).for_each(|_| permit.send(()).unwrap());
-        queue.settle(Duration::from_secs(60));
+        queue.wait_until_done(Duration::from_secs(60));
         assert_eq!((queue.len(), queue.bytes()), (0, 0));
-        assert!(queue.settled().now_or_never().is_some());
+        assert!(queue.done().now_or_never().is_some());
         assert_eq!(printed.try_iter().flatten().collect::<Vec<_>>(), [0, 1]);
         assert!(queue.offer(9, 100), "too large, but nothing else is there");
     }
@@ -177,9 +177,9 @@ mod tests {
     fn who_waits_in_vain_is_the_only_one() {
         let (queue, permit, _printed) = gated(10);
         assert!(queue.offer(1, 1));
-        queue.settle(Duration::from_millis(1));
+        queue.wait_until_done(Duration::from_millis(1));
         let began = Instant::now();
-        queue.settle(Duration::from_secs(60));
+        queue.wait_until_done(Duration::from_secs(60));
         assert!(began.elapsed() < Duration::from_secs(30));
         permit.send(()).unwrap();
     }

@@ -46,8 +46,8 @@ impl Output {
     }
 
     /// Waits until all talk is printed, but no longer than `limit`: before the program ends.
-    pub fn settle(&self, limit: Duration) {
-        self.streams.talk.settle(limit);
+    pub fn wait_for_talk(&self, limit: Duration) {
+        self.streams.talk.wait_until_done(limit);
     }
 
     /// Prints an error that does not end the command, with its causes, to standard error.

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::events::Listener;
 use super::report::Report;
-use super::store::{Epoch, Store, WriteError};
+use super::store::{NodeGeneration, Store, WriteError};
 use crate::ledger::{Ledger, Position};
 
 /// How often offsets are committed. What was stored since is read again after a crash.
@@ -28,11 +28,11 @@ pub struct Durability {
     /// Zero where it forgets nothing: the generation is never looked at then.
     pub delay: Duration,
     /// Read before the first row is written.
-    pub generation: Epoch,
+    pub generation: NodeGeneration,
 }
 
 /// When the store was asked for its generation, and what it said.
-pub(super) type GenerationRead = (Instant, Result<Epoch, WriteError>);
+pub(super) type GenerationRead = (Instant, Result<NodeGeneration, WriteError>);
 
 /// What may be committed, what was asked for, and when the next commit is due.
 pub(super) struct Commits<'a, T> {
@@ -72,7 +72,7 @@ impl<'a, T: Store> Commits<'a, T> {
         self.ledger.mark(self.clock(now));
         if self.ledger.is_due(self.clock(now)) && self.generation_reads.is_empty() {
             let store = self.store;
-            self.generation_reads.push(Box::pin(async move { (now, store.epoch().await) }));
+            self.generation_reads.push(Box::pin(async move { (now, store.node_generation().await) }));
         }
     }
 

@@ -46,17 +46,17 @@ pub enum WriteError {
     Never(String),
 }
 
-/// One life of a store: another one has begun where it was restarted, so that it may have forgotten what it had
-/// acknowledged.
+/// In which of their runs the nodes of a store are: another one where a node was restarted, so that it may have
+/// forgotten what it had acknowledged.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Epoch(pub String);
+pub struct NodeGeneration(pub String);
 
-/// How long a store may forget what it has acknowledged.
+/// How long a store may forget what it has acknowledged, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SettleTime {
+pub struct RequiredDelay {
     /// Zero where it forgets nothing.
     pub time: Duration,
-    /// Why, for the operator.
+    /// For the operator.
     pub why: String,
 }
 
@@ -69,6 +69,6 @@ pub trait Store: Send + Sync {
     /// may have been written, and writing the same batch again is harmless.
     fn write(&self, batch: &Batch) -> impl Future<Output = Result<(), WriteError>> + Send;
 
-    /// The store's present life; asked only where it may forget what it has acknowledged.
-    fn epoch(&self) -> impl Future<Output = Result<Epoch, WriteError>> + Send;
+    /// The store's present generation; asked only where it may forget what it has acknowledged.
+    fn node_generation(&self) -> impl Future<Output = Result<NodeGeneration, WriteError>> + Send;
 }

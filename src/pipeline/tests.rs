@@ -403,7 +403,7 @@ async fn rules_with_a_memory_hear_of_every_reading_and_count_none_twice_after_a_
     let values: [&str; 2] = [&one, &two];
     let mut rewound = Play::of([assigned(&[0], 2), chunk(0, 0, &values)]);
     rewound.options.durability =
-        Durability { delay: Duration::from_secs(16), generation: crate::pipeline::store::Epoch("0".to_owned()) };
+        Durability { delay: Duration::from_secs(16), generation: crate::pipeline::store::NodeGeneration("0".to_owned()) };
     rewound.shelf.restarts = vec![Instant::now() + Duration::from_secs(5)];
     rewound.script.again = stage::again(&[0], 2, vec![chunk(0, 0, &values)]);
     let mut lost = Play::of([assigned(&[0], 2), chunk(0, 0, &values)]);

@@ -6,7 +6,7 @@ use super::cassandra::{self, CassandraError, CassandraStore, Replication};
 use super::sqlite::{self, SqliteError, SqliteStore};
 use super::{Consistency, SchemaPart, SchemaStep, SchemaVersion, Selection, StoredAlert, StoredReading, Survey, Width};
 use crate::advice::{Advice, Code};
-use crate::pipeline::store::{Batch, BatchLimits, Epoch, SettleTime, Store, WriteError};
+use crate::pipeline::store::{Batch, BatchLimits, NodeGeneration, RequiredDelay, Store, WriteError};
 use crate::store::StoreAddress;
 
 /// Connects to the store at `address`. Neither the keyspace nor the file need exist yet.
@@ -53,10 +53,10 @@ impl AnyStore {
     }
 
     /// How long what was acknowledged may be forgotten, and why.
-    pub async fn settle_time(&self) -> Result<SettleTime, StoreError> {
+    pub async fn durability_delay(&self) -> Result<RequiredDelay, StoreError> {
         match self {
-            Self::Cassandra(store) => Ok(store.settle_time().await?),
-            Self::Sqlite(_) => Ok(SettleTime { time: Duration::ZERO, why: "stored rows are on the disk".to_owned() }),
+            Self::Cassandra(store) => Ok(store.durability_delay().await?),
+            Self::Sqlite(_) => Ok(RequiredDelay { time: Duration::ZERO, why: "stored rows are on the disk".to_owned() }),
         }
     }
 
@@ -161,10 +161,10 @@ impl Store for AnyStore {
         }
     }
 
-    async fn epoch(&self) -> Result<Epoch, WriteError> {
+    async fn node_generation(&self) -> Result<NodeGeneration, WriteError> {
         match self {
-            Self::Cassandra(store) => store.epoch().await,
-            Self::Sqlite(store) => store.epoch().await,
+            Self::Cassandra(store) => store.node_generation().await,
+            Self::Sqlite(store) => store.node_generation().await,
         }
     }
 

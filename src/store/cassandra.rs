@@ -5,7 +5,7 @@
 //! - [`write`](mod@write): readings and alerts in
 //! - [`read`]: readings and alerts out
 //! - [`scan`]: the whole table, row by row
-//! - `settle`: how long what was acknowledged may be forgotten
+//! - `durability`: how long what was acknowledged may be forgotten
 //! - `survey`: a look at the whole cluster
 //! - `session`: the driver's session, kept on a short leash
 //! - [`probe`]: is there a Cassandra, and does it let us in
@@ -14,14 +14,14 @@
 //! Every value is bound; only the keyspace's name goes into CQL text, and [`Keyspace`] has checked it.
 
 pub mod error;
+mod durability;
 mod keyspace;
+mod session;
+mod survey;
 pub mod probe;
 pub mod read;
 pub mod scan;
 pub mod schema;
-mod session;
-mod settle;
-mod survey;
 pub mod write;
 
 use std::fmt;

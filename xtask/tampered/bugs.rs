@@ -1,11 +1,12 @@
-//! A source and a store around the real ones, with the bug that is planted, that end the process where they are told to.
+//! A source and a store around the real ones, with the bug that is planted, that end the process where they are told
+//! to.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use clap::ValueEnum;
 use vitals::ledger::Position;
 use vitals::pipeline::source::{Assigned, Chunk, Event, Fetched, MembershipEvent, Source};
-use vitals::pipeline::store::{Batch, BatchLimits, Epoch, Store, WriteError};
+use vitals::pipeline::store::{Batch, BatchLimits, NodeGeneration, Store, WriteError};
 
 use crate::death::{Death, Point};
 
@@ -16,8 +17,8 @@ pub(crate) enum Bug {
     // Killed before it is stored, it is nowhere.
     CommitBeforeStore,
     /// Commit what was taken up of partitions that were taken away since
-    // The group takes such a commit from any member of its present generation, so that their new owner is overtaken: what
-    // that one has not stored yet will be skipped by whoever begins there.
+    // The group takes such a commit from any member of its present generation, so that their new owner is overtaken:
+    // what that one has not stored yet will be skipped by whoever begins there.
     ForgetsRevocation,
     /// Take a write that failed for a good one
     // Its readings are committed and nowhere.
@@ -163,8 +164,8 @@ pub(crate) struct TamperedStore<'a, T> {
     pub(crate) inner: &'a T,
     pub(crate) bug: Option<Bug>,
     pub(crate) death: &'a Death,
-    /// The epoch in which the first reading is written.
-    pub(crate) first: Epoch,
+    /// The node generation in which the first reading is written.
+    pub(crate) first: NodeGeneration,
 }
 
 impl<T: Store> Store for TamperedStore<'_, T> {
@@ -183,9 +184,9 @@ impl<T: Store> Store for TamperedStore<'_, T> {
         Ok(())
     }
 
-    async fn epoch(&self) -> Result<Epoch, WriteError> {
+    async fn node_generation(&self) -> Result<NodeGeneration, WriteError> {
         // While it is away it does not answer here either.
-        let epoch = self.inner.epoch().await?;
-        Ok(if self.bug == Some(Bug::NoRewind) { self.first.clone() } else { epoch })
+        let generation = self.inner.node_generation().await?;
+        Ok(if self.bug == Some(Bug::NoRewind) { self.first.clone() } else { generation })
     }
 }

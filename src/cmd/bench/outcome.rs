@@ -90,7 +90,7 @@ impl Outcome {
             ("patients", patients.to_string()),
             ("partitions", partitions.to_string()),
             ("consumers", consumers.to_string()),
-            ("settle time", settle_seconds.to_string()),
+            ("durability delay", settle_seconds.to_string()),
             ("build", if self.is_debug_build { "debug" } else { "release" }.to_owned()),
             ("broker", self.broker.clone()),
             ("store", self.store.clone()),
@@ -129,7 +129,7 @@ pub(super) struct Parameters {
 }
 
 impl Parameters {
-    pub(super) fn of(args: &Args, settle_time: Duration) -> Self {
+    pub(super) fn of(args: &Args, durability_delay: Duration) -> Self {
         let rate_per_second = match load(args) {
             Load::Full => None,
             Load::Every(interval) => Some(1.0 / interval.as_secs_f64()),
@@ -140,7 +140,7 @@ impl Parameters {
             patients: args.patients,
             partitions: args.partitions,
             consumers: args.consumers,
-            settle_seconds: settle_time.as_secs_f64(),
+            settle_seconds: durability_delay.as_secs_f64(),
         }
     }
 
@@ -153,7 +153,7 @@ impl Parameters {
         }
     }
 
-    /// `100 patients, 6 partitions, 1 consumer`, and the settle time where there is one.
+    /// `100 patients, 6 partitions, 1 consumer`, and the durability delay where there is one.
     pub(super) fn sizes(&self) -> String {
         let mut sizes = format!(
             "{}, {}, {}",
@@ -162,7 +162,7 @@ impl Parameters {
             counted(self.consumers, "consumer")
         );
         if self.settle_seconds > 0.0 {
-            sizes.extend([", settle time ", &self.settle_seconds.to_string(), " s"]);
+            sizes.extend([", durability delay ", &self.settle_seconds.to_string(), " s"]);
         }
         sizes
     }
@@ -301,7 +301,7 @@ pub(super) mod tests {
         let differences = [
             "rate max, then 50",
             "consumers 1, then 2",
-            "settle time 0, then 16",
+            "durability delay 0, then 16",
             "store SQLite, then Cassandra 5.0.8",
         ];
         assert_eq!(compared.differences, differences);

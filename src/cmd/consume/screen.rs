@@ -73,7 +73,7 @@ impl<'a> Screen<'a> {
         }
         if summary.is_clean && !summary.is_durable {
             self.output
-                .note("what was stored last has not settled: the next consumer writes it again, which changes nothing");
+                .note("what was stored last is not durable yet: the next consumer writes it again, which changes nothing");
         }
         failed.map_or(Ok(()), Err)
     }

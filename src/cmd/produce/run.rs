@@ -15,7 +15,8 @@ use crate::output::{Feed, Output, counted};
 use crate::shutdown::{DRAIN_LIMIT, Shutdown};
 
 /// The most messages that are made, sent and acknowledged together: some 4 MB, so that each of six partitions, which
-/// patients never fill evenly, mostly gets requests that are large enough not to be held back, also when they are compressed.
+/// patients never fill evenly, mostly gets requests that are large enough not to be held back, also when they are
+/// compressed.
 const MAX_BATCH: usize = 20_000;
 
 /// How long messages in flight are waited for after the user's request to stop. The program ends after 5 s, come what
@@ -160,8 +161,8 @@ impl<'a, C: Cluster> Run<'a, C> {
         summary
     }
 
-    /// Sends what there is, of which the `first` has this number, and waits until what was acknowledged is printed: what
-    /// goes out and what is told stay together.
+    /// Sends what there is, of which the `first` has this number, and waits until what was acknowledged is printed:
+    /// what goes out and what is told stay together.
     async fn send(&mut self, messages: Vec<Outgoing>, first: u64, feed: &mut Feed, shutdown: &Shutdown) -> Result<()> {
         if messages.is_empty() {
             return Ok(());
@@ -184,7 +185,7 @@ impl<'a, C: Cluster> Run<'a, C> {
         self.sent = self.sent.saturating_add(delivery.acknowledged().map(|_| 1).sum());
         feed.bytes(lines(&delivery));
         tokio::select! {
-            () = feed.settled() => {}
+            () = feed.printed() => {}
             () = shutdown.wait() => {}
         }
         let numbers = Numbers::new(delivery.outstanding().map(|index| number(first, index)));

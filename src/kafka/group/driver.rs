@@ -38,7 +38,7 @@ pub(in crate::kafka) enum Command {
     Rewind {
         assignment: u64,
     },
-    /// What was read is settled: the partitions can be given away.
+    /// What was read is acknowledged: the partitions can be given away.
     Released {
         assignment: u64,
     },
@@ -189,13 +189,13 @@ impl Driver {
             // Commands first: a commit that was asked for must not wait for a timer's request.
             biased;
             command = self.channels.commands.recv() => self.command(command).await,
-            // One that panicked has asked the program to end, as any panic does: until then this goes on, since what was
-            // read can still be committed.
+            // One that panicked has asked the program to end, as any panic does: until then this goes on, since what
+            // was read can still be committed.
             Some(ended) = self.fetcher.join_next() => if let Ok(Ended::AnotherTopic { assignment }) = ended {
                 self.begin_anew(assignment).await;
             },
             () = sleep_until(release), if self.due.release.is_some() => {
-                // The pipeline did not settle in time: the others must not wait for it.
+                // The store did not acknowledge in time: the others must not wait for it.
                 self.lose().await;
                 self.handle(membership::Event::Released);
             }

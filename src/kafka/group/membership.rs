@@ -23,7 +23,7 @@ enum MemberState {
     Syncing,
     /// It has its partitions.
     Stable,
-    /// A rebalance was announced; it settles what it has read before it joins again.
+    /// A rebalance was announced; what it has read is acknowledged before it joins again.
     Releasing,
     /// It has left, or was stopped.
     Gone,
@@ -54,7 +54,7 @@ pub(super) enum Event {
     Refused(ResponseError),
     /// There are other partitions than were shared out: the members should share them out anew.
     PartitionsChanged,
-    /// What was read is settled, as far as there was time.
+    /// What was read is acknowledged, as far as there was time.
     Released,
     /// The member wants to leave.
     Leave,
@@ -72,7 +72,7 @@ pub(super) enum Step {
     },
     /// Begin to read these partitions.
     Assign(Vec<i32>),
-    /// Stop reading, settle, commit.
+    /// Stop reading, wait for acknowledgements, commit.
     Release,
     /// Stop reading: the partitions are somebody else's by now, and nothing may be committed any more.
     Lose,
@@ -116,8 +116,8 @@ impl Membership {
         self.leads
     }
 
-    /// As leader: the topics that any member wants, whose partitions we watch. There are no more than the coordinator let
-    /// the members name.
+    /// As leader: the topics that any member wants, whose partitions we watch. There are no more than the coordinator
+    /// let the members name.
     pub(super) fn topics(&self) -> &BTreeSet<String> {
         &self.topics
     }
@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rebalance_lets_the_member_settle_and_commit_before_it_joins_again() {
+    fn a_rebalance_lets_the_member_finish_and_commit_before_it_joins_again() {
         let mut member = stable();
         assert_eq!(member.handle(Event::Refused(ResponseError::RebalanceInProgress)), [Step::Release]);
         assert!(member.may_commit());

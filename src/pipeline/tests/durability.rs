@@ -14,7 +14,7 @@ impl Play {
 
 /// The store's first life.
 fn durability() -> Durability {
-    Durability { delay: DURABILITY_DELAY, generation: crate::pipeline::store::Epoch("0".to_owned()) }
+    Durability { delay: DURABILITY_DELAY, generation: crate::pipeline::store::NodeGeneration("0".to_owned()) }
 }
 
 #[tokio::test(start_paused = true)]
@@ -22,8 +22,8 @@ async fn an_offset_is_committed_when_its_reading_cannot_be_forgotten_any_more() 
     let mut play = Play::of([assigned(&[0], 1), chunk(0, 0, &[&message("P1", 0, 70)])]);
     let began = Instant::now();
     let summary = play.run_delayed().await.expect("ends");
-    assert!(play.log.place("committed 0:0 stored to 1") < play.log.place("epoch read"));
-    assert!(play.log.place("epoch read") < play.log.place("committed 0:1"));
+    assert!(play.log.place("committed 0:0 stored to 1") < play.log.place("generation read"));
+    assert!(play.log.place("generation read") < play.log.place("committed 0:1"));
     let waited = began.elapsed();
     assert!(waited >= DURABILITY_DELAY && waited < DURABILITY_DELAY + Duration::from_secs(2), "{waited:?}");
     assert!(summary.is_clean && summary.is_durable);

@@ -14,7 +14,7 @@ use super::super::source::{Assigned, Chunk, Event, Fetched, MembershipEvent, Sou
 use crate::alarm::{Alert, Limits};
 use crate::ledger::Position;
 use crate::pipeline::rules::Rules;
-use crate::pipeline::store::{Batch, BatchLimits, Epoch, Store, WriteError};
+use crate::pipeline::store::{Batch, BatchLimits, NodeGeneration, Store, WriteError};
 use crate::reading::Reading;
 use crate::record::Record;
 
@@ -132,9 +132,9 @@ pub(super) struct Shelf {
 }
 
 impl Store for Shelf {
-    async fn epoch(&self) -> Result<Epoch, WriteError> {
-        self.log.note("epoch read");
-        Ok(Epoch(self.restarts.iter().filter(|moment| **moment <= Instant::now()).count().to_string()))
+    async fn node_generation(&self) -> Result<NodeGeneration, WriteError> {
+        self.log.note("generation read");
+        Ok(NodeGeneration(self.restarts.iter().filter(|moment| **moment <= Instant::now()).count().to_string()))
     }
 
     fn batch_limits(&self) -> BatchLimits {

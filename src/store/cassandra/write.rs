@@ -2,8 +2,8 @@
 //!
 //! Rows go out together, in unlogged batches. Rows of one patient, which are one partition, cost the server a third of
 //! single inserts. Rows of a few patients still save it requests, as long as one node has them all: so patients share a
-//! batch where the cluster is one node. A sign that was not measured is bound UNSET, which leaves an earlier value alone;
-//! a null would erase it.
+//! batch where the cluster is one node. A sign that was not measured is bound UNSET, which leaves an earlier value
+//! alone; a null would erase it.
 //!
 //! A patient's alerts go out in the batch of the readings that raised them: what a batch writes under one key is one
 //! write to the server, whatever the table.
@@ -12,8 +12,8 @@
 //! - `request`: rows as requests, such that the server writes no warning
 //!
 //! No row carries a time of ours: the table must not depend on the clock of a bedside machine. So of two writes of one
-//! key the one that the server sees later wins, and the caller never has two of them in flight. A request that timed out
-//! can still be in flight, so the limit here is longer than a server holds a request.
+//! key the one that the server sees later wins, and the caller never has two of them in flight. A request that timed
+//! out can still be in flight, so the limit here is longer than a server holds a request.
 
 mod request;
 mod values;
@@ -28,15 +28,16 @@ use self::request::{Group, Groups};
 use super::error::{CassandraError, Doing, Refusal};
 use super::session::{Connected, DriverSession, PREPARE_LIMIT, Plan};
 use super::{CassandraStore, Keyspace};
-use crate::pipeline::store::{Batch, BatchLimits, Epoch, Store, WriteError};
+use crate::pipeline::store::{Batch, BatchLimits, NodeGeneration, Store, WriteError};
 use crate::store::StoredReading;
 
 /// How long a write may take. A server throws away what it could not begin within 12 s (`native_transport_timeout`) and
 /// what it could not finish within 2 s more (`write_request_timeout`): after this limit nothing comes late.
 pub const WRITE_LIMIT: Duration = Duration::from_secs(15);
 
-/// Readings of one patient in a batch. Requests are what costs the server most: a drain of 100 patients with 60 in a batch
-/// took 0.8 times as long as with 17. Beyond 100 little is won, and memory is lost: with 250 a seventh more of it.
+/// Readings of one patient in a batch. Requests are what costs the server most: a drain of 100 patients with 60 in a
+/// batch took 0.8 times as long as with 17. Beyond 100 little is won, and memory is lost: with 250 a seventh more of
+/// it.
 const MAX_ROWS: usize = 100;
 
 /// Readings of several patients in a batch. With their alerts they are two requests (see `request`), sent together: a
@@ -54,8 +55,8 @@ impl Store for CassandraStore {
         BatchLimits { rows: MAX_ROWS, patients, shared_rows: MAX_SHARED_ROWS }
     }
 
-    async fn epoch(&self) -> Result<Epoch, WriteError> {
-        Ok(self.read_epoch().await?)
+    async fn node_generation(&self) -> Result<NodeGeneration, WriteError> {
+        Ok(self.read_node_generation().await?)
     }
 
     /// In as many requests as the limits of one ask for, all at once. All of them have ended when this returns.
@@ -149,8 +150,8 @@ impl Inserts {
              VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             keyspace.table("patient_vitals")
         );
-        // What comes to be known of an alert later (its peak, its end, who acknowledged it) is not written here, so that a
-        // repeat of the reading does not erase it.
+        // What comes to be known of an alert later (its peak, its end, who acknowledged it) is not written here, so
+        // that a repeat of the reading does not erase it.
         let alert = format!(
             "INSERT INTO {} (patient_id, onset, rule, priority, value, limit_in_force) VALUES (?, ?, ?, ?, ?, ?)",
             keyspace.table("patient_alerts")

@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::error::{Doing, SqliteError};
 use super::{SqliteStore, schema};
 use crate::alarm::Alert;
-use crate::pipeline::store::{Batch, BatchLimits, Epoch, Store, WriteError};
+use crate::pipeline::store::{Batch, BatchLimits, NodeGeneration, Store, WriteError};
 use crate::reading::Signs;
 use crate::store::StoredReading;
 
@@ -53,8 +53,8 @@ impl Store for SqliteStore {
     }
 
     /// What is acknowledged is on the disk: a restart can have forgotten nothing.
-    async fn epoch(&self) -> Result<Epoch, WriteError> {
-        Ok(Epoch::default())
+    async fn node_generation(&self) -> Result<NodeGeneration, WriteError> {
+        Ok(NodeGeneration::default())
     }
 
     /// `Ok` means that the rows are on the disk.

@@ -2,8 +2,9 @@
 //!
 //! - `reference`: the programs; `drain`: one of them at work; `own`: what only ours can do
 //!
-//! The references promise nothing: what they hold when they are killed is lost or read twice. Ours runs with all that it
-//! promises, except that it waits for nothing that is stored: the settle time is 0, as with a commit log that is synced.
+//! The references promise nothing: what they hold when they are killed is lost or read twice. Ours runs with all that
+//! it promises, except that it waits for nothing that is stored: the durability delay is 0, as with a commit log that
+//! is synced.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -104,7 +105,7 @@ impl Peers {
         }
         let title = format!(
             "Beside reference programs on a Kafka 4.3.1 and a warm Cassandra 5.0.8 with\n\
-             a heap of {}: {} and {} readings, settle time 0",
+             a heap of {}: {} and {} readings, durability delay 0",
             self.heap,
             Grouped(load.rows),
             Grouped(load.records)
@@ -280,14 +281,15 @@ fn produced(measured: &Measured) -> [Figure; 4] {
 /// The pace at which latency is measured.
 const PACE: &str = "1000";
 /// What a single Cassandra with its default commit log asks for.
-const SETTLE_TIME: &str = "16s";
+const DURABILITY_DELAY: &str = "16s";
 
-/// What no reference program promises: the time from a reading to its row and its alert, commits that wait until nothing
-/// can be forgotten, and several consumers at once. By `vitals bench`, which makes a topic and a keyspace of its own.
+/// What no reference program promises: the time from a reading to its row and its alert, commits that wait until
+/// nothing can be forgotten, and several consumers at once. By `vitals bench`, which makes a topic and a keyspace of
+/// its own.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Round {
     paced: Latency,
-    /// Rows stored a second at full speed, by the consumers and the settle time.
+    /// Rows stored a second at full speed, by the consumers and the durability delay.
     usual: f64,
     settling: f64,
     two_consumers: f64,
@@ -326,7 +328,7 @@ impl Round {
         Ok(Self {
             paced,
             usual: stored(&[])?,
-            settling: stored(&["--durability-delay", SETTLE_TIME])?,
+            settling: stored(&["--durability-delay", DURABILITY_DELAY])?,
             two_consumers: stored(&["--consumers", "2"])?,
         })
     }
@@ -357,7 +359,7 @@ pub(super) fn own_figures(rounds: &[Round]) -> Vec<Figure> {
         millis("alert_p50", "alert, p50", 2.0, |of| of.alert_p50),
         millis("alert_p99", "alert, p99", 10.0, |of| of.alert_p99),
         figure("bench_rate", "bench --rate max, sending included", usual.clone(), "readings/s", None),
-        ratio("settle_ratio", "the same: settle time 16 s / none", &settling, &usual, Some(Goal::AtLeast(0.95))),
+        ratio("settle_ratio", "the same: durability delay 16 s / none", &settling, &usual, Some(Goal::AtLeast(0.95))),
         ratio("consumers_ratio", "the same: 2 consumers / 1", &two, &usual, None),
     ]
 }

@@ -302,7 +302,9 @@ mod tests {
     #[test]
     fn a_promise_holds_when_nothing_is_lost_and_a_planted_bug_is_caught_when_something_is() {
         assert!(verdict(None, 0).is_good() && !verdict(None, 1).is_good());
-        assert!(verdict(Some("no settle time"), 1).is_good() && !verdict(Some("no settle time"), 0).is_good());
+        assert!(
+            verdict(Some("no durability delay"), 1).is_good() && !verdict(Some("no durability delay"), 0).is_good()
+        );
     }
 
     #[test]
@@ -322,7 +324,7 @@ mod tests {
 
     #[test]
     fn a_campaign_that_did_not_come_to_its_end_shows_nothing_even_of_a_bug() {
-        for mut failed in [verdict(None, 0), verdict(Some("no settle time"), 1)] {
+        for mut failed in [verdict(None, 0), verdict(Some("no durability delay"), 1)] {
             failed.end(Some(&Error::NoServer("such server")));
             assert!(!failed.is_good());
         }

@@ -24,8 +24,8 @@ pub(super) const SECOND_LIMIT: Duration = Duration::from_secs(1);
 /// a busy machine may add this.
 pub(super) const ROOM: Duration = Duration::from_secs(3);
 
-/// After so many ends without a clean one, though nothing stood still, there is none: a busy machine may be too slow for
-/// one or two.
+/// After so many ends without a clean one, though nothing stood still, there is none: a busy machine may be too slow
+/// for one or two.
 const ENOUGH: u32 = 3;
 
 /// Either signal means the same.
@@ -110,8 +110,8 @@ enum Way {
 /// R14: SIGINT or SIGTERM for `vitals consume` at random moments, also while its store stands still, and a second one.
 ///
 /// A consumer that ends with 0 has committed all that it has shown; one that was cut short (130) because the store took
-/// nothing has committed what is stored and has everything below it. In a second run the planted bug is a settle time
-/// that nobody lives to see: such a consumer ends with 0, and has committed nothing.
+/// nothing has committed what is stored and has everything below it. In a second run the planted bug is a durability
+/// delay that nobody lives to see: such a consumer ends with 0, and has committed nothing.
 pub(in crate::chaos) fn consumer_signalled(run: &mut Run<'_>) -> Result<()> {
     let mut flow = Flow::start(run, Load::endless(500))?;
     let watch = Watch::start(run.harness, &flow.deployment.at)?;
@@ -258,17 +258,17 @@ const EAGER: &[&str] = &["--durability-delay", "0s"];
 /// The code of a fault of ours.
 const BUG: i32 = 70;
 const PANIC_MESSAGE: &str = "error: vitals failed at ";
-/// How long the next member may take to its first commit where the group has been left: else it is the session time-out,
-/// 10 s, and more.
+/// How long the next member may take to its first commit where the group has been left: else it is the session
+/// time-out, 10 s, and more.
 const SUCCESSOR_PROMISE: Duration = Duration::from_secs(3);
 
 /// The points of the tampered consumer, and the one before which it has done something up to so often.
 const POINTS: &[(&str, u32)] =
     &[("decoded", 40), ("fetched", 10), ("stored", 40), ("after-commit", 3), ("before-commit", 3), ("joining", 1)];
 
-/// R14: a panic in `vitals consume`, at a point of a reading's way or in a thread beside it. It ends through the drain with
-/// 70, the fault is told once, nothing is committed that is not stored, and the group is left: the next member takes over
-/// at once.
+/// R14: a panic in `vitals consume`, at a point of a reading's way or in a thread beside it. It ends through the drain
+/// with 70, the fault is told once, nothing is committed that is not stored, and the group is left: the next member
+/// takes over at once.
 pub(in crate::chaos) fn consumer_panicked(run: &mut Run<'_>) -> Result<()> {
     let mut flow = Flow::start(run, Load::endless(1_000))?;
     flow.wait_for_messages()?;

@@ -16,8 +16,8 @@ use crate::worker::Worker;
 
 /// A static member comes back at once; another one would wait until the group has given up on the killed one.
 const STATIC: &[&str] = &["--instance-id", "chaos"];
-/// Commits at once. Nobody kills the store here, so this must be as safe; without it a consumer of Cassandra seldom lives
-/// long enough to commit anything that could be missing.
+/// Commits at once. Nobody kills the store here, so this must be as safe; without it a consumer of Cassandra seldom
+/// lives long enough to commit anything that could be missing.
 const EAGER_STATIC: &[&str] = &["--instance-id", "chaos", "--durability-delay", "0s"];
 /// After so many kills the readers look whether all is there that was committed.
 const KILLS_BETWEEN_CHECKS: u32 = 5;
@@ -55,8 +55,8 @@ const RANDOM_MOMENTS: usize = 4;
 /// R1: `vitals consume` killed: at random moments, and, as a tampered one that kills itself, at named points of a
 /// reading's way. Now and then the readers look, and the time is taken that a successor needs for its first commit.
 ///
-/// In a second run the planted bug is that a consumer commits what it has only fetched. Killed before it stores anything,
-/// it leaves readings behind that are committed and nowhere.
+/// In a second run the planted bug is that a consumer commits what it has only fetched. Killed before it stores
+/// anything, it leaves readings behind that are committed and nowhere.
 pub(in crate::chaos) fn consumer(run: &mut Run<'_>) -> Result<()> {
     let mut flow = Flow::start(run, Load::endless(2_000))?;
     flow.wait_for_messages()?;
@@ -156,17 +156,18 @@ pub(in crate::chaos) fn broker(run: &mut Run<'_>) -> Result<()> {
     })
 }
 
-/// Without an end of its own, for all practical purposes, so that every kill falls among writes. Five kills, each with the
-/// restart some 35 s after the one before, meet half a million readings.
+/// Without an end of its own, for all practical purposes, so that every kill falls among writes. Five kills, each with
+/// the restart some 35 s after the one before, meet half a million readings.
 const STORE_LOAD: Load = Load { messages: 20_000_000, rate: 3_000 };
-/// Sometimes longer than the settle time, so that something is committed; sometimes shorter.
+/// Sometimes longer than the durability delay, so that something is committed; sometimes shorter.
 const UP_MILLIS: Range<u64> = 4_000..28_000;
 
 /// R3: Cassandra killed under load, with its periodic commit log, and started again on the same folder.
 ///
 /// The last kill takes the consumer with it: what it had committed is all that its successor knows, so every reading
-/// below must be in the table. A second run has a bug planted: a consumer that does not notice the restart, and so does not
-/// write again what Cassandra had acknowledged and forgotten, commits it, and the readers must see that it is nowhere.
+/// below must be in the table. A second run has a bug planted: a consumer that does not notice the restart, and so does
+/// not write again what Cassandra had acknowledged and forgotten, commits it, and the readers must see that it is
+/// nowhere.
 pub(in crate::chaos) fn store(run: &mut Run<'_>) -> Result<()> {
     let mut flow = Flow::start(run, STORE_LOAD)?;
     let mut consumer = flow.deployment.consumer_of(&run.verdict)?;

@@ -13,7 +13,8 @@ use crate::error::Result;
 use crate::signals;
 use crate::worker::Worker;
 
-/// Nobody kills the store here, so that a settle time of zero is safe: what a leaving member has stored it commits.
+/// Nobody kills the store here, so that a durability delay of zero is safe: what a leaving member has stored it
+/// commits.
 const OPTIONS: &[&str] = &["--durability-delay", "0s", "--session-timeout", "2s"];
 /// So many of ours at most,
 const MOST: usize = 4;
@@ -191,7 +192,7 @@ impl Foreign {
 /// How a campaign stops consumers.
 #[derive(Debug, Clone, Copy)]
 struct Stops {
-    /// Nobody kills the store here, so a settle time of zero is safe: a zombie has more to commit.
+    /// Nobody kills the store here, so a durability delay of zero is safe: a zombie has more to commit.
     options: &'static [&'static str],
     session: Duration,
     /// How long a consumer is stopped at least, and until another has taken over.
@@ -303,8 +304,8 @@ const COMMIT_TIME: Duration = Duration::from_secs(2);
 
 /// R6: partitions taken away from a member that could not store what it had taken up of them, since the store was away.
 ///
-/// A member that is not ours joins meanwhile, gets half of them, and does nothing with them. What was not stored may not
-/// be committed. The planted bug is a member that goes on committing what it no longer has.
+/// A member that is not ours joins meanwhile, gets half of them, and does nothing with them. What was not stored may
+/// not be committed. The planted bug is a member that goes on committing what it no longer has.
 pub(in crate::chaos) fn taken_away(run: &mut Run<'_>) -> Result<()> {
     let mut flow = Flow::start(run, Load::endless(2_000))?;
     flow.wait_for_messages()?;

@@ -17,7 +17,7 @@ use vitals::kafka::murmur2::partition_of;
 use vitals::kafka::offsets::{self, Place};
 use vitals::kafka::producer::{Delivery, Outgoing, Producer, ProducerError};
 use vitals::pipeline::events::PipelineEvent;
-use vitals::pipeline::store::{Batch, BatchLimits, Epoch, Store, WriteError};
+use vitals::pipeline::store::{Batch, BatchLimits, NodeGeneration, Store, WriteError};
 use vitals::pipeline::{Options, Pipeline, Summary, Until};
 use vitals::reading::{PatientId, Reading, Signs, Timestamp};
 use vitals::record::Record;
@@ -234,8 +234,8 @@ where
     B: Fn() -> F + Send + Sync,
     A: Fn() + Send + Sync,
 {
-    async fn epoch(&self) -> Result<Epoch, WriteError> {
-        self.store.epoch().await
+    async fn node_generation(&self) -> Result<NodeGeneration, WriteError> {
+        self.store.node_generation().await
     }
 
     fn batch_limits(&self) -> BatchLimits {

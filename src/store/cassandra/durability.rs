@@ -1,8 +1,8 @@
 //! How long a cluster may forget what it has acknowledged, and whether it has been restarted since.
 //!
 //! With its periodic commit log, the default, Cassandra acknowledges a row before the row is on its disk. It goes on
-//! acknowledging until its sync is late by `periodic_commitlog_sync_lag_block`, one and a half periods unless it is set.
-//! Where enough other copies have the row, a killed node forgets nothing that matters.
+//! acknowledging until its sync is late by `periodic_commitlog_sync_lag_block`, one and a half periods unless it is
+//! set. Where enough other copies have the row, a killed node forgets nothing that matters.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use uuid::Uuid;
 use super::CassandraStore;
 use super::error::{CassandraError, Doing, Refusal};
 use super::read::Columns;
-use crate::pipeline::store::{Epoch, SettleTime};
+use crate::pipeline::store::{NodeGeneration, RequiredDelay};
 use crate::span::parse_duration;
 use crate::store::Consistency;
 
@@ -39,7 +39,7 @@ const ENOUGH_COPIES: u32 = 3;
 
 impl CassandraStore {
     /// How long the cluster may forget what it has acknowledged, by its own settings.
-    pub async fn settle_time(&self) -> Result<SettleTime, CassandraError> {
+    pub async fn durability_delay(&self) -> Result<RequiredDelay, CassandraError> {
         let copies = self.replication(Doing::ReadSettings, LOOK_LIMIT).await?.and_then(|map| fewest_copies(&map));
         let most = matches!(
             self.consistency,
@@ -47,11 +47,12 @@ impl CassandraStore {
         );
         if most && copies.is_some_and(|copies| copies >= ENOUGH_COPIES) {
             let why = format!("{} of {ENOUGH_COPIES} copies or more have acknowledged", self.consistency);
-            return Ok(SettleTime { time: Duration::ZERO, why });
+            return Ok(RequiredDelay { time: Duration::ZERO, why });
         }
         match self.server_settings().await {
             Ok(settings) => Ok(by_commit_log(&settings)),
-            // Cassandra before 4.0 has no such table, and a user may not be allowed to read it: it has its defaults then.
+            // Cassandra before 4.0 has no such table, and a user may not be allowed to read it: it has its defaults
+            // then.
             Err(error) if error.refusal().is_some_and(|refusal| refusal != Refusal::Temporary) => {
                 Ok(by_commit_log(&BTreeMap::new()))
             }
@@ -63,12 +64,12 @@ impl CassandraStore {
     ///
     /// # Errors
     /// A node does not answer: what it may have forgotten cannot be known.
-    pub async fn read_epoch(&self) -> Result<Epoch, CassandraError> {
+    pub async fn read_node_generation(&self) -> Result<NodeGeneration, CassandraError> {
         let peers = self.look(Doing::ReadSettings, LOOK_LIMIT, "SELECT host_id FROM system.peers", Vec::new()).await?;
         let peers: BTreeSet<Uuid> =
             peers.iter().map(|row| Columns::of(row, Doing::ReadSettings).need(0)).collect::<Result<_, _>>()?;
-        // Each node knows its own generation alone, so each is asked. Left to the driver, whose turns are shared with the
-        // writes, the question would come to some of them twice and to others not at all.
+        // Each node knows its own generation alone, so each is asked. Left to the driver, whose turns are shared with
+        // the writes, the question would come to some of them twice and to others not at all.
         let cluster = self.session.connected().await?.session.cluster_metadata();
         let answers = join_all(cluster.nodes().values().map(generation)).await;
         let generations: BTreeMap<Uuid, i32> = answers.into_iter().flatten().collect();
@@ -78,7 +79,7 @@ impl CassandraStore {
             return Err(CassandraError::Broken(Doing::ReadSettings, reason));
         }
         let parts: Vec<_> = generations.iter().map(|(node, generation)| format!("{node}:{generation}")).collect();
-        Ok(Epoch(parts.join(",")))
+        Ok(NodeGeneration(parts.join(",")))
     }
 
     async fn server_settings(&self) -> Result<BTreeMap<String, String>, CassandraError> {
@@ -105,13 +106,13 @@ async fn generation(node: &Arc<Node<TransportTcp, TcpConnectionManager>>) -> Opt
 }
 
 /// What the commit log's own settings allow.
-fn by_commit_log(settings: &BTreeMap<String, String>) -> SettleTime {
+fn by_commit_log(settings: &BTreeMap<String, String>) -> RequiredDelay {
     let setting =
         |name: &str| settings.get(name).map(String::as_str).filter(|value| !value.is_empty() && *value != "null");
     let sync = setting("commitlog_sync").unwrap_or("periodic");
     if sync != "periodic" {
         let why = format!("the commit log is synced before a row is acknowledged (commitlog_sync: {sync})");
-        return SettleTime { time: Duration::ZERO, why };
+        return RequiredDelay { time: Duration::ZERO, why };
     }
     let span = |name: &str| setting(name).and_then(|text| parse_duration(text).ok());
     let millis = |name: &str| setting(name).and_then(|text| text.parse().ok()).map(Duration::from_millis);
@@ -121,7 +122,7 @@ fn by_commit_log(settings: &BTreeMap<String, String>) -> SettleTime {
     let lag = lag.unwrap_or(period.saturating_mul(3) / 2);
     let why =
         format!("the commit log is synced every {} s, late by up to {} s", period.as_secs_f64(), lag.as_secs_f64());
-    SettleTime { time: lag + MARGIN, why }
+    RequiredDelay { time: lag + MARGIN, why }
 }
 
 /// The number of copies in the data centre that has the fewest; `None` where the keyspace does not say.
@@ -139,28 +140,28 @@ mod tests {
         settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
     }
 
-    fn settled(settings: &[(&str, &str)]) -> Duration {
+    fn delay_of(settings: &[(&str, &str)]) -> Duration {
         by_commit_log(&map(settings)).time
     }
 
     #[test]
     fn a_periodic_commit_log_may_be_late_by_one_and_a_half_periods() {
         assert_eq!(
-            settled(&[("commitlog_sync", "periodic"), ("commitlog_sync_period", "10s")]),
+            delay_of(&[("commitlog_sync", "periodic"), ("commitlog_sync_period", "10s")]),
             Duration::from_secs(16)
         );
-        assert_eq!(settled(&[("commitlog_sync_period_in_ms", "2000")]), Duration::from_secs(4));
+        assert_eq!(delay_of(&[("commitlog_sync_period_in_ms", "2000")]), Duration::from_secs(4));
         assert_eq!(
-            settled(&[("commitlog_sync_period", "10000ms"), ("periodic_commitlog_sync_lag_block", "3s")]).as_secs(),
+            delay_of(&[("commitlog_sync_period", "10000ms"), ("periodic_commitlog_sync_lag_block", "3s")]).as_secs(),
             4
         );
-        assert_eq!(settled(&[]), Duration::from_secs(16), "a server that tells nothing has its defaults");
+        assert_eq!(delay_of(&[]), Duration::from_secs(16), "a server that tells nothing has its defaults");
     }
 
     #[test]
     fn a_commit_log_that_is_synced_first_forgets_nothing() {
-        assert_eq!(settled(&[("commitlog_sync", "batch")]), Duration::ZERO);
-        assert_eq!(settled(&[("commitlog_sync", "group"), ("commitlog_sync_period", "10s")]), Duration::ZERO);
+        assert_eq!(delay_of(&[("commitlog_sync", "batch")]), Duration::ZERO);
+        assert_eq!(delay_of(&[("commitlog_sync", "group"), ("commitlog_sync_period", "10s")]), Duration::ZERO);
     }
 
     #[test]
