@@ -92,7 +92,7 @@ impl fmt::Display for Alert {
 
 /// Gives the alerts that `reading` raises, physiological ones first.
 #[must_use]
-pub fn judge(reading: &Reading, limits: &Limits) -> Vec<Alert> {
+pub fn judge(reading: &Reading, limits: Limits) -> Vec<Alert> {
     let doubts = implausible(reading.signs());
     let believed = |sign| reading.signs().get(sign).filter(|_| !doubts.iter().any(|doubt| doubt.concerns(sign)));
     let raise = |rule, priority, value, limit| Alert {

@@ -24,7 +24,7 @@ pub struct Fault {
 }
 
 /// What is wrong with a row.
-#[expect(missing_docs, reason = "each message says what it is")]
+#[allow(missing_docs, reason = "each message says what it is")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Flaw {
     #[error("{} instead of {expected}", counted(*.found, "cell"))]
@@ -88,7 +88,7 @@ impl Faults {
 }
 
 /// What keeps a whole file from being read. It shows in the first line, and is told once instead of for every line.
-#[expect(missing_docs, reason = "each message says what it is")]
+#[allow(missing_docs, reason = "each message says what it is")]
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FirstLine {
     #[error("UTF-16, not UTF-8")]

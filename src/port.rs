@@ -16,7 +16,7 @@ pub const CONNECT_LIMIT: Duration = Duration::from_secs(1);
 pub const GREETING_LIMIT: Duration = Duration::from_millis(500);
 
 /// Why nobody can be talked to there.
-#[expect(missing_docs, reason = "each message says what it is")]
+#[allow(missing_docs, reason = "each message says what it is")]
 #[derive(Debug, thiserror::Error)]
 pub enum PortError {
     #[error("the name in {address} cannot be resolved ({reason})")]

@@ -55,7 +55,7 @@ fn length(bytes: Option<&Bytes>) -> usize {
 }
 
 /// What is wrong with a whole record batch, as the log holds it.
-#[expect(missing_docs, reason = "each message says what it is")]
+#[allow(missing_docs, reason = "each message says what it is")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BatchFault {
     #[error("unknown codec {0}")]

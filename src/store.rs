@@ -16,7 +16,9 @@ mod survey;
 pub(crate) use address::SQLITE;
 pub use address::StoreAddress;
 pub use any::{AnyStore, Readings, StoreError, open};
-pub use consistency::{Consistency, UnknownConsistency};
+pub use consistency::Consistency;
+#[cfg(feature = "testing")]
+pub use consistency::UnknownConsistency;
 pub use stored::{Order, SchemaPart, SchemaState, SchemaStep, Selection, StoredAlert, StoredReading, Width};
 pub use survey::SchemaVersion;
 pub(crate) use survey::{ClusterSurvey, FileSurvey, NEWER_HINT, Node, Survey, TableState, TableSurvey};

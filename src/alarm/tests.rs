@@ -6,7 +6,7 @@ use crate::reading::Signs;
 fn alerts(signs: Signs) -> Vec<Alert> {
     let time = Timestamp::parse("2025-10-26T10:30:15Z").expect("time");
     let reading = Reading::new(PatientId::parse("P1").expect("id"), time, signs).expect("reading");
-    judge(&reading, &Limits::default())
+    judge(&reading, Limits::default())
 }
 
 fn texts(signs: Signs) -> Vec<String> {

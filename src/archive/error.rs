@@ -10,7 +10,7 @@ use crate::faults::{Fault, FirstLine, Flaw};
 use crate::output::counted;
 
 /// What went wrong with a file of rows. No text of it holds patient data.
-#[expect(missing_docs, reason = "each message says what it is")]
+#[allow(missing_docs, reason = "each message says what it is")]
 #[derive(Debug, thiserror::Error)]
 pub enum ArchiveError {
     #[error("there is no file {}", .0.display())]

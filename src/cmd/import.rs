@@ -139,7 +139,7 @@ async fn write(backup: Backup, store: &AnyStore, total: Option<u64>, context: &C
 const GIVE_UP_AFTER: Duration = Duration::from_secs(60);
 
 /// Why rows did not get into the store.
-#[expect(missing_docs, reason = "each message says what it is")]
+#[allow(missing_docs, reason = "each message says what it is")]
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
     #[error("{reason}; {} written", counted(*.written, "row"))]

@@ -53,7 +53,7 @@ fn columns() -> Vec<Column> {
 }
 
 /// Why there is nothing to ask the store for.
-#[expect(missing_docs, reason = "each message says what it is")]
+#[allow(missing_docs, reason = "each message says what it is")]
 #[derive(Debug, thiserror::Error)]
 pub enum QueryError {
     #[error("no time lies between --since {since} and --until {until}")]

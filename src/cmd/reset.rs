@@ -52,7 +52,7 @@ enum Only {
 }
 
 /// Why nothing was reset.
-#[expect(missing_docs, reason = "each message says what it is")]
+#[allow(missing_docs, reason = "each message says what it is")]
 #[derive(Debug, thiserror::Error)]
 pub enum ResetError {
     #[error("the group '{group}' has members that read the topic '{topic}'; nothing was deleted")]

@@ -25,6 +25,7 @@ use tokio::time::{Instant, sleep, timeout};
 pub use self::delivery::{Delivery, Outgoing};
 pub use self::direct::Direct;
 pub use self::rskafka::Rskafka;
+#[cfg(feature = "testing")]
 use super::config::KafkaConfig;
 use super::error::{KafkaError, START_HINT};
 pub use super::records::Codec;
@@ -91,15 +92,16 @@ pub struct Producer<C: Cluster = Direct> {
     link: Option<C::Link>,
 }
 
+#[cfg(feature = "testing")]
 impl Producer {
-    /// Makes contact with the first broker that answers, and looks the topic up: one that is missing is not made here.
+    /// Over our own connections.
     pub async fn connect(config: impl Into<KafkaConfig>, topic: &str) -> Result<Self, ProducerError> {
         Self::over(Direct::new(config), topic, Patience::default()).await
     }
 }
 
 impl<C: Cluster> Producer<C> {
-    /// As [`Producer::connect`], over any cluster.
+    /// Makes contact with the first broker that answers, and looks the topic up: one that is missing is not made here.
     pub async fn over(cluster: C, topic: &str, patience: Patience) -> Result<Self, ProducerError> {
         let mut producer = Self { cluster, topic: topic.to_owned(), patience, link: None };
         producer.link = Some(producer.contact().await.map_err(|error| producer.explain(error))?);
@@ -107,6 +109,7 @@ impl<C: Cluster> Producer<C> {
     }
 
     /// The topic.
+    #[cfg(feature = "testing")]
     pub fn topic(&self) -> &str {
         &self.topic
     }

@@ -267,7 +267,7 @@ impl Column {
 }
 
 /// A value with its type, which JSON keeps.
-#[expect(missing_docs, reason = "the types say it")]
+#[allow(missing_docs, reason = "the types say it")]
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
     /// Nothing was measured, or nothing is known.

@@ -42,7 +42,7 @@ impl ScreenState {
 }
 
 /// A key as the screen understands it.
-#[expect(missing_docs, reason = "keys are called by their names")]
+#[allow(missing_docs, reason = "keys are called by their names")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Key {
     Char(char),

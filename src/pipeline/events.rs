@@ -58,6 +58,7 @@ pub enum PipelineEvent<'a> {
         reject: &'a Reject,
     },
     /// The store has acknowledged these readings and alerts.
+    #[cfg_attr(not(test), allow(dead_code, reason = "the listeners of today are content that it is"))]
     Stored(&'a Batch),
     /// The first message without a key was seen: alarms need one partition per patient.
     Unkeyed {

@@ -18,7 +18,7 @@ pub trait Rules: Send {
 /// The limits look at one reading, and remember nothing.
 impl Rules for Limits {
     fn judge(&mut self, _: i32, reading: &Reading, _: bool) -> Vec<Alert> {
-        alarm::judge(reading, self)
+        alarm::judge(reading, *self)
     }
 
     fn forget(&mut self, _: i32) {}

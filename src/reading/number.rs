@@ -5,7 +5,7 @@
 //! which allows fewer forms, is held to them by its own parser.
 
 /// What is wrong with a number in text.
-#[expect(missing_docs, reason = "each message says what it is")]
+#[allow(missing_docs, reason = "each message says what it is")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NumberFlaw {
     #[error("not a number")]

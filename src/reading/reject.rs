@@ -8,7 +8,7 @@ use crate::reading::Sign;
 use crate::record::BatchFault;
 
 /// Why a message cannot become a [`Reading`](crate::reading::Reading).
-#[expect(missing_docs, reason = "each message says what it is")]
+#[allow(missing_docs, reason = "each message says what it is")]
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Reject {
     /// The record has no value at all: Kafka's tombstone.

@@ -93,6 +93,7 @@ impl CassandraStore {
     }
 
     /// The keyspace.
+    #[cfg(feature = "testing")]
     pub fn keyspace(&self) -> &Keyspace {
         &self.keyspace
     }

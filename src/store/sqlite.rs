@@ -20,6 +20,7 @@ pub mod write;
 use std::path::{Path, PathBuf};
 
 pub use error::SqliteError;
+#[cfg(feature = "testing")]
 pub use file::BUSY_LIMIT;
 
 use self::error::Doing;
@@ -39,6 +40,7 @@ impl SqliteStore {
     }
 
     /// The file.
+    #[cfg(feature = "testing")]
     pub fn path(&self) -> &Path {
         &self.path
     }

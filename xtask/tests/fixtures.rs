@@ -81,7 +81,7 @@ fn the_sample_has_twenty_rows_of_which_two_raise_alerts() {
     assert_eq!((survey.rows, survey.without_sign, survey.faults.count), (20, 0, 0));
     assert!(rows.iter().all(|row| row.time.is_none()));
     let readings = rows.into_iter().map(reading);
-    let alerting = readings.filter(|reading| !judge(reading, &Limits::default()).is_empty());
+    let alerting = readings.filter(|reading| !judge(reading, Limits::default()).is_empty());
     assert_eq!(alerting.count(), 2);
 }
 
@@ -93,5 +93,5 @@ fn the_ward_has_an_hour_of_six_patients_with_times_of_their_own() {
     assert_eq!(patients.len(), 6);
     assert!(rows.windows(2).all(|pair| pair[0].time.is_some() && pair[0].time < pair[1].time));
     assert!(rows.iter().all(|row| implausible(&row.signs).is_empty()));
-    assert!(rows.into_iter().map(reading).any(|reading| !judge(&reading, &Limits::default()).is_empty()));
+    assert!(rows.into_iter().map(reading).any(|reading| !judge(&reading, Limits::default()).is_empty()));
 }

@@ -58,7 +58,7 @@ impl Patient {
     fn judge(&mut self, limits: Limits) {
         let Some(newest) = self.readings.first() else { return };
         let whole = Reading::new(newest.patient().clone(), newest.time(), self.signs);
-        self.alerts = whole.map(|reading| judge(&reading, &limits)).unwrap_or_default();
+        self.alerts = whole.map(|reading| judge(&reading, limits)).unwrap_or_default();
         self.alerts.sort_by_key(|alert| std::cmp::Reverse(alert.priority));
     }
 

@@ -20,7 +20,7 @@ fn readings(scenario: Scenario, seed: u64, count: usize) -> Vec<Reading> {
 }
 
 fn rules(readings: &[Reading]) -> Vec<Rule> {
-    readings.iter().flat_map(|reading| judge(reading, &Limits::default())).map(|alert| alert.rule).collect()
+    readings.iter().flat_map(|reading| judge(reading, Limits::default())).map(|alert| alert.rule).collect()
 }
 
 const ALL: [Scenario; 5] =
@@ -68,7 +68,7 @@ fn each_scenario_raises_the_alert_it_is_named_for() {
 fn patients_recover() {
     for seed in 0..50 {
         let later = readings(Scenario::Tachycardia, seed, 4 * 60).split_off(4 * 30);
-        assert!(later.iter().any(|reading| judge(reading, &Limits::default()).is_empty()), "seed {seed}");
+        assert!(later.iter().any(|reading| judge(reading, Limits::default()).is_empty()), "seed {seed}");
     }
 }
 

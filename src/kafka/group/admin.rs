@@ -89,7 +89,7 @@ pub struct Description {
 
 /// A member of a group.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs, reason = "each field says what it is")]
+#[allow(missing_docs, clippy::struct_field_names, reason = "the names of Kafka's protocol")]
 pub struct Member {
     pub member_id: String,
     /// Its id as a static member.

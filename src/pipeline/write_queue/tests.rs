@@ -26,7 +26,7 @@ impl Bench {
         let reading = Reading::new(PatientId::parse(patient).expect("id"), time, signs).expect("reading");
         let in_flight = self.ledger.admit(0, self.offset).expect("ours");
         self.offset += 1;
-        let alerts = judge(&reading, &Limits::default());
+        let alerts = judge(&reading, Limits::default());
         self.write_queue.add(reading, alerts, in_flight, 100);
     }
 }

@@ -13,7 +13,7 @@ use crate::store::{NEWER_HINT, SchemaVersion};
 
 /// What the store was doing when something went wrong: it completes "Cassandra did not …".
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "each has its text")]
+#[allow(missing_docs, reason = "each has its text")]
 pub enum Doing {
     ReadSchema,
     ChangeSchema,
@@ -100,7 +100,7 @@ impl fmt::Display for ShapeFault {
 
 /// What went wrong with Cassandra. No text of it holds patient data.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[expect(missing_docs, reason = "each has its text")]
+#[allow(missing_docs, reason = "each has its text")]
 pub enum CassandraError {
     #[error("`{0}` cannot be a keyspace: a letter, then up to 47 letters, digits or `_`")]
     KeyspaceName(String),

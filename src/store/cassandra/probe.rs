@@ -45,7 +45,7 @@ const STARTUP_BODY: &[u8] = b"\x00\x01\x00\x0bCQL_VERSION\x00\x053.0.0";
 
 /// Why a node cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[expect(missing_docs, reason = "each has its text")]
+#[allow(missing_docs, reason = "each has its text")]
 pub enum Fault {
     #[error("its name cannot be resolved ({0})")]
     Unresolved(String),

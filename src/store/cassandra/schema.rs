@@ -38,7 +38,9 @@ const ATTEMPTS: u32 = 5;
 const ATTEMPT_PAUSE: Duration = Duration::from_millis(500);
 
 /// Rows that [`CassandraStore::copy`] reads at once, and that it writes at the same time.
+#[cfg_attr(not(feature = "testing"), allow(dead_code, reason = "no step of today needs it; tests have steps that do"))]
 const COPIED_ROWS: i32 = 1000;
+#[cfg_attr(not(feature = "testing"), allow(dead_code, reason = "no step of today needs it; tests have steps that do"))]
 const COPIES_AT_ONCE: usize = 32;
 
 /// The versions that are recorded, each with whether its migration was finished.
@@ -138,6 +140,7 @@ impl CassandraStore {
 
     /// Reads rows, and binds the columns of each, in their order, to the markers of a statement that writes it: for
     /// migrations that fill. The keyspace's mark is replaced in both.
+    #[cfg_attr(not(feature = "testing"), allow(dead_code, reason = "no step of today needs it; tests have steps that do"))]
     pub async fn copy(&self, select: &str, write: &str) -> Result<(), CassandraError> {
         let [select, write] = [select, write].map(|cql| cql.replace(KEYSPACE_MARK, &self.keyspace.quoted()));
         let mut mark = None;
@@ -155,6 +158,7 @@ impl CassandraStore {
         }
     }
 
+    #[cfg_attr(not(feature = "testing"), allow(dead_code, reason = "no step of today needs it; tests have steps that do"))]
     async fn copy_row(&self, write: &str, row: Vec<CBytes>) -> Result<(), CassandraError> {
         let values = row.into_iter().map(|value| value.into_bytes().map_or(Value::Null, Value::Some)).collect();
         self.write_insisted(write, values).await

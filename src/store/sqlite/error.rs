@@ -12,7 +12,7 @@ use crate::store::{NEWER_HINT, SchemaVersion};
 
 /// What the store was doing when something went wrong: it completes "cannot …".
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "each has its text")]
+#[allow(missing_docs, reason = "each has its text")]
 pub enum Doing {
     Open,
     ChangeSchema,
@@ -35,7 +35,7 @@ impl fmt::Display for Doing {
 
 /// What went wrong with the file. No text of it holds patient data.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[expect(missing_docs, reason = "each has its text")]
+#[allow(missing_docs, reason = "each has its text")]
 pub enum SqliteError {
     #[error("there is no file {}", .0.display())]
     NoFile(PathBuf),

@@ -13,7 +13,7 @@ pub(crate) fn reading(patient: &str, second: u32, signs: Signs) -> Reading {
 }
 
 pub(crate) fn batch(readings: Vec<Reading>) -> Batch {
-    let alerts = readings.iter().flat_map(|reading| judge(reading, &Limits::default())).collect();
+    let alerts = readings.iter().flat_map(|reading| judge(reading, Limits::default())).collect();
     Batch { readings, alerts }
 }
 

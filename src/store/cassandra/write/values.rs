@@ -179,7 +179,7 @@ mod tests {
     #[test]
     fn an_alert_is_bound_as_the_driver_binds_it() {
         let alerts =
-            judge(&reading(Signs { spo2: Some(85), diastolic: Some(500), ..Signs::default() }), &Limits::default());
+            judge(&reading(Signs { spo2: Some(85), diastolic: Some(500), ..Signs::default() }), Limits::default());
         let onset = || Value::new("2025-10-26T10:30:15.123456+00:00");
         let low = [
             Value::new("P001"),
