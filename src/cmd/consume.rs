@@ -30,7 +30,7 @@ pub struct Args {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     max: Option<u64>,
     /// Stop at the end that the partitions have when they are assigned
-    #[arg(long)]
+    #[arg(long = "exit-at-end")]
     exit_at_end: bool,
     /// Print no messages
     #[arg(long, short)]

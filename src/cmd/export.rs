@@ -50,7 +50,7 @@ pub struct Args {
     #[arg(short = 'o', long = "output", value_name = "FORMAT", value_enum)]
     format: Option<Format>,
     /// Leave out the line of column names of a CSV file
-    #[arg(long)]
+    #[arg(long = "no-header")]
     no_header: bool,
     /// Replace a file that is there
     #[arg(long)]

@@ -34,10 +34,10 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = 6, value_parser = clap::value_parser!(i32).range(1..=MAX_PARTITIONS))]
     partitions: i32,
     /// On how many brokers each message is kept
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(i16).range(1..=MAX_REPLICATION))]
+    #[arg(long = "topic-replication", value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(i16).range(1..=MAX_REPLICATION))]
     topic_replication: i16,
     /// On how many Cassandra nodes each row is kept: N, or DC:N,… for data centres
-    #[arg(long, value_name = "N|DC:N,…", default_value = "1")]
+    #[arg(long = "keyspace-replication", value_name = "N|DC:N,…", default_value = "1")]
     keyspace_replication: Replication,
     /// Wait this long for servers that are still starting
     #[arg(long, value_name = "TIME", default_value = "0s", value_parser = parse_duration)]

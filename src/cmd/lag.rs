@@ -30,7 +30,7 @@ pub struct Args {
     #[command(flatten)]
     watch: WatchArgs,
     /// Exit with code 1 when the lag of all partitions together is above this
-    #[arg(long, value_name = "N")]
+    #[arg(long = "fail-above", value_name = "N")]
     fail_above: Option<u64>,
     /// How to show it
     #[command(flatten)]

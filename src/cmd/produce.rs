@@ -74,7 +74,7 @@ pub struct Args {
     #[arg(long)]
     once: bool,
     /// Leave malformed rows of the file out instead of sending nothing
-    #[arg(long)]
+    #[arg(long = "skip-bad")]
     skip_bad: bool,
 }
 

@@ -211,7 +211,7 @@ struct CreateArgs {
     #[arg(short = 'c', long = "topic-config", value_name = "KEY=VALUE", value_parser = parse_setting)]
     settings: Vec<(String, String)>,
     /// Leave a topic of this name as it is, and count that as done
-    #[arg(long)]
+    #[arg(long = "if-not-exists")]
     if_not_exists: bool,
 }
 

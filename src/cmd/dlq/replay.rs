@@ -36,7 +36,7 @@ pub(super) struct Args {
     #[command(flatten)]
     choice: Choice,
     /// Show what would be sent, and send nothing
-    #[arg(long)]
+    #[arg(long = "dry-run")]
     dry_run: bool,
     /// Send also what would be refused again
     #[arg(long)]

@@ -38,7 +38,7 @@ pub(super) struct Args {
     #[arg(long = "partition", value_name = "N", value_parser = clap::value_parser!(i32).range(0..))]
     partitions: Vec<i32>,
     /// Show what would be done, and leave everything as it is
-    #[arg(long)]
+    #[arg(long = "dry-run")]
     dry_run: bool,
     #[command(flatten)]
     format: FormatArgs,
