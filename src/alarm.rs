@@ -79,7 +79,7 @@ pub struct Alert {
     pub limit: Option<f64>,
 }
 
-/// The alert's text, as the consumer prints it: `High heart rate: 115`.
+/// The alert's text: `High heart rate: 115`.
 impl fmt::Display for Alert {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.rule {
@@ -88,6 +88,13 @@ impl fmt::Display for Alert {
             Rule::Implausible(implausible) => implausible.fmt(f),
         }
     }
+}
+
+/// The line below a reading that raised these alerts, as the coursework consumer prints it too:
+/// `  >>> ALERT: High heart rate: 115; Low SpO2: 85`.
+pub fn line_of(alerts: &[Alert]) -> String {
+    let texts: Vec<_> = alerts.iter().map(ToString::to_string).collect();
+    format!("  >>> ALERT: {}", texts.join("; "))
 }
 
 /// Gives the alerts that `reading` raises, physiological ones first.

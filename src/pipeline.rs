@@ -168,6 +168,7 @@ impl<'a, S: Source, T: Store, D: DeadLetters, R: Rules, L: Listener> Pipeline<'a
         match event {
             MembershipEvent::Assigned { assignment, partitions, is_again, is_another_topic } => {
                 if is_another_topic {
+                    self.forget_rules();
                     self.commits.ledger.forget_seen();
                     self.delivery.refusals.clear();
                     self.state.read_on();
@@ -299,10 +300,14 @@ impl<'a, S: Source, T: Store, D: DeadLetters, R: Rules, L: Listener> Pipeline<'a
 
     /// Drops what has not gone out yet: who gets the partitions next reads it again, and that may be us.
     fn take_away(&mut self) {
-        self.commits.ledger.partitions().for_each(|partition| self.rules.forget(partition));
+        self.forget_rules();
         self.commits.take_away();
         self.delivery.take_away();
         self.report.nothing_behind();
+    }
+
+    fn forget_rules(&mut self) {
+        self.commits.ledger.partitions().for_each(|partition| self.rules.forget(partition));
     }
 
     async fn commit(&mut self) {

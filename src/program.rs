@@ -52,7 +52,7 @@ fn start(
 ) -> Result<Code> {
     let settings = settings::resolve(&line.flags, environment)?;
     output.set_color(settings.color);
-    settings.notes.iter().for_each(|note| output.note(format_args!("note: {note}")));
+    settings.notes.iter().for_each(|note| output.note(format_args!("note: {}", note.text)));
     // The work has threads of its own, so that one that is stuck in a write to a reader that does not read cannot keep
     // this one from hearing signals.
     let workers = Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build()?;

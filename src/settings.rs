@@ -71,7 +71,25 @@ pub struct Settings {
     /// The profiles that can be chosen, in the order of their names.
     pub profiles: Vec<Profile>,
     /// What to tell the user about the settings, such as a misspelt environment variable.
-    pub notes: Vec<String>,
+    pub notes: Vec<Note>,
+}
+
+/// What to tell the user about a setting that is not as it should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    /// What is not as it should be.
+    pub text: String,
+    /// What would be, as one sentence without a full stop.
+    pub fix: &'static str,
+    /// Whether it counts all the same.
+    pub counts: bool,
+}
+
+impl Note {
+    /// Something of an earlier name or place, which goes on working.
+    fn outdated(text: String) -> Self {
+        Self { text, fix: "use the name and the place of today", counts: true }
+    }
 }
 
 impl Settings {
@@ -105,11 +123,13 @@ impl Settings {
     }
 
     /// What to say of a choice that the store does not know.
-    fn without_effect(&self) -> Option<String> {
+    fn without_effect(&self) -> Option<Note> {
         let chosen = self.resolved(table::CONSISTENCY.spec.name)?.source == Source::Flag;
-        (chosen && matches!(self.store, StoreAddress::Sqlite { .. })).then(|| {
-            "--consistency is for Cassandra alone: an SQLite file is one copy, and what is stored is on the disk"
-                .to_owned()
+        (chosen && matches!(self.store, StoreAddress::Sqlite { .. })).then(|| Note {
+            text: "--consistency is for Cassandra alone: an SQLite file is one copy, and what is stored is on the disk"
+                .to_owned(),
+            fix: "leave it out",
+            counts: false,
         })
     }
 

@@ -188,8 +188,8 @@ async fn measure(
     let is_cut_short = shutdown.requested();
     // Cut short, it is not known what would have been sent.
     let due = load_test.due().filter(|_| !is_cut_short);
-    let store = fixture.store_name().await;
     let figures = Figures::of(&meter, due, series.processor_time(), usage::largest_resident_bytes());
+    let store = fixture.store_name().await;
     let measured = meter.measured();
     Ok(Outcome {
         kind: KIND.to_owned(),

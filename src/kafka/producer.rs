@@ -59,6 +59,11 @@ pub trait Link: Send + Sync {
     /// How many partitions the topic has.
     fn partitions(&self) -> i32;
 
+    /// Whether a request with so many bytes of records would be held up on its way.
+    fn stalls(&self, _bytes: usize) -> bool {
+        false
+    }
+
     /// Writes `records` to a partition. `Ok` means that all in-sync replicas have them; after an error any of them
     /// may be in the log. The caller limits the time.
     fn produce(&self, partition: i32, records: Vec<Record>) -> impl Future<Output = Result<(), KafkaError>> + Send;
@@ -219,7 +224,7 @@ fn request<'a, L: Link>(
     delivery: &Delivery,
     limit: Duration,
 ) -> impl Future<Output = Produced> + Send + use<'a, L> {
-    let count = request_length(queue.iter().map(|index| delivery.size(*index)));
+    let count = request_length(queue.iter().map(|index| delivery.size(*index)), |bytes| link.stalls(bytes));
     let rest = queue.split_off(count.min(queue.len()));
     let records: Vec<usize> = queue.into();
     let produced = link.produce(partition, delivery.records_at(&records));
@@ -229,18 +234,20 @@ fn request<'a, L: Link>(
     }
 }
 
-/// How many of the records that wait, of `sizes` bytes each in their order, go into the next request: at least one, where
-/// there is one.
-fn request_length(sizes: impl Iterator<Item = usize>) -> usize {
-    let (mut total, mut count) = (0, 0);
-    for size in sizes {
+/// How many of the records that wait, of `sizes` bytes each in their order, go into the next request: at least one, and no
+/// more than go without a stall.
+fn request_length(sizes: impl Iterator<Item = usize>, stalls: impl Fn(usize) -> bool) -> usize {
+    let (mut total, mut best) = (0, 1);
+    for (count, size) in (1..).zip(sizes) {
         total += size;
-        if count > 0 && total > LARGEST_BYTES {
+        if total > LARGEST_BYTES {
             break;
         }
-        count += 1;
+        if !stalls(total) {
+            best = count;
+        }
     }
-    count
+    best
 }
 
 /// Why messages were not sent.

@@ -427,3 +427,17 @@ async fn rules_with_a_memory_forget_a_log_that_was_made_anew() {
     assert!(play.log.place("judged 0 P1") < play.log.place("forgot 0"));
     assert!(play.log.place("forgot 0") < play.log.place("judged 0 P2"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn rules_with_a_memory_forget_a_topic_that_was_made_anew_while_it_was_read() {
+    let (old, new) = (message("P1", 0, 70), message("P2", 0, 71));
+    let mut events = vec![assigned(&[0], 9), chunk(0, 0, &[&old])];
+    events.extend(back(&[0], 1, vec![chunk(0, 0, &[&new])]));
+    if let Some(Event::Membership(MembershipEvent::Assigned { is_another_topic, .. })) = events.get_mut(2) {
+        *is_another_topic = true;
+    }
+    let mut play = Play::of(events);
+    play.run().await.expect("ends");
+    assert!(play.log.place("judged 0 P1") < play.log.place("forgot 0"));
+    assert!(play.log.place("forgot 0") < play.log.place("judged 0 P2"));
+}

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
+use super::Note;
 use super::suggestion::nearest;
 use super::table::{CHOOSERS, Spec, TABLE};
 
@@ -67,21 +68,24 @@ impl Environment {
         self.variables.get(&OsString::from(name)).map(PathBuf::from).filter(|path| path.is_absolute())
     }
 
-    /// What to say about variables that look like settings and are none.
-    pub(super) fn strays(&self) -> Vec<String> {
+    /// What to say about variables that look like settings and are none, or are under their old names.
+    pub(super) fn strays(&self) -> Vec<Note> {
         let known: Vec<_> = CHOOSERS.iter().chain(&TABLE).map(|spec| spec.variable).collect();
         let outdated = |name: &str| TABLE.iter().find(|spec| spec.old_variable().is_some_and(|old| old == name));
+        let stray = |text| Note { text, fix: "correct the variable's name, or unset it", counts: false };
         self.variables
             .keys()
             .filter_map(|name| name.to_str())
             .filter(|name| name.starts_with("VITALS_") && !name.starts_with(TEST_PREFIX))
             .filter(|name| !known.iter().any(|known| known == name))
             .map(|name| match (outdated(name), nearest(name, known.iter().copied())) {
-                (Some(spec), _) => format!("{name} is {} now; the old name goes on working", spec.variable),
-                (None, Some(known)) => {
-                    format!("the environment has {name}, which is no setting; did you mean {known}?")
+                (Some(spec), _) => {
+                    Note::outdated(format!("{name} is {} now; the old name goes on working", spec.variable))
                 }
-                (None, None) => format!("the environment has {name}, which is no setting"),
+                (None, Some(known)) => {
+                    stray(format!("the environment has {name}, which is no setting; did you mean {known}?"))
+                }
+                (None, None) => stray(format!("the environment has {name}, which is no setting")),
             })
             .collect()
     }

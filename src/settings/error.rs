@@ -64,8 +64,8 @@ pub enum SettingsError {
         key: String,
         /// The section that it stands in.
         section: Option<&'static str>,
-        /// What was probably meant, with the section that it belongs in.
-        nearest: Option<(&'static str, &'static str)>,
+        /// What was probably meant; and of a setting, the section that it belongs in.
+        nearest: Option<(&'static str, Option<&'static str>)>,
     },
     /// The settings file holds a setting twice: in its section and outside of it, or under its old name as well.
     #[error("{}, line {line}: {name} is there a second time", path.display())]
@@ -125,7 +125,7 @@ impl Advice for SettingsError {
             }
             Self::Read { .. } => "give a readable file with --config FILE".to_owned(),
             Self::Syntax { .. } => "the file is TOML: one `name = value` a line, text in quotes".to_owned(),
-            Self::UnknownKey { key, nearest: Some((name, section)), .. } if key == name => {
+            Self::UnknownKey { key, nearest: Some((name, Some(section))), .. } if key == name => {
                 format!("{name} belongs under [{section}]")
             }
             Self::UnknownKey { nearest: Some((nearest, _)), .. } => format!("did you mean {nearest}?"),

@@ -71,7 +71,7 @@ impl File {
             message: error.message().to_owned(),
         })?;
         let mut outdated = Vec::new();
-        let values = document.layer(root.get_ref(), &mut outdated)?;
+        let values = document.layer(root.get_ref().iter().filter(|(key, _)| key.get_ref() != PROFILES), &mut outdated)?;
         let profiles = root.get_ref().get(PROFILES).map(|value| document.profiles(value, &mut outdated)).transpose()?;
         Ok(Self { path: path.into(), values, profiles: profiles.unwrap_or_default(), outdated })
     }
@@ -109,7 +109,7 @@ impl Document<'_> {
         let mut profiles = BTreeMap::new();
         for (name, value) in self.table(PROFILES, value)? {
             let key = format!("{PROFILES}.{}", name.get_ref());
-            profiles.insert(name.get_ref().to_string(), self.layer(self.table(&key, value)?, outdated)?);
+            profiles.insert(name.get_ref().to_string(), self.layer(self.table(&key, value)?.iter(), outdated)?);
         }
         Ok(profiles)
     }
@@ -119,9 +119,13 @@ impl Document<'_> {
     }
 
     /// The values of a table: in its sections, and outside of them, where all were before there were sections.
-    fn layer(&self, table: &DeTable<'_>, outdated: &mut Vec<Outdated>) -> Result<Layer, SettingsError> {
+    fn layer<'v, 't: 'v>(
+        &self,
+        entries: impl Iterator<Item = (&'v Spanned<Cow<'t, str>>, &'v Spanned<DeValue<'t>>)>,
+        outdated: &mut Vec<Outdated>,
+    ) -> Result<Layer, SettingsError> {
         let mut layer = Layer::new();
-        for (key, value) in table.iter().filter(|(key, _)| key.get_ref() != PROFILES) {
+        for (key, value) in entries {
             let section = Section::ALL.into_iter().find(|section| section.name() == key.get_ref());
             match (section, value.get_ref()) {
                 (Some(section), DeValue::Table(table)) => {
@@ -153,8 +157,8 @@ impl Document<'_> {
             .ok_or_else(|| self.unknown_key(name, line, section))?;
         let text = as_text(spec.kind, value.get_ref())
             .ok_or_else(|| self.wrong_type(spec.name, value, expected(spec.kind)))?;
-        if layer.insert(spec.name, Entry { text, line }).is_some() {
-            return Err(SettingsError::Twice { path: self.path.into(), line, name: spec.name });
+        if let Some(Entry { line: other, .. }) = layer.insert(spec.name, Entry { text, line }) {
+            return Err(SettingsError::Twice { path: self.path.into(), line: line.max(other), name: spec.name });
         }
         if section.is_none() || spec.name != name {
             outdated.push(Outdated { line, key: name.to_owned(), spec });
@@ -163,14 +167,17 @@ impl Document<'_> {
     }
 
     fn unknown_key(&self, key: &str, line: usize, section: Option<Section>) -> SettingsError {
-        let nearest = nearest(key, TABLE.iter().map(|spec| spec.name));
-        let spec = nearest.and_then(|nearest| TABLE.iter().find(|spec| spec.name == nearest));
+        let names = TABLE.iter().flat_map(|spec| [Some(spec.name), spec.old_name]).flatten();
+        let sections = Section::ALL.into_iter().filter(|_| section.is_none()).map(Section::name);
+        let nearest = nearest(key, names.chain(sections));
+        let meant = |spec: &&&Spec| nearest.is_some_and(|name| spec.name == name || spec.old_name == Some(name));
         SettingsError::UnknownKey {
             path: self.path.into(),
             line,
             key: key.to_owned(),
             section: section.map(Section::name),
-            nearest: spec.map(|spec| (spec.name, spec.section.map_or("", Section::name))),
+            nearest: nearest
+                .map(|name| (name, TABLE.iter().find(meant).and_then(|spec| spec.section).map(Section::name))),
         }
     }
 

@@ -1,6 +1,7 @@
 //! The layers, one above the other.
 
 use super::embedded::{self, EMBEDDED};
+use super::Note;
 use super::environment::Environment;
 use super::error::SettingsError;
 use super::file::{File, Layer};
@@ -78,11 +79,11 @@ impl<'a> Layers<'a> {
     }
 
     /// What to tell the user about names and places that are not those of today.
-    pub(super) fn notes(&self) -> Vec<String> {
+    pub(super) fn notes(&self) -> Vec<Note> {
         let outdated =
             self.flags.outdated().map(|(old, now)| format!("{old} is {now} now; the old name goes on working"));
-        let in_file = self.file.as_ref().and_then(File::note);
-        self.environment.strays().into_iter().chain(outdated).chain(in_file).collect()
+        let outdated = outdated.chain(self.file.as_ref().and_then(File::note)).map(Note::outdated);
+        self.environment.strays().into_iter().chain(outdated).collect()
     }
 
     /// Everything that was taken, in order.

@@ -35,6 +35,10 @@ fn from_file(text: &str) -> Result<Settings, SettingsError> {
     resolve(&typed(&["--config", &file.path]), &Environment::default())
 }
 
+fn notes(settings: &Settings) -> Vec<&str> {
+    settings.notes.iter().map(|note| note.text.as_str()).collect()
+}
+
 fn source(settings: &Settings, name: &str) -> String {
     settings.resolved.iter().find(|setting| setting.name == name).unwrap().source.to_string()
 }
@@ -140,7 +144,7 @@ fn every_setting_can_be_given_by_the_file_in_its_own_type() {
         "#,
     )
     .unwrap();
-    assert_eq!(settings.notes, Vec::<String>::new());
+    assert!(settings.notes.is_empty(), "{:?}", settings.notes);
     assert_eq!(settings.store.to_string(), "cassandra://db:9042/k");
     assert_eq!(settings.durability_delay, DurabilityDelay::Fixed(Duration::from_secs(16)));
     assert_eq!(settings.brokers.to_string(), "a:1,b:2");
@@ -166,7 +170,7 @@ fn keys_outside_of_sections_go_on_working_and_are_told_once() {
     assert_eq!(settings.durability_delay, DurabilityDelay::Fixed(Duration::from_secs(4)));
     let told = "group (line 2) under [consume], store (line 1) under [store], \
                 settle_time (line 6) as durability_delay under [consume]";
-    assert_eq!(settings.notes, [format!("{}: keys have sections now, and go on working without: {told}", file.path)]);
+    assert_eq!(notes(&settings), [format!("{}: keys have sections now, and go on working without: {told}", file.path)]);
 }
 
 #[test]
@@ -175,7 +179,16 @@ fn a_key_in_a_section_of_others_names_its_own_and_one_given_twice_its_second_pla
     assert!(error.to_string().ends_with("line 2: there is no setting named 'group' in [kafka]"), "{error}");
     assert_eq!(error.hint().as_deref(), Some("group belongs under [consume]"));
     let error = from_file("group = \"g\"\n[consume]\ngroup = \"h\"").unwrap_err();
-    assert!(error.to_string().contains("group is there a second time"), "{error}");
+    assert!(error.to_string().ends_with("line 3: group is there a second time"), "{error}");
+    let error = from_file("[profile.w]\nprofile = \"embedded\"").unwrap_err();
+    assert!(error.to_string().ends_with("line 2: there is no setting named 'profile'"), "{error}");
+    for (text, hint) in [
+        ("[kafka]\nsettle_time = 4", "settle_time belongs under [consume]"),
+        ("settle-time = 4", "did you mean settle_time?"),
+        ("[comsume]\ngroup = \"g\"", "did you mean consume?"),
+    ] {
+        assert_eq!(from_file(text).unwrap_err().hint().as_deref(), Some(hint));
+    }
     assert!(from_file("[consume]\nsettle_time = 1\ndurability_delay = 2").is_err());
     assert!(from_file("kafka = 1").is_err() && from_file("[cassandra]\nstore = \"x\"").is_err());
 }
@@ -185,12 +198,13 @@ fn a_setting_under_its_old_name_goes_on_working_and_is_told() {
     let (none, fixed) = (Environment::default(), DurabilityDelay::Fixed(Duration::ZERO));
     let typed_old = resolve(&typed(&["--settle-time", "0s"]), &none).unwrap();
     assert_eq!(typed_old.durability_delay, fixed);
-    assert_eq!(typed_old.notes, ["--settle-time is --durability-delay now; the old name goes on working"]);
+    assert_eq!(notes(&typed_old), ["--settle-time is --durability-delay now; the old name goes on working"]);
     let exported = resolve(&Flags::default(), &environment(&[("VITALS_SETTLE_TIME", "0")])).unwrap();
     assert_eq!(exported.durability_delay, fixed);
     assert_eq!(source(&exported, "durability_delay"), "environment VITALS_SETTLE_TIME");
     let told = "VITALS_SETTLE_TIME is VITALS_DURABILITY_DELAY now; the old name goes on working";
-    assert_eq!(exported.notes, [told]);
+    assert_eq!(notes(&exported), [told]);
+    assert!(exported.notes[0].counts);
     let both = environment(&[("VITALS_SETTLE_TIME", "0"), ("VITALS_DURABILITY_DELAY", "auto")]);
     assert_eq!(resolve(&Flags::default(), &both).unwrap().durability_delay, DurabilityDelay::Auto);
 }
@@ -317,9 +331,7 @@ fn no_color_speaks_where_nobody_chose() {
 fn a_misspelt_environment_variable_is_noted_and_those_of_tests_are_not() {
     let environment = environment(&[("VITALS_BROKER", "a:1"), ("VITALS_TEST_PORT", "1"), ("VITALSX", "1")]);
     let settings = resolve(&Flags::default(), &environment).unwrap();
-    assert_eq!(
-        settings.notes,
-        ["the environment has VITALS_BROKER, which is no setting; did you mean VITALS_BROKERS?"]
+    assert_eq!(notes(&settings), ["the environment has VITALS_BROKER, which is no setting; did you mean VITALS_BROKERS?"]
     );
 }
 

@@ -57,7 +57,8 @@ pub enum Change {
         columns: &'static [Column],
     },
     /// Fills it from what is there. It must be safe to repeat, also beside itself, and must not replace what was written
-    /// since: in Cassandra it writes with the time of the row that it reads.
+    /// since: in Cassandra it writes with a time just before that of the row that it reads, since of two values of one
+    /// time the larger stays.
     Fill {
         /// The table.
         table: &'static str,

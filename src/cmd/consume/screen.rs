@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 
-use crate::alarm::Alert;
+use crate::alarm::{self, Alert};
 use crate::cmd::common::age;
 use crate::cmd::common::line::Line;
 use crate::output::{Feed, Output, OutputError, Progress as Live, Shown, Text, Tone, counted};
@@ -130,9 +130,8 @@ impl Screen<'_> {
         }
         let mut lines = self.heading(origin.partition, origin.offset).plain(Line(reading));
         if !alerts.is_empty() {
-            let texts: Vec<_> = alerts.iter().map(ToString::to_string).collect();
-            let alert = format!("  >>> ALERT: {}{}", texts.join("; "), late(origin.sent_ms, Utc::now()));
-            lines = lines.plain('\n').toned(Tone::Alert, alert);
+            let late = late(origin.sent_ms, Utc::now());
+            lines = lines.plain('\n').toned(Tone::Alert, format_args!("{}{late}", alarm::line_of(alerts)));
         }
         self.print(lines);
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Args;
-use crate::alarm::Alert;
+use crate::alarm::{self, Alert};
 use crate::cmd::common::line::{Line, stars};
 use crate::loadtest::meter::Meter;
 use crate::output::{Feed, Output, Shown, Text, counted};
@@ -141,8 +141,7 @@ impl View {
         self.alerts.truncate(SHOWN_ALERTS);
         self.print(Line(reading).to_string());
         if !alerts.is_empty() {
-            let texts: Vec<_> = alerts.iter().map(ToString::to_string).collect();
-            self.print(format!("  >>> ALERT: {}", texts.join("; ")));
+            self.print(alarm::line_of(alerts));
         }
         self.draw();
     }

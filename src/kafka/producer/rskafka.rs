@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use chrono::DateTime;
 use futures::future::select_ok;
+use kafka_protocol::ResponseError;
 use rskafka::BackoffConfig;
-use rskafka::client::error::{Error, ProtocolError};
+use rskafka::client::error::{Error, ProtocolError, RequestError};
 use rskafka::client::partition::{Compression, PartitionClient, UnknownTopicHandling};
 use rskafka::client::{Client, ClientBuilder};
 use tokio::sync::OnceCell;
@@ -21,12 +22,10 @@ use crate::record::Record;
 /// itself; the metadata of a large cluster is a few.
 const MAX_ANSWER_BYTES: usize = 32 * 1024 * 1024;
 
-/// A request of this size or less leaves rskafka in one write, the protocol's own bytes included. It does not set
-/// `TCP_NODELAY`, and the second write waits for the acknowledgement of the first (Nagle against delayed
-/// acknowledgements: 40 ms), unless it fills a whole segment, which on loopback has 64 KiB.
-const SMALL_BYTES: usize = 7 * 1024;
-/// From this size on a request does not wait either.
-const LARGE_BYTES: usize = 68 * 1024;
+/// rskafka does not set `TCP_NODELAY`, and a frame larger than its buffer of 8 KiB leaves in two writes. The second one
+/// waits for the acknowledgement of the first (Nagle against delayed acknowledgements: 40 ms), unless it fills a whole
+/// segment, which on loopback has 64 KiB. So a request has fewer bytes of records, or more.
+const STALLING_BYTES: std::ops::Range<usize> = 7 * 1024..68 * 1024;
 
 /// A cluster by way of rskafka.
 #[derive(Debug, Clone)]
@@ -43,6 +42,10 @@ impl Rskafka {
     /// rskafka asks its bootstrap brokers one after the other, without a time limit: a silent one would hide the
     /// others. So all are asked at once, and the first that answers is taken.
     async fn client(&self) -> Result<Client, KafkaError> {
+        if self.config.brokers.is_empty() {
+            let reason = "no broker is named".to_owned();
+            return Err(KafkaError::Unreachable { brokers: self.name(), reason });
+        }
         let contacts = self.config.brokers.iter().map(|broker| {
             let builder = ClientBuilder::new(vec![broker.clone()]).client_id("vitals").backoff_config(backoff());
             Box::pin(builder.max_message_size(MAX_ANSWER_BYTES).build())
@@ -102,31 +105,17 @@ impl Link for RskafkaLink {
         i32::try_from(self.partitions.len()).unwrap_or(i32::MAX)
     }
 
-    async fn produce(&self, partition: i32, mut records: Vec<Record>) -> Result<(), KafkaError> {
+    fn stalls(&self, bytes: usize) -> bool {
+        STALLING_BYTES.contains(&bytes)
+    }
+
+    async fn produce(&self, partition: i32, records: Vec<Record>) -> Result<(), KafkaError> {
         let cell = self.partitions.get(&partition).ok_or_else(|| KafkaError::NoTopic { topic: self.topic.clone() })?;
         let open = || self.client.partition_client(self.topic.as_str(), partition, UnknownTopicHandling::Retry);
         let client = cell.get_or_try_init(open).await.map_err(|error| failed(&self.brokers, &error))?;
-        while !records.is_empty() {
-            let rest = records.split_off(without_stall(&records));
-            let sent = client.produce(records.into_iter().map(foreign).collect(), Compression::NoCompression).await;
-            sent.map_err(|error| failed(&self.brokers, &error))?;
-            records = rest;
-        }
-        Ok(())
+        let sent = client.produce(records.into_iter().map(foreign).collect(), Compression::NoCompression).await;
+        sent.map(|_| ()).map_err(|error| failed(&self.brokers, &error))
     }
-}
-
-/// How many of the records go into the next request: all where that is small or large, else what is small.
-fn without_stall(records: &[Record]) -> usize {
-    let total: usize = records.iter().map(Record::size_bytes).sum();
-    if total >= LARGE_BYTES {
-        return records.len();
-    }
-    let sizes = records.iter().scan(0, |total, record| {
-        *total += record.size_bytes();
-        Some(*total)
-    });
-    sizes.take_while(|total| *total <= SMALL_BYTES).count().max(1)
 }
 
 fn foreign(record: Record) -> rskafka::record::Record {
@@ -138,15 +127,51 @@ fn foreign(record: Record) -> rskafka::record::Record {
     }
 }
 
-/// rskafka has tried again by itself, and prints every layer's retry in front of the cause. Its error types show it in
-/// no other way.
+/// rskafka prints every layer's retry in front of the cause, and its error types show it in no other way.
 fn failed(brokers: &str, error: &Error) -> KafkaError {
-    let text = error.to_string();
-    let reason = text.rsplit("Source: ").next().unwrap_or(&text).to_owned();
     match error {
-        Error::ServerError { protocol_error: ProtocolError::MessageTooLarge, .. } => {
-            KafkaError::refused("messages", kafka_protocol::ResponseError::MessageTooLarge)
+        Error::ServerError { protocol_error, .. } => KafkaError::refused("messages", code_of(*protocol_error)),
+        Error::Request(RequestError::NoVersionMatch { .. }) => {
+            KafkaError::Unsupported { address: brokers.to_owned(), what: "Produce" }
         }
-        _ => KafkaError::Unreachable { brokers: brokers.to_owned(), reason },
+        _ => {
+            let text = error.to_string();
+            let reason = text.rsplit("Source: ").next().unwrap_or(&text).to_owned();
+            KafkaError::Unreachable { brokers: brokers.to_owned(), reason }
+        }
+    }
+}
+
+/// rskafka tells its name for an error alone. These are the codes of Kafka 4.
+fn code_of(error: ProtocolError) -> ResponseError {
+    let code = (-1..=133).find(|code| ProtocolError::new(*code) == Some(error));
+    code.and_then(ResponseError::try_from_code).unwrap_or(ResponseError::UnknownServerError)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kafka::producer::request_length;
+
+    #[test]
+    fn no_request_has_a_size_that_stalls() {
+        let stalls = |bytes: usize| STALLING_BYTES.contains(&bytes);
+        for records in 1..3000 {
+            let bytes = request_length(std::iter::repeat_n(230, records), stalls) * 230;
+            assert!(!stalls(bytes) && bytes > 0, "{records}");
+        }
+        assert_eq!(request_length([20_000, 10].into_iter(), stalls), 1, "one alone goes as it is");
+    }
+
+    #[test]
+    fn a_refusal_has_the_code_that_the_broker_gave() {
+        for (error, code) in [
+            (ProtocolError::KafkaStorageError, ResponseError::KafkaStorageError),
+            (ProtocolError::MessageTooLarge, ResponseError::MessageTooLarge),
+            (ProtocolError::TopicAuthorizationFailed, ResponseError::TopicAuthorizationFailed),
+            (ProtocolError::NotLeaderOrFollower, ResponseError::NotLeaderOrFollower),
+        ] {
+            assert_eq!(code_of(error), code);
+        }
     }
 }

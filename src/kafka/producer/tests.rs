@@ -251,8 +251,8 @@ async fn no_broker_at_all_is_an_error_and_not_a_panic() {
 
 #[test]
 fn records_go_out_together_up_to_the_limit_and_a_larger_one_alone() {
-    let of = |records, size| request_length(std::iter::repeat_n(size, records)) * size;
+    let of = |records, size| request_length(std::iter::repeat_n(size, records), |_| false) * size;
     assert_eq!(of(100, 230), 100 * 230);
     assert!((LARGEST_BYTES - 230..=LARGEST_BYTES).contains(&of(10_000, 230)));
-    assert_eq!(request_length([300_000, 300_000].into_iter()), 1);
+    assert_eq!(request_length([300_000, 300_000].into_iter(), |_| false), 1);
 }

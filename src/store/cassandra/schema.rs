@@ -71,8 +71,8 @@ impl CassandraStore {
 
     /// Applies the migrations that are due, and tells each table in order, with what else was done now.
     ///
-    /// Each is recorded when it is finished. One that is due again is marked as not finished before anything is changed,
-    /// so that after a crash the next program still sees that it is due.
+    /// Each is recorded when it is finished. One that is to fill again is marked as not finished before anything is
+    /// changed, so that after a crash the next program still sees that it is due.
     ///
     /// # Errors
     /// [`CassandraError::Newer`] where a newer `vitals` has made the tables, [`CassandraError::Shape`] where no migration
@@ -87,7 +87,9 @@ impl CassandraStore {
         self.check_shapes(schema, &shape::with_added(columns.clone(), &due))?;
 
         let mut steps = vec![self.make_record(&columns).await?];
-        for again in due.iter().filter(|migration| finished.contains(&migration.version)) {
+        // What is there tells whether the others are due.
+        let fills = due.iter().filter(|migration| matches!(migration.change, Change::Fill { .. }));
+        for again in fills.filter(|migration| finished.contains(&migration.version)) {
             self.record(again, "null").await?;
         }
         for migration in schema.migrations {
@@ -119,7 +121,15 @@ impl CassandraStore {
                 Ok(steps)
             }
             Change::Fill { table, cassandra, .. } => {
-                cassandra(self).await?;
+                let mut attempts = 1;
+                // A server may not know a column yet that another program has just added.
+                while let Err(error) = cassandra(self).await {
+                    if attempts == ATTEMPTS || error.refusal() != Some(Refusal::Request) {
+                        return Err(error);
+                    }
+                    attempts += 1;
+                    sleep(ATTEMPT_PAUSE).await;
+                }
                 Ok(vec![SchemaStep { what: format!("rows of {}", self.name_of(table)), made: true }])
             }
         }
@@ -139,7 +149,8 @@ impl CassandraStore {
     }
 
     /// Reads rows, and binds the columns of each, in their order, to the markers of a statement that writes it: for
-    /// migrations that fill. The keyspace's mark is replaced in both.
+    /// migrations that fill. A column without a value leaves what is there alone. The keyspace's mark is replaced in
+    /// both.
     #[cfg_attr(not(feature = "testing"), allow(dead_code, reason = "no step of today needs it; tests have steps that do"))]
     pub async fn copy(&self, select: &str, write: &str) -> Result<(), CassandraError> {
         let [select, write] = [select, write].map(|cql| cql.replace(KEYSPACE_MARK, &self.keyspace.quoted()));
@@ -160,7 +171,7 @@ impl CassandraStore {
 
     #[cfg_attr(not(feature = "testing"), allow(dead_code, reason = "no step of today needs it; tests have steps that do"))]
     async fn copy_row(&self, write: &str, row: Vec<CBytes>) -> Result<(), CassandraError> {
-        let values = row.into_iter().map(|value| value.into_bytes().map_or(Value::Null, Value::Some)).collect();
+        let values = row.into_iter().map(|value| value.into_bytes().map_or(Value::NotSet, Value::Some)).collect();
         self.write_insisted(write, values).await
     }
 

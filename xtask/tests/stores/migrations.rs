@@ -139,9 +139,9 @@ fn killed() -> CassandraError {
     CassandraError::NoTable("killed".to_owned())
 }
 
-/// With the time of the row that is read, so that what was written since stays.
+/// Just before the time of the row that is read, so that what was written since stays.
 async fn fill_alerts(store: &CassandraStore, only: &str) -> Result<(), CassandraError> {
-    let select = "SELECT WRITETIME(priority), value, patient_id, onset, rule FROM {keyspace}.patient_alerts";
+    let select = "SELECT WRITETIME(priority) - 1, value, patient_id, onset, rule FROM {keyspace}.patient_alerts";
     let write = "UPDATE {keyspace}.patient_alerts USING TIMESTAMP ? SET ward = 'W1', score = ? \
                  WHERE patient_id = ? AND onset = ? AND rule = ?";
     store.copy(&format!("{select} {only}"), write).await
