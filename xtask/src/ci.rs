@@ -38,7 +38,7 @@ impl Step {
 /// The attacks come after the tests: where a test fails there is nothing to attack.
 fn steps(recorded: Option<&Recorded>) -> Vec<Step> {
     let mut steps = vec![
-        Step::new("format", "fmt --all --check"),
+        Step::new("format", "xtask format --check"),
         Step::new("lint", "clippy --workspace --all-targets --features vitals/real-services -- -D warnings"),
         // As it is shipped, without what is only open to tests: the compiler tells what nobody uses.
         Step::new("lint of the program", "clippy --package vitals --bin vitals -- -D warnings"),

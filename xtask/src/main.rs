@@ -5,6 +5,7 @@
 //! - [`bench`]: how fast is it, against what it has to be
 //! - [`chaos`]: faults that try to break what is promised
 //! - [`fuzz`]: every decoder against inputs that libFuzzer invents
+//! - [`format`]: rustfmt over every file
 //! - [`tidy`]: do the rules of this repository hold
 //! - [`ci`]: everything that must pass before a change lands
 //!
@@ -20,6 +21,7 @@ mod embedded_broker;
 mod environment;
 mod error;
 mod foreground;
+mod format;
 mod fuzz;
 mod link;
 mod lock;
@@ -58,6 +60,8 @@ enum Task {
     Chaos(chaos::Args),
     /// Try every decoder with inputs that libFuzzer invents.
     Fuzz(fuzz::Args),
+    /// Bring every Rust file into the one form, those too that `cargo fmt` does not find.
+    Format(format::Args),
     /// Check the rules of this repository that can be seen in its text.
     Tidy,
     /// Everything that must pass before a change lands: format, lint, tidy, test, chaos.
@@ -103,6 +107,7 @@ fn run(task: Task) -> eyre::Result<u8> {
         Task::Bench(args) => bench::run(&args),
         Task::Chaos(args) => chaos::run(&args),
         Task::Fuzz(args) => fuzz::run(&args),
+        Task::Format(args) => format::run(&args),
         Task::Tidy => tidy::run(),
         Task::Ci(args) => ci::run(&args),
         Task::Inner(_) => Ok(0),
