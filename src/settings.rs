@@ -13,7 +13,6 @@ mod flags;
 mod layers;
 mod profiles;
 mod source;
-mod suggestion;
 mod table;
 mod values;
 
@@ -27,7 +26,6 @@ pub use flags::{Flags, SETTINGS_HEADING};
 pub use layers::Resolved;
 pub use profiles::Profile;
 pub use source::Source;
-pub(crate) use suggestion::nearest;
 pub use values::DurabilityDelay;
 pub(crate) use values::topic_name;
 

@@ -62,6 +62,18 @@ impl Sign {
         self.names().1
     }
 
+    /// Its place in [`ALL`](Self::ALL), from 0.
+    pub const fn place(self) -> usize {
+        match self {
+            Self::HeartRate => 0,
+            Self::Spo2 => 1,
+            Self::Systolic => 2,
+            Self::Diastolic => 3,
+            Self::RespiratoryRate => 4,
+            Self::Temperature => 5,
+        }
+    }
+
     /// The sign of this name.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|sign| sign.name() == name)

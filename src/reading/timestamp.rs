@@ -39,6 +39,11 @@ impl Timestamp {
         if (1..=9999).contains(&moment.year()) { Ok(Self { micros }) } else { Err(Reject::Timestamp) }
     }
 
+    /// The moment that lies so many microseconds after 1970-01-01T00:00:00Z.
+    pub fn from_micros(micros: i64) -> Option<Self> {
+        DateTime::from_timestamp_micros(micros).and_then(|utc| Self::from_utc(utc).ok())
+    }
+
     /// The moment as microseconds since 1970-01-01T00:00:00Z.
     pub fn as_micros(self) -> i64 {
         self.micros

@@ -5,8 +5,8 @@ use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
 use super::Note;
-use super::suggestion::nearest;
 use super::table::{CHOOSERS, Spec, TABLE};
+use crate::suggestion::nearest;
 
 /// Variables that belong to the project's own tests.
 const TEST_PREFIX: &str = "VITALS_TEST_";

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use super::source::Source;
-use super::suggestion::nearest;
 use crate::advice::{Advice, BadValue, Code};
+use crate::suggestion::nearest;
 
 /// Why the settings cannot be used.
 #[derive(Debug, thiserror::Error)]

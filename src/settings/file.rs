@@ -10,8 +10,8 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::error::SettingsError;
-use super::suggestion::nearest;
 use super::table::{Kind, Section, Spec, TABLE};
+use crate::suggestion::nearest;
 
 /// The key whose tables are the profiles.
 const PROFILES: &str = "profile";
@@ -71,7 +71,8 @@ impl File {
             message: error.message().to_owned(),
         })?;
         let mut outdated = Vec::new();
-        let values = document.layer(root.get_ref().iter().filter(|(key, _)| key.get_ref() != PROFILES), &mut outdated)?;
+        let values =
+            document.layer(root.get_ref().iter().filter(|(key, _)| key.get_ref() != PROFILES), &mut outdated)?;
         let profiles = root.get_ref().get(PROFILES).map(|value| document.profiles(value, &mut outdated)).transpose()?;
         Ok(Self { path: path.into(), values, profiles: profiles.unwrap_or_default(), outdated })
     }

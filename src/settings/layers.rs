@@ -1,7 +1,7 @@
 //! The layers, one above the other.
 
-use super::embedded::{self, EMBEDDED};
 use super::Note;
+use super::embedded::{self, EMBEDDED};
 use super::environment::Environment;
 use super::error::SettingsError;
 use super::file::{File, Layer};

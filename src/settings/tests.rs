@@ -331,7 +331,9 @@ fn no_color_speaks_where_nobody_chose() {
 fn a_misspelt_environment_variable_is_noted_and_those_of_tests_are_not() {
     let environment = environment(&[("VITALS_BROKER", "a:1"), ("VITALS_TEST_PORT", "1"), ("VITALSX", "1")]);
     let settings = resolve(&Flags::default(), &environment).unwrap();
-    assert_eq!(notes(&settings), ["the environment has VITALS_BROKER, which is no setting; did you mean VITALS_BROKERS?"]
+    assert_eq!(
+        notes(&settings),
+        ["the environment has VITALS_BROKER, which is no setting; did you mean VITALS_BROKERS?"]
     );
 }
 

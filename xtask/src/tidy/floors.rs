@@ -18,10 +18,21 @@ const HOUSE: &[Floor] = &[
     Floor { name: "settings", rooms: &["settings"] },
     Floor { name: "edges", rooms: &["archive", "intake", "broker", "kafka", "store", "port"] },
     Floor { name: "story", rooms: &["pipeline"] },
-    Floor { name: "core", rooms: &["alarm", "ledger", "faults", "reading", "record"] },
+    Floor { name: "core", rooms: &["alarm", "score", "ledger", "faults", "reading", "record"] },
     Floor {
         name: "ground",
-        rooms: &["shutdown", "output", "disk", "retry", "address", "span", "advice", "system_text"],
+        rooms: &[
+            "shutdown",
+            "output",
+            "disk",
+            "retry",
+            "address",
+            "span",
+            "toml_table",
+            "suggestion",
+            "advice",
+            "system_text",
+        ],
     },
 ];
 

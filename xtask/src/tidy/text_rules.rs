@@ -4,7 +4,7 @@ use super::Finding;
 use super::source::{SourceFile, is_word};
 
 /// The rooms that take values and return values.
-const CORE: &[&str] = &["src/alarm", "src/ledger", "src/faults", "src/reading", "src/record"];
+const CORE: &[&str] = &["src/alarm", "src/score", "src/ledger", "src/faults", "src/reading", "src/record"];
 
 #[derive(Debug)]
 pub(super) struct TextRule {
