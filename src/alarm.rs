@@ -6,12 +6,22 @@
 //! patient can have.
 
 pub mod limits;
+mod machine;
+mod patient;
 pub mod plausible;
+pub mod rules;
+mod sample;
+mod watch;
+mod window;
 
 use std::fmt;
 
 pub use limits::Limits;
+pub use machine::{Alarm, Step};
+pub use patient::{Change, Patient};
 pub use plausible::{Implausible, implausible};
+pub use sample::{Newest, believed};
+pub use watch::{AlarmChange, AlarmKey, AlarmRecord, KnownAlarm, LATENESS, Watch};
 
 use crate::reading::{PatientId, Reading, Sign, Timestamp};
 
@@ -27,6 +37,9 @@ pub enum Priority {
 }
 
 impl Priority {
+    /// All of them, the most urgent first.
+    pub const ALL: [Self; 3] = [Self::High, Self::Medium, Self::Low];
+
     /// The name that `patient_alerts` holds.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -51,6 +64,7 @@ pub enum Rule {
 
 impl Rule {
     /// The stable name that `patient_alerts` holds.
+    #[cfg(feature = "testing")]
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {

@@ -13,6 +13,7 @@ use crate::app::cluster_check::WrongCluster;
 use crate::archive::ArchiveError;
 use crate::broker::BrokerError;
 use crate::broker::folder::FolderError;
+use crate::cmd::alarms::AlarmsError;
 use crate::cmd::bench::BenchError;
 use crate::cmd::common::confirm::ConfirmError;
 use crate::cmd::dlq::DlqError;
@@ -21,6 +22,7 @@ use crate::cmd::import::ImportError;
 use crate::cmd::produce::ProduceError;
 use crate::cmd::query::QueryError;
 use crate::cmd::reset::ResetError;
+use crate::cmd::rules::RulesCommandError;
 use crate::cmd::topic::TopicError;
 use crate::intake::csv::CsvError;
 use crate::intake::source::SourceError;
@@ -32,6 +34,7 @@ use crate::shutdown::Trigger;
 use crate::store::StoreError;
 use crate::store::cassandra::CassandraError;
 use crate::store::sqlite::SqliteError;
+use crate::toml_table::TomlError;
 
 impl From<Code> for ExitCode {
     #[allow(clippy::as_conversions, reason = "every discriminant in advice.rs is written out and below 256")]
@@ -54,6 +57,7 @@ const ADVISERS: &[Recognise] = &[
     recognise::<ArchiveError>,
     recognise::<ImportError>,
     recognise::<WrongCluster>,
+    recognise::<AlarmsError>,
     recognise::<BenchError>,
     recognise::<ConfirmError>,
     recognise::<DlqError>,
@@ -66,7 +70,9 @@ const ADVISERS: &[Recognise] = &[
     recognise::<ProducerError>,
     recognise::<QueryError>,
     recognise::<ResetError>,
+    recognise::<RulesCommandError>,
     recognise::<TopicError>,
+    recognise::<TomlError>,
 ];
 
 fn recognise<'a, E: Advice + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a dyn Advice> {

@@ -38,12 +38,14 @@ pub struct Position {
     pub offset: i64,
     /// Everything below is acknowledged: stored, or kept as a dead letter.
     pub stored: i64,
+    /// From where the rules have to hear the records below again, when somebody goes on at the offset.
+    pub history: i64,
 }
 
 impl Position {
     /// Everything below `offset` is acknowledged and durable, and no more.
     pub fn at(partition: i32, offset: i64) -> Self {
-        Self { partition, offset, stored: offset }
+        Self { partition, offset, stored: offset, history: offset }
     }
 }
 
@@ -302,13 +304,14 @@ impl Ledger {
     fn position(&self, partition: i32, state: &Partition) -> Position {
         let stored = state.acknowledged();
         let offset = if self.durability_delay.is_zero() { stored } else { state.durable };
-        Position { partition, offset, stored }
+        Position { partition, offset, stored, history: offset }
     }
 
     /// Notes what the group has committed.
     pub fn committed(&mut self, position: Position) {
         if let Some(state) = self.partitions.get_mut(&position.partition) {
-            state.committed = Some(position);
+            // What the rules need is not the ledger's business.
+            state.committed = Some(Position { history: position.offset, ..position });
         }
     }
 

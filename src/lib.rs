@@ -19,18 +19,19 @@
 //! | composition | `loadtest`: what `bench` and `demo` share · `diagnose`: what is wrong, why it matters, what mends it · [`app`]: from settings to parts, a consumer put together |
 //! | settings | [`settings`]: every option, environment variable and file key, with its section and its default, in `settings/table.rs`; what it may be in `values.rs` |
 //! | edges | [`archive`]: rows as a file and back · [`intake`]: the simulated ward, CSV files · [`broker`]: the embedded broker; `broker/records.rs` has its produce and fetch · [`kafka`]: producing, fetch, offsets, lag; `kafka/connection.rs` is where bytes go out; `kafka/group`: membership, with its timers and heartbeats in `driver.rs` · [`store`]: Cassandra, or an SQLite file, each with its statements and how large a batch it likes in its `write.rs`; `any.rs` lists what a store has to do; numbered steps in `migrations.rs` · [`port`]: what is behind an address |
-//! | story | [`pipeline`]: the file to read first, from fetched to committed (`delivery.rs`: what a write that fails comes to; how long it waits is `retry.rs`'s), with its ports: [source](pipeline::source), [store](pipeline::store), [dead letters](pipeline::dead_letters), [rules](pipeline::rules), where one with a memory goes, and its [events](pipeline::events) |
-//! | core | [`alarm`]: the limits (`limits.rs`), readings in, alerts out, and the texts and lines that are printed of them · [`ledger`]: what may be committed · [`faults`]: what is wrong with the lines of a file · [`reading`]: one reading, its message, why a message is [refused](reading::reject) · [`record`]: a message before anybody has understood it |
-//! | ground | [`shutdown`]: Ctrl+C and SIGTERM · [`output`]: everything that is printed · [`disk`] · [`retry`]: how long to wait between attempts · [`address`], [`span`]: hosts and times as they are typed · [`advice`]: what an error means, exit codes |
+//! | story | [`pipeline`]: the file to read first, from fetched to committed (`delivery.rs`: what a write that fails comes to; how long it waits is `retry.rs`'s; `judging.rs`: what becomes of alarms), with its ports: [source](pipeline::source), [store](pipeline::store), [dead letters](pipeline::dead_letters), [rules](pipeline::rules), and its [events](pipeline::events) |
+//! | core | [`alarm`]: rules as data (`rules.rs`), the states of one rule (`machine.rs`), all rules for one patient (`patient.rs`) and what is remembered of its readings (`window.rs`), all patients (`watch.rs`); the text below a reading, with its limits (`limits.rs`) · [`score`]: early-warning scores, each a chart in `score/charts` · [`ledger`]: what may be committed · [`faults`]: what is wrong with the lines of a file · [`reading`]: one reading, its message, why a message is [refused](reading::reject) · [`record`]: a message before anybody has understood it |
+//! | ground | [`shutdown`]: Ctrl+C and SIGTERM · [`output`]: everything that is printed · [`disk`] · [`retry`]: how long to wait between attempts · [`address`], [`span`]: hosts and times as they are typed · [`toml_table`]: files of TOML with the place of every mistake · [`suggestion`]: the name that was probably meant · [`advice`]: what an error means, exit codes |
 //!
 //! The core has no sockets, clock, environment or printing.
 //!
-//! The way of one reading into Cassandra, file by file, 14 there and 8 back; what they call on is in the folders of
+//! The way of one reading into Cassandra, file by file, 17 there and 8 back; what they call on is in the folders of
 //! their names:
 //!
 //! ```text
 //!  kafka/connection.rs ─▶ kafka/wire.rs ─▶ kafka/fetch.rs ─▶ kafka/records/decode.rs ─▶ kafka/consumer.rs
-//!  ─▶ pipeline.rs ─▶ ledger.rs (admitted) ─▶ reading/decode.rs ─▶ alarm.rs ─▶ pipeline/write_queue.rs
+//!  ─▶ pipeline.rs ─▶ ledger.rs (admitted) ─▶ reading/decode.rs ─▶ pipeline/judging.rs ─▶ alarm/watch.rs
+//!  ─▶ alarm/patient.rs ─▶ alarm/machine.rs ─▶ pipeline/write_queue.rs
 //!  ─▶ pipeline/delivery.rs ─▶ store/any.rs ─▶ store/cassandra/write.rs ─▶ store/cassandra/write/request.rs
 //!
 //!  pipeline/delivery.rs ─▶ ledger.rs (acknowledged) ─▶ pipeline/commits.rs ─▶ kafka/consumer.rs ─▶ kafka/group/driver.rs
@@ -78,9 +79,12 @@ rooms! {
     reading
     record
     retry
+    score
     settings
     shutdown
     span
     store
+    suggestion
     system_text
+    toml_table
 }

@@ -49,10 +49,7 @@ impl Implausible {
     /// Whether `sign` is one that is not believed.
     #[must_use]
     pub fn concerns(&self, sign: Sign) -> bool {
-        match self {
-            Self::Range { sign: doubted, .. } => *doubted == sign,
-            Self::Pressure { .. } => matches!(sign, Sign::Systolic | Sign::Diastolic),
-        }
+        self.doubt().concerns(sign)
     }
 
     /// The value that is not believed.
@@ -74,16 +71,71 @@ impl Implausible {
     }
 
     /// The stable name of the technical rule.
+    #[cfg(feature = "testing")]
     #[must_use]
     pub fn rule_name(&self) -> &'static str {
+        self.doubt().rule_name()
+    }
+
+    /// What is in doubt.
+    pub fn doubt(&self) -> Doubt {
         match self {
-            Self::Range { sign: Sign::HeartRate, .. } => "heart_rate_implausible",
-            Self::Range { sign: Sign::Spo2, .. } => "spo2_implausible",
-            Self::Range { sign: Sign::Systolic, .. } => "systolic_implausible",
-            Self::Range { sign: Sign::Diastolic, .. } => "diastolic_implausible",
-            Self::Range { sign: Sign::RespiratoryRate, .. } => "respiratory_rate_implausible",
-            Self::Range { sign: Sign::Temperature, .. } => "temperature_implausible",
-            Self::Pressure { .. } => "blood_pressure_implausible",
+            Self::Range { sign, .. } => Doubt::Range(*sign),
+            Self::Pressure { .. } => Doubt::Pressure,
+        }
+    }
+}
+
+/// What can be in doubt of a reading: each is a technical rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Doubt {
+    /// A sign outside of its [`range`].
+    Range(Sign),
+    /// A diastolic pressure that is not below the systolic one.
+    Pressure,
+}
+
+impl Doubt {
+    /// All of them.
+    pub const ALL: [Self; 7] = {
+        let [a, b, c, d, e, f] = Sign::ALL;
+        [Self::Range(a), Self::Range(b), Self::Range(c), Self::Range(d), Self::Range(e), Self::Range(f), Self::Pressure]
+    };
+
+    /// The stable name of its rule.
+    pub fn rule_name(self) -> &'static str {
+        match self {
+            Self::Range(Sign::HeartRate) => "heart_rate_implausible",
+            Self::Range(Sign::Spo2) => "spo2_implausible",
+            Self::Range(Sign::Systolic) => "systolic_implausible",
+            Self::Range(Sign::Diastolic) => "diastolic_implausible",
+            Self::Range(Sign::RespiratoryRate) => "respiratory_rate_implausible",
+            Self::Range(Sign::Temperature) => "temperature_implausible",
+            Self::Pressure => "blood_pressure_implausible",
+        }
+    }
+
+    /// Whether `sign` is one that is in doubt.
+    pub(super) fn concerns(self, sign: Sign) -> bool {
+        match self {
+            Self::Range(doubted) => doubted == sign,
+            Self::Pressure => matches!(sign, Sign::Systolic | Sign::Diastolic),
+        }
+    }
+
+    /// What an alarm with this `value` is shown as.
+    pub(super) fn text(self, value: f64) -> String {
+        match self {
+            Self::Range(sign) => Implausible::Range { sign, value }.to_string(),
+            Self::Pressure => format!("Diastolic pressure not below systolic: {value}"),
+        }
+    }
+
+    /// Whether `signs` can tell that it is over.
+    pub(super) fn can_be_told(self, signs: &Signs) -> bool {
+        match self {
+            Self::Range(sign) => signs.get(sign).is_some(),
+            Self::Pressure => signs.systolic.is_some() && signs.diastolic.is_some(),
         }
     }
 }

@@ -85,3 +85,21 @@ fn every_range_is_inclusive_on_both_ends() {
         }
     }
 }
+
+#[test]
+fn what_is_believed_is_what_nothing_is_wrong_with_and_the_decimal_that_was_sent() {
+    let signs = Signs {
+        heart_rate: Some(900),
+        spo2: Some(90),
+        systolic: Some(80),
+        diastolic: Some(80),
+        respiratory_rate: None,
+        temperature: Some(36.05),
+    };
+    assert_eq!(believed(&signs), [None, Some(90.0), None, None, None, Some(36.05)]);
+    let doubts = implausible(&signs);
+    for (sign, value) in Sign::ALL.into_iter().zip(believed(&signs)) {
+        let is_doubted = doubts.iter().any(|doubt| doubt.concerns(sign));
+        assert_eq!(value.is_some(), signs.get(sign).is_some() && !is_doubted, "{sign}");
+    }
+}

@@ -46,7 +46,7 @@ fn delayed() -> Ledger {
 #[test]
 fn what_the_store_may_forget_is_committable_when_the_store_was_asked_after_the_durability_delay() {
     let mut ledger = delayed();
-    let told = Position { partition: 0, offset: 0, stored: 1 };
+    let told = Position { stored: 1, ..Position::at(0, 0) };
     assert_eq!(ledger.committable(), [told], "only how far it is stored is news");
     let early = Duration::from_millis(16_999);
     assert!(!ledger.is_due(early) && ledger.is_due(Duration::from_secs(17)));
@@ -83,7 +83,7 @@ fn after_a_rewind_nothing_is_committable_until_it_is_acknowledged_once_more_and_
     ledger.acknowledge(again);
     ledger.acknowledge(new);
     ledger.confirm(Duration::from_secs(99));
-    assert_eq!(ledger.committable(), [Position { partition: 0, offset: 0, stored: 2 }]);
+    assert_eq!(ledger.committable(), [Position { stored: 2, ..Position::at(0, 0) }]);
     ledger.mark(Duration::from_secs(100));
     ledger.confirm(Duration::from_secs(116));
     assert_eq!(ledger.committable(), [at(2)]);

@@ -1,0 +1,238 @@
+use super::*;
+use crate::advice::{Advice as _, Code};
+use crate::alarm::rules::json_schema;
+
+/// What is said of a rule with these lines, which begin with the second line of the file.
+fn said(lines: &str) -> String {
+    let text = format!("[[rule]]\n{lines}\n");
+    let error = RuleSet::parse("test", &text).expect_err(lines);
+    assert_eq!(error.code(), Code::BadData);
+    format!("{error}; hint: {}", error.hint().unwrap())
+}
+
+fn rule(lines: &str) -> Rule {
+    let set =
+        RuleSet::parse("test", &format!("[[rule]]\n{lines}\n")).unwrap_or_else(|error| panic!("{lines}: {error}"));
+    set.rules[0].clone()
+}
+
+#[test]
+fn a_score_is_watched_in_the_place_of_a_sign() {
+    let watched = |lines: &str| {
+        let rule = rule(&format!("name = \"a\"\nabove = 4\n{lines}"));
+        let Condition::Limit(Limit { measure, side: Side::Above, value: 4.0, hysteresis: 0.0 }) = rule.condition else {
+            panic!("{rule:?}")
+        };
+        (measure, rule.title.clone(), rule.text(7.0))
+    };
+    let news2 = |max_age| Quantity::Score { chart: BuiltIn::News2, max_age };
+    let value = |quantity| Measure { quantity, form: Form::Value };
+    let texts = ("NEWS2".to_owned(), "NEWS2: 7".to_owned());
+    let hour = 3600 * super::super::SECOND;
+    for (lines, max_age) in [
+        ("score = \"NEWS2\"", hour),
+        ("score = \"news2\"\nmax_age = \"2h\"", 2 * hour),
+        ("score = \"NEWS2\"\nmax_age = 3600", hour),
+        ("score = \"NEWS2\"\nmax_age = \"1d\"", 24 * hour),
+    ] {
+        let (measure, title, text) = watched(lines);
+        assert_eq!((measure, (title, text)), (value(news2(max_age)), texts.clone()), "{lines}");
+        assert_eq!(measure.looks_back(), max_age);
+    }
+    let qsofa = rule("name = \"a\"\nabove = 1\nscore = \"qSOFA\"\ntitle = \"Quick\"\ndelay = \"5m\"\nlatch = true");
+    assert_eq!((qsofa.text(2.0), qsofa.delay, qsofa.latch), ("Quick: 2".to_owned(), hour / 12, true));
+    let all = rule(
+        "name = \"a\"\nall = [{ score = \"NEWS2\", max_age = \"2h\", above = 4 }, { sign = \"spo2\", below = 92 }]",
+    );
+    assert_eq!(all.condition.limits()[0].measure, value(news2(2 * hour)));
+}
+
+#[test]
+fn a_score_is_only_asked_what_the_least_that_it_can_be_may_tell() {
+    for (lines, expected) in [
+        (
+            "below = 3",
+            "line 4, column 9: below of a score; hint: what is missing has no points, so that only above can be told",
+        ),
+        ("above = 20", "line 4, column 9: NEWS2 is never above 20; hint: it is 0 to 20"),
+        (
+            "change = 3\nwithin = \"1h\"",
+            "line 4, column 10: change of a score; hint: a total rises too where something is measured for the first time: use above",
+        ),
+        (
+            "above = 4\nearly = \"30m\"",
+            "line 5, column 9: early of a score; hint: a total rises too where something is measured for the first time: use above",
+        ),
+        ("flat = \"1h\"", "line 1, column 1: flat is about a vital sign; hint: name one of the six signs"),
+        (
+            "above = 4\nsign = \"spo2\"",
+            "line 3, column 9: a sign and a score in one limit; hint: leave one of them out",
+        ),
+        ("above = 4\nmax_age = 0", "line 5, column 11: max_age is 0; hint: give it a span, as in \"1h\""),
+        (
+            "above = 4\nmax_age = \"25h\"",
+            "line 5, column 11: max_age is more than a day; hint: a rule looks back over a day at most",
+        ),
+        (
+            "above = 4\nmax_age = true",
+            "line 5, column 11: max_age is true or false; hint: it has to be text with a unit in quotes, as in \"60s\", or a number of seconds",
+        ),
+    ] {
+        assert_eq!(said(&format!("name = \"a\"\nscore = \"NEWS2\"\n{lines}")), expected);
+    }
+    for (lines, expected) in [
+        (
+            "score = \"NEWS\"\nabove = 4",
+            "line 3, column 9: there is no score named 'NEWS'; hint: there are NEWS2, MEWS, qSOFA, SIRS, shock_index",
+        ),
+        ("score = 2\nabove = 4", "line 3, column 9: score is a whole number; hint: it has to be text in quotes"),
+        (
+            "sign = \"spo2\"\nbelow = 92\nmax_age = \"1h\"",
+            "line 5, column 11: max_age of a sign; hint: max_age goes with score",
+        ),
+        (
+            "any = [{ score = \"NEWS2\", below = 4 }, { sign = \"spo2\", below = 92 }]",
+            "line 3, column 35: below of a score; hint: what is missing has no points, so that only above can be told",
+        ),
+        (
+            "score = \"NEWS2\"\nall = [{ sign = \"heart_rate\", above = 110 }, { sign = \"spo2\", below = 92 }]",
+            "line 1, column 1: score in a rule with all; hint: score goes with above or below or change or flat",
+        ),
+    ] {
+        assert_eq!(said(&format!("name = \"a\"\n{lines}")), expected);
+    }
+}
+
+#[test]
+fn a_mistake_in_a_name_tells_its_place_and_the_nearest_name() {
+    for (lines, expected) in [
+        ("naem = \"a\"", "line 2, column 1: a rule has no 'naem'; hint: did you mean name?"),
+        ("name = \"a\"\nscroe = \"NEWS2\"", "line 3, column 1: a rule has no 'scroe'; hint: did you mean score?"),
+        (
+            "name = \"a\"\nsign = \"heartrate\"\nabove = 1",
+            "line 3, column 8: there is no sign named 'heartrate'; hint: did you mean heart_rate?",
+        ),
+        (
+            "name = \"a\"\nall = [{ sing = \"spo2\" }, {}]",
+            "line 3, column 10: a term has no 'sing'; hint: did you mean sign?",
+        ),
+        (
+            "name = \"a\"\nsign = \"spo2\"\nbelow = 1\npriority = \"urgent\"",
+            "line 5, column 12: there is no priority 'urgent'; hint: high, medium or low (IEC 60601-1-8)",
+        ),
+        (
+            "name = \"A b\"",
+            "line 2, column 8: 'A b' cannot be a rule's name; hint: 1 to 64 small letters, digits and underscores",
+        ),
+        (
+            "name = \"spo2_implausible\"",
+            "line 2, column 8: spo2_implausible is a technical rule that every set has; hint: choose another name",
+        ),
+    ] {
+        assert_eq!(said(lines), expected);
+    }
+    let far = said("name = \"a\"\nsign = \"weight\"\nabove = 1");
+    assert!(far.contains("hint: there are heart_rate, spo2, ") && far.ends_with(", shock_index"), "{far}");
+    let far = said("name = \"a\"\nweight = 1");
+    assert!(far.contains("a rule has no 'weight'; hint: it may have name, title, sign, score"), "{far}");
+    let other = RuleSet::parse("test", "[[rules]]\nname = \"a\"").unwrap_err();
+    assert_eq!(other.to_string(), "line 1, column 3: a file of rules has no 'rules'");
+}
+
+#[test]
+fn what_is_missing_or_too_much_is_told() {
+    let sign = "name = \"a\"\nsign = \"spo2\"\n";
+    for (lines, expected) in [
+        (String::new(), "a rule without a name; hint: add name = \"heart_rate_high\""),
+        (sign.to_owned(), "a rule without a limit; hint: a rule has one of above, below, change, all, any and flat"),
+        (
+            format!("{sign}above = 1\nbelow = 2"),
+            "above and below in one rule; hint: a rule has one of above, below, change, all, any and flat",
+        ),
+        (format!("{sign}change = 1"), "a change without a span; hint: add within = \"10m\""),
+        (format!("{sign}below = 1\nwithin = 3"), "within in a rule with below; hint: within goes with change"),
+        (
+            format!("{sign}change = 1\nwithin = 3\nearly = 3"),
+            "early in a rule with change; hint: early goes with above or below",
+        ),
+        (format!("{sign}flat = 60\ndelay = 1"), "flat has its own span, and no delay; hint: leave delay out"),
+        (
+            format!("{sign}flat = 60\nhysteresis = 1"),
+            "hysteresis in a rule with flat; hint: hysteresis goes with above or below or change",
+        ),
+    ] {
+        assert_eq!(said(&lines), format!("line 1, column 1: {expected}"), "{lines}");
+    }
+    assert!(
+        said("name = \"a\"\nabove = 1")
+            .starts_with("line 1, column 1: a rule without a sign; hint: sign is one of heart_rate, spo2, ")
+    );
+    assert!(said("name = \"a\"\nany = [{ above = 1 }, { above = 2 }]").contains("column 8: a term without a sign"));
+    assert!(said("name = \"a\"\nany = [{ above = 1 }]").contains("any of fewer than two; hint: one alone is a rule"));
+    assert!(said("name = \"a\"\nany = 1").contains("any is a whole number; hint: it has to be a list of tables"));
+    assert!(
+        said(&format!("{sign}below = 1\n[[rule]]\n{sign}below = 2"))
+            .contains("line 5, column 1: a second rule named a")
+    );
+    assert!(said(&format!("{sign}below = 1\nhysteresis = -1")).contains("line 5, column 14: a negative hysteresis"));
+    for (text, expected) in
+        [("", "there is no rule"), ("rule = []", "there is no rule"), ("rule = 1", "rule is a whole number")]
+    {
+        let error = RuleSet::parse("test", text).unwrap_err();
+        assert!(error.to_string().ends_with(expected), "{error}");
+        assert_eq!(error.hint().as_deref(), Some("each rule begins with a line [[rule]]"));
+    }
+    let many: String = (0..=MAX_RULES)
+        .map(|n| ["[[rule]]\nname = \"a", &n.to_string(), "\"\nsign = \"spo2\"\nbelow = 1\n"].concat())
+        .collect();
+    assert!(RuleSet::parse("test", &many).unwrap_err().to_string().ends_with("more than 200 rules"));
+}
+
+#[test]
+fn the_built_in_sets_are_read_and_ward_has_the_limits_of_news2() {
+    for name in crate::alarm::rules::BUILT_IN {
+        let text = RuleSet::built_in_text(name).unwrap();
+        RuleSet::parse(name, text).unwrap_or_else(|error| panic!("{name}: {error}"));
+    }
+    let ward = RuleSet::built_in("ward").unwrap();
+    for (name, limit, priority) in [("news2_high", 6.0, Priority::High), ("news2_medium", 4.0, Priority::Medium)] {
+        let rule = ward.rule(name).unwrap();
+        assert_eq!(
+            (rule.limit(), rule.priority, rule.text(7.0)),
+            (Some(limit), priority, "NEWS2 PARTIAL: 7".to_owned())
+        );
+    }
+    assert!(ward.is_forgetful(), "a score looks at the newest values alone");
+    assert_eq!(ward.remembers(), 3900 * super::super::SECOND, "what is pending has looked back from when it began");
+}
+
+#[test]
+fn the_schema_has_every_key_and_every_chart() {
+    let schema = json_schema();
+    let rule = &schema["properties"]["rule"]["items"];
+    let of = |properties: &serde_json::Value| -> BTreeSet<String> {
+        properties.as_object().unwrap().keys().cloned().collect()
+    };
+    let keys = |keys: &[&str]| keys.iter().map(|key| (*key).to_owned()).collect::<BTreeSet<_>>();
+    assert_eq!(of(&rule["properties"]), keys(&RULE_KEYS));
+    assert_eq!(of(&rule["properties"]["all"]["items"]["properties"]), keys(&TERM_KEYS));
+    assert_eq!(rule["properties"]["score"]["enum"], serde_json::json!(BuiltIn::ALL.map(BuiltIn::name)));
+    assert!(
+        RULE_KEYS.iter().all(|key| rule["properties"][key]["type"].is_string() || rule["properties"][key].is_object())
+    );
+}
+
+#[test]
+fn a_key_that_says_nothing_in_its_rule_is_a_mistake() {
+    let terms = "[{ sign = \"spo2\", below = 90 }, { sign = \"heart_rate\", above = 110 }]";
+    for (lines, told) in [
+        (format!("all = {terms}\nhysteresis = 2"), "hysteresis in a rule with all"),
+        (format!("any = {terms}\nsign = \"spo2\""), "sign in a rule with any"),
+        ("sign = \"spo2\"\nflat = \"10m\"\nband = true".to_owned(), "band in a rule with flat"),
+        ("sign = \"spo2\"\nflat = 0".to_owned(), "flat for no time"),
+        ("sign = \"spo2\"\nbelow = 90\nearly = 0".to_owned(), "early over no time"),
+    ] {
+        let said = said(&format!("name = \"a\"\n{lines}"));
+        assert!(said.contains(&format!(": {told}; hint: ")), "{said}");
+    }
+}
