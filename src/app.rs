@@ -19,9 +19,10 @@ use crate::kafka::offsets::Place;
 use crate::output::Output;
 use crate::pipeline::dead_letters::DeadLetters;
 use crate::pipeline::events::Listener;
+use crate::pipeline::rules::InForce;
 use crate::pipeline::source::Source;
 use crate::pipeline::store::{RequiredDelay, Store};
-use crate::pipeline::{self, Pipeline, Durability, Summary, Until};
+use crate::pipeline::{self, Durability, Pipeline, Summary, Until};
 use crate::settings::{DurabilityDelay, Settings};
 use crate::shutdown::Shutdown;
 use crate::store::{self, AnyStore, StoreError};
@@ -128,14 +129,20 @@ impl Consuming {
     /// Takes the way of a reading, from `source` to the commit. An error is one of the source, which ended for good:
     /// what was not committed is read again by the group's next member.
     pub async fn run<S: Source, T: Store, D: DeadLetters, L: Listener>(
-        mut self,
+        self,
         source: &mut S,
         store: &T,
         dead_letters: &D,
         listener: &mut L,
         shutdown: &Shutdown,
     ) -> Result<Summary, S::Error> {
-        Pipeline::new(source, store, dead_letters, &mut self.limits, listener, self.options).run(shutdown).await
+        let mut rules = self.rules();
+        Pipeline::new(source, store, dead_letters, &mut rules, listener, self.options).run(shutdown).await
+    }
+
+    /// The rules that it begins with, until it knows which were applied.
+    pub fn rules(&self) -> InForce {
+        InForce::classic(self.limits)
     }
 }
 

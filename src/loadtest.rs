@@ -16,15 +16,16 @@ use tokio::time::{Instant, sleep, timeout};
 
 use self::meter::Meter;
 use self::sender::{Sender, Timer};
+use crate::alarm::{AlarmChange, Step};
 use crate::app::{self, Consuming};
 use crate::intake::patients::Patients;
 use crate::intake::schedule::due_within;
-use crate::intake::simulator::Scenario;
+use crate::intake::simulator::{Scenario, Ward};
 use crate::kafka::config::KafkaConfig;
 use crate::kafka::group::MemberConfig;
 use crate::kafka::offsets::Place;
 use crate::pipeline::events::{Listener, PipelineEvent};
-use crate::reading::{PatientId, Reading};
+use crate::reading::{PatientId, Reading, Timestamp};
 use crate::shutdown::{self, Shutdown};
 
 /// How long no row may come in after the last reading was sent, before the rest counts as missing.
@@ -73,6 +74,8 @@ pub(crate) struct LoadTest {
     pub(crate) scenario: Scenario,
     /// Makes the ward repeatable.
     pub(crate) seed: u64,
+    /// How much of a patient's own time lies between two of its readings.
+    pub(crate) step: Duration,
     /// Whether a reading of each patient goes all the way before anything is measured.
     pub(crate) warm_up: bool,
 }
@@ -186,9 +189,10 @@ impl LoadTest {
     }
 
     async fn senders(&self) -> Result<Vec<Sender>> {
+        let ward = Ward::new(&self.patients, self.scenario, self.seed, self.step);
         let mut senders = Vec::new();
-        for (number, share) in (0..).zip(sender::shares(&self.patients, self.partitions.into())) {
-            senders.push(Sender::open(self, number, share).await?);
+        for share in sender::shares(ward, &self.patients, self.partitions.into()) {
+            senders.push(Sender::open(self, share).await?);
         }
         Ok(senders)
     }
@@ -258,7 +262,7 @@ impl Holdings {
     }
 }
 
-/// Says what a member holds, and when an alert was shown.
+/// Says what a member holds, and when an alarm was shown.
 struct Observer {
     number: usize,
     holdings: Holdings,
@@ -270,8 +274,10 @@ impl Listener for Observer {
         match event {
             PipelineEvent::Assigned(partitions) => self.holdings.set(self.number, Some(partitions.len())),
             PipelineEvent::Revoked => self.holdings.set(self.number, None),
-            PipelineEvent::Reading { reading, alerts, .. } if !alerts.is_empty() => {
-                self.meter.add_alerts(reading.time(), alerts.len());
+            PipelineEvent::Alarm(AlarmChange { step: Step::Raised, record, .. }) => {
+                if let Some(start) = Timestamp::from_micros(record.alarm.start) {
+                    self.meter.add_alarm(start);
+                }
             }
             _ => {}
         }

@@ -4,6 +4,7 @@
 //! [ledger](crate::ledger) keeps it for each partition, whatever order the answers come in.
 //!
 //! This file is the loop: what comes is taken up, and what is ready goes on. Each part that it holds has one business:
+//! `judging` what becomes of alarms with a reading (`memory`: what waits until the store has told of its patient),
 //! `delivery` what is on its way to the store and the dead letters (`refusals`: rows that the store will not have),
 //! `commits` what may be committed and when, `report` what the listeners hear, `state` what the loop is about and how
 //! it ends. What they stand on are small traits: [`Source`], [`Store`], [`DeadLetters`], [`Rules`] and [`Listener`].
@@ -15,6 +16,8 @@ mod commits;
 pub mod dead_letters;
 mod delivery;
 pub mod events;
+mod judging;
+mod memory;
 mod refusals;
 mod report;
 pub mod rules;
@@ -23,6 +26,7 @@ mod state;
 pub mod store;
 pub mod write_queue;
 
+use chrono::Utc;
 use futures::stream::StreamExt;
 use tokio::time::{Instant, sleep_until};
 
@@ -32,6 +36,8 @@ use self::dead_letters::DeadLetters;
 use self::delivery::Delivery;
 pub(crate) use self::delivery::MAX_WRITES_IN_FLIGHT;
 use self::events::{Listener, Origin, PipelineEvent, Progress};
+use self::judging::Judging;
+use self::memory::Heard;
 use self::report::Report;
 use self::rules::Rules;
 use self::source::{Assigned, Chunk, Event, Fetched, Gap, MembershipEvent, Source};
@@ -98,10 +104,10 @@ pub struct Summary {
 /// Everything that a run holds.
 pub struct Pipeline<'a, S, T: Store, D: DeadLetters, R, L> {
     source: &'a mut S,
-    rules: &'a mut R,
     until: Until,
     max_in_flight_bytes: usize,
     state: State,
+    judging: Judging<'a, T, R>,
     delivery: Delivery<'a, T, D>,
     commits: Commits<'a, T>,
     report: Report<'a, L>,
@@ -119,10 +125,10 @@ impl<'a, S: Source, T: Store, D: DeadLetters, R: Rules, L: Listener> Pipeline<'a
     ) -> Self {
         Self {
             source,
-            rules,
             until: options.until,
             max_in_flight_bytes: options.max_in_flight_bytes,
             state: State::Reading,
+            judging: Judging::new(rules, store),
             delivery: Delivery::new(store, dead_letters, options.max_batch_rows),
             commits: Commits::new(store, options.durability),
             report: Report::new(listener),
@@ -133,17 +139,20 @@ impl<'a, S: Source, T: Store, D: DeadLetters, R: Rules, L: Listener> Pipeline<'a
     /// committed is read again by the next member.
     pub async fn run(mut self, shutdown: &Shutdown) -> Result<Summary, S::Error> {
         loop {
-            self.delivery.send_what_is_ready();
             if let Some(summary) = self.advance().await {
                 return Ok(summary);
             }
+            self.judging.ask();
+            self.delivery.send_what_is_ready();
             let (room, deadline) = (self.has_room(), self.state.deadline().unwrap_or(self.report.due));
             tokio::select! {
                 // Finished writes come first: they free memory and slots before more is read.
                 biased;
                 () = shutdown.wait(), if !self.state.is_stopping() => self.stop(),
                 Some(written) = self.delivery.writes.next() => match written {
-                    Some(written) => self.delivery.written(written, &mut self.commits.ledger, &mut self.report),
+                    Some(written) => {
+                        self.delivery.written(written, &mut self.commits.ledger, self.judging.rules, &mut self.report);
+                    }
                     None => self.stop(),
                 },
                 Some(kept) = self.delivery.dead_letter_writes.next() => match kept {
@@ -153,6 +162,13 @@ impl<'a, S: Source, T: Store, D: DeadLetters, R: Rules, L: Listener> Pipeline<'a
                 Some(read) = self.commits.generation_reads.next() => if self.commits.has_forgotten(read, &mut self.report) {
                     self.read_again().await;
                 },
+                Some(read) = self.judging.rules_reads.next() => self.take_rules(read),
+                Some(read) = self.judging.acknowledgement_reads.next() => if let Ok(known) = read {
+                    let changes = self.judging.rules.acknowledge(&known);
+                    self.take_changes(changes, true);
+                },
+                () = sleep_until(self.judging.rules_due), if self.judging.rules_reads.is_empty() => {}
+                Some(told) = self.judging.memory.questions.next() => self.remember(told),
                 event = self.source.next(room) => match event? {
                     Event::Membership(event) => self.membership_changed(event),
                     Event::Fetched(fetched) => self.take_fetched(fetched),
@@ -182,6 +198,7 @@ impl<'a, S: Source, T: Store, D: DeadLetters, R: Rules, L: Listener> Pipeline<'a
                 self.commits.answered(self.state.is_last_commit().then(Instant::now));
                 for position in positions {
                     self.delivery.refusals.committed(&position);
+                    self.judging.rules.committed(position.partition, position.offset);
                     self.commits.ledger.committed(position);
                 }
             }
@@ -193,8 +210,15 @@ impl<'a, S: Source, T: Store, D: DeadLetters, R: Rules, L: Listener> Pipeline<'a
     fn assigned(&mut self, assignment: u64, partitions: &[Assigned], is_again: bool) {
         self.commits.ledger.assign(assignment);
         self.report.nothing_behind();
-        for Assigned { partition, start_offset, end_offset } in partitions.iter().copied() {
+        self.judging.history.clear();
+        // Who ends at the ends that the partitions have now knows all that was in them.
+        let now = Utc::now().timestamp_micros();
+        self.judging.read_as_of = partitions.iter().map(|assigned| (assigned.partition, now)).collect();
+        for Assigned { partition, history_offset, start_offset, end_offset } in partitions.iter().copied() {
             self.commits.ledger.add(partition, start_offset, end_offset);
+            if history_offset < start_offset {
+                self.judging.history.insert(partition, start_offset);
+            }
             self.report.behind(partition, start_offset, end_offset);
         }
         // To who looks on, nothing has changed.
@@ -207,6 +231,7 @@ impl<'a, S: Source, T: Store, D: DeadLetters, R: Rules, L: Listener> Pipeline<'a
         match fetched {
             Fetched::Chunk(chunk) => self.take_chunk(chunk),
             Fetched::Gap(gap) => self.gap(gap),
+            Fetched::End(end) => self.read_to_end(end),
             Fetched::Trouble(text) => self.report.trouble(&text),
         }
     }
@@ -216,12 +241,18 @@ impl<'a, S: Source, T: Store, D: DeadLetters, R: Rules, L: Listener> Pipeline<'a
         if !self.commits.ledger.holds(assignment, partition) {
             return;
         }
+        let start = self.judging.history.get(&partition).copied().unwrap_or(i64::MIN);
         for record in records {
+            if record.offset < start {
+                self.hear_again(partition, &record);
+                continue;
+            }
             if self.is_enough() && !self.commits.ledger.has_seen(partition, record.offset) {
                 return;
             }
             self.take_record(partition, &record);
         }
+        self.heard_to(partition, next_offset);
         self.commits.ledger.skip_to(partition, next_offset);
         self.report.behind(partition, next_offset, end_offset);
     }
@@ -238,18 +269,22 @@ impl<'a, S: Source, T: Store, D: DeadLetters, R: Rules, L: Listener> Pipeline<'a
         }
         match decode(record) {
             Ok(reading) => {
-                let alerts = self.rules.judge(partition, &reading, in_flight.is_again);
+                let sent_ms = record.timestamp_ms;
                 if is_news {
-                    let origin = Origin { partition, offset, sent_ms: record.timestamp_ms };
-                    self.report.reading(origin, &reading, &alerts);
+                    let alerts = self.judging.rules.alerts(&reading);
+                    self.report.reading(Origin { partition, offset, sent_ms }, &reading, &alerts);
                 }
+                let mut heard =
+                    Heard { partition, offset, sent_ms, reading, size_bytes, in_flight: Some(in_flight), is_news };
                 if let Some(is_told) = self.delivery.refusals.is_told(&in_flight) {
                     if !is_told {
                         self.report.tell(PipelineEvent::Refused { partition, offset, reject: &Reject::Store });
                     }
-                    return self.delivery.keep(partition, record, Reject::Store, in_flight);
+                    self.delivery.keep(partition, record, Reject::Store, in_flight);
+                    self.delivery.in_flight_bytes += size_bytes;
+                    heard.in_flight = None;
                 }
-                self.delivery.write_queue.add(reading, alerts, in_flight, size_bytes);
+                self.judge(heard);
             }
             Err(reject) => {
                 if is_news {
@@ -260,11 +295,28 @@ impl<'a, S: Source, T: Store, D: DeadLetters, R: Rules, L: Listener> Pipeline<'a
         }
     }
 
+    /// Whether nothing is under way any more. What is open all the same has been lost to a panic.
+    fn is_at_rest(&self) -> bool {
+        self.judging.memory.is_idle() && self.delivery.write_queue.is_empty() && self.delivery.is_at_rest()
+    }
+
+    /// Whether nothing is on its way to the store, alarms of no record included.
+    fn is_all_stored(&self) -> bool {
+        self.judging.memory.is_idle() && self.delivery.write_queue.is_empty() && self.delivery.writes.is_empty()
+    }
+
     fn gap(&mut self, Gap { assignment, partition, wanted, found, end_offset }: Gap) {
         let ledger = &mut self.commits.ledger;
         if !ledger.holds(assignment, partition) {
             return;
         }
+        // What is gone of what would only be heard again is no loss.
+        let wanted = match self.judging.history.get(&partition) {
+            Some(start) if found <= *start && found > wanted => return self.heard_to(partition, found),
+            Some(start) if found > wanted => wanted.max(*start),
+            _ => wanted,
+        };
+        self.judging.history.remove(&partition);
         let text = if found > wanted {
             ledger.skip_to(partition, found);
             let lost = found.saturating_sub(wanted);
@@ -275,7 +327,7 @@ impl<'a, S: Source, T: Store, D: DeadLetters, R: Rules, L: Listener> Pipeline<'a
         } else {
             ledger.jump_to(partition, found, end_offset);
             self.delivery.refusals.clear();
-            self.rules.forget(partition);
+            self.judging.rules.forget(partition);
             format!(
                 "partition {partition}: the log was made anew or cut, offset {wanted} is not what it was; reading on at {found}"
             )
@@ -301,13 +353,15 @@ impl<'a, S: Source, T: Store, D: DeadLetters, R: Rules, L: Listener> Pipeline<'a
     /// Drops what has not gone out yet: who gets the partitions next reads it again, and that may be us.
     fn take_away(&mut self) {
         self.forget_rules();
+        self.judging.history.clear();
         self.commits.take_away();
+        self.delivery.in_flight_bytes = self.delivery.in_flight_bytes.saturating_sub(self.judging.memory.clear());
         self.delivery.take_away();
         self.report.nothing_behind();
     }
 
     fn forget_rules(&mut self) {
-        self.commits.ledger.partitions().for_each(|partition| self.rules.forget(partition));
+        self.commits.ledger.partitions().for_each(|partition| self.judging.rules.forget(partition));
     }
 
     async fn commit(&mut self) {
@@ -315,7 +369,10 @@ impl<'a, S: Source, T: Store, D: DeadLetters, R: Rules, L: Listener> Pipeline<'a
         if self.delivery.refusals.take_due() {
             return self.read_again().await;
         }
-        if let Some(positions) = self.commits.next() {
+        if let Some(mut positions) = self.commits.next() {
+            for position in &mut positions {
+                position.history = self.judging.rules.history(position.partition, position.offset);
+            }
             self.source.commit(self.commits.ledger.assignment(), positions).await;
         }
     }
@@ -324,6 +381,7 @@ impl<'a, S: Source, T: Store, D: DeadLetters, R: Rules, L: Listener> Pipeline<'a
     fn is_done(&self) -> bool {
         let ledger = &self.commits.ledger;
         let is_at_end = self.until.end && ledger.is_at_end();
+        let is_at_end = is_at_end && self.judging.history.is_empty();
         ledger.is_assigned() && (self.is_enough() || is_at_end) && ledger.has_caught_up()
     }
 

@@ -19,6 +19,11 @@ pub use any::{AnyStore, Readings, StoreError, open};
 pub use consistency::Consistency;
 #[cfg(feature = "testing")]
 pub use consistency::UnknownConsistency;
-pub use stored::{Order, SchemaPart, SchemaState, SchemaStep, Selection, StoredAlert, StoredReading, Width};
+pub use stored::{
+    Acknowledged, AlarmId, AlarmState, Order, SchemaPart, SchemaState, SchemaStep, Selection, StoredAlarm,
+    StoredReading, Width,
+};
 pub use survey::SchemaVersion;
-pub(crate) use survey::{ClusterSurvey, FileSurvey, NEWER_HINT, Node, Survey, TableState, TableSurvey};
+pub(crate) use survey::{
+    ActiveAlarms, ClusterSurvey, FileSurvey, NEWER_HINT, Node, OLDER_HINT, Survey, TableState, TableSurvey,
+};

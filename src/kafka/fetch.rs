@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::future::pending;
 use std::time::Duration;
 
+use chrono::Utc;
 use futures::stream::{FuturesUnordered, StreamExt};
 use kafka_protocol::ResponseError;
 use kafka_protocol::error::ParseResponseErrorCode;
@@ -14,7 +15,7 @@ use kafka_protocol::messages::FetchRequest;
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use kafka_protocol::messages::fetch_response::PartitionData;
 use tokio::sync::mpsc;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use super::cluster::{Cluster, Leaders, Topic, millis, topic_name};
@@ -24,7 +25,7 @@ use super::error::KafkaError;
 use super::offsets::{self, Place};
 use super::records::{self, Decoded};
 use crate::output::counted;
-use crate::pipeline::source::{Chunk, Fetched, Gap};
+use crate::pipeline::source::{Chunk, Fetched, Gap, ReadToEnd};
 use crate::record::Record;
 use crate::retry::Backoff;
 
@@ -36,6 +37,9 @@ const FETCH_BYTES: i32 = 1024 * 1024;
 
 /// The last version of a fetch that names topics by name; later ones have their ids.
 const LAST_FETCH_BY_NAME: i16 = 12;
+
+/// How often it is told at most that a partition has no more.
+const END_INTERVAL: Duration = Duration::from_millis(250);
 
 /// How often it is looked whether a partition without a leader has one again.
 const LEADER_CHECK_INTERVAL: Duration = Duration::from_secs(1);
@@ -113,7 +117,13 @@ impl Fetcher {
             if !mine.is_empty()
                 && let Ok(leader) = cluster.take_node(node).await
             {
-                readers.push(LeaderReader { leader, topic_id: id, positions: mine, turn: 0 });
+                readers.push(LeaderReader {
+                    leader,
+                    topic_id: id,
+                    positions: mine,
+                    turn: 0,
+                    ends_told: BTreeMap::new(),
+                });
             }
         }
         let missing = self.positions.len() - readers.iter().map(|reader| reader.positions.len()).sum::<usize>();
@@ -197,6 +207,8 @@ struct LeaderReader {
     /// With which of the partitions the next fetch begins: a broker fills its answer from the front, so without turns
     /// the last ones would come only when the first ones are read to their end.
     turn: usize,
+    /// When it was told last that a partition has no more.
+    ends_told: BTreeMap<i32, Instant>,
 }
 
 impl LeaderReader {
@@ -205,13 +217,15 @@ impl LeaderReader {
             let request = self.request(&fetcher.topic);
             // By its id where it has one: a topic of the same name that was made anew must not pass for it.
             let version = if self.topic_id.is_nil() { LAST_FETCH_BY_NAME } else { i16::MAX };
+            // Before it is asked: who was stopped meanwhile finds an old answer.
+            let asked_at = Utc::now().timestamp_micros();
             let response = self.leader.call_up_to(&request, version, FETCH_WAIT + REQUEST_LIMIT).await?;
             if let Some(code) = response.error_code.err() {
                 return Err(KafkaError::refused("a fetch", code));
             }
             self.turn = (self.turn + 1) % self.positions.len().max(1);
             for partition in response.responses.into_iter().flat_map(|topic| topic.partitions) {
-                if self.take(fetcher, partition).await?.is_none() {
+                if self.take(fetcher, partition, asked_at).await?.is_none() {
                     return Ok(());
                 }
             }
@@ -238,7 +252,7 @@ impl LeaderReader {
     }
 
     /// Hands on what was read of one partition. `None` where nobody wants it any more.
-    async fn take(&mut self, fetcher: &Fetcher, data: PartitionData) -> Result<Option<()>, KafkaError> {
+    async fn take(&mut self, fetcher: &Fetcher, data: PartitionData, asked_at: i64) -> Result<Option<()>, KafkaError> {
         let partition = data.partition_index;
         match data.error_code.err() {
             None => {}
@@ -251,8 +265,13 @@ impl LeaderReader {
         let is_empty = batches.is_empty();
         let Decoded { records, next_offset } = records::decode(batches, from);
         let Some(next_offset) = next_offset else {
-            let cut = || self.leader.protocol_error("a fetch without one whole record batch".to_owned());
-            return if is_empty { Ok(Some(())) } else { Err(cut()) };
+            if !is_empty {
+                return Err(self.leader.protocol_error("a fetch without one whole record batch".to_owned()));
+            }
+            if from == end_offset {
+                self.tell_end(fetcher, partition, asked_at);
+            }
+            return Ok(Some(()));
         };
         let chunk = Chunk { assignment, partition, records, next_offset, end_offset };
         if fetcher.events.send(Fetched::Chunk(chunk)).await.is_err() {
@@ -260,6 +279,16 @@ impl LeaderReader {
         }
         self.positions.insert(partition, next_offset);
         Ok(Some(()))
+    }
+
+    /// The partition has no more: told now and then, and only where nothing else waits.
+    fn tell_end(&mut self, fetcher: &Fetcher, partition: i32, as_of: i64) {
+        if self.ends_told.get(&partition).is_none_or(|at| at.elapsed() >= END_INTERVAL) {
+            let end = Fetched::End(ReadToEnd { assignment: fetcher.assignment, partition, as_of });
+            if fetcher.events.try_send(end).is_ok() {
+                self.ends_told.insert(partition, Instant::now());
+            }
+        }
     }
 
     /// The log does not hold the wanted offset. Goes on at its earliest record, so that nothing that is there is

@@ -145,12 +145,15 @@ impl Committed {
 const TOPIC: &str = "topic=";
 /// And one says up to where everything is stored, where that is further:
 const STORED: &str = "stored=";
+/// And one says from where the rules have to hear the records below again, where that is further back.
+const HISTORY: &str = "history=";
 
 /// The text for a position in the topic with this id; nil where it is not known.
 fn write_text(position: &Position, topic_id: Uuid) -> Option<String> {
     let topic = (!topic_id.is_nil()).then(|| format!("{TOPIC}{topic_id}"));
     let stored = (position.stored > position.offset).then(|| format!("{STORED}{}", position.stored));
-    let words: Vec<_> = topic.into_iter().chain(stored).collect();
+    let history = (position.history < position.offset).then(|| format!("{HISTORY}{}", position.history));
+    let words: Vec<_> = topic.into_iter().chain(stored).chain(history).collect();
     (!words.is_empty()).then(|| words.join(" "))
 }
 
@@ -159,8 +162,10 @@ fn read_text(partition: i32, offset: i64, text: Option<&str>) -> Committed {
     let word = |prefix| text?.split(' ').find_map(|word| word.strip_prefix(prefix));
     let stored = word(STORED).and_then(|stored| stored.parse().ok());
     let stored = stored.map_or(offset, |stored: i64| stored.max(offset));
+    let history = word(HISTORY).and_then(|history| history.parse().ok());
+    let history = history.map_or(offset, |history: i64| history.clamp(0, offset));
     let topic_id = word(TOPIC).and_then(|id| Uuid::try_parse(id).ok());
-    Committed { position: Position { partition, offset, stored }, topic_id }
+    Committed { position: Position { partition, offset, stored, history }, topic_id }
 }
 
 /// What `group` has committed of `topic`, by partition; partitions without a committed offset are left out.
@@ -272,9 +277,11 @@ mod tests {
     const ID: Uuid = Uuid::from_u128(0xf0f1_f2f3_f4f5_f6f7_f8f9_fafb_fcfd_feff);
 
     #[test]
-    fn the_text_of_a_commit_tells_the_topic_and_how_far_it_is_stored() {
-        for (stored, topic_id) in [(5, ID), (9, ID), (9, Uuid::nil()), (5, Uuid::nil())] {
-            let position = Position { partition: 3, offset: 5, stored };
+    fn the_text_of_a_commit_tells_the_topic_how_far_it_is_stored_and_what_the_rules_need() {
+        for (stored, history, topic_id) in
+            [(5, 5, ID), (9, 5, ID), (9, 2, Uuid::nil()), (5, 5, Uuid::nil()), (5, 0, ID)]
+        {
+            let position = Position { partition: 3, offset: 5, stored, history };
             let text = write_text(&position, topic_id);
             let read = read_text(3, 5, text.as_deref());
             assert_eq!(read, Committed { position, topic_id: Some(topic_id).filter(|id| !id.is_nil()) }, "{text:?}");

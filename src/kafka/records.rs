@@ -12,9 +12,9 @@ mod decode;
 mod encode;
 
 pub use compression::Codec;
+pub(crate) use decode::HEADER_BYTES;
 pub use decode::{BatchHeader, Decoded, decode};
 pub use encode::{encode, encode_with};
-pub(crate) use decode::HEADER_BYTES;
 
 /// The limit of what is decompressed in one go. Brokers take batches of 1 MiB by default, and JSON shrinks to a tenth or
 /// less; a batch beyond it cannot be opened, and several that are beyond it together are opened one after another.

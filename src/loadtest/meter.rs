@@ -12,9 +12,10 @@ use hdrhistogram::{CreationError, Histogram};
 use tokio::sync::{Semaphore, SetOnce};
 use tokio::time::Instant;
 
-use crate::pipeline::store::{Batch, BatchLimits, NodeGeneration, Store, WriteError};
-use crate::reading::Timestamp;
+use crate::alarm::KnownAlarm;
+use crate::pipeline::store::{AppliedRules, Batch, BatchLimits, NodeGeneration, Store, WriteError};
 use crate::reading::reject::Reject;
+use crate::reading::{PatientId, Timestamp};
 use crate::store::AnyStore;
 
 /// How many readings may be on their way to the store where they are sent as fast as they are taken: enough for the
@@ -71,7 +72,7 @@ pub(crate) struct Measured {
     /// Rows that the store has acknowledged.
     pub(crate) stored: u64,
     /// Alerts that were raised and shown.
-    pub(crate) alerts: u64,
+    pub(crate) alarms: u64,
     /// The latencies to the row, in microseconds.
     pub(crate) rows: Histogram<u64>,
     /// The latencies to the alert, in microseconds.
@@ -132,14 +133,13 @@ impl Meter {
         self.measured().add_sent(u64::try_from(count).unwrap_or(u64::MAX));
     }
 
-    /// A reading of this time has raised so many alerts, and they are shown.
-    pub(super) fn add_alerts(&self, time: Timestamp, count: usize) {
+    /// An alarm with this start was raised, and is shown.
+    pub(super) fn add_alarm(&self, start: Timestamp) {
         let Some(clock) = self.clock() else { return };
-        let micros = clock.age_micros(time, Instant::now());
-        let count = u64::try_from(count).unwrap_or(u64::MAX);
+        let micros = clock.age_micros(start, Instant::now());
         let mut measured = self.measured();
-        measured.alerts += count;
-        let _ = measured.alert_latencies.record_n(micros, count);
+        measured.alarms += 1;
+        let _ = measured.alert_latencies.record(micros);
     }
 }
 
@@ -149,7 +149,7 @@ impl Measured {
             warmed: 0,
             sent: 0,
             stored: 0,
-            alerts: 0,
+            alarms: 0,
             rows: Histogram::new(DIGITS)?,
             alert_latencies: Histogram::new(DIGITS)?,
             largest_lag: 0,
@@ -201,6 +201,14 @@ impl Store for Meter {
 
     async fn node_generation(&self) -> Result<NodeGeneration, WriteError> {
         self.store.node_generation().await
+    }
+
+    async fn alarms(&self, patients: &[PatientId]) -> Result<Vec<KnownAlarm>, WriteError> {
+        self.store.alarms(patients).await
+    }
+
+    async fn rules(&self) -> Result<Option<AppliedRules>, WriteError> {
+        self.store.rules().await
     }
 
     async fn write(&self, batch: &Batch) -> Result<(), WriteError> {

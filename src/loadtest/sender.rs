@@ -39,22 +39,21 @@ const SHORTEST_SLEEP: Duration = Duration::from_micros(200);
 const LONGEST_SLEEP: Duration = Duration::from_millis(50);
 
 /// The patients of one sender, and its places on the schedule.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Share {
-    patients: Vec<PatientId>,
+    ward: Ward,
     places: Vec<u64>,
 }
 
-/// Shares the patients out, so that no two senders fill the same one of the `partitions`.
-pub(super) fn shares(patients: &Patients, partitions: i32) -> Vec<Share> {
-    let mut shares = BTreeMap::<i32, Share>::new();
+/// Shares the patients of a ward out, so that no two senders fill the same one of the `partitions`.
+pub(super) fn shares(ward: Ward, patients: &Patients, partitions: i32) -> Vec<Share> {
+    let sender_of = |patient: &PatientId| partition_of(patient.as_str().as_bytes(), partitions) % MAX_SENDERS;
+    let mut places = BTreeMap::<_, Vec<_>>::new();
     for (place, patient) in (0..).zip(patients.as_slice()) {
-        let sender = partition_of(patient.as_str().as_bytes(), partitions) % MAX_SENDERS;
-        let share = shares.entry(sender).or_default();
-        share.patients.push(patient.clone());
-        share.places.push(place);
+        places.entry(sender_of(patient)).or_default().push(place);
     }
-    shares.into_values().collect()
+    let wards = ward.shared_out(sender_of);
+    wards.into_values().zip(places.into_values()).map(|(ward, places)| Share { ward, places }).collect()
 }
 
 pub(super) struct Sender {
@@ -74,16 +73,15 @@ enum Times {
 }
 
 impl Sender {
-    /// Opens the sender of this `number`, which has this `share` of each round.
-    pub(super) async fn open(test: &LoadTest, number: u64, share: Share) -> Result<Self> {
-        let Share { patients, places } = share;
+    /// Opens a sender, which has this `share` of each round.
+    pub(super) async fn open(test: &LoadTest, share: Share) -> Result<Self> {
+        let Share { ward, places } = share;
         let producer = Producer::over(Rskafka::new(&test.kafka), &test.topic, Patience::default()).await?;
         let round = u64::try_from(test.patients.as_slice().len())?;
         let times = match test.load {
             Load::Every(interval) => Times::Scheduled(Schedule::shared(interval, places.clone(), round)),
             Load::Full => Times::Full(Stamp::default()),
         };
-        let ward = Ward::new(&Patients::new(patients)?, test.scenario, test.seed.wrapping_add(number));
         Ok(Self { places, wake: Arc::default(), producer, ward, times, meter: Arc::clone(&test.meter) })
     }
 
@@ -201,15 +199,22 @@ mod tests {
     use std::time::Instant;
 
     use super::*;
+    use crate::intake::simulator::{STEP, Scenario};
 
     #[test]
     fn no_two_senders_fill_the_same_partition_and_every_patient_has_a_place() {
         let patients = Patients::new((0..50).map(|n| PatientId::parse(&format!("P{n}")).expect("an id")).collect());
-        let shares = shares(&patients.expect("patients"), 20);
+        let patients = patients.expect("patients");
+        let ward = Ward::new(&patients, Scenario::Mixed, 1, STEP);
+        let mut shares = shares(ward, &patients, 20);
+        let now = Stamp::default().now().expect("a time");
         let mut filled = BTreeSet::new();
-        for share in &shares {
-            let of = |patient: &PatientId| partition_of(patient.as_str().as_bytes(), 20);
-            let own: BTreeSet<_> = share.patients.iter().map(of).collect();
+        for share in &mut shares {
+            let round: BTreeSet<_> = share.places.iter().map(|_| share.ward.next(now).patient().clone()).collect();
+            let named =
+                share.places.iter().map(|place| patients.as_slice()[usize::try_from(*place).expect("small")].clone());
+            assert_eq!(round, named.collect(), "a place for each patient of its own");
+            let own: BTreeSet<_> = round.iter().map(|of| partition_of(of.as_str().as_bytes(), 20)).collect();
             assert!(filled.is_disjoint(&own));
             filled.extend(own);
         }

@@ -15,6 +15,7 @@ use super::dead_letters::{DeadLetter, DeadLetterBatch, DeadLetterQueue, DeadLett
 use super::events::{Listener, PipelineEvent};
 use super::refusals::Refusals;
 use super::report::Report;
+use super::rules::Rules;
 use super::store::{Store, WriteError};
 use super::write_queue::{WriteBatch, WriteQueue};
 use crate::ledger::{InFlight, Ledger};
@@ -83,16 +84,25 @@ impl<'a, T: Store, D: DeadLetters> Delivery<'a, T, D> {
         &mut self,
         (mut batch, outcome): (WriteBatch, Result<(), WriteError>),
         ledger: &mut Ledger,
+        rules: &mut impl Rules,
         report: &mut Report<'_, L>,
     ) {
         match outcome {
             Ok(()) => {
+                rules.stored(&batch.rows.alarms);
                 report.progress.stored += count(&batch.in_flight, ledger);
                 report.tell(PipelineEvent::Stored(&batch.rows));
                 self.refusals.taken();
                 if self.refusals.is_calm() {
                     self.write_queue.send_together();
                 }
+            }
+            // Where their partition was taken away since, its next owner raises them again.
+            Err(error) if batch.is_of_alarms() && !self.write_queue.is_late(&batch) => {
+                let text = format!("{error}; trying again to store alarms");
+                batch.attempts += 1;
+                report.trouble_of_attempt(batch.attempts, &text, &text);
+                return self.writes.push(Box::pin(write(self.store, batch)));
             }
             Err(error) if is_ours(&batch.in_flight, ledger) => {
                 if matches!(error, WriteError::Never(_)) {

@@ -2,7 +2,7 @@
 
 use super::source::Assigned;
 use super::store::Batch;
-use crate::alarm::Alert;
+use crate::alarm::{AlarmChange, Alert};
 use crate::reading::Reading;
 use crate::reading::reject::Reject;
 
@@ -15,8 +15,8 @@ pub struct Progress {
     pub stored: u64,
     /// Of these, messages that are kept as dead letters.
     pub refused: u64,
-    /// Alerts raised.
-    pub alerts: u64,
+    /// Alarms raised.
+    pub alarms: u64,
     /// Messages between what can be committed and the ends of the partitions, as far as known.
     pub lag: i64,
 }
@@ -39,15 +39,17 @@ pub enum PipelineEvent<'a> {
     Assigned(&'a [Assigned]),
     /// The partitions are not ours any more.
     Revoked,
-    /// A reading was taken up, and raised these alerts.
+    /// A reading was taken up, and shows these by itself.
     Reading {
         /// Where it stood.
         origin: Origin,
         /// The reading.
         reading: &'a Reading,
-        /// Its alerts.
+        /// What is over its limit in it, or not believed.
         alerts: &'a [Alert],
     },
+    /// An alarm was raised, has changed or ended.
+    Alarm(&'a AlarmChange),
     /// A message was refused; it goes to the dead letters.
     Refused {
         /// Its partition.
@@ -57,7 +59,7 @@ pub enum PipelineEvent<'a> {
         /// Why.
         reject: &'a Reject,
     },
-    /// The store has acknowledged these readings and alerts.
+    /// The store has acknowledged these readings and alarms.
     #[cfg_attr(not(test), allow(dead_code, reason = "the listeners of today are content that it is"))]
     Stored(&'a Batch),
     /// The first message without a key was seen: alarms need one partition per patient.
@@ -67,6 +69,8 @@ pub enum PipelineEvent<'a> {
         /// Its offset.
         offset: i64,
     },
+    /// A patient's readings come in two partitions: alarms need one partition per patient.
+    Stray,
     /// Something that needs no action yet: a server that is away, a gap in the log.
     Trouble(&'a str),
     /// How far things are; told now and then.

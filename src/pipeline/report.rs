@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::events::{Listener, Origin, PipelineEvent, Progress};
-use crate::alarm::Alert;
+use crate::alarm::{AlarmChange, Alert, Step};
 use crate::ledger::Ledger;
 use crate::reading::Reading;
 use crate::record::Record;
@@ -28,6 +28,7 @@ pub(super) struct Report<'a, L> {
     /// By partition, how many messages stood behind the last one that was read.
     behind: BTreeMap<i32, i64>,
     is_unkeyed_told: bool,
+    is_stray_told: bool,
     /// Which trouble was told lately, and when.
     lately: BTreeMap<String, Instant>,
 }
@@ -40,6 +41,7 @@ impl<'a, L: Listener> Report<'a, L> {
             due: Instant::now() + PROGRESS_INTERVAL,
             behind: BTreeMap::new(),
             is_unkeyed_told: false,
+            is_stray_told: false,
             lately: BTreeMap::new(),
         }
     }
@@ -78,8 +80,19 @@ impl<'a, L: Listener> Report<'a, L> {
     }
 
     pub(super) fn reading(&mut self, origin: Origin, reading: &Reading, alerts: &[Alert]) {
-        self.progress.alerts += u64::try_from(alerts.len()).unwrap_or(u64::MAX);
         self.tell(PipelineEvent::Reading { origin, reading, alerts });
+    }
+
+    pub(super) fn alarm(&mut self, change: &AlarmChange) {
+        self.progress.alarms += u64::from(change.step == Step::Raised);
+        self.tell(PipelineEvent::Alarm(change));
+    }
+
+    /// Tells once that a patient's readings come in two partitions.
+    pub(super) fn stray(&mut self, is_so: bool) {
+        if is_so && !std::mem::replace(&mut self.is_stray_told, true) {
+            self.tell(PipelineEvent::Stray);
+        }
     }
 
     /// Notes that a partition was read to `offset`.

@@ -1,25 +1,149 @@
 //! What decides about a reading, as the pipeline sees it.
 
-use crate::alarm::{self, Alert, Limits};
-use crate::reading::Reading;
+use super::store::AppliedRules;
+use crate::alarm::rules::{Micros, RuleSet};
+use crate::alarm::{self, AlarmChange, AlarmRecord, Alert, KnownAlarm, Limits, Watch};
+use crate::reading::{PatientId, Reading};
+use crate::toml_table::TomlError;
 
-/// What decides about the readings of each partition, in the order of their offsets. Rules with a memory stand here
-/// too: they hear of every reading, and when what they remember is not theirs any more.
+/// What decides about the readings of each partition, in the order of their offsets.
+///
+/// What rules remember is a function of the last readings and of the alarms that the store knows. So whoever takes a
+/// partition over hears the records from the [history](Rules::history) offset on, and gets a patient's alarms from
+/// the store before its first reading is judged.
 pub trait Rules: Send {
-    /// The alerts that a reading raises. Where it `is_again`, it was judged before its partition was taken away or read
-    /// again from what is committed, and nobody hears of its alerts a second time.
-    fn judge(&mut self, partition: i32, reading: &Reading, is_again: bool) -> Vec<Alert>;
+    /// Puts a set that somebody has applied in force, unless it is; and tells what became of alarms with it.
+    ///
+    /// # Errors
+    /// It cannot be read here, as where a newer `vitals` has applied it: what was in force stays.
+    fn apply(&mut self, applied: &AppliedRules) -> Result<Option<Vec<AlarmChange>>, TomlError>;
+
+    /// What a reading shows by itself, whatever came before: the text below it.
+    fn alerts(&self, reading: &Reading) -> Vec<Alert>;
+
+    /// Whether a reading of this patient can be judged; else its alarms are [restored](Rules::restore) first.
+    fn knows(&self, patient: &PatientId) -> bool;
+
+    /// The alarms that the store knows of a patient, the newest first, before its reading of the time `at` is judged; and
+    /// what becomes of them by that.
+    fn restore(&mut self, partition: i32, patient: &PatientId, at: Micros, alarms: &[&KnownAlarm]) -> Vec<AlarmChange>;
+
+    /// The patients with alarms that end only when somebody acknowledges them.
+    fn unacknowledged(&self) -> Vec<PatientId>;
+
+    /// What becomes of alarms, as the store knows who has acknowledged them.
+    fn acknowledge(&mut self, known: &[KnownAlarm]) -> Vec<AlarmChange>;
+
+    /// What becomes of alarms with this reading, which was sent at this time.
+    fn judge(&mut self, partition: i32, offset: i64, sent_ms: i64, reading: &Reading) -> Vec<AlarmChange>;
+
+    /// What becomes of alarms while nothing comes: the partition was read to its end at this time.
+    fn advance(&mut self, partition: i32, now: Micros) -> Vec<AlarmChange>;
+
+    /// From which offset on whoever goes on at `committed` has to hear the records again.
+    fn history(&self, partition: i32, committed: i64) -> i64;
+
+    /// Whoever goes on now does so at this offset.
+    fn committed(&mut self, partition: i32, offset: i64);
+
+    /// The store has these alarms.
+    fn stored(&mut self, alarms: &[AlarmRecord]);
 
     /// The readings of this partition are somebody else's, or come again from what is committed on, or never were: its
     /// log is another one. Nothing of what they left behind may count any more.
     fn forget(&mut self, partition: i32);
+
+    /// Whether a patient's readings came in two partitions: its alarms are only right while both are ours.
+    fn has_strays(&self) -> bool;
 }
 
-/// The limits look at one reading, and remember nothing.
-impl Rules for Limits {
-    fn judge(&mut self, _: i32, reading: &Reading, _: bool) -> Vec<Alert> {
-        alarm::judge(reading, *self)
+impl AppliedRules {
+    /// The set itself. That of the coursework has these limits.
+    pub fn set(&self, limits: Limits) -> Result<RuleSet, TomlError> {
+        let Self { version, name, content, .. } = self;
+        let is_classic = RuleSet::built_in_text("classic") == Some(content);
+        let mut set = if is_classic { RuleSet::classic(limits) } else { RuleSet::parse(name, content)? };
+        set.label = format!("{name} version {version}").into();
+        Ok(set)
+    }
+}
+
+/// The rules of a consumer.
+#[derive(Debug)]
+pub struct InForce {
+    limits: Limits,
+    watch: Watch,
+    /// The version of the applied set that was taken up last, or could not be.
+    version: Option<i32>,
+}
+
+impl InForce {
+    /// The limits of the text below a reading, and the set that alarms are raised by.
+    pub fn new(limits: Limits, watch: Watch) -> Self {
+        Self { limits, watch, version: None }
     }
 
-    fn forget(&mut self, _: i32) {}
+    /// The set `classic` with these limits.
+    pub fn classic(limits: Limits) -> Self {
+        Self::new(limits, Watch::new(RuleSet::classic(limits)))
+    }
+}
+
+impl Rules for InForce {
+    fn apply(&mut self, applied: &AppliedRules) -> Result<Option<Vec<AlarmChange>>, TomlError> {
+        if self.version.replace(applied.version) == Some(applied.version) {
+            return Ok(None);
+        }
+        Ok(Some(self.watch.change_set(applied.set(self.limits)?)))
+    }
+
+    fn alerts(&self, reading: &Reading) -> Vec<Alert> {
+        alarm::judge(reading, self.limits)
+    }
+
+    fn knows(&self, patient: &PatientId) -> bool {
+        self.watch.knows(patient)
+    }
+
+    fn restore(&mut self, partition: i32, patient: &PatientId, at: Micros, alarms: &[&KnownAlarm]) -> Vec<AlarmChange> {
+        self.watch.restore(partition, patient, at, alarms)
+    }
+
+    fn unacknowledged(&self) -> Vec<PatientId> {
+        self.watch.unacknowledged()
+    }
+
+    fn acknowledge(&mut self, known: &[KnownAlarm]) -> Vec<AlarmChange> {
+        self.watch.acknowledge(known)
+    }
+
+    fn judge(&mut self, partition: i32, offset: i64, sent_ms: i64, reading: &Reading) -> Vec<AlarmChange> {
+        self.watch.take(partition, offset, sent_ms, reading)
+    }
+
+    fn advance(&mut self, partition: i32, now: Micros) -> Vec<AlarmChange> {
+        self.watch.advance(partition, now)
+    }
+
+    fn history(&self, partition: i32, committed: i64) -> i64 {
+        self.watch.history(partition, committed)
+    }
+
+    fn committed(&mut self, partition: i32, offset: i64) {
+        self.watch.committed(partition, offset);
+    }
+
+    fn stored(&mut self, alarms: &[AlarmRecord]) {
+        if self.watch.awaits_stored() {
+            self.watch.stored(alarms.iter());
+        }
+    }
+
+    fn forget(&mut self, partition: i32) {
+        self.watch.forget(partition);
+    }
+
+    fn has_strays(&self) -> bool {
+        self.watch.has_strays()
+    }
 }

@@ -30,6 +30,9 @@ pub struct Chunk {
 pub struct Assigned {
     /// The partition.
     pub partition: i32,
+    /// From where the rules hear the records before the start again, so that they know what they knew; the start where
+    /// there are none.
+    pub history_offset: i64,
     /// Where to begin.
     pub start_offset: i64,
     /// The partition's end at this moment.
@@ -77,10 +80,23 @@ pub enum MembershipEvent {
 pub enum Fetched {
     /// Records to handle.
     Chunk(Chunk),
+    /// A partition has no more, as of some time.
+    End(ReadToEnd),
     /// Offsets that the log does not hold any more, or not yet again.
     Gap(Gap),
     /// Reading is held up, or goes on again: a text for the operator.
     Trouble(String),
+}
+
+/// A partition has no more; told now and then while that is so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReadToEnd {
+    /// The assignment that it was read for.
+    pub assignment: u64,
+    /// The partition.
+    pub partition: i32,
+    /// What was in the log by then, in microseconds since 1970, was handed on.
+    pub as_of: i64,
 }
 
 /// Offsets that the log does not hold any more, or not yet again: it was deleted, cut, or made anew.

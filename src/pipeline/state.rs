@@ -93,13 +93,17 @@ impl<S: Source, T: Store, D: DeadLetters, R: Rules, L: Listener> Pipeline<'_, S,
                 self.state = State::LastCommitBeforeRelease { by: Instant::now() + LAST_COMMIT_LIMIT };
             }
             State::LastCommitBeforeRelease { by } if !self.awaits_commit() || now >= by => self.released().await,
-            State::Finishing if self.commits.ledger.is_durable() => {
-                self.commit().await;
-                self.state = State::LastCommit;
+            State::Finishing if self.commits.ledger.is_durable() && self.is_all_stored() => {
+                // What is due at the end has to be stored first.
+                let is_due = self.raise_all_due();
+                if !is_due {
+                    self.commit().await;
+                    self.state = State::LastCommit;
+                }
             }
             State::LastCommit if !self.awaits_commit() => return Some(self.end(true)),
             // Who stops it does not wait for what is stored to be durable: the next member writes it again.
-            State::Stopping { by } if is_acknowledged || self.delivery.is_at_rest() || now >= by => {
+            State::Stopping { by } if is_acknowledged || self.is_at_rest() || now >= by => {
                 self.commit().await;
                 self.state = State::LastCommitBeforeStop { by: Instant::now() + LAST_COMMIT_LIMIT, is_acknowledged };
             }
@@ -122,8 +126,9 @@ impl<S: Source, T: Store, D: DeadLetters, R: Rules, L: Listener> Pipeline<'_, S,
         let durability_delay = self.commits.durability_delay();
         if !durability_delay.is_zero() {
             let seconds = durability_delay.as_secs_f64();
-            self.report
-                .trouble(&format!("at the end; the last offsets are committed in {seconds} s, when their readings are durable"));
+            self.report.trouble(&format!(
+                "at the end; the last offsets are committed in {seconds} s, when their readings are durable"
+            ));
         }
         self.state = State::Finishing;
     }

@@ -3,17 +3,17 @@
 use std::future::Future;
 use std::time::Duration;
 
-use crate::alarm::Alert;
-use crate::reading::Reading;
+use crate::alarm::{AlarmRecord, KnownAlarm};
+use crate::reading::{PatientId, Reading};
 
-/// What is written in one go: readings, no two of them of the same patient and time, and the alerts they raised.
+/// What is written in one go: readings, no two of them of the same patient and time, and what has become of alarms.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Batch {
     /// The readings, those of one patient behind one another; a sign that was not measured leaves an earlier value
     /// alone.
     pub readings: Vec<Reading>,
-    /// The alerts that they raised, in the order of the readings.
-    pub alerts: Vec<Alert>,
+    /// Alarms as they are since, those of one patient behind one another, no two of the same patient, rule and onset.
+    pub alarms: Vec<AlarmRecord>,
 }
 
 /// How much a batch should have at most: more would save nothing, or be too much at once.
@@ -60,12 +60,35 @@ pub struct RequiredDelay {
     pub why: String,
 }
 
+/// A set of rules that somebody has put in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AppliedRules {
+    /// Counted up from 1.
+    pub version: i32,
+    /// The set's name.
+    pub name: String,
+    /// Who did.
+    pub author: String,
+    /// Why.
+    pub reason: String,
+    /// When, as a timestamp of ours.
+    pub applied_at: String,
+    /// The file.
+    pub content: String,
+}
+
 /// What the pipeline needs of a store.
 pub trait Store: Send + Sync {
     /// How much a batch should have at most, as things are now.
     fn batch_limits(&self) -> BatchLimits;
 
-    /// Writes a batch. `Ok` means that the store has acknowledged every row and alert of it; after an error any part
+    /// The last alarms of these patients, those that go on among them, each one's newest first.
+    fn alarms(&self, patients: &[PatientId]) -> impl Future<Output = Result<Vec<KnownAlarm>, WriteError>> + Send;
+
+    /// The set of rules that was applied last.
+    fn rules(&self) -> impl Future<Output = Result<Option<AppliedRules>, WriteError>> + Send;
+
+    /// Writes a batch. `Ok` means that the store has acknowledged every row and alarm of it; after an error any part
     /// may have been written, and writing the same batch again is harmless.
     fn write(&self, batch: &Batch) -> impl Future<Output = Result<(), WriteError>> + Send;
 

@@ -1,8 +1,9 @@
 //! The promises of the pipeline, one by one, in time that is moved by hand.
 
+mod alarms;
+mod durability;
 mod faults;
 mod refusals;
-mod durability;
 mod stage;
 
 use std::sync::Mutex;
@@ -46,6 +47,10 @@ impl Play {
                 restarts: Vec::new(),
                 forbidden: None,
                 fatal: None,
+                alarms: Mutex::new(Vec::new()),
+                applied: Mutex::new(None),
+                questions_failed: Mutex::new(0),
+                forgets: false,
             },
             drawer: Drawer { log: log.clone(), failures: Mutex::new(0), refuses: 0, is_fatal: false },
             audience: Audience { log: log.clone() },
@@ -306,7 +311,7 @@ async fn an_end_that_lost_its_partitions_waits_until_they_are_back_and_committed
         let summary = play.run().await.expect("ends");
         assert!(summary.is_clean && play.log.place("revoked") < play.log.place("committed 0:1"));
         assert_eq!((play.log.count("stored P1"), play.log.count("read 0:0")), (2, 1));
-        assert_eq!((summary.progress.messages, summary.progress.stored, summary.progress.alerts), (1, 1, 1));
+        assert_eq!((summary.progress.messages, summary.progress.stored, summary.progress.alarms), (1, 1, 1));
     }
 }
 
@@ -402,8 +407,10 @@ async fn rules_with_a_memory_hear_of_every_reading_and_count_none_twice_after_a_
     let (one, two) = (message("P1", 0, 170), message("P1", 1, 400));
     let values: [&str; 2] = [&one, &two];
     let mut rewound = Play::of([assigned(&[0], 2), chunk(0, 0, &values)]);
-    rewound.options.durability =
-        Durability { delay: Duration::from_secs(16), generation: crate::pipeline::store::NodeGeneration("0".to_owned()) };
+    rewound.options.durability = Durability {
+        delay: Duration::from_secs(16),
+        generation: crate::pipeline::store::NodeGeneration("0".to_owned()),
+    };
     rewound.shelf.restarts = vec![Instant::now() + Duration::from_secs(5)];
     rewound.script.again = stage::again(&[0], 2, vec![chunk(0, 0, &values)]);
     let mut lost = Play::of([assigned(&[0], 2), chunk(0, 0, &values)]);
@@ -411,9 +418,8 @@ async fn rules_with_a_memory_hear_of_every_reading_and_count_none_twice_after_a_
     lost.script.again = back(&[0], 2, vec![chunk(0, 0, &values)]);
     for play in [&mut rewound, &mut lost] {
         play.run().await.expect("ends");
-        let judged = (play.log.count("judged 0 P1"), play.log.count("judged 0 P1 again"), play.log.count("forgot 0"));
-        assert_eq!((judged, play.log.has("judged twice")), ((4, 2, 1), false), "{:?}", play.log.lines());
-        assert!(play.log.place("forgot 0") < play.log.place("judged 0 P1 again"));
+        let judged = (play.log.count("judged 0 P1"), play.log.count("forgot 0"));
+        assert_eq!((judged, play.log.has("judged twice")), ((4, 1), false), "{:?}", play.log.lines());
     }
 }
 

@@ -8,7 +8,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use super::store::{Batch, BatchLimits};
-use crate::alarm::Alert;
+use crate::alarm::AlarmRecord;
 use crate::ledger::InFlight;
 use crate::reading::{PatientId, Reading, Timestamp};
 
@@ -27,6 +27,8 @@ pub struct WriteBatch {
     pub attempts: u32,
     /// Where its only row was refused before.
     pub refused: Option<Refused>,
+    /// How often the queue had been cleared.
+    clears: u64,
 }
 
 /// Rows that wait to be written, in a queue for each patient.
@@ -38,19 +40,23 @@ pub struct WriteQueue {
     /// Patients whose rows go out one by one; and how many batches the store had taken when it refused several of their
     /// rows together, until one of these is found.
     alone: HashMap<PatientId, Option<u64>>,
+    /// How often it was cleared.
+    clears: u64,
 }
 
 #[derive(Debug, Default)]
 struct PatientQueue {
     /// In the order of their times, each of which is one row of the table. They mostly come in that order too.
     rows: VecDeque<Row>,
+    /// Alarms as they are since they were written, whichever row has brought that about: they go out with the next
+    /// rows, so that no row is acknowledged before them.
+    alarms: Vec<AlarmRecord>,
     is_in_flight: bool,
 }
 
 #[derive(Debug)]
 struct Row {
     reading: Reading,
-    alerts: Vec<Alert>,
     in_flight: InFlight,
     /// Later records of the same patient and time, joined into this row.
     joined: Vec<InFlight>,
@@ -70,19 +76,43 @@ pub struct Refused {
 impl WriteQueue {
     /// Puts a reading into its patient's queue. A later record of the same time is joined into the row that waits, sign
     /// by sign.
-    pub fn add(&mut self, reading: Reading, alerts: Vec<Alert>, in_flight: InFlight, size_bytes: usize) {
-        let patient = reading.patient().clone();
-        let queue = self.by_patient.entry(patient.clone()).or_default();
-        if queue.rows.is_empty() && !queue.is_in_flight {
-            self.ready.push_back(patient);
+    pub fn add(&mut self, reading: Reading, in_flight: InFlight, size_bytes: usize) {
+        let queue = self.queue_of(reading.patient());
+        queue.add(Row { reading, in_flight, joined: Vec::new(), size_bytes, refused: None });
+    }
+
+    /// Puts an alarm into its patient's queue, in the place of what waits of it. Before the reading that has brought it
+    /// about.
+    pub fn add_alarm(&mut self, alarm: AlarmRecord) {
+        let queue = self.queue_of(&alarm.patient);
+        match queue.alarms.iter_mut().find(|other| other.is_of(&alarm)) {
+            Some(other) => other.update(alarm),
+            None => queue.alarms.push(alarm),
         }
-        queue.add(Row { reading, alerts, in_flight, joined: Vec::new(), size_bytes, refused: None });
+    }
+
+    /// Whether the partitions were taken away since the batch went out.
+    pub fn is_late(&self, batch: &WriteBatch) -> bool {
+        batch.clears != self.clears
+    }
+
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.ready.is_empty()
+    }
+
+    fn queue_of(&mut self, patient: &PatientId) -> &mut PatientQueue {
+        let queue = self.by_patient.entry(patient.clone()).or_default();
+        if queue.is_empty() && !queue.is_in_flight {
+            self.ready.push_back(patient.clone());
+        }
+        queue
     }
 
     /// The next batch that may go out.
     pub fn next_batch(&mut self, limits: BatchLimits) -> Option<WriteBatch> {
         let patient = self.ready.pop_front()?;
-        let mut batch = WriteBatch::default();
+        let mut batch = WriteBatch { clears: self.clears, ..WriteBatch::default() };
         if self.alone.contains_key(&patient) {
             self.take_one(patient, &mut batch);
             return Some(batch);
@@ -108,6 +138,7 @@ impl WriteQueue {
     fn take_one(&mut self, patient: PatientId, batch: &mut WriteBatch) {
         let Some(queue) = self.by_patient.get_mut(&patient) else { return };
         queue.is_in_flight = true;
+        batch.rows.alarms.append(&mut queue.alarms);
         if let Some(row) = queue.pop_one() {
             batch.refused = row.refused;
             batch.attempts = row.refused.map_or(0, |refused| refused.attempts);
@@ -120,6 +151,7 @@ impl WriteQueue {
     fn take_rows(&mut self, patient: PatientId, room: usize, batch: &mut WriteBatch) {
         let Some(queue) = self.by_patient.get_mut(&patient) else { return };
         queue.is_in_flight = true;
+        batch.rows.alarms.append(&mut queue.alarms);
         let count = queue.rows.len().min(room);
         queue.rows.drain(..count).for_each(|row| batch.add(row));
         batch.patients.push(patient);
@@ -138,7 +170,8 @@ impl WriteQueue {
 
     /// Puts the row of a batch of one back, which was refused: the patient's other rows go first, and one by one too.
     pub fn put_back(&mut self, batch: WriteBatch, refused: Refused) {
-        let WriteBatch { rows: Batch { mut readings, alerts }, mut patients, in_flight, size_bytes, .. } = batch;
+        let WriteBatch { rows: Batch { mut readings, alarms }, mut patients, in_flight, size_bytes, .. } = batch;
+        self.put_back_alarms(alarms);
         let mut records = in_flight.into_iter();
         let (Some(patient), Some(reading), Some(in_flight)) = (patients.pop(), readings.pop(), records.next()) else {
             return;
@@ -146,9 +179,23 @@ impl WriteQueue {
         let Some(queue) = self.by_patient.get_mut(&patient) else { return };
         let joined = records.collect();
         self.alone.entry(patient.clone()).or_default();
-        queue.put_back(Row { reading, alerts, in_flight, joined, size_bytes, refused: Some(refused) });
+        queue.put_back(Row { reading, in_flight, joined, size_bytes, refused: Some(refused) });
         queue.is_in_flight = false;
         self.ready.push_back(patient);
+    }
+
+    /// Puts alarms back that were not written; what has become of them since counts.
+    pub fn put_back_alarms(&mut self, alarms: Vec<AlarmRecord>) {
+        for mut alarm in alarms {
+            let Some(queue) = self.by_patient.get_mut(&alarm.patient) else { continue };
+            match queue.alarms.iter_mut().find(|later| later.is_of(&alarm)) {
+                Some(later) => {
+                    alarm.update(later.clone());
+                    *later = alarm;
+                }
+                None => queue.alarms.push(alarm),
+            }
+        }
     }
 
     /// From now on every patient's rows go out together again.
@@ -161,7 +208,7 @@ impl WriteQueue {
         for patient in patients {
             let Some(queue) = self.by_patient.get_mut(patient) else { continue };
             queue.is_in_flight = false;
-            if queue.rows.is_empty() {
+            if queue.is_empty() {
                 // A ward has few patients, but a topic may see many over the years.
                 self.by_patient.remove(patient);
             } else {
@@ -173,17 +220,25 @@ impl WriteQueue {
     /// Drops what has not gone out yet, and gives its size: its partitions are somebody else's.
     pub fn clear(&mut self) -> usize {
         self.ready.clear();
+        self.clears += 1;
         let waiting = self.by_patient.values().flat_map(|queue| &queue.rows).map(|row| row.size_bytes).sum();
         self.by_patient.retain(|_, queue| queue.is_in_flight);
-        self.by_patient.values_mut().for_each(|queue| queue.rows.clear());
+        for queue in self.by_patient.values_mut() {
+            queue.rows.clear();
+            queue.alarms.clear();
+        }
         waiting
     }
 }
 
 impl WriteBatch {
+    /// Whether no record stands behind it.
+    pub fn is_of_alarms(&self) -> bool {
+        self.in_flight.is_empty()
+    }
+
     fn add(&mut self, row: Row) {
         self.rows.readings.push(row.reading);
-        self.rows.alerts.extend(row.alerts);
         self.in_flight.push(row.in_flight);
         self.in_flight.extend(row.joined);
         self.size_bytes += row.size_bytes;
@@ -191,6 +246,10 @@ impl WriteBatch {
 }
 
 impl PatientQueue {
+    fn is_empty(&self) -> bool {
+        self.rows.is_empty() && self.alarms.is_empty()
+    }
+
     /// One that was not refused before, where there is one.
     fn pop_one(&mut self) -> Option<Row> {
         let fresh = self.rows.iter().position(|row| row.refused.is_none());
@@ -202,7 +261,7 @@ impl PatientQueue {
         match self.find(earlier.reading.time()) {
             Ok(at) => {
                 if let Some(later) = self.rows.remove(at) {
-                    earlier.join(later);
+                    earlier.join(&later);
                 }
                 self.rows.insert(at, earlier);
             }
@@ -214,7 +273,7 @@ impl PatientQueue {
         match self.find(row.reading.time()) {
             Ok(at) => {
                 if let Some(earlier) = self.rows.get_mut(at) {
-                    earlier.join(row);
+                    earlier.join(&row);
                 }
             }
             Err(at) => self.rows.insert(at, row),
@@ -233,11 +292,8 @@ impl PatientQueue {
 }
 
 impl Row {
-    fn join(&mut self, later: Self) {
+    fn join(&mut self, later: &Self) {
         self.reading.overlay(&later.reading);
-        // One alert a rule and time: the store could not tell which of two came later.
-        self.alerts.retain(|alert| !later.alerts.iter().any(|again| again.rule.name() == alert.rule.name()));
-        self.alerts.extend(later.alerts);
         self.joined.push(later.in_flight);
         self.size_bytes += later.size_bytes;
     }

@@ -2,12 +2,22 @@
 
 use std::time::Duration;
 
+use futures::future::try_join_all;
+
 use super::cassandra::{self, CassandraError, CassandraStore, Replication};
 use super::sqlite::{self, SqliteError, SqliteStore};
-use super::{Consistency, SchemaPart, SchemaStep, SchemaVersion, Selection, StoredAlert, StoredReading, Survey, Width};
+use super::{
+    Acknowledged, AlarmId, Consistency, Order, SchemaPart, SchemaStep, SchemaVersion, Selection, StoredAlarm,
+    StoredReading, Survey, Width,
+};
 use crate::advice::{Advice, Code};
-use crate::pipeline::store::{Batch, BatchLimits, NodeGeneration, RequiredDelay, Store, WriteError};
+use crate::alarm::KnownAlarm;
+use crate::pipeline::store::{AppliedRules, Batch, BatchLimits, NodeGeneration, RequiredDelay, Store, WriteError};
+use crate::reading::{PatientId, Timestamp};
 use crate::store::StoreAddress;
+
+/// So many patients are asked for at the same time.
+const PATIENTS_AT_ONCE: usize = 16;
 
 /// Connects to the store at `address`. Neither the keyspace nor the file need exist yet.
 pub async fn open(address: &StoreAddress, consistency: Consistency) -> Result<AnyStore, StoreError> {
@@ -56,7 +66,9 @@ impl AnyStore {
     pub async fn durability_delay(&self) -> Result<RequiredDelay, StoreError> {
         match self {
             Self::Cassandra(store) => Ok(store.durability_delay().await?),
-            Self::Sqlite(_) => Ok(RequiredDelay { time: Duration::ZERO, why: "stored rows are on the disk".to_owned() }),
+            Self::Sqlite(_) => {
+                Ok(RequiredDelay { time: Duration::ZERO, why: "stored rows are on the disk".to_owned() })
+            }
         }
     }
 
@@ -81,6 +93,14 @@ impl AnyStore {
         match self {
             Self::Cassandra(store) => Ok(store.refuse_newer().await?),
             Self::Sqlite(store) => Ok(store.refuse_newer().await?),
+        }
+    }
+
+    /// Everyone who has readings, each once, in no order that means anything.
+    pub async fn patients(&self) -> Result<Vec<String>, StoreError> {
+        match self {
+            Self::Cassandra(store) => Ok(store.patients().await?),
+            Self::Sqlite(store) => Ok(store.patients().await?),
         }
     }
 
@@ -127,13 +147,67 @@ impl AnyStore {
         }
     }
 
-    /// The alerts of one patient, newest first, at most `limit` of them.
-    #[cfg_attr(not(feature = "testing"), allow(dead_code, reason = "no command lists alerts yet; tests look at them"))]
-    pub async fn alerts(&self, patient_id: &str, limit: u16) -> Result<Vec<StoredAlert>, StoreError> {
+    /// The last alarms of each of these patients, at most `limit` of one, each one's newest first.
+    pub async fn alarms_of(&self, patients: &[&str], limit: u16) -> Result<Vec<StoredAlarm>, StoreError> {
         match self {
-            Self::Cassandra(store) => Ok(store.alerts(patient_id, limit).await?),
-            Self::Sqlite(store) => Ok(store.alerts(patient_id, limit).await?),
+            Self::Cassandra(store) => Ok(store.alarms_of(patients, limit).await?),
+            Self::Sqlite(store) => Ok(store.alarms_of(patients, limit).await?),
         }
+    }
+
+    /// The sets of rules that were applied, the newest first, at most `limit` of them.
+    pub async fn applied_rules(&self, limit: u16) -> Result<Vec<AppliedRules>, StoreError> {
+        match self {
+            Self::Cassandra(store) => Ok(store.applied_rules(limit).await?),
+            Self::Sqlite(store) => Ok(store.applied_rules(limit).await?),
+        }
+    }
+
+    /// Puts a set of rules in force; `false` where somebody else has applied that version meanwhile.
+    pub async fn apply_rules(&self, rules: &AppliedRules) -> Result<bool, StoreError> {
+        match self {
+            Self::Cassandra(store) => Ok(store.apply_rules(rules).await?),
+            Self::Sqlite(store) => Ok(store.apply_rules(rules).await?),
+        }
+    }
+
+    /// All patients that have rows in `patient_alerts`, in no order that means anything.
+    pub async fn alarm_patients(&self) -> Result<Vec<String>, StoreError> {
+        match self {
+            Self::Cassandra(store) => Ok(store.alarm_patients().await?),
+            Self::Sqlite(store) => Ok(store.alarm_patients().await?),
+        }
+    }
+
+    /// The alarm of this id.
+    pub async fn alarm(&self, id: &AlarmId) -> Result<Option<StoredAlarm>, StoreError> {
+        match self {
+            Self::Cassandra(store) => Ok(store.alarm(id).await?),
+            Self::Sqlite(store) => Ok(store.alarm(id).await?),
+        }
+    }
+
+    /// Notes who has acknowledged an alarm, and when; one whose value is back has ended by that. Nothing else of its row
+    /// changes, and no other row. Of several that do it at the same time one is the first, and the others are told so.
+    pub async fn acknowledge(&self, id: &AlarmId, by: &str, at: Timestamp) -> Result<Acknowledged, StoreError> {
+        match self {
+            Self::Cassandra(store) => Ok(store.acknowledge(id, by, at).await?),
+            Self::Sqlite(store) => Ok(store.acknowledge(id, by, at).await?),
+        }
+    }
+
+    /// The newest reading of each of these patients that was before `until`; a patient without one is left out.
+    pub async fn newest_readings(&self, patients: &[&str], until: Timestamp) -> Result<Vec<StoredReading>, StoreError> {
+        let newest = async |patient: &&str| {
+            let (id, order) = ((*patient).to_owned(), Order::NewestFirst);
+            let selection = Selection::Patient { id, since: None, until: Some(until), order };
+            self.readings(&selection, 1).next_page().await
+        };
+        let mut found = Vec::new();
+        for patients in patients.chunks(PATIENTS_AT_ONCE) {
+            found.extend(try_join_all(patients.iter().map(newest)).await?.into_iter().flatten().flatten());
+        }
+        Ok(found)
     }
 
     /// Removes our tables, and a file with them if nothing else is in it. A keyspace stays, with the number of its
@@ -166,6 +240,20 @@ impl Store for AnyStore {
         match self {
             Self::Cassandra(store) => store.node_generation().await,
             Self::Sqlite(store) => store.node_generation().await,
+        }
+    }
+
+    async fn alarms(&self, patients: &[PatientId]) -> Result<Vec<KnownAlarm>, WriteError> {
+        match self {
+            Self::Cassandra(store) => store.alarms(patients).await,
+            Self::Sqlite(store) => store.alarms(patients).await,
+        }
+    }
+
+    async fn rules(&self) -> Result<Option<AppliedRules>, WriteError> {
+        match self {
+            Self::Cassandra(store) => store.rules().await,
+            Self::Sqlite(store) => store.rules().await,
         }
     }
 

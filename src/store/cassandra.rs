@@ -4,6 +4,7 @@
 //!   `migrations/cassandra/`
 //! - [`write`](mod@write): readings and alerts in
 //! - [`read`]: readings and alerts out
+//! - `acknowledge`: whose alarms there are, and who has acknowledged them
 //! - [`scan`]: the whole table, row by row
 //! - `durability`: how long what was acknowledged may be forgotten
 //! - `survey`: a look at the whole cluster
@@ -13,15 +14,17 @@
 //!
 //! Every value is bound; only the keyspace's name goes into CQL text, and [`Keyspace`] has checked it.
 
-pub mod error;
+mod acknowledge;
 mod durability;
+pub mod error;
 mod keyspace;
-mod session;
-mod survey;
 pub mod probe;
 pub mod read;
+mod rules;
 pub mod scan;
 pub mod schema;
+mod session;
+mod survey;
 pub mod write;
 
 use std::fmt;
@@ -121,6 +124,15 @@ impl Consistency {
             Self::LocalQuorum => Level::LocalQuorum,
             Self::EachQuorum => Level::EachQuorum,
             Self::LocalOne => Level::LocalOne,
+        }
+    }
+
+    /// What a condition is judged by: more than half of all copies, or of those in the data centre that is asked where a
+    /// level asks no other.
+    fn for_conditions(self) -> Level {
+        match self {
+            Self::LocalQuorum | Self::LocalOne => Level::LocalSerial,
+            _ => Level::Serial,
         }
     }
 

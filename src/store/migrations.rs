@@ -13,8 +13,8 @@ use std::collections::BTreeSet;
 
 use futures::future::BoxFuture;
 
-use super::SchemaVersion;
 use super::cassandra::{CassandraError, CassandraStore};
+use super::{SchemaStep, SchemaVersion};
 
 /// What the tables are made by, and what they have to be in the end.
 #[derive(Debug, Clone, Copy)]
@@ -121,15 +121,29 @@ pub const SCHEMA: Schema = Schema {
         },
         Migration {
             version: 2,
-            name: ALERTS.name,
+            name: ALARMS.name,
             change: Change::Make {
-                table: ALERTS.name,
+                table: ALARMS.name,
                 cql: include_str!("../../migrations/cassandra/0002_patient_alerts.cql"),
                 sql: include_str!("../../migrations/sqlite/0002_patient_alerts.sql"),
             },
         },
+        Migration {
+            version: 3,
+            name: "one row an alarm",
+            change: Change::Add { table: ALARMS.name, columns: &ALARM_COLUMNS_OF_3 },
+        },
+        Migration {
+            version: 4,
+            name: RULES.name,
+            change: Change::Make {
+                table: RULES.name,
+                cql: include_str!("../../migrations/cassandra/0004_alarm_rules.cql"),
+                sql: include_str!("../../migrations/sqlite/0004_alarm_rules.sql"),
+            },
+        },
     ],
-    tables: &[READINGS, ALERTS],
+    tables: &[READINGS, ALARMS, RULES],
 };
 
 /// The contract with the other programs.
@@ -149,27 +163,65 @@ pub(super) const READINGS: Table = Table {
     descending: "timestamp",
 };
 
-/// What we write of an alert.
-const ALERTS: Table = Table {
-    name: "patient_alerts",
-    columns: &[
-        Column::new("patient_id", Kind::Text),
-        Column::new("onset", Kind::Text),
-        Column::new("rule", Kind::Text),
-        Column::new("priority", Kind::Text),
-        Column::new("value", Kind::Double),
-        Column::new("limit_in_force", Kind::Double),
-        Column::new("peak", Kind::Double),
-        Column::new("ended", Kind::Text),
-        Column::new("acknowledged_by", Kind::Text),
-        Column::new("acknowledged_at", Kind::Text),
-    ],
-    key_columns: 3,
-    descending: "onset",
+/// What an alarm has that a line for every reading over a limit had not.
+const ALARM_COLUMNS_OF_3: [Column; 4] = {
+    let [.., started, returned, message, rules] = ALARM_COLUMNS;
+    [started, returned, message, rules]
 };
+
+/// What we write of an alarm.
+pub(super) const ALARMS: Table =
+    Table { name: "patient_alerts", columns: &ALARM_COLUMNS, key_columns: 3, descending: "onset" };
+
+/// The sets of rules that were applied.
+const RULES: Table = Table {
+    name: "alarm_rules",
+    columns: &[
+        Column::new("scope", Kind::Text),
+        Column::new("version", Kind::Int),
+        Column::new("name", Kind::Text),
+        Column::new("author", Kind::Text),
+        Column::new("reason", Kind::Text),
+        Column::new("applied_at", Kind::Text),
+        Column::new("content", Kind::Text),
+    ],
+    key_columns: 2,
+    descending: "version",
+};
+
+const ALARM_COLUMNS: [Column; 14] = [
+    Column::new("patient_id", Kind::Text),
+    Column::new("onset", Kind::Text),
+    Column::new("rule", Kind::Text),
+    Column::new("priority", Kind::Text),
+    Column::new("value", Kind::Double),
+    Column::new("limit_in_force", Kind::Double),
+    Column::new("peak", Kind::Double),
+    Column::new("ended", Kind::Text),
+    Column::new("acknowledged_by", Kind::Text),
+    Column::new("acknowledged_at", Kind::Text),
+    // When it was raised, written as onset.
+    Column::new("started", Kind::Text),
+    // When the value was back before anybody had acknowledged it, written as onset; empty where it is over again.
+    Column::new("returned", Kind::Text),
+    // What is shown: High heart rate: 115.
+    Column::new("message", Kind::Text),
+    // The set of rules that was in force at its start.
+    Column::new("rules", Kind::Text),
+];
 
 /// The table that holds which migrations were applied, and when.
 pub(super) const RECORD: &str = "schema_migrations";
+
+/// What is told of the steps of a run: that a table was made says all of its columns.
+pub(super) fn told(steps: Vec<SchemaStep>) -> Vec<SchemaStep> {
+    let made: Vec<String> = steps.iter().filter(|step| step.made).map(|step| step.what.clone()).collect();
+    let is_in_new_table = |step: &SchemaStep| {
+        let table = step.what.strip_prefix("column ").and_then(|column| column.rsplit_once('.'));
+        table.is_some_and(|(table, _)| made.contains(&format!("table {table}")))
+    };
+    steps.into_iter().filter(|step| !is_in_new_table(step)).collect()
+}
 
 impl Schema {
     /// The migrations to apply, in order, where those in `applied` have been, and `there` is each column with its table.

@@ -3,6 +3,7 @@
 //! - [`schema`]: the file and its tables: what `init` makes, what `consume` needs. The SQL is in `migrations/sqlite/`
 //! - [`mod@write`]: readings and alerts in
 //! - [`read`]: readings and alerts out
+//! - `acknowledge`: whose alarms there are, and who has acknowledged them
 //! - `file`: opening the file, and how it is kept
 //! - `describe`: the file and its tables as they are
 //! - [`error`]: what can go wrong, and what to do about it
@@ -10,10 +11,12 @@
 //! Several processes may use one file at once: the write-ahead log lets readers go on while one writes, and writers
 //! wait for each other. The file has to lie on a local disk: the log needs memory that all of them share.
 
+mod acknowledge;
 mod describe;
 pub mod error;
 mod file;
 pub mod read;
+mod rules;
 pub mod schema;
 pub mod write;
 

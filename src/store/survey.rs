@@ -45,10 +45,23 @@ pub(crate) struct FileSurvey {
     pub(crate) journal_mode: String,
     pub(crate) version: SchemaVersion,
     pub(crate) tables: Vec<TableSurvey>,
+    /// The alarms that are on; `None` where the table is not as it should be.
+    pub(crate) active_alarms: Option<ActiveAlarms>,
+}
+
+/// How many alarms are on, by priority.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub(crate) struct ActiveAlarms {
+    pub(crate) high: u32,
+    pub(crate) medium: u32,
+    pub(crate) low: u32,
 }
 
 /// What to do where a newer `vitals` has made the tables.
 pub(crate) const NEWER_HINT: &str = "use the newer vitals that made them, or name another place in --store";
+
+/// What to do where an earlier `vitals` has made the tables.
+pub(crate) const OLDER_HINT: &str = "run `vitals init`: it adds what is missing, and leaves every row as it is";
 
 /// The version of a schema: each migration has a higher one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]

@@ -1,6 +1,6 @@
 //! The group's coordinator, as one member speaks with it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use kafka_protocol::ResponseError;
@@ -23,7 +23,7 @@ use super::{ASSIGNOR, MemberConfig, PROTOCOL_TYPE, REBALANCE_LIMIT};
 use crate::kafka::cluster::{Cluster, NodeId, Topic, millis, text};
 use crate::kafka::connection::{Connection, REQUEST_LIMIT};
 use crate::kafka::error::KafkaError;
-use crate::kafka::offsets::{self, Committed, Committer, Offsets, Place};
+use crate::kafka::offsets::{self, Committed, Committer, Place};
 use crate::ledger::Position;
 use crate::pipeline::source::Assigned;
 
@@ -182,8 +182,8 @@ impl Coordinator {
             let end = ends.get(&of.position.partition).copied().unwrap_or(i64::MAX);
             (!is_another || of.topic_id == Some(id)) && of.fits(id, end)
         };
-        let known = committed.iter().filter(fits).map(|of| (of.position.partition, of.position.offset));
-        let known: Offsets = known.collect();
+        let known: BTreeMap<i32, Position> =
+            committed.iter().filter(fits).map(|of| (of.position.partition, of.position)).collect();
         let fresh = ours.only(|partition| !known.contains_key(&partition));
         let place = if committed.is_empty() && !is_another { from } else { Place::Earliest };
         let starts = offsets::find(&mut self.cluster, &topic, &fresh, place).await?;
@@ -200,11 +200,14 @@ impl Coordinator {
         }
         let mut assigned = Vec::with_capacity(partitions.len());
         for &partition in partitions {
-            let start_offset = known.get(&partition).or_else(|| starts.get(&partition)).copied().ok_or_else(|| {
-                KafkaError::refused(format!("the offsets of the topic '{topic}'"), ResponseError::LeaderNotAvailable)
-            })?;
+            let begun = starts.get(&partition).map(|offset| Position::at(partition, *offset));
+            let Position { offset: start_offset, history: history_offset, .. } =
+                known.get(&partition).copied().or(begun).ok_or_else(|| {
+                    let what = format!("the offsets of the topic '{topic}'");
+                    KafkaError::refused(what, ResponseError::LeaderNotAvailable)
+                })?;
             let end_offset = ends.get(&partition).copied().unwrap_or(start_offset).max(start_offset);
-            assigned.push(Assigned { partition, start_offset, end_offset });
+            assigned.push(Assigned { partition, history_offset, start_offset, end_offset });
         }
         Ok(Beginnings { topic_id: id, assigned, anew })
     }

@@ -397,7 +397,7 @@ impl Driver {
             topic: self.coordinator.config().topic.clone(),
             assignment: self.assignment,
             events: self.channels.records.clone(),
-            positions: assigned.iter().map(|assigned| (assigned.partition, assigned.start_offset)).collect(),
+            positions: assigned.iter().map(|assigned| (assigned.partition, assigned.history_offset)).collect(),
             topic_id,
             reads_on: false,
         };

@@ -41,7 +41,7 @@ async fn what_a_restarted_store_may_have_forgotten_is_written_again_and_nobody_i
     assert!(play.log.place("rewound") < play.log.place("committed 0:3"));
     assert!(!play.log.has("committed 0:2"), "nothing of the forgotten life is committed");
     assert_eq!(
-        (summary.progress.messages, summary.progress.stored, summary.progress.refused, summary.progress.alerts),
+        (summary.progress.messages, summary.progress.stored, summary.progress.refused, summary.progress.alarms),
         (3, 2, 1, 1)
     );
 }

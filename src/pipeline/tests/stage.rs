@@ -11,12 +11,14 @@ use tokio::time::Instant;
 use super::super::dead_letters::{DeadLetter, DeadLetters};
 use super::super::events::{Listener, Origin, PipelineEvent};
 use super::super::source::{Assigned, Chunk, Event, Fetched, MembershipEvent, Source};
-use crate::alarm::{Alert, Limits};
+use crate::alarm::rules::{Micros, RuleSet};
+use crate::alarm::{AlarmChange, AlarmRecord, Alert, KnownAlarm, Limits, Watch};
 use crate::ledger::Position;
-use crate::pipeline::rules::Rules;
-use crate::pipeline::store::{Batch, BatchLimits, NodeGeneration, Store, WriteError};
-use crate::reading::Reading;
+use crate::pipeline::rules::{InForce, Rules};
+use crate::pipeline::store::{AppliedRules, Batch, BatchLimits, NodeGeneration, Store, WriteError};
+use crate::reading::{PatientId, Reading};
 use crate::record::Record;
+use crate::toml_table::TomlError;
 
 /// What happened, in order.
 #[derive(Debug, Clone, Default)]
@@ -93,8 +95,9 @@ impl Source for Script {
 
     async fn commit(&mut self, _: u64, positions: Vec<Position>) {
         if self.coordinator == Coordinator::Takes {
-            for Position { partition, offset, stored } in &positions {
+            for Position { partition, offset, stored, history } in &positions {
                 let further = if stored == offset { String::new() } else { format!(" stored to {stored}") };
+                self.log.note(format!("needs {partition}:{offset} from {history}"));
                 self.log.note(format!("committed {partition}:{offset}{further}"));
             }
             return self.events.push_front(Event::Membership(MembershipEvent::Committed(positions)));
@@ -129,6 +132,14 @@ pub(super) struct Shelf {
     pub(super) forbidden: Option<i32>,
     /// A patient whose rows make it panic.
     pub(super) fatal: Option<&'static str>,
+    /// The alarms that it was given, the oldest first.
+    pub(super) alarms: Mutex<Vec<AlarmRecord>>,
+    /// The set of rules that was applied last.
+    pub(super) applied: Mutex<Option<AppliedRules>>,
+    /// How many questions for them fail.
+    pub(super) questions_failed: Mutex<usize>,
+    /// Whether it has forgotten them when it was restarted.
+    pub(super) forgets: bool,
 }
 
 impl Store for Shelf {
@@ -141,12 +152,35 @@ impl Store for Shelf {
         BatchLimits { rows: 60, patients: 1, shared_rows: 60 }
     }
 
+    async fn alarms(&self, patients: &[PatientId]) -> Result<Vec<KnownAlarm>, WriteError> {
+        let mut failed = self.questions_failed.lock().expect("no panic while it is held");
+        if *failed > 0 {
+            *failed -= 1;
+            return Err(WriteError::Later("away".into()));
+        }
+        let mut alarms = self.alarms.lock().expect("no panic while it is held");
+        if self.forgets && self.restarts.iter().any(|moment| *moment <= Instant::now()) {
+            alarms.clear();
+        }
+        let of = |record: &AlarmRecord| KnownAlarm {
+            patient: record.patient.clone(),
+            rule: record.rule.to_string(),
+            alarm: record.alarm,
+        };
+        Ok(alarms.iter().rev().filter(|record| patients.contains(&record.patient)).map(of).collect())
+    }
+
+    async fn rules(&self) -> Result<Option<AppliedRules>, WriteError> {
+        Ok(self.applied.lock().expect("no panic while it is held").clone())
+    }
+
     async fn write(&self, batch: &Batch) -> Result<(), WriteError> {
         let failures = *self.failures.lock().expect("no panic while it is held");
         if failures == usize::MAX {
             return pending().await;
         }
-        let patient = batch.readings.first().expect("a batch has readings").patient();
+        let mut patients = batch.readings.iter().map(Reading::patient).chain(batch.alarms.iter().map(|of| &of.patient));
+        let patient = patients.next().expect("a batch has something");
         if failures > 0 {
             *self.failures.lock().expect("no panic while it is held") -= 1;
             self.log.note(format!("failed {patient}"));
@@ -163,6 +197,11 @@ impl Store for Shelf {
         for reading in &batch.readings {
             self.log.note(format!("stored {patient} {:?}", reading.signs().heart_rate));
         }
+        for AlarmRecord { rule, alarm, .. } in &batch.alarms {
+            let end = if alarm.ended.is_some() { "ended" } else { "on" };
+            self.log.note(format!("alarm stored {patient} {rule} {end}"));
+        }
+        self.alarms.lock().expect("no panic while it is held").extend(batch.alarms.iter().cloned());
         Ok(())
     }
 }
@@ -194,32 +233,91 @@ impl DeadLetters for Drawer {
     }
 }
 
-/// The limits, with a memory of which readings they have judged.
+/// The rules of a consumer, which write down what they judge.
 pub(super) struct Remembering {
     log: Log,
+    inner: InForce,
     judged: BTreeMap<i32, Vec<Reading>>,
+    takes_time: bool,
 }
 
 impl Remembering {
     pub(super) fn new(log: Log) -> Self {
-        Self { log, judged: BTreeMap::new() }
+        Self::by(log, RuleSet::classic(Limits::default()))
+    }
+
+    pub(super) fn by(log: Log, set: RuleSet) -> Self {
+        let inner = InForce::new(Limits::default(), Watch::new(set));
+        Self { log, inner, judged: BTreeMap::new(), takes_time: true }
+    }
+
+    /// Takes every record for one that was sent long after the one before: only what is pending has to be heard again.
+    pub(super) fn forgets_times(&mut self) {
+        self.takes_time = false;
     }
 }
 
 impl Rules for Remembering {
-    fn judge(&mut self, partition: i32, reading: &Reading, is_again: bool) -> Vec<Alert> {
+    fn apply(&mut self, applied: &AppliedRules) -> Result<Option<Vec<AlarmChange>>, TomlError> {
+        self.inner.apply(applied)
+    }
+
+    fn alerts(&self, reading: &Reading) -> Vec<Alert> {
+        self.inner.alerts(reading)
+    }
+
+    fn knows(&self, patient: &PatientId) -> bool {
+        self.inner.knows(patient)
+    }
+
+    fn restore(&mut self, partition: i32, patient: &PatientId, at: Micros, alarms: &[&KnownAlarm]) -> Vec<AlarmChange> {
+        self.log.note(format!("restored {patient} with {}", alarms.len()));
+        self.inner.restore(partition, patient, at, alarms)
+    }
+
+    fn unacknowledged(&self) -> Vec<PatientId> {
+        self.inner.unacknowledged()
+    }
+
+    fn acknowledge(&mut self, known: &[KnownAlarm]) -> Vec<AlarmChange> {
+        self.inner.acknowledge(known)
+    }
+
+    fn judge(&mut self, partition: i32, offset: i64, sent_ms: i64, reading: &Reading) -> Vec<AlarmChange> {
         let judged = self.judged.entry(partition).or_default();
         if judged.contains(reading) {
             self.log.note("judged twice");
         }
         judged.push(reading.clone());
-        self.log.note(format!("judged {partition} {}{}", reading.patient(), if is_again { " again" } else { "" }));
-        Limits::default().judge(partition, reading, is_again)
+        self.log.note(format!("judged {partition} {}", reading.patient()));
+        let sent_ms = if self.takes_time { sent_ms } else { offset * 1_000_000_000 };
+        self.inner.judge(partition, offset, sent_ms, reading)
+    }
+
+    fn advance(&mut self, partition: i32, now: Micros) -> Vec<AlarmChange> {
+        self.inner.advance(partition, now)
+    }
+
+    fn history(&self, partition: i32, committed: i64) -> i64 {
+        self.inner.history(partition, committed)
+    }
+
+    fn committed(&mut self, partition: i32, offset: i64) {
+        self.inner.committed(partition, offset);
+    }
+
+    fn stored(&mut self, alarms: &[AlarmRecord]) {
+        self.inner.stored(alarms);
     }
 
     fn forget(&mut self, partition: i32) {
         self.judged.remove(&partition);
         self.log.note(format!("forgot {partition}"));
+        self.inner.forget(partition);
+    }
+
+    fn has_strays(&self) -> bool {
+        self.inner.has_strays()
     }
 }
 
@@ -236,6 +334,10 @@ impl Listener for Audience {
             PipelineEvent::Reading { origin: Origin { partition, offset, .. }, alerts, .. } => {
                 format!("read {partition}:{offset} {}", alerts.len())
             }
+            PipelineEvent::Alarm(AlarmChange { step, record, .. }) => {
+                format!("{} {} {}", step.name(), record.patient, record.rule)
+            }
+            PipelineEvent::Stray => "stray".to_owned(),
             PipelineEvent::Refused { partition, offset, .. } => format!("refused {partition}:{offset}"),
             PipelineEvent::Unkeyed { partition, offset } => format!("unkeyed {partition}:{offset}"),
             PipelineEvent::Trouble(text) => format!("trouble {text}"),
@@ -246,10 +348,21 @@ impl Listener for Audience {
 
 /// The assignment number 1, of these partitions from offset 0 on, each with `end` messages.
 pub(super) fn assigned(partitions: &[i32], end: i64) -> Event {
-    let whole = |partition: &i32| Assigned { partition: *partition, start_offset: 0, end_offset: end };
+    let whole =
+        |partition: &i32| Assigned { partition: *partition, history_offset: 0, start_offset: 0, end_offset: end };
     Event::Membership(MembershipEvent::Assigned {
         assignment: 1,
         partitions: partitions.iter().map(whole).collect(),
+        is_again: false,
+        is_another_topic: false,
+    })
+}
+
+/// The assignment number 1 of one partition that is begun at `start`, and heard from `history` on.
+pub(super) fn assigned_from(partition: i32, history_offset: i64, start_offset: i64, end_offset: i64) -> Event {
+    Event::Membership(MembershipEvent::Assigned {
+        assignment: 1,
+        partitions: vec![Assigned { partition, history_offset, start_offset, end_offset }],
         is_again: false,
         is_another_topic: false,
     })

@@ -9,7 +9,7 @@ use cdrs_tokio::frame::message_error::{ErrorBody, ErrorType};
 use super::probe::NodeFault;
 use crate::advice::{Advice, Code};
 use crate::pipeline::store::WriteError;
-use crate::store::{NEWER_HINT, SchemaVersion};
+use crate::store::{NEWER_HINT, OLDER_HINT, SchemaVersion};
 
 /// What the store was doing when something went wrong: it completes "Cassandra did not …".
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,6 +124,8 @@ pub enum CassandraError {
     NoTable(String),
     #[error("the table `{0}` has another shape: {1}")]
     Shape(String, ShapeFault),
+    #[error("the table `{0}` is that of an earlier vitals: {1}")]
+    Older(String, ShapeFault),
     #[error("nothing is written to the keyspace `{0}`: {1}")]
     Newer(String, SchemaVersion),
 }
@@ -181,6 +183,7 @@ impl Advice for CassandraError {
             | Self::NoKeyspace(_)
             | Self::NoTable(_)
             | Self::Shape(..)
+            | Self::Older(..)
             | Self::Newer(..)
             | Self::Refused { refusal: Refusal::Setting | Refusal::Missing, .. } => Code::Usage,
             _ => Code::Unreachable,
@@ -201,6 +204,7 @@ impl Advice for CassandraError {
             Self::NoKeyspace(_) | Self::NoTable(_) | Self::Refused { refusal: Refusal::Missing, .. } => {
                 "run `vitals init`, or check the keyspace in --store"
             }
+            Self::Older(..) => OLDER_HINT,
             Self::Newer(..) => NEWER_HINT,
             Self::Shape(..) => "name another keyspace in --store, or move that table's rows and drop it",
             Self::Refused { refusal: Refusal::Temporary, .. } => {

@@ -19,7 +19,8 @@ use super::error::{CassandraError, Doing, Refusal};
 use super::{CassandraStore, Keyspace};
 use crate::reading::Signs;
 use crate::retry;
-use crate::store::{Order, Selection, StoredAlert, StoredReading};
+use crate::store::stored::ALARM_COLUMNS;
+use crate::store::{Order, Selection, StoredAlarm, StoredReading};
 
 /// How long a page may take.
 pub const READ_LIMIT: Duration = Duration::from_secs(10);
@@ -42,17 +43,54 @@ impl CassandraStore {
         Readings { store: self, cql, values, page_rows, mark: None, has_ended: limit == 0 }
     }
 
-    /// The alerts of one patient, newest first, at most `limit` of them.
-    #[cfg_attr(not(feature = "testing"), allow(dead_code, reason = "no command lists alerts yet; tests look at them"))]
-    pub async fn alerts(&self, patient_id: &str, limit: u16) -> Result<Vec<StoredAlert>, CassandraError> {
+    /// Everyone who has readings.
+    pub async fn patients(&self) -> Result<Vec<String>, CassandraError> {
+        let cql = format!("SELECT DISTINCT patient_id FROM {}", self.keyspace.table("patient_vitals"));
+        let rows = i32::try_from(PAGE_ROWS).unwrap_or(i32::MAX);
+        let (mut patients, mut mark) = (Vec::new(), None);
+        loop {
+            let page = match self.page_insisted(&cql, Vec::new(), rows, mark).await {
+                Ok(page) => page,
+                Err(error) => return Err(self.explain(error).await),
+            };
+            let next = page.metadata.paging_state.clone();
+            for row in Row::from_body(page) {
+                patients.push(Columns::of(&row, Doing::Read).need(0)?);
+            }
+            if next.is_none() {
+                return Ok(patients);
+            }
+            mark = next;
+        }
+    }
+
+    /// The last alarms of each of these patients, at most `limit` of one, each one's newest first.
+    pub async fn alarms_of(&self, patients: &[&str], limit: u16) -> Result<Vec<StoredAlarm>, CassandraError> {
+        let marks = vec!["?"; patients.len()].join(", ");
         let cql = format!(
-            "SELECT patient_id, onset, rule, priority, value, limit_in_force FROM {} WHERE patient_id = ? \
-             ORDER BY onset DESC LIMIT ?",
+            "SELECT {ALARM_COLUMNS} FROM {} WHERE patient_id IN ({marks}) PER PARTITION LIMIT {limit}",
             self.keyspace.table("patient_alerts")
         );
-        let limit = i32::from(limit);
-        let page = self.page(&cql, vec![Value::new(patient_id), Value::new(limit)], limit, None).await?;
-        Row::from_body(page).iter().map(stored_alert).collect()
+        let values: Vec<_> = patients.iter().map(|patient| Value::new(*patient)).collect();
+        let rows = usize::from(limit).saturating_mul(patients.len());
+        let page = self.page_of_alarms(&cql, values, i32::try_from(rows).unwrap_or(i32::MAX), None).await?;
+        Row::from_body(page).iter().map(stored_alarm).collect()
+    }
+
+    /// A page of the table of alarms. Where the server does not take the statement, the schema says why.
+    pub(super) async fn page_of_alarms(
+        &self,
+        cql: &str,
+        values: Vec<Value>,
+        rows: i32,
+        mark: Option<CBytes>,
+    ) -> Result<BodyResResultRows, CassandraError> {
+        match self.page(cql, values, rows, mark).await {
+            Err(error) if matches!(error.refusal(), Some(Refusal::Missing | Refusal::Request)) => {
+                Err(self.check_alarms().await.err().unwrap_or(error))
+            }
+            outcome => outcome,
+        }
     }
 
     /// A page of what `cql` selects: the first, or the one that this mark of the server's leads to. Its own mark leads to
@@ -185,16 +223,23 @@ pub(super) fn stored_reading(row: &Row) -> Result<StoredReading, CassandraError>
     })
 }
 
-#[cfg_attr(not(feature = "testing"), allow(dead_code, reason = "no command lists alerts yet; tests look at them"))]
-fn stored_alert(row: &Row) -> Result<StoredAlert, CassandraError> {
+pub(super) fn stored_alarm(row: &Row) -> Result<StoredAlarm, CassandraError> {
     let columns = Columns::of(row, Doing::Read);
-    Ok(StoredAlert {
+    Ok(StoredAlarm {
         patient_id: columns.need(0)?,
         onset: columns.need(1)?,
         rule: columns.need(2)?,
         priority: columns.find(3)?,
         value: columns.find(4)?,
         limit: columns.find(5)?,
+        peak: columns.find(6)?,
+        started: columns.find(7)?,
+        returned: columns.find(8)?,
+        ended: columns.find(9)?,
+        acknowledged_by: columns.find(10)?,
+        acknowledged_at: columns.find(11)?,
+        message: columns.find(12)?,
+        rules: columns.find(13)?,
     })
 }
 

@@ -22,7 +22,9 @@ use self::shape::FoundColumn;
 use super::error::{Doing, Refusal};
 use super::read::Columns;
 use super::{CassandraError, CassandraStore, Replication};
-use crate::store::migrations::{Change, Column, KEYSPACE_MARK, Migration, READINGS, RECORD, SCHEMA, Schema};
+use crate::store::migrations::{
+    ALARMS, Change, Column, KEYSPACE_MARK, Migration, READINGS, RECORD, SCHEMA, Schema, told,
+};
 use crate::store::{SchemaStep, SchemaVersion, TableState, TableSurvey};
 
 /// How long a change of the schema may take. It is slow on a server that has just started.
@@ -101,7 +103,7 @@ impl CassandraStore {
             }
         }
         self.check_shapes(schema, &self.columns().await?)?;
-        Ok(steps)
+        Ok(told(steps))
     }
 
     async fn apply(&self, migration: &Migration) -> Result<Vec<SchemaStep>, CassandraError> {
@@ -151,7 +153,10 @@ impl CassandraStore {
     /// Reads rows, and binds the columns of each, in their order, to the markers of a statement that writes it: for
     /// migrations that fill. A column without a value leaves what is there alone. The keyspace's mark is replaced in
     /// both.
-    #[cfg_attr(not(feature = "testing"), allow(dead_code, reason = "no step of today needs it; tests have steps that do"))]
+    #[cfg_attr(
+        not(feature = "testing"),
+        allow(dead_code, reason = "no step of today needs it; tests have steps that do")
+    )]
     pub async fn copy(&self, select: &str, write: &str) -> Result<(), CassandraError> {
         let [select, write] = [select, write].map(|cql| cql.replace(KEYSPACE_MARK, &self.keyspace.quoted()));
         let mut mark = None;
@@ -169,7 +174,10 @@ impl CassandraStore {
         }
     }
 
-    #[cfg_attr(not(feature = "testing"), allow(dead_code, reason = "no step of today needs it; tests have steps that do"))]
+    #[cfg_attr(
+        not(feature = "testing"),
+        allow(dead_code, reason = "no step of today needs it; tests have steps that do")
+    )]
     async fn copy_row(&self, write: &str, row: Vec<CBytes>) -> Result<(), CassandraError> {
         let values = row.into_iter().map(|value| value.into_bytes().map_or(Value::NotSet, Value::Some)).collect();
         self.write_insisted(write, values).await
@@ -204,6 +212,21 @@ impl CassandraStore {
     /// [`CassandraError::NoKeyspace`], [`CassandraError::NoTable`] or [`CassandraError::Shape`].
     pub async fn check_readings(&self) -> Result<(), CassandraError> {
         self.check_shapes(Schema { tables: &[READINGS], ..SCHEMA }, &self.readings_columns().await?)
+    }
+
+    /// Makes sure that there are alarms to look at.
+    ///
+    /// # Errors
+    /// As [`CassandraStore::check_readings`], and [`CassandraError::Older`].
+    pub(super) async fn check_alarms(&self) -> Result<(), CassandraError> {
+        let columns = self.readings_columns().await?;
+        let name = self.name_of(ALARMS.name);
+        if !shape::has_table(&columns, ALARMS.name) {
+            return Err(CassandraError::NoTable(name));
+        }
+        shape::check(&ALARMS, &columns).map_err(|fault| {
+            if fault.found.is_none() { CassandraError::Older(name, fault) } else { CassandraError::Shape(name, fault) }
+        })
     }
 
     /// The columns of all tables, `patient_vitals` among them.

@@ -1,11 +1,11 @@
-//! Readings and alerts in.
+//! Readings and alarms in.
 //!
 //! Rows go out together, in unlogged batches. Rows of one patient, which are one partition, cost the server a third of
 //! single inserts. Rows of a few patients still save it requests, as long as one node has them all: so patients share a
 //! batch where the cluster is one node. A sign that was not measured is bound UNSET, which leaves an earlier value
 //! alone; a null would erase it.
 //!
-//! A patient's alerts go out in the batch of the readings that raised them: what a batch writes under one key is one
+//! A patient's alarms go out in a batch with its readings: what a batch writes under one key is one
 //! write to the server, whatever the table.
 //!
 //! - `values`: a row's values, straight from where they are
@@ -28,8 +28,11 @@ use self::request::{Group, Groups};
 use super::error::{CassandraError, Doing, Refusal};
 use super::session::{Connected, DriverSession, PREPARE_LIMIT, Plan};
 use super::{CassandraStore, Keyspace};
-use crate::pipeline::store::{Batch, BatchLimits, NodeGeneration, Store, WriteError};
-use crate::store::StoredReading;
+use crate::alarm::{AlarmRecord, KnownAlarm};
+use crate::pipeline::store::{AppliedRules, Batch, BatchLimits, NodeGeneration, Store, WriteError};
+use crate::reading::{PatientId, Reading};
+use crate::store::stored::KNOWN_ALARMS;
+use crate::store::{StoredAlarm, StoredReading};
 
 /// How long a write may take. A server throws away what it could not begin within 12 s (`native_transport_timeout`) and
 /// what it could not finish within 2 s more (`write_request_timeout`): after this limit nothing comes late.
@@ -57,6 +60,15 @@ impl Store for CassandraStore {
 
     async fn node_generation(&self) -> Result<NodeGeneration, WriteError> {
         Ok(self.read_node_generation().await?)
+    }
+
+    async fn alarms(&self, patients: &[PatientId]) -> Result<Vec<KnownAlarm>, WriteError> {
+        let ids: Vec<_> = patients.iter().map(PatientId::as_str).collect();
+        Ok(self.alarms_of(&ids, KNOWN_ALARMS).await?.iter().filter_map(StoredAlarm::known).collect())
+    }
+
+    async fn rules(&self) -> Result<Option<AppliedRules>, WriteError> {
+        Ok(self.applied_rules(1).await?.pop())
     }
 
     /// In as many requests as the limits of one ask for, all at once. All of them have ended when this returns.
@@ -116,20 +128,26 @@ impl CassandraStore {
     }
 }
 
-/// The rows of a batch, each reading with its patient's alerts behind it.
+/// The rows of a batch, the alarms of each patient behind its readings.
 fn groups_of(batch: &Batch, inserts: &Inserts) -> Vec<Group> {
     let mut groups = Groups::default();
-    let mut alerts = batch.alerts.iter().peekable();
-    for reading in &batch.readings {
-        groups.add(&inserts.reading, reading);
-        while let Some(alert) =
-            alerts.next_if(|alert| alert.onset == reading.time() && alert.patient == *reading.patient())
-        {
-            groups.add(&inserts.alert, alert);
+    let mut alarms = batch.alarms.chunk_by(|one, other| one.patient == other.patient).peekable();
+    for readings in batch.readings.chunk_by(|one, other| one.patient() == other.patient()) {
+        for reading in readings {
+            groups.add(&inserts.reading, reading);
+        }
+        // In the order of the patients as well, some of which have only readings, and some only alarms.
+        let is_own = |alarms: &&[AlarmRecord]| {
+            alarms.first().map(|alarm| &alarm.patient) == readings.first().map(Reading::patient)
+        };
+        if let Some(own) = alarms.next_if(is_own) {
+            for alarm in own {
+                groups.add(&inserts.alarm, alarm);
+            }
         }
     }
-    for alert in alerts {
-        groups.add(&inserts.alert, alert);
+    for alarm in alarms.flatten() {
+        groups.add(&inserts.alarm, alarm);
     }
     groups.finish()
 }
@@ -138,7 +156,7 @@ fn groups_of(batch: &Batch, inserts: &Inserts) -> Vec<Group> {
 #[derive(Debug)]
 pub(super) struct Inserts {
     reading: Vec<u8>,
-    alert: Vec<u8>,
+    alarm: Vec<u8>,
     cql: [String; 2],
 }
 
@@ -150,16 +168,16 @@ impl Inserts {
              VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             keyspace.table("patient_vitals")
         );
-        // What comes to be known of an alert later (its peak, its end, who acknowledged it) is not written here, so
-        // that a repeat of the reading does not erase it.
-        let alert = format!(
-            "INSERT INTO {} (patient_id, onset, rule, priority, value, limit_in_force) VALUES (?, ?, ?, ?, ?, ?)",
+        let alarm = format!(
+            "INSERT INTO {} (patient_id, onset, rule, priority, value, limit_in_force, peak, started, returned, ended, \
+             message, rules, acknowledged_by, acknowledged_at) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             keyspace.table("patient_alerts")
         );
         Ok(Self {
             reading: session.prepare_raw(&reading).await?.id.into_bytes().unwrap_or_default(),
-            alert: session.prepare_raw(&alert).await?.id.into_bytes().unwrap_or_default(),
-            cql: [reading, alert],
+            alarm: session.prepare_raw(&alarm).await?.id.into_bytes().unwrap_or_default(),
+            cql: [reading, alarm],
         })
     }
 

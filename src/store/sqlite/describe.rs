@@ -9,7 +9,7 @@ use super::error::{Doing, SqliteError};
 use super::schema::FoundColumn;
 use super::{SqliteStore, file, schema};
 use crate::store::migrations::SCHEMA;
-use crate::store::{FileSurvey, SchemaPart, TableState, TableSurvey};
+use crate::store::{ActiveAlarms, FileSurvey, SchemaPart, TableState, TableSurvey};
 
 impl SqliteStore {
     /// All tables of the file, and what is missing of what [`SqliteStore::init`] makes.
@@ -43,13 +43,35 @@ fn survey(path: &Path) -> Result<FileSurvey, SqliteError> {
         };
         tables.push(TableSurvey { name: table.name, state });
     }
+    let is_whole = tables.iter().all(|table| table.state == TableState::Fits);
+    let active_alarms = is_whole.then(|| active_alarms(&connection)).transpose().map_err(failed)?;
     Ok(FileSurvey {
         path: path.to_owned(),
         size_bytes: file::size_bytes(path),
         journal_mode: connection.query_row("PRAGMA journal_mode", (), |row| row.get(0)).map_err(failed)?,
         version: schema::version(&connection, path, SCHEMA)?,
         tables,
+        active_alarms,
     })
+}
+
+/// The whole table is looked through, which takes as long as many alarms as there have ever been: a hundred patients have
+/// some 300,000 in a year. An end that is but that of an acknowledgement does not count where the value is over again.
+fn active_alarms(connection: &Connection) -> rusqlite::Result<ActiveAlarms> {
+    let sql = "SELECT priority, COUNT(*) FROM patient_alerts WHERE started IS NOT NULL AND (COALESCE(ended, '') = '' \
+               OR ended = acknowledged_at AND COALESCE(returned, '') = '') GROUP BY priority";
+    let mut found = ActiveAlarms::default();
+    let mut ask = connection.prepare(sql)?;
+    let mut rows = ask.query(())?;
+    while let Some(row) = rows.next()? {
+        let (priority, count): (Option<String>, u32) = (row.get(0)?, row.get(1)?);
+        match priority.as_deref() {
+            Some("high") => found.high = count,
+            Some("medium") => found.medium = count,
+            _ => found.low += count,
+        }
+    }
+    Ok(found)
 }
 
 fn describe(connection: &Connection) -> rusqlite::Result<Vec<SchemaPart>> {
@@ -139,9 +161,33 @@ mod tests {
     }
 
     #[test]
+    fn alarms_count_while_they_are_on_and_rows_of_an_earlier_vitals_do_not() {
+        let connection = schema::in_memory().unwrap();
+        let row = |onset: u32, started: &str, rest: &str| {
+            format!(
+                "('P1', '{onset}', 'r', '{}', {started}, {rest})",
+                if onset.is_multiple_of(2) { "low" } else { "high" }
+            )
+        };
+        let rows = [
+            row(1, "'1'", "'', NULL, NULL"),
+            row(2, "'1'", "'', '', NULL"),
+            row(3, "'1'", "'', '2', NULL"),
+            row(4, "'1'", "'2', '3', '3'"),
+            row(5, "NULL", "NULL, NULL, NULL"),
+            // Acknowledged while its value was back, and over again since.
+            row(7, "'1'", "'', '3', '3'"),
+        ];
+        let columns = "patient_id, onset, rule, priority, started, returned, ended, acknowledged_at";
+        let sql = format!("INSERT INTO patient_alerts ({columns}) VALUES {}", rows.join(", "));
+        connection.execute(&sql, ()).unwrap();
+        assert_eq!(active_alarms(&connection), Ok(ActiveAlarms { high: 2, medium: 0, low: 1 }));
+    }
+
+    #[test]
     fn what_init_makes_is_as_made() {
         let parts = described("");
-        assert_eq!(parts.len(), 3);
+        assert_eq!(parts.len(), 4);
         assert!(parts.iter().all(|part| part.1 == SchemaState::AsMade && part.2.is_empty()), "{parts:?}");
     }
 
@@ -164,7 +210,7 @@ mod tests {
         let parts = described(
             "DROP TABLE patient_alerts; CREATE TABLE patient_alerts (patient_id TEXT, onset TEXT, rule TEXT, \
              priority TEXT, value TEXT, limit_in_force REAL, peak REAL, ended TEXT, acknowledged_by TEXT, \
-             acknowledged_at TEXT, PRIMARY KEY (patient_id, onset, rule)) WITHOUT ROWID",
+             acknowledged_at TEXT, started TEXT, returned TEXT, message TEXT, rules TEXT, PRIMARY KEY (patient_id, onset, rule)) WITHOUT ROWID",
         );
         let differences = &of(&parts, "table patient_alerts").2;
         assert_eq!(differences, &["has its column value as TEXT, not REAL", "keeps its rows in another order"]);

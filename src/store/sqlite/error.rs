@@ -8,7 +8,7 @@ use rusqlite::{Error as DriverError, ErrorCode};
 use super::file::BUSY_LIMIT;
 use crate::advice::{Advice, Code};
 use crate::pipeline::store::WriteError;
-use crate::store::{NEWER_HINT, SchemaVersion};
+use crate::store::{NEWER_HINT, OLDER_HINT, SchemaVersion};
 
 /// What the store was doing when something went wrong: it completes "cannot …".
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +56,8 @@ pub enum SqliteError {
         /// The column that it should have, with its place in the key.
         column: String,
     },
+    #[error("the table `{table}` in {} is that of an earlier vitals: it has no {column}", .path.display())]
+    Older { path: PathBuf, table: &'static str, column: String },
     #[error("nothing is written to {}: {}", .0.display(), .1)]
     Newer(PathBuf, SchemaVersion),
     #[error("{0}")]
@@ -142,6 +144,7 @@ impl Advice for SqliteError {
             Self::NotADatabase(_) | Self::NotOurs(_) | Self::Shape { .. } => {
                 "name another file in --store: vitals changes no file that it has not made"
             }
+            Self::Older { .. } => OLDER_HINT,
             Self::Newer(..) => NEWER_HINT,
             Self::NoRight(_) => "check who may write to the file and to its folder: both are needed, also to read",
             Self::Busy(..) => "another program holds a transaction open in this file: end it, and try again",

@@ -12,7 +12,8 @@ use rusqlite::{Connection, Row, params_from_iter};
 use super::error::{Doing, SqliteError};
 use super::{SqliteStore, schema};
 use crate::reading::Signs;
-use crate::store::{Order, Selection, StoredAlert, StoredReading};
+use crate::store::stored::ALARM_COLUMNS;
+use crate::store::{Order, Selection, StoredAlarm, StoredReading};
 
 /// Rows on a page: some 200 KiB in memory.
 const PAGE_ROWS: u32 = 1000;
@@ -28,13 +29,20 @@ impl SqliteStore {
         Readings { store: self, selection: Selection::Any, left: u64::MAX, last: None, connection: None }
     }
 
-    /// The alerts of one patient, newest first, at most `limit` of them.
-    #[cfg_attr(not(feature = "testing"), allow(dead_code, reason = "no command lists alerts yet; tests look at them"))]
-    pub async fn alerts(&self, patient_id: &str, limit: u16) -> Result<Vec<StoredAlert>, SqliteError> {
-        let patient_id = patient_id.to_owned();
+    /// Everyone who has readings.
+    pub async fn patients(&self) -> Result<Vec<String>, SqliteError> {
+        let read = |path: &Path| patients(&open(path)?).map_err(|error| unread(path, &error));
+        self.blocking(Doing::Read, read).await
+    }
+
+    /// The last alarms of each of these patients, at most `limit` of one, each one's newest first.
+    pub async fn alarms_of(&self, patients: &[&str], limit: u16) -> Result<Vec<StoredAlarm>, SqliteError> {
+        let patients: Vec<_> = patients.iter().map(|patient| (*patient).to_owned()).collect();
         let read = move |path: &Path| {
-            let connection = open(path)?;
-            alerts(&connection, &patient_id, limit).map_err(|error| unread(path, &error))
+            let connection = schema::open_alarms(path, Doing::Read)?;
+            let of = |patient: &String| alarms_of(&connection, patient, limit);
+            let found: rusqlite::Result<Vec<_>> = patients.iter().map(of).collect();
+            found.map(|alarms| alarms.into_iter().flatten().collect()).map_err(|error| unread(path, &error))
         };
         self.blocking(Doing::Read, read).await
     }
@@ -142,11 +150,23 @@ fn select(
     connection.prepare_cached(&sql)?.query_map(params_from_iter(values), stored_reading)?.collect()
 }
 
-#[cfg_attr(not(feature = "testing"), allow(dead_code, reason = "no command lists alerts yet; tests look at them"))]
-fn alerts(connection: &Connection, patient_id: &str, limit: u16) -> rusqlite::Result<Vec<StoredAlert>> {
-    let sql = "SELECT patient_id, onset, rule, priority, value, limit_in_force FROM patient_alerts \
-               WHERE patient_id = ? ORDER BY onset DESC, rule LIMIT ?";
-    connection.prepare(sql)?.query_map((patient_id, limit), stored_alert)?.collect()
+/// From each patient to the next one by the key: to go through all readings would take as long as there are many.
+fn patients(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+    let sql = "WITH RECURSIVE patients (id) AS (
+                   SELECT min(patient_id) FROM patient_vitals
+                   UNION ALL
+                   SELECT (SELECT min(patient_id) FROM patient_vitals WHERE patient_id > id)
+                   FROM patients WHERE id IS NOT NULL
+               )
+               SELECT id FROM patients WHERE id IS NOT NULL";
+    connection.prepare(sql)?.query_map((), |row| row.get(0))?.collect()
+}
+
+fn alarms_of(connection: &Connection, patient_id: &str, limit: u16) -> rusqlite::Result<Vec<StoredAlarm>> {
+    let sql = format!(
+        "SELECT {ALARM_COLUMNS} FROM patient_alerts WHERE patient_id = ? ORDER BY onset DESC, rule LIMIT {limit}"
+    );
+    connection.prepare_cached(&sql)?.query_map([patient_id], stored_alarm)?.collect()
 }
 
 fn stored_reading(row: &Row<'_>) -> rusqlite::Result<StoredReading> {
@@ -164,14 +184,21 @@ fn stored_reading(row: &Row<'_>) -> rusqlite::Result<StoredReading> {
     })
 }
 
-#[cfg_attr(not(feature = "testing"), allow(dead_code, reason = "no command lists alerts yet; tests look at them"))]
-fn stored_alert(row: &Row<'_>) -> rusqlite::Result<StoredAlert> {
-    Ok(StoredAlert {
+pub(super) fn stored_alarm(row: &Row<'_>) -> rusqlite::Result<StoredAlarm> {
+    Ok(StoredAlarm {
         patient_id: row.get(0)?,
         onset: row.get(1)?,
         rule: row.get(2)?,
         priority: row.get(3)?,
         value: row.get(4)?,
         limit: row.get(5)?,
+        peak: row.get(6)?,
+        started: row.get(7)?,
+        returned: row.get(8)?,
+        ended: row.get(9)?,
+        acknowledged_by: row.get(10)?,
+        acknowledged_at: row.get(11)?,
+        message: row.get(12)?,
+        rules: row.get(13)?,
     })
 }

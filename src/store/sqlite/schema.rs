@@ -10,7 +10,7 @@ use rusqlite::{Connection, Row, TransactionBehavior};
 
 use super::error::{Doing, SqliteError};
 use super::{SqliteStore, file};
-use crate::store::migrations::{Change, Migration, READINGS, RECORD, SCHEMA, Schema, Table};
+use crate::store::migrations::{ALARMS, Change, Migration, READINGS, RECORD, SCHEMA, Schema, Table, told};
 use crate::store::{SchemaStep, SchemaVersion};
 
 impl SqliteStore {
@@ -111,6 +111,18 @@ pub(super) fn open_checked(path: &Path, doing: Doing) -> Result<(Connection, Vec
     Ok((connection, columns))
 }
 
+/// Opens the file and makes sure that there are alarms in it to look at, or a place for them.
+pub(super) fn open_alarms(path: &Path, doing: Doing) -> Result<Connection, SqliteError> {
+    let (connection, columns) = open_checked(path, doing)?;
+    if !has_table(&columns, ALARMS.name) {
+        return Err(SqliteError::NoTable(path.to_owned(), ALARMS.name));
+    }
+    match check_shape(&ALARMS, &columns, path) {
+        Err(SqliteError::Shape { path, table, column }) => Err(SqliteError::Older { path, table, column }),
+        checked => checked.map(|()| connection),
+    }
+}
+
 fn open_with_readings(path: &Path, doing: Doing) -> Result<(Connection, Vec<FoundColumn>), SqliteError> {
     let connection = file::open(path, doing)?;
     file::is_ours(&connection, path)?;
@@ -165,7 +177,7 @@ fn migrate(connection: &mut Connection, path: &Path, schema: Schema) -> Result<V
         check_shape(table, &after, path)?;
     }
     transaction.commit().map_err(failed)?;
-    Ok(steps)
+    Ok(told(steps))
 }
 
 fn apply(connection: &Connection, migration: &Migration, there: &[(&str, &str)]) -> rusqlite::Result<()> {

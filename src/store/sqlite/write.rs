@@ -11,10 +11,11 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::error::{Doing, SqliteError};
 use super::{SqliteStore, schema};
-use crate::alarm::Alert;
-use crate::pipeline::store::{Batch, BatchLimits, NodeGeneration, Store, WriteError};
-use crate::reading::Signs;
-use crate::store::StoredReading;
+use crate::alarm::{AlarmRecord, KnownAlarm};
+use crate::pipeline::store::{AppliedRules, Batch, BatchLimits, NodeGeneration, Store, WriteError};
+use crate::reading::{PatientId, Signs, Timestamp};
+use crate::store::stored::KNOWN_ALARMS;
+use crate::store::{StoredAlarm, StoredReading};
 
 /// Batches that wait for the writer; who brings one more waits outside. The pipeline has no more than
 /// [`MAX_WRITES_IN_FLIGHT`](crate::pipeline::MAX_WRITES_IN_FLIGHT).
@@ -38,14 +39,23 @@ ON CONFLICT DO UPDATE SET
     respiratory_rate = COALESCE(excluded.respiratory_rate, respiratory_rate),
     temperature = COALESCE(excluded.temperature, temperature)";
 
-/// What comes to be known of an alert later (its peak, its end, who acknowledged it) is not written here, so that a
-/// repeat of the reading does not erase it.
-const INSERT_ALERT: &str = "\
-INSERT INTO patient_alerts (patient_id, onset, rule, priority, value, limit_in_force) VALUES (?, ?, ?, ?, ?, ?)
+/// Who acknowledged an alarm, and when, is written by others, and taken back by a rise alone.
+const INSERT_ALARM: &str = "\
+INSERT INTO patient_alerts (patient_id, onset, rule, priority, value, limit_in_force, peak, started, returned, ended, message, rules,
+    acknowledged_by, acknowledged_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET
     priority = excluded.priority,
     value = excluded.value,
-    limit_in_force = COALESCE(excluded.limit_in_force, limit_in_force)";
+    limit_in_force = COALESCE(excluded.limit_in_force, limit_in_force),
+    peak = excluded.peak,
+    started = excluded.started,
+    returned = excluded.returned,
+    ended = COALESCE(excluded.ended, ended),
+    message = excluded.message,
+    rules = COALESCE(excluded.rules, rules),
+    acknowledged_by = COALESCE(excluded.acknowledged_by, acknowledged_by),
+    acknowledged_at = COALESCE(excluded.acknowledged_at, acknowledged_at)";
 
 impl Store for SqliteStore {
     fn batch_limits(&self) -> BatchLimits {
@@ -55,6 +65,15 @@ impl Store for SqliteStore {
     /// What is acknowledged is on the disk: a restart can have forgotten nothing.
     async fn node_generation(&self) -> Result<NodeGeneration, WriteError> {
         Ok(NodeGeneration::default())
+    }
+
+    async fn alarms(&self, patients: &[PatientId]) -> Result<Vec<KnownAlarm>, WriteError> {
+        let ids: Vec<_> = patients.iter().map(PatientId::as_str).collect();
+        Ok(self.alarms_of(&ids, KNOWN_ALARMS).await?.iter().filter_map(StoredAlarm::known).collect())
+    }
+
+    async fn rules(&self) -> Result<Option<AppliedRules>, WriteError> {
+        Ok(self.applied_rules(1).await?.pop())
     }
 
     /// `Ok` means that the rows are on the disk.
@@ -93,7 +112,7 @@ enum Rows {
 impl Rows {
     fn count(&self) -> usize {
         match self {
-            Self::New(batch) => batch.readings.len() + batch.alerts.len(),
+            Self::New(batch) => batch.readings.len() + batch.alarms.len(),
             Self::Restored(rows) => rows.len(),
         }
     }
@@ -185,7 +204,7 @@ fn insert(connection: &mut Connection, group: &[WriteBatch]) -> rusqlite::Result
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     {
         let mut readings = transaction.prepare_cached(INSERT_READING)?;
-        let mut alerts = transaction.prepare_cached(INSERT_ALERT)?;
+        let mut alarms = transaction.prepare_cached(INSERT_ALARM)?;
         for batch in group {
             match &batch.rows {
                 Rows::New(batch) => {
@@ -193,8 +212,8 @@ fn insert(connection: &mut Connection, group: &[WriteBatch]) -> rusqlite::Result
                         let time = reading.time().to_string();
                         insert_reading(&mut readings, reading.patient().as_str(), &time, reading.signs())?;
                     }
-                    for alert in &batch.alerts {
-                        insert_alert(&mut alerts, alert)?;
+                    for alarm in &batch.alarms {
+                        insert_alarm(&mut alarms, alarm)?;
                     }
                 }
                 Rows::Restored(rows) => {
@@ -227,14 +246,25 @@ fn insert_reading(
     statement.execute(values).map(drop)
 }
 
-fn insert_alert(statement: &mut CachedStatement<'_>, alert: &Alert) -> rusqlite::Result<()> {
+fn insert_alarm(statement: &mut CachedStatement<'_>, record: &AlarmRecord) -> rusqlite::Result<()> {
+    let alarm = &record.alarm;
+    let rearmed = record.is_rearmed.then_some("");
+    let text = |micros| Timestamp::from_micros(micros).map(|time| time.to_string());
     let values = (
-        alert.patient.as_str(),
-        alert.onset.to_string(),
-        alert.rule.name(),
-        alert.priority.name(),
-        alert.value,
-        alert.limit,
+        record.patient.as_str(),
+        text(alarm.onset),
+        &*record.rule,
+        alarm.priority.name(),
+        alarm.value,
+        record.limit,
+        alarm.peak,
+        text(alarm.start),
+        alarm.returned.and_then(text).unwrap_or_default(),
+        alarm.ended.and_then(text),
+        &record.text,
+        record.rules.as_deref(),
+        rearmed,
+        rearmed,
     );
     statement.execute(values).map(drop)
 }

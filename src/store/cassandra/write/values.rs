@@ -5,8 +5,9 @@
 
 use std::io::Write;
 
-use crate::alarm::Alert;
-use crate::reading::{Reading, Signs};
+use crate::alarm::AlarmRecord;
+use crate::alarm::rules::Micros;
+use crate::reading::{Reading, Signs, Timestamp};
 use crate::store::StoredReading;
 
 /// The length that stands for a value that is not set.
@@ -42,6 +43,14 @@ impl Values<'_> {
         let length = i32::try_from(length).unwrap_or(i32::MAX).to_be_bytes();
         if let Some(place) = self.0.get_mut(start..start + size_of::<i32>()) {
             place.copy_from_slice(&length);
+        }
+    }
+
+    /// As its text; not set where there is none, or one that no text of ours can be.
+    fn time(&mut self, micros: Option<Micros>) {
+        match micros.and_then(Timestamp::from_micros) {
+            Some(time) => self.shown(time),
+            None => self.length(NOT_SET),
         }
     }
 
@@ -101,20 +110,38 @@ impl Row for StoredReading {
     }
 }
 
-impl Row for Alert {
-    const VALUES: u16 = 6;
+impl Row for AlarmRecord {
+    const VALUES: u16 = 14;
 
     fn patient(&self) -> &str {
         self.patient.as_str()
     }
 
     fn bind(&self, values: &mut Values<'_>) {
+        let alarm = &self.alarm;
         values.text(self.patient.as_str());
-        values.shown(self.onset);
-        values.text(self.rule.name());
-        values.text(self.priority.name());
-        values.number(Some(self.value.to_be_bytes()));
+        values.time(Some(alarm.onset));
+        values.text(&self.rule);
+        values.text(alarm.priority.name());
+        values.number(Some(alarm.value.to_be_bytes()));
         values.number(self.limit.map(f64::to_be_bytes));
+        values.number(Some(alarm.peak.to_be_bytes()));
+        values.time(Some(alarm.start));
+        match alarm.returned {
+            Some(returned) => values.time(Some(returned)),
+            // A null would leave a mark that has to be read over until it is compacted.
+            None => values.text(""),
+        }
+        values.time(alarm.ended);
+        values.text(&self.text);
+        match &self.rules {
+            Some(rules) => values.text(rules),
+            None => values.length(NOT_SET),
+        }
+        // Who acknowledged it, and when: written by others, and taken back by a rise alone.
+        for _ in 0..2 {
+            if self.is_rearmed { values.text("") } else { values.length(NOT_SET) }
+        }
     }
 }
 
@@ -124,7 +151,7 @@ mod tests {
     use cdrs_tokio::types::value::Value;
 
     use super::*;
-    use crate::alarm::{Limits, judge};
+    use crate::alarm::{Alarm, Priority};
     use crate::reading::{PatientId, Timestamp};
 
     fn reading(signs: Signs) -> Reading {
@@ -177,30 +204,53 @@ mod tests {
     }
 
     #[test]
-    fn an_alert_is_bound_as_the_driver_binds_it() {
-        let alerts =
-            judge(&reading(Signs { spo2: Some(85), diastolic: Some(500), ..Signs::default() }), Limits::default());
-        let onset = || Value::new("2025-10-26T10:30:15.123456+00:00");
-        let low = [
+    fn an_alarm_is_bound_as_the_driver_binds_it() {
+        let second = 1_000_000;
+        let onset = Timestamp::parse("2025-10-26T10:30:15.123456Z").unwrap().as_micros();
+        let alarm = Alarm {
+            onset,
+            start: onset + second,
+            value: 90.0,
+            peak: 85.0,
+            priority: Priority::High,
+            returned: None,
+            acknowledged: None,
+            ended: None,
+        };
+        let record = |limit, alarm| AlarmRecord {
+            patient: PatientId::parse("P001").unwrap(),
+            rule: "spo2_low".into(),
+            text: "Low SpO2: 85".to_owned(),
+            limit,
+            rules: limit.map(|_| "ward version 3".into()),
+            is_rearmed: limit.is_none(),
+            alarm,
+        };
+        let at = |second: u32| Value::new(format!("2025-10-26T10:30:{second}.123456+00:00"));
+        let mut expected = vec![
             Value::new("P001"),
-            onset(),
+            at(15),
             Value::new("spo2_low"),
             Value::new("high"),
-            Value::new(85.0),
+            Value::new(90.0),
             Value::new(92.0),
-        ];
-        assert_eq!(bound(&alerts[0]), by_driver(&low));
-        let technical = &alerts[1];
-        let doubt = [
-            Value::new("P001"),
-            onset(),
-            Value::new(technical.rule.name()),
-            Value::new(technical.priority.name()),
-            Value::new(500.0),
+            Value::new(85.0),
+            at(16),
+            Value::new(""),
+            Value::NotSet,
+            Value::new("Low SpO2: 85"),
+            Value::new("ward version 3"),
+            Value::NotSet,
             Value::NotSet,
         ];
-        assert_eq!(bound(technical), by_driver(&doubt));
-        assert_eq!(usize::from(Alert::VALUES), doubt.len());
+        assert_eq!(bound(&record(Some(92.0), alarm)), by_driver(&expected));
+        assert_eq!(usize::from(AlarmRecord::VALUES), expected.len());
+        (expected[5], expected[11]) = (Value::NotSet, Value::NotSet);
+        (expected[12], expected[13]) = (Value::new(""), Value::new(""));
+        expected[8] = at(20);
+        expected[9] = at(30);
+        let ended = Alarm { returned: Some(onset + 5 * second), ended: Some(onset + 15 * second), ..alarm };
+        assert_eq!(bound(&record(None, ended)), by_driver(&expected));
     }
 
     #[test]

@@ -1,0 +1,136 @@
+//! Readings of patients whose alarms are not known yet: they wait until the store has told.
+//!
+//! That is one question for a patient and assignment. Readings of others go on meanwhile; those of one patient stay in
+//! their order.
+
+use std::collections::{HashMap, VecDeque};
+
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+use tokio::time::sleep;
+
+use super::store::{Store, WriteError};
+use crate::alarm::KnownAlarm;
+use crate::ledger::InFlight;
+use crate::reading::{PatientId, Reading};
+use crate::retry;
+
+/// Patients in one question.
+const MAX_PATIENTS: usize = 25;
+/// Questions at the same time.
+const MAX_QUESTIONS: usize = 16;
+
+/// A reading that was taken up, or is only heard again.
+#[derive(Debug)]
+pub(super) struct Heard {
+    pub(super) partition: i32,
+    pub(super) offset: i64,
+    pub(super) sent_ms: i64,
+    pub(super) reading: Reading,
+    /// What its message takes of the memory limit.
+    pub(super) size_bytes: usize,
+    /// Where it is to be stored.
+    pub(super) in_flight: Option<InFlight>,
+    /// Whether somebody should hear what becomes of alarms with it.
+    pub(super) is_news: bool,
+}
+
+/// What the store tells of some patients, and how often it was asked.
+pub(super) struct Told {
+    patients: Vec<PatientId>,
+    attempts: u32,
+    outcome: Result<Vec<KnownAlarm>, WriteError>,
+}
+
+/// What the store has told of some patients.
+pub(super) struct Known {
+    pub(super) alarms: Vec<KnownAlarm>,
+    /// By patient, what has waited for it, in order.
+    pub(super) waiting: Vec<Vec<Heard>>,
+}
+
+/// That the store did not tell.
+pub(super) struct Trouble {
+    pub(super) attempts: u32,
+    pub(super) text: String,
+}
+
+/// Who is asked about, and what waits for it.
+pub(super) struct Memory<'a, T> {
+    store: &'a T,
+    waiting: HashMap<PatientId, Vec<Heard>>,
+    to_ask: VecDeque<PatientId>,
+    /// Whether the rules are known: nothing can be judged before.
+    is_open: bool,
+    pub(super) questions: FuturesUnordered<BoxFuture<'a, Told>>,
+}
+
+impl<'a, T: Store> Memory<'a, T> {
+    pub(super) fn new(store: &'a T) -> Self {
+        Self {
+            store,
+            waiting: HashMap::new(),
+            to_ask: VecDeque::new(),
+            is_open: false,
+            questions: FuturesUnordered::new(),
+        }
+    }
+
+    pub(super) fn wait(&mut self, heard: Heard) {
+        let patient = heard.reading.patient();
+        if let Some(waiting) = self.waiting.get_mut(patient) {
+            return waiting.push(heard);
+        }
+        self.to_ask.push_back(patient.clone());
+        self.waiting.insert(patient.clone(), vec![heard]);
+    }
+
+    /// The rules are known.
+    pub(super) fn open(&mut self) {
+        self.is_open = true;
+    }
+
+    /// Asks for the patients that have readings waiting.
+    pub(super) fn ask(&mut self) {
+        while self.is_open && self.questions.len() < MAX_QUESTIONS && !self.to_ask.is_empty() {
+            let count = self.to_ask.len().min(MAX_PATIENTS);
+            let patients = self.to_ask.drain(..count).collect();
+            self.questions.push(Box::pin(ask(self.store, patients, 0)));
+        }
+    }
+
+    /// Takes an answer. Where there was none, it is asked again.
+    pub(super) fn told(&mut self, told: Told) -> Result<Known, Trouble> {
+        let Told { patients, attempts, outcome } = told;
+        match outcome {
+            Ok(alarms) => {
+                let waiting = patients.iter().filter_map(|patient| self.waiting.remove(patient));
+                Ok(Known { alarms, waiting: waiting.collect() })
+            }
+            Err(error) => {
+                let text = format!("{error}; the alarms of some patients are not known yet, trying again");
+                self.questions.push(Box::pin(ask(self.store, patients, attempts + 1)));
+                Err(Trouble { attempts: attempts + 1, text })
+            }
+        }
+    }
+
+    /// Whether nobody waits.
+    pub(super) fn is_idle(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// Drops what waits, and gives its size: its partitions are somebody else's.
+    pub(super) fn clear(&mut self) -> usize {
+        self.to_ask.clear();
+        self.questions.clear();
+        let waiting = std::mem::take(&mut self.waiting);
+        waiting.into_values().flatten().map(|heard| heard.size_bytes).sum()
+    }
+}
+
+async fn ask<T: Store>(store: &T, patients: Vec<PatientId>, attempts: u32) -> Told {
+    sleep(retry::pause_before(attempts)).await;
+    let outcome = store.alarms(&patients).await;
+    Told { patients, attempts, outcome }
+}

@@ -1,0 +1,153 @@
+//! Alarms on their way: what the store knows of a patient comes before its first reading, what is before the committed offset
+//! is heard again, and what is due by the clock is stored like the rest.
+
+use super::stage::{assigned_from, chunk, message};
+use super::*;
+use crate::alarm::rules::RuleSet;
+use crate::alarm::{Alarm, AlarmRecord, Priority};
+use crate::reading::{PatientId, Timestamp};
+
+const DELAYED: &str = "\
+[[rule]]
+name = \"fast\"
+sign = \"heart_rate\"
+above = 110
+hysteresis = 5
+delay = \"20s\"
+";
+
+fn delayed(events: Vec<Event>) -> Play {
+    let mut play = Play::of(events);
+    play.rules = Remembering::by(play.log.clone(), RuleSet::parse("delayed", DELAYED).expect("rules"));
+    play
+}
+
+/// Of the rule `heart_rate_high`, at 10:00:00.
+fn known(patient: &str, ended: Option<&str>) -> AlarmRecord {
+    let micros = |second: &str| Timestamp::parse(&format!("2025-10-26T10:00:{second}Z")).expect("time").as_micros();
+    AlarmRecord {
+        patient: PatientId::parse(patient).expect("id"),
+        rule: "heart_rate_high".into(),
+        text: "High heart rate: 120".to_owned(),
+        limit: Some(110.0),
+        rules: None,
+        is_rearmed: false,
+        alarm: Alarm {
+            onset: micros("00"),
+            start: micros("00"),
+            value: 120.0,
+            peak: 120.0,
+            priority: Priority::Medium,
+            returned: None,
+            acknowledged: None,
+            ended: ended.map(micros),
+        },
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_alarm_that_the_store_knows_goes_on_and_is_not_raised_again() {
+    let values = [message("P1", 5, 120), message("P1", 6, 130), message("P1", 7, 100), message("P2", 5, 120)];
+    let mut play = Play::of([assigned(&[0], 4), chunk(0, 0, &values.each_ref().map(String::as_str))]);
+    play.shelf.alarms = Mutex::new(vec![known("P1", None), known("P2", Some("04"))]);
+    let summary = play.run().await.expect("ends");
+    assert!(play.log.place("restored P1 with 1") < play.log.place("judged 0 P1"));
+    let told = ["worse P1 heart_rate_high", "ended P1 heart_rate_high", "raised P2 heart_rate_high"];
+    assert_eq!(told.map(|line| play.log.count(line)), [1, 1, 1], "{:?}", play.log.lines());
+    assert_eq!((play.log.count("raised"), summary.progress.alarms), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn readings_of_one_patient_wait_for_its_alarms_in_their_order_and_a_store_that_does_not_tell_is_asked_again() {
+    let values = [message("P1", 0, 120), message("P2", 0, 70), message("P1", 1, 100), message("P1", 2, 121)];
+    let mut play = Play::of([assigned(&[0], 4), chunk(0, 0, &values.each_ref().map(String::as_str))]);
+    play.shelf.questions_failed = Mutex::new(6);
+    let summary = play.run().await.expect("ends");
+    assert!(summary.is_clean);
+    assert_eq!(play.log.count("trouble"), 1, "{:?}", play.log.lines());
+    let steps: Vec<_> = play.log.lines().iter().filter(|line| line.ends_with("P1 heart_rate_high")).cloned().collect();
+    assert_eq!(steps, ["raised", "ended", "raised"].map(|step| format!("{step} P1 heart_rate_high")));
+    assert_eq!(play.log.count("stored P1"), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn records_before_the_start_are_heard_and_neither_shown_nor_stored_again() {
+    let values = [message("P1", 0, 120), message("P1", 10, 121), message("P1", 25, 122), message("P2", 25, 70)];
+    let values = values.each_ref().map(String::as_str);
+    let mut play = delayed(vec![assigned_from(0, 0, 2, 4), chunk(0, 0, &values)]);
+    let summary = play.run().await.expect("ends");
+    assert_eq!((summary.progress.messages, summary.progress.stored), (2, 2));
+    assert_eq!((play.log.count("judged 0 P1"), play.log.count("read"), play.log.count("stored P1")), (3, 2, 1));
+    let onset = Timestamp::parse("2025-10-26T10:00:00Z").expect("time").as_micros();
+    let stored = play.shelf.alarms.lock().expect("no panic").clone();
+    assert_eq!(stored.iter().map(|record| record.alarm.onset).collect::<Vec<_>>(), [onset]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_gone_of_the_records_before_the_start_is_no_loss() {
+    let gap = Gap { assignment: 1, partition: 0, wanted: 0, found: 2, end_offset: 3 };
+    let mut play =
+        Play::of([assigned_from(0, 0, 2, 3), Event::Fetched(Fetched::Gap(gap)), chunk(0, 2, &[&message("P1", 0, 70)])]);
+    let summary = play.run().await.expect("ends");
+    assert_eq!((summary.progress.stored, play.log.count("trouble")), (1, 0), "{:?}", play.log.lines());
+    // A gap that reaches behind the start is one of what was to be read.
+    let gap = Gap { assignment: 1, partition: 0, wanted: 0, found: 3, end_offset: 4 };
+    let mut play =
+        Play::of([assigned_from(0, 0, 2, 4), Event::Fetched(Fetched::Gap(gap)), chunk(0, 3, &[&message("P1", 0, 70)])]);
+    play.run().await.expect("ends");
+    assert!(play.log.has("trouble partition 0: 1 message from offset 2 on is gone from the log; reading on at 3"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_end_hears_what_is_before_the_start_even_where_nothing_is_left_to_read() {
+    let mut play = delayed(vec![assigned_from(0, 0, 1, 1), chunk(0, 0, &[&message("P1", 0, 120)])]);
+    play.run().await.expect("ends");
+    assert!(play.log.has("raised P1 fast"), "long due by the clock: {:?}", play.log.lines());
+    assert_eq!((play.log.count("read"), play.log.count("alarm stored P1 fast on")), (0, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_due_by_the_clock_at_the_end_is_stored_before_the_last_commit() {
+    let mut play = delayed(vec![assigned(&[0], 1), chunk(0, 0, &[&message("P1", 0, 120)])]);
+    let summary = play.run().await.expect("ends");
+    assert!(summary.is_clean && summary.progress.alarms == 1);
+    assert!(play.log.place("stored P1 Some(120)") < play.log.place("raised P1 fast"));
+    let (stored, needed) = (play.log.place("alarm stored P1 fast on"), play.log.place("needs 0:1 from 0"));
+    assert!(stored < needed, "{:?}", play.log.lines());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_commit_says_from_where_what_is_pending_has_to_be_heard_again() {
+    // Of the year 2125: not due by the clock.
+    let later = |patient, second, rate| message(patient, second, rate).replace("2025", "2125");
+    let values = [later("P1", 0, 70), later("P2", 0, 120), later("P3", 1, 70)];
+    let mut play = delayed(vec![assigned(&[0], 3), chunk(0, 0, &values.each_ref().map(String::as_str))]);
+    play.rules.forgets_times();
+    let summary = play.run().await.expect("ends");
+    assert_eq!((summary.is_clean, summary.progress.alarms), (true, 0));
+    assert!(play.log.has("needs 0:3 from 1"), "{:?}", play.log.lines());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_alarm_that_the_store_has_forgotten_is_stored_again_and_told_to_nobody_twice() {
+    let value = message("P1", 0, 170);
+    let mut play = Play::of([assigned(&[0], 1), chunk(0, 0, &[&value])]);
+    play.options.durability = Durability {
+        delay: Duration::from_secs(16),
+        generation: crate::pipeline::store::NodeGeneration("0".to_owned()),
+    };
+    play.shelf.restarts = vec![Instant::now() + Duration::from_secs(5)];
+    play.shelf.forgets = true;
+    play.script.again = stage::again(&[0], 1, vec![chunk(0, 0, &[&value])]);
+    play.run().await.expect("ends");
+    let log = &play.log;
+    assert_eq!((log.count("raised"), log.count("alarm stored P1 heart_rate_high on")), (1, 2), "{:?}", log.lines());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_patient_in_two_partitions_is_told_once() {
+    let [a, b, c] = [message("P1", 0, 70), message("P1", 1, 71), message("P1", 2, 72)];
+    let mut play = Play::of([assigned(&[0, 1], 2), chunk(0, 0, &[&a, &c]), chunk(1, 0, &[&b, &b])]);
+    play.run().await.expect("ends");
+    assert_eq!(play.log.count("stray"), 1);
+}

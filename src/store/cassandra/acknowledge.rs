@@ -1,0 +1,102 @@
+//! Whose alarms there are, and who has acknowledged them.
+//!
+//! Who acknowledges writes on one condition: that the row is as it was read. So of several that do it at once one is the
+//! first, a row that has gone is not made anew, and an alarm does not end whose value is over again meanwhile. No other
+//! write of ours has a condition, and none writes the columns of who acknowledged: these writes do not get in the way of
+//! the consumer's.
+
+use cdrs_tokio::statement::StatementParamsBuilder;
+use cdrs_tokio::types::prelude::Row;
+use cdrs_tokio::types::value::Value;
+
+use super::CassandraStore;
+use super::error::{CassandraError, Doing};
+use super::read::{Columns, stored_alarm};
+use super::write::WRITE_LIMIT;
+use crate::reading::Timestamp;
+use crate::store::stored::ALARM_COLUMNS;
+use crate::store::{Acknowledged, AlarmId, AlarmState, StoredAlarm};
+
+/// Patients on a page: an id is at most 64 bytes long.
+const PAGE_PATIENTS: i32 = 5000;
+
+/// How often a row is read again that was changed since: each time somebody else has come first.
+const ATTEMPTS: u32 = 5;
+
+/// The key of an alarm.
+const THE_ROW: &str = "WHERE patient_id = ? AND onset = ? AND rule = ?";
+
+impl CassandraStore {
+    /// All patients that have alarms, in the order of the ring.
+    pub async fn alarm_patients(&self) -> Result<Vec<String>, CassandraError> {
+        let cql = format!("SELECT DISTINCT patient_id FROM {}", self.keyspace.table("patient_alerts"));
+        let mut patients = Vec::new();
+        let mut mark = None;
+        loop {
+            let page = self.page_of_alarms(&cql, Vec::new(), PAGE_PATIENTS, mark).await?;
+            let next = page.metadata.paging_state.clone();
+            for row in &Row::from_body(page) {
+                patients.push(Columns::of(row, Doing::Read).need(0)?);
+            }
+            if next.is_none() {
+                return Ok(patients);
+            }
+            mark = next;
+        }
+    }
+
+    /// The alarm of this id.
+    pub async fn alarm(&self, id: &AlarmId) -> Result<Option<StoredAlarm>, CassandraError> {
+        let cql = format!("SELECT {ALARM_COLUMNS} FROM {} {THE_ROW}", self.keyspace.table("patient_alerts"));
+        let page = self.page_of_alarms(&cql, key(id), 1, None).await?;
+        Row::from_body(page).first().map(stored_alarm).transpose()
+    }
+
+    /// Notes who has acknowledged an alarm, and when.
+    pub async fn acknowledge(&self, id: &AlarmId, by: &str, at: Timestamp) -> Result<Acknowledged, CassandraError> {
+        for _ in 0..ATTEMPTS {
+            let alarm = match self.alarm(id).await? {
+                Some(alarm) if alarm.state() != AlarmState::Line => alarm,
+                _ => return Ok(Acknowledged::NoAlarm),
+            };
+            if alarm.is_acknowledged() {
+                return Ok(Acknowledged::Before(alarm));
+            }
+            let since = alarm.clone().acknowledged(by, at);
+            if self.replace(id, &alarm, &since).await? {
+                return Ok(Acknowledged::Now(since));
+            }
+        }
+        Err(CassandraError::Broken(Doing::Write, "others change the row again and again".to_owned()))
+    }
+
+    /// Writes what an acknowledgement changes, and tells whether the row was as it `was` read.
+    async fn replace(&self, id: &AlarmId, was: &StoredAlarm, is: &StoredAlarm) -> Result<bool, CassandraError> {
+        let cql = format!(
+            "UPDATE {} SET acknowledged_by = ?, acknowledged_at = ?, ended = ? {THE_ROW} \
+             IF started = ? AND returned = ? AND ended = ? AND acknowledged_at = ?",
+            self.keyspace.table("patient_alerts")
+        );
+        let ended = if is.ended == was.ended { Value::NotSet } else { or_null(is.ended.as_ref()) };
+        let mut values = vec![or_null(is.acknowledged_by.as_ref()), or_null(is.acknowledged_at.as_ref()), ended];
+        values.extend(key(id));
+        let unchanged = [&was.started, &was.returned, &was.ended, &was.acknowledged_at];
+        values.extend(unchanged.map(|text| or_null(text.as_ref())));
+        let params = StatementParamsBuilder::new()
+            .with_consistency(self.consistency.for_writes())
+            .with_serial_consistency(self.consistency.for_conditions())
+            .with_values(values.into())
+            .build();
+        let rows = self.ask(Doing::Write, WRITE_LIMIT, &cql, params).await?.into_rows().unwrap_or_default();
+        let no_answer = || CassandraError::Broken(Doing::Write, "an answer without rows".to_owned());
+        Columns::of(rows.first().ok_or_else(no_answer)?, Doing::Write).need(0)
+    }
+}
+
+fn key(id: &AlarmId) -> Vec<Value> {
+    [&id.patient_id, &id.onset, &id.rule].map(|text| Value::new(text.as_str())).into()
+}
+
+fn or_null(text: Option<&String>) -> Value {
+    text.map_or(Value::Null, |text| Value::new(text.as_str()))
+}
