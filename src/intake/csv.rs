@@ -98,6 +98,11 @@ impl CsvFile {
         &self.path
     }
 
+    /// Whether it has a column for the time of a reading.
+    pub fn has_times(&self) -> bool {
+        self.columns.has_times()
+    }
+
     /// Names of columns that are passed over.
     pub fn ignored_columns(&self) -> &[String] {
         &self.columns.ignored
@@ -150,15 +155,21 @@ impl Iterator for Rows {
         Some(Ok(match entry {
             Ok(Some(row)) => Entry::Row(row),
             Ok(None) => Entry::WithoutSign,
-            Err((column, flaw)) => Entry::Malformed(Fault { line: self.first_line(), column, flaw }),
+            Err((column, flaw)) => Entry::Malformed(Fault { line: self.line(), column, flaw }),
         }))
     }
 }
 
 impl Rows {
+    /// Who was measured by the last row, and when, where it tells both: also one without any sign says that somebody
+    /// watched.
+    pub fn key(&self) -> Option<(&str, Timestamp)> {
+        self.columns.key(&self.record)
+    }
+
     /// The line in which the last row begins. The record's own position is that of the blank lines in front of it, so
     /// this counts back from its end.
-    fn first_line(&self) -> u64 {
+    pub fn line(&self) -> u64 {
         let lines = self.record.as_slice().split(|byte| *byte == b'\n').count();
         let lines = lines - usize::from(self.reader.get_ref().is_unterminated);
         let lines = u64::try_from(lines).unwrap_or(u64::MAX);

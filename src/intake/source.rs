@@ -16,7 +16,7 @@ pub struct Source {
 #[derive(Debug)]
 enum Origin {
     Ward(Ward),
-    Csv(CsvRun),
+    Csv(Box<CsvRun>),
 }
 
 /// What was passed over on the way.
@@ -75,7 +75,7 @@ impl Source {
             return Err(CsvError::NoRow(file.path().to_owned(), survey));
         }
         let run = CsvRun { rows: file.rows()?, file, once, skip_bad, sent: false, passed_over: PassedOver::default() };
-        Ok(Self { stamp: Stamp::default(), origin: Origin::Csv(run) })
+        Ok(Self { stamp: Stamp::default(), origin: Origin::Csv(Box::new(run)) })
     }
 
     /// The next reading, with the present as its time where it has none of its own; `None` at the end of a file that is

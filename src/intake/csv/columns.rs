@@ -68,6 +68,17 @@ impl Columns {
         Ok(Some(Row { patient, time, signs }))
     }
 
+    pub(super) fn has_times(&self) -> bool {
+        self.time.is_some()
+    }
+
+    /// Patient and time of a row, where it tells both.
+    pub(super) fn key<'row>(&self, record: &'row ByteRecord) -> Option<(&'row str, Timestamp)> {
+        let text = |index| std::str::from_utf8(record.get(index)?).ok().map(str::trim);
+        let patient = text(self.patient).filter(|id| PatientId::parse(id).is_ok())?;
+        Some((patient, Timestamp::parse(text(self.time?)?).ok()?))
+    }
+
     fn signs(&self, record: &ByteRecord) -> Result<Signs, Flawed> {
         let whole = |index, sign: Sign| read(record, index, sign.name(), |text| measured(text, number::whole));
         let [heart_rate, spo2, systolic, diastolic, respiratory_rate, temperature] = self.signs;

@@ -17,7 +17,7 @@ pub enum CsvError {
     #[error("{} is a directory, not a CSV file", .0.display())]
     Directory(PathBuf),
     /// It is a pipe or a device, which cannot be read twice.
-    #[error("{} is not a regular file: it is read twice, once to check it and once to send it", .0.display())]
+    #[error("{} is not a regular file: it is read more than once", .0.display())]
     NotAFile(PathBuf),
     /// The operating system does not give it.
     #[error("cannot read {}: {}", .0.display(), .1)]
@@ -43,7 +43,7 @@ pub enum CsvError {
     #[error("{}, after line {}: a row is longer than {MAX_ROW_BYTES} bytes", .0.display(), .1)]
     RowTooLong(PathBuf, u64),
     /// It is not the file that was checked.
-    #[error("{} changed while it was sent", .0.display())]
+    #[error("{} changed while it was read", .0.display())]
     Changed(PathBuf),
 }
 
@@ -78,7 +78,7 @@ impl Advice for CsvError {
             Self::NoRow(..) => "add rows with at least one vital sign below the first line",
             Self::Malformed { .. } => "correct the rows, or leave them out with --skip-bad",
             Self::RowTooLong(..) => "look for a quotation mark that is not closed",
-            Self::Changed(_) => "send a copy that nobody writes to",
+            Self::Changed(_) => "take a copy that nobody writes to",
         };
         Some(hint.to_owned())
     }

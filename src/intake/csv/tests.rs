@@ -110,6 +110,28 @@ fn a_row_without_any_sign_is_counted_and_not_malformed() {
 }
 
 #[test]
+fn a_row_without_any_sign_still_tells_who_was_watched_and_when() {
+    let header = HEADER.replace("patient_id", "timestamp,patient_id");
+    let time = "2025-10-26T10:30:15Z";
+    let rows = format!("{time}, P1 ,,,,,,\n{time},,,,,,,\nyesterday,P1,,,,,,\n,,,,,,,\n{time},P2,95,,,,,\n");
+    let sample = Sample::of(format!("{header}{rows}"));
+    let file = sample.open().expect("file");
+    let mut rows = file.rows().expect("rows");
+    let mut keys = Vec::new();
+    while let Some(entry) = rows.next() {
+        entry.expect("read");
+        keys.push(rows.key().map(|(patient, time)| format!("{} {patient} {time}", rows.line())));
+    }
+    let key = |line, patient| Some(format!("{line} {patient} 2025-10-26T10:30:15+00:00"));
+    assert_eq!((file.has_times(), keys), (true, vec![key(2, "P1"), None, None, None, key(6, "P2")]));
+    let timeless = Sample::rows("P1,95,,,,,\n");
+    let file = timeless.open().expect("file");
+    let mut rows = file.rows().expect("rows");
+    rows.next();
+    assert_eq!((file.has_times(), rows.key()), (false, None));
+}
+
+#[test]
 fn a_byte_order_mark_and_windows_line_ends_are_accepted() {
     let content = format!("\u{feff}{HEADER}P001,95,98,120,80,16,36.8\n").replace('\n', "\r\n");
     assert_eq!(row(content).signs, full());

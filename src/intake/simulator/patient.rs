@@ -1,23 +1,27 @@
 //! One simulated patient.
 
-use fake::Fake;
-use rand::RngExt;
-use rand::rngs::StdRng;
+use std::ops::Range;
 
-use super::scenario::{Course, Illness};
+use fake::Fake;
+use rand::SeedableRng;
+use rand::rngs::Xoshiro256PlusPlus;
+
+use super::drift::{Drift, Pace, noise};
+use super::scenario::{Course, Illness, Plan};
 use crate::reading::Signs;
 
-/// A patient at rest, their wandering about it, and their course.
+/// A patient at rest, their drifting about it, and their course. What becomes of them depends on nobody else.
 #[derive(Debug)]
 pub(super) struct Patient {
+    random: Xoshiro256PlusPlus,
     rest: Vitals,
     height: Vitals,
     course: Course,
-    arousal: RandomWalk,
-    heart_rate: RandomWalk,
-    spo2: RandomWalk,
-    pressure: RandomWalk,
-    temperature: RandomWalk,
+    arousal: Drift,
+    heart_rate: Drift,
+    spo2: Drift,
+    pressure: Drift,
+    temperature: Drift,
 }
 
 /// The signs before they are rounded.
@@ -26,112 +30,102 @@ struct Vitals {
     heart_rate: f64,
     spo2: f64,
     systolic: f64,
-    /// Systolic minus diastolic: what keeps the one above the other.
-    pulse_pressure: f64,
+    diastolic: f64,
     respiratory_rate: f64,
     temperature: f64,
 }
 
+/// Who is gravely ill varies less: this much of what drifts is gone at the height of an episode. It also keeps a value
+/// that has crossed a limit from crossing it back.
+const STIFFNESS: f64 = 0.7;
+
 impl Patient {
-    pub(super) fn new(course: Course, random: &mut StdRng) -> Self {
-        let rest = Vitals::at_rest(random);
-        let height = Vitals::at_height(rest, course.illness, random);
+    pub(super) fn new(plan: Plan, random: &mut Xoshiro256PlusPlus) -> Self {
+        let mut random = Xoshiro256PlusPlus::from_rng(random);
+        let rest = Vitals::at_rest(&mut random);
         Self {
             rest,
-            height,
-            course,
-            arousal: RandomWalk::within(1.0),
-            heart_rate: RandomWalk::within(6.0),
-            spo2: RandomWalk::within(2.0),
-            pressure: RandomWalk::within(20.0),
-            temperature: RandomWalk::within(0.6),
+            height: Vitals::at_height(rest, plan, &mut random),
+            course: Course::new(plan, &mut random),
+            arousal: Drift::default(),
+            heart_rate: Drift::default(),
+            spo2: Drift::default(),
+            pressure: Drift::default(),
+            temperature: Drift::default(),
+            random,
         }
     }
 
     /// Lives one step and measures all signs.
-    pub(super) fn step(&mut self, random: &mut StdRng) -> Signs {
-        let severity = self.course.step(random);
-        let arousal = self.arousal.step(random);
+    pub(super) fn step(&mut self, pace: &Pace) -> Signs {
+        let random = &mut self.random;
+        let severity = self.course.step(pace.seconds, random);
+        let lively = 1.0 - STIFFNESS * severity;
+        let arousal = self.arousal.step(pace.slow, random);
+        let heart_rate = 6.0 * arousal + 3.5 * self.heart_rate.step(pace.quick, random);
+        let pressure = 5.0 * arousal + 4.0 * self.pressure.step(pace.slow, random);
         let mut state = self.rest.towards(self.height, severity);
-        state.heart_rate += 12.0 * arousal + self.heart_rate.step(random) + jitter(random);
-        state.respiratory_rate += 4.0 * arousal + jitter(random);
-        state.systolic += 15.0 * arousal + self.pressure.step(random) + jitter(random);
-        state.pulse_pressure += 5.0 * arousal;
-        state.spo2 += self.spo2.step(random) + jitter(random) / 2.0;
-        state.temperature += self.temperature.step(random);
+        state.heart_rate += lively * heart_rate + noise(random);
+        state.spo2 += 0.6 * self.spo2.step(pace.quick, random) + 0.3 * noise(random);
+        state.systolic += lively * pressure + 1.5 * noise(random);
+        state.diastolic += lively * 0.6 * pressure + noise(random);
+        state.respiratory_rate += lively * 1.7 * arousal + 0.8 * noise(random);
+        state.temperature += lively * 0.3 * self.temperature.step(pace.slow, random);
         state.signs()
     }
 }
 
-/// How much of the distance to zero a step takes back: a deviation halves in about seven steps.
-const RETURN: f64 = 0.1;
-
-/// A mean-reverting random walk with a hard bound. Its usual size is an eighth of the bound.
-#[derive(Debug)]
-pub(super) struct RandomWalk {
-    value: f64,
-    bound: f64,
-}
-
-impl RandomWalk {
-    /// A walk that begins at zero and stays within ± `bound`: with steps of at most `RETURN * bound`, the return is
-    /// never smaller than the push.
-    pub(super) fn within(bound: f64) -> Self {
-        Self { value: 0.0, bound }
-    }
-
-    pub(super) fn step(&mut self, random: &mut StdRng) -> f64 {
-        let push = random.random_range(-1.0..=1.0) * RETURN * self.bound;
-        self.value = self.value * (1.0 - RETURN) + push;
-        self.value
-    }
-}
-
-/// What a measurement adds by itself.
-fn jitter(random: &mut StdRng) -> f64 {
-    random.random_range(-1.0..=1.0)
-}
-
 impl Vitals {
-    /// An adult at rest. With all deviations of [`Patient::step`] the heart rate stays below 103 and `SpO2` above 93, so
-    /// that a stable patient raises no alert.
-    fn at_rest(random: &mut StdRng) -> Self {
+    /// An adult at rest. With all deviations of [`Patient::step`] the signs stay where neither the coursework consumer
+    /// nor a NEWS2 of 3 points has anything to say, and within what the coursework producer sends.
+    fn at_rest(random: &mut Xoshiro256PlusPlus) -> Self {
         Self {
-            heart_rate: (58.0..84.0).fake_with_rng(random),
-            spo2: (96.0..98.5).fake_with_rng(random),
-            systolic: (108.0..138.0).fake_with_rng(random),
-            pulse_pressure: (36.0..52.0).fake_with_rng(random),
-            respiratory_rate: (12.0..18.0).fake_with_rng(random),
-            temperature: (36.4..37.2).fake_with_rng(random),
+            heart_rate: (62.0..80.0).fake_with_rng(random),
+            spo2: (96.5..98.5).fake_with_rng(random),
+            systolic: (112.0..127.0).fake_with_rng(random),
+            diastolic: (68.0..80.0).fake_with_rng(random),
+            respiratory_rate: (13.0..17.0).fake_with_rng(random),
+            temperature: (36.4..37.0).fake_with_rng(random),
         }
     }
 
-    /// The height of the patient's episodes. Tachycardia and sepsis end above 110 /min and desaturation below 92 %, with
-    /// all deviations against them.
-    fn at_height(rest: Self, illness: Option<Illness>, random: &mut StdRng) -> Self {
+    /// The height of the patient's episodes, which with all deviations is on the far side of the limits that the episode
+    /// is about. A mild one stays within what the coursework producer sends.
+    fn at_height(rest: Self, plan: Plan, random: &mut Xoshiro256PlusPlus) -> Self {
+        let Some(illness) = plan.illness else { return rest };
+        let mut among = |mild: Range<f64>, grave: Range<f64>| -> f64 {
+            if plan.is_mild { mild.fake_with_rng(random) } else { grave.fake_with_rng(random) }
+        };
         match illness {
-            None => rest,
-            Some(Illness::Tachycardia) => Self {
-                heart_rate: (132.0..158.0).fake_with_rng(random),
-                systolic: rest.systolic - 10.0,
-                pulse_pressure: rest.pulse_pressure - 8.0,
-                respiratory_rate: rest.respiratory_rate + 3.0,
+            Illness::Tachycardia => Self {
+                heart_rate: among(114.5..116.5, 134.0..152.0),
+                systolic: rest.systolic - 6.0,
+                diastolic: rest.diastolic - 4.0,
+                respiratory_rate: rest.respiratory_rate + 4.0,
+                temperature: among(38.2..38.7, 38.4..39.3),
                 ..rest
             },
-            Some(Illness::Desaturation) => Self {
-                spo2: (80.0..88.0).fake_with_rng(random),
+            Illness::Desaturation => Self {
                 heart_rate: rest.heart_rate + 12.0,
-                systolic: rest.systolic + 8.0,
-                respiratory_rate: rest.respiratory_rate + 9.0,
+                spo2: among(89.2..90.2, 78.0..82.0),
+                systolic: rest.systolic + 6.0,
+                respiratory_rate: rest.respiratory_rate + 8.0,
                 ..rest
             },
-            Some(Illness::Sepsis) => Self {
-                heart_rate: (131.0..142.0).fake_with_rng(random),
-                spo2: rest.spo2 - 4.0,
-                systolic: (88.0..98.0).fake_with_rng(random),
-                pulse_pressure: (28.0..36.0).fake_with_rng(random),
-                respiratory_rate: (25.0..31.0).fake_with_rng(random),
-                temperature: (38.4..39.8).fake_with_rng(random),
+            Illness::Hypotension => Self {
+                heart_rate: rest.heart_rate + 15.0,
+                systolic: among(94.5..97.0, 74.0..84.0),
+                diastolic: among(63.0..65.0, 42.0..50.0),
+                respiratory_rate: rest.respiratory_rate + 2.0,
+                ..rest
+            },
+            Illness::Sepsis => Self {
+                heart_rate: among(114.5..116.5, 131.0..142.0),
+                spo2: among(93.5..94.5, 92.6..94.5),
+                systolic: among(94.5..98.0, 80.0..87.0),
+                diastolic: among(63.0..66.0, 46.0..54.0),
+                respiratory_rate: among(25.0..28.0, 26.0..31.0),
+                temperature: among(38.3..38.8, 38.6..39.8),
             },
         }
     }
@@ -142,7 +136,7 @@ impl Vitals {
             heart_rate: between(self.heart_rate, other.heart_rate),
             spo2: between(self.spo2, other.spo2),
             systolic: between(self.systolic, other.systolic),
-            pulse_pressure: between(self.pulse_pressure, other.pulse_pressure),
+            diastolic: between(self.diastolic, other.diastolic),
             respiratory_rate: between(self.respiratory_rate, other.respiratory_rate),
             temperature: between(self.temperature, other.temperature),
         }
@@ -154,7 +148,7 @@ impl Vitals {
             heart_rate: Some(whole(self.heart_rate)),
             spo2: Some(whole(self.spo2.min(100.0))),
             systolic: Some(whole(self.systolic)),
-            diastolic: Some(whole(self.systolic - self.pulse_pressure)),
+            diastolic: Some(whole(self.diastolic)),
             respiratory_rate: Some(whole(self.respiratory_rate)),
             temperature: Some(tenths(self.temperature)),
         }

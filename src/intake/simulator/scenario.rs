@@ -1,38 +1,69 @@
 //! What happens to the patients of a ward.
 
+use std::ops::Range;
+
 use rand::RngExt;
-use rand::rngs::StdRng;
+use rand::rngs::Xoshiro256PlusPlus;
 
 /// What happens on the ward.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum Scenario {
-    /// Nobody falls ill; no alert is raised.
+    /// Nobody falls ill; no alarm is raised.
     Stable,
-    /// Spells of a fast heart rate.
+    /// Spells of a fast heart rate, with fever.
     Tachycardia,
     /// Spells of a low oxygen saturation.
     Desaturation,
+    /// Spells of a low blood pressure.
+    Hypotension,
     /// A slow decline with fever, fast breathing and low pressure.
     Sepsis,
-    /// Every fourth patient stays stable, the others have one of the three.
+    /// Every fourth patient stays stable, the others have one of the four, and less gravely.
     #[default]
     Mixed,
 }
 
+/// So many patients fall ill soon, so that there is something to see.
+const SOON: usize = 4;
+
 impl Scenario {
-    /// The course of one patient after the other, without end.
-    pub(super) fn courses(self) -> impl Iterator<Item = Course> {
-        use Illness::{Desaturation, Sepsis, Tachycardia};
-        // A ward of one has an ill patient, so that there is something to see.
+    /// What is ahead of one patient after the other, without end. A ward of one has an ill patient.
+    pub(super) fn plans(self) -> impl Iterator<Item = Plan> {
+        use Illness::{Desaturation, Hypotension, Sepsis, Tachycardia};
         let illnesses: &[Option<Illness>] = match self {
             Self::Stable => &[None],
             Self::Tachycardia => &[Some(Tachycardia)],
             Self::Desaturation => &[Some(Desaturation)],
+            Self::Hypotension => &[Some(Hypotension)],
             Self::Sepsis => &[Some(Sepsis)],
-            Self::Mixed => &[Some(Tachycardia), Some(Desaturation), Some(Sepsis), None],
+            Self::Mixed => &[
+                Some(Tachycardia),
+                Some(Desaturation),
+                Some(Sepsis),
+                None,
+                Some(Desaturation),
+                Some(Hypotension),
+                Some(Tachycardia),
+                None,
+            ],
         };
-        illnesses.iter().cycle().map(|illness| Course { illness: *illness, phase: Phase::Onset, steps: 0, done: 0 })
+        let is_mild = self == Self::Mixed;
+        illnesses.iter().cycle().enumerate().map(move |(place, illness)| Plan {
+            illness: *illness,
+            is_mild,
+            is_soon: place < SOON,
+        })
     }
+}
+
+/// What is ahead of a patient.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Plan {
+    pub(super) illness: Option<Illness>,
+    /// Whether the limits are crossed by little.
+    pub(super) is_mild: bool,
+    /// Whether the first episode is.
+    is_soon: bool,
 }
 
 /// What a patient suffers from.
@@ -40,72 +71,82 @@ impl Scenario {
 pub(super) enum Illness {
     Tachycardia,
     Desaturation,
+    Hypotension,
     Sepsis,
 }
 
-/// A patient's way through episodes.
+/// A patient's way through episodes, in seconds of the patient's own time.
 #[derive(Debug)]
 pub(super) struct Course {
-    pub(super) illness: Option<Illness>,
+    illness: Option<Illness>,
     phase: Phase,
-    /// How many the phase has; 0 before it begins.
-    steps: u32,
-    done: u32,
+    length: f64,
+    passed: f64,
 }
 
-/// The first spell comes soon; later ones after a long rest.
 #[derive(Debug, Clone, Copy)]
 enum Phase {
-    Onset,
+    Rest,
     Rise,
     Plateau,
     Fall,
-    Rest,
 }
 
+const MINUTE: f64 = 60.0;
+
 impl Course {
-    /// One step: the severity, from 0 (at rest) to 1 (the height of the episode).
-    pub(super) fn step(&mut self, random: &mut StdRng) -> f64 {
+    pub(super) fn new(plan: Plan, random: &mut Xoshiro256PlusPlus) -> Self {
+        // With its rise it is over the limit within five minutes. The others fall ill one by one.
+        let first = if plan.is_soon { 0.6 * MINUTE..1.4 * MINUTE } else { 4.0 * MINUTE..40.0 * MINUTE };
+        Self { illness: plan.illness, phase: Phase::Rest, length: random.random_range(first), passed: 0.0 }
+    }
+
+    /// Goes on by so many seconds: the severity, from 0 (at rest) to 1 (the height of the episode).
+    pub(super) fn step(&mut self, seconds: f64, random: &mut Xoshiro256PlusPlus) -> f64 {
         let Some(illness) = self.illness else { return 0.0 };
-        let phase = self.phase;
-        if self.steps == 0 {
-            (self.steps, self.done) = (phase.length(illness, random), 0);
+        self.passed += seconds;
+        // No phase is as short as a step.
+        if self.passed >= self.length {
+            self.passed -= self.length;
+            self.phase = self.phase.next();
+            self.length = random.random_range(self.phase.seconds(illness));
         }
-        self.done += 1;
-        let part = f64::from(self.done) / f64::from(self.steps);
-        if self.done >= self.steps {
-            (self.phase, self.steps) = (phase.next(), 0);
-        }
-        match phase {
-            Phase::Onset | Phase::Rest => 0.0,
-            Phase::Rise => part,
+        let part = self.passed / self.length;
+        match self.phase {
+            Phase::Rest => 0.0,
+            Phase::Rise => smooth(part),
             Phase::Plateau => 1.0,
-            Phase::Fall => 1.0 - part,
+            Phase::Fall => 1.0 - smooth(part),
         }
     }
 }
 
+/// From 0 to 1, slowly at both ends.
+fn smooth(part: f64) -> f64 {
+    part * part * (3.0 - 2.0 * part)
+}
+
 impl Phase {
-    /// How many steps it takes. Onset and rise together last at most 10: with the old defaults (four patients, a message
-    /// a second) a patient has 15 readings in the first minute, and an alert has to be among them.
-    fn length(self, illness: Illness, random: &mut StdRng) -> u32 {
-        let slow = illness == Illness::Sepsis;
-        random.random_range(match self {
-            Self::Onset => 2..=4,
-            Self::Rise if slow => 20..=40,
-            Self::Rise => 3..=6,
-            Self::Plateau if slow => 60..=120,
-            Self::Plateau => 6..=15,
-            Self::Fall if slow => 40..=80,
-            Self::Fall => 5..=12,
-            Self::Rest if slow => 100..=200,
-            Self::Rest => 30..=90,
-        })
+    /// How long it takes.
+    fn seconds(self, illness: Illness) -> Range<f64> {
+        use Illness::{Desaturation, Sepsis};
+        let Range { start, end } = match (self, illness) {
+            (Self::Rest, Sepsis) => 120.0..240.0,
+            (Self::Rest, _) => 30.0..90.0,
+            (Self::Rise, Sepsis) => 7.0..13.0,
+            (Self::Rise, _) => 1.4..2.6,
+            (Self::Plateau, Sepsis) => 20.0..40.0,
+            (Self::Plateau, Desaturation) => 2.5..5.0,
+            (Self::Plateau, _) => 4.0..8.0,
+            (Self::Fall, Sepsis) => 13.0..26.0,
+            (Self::Fall, _) => 1.5..3.5,
+        };
+        start * MINUTE..end * MINUTE
     }
 
     fn next(self) -> Self {
         match self {
-            Self::Onset | Self::Rest => Self::Rise,
+            Self::Rest => Self::Rise,
             Self::Rise => Self::Plateau,
             Self::Plateau => Self::Fall,
             Self::Fall => Self::Rest,

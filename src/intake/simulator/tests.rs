@@ -1,30 +1,82 @@
 //! What the ward promises, over many seeds.
 
-use super::patient::RandomWalk;
-use super::*;
-use crate::alarm::{Limits, Rule, implausible, judge};
-use crate::reading::encode;
+use std::collections::HashMap;
 
-/// The first minute of the old defaults: four patients, one message a second.
+use super::drift::Drift;
+use super::*;
+use crate::alarm::rules::{Micros, RuleSet, SECOND};
+use crate::alarm::{AlarmChange, AlarmRecord, Limits, Rule, Step, Watch, implausible, judge};
+use crate::reading::{Sign, encode};
+
+/// The first minute of the defaults of `vitals produce`: four patients, one message a second.
 const FIRST_MINUTE: usize = 60;
+/// The same four for a day of their own time.
+const DAY: usize = 4 * 24 * 3600 / 20;
 const SEEDS: u64 = 2000;
 
-fn time(step: usize) -> Timestamp {
-    let micros = 1_761_474_600_000_000 + i64::try_from(step).expect("small") * 1_000_000;
-    Timestamp::from_utc(chrono::DateTime::from_timestamp_micros(micros).expect("moment")).expect("time")
+/// Between two readings of all four together, where they have the times of the patients' own.
+const OWN_TIME: Micros = 20 * SECOND / 4;
+
+fn time(micros: Micros) -> Timestamp {
+    Timestamp::from_micros(1_761_474_600_000_000 + micros).expect("time")
 }
 
 fn readings(scenario: Scenario, seed: u64, count: usize) -> Vec<Reading> {
-    let mut ward = Ward::new(&Patients::default(), scenario, seed);
-    (0..count).map(|step| ward.next(time(step))).collect()
+    let mut ward = Ward::new(&Patients::default(), scenario, seed, STEP);
+    (0..).take(count).map(|number: Micros| ward.next(time(number * OWN_TIME))).collect()
 }
 
 fn rules(readings: &[Reading]) -> Vec<Rule> {
     readings.iter().flat_map(|reading| judge(reading, Limits::default())).map(|alert| alert.rule).collect()
 }
 
-const ALL: [Scenario; 5] =
-    [Scenario::Stable, Scenario::Tachycardia, Scenario::Desaturation, Scenario::Sepsis, Scenario::Mixed];
+fn changes(set: RuleSet, readings: &[Reading]) -> Vec<AlarmChange> {
+    let mut watch = Watch::new(set);
+    let mut changes = Vec::new();
+    for (offset, reading) in (0..).zip(readings) {
+        if !watch.knows(reading.patient()) {
+            watch.restore(0, reading.patient(), 0, &[]);
+        }
+        changes.extend(watch.take(0, offset, 0, reading));
+        watch.committed(0, offset + 1);
+    }
+    changes
+}
+
+/// The alarms that were raised and are over, in the order of their ends.
+fn ended(set: RuleSet, readings: &[Reading]) -> Vec<AlarmRecord> {
+    let changes = changes(set, readings).into_iter();
+    changes.filter(|change| change.step == Step::Ended).map(|change| change.record).collect()
+}
+
+fn classic() -> RuleSet {
+    RuleSet::classic(Limits::default())
+}
+
+fn ward_rules() -> RuleSet {
+    RuleSet::built_in("ward").expect("built in")
+}
+
+const ALL: [Scenario; 6] = [
+    Scenario::Stable,
+    Scenario::Tachycardia,
+    Scenario::Desaturation,
+    Scenario::Hypotension,
+    Scenario::Sepsis,
+    Scenario::Mixed,
+];
+
+/// What the coursework producer sends.
+fn coursework_range(sign: Sign) -> (f64, f64) {
+    match sign {
+        Sign::HeartRate => (50.0, 120.0),
+        Sign::Spo2 => (88.0, 100.0),
+        Sign::Systolic => (90.0, 140.0),
+        Sign::Diastolic => (60.0, 95.0),
+        Sign::RespiratoryRate => (10.0, 30.0),
+        Sign::Temperature => (35.5, 39.0),
+    }
+}
 
 #[test]
 fn the_mixed_ward_alerts_within_the_first_minute_for_every_seed() {
@@ -37,7 +89,9 @@ fn the_mixed_ward_alerts_within_the_first_minute_for_every_seed() {
 #[test]
 fn the_stable_ward_never_alerts() {
     for seed in 0..SEEDS / 10 {
-        assert_eq!(rules(&readings(Scenario::Stable, seed, 2000)), [], "seed {seed}");
+        let readings = readings(Scenario::Stable, seed, 2000);
+        assert_eq!(rules(&readings), [], "seed {seed}");
+        assert_eq!(changes(ward_rules(), &readings), [], "seed {seed}");
     }
 }
 
@@ -53,22 +107,80 @@ fn every_value_is_plausible_and_the_diastolic_pressure_is_the_lower_one() {
 }
 
 #[test]
-fn each_scenario_raises_the_alert_it_is_named_for() {
+fn without_a_scenario_the_values_are_such_as_the_coursework_producer_sends() {
+    assert_eq!(Scenario::default(), Scenario::Mixed);
     for seed in 0..50 {
-        assert!(rules(&readings(Scenario::Tachycardia, seed, 400)).contains(&Rule::HighHeartRate));
-        assert!(rules(&readings(Scenario::Desaturation, seed, 400)).contains(&Rule::LowSpo2));
-        let septic = readings(Scenario::Sepsis, seed, 400);
-        assert!(rules(&septic).contains(&Rule::HighHeartRate));
-        assert!(septic.iter().any(|reading| reading.signs().temperature > Some(38.0)));
-        assert!(septic.iter().any(|reading| reading.signs().systolic < Some(110)));
+        for reading in readings(Scenario::Mixed, seed, 4000) {
+            for sign in Sign::ALL {
+                let (value, (low, high)) = (reading.signs().get(sign).expect("all signs"), coursework_range(sign));
+                assert!((low..=high).contains(&value), "seed {seed}: {sign} {value}");
+            }
+        }
     }
 }
 
 #[test]
-fn patients_recover() {
+fn each_scenario_raises_the_alarm_it_is_named_for() {
+    let raises = |set, readings: &[Reading], rule: &str| {
+        changes(set, readings).iter().any(|change| change.step == Step::Raised && *change.record.rule == *rule)
+    };
     for seed in 0..50 {
-        let later = readings(Scenario::Tachycardia, seed, 4 * 60).split_off(4 * 30);
-        assert!(later.iter().any(|reading| judge(reading, Limits::default()).is_empty()), "seed {seed}");
+        let of = |scenario| readings(scenario, seed, 400);
+        assert!(raises(classic(), &of(Scenario::Tachycardia), "heart_rate_high"));
+        assert!(raises(classic(), &of(Scenario::Desaturation), "spo2_low"));
+        assert!(raises(ward_rules(), &of(Scenario::Hypotension), "systolic_low"));
+        let septic = of(Scenario::Sepsis);
+        assert!(raises(classic(), &septic, "heart_rate_high"));
+        assert!(raises(ward_rules(), &septic, "respiratory_rate_high"));
+        assert!(raises(ward_rules(), &septic, "systolic_low"));
+        assert!(septic.iter().any(|reading| reading.signs().temperature > Some(38.0)));
+    }
+}
+
+#[test]
+fn patients_recover_and_are_well_most_of_the_time() {
+    for seed in 0..5 {
+        let day = readings(Scenario::Mixed, seed, DAY);
+        assert!(ended(classic(), &day).len() > 10, "seed {seed}");
+        let over = day.iter().filter(|reading| !judge(reading, Limits::default()).is_empty()).count();
+        assert!(over * 4 < DAY, "seed {seed}: {over} of {DAY}");
+    }
+}
+
+#[test]
+fn an_alarm_lasts_several_readings_and_does_not_come_back_at_once() {
+    for scenario in ALL {
+        for set in [classic(), ward_rules()] {
+            for seed in 0..2 {
+                let mut ends = HashMap::new();
+                for AlarmRecord { patient, rule, alarm, .. } in ended(set.clone(), &readings(scenario, seed, DAY)) {
+                    let end = alarm.ended.expect("ended");
+                    let spell = format!("{scenario:?} seed {seed}: {patient} {rule} {alarm:?}");
+                    // What a rule waits for is over for as long as that before.
+                    assert!(end - alarm.onset >= 3 * 20 * SECOND, "{spell}");
+                    if let Some(last) = ends.insert((patient, rule), end) {
+                        assert!(alarm.onset - last >= 60 * SECOND, "{spell}, and before until {last}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn an_episode_takes_the_same_time_whatever_the_step() {
+    let median = |step: u64| {
+        let mut ward = Ward::new(&Patients::default(), Scenario::Desaturation, 3, Duration::from_secs(step));
+        let step = Micros::try_from(step).expect("small") * SECOND / 4;
+        let readings: Vec<_> = (0..).take(20_000).map(|number: Micros| ward.next(time(number * step))).collect();
+        let ended = ended(classic(), &readings);
+        let mut lengths: Vec<_> =
+            ended.iter().filter_map(|record| Some(record.alarm.ended? - record.alarm.onset)).collect();
+        lengths.sort_unstable();
+        lengths[lengths.len() / 2] / SECOND
+    };
+    for step in [4, 20, 30] {
+        assert!((300..480).contains(&median(step)), "{step} s: {} s", median(step));
     }
 }
 
@@ -89,6 +201,26 @@ fn every_patient_is_measured_once_in_a_round() {
 }
 
 #[test]
+fn patients_that_are_shared_out_live_as_they_do_together() {
+    let of = |ward: &mut Ward, patient: &str, count: usize| -> Vec<_> {
+        let readings = (0..count).map(|_| ward.next(time(0)));
+        readings.filter(|reading| reading.patient().as_str() == patient).map(|reading| *reading.signs()).collect()
+    };
+    let ward = || Ward::new(&Patients::default(), Scenario::Mixed, 5, STEP);
+    for begun in [0, 6] {
+        let mut divided = ward();
+        let mut together = ward();
+        for _ in 0..begun {
+            assert_eq!(divided.next(time(0)), together.next(time(0)));
+        }
+        let mut shares = divided.shared_out(|patient| patient.as_str() == "P002");
+        assert_eq!(shares.len(), 2);
+        let alone = of(shares.get_mut(&true).expect("a share"), "P002", 100);
+        assert_eq!(alone, of(&mut together, "P002", 600)[..100]);
+    }
+}
+
+#[test]
 fn neighbouring_readings_of_a_stable_patient_differ_little() {
     let readings = readings(Scenario::Stable, 5, 4000);
     let rates: Vec<i32> = readings
@@ -104,17 +236,20 @@ fn neighbouring_readings_of_a_stable_patient_differ_little() {
 #[test]
 fn a_ward_of_one_has_an_ill_patient() {
     let patients: Patients = "P9".parse().expect("patients");
-    let mut ward = Ward::new(&patients, Scenario::Mixed, 1);
-    let readings: Vec<_> = (0..FIRST_MINUTE).map(|step| ward.next(time(step))).collect();
+    let mut ward = Ward::new(&patients, Scenario::Mixed, 1, STEP);
+    let readings: Vec<_> = (0..FIRST_MINUTE).map(|_| ward.next(time(0))).collect();
     assert!(!rules(&readings).is_empty());
 }
 
 #[test]
-fn a_walk_moves_stays_within_its_bound_and_comes_back() {
-    let mut random = StdRng::seed_from_u64(1);
-    let mut walk = RandomWalk::within(10.0);
-    let path: Vec<f64> = (0..10_000).map(|_| walk.step(&mut random)).collect();
-    assert!(path.iter().all(|value| value.abs() <= 10.0));
-    assert!(path.iter().any(|value| *value > 2.0) && path.iter().any(|value| *value < -2.0));
-    assert!((path.iter().sum::<f64>() / 10_000.0).abs() < 0.2);
+fn what_drifts_moves_stays_within_its_bound_and_comes_back() {
+    let mut random = Xoshiro256PlusPlus::seed_from_u64(1);
+    for step in [1, 20] {
+        let pace = Pace::new(Duration::from_secs(step));
+        let mut drift = Drift::default();
+        let path: Vec<f64> = (0..40_000).map(|_| drift.step(pace.quick, &mut random)).collect();
+        assert!(path.iter().all(|value| value.abs() <= 1.0));
+        assert!(path.iter().any(|value| *value > 0.6) && path.iter().any(|value| *value < -0.6));
+        assert!((path.iter().sum::<f64>() / 40_000.0).abs() < 0.05);
+    }
 }
