@@ -1,5 +1,6 @@
 //! The commands: one file or folder each, with its `Args` and its `run`. `common` is what several of them share.
 
+pub mod alarms;
 pub mod audit;
 pub mod bench;
 pub mod common;
@@ -21,7 +22,9 @@ pub mod produce;
 pub mod profile;
 pub mod query;
 pub mod reset;
+pub mod rules;
 pub mod schema;
+pub mod scores;
 pub mod status;
 pub mod top;
 pub mod topic;
@@ -67,8 +70,12 @@ pub enum Command {
     Produce(produce::Args),
     /// Read the topic, raise alerts, store every reading
     Consume(consume::Args),
+    /// List the alarms that are stored, and acknowledge them
+    Alarms(alarms::Args),
     /// Show stored readings, newest first
     Query(query::Args),
+    /// List the patients to look at first, by NEWS2
+    Scores(scores::Args),
     /// Count stored readings, also on a large table
     Count(count::Args),
     /// Write stored readings into a file
@@ -103,6 +110,8 @@ pub enum Command {
     Config(config::Args),
     /// Show the profiles: named sets of settings
     Profile(profile::Args),
+    /// Show, check and try sets of alarm rules
+    Rules(rules::Args),
     /// Print what a shell needs to complete commands and names
     Completions(completions::Args),
     /// Read the guide: a page for each thing, without a network
@@ -126,7 +135,9 @@ impl Command {
             Self::Init(args) => init::run(args, context).await,
             Self::Produce(args) => produce::run(args, context).await,
             Self::Consume(args) => consume::run(args, context).await,
+            Self::Alarms(args) => alarms::run(args, context).await,
             Self::Query(args) => query::run(args, context).await,
+            Self::Scores(args) => scores::run(args, context).await,
             Self::Count(args) => count::run(args, context).await,
             Self::Export(args) => export::run(args, context).await,
             Self::Import(args) => import::run(args, context).await,
@@ -144,6 +155,7 @@ impl Command {
             Self::Reset(args) => reset::run(args, context).await,
             Self::Config(args) => config::run(args, context).await,
             Self::Profile(args) => profile::run(args, context).await,
+            Self::Rules(args) => rules::run(args, context).await,
             Self::Completions(args) => completions::run(args, context).await,
             Self::Guide(args) => guide::run(args, context).await,
         }

@@ -25,7 +25,7 @@ use self::series::Series;
 use super::Context;
 use crate::advice::Code;
 use crate::app::{self, Consuming};
-use crate::intake::simulator::Scenario;
+use crate::intake::simulator::{STEP, Scenario};
 use crate::loadtest::meter::Meter;
 use crate::loadtest::{self, Load, LoadTest};
 use crate::output::{ObjectFormat, ObjectFormatArgs, Output, counted};
@@ -175,6 +175,7 @@ async fn measure(
         patients: loadtest::patients(args.patients)?,
         scenario: Scenario::Mixed,
         seed: SEED,
+        step: STEP,
         warm_up: true,
     });
     let listeners = (0..args.consumers).map(|_| TroubleNotes(output.clone())).collect();

@@ -21,6 +21,7 @@ Several `vitals consume` share the partitions.
 Examples:
   vitals consume
   vitals consume --exit-at-end --quiet
+  vitals consume --alerts changes
   vitals consume --heart-rate-high 120 --spo2-low 90")]
 pub struct Args {
     /// Where to begin when the group has committed nothing yet: earliest, latest, or a time (RFC 3339)
@@ -35,6 +36,19 @@ pub struct Args {
     /// Print no messages
     #[arg(long, short)]
     quiet: bool,
+    /// What is printed of alarms
+    #[arg(long, value_enum, default_value_t)]
+    alerts: Alerts,
+}
+
+/// What is printed of alarms.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Alerts {
+    /// Every message, and below each what is over its limit in it
+    #[default]
+    Readings,
+    /// Alarms alone: when one is raised, rises, comes back and ends
+    Changes,
 }
 
 /// Consumes until the end that was asked for, or a signal.
@@ -51,7 +65,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
     }
     let durability = app::durability(&store, settings.durability_delay, output).await?;
     let member = Member::join(&app::kafka_config(settings), app::member_config(settings), args.from).await?;
-    let mut screen = Screen::new(output, settings, args.quiet);
+    let mut screen = Screen::new(output, settings, args.quiet, args.alerts);
     screen.started();
     let until = Until { max_messages: args.max, end: args.exit_at_end };
     let mut how = Consuming::of(settings, durability);

@@ -38,8 +38,13 @@ use crate::store::cassandra::Replication;
 /// What to show, and for how long.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Starts the embedded broker on a free port, simulates a ward, raises alerts, stores every reading in an SQLite file, and
-reads it again at the end: the exit code is 1 where a reading is missing. Nothing has to be installed or started.
+Starts the embedded broker on a free port, simulates a ward, raises alarms,
+stores every reading in an SQLite file, and reads it again at the end: the exit
+code is 1 where a reading is missing. Nothing has to be installed or started.
+
+The simulated patients live fifty times as fast as the clock, but no more than
+30 s from one reading to the next, so that some fall ill and recover while you
+watch. The readings have the times at which they are sent.
 
 Examples:
   vitals demo
@@ -83,8 +88,23 @@ enum Shape {
 /// A demonstration has nothing that must outlive a power cut, and shall be quick on any disk.
 const FLUSH: Flush = Flush::Every(Duration::from_secs(1));
 
+/// So many times as fast as the clock the patients live. With the defaults a patient is 20 s older at each reading.
+const PACE: u32 = 50;
+
 /// The topic has as many partitions as `vitals init` makes.
 const PARTITIONS: u16 = 6;
+
+impl Args {
+    /// Between two readings of all patients together.
+    fn interval(&self) -> Duration {
+        Duration::from_secs(1) / self.rate
+    }
+
+    /// How much of a patient's own time lies between two of its readings.
+    fn step(&self) -> Duration {
+        self.interval() * u32::from(self.patients) * PACE
+    }
+}
 
 /// Shows the whole way, and checks that everything sent is stored.
 pub async fn run(args: Args, context: &Context) -> Result<Code> {
@@ -117,11 +137,12 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
         session_timeout: settings.session_timeout,
         // SQLite forgets nothing.
         how: Consuming::of(settings, Durability::default()),
-        load: Load::Every(Duration::from_secs(1) / args.rate),
+        load: Load::Every(args.interval()),
         length: (!args.length.is_zero()).then_some(args.length),
         patients: loadtest::patients(args.patients.into())?,
         scenario: args.scenario,
         seed: args.seed,
+        step: args.step(),
         warm_up: false,
     });
     let tally = Arc::new(Mutex::new(Tally::default()));
@@ -164,7 +185,7 @@ fn counting(tally: &Arc<Mutex<Tally>>) -> impl Fn(&[Reading]) + Clone + Send + u
 struct Summary<'a> {
     sent: u64,
     stored: u64,
-    alerts: u64,
+    alarms: u64,
     latency_ms: Latency,
     data: Cow<'a, str>,
 }
@@ -177,17 +198,17 @@ struct Latency {
 
 fn show_summary(args: &Args, meter: &Meter, folder: &Path, output: &Output) -> Result<()> {
     let measured = meter.measured();
-    let Measured { sent, stored, alerts, .. } = *measured;
+    let Measured { sent, stored, alarms, .. } = *measured;
     let (p50, p99) = measured.latencies_ms();
     let database = folder.join(DATABASE);
     if args.output == Shape::Json {
         let summary =
-            Summary { sent, stored, alerts, latency_ms: Latency { p50, p99 }, data: folder.to_string_lossy() };
+            Summary { sent, stored, alarms, latency_ms: Latency { p50, p99 }, data: folder.to_string_lossy() };
         output.json(&serde_json::to_string(&summary)?)?;
         return Ok(());
     }
     output.line(format_args!(
-        "\nsent {sent}, stored {stored}, alerts {alerts}; from device to row p50 {p50:.1} ms, p99 {p99:.1} ms\n\
+        "\nsent {sent}, stored {stored}, alarms {alarms}; from device to row p50 {p50:.1} ms, p99 {p99:.1} ms\n\
          the data is in {}\n\n\
          look at it:        vitals query --store sqlite:{} --patient P001 --limit 5\n\
          run it for real:   vitals up\n\
@@ -196,4 +217,70 @@ fn show_summary(args: &Args, meter: &Meter, folder: &Path, output: &Output) -> R
         database.display()
     ))?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alarm::rules::RuleSet;
+    use crate::alarm::{AlarmChange, Limits, Step, Watch};
+    use crate::cmd::common::parsed;
+    use crate::intake::schedule::due_within;
+    use crate::intake::simulator::{STEP, Ward};
+    use crate::reading::Timestamp;
+
+    /// What becomes of alarms in a demonstration with these options and this seed.
+    fn changes(line: &str, seed: u64) -> Vec<AlarmChange> {
+        let args: Args = parsed(line).unwrap_or_else(|error| panic!("{error}"));
+        let patients = loadtest::patients(args.patients.into()).expect("patients");
+        let mut ward = Ward::new(&patients, args.scenario, seed, args.step());
+        let mut watch = Watch::new(RuleSet::classic(Limits::default()));
+        for patient in patients.as_slice() {
+            watch.restore(0, patient, 0, &[]);
+        }
+        let interval = i64::try_from(args.interval().as_micros()).expect("small");
+        let take = |number: i64| {
+            let time = Timestamp::from_micros(1_761_474_600_000_000 + number * interval).expect("a time");
+            watch.take(0, number, 0, &ward.next(time))
+        };
+        (0..due(&args)).flat_map(take).collect()
+    }
+
+    fn due(args: &Args) -> i64 {
+        i64::try_from(due_within(args.length, args.interval())).expect("small")
+    }
+
+    fn count(changes: &[AlarmChange], step: Step) -> usize {
+        changes.iter().filter(|change| change.step == step).count()
+    }
+
+    #[test]
+    fn by_default_three_or_four_alarms_are_raised_at_least_one_ends_and_none_comes_twice() {
+        let args: Args = parsed("").unwrap_or_else(|error| panic!("{error}"));
+        let changes = changes("", args.seed);
+        assert!((3..=4).contains(&count(&changes, Step::Raised)), "{changes:#?}");
+        assert!(count(&changes, Step::Ended) >= 1, "{changes:#?}");
+        let raised = changes.iter().filter(|change| change.step == Step::Raised);
+        let mut whose: Vec<_> = raised.map(|change| (change.record.patient.as_str(), &*change.record.rule)).collect();
+        assert!(whose.iter().any(|(_, rule)| *rule == "spo2_low"), "{whose:?}");
+        assert!(whose.iter().any(|(_, rule)| *rule == "heart_rate_high"), "{whose:?}");
+        whose.sort_unstable();
+        assert!(whose.windows(2).all(|pair| pair[0] != pair[1]), "{whose:?}");
+    }
+
+    #[test]
+    fn other_seeds_have_a_story_like_it() {
+        for seed in 0..200 {
+            let changes = changes("", seed);
+            assert!((3..=5).contains(&count(&changes, Step::Raised)), "seed {seed}");
+            assert!(count(&changes, Step::Ended) >= 1, "seed {seed}");
+        }
+    }
+
+    #[test]
+    fn patients_grow_older_by_the_clock_whatever_the_rate() {
+        let step = |line: &str| parsed::<Args>(line).unwrap_or_else(|error| panic!("{error}")).step();
+        assert_eq!(step(""), STEP);
+        assert_eq!(step("--patients 20 --rate 200"), Duration::from_secs(5));
+    }
 }

@@ -16,9 +16,9 @@ use super::{Context, unless_stopped};
 use crate::advice::{Advice, Code};
 use crate::app;
 use crate::kafka::admin::dead_letter_topic;
+use crate::kafka::dead_letter::{KeptLetter, Unfinished};
 use crate::kafka::error::KafkaError;
 use crate::kafka::history::Stretch;
-use crate::kafka::dead_letter::{KeptLetter, Unfinished};
 use crate::output::{Column, Format, FormatArgs, Value, counted, visible};
 use crate::pipeline;
 

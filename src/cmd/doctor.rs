@@ -70,7 +70,8 @@ async fn examine(args: &Args, settings: &Settings, output: &Output) -> Result<Co
 /// The settings. What cannot be used at all has ended the program before.
 fn examine_settings(settings: &Settings, checks: &mut Checks) {
     for note in &settings.notes {
-        let why = if note.counts { "it counts, and says so at every start" } else { "what it was meant to say is not heard" };
+        let why =
+            if note.counts { "it counts, and says so at every start" } else { "what it was meant to say is not heard" };
         checks.note(SETTINGS, Finding::warn(&note.text, note.fix, why));
     }
     if settings.notes.iter().all(|note| note.counts) {

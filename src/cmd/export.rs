@@ -112,7 +112,7 @@ async fn export(args: &Args, settings: &Settings, output: &Output) -> Result<Cod
 }
 
 /// As the stores do it: times are compared as text.
-fn is_within(timestamp: &str, since: Option<&str>, until: Option<&str>) -> bool {
+pub(super) fn is_within(timestamp: &str, since: Option<&str>, until: Option<&str>) -> bool {
     since.is_none_or(|since| timestamp >= since) && until.is_none_or(|until| timestamp < until)
 }
 

@@ -5,7 +5,7 @@ use color_eyre::eyre::Result;
 use super::Context;
 use crate::advice::{Advice, Code};
 use crate::guide::{PAGES, Page};
-use crate::settings::nearest;
+use crate::suggestion::nearest;
 
 /// Which page.
 #[derive(Debug, clap::Args)]

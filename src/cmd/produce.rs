@@ -19,7 +19,7 @@ use crate::advice::Code;
 use crate::app;
 use crate::intake::csv::{CsvError, CsvFile};
 use crate::intake::patients::Patients;
-use crate::intake::simulator::{Scenario, Ward};
+use crate::intake::simulator::{STEP, Scenario, Ward};
 use crate::intake::source::Source;
 use crate::kafka::admin::{self, Creation, TopicSpec};
 use crate::kafka::cluster::Cluster;
@@ -161,7 +161,8 @@ async fn open(args: Args, context: &Context) -> Result<Source> {
         None => {
             let seed = args.seed.unwrap_or_else(|| Utc::now().timestamp_micros().unsigned_abs() % SEEDS);
             context.output.note(format_args!("simulating a ward with --seed {seed}"));
-            let ward = Ward::new(&args.patients.unwrap_or_default(), args.scenario.unwrap_or_default(), seed);
+            let (patients, scenario) = (args.patients.unwrap_or_default(), args.scenario.unwrap_or_default());
+            let ward = Ward::new(&patients, scenario, seed, STEP);
             Ok(Source::ward(ward))
         }
         Some(path) => {

@@ -25,6 +25,9 @@ The exit code is 1 where something is wrong: each such thing is said with
 what mends it. It is 4 where neither the brokers nor the store answer.
 `vitals doctor` looks deeper.
 
+Alarms that are on are counted in an SQLite file; in Cassandra that would mean to
+read the whole table: `vitals top` shows them.
+
 Examples:
   vitals status
   vitals status --watch

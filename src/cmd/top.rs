@@ -24,6 +24,7 @@ use self::view::{Action, View};
 use super::common::{time_argument, watch};
 use super::{Context, unless_stopped};
 use crate::advice::Code;
+use crate::alarm::rules::RuleSet;
 use crate::app;
 use crate::output::{Input, Key, OutputError, Screen};
 use crate::reading::Timestamp;
@@ -34,8 +35,12 @@ use crate::span::parse_duration;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 It reads the topic without a group: nothing is committed, and no consumer
-notices. Of each patient it keeps the newest value of every sign, of 10,000
-patients at most. Press ? for the keys.
+notices. Of each patient it keeps the newest value of every sign and the alarms
+that are on, of 10,000 patients at most. Press ? for the keys.
+
+It raises and ends alarms by the same rules as `vitals consume`, for itself. Of
+those that began before --since it knows what the store has when it first sees the
+patient, and nothing where the store does not answer in 2 s.
 
 Without a terminal it prints a block of lines every --interval.
 
@@ -117,6 +122,11 @@ async fn show(args: &Args, context: &Context) -> Result<Code> {
     Ok(Code::Done)
 }
 
+/// The rules by which it watches until the store tells of others.
+fn rules(settings: &Settings) -> RuleSet {
+    RuleSet::classic(settings.limits)
+}
+
 /// The full screen.
 #[derive(Debug)]
 struct Live<'a> {
@@ -132,7 +142,7 @@ struct Live<'a> {
 
 impl<'a> Live<'a> {
     fn new(screen: Screen, settings: &'a Settings) -> Self {
-        let board = Board::new(settings.limits);
+        let board = Board::new(rules(settings));
         Self { screen, settings, board, view: View::default(), paused: None, drawn: Instant::now(), is_stale: true }
     }
 
@@ -157,6 +167,7 @@ impl<'a> Live<'a> {
                     self.draw()?;
                 }
                 _ = ticks.tick() => {
+                    self.board.advance(Utc::now());
                     if self.is_stale || self.drawn.elapsed() >= IDLE_DRAW_INTERVAL {
                         self.draw()?;
                     }

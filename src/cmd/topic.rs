@@ -18,7 +18,8 @@ use crate::kafka::cluster::Cluster;
 use crate::kafka::error::KafkaError;
 use crate::kafka::topics::{self, TopicState};
 use crate::output::{Column, FormatArgs, Output, counted};
-use crate::settings::{self, nearest};
+use crate::settings;
+use crate::suggestion::nearest;
 
 /// What to do with topics.
 #[derive(Debug, clap::Args)]

@@ -92,6 +92,8 @@ pub enum Tone {
     Alert,
     /// Something is doubtful: a refused message, a warning.
     Doubt,
+    /// Something to know of: an alarm of low priority.
+    Notice,
     /// All is well.
     Good,
     /// What stands above, or guides.
@@ -103,6 +105,7 @@ impl Tone {
         match self {
             Self::Alert => AnsiColor::Red.on_default().bold(),
             Self::Doubt => AnsiColor::Yellow.on_default(),
+            Self::Notice => AnsiColor::Cyan.on_default(),
             Self::Good => AnsiColor::Green.on_default(),
             Self::Heading => Style::new().bold(),
         }

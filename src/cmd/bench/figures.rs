@@ -66,7 +66,7 @@ impl Figures {
     pub(super) fn of(meter: &Meter, due: Option<u64>, processor: Option<Duration>, resident: Option<u64>) -> Self {
         let began = meter.clock().map(|clock| clock.began);
         let measured = meter.measured();
-        let Measured { sent, stored, alerts, largest_lag, .. } = *measured;
+        let Measured { sent, stored, alarms: alerts, largest_lag, .. } = *measured;
         let taken = measured.last_stored.zip(began).map(|(last, began)| last.saturating_duration_since(began));
         let seconds = taken.unwrap_or_default().as_secs_f64();
         let [row_p50, row_p90, row_p99, row_p99_9, row_max] = quantiles(&measured.rows);

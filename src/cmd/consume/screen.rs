@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 
-use crate::alarm::{self, Alert};
+use super::Alerts;
+use crate::alarm::{self, AlarmChange, Alert};
 use crate::cmd::common::age;
-use crate::cmd::common::line::Line;
+use crate::cmd::common::line::{ChangeLine, Line};
 use crate::output::{Feed, Output, OutputError, Progress as Live, Shown, Text, Tone, counted};
 use crate::pipeline::Summary;
 use crate::pipeline::events::{Listener, Origin, PipelineEvent, Progress};
@@ -28,6 +29,7 @@ pub(super) struct Screen<'a> {
     output: &'a Output,
     settings: &'a Settings,
     quiet: bool,
+    alerts: Alerts,
     messages: u64,
     feed: Feed,
     live: Option<Live>,
@@ -37,10 +39,10 @@ pub(super) struct Screen<'a> {
 }
 
 impl<'a> Screen<'a> {
-    pub(super) fn new(output: &'a Output, settings: &'a Settings, quiet: bool) -> Self {
+    pub(super) fn new(output: &'a Output, settings: &'a Settings, quiet: bool, alerts: Alerts) -> Self {
         let began = Instant::now();
         let recent = VecDeque::from([(began, 0)]);
-        Self { output, settings, quiet, messages: 0, feed: output.feed(), live: None, recent, began }
+        Self { output, settings, quiet, alerts, messages: 0, feed: output.feed(), live: None, recent, began }
     }
 
     /// Says what is read.
@@ -57,13 +59,13 @@ impl<'a> Screen<'a> {
     pub(super) async fn ended(mut self, summary: &Summary, shutdown: &Shutdown) -> Result<(), OutputError> {
         let Shown { left_out, failed } = self.feed.end(shutdown.patience()).await;
         self.live = None;
-        let Progress { messages, stored, refused, alerts, .. } = summary.progress;
+        let Progress { messages, stored, refused, alarms, .. } = summary.progress;
         let seconds = self.began.elapsed().as_secs_f64();
         self.output.note(format_args!(
             "{} in {seconds:.1} s: {} stored, {refused} refused, {}",
             counted(messages, "message"),
             counted(stored, "reading"),
-            counted(alerts, "alert")
+            counted(alarms, "alarm")
         ));
         if left_out > 0 {
             self.output.note(format_args!("{left_out} not shown: standard output was not read"));
@@ -72,8 +74,9 @@ impl<'a> Screen<'a> {
             self.output.note("cut short: what is not stored and committed is read again by the next consumer");
         }
         if summary.is_clean && !summary.is_durable {
-            self.output
-                .note("what was stored last is not durable yet: the next consumer writes it again, which changes nothing");
+            self.output.note(
+                "what was stored last is not durable yet: the next consumer writes it again, which changes nothing",
+            );
         }
         failed.map_or(Ok(()), Err)
     }
@@ -102,6 +105,7 @@ impl Listener for Screen<'_> {
             PipelineEvent::Assigned(partitions) => self.assigned(partitions),
             PipelineEvent::Revoked => self.print("Waiting for partition assignment..."),
             PipelineEvent::Reading { origin, reading, alerts } => self.reading(origin, reading, alerts),
+            PipelineEvent::Alarm(change) => self.alarm(change),
             PipelineEvent::Refused { partition, offset, reject } => self.refused(partition, offset, reject),
             PipelineEvent::Stored(_) => {}
             PipelineEvent::Unkeyed { partition, offset } => self.output.note(format_args!(
@@ -109,6 +113,10 @@ impl Listener for Screen<'_> {
                  may be spread over partitions and come out of order\nhint: let the producer send patient_id as the \
                  key, as `vitals produce` does"
             )),
+            PipelineEvent::Stray => self.output.note(
+                "note: the readings of a patient come in two partitions: its alarms may be raised twice, or late\n\
+                 hint: let the producer send patient_id as the key, as `vitals produce` does",
+            ),
             PipelineEvent::Trouble(text) => self.output.note(format_args!("note: {text}")),
             PipelineEvent::Progress(progress) => self.progress(&progress),
         }
@@ -125,7 +133,7 @@ impl Screen<'_> {
 
     fn reading(&mut self, origin: Origin, reading: &Reading, alerts: &[Alert]) {
         self.messages += 1;
-        if self.quiet || self.feed.has_failed() {
+        if self.quiet || self.alerts == Alerts::Changes || self.feed.has_failed() {
             return;
         }
         let mut lines = self.heading(origin.partition, origin.offset).plain(Line(reading));
@@ -136,8 +144,17 @@ impl Screen<'_> {
         self.print(lines);
     }
 
+    fn alarm(&mut self, change: &AlarmChange) {
+        if self.alerts == Alerts::Changes && !change.is_covered {
+            self.print(Text::default().toned(Tone::Alert, ChangeLine(change)));
+        }
+    }
+
     fn refused(&mut self, partition: i32, offset: i64, reject: &Reject) {
         self.messages += 1;
+        if self.alerts == Alerts::Changes {
+            return;
+        }
         let lines = self.heading(partition, offset).toned(Tone::Doubt, format_args!("  >>> REFUSED: {reject}"));
         self.print(lines);
     }
@@ -152,8 +169,8 @@ impl Screen<'_> {
         let live = self.live.get_or_insert_with(|| self.output.progress(None));
         if live.is_live() {
             live.message(format_args!(
-                "{rate:.1} messages/s, lag {}, stored {}, refused {}, alerts {}",
-                progress.lag, progress.stored, progress.refused, progress.alerts
+                "{rate:.1} messages/s, lag {}, stored {}, refused {}, alarms {}",
+                progress.lag, progress.stored, progress.refused, progress.alarms
             ));
         }
     }

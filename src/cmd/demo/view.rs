@@ -1,13 +1,17 @@
 //! What the demo shows: on a terminal the ward as it is now, elsewhere a line per reading.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use chrono::Utc;
+
 use super::Args;
-use crate::alarm::{self, Alert};
-use crate::cmd::common::line::{Line, stars};
+use crate::alarm::rules::Micros;
+use crate::alarm::{AlarmChange, AlarmKey, AlarmRecord, Step};
+use crate::cmd::common::line::{AlarmLine, ChangeLine, EndedLine, Line, SignsLine};
 use crate::loadtest::meter::Meter;
 use crate::output::{Feed, Output, Shown, Text, counted};
 use crate::pipeline::events::{Listener, PipelineEvent, Progress};
@@ -18,10 +22,13 @@ use crate::shutdown::Shutdown;
 const DRAW_INTERVAL: Duration = Duration::from_millis(200);
 
 /// So many patients fit on a screen of 24 lines, with what stands around them.
-const SHOWN_PATIENTS: usize = 12;
+const SHOWN_PATIENTS: usize = 10;
 
-/// So many alerts are shown, the latest first.
-const SHOWN_ALERTS: usize = 5;
+/// So many alarms are shown, the most pressing first.
+const SHOWN_ALARMS: usize = 5;
+
+/// So many that are over, the last first.
+const SHOWN_ENDED: usize = 2;
 
 /// What the demo shows.
 pub(super) struct View {
@@ -34,7 +41,9 @@ pub(super) struct View {
     began: Instant,
     drawn: Option<Instant>,
     latest: BTreeMap<PatientId, Reading>,
-    alerts: VecDeque<Alert>,
+    alarms: BTreeMap<AlarmKey, AlarmRecord>,
+    /// Those that ended last, the last first.
+    ended: VecDeque<AlarmRecord>,
     progress: Progress,
     feed: Feed,
 }
@@ -49,7 +58,7 @@ impl View {
             silent,
             live,
             title: format!(
-                "vitals demo: {}, {} readings/s, broker on {broker}",
+                "vitals demo: {}, {} readings/s, broker {broker}",
                 counted(args.patients, "patient"),
                 args.rate
             ),
@@ -57,7 +66,8 @@ impl View {
             began: Instant::now(),
             drawn: None,
             latest: BTreeMap::new(),
-            alerts: VecDeque::new(),
+            alarms: BTreeMap::new(),
+            ended: VecDeque::new(),
             progress: Progress::default(),
         }
     }
@@ -74,41 +84,61 @@ impl View {
         let due = self.drawn.is_none_or(|drawn| drawn.elapsed() >= DRAW_INTERVAL);
         if self.live && due {
             self.drawn = Some(Instant::now());
-            let lines: Vec<_> = self.lines().into_iter().map(Text::from).collect();
+            let lines = self.lines(Utc::now().timestamp_micros());
             self.feed.screen(&lines);
         }
     }
 
-    fn lines(&self) -> Vec<String> {
+    fn lines(&self, now: Micros) -> Vec<Text> {
         let elapsed = self.began.elapsed().as_secs();
         let time = if self.length.is_zero() {
             format!("{elapsed} s, until Ctrl+C")
         } else {
             format!("{elapsed} s of {} s", self.length.as_secs())
         };
-        let mut lines = vec![format!("{} ({time})", self.title), String::new()];
-        lines.extend(self.latest.values().take(SHOWN_PATIENTS).map(|reading| Line(reading).to_string()));
-        if self.latest.len() > SHOWN_PATIENTS {
-            lines.push(format!("and {} more", counted(self.latest.len() - SHOWN_PATIENTS, "patient")));
-        }
+        let mut lines = vec![format!("{} ({time})", self.title).into(), Text::default()];
+        lines.extend(self.latest.values().take(SHOWN_PATIENTS).map(|reading| ward_line(reading).into()));
+        lines.extend(more(self.latest.len(), SHOWN_PATIENTS, "patient"));
         let (sent, stored, (p50, p99)) = {
             let measured = self.meter.measured();
             (measured.sent, measured.stored, measured.latencies_ms())
         };
-        let Progress { alerts, lag, .. } = self.progress;
-        lines.push(String::new());
-        lines.push(format!(
-            "sent {sent}, stored {stored}, lag {lag}, alerts {alerts}; device to row p50 {p50:.1} ms, p99 {p99:.1} ms"
-        ));
-        lines.extend(self.alerts.iter().map(|alert| format!("{:<3} {} {alert}", stars(alert.priority), alert.patient)));
+        let Progress { alarms, lag, .. } = self.progress;
+        lines.push(Text::default());
+        lines.push(Text::from(format!(
+            "sent {sent}, stored {stored}, lag {lag}, alarms {alarms}; device to row p50 {p50:.1} ms, p99 {p99:.1} ms"
+        )));
+        lines.extend(self.alarm_lines(now));
         lines
     }
 
-    fn print(&mut self, text: String) {
+    /// The alarms that are on, the most pressing first, and below them those that ended last.
+    fn alarm_lines(&self, now: Micros) -> Vec<Text> {
+        let mut active: Vec<_> = self.alarms.values().collect();
+        active.sort_by_key(|record| (Reverse(record.alarm.priority), record.alarm.onset));
+        let mut lines: Vec<_> = active.iter().take(SHOWN_ALARMS).map(|record| AlarmLine(record, now).text()).collect();
+        lines.extend(more(active.len(), SHOWN_ALARMS, "alarm"));
+        lines.extend(self.ended.iter().map(|record| EndedLine(record, now).into()));
+        lines
+    }
+
+    fn print(&mut self, text: impl Into<Text>) {
         if !self.silent && !self.live {
             self.feed.line(text);
         }
     }
+}
+
+/// A reading on the screen, which has 80 columns: today is known.
+fn ward_line(reading: &Reading) -> String {
+    let time = reading.time().to_string();
+    let clock = time.get(11..19).unwrap_or(&time);
+    format!("{clock} {} -> {}", reading.patient(), SignsLine(reading.signs()))
+}
+
+/// How many there are beyond those that are shown.
+fn more(count: usize, shown: usize, noun: &str) -> Option<Text> {
+    (count > shown).then(|| format!("and {} more", counted(count - shown, noun)).into())
 }
 
 impl Listener for View {
@@ -118,7 +148,8 @@ impl Listener for View {
                 self.began = Instant::now();
                 self.draw();
             }
-            PipelineEvent::Reading { reading, alerts, .. } => self.reading(reading, alerts),
+            PipelineEvent::Reading { reading, .. } => self.reading(reading),
+            PipelineEvent::Alarm(change) => self.alarm(change),
             PipelineEvent::Refused { partition, offset, reject } => {
                 self.output.note(format_args!("note: partition {partition}, offset {offset}: {reject}"));
             }
@@ -127,22 +158,55 @@ impl Listener for View {
                 self.progress = progress;
                 self.draw();
             }
-            PipelineEvent::Revoked | PipelineEvent::Stored(_) | PipelineEvent::Unkeyed { .. } => {}
+            PipelineEvent::Revoked
+            | PipelineEvent::Stored(_)
+            | PipelineEvent::Unkeyed { .. }
+            | PipelineEvent::Stray => {}
         }
     }
 }
 
 impl View {
-    fn reading(&mut self, reading: &Reading, alerts: &[Alert]) {
+    fn reading(&mut self, reading: &Reading) {
         self.latest.insert(reading.patient().clone(), reading.clone());
-        for alert in alerts {
-            self.alerts.push_front(alert.clone());
-        }
-        self.alerts.truncate(SHOWN_ALERTS);
         self.print(Line(reading).to_string());
-        if !alerts.is_empty() {
-            self.print(alarm::line_of(alerts));
+        self.draw();
+    }
+
+    fn alarm(&mut self, change: &AlarmChange) {
+        let key = change.record.key();
+        match change.step {
+            Step::Ended => {
+                self.alarms.remove(&key);
+                self.ended.push_front(change.record.clone());
+                self.ended.truncate(SHOWN_ENDED);
+            }
+            _ => drop(self.alarms.insert(key, change.record.clone())),
+        }
+        if change.step != Step::Worse && !change.is_covered {
+            self.print(ChangeLine(change).text());
         }
         self.draw();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reading::{Signs, Timestamp};
+
+    #[test]
+    fn a_line_of_the_ward_has_the_time_of_day_and_fits_on_a_screen() {
+        let signs = Signs {
+            heart_rate: Some(180),
+            spo2: Some(100),
+            systolic: Some(220),
+            diastolic: Some(120),
+            respiratory_rate: Some(30),
+            temperature: Some(38.7),
+        };
+        let time = Timestamp::parse("2025-10-26T10:30:15.123456Z").expect("a time");
+        let reading = Reading::new(PatientId::parse("P001").expect("an id"), time, signs).expect("a reading");
+        assert_eq!(ward_line(&reading), "10:30:15 P001 -> HR:180 SpO2:100 BP:220/120 RR:30 T:38.7");
     }
 }

@@ -222,7 +222,7 @@ mod tests {
 
     use super::*;
     use crate::intake::patients::Patients;
-    use crate::intake::simulator::{Scenario, Ward};
+    use crate::intake::simulator::{STEP, Scenario, Ward};
     use crate::kafka::error::KafkaError;
     use crate::kafka::producer::{Link, Patience, ProducerError};
     use crate::output::Memory;
@@ -280,7 +280,7 @@ mod tests {
     }
 
     fn maker(interval: Duration, count: Option<u64>) -> Maker {
-        Maker::new(Source::ward(Ward::new(&Patients::default(), Scenario::Stable, 1)), interval, count)
+        Maker::new(Source::ward(Ward::new(&Patients::default(), Scenario::Stable, 1, STEP)), interval, count)
     }
 
     async fn run<'a>(broker: &Broker, output: &'a Output) -> Run<'a, Broker> {

@@ -122,6 +122,7 @@ pub(super) async fn store(
             journal_mode: survey.journal_mode,
             schema_version,
             tables,
+            active_alarms: survey.active_alarms,
         },
     });
     Ok(())

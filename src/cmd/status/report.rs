@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::diagnose::Problem;
 use crate::output::{counted, wrapped};
-use crate::store::{self, SchemaVersion};
+use crate::store::{self, ActiveAlarms, SchemaVersion};
 
 /// Everything at one look. A part that did not answer is null, and `wrong` says why.
 #[derive(Debug, Default, Serialize)]
@@ -77,6 +77,8 @@ pub(super) enum Store {
         journal_mode: String,
         schema_version: SchemaVersion,
         tables: Vec<Table>,
+        /// Null where the tables are not as they should be.
+        active_alarms: Option<ActiveAlarms>,
     },
 }
 
@@ -179,10 +181,13 @@ impl Screen {
                 self.put("", &format!("{replication}, {agrees}"));
                 self.tables(tables, *schema_version);
             }
-            Some(Store::Sqlite { path, size_bytes, journal_mode, schema_version, tables }) => {
+            Some(Store::Sqlite { path, size_bytes, journal_mode, schema_version, tables, active_alarms }) => {
                 self.put("store", &format!("sqlite:{path}"));
                 self.put("", &format!("{}, log mode {journal_mode}", size(*size_bytes)));
                 self.tables(tables, *schema_version);
+                if let Some(alarms) = active_alarms {
+                    self.put("alarms", &alarm_words(*alarms));
+                }
             }
         }
     }
@@ -227,6 +232,14 @@ fn topic_words(topic: &Topic) -> String {
     let leaderless = trouble(&topic.leaderless, "leaderless");
     let under_replicated = trouble(&topic.under_replicated, "under-replicated");
     format!("{partitions}, {copies}, {records}{leaderless}{under_replicated}")
+}
+
+fn alarm_words(alarms: ActiveAlarms) -> String {
+    let ActiveAlarms { high, medium, low } = alarms;
+    let counts = [(high, "*** high"), (medium, "** medium"), (low, "* low")];
+    let counts: Vec<_> =
+        counts.iter().filter(|(count, _)| *count > 0).map(|(count, of)| format!("{count} {of}")).collect();
+    if counts.is_empty() { "none is on".to_owned() } else { format!("on: {}", counts.join(", ")) }
 }
 
 fn up(up: bool) -> &'static str {

@@ -1,6 +1,6 @@
 use super::report::{Broker, Cluster, Group, Node, Store, Table, Topic};
 use super::*;
-use crate::store::SchemaVersion;
+use crate::store::{ActiveAlarms, SchemaVersion};
 
 fn topic(name: &str, records: i64) -> Topic {
     Topic {
@@ -86,10 +86,12 @@ fn an_embedded_set_up_shows_its_file() {
         journal_mode: "wal".to_owned(),
         schema_version: SchemaVersion::default(),
         tables,
+        active_alarms: Some(ActiveAlarms { high: 1, medium: 0, low: 2 }),
     };
     let report = Report { store: Some(store), ..healthy() };
     let text = report::lines(&report, 80).join("\n");
     assert!(text.contains("sqlite:/data/vitals.db\n         41 KiB, log mode wal\n"), "{text}");
+    assert!(text.contains("\nalarms   on: 1 *** high, 2 * low\n"), "{text}");
 }
 
 #[test]

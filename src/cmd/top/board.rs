@@ -6,7 +6,8 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::patients::Patients;
-use crate::alarm::Limits;
+use crate::alarm::KnownAlarm;
+use crate::alarm::rules::RuleSet;
 use crate::kafka::lag::PartitionLag;
 use crate::reading::Reading;
 use crate::reading::reject::Reject;
@@ -27,12 +28,16 @@ const TROUBLE_SECONDS: i64 = 45;
 pub(super) enum Event {
     /// Messages of the topic, in the order of their partition.
     Messages(Vec<Message>),
+    /// Whether the topic is read to its end.
+    AtEnd(bool),
     /// The reading of the topic is held up.
     HeldUp(String),
     /// How far the group is, or why that cannot be known.
     Group(Result<Group, String>),
     /// How long the store took to answer, or why it did not.
     Store(Result<Duration, String>),
+    /// The rules that are in force now, where those are others than before, or why they are not known.
+    Rules(Result<Option<RuleSet>, String>),
 }
 
 #[derive(Debug)]
@@ -40,6 +45,8 @@ pub(super) struct Message {
     /// In which second since 1970 it counts: the one it was sent in, where it was there before us; else now.
     pub(super) second: Option<i64>,
     pub(super) reading: Result<Reading, Reject>,
+    /// What the store knows of the patient's alarms, where the patient was not seen before: the newest first.
+    pub(super) known: Vec<KnownAlarm>,
 }
 
 /// The group, as its coordinator tells.
@@ -76,26 +83,47 @@ impl Trouble {
     }
 }
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(super) struct Board {
-    limits: Limits,
     pub(super) patients: Patients,
     pub(super) rate: Rate,
     pub(super) messages: u64,
     /// Of the messages.
     pub(super) refused: u64,
+    is_at_end: bool,
     pub(super) group: Option<Group>,
     /// The store's answers, newest last.
     latencies: VecDeque<Duration>,
     reading_trouble: Option<Trouble>,
     group_trouble: Option<Trouble>,
     store_trouble: Option<Trouble>,
+    rules_trouble: Option<Trouble>,
 }
 
 impl Board {
-    /// Nothing is known; readings will be judged by these `limits`.
-    pub(super) fn new(limits: Limits) -> Self {
-        Self { limits, ..Self::default() }
+    /// Nothing is known; patients will be watched by these rules.
+    pub(super) fn new(set: RuleSet) -> Self {
+        Self {
+            patients: Patients::new(set),
+            rate: Rate::default(),
+            messages: 0,
+            refused: 0,
+            is_at_end: false,
+            group: None,
+            latencies: VecDeque::new(),
+            reading_trouble: None,
+            group_trouble: None,
+            store_trouble: None,
+            rules_trouble: None,
+        }
+    }
+
+    /// Nothing has happened, and it is `now`: alarms may be due that wait for no reading. What has not been read yet could
+    /// cancel them.
+    pub(super) fn advance(&mut self, now: DateTime<Utc>) {
+        if self.is_at_end {
+            self.patients.advance(now.timestamp_micros());
+        }
     }
 
     /// Takes up what happened at `now`.
@@ -107,6 +135,7 @@ impl Board {
                     self.count(message, now);
                 }
             }
+            Event::AtEnd(is_at_end) => self.is_at_end = is_at_end,
             Event::HeldUp(text) => Trouble::note(&mut self.reading_trouble, text, now),
             Event::Group(Ok(group)) => {
                 self.group = Some(group);
@@ -122,6 +151,13 @@ impl Board {
                 }
             }
             Event::Store(Err(text)) => Trouble::note(&mut self.store_trouble, text, now),
+            Event::Rules(Ok(set)) => {
+                self.rules_trouble = None;
+                if let Some(set) = set {
+                    self.patients.change_set(set);
+                }
+            }
+            Event::Rules(Err(text)) => Trouble::note(&mut self.rules_trouble, text, now),
         }
     }
 
@@ -131,7 +167,7 @@ impl Board {
         let now = now.timestamp();
         self.rate.count(message.second.map_or(now, |second| second.min(now)));
         match message.reading {
-            Ok(reading) => self.patients.take(reading, self.limits),
+            Ok(reading) => self.patients.take(reading, &message.known),
             Err(_) => self.refused += 1,
         }
     }
@@ -141,7 +177,9 @@ impl Board {
     pub(super) fn troubles(&self) -> impl Iterator<Item = (&'static str, &Trouble)> {
         let kafka = self.group_trouble.as_ref().or(self.reading_trouble.as_ref());
         let kafka = kafka.map(|trouble| ("Kafka", trouble));
-        kafka.into_iter().chain(self.store_trouble.as_ref().map(|trouble| ("store", trouble)))
+        let store = self.store_trouble.as_ref().map(|trouble| ("store", trouble));
+        let rules = self.rules_trouble.as_ref().map(|trouble| ("rules", trouble));
+        kafka.into_iter().chain(store).chain(rules)
     }
 
     /// Whether the group is as it was told: its coordinator answered the last time.
@@ -196,6 +234,7 @@ impl Rate {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::alarm::Limits;
     use crate::reading::{PatientId, Signs, Timestamp};
 
     fn at(second: i64) -> DateTime<Utc> {
@@ -206,11 +245,11 @@ mod tests {
         let time = Timestamp::parse("2025-10-26T10:30:15Z").expect("a time");
         let signs = Signs { heart_rate: Some(80), ..Signs::default() };
         let reading = Reading::new(PatientId::parse("P1").expect("an id"), time, signs);
-        Message { second: second.map(|second| 1_000_000 + second), reading }
+        Message { second: second.map(|second| 1_000_000 + second), reading, known: Vec::new() }
     }
 
     fn board(events: impl IntoIterator<Item = (i64, Event)>) -> Board {
-        let mut board = Board::new(Limits::default());
+        let mut board = Board::new(RuleSet::classic(Limits::default()));
         events.into_iter().for_each(|(second, event)| board.apply(event, at(second)));
         board
     }
@@ -229,7 +268,7 @@ mod tests {
 
     #[test]
     fn a_refused_message_is_counted_and_changes_no_patient() {
-        let refused = Message { second: None, reading: Err(Reject::NoSign) };
+        let refused = Message { second: None, reading: Err(Reject::NoSign), known: Vec::new() };
         let board = board([(0, Event::Messages(vec![refused]))]);
         assert_eq!((board.messages, board.refused, board.patients.count()), (1, 1, 0));
     }
@@ -262,6 +301,14 @@ mod tests {
         board.apply(Event::Store(Err("away".to_owned())), at(1));
         assert_eq!(board.store_latency(), None);
         assert_eq!(troubles(&board), [("store: away".to_owned(), 1_000_001)]);
+    }
+
+    #[test]
+    fn rules_that_cannot_be_read_are_trouble_until_they_can() {
+        let mut board = board([(0, Event::Rules(Err("unknown key".to_owned())))]);
+        assert_eq!(troubles(&board), [("rules: unknown key".to_owned(), 1_000_000)]);
+        board.apply(Event::Rules(Ok(None)), at(2));
+        assert_eq!(troubles(&board), []);
     }
 
     fn rate(seconds: impl IntoIterator<Item = i64>) -> Rate {

@@ -1,14 +1,21 @@
 //! What tells the board: a task that reads the topic, one that asks for the group, one that asks the store.
 
-use std::collections::{BTreeMap, HashMap};
+mod history;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::future::pending;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::{self, Receiver, Sender};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
+use self::history::History;
 use super::board::{Event, Group, Message};
+use crate::alarm::Limits;
+use crate::alarm::rules::RuleSet;
 use crate::app;
 use crate::kafka::cluster::Cluster;
 use crate::kafka::error::KafkaError;
@@ -53,10 +60,11 @@ impl Feeds {
     pub(super) async fn start(settings: &Settings, since: Timestamp) -> Result<Self, KafkaError> {
         let (live, backlog) = open(settings, since).await?;
         let (sender, events) = mpsc::channel(CHANNEL_EVENTS);
+        let (opened, store) = watch::channel(None);
         let mut tasks = JoinSet::new();
-        tasks.spawn(read(live, backlog, sender.clone()));
+        tasks.spawn(read(live, backlog, History::of(store), sender.clone()));
         tasks.spawn(ask_group(settings.clone(), sender.clone()));
-        tasks.spawn(ask_store(settings.clone(), sender));
+        tasks.spawn(ask_store(settings.clone(), opened, sender));
         Ok(Self { events, tasks })
     }
 
@@ -73,26 +81,42 @@ impl Feeds {
     }
 }
 
-/// Begins to read, and tells where each partition ends at this moment. One that has no leader is read from its first
-/// record once it has one.
-async fn open(settings: &Settings, since: Timestamp) -> Result<(Live, HashMap<i32, i64>), KafkaError> {
+/// What is in the topic when reading begins.
+#[derive(Debug, Default)]
+struct Backlog {
+    /// Where each partition ends at that moment.
+    ends: HashMap<i32, i64>,
+    /// Partitions that are not read to their end.
+    unread: BTreeSet<i32>,
+}
+
+/// Begins to read, and tells what is there at this moment. A partition that has no leader is read from its first record
+/// once it has one.
+async fn open(settings: &Settings, since: Timestamp) -> Result<(Live, Backlog), KafkaError> {
     let (kafka, topic) = (app::kafka_config(settings), settings.topic.as_str());
     let mut cluster = Cluster::connect(&kafka).await?;
     let leaders = cluster.leaders(topic).await?;
     let mut positions: BTreeMap<i32, i64> = leaders.0.iter().map(|(partition, _)| (*partition, 0)).collect();
     positions.extend(offsets::find(&mut cluster, topic, &leaders, Place::Time(since)).await?);
-    let ends = offsets::find(&mut cluster, topic, &leaders, Place::Latest).await?.into_iter().collect();
-    Ok((Live::begin(&mut cluster, &kafka, topic, positions).await?, ends))
+    let ends: HashMap<_, _> = offsets::find(&mut cluster, topic, &leaders, Place::Latest).await?.into_iter().collect();
+    let is_unread = |(partition, position): (&i32, &i64)| {
+        ends.get(partition).is_some_and(|end| position < end).then_some(*partition)
+    };
+    let unread = positions.iter().filter_map(is_unread).collect();
+    Ok((Live::begin(&mut cluster, &kafka, topic, positions).await?, Backlog { ends, unread }))
 }
 
-async fn read(mut live: Live, backlog: HashMap<i32, i64>, events: Sender<Event>) {
+async fn read(mut live: Live, mut backlog: Backlog, mut history: History<AnyStore>, events: Sender<Event>) {
+    if events.send(Event::AtEnd(backlog.unread.is_empty())).await.is_err() {
+        return;
+    }
     // A topic without partitions tells nothing.
     while let Some(event) = live.next().await {
         let sent = match event {
-            Fetched::Chunk(chunk) => send_messages(chunk, &backlog, &events).await,
+            Fetched::Chunk(chunk) => send_messages(chunk, &mut backlog, &mut history, &events).await,
             Fetched::Trouble(text) => events.send(Event::HeldUp(text)).await.is_ok(),
             // A log that was cut is no trouble for somebody who only looks on.
-            Fetched::Gap(_) => true,
+            Fetched::Gap(_) | Fetched::End(_) => true,
         };
         if !sent {
             return;
@@ -101,22 +125,37 @@ async fn read(mut live: Live, backlog: HashMap<i32, i64>, events: Sender<Event>)
     pending::<()>().await;
 }
 
-async fn send_messages(chunk: Chunk, backlog: &HashMap<i32, i64>, events: &Sender<Event>) -> bool {
-    let end = backlog.get(&chunk.partition).copied().unwrap_or(0);
-    let mut records = chunk.records.into_iter().peekable();
+async fn send_messages(
+    chunk: Chunk,
+    backlog: &mut Backlog,
+    history: &mut History<AnyStore>,
+    events: &Sender<Event>,
+) -> bool {
+    let Chunk { partition, records, next_offset, end_offset, .. } = chunk;
+    let end = backlog.ends.get(&partition).copied().unwrap_or(0);
+    let mut records = records.into_iter().peekable();
     while records.peek().is_some() {
-        let messages = records.by_ref().take(MESSAGES_AT_ONCE).map(|record| message(&record, end)).collect();
+        let some = records.by_ref().take(MESSAGES_AT_ONCE);
+        let mut messages: Vec<_> = some.map(|record| message(&record, end)).collect();
+        history.add_to(&mut messages).await;
         if events.send(Event::Messages(messages)).await.is_err() {
             return false;
         }
     }
-    true
+    let was_at_end = backlog.unread.is_empty();
+    if next_offset < end_offset {
+        backlog.unread.insert(partition);
+    } else {
+        backlog.unread.remove(&partition);
+    }
+    let is_at_end = backlog.unread.is_empty();
+    is_at_end == was_at_end || events.send(Event::AtEnd(is_at_end)).await.is_ok()
 }
 
 /// What was there before us counts when it was sent.
 fn message(record: &Record, backlog_end: i64) -> Message {
     let second = (record.offset < backlog_end).then(|| record.timestamp_ms.div_euclid(1_000));
-    Message { second, reading: pipeline::decode(record) }
+    Message { second, reading: pipeline::decode(record), known: Vec::new() }
 }
 
 async fn ask_group(settings: Settings, events: Sender<Event>) {
@@ -151,20 +190,37 @@ async fn describe(cluster: &mut Cluster, settings: &Settings) -> Result<Group, K
     Ok(Group { state: Some(state), members: members.len(), lags })
 }
 
-async fn ask_store(settings: Settings, events: Sender<Event>) {
-    loop {
+async fn ask_store(settings: Settings, opened: watch::Sender<Option<Arc<AnyStore>>>, events: Sender<Event>) {
+    let store = loop {
         match app::open_store(&settings).await {
-            Ok(store) => {
-                while events.send(Event::Store(latency(&store).await.map_err(|error| error.to_string()))).await.is_ok()
-                {
-                    sleep(ASK_INTERVAL).await;
-                }
-                return;
-            }
+            Ok(store) => break Arc::new(store),
             Err(error) if events.send(Event::Store(Err(error.to_string()))).await.is_err() => return,
             Err(_) => sleep(REOPEN_INTERVAL).await,
         }
+    };
+    let mut version = None;
+    loop {
+        let latency = latency(&store).await.map_err(|error| error.to_string());
+        let rules = if latency.is_ok() { Some(rules(&store, &mut version, settings.limits).await) } else { None };
+        for event in [Some(Event::Store(latency)), rules.map(Event::Rules)].into_iter().flatten() {
+            if events.send(event).await.is_err() {
+                return;
+            }
+        }
+        // Before the first messages come, it is told by which rules they are judged.
+        opened.send_if_modified(|place| place.replace(Arc::clone(&store)).is_none());
+        sleep(ASK_INTERVAL).await;
     }
+}
+
+/// The rules that were applied since those of this `version`.
+async fn rules(store: &AnyStore, version: &mut Option<i32>, limits: Limits) -> Result<Option<RuleSet>, String> {
+    let applied = store.applied_rules(1).await.map_err(|error| format!("not known: {error}"))?.pop();
+    let Some(applied) = applied.filter(|applied| *version != Some(applied.version)) else { return Ok(None) };
+    let set =
+        applied.set(limits).map_err(|error| format!("version {} cannot be read here: {error}", applied.version))?;
+    *version = Some(applied.version);
+    Ok(Some(set))
 }
 
 /// How long the store takes to find nothing under one key.
@@ -181,6 +237,11 @@ mod tests {
 
     use super::*;
     use crate::reading::reject::Reject;
+
+    /// A store that is never opened.
+    fn nowhere() -> watch::Receiver<Option<Arc<AnyStore>>> {
+        watch::channel(None).1
+    }
 
     fn record(offset: i64, value: Option<&'static str>) -> Record {
         let value = value.map(|value| Bytes::from_static(value.as_bytes()));
@@ -206,12 +267,29 @@ mod tests {
         let (sender, mut events) = mpsc::channel(8);
         let records = (0..2_500).map(|offset| record(offset, None)).collect();
         let chunk = Chunk { assignment: 0, partition: 0, records, next_offset: 2_500, end_offset: 2_500 };
-        assert!(send_messages(chunk, &HashMap::new(), &sender).await);
+        assert!(send_messages(chunk, &mut Backlog::default(), &mut History::of(nowhere()), &sender).await);
         drop(sender);
         let mut sizes = Vec::new();
         while let Some(Event::Messages(messages)) = events.recv().await {
             sizes.push(messages.len());
         }
         assert_eq!(sizes, [1_000, 1_000, 500]);
+    }
+
+    #[tokio::test]
+    async fn it_is_told_when_all_partitions_are_read_to_their_ends_and_when_one_no_longer_is() {
+        let (sender, mut events) = mpsc::channel(16);
+        let mut backlog = Backlog { unread: [0, 1].into(), ..Backlog::default() };
+        let mut history = History::of(nowhere());
+        for (partition, next_offset, end_offset) in [(0, 5, 5), (1, 5, 9), (1, 9, 9), (0, 6, 6), (0, 7, 9)] {
+            let chunk = Chunk { assignment: 0, partition, records: Vec::new(), next_offset, end_offset };
+            assert!(send_messages(chunk, &mut backlog, &mut history, &sender).await);
+        }
+        drop(sender);
+        let mut told = Vec::new();
+        while let Some(Event::AtEnd(is_at_end)) = events.recv().await {
+            told.push(is_at_end);
+        }
+        assert_eq!(told, [true, false]);
     }
 }

@@ -1,12 +1,16 @@
-//! The patients, each with the newest value of every sign.
+//! The patients, each with the newest value of every sign and the alarms that are on.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use crate::alarm::{Alert, Limits, Priority, Rule, judge};
+use crate::alarm::rules::{Micros, RuleSet};
+use crate::alarm::{self, Alarm, Implausible, KnownAlarm, LATENESS, Priority, implausible};
 use crate::reading::{PatientId, Reading, Sign, Signs, Timestamp};
 
-/// So many patients are remembered. One takes less than 2 KiB, with the six readings and the alerts that it may have, so
-/// all of them together take less than 20 MiB.
+/// So many patients are remembered. With the readings and the alarms that it may have, and the twenty readings that rules
+/// of plain limits remember, one takes less than 4 KiB, so all of them together take less than 40 MiB. Rules that look
+/// back over a span take what they do in `vitals consume`.
 pub(super) const MAX_PATIENTS: usize = 10_000;
 
 /// When there is one more than so many beyond [`MAX_PATIENTS`], all that are beyond go at once: to look for the longest
@@ -23,15 +27,49 @@ pub(super) struct Patient {
     readings: Vec<Reading>,
     /// The newest value of every sign.
     pub(super) signs: Signs,
-    /// The alerts that the values raise, the most pressing first.
-    pub(super) alerts: Vec<Alert>,
+    /// What of them is not believed.
+    doubts: Vec<Implausible>,
+    watched: alarm::Patient,
+    /// The alarms that are on, the most pressing first, and of those the oldest.
+    pub(super) alarms: Vec<ActiveAlarm>,
+    /// When the next one is due that no reading has to come for.
+    due: Option<Micros>,
     /// The number of the last message, to find who has been silent for longest.
     turn: u64,
 }
 
+/// An alarm that is on.
+#[derive(Debug, Clone)]
+pub(super) struct ActiveAlarm {
+    /// The stable name of its rule.
+    pub(super) rule: Arc<str>,
+    /// What is shown: `High heart rate: 115`, with the value that was worst.
+    pub(super) text: String,
+    pub(super) alarm: Alarm,
+    /// What its rule looks at.
+    signs: Vec<Sign>,
+}
+
+impl ActiveAlarm {
+    /// What is more pressing is greater.
+    fn pressure(&self) -> (Priority, Reverse<Micros>) {
+        (self.alarm.priority, Reverse(self.alarm.onset))
+    }
+}
+
 impl Patient {
+    /// A patient who was not seen before, with what the store knows of the alarms: the newest first.
+    fn known(set: &RuleSet, known: &[KnownAlarm]) -> Self {
+        let mut patient = Self::default();
+        for KnownAlarm { rule, alarm, .. } in known.iter().rev() {
+            patient.watched.restore(set, rule, *alarm);
+        }
+        patient
+    }
+
     /// Takes a reading, whether it is newer or older than those that are known. The same time again changes its signs.
-    fn take(&mut self, reading: Reading) {
+    fn take(&mut self, set: &RuleSet, reading: Reading) {
+        self.watched.take(set, reading.time().as_micros(), reading.signs(), &mut |_| ());
         match self.readings.binary_search_by(|held| reading.time().cmp(&held.time())) {
             Ok(place) => {
                 if let Some(same) = self.readings.get_mut(place) {
@@ -53,13 +91,33 @@ impl Patient {
             adds
         });
         self.signs = signs;
+        self.doubts = implausible(&signs);
+        self.look(set);
     }
 
-    fn judge(&mut self, limits: Limits) {
-        let Some(newest) = self.readings.first() else { return };
-        let whole = Reading::new(newest.patient().clone(), newest.time(), self.signs);
-        self.alerts = whole.map(|reading| judge(&reading, limits)).unwrap_or_default();
-        self.alerts.sort_by_key(|alert| std::cmp::Reverse(alert.priority));
+    fn change_set(&mut self, old: &RuleSet, new: &RuleSet) {
+        self.watched.change_set(old, new, &mut |_| ());
+        self.look(new);
+    }
+
+    /// It is `now`, and all readings before that are known.
+    fn advance(&mut self, set: &RuleSet, now: Micros) {
+        if self.due.is_some_and(|due| due < now) {
+            self.watched.advance(set, now, &mut |_| ());
+            self.look(set);
+        }
+    }
+
+    /// Looks which alarms are on.
+    fn look(&mut self, set: &RuleSet) {
+        self.due = self.watched.due(set);
+        let active = self.watched.active().filter_map(|(index, alarm)| {
+            let rule = set.rules.get(usize::from(index))?;
+            let signs = Sign::ALL.into_iter().filter(|sign| rule.concerns(*sign)).collect();
+            Some(ActiveAlarm { rule: Arc::clone(&rule.name), text: rule.text(alarm.peak), alarm: *alarm, signs })
+        });
+        self.alarms = active.collect();
+        self.alarms.sort_by_key(|alarm| Reverse(alarm.pressure()));
     }
 
     pub(super) fn id(&self) -> &str {
@@ -81,24 +139,32 @@ impl Patient {
         self.signs.get(sign).is_some() && self.readings.first().is_some_and(|newest| newest.signs().get(sign).is_none())
     }
 
-    /// The priority of the most pressing alert.
-    pub(super) fn priority(&self) -> Option<Priority> {
-        self.alerts.first().map(|alert| alert.priority)
+    /// Whether the value of `sign` is not believed.
+    pub(super) fn is_doubted(&self, sign: Sign) -> bool {
+        self.doubts.iter().any(|doubt| doubt.concerns(sign))
     }
 
-    /// The most pressing alert about `sign`.
-    pub(super) fn alert_about(&self, sign: Sign) -> Option<&Alert> {
-        self.alerts.iter().find(|alert| match alert.rule {
-            Rule::HighHeartRate => sign == Sign::HeartRate,
-            Rule::LowSpo2 => sign == Sign::Spo2,
-            Rule::Implausible(doubt) => doubt.concerns(sign),
-        })
+    /// The priority of the most pressing alarm.
+    pub(super) fn priority(&self) -> Option<Priority> {
+        self.alarms.first().map(|alarm| alarm.alarm.priority)
+    }
+
+    /// How much the alarms press: more is greater, and none is least.
+    pub(super) fn pressure(&self) -> impl Ord + use<> {
+        self.alarms.first().map(ActiveAlarm::pressure)
+    }
+
+    /// The priority of the most pressing alarm about `sign`.
+    pub(super) fn priority_of(&self, sign: Sign) -> Option<Priority> {
+        let about = self.alarms.iter().find(|alarm| alarm.signs.contains(&sign));
+        about.map(|alarm| alarm.alarm.priority)
     }
 }
 
 /// All patients that are remembered.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(super) struct Patients {
+    set: Arc<RuleSet>,
     by_id: HashMap<PatientId, Patient>,
     turn: u64,
     /// How often a patient was forgotten because there were too many; one that comes back is counted again when it is
@@ -107,16 +173,36 @@ pub(super) struct Patients {
 }
 
 impl Patients {
-    /// Takes a reading of one of them.
-    pub(super) fn take(&mut self, reading: Reading, limits: Limits) {
+    /// Nobody yet; they will be watched by these rules.
+    pub(super) fn new(set: RuleSet) -> Self {
+        Self { set: Arc::new(set), by_id: HashMap::new(), turn: 0, forgotten: 0 }
+    }
+
+    /// Takes a reading of one of them. What the store knows of the alarms counts for who is not remembered.
+    pub(super) fn take(&mut self, reading: Reading, known: &[KnownAlarm]) {
         self.turn += 1;
         if self.by_id.len() > MAX_PATIENTS + SLACK {
             self.forget_the_silent();
         }
-        let patient = self.by_id.entry(reading.patient().clone()).or_default();
-        patient.take(reading);
+        let set = &*self.set;
+        let patient = self.by_id.entry(reading.patient().clone()).or_insert_with(|| Patient::known(set, known));
+        patient.take(set, reading);
         patient.turn = self.turn;
-        patient.judge(limits);
+    }
+
+    /// Other rules are in force.
+    pub(super) fn change_set(&mut self, set: RuleSet) {
+        let old = std::mem::replace(&mut self.set, Arc::new(set));
+        for patient in self.by_id.values_mut() {
+            patient.change_set(&old, &self.set);
+        }
+    }
+
+    /// The topic is read to its end, and the clock says `now`.
+    pub(super) fn advance(&mut self, now: Micros) {
+        for patient in self.by_id.values_mut() {
+            patient.advance(&self.set, now.saturating_sub(LATENESS));
+        }
     }
 
     fn forget_the_silent(&mut self) {
@@ -138,94 +224,11 @@ impl Patients {
         self.by_id.len()
     }
 
-    /// How many have an alert.
-    pub(super) fn alerting(&self) -> usize {
-        self.all().filter(|patient| !patient.alerts.is_empty()).count()
+    /// How many have an alarm.
+    pub(super) fn alarming(&self) -> usize {
+        self.all().filter(|patient| !patient.alarms.is_empty()).count()
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn reading(id: &str, second: u32, signs: Signs) -> Reading {
-        let time = format!("2025-10-26T10:{:02}:{:02}Z", second / 60, second % 60);
-        let time = Timestamp::parse(&time).expect("a time");
-        Reading::new(PatientId::parse(id).expect("an id"), time, signs).expect("a reading")
-    }
-
-    fn heart_rate(rate: i32) -> Signs {
-        Signs { heart_rate: Some(rate), ..Signs::default() }
-    }
-
-    fn temperature(degrees: f32) -> Signs {
-        Signs { temperature: Some(degrees), ..Signs::default() }
-    }
-
-    fn taken(readings: impl IntoIterator<Item = Reading>) -> Patient {
-        let mut patients = Patients::default();
-        readings.into_iter().for_each(|reading| patients.take(reading, Limits::default()));
-        patients.by_id.into_values().next().expect("a patient")
-    }
-
-    #[test]
-    fn a_sign_that_the_last_reading_lacks_is_carried_from_an_earlier_one() {
-        let patient = taken([reading("P1", 0, temperature(36.8)), reading("P1", 10, heart_rate(80))]);
-        assert_eq!(patient.signs.temperature, Some(36.8));
-        assert!(patient.is_carried(Sign::Temperature) && !patient.is_carried(Sign::HeartRate));
-        assert_eq!(patient.last().map(|time| time.to_string()), Some("2025-10-26T10:00:10+00:00".to_owned()));
-    }
-
-    #[test]
-    fn a_sign_older_than_fifteen_minutes_is_carried_no_more() {
-        let at = |second| taken([reading("P1", 0, temperature(36.8)), reading("P1", second, heart_rate(80))]);
-        assert_eq!(at(900).signs.temperature, Some(36.8));
-        assert_eq!(at(901).signs.temperature, None);
-    }
-
-    #[test]
-    fn an_older_reading_that_comes_late_changes_nothing_that_is_newer() {
-        let patient = taken([reading("P1", 10, heart_rate(80)), reading("P1", 0, heart_rate(200))]);
-        assert_eq!(patient.signs.heart_rate, Some(80));
-        assert!(patient.alerts.is_empty());
-    }
-
-    #[test]
-    fn the_same_time_again_joins_the_signs() {
-        let patient = taken([reading("P1", 0, heart_rate(80)), reading("P1", 0, temperature(37.0))]);
-        assert!(!patient.is_carried(Sign::HeartRate) && !patient.is_carried(Sign::Temperature));
-        assert_eq!(patient.readings.len(), 1);
-    }
-
-    #[test]
-    fn a_patient_never_holds_more_readings_than_there_are_signs() {
-        let signs = |second: u32| if second.is_multiple_of(2) { heart_rate(80) } else { temperature(36.8) };
-        assert_eq!(taken((0..100).map(|second| reading("P1", second, signs(second)))).readings.len(), 2);
-    }
-
-    #[test]
-    fn alerts_come_with_a_value_and_go_with_the_next() {
-        let high = reading("P1", 0, heart_rate(115));
-        let patient = taken([high.clone()]);
-        assert_eq!(patient.alerts[0].to_string(), "High heart rate: 115");
-        assert!(patient.alert_about(Sign::HeartRate).is_some() && patient.alert_about(Sign::Spo2).is_none());
-        assert_eq!(patient.priority(), Some(Priority::Medium));
-        assert!(taken([high, reading("P1", 1, heart_rate(80))]).alerts.is_empty());
-    }
-
-    #[test]
-    fn beyond_the_limit_the_longest_silent_are_forgotten() {
-        let mut patients = Patients::default();
-        let mut take = |number: usize| {
-            patients.take(reading(&format!("P{number}"), 0, heart_rate(80)), Limits::default());
-        };
-        take(0);
-        (1..=MAX_PATIENTS).for_each(&mut take);
-        take(0);
-        (MAX_PATIENTS + 1..=MAX_PATIENTS + 2 * SLACK).for_each(&mut take);
-        assert!(patients.count() <= MAX_PATIENTS + SLACK + 1, "{}", patients.count());
-        let known = |id: &str| patients.all().any(|patient| patient.id() == id);
-        assert!(known("P0") && !known("P1") && known(&format!("P{}", MAX_PATIENTS + 2 * SLACK)));
-        assert!(patients.forgotten > 0);
-    }
-}
+mod tests;

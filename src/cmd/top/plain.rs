@@ -9,29 +9,32 @@ use tokio::time::{Instant, interval_at};
 
 use super::board::{Board, Group};
 use super::feeds::Feeds;
-use super::patients::Patient;
+use super::patients::{ActiveAlarm, Patient};
 use super::view::Sort;
 use super::{Args, Shape, words};
-use crate::alarm::Rule;
 use crate::kafka::lag::PartitionLag;
 use crate::output::{Output, counted};
-use crate::reading::Sign;
+use crate::reading::{Sign, Timestamp};
 use crate::settings::Settings;
 
-/// So many patients are shown in a block, the most pressing alerts first.
+/// So many patients are shown in a block, the most pressing alarms first.
 const SHOWN_PATIENTS: usize = 20;
 
 /// Prints what the `feeds` tell, every `--interval`, without end.
 pub(super) async fn run(args: &Args, settings: &Settings, feeds: &mut Feeds, output: &Output) -> Result<()> {
-    let mut board = Board::new(settings.limits);
+    let mut board = Board::new(super::rules(settings));
     let mut ticks = interval_at(Instant::now() + args.interval, args.interval);
     loop {
         tokio::select! {
             biased;
-            _ = ticks.tick() => match args.output {
-                Some(Shape::Ndjson) => output.json(&serde_json::to_string(&report(settings, &board, Utc::now()))?)?,
-                _ => output.line(block(settings, &board, Utc::now()))?,
-            },
+            _ = ticks.tick() => {
+                let now = Utc::now();
+                board.advance(now);
+                match args.output {
+                    Some(Shape::Ndjson) => output.json(&serde_json::to_string(&report(settings, &board, now))?)?,
+                    _ => output.line(block(settings, &board, now))?,
+                }
+            }
             event = feeds.next() => board.apply(event, Utc::now()),
         }
     }
@@ -51,7 +54,7 @@ pub(super) fn block(settings: &Settings, board: &Board, now: DateTime<Utc>) -> S
     ];
     lines.extend(words::troubles(board, now));
     let mut patients: Vec<_> = board.patients.all().collect();
-    Sort::Alert.apply(&mut patients);
+    Sort::Alarm.apply(&mut patients);
     lines.extend(patients.iter().take(SHOWN_PATIENTS).map(|patient| line(patient, now)));
     let more = patients.len().saturating_sub(SHOWN_PATIENTS);
     if more > 0 {
@@ -68,7 +71,7 @@ fn line(patient: &Patient, now: DateTime<Utc>) -> String {
         "{:<10} {:>5}  HR {heart_rate:<5} SpO2 {spo2:<5} BP {pressure:<10} RR {respiratory_rate:<5} T {temperature:<7} {}",
         patient.id(),
         words::reading_age(patient, now),
-        words::alerts(patient)
+        words::alarms(patient, now)
     );
     text.trim_end().to_owned()
 }
@@ -114,14 +117,20 @@ struct PatientReport<'a> {
     temperature: Option<f32>,
     earlier: Vec<&'static str>,
     implausible: Vec<&'static str>,
-    alerts: Vec<AlertReport>,
+    /// The alarms that are on, the most pressing first.
+    alerts: Vec<AlarmReport<'a>>,
 }
 
 #[derive(Serialize)]
-struct AlertReport {
-    rule: &'static str,
+struct AlarmReport<'a> {
+    rule: &'a str,
     priority: &'static str,
-    text: String,
+    text: &'a str,
+    onset: Option<String>,
+    /// The value at the onset.
+    value: f64,
+    /// The worst value since.
+    peak: f64,
 }
 
 pub(super) fn report<'a>(settings: &'a Settings, board: &'a Board, now: DateTime<Utc>) -> Report<'a> {
@@ -164,12 +173,6 @@ fn tenths(seconds: f64) -> f64 {
 
 fn patient(patient: &Patient) -> PatientReport<'_> {
     let signs = &patient.signs;
-    let is_doubted = |sign| matches!(patient.alert_about(sign).map(|alert| alert.rule), Some(Rule::Implausible(_)));
-    let alerts = patient.alerts.iter().map(|alert| AlertReport {
-        rule: alert.rule.name(),
-        priority: alert.priority.name(),
-        text: alert.to_string(),
-    });
     PatientReport {
         patient_id: patient.id(),
         timestamp: patient.last().map(|time| time.to_string()),
@@ -180,7 +183,19 @@ fn patient(patient: &Patient) -> PatientReport<'_> {
         respiratory_rate: signs.respiratory_rate,
         temperature: signs.temperature,
         earlier: Sign::ALL.into_iter().filter(|sign| patient.is_carried(*sign)).map(Sign::name).collect(),
-        implausible: Sign::ALL.into_iter().filter(|sign| is_doubted(*sign)).map(Sign::name).collect(),
-        alerts: alerts.collect(),
+        implausible: Sign::ALL.into_iter().filter(|sign| patient.is_doubted(*sign)).map(Sign::name).collect(),
+        alerts: patient.alarms.iter().map(alarm_report).collect(),
+    }
+}
+
+fn alarm_report(active: &ActiveAlarm) -> AlarmReport<'_> {
+    let ActiveAlarm { rule, text, alarm, .. } = active;
+    AlarmReport {
+        rule,
+        priority: alarm.priority.name(),
+        text,
+        onset: Timestamp::from_micros(alarm.onset).map(|onset| onset.to_string()),
+        value: alarm.value,
+        peak: alarm.peak,
     }
 }

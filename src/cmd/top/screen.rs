@@ -41,8 +41,8 @@ const FEWEST_BARS: u16 = 8;
 /// From this width on there is more room for ids.
 const ROOMY: u16 = 100;
 
-/// The columns between the patient and the alerts, with their widths; the last place of each is for the mark.
-const COLUMNS: [(&str, u16); 6] = [("AGE", 6), ("HR", 7), ("SPO2", 6), ("SYS/DIA", 10), ("RR", 6), ("TEMP", 7)];
+/// The columns between the patient and the alarms, with their widths; the last place of each is for the mark.
+const COLUMNS: [(&str, u16); 6] = [("AGE", 5), ("HR", 7), ("SPO2", 6), ("SYS/DIA", 10), ("RR", 6), ("TEMP", 7)];
 
 /// Under the patients the partitions stand in two columns, if each is at least so wide.
 const PARTITION_WIDTH: u16 = 38;
@@ -64,15 +64,16 @@ const REVERSED: Style = Style::new().add_modifier(Modifier::REVERSED);
 /// What somebody has to look after.
 const ALARM: Style = BOLD.fg(Color::Red);
 
-const HELP: [&str; 14] = [
+const HELP: [&str; 15] = [
     "q Esc Ctrl+C  quit",
-    "s             sort: patient, longest silent, heart rate, SpO2, alert",
+    "s             sort: alarm, patient, longest silent, heart rate, SpO2",
     "/             show only patients with this in their id; Esc: all",
-    "a             show only patients with an alert",
+    "a             show only patients with an alarm",
     "p Space       hold the screen still; again: go on",
     "arrows PgUp PgDn Home End scroll",
     "",
-    "115*    raises an alert: *** act at once, ** soon, * be aware",
+    "115*    an alarm is on about it: *** act now, ** soon, * be aware",
+    "** 3m   for how long it has been on; behind it the worst value since",
     "0!      is not believed; shown as it was sent",
     "(36.8)  is from an earlier reading, at most 15 minutes older",
     "AGE     since the last reading was taken, by its device's clock",
@@ -197,8 +198,8 @@ fn draw_patients(buffer: &mut Buffer, area: Rect, content: &ScreenContent<'_>) {
     let ScreenContent { board, view, now, .. } = content;
     let (heading, rest) = split(area, 1);
     let count = board.patients.count();
-    let alerts = format!("ALERTS: {} of {count}", board.patients.alerting());
-    draw_patient(buffer, heading, ("PATIENT", BOLD), COLUMNS.map(|(name, _)| (name.to_owned(), "", BOLD)), &alerts);
+    let alarms = format!("ALARMS: {} of {count}", board.patients.alarming());
+    draw_patient(buffer, heading, ("PATIENT", BOLD), COLUMNS.map(|(name, _)| (name.to_owned(), "", BOLD)), &alarms);
     let patients = view.choose(&board.patients);
     if patients.is_empty() {
         let reason = if count == 0 { "no reading yet" } else { "no patient passes the filter" };
@@ -210,17 +211,17 @@ fn draw_patients(buffer: &mut Buffer, area: Rect, content: &ScreenContent<'_>) {
             signs(patient).map(|(value, mark, sign)| (value, mark, sign_style(patient, sign)));
         let age = (words::reading_age(patient, *now), "", PLAIN);
         let cells = [age, heart_rate, spo2, pressure, respiratory_rate, temperature];
-        draw_patient(buffer, line, (patient.id(), strongest), cells, &words::alerts(patient));
+        draw_patient(buffer, line, (patient.id(), strongest), cells, &words::alarms(patient, *now));
     }
 }
 
-/// Draws a patient, or the heading: the id, the cells with the mark behind each, and the alerts.
+/// Draws a patient, or the heading: the id, the cells with the mark behind each, and the alarms.
 fn draw_patient(
     buffer: &mut Buffer,
     line: Rect,
     (id, style): (&str, Style),
     cells: [(String, &'static str, Style); 6],
-    alerts: &str,
+    alarms: &str,
 ) {
     let mut x = line.x + if line.width >= ROOMY { 20 } else { 10 };
     left(buffer, Rect { width: x - line.x - 1, ..line }, id, style);
@@ -229,12 +230,12 @@ fn draw_patient(
         x += width;
         left(buffer, Rect { x: x - 1, width: 1, ..line }.intersection(line), mark, style);
     }
-    left(buffer, Rect { x: x + 1, ..line }.intersection(line), alerts, style);
+    left(buffer, Rect { x: x + 1, ..line }.intersection(line), alarms, style);
 }
 
 fn sign_style(patient: &Patient, sign: Sign) -> Style {
-    match patient.alert_about(sign) {
-        Some(alert) => priority_style(alert.priority),
+    match patient.priority_of(sign) {
+        Some(priority) => priority_style(priority),
         None if patient.is_carried(sign) => DIM,
         None => PLAIN,
     }
@@ -311,13 +312,13 @@ fn draw_foot(buffer: &mut Buffer, area: Rect, content: &ScreenContent<'_>) {
     let keys = if view.typing {
         format!("filter: {}_   Enter keeps it, Esc clears it", view.filter)
     } else {
-        format!("q quit  s sort: {}  / filter  a alerts  p pause  ? help", view.sort.name())
+        format!("q quit  s sort: {}  / filter  a alarms  p pause  ? help", view.sort.name())
     };
-    let chosen = match (view.filter.as_str(), view.only_alerts) {
+    let chosen = match (view.filter.as_str(), view.only_alarms) {
         ("", false) => "",
-        ("", true) => " with alerts",
+        ("", true) => " with alarms",
         (_, false) => " filtered",
-        (_, true) => " filtered, with alerts",
+        (_, true) => " filtered, with alarms",
     };
     let Page { patients, lines } = page(buffer.area.as_size(), board, view);
     let last = patients.min(view.scroll + lines);
@@ -328,7 +329,7 @@ fn draw_foot(buffer: &mut Buffer, area: Rect, content: &ScreenContent<'_>) {
 
 /// Draws a box in the middle of the `window`.
 fn draw_help(buffer: &mut Buffer, window: Rect) {
-    let (width, height) = (72.min(window.width), 16.min(window.height));
+    let (width, height) = (72.min(window.width), 17.min(window.height));
     let area =
         Rect { x: window.x + (window.width - width) / 2, y: window.y + (window.height - height) / 2, width, height };
     Clear.render(area, buffer);

@@ -13,7 +13,8 @@ use super::board::{Board, Event, Group, Message};
 use super::plain::{block, report};
 use super::screen::{ScreenContent, bars, draw};
 use super::view::{Page, View};
-use crate::alarm::Limits;
+use crate::alarm::rules::{Micros, RuleSet, SECOND};
+use crate::alarm::{Alarm, KnownAlarm, Limits, Priority};
 use crate::kafka::lag::{Member, PartitionLag};
 use crate::output::Key;
 use crate::reading::reject::Reject;
@@ -48,7 +49,24 @@ fn well() -> Signs {
 
 fn messages(readings: impl IntoIterator<Item = Reading>, seconds_ago: i64) -> Event {
     let second = Some(now().timestamp() - seconds_ago);
-    Event::Messages(readings.into_iter().map(|reading| Message { second, reading: Ok(reading) }).collect())
+    let message = |reading| Message { second, reading: Ok(reading), known: Vec::new() };
+    Event::Messages(readings.into_iter().map(message).collect())
+}
+
+/// An alarm of the heart rate that the store knows and that is on.
+fn known(patient: &str, seconds_ago: Micros, peak: f64) -> KnownAlarm {
+    let onset = now().timestamp_micros() - seconds_ago * SECOND;
+    let alarm = Alarm {
+        onset,
+        start: onset,
+        value: 112.0,
+        peak,
+        priority: Priority::Medium,
+        returned: None,
+        acknowledged: None,
+        ended: None,
+    };
+    KnownAlarm { patient: PatientId::parse(patient).expect("an id"), rule: "heart_rate_high".to_owned(), alarm }
 }
 
 /// The lag of so many partitions, which two members share.
@@ -67,14 +85,17 @@ fn group(partitions: i32) -> Group {
     Group { state: Some("Stable".to_owned()), members: 2, lags: (0..partitions).map(lag).collect() }
 }
 
-/// Everything that a ward can show: an alert of each priority, signs that are not believed, carried or missing.
+/// Everything that a ward can show: an alarm of each priority, signs that are not believed, carried or missing.
 fn busy() -> Board {
-    let mut board = Board::new(Limits::default());
+    let mut board = empty();
     let mut happens = |event| board.apply(event, now());
     let pressed = Signs { systolic: Some(90), diastolic: Some(95), ..well() };
     let ward = [
-        reading("P001", 1, Signs { heart_rate: Some(115), ..well() }),
-        reading("P002", 2, Signs { spo2: Some(85), heart_rate: Some(131), ..well() }),
+        reading("P001", 9, Signs { heart_rate: Some(115), ..well() }),
+        reading("P001", 1, Signs { heart_rate: Some(108), ..well() }),
+        reading("P002", 200, Signs { heart_rate: Some(131), ..well() }),
+        reading("P002", 62, Signs { spo2: Some(83), heart_rate: Some(131), ..well() }),
+        reading("P002", 2, Signs { spo2: Some(85), heart_rate: Some(129), ..well() }),
         reading("P003", 70, pressed),
         reading("P004", 3, Signs { heart_rate: Some(0), spo2: None, temperature: Some(97.2), ..well() }),
         reading("P005", 600, well()),
@@ -82,11 +103,17 @@ fn busy() -> Board {
         reading("Zoë-of-ward-12-bed-3", 7_200, Signs { spo2: Some(97), ..Signs::default() }),
     ];
     happens(messages(ward, 1));
+    let long_since = Message {
+        second: Some(now().timestamp() - 1),
+        reading: Ok(reading("P007", 4, Signs { heart_rate: Some(119), ..well() })),
+        known: vec![known("P007", 5_400, 126.0)],
+    };
+    happens(Event::Messages(vec![long_since]));
     for second in 0..30 {
         let count = usize::try_from(second % 8).expect("small");
         happens(messages(vec![reading("P006", second, well()); count], second));
     }
-    happens(Event::Messages(vec![Message { second: None, reading: Err(Reject::NoSign) }]));
+    happens(Event::Messages(vec![Message { second: None, reading: Err(Reject::NoSign), known: Vec::new() }]));
     happens(Event::Group(Ok(group(6))));
     happens(Event::Store(Ok(Duration::from_micros(1_900))));
     happens(Event::Store(Ok(Duration::from_micros(2_100))));
@@ -110,13 +137,13 @@ fn buffer(Size { width, height }: Size, board: &Board, view: &View, paused: bool
 }
 
 fn empty() -> Board {
-    Board::new(Limits::default())
+    Board::new(RuleSet::classic(Limits::default()))
 }
 
 fn after(keys: &[Key]) -> View {
     let mut view = View::default();
     for key in keys {
-        view.press(*key, Page { patients: 7, lines: 5 });
+        view.press(*key, Page { patients: 8, lines: 5 });
     }
     view
 }
@@ -141,13 +168,14 @@ fn the_help_explains_keys_and_marks() {
 
 #[test]
 fn no_window_is_too_small_and_a_tiny_one_gets_a_message() {
+    let board = busy();
     for width in 0..=45 {
         for height in 0..=14 {
-            drawn(width, height, &busy(), &after(&[Key::Char('?')]), true);
+            drawn(width, height, &board, &after(&[Key::Char('?')]), true);
         }
     }
     assert!(drawn(39, 24, &empty(), &View::default(), false).contains("needs a window of 40x10"));
-    assert!(drawn(40, 10, &busy(), &View::default(), false).contains("P001"));
+    assert!(drawn(40, 10, &board, &View::default(), false).contains("P002"));
 }
 
 #[test]
@@ -191,9 +219,9 @@ fn a_screen_that_stands_still_says_so() {
 #[test]
 fn the_last_line_tells_what_is_seen_of_how_many() {
     let foot = |view: &View| drawn(80, 12, &busy(), view, false).lines().last().expect("a line").to_owned();
-    assert!(foot(&View::default()).ends_with("1-4 of 7"), "{}", foot(&View::default()));
-    assert!(foot(&after(&[Key::Down, Key::Down])).ends_with("3-6 of 7"));
-    assert!(foot(&after(&[Key::Char('a')])).ends_with("1-4 of 4 with alerts"));
+    assert!(foot(&View::default()).ends_with("1-4 of 8"), "{}", foot(&View::default()));
+    assert!(foot(&after(&[Key::Down, Key::Down])).ends_with("3-6 of 8"));
+    assert!(foot(&after(&[Key::Char('a')])).ends_with("1-4 of 5 with alarms"));
     let filter = [Key::Char('/'), Key::Char('z'), Key::Enter];
     assert!(foot(&after(&filter)).ends_with("1-1 of 1 filtered"));
     assert!(foot(&after(&filter[..2])).starts_with("filter: z_"));

@@ -10,7 +10,9 @@ const MAX_FILTER_CHARS: usize = 64;
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum Sort {
+    /// The most pressing alarm first.
     #[default]
+    Alarm,
     Patient,
     /// The longest silent first.
     Silence,
@@ -18,29 +20,27 @@ pub(super) enum Sort {
     HeartRate,
     /// The lowest oxygen saturation first.
     Spo2,
-    /// The most pressing alert first.
-    Alert,
 }
 
 impl Sort {
     /// What the screen calls it.
     pub(super) fn name(self) -> &'static str {
         match self {
+            Self::Alarm => "alarm",
             Self::Patient => "patient",
             Self::Silence => "longest silent",
             Self::HeartRate => "heart rate",
             Self::Spo2 => "SpO2",
-            Self::Alert => "alert",
         }
     }
 
     fn next(self) -> Self {
         match self {
+            Self::Alarm => Self::Patient,
             Self::Patient => Self::Silence,
             Self::Silence => Self::HeartRate,
             Self::HeartRate => Self::Spo2,
-            Self::Spo2 => Self::Alert,
-            Self::Alert => Self::Patient,
+            Self::Spo2 => Self::Alarm,
         }
     }
 
@@ -53,7 +53,7 @@ impl Sort {
             Self::Silence => patients.sort_by_key(|patient| patient.last_micros()),
             Self::HeartRate => patients.sort_by_key(|patient| Reverse(patient.signs.heart_rate)),
             Self::Spo2 => patients.sort_by_key(|patient| patient.signs.spo2.map_or((true, 0), |spo2| (false, spo2))),
-            Self::Alert => patients.sort_by_key(|patient| Reverse(patient.priority())),
+            Self::Alarm => patients.sort_by_key(|patient| Reverse(patient.pressure())),
         }
     }
 }
@@ -82,7 +82,7 @@ pub(super) struct View {
     pub(super) filter: String,
     /// Whether letters go into the filter.
     pub(super) typing: bool,
-    pub(super) only_alerts: bool,
+    pub(super) only_alarms: bool,
     pub(super) help: bool,
     /// How many patients stand above the first line.
     pub(super) scroll: usize,
@@ -131,7 +131,7 @@ impl View {
             Key::Char('p' | ' ') => return Action::Pause,
             Key::Char('s') => self.sort = self.sort.next(),
             Key::Char('/') => self.typing = true,
-            Key::Char('a') => self.only_alerts = !self.only_alerts,
+            Key::Char('a') => self.only_alarms = !self.only_alarms,
             Key::Char('?' | 'h') => self.help = !self.help,
             Key::Up => self.scroll = self.scroll.saturating_sub(1),
             Key::Down => self.scroll = self.scroll.saturating_add(1),
@@ -155,9 +155,9 @@ impl View {
     }
 
     fn passing<'a>(&self, patients: &'a Patients) -> impl Iterator<Item = &'a Patient> {
-        let (only_alerts, wanted) = (self.only_alerts, self.filter.to_lowercase());
+        let (only_alarms, wanted) = (self.only_alarms, self.filter.to_lowercase());
         patients.all().filter(move |patient| {
-            (!only_alerts || patient.priority().is_some())
+            (!only_alarms || patient.priority().is_some())
                 && (wanted.is_empty() || patient.id().to_lowercase().contains(&wanted))
         })
     }
@@ -167,20 +167,24 @@ impl View {
 mod tests {
     use super::*;
     use crate::alarm::Limits;
+    use crate::alarm::rules::RuleSet;
     use crate::reading::{PatientId, Reading, Signs, Timestamp};
 
     const PAGE: Page = Page { patients: 30, lines: 10 };
 
-    /// Three patients, by id, heart rate, oxygen saturation and the second of their last reading.
+    /// Four patients, by id, heart rate, oxygen saturation and the second of their last reading.
     fn ward() -> Patients {
-        let mut patients = Patients::default();
-        for (id, heart_rate, spo2, second) in
-            [("Ann", Some(80), Some(90), 3), ("Bob", Some(120), Some(97), 1), ("Cy", None, None, 2)]
-        {
+        let mut patients = Patients::new(RuleSet::classic(Limits::default()));
+        for (id, heart_rate, spo2, second) in [
+            ("Ann", Some(80), Some(98), 4),
+            ("Bob", Some(120), Some(97), 1),
+            ("Cy", Some(125), None, 2),
+            ("Dan", None, Some(90), 3),
+        ] {
             let time = Timestamp::parse(&format!("2025-10-26T10:30:0{second}Z")).expect("a time");
             let signs = Signs { heart_rate, spo2, temperature: Some(36.8), ..Signs::default() };
             let reading = Reading::new(PatientId::parse(id).expect("an id"), time, signs).expect("a reading");
-            patients.take(reading, Limits::default());
+            patients.take(reading, &[]);
         }
         patients
     }
@@ -204,17 +208,18 @@ mod tests {
 
     #[test]
     fn s_goes_through_the_orders_and_back_to_the_first() {
-        let orders = [["Ann", "Bob", "Cy"], ["Bob", "Cy", "Ann"], ["Bob", "Ann", "Cy"], ["Ann", "Bob", "Cy"]];
-        for (presses, order) in orders.iter().enumerate() {
-            assert_eq!(shown(&pressed(&vec![Key::Char('s'); presses]).0), *order, "{presses}");
+        let orders = [
+            (Sort::Alarm, ["Dan", "Bob", "Cy", "Ann"]),
+            (Sort::Patient, ["Ann", "Bob", "Cy", "Dan"]),
+            (Sort::Silence, ["Bob", "Cy", "Dan", "Ann"]),
+            (Sort::HeartRate, ["Cy", "Bob", "Ann", "Dan"]),
+            (Sort::Spo2, ["Dan", "Bob", "Ann", "Cy"]),
+            (Sort::Alarm, ["Dan", "Bob", "Cy", "Ann"]),
+        ];
+        for (presses, (sort, order)) in orders.iter().enumerate() {
+            let view = pressed(&vec![Key::Char('s'); presses]).0;
+            assert_eq!((view.sort, shown(&view)), (*sort, order.map(str::to_owned).to_vec()), "{presses}");
         }
-        assert_eq!(pressed(&[Key::Char('s'); 4]).0.sort, Sort::Alert);
-        assert_eq!(
-            shown(&pressed(&[Key::Char('s'); 4]).0),
-            ["Ann", "Bob", "Cy"],
-            "SpO2 is more pressing than heart rate"
-        );
-        assert_eq!(pressed(&[Key::Char('s'); 5]).0.sort, Sort::Patient);
     }
 
     #[test]
@@ -248,8 +253,8 @@ mod tests {
     }
 
     #[test]
-    fn a_shows_only_patients_with_an_alert() {
-        assert_eq!(shown(&pressed(&[Key::Char('a')]).0), ["Ann", "Bob"]);
+    fn a_shows_only_patients_with_an_alarm() {
+        assert_eq!(shown(&pressed(&[Key::Char('a')]).0), ["Dan", "Bob", "Cy"]);
     }
 
     #[test]

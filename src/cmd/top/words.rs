@@ -5,8 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::board::Board;
-use super::patients::Patient;
-use crate::alarm::Rule;
+use super::patients::{ActiveAlarm, Patient};
 use crate::cmd::common::age::age;
 use crate::cmd::common::line::stars;
 use crate::output::{MARK, counted};
@@ -26,10 +25,10 @@ pub(super) fn signs(patient: &Patient) -> [(String, &'static str, Sign); 5] {
     .map(|(value, sign)| (value, mark(patient, sign), sign))
 }
 
-/// What stands behind a value: that it is not believed, or that it raises an alert.
+/// What stands behind a value: that it is not believed, or that an alarm about it is on.
 fn mark(patient: &Patient, sign: Sign) -> &'static str {
-    match patient.alert_about(sign).map(|alert| alert.rule) {
-        Some(Rule::Implausible(_)) => MARK,
+    match patient.priority_of(sign) {
+        _ if patient.is_doubted(sign) => MARK,
         Some(_) => "*",
         None => "",
     }
@@ -63,13 +62,17 @@ pub(super) fn reading_age(patient: &Patient, now: DateTime<Utc>) -> String {
     age(now.timestamp_micros() - patient.last_micros())
 }
 
-/// All alerts of a patient on one line, the most pressing first.
-pub(super) fn alerts(patient: &Patient) -> String {
-    let texts: Vec<_> = patient.alerts.iter().map(ToString::to_string).collect();
-    match patient.priority() {
-        Some(priority) => format!("{:<3} {}", stars(priority), texts.join("; ")),
-        None => String::new(),
-    }
+/// All alarms of a patient that are on, on one line, each with its age, the most pressing first:
+/// `*** 3m Low SpO2: 85; ** 10s High heart rate: 131`.
+pub(super) fn alarms(patient: &Patient, now: DateTime<Utc>) -> String {
+    let line = |ActiveAlarm { text, alarm, .. }: &ActiveAlarm, width: usize| {
+        let age = age(now.timestamp_micros() - alarm.onset);
+        format!("{:<width$} {age} {text}", stars(alarm.priority))
+    };
+    let mut alarms = patient.alarms.iter();
+    // Those of all patients stand below one another.
+    let first = alarms.next().map(|alarm| line(alarm, 3));
+    first.into_iter().chain(alarms.map(|alarm| line(alarm, 0))).collect::<Vec<_>>().join("; ")
 }
 
 pub(super) fn group(board: &Board) -> String {

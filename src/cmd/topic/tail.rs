@@ -225,6 +225,7 @@ async fn follow(mut live: Live, view: &mut View<'_>) -> Result<()> {
                 view.note(&format!("partition {partition}: offset {wanted} is not there; reading on at {found}"));
             }
             Fetched::Trouble(text) => view.note(&text),
+            Fetched::End(_) => {}
         }
         if view.is_full() {
             break;

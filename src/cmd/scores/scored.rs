@@ -1,0 +1,132 @@
+//! What the readings of one patient come to.
+
+use crate::alarm::Newest;
+use crate::alarm::rules::{Micros, SECOND};
+use crate::reading::{Sign, Timestamp};
+use crate::score::{BuiltIn, Inputs, Item, Score};
+use crate::store::StoredReading;
+
+/// Over so many readings a score is smoothed: with [`ALPHA`], what is older has half a percent of a say.
+pub(super) const SMOOTHED: u32 = 50;
+
+/// How much a new score has to say in the smoothed one. Of what needs no training, that told sepsis best on hourly
+/// readings.
+const ALPHA: f64 = 0.1;
+
+/// How much older than the newest reading a value may be that still counts.
+pub(super) const MAX_AGE: Micros = 60 * 60 * SECOND;
+
+/// Who has no reading of this time is stale.
+const STALE_AFTER: Micros = 60 * 60 * SECOND;
+
+/// A patient and its score.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Scored {
+    pub(super) by: BuiltIn,
+    pub(super) patient: String,
+    /// When it was looked at.
+    now: Micros,
+    /// The time of the newest reading.
+    pub(super) newest: Micros,
+    /// None where no reading has a sign of the score that is believed.
+    pub(super) current: Option<Current>,
+}
+
+/// A score at the newest reading that has a part in it.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Current {
+    pub(super) score: Score,
+    pub(super) smoothed: f64,
+    /// In the order of the chart.
+    pub(super) parts: Vec<Part>,
+}
+
+/// An item of the score. Without a value, it has no points.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Part {
+    pub(super) item: &'static Item,
+    pub(super) points: Option<u8>,
+    pub(super) value: Option<f64>,
+    /// When that was measured, and how long before it was looked at; of two signs, the older one.
+    pub(super) measured: Option<(Micros, Micros)>,
+}
+
+impl Scored {
+    /// What `readings` come to, in whatever order they are. None where none of them has a time.
+    pub(super) fn of(by: BuiltIn, patient: String, readings: &[StoredReading], now: Micros) -> Option<Self> {
+        let mut readings: Vec<_> = readings.iter().filter_map(|reading| Some((time_of(reading)?, reading))).collect();
+        readings.sort_by_key(|(time, _)| *time);
+        let (newest_time, _) = *readings.last()?;
+        let before = readings.len().saturating_sub(usize::try_from(SMOOTHED).unwrap_or(usize::MAX));
+        let mut newest = Newest::default();
+        let mut smoothed: Option<f64> = None;
+        let mut current = None;
+        for (number, (time, reading)) in readings.into_iter().enumerate() {
+            newest.take(time, &reading.signs);
+            let is_new = |sign| newest.get(sign).is_some_and(|(measured, _)| measured == time);
+            if !by.chart().signs().any(is_new) {
+                continue;
+            }
+            let inputs = newest.inputs_since(time.saturating_sub(MAX_AGE));
+            let score = by.chart().score(&inputs);
+            let total = f64::from(score.total);
+            if number >= before {
+                smoothed = Some(smoothed.map_or(total, |smoothed| smoothed + ALPHA * (total - smoothed)));
+            }
+            current = Some((score, inputs, newest));
+        }
+        let current = current.map(|(score, inputs, newest)| {
+            let items = by.chart().items().iter().zip(score.parts);
+            let parts = items.map(|(item, points)| Part::of(item, points, &inputs, &newest, now)).collect();
+            Current { score, smoothed: smoothed.unwrap_or_else(|| score.total.into()), parts }
+        });
+        Some(Self { by, patient, now, newest: newest_time, current })
+    }
+
+    /// How long before it was looked at the newest reading was.
+    pub(super) fn age(&self) -> Micros {
+        self.now.saturating_sub(self.newest)
+    }
+
+    pub(super) fn is_stale(&self) -> bool {
+        self.age() > STALE_AFTER
+    }
+
+    pub(super) fn smoothed(&self) -> Option<f64> {
+        self.current.as_ref().map(|current| current.smoothed)
+    }
+
+    pub(super) fn total(&self) -> Option<u8> {
+        self.current.as_ref().map(|current| current.score.total)
+    }
+}
+
+impl Part {
+    fn of(item: &'static Item, points: Option<u8>, inputs: &Inputs, newest: &Newest, now: Micros) -> Self {
+        let value = item.value(inputs).map(shortest);
+        let times = item.signs().filter_map(|sign| newest.get(sign)).map(|(time, _)| time);
+        let measured = times.min().filter(|_| value.is_some()).map(|time| (time, now.saturating_sub(time)));
+        Self { item, points, value, measured }
+    }
+}
+
+/// A value to the fourth decimal: one that was widened from 32 bits as it was sent, a ratio as far as it tells something.
+fn shortest(value: f64) -> f64 {
+    (value * 10_000.0).round() / 10_000.0
+}
+
+/// The time of a reading, where it is one.
+pub(super) fn time_of(reading: &StoredReading) -> Option<Micros> {
+    Timestamp::parse(&reading.timestamp).ok().map(Timestamp::as_micros)
+}
+
+/// Whether none of the readings has a believed value of some sign of the score.
+pub(super) fn is_missing_a_sign(score: BuiltIn, readings: &[StoredReading]) -> bool {
+    let mut newest = Newest::default();
+    for reading in readings {
+        // Whenever: those that are too old have not been read.
+        newest.take(0, &reading.signs);
+    }
+    let is_missing = |sign: Sign| newest.get(sign).is_none();
+    score.chart().signs().any(is_missing)
+}
