@@ -4,9 +4,11 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use clap::ValueEnum;
+use vitals::alarm::KnownAlarm;
 use vitals::ledger::Position;
 use vitals::pipeline::source::{Assigned, Chunk, Event, Fetched, MembershipEvent, Source};
-use vitals::pipeline::store::{Batch, BatchLimits, NodeGeneration, Store, WriteError};
+use vitals::pipeline::store::{AppliedRules, Batch, BatchLimits, NodeGeneration, Store, WriteError};
+use vitals::reading::PatientId;
 
 use crate::death::{Death, Point};
 
@@ -29,6 +31,12 @@ pub(crate) enum Bug {
     /// Never notice that the store was restarted
     // What it has forgotten is not written again.
     NoRewind,
+    /// Keep what the rules remember of partitions that were taken away
+    // When they are back, alarms that ended meanwhile end once more.
+    KeepsState,
+    /// Let readings that come again count as others
+    // Their alarms are raised a second time.
+    CountsTwice,
 }
 
 pub(crate) struct TamperedSource<'a, S> {
@@ -172,6 +180,14 @@ impl<T: Store> Store for TamperedStore<'_, T> {
     fn batch_limits(&self) -> BatchLimits {
         // One patient each, so that a death falls between the batches of what was fetched together.
         BatchLimits { patients: 1, ..self.inner.batch_limits() }
+    }
+
+    async fn alarms(&self, patients: &[PatientId]) -> Result<Vec<KnownAlarm>, WriteError> {
+        self.inner.alarms(patients).await
+    }
+
+    async fn rules(&self) -> Result<Option<AppliedRules>, WriteError> {
+        self.inner.rules().await
     }
 
     async fn write(&self, batch: &Batch) -> Result<(), WriteError> {

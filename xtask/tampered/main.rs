@@ -4,10 +4,12 @@
 //! says that a promise holds has to tell this consumer from the real one.
 //!
 //! - [`death`]: the points where it ends
-//! - [`bugs`]: the wrappers, and what each bug is
+//! - [`bugs`]: the wrappers of source and store, and what each bug is
+//! - [`rules`]: the wrapper of the rules
 
 mod bugs;
 mod death;
+mod rules;
 
 use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::process::ExitCode;
@@ -23,12 +25,14 @@ use vitals::kafka::consumer::Consumer;
 use vitals::kafka::dead_letters::DeadLetterTopic;
 use vitals::kafka::offsets::Place;
 use vitals::output::Output;
+use vitals::pipeline::Pipeline;
 use vitals::pipeline::events::{Listener, PipelineEvent};
 use vitals::settings::{self, Environment, Flags, Settings};
 use vitals::shutdown::{self, Shutdown, Trigger};
 
 use self::bugs::{Bug, TamperedSource, TamperedStore};
 use self::death::{Death, Point, Way};
+use self::rules::TamperedRules;
 
 /// As `vitals consume`, which gives it as many threads.
 const WORKERS: usize = 2;
@@ -87,7 +91,10 @@ async fn consume(cli: &Cli, settings: &Settings, mut notes: Notes, shutdown: &Sh
     let mut source = TamperedSource::over(&mut consumer, cli.bug, &death);
     let dead_letters = DeadLetterTopic::of(&settings.topic, app::kafka_config(settings));
     let how = Consuming::of(settings, durability);
-    let work = how.run(&mut source, &tampered_store, &dead_letters, &mut notes, shutdown);
+    let mut rules = TamperedRules::over(how.rules(), cli.bug);
+    let pipeline =
+        Pipeline::new(&mut source, &tampered_store, &dead_letters, &mut rules, &mut notes, how.options.clone());
+    let work = pipeline.run(shutdown);
     let outcome = AssertUnwindSafe(work).catch_unwind().await;
     consumer.leave().await;
     let report = outcome.unwrap_or_else(|panic| resume_unwind(panic))?;

@@ -218,8 +218,18 @@ fn unread() -> PipeWriter {
 }
 
 /// What prints rows, text, or what clap makes.
-const PRINTING: [&str; 7] =
-    ["config show", "guide coursework", "--help", "--version", "-h", "query --help", "help query"];
+const PRINTING: [&str; 10] = [
+    "config show",
+    "guide coursework",
+    "rules list",
+    "rules show ward --toml",
+    "rules schema",
+    "--help",
+    "--version",
+    "-h",
+    "query --help",
+    "help query",
+];
 
 #[test]
 fn a_reader_that_has_gone_is_no_error() {

@@ -168,6 +168,25 @@ fn the_example_of_a_settings_file_is_accepted() {
 }
 
 #[test]
+fn the_keys_of_a_file_of_rules_are_the_program_s_and_the_example_passes_the_check() {
+    let schema = vitals(&["rules", "schema"].map(str::to_owned)).stdout;
+    let schema: Value = serde_json::from_slice(&schema).unwrap();
+    let keys = schema["properties"]["rule"]["items"]["properties"].as_object().unwrap();
+    let keys: BTreeSet<_> = keys.keys().cloned().collect();
+    let page = page("rules");
+    let rows = table_rows(&page, "| Key ");
+    let told: BTreeSet<_> = rows.iter().flat_map(|row| code(row.split('|').nth(1).unwrap())).collect();
+    assert_eq!(told, keys);
+    let example = page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("mine.toml");
+    std::fs::write(&file, example).unwrap();
+    let Output { status, stderr, .. } = vitals(&["rules", "check", file.to_str().unwrap()].map(str::to_owned));
+    let said = String::from_utf8_lossy(&stderr).into_owned();
+    assert!(status.success() && said.ends_with(": 2 rules in order\n"), "{said}");
+}
+
+#[test]
 fn every_path_that_developers_are_told_is_there() {
     let told = code(&page("developers"));
     let paths: Vec<_> = told.iter().filter(|text| text.starts_with("src/") || text.starts_with("xtask/")).collect();

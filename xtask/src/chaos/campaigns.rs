@@ -1,5 +1,6 @@
 //! One campaign each.
 
+pub(super) mod alarms;
 pub(super) mod changes;
 pub(super) mod decoders;
 pub(super) mod ends;

@@ -5,7 +5,7 @@ use std::fmt;
 use clap::ValueEnum;
 
 use super::Run;
-use super::campaigns::{changes, decoders, ends, kills, links, members, messages, soak, unavailable};
+use super::campaigns::{alarms, changes, decoders, ends, kills, links, members, messages, soak, unavailable};
 use super::stack::Kind;
 use crate::error::Result;
 
@@ -47,6 +47,8 @@ pub(super) enum Promise {
     R16,
     /// Hours of work, with a fault of some kind each minute
     R17,
+    /// Alarms while consumers are killed and moved, the store is away, and rules change
+    R19,
     /// Topics deleted and made anew under the group that reads them
     R23,
 }
@@ -88,6 +90,7 @@ impl Promise {
         Self::R14,
         Self::R15,
         Self::R16,
+        Self::R19,
         Self::R23,
         Self::R2,
         Self::R4,
@@ -158,6 +161,9 @@ const ON_EMBEDDED: &[(Promise, Campaign)] = &[
     (Promise::R16, Campaign::of(20, 500, kills::producer)),
     // One fault a minute.
     (Promise::R17, Campaign::of(3, 8 * 60, soak::soak)),
+    (Promise::R19, Campaign::of(12, 200, alarms::changed)),
+    (Promise::R19, Campaign::planted("keeps-state", 3, alarms::changed)),
+    (Promise::R19, Campaign::planted("counts-twice", 3, alarms::changed)),
     (Promise::R23, Campaign::of(10, 200, changes::recreated)),
     (Promise::R23, Campaign::planted("believes others", 1, changes::recreated)),
 ];
@@ -186,6 +192,7 @@ const ON_SERVERS: &[(Promise, Campaign)] = &[
     (Promise::R15, Campaign::night(5, changes::changed)),
     (Promise::R16, Campaign::of(2, 50, kills::producer)),
     (Promise::R17, Campaign::of(3, 8 * 60, soak::soak)),
+    (Promise::R19, Campaign::of(4, 100, alarms::changed)),
     (Promise::R23, Campaign::of(10, 200, changes::recreated)),
 ];
 

@@ -104,7 +104,7 @@ async fn a_group_goes_on_where_it_committed() {
     bench.produce(0, batch(&["a", "b", "c"])).await;
     let mut first = bench.join().await;
     let partitions = first.assigned_in_time().await;
-    assert_eq!(partitions, [Assigned { partition: 0, start_offset: 0, end_offset: 3 }]);
+    assert_eq!(partitions, [Assigned { partition: 0, history_offset: 0, start_offset: 0, end_offset: 3 }]);
     assert!(first.commits(first.held, 2).await);
     let lags = bench.lag().await;
     assert_eq!((lags[0].committed, lags[0].end, lags[0].lag), (Some(2), 3, 1));
@@ -172,7 +172,7 @@ async fn offsets_of_an_earlier_topic_are_not_believed() {
     }
     let (another, unsaid) = (uuid::Uuid::from_u128(0xf0), uuid::Uuid::nil());
     assert!(bench.commit_late(another, Position::at(0, 2)).await);
-    assert!(bench.commit_late(unsaid, Position { partition: 1, offset: 2, stored: 3 }).await);
+    assert!(bench.commit_late(unsaid, Position { stored: 3, ..Position::at(1, 2) }).await);
     let beyond = bench.commit_late(unsaid, Position::at(2, 50)).await.then_some(50);
     let lags = bench.lag().await;
     let told: Vec<_> = lags.iter().map(|lag| (lag.committed, lag.stored, lag.earlier, lag.lag)).collect();
@@ -180,7 +180,8 @@ async fn offsets_of_an_earlier_topic_are_not_believed() {
 
     let mut member = bench.join().await;
     let partitions = member.assigned_in_time().await;
-    let at = |partition, start_offset| Assigned { partition, start_offset, end_offset: 3 };
+    let at =
+        |partition, start_offset| Assigned { partition, history_offset: start_offset, start_offset, end_offset: 3 };
     assert_eq!(partitions, [at(0, 0), at(1, 2), at(2, 0)]);
     let told = async {
         loop {

@@ -182,16 +182,16 @@ async fn a_table_of_another_shape_is_refused_by_its_column() {
 }
 
 #[tokio::test]
-async fn an_alert_written_again_keeps_what_was_added_since() {
+async fn an_alarm_written_again_keeps_who_acknowledged_it_and_that_it_ended() {
     let test = TestKeyspace::with_tables().await;
     let store = test.store().await;
     let critical = batch(vec![reading("P001", 0, heart_rate(130))]);
     store.write(&critical).await.unwrap();
-    let added = "UPDATE KS.patient_alerts SET acknowledged_by = 'nurse', peak = 140.0 WHERE patient_id = 'P001' \
+    let added = "UPDATE KS.patient_alerts SET acknowledged_by = 'nurse', ended = 'b' WHERE patient_id = 'P001' \
                  AND onset = '2025-10-26T00:00:00+00:00' AND rule = 'heart_rate_high'";
     test.cql(added).await;
     store.write(&critical).await.unwrap();
-    let kept = "SELECT COUNT(*) FROM KS.patient_alerts WHERE acknowledged_by = 'nurse' AND peak = 140 AND value = 130 \
+    let kept = "SELECT COUNT(*) FROM KS.patient_alerts WHERE acknowledged_by = 'nurse' AND ended = 'b' AND value = 130 \
                 ALLOW FILTERING";
     assert_eq!(test.count(kept).await, 1);
     test.end().await;

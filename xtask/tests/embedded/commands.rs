@@ -22,7 +22,7 @@ fn the_demo_stores_everything_that_it_sent_and_says_so_as_json() {
     assert_eq!((&summary["sent"], &summary["stored"]), (&100.into(), &100.into()));
     assert!(summary["latency_ms"]["p50"].as_f64().unwrap() > 0.0);
     assert!(Path::new(summary["data"].as_str().unwrap()).join("vitals.db").is_file());
-    let keys = ["sent", "stored", "alerts", "latency_ms", "data"].map(|key| stdout.find(key).unwrap());
+    let keys = ["sent", "stored", "alarms", "latency_ms", "data"].map(|key| stdout.find(key).unwrap());
     assert!(keys.is_sorted(), "{stdout}");
 }
 

@@ -18,6 +18,8 @@ mod program;
 #[path = "../services/running.rs"]
 mod running;
 
+mod alarms;
+mod applied;
 mod audit;
 mod broker;
 mod commands;
@@ -33,6 +35,8 @@ mod letters;
 mod not_utf8;
 mod operator;
 mod records;
+mod rules;
+mod scores;
 mod store_commands;
 #[cfg(target_os = "linux")]
 mod terminal;

@@ -58,6 +58,27 @@ fn since_leaves_out_what_was_sent_before() {
     ward().run("top --for 1500ms --interval 1s --since now").well().shows(&["0 read"]);
 }
 
+#[test]
+fn an_alarm_that_began_before_it_looked_is_known_from_the_store_and_counted_by_status() {
+    let home = Home::ready(1);
+    let send = |heart_rate: u32| {
+        let names = "patient_id,heart_rate,spo2,systolic,diastolic,respiratory_rate,temperature";
+        home.file("bed.csv", format!("{names}\nP001,{heart_rate},98,120,80,16,36.8\n"));
+        home.done("produce --mode csv --csv bed.csv --once --interval 0");
+    };
+    send(120);
+    home.consume();
+    let since = chrono::Utc::now().to_rfc3339();
+    // Between the limit and where the alarm ends: by itself it raises none.
+    send(108);
+    wait_for(|| {
+        let last = home.rows(&format!("top --for 1500ms --interval 500ms --since {since}")).pop().unwrap_or_default();
+        let alarm = &last["patients"][0]["alerts"][0];
+        last["messages"] == 1 && alarm["text"] == "High heart rate: 120" && alarm["value"] == 120.0
+    });
+    home.run("status -o ndjson").shows(&[r#""active_alarms":{"high":0,"medium":1,"low":0}"#]);
+}
+
 #[cfg(target_os = "linux")]
 mod screen {
     use rustix::process::Signal;

@@ -45,7 +45,7 @@ pub(crate) async fn prepare(broker: SocketAddr, topic: &str) {
     produce(Direct::new(&seeds), topic).await.unwrap();
     let coordinator = cluster.coordinator(topic).await.unwrap();
     let coordinator = cluster.node(coordinator).await.unwrap();
-    let position = Position { partition: 0, offset: 0, stored: 1 };
+    let position = Position { stored: 1, ..Position::at(0, 0) };
     offsets::commit(coordinator, Committer::outsider(topic), (topic, uuid::Uuid::nil()), &[position]).await.unwrap();
 }
 
@@ -123,7 +123,7 @@ async fn consume(seeds: &[String], topic: &str, seed: u64) -> Result<(), KafkaEr
         match consumer.next(true).await? {
             Event::Fetched(Fetched::Chunk(chunk)) => {
                 let offset = chunk.next_offset;
-                let position = Position { partition: chunk.partition, offset, stored: offset };
+                let position = Position::at(chunk.partition, offset);
                 consumer.commit(chunk.assignment, vec![position]).await;
             }
             Event::Membership(MembershipEvent::Committed(_)) => break,

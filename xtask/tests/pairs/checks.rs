@@ -137,18 +137,18 @@ pub(crate) fn what_is_exported_is_imported_and_exported_again_as_the_same_bytes<
 }
 
 pub(crate) fn tables_of_a_newer_vitals_are_read_with_a_note_and_never_written_to<P: Program>(ready: fn(u32) -> P) {
-    const VERSIONS: &str = "the tables have schema version 3, this vitals knows version 2";
+    const VERSIONS: &str = "the tables have schema version 5, this vitals knows version 4";
     let ward = ready(6);
     ward.produce(7);
     ward.consume();
     ward.produce(3);
     ward.make_tables_newer();
     ward.file("in.csv", "P1,2025-10-26T10:30:15+00:00,80,97,,,,\n");
-    for words in ["consume --exit-at-end", "init", "import in.csv", "reset --yes"] {
+    for words in ["consume --exit-at-end", "init", "import in.csv", "alarms ack P1/a/b --by Anna", "reset --yes"] {
         let refused = ward.run(words).with_code(2).tells(&[VERSIONS, "hint: use the newer vitals"]);
         assert_eq!(refused.output(), "", "{words}");
     }
-    for words in ["query", "count", "export -", "audit", "schema show"] {
+    for words in ["query", "count", "alarms list", "export -", "audit", "schema show"] {
         ward.run(words).well().tells(&[VERSIONS]);
     }
     assert_eq!(ward.count(), 7);

@@ -1,9 +1,10 @@
 //! What every store has to do, whichever it is: the same checks run over each, and what they expect is written out, so
 //! that the stores give the same results in the same order.
 
+use futures::future::join_all;
 use vitals::pipeline::store::Store as _;
 use vitals::reading::{PatientId, Reading, Signs, Timestamp};
-use vitals::store::{AnyStore, Order, Selection, StoredReading, Width};
+use vitals::store::{Acknowledged, AlarmId, AlarmState, AnyStore, Order, Selection, StoredAlarm, StoredReading, Width};
 
 use super::rows::{at, batch, heart_rate, reading};
 
@@ -16,11 +17,19 @@ macro_rules! keeps_the_contract {
             a_missing_sign_never_erases_a_value,
             a_later_value_replaces_an_earlier_one,
             a_batch_written_again_changes_nothing,
-            alerts_come_newest_first_and_then_by_rule,
+            alarms_come_newest_first_and_then_by_rule,
+            all_patients_with_alarms_are_told_once,
+            an_acknowledgement_is_noted_once_and_touches_no_other_alarm,
+            what_becomes_of_an_alarm_does_not_erase_who_acknowledged_it,
+            an_alarm_whose_value_is_back_ends_by_its_acknowledgement,
+            of_several_who_acknowledge_at_once_one_is_the_first,
+            what_is_not_there_is_not_acknowledged_and_not_made,
+            the_newest_reading_of_each_patient_is_told_up_to_a_time,
             a_large_batch_is_stored_whole_and_read_page_by_page,
             a_range_begins_with_since_and_ends_before_until,
             times_sort_with_and_without_decimals,
             a_patient_s_first_rows_of_the_table_are_the_newest,
+            every_patient_is_listed_once,
             the_whole_table_has_every_row_once,
             a_scan_gives_every_row_once_and_in_the_same_order_again,
             a_scan_of_the_keys_leaves_the_values_out,
@@ -108,7 +117,7 @@ pub(crate) async fn a_later_value_replaces_an_earlier_one(store: &AnyStore) {
 
 pub(crate) async fn a_batch_written_again_changes_nothing(store: &AnyStore) {
     let critical = batch((0..3).map(|second| reading("P001", second, heart_rate(130))).collect());
-    let state = async || (read(store, &Selection::Any, 10).await, store.alerts("P001", 10).await.unwrap());
+    let state = async || (read(store, &Selection::Any, 10).await, store.alarms_of(&["P001"], 10).await.unwrap());
     store.write(&critical).await.unwrap();
     let before = state().await;
     store.write(&critical).await.unwrap();
@@ -116,10 +125,10 @@ pub(crate) async fn a_batch_written_again_changes_nothing(store: &AnyStore) {
     assert_eq!((before.0.len(), before.1.len()), (3, 3));
 }
 
-pub(crate) async fn alerts_come_newest_first_and_then_by_rule(store: &AnyStore) {
+pub(crate) async fn alarms_come_newest_first_and_then_by_rule(store: &AnyStore) {
     write(store, "P001", [(0, Signs { spo2: Some(85), ..heart_rate(130) }), (1, heart_rate(0))]).await;
     write(store, "P002", [(2, heart_rate(120))]).await;
-    let alerts = store.alerts("P001", 10).await.unwrap();
+    let alerts = store.alarms_of(&["P001"], 10).await.unwrap();
     let seen: Vec<_> = alerts
         .iter()
         .map(|alert| (&alert.onset[17..19], alert.rule.as_str(), alert.priority.as_deref(), alert.value, alert.limit))
@@ -130,7 +139,113 @@ pub(crate) async fn alerts_come_newest_first_and_then_by_rule(store: &AnyStore) 
         ("00", "spo2_low", Some("high"), Some(85.0), Some(92.0)),
     ];
     assert_eq!(seen, expected);
-    assert_eq!(store.alerts("P001", 2).await.unwrap(), alerts[..2]);
+    assert_eq!(store.alarms_of(&["P001"], 2).await.unwrap(), alerts[..2]);
+}
+
+pub(crate) async fn all_patients_with_alarms_are_told_once(store: &AnyStore) {
+    assert_eq!(store.alarm_patients().await.unwrap(), Vec::<String>::new());
+    for patient in ["P2", "ward/3/P1", "Pä 1"] {
+        write(store, patient, (0..3).map(|second| (second, heart_rate(130)))).await;
+    }
+    write(store, "P3", [(0, heart_rate(60))]).await;
+    let mut patients = store.alarm_patients().await.unwrap();
+    patients.sort();
+    assert_eq!(patients, ["P2", "Pä 1", "ward/3/P1"]);
+}
+
+/// Two alarms of P001 and one of P002, all of them of the same time; the first of P001 by its rule comes first.
+async fn three_alarms(store: &AnyStore) -> [StoredAlarm; 3] {
+    write(store, "P001", [(0, Signs { spo2: Some(85), ..heart_rate(130) })]).await;
+    write(store, "P002", [(0, heart_rate(130))]).await;
+    stored_alarms(store).await
+}
+
+async fn stored_alarms(store: &AnyStore) -> [StoredAlarm; 3] {
+    let mut alarms = store.alarms_of(&["P001", "P002"], 10).await.unwrap();
+    alarms.sort_by(|one, other| (&one.patient_id, &one.rule).cmp(&(&other.patient_id, &other.rule)));
+    alarms.try_into().unwrap()
+}
+
+pub(crate) async fn an_acknowledgement_is_noted_once_and_touches_no_other_alarm(store: &AnyStore) {
+    let [rate, spo2, other] = three_alarms(store).await;
+    let id = rate.id();
+    assert_eq!(store.alarm(&id).await.unwrap(), Some(rate.clone()));
+    let noted = StoredAlarm {
+        acknowledged_by: Some("Anna".to_owned()),
+        acknowledged_at: Some("2025-10-26T00:01:00+00:00".to_owned()),
+        ..rate
+    };
+    let now = store.acknowledge(&id, "Anna", at(60)).await.unwrap();
+    assert_eq!(now, Acknowledged::Now(noted.clone()));
+    assert_eq!(stored_alarms(store).await, [noted.clone(), spo2.clone(), other.clone()]);
+    let again = store.acknowledge(&id, "Bo", at(90)).await.unwrap();
+    assert_eq!(again, Acknowledged::Before(noted.clone()));
+    assert_eq!(stored_alarms(store).await, [noted, spo2, other]);
+}
+
+pub(crate) async fn what_becomes_of_an_alarm_does_not_erase_who_acknowledged_it(store: &AnyStore) {
+    let mut raised = batch(vec![reading("P001", 0, heart_rate(130))]);
+    store.write(&raised).await.unwrap();
+    let id = store.alarms_of(&["P001"], 1).await.unwrap()[0].id();
+    store.acknowledge(&id, "Anna", at(60)).await.unwrap();
+    raised.alarms[0].alarm.peak = 140.0;
+    raised.alarms[0].alarm.ended = Some(at(70).as_micros());
+    store.write(&raised).await.unwrap();
+    let alarm = store.alarm(&id).await.unwrap().unwrap();
+    assert_eq!((alarm.acknowledged_by.as_deref(), alarm.peak), (Some("Anna"), Some(140.0)));
+    assert_eq!((alarm.state(), alarm.end()), (AlarmState::Ended, Some("2025-10-26T00:01:10+00:00")));
+}
+
+pub(crate) async fn an_alarm_whose_value_is_back_ends_by_its_acknowledgement(store: &AnyStore) {
+    let mut raised = batch(vec![reading("P001", 0, heart_rate(130))]);
+    raised.alarms[0].alarm.returned = Some(at(30).as_micros());
+    store.write(&raised).await.unwrap();
+    let returned = store.alarms_of(&["P001"], 1).await.unwrap().remove(0);
+    assert_eq!(returned.state(), AlarmState::Returned);
+    store.acknowledge(&returned.id(), "Anna", at(60)).await.unwrap();
+    let alarm = store.alarm(&returned.id()).await.unwrap().unwrap();
+    assert_eq!((alarm.state(), alarm.end()), (AlarmState::Ended, Some("2025-10-26T00:01:00+00:00")));
+    // A consumer that does not know of it yet says that the value is over again.
+    raised.alarms[0].alarm.returned = None;
+    store.write(&raised).await.unwrap();
+    assert_eq!(store.alarm(&returned.id()).await.unwrap().unwrap().state(), AlarmState::Active);
+}
+
+pub(crate) async fn of_several_who_acknowledge_at_once_one_is_the_first(store: &AnyStore) {
+    let [rate, ..] = three_alarms(store).await;
+    let id = rate.id();
+    let names: Vec<_> = (0..8).map(|number| format!("nurse {number}")).collect();
+    let all = join_all((60..).zip(&names).map(|(second, name)| store.acknowledge(&id, name, at(second)))).await;
+    let outcomes: Vec<_> = all.into_iter().map(Result::unwrap).collect();
+    let first = outcomes.iter().filter(|outcome| matches!(outcome, Acknowledged::Now(_)));
+    assert_eq!(first.count(), 1, "{outcomes:?}");
+    let stored = store.alarm(&id).await.unwrap().unwrap();
+    for outcome in outcomes {
+        let (Acknowledged::Now(alarm) | Acknowledged::Before(alarm)) = outcome else { panic!("{outcome:?}") };
+        assert_eq!(alarm, stored);
+    }
+}
+
+pub(crate) async fn what_is_not_there_is_not_acknowledged_and_not_made(store: &AnyStore) {
+    let before = three_alarms(store).await;
+    for id in ["P001/spo2_low/2025-10-26T00:00:01+00:00", "P002/spo2_low/2025-10-26T00:00:00+00:00", "P3/x/y"] {
+        let id = AlarmId::parse(id).unwrap();
+        assert_eq!(store.acknowledge(&id, "Anna", at(60)).await.unwrap(), Acknowledged::NoAlarm, "{id}");
+        assert_eq!(store.alarm(&id).await.unwrap(), None, "{id}");
+    }
+    assert_eq!(stored_alarms(store).await, before);
+}
+
+pub(crate) async fn the_newest_reading_of_each_patient_is_told_up_to_a_time(store: &AnyStore) {
+    let patients: Vec<_> = (0..40).map(|number| format!("P{number}")).collect();
+    for patient in &patients[1..] {
+        write(store, patient, (0..5).map(|second| (second, heart_rate(60)))).await;
+    }
+    let ids: Vec<_> = patients.iter().map(String::as_str).collect();
+    let newest = store.newest_readings(&ids, at(3)).await.unwrap();
+    let seen: Vec<_> = newest.iter().map(|reading| reading.patient_id.as_str()).collect();
+    assert_eq!(seen, ids[1..]);
+    assert!(seconds(&newest).iter().all(|second| *second == "02+00:00"), "{newest:?}");
 }
 
 pub(crate) async fn a_large_batch_is_stored_whole_and_read_page_by_page(store: &AnyStore) {
@@ -171,6 +286,21 @@ pub(crate) async fn a_patient_s_first_rows_of_the_table_are_the_newest(store: &A
     write(store, "P001", (0..10).map(|second| (second, heart_rate(60)))).await;
     let stored = read(store, &Selection::Any, 3).await;
     assert_eq!(seconds(&stored), ["09+00:00", "08+00:00", "07+00:00"]);
+}
+
+pub(crate) async fn every_patient_is_listed_once(store: &AnyStore) {
+    assert_eq!(store.patients().await.unwrap(), Vec::<String>::new());
+    let ids: Vec<_> =
+        (0..1100).map(|number| format!("P{number:04}")).chain(["a".to_owned(), "Pä 1".to_owned()]).collect();
+    for ids in ids.chunks(50) {
+        let readings = ids.iter().flat_map(|id| [0, 1].map(|second| reading(id, second, heart_rate(80))));
+        store.write(&batch(readings.collect())).await.unwrap();
+    }
+    let mut patients = store.patients().await.unwrap();
+    patients.sort();
+    let mut expected = ids;
+    expected.sort();
+    assert_eq!(patients, expected);
 }
 
 pub(crate) async fn the_whole_table_has_every_row_once(store: &AnyStore) {

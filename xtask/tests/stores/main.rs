@@ -105,10 +105,11 @@ async fn init_makes_everything_and_the_second_time_nothing() {
     let file = format!("file {}", folder.file().display());
     for made in [true, false] {
         let steps = folder.sqlite().init().await.unwrap().into_iter().map(|step| (step.what, step.made));
-        let parts = [&file, "table schema_migrations", "table patient_vitals", "table patient_alerts"];
-        assert_eq!(steps.collect::<Vec<_>>(), parts.map(|part| (part.to_owned(), made)));
+        let tables = ["schema_migrations", "patient_vitals", "patient_alerts", "alarm_rules"];
+        let parts = [file.clone()].into_iter().chain(tables.map(|table| format!("table {table}")));
+        assert_eq!(steps.collect::<Vec<_>>(), parts.map(|part| (part, made)).collect::<Vec<_>>());
     }
-    assert_eq!(count(&folder.sql(""), "SELECT COUNT(*) FROM schema_migrations"), 2);
+    assert_eq!(count(&folder.sql(""), "SELECT COUNT(*) FROM schema_migrations"), 4);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -119,7 +120,7 @@ async fn several_init_at_once_make_every_part_once() {
     for step in join_all(stores.iter().map(SqliteStore::init)).await.into_iter().flat_map(Result::unwrap) {
         *made.entry(step.what).or_insert(0) += u32::from(step.made);
     }
-    assert!(made.len() == 4 && made.values().all(|times| *times == 1), "{made:?}");
+    assert!(made.len() == 5 && made.values().all(|times| *times == 1), "{made:?}");
 }
 
 #[tokio::test]
@@ -176,16 +177,15 @@ async fn a_table_of_another_shape_is_refused_by_its_column() {
 }
 
 #[tokio::test]
-async fn an_alert_written_again_keeps_what_was_added_since() {
+async fn an_alarm_written_again_keeps_who_acknowledged_it_and_that_it_ended() {
     let folder = Folder::with_tables().await;
     let store = folder.store();
     let critical = batch(vec![reading("P001", 0, heart_rate(130))]);
     store.write(&critical).await.unwrap();
-    let other = folder
-        .sql("UPDATE patient_alerts SET acknowledged_by = 'nurse', acknowledged_at = 'a', peak = 140, ended = 'b'");
+    let other = folder.sql("UPDATE patient_alerts SET acknowledged_by = 'nurse', acknowledged_at = 'a', ended = 'b'");
     store.write(&critical).await.unwrap();
     let kept = "SELECT COUNT(*) FROM patient_alerts \
-                WHERE acknowledged_by = 'nurse' AND acknowledged_at = 'a' AND peak = 140 AND ended = 'b' AND value = 130";
+                WHERE acknowledged_by = 'nurse' AND acknowledged_at = 'a' AND peak = 130 AND ended = 'b' AND value = 130";
     assert_eq!(count(&other, kept), 1);
 }
 
@@ -314,9 +314,9 @@ async fn rows_for_a_file_that_was_removed_are_not_acknowledged() {
 #[tokio::test]
 async fn a_writer_that_opens_the_file_of_a_newer_vitals_writes_nothing() {
     let folder = Folder::with_tables().await;
-    let other = folder.sql("INSERT INTO schema_migrations VALUES (3, 'of tomorrow', 't')");
+    let other = folder.sql("INSERT INTO schema_migrations VALUES (5, 'of tomorrow', 't')");
     let error = folder.store().write(&one(0)).await.unwrap_err();
-    assert!(matches!(&error, WriteError::Later(reason) if reason.contains("schema version 3")), "{error}");
-    assert!(folder.sqlite().clear().await.unwrap_err().to_string().contains("schema version 3"));
+    assert!(matches!(&error, WriteError::Later(reason) if reason.contains("schema version 5")), "{error}");
+    assert!(folder.sqlite().clear().await.unwrap_err().to_string().contains("schema version 5"));
     assert_eq!(count(&other, "SELECT COUNT(*) FROM patient_vitals"), 0);
 }

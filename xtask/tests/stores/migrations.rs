@@ -4,11 +4,13 @@
 use std::collections::BTreeMap;
 
 use futures::future::join_all;
+use vitals::advice::Advice as _;
 use vitals::pipeline::store::Store as _;
+use vitals::reading::Timestamp;
 use vitals::store::cassandra::{CassandraError, CassandraStore};
 use vitals::store::migrations::{Change, Column, KEYSPACE_MARK, Kind, Migration, SCHEMA, Schema, Table};
 use vitals::store::sqlite::SqliteError;
-use vitals::store::{AnyStore, SchemaStep, Selection, StoreError};
+use vitals::store::{Acknowledged, AlarmState, AnyStore, SchemaStep, Selection, StoreError};
 
 use super::contract::read;
 use super::rows::{batch, heart_rate, reading};
@@ -28,7 +30,8 @@ macro_rules! migrates {
             a_refill_that_was_cut_short_is_run_again,
             tables_of_a_newer_program_are_read_and_not_changed,
             a_column_in_the_way_is_told_and_nothing_is_changed,
-            a_shape_that_no_migration_makes_is_told_afterwards
+            a_shape_that_no_migration_makes_is_told_afterwards,
+            alarms_of_an_earlier_program_are_read_after_init_and_are_no_alarms
         );
     };
     ($with_place:path; $($check:ident),+) => {
@@ -55,10 +58,12 @@ const PATIENTS: Table =
     Table { name: "patients", columns: &[Column::new("patient_id", Kind::Text)], key_columns: 1, descending: "" };
 const MAKE_READINGS: Migration = SCHEMA.migrations[0];
 const MAKE_ALERTS: Migration = SCHEMA.migrations[1];
+const ALARM_COLUMNS: Migration = SCHEMA.migrations[2];
+const MAKE_RULES: Migration = SCHEMA.migrations[3];
 const ALTER_ALERTS: Migration =
-    Migration { version: 3, name: "ward", change: Change::Add { table: "patient_alerts", columns: ADDED } };
+    Migration { version: 5, name: "ward", change: Change::Add { table: "patient_alerts", columns: ADDED } };
 const FILL_ALERTS: Migration = Migration {
-    version: 4,
+    version: 6,
     name: "old_alerts",
     change: Change::Fill {
         table: "patient_alerts",
@@ -67,7 +72,7 @@ const FILL_ALERTS: Migration = Migration {
     },
 };
 const MAKE_PATIENTS: Migration = Migration {
-    version: 5,
+    version: 7,
     name: "patients",
     change: Change::Make {
         table: "patients",
@@ -76,7 +81,7 @@ const MAKE_PATIENTS: Migration = Migration {
     },
 };
 const FILL_PATIENTS: Migration = Migration {
-    version: 6,
+    version: 8,
     name: "patients_of_readings",
     change: Change::Fill {
         table: "patients",
@@ -94,13 +99,29 @@ const FILL_PATIENTS: Migration = Migration {
 
 /// The schema of a program of tomorrow.
 const NEXT: Schema = Schema {
-    migrations: &[MAKE_READINGS, MAKE_ALERTS, ALTER_ALERTS, FILL_ALERTS, MAKE_PATIENTS, FILL_PATIENTS],
-    tables: &[SCHEMA.tables[0], SCHEMA.tables[1], PATIENTS],
+    migrations: &[
+        MAKE_READINGS,
+        MAKE_ALERTS,
+        ALARM_COLUMNS,
+        MAKE_RULES,
+        ALTER_ALERTS,
+        FILL_ALERTS,
+        MAKE_PATIENTS,
+        FILL_PATIENTS,
+    ],
+    tables: &[SCHEMA.tables[0], SCHEMA.tables[1], SCHEMA.tables[2], PATIENTS],
 };
 
 /// That program, killed while it fills the alerts: one of them is written.
 const KILLED_IN_ALERTS: Schema = Schema {
-    migrations: &[MAKE_READINGS, MAKE_ALERTS, ALTER_ALERTS, Migration { change: KILL_ALERTS, ..FILL_ALERTS }],
+    migrations: &[
+        MAKE_READINGS,
+        MAKE_ALERTS,
+        ALARM_COLUMNS,
+        MAKE_RULES,
+        ALTER_ALERTS,
+        Migration { change: KILL_ALERTS, ..FILL_ALERTS },
+    ],
     ..NEXT
 };
 const KILL_ALERTS: Change = Change::Fill {
@@ -187,7 +208,7 @@ async fn filled(place: &impl Place) -> AnyStore {
 const WARDS: &str = "SELECT ward FROM {keyspace}.patient_alerts";
 
 async fn assert_migrated(place: &impl Place, store: &AnyStore) {
-    assert_eq!(versions(place).await, ["1", "2", "3", "4", "5", "6"]);
+    assert_eq!(versions(place).await, ["1", "2", "3", "4", "5", "6", "7", "8"]);
     assert_eq!(place.texts("SELECT patient_id FROM {keyspace}.patients").await, all("P"));
     assert_eq!(place.texts(WARDS).await, [(); 4].map(|()| Some("W1".to_owned())));
     assert_eq!(
@@ -195,7 +216,7 @@ async fn assert_migrated(place: &impl Place, store: &AnyStore) {
         [(); 4].map(|()| Some("130.0".to_owned()))
     );
     for patient in 1..=4 {
-        let alerts = store.alerts(&format!("P{patient}"), 9).await.unwrap();
+        let alerts = store.alarms_of(&[&format!("P{patient}")], 9).await.unwrap();
         assert_eq!((alerts.len(), alerts[0].value, alerts[0].rule.as_str()), (1, Some(130.0), "heart_rate_high"));
     }
     assert_eq!(read(store, &Selection::Any, 9).await.len(), 4);
@@ -230,10 +251,10 @@ pub(crate) async fn tables_without_a_record_are_migrated_as_they_are(place: &imp
         )
         .await;
     place.run("INSERT INTO {keyspace}.patient_vitals (patient_id, timestamp) VALUES ('P1', 'now')").await;
-    let expected = [&["table schema_migrations", "table patient_alerts"], &MADE_NEXT[..]].concat();
+    let expected = [&["table schema_migrations", "table patient_alerts"], &MADE_NEXT[2..]].concat();
     assert_eq!(made(migrate(&store, NEXT).await.unwrap(), &store), expected);
     assert_eq!(place.texts("SELECT patient_id FROM {keyspace}.patients").await, [Some("P1".to_owned())]);
-    assert_eq!(versions(place).await.len(), 6);
+    assert_eq!(versions(place).await.len(), 8);
 }
 
 pub(crate) async fn what_is_done_already_is_not_done_again(place: &impl Place) {
@@ -241,9 +262,9 @@ pub(crate) async fn what_is_done_already_is_not_done_again(place: &impl Place) {
     migrate(&store, NEXT).await.unwrap();
     place.run("DELETE FROM {keyspace}.patients WHERE patient_id = 'P1'").await;
     let steps = migrate(&store, NEXT).await.unwrap();
-    let tables = ["schema_migrations", "patient_vitals", "patient_alerts", "patients"];
+    let tables = ["schema_migrations", "patient_vitals", "patient_alerts", "alarm_rules", "patients"];
     let told: Vec<_> = steps.iter().filter_map(|step| step.what.strip_prefix("table ")).collect();
-    assert!(told.iter().zip(tables).all(|(told, table)| told.ends_with(table)) && told.len() == 4, "{told:?}");
+    assert!(told.iter().zip(tables).all(|(told, table)| told.ends_with(table)) && told.len() == 5, "{told:?}");
     assert_eq!(made(steps, &store), [""; 0]);
     assert_eq!(place.texts("SELECT patient_id FROM {keyspace}.patients").await, all("P")[1..]);
 }
@@ -280,9 +301,9 @@ pub(crate) async fn a_fill_that_was_cut_short_is_run_again(place: &impl Place) {
     assert!(migrate(&store, KILLED_IN_ALERTS).await.is_err());
     match store {
         // One transaction: as if nothing had begun.
-        AnyStore::Sqlite(_) => assert_eq!(versions(place).await, ["1", "2"]),
+        AnyStore::Sqlite(_) => assert_eq!(versions(place).await, ["1", "2", "3", "4"]),
         AnyStore::Cassandra(_) => {
-            assert_eq!(versions(place).await, ["1", "2", "3"]);
+            assert_eq!(versions(place).await, ["1", "2", "3", "4", "5"]);
             assert_eq!(place.texts(WARDS).await, [None, None, None, Some("W1".to_owned())]);
         }
     }
@@ -297,7 +318,7 @@ pub(crate) async fn a_table_that_was_dropped_by_hand_is_made_altered_and_filled_
     assert_eq!(made(migrate(&store, NEXT).await.unwrap(), &store), ["table patients", "rows of patients"]);
     assert_migrated(place, &store).await;
     place.run("DROP TABLE {keyspace}.patient_alerts").await;
-    let expected = [&["table patient_alerts"], &MADE_NEXT[..3]].concat();
+    let expected = [&["table patient_alerts"], &MADE_NEXT[2..3]].concat();
     assert_eq!(made(migrate(&store, NEXT).await.unwrap(), &store), expected);
     place
         .run("INSERT INTO {keyspace}.patient_alerts (patient_id, onset, rule, ward) VALUES ('P', 't', 'r', 'W9')")
@@ -310,7 +331,7 @@ pub(crate) async fn a_refill_that_was_cut_short_is_run_again(place: &impl Place)
     migrate(&store, NEXT).await.unwrap();
     place.run("DROP TABLE {keyspace}.patients").await;
     assert!(migrate(&store, KILLED_IN_PATIENTS).await.is_err());
-    let version = "schema version 6";
+    let version = "schema version 8";
     let refused = init(&store).await.unwrap_err().to_string();
     assert!(refused.contains(version), "an older program sees the newer one's mark all the while: {refused}");
     migrate(&store, NEXT).await.unwrap();
@@ -323,17 +344,17 @@ pub(crate) async fn tables_of_a_newer_program_are_read_and_not_changed(place: &i
     place.run("DROP TABLE {keyspace}.patients").await;
     for outcome in [init(&store).await, store.prepare().await] {
         let refused = outcome.unwrap_err();
-        let versions = "the tables have schema version 6, this vitals knows version 2";
+        let versions = "the tables have schema version 8, this vitals knows version 4";
         assert!(refused.to_string().contains(versions), "{refused}");
     }
     let of_tomorrow =
-        "INSERT INTO {keyspace}.schema_migrations (version, name, applied_at) VALUES (7, 'n', '2027-01-01')";
+        "INSERT INTO {keyspace}.schema_migrations (version, name, applied_at) VALUES (9, 'n', '2027-01-01')";
     place.run(of_tomorrow).await;
     let refused = migrate(&store, NEXT).await.unwrap_err().to_string();
-    assert!(refused.contains("the tables have schema version 7, this vitals knows version 6"), "{refused}");
+    assert!(refused.contains("the tables have schema version 9, this vitals knows version 8"), "{refused}");
     assert!(store.schema().await.unwrap().iter().all(|part| !part.what.ends_with("patients")), "nothing was made");
     assert_eq!(read(&store, &Selection::Any, 9).await.len(), 4);
-    assert_eq!(store.alerts("P1", 9).await.unwrap().len(), 1);
+    assert_eq!(store.alarms_of(&["P1"], 9).await.unwrap().len(), 1);
 }
 
 /// One that another program has added under the same name. Cassandra's types are looked at first; SQLite says it when the
@@ -344,7 +365,7 @@ pub(crate) async fn a_column_in_the_way_is_told_and_nothing_is_changed(place: &i
     let wanted = Schema { tables: WANTED, ..NEXT };
     let refused = migrate(&store, wanted).await.unwrap_err().to_string();
     assert!(refused.contains("BLOB") && refused.contains("score"), "{refused}");
-    assert_eq!(versions(place).await, ["1", "2"]);
+    assert_eq!(versions(place).await, ["1", "2", "3", "4"]);
     assert!(store.schema().await.unwrap().iter().all(|part| !part.what.ends_with("patients")));
 }
 
@@ -371,6 +392,24 @@ pub(crate) async fn a_shape_that_no_migration_makes_is_told_afterwards(place: &i
     assert!(is_shape && refused.to_string().contains("it has no column `score`"), "{refused}");
     migrate(&store, Schema { tables: WANTED, ..NEXT }).await.unwrap();
     assert_migrated(place, &store).await;
+}
+
+pub(crate) async fn alarms_of_an_earlier_program_are_read_after_init_and_are_no_alarms(place: &impl Place) {
+    let store = place.store().await;
+    init(&store).await.unwrap();
+    place.run("ALTER TABLE {keyspace}.patient_alerts DROP started").await;
+    let row = "('P1', '2025-10-26T10:30:15+00:00', 'spo2_low', 'high', 85.0)";
+    let columns = "patient_id, onset, rule, priority, value";
+    place.run(&format!("INSERT INTO {{keyspace}}.patient_alerts ({columns}) VALUES {row}")).await;
+    let refused = store.alarms_of(&["P1"], 9).await.unwrap_err();
+    assert!(refused.to_string().contains("earlier vitals: it has no column `started`"), "{refused}");
+    assert!(refused.hint().is_some_and(|hint| hint.contains("vitals init")), "{refused}");
+    init(&store).await.unwrap();
+    let alarms = store.alarms_of(&["P1"], 9).await.unwrap();
+    assert_eq!((alarms.len(), alarms[0].state()), (1, AlarmState::Line));
+    let at = Timestamp::parse("2025-10-26T10:31:00Z").unwrap();
+    assert_eq!(store.acknowledge(&alarms[0].id(), "Anna", at).await.unwrap(), Acknowledged::NoAlarm);
+    assert_eq!(store.alarms_of(&["P1"], 9).await.unwrap(), alarms, "nothing was noted");
 }
 
 /// `statement` with what stands before the tables of a place.

@@ -1,6 +1,6 @@
 //! Readings to write.
 
-use vitals::alarm::{Limits, judge};
+use vitals::alarm::{Alarm, AlarmRecord, Alert, Limits, judge};
 use vitals::pipeline::store::Batch;
 use vitals::reading::{PatientId, Reading, Signs, Timestamp};
 
@@ -13,8 +13,32 @@ pub(crate) fn reading(patient: &str, second: u32, signs: Signs) -> Reading {
 }
 
 pub(crate) fn batch(readings: Vec<Reading>) -> Batch {
-    let alerts = readings.iter().flat_map(|reading| judge(reading, Limits::default())).collect();
-    Batch { readings, alerts }
+    let alarms =
+        readings.iter().flat_map(|reading| judge(reading, Limits::default())).map(|alert| raised(&alert)).collect();
+    Batch { readings, alarms }
+}
+
+/// An alarm that goes on for each reading over a limit.
+fn raised(alert: &Alert) -> AlarmRecord {
+    let onset = alert.onset.as_micros();
+    AlarmRecord {
+        patient: alert.patient.clone(),
+        rule: alert.rule.name().into(),
+        text: alert.to_string(),
+        limit: alert.limit,
+        rules: Some("classic".into()),
+        is_rearmed: false,
+        alarm: Alarm {
+            onset,
+            start: onset,
+            value: alert.value,
+            peak: alert.value,
+            priority: alert.priority,
+            returned: None,
+            acknowledged: None,
+            ended: None,
+        },
+    }
 }
 
 pub(crate) fn heart_rate(rate: i32) -> Signs {

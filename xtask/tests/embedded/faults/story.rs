@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
-use vitals::alarm::Limits;
+use vitals::alarm::{KnownAlarm, Limits};
 use vitals::kafka::admin::{self, TopicSpec, dead_letter_topic};
 use vitals::kafka::cluster::Cluster;
 use vitals::kafka::consumer::Consumer;
@@ -17,7 +17,8 @@ use vitals::kafka::murmur2::partition_of;
 use vitals::kafka::offsets::{self, Place};
 use vitals::kafka::producer::{Delivery, Outgoing, Producer, ProducerError};
 use vitals::pipeline::events::PipelineEvent;
-use vitals::pipeline::store::{Batch, BatchLimits, NodeGeneration, Store, WriteError};
+use vitals::pipeline::rules::InForce;
+use vitals::pipeline::store::{AppliedRules, Batch, BatchLimits, NodeGeneration, Store, WriteError};
 use vitals::pipeline::{Options, Pipeline, Summary, Until};
 use vitals::reading::{PatientId, Reading, Signs, Timestamp};
 use vitals::record::Record;
@@ -128,9 +129,9 @@ impl Story {
                 troubles.push(text.to_owned());
             }
         };
-        let mut limits = Limits::default();
+        let mut rules = InForce::classic(Limits::default());
         let options = Options { until, ..Options::default() };
-        let pipeline = Pipeline::new(&mut consumer, store, &dead_letters, &mut limits, &mut listener, options);
+        let pipeline = Pipeline::new(&mut consumer, store, &dead_letters, &mut rules, &mut listener, options);
         let outcome = timeout(LIMIT, pipeline.run(shutdown)).await.expect("an end in time");
         consumer.leave().await;
         Run { outcome, troubles }
@@ -240,6 +241,14 @@ where
 
     fn batch_limits(&self) -> BatchLimits {
         self.store.batch_limits()
+    }
+
+    async fn alarms(&self, patients: &[PatientId]) -> Result<Vec<KnownAlarm>, WriteError> {
+        self.store.alarms(patients).await
+    }
+
+    async fn rules(&self) -> Result<Option<AppliedRules>, WriteError> {
+        self.store.rules().await
     }
 
     async fn write(&self, batch: &Batch) -> Result<(), WriteError> {
