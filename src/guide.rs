@@ -43,6 +43,7 @@ pages! {
     operators: "Is all well, what is wrong, topics, groups, export, begin anew",
     settings: "Every setting: option, environment variable, file key, default",
     messages: "Messages and why one is refused, tables, alerts, dead letters",
+    rules: "Alarm rules: their files, the built-in sets, how to try them first",
     output: "Formats of what is printed, exit codes, errors",
     promises: "What is promised, how that is attacked, what is not done yet",
     performance: "How fast it is, and the commands that measured it",
