@@ -1,4 +1,4 @@
-//! Readings in, alerts out.
+//! Readings in, alarms out: the [rules], and [`Watch`], which keeps the state of every patient's alarms by them.
 //!
 //! The limits of the physiological rules are in [`limits`], the ranges outside of which a value is not believed in
 //! [`plausible`]. A value that is not believed raises a technical alert and feeds no physiological rule: silence would

@@ -109,6 +109,11 @@ struct Entry {
 }
 
 impl Partition {
+    /// Whether all that was in it when it was assigned was admitted.
+    fn is_read(&self) -> bool {
+        self.next_offset >= self.end_offset
+    }
+
     /// Everything below is acknowledged.
     fn acknowledged(&self) -> i64 {
         self.entries.front().map_or(self.next_offset, |first| first.offset)
@@ -341,6 +346,11 @@ impl Ledger {
         self.partitions.keys().copied()
     }
 
+    /// Those of them that were read up to the end that they had when they were assigned.
+    pub fn read_partitions(&self) -> impl Iterator<Item = i32> + '_ {
+        self.partitions.iter().filter(|(_, state)| state.is_read()).map(|(partition, _)| *partition)
+    }
+
     /// The present assignment's number.
     pub fn assignment(&self) -> u64 {
         self.assignment
@@ -348,7 +358,7 @@ impl Ledger {
 
     /// Whether every partition was read up to the end that it had when it was assigned.
     pub fn is_at_end(&self) -> bool {
-        self.partitions.values().all(|state| state.next_offset >= state.end_offset)
+        self.partitions.values().all(Partition::is_read)
     }
 }
 

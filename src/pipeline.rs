@@ -163,10 +163,7 @@ impl<'a, S: Source, T: Store, D: DeadLetters, R: Rules, L: Listener> Pipeline<'a
                     self.read_again().await;
                 },
                 Some(read) = self.judging.rules_reads.next() => self.take_rules(read),
-                Some(read) = self.judging.acknowledgement_reads.next() => if let Ok(known) = read {
-                    let changes = self.judging.rules.acknowledge(&known);
-                    self.take_changes(changes, true);
-                },
+                Some(read) = self.judging.acknowledgement_reads.next() => self.take_acknowledgements(read),
                 () = sleep_until(self.judging.rules_due), if self.judging.rules_reads.is_empty() => {}
                 Some(told) = self.judging.memory.questions.next() => self.remember(told),
                 event = self.source.next(room) => match event? {

@@ -28,6 +28,15 @@ impl State {
             Self::Ended(last) => time < last.back || time <= last.onset,
         }
     }
+
+    /// The newest time that it knows of.
+    pub(super) fn newest(&self) -> Micros {
+        match self {
+            Self::Pending(pending) => pending.after.map_or(pending.onset, |last| last.back.max(pending.onset)),
+            Self::Active(alarm) => alarm.returned.map_or(alarm.onset, |returned| returned.max(alarm.onset)),
+            Self::Ended(last) => last.back.max(last.onset),
+        }
+    }
 }
 
 /// What will be an alarm if it lasts.
@@ -138,6 +147,31 @@ impl<T: FnMut(Step, &Alarm)> Machine<'_, T> {
         match self.state {
             Some(State::Active(alarm)) if alarm.end().is_some_and(|end| end <= now) => self.end(alarm, alarm.end()),
             Some(State::Pending(pending)) if now > self.due(pending.onset) => self.raise(pending),
+            _ => {}
+        }
+    }
+
+    /// Forgets what is of a time after `limit`, which never was.
+    pub(super) fn forget_past(&mut self, limit: Micros) {
+        let is_past = |last: &Last| last.back.max(last.onset) > limit;
+        match self.state {
+            Some(State::Active(alarm)) if alarm.onset > limit => {
+                self.end(alarm, Some(alarm.onset));
+                self.state = None;
+            }
+            Some(State::Active(mut alarm)) if alarm.returned.is_some_and(|returned| returned > limit) => {
+                alarm.returned = None;
+                (self.tell)(Step::Again, &alarm);
+                self.state = Some(State::Active(alarm));
+            }
+            Some(State::Pending(Pending { onset, after, .. })) if onset > limit => {
+                self.state = after.filter(|last| !is_past(last)).map(State::Ended);
+            }
+            Some(State::Pending(pending)) => {
+                let after = pending.after.filter(|last| !is_past(last));
+                self.state = Some(State::Pending(Pending { after, ..pending }));
+            }
+            Some(State::Ended(last)) if is_past(&last) => self.state = None,
             _ => {}
         }
     }

@@ -43,6 +43,21 @@ impl Patient {
         }
     }
 
+    /// Whether something is known of times after `limit`.
+    pub fn is_past(&self, limit: Micros) -> bool {
+        self.window.newest().is_some_and(|newest| newest > limit)
+            || self.states.iter().any(|(_, state)| state.newest() > limit)
+    }
+
+    /// Forgets all that is known of times after `limit`, which were never. Alarms that had begun before go on; those that
+    /// had not end where they began.
+    pub fn forget_past(&mut self, set: &RuleSet, limit: Micros, tell: &mut impl FnMut(Change<'_>)) {
+        self.window.forget_past(limit);
+        for index in self.indices() {
+            self.with(set, index, tell, |machine, _| machine.forget_past(limit));
+        }
+    }
+
     /// Somebody has acknowledged the alarm of the rule of this name that has this onset.
     pub fn acknowledge(
         &mut self,

@@ -128,6 +128,13 @@ impl Newest {
         self.note(&Sample::new(time, signs));
     }
 
+    /// Forgets what is of a time after `limit`.
+    pub(super) fn forget_past(&mut self, limit: Micros) {
+        for (time, value) in self.times.iter_mut().zip(&mut self.values).filter(|(time, _)| **time > limit) {
+            (*time, *value) = (Micros::MIN, f32::NAN);
+        }
+    }
+
     /// Tells whether something changed.
     pub(super) fn note(&mut self, sample: &Sample) -> bool {
         let mut has_changed = false;

@@ -14,6 +14,9 @@ pub const LATENESS: Micros = 2 * SECOND;
 /// Readings of other patients tell what time it is, unless they are of another era: a recording that is played beside
 /// another one.
 const ERA: Micros = 24 * 60 * 60 * SECOND;
+/// A reading so far ahead of the clock was timed by another one that is wrong, unless all of its patient's are: they are
+/// a recording.
+const AHEAD: Micros = 5 * 60 * SECOND;
 /// So many records before the committed offset are heard again at most, unless an alarm is pending for longer.
 const MAX_HEARD_AGAIN: i64 = 100_000;
 
@@ -56,6 +59,11 @@ impl AlarmRecord {
         self.alarm.onset == other.alarm.onset && self.rule == other.rule && self.patient == other.patient
     }
 
+    /// Whether it was raised just now: what ended one of the same onset before does not count for it.
+    pub fn is_raised(&self) -> bool {
+        self.rules.is_some()
+    }
+
     /// What tells it from all others.
     pub fn key(&self) -> AlarmKey {
         (self.patient.clone(), Arc::clone(&self.rule), self.alarm.onset)
@@ -92,6 +100,8 @@ pub struct Watch {
     partitions: BTreeMap<i32, Partition>,
     /// Whether a patient was seen in two partitions.
     has_strays: bool,
+    /// Up to when readings may be by the clock, where that was told.
+    known_to: Micros,
 }
 
 #[derive(Debug)]
@@ -124,7 +134,18 @@ struct Partition {
 impl Watch {
     /// Nobody yet.
     pub fn new(set: RuleSet) -> Self {
-        Self { set: Arc::new(set), patients: HashMap::new(), partitions: BTreeMap::new(), has_strays: false }
+        Self {
+            set: Arc::new(set),
+            patients: HashMap::new(),
+            partitions: BTreeMap::new(),
+            has_strays: false,
+            known_to: Micros::MAX,
+        }
+    }
+
+    /// The clock says `now`. Until it is told, no reading is ahead of it.
+    pub fn tell_time(&mut self, now: Micros) {
+        self.known_to = now.saturating_add(AHEAD);
     }
 
     /// The patients with alarms that end only when somebody acknowledges them.
@@ -174,7 +195,7 @@ impl Watch {
     }
 
     /// Takes up what is known of a patient's alarms, the newest first, before its reading of the time `at` is judged. Tells
-    /// which of them end now, since the rules that raised them are gone.
+    /// which of them end now, since the rules that raised them are gone or they have raised another one since.
     pub fn restore(
         &mut self,
         partition: i32,
@@ -184,13 +205,16 @@ impl Watch {
     ) -> Vec<AlarmChange> {
         let mut watched = Watched { patient: Patient::default(), partition, pending_since: None, due: None };
         let mut changes = Vec::new();
-        for KnownAlarm { rule, alarm, .. } in known.iter().rev() {
+        for (index, KnownAlarm { rule, alarm, .. }) in known.iter().enumerate().rev() {
             let has_rule = watched.patient.restore(&self.set, rule, *alarm);
-            if !has_rule && alarm.ended.is_none() {
-                let ended = Alarm { ended: Some(at.max(alarm.onset)), ..*alarm };
+            // That it ended may be lost, where a later one was stored before.
+            let later = known.iter().take(index).rev().find(|later| later.rule == *rule);
+            let end = later.map(|later| later.alarm.onset).or_else(|| (!has_rule).then_some(at.max(alarm.onset)));
+            if let Some(end) = end.filter(|_| alarm.ended.is_none()) {
+                let ended = Alarm { ended: Some(end), ..*alarm };
                 changes.push(AlarmChange {
                     step: Step::Ended,
-                    record: orphan(patient, rule, ended),
+                    record: record_of(&self.set, patient, rule, ended),
                     is_covered: false,
                 });
             }
@@ -205,6 +229,7 @@ impl Watch {
         let mut changes = Vec::new();
         let set = Arc::clone(&self.set);
         let now = reading.time().as_micros();
+        let known_to = self.known_to;
         let place = self.partitions.entry(partition).or_default();
         place.note(offset, sent_ms);
         if let Some(watched) = self.patients.get_mut(reading.patient()) {
@@ -213,6 +238,11 @@ impl Watch {
                 self.has_strays = true;
             }
             let id = reading.patient();
+            // A clock was wrong: what has come of times to come would keep the rules from all that comes now.
+            if now <= known_to && watched.patient.is_past(known_to) {
+                let tell = &mut |change: Change<'_>| changes.push(record(&set, id, change));
+                watched.patient.forget_past(&set, known_to, tell);
+            }
             watched.patient.take(&set, now, reading.signs(), &mut |change| changes.push(record(&set, id, change)));
             place.follow(&set, id, watched, offset);
         }
@@ -236,7 +266,9 @@ impl Watch {
         {
             let Some(watched) = self.patients.get_mut(&id) else { continue };
             let newest = watched.patient.newest().unwrap_or(due);
-            if read.is_some_and(|read| read.saturating_sub(newest) > ERA) {
+            let is_of_another_era =
+                |read: Micros| read.saturating_sub(newest) > ERA || read > self.known_to && newest <= self.known_to;
+            if read.is_some_and(is_of_another_era) {
                 of_other_eras.push(Reverse((due, id)));
                 continue;
             }
@@ -368,12 +400,13 @@ fn record(set: &RuleSet, patient: &PatientId, change: Change<'_>) -> AlarmChange
     AlarmChange { step, record, is_covered }
 }
 
-/// An alarm whose rule is gone: its text is made of its name.
-fn orphan(patient: &PatientId, rule: &str, alarm: Alarm) -> AlarmRecord {
-    let text = format!("{}: {}", rule.replace('_', " "), alarm.peak);
+/// An alarm that is known from elsewhere. Where its rule is gone, its text is made of its name.
+fn record_of(set: &RuleSet, patient: &PatientId, name: &str, alarm: Alarm) -> AlarmRecord {
+    let own = set.rules.iter().find(|rule| *rule.name == *name);
+    let text = own.map_or_else(|| format!("{}: {}", name.replace('_', " "), alarm.peak), |rule| text(rule, &alarm));
     AlarmRecord {
         patient: patient.clone(),
-        rule: rule.into(),
+        rule: name.into(),
         text,
         limit: None,
         rules: None,

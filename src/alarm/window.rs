@@ -92,6 +92,13 @@ impl Window {
         if there.is_same(&was) { Taken::Nothing } else { Taken::Late }
     }
 
+    /// Forgets what is of a time after `limit`. What was the newest value of a sign before is not known any more.
+    pub(super) fn forget_past(&mut self, limit: Micros) {
+        self.samples.retain(|sample| sample.time <= limit);
+        self.before.forget_past(limit);
+        self.latest = None;
+    }
+
     /// An alarm is on that began before the first reading that will be known.
     pub(super) fn cut_off(&mut self) {
         self.cut = Some(Micros::MAX);

@@ -179,6 +179,18 @@ fn gaps_in_the_offsets_are_stepped_over() {
     assert_eq!(offsets(&ledger), [(0, 9)]);
 }
 
+/// As compaction and transactions leave them.
+#[test]
+fn among_offsets_with_gaps_the_one_that_was_acknowledged_is_meant() {
+    let mut ledger = ledger(0);
+    let in_flight: Vec<_> = [5, 7, 9].into_iter().filter_map(|offset| ledger.admit(0, offset)).collect();
+    ledger.acknowledge(in_flight[0]);
+    ledger.acknowledge(in_flight[1]);
+    assert_eq!(offsets(&ledger), [(0, 9)]);
+    ledger.acknowledge(in_flight[2]);
+    assert_eq!(offsets(&ledger), [(0, 10)]);
+}
+
 #[test]
 fn an_offset_is_admitted_once() {
     let mut ledger = ledger(3);

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use chrono::Utc;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use tokio::time::Instant;
@@ -19,6 +20,7 @@ use super::rules::Rules;
 use super::source::{ReadToEnd, Source};
 use super::store::{AppliedRules, Store, WriteError};
 use crate::alarm::{AlarmChange, KnownAlarm};
+use crate::reading::PatientId;
 use crate::record::Record;
 
 /// How often the store is asked for the rules in force: a set that is applied is to be taken up within 5 s.
@@ -43,6 +45,8 @@ pub(super) struct Judging<'a, T, R> {
     pub(super) rules_reads: FuturesUnordered<BoxFuture<'a, RulesRead>>,
     /// One at most.
     pub(super) acknowledgement_reads: FuturesUnordered<BoxFuture<'a, AcknowledgementRead>>,
+    /// Of whom the store was asked last for acknowledgements.
+    asked_last: Option<PatientId>,
     /// When the store is asked next for the rules in force.
     pub(super) rules_due: Instant,
 }
@@ -57,6 +61,7 @@ impl<'a, T: Store, R: Rules> Judging<'a, T, R> {
             store,
             rules_reads: FuturesUnordered::new(),
             acknowledgement_reads: FuturesUnordered::new(),
+            asked_last: None,
             rules_due: Instant::now(),
         }
     }
@@ -64,13 +69,19 @@ impl<'a, T: Store, R: Rules> Judging<'a, T, R> {
     /// Asks the store for what is to be known.
     pub(super) fn ask(&mut self) {
         self.memory.ask();
+        self.rules.tell_time(Utc::now().timestamp_micros());
         if self.rules_reads.is_empty() && Instant::now() >= self.rules_due {
             self.rules_due = Instant::now() + RULES_INTERVAL;
             let store = self.store;
             self.rules_reads.push(Box::pin(store.rules()));
             let mut patients = self.rules.unacknowledged();
             if !patients.is_empty() && self.acknowledgement_reads.is_empty() {
+                // In turns: those behind the last that was asked for come first.
+                patients.sort_unstable();
+                let behind = patients.partition_point(|patient| Some(patient) <= self.asked_last.as_ref());
+                patients.rotate_left(behind);
                 patients.truncate(MAX_ASKED_FOR);
+                self.asked_last = patients.last().cloned();
                 self.acknowledgement_reads.push(Box::pin(async move { store.alarms(&patients).await }));
             }
         }
@@ -148,6 +159,20 @@ impl<S: Source, T: Store, D: DeadLetters, R: Rules, L: Listener> Pipeline<'_, S,
         }
     }
 
+    /// The store has told who acknowledged what.
+    pub(super) fn take_acknowledgements(&mut self, read: AcknowledgementRead) {
+        match read {
+            Ok(known) => {
+                let changes = self.judging.rules.acknowledge(&known);
+                self.take_changes(changes, true);
+            }
+            Err(error) => {
+                let text = format!("{error}; who has acknowledged alarms is not known, trying again");
+                self.report.trouble_once("acknowledgements", &text);
+            }
+        }
+    }
+
     /// The store has told of patients: what waits of them is judged.
     pub(super) fn remember(&mut self, told: Told) {
         match self.judging.memory.told(told) {
@@ -191,7 +216,8 @@ impl<S: Source, T: Store, D: DeadLetters, R: Rules, L: Listener> Pipeline<'_, S,
 
     /// The same, in all of them, at the end that was asked for.
     pub(super) fn raise_all_due(&mut self) -> bool {
-        let partitions: Vec<_> = self.commits.ledger.partitions().collect();
+        // Where it ends before, what comes next could cancel it.
+        let partitions: Vec<_> = self.commits.ledger.read_partitions().collect();
         // Each, and not only up to the first.
         let raised: Vec<_> = partitions.into_iter().map(|partition| self.raise_due(partition)).collect();
         raised.contains(&true)

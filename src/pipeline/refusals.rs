@@ -69,7 +69,7 @@ impl Refusals {
 impl<T: Store, D: DeadLetters> Delivery<'_, T, D> {
     /// Takes note of a batch that the store refuses. Its records stay unacknowledged, so that nothing behind them is
     /// committed.
-    pub(super) fn refused<L: Listener>(&mut self, batch: WriteBatch, reason: &str, report: &mut Report<'_, L>) {
+    pub(super) fn refused<L: Listener>(&mut self, mut batch: WriteBatch, reason: &str, report: &mut Report<'_, L>) {
         let taken = self.refusals.taken;
         self.refusals.taken_at_last = taken;
         if batch.rows.readings.len() > 1 {
@@ -89,6 +89,8 @@ impl<T: Store, D: DeadLetters> Delivery<'_, T, D> {
             }
             self.refusals.records.extend(batch.in_flight.iter().map(|in_flight| (in_flight.place(), false)));
         }
+        // They go with what comes next of their patients, so that no later alarm is stored without them.
+        self.write_queue.put_back_alarms(std::mem::take(&mut batch.rows.alarms));
         self.refusals.is_due = true;
         self.is_back(&batch);
     }

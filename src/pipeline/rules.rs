@@ -53,6 +53,9 @@ pub trait Rules: Send {
     /// log is another one. Nothing of what they left behind may count any more.
     fn forget(&mut self, partition: i32);
 
+    /// The clock says `now`: a reading far ahead of it was timed by another clock that is wrong.
+    fn tell_time(&mut self, now: Micros);
+
     /// Whether a patient's readings came in two partitions: its alarms are only right while both are ours.
     fn has_strays(&self) -> bool;
 }
@@ -64,6 +67,8 @@ impl AppliedRules {
         let is_classic = RuleSet::built_in_text("classic") == Some(content);
         let mut set = if is_classic { RuleSet::classic(limits) } else { RuleSet::parse(name, content)? };
         set.label = format!("{name} version {version}").into();
+        // In life somebody has to look: it stands in for people where there are none.
+        set.rules.iter_mut().for_each(|rule| rule.ack_after = None);
         Ok(set)
     }
 }
@@ -75,12 +80,14 @@ pub struct InForce {
     watch: Watch,
     /// The version of the applied set that was taken up last, or could not be.
     version: Option<i32>,
+    /// Whether it could not be: others go by rules that are not known here.
+    is_behind: bool,
 }
 
 impl InForce {
     /// The limits of the text below a reading, and the set that alarms are raised by.
     pub fn new(limits: Limits, watch: Watch) -> Self {
-        Self { limits, watch, version: None }
+        Self { limits, watch, version: None, is_behind: false }
     }
 
     /// The set `classic` with these limits.
@@ -94,7 +101,9 @@ impl Rules for InForce {
         if self.version.replace(applied.version) == Some(applied.version) {
             return Ok(None);
         }
-        Ok(Some(self.watch.change_set(applied.set(self.limits)?)))
+        let set = applied.set(self.limits);
+        self.is_behind = set.is_err();
+        Ok(Some(self.watch.change_set(set?)))
     }
 
     fn alerts(&self, reading: &Reading) -> Vec<Alert> {
@@ -106,7 +115,9 @@ impl Rules for InForce {
     }
 
     fn restore(&mut self, partition: i32, patient: &PatientId, at: Micros, alarms: &[&KnownAlarm]) -> Vec<AlarmChange> {
-        self.watch.restore(partition, patient, at, alarms)
+        let ends = self.watch.restore(partition, patient, at, alarms);
+        // They may be those of rules that others know.
+        if self.is_behind { Vec::new() } else { ends }
     }
 
     fn unacknowledged(&self) -> Vec<PatientId> {
@@ -143,7 +154,27 @@ impl Rules for InForce {
         self.watch.forget(partition);
     }
 
+    fn tell_time(&mut self, now: Micros) {
+        self.watch.tell_time(now);
+    }
+
     fn has_strays(&self) -> bool {
         self.watch.has_strays()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_set_in_force_acknowledges_nothing_by_itself() {
+        let rule = "[[rule]]\nname = \"a\"\nsign = \"spo2\"\nbelow = 90\nlatch = true\nack_after = 60\n";
+        let text = String::new;
+        let (author, reason, applied_at) = (text(), text(), text());
+        let applied =
+            AppliedRules { version: 1, name: "mine".to_owned(), author, reason, applied_at, content: rule.to_owned() };
+        let set = applied.set(Limits::default()).unwrap();
+        assert!(set.rules.iter().any(|rule| rule.latch) && set.rules.iter().all(|rule| rule.ack_after.is_none()));
     }
 }

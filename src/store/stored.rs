@@ -1,5 +1,6 @@
 //! What comes out of a store, and how to ask for it: the same for every store.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use crate::alarm::{Alarm, KnownAlarm, Priority};
@@ -83,6 +84,17 @@ impl StoredAlarm {
         })
     }
 
+    /// Whether there may be more of this patient's than these, of which [`KNOWN_ALARMS`] were asked for.
+    pub(super) fn are_not_all(alarms: &[Self], patient_id: &str) -> bool {
+        alarms.iter().filter(|alarm| alarm.patient_id == patient_id).count() >= usize::from(KNOWN_ALARMS)
+    }
+
+    /// What the rules know of these; what is there twice, once.
+    pub(super) fn all_known(alarms: &[Self]) -> Vec<KnownAlarm> {
+        let mut seen = HashSet::new();
+        alarms.iter().filter(|alarm| seen.insert(alarm.id())).filter_map(Self::known).collect()
+    }
+
     /// What tells it from all others.
     pub fn id(&self) -> AlarmId {
         let Self { patient_id, rule, onset, .. } = self.clone();
@@ -161,7 +173,7 @@ impl AlarmState {
 }
 
 /// What tells an alarm in the store from all others, in the texts of its row.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct AlarmId {
     /// Whose it is.
     pub patient_id: String,

@@ -88,6 +88,10 @@ impl Rules for TamperedRules {
         }
     }
 
+    fn tell_time(&mut self, now: Micros) {
+        self.inner.tell_time(now);
+    }
+
     fn has_strays(&self) -> bool {
         self.inner.has_strays()
     }

@@ -97,6 +97,56 @@ fn a_reading_of_another_era_tells_no_time_and_the_clock_does() {
     assert_eq!(told(&watch.advance(1, at(103).as_micros())), [""; 0]);
 }
 
+/// The clock of a device was an hour fast for one reading.
+#[test]
+fn a_reading_ahead_of_the_clock_keeps_no_other_from_being_judged() {
+    let mut watch = watch();
+    watch.tell_time(at(10).as_micros());
+    take(&mut watch, 0, "P2", 8, rate(120));
+    let hour = 3600;
+    let ahead = take(&mut watch, 1, "P1", hour, Signs { spo2: Some(85), ..rate(120) });
+    assert_eq!(told(&ahead), ["raised P1 low Low SpO2: 85"], "P2's delay has not run out");
+    let now = take(&mut watch, 2, "P1", 10, spo2(90));
+    assert_eq!(told(&now), ["ended P1 low Low SpO2: 85", "raised P1 low Low SpO2: 90"]);
+    assert!(now[0].record.alarm.ended == Some(at(hour).as_micros()) && now[1].record.alarm.start == at(10).as_micros());
+    assert_eq!(told(&watch.advance(0, at(100).as_micros())), ["raised P2 fast High heart rate: 120"], "and not P1");
+    let known = |onset: i64| {
+        let alarm = Alarm { onset: at(onset).as_micros(), ..now[1].record.alarm };
+        KnownAlarm { patient: id("P3"), rule: "low".to_owned(), alarm }
+    };
+    watch.restore(0, &id("P3"), 0, &[&known(hour)]);
+    let restored = told(&take(&mut watch, 3, "P3", 11, spo2(90)));
+    assert_eq!(restored, ["ended P3 low Low SpO2: 90", "raised P3 low Low SpO2: 90"]);
+}
+
+#[test]
+fn a_recording_that_is_ahead_of_the_clock_is_judged_as_any_other() {
+    let mut watch = watch();
+    watch.tell_time(at(0).as_micros());
+    let years = 20 * 365 * 24 * 60 * 60;
+    take(&mut watch, 0, "P1", years, Signs { spo2: Some(85), ..rate(120) });
+    let changes = take(&mut watch, 1, "P2", years + 63, rate(70));
+    assert_eq!(told(&changes), ["raised P1 fast High heart rate: 120"]);
+    assert_eq!(told(&take(&mut watch, 2, "P1", years + 64, spo2(95))), ["ended P1 low Low SpO2: 85"]);
+}
+
+#[test]
+fn of_two_alarms_of_one_rule_that_are_known_to_be_on_the_earlier_ends() {
+    let mut watch = watch();
+    let on = take(&mut watch, 0, "P1", 10, spo2(90))[0].record.alarm;
+    let known = |second: i64| {
+        let alarm = Alarm { onset: at(second).as_micros(), start: at(second).as_micros(), ..on };
+        KnownAlarm { patient: id("P2"), rule: "low".to_owned(), alarm }
+    };
+    let changes = watch.restore(0, &id("P2"), at(30).as_micros(), &[&known(20), &known(10)]);
+    assert_eq!(told(&changes), ["ended P2 low Low SpO2: 90"]);
+    assert_eq!(
+        (changes[0].record.alarm.onset, changes[0].record.alarm.ended),
+        (known(10).alarm.onset, Some(at(20).as_micros()))
+    );
+    assert_eq!(told(&take(&mut watch, 1, "P2", 40, spo2(95))), ["ended P2 low Low SpO2: 90"]);
+}
+
 #[test]
 fn a_commit_needs_what_was_pending_at_it_and_what_was_decided_only_behind_it() {
     let mut watch = watch();

@@ -146,7 +146,7 @@ impl Screen<'_> {
 
     fn alarm(&mut self, change: &AlarmChange) {
         if self.alerts == Alerts::Changes && !change.is_covered {
-            self.print(Text::default().toned(Tone::Alert, ChangeLine(change)));
+            self.print(ChangeLine(change).text());
         }
     }
 

@@ -316,6 +316,10 @@ impl Rules for Remembering {
         self.inner.forget(partition);
     }
 
+    fn tell_time(&mut self, now: Micros) {
+        self.inner.tell_time(now);
+    }
+
     fn has_strays(&self) -> bool {
         self.inner.has_strays()
     }

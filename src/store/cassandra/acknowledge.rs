@@ -2,8 +2,8 @@
 //!
 //! Who acknowledges writes on one condition: that the row is as it was read. So of several that do it at once one is the
 //! first, a row that has gone is not made anew, and an alarm does not end whose value is over again meanwhile. No other
-//! write of ours has a condition, and none writes the columns of who acknowledged: these writes do not get in the way of
-//! the consumer's.
+//! write of a row of alarms has a condition, and a consumer writes the columns of who acknowledged only where the
+//! priority rises, which takes that back: the two do not get in each other's way.
 
 use cdrs_tokio::statement::StatementParamsBuilder;
 use cdrs_tokio::types::prelude::Row;
@@ -74,13 +74,13 @@ impl CassandraStore {
     async fn replace(&self, id: &AlarmId, was: &StoredAlarm, is: &StoredAlarm) -> Result<bool, CassandraError> {
         let cql = format!(
             "UPDATE {} SET acknowledged_by = ?, acknowledged_at = ?, ended = ? {THE_ROW} \
-             IF started = ? AND returned = ? AND ended = ? AND acknowledged_at = ?",
+             IF priority = ? AND started = ? AND returned = ? AND ended = ? AND acknowledged_at = ?",
             self.keyspace.table("patient_alerts")
         );
         let ended = if is.ended == was.ended { Value::NotSet } else { or_null(is.ended.as_ref()) };
         let mut values = vec![or_null(is.acknowledged_by.as_ref()), or_null(is.acknowledged_at.as_ref()), ended];
         values.extend(key(id));
-        let unchanged = [&was.started, &was.returned, &was.ended, &was.acknowledged_at];
+        let unchanged = [&was.priority, &was.started, &was.returned, &was.ended, &was.acknowledged_at];
         values.extend(unchanged.map(|text| or_null(text.as_ref())));
         let params = StatementParamsBuilder::new()
             .with_consistency(self.consistency.for_writes())

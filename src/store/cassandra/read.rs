@@ -28,6 +28,9 @@ pub const READ_LIMIT: Duration = Duration::from_secs(10);
 /// Rows on a page: some 200 KiB in memory.
 const PAGE_ROWS: u32 = 1000;
 
+/// Alarms of one patient that are on: a set has up to 200 rules, each of which has one at most.
+const MAX_OPEN: i32 = 1000;
+
 /// The columns of a row, in the order of [`stored_reading`].
 pub(super) const READING_COLUMNS: &str =
     "patient_id, timestamp, heart_rate, spo2, systolic, diastolic, respiratory_rate, temperature";
@@ -74,6 +77,17 @@ impl CassandraStore {
         let values: Vec<_> = patients.iter().map(|patient| Value::new(*patient)).collect();
         let rows = usize::from(limit).saturating_mul(patients.len());
         let page = self.page_of_alarms(&cql, values, i32::try_from(rows).unwrap_or(i32::MAX), None).await?;
+        Row::from_body(page).iter().map(stored_alarm).collect()
+    }
+
+    /// The alarms of this patient that were raised and have not ended, the newest first. The server looks through all of
+    /// the patient's.
+    pub(super) async fn open_alarms(&self, patient: &str) -> Result<Vec<StoredAlarm>, CassandraError> {
+        let cql = format!(
+            "SELECT {ALARM_COLUMNS} FROM {} WHERE patient_id = ? AND ended = '' ALLOW FILTERING",
+            self.keyspace.table("patient_alerts")
+        );
+        let page = self.page_of_alarms(&cql, vec![Value::new(patient)], MAX_OPEN, None).await?;
         Row::from_body(page).iter().map(stored_alarm).collect()
     }
 

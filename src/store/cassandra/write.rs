@@ -64,7 +64,14 @@ impl Store for CassandraStore {
 
     async fn alarms(&self, patients: &[PatientId]) -> Result<Vec<KnownAlarm>, WriteError> {
         let ids: Vec<_> = patients.iter().map(PatientId::as_str).collect();
-        Ok(self.alarms_of(&ids, KNOWN_ALARMS).await?.iter().filter_map(StoredAlarm::known).collect())
+        let mut alarms = self.alarms_of(&ids, KNOWN_ALARMS).await?;
+        for id in ids {
+            // So many are newer than one that may still be on.
+            if StoredAlarm::are_not_all(&alarms, id) {
+                alarms.extend(self.open_alarms(id).await?);
+            }
+        }
+        Ok(StoredAlarm::all_known(&alarms))
     }
 
     async fn rules(&self) -> Result<Option<AppliedRules>, WriteError> {

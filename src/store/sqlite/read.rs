@@ -46,6 +46,16 @@ impl SqliteStore {
         };
         self.blocking(Doing::Read, read).await
     }
+
+    /// The alarms of this patient that were raised and have not ended, the newest first.
+    pub(super) async fn open_alarms(&self, patient: &str) -> Result<Vec<StoredAlarm>, SqliteError> {
+        let patient = patient.to_owned();
+        let read = move |path: &Path| {
+            let connection = schema::open_alarms(path, Doing::Read)?;
+            open_alarms(&connection, &patient).map_err(|error| unread(path, &error))
+        };
+        self.blocking(Doing::Read, read).await
+    }
 }
 
 /// Readings on their way out of the store, page by page.
@@ -165,6 +175,13 @@ fn patients(connection: &Connection) -> rusqlite::Result<Vec<String>> {
 fn alarms_of(connection: &Connection, patient_id: &str, limit: u16) -> rusqlite::Result<Vec<StoredAlarm>> {
     let sql = format!(
         "SELECT {ALARM_COLUMNS} FROM patient_alerts WHERE patient_id = ? ORDER BY onset DESC, rule LIMIT {limit}"
+    );
+    connection.prepare_cached(&sql)?.query_map([patient_id], stored_alarm)?.collect()
+}
+
+fn open_alarms(connection: &Connection, patient_id: &str) -> rusqlite::Result<Vec<StoredAlarm>> {
+    let sql = format!(
+        "SELECT {ALARM_COLUMNS} FROM patient_alerts WHERE patient_id = ? AND ended = '' ORDER BY onset DESC, rule"
     );
     connection.prepare_cached(&sql)?.query_map([patient_id], stored_alarm)?.collect()
 }

@@ -2,7 +2,7 @@
 //! that the stores give the same results in the same order.
 
 use futures::future::join_all;
-use vitals::pipeline::store::Store as _;
+use vitals::pipeline::store::{Batch, Store as _};
 use vitals::reading::{PatientId, Reading, Signs, Timestamp};
 use vitals::store::{Acknowledged, AlarmId, AlarmState, AnyStore, Order, Selection, StoredAlarm, StoredReading, Width};
 
@@ -22,6 +22,8 @@ macro_rules! keeps_the_contract {
             an_acknowledgement_is_noted_once_and_touches_no_other_alarm,
             what_becomes_of_an_alarm_does_not_erase_who_acknowledged_it,
             an_alarm_whose_value_is_back_ends_by_its_acknowledgement,
+            an_alarm_that_is_raised_once_more_is_on,
+            an_alarm_that_is_on_is_known_behind_any_number_of_newer_ones,
             of_several_who_acknowledge_at_once_one_is_the_first,
             what_is_not_there_is_not_acknowledged_and_not_made,
             the_newest_reading_of_each_patient_is_told_up_to_a_time,
@@ -207,8 +209,36 @@ pub(crate) async fn an_alarm_whose_value_is_back_ends_by_its_acknowledgement(sto
     assert_eq!((alarm.state(), alarm.end()), (AlarmState::Ended, Some("2025-10-26T00:01:00+00:00")));
     // A consumer that does not know of it yet says that the value is over again.
     raised.alarms[0].alarm.returned = None;
+    raised.alarms[0].rules = None;
     store.write(&raised).await.unwrap();
     assert_eq!(store.alarm(&returned.id()).await.unwrap().unwrap().state(), AlarmState::Active);
+}
+
+pub(crate) async fn an_alarm_that_is_raised_once_more_is_on(store: &AnyStore) {
+    let mut raised = batch(vec![reading("P001", 0, heart_rate(130))]);
+    raised.alarms[0].alarm.ended = Some(at(70).as_micros());
+    store.write(&raised).await.unwrap();
+    // As rules do that are put in force again while the reading is still remembered.
+    raised.alarms[0].alarm.ended = None;
+    store.write(&raised).await.unwrap();
+    assert_eq!(store.alarms_of(&["P001"], 1).await.unwrap()[0].state(), AlarmState::Active);
+}
+
+pub(crate) async fn an_alarm_that_is_on_is_known_behind_any_number_of_newer_ones(store: &AnyStore) {
+    let first = batch(vec![reading("P001", 0, heart_rate(130)), reading("P002", 0, heart_rate(130))]);
+    store.write(&first).await.unwrap();
+    let mut newer = batch((1..=250).map(|second| reading("P001", second, heart_rate(120))).collect());
+    newer.alarms.iter_mut().for_each(|record| record.alarm.ended = Some(record.alarm.onset));
+    for alarms in newer.alarms.chunks(50) {
+        store.write(&Batch { readings: Vec::new(), alarms: alarms.to_vec() }).await.unwrap();
+    }
+    let patients = ["P001", "P002"].map(|id| PatientId::parse(id).unwrap());
+    let known = store.alarms(&patients).await.unwrap();
+    let on: Vec<_> = known.iter().filter(|known| known.alarm.ended.is_none()).collect();
+    assert_eq!(on.len(), 2, "{on:?}");
+    assert!(on.iter().all(|known| known.alarm.onset == at(0).as_micros()), "{on:?}");
+    let own: Vec<_> = known.iter().filter(|known| known.patient == patients[0]).collect();
+    assert!(own.windows(2).all(|two| two[0].alarm.onset > two[1].alarm.onset), "the newest first");
 }
 
 pub(crate) async fn of_several_who_acknowledge_at_once_one_is_the_first(store: &AnyStore) {

@@ -132,7 +132,10 @@ impl Row for AlarmRecord {
             // A null would leave a mark that has to be read over until it is compacted.
             None => values.text(""),
         }
-        values.time(alarm.ended);
+        match alarm.ended {
+            None if self.is_raised() => values.text(""),
+            ended => values.time(ended),
+        }
         values.text(&self.text);
         match &self.rules {
             Some(rules) => values.text(rules),
@@ -237,7 +240,7 @@ mod tests {
             Value::new(85.0),
             at(16),
             Value::new(""),
-            Value::NotSet,
+            Value::new(""),
             Value::new("Low SpO2: 85"),
             Value::new("ward version 3"),
             Value::NotSet,

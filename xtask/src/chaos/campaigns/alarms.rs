@@ -20,6 +20,8 @@ const RATE: &str = "400";
 const OPTIONS: &[&str] = &["--durability-delay", "0s", "--session-timeout", "2s"];
 /// Longer than a session.
 const STOPPED: Duration = Duration::from_millis(3_500);
+/// The longest delay of the rules, the 2 s that a reading may be late, and a little more.
+const DUE: Duration = Duration::from_secs(6);
 const MOST: usize = 3;
 
 #[derive(Debug, Clone, Copy)]
@@ -57,7 +59,7 @@ pub(in crate::chaos) fn changed(run: &mut Run<'_>) -> Result<()> {
     sender.end(Signal::TERM, MANY_LIMIT)?;
     ward.deployment.drain(members)?;
     // What is pending at the end is due by the clock.
-    signals::pause(STOPPED)?;
+    signals::pause(DUE)?;
     ward.deployment.consume()?;
     run.verdict.conclude(ward.deployment.check(SCRIPT, &["check", &ward.deployment.at.reader, &ward.ledger])?);
     Ok(())
