@@ -56,6 +56,12 @@ impl Patient {
         for index in self.indices() {
             self.with(set, index, tell, |machine, _| machine.forget_past(limit));
         }
+        self.step_again(set, tell);
+    }
+
+    /// Whether an alarm of the rule of this name is on.
+    pub fn is_on(&self, set: &RuleSet, rule: &str) -> bool {
+        index_of(set, rule).is_some_and(|index| self.active().any(|(other, _)| other == index))
     }
 
     /// Somebody has acknowledged the alarm of the rule of this name that has this onset.

@@ -205,18 +205,28 @@ impl Watch {
     ) -> Vec<AlarmChange> {
         let mut watched = Watched { patient: Patient::default(), partition, pending_since: None, due: None };
         let mut changes = Vec::new();
-        for (index, KnownAlarm { rule, alarm, .. }) in known.iter().enumerate().rev() {
+        // As in [`Self::take`]: what was raised by a clock that was wrong is over, and explains nothing.
+        let (known, ahead): (Vec<&KnownAlarm>, Vec<&KnownAlarm>) =
+            known.iter().copied().partition(|known| at > self.known_to || known.alarm.onset <= self.known_to);
+        let mut end = |KnownAlarm { rule, alarm, .. }: &KnownAlarm, end: Micros| {
+            let ended = Alarm { ended: Some(end), ..*alarm };
+            let record = record_of(&self.set, patient, rule, ended);
+            changes.push(AlarmChange { step: Step::Ended, record, is_covered: false });
+        };
+        ahead.iter().filter(|known| known.alarm.ended.is_none()).for_each(|known| end(known, known.alarm.onset));
+        // Where one ended as it began, it was none.
+        let counts = |known: &KnownAlarm| known.alarm.ended != Some(known.alarm.onset);
+        for (index, one) in known.iter().enumerate().rev() {
+            let KnownAlarm { rule, alarm, .. } = one;
+            if !counts(one) && watched.patient.is_on(&self.set, rule) {
+                continue;
+            }
             let has_rule = watched.patient.restore(&self.set, rule, *alarm);
             // That it ended may be lost, where a later one was stored before.
-            let later = known.iter().take(index).rev().find(|later| later.rule == *rule);
-            let end = later.map(|later| later.alarm.onset).or_else(|| (!has_rule).then_some(at.max(alarm.onset)));
-            if let Some(end) = end.filter(|_| alarm.ended.is_none()) {
-                let ended = Alarm { ended: Some(end), ..*alarm };
-                changes.push(AlarmChange {
-                    step: Step::Ended,
-                    record: record_of(&self.set, patient, rule, ended),
-                    is_covered: false,
-                });
+            let later = known.iter().take(index).rev().find(|later| later.rule == *rule && counts(later));
+            let over = later.map(|later| later.alarm.onset).or_else(|| (!has_rule).then_some(at.max(alarm.onset)));
+            if let Some(over) = over.filter(|_| alarm.ended.is_none()) {
+                end(one, over);
             }
         }
         self.patients.insert(patient.clone(), watched);

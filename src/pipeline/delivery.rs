@@ -92,9 +92,12 @@ impl<'a, T: Store, D: DeadLetters> Delivery<'a, T, D> {
                 rules.stored(&batch.rows.alarms);
                 report.progress.stored += count(&batch.in_flight, ledger);
                 report.tell(PipelineEvent::Stored(&batch.rows));
-                self.refusals.taken();
-                if self.refusals.is_calm() {
-                    self.write_queue.send_together();
+                // That alarms are taken does not show that the table of readings takes anything.
+                if !batch.is_of_alarms() {
+                    self.refusals.taken();
+                    if self.refusals.is_calm() {
+                        self.write_queue.send_together();
+                    }
                 }
             }
             // Where their partition was taken away since, its next owner raises them again.

@@ -114,9 +114,29 @@ fn a_reading_ahead_of_the_clock_keeps_no_other_from_being_judged() {
         let alarm = Alarm { onset: at(onset).as_micros(), ..now[1].record.alarm };
         KnownAlarm { patient: id("P3"), rule: "low".to_owned(), alarm }
     };
-    watch.restore(0, &id("P3"), 0, &[&known(hour)]);
-    let restored = told(&take(&mut watch, 3, "P3", 11, spo2(90)));
-    assert_eq!(restored, ["ended P3 low Low SpO2: 90", "raised P3 low Low SpO2: 90"]);
+    let ended = watch.restore(0, &id("P3"), at(9).as_micros(), &[&known(hour), &known(9)]);
+    assert_eq!(told(&ended), ["ended P3 low Low SpO2: 90"]);
+    assert_eq!(ended[0].record.alarm.onset, at(hour).as_micros());
+    // The clock has come there: it still explains nothing.
+    watch.tell_time(at(2 * hour).as_micros());
+    let mut never = known(hour);
+    never.alarm.ended = Some(never.alarm.onset);
+    assert_eq!(told(&watch.restore(0, &id("P3"), at(9).as_micros(), &[&never, &known(9)])), [""; 0]);
+    assert_eq!(told(&take(&mut watch, 3, "P3", 2 * hour, spo2(95))), ["ended P3 low Low SpO2: 90"]);
+}
+
+#[test]
+fn what_is_pending_goes_on_after_a_reading_that_was_ahead_of_the_clock() {
+    let rules = RULES.replace("hysteresis = 2", "hysteresis = 2\ndelay = \"2h\"");
+    let mut watch = Watch::new(RuleSet::parse("test", &rules).expect("rules"));
+    watch.tell_time(at(60).as_micros());
+    take(&mut watch, 0, "P1", 0, spo2(90));
+    assert_eq!(told(&take(&mut watch, 1, "P1", 3600, spo2(95))), [""; 0]);
+    take(&mut watch, 2, "P1", 30, spo2(90));
+    watch.tell_time(at(7200).as_micros());
+    let raised = take(&mut watch, 3, "P1", 7200, spo2(91));
+    assert_eq!(told(&raised), ["raised P1 low Low SpO2: 90"]);
+    assert_eq!(raised[0].record.alarm.onset, at(0).as_micros());
 }
 
 #[test]
