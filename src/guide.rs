@@ -42,7 +42,7 @@ pages! {
     servers: "The embedded broker, child processes, Docker, servers of your own",
     operators: "Is all well, what is wrong, topics, groups, export, begin anew",
     settings: "Every setting: option, environment variable, file key, default",
-    messages: "Messages and why one is refused, tables, alerts, dead letters",
+    messages: "Messages and why one is refused, tables, alarms, dead letters",
     rules: "Alarm rules: their files, the built-in sets, how to try them first",
     output: "Formats of what is printed, exit codes, errors",
     promises: "What is promised, how that is attacked, what is not done yet",
