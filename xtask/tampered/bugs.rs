@@ -32,7 +32,7 @@ pub(crate) enum Bug {
     // What it has forgotten is not written again.
     NoRewind,
     /// Keep what the rules remember of partitions that were taken away
-    // When they are back, alarms that ended meanwhile end once more.
+    // Nothing is heard again then: alarms that began with somebody else are lost, or begin late.
     KeepsState,
     /// Let readings that come again count as others
     // Their alarms are raised a second time.
