@@ -94,7 +94,8 @@ fn meant(name: &str, known: &[&str]) -> Option<String> {
     nearest(name, known.iter().copied()).map(|meant| format!("did you mean {meant}?"))
 }
 
-fn found(value: &DeValue<'_>) -> &'static str {
+/// What a value is, in the words of an error.
+pub(crate) fn found(value: &DeValue<'_>) -> &'static str {
     match value {
         DeValue::String(_) => "text",
         DeValue::Integer(_) => "a whole number",

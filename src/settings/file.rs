@@ -12,6 +12,7 @@ use toml::de::{DeTable, DeValue};
 use super::error::SettingsError;
 use super::table::{Kind, Section, Spec, TABLE};
 use crate::suggestion::nearest;
+use crate::toml_table::found;
 
 /// The key whose tables are the profiles.
 const PROFILES: &str = "profile";
@@ -199,18 +200,6 @@ fn expected(kind: Kind) -> &'static str {
         Kind::List => "text in quotes, or a list of such texts",
         Kind::Integer => "a whole number, without quotes",
         Kind::Span => "text with a unit in quotes, as in \"10s\", or a number of seconds",
-    }
-}
-
-fn found(value: &DeValue<'_>) -> &'static str {
-    match value {
-        DeValue::String(_) => "text",
-        DeValue::Integer(_) => "a whole number",
-        DeValue::Float(_) => "a number with a fraction",
-        DeValue::Boolean(_) => "true or false",
-        DeValue::Datetime(_) => "a time",
-        DeValue::Array(_) => "a list",
-        DeValue::Table(_) => "a table",
     }
 }
 
