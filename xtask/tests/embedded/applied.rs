@@ -13,6 +13,11 @@ const TAKEN_UP: Duration = Duration::from_secs(5);
 /// What the tests beside this one may add.
 const ROOM: Duration = Duration::from_secs(10);
 
+/// Without a delay: these readings are long past by the clock, so that a delay would have run out at once.
+const ADULTS: &str = "\
+[[rule]]\nname = \"heart_rate_high\"\nsign = \"heart_rate\"\nabove = 130\nhysteresis = 5\n\
+[[rule]]\nname = \"spo2_low\"\nsign = \"spo2\"\nbelow = 92\nhysteresis = 2\n";
+
 const SLOW: &str = "[[rule]]\nname = \"fast\"\nsign = \"heart_rate\"\nabove = 110\nhysteresis = 5\ndelay = \"60s\"\n";
 
 fn send(home: &Home, rows: &str) {
@@ -47,10 +52,11 @@ fn a_running_consumer_takes_up_what_is_applied_and_keeps_alarms_over_it() {
     send(&home, "P1,2025-10-26T10:00:00Z,120,85,,,,\n");
     consumer.wait_for_line("raised   P1 Low SpO2: 85", RUN_LIMIT);
     let began = Instant::now();
-    home.run("rules apply ward --by nurse --reason adults").well().tells(&["ward, ", " rules: applied as version 1"]);
-    consumer.wait_for_note("the rules in force are ward, version 1 (applied by nurse: adults)", TAKEN_UP + ROOM);
+    home.file("adults.toml", ADULTS);
+    home.run("rules apply adults.toml --by nurse --reason ward").well().tells(&["2 rules: applied as version 1"]);
+    consumer.wait_for_note("the rules in force are adults.toml, version 1 (applied by nurse: ward)", TAKEN_UP + ROOM);
     assert!(began.elapsed() < TAKEN_UP + ROOM);
-    // The rate of 120 is not over the ward's limit: it is back. The alarm of SpO2 goes on.
+    // The rate of 120 is not over the new limit: it is back. The alarm of SpO2 goes on.
     send(&home, "P1,2025-10-26T10:00:10Z,,93,,,,\nP1,2025-10-26T10:00:20Z,,94,,,,\n");
     consumer.wait_for_line("ended    P1 Low SpO2: 85", RUN_LIMIT);
     end(consumer);
