@@ -9,6 +9,7 @@ use futures::FutureExt as _;
 
 use self::cluster_check::WrongCluster;
 use crate::alarm::Limits;
+use crate::alarm::rules::RuleSet;
 use crate::kafka::cluster::Cluster;
 use crate::kafka::config::KafkaConfig;
 use crate::kafka::consumer::Consumer;
@@ -25,7 +26,7 @@ use crate::pipeline::store::{RequiredDelay, Store};
 use crate::pipeline::{self, Durability, Pipeline, Summary, Until};
 use crate::settings::{DurabilityDelay, Settings};
 use crate::shutdown::Shutdown;
-use crate::store::{self, AnyStore, StoreError};
+use crate::store::{self, AnyStore, Journal, StoreError};
 
 /// How the settings say that the cluster is reached.
 #[must_use]
@@ -76,6 +77,17 @@ pub async fn open_store_to_read(settings: &Settings, output: &Output) -> Result<
         output.note(format_args!("note: {version}; what a newer one has added is not shown"));
     }
     Ok(store)
+}
+
+/// The set of rules that was applied last, or else that of the settings. One that cannot be read here leaves that of the
+/// settings too.
+///
+/// # Errors
+/// The store does not tell.
+pub async fn rules_in_force(store: &AnyStore, settings: &Settings) -> Result<RuleSet, StoreError> {
+    let applied = store.newest_entries(Journal::Rules, 1).await?.pop();
+    let set = applied.and_then(|applied| applied.set(settings.limits).ok());
+    Ok(set.unwrap_or_else(|| RuleSet::classic(settings.limits)))
 }
 
 /// How long stored readings wait for their commit, as the user says or as the store needs it; says why where they do.

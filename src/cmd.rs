@@ -18,6 +18,7 @@ mod help;
 pub mod import;
 pub mod init;
 pub mod lag;
+pub mod patient;
 pub mod produce;
 pub mod profile;
 pub mod query;
@@ -70,8 +71,10 @@ pub enum Command {
     Produce(produce::Args),
     /// Read the topic, raise alerts, store every reading
     Consume(consume::Args),
-    /// List the alarms that are stored, and acknowledge them
+    /// List the alarms that are stored, acknowledge and pause them
     Alarms(alarms::Args),
+    /// Admit patients, and set limits of their own
+    Patient(patient::Args),
     /// Show stored readings, newest first
     Query(query::Args),
     /// List the patients to look at first, by NEWS2
@@ -136,6 +139,7 @@ impl Command {
             Self::Produce(args) => produce::run(args, context).await,
             Self::Consume(args) => consume::run(args, context).await,
             Self::Alarms(args) => alarms::run(args, context).await,
+            Self::Patient(args) => patient::run(args, context).await,
             Self::Query(args) => query::run(args, context).await,
             Self::Scores(args) => scores::run(args, context).await,
             Self::Count(args) => count::run(args, context).await,

@@ -9,16 +9,19 @@ use std::time::Duration;
 use color_eyre::eyre::{Report, Result};
 
 use crate::advice::{Advice, Code};
+use crate::alarm::rules::OwnLimitError;
 use crate::app::cluster_check::WrongCluster;
 use crate::archive::ArchiveError;
 use crate::broker::BrokerError;
 use crate::broker::folder::FolderError;
 use crate::cmd::alarms::AlarmsError;
 use crate::cmd::bench::BenchError;
+use crate::cmd::common::admission::AdmissionError;
 use crate::cmd::common::confirm::ConfirmError;
 use crate::cmd::dlq::DlqError;
 use crate::cmd::guide::GuideError;
 use crate::cmd::import::ImportError;
+use crate::cmd::patient::NothingToSet;
 use crate::cmd::produce::ProduceError;
 use crate::cmd::query::QueryError;
 use crate::cmd::reset::ResetError;
@@ -57,6 +60,7 @@ const ADVISERS: &[Recognise] = &[
     recognise::<ArchiveError>,
     recognise::<ImportError>,
     recognise::<WrongCluster>,
+    recognise::<AdmissionError>,
     recognise::<AlarmsError>,
     recognise::<BenchError>,
     recognise::<ConfirmError>,
@@ -64,6 +68,8 @@ const ADVISERS: &[Recognise] = &[
     recognise::<GuideError>,
     recognise::<BrokerError>,
     recognise::<FolderError>,
+    recognise::<NothingToSet>,
+    recognise::<OwnLimitError>,
     recognise::<ProduceError>,
     recognise::<SourceError>,
     recognise::<CsvError>,

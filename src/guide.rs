@@ -44,6 +44,7 @@ pages! {
     settings: "Every setting: option, environment variable, file key, default",
     messages: "Messages and why one is refused, tables, alarms, dead letters",
     rules: "Alarm rules: their files, the built-in sets, how to try them first",
+    patients: "Admit patients, limits of their own, no data, pauses",
     output: "Formats of what is printed, exit codes, errors",
     promises: "What is promised, how that is attacked, what is not done yet",
     performance: "How fast it is, and the commands that measured it",

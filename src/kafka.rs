@@ -1,7 +1,7 @@
 //! Kafka: who does what.
 //!
 //! Over our own connections on `kafka-protocol`:
-//! - [`producer`]: readings into the topic; [`murmur2`] places them as Java and kafka-python do
+//! - [`producer`]: readings into the topic; [`murmur2`](crate::record::murmur2) places them as Java and kafka-python do
 //! - [`connection`]: one request, one response, within a time limit; [`wire`] reads it, and says which versions are spoken
 //! - [`config`]: how a cluster is reached; [`cluster`]: who leads what; [`brokers`] asks each broker by itself
 //! - [`topics`]: what topics there are, what is in them, and how it was sent; [`topic_settings`] how they are kept
@@ -27,7 +27,6 @@ pub mod group;
 pub mod history;
 pub mod lag;
 pub mod live;
-pub mod murmur2;
 pub mod offsets;
 pub mod producer;
 pub mod records;

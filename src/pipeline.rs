@@ -179,13 +179,14 @@ impl<'a, S: Source, T: Store, D: DeadLetters, R: Rules, L: Listener> Pipeline<'a
 
     fn membership_changed(&mut self, event: MembershipEvent) {
         match event {
-            MembershipEvent::Assigned { assignment, partitions, is_again, is_another_topic } => {
+            MembershipEvent::Assigned { assignment, partitions, is_again, topic_partitions, is_another_topic } => {
                 if is_another_topic {
                     self.forget_rules();
                     self.commits.ledger.forget_seen();
                     self.delivery.refusals.clear();
                     self.state.read_on();
                 }
+                self.judging.topic_partitions = topic_partitions;
                 self.assigned(assignment, &partitions, is_again);
             }
             MembershipEvent::Release => self.state.release(),

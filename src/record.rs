@@ -1,5 +1,7 @@
 //! One record of a topic's partition: what a message is before anybody has understood it.
 
+pub mod murmur2;
+
 use bytes::Bytes;
 
 /// One record of a partition.

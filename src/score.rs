@@ -93,8 +93,25 @@ pub enum Scale {
     #[default]
     One,
     /// For a patient in hypercapnic respiratory failure; only where a clinician has decided so (NEWS2).
-    #[cfg_attr(not(feature = "testing"), allow(dead_code, reason = "no message tells yet who is on it"))]
     Two,
+}
+
+impl Scale {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::One, Self::Two];
+
+    /// What it is called by.
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::One => 1,
+            Self::Two => 2,
+        }
+    }
+
+    /// The one of this number.
+    pub fn of_number(number: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|scale| scale.number() == number)
+    }
 }
 
 /// How awake a patient is: the letters of ACVPU.

@@ -15,12 +15,12 @@ mod survey;
 
 pub(crate) use address::SQLITE;
 pub use address::StoreAddress;
-pub use any::{AnyStore, Readings, StoreError, open};
+pub use any::{Admissions, AnyStore, Readings, StoreError, open};
 pub use consistency::Consistency;
 #[cfg(feature = "testing")]
 pub use consistency::UnknownConsistency;
 pub use stored::{
-    Acknowledged, AlarmId, AlarmState, Order, SchemaPart, SchemaState, SchemaStep, Selection, StoredAlarm,
+    Acknowledged, AlarmId, AlarmState, Journal, Order, SchemaPart, SchemaState, SchemaStep, Selection, StoredAlarm,
     StoredReading, Width,
 };
 pub use survey::SchemaVersion;

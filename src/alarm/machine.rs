@@ -3,6 +3,8 @@
 //! All times are event time. `over`, `between` and `back` are those of [`Standing`]; a reading that says nothing about
 //! the rule does not come here, so that a sensor that fell off changes and ends nothing.
 
+use std::time::Duration;
+
 use super::Priority;
 use super::rules::{Condition, Micros, Rule, Standing};
 use super::window::Observation;
@@ -176,8 +178,27 @@ impl<T: FnMut(Step, &Alarm)> Machine<'_, T> {
         }
     }
 
+    /// Nothing has come since the reading of `since`, for as long as the rule's delay.
+    pub(super) fn fall_silent(&mut self, since: Micros) {
+        let is_told = match self.state {
+            Some(State::Active(_)) => true,
+            Some(State::Ended(last)) => last.onset >= since,
+            Some(State::Pending(_)) | None => false,
+        };
+        if !is_told {
+            let (value, priority) = (seconds(self.rule.delay), self.rule.priority);
+            self.raise(Pending { onset: since, value, peak: value, priority, after: None });
+        }
+    }
+
     /// A reading of `now` shows this.
     pub(super) fn take(&mut self, now: Micros, seen: Observation) {
+        // The last reading before a silence does not end it.
+        if let (Condition::Silence, Some(State::Active(alarm))) = (&self.rule.condition, self.state)
+            && now <= alarm.onset
+        {
+            return;
+        }
         if self.state.is_some_and(|state| state.explains(now)) {
             return self.look_back(now, seen);
         }
@@ -298,7 +319,11 @@ impl<T: FnMut(Step, &Alarm)> Machine<'_, T> {
             Condition::All(limits) | Condition::Any(limits) => {
                 limits.first().map_or(one, |limit| limit.worse(one, other))
             }
-            Condition::Flat(_) | Condition::Doubt(_) => one,
+            Condition::Flat(_) | Condition::Doubt(_) | Condition::Silence => one,
         }
     }
+}
+
+fn seconds(span: Micros) -> f64 {
+    Duration::from_micros(span.unsigned_abs()).as_secs_f64()
 }

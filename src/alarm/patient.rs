@@ -43,6 +43,24 @@ impl Patient {
         }
     }
 
+    /// Nothing has come since `since`, for as long as the rule about that waits.
+    pub fn fall_silent(&mut self, set: &RuleSet, since: Micros, tell: &mut impl FnMut(Change<'_>)) {
+        if let Some((index, _)) = set.silence() {
+            self.with(set, index, tell, |machine, _| machine.fall_silent(since));
+        }
+    }
+
+    /// Nobody waits for readings of this patient any more: ends the alarm that there are none.
+    pub fn end_silence(&mut self, set: &RuleSet, at: Micros, tell: &mut impl FnMut(Change<'_>)) {
+        if let Some((index, rule)) = set.silence()
+            && let Some(State::Active(alarm)) = self.state(index)
+        {
+            let alarm = Alarm { ended: Some(at.max(alarm.onset)), ..alarm };
+            tell(Change { rule, step: Step::Ended, alarm: &alarm, is_covered: false });
+            self.put(index, alarm.over());
+        }
+    }
+
     /// Whether something is known of times after `limit`.
     pub fn is_past(&self, limit: Micros) -> bool {
         self.window.newest().is_some_and(|newest| newest > limit)
@@ -132,6 +150,14 @@ impl Patient {
         self.states.iter().filter_map(due).min()
     }
 
+    /// The onsets of what is pending.
+    pub(super) fn pending(&self) -> impl Iterator<Item = Micros> {
+        self.states.iter().filter_map(|(_, state)| match state {
+            State::Pending(pending) => Some(pending.onset),
+            State::Active(_) | State::Ended(_) => None,
+        })
+    }
+
     /// The alarms that are on, with the index of the rule of each.
     pub fn active(&self) -> impl Iterator<Item = (u16, &Alarm)> {
         self.states.iter().filter_map(|(index, state)| match state {
@@ -157,7 +183,7 @@ impl Patient {
         self.states.retain(|(_, state)| !matches!(state, State::Ended(last) if last.back < oldest));
         for (index, rule) in (0..).zip(&set.rules) {
             // With nothing in doubt, a technical alarm can only end.
-            if rule.is_doubt() && !is_doubted && self.state(index).is_none() {
+            if rule.is_of_doubt() && !is_doubted && self.state(index).is_none() {
                 continue;
             }
             if let Some(seen) = self.window.observe(rule, last) {

@@ -5,12 +5,14 @@
 
 mod file;
 mod measure;
+mod own;
 mod schema;
 
 use std::fmt;
 use std::sync::Arc;
 
 pub use measure::{Form, Measure, Quantity};
+pub use own::OwnLimitError;
 pub use schema::json_schema;
 
 use super::plausible::Doubt;
@@ -98,6 +100,8 @@ pub enum Condition {
     Flat(Sign),
     /// Technical: a value that is not believed.
     Doubt(Doubt),
+    /// Technical: nothing comes of a patient who was admitted, for as long as the rule's delay.
+    Silence,
 }
 
 impl Condition {
@@ -106,7 +110,7 @@ impl Condition {
         match self {
             Self::Limit(limit) => std::slice::from_ref(limit),
             Self::All(limits) | Self::Any(limits) => limits,
-            Self::Flat(_) | Self::Doubt(_) => &[],
+            Self::Flat(_) | Self::Doubt(_) | Self::Silence => &[],
         }
     }
 }
@@ -137,12 +141,13 @@ impl Rule {
     /// Whether it is about the equipment and not the patient.
     #[cfg(feature = "testing")]
     pub fn is_technical(&self) -> bool {
-        matches!(self.condition, Condition::Flat(_) | Condition::Doubt(_))
+        matches!(self.condition, Condition::Flat(_) | Condition::Doubt(_) | Condition::Silence)
     }
 
-    /// Whether it is about a value that is not believed.
-    pub(super) fn is_doubt(&self) -> bool {
-        matches!(self.condition, Condition::Doubt(_))
+    /// Whether it is about a value that is not believed, or about none at all: a reading without such a value can only end
+    /// its alarm.
+    pub(super) fn is_of_doubt(&self) -> bool {
+        matches!(self.condition, Condition::Doubt(_) | Condition::Silence)
     }
 
     /// Whether it and another one are about the same quantity, and the same side of it.
@@ -160,6 +165,7 @@ impl Rule {
         match &self.condition {
             Condition::Flat(watched) => *watched == sign,
             Condition::Doubt(doubt) => doubt.concerns(sign),
+            Condition::Silence => false,
             Condition::Limit(_) | Condition::All(_) | Condition::Any(_) => {
                 self.condition.limits().iter().any(|limit| limit.measure.quantity.concerns(sign))
             }
@@ -173,6 +179,9 @@ impl Rule {
 
     /// How far back it has to know the readings: what is pending has looked back from when it began.
     fn remembers(&self) -> Micros {
+        if self.condition == Condition::Silence {
+            return 0;
+        }
         let looks_back = self.condition.limits().iter().map(|limit| limit.measure.looks_back());
         self.delay.saturating_add(looks_back.max().unwrap_or_default())
     }
@@ -182,7 +191,7 @@ impl Rule {
         match &self.condition {
             Condition::Limit(limit) => !matches!(limit.measure.quantity, Quantity::Sign(_)),
             Condition::All(_) | Condition::Any(_) | Condition::Flat(_) => true,
-            Condition::Doubt(_) => false,
+            Condition::Doubt(_) | Condition::Silence => false,
         }
     }
 
@@ -190,8 +199,17 @@ impl Rule {
     pub fn text(&self, value: f64) -> String {
         match &self.condition {
             Condition::Doubt(doubt) => doubt.text(value),
+            Condition::Silence => format!("{} for {}", self.title, lasting(self.delay)),
             _ => format!("{}: {}", self.title, Shown(value)),
         }
+    }
+}
+
+/// A span for people: `5 min`.
+fn lasting(span: Micros) -> String {
+    match span.checked_div(SECOND).unwrap_or_default() {
+        seconds if seconds > 0 && seconds % 60 == 0 => format!("{} min", seconds / 60),
+        seconds => format!("{seconds} s"),
     }
 }
 
@@ -214,6 +232,10 @@ pub struct RuleSet {
     pub label: Arc<str>,
     /// Its rules, then the technical ones that every set has.
     pub rules: Vec<Rule>,
+    /// How many of them are its own.
+    own: usize,
+    /// Which one is about silence.
+    silence: u16,
     remembers: Micros,
     is_forgetful: bool,
     looks_around: bool,
@@ -227,12 +249,17 @@ const WARD: &str = include_str!("sets/ward.toml");
 
 impl RuleSet {
     fn new(name: &str, mut rules: Vec<Rule>) -> Self {
+        let own = rules.len();
+        if !rules.iter().any(|rule| rule.condition == Condition::Silence) {
+            rules.push(no_data());
+        }
+        let silence = place_of_silence(&rules);
         rules.extend(Doubt::ALL.into_iter().map(technical));
         let remembers = rules.iter().map(Rule::remembers).max().unwrap_or_default().max(TOGETHER);
         let looks_back = |rule: &Rule| rule.condition.limits().iter().any(|limit| limit.measure.form.span() > 0);
         let is_forgetful = !rules.iter().any(looks_back);
         let looks_around = rules.iter().any(Rule::looks_around);
-        Self { name: name.to_owned(), label: name.into(), rules, remembers, is_forgetful, looks_around }
+        Self { name: name.to_owned(), label: name.into(), rules, own, silence, remembers, is_forgetful, looks_around }
     }
 
     /// The text of a set that is built in.
@@ -266,6 +293,16 @@ impl RuleSet {
         set
     }
 
+    /// The rules that it writes itself: the technical ones behind them every set has.
+    pub fn own(&self) -> impl Iterator<Item = &Rule> {
+        self.rules.iter().take(self.own)
+    }
+
+    /// The rule about patients of whom nothing comes, and its place.
+    pub(super) fn silence(&self) -> Option<(u16, &Rule)> {
+        self.rules.get(usize::from(self.silence)).map(|rule| (self.silence, rule))
+    }
+
     /// The longest span that a rule has to know: what is read again when a partition is taken over.
     pub fn remembers(&self) -> Micros {
         self.remembers
@@ -288,11 +325,30 @@ impl RuleSet {
     }
 }
 
+/// The name of the rule about silence that every set has that does not write its own.
+const NO_DATA: &str = "no_data";
+/// No monitor sends as seldom.
+const NO_DATA_AFTER: Micros = 5 * 60 * SECOND;
+
+fn place_of_silence(rules: &[Rule]) -> u16 {
+    let place = rules.iter().position(|rule| rule.condition == Condition::Silence);
+    place.and_then(|place| u16::try_from(place).ok()).unwrap_or(u16::MAX)
+}
+
+fn no_data() -> Rule {
+    let title = "No data".to_owned();
+    Rule { delay: NO_DATA_AFTER, priority: Priority::Medium, title, ..technical_rule(NO_DATA, Condition::Silence) }
+}
+
 fn technical(doubt: Doubt) -> Rule {
+    technical_rule(doubt.rule_name(), Condition::Doubt(doubt))
+}
+
+fn technical_rule(name: &str, condition: Condition) -> Rule {
     Rule {
-        name: doubt.rule_name().into(),
+        name: name.into(),
         title: String::new(),
-        condition: Condition::Doubt(doubt),
+        condition,
         delay: 0,
         priority: Priority::Low,
         latch: false,

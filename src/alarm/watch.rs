@@ -1,9 +1,15 @@
 //! All patients that are watched, in the partitions that are ours.
 
+mod beds;
+mod partition;
+mod restore;
+
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use self::beds::Bed;
+use self::partition::Partition;
 use super::machine::{Alarm, Step};
 use super::patient::{Change, Patient};
 use super::rules::{Micros, Rule, RuleSet, SECOND};
@@ -17,8 +23,6 @@ const ERA: Micros = 24 * 60 * 60 * SECOND;
 /// A reading so far ahead of the clock was timed by another one that is wrong, unless all of its patient's are: they are
 /// a recording.
 const AHEAD: Micros = 5 * 60 * SECOND;
-/// So many records before the committed offset are heard again at most, unless an alarm is pending for longer.
-const MAX_HEARD_AGAIN: i64 = 100_000;
 
 /// An alarm as it is stored, shown and passed on.
 #[derive(Debug, Clone, PartialEq)]
@@ -79,6 +83,8 @@ pub struct AlarmChange {
     pub record: AlarmRecord,
     /// Whether nobody need hear of it: a rule of higher priority about the same sign and side is active.
     pub is_covered: bool,
+    /// Whether somebody has paused the alarms of this patient.
+    pub is_paused: bool,
 }
 
 /// What the store knows of a patient's alarm.
@@ -102,33 +108,41 @@ pub struct Watch {
     has_strays: bool,
     /// Up to when readings may be by the clock, where that was told.
     known_to: Micros,
+    /// The patients who were admitted.
+    beds: HashMap<PatientId, Bed>,
 }
 
 #[derive(Debug)]
 struct Watched {
     patient: Patient,
+    /// The rules for this patient, where they are not those of the others.
+    own: Option<Arc<RuleSet>>,
     partition: i32,
-    /// The offset at which something began to be pending that still is.
-    pending_since: Option<i64>,
+    /// The onsets of what is pending, and the offset of the record that it began with.
+    pending: Vec<(Micros, i64)>,
     /// When the next alarm is due, as its partition knows it.
     due: Option<Micros>,
+    /// The newest reading that the store had when the patient was taken up without one.
+    newest_stored: Option<Micros>,
+    /// Alarms that the store has and that are raised once more, when the readings that raised them are heard again.
+    stored: Vec<KnownAlarm>,
 }
 
-/// What a partition's readings have left behind.
-#[derive(Debug, Default)]
-struct Partition {
-    /// Where reading goes on.
-    next_offset: i64,
-    /// When alarms are due that nothing has to come for.
-    due: BinaryHeap<Reverse<(Micros, PatientId)>>,
-    /// Offsets at which something began to be pending that still is, with the patient.
-    open: BTreeSet<(i64, PatientId)>,
-    /// Where something was decided, and where that had begun, oldest first: what is committed below has to hear it again.
-    decided: VecDeque<(i64, i64)>,
-    /// Alarms that were raised without a reading and are not stored yet, and where they had begun.
-    unstored: HashMap<AlarmKey, i64>,
-    /// Offsets and when their records were sent, in ms, a second apart.
-    sent: VecDeque<(i64, i64)>,
+impl Watched {
+    fn set<'a>(&'a self, of_all: &'a Arc<RuleSet>) -> &'a Arc<RuleSet> {
+        self.own.as_ref().unwrap_or(of_all)
+    }
+
+    /// Whether the time of a reading is known.
+    fn is_heard(&self) -> bool {
+        self.patient.newest().or(self.newest_stored).is_some()
+    }
+
+    /// The offset at which the pending alarm of this onset began, or the first of all that is pending.
+    fn began(&self, onset: Micros) -> Option<i64> {
+        let own = self.pending.iter().find(|(other, _)| *other == onset).map(|(_, since)| *since);
+        own.or_else(|| self.pending.iter().map(|(_, since)| *since).min())
+    }
 }
 
 impl Watch {
@@ -140,6 +154,7 @@ impl Watch {
             partitions: BTreeMap::new(),
             has_strays: false,
             known_to: Micros::MAX,
+            beds: HashMap::new(),
         }
     }
 
@@ -153,7 +168,8 @@ impl Watch {
         if !self.set.rules.iter().any(|rule| rule.latch) {
             return Vec::new();
         }
-        let awaits = |(_, watched): &(&PatientId, &Watched)| watched.patient.awaits_acknowledgement(&self.set);
+        let awaits =
+            |(_, watched): &(&PatientId, &Watched)| watched.patient.awaits_acknowledgement(watched.set(&self.set));
         self.patients.iter().filter(awaits).map(|(id, _)| id.clone()).collect()
     }
 
@@ -165,8 +181,9 @@ impl Watch {
             if let Some(at) = alarm.acknowledged
                 && let Some(watched) = self.patients.get_mut(id)
             {
-                let tell = &mut |change: Change<'_>| changes.push(record(set, id, change));
-                watched.patient.acknowledge(set, rule, (alarm.onset, at), tell);
+                let set = Arc::clone(watched.set(set));
+                let tell = &mut |change: Change<'_>| changes.push(record(&set, id, change));
+                watched.patient.acknowledge(&set, rule, (alarm.onset, at), tell);
             }
         }
         changes
@@ -177,15 +194,24 @@ impl Watch {
     pub fn change_set(&mut self, set: RuleSet) -> Vec<AlarmChange> {
         let mut changes = Vec::new();
         let old = std::mem::replace(&mut self.set, Arc::new(set));
-        let set = &self.set;
-        for (id, watched) in &mut self.patients {
-            watched.patient.change_set(&old, set, &mut |change| changes.push(record(set, id, change)));
-            if let Some(place) = self.partitions.get_mut(&watched.partition) {
-                let offset = place.next_offset;
-                place.follow(set, id, watched, offset);
-            }
+        let ids: Vec<_> = self.patients.keys().cloned().collect();
+        for id in ids {
+            self.change_rules_of(&id, &old, &mut changes);
         }
         changes
+    }
+
+    /// The rules for a patient are others than before, when those for all were `old`.
+    fn change_rules_of(&mut self, id: &PatientId, old: &Arc<RuleSet>, changes: &mut Vec<AlarmChange>) {
+        let own = self.beds.get(id).and_then(|bed| bed.rules(&self.set));
+        let Some(watched) = self.patients.get_mut(id) else { return };
+        let before = std::mem::replace(&mut watched.own, own);
+        let (before, now) = (before.unwrap_or_else(|| Arc::clone(old)), Arc::clone(watched.set(&self.set)));
+        watched.patient.change_set(&before, &now, &mut |change| changes.push(record(&now, id, change)));
+        if let Some(place) = self.partitions.get_mut(&watched.partition) {
+            let offset = place.next_offset;
+            place.follow(&now, id, watched, offset);
+        }
     }
 
     /// Whether the alarms of this patient are known; else they have to be [restored](Self::restore) before a reading is
@@ -194,50 +220,10 @@ impl Watch {
         self.patients.contains_key(patient)
     }
 
-    /// Takes up what is known of a patient's alarms, the newest first, before its reading of the time `at` is judged. Tells
-    /// which of them end now, since the rules that raised them are gone or they have raised another one since.
-    pub fn restore(
-        &mut self,
-        partition: i32,
-        patient: &PatientId,
-        at: Micros,
-        known: &[&KnownAlarm],
-    ) -> Vec<AlarmChange> {
-        let mut watched = Watched { patient: Patient::default(), partition, pending_since: None, due: None };
-        let mut changes = Vec::new();
-        // As in [`Self::take`]: what was raised by a clock that was wrong is over, and explains nothing.
-        let (known, ahead): (Vec<&KnownAlarm>, Vec<&KnownAlarm>) =
-            known.iter().copied().partition(|known| at > self.known_to || known.alarm.onset <= self.known_to);
-        let mut end = |KnownAlarm { rule, alarm, .. }: &KnownAlarm, end: Micros| {
-            let ended = Alarm { ended: Some(end), ..*alarm };
-            let record = record_of(&self.set, patient, rule, ended);
-            changes.push(AlarmChange { step: Step::Ended, record, is_covered: false });
-        };
-        ahead.iter().filter(|known| known.alarm.ended.is_none()).for_each(|known| end(known, known.alarm.onset));
-        // Where one ended as it began, it was none.
-        let counts = |known: &KnownAlarm| known.alarm.ended != Some(known.alarm.onset);
-        for (index, one) in known.iter().enumerate().rev() {
-            let KnownAlarm { rule, alarm, .. } = one;
-            if !counts(one) && watched.patient.is_on(&self.set, rule) {
-                continue;
-            }
-            let has_rule = watched.patient.restore(&self.set, rule, *alarm);
-            // That it ended may be lost, where a later one was stored before.
-            let later = known.iter().take(index).rev().find(|later| later.rule == *rule && counts(later));
-            let over = later.map(|later| later.alarm.onset).or_else(|| (!has_rule).then_some(at.max(alarm.onset)));
-            if let Some(over) = over.filter(|_| alarm.ended.is_none()) {
-                end(one, over);
-            }
-        }
-        self.patients.insert(patient.clone(), watched);
-        changes
-    }
-
     /// Takes a reading of a patient that is known, and tells what became of alarms, its own and those of others that
     /// were due before it.
     pub fn take(&mut self, partition: i32, offset: i64, sent_ms: i64, reading: &Reading) -> Vec<AlarmChange> {
         let mut changes = Vec::new();
-        let set = Arc::clone(&self.set);
         let now = reading.time().as_micros();
         let known_to = self.known_to;
         let place = self.partitions.entry(partition).or_default();
@@ -248,12 +234,23 @@ impl Watch {
                 self.has_strays = true;
             }
             let id = reading.patient();
+            let set = Arc::clone(watched.set(&self.set));
+            let stored = std::mem::take(&mut watched.stored);
+            let tell = &mut |change: Change<'_>| {
+                if !restore::is_stored(&stored, &change) {
+                    changes.push(record(&set, id, change));
+                }
+            };
             // A clock was wrong: what has come of times to come would keep the rules from all that comes now.
             if now <= known_to && watched.patient.is_past(known_to) {
-                let tell = &mut |change: Change<'_>| changes.push(record(&set, id, change));
                 watched.patient.forget_past(&set, known_to, tell);
             }
-            watched.patient.take(&set, now, reading.signs(), &mut |change| changes.push(record(&set, id, change)));
+            // Of the time before the first reading that is known here others have told.
+            if let Some(bed) = self.beds.get(id).filter(|_| watched.is_heard()) {
+                bed.look_for_silence(watched, &set, now, tell);
+            }
+            watched.patient.take(&set, now, reading.signs(), tell);
+            watched.stored = restore::still_to_come(stored, now);
             place.follow(&set, id, watched, offset);
         }
         self.raise_due(partition, now.saturating_sub(LATENESS), Some(now), &mut changes);
@@ -264,12 +261,12 @@ impl Watch {
     pub fn advance(&mut self, partition: i32, now: Micros) -> Vec<AlarmChange> {
         let mut changes = Vec::new();
         self.raise_due(partition, now.saturating_sub(LATENESS), None, &mut changes);
+        self.raise_silent(partition, now.saturating_sub(LATENESS), &mut changes);
         changes
     }
 
     fn raise_due(&mut self, partition: i32, now: Micros, read: Option<Micros>, changes: &mut Vec<AlarmChange>) {
         let Some(place) = self.partitions.get_mut(&partition) else { return };
-        let set = &self.set;
         let mut of_other_eras = Vec::new();
         while place.due.peek().is_some_and(|Reverse((due, _))| *due < now)
             && let Some(Reverse((due, id))) = place.due.pop()
@@ -282,17 +279,18 @@ impl Watch {
                 of_other_eras.push(Reverse((due, id)));
                 continue;
             }
-            let began = watched.pending_since;
-            watched.patient.advance(set, now, &mut |change| {
-                let change = record(set, &id, change);
+            let set = Arc::clone(watched.set(&self.set));
+            let mut raised = Vec::new();
+            watched.patient.advance(&set, now, &mut |change| raised.push(record(&set, &id, change)));
+            for change in raised {
                 // No record of the partition stands for it.
-                if let Some(began) = began {
+                if let Some(began) = watched.began(change.record.alarm.onset) {
                     place.unstored.insert(change.record.key(), began);
                 }
                 changes.push(change);
-            });
+            }
             let offset = place.next_offset;
-            place.follow(set, &id, watched, offset);
+            place.follow(&set, &id, watched, offset);
         }
         place.due.extend(of_other_eras);
     }
@@ -339,62 +337,6 @@ impl Watch {
     }
 }
 
-impl Partition {
-    fn note(&mut self, offset: i64, sent_ms: i64) {
-        self.next_offset = self.next_offset.max(offset.saturating_add(1));
-        if self.sent.back().is_none_or(|(_, last)| sent_ms.saturating_sub(*last) >= 1000) {
-            self.sent.push_back((offset, sent_ms));
-        }
-    }
-
-    /// Keeps up with what is pending for a patient, after the record at `offset`.
-    fn follow(&mut self, set: &RuleSet, id: &PatientId, watched: &mut Watched, offset: i64) {
-        let due = watched.patient.due(set);
-        match (watched.pending_since, due) {
-            (None, Some(_)) => {
-                watched.pending_since = Some(offset);
-                self.open.insert((offset, id.clone()));
-            }
-            (Some(since), None) => {
-                watched.pending_since = None;
-                self.open.remove(&(since, id.clone()));
-                self.decided.push_back((offset, since));
-            }
-            _ => {}
-        }
-        if let Some(due) = due.filter(|_| due != watched.due) {
-            self.due.push(Reverse((due, id.clone())));
-        }
-        watched.due = due;
-    }
-
-    fn history(&self, committed: i64, remembers: Micros) -> i64 {
-        // A partition point: what was decided later is behind.
-        let decided = self.decided.iter().filter(|(at, _)| *at >= committed).map(|(_, began)| *began);
-        let open = self.open.iter().next().map(|(offset, _)| *offset);
-        let pending = decided.chain(open).chain(self.unstored.values().copied()).min().unwrap_or(committed);
-        // What is pending has looked back from where it began.
-        let last = pending.min(committed.saturating_sub(1));
-        let here = self.sent.partition_point(|(offset, _)| *offset <= last);
-        let now = here.checked_sub(1).and_then(|at| self.sent.get(at)).map_or(0, |(_, sent)| *sent);
-        let since = now.saturating_sub(remembers / 1000);
-        let remembered = self.sent.iter().find(|(_, sent)| *sent >= since).map_or(committed, |(offset, _)| *offset);
-        let remembered = remembered.max(committed.saturating_sub(MAX_HEARD_AGAIN));
-        pending.min(remembered).min(committed)
-    }
-
-    /// What is committed needs no more of what was decided before.
-    fn committed(&mut self, committed: i64, remembers: Micros) {
-        while self.decided.front().is_some_and(|(at, _)| *at < committed) {
-            self.decided.pop_front();
-        }
-        let oldest = self.history(committed, remembers);
-        while self.sent.get(1).is_some_and(|(offset, _)| *offset <= oldest) {
-            self.sent.pop_front();
-        }
-    }
-}
-
 fn record(set: &RuleSet, patient: &PatientId, change: Change<'_>) -> AlarmChange {
     let Change { rule, step, alarm, is_covered } = change;
     let is_new = step == Step::Raised;
@@ -407,7 +349,7 @@ fn record(set: &RuleSet, patient: &PatientId, change: Change<'_>) -> AlarmChange
         is_rearmed: step == Step::Rose,
         alarm: *alarm,
     };
-    AlarmChange { step, record, is_covered }
+    AlarmChange { step, record, is_covered, is_paused: false }
 }
 
 /// An alarm that is known from elsewhere. Where its rule is gone, its text is made of its name.

@@ -4,6 +4,7 @@ use super::Priority;
 use super::rules::{Condition, Form, Limit, Measure, Micros, Quantity, Rule, RuleSet, Side, Standing, TOGETHER};
 use super::sample::{Newest, Sample, inputs};
 use crate::reading::{Sign, Signs};
+use crate::score::Inputs;
 
 /// How many readings are remembered where no rule looks back over a span: they are for what comes late. At one a minute
 /// that is more than any delay; at one a second it is what a network may have mixed up.
@@ -153,6 +154,8 @@ impl Window {
                 (if is_same { Standing::Over } else { Standing::Back }, value, rule.priority)
             }
             Condition::Doubt(doubt) => self.sample(at)?.doubt(*doubt)?,
+            // Whatever comes, something has.
+            Condition::Silence => (Standing::Back, 0.0, rule.priority),
         };
         Some(Observation { standing, value, priority })
     }
@@ -204,7 +207,7 @@ impl Window {
 
     /// Whether nothing older could have a part in this quantity.
     fn has_all(&self, quantity: Quantity, at: usize) -> bool {
-        let Quantity::Score { chart, max_age } = quantity else { return false };
+        let Quantity::Score { chart, max_age, .. } = quantity else { return false };
         let has = |sign| self.near(sign, at, self.time(at), max_age).is_some();
         chart.chart().signs().all(has)
     }
@@ -230,14 +233,14 @@ impl Window {
                 let [first, second] = derived.signs().map(near);
                 derived.of(first?, second?)
             }
-            Quantity::Score { chart, max_age } => {
+            Quantity::Score { chart, max_age, scale } => {
                 let chart = chart.chart();
                 chart.signs().find_map(near)?;
                 let inputs = match self.latest_at(at) {
                     Some(latest) => latest.inputs_since(now.saturating_sub(max_age)),
                     None => inputs(|sign| self.near(sign, at, now, max_age)),
                 };
-                Some(f64::from(chart.score(&inputs).total))
+                Some(f64::from(chart.score(&Inputs { spo2_scale: scale, ..inputs }).total))
             }
         }
     }

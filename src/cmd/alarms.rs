@@ -1,7 +1,8 @@
-//! `vitals alarms`: the alarms that are stored, and to acknowledge them.
+//! `vitals alarms`: the alarms that are stored, to acknowledge them and to pause them.
 
 mod ack;
 mod list;
+mod pause;
 mod view;
 
 use color_eyre::eyre::Result;
@@ -30,6 +31,10 @@ enum Action {
     List(list::Args),
     /// Acknowledge alarms: somebody has seen them and acts
     Ack(ack::Args),
+    /// Pause the alarms of a patient: nobody need hear of them for a while
+    Pause(pause::PauseArgs),
+    /// End a pause before its time
+    Resume(pause::ResumeArgs),
 }
 
 /// Why nothing was acknowledged.
@@ -69,6 +74,8 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
     match args.action {
         Action::List(args) => list::run(&args, context).await,
         Action::Ack(args) => unless_stopped(&context.shutdown, ack::run(&args, context)).await,
+        Action::Pause(args) => unless_stopped(&context.shutdown, pause::pause(&args, context)).await,
+        Action::Resume(args) => unless_stopped(&context.shutdown, pause::resume(&args, context)).await,
     }
 }
 

@@ -1,6 +1,8 @@
 //! What several commands share: arguments, the question before what cannot be undone, what is printed.
 
+pub(crate) mod admission;
 pub(super) mod age;
+pub(super) mod author;
 pub(crate) mod confirm;
 pub(super) mod line;
 pub(super) mod message;

@@ -1,5 +1,6 @@
 //! `vitals demo`: everything in one process, without any server.
 
+mod beds;
 mod check;
 mod view;
 
@@ -114,17 +115,14 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
         None => data_folder(settings)?.join(format!("demo-{}", chrono::Local::now().format("%Y%m%d-%H%M%S-%3f"))),
     };
     std::fs::create_dir_all(&folder).wrap_err_with(|| format!("cannot make the folder {}", folder.display()))?;
-    let broker = Broker::start(Config {
-        folder: folder.join("broker"),
-        listen: ([127, 0, 0, 1], 0).into(),
-        advertise: None,
-        flush: FLUSH,
-    })
-    .await?;
+    let (listen, advertise) = (([127, 0, 0, 1], 0).into(), None);
+    let broker = Broker::start(Config { folder: folder.join("broker"), listen, advertise, flush: FLUSH }).await?;
     let kafka = KafkaConfig::from(&[broker.address().to_string()]);
     let database = StoreAddress::Sqlite { path: folder.join(DATABASE) };
     let stored = store::open(&database, settings.consistency).await?;
     stored.init(&Replication::default()).await?;
+    let patients = loadtest::patients(args.patients.into())?;
+    let admissions = beds::admit(&patients, args.seed, &stored).await?;
     let mut cluster = Cluster::connect(&kafka).await?;
     admin::create(&mut cluster, &TopicSpec::readings(&settings.topic, PARTITIONS.into(), 1)).await?;
     admin::create(&mut cluster, &TopicSpec::dead_letters(&settings.topic, PARTITIONS.into(), 1)).await?;
@@ -139,14 +137,20 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
         how: Consuming::of(settings, Durability::default()),
         load: Load::Every(args.interval()),
         length: (!args.length.is_zero()).then_some(args.length),
-        patients: loadtest::patients(args.patients.into())?,
+        patients,
         scenario: args.scenario,
         seed: args.seed,
         step: args.step(),
         warm_up: false,
     });
     let tally = Arc::new(Mutex::new(Tally::default()));
-    let view = View::new(output.clone(), Arc::clone(&meter), args.output == Shape::Json, &args, broker.address());
+    let view = View::new(
+        output.clone(),
+        Arc::clone(&meter),
+        args.output == Shape::Json,
+        (&args, admissions),
+        broker.address(),
+    );
     let views = load_test.run(vec![view], counting(&tally), shutdown).await?;
     broker.stop().await;
     let mut failed = None;

@@ -14,11 +14,12 @@ use crate::settings::{Environment, Flags, SETTINGS_HEADING};
 use crate::system_text::quoted;
 
 /// Every command, under what it is for.
-const GROUPS: [(&str, &[&str]); 7] = [
+const GROUPS: [(&str, &[&str]); 8] = [
     ("Without servers", &["demo", "up"]),
     ("Run the pipeline", &["init", "produce", "consume"]),
     ("See how it does", &["top", "status", "doctor", "lag", "audit", "bench"]),
-    ("Look at readings and messages", &["alarms", "query", "scores", "count", "topic", "dlq", "group", "schema"]),
+    ("Look after patients", &["alarms", "scores", "patient"]),
+    ("Look at readings and messages", &["query", "count", "topic", "dlq", "group", "schema"]),
     ("Keep, move and delete readings", &["export", "import", "reset"]),
     ("Set it up", &["config", "profile", "rules", "completions"]),
     ("Read about it", &["guide"]),
@@ -28,7 +29,7 @@ const GROUPS: [(&str, &[&str]); 7] = [
 const USED: [(&str, &str); 9] = [
     ("produce topic dlq", "brokers topic"),
     ("lag group", "brokers topic group"),
-    ("alarms query scores count export import schema rules", "store consistency"),
+    ("alarms patient query scores count export import schema rules", "store consistency"),
     ("init", "brokers topic store consistency"),
     ("status doctor audit reset", "brokers topic group store consistency"),
     ("top", "brokers topic group store consistency heart_rate_high spo2_low"),

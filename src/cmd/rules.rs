@@ -13,7 +13,7 @@ use color_eyre::eyre::Result;
 
 pub use error::RulesCommandError;
 
-use self::sets::{Sheet, own};
+use self::sets::Sheet;
 use super::Context;
 use super::common::table::{Field, print};
 use crate::advice::Code;
@@ -118,7 +118,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
 
 const LIST: [Field<RuleSet>; 6] = [
     (Column::text("name", "NAME"), |set| set.name.as_str().into()),
-    (Column::number("rules", "RULES"), |set| own(set).count().into()),
+    (Column::number("rules", "RULES"), |set| set.own().count().into()),
     (Column::number("high", "HIGH"), |set| of_priority(set, Priority::High).into()),
     (Column::number("medium", "MEDIUM"), |set| of_priority(set, Priority::Medium).into()),
     (Column::number("low", "LOW"), |set| of_priority(set, Priority::Low).into()),
@@ -126,17 +126,17 @@ const LIST: [Field<RuleSet>; 6] = [
 ];
 
 fn of_priority(set: &RuleSet, priority: Priority) -> usize {
-    own(set).filter(|rule| rule.priority == priority).count()
+    set.own().filter(|rule| rule.priority == priority).count()
 }
 
 fn show(set: &RuleSet, format: FormatArgs, output: &Output) -> Result<()> {
-    print(output, format, &words::FIELDS, own(set))?;
+    print(output, format, &words::FIELDS, set.own())?;
     output.note("every set also tells of values that are not believed: `vitals guide messages`");
     Ok(())
 }
 
 fn check(file: &Path, output: &Output) -> Result<()> {
     let Sheet { rules, .. } = sets::read(file)?;
-    output.note(format_args!("{}: {} in order", file.display(), counted(own(&rules).count(), "rule")));
+    output.note(format_args!("{}: {} in order", file.display(), counted(rules.own().count(), "rule")));
     Ok(())
 }

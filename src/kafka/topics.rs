@@ -10,8 +10,8 @@ use uuid::Uuid;
 use super::cluster::{Cluster, Leaders, NodeId};
 use super::error::KafkaError;
 use super::fetch;
-use super::murmur2::partition_of;
 use super::offsets::{self, Place};
+use crate::record::murmur2::partition_of;
 use crate::retry::Backoff;
 
 /// A topic.

@@ -13,7 +13,7 @@ use tokio::sync::{Semaphore, SetOnce};
 use tokio::time::Instant;
 
 use crate::alarm::KnownAlarm;
-use crate::pipeline::store::{AppliedRules, Batch, BatchLimits, NodeGeneration, Store, WriteError};
+use crate::pipeline::store::{Batch, BatchLimits, Entry, NodeGeneration, Store, WriteError};
 use crate::reading::reject::Reject;
 use crate::reading::{PatientId, Timestamp};
 use crate::store::AnyStore;
@@ -207,7 +207,19 @@ impl Store for Meter {
         self.store.alarms(patients).await
     }
 
-    async fn rules(&self) -> Result<Option<AppliedRules>, WriteError> {
+    async fn newest(
+        &self,
+        patients: &[PatientId],
+        until: Timestamp,
+    ) -> Result<Vec<(PatientId, Timestamp)>, WriteError> {
+        self.store.newest(patients, until).await
+    }
+
+    async fn admissions(&self, behind: i32) -> Result<Vec<Entry>, WriteError> {
+        self.store.admissions(behind).await
+    }
+
+    async fn rules(&self) -> Result<Option<Entry>, WriteError> {
         self.store.rules().await
     }
 

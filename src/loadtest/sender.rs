@@ -18,9 +18,9 @@ use crate::intake::patients::Patients;
 use crate::intake::schedule::Schedule;
 use crate::intake::simulator::Ward;
 use crate::intake::stamp::Stamp;
-use crate::kafka::murmur2::partition_of;
 use crate::kafka::producer::{Delivery, Outgoing, Patience, Producer, Rskafka};
 use crate::reading::{PatientId, Reading};
+use crate::record::murmur2::partition_of;
 use crate::shutdown::Shutdown;
 
 /// How many senders there are at most. Two cores are busy with fewer; each has its connections and a batch in memory.

@@ -15,13 +15,14 @@ use tokio::time::Instant;
 use super::Pipeline;
 use super::dead_letters::DeadLetters;
 use super::events::Listener;
-use super::memory::{Heard, Known, Memory, Told, Trouble};
+use super::memory::{Heard, Known, Memory, Told, Trouble, Waiting};
 use super::rules::Rules;
 use super::source::{ReadToEnd, Source};
-use super::store::{AppliedRules, Store, WriteError};
+use super::store::{Entry, Store, WriteError};
 use crate::alarm::{AlarmChange, KnownAlarm};
 use crate::reading::PatientId;
 use crate::record::Record;
+use crate::record::murmur2::partition_of;
 
 /// How often the store is asked for the rules in force: a set that is applied is to be taken up within 5 s.
 const RULES_INTERVAL: Duration = Duration::from_secs(2);
@@ -29,8 +30,15 @@ const RULES_INTERVAL: Duration = Duration::from_secs(2);
 /// Of how many patients the store is asked for acknowledgements at once; the others' turn comes when these have theirs.
 const MAX_ASKED_FOR: usize = 200;
 
-pub(super) type RulesRead = Result<Option<AppliedRules>, WriteError>;
+pub(super) type RulesRead = Result<InForce, WriteError>;
 pub(super) type AcknowledgementRead = Result<Vec<KnownAlarm>, WriteError>;
+
+/// What decides about readings, as far as the store has told.
+pub(super) struct InForce {
+    rules: Option<Entry>,
+    /// What has become of patients since it was asked last.
+    admissions: Vec<Entry>,
+}
 
 /// The rules, and what they wait for.
 pub(super) struct Judging<'a, T, R> {
@@ -45,6 +53,8 @@ pub(super) struct Judging<'a, T, R> {
     pub(super) rules_reads: FuturesUnordered<BoxFuture<'a, RulesRead>>,
     /// One at most.
     pub(super) acknowledgement_reads: FuturesUnordered<BoxFuture<'a, AcknowledgementRead>>,
+    /// How many the topic has: which one a patient's readings are in depends on it.
+    pub(super) topic_partitions: i32,
     /// Of whom the store was asked last for acknowledgements.
     asked_last: Option<PatientId>,
     /// When the store is asked next for the rules in force.
@@ -61,6 +71,7 @@ impl<'a, T: Store, R: Rules> Judging<'a, T, R> {
             store,
             rules_reads: FuturesUnordered::new(),
             acknowledgement_reads: FuturesUnordered::new(),
+            topic_partitions: 0,
             asked_last: None,
             rules_due: Instant::now(),
         }
@@ -73,7 +84,10 @@ impl<'a, T: Store, R: Rules> Judging<'a, T, R> {
         if self.rules_reads.is_empty() && Instant::now() >= self.rules_due {
             self.rules_due = Instant::now() + RULES_INTERVAL;
             let store = self.store;
-            self.rules_reads.push(Box::pin(store.rules()));
+            let behind = self.rules.admitted_to();
+            self.rules_reads.push(Box::pin(async move {
+                Ok(InForce { admissions: store.admissions(behind).await?, rules: store.rules().await? })
+            }));
             let mut patients = self.rules.unacknowledged();
             if !patients.is_empty() && self.acknowledgement_reads.is_empty() {
                 // In turns: those behind the last that was asked for come first.
@@ -132,19 +146,35 @@ impl<S: Source, T: Store, D: DeadLetters, R: Rules, L: Listener> Pipeline<'_, S,
         }
     }
 
-    /// The store has told which rules are in force. Nothing is judged before the first time.
+    /// The store has told which rules are in force, and what has become of patients. Nothing is judged before the first time.
     pub(super) fn take_rules(&mut self, read: RulesRead) {
-        let applied = match read {
-            Ok(applied) => applied,
+        let InForce { rules, admissions } = match read {
+            Ok(in_force) => in_force,
             Err(error) => {
                 let text = format!("{error}; which rules are in force is not known, trying again");
                 return self.report.trouble_once("rules", &text);
             }
         };
-        self.judging.memory.open();
-        let Some(applied) = applied else { return };
-        let AppliedRules { version, name, author, reason, .. } = &applied;
-        match self.judging.rules.apply(&applied) {
+        if let Some(applied) = rules {
+            self.apply(&applied);
+        }
+        for change in &admissions {
+            match self.judging.rules.admit(change) {
+                Ok(changes) => self.take_changes(changes, true),
+                Err(error) => self.report.trouble(&format!("{error}; what was known of the patient stays in force")),
+            }
+        }
+        if admissions.is_empty() {
+            self.judging.memory.open();
+        } else {
+            // There may be more of them than are read at once.
+            self.judging.rules_due = Instant::now();
+        }
+    }
+
+    fn apply(&mut self, applied: &Entry) {
+        let Entry { version, name, author, reason, .. } = applied;
+        match self.judging.rules.apply(applied) {
             Ok(None) => {}
             Ok(Some(changes)) => {
                 let why = format!("applied by {author}: {reason}");
@@ -176,13 +206,17 @@ impl<S: Source, T: Store, D: DeadLetters, R: Rules, L: Listener> Pipeline<'_, S,
     /// The store has told of patients: what waits of them is judged.
     pub(super) fn remember(&mut self, told: Told) {
         match self.judging.memory.told(told) {
-            Ok(Known { alarms, waiting }) => {
-                for heard in waiting {
-                    let Some(first) = heard.first() else { continue };
-                    let patient = first.reading.patient();
-                    let own: Vec<_> = alarms.iter().filter(|alarm| alarm.patient == *patient).collect();
-                    let at = first.reading.time().as_micros();
-                    let changes = self.judging.rules.restore(first.partition, patient, at, &own);
+            Ok(Known { past, waiting }) => {
+                for Waiting { patient, partition, heard } in waiting {
+                    let own: Vec<_> = past.alarms.iter().filter(|alarm| alarm.patient == patient).collect();
+                    let changes = if let Some(first) = heard.first() {
+                        let at = first.reading.time().as_micros();
+                        self.judging.rules.restore(first.partition, &patient, at, &own)
+                    } else {
+                        let newest = past.newest.iter().find(|(id, _)| *id == patient);
+                        let newest = newest.map(|(_, time)| time.as_micros());
+                        self.judging.rules.restore_silent(partition, &patient, newest, &own)
+                    };
                     self.take_changes(changes, true);
                     for heard in heard {
                         self.judge(heard);
@@ -208,9 +242,25 @@ impl<S: Source, T: Store, D: DeadLetters, R: Rules, L: Listener> Pipeline<'_, S,
         if self.judging.history.contains_key(&partition) || !self.judging.memory.is_idle() {
             return false;
         }
+        if self.ask_about_silent(partition) {
+            return true;
+        }
         let changes = self.judging.rules.advance(partition, as_of);
         let any = !changes.is_empty();
         self.take_changes(changes, true);
+        any
+    }
+
+    /// Has the store asked about patients of this partition who are admitted and of whom nothing has come, and tells whether
+    /// there are any.
+    fn ask_about_silent(&mut self, partition: i32) -> bool {
+        let topic_partitions = self.judging.topic_partitions;
+        let is_here = |patient: &PatientId| partition_of(patient.as_str().as_bytes(), topic_partitions) == partition;
+        let silent: Vec<_> = self.judging.rules.unheard().into_iter().filter(is_here).collect();
+        let any = !silent.is_empty();
+        for patient in silent {
+            self.judging.memory.wait_for_silent(patient, partition);
+        }
         any
     }
 

@@ -5,6 +5,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use chrono::{TimeDelta, Utc};
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use tokio::time::sleep;
@@ -12,11 +13,13 @@ use tokio::time::sleep;
 use super::store::{Store, WriteError};
 use crate::alarm::KnownAlarm;
 use crate::ledger::InFlight;
-use crate::reading::{PatientId, Reading};
+use crate::reading::{PatientId, Reading, Timestamp};
 use crate::retry;
 
 /// Patients in one question.
 const MAX_PATIENTS: usize = 25;
+/// A reading that is further ahead of the clock tells nothing about when it came.
+const LARGEST_CLOCK_ERROR: TimeDelta = TimeDelta::minutes(5);
 /// Questions at the same time.
 const MAX_QUESTIONS: usize = 16;
 
@@ -35,18 +38,34 @@ pub(super) struct Heard {
     pub(super) is_news: bool,
 }
 
+/// Whose alarms are not known, and what waits for them.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    pub(super) patient: PatientId,
+    pub(super) partition: i32,
+    /// In order. Nothing of a patient of whom nothing has come: that is what is to be noticed.
+    pub(super) heard: Vec<Heard>,
+}
+
 /// What the store tells of some patients, and how often it was asked.
 pub(super) struct Told {
     patients: Vec<PatientId>,
     attempts: u32,
-    outcome: Result<Vec<KnownAlarm>, WriteError>,
+    outcome: Result<Past, WriteError>,
+}
+
+/// What the store knows of patients.
+#[derive(Debug, Default)]
+pub(super) struct Past {
+    pub(super) alarms: Vec<KnownAlarm>,
+    /// When the newest reading was taken of those of whom nothing has come.
+    pub(super) newest: Vec<(PatientId, Timestamp)>,
 }
 
 /// What the store has told of some patients.
 pub(super) struct Known {
-    pub(super) alarms: Vec<KnownAlarm>,
-    /// By patient, what has waited for it, in order.
-    pub(super) waiting: Vec<Vec<Heard>>,
+    pub(super) past: Past,
+    pub(super) waiting: Vec<Waiting>,
 }
 
 /// That the store did not tell.
@@ -58,7 +77,7 @@ pub(super) struct Trouble {
 /// Who is asked about, and what waits for it.
 pub(super) struct Memory<'a, T> {
     store: &'a T,
-    waiting: HashMap<PatientId, Vec<Heard>>,
+    waiting: HashMap<PatientId, Waiting>,
     to_ask: VecDeque<PatientId>,
     /// Whether the rules are known: nothing can be judged before.
     is_open: bool,
@@ -77,12 +96,21 @@ impl<'a, T: Store> Memory<'a, T> {
     }
 
     pub(super) fn wait(&mut self, heard: Heard) {
-        let patient = heard.reading.patient();
-        if let Some(waiting) = self.waiting.get_mut(patient) {
-            return waiting.push(heard);
-        }
-        self.to_ask.push_back(patient.clone());
-        self.waiting.insert(patient.clone(), vec![heard]);
+        let patient = heard.reading.patient().clone();
+        self.waiting_for(patient, heard.partition).heard.push(heard);
+    }
+
+    /// Has the store asked about a patient of whom nothing has come.
+    pub(super) fn wait_for_silent(&mut self, patient: PatientId, partition: i32) {
+        self.waiting_for(patient, partition);
+    }
+
+    fn waiting_for(&mut self, patient: PatientId, partition: i32) -> &mut Waiting {
+        let to_ask = &mut self.to_ask;
+        self.waiting.entry(patient).or_insert_with_key(|patient| {
+            to_ask.push_back(patient.clone());
+            Waiting { patient: patient.clone(), partition, heard: Vec::new() }
+        })
     }
 
     /// The rules are known.
@@ -95,7 +123,7 @@ impl<'a, T: Store> Memory<'a, T> {
         while self.is_open && self.questions.len() < MAX_QUESTIONS && !self.to_ask.is_empty() {
             let count = self.to_ask.len().min(MAX_PATIENTS);
             let patients = self.to_ask.drain(..count).collect();
-            self.questions.push(Box::pin(ask(self.store, patients, 0)));
+            self.push_question(patients, 0);
         }
     }
 
@@ -103,16 +131,23 @@ impl<'a, T: Store> Memory<'a, T> {
     pub(super) fn told(&mut self, told: Told) -> Result<Known, Trouble> {
         let Told { patients, attempts, outcome } = told;
         match outcome {
-            Ok(alarms) => {
+            Ok(past) => {
                 let waiting = patients.iter().filter_map(|patient| self.waiting.remove(patient));
-                Ok(Known { alarms, waiting: waiting.collect() })
+                Ok(Known { past, waiting: waiting.collect() })
             }
             Err(error) => {
                 let text = format!("{error}; the alarms of some patients are not known yet, trying again");
-                self.questions.push(Box::pin(ask(self.store, patients, attempts + 1)));
+                self.push_question(patients, attempts + 1);
                 Err(Trouble { attempts: attempts + 1, text })
             }
         }
+    }
+
+    fn push_question(&mut self, patients: Vec<PatientId>, attempts: u32) {
+        let is_silent =
+            |patient: &&PatientId| self.waiting.get(*patient).is_some_and(|waiting| waiting.heard.is_empty());
+        let silent = patients.iter().filter(is_silent).cloned().collect();
+        self.questions.push(Box::pin(ask(self.store, patients, silent, attempts)));
     }
 
     /// Whether nobody waits.
@@ -125,12 +160,22 @@ impl<'a, T: Store> Memory<'a, T> {
         self.to_ask.clear();
         self.questions.clear();
         let waiting = std::mem::take(&mut self.waiting);
-        waiting.into_values().flatten().map(|heard| heard.size_bytes).sum()
+        waiting.into_values().flat_map(|waiting| waiting.heard).map(|heard| heard.size_bytes).sum()
     }
 }
 
-async fn ask<T: Store>(store: &T, patients: Vec<PatientId>, attempts: u32) -> Told {
+async fn ask<T: Store>(store: &T, patients: Vec<PatientId>, silent: Vec<PatientId>, attempts: u32) -> Told {
     sleep(retry::pause_before(attempts)).await;
-    let outcome = store.alarms(&patients).await;
+    let outcome = past_of(store, &patients, &silent).await;
     Told { patients, attempts, outcome }
+}
+
+async fn past_of<T: Store>(store: &T, patients: &[PatientId], silent: &[PatientId]) -> Result<Past, WriteError> {
+    let alarms = store.alarms(patients).await?;
+    // One of a time to come was timed by a clock that is wrong.
+    let newest = match Timestamp::from_utc(Utc::now() + LARGEST_CLOCK_ERROR) {
+        Ok(until) if !silent.is_empty() => store.newest(silent, until).await?,
+        _ => Vec::new(),
+    };
+    Ok(Past { alarms, newest })
 }

@@ -1,6 +1,7 @@
 //! What decides about a reading, as the pipeline sees it.
 
-use super::store::AppliedRules;
+use super::store::Entry;
+use crate::admission::Admission;
 use crate::alarm::rules::{Micros, RuleSet};
 use crate::alarm::{self, AlarmChange, AlarmRecord, Alert, KnownAlarm, Limits, Watch};
 use crate::reading::{PatientId, Reading};
@@ -16,7 +17,30 @@ pub trait Rules: Send {
     ///
     /// # Errors
     /// It cannot be read here, as where a newer `vitals` has applied it: what was in force stays.
-    fn apply(&mut self, applied: &AppliedRules) -> Result<Option<Vec<AlarmChange>>, TomlError>;
+    fn apply(&mut self, applied: &Entry) -> Result<Option<Vec<AlarmChange>>, TomlError>;
+
+    /// Takes up what is known of a patient since this change, unless it is known already; and tells what becomes of alarms
+    /// with it.
+    ///
+    /// # Errors
+    /// It cannot be read here, as where a newer `vitals` has written it: what was known stays.
+    fn admit(&mut self, change: &Entry) -> Result<Vec<AlarmChange>, NotAdmitted>;
+
+    /// The version of the patients' journal up to which it is known.
+    fn admitted_to(&self) -> i32;
+
+    /// The patients who are admitted, and of whom nothing is known yet: whoever has their partition
+    /// [restores](Rules::restore_silent) them, so that it is noticed when nothing comes.
+    fn unheard(&self) -> Vec<PatientId>;
+
+    /// As [`Rules::restore`], before any reading has come; the newest one that the store has was taken at `newest`.
+    fn restore_silent(
+        &mut self,
+        partition: i32,
+        patient: &PatientId,
+        newest: Option<Micros>,
+        alarms: &[&KnownAlarm],
+    ) -> Vec<AlarmChange>;
 
     /// What a reading shows by itself, whatever came before: the text below it.
     fn alerts(&self, reading: &Reading) -> Vec<Alert>;
@@ -60,8 +84,16 @@ pub trait Rules: Send {
     fn has_strays(&self) -> bool;
 }
 
-impl AppliedRules {
-    /// The set itself. That of the coursework has these limits.
+/// That a change of a patient cannot be read here.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("change {version} of the patients cannot be read here ({why})")]
+pub struct NotAdmitted {
+    version: i32,
+    why: String,
+}
+
+impl Entry {
+    /// The set of rules itself. That of the coursework has these limits.
     pub fn set(&self, limits: Limits) -> Result<RuleSet, TomlError> {
         let Self { version, name, content, .. } = self;
         let is_classic = RuleSet::built_in_text("classic") == Some(content);
@@ -82,28 +114,72 @@ pub struct InForce {
     version: Option<i32>,
     /// Whether it could not be: others go by rules that are not known here.
     is_behind: bool,
+    /// The version of the patients' journal up to which it is known.
+    admitted_to: i32,
+    /// By the clock, as it was told last.
+    now: Micros,
 }
 
 impl InForce {
     /// The limits of the text below a reading, and the set that alarms are raised by.
     pub fn new(limits: Limits, watch: Watch) -> Self {
-        Self { limits, watch, version: None, is_behind: false }
+        Self { limits, watch, version: None, is_behind: false, admitted_to: 0, now: 0 }
     }
 
     /// The set `classic` with these limits.
     pub fn classic(limits: Limits) -> Self {
         Self::new(limits, Watch::new(RuleSet::classic(limits)))
     }
+
+    /// The same with those marked whose patients' alarms are paused.
+    fn marked(&self, mut changes: Vec<AlarmChange>) -> Vec<AlarmChange> {
+        for change in &mut changes {
+            change.is_paused = self.watch.is_paused(&change.record.patient, self.now);
+        }
+        changes
+    }
 }
 
 impl Rules for InForce {
-    fn apply(&mut self, applied: &AppliedRules) -> Result<Option<Vec<AlarmChange>>, TomlError> {
+    fn apply(&mut self, applied: &Entry) -> Result<Option<Vec<AlarmChange>>, TomlError> {
         if self.version.replace(applied.version) == Some(applied.version) {
             return Ok(None);
         }
         let set = applied.set(self.limits);
         self.is_behind = set.is_err();
-        Ok(Some(self.watch.change_set(set?)))
+        let changes = self.watch.change_set(set?);
+        Ok(Some(self.marked(changes)))
+    }
+
+    fn admit(&mut self, change: &Entry) -> Result<Vec<AlarmChange>, NotAdmitted> {
+        if change.version <= self.admitted_to {
+            return Ok(Vec::new());
+        }
+        self.admitted_to = change.version;
+        let unreadable = |why: String| NotAdmitted { version: change.version, why };
+        let patient = PatientId::parse(&change.name).map_err(|error| unreadable(error.to_string()))?;
+        let admission = Admission::parse(&change.content).map_err(|error| unreadable(error.to_string()))?;
+        let changes = self.watch.admit(&patient, admission);
+        Ok(self.marked(changes))
+    }
+
+    fn admitted_to(&self) -> i32 {
+        self.admitted_to
+    }
+
+    fn unheard(&self) -> Vec<PatientId> {
+        self.watch.unheard().cloned().collect()
+    }
+
+    fn restore_silent(
+        &mut self,
+        partition: i32,
+        patient: &PatientId,
+        newest: Option<Micros>,
+        alarms: &[&KnownAlarm],
+    ) -> Vec<AlarmChange> {
+        let ends = self.watch.restore_silent(partition, patient, newest, alarms);
+        if self.is_behind { Vec::new() } else { ends }
     }
 
     fn alerts(&self, reading: &Reading) -> Vec<Alert> {
@@ -125,15 +201,18 @@ impl Rules for InForce {
     }
 
     fn acknowledge(&mut self, known: &[KnownAlarm]) -> Vec<AlarmChange> {
-        self.watch.acknowledge(known)
+        let changes = self.watch.acknowledge(known);
+        self.marked(changes)
     }
 
     fn judge(&mut self, partition: i32, offset: i64, sent_ms: i64, reading: &Reading) -> Vec<AlarmChange> {
-        self.watch.take(partition, offset, sent_ms, reading)
+        let changes = self.watch.take(partition, offset, sent_ms, reading);
+        self.marked(changes)
     }
 
     fn advance(&mut self, partition: i32, now: Micros) -> Vec<AlarmChange> {
-        self.watch.advance(partition, now)
+        let changes = self.watch.advance(partition, now);
+        self.marked(changes)
     }
 
     fn history(&self, partition: i32, committed: i64) -> i64 {
@@ -155,6 +234,7 @@ impl Rules for InForce {
     }
 
     fn tell_time(&mut self, now: Micros) {
+        self.now = now;
         self.watch.tell_time(now);
     }
 
@@ -171,9 +251,8 @@ mod tests {
     fn a_set_in_force_acknowledges_nothing_by_itself() {
         let rule = "[[rule]]\nname = \"a\"\nsign = \"spo2\"\nbelow = 90\nlatch = true\nack_after = 60\n";
         let text = String::new;
-        let (author, reason, applied_at) = (text(), text(), text());
-        let applied =
-            AppliedRules { version: 1, name: "mine".to_owned(), author, reason, applied_at, content: rule.to_owned() };
+        let (author, reason, at) = (text(), text(), text());
+        let applied = Entry { version: 1, name: "mine".to_owned(), author, reason, at, content: rule.to_owned() };
         let set = applied.set(Limits::default()).unwrap();
         assert!(set.rules.iter().any(|rule| rule.latch) && set.rules.iter().all(|rule| rule.ack_after.is_none()));
     }

@@ -60,6 +60,8 @@ pub enum MembershipEvent {
         partitions: Vec<Assigned>,
         /// Whether they were ours already, and are only read again, as [`Source::rewind`] asked.
         is_again: bool,
+        /// How many partitions the topic has: which one a patient's readings are in depends on it.
+        topic_partitions: i32,
         /// Whether the topic is another one than at the assignment before: its offsets mean other records.
         is_another_topic: bool,
     },

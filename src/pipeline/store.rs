@@ -4,7 +4,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use crate::alarm::{AlarmRecord, KnownAlarm};
-use crate::reading::{PatientId, Reading};
+use crate::reading::{PatientId, Reading, Timestamp};
 
 /// What is written in one go: readings, no two of them of the same patient and time, and what has become of alarms.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -60,20 +60,20 @@ pub struct RequiredDelay {
     pub why: String,
 }
 
-/// A set of rules that somebody has put in force.
+/// An entry of a journal of changes: a set of rules that was put in force, or a patient who was admitted or changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AppliedRules {
-    /// Counted up from 1.
+pub struct Entry {
+    /// Counted up from 1 in each journal.
     pub version: i32,
-    /// The set's name.
+    /// What it is about: the set's name, or the patient's id.
     pub name: String,
-    /// Who did.
+    /// Who made the change.
     pub author: String,
     /// Why.
     pub reason: String,
     /// When, as a timestamp of ours.
-    pub applied_at: String,
-    /// The file.
+    pub at: String,
+    /// What holds since: the file of rules, or the [admission](crate::admission::Admission).
     pub content: String,
 }
 
@@ -85,8 +85,20 @@ pub trait Store: Send + Sync {
     /// The last alarms of these patients, those that go on among them, each one's newest first.
     fn alarms(&self, patients: &[PatientId]) -> impl Future<Output = Result<Vec<KnownAlarm>, WriteError>> + Send;
 
+    /// When the newest reading of each of these patients was taken that was stored before `until`; those without one are
+    /// left out.
+    fn newest(
+        &self,
+        patients: &[PatientId],
+        until: Timestamp,
+    ) -> impl Future<Output = Result<Vec<(PatientId, Timestamp)>, WriteError>> + Send;
+
+    /// What has become of patients behind this version of their journal, in its order, as much as is read at once. No
+    /// more than that where it is empty.
+    fn admissions(&self, behind: i32) -> impl Future<Output = Result<Vec<Entry>, WriteError>> + Send;
+
     /// The set of rules that was applied last.
-    fn rules(&self) -> impl Future<Output = Result<Option<AppliedRules>, WriteError>> + Send;
+    fn rules(&self) -> impl Future<Output = Result<Option<Entry>, WriteError>> + Send;
 
     /// Writes a batch. `Ok` means that the store has acknowledged every row and alarm of it; after an error any part
     /// may have been written, and writing the same batch again is harmless.

@@ -49,6 +49,8 @@ impl Play {
                 fatal: None,
                 alarms: Mutex::new(Vec::new()),
                 applied: Mutex::new(None),
+                admissions: Mutex::new(Vec::new()),
+                newest: Vec::new(),
                 questions_failed: Mutex::new(0),
                 forgets: false,
             },
@@ -215,6 +217,7 @@ async fn chunks_of_an_earlier_assignment_are_dropped() {
         assignment: 2,
         partitions,
         is_again: false,
+        topic_partitions: 6,
         is_another_topic: false,
     });
     let mut play = Play::of([

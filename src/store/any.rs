@@ -1,23 +1,35 @@
 //! The store that the settings name, whichever it is, and what can go wrong with it.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures::future::try_join_all;
 
 use super::cassandra::{self, CassandraError, CassandraStore, Replication};
 use super::sqlite::{self, SqliteError, SqliteStore};
+use super::stored::ENTRIES_AT_ONCE;
 use super::{
-    Acknowledged, AlarmId, Consistency, Order, SchemaPart, SchemaStep, SchemaVersion, Selection, StoredAlarm,
+    Acknowledged, AlarmId, Consistency, Journal, SchemaPart, SchemaStep, SchemaVersion, Selection, StoredAlarm,
     StoredReading, Survey, Width,
 };
+use crate::admission::Admission;
 use crate::advice::{Advice, Code};
 use crate::alarm::KnownAlarm;
-use crate::pipeline::store::{AppliedRules, Batch, BatchLimits, NodeGeneration, RequiredDelay, Store, WriteError};
+use crate::pipeline::store::{Batch, BatchLimits, Entry, NodeGeneration, RequiredDelay, Store, WriteError};
 use crate::reading::{PatientId, Timestamp};
 use crate::store::StoreAddress;
 
 /// So many patients are asked for at the same time.
 const PATIENTS_AT_ONCE: usize = 16;
+
+/// Who was admitted, and the version of the journal.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Admissions {
+    /// The version of the newest entry; 0 where there is none.
+    pub version: i32,
+    /// By the patient's id.
+    pub patients: BTreeMap<String, Admission>,
+}
 
 /// Connects to the store at `address`. Neither the keyspace nor the file need exist yet.
 pub async fn open(address: &StoreAddress, consistency: Consistency) -> Result<AnyStore, StoreError> {
@@ -155,19 +167,41 @@ impl AnyStore {
         }
     }
 
-    /// The sets of rules that were applied, the newest first, at most `limit` of them.
-    pub async fn applied_rules(&self, limit: u16) -> Result<Vec<AppliedRules>, StoreError> {
+    /// The newest entries of a journal, the newest first, at most `limit` of them; none where an earlier `vitals` has made
+    /// the tables, which had no such journal.
+    pub async fn newest_entries(&self, journal: Journal, limit: u16) -> Result<Vec<Entry>, StoreError> {
         match self {
-            Self::Cassandra(store) => Ok(store.applied_rules(limit).await?),
-            Self::Sqlite(store) => Ok(store.applied_rules(limit).await?),
+            Self::Cassandra(store) => Ok(store.newest_entries(journal, limit).await?),
+            Self::Sqlite(store) => Ok(store.newest_entries(journal, limit).await?),
         }
     }
 
-    /// Puts a set of rules in force; `false` where somebody else has applied that version meanwhile.
-    pub async fn apply_rules(&self, rules: &AppliedRules) -> Result<bool, StoreError> {
+    /// The entries of a journal behind a version, in their order, at most [`ENTRIES_AT_ONCE`] of them.
+    pub async fn entries_behind(&self, journal: Journal, version: i32) -> Result<Vec<Entry>, StoreError> {
         match self {
-            Self::Cassandra(store) => Ok(store.apply_rules(rules).await?),
-            Self::Sqlite(store) => Ok(store.apply_rules(rules).await?),
+            Self::Cassandra(store) => Ok(store.entries_behind(journal, version, ENTRIES_AT_ONCE).await?),
+            Self::Sqlite(store) => Ok(store.entries_behind(journal, version, ENTRIES_AT_ONCE).await?),
+        }
+    }
+
+    /// Adds an entry to a journal; `false` where somebody else has added that version meanwhile.
+    pub async fn add_entry(&self, journal: Journal, entry: &Entry) -> Result<bool, StoreError> {
+        match self {
+            Self::Cassandra(store) => Ok(store.add_entry(journal, entry).await?),
+            Self::Sqlite(store) => Ok(store.add_entry(journal, entry).await?),
+        }
+    }
+
+    /// Everybody who was admitted, as the newest entry of each says, and the version of the journal. An entry that cannot
+    /// be read here counts as none.
+    pub async fn admitted(&self) -> Result<Admissions, StoreError> {
+        let mut admissions = Admissions::default();
+        loop {
+            let entries = self.entries_behind(Journal::Patients, admissions.version).await?;
+            let Some(last) = entries.last() else { return Ok(admissions) };
+            admissions.version = last.version;
+            let read = |entry: Entry| Some((entry.name, Admission::parse(&entry.content).ok()?));
+            admissions.patients.extend(entries.into_iter().filter_map(read));
         }
     }
 
@@ -198,11 +232,8 @@ impl AnyStore {
 
     /// The newest reading of each of these patients that was before `until`; a patient without one is left out.
     pub async fn newest_readings(&self, patients: &[&str], until: Timestamp) -> Result<Vec<StoredReading>, StoreError> {
-        let newest = async |patient: &&str| {
-            let (id, order) = ((*patient).to_owned(), Order::NewestFirst);
-            let selection = Selection::Patient { id, since: None, until: Some(until), order };
-            self.readings(&selection, 1).next_page().await
-        };
+        let newest =
+            async |patient: &&str| self.readings(&Selection::newest_before(patient, until), 1).next_page().await;
         let mut found = Vec::new();
         for patients in patients.chunks(PATIENTS_AT_ONCE) {
             found.extend(try_join_all(patients.iter().map(newest)).await?.into_iter().flatten().flatten());
@@ -250,7 +281,25 @@ impl Store for AnyStore {
         }
     }
 
-    async fn rules(&self) -> Result<Option<AppliedRules>, WriteError> {
+    async fn newest(
+        &self,
+        patients: &[PatientId],
+        until: Timestamp,
+    ) -> Result<Vec<(PatientId, Timestamp)>, WriteError> {
+        match self {
+            Self::Cassandra(store) => store.newest(patients, until).await,
+            Self::Sqlite(store) => store.newest(patients, until).await,
+        }
+    }
+
+    async fn admissions(&self, behind: i32) -> Result<Vec<Entry>, WriteError> {
+        match self {
+            Self::Cassandra(store) => store.admissions(behind).await,
+            Self::Sqlite(store) => store.admissions(behind).await,
+        }
+    }
+
+    async fn rules(&self) -> Result<Option<Entry>, WriteError> {
         match self {
             Self::Cassandra(store) => store.rules().await,
             Self::Sqlite(store) => store.rules().await,

@@ -17,10 +17,10 @@
 mod acknowledge;
 mod durability;
 pub mod error;
+mod journal;
 mod keyspace;
 pub mod probe;
 pub mod read;
-mod rules;
 pub mod scan;
 pub mod schema;
 mod session;

@@ -142,8 +142,17 @@ pub const SCHEMA: Schema = Schema {
                 sql: include_str!("../../migrations/sqlite/0004_alarm_rules.sql"),
             },
         },
+        Migration {
+            version: 5,
+            name: ADMISSIONS.name,
+            change: Change::Make {
+                table: ADMISSIONS.name,
+                cql: include_str!("../../migrations/cassandra/0005_patient_admissions.cql"),
+                sql: include_str!("../../migrations/sqlite/0005_patient_admissions.sql"),
+            },
+        },
     ],
-    tables: &[READINGS, ALARMS, RULES],
+    tables: &[READINGS, ALARMS, RULES, ADMISSIONS],
 };
 
 /// The contract with the other programs.
@@ -183,6 +192,22 @@ const RULES: Table = Table {
         Column::new("author", Kind::Text),
         Column::new("reason", Kind::Text),
         Column::new("applied_at", Kind::Text),
+        Column::new("content", Kind::Text),
+    ],
+    key_columns: 2,
+    descending: "version",
+};
+
+/// Who was admitted, and what was changed since.
+const ADMISSIONS: Table = Table {
+    name: "patient_admissions",
+    columns: &[
+        Column::new("scope", Kind::Text),
+        Column::new("version", Kind::Int),
+        Column::new("patient_id", Kind::Text),
+        Column::new("author", Kind::Text),
+        Column::new("reason", Kind::Text),
+        Column::new("changed_at", Kind::Text),
         Column::new("content", Kind::Text),
     ],
     key_columns: 2,

@@ -15,8 +15,8 @@ mod acknowledge;
 mod describe;
 pub mod error;
 mod file;
+mod journal;
 pub mod read;
-mod rules;
 pub mod schema;
 pub mod write;
 

@@ -55,8 +55,38 @@ pub struct StoredAlarm {
 pub(super) const ALARM_COLUMNS: &str = "patient_id, onset, rule, priority, value, limit_in_force, peak, started, \
                                         returned, ended, acknowledged_by, acknowledged_at, message, rules";
 
-/// What the sets of rules are for, that are applied today: every patient.
-pub(super) const RULES_SCOPE: &str = "all";
+/// A table of changes, each an [`Entry`](crate::pipeline::store::Entry) with a version of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Journal {
+    /// The sets of rules that were applied: the newest one is in force.
+    Rules,
+    /// The patients who were admitted or changed: the newest entry of each holds.
+    Patients,
+}
+
+impl Journal {
+    /// Its table.
+    pub(super) fn table(self) -> &'static str {
+        match self {
+            Self::Rules => "alarm_rules",
+            Self::Patients => "patient_admissions",
+        }
+    }
+
+    /// Its columns behind the scope, in the order of an entry.
+    pub(super) fn columns(self) -> &'static str {
+        match self {
+            Self::Rules => "version, name, author, reason, applied_at, content",
+            Self::Patients => "version, patient_id, author, reason, changed_at, content",
+        }
+    }
+}
+
+/// Entries of a journal that are read at once: an admission has less than a kilobyte.
+pub(super) const ENTRIES_AT_ONCE: u16 = 1000;
+
+/// What the journals are for, that there are today: every patient.
+pub(super) const JOURNAL_SCOPE: &str = "all";
 
 /// How many of a patient's alarms are looked through for the last one of each rule.
 pub(super) const KNOWN_ALARMS: u16 = 200;
@@ -237,6 +267,20 @@ pub enum Selection {
     /// Those that come first in the table. Patients come in no order that means anything, each one's readings in the
     /// order that the table keeps them in.
     Any,
+}
+
+impl Selection {
+    /// The newest reading of this patient that was before `until`, where one is asked for.
+    pub(super) fn newest_before(patient: &str, until: Timestamp) -> Self {
+        Self::Patient { id: patient.to_owned(), since: None, until: Some(until), order: Order::NewestFirst }
+    }
+}
+
+impl StoredReading {
+    /// Whose it is, and when it was taken, where both are as we write them.
+    pub(super) fn patient_and_time(&self) -> Option<(PatientId, Timestamp)> {
+        Some((PatientId::parse(&self.patient_id).ok()?, Timestamp::parse(&self.timestamp).ok()?))
+    }
 }
 
 /// How much of each row of the whole table.

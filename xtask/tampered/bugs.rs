@@ -7,8 +7,8 @@ use clap::ValueEnum;
 use vitals::alarm::KnownAlarm;
 use vitals::ledger::Position;
 use vitals::pipeline::source::{Assigned, Chunk, Event, Fetched, MembershipEvent, Source};
-use vitals::pipeline::store::{AppliedRules, Batch, BatchLimits, NodeGeneration, Store, WriteError};
-use vitals::reading::PatientId;
+use vitals::pipeline::store::{Batch, BatchLimits, Entry, NodeGeneration, Store, WriteError};
+use vitals::reading::{PatientId, Timestamp};
 
 use crate::death::{Death, Point};
 
@@ -186,7 +186,19 @@ impl<T: Store> Store for TamperedStore<'_, T> {
         self.inner.alarms(patients).await
     }
 
-    async fn rules(&self) -> Result<Option<AppliedRules>, WriteError> {
+    async fn newest(
+        &self,
+        patients: &[PatientId],
+        until: Timestamp,
+    ) -> Result<Vec<(PatientId, Timestamp)>, WriteError> {
+        self.inner.newest(patients, until).await
+    }
+
+    async fn admissions(&self, behind: i32) -> Result<Vec<Entry>, WriteError> {
+        self.inner.admissions(behind).await
+    }
+
+    async fn rules(&self) -> Result<Option<Entry>, WriteError> {
         self.inner.rules().await
     }
 

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use vitals::alarm::rules::Micros;
 use vitals::alarm::{AlarmChange, AlarmRecord, Alert, KnownAlarm};
-use vitals::pipeline::rules::{InForce, Rules};
-use vitals::pipeline::store::AppliedRules;
+use vitals::pipeline::rules::{InForce, NotAdmitted, Rules};
+use vitals::pipeline::store::Entry;
 use vitals::reading::{PatientId, Reading, Timestamp};
 use vitals::toml_table::TomlError;
 
@@ -25,8 +25,30 @@ impl TamperedRules {
 }
 
 impl Rules for TamperedRules {
-    fn apply(&mut self, applied: &AppliedRules) -> Result<Option<Vec<AlarmChange>>, TomlError> {
+    fn apply(&mut self, applied: &Entry) -> Result<Option<Vec<AlarmChange>>, TomlError> {
         self.inner.apply(applied)
+    }
+
+    fn admit(&mut self, change: &Entry) -> Result<Vec<AlarmChange>, NotAdmitted> {
+        self.inner.admit(change)
+    }
+
+    fn admitted_to(&self) -> i32 {
+        self.inner.admitted_to()
+    }
+
+    fn unheard(&self) -> Vec<PatientId> {
+        self.inner.unheard()
+    }
+
+    fn restore_silent(
+        &mut self,
+        partition: i32,
+        patient: &PatientId,
+        newest: Option<Micros>,
+        alarms: &[&KnownAlarm],
+    ) -> Vec<AlarmChange> {
+        self.inner.restore_silent(partition, patient, newest, alarms)
     }
 
     fn alerts(&self, reading: &Reading) -> Vec<Alert> {

@@ -118,7 +118,7 @@ fn a_shell_completes_commands_options_and_profiles() {
     assert_eq!(completed("vitals que"), ["query"]);
     assert_eq!(completed("vitals query --pat"), ["--patient"]);
     assert_eq!(completed("vitals lag --profile ward"), ["ward-a", "ward-b"]);
-    assert_eq!(completed("vitals guide p"), ["promises", "performance"]);
+    assert_eq!(completed("vitals guide p"), ["patients", "promises", "performance"]);
     for shell in ["bash", "zsh", "fish", "powershell"] {
         vitals(&format!("completions {shell}")).run().well().shows(&["VITALS_COMPLETE"]);
     }

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use toml::de::DeValue;
 
-use super::{Condition, Form, Limit, Measure, Micros, Quantity, Rule, RuleSet, Side};
+use super::{Condition, Form, Limit, Measure, Micros, NO_DATA, Quantity, Rule, RuleSet, Side};
 use crate::alarm::Priority;
 use crate::alarm::plausible::Doubt;
-use crate::score::BuiltIn;
+use crate::score::{BuiltIn, Scale};
 use crate::span::Span;
 use crate::toml_table::{Mistake, Result, Table, TomlError, Value, list, number, read, text};
 
@@ -43,6 +43,11 @@ fn rules(root: &Table<'_, '_>) -> Result<Vec<Rule>> {
                 let problem = format!("a second rule named {}", rule.name);
                 return Err(table.mistake(problem, "each rule has a name of its own"));
             }
+            if rule.condition == Condition::Silence
+                && rules.iter().any(|one: &Rule| one.condition == Condition::Silence)
+            {
+                return Err(table.mistake("a second rule with silent", "one says when a patient's data is missed"));
+            }
             rules.push(rule);
         }
         if rules.len() > MAX_RULES {
@@ -53,7 +58,7 @@ fn rules(root: &Table<'_, '_>) -> Result<Vec<Rule>> {
 }
 
 /// The keys of a rule.
-pub(super) const RULE_KEYS: [&str; 19] = [
+pub(super) const RULE_KEYS: [&str; 20] = [
     "name",
     "title",
     "sign",
@@ -66,6 +71,7 @@ pub(super) const RULE_KEYS: [&str; 19] = [
     "all",
     "any",
     "flat",
+    "silent",
     "hysteresis",
     "delay",
     "priority",
@@ -75,17 +81,17 @@ pub(super) const RULE_KEYS: [&str; 19] = [
     "ack_after",
 ];
 /// Of these a rule has exactly one.
-pub(super) const KINDS: [&str; 6] = ["above", "below", "change", "all", "any", "flat"];
+pub(super) const KINDS: [&str; 7] = ["above", "below", "change", "all", "any", "flat", "silent"];
 /// The keys of one term of `all` and `any`.
 pub(super) const TERM_KEYS: [&str; 6] = ["sign", "score", "max_age", "above", "below", "hysteresis"];
 
 /// The rule that a table writes, and the one that warns of it early where that is asked for.
 fn rule(table: &Table<'_, '_>) -> Result<Vec<Rule>> {
     let name = name(table)?;
-    let (condition, flat) = condition(table)?;
+    let (condition, span) = condition(table)?;
     let delay = span_if_there(table, "delay")?;
-    if flat.is_some() && delay.is_some() {
-        return Err(table.mistake("flat has its own span, and no delay", "leave delay out"));
+    if span.is_some() && delay.is_some() {
+        return Err(table.mistake("flat and silent have their own span, and no delay", "leave delay out"));
     }
     let title = match table.text_if_there("title")? {
         Some(title) => title.to_owned(),
@@ -95,7 +101,7 @@ fn rule(table: &Table<'_, '_>) -> Result<Vec<Rule>> {
         name: name.into(),
         title,
         condition,
-        delay: flat.or(delay).unwrap_or_default(),
+        delay: span.or(delay).unwrap_or_default(),
         priority: table.get("priority").map_or(Ok(Priority::Medium), priority)?,
         latch: table.flag("latch")?,
         band: table.flag("band")?,
@@ -114,7 +120,8 @@ fn name<'a>(table: &Table<'a, '_>) -> Result<&'a str> {
         let fix = format!("1 to {MAX_NAME} small letters, digits and underscores");
         return Err(Mistake::new(value, format!("'{name}' cannot be a rule's name"), fix));
     }
-    if Doubt::ALL.into_iter().any(|doubt| doubt.rule_name() == name) {
+    let is_taken = name == NO_DATA && !table.has("silent");
+    if is_taken || Doubt::ALL.into_iter().any(|doubt| doubt.rule_name() == name) {
         let problem = format!("{name} is a technical rule that every set has");
         return Err(Mistake::new(value, problem, "choose another name"));
     }
@@ -136,7 +143,7 @@ fn condition(table: &Table<'_, '_>) -> Result<(Condition, Option<Micros>)> {
             [] => "a rule without a limit".to_owned(),
             given => format!("{} in one rule", given.join(" and ")),
         };
-        return Err(table.mistake(problem, "a rule has one of above, below, change, all, any and flat"));
+        return Err(table.mistake(problem, "a rule has one of above, below, change, all, any, flat and silent"));
     };
     goes_with(table, "within", kind, &["change"])?;
     goes_with(table, "early", kind, &["above", "below"])?;
@@ -151,17 +158,19 @@ fn condition(table: &Table<'_, '_>) -> Result<(Condition, Option<Micros>)> {
             Ok((if kind == "all" { Condition::All(terms) } else { Condition::Any(terms) }, None))
         }
         "flat" => match quantity(table)? {
-            Quantity::Sign(sign) => {
-                let flat = span_if_there(table, "flat")?.filter(|flat| *flat > 0);
-                let flat =
-                    flat.ok_or_else(|| table.mistake("flat for no time", "write a span, as in flat = \"10m\""))?;
-                Ok((Condition::Flat(sign), Some(flat)))
-            }
+            Quantity::Sign(sign) => Ok((Condition::Flat(sign), Some(span_of_kind(table, "flat")?))),
             _ => Err(table.mistake("flat is about a vital sign", "name one of the six signs")),
         },
+        "silent" => Ok((Condition::Silence, Some(span_of_kind(table, "silent")?))),
         "change" => Ok((Condition::Limit(change(table)?), None)),
         _ => Ok((Condition::Limit(limit(table)?), None)),
     }
+}
+
+/// The span of a kind that is one.
+fn span_of_kind(table: &Table<'_, '_>, kind: &str) -> Result<Micros> {
+    let span = span_if_there(table, kind)?.filter(|span| *span > 0);
+    span.ok_or_else(|| table.mistake(format!("{kind} for no time"), format!("write a span, as in {kind} = \"10m\"")))
 }
 
 /// Makes sure that a rule of this kind may have the key.
@@ -203,7 +212,7 @@ fn score(table: &Table<'_, '_>, value: &Value<'_>) -> Result<Quantity> {
     let max_age = span_if_there(table, "max_age")?.unwrap_or(MAX_AGE);
     match table.get("max_age") {
         Some(value) if max_age == 0 => Err(Mistake::new(value, "max_age is 0", "give it a span, as in \"1h\"")),
-        _ => Ok(Quantity::Score { chart, max_age }),
+        _ => Ok(Quantity::Score { chart, max_age, scale: Scale::One }),
     }
 }
 
@@ -294,6 +303,7 @@ fn title(name: &str, condition: &Condition) -> String {
             (_, _, Side::Below) => format!("Low {quantity}"),
         },
         Condition::Flat(sign) => format!("No change of {}", Quantity::Sign(*sign)),
+        Condition::Silence => "No data".to_owned(),
         _ => {
             let mut words = name.replace('_', " ");
             if let Some(first) = words.get_mut(..1) {

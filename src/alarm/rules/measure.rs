@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::Micros;
 use crate::reading::Sign;
-use crate::score::BuiltIn;
+use crate::score::{BuiltIn, Scale};
 
 /// A quantity that a reading gives, alone or with those before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub enum Quantity {
         chart: BuiltIn,
         /// How old an input may be.
         max_age: Micros,
+        /// By which scale the oxygen saturation counts: of a whole set the first one, the second for some patients.
+        scale: Scale,
     },
 }
 

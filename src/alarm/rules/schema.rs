@@ -75,6 +75,7 @@ fn property(key: &str) -> Value {
         }
         "within" => (span, "the span of a change"),
         "flat" => (span, "over is a sign that does not change for so long"),
+        "silent" => (span, "over is an admitted patient of whom nothing comes for so long; without such a rule, 5m"),
         "hysteresis" => (json!({ "type": "number", "minimum": 0 }), "how far a value has to come back"),
         "delay" => (span, "how long it has to be over, in event time"),
         "priority" => (json!({ "enum": Priority::ALL.map(Priority::name) }), "how soon somebody has to act"),

@@ -1,5 +1,6 @@
 //! All patients of some partitions: what is due, what is pending at a commit, and rules that change.
 
+use super::partition::MAX_HEARD_AGAIN;
 use super::*;
 use crate::alarm::Priority;
 use crate::reading::{Signs, Timestamp};
@@ -266,4 +267,190 @@ fn a_patient_takes_less_than_a_kibibyte() {
     let watched = &watch.patients[&id("P1")];
     let bytes = watched.patient.size_bytes() + size_of::<(PatientId, Watched)>() + 2 * 32;
     assert!(bytes <= 1024, "{bytes}");
+}
+
+fn known(rule: &str, onset: i64, peak: f64, ended: Option<i64>) -> KnownAlarm {
+    let onset = at(onset).as_micros();
+    let alarm = Alarm {
+        onset,
+        start: onset,
+        value: peak,
+        peak,
+        priority: Priority::Medium,
+        returned: None,
+        acknowledged: None,
+        ended: ended.map(|end| at(end).as_micros()),
+    };
+    KnownAlarm { patient: id("P1"), rule: rule.to_owned(), alarm }
+}
+
+/// Takes what the store knows up, the newest first, and then these readings; what was told of `low`, with its end.
+fn taken_up(stored: &[KnownAlarm], readings: &[(i64, i32)]) -> (Vec<String>, Vec<Option<Micros>>) {
+    let mut watch = watch();
+    let first = readings.first().map_or(0, |(second, _)| *second);
+    let mut changes = watch.restore(0, &id("P1"), at(first).as_micros(), &stored.iter().collect::<Vec<_>>());
+    for (offset, (second, value)) in (0..).zip(readings) {
+        changes.extend(take(&mut watch, offset, "P1", *second, spo2(*value)));
+    }
+    (told(&changes), changes.iter().map(|change| change.record.alarm.ended).collect())
+}
+
+/// A consumer stood still before it wrote that the first alarm was raised, and wrote it when another one had ended it.
+#[test]
+fn an_end_that_was_written_over_is_found_again_where_the_readings_are_heard_again() {
+    let stored = [known("low", 30, 85.0, Some(40)), known("low", 0, 90.0, None)];
+    let readings = [(0, 90), (10, 88), (20, 95), (30, 85), (40, 96), (50, 97)];
+    let (told, ends) = taken_up(&stored, &readings);
+    assert_eq!(told, ["worse P1 low Low SpO2: 88", "ended P1 low Low SpO2: 88"]);
+    assert_eq!(ends, [None, Some(at(20).as_micros())]);
+    let (told, ends) = taken_up(&stored, &[(30, 85), (40, 96)]);
+    assert_eq!(told, ["ended P1 low Low SpO2: 90"], "where they are not, it was over when the next one began");
+    assert_eq!(ends, [Some(at(30).as_micros())]);
+}
+
+#[test]
+fn what_is_raised_once_more_is_told_where_it_became_something_else() {
+    let stored = [known("low", 30, 88.0, Some(40)), known("low", 0, 90.0, None)];
+    let (told, ends) = taken_up(&stored, &[(0, 90), (20, 95), (30, 88), (35, 80), (50, 96), (60, 80)]);
+    let changes = ["ended P1 low Low SpO2: 90", "worse P1 low Low SpO2: 80", "ended P1 low Low SpO2: 80"];
+    assert_eq!(told[..3], changes);
+    assert_eq!((ends[2], told[3].as_str()), (Some(at(50).as_micros()), "raised P1 low Low SpO2: 80"));
+}
+
+mod admitted {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::admission::{Admission, OwnLimit, Pause};
+    use crate::score::Scale;
+
+    fn admission(second: i64) -> Admission {
+        Admission { admitted_at: at(second).to_string(), ..Admission::default() }
+    }
+
+    fn with_limit(rule: &str, value: f64) -> Admission {
+        let limit = OwnLimit { value, by: String::new(), at: String::new(), reason: String::new() };
+        Admission { limits: BTreeMap::from([(rule.to_owned(), limit)]), ..admission(0) }
+    }
+
+    fn advance(watch: &mut Watch, second: i64) -> Vec<String> {
+        told(&watch.advance(0, at(second).as_micros()))
+    }
+
+    const SILENT: &str = "raised P1 no_data No data for 5 min";
+
+    #[test]
+    fn nothing_from_an_admitted_patient_for_five_minutes_is_an_alarm_until_something_comes() {
+        let mut watch = watch();
+        watch.admit(&id("P1"), admission(0));
+        take(&mut watch, 0, "P1", 10, rate(80));
+        take(&mut watch, 1, "P2", 10, rate(80));
+        assert_eq!(advance(&mut watch, 312), [""; 0], "one that is a little late could still come");
+        let changes = watch.advance(0, at(314).as_micros());
+        assert_eq!(told(&changes), [SILENT]);
+        let alarm = changes[0].record.alarm;
+        assert_eq!((alarm.onset, alarm.start), (at(10).as_micros(), at(310).as_micros()));
+        assert_eq!(advance(&mut watch, 999), [""; 0], "once, and never of who is not admitted");
+        let ended = take(&mut watch, 2, "P1", 1000, spo2(97));
+        assert_eq!(ended[0].record.alarm.ended, Some(at(1000).as_micros()));
+        assert_eq!(told(&ended).len(), 1);
+    }
+
+    #[test]
+    fn a_late_reading_from_before_the_silence_ends_nothing() {
+        let mut watch = watch();
+        watch.admit(&id("P1"), admission(0));
+        take(&mut watch, 0, "P1", 10, rate(80));
+        assert_eq!(advance(&mut watch, 320), [SILENT]);
+        assert_eq!(told(&take(&mut watch, 1, "P1", 5, rate(81))), [""; 0]);
+        assert_eq!(told(&take(&mut watch, 2, "P1", 11, rate(81))).len(), 1);
+    }
+
+    #[test]
+    fn a_gap_in_a_backlog_is_the_alarm_that_it_would_have_been_in_life() {
+        let mut watch = watch();
+        watch.admit(&id("P1"), admission(0));
+        take(&mut watch, 0, "P1", 10, rate(80));
+        let changes = take(&mut watch, 1, "P1", 400, rate(80));
+        assert_eq!(told(&changes), [SILENT, "ended P1 no_data No data for 5 min"]);
+        assert_eq!(told(&take(&mut watch, 2, "P1", 690, rate(80))), [""; 0]);
+        assert_eq!(told(&take(&mut watch, 3, "P2", 5000, rate(80))), [""; 0]);
+    }
+
+    #[test]
+    fn who_never_sent_anything_is_missed_since_the_admission_or_the_stores_newest_reading() {
+        let mut watch = watch();
+        watch.admit(&id("P1"), admission(100));
+        watch.admit(&id("P2"), admission(100));
+        assert_eq!(watch.unheard().count(), 2);
+        watch.restore_silent(0, &id("P1"), None, &[]);
+        watch.restore_silent(0, &id("P2"), Some(at(200).as_micros()), &[]);
+        assert_eq!(watch.unheard().count(), 0);
+        assert_eq!(advance(&mut watch, 403), [SILENT]);
+        assert_eq!(advance(&mut watch, 503), ["raised P2 no_data No data for 5 min"]);
+    }
+
+    #[test]
+    fn a_silence_that_the_store_knows_is_not_raised_twice() {
+        let mut watch = watch();
+        watch.admit(&id("P1"), admission(0));
+        let stored = KnownAlarm { rule: "no_data".to_owned(), ..known("no_data", 10, 300.0, None) };
+        watch.restore_silent(0, &id("P1"), Some(at(10).as_micros()), &[&stored]);
+        assert_eq!(advance(&mut watch, 900), [""; 0]);
+        assert_eq!(told(&take(&mut watch, 0, "P1", 901, rate(80))), ["ended P1 no_data No data for 5 min"]);
+    }
+
+    #[test]
+    fn a_discharge_ends_the_silence_and_nobody_is_missed_any_more() {
+        let mut watch = watch();
+        watch.admit(&id("P1"), admission(0));
+        take(&mut watch, 0, "P1", 10, rate(80));
+        advance(&mut watch, 400);
+        let discharged = Admission { discharged_at: Some(at(450).to_string()), ..admission(0) };
+        let changes = watch.admit(&id("P1"), discharged);
+        assert_eq!(told(&changes), ["ended P1 no_data No data for 5 min"]);
+        assert_eq!(changes[0].record.alarm.ended, Some(at(450).as_micros()));
+        assert_eq!(advance(&mut watch, 2000), [""; 0]);
+    }
+
+    #[test]
+    fn a_limit_of_the_patients_own_holds_at_once_and_for_nobody_else() {
+        let mut watch = watch();
+        take(&mut watch, 0, "P1", 0, spo2(90));
+        take(&mut watch, 1, "P2", 0, spo2(90));
+        assert_eq!(told(&watch.admit(&id("P1"), with_limit("low", 85.0))), ["ended P1 low Low SpO2: 90"]);
+        assert_eq!(told(&take(&mut watch, 2, "P1", 10, spo2(86))), [""; 0]);
+        let raised = take(&mut watch, 3, "P1", 20, spo2(84));
+        assert_eq!((raised[0].record.limit, raised[0].record.rules.as_deref()), (Some(85.0), Some("test, own limits")));
+        assert_eq!(told(&take(&mut watch, 4, "P2", 20, spo2(80))), ["worse P2 low Low SpO2: 80"]);
+    }
+
+    #[test]
+    fn limits_of_a_patients_own_outlive_a_change_of_the_rules_for_all() {
+        let mut watch = watch();
+        watch.admit(&id("P1"), with_limit("low", 85.0));
+        let other = RULES.replace("92", "94");
+        watch.change_set(RuleSet::parse("other", &other).expect("rules"));
+        assert_eq!(told(&take(&mut watch, 0, "P1", 10, spo2(86))), [""; 0]);
+        assert_eq!(told(&take(&mut watch, 1, "P2", 10, spo2(93))).len(), 1);
+        assert_eq!(told(&watch.admit(&id("P1"), admission(0))), ["raised P1 low Low SpO2: 86"], "taken back");
+    }
+
+    #[test]
+    fn the_oxygen_saturation_of_a_patient_on_scale_2_counts_by_it() {
+        let rule = "[[rule]]\nname = \"news\"\nscore = \"NEWS2\"\nabove = 2\n";
+        let mut watch = Watch::new(RuleSet::parse("scores", rule).expect("rules"));
+        watch.admit(&id("P1"), Admission { spo2_scale: Scale::Two, ..admission(0) });
+        assert_eq!(told(&take(&mut watch, 0, "P1", 0, spo2(89))), [""; 0]);
+        assert_eq!(told(&take(&mut watch, 1, "P2", 0, spo2(89))).len(), 1);
+    }
+
+    #[test]
+    fn a_pause_is_over_when_its_time_is() {
+        let mut watch = watch();
+        let pause = Pause { until: at(60).to_string(), by: String::new(), reason: String::new() };
+        watch.admit(&id("P1"), Admission { pause: Some(pause), ..admission(0) });
+        assert!(watch.is_paused(&id("P1"), at(59).as_micros()));
+        assert!(!watch.is_paused(&id("P1"), at(60).as_micros()) && !watch.is_paused(&id("P2"), 0));
+    }
 }

@@ -1,7 +1,7 @@
 //! `vitals alarms list`: the alarms that are stored.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -9,6 +9,7 @@ use color_eyre::eyre::Result;
 
 use super::LOOKED_THROUGH;
 use super::view::{self, Listed};
+use crate::admission::Admission;
 use crate::advice::Code;
 use crate::app;
 use crate::cmd::Context;
@@ -30,11 +31,14 @@ line      no alarm: a row of an earlier vitals, which wrote one for each
           reading over a limit; shown with --old
 STALE     its patient has had no reading for 5 minutes: an alarm never ends
           because data stopped
+PAUSED    somebody has paused the alarms of its patient: `vitals alarms pause`
 
-The second line of each alarm is its id, for `vitals alarms ack`.
+The second line of each alarm is its id, for `vitals alarms ack`; of a patient
+who is admitted, name, ward and bed stand on a third.
 
 Examples:
   vitals alarms list --active --watch
+  vitals alarms list --active --ward West
   vitals alarms list --patient P001 --since -12h
   vitals alarms list --priority high -o csv")]
 pub(super) struct Args {
@@ -44,6 +48,9 @@ pub(super) struct Args {
     /// Only this patient's alarms
     #[arg(long, value_name = "ID", value_parser = PatientId::parse)]
     patient: Option<PatientId>,
+    /// Only alarms of patients who are admitted to this ward
+    #[arg(long, value_name = "WARD", conflicts_with = "patient")]
+    ward: Option<String>,
     /// Only alarms of this priority
     #[arg(long, value_name = "PRIORITY", value_parser = ["high", "medium", "low"])]
     priority: Option<String>,
@@ -93,16 +100,23 @@ async fn watch(args: &Args, context: &Context) -> Result<Code> {
 }
 
 async fn look(store: &AnyStore, args: &Args, now: DateTime<Utc>) -> Result<Found, StoreError> {
-    let patients = match &args.patient {
+    let admissions = store.admitted().await?.patients;
+    let is_there = |patient: &String| {
+        let admission = admissions.get(patient).filter(|admission| admission.is_in());
+        args.ward.is_none() || admission.is_some_and(|admission| admission.ward == args.ward)
+    };
+    let mut patients = match &args.patient {
         Some(patient) => vec![patient.to_string()],
         None => store.alarm_patients().await?,
     };
+    patients.retain(is_there);
     let mut found = Found::default();
     for patients in patients.chunks(PATIENTS_AT_ONCE) {
         let ids: Vec<_> = patients.iter().map(String::as_str).collect();
         found.take(store.alarms_of(&ids, LOOKED_THROUGH).await?, args);
     }
     found.look_at_readings(store, now).await?;
+    found.look_at_admissions(&admissions, now);
     Ok(found)
 }
 
@@ -128,7 +142,7 @@ impl Found {
             match alarm.state() {
                 state if args.active && !state.is_on() => {}
                 AlarmState::Line if !args.old => self.lines += 1,
-                state => self.alarms.push(Listed { alarm, state, is_stale: None }),
+                state => self.alarms.push(Listed { alarm, state, is_stale: None, admission: None, is_paused: false }),
             }
         }
         sort(&mut self.alarms, args.active);
@@ -146,6 +160,15 @@ impl Found {
         let newest = newest.into_iter().map(|reading| (reading.patient_id, reading.timestamp)).collect();
         self.judge(&newest, now);
         Ok(())
+    }
+
+    /// Puts beside each alarm what is known of its patient.
+    pub(super) fn look_at_admissions(&mut self, admissions: &BTreeMap<String, Admission>, now: DateTime<Utc>) {
+        for listed in &mut self.alarms {
+            listed.admission = admissions.get(&listed.alarm.patient_id).cloned();
+            let paused = listed.admission.as_ref().zip(timestamp(now));
+            listed.is_paused = paused.is_some_and(|(admission, now)| admission.paused_until(now).is_some());
+        }
     }
 
     /// Judges by the times of the patients' newest readings.
@@ -226,8 +249,9 @@ impl Args {
         let on = if self.active { "that are on" } else { "" };
         let priority = self.priority.as_ref().map(|priority| format!("of {priority} priority"));
         let patient = self.patient.as_ref().map(|patient| format!("of {patient}"));
+        let ward = self.ward.as_ref().map(|ward| format!("on ward {ward}"));
         let since = self.since.map(|since| format!("since {since}"));
-        let words = [Some("there are no alarms".to_owned()), priority, patient, Some(on.to_owned()), since];
+        let words = [Some("there are no alarms".to_owned()), priority, patient, ward, Some(on.to_owned()), since];
         words.into_iter().flatten().filter(|words| !words.is_empty()).collect::<Vec<_>>().join(" ")
     }
 }

@@ -113,7 +113,8 @@ fn programs_get_every_column_and_an_empty_text_is_none() {
         r#"{"id":"P1/spo2_low/2025-10-26T10:30:00+00:00","state":"active","stale":false,"patient_id":"P1","#,
         r#""onset":"2025-10-26T10:30:00+00:00","rule":"spo2_low","priority":"high","value":90.0,"#,
         r#""limit_in_force":92.0,"peak":85.0,"started":"2025-10-26T10:30:00+00:00","returned":null,"ended":null,"#,
-        r#""acknowledged_by":null,"acknowledged_at":null,"message":"Low SpO2: 85"}"#,
+        r#""acknowledged_by":null,"acknowledged_at":null,"message":"Low SpO2: 85","#,
+        r#""name":null,"ward":null,"bed":null,"paused":false}"#,
         "\n"
     );
     assert_eq!(listed("-o ndjson", &[alarm("P1", "spo2_low", "high", 30)], 59).stdout(), expected);
@@ -155,7 +156,7 @@ fn on_a_terminal_no_line_is_wider_than_it_but_for_an_id() {
         ..alarm("", "blood_pressure_implausible", "low", 0)
     };
     let alarms: Vec<_> = [long, alarm("P001", "spo2_low", "high", 30)]
-        .map(|alarm| Listed { state: alarm.state(), alarm, is_stale: Some(true) })
+        .map(|alarm| Listed { state: alarm.state(), alarm, is_stale: Some(true), admission: None, is_paused: false })
         .into();
     for width in [80, 72] {
         let lines: Vec<_> = view::lines(&alarms, now(), width, true).iter().map(printed).collect();

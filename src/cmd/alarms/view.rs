@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
+use crate::admission::Admission;
 use crate::alarm::Priority;
 use crate::cmd::common::age::age;
 use crate::cmd::common::line::{stars, tone};
@@ -17,10 +18,14 @@ pub(super) struct Listed {
     pub(super) state: AlarmState,
     /// Whether its patient's data has stopped; not asked of one that is over.
     pub(super) is_stale: Option<bool>,
+    /// What is known of its patient, where that one was admitted.
+    pub(super) admission: Option<Admission>,
+    /// Whether the patient's alarms are paused.
+    pub(super) is_paused: bool,
 }
 
 /// The row as it is stored, behind what is made of it. The names are those of the table.
-const FIELDS: [Field<Listed>; 16] = [
+const FIELDS: [Field<Listed>; 20] = [
     (Column::text("id", "ID"), |listed| listed.alarm.id().to_string().into()),
     (Column::text("state", "STATE"), |listed| listed.state.name().into()),
     (Column::text("stale", "STALE"), |listed| listed.is_stale.into()),
@@ -37,6 +42,10 @@ const FIELDS: [Field<Listed>; 16] = [
     (Column::text("acknowledged_by", "BY"), |listed| text(listed.alarm.acknowledged_by.as_ref())),
     (Column::text("acknowledged_at", "AT"), |listed| text(listed.alarm.acknowledged_at.as_ref())),
     (Column::text("message", "MESSAGE"), |listed| text(listed.alarm.message.as_ref())),
+    (Column::text("name", "NAME"), |listed| text(listed.admission.as_ref().and_then(|known| known.name.as_ref()))),
+    (Column::text("ward", "WARD"), |listed| text(listed.admission.as_ref().and_then(|known| known.ward.as_ref()))),
+    (Column::text("bed", "BED"), |listed| text(listed.admission.as_ref().and_then(|known| known.bed.as_ref()))),
+    (Column::text("paused", "PAUSED"), |listed| listed.is_paused.into()),
 ];
 
 /// In the table an empty text stands for none.
@@ -126,12 +135,13 @@ struct Row {
     tone: Option<Tone>,
     is_stale: bool,
     id: String,
-    acknowledged: Option<String>,
+    /// Who the patient is, where that is known, and who has acknowledged it.
+    more: Vec<String>,
 }
 
 impl Row {
     fn of(listed: &Listed, now: DateTime<Utc>, is_terminal: bool) -> Self {
-        let Listed { alarm, state, is_stale } = listed;
+        let Listed { alarm, state, is_stale, admission, is_paused } = listed;
         let cell = |text: &str| if is_terminal { for_cell(text).into_owned() } else { visible(text) };
         let (priority, is_stale) = (priority(alarm), *is_stale == Some(true));
         let by = alarm.acknowledged_by.as_deref().unwrap_or("-");
@@ -141,7 +151,12 @@ impl Row {
                 priority.map_or("-", stars).to_owned(),
                 shortened(&cell(&alarm.patient_id)),
                 cell(alarm.message.as_deref().unwrap_or(&alarm.rule)),
-                format!("{}{}", state.name(), if is_stale { " STALE" } else { "" }),
+                format!(
+                    "{}{}{}",
+                    state.name(),
+                    if is_stale { " STALE" } else { "" },
+                    if *is_paused && state.is_on() { " PAUSED" } else { "" }
+                ),
                 lasted(listed, now).unwrap_or_else(|| "-".to_owned()),
                 number(alarm.peak.or(alarm.value)),
                 number(alarm.limit),
@@ -149,7 +164,13 @@ impl Row {
             tone: priority.filter(|_| state.is_on()).map(tone),
             is_stale,
             id: cell(&alarm.id().to_string()),
-            acknowledged: at.map(|at| format!("acknowledged by {} at {}", cell(by), cell(at))),
+            more: [
+                admission.as_ref().map(|admission| cell(&admission.in_words())).filter(|words| !words.is_empty()),
+                at.map(|at| format!("acknowledged by {} at {}", cell(by), cell(at))),
+            ]
+            .into_iter()
+            .flatten()
+            .collect(),
         }
     }
 
@@ -171,8 +192,8 @@ impl Row {
         let mut lines = vec![in_tones(columns)];
         lines.extend(words.map(|more| in_tones([(None, place.clone()), (self.tone, more)])));
         lines.push(format!("{INDENT}{}", self.id).into());
-        let acknowledged = self.acknowledged.iter().flat_map(|text| wrapped(INDENT, INDENT, text, width));
-        lines.extend(acknowledged.map(Text::from));
+        let more = self.more.iter().flat_map(|text| wrapped(INDENT, INDENT, text, width));
+        lines.extend(more.map(Text::from));
         lines
     }
 }

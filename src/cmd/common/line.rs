@@ -43,13 +43,13 @@ pub(in crate::cmd) struct ChangeLine<'a>(pub(in crate::cmd) &'a AlarmChange);
 
 impl fmt::Display for ChangeLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let AlarmChange { step, record, .. } = self.0;
+        let AlarmChange { step, record, is_paused, .. } = self.0;
         let stars = stars(record.alarm.priority);
         write!(f, "{stars:<3} {:<8} {} {}", step.name(), record.patient, record.text)?;
-        match Timestamp::from_micros(record.alarm.onset) {
-            Some(onset) => write!(f, " (onset {onset})"),
-            None => Ok(()),
+        if let Some(onset) = Timestamp::from_micros(record.alarm.onset) {
+            write!(f, " (onset {onset})")?;
         }
+        f.write_str(if *is_paused { " (paused)" } else { "" })
     }
 }
 
@@ -162,7 +162,8 @@ mod tests {
 
     #[test]
     fn a_change_has_the_colour_of_its_priority_unless_it_is_the_end() {
-        let change = |step| AlarmChange { step, record: record(Priority::Medium, None), is_covered: false };
+        let change =
+            |step| AlarmChange { step, record: record(Priority::Medium, None), is_covered: false, is_paused: false };
         let line = "**  raised   P001 Low SpO2: 85 (onset 2025-10-26T10:30:15+00:00)";
         assert_eq!(ChangeLine(&change(Step::Raised)).text(), Text::default().toned(Tone::Doubt, line));
         assert_eq!(ChangeLine(&change(Step::Ended)).text(), Text::from(line.replace("raised", "ended ")));

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use chrono::Utc;
 
 use super::Args;
+use crate::admission::Admission;
 use crate::alarm::rules::Micros;
 use crate::alarm::{AlarmChange, AlarmKey, AlarmRecord, Step};
 use crate::cmd::common::line::{AlarmLine, ChangeLine, EndedLine, Line, SignsLine};
@@ -23,6 +24,10 @@ const DRAW_INTERVAL: Duration = Duration::from_millis(200);
 
 /// So many patients fit on a screen of 24 lines, with what stands around them.
 const SHOWN_PATIENTS: usize = 10;
+
+/// What a reading takes of a line at most, and what of that is left for a name.
+const LINE_CHARS: usize = 57;
+const NAME_CHARS: usize = 22;
 
 /// So many alarms are shown, the most pressing first.
 const SHOWN_ALARMS: usize = 5;
@@ -41,6 +46,7 @@ pub(super) struct View {
     began: Instant,
     drawn: Option<Instant>,
     latest: BTreeMap<PatientId, Reading>,
+    admissions: BTreeMap<PatientId, Admission>,
     alarms: BTreeMap<AlarmKey, AlarmRecord>,
     /// Those that ended last, the last first.
     ended: VecDeque<AlarmRecord>,
@@ -49,7 +55,13 @@ pub(super) struct View {
 }
 
 impl View {
-    pub(super) fn new(output: Output, meter: Arc<Meter>, silent: bool, args: &Args, broker: SocketAddr) -> Self {
+    pub(super) fn new(
+        output: Output,
+        meter: Arc<Meter>,
+        silent: bool,
+        (args, admissions): (&Args, BTreeMap<PatientId, Admission>),
+        broker: SocketAddr,
+    ) -> Self {
         let live = output.stdout_is_screen() && !silent;
         Self {
             feed: output.feed(),
@@ -66,6 +78,7 @@ impl View {
             began: Instant::now(),
             drawn: None,
             latest: BTreeMap::new(),
+            admissions,
             alarms: BTreeMap::new(),
             ended: VecDeque::new(),
             progress: Progress::default(),
@@ -97,7 +110,7 @@ impl View {
             format!("{elapsed} s of {} s", self.length.as_secs())
         };
         let mut lines = vec![format!("{} ({time})", self.title).into(), Text::default()];
-        lines.extend(self.latest.values().take(SHOWN_PATIENTS).map(|reading| ward_line(reading).into()));
+        lines.extend(self.latest.values().take(SHOWN_PATIENTS).map(|reading| self.ward_line(reading).into()));
         lines.extend(more(self.latest.len(), SHOWN_PATIENTS, "patient"));
         let (sent, stored, (p50, p99)) = {
             let measured = self.meter.measured();
@@ -122,6 +135,11 @@ impl View {
         lines
     }
 
+    fn ward_line(&self, reading: &Reading) -> String {
+        let name = self.admissions.get(reading.patient()).and_then(|admission| admission.name.as_deref());
+        ward_line(reading, name.unwrap_or_default())
+    }
+
     fn print(&mut self, text: impl Into<Text>) {
         if !self.silent && !self.live {
             self.feed.line(text);
@@ -130,10 +148,12 @@ impl View {
 }
 
 /// A reading on the screen, which has 80 columns: today is known.
-fn ward_line(reading: &Reading) -> String {
+fn ward_line(reading: &Reading, name: &str) -> String {
     let time = reading.time().to_string();
     let clock = time.get(11..19).unwrap_or(&time);
-    format!("{clock} {} -> {}", reading.patient(), SignsLine(reading.signs()))
+    let line = format!("{clock} {} -> {}", reading.patient(), SignsLine(reading.signs()));
+    let name: String = name.chars().take(NAME_CHARS).collect();
+    format!("{line:<LINE_CHARS$} {name}").trim_end().to_owned()
 }
 
 /// How many there are beyond those that are shown.
@@ -207,6 +227,9 @@ mod tests {
         };
         let time = Timestamp::parse("2025-10-26T10:30:15.123456Z").expect("a time");
         let reading = Reading::new(PatientId::parse("P001").expect("an id"), time, signs).expect("a reading");
-        assert_eq!(ward_line(&reading), "10:30:15 P001 -> HR:180 SpO2:100 BP:220/120 RR:30 T:38.7");
+        let line = "10:30:15 P001 -> HR:180 SpO2:100 BP:220/120 RR:30 T:38.7";
+        assert_eq!(ward_line(&reading, ""), line);
+        assert_eq!(ward_line(&reading, "Ada Bell"), format!("{line}  Ada Bell"));
+        assert_eq!(ward_line(&reading, &"x".repeat(99)).chars().count(), 80);
     }
 }

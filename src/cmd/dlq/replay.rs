@@ -15,10 +15,10 @@ use crate::kafka::admin::dead_letter_topic;
 use crate::kafka::append::append;
 use crate::kafka::cluster::{Cluster, Leaders};
 use crate::kafka::dead_letter::KeptLetter;
-use crate::kafka::murmur2::partition_of;
 use crate::output::{Column, FormatArgs, Output};
 use crate::reading::reject::UNDECODABLE_BATCH;
 use crate::record::Record;
+use crate::record::murmur2::partition_of;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\

@@ -6,22 +6,22 @@ use chrono::Utc;
 use color_eyre::eyre::Result;
 
 use super::RulesCommandError;
-use super::sets::{self, Sheet, own};
+use super::sets::{self, Sheet};
 use crate::advice::Code;
 use crate::alarm::rules::RuleSet;
 use crate::app;
 use crate::cmd::Context;
+use crate::cmd::common::author::line;
 use crate::cmd::common::table::{Field, print};
 use crate::output::{Column, FormatArgs, counted};
-use crate::pipeline::store::AppliedRules;
+use crate::pipeline::store::Entry;
 use crate::reading::Timestamp;
+use crate::store::Journal;
 
 /// How often somebody else may apply a set at the same moment.
 const ATTEMPTS: u32 = 5;
 /// How many sets the history shows.
 const SHOWN: u16 = 1000;
-/// How long a name or a reason may be, in characters.
-const MAX_TEXT: usize = 200;
 
 /// What to put in force, and who says so.
 #[derive(Debug, clap::Args)]
@@ -38,19 +38,11 @@ pub(super) struct Args {
     #[arg(value_name = "SET|FILE")]
     set: PathBuf,
     /// Who puts it in force
-    #[arg(long, value_name = "NAME", value_parser = text)]
+    #[arg(long, value_name = "NAME", value_parser = line)]
     by: String,
     /// Why
-    #[arg(long, value_name = "TEXT", value_parser = text)]
+    #[arg(long, value_name = "TEXT", value_parser = line)]
     reason: String,
-}
-
-fn text(typed: &str) -> Result<String, String> {
-    let typed = typed.trim();
-    if typed.is_empty() || typed.chars().count() > MAX_TEXT || typed.chars().any(char::is_control) {
-        return Err(format!("it has to be a text of 1 to {MAX_TEXT} characters on one line"));
-    }
-    Ok(typed.to_owned())
 }
 
 /// Puts a set in force.
@@ -62,21 +54,21 @@ pub(super) async fn apply(args: Args, context: &Context) -> Result<Code> {
         output.note(format_args!("{}: made", step.what));
     }
     for _ in 0..ATTEMPTS {
-        let last = store.applied_rules(1).await?.pop();
+        let last = store.newest_entries(Journal::Rules, 1).await?.pop();
         if let Some(last) = last.as_ref().filter(|last| last.content == text && last.name == rules.name) {
             output.note(format_args!("{} is in force already, as version {}", last.name, last.version));
             return Ok(Code::Done);
         }
-        let applied = AppliedRules {
+        let applied = Entry {
             version: last.map_or(1, |last| last.version.saturating_add(1)),
             name: rules.name.clone(),
             author: args.by.clone(),
             reason: args.reason.clone(),
-            applied_at: Timestamp::from_utc(Utc::now())?.to_string(),
+            at: Timestamp::from_utc(Utc::now())?.to_string(),
             content: text.clone(),
         };
-        if store.apply_rules(&applied).await? {
-            let count = counted(own(&rules).count(), "rule");
+        if store.add_entry(Journal::Rules, &applied).await? {
+            let count = counted(rules.own().count(), "rule");
             output.note(format_args!("{}, {count}: applied as version {}", applied.name, applied.version));
             return Ok(Code::Done);
         }
@@ -85,12 +77,12 @@ pub(super) async fn apply(args: Args, context: &Context) -> Result<Code> {
 }
 
 /// A set that was applied, and whether it is in force.
-type Shown = (AppliedRules, bool);
+type Shown = (Entry, bool);
 
 const HISTORY: [Field<Shown>; 7] = [
     (Column::number("version", "VERSION"), |(set, _)| set.version.into()),
     (Column::text("name", "NAME"), |(set, _)| set.name.as_str().into()),
-    (Column::text("applied_at", "APPLIED"), |(set, _)| set.applied_at.as_str().into()),
+    (Column::text("applied_at", "APPLIED"), |(set, _)| set.at.as_str().into()),
     (Column::text("by", "BY"), |(set, _)| set.author.as_str().into()),
     (Column::text("reason", "REASON"), |(set, _)| set.reason.as_str().into()),
     (Column::text("in_force", "IN FORCE"), |(_, in_force)| (*in_force).into()),
@@ -101,26 +93,13 @@ const HISTORY: [Field<Shown>; 7] = [
 pub(super) async fn history(format: FormatArgs, context: &Context) -> Result<Code> {
     let Context { settings, output, .. } = context;
     let store = app::open_store_to_read(settings, output).await?;
-    let applied = store.applied_rules(SHOWN).await?;
+    let applied = store.newest_entries(Journal::Rules, SHOWN).await?;
     if applied.is_empty() {
         output.note("no set was applied: classic is in force, with the limits of the settings");
     }
     // One that cannot be read here is in force nowhere that this vitals runs.
-    let is_read = |set: &AppliedRules| RuleSet::parse(&set.name, &set.content).is_ok();
+    let is_read = |set: &Entry| RuleSet::parse(&set.name, &set.content).is_ok();
     let in_force = applied.iter().find(|set| is_read(set)).map(|set| set.version);
     print(output, format, &HISTORY, applied.into_iter().map(|set| (set.clone(), Some(set.version) == in_force)))?;
     Ok(Code::Done)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_and_a_reason_are_one_line_that_says_something() {
-        assert_eq!(text(" A. Nurse "), Ok("A. Nurse".to_owned()));
-        for refused in ["", "  ", "two\nlines", &"x".repeat(MAX_TEXT + 1)] {
-            assert!(text(refused).is_err(), "{refused}");
-        }
-    }
 }

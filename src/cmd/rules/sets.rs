@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind, Read as _};
 use std::path::Path;
 
 use super::RulesCommandError;
-use crate::alarm::rules::{Condition, Rule, RuleSet};
+use crate::alarm::rules::RuleSet;
 
 /// The longest file of rules. As many rules as a set may have, each with every key, take a tenth of it.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
@@ -39,11 +39,6 @@ pub(super) fn read(path: &Path) -> Result<Sheet, RulesCommandError> {
     Ok(Sheet { rules, text })
 }
 
-/// The rules that a set writes itself: those about values that are not believed every set has.
-pub(super) fn own(set: &RuleSet) -> impl Iterator<Item = &Rule> {
-    set.rules.iter().filter(|rule| !matches!(rule.condition, Condition::Doubt(_)))
-}
-
 fn text_of(path: &Path) -> Result<String, RulesCommandError> {
     let unreadable = |error: io::Error| match error.kind() {
         ErrorKind::NotFound => RulesCommandError::Missing(path.to_owned()),
@@ -71,7 +66,7 @@ mod tests {
     fn a_set_is_found_by_its_name_and_its_text_is_that_of_the_file() {
         let Sheet { rules, text } = find(Path::new("ward")).expect("built in");
         assert_eq!((rules.name.as_str(), RuleSet::parse("ward", &text)), ("ward", Ok(rules.clone())));
-        assert!(own(&rules).count() + 7 == rules.rules.len() && own(&rules).all(|rule| rule.limit().is_some()));
+        assert!(rules.own().count() + 8 == rules.rules.len() && rules.own().all(|rule| rule.limit().is_some()));
     }
 
     #[test]

@@ -33,6 +33,7 @@ fn over(condition: &Condition) -> String {
         Condition::Any(limits) => all(limits, " or "),
         Condition::Flat(sign) => format!("{sign} does not change"),
         Condition::Doubt(_) => "a value that is not believed".to_owned(),
+        Condition::Silence => "nothing comes of an admitted patient".to_owned(),
     }
 }
 

@@ -1,9 +1,10 @@
 //! What the readings of one patient come to.
 
+use crate::admission::Admission;
 use crate::alarm::Newest;
 use crate::alarm::rules::{Micros, SECOND};
 use crate::reading::{Sign, Timestamp};
-use crate::score::{BuiltIn, Inputs, Item, Score};
+use crate::score::{BuiltIn, Inputs, Item, Scale, Score};
 use crate::store::StoredReading;
 
 /// Over so many readings a score is smoothed: with [`ALPHA`], what is older has half a percent of a say.
@@ -24,6 +25,8 @@ const STALE_AFTER: Micros = 60 * 60 * SECOND;
 pub(super) struct Scored {
     pub(super) by: BuiltIn,
     pub(super) patient: String,
+    /// What is known of who it is.
+    pub(super) admission: Option<Admission>,
     /// When it was looked at.
     now: Micros,
     /// The time of the newest reading.
@@ -53,7 +56,13 @@ pub(super) struct Part {
 
 impl Scored {
     /// What `readings` come to, in whatever order they are. None where none of them has a time.
-    pub(super) fn of(by: BuiltIn, patient: String, readings: &[StoredReading], now: Micros) -> Option<Self> {
+    pub(super) fn of(
+        by: BuiltIn,
+        (patient, admission): (String, Option<Admission>),
+        readings: &[StoredReading],
+        now: Micros,
+    ) -> Option<Self> {
+        let spo2_scale = admission.as_ref().map_or(Scale::One, |admission| admission.spo2_scale);
         let mut readings: Vec<_> = readings.iter().filter_map(|reading| Some((time_of(reading)?, reading))).collect();
         readings.sort_by_key(|(time, _)| *time);
         let (newest_time, _) = *readings.last()?;
@@ -67,7 +76,7 @@ impl Scored {
             if !by.chart().signs().any(is_new) {
                 continue;
             }
-            let inputs = newest.inputs_since(time.saturating_sub(MAX_AGE));
+            let inputs = Inputs { spo2_scale, ..newest.inputs_since(time.saturating_sub(MAX_AGE)) };
             let score = by.chart().score(&inputs);
             let total = f64::from(score.total);
             if number >= before {
@@ -80,7 +89,7 @@ impl Scored {
             let parts = items.map(|(item, points)| Part::of(item, points, &inputs, &newest, now)).collect();
             Current { score, smoothed: smoothed.unwrap_or_else(|| score.total.into()), parts }
         });
-        Some(Self { by, patient, now, newest: newest_time, current })
+        Some(Self { by, patient, admission, now, newest: newest_time, current })
     }
 
     /// How long before it was looked at the newest reading was.

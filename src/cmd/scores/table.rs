@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value as Json, json};
 
 use super::scored::{Current, Part, Scored};
+use crate::admission::Admission;
 use crate::alarm::rules::Micros;
 use crate::cmd::common::age::age;
 use crate::cmd::common::table::{self, Field};
@@ -16,7 +17,7 @@ use crate::score::{BuiltIn, Item};
 const PATIENT_CHARS: usize = 8;
 
 /// What programs get of a patient.
-const FIELDS: [Field<Scored>; 12] = [
+const FIELDS: [Field<Scored>; 16] = [
     (Column::for_programs("patient_id"), |scored| scored.patient.as_str().into()),
     (Column::for_programs("score"), |scored| scored.by.name().into()),
     (Column::for_programs("total"), |scored| scored.total().map(i32::from).into()),
@@ -28,6 +29,12 @@ const FIELDS: [Field<Scored>; 12] = [
     (Column::for_programs("age_seconds"), |scored| seconds(scored.age()).into()),
     (Column::for_programs("stale"), |scored| scored.is_stale().into()),
     (Column::for_programs("parts"), |scored| current(scored, json_parts)),
+    (Column::for_programs("name"), |scored| known(scored, |admission| admission.name.as_deref())),
+    (Column::for_programs("ward"), |scored| known(scored, |admission| admission.ward.as_deref())),
+    (Column::for_programs("bed"), |scored| known(scored, |admission| admission.bed.as_deref())),
+    (Column::for_programs("spo2_scale"), |scored| {
+        i32::from(scored.admission.as_ref().map_or(1, |admission| admission.spo2_scale.number())).into()
+    }),
     (Column::for_programs("population"), |scored| scored.by.chart().population().into()),
 ];
 
@@ -93,6 +100,10 @@ fn row(scored: &Scored, items: &[&'static Item]) -> Vec<Cell> {
         })
     };
     known.into_iter().chain(items.iter().map(part)).map(Cell::from).collect()
+}
+
+fn known(scored: &Scored, of: impl FnOnce(&Admission) -> Option<&str>) -> Value {
+    scored.admission.as_ref().and_then(of).into()
 }
 
 fn current<T: Into<Value>>(scored: &Scored, of: impl FnOnce(&Current) -> T) -> Value {

@@ -34,7 +34,7 @@ const NONE: Signs =
     Signs { heart_rate: None, spo2: None, systolic: None, diastolic: None, respiratory_rate: None, temperature: None };
 
 fn scored_by(by: BuiltIn, patient: &str, readings: &[StoredReading]) -> Scored {
-    Scored::of(by, patient.to_owned(), readings, NOW).unwrap()
+    Scored::of(by, (patient.to_owned(), None), readings, NOW).unwrap()
 }
 
 fn scored(patient: &str, readings: &[StoredReading]) -> Scored {
@@ -103,7 +103,7 @@ fn who_has_no_reading_of_the_last_hour_is_stale_and_a_time_that_is_none_does_not
     assert!(scored("P1", &[reading(60 * MINUTE + 1, WELL)]).is_stale());
     assert!(!scored("P1", &[reading(-5 * MINUTE, WELL)]).is_stale(), "a clock that is ahead");
     let unclear = StoredReading { timestamp: "yesterday".to_owned(), ..reading(0, ILL) };
-    assert_eq!(Scored::of(BuiltIn::News2, "P1".to_owned(), std::slice::from_ref(&unclear), NOW), None);
+    assert_eq!(Scored::of(BuiltIn::News2, ("P1".to_owned(), None), std::slice::from_ref(&unclear), NOW), None);
     assert_eq!(scored("P1", &[unclear, reading(MINUTE, WELL)]).total(), Some(0));
     let nothing = scored("P1", &[reading(MINUTE, Signs { heart_rate: Some(0), ..NONE })]);
     assert_eq!((nothing.current, nothing.newest), (None, NOW - MINUTE));
@@ -221,6 +221,10 @@ fn programs_get_everything() {
             missing("consciousness"),
             { "item": "temperature", "points": 0, "value": 36.05, "timestamp": "2025-10-26T09:54:59.999999+00:00", "age_seconds": 300 },
         ],
+        "name": null,
+        "ward": null,
+        "bed": null,
+        "spo2_scale": 1,
         "population": "16 years and older, not pregnant",
     });
     assert_eq!(json, expected);

@@ -6,9 +6,11 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::patients::Patients;
+use crate::admission::Admission;
 use crate::alarm::KnownAlarm;
 use crate::alarm::rules::RuleSet;
 use crate::kafka::lag::PartitionLag;
+use crate::pipeline::store::Entry;
 use crate::reading::Reading;
 use crate::reading::reject::Reject;
 
@@ -38,6 +40,8 @@ pub(super) enum Event {
     Store(Result<Duration, String>),
     /// The rules that are in force now, where those are others than before, or why they are not known.
     Rules(Result<Option<RuleSet>, String>),
+    /// What has become of patients since it was told last.
+    Admissions(Vec<Entry>),
 }
 
 #[derive(Debug)]
@@ -155,6 +159,14 @@ impl Board {
                 self.rules_trouble = None;
                 if let Some(set) = set {
                     self.patients.change_set(set);
+                }
+            }
+            Event::Admissions(changes) => {
+                for Entry { name, content, .. } in changes {
+                    // One that cannot be read here counts as none.
+                    if let Ok(admission) = Admission::parse(&content) {
+                        self.patients.admit(name, admission);
+                    }
                 }
             }
             Event::Rules(Err(text)) => Trouble::note(&mut self.rules_trouble, text, now),

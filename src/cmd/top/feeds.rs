@@ -25,10 +25,11 @@ use crate::kafka::live::Live;
 use crate::kafka::offsets::{self, Place};
 use crate::pipeline;
 use crate::pipeline::source::{Chunk, Fetched};
+use crate::pipeline::store::Entry;
 use crate::reading::Timestamp;
 use crate::record::Record;
 use crate::settings::Settings;
-use crate::store::{AnyStore, Order, Selection, StoreError};
+use crate::store::{AnyStore, Journal, Order, Selection, StoreError};
 
 /// How often the group and the store are asked.
 const ASK_INTERVAL: Duration = Duration::from_secs(2);
@@ -198,11 +199,14 @@ async fn ask_store(settings: Settings, opened: watch::Sender<Option<Arc<AnyStore
             Err(_) => sleep(REOPEN_INTERVAL).await,
         }
     };
-    let mut version = None;
+    let (mut version, mut admitted_to) = (None, 0);
     loop {
         let latency = latency(&store).await.map_err(|error| error.to_string());
-        let rules = if latency.is_ok() { Some(rules(&store, &mut version, settings.limits).await) } else { None };
-        for event in [Some(Event::Store(latency)), rules.map(Event::Rules)].into_iter().flatten() {
+        let is_there = latency.is_ok();
+        let rules = if is_there { Some(rules(&store, &mut version, settings.limits).await) } else { None };
+        let changes = if is_there { admissions(&store, &mut admitted_to).await } else { None };
+        let told = [Some(Event::Store(latency)), rules.map(Event::Rules), changes.map(Event::Admissions)];
+        for event in told.into_iter().flatten() {
             if events.send(event).await.is_err() {
                 return;
             }
@@ -215,12 +219,26 @@ async fn ask_store(settings: Settings, opened: watch::Sender<Option<Arc<AnyStore
 
 /// The rules that were applied since those of this `version`.
 async fn rules(store: &AnyStore, version: &mut Option<i32>, limits: Limits) -> Result<Option<RuleSet>, String> {
-    let applied = store.applied_rules(1).await.map_err(|error| format!("not known: {error}"))?.pop();
+    let applied = store.newest_entries(Journal::Rules, 1).await.map_err(|error| format!("not known: {error}"))?.pop();
     let Some(applied) = applied.filter(|applied| *version != Some(applied.version)) else { return Ok(None) };
     let set =
         applied.set(limits).map_err(|error| format!("version {} cannot be read here: {error}", applied.version))?;
     *version = Some(applied.version);
     Ok(Some(set))
+}
+
+/// What has become of patients behind this version. Where that is not known, the question comes again.
+async fn admissions(store: &AnyStore, admitted_to: &mut i32) -> Option<Vec<Entry>> {
+    let mut changes = Vec::new();
+    let mut behind = *admitted_to;
+    loop {
+        let more = store.entries_behind(Journal::Patients, behind).await.ok()?;
+        let Some(last) = more.last() else { break };
+        behind = last.version;
+        changes.extend(more);
+    }
+    *admitted_to = behind;
+    (!changes.is_empty()).then_some(changes)
 }
 
 /// How long the store takes to find nothing under one key.

@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::admission::Admission;
 use crate::alarm::rules::{Micros, RuleSet};
 use crate::alarm::{self, Alarm, Implausible, KnownAlarm, LATENESS, Priority, implausible};
 use crate::reading::{PatientId, Reading, Sign, Signs, Timestamp};
@@ -30,6 +31,9 @@ pub(super) struct Patient {
     /// What of them is not believed.
     doubts: Vec<Implausible>,
     watched: alarm::Patient,
+    /// What is known of who it is, and the rules for this patient where they are not those for all.
+    pub(super) admission: Option<Admission>,
+    own: Option<Arc<RuleSet>>,
     /// The alarms that are on, the most pressing first, and of those the oldest.
     pub(super) alarms: Vec<ActiveAlarm>,
     /// When the next one is due that no reading has to come for.
@@ -59,16 +63,23 @@ impl ActiveAlarm {
 
 impl Patient {
     /// A patient who was not seen before, with what the store knows of the alarms: the newest first.
-    fn known(set: &RuleSet, known: &[KnownAlarm]) -> Self {
-        let mut patient = Self::default();
+    fn known(set: &Arc<RuleSet>, admission: Option<&Admission>, known: &[KnownAlarm]) -> Self {
+        let mut patient = Self { admission: admission.cloned(), own: own(set, admission), ..Self::default() };
+        let set = patient.set(set);
         for KnownAlarm { rule, alarm, .. } in known.iter().rev() {
-            patient.watched.restore(set, rule, *alarm);
+            patient.watched.restore(&set, rule, *alarm);
         }
         patient
     }
 
+    /// The rules for this patient.
+    fn set(&self, of_all: &Arc<RuleSet>) -> Arc<RuleSet> {
+        Arc::clone(self.own.as_ref().unwrap_or(of_all))
+    }
+
     /// Takes a reading, whether it is newer or older than those that are known. The same time again changes its signs.
-    fn take(&mut self, set: &RuleSet, reading: Reading) {
+    fn take(&mut self, of_all: &Arc<RuleSet>, reading: Reading) {
+        let set = &*self.set(of_all);
         self.watched.take(set, reading.time().as_micros(), reading.signs(), &mut |_| ());
         match self.readings.binary_search_by(|held| reading.time().cmp(&held.time())) {
             Ok(place) => {
@@ -95,13 +106,18 @@ impl Patient {
         self.look(set);
     }
 
-    fn change_set(&mut self, old: &RuleSet, new: &RuleSet) {
-        self.watched.change_set(old, new, &mut |_| ());
-        self.look(new);
+    /// The rules for all were `old` and are `new`, or what is known of the patient has changed.
+    fn change_rules(&mut self, old: &Arc<RuleSet>, new: &Arc<RuleSet>) {
+        let before = self.set(old);
+        self.own = own(new, self.admission.as_ref());
+        let now = self.set(new);
+        self.watched.change_set(&before, &now, &mut |_| ());
+        self.look(&now);
     }
 
     /// It is `now`, and all readings before that are known.
-    fn advance(&mut self, set: &RuleSet, now: Micros) {
+    fn advance(&mut self, of_all: &Arc<RuleSet>, now: Micros) {
+        let set = &*self.set(of_all);
         if self.due.is_some_and(|due| due < now) {
             self.watched.advance(set, now, &mut |_| ());
             self.look(set);
@@ -122,6 +138,11 @@ impl Patient {
 
     pub(super) fn id(&self) -> &str {
         self.readings.first().map_or("", |newest| newest.patient().as_str())
+    }
+
+    /// Name, ward and bed, as far as they are known.
+    pub(super) fn who(&self) -> String {
+        self.admission.as_ref().map(Admission::in_words).unwrap_or_default()
     }
 
     /// When the last reading was taken.
@@ -161,10 +182,15 @@ impl Patient {
     }
 }
 
+fn own(of_all: &RuleSet, admission: Option<&Admission>) -> Option<Arc<RuleSet>> {
+    admission.filter(|admission| admission.has_own_rules()).map(|admission| Arc::new(of_all.for_patient(admission)))
+}
+
 /// All patients that are remembered.
 #[derive(Debug, Clone)]
 pub(super) struct Patients {
     set: Arc<RuleSet>,
+    admissions: HashMap<String, Admission>,
     by_id: HashMap<PatientId, Patient>,
     turn: u64,
     /// How often a patient was forgotten because there were too many; one that comes back is counted again when it is
@@ -175,7 +201,7 @@ pub(super) struct Patients {
 impl Patients {
     /// Nobody yet; they will be watched by these rules.
     pub(super) fn new(set: RuleSet) -> Self {
-        Self { set: Arc::new(set), by_id: HashMap::new(), turn: 0, forgotten: 0 }
+        Self { set: Arc::new(set), admissions: HashMap::new(), by_id: HashMap::new(), turn: 0, forgotten: 0 }
     }
 
     /// Takes a reading of one of them. What the store knows of the alarms counts for who is not remembered.
@@ -184,8 +210,10 @@ impl Patients {
         if self.by_id.len() > MAX_PATIENTS + SLACK {
             self.forget_the_silent();
         }
-        let set = &*self.set;
-        let patient = self.by_id.entry(reading.patient().clone()).or_insert_with(|| Patient::known(set, known));
+        let set = &self.set;
+        let admission = self.admissions.get(reading.patient().as_str());
+        let patient =
+            self.by_id.entry(reading.patient().clone()).or_insert_with(|| Patient::known(set, admission, known));
         patient.take(set, reading);
         patient.turn = self.turn;
     }
@@ -194,8 +222,18 @@ impl Patients {
     pub(super) fn change_set(&mut self, set: RuleSet) {
         let old = std::mem::replace(&mut self.set, Arc::new(set));
         for patient in self.by_id.values_mut() {
-            patient.change_set(&old, &self.set);
+            patient.change_rules(&old, &self.set);
         }
+    }
+
+    /// What is known of a patient has changed.
+    pub(super) fn admit(&mut self, id: String, admission: Admission) {
+        let watched = PatientId::parse(&id).ok().and_then(|id| self.by_id.get_mut(&id));
+        if let Some(patient) = watched {
+            patient.admission = Some(admission.clone());
+            patient.change_rules(&self.set, &self.set);
+        }
+        self.admissions.insert(id, admission);
     }
 
     /// The topic is read to its end, and the clock says `now`.

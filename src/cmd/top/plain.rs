@@ -108,6 +108,9 @@ struct Partition<'a> {
 #[derive(Serialize)]
 struct PatientReport<'a> {
     patient_id: &'a str,
+    name: Option<&'a str>,
+    ward: Option<&'a str>,
+    bed: Option<&'a str>,
     timestamp: Option<String>,
     heart_rate: Option<i32>,
     spo2: Option<i32>,
@@ -172,9 +175,12 @@ fn tenths(seconds: f64) -> f64 {
 }
 
 fn patient(patient: &Patient) -> PatientReport<'_> {
-    let signs = &patient.signs;
+    let (signs, known) = (&patient.signs, patient.admission.as_ref());
     PatientReport {
         patient_id: patient.id(),
+        name: known.and_then(|known| known.name.as_deref()),
+        ward: known.and_then(|known| known.ward.as_deref()),
+        bed: known.and_then(|known| known.bed.as_deref()),
         timestamp: patient.last().map(|time| time.to_string()),
         heart_rate: signs.heart_rate,
         spo2: signs.spo2,

@@ -78,7 +78,7 @@ pub(super) struct Page {
 #[derive(Debug, Clone, Default)]
 pub(super) struct View {
     pub(super) sort: Sort,
-    /// Only patients whose id has this in it, whatever the case.
+    /// Only patients whose id, name, ward or bed has this in it, whatever the case.
     pub(super) filter: String,
     /// Whether letters go into the filter.
     pub(super) typing: bool,
@@ -158,7 +158,9 @@ impl View {
         let (only_alarms, wanted) = (self.only_alarms, self.filter.to_lowercase());
         patients.all().filter(move |patient| {
             (!only_alarms || patient.priority().is_some())
-                && (wanted.is_empty() || patient.id().to_lowercase().contains(&wanted))
+                && (wanted.is_empty()
+                    || patient.id().to_lowercase().contains(&wanted)
+                    || patient.who().to_lowercase().contains(&wanted))
         })
     }
 }

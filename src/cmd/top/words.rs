@@ -62,8 +62,8 @@ pub(super) fn reading_age(patient: &Patient, now: DateTime<Utc>) -> String {
     age(now.timestamp_micros() - patient.last_micros())
 }
 
-/// All alarms of a patient that are on, on one line, each with its age, the most pressing first:
-/// `*** 3m Low SpO2: 85; ** 10s High heart rate: 131`.
+/// All alarms of a patient that are on, on one line, each with its age, the most pressing first, and who the patient is:
+/// `*** 3m Low SpO2: 85; ** 10s High heart rate: 131; Ada Bell, ward West, bed 3`.
 pub(super) fn alarms(patient: &Patient, now: DateTime<Utc>) -> String {
     let line = |ActiveAlarm { text, alarm, .. }: &ActiveAlarm, width: usize| {
         let age = age(now.timestamp_micros() - alarm.onset);
@@ -72,7 +72,8 @@ pub(super) fn alarms(patient: &Patient, now: DateTime<Utc>) -> String {
     let mut alarms = patient.alarms.iter();
     // Those of all patients stand below one another.
     let first = alarms.next().map(|alarm| line(alarm, 3));
-    first.into_iter().chain(alarms.map(|alarm| line(alarm, 0))).collect::<Vec<_>>().join("; ")
+    let who = Some(patient.who()).filter(|who| !who.is_empty());
+    first.into_iter().chain(alarms.map(|alarm| line(alarm, 0))).chain(who).collect::<Vec<_>>().join("; ")
 }
 
 pub(super) fn group(board: &Board) -> String {

@@ -209,7 +209,8 @@ impl Coordinator {
             let end_offset = ends.get(&partition).copied().unwrap_or(start_offset).max(start_offset);
             assigned.push(Assigned { partition, history_offset, start_offset, end_offset });
         }
-        Ok(Beginnings { topic_id: id, assigned, anew })
+        let topic_partitions = i32::try_from(all.len()).unwrap_or(i32::MAX);
+        Ok(Beginnings { topic_id: id, assigned, topic_partitions, anew })
     }
 
     async fn call<R: Request>(&mut self, request: &R, limit: Duration) -> Result<R::Response, KafkaError> {
@@ -247,6 +248,8 @@ impl Coordinator {
 pub(super) struct Beginnings {
     pub(super) topic_id: Uuid,
     pub(super) assigned: Vec<Assigned>,
+    /// How many the topic has.
+    pub(super) topic_partitions: i32,
     /// The partitions of which the offsets that were known are not of this topic.
     pub(super) anew: Vec<i32>,
 }

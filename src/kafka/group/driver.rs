@@ -377,7 +377,7 @@ impl Driver {
     async fn begin(&mut self) {
         let found = self.coordinator.find_offsets(&self.membership, &self.partitions, self.from, self.topic_id).await;
         self.due.begin = None;
-        let Beginnings { topic_id, assigned, anew } = match found {
+        let Beginnings { topic_id, assigned, topic_partitions, anew } = match found {
             Ok(found) => found,
             Err(error) => {
                 if self.backoff.is_worth_telling() {
@@ -403,7 +403,9 @@ impl Driver {
         };
         let is_again = std::mem::take(&mut self.rewinding);
         let (assignment, partitions) = (self.assignment, assigned);
-        self.tell(MembershipEvent::Assigned { assignment, partitions, is_again, is_another_topic }).await;
+        let assigned =
+            MembershipEvent::Assigned { assignment, partitions, is_again, topic_partitions, is_another_topic };
+        self.tell(assigned).await;
         if !anew.is_empty() {
             self.tell(MembershipEvent::Trouble(made_anew(&anew))).await;
         }

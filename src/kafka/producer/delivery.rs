@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, VecDeque};
 use bytes::Bytes;
 use chrono::Utc;
 
-use crate::kafka::murmur2::partition_of;
 use crate::reading::{Reading, encode};
 use crate::record::Record;
+use crate::record::murmur2::partition_of;
 
 /// What the protocol adds to a record, at most: lengths, deltas, and the record's share of the batch's head.
 const RECORD_OVERHEAD_BYTES: usize = 24;

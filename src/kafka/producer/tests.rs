@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use super::*;
 use crate::advice::{Advice, Code};
-use crate::kafka::murmur2::partition_of;
 use crate::record::Record;
+use crate::record::murmur2::partition_of;
 
 const PARTITIONS: i32 = 3;
 

@@ -5,6 +5,7 @@ use super::stage::{assigned_from, chunk, message};
 use super::*;
 use crate::alarm::rules::RuleSet;
 use crate::alarm::{Alarm, AlarmRecord, Priority};
+use crate::pipeline::store::Entry;
 use crate::reading::{PatientId, Timestamp};
 
 const DELAYED: &str = "\
@@ -150,4 +151,43 @@ async fn a_patient_in_two_partitions_is_told_once() {
     let mut play = Play::of([assigned(&[0, 1], 2), chunk(0, 0, &[&a, &c]), chunk(1, 0, &[&b, &b])]);
     play.run().await.expect("ends");
     assert_eq!(play.log.count("stray"), 1);
+}
+
+fn admitted(version: i32, patient: &str, content: &str) -> Entry {
+    let text = String::new;
+    Entry { version, name: patient.to_owned(), author: text(), reason: text(), at: text(), content: content.to_owned() }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_known_of_a_patient_holds_from_the_first_reading_on() {
+    let values = [message("P1", 0, 120), message("P2", 0, 120)];
+    let mut play = Play::of([assigned(&[0], 2), chunk(0, 0, &values.each_ref().map(String::as_str))]);
+    let limit = r#"{"limits":{"heart_rate_high":{"value":130,"by":"Bo","at":"","reason":"sepsis"}}}"#;
+    play.shelf.admissions = Mutex::new(vec![admitted(1, "P1", "{}"), admitted(2, "P1", limit)]);
+    play.run().await.expect("ends");
+    assert_eq!(play.log.count("raised P1"), 0, "{:?}", play.log.lines());
+    assert_eq!(play.log.count("raised P2"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_that_cannot_be_read_here_is_told_and_leaves_what_was_known() {
+    let mut play = Play::of([assigned(&[0], 1), chunk(0, 0, &[&message("P1", 0, 120)])]);
+    let limit = r#"{"limits":{"heart_rate_high":{"value":130,"by":"Bo","at":"","reason":"sepsis"}}}"#;
+    play.shelf.admissions = Mutex::new(vec![admitted(1, "P1", limit), admitted(2, "P1", "not json")]);
+    play.run().await.expect("ends");
+    assert_eq!(play.log.count("trouble change 2 of the patients cannot be read here"), 1, "{:?}", play.log.lines());
+    assert_eq!(play.log.count("raised P1"), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_was_admitted_and_never_sent_anything_is_missed_by_whoever_has_the_partition() {
+    let missed = async |partition: i32| {
+        let mut play = Play::of([assigned(&[partition], 0)]);
+        let content = r#"{"admitted_at":"2025-10-26T10:00:00+00:00"}"#;
+        play.shelf.admissions = Mutex::new(vec![admitted(1, "P1", content)]);
+        play.run().await.expect("ends");
+        (play.log.count("raised P1 no_data"), play.log.count("alarm stored P1 no_data on"))
+    };
+    let own = crate::record::murmur2::partition_of(b"P1", 6);
+    assert_eq!((missed(own).await, missed((own + 1) % 6).await), ((1, 1), (0, 0)));
 }

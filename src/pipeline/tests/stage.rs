@@ -14,9 +14,9 @@ use super::super::source::{Assigned, Chunk, Event, Fetched, MembershipEvent, Sou
 use crate::alarm::rules::{Micros, RuleSet};
 use crate::alarm::{AlarmChange, AlarmRecord, Alert, KnownAlarm, Limits, Watch};
 use crate::ledger::Position;
-use crate::pipeline::rules::{InForce, Rules};
-use crate::pipeline::store::{AppliedRules, Batch, BatchLimits, NodeGeneration, Store, WriteError};
-use crate::reading::{PatientId, Reading};
+use crate::pipeline::rules::{InForce, NotAdmitted, Rules};
+use crate::pipeline::store::{Batch, BatchLimits, Entry, NodeGeneration, Store, WriteError};
+use crate::reading::{PatientId, Reading, Timestamp};
 use crate::record::Record;
 use crate::toml_table::TomlError;
 
@@ -135,7 +135,11 @@ pub(super) struct Shelf {
     /// The alarms that it was given, the oldest first.
     pub(super) alarms: Mutex<Vec<AlarmRecord>>,
     /// The set of rules that was applied last.
-    pub(super) applied: Mutex<Option<AppliedRules>>,
+    pub(super) applied: Mutex<Option<Entry>>,
+    /// The journal of the patients.
+    pub(super) admissions: Mutex<Vec<Entry>>,
+    /// When the newest reading of patients was taken.
+    pub(super) newest: Vec<(PatientId, Timestamp)>,
     /// How many questions for them fail.
     pub(super) questions_failed: Mutex<usize>,
     /// Whether it has forgotten them when it was restarted.
@@ -170,7 +174,17 @@ impl Store for Shelf {
         Ok(alarms.iter().rev().filter(|record| patients.contains(&record.patient)).map(of).collect())
     }
 
-    async fn rules(&self) -> Result<Option<AppliedRules>, WriteError> {
+    async fn newest(&self, patients: &[PatientId], _: Timestamp) -> Result<Vec<(PatientId, Timestamp)>, WriteError> {
+        let newest = self.newest.iter().filter(|(patient, _)| patients.contains(patient));
+        Ok(newest.cloned().collect())
+    }
+
+    async fn admissions(&self, behind: i32) -> Result<Vec<Entry>, WriteError> {
+        let admissions = self.admissions.lock().expect("no panic while it is held");
+        Ok(admissions.iter().filter(|entry| entry.version > behind).cloned().collect())
+    }
+
+    async fn rules(&self) -> Result<Option<Entry>, WriteError> {
         Ok(self.applied.lock().expect("no panic while it is held").clone())
     }
 
@@ -258,8 +272,31 @@ impl Remembering {
 }
 
 impl Rules for Remembering {
-    fn apply(&mut self, applied: &AppliedRules) -> Result<Option<Vec<AlarmChange>>, TomlError> {
+    fn apply(&mut self, applied: &Entry) -> Result<Option<Vec<AlarmChange>>, TomlError> {
         self.inner.apply(applied)
+    }
+
+    fn admit(&mut self, change: &Entry) -> Result<Vec<AlarmChange>, NotAdmitted> {
+        self.inner.admit(change)
+    }
+
+    fn admitted_to(&self) -> i32 {
+        self.inner.admitted_to()
+    }
+
+    fn unheard(&self) -> Vec<PatientId> {
+        self.inner.unheard()
+    }
+
+    fn restore_silent(
+        &mut self,
+        partition: i32,
+        patient: &PatientId,
+        newest: Option<Micros>,
+        alarms: &[&KnownAlarm],
+    ) -> Vec<AlarmChange> {
+        self.log.note(format!("restored {patient} before a reading"));
+        self.inner.restore_silent(partition, patient, newest, alarms)
     }
 
     fn alerts(&self, reading: &Reading) -> Vec<Alert> {
@@ -358,6 +395,7 @@ pub(super) fn assigned(partitions: &[i32], end: i64) -> Event {
         assignment: 1,
         partitions: partitions.iter().map(whole).collect(),
         is_again: false,
+        topic_partitions: 6,
         is_another_topic: false,
     })
 }
@@ -368,6 +406,7 @@ pub(super) fn assigned_from(partition: i32, history_offset: i64, start_offset: i
         assignment: 1,
         partitions: vec![Assigned { partition, history_offset, start_offset, end_offset }],
         is_again: false,
+        topic_partitions: 6,
         is_another_topic: false,
     })
 }
@@ -386,8 +425,13 @@ fn second(partitions: &[i32], end: i64, chunks: Vec<Event>, is_again: bool) -> V
     let Event::Membership(MembershipEvent::Assigned { partitions, .. }) = assigned(partitions, end) else {
         unreachable!()
     };
-    let assigned =
-        Event::Membership(MembershipEvent::Assigned { assignment: 2, partitions, is_again, is_another_topic: false });
+    let assigned = Event::Membership(MembershipEvent::Assigned {
+        assignment: 2,
+        partitions,
+        is_again,
+        topic_partitions: 6,
+        is_another_topic: false,
+    });
     let renumbered = chunks.into_iter().map(|event| match event {
         Event::Fetched(Fetched::Chunk(chunk)) => Event::Fetched(Fetched::Chunk(Chunk { assignment: 2, ..chunk })),
         other => other,

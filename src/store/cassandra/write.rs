@@ -29,10 +29,10 @@ use super::error::{CassandraError, Doing, Refusal};
 use super::session::{Connected, DriverSession, PREPARE_LIMIT, Plan};
 use super::{CassandraStore, Keyspace};
 use crate::alarm::{AlarmRecord, KnownAlarm};
-use crate::pipeline::store::{AppliedRules, Batch, BatchLimits, NodeGeneration, Store, WriteError};
-use crate::reading::{PatientId, Reading};
-use crate::store::stored::KNOWN_ALARMS;
-use crate::store::{StoredAlarm, StoredReading};
+use crate::pipeline::store::{Batch, BatchLimits, Entry, NodeGeneration, Store, WriteError};
+use crate::reading::{PatientId, Reading, Timestamp};
+use crate::store::stored::{ENTRIES_AT_ONCE, KNOWN_ALARMS};
+use crate::store::{Journal, Selection, StoredAlarm, StoredReading};
 
 /// How long a write may take. A server throws away what it could not begin within 12 s (`native_transport_timeout`) and
 /// what it could not finish within 2 s more (`write_request_timeout`): after this limit nothing comes late.
@@ -74,8 +74,25 @@ impl Store for CassandraStore {
         Ok(StoredAlarm::all_known(&alarms))
     }
 
-    async fn rules(&self) -> Result<Option<AppliedRules>, WriteError> {
-        Ok(self.applied_rules(1).await?.pop())
+    async fn rules(&self) -> Result<Option<Entry>, WriteError> {
+        Ok(self.newest_entries(Journal::Rules, 1).await?.pop())
+    }
+
+    async fn admissions(&self, behind: i32) -> Result<Vec<Entry>, WriteError> {
+        Ok(self.entries_behind(Journal::Patients, behind, ENTRIES_AT_ONCE).await?)
+    }
+
+    async fn newest(
+        &self,
+        patients: &[PatientId],
+        until: Timestamp,
+    ) -> Result<Vec<(PatientId, Timestamp)>, WriteError> {
+        let mut newest = Vec::new();
+        for patient in patients {
+            let page = self.readings(&Selection::newest_before(patient.as_str(), until), 1).next_page().await?;
+            newest.extend(page.into_iter().flatten().filter_map(|reading| reading.patient_and_time()));
+        }
+        Ok(newest)
     }
 
     /// In as many requests as the limits of one ask for, all at once. All of them have ended when this returns.

@@ -12,10 +12,10 @@ use tokio::sync::{mpsc, oneshot};
 use super::error::{Doing, SqliteError};
 use super::{SqliteStore, schema};
 use crate::alarm::{AlarmRecord, KnownAlarm};
-use crate::pipeline::store::{AppliedRules, Batch, BatchLimits, NodeGeneration, Store, WriteError};
+use crate::pipeline::store::{Batch, BatchLimits, Entry, NodeGeneration, Store, WriteError};
 use crate::reading::{PatientId, Signs, Timestamp};
-use crate::store::stored::KNOWN_ALARMS;
-use crate::store::{StoredAlarm, StoredReading};
+use crate::store::stored::{ENTRIES_AT_ONCE, KNOWN_ALARMS};
+use crate::store::{Journal, Selection, StoredAlarm, StoredReading};
 
 /// Batches that wait for the writer; who brings one more waits outside. The pipeline has no more than
 /// [`MAX_WRITES_IN_FLIGHT`](crate::pipeline::MAX_WRITES_IN_FLIGHT).
@@ -79,8 +79,25 @@ impl Store for SqliteStore {
         Ok(StoredAlarm::all_known(&alarms))
     }
 
-    async fn rules(&self) -> Result<Option<AppliedRules>, WriteError> {
-        Ok(self.applied_rules(1).await?.pop())
+    async fn rules(&self) -> Result<Option<Entry>, WriteError> {
+        Ok(self.newest_entries(Journal::Rules, 1).await?.pop())
+    }
+
+    async fn admissions(&self, behind: i32) -> Result<Vec<Entry>, WriteError> {
+        Ok(self.entries_behind(Journal::Patients, behind, ENTRIES_AT_ONCE).await?)
+    }
+
+    async fn newest(
+        &self,
+        patients: &[PatientId],
+        until: Timestamp,
+    ) -> Result<Vec<(PatientId, Timestamp)>, WriteError> {
+        let mut newest = Vec::new();
+        for patient in patients {
+            let page = self.readings(&Selection::newest_before(patient.as_str(), until), 1).next_page().await?;
+            newest.extend(page.into_iter().flatten().filter_map(|reading| reading.patient_and_time()));
+        }
+        Ok(newest)
     }
 
     /// `Ok` means that the rows are on the disk.

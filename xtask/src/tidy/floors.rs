@@ -18,7 +18,7 @@ const HOUSE: &[Floor] = &[
     Floor { name: "settings", rooms: &["settings"] },
     Floor { name: "edges", rooms: &["archive", "intake", "broker", "kafka", "store", "port"] },
     Floor { name: "story", rooms: &["pipeline"] },
-    Floor { name: "core", rooms: &["alarm", "score", "ledger", "faults", "reading", "record"] },
+    Floor { name: "core", rooms: &["alarm", "admission", "score", "ledger", "faults", "reading", "record"] },
     Floor {
         name: "ground",
         rooms: &[

@@ -17,11 +17,11 @@ use tokio::time::timeout;
 use vitals::kafka::admin::{self, Creation, TopicSpec};
 use vitals::kafka::cluster::Cluster;
 use vitals::kafka::error::KafkaError;
-use vitals::kafka::murmur2::partition_of;
 use vitals::kafka::offsets::{self, Place};
 use vitals::kafka::producer::{Codec, Delivery, Direct, Outgoing, Patience, Producer};
 use vitals::kafka::records;
 use vitals::reading::Timestamp;
+use vitals::record::murmur2::partition_of;
 use vitals::record::{Header, Record};
 
 use crate::Server;

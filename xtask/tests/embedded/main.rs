@@ -34,6 +34,7 @@ mod letters;
 #[cfg(target_os = "linux")]
 mod not_utf8;
 mod operator;
+mod patients;
 mod records;
 mod rules;
 mod scores;

@@ -25,7 +25,7 @@ fn described(ward: &Ward) -> Value {
 fn init_makes_everything_and_the_second_time_says_that_it_was_there() {
     let ward = Ward::new();
     let name = &ward.name;
-    let in_store = ["schema_migrations", "patient_vitals", "patient_alerts", "alarm_rules"]
+    let in_store = ["schema_migrations", "patient_vitals", "patient_alerts", "alarm_rules", "patient_admissions"]
         .map(|table| format!("table {name}.{table}"));
     let topics = [format!("topic {name}"), format!("topic {name}.dlq")];
     let mut expected: BTreeMap<_, _> = in_store.into_iter().map(|part| (part, "made".to_owned())).collect();

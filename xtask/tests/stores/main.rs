@@ -105,11 +105,11 @@ async fn init_makes_everything_and_the_second_time_nothing() {
     let file = format!("file {}", folder.file().display());
     for made in [true, false] {
         let steps = folder.sqlite().init().await.unwrap().into_iter().map(|step| (step.what, step.made));
-        let tables = ["schema_migrations", "patient_vitals", "patient_alerts", "alarm_rules"];
+        let tables = ["schema_migrations", "patient_vitals", "patient_alerts", "alarm_rules", "patient_admissions"];
         let parts = [file.clone()].into_iter().chain(tables.map(|table| format!("table {table}")));
         assert_eq!(steps.collect::<Vec<_>>(), parts.map(|part| (part, made)).collect::<Vec<_>>());
     }
-    assert_eq!(count(&folder.sql(""), "SELECT COUNT(*) FROM schema_migrations"), 4);
+    assert_eq!(count(&folder.sql(""), "SELECT COUNT(*) FROM schema_migrations"), 5);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -316,9 +316,9 @@ async fn rows_for_a_file_that_was_removed_are_not_acknowledged() {
 #[tokio::test]
 async fn a_writer_that_opens_the_file_of_a_newer_vitals_writes_nothing() {
     let folder = Folder::with_tables().await;
-    let other = folder.sql("INSERT INTO schema_migrations VALUES (5, 'of tomorrow', 't')");
+    let other = folder.sql("INSERT INTO schema_migrations VALUES (99, 'of tomorrow', 't')");
     let error = folder.store().write(&one(0)).await.unwrap_err();
-    assert!(matches!(&error, WriteError::Later(reason) if reason.contains("schema version 5")), "{error}");
-    assert!(folder.sqlite().clear().await.unwrap_err().to_string().contains("schema version 5"));
+    assert!(matches!(&error, WriteError::Later(reason) if reason.contains("schema version 99")), "{error}");
+    assert!(folder.sqlite().clear().await.unwrap_err().to_string().contains("schema version 99"));
     assert_eq!(count(&other, "SELECT COUNT(*) FROM patient_vitals"), 0);
 }

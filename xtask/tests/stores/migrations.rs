@@ -60,10 +60,13 @@ const MAKE_READINGS: Migration = SCHEMA.migrations[0];
 const MAKE_ALERTS: Migration = SCHEMA.migrations[1];
 const ALARM_COLUMNS: Migration = SCHEMA.migrations[2];
 const MAKE_RULES: Migration = SCHEMA.migrations[3];
+const MAKE_ADMISSIONS: Migration = SCHEMA.migrations[4];
+/// The version that this program knows.
+const KNOWN: i32 = 5;
 const ALTER_ALERTS: Migration =
-    Migration { version: 5, name: "ward", change: Change::Add { table: "patient_alerts", columns: ADDED } };
+    Migration { version: KNOWN + 1, name: "ward", change: Change::Add { table: "patient_alerts", columns: ADDED } };
 const FILL_ALERTS: Migration = Migration {
-    version: 6,
+    version: KNOWN + 2,
     name: "old_alerts",
     change: Change::Fill {
         table: "patient_alerts",
@@ -72,7 +75,7 @@ const FILL_ALERTS: Migration = Migration {
     },
 };
 const MAKE_PATIENTS: Migration = Migration {
-    version: 7,
+    version: KNOWN + 3,
     name: "patients",
     change: Change::Make {
         table: "patients",
@@ -81,7 +84,7 @@ const MAKE_PATIENTS: Migration = Migration {
     },
 };
 const FILL_PATIENTS: Migration = Migration {
-    version: 8,
+    version: KNOWN + 4,
     name: "patients_of_readings",
     change: Change::Fill {
         table: "patients",
@@ -104,6 +107,7 @@ const NEXT: Schema = Schema {
         MAKE_ALERTS,
         ALARM_COLUMNS,
         MAKE_RULES,
+        MAKE_ADMISSIONS,
         ALTER_ALERTS,
         FILL_ALERTS,
         MAKE_PATIENTS,
@@ -208,7 +212,8 @@ async fn filled(place: &impl Place) -> AnyStore {
 const WARDS: &str = "SELECT ward FROM {keyspace}.patient_alerts";
 
 async fn assert_migrated(place: &impl Place, store: &AnyStore) {
-    assert_eq!(versions(place).await, ["1", "2", "3", "4", "5", "6", "7", "8"]);
+    let expected: Vec<_> = (1..=KNOWN + 4).map(|version| version.to_string()).collect();
+    assert_eq!(versions(place).await, expected);
     assert_eq!(place.texts("SELECT patient_id FROM {keyspace}.patients").await, all("P"));
     assert_eq!(place.texts(WARDS).await, [(); 4].map(|()| Some("W1".to_owned())));
     assert_eq!(
@@ -254,7 +259,7 @@ pub(crate) async fn tables_without_a_record_are_migrated_as_they_are(place: &imp
     let expected = [&["table schema_migrations", "table patient_alerts"], &MADE_NEXT[2..]].concat();
     assert_eq!(made(migrate(&store, NEXT).await.unwrap(), &store), expected);
     assert_eq!(place.texts("SELECT patient_id FROM {keyspace}.patients").await, [Some("P1".to_owned())]);
-    assert_eq!(versions(place).await.len(), 8);
+    assert_eq!(versions(place).await.len(), NEXT.migrations.len());
 }
 
 pub(crate) async fn what_is_done_already_is_not_done_again(place: &impl Place) {
@@ -262,9 +267,13 @@ pub(crate) async fn what_is_done_already_is_not_done_again(place: &impl Place) {
     migrate(&store, NEXT).await.unwrap();
     place.run("DELETE FROM {keyspace}.patients WHERE patient_id = 'P1'").await;
     let steps = migrate(&store, NEXT).await.unwrap();
-    let tables = ["schema_migrations", "patient_vitals", "patient_alerts", "alarm_rules", "patients"];
+    let tables =
+        ["schema_migrations", "patient_vitals", "patient_alerts", "alarm_rules", "patient_admissions", "patients"];
     let told: Vec<_> = steps.iter().filter_map(|step| step.what.strip_prefix("table ")).collect();
-    assert!(told.iter().zip(tables).all(|(told, table)| told.ends_with(table)) && told.len() == 5, "{told:?}");
+    assert!(
+        told.iter().zip(tables).all(|(told, table)| told.ends_with(table)) && told.len() == tables.len(),
+        "{told:?}"
+    );
     assert_eq!(made(steps, &store), [""; 0]);
     assert_eq!(place.texts("SELECT patient_id FROM {keyspace}.patients").await, all("P")[1..]);
 }
@@ -331,9 +340,9 @@ pub(crate) async fn a_refill_that_was_cut_short_is_run_again(place: &impl Place)
     migrate(&store, NEXT).await.unwrap();
     place.run("DROP TABLE {keyspace}.patients").await;
     assert!(migrate(&store, KILLED_IN_PATIENTS).await.is_err());
-    let version = "schema version 8";
+    let version = format!("schema version {}", KNOWN + 4);
     let refused = init(&store).await.unwrap_err().to_string();
-    assert!(refused.contains(version), "an older program sees the newer one's mark all the while: {refused}");
+    assert!(refused.contains(&version), "an older program sees the newer one's mark all the while: {refused}");
     migrate(&store, NEXT).await.unwrap();
     assert_migrated(place, &store).await;
 }
@@ -344,14 +353,15 @@ pub(crate) async fn tables_of_a_newer_program_are_read_and_not_changed(place: &i
     place.run("DROP TABLE {keyspace}.patients").await;
     for outcome in [init(&store).await, store.prepare().await] {
         let refused = outcome.unwrap_err();
-        let versions = "the tables have schema version 8, this vitals knows version 4";
-        assert!(refused.to_string().contains(versions), "{refused}");
+        let versions = format!("the tables have schema version {}, this vitals knows version {KNOWN}", KNOWN + 4);
+        assert!(refused.to_string().contains(&versions), "{refused}");
     }
     let of_tomorrow =
-        "INSERT INTO {keyspace}.schema_migrations (version, name, applied_at) VALUES (9, 'n', '2027-01-01')";
+        "INSERT INTO {keyspace}.schema_migrations (version, name, applied_at) VALUES (99, 'n', '2027-01-01')";
     place.run(of_tomorrow).await;
     let refused = migrate(&store, NEXT).await.unwrap_err().to_string();
-    assert!(refused.contains("the tables have schema version 9, this vitals knows version 8"), "{refused}");
+    let versions = format!("the tables have schema version 99, this vitals knows version {}", KNOWN + 4);
+    assert!(refused.contains(&versions), "{refused}");
     assert!(store.schema().await.unwrap().iter().all(|part| !part.what.ends_with("patients")), "nothing was made");
     assert_eq!(read(&store, &Selection::Any, 9).await.len(), 4);
     assert_eq!(store.alarms_of(&["P1"], 9).await.unwrap().len(), 1);

@@ -1,6 +1,6 @@
 use super::*;
 use crate::advice::{Advice as _, Code};
-use crate::alarm::rules::json_schema;
+use crate::alarm::rules::{SECOND, json_schema};
 
 /// What is said of a rule with these lines, which begin with the second line of the file.
 fn said(lines: &str) -> String {
@@ -25,7 +25,7 @@ fn a_score_is_watched_in_the_place_of_a_sign() {
         };
         (measure, rule.title.clone(), rule.text(7.0))
     };
-    let news2 = |max_age| Quantity::Score { chart: BuiltIn::News2, max_age };
+    let news2 = |max_age| Quantity::Score { chart: BuiltIn::News2, max_age, scale: Scale::One };
     let value = |quantity| Measure { quantity, form: Form::Value };
     let texts = ("NEWS2".to_owned(), "NEWS2: 7".to_owned());
     let hour = 3600 * super::super::SECOND;
@@ -144,18 +144,29 @@ fn what_is_missing_or_too_much_is_told() {
     let sign = "name = \"a\"\nsign = \"spo2\"\n";
     for (lines, expected) in [
         (String::new(), "a rule without a name; hint: add name = \"heart_rate_high\""),
-        (sign.to_owned(), "a rule without a limit; hint: a rule has one of above, below, change, all, any and flat"),
+        (
+            sign.to_owned(),
+            "a rule without a limit; hint: a rule has one of above, below, change, all, any, flat and silent",
+        ),
         (
             format!("{sign}above = 1\nbelow = 2"),
-            "above and below in one rule; hint: a rule has one of above, below, change, all, any and flat",
+            "above and below in one rule; hint: a rule has one of above, below, change, all, any, flat and silent",
         ),
+        (
+            format!("{sign}silent = 60"),
+            "sign in a rule with silent; hint: sign goes with above or below or change or flat",
+        ),
+        ("name = \"a\"\nsilent = 0".to_owned(), "silent for no time; hint: write a span, as in silent = \"10m\""),
         (format!("{sign}change = 1"), "a change without a span; hint: add within = \"10m\""),
         (format!("{sign}below = 1\nwithin = 3"), "within in a rule with below; hint: within goes with change"),
         (
             format!("{sign}change = 1\nwithin = 3\nearly = 3"),
             "early in a rule with change; hint: early goes with above or below",
         ),
-        (format!("{sign}flat = 60\ndelay = 1"), "flat has its own span, and no delay; hint: leave delay out"),
+        (
+            format!("{sign}flat = 60\ndelay = 1"),
+            "flat and silent have their own span, and no delay; hint: leave delay out",
+        ),
         (
             format!("{sign}flat = 60\nhysteresis = 1"),
             "hysteresis in a rule with flat; hint: hysteresis goes with above or below or change",
@@ -235,4 +246,25 @@ fn a_key_that_says_nothing_in_its_rule_is_a_mistake() {
         let said = said(&format!("name = \"a\"\n{lines}"));
         assert!(said.contains(&format!(": {told}; hint: ")), "{said}");
     }
+}
+
+#[test]
+fn every_set_has_one_rule_about_patients_of_whom_nothing_comes_and_may_write_it_itself() {
+    let silence = |text: &str| {
+        let set = RuleSet::parse("test", text).unwrap();
+        let of_silence = |rule: &&Rule| rule.condition == Condition::Silence;
+        let found: Vec<_> =
+            set.rules.iter().filter(of_silence).map(|rule| (rule.name.to_string(), rule.delay)).collect();
+        assert_eq!(set.own().filter(of_silence).count(), text.matches("silent").count());
+        found
+    };
+    let other = "[[rule]]\nname = \"a\"\nsign = \"spo2\"\nbelow = 92\n";
+    assert_eq!(silence(other), [("no_data".to_owned(), 300 * SECOND)]);
+    let own = |name: &str| format!("{other}[[rule]]\nname = \"{name}\"\nsilent = \"90s\"\n");
+    assert_eq!(silence(&own("no_data")), [("no_data".to_owned(), 90 * SECOND)]);
+    assert_eq!(silence(&own("quiet")), [("quiet".to_owned(), 90 * SECOND)]);
+    let two = RuleSet::parse("test", &format!("{}[[rule]]\nname = \"b\"\nsilent = 5\n", own("quiet"))).unwrap_err();
+    assert_eq!(two.to_string(), "line 8, column 1: a second rule with silent");
+    let taken = RuleSet::parse("test", &other.replace("\"a\"", "\"no_data\"")).unwrap_err();
+    assert!(taken.to_string().contains("no_data is a technical rule that every set has"), "{taken}");
 }

@@ -8,7 +8,6 @@ use rand::{RngExt as _, SeedableRng as _};
 use super::trial::{Stays, Tally};
 use crate::alarm::rules::{Micros, RuleSet};
 use crate::cmd::rules::number::decimal;
-use crate::cmd::rules::sets::own;
 
 /// How often patients are drawn for an interval. The first and the last fortieth of the rates lie outside of it.
 const ROUNDS: usize = 400;
@@ -55,7 +54,7 @@ impl Burden {
         watched: &[Micros],
         tallies: impl Iterator<Item = &'a Vec<Tally>>,
     ) -> Vec<Self> {
-        let mut sums: Vec<_> = own(set).map(|rule| Sum::new(Some(String::from(&*rule.name)))).collect();
+        let mut sums: Vec<_> = set.own().map(|rule| Sum::new(Some(String::from(&*rule.name)))).collect();
         for of_patient in tallies {
             sums.iter_mut().zip(of_patient).for_each(|(sum, tally)| sum.add(tally));
         }

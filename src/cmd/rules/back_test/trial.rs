@@ -3,7 +3,6 @@
 use super::history::{Course, Moment};
 use crate::alarm::rules::{Condition, Form, Limit, Micros, Quantity, Rule, RuleSet, SECOND, Standing};
 use crate::alarm::{Alarm, Change, Patient, believed};
-use crate::cmd::rules::sets::own;
 use crate::reading::Sign;
 
 /// A stay over a limit counts from this length on.
@@ -55,7 +54,7 @@ impl Trial {
 
     /// The rules of the first set.
     pub(super) fn rules(&self) -> impl Iterator<Item = &Rule> {
-        own(&self.set)
+        self.set.own()
     }
 
     /// What the first set raises.
@@ -78,9 +77,9 @@ impl Trial {
 }
 
 fn alarms(set: &RuleSet, moments: &[Moment]) -> Alarms {
-    let mut raised: Alarms = own(set).map(|_| Vec::new()).collect();
+    let mut raised: Alarms = set.own().map(|_| Vec::new()).collect();
     let mut tell = |change: Change<'_>| {
-        let place = own(set).position(|rule| std::ptr::eq(rule, change.rule));
+        let place = set.own().position(|rule| std::ptr::eq(rule, change.rule));
         let Some(of_rule) = place.and_then(|place| raised.get_mut(place)) else { return };
         match of_rule.last_mut() {
             Some(last) if last.onset == change.alarm.onset => *last = *change.alarm,
@@ -98,7 +97,7 @@ fn alarms(set: &RuleSet, moments: &[Moment]) -> Alarms {
 
 /// What a set that has `raised` these comes to beside another one.
 fn tallies(set: &RuleSet, raised: &Alarms, other: Option<(&RuleSet, &Alarms)>, moments: &[Moment]) -> Vec<Tally> {
-    let mut watches: Vec<_> = own(set).map(Watch::of).collect();
+    let mut watches: Vec<_> = set.own().map(Watch::of).collect();
     for moment in moments {
         let values = believed(&moment.signs);
         for watch in watches.iter_mut().flatten() {
@@ -112,7 +111,7 @@ fn tallies(set: &RuleSet, raised: &Alarms, other: Option<(&RuleSet, &Alarms)>, m
         only_here: other.map_or(0, |other| only_here(rule, alarms, other)),
         stays: watch.map(|watch| watch.end(alarms)),
     };
-    own(set).zip(raised).zip(watches).map(tally).collect()
+    set.own().zip(raised).zip(watches).map(tally).collect()
 }
 
 /// Looks for the stays over one limit.
@@ -169,7 +168,7 @@ impl Watch {
 
 /// How many alarms of a rule overlap none of the other set that is about the same.
 fn only_here(rule: &Rule, alarms: &[Alarm], (set, raised): (&RuleSet, &Alarms)) -> usize {
-    let about_the_same: Vec<_> = own(set).zip(raised).filter(|(other, _)| is_about_the_same(rule, other)).collect();
+    let about_the_same: Vec<_> = set.own().zip(raised).filter(|(other, _)| is_about_the_same(rule, other)).collect();
     let is_alone = |alarm: &&Alarm| !about_the_same.iter().any(|(_, others)| overlaps(alarm, others));
     alarms.iter().filter(is_alone).count()
 }

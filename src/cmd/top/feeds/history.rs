@@ -92,7 +92,7 @@ mod tests {
 
     use super::*;
     use crate::alarm::{Alarm, Priority};
-    use crate::pipeline::store::{AppliedRules, Batch, BatchLimits, NodeGeneration, WriteError};
+    use crate::pipeline::store::{Batch, BatchLimits, Entry, NodeGeneration, WriteError};
     use crate::reading::{Reading, Signs, Timestamp};
 
     /// Knows one alarm of each patient whose id begins with I, and counts who is asked about.
@@ -116,7 +116,15 @@ mod tests {
             Ok(ill.map(known).collect())
         }
 
-        async fn rules(&self) -> Result<Option<AppliedRules>, WriteError> {
+        async fn newest(&self, _: &[PatientId], _: Timestamp) -> Result<Vec<(PatientId, Timestamp)>, WriteError> {
+            Ok(Vec::new())
+        }
+
+        async fn admissions(&self, _: i32) -> Result<Vec<Entry>, WriteError> {
+            Ok(Vec::new())
+        }
+
+        async fn rules(&self) -> Result<Option<Entry>, WriteError> {
             Ok(None)
         }
 

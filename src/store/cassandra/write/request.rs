@@ -48,43 +48,76 @@ pub(super) struct Group {
     values_at: usize,
 }
 
-/// Puts rows into groups, in their order.
+/// Puts rows into groups, in their order. All rows of a patient that are added one after the other go into one group, as
+/// far as it takes them: the server writes them all or none. Of two alarms the later one is never there without the end of
+/// the one before.
 #[derive(Debug, Default)]
 pub(super) struct Groups<'a> {
     full: Vec<Group>,
     last: Group,
-    /// Whose row was added last.
+    /// Whose row was added last, and what the last group was before the first row of that patient.
     patient: &'a str,
+    before: Mark,
+}
+
+/// Where a group could be cut.
+#[derive(Debug, Default, Clone, Copy)]
+struct Mark {
+    rows: usize,
+    server_bytes: usize,
+    statements_bytes: usize,
+    is_shared: bool,
+    /// Where the values of the first row behind it begin.
+    values_at: usize,
 }
 
 impl<'a> Groups<'a> {
-    /// Adds a row; it begins another group where it would take the last one past a limit. A row that is past it alone goes
-    /// alone.
+    /// Adds a row; it begins another group where it would take the last one past a limit, together with the rows of its
+    /// patient. A row that is past it alone goes alone.
     pub(super) fn add<R: Row>(&mut self, statement_id: &[u8], row: &'a R) {
-        let Group { rows, server_bytes, is_shared, statements, values_at } = &mut self.last;
+        let statements = &mut self.last.statements;
         let start = statements.len();
         statements.push(PREPARED);
         push_short(statements, statement_id.len());
         statements.extend_from_slice(statement_id);
-        let values = statements.len();
+        let values_at = statements.len();
         statements.extend_from_slice(&R::VALUES.to_be_bytes());
         row.bind(&mut Values(statements));
-        let own_bytes = server_bytes_of::<R>(statements.len() - values);
+        let own_bytes = server_bytes_of::<R>(statements.len() - values_at);
+        let Group { rows, server_bytes, is_shared, .. } = self.last;
+        let here = Mark { rows, server_bytes, statements_bytes: start, is_shared, values_at };
         let is_other = std::mem::replace(&mut self.patient, row.patient()) != row.patient();
-        let shares = *rows > 0 && (*is_shared || is_other);
-        if *rows == MAX_STATEMENTS || shares && *server_bytes + own_bytes >= MAX_SHARED_SERVER_BYTES {
-            let statements = statements.split_off(start);
-            let next =
-                Group { rows: 1, server_bytes: own_bytes, is_shared: false, statements, values_at: values - start };
-            self.full.push(std::mem::replace(&mut self.last, next));
-            return;
+        if is_other {
+            self.before = here;
         }
-        if *rows == 0 {
-            *values_at = values;
+        let shares = rows > 0 && (is_shared || is_other);
+        if rows == MAX_STATEMENTS {
+            self.cut(here);
+        } else if shares && server_bytes + own_bytes >= MAX_SHARED_SERVER_BYTES {
+            self.cut(self.before);
+        } else {
+            self.last.is_shared = shares;
         }
-        *is_shared = shares;
-        *rows += 1;
-        *server_bytes += own_bytes;
+        if rows == 0 {
+            self.last.values_at = values_at;
+        }
+        self.last.rows += 1;
+        self.last.server_bytes += own_bytes;
+    }
+
+    /// Begins another group with what is behind this mark.
+    fn cut(&mut self, at: Mark) {
+        let Group { rows, server_bytes, .. } = self.last;
+        let next = Group {
+            rows: rows - at.rows,
+            server_bytes: server_bytes - at.server_bytes,
+            is_shared: false,
+            statements: self.last.statements.split_off(at.statements_bytes),
+            values_at: at.values_at - at.statements_bytes,
+        };
+        let full = std::mem::replace(&mut self.last, next);
+        self.full.push(Group { rows: at.rows, server_bytes: at.server_bytes, is_shared: at.is_shared, ..full });
+        self.before = Mark::default();
     }
 
     /// All of them; none where no row was added.
@@ -213,7 +246,18 @@ mod tests {
 
     #[test]
     fn a_further_row_of_one_of_several_patients_counts_too() {
-        assert_eq!(rows(&groups(&[("P1", 2000), ("P2", 2000), ("P2", 2000), ("P2", 9000)])), [2, 2]);
+        assert_eq!(rows(&groups(&[("P1", 2000), ("P2", 2000), ("P2", 2000), ("P2", 9000)])), [1, 3]);
+    }
+
+    #[test]
+    fn all_rows_of_a_patient_are_in_one_request_that_says_the_same() {
+        let cut = [("P1", 2000), ("P1", 1000), ("P2", 1500), ("P2", 1000), ("P3", 3000), ("P4", 100), ("P4", 5000)];
+        let groups = groups(&cut);
+        assert_eq!(rows(&groups), [2, 2, 1, 2]);
+        assert_eq!(groups.iter().map(|group| group.is_shared).collect::<Vec<_>>(), [false; 4]);
+        let whole: Vec<_> =
+            [&cut[..2], &cut[2..4], &cut[4..5], &cut[5..]].map(self::groups).into_iter().flatten().collect();
+        assert_eq!(groups, whole);
     }
 
     #[test]

@@ -13,15 +13,15 @@ use vitals::kafka::dead_letter::{Joiner, Piece};
 use vitals::kafka::dead_letters::DeadLetterTopic;
 use vitals::kafka::error::KafkaError;
 use vitals::kafka::group::MemberConfig;
-use vitals::kafka::murmur2::partition_of;
 use vitals::kafka::offsets::{self, Place};
 use vitals::kafka::producer::{Delivery, Outgoing, Producer, ProducerError};
 use vitals::pipeline::events::PipelineEvent;
 use vitals::pipeline::rules::InForce;
-use vitals::pipeline::store::{AppliedRules, Batch, BatchLimits, NodeGeneration, Store, WriteError};
+use vitals::pipeline::store::{Batch, BatchLimits, Entry, NodeGeneration, Store, WriteError};
 use vitals::pipeline::{Options, Pipeline, Summary, Until};
 use vitals::reading::{PatientId, Reading, Signs, Timestamp};
 use vitals::record::Record;
+use vitals::record::murmur2::partition_of;
 use vitals::shutdown::{self, Shutdown};
 use vitals::store::sqlite::SqliteStore;
 use vitals::store::{Selection, StoredReading};
@@ -247,7 +247,19 @@ where
         self.store.alarms(patients).await
     }
 
-    async fn rules(&self) -> Result<Option<AppliedRules>, WriteError> {
+    async fn newest(
+        &self,
+        patients: &[PatientId],
+        until: Timestamp,
+    ) -> Result<Vec<(PatientId, Timestamp)>, WriteError> {
+        self.store.newest(patients, until).await
+    }
+
+    async fn admissions(&self, behind: i32) -> Result<Vec<Entry>, WriteError> {
+        self.store.admissions(behind).await
+    }
+
+    async fn rules(&self) -> Result<Option<Entry>, WriteError> {
         self.store.rules().await
     }
 

@@ -1,0 +1,90 @@
+//! Changes of patients who were admitted, one after the other whoever makes them.
+
+use chrono::Utc;
+use color_eyre::eyre::Result;
+
+use crate::admission::Admission;
+use crate::advice::{Advice, Code};
+use crate::pipeline::store::Entry;
+use crate::reading::{PatientId, Timestamp};
+use crate::store::{Admissions, AnyStore, Journal};
+
+/// How often somebody else may change a patient at the same moment.
+const ATTEMPTS: u32 = 20;
+
+/// Why a patient is not changed.
+#[allow(missing_docs, reason = "each message says what it is")]
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum AdmissionError {
+    #[error("{patient} is not admitted; nothing was changed")]
+    NotIn { patient: String },
+    #[error("{patient} is admitted already, since {since}; nothing was changed")]
+    IsIn { patient: String, since: String },
+    #[error("others change patients at the same moment, again and again")]
+    Contended,
+}
+
+impl Advice for AdmissionError {
+    fn code(&self) -> Code {
+        match self {
+            Self::NotIn { .. } | Self::IsIn { .. } => Code::Usage,
+            Self::Contended => Code::Unreachable,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::NotIn { patient } => {
+                format!("`vitals patient list` shows who is; `vitals patient admit {patient} --by NAME` admits")
+            }
+            Self::IsIn { patient, .. } => format!("`vitals patient set {patient}` changes what is known"),
+            Self::Contended => "try again".to_owned(),
+        })
+    }
+}
+
+/// Who changes, and why.
+pub(in crate::cmd) struct Author<'a> {
+    pub(in crate::cmd) by: &'a str,
+    pub(in crate::cmd) reason: &'a str,
+    pub(in crate::cmd) at: Timestamp,
+}
+
+impl<'a> Author<'a> {
+    /// As of now.
+    pub(in crate::cmd) fn now(by: &'a str, reason: &'a str) -> Result<Self> {
+        Ok(Self { by, reason, at: Timestamp::from_utc(Utc::now())? })
+    }
+}
+
+/// The patient as admitted.
+pub(in crate::cmd) fn who_is_in(admissions: &Admissions, patient: &PatientId) -> Result<Admission, AdmissionError> {
+    let found = admissions.patients.get(patient.as_str()).filter(|admission| admission.is_in());
+    found.cloned().ok_or_else(|| AdmissionError::NotIn { patient: patient.to_string() })
+}
+
+/// Changes what is known of a patient: `change` makes what is to hold of what was known by then. Everybody's changes are
+/// one after the other, so that none is lost.
+pub(in crate::cmd) async fn change(
+    store: &AnyStore,
+    patient: &PatientId,
+    Author { by, reason, at }: &Author<'_>,
+    change: impl Fn(&Admissions) -> Result<Admission>,
+) -> Result<Admission> {
+    for _ in 0..ATTEMPTS {
+        let admissions = store.admitted().await?;
+        let admission = change(&admissions)?;
+        let entry = Entry {
+            version: admissions.version.saturating_add(1),
+            name: patient.to_string(),
+            author: (*by).to_owned(),
+            reason: (*reason).to_owned(),
+            at: at.to_string(),
+            content: admission.content(),
+        };
+        if store.add_entry(Journal::Patients, &entry).await? {
+            return Ok(admission);
+        }
+    }
+    Err(AdmissionError::Contended.into())
+}

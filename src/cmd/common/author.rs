@@ -1,0 +1,26 @@
+//! Who makes a change, and why.
+
+/// How long a name or a reason may be, in characters.
+const MAX_LINE: usize = 200;
+
+/// Takes a name or a reason: one line that says something. Made to be a clap `value_parser`.
+pub(in crate::cmd) fn line(typed: &str) -> Result<String, String> {
+    let typed = typed.trim();
+    if typed.is_empty() || typed.chars().count() > MAX_LINE || typed.chars().any(char::is_control) {
+        return Err(format!("it has to be a text of 1 to {MAX_LINE} characters on one line"));
+    }
+    Ok(typed.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_and_a_reason_are_one_line_that_says_something() {
+        assert_eq!(line(" A. Nurse "), Ok("A. Nurse".to_owned()));
+        for refused in ["", "  ", "two\nlines", &"x".repeat(MAX_LINE + 1)] {
+            assert!(line(refused).is_err(), "{refused}");
+        }
+    }
+}

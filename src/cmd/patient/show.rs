@@ -1,0 +1,120 @@
+//! `vitals patient show`: all that is known of a patient, and the limits that hold.
+
+use chrono::Utc;
+use color_eyre::eyre::Result;
+
+use crate::admission::{Admission, OwnLimit};
+use crate::advice::Code;
+use crate::alarm::rules::{Rule, RuleSet};
+use crate::app;
+use crate::cmd::Context;
+use crate::cmd::common::admission::AdmissionError;
+use crate::cmd::common::table::{Field, print};
+use crate::output::{Column, Format, FormatArgs, Output};
+use crate::pipeline::store::Entry;
+use crate::reading::{PatientId, Timestamp};
+use crate::store::{AnyStore, Journal, StoreError};
+
+/// Whom to show.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+BY, WHEN and WHY tell who gave the patient a limit in the place of the rule's.
+
+Examples:
+  vitals patient show P001
+  vitals patient show P001 -o json")]
+pub(super) struct Args {
+    /// The patient's id
+    #[arg(value_name = "ID", value_parser = PatientId::parse)]
+    patient: PatientId,
+    #[command(flatten)]
+    format: FormatArgs,
+}
+
+/// A rule that has a limit, and the patient's own where there is one.
+struct Limited {
+    rule: Rule,
+    of_all: Option<f64>,
+    own: Option<OwnLimit>,
+}
+
+const LIMITS: [Field<Limited>; 7] = [
+    (Column::text("rule", "RULE"), |limited| (*limited.rule.name).into()),
+    (Column::number("limit", "LIMIT"), |limited| limited.rule.limit().into()),
+    (Column::number("limit_of_all", "ALL"), |limited| limited.of_all.into()),
+    (Column::text("priority", "PRIORITY"), |limited| limited.rule.priority.name().into()),
+    (Column::text("by", "BY"), |limited| limited.own.as_ref().map(|own| own.by.as_str()).into()),
+    (Column::text("at", "WHEN"), |limited| limited.own.as_ref().map(|own| own.at.as_str()).into()),
+    (Column::text("reason", "WHY"), |limited| limited.own.as_ref().map(|own| own.reason.as_str()).into()),
+];
+
+const CHANGES: [Field<Entry>; 3] = [
+    (Column::text("at", "CHANGED"), |entry| entry.at.as_str().into()),
+    (Column::text("by", "BY"), |entry| entry.author.as_str().into()),
+    (Column::text("reason", "WHY"), |entry| entry.reason.as_str().into()),
+];
+
+pub(super) async fn run(args: &Args, context: &Context) -> Result<Code> {
+    let Context { settings, output, .. } = context;
+    let store = app::open_store_to_read(settings, output).await?;
+    let changes = changes_of(&store, &args.patient).await?;
+    let last = changes.last().and_then(|entry| Admission::parse(&entry.content).ok());
+    let admission = last.ok_or_else(|| AdmissionError::NotIn { patient: args.patient.to_string() })?;
+    let limits = limits(&app::rules_in_force(&store, settings).await?, &admission);
+    if args.format.choose(output.stdout_is_terminal()) != Format::Table {
+        print(output, args.format, &LIMITS, limits)?;
+        return Ok(Code::Done);
+    }
+    head(output, &args.patient, &admission)?;
+    output.line("")?;
+    print(output, args.format, &LIMITS, limits)?;
+    output.line("")?;
+    print(output, args.format, &CHANGES, changes)?;
+    Ok(Code::Done)
+}
+
+async fn changes_of(store: &AnyStore, patient: &PatientId) -> Result<Vec<Entry>, StoreError> {
+    let (mut changes, mut behind) = (Vec::new(), 0);
+    loop {
+        let entries = store.entries_behind(Journal::Patients, behind).await?;
+        let Some(last) = entries.last() else { return Ok(changes) };
+        behind = last.version;
+        changes.extend(entries.into_iter().filter(|entry| entry.name == patient.as_str()));
+    }
+}
+
+/// The rules with a limit of one value, as they hold for the patient.
+fn limits(rules: &RuleSet, admission: &Admission) -> Vec<Limited> {
+    let of_patient = rules.for_patient(admission);
+    let limited = |rule: &Rule| Limited {
+        of_all: rules.own().find(|of_all| of_all.name == rule.name).and_then(Rule::limit),
+        own: admission.limits.get(&*rule.name).cloned(),
+        rule: rule.clone(),
+    };
+    of_patient.own().filter(|rule| rule.limit().is_some()).map(limited).collect()
+}
+
+fn head(output: &Output, patient: &PatientId, admission: &Admission) -> Result<()> {
+    let now = Timestamp::from_utc(Utc::now())?;
+    let pause = admission.pause.as_ref().filter(|_| admission.paused_until(now).is_some());
+    let own_rules = match admission {
+        admission if admission.is_child() => Some("under 16 at admission: no alarms by NEWS2".to_owned()),
+        _ => None,
+    };
+    let known = [
+        ("patient", Some(patient.to_string())),
+        ("name", admission.name.clone()),
+        ("ward", admission.ward.clone()),
+        ("bed", admission.bed.clone()),
+        ("born", admission.birth_date.clone()),
+        ("SpO2 scale", Some(admission.spo2_scale.number().to_string())),
+        ("scores", own_rules),
+        ("admitted", Some(admission.admitted_at.clone())),
+        ("discharged", admission.discharged_at.clone()),
+        ("paused", pause.map(|pause| format!("until {}, by {}: {}", pause.until, pause.by, pause.reason))),
+    ];
+    for (name, value) in known.into_iter().filter_map(|(name, value)| Some((name, value?))) {
+        output.line(format_args!("{name:<12}{value}"))?;
+    }
+    Ok(())
+}
