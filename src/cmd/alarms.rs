@@ -1,4 +1,4 @@
-//! `vitals alarms`: the alarms that are stored, and to acknowledge them.
+//! `vitals alarms`: the alarms that are stored, to acknowledge them, and what others read of them.
 
 mod ack;
 mod list;
@@ -8,13 +8,15 @@ use color_eyre::eyre::Result;
 
 use super::{Context, unless_stopped};
 use crate::advice::{Advice, Code};
+use crate::alarm::message::json_schema;
 use crate::store::AlarmId;
 
 /// What to do with alarms.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 An alarm is a row of the table patient_alerts: `vitals consume` writes it when
-the alarm is raised, and again when something becomes of it.
+the alarm is raised, and again when something becomes of it. Before that it
+goes to the topic of alarms, for other programs.
 
 Examples:
   vitals alarms list --active
@@ -30,6 +32,15 @@ enum Action {
     List(list::Args),
     /// Acknowledge alarms: somebody has seen them and acts
     Ack(ack::Args),
+    /// Print the JSON Schema of the messages in the topic of alarms
+    #[command(after_help = "\
+Every change of an alarm goes to the topic patient.alarms as well (setting
+alarms_topic): `vitals guide messages` tells how to read it.
+
+Examples:
+  vitals alarms schema > alarms.schema.json
+  vitals topic tail patient.alarms --raw --follow")]
+    Schema,
 }
 
 /// Why nothing was acknowledged.
@@ -68,6 +79,10 @@ impl Advice for AlarmsError {
 pub async fn run(args: Args, context: &Context) -> Result<Code> {
     match args.action {
         Action::List(args) => list::run(&args, context).await,
+        Action::Schema => {
+            context.output.json(&format!("{:#}", json_schema()))?;
+            Ok(Code::Done)
+        }
         Action::Ack(args) => unless_stopped(&context.shutdown, ack::run(&args, context)).await,
     }
 }
