@@ -7,6 +7,7 @@
 
 pub mod limits;
 mod machine;
+pub mod message;
 mod patient;
 pub mod plausible;
 pub mod rules;

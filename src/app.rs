@@ -10,6 +10,7 @@ use futures::FutureExt as _;
 use self::cluster_check::WrongCluster;
 use crate::alarm::Limits;
 use crate::alarm::rules::RuleSet;
+use crate::kafka::alarm_topic::AlarmTopic;
 use crate::kafka::cluster::Cluster;
 use crate::kafka::config::KafkaConfig;
 use crate::kafka::consumer::Consumer;
@@ -18,6 +19,7 @@ use crate::kafka::error::KafkaError;
 use crate::kafka::group::MemberConfig;
 use crate::kafka::offsets::Place;
 use crate::output::Output;
+use crate::pipeline::announcing::Announcing;
 use crate::pipeline::dead_letters::DeadLetters;
 use crate::pipeline::events::Listener;
 use crate::pipeline::rules::InForce;
@@ -122,6 +124,8 @@ pub fn member_config(settings: &Settings) -> MemberConfig {
 pub struct Consuming {
     /// The limits of the rules.
     pub limits: Limits,
+    /// The topic that alarms are announced in, where they are.
+    pub alarms_topic: Option<String>,
     /// How its pipeline works.
     pub options: pipeline::Options,
 }
@@ -135,7 +139,7 @@ impl Consuming {
             max_in_flight_bytes: settings.max_in_flight_bytes,
             max_batch_rows: settings.max_batch_rows,
         };
-        Self { limits: settings.limits, options }
+        Self { limits: settings.limits, alarms_topic: settings.alarms_topic.clone(), options }
     }
 
     /// Takes the way of a reading, from `source` to the commit. An error is one of the source, which ended for good:
@@ -152,6 +156,16 @@ impl Consuming {
         Pipeline::new(source, store, dead_letters, &mut rules, listener, self.options).run(shutdown).await
     }
 
+    /// The store, with the alarms of the topic `source` announced before they are stored.
+    pub fn announcing<'a, T: Store>(
+        &self,
+        store: &'a T,
+        source: &str,
+        kafka: &KafkaConfig,
+    ) -> Announcing<'a, T, AlarmTopic> {
+        Announcing::new(store, self.alarms_topic.as_deref().map(|topic| AlarmTopic::of(topic, source, kafka)))
+    }
+
     /// The rules that it begins with, until it knows which were applied.
     pub fn rules(&self) -> InForce {
         InForce::classic(self.limits)
@@ -163,6 +177,8 @@ impl Consuming {
 pub struct Member {
     consumer: Consumer,
     dead_letters: DeadLetterTopic,
+    kafka: KafkaConfig,
+    topic: String,
 }
 
 impl Member {
@@ -171,8 +187,9 @@ impl Member {
     /// # Errors
     /// The brokers cannot be reached or refuse, the topic is missing.
     pub async fn join(kafka: &KafkaConfig, config: MemberConfig, from: Place) -> Result<Self, KafkaError> {
-        let dead_letters = DeadLetterTopic::of(&config.topic, kafka);
-        Ok(Self { consumer: Consumer::join(kafka, config, from).await?, dead_letters })
+        let (topic, kafka) = (config.topic.clone(), kafka.clone());
+        let dead_letters = DeadLetterTopic::of(&topic, &kafka);
+        Ok(Self { consumer: Consumer::join(&kafka, config, from).await?, dead_letters, kafka, topic })
     }
 
     /// Consumes into `store` until the end, and leaves the group however that came about: the other members take over
@@ -187,7 +204,8 @@ impl Member {
         listener: &mut L,
         shutdown: &Shutdown,
     ) -> Result<Summary, KafkaError> {
-        let work = how.run(&mut self.consumer, store, &self.dead_letters, listener, shutdown);
+        let store = how.announcing(store, &self.topic, &self.kafka);
+        let work = how.run(&mut self.consumer, &store, &self.dead_letters, listener, shutdown);
         // A panic in the loop itself leaves nothing to drain with.
         let outcome = AssertUnwindSafe(work).catch_unwind().await;
         self.consumer.leave().await;

@@ -10,9 +10,11 @@
 //! - [`history`]: what is in a topic, read from outside of any group; [`live`]: what comes
 //! - [`offsets`]: where partitions begin and end, what groups have committed; [`lag`] compares them
 //! - [`dead_letters`]: refused messages, kept whole; [`dead_letter`]: one of them, read back; [`append`] writes them
+//! - [`alarm_topic`]: alarms for other programs; `topic_writer`: what it and the dead letters are written with
 //! - [`admin`]: makes and deletes topics
 
 pub mod admin;
+pub mod alarm_topic;
 pub mod append;
 pub mod brokers;
 pub mod cluster;
@@ -31,5 +33,6 @@ pub mod offsets;
 pub mod producer;
 pub mod records;
 pub mod topic_settings;
+mod topic_writer;
 pub mod topics;
 pub mod wire;

@@ -7,11 +7,13 @@
 //! `judging` what becomes of alarms with a reading (`memory`: what waits until the store has told of its patient),
 //! `delivery` what is on its way to the store and the dead letters (`refusals`: rows that the store will not have),
 //! `commits` what may be committed and when, `report` what the listeners hear, `state` what the loop is about and how
-//! it ends. What they stand on are small traits: [`Source`], [`Store`], [`DeadLetters`], [`Rules`] and [`Listener`].
+//! it ends. What they stand on are small traits: [`Source`], [`Store`], [`DeadLetters`], [`Rules`] and [`Listener`]; before a store
+//! may stand [`announcing`], which tells others of alarms first.
 //!
 //! One task runs this loop. It holds no more bytes of messages than it is [allowed](Options::max_in_flight_bytes);
 //! beyond that it reads on only when the store has taken some.
 
+pub mod announcing;
 mod commits;
 pub mod dead_letters;
 mod delivery;

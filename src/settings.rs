@@ -50,6 +50,8 @@ pub struct Settings {
     pub consistency: Consistency,
     /// The limits of the two physiological rules.
     pub limits: Limits,
+    /// The topic that alarms are announced in, beside the store; `None` where they are not.
+    pub alarms_topic: Option<String>,
     /// Makes the consumer a static member of its group.
     pub instance_id: Option<String>,
     /// How long the group waits for a silent member before its partitions go to others.
@@ -153,6 +155,7 @@ pub fn resolve(flags: &Flags, environment: &Environment) -> Result<Settings, Set
             heart_rate_high: layers.take(&table::HEART_RATE_HIGH)?,
             spo2_low: layers.take(&table::SPO2_LOW)?,
         },
+        alarms_topic: layers.take_alarms_topic()?,
         instance_id: layers.take_optional(&table::INSTANCE_ID)?,
         session_timeout: layers.take(&table::SESSION_TIMEOUT)?.0,
         durability_delay: layers.take(&table::DURABILITY_DELAY)?,

@@ -1,4 +1,4 @@
-//! `vitals alarms`: the alarms that are stored, to acknowledge them and to pause them.
+//! `vitals alarms`: the alarms that are stored, to acknowledge and to pause them, and what others read of them.
 
 mod ack;
 mod list;
@@ -9,13 +9,15 @@ use color_eyre::eyre::Result;
 
 use super::{Context, unless_stopped};
 use crate::advice::{Advice, Code};
+use crate::alarm::message::json_schema;
 use crate::store::AlarmId;
 
 /// What to do with alarms.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 An alarm is a row of the table patient_alerts: `vitals consume` writes it when
-the alarm is raised, and again when something becomes of it.
+the alarm is raised, and again when something becomes of it. Before that it
+goes to the topic of alarms, for other programs.
 
 Examples:
   vitals alarms list --active
@@ -35,6 +37,15 @@ enum Action {
     Pause(pause::PauseArgs),
     /// End a pause before its time
     Resume(pause::ResumeArgs),
+    /// Print the JSON Schema of the messages in the topic of alarms
+    #[command(after_help = "\
+Every change of an alarm goes to the topic patient.alarms as well (setting
+alarms_topic): `vitals guide messages` tells how to read it.
+
+Examples:
+  vitals alarms schema > alarms.schema.json
+  vitals topic tail patient.alarms --raw --follow")]
+    Schema,
 }
 
 /// Why nothing was acknowledged.
@@ -73,6 +84,10 @@ impl Advice for AlarmsError {
 pub async fn run(args: Args, context: &Context) -> Result<Code> {
     match args.action {
         Action::List(args) => list::run(&args, context).await,
+        Action::Schema => {
+            context.output.json(&format!("{:#}", json_schema()))?;
+            Ok(Code::Done)
+        }
         Action::Ack(args) => unless_stopped(&context.shutdown, ack::run(&args, context)).await,
         Action::Pause(args) => unless_stopped(&context.shutdown, pause::pause(&args, context)).await,
         Action::Resume(args) => unless_stopped(&context.shutdown, pause::resume(&args, context)).await,

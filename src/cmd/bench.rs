@@ -169,7 +169,8 @@ async fn measure(
         partitions: args.partitions,
         meter: Arc::clone(&meter),
         session_timeout: settings.session_timeout,
-        how: Consuming::of(settings, durability),
+        // What is measured is the way to the row; and who reads of alarms elsewhere shall hear of no simulated ones.
+        how: Consuming { alarms_topic: None, ..Consuming::of(settings, durability) },
         load: load(args),
         length: Some(args.length),
         patients: loadtest::patients(args.patients)?,

@@ -25,12 +25,13 @@ use crate::intake::simulator::Scenario;
 use crate::kafka::admin::{self, TopicSpec};
 use crate::kafka::cluster::Cluster;
 use crate::kafka::config::KafkaConfig;
+use crate::kafka::error::KafkaError;
 use crate::loadtest::meter::{Measured, Meter};
 use crate::loadtest::{self, Load, LoadTest};
 use crate::output::{Output, Shown};
 use crate::pipeline::Durability;
 use crate::reading::Reading;
-use crate::settings::DATABASE;
+use crate::settings::{DATABASE, Settings};
 use crate::span::parse_duration;
 use crate::store;
 use crate::store::StoreAddress;
@@ -123,9 +124,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
     stored.init(&Replication::default()).await?;
     let patients = loadtest::patients(args.patients.into())?;
     let admissions = beds::admit(&patients, args.seed, &stored).await?;
-    let mut cluster = Cluster::connect(&kafka).await?;
-    admin::create(&mut cluster, &TopicSpec::readings(&settings.topic, PARTITIONS.into(), 1)).await?;
-    admin::create(&mut cluster, &TopicSpec::dead_letters(&settings.topic, PARTITIONS.into(), 1)).await?;
+    make_topics(settings, &kafka).await?;
     let meter = Arc::new(Meter::over(Arc::new(stored))?);
     let load_test = Arc::new(LoadTest {
         kafka,
@@ -171,6 +170,18 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
     }
     failed.map_or(Ok(()), Err)?;
     shown.map(|()| Code::Done)
+}
+
+async fn make_topics(settings: &Settings, kafka: &KafkaConfig) -> Result<(), KafkaError> {
+    let mut cluster = Cluster::connect(kafka).await?;
+    let partitions = PARTITIONS.into();
+    let readings = [TopicSpec::readings(&settings.topic, partitions, 1)];
+    let letters = [TopicSpec::dead_letters(&settings.topic, partitions, 1)];
+    let alarms = settings.alarms_topic.as_deref().map(|topic| TopicSpec::alarms(topic, partitions, 1));
+    for spec in readings.into_iter().chain(letters).chain(alarms) {
+        admin::create(&mut cluster, &spec).await?;
+    }
+    Ok(())
 }
 
 /// Notes what was sent, for the check at the end.

@@ -26,14 +26,16 @@ const GROUPS: [(&str, &[&str]); 8] = [
 ];
 
 /// Commands, and the settings that they use; beside these all have [`ALWAYS`].
-const USED: [(&str, &str); 9] = [
-    ("produce topic dlq", "brokers topic"),
+const USED: [(&str, &str); 11] = [
+    ("produce dlq", "brokers topic"),
+    ("topic", "brokers topic alarms_topic"),
     ("lag group", "brokers topic group"),
     ("alarms patient query scores count export import schema rules", "store consistency"),
-    ("init", "brokers topic store consistency"),
-    ("status doctor audit reset", "brokers topic group store consistency"),
+    ("init", "brokers topic store consistency alarms_topic"),
+    ("audit", "brokers topic group store consistency"),
+    ("status doctor reset", "brokers topic group store consistency alarms_topic"),
     ("top", "brokers topic group store consistency heart_rate_high spo2_low"),
-    ("demo", "topic heart_rate_high spo2_low session_timeout max_in_flight_bytes max_batch_rows"),
+    ("demo", "topic heart_rate_high spo2_low alarms_topic session_timeout max_in_flight_bytes max_batch_rows"),
     (
         "bench",
         "brokers topic store consistency heart_rate_high spo2_low session_timeout durability_delay max_in_flight_bytes \

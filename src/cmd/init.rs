@@ -1,4 +1,4 @@
-//! `vitals init`: the keyspace or the file, its tables, the topic and its dead letters.
+//! `vitals init`: the keyspace or the file, its tables, the topic, its dead letters, and the topic of alarms.
 
 use std::time::Duration;
 
@@ -78,6 +78,9 @@ async fn make(args: &Args, settings: &Settings, output: &Output) -> Result<Code>
     let Taking { max_bytes, .. } = topic_settings::taking(&mut cluster, &settings.topic).await?;
     let letters = TopicSpec::dead_letters(&settings.topic, partitions, topic_replication);
     make_topic(&letters.with_room_for(max_bytes), &mut cluster, output).await?;
+    if let Some(name) = &settings.alarms_topic {
+        make_topic(&TopicSpec::alarms(name, partitions, topic_replication), &mut cluster, output).await?;
+    }
     if let Some(less) = dead_letters::compare(&mut cluster, &settings.topic).await? {
         output.note(format_args!("{less}; {}", less.fix()));
     }

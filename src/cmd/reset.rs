@@ -1,4 +1,4 @@
-//! `vitals reset`: the topic, its dead letters and the stored readings go, so that `vitals init` begins anew.
+//! `vitals reset`: the topic, its dead letters, the announced alarms and the stored readings go, so that `vitals init` begins anew.
 //!
 //! First the group forgets its offsets, then the topics go, then the tables. In that order whatever is cut short can
 //! only be read twice: offsets that outlive their topic would have a new one's first records passed over.
@@ -45,7 +45,7 @@ pub struct Args {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Only {
-    /// The topic, its dead letters and the group's offsets
+    /// The topic, its dead letters, the topic of alarms and the group's offsets
     Topic,
     /// The stored readings and alerts
     Store,
@@ -132,7 +132,8 @@ impl TopicLoss {
     async fn look(settings: &Settings) -> Result<Self> {
         let mut cluster = app::open_kafka(settings).await?;
         let mut found = Vec::new();
-        for name in [settings.topic.clone(), dead_letter_topic(&settings.topic)] {
+        let names = [settings.topic.clone(), dead_letter_topic(&settings.topic)];
+        for name in names.into_iter().chain(settings.alarms_topic.clone()) {
             match topics::describe(&mut cluster, &name).await {
                 Ok(topic) => found.push(topic),
                 Err(KafkaError::NoTopic { .. }) => {}

@@ -193,7 +193,8 @@ async fn show_list(cluster: &mut Cluster, args: &ListArgs, output: &Output) -> R
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-`vitals init` makes the topic of the readings, and the one of its dead letters.
+`vitals init` makes the topics of the readings, of their dead letters and of
+the alarms.
 
 Examples:
   vitals topic create ward-7 --partitions 12 --replication 3

@@ -106,6 +106,17 @@ pub(crate) fn dead_letters(name: &str, described: Result<TopicState, KafkaError>
     }
 }
 
+/// Whether alarms can be announced in the topic `name`; `described` is what became of asking for it.
+pub(crate) fn alarms(name: &str, described: Result<TopicState, KafkaError>, settings: &Settings) -> Finding {
+    match described {
+        Ok(_) => Finding::ok(format!("{name} is there")),
+        Err(KafkaError::NoTopic { .. }) => {
+            Finding::Warn(missing(name, settings), "the first alarm waits until it is made")
+        }
+        Err(error) => Finding::fail_of(&error, "what raises an alarm is not committed before that is announced"),
+    }
+}
+
 /// The time that a record was sent at is the sender's: one that is ahead betrays its clock.
 pub(crate) fn clock(sample: &Sample, now: DateTime<Utc>) -> Finding {
     let newest = sample.newest_ms.and_then(DateTime::from_timestamp_millis);

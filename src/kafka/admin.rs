@@ -60,6 +60,11 @@ impl TopicSpec {
         Self { name: dead_letter_topic(source), partitions, replication, settings }
     }
 
+    /// The alarms that are announced.
+    pub fn alarms(name: &str, partitions: i32, replication: i16) -> Self {
+        Self { name: name.to_owned(), partitions, replication, settings: Vec::new() }
+    }
+
     /// With room for what a source takes that has a limit of its own.
     #[must_use]
     pub fn with_room_for(mut self, source_bytes: Option<usize>) -> Self {

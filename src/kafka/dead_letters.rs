@@ -6,15 +6,14 @@ use std::collections::BTreeMap;
 use std::slice;
 
 use kafka_protocol::ResponseError;
-use tokio::sync::Mutex;
 
-use super::admin::{self, TopicSpec, dead_letter_bytes, dead_letter_topic};
-use super::append::{LARGE_BATCH_BYTES, append_batch};
-use super::cluster::{Cluster, Leaders};
+use super::admin::{TopicSpec, dead_letter_bytes, dead_letter_topic};
+use super::append::LARGE_BATCH_BYTES;
+use super::cluster::Cluster;
 use super::config::KafkaConfig;
-use super::connection::REQUEST_LIMIT;
 use super::error::KafkaError;
 use super::topic_settings::{self, Taking};
+use super::topic_writer::{BROKER_DEFAULT_REPLICATION, Reopened, TopicWriter};
 use super::{dead_letter, records};
 use crate::advice::Advice as _;
 use crate::pipeline::dead_letters::{DeadLetter, DeadLetters};
@@ -25,14 +24,13 @@ use crate::record::{Header, Record};
 pub struct DeadLetterTopic {
     source: String,
     kafka: KafkaConfig,
-    /// What letters are written with; dropped after any trouble, and made anew.
-    writer: Mutex<Option<Writer>>,
+    writer: Reopened<Writer>,
 }
 
 impl DeadLetterTopic {
     /// The dead letters of the topic `source`. Nothing is asked of the brokers before the first letter.
     pub fn of(source: &str, kafka: impl Into<KafkaConfig>) -> Self {
-        Self { source: source.to_owned(), kafka: kafka.into(), writer: Mutex::new(None) }
+        Self { source: source.to_owned(), kafka: kafka.into(), writer: Reopened::closed() }
     }
 }
 
@@ -56,13 +54,9 @@ impl DeadLetters for DeadLetterTopic {
     type Error = NotKept;
 
     async fn keep(&self, letters: &[DeadLetter]) -> Result<Option<String>, NotKept> {
-        let mut slot = self.writer.lock().await;
-        let mut writer = match slot.take() {
-            Some(writer) => writer,
-            None => Writer::connect(&self.source, &self.kafka).await?,
-        };
-        let report = writer.keep(letters).await?;
-        *slot = Some(writer);
+        let mut taken = self.writer.take(Writer::connect(&self.source, &self.kafka)).await?;
+        let report = taken.writer.keep(letters).await?;
+        taken.put_back();
         Ok(report)
     }
 }
@@ -71,44 +65,29 @@ impl DeadLetters for DeadLetterTopic {
 #[derive(Debug)]
 struct Writer {
     source: String,
-    topic: String,
-    cluster: Cluster,
-    leaders: Leaders,
+    to: TopicWriter,
     is_compacted: bool,
     /// The largest batch that goes out.
     max_bytes: usize,
 }
-
-/// The protocol's way to ask for the broker's own default.
-const BROKER_DEFAULT_REPLICATION: i16 = -1;
 
 /// The largest batch whatever the topic takes: brokers have limits for whole requests, and a request its time.
 const MAX_REQUEST_BYTES: usize = 24 * 1024 * 1024;
 
 impl Writer {
     async fn connect(source: &str, kafka: &KafkaConfig) -> Result<Self, KafkaError> {
-        let mut cluster = Cluster::connect(kafka).await?;
-        let topic = dead_letter_topic(source);
-        let leaders = match cluster.leaders(&topic).await {
-            // A topic that was made without `vitals init` has none yet.
-            Err(KafkaError::NoTopic { .. }) => {
-                let partitions = cluster.leaders(source).await?.count();
-                let partitions = i32::try_from(partitions).unwrap_or(i32::MAX);
-                let Taking { max_bytes, .. } = topic_settings::taking(&mut cluster, source).await?;
-                let spec = TopicSpec::dead_letters(source, partitions, BROKER_DEFAULT_REPLICATION);
-                admin::create(&mut cluster, &spec.with_room_for(max_bytes)).await?;
-                cluster.leaders(&topic).await?
-            }
-            found => found?,
+        let spec = |partitions, source_bytes| {
+            TopicSpec::dead_letters(source, partitions, BROKER_DEFAULT_REPLICATION).with_room_for(source_bytes)
         };
-        let Taking { max_bytes, is_compacted } = topic_settings::taking(&mut cluster, &topic).await?;
+        let mut to = TopicWriter::open(kafka, dead_letter_topic(source), source, spec).await?;
+        let Taking { max_bytes, is_compacted } = topic_settings::taking(&mut to.cluster, &to.topic).await?;
         let max_bytes = max_bytes.unwrap_or(MAX_REQUEST_BYTES).min(MAX_REQUEST_BYTES);
-        Ok(Self { source: source.to_owned(), topic, cluster, leaders, is_compacted, max_bytes })
+        Ok(Self { source: source.to_owned(), to, is_compacted, max_bytes })
     }
 
     /// Keeps letters, and reports one that is there in parts.
     async fn keep(&mut self, letters: &[DeadLetter]) -> Result<Option<String>, KafkaError> {
-        let count = i32::try_from(self.leaders.count()).unwrap_or(i32::MAX).max(1);
+        let count = self.to.partitions();
         let mut by_partition: BTreeMap<i32, Vec<&DeadLetter>> = BTreeMap::new();
         for letter in letters {
             by_partition.entry(letter.partition.rem_euclid(count)).or_default().push(letter);
@@ -187,16 +166,16 @@ impl Writer {
 
     async fn append(&mut self, partition: i32, batch: bytes::Bytes) -> Result<(), KafkaError> {
         let what = self.what();
-        let leader = self.cluster.leader(&self.leaders, partition, &what).await?;
-        append_batch(leader, &self.topic, partition, batch, &what, REQUEST_LIMIT).await
+        self.to.append(partition, batch, &what).await
     }
 
     fn what(&self) -> String {
-        format!("a dead letter in '{}'", self.topic)
+        format!("a dead letter in '{}'", self.to.topic)
     }
 
     fn report(&self, letter: &DeadLetter, parts: usize) -> Option<String> {
-        let (DeadLetter { partition, record, .. }, Self { topic, source, max_bytes, .. }) = (letter, self);
+        let (DeadLetter { partition, record, .. }, Self { to, source, max_bytes, .. }) = (letter, self);
+        let topic = &to.topic;
         let place = format!("{partition}:{}", record.offset);
         (parts > 1).then(|| {
             format!(

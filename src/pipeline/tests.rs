@@ -1,6 +1,7 @@
 //! The promises of the pipeline, one by one, in time that is moved by hand.
 
 mod alarms;
+mod announcing;
 mod durability;
 mod faults;
 mod refusals;

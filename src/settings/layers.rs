@@ -8,7 +8,7 @@ use super::file::{File, Layer};
 use super::flags::Flags;
 use super::profiles::{self, Profile};
 use super::source::Source;
-use super::table::{CONFIG, PROFILE, Parse, Setting, Spec};
+use super::table::{ALARMS_TOPIC, CONFIG, PROFILE, Parse, Setting, Spec, TOPIC};
 use super::values::SettingsPath;
 use crate::advice::BadValue;
 use crate::system_text::quoted;
@@ -71,6 +71,16 @@ impl<'a> Layers<'a> {
         };
         self.taken.push(Resolved { name, value: value.as_ref().map(T::to_string), source });
         Ok(value)
+    }
+
+    /// The topic of alarms, which is another one than that of the readings, taken before.
+    pub(super) fn take_alarms_topic(&mut self) -> Result<Option<String>, SettingsError> {
+        let of_readings = self.taken.iter().find(|taken| taken.name == TOPIC.spec.name);
+        let of_readings = of_readings.and_then(|taken| taken.value.clone()).unwrap_or_default();
+        let chosen = self.take(&ALARMS_TOPIC)?;
+        let origin = self.taken.last().map_or(Source::Default, |taken| taken.source.clone());
+        let name = ALARMS_TOPIC.spec.name;
+        chosen.beside(&of_readings).map_err(|fault| SettingsError::Invalid { name, origin, fault })
     }
 
     /// Every profile that can be chosen.

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 
-use super::values::{self, DurabilityDelay, SettingsPath};
+use super::values::{self, AlarmsTopic, DurabilityDelay, SettingsPath};
 use crate::address::Brokers;
 use crate::advice::BadValue;
 use crate::alarm::limits;
@@ -95,7 +95,7 @@ pub(super) enum Parse<T> {
 }
 
 /// The settings that every layer may hold, in the order in which they are shown.
-pub(super) static TABLE: [&Spec; 13] = [
+pub(super) static TABLE: [&Spec; 14] = [
     &BROKERS.spec,
     &TOPIC.spec,
     &GROUP.spec,
@@ -103,6 +103,7 @@ pub(super) static TABLE: [&Spec; 13] = [
     &CONSISTENCY.spec,
     &HEART_RATE_HIGH.spec,
     &SPO2_LOW.spec,
+    &ALARMS_TOPIC.spec,
     &INSTANCE_ID.spec,
     &SESSION_TIMEOUT.spec,
     &DURABILITY_DELAY.spec,
@@ -247,6 +248,21 @@ pub(super) static SPO2_LOW: Setting<i32> = Setting {
         kind: Kind::Integer,
     },
     parse: Parse::Text(|text| values::limit(text, Sign::Spo2)),
+};
+
+pub(super) static ALARMS_TOPIC: Setting<AlarmsTopic> = Setting {
+    spec: Spec {
+        name: "alarms_topic",
+        section: Some(Section::Alarms),
+        option: "--alarms-topic",
+        variable: "VITALS_ALARMS_TOPIC",
+        old_name: None,
+        default: Some("patient.alarms"),
+        value_name: "TOPIC|none",
+        help: "Topic that every change of an alarm goes to as well",
+        kind: Kind::Text,
+    },
+    parse: Parse::Text(AlarmsTopic::parse),
 };
 
 pub(super) static INSTANCE_ID: Setting<String> = Setting {

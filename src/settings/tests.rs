@@ -59,6 +59,7 @@ fn without_any_layer_the_defaults_are_those_of_the_contract() {
     assert_eq!(settings.store.to_string(), "cassandra://localhost:9042/hospital");
     assert_eq!(settings.consistency, Consistency::default());
     assert_eq!(settings.limits, Limits::default());
+    assert_eq!(settings.alarms_topic.as_deref(), Some("patient.alarms"));
     assert_eq!(settings.instance_id, None);
     assert_eq!(settings.session_timeout, Duration::from_secs(10));
 }
@@ -136,6 +137,7 @@ fn every_setting_can_be_given_by_the_file_in_its_own_type() {
         [alarms]
         heart_rate_high = 0x78
         spo2_low = 90
+        alarms_topic = "ward.alarms"
         [consume]
         group = "g"
         instance_id = "i"
@@ -150,6 +152,7 @@ fn every_setting_can_be_given_by_the_file_in_its_own_type() {
     assert_eq!(settings.brokers.to_string(), "a:1,b:2");
     assert_eq!(settings.consistency, Consistency::Quorum);
     assert_eq!(settings.limits, Limits { heart_rate_high: 120, spo2_low: 90 });
+    assert_eq!(settings.alarms_topic.as_deref(), Some("ward.alarms"));
     assert_eq!(settings.instance_id.as_deref(), Some("i"));
     assert_eq!(settings.session_timeout, Duration::from_millis(12_500));
 }
@@ -233,6 +236,23 @@ fn a_topic_leaves_room_for_its_dead_letters_in_the_249_characters_of_kafka_s_set
     }
     let error = resolve(&typed(&["--topic", &"t".repeat(246)]), &Environment::default()).unwrap_err();
     assert!(error.hint().is_some_and(|hint| hint.contains("at most 245 characters")), "{error}");
+}
+
+#[test]
+fn alarms_have_a_topic_of_their_own_or_none() {
+    let chosen = |words: &[&str]| resolve(&typed(words), &Environment::default()).map(|found| found.alarms_topic);
+    for off in ["none", ""] {
+        assert_eq!(chosen(&["--alarms-topic", off]).unwrap(), None, "{off:?}");
+    }
+    assert_eq!(from_file("[alarms]\nalarms_topic = \"\"").unwrap().alarms_topic, None);
+    let shown = resolve(&typed(&["--alarms-topic", ""]), &Environment::default()).unwrap();
+    assert_eq!(shown.resolved("alarms_topic").unwrap().value.as_deref(), Some("none"));
+    for wrong in ["a b", "patient.vitals", "patient.vitals.dlq"] {
+        let error = chosen(&["--alarms-topic", wrong]).unwrap_err();
+        assert!(error.to_string().starts_with("alarms_topic (from flag --alarms-topic): "), "{error}");
+    }
+    let error = chosen(&["--topic", "patient.alarms"]).unwrap_err();
+    assert!(error.hint().is_some_and(|hint| hint.contains("a topic of their own, or none")), "{error}");
 }
 
 #[test]

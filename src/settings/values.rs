@@ -35,6 +35,38 @@ pub enum DurabilityDelay {
     Fixed(Duration),
 }
 
+/// The topic that alarms are announced in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct AlarmsTopic(pub(super) Option<String>);
+
+/// What stands for no topic, so that no topic can have that name. An empty text does as well, but an empty variable of
+/// the environment counts as not set.
+const NO_TOPIC: &str = "none";
+
+impl AlarmsTopic {
+    pub(super) fn parse(text: &str) -> Result<Self, BadValue> {
+        let is_off = text.is_empty() || text == NO_TOPIC;
+        Ok(Self(if is_off { None } else { Some(topic_name(text)?) }))
+    }
+
+    /// A topic of readings, or of their dead letters, would have alarms refused by those who read it.
+    pub(super) fn beside(self, topic: &str) -> Result<Option<String>, BadValue> {
+        match self.0 {
+            Some(name) if name == topic || name == dead_letter_topic(topic) => Err(BadValue::new(
+                format!("'{name}' holds the readings, or what was refused of them"),
+                format!("give alarms a topic of their own, or {NO_TOPIC}"),
+            )),
+            other => Ok(other),
+        }
+    }
+}
+
+impl fmt::Display for AlarmsTopic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.as_deref().unwrap_or(NO_TOPIC))
+    }
+}
+
 /// Nobody waits longer than a day for a disk.
 const LONGEST_DELAY: Duration = Duration::from_secs(24 * 60 * 60);
 

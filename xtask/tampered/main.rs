@@ -91,9 +91,9 @@ async fn consume(cli: &Cli, settings: &Settings, mut notes: Notes, shutdown: &Sh
     let mut source = TamperedSource::over(&mut consumer, cli.bug, &death);
     let dead_letters = DeadLetterTopic::of(&settings.topic, app::kafka_config(settings));
     let how = Consuming::of(settings, durability);
+    let store = how.announcing(&tampered_store, &settings.topic, &app::kafka_config(settings));
     let mut rules = TamperedRules::over(how.rules(), cli.bug);
-    let pipeline =
-        Pipeline::new(&mut source, &tampered_store, &dead_letters, &mut rules, &mut notes, how.options.clone());
+    let pipeline = Pipeline::new(&mut source, &store, &dead_letters, &mut rules, &mut notes, how.options.clone());
     let work = pipeline.run(shutdown);
     let outcome = AssertUnwindSafe(work).catch_unwind().await;
     consumer.leave().await;

@@ -28,14 +28,27 @@ const TOPIC: &str = "topic";
 const PARTITIONS: &str = "partitions";
 const KEYS: &str = "keys";
 const DEAD_LETTERS: &str = "dead_letters";
+/// What is announced in it.
+const ALARMS_TOPIC: &str = "alarms_topic";
 /// Only where the dead letters take less than their source.
 const LETTER_SIZE: &str = "letter_size";
 const GROUP: &str = "group";
 /// The clocks of those who send.
 const CLOCK: &str = "clock";
 
-pub(super) const OF_SERVERS: [&str; 10] =
-    ["broker_address", "broker_port", PROTOCOL, KIND, LISTENERS, VERSIONS, TOPIC, PARTITIONS, KEYS, DEAD_LETTERS];
+pub(super) const OF_SERVERS: [&str; 11] = [
+    "broker_address",
+    "broker_port",
+    PROTOCOL,
+    KIND,
+    LISTENERS,
+    VERSIONS,
+    TOPIC,
+    PARTITIONS,
+    KEYS,
+    DEAD_LETTERS,
+    ALARMS_TOPIC,
+];
 
 pub(super) const OF_CLIENTS: [&str; 2] = [GROUP, CLOCK];
 
@@ -47,6 +60,7 @@ pub(super) async fn examine(settings: &Settings, servers: &mut Checks, clients: 
     let Some(mut cluster) = brokers(settings, servers).await else { return };
     let sample = topic(settings, &mut cluster, servers).await;
     dead_letter_topics(settings, &mut cluster, servers).await;
+    alarms_topic(settings, &mut cluster, servers).await;
     let Some(sample) = sample else { return };
     let group = match group(settings, &mut cluster, sample.records == 0).await {
         Ok(finding) => finding,
@@ -138,6 +152,14 @@ async fn dead_letter_topics(settings: &Settings, cluster: &mut Cluster, checks: 
     let name = dead_letter_topic(&settings.topic);
     let described = diagnose::topic::describe(cluster, &name).await;
     checks.note(DEAD_LETTERS, diagnose::topic::dead_letters(&name, described, settings));
+}
+
+async fn alarms_topic(settings: &Settings, cluster: &mut Cluster, checks: &mut Checks) {
+    let Some(name) = &settings.alarms_topic else {
+        return checks.note(ALARMS_TOPIC, Finding::ok("alarms are not announced"));
+    };
+    let described = diagnose::topic::describe(cluster, name).await;
+    checks.note(ALARMS_TOPIC, diagnose::topic::alarms(name, described, settings));
 }
 
 async fn group(settings: &Settings, cluster: &mut Cluster, is_empty: bool) -> Result<Finding, KafkaError> {

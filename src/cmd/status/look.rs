@@ -35,7 +35,8 @@ pub(super) async fn brokers(settings: &Settings, report: &mut Report) -> Result<
 }
 
 async fn topics(cluster: &mut Cluster, settings: &Settings, report: &mut Report) -> Result<(), KafkaError> {
-    for name in [settings.topic.clone(), dead_letter_topic(&settings.topic)] {
+    let names = [settings.topic.clone(), dead_letter_topic(&settings.topic)];
+    for name in names.into_iter().chain(settings.alarms_topic.clone()) {
         match diagnose::topic::describe(cluster, &name).await {
             Ok(state) => {
                 add_brokers_that_are_down(&state, report);

@@ -26,7 +26,8 @@ use crate::reading::PatientId;
 A line is: time of sending, partition:offset, patient -> signs. Only where they
 differ from what one expects come: the key, the time of the reading, headers.
 A message that the pipeline would refuse is marked with the reason; ! stands
-behind a sign that is not believed. No group is joined, nothing is committed.
+behind a sign that is not believed. Of the topic of alarms each is shown by its
+id, with its state. No group is joined, nothing is committed.
 Programs get text; bytes that are not UTF-8 come as \\xHH.
 
 Examples:
@@ -34,6 +35,7 @@ Examples:
   vitals topic tail --from earliest --max 5
   vitals topic tail --from -10m --patient P001 --follow
   vitals topic tail --offset 2:41 --max 1 --raw
+  vitals topic tail patient.alarms --follow
   vitals topic tail patient.vitals.dlq -o ndjson")]
 pub(super) struct Args {
     /// The topic [default: the one of the settings]
@@ -99,7 +101,8 @@ impl Args {
 }
 
 pub(super) async fn run(args: Args, context: &Context) -> Result<Code> {
-    let mut view = View::new(&args, &context.output);
+    let of_alarms = args.name.is_some() && args.name == context.settings.alarms_topic;
+    let mut view = View::new(&args, &context.output, of_alarms);
     let ended = tokio::select! {
         ended = read(&args, context, &mut view) => Some(ended),
         () = context.shutdown.wait() => None,

@@ -108,13 +108,15 @@ impl Ward<'_> {
         self.vitals("vitals reset", &["reset", "--only", "store", "--yes"]).map(drop)
     }
 
-    fn environment(&self) -> Result<[(&'static str, OsString); 5]> {
+    fn environment(&self) -> Result<[(&'static str, OsString); 6]> {
         let Self { hospital, name } = self;
         Ok([
             ("VITALS_BROKERS", hospital.brokers()?.into()),
             ("VITALS_STORE", format!("cassandra://127.0.0.1:{}/{name}", hospital.cassandra_port()?).into()),
             ("VITALS_TOPIC", TOPIC.into()),
             ("VITALS_GROUP", name.into()),
+            // The others announce nothing either.
+            ("VITALS_ALARMS_TOPIC", "none".into()),
             // How long a consumer waits before it commits is no part of how fast it writes.
             ("VITALS_DURABILITY_DELAY", "0".into()),
         ])

@@ -60,7 +60,10 @@ impl Harness {
 
     fn command(program: &Path, at: &Addresses, arguments: &[&str]) -> Vec<OsString> {
         let mut command = process::command_of(program, arguments);
-        let options = ["--brokers", &at.brokers, "--store", &at.store, "--topic", &at.topic, "--group", &at.group];
+        let alarms = format!("{}.alarms", at.topic);
+        let places = ["--brokers", &at.brokers, "--store", &at.store];
+        let names = ["--topic", &at.topic, "--group", &at.group, "--alarms-topic", &alarms];
+        let options = places.into_iter().chain(names);
         command.extend(options.map(OsString::from));
         command
     }

@@ -73,7 +73,7 @@ fn a_shell_completes_the_topics_and_groups_of_the_running_broker() {
         shell.env("VITALS_COMPLETE", "bash").env("_CLAP_COMPLETE_INDEX", last).env("_CLAP_IFS", " ");
         running::run("completions", &mut shell).well().output().trim_end().to_owned()
     };
-    assert_eq!(completed("topic describe pat"), "patient.vitals patient.vitals.dlq");
+    assert_eq!(completed("topic describe pat"), "patient.alarms patient.vitals patient.vitals.dlq");
     assert_eq!(completed("lag --group vit"), GROUP);
 }
 

@@ -8,10 +8,13 @@ use std::time::Duration;
 
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::{ApiKey, ProduceRequest};
+use vitals::kafka::alarm_topic::AlarmTopic;
 use vitals::kafka::records;
+use vitals::pipeline::announcing::Announcing;
+use vitals::pipeline::store::Store as _;
 use vitals::record::Record;
 
-use self::story::{Hooked, Story};
+use self::story::{Hooked, Story, TOPIC};
 use crate::faulty::{Fault, Request};
 
 /// Longer than a request takes, and short against every limit.
@@ -93,6 +96,31 @@ async fn committed_with(most: usize, fault: Fault) {
     story.check_clean(&run).await;
 }
 
+const ALARMS: &str = "patient.alarms";
+
+fn of_alarms(request: &Request) -> bool {
+    request.decode::<ProduceRequest>().topic_data.iter().any(|topic| topic.name.as_str() == ALARMS)
+}
+
+/// Alarms are not taken while the consumer is at work, into a topic that it has to make.
+async fn announced_with(most: usize, fault: Fault) {
+    let (story, count) = (Story::of_sent().await, fault.count(most));
+    let patient = story.send_alarming().await;
+    let plan = &story.broker.plan;
+    let topic = AlarmTopic::of(ALARMS, TOPIC, &story.broker.brokers());
+    let announcing = Announcing::new(&story.store, Some(topic));
+    let run = story.consume_into(&announcing, || plan.next_where(ApiKey::Produce, count, fault, of_alarms)).await;
+    assert_eq!(plan.made(), count, "{fault:?} was made");
+    assert!(run.summary().is_clean, "{run:?}");
+    assert_eq!(story.committed().await, story.ends().await);
+    assert_eq!(story.store.alarms(&[patient]).await.unwrap().len(), 1, "it is stored");
+    let announced = story.records(ALARMS).await;
+    assert!(
+        !announced.is_empty() && announced.iter().all(|record| record.value == announced[0].value),
+        "{announced:?}"
+    );
+}
+
 fn of_dead_letters(request: &Request) -> bool {
     let topics = request.decode::<ProduceRequest>().topic_data;
     topics.iter().any(|topic| topic.name.ends_with(".dlq"))
@@ -149,6 +177,9 @@ each_fault! {
         with [NotLeaderOrFollower, UnknownTopicId, UnknownTopicOrPartition, OffsetOutOfRange];
     letters_that_are_not_taken_are_sent_again:
         consumed_where(ApiKey::Produce, of_dead_letters, 3)
+        with [NotLeaderOrFollower, RequestTimedOut, TopicAuthorizationFailed, NotEnoughReplicas];
+    alarms_that_are_not_taken_are_announced_again:
+        announced_with(3)
         with [NotLeaderOrFollower, RequestTimedOut, TopicAuthorizationFailed, NotEnoughReplicas];
     a_topic_for_letters_that_cannot_be_made_is_made_later:
         consumed_with(ApiKey::CreateTopics, 1) with [];

@@ -19,6 +19,7 @@ mod program;
 mod running;
 
 mod alarms;
+mod announced;
 mod applied;
 mod audit;
 mod broker;

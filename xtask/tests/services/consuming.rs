@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use chrono::{SecondsFormat, Utc};
+use serde_json::Value;
 
 use crate::peer;
 use crate::program::Program as _;
@@ -99,4 +100,18 @@ fn messages_that_were_deleted_before_they_were_read_are_counted_and_the_rest_is_
     ward.consume().tells(&[told]);
     assert_same(&ward.stored(), sent);
     assert_eq!(ward.total_lag(), 0);
+}
+
+#[test]
+fn alarms_are_announced_in_their_topic_and_other_clients_read_them_there() {
+    let ward = Ward::with_partitions(3);
+    ward.send_as_is(&[r#"{"patient_id":"P001","timestamp":"2025-10-26T10:30:15Z","heart_rate":130}"#], "0");
+    ward.consume();
+    ward.send_as_is(&[r#"{"patient_id":"P001","timestamp":"2025-10-26T10:31:15Z","heart_rate":70}"#], "0");
+    ward.consume();
+    let messages = ward.messages(&ward.alarms_topic());
+    assert!(messages.iter().all(|message| message.key.as_deref() == Some(b"P001")), "{messages:?}");
+    let alarms: Vec<Value> = messages.iter().map(|message| serde_json::from_str(&message.text()).unwrap()).collect();
+    assert!(alarms.iter().all(|alarm| alarm["id"] == "P001/heart_rate_high/2025-10-26T10:30:15+00:00"), "{alarms:?}");
+    assert_eq!(alarms.iter().map(|alarm| &alarm["state"]).collect::<Vec<_>>(), ["active", "ended"]);
 }

@@ -27,7 +27,7 @@ fn init_makes_everything_and_the_second_time_says_that_it_was_there() {
     let name = &ward.name;
     let in_store = ["schema_migrations", "patient_vitals", "patient_alerts", "alarm_rules", "patient_admissions"]
         .map(|table| format!("table {name}.{table}"));
-    let topics = [format!("topic {name}"), format!("topic {name}.dlq")];
+    let topics = ["", ".dlq", ".alarms"].map(|ending| format!("topic {name}{ending}"));
     let mut expected: BTreeMap<_, _> = in_store.into_iter().map(|part| (part, "made".to_owned())).collect();
     expected.insert(format!("keyspace {name}"), "made".to_owned());
     expected.extend(topics.map(|part| (part, "made (3 partitions)".to_owned())));
@@ -58,7 +58,7 @@ fn several_init_at_once_make_every_part_once() {
             *made.entry(part).or_insert(0) += u32::from(how.starts_with("made"));
         }
     }
-    assert!(made.len() == 7 && made.values().all(|times| *times == 1), "{made:?}");
+    assert!(made.len() == 8 && made.values().all(|times| *times == 1), "{made:?}");
 }
 
 /// The messages of the topic by key, in their order there.

@@ -56,6 +56,10 @@ impl Ward {
         format!("{}.dlq", self.name)
     }
 
+    pub(crate) fn alarms_topic(&self) -> String {
+        format!("{}.alarms", self.name)
+    }
+
     /// Sends readings of a simulated ward of twenty, and gives what is said to be sent.
     pub(crate) fn send(&self, count: u32) -> Vec<Value> {
         let patients: Vec<_> = (1..=20).map(|number| format!("P{number:03}")).collect();
@@ -116,6 +120,7 @@ impl Program for Ward {
             .env("VITALS_STORE", format!("cassandra://{}/{}", self.cassandra, self.name))
             .env("VITALS_TOPIC", &self.name)
             .env("VITALS_GROUP", &self.name)
+            .env("VITALS_ALARMS_TOPIC", self.alarms_topic())
             // Nobody kills this Cassandra: what is stored may be committed at once.
             .env("VITALS_DURABILITY_DELAY", "0")
             .current_dir(self.folder.path());

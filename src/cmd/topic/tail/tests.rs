@@ -55,7 +55,7 @@ fn letter() -> Record {
 fn shown(line: &str, record: &Record) -> (String, String) {
     let args = typed(line).unwrap();
     let (output, memory) = Output::into_memory();
-    let mut view = View::new(&args, &output);
+    let mut view = View::new(&args, &output, false);
     view.show(2, record.clone()).unwrap();
     view.finish().unwrap();
     (memory.stdout(), memory.stderr())
@@ -92,6 +92,27 @@ fn a_refused_message_is_marked_with_the_reason_and_cannot_command_the_terminal()
     let expected = "2025-10-26T10:30:15.600Z 2:41 REFUSED not_utf8: the message is not UTF-8; key P001; value \\u{1b}[2J\\xff hello\n";
     assert_eq!(line, expected);
     assert!(line_of(&record(None, None)).ends_with("REFUSED null_value: the record has no value; no key; no value\n"));
+}
+
+#[test]
+fn what_was_announced_of_an_alarm_is_shown_by_its_id_and_refused_by_nobody() {
+    const ALARM: &[u8] = br#"{"id":"P001/spo2_low/2025-10-26T10:30:15+00:00","patient_id":"P001","rule":"spo2_low","priority":"high","state":"active","text":"Low SpO2: 85"}"#;
+    let shown = |line: &str, value| {
+        let (args, (output, memory)) = (typed(line).unwrap(), Output::into_memory());
+        let mut view = View::new(&args, &output, true);
+        view.show(2, record(Some("P001"), Some(value))).unwrap();
+        view.finish().unwrap();
+        memory.stdout()
+    };
+    let line = shown("-o table", ALARM);
+    assert!(
+        line.ends_with(" 2:41 ALARM P001/spo2_low/2025-10-26T10:30:15+00:00 active, high: Low SpO2: 85\n"),
+        "{line}"
+    );
+    assert!(shown("-o table", b"{}").ends_with(" 2:41 no alarm; key P001; value {}\n"));
+    let row: serde_json::Value = serde_json::from_str(&shown("-o ndjson", ALARM)).unwrap();
+    assert_eq!((&row["refused"], &row["reason"]), (&serde_json::Value::Null, &serde_json::Value::Null));
+    assert_eq!(row["value"], std::str::from_utf8(ALARM).unwrap());
 }
 
 #[test]

@@ -43,7 +43,7 @@ const FIELDS: [Field<Message>; 17] = [
     (Column::number("temperature", "TEMP"), |message| message.signs().temperature.into()),
     (Column::for_programs("implausible"), Message::implausible),
     (Column::text("refused", "REFUSED"), |message| message.refused().into()),
-    (Column::text("reason", "REASON"), |message| message.outcome.as_ref().err().map(Reject::to_string).into()),
+    (Column::text("reason", "REASON"), |message| message.reject().map(Reject::to_string).into()),
 ];
 
 /// The messages that are wanted, in the form that is wanted.
@@ -53,6 +53,8 @@ pub(super) struct View<'a> {
     patient: Option<&'a PatientId>,
     shown: u64,
     max: u64,
+    /// Whether what it shows are announced alarms, and no readings.
+    of_alarms: bool,
 }
 
 enum Form<'a> {
@@ -64,7 +66,7 @@ enum Form<'a> {
 }
 
 impl<'a> View<'a> {
-    pub(super) fn new(args: &'a Args, output: &'a Output) -> Self {
+    pub(super) fn new(args: &'a Args, output: &'a Output, of_alarms: bool) -> Self {
         let is_table = args.format.choose(output.stdout_is_terminal()) == Format::Table;
         let form = match (args.raw, is_table) {
             (true, _) => Form::Raw(Vec::new()),
@@ -72,7 +74,7 @@ impl<'a> View<'a> {
             (false, false) => Form::Rows(Table::new(output, args.format, &FIELDS)),
         };
         let max = args.max.unwrap_or(u64::MAX);
-        Self { output, form, patient: args.patient.as_ref(), shown: 0, max }
+        Self { output, form, patient: args.patient.as_ref(), shown: 0, max, of_alarms }
     }
 
     /// Whether the record is one that is to be shown.
@@ -91,10 +93,11 @@ impl<'a> View<'a> {
     /// Shows a record, though maybe not at once.
     pub(super) fn show(&mut self, partition: i32, record: Record) -> Result<()> {
         self.shown += 1;
+        let of_alarms = self.of_alarms;
         match &mut self.form {
-            Form::Rows(rows) => rows.push(&Message::read(partition, record))?,
+            Form::Rows(rows) => rows.push(&Message::read(partition, record, of_alarms))?,
             Form::Lines(waiting) => {
-                let message = Message::read(partition, record);
+                let message = Message::read(partition, record, of_alarms);
                 let line = Text::default();
                 let line = match message.refused() {
                     Some(_) => line.toned(Tone::Doubt, message.line()),
@@ -162,20 +165,27 @@ struct Message {
     record: Record,
     outcome: Result<Reading, Reject>,
     dead_letter: Option<Piece>,
+    is_alarm: bool,
 }
 
 impl Message {
-    fn read(partition: i32, record: Record) -> Self {
-        Self { partition, outcome: pipeline::decode(&record), dead_letter: Piece::read(&record), record }
+    fn read(partition: i32, record: Record, is_alarm: bool) -> Self {
+        let (outcome, dead_letter) = (pipeline::decode(&record), Piece::read(&record));
+        Self { partition, record, outcome, dead_letter, is_alarm }
     }
 
     /// The code for which it was refused, or would be.
     fn refused(&self) -> Option<&str> {
-        match (&self.dead_letter, &self.outcome) {
+        match (&self.dead_letter, self.reject()) {
             (Some(piece), _) => Some(&piece.letter().reason),
-            (None, Err(reject)) => Some(reject.code()),
-            (None, Ok(_)) => None,
+            (None, Some(reject)) => Some(reject.code()),
+            (None, None) => None,
         }
+    }
+
+    /// Why it is no reading, where it should be one.
+    fn reject(&self) -> Option<&Reject> {
+        self.outcome.as_ref().err().filter(|_| !self.is_alarm)
     }
 
     fn sent(&self) -> Option<Timestamp> {
@@ -208,6 +218,7 @@ impl Message {
         // With the three decimals that a record's time has.
         let sent = sent.map_or_else(|| "-".to_owned(), |sent| sent.to_rfc3339_opts(SecondsFormat::Millis, true));
         let content = match (&self.dead_letter, &self.outcome) {
+            _ if self.is_alarm => self.alarm_text().unwrap_or_else(|| format!("no alarm{}", self.raw_content())),
             (Some(piece), _) => format!("{}{}", dead_letter_text(piece), self.raw_content()),
             (None, Ok(reading)) => self.reading_text(reading),
             (None, Err(reject)) => format!("REFUSED {}: {reject}{}", reject.code(), self.raw_content()),
@@ -231,6 +242,13 @@ impl Message {
             _ => format!("; measured {}", reading.time()),
         };
         format!("{patient} -> {}{key}{measured}", SignsLine(reading.signs()))
+    }
+
+    /// What was announced, where it is that.
+    fn alarm_text(&self) -> Option<String> {
+        let alarm: serde_json::Value = serde_json::from_slice(self.record.value.as_deref()?).ok()?;
+        let text = |name| alarm.get(name).and_then(serde_json::Value::as_str);
+        Some(format!("ALARM {} {}, {}: {}", text("id")?, text("state")?, text("priority")?, text("text")?))
     }
 
     /// Key and value as they came, of what is no reading.

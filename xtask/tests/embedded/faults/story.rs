@@ -77,6 +77,18 @@ impl Story {
         Self { broker, store, member, _folder: folder }
     }
 
+    /// Sends one reading more, which raises an alarm, and gives whose it is.
+    pub(crate) async fn send_alarming(&self) -> PatientId {
+        let patient = PatientId::parse("P009").unwrap();
+        let time = Timestamp::parse("2025-10-26T10:31:00Z").unwrap();
+        let signs = Signs { heart_rate: Some(150), ..Signs::default() };
+        let reading = Reading::new(patient.clone(), time, signs).unwrap();
+        let mut producer = Producer::connect(&self.broker.brokers(), TOPIC).await.unwrap();
+        let mut delivery = Delivery::new(vec![Outgoing::from(&reading)]);
+        producer.send(&mut delivery).await.unwrap();
+        patient
+    }
+
     pub(crate) async fn of_sent() -> Self {
         let story = Self::begin().await;
         story.send(|| {}).await.unwrap();
