@@ -191,6 +191,7 @@ fn a_commit_needs_what_was_pending_at_it_and_what_was_decided_only_behind_it() {
             start: 0,
             value: 0.0,
             peak: 0.0,
+            is_partial: false,
             priority: Priority::Low,
             returned: None,
             acknowledged: None,

@@ -124,7 +124,7 @@ impl Program for Home {
     }
 
     fn make_tables_newer(&self) {
-        self.sql("INSERT INTO schema_migrations VALUES (5, 'of tomorrow', '2027-01-01T00:00:00+00:00')");
+        self.sql("INSERT INTO schema_migrations VALUES (6, 'of tomorrow', '2027-01-01T00:00:00+00:00')");
     }
 }
 

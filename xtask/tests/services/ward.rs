@@ -135,7 +135,7 @@ impl Program for Ward {
     }
 
     fn make_tables_newer(&self) {
-        let row = format!("INSERT INTO {}.schema_migrations (version, name) VALUES (5, 'of tomorrow')", self.name);
+        let row = format!("INSERT INTO {}.schema_migrations (version, name) VALUES (6, 'of tomorrow')", self.name);
         peer::cqlsh(self.path(), &row);
     }
 }
@@ -177,6 +177,8 @@ pub(crate) fn columns(message: &str) -> Value {
         "diastolic": pressure["diastolic"],
         "respiratory_rate": message["respiratory_rate"],
         "temperature": narrow(&message["temperature"]),
+        "supplemental_oxygen": message["supplemental_oxygen"],
+        "consciousness": message["consciousness"],
     })
 }
 

@@ -109,7 +109,7 @@ async fn init_makes_everything_and_the_second_time_nothing() {
         let parts = [file.clone()].into_iter().chain(tables.map(|table| format!("table {table}")));
         assert_eq!(steps.collect::<Vec<_>>(), parts.map(|part| (part, made)).collect::<Vec<_>>());
     }
-    assert_eq!(count(&folder.sql(""), "SELECT COUNT(*) FROM schema_migrations"), 4);
+    assert_eq!(count(&folder.sql(""), "SELECT COUNT(*) FROM schema_migrations"), 5);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -197,6 +197,14 @@ async fn another_program_finds_the_temperature_that_was_sent() {
     let signs = Signs { temperature: Some(36.8), ..Signs::default() };
     folder.store().write(&batch(vec![reading("P001", 0, signs)])).await.unwrap();
     assert_eq!(count(&folder.sql(""), "SELECT COUNT(*) FROM patient_vitals WHERE temperature = 36.8"), 1);
+}
+
+#[tokio::test]
+async fn a_writer_of_a_file_that_no_init_has_brought_up_to_date_says_so() {
+    let folder = Folder::with_tables().await;
+    folder.sql("ALTER TABLE patient_vitals DROP COLUMN consciousness");
+    let error = folder.store().write(&one(0)).await.unwrap_err();
+    assert!(matches!(&error, WriteError::Later(reason) if reason.contains("that of an earlier vitals")), "{error}");
 }
 
 #[tokio::test]
@@ -316,9 +324,9 @@ async fn rows_for_a_file_that_was_removed_are_not_acknowledged() {
 #[tokio::test]
 async fn a_writer_that_opens_the_file_of_a_newer_vitals_writes_nothing() {
     let folder = Folder::with_tables().await;
-    let other = folder.sql("INSERT INTO schema_migrations VALUES (5, 'of tomorrow', 't')");
+    let other = folder.sql("INSERT INTO schema_migrations VALUES (6, 'of tomorrow', 't')");
     let error = folder.store().write(&one(0)).await.unwrap_err();
-    assert!(matches!(&error, WriteError::Later(reason) if reason.contains("schema version 5")), "{error}");
-    assert!(folder.sqlite().clear().await.unwrap_err().to_string().contains("schema version 5"));
+    assert!(matches!(&error, WriteError::Later(reason) if reason.contains("schema version 6")), "{error}");
+    assert!(folder.sqlite().clear().await.unwrap_err().to_string().contains("schema version 6"));
     assert_eq!(count(&other, "SELECT COUNT(*) FROM patient_vitals"), 0);
 }

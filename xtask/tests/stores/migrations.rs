@@ -6,13 +6,13 @@ use std::collections::BTreeMap;
 use futures::future::join_all;
 use vitals::advice::Advice as _;
 use vitals::pipeline::store::Store as _;
-use vitals::reading::Timestamp;
+use vitals::reading::{Consciousness, Observed, Signs, Timestamp};
 use vitals::store::cassandra::{CassandraError, CassandraStore};
 use vitals::store::migrations::{Change, Column, KEYSPACE_MARK, Kind, Migration, SCHEMA, Schema, Table};
 use vitals::store::sqlite::SqliteError;
-use vitals::store::{Acknowledged, AlarmState, AnyStore, SchemaStep, Selection, StoreError};
+use vitals::store::{Acknowledged, AlarmState, AnyStore, Order, SchemaStep, Selection, StoreError, Width};
 
-use super::contract::read;
+use super::contract::{rates, read};
 use super::rows::{batch, heart_rate, reading};
 
 /// One test for each check; `$with_place` gives the check a place without tables.
@@ -31,7 +31,9 @@ macro_rules! migrates {
             tables_of_a_newer_program_are_read_and_not_changed,
             a_column_in_the_way_is_told_and_nothing_is_changed,
             a_shape_that_no_migration_makes_is_told_afterwards,
-            alarms_of_an_earlier_program_are_read_after_init_and_are_no_alarms
+            alarms_of_an_earlier_program_are_read_after_init_and_are_no_alarms,
+            readings_of_an_earlier_program_are_read_before_init_and_written_after_it,
+            what_others_keep_as_consciousness_counts_as_nothing
         );
     };
     ($with_place:path; $($check:ident),+) => {
@@ -60,10 +62,11 @@ const MAKE_READINGS: Migration = SCHEMA.migrations[0];
 const MAKE_ALERTS: Migration = SCHEMA.migrations[1];
 const ALARM_COLUMNS: Migration = SCHEMA.migrations[2];
 const MAKE_RULES: Migration = SCHEMA.migrations[3];
+const OBSERVATIONS: Migration = SCHEMA.migrations[4];
 const ALTER_ALERTS: Migration =
-    Migration { version: 5, name: "ward", change: Change::Add { table: "patient_alerts", columns: ADDED } };
+    Migration { version: 6, name: "ward", change: Change::Add { table: "patient_alerts", columns: ADDED } };
 const FILL_ALERTS: Migration = Migration {
-    version: 6,
+    version: 7,
     name: "old_alerts",
     change: Change::Fill {
         table: "patient_alerts",
@@ -72,7 +75,7 @@ const FILL_ALERTS: Migration = Migration {
     },
 };
 const MAKE_PATIENTS: Migration = Migration {
-    version: 7,
+    version: 8,
     name: "patients",
     change: Change::Make {
         table: "patients",
@@ -81,7 +84,7 @@ const MAKE_PATIENTS: Migration = Migration {
     },
 };
 const FILL_PATIENTS: Migration = Migration {
-    version: 8,
+    version: 9,
     name: "patients_of_readings",
     change: Change::Fill {
         table: "patients",
@@ -104,6 +107,7 @@ const NEXT: Schema = Schema {
         MAKE_ALERTS,
         ALARM_COLUMNS,
         MAKE_RULES,
+        OBSERVATIONS,
         ALTER_ALERTS,
         FILL_ALERTS,
         MAKE_PATIENTS,
@@ -119,6 +123,7 @@ const KILLED_IN_ALERTS: Schema = Schema {
         MAKE_ALERTS,
         ALARM_COLUMNS,
         MAKE_RULES,
+        OBSERVATIONS,
         ALTER_ALERTS,
         Migration { change: KILL_ALERTS, ..FILL_ALERTS },
     ],
@@ -208,7 +213,7 @@ async fn filled(place: &impl Place) -> AnyStore {
 const WARDS: &str = "SELECT ward FROM {keyspace}.patient_alerts";
 
 async fn assert_migrated(place: &impl Place, store: &AnyStore) {
-    assert_eq!(versions(place).await, ["1", "2", "3", "4", "5", "6", "7", "8"]);
+    assert_eq!(versions(place).await, ["1", "2", "3", "4", "5", "6", "7", "8", "9"]);
     assert_eq!(place.texts("SELECT patient_id FROM {keyspace}.patients").await, all("P"));
     assert_eq!(place.texts(WARDS).await, [(); 4].map(|()| Some("W1".to_owned())));
     assert_eq!(
@@ -251,10 +256,11 @@ pub(crate) async fn tables_without_a_record_are_migrated_as_they_are(place: &imp
         )
         .await;
     place.run("INSERT INTO {keyspace}.patient_vitals (patient_id, timestamp) VALUES ('P1', 'now')").await;
-    let expected = [&["table schema_migrations", "table patient_alerts"], &MADE_NEXT[2..]].concat();
+    let observations = ["column patient_vitals.supplemental_oxygen", "column patient_vitals.consciousness"];
+    let expected = [&["table schema_migrations", "table patient_alerts"], &observations[..], &MADE_NEXT[2..]].concat();
     assert_eq!(made(migrate(&store, NEXT).await.unwrap(), &store), expected);
     assert_eq!(place.texts("SELECT patient_id FROM {keyspace}.patients").await, [Some("P1".to_owned())]);
-    assert_eq!(versions(place).await.len(), 8);
+    assert_eq!(versions(place).await.len(), 9);
 }
 
 pub(crate) async fn what_is_done_already_is_not_done_again(place: &impl Place) {
@@ -301,9 +307,9 @@ pub(crate) async fn a_fill_that_was_cut_short_is_run_again(place: &impl Place) {
     assert!(migrate(&store, KILLED_IN_ALERTS).await.is_err());
     match store {
         // One transaction: as if nothing had begun.
-        AnyStore::Sqlite(_) => assert_eq!(versions(place).await, ["1", "2", "3", "4"]),
+        AnyStore::Sqlite(_) => assert_eq!(versions(place).await, ["1", "2", "3", "4", "5"]),
         AnyStore::Cassandra(_) => {
-            assert_eq!(versions(place).await, ["1", "2", "3", "4", "5"]);
+            assert_eq!(versions(place).await, ["1", "2", "3", "4", "5", "6"]);
             assert_eq!(place.texts(WARDS).await, [None, None, None, Some("W1".to_owned())]);
         }
     }
@@ -331,7 +337,7 @@ pub(crate) async fn a_refill_that_was_cut_short_is_run_again(place: &impl Place)
     migrate(&store, NEXT).await.unwrap();
     place.run("DROP TABLE {keyspace}.patients").await;
     assert!(migrate(&store, KILLED_IN_PATIENTS).await.is_err());
-    let version = "schema version 8";
+    let version = "schema version 9";
     let refused = init(&store).await.unwrap_err().to_string();
     assert!(refused.contains(version), "an older program sees the newer one's mark all the while: {refused}");
     migrate(&store, NEXT).await.unwrap();
@@ -344,14 +350,14 @@ pub(crate) async fn tables_of_a_newer_program_are_read_and_not_changed(place: &i
     place.run("DROP TABLE {keyspace}.patients").await;
     for outcome in [init(&store).await, store.prepare().await] {
         let refused = outcome.unwrap_err();
-        let versions = "the tables have schema version 8, this vitals knows version 4";
+        let versions = "the tables have schema version 9, this vitals knows version 5";
         assert!(refused.to_string().contains(versions), "{refused}");
     }
     let of_tomorrow =
-        "INSERT INTO {keyspace}.schema_migrations (version, name, applied_at) VALUES (9, 'n', '2027-01-01')";
+        "INSERT INTO {keyspace}.schema_migrations (version, name, applied_at) VALUES (10, 'n', '2027-01-01')";
     place.run(of_tomorrow).await;
     let refused = migrate(&store, NEXT).await.unwrap_err().to_string();
-    assert!(refused.contains("the tables have schema version 9, this vitals knows version 8"), "{refused}");
+    assert!(refused.contains("the tables have schema version 10, this vitals knows version 9"), "{refused}");
     assert!(store.schema().await.unwrap().iter().all(|part| !part.what.ends_with("patients")), "nothing was made");
     assert_eq!(read(&store, &Selection::Any, 9).await.len(), 4);
     assert_eq!(store.alarms_of(&["P1"], 9).await.unwrap().len(), 1);
@@ -365,7 +371,7 @@ pub(crate) async fn a_column_in_the_way_is_told_and_nothing_is_changed(place: &i
     let wanted = Schema { tables: WANTED, ..NEXT };
     let refused = migrate(&store, wanted).await.unwrap_err().to_string();
     assert!(refused.contains("BLOB") && refused.contains("score"), "{refused}");
-    assert_eq!(versions(place).await, ["1", "2", "3", "4"]);
+    assert_eq!(versions(place).await, ["1", "2", "3", "4", "5"]);
     assert!(store.schema().await.unwrap().iter().all(|part| !part.what.ends_with("patients")));
 }
 
@@ -410,6 +416,43 @@ pub(crate) async fn alarms_of_an_earlier_program_are_read_after_init_and_are_no_
     let at = Timestamp::parse("2025-10-26T10:31:00Z").unwrap();
     assert_eq!(store.acknowledge(&alarms[0].id(), "Anna", at).await.unwrap(), Acknowledged::NoAlarm);
     assert_eq!(store.alarms_of(&["P1"], 9).await.unwrap(), alarms, "nothing was noted");
+}
+
+pub(crate) async fn readings_of_an_earlier_program_are_read_before_init_and_written_after_it(place: &impl Place) {
+    let store = filled(place).await;
+    for column in ["supplemental_oxygen", "consciousness"] {
+        place.run(&format!("ALTER TABLE {{keyspace}}.patient_vitals DROP {column}")).await;
+        // Also where one of the two is there, as a crash may have left it.
+        let of_patient =
+            Selection::Patient { id: "P1".to_owned(), since: None, until: None, order: Order::NewestFirst };
+        assert_eq!(rates(&read(&store, &of_patient, 9).await), [130]);
+        assert_eq!(read(&store, &Selection::Any, 9).await.len(), 4);
+        let mut scan = store.scan(Width::Rows).await.unwrap();
+        let mut found = 0;
+        while let Some(page) = scan.next_page().await.unwrap() {
+            found += page.iter().filter(|row| row.signs == heart_rate(130)).count();
+        }
+        assert_eq!(found, 4);
+    }
+    let added = ["column patient_vitals.supplemental_oxygen", "column patient_vitals.consciousness"];
+    assert_eq!(made(store.prepare().await.unwrap(), &store), added);
+    let observed = Observed { supplemental_oxygen: Some(true), consciousness: Some(Consciousness::Voice) };
+    store.write(&batch(vec![reading("P5", 0, Signs { observed, ..Signs::default() })])).await.unwrap();
+    let of_patient = Selection::Patient { id: "P5".to_owned(), since: None, until: None, order: Order::NewestFirst };
+    assert_eq!(read(&store, &of_patient, 9).await[0].signs.observed, observed);
+}
+
+pub(crate) async fn what_others_keep_as_consciousness_counts_as_nothing(place: &impl Place) {
+    let store = filled(place).await;
+    let columns = "patient_id, timestamp, spo2, consciousness";
+    for letter in ["alert", "a", "V"] {
+        let row = format!("('P9', '{letter}', 97, '{letter}')");
+        place.run(&format!("INSERT INTO {{keyspace}}.patient_vitals ({columns}) VALUES {row}")).await;
+    }
+    let of_patient = Selection::Patient { id: "P9".to_owned(), since: None, until: None, order: Order::OldestFirst };
+    let found: Vec<_> = read(&store, &of_patient, 9).await.into_iter().map(|row| row.signs.observed).collect();
+    let voice = Observed { consciousness: Some(Consciousness::Voice), ..Observed::NOTHING };
+    assert_eq!(found, [voice, Observed::NOTHING, Observed::NOTHING]);
 }
 
 /// `statement` with what stands before the tables of a place.
