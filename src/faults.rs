@@ -5,9 +5,9 @@
 use std::fmt;
 
 use crate::output::counted;
-use crate::reading::MAX_PATIENT_ID_BYTES;
 use crate::reading::bytes::is_utf16;
 use crate::reading::number::NumberFlaw;
+use crate::reading::{MAX_PATIENT_ID_BYTES, Observation};
 
 /// How many faults are listed.
 pub const MAX_SHOWN: usize = 20;
@@ -37,7 +37,11 @@ pub enum Flaw {
     Timestamp,
     #[error(transparent)]
     Number(#[from] NumberFlaw),
-    #[error("no vital sign")]
+    #[error("neither true nor false")]
+    NotTrueOrFalse,
+    #[error("none of the letters A, C, V, P and U")]
+    NoLetter,
+    #[error("no vital sign and no observation")]
     NoSign,
     #[error("not a JSON object (character {character})")]
     NotAnObject { character: usize },
@@ -49,6 +53,16 @@ pub enum Flaw {
     Missing,
     #[error("a row that does not end; look for a quotation mark that is not closed")]
     Endless,
+}
+
+impl Flaw {
+    /// What is wrong with what is no value of this observation.
+    pub fn of(observation: Observation) -> Self {
+        match observation {
+            Observation::SupplementalOxygen => Self::NotTrueOrFalse,
+            Observation::Consciousness => Self::NoLetter,
+        }
+    }
 }
 
 impl fmt::Display for Fault {

@@ -1,4 +1,4 @@
-//! One reading: what a bedside device measured of one patient at one moment.
+//! One reading: what a bedside device measured, or somebody observed, of one patient at one moment.
 //!
 //! A [`Reading`] cannot hold a malformed one: its parts can only be made by parsing. [`decode`] takes a message's
 //! bytes, [`encode`] gives them back; the message's shape is the contract with the other programs on the topic.
@@ -8,6 +8,7 @@ mod decode;
 mod encode;
 pub(crate) mod json;
 pub mod number;
+mod observation;
 pub mod reject;
 mod sign;
 mod timestamp;
@@ -16,7 +17,8 @@ pub use decode::decode;
 #[cfg(feature = "testing")]
 pub use decode::{MAX_DEPTH, MAX_MESSAGE_BYTES};
 pub use encode::encode;
-pub use sign::{COLUMNS, Number, Sign, Signs};
+pub use observation::{Consciousness, Observation, Observed};
+pub use sign::{COLUMNS, FIRST_COLUMNS, Number, Sign, Signs};
 pub use timestamp::Timestamp;
 
 use std::sync::Arc;
@@ -49,7 +51,7 @@ impl std::fmt::Display for PatientId {
     }
 }
 
-/// What was measured of one patient at one moment: at least one sign.
+/// What was measured of one patient at one moment: at least one sign or observation.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reading {
     patient: PatientId,
@@ -82,7 +84,7 @@ impl Reading {
         self.time
     }
 
-    /// What was measured.
+    /// What was measured and observed.
     pub fn signs(&self) -> &Signs {
         &self.signs
     }

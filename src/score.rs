@@ -19,7 +19,8 @@ use std::sync::LazyLock;
 
 use bands::Bands;
 
-use crate::reading::Sign;
+pub use crate::reading::Consciousness;
+use crate::reading::{Observation, Sign};
 
 /// The most items that a chart may have.
 pub const MAX_ITEMS: usize = 8;
@@ -111,43 +112,6 @@ impl Scale {
     /// The one of this number.
     pub fn of_number(number: u8) -> Option<Self> {
         Self::ALL.into_iter().find(|scale| scale.number() == number)
-    }
-}
-
-/// How awake a patient is: the letters of ACVPU.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Consciousness {
-    /// A.
-    Alert,
-    /// C: confused, and was not before.
-    Confusion,
-    /// V: responds to a voice.
-    Voice,
-    /// P: responds to pain only.
-    Pain,
-    /// U.
-    Unresponsive,
-}
-
-impl Consciousness {
-    /// All of them, from the best to the worst.
-    pub const ALL: [Self; 5] = [Self::Alert, Self::Confusion, Self::Voice, Self::Pain, Self::Unresponsive];
-
-    /// Its letter, as messages and charts have it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Alert => "A",
-            Self::Confusion => "C",
-            Self::Voice => "V",
-            Self::Pain => "P",
-            Self::Unresponsive => "U",
-        }
-    }
-
-    /// Takes a letter; small ones are none.
-    #[cfg_attr(not(feature = "testing"), allow(dead_code, reason = "no message has it yet"))]
-    pub fn parse(letter: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|state| state.name() == letter)
     }
 }
 
@@ -279,6 +243,15 @@ impl Item {
         signs.into_iter().flatten()
     }
 
+    /// The observation that it is.
+    pub fn observation(&self) -> Option<Observation> {
+        match &self.worth {
+            Worth::SupplementalOxygen { .. } => Some(Observation::SupplementalOxygen),
+            Worth::Consciousness(_) => Some(Observation::Consciousness),
+            Worth::Sign(..) | Worth::Ratio { .. } | Worth::Spo2 { .. } => None,
+        }
+    }
+
     /// Its value, where that is a number.
     pub fn value(&self, inputs: &Inputs) -> Option<f64> {
         match &self.worth {
@@ -340,6 +313,11 @@ impl Chart {
     /// The signs that it looks at, in the order of the file.
     pub fn signs(&self) -> impl Iterator<Item = Sign> {
         self.signs.iter().copied()
+    }
+
+    /// The observations that it looks at, in the order of the file.
+    pub fn observations(&self) -> impl Iterator<Item = Observation> {
+        self.items.iter().filter_map(Item::observation)
     }
 
     /// Adds up what `inputs` are worth.

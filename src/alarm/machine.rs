@@ -48,6 +48,7 @@ pub(super) struct Pending {
     pub(super) onset: Micros,
     value: f64,
     peak: f64,
+    is_partial: bool,
     priority: Priority,
     /// The last alarm, as far as it is remembered.
     after: Option<Last>,
@@ -80,6 +81,8 @@ pub struct Alarm {
     pub value: f64,
     /// The worst value since.
     pub peak: f64,
+    /// Whether that is a score of which something was missing: the least that it could be.
+    pub is_partial: bool,
     /// How soon somebody has to act.
     pub priority: Priority,
     /// When the value was back, where that was before somebody acknowledged an alarm that stays until then.
@@ -187,7 +190,7 @@ impl<T: FnMut(Step, &Alarm)> Machine<'_, T> {
         };
         if !is_told {
             let (value, priority) = (seconds(self.rule.delay), self.rule.priority);
-            self.raise(Pending { onset: since, value, peak: value, priority, after: None });
+            self.raise(Pending { onset: since, value, peak: value, is_partial: false, priority, after: None });
         }
     }
 
@@ -208,9 +211,9 @@ impl<T: FnMut(Step, &Alarm)> Machine<'_, T> {
             Some(State::Pending(pending)) => {
                 let cancels =
                     if self.rule.band { seen.standing == Standing::Back } else { seen.standing != Standing::Over };
-                let peak = self.worse(pending.peak, seen.value);
+                let (peak, is_partial) = self.worse(pending.peak, pending.is_partial, seen);
                 let priority = pending.priority.max(seen.priority);
-                let goes_on = State::Pending(Pending { peak, priority, ..pending });
+                let goes_on = State::Pending(Pending { peak, is_partial, priority, ..pending });
                 self.state = if cancels { pending.without() } else { Some(goes_on) };
             }
             Some(State::Ended(_)) | None => {}
@@ -221,8 +224,8 @@ impl<T: FnMut(Step, &Alarm)> Machine<'_, T> {
             _ => None,
         };
         if let Some(after) = after.filter(|_| seen.is_over()) {
-            let Observation { value, priority, .. } = seen;
-            self.state = Some(State::Pending(Pending { onset: now, value, peak: value, priority, after }));
+            let Observation { value, priority, is_partial, .. } = seen;
+            self.state = Some(State::Pending(Pending { onset: now, value, peak: value, is_partial, priority, after }));
         }
         if let Some(State::Pending(pending)) = self.state
             && now >= self.due(pending.onset)
@@ -238,7 +241,7 @@ impl<T: FnMut(Step, &Alarm)> Machine<'_, T> {
             && seen.is_over()
         {
             let was = alarm.peak;
-            alarm.peak = self.worse(was, seen.value);
+            (alarm.peak, alarm.is_partial) = self.worse(was, alarm.is_partial, seen);
             if alarm.peak.to_bits() != was.to_bits() {
                 (self.tell)(Step::Worse, &alarm);
                 self.state = Some(State::Active(alarm));
@@ -260,7 +263,7 @@ impl<T: FnMut(Step, &Alarm)> Machine<'_, T> {
             }
             Standing::Over => {
                 let was = alarm.peak;
-                alarm.peak = self.worse(was, seen.value);
+                (alarm.peak, alarm.is_partial) = self.worse(was, alarm.is_partial, seen);
                 let had_returned = alarm.returned.take().is_some();
                 let rises = seen.priority > alarm.priority;
                 if rises {
@@ -294,10 +297,11 @@ impl<T: FnMut(Step, &Alarm)> Machine<'_, T> {
         }
     }
 
-    fn raise(&mut self, Pending { onset, value, peak, priority, .. }: Pending) {
+    fn raise(&mut self, Pending { onset, value, peak, is_partial, priority, .. }: Pending) {
         let start = self.due(onset);
         let acknowledged = self.rule.ack_after.filter(|_| self.rule.latch).map(|after| start.saturating_add(after));
-        let alarm = Alarm { onset, start, value, peak, priority, returned: None, acknowledged, ended: None };
+        let alarm =
+            Alarm { onset, start, value, peak, is_partial, priority, returned: None, acknowledged, ended: None };
         (self.tell)(Step::Raised, &alarm);
         self.state = Some(State::Active(alarm));
     }
@@ -312,15 +316,17 @@ impl<T: FnMut(Step, &Alarm)> Machine<'_, T> {
         onset.saturating_add(self.rule.delay)
     }
 
-    fn worse(&self, one: f64, other: f64) -> f64 {
-        match &self.rule.condition {
-            Condition::Limit(limit) => limit.worse(one, other),
+    /// The worse of the peak so far and what is seen, and whether that is partial.
+    fn worse(&self, peak: f64, is_partial: bool, seen: Observation) -> (f64, bool) {
+        let worse = match &self.rule.condition {
+            Condition::Limit(limit) => limit.worse(peak, seen.value),
             // Of several limits only one has a say.
             Condition::All(limits) | Condition::Any(limits) => {
-                limits.first().map_or(one, |limit| limit.worse(one, other))
+                limits.first().map_or(peak, |limit| limit.worse(peak, seen.value))
             }
-            Condition::Flat(_) | Condition::Doubt(_) | Condition::Silence => one,
-        }
+            Condition::Flat(_) | Condition::Doubt(_) | Condition::Silence => peak,
+        };
+        (worse, if worse.to_bits() == peak.to_bits() { is_partial } else { seen.is_partial })
     }
 }
 

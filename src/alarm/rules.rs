@@ -195,15 +195,20 @@ impl Rule {
         }
     }
 
-    /// What an alarm with this `value` is shown as: `High heart rate: 115`.
-    pub fn text(&self, value: f64) -> String {
+    /// What an alarm with this `value` is shown as: `High heart rate: 115`; of a score of which something is missing, that
+    /// is said too.
+    pub fn text(&self, value: f64, is_partial: bool) -> String {
         match &self.condition {
             Condition::Doubt(doubt) => doubt.text(value),
             Condition::Silence => format!("{} for {}", self.title, lasting(self.delay)),
+            _ if is_partial && !self.title.contains(PARTIAL) => format!("{} {PARTIAL}: {}", self.title, Shown(value)),
             _ => format!("{}: {}", self.title, Shown(value)),
         }
     }
 }
+
+/// What stands in an alarm's text where its value is the least that a score can be.
+pub const PARTIAL: &str = "PARTIAL";
 
 /// A span for people: `5 min`.
 fn lasting(span: Micros) -> String {

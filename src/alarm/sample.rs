@@ -3,20 +3,25 @@
 use super::Priority;
 use super::plausible::{Doubt, implausible, range};
 use super::rules::{Micros, Standing};
-use crate::reading::{Sign, Signs};
+use crate::reading::{Observation, Observed, Sign, Signs};
 use crate::score::Inputs;
 
 /// One reading, without its patient. A sign that was not measured is NaN, which is over no limit.
+///
+/// Each patient has sixteen of them: it takes no room to lie at a place that eight divides.
 #[derive(Debug, Clone, Copy)]
+#[repr(Rust, packed(4))]
 pub(super) struct Sample {
     pub(super) time: Micros,
     /// In the order of [`Sign::ALL`]. All plausible values are exact in this width.
     values: [f32; Sign::ALL.len()],
+    /// Nobody doubts them.
+    pub(super) observed: Observed,
 }
 
 impl Sample {
     pub(super) fn new(time: Micros, signs: &Signs) -> Self {
-        let mut sample = Self { time, values: [f32::NAN; Sign::ALL.len()] };
+        let mut sample = Self { time, values: [f32::NAN; Sign::ALL.len()], observed: Observed::NOTHING };
         sample.overlay(signs);
         sample
     }
@@ -28,10 +33,12 @@ impl Sample {
                 *place = narrow(value);
             }
         }
+        self.observed.overlay(signs.observed);
     }
 
     pub(super) fn is_same(&self, other: &Self) -> bool {
-        self.values.iter().zip(other.values).all(|(one, other)| one.to_bits() == other.to_bits())
+        self.observed == other.observed
+            && self.values.iter().zip(other.values).all(|(one, other)| one.to_bits() == other.to_bits())
     }
 
     fn raw(&self, sign: Sign) -> Option<f32> {
@@ -108,17 +115,25 @@ fn decimal(sign: Sign, value: f32) -> f64 {
     if narrow(short).to_bits() == value.to_bits() { short } else { value.to_string().parse().unwrap_or(wide) }
 }
 
-/// The newest believed value of each sign.
+/// The newest believed value of each sign, and the newest of each observation.
 #[derive(Debug, Clone, Copy)]
 pub struct Newest {
     times: [Micros; Sign::ALL.len()],
     /// NaN where there is none.
     values: [f32; Sign::ALL.len()],
+    /// In the order of [`Observation::ALL`].
+    observed_at: [Micros; Observation::ALL.len()],
+    observed: Observed,
 }
 
 impl Default for Newest {
     fn default() -> Self {
-        Self { times: [Micros::MIN; Sign::ALL.len()], values: [f32::NAN; Sign::ALL.len()] }
+        Self {
+            times: [Micros::MIN; Sign::ALL.len()],
+            values: [f32::NAN; Sign::ALL.len()],
+            observed_at: [Micros::MIN; Observation::ALL.len()],
+            observed: Observed::NOTHING,
+        }
     }
 }
 
@@ -133,6 +148,8 @@ impl Newest {
         for (time, value) in self.times.iter_mut().zip(&mut self.values).filter(|(time, _)| **time > limit) {
             (*time, *value) = (Micros::MIN, f32::NAN);
         }
+        self.observed = self.observed_where(|time| time <= limit);
+        self.observed_at.iter_mut().filter(|time| **time > limit).for_each(|time| *time = Micros::MIN);
     }
 
     /// Tells whether something changed.
@@ -144,7 +161,15 @@ impl Newest {
                 (*time, *value) = (sample.time, believed);
             }
         }
-        has_changed
+        let was = self.observed;
+        for (time, observation) in self.observed_at.iter_mut().zip(Observation::ALL) {
+            if sample.observed.has(observation) && *time <= sample.time {
+                has_changed |= *time < sample.time;
+                *time = sample.time;
+                self.observed.overlay(sample.observed.only(observation));
+            }
+        }
+        has_changed || self.observed != was
     }
 
     /// The value of `sign` and when it was measured.
@@ -158,6 +183,25 @@ impl Newest {
         self.raw_since(sign, oldest).map(|value| decimal(sign, value))
     }
 
+    /// When `observation` was made.
+    pub fn observed_at(&self, observation: Observation) -> Option<Micros> {
+        self.observed_at.get(observation.place()).copied().filter(|_| self.observed.has(observation))
+    }
+
+    /// What was observed no longer ago than that.
+    pub(super) fn observed_since(&self, oldest: Micros) -> Observed {
+        self.observed_where(|time| time >= oldest)
+    }
+
+    fn observed_where(&self, is_wanted: impl Fn(Micros) -> bool) -> Observed {
+        let mut wanted = Observed::NOTHING;
+        for (_, observation) in self.observed_at.into_iter().zip(Observation::ALL).filter(|(time, _)| is_wanted(*time))
+        {
+            wanted.overlay(self.observed.only(observation));
+        }
+        wanted
+    }
+
     fn raw_since(&self, sign: Sign, oldest: Micros) -> Option<f32> {
         let (time, value) = self.times.get(sign.place()).zip(self.values.get(sign.place()))?;
         (*time >= oldest && !value.is_nan()).then_some(*value)
@@ -166,13 +210,12 @@ impl Newest {
     /// What is no older than that, for a chart.
     pub fn inputs_since(&self, oldest: Micros) -> Inputs {
         // A chart takes a widened temperature as the decimal that was sent.
-        inputs(|sign| self.raw_since(sign, oldest).map(f64::from))
+        inputs(|sign| self.raw_since(sign, oldest).map(f64::from), self.observed_since(oldest))
     }
 }
 
-/// What a chart makes a score of. Oxygen and consciousness are not known, since no message has them, nor who is on
-/// scale 2.
-pub(super) fn inputs(of: impl Fn(Sign) -> Option<f64>) -> Inputs {
+/// What a chart makes a score of. Who is on scale 2 is not known.
+pub(super) fn inputs(of: impl Fn(Sign) -> Option<f64>, observed: Observed) -> Inputs {
     Inputs {
         heart_rate: of(Sign::HeartRate),
         spo2: of(Sign::Spo2),
@@ -180,6 +223,8 @@ pub(super) fn inputs(of: impl Fn(Sign) -> Option<f64>) -> Inputs {
         diastolic: of(Sign::Diastolic),
         respiratory_rate: of(Sign::RespiratoryRate),
         temperature: of(Sign::Temperature),
+        supplemental_oxygen: observed.supplemental_oxygen,
+        consciousness: observed.consciousness,
         ..Inputs::default()
     }
 }

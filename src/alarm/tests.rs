@@ -95,6 +95,7 @@ fn what_is_believed_is_what_nothing_is_wrong_with_and_the_decimal_that_was_sent(
         diastolic: Some(80),
         respiratory_rate: None,
         temperature: Some(36.05),
+        ..Signs::default()
     };
     assert_eq!(believed(&signs), [None, Some(90.0), None, None, None, Some(36.05)]);
     let doubts = implausible(&signs);

@@ -12,7 +12,7 @@ use self::beds::Bed;
 use self::partition::Partition;
 use super::machine::{Alarm, Step};
 use super::patient::{Change, Patient};
-use super::rules::{Micros, Rule, RuleSet, SECOND};
+use super::rules::{Micros, PARTIAL, Rule, RuleSet, SECOND};
 use crate::reading::{PatientId, Reading};
 
 /// How late a reading may come: an alarm that is due waits so much longer for one that could cancel it.
@@ -355,7 +355,11 @@ fn record(set: &RuleSet, patient: &PatientId, change: Change<'_>) -> AlarmChange
 /// An alarm that is known from elsewhere. Where its rule is gone, its text is made of its name.
 fn record_of(set: &RuleSet, patient: &PatientId, name: &str, alarm: Alarm) -> AlarmRecord {
     let own = set.rules.iter().find(|rule| *rule.name == *name);
-    let text = own.map_or_else(|| format!("{}: {}", name.replace('_', " "), alarm.peak), |rule| text(rule, &alarm));
+    let bare = || {
+        let partial = if alarm.is_partial { format!(" {PARTIAL}") } else { String::new() };
+        format!("{}{partial}: {}", name.replace('_', " "), alarm.peak)
+    };
+    let text = own.map_or_else(bare, |rule| text(rule, &alarm));
     AlarmRecord {
         patient: patient.clone(),
         rule: name.into(),
@@ -368,7 +372,7 @@ fn record_of(set: &RuleSet, patient: &PatientId, name: &str, alarm: Alarm) -> Al
 }
 
 fn text(rule: &Rule, alarm: &Alarm) -> String {
-    rule.text(alarm.peak)
+    rule.text(alarm.peak, alarm.is_partial)
 }
 
 #[cfg(test)]

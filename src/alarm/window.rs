@@ -3,8 +3,8 @@
 use super::Priority;
 use super::rules::{Condition, Form, Limit, Measure, Micros, Quantity, Rule, RuleSet, Side, Standing, TOGETHER};
 use super::sample::{Newest, Sample, inputs};
-use crate::reading::{Sign, Signs};
-use crate::score::Inputs;
+use crate::reading::{Observed, Sign, Signs};
+use crate::score::{BuiltIn, Inputs, Scale};
 
 /// How many readings are remembered where no rule looks back over a span: they are for what comes late. At one a minute
 /// that is more than any delay; at one a second it is what a network may have mixed up.
@@ -157,7 +157,15 @@ impl Window {
             // Whatever comes, something has.
             Condition::Silence => (Standing::Back, 0.0, rule.priority),
         };
-        Some(Observation { standing, value, priority })
+        let is_partial = standing == Standing::Over && self.is_partial(rule, at);
+        Some(Observation { standing, value, priority, is_partial })
+    }
+
+    /// Whether `rule` is about a score of which something is missing when the sample `at` comes.
+    fn is_partial(&self, rule: &Rule, at: usize) -> bool {
+        let Condition::Limit(Limit { measure: Measure { quantity, .. }, .. }) = &rule.condition else { return false };
+        let Quantity::Score { chart, max_age, scale } = *quantity else { return false };
+        chart.chart().score(&self.inputs(at, max_age, scale)).is_partial
     }
 
     /// Whether something in the sample is not believed: nearly always not, and then no technical rule need look.
@@ -209,7 +217,8 @@ impl Window {
     fn has_all(&self, quantity: Quantity, at: usize) -> bool {
         let Quantity::Score { chart, max_age, .. } = quantity else { return false };
         let has = |sign| self.near(sign, at, self.time(at), max_age).is_some();
-        chart.chart().signs().all(has)
+        let observed = self.near_observed(at, self.time(at), max_age);
+        chart.chart().signs().all(has) && chart.chart().observations().all(|of| observed.has(of))
     }
 
     /// What the sample brings of a quantity. One of two signs may be from shortly before, some of a score's older.
@@ -219,7 +228,9 @@ impl Window {
         match quantity {
             Quantity::Sign(sign) => sample.value(sign),
             Quantity::Derived(derived) => derived.signs().into_iter().any(brings).then(|| self.known(quantity, at))?,
-            Quantity::Score { chart, .. } => chart.chart().signs().any(brings).then(|| self.known(quantity, at))?,
+            Quantity::Score { chart, .. } => {
+                has_some(chart, brings, sample.observed).then(|| self.known(quantity, at))?
+            }
         }
     }
 
@@ -234,15 +245,20 @@ impl Window {
                 derived.of(first?, second?)
             }
             Quantity::Score { chart, max_age, scale } => {
-                let chart = chart.chart();
-                chart.signs().find_map(near)?;
-                let inputs = match self.latest_at(at) {
-                    Some(latest) => latest.inputs_since(now.saturating_sub(max_age)),
-                    None => inputs(|sign| self.near(sign, at, now, max_age)),
-                };
-                Some(f64::from(chart.score(&Inputs { spo2_scale: scale, ..inputs }).total))
+                let is_known = has_some(chart, |sign| near(sign).is_some(), self.near_observed(at, now, TOGETHER));
+                is_known.then(|| f64::from(chart.chart().score(&self.inputs(at, max_age, scale)).total))
             }
         }
+    }
+
+    /// What a score is made of when the sample `at` comes.
+    fn inputs(&self, at: usize, max_age: Micros, spo2_scale: Scale) -> Inputs {
+        let now = self.time(at);
+        let inputs = match self.latest_at(at) {
+            Some(latest) => latest.inputs_since(now.saturating_sub(max_age)),
+            None => inputs(|sign| self.near(sign, at, now, max_age), self.near_observed(at, now, max_age)),
+        };
+        Inputs { spo2_scale, ..inputs }
     }
 
     /// The newest believed value of `sign` up to the sample `at` that is no older than `age` at `now`.
@@ -253,6 +269,19 @@ impl Window {
         }
         let mut remembered = self.samples.get(..=at)?.iter().rev().take_while(|sample| sample.time >= oldest);
         remembered.find_map(|sample| sample.value(sign)).or_else(|| self.before.get_since(sign, oldest))
+    }
+
+    /// The newest of each observation up to the sample `at` that is no older than `age` at `now`.
+    fn near_observed(&self, at: usize, now: Micros, age: Micros) -> Observed {
+        let oldest = now.saturating_sub(age);
+        if let Some(latest) = self.latest_at(at) {
+            return latest.observed_since(oldest);
+        }
+        let mut observed = self.before.observed_since(oldest);
+        for sample in self.samples.iter().take(at.saturating_add(1)).filter(|sample| sample.time >= oldest) {
+            observed.overlay(sample.observed);
+        }
+        observed
     }
 
     fn latest_at(&self, at: usize) -> Option<&Newest> {
@@ -291,12 +320,19 @@ pub(super) struct Observation {
     pub(super) standing: Standing,
     pub(super) value: f64,
     pub(super) priority: Priority,
+    /// Whether it is over with a score of which something is missing.
+    pub(super) is_partial: bool,
 }
 
 impl Observation {
     pub(super) fn is_over(&self) -> bool {
         self.standing == Standing::Over
     }
+}
+
+/// Whether there is something of what the chart looks at.
+fn has_some(chart: BuiltIn, has: impl FnMut(Sign) -> bool, observed: Observed) -> bool {
+    chart.chart().signs().any(has) || chart.chart().observations().any(|of| observed.has(of))
 }
 
 fn limit(set: &RuleSet) -> usize {

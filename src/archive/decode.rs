@@ -10,7 +10,7 @@ use super::csv::{Record, Records};
 use crate::faults::{Fault, FirstLine, Flaw};
 use crate::reading::bytes::{BYTE_ORDER_MARK, is_utf16};
 use crate::reading::reject::Reject;
-use crate::reading::{COLUMNS, PatientId, Reading, Sign, Signs, Timestamp, json};
+use crate::reading::{COLUMNS, FIRST_COLUMNS, Observation, PatientId, Reading, Sign, Signs, Timestamp, json};
 use crate::store::StoredReading;
 
 /// How many names of columns that are not ours are kept to be told.
@@ -122,36 +122,44 @@ fn begin<R: BufRead>(
             *layout = Some(named);
             return Ok(records.next()?);
         }
-        *layout = Some(Layout::default());
+        *layout = Some(Layout::without_names(records.cells().len()));
     }
     Ok(record)
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Layout {
-    places: [usize; COLUMNS.len()],
+    /// Only of the first columns a file must have all.
+    places: [Option<usize>; COLUMNS.len()],
     count: usize,
 }
 
 /// The table's own order, which a file without names has.
 impl Default for Layout {
     fn default() -> Self {
-        Self { places: std::array::from_fn(|place| place), count: COLUMNS.len() }
+        Self::without_names(COLUMNS.len())
     }
 }
 
 impl Layout {
+    /// That of a file without names whose rows have so many cells: an earlier `vitals` knew no observations.
+    fn without_names(count: usize) -> Self {
+        Self { places: std::array::from_fn(|place| Some(place).filter(|place| *place < count)), count }
+    }
+
     /// Takes the cells as names, if they are.
     fn of_first_line(cells: &[Vec<u8>], unknown: &mut Vec<String>) -> Result<Option<Self>, FirstLine> {
         let is = |cell: &[u8], name: &str| cell.trim_ascii().eq_ignore_ascii_case(name.as_bytes());
         let places =
             |name: &'static str| (0..).zip(cells).filter(move |(_, cell)| is(cell, name)).map(|(place, _)| place);
         let saved = || FirstLine::saved(cells.iter().map(Vec::as_slice));
-        let missing: Vec<_> = COLUMNS.into_iter().filter(|name| places(name).next().is_none()).collect();
+        let first = COLUMNS.into_iter().take(FIRST_COLUMNS);
+        let missing: Vec<_> = first.filter(|name| places(name).next().is_none()).collect();
         // In a row the id could be called like a column, and nothing else.
-        if COLUMNS.len() - missing.len() < 2 {
-            let (found, expected) = (cells.len(), COLUMNS.len());
-            let is_row = found == expected && !cells.first().is_some_and(|cell| is_utf16(cell));
+        if FIRST_COLUMNS - missing.len() < 2 {
+            let (found, expected) = (cells.len(), FIRST_COLUMNS);
+            let is_whole = found == expected || found == COLUMNS.len();
+            let is_row = is_whole && !cells.first().is_some_and(|cell| is_utf16(cell));
             let flaw = || saved().unwrap_or(FirstLine::CellCount { found, expected });
             return if is_row { Ok(None) } else { Err(flaw()) };
         }
@@ -163,7 +171,7 @@ impl Layout {
         }
         let others = cells.iter().filter(|cell| !COLUMNS.iter().any(|name| is(cell, name)));
         unknown.extend(others.map(|cell| String::from_utf8_lossy(cell.trim_ascii()).into_owned()).take(MAX_UNKNOWN));
-        Ok(Some(Self { places: COLUMNS.map(|name| places(name).next().unwrap_or_default()), count: cells.len() }))
+        Ok(Some(Self { places: COLUMNS.map(|name| places(name).next()), count: cells.len() }))
     }
 
     fn row(&self, cells: &[Vec<u8>]) -> Result<StoredReading, At> {
@@ -171,12 +179,13 @@ impl Layout {
             return Err((None, Flaw::CellCount { found: cells.len(), expected: self.count }));
         }
         let text = |column: usize| {
-            let cell = self.places.get(column).and_then(|place| cells.get(*place)).map(Vec::as_slice);
+            let cell = self.places.get(column).copied().flatten().and_then(|place| cells.get(place)).map(Vec::as_slice);
             std::str::from_utf8(cell.unwrap_or_default()).map_err(|_| Flaw::NotUtf8)
         };
         assemble(
             |column| text(column).map(Cow::Borrowed),
             |column| text(column).map(|cell| Some(cell).filter(|cell| !cell.is_empty())),
+            |column| text(column).map(|cell| Some(Cow::Borrowed(cell)).filter(|cell| !cell.is_empty())),
         )
     }
 }
@@ -197,7 +206,7 @@ fn json_row(line: &[u8], unknown: &mut Vec<String>) -> Result<StoredReading, At>
             unknown.push(name.to_owned());
         }
     })?;
-    assemble(|column| object.text(column), |column| Ok(object.number(column)))
+    assemble(|column| object.text(column), |column| Ok(object.number(column)), |column| object.observation(column))
 }
 
 /// The values of a row, as JSON text; `None` for what is not there.
@@ -234,16 +243,25 @@ impl<'a> Object<'a> {
         self.raw(column).map(RawValue::get)
     }
 
+    /// An observation as a cell has it: without the quotes that a letter stands in, and a word without.
+    fn observation(&self, column: usize) -> Result<Option<Cow<'a, str>>, Flaw> {
+        let Some(raw) = self.raw(column) else { return Ok(None) };
+        let is_letter = COLUMNS.get(column) == Some(&Observation::Consciousness.name());
+        let text = if is_letter { json::text(raw) } else { Some(Cow::Borrowed(raw.get())) };
+        text.map(Some).ok_or(Flaw::NotAText)
+    }
+
     fn raw(&self, column: usize) -> Option<&'a RawValue> {
         self.values.get(column).copied().flatten().filter(|value| !json::is_null(value))
     }
 }
 
-/// Puts a row together; each function gives the text of a column by its place in [`COLUMNS`], that of a number only where
-/// there is one.
+/// Puts a row together; each function gives the text of a column by its place in [`COLUMNS`], that of a number or an
+/// observation only where there is one.
 fn assemble<'a>(
     text: impl Fn(usize) -> Result<Cow<'a, str>, Flaw>,
     number: impl Fn(usize) -> Result<Option<&'a str>, Flaw>,
+    observation: impl Fn(usize) -> Result<Option<Cow<'a, str>>, Flaw>,
 ) -> Result<StoredReading, At> {
     let at = |column: usize| move |flaw| (COLUMNS.get(column).copied(), flaw);
     let patient = text(0).and_then(|id| PatientId::parse(&id).map_err(|_| Flaw::PatientId)).map_err(at(0))?;
@@ -252,6 +270,11 @@ fn assemble<'a>(
     for (column, sign) in (2..).zip(Sign::ALL) {
         if let Some(text) = number(column).map_err(at(column))? {
             signs.parse(sign, text).map_err(|flaw| at(column)(flaw.into()))?;
+        }
+    }
+    for (column, of) in (FIRST_COLUMNS..).zip(Observation::ALL) {
+        if let Some(text) = observation(column).map_err(at(column))? {
+            signs.observed.parse(of, &text).ok_or(Flaw::of(of)).map_err(at(column))?;
         }
     }
     // Nothing else can be wrong with signs that were read here.

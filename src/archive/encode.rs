@@ -3,7 +3,7 @@
 use std::fmt::{self, Write as _};
 
 use super::Format;
-use crate::reading::{COLUMNS, Number, Sign};
+use crate::reading::{COLUMNS, Number, Observation, Sign};
 use crate::store::StoredReading;
 
 /// What stands before the first row: the line of names of a CSV file; the format of objects names each value.
@@ -31,6 +31,10 @@ fn csv_row(row: &StoredReading, text: &mut String) {
         if let Some(number) = row.signs.number(sign) {
             push(text, format_args!("{number}"));
         }
+    }
+    for observation in Observation::ALL {
+        text.push(',');
+        text.push_str(row.signs.observed.text(observation).unwrap_or_default());
     }
     text.push('\n');
 }
@@ -71,13 +75,21 @@ fn json_row(row: &StoredReading, text: &mut String) {
             Some(number) => push(text, format_args!(",\"{sign}\":{number}")),
         }
     }
+    let observed = row.signs.observed;
+    let oxygen = observed.supplemental_oxygen.map_or("null", |is_given| if is_given { "true" } else { "false" });
+    push(text, format_args!(",\"{}\":{oxygen}", Observation::SupplementalOxygen));
+    push(text, format_args!(",\"{}\":", Observation::Consciousness));
+    match observed.consciousness {
+        Some(state) => push(text, format_args!("\"{}\"", state.name())),
+        None => text.push_str("null"),
+    }
     text.push_str("}\n");
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reading::Signs;
+    use crate::reading::{Consciousness, Observed, Signs};
 
     fn encoded(format: Format, patient_id: &str, timestamp: &str, signs: Signs) -> String {
         let mut text = head(format);
@@ -93,30 +105,35 @@ mod tests {
         diastolic: Some(80),
         respiratory_rate: None,
         temperature: Some(36.8),
+        observed: Observed { supplemental_oxygen: Some(true), consciousness: Some(Consciousness::Voice) },
     };
 
     #[test]
     fn csv_has_the_table_s_columns_and_nothing_for_what_was_not_measured() {
-        let expected = "patient_id,timestamp,heart_rate,spo2,systolic,diastolic,respiratory_rate,temperature\n\
-                        P001,2025-10-26T10:30:15+00:00,95,,120,80,,36.8\n";
+        let expected = "patient_id,timestamp,heart_rate,spo2,systolic,diastolic,respiratory_rate,temperature,\
+                        supplemental_oxygen,consciousness\n\
+                        P001,2025-10-26T10:30:15+00:00,95,,120,80,,36.8,true,V\n";
         assert_eq!(encoded(Format::Csv, "P001", "2025-10-26T10:30:15+00:00", SIGNS), expected);
     }
 
     #[test]
     fn csv_escapes_as_cqlsh_reads_it() {
         let text = encoded(Format::Csv, "a\"b\\c", "x,y", Signs::default());
-        assert_eq!(text.lines().nth(1), Some(r#""a\"b\\c","x,y",,,,,,"#));
+        assert_eq!(text.lines().nth(1), Some(r#""a\"b\\c","x,y",,,,,,,,"#));
     }
 
     #[test]
     fn ndjson_is_an_object_a_line_with_null_for_what_was_not_measured() {
         let expected = concat!(
             r#"{"patient_id":"P\"1","timestamp":"a\nb","heart_rate":95,"spo2":null,"systolic":120,"#,
-            r#""diastolic":80,"respiratory_rate":null,"temperature":36.8}"#,
+            r#""diastolic":80,"respiratory_rate":null,"temperature":36.8,"supplemental_oxygen":true,"#,
+            r#""consciousness":"V"}"#,
             "\n"
         );
         assert_eq!(encoded(Format::Ndjson, "P\"1", "a\nb", SIGNS), expected);
         let odd = Signs { temperature: Some(f32::NEG_INFINITY), ..Signs::default() };
-        assert!(encoded(Format::Ndjson, "P", "t", odd).ends_with("\"temperature\":\"-Infinity\"}\n"));
+        assert!(encoded(Format::Ndjson, "P", "t", odd).contains("\"temperature\":\"-Infinity\","));
+        let expected = "\"supplemental_oxygen\":null,\"consciousness\":null}\n";
+        assert!(encoded(Format::Ndjson, "P", "t", odd).ends_with(expected));
     }
 }

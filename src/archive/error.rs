@@ -81,7 +81,8 @@ impl Advice for ArchiveError {
 }
 
 const COLUMNS_HINT: &str = "export all columns, or leave the line of names out: then they are patient_id, timestamp, \
-                            heart_rate, spo2, systolic, diastolic, respiratory_rate, temperature";
+                            heart_rate, spo2, systolic, diastolic, respiratory_rate, temperature, and behind them none \
+                            or supplemental_oxygen, consciousness";
 
 /// A time that is none is mostly a spreadsheet's.
 const TIME_HINT: &str = "correct this and import all of it again, which is safe; a time is written with its offset, as \

@@ -4,6 +4,7 @@
 //! whatever its size. What a window alone cannot decide is remembered, and decided by reading the topic, or the dead
 //! letters, once more.
 
+mod datum;
 mod pending;
 mod report;
 mod scope;

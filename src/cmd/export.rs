@@ -26,8 +26,8 @@ again. Alerts are not exported.
 
 CSV exchanges with cqlsh, in both directions:
   COPY hospital.patient_vitals (patient_id, timestamp, heart_rate, spo2,
-  systolic, diastolic, respiratory_rate, temperature)
-  FROM 'vitals.csv' WITH HEADER = TRUE
+  systolic, diastolic, respiratory_rate, temperature, supplemental_oxygen,
+  consciousness) FROM 'vitals.csv' WITH HEADER = TRUE
 
 Examples:
   vitals export vitals.csv

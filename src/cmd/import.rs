@@ -34,7 +34,7 @@ use crate::store::AnyStore;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 A row is taken if consume would take it as a message: with an id, a time that
-tells its offset, and at least one sign. Times are written in the one form of
+tells its offset, and at least one sign or observation. Times are written in the one form of
 the table. What a row does not carry stays as it is in the store, so it is
 safe to run again. A CSV file may have a line of column names; without one the
 columns are in the order of an export.

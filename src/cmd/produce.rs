@@ -39,7 +39,8 @@ on to its end where it has one (--count, --once), and ends too where it has none
 
 The first line of a CSV file names its columns, in any order:
   patient_id,heart_rate,spo2,systolic,diastolic,respiratory_rate,temperature
-and timestamp, if there is one; without it, a reading's time is the present.
+and timestamp, supplemental_oxygen (true or false) and consciousness (A, C, V, P
+or U), if there are any; without a time, a reading's is the present.
 
 Examples:
   vitals produce --mode random --interval 2 --patients \"P001,P002,P003\"

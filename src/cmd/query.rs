@@ -8,7 +8,7 @@ use crate::advice::{Advice, Code};
 use crate::alarm::{Implausible, implausible};
 use crate::app;
 use crate::output::{Cell, Column, FormatArgs, Output, Value};
-use crate::reading::{Number, PatientId, Sign, Timestamp};
+use crate::reading::{Number, Observation, Observed, PatientId, Sign, Timestamp};
 use crate::settings::Settings;
 use crate::store::{Order, Selection, StoredReading};
 
@@ -45,11 +45,12 @@ pub struct Args {
 /// What CQL can count to.
 const MAX_LIMIT: i64 = 0x7fff_ffff;
 
-/// The columns of the table, and the names of those signs that are not believed.
+/// The columns of the table, and behind the signs the names of those that are not believed.
 fn columns() -> Vec<Column> {
     let key = [Column::text("patient_id", "PATIENT"), Column::text("timestamp", "TIME")];
     let signs = Sign::ALL.map(|sign| Column::number(sign.name(), sign.heading()));
-    key.into_iter().chain(signs).chain([Column::for_programs("implausible")]).collect()
+    let observations = Observation::ALL.map(|of| Column::text(of.name(), of.heading()).where_known());
+    key.into_iter().chain(signs).chain([Column::for_programs("implausible")]).chain(observations).collect()
 }
 
 /// Why there is nothing to ask the store for.
@@ -130,7 +131,15 @@ fn row(reading: &StoredReading) -> Vec<Cell> {
     let signs =
         Sign::ALL.into_iter().map(|sign| Cell::from(Value::from(reading.signs.number(sign))).marked(doubted(sign)));
     let names: Vec<_> = Sign::ALL.into_iter().filter(|sign| doubted(*sign)).map(|sign| sign.to_string()).collect();
-    head.into_iter().chain(signs).chain([names.into()]).collect()
+    let observed = Observation::ALL.map(|of| observation(reading.signs.observed, of).into());
+    head.into_iter().chain(signs).chain([names.into()]).chain(observed).collect()
+}
+
+fn observation(observed: Observed, of: Observation) -> Value {
+    match of {
+        Observation::SupplementalOxygen => observed.supplemental_oxygen.into(),
+        Observation::Consciousness => observed.text(of).into(),
+    }
 }
 
 impl From<Number> for Value {
@@ -148,7 +157,7 @@ mod tests {
 
     use super::*;
     use crate::cmd::{Command, CommandLine};
-    use crate::reading::Signs;
+    use crate::reading::{Consciousness, Signs};
 
     fn typed(line: &str) -> Result<Args, clap::Error> {
         let words = ["vitals", "query"].into_iter().chain(line.split_whitespace());
@@ -175,6 +184,7 @@ mod tests {
         diastolic: Some(80),
         respiratory_rate: None,
         temperature: Some(97.2),
+        observed: Observed::NOTHING,
     };
 
     #[test]
@@ -183,10 +193,27 @@ mod tests {
         let expected = concat!(
             r#"{"patient_id":"P001","timestamp":"2025-10-26T10:30:15+00:00","heart_rate":95,"spo2":98,"#,
             r#""systolic":80,"diastolic":80,"respiratory_rate":null,"temperature":97.2,"#,
-            r#""implausible":["systolic","diastolic","temperature"]}"#,
+            r#""implausible":["systolic","diastolic","temperature"],"#,
+            r#""supplemental_oxygen":null,"consciousness":null}"#,
             "\n"
         );
         assert_eq!(json, expected);
+    }
+
+    #[test]
+    fn observations_are_told_and_people_get_a_column_where_there_is_one() {
+        let observed = Observed { supplemental_oxygen: Some(true), consciousness: Some(Consciousness::Voice) };
+        let signs = Signs { observed, ..FAHRENHEIT };
+        let (json, _) = printed("ndjson", signs);
+        assert!(json.ends_with(",\"supplemental_oxygen\":true,\"consciousness\":\"V\"}\n"), "{json}");
+        let (table, _) = printed("table", signs);
+        assert_eq!(
+            table.lines().next().unwrap().split_whitespace().skip(7).collect::<Vec<_>>(),
+            ["TEMP", "O2", "ACVPU"]
+        );
+        assert!(table.trim_end().ends_with("97.2 !  yes  V"), "{table}");
+        let (table, _) = printed("table", Signs { observed: Observed { consciousness: None, ..observed }, ..signs });
+        assert!(table.contains("O2") && !table.contains("ACVPU"), "{table}");
     }
 
     #[test]
@@ -201,7 +228,7 @@ mod tests {
     #[test]
     fn a_plausible_temperature_is_shown_as_it_was_sent_and_without_a_mark() {
         let (csv, talk) = printed("csv", Signs { temperature: Some(36.8), ..Signs::default() });
-        assert_eq!(csv.lines().nth(1), Some("P001,2025-10-26T10:30:15+00:00,,,,,,36.8,"));
+        assert_eq!(csv.lines().nth(1), Some("P001,2025-10-26T10:30:15+00:00,,,,,,36.8,,,"));
         assert_eq!(talk, "");
     }
 

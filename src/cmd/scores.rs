@@ -8,7 +8,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use color_eyre::eyre::Result;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 
-use self::scored::{MAX_AGE, SMOOTHED, Scored, is_missing_a_sign, time_of};
+use self::scored::{MAX_AGE, SMOOTHED, Scored, is_missing_something, time_of};
 use super::Context;
 use super::common::watch::WatchArgs;
 use crate::admission::Admission;
@@ -25,11 +25,11 @@ use crate::store::{AnyStore, Order, Selection, StoreError, StoredReading};
 #[command(after_help = "\
 Sorted by the score smoothed over the newest 50 readings (EWMA, alpha 0.1), the
 highest first: a list to look at first, never an alarm. A sign counts with its
-newest believed value, where that is no more than an hour older than the newest
-reading. No message has oxygen and consciousness, so NEWS2 is PARTIAL: ≥7 says
-that it is 7 or more, and LEVEL is the least that it can be. Who has just got
-worse rises slowly: look at NEWS2 too. Who has no reading of the last hour is
-stale and comes last.
+newest believed value, oxygen and consciousness with what was observed last,
+where that is no more than an hour older than the newest reading. Where one is
+missing the score is PARTIAL: ≥7 says that it is 7 or more, and LEVEL is the
+least that it can be. Who has just got worse rises slowly: look at NEWS2 too.
+Who has no reading of the last hour is stale and comes last.
 Who is on scale 2 (`vitals patient set --spo2-scale 2`) is scored by it.
 Not for patients under 16 nor in pregnancy; those known to be under 16 are left
 out. No certified medical device.
@@ -71,8 +71,7 @@ pub struct Args {
 /// How many patients are read at the same time.
 const AT_ONCE: usize = 16;
 
-/// So many further readings are looked through for a sign that the newest ones do not have: those of an hour at one a
-/// second.
+/// So many further readings are looked through for what the newest ones do not have: those of an hour at one a second.
 const MAX_FURTHER: u32 = 3600;
 
 /// Shows the list, once or until Ctrl+C.
@@ -143,7 +142,7 @@ fn rank(patients: &mut [Scored]) {
     });
 }
 
-/// The newest readings of a patient, and those before them where a sign of the score may be.
+/// The newest readings of a patient, and those before them where something that the score looks at may be.
 async fn readings_of(store: &AnyStore, patient: &str, by: BuiltIn) -> Result<Vec<StoredReading>, StoreError> {
     let newest_first = |since, until| {
         let (id, order) = (patient.to_owned(), Order::NewestFirst);
@@ -162,7 +161,7 @@ async fn readings_of(store: &AnyStore, patient: &str, by: BuiltIn) -> Result<Vec
     }
     let (since, until) = (Timestamp::from_micros(since), Timestamp::from_micros(*oldest));
     let mut pages = store.readings(&newest_first(since, until), MAX_FURTHER);
-    while is_missing_a_sign(by, &readings)
+    while is_missing_something(by, &readings)
         && let Some(page) = pages.next_page().await?
     {
         readings.extend(page);

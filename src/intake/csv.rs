@@ -4,8 +4,8 @@
 //! it. Both hold one row at a time, so that a file may have millions.
 //!
 //! Columns are found by their name in the first line, in any order and case: `patient_id`, `heart_rate`, `spo2`, `systolic`,
-//! `diastolic`, `respiratory_rate`, `temperature`, and optionally `timestamp`. Other columns are passed over. White space
-//! around a cell is no part of it; a blank cell is a sign that was not measured.
+//! `diastolic`, `respiratory_rate`, `temperature`, and optionally `timestamp`, `supplemental_oxygen` and `consciousness`.
+//! Other columns are passed over. White space around a cell is no part of it; a blank cell is a sign that was not measured.
 
 mod columns;
 mod error;
@@ -37,7 +37,7 @@ pub struct Row {
     pub patient: PatientId,
     /// When; where the file does not say it, it is the time of sending.
     pub time: Option<Timestamp>,
-    /// What was measured: at least one sign.
+    /// What was measured: at least one sign or observation.
     pub signs: Signs,
 }
 
@@ -53,7 +53,7 @@ impl Row {
 pub enum Entry {
     /// One that can be sent.
     Row(Row),
-    /// One without any sign: there is nothing to send.
+    /// One without any sign or observation: there is nothing to send.
     WithoutSign,
     /// One that is malformed.
     Malformed(Fault),
@@ -64,7 +64,7 @@ pub enum Entry {
 pub struct Survey {
     /// Rows that can be sent.
     pub rows: u64,
-    /// Rows without any sign.
+    /// Rows without any sign or observation.
     pub without_sign: u64,
     /// Rows that are malformed.
     pub faults: Faults,

@@ -200,12 +200,15 @@ pub(super) fn table(columns: &[Column], rows: &[Vec<Cell>], width: Option<u16>) 
     if let Some(width) = width {
         table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
     }
-    let shown: Vec<_> = (0..).zip(columns).filter(|(_, column)| column.in_table).collect();
+    let has_value =
+        |place: usize| rows.iter().filter_map(|row| row.get(place)).any(|cell| cell.value != Value::Missing);
+    let is_shown = |(place, column): &(usize, &Column)| column.in_table && (!column.where_known || has_value(*place));
+    let shown: Vec<_> = (0..).zip(columns).filter(is_shown).collect();
     let has_marks = |place: usize| rows.iter().filter_map(|row| row.get(place)).any(|cell| cell.marked);
     let no_mark: Vec<_> = shown.iter().map(|(place, _)| if has_marks(*place) { NO_MARK } else { "" }).collect();
     table.set_header(shown.iter().zip(&no_mark).map(|((_, column), no_mark)| format!("{}{no_mark}", column.heading)));
     for row in rows {
-        let cells = columns.iter().zip(row).filter(|(column, _)| column.in_table).zip(&no_mark);
+        let cells = shown.iter().filter_map(|(place, column)| Some((column, row.get(*place)?))).zip(&no_mark);
         table.add_row(cells.map(|((column, cell), no_mark)| {
             let text = table_text(column, &cell.value, width.is_some());
             if cell.marked { format!("{text} {MARK}") } else { format!("{text}{no_mark}") }
@@ -239,13 +242,14 @@ pub struct Column {
     heading: &'static str,
     numbers: bool,
     in_table: bool,
+    where_known: bool,
     longest: Option<usize>,
 }
 
 impl Column {
     /// A column of text.
     pub const fn text(name: &'static str, heading: &'static str) -> Self {
-        Self { name, heading, numbers: false, in_table: true, longest: None }
+        Self { name, heading, numbers: false, in_table: true, where_known: false, longest: None }
     }
 
     /// A column of numbers: they stand on the right.
@@ -256,6 +260,13 @@ impl Column {
     /// A column that only programs get; a table says the same in another way, such as marks.
     pub const fn for_programs(name: &'static str) -> Self {
         Self { in_table: false, ..Self::text(name, name) }
+    }
+
+    /// Leaves it out of a table in which no row has a value of it.
+    #[must_use]
+    pub const fn where_known(mut self) -> Self {
+        self.where_known = true;
+        self
     }
 
     /// Cuts longer texts to so many characters in a table; programs get them whole.

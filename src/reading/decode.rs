@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use super::bytes::{BYTE_ORDER_MARK, is_utf16};
 use super::number::NumberFlaw;
 use super::sign::BLOOD_PRESSURE;
-use super::{PatientId, Reading, Sign, Signs, Timestamp, json};
+use super::{Consciousness, Observation, PatientId, Reading, Sign, Signs, Timestamp, json};
 use crate::reading::reject::Reject;
 
 /// The longest message that is read. A reading has about 200 bytes; the rest is room for fields of other programs.
@@ -59,7 +59,10 @@ impl<'a> Fields<'a> {
             BLOOD_PRESSURE => self.take_pressure(value)?,
             key => match Sign::named(key).filter(|sign| !sign.is_pressure()) {
                 Some(sign) => self.measure(sign, value)?,
-                None => well_formed(value, 1)?,
+                None => match Observation::named(key) {
+                    Some(observation) => self.observe(observation, value)?,
+                    None => well_formed(value, 1)?,
+                },
             },
         }
         Ok(())
@@ -91,6 +94,25 @@ impl<'a> Fields<'a> {
             NumberFlaw::NotANumber | NumberFlaw::NotWhole => Reject::SignType(sign),
             NumberFlaw::DoesNotFit => Reject::SignRange(sign),
         })
+    }
+
+    /// Null is what nobody has observed.
+    fn observe(&mut self, observation: Observation, value: &'a RawValue) -> Result<(), Reject> {
+        if json::is_null(value) {
+            return Ok(());
+        }
+        let wrong_type = || Reject::ObservationType(observation);
+        let observed = &mut self.signs.observed;
+        match observation {
+            Observation::SupplementalOxygen => {
+                observed.supplemental_oxygen = Some(value.get().parse().map_err(|_| wrong_type())?);
+            }
+            Observation::Consciousness => {
+                let letter = json::text(value).ok_or_else(wrong_type)?;
+                observed.consciousness = Some(Consciousness::parse(&letter).ok_or(Reject::Consciousness)?);
+            }
+        }
+        Ok(())
     }
 
     fn into_reading(self) -> Result<Reading, Reject> {

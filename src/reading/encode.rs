@@ -3,12 +3,12 @@
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 
 use super::sign::BLOOD_PRESSURE;
-use super::{Reading, Sign, Signs};
+use super::{Observation, Reading, Sign, Signs};
 
 /// A whole reading with an id of a dozen letters takes a little less.
 const USUAL_BYTES: usize = 192;
 
-/// Gives the message of `reading`: compact JSON, keys in the contract's order. Signs that were not measured are left
+/// Gives the message of `reading`: compact JSON, keys in the contract's order. What was not measured or observed is left
 /// out.
 pub fn encode(reading: &Reading) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(USUAL_BYTES);
@@ -35,6 +35,12 @@ impl Serialize for Message<'_> {
                 }
                 _ => {}
             }
+        }
+        if let Some(is_given) = signs.observed.supplemental_oxygen {
+            message.serialize_entry(Observation::SupplementalOxygen.name(), &is_given)?;
+        }
+        if let Some(state) = signs.observed.consciousness {
+            message.serialize_entry(Observation::Consciousness.name(), state.name())?;
         }
         message.end()
     }

@@ -4,7 +4,7 @@
 //! letters may match on it. Neither the code nor the text ever holds what the message said, since that may be patient
 //! data.
 
-use crate::reading::Sign;
+use crate::reading::{Observation, Sign};
 use crate::record::BatchFault;
 
 /// Why a message cannot become a [`Reading`](crate::reading::Reading).
@@ -42,9 +42,15 @@ pub enum Reject {
     /// A sign is a number that its column cannot hold; `1e-50` is one for the temperature, since only 0 is left of it.
     #[error("{0} is a number that does not fit")]
     SignRange(Sign),
+    /// An observation is there with a wrong type: `"true"` or 1 for the oxygen, `true` for the consciousness.
+    #[error("{0} has the wrong type")]
+    ObservationType(Observation),
+    /// A text that is none of the letters; small ones are none.
+    #[error("consciousness is none of A, C, V, P and U")]
+    Consciousness,
     #[error("blood_pressure is not an object")]
     BloodPressure,
-    #[error("the message has no vital sign")]
+    #[error("the message has no vital sign and no observation")]
     NoSign,
     /// It is a reading, and the store refuses its row for good: a rule of the table's owner forbids it.
     #[error("the store refuses the row of the reading")]
@@ -70,8 +76,8 @@ impl Reject {
             Self::DuplicateKey => "duplicate_key",
             Self::PatientId => "patient_id",
             Self::Timestamp => "timestamp",
-            Self::SignType(_) => "sign_type",
-            Self::SignRange(_) => "sign_range",
+            Self::SignType(_) | Self::ObservationType(_) => "sign_type",
+            Self::SignRange(_) | Self::Consciousness => "sign_range",
             Self::BloodPressure => "blood_pressure",
             Self::NoSign => "no_sign",
             Self::Store => "refused_by_store",

@@ -6,6 +6,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::number::{self, NumberFlaw};
+use super::observation::{Observation, Observed};
 
 /// One of the vital signs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -29,10 +30,14 @@ pub(super) const BLOOD_PRESSURE: &str = "blood_pressure";
 
 const SIGNS: usize = 6;
 
-/// The columns of the table of readings, in its order: the key, then the signs.
-pub const COLUMNS: [&str; 2 + SIGNS] = {
+/// The columns of the table of readings that each of them has had from the beginning.
+pub const FIRST_COLUMNS: usize = 2 + SIGNS;
+
+/// The columns of the table of readings, in its order: the key, the signs, then the observations.
+pub const COLUMNS: [&str; FIRST_COLUMNS + Observation::ALL.len()] = {
     let [a, b, c, d, e, f] = Sign::ALL;
-    ["patient_id", "timestamp", a.name(), b.name(), c.name(), d.name(), e.name(), f.name()]
+    let [g, h] = Observation::ALL;
+    ["patient_id", "timestamp", a.name(), b.name(), c.name(), d.name(), e.name(), f.name(), g.name(), h.name()]
 };
 
 impl Sign {
@@ -124,7 +129,7 @@ impl fmt::Display for Number {
     }
 }
 
-/// What was measured. A sign that is `None` was not measured, which is normal: most charted readings lack a
+/// What was measured and observed. A sign that is `None` was not measured, which is normal: most charted readings lack a
 /// temperature.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Signs {
@@ -140,10 +145,12 @@ pub struct Signs {
     pub respiratory_rate: Option<i32>,
     /// Body temperature, °C, in the width of the table's FLOAT column.
     pub temperature: Option<f32>,
+    /// What was observed beside them.
+    pub observed: Observed,
 }
 
 impl Signs {
-    /// Whether nothing was measured.
+    /// Whether nothing was measured or observed.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
@@ -178,7 +185,7 @@ impl Signs {
         Ok(())
     }
 
-    /// Takes the signs of `later` over these; what `later` does not carry stays.
+    /// Takes what is in `later` over these; what `later` does not carry stays.
     pub fn overlay(&mut self, later: &Self) {
         self.heart_rate = later.heart_rate.or(self.heart_rate);
         self.spo2 = later.spo2.or(self.spo2);
@@ -186,5 +193,6 @@ impl Signs {
         self.diastolic = later.diastolic.or(self.diastolic);
         self.respiratory_rate = later.respiratory_rate.or(self.respiratory_rate);
         self.temperature = later.temperature.or(self.temperature);
+        self.observed.overlay(later.observed);
     }
 }

@@ -38,6 +38,7 @@ fn a_message_of_the_old_producer_is_read_whole() {
         diastolic: Some(80),
         respiratory_rate: Some(16),
         temperature: Some(36.8),
+        ..Signs::default()
     };
     assert_eq!(*reading.signs(), signs);
 }
@@ -76,6 +77,56 @@ fn a_sign_of_a_wrong_type_or_that_does_not_fit_is_refused() {
     }
     assert_eq!(code(with_sign(r#""blood_pressure":{"systolic":[120]}"#)), "sign_type");
     assert_eq!(code(with_sign(r#""blood_pressure":120"#)), "blood_pressure");
+}
+
+fn observed(supplemental_oxygen: Option<bool>, consciousness: Option<Consciousness>) -> Signs {
+    Signs { observed: Observed { supplemental_oxygen, consciousness }, ..Signs::default() }
+}
+
+#[test]
+fn an_observation_is_true_or_false_or_a_letter_and_says_something_without_a_sign() {
+    for (sent, is_given) in [("true", true), ("false", false)] {
+        let message = with_sign(&format!(r#""supplemental_oxygen":{sent}"#));
+        assert_eq!(*accepted(&message).signs(), observed(Some(is_given), None));
+        assert_eq!(String::from_utf8(encode(&accepted(&message))).expect("text"), message.replace("15Z", "15+00:00"));
+    }
+    for state in Consciousness::ALL {
+        let message = with_sign(&format!(r#""consciousness":"{}""#, state.name()));
+        assert_eq!(*accepted(&message).signs(), observed(None, Some(state)));
+        assert_eq!(String::from_utf8(encode(&accepted(&message))).expect("text"), message.replace("15Z", "15+00:00"));
+    }
+    assert_eq!(
+        *accepted(&with_sign(r#""consciousness":"\u0056""#)).signs(),
+        observed(None, Some(Consciousness::Voice)),
+        "however it is written"
+    );
+    let nothing = r#""spo2":97,"supplemental_oxygen":null,"consciousness":null"#;
+    assert_eq!(*accepted(&with_sign(nothing)).signs(), Signs { spo2: Some(97), ..Signs::default() });
+    assert_eq!(code(with_sign(r#""supplemental_oxygen":null,"consciousness":null"#)), "no_sign");
+}
+
+#[test]
+fn an_observation_of_a_wrong_type_or_that_is_no_letter_is_refused_with_all_of_its_message() {
+    for (sent, refused) in [
+        (r#""supplemental_oxygen":"true""#, "sign_type"),
+        (r#""supplemental_oxygen":1"#, "sign_type"),
+        (r#""supplemental_oxygen":{}"#, "sign_type"),
+        (r#""consciousness":true"#, "sign_type"),
+        (r#""consciousness":["A"]"#, "sign_type"),
+        (r#""consciousness":15"#, "sign_type"),
+        (r#""consciousness":"a""#, "sign_range"),
+        (r#""consciousness":"""#, "sign_range"),
+        (r#""consciousness":" A""#, "sign_range"),
+        (r#""consciousness":"AV""#, "sign_range"),
+        (r#""consciousness":"Alert""#, "sign_range"),
+        (r#""consciousness":"A","consciousness":"A""#, "duplicate_key"),
+        (r#""supplemental_oxygen":true,"supplemental_oxygen":null"#, "duplicate_key"),
+    ] {
+        assert_eq!(code(with_sign(&format!(r#""spo2":98,{sent}"#))), refused, "{sent}");
+    }
+    let elsewhere =
+        r#""spo2":98,"blood_pressure":{"consciousness":7},"Consciousness":"x","x":{"supplemental_oxygen":1}"#;
+    assert_eq!(*accepted(&with_sign(elsewhere)).signs(), Signs { spo2: Some(98), ..Signs::default() }, "not ours");
 }
 
 #[test]
@@ -222,6 +273,10 @@ fn overlay_takes_the_later_sign_and_keeps_what_it_lacks() {
     first.overlay(&accepted(&with_sign(r#""spo2":91,"temperature":37.0"#)));
     let signs = Signs { heart_rate: Some(80), spo2: Some(91), temperature: Some(37.0), ..Signs::default() };
     assert_eq!(*first.signs(), signs);
+    first.overlay(&accepted(&with_sign(r#""consciousness":"V","supplemental_oxygen":true"#)));
+    first.overlay(&accepted(&with_sign(r#""supplemental_oxygen":false"#)));
+    let later = observed(Some(false), Some(Consciousness::Voice)).observed;
+    assert_eq!(*first.signs(), Signs { observed: later, ..signs });
 }
 
 fn decimal_text(number: f32) -> String {
@@ -244,17 +299,26 @@ fn a_decimal_is_as_short_as_it_was_sent_and_what_is_none_has_a_name() {
     assert_eq!(names, ["NaN", "Infinity", "-Infinity"]);
 }
 
+fn any_observed() -> impl Strategy<Value = Observed> {
+    let consciousness = proptest::option::of(proptest::sample::select(Consciousness::ALL.to_vec()));
+    (proptest::option::of(any::<bool>()), consciousness)
+        .prop_map(|(supplemental_oxygen, consciousness)| Observed { supplemental_oxygen, consciousness })
+}
+
 fn any_signs() -> impl Strategy<Value = Signs> {
     let whole = proptest::array::uniform5(proptest::option::of(any::<i32>()));
     let finite = proptest::option::of(any::<f32>().prop_filter("finite", |degrees| degrees.is_finite()));
-    (whole, finite).prop_map(|([heart_rate, spo2, systolic, diastolic, respiratory_rate], temperature)| Signs {
-        heart_rate,
-        spo2,
-        systolic,
-        diastolic,
-        respiratory_rate,
-        temperature,
-    })
+    (whole, finite, any_observed()).prop_map(
+        |([heart_rate, spo2, systolic, diastolic, respiratory_rate], temperature, observed)| Signs {
+            heart_rate,
+            spo2,
+            systolic,
+            diastolic,
+            respiratory_rate,
+            temperature,
+            observed,
+        },
+    )
 }
 
 fn any_reading() -> impl Strategy<Value = Reading> {

@@ -15,6 +15,7 @@ use futures::future::BoxFuture;
 
 use super::cassandra::{CassandraError, CassandraStore};
 use super::{SchemaStep, SchemaVersion};
+use crate::reading::{FIRST_COLUMNS, Observation};
 
 /// What the tables are made by, and what they have to be in the end.
 #[derive(Debug, Clone, Copy)]
@@ -105,6 +106,8 @@ pub enum Kind {
     Float,
     /// A number of 64 bits with a fraction.
     Double,
+    /// True or false.
+    Boolean,
 }
 
 /// The schema of this `vitals`.
@@ -144,11 +147,16 @@ pub const SCHEMA: Schema = Schema {
         },
         Migration {
             version: 5,
+            name: "observations",
+            change: Change::Add { table: READINGS.name, columns: &OBSERVATION_COLUMNS },
+        },
+        Migration {
+            version: 6,
             name: ADMISSIONS.name,
             change: Change::Make {
                 table: ADMISSIONS.name,
-                cql: include_str!("../../migrations/cassandra/0005_patient_admissions.cql"),
-                sql: include_str!("../../migrations/sqlite/0005_patient_admissions.sql"),
+                cql: include_str!("../../migrations/cassandra/0006_patient_admissions.cql"),
+                sql: include_str!("../../migrations/sqlite/0006_patient_admissions.sql"),
             },
         },
     ],
@@ -167,10 +175,22 @@ pub(super) const READINGS: Table = Table {
         Column::new("diastolic", Kind::Int),
         Column::new("respiratory_rate", Kind::Int),
         Column::new("temperature", Kind::Float),
+        SUPPLEMENTAL_OXYGEN,
+        CONSCIOUSNESS,
     ],
     key_columns: 2,
     descending: "timestamp",
 };
+
+/// The same as every program knows it, and as it is where no migration has come yet: to read from it, that will do.
+pub(super) const READINGS_AT_FIRST: Table = Table { columns: READINGS.columns.split_at(FIRST_COLUMNS).0, ..READINGS };
+
+/// What a reading of today may have that those of the first programs had not.
+const OBSERVATION_COLUMNS: [Column; 2] = [SUPPLEMENTAL_OXYGEN, CONSCIOUSNESS];
+
+const SUPPLEMENTAL_OXYGEN: Column = Column::new(Observation::SupplementalOxygen.name(), Kind::Boolean);
+/// A letter of ACVPU. What else another program writes there counts as nothing.
+const CONSCIOUSNESS: Column = Column::new(Observation::Consciousness.name(), Kind::Text);
 
 /// What an alarm has that a line for every reading over a limit had not.
 const ALARM_COLUMNS_OF_3: [Column; 4] = {
@@ -319,6 +339,7 @@ impl Kind {
             Self::Int => "int",
             Self::Float => "float",
             Self::Double => "double",
+            Self::Boolean => "boolean",
         }
     }
 
@@ -326,7 +347,8 @@ impl Kind {
     pub(super) fn sql(self) -> &'static str {
         match self {
             Self::Text => "TEXT",
-            Self::Int => "INTEGER",
+            // SQLite has no truth but 0 and 1.
+            Self::Int | Self::Boolean => "INTEGER",
             Self::Float | Self::Double => "REAL",
         }
     }

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::fmt;
 
+use crate::alarm::rules::PARTIAL;
 use crate::alarm::{Alarm, KnownAlarm, Priority};
 use crate::reading::{PatientId, Signs, Timestamp};
 
@@ -106,6 +107,7 @@ impl StoredAlarm {
                 start: maybe(&self.started)?,
                 value,
                 peak: self.peak.unwrap_or(value),
+                is_partial: self.message.as_ref().is_some_and(|message| message.contains(PARTIAL)),
                 priority: self.priority.as_ref().and_then(priority)?,
                 returned: maybe(&self.returned),
                 acknowledged: maybe(&self.acknowledged_at),

@@ -425,5 +425,5 @@ fn a_temperature_meets_its_limit_as_the_decimal_that_was_sent() {
 #[test]
 fn a_patient_takes_little_room() {
     assert!(size_of::<(u16, State)>() <= 120, "{}", size_of::<(u16, State)>());
-    assert_eq!(size_of::<crate::alarm::sample::Sample>(), 32);
+    assert_eq!(size_of::<crate::alarm::sample::Sample>(), 36);
 }

@@ -13,8 +13,8 @@ pub enum Quantity {
     Sign(Sign),
     /// What two signs make that were measured shortly one after the other.
     Derived(Derived),
-    /// The total of a chart over the newest value of each of its inputs. What is missing has no points, so that it is the
-    /// least that the score can be. Oxygen and consciousness always are: no message has them.
+    /// The total of a chart over the newest value of each of its inputs, observations included. What is missing has no
+    /// points, so that it is the least that the score can be.
     Score {
         /// What has which points.
         chart: BuiltIn,

@@ -1,6 +1,7 @@
 use super::*;
 use crate::archive::encode;
 use crate::reading::number::NumberFlaw;
+use crate::reading::{Consciousness, Observed};
 
 fn read(text: &str, format: Format) -> (Vec<Entry>, Vec<String>) {
     let mut rows = Rows::new(io::BufReader::with_capacity(7, text.as_bytes()), format).unwrap();
@@ -30,7 +31,10 @@ const SIGNS: Signs = Signs {
     diastolic: Some(80),
     respiratory_rate: None,
     temperature: Some(36.8),
+    observed: Observed::NOTHING,
 };
+
+const OBSERVED: Observed = Observed { supplemental_oxygen: Some(false), consciousness: Some(Consciousness::Confusion) };
 
 /// The time of most rows here, in the one form.
 const T: &str = "2025-10-26T10:30:15+00:00";
@@ -45,6 +49,12 @@ fn every_row_that_consume_writes_comes_back_as_it_went_out() {
         row(" blank ", T, odd(37.0)),
         row("\u{feff}", T, Signs { heart_rate: Some(i32::MIN), ..odd(1e-45) }),
         row("病床3", T, Signs { spo2: Some(i32::MAX), ..odd(f32::MAX) }),
+        row("on air", T, Signs { observed: OBSERVED, ..SIGNS }),
+        row(
+            "on oxygen",
+            T,
+            Signs { observed: Observed { supplemental_oxygen: Some(true), ..Observed::NOTHING }, ..Signs::default() },
+        ),
     ];
     for format in [Format::Csv, Format::Ndjson] {
         let mut text = encode::head(format);
@@ -93,8 +103,32 @@ fn a_time_comes_in_in_the_one_form_however_it_is_written() {
 
 #[test]
 fn a_file_without_names_has_the_table_s_order() {
-    let expected = Entry::Row(row("P001", T, SIGNS));
-    assert_eq!(read(&format!("P001,{T},95,,120,80,,36.8"), Format::Csv).0, [expected]);
+    for (cells, observed) in [("", Observed::NOTHING), (",False,C", OBSERVED), (",,", Observed::NOTHING)] {
+        let expected = Entry::Row(row("P001", T, Signs { observed, ..SIGNS }));
+        assert_eq!(read(&format!("P001,{T},95,,120,80,,36.8{cells}\n"), Format::Csv).0, [expected], "{cells}");
+    }
+}
+
+#[test]
+fn a_file_may_name_one_observation_and_what_is_none_is_told() {
+    let names = COLUMNS.get(..FIRST_COLUMNS).unwrap().join(",");
+    let text = format!("consciousness,{names}\nU,P001,{T},95,,120,80,,36.8\n\"a\nb\",P001,{T},95,,120,80,,36.8\n");
+    let observed = Observed { consciousness: Some(Consciousness::Unresponsive), ..Observed::NOTHING };
+    let (entries, unknown) = read(&text, Format::Csv);
+    assert_eq!(entries.first(), Some(&Entry::Row(row("P001", T, Signs { observed, ..SIGNS }))));
+    assert_eq!((entries.len(), unknown), (2, Vec::new()));
+    assert_eq!(faults(&text, Format::Csv), ["line 3, column consciousness: none of the letters A, C, V, P and U"]);
+    let oxygen = faults(&format!("P1,{T},95,,,,,,yes,\n"), Format::Csv);
+    assert_eq!(oxygen, ["line 1, column supplemental_oxygen: neither true nor false"]);
+    let object = |members: &str| format!("{{\"patient_id\":\"P1\",\"timestamp\":\"{T}\",\"spo2\":97,{members}}}\n");
+    let told =
+        [object("\"supplemental_oxygen\":\"true\""), object("\"consciousness\":1"), object("\"consciousness\":\"a\"")];
+    let expected = [
+        "line 1, column supplemental_oxygen: neither true nor false",
+        "line 2, column consciousness: not a text",
+        "line 3, column consciousness: none of the letters A, C, V, P and U",
+    ];
+    assert_eq!(faults(&told.concat(), Format::Ndjson), expected);
 }
 
 #[test]
@@ -185,7 +219,7 @@ fn what_is_wrong_in_csv_is_told_with_line_and_column_and_never_the_value() {
         "line 8, column patient_id: not a patient id of 1 to 64 bytes without control characters",
         "line 10, column timestamp: not an RFC 3339 time with an offset",
         "line 11, column heart_rate: not a whole number",
-        "line 12: no vital sign",
+        "line 12: no vital sign and no observation",
         "line 13: a row that does not end; look for a quotation mark that is not closed",
     ];
     assert_eq!(faults(&text, Format::Csv), expected);
@@ -220,7 +254,7 @@ fn what_is_wrong_in_ndjson_is_told_with_line_and_column_and_never_the_value() {
         "line 11, column heart_rate: not a whole number",
         "line 12, column temperature: not a number",
         "line 13: names a value twice",
-        "line 14: no vital sign",
+        "line 14: no vital sign and no observation",
     ];
     assert_eq!(faults(&text, Format::Ndjson), expected);
 }

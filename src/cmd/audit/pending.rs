@@ -68,7 +68,7 @@ impl Differing {
                 // Between partitions there is no order: whoever brought the value that is there explains it.
                 let any_value = is_later && other.is_audited;
                 message.differences.retain(|difference| {
-                    let brought = other.reading.signs().get(difference.sign);
+                    let brought = difference.datum.of(other.reading.signs());
                     brought.is_none() || !(any_value || brought == Some(difference.stored))
                 });
             }
@@ -188,6 +188,7 @@ impl ContentHash {
 mod tests {
     use bytes::Bytes;
 
+    use super::super::datum::{Content, Datum};
     use super::*;
     use crate::reading::{PatientId, Sign, Signs, Timestamp};
     use crate::record::BatchFault;
@@ -202,7 +203,8 @@ mod tests {
     fn is_explained(partition: i32, offset: i64, value: i32, is_audited: bool) -> bool {
         let mut differing = Differing::default();
         let key = (reading(80).patient().clone(), reading(80).time());
-        let differences = vec![Difference { sign: Sign::HeartRate, sent: 80.0, stored: 90.0 }];
+        let (sent, stored) = (Content::Number(80.0), Content::Number(90.0));
+        let differences = vec![Difference { datum: Datum::Sign(Sign::HeartRate), sent, stored }];
         let content = ContentHash::default();
         differing.add(key, DifferingMessage { partition: 2, offset: 10, content, differences });
         differing.explain(OtherMessage { partition, offset, reading: &reading(value), is_audited });

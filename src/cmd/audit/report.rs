@@ -2,11 +2,12 @@
 
 use color_eyre::eyre::Result;
 
+use super::datum::{Content, Datum};
 use super::scope::Scope;
 use crate::advice::Code;
 use crate::cmd::common::table::{Field, Table};
 use crate::output::{Column, FormatArgs, Output, counted};
-use crate::reading::{Sign, Timestamp};
+use crate::reading::Timestamp;
 
 /// So many findings are brought into order before they are shown.
 const SORTED_FINDINGS: usize = 10_000;
@@ -27,8 +28,8 @@ pub(super) struct Finding {
 pub(super) enum Discrepancy {
     /// The table has no row of its patient and time.
     NoRow,
-    /// The row has no value of signs that it carried.
-    SignMissing(Vec<Sign>),
+    /// The row has no value of signs or observations that it carried.
+    SignMissing(Vec<Datum>),
     /// The row has other values, and no message that could have brought them.
     SignDiffers(Vec<Difference>),
     /// It was refused, for this reason, and is not among the dead letters.
@@ -37,14 +38,14 @@ pub(super) enum Discrepancy {
     LetterDiffers(&'static str),
 }
 
-/// A sign that has another value in the row than in the message.
+/// What has another value in the row than in the message.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Difference {
-    pub(super) sign: Sign,
+    pub(super) datum: Datum,
     /// What the message said.
-    pub(super) sent: f64,
+    pub(super) sent: Content,
     /// What the row has.
-    pub(super) stored: f64,
+    pub(super) stored: Content,
 }
 
 const FIELDS: [Field<Finding>; 7] = [
@@ -163,7 +164,7 @@ impl Discrepancy {
     fn detail(&self) -> Option<String> {
         match self {
             Self::NoRow => None,
-            Self::SignMissing(signs) => Some(signs.iter().map(Sign::to_string).collect::<Vec<_>>().join(", ")),
+            Self::SignMissing(signs) => Some(signs.iter().map(Datum::to_string).collect::<Vec<_>>().join(", ")),
             Self::SignDiffers(differences) => {
                 Some(differences.iter().map(Difference::text).collect::<Vec<_>>().join(", "))
             }
@@ -174,15 +175,9 @@ impl Discrepancy {
 
 impl Difference {
     fn text(&self) -> String {
-        let Self { sign, sent, stored } = self;
-        format!("{sign}: sent {}, stored {}", short(*sent), short(*stored))
+        let Self { datum, sent, stored } = self;
+        format!("{datum}: sent {sent}, stored {stored}")
     }
-}
-
-/// As it was sent: the table's width makes 36.79999923706055 of 36.8.
-#[allow(clippy::as_conversions, clippy::cast_possible_truncation, reason = "back to the width that it came from")]
-fn short(value: f64) -> String {
-    (value as f32).to_string()
 }
 
 #[cfg(test)]
@@ -190,6 +185,7 @@ mod tests {
     use super::*;
     use crate::cmd::common::table::ndjson;
     use crate::kafka::history::Stretch;
+    use crate::reading::{Observation, Sign};
 
     const SCOPE: Scope = Scope { stretches: Vec::new(), since: None, until: None, not_yet: 0, gone: 0 };
 
@@ -217,9 +213,18 @@ mod tests {
         let time = Timestamp::parse("2025-10-26T10:30:15Z").ok();
         let reading =
             |discrepancy| Finding { partition: 2, offset: 41, patient: Some("P1".to_owned()), time, discrepancy };
+        let number = |sign, sent, stored| {
+            let [sent, stored] = [sent, stored].map(Content::Number);
+            Difference { datum: Datum::Sign(sign), sent, stored }
+        };
         let differences = vec![
-            Difference { sign: Sign::HeartRate, sent: 80.0, stored: 81.0 },
-            Difference { sign: Sign::Temperature, sent: f64::from(36.8_f32), stored: 37.0 },
+            number(Sign::HeartRate, 80.0, 81.0),
+            number(Sign::Temperature, f64::from(36.8_f32), 37.0),
+            Difference {
+                datum: Datum::Observation(Observation::Consciousness),
+                sent: Content::Text("V"),
+                stored: Content::Text("A"),
+            },
         ];
         let refused = Finding { patient: None, time: None, ..reading(Discrepancy::NoLetter("not_json")) };
         let expected = concat!(
@@ -228,7 +233,8 @@ mod tests {
             "\n",
             r#"{"partition":2,"offset":41,"place":"2:41","patient_id":"P1","timestamp":"2025-10-26T10:30:15+00:00","#,
             r#""reason":"sign_differs","#,
-            r#""detail":"heart_rate: sent 80, stored 81, temperature: sent 36.8, stored 37"}"#,
+            r#""detail":"heart_rate: sent 80, stored 81, temperature: sent 36.8, stored 37, "#,
+            r#"consciousness: sent V, stored A"}"#,
             "\n",
             r#"{"partition":2,"offset":41,"place":"2:41","patient_id":null,"timestamp":null,"reason":"no_letter","#,
             r#""detail":"refused: not_json"}"#,

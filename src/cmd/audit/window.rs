@@ -6,9 +6,10 @@ use chrono::DateTime;
 use futures::FutureExt as _;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 
+use super::datum::Datum;
 use super::pending::ContentHash;
 use super::report::{Difference, Discrepancy};
-use crate::reading::{PatientId, Reading, Sign, Signs, Timestamp};
+use crate::reading::{PatientId, Reading, Signs, Timestamp};
 use crate::store::{AnyStore, Order, Selection, StoreError, StoredReading};
 
 /// How many messages are looked at together: some ten megabytes of memory.
@@ -100,15 +101,15 @@ impl Window {
 
 fn verdict(signs: &Signs, later: &[Sent], row: Option<&Signs>) -> Verdict {
     let Some(row) = row else { return Verdict::Wrong(Discrepancy::NoRow) };
-    let carried = || Sign::ALL.into_iter().filter_map(|sign| Some((sign, signs.get(sign)?)));
-    let missing: Vec<_> = carried().filter(|(sign, _)| row.get(*sign).is_none()).map(|(sign, _)| sign).collect();
+    let carried = || Datum::all().filter_map(|datum| Some((datum, datum.of(signs)?)));
+    let missing: Vec<_> = carried().filter(|(datum, _)| datum.of(row).is_none()).map(|(datum, _)| datum).collect();
     if !missing.is_empty() {
         return Verdict::Wrong(Discrepancy::SignMissing(missing));
     }
-    let went_over = |sign: Sign| later.iter().any(|later| later.signs.get(sign).is_some());
+    let went_over = |datum: Datum| later.iter().any(|later| datum.of(&later.signs).is_some());
     let differences: Vec<_> = carried()
-        .filter_map(|(sign, sent)| Some(Difference { sign, sent, stored: row.get(sign)? }))
-        .filter(|difference| Some(difference.sent) != Some(difference.stored) && !went_over(difference.sign))
+        .filter_map(|(datum, sent)| Some(Difference { datum, sent, stored: datum.of(row)? }))
+        .filter(|difference| difference.sent != difference.stored && !went_over(difference.datum))
         .collect();
     match (differences.is_empty(), later.is_empty()) {
         (false, _) => Verdict::Wrong(Discrepancy::SignDiffers(differences)),
@@ -183,7 +184,9 @@ fn time_of(row: &StoredReading) -> Option<Timestamp> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::datum::Content;
     use super::*;
+    use crate::reading::{Consciousness, Observation, Observed, Sign};
     use crate::store::sqlite::SqliteStore;
 
     fn heart(rate: i32) -> Signs {
@@ -209,10 +212,23 @@ mod tests {
     #[test]
     fn a_message_is_a_row_a_repeat_or_wrong() {
         let both = |rate| Signs { spo2: Some(97), ..heart(rate) };
-        let missing = || Verdict::Wrong(Discrepancy::SignMissing(vec![Sign::HeartRate]));
+        let missing = || Verdict::Wrong(Discrepancy::SignMissing(vec![Datum::Sign(Sign::HeartRate)]));
         let differs = |sent, stored| {
-            Verdict::Wrong(Discrepancy::SignDiffers(vec![Difference { sign: Sign::HeartRate, sent, stored }]))
+            let [sent, stored] = [sent, stored].map(Content::Number);
+            Verdict::Wrong(Discrepancy::SignDiffers(vec![Difference {
+                datum: Datum::Sign(Sign::HeartRate),
+                sent,
+                stored,
+            }]))
         };
+        let state = |consciousness| {
+            let observed = Observed { consciousness: Some(consciousness), ..Observed::NOTHING };
+            Signs { observed, ..Signs::default() }
+        };
+        let [alert, voice] = [Consciousness::Alert, Consciousness::Voice].map(state);
+        let consciousness = Datum::Observation(Observation::Consciousness);
+        let (sent, stored) = (Content::Text("V"), Content::Text("A"));
+        let state_differs = Discrepancy::SignDiffers(vec![Difference { datum: consciousness, sent, stored }]);
         let temperature = Signs { temperature: Some(36.8), ..Signs::default() };
         for (sent, row, verdicts) in [
             (vec![heart(80)], Some(heart(80)), vec![Verdict::Row]),
@@ -229,6 +245,11 @@ mod tests {
             (vec![heart(80), heart(90)], Some(heart(80)), vec![Verdict::Repeat, differs(90.0, 80.0)]),
             // A temperature is compared in the width of its column.
             (vec![temperature], Some(temperature), vec![Verdict::Row]),
+            // So are observations.
+            (vec![voice], Some(voice), vec![Verdict::Row]),
+            (vec![alert, voice], Some(voice), vec![Verdict::Repeat, Verdict::Row]),
+            (vec![voice], Some(alert), vec![Verdict::Wrong(state_differs)]),
+            (vec![voice], Some(heart(80)), vec![Verdict::Wrong(Discrepancy::SignMissing(vec![consciousness]))]),
         ] {
             assert_eq!(judged(&sent, row), verdicts, "{sent:?} {row:?}");
         }

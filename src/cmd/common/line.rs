@@ -18,7 +18,7 @@ impl fmt::Display for Line<'_> {
     }
 }
 
-/// Its signs alone: `HR:95 SpO2:98 BP:120/80 RR:16 T:36.8`.
+/// Its signs alone: `HR:95 SpO2:98 BP:120/80 RR:16 T:36.8`, and behind them what was observed: `O2:yes ACVPU:A`.
 pub(in crate::cmd) struct SignsLine<'a>(pub(in crate::cmd) &'a Signs);
 
 impl fmt::Display for SignsLine<'_> {
@@ -34,7 +34,14 @@ impl fmt::Display for SignsLine<'_> {
         write!(f, "BP:{}{}/", whole(signs.systolic), mark(Sign::Systolic))?;
         write!(f, "{}{} ", whole(signs.diastolic), mark(Sign::Diastolic))?;
         write!(f, "RR:{}{} ", whole(signs.respiratory_rate), mark(Sign::RespiratoryRate))?;
-        write!(f, "T:{temperature}{}", mark(Sign::Temperature))
+        write!(f, "T:{temperature}{}", mark(Sign::Temperature))?;
+        if let Some(is_given) = signs.observed.supplemental_oxygen {
+            write!(f, " O2:{}", if is_given { "yes" } else { "no" })?;
+        }
+        match signs.observed.consciousness {
+            Some(state) => write!(f, " ACVPU:{}", state.name()),
+            None => Ok(()),
+        }
     }
 }
 
@@ -129,6 +136,7 @@ mod tests {
             start: ONSET,
             value: 91.0,
             peak: 85.0,
+            is_partial: false,
             priority,
             returned: None,
             acknowledged: None,

@@ -224,6 +224,7 @@ mod tests {
             diastolic: Some(120),
             respiratory_rate: Some(30),
             temperature: Some(38.7),
+            ..Signs::default()
         };
         let time = Timestamp::parse("2025-10-26T10:30:15.123456Z").expect("a time");
         let reading = Reading::new(PatientId::parse("P001").expect("an id"), time, signs).expect("a reading");

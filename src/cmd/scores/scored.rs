@@ -1,9 +1,11 @@
 //! What the readings of one patient come to.
 
+use std::fmt;
+
 use crate::admission::Admission;
 use crate::alarm::Newest;
 use crate::alarm::rules::{Micros, SECOND};
-use crate::reading::{Sign, Timestamp};
+use crate::reading::{Consciousness, Observation, Sign, Timestamp};
 use crate::score::{BuiltIn, Inputs, Item, Scale, Score};
 use crate::store::StoredReading;
 
@@ -31,7 +33,7 @@ pub(super) struct Scored {
     now: Micros,
     /// The time of the newest reading.
     pub(super) newest: Micros,
-    /// None where no reading has a sign of the score that is believed.
+    /// None where no reading has an observation of the score, or a sign that is believed.
     pub(super) current: Option<Current>,
 }
 
@@ -49,9 +51,20 @@ pub(super) struct Current {
 pub(super) struct Part {
     pub(super) item: &'static Item,
     pub(super) points: Option<u8>,
-    pub(super) value: Option<f64>,
+    pub(super) value: Option<PartValue>,
     /// When that was measured, and how long before it was looked at; of two signs, the older one.
     pub(super) measured: Option<(Micros, Micros)>,
+}
+
+/// What an item has its points for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum PartValue {
+    /// Of a sign, or a ratio of two.
+    Number(f64),
+    /// Of oxygen.
+    Flag(bool),
+    /// Of consciousness.
+    Letter(&'static str),
 }
 
 impl Scored {
@@ -73,7 +86,8 @@ impl Scored {
         for (number, (time, reading)) in readings.into_iter().enumerate() {
             newest.take(time, &reading.signs);
             let is_new = |sign| newest.get(sign).is_some_and(|(measured, _)| measured == time);
-            if !by.chart().signs().any(is_new) {
+            let is_observed = by.chart().observations().any(|of| reading.signs.observed.has(of));
+            if !is_observed && !by.chart().signs().any(is_new) {
                 continue;
             }
             let inputs = Inputs { spo2_scale, ..newest.inputs_since(time.saturating_sub(MAX_AGE)) };
@@ -112,10 +126,33 @@ impl Scored {
 
 impl Part {
     fn of(item: &'static Item, points: Option<u8>, inputs: &Inputs, newest: &Newest, now: Micros) -> Self {
-        let value = item.value(inputs).map(shortest);
+        let value = PartValue::of(item, inputs);
         let times = item.signs().filter_map(|sign| newest.get(sign)).map(|(time, _)| time);
-        let measured = times.min().filter(|_| value.is_some()).map(|time| (time, now.saturating_sub(time)));
+        let observed = item.observation().and_then(|of| newest.observed_at(of));
+        let measured =
+            times.chain(observed).min().filter(|_| value.is_some()).map(|time| (time, now.saturating_sub(time)));
         Self { item, points, value, measured }
+    }
+}
+
+impl PartValue {
+    fn of(item: &Item, inputs: &Inputs) -> Option<Self> {
+        match item.observation() {
+            None => item.value(inputs).map(shortest).map(Self::Number),
+            Some(Observation::SupplementalOxygen) => inputs.supplemental_oxygen.map(Self::Flag),
+            Some(Observation::Consciousness) => inputs.consciousness.map(Consciousness::name).map(Self::Letter),
+        }
+    }
+}
+
+/// As people get it.
+impl fmt::Display for PartValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(number) => number.fmt(f),
+            Self::Flag(flag) => f.write_str(if *flag { "yes" } else { "no" }),
+            Self::Letter(letter) => f.write_str(letter),
+        }
     }
 }
 
@@ -129,13 +166,13 @@ pub(super) fn time_of(reading: &StoredReading) -> Option<Micros> {
     Timestamp::parse(&reading.timestamp).ok().map(Timestamp::as_micros)
 }
 
-/// Whether none of the readings has a believed value of some sign of the score.
-pub(super) fn is_missing_a_sign(score: BuiltIn, readings: &[StoredReading]) -> bool {
+/// Whether none of the readings has some observation of the score, or a believed value of some sign.
+pub(super) fn is_missing_something(score: BuiltIn, readings: &[StoredReading]) -> bool {
     let mut newest = Newest::default();
     for reading in readings {
         // Whenever: those that are too old have not been read.
         newest.take(0, &reading.signs);
     }
     let is_missing = |sign: Sign| newest.get(sign).is_none();
-    score.chart().signs().any(is_missing)
+    score.chart().signs().any(is_missing) || score.chart().observations().any(|of| newest.observed_at(of).is_none())
 }

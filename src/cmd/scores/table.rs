@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value as Json, json};
 
-use super::scored::{Current, Part, Scored};
+use super::scored::{Current, Part, PartValue, Scored};
 use crate::admission::Admission;
 use crate::alarm::rules::Micros;
 use crate::cmd::common::age::age;
@@ -57,6 +57,7 @@ pub(super) fn print(
     if format.choose(output.stdout_is_terminal()) != Format::Table {
         return table::print(output, format, &FIELDS, patients.iter().copied());
     }
+    // Oxygen and consciousness would be too much for 80 columns: they are shown of one patient.
     let items: Vec<_> = score.chart().items().iter().filter(|item| item.signs().next().is_some()).collect();
     let mut rows = output.rows(format, &columns(score, &items));
     patients.iter().try_for_each(|scored| rows.push(row(scored, &items)))?;
@@ -78,7 +79,6 @@ fn columns(score: BuiltIn, items: &[&'static Item]) -> Vec<Column> {
         Column::text("level", "LEVEL"),
         Column::text("age", "AGE"),
     ];
-    // Oxygen and consciousness are in no message: a column of them would say nothing.
     let heading = |item: &&'static Item| Sign::named(item.name()).map_or(item.name(), Sign::heading);
     known.into_iter().chain(items.iter().map(|item| Column::number(item.name(), heading(item)))).collect()
 }
@@ -124,7 +124,7 @@ fn json_parts(current: &Current) -> Json {
         json!({
             "item": part.item.name(),
             "points": part.points,
-            "value": part.value.map(number),
+            "value": part.value.map(json_value),
             "timestamp": part.measured.and_then(|(time, _)| text(time)),
             "age_seconds": part.measured.map(|(_, since)| seconds(since)),
         })
@@ -132,8 +132,16 @@ fn json_parts(current: &Current) -> Json {
     current.parts.iter().map(part).collect()
 }
 
+fn json_value(value: PartValue) -> Json {
+    match value {
+        PartValue::Number(number) => json_number(number),
+        PartValue::Flag(flag) => flag.into(),
+        PartValue::Letter(letter) => letter.into(),
+    }
+}
+
 /// A whole number as one.
-fn number(value: f64) -> Json {
+fn json_number(value: f64) -> Json {
     serde_json::from_str(&value.to_string()).unwrap_or_else(|_| value.into())
 }
 
@@ -161,9 +169,7 @@ pub(super) fn explain(output: &Output, format: FormatArgs, score: BuiltIn, shown
     let say = |first: &str, text: &str| wrapped(first, "  ", text, width).iter().for_each(|line| output.note(line));
     let is_partial = |scored: &&Scored| scored.current.as_ref().is_some_and(|current| current.score.is_partial);
     if shown.iter().copied().any(|scored| is_partial(&scored)) {
-        let missing = "PARTIAL, the least that it and its level can be: what is missing has no points, and oxygen and \
-                       consciousness are in no message";
-        say("≥ is ", missing);
+        say("≥ is ", "PARTIAL, the least that it and its level can be: what is missing has no points");
     }
     say("3:28 ", "is 3 points for a value of 28");
     for (level, response) in responses(shown) {

@@ -2,7 +2,7 @@ use super::*;
 use crate::alarm::rules::SECOND;
 use crate::cmd::common::parsed;
 use crate::output::Format;
-use crate::reading::Signs;
+use crate::reading::{Consciousness, Observed, Signs};
 
 const MINUTE: Micros = 60 * SECOND;
 /// 2025-10-26T10:00:00Z.
@@ -20,6 +20,7 @@ const WELL: Signs = Signs {
     diastolic: Some(80),
     respiratory_rate: Some(16),
     temperature: Some(36.8),
+    observed: Observed::NOTHING,
 };
 /// 2, 2, 1, 2 and 1 points.
 const ILL: Signs = Signs {
@@ -29,9 +30,19 @@ const ILL: Signs = Signs {
     diastolic: Some(60),
     respiratory_rate: Some(22),
     temperature: Some(38.4),
+    observed: Observed::NOTHING,
 };
-const NONE: Signs =
-    Signs { heart_rate: None, spo2: None, systolic: None, diastolic: None, respiratory_rate: None, temperature: None };
+const NONE: Signs = Signs {
+    heart_rate: None,
+    spo2: None,
+    systolic: None,
+    diastolic: None,
+    respiratory_rate: None,
+    temperature: None,
+    observed: Observed::NOTHING,
+};
+/// 2 and 3 points.
+const DROWSY: Observed = Observed { supplemental_oxygen: Some(true), consciousness: Some(Consciousness::Voice) };
 
 fn scored_by(by: BuiltIn, patient: &str, readings: &[StoredReading]) -> Scored {
     Scored::of(by, (patient.to_owned(), None), readings, NOW).unwrap()
@@ -41,10 +52,14 @@ fn scored(patient: &str, readings: &[StoredReading]) -> Scored {
     scored_by(BuiltIn::News2, patient, readings)
 }
 
-/// The item, the points, the value and how old it is in minutes, of each part that has a value.
+/// The item, the points, the value and how old it is in minutes, of each part that has a number.
 fn parts(scored: &Scored) -> Vec<(&str, u8, f64, i64)> {
     let parts = scored.current.iter().flat_map(|current| &current.parts);
-    parts.filter_map(|part| Some((part.item.name(), part.points?, part.value?, part.measured?.1 / MINUTE))).collect()
+    let of = |part: &scored::Part| {
+        let Some(scored::PartValue::Number(value)) = part.value else { return None };
+        Some((part.item.name(), part.points?, value, part.measured?.1 / MINUTE))
+    };
+    parts.filter_map(of).collect()
 }
 
 #[test]
@@ -68,6 +83,40 @@ fn a_sign_counts_with_its_newest_believed_value_no_older_than_an_hour_before_the
     assert_eq!((scored.total(), scored.is_stale()), (Some(8), false));
     let older = scored_by(BuiltIn::News2, "P1", &[readings[0].clone(), reading(66 * MINUTE, ILL)]);
     assert_eq!(parts(&older), [("heart_rate", 2, 115.0, 5)], "more than an hour before it");
+}
+
+#[test]
+fn an_observation_counts_as_a_sign_does_and_with_all_seven_the_score_is_whole() {
+    let observed = |observed| Signs { observed, ..NONE };
+    let readings = [
+        reading(5 * MINUTE, ILL),
+        reading(10 * MINUTE, observed(Observed { consciousness: None, ..DROWSY })),
+        reading(65 * MINUTE, observed(DROWSY)),
+        reading(66 * MINUTE, observed(Observed { supplemental_oxygen: Some(false), ..Observed::NOTHING })),
+    ];
+    let whole = scored("P1", &readings);
+    let current = whole.current.as_ref().unwrap();
+    assert_eq!((whole.total(), current.score.is_partial, current.score.level.name()), (Some(13), false, "high"));
+    let part = |item: &str| {
+        let part = current.parts.iter().find(|part| part.item.name() == item).unwrap();
+        (part.points, part.value.map(|value| value.to_string()), part.measured.map(|(_, age)| age / MINUTE))
+    };
+    assert_eq!(part("supplemental_oxygen"), (Some(2), Some("yes".to_owned()), Some(10)));
+    assert_eq!(part("consciousness"), (Some(3), Some("V".to_owned()), Some(65)));
+    assert!((whole.smoothed().unwrap() - 2.155).abs() < 1e-9, "each of them has a say: 0, 5, 5, 13");
+    let (list, told) = printed(Format::Table, BuiltIn::News2, std::slice::from_ref(&whole), true);
+    assert!(list.contains("P1          13 ") && !told.contains("PARTIAL"), "{list}{told}");
+    assert!(list.contains("\nsupplemental_oxygen       2    yes  10m\n"), "{list}");
+    assert!(list.contains("\nconsciousness             3      V   1h\n"), "{list}");
+    let (json, _) = printed(Format::Ndjson, BuiltIn::News2, &[whole], true);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((&json["parts"][2]["value"], &json["parts"][5]["value"]), (&true.into(), &"V".into()));
+    let older = scored("P1", &[readings[0].clone(), reading(66 * MINUTE, observed(DROWSY))]);
+    assert_eq!(
+        (older.total(), older.current.unwrap().score.is_partial),
+        (Some(8), true),
+        "more than an hour before it"
+    );
 }
 
 #[test]

@@ -130,7 +130,12 @@ impl Patient {
         let active = self.watched.active().filter_map(|(index, alarm)| {
             let rule = set.rules.get(usize::from(index))?;
             let signs = Sign::ALL.into_iter().filter(|sign| rule.concerns(*sign)).collect();
-            Some(ActiveAlarm { rule: Arc::clone(&rule.name), text: rule.text(alarm.peak), alarm: *alarm, signs })
+            Some(ActiveAlarm {
+                rule: Arc::clone(&rule.name),
+                text: rule.text(alarm.peak, alarm.is_partial),
+                alarm: *alarm,
+                signs,
+            })
         });
         self.alarms = active.collect();
         self.alarms.sort_by_key(|alarm| Reverse(alarm.pressure()));

@@ -44,6 +44,7 @@ fn well() -> Signs {
         diastolic: Some(80),
         respiratory_rate: Some(16),
         temperature: Some(36.8),
+        ..Signs::default()
     }
 }
 
@@ -61,6 +62,7 @@ fn known(patient: &str, seconds_ago: Micros, peak: f64) -> KnownAlarm {
         start: onset,
         value: 112.0,
         peak,
+        is_partial: false,
         priority: Priority::Medium,
         returned: None,
         acknowledged: None,

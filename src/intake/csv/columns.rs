@@ -5,7 +5,7 @@ use csv::ByteRecord;
 use super::Row;
 use crate::faults::{FirstLine, Flaw};
 use crate::reading::number::{self, NumberFlaw};
-use crate::reading::{PatientId, Sign, Signs, Timestamp};
+use crate::reading::{Observation, Observed, PatientId, Sign, Signs, Timestamp};
 
 const PATIENT: &str = "patient_id";
 const TIME: &str = "timestamp";
@@ -18,6 +18,8 @@ pub(super) struct Columns {
     time: Option<usize>,
     /// In the order of [`Sign::ALL`].
     signs: [usize; 6],
+    /// In the order of [`Observation::ALL`], as far as the file has them.
+    observations: [Option<usize>; Observation::ALL.len()],
     /// The names of columns that are passed over.
     pub(super) ignored: Vec<String>,
 }
@@ -34,6 +36,10 @@ impl Columns {
             .collect::<Result<_, _>>()
             .map_err(|_| FirstLine::saved(header).unwrap_or(FirstLine::NotUtf8))?;
         let time = index_of(&names, TIME)?;
+        let mut observations = [None; Observation::ALL.len()];
+        for (place, observation) in observations.iter_mut().zip(Observation::ALL) {
+            *place = index_of(&names, observation.name())?;
+        }
         let (mut found, mut missing) = (Vec::new(), Vec::new());
         for column in [PATIENT].into_iter().chain(Sign::ALL.map(Sign::name)) {
             match index_of(&names, column)? {
@@ -45,10 +51,10 @@ impl Columns {
             return Err(FirstLine::saved(header).unwrap_or(FirstLine::Missing(missing)));
         };
         let ignored = names.iter().filter(|name| !is_ours(name)).map(|name| (*name).to_owned()).collect();
-        Ok(Self { count: names.len(), patient, time, signs, ignored })
+        Ok(Self { count: names.len(), patient, time, signs, observations, ignored })
     }
 
-    /// Takes one row; `None` is one without any sign.
+    /// Takes one row; `None` is one without any sign or observation.
     pub(super) fn row(&self, record: &ByteRecord) -> Result<Option<Row>, Flawed> {
         if record.iter().all(|cell| cell.trim_ascii().is_empty()) {
             return Ok(None);
@@ -89,7 +95,20 @@ impl Columns {
             diastolic: whole(diastolic, Sign::Diastolic)?,
             respiratory_rate: whole(respiratory_rate, Sign::RespiratoryRate)?,
             temperature: read(record, temperature, Sign::Temperature.name(), |text| measured(text, number::decimal))?,
+            observed: self.observed(record)?,
         })
+    }
+
+    fn observed(&self, record: &ByteRecord) -> Result<Observed, Flawed> {
+        let mut observed = Observed::NOTHING;
+        for (index, of) in self.observations.into_iter().zip(Observation::ALL) {
+            let Some(index) = index else { continue };
+            read(record, index, of.name(), |text| {
+                // Blank is what nobody has observed.
+                if text.is_empty() { Ok(()) } else { observed.parse(of, text).ok_or(Flaw::of(of)) }
+            })?;
+        }
+        Ok(observed)
     }
 }
 
@@ -114,7 +133,9 @@ fn time(text: &str) -> Result<Option<Timestamp>, Flaw> {
 }
 
 fn is_ours(name: &str) -> bool {
-    [PATIENT, TIME].into_iter().chain(Sign::ALL.map(Sign::name)).any(|column| column.eq_ignore_ascii_case(name))
+    let signs = Sign::ALL.into_iter().map(Sign::name);
+    let mut ours = [PATIENT, TIME].into_iter().chain(signs).chain(Observation::ALL.map(Observation::name));
+    ours.any(|column| column.eq_ignore_ascii_case(name))
 }
 
 fn index_of(names: &[&str], column: &'static str) -> Result<Option<usize>, FirstLine> {

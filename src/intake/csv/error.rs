@@ -85,4 +85,5 @@ impl Advice for CsvError {
 }
 
 const COLUMNS_HINT: &str = "the first line has to name the columns patient_id,heart_rate,spo2,systolic,diastolic,\
-                            respiratory_rate,temperature, and may name timestamp";
+                            respiratory_rate,temperature, and may name timestamp, supplemental_oxygen and \
+                            consciousness";

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::advice::{Advice, Code};
+use crate::reading::{Consciousness, Observed};
 
 pub(in crate::intake) const HEADER: &str =
     "patient_id,heart_rate,spo2,systolic,diastolic,respiratory_rate,temperature\n";
@@ -68,6 +69,7 @@ fn full() -> Signs {
         diastolic: Some(80),
         respiratory_rate: Some(16),
         temperature: Some(36.8),
+        ..Signs::default()
     }
 }
 
@@ -252,6 +254,32 @@ fn the_numbers_of_a_cell_are_those_of_a_message() {
     }
     assert_eq!(fault("P1,,,,,,1e-50\n"), "line 2, column temperature: a number that does not fit");
     assert_eq!(fault("P1,,,,,,36;8\n"), "line 2, column temperature: not a number");
+}
+
+#[test]
+fn a_file_may_have_observations_and_a_row_with_nothing_else_is_one() {
+    let names = format!("consciousness, Supplemental_Oxygen ,{HEADER}");
+    let observed = |supplemental_oxygen, consciousness| Observed { supplemental_oxygen, consciousness };
+    for (cells, expected) in [
+        ("A,true", observed(Some(true), Some(Consciousness::Alert))),
+        (" V ,False", observed(Some(false), Some(Consciousness::Voice))),
+        (",", Observed::NOTHING),
+    ] {
+        let row = row(format!("{names}{cells},P1,95,,,,,\n"));
+        assert_eq!((row.signs.heart_rate, row.signs.observed), (Some(95), expected), "{cells}");
+    }
+    let alone = row(format!("{names}U,,P1,,,,,,\n"));
+    assert_eq!(alone.signs.observed, observed(None, Some(Consciousness::Unresponsive)));
+    assert!(matches!(entries(format!("{names},,P1,,,,,,\n"))[..], [Entry::WithoutSign]));
+    let content = format!("{names}alert,,P1,95,,,,,\n,1,P1,95,,,,,\n");
+    let report: Vec<_> = survey(content).faults.report().collect();
+    let expected = [
+        "line 2, column consciousness: none of the letters A, C, V, P and U",
+        "line 3, column supplemental_oxygen: neither true nor false",
+    ];
+    assert_eq!(report, expected);
+    let twice = refused(HEADER.replace("spo2", "spo2,consciousness,Consciousness"));
+    assert!(twice.to_string().contains("the column consciousness is there twice"), "{twice}");
 }
 
 #[test]

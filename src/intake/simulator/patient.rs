@@ -151,6 +151,7 @@ impl Vitals {
             diastolic: Some(whole(self.diastolic)),
             respiratory_rate: Some(whole(self.respiratory_rate)),
             temperature: Some(tenths(self.temperature)),
+            ..Signs::default()
         }
     }
 }

@@ -38,6 +38,7 @@ fn known(patient: &str, ended: Option<&str>) -> AlarmRecord {
             start: micros("00"),
             value: 120.0,
             peak: 120.0,
+            is_partial: false,
             priority: Priority::Medium,
             returned: None,
             acknowledged: None,

@@ -12,12 +12,12 @@ use cdrs_tokio::frame::message_result::{BodyResResultRows, ResResultBody};
 use cdrs_tokio::statement::StatementParamsBuilder;
 use cdrs_tokio::types::prelude::Row;
 use cdrs_tokio::types::value::Value;
-use cdrs_tokio::types::{ByIndex, CBytes, IntoRustByIndex};
+use cdrs_tokio::types::{ByIndex, ByName, CBytes, IntoRustByIndex, IntoRustByName};
 use tokio::time::sleep;
 
 use super::error::{CassandraError, Doing, Refusal};
 use super::{CassandraStore, Keyspace};
-use crate::reading::Signs;
+use crate::reading::{COLUMNS, Consciousness, Observation, Observed, Signs};
 use crate::retry;
 use crate::store::stored::ALARM_COLUMNS;
 use crate::store::{Order, Selection, StoredAlarm, StoredReading};
@@ -30,10 +30,6 @@ const PAGE_ROWS: u32 = 1000;
 
 /// Alarms of one patient that are on: a set has up to 200 rules, each of which has one at most.
 const MAX_OPEN: i32 = 1000;
-
-/// The columns of a row, in the order of [`stored_reading`].
-pub(super) const READING_COLUMNS: &str =
-    "patient_id, timestamp, heart_rate, spo2, systolic, diastolic, respiratory_rate, temperature";
 
 /// How often a page is asked for where that is insisted on.
 const ATTEMPTS: u32 = 6;
@@ -152,6 +148,17 @@ impl CassandraStore {
         }
     }
 
+    /// The columns to ask for of a reading. To a table of the first programs, which no `init` has seen yet, those of the
+    /// observations have not been added.
+    ///
+    /// # Errors
+    /// As [`CassandraStore::check_readings`].
+    pub(super) async fn reading_columns(&self) -> Result<String, CassandraError> {
+        let there = self.columns_to_read().await?;
+        let columns: Vec<_> = COLUMNS.into_iter().filter(|name| there.iter().any(|there| there == name)).collect();
+        Ok(columns.join(", "))
+    }
+
     /// A statement that the server does not take has its reason in the schema: a missing keyspace, a missing table, a
     /// table of another shape.
     async fn explain(&self, error: CassandraError) -> CassandraError {
@@ -185,7 +192,11 @@ impl Readings<'_> {
         if self.has_ended {
             return Ok(None);
         }
-        let page = match self.store.page(&self.cql, self.values.clone(), self.page_rows, self.mark.clone()).await {
+        let page = match self.page().await {
+            Err(error) if self.asks_less(&error).await? => self.page().await,
+            page => page,
+        };
+        let page = match page {
             Ok(page) => page,
             Err(error) => return Err(self.store.explain(error).await),
         };
@@ -195,10 +206,26 @@ impl Readings<'_> {
         self.mark = mark;
         Ok(Some(readings))
     }
+
+    async fn page(&self) -> Result<BodyResResultRows, CassandraError> {
+        self.store.page(&self.cql, self.values.clone(), self.page_rows, self.mark.clone()).await
+    }
+
+    /// Leaves out the columns that the table does not have, where that is why the statement was not taken. Tells whether
+    /// it was.
+    async fn asks_less(&mut self, error: &CassandraError) -> Result<bool, CassandraError> {
+        if error.refusal() != Some(Refusal::Request) {
+            return Ok(false);
+        }
+        let less = self.cql.replacen(&COLUMNS.join(", "), &self.store.reading_columns().await?, 1);
+        let is_less = less != self.cql;
+        self.cql = less;
+        Ok(is_less)
+    }
 }
 
 fn select(keyspace: &Keyspace, selection: &Selection, limit: u32) -> (String, Vec<Value>) {
-    let mut cql = format!("SELECT {READING_COLUMNS} FROM {}", keyspace.table("patient_vitals"));
+    let mut cql = format!("SELECT {} FROM {}", COLUMNS.join(", "), keyspace.table("patient_vitals"));
     let mut values = Vec::new();
     if let Selection::Patient { id, since, until, order } = selection {
         cql.push_str(" WHERE patient_id = ?");
@@ -221,6 +248,7 @@ fn select(keyspace: &Keyspace, selection: &Selection, limit: u32) -> (String, Ve
     (cql, values)
 }
 
+/// A row whose columns are asked for in the order of [`COLUMNS`].
 pub(super) fn stored_reading(row: &Row) -> Result<StoredReading, CassandraError> {
     let columns = Columns::of(row, Doing::Read);
     Ok(StoredReading {
@@ -233,6 +261,12 @@ pub(super) fn stored_reading(row: &Row) -> Result<StoredReading, CassandraError>
             diastolic: columns.find(5)?,
             respiratory_rate: columns.find(6)?,
             temperature: columns.find(7)?,
+            observed: Observed {
+                supplemental_oxygen: columns.find_named(Observation::SupplementalOxygen.name())?,
+                consciousness: columns
+                    .find_named::<String>(Observation::Consciousness.name())?
+                    .and_then(|letter| Consciousness::parse(&letter)),
+            },
         },
     })
 }
@@ -282,5 +316,16 @@ impl<'row> Columns<'row> {
         Row: IntoRustByIndex<T>,
     {
         self.row.by_index(index).map_err(|error| CassandraError::from_driver(self.doing, error))
+    }
+
+    /// A column that may not have been asked for, or may have no value.
+    fn find_named<T>(&self, name: &str) -> Result<Option<T>, CassandraError>
+    where
+        Row: IntoRustByName<T>,
+    {
+        if !self.row.contains_column(name) {
+            return Ok(None);
+        }
+        self.row.by_name(name).map_err(|error| CassandraError::from_driver(self.doing, error))
     }
 }

@@ -6,6 +6,7 @@
 //! table keeps them. So the same rows come in the same order every time.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use cdrs_tokio::types::prelude::Row;
 use cdrs_tokio::types::value::Value;
@@ -14,7 +15,7 @@ use tokio::task::JoinSet;
 
 use super::CassandraStore;
 use super::error::{CassandraError, Doing};
-use super::read::{Columns, READING_COLUMNS, stored_reading};
+use super::read::{Columns, stored_reading};
 use super::schema::LOOK_LIMIT;
 use crate::reading::Signs;
 use crate::store::{StoredReading, Width};
@@ -42,9 +43,12 @@ impl CassandraStore {
     /// [`CassandraError::NoKeyspace`], [`CassandraError::NoTable`] or [`CassandraError::Shape`] where there is nothing
     /// to read from; else why the server did not answer.
     pub async fn scan(&self, width: Width) -> Result<Scan, CassandraError> {
-        self.check_readings().await?;
+        let columns = match (self.reading_columns().await?, width) {
+            (_, Width::Keys) => "patient_id, timestamp".into(),
+            (columns, Width::Rows) => columns.into(),
+        };
         let slices = if self.partitioner().await? == MURMUR3 { slices().map(Some).collect() } else { [None].into() };
-        Ok(Scan { store: self.clone(), width, slices, begun: VecDeque::new(), tasks: JoinSet::new() })
+        Ok(Scan { store: self.clone(), width, columns, slices, begun: VecDeque::new(), tasks: JoinSet::new() })
     }
 
     async fn partitioner(&self) -> Result<String, CassandraError> {
@@ -58,12 +62,9 @@ impl CassandraStore {
         self,
         slice: Option<Slice>,
         width: Width,
+        columns: Arc<str>,
         pages: mpsc::Sender<Result<Option<Vec<StoredReading>>, CassandraError>>,
     ) {
-        let columns = match width {
-            Width::Keys => "patient_id, timestamp",
-            Width::Rows => READING_COLUMNS,
-        };
         let decode = match width {
             Width::Keys => stored_key,
             Width::Rows => stored_reading,
@@ -118,6 +119,8 @@ fn slices() -> impl Iterator<Item = Slice> {
 pub struct Scan {
     store: CassandraStore,
     width: Width,
+    /// What is asked for of each row.
+    columns: Arc<str>,
     /// Not begun yet; `None` stands for the whole ring.
     slices: VecDeque<Option<Slice>>,
     /// Those that are read, in the order of the ring; behind the last page of each comes `None`.
@@ -133,7 +136,7 @@ impl Scan {
                 && let Some(slice) = self.slices.pop_front()
             {
                 let (pages, receiver) = mpsc::channel(PAGES_AHEAD - 1);
-                self.tasks.spawn(self.store.clone().read_slice(slice, self.width, pages));
+                self.tasks.spawn(self.store.clone().read_slice(slice, self.width, Arc::clone(&self.columns), pages));
                 self.begun.push_back(receiver);
             }
             let Some(first) = self.begun.front_mut() else { return Ok(None) };

@@ -211,7 +211,16 @@ impl CassandraStore {
     /// # Errors
     /// [`CassandraError::NoKeyspace`], [`CassandraError::NoTable`] or [`CassandraError::Shape`].
     pub async fn check_readings(&self) -> Result<(), CassandraError> {
-        self.check_shapes(Schema { tables: &[READINGS], ..SCHEMA }, &self.readings_columns().await?)
+        self.columns_to_read().await.map(drop)
+    }
+
+    /// The columns of `patient_vitals`, which can be read from: those that a migration adds may be missing.
+    pub(super) async fn columns_to_read(&self) -> Result<Vec<String>, CassandraError> {
+        let there = self.readings_columns().await?;
+        let once_added = shape::with_added(there.clone(), SCHEMA.migrations);
+        self.check_shapes(Schema { tables: &[READINGS], ..SCHEMA }, &once_added)?;
+        let own = there.into_iter().filter(|column| column.table == READINGS.name);
+        Ok(own.map(|column| column.name).collect())
     }
 
     /// Makes sure that there are alarms to look at.

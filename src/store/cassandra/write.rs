@@ -188,8 +188,8 @@ impl Inserts {
     /// Has them prepared by a node of the session.
     pub(super) async fn prepare(session: &DriverSession, keyspace: &Keyspace) -> Result<Self, DriverError> {
         let reading = format!(
-            "INSERT INTO {} (patient_id, timestamp, heart_rate, spo2, systolic, diastolic, respiratory_rate, temperature) \
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO {} (patient_id, timestamp, heart_rate, spo2, systolic, diastolic, respiratory_rate, temperature, \
+             supplemental_oxygen, consciousness) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             keyspace.table("patient_vitals")
         );
         let alarm = format!(

@@ -11,7 +11,7 @@ use rusqlite::{Connection, Row, params_from_iter};
 
 use super::error::{Doing, SqliteError};
 use super::{SqliteStore, schema};
-use crate::reading::Signs;
+use crate::reading::{Consciousness, Observed, Signs};
 use crate::store::stored::ALARM_COLUMNS;
 use crate::store::{Order, Selection, StoredAlarm, StoredReading};
 
@@ -21,17 +21,17 @@ const PAGE_ROWS: u32 = 1000;
 impl SqliteStore {
     /// The readings of `selection`, at most `limit` of them.
     pub fn readings(&self, selection: &Selection, limit: u32) -> Readings<'_> {
-        Readings { store: self, selection: selection.clone(), left: limit.into(), last: None, connection: None }
+        Readings { store: self, selection: selection.clone(), left: limit.into(), last: None, table: None }
     }
 
     /// All readings, in the order of the key: patients by their ids, each one's rows newest first.
     pub fn scan(&self) -> Readings<'_> {
-        Readings { store: self, selection: Selection::Any, left: u64::MAX, last: None, connection: None }
+        Readings { store: self, selection: Selection::Any, left: u64::MAX, last: None, table: None }
     }
 
     /// Everyone who has readings.
     pub async fn patients(&self) -> Result<Vec<String>, SqliteError> {
-        let read = |path: &Path| patients(&open(path)?).map_err(|error| unread(path, &error));
+        let read = |path: &Path| patients(&open(path)?.connection).map_err(|error| unread(path, &error));
         self.blocking(Doing::Read, read).await
     }
 
@@ -65,7 +65,14 @@ pub struct Readings<'store> {
     selection: Selection,
     left: u64,
     last: Option<StoredReading>,
-    connection: Option<Connection>,
+    table: Option<OpenTable>,
+}
+
+/// The table of readings, and what to ask for of each.
+#[derive(Debug)]
+struct OpenTable {
+    connection: Connection,
+    columns: String,
 }
 
 impl Readings<'_> {
@@ -80,14 +87,14 @@ impl Readings<'_> {
             return Ok(None);
         }
         let rows = u32::try_from(self.left).map_or(PAGE_ROWS, |left| left.min(PAGE_ROWS));
-        let (selection, last, connection) = (self.selection.clone(), self.last.clone(), self.connection.take());
+        let (selection, last, table) = (self.selection.clone(), self.last.clone(), self.table.take());
         let read = move |path: &Path| {
-            let connection = connection.map_or_else(|| open(path), Ok)?;
-            let page = page(&connection, &selection, last.as_ref(), rows).map_err(|error| unread(path, &error))?;
-            Ok((connection, page))
+            let table = table.map_or_else(|| open(path), Ok)?;
+            let page = page(&table, &selection, last.as_ref(), rows).map_err(|error| unread(path, &error))?;
+            Ok((table, page))
         };
-        let (connection, page) = self.store.blocking(Doing::Read, read).await?;
-        self.connection = Some(connection);
+        let (table, page) = self.store.blocking(Doing::Read, read).await?;
+        self.table = Some(table);
         let found = u32::try_from(page.len()).unwrap_or(u32::MAX);
         self.left = if found < rows { 0 } else { self.left.saturating_sub(found.into()) };
         self.last = page.last().cloned();
@@ -95,10 +102,10 @@ impl Readings<'_> {
     }
 }
 
-fn open(path: &Path) -> Result<Connection, SqliteError> {
-    let (connection, _) = schema::open_checked(path, Doing::Read)?;
+fn open(path: &Path) -> Result<OpenTable, SqliteError> {
+    let (connection, there) = schema::open_checked(path, Doing::Read)?;
     connection.pragma_update(None, "query_only", true).map_err(|error| unread(path, &error))?;
-    Ok(connection)
+    Ok(OpenTable { connection, columns: schema::reading_columns(&there) })
 }
 
 fn unread(path: &Path, error: &rusqlite::Error) -> SqliteError {
@@ -107,7 +114,7 @@ fn unread(path: &Path, error: &rusqlite::Error) -> SqliteError {
 
 /// The rows behind `last`.
 fn page(
-    connection: &Connection,
+    table: &OpenTable,
     selection: &Selection,
     last: Option<&StoredReading>,
     rows: u32,
@@ -122,16 +129,16 @@ fn page(
                 Order::OldestFirst => ("timestamp > ?", "timestamp"),
             };
             conditions.extend(last.map(|last| (behind, last.timestamp.clone())));
-            select(connection, conditions, order, rows)
+            select(table, conditions, order, rows)
         }
-        (Selection::Any, None) => select(connection, Vec::new(), TABLE_ORDER, rows),
+        (Selection::Any, None) => select(table, Vec::new(), TABLE_ORDER, rows),
         (Selection::Any, Some(last)) => {
             // In two steps, each a range of the key: the rest of this patient's rows, then the patients behind.
             let same = vec![("patient_id = ?", last.patient_id.clone()), ("timestamp < ?", last.timestamp.clone())];
-            let mut page = select(connection, same, TABLE_ORDER, rows)?;
+            let mut page = select(table, same, TABLE_ORDER, rows)?;
             let left = rows.saturating_sub(u32::try_from(page.len()).unwrap_or(u32::MAX));
             let behind = vec![("patient_id > ?", last.patient_id.clone())];
-            page.extend(select(connection, behind, TABLE_ORDER, left)?);
+            page.extend(select(table, behind, TABLE_ORDER, left)?);
             Ok(page)
         }
     }
@@ -141,14 +148,12 @@ fn page(
 const TABLE_ORDER: &str = "patient_id, timestamp DESC";
 
 fn select(
-    connection: &Connection,
+    OpenTable { connection, columns }: &OpenTable,
     conditions: Vec<(&str, String)>,
     order: &str,
     rows: u32,
 ) -> rusqlite::Result<Vec<StoredReading>> {
-    let mut sql = "SELECT patient_id, timestamp, heart_rate, spo2, systolic, diastolic, respiratory_rate, temperature \
-                   FROM patient_vitals"
-        .to_owned();
+    let mut sql = format!("SELECT {columns} FROM patient_vitals");
     let mut values = Vec::new();
     for (condition, value) in conditions {
         sql.push_str(if values.is_empty() { " WHERE " } else { " AND " });
@@ -197,6 +202,10 @@ fn stored_reading(row: &Row<'_>) -> rusqlite::Result<StoredReading> {
             diastolic: row.get(5)?,
             respiratory_rate: row.get(6)?,
             temperature: row.get(7)?,
+            observed: Observed {
+                supplemental_oxygen: row.get(8)?,
+                consciousness: row.get::<_, Option<String>>(9)?.and_then(|letter| Consciousness::parse(&letter)),
+            },
         },
     })
 }

@@ -10,7 +10,10 @@ use rusqlite::{Connection, Row, TransactionBehavior};
 
 use super::error::{Doing, SqliteError};
 use super::{SqliteStore, file};
-use crate::store::migrations::{ALARMS, Change, Migration, READINGS, RECORD, SCHEMA, Schema, Table, told};
+use crate::reading::COLUMNS;
+use crate::store::migrations::{
+    ALARMS, Change, Migration, READINGS, READINGS_AT_FIRST, RECORD, SCHEMA, Schema, Table, told,
+};
 use crate::store::{SchemaStep, SchemaVersion};
 
 impl SqliteStore {
@@ -103,12 +106,24 @@ fn refuse(path: &Path, version: SchemaVersion) -> Result<(), SqliteError> {
     if version.is_newer() { Err(SqliteError::Newer(path.to_owned(), version)) } else { Ok(()) }
 }
 
-/// Opens the file and makes sure that there are readings in it to look at, or a place for them. Gives the columns of all
-/// tables along.
+/// Opens the file and makes sure that there are readings in it to look at. Gives the columns of all tables along: those
+/// that a migration adds may be missing.
 pub(super) fn open_checked(path: &Path, doing: Doing) -> Result<(Connection, Vec<FoundColumn>), SqliteError> {
     let (connection, columns) = open_with_readings(path, doing)?;
-    check_shape(&READINGS, &columns, path)?;
+    check_shape(&READINGS_AT_FIRST, &columns, path)?;
     Ok((connection, columns))
+}
+
+/// Opens the file and makes sure that there is a place for readings in it.
+pub(super) fn open_to_write(path: &Path) -> Result<Connection, SqliteError> {
+    let (connection, columns) = open_checked(path, Doing::Write)?;
+    check_age(&READINGS, &columns, path).map(|()| connection)
+}
+
+/// What to ask for of a reading: its columns, and nothing for one that a migration has still to add.
+pub(super) fn reading_columns(there: &[FoundColumn]) -> String {
+    let is_there = |name: &str| there.iter().any(|column| column.table == READINGS.name && column.name == name);
+    COLUMNS.map(|name| if is_there(name) { name } else { "NULL" }).join(", ")
 }
 
 /// Opens the file and makes sure that there are alarms in it to look at, or a place for them.
@@ -117,9 +132,14 @@ pub(super) fn open_alarms(path: &Path, doing: Doing) -> Result<Connection, Sqlit
     if !has_table(&columns, ALARMS.name) {
         return Err(SqliteError::NoTable(path.to_owned(), ALARMS.name));
     }
-    match check_shape(&ALARMS, &columns, path) {
+    check_age(&ALARMS, &columns, path).map(|()| connection)
+}
+
+/// As [`check_shape`] of a table of ours, which lacks only what a migration adds.
+fn check_age(table: &Table, found: &[FoundColumn], path: &Path) -> Result<(), SqliteError> {
+    match check_shape(table, found, path) {
         Err(SqliteError::Shape { path, table, column }) => Err(SqliteError::Older { path, table, column }),
-        checked => checked.map(|()| connection),
+        checked => checked,
     }
 }
 

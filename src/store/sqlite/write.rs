@@ -13,7 +13,7 @@ use super::error::{Doing, SqliteError};
 use super::{SqliteStore, schema};
 use crate::alarm::{AlarmRecord, KnownAlarm};
 use crate::pipeline::store::{Batch, BatchLimits, Entry, NodeGeneration, Store, WriteError};
-use crate::reading::{PatientId, Signs, Timestamp};
+use crate::reading::{Consciousness, PatientId, Signs, Timestamp};
 use crate::store::stored::{ENTRIES_AT_ONCE, KNOWN_ALARMS};
 use crate::store::{Journal, Selection, StoredAlarm, StoredReading};
 
@@ -29,15 +29,18 @@ const MAX_BATCH_ROWS: usize = 2_000;
 
 /// Sign by sign: what a later reading does not carry stays.
 const INSERT_READING: &str = "\
-INSERT INTO patient_vitals (patient_id, timestamp, heart_rate, spo2, systolic, diastolic, respiratory_rate, temperature)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO patient_vitals (patient_id, timestamp, heart_rate, spo2, systolic, diastolic, respiratory_rate, temperature,
+    supplemental_oxygen, consciousness)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET
     heart_rate = COALESCE(excluded.heart_rate, heart_rate),
     spo2 = COALESCE(excluded.spo2, spo2),
     systolic = COALESCE(excluded.systolic, systolic),
     diastolic = COALESCE(excluded.diastolic, diastolic),
     respiratory_rate = COALESCE(excluded.respiratory_rate, respiratory_rate),
-    temperature = COALESCE(excluded.temperature, temperature)";
+    temperature = COALESCE(excluded.temperature, temperature),
+    supplemental_oxygen = COALESCE(excluded.supplemental_oxygen, supplemental_oxygen),
+    consciousness = COALESCE(excluded.consciousness, consciousness)";
 
 /// Who acknowledged an alarm, and when, is written by others, and taken back by a rise alone.
 const INSERT_ALARM: &str = "\
@@ -218,7 +221,7 @@ fn try_commit(open: &mut Option<Connection>, path: &Path, group: &[WriteBatch]) 
     }
     let connection = match open.take() {
         Some(connection) => connection,
-        None => schema::open_checked(path, Doing::Write)?.0,
+        None => schema::open_to_write(path)?,
     };
     insert(open.insert(connection), group).map_err(|error| SqliteError::from_driver(path, Doing::Write, &error))
 }
@@ -266,6 +269,8 @@ fn insert_reading(
         signs.diastolic,
         signs.respiratory_rate,
         signs.temperature.map(as_sent),
+        signs.observed.supplemental_oxygen,
+        signs.observed.consciousness.map(Consciousness::name),
     );
     statement.execute(values).map(drop)
 }

@@ -74,7 +74,9 @@ fn changes_of_several_at_the_same_moment_are_all_kept() {
     home.run("patient admit P1 --by A").well();
     let words = ["--name Ada", "--bed 7", "--ward West", "--birth-date 1950-02-28"];
     let running: Vec<_> = words.map(|words| home.start(&format!("patient set P1 {words} --by A --reason r"))).into();
-    running.into_iter().for_each(|change| drop(change.wait_end(RUN_LIMIT).well()));
+    for change in running {
+        change.wait_end(RUN_LIMIT).well();
+    }
     let patient = &home.rows("patient list")[0];
     let known = ["name", "bed", "ward", "birth_date"].map(|name| patient[name].as_str().unwrap_or_default());
     assert_eq!(known, ["Ada", "7", "West", "1950-02-28"]);

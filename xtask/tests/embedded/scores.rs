@@ -64,6 +64,39 @@ fn the_patients_to_look_at_first_come_first_and_who_is_silent_last() {
 }
 
 #[test]
+fn with_oxygen_and_consciousness_a_score_is_whole_and_its_alarm_says_so() {
+    let home = Home::up();
+    home.done("init");
+    home.done("rules apply ward --by Anna --reason adults");
+    let now = Utc::now();
+    let names = "patient_id,timestamp,heart_rate,spo2,systolic,diastolic,respiratory_rate,temperature";
+    let ill = "115,92,105,60,22,38.4";
+    let mut rows = format!("{names},supplemental_oxygen,consciousness\n");
+    for minute in (0..10).rev() {
+        let seen = if minute == 9 { ",true,A" } else { ",," };
+        rows += &row_at(now, "P1", 60 * minute, &format!("{ill}{seen}"));
+        rows += &row_at(now, "P2", 60 * minute, &format!("{ill},,"));
+    }
+    home.file("seen.csv", rows);
+    home.done("produce --mode csv --csv seen.csv --once --interval 0");
+    home.consume();
+    assert_eq!(home.done("count"), "{\"rows\":20}\n");
+    let listed = home.rows("scores");
+    let of = |name: &str| listed.iter().map(|patient| patient[name].clone()).collect::<Vec<_>>();
+    assert_eq!(of("patient_id"), ["P1", "P2"]);
+    assert_eq!((of("total"), of("partial")), (vec![json!(10), json!(8)], vec![json!(false), json!(true)]));
+    assert_eq!(
+        (points(&listed[0], "supplemental_oxygen"), points(&listed[0], "consciousness")),
+        (&json!(2), &json!(0))
+    );
+    let alarms = home.rows("alarms list");
+    let mut texts: Vec<_> = alarms.iter().filter(|alarm| alarm["rule"] == "news2_high").collect();
+    texts.sort_by_key(|alarm| alarm["patient_id"].to_string());
+    let texts: Vec<_> = texts.iter().map(|alarm| alarm["message"].clone()).collect();
+    assert_eq!(texts, ["NEWS2: 10", "NEWS2 PARTIAL: 8"]);
+}
+
+#[test]
 fn whoever_has_no_readings_is_told_and_the_list_goes_on_until_it_is_stopped() {
     let home = Home::with_tables();
     assert_eq!(home.run("scores").well().tells(&["the table has no readings"]).output(), "");

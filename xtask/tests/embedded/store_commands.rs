@@ -27,20 +27,44 @@ fn an_import_is_safe_to_run_twice_and_erases_nothing() {
         home.done(&format!("import {file}"));
     }
     home.done("export --no-header out.csv");
-    assert_eq!(home.read("out.csv"), format!("P1,{second},70,,,,,\nP1,{first},81,97,120,,,\n"));
+    assert_eq!(home.read("out.csv"), format!("P1,{second},70,,,,,,,\nP1,{first},81,97,120,,,,,\n"));
+}
+
+#[test]
+fn observations_go_all_the_way_and_a_file_of_before_them_is_imported() {
+    let home = Home::with_tables();
+    let time = "2025-10-26T10:30:15+00:00";
+    home.file("old.csv", format!("{NAMES}P1,{time},80,97,,,,\n"));
+    home.file("seen.ndjson", format!("{{\"patient_id\":\"P1\",\"timestamp\":\"{time}\",\"consciousness\":\"V\"}}\n"));
+    for file in ["old.csv", "seen.ndjson", "old.csv"] {
+        home.done(&format!("import {file}"));
+    }
+    let all = format!("P1,{time},80,97,,,,,,V\n");
+    assert_eq!(home.done("export --no-header -"), all);
+    home.file("oxygen.csv", format!("P1,{time},,,,,,,True,\n"));
+    home.done("import oxygen.csv");
+    let rows = home.rows("query");
+    assert_eq!((&rows[0]["supplemental_oxygen"], &rows[0]["consciousness"]), (&true.into(), &"V".into()));
+    for format in ["csv", "ndjson"] {
+        home.done(&format!("export all.{format}"));
+        let other = Home::with_tables();
+        other.file(&format!("all.{format}"), home.read(&format!("all.{format}")));
+        other.done(&format!("import all.{format}"));
+        assert_eq!(other.rows("query"), rows, "{format}");
+    }
 }
 
 #[test]
 fn a_damaged_file_changes_nothing_and_every_fault_has_its_line_and_column() {
     let home = Home::with_tables();
     let mut lines: Vec<String> = odd_rows().lines().map(str::to_owned).collect();
-    lines[2000] = "P9,2025-10-26T10:30:15Z,secret,,,,,".to_owned();
+    lines[2000] = "P9,2025-10-26T10:30:15Z,secret,,,,,,,".to_owned();
     lines[2100] = "P9,2025-10-26T10:30:15Z,,,".to_owned();
-    lines[2200..2230].fill("P9,2025-10-26T10:30:15Z,,,,,,hot".to_owned());
+    lines[2200..2230].fill("P9,2025-10-26T10:30:15Z,,,,,,hot,,".to_owned());
     home.file("bad.csv", lines.join("\n"));
     let told = home.refused("import bad.csv", 3).tells(&[
         "line 2001, column heart_rate: not a number",
-        "line 2101: 5 cells instead of 8",
+        "line 2101: 5 cells instead of 10",
         "line 2201, column temperature: not a number",
         "and 12 more",
         "32 lines are no rows",
@@ -86,7 +110,7 @@ fn rows_of_other_programs_are_exported_as_they_are_and_their_import_is_refused()
     );
     home.run("export out.csv").well().tells(&["an import changes their time or refuses them: 2"]);
     let exported = home.read("out.csv");
-    let expected = ["P1,2026-11-29 10:00:00+00:00,,97,,,,", "P1,2026-11-29T10:00:01+00:00,,97,,,,"];
+    let expected = ["P1,2026-11-29 10:00:00+00:00,,97,,,,,,", "P1,2026-11-29T10:00:01+00:00,,97,,,,,,"];
     assert_eq!(sorted(&exported)[..2], expected);
     let other = Home::with_tables();
     other.file("out.csv", exported);
@@ -134,7 +158,7 @@ fn a_file_that_is_there_is_not_replaced_unless_asked() {
     home.refused("export out.csv", 2).tells(&["--force"]);
     assert_eq!(home.read("out.csv"), "precious");
     home.done("export --force out.csv");
-    assert_eq!(home.read("out.csv"), NAMES);
+    assert_eq!(home.read("out.csv"), NAMES.replace('\n', ",supplemental_oxygen,consciousness\n"));
     assert_eq!(files(&home), ["out.csv"]);
 }
 
@@ -176,7 +200,7 @@ fn a_part_is_exported_by_patient_and_time() {
     assert_eq!(exported("--patient P1").len(), 5);
     assert!(exported("--patient P3").is_empty());
     let json = home.done("export --patient P1 --until 2025-10-26T10:01:00Z -o ndjson -");
-    let expected = r#"{"patient_id":"P1","timestamp":"2025-10-26T10:00:00+00:00","heart_rate":0,"spo2":null,"systolic":null,"diastolic":null,"respiratory_rate":null,"temperature":null}"#;
+    let expected = r#"{"patient_id":"P1","timestamp":"2025-10-26T10:00:00+00:00","heart_rate":0,"spo2":null,"systolic":null,"diastolic":null,"respiratory_rate":null,"temperature":null,"supplemental_oxygen":null,"consciousness":null}"#;
     assert_eq!(json, format!("{expected}\n"));
     home.refused("export --since 2025-10-26T10:01:00Z --until 2025-10-26T10:01:00Z out.csv", 2);
 }
@@ -197,7 +221,7 @@ fn rows_are_counted_by_patient_and_by_hour() {
 fn a_further_column_is_left_out_and_said_and_the_schema_shows_it() {
     let home = Home::with_tables();
     assert!(home.rows("schema show").iter().all(|part| part["state"] == "as_made"));
-    home.run("schema show").well().tells(&["the tables have schema version 5, this vitals knows version 5"]);
+    home.run("schema show").well().tells(&["the tables have schema version 6, this vitals knows version 6"]);
     assert!(!home.run("query").well().talk().contains("version"), "no note");
     home.sql("ALTER TABLE patient_vitals ADD ward TEXT; DROP TABLE patient_alerts; CREATE TABLE beds (id INTEGER)");
     home.run("export out.csv").well().tells(&["not part of an export: ward"]);

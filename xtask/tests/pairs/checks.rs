@@ -102,14 +102,15 @@ pub(crate) fn a_topic_made_anew_is_read_from_its_start_by_a_group_that_read_anot
 
 /// Rows that a backup has to bring back, also strange ones.
 pub(crate) fn odd_rows() -> String {
-    let mut rows = "patient_id,timestamp,heart_rate,spo2,systolic,diastolic,respiratory_rate,temperature\n\
-        P001,2025-10-26T10:30:15.123456+00:00,95,98,120,80,16,36.8\n\
-        P001,2025-10-26T10:30:15+00:00,,,,,,37.0\n\
-        P002,0001-01-01T00:00:00+00:00,,,,0,,-0.5\n\
-        \"P\\\"3\\\\, \",2025-10-26T10:00:00+00:00,-2147483648,2147483647,0,-1,,1e-45\n"
+    let mut rows = "patient_id,timestamp,heart_rate,spo2,systolic,diastolic,respiratory_rate,temperature,\
+        supplemental_oxygen,consciousness\n\
+        P001,2025-10-26T10:30:15.123456+00:00,95,98,120,80,16,36.8,true,A\n\
+        P001,2025-10-26T10:30:15+00:00,,,,,,37.0,false,\n\
+        P002,0001-01-01T00:00:00+00:00,,,,0,,-0.5,,U\n\
+        \"P\\\"3\\\\, \",2025-10-26T10:00:00+00:00,-2147483648,2147483647,0,-1,,1e-45,,\n"
         .to_owned();
     for second in 0..2500 {
-        writeln!(rows, "P9,2025-10-26T11:{:02}:{:02}+00:00,{second},,,,,", second / 60, second % 60).unwrap();
+        writeln!(rows, "P9,2025-10-26T11:{:02}:{:02}+00:00,{second},,,,,,,", second / 60, second % 60).unwrap();
     }
     rows
 }
@@ -137,7 +138,7 @@ pub(crate) fn what_is_exported_is_imported_and_exported_again_as_the_same_bytes<
 }
 
 pub(crate) fn tables_of_a_newer_vitals_are_read_with_a_note_and_never_written_to<P: Program>(ready: fn(u32) -> P) {
-    const VERSIONS: &str = "the tables have schema version 99, this vitals knows version 5";
+    const VERSIONS: &str = "the tables have schema version 99, this vitals knows version 6";
     let ward = ready(6);
     ward.produce(7);
     ward.consume();

@@ -9,7 +9,8 @@ use crate::program::Program as _;
 use crate::running::{RUN_LIMIT, wait_until};
 use crate::ward::{CATCH_UP_LIMIT, Ward, cut, link_to};
 
-const COLUMNS: &str = "patient_id, timestamp, heart_rate, spo2, systolic, diastolic, respiratory_rate, temperature";
+const COLUMNS: &str = "patient_id, timestamp, heart_rate, spo2, systolic, diastolic, respiratory_rate, temperature, \
+                       supplemental_oxygen, consciousness";
 
 /// Rows of several patients with gaps, and ids that have to be quoted.
 fn rows(count: u32) -> String {
@@ -21,7 +22,9 @@ fn rows(count: u32) -> String {
         let (rate, temperature) = (60 + number % 50, f64::from(360 + number % 30) / 10.0);
         let spo2 = if number % 3 == 0 { String::new() } else { (90 + number % 10).to_string() };
         let time = format!("2025-10-26T{hour:02}:{minute:02}:{second:02}.{number:06}+00:00");
-        writeln!(text, "{patient},{time},{rate},{spo2},120,80,,{temperature:.1}").unwrap();
+        let observed = ["", "true", "false"][usize::try_from(number % 3).unwrap()];
+        let state = ["", "", "A", "V"][usize::try_from(number / 4 % 4).unwrap()];
+        writeln!(text, "{patient},{time},{rate},{spo2},120,80,,{temperature:.1},{observed},{state}").unwrap();
     }
     text
 }
@@ -35,6 +38,7 @@ fn cqlsh_copies_an_export_in_and_its_own_export_is_imported() {
 
     let theirs = Ward::new();
     theirs.make_by_hand(&[]);
+    theirs.done("init");
     theirs.file("ours.csv", ward.read("ours.csv"));
     let table = format!("{}.patient_vitals", theirs.name);
     cqlsh(theirs.path(), &format!("COPY {table} ({COLUMNS}) FROM 'ours.csv' WITH HEADER = TRUE"));
@@ -97,9 +101,10 @@ fn a_table_made_by_hand_is_exported_without_its_further_columns_and_the_schema_t
     let row = format!("INSERT INTO {table} (patient_id, timestamp, spo2, ward) VALUES ('P1', 't', 97, 'B')");
     cqlsh(ward.path(), &format!("ALTER TABLE {table} ADD ward TEXT; {row}"));
     let exported = ward.run("export --no-header -").well().tells(&["not part of an export: ward"]);
-    assert_eq!(exported.stdout, ["P1,t,,97,,,,"]);
+    assert_eq!(exported.stdout, ["P1,t,,97,,,,,,"]);
     ward.run("schema show").well().shows(&[
         "--   it keeps its rows in the order timestamp ASC, not DESC\n",
+        "--   it has no column consciousness TEXT\n",
         "--   it has the further column ward TEXT\nCREATE TABLE ",
         "patient_alerts: missing; `vitals init` makes it",
     ]);

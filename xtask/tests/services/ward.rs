@@ -182,6 +182,8 @@ pub(crate) fn columns(message: &str) -> Value {
         "diastolic": pressure["diastolic"],
         "respiratory_rate": message["respiratory_rate"],
         "temperature": narrow(&message["temperature"]),
+        "supplemental_oxygen": message["supplemental_oxygen"],
+        "consciousness": message["consciousness"],
     })
 }
 

@@ -3,7 +3,7 @@
 
 use futures::future::join_all;
 use vitals::pipeline::store::{Batch, Store as _};
-use vitals::reading::{PatientId, Reading, Signs, Timestamp};
+use vitals::reading::{Consciousness, Observed, PatientId, Reading, Signs, Timestamp};
 use vitals::store::{Acknowledged, AlarmId, AlarmState, AnyStore, Order, Selection, StoredAlarm, StoredReading, Width};
 
 use super::rows::{at, batch, heart_rate, reading};
@@ -15,6 +15,7 @@ macro_rules! keeps_the_contract {
             $with_store;
             every_sign_comes_back_as_it_was_written,
             a_missing_sign_never_erases_a_value,
+            observations_come_back_and_a_missing_one_erases_nothing,
             a_later_value_replaces_an_earlier_one,
             a_batch_written_again_changes_nothing,
             alarms_come_newest_first_and_then_by_rule,
@@ -85,6 +86,7 @@ pub(crate) async fn every_sign_comes_back_as_it_was_written(store: &AnyStore) {
         diastolic: Some(i32::MIN),
         respiratory_rate: Some(16),
         temperature: Some(36.8),
+        observed: Observed { supplemental_oxygen: Some(false), consciousness: Some(Consciousness::Pain) },
     };
     write(store, "Pä 1", [(0, signs)]).await;
     let (patient_id, timestamp) = ("Pä 1".to_owned(), "2025-10-26T00:00:00+00:00".to_owned());
@@ -108,6 +110,29 @@ pub(crate) async fn a_missing_sign_never_erases_a_value(store: &AnyStore) {
     assert_eq!(rates(&stored), [85, 85, 85]);
     let expected = Signs { spo2: Some(97), temperature: Some(36.8), ..heart_rate(85) };
     assert!(stored.iter().all(|reading| reading.signs == expected), "{stored:?}");
+}
+
+pub(crate) async fn observations_come_back_and_a_missing_one_erases_nothing(store: &AnyStore) {
+    let observed = |supplemental_oxygen, consciousness| Observed { supplemental_oxygen, consciousness };
+    let signs = |observed| Signs { observed, ..Signs::default() };
+    let stored = async || {
+        let mut all = scanned(store, Width::Rows).await;
+        assert_eq!(all, read(store, &of("P001", Order::NewestFirst), 5).await);
+        all.pop().unwrap().signs
+    };
+    for (written, expected) in [
+        (observed(Some(true), None), observed(Some(true), None)),
+        (observed(None, Some(Consciousness::Alert)), observed(Some(true), Some(Consciousness::Alert))),
+        (observed(Some(false), Some(Consciousness::Voice)), observed(Some(false), Some(Consciousness::Voice))),
+        (Observed::NOTHING, observed(Some(false), Some(Consciousness::Voice))),
+    ] {
+        write(store, "P001", [(0, Signs { heart_rate: Some(80), ..signs(written) })]).await;
+        assert_eq!(stored().await, Signs { heart_rate: Some(80), ..signs(expected) });
+    }
+    let restored = row("P001", "2025-10-26T00:00:00+00:00", signs(observed(Some(true), None)));
+    store.restore(&[restored]).await.unwrap();
+    let expected = signs(observed(Some(true), Some(Consciousness::Voice)));
+    assert_eq!(stored().await, Signs { heart_rate: Some(80), ..expected });
 }
 
 pub(crate) async fn a_later_value_replaces_an_earlier_one(store: &AnyStore) {
@@ -381,6 +406,9 @@ pub(crate) async fn a_scan_of_the_keys_leaves_the_values_out(store: &AnyStore) {
     assert_eq!(seconds(&keys), ["02+00:00", "01+00:00", "00+00:00"]);
 }
 
+const OBSERVED: Observed =
+    Observed { supplemental_oxygen: Some(true), consciousness: Some(Consciousness::Unresponsive) };
+
 fn row(patient_id: &str, timestamp: &str, signs: Signs) -> StoredReading {
     StoredReading { patient_id: patient_id.to_owned(), timestamp: timestamp.to_owned(), signs }
 }
@@ -393,6 +421,7 @@ pub(crate) async fn rows_are_restored_as_they_were_whatever_they_hold(store: &An
         row("P1", "yesterday", heart_rate(i32::MAX)),
         row("P1", "", odd(-0.0)),
         row("P1", "nothing was measured", Signs::default()),
+        row("P1", "only looked at", Signs { observed: OBSERVED, ..Signs::default() }),
         row(" \"P\", \\2\r\n", "a\tb", odd(1e-45)),
         row(&long, "2025-10-26T10:00:00Z", odd(36.8)),
     ];

@@ -109,7 +109,7 @@ async fn init_makes_everything_and_the_second_time_nothing() {
         let parts = [file.clone()].into_iter().chain(tables.map(|table| format!("table {table}")));
         assert_eq!(steps.collect::<Vec<_>>(), parts.map(|part| (part, made)).collect::<Vec<_>>());
     }
-    assert_eq!(count(&folder.sql(""), "SELECT COUNT(*) FROM schema_migrations"), 5);
+    assert_eq!(count(&folder.sql(""), "SELECT COUNT(*) FROM schema_migrations"), 6);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -120,7 +120,7 @@ async fn several_init_at_once_make_every_part_once() {
     for step in join_all(stores.iter().map(SqliteStore::init)).await.into_iter().flat_map(Result::unwrap) {
         *made.entry(step.what).or_insert(0) += u32::from(step.made);
     }
-    assert!(made.len() == 5 && made.values().all(|times| *times == 1), "{made:?}");
+    assert!(made.len() == 6 && made.values().all(|times| *times == 1), "{made:?}");
 }
 
 #[tokio::test]
@@ -197,6 +197,14 @@ async fn another_program_finds_the_temperature_that_was_sent() {
     let signs = Signs { temperature: Some(36.8), ..Signs::default() };
     folder.store().write(&batch(vec![reading("P001", 0, signs)])).await.unwrap();
     assert_eq!(count(&folder.sql(""), "SELECT COUNT(*) FROM patient_vitals WHERE temperature = 36.8"), 1);
+}
+
+#[tokio::test]
+async fn a_writer_of_a_file_that_no_init_has_brought_up_to_date_says_so() {
+    let folder = Folder::with_tables().await;
+    folder.sql("ALTER TABLE patient_vitals DROP COLUMN consciousness");
+    let error = folder.store().write(&one(0)).await.unwrap_err();
+    assert!(matches!(&error, WriteError::Later(reason) if reason.contains("that of an earlier vitals")), "{error}");
 }
 
 #[tokio::test]

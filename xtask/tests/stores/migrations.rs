@@ -6,13 +6,13 @@ use std::collections::BTreeMap;
 use futures::future::join_all;
 use vitals::advice::Advice as _;
 use vitals::pipeline::store::Store as _;
-use vitals::reading::Timestamp;
+use vitals::reading::{Consciousness, Observed, Signs, Timestamp};
 use vitals::store::cassandra::{CassandraError, CassandraStore};
 use vitals::store::migrations::{Change, Column, KEYSPACE_MARK, Kind, Migration, SCHEMA, Schema, Table};
 use vitals::store::sqlite::SqliteError;
-use vitals::store::{Acknowledged, AlarmState, AnyStore, SchemaStep, Selection, StoreError};
+use vitals::store::{Acknowledged, AlarmState, AnyStore, Order, SchemaStep, Selection, StoreError, Width};
 
-use super::contract::read;
+use super::contract::{rates, read};
 use super::rows::{batch, heart_rate, reading};
 
 /// One test for each check; `$with_place` gives the check a place without tables.
@@ -31,7 +31,9 @@ macro_rules! migrates {
             tables_of_a_newer_program_are_read_and_not_changed,
             a_column_in_the_way_is_told_and_nothing_is_changed,
             a_shape_that_no_migration_makes_is_told_afterwards,
-            alarms_of_an_earlier_program_are_read_after_init_and_are_no_alarms
+            alarms_of_an_earlier_program_are_read_after_init_and_are_no_alarms,
+            readings_of_an_earlier_program_are_read_before_init_and_written_after_it,
+            what_others_keep_as_consciousness_counts_as_nothing
         );
     };
     ($with_place:path; $($check:ident),+) => {
@@ -60,9 +62,10 @@ const MAKE_READINGS: Migration = SCHEMA.migrations[0];
 const MAKE_ALERTS: Migration = SCHEMA.migrations[1];
 const ALARM_COLUMNS: Migration = SCHEMA.migrations[2];
 const MAKE_RULES: Migration = SCHEMA.migrations[3];
-const MAKE_ADMISSIONS: Migration = SCHEMA.migrations[4];
+const OBSERVATIONS: Migration = SCHEMA.migrations[4];
+const MAKE_ADMISSIONS: Migration = SCHEMA.migrations[5];
 /// The version that this program knows.
-const KNOWN: i32 = 5;
+const KNOWN: i32 = 6;
 const ALTER_ALERTS: Migration =
     Migration { version: KNOWN + 1, name: "ward", change: Change::Add { table: "patient_alerts", columns: ADDED } };
 const FILL_ALERTS: Migration = Migration {
@@ -107,6 +110,7 @@ const NEXT: Schema = Schema {
         MAKE_ALERTS,
         ALARM_COLUMNS,
         MAKE_RULES,
+        OBSERVATIONS,
         MAKE_ADMISSIONS,
         ALTER_ALERTS,
         FILL_ALERTS,
@@ -123,6 +127,7 @@ const KILLED_IN_ALERTS: Schema = Schema {
         MAKE_ALERTS,
         ALARM_COLUMNS,
         MAKE_RULES,
+        OBSERVATIONS,
         ALTER_ALERTS,
         Migration { change: KILL_ALERTS, ..FILL_ALERTS },
     ],
@@ -209,11 +214,17 @@ async fn filled(place: &impl Place) -> AnyStore {
     store
 }
 
+/// Those of this program and so many behind them, sorted as texts.
+fn own_versions(more: i32) -> Vec<String> {
+    let mut versions: Vec<_> = (1..=KNOWN + more).map(|version| version.to_string()).collect();
+    versions.sort();
+    versions
+}
+
 const WARDS: &str = "SELECT ward FROM {keyspace}.patient_alerts";
 
 async fn assert_migrated(place: &impl Place, store: &AnyStore) {
-    let expected: Vec<_> = (1..=KNOWN + 4).map(|version| version.to_string()).collect();
-    assert_eq!(versions(place).await, expected);
+    assert_eq!(versions(place).await, own_versions(4));
     assert_eq!(place.texts("SELECT patient_id FROM {keyspace}.patients").await, all("P"));
     assert_eq!(place.texts(WARDS).await, [(); 4].map(|()| Some("W1".to_owned())));
     assert_eq!(
@@ -256,7 +267,8 @@ pub(crate) async fn tables_without_a_record_are_migrated_as_they_are(place: &imp
         )
         .await;
     place.run("INSERT INTO {keyspace}.patient_vitals (patient_id, timestamp) VALUES ('P1', 'now')").await;
-    let expected = [&["table schema_migrations", "table patient_alerts"], &MADE_NEXT[2..]].concat();
+    let observations = ["column patient_vitals.supplemental_oxygen", "column patient_vitals.consciousness"];
+    let expected = [&["table schema_migrations", "table patient_alerts"], &observations[..], &MADE_NEXT[2..]].concat();
     assert_eq!(made(migrate(&store, NEXT).await.unwrap(), &store), expected);
     assert_eq!(place.texts("SELECT patient_id FROM {keyspace}.patients").await, [Some("P1".to_owned())]);
     assert_eq!(versions(place).await.len(), NEXT.migrations.len());
@@ -310,9 +322,9 @@ pub(crate) async fn a_fill_that_was_cut_short_is_run_again(place: &impl Place) {
     assert!(migrate(&store, KILLED_IN_ALERTS).await.is_err());
     match store {
         // One transaction: as if nothing had begun.
-        AnyStore::Sqlite(_) => assert_eq!(versions(place).await, ["1", "2", "3", "4"]),
+        AnyStore::Sqlite(_) => assert_eq!(versions(place).await, own_versions(0)),
         AnyStore::Cassandra(_) => {
-            assert_eq!(versions(place).await, ["1", "2", "3", "4", "5"]);
+            assert_eq!(versions(place).await, own_versions(1));
             assert_eq!(place.texts(WARDS).await, [None, None, None, Some("W1".to_owned())]);
         }
     }
@@ -375,7 +387,7 @@ pub(crate) async fn a_column_in_the_way_is_told_and_nothing_is_changed(place: &i
     let wanted = Schema { tables: WANTED, ..NEXT };
     let refused = migrate(&store, wanted).await.unwrap_err().to_string();
     assert!(refused.contains("BLOB") && refused.contains("score"), "{refused}");
-    assert_eq!(versions(place).await, ["1", "2", "3", "4"]);
+    assert_eq!(versions(place).await, own_versions(0));
     assert!(store.schema().await.unwrap().iter().all(|part| !part.what.ends_with("patients")));
 }
 
@@ -420,6 +432,43 @@ pub(crate) async fn alarms_of_an_earlier_program_are_read_after_init_and_are_no_
     let at = Timestamp::parse("2025-10-26T10:31:00Z").unwrap();
     assert_eq!(store.acknowledge(&alarms[0].id(), "Anna", at).await.unwrap(), Acknowledged::NoAlarm);
     assert_eq!(store.alarms_of(&["P1"], 9).await.unwrap(), alarms, "nothing was noted");
+}
+
+pub(crate) async fn readings_of_an_earlier_program_are_read_before_init_and_written_after_it(place: &impl Place) {
+    let store = filled(place).await;
+    for column in ["supplemental_oxygen", "consciousness"] {
+        place.run(&format!("ALTER TABLE {{keyspace}}.patient_vitals DROP {column}")).await;
+        // Also where one of the two is there, as a crash may have left it.
+        let of_patient =
+            Selection::Patient { id: "P1".to_owned(), since: None, until: None, order: Order::NewestFirst };
+        assert_eq!(rates(&read(&store, &of_patient, 9).await), [130]);
+        assert_eq!(read(&store, &Selection::Any, 9).await.len(), 4);
+        let mut scan = store.scan(Width::Rows).await.unwrap();
+        let mut found = 0;
+        while let Some(page) = scan.next_page().await.unwrap() {
+            found += page.iter().filter(|row| row.signs == heart_rate(130)).count();
+        }
+        assert_eq!(found, 4);
+    }
+    let added = ["column patient_vitals.supplemental_oxygen", "column patient_vitals.consciousness"];
+    assert_eq!(made(store.prepare().await.unwrap(), &store), added);
+    let observed = Observed { supplemental_oxygen: Some(true), consciousness: Some(Consciousness::Voice) };
+    store.write(&batch(vec![reading("P5", 0, Signs { observed, ..Signs::default() })])).await.unwrap();
+    let of_patient = Selection::Patient { id: "P5".to_owned(), since: None, until: None, order: Order::NewestFirst };
+    assert_eq!(read(&store, &of_patient, 9).await[0].signs.observed, observed);
+}
+
+pub(crate) async fn what_others_keep_as_consciousness_counts_as_nothing(place: &impl Place) {
+    let store = filled(place).await;
+    let columns = "patient_id, timestamp, spo2, consciousness";
+    for letter in ["alert", "a", "V"] {
+        let row = format!("('P9', '{letter}', 97, '{letter}')");
+        place.run(&format!("INSERT INTO {{keyspace}}.patient_vitals ({columns}) VALUES {row}")).await;
+    }
+    let of_patient = Selection::Patient { id: "P9".to_owned(), since: None, until: None, order: Order::OldestFirst };
+    let found: Vec<_> = read(&store, &of_patient, 9).await.into_iter().map(|row| row.signs.observed).collect();
+    let voice = Observed { consciousness: Some(Consciousness::Voice), ..Observed::NOTHING };
+    assert_eq!(found, [voice, Observed::NOTHING, Observed::NOTHING]);
 }
 
 /// `statement` with what stands before the tables of a place.

@@ -33,6 +33,7 @@ fn raised(alert: &Alert) -> AlarmRecord {
             start: onset,
             value: alert.value,
             peak: alert.value,
+            is_partial: false,
             priority: alert.priority,
             returned: None,
             acknowledged: None,

@@ -21,24 +21,25 @@ fn is_back(limit: &Limit, value: f64) -> bool {
 }
 
 #[allow(clippy::too_many_lines, reason = "one loop that is read from top to bottom")]
-fn plain_alarms(rule: &Rule, samples: &[(Micros, f64)], known: Option<Alarm>) -> Vec<Alarm> {
+fn plain_alarms(rule: &Rule, samples: &[Seen], known: Option<Alarm>) -> Vec<Alarm> {
     let Condition::Limit(limit) = &rule.condition else { panic!("{rule:?}") };
     let worse = |a: f64, b: f64| if limit.side == Side::Above { a.max(b) } else { a.min(b) };
     let mut done: Vec<Alarm> = Vec::new();
     let mut active: Option<Alarm> = known.filter(|alarm| alarm.ended.is_none());
-    let mut pending: Option<(Micros, f64, f64)> = None;
-    let raise = |(onset, value, peak): (Micros, f64, f64)| Alarm {
+    let mut pending: Option<(Micros, f64, f64, bool)> = None;
+    let raise = |(onset, value, peak, is_partial): (Micros, f64, f64, bool)| Alarm {
         onset,
         start: onset + rule.delay,
         value,
         peak,
+        is_partial,
         priority: rule.priority,
         returned: None,
         acknowledged: rule.ack_after.filter(|_| rule.latch).map(|after| onset + rule.delay + after),
         ended: None,
     };
     let end_of = |alarm: &Alarm| Some(alarm.returned?.max(alarm.acknowledged?));
-    for (time, value) in samples.iter().copied() {
+    for Seen { time, value, is_partial } in samples.iter().copied() {
         if let Some(mut alarm) = active
             && let Some(end) = end_of(&alarm).filter(|end| *end <= time)
         {
@@ -63,15 +64,19 @@ fn plain_alarms(rule: &Rule, samples: &[(Micros, f64)], known: Option<Alarm>) ->
                 }
             } else if is_over(limit, value) {
                 alarm.returned = None;
-                alarm.peak = worse(alarm.peak, value);
+                if worse(alarm.peak, value) > alarm.peak || worse(alarm.peak, value) < alarm.peak {
+                    (alarm.peak, alarm.is_partial) = (value, is_partial);
+                }
             }
             active = is_on.then_some(alarm);
-        } else if let Some((onset, first, peak)) = pending {
+        } else if let Some((onset, first, peak, was_partial)) = pending {
             let cancels = if rule.band { is_back(limit, value) } else { !is_over(limit, value) };
-            pending = (!cancels).then(|| (onset, first, worse(peak, value)));
+            let is_worse = worse(peak, value).to_bits() != peak.to_bits();
+            let is_partial = if is_worse { is_partial && is_over(limit, value) } else { was_partial };
+            pending = (!cancels).then(|| (onset, first, worse(peak, value), is_partial));
         }
         if active.is_none() && pending.is_none() && is_over(limit, value) {
-            pending = Some((time, value, value));
+            pending = Some((time, value, value, is_partial));
         }
         if let Some(waiting) = pending.filter(|(onset, ..)| active.is_none() && time >= onset + rule.delay) {
             active = Some(raise(waiting));
@@ -86,21 +91,36 @@ fn plain_alarms(rule: &Rule, samples: &[(Micros, f64)], known: Option<Alarm>) ->
     done
 }
 
-fn samples(rule: &Rule, readings: &BTreeMap<Micros, Signs>) -> Vec<(Micros, f64)> {
+/// What a reading comes to for a rule.
+#[derive(Clone, Copy)]
+struct Seen {
+    time: Micros,
+    value: f64,
+    is_partial: bool,
+}
+
+fn samples(rule: &Rule, readings: &BTreeMap<Micros, Signs>) -> Vec<Seen> {
     let Condition::Limit(limit) = &rule.condition else { panic!("{rule:?}") };
     let values: Vec<_> = match limit.measure.quantity {
         Quantity::Sign(sign) => {
-            readings.iter().filter_map(|(time, signs)| Some((*time, believed(signs, sign)?))).collect()
+            let seen = |(time, signs): (&Micros, _)| {
+                Some(Seen { time: *time, value: believed(signs, sign)?, is_partial: false })
+            };
+            readings.iter().filter_map(seen).collect()
         }
         Quantity::Score { max_age, .. } => {
-            readings.keys().filter_map(|time| Some((*time, scores::news2(readings, *time, max_age)?))).collect()
+            let seen = |time: &Micros| {
+                let (value, is_partial) = scores::news2(readings, *time, max_age)?;
+                Some(Seen { time: *time, value, is_partial })
+            };
+            readings.keys().filter_map(seen).collect()
         }
         Quantity::Derived(_) => panic!("{rule:?}"),
     };
-    let change = |(now, value): &(Micros, f64)| {
-        let Form::Rise(span) = limit.measure.form else { return (*now, *value) };
-        let within = values.iter().filter(|(time, _)| *time <= *now && now - time <= span);
-        (*now, value - within.map(|(_, value)| *value).fold(*value, f64::min))
+    let change = |now: &Seen| {
+        let Form::Rise(span) = limit.measure.form else { return *now };
+        let within = values.iter().filter(|seen| seen.time <= now.time && now.time - seen.time <= span);
+        Seen { value: now.value - within.map(|seen| seen.value).fold(now.value, f64::min), ..*now }
     };
     values.iter().map(change).collect()
 }
@@ -142,15 +162,16 @@ pub(super) fn plain_by_arrival(set: &RuleSet, readings: &[(Micros, Signs)]) -> A
                 None => Micros::MIN,
             };
             let newest = *merged.keys().next_back().unwrap();
-            let later: Vec<_> = samples(rule, &merged).into_iter().filter(|(time, _)| *time >= from).collect();
+            let later: Vec<_> = samples(rule, &merged).into_iter().filter(|seen| seen.time >= from).collect();
             let all_samples = samples(rule, &merged);
             let known = last.map(|mut alarm| {
                 // The worst value of all that the alarm stands for, whenever they came.
                 let Condition::Limit(limit) = &rule.condition else { panic!("{rule:?}") };
                 let returned = alarm.returned.filter(|_| alarm.ended.is_none()).unwrap_or(Micros::MIN);
-                for (_, value) in all_samples.iter().filter(|(time, _)| *time >= alarm.onset && *time < returned) {
-                    if is_over(limit, *value) {
-                        alarm.peak = limit.worse(alarm.peak, *value);
+                for seen in all_samples.iter().filter(|seen| seen.time >= alarm.onset && seen.time < returned) {
+                    let worse = limit.worse(alarm.peak, seen.value);
+                    if is_over(limit, seen.value) && worse.to_bits() != alarm.peak.to_bits() {
+                        (alarm.peak, alarm.is_partial) = (worse, seen.is_partial);
                     }
                 }
                 alarm
@@ -171,5 +192,5 @@ pub(super) fn plain_by_arrival(set: &RuleSet, readings: &[(Micros, Signs)]) -> A
 
 /// Whether the reading of that time is one of the rule's sign: an alarm that is due at that time waits for one.
 fn is_over_at(rule: &Rule, readings: &BTreeMap<Micros, Signs>, time: Micros) -> bool {
-    samples(rule, readings).last().is_some_and(|(last, _)| *last == time)
+    samples(rule, readings).last().is_some_and(|last| last.time == time)
 }

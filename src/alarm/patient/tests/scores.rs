@@ -3,18 +3,25 @@
 use super::plain::believed;
 use super::*;
 use crate::alarm::rules::Standing::{Back, Over};
-use crate::reading::Sign;
+use crate::reading::{Consciousness, Observed, Sign};
 
-/// The points of chart 1 of the signs that can be told at that time, where the reading of that time has one of them.
-pub(super) fn news2(readings: &BTreeMap<Micros, Signs>, now: Micros, max_age: Micros) -> Option<f64> {
+/// The points of chart 1 of what can be told at that time, where the reading of that time has something of it, and whether
+/// something is missing.
+pub(super) fn news2(readings: &BTreeMap<Micros, Signs>, now: Micros, max_age: Micros) -> Option<(f64, bool)> {
     const SCORED: [Sign; 5] = [Sign::RespiratoryRate, Sign::Spo2, Sign::Systolic, Sign::HeartRate, Sign::Temperature];
-    SCORED.into_iter().find_map(|sign| believed(&readings[&now], sign))?;
-    let newest = |sign| {
-        let mut known = readings.range(now - max_age..=now).rev();
-        known.find_map(|(_, signs)| believed(signs, sign))
-    };
-    let points = SCORED.map(|sign| newest(sign).map_or(0, |value| points(sign, value)));
-    Some(f64::from(points.iter().sum::<u32>()))
+    let is_new = SCORED.into_iter().any(|sign| believed(&readings[&now], sign).is_some());
+    if !is_new && readings[&now].observed == Observed::NOTHING {
+        return None;
+    }
+    let known = || readings.range(now - max_age..=now).rev().map(|(_, signs)| signs);
+    let newest = |sign| known().find_map(|signs| believed(signs, sign));
+    let oxygen =
+        known().find_map(|signs| signs.observed.supplemental_oxygen).map(|is_given| if is_given { 2 } else { 0 });
+    let state = known().find_map(|signs| signs.observed.consciousness);
+    let state = state.map(|state| if state == Consciousness::Alert { 0 } else { 3 });
+    let mut points = SCORED.map(|sign| newest(sign).map(|value| points(sign, value))).to_vec();
+    points.extend([oxygen, state]);
+    Some((f64::from(points.iter().flatten().sum::<u32>()), points.contains(&None)))
 }
 
 fn points(sign: Sign, value: f64) -> u32 {
@@ -70,6 +77,12 @@ fn scored() -> impl Strategy<Value = Signs> {
         2 => prop::sample::select(&[35.0_f32, 35.1, 36.0, 36.05, 38.04, 39.1][..]).prop_map(Some),
         1 => Just(Some(97.2)),
     ];
+    let mostly_not = |all: Vec<_>| prop_oneof![5 => Just(None), 3 => prop::sample::select(all).prop_map(Some)];
+    let oxygen = prop_oneof![5 => Just(None), 2 => Just(Some(false)), 1 => Just(Some(true))];
+    let states = [vec![Consciousness::Alert; 3], vec![Consciousness::Confusion, Consciousness::Unresponsive]].concat();
+    let observed = (oxygen, mostly_not(states));
+    let observed =
+        observed.prop_map(|(supplemental_oxygen, consciousness)| Observed { supplemental_oxygen, consciousness });
     let signs = (
         one_of(&[0, 40, 70, 91, 111, 131], 1),
         one_of(&[0, 91, 92, 94, 96, 99], 1),
@@ -77,15 +90,13 @@ fn scored() -> impl Strategy<Value = Signs> {
         one_of(&[50, 95], 4),
         one_of(&[0, 8, 9, 12, 21, 25], 2),
         temperature,
+        observed,
     );
-    signs.prop_map(|(heart_rate, spo2, systolic, diastolic, respiratory_rate, temperature)| Signs {
-        heart_rate,
-        spo2,
-        systolic,
-        diastolic,
-        respiratory_rate,
-        temperature,
-    })
+    let whole = signs.prop_map(|(heart_rate, spo2, systolic, diastolic, respiratory_rate, temperature, observed)| {
+        Signs { heart_rate, spo2, systolic, diastolic, respiratory_rate, temperature, observed }
+    });
+    // One that was only looked at now and then.
+    prop_oneof![7 => whole.clone(), 1 => whole.prop_map(|Signs { observed, .. }| Signs { observed, ..Signs::default() })]
 }
 
 /// Readings in order, 1 s to 10 min apart.
@@ -209,6 +220,80 @@ fn a_score_takes_the_newest_believed_value_of_each_sign_and_forgets_it_after_its
     assert_eq!(values_of(&short, &readings), expected);
 }
 
+const WELL: Observed = Observed { supplemental_oxygen: Some(false), consciousness: Some(Consciousness::Alert) };
+
+#[test]
+fn an_observation_counts_alone_or_with_signs_until_a_newer_one_comes_or_it_is_too_old() {
+    let observed = |supplemental_oxygen, consciousness| Signs {
+        observed: Observed { supplemental_oxygen, consciousness },
+        ..Signs::default()
+    };
+    let rate = signs((Some(80), None, None));
+    let mut readings = vec![
+        (0, rate),
+        (10, observed(Some(true), None)),
+        (20, rate),
+        (30, observed(None, Some(Consciousness::Voice))),
+        (40, observed(Some(false), None)),
+        (50, observed(None, None)),
+        (60, observed(Some(true), Some(Consciousness::Alert))),
+        (3630, rate),
+        (3660, rate),
+        (3661, rate),
+    ];
+    let expected =
+        [(0, 0.0), (10, 2.0), (20, 2.0), (30, 5.0), (40, 3.0), (60, 2.0), (3630, 2.0), (3660, 2.0), (3661, 0.0)];
+    assert_eq!(values_of(NEWS2, &readings), expected);
+    assert_eq!(
+        values_of("[[rule]]\nname = \"a\"\nscore = \"qSOFA\"\nabove = 1", &readings)[..2],
+        [(30, 1.0), (60, 0.0)]
+    );
+    // More readings than are remembered.
+    readings.truncate(4);
+    readings.extend((31..=100).map(|second| (second, rate)));
+    assert_eq!(values_of(NEWS2, &readings)[4..], (31..=100).map(|second| (second, 5.0)).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_reading_that_brings_nothing_but_an_observation_raises_and_ends_the_alarm_of_a_score() {
+    let set = set("[[rule]]\nname = \"a\"\nscore = \"NEWS2\"\nabove = 4");
+    let state = |state| Signs {
+        observed: Observed { consciousness: Some(state), supplemental_oxygen: Some(true) },
+        ..Signs::default()
+    };
+    let mut told = Told::default();
+    let mut patient = Patient::default();
+    let late = (5, Signs { observed: Observed { consciousness: None, ..WELL }, ..Signs::default() });
+    for (second, signs) in [(0, state(Consciousness::Pain)), late, (10, state(Consciousness::Alert))] {
+        patient.take(&set, second * SECOND, &signs, &mut |change| told.hear(change));
+    }
+    assert_eq!(times(&told, "a"), [(0, 0, Some(5))]);
+}
+
+#[test]
+fn an_alarm_tells_whether_its_worst_score_was_partial() {
+    let set = set("[[rule]]\nname = \"a\"\nscore = \"NEWS2\"\nabove = 4");
+    let all =
+        Signs { spo2: Some(90), respiratory_rate: Some(30), systolic: Some(120), temperature: Some(37.0), ..rate(80) };
+    let told = |readings: &[Signs]| {
+        let readings: Vec<_> = (0..).zip(readings).map(|(second, signs)| (second * SECOND, *signs)).collect();
+        let told = run(&set, &readings);
+        let alarm = *told.alarms.values().next().unwrap();
+        set.rules[0].text(alarm.peak, alarm.is_partial)
+    };
+    let whole = Signs { observed: WELL, ..all };
+    assert_eq!(told(&[all]), "NEWS2 PARTIAL: 6");
+    assert_eq!(told(&[whole]), "NEWS2: 6");
+    assert_eq!(told(&[all, whole]), "NEWS2 PARTIAL: 6", "as it was told");
+    let worse = Signs { observed: WELL, ..rate(140) };
+    assert_eq!(told(&[all, worse]), "NEWS2: 9", "worse, and whole");
+    assert_eq!(told(&[Signs { spo2: Some(90), ..rate(140) }, whole]), "NEWS2 PARTIAL: 6");
+}
+
+fn rate(heart_rate: i32) -> Signs {
+    Signs { heart_rate: Some(heart_rate), ..Signs::default() }
+}
+
 #[test]
 fn a_score_remembers_what_more_readings_have_come_since_than_are_remembered() {
     let mut readings = vec![(0, Signs { temperature: Some(39.1), ..Signs::default() })];
@@ -247,6 +332,7 @@ fn an_alarm_that_is_taken_over_does_not_end_because_an_input_is_not_known_yet() 
             start: onset,
             value: 7.0,
             peak: 7.0,
+            is_partial: false,
             priority: crate::alarm::Priority::Medium,
             returned: None,
             acknowledged: None,
@@ -262,13 +348,15 @@ fn an_alarm_that_is_taken_over_does_not_end_because_an_input_is_not_known_yet() 
     let heart_rate = |second| (second, Signs { heart_rate: Some(80), ..Signs::default() });
     assert_eq!(ends(&[heart_rate(0), heart_rate(3599)]), None, "a temperature of an hour ago may count");
     assert_eq!(ends(&[heart_rate(0), heart_rate(3599), heart_rate(3600)]), Some(3600));
-    let whole = Signs {
+    let measured = Signs {
         spo2: Some(97),
         systolic: Some(120),
         respiratory_rate: Some(16),
         temperature: Some(37.0),
         ..heart_rate(0).1
     };
+    assert_eq!(ends(&[heart_rate(0), (60, measured)]), None, "who was confused an hour ago may still be");
+    let whole = Signs { observed: WELL, ..measured };
     assert_eq!(ends(&[heart_rate(0), (60, whole)]), Some(60), "nothing older counts");
 }
 

@@ -23,7 +23,7 @@ fn a_score_is_watched_in_the_place_of_a_sign() {
         let Condition::Limit(Limit { measure, side: Side::Above, value: 4.0, hysteresis: 0.0 }) = rule.condition else {
             panic!("{rule:?}")
         };
-        (measure, rule.title.clone(), rule.text(7.0))
+        (measure, rule.title.clone(), rule.text(7.0, false))
     };
     let news2 = |max_age| Quantity::Score { chart: BuiltIn::News2, max_age, scale: Scale::One };
     let value = |quantity| Measure { quantity, form: Form::Value };
@@ -40,7 +40,7 @@ fn a_score_is_watched_in_the_place_of_a_sign() {
         assert_eq!(measure.looks_back(), max_age);
     }
     let qsofa = rule("name = \"a\"\nabove = 1\nscore = \"qSOFA\"\ntitle = \"Quick\"\ndelay = \"5m\"\nlatch = true");
-    assert_eq!((qsofa.text(2.0), qsofa.delay, qsofa.latch), ("Quick: 2".to_owned(), hour / 12, true));
+    assert_eq!((qsofa.text(2.0, false), qsofa.delay, qsofa.latch), ("Quick: 2".to_owned(), hour / 12, true));
     let all = rule(
         "name = \"a\"\nall = [{ score = \"NEWS2\", max_age = \"2h\", above = 4 }, { sign = \"spo2\", below = 92 }]",
     );
@@ -209,8 +209,8 @@ fn the_built_in_sets_are_read_and_ward_has_the_limits_of_news2() {
     for (name, limit, priority) in [("news2_high", 6.0, Priority::High), ("news2_medium", 4.0, Priority::Medium)] {
         let rule = ward.rule(name).unwrap();
         assert_eq!(
-            (rule.limit(), rule.priority, rule.text(7.0)),
-            (Some(limit), priority, "NEWS2 PARTIAL: 7".to_owned())
+            (rule.limit(), rule.priority, rule.text(7.0, true), rule.text(7.0, false)),
+            (Some(limit), priority, "NEWS2 PARTIAL: 7".to_owned(), "NEWS2: 7".to_owned())
         );
     }
     assert!(ward.is_forgetful(), "a score looks at the newest values alone");

@@ -143,6 +143,7 @@ mod tests {
             start: 1,
             value: 120.0,
             peak: 120.0,
+            is_partial: false,
             priority: Priority::Medium,
             returned: None,
             acknowledged: None,

@@ -45,6 +45,7 @@ fn known(rule: &str, onset: i64, ended: Option<i64>) -> KnownAlarm {
         start: at(onset),
         value: 112.0,
         peak: 140.0,
+        is_partial: false,
         priority: Priority::Medium,
         returned: None,
         acknowledged: None,

@@ -73,6 +73,15 @@ fn a_reading_is_a_line_of_at_most_80_columns_with_what_is_not_believed_marked() 
 }
 
 #[test]
+fn observations_stand_behind_the_signs_where_a_message_has_them() {
+    let value = READING.replace("36.8}", r#"36.8,"supplemental_oxygen":true,"consciousness":"C"}"#);
+    let value: &'static str = value.leak();
+    let line = line_of(&record(Some("P001"), Some(value.as_bytes())));
+    assert!(line.ends_with(" T:36.8 O2:yes ACVPU:C\n"), "{line}");
+    assert!(shown("-o ndjson", &record(Some("P001"), Some(value.as_bytes()))).0.contains(r#""consciousness":"C""#));
+}
+
+#[test]
 fn key_reading_time_and_headers_are_told_where_they_are_not_what_one_expects() {
     let other = Record {
         key: None,
@@ -153,7 +162,8 @@ fn programs_get_these_fields() {
         &format!(r#""value":{value},"#),
         r#""patient_id":"P001","reading_timestamp":"2025-10-26T10:30:15.123456+00:00","heart_rate":95,"spo2":98,"#,
         r#""systolic":80,"diastolic":80,"respiratory_rate":null,"temperature":36.8,"#,
-        r#""implausible":["systolic","diastolic"],"refused":null,"reason":null}"#,
+        r#""implausible":["systolic","diastolic"],"refused":null,"reason":null,"#,
+        r#""supplemental_oxygen":null,"consciousness":null}"#,
         "\n",
     ];
     assert_eq!(json, expected.concat());

@@ -12,7 +12,7 @@ use crate::kafka::dead_letter::{KeptLetter, Piece};
 use crate::output::{Column, Format, Output, Text, Tone, Value, visible};
 use crate::pipeline;
 use crate::reading::reject::Reject;
-use crate::reading::{PatientId, Reading, Sign, Signs, Timestamp};
+use crate::reading::{Observation, PatientId, Reading, Sign, Signs, Timestamp};
 use crate::record::{Header, Record};
 
 /// So much is collected before it is printed.
@@ -26,7 +26,7 @@ const USUAL_DELAY_MICROS: i64 = 1_000_000;
 
 const DEAD_LETTER_HEADERS: &str = "vitals.";
 
-const FIELDS: [Field<Message>; 17] = [
+const FIELDS: [Field<Message>; 19] = [
     (Column::number("partition", "PARTITION"), |message| message.partition.into()),
     (Column::number("offset", "OFFSET"), |message| message.record.offset.into()),
     (Column::text("timestamp", "SENT"), |message| message.sent().map(|time| time.to_string()).into()),
@@ -44,6 +44,10 @@ const FIELDS: [Field<Message>; 17] = [
     (Column::for_programs("implausible"), Message::implausible),
     (Column::text("refused", "REFUSED"), |message| message.refused().into()),
     (Column::text("reason", "REASON"), |message| message.reject().map(Reject::to_string).into()),
+    (Column::text("supplemental_oxygen", "O2"), |message| message.signs().observed.supplemental_oxygen.into()),
+    (Column::text("consciousness", "ACVPU"), |message| {
+        message.signs().observed.text(Observation::Consciousness).into()
+    }),
 ];
 
 /// The messages that are wanted, in the form that is wanted.

@@ -38,7 +38,7 @@ const NOTHING_MORE: u8 = 0;
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Group {
     rows: usize,
-    /// What the server counts them as; a little more, where not every value is set.
+    /// What the server counts them as.
     server_bytes: usize,
     /// Whether they are of several patients.
     is_shared: bool,
@@ -82,8 +82,10 @@ impl<'a> Groups<'a> {
         statements.extend_from_slice(statement_id);
         let values_at = statements.len();
         statements.extend_from_slice(&R::VALUES.to_be_bytes());
-        row.bind(&mut Values(statements));
-        let own_bytes = server_bytes_of::<R>(statements.len() - values_at);
+        let mut bound = Values::behind(statements);
+        row.bind(&mut bound);
+        let set = bound.count_set();
+        let own_bytes = server_bytes_of::<R>(statements.len() - values_at, set);
         let Group { rows, server_bytes, is_shared, .. } = self.last;
         let here = Mark { rows, server_bytes, statements_bytes: start, is_shared, values_at };
         let is_other = std::mem::replace(&mut self.patient, row.patient()) != row.patient();
@@ -162,11 +164,11 @@ impl Group {
     }
 }
 
-/// What the server counts a row as that takes so many bytes on the wire, behind its statement's id.
-fn server_bytes_of<R: Row>(wire_bytes: usize) -> usize {
-    let values = usize::from(R::VALUES);
-    let contents = wire_bytes.saturating_sub(size_of_val(&R::VALUES) + LENGTH_BYTES * values);
-    contents + ROW_SERVER_BYTES + VALUE_SERVER_BYTES * values.saturating_sub(KEYS)
+/// What the server counts a row as that takes so many bytes on the wire, behind its statement's id, and has so many values
+/// that are set.
+fn server_bytes_of<R: Row>(wire_bytes: usize, set: usize) -> usize {
+    let contents = wire_bytes.saturating_sub(size_of_val(&R::VALUES) + LENGTH_BYTES * usize::from(R::VALUES));
+    contents + ROW_SERVER_BYTES + VALUE_SERVER_BYTES * set.saturating_sub(KEYS)
 }
 
 fn push_short(out: &mut Vec<u8>, number: usize) {
@@ -183,7 +185,7 @@ mod tests {
     use cdrs_tokio::types::value::Value;
 
     use super::*;
-    use crate::reading::{PatientId, Reading, Signs, Timestamp};
+    use crate::reading::{Consciousness, Observed, PatientId, Reading, Signs, Timestamp};
 
     /// A row of one text.
     struct Text(&'static str, String);
@@ -196,8 +198,7 @@ mod tests {
         }
 
         fn bind(&self, values: &mut Values<'_>) {
-            values.0.extend_from_slice(&i32::try_from(self.1.len()).unwrap().to_be_bytes());
-            values.0.extend_from_slice(self.1.as_bytes());
+            values.bytes(self.1.as_bytes());
         }
     }
 
@@ -261,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_counts_as_much_as_the_server_counts_it_and_a_little_more() {
+    fn a_row_counts_as_much_as_the_server_counts_it() {
         let signs = Signs {
             heart_rate: Some(120),
             spo2: Some(85),
@@ -269,12 +270,24 @@ mod tests {
             diastolic: Some(80),
             respiratory_rate: Some(16),
             temperature: Some(36.8),
+            observed: Observed::NOTHING,
         };
+        let observed = Observed { supplemental_oxygen: Some(true), consciousness: Some(Consciousness::Alert) };
         let time = Timestamp::parse("2025-10-26T10:30:15.123456Z").unwrap();
-        let reading = Reading::new(PatientId::parse("P001").unwrap(), time, signs).unwrap();
-        let mut groups = Groups::default();
-        groups.add(&ID, &reading);
-        assert_eq!(groups.last.server_bytes, "P001".len() + 32 + 21 + 6 * 24);
+        let server_bytes = |signs| {
+            let reading = Reading::new(PatientId::parse("P001").unwrap(), time, signs).unwrap();
+            let mut groups = Groups::default();
+            groups.add(&ID, &reading);
+            groups.last.server_bytes
+        };
+        let key = "P001".len() + 32;
+        assert_eq!(server_bytes(signs), key + 21 + 6 * 24);
+        assert_eq!(server_bytes(Signs { observed, ..signs }), key + 21 + 6 * 24 + 2 * 21);
+        assert_eq!(
+            server_bytes(Signs { spo2: Some(97), ..Signs::default() }),
+            key + 21 + 24,
+            "what is not set is none"
+        );
     }
 
     #[test]

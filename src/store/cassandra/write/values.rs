@@ -26,22 +26,36 @@ pub(super) trait Row {
 }
 
 /// Takes values down, one behind the other.
-pub(super) struct Values<'a>(pub(super) &'a mut Vec<u8>);
+pub(super) struct Values<'a> {
+    out: &'a mut Vec<u8>,
+    /// How many of them are set.
+    set: usize,
+}
 
-impl Values<'_> {
+impl<'a> Values<'a> {
+    /// Behind what is in `out`.
+    pub(super) fn behind(out: &'a mut Vec<u8>) -> Self {
+        Self { out, set: 0 }
+    }
+
+    /// How many values are set so far: those that are not are none to the server.
+    pub(super) fn count_set(&self) -> usize {
+        self.set
+    }
+
     fn text(&mut self, text: &str) {
         self.bytes(text.as_bytes());
     }
 
     /// As a text, without one in between.
     fn shown(&mut self, value: impl std::fmt::Display) {
-        let start = self.0.len();
+        let start = self.out.len();
         self.length(0);
         // Writing to memory cannot fail.
-        let _ = write!(self.0, "{value}");
-        let length = self.0.len().saturating_sub(start + size_of::<i32>());
+        let _ = write!(self.out, "{value}");
+        let length = self.out.len().saturating_sub(start + size_of::<i32>());
         let length = i32::try_from(length).unwrap_or(i32::MAX).to_be_bytes();
-        if let Some(place) = self.0.get_mut(start..start + size_of::<i32>()) {
+        if let Some(place) = self.out.get_mut(start..start + size_of::<i32>()) {
             place.copy_from_slice(&length);
         }
     }
@@ -50,7 +64,7 @@ impl Values<'_> {
     fn time(&mut self, micros: Option<Micros>) {
         match micros.and_then(Timestamp::from_micros) {
             Some(time) => self.shown(time),
-            None => self.length(NOT_SET),
+            None => self.unset(),
         }
     }
 
@@ -58,18 +72,24 @@ impl Values<'_> {
     fn number<const N: usize>(&mut self, bytes: Option<[u8; N]>) {
         match bytes {
             Some(bytes) => self.bytes(&bytes),
-            None => self.length(NOT_SET),
+            None => self.unset(),
         }
     }
 
-    fn bytes(&mut self, bytes: &[u8]) {
+    pub(super) fn bytes(&mut self, bytes: &[u8]) {
         // Longer ones than a message may be do not come here.
         self.length(i32::try_from(bytes.len()).unwrap_or(i32::MAX));
-        self.0.extend_from_slice(bytes);
+        self.out.extend_from_slice(bytes);
     }
 
+    fn unset(&mut self) {
+        self.out.extend_from_slice(&NOT_SET.to_be_bytes());
+    }
+
+    /// Begins a value that is set.
     fn length(&mut self, length: i32) {
-        self.0.extend_from_slice(&length.to_be_bytes());
+        self.set += 1;
+        self.out.extend_from_slice(&length.to_be_bytes());
     }
 
     fn signs(&mut self, signs: &Signs) {
@@ -79,11 +99,16 @@ impl Values<'_> {
         self.number(signs.diastolic.map(i32::to_be_bytes));
         self.number(signs.respiratory_rate.map(i32::to_be_bytes));
         self.number(signs.temperature.map(f32::to_be_bytes));
+        self.number(signs.observed.supplemental_oxygen.map(|is_given| [u8::from(is_given)]));
+        match signs.observed.consciousness {
+            Some(state) => self.text(state.name()),
+            None => self.unset(),
+        }
     }
 }
 
 impl Row for Reading {
-    const VALUES: u16 = 8;
+    const VALUES: u16 = 10;
 
     fn patient(&self) -> &str {
         Self::patient(self).as_str()
@@ -139,11 +164,11 @@ impl Row for AlarmRecord {
         values.text(&self.text);
         match &self.rules {
             Some(rules) => values.text(rules),
-            None => values.length(NOT_SET),
+            None => values.unset(),
         }
         // Who acknowledged it, and when: written by others, and taken back by a rise alone.
         for _ in 0..2 {
-            if self.is_rearmed { values.text("") } else { values.length(NOT_SET) }
+            if self.is_rearmed { values.text("") } else { values.unset() }
         }
     }
 }
@@ -155,7 +180,7 @@ mod tests {
 
     use super::*;
     use crate::alarm::{Alarm, Priority};
-    use crate::reading::{PatientId, Timestamp};
+    use crate::reading::{Consciousness, Observed, PatientId, Timestamp};
 
     fn reading(signs: Signs) -> Reading {
         let time = Timestamp::parse("2025-10-26T10:30:15.123456Z").unwrap();
@@ -164,7 +189,7 @@ mod tests {
 
     fn bound(row: &impl Row) -> Vec<u8> {
         let mut bytes = Vec::new();
-        row.bind(&mut Values(&mut bytes));
+        row.bind(&mut Values::behind(&mut bytes));
         bytes
     }
 
@@ -182,6 +207,7 @@ mod tests {
             diastolic: Some(80),
             respiratory_rate: Some(i32::MAX),
             temperature: Some(36.8),
+            observed: Observed { supplemental_oxygen: Some(true), consciousness: Some(Consciousness::Confusion) },
         };
         let expected = [
             Value::new("P001"),
@@ -192,6 +218,8 @@ mod tests {
             Value::new(80),
             Value::new(i32::MAX),
             Value::new(36.8_f32),
+            Value::new(true),
+            Value::new("C"),
         ];
         assert_eq!(bound(&reading(signs)), by_driver(&expected));
         assert_eq!(usize::from(Reading::VALUES), expected.len());
@@ -199,7 +227,7 @@ mod tests {
 
     #[test]
     fn a_sign_that_was_not_measured_is_not_set() {
-        let mut expected = vec![Value::NotSet; 8];
+        let mut expected = vec![Value::NotSet; 10];
         expected[0] = Value::new("P001");
         expected[1] = Value::new("2025-10-26T10:30:15.123456+00:00");
         expected[3] = Value::new(97);
@@ -215,6 +243,7 @@ mod tests {
             start: onset + second,
             value: 90.0,
             peak: 85.0,
+            is_partial: false,
             priority: Priority::High,
             returned: None,
             acknowledged: None,
@@ -263,7 +292,7 @@ mod tests {
             timestamp: "yesterday".to_owned(),
             signs: Signs { spo2: Some(97), ..Signs::default() },
         };
-        let mut expected = vec![Value::NotSet; 8];
+        let mut expected = vec![Value::NotSet; 10];
         expected[0] = Value::new("");
         expected[1] = Value::new("yesterday");
         expected[3] = Value::new(97);
