@@ -8,8 +8,9 @@ use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use color_eyre::eyre::Result;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 
-use self::scored::{MAX_AGE, SMOOTHED, Scored, is_missing_a_sign, time_of};
+use self::scored::{SMOOTHED, Scored, is_missing_a_sign};
 use super::Context;
+use super::common::running_score::{MAX_AGE, time_of};
 use super::common::watch::WatchArgs;
 use crate::advice::Code;
 use crate::alarm::rules::Micros;

@@ -7,6 +7,7 @@ use serde_json::{Value as Json, json};
 use super::scored::{Current, Part, Scored};
 use crate::alarm::rules::Micros;
 use crate::cmd::common::age::age;
+use crate::cmd::common::running_score::at_least;
 use crate::cmd::common::table::{self, Field};
 use crate::output::{Cell, Column, Format, FormatArgs, Output, OutputError, Value, counted, wrapped};
 use crate::reading::{Sign, Timestamp};
@@ -78,7 +79,7 @@ fn columns(score: BuiltIn, items: &[&'static Item]) -> Vec<Column> {
 
 fn row(scored: &Scored, items: &[&'static Item]) -> Vec<Cell> {
     let stale = if scored.is_stale() { "stale " } else { "" };
-    let total = |current: &Current| format!("{}{}", at_least(current), current.score.total);
+    let total = |current: &Current| format!("{}{}", at_least(&current.score), current.score.total);
     let known: [Value; 5] = [
         scored.patient.as_str().into(),
         current(scored, total),
@@ -97,11 +98,6 @@ fn row(scored: &Scored, items: &[&'static Item]) -> Vec<Cell> {
 
 fn current<T: Into<Value>>(scored: &Scored, of: impl FnOnce(&Current) -> T) -> Value {
     scored.current.as_ref().map_or(Value::Missing, |current| of(current).into())
-}
-
-/// How the score of `current` is told from a whole one.
-fn at_least(current: &Current) -> &'static str {
-    if current.score.is_partial { "≥" } else { "" }
 }
 
 fn response(scored: &Scored, current: &Current) -> Option<&'static str> {
