@@ -21,6 +21,7 @@ pub mod lag;
 pub mod produce;
 pub mod profile;
 pub mod query;
+pub mod report;
 pub mod reset;
 pub mod rules;
 pub mod schema;
@@ -72,6 +73,8 @@ pub enum Command {
     Consume(consume::Args),
     /// List the alarms that are stored, and acknowledge them
     Alarms(alarms::Args),
+    /// Report the alarms of a shift, also as a page
+    Report(report::Args),
     /// Show stored readings, newest first
     Query(query::Args),
     /// List the patients to look at first, by NEWS2
@@ -136,6 +139,7 @@ impl Command {
             Self::Produce(args) => produce::run(args, context).await,
             Self::Consume(args) => consume::run(args, context).await,
             Self::Alarms(args) => alarms::run(args, context).await,
+            Self::Report(args) => report::run(args, context).await,
             Self::Query(args) => query::run(args, context).await,
             Self::Scores(args) => scores::run(args, context).await,
             Self::Count(args) => count::run(args, context).await,

@@ -2,11 +2,15 @@
 
 pub(super) mod age;
 pub(crate) mod confirm;
+pub(super) mod html;
 pub(super) mod line;
 pub(super) mod message;
+pub(super) mod number;
 pub(super) mod offset_argument;
 pub(super) mod pages;
+pub(super) mod patient_days;
 pub(super) mod progress_line;
+pub(super) mod running_score;
 pub(super) mod table;
 pub(super) mod time_argument;
 pub(super) mod watch;

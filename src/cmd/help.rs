@@ -18,7 +18,10 @@ const GROUPS: [(&str, &[&str]); 7] = [
     ("Without servers", &["demo", "up"]),
     ("Run the pipeline", &["init", "produce", "consume"]),
     ("See how it does", &["top", "status", "doctor", "lag", "audit", "bench"]),
-    ("Look at readings and messages", &["alarms", "query", "scores", "count", "topic", "dlq", "group", "schema"]),
+    (
+        "Look at readings and messages",
+        &["alarms", "report", "query", "scores", "count", "topic", "dlq", "group", "schema"],
+    ),
     ("Keep, move and delete readings", &["export", "import", "reset"]),
     ("Set it up", &["config", "profile", "rules", "completions"]),
     ("Read about it", &["guide"]),
@@ -28,7 +31,7 @@ const GROUPS: [(&str, &[&str]); 7] = [
 const USED: [(&str, &str); 9] = [
     ("produce topic dlq", "brokers topic"),
     ("lag group", "brokers topic group"),
-    ("alarms query scores count export import schema rules", "store consistency"),
+    ("alarms report query scores count export import schema rules", "store consistency"),
     ("init", "brokers topic store consistency"),
     ("status doctor audit reset", "brokers topic group store consistency"),
     ("top", "brokers topic group store consistency heart_rate_high spo2_low"),

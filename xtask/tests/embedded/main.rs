@@ -35,6 +35,7 @@ mod letters;
 mod not_utf8;
 mod operator;
 mod records;
+mod report;
 mod rules;
 mod scores;
 mod store_commands;
