@@ -22,6 +22,7 @@ pub mod patient;
 pub mod produce;
 pub mod profile;
 pub mod query;
+pub mod report;
 pub mod reset;
 pub mod rules;
 pub mod schema;
@@ -73,6 +74,8 @@ pub enum Command {
     Consume(consume::Args),
     /// List the alarms that are stored, acknowledge and pause them
     Alarms(alarms::Args),
+    /// Report the alarms of a shift, also as a page
+    Report(report::Args),
     /// Admit patients, and set limits of their own
     Patient(patient::Args),
     /// Show stored readings, newest first
@@ -139,6 +142,7 @@ impl Command {
             Self::Produce(args) => produce::run(args, context).await,
             Self::Consume(args) => consume::run(args, context).await,
             Self::Alarms(args) => alarms::run(args, context).await,
+            Self::Report(args) => report::run(args, context).await,
             Self::Patient(args) => patient::run(args, context).await,
             Self::Query(args) => query::run(args, context).await,
             Self::Scores(args) => scores::run(args, context).await,

@@ -32,7 +32,7 @@ pub use feed::{Feed, Shown};
 #[cfg(feature = "testing")]
 pub use memory::Memory;
 pub use progress::Progress;
-pub use rows::{Cell, Column, Format, FormatArgs, ObjectFormat, ObjectFormatArgs, Rows, Value};
+pub use rows::{Cell, Column, Format, FormatArgs, ObjectFormat, ObjectFormatArgs, Rows, Value, json_object};
 pub use screen::{Input, Key, Screen, is_in_foreground};
 pub use talk::error_chain;
 pub use text::{Color, Text, Tone, counted, wrapped};

@@ -3,7 +3,6 @@
 mod apply;
 mod back_test;
 mod error;
-mod number;
 mod sets;
 mod words;
 

@@ -8,8 +8,9 @@ use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use color_eyre::eyre::Result;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 
-use self::scored::{MAX_AGE, SMOOTHED, Scored, is_missing_something, time_of};
+use self::scored::{SMOOTHED, Scored, is_missing_something};
 use super::Context;
+use super::common::running_score::{MAX_AGE, time_of};
 use super::common::watch::WatchArgs;
 use crate::admission::Admission;
 use crate::advice::Code;

@@ -145,7 +145,8 @@ impl ObjectFormatArgs {
 
 const NO_MARK: &str = "  ";
 
-fn json_object(columns: &[Column], row: &[Cell]) -> String {
+/// The row as an object of JSON, on one line.
+pub fn json_object(columns: &[Column], row: &[Cell]) -> String {
     let fields: Vec<_> = columns
         .iter()
         .zip(row)

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::report::escaped;
+use crate::cmd::common::html::escaped;
 
 /// More ticks than this run into each other.
 const MAX_TICKS: f64 = 6.0;

@@ -9,6 +9,7 @@ use super::figures::{Point, decimal};
 use super::outcome::{BenchError, Outcome};
 use super::plot::{Axis, Line, Plot};
 use super::series::Sample;
+use crate::cmd::common::html::{escaped, filled};
 use crate::output::counted;
 
 /// The page without a run: its style, and where what goes.
@@ -49,35 +50,6 @@ fn html(outcome: &Outcome) -> String {
         ("run", run(outcome)),
     ];
     filled(TEMPLATE, &parts)
-}
-
-/// A text that is shown as it is, also within quotes.
-pub(super) fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            _ => escaped.push(character),
-        }
-    }
-    escaped
-}
-
-/// Puts each part in its place, in one pass: what a part holds is not looked at again.
-fn filled(template: &str, parts: &[(&str, String)]) -> String {
-    let mut pieces = template.split("{{");
-    let mut page = pieces.next().unwrap_or_default().to_owned();
-    for piece in pieces {
-        let (name, rest) = piece.split_once("}}").unwrap_or(("", piece));
-        let part = parts.iter().find(|(known, _)| *known == name).map(|(_, part)| part.as_str());
-        page.push_str(part.unwrap_or_default());
-        page.push_str(rest);
-    }
-    page
 }
 
 fn warnings(outcome: &Outcome) -> String {

@@ -2,7 +2,9 @@
 
 use std::borrow::Borrow;
 
-use crate::output::{Cell, Column, FormatArgs, Output, OutputError, Rows, Value};
+use serde_json::value::RawValue;
+
+use crate::output::{Cell, Column, FormatArgs, Output, OutputError, Rows, Value, json_object};
 
 /// A column, and its value for a `T`.
 pub(in crate::cmd) type Field<T> = (Column, fn(&T) -> Value);
@@ -41,6 +43,19 @@ pub(in crate::cmd) fn print<T>(
     let mut table = Table::new(output, format, fields);
     items.into_iter().try_for_each(|item| table.push(item.borrow()))?;
     table.finish()
+}
+
+/// An object of JSON for each item, for a document that holds more than these.
+pub(in crate::cmd) fn objects<T>(
+    fields: &[Field<T>],
+    items: impl IntoIterator<Item = impl Borrow<T>>,
+) -> Result<Vec<Box<RawValue>>, serde_json::Error> {
+    let columns: Vec<Column> = fields.iter().map(|(column, _)| *column).collect();
+    let object = |item: &T| {
+        let cells: Vec<Cell> = fields.iter().map(|(_, value)| Cell::from(value(item))).collect();
+        RawValue::from_string(json_object(&columns, &cells))
+    };
+    items.into_iter().map(|item| object(item.borrow())).collect()
 }
 
 /// What programs get of these `items`.

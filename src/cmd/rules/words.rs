@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::number::{number, seconds};
 use crate::alarm::rules::{Condition, Form, Limit, Micros, Quantity, Rule, Side};
+use crate::cmd::common::number::{number, seconds};
 use crate::cmd::common::table::Field;
 use crate::output::{Column, Value};
 use crate::reading::Sign;

@@ -5,7 +5,8 @@ use std::fmt;
 use crate::admission::Admission;
 use crate::alarm::Newest;
 use crate::alarm::rules::{Micros, SECOND};
-use crate::reading::{Consciousness, Observation, Sign, Timestamp};
+use crate::cmd::common::running_score::{RunningScore, time_of};
+use crate::reading::{Consciousness, Observation, Sign};
 use crate::score::{BuiltIn, Inputs, Item, Scale, Score};
 use crate::store::StoredReading;
 
@@ -15,9 +16,6 @@ pub(super) const SMOOTHED: u32 = 50;
 /// How much a new score has to say in the smoothed one. Of what needs no training, that told sepsis best on hourly
 /// readings.
 const ALPHA: f64 = 0.1;
-
-/// How much older than the newest reading a value may be that still counts.
-pub(super) const MAX_AGE: Micros = 60 * 60 * SECOND;
 
 /// Who has no reading of this time is stale.
 const STALE_AFTER: Micros = 60 * 60 * SECOND;
@@ -80,23 +78,16 @@ impl Scored {
         readings.sort_by_key(|(time, _)| *time);
         let (newest_time, _) = *readings.last()?;
         let before = readings.len().saturating_sub(usize::try_from(SMOOTHED).unwrap_or(usize::MAX));
-        let mut newest = Newest::default();
+        let mut running = RunningScore::of(by, spo2_scale);
         let mut smoothed: Option<f64> = None;
         let mut current = None;
         for (number, (time, reading)) in readings.into_iter().enumerate() {
-            newest.take(time, &reading.signs);
-            let is_new = |sign| newest.get(sign).is_some_and(|(measured, _)| measured == time);
-            let is_observed = by.chart().observations().any(|of| reading.signs.observed.has(of));
-            if !is_observed && !by.chart().signs().any(is_new) {
-                continue;
-            }
-            let inputs = Inputs { spo2_scale, ..newest.inputs_since(time.saturating_sub(MAX_AGE)) };
-            let score = by.chart().score(&inputs);
+            let Some((score, inputs)) = running.take(time, &reading.signs) else { continue };
             let total = f64::from(score.total);
             if number >= before {
                 smoothed = Some(smoothed.map_or(total, |smoothed| smoothed + ALPHA * (total - smoothed)));
             }
-            current = Some((score, inputs, newest));
+            current = Some((score, inputs, running.newest()));
         }
         let current = current.map(|(score, inputs, newest)| {
             let items = by.chart().items().iter().zip(score.parts);
@@ -159,11 +150,6 @@ impl fmt::Display for PartValue {
 /// A value to the fourth decimal: one that was widened from 32 bits as it was sent, a ratio as far as it tells something.
 fn shortest(value: f64) -> f64 {
     (value * 10_000.0).round() / 10_000.0
-}
-
-/// The time of a reading, where it is one.
-pub(super) fn time_of(reading: &StoredReading) -> Option<Micros> {
-    Timestamp::parse(&reading.timestamp).ok().map(Timestamp::as_micros)
 }
 
 /// Whether none of the readings has some observation of the score, or a believed value of some sign.

@@ -8,6 +8,7 @@ use super::scored::{Current, Part, PartValue, Scored};
 use crate::admission::Admission;
 use crate::alarm::rules::Micros;
 use crate::cmd::common::age::age;
+use crate::cmd::common::running_score::at_least;
 use crate::cmd::common::table::{self, Field};
 use crate::output::{Cell, Column, Format, FormatArgs, Output, OutputError, Value, counted, wrapped};
 use crate::reading::{Sign, Timestamp};
@@ -85,7 +86,7 @@ fn columns(score: BuiltIn, items: &[&'static Item]) -> Vec<Column> {
 
 fn row(scored: &Scored, items: &[&'static Item]) -> Vec<Cell> {
     let stale = if scored.is_stale() { "stale " } else { "" };
-    let total = |current: &Current| format!("{}{}", at_least(current), current.score.total);
+    let total = |current: &Current| format!("{}{}", at_least(&current.score), current.score.total);
     let known: [Value; 5] = [
         scored.patient.as_str().into(),
         current(scored, total),
@@ -108,11 +109,6 @@ fn known(scored: &Scored, of: impl FnOnce(&Admission) -> Option<&str>) -> Value 
 
 fn current<T: Into<Value>>(scored: &Scored, of: impl FnOnce(&Current) -> T) -> Value {
     scored.current.as_ref().map_or(Value::Missing, |current| of(current).into())
-}
-
-/// How the score of `current` is told from a whole one.
-fn at_least(current: &Current) -> &'static str {
-    if current.score.is_partial { "≥" } else { "" }
 }
 
 fn response(scored: &Scored, current: &Current) -> Option<&'static str> {

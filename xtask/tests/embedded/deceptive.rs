@@ -52,6 +52,8 @@ fn nothing_that_turns_or_hides_text_reaches_a_terminal() {
         "count --by patient",
         "alarms list",
         "alarms list -o json",
+        "report --since 2025-10-26T00:00:00Z",
+        "report --since 2025-10-26T00:00:00Z -o json",
         &*format!("alarms ack {HOSTILE}/heart_rate_high/2025-10-26T10:30:15Z --by Anna"),
         &*format!("alarms ack {HOSTILE} --by Anna"),
         "export -",

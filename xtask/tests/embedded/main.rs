@@ -37,6 +37,7 @@ mod not_utf8;
 mod operator;
 mod patients;
 mod records;
+mod report;
 mod rules;
 mod scores;
 mod store_commands;

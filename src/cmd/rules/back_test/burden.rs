@@ -1,13 +1,12 @@
 //! How much a set of rules would have alarmed, and what it would have missed, counted up over all patients.
 
-use std::time::Duration;
-
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
 use super::trial::{Stays, Tally};
 use crate::alarm::rules::{Micros, RuleSet};
-use crate::cmd::rules::number::decimal;
+use crate::cmd::common::number::decimal;
+use crate::cmd::common::patient_days::{in_days, noisiest_tenth};
 
 /// How often patients are drawn for an interval. The first and the last fortieth of the rates lie outside of it.
 const ROUNDS: usize = 400;
@@ -69,10 +68,6 @@ impl Burden {
 /// Patient-days.
 pub(super) fn days(watched: &[Micros]) -> f64 {
     watched.iter().map(|span| in_days(*span)).sum()
-}
-
-fn in_days(span: Micros) -> f64 {
-    Duration::from_micros(span.unsigned_abs()).as_secs_f64() / 86_400.0
 }
 
 /// A rule, patient by patient.
@@ -144,18 +139,6 @@ impl Judged {
     }
 }
 
-/// Of which part of all `counts` the largest tenth of them, but one at least, is the sum.
-fn noisiest_tenth(mut counts: Vec<usize>) -> Option<f64> {
-    counts.sort_unstable_by(|one, other| other.cmp(one));
-    // To the nearest, and to the even one of two: as Python rounds.
-    let (whole, rest) = (counts.len() / 10, counts.len() % 10);
-    let is_up = rest > 5 || rest == 5 && whole % 2 == 1;
-    let tenth = (whole + usize::from(is_up)).max(1);
-    let sum: usize = counts.iter().sum();
-    let noisiest: usize = counts.iter().take(tenth).sum();
-    (sum > 0).then(|| decimal(noisiest) / decimal(sum))
-}
-
 /// The 95 % interval of each sum of `counts` by the sum of `watched`, by a bootstrap: patients are drawn with
 /// replacement, the same ones for all counts.
 fn intervals(counts: &[&[usize]], watched: &[Micros]) -> Vec<Option<(f64, f64)>> {
@@ -225,15 +208,6 @@ mod tests {
         let tallies = [vec![tally(1, 1, 0, &[]), tally(1, 1, 0, &[])]];
         let unwatched = Burden::of(&set(), &[0], tallies.iter());
         assert_eq!((unwatched[0].alarms, unwatched[0].per_day, unwatched[0].interval), (1, None, None));
-    }
-
-    #[test]
-    fn the_noisiest_tenth_is_one_patient_at_least() {
-        assert_eq!(noisiest_tenth(vec![1, 2, 1]), Some(0.5));
-        assert_eq!(noisiest_tenth([vec![9, 6], vec![1; 15]].concat()), Some(0.5), "1.7 patients are two");
-        assert_eq!(noisiest_tenth([vec![5, 5], vec![1; 23]].concat()), Some(10.0 / 33.0), "2.5 are two");
-        assert_eq!(noisiest_tenth([vec![5], vec![1; 14]].concat()), Some(6.0 / 19.0), "and 1.5, too");
-        assert_eq!((noisiest_tenth(vec![0, 0]), noisiest_tenth(vec![])), (None, None));
     }
 
     #[test]

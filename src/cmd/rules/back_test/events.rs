@@ -3,8 +3,8 @@
 use super::trial::{Alarms, Trial};
 use crate::alarm::Alarm;
 use crate::alarm::rules::{Micros, Rule};
+use crate::cmd::common::number::general_value;
 use crate::cmd::common::table::{Field, print as print_rows};
-use crate::cmd::rules::number::general_value;
 use crate::output::{Column, FormatArgs, Output, OutputError, Value};
 use crate::reading::Timestamp;
 

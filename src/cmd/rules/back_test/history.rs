@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread::{available_parallelism, scope};
 
 use crate::alarm::rules::Micros;
+use crate::cmd::common::patient_days::Spans;
 use crate::reading::Signs;
 
 /// All that was recorded.
@@ -87,17 +88,11 @@ impl Course {
         &self.moments
     }
 
-    /// For how long somebody watched: the spans between the moments, each counted up to three times the usual one.
+    /// For how long somebody watched.
     pub(super) fn watched(&self) -> Micros {
-        let spans = || self.moments.windows(2).map(span);
-        let mut sorted: Vec<_> = spans().collect();
-        let half = sorted.len() / 2;
-        if sorted.is_empty() {
-            return 0;
-        }
-        let (_, median, _) = sorted.select_nth_unstable(half);
-        let longest = median.saturating_mul(3);
-        spans().map(|span| span.min(longest)).sum()
+        let mut spans = Spans::default();
+        self.moments.iter().for_each(|moment| spans.take(moment.time));
+        spans.watched()
     }
 
     fn put_in_order(&mut self) {
@@ -110,13 +105,6 @@ impl Course {
             }
             is_same
         });
-    }
-}
-
-fn span(neighbours: &[Moment]) -> Micros {
-    match neighbours {
-        [one, next] => next.time.saturating_sub(one.time),
-        _ => 0,
     }
 }
 
@@ -163,18 +151,6 @@ pub(super) mod tests {
             ("P2".to_owned(), vec![Moment { time: 5, signs: both }]),
         ];
         assert_eq!(history.of_each(|course| (course.patient.clone(), course.moments.clone())), expected);
-    }
-
-    #[test]
-    fn a_gap_counts_up_to_three_times_the_usual_span() {
-        let watched = |seconds: &[i64]| {
-            let rows: Vec<_> = seconds.iter().map(|second| (*second, None)).collect();
-            course(&rows).watched() / SECOND
-        };
-        assert_eq!(watched(&[0, 60, 120, 180, 240]), 240);
-        assert_eq!(watched(&[0, 60, 120, 3600, 3660]), 60 + 60 + 180 + 60);
-        assert_eq!(watched(&[0, 10, 100]), 100, "of two spans the longer is the usual one");
-        assert_eq!((watched(&[]), watched(&[7]), watched(&[7, 7])), (0, 0, 0));
     }
 
     #[test]

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::burden::{Burden, Judged};
 use crate::alarm::rules::Micros;
+use crate::cmd::common::number::{percent, rounded, seconds, short};
 use crate::cmd::common::table::{Field, print as print_rows};
-use crate::cmd::rules::number::{rounded, seconds};
 use crate::output::{Column, Format, FormatArgs, Output, OutputError, Value};
 
 /// A row: the set, and what one of its rules came to.
@@ -87,23 +87,9 @@ fn judged(burden: &Burden, value: impl Fn(&Judged) -> Value) -> Value {
     burden.judged.as_ref().map_or(Value::Missing, value)
 }
 
-/// Three digits, or two behind the point.
-fn short(rate: f64) -> String {
-    match rate {
-        rate if rate >= 100.0 => format!("{rate:.0}"),
-        rate if rate >= 10.0 => format!("{rate:.1}"),
-        _ => format!("{rate:.2}"),
-    }
-}
-
 /// Two digits, or one behind the point: the ends of an interval are known no better.
 fn shorter(rate: f64) -> String {
     if rate >= 10.0 { format!("{rate:.0}") } else { format!("{rate:.1}") }
-}
-
-fn percent(part: f64) -> String {
-    let percent = part * 100.0;
-    if percent < 10.0 { format!("{percent:.1} %") } else { format!("{percent:.0} %") }
 }
 
 /// In whole seconds.

@@ -7,28 +7,43 @@ use crate::output::Value;
 
 /// A count as a number to calculate with.
 #[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "counts are far below 2^53")]
-pub(super) fn decimal(count: usize) -> f64 {
+pub(in crate::cmd) fn decimal(count: usize) -> f64 {
     count as f64
 }
 
 /// Seconds of a span that is not negative.
-pub(super) fn seconds(span: Micros) -> Value {
+pub(in crate::cmd) fn seconds(span: Micros) -> Value {
     number(Duration::from_micros(span.unsigned_abs()).as_secs_f64())
 }
 
 /// A number that is shown without a point where it needs none.
-pub(super) fn number(value: f64) -> Value {
+pub(in crate::cmd) fn number(value: f64) -> Value {
     let text = value.to_string();
     text.parse::<i64>().map_or(Value::Decimal(value), Value::Integer)
 }
 
+/// A rate for people: three digits, or two behind the point.
+pub(in crate::cmd) fn short(rate: f64) -> String {
+    match rate {
+        rate if rate >= 100.0 => format!("{rate:.0}"),
+        rate if rate >= 10.0 => format!("{rate:.1}"),
+        _ => format!("{rate:.2}"),
+    }
+}
+
+/// A part of one for people: `41 %`, `0.8 %`.
+pub(in crate::cmd) fn percent(part: f64) -> String {
+    let percent = part * 100.0;
+    if percent < 10.0 { format!("{percent:.1} %") } else { format!("{percent:.0} %") }
+}
+
 /// To six significant digits: more are noise.
-pub(super) fn rounded(value: f64) -> f64 {
+pub(in crate::cmd) fn rounded(value: f64) -> f64 {
     format!("{value:.5e}").parse().unwrap_or(value)
 }
 
 /// The text that Python's `{:g}` gives: six significant digits, without the zeros at its end.
-pub(super) fn general(value: f64) -> String {
+pub(in crate::cmd) fn general(value: f64) -> String {
     let scientific = format!("{value:.5e}");
     let Some((digits, exponent)) = scientific.split_once('e') else { return scientific };
     let exponent: i32 = exponent.parse().unwrap_or_default();
@@ -46,7 +61,7 @@ fn trimmed(text: &str) -> &str {
 }
 
 /// The same as a value: a number where it is written as other numbers are.
-pub(super) fn general_value(value: f64) -> Value {
+pub(in crate::cmd) fn general_value(value: f64) -> Value {
     let text = general(value);
     let is_same = |number: &dyn std::fmt::Debug| format!("{number:?}") == text;
     match (text.parse::<i64>(), text.parse::<f64>()) {
