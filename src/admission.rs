@@ -99,11 +99,6 @@ impl Admission {
         words.join(", ")
     }
 
-    /// Since when the patient is watched.
-    pub fn admitted(&self) -> Option<Timestamp> {
-        Timestamp::parse(&self.admitted_at).ok()
-    }
-
     /// Until when the alarms need not be heard, where that is after `now`.
     pub fn paused_until(&self, now: Timestamp) -> Option<Timestamp> {
         let until = self.pause.as_ref().and_then(|pause| Timestamp::parse(&pause.until).ok());

@@ -66,7 +66,7 @@ fn head(summary: &Summary, clock: &Clock, output: &Output) -> Result<(), OutputE
 
 fn patient_fields<'a>() -> [Field<Row<'a, Patient>>; 12] {
     [
-        (Column::text("patient", "PATIENT").shortened(PATIENT_CHARS), |(of, ..)| of.burden.label.as_str().into()),
+        (Column::text("patient", "PATIENT").shortened(PATIENT_CHARS), |(of, ..)| of.burden.patient.as_str().into()),
         (Column::number("high", "***"), |(of, ..)| of.burden.raised.high.into()),
         (Column::number("medium", "**"), |(of, ..)| of.burden.raised.medium.into()),
         (Column::number("low", "*"), |(of, ..)| of.burden.raised.low.into()),
@@ -90,7 +90,7 @@ fn longest_fields<'a>() -> [Field<Row<'a, Raised>>; 5] {
         (Column::text("priority", "PRI"), |(alarm, ..)| marks(alarm).into()),
         (Column::number("lasted", "FOR"), |(alarm, summary, _)| duration(alarm, &summary.period).into()),
         (Column::text("raised", "RAISED"), |(alarm, _, clock)| clock.day_and_minute(alarm.start).into()),
-        (Column::text("patient", "PATIENT").shortened(PATIENT_CHARS), |(alarm, ..)| alarm.label.as_str().into()),
+        (Column::text("patient", "PATIENT").shortened(PATIENT_CHARS), |(alarm, ..)| alarm.row.patient_id.as_str().into()),
         (Column::text("message", "ALARM").shortened(MESSAGE_CHARS), |(alarm, ..)| alarm.message().into()),
     ]
 }
