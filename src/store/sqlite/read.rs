@@ -121,15 +121,22 @@ fn page(
 ) -> rusqlite::Result<Vec<StoredReading>> {
     match (selection, last) {
         (Selection::Patient { id, since, until, order }, _) => {
-            let mut conditions = vec![("patient_id = ?", id.clone())];
-            conditions.extend(since.map(|since| ("timestamp >= ?", since.to_string())));
-            conditions.extend(until.map(|until| ("timestamp < ?", until.to_string())));
-            let (behind, order) = match order {
-                Order::NewestFirst => ("timestamp < ?", "timestamp DESC"),
-                Order::OldestFirst => ("timestamp > ?", "timestamp"),
+            let mut from = since.map(|since| ("timestamp >= ?", since.to_string()));
+            let mut to = until.map(|until| ("timestamp < ?", until.to_string()));
+            // The last row takes the place of the bound on its side: of two, SQLite may seek by the one that is farther
+            // away, and go through all rows between them again for every page.
+            let order = match order {
+                Order::NewestFirst => {
+                    to = last.map(|last| ("timestamp < ?", last.timestamp.clone())).or(to);
+                    "timestamp DESC"
+                }
+                Order::OldestFirst => {
+                    from = last.map(|last| ("timestamp > ?", last.timestamp.clone())).or(from);
+                    "timestamp"
+                }
             };
-            conditions.extend(last.map(|last| (behind, last.timestamp.clone())));
-            select(table, conditions, order, rows)
+            let patient = ("patient_id = ?", id.clone());
+            select(table, [patient].into_iter().chain(from).chain(to).collect(), order, rows)
         }
         (Selection::Any, None) => select(table, Vec::new(), TABLE_ORDER, rows),
         (Selection::Any, Some(last)) => {

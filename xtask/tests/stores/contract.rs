@@ -313,6 +313,10 @@ pub(crate) async fn a_large_batch_is_stored_whole_and_read_page_by_page(store: &
     assert_eq!(rates(&read(store, &of("P001", Order::NewestFirst), 2000).await), backwards[..2000]);
     assert_eq!(rates(&read(store, &of("P001", Order::NewestFirst), 5).await), backwards[..5]);
     assert_eq!(rates(&read(store, &of("P001", Order::OldestFirst), 1500).await), all[..1500]);
+    let between =
+        |order| Selection::Patient { id: "P001".to_owned(), since: Some(at(100)), until: Some(at(2400)), order };
+    assert_eq!(rates(&read(store, &between(Order::OldestFirst), 10_000).await), all[100..2400]);
+    assert_eq!(rates(&read(store, &between(Order::NewestFirst), 10_000).await), backwards[100..2400]);
     assert_eq!(read(store, &of("P001", Order::OldestFirst), 0).await, []);
     assert_eq!(read(store, &of("P003", Order::OldestFirst), 5).await, []);
     assert_eq!(read(store, &Selection::Any, 10).await.len(), 10);
