@@ -90,7 +90,9 @@ fn longest_fields<'a>() -> [Field<Row<'a, Raised>>; 5] {
         (Column::text("priority", "PRI"), |(alarm, ..)| marks(alarm).into()),
         (Column::number("lasted", "FOR"), |(alarm, summary, _)| duration(alarm, &summary.period).into()),
         (Column::text("raised", "RAISED"), |(alarm, _, clock)| clock.day_and_minute(alarm.start).into()),
-        (Column::text("patient", "PATIENT").shortened(PATIENT_CHARS), |(alarm, ..)| alarm.row.patient_id.as_str().into()),
+        (Column::text("patient", "PATIENT").shortened(PATIENT_CHARS), |(alarm, ..)| {
+            alarm.row.patient_id.as_str().into()
+        }),
         (Column::text("message", "ALARM").shortened(MESSAGE_CHARS), |(alarm, ..)| alarm.message().into()),
     ]
 }
