@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use super::clock::{Clock, DAY, HOUR};
 use super::period::Period;
 use super::summary::{Band, Detail};
-use super::trend::Line;
+use super::trend::{Line, Point};
 use crate::alarm::Priority;
 use crate::alarm::rules::{Micros, SECOND};
 use crate::cmd::common::html::shown;
@@ -18,8 +18,8 @@ use crate::reading::Sign;
 const WIDTH: f64 = 720.0;
 
 /// Around the plots: names and limits on the left, what was lowest and highest on the right.
-const LEFT: f64 = 98.0;
-const RIGHT: f64 = 92.0;
+const LEFT: f64 = 110.0;
+const RIGHT: f64 = 90.0;
 
 /// Of each priority's alarms, and of each sign.
 const LANE: f64 = 15.0;
@@ -223,13 +223,14 @@ impl Drawing {
             lower + 5.0,
             text(scale.from)
         );
-        let range =
-            line.range().map_or_else(|| "none".to_owned(), |(low, high)| format!("{}–{}", text(low), text(high)));
+        let range = line.range().map_or_else(|| "none".to_owned(), span);
         let _ = writeln!(self.svg, "<text x=\"{:.1}\" y=\"{:.1}\">{range}</text>", right + 10.0, top + ROW / 2.0 + 5.0);
         let y_of = |value: f64| lower - (value - scale.from) / (scale.to - scale.from) * (lower - upper);
-        let path = self.path(line, y_of);
-        if !path.is_empty() {
-            let _ = writeln!(self.svg, "<path class=\"line\" d=\"{path}\"/>");
+        let (single, joined): (Vec<_>, Vec<_>) = line.runs.iter().partition(|run| run.len() == 1);
+        for (class, runs) in [("line", joined), ("line dot", single)] {
+            if !runs.is_empty() {
+                let _ = writeln!(self.svg, "<path class=\"{class}\" d=\"{}\"/>", self.path(&runs, y_of));
+            }
         }
         for time in &line.doubted {
             let (x, y) = (self.x_of(*time), lower - 1.0);
@@ -238,9 +239,9 @@ impl Drawing {
     }
 
     /// Each run is a line of its own; a single value is a dot.
-    fn path(&self, line: &Line, y_of: impl Fn(f64) -> f64) -> String {
+    fn path(&self, runs: &[&Vec<Point>], y_of: impl Fn(f64) -> f64) -> String {
         let mut path = String::new();
-        for run in &line.runs {
+        for run in runs {
             for (number, point) in run.iter().enumerate() {
                 let command = if number == 0 { 'M' } else { 'L' };
                 let _ = write!(path, "{command}{:.1} {:.1}", self.x_of(point.time), y_of(point.value));
@@ -260,6 +261,12 @@ fn half_height(priority: Priority) -> f64 {
         Priority::Medium => 3.5,
         Priority::Low => 1.5,
     }
+}
+
+/// `62–131`, or one value alone.
+fn span((low, high): (f64, f64)) -> String {
+    let (low, high) = (text(low), text(high));
+    if low == high { low } else { format!("{low}–{high}") }
 }
 
 fn text(value: f64) -> String {
@@ -287,7 +294,6 @@ fn ticks(period: &Period, clock: &Clock) -> Vec<(Micros, String)> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::trend::Point;
     use super::*;
 
     const PERIOD: Period = Period { since: 0, until: 10 * HOUR, now: 10 * HOUR };
@@ -310,7 +316,8 @@ mod tests {
     #[test]
     fn a_gap_is_not_drawn_across_and_a_single_value_is_a_dot() {
         let svg = drawn(&[], vec![line(&[&[(0, 40.0), (300, 140.0)], &[(600, 90.0)]], &[])], "P1");
-        assert!(svg.contains("<path class=\"line\" d=\"M98.0 109.0L363.0 65.0M628.0 87.0h0\"/>"), "{svg}");
+        assert!(svg.contains("<path class=\"line\" d=\"M110.0 109.0L370.0 65.0\"/>"), "{svg}");
+        assert!(svg.contains("<path class=\"line dot\" d=\"M630.0 87.0h0\"/>"), "{svg}");
         assert!(svg.contains(">40–140</text>"), "{svg}");
     }
 
@@ -327,7 +334,7 @@ mod tests {
         let svg = drawn(&bands, Vec::new(), "P1");
         let rects = |class: &str| svg.matches(&format!("<rect class=\"{class}\"")).count();
         assert_eq!((rects("high"), rects("medium"), rects("low"), rects("shade")), (1, 0, 1, 2));
-        assert!(svg.contains("<rect class=\"high\" x=\"98.0\" y=\"1.5\" width=\"79.5\" height=\"12.0\"/>"), "{svg}");
+        assert!(svg.contains("<rect class=\"high\" x=\"110.0\" y=\"1.5\" width=\"78.0\" height=\"12.0\"/>"), "{svg}");
         assert!(svg.contains("width=\"2.0\" height=\"3.0\""), "one of no length is seen: {svg}");
         for marks in [">***<", ">**<", ">*<"] {
             assert!(svg.contains(marks), "{marks}");

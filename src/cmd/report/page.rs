@@ -18,7 +18,7 @@ const TEMPLATE: &str = include_str!("page.html");
 const PATIENTS: &str = "{{patients}}";
 
 /// So many alarms that nobody has acknowledged are named in one table.
-const NAMED: usize = 20;
+const NAMED: usize = 16;
 
 /// What the columns of the table by patient mean.
 const BY_PATIENT: &str = "<p class=\"faint\">*** is high priority, ** medium, * low. A day: by patient-day of readings. In \

@@ -1,8 +1,8 @@
 //! The course of some signs in few points, however many readings there were.
 //!
 //! The time is cut into buckets of the same length. Of each is kept the lowest and the highest believed value, so that
-//! no peak is lost. A line goes from one bucket to the next only where the sign was measured as usual between them: what
-//! is missing stays a gap.
+//! no peak is lost. A line goes from one bucket to the next only where the sign was measured as usual between them, and
+//! nothing that is not believed: what is missing stays a gap.
 
 use super::clock::HOUR;
 use super::period::Period;
@@ -42,6 +42,8 @@ struct Bucket {
     believed: Option<Believed>,
     /// When a value was first not believed.
     doubted: Option<Micros>,
+    /// Whether the last one was not.
+    ends_in_doubt: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -50,6 +52,8 @@ struct Believed {
     last: Point,
     lowest: Point,
     highest: Point,
+    /// Whether the first one followed one that was not believed.
+    follows_doubt: bool,
 }
 
 /// A value and its time.
@@ -100,8 +104,9 @@ impl Track {
     fn believe(&mut self, place: usize, point: Point) {
         self.spans.take(point.time);
         let Some(bucket) = self.bucket(place) else { return };
-        let found =
-            bucket.believed.get_or_insert(Believed { first: point, last: point, lowest: point, highest: point });
+        let follows_doubt = std::mem::take(&mut bucket.ends_in_doubt);
+        let only = Believed { first: point, last: point, lowest: point, highest: point, follows_doubt };
+        let found = bucket.believed.get_or_insert(only);
         found.last = point;
         if point.value < found.lowest.value {
             found.lowest = point;
@@ -114,6 +119,7 @@ impl Track {
     fn doubt(&mut self, place: usize, time: Micros) {
         if let Some(bucket) = self.bucket(place) {
             bucket.doubted.get_or_insert(time);
+            bucket.ends_in_doubt = true;
         }
     }
 
@@ -129,11 +135,15 @@ impl Track {
         let longest = self.spans.longest_usual().unwrap_or_default().min(LONGEST_JOINED);
         let mut line = Line { sign, runs: Vec::new(), doubted: Vec::new() };
         let mut last: Option<Point> = None;
-        for (_, Bucket { believed, doubted }) in self.buckets {
+        let mut is_broken = true;
+        for (_, Bucket { believed, doubted, ends_in_doubt }) in self.buckets {
             line.doubted.extend(doubted);
-            let Some(found) = believed else { continue };
-            let is_joined = last.is_some_and(|last| found.first.time.saturating_sub(last.time) <= longest);
-            if !is_joined {
+            let Some(found) = believed else {
+                is_broken |= ends_in_doubt;
+                continue;
+            };
+            let is_far = last.is_some_and(|last| found.first.time.saturating_sub(last.time) > longest);
+            if std::mem::replace(&mut is_broken, ends_in_doubt) || is_far || found.follows_doubt {
                 line.end_run(last);
                 line.runs.push(vec![found.first]);
             }
@@ -227,6 +237,19 @@ mod tests {
         assert_eq!(runs(&found), [[(0, 80.0), (180, 82.0)]]);
         assert_eq!(found.doubted, [60 * SECOND, 600 * SECOND]);
         assert_eq!((runs(&line([(0, 0)])).len(), line([(0, 0)]).doubted), (0, vec![0]));
+    }
+
+    #[test]
+    fn no_line_goes_over_values_that_are_not_believed_from_one_bucket_to_the_next() {
+        let with = |doubted: i64| {
+            let minutes = (0..20).map(move |minute| (minute * 60, if minute == doubted { 0 } else { 80 }));
+            runs(&line(minutes)).iter().map(|run| run[run.len() - 1].0 / 60).collect::<Vec<_>>()
+        };
+        assert_eq!((with(3), with(4)), (vec![2, 19], vec![3, 19]), "at the end and at the beginning of a bucket");
+        let long = line((0..20).map(|minute| (minute * 60, if (3..9).contains(&minute) { 0 } else { 80 })));
+        assert_eq!((runs(&long).len(), long.doubted.len()), (2, 3));
+        let sparse = line([(0, 80), (300, 80), (600, 0), (900, 80), (1200, 80)]);
+        assert_eq!(runs(&sparse), [[(0, 80.0), (300, 80.0)], [(900, 80.0), (1200, 80.0)]]);
     }
 
     #[test]
