@@ -14,6 +14,9 @@ use crate::score::Scale;
 /// From this age on the scores of adults count (NEWS2: not for under 16).
 const ADULT_MONTHS: u32 = 16 * 12;
 
+/// The longest pause.
+const LONGEST_PAUSE_MICROS: i64 = 60 * 60 * 1_000_000;
+
 /// What is known of a patient who was admitted.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -102,7 +105,9 @@ impl Admission {
     /// Until when the alarms need not be heard, where that is after `now`.
     pub fn paused_until(&self, now: Timestamp) -> Option<Timestamp> {
         let until = self.pause.as_ref().and_then(|pause| Timestamp::parse(&pause.until).ok());
-        until.filter(|until| *until > now)
+        // The clock of whoever paused may be wrong.
+        let is_near = |until: &Timestamp| until.as_micros().saturating_sub(now.as_micros()) <= LONGEST_PAUSE_MICROS;
+        until.filter(|until| *until > now).filter(is_near)
     }
 
     /// Whether the patient was too young for the scores of adults when admitted.
@@ -113,8 +118,12 @@ impl Admission {
         adult.zip(admitted).is_some_and(|(adult, admitted)| adult > admitted)
     }
 
-    /// Whether the rules for this patient differ from those in force.
+    /// Whether the rules for this patient differ from those in force. Who was discharged has those for all.
     pub fn has_own_rules(&self) -> bool {
+        self.is_in() && self.differs()
+    }
+
+    fn differs(&self) -> bool {
         !self.limits.is_empty() || self.spo2_scale == Scale::Two || self.is_child()
     }
 }

@@ -21,7 +21,7 @@ use crate::kafka::offsets::Place;
 use crate::output::Output;
 use crate::pipeline::announcing::Announcing;
 use crate::pipeline::dead_letters::DeadLetters;
-use crate::pipeline::events::Listener;
+use crate::pipeline::events::{Listener, PipelineEvent};
 use crate::pipeline::rules::InForce;
 use crate::pipeline::source::Source;
 use crate::pipeline::store::{RequiredDelay, Store};
@@ -208,6 +208,9 @@ impl Member {
         let work = how.run(&mut self.consumer, &store, &self.dead_letters, listener, shutdown);
         // A panic in the loop itself leaves nothing to drain with.
         let outcome = AssertUnwindSafe(work).catch_unwind().await;
+        if let Some(text) = store.finish().await {
+            listener.hear(PipelineEvent::Trouble(&text));
+        }
         self.consumer.leave().await;
         outcome.unwrap_or_else(|panic| resume_unwind(panic))
     }

@@ -185,7 +185,8 @@ impl<T: FnMut(Step, &Alarm)> Machine<'_, T> {
     pub(super) fn fall_silent(&mut self, since: Micros) {
         let is_told = match self.state {
             Some(State::Active(_)) => true,
-            Some(State::Ended(last)) => last.onset >= since,
+            // One that ended as it began was none.
+            Some(State::Ended(last)) => last.onset >= since && last.back > last.onset,
             Some(State::Pending(_)) | None => false,
         };
         if !is_told {

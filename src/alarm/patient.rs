@@ -50,6 +50,12 @@ impl Patient {
         }
     }
 
+    /// The alarm that nothing comes, where it is on.
+    pub(super) fn silence(&self, set: &RuleSet) -> Option<&Alarm> {
+        let (silence, _) = set.silence()?;
+        self.active().find(|(index, _)| *index == silence).map(|(_, alarm)| alarm)
+    }
+
     /// Nobody waits for readings of this patient any more: ends the alarm that there are none.
     pub fn end_silence(&mut self, set: &RuleSet, at: Micros, tell: &mut impl FnMut(Change<'_>)) {
         if let Some((index, rule)) = set.silence()
@@ -124,18 +130,17 @@ impl Patient {
         for (index, state) in std::mem::take(&mut self.states) {
             let Some(rule) = old.rules.get(usize::from(index)) else { continue };
             match (index_of(new, &rule.name), state) {
-                // What was pending comes out again.
-                (_, State::Pending(pending)) => {
-                    if let Some(index) = index_of(new, &rule.name) {
-                        self.put(index, pending.without());
-                    }
+                // What was pending comes out again, unless its onset is no longer remembered but by itself.
+                (Some(index), State::Pending(pending)) => {
+                    let is_remembered = pending.onset >= self.window.oldest();
+                    self.put(index, if is_remembered { pending.without() } else { Some(State::Pending(pending)) });
                 }
                 (Some(index), state) => self.put(index, Some(state)),
                 (None, State::Active(mut alarm)) => {
                     alarm.ended = Some(newest.max(alarm.onset));
                     tell(Change { rule, step: Step::Ended, alarm: &alarm, is_covered: false });
                 }
-                (None, State::Ended(_)) => {}
+                (None, State::Pending(_) | State::Ended(_)) => {}
             }
         }
         self.step_again(new, tell);

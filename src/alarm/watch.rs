@@ -23,6 +23,8 @@ const ERA: Micros = 24 * 60 * 60 * SECOND;
 /// A reading so far ahead of the clock was timed by another one that is wrong, unless all of its patient's are: they are
 /// a recording.
 const AHEAD: Micros = 5 * 60 * SECOND;
+/// So much the clock of a sender may be behind.
+const NEAR: Micros = 2 * 60 * SECOND;
 
 /// An alarm as it is stored, shown and passed on.
 #[derive(Debug, Clone, PartialEq)]
@@ -122,8 +124,12 @@ struct Watched {
     pending: Vec<(Micros, i64)>,
     /// When the next alarm is due, as its partition knows it.
     due: Option<Micros>,
-    /// The newest reading that the store had when the patient was taken up without one.
-    newest_stored: Option<Micros>,
+    /// The newest reading that the store had when the patient was taken up without one, and when that was; long ago where
+    /// there was none.
+    newest_stored: Micros,
+    asked: Micros,
+    /// When something came last, by our clock: that of a monitor may be wrong.
+    heard: Micros,
     /// Alarms that the store has and that are raised once more, when the readings that raised them are heard again.
     stored: Vec<KnownAlarm>,
 }
@@ -133,9 +139,22 @@ impl Watched {
         self.own.as_ref().unwrap_or(of_all)
     }
 
+    /// The time of the newest reading that is known.
+    fn newest(&self) -> Option<Micros> {
+        self.patient.newest().max(Some(self.newest_stored)).filter(|newest| *newest > Micros::MIN)
+    }
+
     /// Whether the time of a reading is known.
     fn is_heard(&self) -> bool {
-        self.patient.newest().or(self.newest_stored).is_some()
+        self.newest().is_some()
+    }
+
+    /// Something has come, whatever time it tells: a silence that was raised before is over.
+    fn end_silence_by_message(&mut self, set: &RuleSet, time: Micros, tell: &mut impl FnMut(Change<'_>)) {
+        let is_over = |alarm: &Alarm| self.heard > alarm.start && time <= alarm.onset;
+        if self.patient.silence(set).is_some_and(is_over) {
+            self.patient.end_silence(set, self.heard, tell);
+        }
     }
 
     /// The offset at which the pending alarm of this onset began, or the first of all that is pending.
@@ -234,6 +253,7 @@ impl Watch {
                 self.has_strays = true;
             }
             let id = reading.patient();
+            watched.heard = watched.heard.max(heard_at(sent_ms, known_to));
             let set = Arc::clone(watched.set(&self.set));
             let stored = std::mem::take(&mut watched.stored);
             let tell = &mut |change: Change<'_>| {
@@ -246,9 +266,10 @@ impl Watch {
                 watched.patient.forget_past(&set, known_to, tell);
             }
             // Of the time before the first reading that is known here others have told.
-            if let Some(bed) = self.beds.get(id).filter(|_| watched.is_heard()) {
-                bed.look_for_silence(watched, &set, now, tell);
+            if let Some(bed) = self.beds.get(id).filter(|_| watched.is_heard() && now <= known_to) {
+                bed.look_for_gap(watched, &set, now, tell);
             }
+            watched.end_silence_by_message(&set, now, tell);
             watched.patient.take(&set, now, reading.signs(), tell);
             watched.stored = restore::still_to_come(stored, now);
             place.follow(&set, id, watched, offset);
@@ -335,6 +356,14 @@ impl Watch {
     pub fn has_strays(&self) -> bool {
         self.has_strays
     }
+}
+
+/// When a message came that was sent at this time, where the clock is told by `known_to`: now, unless it was sent just
+/// before, and may be heard again.
+fn heard_at(sent_ms: i64, known_to: Micros) -> Micros {
+    let (sent, now) = (sent_ms.saturating_mul(1000), known_to.saturating_sub(AHEAD));
+    let is_near = now.saturating_sub(sent) <= NEAR && sent <= now;
+    if is_near || known_to == Micros::MAX { sent } else { now }
 }
 
 fn record(set: &RuleSet, patient: &PatientId, change: Change<'_>) -> AlarmChange {

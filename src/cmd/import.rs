@@ -205,9 +205,7 @@ impl Writer<'_> {
                 Ok(())
             }
             Some(Err(WriteError::Never(reason))) => Err(ImportError::Refused { reason, written }),
-            Some(Err(WriteError::Later(reason) | WriteError::Unannounced(reason))) => {
-                Err(ImportError::Away { reason, written })
-            }
+            Some(Err(WriteError::Later(reason))) => Err(ImportError::Away { reason, written }),
             None => Ok(()),
         }
     }

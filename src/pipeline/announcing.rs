@@ -1,24 +1,34 @@
-//! Alarms are announced to others before they are stored.
+//! Alarms are announced to others, before they are stored where that is possible.
 //!
 //! The order matters. What the store knows of an alarm is never told again: after a crash the rules take it up from
 //! there, and nothing becomes of it a second time. So what was stored first would never be announced where the crash comes
 //! in between. In this order it is announced once more, under the same id, which makes that harmless.
 //!
-//! Readings do not wait for that: `delivery` stores those that came with alarms alone where these cannot be announced, and
-//! the alarms come again. What has brought them about is not committed before.
+//! Storing waits for nobody all the same. What cannot be announced within [`ANNOUNCING_LIMIT`] is remembered, up to
+//! [`MAX_LATE`] alarms as they are since, and announced with what is written later; one attempt at a time, so that one
+//! write waits and not all of them. What is beyond that, or remembered when the program crashes, is in the store alone.
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::future::Future;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::store::{Batch, BatchLimits, Entry, NodeGeneration, Store, WriteError};
-use crate::alarm::{AlarmRecord, KnownAlarm};
+use crate::alarm::{AlarmKey, AlarmRecord, KnownAlarm};
+use crate::output::counted;
 use crate::reading::{PatientId, Timestamp};
 
-/// How long readings wait until the alarms that they have brought about are announced.
-const ANNOUNCING_LIMIT: Duration = Duration::from_secs(5);
+/// How long a write waits for its alarms to be announced.
+const ANNOUNCING_LIMIT: Duration = Duration::from_secs(2);
+/// How long nobody tries after it failed.
+const PAUSE: Duration = Duration::from_secs(1);
+/// How many alarms are remembered that could not be announced yet: a few megabytes.
+const MAX_LATE: usize = 10_000;
+/// How many of them are announced at once.
+const LATE_AT_ONCE: usize = 500;
 
 /// Where alarms are announced.
 pub trait Alarms: Send + Sync {
@@ -34,29 +44,173 @@ pub trait Alarms: Send + Sync {
 #[derive(Debug)]
 pub struct Announcing<'a, T, A> {
     store: &'a T,
-    alarms: Option<A>,
+    place: Option<A>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Those that could not be announced yet.
+    late: BTreeMap<AlarmKey, AlarmRecord>,
+    /// Those that are announced, and that the store has not taken yet: it is asked again and again.
+    unstored: BTreeMap<AlarmKey, AlarmRecord>,
+    /// When the next attempt is due, where one has failed.
+    next: Option<Instant>,
+    is_trying: bool,
+    /// How many are remembered no more.
+    left_out: u64,
+    trouble: Option<String>,
 }
 
 impl<'a, T: Store, A: Alarms> Announcing<'a, T, A> {
     /// The store itself, where there is no place for its alarms.
-    pub fn new(store: &'a T, alarms: Option<A>) -> Self {
-        Self { store, alarms }
+    pub fn new(store: &'a T, place: Option<A>) -> Self {
+        Self { store, place, state: Mutex::default() }
+    }
+
+    /// Announces what is late, as far as that is possible now, and tells what was not announced.
+    pub async fn finish(&self) -> Option<String> {
+        let place = self.place.as_ref()?;
+        loop {
+            let some = self.state().some_late();
+            let Some(some) = some else { break };
+            if !self.try_late(place, some).await {
+                break;
+            }
+        }
+        let state = self.state();
+        let missing = state.left_out.saturating_add(u64::try_from(state.late.len()).unwrap_or(u64::MAX));
+        (missing > 0)
+            .then(|| format!("{} not announced: the store alone has what became of them", counted(missing, "alarm")))
+    }
+
+    /// Announces alarms, or remembers them.
+    async fn announce(&self, place: &A, alarms: &[AlarmRecord]) {
+        let late = {
+            let mut state = self.state();
+            let fresh: Vec<_> = alarms.iter().filter(|alarm| !state.is_announced(alarm)).cloned().collect();
+            if state.late.is_empty() {
+                if fresh.is_empty() {
+                    return;
+                }
+                Err(fresh)
+            } else {
+                state.remember(fresh);
+                Ok(state.due())
+            }
+        };
+        match late {
+            Err(fresh) => {
+                if let Err(why) = attempt(place, &fresh).await {
+                    let mut state = self.state();
+                    state.remember(fresh);
+                    state.failed(&why);
+                }
+            }
+            Ok(Some(some)) => {
+                self.try_late(place, some).await;
+            }
+            Ok(None) => {}
+        }
+    }
+
+    async fn try_late(&self, place: &A, some: Vec<AlarmRecord>) -> bool {
+        let outcome = attempt(place, &some).await;
+        let mut state = self.state();
+        state.is_trying = false;
+        match outcome {
+            Ok(()) => {
+                state.next = None;
+                for alarm in some {
+                    let key = alarm.key();
+                    // What has become of it meanwhile is still to be told.
+                    if state.late.get(&key) == Some(&alarm) {
+                        state.late.remove(&key);
+                    }
+                }
+                true
+            }
+            Err(why) => {
+                state.failed(&why);
+                false
+            }
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn attempt<A: Alarms>(place: &A, alarms: &[AlarmRecord]) -> Result<(), String> {
+    match timeout(ANNOUNCING_LIMIT, place.announce(alarms)).await {
+        Ok(outcome) => outcome.map_err(|error| error.to_string()),
+        Err(_) => Err(format!("alarms could not be announced within {} s", ANNOUNCING_LIMIT.as_secs())),
+    }
+}
+
+impl State {
+    /// Whether exactly this was announced, and only the store has not taken it yet.
+    fn is_announced(&self, alarm: &AlarmRecord) -> bool {
+        !self.unstored.is_empty() && self.unstored.get(&alarm.key()) == Some(alarm)
+    }
+
+    fn remember(&mut self, alarms: Vec<AlarmRecord>) {
+        for alarm in alarms {
+            let key = alarm.key();
+            if let Some(known) = self.late.get_mut(&key) {
+                known.update(alarm);
+            } else if self.late.len() < MAX_LATE {
+                self.late.insert(key, alarm);
+            } else {
+                self.left_out = self.left_out.saturating_add(1);
+            }
+        }
+    }
+
+    /// What to try now, where it is time and nobody else tries.
+    fn due(&mut self) -> Option<Vec<AlarmRecord>> {
+        if self.is_trying || self.next.is_some_and(|next| Instant::now() < next) {
+            return None;
+        }
+        let some = self.some_late();
+        self.is_trying = some.is_some();
+        some
+    }
+
+    fn some_late(&self) -> Option<Vec<AlarmRecord>> {
+        let some: Vec<_> = self.late.values().take(LATE_AT_ONCE).cloned().collect();
+        (!some.is_empty()).then_some(some)
+    }
+
+    fn failed(&mut self, why: &str) {
+        self.next = Some(Instant::now() + PAUSE);
+        let left_out = if self.left_out > 0 { format!(", {} no more", self.left_out) } else { String::new() };
+        let late = counted(self.late.len(), "alarm");
+        self.trouble =
+            Some(format!("{why}; trying again, {late} remembered for it{left_out}; readings and alarms are stored"));
     }
 }
 
 impl<T: Store, A: Alarms> Store for Announcing<'_, T, A> {
-    async fn announce(&self, alarms: &[AlarmRecord]) -> Result<(), WriteError> {
-        let Some(place) = &self.alarms else { return Ok(()) };
-        let why = match timeout(ANNOUNCING_LIMIT, place.announce(alarms)).await {
-            Ok(Ok(())) => return Ok(()),
-            Ok(Err(error)) => error.to_string(),
-            Err(_) => format!("alarms could not be announced within {ANNOUNCING_LIMIT:?}"),
-        };
-        Err(WriteError::Unannounced(why))
+    async fn write(&self, batch: &Batch) -> Result<(), WriteError> {
+        let Some(place) = &self.place else { return self.store.write(batch).await };
+        self.announce(place, &batch.alarms).await;
+        let outcome = self.store.write(batch).await;
+        if !batch.alarms.is_empty() {
+            let mut state = self.state();
+            for alarm in &batch.alarms {
+                match outcome {
+                    Ok(()) => drop(state.unstored.remove(&alarm.key())),
+                    Err(_) => drop(state.unstored.insert(alarm.key(), alarm.clone())),
+                }
+            }
+        }
+        outcome
     }
 
-    async fn write(&self, batch: &Batch) -> Result<(), WriteError> {
-        self.store.write(batch).await
+    fn trouble(&self) -> Option<String> {
+        self.state().trouble.take()
     }
 
     fn batch_limits(&self) -> BatchLimits {

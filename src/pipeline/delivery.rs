@@ -1,8 +1,7 @@
 //! What the pipeline has taken up goes to the store and to the dead letters, and comes back acknowledged.
 //!
 //! There is no last attempt: while the store is away its rows wait, and nothing of them is committed. Only a row that
-//! it refuses for good becomes a dead letter (see `refusals`). Alarms that cannot be [announced](super::announcing) yet
-//! wait alone, and no rows with them.
+//! it refuses for good becomes a dead letter (see `refusals`).
 
 use std::error::Error;
 use std::panic::AssertUnwindSafe;
@@ -88,10 +87,13 @@ impl<'a, T: Store, D: DeadLetters> Delivery<'a, T, D> {
         rules: &mut impl Rules,
         report: &mut Report<'_, L>,
     ) {
+        if let Some(text) = self.store.trouble() {
+            report.trouble_once("alarms", &text);
+        }
         match outcome {
             Ok(()) => {
                 rules.stored(&batch.rows.alarms);
-                report.progress.stored += count(&batch.in_flight, ledger) + count(&batch.held, ledger);
+                report.progress.stored += count(&batch.in_flight, ledger);
                 report.tell(PipelineEvent::Stored(&batch.rows));
                 // That alarms are taken does not show that the table of readings takes anything.
                 if !batch.is_of_alarms() {
@@ -100,9 +102,6 @@ impl<'a, T: Store, D: DeadLetters> Delivery<'a, T, D> {
                         self.write_queue.send_together();
                     }
                 }
-            }
-            Err(error @ WriteError::Unannounced(_)) if !self.write_queue.is_late(&batch) => {
-                return self.unannounced(batch, &error, ledger, report);
             }
             // Where their partition was taken away since, its next owner raises them again.
             Err(error) if batch.is_of_alarms() && !self.write_queue.is_late(&batch) => {
@@ -123,30 +122,7 @@ impl<'a, T: Store, D: DeadLetters> Delivery<'a, T, D> {
             // The partition's next owner reads the rows again.
             Err(_) => {}
         }
-        batch.in_flight.iter().chain(&batch.held).for_each(|in_flight| ledger.acknowledge(*in_flight));
-        self.is_back(&batch);
-    }
-
-    /// The readings are stored, and their patients' next ones go on. Only what has brought the alarms about is not
-    /// acknowledged before these are stored too.
-    fn unannounced<L: Listener>(
-        &mut self,
-        mut batch: WriteBatch,
-        error: &WriteError,
-        ledger: &mut Ledger,
-        report: &mut Report<'_, L>,
-    ) {
-        let text = format!("{error}; trying again, nothing behind what raised them is committed");
-        report.trouble_of_attempt(batch.attempts.saturating_add(1), &text, &text);
-        let free = self.write_queue.hold_alarms(&mut batch);
-        report.progress.stored += count(&free, ledger);
-        for in_flight in free {
-            ledger.acknowledge(in_flight);
-        }
-        if !batch.is_of_alarms() {
-            self.refusals.taken();
-            report.tell(PipelineEvent::Stored(&batch.rows));
-        }
+        batch.in_flight.iter().for_each(|in_flight| ledger.acknowledge(*in_flight));
         self.is_back(&batch);
     }
 
@@ -211,28 +187,10 @@ fn cannot_be_kept(batch: &DeadLetterBatch, error: &impl Error) -> String {
     format!("refused messages cannot be kept{from} ({error}); trying again, nothing behind them is committed")
 }
 
-async fn write<T: Store>(store: &T, mut batch: WriteBatch) -> Option<(WriteBatch, Result<(), WriteError>)> {
+async fn write<T: Store>(store: &T, batch: WriteBatch) -> Option<(WriteBatch, Result<(), WriteError>)> {
     sleep(retry::pause_before(batch.attempts)).await;
-    let outcome = AssertUnwindSafe(announce_and_write(store, &mut batch)).catch_unwind().await.ok()?;
+    let outcome = AssertUnwindSafe(store.write(&batch.rows)).catch_unwind().await.ok()?;
     Some((batch, outcome))
-}
-
-/// Alarms are announced before they are stored, and once, however often the store does not take them. Where they cannot
-/// be, only the readings are stored.
-async fn announce_and_write<T: Store>(store: &T, batch: &mut WriteBatch) -> Result<(), WriteError> {
-    if !batch.is_announced && !batch.rows.alarms.is_empty() {
-        if let Err(unannounced) = store.announce(&batch.rows.alarms).await {
-            if !batch.is_of_alarms() {
-                let alarms = std::mem::take(&mut batch.rows.alarms);
-                let stored = store.write(&batch.rows).await;
-                batch.rows.alarms = alarms;
-                stored?;
-            }
-            return Err(unannounced);
-        }
-        batch.is_announced = true;
-    }
-    store.write(&batch.rows).await
 }
 
 async fn keep<D: DeadLetters>(

@@ -150,9 +150,9 @@ impl<'a, T: Store> Memory<'a, T> {
         self.questions.push(Box::pin(ask(self.store, patients, silent, attempts)));
     }
 
-    /// Whether nobody waits.
+    /// Whether nobody waits, and it is known who could.
     pub(super) fn is_idle(&self) -> bool {
-        self.waiting.is_empty()
+        self.is_open && self.waiting.is_empty()
     }
 
     /// Drops what waits, and gives its size: its partitions are somebody else's.

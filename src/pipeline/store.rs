@@ -1,6 +1,6 @@
 //! What the pipeline needs of a store.
 
-use std::future::{Future, ready};
+use std::future::Future;
 use std::time::Duration;
 
 use crate::alarm::{AlarmRecord, KnownAlarm};
@@ -44,9 +44,6 @@ pub enum WriteError {
     /// It refuses this batch, and says that asking again will not help: a row of it breaks a rule of the table.
     #[error("the store refuses the rows: {0}")]
     Never(String),
-    /// Alarms have to be announced first, and could not be yet: why, and what mends it where waiting does not.
-    #[error("{0}")]
-    Unannounced(String),
 }
 
 /// In which of their runs the nodes of a store are: another one where a node was restarted, so that it may have
@@ -103,15 +100,14 @@ pub trait Store: Send + Sync {
     /// The set of rules that was applied last.
     fn rules(&self) -> impl Future<Output = Result<Option<Entry>, WriteError>> + Send;
 
-    /// Announces alarms to others before they are [written](Self::write), where there are any who want to hear of them.
-    /// Announcing the same again is harmless; any error is [`WriteError::Unannounced`].
-    fn announce(&self, _alarms: &[AlarmRecord]) -> impl Future<Output = Result<(), WriteError>> + Send {
-        ready(Ok(()))
-    }
-
     /// Writes a batch. `Ok` means that the store has acknowledged every row and alarm of it; after an error any part
     /// may have been written, and writing the same batch again is harmless.
     fn write(&self, batch: &Batch) -> impl Future<Output = Result<(), WriteError>> + Send;
+
+    /// What an operator should hear of beside the outcomes: once.
+    fn trouble(&self) -> Option<String> {
+        None
+    }
 
     /// The store's present generation; asked only where it may forget what it has acknowledged.
     fn node_generation(&self) -> impl Future<Output = Result<NodeGeneration, WriteError>> + Send;

@@ -19,20 +19,14 @@ pub struct WriteBatch {
     pub rows: Batch,
     /// Whose readings it holds.
     pub patients: Vec<PatientId>,
-    /// The records that it stands for, those of one patient behind one another.
+    /// The records that it stands for.
     pub in_flight: Vec<InFlight>,
-    /// Further records, whose rows were stored before: they wait for its alarms.
-    pub held: Vec<InFlight>,
     /// What these records take of the memory limit.
     pub size_bytes: usize,
     /// How often it was tried.
     pub attempts: u32,
-    /// Whether its alarms are announced.
-    pub is_announced: bool,
     /// Where its only row was refused before.
     pub refused: Option<Refused>,
-    /// Where the records of each of its patients begin but for the first.
-    begins: Vec<usize>,
     /// How often the queue had been cleared.
     clears: u64,
 }
@@ -57,10 +51,6 @@ struct PatientQueue {
     /// Alarms as they are since they were written, whichever row has brought that about: they go out with the next
     /// rows, so that no row is acknowledged before them.
     alarms: Vec<AlarmRecord>,
-    /// Records whose rows are stored, and whose alarms are not.
-    held: Vec<InFlight>,
-    /// How often these alarms were held back; zero where none are.
-    attempts: u32,
     is_in_flight: bool,
 }
 
@@ -128,10 +118,6 @@ impl WriteQueue {
             return Some(batch);
         }
         self.take_rows(patient, limits.rows, &mut batch);
-        // Nobody else's rows wait with it.
-        if batch.attempts > 0 || !batch.held.is_empty() {
-            return Some(batch);
-        }
         while batch.patients.len() < limits.patients
             && let Some(room) = limits.shared_rows.checked_sub(batch.rows.readings.len())
             && self.ready.front().is_some_and(|patient| self.shares(patient, room))
@@ -144,17 +130,18 @@ impl WriteQueue {
 
     /// Whether all that waits of a patient may go into a batch with so much room, beside others.
     fn shares(&self, patient: &PatientId, room: usize) -> bool {
-        let fits = |queue: &PatientQueue| queue.rows.len() <= room && queue.attempts == 0 && queue.held.is_empty();
-        self.by_patient.get(patient).is_some_and(fits) && !self.alone.contains_key(patient)
+        let fits = self.by_patient.get(patient).is_some_and(|queue| queue.rows.len() <= room);
+        fits && !self.alone.contains_key(patient)
     }
 
     /// The only row of a batch of its own.
     fn take_one(&mut self, patient: PatientId, batch: &mut WriteBatch) {
         let Some(queue) = self.by_patient.get_mut(&patient) else { return };
-        queue.hand_over_alarms(batch);
+        queue.is_in_flight = true;
+        batch.rows.alarms.append(&mut queue.alarms);
         if let Some(row) = queue.pop_one() {
             batch.refused = row.refused;
-            batch.attempts = batch.attempts.max(row.refused.map_or(0, |refused| refused.attempts));
+            batch.attempts = row.refused.map_or(0, |refused| refused.attempts);
             batch.add(row);
         }
         batch.patients.push(patient);
@@ -163,10 +150,8 @@ impl WriteQueue {
     /// What waits of one patient, up to so many rows.
     fn take_rows(&mut self, patient: PatientId, room: usize, batch: &mut WriteBatch) {
         let Some(queue) = self.by_patient.get_mut(&patient) else { return };
-        if !batch.patients.is_empty() {
-            batch.begins.push(batch.in_flight.len());
-        }
-        queue.hand_over_alarms(batch);
+        queue.is_in_flight = true;
+        batch.rows.alarms.append(&mut queue.alarms);
         let count = queue.rows.len().min(room);
         queue.rows.drain(..count).for_each(|row| batch.add(row));
         batch.patients.push(patient);
@@ -185,14 +170,13 @@ impl WriteQueue {
 
     /// Puts the row of a batch of one back, which was refused: the patient's other rows go first, and one by one too.
     pub fn put_back(&mut self, batch: WriteBatch, refused: Refused) {
-        let WriteBatch { rows: Batch { mut readings, alarms }, mut patients, in_flight, held, size_bytes, .. } = batch;
+        let WriteBatch { rows: Batch { mut readings, alarms }, mut patients, in_flight, size_bytes, .. } = batch;
         self.put_back_alarms(alarms);
         let mut records = in_flight.into_iter();
         let (Some(patient), Some(reading), Some(in_flight)) = (patients.pop(), readings.pop(), records.next()) else {
             return;
         };
         let Some(queue) = self.by_patient.get_mut(&patient) else { return };
-        queue.held.extend(held);
         let joined = records.collect();
         self.alone.entry(patient.clone()).or_default();
         queue.put_back(Row { reading, in_flight, joined, size_bytes, refused: Some(refused) });
@@ -212,30 +196,6 @@ impl WriteQueue {
                 None => queue.alarms.push(alarm),
             }
         }
-    }
-
-    /// Takes note of a batch whose rows are stored and whose alarms have to wait: they go out once more, with what comes
-    /// next of their patients. Gives the records of the others, for whom nothing is to be waited for.
-    pub fn hold_alarms(&mut self, batch: &mut WriteBatch) -> Vec<InFlight> {
-        let alarms = std::mem::take(&mut batch.rows.alarms);
-        let mut free = Vec::new();
-        let ends = batch.begins.iter().copied().chain([batch.in_flight.len()]);
-        let mut begin = 0;
-        for (patient, end) in batch.patients.iter().zip(ends) {
-            let own = batch.in_flight.get(begin..end).unwrap_or_default();
-            begin = end;
-            match self.by_patient.get_mut(patient).filter(|_| alarms.iter().any(|alarm| alarm.patient == *patient)) {
-                Some(queue) => {
-                    // Only a patient that is alone in its batch had any before.
-                    queue.held.append(&mut batch.held);
-                    queue.held.extend_from_slice(own);
-                    queue.attempts = batch.attempts.saturating_add(1);
-                }
-                None => free.extend_from_slice(own),
-            }
-        }
-        self.put_back_alarms(alarms);
-        free
     }
 
     /// From now on every patient's rows go out together again.
@@ -266,17 +226,15 @@ impl WriteQueue {
         for queue in self.by_patient.values_mut() {
             queue.rows.clear();
             queue.alarms.clear();
-            queue.held.clear();
-            queue.attempts = 0;
         }
         waiting
     }
 }
 
 impl WriteBatch {
-    /// Whether it has no readings.
+    /// Whether no record stands behind it.
     pub fn is_of_alarms(&self) -> bool {
-        self.rows.readings.is_empty()
+        self.in_flight.is_empty()
     }
 
     fn add(&mut self, row: Row) {
@@ -290,14 +248,6 @@ impl WriteBatch {
 impl PatientQueue {
     fn is_empty(&self) -> bool {
         self.rows.is_empty() && self.alarms.is_empty()
-    }
-
-    /// Its alarms go out, with the records that wait for them.
-    fn hand_over_alarms(&mut self, batch: &mut WriteBatch) {
-        self.is_in_flight = true;
-        batch.rows.alarms.append(&mut self.alarms);
-        batch.held.append(&mut self.held);
-        batch.attempts = batch.attempts.max(std::mem::take(&mut self.attempts));
     }
 
     /// One that was not refused before, where there is one.

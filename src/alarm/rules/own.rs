@@ -59,7 +59,9 @@ impl RuleSet {
         for rule in &mut set.rules {
             let name = rule.name.strip_suffix(EARLY).unwrap_or(&rule.name);
             let own = admission.limits.get(&*rule.name).or_else(|| admission.limits.get(name));
-            if let (Condition::Limit(limit), Some(own)) = (&mut rule.condition, own) {
+            if let (Condition::Limit(limit), Some(own)) = (&mut rule.condition, own)
+                && matches!(limit.measure.form, Form::Value | Form::Early(_))
+            {
                 limit.value = own.value;
             }
             if admission.spo2_scale == Scale::Two {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{AlarmChange, KnownAlarm, Watch, Watched, record};
+use super::{AHEAD, AlarmChange, KnownAlarm, Watch, Watched, record};
 use crate::admission::Admission;
 use crate::alarm::patient::Change;
 use crate::alarm::rules::{Micros, RuleSet, SECOND};
@@ -11,12 +11,20 @@ use crate::reading::{PatientId, Timestamp};
 /// How often it is looked for patients of whom nothing comes.
 const SILENCE_INTERVAL: Micros = SECOND;
 
+/// How often the store is asked again about a patient of whom nothing was heard here.
+const ASKED_AGAIN_AFTER: Micros = 60 * SECOND;
+/// Who was discharged longer ago has been looked after.
+const SETTLED_AFTER: Micros = 24 * 60 * 60 * SECOND;
+/// The longest pause: the clock of whoever paused may be wrong.
+const LONGEST_PAUSE: Micros = 60 * 60 * SECOND;
+
 /// What is known of a patient who was admitted.
 #[derive(Debug)]
 pub(super) struct Bed {
     admission: Admission,
     /// Since when something should come; `None` since the discharge.
     admitted: Option<Micros>,
+    discharged: Option<Micros>,
     paused_until: Micros,
 }
 
@@ -25,6 +33,7 @@ impl Bed {
         let micros = |text: &str| Timestamp::parse(text).ok().map(Timestamp::as_micros);
         Self {
             admitted: micros(&admission.admitted_at).filter(|_| admission.is_in()),
+            discharged: admission.discharged_at.as_deref().and_then(micros),
             paused_until: admission.pause.as_ref().and_then(|pause| micros(&pause.until)).unwrap_or(Micros::MIN),
             admission,
         }
@@ -35,8 +44,8 @@ impl Bed {
         self.admission.has_own_rules().then(|| Arc::new(of_all.for_patient(&self.admission)))
     }
 
-    /// Raises that nothing has come, where by `now` that is so for as long as the rule says.
-    pub(super) fn look_for_silence(
+    /// Raises that nothing came between the newest reading and this one, where that was for as long as the rule says.
+    pub(super) fn look_for_gap(
         &self,
         watched: &mut Watched,
         set: &RuleSet,
@@ -44,10 +53,24 @@ impl Bed {
         tell: &mut impl FnMut(Change<'_>),
     ) {
         let (Some(admitted), Some((_, rule))) = (self.admitted, set.silence()) else { return };
-        let since = watched.patient.newest().max(watched.newest_stored).map_or(admitted, |newest| newest.max(admitted));
+        let since = watched.newest().map_or(admitted, |newest| newest.max(admitted));
         if now.saturating_sub(since) > rule.delay {
             watched.patient.fall_silent(set, since, tell);
         }
+    }
+
+    /// The onset of a silence that is long enough by the clock that says `now`. A monitor's clock may be wrong: what counts
+    /// is when something came.
+    fn silent_since(&self, watched: &Watched, delay: Micros, now: Micros) -> Option<Micros> {
+        let admitted = self.admitted?.min(now);
+        let newest = watched.newest().filter(|newest| *newest <= now);
+        let onset = newest.map_or(admitted, |newest| newest.max(admitted));
+        (now.saturating_sub(onset.max(watched.heard)) > delay).then_some(onset)
+    }
+
+    /// Up to when a silence that began before is none of this stay.
+    pub(super) fn stay_began(&self) -> Option<Micros> {
+        self.discharged.or(self.admitted)
     }
 }
 
@@ -55,22 +78,37 @@ impl Watch {
     /// Takes up what is known of a patient since this change, and tells what becomes of alarms by that.
     pub fn admit(&mut self, id: &PatientId, admission: Admission) -> Vec<AlarmChange> {
         let mut changes = Vec::new();
-        let discharged = admission.discharged_at.as_deref().and_then(|at| Timestamp::parse(at).ok());
-        self.beds.insert(id.clone(), Bed::of(admission));
-        let set = Arc::clone(&self.set);
-        self.change_rules_of(id, &set, &mut changes);
-        if let (Some(at), Some(watched)) = (discharged, self.patients.get_mut(id)) {
-            let set = Arc::clone(watched.set(&set));
-            watched.patient.end_silence(&set, at.as_micros(), &mut |change| changes.push(record(&set, id, change)));
+        let bed = Bed::of(admission);
+        let (before, rules) = (self.patients.get(id).and_then(|watched| watched.own.clone()), bed.rules(&self.set));
+        self.beds.insert(id.clone(), bed);
+        // A pause, or another bed, is nothing to the alarms.
+        if before != rules {
+            let set = Arc::clone(&self.set);
+            self.change_rules_of(id, &set, &mut changes);
         }
+        self.end_silence_of_before(id, &mut changes);
         changes
     }
 
+    /// Ends the alarm that nothing comes where it is of a stay that is over.
+    pub(super) fn end_silence_of_before(&mut self, id: &PatientId, changes: &mut Vec<AlarmChange>) {
+        let (Some(bed), Some(watched)) = (self.beds.get(id), self.patients.get_mut(id)) else { return };
+        let set = Arc::clone(watched.set(&self.set));
+        let Some(onset) = watched.patient.silence(&set).map(|alarm| alarm.onset) else { return };
+        if let Some(over) = bed.stay_began().filter(|began| bed.admitted.is_none() || onset < *began) {
+            watched.patient.end_silence(&set, over, &mut |change| changes.push(record(&set, id, change)));
+        }
+    }
+
     /// The patients who are in, and of whom nothing is known yet: whoever has their partition has to take them up by
-    /// [`Self::restore_silent`], or nobody hears that nothing comes.
+    /// [`Self::restore_silent`], or nobody hears that nothing comes. Those who were just discharged too: they may have
+    /// been missed before.
     pub fn unheard(&self) -> impl Iterator<Item = &PatientId> {
-        let is_in = self.beds.iter().filter(|(_, bed)| bed.admitted.is_some());
-        is_in.map(|(id, _)| id).filter(|id| !self.knows(id))
+        let now = self.known_to.saturating_sub(AHEAD);
+        let is_recent = move |at: Micros| now.saturating_sub(at) < SETTLED_AFTER;
+        let counts =
+            move |(_, bed): &(&PatientId, &Bed)| bed.admitted.is_some() || bed.discharged.is_some_and(is_recent);
+        self.beds.iter().filter(counts).map(|(id, _)| id).filter(|id| !self.knows(id))
     }
 
     /// As [`Self::restore`], before any reading has come; the store's newest one was of `newest`.
@@ -82,9 +120,17 @@ impl Watch {
         known: &[&KnownAlarm],
     ) -> Vec<AlarmChange> {
         let admitted = self.beds.get(patient).and_then(|bed| bed.admitted);
-        let changes = self.restore(partition, patient, newest.or(admitted).unwrap_or_default(), known);
+        let mut changes = self.restore(partition, patient, newest.or(admitted).unwrap_or_default(), known);
+        let now = self.known_to.saturating_sub(AHEAD);
         if let Some(watched) = self.patients.get_mut(patient) {
-            watched.newest_stored = newest;
+            (watched.newest_stored, watched.asked) = (newest.unwrap_or(Micros::MIN), now);
+            // Its readings come to another consumer, where the producer places them in another way.
+            let set = Arc::clone(watched.set(&self.set));
+            let silence = watched.patient.silence(&set).map(|alarm| alarm.onset);
+            if let Some(newest) = newest.filter(|newest| silence.is_some_and(|onset| *newest > onset)) {
+                let tell = &mut |change: Change<'_>| changes.push(record(&set, patient, change));
+                watched.patient.end_silence(&set, newest, tell);
+            }
         }
         self.partitions.entry(partition).or_default();
         changes
@@ -92,22 +138,34 @@ impl Watch {
 
     /// Whether somebody has paused the alarms of this patient, and that has not ended by `now`.
     pub fn is_paused(&self, patient: &PatientId, now: Micros) -> bool {
-        self.beds.get(patient).is_some_and(|bed| bed.paused_until > now)
+        let is_on = |bed: &Bed| bed.paused_until > now && bed.paused_until.saturating_sub(now) <= LONGEST_PAUSE;
+        self.beds.get(patient).is_some_and(is_on)
     }
 
     /// Raises what nothing has to come for: that nothing comes.
     pub(super) fn raise_silent(&mut self, partition: i32, now: Micros, changes: &mut Vec<AlarmChange>) {
         let Some(place) = self.partitions.get_mut(&partition).filter(|_| !self.beds.is_empty()) else { return };
-        if now.saturating_sub(place.looked_for_silence) < SILENCE_INTERVAL {
+        if now.abs_diff(place.looked_for_silence) < SILENCE_INTERVAL.unsigned_abs() {
             return;
         }
         place.looked_for_silence = now;
+        let mut to_ask_again = Vec::new();
         for (id, bed) in &self.beds {
             let Some(watched) = self.patients.get_mut(id).filter(|watched| watched.partition == partition) else {
                 continue;
             };
             let set = Arc::clone(watched.set(&self.set));
-            bed.look_for_silence(watched, &set, now, &mut |change| changes.push(record(&set, id, change)));
+            let Some((_, rule)) = set.silence() else { continue };
+            let Some(since) = bed.silent_since(watched, rule.delay, now) else { continue };
+            // Of whom nothing was heard here the store may know more by now.
+            if watched.patient.newest().is_none() && now.saturating_sub(watched.asked) > ASKED_AGAIN_AFTER {
+                to_ask_again.push(id.clone());
+                continue;
+            }
+            watched.patient.fall_silent(&set, since, &mut |change| changes.push(record(&set, id, change)));
+        }
+        for id in to_ask_again {
+            self.patients.remove(&id);
         }
     }
 }

@@ -25,7 +25,9 @@ impl Watch {
             partition,
             pending: Vec::new(),
             due: None,
-            newest_stored: None,
+            newest_stored: Micros::MIN,
+            asked: Micros::MIN,
+            heard: Micros::MIN,
             stored: Vec::new(),
         };
         let set = Arc::clone(watched.set(&self.set));
@@ -58,6 +60,7 @@ impl Watch {
             }
         }
         self.patients.insert(patient.clone(), watched);
+        self.end_silence_of_before(patient, &mut changes);
         changes
     }
 }

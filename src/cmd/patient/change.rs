@@ -190,7 +190,9 @@ pub(super) async fn set(args: &SetArgs, context: &Context) -> Result<Code> {
     let changed = change(&store, &args.patient, &author, |admissions| {
         let mut admission = who_is_in(admissions, &args.patient)?;
         args.known.apply(&mut admission);
-        set_limits(&args.limits, &mut admission, &rules, &author)?;
+        if !args.limits.is_empty() {
+            set_limits(&args.limits, &mut admission, &rules, &author)?;
+        }
         Ok(admission)
     });
     let admission = changed.await?;

@@ -67,42 +67,6 @@ fn a_patient_has_one_batch_in_flight_and_the_rest_goes_out_together() {
 }
 
 #[test]
-fn alarms_that_are_held_go_out_with_the_next_rows_of_their_patient_and_keep_nobody_elses() {
-    let several = BatchLimits { rows: 60, patients: 3, shared_rows: 60 };
-    let mut bench = Bench::new();
-    for (patient, value) in [("P1", 98), ("P2", 85), ("P3", 97), ("P2", 84)] {
-        bench.add(patient, u32::from(value == 84), spo2(value));
-    }
-    let mut batch = bench.write_queue.next_batch(several).expect("ready");
-    let offsets = |records: &[InFlight]| records.iter().map(|record| record.place().1).collect::<Vec<_>>();
-    assert_eq!((batch.patients.len(), offsets(&batch.in_flight)), (3, vec![0, 1, 3, 2]));
-    let free = bench.write_queue.hold_alarms(&mut batch);
-    assert_eq!(offsets(&free), [0, 2], "they have raised nothing");
-    bench.write_queue.done(&batch.patients);
-    bench.add("P2", 2, spo2(83));
-    bench.add("P3", 1, spo2(97));
-    let again = bench.write_queue.next_batch(several).expect("ready again");
-    assert_eq!((again.patients.len(), again.attempts, again.rows.readings.len()), (1, 1, 1), "alone");
-    assert_eq!((offsets(&again.held), offsets(&again.in_flight)), (vec![1, 3], vec![4]));
-    assert_eq!(again.rows.alarms.iter().map(|alarm| alarm.alarm.peak).collect::<Vec<_>>(), [83.0]);
-    bench.write_queue.done(&again.patients);
-    assert!(bench.write_queue.next_batch(several).is_some_and(|batch| batch.attempts == 0 && batch.held.is_empty()));
-}
-
-#[test]
-fn what_is_held_is_gone_with_its_partitions() {
-    let mut bench = Bench::new();
-    bench.add("P1", 0, spo2(85));
-    let mut batch = bench.write_queue.next_batch(LIMITS).expect("ready");
-    bench.write_queue.hold_alarms(&mut batch);
-    assert!(!bench.write_queue.is_late(&batch));
-    bench.write_queue.clear();
-    assert!(bench.write_queue.is_late(&batch));
-    bench.write_queue.done(&batch.patients);
-    assert!(bench.write_queue.next_batch(LIMITS).is_none() && bench.write_queue.is_empty());
-}
-
-#[test]
 fn records_of_one_time_are_joined_sign_by_sign_in_their_order() {
     let mut bench = Bench::new();
     bench.add("P1", 5, Signs { heart_rate: Some(120), ..spo2(98) });

@@ -1,12 +1,15 @@
 //! The journals of changes: sets of rules that were applied, and patients who were admitted or changed.
+//!
+//! They are read and written as consistently as readings: who reads behind a version must not miss an entry for good.
 
+use cdrs_tokio::statement::StatementParamsBuilder;
 use cdrs_tokio::types::prelude::Row;
 use cdrs_tokio::types::value::Value;
 
+use super::CassandraStore;
 use super::error::{CassandraError, Doing, Refusal};
 use super::read::Columns;
 use super::write::WRITE_LIMIT;
-use super::{CassandraStore, read::READ_LIMIT};
 use crate::pipeline::store::Entry;
 use crate::store::TableState;
 use crate::store::stored::{JOURNAL_SCOPE, Journal};
@@ -31,11 +34,11 @@ impl CassandraStore {
         let (table, columns) = (self.keyspace.table(journal.table()), journal.columns());
         let cql = format!("SELECT {columns} FROM {table} WHERE scope = ? {which}");
         let values = [Value::new(JOURNAL_SCOPE)].into_iter().chain(behind.map(Value::new)).collect();
-        match self.look(Doing::Read, READ_LIMIT, &cql, values).await {
+        match self.page(&cql, values, i32::from(u16::MAX), None).await {
             Err(error) if error.refusal() == Some(Refusal::Missing) && self.is_not_made(journal).await? => {
                 Ok(Vec::new())
             }
-            rows => rows?.iter().map(entry).collect(),
+            page => Row::from_body(page?).iter().map(entry).collect(),
         }
     }
 
@@ -52,8 +55,13 @@ impl CassandraStore {
         let cql = format!("INSERT INTO {table} (scope, {columns}) VALUES (?, ?, ?, ?, ?, ?, ?) IF NOT EXISTS");
         let Entry { version, name, author, reason, at, content } = entry;
         let texts = [name, author, reason, at, content].map(|text| Value::new(text.as_str()));
-        let values = [Value::new(JOURNAL_SCOPE), Value::new(*version)].into_iter().chain(texts).collect();
-        let answer = self.look(Doing::Write, WRITE_LIMIT, &cql, values).await?;
+        let values: Vec<_> = [Value::new(JOURNAL_SCOPE), Value::new(*version)].into_iter().chain(texts).collect();
+        let params = StatementParamsBuilder::new()
+            .with_consistency(self.consistency.for_writes())
+            .with_serial_consistency(self.consistency.for_conditions())
+            .with_values(values.into())
+            .build();
+        let answer = self.ask(Doing::Write, WRITE_LIMIT, &cql, params).await?.into_rows().unwrap_or_default();
         // The first column of the answer is whether it was added.
         answer.first().map_or(Ok(true), |row| Columns::of(row, Doing::Write).need(0))
     }

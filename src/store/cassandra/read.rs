@@ -105,7 +105,7 @@ impl CassandraStore {
 
     /// A page of what `cql` selects: the first, or the one that this mark of the server's leads to. Its own mark leads to
     /// the next one.
-    async fn page(
+    pub(super) async fn page(
         &self,
         cql: &str,
         values: Vec<Value>,
