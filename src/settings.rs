@@ -122,6 +122,15 @@ impl Settings {
         self.resolved(table::BROKERS.spec.name).is_some_and(|setting| setting.source == Source::Default)
     }
 
+    /// The topic of alarms, where it is that of these readings alone: the one that nobody named belongs to the topic that
+    /// nobody named, and others announce in it.
+    #[must_use]
+    pub fn own_alarms_topic(&self) -> Option<&str> {
+        let is_default = |name| self.resolved(name).is_some_and(|setting| setting.source == Source::Default);
+        let (alarms, readings) = (table::ALARMS_TOPIC.spec.name, table::TOPIC.spec.name);
+        self.alarms_topic.as_deref().filter(|_| !is_default(alarms) || is_default(readings))
+    }
+
     /// What to say of a choice that the store does not know.
     fn without_effect(&self) -> Option<Note> {
         let chosen = self.resolved(table::CONSISTENCY.spec.name)?.source == Source::Flag;

@@ -133,7 +133,7 @@ impl TopicLoss {
         let mut cluster = app::open_kafka(settings).await?;
         let mut found = Vec::new();
         let names = [settings.topic.clone(), dead_letter_topic(&settings.topic)];
-        for name in names.into_iter().chain(settings.alarms_topic.clone()) {
+        for name in names.into_iter().chain(settings.own_alarms_topic().map(str::to_owned)) {
             match topics::describe(&mut cluster, &name).await {
                 Ok(topic) => found.push(topic),
                 Err(KafkaError::NoTopic { .. }) => {}

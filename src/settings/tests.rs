@@ -239,6 +239,17 @@ fn a_topic_leaves_room_for_its_dead_letters_in_the_249_characters_of_kafka_s_set
 }
 
 #[test]
+fn the_topic_of_alarms_that_nobody_named_is_not_that_of_another_topic_of_readings() {
+    let own = |words: &[&str]| {
+        let settings = resolve(&typed(words), &Environment::default()).unwrap();
+        settings.own_alarms_topic().map(str::to_owned)
+    };
+    assert_eq!(own(&[]).as_deref(), Some("patient.alarms"));
+    assert_eq!(own(&["--topic", "test.vitals"]), None);
+    assert_eq!(own(&["--topic", "test.vitals", "--alarms-topic", "test.alarms"]).as_deref(), Some("test.alarms"));
+}
+
+#[test]
 fn alarms_have_a_topic_of_their_own_or_none() {
     let chosen = |words: &[&str]| resolve(&typed(words), &Environment::default()).map(|found| found.alarms_topic);
     for off in ["none", ""] {
