@@ -158,9 +158,8 @@ fn one_producer(run: &mut Run<'_>, linked: &Addresses, log: &Path) -> Result<()>
     };
     let arguments: Vec<_> = ["produce", "--mode", "random"].iter().chain(pace).copied().collect();
     let mut sending = Sending { worker: Worker::start(PRODUCER, &run.harness.vitals(linked, &arguments), log)?, log };
-    if sending.reports_after(0)?.is_none() {
-        run.verdict.breaks("a producer did not begin");
-    }
+    // It has reached the broker: before, a link that is down is a reason to end at once.
+    sending.worker.wait_for_line(SENT, PROGRESS_LIMIT)?;
     signals::pause(run.schedule.millis(0..300))?;
     let begun = Instant::now();
     spoil_for(run, Part::Broker, trouble, length)?;
