@@ -4,6 +4,7 @@
 //! What an entry holds is JSON, so that other programs can read it.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use chrono::{Months, NaiveDate};
 use serde::{Deserialize, Serialize};
@@ -14,8 +15,8 @@ use crate::score::Scale;
 /// From this age on the scores of adults count (NEWS2: not for under 16).
 const ADULT_MONTHS: u32 = 16 * 12;
 
-/// The longest pause.
-const LONGEST_PAUSE_MICROS: i64 = 60 * 60 * 1_000_000;
+/// The longest pause: what is left paused is forgotten.
+pub const LONGEST_PAUSE: Duration = Duration::from_secs(60 * 60);
 
 /// What is known of a patient who was admitted.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -106,7 +107,8 @@ impl Admission {
     pub fn paused_until(&self, now: Timestamp) -> Option<Timestamp> {
         let until = self.pause.as_ref().and_then(|pause| Timestamp::parse(&pause.until).ok());
         // The clock of whoever paused may be wrong.
-        let is_near = |until: &Timestamp| until.as_micros().saturating_sub(now.as_micros()) <= LONGEST_PAUSE_MICROS;
+        let from_now = |until: &Timestamp| until.as_micros().abs_diff(now.as_micros());
+        let is_near = |until: &Timestamp| Duration::from_micros(from_now(until)) <= LONGEST_PAUSE;
         until.filter(|until| *until > now).filter(is_near)
     }
 

@@ -15,8 +15,6 @@ const SILENCE_INTERVAL: Micros = SECOND;
 const ASKED_AGAIN_AFTER: Micros = 60 * SECOND;
 /// Who was discharged longer ago has been looked after.
 const SETTLED_AFTER: Micros = 24 * 60 * 60 * SECOND;
-/// The longest pause: the clock of whoever paused may be wrong.
-const LONGEST_PAUSE: Micros = 60 * 60 * SECOND;
 
 /// What is known of a patient who was admitted.
 #[derive(Debug)]
@@ -25,7 +23,6 @@ pub(super) struct Bed {
     /// Since when something should come; `None` since the discharge.
     admitted: Option<Micros>,
     discharged: Option<Micros>,
-    paused_until: Micros,
 }
 
 impl Bed {
@@ -34,7 +31,6 @@ impl Bed {
         Self {
             admitted: micros(&admission.admitted_at).filter(|_| admission.is_in()),
             discharged: admission.discharged_at.as_deref().and_then(micros),
-            paused_until: admission.pause.as_ref().and_then(|pause| micros(&pause.until)).unwrap_or(Micros::MIN),
             admission,
         }
     }
@@ -138,8 +134,8 @@ impl Watch {
 
     /// Whether somebody has paused the alarms of this patient, and that has not ended by `now`.
     pub fn is_paused(&self, patient: &PatientId, now: Micros) -> bool {
-        let is_on = |bed: &Bed| bed.paused_until > now && bed.paused_until.saturating_sub(now) <= LONGEST_PAUSE;
-        self.beds.get(patient).is_some_and(is_on)
+        let bed = self.beds.get(patient).zip(Timestamp::from_micros(now));
+        bed.is_some_and(|(bed, now)| bed.admission.paused_until(now).is_some())
     }
 
     /// Raises what nothing has to come for: that nothing comes.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use color_eyre::eyre::Result;
 
-use crate::admission::{Admission, Pause};
+use crate::admission::{Admission, LONGEST_PAUSE, Pause};
 use crate::advice::Code;
 use crate::app;
 use crate::cmd::Context;
@@ -12,9 +12,6 @@ use crate::cmd::common::admission::{Author, change, who_is_in};
 use crate::cmd::common::author::line;
 use crate::reading::{PatientId, Timestamp};
 use crate::span::{Span, parse_duration};
-
-/// The longest pause: what is left paused is forgotten.
-const LONGEST: Duration = Duration::from_secs(60 * 60);
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -54,8 +51,8 @@ pub(super) struct ResumeArgs {
 
 fn span(typed: &str) -> Result<Duration, String> {
     let span = parse_duration(typed).map_err(|fault| fault.to_string())?;
-    if span.is_zero() || span > LONGEST {
-        return Err(format!("a pause lasts at most {}, and longer than nothing", Span(LONGEST)));
+    if span.is_zero() || span > LONGEST_PAUSE {
+        return Err(format!("a pause lasts at most {}, and longer than nothing", Span(LONGEST_PAUSE)));
     }
     Ok(span)
 }
@@ -92,7 +89,7 @@ mod tests {
     #[test]
     fn a_pause_has_an_end_that_is_near() {
         assert_eq!(span("2m"), Ok(Duration::from_secs(120)));
-        assert_eq!(span("1h"), Ok(LONGEST));
+        assert_eq!(span("1h"), Ok(LONGEST_PAUSE));
         for wrong in ["0", "61m", "x", "-1m"] {
             assert!(span(wrong).is_err(), "{wrong}");
         }
