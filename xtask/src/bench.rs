@@ -5,11 +5,13 @@
 //! - [`embedded_default`]: the table of the embedded default beside Kafka, measured on [`brokers`]
 //! - [`operator`]: the table of what an operator types, beside Kafka's Java tools and cqlsh, measured on a [`hospital`]
 //! - [`peers`]: the table beside [`references`], for those who have them: `--peers DIR`
+//! - [`alarms`]: the table of what alarms cost, also beside them
 //! - [`kit`]: what all need: the `dist` build, a Python, a folder, and programs with the time and memory they took
 //! - [`figure`]: values and their goal, and how they are printed
 //!
 //! A slow machine is no failure: the exit code is 0 when every figure was measured, whether it meets its goal or not.
 
+mod alarms;
 mod brokers;
 mod embedded_default;
 mod figure;
@@ -28,7 +30,7 @@ use serde::Serialize;
 
 use self::figure::Table;
 use self::kit::{BenchFolder, Kit};
-use self::peers::Peers;
+use self::references::{ReferenceFolder, References};
 use crate::error::Result;
 use crate::foreground::cargo_build;
 use crate::say::{self, Shape};
@@ -49,6 +51,7 @@ Examples:
   cargo xtask bench --rounds 5 -o json > figures.json
   cargo xtask bench --only operator
   cargo xtask bench --only peers --peers DIR --cassandra-heap 768m
+  cargo xtask bench --only alarms --peers DIR
   cargo xtask bench --quick")]
 pub(crate) struct Args {
     /// How often everything is measured; the table shows medians
@@ -57,13 +60,14 @@ pub(crate) struct Args {
     /// One round with a tenth of the messages: does it work, not how fast is it
     #[arg(long, conflicts_with = "rounds")]
     quick: bool,
-    /// Only this table [default: all; peers where --peers is given]
+    /// Only this table [default: all; peers and alarms where --peers is given]
     #[arg(long, value_enum, value_name = "TABLE")]
     only: Option<Subject>,
     /// The folder of the reference programs: fill.py, measure.py, go, benthos
-    #[arg(long, value_name = "DIR", required_if_eq("only", "peers"))]
+    #[arg(long, value_name = "DIR", required_if_eq_any([("only", "peers"), ("only", "alarms")]))]
     peers: Option<PathBuf>,
-    /// Java heap of the Cassandra beside the reference programs [default: a quarter of the memory, 8 GiB at most]
+    /// Java heap of the Cassandra beside the reference programs [default: a quarter of the memory, 8 GiB at most; alarms:
+    /// 1g]
     #[arg(long, value_name = "SIZE")]
     cassandra_heap: Option<HeapSize>,
     /// How the figures are printed
@@ -79,31 +83,49 @@ enum Subject {
     Operator,
     /// Drains and producing beside reference programs
     Peers,
+    /// What alarms cost, beside a reference program without any
+    Alarms,
 }
 
 impl Subject {
-    fn measure(self, kit: &Kit, fresh: &mut FreshStacks, load: &Load, peers: Option<&Peers>) -> Result<Option<Table>> {
-        match self {
-            Self::Embedded => embedded_default::measure(kit, fresh, load).map(Some),
-            Self::Operator => operator::measure(kit, fresh, load).map(Some),
-            Self::Peers => peers.map(|peers| peers.measure(kit, fresh, load)).transpose(),
+    fn measure(
+        self,
+        kit: &Kit,
+        fresh: &mut FreshStacks,
+        load: &Load,
+        references: Option<&References>,
+        heap: Option<&HeapSize>,
+    ) -> Result<Option<Table>> {
+        let heap = |usual: fn() -> HeapSize| heap.cloned().unwrap_or_else(usual);
+        match (self, references) {
+            (Self::Embedded, _) => embedded_default::measure(kit, fresh, load).map(Some),
+            (Self::Operator, _) => operator::measure(kit, fresh, load).map(Some),
+            (Self::Peers, Some(references)) => {
+                peers::measure(references, heap(HeapSize::installed_cassandra), kit, fresh, load).map(Some)
+            }
+            (Self::Alarms, Some(references)) => {
+                alarms::measure(references, heap(HeapSize::one_gibibyte), kit, fresh, load).map(Some)
+            }
+            (Self::Peers | Self::Alarms, None) => Ok(None),
         }
     }
 }
 
 pub(crate) fn run(args: &Args) -> eyre::Result<u8> {
     let load = if args.quick { Load::quick() } else { Load::full(args.rounds) };
-    let heap = args.cassandra_heap.clone().unwrap_or_else(HeapSize::installed_cassandra);
-    let peers = args.peers.as_deref().map(|folder| Peers::find(folder, heap)).transpose()?;
+    let folder = args.peers.as_deref().map(ReferenceFolder::find).transpose()?;
     let binary = build()?;
     let python = venv::ensure_python()?;
     let kit = Kit { binary, python, place: BenchFolder::make()? };
     let machine = Machine::now();
+    let references = folder.as_ref().map(|folder| References::build(&kit, folder)).transpose()?;
     let mut fresh = FreshStacks::new();
     let subjects = args.only.map_or_else(|| Subject::value_variants().to_vec(), |only| vec![only]);
     let measured: Result<Vec<_>, _> = subjects
         .into_iter()
-        .filter_map(|subject| subject.measure(&kit, &mut fresh, &load, peers.as_ref()).transpose())
+        .filter_map(|subject| {
+            subject.measure(&kit, &mut fresh, &load, references.as_ref(), args.cassandra_heap.as_ref()).transpose()
+        })
         .collect();
     fresh.end(measured.is_ok() || signals::received().is_some())?;
     let tables = measured?;
@@ -116,8 +138,8 @@ pub(crate) fn run(args: &Args) -> eyre::Result<u8> {
         }
         Shape::Json => say::data(&figure::json(&load, &machine, &tables)),
     }
-    if args.only.is_none() && peers.is_none() {
-        say::talk("not measured: the table beside the reference programs\nhint: --peers DIR says where they are");
+    if args.only.is_none() && references.is_none() {
+        say::talk("not measured: the tables beside the reference programs\nhint: --peers DIR says where they are");
     }
     Ok(0)
 }

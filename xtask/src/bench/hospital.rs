@@ -37,7 +37,12 @@ impl<'a> Hospital<'a> {
 
     /// A new keyspace with its tables, and a group of the same name.
     pub(super) fn ward(&self, name: &str) -> Result<Ward<'_>> {
-        let ward = Ward { hospital: self, name: name.to_owned() };
+        self.ward_of(name, TOPIC)
+    }
+
+    /// The same, whose group reads a topic of its own.
+    pub(super) fn ward_of(&self, name: &str, topic: &'static str) -> Result<Ward<'_>> {
+        let ward = Ward { hospital: self, name: name.to_owned(), topic };
         ward.vitals("vitals init", &["init"])?;
         Ok(ward)
     }
@@ -66,6 +71,13 @@ impl<'a> Hospital<'a> {
 pub(super) struct Ward<'a> {
     hospital: &'a Hospital<'a>,
     name: String,
+    topic: &'static str,
+}
+
+impl<'a> Ward<'a> {
+    pub(super) fn hospital(&self) -> &'a Hospital<'a> {
+        self.hospital
+    }
 }
 
 impl Ward<'_> {
@@ -109,11 +121,11 @@ impl Ward<'_> {
     }
 
     fn environment(&self) -> Result<[(&'static str, OsString); 6]> {
-        let Self { hospital, name } = self;
+        let Self { hospital, name, topic } = self;
         Ok([
             ("VITALS_BROKERS", hospital.brokers()?.into()),
             ("VITALS_STORE", format!("cassandra://127.0.0.1:{}/{name}", hospital.cassandra_port()?).into()),
-            ("VITALS_TOPIC", TOPIC.into()),
+            ("VITALS_TOPIC", topic.into()),
             ("VITALS_GROUP", name.into()),
             // The others announce nothing either.
             ("VITALS_ALARMS_TOPIC", "none".into()),

@@ -8,16 +8,15 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
 use super::figure::{Figure, Goal, Grouped, Table, figure, ratio, values};
 use super::hospital::{Hospital, Ward};
 use super::kit::Kit;
-use super::references::{Drained, Drainer, MEASURE, References, Work};
+use super::references::{Drained, Drainer, References, Signs, Work};
 use super::{Load, brokers};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::say;
 use crate::services::folder::FreshStacks;
 use crate::services::options::HeapSize;
@@ -55,7 +54,10 @@ struct Works {
 
 impl Works {
     fn of(load: &Load) -> Self {
-        let work = |topic, readings, patients, partitions| Work { topic, readings, patients, partitions };
+        let work = |topic, readings, patients, partitions| {
+            let signs = Signs::Noise;
+            Work { topic, readings, patients, partitions, signs }
+        };
         Self {
             few: work("few", load.rows, 100, 1),
             long: work("long", load.records, 100, 4),
@@ -65,53 +67,36 @@ impl Works {
     }
 }
 
-/// Where the reference programs are, and the heap of the Cassandra beside them.
-#[derive(Debug)]
-pub(super) struct Peers {
-    folder: PathBuf,
+pub(super) fn measure(
+    references: &References,
     heap: HeapSize,
-}
-
-impl Peers {
-    /// Looks for them before anything is built.
-    pub(super) fn find(folder: &Path, heap: HeapSize) -> Result<Self> {
-        let found = folder.join(MEASURE).canonicalize();
-        let folder = folder.to_owned();
-        match found {
-            Ok(script) => Ok(Self { folder: script.parent().unwrap_or(&script).to_owned(), heap }),
-            Err(source) => Err(Error::NoReferences { folder, source }),
-        }
+    kit: &Kit,
+    fresh: &mut FreshStacks,
+    load: &Load,
+) -> Result<Table> {
+    let title = format!(
+        "Beside reference programs on a Kafka 4.3.1 and a warm Cassandra 5.0.8 with\n\
+         a heap of {heap}: {} and {} readings, durability delay 0",
+        Grouped(load.rows),
+        Grouped(load.records)
+    );
+    let hospital = Hospital::start(kit, fresh, heap)?;
+    let works = Works::of(load);
+    say::talk("filling the topics");
+    [works.few, works.long, works.many, works.slow].iter().try_for_each(|work| work.fill(&hospital, references))?;
+    let bench = Bench { hospital: &hospital, references, works, drainers: drainers(kit, references) };
+    bench.warm_up()?;
+    let mut measured = Measured::default();
+    for round in 1..=load.rounds {
+        say::talk(&format!("round {round} of {}", load.rounds));
+        bench.round(&mut measured, round)?;
+        bench.produce(&mut measured, round, load.records)?;
+        say::talk("  vitals bench");
+        let ward = hospital.ward("own")?;
+        measured.own.push(Round::measure(&ward, load.seconds)?);
+        ward.close()?;
     }
-
-    pub(super) fn measure(&self, kit: &Kit, fresh: &mut FreshStacks, load: &Load) -> Result<Table> {
-        let references = References::build(kit, &self.folder)?;
-        let hospital = Hospital::start(kit, fresh, self.heap.clone())?;
-        let works = Works::of(load);
-        say::talk("filling the topics");
-        [works.few, works.long, works.many, works.slow]
-            .iter()
-            .try_for_each(|work| work.fill(&hospital, &references))?;
-        let bench = Bench { hospital: &hospital, references: &references, works, drainers: drainers(kit, &references) };
-        bench.warm_up()?;
-        let mut measured = Measured::default();
-        for round in 1..=load.rounds {
-            say::talk(&format!("round {round} of {}", load.rounds));
-            bench.round(&mut measured, round)?;
-            bench.produce(&mut measured, round, load.records)?;
-            say::talk("  vitals bench");
-            let ward = hospital.ward("own")?;
-            measured.own.push(Round::measure(&ward, load.seconds)?);
-            ward.close()?;
-        }
-        let title = format!(
-            "Beside reference programs on a Kafka 4.3.1 and a warm Cassandra 5.0.8 with\n\
-             a heap of {}: {} and {} readings, durability delay 0",
-            self.heap,
-            Grouped(load.rows),
-            Grouped(load.records)
-        );
-        Ok(Table { id: "peers", title, figures: figures(&measured, load) })
-    }
+    Ok(Table { id: "peers", title, figures: figures(&measured, load) })
 }
 
 struct Drainers {
@@ -123,19 +108,11 @@ struct Drainers {
 
 fn drainers(kit: &Kit, references: &References) -> Drainers {
     let drainer = |name, command: Vec<OsString>| Drainer { name, command };
-    let mut vitals = vec![OsString::from(&kit.binary)];
-    let words = "consume --brokers {BROKER} --topic {TOPIC} --group {GROUP} --durability-delay 0 --exit-at-end --quiet";
-    vitals.extend(words.split(' ').map(OsString::from));
-    // In the braces stands the host alone; the environment has the port too.
-    let store = r#"exec "$@" --store "cassandra://$CASS/$KS""#;
-    let mut shell: Vec<OsString> = ["sh", "-c", store, "sh"].map(OsString::from).to_vec();
-    shell.extend(vitals);
-    let go = |path| drainer("go", vec!["env".into(), "MODE=batch".into(), OsString::from(path)]);
     let config = references.file("benthos").join("config.yaml");
     let benthos = |path| drainer("benthos", vec![OsString::from(path), "-c".into(), config.into()]);
     Drainers {
-        vitals: drainer("vitals", shell),
-        go: references.go.clone().map(go),
+        vitals: Drainer::vitals(kit),
+        go: references.go_drainer(),
         benthos: references.benthos.clone().map(benthos),
         coursework: drainer("coursework", kit.python_command("coursework_consumer.py")),
     }
@@ -165,7 +142,7 @@ impl Bench<'_> {
         self.by_turns(measured, round, self.works.long, &[go.as_ref()])?;
         self.by_turns(measured, round, self.works.many, &[go.as_ref()])?;
         say::talk("  the coursework consumer drains");
-        let drained = self.works.slow.drain(self.hospital, self.references, coursework)?;
+        let drained = self.drain(self.works.slow, coursework)?;
         measured.drains.entry((self.works.slow.topic, coursework.name)).or_default().push(drained);
         Ok(())
     }
@@ -179,10 +156,18 @@ impl Bench<'_> {
         }
         for drainer in drainers {
             say::talk(&format!("  {} drains {} readings", drainer.name, Grouped(work.readings)));
-            let drained = work.drain(self.hospital, self.references, drainer)?;
+            let drained = self.drain(work, drainer)?;
             measured.drains.entry((work.topic, drainer.name)).or_default().push(drained);
         }
         Ok(())
+    }
+
+    /// Into new tables, not only the one that the measuring script makes.
+    fn drain(&self, work: Work, drainer: &Drainer) -> Result<Drained> {
+        let ward = self.hospital.ward("peers")?;
+        let outcome = work.drain(&ward, self.references, drainer)?;
+        ward.close()?;
+        Ok(outcome)
     }
 
     fn produce(&self, measured: &mut Measured, round: u32, records: u32) -> Result<()> {
@@ -287,7 +272,7 @@ const DURABILITY_DELAY: &str = "16s";
 /// nothing can be forgotten, and several consumers at once. By `vitals bench`, which makes a topic and a keyspace of
 /// its own.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Round {
+struct Round {
     paced: Latency,
     /// Rows stored a second at full speed, by the consumers and the durability delay.
     usual: f64,
@@ -297,7 +282,7 @@ pub(super) struct Round {
 
 /// From the moment for which a reading was planned, in milliseconds.
 #[derive(Debug, Clone, Copy, Deserialize)]
-struct Latency {
+pub(super) struct Latency {
     #[serde(rename = "row_latency_p50_ms")]
     row_p50: f64,
     #[serde(rename = "row_latency_p99_ms")]
@@ -320,9 +305,9 @@ struct Outcome<T> {
 }
 
 impl Round {
-    pub(super) fn measure(ward: &Ward, seconds: u32) -> Result<Self> {
+    fn measure(ward: &Ward, seconds: u32) -> Result<Self> {
+        let paced = latency(ward, seconds)?;
         let length = format!("{seconds}s");
-        let paced = bench(ward, &["--rate", PACE, "--for", &length])?;
         let fast = ["--rate", "max", "--for", &length, "--partitions", "4"];
         let stored = |more: &[&str]| bench::<Stored>(ward, &[&fast, more].concat()).map(|of| of.stored_per_second);
         Ok(Self {
@@ -332,6 +317,10 @@ impl Round {
             two_consumers: stored(&["--consumers", "2"])?,
         })
     }
+}
+
+pub(super) fn latency(ward: &Ward, seconds: u32) -> Result<Latency> {
+    bench(ward, &["--rate", PACE, "--for", &format!("{seconds}s")])
 }
 
 fn bench<T: for<'a> Deserialize<'a>>(ward: &Ward, arguments: &[&str]) -> Result<T> {
@@ -345,35 +334,35 @@ fn figures_of<T: for<'a> Deserialize<'a>>(text: &str) -> Option<T> {
     serde_json::from_str::<Outcome<T>>(line).ok().map(|outcome| outcome.figures)
 }
 
-pub(super) fn own_figures(rounds: &[Round]) -> Vec<Figure> {
+pub(super) fn latency_figures(latencies: &[Latency]) -> [Figure; 4] {
     let millis = |id: &str, what: &str, bound, value: fn(&Latency) -> f64| {
-        let values = values(rounds, |round| value(&round.paced));
+        let values = values(latencies, value);
         figure(id, &format!("1,000 readings/s: to the {what}"), values, "ms", Some(Goal::AtMost(bound)))
     };
-    let usual = values(rounds, |round| round.usual);
-    let settling = values(rounds, |round| round.settling);
-    let two = values(rounds, |round| round.two_consumers);
-    vec![
+    [
         millis("row_p50", "row, p50", 2.0, |of| of.row_p50),
         millis("row_p99", "row, p99", 10.0, |of| of.row_p99),
         millis("alert_p50", "alert, p50", 2.0, |of| of.alert_p50),
         millis("alert_p99", "alert, p99", 10.0, |of| of.alert_p99),
+    ]
+}
+
+fn own_figures(rounds: &[Round]) -> Vec<Figure> {
+    let usual = values(rounds, |round| round.usual);
+    let settling = values(rounds, |round| round.settling);
+    let two = values(rounds, |round| round.two_consumers);
+    let mut figures = Vec::from(latency_figures(&rounds.iter().map(|round| round.paced).collect::<Vec<_>>()));
+    figures.extend([
         figure("bench_rate", "bench --rate max, sending included", usual.clone(), "readings/s", None),
         ratio("settle_ratio", "the same: durability delay 16 s / none", &settling, &usual, Some(Goal::AtLeast(0.95))),
         ratio("consumers_ratio", "the same: 2 consumers / 1", &two, &usual, None),
-    ]
+    ]);
+    figures
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_folder_without_the_reference_programs_is_refused_with_a_hint() {
-        let heap = HeapSize::default_for_cassandra();
-        let told = Peers::find(Path::new("nowhere"), heap).unwrap_err().to_string();
-        assert!(told.contains("nowhere") && told.contains("hint: --peers DIR"), "{told}");
-    }
 
     #[test]
     fn the_figures_are_those_of_the_object_among_the_notes() {

@@ -149,6 +149,11 @@ impl HeapSize {
         Self("768m".to_owned())
     }
 
+    /// What alarms are measured with: little enough that rows written for nothing show.
+    pub(crate) fn one_gibibyte() -> Self {
+        Self("1g".to_owned())
+    }
+
     /// A quarter of this machine's memory, from the heap of the tests up to 8 GiB. A Cassandra that is installed takes as
     /// much by itself, or more: its start scripts have been giving a quarter up to 8 GiB, and later a half.
     pub(crate) fn installed_cassandra() -> Self {
