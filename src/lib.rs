@@ -16,24 +16,55 @@
 //! | floor | rooms |
 //! |---|---|
 //! | main | `main.rs`, `program.rs`: parse, settings, run, report · [`exit`]: what every error comes to, panics |
-//! | commands | [`cmd`]: one file or folder each, and `cmd/common` for what several share (`running_score.rs`: the score of a patient along the readings) · [`guide`]: the manual's pages |
+//! | commands | [`cmd`]: one file or folder each, and `cmd/common` for what several share · [`guide`]: the manual's pages |
 //! | composition | `loadtest`: what `bench` and `demo` share · `diagnose`: what is wrong, why it matters, what mends it · [`app`]: from settings to parts, a consumer put together |
-//! | settings | [`settings`]: every option, environment variable and file key, with its section and its default, in `settings/table.rs`; what it may be in `values.rs` |
-//! | edges | [`archive`]: rows as a file and back · [`intake`]: the simulated ward, CSV files · [`broker`]: the embedded broker; `broker/records.rs` has its produce and fetch · [`kafka`]: producing, fetch, offsets, lag; `kafka/connection.rs` is where bytes go out; `kafka/group`: membership, with its timers and heartbeats in `driver.rs`; `offsets.rs`: what is committed, and from where the rules hear records again; `alarm_topic.rs`: alarms for other programs · [`store`]: Cassandra, or an SQLite file, each with its statements and how large a batch it likes in its `write.rs`, who acknowledged alarms in `acknowledge.rs`, applied rules and admitted patients in `journal.rs`; `any.rs` lists what a store has to do; numbered steps in `migrations.rs` · [`port`]: what is behind an address |
-//! | story | [`pipeline`]: the file to read first, from fetched to committed (`delivery.rs`: alarms are announced, then stored, and what a write that fails comes to; how long it waits is `retry.rs`'s; `judging.rs`: what comes before a reading is judged, as applied rules, patients, and alarms that `memory.rs` waits for; who is missed that never sent anything), with its ports: [source](pipeline::source), [store](pipeline::store), [where alarms are announced](pipeline::announcing), and why before they are stored, [dead letters](pipeline::dead_letters), [rules](pipeline::rules), and its [events](pipeline::events) |
-//! | core | [`admission`]: who is watched, in which bed, and what is different about them, as data · [`alarm`]: rules as data (`rules.rs`), the states of one rule (`machine.rs`), all rules for one patient (`patient.rs`) and what is remembered of its readings (`window.rs`), limits of a patient's own, and which are impossible (`rules/own.rs`), all patients (`watch.rs`): whose alarm is due though nothing came, of whom nothing comes (`watch/beds.rs`), what a consumer takes up from the store, and mends in it (`watch/restore.rs`), and how far back records count (`watch/partition.rs`); the text below a reading, with its limits (`limits.rs`); the message that is announced (`message.rs`) · [`score`]: early-warning scores, each a chart of TOML in `score/charts` · [`ledger`]: what may be committed · [`faults`]: what is wrong with the lines of a file · [`reading`]: one reading, its message, why a message is [refused](reading::reject) · [`record`]: a message before anybody has understood it |
-//! | ground | [`shutdown`]: Ctrl+C and SIGTERM · [`output`]: everything that is printed · [`disk`] · [`retry`]: how long to wait between attempts · [`address`], [`span`]: hosts and times as they are typed · [`toml_table`]: files of TOML with the place of every mistake · [`suggestion`]: the name that was probably meant · [`advice`]: what an error means, exit codes |
+//! | settings | [`settings`]: every option, environment variable and file key |
+//! | edges | [`archive`]: rows as a file and back · [`intake`]: the simulated ward, CSV files · [`broker`]: the embedded broker · [`kafka`]: producing, fetch, groups, offsets, lag · [`store`]: Cassandra, or an SQLite file · [`port`]: what is behind an address |
+//! | story | [`pipeline`]: the file to read first, from fetched to committed, with its ports ([source](pipeline::source), [store](pipeline::store), [dead letters](pipeline::dead_letters), [rules](pipeline::rules)) and its [events](pipeline::events) |
+//! | core | [`admission`]: who is watched, in which bed, and what is different about them · [`alarm`]: rules, and what becomes of alarms · [`score`]: early-warning scores · [`ledger`]: what may be committed · [`faults`]: what is wrong with the lines of a file · [`reading`]: one reading, its message, why a message is [refused](reading::reject) · [`record`]: a message before anybody has understood it |
+//! | ground | [`shutdown`]: Ctrl+C and SIGTERM · [`output`]: everything that is printed · [`disk`] · [`retry`]: how long to wait between attempts · [`address`], [`span`]: hosts and times as they are typed · [`toml_table`]: files of TOML, with line and column of every mistake · [`suggestion`]: the name that was probably meant · [`advice`]: what an error means, exit codes |
 //!
 //! The core has no sockets, clock, environment or printing.
 //!
-//! The way of one reading into Cassandra, file by file, 17 there and 8 back; what they call on is in the folders of
+//! What one looks for, and where it is:
+//!
+//! | readings and settings | |
+//! |---|---|
+//! | a message is parsed; why it is refused | `reading/decode.rs`; `reading/reject.rs` |
+//! | a flag, its variable, file key and default; what it may be | `settings/table.rs`; `settings/values.rs` |
+//! | what is committed when | `ledger.rs` |
+//! | a record is judged; a write that failed is tried again | `pipeline/judging.rs`; `pipeline/delivery.rs`, after the wait of `retry.rs` |
+//! | membership: heartbeats and timers; what the coordinator is asked | `kafka/group/driver.rs`; `kafka/group/coordinator.rs` |
+//! | offsets, and from where the rules hear records again; lag in records and seconds | `kafka/offsets.rs`; `kafka/lag.rs` |
+//! | bytes go out, without TLS yet: to Kafka; to Cassandra | `kafka/connection.rs`; `store/cassandra/session.rs`, `probe.rs` |
+//! | the embedded broker's produce and fetch | `broker/records.rs` |
+//! | what a store has to do, and what a third one needs | `store/any.rs`: its head lists it |
+//! | the insert of a reading, how large a batch may be; an alarm becomes a row | `store/cassandra/write.rs`, `store/sqlite/write.rs`; `store/cassandra/write/values.rs` |
+//! | tables and their numbered steps | `store/migrations.rs`, `migrations/` |
+//! | applied rules and admitted patients, as rows; who acknowledged | `store/*/journal.rs`; `store/*/acknowledge.rs` |
+//!
+//! | alarms | |
+//! |---|---|
+//! | the line `>>> ALERT:` below a reading; its two limits, which can be set | `alarm.rs`; `alarm/limits.rs` |
+//! | the limits of the built-in sets, as data | `alarm/sets/*.toml` |
+//! | a new kind of rule: what it watches; its key in a file; what it remembers of readings | `alarm/rules.rs`, `rules/measure.rs`; `rules/file.rs`; `alarm/window.rs` |
+//! | the text of an alarm; its line on the screen; its message in `patient.alarms` | `Rule::text` in `alarm/rules.rs`; `cmd/common/line.rs`; `alarm/message.rs` |
+//! | the states of one rule; all rules for one patient; all patients | `alarm/machine.rs`; `alarm/patient.rs`; `alarm/watch.rs` |
+//! | a patient's own limits, and which are impossible | `alarm/rules/own.rs` |
+//! | of whom nothing comes | `alarm/watch/beds.rs` |
+//! | a partition is taken over; how far back its records count; what the pipeline asks the store for it | `alarm/watch/restore.rs`; `alarm/watch/partition.rs`; `pipeline/memory.rs` |
+//! | alarms are announced, then stored, and why in this order; the topic itself | `pipeline/announcing.rs`; `kafka/alarm_topic.rs` |
+//! | points of a chart; what they add up to; a score along the readings of a patient | `score/charts/*.toml`; `score.rs`; `cmd/common/running_score.rs` |
+//! | the page of `report` | `cmd/report/page.rs`, `page.html` |
+//!
+//! The way of one reading into Cassandra, file by file, 18 there and 8 back; what they call on is in the folders of
 //! their names:
 //!
 //! ```text
 //!  kafka/connection.rs ─▶ kafka/wire.rs ─▶ kafka/fetch.rs ─▶ kafka/records/decode.rs ─▶ kafka/consumer.rs
 //!  ─▶ pipeline.rs ─▶ ledger.rs (admitted) ─▶ reading/decode.rs ─▶ pipeline/judging.rs ─▶ alarm/watch.rs
-//!  ─▶ alarm/patient.rs ─▶ alarm/machine.rs ─▶ pipeline/write_queue.rs
-//!  ─▶ pipeline/delivery.rs ─▶ store/any.rs ─▶ store/cassandra/write.rs ─▶ store/cassandra/write/request.rs
+//!  ─▶ alarm/patient.rs ─▶ alarm/machine.rs ─▶ pipeline/write_queue.rs ─▶ pipeline/delivery.rs
+//!  ─▶ pipeline/announcing.rs ─▶ store/any.rs ─▶ store/cassandra/write.rs ─▶ store/cassandra/write/request.rs
 //!
 //!  pipeline/delivery.rs ─▶ ledger.rs (acknowledged) ─▶ pipeline/commits.rs ─▶ kafka/consumer.rs ─▶ kafka/group/driver.rs
 //!  ─▶ kafka/group/coordinator.rs ─▶ kafka/offsets.rs ─▶ kafka/connection.rs

@@ -1,4 +1,5 @@
-//! The limits of the physiological rules: the place to look for "above which heart rate does it alert?".
+//! The two limits that can be set, of the line below a reading and of the set `classic`. Those of other sets are in
+//! `alarm/sets`.
 
 /// Above this heart rate an alert is raised, /min, where nothing else is set.
 pub const HEART_RATE_HIGH: &str = "110";

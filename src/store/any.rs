@@ -1,4 +1,9 @@
 //! The store that the settings name, whichever it is, and what can go wrong with it.
+//!
+//! What a third store needs: a variant here, with all that is matched below; the pipeline's port
+//! ([`Store`], in `pipeline/store.rs`); an address in `store/address.rs`; its shape and its steps in
+//! `store/migrations.rs` and `migrations/`; variants in `store/survey.rs`; and what `diagnose/store.rs`, `cmd/doctor`,
+//! `cmd/status` and `cmd/reset` say of it. `xtask/tests/stores/contract.rs` then holds it to what the others keep.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
