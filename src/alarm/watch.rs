@@ -104,7 +104,8 @@ pub struct KnownAlarm {
 #[derive(Debug)]
 pub struct Watch {
     set: Arc<RuleSet>,
-    patients: HashMap<PatientId, Watched>,
+    /// Apart from the table, which has free places, and of which there are two while it grows.
+    patients: HashMap<PatientId, Box<Watched>>,
     partitions: BTreeMap<i32, Partition>,
     /// Whether a patient was seen in two partitions.
     has_strays: bool,
@@ -187,9 +188,8 @@ impl Watch {
         if !self.set.rules.iter().any(|rule| rule.latch) {
             return Vec::new();
         }
-        let awaits =
-            |(_, watched): &(&PatientId, &Watched)| watched.patient.awaits_acknowledgement(watched.set(&self.set));
-        self.patients.iter().filter(awaits).map(|(id, _)| id.clone()).collect()
+        let awaits = |watched: &Watched| watched.patient.awaits_acknowledgement(watched.set(&self.set));
+        self.patients.iter().filter(|(_, watched)| awaits(watched)).map(|(id, _)| id.clone()).collect()
     }
 
     /// Takes up what somebody has acknowledged, and tells what became of alarms.

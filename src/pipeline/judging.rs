@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::Utc;
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, try_join};
 use futures::stream::FuturesUnordered;
 use tokio::time::Instant;
 
@@ -86,7 +86,8 @@ impl<'a, T: Store, R: Rules> Judging<'a, T, R> {
             let store = self.store;
             let behind = self.rules.admitted_to();
             self.rules_reads.push(Box::pin(async move {
-                Ok(InForce { admissions: store.admissions(behind).await?, rules: store.rules().await? })
+                let (admissions, rules) = try_join(store.admissions(behind), store.rules()).await?;
+                Ok(InForce { rules, admissions })
             }));
             let mut patients = self.rules.unacknowledged();
             if !patients.is_empty() && self.acknowledgement_reads.is_empty() {

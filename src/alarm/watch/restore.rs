@@ -59,7 +59,7 @@ impl Watch {
                 end(one, over);
             }
         }
-        self.patients.insert(patient.clone(), watched);
+        self.patients.insert(patient.clone(), Box::new(watched));
         self.end_silence_of_before(patient, &mut changes);
         changes
     }

@@ -268,7 +268,7 @@ fn a_patient_takes_less_than_a_kibibyte() {
         take(&mut watch, second, "P1", second, bad);
     }
     let watched = &watch.patients[&id("P1")];
-    let bytes = watched.patient.size_bytes() + size_of::<(PatientId, Watched)>() + 2 * 32;
+    let bytes = watched.patient.size_bytes() + size_of::<(PatientId, Box<Watched>)>() + size_of::<Watched>() + 2 * 32;
     assert!(bytes <= 1024, "{bytes}");
 }
 
