@@ -22,6 +22,12 @@ fn both_limits_are_exclusive() {
 }
 
 #[test]
+fn alerts_stand_in_one_line_below_their_reading() {
+    let alerts = alerts(Signs { heart_rate: Some(115), spo2: Some(85), ..Signs::default() });
+    assert_eq!(line_of(&alerts), "  >>> ALERT: High heart rate: 115; Low SpO2: 85");
+}
+
+#[test]
 fn an_alert_keeps_the_limit_in_force_and_the_value() {
     let alert = alerts(Signs { heart_rate: Some(115), ..Signs::default() }).remove(0);
     assert_eq!((alert.value, alert.limit), (115.0, Some(110.0)));
@@ -35,6 +41,7 @@ fn a_heart_rate_or_breathing_of_zero_is_a_technical_alert_of_high_priority() {
     {
         let alerts = alerts(signs);
         assert_eq!(alerts.len(), 1);
+        assert!(line_of(&alerts).ends_with(" off"), "{}", line_of(&alerts));
         assert_eq!(alerts[0].priority, Priority::High);
         assert!(matches!(alerts[0].rule, Rule::Implausible(_)));
     }
@@ -45,6 +52,7 @@ fn an_implausible_sign_feeds_no_physiological_rule_and_the_rest_counts() {
     let signs = Signs { heart_rate: Some(900), spo2: Some(90), ..Signs::default() };
     assert_eq!(texts(signs), ["Low SpO2: 90", "Implausible heart_rate: 900"]);
     assert_eq!(texts(Signs { spo2: Some(0), ..Signs::default() }), ["Implausible spo2: 0"]);
+    assert_eq!(texts(Signs { respiratory_rate: Some(121), ..Signs::default() }), ["Implausible respiratory_rate: 121"]);
 }
 
 #[test]

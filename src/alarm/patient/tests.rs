@@ -292,14 +292,16 @@ fn an_alarm_that_latches_stays_until_it_is_acknowledged() {
 fn a_rule_of_higher_priority_about_the_same_sign_and_side_covers_the_lower_one() {
     let set = set("[[rule]]\nname = \"worse\"\nsign = \"spo2\"\nbelow = 84\npriority = \"high\"\n\
          [[rule]]\nname = \"low\"\nsign = \"spo2\"\nbelow = 92\npriority = \"low\"\n\
-         [[rule]]\nname = \"other\"\nsign = \"heart_rate\"\nbelow = 50\npriority = \"low\"");
+         [[rule]]\nname = \"other\"\nsign = \"heart_rate\"\nbelow = 50\npriority = \"low\"\n\
+         [[rule]]\nname = \"as_low\"\nsign = \"heart_rate\"\nbelow = 45\npriority = \"low\"");
     let mut covered = BTreeMap::new();
     let mut patient = Patient::default();
     let signs = Signs { spo2: Some(80), heart_rate: Some(40), ..Signs::default() };
     patient.take(&set, 0, &signs, &mut |change| {
         covered.insert(change.rule.name.to_string(), change.is_covered);
     });
-    let expected = [("low", true), ("other", false), ("worse", false)].map(|(name, is)| (name.to_owned(), is));
+    let expected =
+        [("as_low", false), ("low", true), ("other", false), ("worse", false)].map(|(name, is)| (name.to_owned(), is));
     assert_eq!(covered, BTreeMap::from(expected));
 }
 
