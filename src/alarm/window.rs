@@ -117,7 +117,8 @@ impl Window {
 
     #[cfg(test)]
     pub(super) fn size_bytes(&self) -> usize {
-        self.samples.capacity() * size_of::<Sample>()
+        let latest = self.latest.as_deref().map_or(0, size_of_val);
+        self.samples.capacity() * size_of::<Sample>() + latest
     }
 
     pub(super) fn len(&self) -> usize {
