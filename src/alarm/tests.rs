@@ -90,6 +90,7 @@ fn every_range_is_inclusive_on_both_ends() {
                 Sign::Temperature => signs.temperature = Some(value.to_string().parse().expect("a number")),
             }
             assert_eq!(implausible(&signs).is_empty(), believed, "{sign} {value}");
+            assert_eq!(sample::Sample::new(0, &signs).is_doubted(), !believed, "{sign} {value}");
         }
     }
 }

@@ -352,6 +352,16 @@ fn a_commit_needs_what_was_pending_at_it_and_what_was_decided_only_behind_it() {
     assert_eq!(watch.history(0, 23), 22);
     watch.committed(0, 23);
     assert_eq!(watch.history(0, 23), 22);
+    assert!(watch.partitions[&0].decided.is_empty());
+}
+
+#[test]
+fn an_alarm_that_is_not_stored_needs_the_record_that_it_began_with_and_not_that_of_another() {
+    let mut watch = Watch::new(RuleSet::parse("test", &format!("{RULES}delay = \"1h\"")).expect("rules"));
+    take(&mut watch, 5, "P1", 0, spo2(90));
+    take(&mut watch, 10, "P1", 10, rate(120));
+    assert_eq!(told(&take(&mut watch, 20, "P2", 80, rate(70))), ["raised P1 fast High heart rate: 120"]);
+    assert_eq!(watch.partitions[&0].unstored.values().collect::<Vec<_>>(), [&10]);
 }
 
 #[test]
@@ -363,6 +373,8 @@ fn what_was_sent_within_the_memory_of_the_rules_is_heard_again_but_not_without_l
     assert_eq!(watch.history(0, 1000), 999 - 300);
     assert_eq!(watch.history(0, 500), 499 - 300);
     assert_eq!(watch.history(1, 7), 7, "nothing is known of it");
+    watch.committed(0, 1000);
+    assert_eq!((watch.history(0, 1000), watch.partitions[&0].sent.len()), (999 - 300, 301));
     take(&mut watch, 5_000_000, "P1", 1000, rate(70));
     assert_eq!(watch.history(0, 5_000_001), 5_000_001 - MAX_HEARD_AGAIN);
 }

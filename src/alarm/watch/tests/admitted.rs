@@ -102,6 +102,19 @@ fn a_silence_that_the_store_knows_is_not_raised_twice() {
     assert_eq!(told(&take(&mut watch, 0, "P1", 901, rate(80))), ["ended P1 no_data No data for 5 min"]);
 }
 
+/// By a clock that is an hour slow.
+#[test]
+fn a_message_that_came_as_the_silence_began_does_not_end_it() {
+    let mut watch = watch();
+    watch.admit(&id("P1"), admission(0));
+    let stored = known("no_data", 4000, 300.0, None);
+    watch.restore_silent(0, &id("P1"), None, &[&stored]);
+    for (clock, changes) in [(4000, 0), (4001, 1)] {
+        watch.tell_time(at(clock).as_micros());
+        assert_eq!(take(&mut watch, clock, "P1", clock - 3600, rate(80)).len(), changes, "{clock}");
+    }
+}
+
 #[test]
 fn a_silence_that_ended_as_it_began_was_none() {
     let later = |ended| {
