@@ -1,7 +1,7 @@
 //! The two rules of the coursework consumer, and the technical alerts.
 
 use super::*;
-use crate::reading::Signs;
+use crate::reading::{Consciousness, Observation, Observed, Signs};
 
 fn alerts(signs: Signs) -> Vec<Alert> {
     let time = Timestamp::parse("2025-10-26T10:30:15Z").expect("time");
@@ -96,6 +96,34 @@ fn every_range_is_inclusive_on_both_ends() {
 }
 
 #[test]
+fn of_each_sign_and_observation_the_newest_is_known_with_its_time() {
+    let observed = |supplemental_oxygen, consciousness| Observed { supplemental_oxygen, consciousness };
+    let spo2 = |spo2| Signs { spo2: Some(spo2), ..Signs::default() };
+    let mut newest = Newest::default();
+    newest.take(10, &Signs { heart_rate: Some(70), observed: observed(Some(true), None), ..Signs::default() });
+    newest.take(20, &Signs { heart_rate: Some(0), ..spo2(97) });
+    newest.take(15, &spo2(90));
+    newest.take(20, &Signs { observed: observed(None, Some(Consciousness::Alert)), ..spo2(96) });
+    newest.take(5, &Signs { observed: observed(Some(false), None), ..Signs::default() });
+    let values = |newest: &Newest| [Sign::HeartRate, Sign::Spo2, Sign::Systolic].map(|sign| newest.get(sign));
+    let times = |newest: &Newest| Observation::ALL.map(|observation| newest.observed_at(observation));
+    assert_eq!(values(&newest), [Some((10, 70.0)), Some((20, 96.0)), None]);
+    assert_eq!(times(&newest), [Some(10), Some(20)]);
+    let inputs = |oldest| {
+        let inputs = newest.inputs_since(oldest);
+        (inputs.heart_rate, inputs.spo2, inputs.supplemental_oxygen, inputs.consciousness)
+    };
+    assert_eq!(inputs(10), (Some(70.0), Some(96.0), Some(true), Some(Consciousness::Alert)));
+    assert_eq!(inputs(11), (None, Some(96.0), None, Some(Consciousness::Alert)));
+    newest.forget_past(20);
+    assert_eq!((values(&newest)[1], times(&newest)), (Some((20, 96.0)), [Some(10), Some(20)]));
+    newest.forget_past(19);
+    assert_eq!((values(&newest), times(&newest)), ([Some((10, 70.0)), None, None], [Some(10), None]));
+    newest.take(12, &Signs { observed: observed(None, Some(Consciousness::Voice)), ..spo2(95) });
+    assert_eq!((values(&newest)[1], times(&newest)[1]), (Some((12, 95.0)), Some(12)), "nothing newer is known");
+}
+
+#[test]
 fn what_is_believed_is_what_nothing_is_wrong_with_and_the_decimal_that_was_sent() {
     let signs = Signs {
         heart_rate: Some(900),
@@ -107,6 +135,8 @@ fn what_is_believed_is_what_nothing_is_wrong_with_and_the_decimal_that_was_sent(
         ..Signs::default()
     };
     assert_eq!(believed(&signs), [None, Some(90.0), None, None, None, Some(36.05)]);
+    let fine = Signs { temperature: Some(36.12345), ..Signs::default() };
+    assert_eq!(believed(&fine).last(), Some(&Some(36.12345)));
     let doubts = implausible(&signs);
     for (sign, value) in Sign::ALL.into_iter().zip(believed(&signs)) {
         let is_doubted = doubts.iter().any(|doubt| doubt.concerns(sign));

@@ -447,7 +447,8 @@ fn a_reading_that_comes_again_changes_nothing_unless_it_brings_something_new() {
     let spo2 = Signs { spo2: Some(97), ..Signs::default() };
     assert_eq!([taken(2, oxygen), taken(2, oxygen)], [Taken::Late, Taken::Nothing], "newer than any before");
     assert_eq!([taken(2, spo2), taken(1, spo2)], [Taken::Late, Taken::Nothing]);
-    assert_eq!([taken(3, spo2), taken(-3700, spo2)], [Taken::Late, Taken::Nothing]);
+    assert_eq!([taken(3, spo2), taken(3, spo2), taken(-3700, spo2)], [Taken::Late, Taken::Nothing, Taken::Nothing]);
+    assert_eq!([taken(3, oxygen), taken(3, oxygen)], [Taken::Late, Taken::Nothing]);
 }
 
 #[test]

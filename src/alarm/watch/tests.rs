@@ -213,6 +213,16 @@ fn what_is_pending_for_longer_than_readings_are_remembered_outlives_those_ahead_
 }
 
 #[test]
+fn an_alarm_of_a_recording_that_is_ahead_of_the_clock_is_taken_up_where_its_readings_are_too() {
+    let taken_up = |first: i64| {
+        let mut watch = watch();
+        watch.tell_time(at(10).as_micros());
+        told(&watch.restore(0, &id("P1"), at(first).as_micros(), &[&known("low", 3590, 90.0, None)]))
+    };
+    assert_eq!([310, 311].map(|first| taken_up(first).len()), [1, 0]);
+}
+
+#[test]
 fn a_recording_that_is_ahead_of_the_clock_is_judged_as_any_other() {
     let mut watch = watch();
     watch.tell_time(at(0).as_micros());
@@ -237,7 +247,10 @@ fn of_two_alarms_of_one_rule_that_are_known_to_be_on_the_earlier_ends() {
         (changes[0].record.alarm.onset, changes[0].record.alarm.ended),
         (known(10).alarm.onset, Some(at(20).as_micros()))
     );
-    assert_eq!(told(&take(&mut watch, 1, "P2", 40, spo2(95))), ["ended P2 low Low SpO2: 90"]);
+    let ended = take(&mut watch, 1, "P2", 40, spo2(95));
+    assert_eq!((told(&ended).len(), ended[0].record.alarm.onset), (1, known(20).alarm.onset));
+    let of_another_rule = KnownAlarm { rule: "fast".to_owned(), ..known(20) };
+    assert_eq!(told(&watch.restore(0, &id("P3"), at(30).as_micros(), &[&of_another_rule, &known(10)])), [""; 0]);
 }
 
 #[test]
@@ -307,9 +320,13 @@ fn a_record_takes_what_has_become_of_its_alarm_and_keeps_what_only_the_start_tel
 fn an_alarm_whose_rule_is_gone_ends_under_its_name() {
     let alarm = Alarm { is_partial: true, ..known("", 0, 7.0, None).alarm };
     let known = KnownAlarm { patient: id("P1"), rule: "old_score".to_owned(), alarm };
-    let ended = watch().restore(0, &id("P1"), at(9).as_micros(), &[&known]);
+    let ended_by = |first: i64, known: &KnownAlarm| watch().restore(0, &id("P1"), at(first).as_micros(), &[known]);
+    let ended = ended_by(9, &known);
     assert_eq!(told(&ended), ["ended P1 old_score old score PARTIAL: 7"]);
     assert_eq!(ended[0].record.alarm.ended, Some(at(9).as_micros()));
+    assert_eq!(ended_by(-9, &known)[0].record.alarm.ended, Some(at(0).as_micros()));
+    let over = KnownAlarm { alarm: Alarm { ended: Some(alarm.onset), ..alarm }, ..known };
+    assert_eq!(told(&ended_by(9, &over)), [""; 0]);
 }
 
 #[test]
@@ -479,6 +496,14 @@ fn an_end_that_was_written_over_is_found_again_where_the_readings_are_heard_agai
     let (told, ends) = taken_up(&stored, &[(30, 85), (40, 96)]);
     assert_eq!(told, ["ended P1 low Low SpO2: 90"], "where they are not, it was over when the next one began");
     assert_eq!(ends, [Some(at(30).as_micros())]);
+}
+
+#[test]
+fn an_older_alarm_without_an_end_that_is_not_heard_again_ends_with_the_next_one_which_goes_on() {
+    let stored = [known("low", 30, 85.0, None), known("fast", 20, 120.0, None), known("low", 0, 90.0, None)];
+    let (told, ends) = taken_up(&stored, &[(10, 90), (30, 85), (40, 96)]);
+    assert_eq!(told, ["ended P1 low Low SpO2: 90", "ended P1 low Low SpO2: 85"]);
+    assert_eq!(ends, [30, 40].map(|second| Some(at(second).as_micros())));
 }
 
 #[test]
