@@ -373,6 +373,19 @@ fn a_commit_needs_what_was_pending_at_it_and_what_was_decided_only_behind_it() {
 }
 
 #[test]
+fn what_is_still_pending_is_heard_again_from_the_record_that_it_began_with() {
+    let mut watch = watch();
+    watch.restore(0, &id("P1"), 0, &[]);
+    // Sent days apart, so that nothing else has to be heard again.
+    for (offset, signs) in [(9, rate(70)), (10, rate(120)), (11, rate(120)), (12, spo2(97))] {
+        let reading = Reading::new(id("P1"), at(offset), signs).expect("reading");
+        watch.take(0, offset, offset * ERA / 1000, &reading);
+    }
+    watch.committed(0, 13);
+    assert_eq!(watch.history(0, 13), 10);
+}
+
+#[test]
 fn an_alarm_that_is_not_stored_needs_the_record_that_it_began_with_and_not_that_of_another() {
     let mut watch = Watch::new(RuleSet::parse("test", &format!("{RULES}delay = \"1h\"")).expect("rules"));
     take(&mut watch, 5, "P1", 0, spo2(90));
