@@ -377,12 +377,17 @@ fn what_is_still_pending_is_heard_again_from_the_record_that_it_began_with() {
     let mut watch = watch();
     watch.restore(0, &id("P1"), 0, &[]);
     // Sent days apart, so that nothing else has to be heard again.
-    for (offset, signs) in [(9, rate(70)), (10, rate(120)), (11, rate(120)), (12, spo2(97))] {
+    let take = |watch: &mut Watch, offset: i64, signs| {
         let reading = Reading::new(id("P1"), at(offset), signs).expect("reading");
         watch.take(0, offset, offset * ERA / 1000, &reading);
+        watch.committed(0, 13);
+    };
+    for (offset, signs) in [(9, rate(70)), (10, rate(120)), (11, rate(120)), (12, spo2(97))] {
+        take(&mut watch, offset, signs);
     }
-    watch.committed(0, 13);
     assert_eq!(watch.history(0, 13), 10);
+    take(&mut watch, 13, rate(80));
+    assert_eq!(watch.history(0, 13), 10, "it was decided at the next one");
 }
 
 #[test]
