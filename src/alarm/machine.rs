@@ -34,7 +34,7 @@ impl State {
     /// The newest time that it knows of.
     pub(super) fn newest(&self) -> Micros {
         match self {
-            Self::Pending(pending) => pending.after.map_or(pending.onset, |last| last.back.max(pending.onset)),
+            Self::Pending(pending) => pending.onset,
             Self::Active(alarm) => alarm.returned.map_or(alarm.onset, |returned| returned.max(alarm.onset)),
             Self::Ended(last) => last.back.max(last.onset),
         }
@@ -50,7 +50,7 @@ pub(super) struct Pending {
     peak: f64,
     is_partial: bool,
     priority: Priority,
-    /// The last alarm, as far as it is remembered.
+    /// The last alarm, as far as it is remembered. It was over by the onset.
     after: Option<Last>,
 }
 
@@ -171,10 +171,6 @@ impl<T: FnMut(Step, &Alarm)> Machine<'_, T> {
             }
             Some(State::Pending(Pending { onset, after, .. })) if onset > limit => {
                 self.state = after.filter(|last| !is_past(last)).map(State::Ended);
-            }
-            Some(State::Pending(pending)) => {
-                let after = pending.after.filter(|last| !is_past(last));
-                self.state = Some(State::Pending(Pending { after, ..pending }));
             }
             Some(State::Ended(last)) if is_past(&last) => self.state = None,
             _ => {}

@@ -213,7 +213,7 @@ pub const PARTIAL: &str = "PARTIAL";
 /// A span for people: `5 min`.
 fn lasting(span: Micros) -> String {
     match span.checked_div(SECOND).unwrap_or_default() {
-        seconds if seconds > 0 && seconds % 60 == 0 => format!("{} min", seconds / 60),
+        seconds if seconds % 60 == 0 => format!("{} min", seconds / 60),
         seconds => format!("{seconds} s"),
     }
 }

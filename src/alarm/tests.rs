@@ -1,7 +1,7 @@
 //! The two rules of the coursework consumer, and the technical alerts.
 
 use super::*;
-use crate::reading::Signs;
+use crate::reading::{Consciousness, Observation, Observed, Signs};
 
 fn alerts(signs: Signs) -> Vec<Alert> {
     let time = Timestamp::parse("2025-10-26T10:30:15Z").expect("time");
@@ -22,6 +22,12 @@ fn both_limits_are_exclusive() {
 }
 
 #[test]
+fn alerts_stand_in_one_line_below_their_reading() {
+    let alerts = alerts(Signs { heart_rate: Some(115), spo2: Some(85), ..Signs::default() });
+    assert_eq!(line_of(&alerts), "  >>> ALERT: High heart rate: 115; Low SpO2: 85");
+}
+
+#[test]
 fn an_alert_keeps_the_limit_in_force_and_the_value() {
     let alert = alerts(Signs { heart_rate: Some(115), ..Signs::default() }).remove(0);
     assert_eq!((alert.value, alert.limit), (115.0, Some(110.0)));
@@ -35,6 +41,7 @@ fn a_heart_rate_or_breathing_of_zero_is_a_technical_alert_of_high_priority() {
     {
         let alerts = alerts(signs);
         assert_eq!(alerts.len(), 1);
+        assert!(line_of(&alerts).ends_with(" off"), "{}", line_of(&alerts));
         assert_eq!(alerts[0].priority, Priority::High);
         assert!(matches!(alerts[0].rule, Rule::Implausible(_)));
     }
@@ -45,6 +52,7 @@ fn an_implausible_sign_feeds_no_physiological_rule_and_the_rest_counts() {
     let signs = Signs { heart_rate: Some(900), spo2: Some(90), ..Signs::default() };
     assert_eq!(texts(signs), ["Low SpO2: 90", "Implausible heart_rate: 900"]);
     assert_eq!(texts(Signs { spo2: Some(0), ..Signs::default() }), ["Implausible spo2: 0"]);
+    assert_eq!(texts(Signs { respiratory_rate: Some(121), ..Signs::default() }), ["Implausible respiratory_rate: 121"]);
 }
 
 #[test]
@@ -82,8 +90,37 @@ fn every_range_is_inclusive_on_both_ends() {
                 Sign::Temperature => signs.temperature = Some(value.to_string().parse().expect("a number")),
             }
             assert_eq!(implausible(&signs).is_empty(), believed, "{sign} {value}");
+            assert_eq!(sample::Sample::new(0, &signs).is_doubted(), !believed, "{sign} {value}");
         }
     }
+}
+
+#[test]
+fn of_each_sign_and_observation_the_newest_is_known_with_its_time() {
+    let observed = |supplemental_oxygen, consciousness| Observed { supplemental_oxygen, consciousness };
+    let spo2 = |spo2| Signs { spo2: Some(spo2), ..Signs::default() };
+    let mut newest = Newest::default();
+    newest.take(10, &Signs { heart_rate: Some(70), observed: observed(Some(true), None), ..Signs::default() });
+    newest.take(20, &Signs { heart_rate: Some(0), ..spo2(97) });
+    newest.take(15, &spo2(90));
+    newest.take(20, &Signs { observed: observed(None, Some(Consciousness::Alert)), ..spo2(96) });
+    newest.take(5, &Signs { observed: observed(Some(false), None), ..Signs::default() });
+    let values = |newest: &Newest| [Sign::HeartRate, Sign::Spo2, Sign::Systolic].map(|sign| newest.get(sign));
+    let times = |newest: &Newest| Observation::ALL.map(|observation| newest.observed_at(observation));
+    assert_eq!(values(&newest), [Some((10, 70.0)), Some((20, 96.0)), None]);
+    assert_eq!(times(&newest), [Some(10), Some(20)]);
+    let inputs = |oldest| {
+        let inputs = newest.inputs_since(oldest);
+        (inputs.heart_rate, inputs.spo2, inputs.supplemental_oxygen, inputs.consciousness)
+    };
+    assert_eq!(inputs(10), (Some(70.0), Some(96.0), Some(true), Some(Consciousness::Alert)));
+    assert_eq!(inputs(11), (None, Some(96.0), None, Some(Consciousness::Alert)));
+    newest.forget_past(20);
+    assert_eq!((values(&newest)[1], times(&newest)), (Some((20, 96.0)), [Some(10), Some(20)]));
+    newest.forget_past(19);
+    assert_eq!((values(&newest), times(&newest)), ([Some((10, 70.0)), None, None], [Some(10), None]));
+    newest.take(12, &Signs { observed: observed(None, Some(Consciousness::Voice)), ..spo2(95) });
+    assert_eq!((values(&newest)[1], times(&newest)[1]), (Some((12, 95.0)), Some(12)), "nothing newer is known");
 }
 
 #[test]
@@ -98,6 +135,8 @@ fn what_is_believed_is_what_nothing_is_wrong_with_and_the_decimal_that_was_sent(
         ..Signs::default()
     };
     assert_eq!(believed(&signs), [None, Some(90.0), None, None, None, Some(36.05)]);
+    let fine = Signs { temperature: Some(36.12345), ..Signs::default() };
+    assert_eq!(believed(&fine).last(), Some(&Some(36.12345)));
     let doubts = implausible(&signs);
     for (sign, value) in Sign::ALL.into_iter().zip(believed(&signs)) {
         let is_doubted = doubts.iter().any(|doubt| doubt.concerns(sign));

@@ -83,7 +83,7 @@ impl Window {
         }
         // There are too many since, but none of them need have the signs that it has.
         let is_news = age <= set.remembers() && self.before.note(sample);
-        if is_news && set.looks_around() { Taken::Late } else { Taken::Nothing }
+        if is_news { Taken::Late } else { Taken::Nothing }
     }
 
     fn overlay(&mut self, place: usize, signs: &Signs) -> Taken {
@@ -117,7 +117,8 @@ impl Window {
 
     #[cfg(test)]
     pub(super) fn size_bytes(&self) -> usize {
-        self.samples.capacity() * size_of::<Sample>()
+        let latest = self.latest.as_deref().map_or(0, size_of_val);
+        self.samples.capacity() * size_of::<Sample>() + latest
     }
 
     pub(super) fn len(&self) -> usize {
@@ -339,7 +340,7 @@ fn limit(set: &RuleSet) -> usize {
     if set.is_forgetful() { MAX_REMEMBERED } else { MAX_LOOKED_BACK }
 }
 
-/// The standard deviation of all of them; 0 of a single one.
+/// The standard deviation of all of them, of which there is one at least; 0 of a single one.
 fn deviation(values: impl Iterator<Item = f64>) -> f64 {
     let (mut count, mut mean, mut squares) = (0.0, 0.0, 0.0);
     for value in values {
@@ -348,5 +349,5 @@ fn deviation(values: impl Iterator<Item = f64>) -> f64 {
         mean += difference / count;
         squares += difference * (value - mean);
     }
-    if count > 0.0 { (squares / count).sqrt() } else { 0.0 }
+    (squares / count).sqrt()
 }

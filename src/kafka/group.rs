@@ -47,3 +47,18 @@ pub(super) const ASSIGNOR: &str = "range";
 
 /// The kind of group that consumers form.
 pub(super) const PROTOCOL_TYPE: &str = "consumer";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn three_heartbeats_fit_into_a_session_and_are_seldom_enough_in_a_long_one() {
+        let interval = |seconds| {
+            let session_timeout = Duration::from_secs(seconds);
+            let (group, topic) = ("g".to_owned(), "t".to_owned());
+            MemberConfig { group, topic, instance_id: None, session_timeout }.heartbeat_interval()
+        };
+        assert_eq!([6, 45].map(interval), [Duration::from_secs(2), HEARTBEAT_INTERVAL]);
+    }
+}

@@ -58,6 +58,15 @@ fn what_the_store_may_forget_is_committable_when_the_store_was_asked_after_the_d
 }
 
 #[test]
+fn the_store_is_not_asked_about_what_is_no_news() {
+    let mut ledger = delayed();
+    ledger.mark(Duration::from_secs(2));
+    ledger.confirm(Duration::from_secs(17));
+    ledger.mark(Duration::from_secs(18));
+    assert!(!ledger.is_due(Duration::from_secs(99)));
+}
+
+#[test]
 fn what_was_acknowledged_after_the_mark_is_not_confirmed_with_it() {
     let mut ledger = delayed();
     let later = ledger.admit(0, 1).expect("ours");
@@ -170,6 +179,13 @@ fn only_the_contiguous_acknowledged_prefix_is_committable_and_what_is_committed_
 }
 
 #[test]
+fn from_where_the_rules_hear_again_makes_a_commit_no_news() {
+    let mut ledger = ledger(10);
+    ledger.committed(Position { history: 3, ..at(10) });
+    assert_eq!(ledger.committable(), []);
+}
+
+#[test]
 fn gaps_in_the_offsets_are_stepped_over() {
     let mut ledger = ledger(0);
     let in_flight = ledger.admit(0, 5).expect("ours");
@@ -184,8 +200,9 @@ fn gaps_in_the_offsets_are_stepped_over() {
 fn among_offsets_with_gaps_the_one_that_was_acknowledged_is_meant() {
     let mut ledger = ledger(0);
     let in_flight: Vec<_> = [5, 7, 9].into_iter().filter_map(|offset| ledger.admit(0, offset)).collect();
-    ledger.acknowledge(in_flight[0]);
     ledger.acknowledge(in_flight[1]);
+    assert_eq!(offsets(&ledger), [(0, 5)]);
+    ledger.acknowledge(in_flight[0]);
     assert_eq!(offsets(&ledger), [(0, 9)]);
     ledger.acknowledge(in_flight[2]);
     assert_eq!(offsets(&ledger), [(0, 10)]);
@@ -210,7 +227,7 @@ fn nothing_is_committable_after_a_revocation_and_late_results_are_dropped() {
     let again = ledger.admit(0, 0).expect("ours again");
     ledger.acknowledge(late);
     assert_eq!(offsets(&ledger), []);
-    assert!(!ledger.holds(1, 0) && ledger.holds(2, 0));
+    assert!(!ledger.holds(1, 0) && ledger.holds(2, 0) && !ledger.holds(2, 1));
     ledger.acknowledge(again);
     assert_eq!(offsets(&ledger), [(0, 1)]);
 }
@@ -290,6 +307,33 @@ fn the_end_is_reached_when_every_partition_is_read_up_to_it_and_a_log_made_anew_
     assert!(!ledger.is_at_end());
     ledger.skip_to(0, 1);
     assert!(ledger.is_at_end());
+}
+
+#[test]
+fn a_ledger_tells_which_partitions_are_its_own_and_which_of_them_are_read() {
+    let mut ledger = Ledger::default();
+    assert!(!ledger.is_assigned());
+    ledger.assign(7);
+    ledger.add(3, 0, 2);
+    ledger.add(5, 4, 4);
+    assert!(ledger.is_assigned() && ledger.assignment() == 7);
+    assert_eq!(ledger.partitions().collect::<Vec<_>>(), [3, 5]);
+    assert_eq!(ledger.read_partitions().collect::<Vec<_>>(), [5]);
+    ledger.take_away();
+    assert!(!ledger.is_assigned() && ledger.partitions().next().is_none());
+}
+
+#[test]
+fn a_record_in_flight_knows_its_place_until_it_is_acknowledged() {
+    let mut ledger = Ledger::default();
+    ledger.assign(1);
+    ledger.add(3, 7, 9);
+    assert!(ledger.is_acknowledged());
+    let in_flight = ledger.admit(3, 8).expect("ours");
+    assert_eq!(in_flight.place(), (3, 8));
+    assert!(!ledger.is_acknowledged());
+    ledger.acknowledge(in_flight);
+    assert!(ledger.is_acknowledged());
 }
 
 #[test]

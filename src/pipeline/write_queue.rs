@@ -46,7 +46,7 @@ pub struct WriteQueue {
 
 #[derive(Debug, Default)]
 struct PatientQueue {
-    /// In the order of their times, each of which is one row of the table. They mostly come in that order too.
+    /// In the order of their times, each of which is one row of the table.
     rows: VecDeque<Row>,
     /// Alarms as they are since they were written, whichever row has brought that about: they go out with the next
     /// rows, so that no row is acknowledged before them.
@@ -282,12 +282,7 @@ impl PatientQueue {
 
     /// Where the row of this time is, or would be.
     fn find(&self, time: Timestamp) -> Result<usize, usize> {
-        match self.rows.back() {
-            Some(last) if last.reading.time() >= time => {
-                self.rows.binary_search_by_key(&time, |row| row.reading.time())
-            }
-            _ => Err(self.rows.len()),
-        }
+        self.rows.binary_search_by_key(&time, |row| row.reading.time())
     }
 }
 

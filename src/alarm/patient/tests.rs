@@ -11,6 +11,7 @@ use proptest::prelude::*;
 use self::plain::{plain, plain_by_arrival};
 use super::*;
 use crate::alarm::rules::SECOND;
+use crate::reading::Observed;
 
 /// Alarms by rule and onset.
 type Alarms = BTreeMap<(String, Micros), Alarm>;
@@ -264,6 +265,15 @@ fn a_technical_alarm_lasts_until_a_value_is_believed_again_and_rises_with_its_va
 }
 
 #[test]
+fn a_reading_is_doubted_where_a_value_of_its_own_is() {
+    let mut window = Window::default();
+    for (time, signs) in heart_rates(&[(0, 400), (1, 80)]) {
+        window.take(&set(RULES), time, &signs);
+    }
+    assert_eq!([0, 1].map(|at| window.is_doubted(at)), [true, false]);
+}
+
+#[test]
 fn an_alarm_that_latches_stays_until_it_is_acknowledged() {
     use Step::{Again, Ended, Raised, Returned};
     let set = set("[[rule]]\nname = \"a\"\nsign = \"heart_rate\"\nabove = 110\nlatch = true");
@@ -292,14 +302,16 @@ fn an_alarm_that_latches_stays_until_it_is_acknowledged() {
 fn a_rule_of_higher_priority_about_the_same_sign_and_side_covers_the_lower_one() {
     let set = set("[[rule]]\nname = \"worse\"\nsign = \"spo2\"\nbelow = 84\npriority = \"high\"\n\
          [[rule]]\nname = \"low\"\nsign = \"spo2\"\nbelow = 92\npriority = \"low\"\n\
-         [[rule]]\nname = \"other\"\nsign = \"heart_rate\"\nbelow = 50\npriority = \"low\"");
+         [[rule]]\nname = \"other\"\nsign = \"heart_rate\"\nbelow = 50\npriority = \"low\"\n\
+         [[rule]]\nname = \"as_low\"\nsign = \"heart_rate\"\nbelow = 45\npriority = \"low\"");
     let mut covered = BTreeMap::new();
     let mut patient = Patient::default();
     let signs = Signs { spo2: Some(80), heart_rate: Some(40), ..Signs::default() };
     patient.take(&set, 0, &signs, &mut |change| {
         covered.insert(change.rule.name.to_string(), change.is_covered);
     });
-    let expected = [("low", true), ("other", false), ("worse", false)].map(|(name, is)| (name.to_owned(), is));
+    let expected =
+        [("as_low", false), ("low", true), ("other", false), ("worse", false)].map(|(name, is)| (name.to_owned(), is));
     assert_eq!(covered, BTreeMap::from(expected));
 }
 
@@ -357,6 +369,9 @@ fn an_early_warning_adds_the_deviation_and_is_a_rule_of_its_own() {
         window.take(&set, second, &signs);
     }
     assert_eq!(window.observe(early, 1).map(|seen| seen.value), Some(112.0));
+    let below = "[[rule]]\nname = \"a\"\nsign = \"heart_rate\"\nbelow = 50\nearly = \"30m\"";
+    let below = RuleSet::parse("test", below).unwrap();
+    assert_eq!(window.observe(below.rule("a_early").unwrap(), 1).map(|seen| seen.value), Some(104.0));
 }
 
 #[test]
@@ -384,6 +399,9 @@ fn several_limits_stand_together_and_what_is_not_known_decides_nothing() {
     assert_eq!(seen(&[(0, Some(115), None), (300, None, Some(90))]), [Some(Over), Some(Over)]);
     assert_eq!(seen(&[(0, Some(115), None), (301, None, Some(90))]), [None, Some(Over)]);
     assert_eq!(seen(&[(0, Some(115), Some(90)), (10, None, None)]), [None, None]);
+    let mut window = Window::default();
+    window.take(&set, 0, &signs((Some(100), Some(90), None)));
+    assert_eq!(window.observe(&set.rules[1], 0).map(|seen| seen.value), Some(90.0), "of the first that is over");
 }
 
 #[test]
@@ -407,10 +425,41 @@ fn a_sign_that_does_not_change_at_all_alarms_after_its_span() {
 fn what_is_older_than_what_is_remembered_is_left_to_the_store() {
     let set = set(RULES);
     let (mut patient, mut told) = (Patient::default(), Told::default());
-    for (time, signs) in heart_rates(&[(1000, 100), (699, 120), (700, 120)]) {
+    for (time, signs) in heart_rates(&[(0, 100), (1000, 100), (699, 120), (700, 120)]) {
         patient.take(&set, time, &signs, &mut |change| told.hear(change));
     }
     assert_eq!(times(&told, "at_once"), [(700, 700, Some(1000))]);
+}
+
+#[test]
+fn a_reading_that_comes_again_changes_nothing_unless_it_brings_something_new() {
+    let set = set("[[rule]]\nname = \"a\"\nscore = \"NEWS2\"\nabove = 4");
+    let mut window = Window::default();
+    let known = Signs { heart_rate: Some(70), temperature: Some(37.5), ..Signs::default() };
+    let observed = Observed { supplemental_oxygen: Some(true), ..Observed::NOTHING };
+    let oxygen = Signs { observed, ..Signs::default() };
+    let mut taken = |second: i64, signs: Signs| window.take(&set, second * SECOND, &signs);
+    assert_eq!(taken(0, known), Taken::InOrder);
+    assert_eq!([taken(0, known), taken(0, oxygen), taken(0, oxygen)], [Taken::Nothing, Taken::Late, Taken::Nothing]);
+    for second in 1..=40 {
+        taken(second, Signs { heart_rate: Some(70), ..known });
+    }
+    let spo2 = Signs { spo2: Some(97), ..Signs::default() };
+    assert_eq!([taken(2, oxygen), taken(2, oxygen)], [Taken::Late, Taken::Nothing], "newer than any before");
+    assert_eq!([taken(2, spo2), taken(1, spo2)], [Taken::Late, Taken::Nothing]);
+    assert_eq!([taken(3, spo2), taken(3, spo2), taken(-3700, spo2)], [Taken::Late, Taken::Nothing, Taken::Nothing]);
+    assert_eq!([taken(3, oxygen), taken(3, oxygen)], [Taken::Late, Taken::Nothing]);
+}
+
+#[test]
+fn a_late_reading_among_those_that_are_remembered_counts_however_many_they_are() {
+    let set = set(RULES);
+    let (mut patient, mut told) = (Patient::default(), Told::default());
+    let readings: Vec<_> = (0..40).map(|second| (2 * second, 100)).chain([(75, 120)]).collect();
+    for (time, signs) in heart_rates(&readings) {
+        patient.take(&set, time, &signs, &mut |change| told.hear(change));
+    }
+    assert_eq!(times(&told, "at_once"), [(75, 75, Some(76))]);
 }
 
 #[test]
@@ -420,6 +469,19 @@ fn a_temperature_meets_its_limit_as_the_decimal_that_was_sent() {
     );
     let told = run(&set, &[(0, Signs { temperature: Some("36.05".parse().unwrap()), ..Signs::default() })]);
     assert_eq!(told.alarms, Alarms::new());
+}
+
+#[test]
+fn newest_values_take_room_only_where_a_rule_looks_at_other_readings_than_the_one_that_comes() {
+    let size = |rules: &str| {
+        let (set, mut window) = (set(rules), Window::default());
+        for (time, signs) in heart_rates(&[(0, 100), (1, 100)]) {
+            window.take(&set, time, &signs);
+        }
+        window.size_bytes()
+    };
+    let looks_around = "[[rule]]\nname = \"a\"\nsign = \"shock_index\"\nabove = 1";
+    assert_eq!(size(looks_around) - size(RULES), size_of::<crate::alarm::Newest>());
 }
 
 #[test]

@@ -226,12 +226,22 @@ mod tests {
     #[test]
     fn what_can_never_be_crossed_or_never_end_is_refused() {
         let refused = |name: &str, value| ward().check_own(&patient(&[(name, value)])).unwrap_err();
-        for (name, value) in [("heart_rate_high", 350.0), ("spo2_low", 0.5), ("spo2_low", 101.0), ("news2_high", 20.0)]
-        {
+        for (name, value) in [
+            ("heart_rate_high", 350.0),
+            ("spo2_low", 0.5),
+            ("spo2_low", 1.0),
+            ("spo2_low", 101.0),
+            ("news2_high", 20.0),
+        ] {
             assert!(matches!(refused(name, value), OwnLimitError::Never { .. }), "{name} {value}");
         }
         assert_eq!(refused("spo2_low", 99.0).to_string(), "an alarm of spo2_low with the limit 99 would never end");
+        for (name, value, back) in [("spo2_low", 99.0, "101"), ("heart_rate_high", 5.0, "0")] {
+            let hint = refused(name, value).hint().unwrap();
+            assert!(hint.starts_with(&format!("it ends at {back} with the rule's hysteresis")), "{hint}");
+        }
         assert!(matches!(refused("heart_rate_low", 131.0), OwnLimitError::Crossed { .. }));
+        assert_eq!(ward().check_own(&patient(&[("heart_rate_low", 130.0)])), Ok(()), "both are exclusive");
         assert_eq!(ward().check_own(&patient(&[("heart_rate_low", 131.0), ("heart_rate_high", 150.0)])), Ok(()));
         assert_eq!(ward().check_own(&patient(&[("spo2_low", 98.0), ("of_another_set", 1.0)])), Ok(()));
     }

@@ -24,7 +24,7 @@ pub(super) struct Partition {
     /// Alarms that were raised without a reading and are not stored yet, and where they had begun.
     pub(super) unstored: HashMap<AlarmKey, i64>,
     /// Offsets and when their records were sent, in ms, a second apart.
-    sent: VecDeque<(i64, i64)>,
+    pub(super) sent: VecDeque<(i64, i64)>,
     /// When it was looked last for patients of whom nothing comes.
     pub(super) looked_for_silence: Micros,
 }

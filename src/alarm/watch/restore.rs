@@ -74,7 +74,7 @@ fn counts(known: &KnownAlarm) -> bool {
 /// went on to write what it knew, can have taken the end away. Where the readings from its onset on are heard again, they
 /// tell when it was.
 fn is_heard_again(before: &KnownAlarm, later: &KnownAlarm, at: Micros) -> bool {
-    before.rule == later.rule && before.alarm.ended.is_none() && at <= before.alarm.onset && counts(later)
+    before.rule == later.rule && before.alarm.ended.is_none() && at <= before.alarm.onset
 }
 
 /// Whether the store has it already.

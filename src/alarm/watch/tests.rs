@@ -100,6 +100,27 @@ fn a_reading_of_another_era_tells_no_time_and_the_clock_does() {
     assert_eq!(told(&watch.advance(1, at(103).as_micros())), [""; 0]);
 }
 
+#[test]
+fn a_reading_tells_the_time_up_to_five_minutes_ahead_of_the_clock_and_a_day_after_the_others() {
+    let raised_by = |clock: Option<i64>, second| {
+        let mut watch = watch();
+        if let Some(clock) = clock {
+            watch.tell_time(at(clock).as_micros());
+        }
+        take(&mut watch, 0, "P1", 0, rate(120));
+        take(&mut watch, 1, "P2", second, rate(70)).len()
+    };
+    assert_eq!([300, 301].map(|second| raised_by(Some(0), second)), [1, 0]);
+    assert_eq!([86_400, 86_401].map(|second| raised_by(None, second)), [1, 0]);
+}
+
+#[test]
+fn a_message_came_when_it_was_sent_where_that_is_just_before_the_clock_and_else_now() {
+    let heard = |sent: i64| heard_at(sent * 1000, 1000 * SECOND + AHEAD) / SECOND;
+    assert_eq!([880, 879, 1000, 1001].map(heard), [880, 1000, 1000, 1000]);
+    assert_eq!(heard_at(5000, Micros::MAX), 5 * SECOND, "no clock was told");
+}
+
 /// The clock of a device was an hour fast for one reading.
 #[test]
 fn a_reading_ahead_of_the_clock_keeps_no_other_from_being_judged() {
@@ -142,6 +163,65 @@ fn what_is_pending_goes_on_after_a_reading_that_was_ahead_of_the_clock() {
     assert_eq!(raised[0].record.alarm.onset, at(0).as_micros());
 }
 
+/// What the last of these readings changes, when the clock says 10 s and readings may be 5 min ahead of it.
+fn told_by_the_last(rules: &str, readings: &[(i64, Signs)]) -> Vec<String> {
+    let mut watch = Watch::new(RuleSet::parse("test", rules).expect("rules"));
+    watch.tell_time(at(10).as_micros());
+    let mut changes = Vec::new();
+    for (offset, (second, signs)) in (0..).zip(readings) {
+        changes = take(&mut watch, offset, "P1", *second, *signs);
+    }
+    told(&changes)
+}
+
+#[test]
+fn what_was_before_a_reading_that_was_ahead_of_the_clock_stays_as_it_was() {
+    let latching = RULES.replace("hysteresis = 2", "latch = true");
+    let (ahead, now) = ((3600, rate(70)), (12, rate(70)));
+    let ended = [(0, spo2(90)), (310, spo2(95)), ahead, now];
+    assert_eq!(told_by_the_last(RULES, &ended), [""; 0], "over");
+    assert_eq!(told_by_the_last(&latching, &ended), [""; 0], "returned");
+    assert_eq!(told_by_the_last(RULES, &[(310, spo2(90)), (3600, spo2(85)), (12, spo2(95))]), [""; 0], "on");
+    let pending = [(0, rate(120)), (60, rate(120)), (70, rate(80)), (3600, rate(120)), (80, rate(80))];
+    assert_eq!(told_by_the_last(RULES, &pending), [""; 0], "over, and pending again only ahead of the clock");
+}
+
+#[test]
+fn a_value_that_was_back_only_ahead_of_the_clock_is_not_back() {
+    let latching = RULES.replace("hysteresis = 2", "latch = true");
+    let readings = [(0, spo2(90)), (3600, spo2(95)), (12, rate(70))];
+    assert_eq!(told_by_the_last(&latching, &readings), ["again P1 low Low SpO2: 90"]);
+    let mut watch = watch();
+    watch.tell_time(at(10).as_micros());
+    watch.restore(0, &id("P1"), at(9).as_micros(), &[&known("low", 5, 90.0, Some(3600))]);
+    assert_eq!(told(&take(&mut watch, 0, "P1", 10, spo2(85))), ["raised P1 low Low SpO2: 85"]);
+}
+
+#[test]
+fn what_is_pending_for_longer_than_readings_are_remembered_outlives_those_ahead_of_the_clock() {
+    let rules = RULES.replace("hysteresis = 2", "hysteresis = 2\ndelay = \"2h\"");
+    let mut watch = Watch::new(RuleSet::parse("test", &rules).expect("rules"));
+    watch.tell_time(at(10).as_micros());
+    take(&mut watch, 0, "P1", 310, spo2(90));
+    for offset in 1..=20 {
+        take(&mut watch, offset, "P1", 3600 + offset, rate(70));
+    }
+    take(&mut watch, 21, "P1", 12, rate(70));
+    watch.tell_time(at(7600).as_micros());
+    let raised = take(&mut watch, 22, "P1", 7600, spo2(91));
+    assert_eq!((told(&raised).len(), raised[0].record.alarm.onset), (1, at(310).as_micros()));
+}
+
+#[test]
+fn an_alarm_of_a_recording_that_is_ahead_of_the_clock_is_taken_up_where_its_readings_are_too() {
+    let taken_up = |first: i64| {
+        let mut watch = watch();
+        watch.tell_time(at(10).as_micros());
+        told(&watch.restore(0, &id("P1"), at(first).as_micros(), &[&known("low", 3590, 90.0, None)]))
+    };
+    assert_eq!([310, 311].map(|first| taken_up(first).len()), [1, 0]);
+}
+
 #[test]
 fn a_recording_that_is_ahead_of_the_clock_is_judged_as_any_other() {
     let mut watch = watch();
@@ -167,7 +247,86 @@ fn of_two_alarms_of_one_rule_that_are_known_to_be_on_the_earlier_ends() {
         (changes[0].record.alarm.onset, changes[0].record.alarm.ended),
         (known(10).alarm.onset, Some(at(20).as_micros()))
     );
-    assert_eq!(told(&take(&mut watch, 1, "P2", 40, spo2(95))), ["ended P2 low Low SpO2: 90"]);
+    let ended = take(&mut watch, 1, "P2", 40, spo2(95));
+    assert_eq!((told(&ended).len(), ended[0].record.alarm.onset), (1, known(20).alarm.onset));
+    let of_another_rule = KnownAlarm { rule: "fast".to_owned(), ..known(20) };
+    assert_eq!(told(&watch.restore(0, &id("P3"), at(30).as_micros(), &[&of_another_rule, &known(10)])), [""; 0]);
+}
+
+#[test]
+fn what_somebody_acknowledges_is_that_alarm_and_no_other() {
+    let rules = RULES.replace("delay = \"60s\"", "latch = true").replace("hysteresis = 2", "latch = true");
+    let mut watch = Watch::new(RuleSet::parse("test", &rules).expect("rules"));
+    let raised = take(&mut watch, 0, "P1", 0, Signs { spo2: Some(90), ..rate(120) });
+    take(&mut watch, 1, "P2", 0, rate(70));
+    assert_eq!(told(&take(&mut watch, 2, "P1", 10, spo2(95))), ["returned P1 low Low SpO2: 90"]);
+    let known = |patient: &str, rule: &str, onset: i64, acknowledged: Option<i64>| KnownAlarm {
+        patient: id(patient),
+        rule: rule.to_owned(),
+        alarm: Alarm {
+            onset: at(onset).as_micros(),
+            acknowledged: acknowledged.map(|second| at(second).as_micros()),
+            ..raised[0].record.alarm
+        },
+    };
+    let others = [
+        known("P1", "low", 0, None),
+        known("P1", "low", 1, Some(20)),
+        known("P1", "gone", 0, Some(20)),
+        known("P3", "low", 0, Some(20)),
+    ];
+    assert_eq!(told(&watch.acknowledge(&others)), [""; 0]);
+    let ended = watch.acknowledge(&[known("P1", "low", 0, Some(20))]);
+    assert_eq!(told(&ended), ["ended P1 low Low SpO2: 90"]);
+    assert_eq!(ended[0].record.alarm.ended, Some(at(20).as_micros()));
+    assert_eq!(watch.unacknowledged(), [id("P1")], "its heart rate");
+    assert_eq!(told(&watch.acknowledge(&[known("P1", "fast", 0, Some(20))])), [""; 0]);
+    assert_eq!(watch.unacknowledged(), []);
+}
+
+#[test]
+fn a_record_takes_what_has_become_of_its_alarm_and_keeps_what_only_the_start_tells() {
+    let mut watch = watch();
+    let raised = take(&mut watch, 0, "P1", 0, spo2(90)).remove(0).record;
+    let worse = take(&mut watch, 1, "P1", 1, spo2(85)).remove(0).record;
+    assert!(raised.is_raised() && !worse.is_raised());
+    assert!(
+        raised.is_of(&worse)
+            && raised.key() == worse.key()
+            && raised.key() == (id("P1"), "low".into(), at(0).as_micros())
+    );
+    let mut of_both = raised.clone();
+    of_both.update(worse.clone());
+    assert_eq!(of_both, AlarmRecord { limit: Some(92.0), rules: Some("test".into()), ..worse });
+    let mut later = raised.alarm;
+    later.onset += 1;
+    for other in [
+        AlarmRecord { patient: id("P2"), ..raised.clone() },
+        AlarmRecord { rule: "fast".into(), ..raised.clone() },
+        AlarmRecord { alarm: later, ..raised.clone() },
+    ] {
+        assert!(!raised.is_of(&other), "{other:?}");
+    }
+    let mut off = take(&mut watch, 2, "P1", 2, rate(400)).remove(0).record;
+    let rose = take(&mut watch, 3, "P1", 3, rate(0)).remove(0).record;
+    let ended = take(&mut watch, 4, "P1", 4, rate(80)).remove(0).record;
+    assert!(!off.is_rearmed && rose.is_rearmed && !ended.is_rearmed);
+    off.update(rose);
+    off.update(ended);
+    assert!(off.is_rearmed && off.alarm.ended.is_some());
+}
+
+#[test]
+fn an_alarm_whose_rule_is_gone_ends_under_its_name() {
+    let alarm = Alarm { is_partial: true, ..known("", 0, 7.0, None).alarm };
+    let known = KnownAlarm { patient: id("P1"), rule: "old_score".to_owned(), alarm };
+    let ended_by = |first: i64, known: &KnownAlarm| watch().restore(0, &id("P1"), at(first).as_micros(), &[known]);
+    let ended = ended_by(9, &known);
+    assert_eq!(told(&ended), ["ended P1 old_score old score PARTIAL: 7"]);
+    assert_eq!(ended[0].record.alarm.ended, Some(at(9).as_micros()));
+    assert_eq!(ended_by(-9, &known)[0].record.alarm.ended, Some(at(0).as_micros()));
+    let over = KnownAlarm { alarm: Alarm { ended: Some(alarm.onset), ..alarm }, ..known };
+    assert_eq!(told(&ended_by(9, &over)), [""; 0]);
 }
 
 #[test]
@@ -201,6 +360,7 @@ fn a_commit_needs_what_was_pending_at_it_and_what_was_decided_only_behind_it() {
             ended: None,
         },
     };
+    assert!(watch.awaits_stored());
     watch.stored([record].iter());
     assert!(!watch.awaits_stored());
     assert_eq!(watch.history(0, 21), 10, "the store may forget it yet");
@@ -209,6 +369,34 @@ fn a_commit_needs_what_was_pending_at_it_and_what_was_decided_only_behind_it() {
     assert_eq!(watch.history(0, 23), 22);
     watch.committed(0, 23);
     assert_eq!(watch.history(0, 23), 22);
+    assert!(watch.partitions[&0].decided.is_empty());
+}
+
+#[test]
+fn what_is_still_pending_is_heard_again_from_the_record_that_it_began_with() {
+    let mut watch = watch();
+    watch.restore(0, &id("P1"), 0, &[]);
+    // Sent days apart, so that nothing else has to be heard again.
+    let take = |watch: &mut Watch, offset: i64, signs| {
+        let reading = Reading::new(id("P1"), at(offset), signs).expect("reading");
+        watch.take(0, offset, offset * ERA / 1000, &reading);
+        watch.committed(0, 13);
+    };
+    for (offset, signs) in [(9, rate(70)), (10, rate(120)), (11, rate(120)), (12, spo2(97))] {
+        take(&mut watch, offset, signs);
+    }
+    assert_eq!(watch.history(0, 13), 10);
+    take(&mut watch, 13, rate(80));
+    assert_eq!(watch.history(0, 13), 10, "it was decided at the next one");
+}
+
+#[test]
+fn an_alarm_that_is_not_stored_needs_the_record_that_it_began_with_and_not_that_of_another() {
+    let mut watch = Watch::new(RuleSet::parse("test", &format!("{RULES}delay = \"1h\"")).expect("rules"));
+    take(&mut watch, 5, "P1", 0, spo2(90));
+    take(&mut watch, 10, "P1", 10, rate(120));
+    assert_eq!(told(&take(&mut watch, 20, "P2", 80, rate(70))), ["raised P1 fast High heart rate: 120"]);
+    assert_eq!(watch.partitions[&0].unstored.values().collect::<Vec<_>>(), [&10]);
 }
 
 #[test]
@@ -220,6 +408,8 @@ fn what_was_sent_within_the_memory_of_the_rules_is_heard_again_but_not_without_l
     assert_eq!(watch.history(0, 1000), 999 - 300);
     assert_eq!(watch.history(0, 500), 499 - 300);
     assert_eq!(watch.history(1, 7), 7, "nothing is known of it");
+    watch.committed(0, 1000);
+    assert_eq!((watch.history(0, 1000), watch.partitions[&0].sent.len()), (999 - 300, 301));
     take(&mut watch, 5_000_000, "P1", 1000, rate(70));
     assert_eq!(watch.history(0, 5_000_001), 5_000_001 - MAX_HEARD_AGAIN);
 }
@@ -236,6 +426,20 @@ fn an_alarm_goes_on_under_changed_rules_and_ends_where_its_rule_is_gone() {
     let other = RULES.replace("\"low\"", "\"lower\"").replace("below = 92", "below = 90");
     let other = RuleSet::parse("other", &other).expect("rules");
     assert_eq!(told(&watch.change_set(other)), ["ended P2 low Low SpO2: 85", "raised P2 lower Low SpO2: 85"]);
+}
+
+#[test]
+fn what_was_pending_for_long_is_raised_with_the_priority_of_the_rules_in_force() {
+    let slow = RULES.replace("hysteresis = 2", "hysteresis = 2\ndelay = \"1h\"");
+    let urgent = slow.replace("delay = \"1h\"", "delay = \"1h\"\npriority = \"high\"");
+    let mut watch = Watch::new(RuleSet::parse("slow", &slow).expect("rules"));
+    take(&mut watch, 0, "P1", 0, spo2(90));
+    for offset in 1..=20 {
+        take(&mut watch, offset, "P1", offset, rate(70));
+    }
+    watch.change_set(RuleSet::parse("urgent", &urgent).expect("rules"));
+    let raised = take(&mut watch, 21, "P1", 3600, spo2(90)).remove(0).record.alarm;
+    assert_eq!((raised.onset, raised.priority), (at(0).as_micros(), Priority::High));
 }
 
 #[test]
@@ -310,6 +514,20 @@ fn an_end_that_was_written_over_is_found_again_where_the_readings_are_heard_agai
     let (told, ends) = taken_up(&stored, &[(30, 85), (40, 96)]);
     assert_eq!(told, ["ended P1 low Low SpO2: 90"], "where they are not, it was over when the next one began");
     assert_eq!(ends, [Some(at(30).as_micros())]);
+}
+
+#[test]
+fn an_older_alarm_without_an_end_that_is_not_heard_again_ends_with_the_next_one_which_goes_on() {
+    let stored = [known("low", 30, 85.0, None), known("fast", 20, 120.0, None), known("low", 0, 90.0, None)];
+    let (told, ends) = taken_up(&stored, &[(10, 90), (30, 85), (40, 96)]);
+    assert_eq!(told, ["ended P1 low Low SpO2: 90", "ended P1 low Low SpO2: 85"]);
+    assert_eq!(ends, [30, 40].map(|second| Some(at(second).as_micros())));
+}
+
+#[test]
+fn an_alarm_that_ended_as_it_began_is_not_raised_once_more() {
+    let (told, _) = taken_up(&[known("low", 10, 85.0, Some(10))], &[(10, 85), (11, 95)]);
+    assert_eq!(told, [""; 0]);
 }
 
 #[test]

@@ -328,7 +328,7 @@ mod tests {
             let mut member = stable();
             assert_eq!(member.handle(Event::Refused(code)), [Step::Lose, Step::Join]);
             assert!(!member.may_commit());
-            assert_eq!(member.generation(), NO_GENERATION);
+            assert_eq!(member.generation(), -1, "as the protocol has it");
             assert_eq!(!member.member_id().is_empty(), id_kept);
         }
     }
@@ -351,5 +351,6 @@ mod tests {
         releasing.handle(Event::PartitionsChanged);
         assert_eq!(releasing.handle(Event::Leave), [Step::Leave]);
         assert_eq!(releasing.handle(Event::Released), []);
+        assert_eq!(releasing.handle(Event::Leave), [], "once");
     }
 }

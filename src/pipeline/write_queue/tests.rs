@@ -76,7 +76,7 @@ fn records_of_one_time_are_joined_sign_by_sign_in_their_order() {
     let batch = bench.write_queue.next_batch(LIMITS).expect("ready");
     assert_eq!(batch.rows.readings.len(), 2);
     assert_eq!(*batch.rows.readings[1].signs(), Signs { heart_rate: Some(120), ..spo2(90) });
-    assert_eq!(batch.in_flight.len(), 4);
+    assert_eq!((batch.in_flight.len(), batch.size_bytes), (4, 400));
     let alarms: Vec<_> = batch.rows.alarms.iter().map(|alarm| alarm.text.as_str()).collect();
     assert_eq!(alarms, ["High heart rate: 120", "Low SpO2: 90"]);
 }
@@ -164,6 +164,40 @@ fn the_rows_of_a_patient_can_be_made_to_go_out_one_by_one() {
 }
 
 #[test]
+fn rows_that_were_refused_together_are_told_of_once_and_go_together_again_when_that_is_over() {
+    let mut bench = Bench::new();
+    let [first, other] = ["P1", "P2"].map(|patient| PatientId::parse(patient).expect("id"));
+    bench.write_queue.send_alone(first.clone(), 7);
+    assert_eq!(bench.write_queue.take_refused_together(&[other.clone(), first.clone()]), Some(7));
+    assert_eq!(bench.write_queue.take_refused_together(&[other, first]), None);
+    bench.write_queue.send_together();
+    bench.add("P1", 0, spo2(98));
+    bench.add("P1", 1, spo2(98));
+    assert_eq!(bench.write_queue.next_batch(LIMITS).expect("ready").rows.readings.len(), 2);
+}
+
+#[test]
+fn an_alarm_that_was_not_written_goes_out_without_a_row_or_as_what_has_become_of_it() {
+    let mut bench = Bench::new();
+    bench.add("P1", 0, spo2(90));
+    let batch = bench.write_queue.next_batch(LIMITS).expect("ready");
+    assert!(!batch.is_of_alarms() && bench.write_queue.is_empty());
+    bench.write_queue.put_back_alarms(batch.rows.alarms);
+    bench.write_queue.done(&batch.patients);
+    let alone = bench.write_queue.next_batch(LIMITS).expect("ready");
+    assert!(alone.is_of_alarms());
+    bench.add("P1", 1, spo2(85));
+    bench.write_queue.put_back_alarms(alone.rows.alarms);
+    bench.write_queue.done(&alone.patients);
+    assert!(!bench.write_queue.is_empty());
+    let worse = bench.write_queue.next_batch(LIMITS).expect("ready").rows.alarms;
+    assert_eq!(
+        worse.iter().map(|alarm| (alarm.text.as_str(), alarm.limit)).collect::<Vec<_>>(),
+        [("Low SpO2: 85", Some(92.0))]
+    );
+}
+
+#[test]
 fn a_row_that_was_refused_waits_for_the_others_and_for_later_records_of_its_time() {
     let mut bench = Bench::new();
     bench.write_queue.send_alone(PatientId::parse("P1").expect("id"), 0);
@@ -188,9 +222,12 @@ fn what_has_not_gone_out_can_be_dropped_and_what_has_still_holds_its_lane() {
     let batch = bench.write_queue.next_batch(LIMITS).expect("ready");
     bench.add("P1", 1, spo2(98));
     bench.add("P2", 1, spo2(98));
+    assert!(!bench.write_queue.is_late(&batch));
     assert_eq!(bench.write_queue.clear(), 200);
+    assert!(bench.write_queue.is_late(&batch));
     bench.add("P1", 2, spo2(98));
     assert!(bench.write_queue.next_batch(LIMITS).is_none());
     bench.write_queue.done(&batch.patients);
-    assert_eq!(bench.write_queue.next_batch(LIMITS).expect("ready").rows.readings.len(), 1);
+    let next = bench.write_queue.next_batch(LIMITS).expect("ready");
+    assert!(next.rows.readings.len() == 1 && !bench.write_queue.is_late(&next));
 }

@@ -1,6 +1,8 @@
 use super::*;
 use crate::advice::{Advice as _, Code};
+use crate::alarm::Limits;
 use crate::alarm::rules::{SECOND, json_schema};
+use crate::reading::Sign;
 
 /// What is said of a rule with these lines, which begin with the second line of the file.
 fn said(lines: &str) -> String {
@@ -228,9 +230,11 @@ fn the_schema_has_every_key_and_every_chart() {
     assert_eq!(of(&rule["properties"]), keys(&RULE_KEYS));
     assert_eq!(of(&rule["properties"]["all"]["items"]["properties"]), keys(&TERM_KEYS));
     assert_eq!(rule["properties"]["score"]["enum"], serde_json::json!(BuiltIn::ALL.map(BuiltIn::name)));
-    assert!(
-        RULE_KEYS.iter().all(|key| rule["properties"][key]["type"].is_string() || rule["properties"][key].is_object())
-    );
+    for key in RULE_KEYS {
+        let property = &rule["properties"][key];
+        let is_told = |what: &str| property.get(what).is_some();
+        assert!(["type", "enum", "anyOf"].into_iter().any(is_told), "what {key} may be");
+    }
 }
 
 #[test]
@@ -246,6 +250,49 @@ fn a_key_that_says_nothing_in_its_rule_is_a_mistake() {
         let said = said(&format!("name = \"a\"\n{lines}"));
         assert!(said.contains(&format!(": {told}; hint: ")), "{said}");
     }
+}
+
+#[test]
+fn a_span_is_text_with_a_unit_or_a_decimal_number_of_seconds() {
+    let delay = |typed: &str| {
+        rule(&format!("name = \"a\"\nsign = \"spo2\"\nbelow = 92\nhysteresis = 0\ndelay = {typed}")).delay
+    };
+    assert_eq!(["\"90s\"", "90", "1.5"].map(delay), [90 * SECOND, 90 * SECOND, 3 * SECOND / 2]);
+    assert!(said("name = \"a\"\nsign = \"spo2\"\nbelow = 92\ndelay = 0x10").contains("it has to be text with a unit"));
+}
+
+#[test]
+fn an_alarms_text_has_its_value_to_the_third_decimal_or_how_long_nothing_came() {
+    let shock = rule("name = \"a\"\nsign = \"shock_index\"\nabove = 1");
+    assert_eq!(shock.text(120.0 / 89.0, false), "High shock index: 1.348");
+    let silence = |span: &str| rule(&format!("name = \"a\"\nsilent = \"{span}\"")).text(0.0, false);
+    assert_eq!(["90s", "2m", "1h"].map(silence), ["No data for 90 s", "No data for 2 min", "No data for 60 min"]);
+}
+
+#[test]
+fn a_rule_concerns_the_signs_that_it_is_made_of() {
+    let concerned =
+        |rule: &Rule| Sign::ALL.into_iter().filter(|sign| rule.concerns(*sign)).map(Sign::name).collect::<Vec<_>>();
+    for (lines, signs) in [
+        ("sign = \"spo2\"\nbelow = 92", &["spo2"][..]),
+        ("sign = \"spo2\"\nflat = 60", &["spo2"]),
+        ("sign = \"shock_index\"\nabove = 1", &["heart_rate", "systolic"]),
+        ("all = [{ sign = \"spo2\", below = 92 }, { sign = \"heart_rate\", above = 110 }]", &["heart_rate", "spo2"]),
+        ("score = \"NEWS2\"\nabove = 4", &[]),
+        ("silent = 60", &[]),
+    ] {
+        assert_eq!(concerned(&rule(&format!("name = \"a\"\n{lines}"))), signs, "{lines}");
+    }
+    let classic = RuleSet::classic(Limits::default());
+    assert_eq!(concerned(classic.rule("blood_pressure_implausible").unwrap()), ["systolic", "diastolic"]);
+}
+
+#[test]
+fn the_limits_of_the_classic_set_can_be_set_and_its_silence_is_of_medium_priority() {
+    let set = RuleSet::classic(Limits { heart_rate_high: 120, spo2_low: 88 });
+    let limits = ["heart_rate_high", "spo2_low"].map(|name| set.rule(name).unwrap().limit());
+    assert_eq!(limits, [Some(120.0), Some(88.0)]);
+    assert_eq!(set.silence().map(|(_, rule)| rule.priority), Some(Priority::Medium));
 }
 
 #[test]

@@ -28,10 +28,11 @@ fn nothing_from_an_admitted_patient_for_five_minutes_is_an_alarm_until_something
     take(&mut watch, 0, "P1", 10, rate(80));
     take(&mut watch, 1, "P2", 10, rate(80));
     assert_eq!(advance(&mut watch, 312), [""; 0], "one that is a little late could still come");
-    let changes = watch.advance(0, at(314).as_micros());
+    let changes = watch.advance(0, at(313).as_micros());
     assert_eq!(told(&changes), [SILENT]);
     let alarm = changes[0].record.alarm;
     assert_eq!((alarm.onset, alarm.start), (at(10).as_micros(), at(310).as_micros()));
+    assert_eq!((alarm.value, alarm.peak), (300.0, 300.0));
     assert_eq!(advance(&mut watch, 999), [""; 0], "once, and never of who is not admitted");
     let ended = take(&mut watch, 2, "P1", 1000, spo2(97));
     assert_eq!(ended[0].record.alarm.ended, Some(at(1000).as_micros()));
@@ -55,8 +56,25 @@ fn a_gap_in_a_backlog_is_the_alarm_that_it_would_have_been_in_life() {
     take(&mut watch, 0, "P1", 10, rate(80));
     let changes = take(&mut watch, 1, "P1", 400, rate(80));
     assert_eq!(told(&changes), [SILENT, "ended P1 no_data No data for 5 min"]);
-    assert_eq!(told(&take(&mut watch, 2, "P1", 690, rate(80))), [""; 0]);
+    assert_eq!(told(&take(&mut watch, 2, "P1", 700, rate(80))), [""; 0]);
     assert_eq!(told(&take(&mut watch, 3, "P2", 5000, rate(80))), [""; 0]);
+}
+
+#[test]
+fn of_the_time_before_the_first_reading_others_have_told() {
+    let mut watch = watch();
+    watch.admit(&id("P1"), admission(0));
+    assert_eq!(told(&take(&mut watch, 0, "P1", 1000, rate(80))), [""; 0]);
+}
+
+#[test]
+fn who_was_discharged_a_day_ago_is_not_asked_about() {
+    let mut watch = watch();
+    watch.admit(&id("P1"), Admission { discharged_at: Some(at(450).to_string()), ..admission(0) });
+    for (clock, count) in [(450 + 86_399, 1), (450 + 86_400, 0)] {
+        watch.tell_time(at(clock).as_micros());
+        assert_eq!(watch.unheard().count(), count, "{clock}");
+    }
 }
 
 #[test]
@@ -69,6 +87,8 @@ fn who_never_sent_anything_is_missed_since_the_admission_or_the_stores_newest_re
     watch.restore_silent(0, &id("P2"), Some(at(200).as_micros()), &[]);
     assert_eq!(watch.unheard().count(), 0);
     assert_eq!(advance(&mut watch, 403), [SILENT]);
+    let other_bed = Admission { bed: Some("7".to_owned()), ..admission(100) };
+    assert_eq!(told(&watch.admit(&id("P1"), other_bed)), [""; 0]);
     assert_eq!(advance(&mut watch, 503), ["raised P2 no_data No data for 5 min"]);
 }
 
@@ -80,6 +100,42 @@ fn a_silence_that_the_store_knows_is_not_raised_twice() {
     watch.restore_silent(0, &id("P1"), Some(at(10).as_micros()), &[&stored]);
     assert_eq!(advance(&mut watch, 900), [""; 0]);
     assert_eq!(told(&take(&mut watch, 0, "P1", 901, rate(80))), ["ended P1 no_data No data for 5 min"]);
+}
+
+/// By a clock that is an hour slow.
+#[test]
+fn a_message_that_came_as_the_silence_began_does_not_end_it() {
+    let mut watch = watch();
+    watch.admit(&id("P1"), admission(0));
+    let stored = known("no_data", 4000, 300.0, None);
+    watch.restore_silent(0, &id("P1"), None, &[&stored]);
+    for (clock, changes) in [(4000, 0), (4001, 1)] {
+        watch.tell_time(at(clock).as_micros());
+        assert_eq!(take(&mut watch, clock, "P1", clock - 3600, rate(80)).len(), changes, "{clock}");
+    }
+}
+
+#[test]
+fn a_silence_that_ended_as_it_began_was_none() {
+    let later = |ended| {
+        let mut watch = watch();
+        watch.admit(&id("P1"), admission(0));
+        let stored = known("no_data", 10, 300.0, Some(ended));
+        watch.restore_silent(0, &id("P1"), Some(at(10).as_micros()), &[&stored]);
+        advance(&mut watch, 900)
+    };
+    assert_eq!(later(10), [SILENT]);
+    assert_eq!(later(400), [""; 0]);
+}
+
+#[test]
+fn a_silence_is_over_where_the_store_has_a_newer_reading() {
+    let mut watch = watch();
+    watch.admit(&id("P1"), admission(0));
+    let stored = known("no_data", 10, 300.0, None);
+    let changes = watch.restore_silent(0, &id("P1"), Some(at(20).as_micros()), &[&stored]);
+    assert_eq!(told(&changes), ["ended P1 no_data No data for 5 min"]);
+    assert_eq!(changes[0].record.alarm.ended, Some(at(20).as_micros()));
 }
 
 #[test]
@@ -199,7 +255,7 @@ fn of_whom_nothing_was_heard_here_the_store_is_asked_again_before_it_is_an_alarm
     watch.tell_time(at(900).as_micros());
     advance(&mut watch, 900);
     watch.restore_silent(0, &id("P1"), Some(at(499).as_micros()), &[]);
-    assert_eq!(advance(&mut watch, 902), [SILENT]);
+    assert_eq!(advance(&mut watch, 962), [SILENT], "asked a minute ago");
 }
 
 #[test]
