@@ -302,7 +302,7 @@ impl<'a, S: Source, T: Store, D: DeadLetters, R: Rules, L: Listener> Pipeline<'a
 
     /// Whether nothing is on its way to the store, alarms of no record included.
     fn is_all_stored(&self) -> bool {
-        self.judging.memory.is_idle() && self.delivery.write_queue.is_empty() && self.delivery.writes.is_empty()
+        self.judging.memory.is_idle() && self.delivery.is_all_written()
     }
 
     fn gap(&mut self, Gap { assignment, partition, wanted, found, end_offset }: Gap) {

@@ -100,6 +100,14 @@ pub struct KnownAlarm {
     pub alarm: Alarm,
 }
 
+impl KnownAlarm {
+    /// Whether it is this one, and nothing has become of it since; that somebody has acknowledged it is not counted.
+    pub fn is_still(&self, record: &AlarmRecord) -> bool {
+        let bare = |alarm: &Alarm| Alarm { acknowledged: None, is_partial: false, ..*alarm };
+        self.patient == record.patient && self.rule == *record.rule && bare(&self.alarm) == bare(&record.alarm)
+    }
+}
+
 /// All patients that are watched by one set of rules.
 #[derive(Debug)]
 pub struct Watch {

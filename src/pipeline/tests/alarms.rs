@@ -5,6 +5,7 @@ use super::stage::{assigned_from, chunk, message};
 use super::*;
 use crate::alarm::rules::RuleSet;
 use crate::alarm::{Alarm, AlarmRecord, Priority};
+use crate::pipeline::source::ReadToEnd;
 use crate::pipeline::store::Entry;
 use crate::reading::{PatientId, Timestamp};
 
@@ -24,7 +25,7 @@ fn delayed(events: Vec<Event>) -> Play {
 }
 
 /// Of the rule `heart_rate_high`, at 10:00:00.
-fn known(patient: &str, ended: Option<&str>) -> AlarmRecord {
+pub(super) fn known(patient: &str, ended: Option<&str>) -> AlarmRecord {
     let micros = |second: &str| Timestamp::parse(&format!("2025-10-26T10:00:{second}Z")).expect("time").as_micros();
     AlarmRecord {
         patient: PatientId::parse(patient).expect("id"),
@@ -116,6 +117,40 @@ async fn what_is_due_by_the_clock_at_the_end_is_stored_before_the_last_commit() 
     assert!(play.log.place("stored P1 Some(120)") < play.log.place("raised P1 fast"));
     let (stored, needed) = (play.log.place("alarm stored P1 fast on"), play.log.place("needs 0:1 from 0"));
     assert!(stored < needed, "{:?}", play.log.lines());
+}
+
+/// That partition 0 was read to its end, a minute after the readings here.
+fn end_of_partition() -> Event {
+    let as_of = Timestamp::parse("2025-10-26T10:01:00Z").expect("time").as_micros();
+    Event::Fetched(Fetched::End(ReadToEnd { assignment: 1, partition: 0, as_of }))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rebalance_waits_for_alarms_that_no_record_stands_for() {
+    let release = Event::Membership(MembershipEvent::Release);
+    let mut play =
+        delayed(vec![assigned(&[0], 9), chunk(0, 0, &[&message("P1", 0, 120)]), end_of_partition(), release]);
+    play.options.until.end = false;
+    play.run_and_stop_after(1).await.expect("ends");
+    let order = ["raised P1 fast", "alarm stored P1 fast on", "released"].map(|line| play.log.place(line));
+    assert!(order.is_sorted(), "{:?}", play.log.lines());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_another_attempt_when_its_partition_is_taken_away_is_not_written_behind_its_next_owner() {
+    let mut play = Play::of([assigned(&[0], 9), chunk(0, 0, &[&message("P1", 0, 120)])]);
+    play.options.until.end = false;
+    let lost = async {
+        sleep(Duration::from_millis(500)).await;
+        Event::Membership(MembershipEvent::Lost)
+    };
+    play.script.later = Some(Box::pin(lost));
+    play.shelf.failures = Mutex::new(4);
+    play.run_and_stop_after(60).await.expect("ends");
+    let lines = play.log.lines();
+    let revoked = lines.iter().position(|line| line == "revoked").expect("lost");
+    let late = lines[revoked..].iter().filter(|line| line.contains("P1")).count();
+    assert!(late == 0 && lines[..revoked].iter().any(|line| line == "failed P1"), "{lines:?}");
 }
 
 #[tokio::test(start_paused = true)]

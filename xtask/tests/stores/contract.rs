@@ -255,7 +255,7 @@ pub(crate) async fn an_alarm_that_is_on_is_known_behind_any_number_of_newer_ones
     let mut newer = batch((1..=250).map(|second| reading("P001", second, heart_rate(120))).collect());
     newer.alarms.iter_mut().for_each(|record| record.alarm.ended = Some(record.alarm.onset));
     for alarms in newer.alarms.chunks(50) {
-        store.write(&Batch { readings: Vec::new(), alarms: alarms.to_vec() }).await.unwrap();
+        store.write(&Batch { alarms: alarms.to_vec(), ..Batch::default() }).await.unwrap();
     }
     let patients = ["P001", "P002"].map(|id| PatientId::parse(id).unwrap());
     let known = store.alarms(&patients).await.unwrap();
