@@ -130,6 +130,7 @@ impl<S: Source, T: Store, D: DeadLetters, R: Rules, L: Listener> Pipeline<'_, S,
         let Heard { partition, offset, sent_ms, reading, size_bytes, in_flight, is_news } = heard;
         let changes = self.judging.rules.judge(partition, offset, sent_ms, &reading);
         self.report.stray(self.judging.rules.has_strays());
+        self.report.fast_clock(self.judging.rules.has_fast_clock());
         self.take_changes(changes, is_news);
         match in_flight {
             Some(in_flight) => self.delivery.write_queue.add(reading, in_flight, size_bytes),

@@ -227,3 +227,14 @@ async fn who_was_admitted_and_never_sent_anything_is_missed_by_whoever_has_the_p
     let own = crate::record::murmur2::partition_of(b"P1", 6);
     assert_eq!((missed(own).await, missed((own + 1) % 6).await), ((1, 1), (0, 0)));
 }
+
+#[tokio::test(start_paused = true)]
+async fn that_a_clock_is_fast_is_told_once_with_what_helps() {
+    let ahead = |second| message("P1", second, 120).replace("2025", "2125");
+    let values = [ahead(0), message("P1", 0, 70), ahead(1), message("P1", 1, 70)];
+    let mut play = Play::of([assigned(&[0], 4), chunk(0, 0, &values.each_ref().map(String::as_str))]);
+    play.run().await.expect("ends");
+    let told = play.log.lines().iter().filter(|line| line.starts_with("trouble")).cloned().collect::<Vec<_>>();
+    let [told] = told.as_slice() else { panic!("{told:?}") };
+    assert!(told.contains("ahead of the clock") && told.contains("hint: "), "{told}");
+}

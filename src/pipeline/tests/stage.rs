@@ -360,6 +360,10 @@ impl Rules for Remembering {
     fn has_strays(&self) -> bool {
         self.inner.has_strays()
     }
+
+    fn has_fast_clock(&self) -> bool {
+        self.inner.has_fast_clock()
+    }
 }
 
 /// Writes down what it is told.
