@@ -229,6 +229,22 @@ async fn who_was_admitted_and_never_sent_anything_is_missed_by_whoever_has_the_p
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_patient_of_whom_the_store_cannot_tell_keeps_no_other_from_being_judged_nor_from_what_is_due_by_the_clock() {
+    let values = [message("P1", 0, 120), message("P2", 0, 120), message("P3", 0, 70)];
+    let mut play = delayed(vec![assigned(&[0], 9), chunk(0, 0, &values.each_ref().map(String::as_str))]);
+    play.options.until.end = false;
+    play.shelf.unreadable = Some("P1");
+    let end = async {
+        sleep(Duration::from_secs(20)).await;
+        end_of_partition()
+    };
+    play.script.later = Some(Box::pin(end));
+    let summary = play.run_and_stop_after(30).await.expect("ends");
+    assert!(play.log.has("stored P3 Some(70)") && play.log.has("raised P2 fast"), "{:?}", play.log.lines());
+    assert_eq!((play.log.count("stored P1"), play.log.count("committed"), summary.is_clean), (0, 0, false));
+}
+
+#[tokio::test(start_paused = true)]
 async fn that_a_clock_is_fast_is_told_once_with_what_helps() {
     let ahead = |second| message("P1", second, 120).replace("2025", "2125");
     let values = [ahead(0), message("P1", 0, 70), ahead(1), message("P1", 1, 70)];

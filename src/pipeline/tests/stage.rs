@@ -142,6 +142,8 @@ pub(super) struct Shelf {
     pub(super) newest: Vec<(PatientId, Timestamp)>,
     /// How many questions for them fail.
     pub(super) questions_failed: Mutex<usize>,
+    /// A patient whose alarms it cannot tell.
+    pub(super) unreadable: Option<&'static str>,
     /// Whether it has forgotten them when it was restarted.
     pub(super) forgets: bool,
 }
@@ -161,6 +163,9 @@ impl Store for Shelf {
         if *failed > 0 {
             *failed -= 1;
             return Err(WriteError::Later("away".into()));
+        }
+        if patients.iter().any(|patient| Some(patient.as_str()) == self.unreadable) {
+            return Err(WriteError::Later("unreadable".into()));
         }
         let mut alarms = self.alarms.lock().expect("no panic while it is held");
         if self.forgets && self.restarts.iter().any(|moment| *moment <= Instant::now()) {
