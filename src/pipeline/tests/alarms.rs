@@ -254,3 +254,44 @@ async fn that_a_clock_is_fast_is_told_once_with_what_helps() {
     let [told] = told.as_slice() else { panic!("{told:?}") };
     assert!(told.contains("ahead of the clock") && told.contains("hint: "), "{told}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_maximum_in_the_middle_of_a_backlog_raises_nothing_by_the_clock() {
+    let values = [message("P1", 0, 120), message("P1", 10, 80)];
+    let mut play = delayed(vec![assigned(&[0], 2), chunk(0, 0, &values.each_ref().map(String::as_str))]);
+    play.options.until = Until { max_messages: Some(1), end: false };
+    let summary = play.run().await.expect("ends");
+    assert!(summary.is_clean && play.log.has("committed 0:1"));
+    assert_eq!(play.log.count("raised"), 0, "what comes next could cancel it: {:?}", play.log.lines());
+    assert!(play.log.has("needs 0:1 from 0"), "who goes on hears it again");
+}
+
+/// More than are asked for at once.
+#[tokio::test(start_paused = true)]
+async fn acknowledgements_of_any_number_of_patients_are_taken_up_in_turns() {
+    let patients = 450;
+    let of = |second, rate| (0..patients).map(move |number| message(&format!("P{number}"), second, rate));
+    let values: Vec<_> = of(0, 120).chain(of(1, 70)).collect();
+    let values: Vec<_> = values.iter().map(String::as_str).collect();
+    let mut play = Play::of([assigned(&[0], 2 * patients), chunk(0, 0, &values)]);
+    let latched = "[[rule]]\nname = \"fast\"\nsign = \"heart_rate\"\nabove = 110\nlatch = true\n";
+    play.rules = Remembering::by(play.log.clone(), RuleSet::parse("latched", latched).expect("rules"));
+    play.shelf.is_acknowledged = true;
+    play.options.until.end = false;
+    play.run_and_stop_after(15).await.expect("ends");
+    let patients = usize::try_from(patients).expect("few");
+    assert_eq!(["raised P", "returned P", "ended P"].map(|step| play.log.count(step)), [patients; 3]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_consumer_that_cannot_read_the_rules_in_force_ends_no_alarm_of_them() {
+    let ended = async |rules: &str| {
+        let mut play = Play::of([assigned(&[0], 1), chunk(0, 0, &[&message("P1", 5, 70)])]);
+        let of_later = AlarmRecord { rule: "of_a_later_vitals".into(), ..known("P1", None) };
+        play.shelf.alarms = Mutex::new(vec![of_later]);
+        play.shelf.applied = Mutex::new(Some(admitted(1, "later", rules)));
+        play.run().await.expect("ends");
+        play.log.count("ended P1 of_a_later_vitals")
+    };
+    assert_eq!((ended(DELAYED).await, ended("[[rule]]\nname = \"a\"\nof_later = 1\n").await), (1, 0));
+}

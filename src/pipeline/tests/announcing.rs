@@ -147,3 +147,15 @@ async fn what_is_late_of_a_partition_that_was_taken_away_is_announced_only_while
         assert_eq!(announced, [is_announced, 1], "{:?}", play.log.lines());
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn so_many_alarms_are_remembered_and_no_more_and_how_many_are_not_is_told() {
+    let play = Play::of([]);
+    let store = Announcing::new(&play.shelf, Some(Crier::of(&play, 1)));
+    let alarms = (0..10_003).map(|number| known(&format!("P{number}"), None)).collect();
+    store.write(&Batch { alarms, ..Batch::default() }).await.expect("stored all the same");
+    let told = store.trouble().expect("told");
+    assert!(told.contains("10000 alarms remembered for it, 3 no more"), "{told}");
+    assert_eq!(store.finish().await.as_deref().map(|told| told.starts_with("3 alarms not announced")), Some(true));
+    assert_eq!((play.log.count("announced"), play.log.count("alarm stored")), (10_000, 10_003));
+}

@@ -12,7 +12,7 @@ use super::super::dead_letters::{DeadLetter, DeadLetters};
 use super::super::events::{Listener, Origin, PipelineEvent};
 use super::super::source::{Assigned, Chunk, Event, Fetched, MembershipEvent, Source};
 use crate::alarm::rules::{Micros, RuleSet};
-use crate::alarm::{AlarmChange, AlarmRecord, Alert, KnownAlarm, Limits, Watch};
+use crate::alarm::{Alarm, AlarmChange, AlarmRecord, Alert, KnownAlarm, Limits, Watch};
 use crate::ledger::Position;
 use crate::pipeline::rules::{InForce, NotAdmitted, Rules};
 use crate::pipeline::store::{Batch, BatchLimits, Entry, NodeGeneration, Store, WriteError};
@@ -144,6 +144,8 @@ pub(super) struct Shelf {
     pub(super) questions_failed: Mutex<usize>,
     /// A patient whose alarms it cannot tell.
     pub(super) unreadable: Option<&'static str>,
+    /// Whether somebody has acknowledged all that it tells of.
+    pub(super) is_acknowledged: bool,
     /// Whether it has forgotten them when it was restarted.
     pub(super) forgets: bool,
 }
@@ -171,10 +173,11 @@ impl Store for Shelf {
         if self.forgets && self.restarts.iter().any(|moment| *moment <= Instant::now()) {
             alarms.clear();
         }
+        let acknowledged = |alarm: Alarm| alarm.acknowledged.or(alarm.returned.filter(|_| self.is_acknowledged));
         let of = |record: &AlarmRecord| KnownAlarm {
             patient: record.patient.clone(),
             rule: record.rule.to_string(),
-            alarm: record.alarm,
+            alarm: Alarm { acknowledged: acknowledged(record.alarm), ..record.alarm },
         };
         Ok(alarms.iter().rev().filter(|record| patients.contains(&record.patient)).map(of).collect())
     }
