@@ -108,6 +108,16 @@ pub async fn durability(store: &AnyStore, choice: DurabilityDelay, output: &Outp
     Ok(Durability { delay: time, generation: store.node_generation().await? })
 }
 
+/// The topic of alarms, for a command that changes one. `None` where the settings do without.
+///
+/// # Errors
+/// As [`check_cluster`].
+pub async fn open_alarm_topic(settings: &Settings) -> Result<Option<AlarmTopic>, WrongCluster> {
+    let Some(topic) = &settings.alarms_topic else { return Ok(None) };
+    check_cluster(settings).await?;
+    Ok(Some(AlarmTopic::of(topic, &settings.topic, kafka_config(settings))))
+}
+
 /// How the settings say that a member takes part in its group.
 #[must_use]
 pub fn member_config(settings: &Settings) -> MemberConfig {

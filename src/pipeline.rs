@@ -147,6 +147,7 @@ impl<'a, S: Source, T: Store, D: DeadLetters, R: Rules, L: Listener> Pipeline<'a
             self.judging.ask();
             self.delivery.send_what_is_ready();
             let (room, deadline) = (self.has_room(), self.state.deadline().unwrap_or(self.report.due));
+            let ask_again = self.judging.memory.due();
             tokio::select! {
                 // Finished writes come first: they free memory and slots before more is read.
                 biased;
@@ -168,6 +169,7 @@ impl<'a, S: Source, T: Store, D: DeadLetters, R: Rules, L: Listener> Pipeline<'a
                 Some(read) = self.judging.acknowledgement_reads.next() => self.take_acknowledgements(read),
                 () = sleep_until(self.judging.rules_due), if self.judging.rules_reads.is_empty() => {}
                 Some(told) = self.judging.memory.questions.next() => self.remember(told),
+                () = sleep_until(ask_again.unwrap_or(deadline)), if ask_again.is_some() => {}
                 event = self.source.next(room) => match event? {
                     Event::Membership(event) => self.membership_changed(event),
                     Event::Fetched(fetched) => self.take_fetched(fetched),
@@ -302,7 +304,7 @@ impl<'a, S: Source, T: Store, D: DeadLetters, R: Rules, L: Listener> Pipeline<'a
 
     /// Whether nothing is on its way to the store, alarms of no record included.
     fn is_all_stored(&self) -> bool {
-        self.judging.memory.is_idle() && self.delivery.write_queue.is_empty() && self.delivery.writes.is_empty()
+        self.judging.memory.is_idle() && self.delivery.is_all_written()
     }
 
     fn gap(&mut self, Gap { assignment, partition, wanted, found, end_offset }: Gap) {

@@ -125,7 +125,12 @@ const PROPERTIES: [(&str, bool, Kind, &str); 15] = [
     ("started", false, Kind::Time, "when it was raised: at the onset and the rule's delay"),
     ("returned", false, Kind::Time, "since when its value is back, where it waits for its acknowledgement"),
     ("ended", false, Kind::Time, "when it ended"),
-    ("acknowledged_at", false, Kind::Time, "when it was acknowledged, as far as the rules needed to know"),
+    (
+        "acknowledged_at",
+        false,
+        Kind::Time,
+        "when it was acknowledged: in the message of that, and in later ones where the rule waits for it",
+    ),
     ("rules", false, Kind::Text, "the set of rules in force at the start; only in a message of the start"),
 ];
 

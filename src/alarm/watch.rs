@@ -100,6 +100,14 @@ pub struct KnownAlarm {
     pub alarm: Alarm,
 }
 
+impl KnownAlarm {
+    /// Whether it is this one, and nothing has become of it since; that somebody has acknowledged it is not counted.
+    pub fn is_still(&self, record: &AlarmRecord) -> bool {
+        let bare = |alarm: &Alarm| Alarm { acknowledged: None, is_partial: false, ..*alarm };
+        self.patient == record.patient && self.rule == *record.rule && bare(&self.alarm) == bare(&record.alarm)
+    }
+}
+
 /// All patients that are watched by one set of rules.
 #[derive(Debug)]
 pub struct Watch {
@@ -109,6 +117,8 @@ pub struct Watch {
     partitions: BTreeMap<i32, Partition>,
     /// Whether a patient was seen in two partitions.
     has_strays: bool,
+    /// Whether what a reading ahead of the clock had left behind was taken back.
+    has_fast_clock: bool,
     /// Up to when readings may be by the clock, where that was told.
     known_to: Micros,
     /// The patients who were admitted.
@@ -173,6 +183,7 @@ impl Watch {
             patients: HashMap::new(),
             partitions: BTreeMap::new(),
             has_strays: false,
+            has_fast_clock: false,
             known_to: Micros::MAX,
             beds: HashMap::new(),
         }
@@ -263,6 +274,7 @@ impl Watch {
             };
             // A clock was wrong: what has come of times to come would keep the rules from all that comes now.
             if now <= known_to && watched.patient.is_past(known_to) {
+                self.has_fast_clock = true;
                 watched.patient.forget_past(&set, known_to, tell);
             }
             // Of the time before the first reading that is known here others have told.
@@ -355,6 +367,12 @@ impl Watch {
     /// Whether a patient was seen in two partitions: then its alarms are only right while both are ours.
     pub fn has_strays(&self) -> bool {
         self.has_strays
+    }
+
+    /// Whether a reading was timed far ahead of the clock, and one of the same patient that was not has taken back what it
+    /// had left behind.
+    pub fn has_fast_clock(&self) -> bool {
+        self.has_fast_clock
     }
 }
 

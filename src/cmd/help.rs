@@ -26,11 +26,12 @@ const GROUPS: [(&str, &[&str]); 8] = [
 ];
 
 /// Commands, and the settings that they use; beside these all have [`ALWAYS`].
-const USED: [(&str, &str); 11] = [
+const USED: [(&str, &str); 12] = [
     ("produce dlq", "brokers topic"),
     ("topic", "brokers topic alarms_topic"),
     ("lag group", "brokers topic group"),
-    ("alarms report patient query scores count export import schema rules", "store consistency"),
+    ("alarms", "brokers topic store consistency alarms_topic"),
+    ("report patient query scores count export import schema rules", "store consistency"),
     ("init", "brokers topic store consistency alarms_topic"),
     ("audit", "brokers topic group store consistency"),
     ("status doctor reset", "brokers topic group store consistency alarms_topic"),

@@ -3,6 +3,7 @@
 mod apply;
 mod back_test;
 mod error;
+mod own_limits;
 mod sets;
 mod words;
 

@@ -19,7 +19,7 @@ use crate::app;
 use crate::output::{FormatArgs, Output};
 use crate::reading::{PatientId, Timestamp};
 use crate::score::BuiltIn;
-use crate::store::{AnyStore, Order, Selection, StoreError, StoredReading};
+use crate::store::{Admissions, AnyStore, Order, Selection, StoreError, StoredReading};
 
 /// Which patients, by which score.
 #[derive(Debug, clap::Args)]
@@ -83,8 +83,9 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
 async fn watch(args: &Args, context: &Context) -> Result<Code> {
     let Context { settings, output, .. } = context;
     let store = app::open_store_to_read(settings, output).await?;
+    let mut admissions = Admissions::default();
     loop {
-        match ranked(&store, args, Utc::now().timestamp_micros()).await {
+        match ranked(&store, &mut admissions, args, Utc::now().timestamp_micros()).await {
             Ok(ranked) => show(&ranked, args, output)?,
             // Whoever watches wants to see how it goes on.
             Err(error) if args.watch.is_on() && error.is_away() => output.note_error(&error),
@@ -111,8 +112,14 @@ fn show(ranked: &[Scored], args: &Args, output: &Output) -> Result<()> {
 }
 
 /// Every patient that was asked for, who to look at first at the beginning.
-async fn ranked(store: &AnyStore, args: &Args, now: Micros) -> Result<Vec<Scored>, StoreError> {
-    let admissions = &store.admitted().await?.patients;
+async fn ranked(
+    store: &AnyStore,
+    admissions: &mut Admissions,
+    args: &Args,
+    now: Micros,
+) -> Result<Vec<Scored>, StoreError> {
+    store.follow_admissions(admissions).await?;
+    let admissions = &admissions.patients;
     let mut patients = match &args.patient {
         Some(patient) => vec![patient.as_str().to_owned()],
         None => store.patients().await?,

@@ -117,13 +117,7 @@ impl Fetcher {
             if !mine.is_empty()
                 && let Ok(leader) = cluster.take_node(node).await
             {
-                readers.push(LeaderReader {
-                    leader,
-                    topic_id: id,
-                    positions: mine,
-                    turn: 0,
-                    ends_told: BTreeMap::new(),
-                });
+                readers.push(LeaderReader { leader, topic_id: id, positions: mine, turn: 0, ends: Ends::default() });
             }
         }
         let missing = self.positions.len() - readers.iter().map(|reader| reader.positions.len()).sum::<usize>();
@@ -207,8 +201,30 @@ struct LeaderReader {
     /// With which of the partitions the next fetch begins: a broker fills its answer from the front, so without turns
     /// the last ones would come only when the first ones are read to their end.
     turn: usize,
-    /// When it was told last that a partition has no more.
-    ends_told: BTreeMap<i32, Instant>,
+    ends: Ends,
+}
+
+/// When it was told last that a partition has no more.
+#[derive(Debug, Default)]
+struct Ends(BTreeMap<i32, Instant>);
+
+impl Ends {
+    /// Tells it now and then. It waits for its place as records do: where another partition has a backlog, the way is full
+    /// all the time, and what is due by the clock in this one would not be raised before the other is read to its end.
+    /// `None` where nobody wants to know any more.
+    async fn tell(
+        &mut self,
+        events: &mpsc::Sender<Fetched>,
+        assignment: u64,
+        partition: i32,
+        as_of: i64,
+    ) -> Option<()> {
+        if self.0.get(&partition).is_none_or(|at| at.elapsed() >= END_INTERVAL) {
+            events.send(Fetched::End(ReadToEnd { assignment, partition, as_of })).await.ok()?;
+            self.0.insert(partition, Instant::now());
+        }
+        Some(())
+    }
 }
 
 impl LeaderReader {
@@ -269,7 +285,7 @@ impl LeaderReader {
                 return Err(self.leader.protocol_error("a fetch without one whole record batch".to_owned()));
             }
             if from == end_offset {
-                self.tell_end(fetcher, partition, asked_at);
+                return Ok(self.ends.tell(&fetcher.events, assignment, partition, asked_at).await);
             }
             return Ok(Some(()));
         };
@@ -280,19 +296,9 @@ impl LeaderReader {
         self.positions.insert(partition, next_offset);
         // Where something comes all the time, no fetch comes back empty.
         if next_offset >= end_offset {
-            self.tell_end(fetcher, partition, asked_at);
+            return Ok(self.ends.tell(&fetcher.events, assignment, partition, asked_at).await);
         }
         Ok(Some(()))
-    }
-
-    /// The partition has no more: told now and then, and only where nothing else waits.
-    fn tell_end(&mut self, fetcher: &Fetcher, partition: i32, as_of: i64) {
-        if self.ends_told.get(&partition).is_none_or(|at| at.elapsed() >= END_INTERVAL) {
-            let end = Fetched::End(ReadToEnd { assignment: fetcher.assignment, partition, as_of });
-            if fetcher.events.try_send(end).is_ok() {
-                self.ends_told.insert(partition, Instant::now());
-            }
-        }
     }
 
     /// The log does not hold the wanted offset. Goes on at its earliest record, so that nothing that is there is
@@ -305,5 +311,37 @@ impl LeaderReader {
         let wanted = self.positions.insert(partition, found).unwrap_or(found);
         let gap = Fetched::Gap(Gap { assignment: fetcher.assignment, partition, wanted, found, end_offset });
         Ok(fetcher.events.send(gap).await.ok())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_end_is_told_although_the_way_is_full_of_what_another_partition_has() {
+        let (events, mut taken) = mpsc::channel(2);
+        let chunk = || {
+            Fetched::Chunk(Chunk { assignment: 1, partition: 0, records: Vec::new(), next_offset: 0, end_offset: 9 })
+        };
+        for _ in 0..2 {
+            events.try_send(chunk()).expect("room");
+        }
+        let mut ends = Ends::default();
+        let take = async {
+            let mut told = Vec::new();
+            for _ in 0..3 {
+                told.push(matches!(taken.recv().await, Some(Fetched::End(ReadToEnd { partition: 1, as_of: 7, .. }))));
+            }
+            told
+        };
+        let (told, taken) = tokio::join!(ends.tell(&events, 1, 1, 7), take);
+        assert_eq!((told, taken), (Some(()), vec![false, false, true]));
+        // Now and then.
+        assert_eq!(ends.tell(&events, 1, 1, 8).await, Some(()));
+        sleep(END_INTERVAL).await;
+        assert_eq!(events.capacity(), 2);
+        assert_eq!(ends.tell(&events, 1, 1, 9).await, Some(()));
+        assert_eq!(events.capacity(), 1);
     }
 }

@@ -7,6 +7,10 @@
 //! Storing waits for nobody all the same. What cannot be announced within [`ANNOUNCING_LIMIT`] is remembered, up to
 //! [`MAX_LATE`] alarms as they are since, and announced with what is written later; one attempt at a time, so that one
 //! write waits and not all of them. What is beyond that, or remembered when the program crashes, is in the store alone.
+//!
+//! Whoever has a partition next announces what becomes of its alarms from there on, and an older state behind that would
+//! take it back. So what is remembered of partitions that were taken away is announced only while the store has it as it
+//! was.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -16,7 +20,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
 
-use super::store::{Batch, BatchLimits, Entry, NodeGeneration, Store, WriteError};
+use super::store::{Batch, BatchLimits, Entry, NodeGeneration, Store, Tenure, WriteError};
 use crate::alarm::{AlarmKey, AlarmRecord, KnownAlarm};
 use crate::output::counted;
 use crate::reading::{PatientId, Timestamp};
@@ -27,6 +31,8 @@ const ANNOUNCING_LIMIT: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_secs(1);
 /// How many alarms are remembered that could not be announced yet: a few megabytes.
 const MAX_LATE: usize = 10_000;
+/// Of how many patients the store is asked at once whether an alarm is as it was.
+const PATIENTS_AT_ONCE: usize = 25;
 /// How many of them are announced at once.
 const LATE_AT_ONCE: usize = 500;
 
@@ -51,15 +57,22 @@ pub struct Announcing<'a, T, A> {
 #[derive(Debug, Default)]
 struct State {
     /// Those that could not be announced yet.
-    late: BTreeMap<AlarmKey, AlarmRecord>,
+    late: BTreeMap<AlarmKey, Remembered>,
     /// Those that are announced, and that the store has not taken yet: it is asked again and again.
-    unstored: BTreeMap<AlarmKey, AlarmRecord>,
+    unstored: BTreeMap<AlarmKey, Remembered>,
     /// When the next attempt is due, where one has failed.
     next: Option<Instant>,
     is_trying: bool,
     /// How many are remembered no more.
     left_out: u64,
     trouble: Option<String>,
+}
+
+/// An alarm, and for how long its partition is ours.
+#[derive(Debug, Clone)]
+struct Remembered {
+    alarm: AlarmRecord,
+    tenure: Tenure,
 }
 
 impl<'a, T: Store, A: Alarms> Announcing<'a, T, A> {
@@ -84,8 +97,8 @@ impl<'a, T: Store, A: Alarms> Announcing<'a, T, A> {
             .then(|| format!("{} not announced: the store alone has what became of them", counted(missing, "alarm")))
     }
 
-    /// Announces alarms, or remembers them.
-    async fn announce(&self, place: &A, alarms: &[AlarmRecord]) {
+    /// Announces the alarms of a batch, or remembers them.
+    async fn announce(&self, place: &A, Batch { alarms, tenure, .. }: &Batch) {
         let late = {
             let mut state = self.state();
             let fresh: Vec<_> = alarms.iter().filter(|alarm| !state.is_announced(alarm)).cloned().collect();
@@ -95,7 +108,7 @@ impl<'a, T: Store, A: Alarms> Announcing<'a, T, A> {
                 }
                 Err(fresh)
             } else {
-                state.remember(fresh);
+                state.remember(fresh, tenure);
                 Ok(state.due())
             }
         };
@@ -103,7 +116,7 @@ impl<'a, T: Store, A: Alarms> Announcing<'a, T, A> {
             Err(fresh) => {
                 if let Err(why) = attempt(place, &fresh).await {
                     let mut state = self.state();
-                    state.remember(fresh);
+                    state.remember(fresh, tenure);
                     state.failed(&why);
                 }
             }
@@ -114,17 +127,21 @@ impl<'a, T: Store, A: Alarms> Announcing<'a, T, A> {
         }
     }
 
-    async fn try_late(&self, place: &A, some: Vec<AlarmRecord>) -> bool {
-        let outcome = attempt(place, &some).await;
+    async fn try_late(&self, place: &A, some: Vec<Remembered>) -> bool {
+        let outcome = match self.still_so(&some).await {
+            Ok(alarms) if alarms.is_empty() => Ok(()),
+            Ok(alarms) => attempt(place, &alarms).await,
+            Err(error) => Err(error.to_string()),
+        };
         let mut state = self.state();
         state.is_trying = false;
         match outcome {
             Ok(()) => {
                 state.next = None;
-                for alarm in some {
+                for Remembered { alarm, .. } in some {
                     let key = alarm.key();
                     // What has become of it meanwhile is still to be told.
-                    if state.late.get(&key) == Some(&alarm) {
+                    if state.late.get(&key).is_some_and(|known| known.alarm == alarm) {
                         state.late.remove(&key);
                     }
                 }
@@ -135,6 +152,20 @@ impl<'a, T: Store, A: Alarms> Announcing<'a, T, A> {
                 false
             }
         }
+    }
+
+    /// These, without those whose partition was taken away and of which the store does not know exactly this any more:
+    /// what has become of them was announced by whoever has them now, or will be.
+    async fn still_so(&self, some: &[Remembered]) -> Result<Vec<AlarmRecord>, WriteError> {
+        let mut gone: Vec<_> =
+            some.iter().filter(|one| one.tenure.is_over()).map(|one| one.alarm.patient.clone()).collect();
+        gone.dedup();
+        let mut known = Vec::new();
+        for patients in gone.chunks(PATIENTS_AT_ONCE) {
+            known.extend(self.store.alarms(patients).await?);
+        }
+        let is_so = |one: &&Remembered| !one.tenure.is_over() || known.iter().any(|known| known.is_still(&one.alarm));
+        Ok(some.iter().filter(is_so).map(|one| one.alarm.clone()).collect())
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -152,16 +183,17 @@ async fn attempt<A: Alarms>(place: &A, alarms: &[AlarmRecord]) -> Result<(), Str
 impl State {
     /// Whether exactly this was announced, and only the store has not taken it yet.
     fn is_announced(&self, alarm: &AlarmRecord) -> bool {
-        !self.unstored.is_empty() && self.unstored.get(&alarm.key()) == Some(alarm)
+        !self.unstored.is_empty() && self.unstored.get(&alarm.key()).is_some_and(|known| known.alarm == *alarm)
     }
 
-    fn remember(&mut self, alarms: Vec<AlarmRecord>) {
+    fn remember(&mut self, alarms: Vec<AlarmRecord>, tenure: &Tenure) {
         for alarm in alarms {
             let key = alarm.key();
             if let Some(known) = self.late.get_mut(&key) {
-                known.update(alarm);
+                known.alarm.update(alarm);
+                known.tenure = tenure.clone();
             } else if self.late.len() < MAX_LATE {
-                self.late.insert(key, alarm);
+                self.late.insert(key, Remembered { alarm, tenure: tenure.clone() });
             } else {
                 self.left_out = self.left_out.saturating_add(1);
             }
@@ -169,7 +201,7 @@ impl State {
     }
 
     /// What to try now, where it is time and nobody else tries.
-    fn due(&mut self) -> Option<Vec<AlarmRecord>> {
+    fn due(&mut self) -> Option<Vec<Remembered>> {
         if self.is_trying || self.next.is_some_and(|next| Instant::now() < next) {
             return None;
         }
@@ -178,7 +210,7 @@ impl State {
         some
     }
 
-    fn some_late(&self) -> Option<Vec<AlarmRecord>> {
+    fn some_late(&self) -> Option<Vec<Remembered>> {
         let some: Vec<_> = self.late.values().take(LATE_AT_ONCE).cloned().collect();
         (!some.is_empty()).then_some(some)
     }
@@ -195,14 +227,20 @@ impl State {
 impl<T: Store, A: Alarms> Store for Announcing<'_, T, A> {
     async fn write(&self, batch: &Batch) -> Result<(), WriteError> {
         let Some(place) = &self.place else { return self.store.write(batch).await };
-        self.announce(place, &batch.alarms).await;
+        self.announce(place, batch).await;
+        if batch.tenure.is_over() {
+            return Err(WriteError::is_over());
+        }
         let outcome = self.store.write(batch).await;
         if !batch.alarms.is_empty() {
             let mut state = self.state();
+            // Whoever has their partition now raises them again.
+            state.unstored.retain(|_, one| !one.tenure.is_over());
             for alarm in &batch.alarms {
+                let (key, tenure) = (alarm.key(), batch.tenure.clone());
                 match outcome {
-                    Ok(()) => drop(state.unstored.remove(&alarm.key())),
-                    Err(_) => drop(state.unstored.insert(alarm.key(), alarm.clone())),
+                    Ok(()) => drop(state.unstored.remove(&key)),
+                    Err(_) => drop(state.unstored.insert(key, Remembered { alarm: alarm.clone(), tenure })),
                 }
             }
         }

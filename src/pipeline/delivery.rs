@@ -104,7 +104,7 @@ impl<'a, T: Store, D: DeadLetters> Delivery<'a, T, D> {
                 }
             }
             // Where their partition was taken away since, its next owner raises them again.
-            Err(error) if batch.is_of_alarms() && !self.write_queue.is_late(&batch) => {
+            Err(error) if batch.is_of_alarms() && !batch.is_late() => {
                 let text = format!("{error}; trying again to store alarms");
                 batch.attempts += 1;
                 report.trouble_of_attempt(batch.attempts, &text, &text);
@@ -165,6 +165,11 @@ impl<'a, T: Store, D: DeadLetters> Delivery<'a, T, D> {
         self.in_flight_bytes = self.in_flight_bytes.saturating_sub(dropped);
     }
 
+    /// Whether nothing is on its way to the store, or waits for that.
+    pub(super) fn is_all_written(&self) -> bool {
+        self.write_queue.is_empty() && self.writes.is_empty()
+    }
+
     /// Whether nothing is under way any more. What is open all the same has been lost to a panic.
     pub(super) fn is_at_rest(&self) -> bool {
         self.writes.is_empty() && self.dead_letter_writes.is_empty()
@@ -189,6 +194,9 @@ fn cannot_be_kept(batch: &DeadLetterBatch, error: &impl Error) -> String {
 
 async fn write<T: Store>(store: &T, batch: WriteBatch) -> Option<(WriteBatch, Result<(), WriteError>)> {
     sleep(retry::pause_before(batch.attempts)).await;
+    if batch.is_late() {
+        return Some((batch, Err(WriteError::is_over())));
+    }
     let outcome = AssertUnwindSafe(store.write(&batch.rows)).catch_unwind().await.ok()?;
     Some((batch, outcome))
 }

@@ -131,6 +131,7 @@ impl<S: Source, T: Store, D: DeadLetters, R: Rules, L: Listener> Pipeline<'_, S,
         let Heard { partition, offset, sent_ms, reading, size_bytes, in_flight, is_news } = heard;
         let changes = self.judging.rules.judge(partition, offset, sent_ms, &reading);
         self.report.stray(self.judging.rules.has_strays());
+        self.report.fast_clock(self.judging.rules.has_fast_clock());
         self.take_changes(changes, is_news);
         match in_flight {
             Some(in_flight) => self.delivery.write_queue.add(reading, in_flight, size_bytes),
@@ -156,6 +157,7 @@ impl<S: Source, T: Store, D: DeadLetters, R: Rules, L: Listener> Pipeline<'_, S,
                 return self.report.trouble_once("rules", &text);
             }
         };
+        self.judging.memory.answered();
         if let Some(applied) = rules {
             self.apply(&applied);
         }
@@ -239,15 +241,14 @@ impl<S: Source, T: Store, D: DeadLetters, R: Rules, L: Listener> Pipeline<'_, S,
     /// Raises what is due by the clock in a partition that is read to its end, and tells whether there was anything.
     pub(super) fn raise_due(&mut self, partition: i32) -> bool {
         let Some(as_of) = self.judging.read_as_of.get(&partition).copied() else { return false };
-        // What is not judged yet could cancel it.
-        if self.judging.history.contains_key(&partition) || !self.judging.memory.is_idle() {
+        // What is not judged yet could cancel it. What waits for the store to tell of its patient could not: nothing is due
+        // of who is not known, and others must not wait for one of whom the store cannot tell.
+        if self.judging.history.contains_key(&partition) || !self.judging.memory.is_open() {
             return false;
         }
-        if self.ask_about_silent(partition) {
-            return true;
-        }
+        let is_asking = self.ask_about_silent(partition);
         let changes = self.judging.rules.advance(partition, as_of);
-        let any = !changes.is_empty();
+        let any = is_asking || !changes.is_empty();
         self.take_changes(changes, true);
         any
     }

@@ -8,7 +8,7 @@ use std::collections::{HashMap, VecDeque};
 use chrono::{TimeDelta, Utc};
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
-use tokio::time::sleep;
+use tokio::time::Instant;
 
 use super::store::{Store, WriteError};
 use crate::alarm::KnownAlarm;
@@ -22,6 +22,8 @@ const MAX_PATIENTS: usize = 25;
 const LARGEST_CLOCK_ERROR: TimeDelta = TimeDelta::minutes(5);
 /// Questions at the same time.
 const MAX_QUESTIONS: usize = 16;
+/// Of these, such as were asked before in vain: patients of whom the store can never tell must not keep it from others.
+const MAX_ASKED_AGAIN: usize = 8;
 
 /// A reading that was taken up, or is only heard again.
 #[derive(Debug)]
@@ -47,10 +49,18 @@ pub(super) struct Waiting {
     pub(super) heard: Vec<Heard>,
 }
 
-/// What the store tells of some patients, and how often it was asked.
-pub(super) struct Told {
+/// Whom the store is asked about together.
+struct Question {
     patients: Vec<PatientId>,
+    /// How often that was in vain.
     attempts: u32,
+    /// How many answers there had been when it was in vain for the first time.
+    answers: u64,
+}
+
+/// What the store tells of some patients.
+pub(super) struct Told {
+    question: Question,
     outcome: Result<Past, WriteError>,
 }
 
@@ -79,6 +89,12 @@ pub(super) struct Memory<'a, T> {
     store: &'a T,
     waiting: HashMap<PatientId, Waiting>,
     to_ask: VecDeque<PatientId>,
+    /// What was asked in vain, and when it is asked again. No more than there is waiting.
+    to_ask_again: VecDeque<(Instant, Question)>,
+    /// How many of the questions are such.
+    asked_again: usize,
+    /// How often the store has told something.
+    answers: u64,
     /// Whether the rules are known: nothing can be judged before.
     is_open: bool,
     pub(super) questions: FuturesUnordered<BoxFuture<'a, Told>>,
@@ -90,6 +106,9 @@ impl<'a, T: Store> Memory<'a, T> {
             store,
             waiting: HashMap::new(),
             to_ask: VecDeque::new(),
+            to_ask_again: VecDeque::new(),
+            asked_again: 0,
+            answers: 0,
             is_open: false,
             questions: FuturesUnordered::new(),
         }
@@ -118,36 +137,80 @@ impl<'a, T: Store> Memory<'a, T> {
         self.is_open = true;
     }
 
+    /// The store has told something: it is there.
+    pub(super) fn answered(&mut self) {
+        self.answers += 1;
+    }
+
+    /// When something is to be asked again, where there is room for it.
+    pub(super) fn due(&self) -> Option<Instant> {
+        let has_room = self.questions.len() < MAX_QUESTIONS && self.asked_again < MAX_ASKED_AGAIN;
+        self.to_ask_again.front().filter(|_| has_room && self.is_open).map(|(due, _)| *due)
+    }
+
     /// Asks for the patients that have readings waiting.
     pub(super) fn ask(&mut self) {
-        while self.is_open && self.questions.len() < MAX_QUESTIONS && !self.to_ask.is_empty() {
-            let count = self.to_ask.len().min(MAX_PATIENTS);
-            let patients = self.to_ask.drain(..count).collect();
-            self.push_question(patients, 0);
+        while self.is_open && self.questions.len() < MAX_QUESTIONS {
+            if self.due().is_some_and(|due| due <= Instant::now())
+                && let Some((_, question)) = self.to_ask_again.pop_front()
+            {
+                self.asked_again += 1;
+                self.push(question);
+            } else if !self.to_ask.is_empty() {
+                let count = self.to_ask.len().min(MAX_PATIENTS);
+                let patients = self.to_ask.drain(..count).collect();
+                self.push(Question { patients, attempts: 0, answers: self.answers });
+            } else {
+                break;
+            }
         }
     }
 
     /// Takes an answer. Where there was none, it is asked again.
     pub(super) fn told(&mut self, told: Told) -> Result<Known, Trouble> {
-        let Told { patients, attempts, outcome } = told;
+        let Told { question, outcome } = told;
+        if question.attempts > 0 {
+            self.asked_again = self.asked_again.saturating_sub(1);
+        }
         match outcome {
             Ok(past) => {
-                let waiting = patients.iter().filter_map(|patient| self.waiting.remove(patient));
+                self.answered();
+                let waiting = question.patients.iter().filter_map(|patient| self.waiting.remove(patient));
                 Ok(Known { past, waiting: waiting.collect() })
             }
             Err(error) => {
                 let text = format!("{error}; the alarms of some patients are not known yet, trying again");
-                self.push_question(patients, attempts + 1);
-                Err(Trouble { attempts: attempts + 1, text })
+                let attempts = question.attempts + 1;
+                self.ask_later(Question { attempts, ..question });
+                Err(Trouble { attempts, text })
             }
         }
     }
 
-    fn push_question(&mut self, patients: Vec<PatientId>, attempts: u32) {
+    /// In two halves where the store has told something else meanwhile: it may be one of them of whom it cannot tell.
+    fn ask_later(&mut self, mut question: Question) {
+        let Question { attempts, answers, .. } = question;
+        let due = Instant::now() + retry::pause_before(attempts);
+        if attempts == 1 {
+            question.answers = self.answers;
+        } else if self.answers > answers && question.patients.len() > 1 {
+            question.answers = self.answers;
+            let patients = question.patients.split_off(question.patients.len() / 2);
+            self.to_ask_again.push_back((due, Question { patients, ..question }));
+        }
+        self.to_ask_again.push_back((due, question));
+    }
+
+    fn push(&mut self, question: Question) {
         let is_silent =
             |patient: &&PatientId| self.waiting.get(*patient).is_some_and(|waiting| waiting.heard.is_empty());
-        let silent = patients.iter().filter(is_silent).cloned().collect();
-        self.questions.push(Box::pin(ask(self.store, patients, silent, attempts)));
+        let silent = question.patients.iter().filter(is_silent).cloned().collect();
+        self.questions.push(Box::pin(ask(self.store, question, silent)));
+    }
+
+    /// Whether it is known who has to wait.
+    pub(super) fn is_open(&self) -> bool {
+        self.is_open
     }
 
     /// Whether nobody waits, and it is known who could.
@@ -158,16 +221,17 @@ impl<'a, T: Store> Memory<'a, T> {
     /// Drops what waits, and gives its size: its partitions are somebody else's.
     pub(super) fn clear(&mut self) -> usize {
         self.to_ask.clear();
+        self.to_ask_again.clear();
+        self.asked_again = 0;
         self.questions.clear();
         let waiting = std::mem::take(&mut self.waiting);
         waiting.into_values().flat_map(|waiting| waiting.heard).map(|heard| heard.size_bytes).sum()
     }
 }
 
-async fn ask<T: Store>(store: &T, patients: Vec<PatientId>, silent: Vec<PatientId>, attempts: u32) -> Told {
-    sleep(retry::pause_before(attempts)).await;
-    let outcome = past_of(store, &patients, &silent).await;
-    Told { patients, attempts, outcome }
+async fn ask<T: Store>(store: &T, question: Question, silent: Vec<PatientId>) -> Told {
+    let outcome = past_of(store, &question.patients, &silent).await;
+    Told { question, outcome }
 }
 
 async fn past_of<T: Store>(store: &T, patients: &[PatientId], silent: &[PatientId]) -> Result<Past, WriteError> {

@@ -42,7 +42,7 @@ impl Refusals {
 
     /// Whether there was no refusal for so long that there may be no more.
     pub(super) fn is_calm(&self) -> bool {
-        self.taken - self.taken_at_last == CALM_BATCHES
+        self.taken.saturating_sub(self.taken_at_last) >= CALM_BATCHES
     }
 
     /// Forgets what is committed: it does not come again.
@@ -93,5 +93,22 @@ impl<T: Store, D: DeadLetters> Delivery<'_, T, D> {
         self.write_queue.put_back_alarms(std::mem::take(&mut batch.rows.alarms));
         self.refusals.is_due = true;
         self.is_back(&batch);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_calm_from_so_many_batches_without_a_refusal_on() {
+        let mut refusals = Refusals { taken: 5, taken_at_last: 5, ..Refusals::default() };
+        (1..CALM_BATCHES).for_each(|_| refusals.taken());
+        assert!(!refusals.is_calm());
+        // What was put back when a batch was under way goes together again by the next one at the latest.
+        for _ in 0..2 {
+            refusals.taken();
+            assert!(refusals.is_calm());
+        }
     }
 }

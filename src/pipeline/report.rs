@@ -18,6 +18,10 @@ const PROGRESS_INTERVAL: Duration = Duration::from_millis(500);
 /// How long the same trouble is not told again.
 const TELL_AGAIN: Duration = Duration::from_secs(10);
 
+const FAST_CLOCK: &str = "a reading was timed more than 5 minutes ahead of the clock, and the next one of its patient that was not has taken \
+     back what it had raised\nhint: of two monitors of one patient one has a fast clock: set it; `vitals topic tail` shows \
+     beside such a reading when it was sent";
+
 /// What was told, and what is counted for it.
 pub(super) struct Report<'a, L> {
     listener: &'a mut L,
@@ -29,6 +33,7 @@ pub(super) struct Report<'a, L> {
     behind: BTreeMap<i32, i64>,
     is_unkeyed_told: bool,
     is_stray_told: bool,
+    is_fast_clock_told: bool,
     /// Which trouble was told lately, and when.
     lately: BTreeMap<String, Instant>,
 }
@@ -42,6 +47,7 @@ impl<'a, L: Listener> Report<'a, L> {
             behind: BTreeMap::new(),
             is_unkeyed_told: false,
             is_stray_told: false,
+            is_fast_clock_told: false,
             lately: BTreeMap::new(),
         }
     }
@@ -92,6 +98,13 @@ impl<'a, L: Listener> Report<'a, L> {
     pub(super) fn stray(&mut self, is_so: bool) {
         if is_so && !std::mem::replace(&mut self.is_stray_told, true) {
             self.tell(PipelineEvent::Stray);
+        }
+    }
+
+    /// Tells once that what a reading ahead of the clock had raised was taken back.
+    pub(super) fn fast_clock(&mut self, is_so: bool) {
+        if is_so && !std::mem::replace(&mut self.is_fast_clock_told, true) {
+            self.trouble(FAST_CLOCK);
         }
     }
 

@@ -82,6 +82,10 @@ pub trait Rules: Send {
 
     /// Whether a patient's readings came in two partitions: its alarms are only right while both are ours.
     fn has_strays(&self) -> bool;
+
+    /// Whether a reading was timed far ahead of the clock, and the next one of its patient that was not has taken back what
+    /// it had raised: of two monitors one has a clock that is wrong.
+    fn has_fast_clock(&self) -> bool;
 }
 
 /// That a change of a patient cannot be read here.
@@ -240,6 +244,10 @@ impl Rules for InForce {
 
     fn has_strays(&self) -> bool {
         self.watch.has_strays()
+    }
+
+    fn has_fast_clock(&self) -> bool {
+        self.watch.has_fast_clock()
     }
 }
 

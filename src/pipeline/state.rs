@@ -86,9 +86,11 @@ impl<S: Source, T: Store, D: DeadLetters, R: Rules, L: Listener> Pipeline<'_, S,
     pub(super) async fn advance(&mut self) -> Option<Summary> {
         let now = Instant::now();
         let is_acknowledged = self.commits.ledger.is_acknowledged();
+        // Alarms that no record stands for too: written later, they could come behind a change of the next owner.
+        let is_settled = is_acknowledged && self.delivery.is_all_written();
         match self.state {
             State::Reading if self.is_done() => self.finish(),
-            State::Releasing { by } if is_acknowledged || now >= by => {
+            State::Releasing { by } if is_settled || now >= by => {
                 self.commit().await;
                 self.state = State::LastCommitBeforeRelease { by: Instant::now() + LAST_COMMIT_LIMIT };
             }
@@ -103,7 +105,7 @@ impl<S: Source, T: Store, D: DeadLetters, R: Rules, L: Listener> Pipeline<'_, S,
             }
             State::LastCommit if !self.awaits_commit() => return Some(self.end(true)),
             // Who stops it does not wait for what is stored to be durable: the next member writes it again.
-            State::Stopping { by } if is_acknowledged || self.is_at_rest() || now >= by => {
+            State::Stopping { by } if is_settled || self.is_at_rest() || now >= by => {
                 self.commit().await;
                 self.state = State::LastCommitBeforeStop { by: Instant::now() + LAST_COMMIT_LIMIT, is_acknowledged };
             }

@@ -1,6 +1,8 @@
 //! What the pipeline needs of a store.
 
 use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::alarm::{AlarmRecord, KnownAlarm};
@@ -14,6 +16,32 @@ pub struct Batch {
     pub readings: Vec<Reading>,
     /// Alarms as they are since, those of one patient behind one another, no two of the same patient, rule and onset.
     pub alarms: Vec<AlarmRecord>,
+    /// Whether it may still be written.
+    pub tenure: Tenure,
+}
+
+/// For how long partitions are ours. What is written of them later could come behind a change of their next owner, and
+/// take that back: so a batch is not begun to be announced or written any more once it is over. Clones are of the same.
+#[derive(Debug, Clone, Default)]
+pub struct Tenure(Arc<AtomicBool>);
+
+impl Tenure {
+    /// The partitions are somebody else's, or read again.
+    pub fn end(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    /// Whether they are.
+    pub fn is_over(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+/// Where both are over, or both are not: what is written is the same.
+impl PartialEq for Tenure {
+    fn eq(&self, other: &Self) -> bool {
+        self.is_over() == other.is_over()
+    }
 }
 
 /// How much a batch should have at most: more would save nothing, or be too much at once.
@@ -44,6 +72,13 @@ pub enum WriteError {
     /// It refuses this batch, and says that asking again will not help: a row of it breaks a rule of the table.
     #[error("the store refuses the rows: {0}")]
     Never(String),
+}
+
+impl WriteError {
+    /// Why a batch is not written whose [tenure](Tenure) is over. Nobody tries it again.
+    pub fn is_over() -> Self {
+        Self::Later("its partition was taken away".to_owned())
+    }
 }
 
 /// In which of their runs the nodes of a store are: another one where a node was restarted, so that it may have

@@ -53,6 +53,8 @@ impl Play {
                 admissions: Mutex::new(Vec::new()),
                 newest: Vec::new(),
                 questions_failed: Mutex::new(0),
+                unreadable: None,
+                is_acknowledged: false,
                 forgets: false,
             },
             drawer: Drawer { log: log.clone(), failures: Mutex::new(0), refuses: 0, is_fatal: false },

@@ -7,7 +7,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use super::store::{Batch, BatchLimits};
+use super::store::{Batch, BatchLimits, Tenure};
 use crate::alarm::AlarmRecord;
 use crate::ledger::InFlight;
 use crate::reading::{PatientId, Reading, Timestamp};
@@ -27,8 +27,6 @@ pub struct WriteBatch {
     pub attempts: u32,
     /// Where its only row was refused before.
     pub refused: Option<Refused>,
-    /// How often the queue had been cleared.
-    clears: u64,
 }
 
 /// Rows that wait to be written, in a queue for each patient.
@@ -40,8 +38,8 @@ pub struct WriteQueue {
     /// Patients whose rows go out one by one; and how many batches the store had taken when it refused several of their
     /// rows together, until one of these is found.
     alone: HashMap<PatientId, Option<u64>>,
-    /// How often it was cleared.
-    clears: u64,
+    /// Until it is cleared.
+    tenure: Tenure,
 }
 
 #[derive(Debug, Default)]
@@ -91,11 +89,6 @@ impl WriteQueue {
         }
     }
 
-    /// Whether the partitions were taken away since the batch went out.
-    pub fn is_late(&self, batch: &WriteBatch) -> bool {
-        batch.clears != self.clears
-    }
-
     /// Whether nothing waits.
     pub fn is_empty(&self) -> bool {
         self.ready.is_empty()
@@ -112,7 +105,8 @@ impl WriteQueue {
     /// The next batch that may go out.
     pub fn next_batch(&mut self, limits: BatchLimits) -> Option<WriteBatch> {
         let patient = self.ready.pop_front()?;
-        let mut batch = WriteBatch { clears: self.clears, ..WriteBatch::default() };
+        let rows = Batch { tenure: self.tenure.clone(), ..Batch::default() };
+        let mut batch = WriteBatch { rows, ..WriteBatch::default() };
         if self.alone.contains_key(&patient) {
             self.take_one(patient, &mut batch);
             return Some(batch);
@@ -170,7 +164,7 @@ impl WriteQueue {
 
     /// Puts the row of a batch of one back, which was refused: the patient's other rows go first, and one by one too.
     pub fn put_back(&mut self, batch: WriteBatch, refused: Refused) {
-        let WriteBatch { rows: Batch { mut readings, alarms }, mut patients, in_flight, size_bytes, .. } = batch;
+        let WriteBatch { rows: Batch { mut readings, alarms, .. }, mut patients, in_flight, size_bytes, .. } = batch;
         self.put_back_alarms(alarms);
         let mut records = in_flight.into_iter();
         let (Some(patient), Some(reading), Some(in_flight)) = (patients.pop(), readings.pop(), records.next()) else {
@@ -220,7 +214,7 @@ impl WriteQueue {
     /// Drops what has not gone out yet, and gives its size: its partitions are somebody else's.
     pub fn clear(&mut self) -> usize {
         self.ready.clear();
-        self.clears += 1;
+        std::mem::take(&mut self.tenure).end();
         let waiting = self.by_patient.values().flat_map(|queue| &queue.rows).map(|row| row.size_bytes).sum();
         self.by_patient.retain(|_, queue| queue.is_in_flight);
         for queue in self.by_patient.values_mut() {
@@ -235,6 +229,11 @@ impl WriteBatch {
     /// Whether no record stands behind it.
     pub fn is_of_alarms(&self) -> bool {
         self.in_flight.is_empty()
+    }
+
+    /// Whether the partitions were taken away since it went out.
+    pub fn is_late(&self) -> bool {
+        self.rows.tenure.is_over()
     }
 
     fn add(&mut self, row: Row) {

@@ -201,13 +201,26 @@ impl AnyStore {
     /// be read here counts as none.
     pub async fn admitted(&self) -> Result<Admissions, StoreError> {
         let mut admissions = Admissions::default();
-        loop {
+        self.follow_admissions(&mut admissions).await?;
+        Ok(admissions)
+    }
+
+    /// Takes up what has become of patients since `admissions` were read: the journal only grows, and who looks again and
+    /// again must not read all of it each time. After an error what was taken up by then is there.
+    pub async fn follow_admissions(&self, admissions: &mut Admissions) -> Result<(), StoreError> {
+        let newest = self.newest_entries(Journal::Patients, 1).await?.pop().map_or(0, |newest| newest.version);
+        if newest < admissions.version {
+            // The tables were made anew since.
+            *admissions = Admissions::default();
+        }
+        while admissions.version < newest {
             let entries = self.entries_behind(Journal::Patients, admissions.version).await?;
-            let Some(last) = entries.last() else { return Ok(admissions) };
+            let Some(last) = entries.last() else { break };
             admissions.version = last.version;
             let read = |entry: Entry| Some((entry.name, Admission::parse(&entry.content).ok()?));
             admissions.patients.extend(entries.into_iter().filter_map(read));
         }
+        Ok(())
     }
 
     /// All patients that have rows in `patient_alerts`, in no order that means anything.

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::fmt;
 
 use crate::alarm::rules::PARTIAL;
-use crate::alarm::{Alarm, KnownAlarm, Priority};
+use crate::alarm::{Alarm, AlarmRecord, KnownAlarm, Priority};
 use crate::reading::{PatientId, Signs, Timestamp};
 
 /// A row of `patient_vitals`. Other programs write there too, so the texts can be any.
@@ -114,6 +114,13 @@ impl StoredAlarm {
                 ended: self.end().and_then(time),
             },
         })
+    }
+
+    /// As it is announced to others: what it was at its start was told then. `None` as with [`Self::known`].
+    pub fn record(&self) -> Option<AlarmRecord> {
+        let KnownAlarm { patient, rule, alarm } = self.known()?;
+        let text = self.message.clone().unwrap_or_default();
+        Some(AlarmRecord { patient, rule: rule.into(), text, limit: None, rules: None, is_rearmed: false, alarm })
     }
 
     /// Whether there may be more of this patient's than these, of which [`KNOWN_ALARMS`] were asked for.

@@ -118,4 +118,8 @@ impl Rules for TamperedRules {
     fn has_strays(&self) -> bool {
         self.inner.has_strays()
     }
+
+    fn has_fast_clock(&self) -> bool {
+        self.inner.has_fast_clock()
+    }
 }

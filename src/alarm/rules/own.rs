@@ -30,6 +30,19 @@ pub enum OwnLimitError {
     Crossed { name: String, limit: f64, other: String, other_limit: f64 },
 }
 
+impl OwnLimitError {
+    /// The rule whose limit it is.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::NoRule { name, .. }
+            | Self::NoLimit { name }
+            | Self::Never { name, .. }
+            | Self::Endless { name, .. }
+            | Self::Crossed { name, .. } => name,
+        }
+    }
+}
+
 impl Advice for OwnLimitError {
     fn code(&self) -> Code {
         Code::Usage

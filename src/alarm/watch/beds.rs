@@ -35,6 +35,12 @@ impl Bed {
         }
     }
 
+    /// Whether nothing depends on it any more at `now`: whoever was discharged so long ago goes by the rules for all, and
+    /// is missed by nobody.
+    fn is_settled(&self, now: Micros) -> bool {
+        !self.admission.is_in() && self.discharged.is_none_or(|at| now.saturating_sub(at) >= SETTLED_AFTER)
+    }
+
     /// The rules for this patient, where they are not those for all.
     pub(super) fn rules(&self, of_all: &RuleSet) -> Option<Arc<RuleSet>> {
         self.admission.has_own_rules().then(|| Arc::new(of_all.for_patient(&self.admission)))
@@ -83,7 +89,16 @@ impl Watch {
             self.change_rules_of(id, &set, &mut changes);
         }
         self.end_silence_of_before(id, &mut changes);
+        // The journal tells of everybody who ever was here.
+        if self.now().zip(self.beds.get(id)).is_some_and(|(now, bed)| bed.is_settled(now)) {
+            self.beds.remove(id);
+        }
         changes
+    }
+
+    /// What the clock says, where it was told.
+    fn now(&self) -> Option<Micros> {
+        (self.known_to < Micros::MAX).then(|| self.known_to.saturating_sub(AHEAD))
     }
 
     /// Ends the alarm that nothing comes where it is of a stay that is over.
@@ -145,6 +160,10 @@ impl Watch {
             return;
         }
         place.looked_for_silence = now;
+        if let Some(now) = self.now() {
+            // There are more of them from year to year.
+            self.beds.retain(|_, bed| !bed.is_settled(now));
+        }
         let mut to_ask_again = Vec::new();
         for (id, bed) in &self.beds {
             let Some(watched) = self.patients.get_mut(id).filter(|watched| watched.partition == partition) else {

@@ -130,8 +130,10 @@ fn a_reading_ahead_of_the_clock_keeps_no_other_from_being_judged() {
     let hour = 3600;
     let ahead = take(&mut watch, 1, "P1", hour, Signs { spo2: Some(85), ..rate(120) });
     assert_eq!(told(&ahead), ["raised P1 low Low SpO2: 85"], "P2's delay has not run out");
+    assert!(!watch.has_fast_clock(), "nothing was taken back yet");
     let now = take(&mut watch, 2, "P1", 10, spo2(90));
     assert_eq!(told(&now), ["ended P1 low Low SpO2: 85", "raised P1 low Low SpO2: 90"]);
+    assert!(watch.has_fast_clock());
     assert!(now[0].record.alarm.ended == Some(at(hour).as_micros()) && now[1].record.alarm.start == at(10).as_micros());
     assert_eq!(told(&watch.advance(0, at(100).as_micros())), ["raised P2 fast High heart rate: 120"], "and not P1");
     let known = |onset: i64| {

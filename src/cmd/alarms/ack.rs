@@ -1,22 +1,28 @@
 //! `vitals alarms ack`: somebody has seen an alarm, and acts.
 
+use std::time::Duration;
+
 use chrono::Utc;
 use clap::builder::NonEmptyStringValueParser;
 use color_eyre::eyre::Result;
+use tokio::time::{sleep, timeout};
 
 use super::{AlarmsError, LOOKED_THROUGH};
 use crate::advice::Code;
 use crate::app;
 use crate::cmd::Context;
 use crate::output::Output;
+use crate::pipeline::announcing::Alarms as _;
 use crate::reading::Timestamp;
+use crate::settings::Settings;
 use crate::store::{Acknowledged, AlarmId, AlarmState, AnyStore, StoredAlarm};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 An alarm is acknowledged once, alone, and no other one with it. It goes on
 until its value is back; where it has waited for that (returned), it ends. If
-one of the alarms that are named does not exist, none is acknowledged.
+one of the alarms that are named does not exist, none is acknowledged. Where the
+topic of alarms cannot be reached, the store alone has it, and a note says so.
 
 Examples:
   vitals alarms ack P001/spo2_low/2025-10-26T10:30:15+00:00 --by Anna
@@ -32,6 +38,13 @@ pub(super) struct Args {
     #[arg(long, value_name = "NAME", value_parser = parse_name)]
     by: String,
 }
+
+/// How long other programs are told of it at most.
+const ANNOUNCING_LIMIT: Duration = Duration::from_secs(5);
+/// A consumer has mostly stored by then what it announced just before.
+const SETTLED_AFTER: Duration = Duration::from_millis(200);
+/// How often an alarm is told once more that changes meanwhile: then a consumer is at it, and tells too.
+const ROUNDS: u32 = 3;
 
 /// Enough for a name, a role and a ward.
 const MAX_NAME_CHARS: usize = 100;
@@ -56,8 +69,12 @@ pub(super) async fn run(args: &Args, context: &Context) -> Result<Code> {
             None => find(&store, text).await?,
         });
     }
+    let mut acknowledged = Vec::new();
     for id in ids {
-        acknowledge(&store, id, &args.by, output).await?;
+        acknowledged.extend(acknowledge(&store, id, &args.by, output).await?);
+    }
+    if !acknowledged.is_empty() {
+        announce(&store, acknowledged, settings, output).await;
     }
     Ok(Code::Done)
 }
@@ -83,18 +100,53 @@ async fn newest_of(store: &AnyStore, patient: &str, rule: &str) -> Result<AlarmI
     Ok(newest.ok_or_else(not_on)?)
 }
 
-async fn acknowledge(store: &AnyStore, id: AlarmId, by: &str, output: &Output) -> Result<()> {
+/// Acknowledges one; its row since, where nobody had before.
+async fn acknowledge(store: &AnyStore, id: AlarmId, by: &str, output: &Output) -> Result<Option<StoredAlarm>> {
     let at = Timestamp::from_utc(Utc::now())?;
     match store.acknowledge(&id, by, at).await? {
-        Acknowledged::Now(alarm) if alarm.end() == alarm.acknowledged_at.as_deref() => {
-            output.line(format_args!("{id}: acknowledged by {by}, and ended"))?;
+        Acknowledged::Now(alarm) => {
+            let is_over = alarm.end() == alarm.acknowledged_at.as_deref();
+            output.line(format_args!("{id}: acknowledged by {by}{}", if is_over { ", and ended" } else { "" }))?;
+            return Ok(Some(alarm));
         }
-        Acknowledged::Now(_) => output.line(format_args!("{id}: acknowledged by {by}"))?,
         Acknowledged::Before(StoredAlarm { acknowledged_by, acknowledged_at, .. }) => {
             let (by, at) = (acknowledged_by.unwrap_or_default(), acknowledged_at.unwrap_or_default());
             output.note(format_args!("note: {id} was acknowledged before, by {by} at {at}: nothing changed"));
         }
         Acknowledged::NoAlarm => Err(AlarmsError::NoAlarm { id })?,
+    }
+    Ok(None)
+}
+
+/// Tells other programs. What is acknowledged is so all the same where that fails.
+async fn announce(store: &AnyStore, acknowledged: Vec<StoredAlarm>, settings: &Settings, output: &Output) {
+    let why = match timeout(ANNOUNCING_LIMIT, try_announce(store, acknowledged, settings)).await {
+        Ok(Ok(())) => return,
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => format!("it took longer than {} s", ANNOUNCING_LIMIT.as_secs()),
+    };
+    output.note(format_args!(
+        "note: the topic of alarms was not told ({why}); the store has it\n\
+         hint: name the brokers by --brokers or a profile, or do without the topic by --alarms-topic none"
+    ));
+}
+
+async fn try_announce(store: &AnyStore, mut alarms: Vec<StoredAlarm>, settings: &Settings) -> Result<()> {
+    let Some(topic) = app::open_alarm_topic(settings).await? else { return Ok(()) };
+    // A consumer announces what becomes of an alarm before it stores it. Where that came before our message, ours would
+    // hide it: the last message of an alarm counts. So what has changed by now is told once more, as it is.
+    for _ in 0..ROUNDS {
+        let records: Vec<_> = alarms.iter().filter_map(StoredAlarm::record).collect();
+        topic.announce(&records).await?;
+        sleep(SETTLED_AFTER).await;
+        let mut changed = Vec::new();
+        for alarm in alarms {
+            changed.extend(store.alarm(&alarm.id()).await?.filter(|since| *since != alarm));
+        }
+        if changed.is_empty() {
+            break;
+        }
+        alarms = changed;
     }
     Ok(())
 }

@@ -17,7 +17,7 @@ use crate::cmd::common::time_argument;
 use crate::cmd::common::watch::WatchArgs;
 use crate::output::{FormatArgs, Output, counted};
 use crate::reading::{PatientId, Timestamp};
-use crate::store::{AlarmState, AnyStore, StoreError, StoredAlarm};
+use crate::store::{Admissions, AlarmState, AnyStore, StoreError, StoredAlarm};
 
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "\
@@ -85,9 +85,10 @@ pub(super) async fn run(args: &Args, context: &Context) -> Result<Code> {
 async fn watch(args: &Args, context: &Context) -> Result<Code> {
     let Context { settings, output, .. } = context;
     let store = app::open_store_to_read(settings, output).await?;
+    let mut admissions = Admissions::default();
     loop {
         let now = Utc::now();
-        match look(&store, args, now).await {
+        match look(&store, &mut admissions, args, now).await {
             Ok(found) => found.show(args, now, output)?,
             // Whoever watches wants to see how it goes on.
             Err(error) if args.watch.is_on() && error.is_away() => output.note_error(&error),
@@ -99,8 +100,14 @@ async fn watch(args: &Args, context: &Context) -> Result<Code> {
     }
 }
 
-async fn look(store: &AnyStore, args: &Args, now: DateTime<Utc>) -> Result<Found, StoreError> {
-    let admissions = store.admitted().await?.patients;
+async fn look(
+    store: &AnyStore,
+    admissions: &mut Admissions,
+    args: &Args,
+    now: DateTime<Utc>,
+) -> Result<Found, StoreError> {
+    store.follow_admissions(admissions).await?;
+    let admissions = &admissions.patients;
     let is_there = |patient: &String| {
         let admission = admissions.get(patient).filter(|admission| admission.is_in());
         args.ward.is_none() || admission.is_some_and(|admission| admission.ward == args.ward)
@@ -116,7 +123,7 @@ async fn look(store: &AnyStore, args: &Args, now: DateTime<Utc>) -> Result<Found
         found.take(store.alarms_of(&ids, LOOKED_THROUGH).await?, args);
     }
     found.look_at_readings(store, now).await?;
-    found.look_at_admissions(&admissions, now);
+    found.look_at_admissions(admissions, now);
     Ok(found)
 }
 

@@ -71,8 +71,9 @@ pub(in crate::cmd) async fn change(
     Author { by, reason, at }: &Author<'_>,
     change: impl Fn(&Admissions) -> Result<Admission>,
 ) -> Result<Admission> {
+    let mut admissions = Admissions::default();
     for _ in 0..ATTEMPTS {
-        let admissions = store.admitted().await?;
+        store.follow_admissions(&mut admissions).await?;
         let admission = change(&admissions)?;
         let entry = Entry {
             version: admissions.version.saturating_add(1),

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use chrono::Utc;
 use color_eyre::eyre::Result;
 
-use super::RulesCommandError;
 use super::sets::{self, Sheet};
+use super::{RulesCommandError, own_limits};
 use crate::advice::Code;
 use crate::alarm::rules::RuleSet;
 use crate::app;
@@ -29,6 +29,10 @@ const SHOWN: u16 = 1000;
 Every consumer of this store takes the set up within 5 s, without a restart.
 Alarms that are on go on under the rule of the same name; where a rule is gone,
 its alarms end. `vitals rules test` tells before what a set would have raised.
+
+Limits of a patient's own (`vitals patient set --limit`) go on as well. Where one
+could never be crossed under this set, or its alarm could never end, the set is
+refused. One whose rule the set does not have is named, and has no effect.
 
 Examples:
   vitals rules apply ward --by 'A. Nurse' --reason 'adults on ward 3'
@@ -67,6 +71,8 @@ pub(super) async fn apply(args: Args, context: &Context) -> Result<Code> {
             at: Timestamp::from_utc(Utc::now())?.to_string(),
             content: text.clone(),
         };
+        let in_force = applied.set(settings.limits).unwrap_or_else(|_| rules.clone());
+        own_limits::check(&in_force, &store.admitted().await?, output)?;
         if store.add_entry(Journal::Rules, &applied).await? {
             let count = counted(rules.own().count(), "rule");
             output.note(format_args!("{}, {count}: applied as version {}", applied.name, applied.version));

@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::advice::{Advice, Code};
-use crate::alarm::rules::BUILT_IN;
+use crate::alarm::rules::{BUILT_IN, OwnLimitError};
 use crate::output::counted;
 use crate::suggestion::nearest;
 use crate::toml_table::TomlError;
@@ -44,15 +44,38 @@ pub enum RulesCommandError {
     /// Others apply sets at the same moment, again and again.
     #[error("somebody else puts rules in force at the same moment")]
     Contended,
+    /// Patients who are in have limits of their own that make no sense under the set.
+    #[error("{set} is not applied: {} own limits are impossible under it: {}", whose(patients), in_words(patients))]
+    OwnLimits {
+        /// The set.
+        set: String,
+        /// Whose, and why the first of them is impossible.
+        patients: Vec<(String, OwnLimitError)>,
+    },
     /// The CSV files have no row in order.
     #[error("there is no reading to try the rules on")]
     NoReading,
 }
 
+/// So many patients are told of one by one.
+const TOLD: usize = 5;
+
+fn whose(patients: &[(String, OwnLimitError)]) -> String {
+    if patients.len() == 1 { "a patient's".to_owned() } else { format!("{} patients'", patients.len()) }
+}
+
+fn in_words(patients: &[(String, OwnLimitError)]) -> String {
+    let mut words: Vec<_> = patients.iter().take(TOLD).map(|(patient, why)| format!("{patient}: {why}")).collect();
+    if patients.len() > TOLD {
+        words.push(format!("and {} more", patients.len() - TOLD));
+    }
+    words.join("; ")
+}
+
 impl Advice for RulesCommandError {
     fn code(&self) -> Code {
         match self {
-            Self::NoSet(_) | Self::Missing(_) | Self::Unreadable(..) => Code::Usage,
+            Self::NoSet(_) | Self::Missing(_) | Self::Unreadable(..) | Self::OwnLimits { .. } => Code::Usage,
             Self::Contended => Code::Unreachable,
             _ => Code::BadData,
         }
@@ -77,6 +100,13 @@ impl Advice for RulesCommandError {
             }
             Self::Malformed { .. } => "correct the rows, or leave them out with --skip-bad",
             Self::Contended => "look at `vitals rules history`, then try again",
+            Self::OwnLimits { patients, .. } => {
+                let (patient, limit) = patients.first().map(|(id, why)| (&**id, why.name())).unwrap_or_default();
+                return Some(format!(
+                    "choose other limits for them first, or take them back: `vitals patient set {patient} --limit {limit}=none \
+                     --by NAME --reason TEXT`"
+                ));
+            }
             Self::NoReading => "add rows with a patient_id, a timestamp and at least one vital sign",
         };
         Some(hint.to_owned())

@@ -5,6 +5,7 @@ use super::stage::{assigned_from, chunk, message};
 use super::*;
 use crate::alarm::rules::RuleSet;
 use crate::alarm::{Alarm, AlarmRecord, Priority};
+use crate::pipeline::source::ReadToEnd;
 use crate::pipeline::store::Entry;
 use crate::reading::{PatientId, Timestamp};
 
@@ -24,7 +25,7 @@ fn delayed(events: Vec<Event>) -> Play {
 }
 
 /// Of the rule `heart_rate_high`, at 10:00:00.
-fn known(patient: &str, ended: Option<&str>) -> AlarmRecord {
+pub(super) fn known(patient: &str, ended: Option<&str>) -> AlarmRecord {
     let micros = |second: &str| Timestamp::parse(&format!("2025-10-26T10:00:{second}Z")).expect("time").as_micros();
     AlarmRecord {
         patient: PatientId::parse(patient).expect("id"),
@@ -118,6 +119,40 @@ async fn what_is_due_by_the_clock_at_the_end_is_stored_before_the_last_commit() 
     assert!(stored < needed, "{:?}", play.log.lines());
 }
 
+/// That partition 0 was read to its end, a minute after the readings here.
+fn end_of_partition() -> Event {
+    let as_of = Timestamp::parse("2025-10-26T10:01:00Z").expect("time").as_micros();
+    Event::Fetched(Fetched::End(ReadToEnd { assignment: 1, partition: 0, as_of }))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rebalance_waits_for_alarms_that_no_record_stands_for() {
+    let release = Event::Membership(MembershipEvent::Release);
+    let mut play =
+        delayed(vec![assigned(&[0], 9), chunk(0, 0, &[&message("P1", 0, 120)]), end_of_partition(), release]);
+    play.options.until.end = false;
+    play.run_and_stop_after(1).await.expect("ends");
+    let order = ["raised P1 fast", "alarm stored P1 fast on", "released"].map(|line| play.log.place(line));
+    assert!(order.is_sorted(), "{:?}", play.log.lines());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_another_attempt_when_its_partition_is_taken_away_is_not_written_behind_its_next_owner() {
+    let mut play = Play::of([assigned(&[0], 9), chunk(0, 0, &[&message("P1", 0, 120)])]);
+    play.options.until.end = false;
+    let lost = async {
+        sleep(Duration::from_millis(500)).await;
+        Event::Membership(MembershipEvent::Lost)
+    };
+    play.script.later = Some(Box::pin(lost));
+    play.shelf.failures = Mutex::new(4);
+    play.run_and_stop_after(60).await.expect("ends");
+    let lines = play.log.lines();
+    let revoked = lines.iter().position(|line| line == "revoked").expect("lost");
+    let late = lines[revoked..].iter().filter(|line| line.contains("P1")).count();
+    assert!(late == 0 && lines[..revoked].iter().any(|line| line == "failed P1"), "{lines:?}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_commit_says_from_where_what_is_pending_has_to_be_heard_again() {
     // Of the year 2125: not due by the clock.
@@ -191,4 +226,72 @@ async fn who_was_admitted_and_never_sent_anything_is_missed_by_whoever_has_the_p
     };
     let own = crate::record::murmur2::partition_of(b"P1", 6);
     assert_eq!((missed(own).await, missed((own + 1) % 6).await), ((1, 1), (0, 0)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_patient_of_whom_the_store_cannot_tell_keeps_no_other_from_being_judged_nor_from_what_is_due_by_the_clock() {
+    let values = [message("P1", 0, 120), message("P2", 0, 120), message("P3", 0, 70)];
+    let mut play = delayed(vec![assigned(&[0], 9), chunk(0, 0, &values.each_ref().map(String::as_str))]);
+    play.options.until.end = false;
+    play.shelf.unreadable = Some("P1");
+    let end = async {
+        sleep(Duration::from_secs(20)).await;
+        end_of_partition()
+    };
+    play.script.later = Some(Box::pin(end));
+    let summary = play.run_and_stop_after(30).await.expect("ends");
+    assert!(play.log.has("stored P3 Some(70)") && play.log.has("raised P2 fast"), "{:?}", play.log.lines());
+    assert_eq!((play.log.count("stored P1"), play.log.count("committed"), summary.is_clean), (0, 0, false));
+}
+
+#[tokio::test(start_paused = true)]
+async fn that_a_clock_is_fast_is_told_once_with_what_helps() {
+    let ahead = |second| message("P1", second, 120).replace("2025", "2125");
+    let values = [ahead(0), message("P1", 0, 70), ahead(1), message("P1", 1, 70)];
+    let mut play = Play::of([assigned(&[0], 4), chunk(0, 0, &values.each_ref().map(String::as_str))]);
+    play.run().await.expect("ends");
+    let told = play.log.lines().iter().filter(|line| line.starts_with("trouble")).cloned().collect::<Vec<_>>();
+    let [told] = told.as_slice() else { panic!("{told:?}") };
+    assert!(told.contains("ahead of the clock") && told.contains("hint: "), "{told}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_maximum_in_the_middle_of_a_backlog_raises_nothing_by_the_clock() {
+    let values = [message("P1", 0, 120), message("P1", 10, 80)];
+    let mut play = delayed(vec![assigned(&[0], 2), chunk(0, 0, &values.each_ref().map(String::as_str))]);
+    play.options.until = Until { max_messages: Some(1), end: false };
+    let summary = play.run().await.expect("ends");
+    assert!(summary.is_clean && play.log.has("committed 0:1"));
+    assert_eq!(play.log.count("raised"), 0, "what comes next could cancel it: {:?}", play.log.lines());
+    assert!(play.log.has("needs 0:1 from 0"), "who goes on hears it again");
+}
+
+/// More than are asked for at once.
+#[tokio::test(start_paused = true)]
+async fn acknowledgements_of_any_number_of_patients_are_taken_up_in_turns() {
+    let patients = 450;
+    let of = |second, rate| (0..patients).map(move |number| message(&format!("P{number}"), second, rate));
+    let values: Vec<_> = of(0, 120).chain(of(1, 70)).collect();
+    let values: Vec<_> = values.iter().map(String::as_str).collect();
+    let mut play = Play::of([assigned(&[0], 2 * patients), chunk(0, 0, &values)]);
+    let latched = "[[rule]]\nname = \"fast\"\nsign = \"heart_rate\"\nabove = 110\nlatch = true\n";
+    play.rules = Remembering::by(play.log.clone(), RuleSet::parse("latched", latched).expect("rules"));
+    play.shelf.is_acknowledged = true;
+    play.options.until.end = false;
+    play.run_and_stop_after(15).await.expect("ends");
+    let patients = usize::try_from(patients).expect("few");
+    assert_eq!(["raised P", "returned P", "ended P"].map(|step| play.log.count(step)), [patients; 3]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_consumer_that_cannot_read_the_rules_in_force_ends_no_alarm_of_them() {
+    let ended = async |rules: &str| {
+        let mut play = Play::of([assigned(&[0], 1), chunk(0, 0, &[&message("P1", 5, 70)])]);
+        let of_later = AlarmRecord { rule: "of_a_later_vitals".into(), ..known("P1", None) };
+        play.shelf.alarms = Mutex::new(vec![of_later]);
+        play.shelf.applied = Mutex::new(Some(admitted(1, "later", rules)));
+        play.run().await.expect("ends");
+        play.log.count("ended P1 of_a_later_vitals")
+    };
+    assert_eq!((ended(DELAYED).await, ended("[[rule]]\nname = \"a\"\nof_later = 1\n").await), (1, 0));
 }

@@ -2,20 +2,23 @@
 
 use std::future::pending;
 
+use super::alarms::known;
 use super::*;
 use crate::alarm::AlarmRecord;
 use crate::pipeline::announcing::{Alarms, Announcing};
+use crate::pipeline::store::Batch;
 
-/// Announces after `failures` attempts have failed, and takes for ever where it `hangs`.
+/// Announces after `failures` attempts have failed, and takes for ever where it `hangs`, or a while.
 struct Crier {
     log: Log,
     failures: Mutex<usize>,
     hangs: bool,
+    takes: Duration,
 }
 
 impl Crier {
     fn of(play: &Play, failures: usize) -> Self {
-        Self { log: play.log.clone(), failures: Mutex::new(failures), hangs: false }
+        Self { log: play.log.clone(), failures: Mutex::new(failures), hangs: false, takes: Duration::ZERO }
     }
 }
 
@@ -34,6 +37,7 @@ impl Alarms for Crier {
                 return Err(Ended);
             }
         }
+        sleep(self.takes).await;
         for AlarmRecord { patient, rule, alarm, .. } in alarms {
             self.log.note(format!("announced {patient} {rule} peak {}", alarm.peak));
         }
@@ -44,9 +48,16 @@ impl Alarms for Crier {
 async fn run(play: &mut Play, crier: Crier) -> Summary {
     let Play { script, shelf, drawer, rules, audience, options, .. } = play;
     let store = Announcing::new(&*shelf, Some(crier));
-    let (_trigger, shutdown) = shutdown::channel();
+    let (trigger, shutdown) = shutdown::channel();
     let pipeline = Pipeline::new(script, &store, drawer, rules, audience, options.clone());
-    let summary = pipeline.run(&shutdown).await.expect("ends");
+    let stop = async {
+        sleep(Duration::from_secs(60)).await;
+        trigger.pull();
+    };
+    let summary = tokio::select! {
+        summary = pipeline.run(&shutdown) => summary.expect("ends"),
+        () = async { stop.await; pending().await } => unreachable!(),
+    };
     if let Some(text) = store.finish().await {
         play.log.note(text);
     }
@@ -98,4 +109,53 @@ async fn an_alarm_is_announced_once_however_often_the_store_is_asked() {
     let crier = Crier::of(&play, 0);
     assert!(run(&mut play, crier).await.is_clean);
     assert_eq!((play.log.count("failed P1"), play.log.count("announced P1")), (5, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_announced_when_its_partition_is_taken_away_is_not_stored_behind_the_next_owner() {
+    let mut play = Play::of([assigned(&[0], 9), chunk(0, 0, &[&message("P1", 0, 120)])]);
+    play.options.until.end = false;
+    let lost = async {
+        sleep(Duration::from_millis(500)).await;
+        Event::Membership(MembershipEvent::Lost)
+    };
+    play.script.later = Some(Box::pin(lost));
+    let crier = Crier { takes: Duration::from_secs(1), ..Crier::of(&play, 0) };
+    run(&mut play, crier).await;
+    assert!(play.log.place("revoked") < play.log.place("announced P1 heart_rate_high peak 120"));
+    assert_eq!((play.log.count("alarm stored"), play.log.count("stored")), (0, 0), "{:?}", play.log.lines());
+}
+
+/// A batch of what became of an alarm.
+fn batch(alarm: AlarmRecord) -> Batch {
+    Batch { alarms: vec![alarm], ..Batch::default() }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_late_of_a_partition_that_was_taken_away_is_announced_only_while_the_store_has_it_so() {
+    for (ended, is_announced) in [(None, 1), (Some("05"), 0)] {
+        let play = Play::of([]);
+        let store = Announcing::new(&play.shelf, Some(Crier::of(&play, 1)));
+        let before = batch(known("P1", None));
+        store.write(&before).await.expect("stored");
+        before.tenure.end();
+        // Its next owner may have gone on with it, and announced that.
+        play.shelf.alarms.lock().expect("no panic").splice(.., [known("P1", ended)]);
+        sleep(Duration::from_secs(2)).await;
+        store.write(&batch(known("P2", None))).await.expect("stored");
+        let announced = ["P1", "P2"].map(|patient| play.log.count(&format!("announced {patient}")));
+        assert_eq!(announced, [is_announced, 1], "{:?}", play.log.lines());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn so_many_alarms_are_remembered_and_no_more_and_how_many_are_not_is_told() {
+    let play = Play::of([]);
+    let store = Announcing::new(&play.shelf, Some(Crier::of(&play, 1)));
+    let alarms = (0..10_003).map(|number| known(&format!("P{number}"), None)).collect();
+    store.write(&Batch { alarms, ..Batch::default() }).await.expect("stored all the same");
+    let told = store.trouble().expect("told");
+    assert!(told.contains("10000 alarms remembered for it, 3 no more"), "{told}");
+    assert_eq!(store.finish().await.as_deref().map(|told| told.starts_with("3 alarms not announced")), Some(true));
+    assert_eq!((play.log.count("announced"), play.log.count("alarm stored")), (10_000, 10_003));
 }

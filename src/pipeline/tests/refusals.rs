@@ -1,6 +1,6 @@
 //! Rows that the store refuses for good.
 
-use super::stage::again;
+use super::stage::{again, assigned_from};
 use super::*;
 
 /// Three readings of one patient, the second of which the store will not have, and one of another patient.
@@ -58,5 +58,28 @@ async fn a_store_that_refuses_every_row_is_waited_for_and_no_letter_is_made() {
     play.options.until.end = false;
     play.run_and_stop_after(60).await.expect("ends");
     assert!(play.log.count("forbidden P1") > 30);
+    assert_eq!((play.log.count("kept"), play.log.count("committed"), play.log.count("rewound")), (0, 0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn alarms_of_a_refused_batch_are_stored_with_what_comes_next_of_their_patient() {
+    let values = [message("P1", 0, 120), message("P1", 1, 400)];
+    let mut play = Play::of([assigned(&[0], 9), chunk(0, 0, &values.each_ref().map(String::as_str))]);
+    play.shelf.forbidden = Some(400);
+    play.options.until.end = false;
+    play.run_and_stop_after(1).await.expect("ends");
+    let order = ["forbidden P1", "alarm stored P1 heart_rate_high on", "rewound"].map(|line| play.log.place(line));
+    assert!(order.is_sorted(), "{:?}", play.log.lines());
+}
+
+/// Only what is heard again has alarms and no row.
+#[tokio::test(start_paused = true)]
+async fn readings_are_waited_for_while_the_store_takes_nothing_but_alarms() {
+    let values = [message("P2", 0, 120), message("P2", 1, 70), message("P1", 0, 71)];
+    let mut play = Play::of([assigned_from(0, 0, 2, 9), chunk(0, 0, &values.each_ref().map(String::as_str))]);
+    play.shelf.forbidden = Some(71);
+    play.options.until.end = false;
+    play.run_and_stop_after(60).await.expect("ends");
+    assert!(play.log.count("alarm stored P2") > 0 && play.log.count("forbidden P1") > 30, "{:?}", play.log.lines());
     assert_eq!((play.log.count("kept"), play.log.count("committed"), play.log.count("rewound")), (0, 0, 0));
 }

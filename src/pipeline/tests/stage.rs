@@ -12,7 +12,7 @@ use super::super::dead_letters::{DeadLetter, DeadLetters};
 use super::super::events::{Listener, Origin, PipelineEvent};
 use super::super::source::{Assigned, Chunk, Event, Fetched, MembershipEvent, Source};
 use crate::alarm::rules::{Micros, RuleSet};
-use crate::alarm::{AlarmChange, AlarmRecord, Alert, KnownAlarm, Limits, Watch};
+use crate::alarm::{Alarm, AlarmChange, AlarmRecord, Alert, KnownAlarm, Limits, Watch};
 use crate::ledger::Position;
 use crate::pipeline::rules::{InForce, NotAdmitted, Rules};
 use crate::pipeline::store::{Batch, BatchLimits, Entry, NodeGeneration, Store, WriteError};
@@ -142,6 +142,10 @@ pub(super) struct Shelf {
     pub(super) newest: Vec<(PatientId, Timestamp)>,
     /// How many questions for them fail.
     pub(super) questions_failed: Mutex<usize>,
+    /// A patient whose alarms it cannot tell.
+    pub(super) unreadable: Option<&'static str>,
+    /// Whether somebody has acknowledged all that it tells of.
+    pub(super) is_acknowledged: bool,
     /// Whether it has forgotten them when it was restarted.
     pub(super) forgets: bool,
 }
@@ -162,14 +166,18 @@ impl Store for Shelf {
             *failed -= 1;
             return Err(WriteError::Later("away".into()));
         }
+        if patients.iter().any(|patient| Some(patient.as_str()) == self.unreadable) {
+            return Err(WriteError::Later("unreadable".into()));
+        }
         let mut alarms = self.alarms.lock().expect("no panic while it is held");
         if self.forgets && self.restarts.iter().any(|moment| *moment <= Instant::now()) {
             alarms.clear();
         }
+        let acknowledged = |alarm: Alarm| alarm.acknowledged.or(alarm.returned.filter(|_| self.is_acknowledged));
         let of = |record: &AlarmRecord| KnownAlarm {
             patient: record.patient.clone(),
             rule: record.rule.to_string(),
-            alarm: record.alarm,
+            alarm: Alarm { acknowledged: acknowledged(record.alarm), ..record.alarm },
         };
         Ok(alarms.iter().rev().filter(|record| patients.contains(&record.patient)).map(of).collect())
     }
@@ -359,6 +367,10 @@ impl Rules for Remembering {
 
     fn has_strays(&self) -> bool {
         self.inner.has_strays()
+    }
+
+    fn has_fast_clock(&self) -> bool {
+        self.inner.has_fast_clock()
     }
 }
 

@@ -97,7 +97,10 @@ impl Store for CassandraStore {
 
     /// In as many requests as the limits of one ask for, all at once. All of them have ended when this returns.
     async fn write(&self, batch: &Batch) -> Result<(), WriteError> {
-        match self.send(|inserts| groups_of(batch, inserts)).await.map_err(WriteError::from) {
+        // The session may have had to wait for its server.
+        let groups = |inserts: &Inserts| if batch.tenure.is_over() { Vec::new() } else { groups_of(batch, inserts) };
+        match self.send(groups).await.map_err(WriteError::from) {
+            Ok(()) if batch.tenure.is_over() => Err(WriteError::is_over()),
             Err(WriteError::Never(reason)) => Err(self.doubt(reason).await),
             outcome => outcome,
         }

@@ -105,7 +105,9 @@ impl Store for SqliteStore {
 
     /// `Ok` means that the rows are on the disk.
     async fn write(&self, batch: &Batch) -> Result<(), WriteError> {
-        Ok(self.writer.write(Rows::New(batch.clone())).await?)
+        self.writer.write(Rows::New(batch.clone())).await?;
+        // It may not have been written then.
+        if batch.tenure.is_over() { Err(WriteError::is_over()) } else { Ok(()) }
     }
 }
 
@@ -137,6 +139,11 @@ enum Rows {
 }
 
 impl Rows {
+    /// Whether they may not be written any more.
+    fn are_late(&self) -> bool {
+        matches!(self, Self::New(batch) if batch.tenure.is_over())
+    }
+
     fn count(&self) -> usize {
         match self {
             Self::New(batch) => batch.readings.len() + batch.alarms.len(),
@@ -234,6 +241,8 @@ fn insert(connection: &mut Connection, group: &[WriteBatch]) -> rusqlite::Result
         let mut alarms = transaction.prepare_cached(INSERT_ALARM)?;
         for batch in group {
             match &batch.rows {
+                // Whoever has their partition now may have written meanwhile, while this waited for the file.
+                rows if rows.are_late() => {}
                 Rows::New(batch) => {
                     for reading in &batch.readings {
                         let time = reading.time().to_string();

@@ -28,7 +28,7 @@ use futures::future::join_all;
 use vitals::advice::{Advice, Code};
 use vitals::pipeline::store::{Batch, Store, WriteError};
 use vitals::store::cassandra::{CassandraStore, Keyspace, Replication};
-use vitals::store::{AnyStore, Consistency, Order, Selection, StoredReading};
+use vitals::store::{AnyStore, Consistency, Journal, Order, Selection, StoredReading};
 
 use contract::{keeps_the_contract, of};
 use link::{Link, Trouble};
@@ -226,6 +226,21 @@ async fn a_consistency_that_cannot_be_had_is_tried_again_later() {
     let store = CassandraStore::connect(nodes(), test.keyspace(), Consistency::Three).await.unwrap();
     let error = store.write(&rows).await.unwrap_err();
     assert!(matches!(&error, WriteError::Later(reason) if reason.contains("THREE")), "{error}");
+    test.end().await;
+}
+
+/// One node has them, so that nothing is read or written where three are asked for.
+#[tokio::test]
+async fn the_journals_are_read_as_consistently_as_readings() {
+    let test = TestKeyspace::with_tables().await;
+    let store = CassandraStore::connect(nodes(), test.keyspace(), Consistency::Three).await.unwrap();
+    for journal in [Journal::Rules, Journal::Patients] {
+        let outcomes = [store.newest_entries(journal, 1).await, store.entries_behind(journal, 0, 10).await];
+        for outcome in outcomes {
+            let error = outcome.unwrap_err().to_string();
+            assert!(error.contains("THREE"), "{journal:?}: {error}");
+        }
+    }
     test.end().await;
 }
 

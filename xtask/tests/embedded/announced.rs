@@ -74,6 +74,27 @@ fn every_change_of_an_alarm_is_announced_under_its_id_and_reading_it_all_again_b
 }
 
 #[test]
+fn an_acknowledgement_is_announced_and_noted_all_the_same_where_that_is_not_possible() {
+    let mut home = Home::ready(1);
+    send(&home, "P1,2025-10-26T10:30:15Z,130,,,,,\nP2,2025-10-26T10:30:15Z,131,,,,,\n");
+    home.consume();
+    let before = announced(&home).len();
+    home.run("alarms ack P1 --rule heart_rate_high --by Anna").well();
+    let announced = announced(&home);
+    let last = &announced.last().unwrap().1;
+    assert_eq!(announced.len(), before + 1);
+    let listed = home.rows("alarms list --patient P1").remove(0);
+    for name in ["id", "state", "peak", "started", "acknowledged_at"] {
+        assert_eq!(last[name], listed[name], "{name} of {last}");
+    }
+    assert_eq!((&last["text"], &last["state"]), (&"High heart rate: 130".into(), &"active".into()));
+    home.kill_broker();
+    home.run("alarms ack P2 --rule heart_rate_high --by Anna").well().tells(&["the topic of alarms was not told"]);
+    home.run("alarms ack P2 --rule heart_rate_high --by Bo").well().tells(&["acknowledged before, by Anna"]);
+    assert_eq!(home.rows("alarms list --patient P2")[0]["acknowledged_by"], "Anna");
+}
+
+#[test]
 fn an_alarm_that_was_announced_and_not_stored_is_announced_again_as_the_same() {
     let home = Home::ready(1);
     let consumer = home.start("consume --quiet");

@@ -100,6 +100,26 @@ fn a_pause_is_shown_and_ends_by_itself_or_by_hand() {
     wait_until("the pause ends", RUN_LIMIT, is_over);
 }
 
+#[test]
+fn a_set_under_which_a_patients_own_limit_is_impossible_is_refused_with_what_helps() {
+    let home = Home::ready(1);
+    home.run("patient admit P1 --by A").well();
+    home.run("patient set P1 --limit spo2.low=85 --by A --reason COPD").well();
+    home.file("wide.toml", "[[rule]]\nname = \"spo2_low\"\nsign = \"spo2\"\nbelow = 70\nhysteresis = 20\n");
+    let wide = "rules apply wide.toml --by A --reason r";
+    home.run(wide).with_code(2).tells(&[
+        "a patient's own limits are impossible under it: P1: an alarm of spo2_low with the limit 85 would never end",
+        "`vitals patient set P1 --limit spo2_low=none",
+    ]);
+    assert_eq!(home.rows("rules history").len(), 0);
+    home.file("rate.toml", "[[rule]]\nname = \"fast\"\nsign = \"heart_rate\"\nabove = 120\n");
+    home.run("rules apply rate.toml --by A --reason r")
+        .well()
+        .tells(&["P1: the own limit of spo2_low has no effect", "applied as version 1"]);
+    home.run("patient discharge P1 --by A").well();
+    home.run(wide).well().tells(&["applied as version 2"]);
+}
+
 /// No fetch comes back empty: in the same partition something of others comes all the time.
 #[test]
 fn of_who_is_admitted_it_is_noticed_when_nothing_comes() {

@@ -2,9 +2,12 @@
 //! that the stores give the same results in the same order.
 
 use futures::future::join_all;
-use vitals::pipeline::store::{Batch, Store as _};
+use vitals::admission::Admission;
+use vitals::pipeline::store::{Batch, Entry, Store as _};
 use vitals::reading::{Consciousness, Observed, PatientId, Reading, Signs, Timestamp};
-use vitals::store::{Acknowledged, AlarmId, AlarmState, AnyStore, Order, Selection, StoredAlarm, StoredReading, Width};
+use vitals::store::{
+    Acknowledged, AlarmId, AlarmState, AnyStore, Journal, Order, Selection, StoredAlarm, StoredReading, Width,
+};
 
 use super::rows::{at, batch, heart_rate, reading};
 
@@ -27,6 +30,7 @@ macro_rules! keeps_the_contract {
             an_alarm_that_is_on_is_known_behind_any_number_of_newer_ones,
             of_several_who_acknowledge_at_once_one_is_the_first,
             what_is_not_there_is_not_acknowledged_and_not_made,
+            who_was_admitted_is_read_on_from_where_it_was_read,
             the_newest_reading_of_each_patient_is_told_up_to_a_time,
             a_large_batch_is_stored_whole_and_read_page_by_page,
             a_range_begins_with_since_and_ends_before_until,
@@ -255,7 +259,7 @@ pub(crate) async fn an_alarm_that_is_on_is_known_behind_any_number_of_newer_ones
     let mut newer = batch((1..=250).map(|second| reading("P001", second, heart_rate(120))).collect());
     newer.alarms.iter_mut().for_each(|record| record.alarm.ended = Some(record.alarm.onset));
     for alarms in newer.alarms.chunks(50) {
-        store.write(&Batch { readings: Vec::new(), alarms: alarms.to_vec() }).await.unwrap();
+        store.write(&Batch { alarms: alarms.to_vec(), ..Batch::default() }).await.unwrap();
     }
     let patients = ["P001", "P002"].map(|id| PatientId::parse(id).unwrap());
     let known = store.alarms(&patients).await.unwrap();
@@ -289,6 +293,30 @@ pub(crate) async fn what_is_not_there_is_not_acknowledged_and_not_made(store: &A
         assert_eq!(store.alarm(&id).await.unwrap(), None, "{id}");
     }
     assert_eq!(stored_alarms(store).await, before);
+}
+
+pub(crate) async fn who_was_admitted_is_read_on_from_where_it_was_read(store: &AnyStore) {
+    let admit = async |version, patient: &str, bed: &str| {
+        let admission = Admission { bed: Some(bed.to_owned()), ..Admission::default() };
+        let [author, reason, at] = ["Anna", "x", "2025-10-26T00:00:00+00:00"].map(str::to_owned);
+        let entry = Entry { version, name: patient.to_owned(), author, reason, at, content: admission.content() };
+        assert!(store.add_entry(Journal::Patients, &entry).await.unwrap());
+    };
+    admit(1, "P1", "1").await;
+    admit(2, "P2", "2").await;
+    let mut admissions = store.admitted().await.unwrap();
+    assert_eq!((admissions.version, admissions.patients.len()), (2, 2));
+    // To see whether it comes once more.
+    admissions.patients.remove("P1");
+    store.follow_admissions(&mut admissions).await.unwrap();
+    admit(3, "P2", "7").await;
+    store.follow_admissions(&mut admissions).await.unwrap();
+    assert_eq!((admissions.version, admissions.patients.len()), (3, 1));
+    assert_eq!(admissions.patients["P2"].bed.as_deref(), Some("7"));
+    // The tables were made anew meanwhile, with fewer changes.
+    admissions.version = 9;
+    store.follow_admissions(&mut admissions).await.unwrap();
+    assert_eq!(admissions, store.admitted().await.unwrap());
 }
 
 pub(crate) async fn the_newest_reading_of_each_patient_is_told_up_to_a_time(store: &AnyStore) {

@@ -15,7 +15,7 @@ pub(crate) fn reading(patient: &str, second: u32, signs: Signs) -> Reading {
 pub(crate) fn batch(readings: Vec<Reading>) -> Batch {
     let alarms =
         readings.iter().flat_map(|reading| judge(reading, Limits::default())).map(|alert| raised(&alert)).collect();
-    Batch { readings, alarms }
+    Batch { readings, alarms, ..Batch::default() }
 }
 
 /// An alarm that goes on for each reading over a limit.

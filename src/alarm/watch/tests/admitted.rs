@@ -152,6 +152,28 @@ fn a_discharge_ends_the_silence_and_nobody_is_missed_any_more() {
 }
 
 #[test]
+fn who_was_discharged_is_forgotten_when_nothing_depends_on_it_any_more() {
+    let mut watch = watch();
+    let discharged = |second| Admission { discharged_at: Some(at(second).to_string()), ..admission(0) };
+    let day = 24 * 3600;
+    watch.tell_time(at(day).as_micros());
+    for (patient, of) in [("P1", admission(0)), ("P2", discharged(0)), ("P3", discharged(10))] {
+        watch.admit(&id(patient), of);
+    }
+    take(&mut watch, 0, "P1", day, rate(80));
+    let known = |watch: &Watch| {
+        let mut known: Vec<_> = watch.beds.keys().map(ToString::to_string).collect();
+        known.sort_unstable();
+        known
+    };
+    assert_eq!(known(&watch), ["P1", "P3"], "P3 may be missed yet");
+    watch.tell_time(at(day + 10).as_micros());
+    watch.advance(0, at(day + 10).as_micros());
+    assert_eq!(known(&watch), ["P1"]);
+    assert_eq!(watch.unheard().count(), 0);
+}
+
+#[test]
 fn a_limit_of_the_patients_own_holds_at_once_and_for_nobody_else() {
     let mut watch = watch();
     take(&mut watch, 0, "P1", 0, spo2(90));
