@@ -8,7 +8,7 @@ use crate::score::Inputs;
 
 /// One reading, without its patient. A sign that was not measured is NaN, which is over no limit.
 ///
-/// Each patient has sixteen of them: it takes no room to lie at a place that eight divides.
+/// Each patient has a dozen of them: it takes no room to lie at a place that eight divides.
 #[derive(Debug, Clone, Copy)]
 #[repr(Rust, packed(4))]
 pub(super) struct Sample {

@@ -8,7 +8,7 @@ use crate::score::{BuiltIn, Inputs, Scale};
 
 /// How many readings are remembered where no rule looks back over a span: they are for what comes late. At one a minute
 /// that is more than any delay; at one a second it is what a network may have mixed up.
-pub(super) const MAX_REMEMBERED: usize = 16;
+pub(super) const MAX_REMEMBERED: usize = 12;
 /// The same where rules do: half an hour at one reading a second.
 const MAX_LOOKED_BACK: usize = 2048;
 
@@ -43,6 +43,7 @@ impl Window {
         }
         if self.samples.last().is_none_or(|last| last.time < time) {
             self.forget(set, time);
+            self.make_room();
             self.samples.push(sample);
             self.keep_latest(set, &sample);
             return Taken::InOrder;
@@ -78,6 +79,7 @@ impl Window {
         }
         let age = self.newest().map_or(0, |newest| newest.saturating_sub(sample.time));
         if place > 0 || (self.samples.len() < limit(set) && age <= set.remembers()) {
+            self.make_room();
             self.samples.insert(place, *sample);
             return Taken::Late;
         }
@@ -112,6 +114,13 @@ impl Window {
         let too_many = self.samples.len().saturating_add(1).saturating_sub(limit(set));
         for sample in self.samples.drain(..too_old.max(too_many)) {
             self.before.note(&sample);
+        }
+    }
+
+    /// There are many patients: a window that would be doubled to 16 has room for four that never come.
+    fn make_room(&mut self) {
+        if self.samples.len() == self.samples.capacity() && self.samples.len() < MAX_REMEMBERED {
+            self.samples.reserve_exact(4);
         }
     }
 

@@ -222,12 +222,12 @@ fn what_has_not_gone_out_can_be_dropped_and_what_has_still_holds_its_lane() {
     let batch = bench.write_queue.next_batch(LIMITS).expect("ready");
     bench.add("P1", 1, spo2(98));
     bench.add("P2", 1, spo2(98));
-    assert!(!bench.write_queue.is_late(&batch));
+    assert!(!batch.is_late());
     assert_eq!(bench.write_queue.clear(), 200);
-    assert!(bench.write_queue.is_late(&batch));
+    assert!(batch.is_late());
     bench.add("P1", 2, spo2(98));
     assert!(bench.write_queue.next_batch(LIMITS).is_none());
     bench.write_queue.done(&batch.patients);
     let next = bench.write_queue.next_batch(LIMITS).expect("ready");
-    assert!(next.rows.readings.len() == 1 && !bench.write_queue.is_late(&next));
+    assert!(next.rows.readings.len() == 1 && !next.is_late());
 }
