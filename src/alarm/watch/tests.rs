@@ -525,9 +525,12 @@ fn an_older_alarm_without_an_end_that_is_not_heard_again_ends_with_the_next_one_
 }
 
 #[test]
-fn an_alarm_that_ended_as_it_began_is_not_raised_once_more() {
-    let (told, _) = taken_up(&[known("low", 10, 85.0, Some(10))], &[(10, 85), (11, 95)]);
+fn an_alarm_that_ended_as_it_began_is_not_raised_once_more_and_ends_no_other() {
+    let none = known("low", 10, 85.0, Some(10));
+    let (told, _) = taken_up(std::slice::from_ref(&none), &[(10, 85), (11, 95)]);
     assert_eq!(told, [""; 0]);
+    let (told, ends) = taken_up(&[none, known("low", 0, 90.0, None)], &[(12, 95)]);
+    assert_eq!((told.len(), ends), (1, vec![Some(at(12).as_micros())]));
 }
 
 #[test]
@@ -537,4 +540,8 @@ fn what_is_raised_once_more_is_told_where_it_became_something_else() {
     let changes = ["ended P1 low Low SpO2: 90", "worse P1 low Low SpO2: 80", "ended P1 low Low SpO2: 80"];
     assert_eq!(told[..3], changes);
     assert_eq!((ends[2], told[3].as_str()), (Some(at(50).as_micros()), "raised P1 low Low SpO2: 80"));
+    let (told, _) = taken_up(&stored, &[(0, 90), (20, 95), (30, 80), (40, 96)]);
+    assert_eq!(told, ["ended P1 low Low SpO2: 90", "ended P1 low Low SpO2: 80"], "as long, and worse");
+    let (told, _) = taken_up(&stored, &[(0, 90), (20, 95), (30, 88), (50, 96)]);
+    assert_eq!(told, ["ended P1 low Low SpO2: 90", "ended P1 low Low SpO2: 88"], "as bad, and longer");
 }
