@@ -177,12 +177,12 @@ fn told_by_the_last(rules: &str, readings: &[(i64, Signs)]) -> Vec<String> {
 #[test]
 fn what_was_before_a_reading_that_was_ahead_of_the_clock_stays_as_it_was() {
     let latching = RULES.replace("hysteresis = 2", "latch = true");
-    let (ahead, now) = ((3600, rate(70)), (12, rate(70)));
-    let ended = [(0, spo2(90)), (310, spo2(95)), ahead, now];
+    // All of it within what is remembered.
+    let ended = [(11, spo2(90)), (310, spo2(95)), (311, rate(70)), (12, rate(70))];
     assert_eq!(told_by_the_last(RULES, &ended), [""; 0], "over");
     assert_eq!(told_by_the_last(&latching, &ended), [""; 0], "returned");
-    assert_eq!(told_by_the_last(RULES, &[(310, spo2(90)), (3600, spo2(85)), (12, spo2(95))]), [""; 0], "on");
-    let pending = [(0, rate(120)), (60, rate(120)), (70, rate(80)), (3600, rate(120)), (80, rate(80))];
+    assert_eq!(told_by_the_last(RULES, &[(310, spo2(90)), (311, spo2(85)), (12, spo2(95))]), [""; 0], "on");
+    let pending = [(11, rate(120)), (71, rate(120)), (80, rate(80)), (311, rate(120)), (81, rate(80))];
     assert_eq!(told_by_the_last(RULES, &pending), [""; 0], "over, and pending again only ahead of the clock");
 }
 
