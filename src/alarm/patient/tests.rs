@@ -265,6 +265,28 @@ fn a_technical_alarm_lasts_until_a_value_is_believed_again_and_rises_with_its_va
 }
 
 #[test]
+fn a_technical_alarm_ends_with_a_value_of_its_sign_and_that_of_a_pressure_with_both() {
+    let (set, mut patient) = (set(RULES), Patient::default());
+    let pressure = |systolic, diastolic| Signs { systolic, diastolic, ..Signs::default() };
+    let mut ends = Vec::new();
+    for (second, signs) in (0..).zip([
+        Signs { heart_rate: Some(400), ..pressure(Some(90), Some(95)) },
+        signs((None, Some(97), None)),
+        pressure(Some(120), None),
+        signs((Some(80), None, None)),
+        pressure(Some(120), Some(60)),
+    ]) {
+        patient.take(&set, second * SECOND, &signs, &mut |change| {
+            if change.step == Step::Ended {
+                ends.push((second, change.rule.name.to_string()));
+            }
+        });
+    }
+    let expected = [(3, "heart_rate_implausible"), (4, "blood_pressure_implausible")];
+    assert_eq!(ends, expected.map(|(second, rule)| (second, rule.to_owned())));
+}
+
+#[test]
 fn a_reading_is_doubted_where_a_value_of_its_own_is() {
     let mut window = Window::default();
     for (time, signs) in heart_rates(&[(0, 400), (1, 80)]) {

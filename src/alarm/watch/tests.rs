@@ -179,12 +179,12 @@ fn told_by_the_last(rules: &str, readings: &[(i64, Signs)]) -> Vec<String> {
 #[test]
 fn what_was_before_a_reading_that_was_ahead_of_the_clock_stays_as_it_was() {
     let latching = RULES.replace("hysteresis = 2", "latch = true");
-    let (ahead, now) = ((3600, rate(70)), (12, rate(70)));
-    let ended = [(0, spo2(90)), (310, spo2(95)), ahead, now];
+    // All of it within what is remembered.
+    let ended = [(11, spo2(90)), (310, spo2(95)), (311, rate(70)), (12, rate(70))];
     assert_eq!(told_by_the_last(RULES, &ended), [""; 0], "over");
     assert_eq!(told_by_the_last(&latching, &ended), [""; 0], "returned");
-    assert_eq!(told_by_the_last(RULES, &[(310, spo2(90)), (3600, spo2(85)), (12, spo2(95))]), [""; 0], "on");
-    let pending = [(0, rate(120)), (60, rate(120)), (70, rate(80)), (3600, rate(120)), (80, rate(80))];
+    assert_eq!(told_by_the_last(RULES, &[(310, spo2(90)), (311, spo2(85)), (12, spo2(95))]), [""; 0], "on");
+    let pending = [(11, rate(120)), (71, rate(120)), (80, rate(80)), (311, rate(120)), (81, rate(80))];
     assert_eq!(told_by_the_last(RULES, &pending), [""; 0], "over, and pending again only ahead of the clock");
 }
 
@@ -527,9 +527,12 @@ fn an_older_alarm_without_an_end_that_is_not_heard_again_ends_with_the_next_one_
 }
 
 #[test]
-fn an_alarm_that_ended_as_it_began_is_not_raised_once_more() {
-    let (told, _) = taken_up(&[known("low", 10, 85.0, Some(10))], &[(10, 85), (11, 95)]);
+fn an_alarm_that_ended_as_it_began_is_not_raised_once_more_and_ends_no_other() {
+    let none = known("low", 10, 85.0, Some(10));
+    let (told, _) = taken_up(std::slice::from_ref(&none), &[(10, 85), (11, 95)]);
     assert_eq!(told, [""; 0]);
+    let (told, ends) = taken_up(&[none, known("low", 0, 90.0, None)], &[(12, 95)]);
+    assert_eq!((told.len(), ends), (1, vec![Some(at(12).as_micros())]));
 }
 
 #[test]
@@ -539,4 +542,8 @@ fn what_is_raised_once_more_is_told_where_it_became_something_else() {
     let changes = ["ended P1 low Low SpO2: 90", "worse P1 low Low SpO2: 80", "ended P1 low Low SpO2: 80"];
     assert_eq!(told[..3], changes);
     assert_eq!((ends[2], told[3].as_str()), (Some(at(50).as_micros()), "raised P1 low Low SpO2: 80"));
+    let (told, _) = taken_up(&stored, &[(0, 90), (20, 95), (30, 80), (40, 96)]);
+    assert_eq!(told, ["ended P1 low Low SpO2: 90", "ended P1 low Low SpO2: 80"], "as long, and worse");
+    let (told, _) = taken_up(&stored, &[(0, 90), (20, 95), (30, 88), (50, 96)]);
+    assert_eq!(told, ["ended P1 low Low SpO2: 90", "ended P1 low Low SpO2: 88"], "as bad, and longer");
 }
