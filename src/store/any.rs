@@ -9,8 +9,8 @@ use super::cassandra::{self, CassandraError, CassandraStore, Replication};
 use super::sqlite::{self, SqliteError, SqliteStore};
 use super::stored::ENTRIES_AT_ONCE;
 use super::{
-    Acknowledged, AlarmId, Consistency, Journal, SchemaPart, SchemaStep, SchemaVersion, Selection, StoredAlarm,
-    StoredReading, Survey, Width,
+    Acknowledged, ActiveAlarms, AlarmId, Consistency, Journal, SchemaPart, SchemaStep, SchemaVersion, Selection,
+    StoredAlarm, StoredReading, Survey, Width,
 };
 use crate::admission::Admission;
 use crate::advice::{Advice, Code};
@@ -210,6 +210,14 @@ impl AnyStore {
         match self {
             Self::Cassandra(store) => Ok(store.alarm_patients().await?),
             Self::Sqlite(store) => Ok(store.alarm_patients().await?),
+        }
+    }
+
+    /// How many alarms are on; `None` where there are too many rows to look through for that.
+    pub async fn active_alarms(&self) -> Result<Option<ActiveAlarms>, StoreError> {
+        match self {
+            Self::Cassandra(store) => Ok(store.active_alarms().await?),
+            Self::Sqlite(store) => Ok(Some(store.active_alarms().await?)),
         }
     }
 

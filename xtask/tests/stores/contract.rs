@@ -4,7 +4,9 @@
 use futures::future::join_all;
 use vitals::pipeline::store::{Batch, Store as _};
 use vitals::reading::{Consciousness, Observed, PatientId, Reading, Signs, Timestamp};
-use vitals::store::{Acknowledged, AlarmId, AlarmState, AnyStore, Order, Selection, StoredAlarm, StoredReading, Width};
+use vitals::store::{
+    Acknowledged, ActiveAlarms, AlarmId, AlarmState, AnyStore, Order, Selection, StoredAlarm, StoredReading, Width,
+};
 
 use super::rows::{at, batch, heart_rate, reading};
 
@@ -20,6 +22,7 @@ macro_rules! keeps_the_contract {
             a_batch_written_again_changes_nothing,
             alarms_come_newest_first_and_then_by_rule,
             all_patients_with_alarms_are_told_once,
+            alarms_that_are_on_are_counted_by_priority,
             an_acknowledgement_is_noted_once_and_touches_no_other_alarm,
             what_becomes_of_an_alarm_does_not_erase_who_acknowledged_it,
             an_alarm_whose_value_is_back_ends_by_its_acknowledgement,
@@ -178,6 +181,29 @@ pub(crate) async fn all_patients_with_alarms_are_told_once(store: &AnyStore) {
     let mut patients = store.alarm_patients().await.unwrap();
     patients.sort();
     assert_eq!(patients, ["P2", "Pä 1", "ward/3/P1"]);
+}
+
+pub(crate) async fn alarms_that_are_on_are_counted_by_priority(store: &AnyStore) {
+    assert_eq!(store.active_alarms().await.unwrap(), Some(ActiveAlarms::default()));
+    let [rate, ..] = three_alarms(store).await;
+    assert_eq!(store.active_alarms().await.unwrap(), Some(ActiveAlarms { high: 1, medium: 2, low: 0 }));
+    store.acknowledge(&rate.id(), "Anna", at(60)).await.unwrap();
+    assert_eq!(store.active_alarms().await.unwrap(), Some(ActiveAlarms { high: 1, medium: 2, low: 0 }));
+    let mut ended = batch(vec![reading("P001", 0, heart_rate(130))]);
+    ended.alarms[0].alarm.ended = Some(at(70).as_micros());
+    store.write(&ended).await.unwrap();
+    assert_eq!(store.active_alarms().await.unwrap(), Some(ActiveAlarms { high: 1, medium: 1, low: 0 }));
+    // More than a page of rows, and none of them on.
+    let ended = |second| {
+        let mut batch = batch(vec![reading(&format!("P{}", second % 7), second, heart_rate(130))]);
+        batch.alarms[0].alarm.ended = Some(at(second).as_micros());
+        batch.alarms.remove(0)
+    };
+    let ended: Vec<_> = (100..5_200).map(ended).collect();
+    for alarms in ended.chunks(50) {
+        store.write(&Batch { readings: Vec::new(), alarms: alarms.to_vec() }).await.unwrap();
+    }
+    assert_eq!(store.active_alarms().await.unwrap(), Some(ActiveAlarms { high: 1, medium: 1, low: 0 }));
 }
 
 /// Two alarms of P001 and one of P002, all of them of the same time; the first of P001 by its rule comes first.
