@@ -67,6 +67,7 @@ fn property(key: &str) -> Value {
             json!({ "enum": BuiltIn::ALL.map(BuiltIn::name) }),
             "watched in the place of a sign: its total, which is the least that it can be where inputs are missing",
         ),
+        "item" => (json!({ "type": "string" }), "the item of the score whose points count alone, instead of the total"),
         "max_age" => (span, "how old an input of the score may be; 1h where nothing is said"),
         "above" => (json!({ "type": "number" }), "larger values are over; this one is not"),
         "below" => (json!({ "type": "number" }), "smaller values are over; this one is not"),
