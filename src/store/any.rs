@@ -167,8 +167,17 @@ impl AnyStore {
         }
     }
 
-    /// The newest entries of a journal, the newest first, at most `limit` of them; none where an earlier `vitals` has made
-    /// the tables, which had no such journal.
+    /// The alarms of this patient that were raised and have not ended, the newest first, however many newer ones there
+    /// are.
+    pub async fn open_alarms(&self, patient: &str) -> Result<Vec<StoredAlarm>, StoreError> {
+        match self {
+            Self::Cassandra(store) => Ok(store.open_alarms(patient).await?),
+            Self::Sqlite(store) => Ok(store.open_alarms(patient).await?),
+        }
+    }
+
+    /// The newest entries of a journal, the newest first, at most `limit` of them; none where an earlier `vitals` has
+    /// made the tables, which had no such journal.
     pub async fn newest_entries(&self, journal: Journal, limit: u16) -> Result<Vec<Entry>, StoreError> {
         match self {
             Self::Cassandra(store) => Ok(store.newest_entries(journal, limit).await?),

@@ -48,7 +48,7 @@ impl SqliteStore {
     }
 
     /// The alarms of this patient that were raised and have not ended, the newest first.
-    pub(super) async fn open_alarms(&self, patient: &str) -> Result<Vec<StoredAlarm>, SqliteError> {
+    pub async fn open_alarms(&self, patient: &str) -> Result<Vec<StoredAlarm>, SqliteError> {
         let patient = patient.to_owned();
         let read = move |path: &Path| {
             let connection = schema::open_alarms(path, Doing::Read)?;
