@@ -124,6 +124,27 @@ impl AnyStore {
         }
     }
 
+    /// The same, where other readings were read `before`: what is open for them goes on being used.
+    pub fn readings_after<'a>(
+        &'a self,
+        before: Option<Readings<'a>>,
+        selection: &Selection,
+        limit: u32,
+    ) -> Readings<'a> {
+        match before {
+            Some(Readings::Sqlite(before)) => Readings::Sqlite(before.again(selection, limit)),
+            _ => self.readings(selection, limit),
+        }
+    }
+
+    /// How many patients are best read at the same time: an SQLite file over one connection, one after the other.
+    pub(crate) fn readers(&self) -> usize {
+        match self {
+            Self::Cassandra(_) => PATIENTS_AT_ONCE,
+            Self::Sqlite(_) => 1,
+        }
+    }
+
     /// Begins to read the whole table, in an order that is the same for the same rows: as the store keeps them.
     pub async fn scan(&self, width: Width) -> Result<Readings<'_>, StoreError> {
         match self {

@@ -76,6 +76,12 @@ struct OpenTable {
 }
 
 impl Readings<'_> {
+    /// Those of another selection, over the same connection.
+    #[must_use]
+    pub fn again(self, selection: &Selection, limit: u32) -> Self {
+        Self { table: self.table, ..self.store.readings(selection, limit) }
+    }
+
     /// The next page: up to a thousand readings, or `None` when there are no more. After an error it can be asked for
     /// again.
     ///
