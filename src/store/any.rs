@@ -7,7 +7,7 @@ use futures::future::try_join_all;
 
 use super::cassandra::{self, CassandraError, CassandraStore, Replication};
 use super::sqlite::{self, SqliteError, SqliteStore};
-use super::stored::ENTRIES_AT_ONCE;
+use super::stored::{ENTRIES_AT_ONCE, KNOWN_ALARMS};
 use super::{
     Acknowledged, ActiveAlarms, AlarmId, Consistency, Journal, SchemaPart, SchemaStep, SchemaVersion, Selection,
     StoredAlarm, StoredReading, Survey, Width,
@@ -307,16 +307,22 @@ impl Store for AnyStore {
 
     async fn node_generation(&self) -> Result<NodeGeneration, WriteError> {
         match self {
-            Self::Cassandra(store) => store.node_generation().await,
-            Self::Sqlite(store) => store.node_generation().await,
+            Self::Cassandra(store) => Ok(store.read_node_generation().await?),
+            // What is acknowledged is on the disk: a restart can have forgotten nothing.
+            Self::Sqlite(_) => Ok(NodeGeneration::default()),
         }
     }
 
     async fn alarms(&self, patients: &[PatientId]) -> Result<Vec<KnownAlarm>, WriteError> {
-        match self {
-            Self::Cassandra(store) => store.alarms(patients).await,
-            Self::Sqlite(store) => store.alarms(patients).await,
+        let ids: Vec<_> = patients.iter().map(PatientId::as_str).collect();
+        let mut alarms = self.alarms_of(&ids, KNOWN_ALARMS).await?;
+        for id in ids {
+            // So many are newer than one that may still be on.
+            if StoredAlarm::are_not_all(&alarms, id) {
+                alarms.extend(self.open_alarms(id).await?);
+            }
         }
+        Ok(StoredAlarm::all_known(&alarms))
     }
 
     async fn newest(
@@ -324,24 +330,20 @@ impl Store for AnyStore {
         patients: &[PatientId],
         until: Timestamp,
     ) -> Result<Vec<(PatientId, Timestamp)>, WriteError> {
-        match self {
-            Self::Cassandra(store) => store.newest(patients, until).await,
-            Self::Sqlite(store) => store.newest(patients, until).await,
+        let mut newest = Vec::new();
+        for patient in patients {
+            let page = self.readings(&Selection::newest_before(patient.as_str(), until), 1).next_page().await?;
+            newest.extend(page.into_iter().flatten().filter_map(|reading| reading.patient_and_time()));
         }
+        Ok(newest)
     }
 
     async fn admissions(&self, behind: i32) -> Result<Vec<Entry>, WriteError> {
-        match self {
-            Self::Cassandra(store) => store.admissions(behind).await,
-            Self::Sqlite(store) => store.admissions(behind).await,
-        }
+        Ok(self.entries_behind(Journal::Patients, behind).await?)
     }
 
     async fn rules(&self) -> Result<Option<Entry>, WriteError> {
-        match self {
-            Self::Cassandra(store) => store.rules().await,
-            Self::Sqlite(store) => store.rules().await,
-        }
+        Ok(self.newest_entries(Journal::Rules, 1).await?.pop())
     }
 
     async fn write(&self, batch: &Batch) -> Result<(), WriteError> {
@@ -385,6 +387,16 @@ pub enum StoreError {
     Sqlite(#[from] SqliteError),
     #[error("an SQLite file keeps one copy of every row, not as many as --keyspace-replication says")]
     OneCopy,
+}
+
+impl From<StoreError> for WriteError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Cassandra(error) => error.into(),
+            StoreError::Sqlite(error) => error.into(),
+            StoreError::OneCopy => Self::Later(error.to_string()),
+        }
+    }
 }
 
 impl StoreError {
