@@ -94,6 +94,11 @@ impl Admission {
         self.discharged_at.is_none()
     }
 
+    /// Since when something should come; `None` since the discharge.
+    pub fn watched_since(&self) -> Option<Timestamp> {
+        Timestamp::parse(&self.admitted_at).ok().filter(|_| self.is_in())
+    }
+
     /// Name, ward and bed, as far as they are known: `Ada Bell, ward West, bed 3`.
     pub fn in_words(&self) -> String {
         let ward = self.ward.as_ref().map(|ward| format!("ward {ward}"));

@@ -22,7 +22,7 @@ pub use machine::{Alarm, Step};
 pub use patient::{Change, Patient};
 pub use plausible::{Implausible, implausible};
 pub use sample::{Newest, believed};
-pub use watch::{AlarmChange, AlarmKey, AlarmRecord, KnownAlarm, LATENESS, Watch};
+pub use watch::{AlarmChange, AlarmKey, AlarmRecord, KnownAlarm, LATENESS, Silence, Watch};
 
 use crate::reading::{PatientId, Reading, Sign, Timestamp};
 

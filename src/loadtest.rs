@@ -76,6 +76,8 @@ pub(crate) struct LoadTest {
     pub(crate) seed: u64,
     /// How much of a patient's own time lies between two of its readings.
     pub(crate) step: Duration,
+    /// Whether the readings carry oxygen and consciousness too.
+    pub(crate) is_observed: bool,
     /// Whether a reading of each patient goes all the way before anything is measured.
     pub(crate) warm_up: bool,
 }
@@ -190,6 +192,7 @@ impl LoadTest {
 
     async fn senders(&self) -> Result<Vec<Sender>> {
         let ward = Ward::new(&self.patients, self.scenario, self.seed, self.step);
+        let ward = if self.is_observed { ward.observed() } else { ward };
         let mut senders = Vec::new();
         for share in sender::shares(ward, &self.patients, self.partitions.into()) {
             senders.push(Sender::open(self, share).await?);

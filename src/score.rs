@@ -252,6 +252,11 @@ impl Item {
         }
     }
 
+    /// The most points that it can have.
+    pub fn most(&self) -> u8 {
+        self.worth.all_points().into_iter().max().unwrap_or_default()
+    }
+
     /// Its value, where that is a number.
     pub fn value(&self, inputs: &Inputs) -> Option<f64> {
         match &self.worth {
@@ -334,6 +339,16 @@ impl Chart {
         Score { total, parts, is_partial, level: self.verdict(total, &parts).level }
     }
 
+    /// The place of the item of this name.
+    pub fn item_named(&self, name: &str) -> Option<u8> {
+        self.items.iter().position(|item| item.name == name).and_then(|place| u8::try_from(place).ok())
+    }
+
+    /// The item at this place.
+    pub fn item(&self, place: u8) -> Option<&Item> {
+        self.items.get(usize::from(place))
+    }
+
     /// What the chart tells to do about a score that it gave; about a partial one, the least of it, unless that is what
     /// it tells of everybody.
     pub fn response(&self, score: &Score) -> Option<&str> {
@@ -354,6 +369,21 @@ impl Chart {
 }
 
 impl Worth {
+    /// All that it can be worth.
+    fn all_points(&self) -> Vec<u8> {
+        match self {
+            Self::Sign(_, bands) | Self::Ratio { bands, .. } | Self::Spo2 { scale_1: bands, scale_2: None } => {
+                bands.all().collect()
+            }
+            Self::Spo2 { scale_1, scale_2: Some(scale_2) } => {
+                let scale_2 = scale_2.on_air.all().chain(scale_2.on_oxygen.all());
+                scale_1.all().chain(scale_2).collect()
+            }
+            Self::SupplementalOxygen { without, with } => vec![*without, *with],
+            Self::Consciousness(points) => points.iter().flatten().copied().collect(),
+        }
+    }
+
     fn points(&self, inputs: &Inputs) -> Option<u8> {
         match self {
             Self::Sign(sign, bands) => bands.points(inputs.get(*sign)?),

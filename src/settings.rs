@@ -122,13 +122,13 @@ impl Settings {
         self.resolved(table::BROKERS.spec.name).is_some_and(|setting| setting.source == Source::Default)
     }
 
-    /// The topic of alarms, where it is that of these readings alone: the one that nobody named belongs to the topic that
-    /// nobody named, and others announce in it.
+    /// The topic of alarms, where it is that of these readings alone: the one of the default topic belongs to that
+    /// topic, and others announce in it.
     #[must_use]
     pub fn own_alarms_topic(&self) -> Option<&str> {
-        let is_default = |name| self.resolved(name).is_some_and(|setting| setting.source == Source::Default);
-        let (alarms, readings) = (table::ALARMS_TOPIC.spec.name, table::TOPIC.spec.name);
-        self.alarms_topic.as_deref().filter(|_| !is_default(alarms) || is_default(readings))
+        let (alarms, readings) = (table::ALARMS_TOPIC.spec.default, table::TOPIC.spec.default);
+        let is_of_default = readings == Some(&*self.topic);
+        self.alarms_topic.as_deref().filter(|name| is_of_default || alarms != Some(*name))
     }
 
     /// What to say of a choice that the store does not know.

@@ -23,7 +23,5 @@ pub use stored::{
     Acknowledged, AlarmId, AlarmState, Journal, Order, SchemaPart, SchemaState, SchemaStep, Selection, StoredAlarm,
     StoredReading, Width,
 };
-pub use survey::SchemaVersion;
-pub(crate) use survey::{
-    ActiveAlarms, ClusterSurvey, FileSurvey, NEWER_HINT, Node, OLDER_HINT, Survey, TableState, TableSurvey,
-};
+pub use survey::{ActiveAlarms, SchemaVersion};
+pub(crate) use survey::{ClusterSurvey, FileSurvey, NEWER_HINT, Node, OLDER_HINT, Survey, TableState, TableSurvey};

@@ -51,7 +51,7 @@ impl Patient {
     }
 
     /// The alarm that nothing comes, where it is on.
-    pub(super) fn silence(&self, set: &RuleSet) -> Option<&Alarm> {
+    pub fn silence(&self, set: &RuleSet) -> Option<&Alarm> {
         let (silence, _) = set.silence()?;
         self.active().find(|(index, _)| *index == silence).map(|(_, alarm)| alarm)
     }

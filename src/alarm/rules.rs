@@ -304,7 +304,7 @@ impl RuleSet {
     }
 
     /// The rule about patients of whom nothing comes, and its place.
-    pub(super) fn silence(&self) -> Option<(u16, &Rule)> {
+    pub fn silence(&self) -> Option<(u16, &Rule)> {
         self.rules.get(usize::from(self.silence)).map(|rule| (self.silence, rule))
     }
 

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use self::beds::Bed;
+pub use self::beds::Silence;
 use self::partition::Partition;
 use super::machine::{Alarm, Step};
 use super::patient::{Change, Patient};

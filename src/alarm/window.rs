@@ -4,7 +4,7 @@ use super::Priority;
 use super::rules::{Condition, Form, Limit, Measure, Micros, Quantity, Rule, RuleSet, Side, Standing, TOGETHER};
 use super::sample::{Newest, Sample, inputs};
 use crate::reading::{Observed, Sign, Signs};
-use crate::score::{BuiltIn, Inputs, Scale};
+use crate::score::{BuiltIn, Inputs, Item, Scale};
 
 /// How many readings are remembered where no rule looks back over a span: they are for what comes late. At one a minute
 /// that is more than any delay; at one a second it is what a network may have mixed up.
@@ -174,7 +174,7 @@ impl Window {
     /// Whether `rule` is about a score of which something is missing when the sample `at` comes.
     fn is_partial(&self, rule: &Rule, at: usize) -> bool {
         let Condition::Limit(Limit { measure: Measure { quantity, .. }, .. }) = &rule.condition else { return false };
-        let Quantity::Score { chart, max_age, scale } = *quantity else { return false };
+        let Quantity::Score { chart, item: None, max_age, scale } = *quantity else { return false };
         chart.chart().score(&self.inputs(at, max_age, scale)).is_partial
     }
 
@@ -225,10 +225,10 @@ impl Window {
 
     /// Whether nothing older could have a part in this quantity.
     fn has_all(&self, quantity: Quantity, at: usize) -> bool {
-        let Quantity::Score { chart, max_age, .. } = quantity else { return false };
+        let Quantity::Score { chart, item, max_age, .. } = quantity else { return false };
         let has = |sign| self.near(sign, at, self.time(at), max_age).is_some();
         let observed = self.near_observed(at, self.time(at), max_age);
-        chart.chart().signs().all(has) && chart.chart().observations().all(|of| observed.has(of))
+        items(chart, item).all(|item| item.signs().all(has) && item.observation().is_none_or(|of| observed.has(of)))
     }
 
     /// What the sample brings of a quantity. One of two signs may be from shortly before, some of a score's older.
@@ -238,8 +238,8 @@ impl Window {
         match quantity {
             Quantity::Sign(sign) => sample.value(sign),
             Quantity::Derived(derived) => derived.signs().into_iter().any(brings).then(|| self.known(quantity, at))?,
-            Quantity::Score { chart, .. } => {
-                has_some(chart, brings, sample.observed).then(|| self.known(quantity, at))?
+            Quantity::Score { chart, item, .. } => {
+                has_some(chart, item, brings, sample.observed).then(|| self.known(quantity, at))?
             }
         }
     }
@@ -254,9 +254,16 @@ impl Window {
                 let [first, second] = derived.signs().map(near);
                 derived.of(first?, second?)
             }
-            Quantity::Score { chart, max_age, scale } => {
-                let is_known = has_some(chart, |sign| near(sign).is_some(), self.near_observed(at, now, TOGETHER));
-                is_known.then(|| f64::from(chart.chart().score(&self.inputs(at, max_age, scale)).total))
+            Quantity::Score { chart, item, max_age, scale } => {
+                let observed = self.near_observed(at, now, TOGETHER);
+                if !has_some(chart, item, |sign| near(sign).is_some(), observed) {
+                    return None;
+                }
+                let score = chart.chart().score(&self.inputs(at, max_age, scale));
+                match item {
+                    Some(item) => score.parts.get(usize::from(item)).copied().flatten().map(f64::from),
+                    None => Some(f64::from(score.total)),
+                }
             }
         }
     }
@@ -340,9 +347,19 @@ impl Observation {
     }
 }
 
-/// Whether there is something of what the chart looks at.
-fn has_some(chart: BuiltIn, has: impl FnMut(Sign) -> bool, observed: Observed) -> bool {
-    chart.chart().signs().any(has) || chart.chart().observations().any(|of| observed.has(of))
+/// Whether there is something of what the chart, or this item of it, looks at.
+fn has_some(chart: BuiltIn, item: Option<u8>, mut has: impl FnMut(Sign) -> bool, observed: Observed) -> bool {
+    if item.is_none() {
+        return chart.chart().signs().any(has) || chart.chart().observations().any(|of| observed.has(of));
+    }
+    let mut of_item = |item: &Item| item.signs().any(&mut has) || item.observation().is_some_and(|of| observed.has(of));
+    items(chart, item).any(&mut of_item)
+}
+
+/// The items that count: all, or this one.
+fn items(chart: BuiltIn, only: Option<u8>) -> impl Iterator<Item = &'static Item> {
+    let all = chart.chart().items().iter().enumerate();
+    all.filter(move |(place, _)| only.is_none_or(|only| usize::from(only) == *place)).map(|(_, item)| item)
 }
 
 fn limit(set: &RuleSet) -> usize {

@@ -177,6 +177,7 @@ async fn measure(
         scenario: Scenario::Mixed,
         seed: SEED,
         step: STEP,
+        is_observed: false,
         warm_up: true,
     });
     let listeners = (0..args.consumers).map(|_| TroubleNotes(output.clone())).collect();

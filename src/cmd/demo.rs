@@ -46,7 +46,8 @@ code is 1 where a reading is missing. Nothing has to be installed or started.
 
 The simulated patients live fifty times as fast as the clock, but no more than
 30 s from one reading to the next, so that some fall ill and recover while you
-watch. The readings have the times at which they are sent.
+watch. The readings have the times at which they are sent. They also say whether
+a patient is given oxygen, and how awake, so that NEWS2 is whole.
 
 Examples:
   vitals demo
@@ -111,11 +112,7 @@ impl Args {
 /// Shows the whole way, and checks that everything sent is stored.
 pub async fn run(args: Args, context: &Context) -> Result<Code> {
     let Context { settings, output, shutdown } = context;
-    let folder = match &args.data {
-        Some(folder) => folder.clone(),
-        None => data_folder(settings)?.join(format!("demo-{}", chrono::Local::now().format("%Y%m%d-%H%M%S-%3f"))),
-    };
-    std::fs::create_dir_all(&folder).wrap_err_with(|| format!("cannot make the folder {}", folder.display()))?;
+    let folder = make_folder(&args, settings)?;
     let (listen, advertise) = (([127, 0, 0, 1], 0).into(), None);
     let broker = Broker::start(Config { folder: folder.join("broker"), listen, advertise, flush: FLUSH }).await?;
     let kafka = KafkaConfig::from(&[broker.address().to_string()]);
@@ -140,6 +137,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
         scenario: args.scenario,
         seed: args.seed,
         step: args.step(),
+        is_observed: true,
         warm_up: false,
     });
     let tally = Arc::new(Mutex::new(Tally::default()));
@@ -170,6 +168,15 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
     }
     failed.map_or(Ok(()), Err)?;
     shown.map(|()| Code::Done)
+}
+
+fn make_folder(args: &Args, settings: &Settings) -> Result<PathBuf> {
+    let folder = match &args.data {
+        Some(folder) => folder.clone(),
+        None => data_folder(settings)?.join(format!("demo-{}", chrono::Local::now().format("%Y%m%d-%H%M%S-%3f"))),
+    };
+    std::fs::create_dir_all(&folder).wrap_err_with(|| format!("cannot make the folder {}", folder.display()))?;
+    Ok(folder)
 }
 
 async fn make_topics(settings: &Settings, kafka: &KafkaConfig) -> Result<(), KafkaError> {
@@ -248,7 +255,7 @@ mod tests {
     fn changes(line: &str, seed: u64) -> Vec<AlarmChange> {
         let args: Args = parsed(line).unwrap_or_else(|error| panic!("{error}"));
         let patients = loadtest::patients(args.patients.into()).expect("patients");
-        let mut ward = Ward::new(&patients, args.scenario, seed, args.step());
+        let mut ward = Ward::new(&patients, args.scenario, seed, args.step()).observed();
         let mut watch = Watch::new(RuleSet::classic(Limits::default()));
         for patient in patients.as_slice() {
             watch.restore(0, patient, 0, &[]);

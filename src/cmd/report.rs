@@ -49,8 +49,9 @@ each reading over a limit, are no alarms.
           counts up to three times the patient's usual span between readings;
           left out below an hour of them
   SHARE   of all alarms: few patients make most of them
-  ON      time in alarm; several at once count once
-  MAX     the longest alarm, from when it was raised to its end, or until now
+  ON      time in alarm, within that time; several at once count once
+  MAX     the longest alarm, from when it was raised to its end; what goes on
+          after that time counts up to that time's end, or until now
   UNACK   alarms that nobody has acknowledged
   NEWS2   the highest in that time, and when; ≥ is PARTIAL, see `vitals scores`
 

@@ -6,7 +6,7 @@ mod table;
 use chrono::Utc;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use color_eyre::eyre::Result;
-use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use futures::future::try_join_all;
 
 use self::scored::{SMOOTHED, Scored, is_missing_something};
 use super::Context;
@@ -19,7 +19,7 @@ use crate::app;
 use crate::output::{FormatArgs, Output};
 use crate::reading::{PatientId, Timestamp};
 use crate::score::BuiltIn;
-use crate::store::{Admissions, AnyStore, Order, Selection, StoreError, StoredReading};
+use crate::store::{Admissions, AnyStore, Order, Readings, Selection, StoreError, StoredReading};
 
 /// Which patients, by which score.
 #[derive(Debug, clap::Args)]
@@ -68,9 +68,6 @@ pub struct Args {
     #[command(flatten)]
     format: FormatArgs,
 }
-
-/// How many patients are read at the same time.
-const AT_ONCE: usize = 16;
 
 /// So many further readings are looked through for what the newest ones do not have: those of an hour at one a second.
 const MAX_FURTHER: u32 = 3600;
@@ -129,14 +126,19 @@ async fn ranked(
         let is_there = args.ward.is_none() || admission.is_some_and(|admission| admission.ward == args.ward);
         is_there && !admission.is_some_and(Admission::is_child)
     });
-    let look_at = |patient: String| async move {
-        let readings = readings_of(store, &patient, args.score).await?;
-        let admission = admissions.get(&patient).filter(|admission| admission.is_in()).cloned();
-        Ok::<_, StoreError>(Scored::of(args.score, (patient, admission), &readings, now))
+    let (patients, readers) = (&patients, store.readers());
+    // Each reader takes its share of them.
+    let read = |reader: usize| async move {
+        let (mut scored, mut open) = (Vec::new(), Reader { store, open: None });
+        for patient in patients.iter().skip(reader).step_by(readers) {
+            let readings = open.readings_of(patient, args.score).await?;
+            let admission = admissions.get(patient).filter(|admission| admission.is_in()).cloned();
+            scored.extend(Scored::of(args.score, (patient.clone(), admission), &readings, now));
+        }
+        Ok::<_, StoreError>(scored)
     };
-    let looked_at = stream::iter(patients).map(look_at).buffer_unordered(AT_ONCE);
-    let patients: Vec<_> = looked_at.try_collect().await?;
-    let mut ranked: Vec<_> = patients.into_iter().flatten().collect();
+    let scored = try_join_all((0..readers).map(read)).await?;
+    let mut ranked: Vec<_> = scored.into_iter().flatten().collect();
     rank(&mut ranked);
     Ok(ranked)
 }
@@ -150,31 +152,44 @@ fn rank(patients: &mut [Scored]) {
     });
 }
 
-/// The newest readings of a patient, and those before them where something that the score looks at may be.
-async fn readings_of(store: &AnyStore, patient: &str, by: BuiltIn) -> Result<Vec<StoredReading>, StoreError> {
-    let newest_first = |since, until| {
-        let (id, order) = (patient.to_owned(), Order::NewestFirst);
-        Selection::Patient { id, since, until, order }
-    };
-    let mut readings = Vec::new();
-    let mut pages = store.readings(&newest_first(None, None), SMOOTHED);
-    while let Some(page) = pages.next_page().await? {
-        readings.extend(page);
+/// Reads patient after patient, over the same connection.
+struct Reader<'a> {
+    store: &'a AnyStore,
+    open: Option<Readings<'a>>,
+}
+
+impl<'a> Reader<'a> {
+    /// The newest readings of a patient, and those before them where something that the score looks at may be.
+    async fn readings_of(&mut self, patient: &str, by: BuiltIn) -> Result<Vec<StoredReading>, StoreError> {
+        let newest_first = |since, until| {
+            let (id, order) = (patient.to_owned(), Order::NewestFirst);
+            Selection::Patient { id, since, until, order }
+        };
+        let mut readings = Vec::new();
+        let pages = self.begin(&newest_first(None, None), SMOOTHED);
+        while let Some(page) = pages.next_page().await? {
+            readings.extend(page);
+        }
+        let times: Vec<Micros> = readings.iter().filter_map(time_of).collect();
+        let (Some(newest), Some(oldest)) = (times.iter().max(), times.iter().min()) else { return Ok(readings) };
+        let since = newest.saturating_sub(MAX_AGE);
+        if readings.len() < usize::try_from(SMOOTHED).unwrap_or(usize::MAX) || *oldest <= since {
+            return Ok(readings);
+        }
+        let (since, until) = (Timestamp::from_micros(since), Timestamp::from_micros(*oldest));
+        let pages = self.begin(&newest_first(since, until), MAX_FURTHER);
+        while is_missing_something(by, &readings)
+            && let Some(page) = pages.next_page().await?
+        {
+            readings.extend(page);
+        }
+        Ok(readings)
     }
-    let times: Vec<Micros> = readings.iter().filter_map(time_of).collect();
-    let (Some(newest), Some(oldest)) = (times.iter().max(), times.iter().min()) else { return Ok(readings) };
-    let since = newest.saturating_sub(MAX_AGE);
-    if readings.len() < usize::try_from(SMOOTHED).unwrap_or(usize::MAX) || *oldest <= since {
-        return Ok(readings);
+
+    fn begin(&mut self, selection: &Selection, limit: u32) -> &mut Readings<'a> {
+        let before = self.open.take();
+        self.open.insert(self.store.readings_after(before, selection, limit))
     }
-    let (since, until) = (Timestamp::from_micros(since), Timestamp::from_micros(*oldest));
-    let mut pages = store.readings(&newest_first(since, until), MAX_FURTHER);
-    while is_missing_something(by, &readings)
-        && let Some(page) = pages.next_page().await?
-    {
-        readings.extend(page);
-    }
-    Ok(readings)
 }
 
 #[cfg(test)]

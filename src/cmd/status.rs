@@ -25,8 +25,8 @@ The exit code is 1 where something is wrong: each such thing is said with
 what mends it. It is 4 where neither the brokers nor the store answer.
 `vitals doctor` looks deeper.
 
-Alarms that are on are counted in an SQLite file; in Cassandra that would mean to
-read the whole table: `vitals top` shows them.
+Alarms that are on are counted: in Cassandra among the newest 1,000 of each
+patient, and not where that takes longer than 2 s.
 
 Examples:
   vitals status

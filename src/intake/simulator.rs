@@ -4,9 +4,12 @@
 //! together, since one state of arousal drives heart rate, breathing and pressure (`patient`). Now and then a patient goes
 //! through an episode that develops over minutes, stays and resolves (`scenario`).
 //!
-//! Those are minutes of the patient's own time. From one reading of a patient to the next it goes on by the ward's step,
-//! whatever the clock says: the same seed gives the same signs at any rate, and a demonstration need not take hours. The
-//! times of the readings are those of the clock all the same.
+//! Those are minutes of the patient's own time. From one reading of a patient to the next it goes on by the ward's
+//! step, whatever the clock says: the same seed gives the same signs at any rate, and a demonstration need not take
+//! hours. The times of the readings are those of the clock all the same.
+//!
+//! Nobody looks at them but where [`Ward::observed`] says so: then who is short of oxygen is given some, and at the
+//! height of a grave illness a patient is not alert. So their NEWS2 is whole.
 //!
 //! The values are made up to look plausible and to exercise the alarms. They are no model of any disease.
 
@@ -41,6 +44,8 @@ pub const LONGEST_STEP: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub struct Ward {
     pace: Pace,
+    /// Whether somebody looks at the patients too, and not only their monitors.
+    is_observed: bool,
     random: Xoshiro256PlusPlus,
     waiting: Vec<Bed>,
     measured: Vec<Bed>,
@@ -62,15 +67,24 @@ impl Ward {
         ids.shuffle(&mut random);
         let beds = ids.into_iter().zip(scenario.plans());
         let waiting = beds.map(|(id, plan)| Bed { id, patient: Patient::new(plan, &mut random) }).collect();
-        Self { pace: Pace::new(step.min(LONGEST_STEP)), random, waiting, measured: Vec::new() }
+        let pace = Pace::new(step.min(LONGEST_STEP));
+        Self { pace, is_observed: false, random, waiting, measured: Vec::new() }
+    }
+
+    /// The same ward, where each reading also says whether the patient is given oxygen, and how awake the patient is.
+    /// The signs are the same.
+    #[must_use]
+    pub fn observed(self) -> Self {
+        Self { is_observed: true, ..self }
     }
 
     /// Shares the patients out. Each goes on as they would have gone on together.
     pub fn shared_out<K: Ord>(mut self, whose: impl Fn(&PatientId) -> K) -> BTreeMap<K, Self> {
         let mut shares = BTreeMap::new();
-        let (pace, random) = (self.pace, &mut self.random);
+        let (pace, is_observed, random) = (self.pace, self.is_observed, &mut self.random);
         let empty = |random: &mut _| Self {
             pace,
+            is_observed,
             random: Xoshiro256PlusPlus::from_rng(random),
             waiting: Vec::new(),
             measured: Vec::new(),
@@ -99,7 +113,10 @@ impl Ward {
             self.waiting.shuffle(&mut self.random);
         }
         let mut bed = self.waiting.pop().expect("all are waiting after a round");
-        let signs = bed.patient.step(&self.pace);
+        let mut signs = bed.patient.step(&self.pace);
+        if self.is_observed {
+            signs.observed = bed.patient.observed();
+        }
         let reading = Reading::new(bed.id.clone(), now, signs).expect("a full reading");
         self.measured.push(bed);
         reading

@@ -70,7 +70,7 @@ fn range(value: &Value<'_>, items: &[Item]) -> Result<[u8; 2]> {
         return Err(Mistake::new(value, "range is not two numbers", "it is the least and the most, as in [0, 20]"));
     };
     let typed = [byte("range", least)?, byte("range", most)?];
-    let counted = items.iter().map(|item| all_points(&item.worth)).fold([0, 0], |[least, most], points| {
+    let counted = items.iter().map(|item| item.worth.all_points()).fold([0, 0], |[least, most], points| {
         let of = |point: Option<&u8>| point.copied().map_or(0_u32, u32::from);
         [least + of(points.iter().min()), most + of(points.iter().max())]
     });
@@ -79,20 +79,6 @@ fn range(value: &Value<'_>, items: &[Item]) -> Result<[u8; 2]> {
     }
     let [least, most] = counted;
     Err(Mistake::new(value, format!("the items add up to {least} to {most}"), "mend the range, or the points"))
-}
-
-/// All that an item can be worth.
-fn all_points(worth: &Worth) -> Vec<u8> {
-    match worth {
-        Worth::Sign(_, bands) | Worth::Ratio { bands, .. } | Worth::Spo2 { scale_1: bands, scale_2: None } => {
-            bands.all().collect()
-        }
-        Worth::Spo2 { scale_1, scale_2: Some(ByOxygen { on_air, on_oxygen }) } => {
-            scale_1.all().chain(on_air.all()).chain(on_oxygen.all()).collect()
-        }
-        Worth::SupplementalOxygen { without, with } => vec![*without, *with],
-        Worth::Consciousness(points) => points.iter().flatten().copied().collect(),
-    }
 }
 
 fn levels(value: &Value<'_>, [least, most]: [u8; 2]) -> Result<(Verdict, Vec<(u8, Verdict)>)> {

@@ -9,7 +9,7 @@ use super::flags::Flags;
 use super::profiles::{self, Profile};
 use super::source::Source;
 use super::table::{ALARMS_TOPIC, CONFIG, PROFILE, Parse, Setting, Spec, TOPIC};
-use super::values::SettingsPath;
+use super::values::{AlarmsTopic, SettingsPath};
 use crate::advice::BadValue;
 use crate::system_text::quoted;
 use std::ffi::{OsStr, OsString};
@@ -73,14 +73,24 @@ impl<'a> Layers<'a> {
         Ok(value)
     }
 
-    /// The topic of alarms, which is another one than that of the readings, taken before.
+    /// The topic of alarms, which is another one than that of the readings, taken before. Where nobody names it, it is
+    /// that of the topic of readings: `patient.alarms` of the default one, else `TOPIC.alarms`.
     pub(super) fn take_alarms_topic(&mut self) -> Result<Option<String>, SettingsError> {
         let of_readings = self.taken.iter().find(|taken| taken.name == TOPIC.spec.name);
         let of_readings = of_readings.and_then(|taken| taken.value.clone()).unwrap_or_default();
         let chosen = self.take(&ALARMS_TOPIC)?;
         let origin = self.taken.last().map_or(Source::Default, |taken| taken.source.clone());
         let name = ALARMS_TOPIC.spec.name;
-        chosen.beside(&of_readings).map_err(|fault| SettingsError::Invalid { name, origin, fault })
+        let is_derived = origin == Source::Default && TOPIC.spec.default != Some(&*of_readings);
+        let chosen = chosen.beside(&of_readings).and_then(|chosen| match chosen {
+            Some(_) if is_derived => Ok(AlarmsTopic::of(&of_readings)?.0),
+            chosen => Ok(chosen),
+        });
+        let chosen = chosen.map_err(|fault| SettingsError::Invalid { name, origin, fault })?;
+        if let (true, Some(taken)) = (is_derived, self.taken.last_mut()) {
+            taken.value.clone_from(&chosen);
+        }
+        Ok(chosen)
     }
 
     /// Every profile that can be chosen.

@@ -259,7 +259,7 @@ pub(super) static ALARMS_TOPIC: Setting<AlarmsTopic> = Setting {
         old_name: None,
         default: Some("patient.alarms"),
         value_name: "TOPIC|none",
-        help: "Topic that every change of an alarm goes to as well",
+        help: "Topic that every change of an alarm goes to as well; of another topic of readings TOPIC.alarms",
         kind: Kind::Text,
     },
     parse: Parse::Text(AlarmsTopic::parse),

@@ -228,9 +228,15 @@ fn a_value_that_does_not_fit_names_the_setting_its_place_and_the_cure() {
 
 #[test]
 fn a_topic_leaves_room_for_its_dead_letters_in_the_249_characters_of_kafka_s_set() {
-    for name in ["a", "A.b_c-9", &"t".repeat(245)] {
+    for name in ["a", "A.b_c-9", &"t".repeat(242)] {
         assert!(resolve(&typed(&["--topic", name]), &Environment::default()).is_ok(), "{name}");
     }
+    let longest = "t".repeat(245);
+    let with =
+        |alarms: &str| resolve(&typed(&["--topic", &longest, "--alarms-topic", alarms]), &Environment::default());
+    assert!(with("none").is_ok() && with("ward.alarms").is_ok());
+    let error = resolve(&typed(&["--topic", &longest]), &Environment::default()).unwrap_err();
+    assert!(error.hint().is_some_and(|hint| hint.contains("name a topic of alarms, or none")), "{error}");
     for name in ["", ".", "..", "a b", "ä", &"t".repeat(246), &"t".repeat(250)] {
         assert!(resolve(&typed(&["--topic", name]), &Environment::default()).is_err(), "{name}");
     }
@@ -245,8 +251,20 @@ fn the_topic_of_alarms_that_nobody_named_is_not_that_of_another_topic_of_reading
         settings.own_alarms_topic().map(str::to_owned)
     };
     assert_eq!(own(&[]).as_deref(), Some("patient.alarms"));
-    assert_eq!(own(&["--topic", "test.vitals"]), None);
+    assert_eq!(own(&["--topic", "patient.vitals"]).as_deref(), Some("patient.alarms"));
+    assert_eq!(own(&["--topic", "test.vitals"]).as_deref(), Some("test.vitals.alarms"));
     assert_eq!(own(&["--topic", "test.vitals", "--alarms-topic", "test.alarms"]).as_deref(), Some("test.alarms"));
+    assert_eq!(own(&["--topic", "test.vitals", "--alarms-topic", "patient.alarms"]), None, "others announce there");
+}
+
+#[test]
+fn several_topics_of_readings_have_a_topic_of_alarms_each_and_it_is_shown() {
+    let resolved = |words: &[&str]| resolve(&typed(words), &Environment::default()).unwrap();
+    let ward = resolved(&["--topic", "ward.vitals"]);
+    assert_eq!(ward.alarms_topic.as_deref(), Some("ward.vitals.alarms"));
+    let shown = ward.resolved("alarms_topic").unwrap();
+    assert_eq!((shown.value.as_deref(), &shown.source), (Some("ward.vitals.alarms"), &Source::Default));
+    assert_eq!(resolved(&["--topic", "ward.vitals", "--alarms-topic", "none"]).alarms_topic, None);
 }
 
 #[test]

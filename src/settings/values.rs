@@ -49,6 +49,17 @@ impl AlarmsTopic {
         Ok(Self(if is_off { None } else { Some(topic_name(text)?) }))
     }
 
+    /// The one that belongs to this topic of readings where nobody names one: installations that share a cluster do not
+    /// announce in each other's, where alarms of the same id would be one.
+    pub(super) fn of(topic: &str) -> Result<Self, BadValue> {
+        let name = format!("{topic}.alarms");
+        if name.len() > MAX_NAME_BYTES {
+            let problem = format!("'{name}', for the alarms of that topic, has more than {MAX_NAME_BYTES} characters");
+            return Err(BadValue::new(problem, format!("name a topic of alarms, or {NO_TOPIC}")));
+        }
+        Ok(Self(Some(name)))
+    }
+
     /// A topic of readings, or of their dead letters, would have alarms refused by those who read it.
     pub(super) fn beside(self, topic: &str) -> Result<Option<String>, BadValue> {
         match self.0 {

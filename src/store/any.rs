@@ -12,10 +12,10 @@ use futures::future::try_join_all;
 
 use super::cassandra::{self, CassandraError, CassandraStore, Replication};
 use super::sqlite::{self, SqliteError, SqliteStore};
-use super::stored::ENTRIES_AT_ONCE;
+use super::stored::{ENTRIES_AT_ONCE, KNOWN_ALARMS};
 use super::{
-    Acknowledged, AlarmId, Consistency, Journal, SchemaPart, SchemaStep, SchemaVersion, Selection, StoredAlarm,
-    StoredReading, Survey, Width,
+    Acknowledged, ActiveAlarms, AlarmId, Consistency, Journal, SchemaPart, SchemaStep, SchemaVersion, Selection,
+    StoredAlarm, StoredReading, Survey, Width,
 };
 use crate::admission::Admission;
 use crate::advice::{Advice, Code};
@@ -129,6 +129,27 @@ impl AnyStore {
         }
     }
 
+    /// The same, where other readings were read `before`: what is open for them goes on being used.
+    pub fn readings_after<'a>(
+        &'a self,
+        before: Option<Readings<'a>>,
+        selection: &Selection,
+        limit: u32,
+    ) -> Readings<'a> {
+        match before {
+            Some(Readings::Sqlite(before)) => Readings::Sqlite(before.again(selection, limit)),
+            _ => self.readings(selection, limit),
+        }
+    }
+
+    /// How many patients are best read at the same time: an SQLite file over one connection, one after the other.
+    pub(crate) fn readers(&self) -> usize {
+        match self {
+            Self::Cassandra(_) => PATIENTS_AT_ONCE,
+            Self::Sqlite(_) => 1,
+        }
+    }
+
     /// Begins to read the whole table, in an order that is the same for the same rows: as the store keeps them.
     pub async fn scan(&self, width: Width) -> Result<Readings<'_>, StoreError> {
         match self {
@@ -172,8 +193,17 @@ impl AnyStore {
         }
     }
 
-    /// The newest entries of a journal, the newest first, at most `limit` of them; none where an earlier `vitals` has made
-    /// the tables, which had no such journal.
+    /// The alarms of this patient that were raised and have not ended, the newest first, however many newer ones there
+    /// are.
+    pub async fn open_alarms(&self, patient: &str) -> Result<Vec<StoredAlarm>, StoreError> {
+        match self {
+            Self::Cassandra(store) => Ok(store.open_alarms(patient).await?),
+            Self::Sqlite(store) => Ok(store.open_alarms(patient).await?),
+        }
+    }
+
+    /// The newest entries of a journal, the newest first, at most `limit` of them; none where an earlier `vitals` has
+    /// made the tables, which had no such journal.
     pub async fn newest_entries(&self, journal: Journal, limit: u16) -> Result<Vec<Entry>, StoreError> {
         match self {
             Self::Cassandra(store) => Ok(store.newest_entries(journal, limit).await?),
@@ -228,6 +258,14 @@ impl AnyStore {
         match self {
             Self::Cassandra(store) => Ok(store.alarm_patients().await?),
             Self::Sqlite(store) => Ok(store.alarm_patients().await?),
+        }
+    }
+
+    /// How many alarms are on; `None` where there are too many rows to look through for that.
+    pub async fn active_alarms(&self) -> Result<Option<ActiveAlarms>, StoreError> {
+        match self {
+            Self::Cassandra(store) => Ok(store.active_alarms().await?),
+            Self::Sqlite(store) => Ok(Some(store.active_alarms().await?)),
         }
     }
 
@@ -287,16 +325,22 @@ impl Store for AnyStore {
 
     async fn node_generation(&self) -> Result<NodeGeneration, WriteError> {
         match self {
-            Self::Cassandra(store) => store.node_generation().await,
-            Self::Sqlite(store) => store.node_generation().await,
+            Self::Cassandra(store) => Ok(store.read_node_generation().await?),
+            // What is acknowledged is on the disk: a restart can have forgotten nothing.
+            Self::Sqlite(_) => Ok(NodeGeneration::default()),
         }
     }
 
     async fn alarms(&self, patients: &[PatientId]) -> Result<Vec<KnownAlarm>, WriteError> {
-        match self {
-            Self::Cassandra(store) => store.alarms(patients).await,
-            Self::Sqlite(store) => store.alarms(patients).await,
+        let ids: Vec<_> = patients.iter().map(PatientId::as_str).collect();
+        let mut alarms = self.alarms_of(&ids, KNOWN_ALARMS).await?;
+        for id in ids {
+            // So many are newer than one that may still be on.
+            if StoredAlarm::are_not_all(&alarms, id) {
+                alarms.extend(self.open_alarms(id).await?);
+            }
         }
+        Ok(StoredAlarm::all_known(&alarms))
     }
 
     async fn newest(
@@ -304,24 +348,20 @@ impl Store for AnyStore {
         patients: &[PatientId],
         until: Timestamp,
     ) -> Result<Vec<(PatientId, Timestamp)>, WriteError> {
-        match self {
-            Self::Cassandra(store) => store.newest(patients, until).await,
-            Self::Sqlite(store) => store.newest(patients, until).await,
+        let mut newest = Vec::new();
+        for patient in patients {
+            let page = self.readings(&Selection::newest_before(patient.as_str(), until), 1).next_page().await?;
+            newest.extend(page.into_iter().flatten().filter_map(|reading| reading.patient_and_time()));
         }
+        Ok(newest)
     }
 
     async fn admissions(&self, behind: i32) -> Result<Vec<Entry>, WriteError> {
-        match self {
-            Self::Cassandra(store) => store.admissions(behind).await,
-            Self::Sqlite(store) => store.admissions(behind).await,
-        }
+        Ok(self.entries_behind(Journal::Patients, behind).await?)
     }
 
     async fn rules(&self) -> Result<Option<Entry>, WriteError> {
-        match self {
-            Self::Cassandra(store) => store.rules().await,
-            Self::Sqlite(store) => store.rules().await,
-        }
+        Ok(self.newest_entries(Journal::Rules, 1).await?.pop())
     }
 
     async fn write(&self, batch: &Batch) -> Result<(), WriteError> {
@@ -365,6 +405,16 @@ pub enum StoreError {
     Sqlite(#[from] SqliteError),
     #[error("an SQLite file keeps one copy of every row, not as many as --keyspace-replication says")]
     OneCopy,
+}
+
+impl From<StoreError> for WriteError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Cassandra(error) => error.into(),
+            StoreError::Sqlite(error) => error.into(),
+            StoreError::OneCopy => Self::Later(error.to_string()),
+        }
+    }
 }
 
 impl StoreError {

@@ -142,26 +142,21 @@ impl StoredAlarm {
 
     /// How far it has come.
     pub fn state(&self) -> AlarmState {
-        match (&self.started, self.end(), there(self.returned.as_ref())) {
-            (None, ..) => AlarmState::Line,
-            (Some(_), Some(_), _) => AlarmState::Ended,
-            (Some(_), None, Some(_)) => AlarmState::Returned,
-            (Some(_), None, None) => AlarmState::Active,
-        }
+        let Self { started, returned, ended, acknowledged_at, .. } = self;
+        let [started, returned, ended, acknowledged_at] =
+            [started, returned, ended, acknowledged_at].map(|text| text.as_deref());
+        AlarmState::of(started, returned, ended, acknowledged_at)
     }
 
     /// Whether somebody has acknowledged it.
     pub fn is_acknowledged(&self) -> bool {
-        there(self.acknowledged_at.as_ref()).is_some()
+        there(self.acknowledged_at.as_deref()).is_some()
     }
 
     /// When it ended. An end that an acknowledgement gave it counts while the value is back: a consumer that did not know
     /// of it may have written since that the value is over again.
     pub fn end(&self) -> Option<&str> {
-        let ended = there(self.ended.as_ref())?;
-        let is_over_again =
-            there(self.returned.as_ref()).is_none() && there(self.acknowledged_at.as_ref()) == Some(ended);
-        (!is_over_again).then_some(ended)
+        end(self.returned.as_deref(), self.ended.as_deref(), self.acknowledged_at.as_deref())
     }
 
     /// What it is once somebody has acknowledged it. Where its value is back, that ends it.
@@ -177,8 +172,15 @@ impl StoredAlarm {
 }
 
 /// An empty text stands for none, where a null would erase what is there.
-fn there(text: Option<&String>) -> Option<&str> {
-    text.map(String::as_str).filter(|text| !text.is_empty())
+fn there(text: Option<&str>) -> Option<&str> {
+    text.filter(|text| !text.is_empty())
+}
+
+/// As [`StoredAlarm::end`].
+fn end<'a>(returned: Option<&str>, ended: Option<&'a str>, acknowledged_at: Option<&str>) -> Option<&'a str> {
+    let ended = there(ended)?;
+    let is_over_again = there(returned).is_none() && there(acknowledged_at) == Some(ended);
+    (!is_over_again).then_some(ended)
 }
 
 /// How far an alarm has come.
@@ -195,6 +197,21 @@ pub enum AlarmState {
 }
 
 impl AlarmState {
+    /// What these columns of a row say.
+    pub(super) fn of(
+        started: Option<&str>,
+        returned: Option<&str>,
+        ended: Option<&str>,
+        acknowledged_at: Option<&str>,
+    ) -> Self {
+        match (started, end(returned, ended, acknowledged_at), there(returned)) {
+            (None, ..) => Self::Line,
+            (Some(_), Some(_), _) => Self::Ended,
+            (Some(_), None, Some(_)) => Self::Returned,
+            (Some(_), None, None) => Self::Active,
+        }
+    }
+
     /// Its stable name.
     pub fn name(self) -> &'static str {
         match self {

@@ -45,16 +45,29 @@ pub(crate) struct FileSurvey {
     pub(crate) journal_mode: String,
     pub(crate) version: SchemaVersion,
     pub(crate) tables: Vec<TableSurvey>,
-    /// The alarms that are on; `None` where the table is not as it should be.
-    pub(crate) active_alarms: Option<ActiveAlarms>,
 }
 
 /// How many alarms are on, by priority.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
-pub(crate) struct ActiveAlarms {
-    pub(crate) high: u32,
-    pub(crate) medium: u32,
-    pub(crate) low: u32,
+pub struct ActiveAlarms {
+    /// Of high priority.
+    pub high: u32,
+    /// Of medium priority.
+    pub medium: u32,
+    /// Of low priority, or of one that is not known here.
+    pub low: u32,
+}
+
+impl ActiveAlarms {
+    /// Counts so many more of this priority.
+    pub(super) fn add(&mut self, priority: Option<&str>, count: u32) {
+        let of_this_priority = match priority {
+            Some("high") => &mut self.high,
+            Some("medium") => &mut self.medium,
+            _ => &mut self.low,
+        };
+        *of_this_priority = of_this_priority.saturating_add(count);
+    }
 }
 
 /// What to do where a newer `vitals` has made the tables.
@@ -102,6 +115,11 @@ pub(crate) enum TableState {
 }
 
 impl Survey {
+    /// Whether all tables are there, and can hold our rows.
+    pub(crate) fn is_whole(&self) -> bool {
+        !self.tables().is_empty() && self.tables().iter().all(|table| table.state == TableState::Fits)
+    }
+
     pub(crate) fn version(&self) -> SchemaVersion {
         match self {
             Self::Cassandra(cluster) => cluster.version,

@@ -4,19 +4,20 @@ use std::collections::BTreeSet;
 
 use toml::de::DeValue;
 
+use super::measure::points;
 use super::{Condition, Form, Limit, Measure, Micros, NO_DATA, Quantity, Rule, RuleSet, Side};
 use crate::alarm::Priority;
 use crate::alarm::plausible::Doubt;
-use crate::score::{BuiltIn, Scale};
+use crate::score::{BuiltIn, Item, Scale};
 use crate::span::Span;
 use crate::toml_table::{Mistake, Result, Table, TomlError, Value, list, number, read, text};
 
 /// How many rules a set may have.
-const MAX_RULES: usize = 200;
+pub(super) const MAX_RULES: usize = 200;
 /// How long a name may be.
-const MAX_NAME: usize = 64;
+pub(super) const MAX_NAME: usize = 64;
 /// The longest span that a rule may look back over, or wait.
-const MAX_SPAN: Micros = 24 * 60 * 60 * super::SECOND;
+pub(super) const MAX_SPAN: Micros = 24 * 60 * 60 * super::SECOND;
 
 /// How old an input of a score may be where nothing else is said: most signs are charted every hour.
 const MAX_AGE: Micros = 60 * 60 * super::SECOND;
@@ -58,11 +59,12 @@ fn rules(root: &Table<'_, '_>) -> Result<Vec<Rule>> {
 }
 
 /// The keys of a rule.
-pub(super) const RULE_KEYS: [&str; 20] = [
+pub(super) const RULE_KEYS: [&str; 21] = [
     "name",
     "title",
     "sign",
     "score",
+    "item",
     "max_age",
     "above",
     "below",
@@ -82,8 +84,23 @@ pub(super) const RULE_KEYS: [&str; 20] = [
 ];
 /// Of these a rule has exactly one.
 pub(super) const KINDS: [&str; 7] = ["above", "below", "change", "all", "any", "flat", "silent"];
+/// The kinds of rules that may have the key, where not all may.
+pub(super) fn goes_with(key: &str) -> Option<&'static [&'static str]> {
+    match key {
+        "within" => Some(&["change"]),
+        "early" => Some(&["above", "below"]),
+        "hysteresis" => Some(&["above", "below", "change"]),
+        "band" => Some(&["above", "below", "change", "all", "any"]),
+        "sign" | "score" | "item" | "max_age" => Some(WATCHING),
+        _ => None,
+    }
+}
+
+/// The kinds of rules that watch one thing themselves.
+pub(super) const WATCHING: &[&str] = &["above", "below", "change", "flat"];
+
 /// The keys of one term of `all` and `any`.
-pub(super) const TERM_KEYS: [&str; 6] = ["sign", "score", "max_age", "above", "below", "hysteresis"];
+pub(super) const TERM_KEYS: [&str; 7] = ["sign", "score", "item", "max_age", "above", "below", "hysteresis"];
 
 /// The rule that a table writes, and the one that warns of it early where that is asked for.
 fn rule(table: &Table<'_, '_>) -> Result<Vec<Rule>> {
@@ -145,12 +162,8 @@ fn condition(table: &Table<'_, '_>) -> Result<(Condition, Option<Micros>)> {
         };
         return Err(table.mistake(problem, "a rule has one of above, below, change, all, any, flat and silent"));
     };
-    goes_with(table, "within", kind, &["change"])?;
-    goes_with(table, "early", kind, &["above", "below"])?;
-    goes_with(table, "hysteresis", kind, &["above", "below", "change"])?;
-    goes_with(table, "band", kind, &["above", "below", "change", "all", "any"])?;
-    for key in ["sign", "score", "max_age"] {
-        goes_with(table, key, kind, &["above", "below", "change", "flat"])?;
+    for key in ["within", "early", "hysteresis", "band", "sign", "score", "item", "max_age"] {
+        fits(table, key, kind)?;
     }
     match kind {
         "all" | "any" => {
@@ -174,21 +187,25 @@ fn span_of_kind(table: &Table<'_, '_>, kind: &str) -> Result<Micros> {
 }
 
 /// Makes sure that a rule of this kind may have the key.
-fn goes_with(table: &Table<'_, '_>, key: &str, kind: &str, kinds: &[&str]) -> Result<()> {
-    if table.has(key) && !kinds.contains(&kind) {
-        let (problem, fix) =
-            (format!("{key} in a rule with {kind}"), format!("{key} goes with {}", kinds.join(" or ")));
-        return Err(table.mistake(problem, fix));
+fn fits(table: &Table<'_, '_>, key: &str, kind: &str) -> Result<()> {
+    match goes_with(key) {
+        Some(kinds) if table.has(key) && !kinds.contains(&kind) => {
+            let (problem, fix) =
+                (format!("{key} in a rule with {kind}"), format!("{key} goes with {}", kinds.join(" or ")));
+            Err(table.mistake(problem, fix))
+        }
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 fn quantity(table: &Table<'_, '_>) -> Result<Quantity> {
     let names = Quantity::SIGNS.map(Quantity::name);
     match (table.get("sign"), table.get("score")) {
         (Some(value), None) => {
-            if let Some(age) = table.get("max_age") {
-                return Err(Mistake::new(age, "max_age of a sign", "max_age goes with score"));
+            for key in ["item", "max_age"] {
+                if let Some(given) = table.get(key) {
+                    return Err(Mistake::new(given, format!("{key} of a sign"), format!("{key} goes with score")));
+                }
             }
             let name = text("sign", value)?;
             Quantity::named(name)
@@ -209,11 +226,20 @@ fn score(table: &Table<'_, '_>, value: &Value<'_>) -> Result<Quantity> {
         let fix = format!("there are {}", BuiltIn::ALL.map(BuiltIn::name).join(", "));
         Mistake::new(value, format!("there is no score named '{name}'"), fix)
     })?;
+    let item = table.get("item").map(|value| item(chart, value)).transpose()?;
     let max_age = span_if_there(table, "max_age")?.unwrap_or(MAX_AGE);
     match table.get("max_age") {
         Some(value) if max_age == 0 => Err(Mistake::new(value, "max_age is 0", "give it a span, as in \"1h\"")),
-        _ => Ok(Quantity::Score { chart, max_age, scale: Scale::One }),
+        _ => Ok(Quantity::Score { chart, item, max_age, scale: Scale::One }),
     }
+}
+
+fn item(chart: BuiltIn, value: &Value<'_>) -> Result<u8> {
+    let name = text("item", value)?;
+    chart.chart().item_named(name).ok_or_else(|| {
+        let names: Vec<_> = chart.chart().items().iter().map(Item::name).collect();
+        Mistake::unknown(value, format!("{} has no item '{name}'", chart.name()), name, &names)
+    })
 }
 
 fn hysteresis(table: &Table<'_, '_>) -> Result<f64> {
@@ -233,12 +259,12 @@ fn limit(table: &Table<'_, '_>) -> Result<Limit> {
         (None, Some(value)) => (Side::Below, value),
         _ => return Err(table.mistake("a limit is either above or below", "give one of them")),
     };
-    if let Quantity::Score { chart, .. } = measure.quantity {
+    if let Quantity::Score { chart, item, .. } = measure.quantity {
         refuse_of_score(table, "below", "what is missing has no points, so that only above can be told")?;
         refuse_of_score(table, "early", RISES)?;
-        let [least, most] = chart.chart().range();
+        let [least, most] = points(chart, item);
         if let Some(typed) = table.get("above").filter(|_| value >= f64::from(most)) {
-            let problem = format!("{} is never above {value}", chart.name());
+            let problem = format!("{} is never above {value}", measure.quantity);
             return Err(Mistake::new(typed, problem, format!("it is {least} to {most}")));
         }
     }

@@ -18,6 +18,8 @@ pub enum Quantity {
     Score {
         /// What has which points.
         chart: BuiltIn,
+        /// The place of the one item whose points count alone; the total where there is none.
+        item: Option<u8>,
         /// How old an input may be.
         max_age: Micros,
         /// By which scale the oxygen saturation counts: of a whole set the first one, the second for some patients.
@@ -69,15 +71,32 @@ impl Quantity {
     /// Whether two are the same thing for whoever hears of them: scores of one chart are, whatever may be how old.
     pub(super) fn is_same(self, other: Self) -> bool {
         match (self, other) {
-            (Self::Score { chart, .. }, Self::Score { chart: other, .. }) => chart == other,
+            (Self::Score { chart, item, .. }, Self::Score { chart: other_chart, item: other_item, .. }) => {
+                chart == other_chart && item == other_item
+            }
             _ => self == other,
         }
+    }
+}
+
+/// The most points that a score, or one item of it, can have, and the least.
+pub(super) fn points(chart: BuiltIn, item: Option<u8>) -> [u8; 2] {
+    match item.and_then(|item| chart.chart().item(item)) {
+        Some(item) => [0, item.most()],
+        None => chart.chart().range(),
     }
 }
 
 /// As it stands in a title: `SpO2`, `systolic pressure`.
 impl fmt::Display for Quantity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let item = match self {
+            Self::Score { chart, item: Some(item), .. } => chart.chart().item(*item),
+            _ => None,
+        };
+        if let Some(item) = item {
+            write!(f, "{} in ", item.name().replace('_', " "))?;
+        }
         f.write_str(match self {
             Self::Sign(Sign::HeartRate) => "heart rate",
             Self::Sign(Sign::Spo2) => "SpO2",

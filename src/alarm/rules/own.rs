@@ -1,6 +1,7 @@
 //! The same rules for one patient: limits of their own, the scale of their oxygen saturation, no scores of adults for
 //! children.
 
+use super::measure::points;
 use super::{Condition, Form, Limit, Measure, Quantity, Rule, RuleSet, Side, place_of_silence};
 use crate::admission::Admission;
 use crate::advice::{Advice, Code};
@@ -181,8 +182,8 @@ fn bounds(quantity: Quantity) -> (f64, f64) {
     match quantity {
         Quantity::Sign(sign) => range(sign),
         Quantity::Derived(_) => (0.0, f64::MAX),
-        Quantity::Score { chart, .. } => {
-            let [least, most] = chart.chart().range();
+        Quantity::Score { chart, item, .. } => {
+            let [least, most] = points(chart, item);
             (f64::from(least), f64::from(most))
         }
     }
@@ -226,12 +227,12 @@ mod tests {
             };
             set.rules.iter().flat_map(|rule| rule.condition.limits()).filter_map(of).collect::<Vec<_>>()
         };
-        assert_eq!(scales(&ward()), [Scale::One; 2]);
+        assert_eq!(scales(&ward()), [Scale::One; 3]);
         let second = Admission { spo2_scale: Scale::Two, ..patient(&[]) };
-        assert_eq!(scales(&ward().for_patient(&second)), [Scale::Two; 2]);
+        assert_eq!(scales(&ward().for_patient(&second)), [Scale::Two; 3]);
         let child = Admission { birth_date: Some("2015-01-01".to_owned()), ..patient(&[]) };
         let set = ward().for_patient(&child);
-        assert!(scales(&set).is_empty() && set.rules.len() + 2 == ward().rules.len());
+        assert!(scales(&set).is_empty() && set.rules.len() + 3 == ward().rules.len());
         assert_eq!(set.silence().map(|(_, rule)| &*rule.name), Some("no_data"));
         assert!(set.own().all(|rule| ward().rule(&rule.name) == Some(rule)));
     }

@@ -29,7 +29,7 @@ impl Bed {
     fn of(admission: Admission) -> Self {
         let micros = |text: &str| Timestamp::parse(text).ok().map(Timestamp::as_micros);
         Self {
-            admitted: micros(&admission.admitted_at).filter(|_| admission.is_in()),
+            admitted: admission.watched_since().map(Timestamp::as_micros),
             discharged: admission.discharged_at.as_deref().and_then(micros),
             admission,
         }
@@ -61,18 +61,36 @@ impl Bed {
         }
     }
 
-    /// The onset of a silence that is long enough by the clock that says `now`. A monitor's clock may be wrong: what counts
-    /// is when something came.
+    /// The onset of a silence that is long enough by the clock that says `now`.
     fn silent_since(&self, watched: &Watched, delay: Micros, now: Micros) -> Option<Micros> {
-        let admitted = self.admitted?.min(now);
-        let newest = watched.newest().filter(|newest| *newest <= now);
-        let onset = newest.map_or(admitted, |newest| newest.max(admitted));
-        (now.saturating_sub(onset.max(watched.heard)) > delay).then_some(onset)
+        Silence { admitted: self.admitted?, newest: watched.newest(), heard: watched.heard }.since(delay, now)
     }
 
     /// Up to when a silence that began before is none of this stay.
     pub(super) fn stay_began(&self) -> Option<Micros> {
         self.discharged.or(self.admitted)
+    }
+}
+
+/// What tells whether nothing comes of a patient who is in.
+#[derive(Debug, Clone, Copy)]
+pub struct Silence {
+    /// Since when something should come.
+    pub admitted: Micros,
+    /// The time of the newest reading that is known.
+    pub newest: Option<Micros>,
+    /// When something came last, by our clock.
+    pub heard: Micros,
+}
+
+impl Silence {
+    /// Its onset, where it is longer than `delay` by the clock that says `now`. A monitor's clock may be wrong: what
+    /// counts is when something came.
+    pub fn since(self, delay: Micros, now: Micros) -> Option<Micros> {
+        let admitted = self.admitted.min(now);
+        let newest = self.newest.filter(|newest| *newest <= now);
+        let onset = newest.map_or(admitted, |newest| newest.max(admitted));
+        (now.saturating_sub(onset.max(self.heard)) > delay).then_some(onset)
     }
 }
 

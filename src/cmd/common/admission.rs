@@ -20,6 +20,8 @@ pub(crate) enum AdmissionError {
     NotIn { patient: String },
     #[error("{patient} is admitted already, since {since}; nothing was changed")]
     IsIn { patient: String, since: String },
+    #[error("change {version} of {patient} cannot be read here ({why}): who it is and which limits hold is not known")]
+    Unreadable { patient: String, version: i32, why: String },
     #[error("others change patients at the same moment, again and again")]
     Contended,
 }
@@ -28,6 +30,7 @@ impl Advice for AdmissionError {
     fn code(&self) -> Code {
         match self {
             Self::NotIn { .. } | Self::IsIn { .. } => Code::Usage,
+            Self::Unreadable { .. } => Code::BadData,
             Self::Contended => Code::Unreachable,
         }
     }
@@ -38,6 +41,10 @@ impl Advice for AdmissionError {
                 format!("`vitals patient list` shows who is; `vitals patient admit {patient} --by NAME` admits")
             }
             Self::IsIn { patient, .. } => format!("`vitals patient set {patient}` changes what is known"),
+            Self::Unreadable { patient, .. } => format!(
+                "a newer vitals, or a hand, wrote it: use the vitals that did. Where nobody can read it, \
+                 `vitals patient set {patient}` writes a new one, of what was known before"
+            ),
             Self::Contended => "try again".to_owned(),
         })
     }

@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use color_eyre::eyre::Result;
 
-use crate::reading::{Reading, Signs};
+use crate::reading::{Observation, Reading, Signs};
 use crate::store::{AnyStore, Order, Selection};
 
 /// Readings by patient, as a count and a fingerprint that does not depend on their order: it stays small however long the
@@ -24,6 +24,7 @@ impl Sum {
         let mut hasher = DefaultHasher::new();
         (time, signs.heart_rate, signs.spo2, signs.systolic, signs.diastolic, signs.respiratory_rate).hash(&mut hasher);
         signs.temperature.map(f32::to_bits).hash(&mut hasher);
+        Observation::ALL.map(|observation| signs.observed.text(observation)).hash(&mut hasher);
         self.count += 1;
         self.fingerprint ^= hasher.finish();
     }

@@ -16,7 +16,7 @@ use crate::cmd::common::line::{AlarmLine, ChangeLine, EndedLine, Line, SignsLine
 use crate::loadtest::meter::Meter;
 use crate::output::{Feed, Output, Shown, Text, counted};
 use crate::pipeline::events::{Listener, PipelineEvent, Progress};
-use crate::reading::{PatientId, Reading};
+use crate::reading::{Consciousness, Observed, PatientId, Reading, Signs};
 use crate::shutdown::Shutdown;
 
 /// The screen is drawn so often at most.
@@ -25,9 +25,9 @@ const DRAW_INTERVAL: Duration = Duration::from_millis(200);
 /// So many patients fit on a screen of 24 lines, with what stands around them.
 const SHOWN_PATIENTS: usize = 10;
 
-/// What a reading takes of a line at most, and what of that is left for a name.
+/// How wide the screen is, and what a reading of a patient who is alert and breathes air takes of that at most.
+const SCREEN_CHARS: usize = 80;
 const LINE_CHARS: usize = 57;
-const NAME_CHARS: usize = 22;
 
 /// So many alarms are shown, the most pressing first.
 const SHOWN_ALARMS: usize = 5;
@@ -147,12 +147,20 @@ impl View {
     }
 }
 
-/// A reading on the screen, which has 80 columns: today is known.
+/// A reading on the screen, which has 80 columns: today is known, and that a patient breathes air and is alert goes without
+/// saying.
 fn ward_line(reading: &Reading, name: &str) -> String {
     let time = reading.time().to_string();
     let clock = time.get(11..19).unwrap_or(&time);
-    let line = format!("{clock} {} -> {}", reading.patient(), SignsLine(reading.signs()));
-    let name: String = name.chars().take(NAME_CHARS).collect();
+    let Observed { supplemental_oxygen, consciousness } = reading.signs().observed;
+    let observed = Observed {
+        supplemental_oxygen: supplemental_oxygen.filter(|is_given| *is_given),
+        consciousness: consciousness.filter(|state| *state != Consciousness::Alert),
+    };
+    let signs = Signs { observed, ..*reading.signs() };
+    let line = format!("{clock} {} -> {}", reading.patient(), SignsLine(&signs));
+    let room = SCREEN_CHARS.saturating_sub(line.chars().count().max(LINE_CHARS) + 1);
+    let name: String = name.chars().take(room).collect();
     format!("{line:<LINE_CHARS$} {name}").trim_end().to_owned()
 }
 
@@ -213,7 +221,7 @@ impl View {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reading::{Signs, Timestamp};
+    use crate::reading::Timestamp;
 
     #[test]
     fn a_line_of_the_ward_has_the_time_of_day_and_fits_on_a_screen() {
@@ -232,5 +240,13 @@ mod tests {
         assert_eq!(ward_line(&reading, ""), line);
         assert_eq!(ward_line(&reading, "Ada Bell"), format!("{line}  Ada Bell"));
         assert_eq!(ward_line(&reading, &"x".repeat(99)).chars().count(), 80);
+        let observed = |given, state| {
+            let observed = Observed { supplemental_oxygen: Some(given), consciousness: Some(state) };
+            let signs = Signs { observed, ..signs };
+            let reading = Reading::new(PatientId::parse("P001").expect("an id"), time, signs).expect("a reading");
+            ward_line(&reading, "Ada Bell of the other ward")
+        };
+        assert_eq!(observed(false, Consciousness::Alert), format!("{line}  Ada Bell of the other"));
+        assert_eq!(observed(true, Consciousness::Confusion), format!("{line} O2:yes ACVPU:C Ada Bell"));
     }
 }

@@ -58,8 +58,7 @@ pub(super) async fn run(args: &Args, context: &Context) -> Result<Code> {
     let Context { settings, output, .. } = context;
     let store = app::open_store_to_read(settings, output).await?;
     let changes = changes_of(&store, &args.patient).await?;
-    let last = changes.last().and_then(|entry| Admission::parse(&entry.content).ok());
-    let admission = last.ok_or_else(|| AdmissionError::NotIn { patient: args.patient.to_string() })?;
+    let admission = newest(&changes, &args.patient)?;
     let limits = limits(&app::rules_in_force(&store, settings).await?, &admission);
     if args.format.choose(output.stdout_is_terminal()) != Format::Table {
         print(output, args.format, &LIMITS, limits)?;
@@ -81,6 +80,17 @@ async fn changes_of(store: &AnyStore, patient: &PatientId) -> Result<Vec<Entry>,
         behind = last.version;
         changes.extend(entries.into_iter().filter(|entry| entry.name == patient.as_str()));
     }
+}
+
+/// What the last of a patient's changes says. Where that cannot be read, what was known before would be no answer.
+fn newest(changes: &[Entry], patient: &PatientId) -> Result<Admission, AdmissionError> {
+    let patient = patient.to_string();
+    let Some(last) = changes.last() else { return Err(AdmissionError::NotIn { patient }) };
+    Admission::parse(&last.content).map_err(|error| AdmissionError::Unreadable {
+        patient,
+        version: last.version,
+        why: error.to_string(),
+    })
 }
 
 /// The rules with a limit of one value, as they hold for the patient.
@@ -117,4 +127,30 @@ fn head(output: &Output, patient: &PatientId, admission: &Admission) -> Result<(
         output.line(format_args!("{name:<12}{value}"))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::advice::Advice as _;
+
+    #[test]
+    fn of_a_change_that_cannot_be_read_it_is_said_what_is_wrong_and_what_mends_it() {
+        let patient = PatientId::parse("P1").unwrap();
+        let entry = |version, content: &str| Entry {
+            version,
+            name: "P1".to_owned(),
+            author: "Anna".to_owned(),
+            reason: "moved".to_owned(),
+            at: "2026-11-30T10:00:00+00:00".to_owned(),
+            content: content.to_owned(),
+        };
+        let known = entry(1, &Admission { bed: Some("3".to_owned()), ..Admission::default() }.content());
+        assert_eq!(newest(std::slice::from_ref(&known), &patient).unwrap().bed.as_deref(), Some("3"));
+        assert_eq!(newest(&[], &patient), Err(AdmissionError::NotIn { patient: "P1".to_owned() }));
+        let error = newest(&[known, entry(2, "{\"spo2_scale\": 3}")], &patient).unwrap_err();
+        assert!(error.to_string().starts_with("change 2 of P1 cannot be read here ("), "{error}");
+        assert_eq!(error.code(), Code::BadData);
+        assert!(error.hint().unwrap().contains("`vitals patient set P1` writes a new one"));
+    }
 }

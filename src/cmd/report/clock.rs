@@ -13,18 +13,28 @@ pub(super) const DAY: Micros = 24 * HOUR;
 /// Tells times by the clock on the wall.
 pub(super) struct Clock {
     /// What it is ahead of UTC at a time of UTC.
-    ahead: fn(&NaiveDateTime) -> FixedOffset,
+    ahead: Box<dyn Fn(&NaiveDateTime) -> FixedOffset>,
 }
 
 impl Clock {
     /// In the time zone of this machine.
     pub(super) fn of_this_machine() -> Self {
-        Self { ahead: |utc| Local.offset_from_utc_datetime(utc).fix() }
+        Self { ahead: Box::new(|utc| Local.offset_from_utc_datetime(utc).fix()) }
     }
 
     #[cfg(test)]
     pub(super) fn of_utc() -> Self {
-        Self { ahead: |_| chrono::Utc.fix() }
+        Self { ahead: Box::new(|_| chrono::Utc.fix()) }
+    }
+
+    /// One that is ahead of UTC by so many seconds before a time, and by others from then on.
+    #[cfg(test)]
+    pub(super) fn changed(at: Micros, before: i32, after: i32) -> Self {
+        let ahead = move |utc: &NaiveDateTime| {
+            let seconds = if utc.and_utc().timestamp_micros() < at { before } else { after };
+            FixedOffset::east_opt(seconds).unwrap()
+        };
+        Self { ahead: Box::new(ahead) }
     }
 
     fn read(&self, time: Micros) -> DateTime<FixedOffset> {
@@ -35,6 +45,14 @@ impl Clock {
     /// How far it is ahead of UTC then.
     pub(super) fn ahead(&self, time: Micros) -> Micros {
         Micros::from(self.read(time).offset().local_minus_utc()) * SECOND
+    }
+
+    /// The time of UTC at which it shows `wall`, as if that were one of UTC: the first one, where it is put back; none,
+    /// where it is put forward over it.
+    pub(super) fn when(&self, wall: Micros) -> Option<Micros> {
+        // What it is ahead of UTC before and after a change that is near.
+        let times = [-DAY, DAY].map(|near| wall.saturating_sub(self.ahead(wall.saturating_add(near))));
+        times.into_iter().find(|time| time.saturating_add(self.ahead(*time)) == wall)
     }
 
     /// `14:05`
@@ -111,7 +129,7 @@ mod tests {
 
     #[test]
     fn the_clock_on_the_wall_may_be_ahead_of_utc_and_a_long_time_is_told_in_days() {
-        let clock = Clock { ahead: |_| FixedOffset::east_opt(5400).unwrap() };
+        let clock = Clock::changed(0, 5400, 5400);
         let at = |text: &str| Timestamp::parse(text).unwrap().as_micros();
         let (since, until) = (at("2026-11-30T22:00:00Z"), at("2026-12-01T22:00:00Z"));
         let period = Period { since, until, now: until };
@@ -121,5 +139,14 @@ mod tests {
         assert_eq!((clock.ahead(since), clock.short(since, &period)), (5400 * SECOND, "23:30".to_owned()));
         assert_eq!(clock.short(since + HOUR, &Period { until: until + 1, ..period }), "12-01");
         assert_eq!(clock.day_and_minute(since), "2026-11-30 23:30");
+    }
+
+    #[test]
+    fn an_hour_may_be_on_the_wall_twice_or_not_at_all() {
+        let put_back = Clock::changed(10 * HOUR, 3600, 0);
+        assert_eq!([9, 10, 11].map(|hour| put_back.when(hour * HOUR)), [8, 9, 11].map(|hour| Some(hour * HOUR)));
+        let put_forward = Clock::changed(10 * HOUR, 0, 3600);
+        assert_eq!(put_forward.when(10 * HOUR + MINUTE), None);
+        assert_eq!([9, 11].map(|hour| put_forward.when(hour * HOUR)), [9, 10].map(|hour| Some(hour * HOUR)));
     }
 }

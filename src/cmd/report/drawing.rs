@@ -278,18 +278,22 @@ fn ratio(part: Micros, whole: Micros) -> f64 {
     part as f64 / whole.max(1) as f64
 }
 
-/// The times that are marked: whole hours, or what suits, by the clock on the wall.
+/// The times that are marked: whole hours or days, or what suits, by the clock on the wall, also where that is changed
+/// in between.
 fn ticks(period: &Period, clock: &Clock) -> Vec<(Micros, String)> {
     let longest = STEPS.last().copied().unwrap_or(DAY);
     let fits = |step: &Micros| period.length() / *step < MAX_TICKS;
     let many = || longest.saturating_mul(period.length() / longest / MAX_TICKS + 1);
     let step = STEPS.into_iter().find(fits).unwrap_or_else(many);
-    let ahead = clock.ahead(period.since);
-    let before = (period.since.saturating_add(ahead)).rem_euclid(step);
-    let first = if before == 0 { period.since } else { period.since.saturating_add(step - before) };
-    let times = std::iter::successors(Some(first), |time| time.checked_add(step));
+    let on_the_wall = |time: Micros| time.saturating_add(clock.ahead(time));
+    // An hour of a change may be there twice, or not at all: it is looked for a little beyond both ends.
+    let first = on_the_wall(period.since).saturating_sub(2 * HOUR);
+    let last = on_the_wall(period.until).saturating_add(2 * HOUR);
+    let first = first.saturating_add((-first).rem_euclid(step));
+    let round = std::iter::successors(Some(first), |time| time.checked_add(step)).take_while(|time| *time < last);
     let label = |time| if step < DAY { clock.minute(time) } else { clock.day(time) };
-    times.take_while(|time| *time < period.until).map(|time| (time, label(time))).collect()
+    let times = round.filter_map(|wall| clock.when(wall)).filter(|time| period.holds(*time));
+    times.map(|time| (time, label(time))).collect()
 }
 
 #[cfg(test)]
@@ -359,6 +363,20 @@ mod tests {
         assert_eq!(of(0, 10 * MINUTE), ["00:00", "00:02", "00:04", "00:06", "00:08"]);
         assert_eq!(of(0, 3 * DAY), ["00:00", "12:00", "00:00", "12:00", "00:00", "12:00"]);
         assert_eq!(of(0, 5 * DAY), ["01-01", "01-02", "01-03", "01-04", "01-05"]);
+        // A clock that is changed on the third day, by an hour ahead and by one back.
+        for clock in [Clock::changed(3 * DAY, 0, 3600), Clock::changed(3 * DAY, 3600, 0)] {
+            let period = Period { since: 0, until: 5 * DAY, now: 0 };
+            let ticks = ticks(&period, &clock);
+            let texts: Vec<_> = ticks.iter().map(|(time, text)| (clock.minute(*time), text.as_str())).collect();
+            let days = ["01-01", "01-02", "01-03", "01-04", "01-05", "01-06"];
+            let expected = days.into_iter().map(|day| ("00:00".to_owned(), day));
+            assert_eq!(texts, expected.filter(|day| texts.contains(day)).collect::<Vec<_>>());
+            assert!(texts.len() >= 4 && texts.windows(2).all(|two| two[0].1 < two[1].1), "{texts:?}");
+            let period = Period { since: 3 * DAY - 6 * HOUR, until: 3 * DAY + 6 * HOUR, now: 0 };
+            let hours = super::ticks(&period, &clock);
+            assert!(hours.iter().all(|(_, text)| text.ends_with(":00") && (text.starts_with(char::is_numeric))));
+            assert!(hours.iter().all(|(time, _)| (time + clock.ahead(*time)) % (2 * HOUR) == 0), "{hours:?}");
+        }
         for days in 1..2000 {
             assert!((1..=8).contains(&of(0, days * DAY).len()), "{days}");
         }

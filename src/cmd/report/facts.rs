@@ -86,9 +86,9 @@ pub(super) fn marks(alarm: &Raised) -> &'static str {
     alarm.priority.map_or("-", stars)
 }
 
-/// How long an alarm lasted; one that goes on has lasted so long at least.
+/// How long an alarm lasted; one that goes on after the time of the report has lasted so long at least.
 pub(super) fn duration(alarm: &Raised, period: &Period) -> String {
-    format!("{}{}", if alarm.is_on() { "≥" } else { "" }, lasted(alarm.lasted(period)))
+    format!("{}{}", if alarm.goes_on(period) { "≥" } else { "" }, lasted(alarm.lasted(period)))
 }
 
 /// How far an alarm has come, and whether somebody knows of it.

@@ -57,12 +57,17 @@ async fn look_at(
     period: Period,
     with_trend: bool,
 ) -> Result<Seen, StoreError> {
-    let rows = store.alarms_of(&[&patient], LOOKED_THROUGH).await?;
+    let mut rows = store.alarms_of(&[&patient], LOOKED_THROUGH).await?;
+    let is_cut_off = rows.len() >= LOOKED_THROUGH.into();
+    if is_cut_off {
+        // What has been on for so long is not to be missed.
+        rows.extend(store.open_alarms(&patient).await?);
+    }
     let mut seen = Seen {
         label: label(&patient, admission),
         alarms: Vec::new(),
         lines: 0,
-        is_cut_off: is_cut_off(&rows, &period),
+        is_cut_off,
         course: Course::new(period, with_trend, admission),
         timeless: 0,
         patient,
@@ -87,12 +92,6 @@ async fn look_at(
     Ok(seen)
 }
 
-/// Whether there may be further rows of this time: times are compared as texts, as stores do.
-fn is_cut_off(rows: &[StoredAlarm], period: &Period) -> bool {
-    let since = Timestamp::from_micros(period.since).map(|since| since.to_string()).unwrap_or_default();
-    rows.len() >= LOOKED_THROUGH.into() && rows.last().is_some_and(|oldest| oldest.onset >= since)
-}
-
 fn sort_out(rows: Vec<StoredAlarm>, period: &Period, seen: &mut Seen) {
     let mut known = BTreeSet::new();
     for row in rows {
@@ -106,5 +105,52 @@ fn sort_out(rows: Vec<StoredAlarm>, period: &Period, seen: &mut Seen) {
             }
             None => seen.lines += usize::from(onset.is_some_and(|onset| period.holds(onset))),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alarm::rules::SECOND;
+    use crate::alarm::{Alarm, AlarmRecord, Priority};
+    use crate::pipeline::store::{Batch, Store as _};
+    use crate::store::cassandra::Replication;
+    use crate::store::{self, Consistency, StoreAddress};
+
+    fn record(onset: i64, ended: bool) -> AlarmRecord {
+        AlarmRecord {
+            patient: PatientId::parse("P1").unwrap(),
+            rule: "spo2_low".into(),
+            text: "Low SpO2: 85".to_owned(),
+            limit: Some(92.0),
+            rules: Some("classic".into()),
+            is_rearmed: false,
+            alarm: Alarm {
+                onset: onset * SECOND,
+                start: onset * SECOND,
+                value: 85.0,
+                peak: 85.0,
+                is_partial: false,
+                priority: Priority::High,
+                returned: None,
+                acknowledged: None,
+                ended: ended.then_some((onset + 1) * SECOND),
+            },
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_on_is_seen_behind_any_number_of_newer_alarms_and_that_some_may_be_missing_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let address = StoreAddress::Sqlite { path: folder.path().join("vitals.db") };
+        let store = store::open(&address, Consistency::default()).await.unwrap();
+        store.init(&Replication::default()).await.unwrap();
+        let alarms = [record(0, false)].into_iter().chain((1..=5000).map(|second| record(second, true))).collect();
+        store.write(&Batch { alarms, ..Batch::default() }).await.unwrap();
+        // All that began in this time was looked through.
+        let period = Period { since: 4000 * SECOND, until: 6000 * SECOND, now: 6000 * SECOND };
+        let seen = look_at(&store, ("P1".to_owned(), None), period, false).await.unwrap();
+        assert_eq!(seen.alarms.iter().filter(|alarm| alarm.is_on()).map(|alarm| alarm.start).collect::<Vec<_>>(), [0]);
+        assert!(seen.is_cut_off);
     }
 }

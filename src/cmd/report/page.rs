@@ -22,7 +22,12 @@ const NAMED: usize = 16;
 
 /// What the columns of the table by patient mean.
 const BY_PATIENT: &str = "<p class=\"faint\">*** is high priority, ** medium, * low. A day: by patient-day of readings. In \
-                          alarm: several at once count once. NEWS2: the highest, ≥ where inputs are missing.</p>\n";
+                          alarm: within that time, several at once count once. Longest: from when it was raised, at most to the \
+                          end of that time. NEWS2: the highest, ≥ where inputs are missing.</p>\n";
+
+/// How long an alarm lasts.
+const LONGEST: &str = "The alarms that lasted longest, each from when it was raised to its end. What goes on after that time \
+                       counts up to the end of that time, or until this page was made: ≥.";
 
 /// How the drawings are to be read.
 const LEGEND: &str = "<p class=\"faint\">In each trend, alarms stand above: *** high, ** medium and * low, the more \
@@ -85,7 +90,7 @@ fn longest(summary: &Summary, clock: &Clock) -> String {
         let time = format!("{}{}", number(&duration(alarm, &summary.period)), cell(&raised(alarm, clock)));
         format!("{}{whose}{time}{}", priority(alarm), cell(&state(alarm)))
     };
-    table("Longest", "The alarms that lasted longest, or have so far.", &columns, summary.longest.iter().map(row))
+    table("Longest", LONGEST, &columns, summary.longest.iter().map(row))
 }
 
 fn by_rule(summary: &Summary) -> String {

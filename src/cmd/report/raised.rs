@@ -44,10 +44,16 @@ impl Raised {
         period.holds(self.start) || self.start < period.since && self.end.is_none_or(|end| end > period.since)
     }
 
-    /// For how long it was on, or has been. Where the reading that was back came too late to keep it from being raised,
-    /// it was not on at all.
+    /// Whether it goes on after what this time knows of: it is on, or ended later.
+    pub(super) fn goes_on(&self, period: &Period) -> bool {
+        self.end.is_none_or(|end| end > period.until)
+    }
+
+    /// For how long it was on, or has been, up to the end of this time: so a report of a time that is over says the same
+    /// whenever it is asked for, and alarms that ended since are measured as those that are still on. Where the reading
+    /// that was back came too late to keep it from being raised, it was not on at all.
     pub(super) fn lasted(&self, period: &Period) -> Micros {
-        self.end.unwrap_or_else(|| period.horizon()).saturating_sub(self.start).max(0)
+        self.end.unwrap_or_else(|| period.horizon()).min(period.until).saturating_sub(self.start).max(0)
     }
 
     /// The part of this time in which it was on; none where that is no longer than a moment.

@@ -73,7 +73,7 @@ pub(super) struct OfRule {
     pub(super) raised: usize,
     /// One that goes on counts as long as it has lasted.
     pub(super) median: Micros,
-    /// How many have ended in less than [`SHORT`].
+    /// How many have ended in that time, and in less than [`SHORT`].
     pub(super) short: usize,
 }
 
@@ -134,7 +134,7 @@ impl Builder {
         let period = self.period;
         for alarm in alarms.iter().filter(|alarm| period.holds(alarm.start)) {
             let lasted = self.rules.entry(alarm.row.rule.clone()).or_default();
-            lasted.push((alarm.lasted(&period), !alarm.is_on()));
+            lasted.push((alarm.lasted(&period), !alarm.goes_on(&period)));
         }
         self.unacknowledged.extend(alarms.iter().filter(|alarm| !alarm.row.is_acknowledged()).cloned());
         keep(&mut self.unacknowledged, UNACKNOWLEDGED, |alarm| {
@@ -203,7 +203,10 @@ impl Summary {
         }
         if cut_off > 0 {
             let patients = counted(cut_off, "patient");
-            gaps.push(format!("of {patients} only the newest {LOOKED_THROUGH} rows of alarms were looked through"));
+            gaps.push(format!(
+                "of {patients} only the newest {LOOKED_THROUGH} rows of alarms were looked through, and what is on: what \
+                 began before these and is over may be missing"
+            ));
         }
         gaps
     }

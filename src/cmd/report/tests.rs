@@ -1,5 +1,6 @@
 use super::clock::HOUR;
 use super::course::Course;
+use super::facts::duration;
 use super::raised::Raised;
 use super::summary::{Builder, Seen};
 use super::*;
@@ -101,6 +102,22 @@ fn one_that_goes_on_has_lasted_until_now() {
     let seen_in = |now| going_on.lasted(&Period { now: SINCE + now * MINUTE, ..PERIOD }) / MINUTE;
     assert_eq!((seen_in(90), seen_in(2000), seen_in(-2000)), (30, 660, 660), "else to the end of the time");
     assert_eq!(seen_in(30), 0, "the clock of the device is ahead");
+}
+
+#[test]
+fn one_that_ended_after_that_time_is_measured_as_one_that_is_still_on() {
+    let seen = |end| alarm("P1", "a", "high", 700, end);
+    for later in [seen(None), seen(Some(5000))] {
+        assert_eq!((later.lasted(&PERIOD) / MINUTE, duration(&later, &PERIOD)), (20, "≥20m00s".to_owned()));
+    }
+    assert_eq!(duration(&seen(Some(710)), &PERIOD), "10m00s");
+    // Twenty seconds of it were in that time: it need not have been short.
+    let cut = Raised { start: PERIOD.until - 20 * SECOND, ..seen(Some(800)) };
+    assert_eq!(summary(vec![seen_of(vec![cut])]).rules[0].short, 0);
+}
+
+fn seen_of(alarms: Vec<Raised>) -> Seen {
+    seen("P1", alarms, 0, 10)
 }
 
 #[test]
@@ -276,7 +293,8 @@ fn where_there_is_nothing_it_is_said_and_what_is_left_out_too() {
         said,
         "note: 2 rows of an earlier vitals left out, one a reading over a limit: these are no alarms\n\
          note: 1 reading left out whose time is none\n\
-         note: of 1 patient only the newest 5000 rows of alarms were looked through\n"
+         note: of 1 patient only the newest 5000 rows of alarms were looked through, and what is on: what began before \
+         these and is over may be missing\n"
     );
 }
 

@@ -1,8 +1,11 @@
 //! What is to be seen of the brokers, the topics, the group and the store.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
-use super::report::{Broker, Cluster as Brokers, Group, Node, Report, Store, Table, Topic};
+use tokio::time::timeout;
+
+use super::report::{Alarms, Broker, Cluster as Brokers, Group, Node, Report, Store, Table, Topic};
 use crate::app::{self, cluster_check};
 use crate::diagnose::{self, Finding, Problem};
 use crate::kafka::admin::dead_letter_topic;
@@ -13,6 +16,9 @@ use crate::kafka::topics::TopicState;
 use crate::kafka::{dead_letters, lag};
 use crate::settings::Settings;
 use crate::store::{AnyStore, StoreError, Survey, TableState, TableSurvey};
+
+/// How long it may take to count alarms: so much less remains for the rest of the look.
+const COUNT_LIMIT: Duration = Duration::from_secs(2);
 
 /// What the embedded broker is called where others have their version.
 const EMBEDDED_BROKER: &str = "vitals up";
@@ -105,8 +111,10 @@ pub(super) async fn store(
         Some(store) => store,
         None => app::open_store(settings).await?,
     };
-    let survey = open.insert(store).survey().await?;
+    let store = open.insert(store);
+    let survey = store.survey().await?;
     report.wrong.extend(diagnose::store::problems(&survey, settings));
+    let alarms = if survey.is_whole() { alarms(store).await } else { Alarms::default() };
     let (schema_version, tables) = (survey.version(), survey.tables().iter().map(table).collect());
     report.store = Some(match survey {
         Survey::Cassandra(survey) => Store::Cassandra {
@@ -116,6 +124,7 @@ pub(super) async fn store(
             schema_version,
             nodes: survey.nodes.into_iter().map(Node::from).collect(),
             tables,
+            alarms,
         },
         Survey::Sqlite(survey) => Store::Sqlite {
             path: survey.path.display().to_string(),
@@ -123,10 +132,22 @@ pub(super) async fn store(
             journal_mode: survey.journal_mode,
             schema_version,
             tables,
-            active_alarms: survey.active_alarms,
+            alarms,
         },
     });
     Ok(())
+}
+
+/// Counts the alarms that are on. That they could not be counted is nothing that is wrong: what may be wrong with the
+/// store was looked at before.
+async fn alarms(store: &AnyStore) -> Alarms {
+    let not_counted = match timeout(COUNT_LIMIT, store.active_alarms()).await {
+        Ok(Ok(Some(active))) => return Alarms { active_alarms: Some(active), not_counted: None },
+        Ok(Ok(None)) => "there are too many rows to look through".to_owned(),
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => format!("that took longer than {} s", COUNT_LIMIT.as_secs()),
+    };
+    Alarms { active_alarms: None, not_counted: Some(not_counted) }
 }
 
 fn table(survey: &TableSurvey) -> Table {

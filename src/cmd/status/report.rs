@@ -70,6 +70,8 @@ pub(super) enum Store {
         schema_version: SchemaVersion,
         nodes: Vec<Node>,
         tables: Vec<Table>,
+        #[serde(flatten)]
+        alarms: Alarms,
     },
     Sqlite {
         path: String,
@@ -77,9 +79,19 @@ pub(super) enum Store {
         journal_mode: String,
         schema_version: SchemaVersion,
         tables: Vec<Table>,
-        /// Null where the tables are not as they should be.
-        active_alarms: Option<ActiveAlarms>,
+        #[serde(flatten)]
+        alarms: Alarms,
     },
+}
+
+/// The alarms that are on.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Alarms {
+    /// Null where they could not be counted, or the tables are not as they should be.
+    pub(super) active_alarms: Option<ActiveAlarms>,
+    /// Why they could not be counted.
+    #[serde(rename = "alarms_not_counted", skip_serializing_if = "Option::is_none")]
+    pub(super) not_counted: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -169,7 +181,7 @@ impl Screen {
     fn store(&mut self, report: &Report) {
         match &report.store {
             None => self.put("store", &format!("{}: no answer", report.store_address)),
-            Some(Store::Cassandra { replication, schema_agrees, schema_version, nodes, tables, .. }) => {
+            Some(Store::Cassandra { replication, schema_agrees, schema_version, nodes, tables, alarms, .. }) => {
                 self.put("store", &report.store_address);
                 for node in nodes {
                     let text =
@@ -180,14 +192,13 @@ impl Screen {
                 let agrees = if *schema_agrees { "schema agrees" } else { "schema differs between nodes" };
                 self.put("", &format!("{replication}, {agrees}"));
                 self.tables(tables, *schema_version);
+                self.alarms(alarms);
             }
-            Some(Store::Sqlite { path, size_bytes, journal_mode, schema_version, tables, active_alarms }) => {
+            Some(Store::Sqlite { path, size_bytes, journal_mode, schema_version, tables, alarms }) => {
                 self.put("store", &format!("sqlite:{path}"));
                 self.put("", &format!("{}, log mode {journal_mode}", size(*size_bytes)));
                 self.tables(tables, *schema_version);
-                if let Some(alarms) = active_alarms {
-                    self.put("alarms", &alarm_words(*alarms));
-                }
+                self.alarms(alarms);
             }
         }
     }
@@ -197,6 +208,15 @@ impl Screen {
             let words: Vec<_> = tables.iter().map(|table| format!("{} {}", table.name, table.state)).collect();
             let SchemaVersion { found, known } = version;
             self.put("", &format!("tables: {}, version {found} (known: {known})", words.join(", ")));
+        }
+    }
+
+    fn alarms(&mut self, alarms: &Alarms) {
+        if let Some(active) = alarms.active_alarms {
+            self.put("alarms", &alarm_words(active));
+        }
+        if let Some(why) = &alarms.not_counted {
+            self.put("alarms", &format!("not counted: {why}; `vitals alarms list --active` shows them"));
         }
     }
 

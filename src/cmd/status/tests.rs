@@ -1,4 +1,4 @@
-use super::report::{Broker, Cluster, Group, Node, Store, Table, Topic};
+use super::report::{Alarms, Broker, Cluster, Group, Node, Store, Table, Topic};
 use super::*;
 use crate::store::{ActiveAlarms, SchemaVersion};
 
@@ -40,6 +40,7 @@ fn healthy() -> Report {
                 Table { name: "patient_vitals", state: "fits" },
                 Table { name: "patient_alerts", state: "fits" },
             ],
+            alarms: Alarms::default(),
         }),
     }
 }
@@ -86,12 +87,31 @@ fn an_embedded_set_up_shows_its_file() {
         journal_mode: "wal".to_owned(),
         schema_version: SchemaVersion::default(),
         tables,
-        active_alarms: Some(ActiveAlarms { high: 1, medium: 0, low: 2 }),
+        alarms: Alarms { active_alarms: Some(ActiveAlarms { high: 1, medium: 0, low: 2 }), not_counted: None },
     };
     let report = Report { store: Some(store), ..healthy() };
     let text = report::lines(&report, 80).join("\n");
     assert!(text.contains("sqlite:/data/vitals.db\n         41 KiB, log mode wal\n"), "{text}");
     assert!(text.contains("\nalarms   on: 1 *** high, 2 * low\n"), "{text}");
+}
+
+#[test]
+fn alarms_in_cassandra_are_counted_or_it_is_said_why_they_are_not() {
+    let with = |alarms: Alarms| {
+        let mut report = healthy();
+        if let Some(Store::Cassandra { alarms: place, .. }) = &mut report.store {
+            *place = alarms;
+        }
+        report
+    };
+    let counted = with(Alarms { active_alarms: Some(ActiveAlarms { high: 0, medium: 3, low: 0 }), not_counted: None });
+    let text = report::lines(&counted, 80).join("\n");
+    assert!(text.contains("\nalarms   on: 3 ** medium\n"), "{text}");
+    let not_counted = with(Alarms { active_alarms: None, not_counted: Some("too slow".to_owned()) });
+    let text = report::lines(&not_counted, 80).join("\n");
+    assert!(text.contains("\nalarms   not counted: too slow; `vitals alarms list --active` shows them\n"), "{text}");
+    let json = serde_json::to_string(&not_counted).unwrap();
+    assert!(json.ends_with(r#","active_alarms":null,"alarms_not_counted":"too slow"}}"#), "{json}");
 }
 
 #[test]
@@ -109,7 +129,8 @@ fn programs_find_every_part_under_its_name() {
         r#""store":{"kind":"cassandra","keyspace":"hospital","replication":"SimpleStrategy 1","schema_agrees":true,"#,
         r#""schema_version":{"found":2,"known":2},"#,
         r#""nodes":[{"address":"127.0.0.1:9042","up":true,"data_center":"datacenter1","version":"5.0.8"}],"#,
-        r#""tables":[{"name":"patient_vitals","state":"fits"},{"name":"patient_alerts","state":"fits"}]}}"#
+        r#""tables":[{"name":"patient_vitals","state":"fits"},{"name":"patient_alerts","state":"fits"}],"#,
+        r#""active_alarms":null}}"#
     );
     assert_eq!(json, expected);
 }

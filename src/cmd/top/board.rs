@@ -8,11 +8,11 @@ use chrono::{DateTime, Utc};
 use super::patients::Patients;
 use crate::admission::Admission;
 use crate::alarm::KnownAlarm;
-use crate::alarm::rules::RuleSet;
+use crate::alarm::rules::{Micros, RuleSet, SECOND};
 use crate::kafka::lag::PartitionLag;
 use crate::pipeline::store::Entry;
-use crate::reading::Reading;
 use crate::reading::reject::Reject;
+use crate::reading::{PatientId, Reading};
 
 /// So far back the rate is remembered, in seconds: as much as the widest screen shows.
 const HISTORY_SECONDS: i64 = 120;
@@ -42,6 +42,8 @@ pub(super) enum Event {
     Rules(Result<Option<RuleSet>, String>),
     /// What has become of patients since it was told last.
     Admissions(Vec<Entry>),
+    /// What the store has of patients who are in.
+    Stored(Vec<Stored>),
 }
 
 #[derive(Debug)]
@@ -50,6 +52,16 @@ pub(super) struct Message {
     pub(super) second: Option<i64>,
     pub(super) reading: Result<Reading, Reject>,
     /// What the store knows of the patient's alarms, where the patient was not seen before: the newest first.
+    pub(super) known: Vec<KnownAlarm>,
+}
+
+/// What the store has of a patient.
+#[derive(Debug)]
+pub(super) struct Stored {
+    pub(super) patient: PatientId,
+    /// The time of the newest reading.
+    pub(super) newest: Option<Micros>,
+    /// The alarms, the newest first.
     pub(super) known: Vec<KnownAlarm>,
 }
 
@@ -126,7 +138,12 @@ impl Board {
     /// cancel them.
     pub(super) fn advance(&mut self, now: DateTime<Utc>) {
         if self.is_at_end {
-            self.patients.advance(now.timestamp_micros());
+            let now = now.timestamp_micros();
+            self.patients.advance(now);
+            // What cannot be read is not silent.
+            if self.reading_trouble.is_none() {
+                self.patients.look_for_silence(now);
+            }
         }
     }
 
@@ -169,6 +186,7 @@ impl Board {
                     }
                 }
             }
+            Event::Stored(stored) => stored.into_iter().for_each(|stored| self.patients.remember(stored)),
             Event::Rules(Err(text)) => Trouble::note(&mut self.rules_trouble, text, now),
         }
     }
@@ -176,10 +194,10 @@ impl Board {
     fn count(&mut self, message: Message, now: DateTime<Utc>) {
         self.messages += 1;
         // A sender whose clock is ahead has not sent in the future.
-        let now = now.timestamp();
-        self.rate.count(message.second.map_or(now, |second| second.min(now)));
+        let second = message.second.map_or(now.timestamp(), |second| second.min(now.timestamp()));
+        self.rate.count(second);
         match message.reading {
-            Ok(reading) => self.patients.take(reading, &message.known),
+            Ok(reading) => self.patients.hear(reading, &message.known, second.saturating_mul(SECOND)),
             Err(_) => self.refused += 1,
         }
     }
@@ -247,7 +265,7 @@ impl Rate {
 mod tests {
     use super::*;
     use crate::alarm::Limits;
-    use crate::reading::{PatientId, Signs, Timestamp};
+    use crate::reading::{Signs, Timestamp};
 
     fn at(second: i64) -> DateTime<Utc> {
         DateTime::from_timestamp(1_000_000 + second, 0).expect("a time")
@@ -302,6 +320,33 @@ mod tests {
         assert_eq!(troubles(&board([held_up(), (1, Event::Messages(vec![message(None)]))])).len(), 0);
         assert_eq!(troubles(&board([held_up(), (30, Event::Group(Ok(Group::default())))])).len(), 1);
         assert_eq!(troubles(&board([held_up(), (50, Event::Group(Ok(Group::default())))])).len(), 0);
+    }
+
+    #[test]
+    fn that_nothing_comes_is_not_raised_while_the_topic_is_not_read() {
+        let admission = Admission { admitted_at: "1970-01-12T13:00:00+00:00".to_owned(), ..Admission::default() };
+        let entry = Entry {
+            version: 1,
+            name: "P1".to_owned(),
+            author: String::new(),
+            reason: String::new(),
+            at: String::new(),
+            content: admission.content(),
+        };
+        let stored = Stored { patient: PatientId::parse("P1").expect("an id"), newest: None, known: Vec::new() };
+        let known = [(0, Event::Admissions(vec![entry])), (0, Event::Stored(vec![stored]))];
+        let mut board = board(known);
+        let mut alarming = |event: Option<Event>, second| {
+            if let Some(event) = event {
+                board.apply(event, at(second));
+            }
+            board.advance(at(second));
+            board.patients.alarming()
+        };
+        assert_eq!(alarming(None, 9_000), 0, "it is not read to its end");
+        assert_eq!(alarming(Some(Event::HeldUp("no leader".to_owned())), 9_000), 0);
+        assert_eq!(alarming(Some(Event::AtEnd(true)), 9_001), 0, "something may be there that is not read");
+        assert_eq!(alarming(Some(Event::Group(Ok(Group::default()))), 9_100), 1);
     }
 
     #[test]

@@ -7,13 +7,14 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use chrono::{TimeDelta, Utc};
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
-use self::history::History;
-use super::board::{Event, Group, Message};
+use self::history::{ANSWER_LIMIT, History, PATIENTS_AT_ONCE};
+use super::board::{Event, Group, Message, Stored};
 use crate::alarm::Limits;
 use crate::alarm::rules::RuleSet;
 use crate::app;
@@ -25,8 +26,8 @@ use crate::kafka::live::Live;
 use crate::kafka::offsets::{self, Place};
 use crate::pipeline;
 use crate::pipeline::source::{Chunk, Fetched};
-use crate::pipeline::store::Entry;
-use crate::reading::Timestamp;
+use crate::pipeline::store::{Entry, Store, WriteError};
+use crate::reading::{PatientId, Timestamp};
 use crate::record::Record;
 use crate::settings::Settings;
 use crate::store::{AnyStore, Journal, Order, Selection, StoreError};
@@ -36,6 +37,12 @@ const ASK_INTERVAL: Duration = Duration::from_secs(2);
 
 /// How long until a store that could not be opened is tried again.
 const REOPEN_INTERVAL: Duration = Duration::from_secs(3);
+
+/// Of so many patients who are in the store is asked before it is asked for news again.
+const ASKED_IN_TURN: usize = 500;
+
+/// A reading that is further ahead of the clock tells nothing: its time is wrong.
+const LARGEST_CLOCK_ERROR: TimeDelta = TimeDelta::minutes(5);
 
 /// Messages in one event: a key is never kept waiting for longer than these take.
 const MESSAGES_AT_ONCE: usize = 1_000;
@@ -199,12 +206,13 @@ async fn ask_store(settings: Settings, opened: watch::Sender<Option<Arc<AnyStore
             Err(_) => sleep(REOPEN_INTERVAL).await,
         }
     };
-    let (mut version, mut admitted_to) = (None, 0);
+    let (mut version, mut admitted_to, mut unasked) = (None, 0, BTreeSet::new());
     loop {
         let latency = latency(&store).await.map_err(|error| error.to_string());
         let is_there = latency.is_ok();
         let rules = if is_there { Some(rules(&store, &mut version, settings.limits).await) } else { None };
         let changes = if is_there { admissions(&store, &mut admitted_to).await } else { None };
+        unasked.extend(changes.iter().flatten().filter_map(|change| PatientId::parse(&change.name).ok()));
         let told = [Some(Event::Store(latency)), rules.map(Event::Rules), changes.map(Event::Admissions)];
         for event in told.into_iter().flatten() {
             if events.send(event).await.is_err() {
@@ -213,6 +221,9 @@ async fn ask_store(settings: Settings, opened: watch::Sender<Option<Arc<AnyStore
         }
         // Before the first messages come, it is told by which rules they are judged.
         opened.send_if_modified(|place| place.replace(Arc::clone(&store)).is_none());
+        if is_there && !tell_of_admitted(&store, &mut unasked, &events).await {
+            return;
+        }
         sleep(ASK_INTERVAL).await;
     }
 }
@@ -239,6 +250,37 @@ async fn admissions(store: &AnyStore, admitted_to: &mut i32) -> Option<Vec<Entry
     }
     *admitted_to = behind;
     (!changes.is_empty()).then_some(changes)
+}
+
+/// Tells what the store has of patients of whom it was not asked yet, and whether somebody still listens. Nothing need
+/// ever come of them: so it is known that nothing comes.
+async fn tell_of_admitted(store: &AnyStore, unasked: &mut BTreeSet<PatientId>, events: &Sender<Event>) -> bool {
+    let asked: Vec<_> = unasked.iter().take(ASKED_IN_TURN).cloned().collect();
+    for patients in asked.chunks(PATIENTS_AT_ONCE) {
+        // Else the question comes again.
+        let Ok(Ok(stored)) = timeout(ANSWER_LIMIT, stored(store, patients)).await else { break };
+        for patient in patients {
+            unasked.remove(patient);
+        }
+        if events.send(Event::Stored(stored)).await.is_err() {
+            return false;
+        }
+    }
+    true
+}
+
+async fn stored(store: &impl Store, patients: &[PatientId]) -> Result<Vec<Stored>, WriteError> {
+    let alarms = store.alarms(patients).await?;
+    let newest = match Timestamp::from_utc(Utc::now() + LARGEST_CLOCK_ERROR) {
+        Ok(until) => store.newest(patients, until).await?,
+        Err(_) => Vec::new(),
+    };
+    let of = |patient: &PatientId| Stored {
+        patient: patient.clone(),
+        newest: newest.iter().find(|(id, _)| id == patient).map(|(_, time)| time.as_micros()),
+        known: alarms.iter().filter(|alarm| alarm.patient == *patient).cloned().collect(),
+    };
+    Ok(patients.iter().map(of).collect())
 }
 
 /// How long the store takes to find nothing under one key.

@@ -4,9 +4,10 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::board::Stored;
 use crate::admission::Admission;
 use crate::alarm::rules::{Micros, RuleSet};
-use crate::alarm::{self, Alarm, Implausible, KnownAlarm, LATENESS, Priority, implausible};
+use crate::alarm::{self, Alarm, Implausible, KnownAlarm, LATENESS, Priority, Silence, implausible};
 use crate::reading::{PatientId, Reading, Sign, Signs, Timestamp};
 
 /// So many patients are remembered. With the readings and the alarms that it may have, and the twenty readings that rules
@@ -22,8 +23,9 @@ const SLACK: usize = 500;
 const CARRIED_MICROS: i64 = 15 * 60 * 1_000_000;
 
 /// What is known of one patient.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(super) struct Patient {
+    id: PatientId,
     /// Newest first; each has a sign that no newer one has, so there are never more than six.
     readings: Vec<Reading>,
     /// The newest value of every sign.
@@ -38,6 +40,11 @@ pub(super) struct Patient {
     pub(super) alarms: Vec<ActiveAlarm>,
     /// When the next one is due that no reading has to come for.
     due: Option<Micros>,
+    /// Whether the store was asked, and the newest reading that it had.
+    is_asked_for: bool,
+    stored: Option<Micros>,
+    /// When something came last, by our clock.
+    heard: Micros,
     /// The number of the last message, to find who has been silent for longest.
     turn: u64,
 }
@@ -63,8 +70,22 @@ impl ActiveAlarm {
 
 impl Patient {
     /// A patient who was not seen before, with what the store knows of the alarms: the newest first.
-    fn known(set: &Arc<RuleSet>, admission: Option<&Admission>, known: &[KnownAlarm]) -> Self {
-        let mut patient = Self { admission: admission.cloned(), own: own(set, admission), ..Self::default() };
+    fn known(id: PatientId, set: &Arc<RuleSet>, admission: Option<&Admission>, known: &[KnownAlarm]) -> Self {
+        let mut patient = Self {
+            id,
+            readings: Vec::new(),
+            signs: Signs::default(),
+            doubts: Vec::new(),
+            watched: alarm::Patient::default(),
+            admission: admission.cloned(),
+            own: own(set, admission),
+            alarms: Vec::new(),
+            due: None,
+            is_asked_for: false,
+            stored: None,
+            heard: Micros::MIN,
+            turn: 0,
+        };
         let set = patient.set(set);
         for KnownAlarm { rule, alarm, .. } in known.iter().rev() {
             patient.watched.restore(&set, rule, *alarm);
@@ -124,6 +145,52 @@ impl Patient {
         }
     }
 
+    /// A message of a reading of this `time` came at `heard` by our clock. A silence that was raised before is over,
+    /// whatever time the message tells.
+    fn end_silence_by_message(&mut self, of_all: &Arc<RuleSet>, time: Micros, heard: Micros) {
+        self.heard = self.heard.max(heard);
+        let set = self.set(of_all);
+        let is_over = |alarm: &Alarm| self.heard > alarm.start && time <= alarm.onset;
+        if self.watched.silence(&set).is_some_and(is_over) {
+            self.watched.end_silence(&set, self.heard, &mut |_| ());
+        }
+    }
+
+    /// It is `now`, and nothing that was sent is unread: raises that nothing comes.
+    fn look_for_silence(&mut self, of_all: &Arc<RuleSet>, now: Micros) {
+        // Of whom nothing was heard here the store may know more.
+        if self.readings.is_empty() && !self.is_asked_for {
+            return;
+        }
+        let admitted = self.admission.as_ref().and_then(Admission::watched_since).map(Timestamp::as_micros);
+        let set = self.set(of_all);
+        let (Some(admitted), Some((_, rule))) = (admitted, set.silence()) else { return };
+        let silence = Silence { admitted, newest: self.newest(), heard: self.heard };
+        if let Some(since) = silence.since(rule.delay, now)
+            && self.watched.silence(&set).is_none()
+        {
+            self.watched.fall_silent(&set, since, &mut |_| ());
+            self.look(&set);
+        }
+    }
+
+    /// Ends the alarm that nothing comes where it is of a stay that is over.
+    fn end_silence_of_before(&mut self, of_all: &Arc<RuleSet>) {
+        let set = self.set(of_all);
+        let Some(admission) = &self.admission else { return };
+        let admitted = admission.watched_since().map(Timestamp::as_micros);
+        let is_of_before = |alarm: &&Alarm| admitted.is_none_or(|admitted| alarm.onset < admitted);
+        if let Some(onset) = self.watched.silence(&set).filter(is_of_before).map(|alarm| alarm.onset) {
+            self.watched.end_silence(&set, admitted.unwrap_or(onset), &mut |_| ());
+            self.look(&set);
+        }
+    }
+
+    /// The time of the newest reading that is known, here or in the store.
+    fn newest(&self) -> Option<Micros> {
+        self.last().map(Timestamp::as_micros).max(self.stored)
+    }
+
     /// Looks which alarms are on.
     fn look(&mut self, set: &RuleSet) {
         self.due = self.watched.due(set);
@@ -142,7 +209,7 @@ impl Patient {
     }
 
     pub(super) fn id(&self) -> &str {
-        self.readings.first().map_or("", |newest| newest.patient().as_str())
+        self.id.as_str()
     }
 
     /// Name, ward and bed, as far as they are known.
@@ -155,9 +222,9 @@ impl Patient {
         self.readings.first().map(Reading::time)
     }
 
-    /// The same in microseconds since 1970.
+    /// The same in microseconds since 1970, or what the store knows of it; 0 where there is none.
     pub(super) fn last_micros(&self) -> i64 {
-        self.last().map_or(0, Timestamp::as_micros)
+        self.newest().unwrap_or(0)
     }
 
     /// Whether the value of `sign` is from an earlier reading than the last one.
@@ -209,18 +276,40 @@ impl Patients {
         Self { set: Arc::new(set), admissions: HashMap::new(), by_id: HashMap::new(), turn: 0, forgotten: 0 }
     }
 
-    /// Takes a reading of one of them. What the store knows of the alarms counts for who is not remembered.
-    pub(super) fn take(&mut self, reading: Reading, known: &[KnownAlarm]) {
+    /// Takes a reading of one of them that came at `heard` by our clock. What the store knows of the alarms counts for
+    /// who is not remembered.
+    pub(super) fn hear(&mut self, reading: Reading, known: &[KnownAlarm], heard: Micros) {
+        let set = Arc::clone(&self.set);
+        let patient = self.take_in(reading.patient(), known);
+        patient.end_silence_by_message(&set, reading.time().as_micros(), heard);
+        patient.take(&set, reading);
+    }
+
+    /// Takes up what the store has of a patient who is in, of whom nothing need have come.
+    pub(super) fn remember(&mut self, Stored { patient: id, newest, known }: Stored) {
+        let is_in = self.admissions.get(id.as_str()).is_some_and(Admission::is_in);
+        let has_room = self.by_id.len() < MAX_PATIENTS || self.by_id.contains_key(&id);
+        if is_in && has_room {
+            let set = Arc::clone(&self.set);
+            let patient = self.take_in(&id, &known);
+            (patient.is_asked_for, patient.stored) = (true, newest);
+            patient.end_silence_of_before(&set);
+            let set = patient.set(&set);
+            patient.look(&set);
+        }
+    }
+
+    /// The patient of this id, from now on remembered; as the last of whom something was heard.
+    fn take_in(&mut self, id: &PatientId, known: &[KnownAlarm]) -> &mut Patient {
         self.turn += 1;
         if self.by_id.len() > MAX_PATIENTS + SLACK {
             self.forget_the_silent();
         }
-        let set = &self.set;
-        let admission = self.admissions.get(reading.patient().as_str());
-        let patient =
-            self.by_id.entry(reading.patient().clone()).or_insert_with(|| Patient::known(set, admission, known));
-        patient.take(set, reading);
+        let (set, admission) = (&self.set, self.admissions.get(id.as_str()));
+        let new = || Patient::known(id.clone(), set, admission, known);
+        let patient = self.by_id.entry(id.clone()).or_insert_with(new);
         patient.turn = self.turn;
+        patient
     }
 
     /// Other rules are in force.
@@ -233,10 +322,16 @@ impl Patients {
 
     /// What is known of a patient has changed.
     pub(super) fn admit(&mut self, id: String, admission: Admission) {
-        let watched = PatientId::parse(&id).ok().and_then(|id| self.by_id.get_mut(&id));
-        if let Some(patient) = watched {
+        if let Ok(patient_id) = PatientId::parse(&id)
+            && let Some(patient) = self.by_id.get_mut(&patient_id)
+        {
             patient.admission = Some(admission.clone());
             patient.change_rules(&self.set, &self.set);
+            patient.end_silence_of_before(&self.set);
+            // Who was here only to be missed is missed no more.
+            if patient.readings.is_empty() && !admission.is_in() {
+                self.by_id.remove(&patient_id);
+            }
         }
         self.admissions.insert(id, admission);
     }
@@ -245,6 +340,13 @@ impl Patients {
     pub(super) fn advance(&mut self, now: Micros) {
         for patient in self.by_id.values_mut() {
             patient.advance(&self.set, now.saturating_sub(LATENESS));
+        }
+    }
+
+    /// The topic is read to its end, and the clock says `now`: of whom does nothing come?
+    pub(super) fn look_for_silence(&mut self, now: Micros) {
+        for patient in self.by_id.values_mut() {
+            patient.look_for_silence(&self.set, now.saturating_sub(LATENESS));
         }
     }
 

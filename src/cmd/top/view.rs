@@ -186,7 +186,7 @@ mod tests {
             let time = Timestamp::parse(&format!("2025-10-26T10:30:0{second}Z")).expect("a time");
             let signs = Signs { heart_rate, spo2, temperature: Some(36.8), ..Signs::default() };
             let reading = Reading::new(PatientId::parse(id).expect("an id"), time, signs).expect("a reading");
-            patients.take(reading, &[]);
+            patients.hear(reading, &[], 0);
         }
         patients
     }

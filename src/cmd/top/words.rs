@@ -59,7 +59,10 @@ fn pressure(patient: &Patient) -> String {
 }
 
 pub(super) fn reading_age(patient: &Patient, now: DateTime<Utc>) -> String {
-    age(now.timestamp_micros() - patient.last_micros())
+    match patient.last_micros() {
+        0 => "-".to_owned(),
+        last => age(now.timestamp_micros() - last),
+    }
 }
 
 /// All alarms of a patient that are on, on one line, each with its age, the most pressing first, and who the patient is:

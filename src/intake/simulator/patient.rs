@@ -8,7 +8,7 @@ use rand::rngs::Xoshiro256PlusPlus;
 
 use super::drift::{Drift, Pace, noise};
 use super::scenario::{Course, Illness, Plan};
-use crate::reading::Signs;
+use crate::reading::{Consciousness, Observed, Signs};
 
 /// A patient at rest, their drifting about it, and their course. What becomes of them depends on nobody else.
 #[derive(Debug)]
@@ -16,7 +16,10 @@ pub(super) struct Patient {
     random: Xoshiro256PlusPlus,
     rest: Vitals,
     height: Vitals,
+    plan: Plan,
     course: Course,
+    /// How far the episode has come, from 0 (at rest) to 1 (its height).
+    severity: f64,
     arousal: Drift,
     heart_rate: Drift,
     spo2: Drift,
@@ -39,6 +42,11 @@ struct Vitals {
 /// that has crossed a limit from crossing it back.
 const STIFFNESS: f64 = 0.7;
 
+/// From which severity on a patient who is short of oxygen is given some, and from which on one who is gravely ill is
+/// not alert.
+const OXYGEN_FROM: f64 = 0.5;
+const NOT_ALERT_FROM: f64 = 0.9;
+
 impl Patient {
     pub(super) fn new(plan: Plan, random: &mut Xoshiro256PlusPlus) -> Self {
         let mut random = Xoshiro256PlusPlus::from_rng(random);
@@ -46,7 +54,9 @@ impl Patient {
         Self {
             rest,
             height: Vitals::at_height(rest, plan, &mut random),
+            plan,
             course: Course::new(plan, &mut random),
+            severity: 0.0,
             arousal: Drift::default(),
             heart_rate: Drift::default(),
             spo2: Drift::default(),
@@ -60,6 +70,7 @@ impl Patient {
     pub(super) fn step(&mut self, pace: &Pace) -> Signs {
         let random = &mut self.random;
         let severity = self.course.step(pace.seconds, random);
+        self.severity = severity;
         let lively = 1.0 - STIFFNESS * severity;
         let arousal = self.arousal.step(pace.slow, random);
         let heart_rate = 6.0 * arousal + 3.5 * self.heart_rate.step(pace.quick, random);
@@ -72,6 +83,20 @@ impl Patient {
         state.respiratory_rate += lively * 1.7 * arousal + 0.8 * noise(random);
         state.temperature += lively * 0.3 * self.temperature.step(pace.slow, random);
         state.signs()
+    }
+
+    /// What somebody sees who looks at the patient now.
+    pub(super) fn observed(&self) -> Observed {
+        let Plan { illness, is_mild, .. } = self.plan;
+        let is_given = matches!(illness, Some(Illness::Desaturation | Illness::Sepsis)) && self.severity > OXYGEN_FROM;
+        let at_height = match illness {
+            Some(Illness::Sepsis) => Consciousness::Confusion,
+            Some(Illness::Desaturation) if !is_mild => Consciousness::Confusion,
+            Some(Illness::Hypotension) if !is_mild => Consciousness::Voice,
+            _ => Consciousness::Alert,
+        };
+        let state = if self.severity > NOT_ALERT_FROM { at_height } else { Consciousness::Alert };
+        Observed { supplemental_oxygen: Some(is_given), consciousness: Some(state) }
     }
 }
 

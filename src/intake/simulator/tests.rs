@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use super::drift::Drift;
 use super::*;
 use crate::alarm::rules::{Micros, RuleSet, SECOND};
-use crate::alarm::{AlarmChange, AlarmRecord, Limits, Rule, Step, Watch, implausible, judge};
-use crate::reading::{Sign, encode};
+use crate::alarm::{AlarmChange, AlarmRecord, Limits, Newest, Rule, Step, Watch, implausible, judge};
+use crate::reading::{Consciousness, Observed, Sign, Signs, encode};
+use crate::score::BuiltIn;
 
 /// The first minute of the defaults of `vitals produce`: four patients, one message a second.
 const FIRST_MINUTE: usize = 60;
@@ -134,6 +135,56 @@ fn each_scenario_raises_the_alarm_it_is_named_for() {
         assert!(raises(ward_rules(), &septic, "respiratory_rate_high"));
         assert!(raises(ward_rules(), &septic, "systolic_low"));
         assert!(septic.iter().any(|reading| reading.signs().temperature > Some(38.0)));
+    }
+}
+
+#[test]
+fn nobody_looks_at_the_patients_of_the_coursework_producer_and_who_does_sees_the_same_signs() {
+    let patients = Patients::default();
+    for scenario in ALL {
+        let mut ward = Ward::new(&patients, scenario, 3, STEP);
+        let mut observed = Ward::new(&patients, scenario, 3, STEP).observed();
+        for _ in 0..500 {
+            let (reading, seen) = (ward.next(time(0)), observed.next(time(0)));
+            assert_eq!(reading.signs().observed, Observed::NOTHING);
+            assert_eq!(Signs { observed: Observed::NOTHING, ..*seen.signs() }, *reading.signs());
+        }
+    }
+}
+
+#[test]
+fn with_oxygen_and_consciousness_every_score_is_whole_and_only_who_is_ill_is_not_alert() {
+    let readings = |scenario, seed| {
+        let mut ward = Ward::new(&Patients::default(), scenario, seed, STEP).observed();
+        (0..2000).map(|number: Micros| ward.next(time(number * OWN_TIME))).collect::<Vec<_>>()
+    };
+    let seen = |readings: &[Reading]| {
+        let of = |reading: &Reading| reading.signs().observed;
+        let oxygen = readings.iter().filter(|reading| of(reading).supplemental_oxygen == Some(true)).count();
+        let is_alert = |reading: &&Reading| of(reading).consciousness == Some(Consciousness::Alert);
+        (oxygen, readings.iter().filter(|reading| !is_alert(reading)).count())
+    };
+    for seed in 0..20 {
+        let stable = readings(Scenario::Stable, seed);
+        assert_eq!((seen(&stable), changes(ward_rules(), &stable)), ((0, 0), Vec::new()), "seed {seed}");
+        for scenario in ALL {
+            for reading in readings(scenario, seed) {
+                let mut newest = Newest::default();
+                newest.take(0, reading.signs());
+                let score = BuiltIn::News2.chart().score(&newest.inputs_since(0));
+                assert!(!score.is_partial, "{scenario:?} seed {seed}");
+            }
+        }
+        let mixed = readings(Scenario::Mixed, seed);
+        let (oxygen, not_alert) = seen(&mixed);
+        assert!(oxygen > 10 && oxygen * 2 < mixed.len(), "seed {seed}: {oxygen} readings on oxygen");
+        assert!(not_alert < oxygen, "seed {seed}: {not_alert} readings of a patient who is not alert");
+        for grave in [Scenario::Sepsis, Scenario::Desaturation, Scenario::Hypotension] {
+            let (_, not_alert) = seen(&readings(grave, seed));
+            assert!(not_alert > 10, "{grave:?} seed {seed}: {not_alert}");
+            let changes = changes(ward_rules(), &readings(grave, seed));
+            assert!(changes.iter().any(|change| &*change.record.rule == "not_alert"), "{grave:?} seed {seed}");
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Whose alarms there are, and who has acknowledged them.
+//! Whose alarms there are, how many are on, and who has acknowledged them.
 //!
 //! Who acknowledges writes on one condition: that the row is as it was read. So of several that do it at once one is the
 //! first, a row that has gone is not made anew, and an alarm does not end whose value is over again meanwhile. No other
@@ -15,10 +15,19 @@ use super::read::{Columns, stored_alarm};
 use super::write::WRITE_LIMIT;
 use crate::reading::Timestamp;
 use crate::store::stored::ALARM_COLUMNS;
-use crate::store::{Acknowledged, AlarmId, AlarmState, StoredAlarm};
+use crate::store::{Acknowledged, ActiveAlarms, AlarmId, AlarmState, StoredAlarm};
 
 /// Patients on a page: an id is at most 64 bytes long.
 const PAGE_PATIENTS: i32 = 5000;
+
+/// Rows of alarms on a page, of which only the states are asked for: 500 KiB at most.
+const PAGE_STATES: i32 = 5000;
+
+/// How many rows are looked through to count the alarms that are on: a second's work, and those of a hundred patients.
+const MAX_STATES: usize = 100_000;
+
+/// How many rows of a patient are looked through for that, the newest first: as many as `vitals alarms list` takes.
+const STATES_OF_A_PATIENT: u16 = 1000;
 
 /// How often a row is read again that was changed since: each time somebody else has come first.
 const ATTEMPTS: u32 = 5;
@@ -42,6 +51,35 @@ impl CassandraStore {
                 return Ok(patients);
             }
             mark = next;
+        }
+    }
+
+    /// How many alarms are on, of the newest thousand of each patient; `None` where there are more rows than are looked
+    /// through. The newest come first in each partition, so its rows of years are not read.
+    pub async fn active_alarms(&self) -> Result<Option<ActiveAlarms>, CassandraError> {
+        let cql = format!(
+            "SELECT priority, started, returned, ended, acknowledged_at FROM {} PER PARTITION LIMIT {STATES_OF_A_PATIENT}",
+            self.keyspace.table("patient_alerts")
+        );
+        let (mut found, mut looked_at, mut mark) = (ActiveAlarms::default(), 0, None);
+        loop {
+            let page = self.page_of_alarms(&cql, Vec::new(), PAGE_STATES, mark.take()).await?;
+            mark.clone_from(&page.metadata.paging_state);
+            let rows = Row::from_body(page);
+            looked_at += rows.len();
+            for row in &rows {
+                let columns = Columns::of(row, Doing::Read);
+                let texts = [columns.find(1)?, columns.find(2)?, columns.find(3)?, columns.find(4)?];
+                let [started, returned, ended, acknowledged_at] = texts.each_ref().map(Option::<String>::as_deref);
+                if AlarmState::of(started, returned, ended, acknowledged_at).is_on() {
+                    found.add(columns.find::<String>(0)?.as_deref(), 1);
+                }
+            }
+            match mark {
+                None => return Ok(Some(found)),
+                Some(_) if looked_at >= MAX_STATES => return Ok(None),
+                Some(_) => {}
+            }
         }
     }
 

@@ -76,9 +76,9 @@ impl CassandraStore {
         Row::from_body(page).iter().map(stored_alarm).collect()
     }
 
-    /// The alarms of this patient that were raised and have not ended, the newest first. The server looks through all of
-    /// the patient's.
-    pub(super) async fn open_alarms(&self, patient: &str) -> Result<Vec<StoredAlarm>, CassandraError> {
+    /// The alarms of this patient that were raised and have not ended, the newest first. The server looks through all
+    /// of the patient's.
+    pub async fn open_alarms(&self, patient: &str) -> Result<Vec<StoredAlarm>, CassandraError> {
         let cql = format!(
             "SELECT {ALARM_COLUMNS} FROM {} WHERE patient_id = ? AND ended = '' ALLOW FILTERING",
             self.keyspace.table("patient_alerts")

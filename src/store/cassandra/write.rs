@@ -28,11 +28,10 @@ use self::request::{Group, Groups};
 use super::error::{CassandraError, Doing, Refusal};
 use super::session::{Connected, DriverSession, PREPARE_LIMIT, Plan};
 use super::{CassandraStore, Keyspace};
-use crate::alarm::{AlarmRecord, KnownAlarm};
-use crate::pipeline::store::{Batch, BatchLimits, Entry, NodeGeneration, Store, WriteError};
-use crate::reading::{PatientId, Reading, Timestamp};
-use crate::store::stored::{ENTRIES_AT_ONCE, KNOWN_ALARMS};
-use crate::store::{Journal, Selection, StoredAlarm, StoredReading};
+use crate::alarm::AlarmRecord;
+use crate::pipeline::store::{Batch, BatchLimits, WriteError};
+use crate::reading::Reading;
+use crate::store::StoredReading;
 
 /// How long a write may take. A server throws away what it could not begin within 12 s (`native_transport_timeout`) and
 /// what it could not finish within 2 s more (`write_request_timeout`): after this limit nothing comes late.
@@ -51,52 +50,17 @@ const MAX_SHARED_ROWS: usize = 30;
 /// (`unlogged_batch_across_partitions_warn_threshold`).
 const MAX_PATIENTS: usize = 10;
 
-impl Store for CassandraStore {
-    /// Of several patients only where there is one node: in a cluster their rows are on different ones.
-    fn batch_limits(&self) -> BatchLimits {
+impl CassandraStore {
+    /// How much a batch should have at most. Of several patients only where there is one node: in a cluster their rows
+    /// are on different ones.
+    pub fn batch_limits(&self) -> BatchLimits {
         let patients = if self.session.has_one_node() { MAX_PATIENTS } else { 1 };
         BatchLimits { rows: MAX_ROWS, patients, shared_rows: MAX_SHARED_ROWS }
     }
 
-    async fn node_generation(&self) -> Result<NodeGeneration, WriteError> {
-        Ok(self.read_node_generation().await?)
-    }
-
-    async fn alarms(&self, patients: &[PatientId]) -> Result<Vec<KnownAlarm>, WriteError> {
-        let ids: Vec<_> = patients.iter().map(PatientId::as_str).collect();
-        let mut alarms = self.alarms_of(&ids, KNOWN_ALARMS).await?;
-        for id in ids {
-            // So many are newer than one that may still be on.
-            if StoredAlarm::are_not_all(&alarms, id) {
-                alarms.extend(self.open_alarms(id).await?);
-            }
-        }
-        Ok(StoredAlarm::all_known(&alarms))
-    }
-
-    async fn rules(&self) -> Result<Option<Entry>, WriteError> {
-        Ok(self.newest_entries(Journal::Rules, 1).await?.pop())
-    }
-
-    async fn admissions(&self, behind: i32) -> Result<Vec<Entry>, WriteError> {
-        Ok(self.entries_behind(Journal::Patients, behind, ENTRIES_AT_ONCE).await?)
-    }
-
-    async fn newest(
-        &self,
-        patients: &[PatientId],
-        until: Timestamp,
-    ) -> Result<Vec<(PatientId, Timestamp)>, WriteError> {
-        let mut newest = Vec::new();
-        for patient in patients {
-            let page = self.readings(&Selection::newest_before(patient.as_str(), until), 1).next_page().await?;
-            newest.extend(page.into_iter().flatten().filter_map(|reading| reading.patient_and_time()));
-        }
-        Ok(newest)
-    }
-
-    /// In as many requests as the limits of one ask for, all at once. All of them have ended when this returns.
-    async fn write(&self, batch: &Batch) -> Result<(), WriteError> {
+    /// Writes a batch: in as many requests as the limits of one ask for, all at once. All of them have ended when this
+    /// returns.
+    pub async fn write(&self, batch: &Batch) -> Result<(), WriteError> {
         // The session may have had to wait for its server.
         let groups = |inserts: &Inserts| if batch.tenure.is_over() { Vec::new() } else { groups_of(batch, inserts) };
         match self.send(groups).await.map_err(WriteError::from) {
@@ -105,9 +69,7 @@ impl Store for CassandraStore {
             outcome => outcome,
         }
     }
-}
 
-impl CassandraStore {
     /// Rows can only be at fault where the tables are as they must be.
     async fn doubt(&self, reason: String) -> WriteError {
         match self.prepare().await {

@@ -26,6 +26,15 @@ impl SqliteStore {
     pub(crate) async fn survey(&self) -> Result<FileSurvey, SqliteError> {
         self.blocking(Doing::Open, survey).await
     }
+
+    /// How many alarms are on.
+    pub async fn active_alarms(&self) -> Result<ActiveAlarms, SqliteError> {
+        let look = |path: &Path| {
+            let connection = schema::open_alarms(path, Doing::Read)?;
+            active_alarms(&connection).map_err(|error| SqliteError::from_driver(path, Doing::Read, &error))
+        };
+        self.blocking(Doing::Read, look).await
+    }
 }
 
 fn survey(path: &Path) -> Result<FileSurvey, SqliteError> {
@@ -43,15 +52,12 @@ fn survey(path: &Path) -> Result<FileSurvey, SqliteError> {
         };
         tables.push(TableSurvey { name: table.name, state });
     }
-    let is_whole = tables.iter().all(|table| table.state == TableState::Fits);
-    let active_alarms = is_whole.then(|| active_alarms(&connection)).transpose().map_err(failed)?;
     Ok(FileSurvey {
         path: path.to_owned(),
         size_bytes: file::size_bytes(path),
         journal_mode: connection.query_row("PRAGMA journal_mode", (), |row| row.get(0)).map_err(failed)?,
         version: schema::version(&connection, path, SCHEMA)?,
         tables,
-        active_alarms,
     })
 }
 
@@ -65,11 +71,7 @@ fn active_alarms(connection: &Connection) -> rusqlite::Result<ActiveAlarms> {
     let mut rows = ask.query(())?;
     while let Some(row) = rows.next()? {
         let (priority, count): (Option<String>, u32) = (row.get(0)?, row.get(1)?);
-        match priority.as_deref() {
-            Some("high") => found.high = count,
-            Some("medium") => found.medium = count,
-            _ => found.low += count,
-        }
+        found.add(priority.as_deref(), count);
     }
     Ok(found)
 }

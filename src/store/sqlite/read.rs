@@ -48,7 +48,7 @@ impl SqliteStore {
     }
 
     /// The alarms of this patient that were raised and have not ended, the newest first.
-    pub(super) async fn open_alarms(&self, patient: &str) -> Result<Vec<StoredAlarm>, SqliteError> {
+    pub async fn open_alarms(&self, patient: &str) -> Result<Vec<StoredAlarm>, SqliteError> {
         let patient = patient.to_owned();
         let read = move |path: &Path| {
             let connection = schema::open_alarms(path, Doing::Read)?;
@@ -76,6 +76,12 @@ struct OpenTable {
 }
 
 impl Readings<'_> {
+    /// Those of another selection, over the same connection.
+    #[must_use]
+    pub fn again(self, selection: &Selection, limit: u32) -> Self {
+        Self { table: self.table, ..self.store.readings(selection, limit) }
+    }
+
     /// The next page: up to a thousand readings, or `None` when there are no more. After an error it can be asked for
     /// again.
     ///

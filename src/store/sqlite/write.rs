@@ -11,11 +11,10 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::error::{Doing, SqliteError};
 use super::{SqliteStore, schema};
-use crate::alarm::{AlarmRecord, KnownAlarm};
-use crate::pipeline::store::{Batch, BatchLimits, Entry, NodeGeneration, Store, WriteError};
-use crate::reading::{Consciousness, PatientId, Signs, Timestamp};
-use crate::store::stored::{ENTRIES_AT_ONCE, KNOWN_ALARMS};
-use crate::store::{Journal, Selection, StoredAlarm, StoredReading};
+use crate::alarm::AlarmRecord;
+use crate::pipeline::store::{Batch, BatchLimits, WriteError};
+use crate::reading::{Consciousness, Signs, Timestamp};
+use crate::store::StoredReading;
 
 /// Batches that wait for the writer; who brings one more waits outside. The pipeline has no more than
 /// [`MAX_WRITES_IN_FLIGHT`](crate::pipeline::MAX_WRITES_IN_FLIGHT).
@@ -60,58 +59,19 @@ ON CONFLICT DO UPDATE SET
     acknowledged_by = COALESCE(excluded.acknowledged_by, acknowledged_by),
     acknowledged_at = COALESCE(excluded.acknowledged_at, acknowledged_at)";
 
-impl Store for SqliteStore {
-    fn batch_limits(&self) -> BatchLimits {
+impl SqliteStore {
+    /// How much a batch should have at most.
+    pub fn batch_limits(&self) -> BatchLimits {
         BatchLimits { rows: MAX_BATCH_ROWS, patients: MAX_BATCH_ROWS, shared_rows: MAX_BATCH_ROWS }
     }
 
-    /// What is acknowledged is on the disk: a restart can have forgotten nothing.
-    async fn node_generation(&self) -> Result<NodeGeneration, WriteError> {
-        Ok(NodeGeneration::default())
-    }
-
-    async fn alarms(&self, patients: &[PatientId]) -> Result<Vec<KnownAlarm>, WriteError> {
-        let ids: Vec<_> = patients.iter().map(PatientId::as_str).collect();
-        let mut alarms = self.alarms_of(&ids, KNOWN_ALARMS).await?;
-        for id in ids {
-            // So many are newer than one that may still be on.
-            if StoredAlarm::are_not_all(&alarms, id) {
-                alarms.extend(self.open_alarms(id).await?);
-            }
-        }
-        Ok(StoredAlarm::all_known(&alarms))
-    }
-
-    async fn rules(&self) -> Result<Option<Entry>, WriteError> {
-        Ok(self.newest_entries(Journal::Rules, 1).await?.pop())
-    }
-
-    async fn admissions(&self, behind: i32) -> Result<Vec<Entry>, WriteError> {
-        Ok(self.entries_behind(Journal::Patients, behind, ENTRIES_AT_ONCE).await?)
-    }
-
-    async fn newest(
-        &self,
-        patients: &[PatientId],
-        until: Timestamp,
-    ) -> Result<Vec<(PatientId, Timestamp)>, WriteError> {
-        let mut newest = Vec::new();
-        for patient in patients {
-            let page = self.readings(&Selection::newest_before(patient.as_str(), until), 1).next_page().await?;
-            newest.extend(page.into_iter().flatten().filter_map(|reading| reading.patient_and_time()));
-        }
-        Ok(newest)
-    }
-
-    /// `Ok` means that the rows are on the disk.
-    async fn write(&self, batch: &Batch) -> Result<(), WriteError> {
+    /// Writes a batch. `Ok` means that the rows are on the disk.
+    pub async fn write(&self, batch: &Batch) -> Result<(), WriteError> {
         self.writer.write(Rows::New(batch.clone())).await?;
         // It may not have been written then.
         if batch.tenure.is_over() { Err(WriteError::is_over()) } else { Ok(()) }
     }
-}
 
-impl SqliteStore {
     /// Writes rows back as they once came out: their texts and values are taken as they are. A column without a value
     /// leaves an earlier one alone.
     pub async fn restore(&self, rows: &[StoredReading]) -> Result<(), WriteError> {

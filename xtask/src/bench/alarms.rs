@@ -4,12 +4,12 @@
 use std::collections::BTreeMap;
 use std::fs;
 
+use super::Load;
 use super::figure::{Figure, Goal, Grouped, Table, figure, ratio, values};
 use super::hospital::{Hospital, Ward};
 use super::kit::Kit;
 use super::peers::{self, Latency};
 use super::references::{Drained, Drainer, References, Signs, Work};
-use super::Load;
 use crate::error::{Error, Result};
 use crate::say;
 use crate::services::folder::FreshStacks;
@@ -198,13 +198,21 @@ impl Bench<'_> {
 
     /// From the start of the consumer that takes over to its end, which comes after the new alarm.
     fn take_over(&self, beds: &Ward, round: u32) -> Result<f64> {
-        let minute = |of: u32| format!("2026-01-01T{:02}:{:02}:00+00:00", 1 + (2 * round + of) / 60, (2 * round + of) % 60);
+        let minute =
+            |of: u32| format!("2026-01-01T{:02}:{:02}:00+00:00", 1 + (2 * round + of) / 60, (2 * round + of) % 60);
         let patient = format!("P{:03}", 100 + round);
         let reading = |of| format!("{patient},{},180,,,,,\n", minute(of));
         let file = self.hospital.file("high.csv");
-        let rows = format!("patient_id,timestamp,heart_rate,spo2,systolic,diastolic,respiratory_rate,temperature\n{}{}", reading(0), reading(1));
+        let rows = format!(
+            "patient_id,timestamp,heart_rate,spo2,systolic,diastolic,respiratory_rate,temperature\n{}{}",
+            reading(0),
+            reading(1)
+        );
         fs::write(&file, rows).map_err(Error::file("write", &file))?;
-        beds.vitals("vitals produce", &["produce", "--mode", "csv", "--csv", &file.to_string_lossy(), "--once", "--interval", "0"])?;
+        beds.vitals(
+            "vitals produce",
+            &["produce", "--mode", "csv", "--csv", &file.to_string_lossy(), "--once", "--interval", "0"],
+        )?;
         let output = beds.vitals("vitals consume", &["consume", "--exit-at-end", "--alerts", "changes"])?;
         let taken = output.having("the alarm that is new", &format!("raised   {patient} High heart rate: 180"))?;
         Ok(taken.elapsed.as_secs_f64())
@@ -230,7 +238,13 @@ fn figures(measured: &Measured, load: &Load) -> Vec<Figure> {
             let ours = measured.of(work, set, rate);
             let what = format!("{topic}: {set}");
             figures.push(figure(&format!("{topic}_{set}_rate"), &what, ours.clone(), "readings/s", None));
-            figures.push(ratio(&format!("{topic}_{set}_ratio"), &format!("{what} / Go"), &ours, &theirs, at_least(goal)));
+            figures.push(ratio(
+                &format!("{topic}_{set}_ratio"),
+                &format!("{what} / Go"),
+                &ours,
+                &theirs,
+                at_least(goal),
+            ));
         }
     }
     let micros = |name| {

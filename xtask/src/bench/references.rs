@@ -127,7 +127,8 @@ pub(super) struct Drainer {
 impl Drainer {
     /// Ours, with all that it promises but for the durability delay.
     pub(super) fn vitals(kit: &Kit) -> Self {
-        let words = "consume --brokers {BROKER} --topic {TOPIC} --group {GROUP} --durability-delay 0 --exit-at-end --quiet";
+        let words =
+            "consume --brokers {BROKER} --topic {TOPIC} --group {GROUP} --durability-delay 0 --exit-at-end --quiet";
         // In the braces stands the host alone; the environment has the port too.
         let store = r#"exec "$@" --store "cassandra://$CASS/$KS""#;
         let mut command: Vec<OsString> = ["sh", "-c", store, "sh"].map(OsString::from).to_vec();

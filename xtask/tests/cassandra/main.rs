@@ -26,7 +26,7 @@ use cdrs_tokio::transport::TransportTcp;
 use cdrs_tokio::types::{ByIndex, prelude::Row};
 use futures::future::join_all;
 use vitals::advice::{Advice, Code};
-use vitals::pipeline::store::{Batch, Store, WriteError};
+use vitals::pipeline::store::{Batch, WriteError};
 use vitals::store::cassandra::{CassandraStore, Keyspace, Replication};
 use vitals::store::{AnyStore, Consistency, Journal, Order, Selection, StoredReading};
 

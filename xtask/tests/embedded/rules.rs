@@ -39,14 +39,14 @@ const EVENTS: [&str; 4] = [
 fn sets_are_listed_shown_and_printed_as_files_that_pass_the_check() {
     let home = Home::new();
     let listed = home.bare("rules list -o csv").well();
-    assert_eq!(listed.stdout, ["name,rules,high,medium,low,default", "classic,2,1,1,0,true", "ward,12,4,5,3,false"]);
+    assert_eq!(listed.stdout, ["name,rules,high,medium,low,default", "classic,2,1,1,0,true", "ward,13,4,6,3,false"]);
     let shown = home.bare("rules show classic -o csv").well();
     assert_eq!(shown.stdout[1], "heart_rate_high,heart rate above 110,5,0,medium,false,false,,High heart rate");
     let text = home.bare("rules show ward --toml").well();
     assert_eq!((text.output().as_str(), text.talk().as_str()), (include_str!("../../../src/alarm/sets/ward.toml"), ""));
     home.file("mine.toml", text.output());
     let checked = home.bare("rules check mine.toml").well();
-    assert_eq!((checked.output().as_str(), checked.talk().as_str()), ("", "mine.toml: 12 rules in order\n"));
+    assert_eq!((checked.output().as_str(), checked.talk().as_str()), ("", "mine.toml: 13 rules in order\n"));
     let schema = home.bare("rules schema").well().json();
     assert!(schema["properties"]["rule"]["items"]["properties"]["hysteresis"].is_object(), "{schema}");
 }
@@ -116,9 +116,9 @@ fn a_back_test_counts_alarms_by_rule_and_holds_two_sets_against_each_other() {
     assert_eq!(of_rule("all", "per_day"), 617.143);
     assert!(of_rule("all", "per_day_low").is_number() && of_rule("all", "noisiest_tenth_percent") == 100.0);
     let beside = home.bare("rules test ward --against classic --csv ward.csv -o csv").well();
-    assert_eq!(beside.stdout.len(), 1 + 13 + 3);
+    assert_eq!(beside.stdout.len(), 1 + 14 + 3);
     assert!(beside.stdout[0].starts_with("set,rule,") && beside.stdout[0].ends_with(",only_here"));
-    assert!(beside.stdout[14].starts_with("classic,heart_rate_high,2,") && beside.stdout[14].ends_with(",2"));
+    assert!(beside.stdout[15].starts_with("classic,heart_rate_high,2,") && beside.stdout[15].ends_with(",2"));
     home.bare("rules test ward --csv ward.csv -o table").well().shows(&["RULE ", " A DAY ", "\nall "]);
 }
 

@@ -1,5 +1,7 @@
 //! `vitals scores` on an SQLite file.
 
+use std::process::Command;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
@@ -37,6 +39,33 @@ fn ward() -> Home {
 fn points<'a>(patient: &'a Value, item: &str) -> &'a Value {
     let parts = patient["parts"].as_array().unwrap();
     &parts.iter().find(|part| part["item"] == item).unwrap()["points"]
+}
+
+/// How often `vitals scores` opens the file.
+fn opened(home: &Home) -> usize {
+    let trace = tempfile::NamedTempFile::new().unwrap();
+    let scores = home.command("scores");
+    let mut command = Command::new("strace");
+    command.args(["-f", "-qq", "-e", "trace=openat", "-o"]).arg(trace.path());
+    command.arg(scores.get_program()).args(scores.get_args());
+    command.envs(scores.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    if let Some(folder) = scores.get_current_dir() {
+        command.current_dir(folder);
+    }
+    Running::start("strace, which apt-get install strace installs,", &mut command).wait_end(RUN_LIMIT).well();
+    let trace = std::fs::read_to_string(trace.path()).unwrap();
+    trace.lines().filter(|line| line.contains(".db\"") && !line.contains("ENOENT")).count()
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn all_patients_are_read_over_one_connection() {
+    let home = ward();
+    let before = opened(&home);
+    let rows: String = (10..30).map(|patient| row_at(Utc::now(), &format!("P{patient}"), 60, "80,97,,,,")).collect();
+    home.file("more.csv", rows);
+    home.done("import more.csv");
+    assert_eq!((opened(&home), home.rows("scores --limit 100").len()), (before, 25));
 }
 
 #[test]

@@ -79,6 +79,27 @@ fn an_alarm_that_began_before_it_looked_is_known_from_the_store_and_counted_by_s
     home.run("status -o ndjson").shows(&[r#""active_alarms":{"high":0,"medium":1,"low":0}"#]);
 }
 
+#[test]
+fn of_who_is_admitted_it_is_seen_that_nothing_comes() {
+    let home = Home::ready(1);
+    home.file("quiet.toml", "[[rule]]\nname = \"quiet\"\nsilent = \"2s\"\n");
+    home.done("rules apply quiet.toml --by A --reason r");
+    home.done("patient admit P001 --name Ada --bed 3 --by A");
+    // Nothing has ever come of this patient, and no consumer runs.
+    wait_for(|| {
+        let last = home.rows("top --for 6s --interval 500ms --since now").pop().unwrap_or_default();
+        let patient = &last["patients"][0];
+        let alarm = &patient["alerts"][0];
+        (&patient["patient_id"], &patient["name"], &alarm["rule"], &alarm["text"])
+            == (&"P001".into(), &"Ada".into(), &"quiet".into(), &"No data for 2 s".into())
+    });
+    home.done("patient discharge P001 --by A");
+    wait_for(|| {
+        let last = home.rows("top --for 2s --interval 500ms --since now").pop().unwrap_or_default();
+        last["patients"].as_array().is_some_and(Vec::is_empty)
+    });
+}
+
 #[cfg(target_os = "linux")]
 mod screen {
     use rustix::process::Signal;

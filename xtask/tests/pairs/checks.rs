@@ -79,6 +79,7 @@ pub(crate) fn a_broker_that_is_down_does_not_hide_the_store<P: Program>(ready: f
     assert!(ended.lasted < UNREACHABLE_LIMIT, "{:?}", ended.lasted);
     let report = ended.json();
     assert_eq!((&report["cluster"], &report["store"]["tables"][0]["state"]), (&Value::Null, &"fits".into()));
+    assert!(report["store"]["active_alarms"].is_object(), "{report}");
     assert!(wrongs(&report).starts_with("cannot reach Kafka"), "{report}");
     let checks = ward.run(&format!("doctor --brokers {closed} -o ndjson")).with_code(1).rows();
     let verdict = |name: &str| checks.iter().find(|check| check["check"] == name).map(|check| &check["verdict"]);

@@ -6,10 +6,11 @@ use vitals::admission::Admission;
 use vitals::pipeline::store::{Batch, Entry, Store as _};
 use vitals::reading::{Consciousness, Observed, PatientId, Reading, Signs, Timestamp};
 use vitals::store::{
-    Acknowledged, AlarmId, AlarmState, AnyStore, Journal, Order, Selection, StoredAlarm, StoredReading, Width,
+    Acknowledged, ActiveAlarms, AlarmId, AlarmState, AnyStore, Journal, Order, Selection, StoredAlarm, StoredReading,
+    Width,
 };
 
-use super::rows::{at, batch, heart_rate, reading};
+use super::rows::{at, batch, heart_rate, reading, write_alarms};
 
 /// One test for each check; `$with_store` gives the check a store with tables and without rows.
 macro_rules! keeps_the_contract {
@@ -23,6 +24,7 @@ macro_rules! keeps_the_contract {
             a_batch_written_again_changes_nothing,
             alarms_come_newest_first_and_then_by_rule,
             all_patients_with_alarms_are_told_once,
+            alarms_that_are_on_are_counted_by_priority,
             an_acknowledgement_is_noted_once_and_touches_no_other_alarm,
             what_becomes_of_an_alarm_does_not_erase_who_acknowledged_it,
             an_alarm_whose_value_is_back_ends_by_its_acknowledgement,
@@ -184,6 +186,25 @@ pub(crate) async fn all_patients_with_alarms_are_told_once(store: &AnyStore) {
     assert_eq!(patients, ["P2", "Pä 1", "ward/3/P1"]);
 }
 
+pub(crate) async fn alarms_that_are_on_are_counted_by_priority(store: &AnyStore) {
+    assert_eq!(store.active_alarms().await.unwrap(), Some(ActiveAlarms::default()));
+    let [rate, ..] = three_alarms(store).await;
+    assert_eq!(store.active_alarms().await.unwrap(), Some(ActiveAlarms { high: 1, medium: 2, low: 0 }));
+    store.acknowledge(&rate.id(), "Anna", at(60)).await.unwrap();
+    let mut ended = batch(vec![reading("P001", 0, heart_rate(130))]);
+    ended.alarms[0].alarm.ended = Some(at(70).as_micros());
+    store.write(&ended).await.unwrap();
+    assert_eq!(store.active_alarms().await.unwrap(), Some(ActiveAlarms { high: 1, medium: 1, low: 0 }));
+    // More than a page of rows, and none of them on.
+    let ended = |second| {
+        let mut batch = batch(vec![reading(&format!("P{}", second % 7), second, heart_rate(130))]);
+        batch.alarms[0].alarm.ended = Some(at(second).as_micros());
+        batch.alarms.remove(0)
+    };
+    write_alarms(store, &(100..5_200).map(ended).collect::<Vec<_>>()).await;
+    assert_eq!(store.active_alarms().await.unwrap(), Some(ActiveAlarms { high: 1, medium: 1, low: 0 }));
+}
+
 /// Two alarms of P001 and one of P002, all of them of the same time; the first of P001 by its rule comes first.
 async fn three_alarms(store: &AnyStore) -> [StoredAlarm; 3] {
     write(store, "P001", [(0, Signs { spo2: Some(85), ..heart_rate(130) })]).await;
@@ -258,9 +279,7 @@ pub(crate) async fn an_alarm_that_is_on_is_known_behind_any_number_of_newer_ones
     store.write(&first).await.unwrap();
     let mut newer = batch((1..=250).map(|second| reading("P001", second, heart_rate(120))).collect());
     newer.alarms.iter_mut().for_each(|record| record.alarm.ended = Some(record.alarm.onset));
-    for alarms in newer.alarms.chunks(50) {
-        store.write(&Batch { alarms: alarms.to_vec(), ..Batch::default() }).await.unwrap();
-    }
+    write_alarms(store, &newer.alarms).await;
     let patients = ["P001", "P002"].map(|id| PatientId::parse(id).unwrap());
     let known = store.alarms(&patients).await.unwrap();
     let on: Vec<_> = known.iter().filter(|known| known.alarm.ended.is_none()).collect();

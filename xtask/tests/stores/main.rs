@@ -147,6 +147,21 @@ async fn a_missing_file_or_table_names_vitals_init() {
 }
 
 #[tokio::test]
+async fn other_readings_come_over_the_connection_of_those_before() {
+    let folder = Folder::with_tables().await;
+    let store = folder.store();
+    let rows = ["P001", "P002"].map(|patient| reading(patient, 0, heart_rate(60)));
+    store.write(&batch(rows.into())).await.unwrap();
+    let mut first = store.readings(&of("P001", Order::NewestFirst), 5);
+    assert_eq!(first.next_page().await.unwrap().map(|page| page.len()), Some(1));
+    std::fs::rename(folder.file(), folder.0.path().join("elsewhere.db")).unwrap();
+    let mut second = store.readings_after(Some(first), &of("P002", Order::NewestFirst), 5);
+    let page = second.next_page().await.unwrap().unwrap();
+    assert_eq!(page.iter().map(|reading| reading.patient_id.as_str()).collect::<Vec<_>>(), ["P002"]);
+    assert_eq!(second.next_page().await.unwrap(), None);
+}
+
+#[tokio::test]
 async fn what_is_not_ours_is_refused_and_left_as_it_is() {
     let folder = Folder::new();
     let text = folder.0.path().join("notes.txt");

@@ -1,8 +1,9 @@
 //! Readings to write.
 
 use vitals::alarm::{Alarm, AlarmRecord, Alert, Limits, judge};
-use vitals::pipeline::store::Batch;
+use vitals::pipeline::store::{Batch, Store as _};
 use vitals::reading::{PatientId, Reading, Signs, Timestamp};
+use vitals::store::AnyStore;
 
 pub(crate) fn at(second: u32) -> Timestamp {
     Timestamp::parse(&format!("2025-10-26T{:02}:{:02}:{:02}Z", second / 3600, second / 60 % 60, second % 60)).unwrap()
@@ -49,4 +50,10 @@ pub(crate) fn heart_rate(rate: i32) -> Signs {
 /// One reading of P001.
 pub(crate) fn one(second: u32) -> Batch {
     batch(vec![reading("P001", second, heart_rate(60))])
+}
+
+pub(crate) async fn write_alarms(store: &AnyStore, all: &[AlarmRecord]) {
+    for alarms in all.chunks(50) {
+        store.write(&Batch { alarms: alarms.to_vec(), ..Batch::default() }).await.unwrap();
+    }
 }

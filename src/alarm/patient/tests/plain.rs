@@ -108,6 +108,13 @@ fn samples(rule: &Rule, readings: &BTreeMap<Micros, Signs>) -> Vec<Seen> {
             };
             readings.iter().filter_map(seen).collect()
         }
+        Quantity::Score { item: Some(_), max_age, .. } => {
+            let seen = |time: &Micros| {
+                let value = scores::not_alert(readings, *time, max_age)?;
+                Some(Seen { time: *time, value, is_partial: false })
+            };
+            readings.keys().filter_map(seen).collect()
+        }
         Quantity::Score { max_age, .. } => {
             let seen = |time: &Micros| {
                 let (value, is_partial) = scores::news2(readings, *time, max_age)?;

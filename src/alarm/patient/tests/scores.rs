@@ -24,6 +24,12 @@ pub(super) fn news2(readings: &BTreeMap<Micros, Signs>, now: Micros, max_age: Mi
     Some((f64::from(points.iter().flatten().sum::<u32>()), points.contains(&None)))
 }
 
+/// The points of the consciousness that this reading tells.
+pub(super) fn not_alert(readings: &BTreeMap<Micros, Signs>, now: Micros, _: Micros) -> Option<f64> {
+    let state = readings[&now].observed.consciousness?;
+    Some(if state == Consciousness::Alert { 0.0 } else { 3.0 })
+}
+
 fn points(sign: Sign, value: f64) -> u32 {
     let bands: &[(f64, u32)] = match sign {
         Sign::RespiratoryRate => &[(8.0, 3), (11.0, 1), (20.0, 0), (24.0, 2), (1e9, 3)],
@@ -62,6 +68,13 @@ above = 2
 max_age = "200s"
 latch = true
 ack_after = "120s"
+
+[[rule]]
+name = "not_alert"
+score = "NEWS2"
+item = "consciousness"
+above = 2
+delay = "60s"
 "#;
 
 /// Signs around the boundaries of chart 1; some are missing, some are not believed.

@@ -1,8 +1,9 @@
 use super::*;
 use crate::advice::{Advice as _, Code};
 use crate::alarm::Limits;
-use crate::alarm::rules::{SECOND, json_schema};
+use crate::alarm::rules::{SECOND, Standing, json_schema};
 use crate::reading::Sign;
+use crate::score::{Consciousness, Inputs, Level};
 
 /// What is said of a rule with these lines, which begin with the second line of the file.
 fn said(lines: &str) -> String {
@@ -27,7 +28,7 @@ fn a_score_is_watched_in_the_place_of_a_sign() {
         };
         (measure, rule.title.clone(), rule.text(7.0, false))
     };
-    let news2 = |max_age| Quantity::Score { chart: BuiltIn::News2, max_age, scale: Scale::One };
+    let news2 = |max_age| Quantity::Score { chart: BuiltIn::News2, item: None, max_age, scale: Scale::One };
     let value = |quantity| Measure { quantity, form: Form::Value };
     let texts = ("NEWS2".to_owned(), "NEWS2: 7".to_owned());
     let hour = 3600 * super::super::SECOND;
@@ -220,6 +221,69 @@ fn the_built_in_sets_are_read_and_ward_has_the_limits_of_news2() {
 }
 
 #[test]
+fn ward_alarms_on_each_band_of_news2_and_on_each_item_with_three_points() {
+    let (ward, chart) = (RuleSet::built_in("ward").unwrap(), BuiltIn::News2.chart());
+    let well = Inputs {
+        heart_rate: Some(70.0),
+        spo2: Some(97.0),
+        systolic: Some(120.0),
+        diastolic: Some(80.0),
+        respiratory_rate: Some(16.0),
+        temperature: Some(36.8),
+        supplemental_oxygen: Some(false),
+        consciousness: Some(Consciousness::Alert),
+        spo2_scale: Scale::One,
+    };
+    let is_over = |rule: &Rule, inputs: &Inputs| {
+        let [limit] = rule.condition.limits() else { panic!("{rule:?}") };
+        let score = chart.score(inputs);
+        let value = match limit.measure.quantity {
+            Quantity::Sign(sign) => chart.items().iter().find(|item| item.name() == sign.name()).unwrap().value(inputs),
+            Quantity::Score { item: Some(item), .. } => score.parts[usize::from(item)].map(f64::from),
+            _ => Some(f64::from(score.total)),
+        };
+        limit.standing(value.unwrap()) == Standing::Over
+    };
+    for heart_rate in [30.0, 40.0, 41.0, 110.0, 130.0, 131.0, 150.0] {
+        for respiratory_rate in [8.0, 9.0, 16.0, 24.0, 25.0] {
+            for spo2 in [83.0, 91.0, 92.0, 97.0] {
+                for consciousness in [Some(Consciousness::Alert), Some(Consciousness::Voice)] {
+                    let heart_rate = Some(heart_rate);
+                    let (respiratory_rate, spo2) = (Some(respiratory_rate), Some(spo2));
+                    let inputs = Inputs { heart_rate, spo2, respiratory_rate, consciousness, ..well };
+                    let score = chart.score(&inputs);
+                    for (name, level) in [("news2_medium", Level::Medium), ("news2_high", Level::High)] {
+                        assert_eq!(is_over(ward.rule(name).unwrap(), &inputs), score.level >= level, "{inputs:?}");
+                    }
+                    let on =
+                        ward.own().filter(|rule| !rule.name.starts_with("news2")).any(|rule| is_over(rule, &inputs));
+                    assert_eq!(on, score.parts.contains(&Some(3)), "{inputs:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn one_item_of_a_score_is_watched_by_its_points() {
+    let watched = rule("name = \"a\"\nscore = \"NEWS2\"\nitem = \"consciousness\"\nabove = 2");
+    assert_eq!(watched.text(3.0, false), "consciousness in NEWS2: 3");
+    let of = |lines: &str| said(&format!("name = \"a\"\n{lines}"));
+    assert_eq!(
+        of("score = \"NEWS2\"\nitem = \"counsciousness\"\nabove = 2"),
+        "line 4, column 8: NEWS2 has no item 'counsciousness'; hint: did you mean consciousness?"
+    );
+    assert_eq!(
+        of("score = \"NEWS2\"\nitem = \"consciousness\"\nabove = 3"),
+        "line 5, column 9: consciousness in NEWS2 is never above 3; hint: it is 0 to 3"
+    );
+    assert_eq!(
+        of("sign = \"spo2\"\nitem = \"consciousness\"\nabove = 2"),
+        "line 4, column 8: item of a sign; hint: item goes with score"
+    );
+}
+
+#[test]
 fn the_schema_has_every_key_and_every_chart() {
     let schema = json_schema();
     let rule = &schema["properties"]["rule"]["items"];
@@ -229,7 +293,8 @@ fn the_schema_has_every_key_and_every_chart() {
     let keys = |keys: &[&str]| keys.iter().map(|key| (*key).to_owned()).collect::<BTreeSet<_>>();
     assert_eq!(of(&rule["properties"]), keys(&RULE_KEYS));
     assert_eq!(of(&rule["properties"]["all"]["items"]["properties"]), keys(&TERM_KEYS));
-    assert_eq!(rule["properties"]["score"]["enum"], serde_json::json!(BuiltIn::ALL.map(BuiltIn::name)));
+    let score = &rule["properties"]["score"]["anyOf"][0];
+    assert_eq!(score["enum"], serde_json::json!(BuiltIn::ALL.map(BuiltIn::name)));
     for key in RULE_KEYS {
         let property = &rule["properties"][key];
         let is_told = |what: &str| property.get(what).is_some();

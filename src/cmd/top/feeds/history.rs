@@ -16,10 +16,10 @@ use crate::pipeline::store::Store;
 use crate::reading::PatientId;
 
 /// How long at most until the store is open, from the start, and until it has answered a question.
-const ANSWER_LIMIT: Duration = Duration::from_secs(2);
+pub(super) const ANSWER_LIMIT: Duration = Duration::from_secs(2);
 
 /// Patients in one question.
-const PATIENTS_AT_ONCE: usize = 25;
+pub(super) const PATIENTS_AT_ONCE: usize = 25;
 
 /// So many patients are remembered as seen; then it begins anew. To ask again costs time and changes nothing.
 const MAX_SEEN: usize = 2 * MAX_PATIENTS;

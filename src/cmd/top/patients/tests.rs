@@ -29,7 +29,7 @@ fn only(patients: Patients) -> Patient {
 
 fn taken(readings: impl IntoIterator<Item = Reading>) -> Patient {
     let mut patients = nobody();
-    readings.into_iter().for_each(|reading| patients.take(reading, &[]));
+    readings.into_iter().for_each(|reading| patients.hear(reading, &[], 0));
     only(patients)
 }
 
@@ -123,7 +123,7 @@ fn a_value_that_is_not_believed_is_marked_and_raises_a_technical_alarm() {
 fn an_alarm_that_the_store_knows_goes_on_and_one_that_is_over_there_is_not_raised_again() {
     let with = |known: &[KnownAlarm], rate| {
         let mut patients = nobody();
-        patients.take(reading("P1", 10, heart_rate(rate)), known);
+        patients.hear(reading("P1", 10, heart_rate(rate)), known, 0);
         only(patients)
     };
     let on = [known("heart_rate_high", -600, None)];
@@ -138,8 +138,8 @@ fn an_alarm_that_the_store_knows_goes_on_and_one_that_is_over_there_is_not_raise
 #[test]
 fn what_the_store_knows_counts_only_for_who_is_new() {
     let mut patients = nobody();
-    patients.take(reading("P1", 10, heart_rate(80)), &[]);
-    patients.take(reading("P1", 11, heart_rate(108)), &[known("heart_rate_high", -600, None)]);
+    patients.hear(reading("P1", 10, heart_rate(80)), &[], 0);
+    patients.hear(reading("P1", 11, heart_rate(108)), &[known("heart_rate_high", -600, None)], 0);
     assert_eq!(texts(&only(patients)), [""; 0]);
 }
 
@@ -148,7 +148,7 @@ fn a_rule_with_a_delay_raises_its_alarm_by_the_clock_where_nothing_comes() {
     let mut patients = Patients::new(RuleSet::built_in("ward").expect("built in"));
     let first = reading("P1", 0, heart_rate(140));
     let onset = first.time().as_micros();
-    patients.take(first, &[]);
+    patients.hear(first, &[], 0);
     patients.advance(onset + 61 * SECOND);
     assert_eq!(patients.alarming(), 0, "a reading that is late could cancel it");
     patients.advance(onset + 63 * SECOND);
@@ -158,17 +158,17 @@ fn a_rule_with_a_delay_raises_its_alarm_by_the_clock_where_nothing_comes() {
 #[test]
 fn with_other_rules_the_alarms_are_theirs() {
     let mut patients = nobody();
-    patients.take(reading("P1", 0, heart_rate(115)), &[]);
+    patients.hear(reading("P1", 0, heart_rate(115)), &[], 0);
     assert_eq!(patients.alarming(), 1);
     patients.change_set(RuleSet::classic(Limits { heart_rate_high: 130, ..Limits::default() }));
-    patients.take(reading("P1", 1, heart_rate(115)), &[]);
+    patients.hear(reading("P1", 1, heart_rate(115)), &[], 0);
     assert_eq!(patients.alarming(), 0, "115 is back by the limit that is in force now");
 }
 
 #[test]
 fn beyond_the_limit_the_longest_silent_are_forgotten() {
     let mut patients = nobody();
-    let mut take = |number: usize| patients.take(reading(&format!("P{number}"), 0, heart_rate(80)), &[]);
+    let mut take = |number: usize| patients.hear(reading(&format!("P{number}"), 0, heart_rate(80)), &[], 0);
     take(0);
     (1..=MAX_PATIENTS).for_each(&mut take);
     take(0);
@@ -177,4 +177,80 @@ fn beyond_the_limit_the_longest_silent_are_forgotten() {
     let known = |id: &str| patients.all().any(|patient| patient.id() == id);
     assert!(known("P0") && !known("P1") && known(&format!("P{}", MAX_PATIENTS + 2 * SLACK)));
     assert!(patients.forgotten > 0);
+}
+
+/// At this second after that of the first reading.
+fn at(second: i64) -> Micros {
+    reading("P1", 0, heart_rate(80)).time().as_micros() + second * SECOND
+}
+
+fn admitted(second: i64) -> Admission {
+    let time = Timestamp::from_micros(at(second)).expect("a time");
+    Admission { admitted_at: time.to_string(), bed: Some("3".to_owned()), ..Admission::default() }
+}
+
+fn stored(newest: Option<i64>, known: Vec<KnownAlarm>) -> Stored {
+    Stored { patient: PatientId::parse("P1").expect("an id"), newest: newest.map(at), known }
+}
+
+fn on(patients: &Patients) -> Vec<String> {
+    patients.all().flat_map(|patient| patient.alarms.iter().map(|alarm| alarm.text.clone())).collect()
+}
+
+#[test]
+fn of_who_is_admitted_it_is_raised_that_nothing_comes_and_a_reading_ends_it() {
+    let mut patients = nobody();
+    patients.admit("P1".to_owned(), admitted(-600));
+    patients.look_for_silence(at(0));
+    assert_eq!(patients.count(), 0, "the store may know of a reading");
+    patients.remember(stored(Some(-200), Vec::new()));
+    patients.look_for_silence(at(101));
+    assert_eq!(on(&patients), [""; 0]);
+    patients.look_for_silence(at(103));
+    assert_eq!(on(&patients), ["No data for 5 min"]);
+    let patient = patients.all().next().expect("a patient");
+    assert_eq!((patient.id(), patient.who().as_str(), patient.last()), ("P1", "bed 3", None));
+    assert_eq!((patient.alarms[0].alarm.onset, patient.last_micros()), (at(-200), at(-200)));
+    patients.hear(reading("P1", 110, heart_rate(80)), &[], at(110));
+    patients.look_for_silence(at(200));
+    assert_eq!(on(&patients), [""; 0]);
+    patients.look_for_silence(at(413));
+    assert_eq!(on(&patients), ["No data for 5 min"]);
+    let discharged = Admission { discharged_at: Some("2025-10-26T11:00:00+00:00".to_owned()), ..admitted(-600) };
+    patients.admit("P1".to_owned(), discharged);
+    patients.look_for_silence(at(900));
+    assert_eq!((on(&patients), patients.count()), (Vec::new(), 1), "there were readings");
+}
+
+#[test]
+fn a_silence_that_the_store_knows_goes_on_and_that_of_a_stay_before_does_not() {
+    let with = |admission: Admission| {
+        let mut patients = nobody();
+        patients.admit("P1".to_owned(), admission);
+        patients.remember(stored(Some(-900), vec![known("no_data", -900, None)]));
+        patients
+    };
+    assert_eq!(on(&with(admitted(-1000))), ["No data for 5 min"]);
+    assert_eq!(on(&with(admitted(-100))), [""; 0]);
+    let mut patients = with(admitted(-1000));
+    patients.admit(
+        "P1".to_owned(),
+        Admission { discharged_at: Some("2025-10-26T11:00:00+00:00".to_owned()), ..admitted(-1000) },
+    );
+    assert_eq!(patients.count(), 0, "who was there to be missed alone");
+    patients.remember(stored(None, Vec::new()));
+    assert_eq!(patients.count(), 0);
+}
+
+#[test]
+fn a_message_ends_a_silence_whatever_time_it_tells() {
+    let mut patients = nobody();
+    patients.admit("P1".to_owned(), admitted(-600));
+    patients.remember(stored(Some(-10), Vec::new()));
+    patients.look_for_silence(at(400));
+    assert_eq!(on(&patients), ["No data for 5 min"]);
+    // Its clock is ten minutes behind.
+    patients.hear(reading("P1", 0, heart_rate(80)), &[], at(600));
+    patients.look_for_silence(at(800));
+    assert_eq!(on(&patients), [""; 0]);
 }

@@ -238,7 +238,7 @@ async fn a_request_that_is_never_answered_is_given_up_and_asked_again() {
 /// given to `mend`.
 async fn nothing_is_committed_while<M>(meddle: impl FnOnce(&Path) -> M, mend: impl FnOnce(M)) {
     let story = Story::of_sent().await;
-    let meddled = meddle(story.store.path());
+    let meddled = meddle(&story.path);
     let work = async {
         // Letters go their own way; behind the first reading nothing can be committed.
         story.until_letters_are_kept().await;
@@ -260,7 +260,7 @@ fn lock(path: &Path) -> rusqlite::Connection {
 
 async fn held_and_then_stopped() {
     let story = Story::of_sent().await;
-    let locked = lock(story.store.path());
+    let locked = lock(&story.path);
     let run = story.consume_until(&story.store, || {}, story.until_letters_are_kept()).await;
     assert!(!run.summary().is_clean);
     assert!(story.committed().await.values().all(|offset| *offset == 0), "nothing is committed");

@@ -2,6 +2,7 @@
 //! table and the dead letters.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
@@ -23,8 +24,9 @@ use vitals::reading::{PatientId, Reading, Signs, Timestamp};
 use vitals::record::Record;
 use vitals::record::murmur2::partition_of;
 use vitals::shutdown::{self, Shutdown};
+use vitals::store::cassandra::Replication;
 use vitals::store::sqlite::SqliteStore;
-use vitals::store::{Selection, StoredReading};
+use vitals::store::{AnyStore, Selection, StoredReading};
 
 use crate::faulty::Faulty;
 use crate::records;
@@ -42,7 +44,9 @@ const UNTIL_STOPPED: Until = Until { max_messages: None, end: false };
 
 pub(crate) struct Story {
     pub(crate) broker: Faulty,
-    pub(crate) store: SqliteStore,
+    pub(crate) store: AnyStore,
+    /// The store's file.
+    pub(crate) path: PathBuf,
     pub(crate) member: MemberConfig,
     _folder: tempfile::TempDir,
 }
@@ -64,8 +68,9 @@ impl Story {
     pub(crate) async fn begin() -> Self {
         let broker = Faulty::start().await;
         let folder = tempfile::tempdir().unwrap();
-        let store = SqliteStore::at(folder.path().join("vitals.db")).unwrap();
-        store.init().await.unwrap();
+        let path = folder.path().join("vitals.db");
+        let store = AnyStore::Sqlite(SqliteStore::at(path.clone()).unwrap());
+        store.init(&Replication::default()).await.unwrap();
         let mut cluster = records::cluster(&broker.behind()).await;
         admin::create(&mut cluster, &TopicSpec::readings(TOPIC, PARTITIONS, 1)).await.unwrap();
         let member = MemberConfig {
@@ -74,7 +79,7 @@ impl Story {
             instance_id: None,
             session_timeout: Duration::from_secs(10),
         };
-        Self { broker, store, member, _folder: folder }
+        Self { broker, store, path, member, _folder: folder }
     }
 
     /// Sends one reading more, which raises an alarm, and gives whose it is.
@@ -236,7 +241,7 @@ impl Story {
 
 /// A store that waits for something before it writes, and tells when it has written.
 pub(crate) struct Hooked<'a, B, A> {
-    pub(crate) store: &'a SqliteStore,
+    pub(crate) store: &'a AnyStore,
     pub(crate) before: B,
     pub(crate) after: A,
 }
