@@ -360,6 +360,7 @@ fn derived_values_take_the_other_sign_from_the_last_five_minutes() {
         (311, rate(120)),
         (320, pressure(None, Some(150))),
         (330, pressure(Some(100), None)),
+        (335, pressure(None, Some(100))),
         (340, pressure(Some(90), Some(90))),
     ];
     let rule = |sign: &str| format!("[[rule]]\nname = \"a\"\nsign = \"{sign}\"\nabove = 1");
@@ -379,6 +380,8 @@ fn a_change_is_measured_from_the_lowest_or_the_highest_value_of_its_span() {
     };
     assert_eq!(values_of(&rule(20), &readings), [(0, 0.0), (60, 0.0), (120, 25.0), (660, 20.0), (661, 0.0)]);
     assert_eq!(values_of(&rule(-20), &readings), [(0, 0.0), (60, -10.0), (120, 0.0), (660, -5.0), (661, -35.0)]);
+    let dense: Vec<_> = [(0, 70)].into_iter().chain((1..=300).map(|second| (second, 95))).collect();
+    assert_eq!(values_of(&rule(20), &rates(&dense)).last(), Some(&(300, 25.0)), "however many there are within it");
 }
 
 #[test]
