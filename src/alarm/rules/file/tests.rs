@@ -283,6 +283,15 @@ fn a_change_that_is_not_negative_is_a_rise() {
 }
 
 #[test]
+fn an_early_warning_is_titled_after_its_rule_and_never_latches_and_a_flat_line_after_its_sign() {
+    let early = "[[rule]]\nname = \"a\"\nsign = \"spo2\"\nbelow = 92\nlatch = true\nearly = \"30m\"";
+    let set = RuleSet::parse("test", early).unwrap();
+    let early = set.rule("a_early").unwrap();
+    assert_eq!((early.title.as_str(), early.latch), ("Low SpO2, soon", false));
+    assert_eq!(rule("name = \"a\"\nsign = \"spo2\"\nflat = 60").title, "No change of SpO2");
+}
+
+#[test]
 fn a_rule_concerns_the_signs_that_it_is_made_of() {
     let concerned =
         |rule: &Rule| Sign::ALL.into_iter().filter(|sign| rule.concerns(*sign)).map(Sign::name).collect::<Vec<_>>();
