@@ -1,6 +1,8 @@
 //! All patients of some partitions: what is due, what is pending at a commit, and rules that change.
 
 mod admitted;
+mod clock;
+mod taken_up;
 
 use super::partition::MAX_HEARD_AGAIN;
 use super::*;
@@ -101,161 +103,6 @@ fn a_reading_of_another_era_tells_no_time_and_the_clock_does() {
 }
 
 #[test]
-fn a_reading_tells_the_time_up_to_five_minutes_ahead_of_the_clock_and_a_day_after_the_others() {
-    let raised_by = |clock: Option<i64>, second| {
-        let mut watch = watch();
-        if let Some(clock) = clock {
-            watch.tell_time(at(clock).as_micros());
-        }
-        take(&mut watch, 0, "P1", 0, rate(120));
-        take(&mut watch, 1, "P2", second, rate(70)).len()
-    };
-    assert_eq!([300, 301].map(|second| raised_by(Some(0), second)), [1, 0]);
-    assert_eq!([86_400, 86_401].map(|second| raised_by(None, second)), [1, 0]);
-}
-
-#[test]
-fn a_message_came_when_it_was_sent_where_that_is_just_before_the_clock_and_else_now() {
-    let heard = |sent: i64| heard_at(sent * 1000, 1000 * SECOND + AHEAD) / SECOND;
-    assert_eq!([880, 879, 1000, 1001].map(heard), [880, 1000, 1000, 1000]);
-    assert_eq!(heard_at(5000, Micros::MAX), 5 * SECOND, "no clock was told");
-}
-
-/// The clock of a device was an hour fast for one reading.
-#[test]
-fn a_reading_ahead_of_the_clock_keeps_no_other_from_being_judged() {
-    let mut watch = watch();
-    watch.tell_time(at(10).as_micros());
-    take(&mut watch, 0, "P2", 8, rate(120));
-    let hour = 3600;
-    let ahead = take(&mut watch, 1, "P1", hour, Signs { spo2: Some(85), ..rate(120) });
-    assert_eq!(told(&ahead), ["raised P1 low Low SpO2: 85"], "P2's delay has not run out");
-    assert!(!watch.has_fast_clock(), "nothing was taken back yet");
-    let now = take(&mut watch, 2, "P1", 10, spo2(90));
-    assert_eq!(told(&now), ["ended P1 low Low SpO2: 85", "raised P1 low Low SpO2: 90"]);
-    assert!(watch.has_fast_clock());
-    assert!(now[0].record.alarm.ended == Some(at(hour).as_micros()) && now[1].record.alarm.start == at(10).as_micros());
-    assert_eq!(told(&watch.advance(0, at(100).as_micros())), ["raised P2 fast High heart rate: 120"], "and not P1");
-    let known = |onset: i64| {
-        let alarm = Alarm { onset: at(onset).as_micros(), ..now[1].record.alarm };
-        KnownAlarm { patient: id("P3"), rule: "low".to_owned(), alarm }
-    };
-    let ended = watch.restore(0, &id("P3"), at(9).as_micros(), &[&known(hour), &known(9)]);
-    assert_eq!(told(&ended), ["ended P3 low Low SpO2: 90"]);
-    assert_eq!(ended[0].record.alarm.onset, at(hour).as_micros());
-    // The clock has come there: it still explains nothing.
-    watch.tell_time(at(2 * hour).as_micros());
-    let mut never = known(hour);
-    never.alarm.ended = Some(never.alarm.onset);
-    assert_eq!(told(&watch.restore(0, &id("P3"), at(9).as_micros(), &[&never, &known(9)])), [""; 0]);
-    assert_eq!(told(&take(&mut watch, 3, "P3", 2 * hour, spo2(95))), ["ended P3 low Low SpO2: 90"]);
-}
-
-#[test]
-fn what_is_pending_goes_on_after_a_reading_that_was_ahead_of_the_clock() {
-    let rules = RULES.replace("hysteresis = 2", "hysteresis = 2\ndelay = \"2h\"");
-    let mut watch = Watch::new(RuleSet::parse("test", &rules).expect("rules"));
-    watch.tell_time(at(60).as_micros());
-    take(&mut watch, 0, "P1", 0, spo2(90));
-    assert_eq!(told(&take(&mut watch, 1, "P1", 3600, spo2(95))), [""; 0]);
-    take(&mut watch, 2, "P1", 30, spo2(90));
-    watch.tell_time(at(7200).as_micros());
-    let raised = take(&mut watch, 3, "P1", 7200, spo2(91));
-    assert_eq!(told(&raised), ["raised P1 low Low SpO2: 90"]);
-    assert_eq!(raised[0].record.alarm.onset, at(0).as_micros());
-}
-
-/// What the last of these readings changes, when the clock says 10 s and readings may be 5 min ahead of it.
-fn told_by_the_last(rules: &str, readings: &[(i64, Signs)]) -> Vec<String> {
-    let mut watch = Watch::new(RuleSet::parse("test", rules).expect("rules"));
-    watch.tell_time(at(10).as_micros());
-    let mut changes = Vec::new();
-    for (offset, (second, signs)) in (0..).zip(readings) {
-        changes = take(&mut watch, offset, "P1", *second, *signs);
-    }
-    told(&changes)
-}
-
-#[test]
-fn what_was_before_a_reading_that_was_ahead_of_the_clock_stays_as_it_was() {
-    let latching = RULES.replace("hysteresis = 2", "latch = true");
-    // All of it within what is remembered.
-    let ended = [(11, spo2(90)), (310, spo2(95)), (311, rate(70)), (12, rate(70))];
-    assert_eq!(told_by_the_last(RULES, &ended), [""; 0], "over");
-    assert_eq!(told_by_the_last(&latching, &ended), [""; 0], "returned");
-    assert_eq!(told_by_the_last(RULES, &[(310, spo2(90)), (311, spo2(85)), (12, spo2(95))]), [""; 0], "on");
-    let pending = [(11, rate(120)), (71, rate(120)), (80, rate(80)), (311, rate(120)), (81, rate(80))];
-    assert_eq!(told_by_the_last(RULES, &pending), [""; 0], "over, and pending again only ahead of the clock");
-}
-
-#[test]
-fn a_value_that_was_back_only_ahead_of_the_clock_is_not_back() {
-    let latching = RULES.replace("hysteresis = 2", "latch = true");
-    let readings = [(0, spo2(90)), (3600, spo2(95)), (12, rate(70))];
-    assert_eq!(told_by_the_last(&latching, &readings), ["again P1 low Low SpO2: 90"]);
-    let mut watch = watch();
-    watch.tell_time(at(10).as_micros());
-    watch.restore(0, &id("P1"), at(9).as_micros(), &[&known("low", 5, 90.0, Some(3600))]);
-    assert_eq!(told(&take(&mut watch, 0, "P1", 10, spo2(85))), ["raised P1 low Low SpO2: 85"]);
-}
-
-#[test]
-fn what_is_pending_for_longer_than_readings_are_remembered_outlives_those_ahead_of_the_clock() {
-    let rules = RULES.replace("hysteresis = 2", "hysteresis = 2\ndelay = \"2h\"");
-    let mut watch = Watch::new(RuleSet::parse("test", &rules).expect("rules"));
-    watch.tell_time(at(10).as_micros());
-    take(&mut watch, 0, "P1", 310, spo2(90));
-    for offset in 1..=20 {
-        take(&mut watch, offset, "P1", 3600 + offset, rate(70));
-    }
-    take(&mut watch, 21, "P1", 12, rate(70));
-    watch.tell_time(at(7600).as_micros());
-    let raised = take(&mut watch, 22, "P1", 7600, spo2(91));
-    assert_eq!((told(&raised).len(), raised[0].record.alarm.onset), (1, at(310).as_micros()));
-}
-
-#[test]
-fn an_alarm_of_a_recording_that_is_ahead_of_the_clock_is_taken_up_where_its_readings_are_too() {
-    let taken_up = |first: i64| {
-        let mut watch = watch();
-        watch.tell_time(at(10).as_micros());
-        told(&watch.restore(0, &id("P1"), at(first).as_micros(), &[&known("low", 3590, 90.0, None)]))
-    };
-    assert_eq!([310, 311].map(|first| taken_up(first).len()), [1, 0]);
-}
-
-#[test]
-fn a_recording_that_is_ahead_of_the_clock_is_judged_as_any_other() {
-    let mut watch = watch();
-    watch.tell_time(at(0).as_micros());
-    let years = 20 * 365 * 24 * 60 * 60;
-    take(&mut watch, 0, "P1", years, Signs { spo2: Some(85), ..rate(120) });
-    let changes = take(&mut watch, 1, "P2", years + 63, rate(70));
-    assert_eq!(told(&changes), ["raised P1 fast High heart rate: 120"]);
-    assert_eq!(told(&take(&mut watch, 2, "P1", years + 64, spo2(95))), ["ended P1 low Low SpO2: 85"]);
-}
-
-#[test]
-fn of_two_alarms_of_one_rule_that_are_known_to_be_on_the_earlier_ends() {
-    let mut watch = watch();
-    let on = take(&mut watch, 0, "P1", 10, spo2(90))[0].record.alarm;
-    let known = |second: i64| {
-        let alarm = Alarm { onset: at(second).as_micros(), start: at(second).as_micros(), ..on };
-        KnownAlarm { patient: id("P2"), rule: "low".to_owned(), alarm }
-    };
-    let changes = watch.restore(0, &id("P2"), at(30).as_micros(), &[&known(20), &known(10)]);
-    assert_eq!(told(&changes), ["ended P2 low Low SpO2: 90"]);
-    assert_eq!(
-        (changes[0].record.alarm.onset, changes[0].record.alarm.ended),
-        (known(10).alarm.onset, Some(at(20).as_micros()))
-    );
-    let ended = take(&mut watch, 1, "P2", 40, spo2(95));
-    assert_eq!((told(&ended).len(), ended[0].record.alarm.onset), (1, known(20).alarm.onset));
-    let of_another_rule = KnownAlarm { rule: "fast".to_owned(), ..known(20) };
-    assert_eq!(told(&watch.restore(0, &id("P3"), at(30).as_micros(), &[&of_another_rule, &known(10)])), [""; 0]);
-}
-
-#[test]
 fn what_somebody_acknowledges_is_that_alarm_and_no_other() {
     let rules = RULES.replace("delay = \"60s\"", "latch = true").replace("hysteresis = 2", "latch = true");
     let mut watch = Watch::new(RuleSet::parse("test", &rules).expect("rules"));
@@ -316,19 +163,6 @@ fn a_record_takes_what_has_become_of_its_alarm_and_keeps_what_only_the_start_tel
     off.update(rose);
     off.update(ended);
     assert!(off.is_rearmed && off.alarm.ended.is_some());
-}
-
-#[test]
-fn an_alarm_whose_rule_is_gone_ends_under_its_name() {
-    let alarm = Alarm { is_partial: true, ..known("", 0, 7.0, None).alarm };
-    let known = KnownAlarm { patient: id("P1"), rule: "old_score".to_owned(), alarm };
-    let ended_by = |first: i64, known: &KnownAlarm| watch().restore(0, &id("P1"), at(first).as_micros(), &[known]);
-    let ended = ended_by(9, &known);
-    assert_eq!(told(&ended), ["ended P1 old_score old score PARTIAL: 7"]);
-    assert_eq!(ended[0].record.alarm.ended, Some(at(9).as_micros()));
-    assert_eq!(ended_by(-9, &known)[0].record.alarm.ended, Some(at(0).as_micros()));
-    let over = KnownAlarm { alarm: Alarm { ended: Some(alarm.onset), ..alarm }, ..known };
-    assert_eq!(told(&ended_by(9, &over)), [""; 0]);
 }
 
 #[test]
@@ -492,58 +326,4 @@ fn known(rule: &str, onset: i64, peak: f64, ended: Option<i64>) -> KnownAlarm {
         ended: ended.map(|end| at(end).as_micros()),
     };
     KnownAlarm { patient: id("P1"), rule: rule.to_owned(), alarm }
-}
-
-/// Takes what the store knows up, the newest first, and then these readings; what was told of `low`, with its end.
-fn taken_up(stored: &[KnownAlarm], readings: &[(i64, i32)]) -> (Vec<String>, Vec<Option<Micros>>) {
-    let mut watch = watch();
-    let first = readings.first().map_or(0, |(second, _)| *second);
-    let mut changes = watch.restore(0, &id("P1"), at(first).as_micros(), &stored.iter().collect::<Vec<_>>());
-    for (offset, (second, value)) in (0..).zip(readings) {
-        changes.extend(take(&mut watch, offset, "P1", *second, spo2(*value)));
-    }
-    (told(&changes), changes.iter().map(|change| change.record.alarm.ended).collect())
-}
-
-/// A consumer stood still before it wrote that the first alarm was raised, and wrote it when another one had ended it.
-#[test]
-fn an_end_that_was_written_over_is_found_again_where_the_readings_are_heard_again() {
-    let stored = [known("low", 30, 85.0, Some(40)), known("low", 0, 90.0, None)];
-    let readings = [(0, 90), (10, 88), (20, 95), (30, 85), (40, 96), (50, 97)];
-    let (told, ends) = taken_up(&stored, &readings);
-    assert_eq!(told, ["worse P1 low Low SpO2: 88", "ended P1 low Low SpO2: 88"]);
-    assert_eq!(ends, [None, Some(at(20).as_micros())]);
-    let (told, ends) = taken_up(&stored, &[(30, 85), (40, 96)]);
-    assert_eq!(told, ["ended P1 low Low SpO2: 90"], "where they are not, it was over when the next one began");
-    assert_eq!(ends, [Some(at(30).as_micros())]);
-}
-
-#[test]
-fn an_older_alarm_without_an_end_that_is_not_heard_again_ends_with_the_next_one_which_goes_on() {
-    let stored = [known("low", 30, 85.0, None), known("fast", 20, 120.0, None), known("low", 0, 90.0, None)];
-    let (told, ends) = taken_up(&stored, &[(10, 90), (30, 85), (40, 96)]);
-    assert_eq!(told, ["ended P1 low Low SpO2: 90", "ended P1 low Low SpO2: 85"]);
-    assert_eq!(ends, [30, 40].map(|second| Some(at(second).as_micros())));
-}
-
-#[test]
-fn an_alarm_that_ended_as_it_began_is_not_raised_once_more_and_ends_no_other() {
-    let none = known("low", 10, 85.0, Some(10));
-    let (told, _) = taken_up(std::slice::from_ref(&none), &[(10, 85), (11, 95)]);
-    assert_eq!(told, [""; 0]);
-    let (told, ends) = taken_up(&[none, known("low", 0, 90.0, None)], &[(12, 95)]);
-    assert_eq!((told.len(), ends), (1, vec![Some(at(12).as_micros())]));
-}
-
-#[test]
-fn what_is_raised_once_more_is_told_where_it_became_something_else() {
-    let stored = [known("low", 30, 88.0, Some(40)), known("low", 0, 90.0, None)];
-    let (told, ends) = taken_up(&stored, &[(0, 90), (20, 95), (30, 88), (35, 80), (50, 96), (60, 80)]);
-    let changes = ["ended P1 low Low SpO2: 90", "worse P1 low Low SpO2: 80", "ended P1 low Low SpO2: 80"];
-    assert_eq!(told[..3], changes);
-    assert_eq!((ends[2], told[3].as_str()), (Some(at(50).as_micros()), "raised P1 low Low SpO2: 80"));
-    let (told, _) = taken_up(&stored, &[(0, 90), (20, 95), (30, 80), (40, 96)]);
-    assert_eq!(told, ["ended P1 low Low SpO2: 90", "ended P1 low Low SpO2: 80"], "as long, and worse");
-    let (told, _) = taken_up(&stored, &[(0, 90), (20, 95), (30, 88), (50, 96)]);
-    assert_eq!(told, ["ended P1 low Low SpO2: 90", "ended P1 low Low SpO2: 88"], "as bad, and longer");
 }

@@ -3,7 +3,7 @@
 
 use futures::future::join_all;
 use vitals::admission::Admission;
-use vitals::pipeline::store::{Batch, Entry, Store as _};
+use vitals::pipeline::store::{Entry, Store as _};
 use vitals::reading::{Consciousness, Observed, PatientId, Reading, Signs, Timestamp};
 use vitals::store::{
     Acknowledged, ActiveAlarms, AlarmId, AlarmState, AnyStore, Journal, Order, Selection, StoredAlarm, StoredReading,

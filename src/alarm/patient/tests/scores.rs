@@ -3,7 +3,7 @@
 use super::plain::believed;
 use super::*;
 use crate::alarm::rules::Standing::{Back, Over};
-use crate::reading::{Consciousness, Sign};
+use crate::reading::{Consciousness, Observed, Sign};
 
 /// The points of chart 1 of what can be told at that time, where the reading of that time has something of it, and whether
 /// something is missing.

@@ -134,6 +134,9 @@ fn a_mistake_in_a_name_tells_its_place_and_the_nearest_name() {
     ] {
         assert_eq!(said(lines), expected);
     }
+    let named = |letters| format!("name = \"{}\"\nsign = \"spo2\"\nbelow = 92", "a".repeat(letters));
+    assert_eq!(rule(&named(64)).name.len(), 64);
+    assert!([0, 65].into_iter().all(|letters| said(&named(letters)).contains("cannot be a rule's name")));
     let far = said("name = \"a\"\nsign = \"weight\"\nabove = 1");
     assert!(far.contains("hint: there are heart_rate, spo2, ") && far.ends_with(", shock_index"), "{far}");
     let far = said("name = \"a\"\nweight = 1");
@@ -161,6 +164,7 @@ fn what_is_missing_or_too_much_is_told() {
         ),
         ("name = \"a\"\nsilent = 0".to_owned(), "silent for no time; hint: write a span, as in silent = \"10m\""),
         (format!("{sign}change = 1"), "a change without a span; hint: add within = \"10m\""),
+        (format!("{sign}change = 1\nwithin = 0"), "a change without a span; hint: add within = \"10m\""),
         (format!("{sign}below = 1\nwithin = 3"), "within in a rule with below; hint: within goes with change"),
         (
             format!("{sign}change = 1\nwithin = 3\nearly = 3"),
@@ -196,10 +200,13 @@ fn what_is_missing_or_too_much_is_told() {
         assert!(error.to_string().ends_with(expected), "{error}");
         assert_eq!(error.hint().as_deref(), Some("each rule begins with a line [[rule]]"));
     }
-    let many: String = (0..=MAX_RULES)
-        .map(|n| ["[[rule]]\nname = \"a", &n.to_string(), "\"\nsign = \"spo2\"\nbelow = 1\n"].concat())
-        .collect();
-    assert!(RuleSet::parse("test", &many).unwrap_err().to_string().ends_with("more than 200 rules"));
+    let many = |count| -> String {
+        let rule = |n| format!("[[rule]]\nname = \"a{n}\"\nsign = \"spo2\"\nbelow = 1\n");
+        (0..count).map(rule).collect()
+    };
+    assert!(RuleSet::parse("test", &many(MAX_RULES)).is_ok());
+    let error = RuleSet::parse("test", &many(MAX_RULES + 1)).unwrap_err();
+    assert!(error.to_string().ends_with("more than 200 rules"), "{error}");
 }
 
 #[test]
@@ -332,6 +339,21 @@ fn an_alarms_text_has_its_value_to_the_third_decimal_or_how_long_nothing_came() 
     assert_eq!(shock.text(120.0 / 89.0, false), "High shock index: 1.348");
     let silence = |span: &str| rule(&format!("name = \"a\"\nsilent = \"{span}\"")).text(0.0, false);
     assert_eq!(["90s", "2m", "1h"].map(silence), ["No data for 90 s", "No data for 2 min", "No data for 60 min"]);
+}
+
+#[test]
+fn a_change_that_is_not_negative_is_a_rise() {
+    let title = |change: &str| rule(&format!("name = \"a\"\nsign = \"spo2\"\nchange = {change}\nwithin = 60")).title;
+    assert_eq!(["-1", "0", "1"].map(title), ["Fall of SpO2", "Rise of SpO2", "Rise of SpO2"]);
+}
+
+#[test]
+fn an_early_warning_is_titled_after_its_rule_and_never_latches_and_a_flat_line_after_its_sign() {
+    let early = "[[rule]]\nname = \"a\"\nsign = \"spo2\"\nbelow = 92\nlatch = true\nearly = \"30m\"";
+    let set = RuleSet::parse("test", early).unwrap();
+    let early = set.rule("a_early").unwrap();
+    assert_eq!((early.title.as_str(), early.latch), ("Low SpO2, soon", false));
+    assert_eq!(rule("name = \"a\"\nsign = \"spo2\"\nflat = 60").title, "No change of SpO2");
 }
 
 #[test]
