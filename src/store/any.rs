@@ -319,7 +319,7 @@ impl Store for AnyStore {
     fn batch_limits(&self) -> BatchLimits {
         match self {
             Self::Cassandra(store) => store.batch_limits(),
-            Self::Sqlite(store) => store.batch_limits(),
+            Self::Sqlite(_) => SqliteStore::batch_limits(),
         }
     }
 

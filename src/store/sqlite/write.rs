@@ -61,7 +61,7 @@ ON CONFLICT DO UPDATE SET
 
 impl SqliteStore {
     /// How much a batch should have at most.
-    pub fn batch_limits(&self) -> BatchLimits {
+    pub const fn batch_limits() -> BatchLimits {
         BatchLimits { rows: MAX_BATCH_ROWS, patients: MAX_BATCH_ROWS, shared_rows: MAX_BATCH_ROWS }
     }
 
