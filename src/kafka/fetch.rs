@@ -316,6 +316,8 @@ impl LeaderReader {
 
 #[cfg(test)]
 mod tests {
+    use tokio::time::timeout;
+
     use super::*;
 
     #[tokio::test(start_paused = true)]
@@ -335,8 +337,9 @@ mod tests {
             }
             told
         };
-        let (told, taken) = tokio::join!(ends.tell(&events, 1, 1, 7), take);
-        assert_eq!((told, taken), (Some(()), vec![false, false, true]));
+        let both = async { tokio::join!(ends.tell(&events, 1, 1, 7), take) };
+        let told = timeout(END_INTERVAL, both).await.expect("it comes");
+        assert_eq!(told, (Some(()), vec![false, false, true]));
         // Now and then.
         assert_eq!(ends.tell(&events, 1, 1, 8).await, Some(()));
         sleep(END_INTERVAL).await;

@@ -54,7 +54,7 @@ impl Play {
                 newest: Vec::new(),
                 questions_failed: Mutex::new(0),
                 unreadable: None,
-                is_acknowledged: false,
+                acknowledged: None,
                 forgets: false,
             },
             drawer: Drawer { log: log.clone(), failures: Mutex::new(0), refuses: 0, is_fatal: false },

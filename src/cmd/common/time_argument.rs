@@ -8,10 +8,10 @@ use crate::span::parse_duration;
 
 /// Every way to write a time, for error messages.
 const FORMS: &str =
-    "a time is written as 2025-10-26T10:30:15Z, -15m (before now), 'now', 'today 08:00' or 'yesterday 20:30'";
+    "a time is written as 2025-10-26T10:30:15Z, 15m or -15m (before now), 'now', 'today 08:00' or 'yesterday 20:30'";
 
-/// Parses a time, as a clap `value_parser`: RFC 3339 with an offset, a span before now (`-15m`), `now`, or `today` and
-/// `yesterday`, with a time of day or from their beginning, by the clock and the time zone of this machine.
+/// Parses a time, as a clap `value_parser`: RFC 3339 with an offset, a span before now (`15m`, `-15m`), `now`, or `today`
+/// and `yesterday`, with a time of day or from their beginning, by the clock and the time zone of this machine.
 pub(in crate::cmd) fn parse(text: &str) -> Result<Timestamp, String> {
     parse_at(text, &Local::now())
 }
@@ -34,14 +34,19 @@ fn parse_at<Zone: TimeZone>(text: &str, now: &DateTime<Zone>) -> Result<Timestam
             let day = now.date_naive().checked_sub_days(Days::new(1)).ok_or(FORMS)?;
             on_day(day, time, now)?
         }
-        (_, "") if text.starts_with('-') => before(text, now).ok_or(FORMS)?,
+        (_, "") if text.starts_with('-') || is_span(text) => before(text, now).ok_or(FORMS)?,
         _ => return Timestamp::parse(text).map_err(|_| FORMS.to_owned()),
     };
     Timestamp::from_utc(time.to_utc()).map_err(|_| FORMS.to_owned())
 }
 
+/// Whether it is a span with its unit: a bare number could be meant as a time of other programs.
+fn is_span(text: &str) -> bool {
+    text.ends_with(|last: char| last.is_ascii_alphabetic()) && parse_duration(text).is_ok()
+}
+
 fn before<Zone: TimeZone>(text: &str, now: &DateTime<Zone>) -> Option<DateTime<Zone>> {
-    let span = parse_duration(text.strip_prefix('-')?).ok()?;
+    let span = parse_duration(text.strip_prefix('-').unwrap_or(text)).ok()?;
     now.clone().checked_sub_signed(chrono::TimeDelta::from_std(span).ok()?)
 }
 
@@ -75,6 +80,7 @@ mod tests {
         for (text, time) in [
             ("2025-10-26T10:30:15+02:00", "2025-10-26T08:30:15+00:00"),
             ("-15m", "2025-10-25T23:15:00+00:00"),
+            ("15m", "2025-10-25T23:15:00+00:00"),
             ("-1.5h", "2025-10-25T22:00:00+00:00"),
             ("-2d", "2025-10-23T23:30:00+00:00"),
             ("now", "2025-10-25T23:30:00+00:00"),
@@ -89,7 +95,7 @@ mod tests {
     #[test]
     fn anything_else_is_refused_with_the_forms() {
         for text in
-            ["", "-", "15m", "tomorrow", "today 8 o'clock", "2025-10-26T10:30:15", "-999999999999h", "now 08:00"]
+            ["", "-", "15", "tomorrow", "today 8 o'clock", "2025-10-26T10:30:15", "-999999999999h", "now 08:00"]
         {
             let refused = at(text);
             assert!(refused.as_ref().is_err_and(|error| error.contains("-15m")), "{text}: {refused:?}");

@@ -266,7 +266,7 @@ async fn a_maximum_in_the_middle_of_a_backlog_raises_nothing_by_the_clock() {
     assert!(play.log.has("needs 0:1 from 0"), "who goes on hears it again");
 }
 
-/// More than are asked for at once.
+/// More than are asked for at once; the last of them by name is the one who is acknowledged.
 #[tokio::test(start_paused = true)]
 async fn acknowledgements_of_any_number_of_patients_are_taken_up_in_turns() {
     let patients = 450;
@@ -276,11 +276,12 @@ async fn acknowledgements_of_any_number_of_patients_are_taken_up_in_turns() {
     let mut play = Play::of([assigned(&[0], 2 * patients), chunk(0, 0, &values)]);
     let latched = "[[rule]]\nname = \"fast\"\nsign = \"heart_rate\"\nabove = 110\nlatch = true\n";
     play.rules = Remembering::by(play.log.clone(), RuleSet::parse("latched", latched).expect("rules"));
-    play.shelf.is_acknowledged = true;
+    play.shelf.acknowledged = Some("P99");
     play.options.until.end = false;
     play.run_and_stop_after(15).await.expect("ends");
     let patients = usize::try_from(patients).expect("few");
-    assert_eq!(["raised P", "returned P", "ended P"].map(|step| play.log.count(step)), [patients; 3]);
+    assert_eq!(["raised P", "returned P"].map(|step| play.log.count(step)), [patients; 2]);
+    assert_eq!((play.log.count("ended P"), play.log.has("ended P99 fast")), (1, true));
 }
 
 #[tokio::test(start_paused = true)]

@@ -144,8 +144,8 @@ pub(super) struct Shelf {
     pub(super) questions_failed: Mutex<usize>,
     /// A patient whose alarms it cannot tell.
     pub(super) unreadable: Option<&'static str>,
-    /// Whether somebody has acknowledged all that it tells of.
-    pub(super) is_acknowledged: bool,
+    /// A patient whose alarms somebody has acknowledged.
+    pub(super) acknowledged: Option<&'static str>,
     /// Whether it has forgotten them when it was restarted.
     pub(super) forgets: bool,
 }
@@ -173,11 +173,14 @@ impl Store for Shelf {
         if self.forgets && self.restarts.iter().any(|moment| *moment <= Instant::now()) {
             alarms.clear();
         }
-        let acknowledged = |alarm: Alarm| alarm.acknowledged.or(alarm.returned.filter(|_| self.is_acknowledged));
+        let is_acknowledged = |patient: &PatientId| Some(patient.as_str()) == self.acknowledged;
+        let acknowledged = |AlarmRecord { patient, alarm, .. }: &AlarmRecord| {
+            alarm.acknowledged.or(alarm.returned.filter(|_| is_acknowledged(patient)))
+        };
         let of = |record: &AlarmRecord| KnownAlarm {
             patient: record.patient.clone(),
             rule: record.rule.to_string(),
-            alarm: Alarm { acknowledged: acknowledged(record.alarm), ..record.alarm },
+            alarm: Alarm { acknowledged: acknowledged(record), ..record.alarm },
         };
         Ok(alarms.iter().rev().filter(|record| patients.contains(&record.patient)).map(of).collect())
     }

