@@ -229,7 +229,7 @@ impl<T: Store, A: Alarms> Store for Announcing<'_, T, A> {
         let Some(place) = &self.place else { return self.store.write(batch).await };
         self.announce(place, batch).await;
         if batch.tenure.is_over() {
-            return Err(WriteError::is_over());
+            return Err(WriteError::taken_away());
         }
         let outcome = self.store.write(batch).await;
         if !batch.alarms.is_empty() {

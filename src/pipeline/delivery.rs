@@ -195,7 +195,7 @@ fn cannot_be_kept(batch: &DeadLetterBatch, error: &impl Error) -> String {
 async fn write<T: Store>(store: &T, batch: WriteBatch) -> Option<(WriteBatch, Result<(), WriteError>)> {
     sleep(retry::pause_before(batch.attempts)).await;
     if batch.is_late() {
-        return Some((batch, Err(WriteError::is_over())));
+        return Some((batch, Err(WriteError::taken_away())));
     }
     let outcome = AssertUnwindSafe(store.write(&batch.rows)).catch_unwind().await.ok()?;
     Some((batch, outcome))

@@ -76,7 +76,7 @@ pub enum WriteError {
 
 impl WriteError {
     /// Why a batch is not written whose [tenure](Tenure) is over. Nobody tries it again.
-    pub fn is_over() -> Self {
+    pub fn taken_away() -> Self {
         Self::Later("its partition was taken away".to_owned())
     }
 }

@@ -64,7 +64,7 @@ impl CassandraStore {
         // The session may have had to wait for its server.
         let groups = |inserts: &Inserts| if batch.tenure.is_over() { Vec::new() } else { groups_of(batch, inserts) };
         match self.send(groups).await.map_err(WriteError::from) {
-            Ok(()) if batch.tenure.is_over() => Err(WriteError::is_over()),
+            Ok(()) if batch.tenure.is_over() => Err(WriteError::taken_away()),
             Err(WriteError::Never(reason)) => Err(self.doubt(reason).await),
             outcome => outcome,
         }

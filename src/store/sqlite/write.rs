@@ -69,7 +69,7 @@ impl SqliteStore {
     pub async fn write(&self, batch: &Batch) -> Result<(), WriteError> {
         self.writer.write(Rows::New(batch.clone())).await?;
         // It may not have been written then.
-        if batch.tenure.is_over() { Err(WriteError::is_over()) } else { Ok(()) }
+        if batch.tenure.is_over() { Err(WriteError::taken_away()) } else { Ok(()) }
     }
 
     /// Writes rows back as they once came out: their texts and values are taken as they are. A column without a value
