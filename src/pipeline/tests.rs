@@ -31,6 +31,16 @@ struct Play {
 }
 
 impl Play {
+    /// The group is left for dead after half a second, and the program goes on.
+    fn loses_its_partitions(&mut self) {
+        self.options.until.end = false;
+        let lost = async {
+            sleep(Duration::from_millis(500)).await;
+            Event::Membership(MembershipEvent::Lost)
+        };
+        self.script.later = Some(Box::pin(lost));
+    }
+
     fn of(events: impl IntoIterator<Item = Event>) -> Self {
         let log = Log::default();
         Self {

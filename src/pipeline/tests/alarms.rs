@@ -139,12 +139,7 @@ async fn a_rebalance_waits_for_alarms_that_no_record_stands_for() {
 #[tokio::test(start_paused = true)]
 async fn what_waits_for_another_attempt_when_its_partition_is_taken_away_is_not_written_behind_its_next_owner() {
     let mut play = Play::of([assigned(&[0], 9), chunk(0, 0, &[&message("P1", 0, 120)])]);
-    play.options.until.end = false;
-    let lost = async {
-        sleep(Duration::from_millis(500)).await;
-        Event::Membership(MembershipEvent::Lost)
-    };
-    play.script.later = Some(Box::pin(lost));
+    play.loses_its_partitions();
     play.shelf.failures = Mutex::new(4);
     play.run_and_stop_after(60).await.expect("ends");
     let lines = play.log.lines();

@@ -114,12 +114,7 @@ async fn an_alarm_is_announced_once_however_often_the_store_is_asked() {
 #[tokio::test(start_paused = true)]
 async fn what_is_announced_when_its_partition_is_taken_away_is_not_stored_behind_the_next_owner() {
     let mut play = Play::of([assigned(&[0], 9), chunk(0, 0, &[&message("P1", 0, 120)])]);
-    play.options.until.end = false;
-    let lost = async {
-        sleep(Duration::from_millis(500)).await;
-        Event::Membership(MembershipEvent::Lost)
-    };
-    play.script.later = Some(Box::pin(lost));
+    play.loses_its_partitions();
     let crier = Crier { takes: Duration::from_secs(1), ..Crier::of(&play, 0) };
     run(&mut play, crier).await;
     assert!(play.log.place("revoked") < play.log.place("announced P1 heart_rate_high peak 120"));
