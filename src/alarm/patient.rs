@@ -2,7 +2,7 @@
 
 use super::machine::{Alarm, Machine, State, Step};
 use super::rules::{Micros, Rule, RuleSet};
-use super::window::{Taken, Window};
+use super::window::{Scored, Taken, Window};
 use crate::reading::Signs;
 
 /// One patient as the rules see them: the readings that are remembered, and where each rule stands that is not inactive.
@@ -186,12 +186,13 @@ impl Patient {
         let last = self.window.len().saturating_sub(1);
         let (oldest, is_doubted) = (self.window.oldest(), self.window.is_doubted(last));
         self.states.retain(|(_, state)| !matches!(state, State::Ended(last) if last.back < oldest));
+        let scored = Scored::default();
         for (index, rule) in (0..).zip(&set.rules) {
             // With nothing in doubt, a technical alarm can only end.
             if rule.is_of_doubt() && !is_doubted && self.state(index).is_none() {
                 continue;
             }
-            if let Some(seen) = self.window.observe(rule, last) {
+            if let Some(seen) = self.window.observe(rule, last, &scored) {
                 let now = self.window.time(last);
                 let is_idle = self.state(index).is_none() && !seen.is_over();
                 if !is_idle {
@@ -213,9 +214,10 @@ impl Patient {
             {
                 self.put(index, pending.without());
             }
+            let scored = Scored::default();
             self.with(set, index, tell, |machine, window| {
                 for at in 0..window.len() {
-                    match window.observe(machine.rule, at) {
+                    match window.observe(machine.rule, at, &scored) {
                         Some(seen) => machine.take(window.time(at), seen),
                         None => machine.advance(window.time(at)),
                     }

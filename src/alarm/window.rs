@@ -1,10 +1,12 @@
 //! What is remembered of one patient's readings, and what a rule sees in them.
 
+use std::cell::Cell;
+
 use super::Priority;
 use super::rules::{Condition, Form, Limit, Measure, Micros, Quantity, Rule, RuleSet, Side, Standing, TOGETHER};
 use super::sample::{Newest, Sample, inputs};
 use crate::reading::{Observed, Sign, Signs};
-use crate::score::{BuiltIn, Inputs, Item, Scale};
+use crate::score::{BuiltIn, Inputs, Item, Scale, Score};
 
 /// How many readings are remembered where no rule looks back over a span: they are for what comes late. At one a minute
 /// that is more than any delay; at one a second it is what a network may have mixed up.
@@ -23,6 +25,13 @@ pub(super) struct Window {
     /// Where an alarm was on before the first reading that is known: the time of that reading.
     cut: Option<Micros>,
 }
+
+/// The score that was added up last: several rules look at one.
+#[derive(Debug, Default)]
+pub(super) struct Scored(Cell<Option<(ScoreOf, Score)>>);
+
+/// Which score it is: that of a chart, of inputs of some age, by a scale, at a sample.
+type ScoreOf = (BuiltIn, Micros, Scale, usize);
 
 /// What has come in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -146,15 +155,16 @@ impl Window {
         self.samples.last().map(|sample| sample.time)
     }
 
-    /// What `rule` sees when the sample `at` comes; `None` where that says nothing about it.
-    pub(super) fn observe(&self, rule: &Rule, at: usize) -> Option<Observation> {
+    /// What `rule` sees when the sample `at` comes; `None` where that says nothing about it. What was scored is of the same
+    /// window.
+    pub(super) fn observe(&self, rule: &Rule, at: usize, scored: &Scored) -> Option<Observation> {
         let (standing, value, priority) = match &rule.condition {
             Condition::Limit(limit) => {
-                let value = self.measure(limit, at)?;
+                let value = self.measure(limit, at, scored)?;
                 (self.standing(limit, value, at), value, rule.priority)
             }
             Condition::All(limits) | Condition::Any(limits) => {
-                let (standing, value) = self.several(&rule.condition, limits, at)?;
+                let (standing, value) = self.several(&rule.condition, limits, at, scored)?;
                 (standing, value, rule.priority)
             }
             Condition::Flat(sign) => {
@@ -167,15 +177,25 @@ impl Window {
             // Whatever comes, something has.
             Condition::Silence => (Standing::Back, 0.0, rule.priority),
         };
-        let is_partial = standing == Standing::Over && self.is_partial(rule, at);
+        let is_partial = standing == Standing::Over && self.is_partial(rule, at, scored);
         Some(Observation { standing, value, priority, is_partial })
     }
 
     /// Whether `rule` is about a score of which something is missing when the sample `at` comes.
-    fn is_partial(&self, rule: &Rule, at: usize) -> bool {
+    fn is_partial(&self, rule: &Rule, at: usize, scored: &Scored) -> bool {
         let Condition::Limit(Limit { measure: Measure { quantity, .. }, .. }) = &rule.condition else { return false };
         let Quantity::Score { chart, item: None, max_age, scale } = *quantity else { return false };
-        chart.chart().score(&self.inputs(at, max_age, scale)).is_partial
+        self.score((chart, max_age, scale, at), scored).is_partial
+    }
+
+    fn score(&self, of: ScoreOf, scored: &Scored) -> Score {
+        if let Some((_, score)) = scored.0.get().filter(|(other, _)| *other == of) {
+            return score;
+        }
+        let (chart, max_age, scale, at) = of;
+        let score = chart.chart().score(&self.inputs(at, max_age, scale));
+        scored.0.set(Some((of, score)));
+        score
     }
 
     /// Whether something in the sample is not believed: nearly always not, and then no technical rule need look.
@@ -188,13 +208,13 @@ impl Window {
     }
 
     /// What the sample brings for a limit.
-    fn measure(&self, limit: &Limit, at: usize) -> Option<f64> {
+    fn measure(&self, limit: &Limit, at: usize, scored: &Scored) -> Option<f64> {
         let Measure { quantity, form } = limit.measure;
-        let value = self.quantity(quantity, at)?;
+        let value = self.quantity(quantity, at, scored)?;
         let now = self.time(at);
         let values = |span| {
             let within = self.samples.partition_point(move |sample| now.saturating_sub(sample.time) > span);
-            (within..=at).filter_map(move |at| self.quantity(quantity, at))
+            (within..=at).filter_map(move |at| self.quantity(quantity, at, scored))
         };
         Some(match form {
             Form::Value => value,
@@ -232,20 +252,21 @@ impl Window {
     }
 
     /// What the sample brings of a quantity. One of two signs may be from shortly before, some of a score's older.
-    fn quantity(&self, quantity: Quantity, at: usize) -> Option<f64> {
+    fn quantity(&self, quantity: Quantity, at: usize, scored: &Scored) -> Option<f64> {
         let sample = self.sample(at)?;
         let brings = |sign| sample.believed(sign).is_some();
         match quantity {
             Quantity::Sign(sign) => sample.value(sign),
-            Quantity::Derived(derived) => derived.signs().into_iter().any(brings).then(|| self.known(quantity, at))?,
-            Quantity::Score { chart, item, .. } => {
-                has_some(chart, item, brings, sample.observed).then(|| self.known(quantity, at))?
+            Quantity::Derived(derived) => {
+                derived.signs().into_iter().any(brings).then(|| self.known(quantity, at, scored))?
             }
+            Quantity::Score { chart, item, max_age, scale } => has_some(chart, item, brings, sample.observed)
+                .then(|| points(&self.score((chart, max_age, scale, at), scored), item))?,
         }
     }
 
     /// What is known of a quantity when the sample comes.
-    fn known(&self, quantity: Quantity, at: usize) -> Option<f64> {
+    fn known(&self, quantity: Quantity, at: usize, scored: &Scored) -> Option<f64> {
         let now = self.time(at);
         let near = |sign| self.near(sign, at, now, TOGETHER);
         match quantity {
@@ -259,11 +280,7 @@ impl Window {
                 if !has_some(chart, item, |sign| near(sign).is_some(), observed) {
                     return None;
                 }
-                let score = chart.chart().score(&self.inputs(at, max_age, scale));
-                match item {
-                    Some(item) => score.parts.get(usize::from(item)).copied().flatten().map(f64::from),
-                    None => Some(f64::from(score.total)),
-                }
+                points(&self.score((chart, max_age, scale, at), scored), item)
             }
         }
     }
@@ -306,11 +323,11 @@ impl Window {
     }
 
     /// Where several limits stand together, and the value of the first of them that is over, or else known.
-    fn several(&self, condition: &Condition, limits: &[Limit], at: usize) -> Option<(Standing, f64)> {
+    fn several(&self, condition: &Condition, limits: &[Limit], at: usize, scored: &Scored) -> Option<(Standing, f64)> {
         // Something of it has to be new.
-        limits.iter().find_map(|limit| self.quantity(limit.measure.quantity, at))?;
+        limits.iter().find_map(|limit| self.quantity(limit.measure.quantity, at, scored))?;
         let known = |limit: &Limit| {
-            let value = self.known(limit.measure.quantity, at)?;
+            let value = self.known(limit.measure.quantity, at, scored)?;
             Some((self.standing(limit, value, at), value))
         };
         let terms: Vec<_> = limits.iter().map(known).collect();
@@ -344,6 +361,14 @@ pub(super) struct Observation {
 impl Observation {
     pub(super) fn is_over(&self) -> bool {
         self.standing == Standing::Over
+    }
+}
+
+/// Its total, or the points of this item.
+fn points(score: &Score, item: Option<u8>) -> Option<f64> {
+    match item {
+        Some(item) => score.parts.get(usize::from(item)).copied().flatten().map(f64::from),
+        None => Some(f64::from(score.total)),
     }
 }
 

@@ -343,7 +343,7 @@ fn values_of(rule: &str, readings: &[(i64, Signs)]) -> Vec<(i64, f64)> {
     for (second, signs) in readings {
         assert_eq!(window.take(&set, second * SECOND, signs), Taken::InOrder);
         let last = window.len() - 1;
-        values.extend(window.observe(&set.rules[0], last).map(|seen| (*second, seen.value)));
+        values.extend(window.observe(&set.rules[0], last, &Scored::default()).map(|seen| (*second, seen.value)));
     }
     values
 }
@@ -392,10 +392,13 @@ fn an_early_warning_adds_the_deviation_and_is_a_rule_of_its_own() {
     for (second, signs) in heart_rates(&[(0, 100), (1000, 108)]) {
         window.take(&set, second, &signs);
     }
-    assert_eq!(window.observe(early, 1).map(|seen| seen.value), Some(112.0));
+    assert_eq!(window.observe(early, 1, &Scored::default()).map(|seen| seen.value), Some(112.0));
     let below = "[[rule]]\nname = \"a\"\nsign = \"heart_rate\"\nbelow = 50\nearly = \"30m\"";
     let below = RuleSet::parse("test", below).unwrap();
-    assert_eq!(window.observe(below.rule("a_early").unwrap(), 1).map(|seen| seen.value), Some(104.0));
+    assert_eq!(
+        window.observe(below.rule("a_early").unwrap(), 1, &Scored::default()).map(|seen| seen.value),
+        Some(104.0)
+    );
 }
 
 #[test]
@@ -411,7 +414,7 @@ fn several_limits_stand_together_and_what_is_not_known_decides_nothing() {
             window.take(&set, second * SECOND, &signs((*heart_rate, *spo2, None)));
         }
         let last = window.len() - 1;
-        [0, 1].map(|rule| window.observe(&set.rules[rule], last).map(|seen| seen.standing))
+        [0, 1].map(|rule| window.observe(&set.rules[rule], last, &Scored::default()).map(|seen| seen.standing))
     };
     assert_eq!(seen(&[(0, Some(115), Some(90))]), [Some(Over), Some(Over)]);
     assert_eq!(seen(&[(0, Some(115), Some(95))]), [Some(Back), Some(Over)]);
@@ -425,7 +428,11 @@ fn several_limits_stand_together_and_what_is_not_known_decides_nothing() {
     assert_eq!(seen(&[(0, Some(115), Some(90)), (10, None, None)]), [None, None]);
     let mut window = Window::default();
     window.take(&set, 0, &signs((Some(100), Some(90), None)));
-    assert_eq!(window.observe(&set.rules[1], 0).map(|seen| seen.value), Some(90.0), "of the first that is over");
+    assert_eq!(
+        window.observe(&set.rules[1], 0, &Scored::default()).map(|seen| seen.value),
+        Some(90.0),
+        "of the first that is over"
+    );
 }
 
 #[test]

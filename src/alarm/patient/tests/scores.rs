@@ -397,7 +397,7 @@ fn several_limits_may_be_of_scores_and_of_signs_that_came_before_what_is_remembe
     window.take(&set, 0, &pressure);
     let mut standing = |second: i64, heart_rate| {
         window.take(&set, second * SECOND, &signs((Some(heart_rate), None, None)));
-        window.observe(&set.rules[0], window.len() - 1).map(|seen| seen.standing)
+        window.observe(&set.rules[0], window.len() - 1, &Scored::default()).map(|seen| seen.standing)
     };
     for second in 1..=100 {
         assert_eq!(standing(second, 135), Some(Over));
