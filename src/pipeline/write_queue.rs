@@ -281,6 +281,10 @@ impl PatientQueue {
 
     /// Where the row of this time is, or would be.
     fn find(&self, time: Timestamp) -> Result<usize, usize> {
+        // Nearly always behind all others.
+        if self.rows.back().is_none_or(|row| row.reading.time() < time) {
+            return Err(self.rows.len());
+        }
         self.rows.binary_search_by_key(&time, |row| row.reading.time())
     }
 }
