@@ -12,6 +12,7 @@
 //! take it back. So what is remembered of partitions that were taken away is announced only while the store has it as it
 //! was.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::future::Future;
@@ -101,14 +102,14 @@ impl<'a, T: Store, A: Alarms> Announcing<'a, T, A> {
     async fn announce(&self, place: &A, Batch { alarms, tenure, .. }: &Batch) {
         let late = {
             let mut state = self.state();
-            let fresh: Vec<_> = alarms.iter().filter(|alarm| !state.is_announced(alarm)).cloned().collect();
+            let fresh = state.not_announced(alarms);
             if state.late.is_empty() {
                 if fresh.is_empty() {
                     return;
                 }
                 Err(fresh)
             } else {
-                state.remember(fresh, tenure);
+                state.remember(fresh.into_owned(), tenure);
                 Ok(state.due())
             }
         };
@@ -116,7 +117,7 @@ impl<'a, T: Store, A: Alarms> Announcing<'a, T, A> {
             Err(fresh) => {
                 if let Err(why) = attempt(place, &fresh).await {
                     let mut state = self.state();
-                    state.remember(fresh, tenure);
+                    state.remember(fresh.into_owned(), tenure);
                     state.failed(&why);
                 }
             }
@@ -181,9 +182,26 @@ async fn attempt<A: Alarms>(place: &A, alarms: &[AlarmRecord]) -> Result<(), Str
 }
 
 impl State {
-    /// Whether exactly this was announced, and only the store has not taken it yet.
-    fn is_announced(&self, alarm: &AlarmRecord) -> bool {
-        !self.unstored.is_empty() && self.unstored.get(&alarm.key()).is_some_and(|known| known.alarm == *alarm)
+    /// These, without those of which exactly this was announced, and only the store has not taken it yet.
+    fn not_announced<'a>(&self, alarms: &'a [AlarmRecord]) -> Cow<'a, [AlarmRecord]> {
+        let is_new = |alarm: &&AlarmRecord| self.unstored.get(&alarm.key()).is_none_or(|known| known.alarm != **alarm);
+        if self.unstored.is_empty() { alarms.into() } else { alarms.iter().filter(is_new).cloned().collect() }
+    }
+
+    /// Takes note of what has become of a batch's alarms in the store.
+    fn written(&mut self, Batch { alarms, tenure, .. }: &Batch, is_stored: bool) {
+        if is_stored && self.unstored.is_empty() {
+            return;
+        }
+        // Whoever has their partition now raises them again.
+        self.unstored.retain(|_, one| !one.tenure.is_over());
+        for alarm in alarms {
+            if is_stored {
+                self.unstored.remove(&alarm.key());
+            } else {
+                self.unstored.insert(alarm.key(), Remembered { alarm: alarm.clone(), tenure: tenure.clone() });
+            }
+        }
     }
 
     fn remember(&mut self, alarms: Vec<AlarmRecord>, tenure: &Tenure) {
@@ -233,16 +251,7 @@ impl<T: Store, A: Alarms> Store for Announcing<'_, T, A> {
         }
         let outcome = self.store.write(batch).await;
         if !batch.alarms.is_empty() {
-            let mut state = self.state();
-            // Whoever has their partition now raises them again.
-            state.unstored.retain(|_, one| !one.tenure.is_over());
-            for alarm in &batch.alarms {
-                let (key, tenure) = (alarm.key(), batch.tenure.clone());
-                match outcome {
-                    Ok(()) => drop(state.unstored.remove(&key)),
-                    Err(_) => drop(state.unstored.insert(key, Remembered { alarm: alarm.clone(), tenure })),
-                }
-            }
+            self.state().written(batch, outcome.is_ok());
         }
         outcome
     }
