@@ -18,7 +18,7 @@ mod window;
 use std::fmt;
 
 pub use limits::Limits;
-pub use machine::{Alarm, Step};
+pub use machine::{Alarm, Step, Steps};
 pub use patient::{Change, Patient};
 pub use plausible::{Implausible, implausible};
 pub use sample::{Newest, believed};

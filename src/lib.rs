@@ -39,7 +39,7 @@
 //! | bytes go out, without TLS yet: to Kafka; to Cassandra | `kafka/connection.rs`; `store/cassandra/session.rs`, `probe.rs` |
 //! | the embedded broker's produce and fetch | `broker/records.rs` |
 //! | what a store has to do, and what a third one needs | `store/any.rs`: its head lists it |
-//! | the insert of a reading, how large a batch may be; an alarm becomes a row | `store/cassandra/write.rs`, `store/sqlite/write.rs`; `store/cassandra/write/values.rs`, `store/sqlite/write.rs` |
+//! | the insert of a reading, how large a batch may be; an alarm becomes a row | `store/cassandra/write.rs`, `store/sqlite/write.rs`; `store/changed.rs` |
 //! | tables and their numbered steps | `store/migrations.rs`, `migrations/` |
 //! | applied rules and admitted patients, as rows; who acknowledged | `store/*/journal.rs`; `store/*/acknowledge.rs` |
 //!

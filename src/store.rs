@@ -7,6 +7,7 @@
 mod address;
 mod any;
 pub mod cassandra;
+mod changed;
 mod consistency;
 pub mod migrations;
 pub mod sqlite;

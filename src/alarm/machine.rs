@@ -125,6 +125,36 @@ impl Step {
     }
 }
 
+/// What has become of an alarm since it was written last.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Steps(u8);
+
+impl Steps {
+    /// This one alone.
+    pub const fn of(step: Step) -> Self {
+        Self(match step {
+            Step::Raised => 1,
+            Step::Rose => 1 << 1,
+            Step::Worse => 1 << 2,
+            Step::Returned => 1 << 3,
+            Step::Again => 1 << 4,
+            Step::Ended => 1 << 5,
+        })
+    }
+
+    /// These, and those that came later.
+    #[must_use]
+    pub const fn and(self, later: Self) -> Self {
+        Self(self.0 | later.0)
+    }
+
+    /// Whether any of `steps` is among them.
+    #[must_use]
+    pub fn have(self, steps: &[Step]) -> bool {
+        steps.iter().any(|step| self.0 & Self::of(*step).0 != 0)
+    }
+}
+
 impl Alarm {
     /// The state where it has ended.
     pub(super) fn over(&self) -> Option<State> {

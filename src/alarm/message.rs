@@ -1,5 +1,7 @@
 //! An alarm as the message that is announced, and the JSON Schema of that.
 
+use std::io::Write;
+
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -7,18 +9,16 @@ use super::{Alarm, AlarmRecord, Priority};
 use crate::reading::Timestamp;
 
 /// Most messages take less.
-const USUAL_BYTES: usize = 512;
+pub const USUAL_BYTES: usize = 512;
 
 /// In the order in which an alarm comes to them.
 const STATES: [&str; 3] = ["active", "returned", "ended"];
 
-/// Gives the message of an alarm as it is since: compact JSON, keys in the contract's order. What is not so, or not known,
-/// is left out.
-pub fn encode(record: &AlarmRecord) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(USUAL_BYTES);
-    // Serialising cannot fail: the keys are texts, and a Vec takes every byte.
-    let _ = serde_json::to_writer(&mut bytes, &Message::of(record));
-    bytes
+/// Writes the message of an alarm as it is since into memory: compact JSON, keys in the contract's order. What is not so,
+/// or not known, is left out.
+pub fn encode(record: &AlarmRecord, memory: impl Write) {
+    // Serialising cannot fail: the keys are texts, and memory takes every byte.
+    let _ = serde_json::to_writer(memory, &Message::of(record));
 }
 
 /// The JSON Schema of the messages. Others may come to have further properties: a reader passes over those.
@@ -63,7 +63,7 @@ struct Message<'a> {
 
 impl<'a> Message<'a> {
     fn of(record: &'a AlarmRecord) -> Self {
-        let AlarmRecord { patient, rule, text, limit, rules, is_rearmed: _, alarm } = record;
+        let AlarmRecord { patient, rule, text, limit, rules, steps: _, alarm } = record;
         // It is the time of a reading, which can always be written.
         let onset = Timestamp::from_micros(alarm.onset);
         Self {
@@ -201,8 +201,14 @@ mod tests {
         changes
     }
 
+    fn encoded(change: &AlarmChange) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        encode(&change.record, &mut bytes);
+        bytes
+    }
+
     fn messages() -> Vec<Value> {
-        changes().iter().map(|change| serde_json::from_slice(&encode(&change.record)).unwrap()).collect()
+        changes().iter().map(|change| serde_json::from_slice(&encoded(change)).unwrap()).collect()
     }
 
     #[test]
@@ -210,7 +216,7 @@ mod tests {
         let changes = changes();
         let of_rule: Vec<_> = changes.iter().filter(|change| &*change.record.rule == "spo2_low").collect();
         let [raised, worse, returned, ended] = of_rule.as_slice() else { panic!("{of_rule:?}") };
-        let text = |change: &AlarmChange| String::from_utf8(encode(&change.record)).unwrap();
+        let text = |change: &AlarmChange| String::from_utf8(encoded(change)).unwrap();
         let onset = "2025-10-26T10:30:00.500000+00:00";
         assert_eq!(
             text(raised),

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use self::beds::Bed;
 pub use self::beds::Silence;
 use self::partition::Partition;
-use super::machine::{Alarm, Step};
+use super::machine::{Alarm, Step, Steps};
 use super::patient::{Change, Patient};
 use super::rules::{Micros, PARTIAL, Rule, RuleSet, SECOND};
 use crate::reading::{PatientId, Reading};
@@ -41,8 +41,8 @@ pub struct AlarmRecord {
     pub limit: Option<f64>,
     /// The set of rules that was in force at its start, where it was raised just now.
     pub rules: Option<Arc<str>>,
-    /// Whether it has risen just now: whoever had acknowledged it has to do so again.
-    pub is_rearmed: bool,
+    /// What has become of it since it was written last.
+    pub steps: Steps,
     /// Its times and values.
     pub alarm: Alarm,
 }
@@ -56,7 +56,7 @@ impl AlarmRecord {
         *self = Self {
             limit: later.limit.or(self.limit),
             rules: later.rules.or(self.rules.take()),
-            is_rearmed: later.is_rearmed || self.is_rearmed,
+            steps: self.steps.and(later.steps),
             ..later
         };
     }
@@ -68,7 +68,7 @@ impl AlarmRecord {
 
     /// Whether it was raised just now: what ended one of the same onset before does not count for it.
     pub fn is_raised(&self) -> bool {
-        self.rules.is_some()
+        self.steps.have(&[Step::Raised])
     }
 
     /// What tells it from all others.
@@ -88,6 +88,16 @@ pub struct AlarmChange {
     pub is_covered: bool,
     /// Whether somebody has paused the alarms of this patient.
     pub is_paused: bool,
+}
+
+impl AlarmChange {
+    /// One that was raised with an onset up to here is written whole, whatever the store has of it.
+    fn whole_to(mut self, to: Micros) -> Self {
+        if self.step == Step::Raised && self.record.alarm.onset <= to {
+            self.record.steps = self.record.steps.and(Steps::of(Step::Again));
+        }
+        self
+    }
 }
 
 /// What the store knows of a patient's alarm.
@@ -144,6 +154,8 @@ struct Watched {
     heard: Micros,
     /// Alarms that the store has and that are raised once more, when the readings that raised them are heard again.
     stored: Vec<KnownAlarm>,
+    /// Of an onset up to here the store may have an alarm already, which other rules or a clock that was wrong have raised.
+    raised_to: Micros,
 }
 
 impl Watched {
@@ -238,7 +250,10 @@ impl Watch {
         let Some(watched) = self.patients.get_mut(id) else { return };
         let before = std::mem::replace(&mut watched.own, own);
         let (before, now) = (before.unwrap_or_else(|| Arc::clone(old)), Arc::clone(watched.set(&self.set)));
-        watched.patient.change_set(&before, &now, &mut |change| changes.push(record(&now, id, change)));
+        watched.raised_to = watched.raised_to.max(watched.patient.newest().unwrap_or(Micros::MIN));
+        let raised_to = watched.raised_to;
+        let tell = &mut |change: Change<'_>| changes.push(record(&now, id, change).whole_to(raised_to));
+        watched.patient.change_set(&before, &now, tell);
         if let Some(place) = self.partitions.get_mut(&watched.partition) {
             let offset = place.next_offset;
             place.follow(&now, id, watched, offset);
@@ -268,14 +283,22 @@ impl Watch {
             watched.heard = watched.heard.max(heard_at(sent_ms, known_to));
             let set = Arc::clone(watched.set(&self.set));
             let stored = std::mem::take(&mut watched.stored);
+            let raised_to = watched.raised_to;
             let tell = &mut |change: Change<'_>| {
                 if !restore::is_stored(&stored, &change) {
-                    changes.push(record(&set, id, change));
+                    let is_of_stored = restore::is_of(&stored, &change);
+                    let mut change = record(&set, id, change).whole_to(raised_to);
+                    if is_of_stored {
+                        // What the store has may be less bad, where whoever wrote it had heard less.
+                        change.record.steps = change.record.steps.and(Steps::of(Step::Worse));
+                    }
+                    changes.push(change);
                 }
             };
             // A clock was wrong: what has come of times to come would keep the rules from all that comes now.
             if now <= known_to && watched.patient.is_past(known_to) {
                 self.has_fast_clock = true;
+                watched.raised_to = watched.raised_to.max(watched.patient.newest().unwrap_or(Micros::MIN));
                 watched.patient.forget_past(&set, known_to, tell);
             }
             // Of the time before the first reading that is known here others have told.
@@ -315,7 +338,10 @@ impl Watch {
             }
             let set = Arc::clone(watched.set(&self.set));
             let mut raised = Vec::new();
-            watched.patient.advance(&set, now, &mut |change| raised.push(record(&set, &id, change)));
+            let raised_to = watched.raised_to;
+            watched
+                .patient
+                .advance(&set, now, &mut |change| raised.push(record(&set, &id, change).whole_to(raised_to)));
             for change in raised {
                 // No record of the partition stands for it.
                 if let Some(began) = watched.began(change.record.alarm.onset) {
@@ -394,7 +420,7 @@ fn record(set: &RuleSet, patient: &PatientId, change: Change<'_>) -> AlarmChange
         text: text(rule, alarm),
         limit: rule.limit().filter(|_| is_new),
         rules: is_new.then(|| Arc::clone(&set.label)),
-        is_rearmed: step == Step::Rose,
+        steps: Steps::of(step),
         alarm: *alarm,
     };
     AlarmChange { step, record, is_covered, is_paused: false }
@@ -414,7 +440,7 @@ fn record_of(set: &RuleSet, patient: &PatientId, name: &str, alarm: Alarm) -> Al
         text,
         limit: None,
         rules: None,
-        is_rearmed: false,
+        steps: Steps::of(Step::Ended),
         alarm,
     }
 }

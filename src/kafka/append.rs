@@ -44,17 +44,32 @@ pub(super) async fn append_batch(
     what: &str,
     limit: Duration,
 ) -> Result<(), KafkaError> {
-    let of_partition = PartitionProduceData::default().with_index(partition).with_records(Some(batch));
-    let of_topic = TopicProduceData::default().with_name(topic_name(topic)).with_partition_data(vec![of_partition]);
+    append_batches(leader, topic, vec![(partition, batch)], what, limit).await
+}
+
+/// As [`append_batch`], with a batch for each of several partitions of one leader. After an error any of them may be
+/// there.
+pub(super) async fn append_batches(
+    leader: &mut Connection,
+    topic: &str,
+    batches: Vec<(i32, Bytes)>,
+    what: &str,
+    limit: Duration,
+) -> Result<(), KafkaError> {
+    let count = batches.len();
+    let of_partition =
+        |(partition, batch)| PartitionProduceData::default().with_index(partition).with_records(Some(batch));
+    let of_topic = TopicProduceData::default()
+        .with_name(topic_name(topic))
+        .with_partition_data(batches.into_iter().map(of_partition).collect());
     let request = ProduceRequest::default()
         .with_acks(ALL_REPLICAS)
         // A broker that waits for its replicas in vain says so before it is given up.
         .with_timeout_ms(millis(limit * 4 / 5))
         .with_topic_data(vec![of_topic]);
     let response = leader.call_within(&request, limit).await?;
-    let code = match response.responses.iter().flat_map(|topic| &topic.partition_responses).next() {
-        Some(partition) => partition.error_code.err(),
-        None => Some(ResponseError::UnknownServerError),
-    };
+    let answers: Vec<_> = response.responses.iter().flat_map(|topic| &topic.partition_responses).collect();
+    let refusal = answers.iter().find_map(|answer| answer.error_code.err());
+    let code = refusal.or_else(|| (answers.len() < count).then_some(ResponseError::UnknownServerError));
     code.map_or(Ok(()), |code| Err(KafkaError::refused(what, code)))
 }

@@ -1,11 +1,14 @@
 //! Topics that a consumer writes to, beside the one that it reads: dead letters, and alarms.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
+use kafka_protocol::ResponseError;
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::admin::{self, TopicSpec};
-use super::append::append_batch;
-use super::cluster::{Cluster, Leaders};
+use super::append::{append_batch, append_batches};
+use super::cluster::{Cluster, Leaders, NodeId};
 use super::config::KafkaConfig;
 use super::connection::REQUEST_LIMIT;
 use super::error::KafkaError;
@@ -65,6 +68,22 @@ impl TopicWriter {
     pub(super) async fn append(&mut self, partition: i32, batch: Bytes, what: &str) -> Result<(), KafkaError> {
         let leader = self.cluster.leader(&self.leaders, partition, what).await?;
         append_batch(leader, &self.topic, partition, batch, what, REQUEST_LIMIT).await
+    }
+
+    /// Appends a batch to each of several partitions, in one request to each leader. `Ok` means that all in-sync replicas
+    /// have all of them; after an error any of them may be there.
+    pub(super) async fn append_each(&mut self, batches: BTreeMap<i32, Bytes>, what: &str) -> Result<(), KafkaError> {
+        let mut by_leader: BTreeMap<NodeId, Vec<(i32, Bytes)>> = BTreeMap::new();
+        for (partition, batch) in batches {
+            let leader = self.leaders.of(partition);
+            let leader = leader.ok_or_else(|| KafkaError::refused(what, ResponseError::LeaderNotAvailable))?;
+            by_leader.entry(leader).or_default().push((partition, batch));
+        }
+        for (leader, batches) in by_leader {
+            let leader = self.cluster.node(leader).await?;
+            append_batches(leader, &self.topic, batches, what, REQUEST_LIMIT).await?;
+        }
+        Ok(())
     }
 }
 

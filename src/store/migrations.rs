@@ -245,7 +245,7 @@ const ALARM_COLUMNS: [Column; 14] = [
     Column::new("ended", Kind::Text),
     Column::new("acknowledged_by", Kind::Text),
     Column::new("acknowledged_at", Kind::Text),
-    // When it was raised, written as onset.
+    // When it was raised, written as onset; none where that was at its onset.
     Column::new("started", Kind::Text),
     // When the value was back before anybody had acknowledged it, written as onset; empty where it is over again.
     Column::new("returned", Kind::Text),

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::fmt;
 
 use crate::alarm::rules::PARTIAL;
-use crate::alarm::{Alarm, AlarmRecord, KnownAlarm, Priority};
+use crate::alarm::{Alarm, AlarmRecord, KnownAlarm, Priority, Steps};
 use crate::reading::{PatientId, Signs, Timestamp};
 
 /// A row of `patient_vitals`. Other programs write there too, so the texts can be any.
@@ -19,7 +19,7 @@ pub struct StoredReading {
 }
 
 /// A row of `patient_alerts`: an alarm. One without a start is of an earlier `vitals`, which wrote a row for every
-/// reading over a limit.
+/// reading over a limit; in the table it has no end either, not even an empty one.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredAlarm {
     /// Whose it is.
@@ -120,7 +120,19 @@ impl StoredAlarm {
     pub fn record(&self) -> Option<AlarmRecord> {
         let KnownAlarm { patient, rule, alarm } = self.known()?;
         let text = self.message.clone().unwrap_or_default();
-        Some(AlarmRecord { patient, rule: rule.into(), text, limit: None, rules: None, is_rearmed: false, alarm })
+        Some(AlarmRecord { patient, rule: rule.into(), text, limit: None, rules: None, steps: Steps::default(), alarm })
+    }
+
+    /// The same with what a missing value stands for in a row of an alarm: it was raised at its onset, and nothing was
+    /// worse than what raised it.
+    pub(super) fn filled(mut self) -> Self {
+        if self.started.is_none() && self.ended.is_some() {
+            self.started = Some(self.onset.clone());
+        }
+        if self.started.is_some() {
+            self.peak = self.peak.or(self.value);
+        }
+        self
     }
 
     /// Whether there may be more of this patient's than these, of which [`KNOWN_ALARMS`] were asked for.

@@ -29,6 +29,7 @@ impl Watch {
             asked: Micros::MIN,
             heard: Micros::MIN,
             stored: Vec::new(),
+            raised_to: known.iter().map(|known| known.alarm.onset).max().unwrap_or(Micros::MIN),
         };
         let set = Arc::clone(watched.set(&self.set));
         let mut changes = Vec::new();
@@ -77,10 +78,18 @@ fn is_heard_again(before: &KnownAlarm, later: &KnownAlarm, at: Micros) -> bool {
     before.rule == later.rule && before.alarm.ended.is_none() && at <= before.alarm.onset
 }
 
+/// Whether it is of an alarm that the store has.
+pub(super) fn is_of(stored: &[KnownAlarm], Change { rule, alarm, .. }: &Change<'_>) -> bool {
+    of(stored, rule, alarm).is_some()
+}
+
+fn of<'a>(stored: &'a [KnownAlarm], rule: &Rule, alarm: &Alarm) -> Option<&'a KnownAlarm> {
+    stored.iter().find(|known| *known.rule == *rule.name && known.alarm.onset == alarm.onset)
+}
+
 /// Whether the store has it already.
 pub(super) fn is_stored(stored: &[KnownAlarm], Change { rule, step, alarm, .. }: &Change<'_>) -> bool {
-    let of_it = |known: &&KnownAlarm| *known.rule == *rule.name && known.alarm.onset == alarm.onset;
-    stored.iter().find(of_it).is_some_and(|KnownAlarm { alarm: known, .. }| match step {
+    of(stored, rule, alarm).is_some_and(|KnownAlarm { alarm: known, .. }| match step {
         Step::Raised => true,
         Step::Ended => known.ended == alarm.ended && is_as_bad(rule, known, alarm),
         Step::Rose | Step::Worse | Step::Returned | Step::Again => {

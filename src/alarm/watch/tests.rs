@@ -6,7 +6,7 @@ mod taken_up;
 
 use super::partition::MAX_HEARD_AGAIN;
 use super::*;
-use crate::alarm::Priority;
+use crate::alarm::{Priority, Step, Steps};
 use crate::reading::{Signs, Timestamp};
 
 const RULES: &str = "\
@@ -146,7 +146,10 @@ fn a_record_takes_what_has_become_of_its_alarm_and_keeps_what_only_the_start_tel
     );
     let mut of_both = raised.clone();
     of_both.update(worse.clone());
-    assert_eq!(of_both, AlarmRecord { limit: Some(92.0), rules: Some("test".into()), ..worse });
+    assert_eq!(
+        of_both,
+        AlarmRecord { limit: Some(92.0), rules: Some("test".into()), steps: raised.steps.and(worse.steps), ..worse }
+    );
     let mut later = raised.alarm;
     later.onset += 1;
     for other in [
@@ -156,13 +159,14 @@ fn a_record_takes_what_has_become_of_its_alarm_and_keeps_what_only_the_start_tel
     ] {
         assert!(!raised.is_of(&other), "{other:?}");
     }
+    let has_risen = |record: &AlarmRecord| record.steps.have(&[Step::Rose]);
     let mut off = take(&mut watch, 2, "P1", 2, rate(400)).remove(0).record;
     let rose = take(&mut watch, 3, "P1", 3, rate(0)).remove(0).record;
     let ended = take(&mut watch, 4, "P1", 4, rate(80)).remove(0).record;
-    assert!(!off.is_rearmed && rose.is_rearmed && !ended.is_rearmed);
+    assert!(!has_risen(&off) && has_risen(&rose) && !has_risen(&ended));
     off.update(rose);
     off.update(ended);
-    assert!(off.is_rearmed && off.alarm.ended.is_some());
+    assert!(has_risen(&off) && off.alarm.ended.is_some());
 }
 
 #[test]
@@ -183,7 +187,7 @@ fn a_commit_needs_what_was_pending_at_it_and_what_was_decided_only_behind_it() {
         text: String::new(),
         limit: None,
         rules: None,
-        is_rearmed: false,
+        steps: Steps::of(Step::Raised),
         alarm: Alarm {
             onset: alarm.2,
             start: 0,

@@ -123,8 +123,8 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::alarm::Alarm;
     use crate::alarm::rules::SECOND;
+    use crate::alarm::{Alarm, Steps};
     use crate::reading::PatientId;
 
     /// 2025-10-26T10:30:15Z.
@@ -148,7 +148,7 @@ mod tests {
             text: "Low SpO2: 85".to_owned(),
             limit: Some(92.0),
             rules: None,
-            is_rearmed: false,
+            steps: Steps::of(Step::Raised),
             alarm,
         }
     }

@@ -112,7 +112,7 @@ fn sort_out(rows: Vec<StoredAlarm>, period: &Period, seen: &mut Seen) {
 mod tests {
     use super::*;
     use crate::alarm::rules::SECOND;
-    use crate::alarm::{Alarm, AlarmRecord, Priority};
+    use crate::alarm::{Alarm, AlarmRecord, Priority, Step, Steps};
     use crate::pipeline::store::{Batch, Store as _};
     use crate::store::cassandra::Replication;
     use crate::store::{self, Consistency, StoreAddress};
@@ -124,7 +124,7 @@ mod tests {
             text: "Low SpO2: 85".to_owned(),
             limit: Some(92.0),
             rules: Some("classic".into()),
-            is_rearmed: false,
+            steps: Steps::of(Step::Raised),
             alarm: Alarm {
                 onset: onset * SECOND,
                 start: onset * SECOND,

@@ -4,7 +4,7 @@
 use super::stage::{assigned_from, chunk, message};
 use super::*;
 use crate::alarm::rules::RuleSet;
-use crate::alarm::{Alarm, AlarmRecord, Priority};
+use crate::alarm::{Alarm, AlarmRecord, Priority, Step, Steps};
 use crate::pipeline::source::ReadToEnd;
 use crate::pipeline::store::Entry;
 use crate::reading::{PatientId, Timestamp};
@@ -33,7 +33,7 @@ pub(super) fn known(patient: &str, ended: Option<&str>) -> AlarmRecord {
         text: "High heart rate: 120".to_owned(),
         limit: Some(110.0),
         rules: None,
-        is_rearmed: false,
+        steps: Steps::of(Step::Raised),
         alarm: Alarm {
             onset: micros("00"),
             start: micros("00"),

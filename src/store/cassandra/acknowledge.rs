@@ -71,7 +71,7 @@ impl CassandraStore {
                 let columns = Columns::of(row, Doing::Read);
                 let texts = [columns.find(1)?, columns.find(2)?, columns.find(3)?, columns.find(4)?];
                 let [started, returned, ended, acknowledged_at] = texts.each_ref().map(Option::<String>::as_deref);
-                if AlarmState::of(started, returned, ended, acknowledged_at).is_on() {
+                if AlarmState::of(started.or(ended), returned, ended, acknowledged_at).is_on() {
                     found.add(columns.find::<String>(0)?.as_deref(), 1);
                 }
             }
@@ -112,13 +112,13 @@ impl CassandraStore {
     async fn replace(&self, id: &AlarmId, was: &StoredAlarm, is: &StoredAlarm) -> Result<bool, CassandraError> {
         let cql = format!(
             "UPDATE {} SET acknowledged_by = ?, acknowledged_at = ?, ended = ? {THE_ROW} \
-             IF priority = ? AND started = ? AND returned = ? AND ended = ? AND acknowledged_at = ?",
+             IF priority = ? AND returned = ? AND ended = ? AND acknowledged_at = ?",
             self.keyspace.table("patient_alerts")
         );
         let ended = if is.ended == was.ended { Value::NotSet } else { or_null(is.ended.as_ref()) };
         let mut values = vec![or_null(is.acknowledged_by.as_ref()), or_null(is.acknowledged_at.as_ref()), ended];
         values.extend(key(id));
-        let unchanged = [&was.priority, &was.started, &was.returned, &was.ended, &was.acknowledged_at];
+        let unchanged = [&was.priority, &was.returned, &was.ended, &was.acknowledged_at];
         values.extend(unchanged.map(|text| or_null(text.as_ref())));
         let params = StatementParamsBuilder::new()
             .with_consistency(self.consistency.for_writes())

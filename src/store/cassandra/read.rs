@@ -273,7 +273,7 @@ pub(super) fn stored_reading(row: &Row) -> Result<StoredReading, CassandraError>
 
 pub(super) fn stored_alarm(row: &Row) -> Result<StoredAlarm, CassandraError> {
     let columns = Columns::of(row, Doing::Read);
-    Ok(StoredAlarm {
+    let alarm = StoredAlarm {
         patient_id: columns.need(0)?,
         onset: columns.need(1)?,
         rule: columns.need(2)?,
@@ -288,7 +288,8 @@ pub(super) fn stored_alarm(row: &Row) -> Result<StoredAlarm, CassandraError> {
         acknowledged_at: columns.find(11)?,
         message: columns.find(12)?,
         rules: columns.find(13)?,
-    })
+    };
+    Ok(alarm.filled())
 }
 
 /// A row, to be taken apart by the place of its columns in the SELECT, from 0.

@@ -25,6 +25,7 @@ use cdrs_tokio::error::Error as DriverError;
 use futures::future::join_all;
 
 use self::request::{Group, Groups};
+use self::values::Row as _;
 use super::error::{CassandraError, Doing, Refusal};
 use super::session::{Connected, DriverSession, PREPARE_LIMIT, Plan};
 use super::{CassandraStore, Keyspace};
@@ -144,30 +145,37 @@ fn groups_of(batch: &Batch, inserts: &Inserts) -> Vec<Group> {
 /// The statements that write, with the ids that a server gave them when it prepared them.
 #[derive(Debug)]
 pub(super) struct Inserts {
-    reading: Vec<u8>,
-    alarm: Vec<u8>,
-    cql: [String; 2],
+    reading: Insert,
+    alarm: Insert,
+    cql: Vec<String>,
+}
+
+/// The same insert twice. A column that is named and not set costs the server nearly as much as one that is: of a reading
+/// without observations a quarter of all.
+#[derive(Debug, Default)]
+pub(super) struct Insert {
+    /// With the columns that nearly every row has.
+    pub(super) usual: Vec<u8>,
+    /// With all of them.
+    pub(super) whole: Vec<u8>,
 }
 
 impl Inserts {
     /// Has them prepared by a node of the session.
     pub(super) async fn prepare(session: &DriverSession, keyspace: &Keyspace) -> Result<Self, DriverError> {
-        let reading = format!(
-            "INSERT INTO {} (patient_id, timestamp, heart_rate, spo2, systolic, diastolic, respiratory_rate, temperature, \
-             supplemental_oxygen, consciousness) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            keyspace.table("patient_vitals")
-        );
-        let alarm = format!(
-            "INSERT INTO {} (patient_id, onset, rule, priority, value, limit_in_force, peak, started, returned, ended, \
-             message, rules, acknowledged_by, acknowledged_at) \
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            keyspace.table("patient_alerts")
-        );
-        Ok(Self {
-            reading: session.prepare_raw(&reading).await?.id.into_bytes().unwrap_or_default(),
-            alarm: session.prepare_raw(&alarm).await?.id.into_bytes().unwrap_or_default(),
-            cql: [reading, alarm],
-        })
+        let (mut inserts, mut cql) = ([Insert::default(), Insert::default()], Vec::new());
+        let tables = [("patient_vitals", Reading::COLUMNS), ("patient_alerts", AlarmRecord::COLUMNS)];
+        for (insert, (table, [usual, rest])) in inserts.iter_mut().zip(tables) {
+            let whole = [usual, rest].concat();
+            for (id, columns) in [(&mut insert.usual, usual), (&mut insert.whole, &whole)] {
+                let (names, marks) = (columns.join(", "), vec!["?"; columns.len()].join(", "));
+                let text = format!("INSERT INTO {} ({names}) VALUES ({marks})", keyspace.table(table));
+                *id = session.prepare_raw(&text).await?.id.into_bytes().unwrap_or_default();
+                cql.push(text);
+            }
+        }
+        let [reading, alarm] = inserts;
+        Ok(Self { reading, alarm, cql })
     }
 
     /// Tells them to the nodes of `plan`. Their ids are the same everywhere: they are made of the text.

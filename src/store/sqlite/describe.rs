@@ -64,7 +64,7 @@ fn survey(path: &Path) -> Result<FileSurvey, SqliteError> {
 /// The whole table is looked through, which takes as long as many alarms as there have ever been: a hundred patients have
 /// some 300,000 in a year. An end that is but that of an acknowledgement does not count where the value is over again.
 fn active_alarms(connection: &Connection) -> rusqlite::Result<ActiveAlarms> {
-    let sql = "SELECT priority, COUNT(*) FROM patient_alerts WHERE started IS NOT NULL AND (COALESCE(ended, '') = '' \
+    let sql = "SELECT priority, COUNT(*) FROM patient_alerts WHERE COALESCE(started, ended) IS NOT NULL AND (COALESCE(ended, '') = '' \
                OR ended = acknowledged_at AND COALESCE(returned, '') = '') GROUP BY priority";
     let mut found = ActiveAlarms::default();
     let mut ask = connection.prepare(sql)?;

@@ -224,7 +224,7 @@ fn stored_reading(row: &Row<'_>) -> rusqlite::Result<StoredReading> {
 }
 
 pub(super) fn stored_alarm(row: &Row<'_>) -> rusqlite::Result<StoredAlarm> {
-    Ok(StoredAlarm {
+    let alarm = StoredAlarm {
         patient_id: row.get(0)?,
         onset: row.get(1)?,
         rule: row.get(2)?,
@@ -239,5 +239,6 @@ pub(super) fn stored_alarm(row: &Row<'_>) -> rusqlite::Result<StoredAlarm> {
         acknowledged_at: row.get(11)?,
         message: row.get(12)?,
         rules: row.get(13)?,
-    })
+    };
+    Ok(alarm.filled())
 }

@@ -15,6 +15,7 @@ use crate::alarm::AlarmRecord;
 use crate::pipeline::store::{Batch, BatchLimits, WriteError};
 use crate::reading::{Consciousness, Signs, Timestamp};
 use crate::store::StoredReading;
+use crate::store::changed::{Changed, Moment};
 
 /// Batches that wait for the writer; who brings one more waits outside. The pipeline has no more than
 /// [`MAX_WRITES_IN_FLIGHT`](crate::pipeline::MAX_WRITES_IN_FLIGHT).
@@ -41,20 +42,21 @@ ON CONFLICT DO UPDATE SET
     supplemental_oxygen = COALESCE(excluded.supplemental_oxygen, supplemental_oxygen),
     consciousness = COALESCE(excluded.consciousness, consciousness)";
 
-/// Who acknowledged an alarm, and when, is written by others, and taken back by a rise alone.
+/// What is null has not changed since it was written. Who acknowledged an alarm, and when, is written by others, and taken
+/// back by a rise alone.
 const INSERT_ALARM: &str = "\
 INSERT INTO patient_alerts (patient_id, onset, rule, priority, value, limit_in_force, peak, started, returned, ended, message, rules,
     acknowledged_by, acknowledged_at)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET
-    priority = excluded.priority,
-    value = excluded.value,
+    priority = COALESCE(excluded.priority, priority),
+    value = COALESCE(excluded.value, value),
     limit_in_force = COALESCE(excluded.limit_in_force, limit_in_force),
-    peak = excluded.peak,
-    started = excluded.started,
-    returned = excluded.returned,
+    peak = COALESCE(excluded.peak, peak),
+    started = COALESCE(excluded.started, started),
+    returned = COALESCE(excluded.returned, returned),
     ended = COALESCE(excluded.ended, ended),
-    message = excluded.message,
+    message = COALESCE(excluded.message, message),
     rules = COALESCE(excluded.rules, rules),
     acknowledged_by = COALESCE(excluded.acknowledged_by, acknowledged_by),
     acknowledged_at = COALESCE(excluded.acknowledged_at, acknowledged_at)";
@@ -245,24 +247,23 @@ fn insert_reading(
 }
 
 fn insert_alarm(statement: &mut CachedStatement<'_>, record: &AlarmRecord) -> rusqlite::Result<()> {
-    let alarm = &record.alarm;
-    let rearmed = record.is_rearmed.then_some("");
-    let text = |micros| Timestamp::from_micros(micros).map(|time| time.to_string());
+    let changed = Changed::of(record);
+    let text = |moment: Option<Moment>| moment.map(|moment| moment.to_string());
     let values = (
         record.patient.as_str(),
-        text(alarm.onset),
+        Timestamp::from_micros(record.alarm.onset).map(|onset| onset.to_string()),
         &*record.rule,
-        alarm.priority.name(),
-        alarm.value,
-        record.limit,
-        alarm.peak,
-        text(alarm.start),
-        alarm.returned.and_then(text).unwrap_or_default(),
-        alarm.ended.and_then(text).or_else(|| record.is_raised().then(String::new)),
-        &record.text,
-        record.rules.as_deref(),
-        rearmed,
-        rearmed,
+        changed.priority,
+        changed.value,
+        changed.limit,
+        changed.peak,
+        text(changed.started),
+        text(changed.returned),
+        text(changed.ended),
+        changed.message,
+        changed.rules,
+        changed.acknowledged,
+        changed.acknowledged,
     );
     statement.execute(values).map(drop)
 }

@@ -26,6 +26,7 @@ use cdrs_tokio::transport::TransportTcp;
 use cdrs_tokio::types::{ByIndex, prelude::Row};
 use futures::future::join_all;
 use vitals::advice::{Advice, Code};
+use vitals::alarm::{Step, Steps};
 use vitals::pipeline::store::{Batch, WriteError};
 use vitals::store::cassandra::{CassandraStore, Keyspace, Replication};
 use vitals::store::{AnyStore, Consistency, Journal, Order, Selection, StoredReading};
@@ -188,12 +189,12 @@ async fn an_alarm_written_again_keeps_who_acknowledged_it_and_that_it_ended() {
     let mut critical = batch(vec![reading("P001", 0, heart_rate(130))]);
     store.write(&critical).await.unwrap();
     // Raised it is once.
-    critical.alarms.iter_mut().for_each(|alarm| alarm.rules = None);
+    critical.alarms.iter_mut().for_each(|alarm| (alarm.rules, alarm.steps) = (None, Steps::of(Step::Worse)));
     let added = "UPDATE KS.patient_alerts SET acknowledged_by = 'nurse', ended = 'b' WHERE patient_id = 'P001' \
                  AND onset = '2025-10-26T00:00:00+00:00' AND rule = 'heart_rate_high'";
     test.cql(added).await;
     store.write(&critical).await.unwrap();
-    let kept = "SELECT COUNT(*) FROM KS.patient_alerts WHERE acknowledged_by = 'nurse' AND ended = 'b' AND value = 130 \
+    let kept = "SELECT COUNT(*) FROM KS.patient_alerts WHERE acknowledged_by = 'nurse' AND ended = 'b' AND peak = 130 AND value = 130 \
                 ALLOW FILTERING";
     assert_eq!(test.count(kept).await, 1);
     test.end().await;

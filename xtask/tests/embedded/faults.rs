@@ -6,12 +6,15 @@ mod story;
 
 use std::time::Duration;
 
+use futures::future::join_all;
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::{ApiKey, ProduceRequest};
+use vitals::alarm::{Alarm, AlarmRecord, Priority, Step, Steps};
 use vitals::kafka::alarm_topic::AlarmTopic;
 use vitals::kafka::records;
-use vitals::pipeline::announcing::Announcing;
+use vitals::pipeline::announcing::{Alarms as _, Announcing};
 use vitals::pipeline::store::Store as _;
+use vitals::reading::PatientId;
 use vitals::record::Record;
 
 use self::story::{Hooked, Story, TOPIC};
@@ -125,6 +128,53 @@ async fn announced_with(most: usize, fault: Fault) {
         !announced.is_empty() && announced.iter().all(|record| record.value == announced[0].value),
         "{announced:?}"
     );
+}
+
+fn alarm(number: i64) -> AlarmRecord {
+    AlarmRecord {
+        patient: PatientId::parse(&format!("P{}", number % 7)).expect("an id"),
+        rule: "spo2_low".into(),
+        text: "Low SpO2: 85".to_owned(),
+        limit: None,
+        rules: None,
+        steps: Steps::of(Step::Ended),
+        alarm: Alarm {
+            onset: number * 1_000_000,
+            start: number * 1_000_000,
+            value: 85.0,
+            peak: 85.0,
+            is_partial: false,
+            priority: Priority::High,
+            returned: None,
+            acknowledged: None,
+            ended: None,
+        },
+    }
+}
+
+/// A request costs a broker about as much with one alarm as with all that wait meanwhile.
+#[tokio::test]
+async fn alarms_that_wait_for_a_slow_broker_go_out_together_in_their_order() {
+    const COUNT: i64 = 50;
+    let story = Story::begin().await;
+    let plan = &story.broker.plan;
+    plan.next_where(ApiKey::Produce, ALL, Fault::Delay(DELAY), of_alarms);
+    let topic = AlarmTopic::of(ALARMS, TOPIC, &story.broker.brokers());
+    let announce = async |number| topic.announce(&[alarm(number)]).await;
+    for announced in join_all((0..COUNT).map(announce)).await {
+        announced.expect("announced");
+    }
+    assert!(plan.made() <= 3, "{} requests", plan.made());
+    let records = story.records(ALARMS).await;
+    assert_eq!(i64::try_from(records.len()), Ok(COUNT));
+    for number in 0..7 {
+        let key = format!("P{number}");
+        let own = records.iter().filter(|record| record.key.as_deref() == Some(key.as_bytes()));
+        let ids: Vec<String> = own
+            .map(|record| String::from_utf8_lossy(record.value.as_deref().unwrap_or_default()).into_owned())
+            .collect();
+        assert!(ids.len() >= 7 && ids.is_sorted(), "{ids:?}");
+    }
 }
 
 fn of_dead_letters(request: &Request) -> bool {

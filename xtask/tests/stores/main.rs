@@ -15,6 +15,7 @@ use futures::future::join_all;
 use rusqlite::Connection;
 use tempfile::TempDir;
 use vitals::advice::{Advice as _, Code};
+use vitals::alarm::{Step, Steps};
 use vitals::pipeline::store::{Store as _, WriteError};
 use vitals::reading::Signs;
 use vitals::store::sqlite::{SqliteError, SqliteStore};
@@ -198,7 +199,7 @@ async fn an_alarm_written_again_keeps_who_acknowledged_it_and_that_it_ended() {
     let mut critical = batch(vec![reading("P001", 0, heart_rate(130))]);
     store.write(&critical).await.unwrap();
     // Raised it is once.
-    critical.alarms.iter_mut().for_each(|alarm| alarm.rules = None);
+    critical.alarms.iter_mut().for_each(|alarm| (alarm.rules, alarm.steps) = (None, Steps::of(Step::Worse)));
     let other = folder.sql("UPDATE patient_alerts SET acknowledged_by = 'nurse', acknowledged_at = 'a', ended = 'b'");
     store.write(&critical).await.unwrap();
     let kept = "SELECT COUNT(*) FROM patient_alerts \

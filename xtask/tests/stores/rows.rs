@@ -1,6 +1,6 @@
 //! Readings to write.
 
-use vitals::alarm::{Alarm, AlarmRecord, Alert, Limits, judge};
+use vitals::alarm::{Alarm, AlarmRecord, Alert, Limits, Step, Steps, judge};
 use vitals::pipeline::store::{Batch, Store as _};
 use vitals::reading::{PatientId, Reading, Signs, Timestamp};
 use vitals::store::AnyStore;
@@ -28,7 +28,7 @@ fn raised(alert: &Alert) -> AlarmRecord {
         text: alert.to_string(),
         limit: alert.limit,
         rules: Some("classic".into()),
-        is_rearmed: false,
+        steps: Steps::of(Step::Raised),
         alarm: Alarm {
             onset,
             start: onset,

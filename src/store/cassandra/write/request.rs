@@ -11,6 +11,7 @@ use cdrs_tokio::consistency::Consistency;
 use cdrs_tokio::frame::message_batch::BatchType;
 use cdrs_tokio::frame::{Direction, Envelope, Flags, Opcode, Version};
 
+use super::Insert;
 use super::values::{Row, Values};
 
 /// The rows of a request, alerts included, where they are all of one patient: some hundred kilobytes.
@@ -74,18 +75,21 @@ struct Mark {
 impl<'a> Groups<'a> {
     /// Adds a row; it begins another group where it would take the last one past a limit, together with the rows of its
     /// patient. A row that is past it alone goes alone.
-    pub(super) fn add<R: Row>(&mut self, statement_id: &[u8], row: &'a R) {
+    pub(super) fn add<R: Row>(&mut self, insert: &Insert, row: &'a R) {
+        let [usual, rest] = R::COLUMNS.map(<[_]>::len);
+        let (statement_id, count) =
+            if row.is_usual() { (&insert.usual, usual) } else { (&insert.whole, usual.saturating_add(rest)) };
         let statements = &mut self.last.statements;
         let start = statements.len();
         statements.push(PREPARED);
         push_short(statements, statement_id.len());
         statements.extend_from_slice(statement_id);
         let values_at = statements.len();
-        statements.extend_from_slice(&R::VALUES.to_be_bytes());
+        push_short(statements, count);
         let mut bound = Values::behind(statements);
         row.bind(&mut bound);
         let set = bound.count_set();
-        let own_bytes = server_bytes_of::<R>(statements.len() - values_at, set);
+        let own_bytes = server_bytes_of(statements.len() - values_at, count, set);
         let Group { rows, server_bytes, is_shared, .. } = self.last;
         let here = Mark { rows, server_bytes, statements_bytes: start, is_shared, values_at };
         let is_other = std::mem::replace(&mut self.patient, row.patient()) != row.patient();
@@ -164,10 +168,10 @@ impl Group {
     }
 }
 
-/// What the server counts a row as that takes so many bytes on the wire, behind its statement's id, and has so many values
-/// that are set.
-fn server_bytes_of<R: Row>(wire_bytes: usize, set: usize) -> usize {
-    let contents = wire_bytes.saturating_sub(size_of_val(&R::VALUES) + LENGTH_BYTES * usize::from(R::VALUES));
+/// What the server counts a row as that takes so many bytes on the wire, behind its statement's id, and has so many
+/// values, of which so many are set.
+fn server_bytes_of(wire_bytes: usize, count: usize, set: usize) -> usize {
+    let contents = wire_bytes.saturating_sub(size_of::<u16>() + LENGTH_BYTES * count);
     contents + ROW_SERVER_BYTES + VALUE_SERVER_BYTES * set.saturating_sub(KEYS)
 }
 
@@ -191,7 +195,11 @@ mod tests {
     struct Text(&'static str, String);
 
     impl Row for Text {
-        const VALUES: u16 = 1;
+        const COLUMNS: [&'static [&'static str]; 2] = [&["text"], &["never"]];
+
+        fn is_usual(&self) -> bool {
+            true
+        }
 
         fn patient(&self) -> &str {
             self.0
@@ -204,10 +212,14 @@ mod tests {
 
     const ID: [u8; 16] = [7; 16];
 
+    fn insert() -> Insert {
+        Insert { usual: ID.to_vec(), whole: vec![8; 16] }
+    }
+
     fn grouped(texts: &[Text]) -> Vec<Group> {
-        let mut groups = Groups::default();
+        let (mut groups, insert) = (Groups::default(), insert());
         for text in texts {
-            groups.add(&ID, text);
+            groups.add(&insert, text);
         }
         groups.finish()
     }
@@ -277,7 +289,7 @@ mod tests {
         let server_bytes = |signs| {
             let reading = Reading::new(PatientId::parse("P001").unwrap(), time, signs).unwrap();
             let mut groups = Groups::default();
-            groups.add(&ID, &reading);
+            groups.add(&insert(), &reading);
             groups.last.server_bytes
         };
         let key = "P001".len() + 32;

@@ -7,21 +7,25 @@ use std::io::Write;
 
 use crate::alarm::AlarmRecord;
 use crate::alarm::rules::Micros;
-use crate::reading::{Reading, Signs, Timestamp};
+use crate::reading::{Consciousness, Observed, Reading, Signs, Timestamp};
 use crate::store::StoredReading;
+use crate::store::changed::Changed;
 
 /// The length that stands for a value that is not set.
 const NOT_SET: i32 = -2;
 
 /// A row of one of our tables.
 pub(super) trait Row {
-    /// How many values it has.
-    const VALUES: u16;
+    /// The columns that nearly every row has, and the others.
+    const COLUMNS: [&'static [&'static str]; 2];
 
     /// Whose it is: the key of the partition that has it.
     fn patient(&self) -> &str;
 
-    /// Appends them, in the order of the statement's markers.
+    /// Whether none of the others is set.
+    fn is_usual(&self) -> bool;
+
+    /// Appends the values of the columns that nearly every row has, then those of the others where one of them is set.
     fn bind(&self, values: &mut Values<'_>);
 }
 
@@ -47,6 +51,13 @@ impl<'a> Values<'a> {
         self.bytes(text.as_bytes());
     }
 
+    fn text_if(&mut self, text: Option<&str>) {
+        match text {
+            Some(text) => self.text(text),
+            None => self.unset(),
+        }
+    }
+
     /// As a text, without one in between.
     fn shown(&mut self, value: impl std::fmt::Display) {
         let start = self.out.len();
@@ -60,12 +71,16 @@ impl<'a> Values<'a> {
         }
     }
 
-    /// As its text; not set where there is none, or one that no text of ours can be.
-    fn time(&mut self, micros: Option<Micros>) {
-        match micros.and_then(Timestamp::from_micros) {
-            Some(time) => self.shown(time),
+    fn shown_if(&mut self, value: Option<impl std::fmt::Display>) {
+        match value {
+            Some(value) => self.shown(value),
             None => self.unset(),
         }
+    }
+
+    /// As its text; not set where it is one that no text of ours can be.
+    fn time(&mut self, micros: Micros) {
+        self.shown_if(Timestamp::from_micros(micros));
     }
 
     /// Its bytes; not set where there is none.
@@ -99,19 +114,25 @@ impl<'a> Values<'a> {
         self.number(signs.diastolic.map(i32::to_be_bytes));
         self.number(signs.respiratory_rate.map(i32::to_be_bytes));
         self.number(signs.temperature.map(f32::to_be_bytes));
-        self.number(signs.observed.supplemental_oxygen.map(|is_given| [u8::from(is_given)]));
-        match signs.observed.consciousness {
-            Some(state) => self.text(state.name()),
-            None => self.unset(),
+        if signs.observed != Observed::NOTHING {
+            self.number(signs.observed.supplemental_oxygen.map(|is_given| [u8::from(is_given)]));
+            self.text_if(signs.observed.consciousness.map(Consciousness::name));
         }
     }
 }
 
 impl Row for Reading {
-    const VALUES: u16 = 10;
+    const COLUMNS: [&'static [&'static str]; 2] = [
+        &["patient_id", "timestamp", "heart_rate", "spo2", "systolic", "diastolic", "respiratory_rate", "temperature"],
+        &["supplemental_oxygen", "consciousness"],
+    ];
 
     fn patient(&self) -> &str {
         Self::patient(self).as_str()
+    }
+
+    fn is_usual(&self) -> bool {
+        self.signs().observed == Observed::NOTHING
     }
 
     fn bind(&self, values: &mut Values<'_>) {
@@ -122,10 +143,14 @@ impl Row for Reading {
 }
 
 impl Row for StoredReading {
-    const VALUES: u16 = Reading::VALUES;
+    const COLUMNS: [&'static [&'static str]; 2] = Reading::COLUMNS;
 
     fn patient(&self) -> &str {
         &self.patient_id
+    }
+
+    fn is_usual(&self) -> bool {
+        self.signs.observed == Observed::NOTHING
     }
 
     fn bind(&self, values: &mut Values<'_>) {
@@ -136,39 +161,36 @@ impl Row for StoredReading {
 }
 
 impl Row for AlarmRecord {
-    const VALUES: u16 = 14;
+    const COLUMNS: [&'static [&'static str]; 2] = [
+        &["patient_id", "onset", "rule", "priority", "value", "limit_in_force", "ended", "message", "rules"],
+        &["peak", "started", "returned", "acknowledged_by", "acknowledged_at"],
+    ];
 
     fn patient(&self) -> &str {
         self.patient.as_str()
     }
 
+    fn is_usual(&self) -> bool {
+        Changed::of(self).is_usual()
+    }
+
     fn bind(&self, values: &mut Values<'_>) {
-        let alarm = &self.alarm;
+        let changed = Changed::of(self);
         values.text(self.patient.as_str());
-        values.time(Some(alarm.onset));
+        values.time(self.alarm.onset);
         values.text(&self.rule);
-        values.text(alarm.priority.name());
-        values.number(Some(alarm.value.to_be_bytes()));
-        values.number(self.limit.map(f64::to_be_bytes));
-        values.number(Some(alarm.peak.to_be_bytes()));
-        values.time(Some(alarm.start));
-        match alarm.returned {
-            Some(returned) => values.time(Some(returned)),
-            // A null would leave a mark that has to be read over until it is compacted.
-            None => values.text(""),
-        }
-        match alarm.ended {
-            None if self.is_raised() => values.text(""),
-            ended => values.time(ended),
-        }
-        values.text(&self.text);
-        match &self.rules {
-            Some(rules) => values.text(rules),
-            None => values.unset(),
-        }
-        // Who acknowledged it, and when: written by others, and taken back by a rise alone.
-        for _ in 0..2 {
-            if self.is_rearmed { values.text("") } else { values.unset() }
+        values.text_if(changed.priority);
+        values.number(changed.value.map(f64::to_be_bytes));
+        values.number(changed.limit.map(f64::to_be_bytes));
+        values.shown_if(changed.ended);
+        values.text_if(changed.message);
+        values.text_if(changed.rules);
+        if !changed.is_usual() {
+            values.number(changed.peak.map(f64::to_be_bytes));
+            values.shown_if(changed.started);
+            values.shown_if(changed.returned);
+            values.text_if(changed.acknowledged);
+            values.text_if(changed.acknowledged);
         }
     }
 }
@@ -179,8 +201,8 @@ mod tests {
     use cdrs_tokio::types::value::Value;
 
     use super::*;
-    use crate::alarm::{Alarm, Priority};
-    use crate::reading::{Consciousness, Observed, PatientId, Timestamp};
+    use crate::alarm::{Alarm, Priority, Step, Steps};
+    use crate::reading::PatientId;
 
     fn reading(signs: Signs) -> Reading {
         let time = Timestamp::parse("2025-10-26T10:30:15.123456Z").unwrap();
@@ -222,12 +244,12 @@ mod tests {
             Value::new("C"),
         ];
         assert_eq!(bound(&reading(signs)), by_driver(&expected));
-        assert_eq!(usize::from(Reading::VALUES), expected.len());
+        assert_eq!(Reading::COLUMNS.concat().len(), expected.len());
     }
 
     #[test]
     fn a_sign_that_was_not_measured_is_not_set() {
-        let mut expected = vec![Value::NotSet; 10];
+        let mut expected = vec![Value::NotSet; 8];
         expected[0] = Value::new("P001");
         expected[1] = Value::new("2025-10-26T10:30:15.123456+00:00");
         expected[3] = Value::new(97);
@@ -245,17 +267,17 @@ mod tests {
             peak: 85.0,
             is_partial: false,
             priority: Priority::High,
-            returned: None,
+            returned: Some(onset + 5 * second),
             acknowledged: None,
-            ended: None,
+            ended: Some(onset + 15 * second),
         };
-        let record = |limit, alarm| AlarmRecord {
+        let mut record = AlarmRecord {
             patient: PatientId::parse("P001").unwrap(),
             rule: "spo2_low".into(),
             text: "Low SpO2: 85".to_owned(),
-            limit,
-            rules: limit.map(|_| "ward version 3".into()),
-            is_rearmed: limit.is_none(),
+            limit: Some(92.0),
+            rules: Some("ward version 3".into()),
+            steps: Steps::of(Step::Raised),
             alarm,
         };
         let at = |second: u32| Value::new(format!("2025-10-26T10:30:{second}.123456+00:00"));
@@ -266,23 +288,24 @@ mod tests {
             Value::new("high"),
             Value::new(90.0),
             Value::new(92.0),
-            Value::new(85.0),
-            at(16),
-            Value::new(""),
-            Value::new(""),
+            at(30),
             Value::new("Low SpO2: 85"),
             Value::new("ward version 3"),
+            Value::new(85.0),
+            at(16),
+            at(20),
             Value::NotSet,
             Value::NotSet,
         ];
-        assert_eq!(bound(&record(Some(92.0), alarm)), by_driver(&expected));
-        assert_eq!(usize::from(AlarmRecord::VALUES), expected.len());
-        (expected[5], expected[11]) = (Value::NotSet, Value::NotSet);
-        (expected[12], expected[13]) = (Value::new(""), Value::new(""));
-        expected[8] = at(20);
-        expected[9] = at(30);
-        let ended = Alarm { returned: Some(onset + 5 * second), ended: Some(onset + 15 * second), ..alarm };
-        assert_eq!(bound(&record(None, ended)), by_driver(&expected));
+        assert_eq!(bound(&record), by_driver(&expected));
+        assert_eq!(AlarmRecord::COLUMNS.concat().len(), expected.len());
+        record.steps = record.steps.and(Steps::of(Step::Rose));
+        record.alarm = Alarm { ended: None, ..alarm };
+        (expected[6], expected[12], expected[13]) = (Value::new(""), Value::new(""), Value::new(""));
+        assert_eq!(bound(&record), by_driver(&expected));
+        record.steps = Steps::of(Step::Raised);
+        record.alarm = Alarm { start: onset, peak: 90.0, returned: None, ..record.alarm };
+        assert_eq!(bound(&record), by_driver(&expected[..9]), "the others are not set");
     }
 
     #[test]
@@ -292,7 +315,7 @@ mod tests {
             timestamp: "yesterday".to_owned(),
             signs: Signs { spo2: Some(97), ..Signs::default() },
         };
-        let mut expected = vec![Value::NotSet; 10];
+        let mut expected = vec![Value::NotSet; 8];
         expected[0] = Value::new("");
         expected[1] = Value::new("yesterday");
         expected[3] = Value::new(97);
