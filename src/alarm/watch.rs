@@ -154,7 +154,8 @@ struct Watched {
     heard: Micros,
     /// Alarms that the store has and that are raised once more, when the readings that raised them are heard again.
     stored: Vec<KnownAlarm>,
-    /// Of an onset up to here the store may have an alarm already, which other rules or a clock that was wrong have raised.
+    /// Of an onset up to here the store may have an alarm already: it was restored, other rules have raised it, or a clock
+    /// that was wrong.
     raised_to: Micros,
 }
 
@@ -283,6 +284,12 @@ impl Watch {
             watched.heard = watched.heard.max(heard_at(sent_ms, known_to));
             let set = Arc::clone(watched.set(&self.set));
             let stored = std::mem::take(&mut watched.stored);
+            // A clock was wrong: what has come of times to come would keep the rules from all that comes now.
+            let was_fast = now <= known_to && watched.patient.is_past(known_to);
+            if was_fast {
+                self.has_fast_clock = true;
+                watched.raised_to = watched.raised_to.max(watched.patient.newest().unwrap_or(Micros::MIN));
+            }
             let raised_to = watched.raised_to;
             let tell = &mut |change: Change<'_>| {
                 if !restore::is_stored(&stored, &change) {
@@ -295,10 +302,7 @@ impl Watch {
                     changes.push(change);
                 }
             };
-            // A clock was wrong: what has come of times to come would keep the rules from all that comes now.
-            if now <= known_to && watched.patient.is_past(known_to) {
-                self.has_fast_clock = true;
-                watched.raised_to = watched.raised_to.max(watched.patient.newest().unwrap_or(Micros::MIN));
+            if was_fast {
                 watched.patient.forget_past(&set, known_to, tell);
             }
             // Of the time before the first reading that is known here others have told.

@@ -12,7 +12,7 @@ use futures::future::join_all;
 use tokio::sync::{mpsc, oneshot};
 
 use super::admin::TopicSpec;
-use super::append::LARGE_BATCH_BYTES;
+use super::append::{LARGE_BATCH_BYTES, is_too_large};
 use super::config::KafkaConfig;
 use super::error::KafkaError;
 use super::records;
@@ -23,7 +23,8 @@ use crate::pipeline::announcing::Alarms;
 use crate::record::Record;
 use crate::record::murmur2::partition_of;
 
-/// More would not fit into one batch of a topic that takes 1 MiB, as brokers have it by default.
+/// More would not fit into one batch of a topic that takes 1 MiB, as brokers have it by default. Where a topic takes less,
+/// it is halved until it fits.
 const BATCH_RECORDS: usize = 500;
 /// How many groups of alarms may wait: more than a pipeline has on their way to the store.
 const MAX_WAITING: usize = 64;
@@ -48,7 +49,9 @@ impl AlarmTopic {
         let (waiting, to_announce) = mpsc::channel(MAX_WAITING);
         let (own_topic, source, kafka) = (topic.to_owned(), source.to_owned(), kafka.into());
         tokio::spawn(async move {
-            Announcer { topic: own_topic, source, kafka, writer: None }.run(to_announce).await;
+            Announcer { topic: own_topic, source, kafka, writer: None, batch_records: BATCH_RECORDS }
+                .run(to_announce)
+                .await;
         });
         Self { topic: topic.to_owned(), waiting }
     }
@@ -73,6 +76,7 @@ struct Announcer {
     kafka: KafkaConfig,
     /// Dropped after any trouble, and opened anew.
     writer: Option<TopicWriter>,
+    batch_records: usize,
 }
 
 impl Announcer {
@@ -91,6 +95,11 @@ impl Announcer {
                 outcome = self.append(records) => outcome.map_err(Arc::new),
                 _ = nobody_waits => Ok(()),
             };
+            if let Err(error) = &outcome
+                && matches!(**error, KafkaError::Refused { code, .. } if is_too_large(code))
+            {
+                self.batch_records = (self.batch_records / 2).max(1);
+            }
             for waiting in group.drain(..) {
                 // It may have given up just now.
                 let _ = waiting.outcome.send(outcome.clone());
@@ -111,9 +120,10 @@ impl Announcer {
         }
         let what = format!("an alarm in '{}'", self.topic);
         let most = by_partition.values().map(Vec::len).max().unwrap_or(0);
-        for start in (0..most).step_by(BATCH_RECORDS) {
+        for start in (0..most).step_by(self.batch_records) {
             let some = |records: &[Record]| {
-                let some = records.get(start..records.len().min(start + BATCH_RECORDS)).filter(|some| !some.is_empty());
+                let some =
+                    records.get(start..records.len().min(start + self.batch_records)).filter(|some| !some.is_empty());
                 some.map(|some| records::encode(some, LARGE_BATCH_BYTES))
             };
             let batches = by_partition.iter().filter_map(|(partition, records)| Some((*partition, some(records)?)));

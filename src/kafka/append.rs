@@ -73,3 +73,8 @@ pub(super) async fn append_batches(
     let code = refusal.or_else(|| (answers.len() < count).then_some(ResponseError::UnknownServerError));
     code.map_or(Ok(()), |code| Err(KafkaError::refused(what, code)))
 }
+
+/// Whether it is for the size of a batch that it was refused.
+pub(super) fn is_too_large(code: ResponseError) -> bool {
+    matches!(code, ResponseError::MessageTooLarge | ResponseError::RecordListTooLarge)
+}

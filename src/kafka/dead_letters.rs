@@ -8,7 +8,7 @@ use std::slice;
 use kafka_protocol::ResponseError;
 
 use super::admin::{TopicSpec, dead_letter_bytes, dead_letter_topic};
-use super::append::LARGE_BATCH_BYTES;
+use super::append::{LARGE_BATCH_BYTES, is_too_large};
 use super::cluster::Cluster;
 use super::config::KafkaConfig;
 use super::error::KafkaError;
@@ -184,10 +184,6 @@ impl Writer {
             )
         })
     }
-}
-
-fn is_too_large(code: ResponseError) -> bool {
-    matches!(code, ResponseError::MessageTooLarge | ResponseError::RecordListTooLarge)
 }
 
 /// A dead-letter topic that takes less than its source, so that the largest letters go into it in parts.

@@ -42,9 +42,11 @@ impl<'a> Changed<'a> {
         let (is_raised, has_risen) = (record.is_raised(), steps.have(&[Step::Rose]));
         // Of one that is raised anew the row may hold more than what is missing stands for.
         let is_again = steps.have(&[Step::Again]);
-        let is_worse = has_risen || is_again || steps.have(&[Step::Worse]);
+        // One that rises may have been back, and with its end the last word is said: whoever had its partition before may
+        // have written late.
+        let is_worse = has_risen || is_again || steps.have(&[Step::Worse]) || alarm.ended.is_some() && !is_raised;
         let is_other = is_raised || is_worse;
-        let has_turned = is_again || alarm.returned.is_some() || steps.have(&[Step::Returned]);
+        let has_turned = has_risen || is_again || alarm.returned.is_some() || steps.have(&[Step::Returned]);
         Self {
             priority: is_other.then(|| alarm.priority.name()),
             value: is_raised.then_some(alarm.value),
@@ -52,7 +54,7 @@ impl<'a> Changed<'a> {
             peak: Some(alarm.peak).filter(|peak| is_worse || is_raised && peak.to_bits() != alarm.value.to_bits()),
             started: moment(alarm.start).filter(|_| is_raised && (is_again || alarm.start != alarm.onset)),
             returned: has_turned.then(|| Moment(alarm.returned.and_then(Timestamp::from_micros))),
-            ended: alarm.ended.and_then(moment).or(is_raised.then_some(Moment(None))),
+            ended: alarm.ended.and_then(moment).or((is_raised || has_risen).then_some(Moment(None))),
             message: is_other.then_some(&*record.text),
             rules: record.rules.as_deref(),
             acknowledged: has_risen.then_some(""),
@@ -61,8 +63,8 @@ impl<'a> Changed<'a> {
 
     /// Whether nothing is written that most alarms do without.
     pub(super) fn is_usual(&self) -> bool {
-        let Self { peak, started, returned, acknowledged, .. } = self;
-        (peak, started, returned, acknowledged) == (&None, &None, &None, &None)
+        let Self { started, returned, acknowledged, .. } = self;
+        (started, returned, acknowledged) == (&None, &None, &None)
     }
 }
 
@@ -149,15 +151,17 @@ mod tests {
     #[test]
     fn of_one_that_was_written_only_what_has_changed_is_written() {
         assert_eq!(Changed::of(&record(&[Step::Worse], alarm())), WORSE);
-        assert_eq!(Changed::of(&record(&[Step::Rose], alarm())), Changed { acknowledged: Some(""), ..WORSE });
+        let risen =
+            Changed { returned: Some(Moment(None)), ended: Some(Moment(None)), acknowledged: Some(""), ..WORSE };
+        assert_eq!(Changed::of(&record(&[Step::Rose], alarm())), risen);
         let again = Changed { returned: Some(Moment(None)), ..WORSE };
         assert_eq!(Changed::of(&record(&[Step::Returned, Step::Again], alarm())), again);
         let returned = Alarm { returned: Some(5 * SECOND), ..alarm() };
         assert_eq!(Changed::of(&record(&[Step::Returned], returned)), Changed { returned: at(5), ..NOTHING });
         let over = Alarm { ended: Some(9 * SECOND), ..alarm() };
-        assert_eq!(Changed::of(&record(&[Step::Ended], over)), Changed { ended: at(9), ..NOTHING });
+        assert_eq!(Changed::of(&record(&[Step::Ended], over)), Changed { ended: at(9), ..WORSE });
         let over = Alarm { ended: Some(9 * SECOND), ..returned };
-        let both = Changed { returned: at(5), ended: at(9), ..NOTHING };
+        let both = Changed { returned: at(5), ended: at(9), ..WORSE };
         assert_eq!(Changed::of(&record(&[Step::Ended], over)), both);
     }
 

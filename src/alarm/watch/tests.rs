@@ -331,3 +331,40 @@ fn known(rule: &str, onset: i64, peak: f64, ended: Option<i64>) -> KnownAlarm {
     };
     KnownAlarm { patient: id("P1"), rule: rule.to_owned(), alarm }
 }
+
+/// Whether these raise one, and whether it is written whole.
+fn raises_whole(changes: &[AlarmChange]) -> Vec<bool> {
+    let raised = changes.iter().filter(|change| change.step == Step::Raised);
+    raised.map(|change| change.record.steps.have(&[Step::Again])).collect()
+}
+
+#[test]
+fn what_rules_that_come_back_raise_once_more_is_written_whole() {
+    let mut watch = watch();
+    assert_eq!(raises_whole(&take(&mut watch, 0, "P1", 0, spo2(90))), [false]);
+    watch.change_set(RuleSet::parse("other", &RULES.replace("\"low\"", "\"other\"")).expect("rules"));
+    let again = watch.change_set(RuleSet::parse("test", RULES).expect("rules"));
+    assert_eq!(told(&again), ["ended P1 other Low SpO2: 90", "raised P1 low Low SpO2: 90"]);
+    assert_eq!(raises_whole(&again), [true]);
+    take(&mut watch, 1, "P1", 1, spo2(95));
+    assert_eq!(raises_whole(&take(&mut watch, 2, "P1", 2, spo2(90))), [false], "another one");
+}
+
+#[test]
+fn what_is_raised_once_more_behind_a_fast_clock_is_written_whole() {
+    let mut watch = watch();
+    watch.tell_time(at(10).as_micros());
+    take(&mut watch, 0, "P1", 20, spo2(90));
+    take(&mut watch, 1, "P1", 311, spo2(85));
+    assert_eq!(told(&take(&mut watch, 2, "P1", 312, spo2(95))), ["ended P1 low Low SpO2: 85"]);
+    let again = take(&mut watch, 3, "P1", 21, rate(70));
+    assert_eq!(told(&again), ["raised P1 low Low SpO2: 90"]);
+    assert_eq!(raises_whole(&again), [true]);
+}
+
+#[test]
+fn what_is_raised_behind_what_the_store_told_is_written_as_a_new_one_is() {
+    let mut watch = watch();
+    watch.restore(0, &id("P1"), at(9).as_micros(), &[&known("low", 0, 90.0, Some(5))]);
+    assert_eq!(raises_whole(&take(&mut watch, 1, "P1", 9, spo2(90))), [false]);
+}

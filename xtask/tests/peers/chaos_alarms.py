@@ -140,7 +140,7 @@ def expected(path):
 
 
 def stored(store):
-    columns = "patient_id, rule, onset, started, ended, peak"
+    columns = "patient_id, rule, onset, started, ended, peak, value"
     kind, where = store.split(":", 1)
     if kind == "sqlite":
         connection = sqlite3.connect(f"file:{where}?mode=ro", uri=True, timeout=20)
@@ -150,9 +150,10 @@ def stored(store):
         with connect(node) as session:
             rows = list(session.execute(f'SELECT {columns} FROM "{keyspace}".patient_alerts'))
     moment = lambda text: datetime.fromisoformat(text) if text else None
+    # Without a start it was raised at its onset, without a peak nothing was worse than what raised it.
     return {
-        (patient, rule, moment(onset)): (moment(start), moment(end), peak)
-        for patient, rule, onset, start, end, peak in rows
+        (patient, rule, moment(onset)): (moment(start or onset), moment(end), value if peak is None else peak)
+        for patient, rule, onset, start, end, peak, value in rows
     }
 
 

@@ -28,6 +28,7 @@ macro_rules! keeps_the_contract {
             an_acknowledgement_is_noted_once_and_touches_no_other_alarm,
             what_becomes_of_an_alarm_does_not_erase_who_acknowledged_it,
             an_alarm_whose_value_is_back_ends_by_its_acknowledgement,
+            an_alarm_that_rises_while_its_value_was_back_is_on,
             an_alarm_that_is_raised_once_more_is_on,
             an_alarm_that_is_on_is_known_behind_any_number_of_newer_ones,
             of_several_who_acknowledge_at_once_one_is_the_first,

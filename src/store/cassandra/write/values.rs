@@ -162,8 +162,8 @@ impl Row for StoredReading {
 
 impl Row for AlarmRecord {
     const COLUMNS: [&'static [&'static str]; 2] = [
-        &["patient_id", "onset", "rule", "priority", "value", "limit_in_force", "ended", "message", "rules"],
-        &["peak", "started", "returned", "acknowledged_by", "acknowledged_at"],
+        &["patient_id", "onset", "rule", "priority", "value", "limit_in_force", "peak", "ended", "message", "rules"],
+        &["started", "returned", "acknowledged_by", "acknowledged_at"],
     ];
 
     fn patient(&self) -> &str {
@@ -182,11 +182,11 @@ impl Row for AlarmRecord {
         values.text_if(changed.priority);
         values.number(changed.value.map(f64::to_be_bytes));
         values.number(changed.limit.map(f64::to_be_bytes));
+        values.number(changed.peak.map(f64::to_be_bytes));
         values.shown_if(changed.ended);
         values.text_if(changed.message);
         values.text_if(changed.rules);
         if !changed.is_usual() {
-            values.number(changed.peak.map(f64::to_be_bytes));
             values.shown_if(changed.started);
             values.shown_if(changed.returned);
             values.text_if(changed.acknowledged);
@@ -288,10 +288,10 @@ mod tests {
             Value::new("high"),
             Value::new(90.0),
             Value::new(92.0),
+            Value::new(85.0),
             at(30),
             Value::new("Low SpO2: 85"),
             Value::new("ward version 3"),
-            Value::new(85.0),
             at(16),
             at(20),
             Value::NotSet,
@@ -301,11 +301,11 @@ mod tests {
         assert_eq!(AlarmRecord::COLUMNS.concat().len(), expected.len());
         record.steps = record.steps.and(Steps::of(Step::Rose));
         record.alarm = Alarm { ended: None, ..alarm };
-        (expected[6], expected[12], expected[13]) = (Value::new(""), Value::new(""), Value::new(""));
+        (expected[7], expected[12], expected[13]) = (Value::new(""), Value::new(""), Value::new(""));
         assert_eq!(bound(&record), by_driver(&expected));
         record.steps = Steps::of(Step::Raised);
-        record.alarm = Alarm { start: onset, peak: 90.0, returned: None, ..record.alarm };
-        assert_eq!(bound(&record), by_driver(&expected[..9]), "the others are not set");
+        record.alarm = Alarm { start: onset, returned: None, ..record.alarm };
+        assert_eq!(bound(&record), by_driver(&expected[..10]), "the others are not set");
     }
 
     #[test]

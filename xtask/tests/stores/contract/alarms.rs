@@ -1,7 +1,7 @@
 //! What every store has to do with alarms.
 
 use futures::future::join_all;
-use vitals::alarm::{AlarmRecord, Step, Steps};
+use vitals::alarm::{AlarmRecord, Priority, Step, Steps};
 use vitals::pipeline::store::Store as _;
 use vitals::reading::{PatientId, Signs};
 use vitals::store::{Acknowledged, ActiveAlarms, AlarmId, AlarmState, AnyStore, StoredAlarm};
@@ -114,6 +114,22 @@ pub(crate) async fn an_alarm_whose_value_is_back_ends_by_its_acknowledgement(sto
     raised.alarms[0].steps = Steps::of(Step::Again);
     store.write(&raised).await.unwrap();
     assert_eq!(store.alarm(&returned.id()).await.unwrap().unwrap().state(), AlarmState::Active);
+}
+
+pub(crate) async fn an_alarm_that_rises_while_its_value_was_back_is_on(store: &AnyStore) {
+    let mut raised = batch(vec![reading("P001", 0, heart_rate(130))]);
+    raised.alarms[0].alarm.returned = Some(at(30).as_micros());
+    store.write(&raised).await.unwrap();
+    let id = store.alarms_of(&["P001"], 1).await.unwrap()[0].id();
+    // Somebody acknowledges it before its consumer has heard of that.
+    store.acknowledge(&id, "Anna", at(60)).await.unwrap();
+    let alarm = &mut raised.alarms[0];
+    (alarm.alarm.returned, alarm.alarm.priority) = (None, Priority::High);
+    (alarm.limit, alarm.rules, alarm.steps) = (None, None, Steps::of(Step::Rose));
+    store.write(&raised).await.unwrap();
+    let alarm = store.alarm(&id).await.unwrap().unwrap();
+    assert_eq!((alarm.state(), alarm.is_acknowledged()), (AlarmState::Active, false));
+    assert_eq!(alarm.priority.as_deref(), Some("high"));
 }
 
 pub(crate) async fn an_alarm_that_is_raised_once_more_is_on(store: &AnyStore) {
