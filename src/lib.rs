@@ -39,7 +39,8 @@
 //! | bytes go out, without TLS yet: to Kafka; to Cassandra | `kafka/connection.rs`; `store/cassandra/session.rs`, `probe.rs` |
 //! | the embedded broker's produce and fetch | `broker/records.rs` |
 //! | what a store has to do, and what a third one needs | `store/any.rs`: its head lists it |
-//! | the insert of a reading, how large a batch may be; an alarm becomes a row | `store/cassandra/write.rs`, `store/sqlite/write.rs`; `store/changed.rs` |
+//! | how large a batch may be; the columns of an insert and their values | `store/cassandra/write.rs`, `store/sqlite/write.rs`; `store/cassandra/write/values.rs`, `store/sqlite/write.rs` |
+//! | what is written of an alarm; what a missing value in its row stands for | `store/changed.rs`; `store/stored.rs` |
 //! | tables and their numbered steps | `store/migrations.rs`, `migrations/` |
 //! | applied rules and admitted patients, as rows; who acknowledged | `store/*/journal.rs`; `store/*/acknowledge.rs` |
 //!
@@ -47,13 +48,13 @@
 //! |---|---|
 //! | the line `>>> ALERT:` below a reading; its two limits, which can be set | `alarm.rs`; `alarm/limits.rs` |
 //! | the limits of the built-in sets, as data | `alarm/sets/*.toml` |
-//! | a rule that looks back: what it makes of readings; how that is computed of those that are remembered; its key in a file, and the schema of that | `Form` in `alarm/rules/measure.rs`; `alarm/window.rs`; `alarm/rules/file.rs`, `rules/schema.rs` |
+//! | a rule that looks back: what it makes of readings; how that is computed of those that are remembered, a score once for all rules; its key in a file, and the schema of that | `Form` in `alarm/rules/measure.rs`; `alarm/window.rs`; `alarm/rules/file.rs`, `rules/schema.rs` |
 //! | the text of an alarm; its line on the screen; its message in `patient.alarms` | `Rule::text` in `alarm/rules.rs`; `cmd/common/line.rs`; `alarm/message.rs` |
 //! | the states of one rule; all rules for one patient; all patients | `alarm/machine.rs`; `alarm/patient.rs`; `alarm/watch.rs` |
 //! | a patient's own limits, and which are impossible; whether a set that is applied leaves them possible | `alarm/rules/own.rs`; `cmd/rules/own_limits.rs` |
 //! | of whom nothing comes | `alarm/watch/beds.rs` |
 //! | a partition is taken over: from which record on it is heard again; what the store is asked; what comes of both | `alarm/watch/partition.rs`, kept by `kafka/offsets.rs`; `pipeline/memory.rs`; `pipeline/judging.rs`, `alarm/watch/restore.rs` |
-//! | alarms are announced, then stored, and why in this order; the topic itself | `pipeline/announcing.rs`; `kafka/alarm_topic.rs` |
+//! | alarms are announced, then stored, and why in this order; what waits for a broker goes out together | `pipeline/announcing.rs`; `kafka/alarm_topic.rs` |
 //! | points of a chart; what they add up to; a score along the readings of a patient | `score/charts/*.toml`; `score.rs`; `cmd/common/running_score.rs` |
 //! | the page of `report` | `cmd/report/page.rs`, `page.html` |
 //!

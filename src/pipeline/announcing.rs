@@ -8,6 +8,9 @@
 //! [`MAX_LATE`] alarms as they are since, and announced with what is written later; one attempt at a time, so that one
 //! write waits and not all of them. What is beyond that, or remembered when the program crashes, is in the store alone.
 //!
+//! Each batch announces its own. That what several of them wait for goes out in one request is the business of the place:
+//! `kafka/alarm_topic.rs`.
+//!
 //! Whoever has a partition next announces what becomes of its alarms from there on, and an older state behind that would
 //! take it back. So what is remembered of partitions that were taken away is announced only while the store has it as it
 //! was.

@@ -70,6 +70,7 @@ impl CassandraStore {
             for row in &rows {
                 let columns = Columns::of(row, Doing::Read);
                 let texts = [columns.find(1)?, columns.find(2)?, columns.find(3)?, columns.find(4)?];
+                // As in `StoredAlarm::filled`.
                 let [started, returned, ended, acknowledged_at] = texts.each_ref().map(Option::<String>::as_deref);
                 if AlarmState::of(started.or(ended), returned, ended, acknowledged_at).is_on() {
                     found.add(columns.find::<String>(0)?.as_deref(), 1);

@@ -8,7 +8,7 @@
 //! A patient's alarms go out in a batch with its readings: what a batch writes under one key is one
 //! write to the server, whatever the table.
 //!
-//! - `values`: a row's values, straight from where they are
+//! - `values`: a row's columns and their values, straight from where they are
 //! - `request`: rows as requests, such that the server writes no warning
 //!
 //! No row carries a time of ours: the table must not depend on the clock of a bedside machine. So of two writes of one

@@ -62,7 +62,8 @@ fn survey(path: &Path) -> Result<FileSurvey, SqliteError> {
 }
 
 /// The whole table is looked through, which takes as long as many alarms as there have ever been: a hundred patients have
-/// some 300,000 in a year. An end that is but that of an acknowledgement does not count where the value is over again.
+/// some 300,000 in a year. One without a start was raised at its onset, as in `StoredAlarm::filled`. An end that is but that
+/// of an acknowledgement does not count where the value is over again.
 fn active_alarms(connection: &Connection) -> rusqlite::Result<ActiveAlarms> {
     let sql = "SELECT priority, COUNT(*) FROM patient_alerts WHERE COALESCE(started, ended) IS NOT NULL AND (COALESCE(ended, '') = '' \
                OR ended = acknowledged_at AND COALESCE(returned, '') = '') GROUP BY priority";
