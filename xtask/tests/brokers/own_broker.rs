@@ -1,16 +1,32 @@
 //! An embedded broker in this process, on a free port.
 
 use std::path::Path;
+use std::time::Duration;
 
+use tokio::time::{Instant, sleep};
 use vitals::broker::flush::Flush;
-use vitals::broker::{Broker, Config};
+use vitals::broker::folder::FolderError;
+use vitals::broker::{Broker, BrokerError, Config};
 
 pub(crate) fn config(folder: &Path) -> Config {
     Config { folder: folder.to_owned(), listen: ([127, 0, 0, 1], 0).into(), advertise: None, flush: Flush::default() }
 }
 
+/// How long a folder may still be locked whose broker was stopped.
+const LOCKED: Duration = Duration::from_secs(5);
+
+/// Another test of this process may be starting a program just now: until that is itself, it has all files of ours open
+/// too, and with the file of a broker that was stopped its lock.
 pub(crate) async fn started(folder: &Path) -> Broker {
-    Broker::start(config(folder)).await.unwrap()
+    let begun = Instant::now();
+    loop {
+        match Broker::start(config(folder)).await {
+            Err(BrokerError::Folder(FolderError::InUse(..))) if begun.elapsed() < LOCKED => {
+                sleep(Duration::from_millis(10)).await;
+            }
+            started => return started.unwrap(),
+        }
+    }
 }
 
 /// One on a folder of its own, which goes with it.
