@@ -92,14 +92,9 @@ impl Announcer {
             let records: Vec<_> = group.iter_mut().flat_map(|waiting| std::mem::take(&mut waiting.records)).collect();
             let nobody_waits = join_all(group.iter_mut().map(|waiting| waiting.outcome.closed()));
             let outcome = tokio::select! {
-                outcome = self.append(records) => outcome.map_err(Arc::new),
+                outcome = self.announce(&records) => outcome.map_err(Arc::new),
                 _ = nobody_waits => Ok(()),
             };
-            if let Err(error) = &outcome
-                && matches!(**error, KafkaError::Refused { code, .. } if is_too_large(code))
-            {
-                self.batch_records = (self.batch_records / 2).max(1);
-            }
             for waiting in group.drain(..) {
                 // It may have given up just now.
                 let _ = waiting.outcome.send(outcome.clone());
@@ -107,8 +102,20 @@ impl Announcer {
         }
     }
 
+    /// Appends records, in smaller batches where the topic takes none of this size.
+    async fn announce(&mut self, records: &[Record]) -> Result<(), KafkaError> {
+        loop {
+            match self.append(records).await {
+                Err(KafkaError::Refused { code, .. }) if is_too_large(code) && self.batch_records > 1 => {
+                    self.batch_records /= 2;
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
     /// Appends records, those of one key in their order.
-    async fn append(&mut self, records: Vec<Record>) -> Result<(), KafkaError> {
+    async fn append(&mut self, records: &[Record]) -> Result<(), KafkaError> {
         let mut writer = match self.writer.take() {
             Some(writer) => writer,
             None => self.open().await?,
@@ -116,7 +123,7 @@ impl Announcer {
         let mut by_partition: BTreeMap<i32, Vec<Record>> = BTreeMap::new();
         for record in records {
             let key = record.key.as_deref().unwrap_or_default();
-            by_partition.entry(partition_of(key, writer.partitions())).or_default().push(record);
+            by_partition.entry(partition_of(key, writer.partitions())).or_default().push(record.clone());
         }
         let what = format!("an alarm in '{}'", self.topic);
         let most = by_partition.values().map(Vec::len).max().unwrap_or(0);

@@ -4,14 +4,18 @@
 mod alone;
 mod story;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures::future::join_all;
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::{ApiKey, ProduceRequest};
 use vitals::alarm::{Alarm, AlarmRecord, Priority, Step, Steps};
+use vitals::kafka::admin::{self, TopicSpec};
 use vitals::kafka::alarm_topic::AlarmTopic;
+use vitals::kafka::cluster::Cluster;
 use vitals::kafka::records;
+use vitals::kafka::topic_settings::MAX_MESSAGE_BYTES;
 use vitals::pipeline::announcing::{Alarms as _, Announcing};
 use vitals::pipeline::store::Store as _;
 use vitals::reading::PatientId;
@@ -175,6 +179,20 @@ async fn alarms_that_wait_for_a_slow_broker_go_out_together_in_their_order() {
             .collect();
         assert!(ids.len() >= 7 && ids.is_sorted(), "{ids:?}");
     }
+}
+
+/// Others may have made the topic, and let it take less than what waits.
+#[tokio::test]
+async fn alarms_that_are_too_many_for_one_batch_of_their_topic_go_out_in_several() {
+    let story = Story::begin().await;
+    let settings = vec![(MAX_MESSAGE_BYTES.to_owned(), "2000".to_owned())];
+    let spec = TopicSpec { settings, ..TopicSpec::alarms(ALARMS, 1, 1) };
+    admin::create(&mut Cluster::connect(&story.broker.brokers()).await.unwrap(), &spec).await.unwrap();
+    let topic = AlarmTopic::of(ALARMS, TOPIC, &story.broker.brokers());
+    let alarms: Vec<_> = (0..50).map(alarm).collect();
+    topic.announce(&alarms).await.expect("announced");
+    let announced: BTreeSet<_> = story.records(ALARMS).await.into_iter().map(|record| record.value).collect();
+    assert_eq!(announced.len(), alarms.len());
 }
 
 fn of_dead_letters(request: &Request) -> bool {
