@@ -5,6 +5,7 @@
 //! be wrong (a heart rate of 0 is an asystole or a lead that fell off), and so would an alarm on a number that no
 //! patient can have.
 
+mod change;
 pub mod limits;
 mod machine;
 pub mod message;
@@ -17,12 +18,13 @@ mod window;
 
 use std::fmt;
 
+pub use change::{AlarmChange, AlarmKey, AlarmRecord, KnownAlarm};
 pub use limits::Limits;
 pub use machine::{Alarm, Step, Steps};
 pub use patient::{Change, Patient};
 pub use plausible::{Implausible, implausible};
 pub use sample::{Newest, believed};
-pub use watch::{AlarmChange, AlarmKey, AlarmRecord, KnownAlarm, LATENESS, Silence, Watch};
+pub use watch::{LATENESS, Silence, Watch};
 
 use crate::reading::{PatientId, Reading, Sign, Timestamp};
 

@@ -40,7 +40,7 @@
 //! | the embedded broker's produce and fetch | `broker/records.rs` |
 //! | what a store has to do, and what a third one needs | `store/any.rs`: its head lists it |
 //! | how large a batch may be; the columns of an insert and their values | `store/cassandra/write.rs`, `store/sqlite/write.rs`; `store/cassandra/write/values.rs`, `store/sqlite/write.rs` |
-//! | what is written of an alarm; what a missing value in its row stands for | `store/changed.rs`; `store/stored.rs` |
+//! | what is written of an alarm; what a missing value in its row stands for | `store/changed.rs`; `store/stored_alarm.rs` |
 //! | tables and their numbered steps | `store/migrations.rs`, `migrations/` |
 //! | applied rules and admitted patients, as rows; who acknowledged | `store/*/journal.rs`; `store/*/acknowledge.rs` |
 //!
@@ -50,7 +50,7 @@
 //! | the limits of the built-in sets, as data | `alarm/sets/*.toml` |
 //! | a rule that looks back: what it makes of readings; how that is computed of those that are remembered, a score once for all rules; its key in a file, and the schema of that | `Form` in `alarm/rules/measure.rs`; `alarm/window.rs`; `alarm/rules/file.rs`, `rules/schema.rs` |
 //! | the text of an alarm; its line on the screen; its message in `patient.alarms` | `Rule::text` in `alarm/rules.rs`; `cmd/common/line.rs`; `alarm/message.rs` |
-//! | the states of one rule; all rules for one patient; all patients | `alarm/machine.rs`; `alarm/patient.rs`; `alarm/watch.rs` |
+//! | the states of one rule; all rules for one patient; all patients; what is told of an alarm | `alarm/machine.rs`; `alarm/patient.rs`; `alarm/watch.rs`; `alarm/change.rs` |
 //! | a patient's own limits, and which are impossible; whether a set that is applied leaves them possible | `alarm/rules/own.rs`; `cmd/rules/own_limits.rs` |
 //! | of whom nothing comes | `alarm/watch/beds.rs` |
 //! | a partition is taken over: from which record on it is heard again; what the store is asked; what comes of both | `alarm/watch/partition.rs`, kept by `kafka/offsets.rs`; `pipeline/memory.rs`; `pipeline/judging.rs`, `alarm/watch/restore.rs` |

@@ -12,6 +12,7 @@ mod consistency;
 pub mod migrations;
 pub mod sqlite;
 mod stored;
+mod stored_alarm;
 mod survey;
 
 pub(crate) use address::SQLITE;
@@ -20,9 +21,7 @@ pub use any::{Admissions, AnyStore, Readings, StoreError, open};
 pub use consistency::Consistency;
 #[cfg(feature = "testing")]
 pub use consistency::UnknownConsistency;
-pub use stored::{
-    Acknowledged, AlarmId, AlarmState, Journal, Order, SchemaPart, SchemaState, SchemaStep, Selection, StoredAlarm,
-    StoredReading, Width,
-};
+pub use stored::{Journal, Order, SchemaPart, SchemaState, SchemaStep, Selection, StoredReading, Width};
+pub use stored_alarm::{Acknowledged, AlarmId, AlarmState, StoredAlarm};
 pub use survey::{ActiveAlarms, SchemaVersion};
 pub(crate) use survey::{ClusterSurvey, FileSurvey, NEWER_HINT, Node, OLDER_HINT, Survey, TableState, TableSurvey};

@@ -156,6 +156,22 @@ impl Steps {
 }
 
 impl Alarm {
+    /// One that is on, raised at once by a value that is the worst yet.
+    #[cfg(test)]
+    pub(crate) const fn on(onset: Micros, priority: Priority, value: f64) -> Self {
+        Self {
+            onset,
+            start: onset,
+            value,
+            peak: value,
+            is_partial: false,
+            priority,
+            returned: None,
+            acknowledged: None,
+            ended: None,
+        }
+    }
+
     /// The state where it has ended.
     pub(super) fn over(&self) -> Option<State> {
         // What came between the value's return and the acknowledgement is still to be judged: the clock of whoever

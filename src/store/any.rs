@@ -12,7 +12,8 @@ use futures::future::try_join_all;
 
 use super::cassandra::{self, CassandraError, CassandraStore, Replication};
 use super::sqlite::{self, SqliteError, SqliteStore};
-use super::stored::{ENTRIES_AT_ONCE, KNOWN_ALARMS};
+use super::stored::ENTRIES_AT_ONCE;
+use super::stored_alarm::KNOWN_ALARMS;
 use super::{
     Acknowledged, ActiveAlarms, AlarmId, Consistency, Journal, SchemaPart, SchemaStep, SchemaVersion, Selection,
     StoredAlarm, StoredReading, Survey, Width,

@@ -97,17 +97,7 @@ mod tests {
         Changed { priority: Some("high"), peak: Some(85.0), message: Some("Low SpO2: 85"), ..NOTHING };
 
     fn alarm() -> Alarm {
-        Alarm {
-            onset: 0,
-            start: 0,
-            value: 85.0,
-            peak: 85.0,
-            is_partial: false,
-            priority: Priority::High,
-            returned: None,
-            acknowledged: None,
-            ended: None,
-        }
+        Alarm::on(0, Priority::High, 85.0)
     }
 
     fn record(steps: &[Step], alarm: Alarm) -> AlarmRecord {

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{AHEAD, AlarmChange, KnownAlarm, Watch, Watched, record};
+use super::{AHEAD, Watch, Watched};
 use crate::admission::Admission;
+use crate::alarm::change::{AlarmChange, KnownAlarm, record};
 use crate::alarm::patient::Change;
 use crate::alarm::rules::{Micros, RuleSet, SECOND};
 use crate::reading::{PatientId, Timestamp};

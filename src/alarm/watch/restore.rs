@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{AlarmChange, KnownAlarm, LATENESS, Watch, Watched, record_of};
+use super::{LATENESS, Watch, Watched};
+use crate::alarm::change::{AlarmChange, KnownAlarm, record_of};
 use crate::alarm::machine::{Alarm, Step};
 use crate::alarm::patient::{Change, Patient};
 use crate::alarm::rules::{Micros, Rule};

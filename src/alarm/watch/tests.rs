@@ -188,17 +188,7 @@ fn a_commit_needs_what_was_pending_at_it_and_what_was_decided_only_behind_it() {
         limit: None,
         rules: None,
         steps: Steps::of(Step::Raised),
-        alarm: Alarm {
-            onset: alarm.2,
-            start: 0,
-            value: 0.0,
-            peak: 0.0,
-            is_partial: false,
-            priority: Priority::Low,
-            returned: None,
-            acknowledged: None,
-            ended: None,
-        },
+        alarm: Alarm::on(alarm.2, Priority::Low, 0.0),
     };
     assert!(watch.awaits_stored());
     watch.stored([record].iter());
@@ -317,18 +307,8 @@ fn a_patient_takes_less_than_a_kibibyte() {
 }
 
 fn known(rule: &str, onset: i64, peak: f64, ended: Option<i64>) -> KnownAlarm {
-    let onset = at(onset).as_micros();
-    let alarm = Alarm {
-        onset,
-        start: onset,
-        value: peak,
-        peak,
-        is_partial: false,
-        priority: Priority::Medium,
-        returned: None,
-        acknowledged: None,
-        ended: ended.map(|end| at(end).as_micros()),
-    };
+    let on = Alarm::on(at(onset).as_micros(), Priority::Medium, peak);
+    let alarm = Alarm { ended: ended.map(|end| at(end).as_micros()), ..on };
     KnownAlarm { patient: id("P1"), rule: rule.to_owned(), alarm }
 }
 

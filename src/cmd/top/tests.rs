@@ -57,17 +57,7 @@ fn messages(readings: impl IntoIterator<Item = Reading>, seconds_ago: i64) -> Ev
 /// An alarm of the heart rate that the store knows and that is on.
 fn known(patient: &str, seconds_ago: Micros, peak: f64) -> KnownAlarm {
     let onset = now().timestamp_micros() - seconds_ago * SECOND;
-    let alarm = Alarm {
-        onset,
-        start: onset,
-        value: 112.0,
-        peak,
-        is_partial: false,
-        priority: Priority::Medium,
-        returned: None,
-        acknowledged: None,
-        ended: None,
-    };
+    let alarm = Alarm { peak, ..Alarm::on(onset, Priority::Medium, 112.0) };
     KnownAlarm { patient: PatientId::parse(patient).expect("an id"), rule: "heart_rate_high".to_owned(), alarm }
 }
 

@@ -34,17 +34,7 @@ pub(super) fn known(patient: &str, ended: Option<&str>) -> AlarmRecord {
         limit: Some(110.0),
         rules: None,
         steps: Steps::of(Step::Raised),
-        alarm: Alarm {
-            onset: micros("00"),
-            start: micros("00"),
-            value: 120.0,
-            peak: 120.0,
-            is_partial: false,
-            priority: Priority::Medium,
-            returned: None,
-            acknowledged: None,
-            ended: ended.map(micros),
-        },
+        alarm: Alarm { ended: ended.map(micros), ..Alarm::on(micros("00"), Priority::Medium, 120.0) },
     }
 }
 

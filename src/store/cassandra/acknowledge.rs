@@ -14,7 +14,7 @@ use super::error::{CassandraError, Doing};
 use super::read::{Columns, stored_alarm};
 use super::write::WRITE_LIMIT;
 use crate::reading::Timestamp;
-use crate::store::stored::ALARM_COLUMNS;
+use crate::store::stored_alarm::ALARM_COLUMNS;
 use crate::store::{Acknowledged, ActiveAlarms, AlarmId, AlarmState, StoredAlarm};
 
 /// Patients on a page: an id is at most 64 bytes long.

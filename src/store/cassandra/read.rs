@@ -19,7 +19,7 @@ use super::error::{CassandraError, Doing, Refusal};
 use super::{CassandraStore, Keyspace};
 use crate::reading::{COLUMNS, Consciousness, Observation, Observed, Signs};
 use crate::retry;
-use crate::store::stored::ALARM_COLUMNS;
+use crate::store::stored_alarm::ALARM_COLUMNS;
 use crate::store::{Order, Selection, StoredAlarm, StoredReading};
 
 /// How long a page may take.

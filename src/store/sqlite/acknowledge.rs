@@ -11,7 +11,7 @@ use super::error::{Doing, SqliteError};
 use super::read::stored_alarm;
 use super::schema::open_alarms;
 use crate::reading::Timestamp;
-use crate::store::stored::ALARM_COLUMNS;
+use crate::store::stored_alarm::ALARM_COLUMNS;
 use crate::store::{Acknowledged, AlarmId, AlarmState, StoredAlarm};
 
 impl SqliteStore {

@@ -12,7 +12,7 @@ use rusqlite::{Connection, Row, params_from_iter};
 use super::error::{Doing, SqliteError};
 use super::{SqliteStore, schema};
 use crate::reading::{Consciousness, Observed, Signs};
-use crate::store::stored::ALARM_COLUMNS;
+use crate::store::stored_alarm::ALARM_COLUMNS;
 use crate::store::{Order, Selection, StoredAlarm, StoredReading};
 
 /// Rows on a page: some 200 KiB in memory.

@@ -340,17 +340,7 @@ fn an_alarm_that_is_taken_over_does_not_end_because_an_input_is_not_known_yet() 
         let mut told = Told::default();
         let mut patient = Patient::default();
         let onset = -10_000 * SECOND;
-        let alarm = Alarm {
-            onset,
-            start: onset,
-            value: 7.0,
-            peak: 7.0,
-            is_partial: false,
-            priority: crate::alarm::Priority::Medium,
-            returned: None,
-            acknowledged: None,
-            ended: None,
-        };
+        let alarm = Alarm::on(onset, crate::alarm::Priority::Medium, 7.0);
         told.alarms.insert(("a".to_owned(), onset), alarm);
         patient.restore(&set, "a", alarm);
         for (second, signs) in readings {

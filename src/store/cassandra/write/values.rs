@@ -261,15 +261,11 @@ mod tests {
         let second = 1_000_000;
         let onset = Timestamp::parse("2025-10-26T10:30:15.123456Z").unwrap().as_micros();
         let alarm = Alarm {
-            onset,
             start: onset + second,
-            value: 90.0,
             peak: 85.0,
-            is_partial: false,
-            priority: Priority::High,
             returned: Some(onset + 5 * second),
-            acknowledged: None,
             ended: Some(onset + 15 * second),
+            ..Alarm::on(onset, Priority::High, 90.0)
         };
         let mut record = AlarmRecord {
             patient: PatientId::parse("P001").unwrap(),
