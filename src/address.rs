@@ -85,6 +85,11 @@ pub fn is_loopback(address: &str) -> bool {
     bare.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
+/// The host of `host:port`; an IPv6 address has no brackets here.
+pub fn host_of(address: &str) -> &str {
+    bare(split_port(address).map_or(address, |(host, _)| host))
+}
+
 fn bare(host: &str) -> &str {
     host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host)
 }

@@ -12,11 +12,12 @@ use crate::alarm::Limits;
 use crate::alarm::rules::RuleSet;
 use crate::kafka::alarm_topic::AlarmTopic;
 use crate::kafka::cluster::Cluster;
-use crate::kafka::config::KafkaConfig;
+use crate::kafka::config::{Access, KafkaConfig};
 use crate::kafka::consumer::Consumer;
 use crate::kafka::dead_letters::DeadLetterTopic;
 use crate::kafka::error::KafkaError;
 use crate::kafka::group::MemberConfig;
+use crate::kafka::login::Login;
 use crate::kafka::offsets::Place;
 use crate::output::Output;
 use crate::pipeline::announcing::Announcing;
@@ -26,14 +27,40 @@ use crate::pipeline::rules::InForce;
 use crate::pipeline::source::Source;
 use crate::pipeline::store::{RequiredDelay, Store};
 use crate::pipeline::{self, Durability, Pipeline, Summary, Until};
-use crate::settings::{DurabilityDelay, Settings};
+use crate::secret::Secret;
+use crate::settings::{BrokerAccess, BrokerLogin, DurabilityDelay, PasswordFrom, Settings};
 use crate::shutdown::Shutdown;
 use crate::store::{self, AnyStore, Journal, StoreError};
+use crate::tls::Tls;
 
-/// How the settings say that the cluster is reached.
-#[must_use]
-pub fn kafka_config(settings: &Settings) -> KafkaConfig {
-    settings.brokers.as_slice().into()
+/// How the settings say that the cluster is reached. Reads the files that they name.
+///
+/// # Errors
+/// A file cannot be used, or there is no password for the user.
+pub fn kafka_config(settings: &Settings) -> Result<KafkaConfig, KafkaError> {
+    let BrokerAccess { tls, login } = &settings.broker_access;
+    let tls = tls.as_ref().map(Tls::open).transpose()?;
+    let login = login.as_ref().map(login_of).transpose()?;
+    Ok(KafkaConfig { brokers: settings.brokers.as_slice().to_vec(), access: Access { tls, login } })
+}
+
+fn login_of(BrokerLogin { user, password, mechanism }: &BrokerLogin) -> Result<Login, KafkaError> {
+    let missing = |why: String| KafkaError::NoPassword { user: user.clone(), why };
+    let password = match password {
+        PasswordFrom::Environment(password) => password.clone(),
+        PasswordFrom::File(path) => {
+            let text =
+                std::fs::read_to_string(path).map_err(|error| missing(format!("{}: {error}", path.display())))?;
+            // Whatever writes a line into a file ends it.
+            let text = text.strip_suffix('\n').map_or(&*text, |line| line.strip_suffix('\r').unwrap_or(line));
+            if text.is_empty() {
+                return Err(missing(format!("{} is empty", path.display())));
+            }
+            Secret::new(text)
+        }
+        PasswordFrom::Nowhere => return Err(missing(String::new())),
+    };
+    Ok(Login { user: user.clone(), password, mechanism: *mechanism })
 }
 
 /// Makes contact with the brokers, and makes sure that they are the ones that are meant.
@@ -41,7 +68,7 @@ pub fn kafka_config(settings: &Settings) -> KafkaConfig {
 /// # Errors
 /// No broker answers, or one that is not meant.
 pub async fn open_kafka(settings: &Settings) -> Result<Cluster, WrongCluster> {
-    let cluster = Cluster::connect(&kafka_config(settings)).await?;
+    let cluster = Cluster::connect(kafka_config(settings)?).await?;
     cluster_check::judge(settings, cluster.id())?;
     Ok(cluster)
 }
@@ -115,7 +142,7 @@ pub async fn durability(store: &AnyStore, choice: DurabilityDelay, output: &Outp
 pub async fn open_alarm_topic(settings: &Settings) -> Result<Option<AlarmTopic>, WrongCluster> {
     let Some(topic) = &settings.alarms_topic else { return Ok(None) };
     check_cluster(settings).await?;
-    Ok(Some(AlarmTopic::of(topic, &settings.topic, kafka_config(settings))))
+    Ok(Some(AlarmTopic::of(topic, &settings.topic, kafka_config(settings)?)))
 }
 
 /// How the settings say that a member takes part in its group.

@@ -29,6 +29,7 @@ pub mod group;
 pub mod history;
 pub mod lag;
 pub mod live;
+pub mod login;
 pub mod offsets;
 pub mod producer;
 pub mod records;

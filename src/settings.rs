@@ -5,6 +5,7 @@
 //! them all, `values` says what they may be; [`Flags`] are the options as typed; [`resolve`] lays the layers over each
 //! other and gives the plain [`Settings`].
 
+mod access;
 mod embedded;
 mod environment;
 mod error;
@@ -19,6 +20,7 @@ mod values;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use access::{BrokerAccess, BrokerLogin, PasswordFrom};
 pub use embedded::{DATABASE, EMBEDDED, EMBEDDED_ADDRESS};
 pub use environment::Environment;
 pub use error::SettingsError;
@@ -40,6 +42,8 @@ use layers::Layers;
 pub struct Settings {
     /// The Kafka brokers to ask first.
     pub brokers: Brokers,
+    /// How they are spoken with.
+    pub broker_access: BrokerAccess,
     /// The topic with the readings.
     pub topic: String,
     /// The consumer group.
@@ -156,6 +160,7 @@ pub fn resolve(flags: &Flags, environment: &Environment) -> Result<Settings, Set
     let mut layers = Layers::read(flags, environment)?;
     let mut settings = Settings {
         brokers: layers.take(&table::BROKERS)?,
+        broker_access: layers.take_broker_access()?,
         topic: layers.take(&table::TOPIC)?,
         group: layers.take(&table::GROUP)?,
         store: layers.take(&table::STORE)?,

@@ -217,7 +217,7 @@ impl Audit<'_, '_> {
 
     async fn explain_differences(&mut self) -> Result<(), KafkaError> {
         // A connection of its own: the other one is in the middle of a partition.
-        let mut cluster = Cluster::connect(&app::kafka_config(self.settings)).await?;
+        let mut cluster = Cluster::connect(app::kafka_config(self.settings)?).await?;
         let topic = &self.settings.topic;
         let everything = history::everything(&mut cluster, topic).await?;
         let mut history = History::open(&mut cluster, topic, &everything).await?;
@@ -231,7 +231,7 @@ impl Audit<'_, '_> {
     }
 
     async fn find_letters(&mut self) -> Result<(), KafkaError> {
-        let mut cluster = Cluster::connect(&app::kafka_config(self.settings)).await?;
+        let mut cluster = Cluster::connect(app::kafka_config(self.settings)?).await?;
         let topic = dead_letter_topic(&self.settings.topic);
         let everything = match history::everything(&mut cluster, &topic).await {
             // There was never a letter, or somebody has deleted them all.

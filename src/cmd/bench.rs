@@ -164,7 +164,7 @@ async fn measure(
     let durability = app::durability(&fixture.store, settings.durability_delay, output).await?;
     let parameters = Parameters::of(args, durability.delay);
     let load_test = Arc::new(LoadTest {
-        kafka: app::kafka_config(settings),
+        kafka: app::kafka_config(settings)?,
         topic: fixture.topic.clone(),
         partitions: args.partitions,
         meter: Arc::clone(&meter),

@@ -124,12 +124,12 @@ fn names(typed: &OsStr, kind: NameKind) -> Vec<CompletionCandidate> {
 }
 
 async fn topic_names(settings: &Settings) -> Result<Vec<String>, KafkaError> {
-    let topics = topics::list(&mut Cluster::connect(&app::kafka_config(settings)).await?).await?;
+    let topics = topics::list(&mut Cluster::connect(app::kafka_config(settings)?).await?).await?;
     Ok(topics.into_iter().map(|of| of.name).collect())
 }
 
 async fn group_names(settings: &Settings) -> Result<Vec<String>, KafkaError> {
-    let listing = admin::list(&mut Cluster::connect(&app::kafka_config(settings)).await?).await?;
+    let listing = admin::list(&mut Cluster::connect(app::kafka_config(settings)?).await?).await?;
     Ok(listing.groups.into_iter().map(|of| of.group).collect())
 }
 

@@ -64,7 +64,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
         output.note(format_args!("{}: made", step.what));
     }
     let durability = app::durability(&store, settings.durability_delay, output).await?;
-    let member = Member::join(&app::kafka_config(settings), app::member_config(settings), args.from).await?;
+    let member = Member::join(&app::kafka_config(settings)?, app::member_config(settings), args.from).await?;
     let mut screen = Screen::new(output, settings, args.quiet, args.alerts);
     screen.started();
     let until = Until { max_messages: args.max, end: args.exit_at_end };

@@ -128,6 +128,8 @@ fn hiding(command: Command, used: &str) -> Command {
     let command = command.mut_args(|option| {
         let is_setting = option.get_help_heading() == Some(SETTINGS_HEADING);
         let name = option.get_id().as_str();
+        // Who asks the brokers does so in the same way everywhere.
+        let name = if name.starts_with("broker_") { "brokers" } else { name };
         let is_shown = used.split(' ').chain(ALWAYS).any(|used| used == name);
         if is_setting && !is_shown { option.hide(true) } else { option }
     });

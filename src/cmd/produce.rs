@@ -195,7 +195,7 @@ const SPREAD_LIMIT: Duration = Duration::from_secs(4);
 
 async fn connect(context: &Context, codec: Codec) -> Result<Producer> {
     app::check_cluster(&context.settings).await?;
-    let (config, topic) = (app::kafka_config(&context.settings), context.settings.topic.as_str());
+    let (config, topic) = (app::kafka_config(&context.settings)?, context.settings.topic.as_str());
     let kafka = Direct::new(&config).compressing(codec);
     let producer = || Producer::over(kafka.clone(), topic, Patience::default());
     match producer().await {

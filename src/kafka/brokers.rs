@@ -39,8 +39,9 @@ pub struct Speaks {
 /// All brokers that the cluster names, by id, each asked at the same time.
 pub async fn survey(cluster: &mut Cluster) -> Result<Vec<BrokerState>, KafkaError> {
     let brokers = cluster.brokers().await?;
+    let access = cluster.access().clone();
     let asked = brokers.nodes.into_iter().map(async |Broker { id, address }| {
-        let speaks = Connection::open(&address).await.map(|connection| speaks(&connection));
+        let speaks = Connection::open(&address, &access).await.map(|connection| speaks(&connection));
         BrokerState { id, address, speaks }
     });
     Ok(join_all(asked).await)

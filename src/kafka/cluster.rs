@@ -15,7 +15,7 @@ use kafka_protocol::protocol::{Request, StrBytes};
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use super::config::KafkaConfig;
+use super::config::{Access, KafkaConfig};
 use super::connection::Connection;
 use super::error::KafkaError;
 
@@ -111,6 +111,11 @@ impl Cluster {
         Ok(cluster)
     }
 
+    /// How its brokers are spoken with.
+    pub(super) fn access(&self) -> &Access {
+        &self.config.access
+    }
+
     /// The cluster's id, where it has one.
     pub fn id(&self) -> Option<&str> {
         self.id.as_deref()
@@ -189,7 +194,7 @@ impl Cluster {
             brokers: self.config.name(),
             reason: format!("the cluster names no address for broker {node}"),
         })?;
-        Connection::open(address).await
+        Connection::open(address, &self.config.access).await
     }
 
     /// A connection to the broker that leads `partition`; `what` says what is refused where there is none.
@@ -266,7 +271,7 @@ impl Cluster {
     async fn any(&mut self) -> Result<&mut Connection, KafkaError> {
         let any = match self.any.take().filter(Connection::is_usable) {
             Some(any) => any,
-            None => first_to_answer(&self.candidates()).await?,
+            None => first_to_answer(&self.candidates(), &self.config.access).await?,
         };
         Ok(self.any.insert(any))
     }
@@ -280,16 +285,16 @@ impl Cluster {
 }
 
 /// Tries all addresses at once, so that a silent one costs no time where another answers.
-async fn first_to_answer(addresses: &[String]) -> Result<Connection, KafkaError> {
+async fn first_to_answer(addresses: &[String], access: &Access) -> Result<Connection, KafkaError> {
     let unreachable = |reason| KafkaError::Unreachable { brokers: addresses.join(","), reason };
     if addresses.is_empty() {
         return Err(unreachable("no address was given".to_owned()));
     }
-    let attempts = addresses.iter().map(|address| Box::pin(Connection::open(address)));
+    let attempts = addresses.iter().map(|address| Box::pin(Connection::open(address, access)));
     match timeout(FIRST_CONTACT_LIMIT, future::select_ok(attempts)).await {
         Ok(Ok((connection, _))) => Ok(connection),
-        // What speaks, but not Kafka, is a wrong port: that tells more than "unreachable".
-        Ok(Err(error @ KafkaError::Protocol { .. })) => Err(error),
+        // What speaks, but not Kafka, is a wrong port, and who refuses says why: that tells more than "unreachable".
+        Ok(Err(error)) if !error.is_passing() => Err(error),
         Ok(Err(error)) => Err(unreachable(cause(&error))),
         Err(_) => Err(unreachable(format!("no answer within {FIRST_CONTACT_LIMIT:?}"))),
     }

@@ -4,18 +4,24 @@
 //! dropped future) leaves the connection unusable, so that an answer that comes late never meets a later request.
 
 use std::collections::HashMap;
+use std::fmt;
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use kafka_protocol::messages::{ApiKey, ApiVersionsRequest, ApiVersionsResponse, RequestHeader};
 use kafka_protocol::protocol::{Encodable, HeaderVersion, Request, StrBytes, VersionRange};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
+use super::config::Access;
 use super::error::KafkaError;
+use super::login::{Login, LoginError};
 use super::wire::{self, WireError};
+use crate::address;
 use crate::output::counted;
+use crate::tls;
 
 /// How long opening a connection may take, from the first packet to the broker's list of versions.
 pub const CONNECT_LIMIT: Duration = Duration::from_secs(3);
@@ -35,38 +41,98 @@ const FIRST_READ_BYTES: usize = 64 * 1024;
 /// The name under which brokers know us.
 const CLIENT_ID: &str = "vitals";
 
+/// The first bytes of what a port of TLS says to somebody who does not speak it: an alert.
+const TLS_ALERT: [u8; 2] = [0x15, 0x03];
+
+/// The share of its time that a login is used before it is renewed.
+const RENEWED_AFTER: f64 = 0.7;
+
+trait Stream: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Sync + Unpin> Stream for S {}
+
 /// A connection to one broker.
-#[derive(Debug)]
 pub struct Connection {
     address: String,
-    stream: TcpStream,
+    access: Access,
+    stream: Box<dyn Stream>,
     /// What the broker offers, by API key.
     offers: HashMap<i16, VersionRange>,
     next_id: i32,
     /// Set while a request is under way.
     usable: bool,
+    /// Nothing but the versions was asked for yet.
+    is_fresh: bool,
+    /// When the broker is told once more who we are.
+    renew_login_at: Option<Instant>,
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("address", &self.address)
+            .field("usable", &self.usable)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Connection {
-    /// Opens a connection to `address` (`host:port`) and asks which versions the broker speaks.
-    pub async fn open(address: &str) -> Result<Self, KafkaError> {
-        timeout(CONNECT_LIMIT, Self::open_unlimited(address)).await.unwrap_or_else(|_| {
+    /// Opens a connection to `address` (`host:port`), asks which versions the broker speaks, and says who we are where
+    /// that is set.
+    pub async fn open(address: &str, access: &Access) -> Result<Self, KafkaError> {
+        timeout(CONNECT_LIMIT, Self::open_unlimited(address, access)).await.unwrap_or_else(|_| {
             Err(KafkaError::TimedOut { address: address.to_owned(), what: "a connection", limit: CONNECT_LIMIT })
         })
     }
 
-    async fn open_unlimited(address: &str) -> Result<Self, KafkaError> {
+    async fn open_unlimited(address: &str, access: &Access) -> Result<Self, KafkaError> {
         let broken = |source| KafkaError::Io { address: address.to_owned(), source };
         let stream = TcpStream::connect(address).await.map_err(broken)?;
         // Small requests must not wait for the acknowledgement of earlier ones.
         stream.set_nodelay(true).map_err(broken)?;
-        let mut connection =
-            Self { address: address.to_owned(), stream, offers: HashMap::new(), next_id: 0, usable: true };
+        let stream: Box<dyn Stream> = match &access.tls {
+            None => Box::new(stream),
+            Some(tls) => {
+                let refused = |refusal| KafkaError::Tls { address: address.to_owned(), refusal };
+                Box::new(tls.connect(stream, address::host_of(address)).await.map_err(refused)?)
+            }
+        };
+        let mut connection = Self {
+            address: address.to_owned(),
+            access: access.clone(),
+            stream,
+            offers: HashMap::new(),
+            next_id: 0,
+            usable: true,
+            is_fresh: true,
+            renew_login_at: None,
+        };
         let answer: ApiVersionsResponse = connection.exchange(&ApiVersionsRequest::default(), 0).await?;
         for api in answer.api_keys {
             connection.offers.insert(api.api_key, VersionRange { min: api.min_version, max: api.max_version });
         }
+        if let Some(login) = &access.login {
+            connection.log_in(login).await?;
+        }
         Ok(connection)
+    }
+
+    async fn log_in(&mut self, login: &Login) -> Result<(), KafkaError> {
+        self.renew_login_at = None;
+        let lifetime = login.prove(self).await?;
+        self.renew_login_at = lifetime.map(|lifetime| Instant::now() + lifetime.mul_f64(RENEWED_AFTER));
+        Ok(())
+    }
+
+    /// A broker hangs up when a login is over; so it is renewed before, as long as nothing is under way.
+    async fn renew_login(&mut self) -> Result<(), KafkaError> {
+        if self.renew_login_at.is_some_and(|at| Instant::now() >= at)
+            && let Some(login) = self.access.login.clone()
+        {
+            // It asks for the two requests of a login through the same door.
+            Box::pin(self.log_in(&login)).await?;
+        }
+        Ok(())
     }
 
     /// Whether the connection can take a request.
@@ -94,6 +160,7 @@ impl Connection {
     ) -> Result<R::Response, KafkaError> {
         let unsupported = || KafkaError::Unsupported { address: self.address.clone(), what: wire::name(R::KEY) };
         let version = self.common_version(R::KEY).ok_or_else(unsupported)?.min(max);
+        self.renew_login().await?;
         timeout(limit, self.exchange(request, version)).await.unwrap_or_else(|_| {
             Err(KafkaError::TimedOut { address: self.address.clone(), what: wire::name(R::KEY), limit })
         })
@@ -124,10 +191,12 @@ impl Connection {
         self.next_id = self.next_id.wrapping_add(1);
         let frame = self.encode(request, version, id)?;
         self.stream.write_all(&frame).await.map_err(|source| self.io_error(source))?;
+        self.stream.flush().await.map_err(|source| self.io_error(source))?;
         let is_fetch = R::KEY == wire::api_key(ApiKey::Fetch);
         let answer = self.read_frame(if is_fetch { MAX_FETCH_BYTES } else { MAX_ANSWER_BYTES }).await?;
         let response = self.decode::<R>(answer, version, id)?;
         self.usable = true;
+        self.is_fresh &= R::KEY == wire::api_key(ApiKey::ApiVersions);
         Ok(response)
     }
 
@@ -153,6 +222,9 @@ impl Connection {
 
     async fn read_frame(&mut self, limit: usize) -> Result<Bytes, KafkaError> {
         let length = self.stream.read_i32().await.map_err(|source| self.io_error(source))?;
+        if self.access.tls.is_none() && length.to_be_bytes().starts_with(&TLS_ALERT) {
+            return Err(KafkaError::WantsTls { address: self.address.clone() });
+        }
         let length = usize::try_from(length)
             .ok()
             .filter(|length| *length <= limit)
@@ -186,7 +258,25 @@ impl Connection {
     }
 
     fn io_error(&self, source: std::io::Error) -> KafkaError {
-        KafkaError::Io { address: self.address.clone(), source }
+        let address = self.address.clone();
+        // With TLS 1.3 a server says that it does not believe us when we think that all is well.
+        if let Some(tls) = &self.access.tls
+            && tls::is_told_by_tls(&source)
+        {
+            let refusal = tls.refusal(address::host_of(&address), source);
+            return KafkaError::Tls { address, refusal };
+        }
+        // A listener that wants a login answers the question for versions, and hangs up at everything else.
+        let is_closed = matches!(source.kind(), ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset);
+        if is_closed && self.is_fresh && !self.offers.is_empty() && self.access.login.is_none() {
+            return KafkaError::HungUp { address };
+        }
+        KafkaError::Io { address, source }
+    }
+
+    /// The broker does not let us in.
+    pub(super) fn login_error(&self, error: LoginError) -> KafkaError {
+        KafkaError::Login { address: self.address.clone(), error }
     }
 
     /// What the broker said is not understood.

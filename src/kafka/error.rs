@@ -7,8 +7,10 @@ use kafka_protocol::ResponseError;
 use tokio::time::{Instant, sleep};
 
 use super::group::admin::Kind;
+use super::login::LoginError;
 use crate::advice::{Advice, Code};
 use crate::retry::Backoff;
+use crate::tls::{Refusal, TlsError};
 
 /// What to do where nothing answers.
 pub(super) const START_HINT: &str = "run `vitals up` and choose it with --profile embedded, or start Kafka (cargo xtask services up, or docker compose \
@@ -18,6 +20,12 @@ pub(super) const START_HINT: &str = "run `vitals up` and choose it with --profil
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs, reason = "each message names its fields")]
 pub enum KafkaError {
+    /// The files or the password that the settings name cannot be used.
+    #[error(transparent)]
+    Files(#[from] TlsError),
+    /// There is no password for the user.
+    #[error("there is no password for the user '{user}' of the brokers{}", because(why))]
+    NoPassword { user: String, why: String },
     /// None of the addresses answered.
     #[error("cannot reach Kafka at {brokers}: {reason}")]
     Unreachable { brokers: String, reason: String },
@@ -34,6 +42,22 @@ pub enum KafkaError {
     /// What answered does not speak the Kafka protocol, or broke it.
     #[error("what answers at {address} does not speak the Kafka protocol as expected ({what})")]
     Protocol { address: String, what: String },
+    /// The broker speaks TLS, and we did not.
+    #[error("the broker at {address} speaks TLS, and was spoken to without")]
+    WantsTls { address: String },
+    /// The broker is not believed to be who it should be, or does not believe us.
+    #[error("the broker at {address} is not talked to: {refusal}")]
+    Tls {
+        address: String,
+        #[source]
+        refusal: Refusal,
+    },
+    /// The broker answered nothing but the question for its versions.
+    #[error("the broker at {address} hung up at the first request")]
+    HungUp { address: String },
+    /// The broker does not let us in.
+    #[error("the broker at {address} does not let us in: {error}")]
+    Login { address: String, error: LoginError },
     /// The broker does not have this request in a version that we speak.
     #[error("the broker at {address} does not offer {what} in a version that is spoken here")]
     Unsupported { address: String, what: &'static str },
@@ -74,7 +98,9 @@ impl KafkaError {
     /// Whether asking again later can help: another broker may lead, the broker may be back.
     pub fn is_passing(&self) -> bool {
         match self {
-            Self::Unreachable { .. } | Self::Io { .. } | Self::TimedOut { .. } => true,
+            // A broker that is being ended hangs up too.
+            Self::Unreachable { .. } | Self::Io { .. } | Self::TimedOut { .. } | Self::HungUp { .. } => true,
+            Self::Tls { refusal, .. } => refusal.is_passing(),
             // What the broker itself does not understand may be over the next time.
             Self::Refused { code, .. } => code.is_retriable() || *code == ResponseError::UnknownServerError,
             _ => false,
@@ -89,6 +115,8 @@ impl Advice for KafkaError {
                 Code::Usage
             }
             Self::GroupInUse { .. } => Code::Finding,
+            Self::Files(error) => error.code(),
+            Self::NoPassword { .. } => Code::Usage,
             _ => Code::Unreachable,
         }
     }
@@ -98,6 +126,18 @@ impl Advice for KafkaError {
             Self::Unreachable { .. } | Self::Io { .. } | Self::TimedOut { .. } => {
                 START_HINT.into()
             }
+            Self::Files(error) => return error.hint(),
+            Self::NoPassword { .. } => {
+                "set VITALS_BROKER_PASSWORD, or name a file that holds nothing else with --broker-password-file".into()
+            }
+            Self::WantsTls { .. } => {
+                "speak TLS: --broker-tls yes, or --broker-ca FILE with the certificate of who signed the broker's".into()
+            }
+            Self::Tls { refusal, .. } => refusal.hint("broker"),
+            Self::HungUp { .. } => {
+                "a broker that wants a login does so: name a user with --broker-user; else it is being stopped".into()
+            }
+            Self::Login { error, .. } => login_hint(error),
             Self::Protocol { .. } => {
                 "check the port in --brokers: Kafka for clients on the host listens on 9093 here; Cassandra's port is 9042".into()
             }
@@ -147,6 +187,24 @@ fn protocol(kind: &Kind) -> String {
     match kind {
         Kind::Consumer => "newer consumer".to_owned(),
         other => format!("'{}'", other.name()),
+    }
+}
+
+fn because(why: &str) -> String {
+    if why.is_empty() { String::new() } else { format!(": {why}") }
+}
+
+fn login_hint(error: &LoginError) -> String {
+    match error {
+        LoginError::MechanismOff { .. } => "choose one that it offers with --broker-mechanism".into(),
+        LoginError::NotWanted => "leave --broker-user out, or name another port of the broker".into(),
+        LoginError::Wrong { .. } => {
+            "brokers do not tell which is wrong: check --broker-user, the password, and that the user has one for this \
+             --broker-mechanism"
+                .into()
+        }
+        LoginError::Refused { .. } => "ask the cluster's operator".into(),
+        LoginError::Unproven(_) => "what answers there may be somebody else: do not give it the password".into(),
     }
 }
 

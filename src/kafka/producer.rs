@@ -167,6 +167,14 @@ impl<C: Cluster> Producer<C> {
             KafkaError::Unreachable { reason, .. } => ProducerError::Unreachable { brokers, reason },
             KafkaError::Io { source, .. } => ProducerError::Unreachable { brokers, reason: source.to_string() },
             KafkaError::Protocol { .. } => ProducerError::Unreachable { brokers, reason: error.to_string() },
+            KafkaError::WantsTls { .. }
+            | KafkaError::Tls { .. }
+            | KafkaError::HungUp { .. }
+            | KafkaError::Login { .. }
+            | KafkaError::Files(_)
+            | KafkaError::NoPassword { .. } => {
+                ProducerError::NotLetIn { problem: error.to_string(), fix: error.hint().unwrap_or_default() }
+            }
             _ => ProducerError::Refused { topic, reason: error.to_string() },
         }
     }
@@ -269,6 +277,9 @@ pub enum ProducerError {
     /// The cluster will not take the messages, now or later.
     #[error("Kafka refuses messages for the topic {topic}: {reason}")]
     Refused { topic: String, reason: String },
+    /// A broker does not let us in, or is not who it should be.
+    #[error("{problem}")]
+    NotLetIn { problem: String, fix: String },
 }
 
 impl Advice for ProducerError {
@@ -286,6 +297,7 @@ impl Advice for ProducerError {
                 "check that it is Kafka that listens there, and that it has finished starting".into()
             }
             Self::NoTopic { .. } => "`vitals init` makes it".to_owned(),
+            Self::NotLetIn { fix, .. } => fix.clone(),
             Self::Refused { .. } => "check the topic's settings and the rights to write to it".to_owned(),
         })
     }

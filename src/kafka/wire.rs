@@ -84,8 +84,13 @@ pub(super) fn spoken(key: i16) -> VersionRange {
 
 /// The requests without which something does not work, with their names.
 pub(super) fn needed() -> impl Iterator<Item = (i16, &'static str)> {
-    // Only KRaft has a quorum, and only Kafka 4 groups of the newer protocol.
-    let optional = |api| matches!(api, ApiKey::DescribeQuorum | ApiKey::ConsumerGroupDescribe);
+    // Only KRaft has a quorum, only Kafka 4 groups of the newer protocol, and not every broker wants a login.
+    let optional = |api| {
+        matches!(
+            api,
+            ApiKey::DescribeQuorum | ApiKey::ConsumerGroupDescribe | ApiKey::SaslHandshake | ApiKey::SaslAuthenticate
+        )
+    };
     let needed = messages::RESPONSES.iter().filter(move |spoken| !optional(spoken.api));
     needed.map(|spoken| (api_key(spoken.api), spoken.name))
 }

@@ -2,17 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
+use std::fmt;
 use std::path::PathBuf;
 
 use super::Note;
-use super::table::{CHOOSERS, Spec, TABLE};
+use super::table::{BROKER_PASSWORD, CHOOSERS, Spec, TABLE};
+use crate::secret::Secret;
 use crate::suggestion::nearest;
 
 /// Variables that belong to the project's own tests.
 const TEST_PREFIX: &str = "VITALS_TEST_";
 
 /// A copy of the environment variables. An empty one counts as not set.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Environment {
     variables: BTreeMap<OsString, OsString>,
 }
@@ -32,6 +34,12 @@ impl Environment {
             let value = self.variables.get(&OsString::from(&name))?;
             Some((name, value.as_os_str())).filter(|(_, value)| !value.is_empty())
         })
+    }
+
+    /// A password.
+    pub(super) fn secret(&self, name: &str) -> Option<Secret> {
+        let value = self.variables.get(&OsString::from(name))?;
+        value.to_str().filter(|text| !text.is_empty()).map(Secret::new)
     }
 
     /// The user's configuration folder: XDG's, or `%APPDATA%`.
@@ -70,7 +78,8 @@ impl Environment {
 
     /// What to say about variables that look like settings and are none, or are under their old names.
     pub(super) fn strays(&self) -> Vec<Note> {
-        let known: Vec<_> = CHOOSERS.iter().chain(&TABLE).map(|spec| spec.variable).collect();
+        let settings = CHOOSERS.iter().chain(&TABLE).map(|spec| spec.variable);
+        let known: Vec<_> = settings.chain([BROKER_PASSWORD]).collect();
         let outdated = |name: &str| TABLE.iter().find(|spec| spec.old_variable().is_some_and(|old| old == name));
         let stray = |text| Note { text, fix: "correct the variable's name, or unset it", counts: false };
         self.variables
@@ -88,6 +97,13 @@ impl Environment {
                 (None, None) => stray(format!("the environment has {name}, which is no setting")),
             })
             .collect()
+    }
+}
+
+/// Without the values: one may be a password.
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.variables.keys()).finish()
     }
 }
 

@@ -199,6 +199,7 @@ fn expected(kind: Kind) -> &'static str {
         Kind::Text | Kind::Path => "text in quotes",
         Kind::List => "text in quotes, or a list of such texts",
         Kind::Integer => "a whole number, without quotes",
+        Kind::YesNo => "true or false",
         Kind::Span => "text with a unit in quotes, as in \"10s\", or a number of seconds",
     }
 }
@@ -206,11 +207,14 @@ fn expected(kind: Kind) -> &'static str {
 /// The value as it would be typed on the command line, where its type fits.
 fn as_text(kind: Kind, value: &DeValue<'_>) -> Option<String> {
     match (kind, value) {
-        (Kind::Text | Kind::Path | Kind::List | Kind::Span, DeValue::String(text)) => Some(text.to_string()),
+        (Kind::Text | Kind::Path | Kind::List | Kind::Span | Kind::YesNo, DeValue::String(text)) => {
+            Some(text.to_string())
+        }
         (Kind::List, DeValue::Array(items)) => {
             let texts: Option<Vec<_>> = items.iter().map(|item| item.get_ref().as_str()).collect();
             Some(texts?.join(","))
         }
+        (Kind::YesNo, DeValue::Boolean(is_so)) => Some(if *is_so { "yes" } else { "no" }.to_owned()),
         (Kind::Integer | Kind::Span, DeValue::Integer(number)) => {
             i64::from_str_radix(number.as_str(), number.radix()).ok().map(|number| number.to_string())
         }

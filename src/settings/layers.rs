@@ -8,9 +8,10 @@ use super::file::{File, Layer};
 use super::flags::Flags;
 use super::profiles::{self, Profile};
 use super::source::Source;
-use super::table::{ALARMS_TOPIC, CONFIG, PROFILE, Parse, Setting, Spec, TOPIC};
+use super::table::{ALARMS_TOPIC, BROKER_PASSWORD, CONFIG, PROFILE, Parse, Setting, Spec, TOPIC};
 use super::values::{AlarmsTopic, SettingsPath};
 use crate::advice::BadValue;
+use crate::secret::Secret;
 use crate::system_text::quoted;
 use std::ffi::{OsStr, OsString};
 use std::fmt::Display;
@@ -91,6 +92,23 @@ impl<'a> Layers<'a> {
             taken.value.clone_from(&chosen);
         }
         Ok(chosen)
+    }
+
+    /// The password of the user of the brokers, where the environment has it.
+    pub(super) fn broker_password(&self) -> Option<Secret> {
+        self.environment.secret(BROKER_PASSWORD)
+    }
+
+    /// Who gave a setting that was taken.
+    pub(super) fn source_of(&self, spec: &Spec) -> Option<&Source> {
+        self.taken.iter().find(|taken| taken.name == spec.name).map(|taken| &taken.source)
+    }
+
+    /// The setting that was taken last does not fit those before.
+    pub(super) fn unfit_last(&self, fault: BadValue) -> SettingsError {
+        let (name, origin) =
+            self.taken.last().map_or(("", Source::Default), |taken| (taken.name, taken.source.clone()));
+        SettingsError::Invalid { name, origin, fault }
     }
 
     /// Every profile that can be chosen.

@@ -1,3 +1,5 @@
+mod access;
+
 use std::ffi::OsString;
 use std::path::Path;
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::advice::BadValue;
 use crate::alarm::plausible;
 use crate::kafka::admin::dead_letter_topic;
+use crate::kafka::login::Mechanism;
 use crate::output::Color;
 use crate::reading::Sign;
 use crate::span::Span;
@@ -119,6 +120,36 @@ impl fmt::Display for SettingsPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.display().fmt(f)
     }
+}
+
+/// Whether something is to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct YesNo(pub(super) bool);
+
+impl YesNo {
+    pub(super) fn parse(text: &str) -> Result<Self, BadValue> {
+        match text {
+            "yes" | "true" => Ok(Self(true)),
+            "no" | "false" => Ok(Self(false)),
+            _ => Err(BadValue::new(format!("'{text}' is neither yes nor no"), "use yes or no")),
+        }
+    }
+}
+
+impl fmt::Display for YesNo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0 { "yes" } else { "no" })
+    }
+}
+
+pub(super) fn mechanism(text: &str) -> Result<Mechanism, BadValue> {
+    Mechanism::ALL.into_iter().find(|mechanism| mechanism.name().eq_ignore_ascii_case(text)).ok_or_else(|| {
+        let names = Mechanism::ALL.map(Mechanism::name).join(", ");
+        BadValue::new(
+            format!("'{text}' is no way to prove a password that is spoken here"),
+            format!("use one of {names}"),
+        )
+    })
 }
 
 pub(super) fn not_empty(text: &str) -> Result<String, BadValue> {

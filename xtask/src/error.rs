@@ -62,6 +62,10 @@ pub(crate) enum Error {
     PortRefused { role: Role, port: u16, option: &'static str, source: io::Error },
     #[error("no free port left between {from} and {to}\nhint: end what uses them, or name the ports")]
     NoFreePort { from: u16, to: u16 },
+    #[error("--secure is for Kafka 4.3.1 alone\nhint: leave --kafka out")]
+    SecureWithoutKraft,
+    #[error("a certificate for the tests cannot be made")]
+    Certificate(#[from] rcgen::Error),
     #[error(
         "{role} on port {port} was not ready after {} s: {reason}\n{log}\nhint: the machine may be too busy, or the heap too small ({heap_option} SIZE); start again when it is calmer",
         limit.as_secs()

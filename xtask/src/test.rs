@@ -92,7 +92,7 @@ struct Servers {
 impl Servers {
     /// One stack after the other: five servers that start at once on two cores can each take longer than is waited for.
     fn start(with_old: bool, fresh: &mut FreshStacks) -> Result<Self> {
-        let current = fresh.start("test", &StackOptions::small())?;
+        let current = fresh.start("test", &StackOptions { secure: true, ..StackOptions::small() })?;
         let (kafka, cassandra) = (KafkaLayout::Zookeeper, CassandraRelease::Older);
         let options = StackOptions { kafka, cassandra, ..StackOptions::small() };
         let old = with_old.then(|| fresh.start("test-old", &options)).transpose()?;

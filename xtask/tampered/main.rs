@@ -83,15 +83,15 @@ async fn consume(cli: &Cli, settings: &Settings, mut notes: Notes, shutdown: &Sh
     let store = app::open_store(settings).await?;
     store.prepare().await?;
     let durability = app::durability(&store, settings.durability_delay, &notes.0).await?;
-    let mut consumer =
-        Consumer::join(&app::kafka_config(settings), app::member_config(settings), Place::Earliest).await?;
+    let kafka = app::kafka_config(settings)?;
+    let mut consumer = Consumer::join(&kafka, app::member_config(settings), Place::Earliest).await?;
     let death = Death { point: cli.die_at, way: cli.die_by, left: cli.die_after.max(1).into() };
     let first = durability.generation.clone();
     let tampered_store = TamperedStore { inner: &store, bug: cli.bug, death: &death, first };
     let mut source = TamperedSource::over(&mut consumer, cli.bug, &death);
-    let dead_letters = DeadLetterTopic::of(&settings.topic, app::kafka_config(settings));
+    let dead_letters = DeadLetterTopic::of(&settings.topic, &kafka);
     let how = Consuming::of(settings, durability);
-    let store = how.announcing(&tampered_store, &settings.topic, &app::kafka_config(settings));
+    let store = how.announcing(&tampered_store, &settings.topic, &kafka);
     let mut rules = TamperedRules::over(how.rules(), cli.bug);
     let pipeline = Pipeline::new(&mut source, &store, &dead_letters, &mut rules, &mut notes, how.options.clone());
     let work = pipeline.run(shutdown);

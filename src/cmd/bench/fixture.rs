@@ -46,7 +46,7 @@ impl Fixture {
         let stamp = chrono::Utc::now().format("%Y%m%d_%H%M%S_%3f").to_string();
         let address = beside(&settings.store, &stamp);
         let store = store::open(&address, settings.consistency).await?;
-        let kafka = app::kafka_config(settings);
+        let kafka = app::kafka_config(settings)?;
         let mut cluster = Cluster::connect(&kafka).await?;
         let topic = format!("{}.bench_{stamp}", settings.topic.chars().take(KEPT_CHARS).collect::<String>());
         // The topic first: a keyspace takes longer to make, and what was made before a failure is left.

@@ -89,7 +89,7 @@ async fn send(args: &Args, context: &Context, replay: &mut Replay<'_>) -> Result
     let source = &context.settings.topic;
     let topic = dead_letter_topic(source);
     let mut reading = app::open_kafka(&context.settings).await?;
-    let mut sending = Cluster::connect(&app::kafka_config(&context.settings)).await?;
+    let mut sending = Cluster::connect(app::kafka_config(&context.settings)?).await?;
     let leaders = sending.leaders(source).await?;
     let mut letters = DeadLetters::open(&mut reading, &topic, source, &args.choice).await?;
     let mut batch = Batch::default();

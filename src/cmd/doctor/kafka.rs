@@ -74,13 +74,21 @@ async fn brokers(settings: &Settings, checks: &mut Checks) -> Option<Cluster> {
     let [address_check, port_check, ..] = OF_SERVERS;
     let addresses = settings.brokers.as_slice();
     let servers = Servers { addresses, address_check, port_check, option: "--brokers", start: start(settings) };
-    let protocol = speaks_kafka(&servers.reach(checks).await).await?;
+    let open = servers.reach(checks).await;
+    let kafka = match app::kafka_config(settings) {
+        Ok(kafka) => kafka,
+        Err(error) => {
+            checks.note(PROTOCOL, Finding::fail_of(&error, "nobody can be asked"));
+            return None;
+        }
+    };
+    let protocol = speaks_kafka(&open, &kafka.access).await?;
     let none_speaks = matches!(protocol, Finding::Fail(..));
     checks.note(PROTOCOL, protocol);
     if none_speaks {
         return None;
     }
-    let mut cluster = match Cluster::connect(&app::kafka_config(settings)).await {
+    let mut cluster = match Cluster::connect(kafka).await {
         Ok(cluster) => cluster,
         Err(error) => {
             checks.note(KIND, Finding::fail_of(&error, "what answers there cannot be asked on"));

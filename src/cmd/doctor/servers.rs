@@ -7,6 +7,7 @@ use futures::future::join_all;
 use super::Checks;
 use crate::advice::Advice as _;
 use crate::diagnose::{Finding, Problem};
+use crate::kafka::config::Access;
 use crate::kafka::connection::Connection;
 use crate::kafka::error::KafkaError;
 use crate::port;
@@ -73,8 +74,8 @@ fn with_holder(address: &str, found: SocketAddr) -> String {
 }
 
 /// Asks each of the open addresses by itself whether it speaks Kafka. `None` where there is none.
-pub(super) async fn speaks_kafka(open: &[(String, SocketAddr)]) -> Option<Finding> {
-    let answers = join_all(open.iter().map(|(address, found)| ask(address, *found))).await;
+pub(super) async fn speaks_kafka(open: &[(String, SocketAddr)], access: &Access) -> Option<Finding> {
+    let answers = join_all(open.iter().map(|(address, found)| ask(address, *found, access))).await;
     let (mut speaking, mut others, mut fix) = (Vec::new(), Vec::new(), None);
     for answer in answers {
         match answer {
@@ -97,8 +98,8 @@ pub(super) async fn speaks_kafka(open: &[(String, SocketAddr)]) -> Option<Findin
 }
 
 /// Who answers there where it is not Kafka, or what it did.
-async fn ask(address: &str, found: SocketAddr) -> Result<&str, Problem> {
-    let Err(error) = Connection::open(address).await else { return Ok(address) };
+async fn ask<'a>(address: &'a str, found: SocketAddr, access: &Access) -> Result<&'a str, Problem> {
+    let Err(error) = Connection::open(address, access).await else { return Ok(address) };
     let port = || KafkaError::Protocol { address: address.to_owned(), what: String::new() }.hint().unwrap_or_default();
     let hangs = "if that is Kafka, restart it; else name the brokers with --brokers HOST:PORT";
     if port::speaks_http(found).await {

@@ -25,7 +25,7 @@ const EMBEDDED_BROKER: &str = "vitals up";
 
 /// Looks as far as it gets; what was found stays in the report.
 pub(super) async fn brokers(settings: &Settings, report: &mut Report) -> Result<(), KafkaError> {
-    let mut cluster = Cluster::connect(&app::kafka_config(settings)).await?;
+    let mut cluster = Cluster::connect(app::kafka_config(settings)?).await?;
     report.wrong.extend(diagnose::brokers::kind(settings, cluster.id()).problem());
     let is_embedded = cluster_check::is_embedded(cluster.id());
     let found = report.cluster.insert(Brokers { id: cluster.id().map(str::to_owned), ..Brokers::default() });

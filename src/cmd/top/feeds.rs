@@ -101,7 +101,7 @@ struct Backlog {
 /// Begins to read, and tells what is there at this moment. A partition that has no leader is read from its first record
 /// once it has one.
 async fn open(settings: &Settings, since: Timestamp) -> Result<(Live, Backlog), KafkaError> {
-    let (kafka, topic) = (app::kafka_config(settings), settings.topic.as_str());
+    let (kafka, topic) = (app::kafka_config(settings)?, settings.topic.as_str());
     let mut cluster = Cluster::connect(&kafka).await?;
     let leaders = cluster.leaders(topic).await?;
     let mut positions: BTreeMap<i32, i64> = leaders.0.iter().map(|(partition, _)| (*partition, 0)).collect();
@@ -181,7 +181,7 @@ async fn ask_group(settings: Settings, events: Sender<Event>) {
 async fn group(known: &mut Option<Cluster>, settings: &Settings) -> Result<Group, KafkaError> {
     let mut cluster = match known.take() {
         Some(cluster) => cluster,
-        None => Cluster::connect(&app::kafka_config(settings)).await?,
+        None => Cluster::connect(app::kafka_config(settings)?).await?,
     };
     let group = match describe(&mut cluster, settings).await {
         Err(KafkaError::NoGroup { .. }) => Group::default(),

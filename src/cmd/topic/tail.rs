@@ -129,7 +129,7 @@ async fn read(args: &Args, context: &Context, view: &mut View<'_>) -> Result<()>
     if args.follow && !view.is_full() {
         view.flush()?;
         let positions = stretches.iter().map(|stretch| (stretch.partition, stretch.end)).collect();
-        let live = Live::begin(&mut cluster, &app::kafka_config(settings), name, positions).await?;
+        let live = Live::begin(&mut cluster, &app::kafka_config(settings)?, name, positions).await?;
         return follow(live, view).await;
     }
     if view.is_empty() {

@@ -8,7 +8,7 @@ use kafka_protocol::ResponseError;
 use super::{Cluster, Link, REQUEST_LIMIT};
 use crate::kafka::append::append_batch;
 use crate::kafka::cluster::Cluster as Brokers;
-use crate::kafka::config::KafkaConfig;
+use crate::kafka::config::{Access, KafkaConfig};
 use crate::kafka::connection::Connection;
 use crate::kafka::error::KafkaError;
 use crate::kafka::records::{self, Codec};
@@ -46,7 +46,8 @@ impl Cluster for Direct {
         let leaders = brokers.leaders(topic).await?;
         let address = |leader: Option<i32>| leader.and_then(|leader| brokers.address_of(leader)).map(str::to_owned);
         let leaders = leaders.0.into_iter().map(|(partition, leader)| (partition, address(leader))).collect();
-        Ok(DirectLink { topic: topic.to_owned(), leaders, idle: Mutex::default(), codec: self.codec })
+        let access = self.config.access.clone();
+        Ok(DirectLink { topic: topic.to_owned(), access, leaders, idle: Mutex::default(), codec: self.codec })
     }
 }
 
@@ -54,6 +55,7 @@ impl Cluster for Direct {
 #[derive(Debug)]
 pub struct DirectLink {
     topic: String,
+    access: Access,
     /// By partition, where the broker listens that leads it.
     leaders: BTreeMap<i32, Option<String>>,
     /// By address, the connections that wait for a request.
@@ -79,7 +81,7 @@ impl Link for DirectLink {
         let idle = self.idle().get_mut(leader).and_then(Vec::pop);
         let mut connection = match idle {
             Some(connection) => connection,
-            None => Connection::open(leader).await?,
+            None => Connection::open(leader, &self.access).await?,
         };
         let batch = records::encode_with(&records, self.codec);
         append_batch(&mut connection, &self.topic, partition, batch, "messages", REQUEST_LIMIT).await?;

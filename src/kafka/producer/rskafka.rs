@@ -10,12 +10,14 @@ use kafka_protocol::ResponseError;
 use rskafka::BackoffConfig;
 use rskafka::client::error::{Error, ProtocolError, RequestError};
 use rskafka::client::partition::{Compression, PartitionClient, UnknownTopicHandling};
-use rskafka::client::{Client, ClientBuilder};
+use rskafka::client::{Client, ClientBuilder, Credentials, SaslConfig};
 use tokio::sync::OnceCell;
 
 use super::{Cluster, Link};
-use crate::kafka::config::KafkaConfig;
+use crate::kafka::cluster::Cluster as Brokers;
+use crate::kafka::config::{Access, KafkaConfig};
 use crate::kafka::error::KafkaError;
+use crate::kafka::login::{Login, Mechanism};
 use crate::record::Record;
 
 /// The longest answer that rskafka takes. It makes room for so much when a longer one is only announced, 100 MB by
@@ -46,8 +48,19 @@ impl Rskafka {
             let reason = "no broker is named".to_owned();
             return Err(KafkaError::Unreachable { brokers: self.name(), reason });
         }
+        let Access { tls, login } = &self.config.access;
+        if tls.is_some() || login.is_some() {
+            // rskafka tries a refusal again until its time is over, and hides why: whoever is refused hears it from here.
+            Brokers::connect(&self.config).await?;
+        }
         let contacts = self.config.brokers.iter().map(|broker| {
-            let builder = ClientBuilder::new(vec![broker.clone()]).client_id("vitals").backoff_config(backoff());
+            let mut builder = ClientBuilder::new(vec![broker.clone()]).client_id("vitals").backoff_config(backoff());
+            if let Some(tls) = tls {
+                builder = builder.tls_config(tls.config());
+            }
+            if let Some(login) = login {
+                builder = builder.sasl_config(sasl_config(login));
+            }
             Box::pin(builder.max_message_size(MAX_ANSWER_BYTES).build())
         });
         select_ok(contacts).await.map(|(client, _)| client).map_err(|error| self.failed(&error))
@@ -55,6 +68,16 @@ impl Rskafka {
 
     fn failed(&self, error: &Error) -> KafkaError {
         failed(&self.name(), error)
+    }
+}
+
+/// Its own output shows the password: it is printed nowhere.
+fn sasl_config(login: &Login) -> SaslConfig {
+    let credentials = Credentials::new(login.user.clone(), login.password.reveal().to_owned());
+    match login.mechanism {
+        Mechanism::Plain => SaslConfig::Plain(credentials),
+        Mechanism::ScramSha256 => SaslConfig::ScramSha256(credentials),
+        Mechanism::ScramSha512 => SaslConfig::ScramSha512(credentials),
     }
 }
 

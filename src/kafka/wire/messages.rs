@@ -204,6 +204,8 @@ pub(super) const RESPONSES: &[Spoken] = &[
         SHORT,
         many(&[TEXT, TEXT, since(4, TEXT), since(5, TEXT)]),
     ]),
+    response(ApiKey::SaslHandshake, "SaslHandshake", (1, 1), NEVER).with(&[SHORT, TEXTS]),
+    response(ApiKey::SaslAuthenticate, "SaslAuthenticate", (0, 2), 2).with(&[SHORT, TEXT, BYTES, since(1, LONG)]),
     response(ApiKey::ApiVersions, "ApiVersions", (0, 0), 3).with(&[SHORT, many(&[SHORT, SHORT, SHORT])]),
     response(ApiKey::CreateTopics, "CreateTopics", (2, 6), 5).with(&[
         INT,

@@ -78,6 +78,7 @@ pub(super) fn up(args: &UpArgs) -> eyre::Result<u8> {
     let before = State::read(&folder)?;
     let alive = before.alive(&folder);
     let wanted = with_known_ports(&args.options, &before).servers(&mut FreePorts::new())?;
+    let told: Vec<_> = wanted.iter().flat_map(|server| server.told(&folder)).collect();
     let missing = missing(wanted, &alive, &folder)?;
     if missing.is_empty() {
         say::talk(&format!("stack {} runs already", folder.name()));
@@ -85,6 +86,9 @@ pub(super) fn up(args: &UpArgs) -> eyre::Result<u8> {
         Stack::start(folder.clone(), missing, Life::Outlives)?.leave_running();
     }
     tell_addresses(&folder)?;
+    for line in told {
+        say::talk(&line);
+    }
     Ok(0)
 }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 
 use super::folder::{StackFolder, make_folder, write_file};
+use super::guarded::Guarded;
 use super::java::Bundle;
 use super::options::{HeapSize, ServerSetting};
 use super::server::{Role, Server, class_path, file_address, with_path};
@@ -80,14 +81,17 @@ pub(crate) struct Kafka {
     pub(crate) layout: KafkaLayout,
     pub(crate) port: u16,
     pub(crate) metadata: Metadata,
+    /// Further listeners.
+    pub(crate) guarded: Option<Guarded>,
     pub(crate) heap: HeapSize,
     /// Win over the settings below.
     pub(crate) settings: Vec<ServerSetting>,
 }
 
 impl Kafka {
-    fn properties(&self, data: &Path) -> String {
-        let address = format!("PLAINTEXT://127.0.0.1:{}", self.port);
+    fn properties(&self, data: &Path, folder: &StackFolder) -> String {
+        let more = self.guarded.map(Guarded::listeners).unwrap_or_default();
+        let address = format!("PLAINTEXT://127.0.0.1:{}{more}", self.port);
         let mut properties = ServerSetting::list(&[
             ("log.dirs", &data.display().to_string()),
             ("advertised.listeners", &address),
@@ -108,6 +112,9 @@ impl Kafka {
             ("log.cleaner.dedupe.buffer.size", "4194304"),
         ]);
         properties.extend(self.metadata_properties(&address));
+        if self.guarded.is_some() {
+            properties.extend(Guarded::settings(folder));
+        }
         ServerSetting::joined(&properties, &self.settings, "=")
     }
 
@@ -119,7 +126,13 @@ impl Kafka {
                 ("controller.quorum.voters", &format!("1@127.0.0.1:{controller_port}")),
                 ("controller.listener.names", "CONTROLLER"),
                 ("listeners", &format!("{address},CONTROLLER://127.0.0.1:{controller_port}")),
-                ("listener.security.protocol.map", "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT"),
+                (
+                    "listener.security.protocol.map",
+                    &format!(
+                        "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT{}",
+                        self.guarded.map(Guarded::protocols).unwrap_or_default()
+                    ),
+                ),
             ]),
             Metadata::Zookeeper { port } => ServerSetting::list(&[
                 ("broker.id", "1"),
@@ -156,7 +169,10 @@ impl Server for Kafka {
     fn write_configuration(&self, folder: &StackFolder) -> Result<()> {
         let data = self.data(folder);
         make_folder(&data)?;
-        write_file(&server_properties(folder), &self.properties(&data))?;
+        if self.guarded.is_some() {
+            Guarded::write_certificates(folder)?;
+        }
+        write_file(&server_properties(folder), &self.properties(&data, folder))?;
         match self.metadata {
             Metadata::Kraft { .. } => write_file(&log4j2_properties(folder), LOG4J2),
             Metadata::Zookeeper { .. } => write_log4j_properties(folder),
@@ -173,7 +189,18 @@ impl Server for Kafka {
         arguments.extend(class_path(&[], jars));
         arguments.extend(["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c"].map(OsString::from));
         arguments.push(server_properties(folder).into());
+        if self.guarded.is_some() {
+            arguments.extend(Guarded::users().into_iter().map(OsString::from));
+        }
         Some(arguments)
+    }
+
+    fn told(&self, folder: &StackFolder) -> Vec<String> {
+        self.guarded.map(|guarded| guarded.told(folder)).unwrap_or_default()
+    }
+
+    fn environment(&self, folder: &StackFolder) -> Vec<(String, String)> {
+        self.guarded.map(|guarded| guarded.environment(folder)).unwrap_or_default()
     }
 
     fn arguments(&self, folder: &StackFolder, jars: &Path) -> Vec<OsString> {
@@ -288,6 +315,7 @@ mod tests {
             layout,
             port: 9093,
             metadata,
+            guarded: None,
             heap: HeapSize::default_for_kafka(),
             settings: ServerSetting::list(settings),
         }
@@ -297,7 +325,7 @@ mod tests {
     fn a_setting_of_the_caller_replaces_ours() {
         let kafka =
             kafka(Metadata::Kraft { controller_port: 7 }, &[("auto.create.topics.enable", "true"), ("a", "b=c")]);
-        let properties = kafka.properties(Path::new("data"));
+        let properties = kafka.properties(Path::new("data"), &StackFolder::of("x"));
         assert_eq!(properties.matches("auto.create.topics.enable").count(), 1);
         assert!(properties.contains("auto.create.topics.enable=true\n"), "{properties}");
         assert!(properties.contains("a=b=c\n"), "{properties}");
@@ -306,7 +334,7 @@ mod tests {
     #[test]
     fn every_listener_is_on_loopback() {
         for metadata in [Metadata::Kraft { controller_port: 7 }, Metadata::Zookeeper { port: 8 }] {
-            let properties = kafka(metadata, &[]).properties(Path::new("data"));
+            let properties = kafka(metadata, &[]).properties(Path::new("data"), &StackFolder::of("x"));
             let listeners = properties.lines().find_map(|line| line.strip_prefix("listeners=")).unwrap_or_default();
             assert!(listeners.split(',').all(|listener| listener.contains("://127.0.0.1:")), "{listeners}");
         }

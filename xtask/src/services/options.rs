@@ -7,10 +7,11 @@ use std::str::FromStr;
 use clap::ValueEnum;
 
 use super::cassandra::{Cassandra, CassandraRelease};
+use super::guarded::Guarded;
 use super::kafka::{Kafka, KafkaLayout, Metadata, Zookeeper};
 use super::ports::FreePorts;
 use super::server::Server;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// The ports that the README, compose.yaml and the defaults of `vitals` use.
 const KAFKA_PORT: u16 = 9093;
@@ -41,6 +42,9 @@ pub(crate) struct StackOptions {
     /// Choose free ports for the servers whose port is not given
     #[arg(long)]
     pub(crate) free_ports: bool,
+    /// Kafka listens on the four ports behind its own as well: in TLS, with a login, with both, for certificates
+    #[arg(long)]
+    pub(crate) secure: bool,
     /// Java heap of Kafka (and ZooKeeper)
     #[arg(long, value_name = "SIZE", default_value_t = HeapSize::default_for_kafka())]
     pub(crate) kafka_heap: HeapSize,
@@ -74,6 +78,7 @@ impl StackOptions {
             cassandra_port: None,
             zookeeper_port: None,
             free_ports: true,
+            secure: false,
             kafka_heap: HeapSize("256m".to_owned()),
             cassandra_heap: HeapSize("512m".to_owned()),
             kafka_set: Vec::new(),
@@ -112,10 +117,20 @@ impl StackOptions {
     }
 
     fn kafka(&self, metadata: Metadata, free: &mut FreePorts) -> Result<Kafka> {
+        if self.secure && self.kafka != KafkaLayout::Kraft {
+            return Err(Error::SecureWithoutKraft);
+        }
+        let port = self.port(self.kafka_port, KAFKA_PORT, free)?;
+        let guarded = match self.secure {
+            true if self.free_ports => Some(Guarded::on(free)?),
+            true => Some(Guarded::behind(port)),
+            false => None,
+        };
         Ok(Kafka {
             layout: self.kafka,
-            port: self.port(self.kafka_port, KAFKA_PORT, free)?,
+            port,
             metadata,
+            guarded,
             heap: self.kafka_heap.clone(),
             settings: self.kafka_set.clone(),
         })

@@ -75,6 +75,14 @@ pub(crate) trait Server: fmt::Debug {
     fn first_run(&self, _folder: &StackFolder, _jars: &Path) -> Option<Vec<OsString>> {
         None
     }
+    /// What else there is to say of it.
+    fn told(&self, _folder: &StackFolder) -> Vec<String> {
+        Vec::new()
+    }
+    /// What else the tests find in their environment.
+    fn environment(&self, _folder: &StackFolder) -> Vec<(String, String)> {
+        Vec::new()
+    }
     /// Arguments of `java` for the server itself.
     fn arguments(&self, folder: &StackFolder, jars: &Path) -> Vec<OsString>;
 }

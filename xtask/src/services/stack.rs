@@ -89,6 +89,8 @@ impl Stack {
         ];
         for running in &self.servers {
             environment.extend(running.environment());
+            let own = running.server.environment(&self.folder);
+            environment.extend(own.into_iter().map(|(name, value)| (name, value.into())));
         }
         if let Ok(brokers) = self.address(Role::Kafka) {
             environment.push(("VITALS_BROKERS".to_owned(), brokers.into()));

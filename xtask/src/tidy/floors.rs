@@ -27,6 +27,8 @@ const HOUSE: &[Floor] = &[
             "disk",
             "retry",
             "address",
+            "secret",
+            "tls",
             "span",
             "toml_table",
             "suggestion",

@@ -16,6 +16,7 @@ mod program;
 
 mod consuming;
 mod embedded_broker;
+mod guarded;
 mod making;
 mod old;
 mod operator;

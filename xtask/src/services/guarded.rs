@@ -1,0 +1,152 @@
+//! Kafka's further listeners: inside TLS, and for those who log in.
+//!
+//! One broker has them all, beside the one that everybody may use, so that they cost no second server.
+
+use std::path::PathBuf;
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose};
+
+use super::folder::{StackFolder, make_folder, write_file};
+use super::options::ServerSetting;
+use super::ports::FreePorts;
+use crate::error::Result;
+
+/// Who may log in, by every mechanism.
+const USER: &str = "ward";
+const PASSWORD: &str = "a pass=word";
+
+/// The names in the server's certificate. `localhost` is none of them.
+const NAMES: [&str; 2] = ["127.0.0.1", "kafka-1.ward"];
+
+/// The listeners, each on its port of 127.0.0.1.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Guarded {
+    /// TLS, without a login.
+    tls: u16,
+    /// A login without TLS, by SCRAM-SHA-256 alone; it holds for two seconds.
+    login: u16,
+    /// A login inside TLS.
+    secure: u16,
+    /// TLS, for those with a certificate.
+    mutual: u16,
+}
+
+impl Guarded {
+    /// On free ports.
+    pub(crate) fn on(free: &mut FreePorts) -> Result<Self> {
+        Ok(Self { tls: free.take()?, login: free.take()?, secure: free.take()?, mutual: free.take()? })
+    }
+
+    /// On the ports behind this one, so that they are the same each time.
+    pub(crate) fn behind(port: u16) -> Self {
+        let behind = |step: u16| port.saturating_add(step);
+        Self { tls: behind(1), login: behind(2), secure: behind(3), mutual: behind(4) }
+    }
+
+    /// How `vitals` comes to each.
+    pub(crate) fn told(self, folder: &StackFolder) -> Vec<String> {
+        let file = |name| certificates(folder).join(name).display().to_string();
+        let (ca, password) = (format!("--broker-ca {}", file("ca.pem")), file("password"));
+        let login = format!("--broker-user {USER} --broker-password-file {password}");
+        let certificate = format!("--broker-cert {} --broker-key {}", file("client.pem"), file("client-key.pem"));
+        let options = [
+            ca.clone(),
+            format!("{login} --broker-mechanism SCRAM-SHA-256"),
+            format!("{ca} {login}"),
+            format!("{ca} {certificate}"),
+        ];
+        let line = |((_, _, port), options)| format!("try:  vitals topic list --brokers 127.0.0.1:{port} {options}");
+        self.all().into_iter().zip(options).map(line).collect()
+    }
+
+    const fn all(self) -> [(&'static str, &'static str, u16); 4] {
+        [
+            ("TLS", "SSL", self.tls),
+            ("LOGIN", "SASL_PLAINTEXT", self.login),
+            ("SECURE", "SASL_SSL", self.secure),
+            ("MUTUAL", "SSL", self.mutual),
+        ]
+    }
+
+    /// What comes behind the other listeners, as `NAME://HOST:PORT`.
+    pub(crate) fn listeners(self) -> String {
+        self.all().map(|(name, _, port)| format!(",{name}://127.0.0.1:{port}")).concat()
+    }
+
+    /// What each of them speaks.
+    pub(crate) fn protocols(self) -> String {
+        self.all().map(|(name, protocol, _)| format!(",{name}:{protocol}")).concat()
+    }
+
+    pub(crate) fn settings(folder: &StackFolder) -> Vec<ServerSetting> {
+        let scram = "org.apache.kafka.common.security.scram.ScramLoginModule required;";
+        let plain =
+            format!("org.apache.kafka.common.security.plain.PlainLoginModule required user_{USER}=\"{PASSWORD}\";");
+        let file = |name| certificates(folder).join(name).display().to_string();
+        ServerSetting::list(&[
+            ("inter.broker.listener.name", "PLAINTEXT"),
+            ("ssl.keystore.type", "PEM"),
+            ("ssl.keystore.location", &file("server.pem")),
+            ("ssl.truststore.type", "PEM"),
+            ("ssl.truststore.location", &file("ca.pem")),
+            ("listener.name.mutual.ssl.client.auth", "required"),
+            ("listener.name.login.sasl.enabled.mechanisms", "SCRAM-SHA-256"),
+            ("listener.name.login.scram-sha-256.sasl.jaas.config", scram),
+            ("listener.name.login.scram-sha-256.connections.max.reauth.ms", "2000"),
+            ("listener.name.secure.sasl.enabled.mechanisms", "SCRAM-SHA-512,SCRAM-SHA-256,PLAIN"),
+            ("listener.name.secure.scram-sha-512.sasl.jaas.config", scram),
+            ("listener.name.secure.scram-sha-256.sasl.jaas.config", scram),
+            ("listener.name.secure.plain.sasl.jaas.config", &plain),
+        ])
+    }
+
+    /// What makes the users when the storage folder is formatted.
+    pub(crate) fn users() -> Vec<String> {
+        let user = |mechanism| format!("{mechanism}=[name={USER},password={PASSWORD}]");
+        ["SCRAM-SHA-256", "SCRAM-SHA-512"].into_iter().flat_map(|it| ["--add-scram".to_owned(), user(it)]).collect()
+    }
+
+    /// An authority, who signs the server and a client; and another one, whom nobody knows.
+    pub(crate) fn write_certificates(folder: &StackFolder) -> Result<()> {
+        let place = certificates(folder);
+        if place.join("other-ca.pem").exists() {
+            return Ok(());
+        }
+        make_folder(&place)?;
+        let authority = authority("the authority of the tests")?;
+        let sign = |name: &str, names: &[&str]| -> Result<(String, String)> {
+            let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
+            let mut params = CertificateParams::new(names)?;
+            params.distinguished_name.push(DnType::CommonName, name);
+            let key = KeyPair::generate()?;
+            Ok((key.serialize_pem(), params.signed_by(&key, &authority)?.pem()))
+        };
+        let (server_key, server) = sign("kafka", &NAMES)?;
+        let (client_key, client) = sign("vitals", &[])?;
+        write_file(&place.join("ca.pem"), &authority.pem())?;
+        write_file(&place.join("server.pem"), &[server_key, server, authority.pem()].concat())?;
+        write_file(&place.join("client.pem"), &client)?;
+        write_file(&place.join("client-key.pem"), &client_key)?;
+        write_file(&place.join("password"), PASSWORD)?;
+        write_file(&place.join("other-ca.pem"), &self::authority("somebody else")?.pem())
+    }
+
+    /// What the tests find in their environment.
+    pub(crate) fn environment(self, folder: &StackFolder) -> Vec<(String, String)> {
+        let ports = self.all().map(|(name, _, port)| (format!("VITALS_TEST_{name}_PORT"), port.to_string()));
+        let place = certificates(folder).display().to_string();
+        ports.into_iter().chain([("VITALS_TEST_CERTIFICATES".to_owned(), place)]).collect()
+    }
+}
+
+fn certificates(folder: &StackFolder) -> PathBuf {
+    folder.conf().join("certificates")
+}
+
+fn authority(name: &str) -> Result<CertifiedIssuer<'static, KeyPair>> {
+    let mut params = CertificateParams::new(Vec::new())?;
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+    params.distinguished_name.push(DnType::CommonName, name);
+    Ok(CertifiedIssuer::self_signed(params, KeyPair::generate()?)?)
+}
