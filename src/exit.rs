@@ -37,7 +37,6 @@ use crate::shutdown::Trigger;
 use crate::store::StoreError;
 use crate::store::cassandra::CassandraError;
 use crate::store::sqlite::SqliteError;
-use crate::tls::TlsError;
 use crate::toml_table::TomlError;
 
 impl From<Code> for ExitCode {
@@ -79,7 +78,6 @@ const ADVISERS: &[Recognise] = &[
     recognise::<ResetError>,
     recognise::<RulesCommandError>,
     recognise::<TopicError>,
-    recognise::<TlsError>,
     recognise::<TomlError>,
 ];
 

@@ -37,11 +37,14 @@
 //! | membership: heartbeats and timers; what the coordinator is asked | `kafka/group/driver.rs`; `kafka/group/coordinator.rs` |
 //! | offsets, and from where the rules hear records again; lag in records and seconds | `kafka/offsets.rs`; `kafka/lag.rs` |
 //! | bytes go out: to Kafka; to Cassandra, without TLS yet | `kafka/connection.rs`; `store/cassandra/session.rs`, `probe.rs` |
-//! | TLS: whom we believe, and what a failed handshake means; a login to Kafka, SCRAM; how the settings come to both | `tls.rs`; `kafka/login.rs`, `kafka/login/scram.rs`; `settings/access.rs`, then `app.rs` |
+//! | TLS: whom we believe, and what a failed handshake means; a login to Kafka; renewed before it is over | `tls.rs`; `kafka/login.rs`, `login/scram.rs`; `kafka/connection.rs` |
+//! | which files and which user, PLAIN inside TLS only; the files read, the password found; what every connection gets | `settings/access.rs`; `kafka_config` in `app.rs`; `kafka/config.rs` |
+//! | what an error of Kafka is called, and what mends it | `kafka/error.rs` |
+//! | the real servers of the tests, also with TLS and logins | `xtask/src/services.rs` |
 //! | the embedded broker's produce and fetch | `broker/records.rs` |
 //! | what a store has to do, and what a third one needs | `store/any.rs`: its head lists it |
 //! | how large a batch may be; the columns of an insert and their values | `store/cassandra/write.rs`, `store/sqlite/write.rs`; `store/cassandra/write/values.rs`, `store/sqlite/write.rs` |
-//! | what is written of an alarm; what a missing value in its row stands for | `store/changed.rs`; `store/stored_alarm.rs` |
+//! | what is written of an alarm; its row read back, and what a missing value there stands for | `store/changed.rs`; `store/stored_alarm.rs` |
 //! | tables and their numbered steps | `store/migrations.rs`, `migrations/` |
 //! | applied rules and admitted patients, as rows; who acknowledged | `store/*/journal.rs`; `store/*/acknowledge.rs` |
 //!

@@ -12,9 +12,11 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{AlertDescription, CertificateError, ClientConfig, RootCertStore};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
-pub use tokio_rustls::client::TlsStream;
+use tokio_rustls::client::TlsStream;
 
-use crate::advice::{Advice, Code};
+/// What a file is to hold.
+const CERTIFICATE: &str = "certificate";
+const KEY: &str = "private key";
 
 /// Which files say whom we believe and who we are.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -100,7 +102,7 @@ impl Tls {
                 alert => Refusal::Alert(format!("{alert:?}")),
             },
             rustls::Error::InvalidMessage(_) => Refusal::NotTls,
-            other => Refusal::BadCertificate(other.to_string()),
+            other => Refusal::Failed(other.to_string()),
         }
     }
 }
@@ -119,8 +121,8 @@ fn plain_name(told: &str) -> String {
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-    let found = read.map_err(|error| TlsError::of(path, error, "certificate"))?;
-    if found.is_empty() { Err(TlsError::NotThere { path: path.to_owned(), what: "certificate" }) } else { Ok(found) }
+    let found = read.map_err(|error| TlsError::of(path, error, CERTIFICATE))?;
+    if found.is_empty() { Err(TlsError::NotThere { path: path.to_owned(), what: CERTIFICATE }) } else { Ok(found) }
 }
 
 fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
@@ -131,7 +133,7 @@ fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
     match PrivateKeyDer::from_pem_file(path) {
         Ok(_) | Err(_) if is_locked() => Err(TlsError::Locked { path: path.to_owned() }),
         Ok(key) => Ok(key),
-        Err(error) => Err(TlsError::of(path, error, "private key")),
+        Err(error) => Err(TlsError::of(path, error, KEY)),
     }
 }
 
@@ -204,25 +206,25 @@ impl TlsError {
     }
 }
 
-impl Advice for TlsError {
-    fn code(&self) -> Code {
-        Code::Usage
-    }
-
-    fn hint(&self) -> Option<String> {
+impl TlsError {
+    /// What to do next; the options for this kind of server begin with `--WHOSE-`.
+    pub fn hint(&self, whose: &str) -> Option<String> {
         Some(match self {
-            Self::Unreadable { .. } => "name a PEM file that this user may read".into(),
+            Self::Unreadable { .. } => "name a PEM file that this user may read".to_owned(),
+            Self::NotThere { what: KEY, .. } | Self::Damaged { what: KEY, .. } => {
+                format!("name the file of the certificate's private key with --{whose}-key")
+            }
             Self::NotThere { .. } | Self::Damaged { .. } | Self::Unusable { .. } => {
                 "name a PEM file, which has lines as -----BEGIN CERTIFICATE-----; `openssl x509 -inform der` makes one of \
                  other files"
-                    .into()
+                    .to_owned()
             }
             Self::Locked { path } => format!(
                 "keep it readable for this user alone, and write it without a password: openssl pkey -in {} -out key.pem",
                 path.display()
             ),
-            Self::Unfit { .. } => "name the private key that the certificate was made for".into(),
-            Self::NobodyBelieved => "name the certificate of who signed the server's".into(),
+            Self::Unfit { .. } => "name the private key that the certificate was made for".to_owned(),
+            Self::NobodyBelieved => format!("name the certificate of who signed the server's with --{whose}-ca FILE"),
             Self::NotOffered(_) => return None,
         })
     }
@@ -259,6 +261,9 @@ pub enum Refusal {
     /// Its certificate is no good for another reason.
     #[error("its certificate cannot be believed: {0}")]
     BadCertificate(String),
+    /// What it says breaks the rules of TLS, or both have nothing in common.
+    #[error("the TLS handshake with it failed: {0}")]
+    Failed(String),
     /// It wants to know who we are.
     #[error("it wants a certificate of ours")]
     WantsCertificate,
@@ -308,7 +313,9 @@ impl Refusal {
                  authority's"
                     .to_owned()
             }
-            Self::BadCertificate(_) => "ask whoever runs the server".to_owned(),
+            Self::BadCertificate(_) | Self::Failed(_) => {
+                "ask whoever runs the server; TLS 1.2 and 1.3 are spoken".to_owned()
+            }
             Self::WantsCertificate => format!("name one that it knows with --{whose}-cert FILE and --{whose}-key FILE"),
             Self::Alert(_) => format!(
                 "ask whoever runs the server what it wants; a certificate of ours is named with --{whose}-cert FILE"

@@ -58,13 +58,14 @@ pub enum Alerts {
 /// mend, such as another member with the same instance id.
 pub async fn run(args: Args, context: &Context) -> Result<Code> {
     let Context { settings, output, shutdown } = context;
+    let kafka = app::kafka_config(settings)?;
     app::check_cluster(settings).await?;
     let store = app::open_store(settings).await?;
     for step in store.prepare().await?.into_iter().filter(|step| step.made) {
         output.note(format_args!("{}: made", step.what));
     }
     let durability = app::durability(&store, settings.durability_delay, output).await?;
-    let member = Member::join(&app::kafka_config(settings)?, app::member_config(settings), args.from).await?;
+    let member = Member::join(&kafka, app::member_config(settings), args.from).await?;
     let mut screen = Screen::new(output, settings, args.quiet, args.alerts);
     screen.started();
     let until = Until { max_messages: args.max, end: args.exit_at_end };

@@ -56,11 +56,11 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
 }
 
 async fn make(args: &Args, settings: &Settings, output: &Output) -> Result<Code> {
+    let kafka = app::kafka_config(settings)?;
     let until = Instant::now() + args.wait;
     // A file is there or not: the only store that may be starting is Cassandra.
     let store =
         wait_for("Cassandra", args.wait, until, output, StoreError::is_away, || app::open_store(settings)).await?;
-    let kafka = app::kafka_config(settings)?;
     let connect = || Cluster::connect(&kafka);
     let mut cluster = wait_for("Kafka", args.wait, until, output, KafkaError::is_passing, connect).await?;
     cluster_check::judge(settings, cluster.id())?;

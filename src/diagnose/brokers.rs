@@ -1,6 +1,7 @@
 //! The brokers: whether they are the ones that are meant, answer at their own addresses, and speak what we need.
 
 use super::{Finding, Problem};
+use crate::advice::Advice;
 use crate::app::cluster_check;
 use crate::kafka::brokers::BrokerState;
 use crate::kafka::cluster::NodeId;
@@ -20,7 +21,8 @@ pub(crate) fn kind(settings: &Settings, cluster_id: Option<&str>) -> Finding {
 
 /// A broker that does not answer.
 pub(crate) fn silent(state: &BrokerState) -> Option<Problem> {
-    state.speaks.as_ref().err().map(|error| Problem::new(error_chain(error), START_AGAIN))
+    let error = state.speaks.as_ref().err()?;
+    Some(if error.is_refusal() { Problem::of(error) } else { Problem::new(error_chain(error), START_AGAIN) })
 }
 
 /// A broker that is not in the cluster's list, though replicas are to be on it.
@@ -36,7 +38,10 @@ pub(crate) fn listeners(states: &[BrokerState]) -> Finding {
         let all: Vec<_> = states.iter().map(|state| format!("{} at {}", state.id, state.address)).collect();
         return Finding::ok(format!("each answers at its own address: {}", all.join(", ")));
     }
-    let fix = "start those brokers, or set their advertised.listeners to addresses that this machine reaches";
+    let refusal = states.iter().filter_map(|state| state.speaks.as_ref().err()).find(|error| error.is_refusal());
+    let fix = refusal.and_then(Advice::hint).unwrap_or_else(|| {
+        "start those brokers, or set their advertised.listeners to addresses that this machine reaches".to_owned()
+    });
     Finding::fail(faults.join("; "), fix, "what they lead can be neither written nor read from here")
 }
 

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use futures::future;
+use futures::stream::{FuturesUnordered, StreamExt};
 use kafka_protocol::ResponseError;
 use kafka_protocol::error::ParseResponseErrorCode;
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
@@ -290,14 +290,25 @@ async fn first_to_answer(addresses: &[String], access: &Access) -> Result<Connec
     if addresses.is_empty() {
         return Err(unreachable("no address was given".to_owned()));
     }
-    let attempts = addresses.iter().map(|address| Box::pin(Connection::open(address, access)));
-    match timeout(FIRST_CONTACT_LIMIT, future::select_ok(attempts)).await {
-        Ok(Ok((connection, _))) => Ok(connection),
-        // What speaks, but not Kafka, is a wrong port, and who refuses says why: that tells more than "unreachable".
-        Ok(Err(error)) if !error.is_passing() => Err(error),
-        Ok(Err(error)) => Err(unreachable(cause(&error))),
-        Err(_) => Err(unreachable(format!("no answer within {FIRST_CONTACT_LIMIT:?}"))),
-    }
+    let mut attempts: FuturesUnordered<_> = addresses.iter().map(|address| Connection::open(address, access)).collect();
+    let first = async {
+        let (mut told, mut last) = (None, None);
+        while let Some(outcome) = attempts.next().await {
+            match outcome {
+                Ok(connection) => return Ok(connection),
+                // What speaks, but not Kafka, is a wrong port, and who refuses says why: that tells more than
+                // "unreachable", which another may be.
+                Err(error) if !error.is_passing() || matches!(error, KafkaError::Tls { .. }) => {
+                    told = told.or(Some(error));
+                }
+                Err(error) => last = Some(error),
+            }
+        }
+        Err(told.unwrap_or_else(|| unreachable(last.as_ref().map(cause).unwrap_or_default())))
+    };
+    timeout(FIRST_CONTACT_LIMIT, first)
+        .await
+        .unwrap_or_else(|_| Err(unreachable(format!("no answer within {FIRST_CONTACT_LIMIT:?}"))))
 }
 
 fn cause(error: &KafkaError) -> String {

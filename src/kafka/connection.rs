@@ -23,7 +23,7 @@ use crate::address;
 use crate::output::counted;
 use crate::tls;
 
-/// How long opening a connection may take, from the first packet to the broker's list of versions.
+/// How long opening a connection may take: TLS, the broker's list of versions, and the login.
 pub const CONNECT_LIMIT: Duration = Duration::from_secs(3);
 
 /// How long an ordinary request may take.
@@ -119,7 +119,10 @@ impl Connection {
 
     async fn log_in(&mut self, login: &Login) -> Result<(), KafkaError> {
         self.renew_login_at = None;
-        let lifetime = login.prove(self).await?;
+        let proven = login.prove(self).await;
+        // Whoever does not let us in once more is not talked to any longer.
+        self.usable &= proven.is_ok();
+        let lifetime = proven?;
         self.renew_login_at = lifetime.map(|lifetime| Instant::now() + lifetime.mul_f64(RENEWED_AFTER));
         Ok(())
     }
@@ -133,6 +136,11 @@ impl Connection {
             Box::pin(self.log_in(&login)).await?;
         }
         Ok(())
+    }
+
+    /// Whether nobody on the way can read what is said.
+    pub(super) fn is_encrypted(&self) -> bool {
+        self.access.tls.is_some()
     }
 
     /// Whether the connection can take a request.
@@ -160,8 +168,11 @@ impl Connection {
     ) -> Result<R::Response, KafkaError> {
         let unsupported = || KafkaError::Unsupported { address: self.address.clone(), what: wire::name(R::KEY) };
         let version = self.common_version(R::KEY).ok_or_else(unsupported)?.min(max);
-        self.renew_login().await?;
-        timeout(limit, self.exchange(request, version)).await.unwrap_or_else(|_| {
+        let whole = async {
+            self.renew_login().await?;
+            self.exchange(request, version).await
+        };
+        timeout(limit, whole).await.unwrap_or_else(|_| {
             Err(KafkaError::TimedOut { address: self.address.clone(), what: wire::name(R::KEY), limit })
         })
     }
@@ -261,6 +272,7 @@ impl Connection {
         let address = self.address.clone();
         // With TLS 1.3 a server says that it does not believe us when we think that all is well.
         if let Some(tls) = &self.access.tls
+            && self.is_fresh
             && tls::is_told_by_tls(&source)
         {
             let refusal = tls.refusal(address::host_of(&address), source);

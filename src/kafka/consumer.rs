@@ -40,10 +40,15 @@ impl Consumer {
         cluster.leaders(&config.topic).await?;
         // Kafka would take a classic member into a group of the newer protocol, and give it partitions in its own way. A
         // coordinator that cannot tell now is asked again by the join.
-        if let Ok(coordinator) = cluster.coordinator_node(&config.group).await
-            && let Ok(described) = admin::describe(coordinator, &config.group).await
-        {
-            described.ensure_joinable(&config.group)?;
+        match cluster.coordinator_node(&config.group).await {
+            Ok(coordinator) => {
+                if let Ok(described) = admin::describe(coordinator, &config.group).await {
+                    described.ensure_joinable(&config.group)?;
+                }
+            }
+            // It may be another broker than the one that let us in.
+            Err(error) if error.is_refusal() => return Err(error),
+            Err(_) => {}
         }
         let (commands, taken) = mpsc::channel(CHANNEL_EVENTS);
         let (told, events) = mpsc::channel(CHANNEL_EVENTS);

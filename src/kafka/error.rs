@@ -95,6 +95,11 @@ impl KafkaError {
         Self::Refused { what: what.into(), code, detail: String::new() }
     }
 
+    /// Whether a broker answers, and does not let us in or is not believed.
+    pub(crate) fn is_refusal(&self) -> bool {
+        matches!(self, Self::WantsTls { .. } | Self::Tls { .. } | Self::Login { .. }) && !self.is_passing()
+    }
+
     /// Whether asking again later can help: another broker may lead, the broker may be back.
     pub fn is_passing(&self) -> bool {
         match self {
@@ -115,8 +120,7 @@ impl Advice for KafkaError {
                 Code::Usage
             }
             Self::GroupInUse { .. } => Code::Finding,
-            Self::Files(error) => error.code(),
-            Self::NoPassword { .. } => Code::Usage,
+            Self::Files(_) | Self::NoPassword { .. } => Code::Usage,
             _ => Code::Unreachable,
         }
     }
@@ -126,9 +130,12 @@ impl Advice for KafkaError {
             Self::Unreachable { .. } | Self::Io { .. } | Self::TimedOut { .. } => {
                 START_HINT.into()
             }
-            Self::Files(error) => return error.hint(),
-            Self::NoPassword { .. } => {
+            Self::Files(error) => return error.hint("broker"),
+            Self::NoPassword { why, .. } if why.is_empty() => {
                 "set VITALS_BROKER_PASSWORD, or name a file that holds nothing else with --broker-password-file".into()
+            }
+            Self::NoPassword { .. } => {
+                "name a file that this user may read and that holds nothing else with --broker-password-file".into()
             }
             Self::WantsTls { .. } => {
                 "speak TLS: --broker-tls yes, or --broker-ca FILE with the certificate of who signed the broker's".into()
@@ -137,7 +144,7 @@ impl Advice for KafkaError {
             Self::HungUp { .. } => {
                 "a broker that wants a login does so: name a user with --broker-user; else it is being stopped".into()
             }
-            Self::Login { error, .. } => login_hint(error),
+            Self::Login { error, .. } => error.hint().into(),
             Self::Protocol { .. } => {
                 "check the port in --brokers: Kafka for clients on the host listens on 9093 here; Cassandra's port is 9042".into()
             }
@@ -192,20 +199,6 @@ fn protocol(kind: &Kind) -> String {
 
 fn because(why: &str) -> String {
     if why.is_empty() { String::new() } else { format!(": {why}") }
-}
-
-fn login_hint(error: &LoginError) -> String {
-    match error {
-        LoginError::MechanismOff { .. } => "choose one that it offers with --broker-mechanism".into(),
-        LoginError::NotWanted => "leave --broker-user out, or name another port of the broker".into(),
-        LoginError::Wrong { .. } => {
-            "brokers do not tell which is wrong: check --broker-user, the password, and that the user has one for this \
-             --broker-mechanism"
-                .into()
-        }
-        LoginError::Refused { .. } => "ask the cluster's operator".into(),
-        LoginError::Unproven(_) => "what answers there may be somebody else: do not give it the password".into(),
-    }
 }
 
 fn refusal_hint(code: ResponseError) -> Option<String> {

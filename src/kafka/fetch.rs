@@ -107,17 +107,23 @@ impl Fetcher {
             }
         }
         self.topic_id = id;
-        let mut readers = Vec::new();
+        let (mut readers, mut refusal) = (Vec::new(), None);
         for (node, partitions) in leaders.by_node() {
             let mine: BTreeMap<i32, i64> = partitions
                 .iter()
                 .filter_map(|partition| self.positions.get(partition).map(|offset| (*partition, *offset)))
                 .collect();
             // A broker that is gone may still be named as a leader: its partitions wait, the others are read.
-            if !mine.is_empty()
-                && let Ok(leader) = cluster.take_node(node).await
-            {
-                readers.push(LeaderReader { leader, topic_id: id, positions: mine, turn: 0, ends: Ends::default() });
+            if mine.is_empty() {
+                continue;
+            }
+            match cluster.take_node(node).await {
+                Ok(leader) => {
+                    let (turn, ends) = (0, Ends::default());
+                    readers.push(LeaderReader { leader, topic_id: id, positions: mine, turn, ends });
+                }
+                Err(error) if error.is_refusal() => refusal = refusal.or(Some(error)),
+                Err(_) => {}
             }
         }
         let missing = self.positions.len() - readers.iter().map(|reader| reader.positions.len()).sum::<usize>();
@@ -127,7 +133,7 @@ impl Fetcher {
             }
             sleep(LEADER_CHECK_INTERVAL).await;
             let what = format!("reading {} of the topic '{}'", counted(missing, "partition"), self.topic);
-            Err(KafkaError::refused(what, ResponseError::LeaderNotAvailable))
+            Err(refusal.unwrap_or_else(|| KafkaError::refused(what, ResponseError::LeaderNotAvailable)))
         };
         let mut running: FuturesUnordered<_> = readers.iter_mut().map(|reader| reader.run(self)).collect();
         let outcome = tokio::select! {

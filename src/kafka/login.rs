@@ -1,4 +1,4 @@
-//! Who we are, for brokers that want to know: SASL with PLAIN or SCRAM, over a connection of ours.
+//! Who we are, for brokers that want to know: SASL with PLAIN or SCRAM, over a connection of ours, which renews it.
 
 mod scram;
 
@@ -21,7 +21,7 @@ use crate::secret::Secret;
 /// How the password is proven.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mechanism {
-    /// It is sent as it is.
+    /// It is sent as it is: the settings take it inside TLS only.
     Plain,
     /// SCRAM with SHA-256.
     ScramSha256,
@@ -65,11 +65,14 @@ pub struct Login {
 #[allow(missing_docs, reason = "each message names its fields")]
 pub enum LoginError {
     /// This mechanism is switched off.
-    #[error("it does not offer {mechanism}, but {}", offered.join(", "))]
+    #[error("it does not offer {mechanism}{}", instead(offered))]
     MechanismOff { mechanism: Mechanism, offered: Vec<String> },
     /// It lets everybody in.
     #[error("it wants no login")]
     NotWanted,
+    /// The password would be sent as it is, for everybody on the way to read.
+    #[error("PLAIN is for TLS alone")]
+    InTheClear,
     /// Name or password are wrong; brokers do not tell which.
     #[error("it does not know '{user}' with this password")]
     Wrong { user: String },
@@ -79,6 +82,27 @@ pub enum LoginError {
     /// It cannot prove that it knows the password, or breaks the rules of the exchange.
     #[error("it answered with {0}")]
     Unproven(String),
+}
+
+impl LoginError {
+    /// What to do next.
+    pub(super) fn hint(&self) -> &'static str {
+        match self {
+            Self::MechanismOff { .. } => "choose one that it offers with --broker-mechanism",
+            Self::NotWanted => "leave --broker-user out, or name another port of the broker",
+            Self::InTheClear => "use SCRAM-SHA-512, or speak TLS with it",
+            Self::Wrong { .. } => {
+                "brokers do not tell which is wrong: check --broker-user, the password, and that the user has one for \
+                 this --broker-mechanism"
+            }
+            Self::Refused { .. } => "ask the cluster's operator",
+            Self::Unproven(_) => "what answers there may be somebody else: do not give it the password",
+        }
+    }
+}
+
+fn instead(offered: &[String]) -> String {
+    if offered.is_empty() { String::new() } else { format!(", but {}", offered.join(", ")) }
 }
 
 /// What one message of the exchange came to.
@@ -91,9 +115,11 @@ struct Answer {
 impl Login {
     /// Proves on `connection` who we are. How long that holds; `None` for as long as the connection.
     pub(super) async fn prove(&self, connection: &mut Connection) -> Result<Option<Duration>, KafkaError> {
-        let refused = |error: LoginError| connection.login_error(error);
+        if self.mechanism == Mechanism::Plain && !connection.is_encrypted() {
+            return Err(connection.login_error(LoginError::InTheClear));
+        }
         if !connection.speaks(wire::api_key(ApiKey::SaslHandshake)) {
-            return Err(refused(LoginError::NotWanted));
+            return Err(connection.login_error(LoginError::NotWanted));
         }
         let handshake = SaslHandshakeRequest::default().with_mechanism(super::cluster::text(self.mechanism.name()));
         let response = connection.call(&handshake).await?;
@@ -142,3 +168,6 @@ impl Login {
         }))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,4 @@
-//! How servers are spoken with: inside TLS or in the clear, and as whom.
+//! How servers are spoken with: inside TLS or in the clear, and as whom. Nothing is read here: that is `app.rs`.
 
 use std::path::PathBuf;
 
@@ -52,35 +52,68 @@ impl Layers<'_> {
             certificate: self.take_path(&table::BROKER_CERT)?,
             key: self.take_path(&table::BROKER_KEY)?,
         };
+        let user = self.take_optional(&table::BROKER_USER)?;
+        let password_file = self.take_path(&table::BROKER_PASSWORD_FILE)?;
+        let mechanism = self.take(&table::BROKER_MECHANISM)?;
+        if self.is_of_vitals_up() {
+            return Ok(BrokerAccess::default());
+        }
         if files.key.is_some() && files.certificate.is_none() {
-            return Err(self.unfit("names a key without a certificate", "name the certificate with --broker-cert"));
+            let fix = "name the certificate with --broker-cert";
+            return Err(self.unfit(&table::BROKER_KEY.spec, "names a key without a certificate", fix));
         }
         let tls = (is_wanted || files != TlsFiles::default()).then_some(files);
-        let user = self.take_optional(&table::BROKER_USER)?;
-        let file = self.take_path(&table::BROKER_PASSWORD_FILE)?;
-        if file.is_some() && user.is_none() {
-            return Err(self.unfit("names a password without a user", "name the user with --broker-user"));
-        }
-        let mechanism = self.take(&table::BROKER_MECHANISM)?;
-        if mechanism == Mechanism::Plain && tls.is_none() && user.is_some() {
+        let Some(user) = user else {
+            if password_file.is_none() {
+                return Ok(BrokerAccess { tls, login: None });
+            }
+            let fix = "name the user with --broker-user";
+            return Err(self.unfit(&table::BROKER_PASSWORD_FILE.spec, "names a password without a user", fix));
+        };
+        if mechanism == Mechanism::Plain && tls.is_none() {
+            let problem = "sends the password as it is, for everybody on the way to read";
             let fix = "use SCRAM-SHA-512, or speak TLS: --broker-tls yes, or --broker-ca FILE";
-            return Err(self.unfit("sends the password as it is, for everybody on the way to read", fix));
+            return Err(self.unfit(&table::BROKER_MECHANISM.spec, problem, fix));
         }
-        let password = file.map(PasswordFrom::File);
-        let password = password.or_else(|| self.broker_password().map(PasswordFrom::Environment));
-        let password = password.unwrap_or(PasswordFrom::Nowhere);
-        let login = user.map(|user| BrokerLogin { user, password, mechanism });
-        // The broker of `vitals up` has neither, whatever a settings file says for others.
-        let is_built_in = matches!(self.source_of(&table::BROKERS.spec), Some(Source::BuiltIn { .. }));
-        Ok(if is_built_in { BrokerAccess::default() } else { BrokerAccess { tls, login } })
+        let login = BrokerLogin { user, password: self.password(password_file), mechanism };
+        Ok(BrokerAccess { tls, login: Some(login) })
+    }
+
+    /// An option above the environment, and that above a settings file.
+    fn password(&self, file: Option<PathBuf>) -> PasswordFrom {
+        let is_typed =
+            matches!(self.source_of(&table::BROKER_PASSWORD_FILE.spec), Some(Source::Flag | Source::Environment(_)));
+        match (file, self.broker_password()) {
+            (Some(path), None) => PasswordFrom::File(path),
+            (Some(path), Some(_)) if is_typed => PasswordFrom::File(path),
+            (_, Some(password)) => PasswordFrom::Environment(password),
+            (None, None) => PasswordFrom::Nowhere,
+        }
+    }
+
+    /// Whether they are that of `vitals up`, which has neither TLS nor users, whatever a settings file says for others.
+    /// Who types one of the options wants it all the same.
+    fn is_of_vitals_up(&self) -> bool {
+        let ours = [
+            &table::BROKER_TLS.spec,
+            &table::BROKER_CA.spec,
+            &table::BROKER_CERT.spec,
+            &table::BROKER_KEY.spec,
+            &table::BROKER_USER.spec,
+            &table::BROKER_PASSWORD_FILE.spec,
+            &table::BROKER_MECHANISM.spec,
+        ];
+        let is_typed = ours.into_iter().any(|spec| self.source_of(spec) == Some(&Source::Flag));
+        !is_typed && matches!(self.source_of(&table::BROKERS.spec), Some(Source::BuiltIn { .. }))
     }
 
     fn take_path(&mut self, setting: &table::Setting<SettingsPath>) -> Result<Option<PathBuf>, SettingsError> {
         Ok(self.take_optional(setting)?.map(|SettingsPath(path)| path))
     }
 
-    /// What was taken last does not fit what was taken before.
-    fn unfit(&self, problem: &str, fix: &str) -> SettingsError {
-        self.unfit_last(BadValue::new(problem, fix))
+    /// What was taken does not fit the rest.
+    fn unfit(&self, spec: &table::Spec, problem: &str, fix: &str) -> SettingsError {
+        let origin = self.source_of(spec).cloned().unwrap_or(Source::Default);
+        SettingsError::Invalid { name: spec.name, origin, fault: BadValue::new(problem, fix) }
     }
 }

@@ -104,13 +104,6 @@ impl<'a> Layers<'a> {
         self.taken.iter().find(|taken| taken.name == spec.name).map(|taken| &taken.source)
     }
 
-    /// The setting that was taken last does not fit those before.
-    pub(super) fn unfit_last(&self, fault: BadValue) -> SettingsError {
-        let (name, origin) =
-            self.taken.last().map_or(("", Source::Default), |taken| (taken.name, taken.source.clone()));
-        SettingsError::Invalid { name, origin, fault }
-    }
-
     /// Every profile that can be chosen.
     pub(super) fn profiles(&self) -> Vec<Profile> {
         profiles::all(self.file.as_ref(), self.environment)

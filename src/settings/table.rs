@@ -197,7 +197,7 @@ pub(super) static BROKER_CA: Setting<SettingsPath> = Setting {
         old_name: None,
         default: None,
         value_name: "FILE",
-        help: "Whom to believe who a broker is: certificates of authorities, PEM [default: those of this system]",
+        help: "Certificates of the authorities that sign brokers' ones, PEM [default: those of this system]",
         kind: Kind::Path,
     },
     parse: Parse::Path(SettingsPath::parse),

@@ -64,6 +64,10 @@ pub(crate) enum Error {
     NoFreePort { from: u16, to: u16 },
     #[error("--secure is for Kafka 4.3.1 alone\nhint: leave --kafka out")]
     SecureWithoutKraft,
+    #[error(
+        "the Kafka of stack {0} runs without the listeners of --secure\nhint: end it first (cargo xtask services down), or choose another --name"
+    )]
+    RunsInTheClear(String),
     #[error("a certificate for the tests cannot be made")]
     Certificate(#[from] rcgen::Error),
     #[error(

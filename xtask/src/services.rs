@@ -11,19 +11,19 @@
 //! - [`commands`]: up, down, status, logs, run
 //! - [`options`]: what can be asked for, and what that comes to
 //! - [`stack`]: servers that were started together; [`folder`]: where they live, and what is remembered of them
-//! - [`kafka`] with its `ZooKeeper`, and its listeners with TLS and logins in [`guarded`], [`cassandra`]: settings and command line of each, behind [`server`]
+//! - [`kafka`] with its `ZooKeeper`, and its listeners with TLS and logins in [`secure`], [`cassandra`]: settings and command line of each, behind [`server`]
 //! - [`ready`]: has the server answered a request of its protocol
 //! - [`java`]: the Java and the jars they are made of; [`ports`]: where they listen
 
 pub(crate) mod cassandra;
 pub(crate) mod commands;
 pub(crate) mod folder;
-pub(crate) mod guarded;
 pub(crate) mod java;
 pub(crate) mod kafka;
 pub(crate) mod options;
 pub(crate) mod ports;
 pub(crate) mod ready;
+pub(crate) mod secure;
 pub(crate) mod server;
 pub(crate) mod stack;
 

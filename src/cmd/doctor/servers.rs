@@ -93,7 +93,7 @@ pub(super) async fn speaks_kafka(open: &[(String, SocketAddr)], access: &Access)
         none if none.is_empty() => none,
         addresses => format!("{addresses} speaks the Kafka protocol"),
     };
-    let why = "whatever is sent there gets lost, or does harm";
+    let why = "nothing can be sent or read there; what is no broker gets lost there, or does harm";
     Some(Finding::any_of(spoken, &others, &fix.unwrap_or_default(), why))
 }
 

@@ -36,16 +36,23 @@ pub(super) struct Coordinator {
     config: MemberConfig,
     cluster: Cluster,
     node: Option<NodeId>,
+    /// Why it did not let us in when it was asked last.
+    refusal: Option<String>,
 }
 
 impl Coordinator {
     pub(super) fn new(config: MemberConfig, cluster: Cluster) -> Self {
-        Self { config, cluster, node: None }
+        Self { config, cluster, node: None, refusal: None }
     }
 
     /// What the member asked to be.
     pub(super) fn config(&self) -> &MemberConfig {
         &self.config
+    }
+
+    /// Why it did not let us in when it was asked last, where it did not.
+    pub(super) fn refusal(&self) -> Option<&str> {
+        self.refusal.as_deref()
     }
 
     /// Finds the coordinator anew before the next request: it may have moved.
@@ -67,7 +74,10 @@ impl Coordinator {
             .with_protocol_type(text(PROTOCOL_TYPE))
             .with_protocols(vec![protocol]);
         match self.call(&request, REBALANCE_LIMIT + REQUEST_LIMIT).await {
-            Ok(answer) => Ok(joined(answer)),
+            Ok(answer) => {
+                self.refusal = None;
+                Ok(joined(answer))
+            }
             Err(error) => {
                 let member_id = member.member_id().to_owned();
                 Ok(Event::JoinRefused { code: self.code_of(error)?, member_id })
@@ -231,8 +241,10 @@ impl Coordinator {
         match error {
             KafkaError::Refused { code, .. } => Ok(code),
             error @ KafkaError::Unsupported { .. } => Err(error),
-            // First contact went well, so what looks strange now is a broker in trouble.
-            _ => {
+            // First contact went well, so what looks strange now is a broker in trouble. One that lets us in no more is asked
+            // again as well: alarms must not fall silent for good over a certificate that somebody renews.
+            error => {
+                self.refusal = error.is_refusal().then(|| error.to_string());
                 self.forget();
                 Ok(ResponseError::CoordinatorNotAvailable)
             }

@@ -252,8 +252,9 @@ impl Driver {
         self.coordinator.forget();
         if self.backoff.is_worth_telling() {
             let group = &self.coordinator.config().group;
-            self.tell(MembershipEvent::Trouble(format!("the group '{group}' cannot be joined yet; trying again")))
-                .await;
+            let why = self.coordinator.refusal().map(|why| format!(" ({why})")).unwrap_or_default();
+            let text = format!("the group '{group}' cannot be joined yet{why}; trying again");
+            self.tell(MembershipEvent::Trouble(text)).await;
         }
         let until = Instant::now() + self.backoff.next_pause();
         let Channels { commands, events, .. } = &mut self.channels;

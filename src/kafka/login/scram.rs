@@ -84,7 +84,7 @@ pub(crate) struct Exchange<'a> {
 /// What the server has to answer in the end.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Expected {
-    signature: Vec<u8>,
+    pub(super) signature: Vec<u8>,
 }
 
 impl Exchange<'_> {

@@ -14,6 +14,7 @@ use super::folder::{FreshStacks, Record, StackFolder, State};
 use super::options::{StackOptions, stack_name};
 use super::ports::FreePorts;
 use super::ready;
+use super::secure::SecureListeners;
 use super::server::{Role, Server};
 use super::stack::Stack;
 use crate::error::{Error, Result};
@@ -80,6 +81,10 @@ pub(super) fn up(args: &UpArgs) -> eyre::Result<u8> {
     let wanted = with_known_ports(&args.options, &before).servers(&mut FreePorts::new())?;
     let told: Vec<_> = wanted.iter().flat_map(|server| server.told(&folder)).collect();
     let missing = missing(wanted, &alive, &folder)?;
+    let runs = missing.iter().all(|server| server.role() != Role::Kafka);
+    if args.options.secure && runs && !SecureListeners::are_set_up(&folder) {
+        return Err(Error::RunsInTheClear(folder.name().to_owned()).into());
+    }
     if missing.is_empty() {
         say::talk(&format!("stack {} runs already", folder.name()));
     } else {

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 
 use super::folder::{StackFolder, make_folder, write_file};
-use super::guarded::Guarded;
 use super::java::Bundle;
 use super::options::{HeapSize, ServerSetting};
+use super::secure::SecureListeners;
 use super::server::{Role, Server, class_path, file_address, with_path};
 use crate::error::Result;
 
@@ -82,7 +82,7 @@ pub(crate) struct Kafka {
     pub(crate) port: u16,
     pub(crate) metadata: Metadata,
     /// Further listeners.
-    pub(crate) guarded: Option<Guarded>,
+    pub(crate) secure: Option<SecureListeners>,
     pub(crate) heap: HeapSize,
     /// Win over the settings below.
     pub(crate) settings: Vec<ServerSetting>,
@@ -90,7 +90,7 @@ pub(crate) struct Kafka {
 
 impl Kafka {
     fn properties(&self, data: &Path, folder: &StackFolder) -> String {
-        let more = self.guarded.map(Guarded::listeners).unwrap_or_default();
+        let more = self.secure.map(SecureListeners::listeners).unwrap_or_default();
         let address = format!("PLAINTEXT://127.0.0.1:{}{more}", self.port);
         let mut properties = ServerSetting::list(&[
             ("log.dirs", &data.display().to_string()),
@@ -112,8 +112,8 @@ impl Kafka {
             ("log.cleaner.dedupe.buffer.size", "4194304"),
         ]);
         properties.extend(self.metadata_properties(&address));
-        if self.guarded.is_some() {
-            properties.extend(Guarded::settings(folder));
+        if self.secure.is_some() {
+            properties.extend(SecureListeners::settings(folder));
         }
         ServerSetting::joined(&properties, &self.settings, "=")
     }
@@ -130,7 +130,7 @@ impl Kafka {
                     "listener.security.protocol.map",
                     &format!(
                         "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT{}",
-                        self.guarded.map(Guarded::protocols).unwrap_or_default()
+                        self.secure.map(SecureListeners::protocols).unwrap_or_default()
                     ),
                 ),
             ]),
@@ -147,6 +147,8 @@ impl Kafka {
     /// No version can read the data of a newer one.
     fn data(&self, folder: &StackFolder) -> PathBuf {
         match self.metadata {
+            // Users are made when it is formatted.
+            Metadata::Kraft { .. } if self.secure.is_some() => folder.data("kafka-kraft-secure"),
             Metadata::Kraft { .. } => folder.data("kafka-kraft"),
             Metadata::Zookeeper { .. } => folder.data(&format!("kafka-zookeeper-{}", self.version())),
         }
@@ -169,8 +171,8 @@ impl Server for Kafka {
     fn write_configuration(&self, folder: &StackFolder) -> Result<()> {
         let data = self.data(folder);
         make_folder(&data)?;
-        if self.guarded.is_some() {
-            Guarded::write_certificates(folder)?;
+        if self.secure.is_some() {
+            SecureListeners::write_certificates(folder)?;
         }
         write_file(&server_properties(folder), &self.properties(&data, folder))?;
         match self.metadata {
@@ -189,18 +191,18 @@ impl Server for Kafka {
         arguments.extend(class_path(&[], jars));
         arguments.extend(["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c"].map(OsString::from));
         arguments.push(server_properties(folder).into());
-        if self.guarded.is_some() {
-            arguments.extend(Guarded::users().into_iter().map(OsString::from));
+        if self.secure.is_some() {
+            arguments.extend(SecureListeners::users().into_iter().map(OsString::from));
         }
         Some(arguments)
     }
 
     fn told(&self, folder: &StackFolder) -> Vec<String> {
-        self.guarded.map(|guarded| guarded.told(folder)).unwrap_or_default()
+        self.secure.map(|secure| secure.told(folder)).unwrap_or_default()
     }
 
     fn environment(&self, folder: &StackFolder) -> Vec<(String, String)> {
-        self.guarded.map(|guarded| guarded.environment(folder)).unwrap_or_default()
+        self.secure.map(|secure| secure.environment(folder)).unwrap_or_default()
     }
 
     fn arguments(&self, folder: &StackFolder, jars: &Path) -> Vec<OsString> {
@@ -315,7 +317,7 @@ mod tests {
             layout,
             port: 9093,
             metadata,
-            guarded: None,
+            secure: None,
             heap: HeapSize::default_for_kafka(),
             settings: ServerSetting::list(settings),
         }

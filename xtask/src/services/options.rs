@@ -7,9 +7,9 @@ use std::str::FromStr;
 use clap::ValueEnum;
 
 use super::cassandra::{Cassandra, CassandraRelease};
-use super::guarded::Guarded;
 use super::kafka::{Kafka, KafkaLayout, Metadata, Zookeeper};
 use super::ports::FreePorts;
+use super::secure::SecureListeners;
 use super::server::Server;
 use crate::error::{Error, Result};
 
@@ -121,16 +121,16 @@ impl StackOptions {
             return Err(Error::SecureWithoutKraft);
         }
         let port = self.port(self.kafka_port, KAFKA_PORT, free)?;
-        let guarded = match self.secure {
-            true if self.free_ports => Some(Guarded::on(free)?),
-            true => Some(Guarded::behind(port)),
+        let secure = match self.secure {
+            true if self.free_ports => Some(SecureListeners::on(free)?),
+            true => Some(SecureListeners::behind(port)),
             false => None,
         };
         Ok(Kafka {
             layout: self.kafka,
             port,
             metadata,
-            guarded,
+            secure,
             heap: self.kafka_heap.clone(),
             settings: self.kafka_set.clone(),
         })

@@ -16,7 +16,6 @@ mod program;
 
 mod consuming;
 mod embedded_broker;
-mod guarded;
 mod making;
 mod old;
 mod operator;
@@ -25,6 +24,7 @@ mod place;
 mod poison;
 mod recorded;
 mod running;
+mod secure;
 mod sharing;
 mod store_commands;
 mod topic;

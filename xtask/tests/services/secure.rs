@@ -11,7 +11,7 @@ use crate::ward::{Ward, assert_same};
 /// Whoever is refused is told at once: nothing is tried again and again.
 const REFUSAL_LIMIT: Duration = Duration::from_secs(5);
 
-/// A name of its own on one of the guarded listeners; nothing is made.
+/// A name of its own on one of the secure listeners; nothing is made.
 fn at(listener: &str) -> Ward {
     Ward { brokers: format!("127.0.0.1:{}", port(listener)), ..Ward::new() }
 }
@@ -64,21 +64,21 @@ fn readings_go_through_tls_with_a_certificate_of_ours() {
 fn readings_go_through_a_login_by_each_mechanism() {
     readings_go_through("LOGIN", &with_login("SCRAM-SHA-256"));
     for mechanism in ["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"] {
-        readings_go_through("SECURE", &format!("{} {}", with_ca(), with_login(mechanism)));
+        readings_go_through("BOTH", &format!("{} {}", with_ca(), with_login(mechanism)));
     }
 }
 
 /// It sends by another client than the rest of the program.
 #[test]
 fn bench_goes_through_tls_and_a_login() {
-    let ward = at("SECURE");
+    let ward = at("BOTH");
     let options = format!("{} {}", with_ca(), with_login("SCRAM-SHA-512"));
     ward.done(&format!("bench --rate 500 --for 2s {options}"));
 }
 
 /// The broker hangs up on a login that is two seconds old.
 #[test]
-fn a_login_is_renewed_before_it_is_over() {
+fn nothing_is_lost_while_logins_end() {
     let ward = at("LOGIN");
     let options = with_login("SCRAM-SHA-256");
     ward.done(&format!("init --partitions 1 {options}"));
@@ -101,14 +101,14 @@ fn every_refusal_names_its_cause_and_its_cure() {
     let user = format!("--broker-user nobody --broker-password-file {}", file("password"));
     for (brokers, options, problem, cure) in [
         (at("TLS"), String::new(), "speaks TLS, and was spoken to without", "--broker-tls yes"),
-        (at("SECURE"), login.clone(), "speaks TLS, and was spoken to without", "--broker-ca FILE"),
-        (plain.clone(), with_ca(), "closed the connection in the TLS handshake", "without TLS"),
+        (at("BOTH"), login.clone(), "speaks TLS, and was spoken to without", "--broker-ca FILE"),
+        (plain.clone(), with_ca(), "closed the connection in the TLS handshake", "leave out --broker-tls"),
         (at("LOGIN"), String::new(), "hung up at the first request", "--broker-user"),
-        (at("SECURE"), with_ca(), "hung up at the first request", "--broker-user"),
+        (at("BOTH"), with_ca(), "hung up at the first request", "--broker-user"),
         (plain, login.clone(), "it wants no login", "leave --broker-user out"),
         (at("LOGIN"), login.clone(), "does not offer SCRAM-SHA-512, but SCRAM-SHA-256", "--broker-mechanism"),
-        (at("SECURE"), format!("{} {wrong} {}", with_ca(), file("ca.pem")), "does not know 'ward'", "the password"),
-        (at("SECURE"), format!("{} {user}", with_ca()), "does not know 'nobody'", "--broker-user"),
+        (at("BOTH"), format!("{} {wrong} {}", with_ca(), file("ca.pem")), "does not know 'ward'", "the password"),
+        (at("BOTH"), format!("{} {user}", with_ca()), "does not know 'nobody'", "--broker-user"),
         (at("TLS"), format!("--broker-ca {}", file("other-ca.pem")), "signed by nobody in", "--broker-ca FILE"),
         (at("TLS"), "--broker-tls yes".to_owned(), "signed by nobody in the certificates of", "--broker-ca FILE"),
         (
@@ -130,7 +130,7 @@ fn every_refusal_names_its_cause_and_its_cure() {
 
 #[test]
 fn settings_that_cannot_be_are_refused_before_anybody_is_asked() {
-    let ward = at("SECURE");
+    let ward = at("BOTH");
     for (options, problem, cure) in [
         ("--broker-user ward --broker-mechanism PLAIN".to_owned(), "sends the password as it is", "--broker-tls yes"),
         ("--broker-user ward".to_owned(), "no password for the user 'ward'", "VITALS_BROKER_PASSWORD"),
@@ -139,7 +139,7 @@ fn settings_that_cannot_be_are_refused_before_anybody_is_asked() {
         (format!("--broker-key {}", file("client-key.pem")), "without a certificate", "--broker-cert"),
         ("--broker-ca none.pem".to_owned(), "cannot read none.pem", "PEM file"),
         (format!("--broker-ca {}", file("client-key.pem")), "holds no certificate", "BEGIN CERTIFICATE"),
-        (format!("--broker-cert {}", file("ca.pem")), "holds no private key", "PEM"),
+        (format!("--broker-cert {}", file("ca.pem")), "holds no private key", "--broker-key"),
         ("--broker-mechanism GSSAPI".to_owned(), "'GSSAPI' is no way to prove a password", "SCRAM-SHA-512"),
         ("--broker-tls perhaps".to_owned(), "'perhaps' is neither yes nor no", "use yes or no"),
     ] {
@@ -149,7 +149,7 @@ fn settings_that_cannot_be_are_refused_before_anybody_is_asked() {
 
 #[test]
 fn a_password_is_told_to_nobody() {
-    let ward = at("SECURE");
+    let ward = at("BOTH");
     let secret = "canary-7f3a";
     let run = |words: &str| {
         let mut command = ward.command(&format!("{words} {} --broker-user ward", with_ca()));

@@ -20,27 +20,27 @@ const NAMES: [&str; 2] = ["127.0.0.1", "kafka-1.ward"];
 
 /// The listeners, each on its port of 127.0.0.1.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Guarded {
+pub(crate) struct SecureListeners {
     /// TLS, without a login.
     tls: u16,
     /// A login without TLS, by SCRAM-SHA-256 alone; it holds for two seconds.
     login: u16,
     /// A login inside TLS.
-    secure: u16,
+    both: u16,
     /// TLS, for those with a certificate.
     mutual: u16,
 }
 
-impl Guarded {
+impl SecureListeners {
     /// On free ports.
     pub(crate) fn on(free: &mut FreePorts) -> Result<Self> {
-        Ok(Self { tls: free.take()?, login: free.take()?, secure: free.take()?, mutual: free.take()? })
+        Ok(Self { tls: free.take()?, login: free.take()?, both: free.take()?, mutual: free.take()? })
     }
 
     /// On the ports behind this one, so that they are the same each time.
     pub(crate) fn behind(port: u16) -> Self {
         let behind = |step: u16| port.saturating_add(step);
-        Self { tls: behind(1), login: behind(2), secure: behind(3), mutual: behind(4) }
+        Self { tls: behind(1), login: behind(2), both: behind(3), mutual: behind(4) }
     }
 
     /// How `vitals` comes to each.
@@ -63,7 +63,7 @@ impl Guarded {
         [
             ("TLS", "SSL", self.tls),
             ("LOGIN", "SASL_PLAINTEXT", self.login),
-            ("SECURE", "SASL_SSL", self.secure),
+            ("BOTH", "SASL_SSL", self.both),
             ("MUTUAL", "SSL", self.mutual),
         ]
     }
@@ -93,10 +93,10 @@ impl Guarded {
             ("listener.name.login.sasl.enabled.mechanisms", "SCRAM-SHA-256"),
             ("listener.name.login.scram-sha-256.sasl.jaas.config", scram),
             ("listener.name.login.scram-sha-256.connections.max.reauth.ms", "2000"),
-            ("listener.name.secure.sasl.enabled.mechanisms", "SCRAM-SHA-512,SCRAM-SHA-256,PLAIN"),
-            ("listener.name.secure.scram-sha-512.sasl.jaas.config", scram),
-            ("listener.name.secure.scram-sha-256.sasl.jaas.config", scram),
-            ("listener.name.secure.plain.sasl.jaas.config", &plain),
+            ("listener.name.both.sasl.enabled.mechanisms", "SCRAM-SHA-512,SCRAM-SHA-256,PLAIN"),
+            ("listener.name.both.scram-sha-512.sasl.jaas.config", scram),
+            ("listener.name.both.scram-sha-256.sasl.jaas.config", scram),
+            ("listener.name.both.plain.sasl.jaas.config", &plain),
         ])
     }
 
@@ -129,6 +129,12 @@ impl Guarded {
         write_file(&place.join("client-key.pem"), &client_key)?;
         write_file(&place.join("password"), PASSWORD)?;
         write_file(&place.join("other-ca.pem"), &self::authority("somebody else")?.pem())
+    }
+
+    /// Whether the Kafka that was started last has them.
+    pub(crate) fn are_set_up(folder: &StackFolder) -> bool {
+        let written = std::fs::read_to_string(folder.conf().join("server.properties")).unwrap_or_default();
+        written.contains(",BOTH://")
     }
 
     /// What the tests find in their environment.
