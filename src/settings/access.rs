@@ -91,20 +91,10 @@ impl Layers<'_> {
         }
     }
 
-    /// Whether they are that of `vitals up`, which has neither TLS nor users, whatever a settings file says for others.
-    /// Who types one of the options wants it all the same.
+    /// Whether they are that of `vitals up`, which has neither TLS nor users, whatever is set for others. Who types one of
+    /// the options wants it all the same.
     fn is_of_vitals_up(&self) -> bool {
-        let ours = [
-            &table::BROKER_TLS.spec,
-            &table::BROKER_CA.spec,
-            &table::BROKER_CERT.spec,
-            &table::BROKER_KEY.spec,
-            &table::BROKER_USER.spec,
-            &table::BROKER_PASSWORD_FILE.spec,
-            &table::BROKER_MECHANISM.spec,
-        ];
-        let is_typed = ours.into_iter().any(|spec| self.source_of(spec) == Some(&Source::Flag));
-        !is_typed && matches!(self.source_of(&table::BROKERS.spec), Some(Source::BuiltIn { .. }))
+        !self.is_typed("broker_") && matches!(self.source_of(&table::BROKERS.spec), Some(Source::BuiltIn { .. }))
     }
 
     fn take_path(&mut self, setting: &table::Setting<SettingsPath>) -> Result<Option<PathBuf>, SettingsError> {

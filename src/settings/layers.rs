@@ -99,6 +99,11 @@ impl<'a> Layers<'a> {
         self.environment.secret(BROKER_PASSWORD)
     }
 
+    /// Whether one of the settings was typed whose names begin so.
+    pub(super) fn is_typed(&self, beginning: &str) -> bool {
+        self.taken.iter().any(|taken| taken.name.starts_with(beginning) && taken.source == Source::Flag)
+    }
+
     /// Who gave a setting that was taken.
     pub(super) fn source_of(&self, spec: &Spec) -> Option<&Source> {
         self.taken.iter().find(|taken| taken.name == spec.name).map(|taken| &taken.source)
