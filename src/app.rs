@@ -27,10 +27,11 @@ use crate::pipeline::rules::InForce;
 use crate::pipeline::source::Source;
 use crate::pipeline::store::{RequiredDelay, Store};
 use crate::pipeline::{self, Durability, Pipeline, Summary, Until};
-use crate::secret::Secret;
-use crate::settings::{BrokerAccess, BrokerLogin, DurabilityDelay, PasswordFrom, Settings};
+use crate::secret::NoPassword;
+use crate::settings::{DurabilityDelay, ServerAccess, Settings};
 use crate::shutdown::Shutdown;
-use crate::store::{self, AnyStore, Journal, StoreError};
+use crate::store::cassandra::{NodeAccess, NodeLogin};
+use crate::store::{self, AnyStore, Journal, StoreAddress, StoreError};
 use crate::tls::Tls;
 
 /// How the settings say that the cluster is reached. Reads the files that they name.
@@ -38,29 +39,14 @@ use crate::tls::Tls;
 /// # Errors
 /// A file cannot be used, or there is no password for the user.
 pub fn kafka_config(settings: &Settings) -> Result<KafkaConfig, KafkaError> {
-    let BrokerAccess { tls, login } = &settings.broker_access;
+    let ServerAccess { tls, login } = &settings.broker_access;
     let tls = tls.as_ref().map(Tls::open).transpose()?;
-    let login = login.as_ref().map(login_of).transpose()?;
-    Ok(KafkaConfig { brokers: settings.brokers.as_slice().to_vec(), access: Access { tls, login } })
-}
-
-fn login_of(BrokerLogin { user, password, mechanism }: &BrokerLogin) -> Result<Login, KafkaError> {
-    let missing = |why: String| KafkaError::NoPassword { user: user.clone(), why };
-    let password = match password {
-        PasswordFrom::Environment(password) => password.clone(),
-        PasswordFrom::File(path) => {
-            let text =
-                std::fs::read_to_string(path).map_err(|error| missing(format!("{}: {error}", path.display())))?;
-            // Whatever writes a line into a file ends it.
-            let text = text.strip_suffix('\n').map_or(&*text, |line| line.strip_suffix('\r').unwrap_or(line));
-            if text.is_empty() {
-                return Err(missing(format!("{} is empty", path.display())));
-            }
-            Secret::new(text)
-        }
-        PasswordFrom::Nowhere => return Err(missing(String::new())),
-    };
-    Ok(Login { user: user.clone(), password, mechanism: *mechanism })
+    let mechanism = settings.broker_mechanism;
+    let login = login.as_ref().map(|login| -> Result<_, NoPassword> {
+        Ok(Login { user: login.user.clone(), password: login.password("broker")?, mechanism })
+    });
+    let access = Access { tls, login: login.transpose()? };
+    Ok(KafkaConfig { brokers: settings.brokers.as_slice().to_vec(), access })
 }
 
 /// Makes contact with the brokers, and makes sure that they are the ones that are meant.
@@ -89,7 +75,32 @@ pub async fn check_cluster(settings: &Settings) -> Result<(), WrongCluster> {
 /// # Errors
 /// It cannot be reached.
 pub async fn open_store(settings: &Settings) -> Result<AnyStore, StoreError> {
-    store::open(&settings.store, settings.consistency).await
+    open_store_at(settings, &settings.store).await
+}
+
+/// Opens another store in the way that the settings say.
+///
+/// # Errors
+/// It cannot be reached.
+pub async fn open_store_at(settings: &Settings, address: &StoreAddress) -> Result<AnyStore, StoreError> {
+    let access = match address {
+        StoreAddress::Sqlite { .. } => NodeAccess::default(),
+        StoreAddress::Cassandra { .. } => node_access(settings)?,
+    };
+    store::open(address, access, settings.consistency).await
+}
+
+/// How the settings say that the nodes of the store are spoken with. Reads the files that they name.
+///
+/// # Errors
+/// A file cannot be used, or there is no password for the role.
+pub fn node_access(settings: &Settings) -> Result<NodeAccess, StoreError> {
+    let ServerAccess { tls, login } = &settings.store_access;
+    let tls = tls.as_ref().map(Tls::open).transpose()?;
+    let login = login.as_ref().map(|login| -> Result<_, NoPassword> {
+        Ok(NodeLogin { role: login.user.clone(), password: login.password("store")? })
+    });
+    Ok(NodeAccess { tls, login: login.transpose()?, local_dc: settings.store_local_dc.clone() })
 }
 
 /// Opens the store for a command that only reads, and says where a newer `vitals` has made its tables: what that has

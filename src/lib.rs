@@ -36,9 +36,10 @@
 //! | a record is judged; a write that failed is tried again | `pipeline/judging.rs`; `pipeline/delivery.rs`, after the wait of `retry.rs` |
 //! | membership: heartbeats and timers; what the coordinator is asked | `kafka/group/driver.rs`; `kafka/group/coordinator.rs` |
 //! | offsets, and from where the rules hear records again; lag in records and seconds | `kafka/offsets.rs`; `kafka/lag.rs` |
-//! | bytes go out: to Kafka; to Cassandra, without TLS yet | `kafka/connection.rs`; `store/cassandra/session.rs`, `probe.rs` |
+//! | bytes go out: to Kafka; to Cassandra, after a look whether it lets us in | `kafka/connection.rs`; `store/cassandra/connect.rs`, `probe.rs` |
+//! | which node of Cassandra is asked next | `store/cassandra/balance.rs` |
 //! | TLS: whom we believe, and what a failed handshake means; a login to Kafka; renewed before it is over | `tls.rs`; `kafka/login.rs`, `login/scram.rs`; `kafka/connection.rs` |
-//! | which files and which user, PLAIN inside TLS only; the files read, the password found; what every connection gets | `settings/access.rs`; `kafka_config` in `app.rs`; `kafka/config.rs` |
+//! | which files and which user, PLAIN inside TLS only; the files read, the password found; what every connection gets | `settings/access.rs`; `kafka_config`, `node_access` in `app.rs`; `kafka/config.rs`, `store/cassandra/access.rs` |
 //! | what an error of Kafka is called, and what mends it | `kafka/error.rs` |
 //! | the real servers of the tests, also with TLS and logins | `xtask/src/services.rs` |
 //! | the embedded broker's produce and fetch | `broker/records.rs` |

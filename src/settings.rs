@@ -20,7 +20,9 @@ mod values;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use access::{BrokerAccess, BrokerLogin, PasswordFrom};
+#[cfg(test)]
+use access::PasswordFrom;
+pub use access::ServerAccess;
 pub use embedded::{DATABASE, EMBEDDED, EMBEDDED_ADDRESS};
 pub use environment::Environment;
 pub use error::SettingsError;
@@ -33,6 +35,7 @@ pub(crate) use values::topic_name;
 
 use crate::address::Brokers;
 use crate::alarm::Limits;
+use crate::kafka::login::Mechanism;
 use crate::output::Color;
 use crate::store::{Consistency, StoreAddress};
 use layers::Layers;
@@ -43,13 +46,19 @@ pub struct Settings {
     /// The Kafka brokers to ask first.
     pub brokers: Brokers,
     /// How they are spoken with.
-    pub broker_access: BrokerAccess,
+    pub broker_access: ServerAccess,
+    /// How a password is proven to them.
+    pub broker_mechanism: Mechanism,
     /// The topic with the readings.
     pub topic: String,
     /// The consumer group.
     pub group: String,
     /// Where readings and alerts are kept.
     pub store: StoreAddress,
+    /// How its nodes are spoken with.
+    pub store_access: ServerAccess,
+    /// The data centre whose nodes are asked; `None` for all alike.
+    pub store_local_dc: Option<String>,
     /// How many replicas have to answer.
     pub consistency: Consistency,
     /// The limits of the two physiological rules.
@@ -137,10 +146,14 @@ impl Settings {
 
     /// What to say of a choice that the store does not know.
     fn without_effect(&self) -> Option<Note> {
-        let chosen = self.resolved(table::CONSISTENCY.spec.name)?.source == Source::Flag;
-        (chosen && matches!(self.store, StoreAddress::Sqlite { .. })).then(|| Note {
-            text: "--consistency is for Cassandra alone: an SQLite file is one copy, and what is stored is on the disk"
-                .to_owned(),
+        let is_of_servers = |name: &str| name == table::CONSISTENCY.spec.name || name.starts_with("store_");
+        let typed =
+            self.resolved.iter().find(|setting| setting.source == Source::Flag && is_of_servers(setting.name))?;
+        matches!(self.store, StoreAddress::Sqlite { .. }).then(|| Note {
+            text: format!(
+                "--{} is for Cassandra alone: an SQLite file is on this machine, and what is stored is on the disk",
+                typed.name.replace('_', "-")
+            ),
             fix: "leave it out",
             counts: false,
         })
@@ -158,12 +171,17 @@ impl Settings {
 /// cannot be used.
 pub fn resolve(flags: &Flags, environment: &Environment) -> Result<Settings, SettingsError> {
     let mut layers = Layers::read(flags, environment)?;
+    let brokers = layers.take(&table::BROKERS)?;
+    let (broker_access, broker_mechanism) = layers.take_broker_access()?;
     let mut settings = Settings {
-        brokers: layers.take(&table::BROKERS)?,
-        broker_access: layers.take_broker_access()?,
+        brokers,
+        broker_access,
+        broker_mechanism,
         topic: layers.take(&table::TOPIC)?,
         group: layers.take(&table::GROUP)?,
         store: layers.take(&table::STORE)?,
+        store_access: layers.take_store_access()?,
+        store_local_dc: layers.take_optional(&table::STORE_LOCAL_DC)?,
         consistency: layers.take(&table::CONSISTENCY)?,
         limits: Limits {
             heart_rate_high: layers.take(&table::HEART_RATE_HIGH)?,

@@ -302,10 +302,11 @@ impl Refusal {
             Self::UnknownIssuer { .. } => {
                 format!("name the certificate of who signed the server's with --{whose}-ca FILE")
             }
-            Self::OtherName { .. } => format!(
+            Self::OtherName { .. } => {
                 "use a name from its certificate in the address; where the server itself told this one \
-                 (advertised.listeners of Kafka), its certificate has to be for it: --{whose}s names who is asked first"
-            ),
+                 (advertised.listeners of Kafka, broadcast_rpc_address of Cassandra), its certificate has to be for it"
+                    .to_owned()
+            }
             Self::Expired { .. } => "have the server's certificate renewed; check the clock of this machine".to_owned(),
             Self::NotYet => "check the clocks of this machine and of whoever made the certificate".to_owned(),
             Self::IsAuthority => {

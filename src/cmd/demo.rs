@@ -18,6 +18,7 @@ use self::view::View;
 use super::Context;
 use super::common::data_folder;
 use crate::advice::Code;
+use crate::app;
 use crate::app::Consuming;
 use crate::broker::flush::Flush;
 use crate::broker::{Broker, Config};
@@ -33,7 +34,6 @@ use crate::pipeline::Durability;
 use crate::reading::Reading;
 use crate::settings::{DATABASE, Settings};
 use crate::span::parse_duration;
-use crate::store;
 use crate::store::StoreAddress;
 use crate::store::cassandra::Replication;
 
@@ -117,7 +117,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
     let broker = Broker::start(Config { folder: folder.join("broker"), listen, advertise, flush: FLUSH }).await?;
     let kafka = KafkaConfig::from(&[broker.address().to_string()]);
     let database = StoreAddress::Sqlite { path: folder.join(DATABASE) };
-    let stored = store::open(&database, settings.consistency).await?;
+    let stored = app::open_store_at(settings, &database).await?;
     stored.init(&Replication::default()).await?;
     let patients = loadtest::patients(args.patients.into())?;
     let admissions = beds::admit(&patients, args.seed, &stored).await?;
@@ -160,7 +160,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
     }
     // A reader of its own, so that nothing is found that is only remembered.
     let sent = std::mem::take(&mut *tally.lock().unwrap_or_else(PoisonError::into_inner));
-    let missing = sent.compare(&store::open(&database, settings.consistency).await?).await?;
+    let missing = sent.compare(&app::open_store_at(settings, &database).await?).await?;
     let shown = show_summary(&args, &meter, &folder, output);
     if !missing.is_empty() {
         output.note(format_args!("error: what was sent and what is stored differ for {}", missing.join(", ")));

@@ -115,6 +115,9 @@ fn grouped(command: Command) -> Command {
 fn with_own_settings(mut command: Command) -> Command {
     // Gives the global options to the commands.
     command.build();
+    // How servers are spoken with is for those who need it: in the help of each command.
+    let command = command
+        .mut_args(|option| if servers_of(option.get_id().as_str()).is_some() { option.hide(true) } else { option });
     command.mut_subcommands(|subcommand| {
         let is_named = |names: &str| names.split(' ').any(|name| name == subcommand.get_name());
         match USED.iter().find(|(names, _)| is_named(names)) {
@@ -128,12 +131,18 @@ fn hiding(command: Command, used: &str) -> Command {
     let command = command.mut_args(|option| {
         let is_setting = option.get_help_heading() == Some(SETTINGS_HEADING);
         let name = option.get_id().as_str();
-        // Who asks the brokers does so in the same way everywhere.
-        let name = if name.starts_with("broker_") { "brokers" } else { name };
+        let name = servers_of(name).unwrap_or(name);
         let is_shown = used.split(' ').chain(ALWAYS).any(|used| used == name);
         if is_setting && !is_shown { option.hide(true) } else { option }
     });
     command.mut_subcommands(|subcommand| hiding(subcommand, used))
+}
+
+/// The setting that names the servers, of one that says how they are spoken with: that is the same for every command.
+fn servers_of(name: &str) -> Option<&'static str> {
+    [("broker_", "brokers"), ("store_", "store")]
+        .into_iter()
+        .find_map(|(start, of)| name.starts_with(start).then_some(of))
 }
 
 #[cfg(test)]
@@ -155,6 +164,7 @@ mod tests {
             (["query", "--help"], "--store --consistency --config", "--brokers --group --durability-delay"),
             (["consume", "--help"], "--brokers --store --group --durability-delay --instance-id", "--nothing"),
             (["guide", "--help"], "--config", "--brokers --store"),
+            (["query", "--help"], "--store-ca --store-local-dc", "--broker-ca"),
             (["help", "lag"], "--group", "--session-timeout"),
         ] {
             let help = help_of(&words);

@@ -10,6 +10,7 @@ use super::group::admin::Kind;
 use super::login::LoginError;
 use crate::advice::{Advice, Code};
 use crate::retry::Backoff;
+use crate::secret::NoPassword;
 use crate::tls::{Refusal, TlsError};
 
 /// What to do where nothing answers.
@@ -24,8 +25,8 @@ pub enum KafkaError {
     #[error(transparent)]
     Files(#[from] TlsError),
     /// There is no password for the user.
-    #[error("there is no password for the user '{user}' of the brokers{}", because(why))]
-    NoPassword { user: String, why: String },
+    #[error(transparent)]
+    NoPassword(#[from] NoPassword),
     /// None of the addresses answered.
     #[error("cannot reach Kafka at {brokers}: {reason}")]
     Unreachable { brokers: String, reason: String },
@@ -120,7 +121,7 @@ impl Advice for KafkaError {
                 Code::Usage
             }
             Self::GroupInUse { .. } => Code::Finding,
-            Self::Files(_) | Self::NoPassword { .. } => Code::Usage,
+            Self::Files(_) | Self::NoPassword(_) => Code::Usage,
             _ => Code::Unreachable,
         }
     }
@@ -131,12 +132,7 @@ impl Advice for KafkaError {
                 START_HINT.into()
             }
             Self::Files(error) => return error.hint("broker"),
-            Self::NoPassword { why, .. } if why.is_empty() => {
-                "set VITALS_BROKER_PASSWORD, or name a file that holds nothing else with --broker-password-file".into()
-            }
-            Self::NoPassword { .. } => {
-                "name a file that this user may read and that holds nothing else with --broker-password-file".into()
-            }
+            Self::NoPassword(error) => error.hint(),
             Self::WantsTls { .. } => {
                 "speak TLS: --broker-tls yes, or --broker-ca FILE with the certificate of who signed the broker's".into()
             }
@@ -195,10 +191,6 @@ fn protocol(kind: &Kind) -> String {
         Kind::Consumer => "newer consumer".to_owned(),
         other => format!("'{}'", other.name()),
     }
-}
-
-fn because(why: &str) -> String {
-    if why.is_empty() { String::new() } else { format!(": {why}") }
 }
 
 fn refusal_hint(code: ResponseError) -> Option<String> {

@@ -172,7 +172,7 @@ impl<C: Cluster> Producer<C> {
             | KafkaError::HungUp { .. }
             | KafkaError::Login { .. }
             | KafkaError::Files(_)
-            | KafkaError::NoPassword { .. } => {
+            | KafkaError::NoPassword(_) => {
                 ProducerError::NotLetIn { problem: error.to_string(), fix: error.hint().unwrap_or_default() }
             }
             _ => ProducerError::Refused { topic, reason: error.to_string() },

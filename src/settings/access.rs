@@ -1,35 +1,55 @@
-//! How servers are spoken with: inside TLS or in the clear, and as whom. Nothing is read here: that is `app.rs`.
+//! How servers are spoken with: inside TLS or in the clear, and as whom. No file is read before somebody connects.
 
 use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
 
 use super::error::SettingsError;
 use super::layers::Layers;
 use super::source::Source;
-use super::table;
+use super::table::{self, AccessSettings, Spec};
 use super::values::SettingsPath;
 use crate::advice::BadValue;
 use crate::kafka::login::Mechanism;
-use crate::secret::Secret;
+use crate::secret::{NoPassword, Secret};
 use crate::tls::TlsFiles;
 
-/// How the brokers are spoken with. In the clear and as nobody, where nothing is said of it.
+/// How servers of one kind are spoken with. In the clear and as nobody, where nothing is said of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct BrokerAccess {
+pub struct ServerAccess {
     /// Inside TLS, with these files.
     pub tls: Option<TlsFiles>,
     /// As this user.
-    pub login: Option<BrokerLogin>,
+    pub login: Option<ServerLogin>,
 }
 
-/// A user of the cluster, whose password may still have to be found.
+/// A user of the servers, whose password may still have to be found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BrokerLogin {
+pub struct ServerLogin {
     /// Its name.
     pub user: String,
     /// Where its password is.
-    pub password: PasswordFrom,
-    /// How that is proven.
-    pub mechanism: Mechanism,
+    pub source: PasswordFrom,
+    /// What was read: once, since a pipe has it only once.
+    read: Arc<OnceLock<Secret>>,
+}
+
+impl ServerLogin {
+    /// The password; of the kind of servers whose options begin with `--WHOSE-`.
+    ///
+    /// # Errors
+    /// Its file cannot be read, or nobody has named one.
+    pub fn password(&self, whose: &'static str) -> Result<Secret, NoPassword> {
+        if let Some(password) = self.read.get() {
+            return Ok(password.clone());
+        }
+        let missing = |why| NoPassword { whose, user: self.user.clone(), why };
+        let password = match &self.source {
+            PasswordFrom::Environment(password) => password.clone(),
+            PasswordFrom::File(path) => Secret::of_file(path).map_err(|why| missing(Some(why)))?,
+            PasswordFrom::Nowhere => return Err(missing(None)),
+        };
+        Ok(self.read.get_or_init(|| password).clone())
+    }
 }
 
 /// Where a password is. No option takes one: every user of a machine sees the words of a command line.
@@ -44,46 +64,53 @@ pub enum PasswordFrom {
 }
 
 impl Layers<'_> {
-    /// How the brokers are spoken with, which were taken before.
-    pub(super) fn take_broker_access(&mut self) -> Result<BrokerAccess, SettingsError> {
-        let is_wanted = self.take(&table::BROKER_TLS)?.0;
-        let files = TlsFiles {
-            authorities: self.take_path(&table::BROKER_CA)?,
-            certificate: self.take_path(&table::BROKER_CERT)?,
-            key: self.take_path(&table::BROKER_KEY)?,
-        };
-        let user = self.take_optional(&table::BROKER_USER)?;
-        let password_file = self.take_path(&table::BROKER_PASSWORD_FILE)?;
+    /// How the brokers are spoken with, which were taken before, and how a password is proven to them.
+    pub(super) fn take_broker_access(&mut self) -> Result<(ServerAccess, Mechanism), SettingsError> {
+        let access = self.take_access(&table::BROKER_ACCESS, &table::BROKERS.spec)?;
         let mechanism = self.take(&table::BROKER_MECHANISM)?;
-        if self.is_of_vitals_up() {
-            return Ok(BrokerAccess::default());
-        }
-        if files.key.is_some() && files.certificate.is_none() {
-            let fix = "name the certificate with --broker-cert";
-            return Err(self.unfit(&table::BROKER_KEY.spec, "names a key without a certificate", fix));
-        }
-        let tls = (is_wanted || files != TlsFiles::default()).then_some(files);
-        let Some(user) = user else {
-            if password_file.is_none() {
-                return Ok(BrokerAccess { tls, login: None });
-            }
-            let fix = "name the user with --broker-user";
-            return Err(self.unfit(&table::BROKER_PASSWORD_FILE.spec, "names a password without a user", fix));
-        };
-        if mechanism == Mechanism::Plain && tls.is_none() {
+        if mechanism == Mechanism::Plain && access.login.is_some() && access.tls.is_none() {
             let problem = "sends the password as it is, for everybody on the way to read";
             let fix = "use SCRAM-SHA-512, or speak TLS: --broker-tls yes, or --broker-ca FILE";
             return Err(self.unfit(&table::BROKER_MECHANISM.spec, problem, fix));
         }
-        let login = BrokerLogin { user, password: self.password(password_file), mechanism };
-        Ok(BrokerAccess { tls, login: Some(login) })
+        Ok((access, mechanism))
+    }
+
+    /// How the nodes of the store are spoken with, which was taken before.
+    pub(super) fn take_store_access(&mut self) -> Result<ServerAccess, SettingsError> {
+        self.take_access(&table::STORE_ACCESS, &table::STORE.spec)
+    }
+
+    fn take_access(&mut self, of: &AccessSettings, servers: &Spec) -> Result<ServerAccess, SettingsError> {
+        let is_wanted = self.take(&of.tls)?.0;
+        let files = TlsFiles {
+            authorities: self.take_path(&of.authorities)?,
+            certificate: self.take_path(&of.certificate)?,
+            key: self.take_path(&of.key)?,
+        };
+        let user = self.take_optional(&of.user)?;
+        let password_file = self.take_path(&of.password_file)?;
+        if self.are_of_vitals_up(of, servers) {
+            return Ok(ServerAccess::default());
+        }
+        if files.key.is_some() && files.certificate.is_none() {
+            let fix = format!("name the certificate with {}", of.certificate.spec.option);
+            return Err(self.unfit(&of.key.spec, "names a key without a certificate", fix));
+        }
+        let tls = (is_wanted || files != TlsFiles::default()).then_some(files);
+        if user.is_none() && password_file.is_some() {
+            let fix = format!("name the user with {}", of.user.spec.option);
+            return Err(self.unfit(&of.password_file.spec, "names a password without a user", fix));
+        }
+        let login =
+            user.map(|user| ServerLogin { user, source: self.password(of, password_file), read: Arc::default() });
+        Ok(ServerAccess { tls, login })
     }
 
     /// An option above the environment, and that above a settings file.
-    fn password(&self, file: Option<PathBuf>) -> PasswordFrom {
-        let is_typed =
-            matches!(self.source_of(&table::BROKER_PASSWORD_FILE.spec), Some(Source::Flag | Source::Environment(_)));
-        match (file, self.broker_password()) {
+    fn password(&self, of: &AccessSettings, file: Option<PathBuf>) -> PasswordFrom {
+        let is_typed = matches!(self.source_of(&of.password_file.spec), Some(Source::Flag | Source::Environment(_)));
+        match (file, self.secret(of.password)) {
             (Some(path), None) => PasswordFrom::File(path),
             (Some(path), Some(_)) if is_typed => PasswordFrom::File(path),
             (_, Some(password)) => PasswordFrom::Environment(password),
@@ -91,10 +118,19 @@ impl Layers<'_> {
         }
     }
 
-    /// Whether they are that of `vitals up`, which has neither TLS nor users, whatever is set for others. Who types one of
-    /// the options wants it all the same.
-    fn is_of_vitals_up(&self) -> bool {
-        !self.is_typed("broker_") && matches!(self.source_of(&table::BROKERS.spec), Some(Source::BuiltIn { .. }))
+    /// Whether the servers are those of `vitals up`, which have neither TLS nor users, whatever is set for others. Who
+    /// types one of the options wants it all the same.
+    fn are_of_vitals_up(&self, of: &AccessSettings, servers: &Spec) -> bool {
+        let specs = [
+            &of.tls.spec,
+            &of.authorities.spec,
+            &of.certificate.spec,
+            &of.key.spec,
+            &of.user.spec,
+            &of.password_file.spec,
+        ];
+        let is_typed = specs.into_iter().any(|spec| self.source_of(spec) == Some(&Source::Flag));
+        !is_typed && matches!(self.source_of(servers), Some(Source::BuiltIn { .. }))
     }
 
     fn take_path(&mut self, setting: &table::Setting<SettingsPath>) -> Result<Option<PathBuf>, SettingsError> {
@@ -102,7 +138,7 @@ impl Layers<'_> {
     }
 
     /// What was taken does not fit the rest.
-    fn unfit(&self, spec: &table::Spec, problem: &str, fix: &str) -> SettingsError {
+    fn unfit(&self, spec: &Spec, problem: &str, fix: impl Into<String>) -> SettingsError {
         let origin = self.source_of(spec).cloned().unwrap_or(Source::Default);
         SettingsError::Invalid { name: spec.name, origin, fault: BadValue::new(problem, fix) }
     }

@@ -6,7 +6,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use super::Note;
-use super::table::{BROKER_PASSWORD, CHOOSERS, Spec, TABLE};
+use super::table::{CHOOSERS, PASSWORDS, Spec, TABLE};
 use crate::secret::Secret;
 use crate::suggestion::nearest;
 
@@ -79,7 +79,7 @@ impl Environment {
     /// What to say about variables that look like settings and are none, or are under their old names.
     pub(super) fn strays(&self) -> Vec<Note> {
         let settings = CHOOSERS.iter().chain(&TABLE).map(|spec| spec.variable);
-        let known: Vec<_> = settings.chain([BROKER_PASSWORD]).collect();
+        let known: Vec<_> = settings.chain(PASSWORDS).collect();
         let outdated = |name: &str| TABLE.iter().find(|spec| spec.old_variable().is_some_and(|old| old == name));
         let stray = |text| Note { text, fix: "correct the variable's name, or unset it", counts: false };
         self.variables

@@ -8,7 +8,7 @@ use super::file::{File, Layer};
 use super::flags::Flags;
 use super::profiles::{self, Profile};
 use super::source::Source;
-use super::table::{ALARMS_TOPIC, BROKER_PASSWORD, CONFIG, PROFILE, Parse, Setting, Spec, TOPIC};
+use super::table::{ALARMS_TOPIC, CONFIG, PROFILE, Parse, Setting, Spec, TOPIC};
 use super::values::{AlarmsTopic, SettingsPath};
 use crate::advice::BadValue;
 use crate::secret::Secret;
@@ -94,14 +94,9 @@ impl<'a> Layers<'a> {
         Ok(chosen)
     }
 
-    /// The password of the user of the brokers, where the environment has it.
-    pub(super) fn broker_password(&self) -> Option<Secret> {
-        self.environment.secret(BROKER_PASSWORD)
-    }
-
-    /// Whether one of the settings was typed whose names begin so.
-    pub(super) fn is_typed(&self, beginning: &str) -> bool {
-        self.taken.iter().any(|taken| taken.name.starts_with(beginning) && taken.source == Source::Flag)
+    /// The password in this variable of the environment.
+    pub(super) fn secret(&self, variable: &str) -> Option<Secret> {
+        self.environment.secret(variable)
     }
 
     /// Who gave a setting that was taken.

@@ -1,12 +1,14 @@
 //! The table of settings: the place to look for a flag, an environment variable, a key or a default.
 
+mod access;
+
 use std::ffi::OsStr;
 
-use super::values::{self, AlarmsTopic, DurabilityDelay, SettingsPath, YesNo};
+pub(super) use self::access::{AccessSettings, BROKER_ACCESS, BROKER_MECHANISM, STORE_ACCESS, STORE_LOCAL_DC};
+use super::values::{self, AlarmsTopic, DurabilityDelay, SettingsPath};
 use crate::address::Brokers;
 use crate::advice::BadValue;
 use crate::alarm::limits;
-use crate::kafka::login::Mechanism;
 use crate::output::Color;
 use crate::reading::Sign;
 use crate::span::Span;
@@ -53,7 +55,7 @@ pub(super) enum Kind {
 }
 
 /// A setting, apart from the type of its value.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Spec {
     /// The key in the file, within its section.
     pub(super) name: &'static str,
@@ -98,18 +100,25 @@ pub(super) enum Parse<T> {
 }
 
 /// The settings that every layer may hold, in the order in which they are shown.
-pub(super) static TABLE: [&Spec; 21] = [
+pub(super) static TABLE: [&Spec; 28] = [
     &BROKERS.spec,
-    &BROKER_TLS.spec,
-    &BROKER_CA.spec,
-    &BROKER_CERT.spec,
-    &BROKER_KEY.spec,
-    &BROKER_USER.spec,
-    &BROKER_PASSWORD_FILE.spec,
+    &BROKER_ACCESS.tls.spec,
+    &BROKER_ACCESS.authorities.spec,
+    &BROKER_ACCESS.certificate.spec,
+    &BROKER_ACCESS.key.spec,
+    &BROKER_ACCESS.user.spec,
+    &BROKER_ACCESS.password_file.spec,
     &BROKER_MECHANISM.spec,
     &TOPIC.spec,
     &GROUP.spec,
     &STORE.spec,
+    &STORE_ACCESS.tls.spec,
+    &STORE_ACCESS.authorities.spec,
+    &STORE_ACCESS.certificate.spec,
+    &STORE_ACCESS.key.spec,
+    &STORE_ACCESS.user.spec,
+    &STORE_ACCESS.password_file.spec,
+    &STORE_LOCAL_DC.spec,
     &CONSISTENCY.spec,
     &HEART_RATE_HIGH.spec,
     &SPO2_LOW.spec,
@@ -122,8 +131,8 @@ pub(super) static TABLE: [&Spec; 21] = [
     &COLOR.spec,
 ];
 
-/// The variable with a password, which neither an option nor a file holds: both are read by others.
-pub(super) const BROKER_PASSWORD: &str = "VITALS_BROKER_PASSWORD";
+/// The variables with a password, which neither an option nor a file holds: both are read by others.
+pub(super) const PASSWORDS: [&str; 2] = [BROKER_ACCESS.password, STORE_ACCESS.password];
 
 /// The settings that choose the other layers, so that only an option and the environment can hold them.
 pub(super) static CHOOSERS: [&Spec; 2] = [&CONFIG.spec, &PROFILE.spec];
@@ -171,111 +180,6 @@ pub(super) static BROKERS: Setting<Brokers> = Setting {
         kind: Kind::List,
     },
     parse: Parse::Text(Brokers::parse),
-};
-
-pub(super) static BROKER_TLS: Setting<YesNo> = Setting {
-    spec: Spec {
-        name: "broker_tls",
-        section: Some(Section::Kafka),
-        option: "--broker-tls",
-        variable: "VITALS_BROKER_TLS",
-        old_name: None,
-        default: Some("no"),
-        value_name: "yes|no",
-        help: "Speak TLS with the brokers; a file below switches it on as well",
-        kind: Kind::YesNo,
-    },
-    parse: Parse::Text(YesNo::parse),
-};
-
-pub(super) static BROKER_CA: Setting<SettingsPath> = Setting {
-    spec: Spec {
-        name: "broker_ca",
-        section: Some(Section::Kafka),
-        option: "--broker-ca",
-        variable: "VITALS_BROKER_CA",
-        old_name: None,
-        default: None,
-        value_name: "FILE",
-        help: "Certificates of the authorities that sign brokers' ones, PEM [default: those of this system]",
-        kind: Kind::Path,
-    },
-    parse: Parse::Path(SettingsPath::parse),
-};
-
-pub(super) static BROKER_CERT: Setting<SettingsPath> = Setting {
-    spec: Spec {
-        name: "broker_cert",
-        section: Some(Section::Kafka),
-        option: "--broker-cert",
-        variable: "VITALS_BROKER_CERT",
-        old_name: None,
-        default: None,
-        value_name: "FILE",
-        help: "Certificate to show to brokers, PEM",
-        kind: Kind::Path,
-    },
-    parse: Parse::Path(SettingsPath::parse),
-};
-
-pub(super) static BROKER_KEY: Setting<SettingsPath> = Setting {
-    spec: Spec {
-        name: "broker_key",
-        section: Some(Section::Kafka),
-        option: "--broker-key",
-        variable: "VITALS_BROKER_KEY",
-        old_name: None,
-        default: None,
-        value_name: "FILE",
-        help: "Its private key, PEM without a password [default: in the file of the certificate]",
-        kind: Kind::Path,
-    },
-    parse: Parse::Path(SettingsPath::parse),
-};
-
-pub(super) static BROKER_USER: Setting<String> = Setting {
-    spec: Spec {
-        name: "broker_user",
-        section: Some(Section::Kafka),
-        option: "--broker-user",
-        variable: "VITALS_BROKER_USER",
-        old_name: None,
-        default: None,
-        value_name: "NAME",
-        help: "Log in to the brokers as this user",
-        kind: Kind::Text,
-    },
-    parse: Parse::Text(values::not_empty),
-};
-
-pub(super) static BROKER_PASSWORD_FILE: Setting<SettingsPath> = Setting {
-    spec: Spec {
-        name: "broker_password_file",
-        section: Some(Section::Kafka),
-        option: "--broker-password-file",
-        variable: "VITALS_BROKER_PASSWORD_FILE",
-        old_name: None,
-        default: None,
-        value_name: "FILE",
-        help: "File with the password of that user and nothing else [default: VITALS_BROKER_PASSWORD of the environment]",
-        kind: Kind::Path,
-    },
-    parse: Parse::Path(SettingsPath::parse),
-};
-
-pub(super) static BROKER_MECHANISM: Setting<Mechanism> = Setting {
-    spec: Spec {
-        name: "broker_mechanism",
-        section: Some(Section::Kafka),
-        option: "--broker-mechanism",
-        variable: "VITALS_BROKER_MECHANISM",
-        old_name: None,
-        default: Some("SCRAM-SHA-512"),
-        value_name: "NAME",
-        help: "How the password is proven: SCRAM-SHA-512, SCRAM-SHA-256, or PLAIN inside TLS",
-        kind: Kind::Text,
-    },
-    parse: Parse::Text(values::mechanism),
 };
 
 pub(super) static TOPIC: Setting<String> = Setting {

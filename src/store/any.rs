@@ -6,11 +6,12 @@
 //! `cmd/status` and `cmd/reset` say of it. `xtask/tests/stores/contract.rs` then holds it to what the others keep.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::try_join_all;
 
-use super::cassandra::{self, CassandraError, CassandraStore, Replication};
+use super::cassandra::{self, CassandraError, CassandraStore, NodeAccess, Replication};
 use super::sqlite::{self, SqliteError, SqliteStore};
 use super::stored::ENTRIES_AT_ONCE;
 use super::stored_alarm::KNOWN_ALARMS;
@@ -23,7 +24,9 @@ use crate::advice::{Advice, Code};
 use crate::alarm::KnownAlarm;
 use crate::pipeline::store::{Batch, BatchLimits, Entry, NodeGeneration, RequiredDelay, Store, WriteError};
 use crate::reading::{PatientId, Timestamp};
+use crate::secret::NoPassword;
 use crate::store::StoreAddress;
+use crate::tls::TlsError;
 
 /// So many patients are asked for at the same time.
 const PATIENTS_AT_ONCE: usize = 16;
@@ -38,10 +41,14 @@ pub struct Admissions {
 }
 
 /// Connects to the store at `address`. Neither the keyspace nor the file need exist yet.
-pub async fn open(address: &StoreAddress, consistency: Consistency) -> Result<AnyStore, StoreError> {
+pub async fn open(
+    address: &StoreAddress,
+    access: NodeAccess,
+    consistency: Consistency,
+) -> Result<AnyStore, StoreError> {
     match address {
         StoreAddress::Cassandra { nodes, keyspace } => {
-            let store = CassandraStore::connect(nodes.clone(), keyspace.parse()?, consistency).await?;
+            let store = CassandraStore::connect(nodes, access, keyspace.parse()?, consistency).await?;
             Ok(AnyStore::Cassandra(store))
         }
         StoreAddress::Sqlite { path } => Ok(AnyStore::Sqlite(SqliteStore::at(path.clone())?)),
@@ -397,9 +404,15 @@ impl Readings<'_> {
 }
 
 /// What went wrong with a store. No text of it holds patient data.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[allow(missing_docs, reason = "each has its text")]
 pub enum StoreError {
+    /// The files that the settings name cannot be used.
+    #[error(transparent)]
+    Files(Arc<TlsError>),
+    /// There is no password for the role.
+    #[error(transparent)]
+    NoPassword(#[from] NoPassword),
     #[error(transparent)]
     Cassandra(#[from] CassandraError),
     #[error(transparent)]
@@ -408,12 +421,18 @@ pub enum StoreError {
     OneCopy,
 }
 
+impl From<TlsError> for StoreError {
+    fn from(error: TlsError) -> Self {
+        Self::Files(Arc::new(error))
+    }
+}
+
 impl From<StoreError> for WriteError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Cassandra(error) => error.into(),
             StoreError::Sqlite(error) => error.into(),
-            StoreError::OneCopy => Self::Later(error.to_string()),
+            StoreError::OneCopy | StoreError::Files(_) | StoreError::NoPassword(_) => Self::Later(error.to_string()),
         }
     }
 }
@@ -424,7 +443,7 @@ impl StoreError {
         match self {
             Self::Cassandra(error) => error.is_away(),
             Self::Sqlite(error) => matches!(error, SqliteError::Busy(..)),
-            Self::OneCopy => false,
+            Self::OneCopy | Self::Files(_) | Self::NoPassword(_) => false,
         }
     }
 }
@@ -434,7 +453,7 @@ impl Advice for StoreError {
         match self {
             Self::Cassandra(error) => error.code(),
             Self::Sqlite(error) => error.code(),
-            Self::OneCopy => Code::Usage,
+            Self::OneCopy | Self::Files(_) | Self::NoPassword(_) => Code::Usage,
         }
     }
 
@@ -442,6 +461,8 @@ impl Advice for StoreError {
         match self {
             Self::Cassandra(error) => error.hint(),
             Self::Sqlite(error) => error.hint(),
+            Self::Files(error) => error.hint("store"),
+            Self::NoPassword(error) => Some(error.hint()),
             Self::OneCopy => Some("leave --keyspace-replication out: only Cassandra keeps copies".to_owned()),
         }
     }

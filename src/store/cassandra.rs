@@ -10,11 +10,17 @@
 //! - `survey`: a look at the whole cluster
 //! - `session`: the driver's session, kept on a short leash
 //! - [`probe`]: is there a Cassandra, and does it let us in
+//! - `connect`: the connections themselves: TLS and the login
+//! - `access`: whom we believe, and who we are
+//! - `balance`: which node is asked next
 //! - [`error`]: what can go wrong, and what to do about it
 //!
 //! Every value is bound; only the keyspace's name goes into CQL text, and [`Keyspace`] has checked it.
 
+mod access;
 mod acknowledge;
+mod balance;
+mod connect;
 mod durability;
 pub mod error;
 mod journal;
@@ -37,10 +43,12 @@ use cdrs_tokio::statement::{StatementParams, StatementParamsBuilder};
 use cdrs_tokio::types::prelude::Row;
 use cdrs_tokio::types::value::Value;
 
+pub use access::{NodeAccess, NodeLogin};
 pub use error::CassandraError;
 pub(super) use keyspace::MAX_NAME_BYTES;
 pub use keyspace::{Keyspace, Replication};
 
+use self::connect::ClusterConfig;
 use self::error::Doing;
 use self::session::CurrentSession;
 use crate::store::Consistency;
@@ -61,11 +69,13 @@ impl CassandraStore {
     /// [`CassandraError::NoNode`] within 5 s when no node can be used, [`CassandraError::NotReady`] when one answers
     /// and then falls silent.
     pub async fn connect(
-        nodes: Vec<String>,
+        nodes: &[String],
+        access: NodeAccess,
         keyspace: Keyspace,
         consistency: Consistency,
     ) -> Result<Self, CassandraError> {
-        let store = Self { session: Arc::new(CurrentSession::new(nodes)), keyspace, consistency };
+        let session = CurrentSession::new(ClusterConfig { nodes: nodes.into(), access });
+        let store = Self { session: Arc::new(session), keyspace, consistency };
         store.session.connected().await?;
         Ok(store)
     }

@@ -11,7 +11,7 @@
 //! - [`commands`]: up, down, status, logs, run
 //! - [`options`]: what can be asked for, and what that comes to
 //! - [`stack`]: servers that were started together; [`folder`]: where they live, and what is remembered of them
-//! - [`kafka`] with its `ZooKeeper`, and its listeners with TLS and logins in [`secure`], [`cassandra`]: settings and command line of each, behind [`server`]
+//! - [`kafka`] with its `ZooKeeper`, [`cassandra`], and what TLS and logins need of both in [`secure`]: settings and command line of each, behind [`server`]
 //! - [`ready`]: has the server answered a request of its protocol
 //! - [`java`]: the Java and the jars they are made of; [`ports`]: where they listen
 

@@ -17,7 +17,7 @@ use crate::pipeline::events::{Listener, PipelineEvent};
 use crate::settings::Settings;
 use crate::store::StoreAddress;
 use crate::store::cassandra::Replication;
-use crate::store::{self, AnyStore, Consistency, StoreError, Survey};
+use crate::store::{AnyStore, StoreError, Survey};
 
 /// As much of the topic's name as leaves room for the stamp, and for the dead letters.
 const KEPT_CHARS: usize = 200;
@@ -35,7 +35,7 @@ pub(super) struct Fixture {
     /// The store, in a keyspace or a file of its own.
     pub(super) store: Arc<AnyStore>,
     pub(super) broker: String,
-    consistency: Consistency,
+    settings: Settings,
     address: StoreAddress,
     kafka: KafkaConfig,
 }
@@ -45,7 +45,7 @@ impl Fixture {
     pub(super) async fn build(settings: &Settings, partitions: u16) -> Result<Self> {
         let stamp = chrono::Utc::now().format("%Y%m%d_%H%M%S_%3f").to_string();
         let address = beside(&settings.store, &stamp);
-        let store = store::open(&address, settings.consistency).await?;
+        let store = app::open_store_at(settings, &address).await?;
         let kafka = app::kafka_config(settings)?;
         let mut cluster = Cluster::connect(&kafka).await?;
         let topic = format!("{}.bench_{stamp}", settings.topic.chars().take(KEPT_CHARS).collect::<String>());
@@ -58,7 +58,7 @@ impl Fixture {
         }
         let is_embedded = cluster_check::is_embedded(cluster.id());
         let broker = if is_embedded { "vitals up".to_owned() } else { format!("Kafka at {}", settings.brokers) };
-        Ok(Self { topic, store: Arc::new(store), broker, consistency: settings.consistency, address, kafka })
+        Ok(Self { topic, store: Arc::new(store), broker, settings: settings.clone(), address, kafka })
     }
 
     /// What the store is, and in which version.
@@ -78,8 +78,8 @@ impl Fixture {
 
     /// Removes everything; what cannot be removed is named.
     pub(super) async fn remove(self, output: &Output) {
-        let Self { topic, store, consistency, address, kafka, .. } = self;
-        if let Err(error) = remove_store(store, &address, consistency).await {
+        let Self { topic, store, settings, address, kafka, .. } = self;
+        if let Err(error) = remove_store(store, &address, &settings).await {
             output.note(format_args!("note: the store {address} is left: {error}"));
         }
         if let Err(error) = delete_topics(&kafka, &topic).await {
@@ -91,15 +91,11 @@ impl Fixture {
     }
 }
 
-async fn remove_store(
-    store: Arc<AnyStore>,
-    address: &StoreAddress,
-    consistency: Consistency,
-) -> Result<(), StoreError> {
+async fn remove_store(store: Arc<AnyStore>, address: &StoreAddress, settings: &Settings) -> Result<(), StoreError> {
     match Arc::into_inner(store) {
         Some(store) => store.remove().await,
         // Something that was cut short still holds on to it.
-        None => store::open(address, consistency).await?.remove().await,
+        None => app::open_store_at(settings, address).await?.remove().await,
     }
 }
 

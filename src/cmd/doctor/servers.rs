@@ -12,6 +12,7 @@ use crate::kafka::connection::Connection;
 use crate::kafka::error::KafkaError;
 use crate::port;
 use crate::store::cassandra::CassandraError;
+use crate::store::cassandra::NodeAccess;
 use crate::store::cassandra::probe::{self, Fault};
 
 /// What is asked for, and what to say where it is not there.
@@ -116,7 +117,7 @@ async fn ask<'a>(address: &'a str, found: SocketAddr, access: &Access) -> Result
 }
 
 async fn is_cassandra(address: SocketAddr) -> bool {
-    match probe::probe(&[address.to_string()]).await {
+    match probe::probe(&[address.to_string()], &NodeAccess::default()).await {
         Ok(_) => true,
         Err(CassandraError::NoNode(faults)) => {
             faults.iter().any(|node| matches!(node.fault, Fault::WantsPassword { .. } | Fault::Refuses(_)))

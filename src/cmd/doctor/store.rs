@@ -49,7 +49,11 @@ async fn cassandra(settings: &Settings, nodes: &[String], checks: &mut Checks) {
     if servers.reach(checks).await.is_empty() {
         return;
     }
-    if let Err(error) = probe::probe(nodes).await {
+    let access = match app::node_access(settings) {
+        Ok(access) => access,
+        Err(error) => return checks.note(PROTOCOL, Finding::fail_of(&error, NOTHING_STORED)),
+    };
+    if let Err(error) = probe::probe(nodes, &access).await {
         return checks.note(PROTOCOL, Finding::fail_of(&error, NOTHING_STORED));
     }
     checks.note(PROTOCOL, Finding::ok("it speaks CQL, and lets us in"));

@@ -114,6 +114,7 @@ mod tests {
     use crate::alarm::rules::SECOND;
     use crate::alarm::{Alarm, AlarmRecord, Priority, Step, Steps};
     use crate::pipeline::store::{Batch, Store as _};
+    use crate::store::cassandra::NodeAccess;
     use crate::store::cassandra::Replication;
     use crate::store::{self, Consistency, StoreAddress};
 
@@ -143,7 +144,7 @@ mod tests {
     async fn what_is_on_is_seen_behind_any_number_of_newer_alarms_and_that_some_may_be_missing_is_told() {
         let folder = tempfile::tempdir().unwrap();
         let address = StoreAddress::Sqlite { path: folder.path().join("vitals.db") };
-        let store = store::open(&address, Consistency::default()).await.unwrap();
+        let store = store::open(&address, NodeAccess::default(), Consistency::default()).await.unwrap();
         store.init(&Replication::default()).await.unwrap();
         let alarms = [record(0, false)].into_iter().chain((1..=5000).map(|second| record(second, true))).collect();
         store.write(&Batch { alarms, ..Batch::default() }).await.unwrap();

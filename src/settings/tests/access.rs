@@ -1,4 +1,4 @@
-//! How brokers are spoken with: TLS, and a user with a password.
+//! How servers are spoken with: TLS, and a user with a password.
 
 use super::*;
 use crate::kafka::login::Mechanism;
@@ -10,28 +10,29 @@ fn brokers_are_spoken_with_inside_tls_and_by_a_user_where_the_settings_say_so() 
     let access = |options: &[&str], variables: &[(&str, &str)]| {
         resolve(&typed(options), &environment(variables)).map(|settings| settings.broker_access)
     };
-    assert_eq!(access(&[], &[]).unwrap(), BrokerAccess::default());
+    assert_eq!(access(&[], &[]).unwrap(), ServerAccess::default());
     assert_eq!(access(&["--broker-tls", "yes"], &[]).unwrap().tls, Some(TlsFiles::default()));
     let ca = access(&["--broker-ca", "ca.pem"], &[]).unwrap();
     assert_eq!(ca.tls.unwrap().authorities.as_deref(), Some(Path::new("ca.pem")), "a file switches it on");
     let login = |options: &[&str], variables: &[(&str, &str)]| access(options, variables).unwrap().login.unwrap();
     let ward = ["--broker-user", "ward"];
-    assert_eq!(login(&ward, &[]).password, PasswordFrom::Nowhere);
+    assert_eq!(login(&ward, &[]).source, PasswordFrom::Nowhere);
     let variable = [("VITALS_BROKER_PASSWORD", "pencil")];
-    assert_eq!(login(&ward, &variable).password, PasswordFrom::Environment(Secret::new("pencil")));
+    assert_eq!(login(&ward, &variable).source, PasswordFrom::Environment(Secret::new("pencil")));
     let file = ["--broker-user", "ward", "--broker-password-file", "p"];
-    assert_eq!(login(&file, &variable).password, PasswordFrom::File("p".into()), "an option is above it");
+    assert_eq!(login(&file, &variable).source, PasswordFrom::File("p".into()), "an option is above it");
     let of_file = written("[kafka]\nbroker_user = \"ward\"\nbroker_password_file = \"p\"\n");
     let config = ["--config", of_file.path.as_str()];
-    assert_eq!(login(&config, &[]).password, PasswordFrom::File("p".into()));
+    assert_eq!(login(&config, &[]).source, PasswordFrom::File("p".into()));
     assert_eq!(
-        login(&config, &variable).password,
+        login(&config, &variable).source,
         PasswordFrom::Environment(Secret::new("pencil")),
         "a file is below it"
     );
     let plain = ["--broker-user", "ward", "--broker-mechanism", "plain"];
     assert!(access(&plain, &[]).unwrap_err().to_string().contains("sends the password as it is"));
-    assert_eq!(login(&[&plain[..], &["--broker-tls", "yes"]].concat(), &[]).mechanism, Mechanism::Plain);
+    let options = [&plain[..], &["--broker-tls", "yes"]].concat();
+    assert_eq!(resolve(&typed(&options), &environment(&[])).unwrap().broker_mechanism, Mechanism::Plain);
 }
 
 #[test]
@@ -43,7 +44,7 @@ fn the_broker_of_vitals_up_is_spoken_with_in_the_clear_whatever_is_said_of_other
         resolve(&flags, &environment(&[("HOME", "/ward")])).unwrap().broker_access
     };
     assert!(of(&[]).tls.is_some() && of(&[]).login.is_some());
-    assert_eq!(of(&["--profile", "embedded"]), BrokerAccess::default());
+    assert_eq!(of(&["--profile", "embedded"]), ServerAccess::default());
     assert!(of(&["--profile", "embedded", "--broker-cert", "c"]).login.is_some(), "who types it wants it");
     assert!(of(&["--profile", "embedded", "--brokers", "kafka-1:9093", "--broker-cert", "c"]).login.is_some());
 }
@@ -55,4 +56,36 @@ fn a_password_of_the_environment_is_shown_nowhere() {
     let shown = format!("{settings:?} {variables:?}");
     assert!(!shown.contains("pencil") && shown.contains("VITALS_BROKER_PASSWORD"), "{shown}");
     assert_eq!(notes(&settings), [""; 0], "it is no stray");
+}
+
+#[test]
+fn the_nodes_of_the_store_have_settings_of_their_own() {
+    let of = |options: &[&str], variables: &[(&str, &str)]| resolve(&typed(options), &environment(variables));
+    let both = of(&["--store-ca", "ca.pem", "--store-user", "ward"], &[("VITALS_STORE_PASSWORD", "pencil")]).unwrap();
+    assert_eq!(both.store_access.tls.unwrap().authorities.as_deref(), Some(Path::new("ca.pem")));
+    assert_eq!(both.store_access.login.unwrap().source, PasswordFrom::Environment(Secret::new("pencil")));
+    assert_eq!(both.broker_access, ServerAccess::default(), "brokers are others");
+    let told = of(&["--store-key", "k"], &[]).unwrap_err().to_string();
+    assert!(told.contains("names a key without a certificate"), "{told}");
+    let embedded = ["--profile", "embedded", "--store-local-dc", "west"];
+    let variables = [("HOME", "/ward"), ("VITALS_STORE_USER", "ward")];
+    let of_file = of(&embedded, &variables).unwrap();
+    assert_eq!(of_file.store_access, ServerAccess::default(), "a file has no users");
+    assert_eq!(of_file.store_local_dc.as_deref(), Some("west"));
+}
+
+#[test]
+fn a_password_of_a_file_is_read_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("password");
+    std::fs::write(&path, "pencil\n").unwrap();
+    let options = ["--store-user", "ward", "--store-password-file", path.to_str().unwrap()];
+    let login = resolve(&typed(&options), &environment(&[])).unwrap().store_access.login.unwrap();
+    assert_eq!(login.password("store").unwrap().reveal(), "pencil");
+    std::fs::write(&path, "").unwrap();
+    assert_eq!(login.clone().password("store").unwrap().reveal(), "pencil", "a pipe has it only once");
+    let other = resolve(&typed(&options), &environment(&[])).unwrap().store_access.login.unwrap();
+    let told = other.password("store").unwrap_err();
+    assert!(told.to_string().contains("there is no password for the store's user 'ward'"), "{told}");
+    assert!(told.hint().contains("--store-password-file"), "{}", told.hint());
 }

@@ -8,25 +8,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use cdrs_tokio::cluster::TcpConnectionManager;
-use cdrs_tokio::cluster::topology::Node;
-use cdrs_tokio::frame::message_query::BodyReqQuery;
-use cdrs_tokio::frame::{Envelope, Flags, Version};
-use cdrs_tokio::query::QueryParams;
-use cdrs_tokio::transport::{CdrsTransport as _, TransportTcp};
 use futures::future::join_all;
-use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::CassandraStore;
 use super::error::{CassandraError, Doing, Refusal};
 use super::read::Columns;
+use super::session::{NODE_LIMIT, Node, rows_of};
 use crate::pipeline::store::{NodeGeneration, RequiredDelay};
 use crate::span::parse_duration;
 use crate::store::Consistency;
-
-/// How long a look at the server's own tables may take.
-const LOOK_LIMIT: Duration = Duration::from_secs(5);
 
 /// What a sync may be late by beyond what the server allows itself: its disk has to take it.
 const MARGIN: Duration = Duration::from_secs(1);
@@ -40,7 +31,7 @@ const ENOUGH_COPIES: u32 = 3;
 impl CassandraStore {
     /// How long the cluster may forget what it has acknowledged, by its own settings.
     pub async fn durability_delay(&self) -> Result<RequiredDelay, CassandraError> {
-        let copies = self.replication(Doing::ReadSettings, LOOK_LIMIT).await?.and_then(|map| fewest_copies(&map));
+        let copies = self.replication(Doing::ReadSettings, NODE_LIMIT).await?.and_then(|map| fewest_copies(&map));
         let most = matches!(
             self.consistency,
             Consistency::Quorum | Consistency::LocalQuorum | Consistency::EachQuorum | Consistency::All
@@ -65,7 +56,7 @@ impl CassandraStore {
     /// # Errors
     /// A node does not answer: what it may have forgotten cannot be known.
     pub async fn read_node_generation(&self) -> Result<NodeGeneration, CassandraError> {
-        let peers = self.look(Doing::ReadSettings, LOOK_LIMIT, "SELECT host_id FROM system.peers", Vec::new()).await?;
+        let peers = self.look(Doing::ReadSettings, NODE_LIMIT, "SELECT host_id FROM system.peers", Vec::new()).await?;
         let peers: BTreeSet<Uuid> =
             peers.iter().map(|row| Columns::of(row, Doing::ReadSettings).need(0)).collect::<Result<_, _>>()?;
         // Each node knows its own generation alone, so each is asked. Left to the driver, whose turns are shared with
@@ -85,7 +76,7 @@ impl CassandraStore {
     async fn server_settings(&self) -> Result<BTreeMap<String, String>, CassandraError> {
         let mut settings = BTreeMap::new();
         let cql = "SELECT name, value FROM system_views.settings";
-        for row in self.look(Doing::ReadSettings, LOOK_LIMIT, cql, Vec::new()).await? {
+        for row in self.look(Doing::ReadSettings, NODE_LIMIT, cql, Vec::new()).await? {
             let columns = Columns::of(&row, Doing::ReadSettings);
             settings.insert(columns.need(0)?, columns.find(1)?.unwrap_or_default());
         }
@@ -95,12 +86,8 @@ impl CassandraStore {
 
 /// A node's id and its generation; `None` where it does not answer, which is no reason to give up the session with the
 /// others.
-async fn generation(node: &Arc<Node<TransportTcp, TcpConnectionManager>>) -> Option<(Uuid, i32)> {
-    let query = "SELECT host_id, gossip_generation FROM system.local".to_owned();
-    let question = BodyReqQuery { query, query_params: QueryParams::default() };
-    let question = Envelope::new_query(question, Flags::empty(), Version::V4);
-    let answer = async { node.persistent_connection().await?.write_envelope(&question, false).await?.response_body() };
-    let rows = timeout(LOOK_LIMIT, answer).await.ok()?.ok()?.into_rows()?;
+async fn generation(node: &Arc<Node>) -> Option<(Uuid, i32)> {
+    let rows = rows_of(node, "SELECT host_id, gossip_generation FROM system.local").await.ok()?;
     let columns = Columns::of(rows.first()?, Doing::ReadSettings);
     Some((columns.need(0).ok()?, columns.need(1).ok()?))
 }

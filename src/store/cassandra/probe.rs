@@ -1,7 +1,7 @@
 //! Is there a Cassandra, and does it let us in?
 //!
-//! The driver's `build()` never returns when nothing listens, when something else listens, or when a password is asked
-//! for. So a short conversation comes first, by hand: OPTIONS and STARTUP of the CQL protocol v4. Every step has a time
+//! The driver's `build()` never returns when nothing listens, when something else listens, or when we are not let in. So a
+//! short conversation comes first, by hand: OPTIONS, STARTUP and the login of the CQL protocol v4. Every step has a time
 //! limit, and all nodes are asked at once, so that the answer is there within [`RESOLVE_LIMIT`] + [`CONNECT_LIMIT`] +
 //! [`ANSWER_LIMIT`].
 
@@ -11,17 +11,20 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 
+use super::access::{NodeAccess, NodeLogin};
 use super::error::CassandraError;
+use crate::address::host_of;
+use crate::tls::{self, Refusal};
 
 /// How long a name may take to become addresses.
 pub const RESOLVE_LIMIT: Duration = Duration::from_secs(1);
 /// How long the addresses of one node may take to accept a connection.
 pub const CONNECT_LIMIT: Duration = Duration::from_secs(1);
-/// How long a node may take to answer both requests. A server that collects garbage needs some of it.
+/// How long a node may take to answer all requests, inside TLS where that is spoken. A server that collects garbage needs some of it.
 pub const ANSWER_LIMIT: Duration = Duration::from_millis(2500);
 
 /// How much longer a node is waited for when another one can be used already.
@@ -39,6 +42,14 @@ const OPCODE_READY: u8 = 0x02;
 const OPCODE_AUTHENTICATE: u8 = 0x03;
 const OPCODE_OPTIONS: u8 = 0x05;
 const OPCODE_SUPPORTED: u8 = 0x06;
+const OPCODE_AUTH_RESPONSE: u8 = 0x0F;
+const OPCODE_AUTH_SUCCESS: u8 = 0x10;
+
+/// The code of an error of the login.
+const BAD_CREDENTIALS: [u8; 4] = [0, 0, 1, 0];
+
+/// The first byte of what a port of TLS says to somebody who does not speak it.
+const TLS_ALERT: u8 = 0x15;
 
 /// A string map of one entry: `CQL_VERSION` = `3.0.0`, which every server with protocol v4 takes.
 const STARTUP_BODY: &[u8] = b"\x00\x01\x00\x0bCQL_VERSION\x00\x053.0.0";
@@ -57,13 +68,52 @@ pub enum Fault {
     Silent,
     #[error("what listens there does not speak CQL")]
     NotCql,
-    #[error("it asks for a password ({authenticator}), which vitals does not support yet")]
+    #[error("it hung up at the first request")]
+    HungUp,
+    #[error("it speaks TLS, and was spoken to without")]
+    WantsTls,
+    /// It is not believed to be who it should be, or does not believe us.
+    #[error("it is not talked to: {problem}")]
+    Tls { problem: String, fix: String },
+    #[error("it asks for a password ({authenticator})")]
     WantsPassword {
         /// The server's authenticator, the last part of its class name.
         authenticator: String,
     },
+    /// The password is wrong, or the role may not log in.
+    #[error("it does not let us in: {0}")]
+    NotLetIn(String),
     #[error("it refuses: {0}")]
     Refuses(String),
+}
+
+impl Fault {
+    /// What to do, where the fault itself tells.
+    fn fix(&self) -> Option<&str> {
+        Some(match self {
+            Self::Tls { fix, .. } => fix,
+            Self::WantsTls => {
+                "speak TLS: --store-tls yes, or --store-ca FILE with the certificate of who signed the node's"
+            }
+            Self::NotLetIn(_) => "check --store-user and its password, and that the role has LOGIN = true",
+            Self::WantsPassword { .. } => {
+                "name a role with --store-user, and its password in VITALS_STORE_PASSWORD or --store-password-file"
+            }
+            Self::HungUp => {
+                "a node that wants TLS does so: --store-tls yes, or --store-ca FILE; else check host and port in --store"
+            }
+            Self::NotCql | Self::Silent => {
+                "check host and port in --store: another program may listen there, or Cassandra is stuck"
+            }
+            Self::Unresolved(_) | Self::Refused | Self::Unreached(_) | Self::Refuses(_) => return None,
+        })
+    }
+}
+
+impl From<Refusal> for Fault {
+    fn from(refusal: Refusal) -> Self {
+        Self::Tls { problem: refusal.to_string(), fix: refusal.hint("store") }
+    }
 }
 
 /// A node that cannot be used, and why.
@@ -79,15 +129,9 @@ pub struct NodeFault {
 impl NodeFault {
     /// What to do when no node can be used for these reasons.
     pub(super) fn advice(faults: &[Self]) -> String {
-        let any = |wanted: fn(&Fault) -> bool| faults.iter().any(|node| wanted(&node.fault));
-        let advice = if any(|fault| matches!(fault, Fault::WantsPassword { .. })) {
-            "use a Cassandra without authentication (authenticator: AllowAllAuthenticator)"
-        } else if any(|fault| matches!(fault, Fault::NotCql | Fault::Silent)) {
-            "check host and port in --store: another program may listen there, or Cassandra is stuck"
-        } else {
-            "start the services: `cargo xtask services up` or `docker compose up -d`, and check --store"
-        };
-        advice.to_owned()
+        let told = faults.iter().find_map(|node| node.fault.fix());
+        let start = "start the services: `cargo xtask services up` or `docker compose up -d`, and check --store";
+        told.unwrap_or(start).to_owned()
     }
 }
 
@@ -95,8 +139,8 @@ impl NodeFault {
 ///
 /// # Errors
 /// [`CassandraError::NoNode`] with the reason of each node when none can be used.
-pub async fn probe(nodes: &[String]) -> Result<Vec<SocketAddr>, CassandraError> {
-    let mut asked: FuturesUnordered<_> = nodes.iter().map(|node| probe_node(node)).collect();
+pub async fn probe(nodes: &[String], access: &NodeAccess) -> Result<Vec<SocketAddr>, CassandraError> {
+    let mut asked: FuturesUnordered<_> = nodes.iter().map(|node| probe_node(node, host_of(node), access)).collect();
     let mut usable = Vec::new();
     let mut faults = Vec::new();
     while let Some(answer) = next(&mut asked, !usable.is_empty()).await {
@@ -114,19 +158,31 @@ async fn next<T>(asked: &mut FuturesUnordered<impl Future<Output = T>>, enough: 
     if enough { timeout(GRACE, asked.next()).await.ok().flatten() } else { asked.next().await }
 }
 
-async fn probe_node(node: &str) -> Result<SocketAddr, NodeFault> {
-    reach(node).await.map_err(|fault| NodeFault { node: node.to_owned(), fault })
+/// Asks one node, whose certificate has to be for `name`.
+pub(super) async fn probe_node(node: &str, name: &str, access: &NodeAccess) -> Result<SocketAddr, NodeFault> {
+    reach(node, name, access).await.map_err(|fault| NodeFault { node: node.to_owned(), fault })
 }
 
-async fn reach(node: &str) -> Result<SocketAddr, Fault> {
+async fn reach(node: &str, name: &str, access: &NodeAccess) -> Result<SocketAddr, Fault> {
     let addresses = timeout(RESOLVE_LIMIT, lookup_host(node))
         .await
         .map_err(|_| Fault::Unresolved("no answer".to_owned()))?
         .map_err(|error| Fault::Unresolved(error.to_string()))?;
-    let mut stream = timeout(CONNECT_LIMIT, connect(addresses)).await.map_err(|_| Fault::Silent)??;
+    let stream = timeout(CONNECT_LIMIT, connect(addresses)).await.map_err(|_| Fault::Silent)??;
     let address = stream.peer_addr().map_err(|error| Fault::Unreached(error.to_string()))?;
-    timeout(ANSWER_LIMIT, converse(&mut stream)).await.map_err(|_| Fault::Silent)??;
+    timeout(ANSWER_LIMIT, talk(stream, name, access)).await.map_err(|_| Fault::Silent)??;
     Ok(address)
+}
+
+async fn talk(mut stream: TcpStream, name: &str, access: &NodeAccess) -> Result<(), Fault> {
+    let login = access.login.as_ref();
+    let Some(tls) = &access.tls else { return converse(&mut stream, login).await.map_err(Broken::in_the_clear) };
+    let mut stream = tls.connect(stream, name).await?;
+    // With TLS 1.3 a server says that it does not believe us when we think that all is well.
+    converse(&mut stream, login).await.map_err(|broken| match broken {
+        Broken::Off(error) if tls::is_told_by_tls(&error) => tls.refusal(name, error).into(),
+        broken => broken.in_the_clear(),
+    })
 }
 
 /// A name can have several addresses (`localhost` has two): the first that accepts is taken.
@@ -142,13 +198,41 @@ async fn connect(addresses: impl Iterator<Item = SocketAddr>) -> Result<TcpStrea
     Err(fault)
 }
 
-async fn converse(stream: &mut TcpStream) -> Result<(), Fault> {
+/// Why a conversation ended early.
+enum Broken {
+    /// With an answer.
+    Told(Fault),
+    /// Without one.
+    Off(io::Error),
+}
+
+impl Broken {
+    fn in_the_clear(self) -> Fault {
+        match self {
+            Self::Told(fault) => fault,
+            Self::Off(_) => Fault::HungUp,
+        }
+    }
+}
+
+impl From<io::Error> for Broken {
+    fn from(error: io::Error) -> Self {
+        Self::Off(error)
+    }
+}
+
+async fn converse(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), login: Option<&NodeLogin>) -> Result<(), Broken> {
     let answer = ask(stream, OPCODE_OPTIONS, &[]).await?;
     if answer.opcode != OPCODE_SUPPORTED {
         return Err(answer.into_fault());
     }
-    let answer = ask(stream, OPCODE_STARTUP, STARTUP_BODY).await?;
-    if answer.opcode == OPCODE_READY { Ok(()) } else { Err(answer.into_fault()) }
+    let mut answer = ask(stream, OPCODE_STARTUP, STARTUP_BODY).await?;
+    if let (OPCODE_AUTHENTICATE, Some(login)) = (answer.opcode, login) {
+        let proof = login.proof();
+        let length = i32::try_from(proof.len()).map_err(io::Error::other)?;
+        answer = ask(stream, OPCODE_AUTH_RESPONSE, &[&length.to_be_bytes()[..], &proof].concat()).await?;
+    }
+    if matches!(answer.opcode, OPCODE_READY | OPCODE_AUTH_SUCCESS) { Ok(()) } else { Err(answer.into_fault()) }
 }
 
 struct Response {
@@ -157,43 +241,52 @@ struct Response {
 }
 
 impl Response {
-    fn into_fault(self) -> Fault {
-        match self.opcode {
+    fn into_fault(self) -> Broken {
+        Broken::Told(match self.opcode {
             OPCODE_AUTHENTICATE => Fault::WantsPassword { authenticator: class_name(&self.body) },
             // An error is a code of four bytes and a text.
-            OPCODE_ERROR => Fault::Refuses(short_text(self.body.get(4..).unwrap_or_default())),
+            OPCODE_ERROR => {
+                let text = short_text(self.body.get(4..).unwrap_or_default());
+                // The same code stands for a cluster that cannot look now: that passes.
+                let is_final = ["incorrect", "not permitted"].iter().any(|word| text.contains(word));
+                if self.body.starts_with(&BAD_CREDENTIALS) && is_final {
+                    Fault::NotLetIn(text)
+                } else {
+                    Fault::Refuses(text)
+                }
+            }
             _ => Fault::NotCql,
-        }
+        })
     }
 }
 
-/// A connection that ends or breaks before a whole answer came was not to a Cassandra.
-async fn ask(stream: &mut TcpStream, opcode: u8, body: &[u8]) -> Result<Response, Fault> {
-    exchange(stream, opcode, body).await.unwrap_or(Err(Fault::NotCql))
-}
-
 /// A frame is: version, flags, stream (two bytes), opcode, length of the body (four bytes), body.
-async fn exchange(stream: &mut TcpStream, opcode: u8, body: &[u8]) -> io::Result<Result<Response, Fault>> {
+async fn ask(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), opcode: u8, body: &[u8]) -> Result<Response, Broken> {
     let length = u32::try_from(body.len()).map_err(io::Error::other)?;
     let mut request = vec![REQUEST_V4, 0, 0, 0, opcode];
     request.extend_from_slice(&length.to_be_bytes());
     request.extend_from_slice(body);
     stream.write_all(&request).await?;
+    stream.flush().await?;
 
     let version = stream.read_u8().await?;
-    if version & RESPONSE_BIT == 0 {
-        return Ok(Err(Fault::NotCql));
+    let not_cql = || Broken::Told(Fault::NotCql);
+    if version == TLS_ALERT {
+        return Err(Broken::Told(Fault::WantsTls));
     }
-    let _flags = stream.read_u8().await?;
-    let _stream = stream.read_u16().await?;
-    let opcode = stream.read_u8().await?;
-    let length = stream.read_u32().await?;
-    let Some(length) = usize::try_from(length).ok().filter(|length| *length <= MAX_ANSWER_BYTES) else {
-        return Ok(Err(Fault::NotCql));
-    };
+    if version & RESPONSE_BIT == 0 {
+        return Err(not_cql());
+    }
+    // What began like an answer and ends before its end is no answer.
+    let begun = |_| not_cql();
+    let _flags = stream.read_u8().await.map_err(begun)?;
+    let _stream = stream.read_u16().await.map_err(begun)?;
+    let opcode = stream.read_u8().await.map_err(begun)?;
+    let length = stream.read_u32().await.map_err(begun)?;
+    let length = usize::try_from(length).ok().filter(|length| *length <= MAX_ANSWER_BYTES).ok_or_else(not_cql)?;
     let mut body = vec![0; length];
-    stream.read_exact(&mut body).await?;
-    Ok(Ok(Response { opcode, body }))
+    stream.read_exact(&mut body).await.map_err(begun)?;
+    Ok(Response { opcode, body })
 }
 
 /// A text is its length in two bytes, then UTF-8.
@@ -207,133 +300,4 @@ fn class_name(body: &[u8]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use tokio::net::TcpListener;
-
-    use super::*;
-
-    /// What a server does with a connection.
-    enum Behaviour {
-        /// Accepts and says nothing.
-        Silence,
-        /// Answers every request with the next of these.
-        Answers(Vec<Vec<u8>>),
-        /// Ends the connection.
-        End,
-    }
-
-    async fn serve(behaviour: Behaviour) -> String {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let node = listener.local_addr().unwrap().to_string();
-        tokio::spawn(async move {
-            let (mut stream, _) = listener.accept().await.unwrap();
-            match behaviour {
-                Behaviour::Silence => std::future::pending().await,
-                Behaviour::End => {}
-                Behaviour::Answers(answers) => {
-                    for answer in answers {
-                        let mut request = [0; 256];
-                        let length = stream.read(&mut request).await.unwrap();
-                        assert!(length > 0, "the probe left early");
-                        stream.write_all(&answer).await.unwrap();
-                    }
-                    let mut rest = Vec::new();
-                    stream.read_to_end(&mut rest).await.unwrap();
-                }
-            }
-        });
-        node
-    }
-
-    fn frame(opcode: u8, body: &[u8]) -> Vec<u8> {
-        let mut frame = vec![REQUEST_V4 | RESPONSE_BIT, 0, 0, 0, opcode];
-        frame.extend_from_slice(&u32::try_from(body.len()).unwrap().to_be_bytes());
-        frame.extend_from_slice(body);
-        frame
-    }
-
-    fn text(text: &str) -> Vec<u8> {
-        let mut bytes = u16::try_from(text.len()).unwrap().to_be_bytes().to_vec();
-        bytes.extend_from_slice(text.as_bytes());
-        bytes
-    }
-
-    async fn fault(node: &str) -> Fault {
-        match probe(&[node.to_owned()]).await {
-            Err(CassandraError::NoNode(faults)) => faults.into_iter().next().unwrap().fault,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    /// A port that was free a moment ago.
-    async fn closed_port() -> String {
-        TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().to_string()
-    }
-
-    #[tokio::test]
-    async fn a_server_that_is_ready_can_be_used() {
-        let node = serve(Behaviour::Answers(vec![frame(OPCODE_SUPPORTED, b"\0\0"), frame(OPCODE_READY, &[])])).await;
-        assert_eq!(probe(std::slice::from_ref(&node)).await, Ok(vec![node.parse().unwrap()]));
-    }
-
-    #[tokio::test]
-    async fn a_node_that_is_not_there_is_told() {
-        assert_eq!(fault(&closed_port().await).await, Fault::Refused);
-        assert!(matches!(fault("no-such-host.invalid:9042").await, Fault::Unresolved(_)));
-    }
-
-    #[tokio::test]
-    async fn a_server_that_accepts_and_says_nothing_is_silent_within_five_seconds() {
-        let node = serve(Behaviour::Silence).await;
-        let start = tokio::time::Instant::now();
-        assert_eq!(fault(&node).await, Fault::Silent);
-        assert!(start.elapsed() < Duration::from_secs(5));
-    }
-
-    #[tokio::test]
-    async fn a_server_that_is_no_cassandra_or_does_not_let_us_in_is_told() {
-        let authenticator = text("org.apache.cassandra.auth.PasswordAuthenticator");
-        let version = [&0x000A_u32.to_be_bytes()[..], &text("Invalid or unsupported protocol version (4)")].concat();
-        let cases = [
-            ("a web server", vec![b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec()], Fault::NotCql),
-            ("absurd length", vec![vec![0x84, 0, 0, 0, OPCODE_SUPPORTED, 0x7f, 0xff, 0xff, 0xff]], Fault::NotCql),
-            (
-                "a password",
-                vec![frame(OPCODE_SUPPORTED, b"\0\0"), frame(OPCODE_AUTHENTICATE, &authenticator)],
-                Fault::WantsPassword { authenticator: "PasswordAuthenticator".to_owned() },
-            ),
-            (
-                "an error",
-                vec![frame(OPCODE_ERROR, &version)],
-                Fault::Refuses("Invalid or unsupported protocol version (4)".to_owned()),
-            ),
-        ];
-        for (case, answers, expected) in cases {
-            assert_eq!(fault(&serve(Behaviour::Answers(answers)).await).await, expected, "{case}");
-        }
-        assert_eq!(fault(&serve(Behaviour::End).await).await, Fault::NotCql, "it hangs up");
-    }
-
-    #[tokio::test]
-    async fn one_node_that_is_ready_is_enough() {
-        let ready = serve(Behaviour::Answers(vec![frame(OPCODE_SUPPORTED, b"\0\0"), frame(OPCODE_READY, &[])])).await;
-        let nodes = [closed_port().await, ready.clone()];
-        assert_eq!(probe(&nodes).await, Ok(vec![ready.parse().unwrap()]));
-    }
-
-    #[tokio::test]
-    async fn a_silent_node_does_not_hold_up_one_that_is_ready() {
-        let ready = serve(Behaviour::Answers(vec![frame(OPCODE_SUPPORTED, b"\0\0"), frame(OPCODE_READY, &[])])).await;
-        let start = tokio::time::Instant::now();
-        assert_eq!(probe(&[serve(Behaviour::Silence).await, ready.clone()]).await, Ok(vec![ready.parse().unwrap()]));
-        assert!(start.elapsed() < ANSWER_LIMIT);
-    }
-
-    #[tokio::test]
-    async fn every_node_is_named_when_none_can_be_used() {
-        let nodes = [closed_port().await, serve(Behaviour::End).await];
-        let text = probe(&nodes).await.unwrap_err().to_string();
-        assert!(text.contains(&format!("{}: nothing listens there", nodes[0])), "{text}");
-        assert!(text.contains(&format!("{}: what listens there does not speak CQL", nodes[1])), "{text}");
-    }
-}
+mod tests;

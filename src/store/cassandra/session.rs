@@ -7,20 +7,27 @@ use std::future::Future;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use cdrs_tokio::cluster::connection_pool::ConnectionPoolConfigBuilder;
 use cdrs_tokio::cluster::send_envelope::send_envelope;
-use cdrs_tokio::cluster::session::{Session, SessionBuilder, TcpSessionBuilder};
-use cdrs_tokio::cluster::{NodeTcpConfigBuilder, TcpConnectionManager};
+use cdrs_tokio::cluster::session::{
+    NodeDistanceEvaluatorWrapper, ReconnectionPolicyWrapper, RetryPolicyWrapper, Session,
+};
+use cdrs_tokio::cluster::{connect_generic, topology};
 use cdrs_tokio::error::Error as DriverError;
 use cdrs_tokio::frame::message_error::ErrorType;
-use cdrs_tokio::frame::{Envelope, Version};
-use cdrs_tokio::load_balancing::{QueryPlan, RoundRobinLoadBalancingStrategy};
+use cdrs_tokio::frame::message_query::BodyReqQuery;
+use cdrs_tokio::frame::{Envelope, Flags};
+use cdrs_tokio::load_balancing::QueryPlan;
+use cdrs_tokio::load_balancing::node_distance_evaluator::AllLocalNodeDistanceEvaluator;
+use cdrs_tokio::query::QueryParams;
 use cdrs_tokio::retry::{ConstantReconnectionPolicy, FallthroughRetryPolicy, RetryPolicy};
-use cdrs_tokio::transport::TransportTcp;
+use cdrs_tokio::transport::{CdrsTransport as _, TransportTcp};
+use cdrs_tokio::types::prelude::Row;
 use tokio::sync::{Mutex, OnceCell};
 use tokio::time::{Instant, timeout};
 
 use super::Keyspace;
+use super::balance::InTurn;
+use super::connect::{ClusterConfig, Connections, VERSION};
 use super::error::{CassandraError, Doing};
 use super::probe::probe;
 use super::write::Inserts;
@@ -29,18 +36,21 @@ use super::write::Inserts;
 pub(super) const BUILD_LIMIT: Duration = Duration::from_secs(5);
 /// How long the server may take to prepare a statement.
 pub(super) const PREPARE_LIMIT: Duration = Duration::from_secs(10);
-/// How long a single connection may take; without it the driver waits for a silent node for ever.
-const CONNECT_LIMIT: Duration = Duration::from_secs(3);
+/// How long a single connection may take, with all that it says to begin with: the driver has no limit of its own.
+pub(super) const CONNECT_LIMIT: Duration = Duration::from_secs(3);
 /// The driver's pause between two attempts to reconnect. By default it grows to a minute.
 const RECONNECT_PAUSE: Duration = Duration::from_secs(1);
+/// How long a node may take to answer a question that is for it alone.
+pub(super) const NODE_LIMIT: Duration = Duration::from_secs(5);
 /// After a failed attempt to connect, nobody tries again for this long: its failure is the answer for all.
 const REBUILD_PAUSE: Duration = Duration::from_millis(500);
 
-type Transport = TransportTcp;
-pub(super) type DriverSession =
-    Session<Transport, TcpConnectionManager, RoundRobinLoadBalancingStrategy<Transport, TcpConnectionManager>>;
+pub(super) type DriverSession = Session<TransportTcp, Connections, InTurn>;
 
-pub(super) type Plan = QueryPlan<Transport, TcpConnectionManager>;
+/// A node of the cluster, as the driver knows it.
+pub(super) type Node = topology::Node<TransportTcp, Connections>;
+
+pub(super) type Plan = QueryPlan<TransportTcp, Connections>;
 
 /// One session, and the statements prepared on it.
 pub(super) struct Connected {
@@ -50,15 +60,15 @@ pub(super) struct Connected {
 
 /// The current session to some nodes; a new one is made when it is needed.
 pub(super) struct CurrentSession {
-    nodes: Vec<String>,
+    config: ClusterConfig,
     current: RwLock<Option<Arc<Connected>>>,
     /// Who holds this connects. The last attempt that failed, and when.
     building: Mutex<Option<(Instant, CassandraError)>>,
 }
 
 impl CurrentSession {
-    pub(super) fn new(nodes: Vec<String>) -> Self {
-        Self { nodes, current: RwLock::new(None), building: Mutex::new(None) }
+    pub(super) fn new(config: ClusterConfig) -> Self {
+        Self { config, current: RwLock::new(None), building: Mutex::new(None) }
     }
 
     /// Gives the current session, or makes one. Of many that ask at once one makes it and the rest wait for that.
@@ -73,7 +83,7 @@ impl CurrentSession {
         if let Some((_, error)) = failure.as_ref().filter(|(at, _)| at.elapsed() < REBUILD_PAUSE) {
             return Err(error.clone());
         }
-        match build(&self.nodes).await {
+        match build(&self.config).await {
             Ok(session) => {
                 let connected = Arc::new(Connected { session, inserts: OnceCell::new() });
                 *self.current.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&connected));
@@ -114,6 +124,11 @@ impl CurrentSession {
         }
     }
 
+    /// The nodes as the user named them, and how they are spoken with.
+    pub(super) fn config(&self) -> &ClusterConfig {
+        &self.config
+    }
+
     /// Whether all that is known of the cluster is one node.
     pub(super) fn has_one_node(&self) -> bool {
         self.current().is_some_and(|current| current.session.cluster_metadata().nodes().len() == 1)
@@ -146,6 +161,15 @@ impl Connected {
     }
 }
 
+/// The rows of a question to this node and no other.
+pub(super) async fn rows_of(node: &Arc<Node>, cql: &str) -> Result<Vec<Row>, DriverError> {
+    let question = BodyReqQuery { query: cql.to_owned(), query_params: QueryParams::default() };
+    let question = Envelope::new_query(question, Flags::empty(), VERSION);
+    let answer = async { node.persistent_connection().await?.write_envelope(&question, false).await?.response_body() };
+    let late = |_| DriverError::Timeout(format!("{} does not answer", node.broadcast_rpc_address()));
+    Ok(timeout(NODE_LIMIT, answer).await.map_err(late)??.into_rows().unwrap_or_default())
+}
+
 async fn send_to(plan: Plan, request: &Envelope) -> Result<(), DriverError> {
     let nodes = plan.nodes.into_iter();
     match send_envelope(nodes, request, true, FallthroughRetryPolicy.new_session()).await {
@@ -155,22 +179,19 @@ async fn send_to(plan: Plan, request: &Envelope) -> Result<(), DriverError> {
 }
 
 /// Connects to the nodes that answer the probe; the driver learns the others of the cluster from them.
-async fn build(nodes: &[String]) -> Result<DriverSession, CassandraError> {
-    let usable = probe(nodes).await?;
-    let points = usable.into_iter().map(Into::into).collect();
-    let config = NodeTcpConfigBuilder::new()
-        .with_contact_points(points)
-        .with_version(Version::V4)
-        .build()
-        .await
-        .map_err(|error| CassandraError::from_driver(Doing::ReadSchema, error))?;
-    let pool = ConnectionPoolConfigBuilder::new().with_connect_timeout(Some(CONNECT_LIMIT)).build();
-    let builder = TcpSessionBuilder::new(RoundRobinLoadBalancingStrategy::new(), config)
-        .with_reconnection_policy(Arc::new(ConstantReconnectionPolicy::new(RECONNECT_PAUSE)))
+async fn build(config: &ClusterConfig) -> Result<DriverSession, CassandraError> {
+    let usable = probe(&config.nodes, &config.access).await?;
+    let session = connect_generic(
+        config,
+        usable,
+        InTurn::new(config.access.local_dc.clone()),
         // The default policy goes on to the next node and then says that there is none, which hides the real error.
-        .with_retry_policy(Box::new(FallthroughRetryPolicy))
-        .with_connection_pool_config(pool);
-    match timeout(BUILD_LIMIT, builder.build()).await {
+        RetryPolicyWrapper(Box::new(FallthroughRetryPolicy)),
+        ReconnectionPolicyWrapper(Arc::new(ConstantReconnectionPolicy::new(RECONNECT_PAUSE))),
+        NodeDistanceEvaluatorWrapper(Box::new(AllLocalNodeDistanceEvaluator)),
+        None,
+    );
+    match timeout(BUILD_LIMIT, session).await {
         Ok(session) => session.map_err(|error| CassandraError::Broken(Doing::ReadSchema, error.to_string())),
         Err(_) => Err(CassandraError::NotReady(BUILD_LIMIT)),
     }

@@ -2,19 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 
-use cdrs_tokio::types::prelude::Row;
 use futures::future::join_all;
 
 use super::error::Doing;
-use super::probe::probe;
+use super::probe::probe_node;
 use super::read::Columns;
 use super::schema::LOOK_LIMIT;
+use super::session::{self, rows_of};
 use super::{CassandraError, CassandraStore};
 use crate::store::{ClusterSurvey, Node};
-
-/// How often it is asked until both halves of the list of nodes come from the same node.
-const ATTEMPTS: u32 = 5;
 
 impl CassandraStore {
     /// Looks at the cluster's nodes, the keyspace and its tables. Changes nothing.
@@ -23,41 +21,55 @@ impl CassandraStore {
         let replication = self.replication(Doing::ReadSchema, LOOK_LIMIT).await?.map(in_words);
         let tables = if replication.is_some() { self.survey_tables().await? } else { Vec::new() };
         let mut nodes = self.nodes().await?;
-        let probes = join_all(nodes.iter().map(|node| probe(std::slice::from_ref(&node.address)))).await;
-        nodes.iter_mut().zip(probes).for_each(|(node, probed)| node.is_up = probed.is_ok());
+        let states = join_all(nodes.iter().map(|node| self.is_up(node))).await;
+        nodes.iter_mut().zip(states).for_each(|(node, is_up)| node.is_up = is_up);
         nodes.sort_unstable();
         let version = self.version().await?;
         Ok(ClusterSurvey { nodes, schema_agrees, replication, version, tables })
     }
 
-    /// A node tells about itself in one table and about its peers in another. Two questions may go to two nodes: then
-    /// the first one is among the peers of the second, and it is asked again.
+    /// A node tells about itself in one table and about its peers in another, so both are asked of the same node: the
+    /// first in turn that answers.
     async fn nodes(&self) -> Result<Vec<Node>, CassandraError> {
-        let mut nodes = Vec::new();
-        for _ in 0..ATTEMPTS {
-            let here = "SELECT rpc_address, rpc_port, data_center, release_version FROM system.local";
-            let here = self.look(Doing::ReadSchema, LOOK_LIMIT, here, Vec::new()).await?;
-            let there = "SELECT native_address, native_port, data_center, release_version FROM system.peers_v2";
-            let there = self.look(Doing::ReadSchema, LOOK_LIMIT, there, Vec::new()).await?;
-            let mut found: Vec<Node> = here.iter().chain(&there).map(node).collect::<Result<_, _>>()?;
-            let count = found.len();
-            found.sort_unstable();
-            found.dedup();
-            nodes = found;
-            if nodes.len() == count {
-                break;
+        let connected = self.session.connected().await?;
+        let mut failure = CassandraError::Broken(Doing::ReadSchema, "no node is up".to_owned());
+        for node in connected.session.query_plan(None).nodes {
+            match nodes_by(&node).await {
+                Ok(nodes) => return Ok(nodes),
+                Err(error) => failure = error,
             }
         }
-        Ok(nodes)
+        Err(failure)
+    }
+
+    /// Whether a node can be used.
+    async fn is_up(&self, node: &Node) -> bool {
+        let Ok(address) = node.address.parse() else { return false };
+        let config = self.session.config();
+        let (place, name) =
+            if config.access.tls.is_some() { config.name_of(address).await } else { (address, String::new()) };
+        probe_node(&place.to_string(), &name, &config.access).await.is_ok()
     }
 }
 
-fn node(row: &Row) -> Result<Node, CassandraError> {
-    let columns = Columns::of(row, Doing::ReadSchema);
-    let address: IpAddr = columns.need(0)?;
-    let port: i32 = columns.need(1)?;
-    let address = if address.is_ipv6() { format!("[{address}]:{port}") } else { format!("{address}:{port}") };
-    Ok(Node { address, data_center: columns.need(2)?, version: columns.need(3)?, is_up: false })
+/// All nodes, as one of them tells.
+async fn nodes_by(teller: &Arc<session::Node>) -> Result<Vec<Node>, CassandraError> {
+    let ask =
+        async |cql| rows_of(teller, cql).await.map_err(|error| CassandraError::from_driver(Doing::ReadSchema, error));
+    let mut nodes = Vec::new();
+    for row in ask("SELECT data_center, release_version FROM system.local").await? {
+        let columns = Columns::of(&row, Doing::ReadSchema);
+        // Where it was reached: what it says of itself can be another port, or behind a translation of addresses.
+        let address = teller.broadcast_rpc_address().to_string();
+        nodes.push(Node { address, data_center: columns.need(0)?, version: columns.need(1)?, is_up: false });
+    }
+    for row in ask("SELECT native_address, native_port, data_center, release_version FROM system.peers_v2").await? {
+        let columns = Columns::of(&row, Doing::ReadSchema);
+        let (address, port): (IpAddr, i32) = (columns.need(0)?, columns.need(1)?);
+        let address = if address.is_ipv6() { format!("[{address}]:{port}") } else { format!("{address}:{port}") };
+        nodes.push(Node { address, data_center: columns.need(2)?, version: columns.need(3)?, is_up: false });
+    }
+    Ok(nodes)
 }
 
 /// `SimpleStrategy 1`, or `NetworkTopologyStrategy DC1:3,DC2:3`.

@@ -8,6 +8,7 @@ use clap::ValueEnum;
 use super::folder::{StackFolder, make_folder, write_file};
 use super::java::{Bundle, Release};
 use super::options::{HeapSize, ServerSetting};
+use super::secure;
 use super::server::{Role, Server, class_path, file_address, with_path};
 use crate::error::Result;
 
@@ -51,11 +52,11 @@ impl CassandraRelease {
     }
 
     /// The older one cannot read what the newer one has written.
-    fn data(self, folder: &StackFolder) -> PathBuf {
-        folder.data(match self {
+    fn data_name(self) -> &'static str {
+        match self {
             Self::Current => "cassandra",
             Self::Older => "cassandra-4.1",
-        })
+        }
     }
 }
 
@@ -65,6 +66,8 @@ pub(crate) struct Cassandra {
     pub(crate) port: u16,
     /// Where other nodes would connect.
     pub(crate) storage_port: u16,
+    /// The port that speaks TLS, of a node that wants a login on both.
+    pub(crate) tls_port: Option<u16>,
     pub(crate) heap: HeapSize,
     /// Win over the settings below.
     pub(crate) settings: Vec<ServerSetting>,
@@ -72,8 +75,8 @@ pub(crate) struct Cassandra {
 
 impl Cassandra {
     fn yaml(&self, folder: &StackFolder) -> String {
-        let data = |name: &str| quoted(&self.release.data(folder).join(name));
-        let settings = ServerSetting::list(&[
+        let data = |name: &str| quoted(&self.data(folder).join(name));
+        let mut settings = ServerSetting::list(&[
             ("cluster_name", "vitals"),
             ("num_tokens", "1"),
             ("partitioner", "org.apache.cassandra.dht.Murmur3Partitioner"),
@@ -93,13 +96,24 @@ impl Cassandra {
             // Dropped test tables would otherwise stay on disk.
             ("auto_snapshot", "false"),
         ]);
+        if let Some(port) = self.tls_port {
+            settings.extend(secure::node_settings(port, folder));
+        }
         ServerSetting::joined(&settings, &self.settings, ": ")
+    }
+
+    fn data(&self, folder: &StackFolder) -> PathBuf {
+        folder.data(if self.tls_port.is_some() { "secure_cassandra" } else { self.release.data_name() })
+    }
+
+    fn yaml_path(&self, folder: &StackFolder) -> PathBuf {
+        folder.conf().join(format!("{}.yaml", self.role().file_name()))
     }
 }
 
 impl Server for Cassandra {
     fn role(&self) -> Role {
-        Role::Cassandra
+        if self.tls_port.is_some() { Role::SecureCassandra } else { Role::Cassandra }
     }
 
     fn port(&self) -> u16 {
@@ -115,17 +129,29 @@ impl Server for Cassandra {
     }
 
     fn write_configuration(&self, folder: &StackFolder) -> Result<()> {
-        make_folder(&self.release.data(folder))?;
-        write_file(&yaml_path(folder), &self.yaml(folder))?;
+        make_folder(&self.data(folder))?;
+        if self.tls_port.is_some() {
+            secure::write_certificates(folder)?;
+        }
+        write_file(&self.yaml_path(folder), &self.yaml(folder))?;
         write_file(&folder.conf().join("logback.xml"), LOGBACK)
+    }
+
+    fn told(&self, folder: &StackFolder) -> Vec<String> {
+        self.tls_port.map(|port| secure::node_told(port, folder)).into_iter().collect()
+    }
+
+    fn environment(&self, _folder: &StackFolder) -> Vec<(String, String)> {
+        let tls = self.tls_port.map(|port| ("VITALS_TEST_SECURE_CASSANDRA_TLS_PORT".to_owned(), port.to_string()));
+        tls.into_iter().collect()
     }
 
     fn arguments(&self, folder: &StackFolder, jars: &Path) -> Vec<OsString> {
         let mut arguments = self.heap.java_arguments();
         arguments.push(with_path("-javaagent:", &jars.join(self.release.agent())));
         arguments.extend(opened_packages());
-        arguments.push(format!("-Dcassandra.config={}", file_address(&yaml_path(folder))).into());
-        arguments.push(with_path("-Dcassandra.storagedir=", &self.release.data(folder)));
+        arguments.push(format!("-Dcassandra.config={}", file_address(&self.yaml_path(folder))).into());
+        arguments.push(with_path("-Dcassandra.storagedir=", &self.data(folder)));
         arguments.push(with_path("-Dlogback.configurationFile=", &folder.conf().join("logback.xml")));
         arguments.extend(PROPERTIES.iter().map(OsString::from));
         arguments.extend(class_path(&[&folder.conf()], jars));
@@ -188,10 +214,6 @@ fn opened_packages() -> impl Iterator<Item = OsString> {
     exported.chain(OPENED.iter().map(move |package| argument("--add-opens", package)))
 }
 
-fn yaml_path(folder: &StackFolder) -> PathBuf {
-    folder.conf().join("cassandra.yaml")
-}
-
 /// A path as a YAML text in single quotes.
 fn quoted(path: &Path) -> String {
     format!("'{}'", path.display().to_string().replace('\'', "''"))
@@ -212,8 +234,8 @@ mod tests {
     fn yaml(settings: &[(&str, &str)]) -> String {
         let settings = ServerSetting::list(settings);
         let release = CassandraRelease::Current;
-        let node =
-            Cassandra { release, port: 9042, storage_port: 7000, heap: HeapSize::default_for_cassandra(), settings };
+        let heap = HeapSize::default_for_cassandra();
+        let node = Cassandra { release, port: 9042, storage_port: 7000, tls_port: None, heap, settings };
         node.yaml(&StackFolder::of("x"))
     }
 

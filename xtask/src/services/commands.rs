@@ -124,7 +124,7 @@ fn missing(wanted: Vec<Box<dyn Server>>, alive: &[Record], folder: &StackFolder)
 
 fn tell_addresses(folder: &StackFolder) -> Result<()> {
     for Record { role, version, port, process } in State::read(folder)?.alive(folder) {
-        say::data(&format!("{role:<9} {version:<6} 127.0.0.1:{port:<5} pid {}", process.pid));
+        say::data(&format!("{role:<15} {version:<6} 127.0.0.1:{port:<5} pid {}", process.pid));
     }
     let name = if folder.name() == "default" { String::new() } else { format!(" --name {}", folder.name()) };
     say::talk(&format!(
@@ -241,7 +241,7 @@ fn show_table(rows: &[Row]) {
         say::talk("nothing runs\nhint: cargo xtask services up");
         return;
     }
-    say::data("STACK            SERVER    VERSION  PORT   PID      STATE        MEMORY");
+    say::data("STACK            SERVER          VERSION  PORT   PID      STATE        MEMORY");
     for Row { stack, server, version, port, pid, condition, resident_bytes } in rows {
         let state = match condition {
             Condition::Ready => "ready",
@@ -249,7 +249,7 @@ fn show_table(rows: &[Row]) {
             Condition::Ended => "ended",
         };
         let memory = resident_bytes.map_or_else(|| "-".to_owned(), |bytes| format!("{} MiB", bytes / 1024 / 1024));
-        say::data(&format!("{stack:<16} {server:<9} {version:<8} {port:<6} {pid:<8} {state:<9} {memory:>9}"));
+        say::data(&format!("{stack:<16} {server:<15} {version:<8} {port:<6} {pid:<8} {state:<9} {memory:>9}"));
     }
 }
 
@@ -302,7 +302,7 @@ struct Followed {
 }
 
 fn find_logs(only: Option<Role>, folder: &StackFolder) -> Result<Vec<Followed>> {
-    let all = [Role::Zookeeper, Role::Kafka, Role::Cassandra];
+    let all = [Role::Zookeeper, Role::Kafka, Role::Cassandra, Role::SecureCassandra];
     let wanted = all.into_iter().filter(|role| only.is_none_or(|only| only == *role));
     let logs: Vec<Followed> = wanted.filter_map(|role| Followed::open(role, folder.log(role))).collect();
     if logs.is_empty() {
@@ -320,7 +320,7 @@ impl Followed {
 
     fn show(&self, line: &str, several: bool) {
         if several {
-            say::data(&format!("{:<9} | {line}", self.role));
+            say::data(&format!("{:<15} | {line}", self.role));
         } else {
             say::data(line);
         }

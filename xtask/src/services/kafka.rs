@@ -8,7 +8,7 @@ use clap::ValueEnum;
 use super::folder::{StackFolder, make_folder, write_file};
 use super::java::Bundle;
 use super::options::{HeapSize, ServerSetting};
-use super::secure::SecureListeners;
+use super::secure::{self, SecureListeners};
 use super::server::{Role, Server, class_path, file_address, with_path};
 use crate::error::Result;
 
@@ -172,7 +172,7 @@ impl Server for Kafka {
         let data = self.data(folder);
         make_folder(&data)?;
         if self.secure.is_some() {
-            SecureListeners::write_certificates(folder)?;
+            secure::write_certificates(folder)?;
         }
         write_file(&server_properties(folder), &self.properties(&data, folder))?;
         match self.metadata {

@@ -42,7 +42,8 @@ pub(crate) struct StackOptions {
     /// Choose free ports for the servers whose port is not given
     #[arg(long)]
     pub(crate) free_ports: bool,
-    /// Kafka listens on the four ports behind its own as well: in TLS, with a login, with both, for certificates
+    /// Kafka listens on the four ports behind its own as well: in TLS, with a login, with both, for certificates; and a
+    /// second Cassandra on the two ports behind the first one's: with a login, and with a login in TLS
     #[arg(long)]
     pub(crate) secure: bool,
     /// Java heap of Kafka (and ZooKeeper)
@@ -91,6 +92,9 @@ impl StackOptions {
         let mut servers: Vec<Box<dyn Server>> = Vec::new();
         if self.only != Some(Only::Kafka) {
             servers.push(Box::new(self.cassandra(free)?));
+            if self.secure {
+                servers.push(Box::new(self.secure_cassandra(free)?));
+            }
         }
         if self.only != Some(Only::Cassandra) {
             let metadata = match self.kafka {
@@ -111,6 +115,22 @@ impl StackOptions {
             release: self.cassandra,
             port: self.port(self.cassandra_port, CASSANDRA_PORT, free)?,
             storage_port: free.take()?,
+            tls_port: None,
+            heap: self.cassandra_heap.clone(),
+            settings: self.cassandra_set.clone(),
+        })
+    }
+
+    /// On the two ports behind that of the other one.
+    fn secure_cassandra(&self, free: &mut FreePorts) -> Result<Cassandra> {
+        let behind = self.cassandra_port.unwrap_or(CASSANDRA_PORT).saturating_add(1);
+        let (port, tls_port) =
+            if self.free_ports { (free.take()?, free.take()?) } else { (behind, behind.saturating_add(1)) };
+        Ok(Cassandra {
+            release: self.cassandra,
+            port,
+            storage_port: free.take()?,
+            tls_port: Some(tls_port),
             heap: self.cassandra_heap.clone(),
             settings: self.cassandra_set.clone(),
         })

@@ -31,7 +31,7 @@ pub(crate) fn check(role: Role, port: u16) -> Result<(), NotReady> {
     match role {
         Role::Zookeeper => ask_zookeeper(&mut stream),
         Role::Kafka => ask_kafka(&mut stream, port),
-        Role::Cassandra => ask_cassandra(&mut stream),
+        Role::Cassandra | Role::SecureCassandra => ask_cassandra(&mut stream),
     }
 }
 

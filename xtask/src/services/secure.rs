@@ -1,6 +1,7 @@
-//! Kafka's further listeners: inside TLS, and for those who log in.
+//! Servers inside TLS, and for those who log in.
 //!
-//! One broker has them all, beside the one that everybody may use, so that they cost no second server.
+//! One Kafka has four further listeners for it, beside the one that everybody may use. Of Cassandra there is a second
+//! node, since either everybody logs in there or nobody.
 
 use std::path::PathBuf;
 
@@ -14,6 +15,9 @@ use crate::error::Result;
 /// Who may log in, by every mechanism.
 const USER: &str = "ward";
 const PASSWORD: &str = "a pass=word";
+
+/// Whom every new Cassandra with a login knows, and by which password.
+const SUPERUSER: &str = "cassandra";
 
 /// The names in the server's certificate. `localhost` is none of them.
 const NAMES: [&str; 2] = ["127.0.0.1", "kafka-1.ward"];
@@ -106,31 +110,6 @@ impl SecureListeners {
         ["SCRAM-SHA-256", "SCRAM-SHA-512"].into_iter().flat_map(|it| ["--add-scram".to_owned(), user(it)]).collect()
     }
 
-    /// An authority, who signs the server and a client; and another one, whom nobody knows.
-    pub(crate) fn write_certificates(folder: &StackFolder) -> Result<()> {
-        let place = certificates(folder);
-        if place.join("other-ca.pem").exists() {
-            return Ok(());
-        }
-        make_folder(&place)?;
-        let authority = authority("the authority of the tests")?;
-        let sign = |name: &str, names: &[&str]| -> Result<(String, String)> {
-            let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
-            let mut params = CertificateParams::new(names)?;
-            params.distinguished_name.push(DnType::CommonName, name);
-            let key = KeyPair::generate()?;
-            Ok((key.serialize_pem(), params.signed_by(&key, &authority)?.pem()))
-        };
-        let (server_key, server) = sign("kafka", &NAMES)?;
-        let (client_key, client) = sign("vitals", &[])?;
-        write_file(&place.join("ca.pem"), &authority.pem())?;
-        write_file(&place.join("server.pem"), &[server_key, server, authority.pem()].concat())?;
-        write_file(&place.join("client.pem"), &client)?;
-        write_file(&place.join("client-key.pem"), &client_key)?;
-        write_file(&place.join("password"), PASSWORD)?;
-        write_file(&place.join("other-ca.pem"), &self::authority("somebody else")?.pem())
-    }
-
     /// Whether the Kafka that was started last has them.
     pub(crate) fn are_set_up(folder: &StackFolder) -> bool {
         let written = std::fs::read_to_string(folder.conf().join("server.properties")).unwrap_or_default();
@@ -143,6 +122,64 @@ impl SecureListeners {
         let place = certificates(folder).display().to_string();
         ports.into_iter().chain([("VITALS_TEST_CERTIFICATES".to_owned(), place)]).collect()
     }
+}
+
+/// What makes a node of Cassandra want a login, and speak TLS on a second port.
+pub(crate) fn node_settings(tls_port: u16, folder: &StackFolder) -> Vec<ServerSetting> {
+    let file = |name| certificates(folder).join(name).display().to_string();
+    let factory = "{class_name: org.apache.cassandra.security.PEMBasedSslContextFactory}";
+    let (server, authority) = (file("server.pem"), file("ca.pem"));
+    let tls = format!(
+        "{{enabled: true, optional: false, require_client_auth: false, ssl_context_factory: {factory}, \
+         keystore: '{server}', truststore: '{authority}'}}"
+    );
+    ServerSetting::list(&[
+        ("native_transport_port_ssl", &tls_port.to_string()),
+        ("client_encryption_options", &tls),
+        ("authenticator", "PasswordAuthenticator"),
+        ("authorizer", "CassandraAuthorizer"),
+        ("role_manager", "CassandraRoleManager"),
+        // What is granted or taken away counts soon.
+        ("roles_validity", "1s"),
+        ("permissions_validity", "1s"),
+        ("credentials_validity", "1s"),
+    ])
+}
+
+/// How `vitals` comes to that node.
+pub(crate) fn node_told(tls_port: u16, folder: &StackFolder) -> String {
+    let file = |name| certificates(folder).join(name).display().to_string();
+    let (ca, password) = (file("ca.pem"), file("store-password"));
+    format!(
+        "try:  vitals schema --store cassandra://127.0.0.1:{tls_port}/hospital --store-ca {ca} \
+         --store-user {SUPERUSER} --store-password-file {password}"
+    )
+}
+
+/// An authority, who signs the server and a client; and another one, whom nobody knows.
+pub(crate) fn write_certificates(folder: &StackFolder) -> Result<()> {
+    let place = certificates(folder);
+    if place.join("other-ca.pem").exists() {
+        return Ok(());
+    }
+    make_folder(&place)?;
+    let authority = self::authority("the authority of the tests")?;
+    let sign = |name: &str, names: &[&str]| -> Result<(String, String)> {
+        let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
+        let mut params = CertificateParams::new(names)?;
+        params.distinguished_name.push(DnType::CommonName, name);
+        let key = KeyPair::generate()?;
+        Ok((key.serialize_pem(), params.signed_by(&key, &authority)?.pem()))
+    };
+    let (server_key, server) = sign("kafka", &NAMES)?;
+    let (client_key, client) = sign("vitals", &[])?;
+    write_file(&place.join("ca.pem"), &authority.pem())?;
+    write_file(&place.join("server.pem"), &[server_key, server, authority.pem()].concat())?;
+    write_file(&place.join("client.pem"), &client)?;
+    write_file(&place.join("client-key.pem"), &client_key)?;
+    write_file(&place.join("password"), PASSWORD)?;
+    write_file(&place.join("store-password"), SUPERUSER)?;
+    write_file(&place.join("other-ca.pem"), &self::authority("somebody else")?.pem())
 }
 
 fn certificates(folder: &StackFolder) -> PathBuf {

@@ -1,4 +1,4 @@
-//! What the three servers have in common.
+//! What the servers have in common.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -20,6 +20,9 @@ pub(crate) enum Role {
     Kafka,
     /// Apache Cassandra.
     Cassandra,
+    /// A second Cassandra, which wants a login, inside TLS and in the clear.
+    #[serde(rename = "secure-cassandra")]
+    SecureCassandra,
 }
 
 impl Role {
@@ -28,6 +31,7 @@ impl Role {
             Self::Zookeeper => "zookeeper",
             Self::Kafka => "kafka",
             Self::Cassandra => "cassandra",
+            Self::SecureCassandra => "secure_cassandra",
         }
     }
 
@@ -35,14 +39,14 @@ impl Role {
         match self {
             Self::Zookeeper => "--zookeeper-port",
             Self::Kafka => "--kafka-port",
-            Self::Cassandra => "--cassandra-port",
+            Self::Cassandra | Self::SecureCassandra => "--cassandra-port",
         }
     }
 
     pub(crate) fn heap_option(self) -> &'static str {
         match self {
             Self::Zookeeper | Self::Kafka => "--kafka-heap",
-            Self::Cassandra => "--cassandra-heap",
+            Self::Cassandra | Self::SecureCassandra => "--cassandra-heap",
         }
     }
 }
@@ -53,6 +57,7 @@ impl fmt::Display for Role {
             Self::Zookeeper => "ZooKeeper",
             Self::Kafka => "Kafka",
             Self::Cassandra => "Cassandra",
+            Self::SecureCassandra => "Cassandra+login",
         })
     }
 }

@@ -28,7 +28,7 @@ use futures::future::join_all;
 use vitals::advice::{Advice, Code};
 use vitals::alarm::{Step, Steps};
 use vitals::pipeline::store::{Batch, WriteError};
-use vitals::store::cassandra::{CassandraStore, Keyspace, Replication};
+use vitals::store::cassandra::{CassandraStore, Keyspace, NodeAccess, Replication};
 use vitals::store::{AnyStore, Consistency, Journal, Order, Selection, StoredReading};
 
 use contract::{keeps_the_contract, of};
@@ -80,7 +80,7 @@ impl TestKeyspace {
     }
 
     async fn store(&self) -> CassandraStore {
-        CassandraStore::connect(nodes(), self.keyspace(), Consistency::default()).await.unwrap()
+        CassandraStore::connect(&nodes(), NodeAccess::default(), self.keyspace(), Consistency::default()).await.unwrap()
     }
 
     /// What a person does with cqlsh; `KS` stands for the keyspace.
@@ -135,7 +135,10 @@ async fn read(store: CassandraStore, selection: &Selection, limit: u32) -> Vec<S
 async fn through_link(test: &TestKeyspace) -> (Link, CassandraStore) {
     let link = Link::start(0, &nodes()[0]).unwrap();
     let node = vec![link.address().to_string()];
-    (link, CassandraStore::connect(node, test.keyspace(), Consistency::default()).await.unwrap())
+    (
+        link,
+        CassandraStore::connect(&node, NodeAccess::default(), test.keyspace(), Consistency::default()).await.unwrap(),
+    )
 }
 
 /// Writes as the pipeline does: again until it is stored.
@@ -224,7 +227,8 @@ async fn a_table_that_is_dropped_and_made_again_under_a_prepared_statement_takes
 async fn a_consistency_that_cannot_be_had_is_tried_again_later() {
     let test = TestKeyspace::with_tables().await;
     let rows = one(0);
-    let store = CassandraStore::connect(nodes(), test.keyspace(), Consistency::Three).await.unwrap();
+    let store =
+        CassandraStore::connect(&nodes(), NodeAccess::default(), test.keyspace(), Consistency::Three).await.unwrap();
     let error = store.write(&rows).await.unwrap_err();
     assert!(matches!(&error, WriteError::Later(reason) if reason.contains("THREE")), "{error}");
     test.end().await;
@@ -234,7 +238,8 @@ async fn a_consistency_that_cannot_be_had_is_tried_again_later() {
 #[tokio::test]
 async fn the_journals_are_read_as_consistently_as_readings() {
     let test = TestKeyspace::with_tables().await;
-    let store = CassandraStore::connect(nodes(), test.keyspace(), Consistency::Three).await.unwrap();
+    let store =
+        CassandraStore::connect(&nodes(), NodeAccess::default(), test.keyspace(), Consistency::Three).await.unwrap();
     for journal in [Journal::Rules, Journal::Patients] {
         let outcomes = [store.newest_entries(journal, 1).await, store.entries_behind(journal, 0, 10).await];
         for outcome in outcomes {

@@ -12,6 +12,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
+use vitals::store::cassandra::NodeAccess;
 use vitals::store::{self, Consistency, StoreAddress};
 
 /// Each of them waits for the driver's time limit, and does little else.
@@ -36,7 +37,7 @@ async fn session(seed: u64) -> Duration {
     let begin = Instant::now();
     let (address, serving) = serve(seed).await;
     let address = StoreAddress::parse(&format!("cassandra://{address}/hospital")).unwrap();
-    let opened = timeout(LIMIT, store::open(&address, Consistency::default())).await;
+    let opened = timeout(LIMIT, store::open(&address, NodeAccess::default(), Consistency::default())).await;
     let opened = opened.unwrap_or_else(|_| panic!("the session {seed} hangs"));
     assert!(opened.is_err(), "the session {seed} came to a store");
     serving.abort();

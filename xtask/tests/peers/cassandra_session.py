@@ -1,17 +1,24 @@
-"""A session with one node."""
+"""A session with one node, HOST:PORT or USER:PASSWORD@HOST:PORT."""
 
 from contextlib import contextmanager
 
+from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile
 from cassandra.policies import WhiteListRoundRobinPolicy
 
 
 @contextmanager
 def connect(node):
-    host, port = node.rsplit(":", 1)
+    login, _, address = node.rpartition("@")
+    host, port = address.rsplit(":", 1)
     profile = ExecutionProfile(load_balancing_policy=WhiteListRoundRobinPolicy([host]), request_timeout=20)
     cluster = Cluster(
-        [host], port=int(port), protocol_version=4, connect_timeout=20, execution_profiles={EXEC_PROFILE_DEFAULT: profile}
+        [host],
+        port=int(port),
+        protocol_version=4,
+        connect_timeout=20,
+        execution_profiles={EXEC_PROFILE_DEFAULT: profile},
+        auth_provider=PlainTextAuthProvider(*login.split(":", 1)) if login else None,
     )
     try:
         yield cluster.connect()

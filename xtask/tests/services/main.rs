@@ -25,6 +25,7 @@ mod poison;
 mod recorded;
 mod running;
 mod secure;
+mod secure_store;
 mod sharing;
 mod store_commands;
 mod topic;

@@ -133,7 +133,7 @@ fn settings_that_cannot_be_are_refused_before_anybody_is_asked() {
     let ward = at("BOTH");
     for (options, problem, cure) in [
         ("--broker-user ward --broker-mechanism PLAIN".to_owned(), "sends the password as it is", "--broker-tls yes"),
-        ("--broker-user ward".to_owned(), "no password for the user 'ward'", "VITALS_BROKER_PASSWORD"),
+        ("--broker-user ward".to_owned(), "no password for the broker's user 'ward'", "VITALS_BROKER_PASSWORD"),
         ("--broker-user ward --broker-password-file none".to_owned(), "none: No such file", "--broker-password-file"),
         (format!("--broker-password-file {}", file("password")), "without a user", "--broker-user"),
         (format!("--broker-key {}", file("client-key.pem")), "without a certificate", "--broker-cert"),

@@ -1,0 +1,161 @@
+//! Connections as the driver asks for them: inside TLS with each node's own name, logged in, and within a time limit.
+//!
+//! The driver's own way inside TLS knows one name for all nodes. Its own login wants to be told the name of the server's
+//! class beforehand; any other ends in a connection that is never made.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use cdrs_tokio::cluster::connection_pool::{ConnectionPoolConfig, ConnectionPoolConfigBuilder};
+use cdrs_tokio::cluster::session::DEFAULT_TRANSPORT_BUFFER_SIZE;
+use cdrs_tokio::cluster::{ConnectionManager, GenericClusterConfig, KeyspaceHolder};
+use cdrs_tokio::compression::Compression;
+use cdrs_tokio::error::Error as DriverError;
+use cdrs_tokio::frame::{Envelope, Opcode, Version};
+use cdrs_tokio::frame_encoding::{FrameEncodingFactory as _, ProtocolFrameEncodingFactory};
+use cdrs_tokio::future::BoxFuture;
+use cdrs_tokio::transport::{CdrsTransport as _, TransportTcp};
+use cdrs_tokio::types::CBytes;
+use futures::FutureExt as _;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, lookup_host};
+use tokio::sync::mpsc::Sender;
+use tokio::time::timeout;
+
+use super::access::NodeAccess;
+use super::probe::RESOLVE_LIMIT;
+use super::session::CONNECT_LIMIT;
+use crate::address::host_of;
+
+/// The protocol that every server since Cassandra 2.2 speaks.
+pub(super) const VERSION: Version = Version::V4;
+
+/// How many events of the cluster may wait to be looked at.
+const EVENTS: usize = 128;
+
+/// What connections are made of: the nodes as the user named them, and how they are spoken with.
+#[derive(Clone)]
+pub(super) struct ClusterConfig {
+    pub(super) nodes: Arc<[String]>,
+    pub(super) access: NodeAccess,
+}
+
+impl ClusterConfig {
+    /// Where a node listens inside TLS, and the name that its certificate has to be for: those by which the user named
+    /// it, else its address, which is all that its cluster tells of it. Where it has a port for TLS beside the other one
+    /// (`native_transport_port_ssl`), the cluster tells the other one.
+    pub(super) async fn name_of(&self, address: SocketAddr) -> (SocketAddr, String) {
+        let mut named = (address, address.ip().to_string());
+        for node in self.nodes.iter() {
+            let Ok(Ok(found)) = timeout(RESOLVE_LIMIT, lookup_host(node)).await else { continue };
+            for found in found.filter(|found| found.ip() == address.ip()) {
+                named = (found, host_of(node).to_owned());
+                if found == address {
+                    return named;
+                }
+            }
+        }
+        named
+    }
+}
+
+impl GenericClusterConfig<TransportTcp, Connections> for ClusterConfig {
+    fn create_manager(&self, keyspace: Arc<KeyspaceHolder>) -> BoxFuture<'_, Result<Connections, DriverError>> {
+        std::future::ready(Ok(Connections { config: self.clone(), keyspace })).boxed()
+    }
+
+    fn event_channel_capacity(&self) -> usize {
+        EVENTS
+    }
+
+    fn version(&self) -> Version {
+        VERSION
+    }
+
+    fn connection_pool_config(&self) -> ConnectionPoolConfig {
+        ConnectionPoolConfigBuilder::new().build()
+    }
+}
+
+/// Makes connections to the nodes of one cluster.
+pub(super) struct Connections {
+    config: ClusterConfig,
+    /// The driver wants to be told of keyspaces that are chosen; none is.
+    keyspace: Arc<KeyspaceHolder>,
+}
+
+async fn reach(address: SocketAddr) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect(address).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+/// Whom a connection tells what it meets.
+struct Listeners {
+    events: Option<Sender<Envelope>>,
+    errors: Option<Sender<DriverError>>,
+}
+
+impl ConnectionManager<TransportTcp> for Connections {
+    fn connection(
+        &self,
+        events: Option<Sender<Envelope>>,
+        errors: Option<Sender<DriverError>>,
+        address: SocketAddr,
+    ) -> BoxFuture<'_, Result<TransportTcp, DriverError>> {
+        let open = timeout(CONNECT_LIMIT, self.open(address, Listeners { events, errors }));
+        async move { open.await.map_err(|_| DriverError::Timeout(format!("no connection to {address}")))? }.boxed()
+    }
+}
+
+impl Connections {
+    async fn open(&self, address: SocketAddr, listeners: Listeners) -> Result<TransportTcp, DriverError> {
+        let transport = match &self.config.access.tls {
+            None => self.transport(reach(address).await?, address, listeners)?,
+            Some(tls) => {
+                let (place, name) = self.config.name_of(address).await;
+                let stream = reach(place).await?;
+                let refused = |refusal| DriverError::General(format!("{address}: {refusal}"));
+                self.transport(tls.connect(stream, &name).await.map_err(refused)?, address, listeners)?
+            }
+        };
+        self.enter(&transport).await?;
+        Ok(transport)
+    }
+
+    fn transport<S: AsyncRead + AsyncWrite + Send + Sync + 'static>(
+        &self,
+        stream: S,
+        address: SocketAddr,
+        Listeners { events, errors }: Listeners,
+    ) -> io::Result<TransportTcp> {
+        let frames = ProtocolFrameEncodingFactory;
+        TransportTcp::with_stream(
+            stream,
+            address,
+            Arc::clone(&self.keyspace),
+            events,
+            errors,
+            Compression::None,
+            frames.create_encoder(VERSION, Compression::None),
+            frames.create_decoder(VERSION, Compression::None),
+            DEFAULT_TRANSPORT_BUFFER_SIZE,
+        )
+    }
+
+    /// Begins the conversation, and says who we are where that is asked.
+    async fn enter(&self, transport: &TransportTcp) -> Result<(), DriverError> {
+        let mut answer = transport.write_envelope(&Envelope::new_req_startup(None, VERSION), true).await?;
+        if answer.opcode == Opcode::Authenticate {
+            let login = self.config.access.login.as_ref();
+            let login = login.ok_or_else(|| DriverError::General("it asks for a password".to_owned()))?;
+            let proof = Envelope::new_req_auth_response(CBytes::new(login.proof()), VERSION);
+            answer = transport.write_envelope(&proof, false).await?;
+        }
+        match answer.opcode {
+            Opcode::Ready | Opcode::AuthSuccess => Ok(()),
+            other => Err(DriverError::General(format!("it answers {other:?} to a login"))),
+        }
+    }
+}
