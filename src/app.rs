@@ -6,10 +6,12 @@ use std::panic::{AssertUnwindSafe, resume_unwind};
 
 use color_eyre::eyre::Result;
 use futures::FutureExt as _;
+use kafka_protocol::ResponseError;
 
 use self::cluster_check::WrongCluster;
 use crate::alarm::Limits;
 use crate::alarm::rules::RuleSet;
+use crate::kafka::admin::dead_letter_topic;
 use crate::kafka::alarm_topic::AlarmTopic;
 use crate::kafka::cluster::Cluster;
 use crate::kafka::config::{Access, KafkaConfig};
@@ -19,6 +21,7 @@ use crate::kafka::error::KafkaError;
 use crate::kafka::group::MemberConfig;
 use crate::kafka::login::Login;
 use crate::kafka::offsets::Place;
+use crate::kafka::right::{self, Operation, Right};
 use crate::output::Output;
 use crate::pipeline::announcing::Announcing;
 use crate::pipeline::dead_letters::DeadLetters;
@@ -220,6 +223,19 @@ impl Consuming {
     }
 }
 
+/// Makes sure that what is refused may be kept: who finds out with the first dead letter stands still with it. A topic that
+/// is not there is made by whoever keeps the first.
+async fn check_dead_letters(source: &str, kafka: &KafkaConfig) -> Result<(), KafkaError> {
+    let (topic, mut cluster) = (dead_letter_topic(source), Cluster::connect(kafka).await?);
+    let allowed = right::to_topics(&mut cluster, &[&topic]).await?;
+    if !allowed.get(&topic).is_some_and(|allowed| allowed.refuses(Operation::Write)) {
+        return Ok(());
+    }
+    let refused =
+        KafkaError::refused(format!("dead letters in the topic '{topic}'"), ResponseError::TopicAuthorizationFailed);
+    Err(refused.needing(Right::topic(Operation::Write, &topic)))
+}
+
 /// A member of a consumer group that has joined and not read yet.
 #[derive(Debug)]
 pub struct Member {
@@ -236,8 +252,10 @@ impl Member {
     /// The brokers cannot be reached or refuse, the topic is missing.
     pub async fn join(kafka: &KafkaConfig, config: MemberConfig, from: Place) -> Result<Self, KafkaError> {
         let (topic, kafka) = (config.topic.clone(), kafka.clone());
+        check_dead_letters(&topic, &kafka).await?;
         let dead_letters = DeadLetterTopic::of(&topic, &kafka);
-        Ok(Self { consumer: Consumer::join(&kafka, config, from).await?, dead_letters, kafka, topic })
+        let consumer = Consumer::join(&kafka, config, from).await.map_err(|error| error.rather(Operation::Read))?;
+        Ok(Self { consumer, dead_letters, kafka, topic })
     }
 
     /// Consumes into `store` until the end, and leaves the group however that came about: the other members take over

@@ -12,6 +12,7 @@ pub mod demo;
 pub mod dlq;
 pub mod doctor;
 pub mod export;
+pub mod grants;
 pub mod group;
 pub mod guide;
 mod help;
@@ -116,6 +117,8 @@ pub enum Command {
     Config(config::Args),
     /// Show the profiles: named sets of settings
     Profile(profile::Args),
+    /// Print what the servers have to allow, and to whom
+    Grants(grants::Args),
     /// Show, check and try sets of alarm rules
     Rules(rules::Args),
     /// Print what a shell needs to complete commands and names
@@ -163,6 +166,7 @@ impl Command {
             Self::Reset(args) => reset::run(args, context).await,
             Self::Config(args) => config::run(args, context).await,
             Self::Profile(args) => profile::run(args, context).await,
+            Self::Grants(args) => grants::run(args, context).await,
             Self::Rules(args) => rules::run(args, context).await,
             Self::Completions(args) => completions::run(args, context).await,
             Self::Guide(args) => guide::run(args, context).await,

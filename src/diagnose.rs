@@ -2,6 +2,7 @@
 
 pub(crate) mod brokers;
 pub(crate) mod group;
+pub(crate) mod rights;
 pub(crate) mod store;
 pub(crate) mod topic;
 

@@ -11,7 +11,7 @@
 //! - [`offsets`]: where partitions begin and end, what groups have committed; [`lag`] compares them
 //! - [`dead_letters`]: refused messages, kept whole; [`dead_letter`]: one of them, read back; [`append`] writes them
 //! - [`alarm_topic`]: alarms for other programs; `topic_writer`: what it and the dead letters are written with
-//! - [`admin`]: makes and deletes topics
+//! - [`admin`]: makes and deletes topics; [`right`]: what has to be allowed for all of this
 
 pub mod admin;
 pub mod alarm_topic;
@@ -33,6 +33,7 @@ pub mod login;
 pub mod offsets;
 pub mod producer;
 pub mod records;
+pub mod right;
 pub mod topic_settings;
 mod topic_writer;
 pub mod topics;

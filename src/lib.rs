@@ -41,6 +41,7 @@
 //! | TLS: whom we believe, and what a failed handshake means; a login to Kafka; renewed before it is over | `tls.rs`; `kafka/login.rs`, `login/scram.rs`; `kafka/connection.rs` |
 //! | which files and which user, PLAIN inside TLS only; the files read, the password found; what every connection gets | `settings/access.rs`; `kafka_config`, `node_access` in `app.rs`; `kafka/config.rs`, `store/cassandra/access.rs` |
 //! | what an error of Kafka is called, and what mends it | `kafka/error.rs` |
+//! | what Kafka and Cassandra have to allow, by task; a right as the line that gives it | `diagnose/rights.rs`; `kafka/right.rs`, `missing_grant` in `store/cassandra/error.rs` |
 //! | the real servers of the tests, also with TLS and logins | `xtask/src/services.rs` |
 //! | the embedded broker's produce and fetch | `broker/records.rs` |
 //! | what a store has to do, and what a third one needs | `store/any.rs`: its head lists it |

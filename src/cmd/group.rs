@@ -50,7 +50,7 @@ async fn act(action: Action, context: &Context) -> Result<Code> {
     let Context { settings, output, .. } = context;
     let mut cluster = app::open_kafka(settings).await?;
     match action {
-        Action::List(args) => list(&args, &mut cluster, output).await,
+        Action::List(args) => list(&args, &mut cluster, context).await,
         Action::Describe(args) => describe(&args, &mut cluster, settings, output).await,
         Action::Seek(args) => seek::run(&args, &mut cluster, settings, output).await,
         Action::Delete(args) => delete(&args, &mut cluster, context).await,
@@ -94,7 +94,8 @@ const LIST: [Field<Group>; 7] = [
     (Column::number("coordinator", "BROKER"), |group| group.listed.coordinator.into()),
 ];
 
-async fn list(args: &ListArgs, cluster: &mut Cluster, output: &Output) -> Result<Code> {
+async fn list(args: &ListArgs, cluster: &mut Cluster, context: &Context) -> Result<Code> {
+    let Context { settings, output, .. } = context;
     let Listing { groups, silent } = admin::list(cluster).await?;
     let mut table = Table::new(output, args.format, &LIST);
     let is_empty = groups.is_empty();
@@ -106,7 +107,11 @@ async fn list(args: &ListArgs, cluster: &mut Cluster, output: &Output) -> Result
         output.note(format_args!("note: broker {node} did not answer, its groups are missing: {error}"));
     }
     if is_empty && silent.is_empty() {
-        output.note("there are no groups");
+        output.note(if settings.broker_access.is_somebody() {
+            "there are no groups that this user may see; `vitals grants` prints what has to be allowed"
+        } else {
+            "there are no groups"
+        });
     }
     Ok(if silent.is_empty() { Code::Done } else { Code::Finding })
 }

@@ -21,12 +21,12 @@ const GROUPS: [(&str, &[&str]); 8] = [
     ("Look after patients", &["alarms", "report", "scores", "patient"]),
     ("Look at readings and messages", &["query", "count", "topic", "dlq", "group", "schema"]),
     ("Keep, move and delete readings", &["export", "import", "reset"]),
-    ("Set it up", &["config", "profile", "rules", "completions"]),
+    ("Set it up", &["config", "profile", "grants", "rules", "completions"]),
     ("Read about it", &["guide"]),
 ];
 
 /// Commands, and the settings that they use; beside these all have [`ALWAYS`].
-const USED: [(&str, &str); 12] = [
+const USED: [(&str, &str); 13] = [
     ("produce dlq", "brokers topic"),
     ("topic", "brokers topic alarms_topic"),
     ("lag group", "brokers topic group"),
@@ -42,6 +42,7 @@ const USED: [(&str, &str); 12] = [
         "brokers topic store consistency heart_rate_high spo2_low session_timeout durability_delay max_in_flight_bytes \
          max_batch_rows",
     ),
+    ("grants", "brokers topic group store alarms_topic"),
     ("up guide completions", ""),
 ];
 

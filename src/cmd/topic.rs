@@ -17,7 +17,7 @@ use crate::kafka::admin::{self, Creation, TopicSpec};
 use crate::kafka::cluster::Cluster;
 use crate::kafka::error::KafkaError;
 use crate::kafka::topics::{self, TopicState};
-use crate::output::{Column, FormatArgs, Output, counted};
+use crate::output::{Column, FormatArgs, counted};
 use crate::settings;
 use crate::suggestion::nearest;
 
@@ -159,14 +159,16 @@ async fn list(args: ListArgs, context: &Context) -> Result<Code> {
 async fn watch_list(args: &ListArgs, context: &Context) -> Result<Code> {
     let mut cluster = app::open_kafka(&context.settings).await?;
     loop {
-        show_list(&mut cluster, args, &context.output).await?;
+        show_list(&mut cluster, args, context).await?;
         if !args.watch.again().await {
             return Ok(Code::Done);
         }
     }
 }
 
-async fn show_list(cluster: &mut Cluster, args: &ListArgs, output: &Output) -> Result<()> {
+async fn show_list(cluster: &mut Cluster, args: &ListArgs, context: &Context) -> Result<()> {
+    let Context { settings, output, .. } = context;
+    let is_somebody = settings.broker_access.is_somebody();
     let mut found = match topics::list(cluster).await {
         Ok(found) => found,
         // Whoever watches wants to see how it goes on.
@@ -186,7 +188,11 @@ async fn show_list(cluster: &mut Cluster, args: &ListArgs, output: &Output) -> R
         output.note(format_args!("note: {trouble}"));
     }
     if found.is_empty() {
-        output.note("there are no topics; `vitals init` makes the one of the readings");
+        output.note(if is_somebody {
+            "there are no topics that this user may see; `vitals grants` prints what has to be allowed"
+        } else {
+            "there are no topics; `vitals init` makes the one of the readings"
+        });
     }
     Ok(())
 }

@@ -13,6 +13,7 @@ use super::cluster::{Cluster, millis, text, topic_name};
 use super::connection::REQUEST_LIMIT;
 use super::error::{Attempts, KafkaError};
 use super::topic_settings::{MAX_MESSAGE_BYTES, RETENTION_BYTES, RETENTION_MS};
+use crate::kafka::right::{Operation, Right};
 use crate::retry::Backoff;
 
 /// How long a topic may take to come into being, until each of its partitions has a leader.
@@ -136,11 +137,13 @@ fn request(spec: &TopicSpec) -> CreateTopicsRequest {
 
 fn refused(spec: &TopicSpec, code: ResponseError, answer: Option<&CreatableTopicResult>) -> KafkaError {
     let said = answer.and_then(|answer| answer.error_message.as_ref());
-    KafkaError::Refused {
+    let refused = KafkaError::Refused {
         what: format!("to make the topic '{}'", spec.name),
         code,
         detail: said.map(|said| format!(": {said}")).unwrap_or_default(),
-    }
+        right: None,
+    };
+    refused.needing(Right::topic(Operation::Create, &spec.name))
 }
 
 /// How long a deleted topic may take to be known no more.
@@ -156,7 +159,10 @@ pub async fn delete(cluster: &mut Cluster, topic: &str) -> Result<(), KafkaError
     match response.responses.first().and_then(|answer| answer.error_code.err()) {
         None => wait_until_gone(cluster, topic).await,
         Some(ResponseError::UnknownTopicOrPartition) => Err(KafkaError::NoTopic { topic: topic.to_owned() }),
-        Some(code) => Err(KafkaError::refused(format!("to delete the topic '{topic}'"), code)),
+        Some(code) => {
+            let refused = KafkaError::refused(format!("to delete the topic '{topic}'"), code);
+            Err(refused.needing(Right::topic(Operation::Delete, topic)))
+        }
     }
 }
 

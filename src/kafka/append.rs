@@ -12,6 +12,7 @@ use super::cluster::{Cluster, Leaders, millis, topic_name};
 use super::connection::{Connection, REQUEST_LIMIT};
 use super::error::KafkaError;
 use super::records;
+use crate::kafka::right::{Operation, Right};
 use crate::record::Record;
 
 /// A batch beyond this goes out compressed: what came compressed may be far larger than any topic takes.
@@ -71,7 +72,8 @@ pub(super) async fn append_batches(
     let answers: Vec<_> = response.responses.iter().flat_map(|topic| &topic.partition_responses).collect();
     let refusal = answers.iter().find_map(|answer| answer.error_code.err());
     let code = refusal.or_else(|| (answers.len() < count).then_some(ResponseError::UnknownServerError));
-    code.map_or(Ok(()), |code| Err(KafkaError::refused(what, code)))
+    let needed = || Right::topic(Operation::Write, topic);
+    code.map_or(Ok(()), |code| Err(KafkaError::refused(what, code).needing(needed())))
 }
 
 /// Whether it is for the size of a batch that it was refused.

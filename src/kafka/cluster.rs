@@ -18,6 +18,7 @@ use uuid::Uuid;
 use super::config::{Access, KafkaConfig};
 use super::connection::Connection;
 use super::error::KafkaError;
+use crate::kafka::right::{Operation, Right};
 
 /// How long the first contact may take in all; within the 5 s in which a command must say that nothing answers.
 pub const FIRST_CONTACT_LIMIT: Duration = Duration::from_secs(4);
@@ -153,7 +154,10 @@ impl Cluster {
         match found.error_code.err() {
             None => Ok(found),
             Some(ResponseError::UnknownTopicOrPartition) => Err(no_topic()),
-            Some(code) => Err(KafkaError::refused(format!("metadata of the topic '{topic}'"), code)),
+            Some(code) => {
+                let refused = KafkaError::refused(format!("metadata of the topic '{topic}'"), code);
+                Err(refused.needing(Right::topic(Operation::Describe, topic)))
+            }
         }
     }
 
@@ -215,7 +219,8 @@ impl Cluster {
         let request = FindCoordinatorRequest::default().with_key(text(group));
         let response = self.any().await?.call(&request).await?;
         if let Some(code) = response.error_code.err() {
-            return Err(KafkaError::refused(format!("the coordinator of the group '{group}'"), code));
+            let refused = KafkaError::refused(format!("the coordinator of the group '{group}'"), code);
+            return Err(refused.needing(Right::group(Operation::Describe, group)));
         }
         self.nodes.insert(response.node_id.0, address(&response.host, response.port));
         Ok(response.node_id.0)

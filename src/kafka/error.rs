@@ -8,6 +8,7 @@ use tokio::time::{Instant, sleep};
 
 use super::group::admin::Kind;
 use super::login::LoginError;
+use super::right::{Operation, Resource, Right, is_missing_right};
 use crate::advice::{Advice, Code};
 use crate::retry::Backoff;
 use crate::secret::NoPassword;
@@ -69,6 +70,8 @@ pub enum KafkaError {
         code: ResponseError,
         /// What the broker says beyond the code, behind `: `.
         detail: String,
+        /// What would have to be allowed, where that is missing.
+        right: Option<Box<Right>>,
     },
     /// The topic does not exist.
     #[error("the topic '{topic}' does not exist")]
@@ -93,7 +96,29 @@ pub enum KafkaError {
 impl KafkaError {
     /// A refusal, with what was asked for.
     pub(crate) fn refused(what: impl Into<String>, code: ResponseError) -> Self {
-        Self::Refused { what: what.into(), code, detail: String::new() }
+        Self::Refused { what: what.into(), code, detail: String::new(), right: None }
+    }
+
+    /// The same, where what was asked for needs this `right`.
+    #[must_use]
+    pub(crate) fn needing(mut self, needed: Right) -> Self {
+        if let Self::Refused { code, right, .. } = &mut self
+            && is_missing_right(*code)
+        {
+            *right = Some(Box::new(needed));
+        }
+        self
+    }
+
+    /// The same, for whoever needs to do more with the topic than to know it: to do this includes that.
+    #[must_use]
+    pub(crate) fn rather(mut self, operation: Operation) -> Self {
+        if let Self::Refused { right: Some(right), .. } = &mut self
+            && matches!(right.as_ref(), Right { operation: Operation::Describe, resource: Resource::Topic(_) })
+        {
+            right.operation = operation;
+        }
+        self
     }
 
     /// Whether a broker answers, and does not let us in or is not believed.
@@ -156,6 +181,7 @@ impl Advice for KafkaError {
             }
             Self::OtherProtocol { .. } => "choose another group with --group".into(),
             Self::Fenced { .. } => "give each running member its own --instance-id".into(),
+            Self::Refused { right: Some(right), .. } => format!("whoever runs the cluster gives this right by: {right}"),
             Self::Refused { code, .. } => return refusal_hint(*code),
         })
     }
@@ -208,7 +234,9 @@ fn refusal_hint(code: ResponseError) -> Option<String> {
         }
         ResponseError::TopicAuthorizationFailed
         | ResponseError::GroupAuthorizationFailed
-        | ResponseError::ClusterAuthorizationFailed => "ask the cluster's operator for the right".into(),
+        | ResponseError::ClusterAuthorizationFailed => {
+            "ask whoever runs the cluster for the right; `vitals grants` prints all that are needed".into()
+        }
         ResponseError::MessageTooLarge | ResponseError::RecordListTooLarge => {
             "raise max.message.bytes of the topic (and its segment.bytes, where that is lower)".into()
         }

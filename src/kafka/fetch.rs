@@ -24,6 +24,7 @@ use super::connection::{Connection, REQUEST_LIMIT};
 use super::error::KafkaError;
 use super::offsets::{self, Place};
 use super::records::{self, Decoded};
+use crate::kafka::right::{Operation, Right};
 use crate::output::counted;
 use crate::pipeline::source::{Chunk, Fetched, Gap, ReadToEnd};
 use crate::record::Record;
@@ -194,7 +195,10 @@ pub(super) async fn page(
     let response = leader.call_up_to(&request, LAST_FETCH_BY_NAME, REQUEST_LIMIT).await?;
     let data = response.responses.into_iter().flat_map(|topic| topic.partitions).next().unwrap_or_default();
     match data.error_code.err() {
-        Some(code) => Err(KafkaError::refused(format!("a fetch of partition {partition}"), code)),
+        Some(code) => {
+            let refused = KafkaError::refused(format!("a fetch of partition {partition}"), code);
+            Err(refused.needing(Right::topic(Operation::Read, topic)))
+        }
         None => Ok(records::decode(data.records.unwrap_or_default(), offset)),
     }
 }
@@ -279,7 +283,10 @@ impl LeaderReader {
         match data.error_code.err() {
             None => {}
             Some(ResponseError::OffsetOutOfRange) => return self.find_again(fetcher, partition).await,
-            Some(code) => return Err(KafkaError::refused(format!("a fetch of partition {partition}"), code)),
+            Some(code) => {
+                let refused = KafkaError::refused(format!("a fetch of partition {partition}"), code);
+                return Err(refused.needing(Right::topic(Operation::Read, &fetcher.topic)));
+            }
         }
         let Some(from) = self.positions.get(&partition).copied() else { return Ok(Some(())) };
         let (assignment, end_offset) = (fetcher.assignment, data.high_watermark);

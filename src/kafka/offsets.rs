@@ -15,6 +15,7 @@ use uuid::Uuid;
 use super::cluster::{Cluster, Leaders, text, topic_name};
 use super::connection::Connection;
 use super::error::KafkaError;
+use crate::kafka::right::{Operation, Right};
 use crate::ledger::Position;
 use crate::reading::Timestamp;
 
@@ -110,7 +111,8 @@ pub(super) async fn ask_leader(
             let number = partition.partition_index;
             if let Some(code) = partition.error_code.err() {
                 let what = || format!("the offsets of partition {number} of the topic '{name}'");
-                refusal.get_or_insert_with(|| KafkaError::refused(what(), code));
+                let needed = || Right::topic(Operation::Describe, &name);
+                refusal.get_or_insert_with(|| KafkaError::refused(what(), code).needing(needed()));
             } else {
                 found.insert((name.clone(), number), partition.offset);
             }
@@ -219,7 +221,8 @@ async fn fetch(
 }
 
 fn refused(group: &str, code: ResponseError) -> KafkaError {
-    KafkaError::refused(format!("the committed offsets of the group '{group}'"), code)
+    let refused = KafkaError::refused(format!("the committed offsets of the group '{group}'"), code);
+    refused.needing(Right::group(Operation::Describe, group))
 }
 
 /// Who commits.
@@ -265,7 +268,9 @@ pub async fn commit(
     let response = coordinator.call(&request).await?;
     let mut codes = response.topics.iter().flat_map(|topic| &topic.partitions).map(|partition| partition.error_code);
     match codes.find_map(ParseResponseErrorCode::err) {
-        Some(code) => Err(KafkaError::refused("a commit", code)),
+        Some(code) => {
+            Err(KafkaError::refused("a commit", code).needing(Right::of_member(code, committer.group, topic)))
+        }
         None => Ok(()),
     }
 }

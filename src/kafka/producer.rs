@@ -30,6 +30,7 @@ use super::config::KafkaConfig;
 use super::error::{KafkaError, START_HINT};
 pub use super::records::Codec;
 use crate::advice::{Advice, Code};
+use crate::kafka::right::{Operation, Right};
 use crate::record::Record;
 use crate::retry::Backoff;
 
@@ -156,13 +157,16 @@ impl<C: Cluster> Producer<C> {
 
     fn explain(&self, error: KafkaError) -> ProducerError {
         let (brokers, topic) = (self.cluster.name(), self.topic.clone());
+        let error = error.rather(Operation::Write);
         match error {
             KafkaError::NoTopic { .. } => ProducerError::NoTopic { topic },
             _ if is_storage(&error) => ProducerError::Storage { brokers },
             KafkaError::Refused { code, .. } if error.is_passing() => {
                 ProducerError::Unreachable { brokers, reason: code.to_string() }
             }
-            KafkaError::Refused { code, .. } => ProducerError::Refused { topic, reason: code.to_string() },
+            KafkaError::Refused { code, right, .. } => {
+                ProducerError::Refused { topic, reason: code.to_string(), right }
+            }
             KafkaError::TimedOut { limit, .. } => ProducerError::Silent { brokers, limit },
             KafkaError::Unreachable { reason, .. } => ProducerError::Unreachable { brokers, reason },
             KafkaError::Io { source, .. } => ProducerError::Unreachable { brokers, reason: source.to_string() },
@@ -175,7 +179,7 @@ impl<C: Cluster> Producer<C> {
             | KafkaError::NoPassword(_) => {
                 ProducerError::NotLetIn { problem: error.to_string(), fix: error.hint().unwrap_or_default() }
             }
-            _ => ProducerError::Refused { topic, reason: error.to_string() },
+            _ => ProducerError::Refused { topic, reason: error.to_string(), right: None },
         }
     }
 }
@@ -276,7 +280,7 @@ pub enum ProducerError {
     NoTopic { topic: String },
     /// The cluster will not take the messages, now or later.
     #[error("Kafka refuses messages for the topic {topic}: {reason}")]
-    Refused { topic: String, reason: String },
+    Refused { topic: String, reason: String, right: Option<Box<Right>> },
     /// A broker does not let us in, or is not who it should be.
     #[error("{problem}")]
     NotLetIn { problem: String, fix: String },
@@ -298,6 +302,9 @@ impl Advice for ProducerError {
             }
             Self::NoTopic { .. } => "`vitals init` makes it".to_owned(),
             Self::NotLetIn { fix, .. } => fix.clone(),
+            Self::Refused { right: Some(right), .. } => {
+                format!("whoever runs the cluster gives this right by: {right}")
+            }
             Self::Refused { .. } => "check the topic's settings and the rights to write to it".to_owned(),
         })
     }

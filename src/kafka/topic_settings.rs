@@ -7,6 +7,7 @@ use kafka_protocol::messages::describe_configs_response::DescribeConfigsResource
 
 use super::cluster::{Cluster, text};
 use super::error::KafkaError;
+use crate::kafka::right::{Operation, Right};
 
 /// How long records are kept at least, in milliseconds; -1 is for ever.
 pub const RETENTION_MS: &str = "retention.ms";
@@ -52,7 +53,8 @@ pub async fn describe(cluster: &mut Cluster, topic: &str) -> Result<Vec<TopicSet
     let mut settings = Vec::new();
     for result in response.results {
         if let Some(code) = result.error_code.err() {
-            return Err(KafkaError::refused(format!("the settings of the topic '{topic}'"), code));
+            let refused = KafkaError::refused(format!("the settings of the topic '{topic}'"), code);
+            return Err(refused.needing(Right::topic(Operation::DescribeConfigs, topic)));
         }
         settings.extend(result.configs.into_iter().map(setting));
     }

@@ -33,6 +33,14 @@ pub struct ServerLogin {
     read: Arc<OnceLock<Secret>>,
 }
 
+impl ServerAccess {
+    /// Whether we come as somebody, whom the servers may hide things from.
+    #[must_use]
+    pub fn is_somebody(&self) -> bool {
+        self.login.is_some() || self.tls.as_ref().is_some_and(|files| files.certificate.is_some())
+    }
+}
+
 impl ServerLogin {
     /// The password; of the kind of servers whose options begin with `--WHOSE-`.
     ///

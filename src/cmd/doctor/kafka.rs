@@ -33,16 +33,19 @@ const ALARMS_TOPIC: &str = "alarms_topic";
 /// Only where the dead letters take less than their source.
 const LETTER_SIZE: &str = "letter_size";
 const GROUP: &str = "group";
+/// What the brokers allow us.
+const RIGHTS: &str = "rights";
 /// The clocks of those who send.
 const CLOCK: &str = "clock";
 
-pub(super) const OF_SERVERS: [&str; 11] = [
+pub(super) const OF_SERVERS: [&str; 12] = [
     "broker_address",
     "broker_port",
     PROTOCOL,
     KIND,
     LISTENERS,
     VERSIONS,
+    RIGHTS,
     TOPIC,
     PARTITIONS,
     KEYS,
@@ -58,6 +61,8 @@ const SECOND_LOOK: Duration = Duration::from_secs(2);
 /// Goes as far as it gets.
 pub(super) async fn examine(settings: &Settings, servers: &mut Checks, clients: &mut Checks) {
     let Some(mut cluster) = brokers(settings, servers).await else { return };
+    let rights = diagnose::rights::judge(&mut cluster, settings).await;
+    servers.note(RIGHTS, rights.unwrap_or_else(|error| Finding::fail_of(&error, "what we may do is not known")));
     let sample = topic(settings, &mut cluster, servers).await;
     dead_letter_topics(settings, &mut cluster, servers).await;
     alarms_topic(settings, &mut cluster, servers).await;

@@ -21,6 +21,7 @@ use crate::kafka::cluster::{Broker, Cluster, NodeId, text, topic_name};
 use crate::kafka::connection::Connection;
 use crate::kafka::error::{Attempts, KafkaError};
 use crate::kafka::offsets;
+use crate::kafka::right::{Operation, Right};
 use crate::kafka::wire::api_key;
 
 /// A group as its coordinator lists it.
@@ -334,7 +335,8 @@ fn no_group(group: &str) -> KafkaError {
 }
 
 fn refused_description(group: &str, code: ResponseError) -> KafkaError {
-    KafkaError::refused(format!("a description of the group '{group}'"), code)
+    let refused = KafkaError::refused(format!("a description of the group '{group}'"), code);
+    refused.needing(Right::group(Operation::Describe, group))
 }
 
 /// Deletes `group` with everything that it has committed, where there is one ([`KafkaError::NoGroup`]) and nobody is in it
@@ -346,7 +348,10 @@ pub async fn delete(coordinator: &mut Connection, group: &str) -> Result<(), Kaf
         None => Ok(()),
         Some(ResponseError::GroupIdNotFound) => Err(no_group(group)),
         Some(ResponseError::NonEmptyGroup) => Err(describe(coordinator, group).await?.in_use(group)),
-        Some(code) => Err(KafkaError::refused(format!("to delete the group '{group}'"), code)),
+        Some(code) => {
+            let refused = KafkaError::refused(format!("to delete the group '{group}'"), code);
+            Err(refused.needing(Right::group(Operation::Delete, group)))
+        }
     }
 }
 
@@ -381,7 +386,7 @@ pub async fn forget_offsets(
             ResponseError::NonEmptyGroup | ResponseError::GroupSubscribedToTopic => return Ok(Forgotten::InUse),
             code => {
                 let what = format!("to forget the offsets of the group '{group}' in the topic '{topic}'");
-                return Err(KafkaError::refused(what, code));
+                return Err(KafkaError::refused(what, code).needing(Right::group(Operation::Delete, group)));
             }
         }
     }

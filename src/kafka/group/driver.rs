@@ -20,6 +20,7 @@ use crate::kafka::config::KafkaConfig;
 use crate::kafka::error::KafkaError;
 use crate::kafka::fetch::{Ended, Fetcher};
 use crate::kafka::offsets::Place;
+use crate::kafka::right::Right;
 use crate::ledger::Position;
 use crate::pipeline::source::{Fetched, MembershipEvent, RELEASE_LIMIT};
 use crate::retry::Backoff;
@@ -424,11 +425,12 @@ impl Driver {
     }
 
     fn stopped(&self, code: ResponseError) -> KafkaError {
-        let MemberConfig { group, instance_id, .. } = self.coordinator.config().clone();
-        match (instance_id, code) {
-            (Some(instance_id), ResponseError::FencedInstanceId) => KafkaError::Fenced { group, instance_id },
-            _ => KafkaError::refused(format!("membership of the group '{group}'"), code),
+        let MemberConfig { group, topic, instance_id, .. } = self.coordinator.config().clone();
+        if let (Some(instance_id), ResponseError::FencedInstanceId) = (instance_id, code) {
+            return KafkaError::Fenced { group, instance_id };
         }
+        let refused = KafkaError::refused(format!("membership of the group '{group}'"), code);
+        refused.needing(Right::of_member(code, &group, &topic))
     }
 }
 

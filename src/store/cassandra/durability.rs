@@ -42,9 +42,10 @@ impl CassandraStore {
         }
         match self.server_settings().await {
             Ok(settings) => Ok(by_commit_log(&settings)),
-            // Cassandra before 4.0 has no such table, and a user may not be allowed to read it: it has its defaults
-            // then.
-            Err(error) if error.refusal().is_some_and(|refusal| refusal != Refusal::Temporary) => {
+            // Cassandra before 4.0 has no such table: it has its defaults then. Who may not read it cannot know.
+            Err(error)
+                if error.refusal().is_some_and(|refusal| refusal != Refusal::Temporary) && !error.lacks_right() =>
+            {
                 Ok(by_commit_log(&BTreeMap::new()))
             }
             Err(error) => Err(error),

@@ -157,6 +157,11 @@ impl CassandraError {
         matches!(self, Self::NoNode(_) | Self::NotReady(_) | Self::TimedOut(..) | Self::Broken(..))
     }
 
+    /// Whether the server refused for want of a right.
+    pub(super) fn lacks_right(&self) -> bool {
+        matches!(self, Self::Refused { reason, .. } if missing_grant(reason).is_some())
+    }
+
     pub(super) fn refusal(&self) -> Option<Refusal> {
         match self {
             Self::Refused { refusal, .. } => Some(*refusal),
@@ -178,6 +183,7 @@ impl From<CassandraError> for WriteError {
 impl Advice for CassandraError {
     fn code(&self) -> Code {
         match self {
+            _ if self.lacks_right() => Code::Unreachable,
             Self::KeyspaceName(_)
             | Self::Replication(_)
             | Self::NoKeyspace(_)
@@ -191,6 +197,12 @@ impl Advice for CassandraError {
     }
 
     fn hint(&self) -> Option<String> {
+        if let Self::Refused { reason, doing, .. } = self
+            && let Some(grant) = missing_grant(reason)
+        {
+            let or = if *doing == Doing::ReadSettings { " (or say the time with --durability-delay)" } else { "" };
+            return Some(format!("whoever runs the cluster gives this right by: {grant}{or}"));
+        }
         let hint = match self {
             Self::KeyspaceName(_) => "name the keyspace in --store, as cassandra://localhost:9042/hospital",
             Self::Replication(_) => "on one node: 1; else as many copies as you want of every row",
@@ -214,6 +226,20 @@ impl Advice for CassandraError {
         };
         Some(hint.to_owned())
     }
+}
+
+/// The statement that would mend a refusal for want of a right, which reads `User ward has no SELECT permission on <table
+/// hospital.patient_vitals> or any of its parents`.
+fn missing_grant(reason: &str) -> Option<String> {
+    let (user, rest) = reason.strip_prefix("User ")?.split_once(" has no ")?;
+    let (right, rest) = rest.split_once(" permission on <")?;
+    let (resource, _) = rest.split_once('>')?;
+    let resource = match resource.split_once(' ') {
+        Some(("all", what)) => format!("ALL {}", what.to_uppercase()),
+        Some((kind, name)) => format!("{} {name}", kind.to_uppercase()),
+        None => resource.to_uppercase(),
+    };
+    Some(format!("GRANT {right} ON {resource} TO {user};"))
 }
 
 #[cfg(test)]
@@ -268,6 +294,23 @@ mod tests {
     #[test]
     fn an_answer_of_the_server_does_not_spoil_the_session() {
         assert!(!refused(Doing::Write, ErrorType::Overloaded, "busy").spoils_session());
+    }
+
+    #[test]
+    fn a_missing_right_is_told_as_the_statement_that_gives_it() {
+        for (resource, grant) in [
+            ("table hospital.patient_vitals", "TABLE hospital.patient_vitals"),
+            ("keyspace hospital", "KEYSPACE hospital"),
+            ("all keyspaces", "ALL KEYSPACES"),
+        ] {
+            let told = format!("User ward has no MODIFY permission on <{resource}> or any of its parents");
+            let error = refused(Doing::Write, ErrorType::Unauthorized, &told);
+            let hint = error.hint().unwrap();
+            assert!(hint.ends_with(&format!(": GRANT MODIFY ON {grant} TO ward;")), "{hint}");
+            assert_eq!(error.code(), Code::Unreachable);
+        }
+        let other = refused(Doing::Write, ErrorType::Unauthorized, "You have not logged in");
+        assert!(!other.hint().unwrap().contains("GRANT"));
     }
 
     #[test]

@@ -12,12 +12,15 @@ use super::options::ServerSetting;
 use super::ports::FreePorts;
 use crate::error::Result;
 
-/// Who may log in, by every mechanism.
+/// Who may log in, by every mechanism, and do everything.
 const USER: &str = "ward";
 const PASSWORD: &str = "a pass=word";
 
 /// Whom every new Cassandra with a login knows, and by which password.
 const SUPERUSER: &str = "cassandra";
+
+/// Users who are allowed nothing but what they are given, with the same password.
+const LIMITED_USERS: [&str; 4] = ["consumer", "producer", "operator", "admin"];
 
 /// The names in the server's certificate. `localhost` is none of them.
 const NAMES: [&str; 2] = ["127.0.0.1", "kafka-1.ward"];
@@ -89,6 +92,9 @@ impl SecureListeners {
         let file = |name| certificates(folder).join(name).display().to_string();
         ServerSetting::list(&[
             ("inter.broker.listener.name", "PLAINTEXT"),
+            // Rights are asked of those who log in, but for one user.
+            ("authorizer.class.name", "org.apache.kafka.metadata.authorizer.StandardAuthorizer"),
+            ("super.users", &format!("User:ANONYMOUS;User:{USER};User:CN=vitals")),
             ("ssl.keystore.type", "PEM"),
             ("ssl.keystore.location", &file("server.pem")),
             ("ssl.truststore.type", "PEM"),
@@ -106,8 +112,10 @@ impl SecureListeners {
 
     /// What makes the users when the storage folder is formatted.
     pub(crate) fn users() -> Vec<String> {
-        let user = |mechanism| format!("{mechanism}=[name={USER},password={PASSWORD}]");
-        ["SCRAM-SHA-256", "SCRAM-SHA-512"].into_iter().flat_map(|it| ["--add-scram".to_owned(), user(it)]).collect()
+        let user =
+            |(mechanism, name)| ["--add-scram".to_owned(), format!("{mechanism}=[name={name},password={PASSWORD}]")];
+        let limited = LIMITED_USERS.map(|name| ("SCRAM-SHA-512", name));
+        [("SCRAM-SHA-256", USER), ("SCRAM-SHA-512", USER)].into_iter().chain(limited).flat_map(user).collect()
     }
 
     /// Whether the Kafka that was started last has them.

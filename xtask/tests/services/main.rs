@@ -23,6 +23,7 @@ mod peer;
 mod place;
 mod poison;
 mod recorded;
+mod rights;
 mod running;
 mod secure;
 mod secure_store;
