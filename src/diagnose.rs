@@ -1,6 +1,7 @@
 //! What is wrong, why it matters, and what mends it: judged once, for `status`, `doctor` and `lag`.
 
 pub(crate) mod brokers;
+pub(crate) mod certificates;
 pub(crate) mod group;
 pub(crate) mod rights;
 pub(crate) mod store;

@@ -2,6 +2,8 @@
 //!
 //! Names are always checked, and there is no way to leave that out.
 
+mod certificate;
+
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,6 +15,8 @@ use rustls::{AlertDescription, CertificateError, ClientConfig, RootCertStore};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
+
+pub use self::certificate::Certificate;
 
 /// What a file is to hold.
 const CERTIFICATE: &str = "certificate";

@@ -6,7 +6,7 @@ use chrono::Utc;
 use tokio::time::sleep;
 
 use super::Checks;
-use super::servers::{Servers, speaks_kafka};
+use super::servers::{Servers, certificates, speaks_kafka};
 use crate::advice::Advice as _;
 use crate::app::{self, cluster_check};
 use crate::diagnose::group::GroupState;
@@ -33,6 +33,8 @@ const ALARMS_TOPIC: &str = "alarms_topic";
 /// Only where the dead letters take less than their source.
 const LETTER_SIZE: &str = "letter_size";
 const GROUP: &str = "group";
+/// Only inside TLS.
+const CERTIFICATES: &str = "broker_certificates";
 /// What the brokers allow us.
 const RIGHTS: &str = "rights";
 /// The clocks of those who send.
@@ -87,9 +89,12 @@ async fn brokers(settings: &Settings, checks: &mut Checks) -> Option<Cluster> {
             return None;
         }
     };
+    let files = settings.broker_access.tls.as_ref();
+    let certificates = certificates(&open, kafka.access.tls.as_ref(), files).await;
     let protocol = speaks_kafka(&open, &kafka.access).await?;
     let none_speaks = matches!(protocol, Finding::Fail(..));
     checks.note(PROTOCOL, protocol);
+    checks.note_if_made(CERTIFICATES, certificates);
     if none_speaks {
         return None;
     }

@@ -2,11 +2,13 @@
 
 use std::net::SocketAddr;
 
+use chrono::Utc;
 use futures::future::join_all;
 
 use super::Checks;
+use crate::address::host_of;
 use crate::advice::Advice as _;
-use crate::diagnose::{Finding, Problem};
+use crate::diagnose::{self, Finding, Problem};
 use crate::kafka::config::Access;
 use crate::kafka::connection::Connection;
 use crate::kafka::error::KafkaError;
@@ -14,6 +16,7 @@ use crate::port;
 use crate::store::cassandra::CassandraError;
 use crate::store::cassandra::NodeAccess;
 use crate::store::cassandra::probe::{self, Fault};
+use crate::tls::{Certificate, Tls, TlsFiles};
 
 /// What is asked for, and what to say where it is not there.
 pub(super) struct Servers<'a> {
@@ -57,6 +60,25 @@ impl Servers<'_> {
         checks.note(self.port_check, Finding::any_of(held.join(", "), &faults, &self.start, why));
         open
     }
+}
+
+/// The certificates that servers show, and ours; those who are not believed are told by other checks.
+pub(super) async fn certificates(
+    open: &[(String, SocketAddr)],
+    tls: Option<&Tls>,
+    files: Option<&TlsFiles>,
+) -> Option<Finding> {
+    let looks = open.iter().map(async |(address, found)| {
+        let shown = tls?.look(*found, host_of(address)).await.ok()??;
+        Some((address.clone(), shown))
+    });
+    let mut shown: Vec<_> = join_all(looks).await.into_iter().flatten().collect();
+    if let Some(path) = files.and_then(|files| files.certificate.as_ref())
+        && let Ok(own) = Certificate::of_file(path)
+    {
+        shown.push((path.display().to_string(), own));
+    }
+    diagnose::certificates::judge(&shown, Utc::now())
 }
 
 fn with_ips(address: &str, found: &[SocketAddr]) -> String {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::Checks;
-use super::servers::Servers;
+use super::servers::{Servers, certificates};
 use crate::app;
 use crate::broker::folder::{FolderState, inspect};
 use crate::diagnose::store::NOTHING_STORED;
@@ -25,6 +25,8 @@ const OF_CASSANDRA: [&str; 8] =
     ["store_address", "store_port", PROTOCOL, NODES, KEYSPACE, VERSION, READINGS_TABLE, ALERTS_TABLE];
 const OF_SQLITE: [&str; 5] = [FILE, VERSION, READINGS_TABLE, ALERTS_TABLE, ROOM];
 
+/// Only inside TLS.
+const CERTIFICATES: &str = "store_certificates";
 const BROKER_FOLDER: &str = "broker_folder";
 const BROKER_ROOM: &str = "broker_room";
 
@@ -46,13 +48,16 @@ async fn cassandra(settings: &Settings, nodes: &[String], checks: &mut Checks) {
     let [address_check, port_check, ..] = OF_CASSANDRA;
     let start = "start it: cargo xtask services up, or docker compose up -d; or correct --store".to_owned();
     let servers = Servers { addresses: nodes, address_check, port_check, option: "--store", start };
-    if servers.reach(checks).await.is_empty() {
+    let open = servers.reach(checks).await;
+    if open.is_empty() {
         return;
     }
     let access = match app::node_access(settings) {
         Ok(access) => access,
         Err(error) => return checks.note(PROTOCOL, Finding::fail_of(&error, NOTHING_STORED)),
     };
+    let certificates = certificates(&open, access.tls.as_ref(), settings.store_access.tls.as_ref()).await;
+    checks.note_if_made(CERTIFICATES, certificates);
     if let Err(error) = probe::probe(nodes, &access).await {
         return checks.note(PROTOCOL, Finding::fail_of(&error, NOTHING_STORED));
     }
