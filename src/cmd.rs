@@ -60,6 +60,17 @@ pub struct CommandLine {
     /// The settings that were typed.
     #[command(flatten)]
     pub flags: Flags,
+    /// The servers that the command speaks with.
+    #[arg(skip)]
+    servers: Vec<&'static str>,
+}
+
+impl CommandLine {
+    /// Whether the command speaks with this kind of server: `broker` or `store`.
+    #[must_use]
+    pub fn asks(&self, whose: &str) -> bool {
+        self.servers.contains(&whose)
+    }
 }
 
 /// What to do. Where `vitals --help` shows a command is said in `help.rs`.

@@ -7,6 +7,7 @@ mod feed;
 #[cfg(feature = "testing")]
 mod memory;
 mod progress;
+mod prompt;
 mod queue;
 mod rows;
 mod screen;
@@ -32,6 +33,7 @@ pub use feed::{Feed, Shown};
 #[cfg(feature = "testing")]
 pub use memory::Memory;
 pub use progress::Progress;
+pub use prompt::ask_password;
 pub use rows::{Cell, Column, Format, FormatArgs, ObjectFormat, ObjectFormatArgs, Rows, Value, json_object};
 pub use screen::{Input, Key, Screen, is_in_foreground};
 pub use talk::error_chain;

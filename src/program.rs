@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::advice::Code;
 use crate::cmd::{self, Command, CommandLine, Context, completions};
 use crate::exit;
-use crate::output::Output;
+use crate::output::{Output, ask_password};
 use crate::settings::{self, Environment};
 use crate::shutdown::{self, END_LIMIT, Shutdown, Trigger};
 use color_eyre::eyre::Result;
@@ -53,6 +53,14 @@ fn start(
     let settings = settings::resolve(&line.flags, environment)?;
     output.set_color(settings.color);
     settings.notes.iter().for_each(|note| output.note(format_args!("note: {}", note.text)));
+    let (for_brokers, for_store) = (&settings.broker_access.login, &settings.store_access.login);
+    for (login, whose) in [(for_brokers, "broker"), (for_store, "store")] {
+        if let Some(login) = login.as_ref().filter(|login| login.is_unanswered() && line.asks(whose))
+            && let Some(password) = ask_password(&format!("Password of the {whose}'s user '{}'", login.user))
+        {
+            login.answer(password);
+        }
+    }
     // The work has threads of its own, so that one that is stuck in a write to a reader that does not read cannot keep
     // this one from hearing signals.
     let workers = Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build()?;

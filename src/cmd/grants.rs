@@ -8,8 +8,10 @@ use color_eyre::eyre::Result;
 use super::Context;
 use crate::advice::Code;
 use crate::diagnose::rights::Role;
+use crate::kafka::login::Mechanism;
 use crate::kafka::right::{Operation, Resource, Right};
-use crate::settings::Settings;
+use crate::settings::{ServerAccess, Settings};
+use crate::store::cassandra::error::in_quotes;
 
 /// For whom, and of which server.
 #[derive(Debug, clap::Args)]
@@ -64,17 +66,30 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
 
 fn of_kafka(role: Role, user: &str, settings: &Settings) -> String {
     let broker = settings.brokers.as_slice().first().map(String::as_str).unwrap_or_default();
-    let (mechanism, word) = (settings.broker_mechanism, shell_word(&format!("User:{user}")));
-    let mut text = format!(
-        "# Kafka, for the {}. The user, where there is none yet:\n\
-         #   kafka-configs --bootstrap-server {broker} --alter --entity-type users --entity-name {} --add-config \
-         '{mechanism}=[password=…]'",
-        role.name(),
-        shell_word(user),
-    );
+    let access = &settings.broker_access;
+    // Kafka's tools come in the same way as everybody.
+    let config = if *access == ServerAccess::default() { "" } else { " --command-config ADMIN.properties" };
+    let (place, word) = (format!("--bootstrap-server {broker}{config}"), shell_word(&format!("User:{user}")));
+    let mut text = format!("# Kafka, for the {}.", role.name());
+    if access.login.is_none() && access.is_somebody() {
+        text.push_str(" Whoever comes by a certificate alone has its subject for a name, as User:CN=ward.");
+    }
+    if role != Role::Admin {
+        text.push_str(" The topics have to be there (vitals init).");
+    }
+    if settings.broker_mechanism != Mechanism::Plain {
+        let _ = write!(
+            text,
+            "\n# The user, where there is none yet:\n\
+             #   kafka-configs {place} --alter --entity-type users --entity-name {} --add-config \
+             '{}=[password=…]'",
+            shell_word(user),
+            settings.broker_mechanism
+        );
+    }
     for (resource, operations) in by_resource(role.in_kafka(settings)) {
         // Writing into a text cannot fail.
-        let _ = write!(text, "\nkafka-acls --bootstrap-server {broker} --add --allow-principal {word}");
+        let _ = write!(text, "\nkafka-acls {place} --add --allow-principal {word}");
         for operation in operations {
             let _ = write!(text, " --operation {}", operation.name());
         }
@@ -99,8 +114,7 @@ fn of_cassandra(role: Role, user: &str, settings: &Settings) -> String {
     let Some(keyspace) = settings.store.keyspace() else {
         return format!("-- {}: the store is a file, whose owner says who may read and write it", settings.store);
     };
-    let name = cql_name(user);
-    let statements = role.in_cassandra(keyspace, &name);
+    let (name, statements) = (in_quotes(user), role.in_cassandra(keyspace, user));
     if statements.is_empty() {
         return format!("-- Cassandra: the {} needs no right there", role.name());
     }
@@ -113,7 +127,8 @@ fn of_cassandra(role: Role, user: &str, settings: &Settings) -> String {
         let _ = write!(
             text,
             "\n-- Who makes the keyspace may do everything in it. Where somebody else has made it:\n\
-             --   GRANT ALL ON KEYSPACE {keyspace} TO {name};"
+             --   GRANT ALL ON KEYSPACE {} TO {name};",
+            in_quotes(keyspace)
         );
     }
     for statement in statements {
@@ -125,13 +140,6 @@ fn of_cassandra(role: Role, user: &str, settings: &Settings) -> String {
 fn shell_word(text: &str) -> String {
     let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "._-:=,@/+".contains(letter);
     if text.chars().all(is_plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
-}
-
-/// A name of CQL: what is not plain is quoted, as it would be made small otherwise.
-fn cql_name(name: &str) -> String {
-    let is_plain = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '_';
-    let is_word = name.starts_with(|letter: char| letter.is_ascii_lowercase()) && name.chars().all(is_plain);
-    if is_word { name.to_owned() } else { format!("\"{}\"", name.replace('"', "\"\"")) }
 }
 
 #[cfg(test)]
@@ -151,7 +159,7 @@ mod tests {
         assert!(kafka.contains(&format!("\n{read} --topic patient.vitals\n")), "{kafka}");
         assert!(kafka.contains("--operation Write --topic patient.vitals.dlq"), "{kafka}");
         let cql = of_cassandra(Role::Consumer, "Ward-7", &settings());
-        assert!(cql.contains("\nGRANT MODIFY ON hospital.patient_vitals TO \"Ward-7\";"), "{cql}");
+        assert!(cql.contains("\nGRANT MODIFY ON \"hospital\".patient_vitals TO \"Ward-7\";"), "{cql}");
     }
 
     #[test]
@@ -159,12 +167,5 @@ mod tests {
         let kafka = of_kafka(Role::Operator, "o", &settings());
         assert_eq!(kafka.matches("--topic patient.alarms").count(), 1, "{kafka}");
         assert!(kafka.contains("--operation DescribeConfigs --operation Write --topic patient.alarms"), "{kafka}");
-    }
-
-    #[test]
-    fn a_name_that_is_no_word_is_quoted_in_cql() {
-        assert_eq!(cql_name("vitals_consumer"), "vitals_consumer");
-        assert_eq!(cql_name("7b"), "\"7b\"");
-        assert_eq!(cql_name("a\"b"), "\"a\"\"b\"");
     }
 }

@@ -162,8 +162,8 @@ const DESCRIBE: [Field<Share>; 6] = [
 
 async fn describe(args: &DescribeArgs, cluster: &mut Cluster, settings: &Settings, output: &Output) -> Result<Code> {
     let group = args.name.as_ref().unwrap_or(&settings.group);
+    let described = admin::described(cluster, group).await?;
     let coordinator = admin::coordinator(cluster, group).await?;
-    let described = admin::describe(cluster.node(coordinator).await?, group).await?;
     print(output, args.format, &DESCRIBE, described.members.iter().flat_map(shares))?;
     let members = match described.kind {
         Kind::Other(_) => "whose members are not told".to_owned(),

@@ -53,7 +53,11 @@ const ALWAYS: [&str; 3] = ["config", "profile", "color"];
 pub fn parse(environment: &Environment, output: &Output) -> Result<Result<CommandLine, Code>, OutputError> {
     let words: Vec<OsString> = std::env::args_os().collect();
     let command = grouped(CommandLine::command());
-    let error = match command.clone().try_get_matches_from(&words).and_then(|of| CommandLine::from_arg_matches(&of)) {
+    let matched = command.clone().try_get_matches_from(&words).and_then(|matches| {
+        let servers = servers_asked(matches.subcommand_name().unwrap_or_default());
+        Ok(CommandLine { servers, ..CommandLine::from_arg_matches(&matches)? })
+    });
+    let error = match matched {
         Ok(line) => return Ok(Ok(line)),
         Err(error) => error,
     };
@@ -139,6 +143,21 @@ fn hiding(command: Command, used: &str) -> Command {
     command.mut_subcommands(|subcommand| hiding(subcommand, used))
 }
 
+/// The kinds of servers that a command speaks with.
+fn servers_asked(name: &str) -> Vec<&'static str> {
+    // These tell of them alone.
+    if ["config", "profile", "grants"].contains(&name) {
+        return Vec::new();
+    }
+    let used = USED.iter().find(|(names, _)| names.split(' ').any(|named| named == name)).map(|(_, used)| *used);
+    let is_for = |setting: &str| used.is_none_or(|used| used.split_whitespace().any(|used| used == setting));
+    [("brokers", "broker"), ("store", "store")]
+        .into_iter()
+        .filter(|(named, _)| is_for(named))
+        .map(|(_, whose)| whose)
+        .collect()
+}
+
 /// The setting that names the servers, of one that says how they are spoken with: that is the same for every command.
 fn servers_of(name: &str) -> Option<&'static str> {
     [("broker_", "brokers"), ("store_", "store")]
@@ -199,6 +218,21 @@ mod tests {
         assert!(list.contains("Without servers:\n  demo"), "{list}");
         for line in list.lines() {
             assert!(line.chars().count() <= 80, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_password_is_asked_for_where_somebody_wants_it() {
+        for (command, servers) in [
+            ("consume", &["broker", "store"][..]),
+            ("lag", &["broker"]),
+            ("query", &["store"]),
+            ("config", &[]),
+            ("grants", &[]),
+            ("demo", &[]),
+            ("guide", &[]),
+        ] {
+            assert_eq!(servers_asked(command), servers, "{command}");
         }
     }
 

@@ -21,8 +21,7 @@ const REBALANCING: [&str; 4] = ["PreparingRebalance", "CompletingRebalance", "As
 
 /// What the coordinator says of the group; `None` where there is no such group.
 pub(crate) async fn describe(cluster: &mut Cluster, settings: &Settings) -> Result<Option<Description>, KafkaError> {
-    let coordinator = admin::coordinator(cluster, &settings.group).await?;
-    match admin::describe(cluster.node(coordinator).await?, &settings.group).await {
+    match admin::described(cluster, &settings.group).await {
         Ok(described) => Ok(Some(described)),
         Err(KafkaError::NoGroup { .. }) => Ok(None),
         Err(error) => Err(error),

@@ -6,6 +6,7 @@ use crate::kafka::cluster::Cluster;
 use crate::kafka::error::KafkaError;
 use crate::kafka::right::{self, Allowed, Operation, Resource, Right};
 use crate::settings::Settings;
+use crate::store::cassandra::error::in_quotes;
 
 /// What somebody does with the pipeline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -58,6 +59,7 @@ impl Role {
 
     /// What Cassandra has to allow to `role` in the keyspace, as statements without a semicolon.
     pub(crate) fn in_cassandra(self, keyspace: &str, role: &str) -> Vec<String> {
+        let (keyspace, role) = (in_quotes(keyspace), in_quotes(role));
         let grant = |right: &str, resource: &str| format!("GRANT {right} ON {resource} TO {role}");
         let table = |right: &str, table: &str| grant(right, &format!("{keyspace}.{table}"));
         match self {
@@ -76,7 +78,7 @@ impl Role {
                 table("MODIFY", "alarm_rules"),
             ],
             // Who makes the keyspace may do everything in it.
-            Self::Admin => vec![grant("CREATE", "ALL KEYSPACES")],
+            Self::Admin => vec![grant("CREATE", "ALL KEYSPACES"), grant("SELECT", "system_views.settings")],
         }
     }
 }

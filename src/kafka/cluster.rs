@@ -97,7 +97,8 @@ pub struct Cluster {
     /// The addresses that the cluster gives, by id.
     nodes: HashMap<NodeId, String>,
     connections: HashMap<NodeId, Connection>,
-    /// The connection to whichever broker answered first; asked for what every broker knows.
+    /// The connection to whichever broker answered first, until it is known which that is; asked for what every broker
+    /// knows.
     any: Option<Connection>,
     id: Option<String>,
 }
@@ -270,15 +271,30 @@ impl Cluster {
         let response = self.any().await?.call(&request).await?;
         self.nodes = response.brokers.iter().map(|node| (node.node_id.0, address(&node.host, node.port))).collect();
         self.id = response.cluster_id.as_ref().map(ToString::to_string);
+        self.name_first();
         Ok(response)
     }
 
+    /// The first connection leads to one of the brokers: whoever wants that one needs no second, which costs a login.
+    fn name_first(&mut self) {
+        let Some(first) = self.any.take() else { return };
+        let node = self.nodes.iter().find(|(_, address)| **address == first.address()).map(|(node, _)| *node);
+        match node.filter(|node| !self.connections.contains_key(node)) {
+            Some(node) => drop(self.connections.insert(node, first)),
+            None => self.any = Some(first),
+        }
+    }
+
     async fn any(&mut self) -> Result<&mut Connection, KafkaError> {
-        let any = match self.any.take().filter(Connection::is_usable) {
-            Some(any) => any,
-            None => first_to_answer(&self.candidates(), &self.config.access).await?,
-        };
-        Ok(self.any.insert(any))
+        if let Some(any) = self.any.take().filter(Connection::is_usable) {
+            return Ok(self.any.insert(any));
+        }
+        let open = self.connections.iter().find(|(_, connection)| connection.is_usable());
+        if let Some(node) = open.map(|(node, _)| *node) {
+            return self.node(node).await;
+        }
+        let first = first_to_answer(&self.candidates(), &self.config.access).await?;
+        Ok(self.any.insert(first))
     }
 
     /// The user's addresses first: what the cluster gave may be out of date.

@@ -138,6 +138,11 @@ impl Connection {
         Ok(())
     }
 
+    /// Where it leads, as it was opened: `host:port`.
+    pub(super) fn address(&self) -> &str {
+        &self.address
+    }
+
     /// Whether nobody on the way can read what is said.
     pub(super) fn is_encrypted(&self) -> bool {
         self.access.tls.is_some()

@@ -47,7 +47,7 @@ pub async fn measure(cluster: &mut Cluster, group: &str, topic: &str) -> Result<
     let Topic { id, leaders } = cluster.topic(topic).await?;
     let mut members = members(cluster, group, topic).await?;
     let partitions: Vec<i32> = leaders.partitions().collect();
-    let committed = offsets::committed(cluster.coordinator_node(group).await?, group, topic, &partitions).await?;
+    let committed = admin::committed(cluster, group, topic, &partitions).await?;
     let committed: HashMap<i32, Committed> = committed.into_iter().map(|of| (of.position.partition, of)).collect();
     let starts = offsets::find(cluster, topic, &leaders, Place::Earliest).await?;
     let ends = offsets::find(cluster, topic, &leaders, Place::Latest).await?;
@@ -81,7 +81,7 @@ pub async fn measure(cluster: &mut Cluster, group: &str, topic: &str) -> Result<
 
 /// Who reads which partition.
 async fn members(cluster: &mut Cluster, group: &str, topic: &str) -> Result<HashMap<i32, Member>, KafkaError> {
-    let described = admin::describe(cluster.coordinator_node(group).await?, group).await?;
+    let described = admin::described(cluster, group).await?;
     described.ensure_commits(group)?;
     let mut members = HashMap::new();
     for member in &described.members {

@@ -183,7 +183,7 @@ pub async fn committed(
     for partition in fetch(coordinator, group, Some(vec![wanted])).await?.into_iter().flat_map(|topic| topic.partitions)
     {
         if let Some(code) = partition.error_code.err() {
-            return Err(refused(group, code));
+            return Err(refused(group, Some(topic), code));
         }
         if partition.committed_offset != NO_OFFSET {
             let text = partition.metadata.as_deref();
@@ -217,12 +217,17 @@ async fn fetch(
 ) -> Result<Vec<OffsetFetchResponseTopic>, KafkaError> {
     let request = OffsetFetchRequest::default().with_group_id(GroupId(text(group))).with_topics(topics);
     let response = coordinator.call(&request).await?;
-    response.error_code.err().map_or(Ok(response.topics), |code| Err(refused(group, code)))
+    response.error_code.err().map_or(Ok(response.topics), |code| Err(refused(group, None, code)))
 }
 
-fn refused(group: &str, code: ResponseError) -> KafkaError {
+fn refused(group: &str, topic: Option<&str>, code: ResponseError) -> KafkaError {
     let refused = KafkaError::refused(format!("the committed offsets of the group '{group}'"), code);
-    refused.needing(Right::group(Operation::Describe, group))
+    match topic {
+        Some(topic) if code == ResponseError::TopicAuthorizationFailed => {
+            refused.needing(Right::topic(Operation::Describe, topic))
+        }
+        _ => refused.needing(Right::group(Operation::Describe, group)),
+    }
 }
 
 /// Who commits.

@@ -42,6 +42,18 @@ impl ServerAccess {
 }
 
 impl ServerLogin {
+    /// Whether nobody has said where the password is.
+    #[must_use]
+    pub fn is_unanswered(&self) -> bool {
+        self.source == PasswordFrom::Nowhere && self.read.get().is_none()
+    }
+
+    /// Takes what somebody has typed.
+    pub fn answer(&self, password: Secret) {
+        // Who is asked twice has answered once.
+        let _ = self.read.set(password);
+    }
+
     /// The password; of the kind of servers whose options begin with `--WHOSE-`.
     ///
     /// # Errors

@@ -74,7 +74,7 @@ impl CassandraStore {
         keyspace: Keyspace,
         consistency: Consistency,
     ) -> Result<Self, CassandraError> {
-        let session = CurrentSession::new(ClusterConfig { nodes: nodes.into(), access });
+        let session = CurrentSession::new(ClusterConfig { nodes: nodes.into(), access, reached: Arc::default() });
         let store = Self { session: Arc::new(session), keyspace, consistency };
         store.session.connected().await?;
         Ok(store)
@@ -137,11 +137,16 @@ impl Consistency {
         }
     }
 
+    /// Whether one data centre answers for itself.
+    fn is_local(self) -> bool {
+        matches!(self, Self::LocalQuorum | Self::LocalOne)
+    }
+
     /// What a condition is judged by: more than half of all copies, or of those in the data centre that is asked where a
     /// level asks no other.
     fn for_conditions(self) -> Level {
         match self {
-            Self::LocalQuorum | Self::LocalOne => Level::LocalSerial,
+            local if local.is_local() => Level::LocalSerial,
             _ => Level::Serial,
         }
     }

@@ -193,8 +193,7 @@ async fn group(known: &mut Option<Cluster>, settings: &Settings) -> Result<Group
 
 async fn describe(cluster: &mut Cluster, settings: &Settings) -> Result<Group, KafkaError> {
     let lags = lag::measure(cluster, &settings.group, &settings.topic).await?;
-    let coordinator = admin::coordinator(cluster, &settings.group).await?;
-    let Description { state, members, .. } = admin::describe(cluster.node(coordinator).await?, &settings.group).await?;
+    let Description { state, members, .. } = admin::described(cluster, &settings.group).await?;
     Ok(Group { state: Some(state), members: members.len(), lags })
 }
 

@@ -20,7 +20,7 @@ use super::subscription::{decode_shares, decode_subscription};
 use crate::kafka::cluster::{Broker, Cluster, NodeId, text, topic_name};
 use crate::kafka::connection::Connection;
 use crate::kafka::error::{Attempts, KafkaError};
-use crate::kafka::offsets;
+use crate::kafka::offsets::{self, Committed};
 use crate::kafka::right::{Operation, Right};
 use crate::kafka::wire::api_key;
 
@@ -171,7 +171,10 @@ const FIRST_COORDINATOR_LIMIT: Duration = Duration::from_secs(3);
 async fn wait_for_coordinator(attempts: &mut Attempts, error: KafkaError) -> Result<(), KafkaError> {
     match error {
         KafkaError::Refused {
-            code: ResponseError::CoordinatorNotAvailable | ResponseError::CoordinatorLoadInProgress,
+            code:
+                ResponseError::CoordinatorNotAvailable
+                | ResponseError::CoordinatorLoadInProgress
+                | ResponseError::NotCoordinator,
             ..
         } => attempts.pause(error).await,
         _ => Err(error),
@@ -185,6 +188,41 @@ pub async fn coordinator(cluster: &mut Cluster, group: &str) -> Result<NodeId, K
         match cluster.coordinator(group).await {
             Err(error) => wait_for_coordinator(&mut attempts, error).await?,
             found => return found,
+        }
+    }
+}
+
+/// A description of `group` by whoever coordinates it, which is waited for.
+pub async fn described(cluster: &mut Cluster, group: &str) -> Result<Description, KafkaError> {
+    let mut attempts = Attempts::within(FIRST_COORDINATOR_LIMIT);
+    loop {
+        let answer = match cluster.coordinator_node(group).await {
+            Ok(coordinator) => describe(coordinator, group).await,
+            Err(error) => Err(error),
+        };
+        match answer {
+            Err(error) => wait_for_coordinator(&mut attempts, error).await?,
+            answer => return answer,
+        }
+    }
+}
+
+/// What `group` has committed of `topic`, by whoever coordinates it, which is waited for.
+pub async fn committed(
+    cluster: &mut Cluster,
+    group: &str,
+    topic: &str,
+    partitions: &[i32],
+) -> Result<Vec<Committed>, KafkaError> {
+    let mut attempts = Attempts::within(FIRST_COORDINATOR_LIMIT);
+    loop {
+        let answer = match cluster.coordinator_node(group).await {
+            Ok(coordinator) => offsets::committed(coordinator, group, topic, partitions).await,
+            Err(error) => Err(error),
+        };
+        match answer {
+            Err(error) => wait_for_coordinator(&mut attempts, error).await?,
+            answer => return answer,
         }
     }
 }
@@ -386,7 +424,11 @@ pub async fn forget_offsets(
             ResponseError::NonEmptyGroup | ResponseError::GroupSubscribedToTopic => return Ok(Forgotten::InUse),
             code => {
                 let what = format!("to forget the offsets of the group '{group}' in the topic '{topic}'");
-                return Err(KafkaError::refused(what, code).needing(Right::group(Operation::Delete, group)));
+                let needed = match code {
+                    ResponseError::TopicAuthorizationFailed => Right::topic(Operation::Read, topic),
+                    _ => Right::group(Operation::Delete, group),
+                };
+                return Err(KafkaError::refused(what, code).needing(needed));
             }
         }
     }

@@ -125,7 +125,7 @@ pub(in crate::settings) static STORE_LOCAL_DC: Setting<String> = name(&Spec {
     name: "store_local_dc",
     option: "--store-local-dc",
     variable: "VITALS_STORE_LOCAL_DC",
-    help: "Data centre whose nodes are asked; those of others only where none of it is up [default: all alike]",
+    help: "Data centre whose nodes are asked, and no others [default: all alike]",
     ..of(Section::Store)
 });
 

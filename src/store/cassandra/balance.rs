@@ -14,31 +14,29 @@ use cdrs_tokio::transport::TransportTcp;
 
 use super::connect::Connections;
 
-/// All nodes in turn: those of the local data centre first, and those that are down last.
+/// All nodes in turn, or those of one data centre: what is acknowledged there is asked of there.
 pub(super) struct InTurn {
     local_dc: Option<String>,
     next: AtomicUsize,
 }
 
-/// Lower is asked earlier.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Rank {
-    Near,
-    Far,
-    Down,
-}
-
 impl InTurn {
     pub(super) fn new(local_dc: Option<String>) -> Self {
-        Self { local_dc, next: AtomicUsize::new(0) }
+        // A session that is made anew does not begin with the node that its predecessor met its end at.
+        Self { local_dc, next: AtomicUsize::new(rand::random_range(0..1024)) }
     }
 
-    fn rank(&self, data_centre: &str, state: NodeState) -> Rank {
-        match state {
-            NodeState::Down | NodeState::ForcedDown => Rank::Down,
-            _ if self.local_dc.as_deref().is_none_or(|local| local == data_centre) => Rank::Near,
-            _ => Rank::Far,
+    /// Those that are up, in their turn, before those that are down, in theirs.
+    fn in_turn<T>(&self, nodes: Vec<(NodeState, T)>) -> Vec<T> {
+        let is_down = |state: &NodeState| matches!(state, NodeState::Down | NodeState::ForcedDown);
+        let (mut down, mut up): (Vec<_>, Vec<_>) = nodes.into_iter().partition(|(state, _)| is_down(state));
+        let turn = self.next.fetch_add(1, Ordering::Relaxed);
+        for group in [&mut up, &mut down] {
+            if let Some(first) = turn.checked_rem(group.len()) {
+                group.rotate_left(first);
+            }
         }
+        up.into_iter().chain(down).map(|(_, node)| node).collect()
     }
 }
 
@@ -48,15 +46,11 @@ impl LoadBalancingStrategy<TransportTcp, Connections> for InTurn {
         _request: Option<Request<'_>>,
         cluster: &ClusterMetadata<TransportTcp, Connections>,
     ) -> QueryPlan<TransportTcp, Connections> {
-        let mut nodes: Vec<Arc<Node<_, _>>> = cluster.nodes().values().cloned().collect();
-        // The driver keeps them in no order.
-        nodes.sort_unstable_by_key(|node| node.broadcast_rpc_address());
-        if let Some(first) = self.next.fetch_add(1, Ordering::Relaxed).checked_rem(nodes.len()) {
-            nodes.rotate_left(first);
-        }
-        // Equals stay in their turn.
-        nodes.sort_by_key(|node| self.rank(node.datacenter(), node.state()));
-        QueryPlan::new(nodes)
+        let is_near = |node: &&Arc<Node<_, _>>| self.local_dc.as_deref().is_none_or(|local| local == node.datacenter());
+        let mut nodes: Vec<_> = cluster.nodes().values().filter(is_near).cloned().collect();
+        // The driver keeps them in no order. That of their ids is none of addresses: a rack that is away is not one block.
+        nodes.sort_unstable_by_key(|node| node.host_id());
+        QueryPlan::new(self.in_turn(nodes.into_iter().map(|node| (node.state(), node)).collect()))
     }
 }
 
@@ -64,16 +58,17 @@ impl LoadBalancingStrategy<TransportTcp, Connections> for InTurn {
 mod tests {
     use super::*;
 
+    fn turns(states: &[(NodeState, char)], count: usize) -> Vec<String> {
+        let in_turn = InTurn { local_dc: None, next: AtomicUsize::new(0) };
+        (0..count).map(|_| in_turn.in_turn(states.to_vec()).into_iter().collect()).collect()
+    }
+
     #[test]
-    fn a_node_near_is_asked_before_one_far_away_and_one_that_is_down_last() {
-        let in_turn = InTurn::new(Some("west".to_owned()));
-        let ranks = [
-            in_turn.rank("west", NodeState::Up),
-            in_turn.rank("east", NodeState::Up),
-            in_turn.rank("west", NodeState::Down),
-        ];
-        assert!(ranks.is_sorted() && ranks[0] < ranks[1] && ranks[1] < ranks[2]);
-        assert_eq!(in_turn.rank("west", NodeState::Unknown), Rank::Near, "one whose state nobody told may be up");
-        assert_eq!(InTurn::new(None).rank("east", NodeState::Up), Rank::Near);
+    fn nodes_that_are_up_have_the_same_share_and_one_that_is_down_comes_last() {
+        use NodeState::{Down, Unknown, Up};
+        let three = [(Up, 'a'), (Down, 'b'), (Unknown, 'c')];
+        assert_eq!(turns(&three, 4), ["acb", "cab", "acb", "cab"], "one whose state nobody told may be up");
+        assert_eq!(turns(&[(Down, 'a'), (Down, 'b')], 2), ["ab", "ba"], "a plan is never empty");
+        assert_eq!(turns(&[], 1), [""]);
     }
 }

@@ -18,15 +18,18 @@ use cdrs_tokio::future::BoxFuture;
 use cdrs_tokio::transport::{CdrsTransport as _, TransportTcp};
 use cdrs_tokio::types::CBytes;
 use futures::FutureExt as _;
+use futures::future::join_all;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::sync::mpsc::Sender;
 use tokio::time::timeout;
+use tokio_rustls::client::TlsStream;
 
 use super::access::NodeAccess;
-use super::probe::RESOLVE_LIMIT;
+use super::probe::{CONNECT_LIMIT as REACH_LIMIT, RESOLVE_LIMIT};
 use super::session::CONNECT_LIMIT;
 use crate::address::host_of;
+use crate::tls::Tls;
 
 /// The protocol that every server since Cassandra 2.2 speaks.
 pub(super) const VERSION: Version = Version::V4;
@@ -39,24 +42,37 @@ const EVENTS: usize = 128;
 pub(super) struct ClusterConfig {
     pub(super) nodes: Arc<[String]>,
     pub(super) access: NodeAccess,
+    /// Nodes that have answered, with where that was.
+    pub(super) reached: Arc<[(SocketAddr, String)]>,
+}
+
+/// What a node is called inside TLS.
+pub(super) struct Names {
+    pub(super) name: String,
+    /// Where it may listen as well.
+    pub(super) elsewhere: Option<SocketAddr>,
 }
 
 impl ClusterConfig {
-    /// Where a node listens inside TLS, and the name that its certificate has to be for: those by which the user named
-    /// it, else its address, which is all that its cluster tells of it. Where it has a port for TLS beside the other one
-    /// (`native_transport_port_ssl`), the cluster tells the other one.
-    pub(super) async fn name_of(&self, address: SocketAddr) -> (SocketAddr, String) {
-        let mut named = (address, address.ip().to_string());
-        for node in self.nodes.iter() {
-            let Ok(Ok(found)) = timeout(RESOLVE_LIMIT, lookup_host(node)).await else { continue };
-            for found in found.filter(|found| found.ip() == address.ip()) {
-                named = (found, host_of(node).to_owned());
-                if found == address {
-                    return named;
-                }
-            }
+    /// The name that the certificate at `address` has to be for: that by which the user named it, else the address, which
+    /// is all that its cluster tells of it. And where else it may be named: a node that has a port for TLS beside the
+    /// other one (`native_transport_port_ssl`) tells the other one.
+    pub(super) async fn names_of(&self, address: SocketAddr) -> Names {
+        if let Some((_, node)) = self.reached.iter().find(|(reached, _)| *reached == address) {
+            return Names { name: host_of(node).to_owned(), elsewhere: None };
         }
-        named
+        let lookups = self.nodes.iter().map(async |node| {
+            let found = timeout(RESOLVE_LIMIT, lookup_host(node)).await.ok()?.ok()?;
+            let found = found.filter(|found| found.ip() == address.ip()).collect::<Vec<_>>();
+            found.iter().find(|found| **found == address).or(found.first()).map(|found| (*found, host_of(node)))
+        });
+        let named: Vec<_> = join_all(lookups).await.into_iter().flatten().collect();
+        match named.iter().find(|(found, _)| *found == address).or(named.first()) {
+            Some((found, host)) => {
+                Names { name: (*host).to_owned(), elsewhere: Some(*found).filter(|found| *found != address) }
+            }
+            None => Names { name: address.ip().to_string(), elsewhere: None },
+        }
     }
 }
 
@@ -86,7 +102,8 @@ pub(super) struct Connections {
 }
 
 async fn reach(address: SocketAddr) -> io::Result<TcpStream> {
-    let stream = TcpStream::connect(address).await?;
+    // What is not there must leave time for the next one.
+    let stream = timeout(REACH_LIMIT, TcpStream::connect(address)).await.map_err(|_| io::ErrorKind::TimedOut)??;
     stream.set_nodelay(true)?;
     Ok(stream)
 }
@@ -113,15 +130,28 @@ impl Connections {
     async fn open(&self, address: SocketAddr, listeners: Listeners) -> Result<TransportTcp, DriverError> {
         let transport = match &self.config.access.tls {
             None => self.transport(reach(address).await?, address, listeners)?,
-            Some(tls) => {
-                let (place, name) = self.config.name_of(address).await;
-                let stream = reach(place).await?;
-                let refused = |refusal| DriverError::General(format!("{address}: {refusal}"));
-                self.transport(tls.connect(stream, &name).await.map_err(refused)?, address, listeners)?
-            }
+            Some(tls) => self.transport(self.inside(tls, address).await?, address, listeners)?,
         };
         self.enter(&transport).await?;
         Ok(transport)
+    }
+
+    async fn inside(&self, tls: &Tls, address: SocketAddr) -> Result<TlsStream<TcpStream>, DriverError> {
+        let Names { name, elsewhere } = self.config.names_of(address).await;
+        let mut told = match reach(address).await {
+            Ok(stream) => match tls.connect(stream, &name).await {
+                Ok(stream) => return Ok(stream),
+                Err(refusal) => DriverError::General(format!("{address}: {refusal}")),
+            },
+            Err(error) => error.into(),
+        };
+        if let Some(place) = elsewhere {
+            match tls.connect(reach(place).await?, &name).await {
+                Ok(stream) => return Ok(stream),
+                Err(refusal) => told = DriverError::General(format!("{place}: {refusal}")),
+            }
+        }
+        Err(told)
     }
 
     fn transport<S: AsyncRead + AsyncWrite + Send + Sync + 'static>(

@@ -43,9 +43,7 @@ impl CassandraStore {
         match self.server_settings().await {
             Ok(settings) => Ok(by_commit_log(&settings)),
             // Cassandra before 4.0 has no such table: it has its defaults then. Who may not read it cannot know.
-            Err(error)
-                if error.refusal().is_some_and(|refusal| refusal != Refusal::Temporary) && !error.lacks_right() =>
-            {
+            Err(error) if matches!(error.refusal(), Some(Refusal::Missing | Refusal::Request)) => {
                 Ok(by_commit_log(&BTreeMap::new()))
             }
             Err(error) => Err(error),
@@ -57,13 +55,22 @@ impl CassandraStore {
     /// # Errors
     /// A node does not answer: what it may have forgotten cannot be known.
     pub async fn read_node_generation(&self) -> Result<NodeGeneration, CassandraError> {
-        let peers = self.look(Doing::ReadSettings, NODE_LIMIT, "SELECT host_id FROM system.peers", Vec::new()).await?;
-        let peers: BTreeSet<Uuid> =
-            peers.iter().map(|row| Columns::of(row, Doing::ReadSettings).need(0)).collect::<Result<_, _>>()?;
+        // Where one data centre acknowledges by itself, the others need not answer.
+        let local = self.session.config().access.local_dc.as_deref().filter(|_| self.consistency.is_local());
+        let is_wanted = |data_center: &str| local.is_none_or(|local| local == data_center);
+        let cql = "SELECT host_id, data_center FROM system.peers";
+        let mut peers: BTreeSet<Uuid> = BTreeSet::new();
+        for row in self.look(Doing::ReadSettings, NODE_LIMIT, cql, Vec::new()).await? {
+            let columns = Columns::of(&row, Doing::ReadSettings);
+            if is_wanted(&columns.need::<String>(1)?) {
+                peers.insert(columns.need(0)?);
+            }
+        }
         // Each node knows its own generation alone, so each is asked. Left to the driver, whose turns are shared with
         // the writes, the question would come to some of them twice and to others not at all.
         let cluster = self.session.connected().await?.session.cluster_metadata();
-        let answers = join_all(cluster.nodes().values().map(generation)).await;
+        let wanted = cluster.nodes().values().filter(|node| is_wanted(node.datacenter()));
+        let answers = join_all(wanted.map(generation)).await;
         let generations: BTreeMap<Uuid, i32> = answers.into_iter().flatten().collect();
         // The node that told its peers is not among them, and all of the others are.
         if generations.len() <= peers.len() || !peers.iter().all(|peer| generations.contains_key(peer)) {

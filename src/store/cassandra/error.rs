@@ -1,5 +1,6 @@
 //! What can go wrong with Cassandra, and what to do about it.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
@@ -44,8 +45,10 @@ pub enum Refusal {
     Temporary,
     /// The keyspace or the table does not exist.
     Missing,
-    /// A setting is at fault, ours or the server's: the consistency level, a permission, a guardrail.
+    /// A setting is at fault, ours or the server's: the consistency level, a guardrail.
     Setting,
+    /// We are not allowed to.
+    Right,
     /// A prepared statement is not known, and preparing it again did not help.
     Unprepared,
     /// The request itself is at fault.
@@ -61,7 +64,8 @@ impl Refusal {
             // Two that made a table at the same time get this code too: an "ID mismatch", which passes.
             ErrorType::Config if !body.message.contains("mismatch") => Self::Setting,
             ErrorType::Unprepared(_) => Self::Unprepared,
-            ErrorType::Unauthorized | ErrorType::Authentication => Self::Setting,
+            ErrorType::Unauthorized => Self::Right,
+            ErrorType::Authentication => Self::Setting,
             _ => Self::Temporary,
         }
     }
@@ -128,6 +132,8 @@ pub enum CassandraError {
     Older(String, ShapeFault),
     #[error("nothing is written to the keyspace `{0}`: {1}")]
     Newer(String, SchemaVersion),
+    #[error("no node is in the data centre '{local}', but in {}", known.iter().cloned().collect::<Vec<_>>().join(", "))]
+    NoDataCenter { local: String, known: BTreeSet<String> },
 }
 
 fn list(faults: &[NodeFault]) -> String {
@@ -154,12 +160,11 @@ impl CassandraError {
 
     /// Whether waiting may mend it: the nodes are starting, away, or busy.
     pub fn is_away(&self) -> bool {
-        matches!(self, Self::NoNode(_) | Self::NotReady(_) | Self::TimedOut(..) | Self::Broken(..))
-    }
-
-    /// Whether the server refused for want of a right.
-    pub(super) fn lacks_right(&self) -> bool {
-        matches!(self, Self::Refused { reason, .. } if missing_grant(reason).is_some())
+        match self {
+            Self::NoNode(faults) => faults.iter().any(NodeFault::is_passing),
+            Self::NotReady(_) | Self::TimedOut(..) | Self::Broken(..) => true,
+            _ => false,
+        }
     }
 
     pub(super) fn refusal(&self) -> Option<Refusal> {
@@ -175,6 +180,11 @@ impl From<CassandraError> for WriteError {
     fn from(error: CassandraError) -> Self {
         match error {
             CassandraError::Refused { doing: Doing::Write, refusal: Refusal::Request, reason } => Self::Never(reason),
+            // Whoever waits for this waits for somebody who gives the right.
+            lacking @ CassandraError::Refused { refusal: Refusal::Right, .. } => {
+                let hint = lacking.hint().map(|hint| format!(" ({hint})")).unwrap_or_default();
+                Self::Later(format!("{lacking}{hint}"))
+            }
             other => Self::Later(other.to_string()),
         }
     }
@@ -183,7 +193,6 @@ impl From<CassandraError> for WriteError {
 impl Advice for CassandraError {
     fn code(&self) -> Code {
         match self {
-            _ if self.lacks_right() => Code::Unreachable,
             Self::KeyspaceName(_)
             | Self::Replication(_)
             | Self::NoKeyspace(_)
@@ -191,28 +200,38 @@ impl Advice for CassandraError {
             | Self::Shape(..)
             | Self::Older(..)
             | Self::Newer(..)
+            | Self::NoDataCenter { .. }
             | Self::Refused { refusal: Refusal::Setting | Refusal::Missing, .. } => Code::Usage,
             _ => Code::Unreachable,
         }
     }
 
     fn hint(&self) -> Option<String> {
-        if let Self::Refused { reason, doing, .. } = self
-            && let Some(grant) = missing_grant(reason)
-        {
-            let or = if *doing == Doing::ReadSettings { " (or say the time with --durability-delay)" } else { "" };
-            return Some(format!("whoever runs the cluster gives this right by: {grant}{or}"));
-        }
         let hint = match self {
+            Self::Refused { refusal: Refusal::Right, doing, reason } => {
+                let grant = missing_grant(reason).map(|grant| format!(" gives this right by: {grant}"));
+                let grant =
+                    grant.unwrap_or_else(|| " gives rights; `vitals grants` prints all that are needed".to_owned());
+                return Some(match doing {
+                    Doing::ReadSettings => {
+                        format!("say the time with --durability-delay, or: whoever runs the cluster{grant}")
+                    }
+                    Doing::ChangeSchema => {
+                        format!(
+                            "have `vitals init` run by whoever made the tables, or: whoever runs the cluster{grant}"
+                        )
+                    }
+                    _ => format!("whoever runs the cluster{grant}"),
+                });
+            }
+            Self::NoDataCenter { .. } => "name one of these with --store-local-dc, or leave it out",
             Self::KeyspaceName(_) => "name the keyspace in --store, as cassandra://localhost:9042/hospital",
             Self::Replication(_) => "on one node: 1; else as many copies as you want of every row",
             Self::NoNode(faults) => return Some(NodeFault::advice(faults)),
             Self::NotReady(_) | Self::TimedOut(..) | Self::Broken(..) => {
                 "look at Cassandra's log; it may be starting, stopping or overloaded"
             }
-            Self::Refused { refusal: Refusal::Setting, .. } => {
-                "check --consistency, --keyspace-replication and what this user may do"
-            }
+            Self::Refused { refusal: Refusal::Setting, .. } => "check --consistency and --keyspace-replication",
             Self::NoKeyspace(_) | Self::NoTable(_) | Self::Refused { refusal: Refusal::Missing, .. } => {
                 "run `vitals init`, or check the keyspace in --store"
             }
@@ -235,11 +254,20 @@ fn missing_grant(reason: &str) -> Option<String> {
     let (right, rest) = rest.split_once(" permission on <")?;
     let (resource, _) = rest.split_once('>')?;
     let resource = match resource.split_once(' ') {
-        Some(("all", what)) => format!("ALL {}", what.to_uppercase()),
-        Some((kind, name)) => format!("{} {name}", kind.to_uppercase()),
-        None => resource.to_uppercase(),
+        Some(("all", "keyspaces")) => "ALL KEYSPACES".to_owned(),
+        Some((kind @ ("table" | "keyspace"), name)) => {
+            // Names keep their capitals only in quotes.
+            let name = name.split('.').map(in_quotes).collect::<Vec<_>>().join(".");
+            format!("{} {name}", kind.to_uppercase())
+        }
+        _ => return None,
     };
-    Some(format!("GRANT {right} ON {resource} TO {user};"))
+    Some(format!("GRANT {right} ON {resource} TO {};", in_quotes(user)))
+}
+
+/// A name of CQL, as it is.
+pub(crate) fn in_quotes(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 #[cfg(test)]
@@ -299,14 +327,14 @@ mod tests {
     #[test]
     fn a_missing_right_is_told_as_the_statement_that_gives_it() {
         for (resource, grant) in [
-            ("table hospital.patient_vitals", "TABLE hospital.patient_vitals"),
-            ("keyspace hospital", "KEYSPACE hospital"),
+            ("table Hospital.patient_vitals", "TABLE \"Hospital\".\"patient_vitals\""),
+            ("keyspace hospital", "KEYSPACE \"hospital\""),
             ("all keyspaces", "ALL KEYSPACES"),
         ] {
-            let told = format!("User ward has no MODIFY permission on <{resource}> or any of its parents");
+            let told = format!("User Ward-7 has no MODIFY permission on <{resource}> or any of its parents");
             let error = refused(Doing::Write, ErrorType::Unauthorized, &told);
             let hint = error.hint().unwrap();
-            assert!(hint.ends_with(&format!(": GRANT MODIFY ON {grant} TO ward;")), "{hint}");
+            assert!(hint.ends_with(&format!(": GRANT MODIFY ON {grant} TO \"Ward-7\";")), "{hint}");
             assert_eq!(error.code(), Code::Unreachable);
         }
         let other = refused(Doing::Write, ErrorType::Unauthorized, "You have not logged in");

@@ -42,6 +42,7 @@ const OPCODE_READY: u8 = 0x02;
 const OPCODE_AUTHENTICATE: u8 = 0x03;
 const OPCODE_OPTIONS: u8 = 0x05;
 const OPCODE_SUPPORTED: u8 = 0x06;
+const OPCODE_AUTH_CHALLENGE: u8 = 0x0E;
 const OPCODE_AUTH_RESPONSE: u8 = 0x0F;
 const OPCODE_AUTH_SUCCESS: u8 = 0x10;
 
@@ -70,14 +71,21 @@ pub enum Fault {
     NotCql,
     #[error("it hung up at the first request")]
     HungUp,
+    #[error("it hung up at the first request inside TLS")]
+    HungUpInside,
     #[error("it speaks TLS, and was spoken to without")]
     WantsTls,
     /// It is not believed to be who it should be, or does not believe us.
     #[error("it is not talked to: {problem}")]
-    Tls { problem: String, fix: String },
+    Tls { problem: String, fix: String, is_passing: bool },
     #[error("it asks for a password ({authenticator})")]
     WantsPassword {
         /// The server's authenticator, the last part of its class name.
+        authenticator: String,
+    },
+    #[error("it asks for more than a password ({authenticator})")]
+    Challenges {
+        /// As above.
         authenticator: String,
     },
     /// The password is wrong, or the role may not log in.
@@ -88,6 +96,15 @@ pub enum Fault {
 }
 
 impl Fault {
+    /// Whether it may be over later. A password that is not known may be one that is being set up.
+    fn is_passing(&self) -> bool {
+        match self {
+            Self::WantsTls | Self::WantsPassword { .. } | Self::Challenges { .. } => false,
+            Self::Tls { is_passing, .. } => *is_passing,
+            _ => true,
+        }
+    }
+
     /// What to do, where the fault itself tells.
     fn fix(&self) -> Option<&str> {
         Some(match self {
@@ -102,6 +119,10 @@ impl Fault {
             Self::HungUp => {
                 "a node that wants TLS does so: --store-tls yes, or --store-ca FILE; else check host and port in --store"
             }
+            Self::HungUpInside => {
+                "it may want a certificate of ours: --store-cert FILE and --store-key FILE; or it is being stopped"
+            }
+            Self::Challenges { .. } => "ask whoever runs the cluster: a role and its password are what is offered",
             Self::NotCql | Self::Silent => {
                 "check host and port in --store: another program may listen there, or Cassandra is stuck"
             }
@@ -112,7 +133,7 @@ impl Fault {
 
 impl From<Refusal> for Fault {
     fn from(refusal: Refusal) -> Self {
-        Self::Tls { problem: refusal.to_string(), fix: refusal.hint("store") }
+        Self::Tls { problem: refusal.to_string(), fix: refusal.hint("store"), is_passing: refusal.is_passing() }
     }
 }
 
@@ -127,6 +148,11 @@ pub struct NodeFault {
 }
 
 impl NodeFault {
+    /// Whether asking later can help.
+    pub(super) fn is_passing(&self) -> bool {
+        self.fault.is_passing()
+    }
+
     /// What to do when no node can be used for these reasons.
     pub(super) fn advice(faults: &[Self]) -> String {
         let told = faults.iter().find_map(|node| node.fault.fix());
@@ -135,17 +161,18 @@ impl NodeFault {
     }
 }
 
-/// Asks all `nodes` (`host:port`) at once and gives the addresses of those that can be used.
+/// Asks all `nodes` (`host:port`) at once and gives those that can be used, with where they are.
 ///
 /// # Errors
 /// [`CassandraError::NoNode`] with the reason of each node when none can be used.
-pub async fn probe(nodes: &[String], access: &NodeAccess) -> Result<Vec<SocketAddr>, CassandraError> {
-    let mut asked: FuturesUnordered<_> = nodes.iter().map(|node| probe_node(node, host_of(node), access)).collect();
+pub async fn probe(nodes: &[String], access: &NodeAccess) -> Result<Vec<(SocketAddr, String)>, CassandraError> {
+    let ask = async |node: &String| Ok((probe_node(node, host_of(node), access).await?, node.clone()));
+    let mut asked: FuturesUnordered<_> = nodes.iter().map(ask).collect();
     let mut usable = Vec::new();
     let mut faults = Vec::new();
     while let Some(answer) = next(&mut asked, !usable.is_empty()).await {
         match answer {
-            Ok(address) => usable.push(address),
+            Ok(reached) => usable.push(reached),
             Err(fault) => faults.push(fault),
         }
     }
@@ -181,7 +208,8 @@ async fn talk(mut stream: TcpStream, name: &str, access: &NodeAccess) -> Result<
     // With TLS 1.3 a server says that it does not believe us when we think that all is well.
     converse(&mut stream, login).await.map_err(|broken| match broken {
         Broken::Off(error) if tls::is_told_by_tls(&error) => tls.refusal(name, error).into(),
-        broken => broken.in_the_clear(),
+        Broken::Off(_) => Fault::HungUpInside,
+        Broken::Told(fault) => fault,
     })
 }
 
@@ -228,9 +256,13 @@ async fn converse(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), login: Opt
     }
     let mut answer = ask(stream, OPCODE_STARTUP, STARTUP_BODY).await?;
     if let (OPCODE_AUTHENTICATE, Some(login)) = (answer.opcode, login) {
+        let authenticator = class_name(&answer.body);
         let proof = login.proof();
         let length = i32::try_from(proof.len()).map_err(io::Error::other)?;
         answer = ask(stream, OPCODE_AUTH_RESPONSE, &[&length.to_be_bytes()[..], &proof].concat()).await?;
+        if answer.opcode == OPCODE_AUTH_CHALLENGE {
+            return Err(Broken::Told(Fault::Challenges { authenticator }));
+        }
     }
     if matches!(answer.opcode, OPCODE_READY | OPCODE_AUTH_SUCCESS) { Ok(()) } else { Err(answer.into_fault()) }
 }

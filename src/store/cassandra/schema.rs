@@ -57,7 +57,9 @@ impl CassandraStore {
         self.agree().await?;
         self.refuse_newer().await?;
         let (name, map) = (self.keyspace.quoted(), replication.cql());
-        let made = self.change(&format!("CREATE KEYSPACE IF NOT EXISTS {name} WITH replication = {map}")).await?;
+        // Where it is there, whoever may not make keyspaces may use it all the same.
+        let made = !self.has_keyspace().await?
+            && self.change(&format!("CREATE KEYSPACE IF NOT EXISTS {name} WITH replication = {map}")).await?;
         let mut steps = vec![SchemaStep { what: format!("keyspace {}", self.keyspace), made }];
         steps.extend(self.migrate(SCHEMA).await?);
         Ok(steps)

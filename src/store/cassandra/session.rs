@@ -3,6 +3,7 @@
 //! What the driver lacks is here: a probe before it connects, a time limit around every request, and an end to a session
 //! that cannot be trusted any more. A session ends when the last request on it has: dropping it closes its connections.
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -180,10 +181,12 @@ async fn send_to(plan: Plan, request: &Envelope) -> Result<(), DriverError> {
 
 /// Connects to the nodes that answer the probe; the driver learns the others of the cluster from them.
 async fn build(config: &ClusterConfig) -> Result<DriverSession, CassandraError> {
-    let usable = probe(&config.nodes, &config.access).await?;
+    let reached: Arc<[_]> = probe(&config.nodes, &config.access).await?.into();
+    let places: Vec<_> = reached.iter().map(|(address, _)| *address).collect();
+    let config = &ClusterConfig { reached, ..config.clone() };
     let session = connect_generic(
         config,
-        usable,
+        places,
         InTurn::new(config.access.local_dc.clone()),
         // The default policy goes on to the next node and then says that there is none, which hides the real error.
         RetryPolicyWrapper(Box::new(FallthroughRetryPolicy)),
@@ -191,8 +194,13 @@ async fn build(config: &ClusterConfig) -> Result<DriverSession, CassandraError> 
         NodeDistanceEvaluatorWrapper(Box::new(AllLocalNodeDistanceEvaluator)),
         None,
     );
-    match timeout(BUILD_LIMIT, session).await {
-        Ok(session) => session.map_err(|error| CassandraError::Broken(Doing::ReadSchema, error.to_string())),
-        Err(_) => Err(CassandraError::NotReady(BUILD_LIMIT)),
-    }
+    let session = match timeout(BUILD_LIMIT, session).await {
+        Ok(Ok(session)) => session,
+        Ok(Err(error)) => return Err(CassandraError::Broken(Doing::ReadSchema, error.to_string())),
+        Err(_) => return Err(CassandraError::NotReady(BUILD_LIMIT)),
+    };
+    let Some(local) = config.access.local_dc.clone() else { return Ok(session) };
+    let known: BTreeSet<_> =
+        session.cluster_metadata().nodes().values().map(|node| node.datacenter().to_owned()).collect();
+    if known.contains(&local) { Ok(session) } else { Err(CassandraError::NoDataCenter { local, known }) }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use futures::future::join_all;
 
+use super::connect::Names;
 use super::error::Doing;
 use super::probe::probe_node;
 use super::read::Columns;
@@ -46,9 +47,16 @@ impl CassandraStore {
     async fn is_up(&self, node: &Node) -> bool {
         let Ok(address) = node.address.parse() else { return false };
         let config = self.session.config();
-        let (place, name) =
-            if config.access.tls.is_some() { config.name_of(address).await } else { (address, String::new()) };
-        probe_node(&place.to_string(), &name, &config.access).await.is_ok()
+        if config.access.tls.is_none() {
+            return probe_node(&node.address, "", &config.access).await.is_ok();
+        }
+        let Names { name, elsewhere } = config.names_of(address).await;
+        for place in [Some(address), elsewhere].into_iter().flatten() {
+            if probe_node(&place.to_string(), &name, &config.access).await.is_ok() {
+                return true;
+            }
+        }
+        false
     }
 }
 

@@ -8,12 +8,15 @@ use std::time::{Duration, Instant};
 use futures::stream::{self, StreamExt as _};
 use rand::rngs::StdRng;
 use rand::{Rng as _, RngExt as _, SeedableRng as _};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
 use vitals::store::cassandra::NodeAccess;
 use vitals::store::{self, Consistency, StoreAddress};
+
+use crate::secure::Ways;
 
 /// Each of them waits for the driver's time limit, and does little else.
 const AT_A_TIME: usize = 50;
@@ -27,38 +30,49 @@ const READY: u8 = 2;
 
 pub(crate) async fn sessions(seeds: Range<u64>) -> String {
     let begin = Instant::now();
-    let took: Vec<Duration> = stream::iter(seeds).map(session).buffer_unordered(AT_A_TIME).collect().await;
+    let ways = Ways::new();
+    let took: Vec<Duration> =
+        stream::iter(seeds).map(|seed| session(seed, &ways)).buffer_unordered(AT_A_TIME).collect().await;
     let longest = took.iter().max().copied().unwrap_or_default();
     let (all, longest) = (begin.elapsed().as_secs_f32(), longest.as_secs_f32());
     format!("{} sessions in {all:.1} s, the longest {longest:.1} s", took.len())
 }
 
-async fn session(seed: u64) -> Duration {
+async fn session(seed: u64, ways: &Ways) -> Duration {
     let begin = Instant::now();
-    let (address, serving) = serve(seed).await;
+    // Every third of them inside TLS.
+    let is_inside_tls = seed.is_multiple_of(3);
+    let (address, serving) = serve(seed, is_inside_tls.then(|| ways.server.clone())).await;
+    let access = NodeAccess { tls: is_inside_tls.then(|| ways.client.clone()), ..NodeAccess::default() };
     let address = StoreAddress::parse(&format!("cassandra://{address}/hospital")).unwrap();
-    let opened = timeout(LIMIT, store::open(&address, NodeAccess::default(), Consistency::default())).await;
+    let opened = timeout(LIMIT, store::open(&address, access, Consistency::default())).await;
     let opened = opened.unwrap_or_else(|_| panic!("the session {seed} hangs"));
     assert!(opened.is_err(), "the session {seed} came to a store");
     serving.abort();
     begin.elapsed()
 }
 
-async fn serve(seed: u64) -> (SocketAddr, JoinHandle<()>) {
+async fn serve(seed: u64, inside: Option<TlsAcceptor>) -> (SocketAddr, JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let serving = tokio::spawn(async move {
         let mut rng = StdRng::seed_from_u64(seed);
         loop {
             let (client, _) = listener.accept().await.unwrap();
+            let (inside, rng) = (inside.clone(), StdRng::from_rng(&mut rng));
             // A connection that breaks is nothing to tell.
-            tokio::spawn(talk(client, StdRng::from_rng(&mut rng)));
+            tokio::spawn(async move {
+                match inside {
+                    Some(tls) => talk(tls.accept(client).await?, rng).await,
+                    None => talk(client, rng).await,
+                }
+            });
         }
     });
     (address, serving)
 }
 
-async fn talk(mut client: TcpStream, mut rng: StdRng) -> io::Result<()> {
+async fn talk(mut client: impl AsyncRead + AsyncWrite + Unpin, mut rng: StdRng) -> io::Result<()> {
     loop {
         let mut head = [0; 9];
         client.read_exact(&mut head).await?;
@@ -71,6 +85,7 @@ async fn talk(mut client: TcpStream, mut rng: StdRng) -> io::Result<()> {
             _ => nonsense(&head, &mut rng),
         };
         client.write_all(&answer).await?;
+        client.flush().await?;
     }
 }
 

@@ -22,6 +22,7 @@ mod others;
 mod own_broker;
 mod process;
 mod proxy;
+mod secure;
 mod sessions;
 
 use std::ops::Range;
@@ -91,4 +92,13 @@ async fn what_a_hostile_cassandra_says_ends_in_an_error() {
     let driver = process::driver_panics();
     eprintln!("hostile Cassandras: {told}; its driver panicked {driver} times");
     assert_eq!(process::panics(), 0, "nothing of ours panics");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_gets_in_by_what_is_said_inside_tls_and_in_a_login() {
+    process::count_panics();
+    eprintln!("hostile TLS and logins: {}", secure::sessions(seeds(1)).await);
+    assert_eq!(process::panics(), 0, "nothing panics");
+    let peak = process::peak_bytes();
+    assert!(peak.is_none_or(|bytes| bytes < MEMORY_LIMIT_BYTES), "{peak:?} bytes");
 }

@@ -29,6 +29,9 @@ mod secure;
 mod secure_store;
 mod sharing;
 mod store_commands;
+#[path = "../embedded/terminal.rs"]
+#[allow(dead_code, reason = "other tests use what is left over here")]
+mod terminal;
 mod topic;
 mod trouble;
 mod ward;

@@ -6,6 +6,8 @@ use serde_json::Value;
 
 use crate::place::variable;
 use crate::program::Program;
+use crate::running::wait_until;
+use crate::terminal::Terminal;
 use crate::ward::{Ward, assert_same};
 
 /// Whoever is refused is told at once: nothing is tried again and again.
@@ -145,6 +147,34 @@ fn settings_that_cannot_be_are_refused_before_anybody_is_asked() {
     ] {
         ward.refused(&format!("lag {options}"), 2).tells(&[problem, cure]);
     }
+}
+
+#[test]
+fn doctor_tells_for_whom_the_certificates_are_and_until_when() {
+    let ward = at("MUTUAL");
+    let told = ward.run(&format!("doctor -o ndjson {}", with_certificate())).output();
+    let line = told.lines().find(|line| line.contains("broker_certificates")).expect("no such check");
+    let shown: Value = serde_json::from_str(line).unwrap();
+    let found = shown["found"].as_str().unwrap();
+    assert!(found.contains("is for 127.0.0.1, kafka-1.ward until 4096-01-01"), "{found}");
+    assert!(found.contains("client.pem until 4096-01-01"), "ours: {found}");
+    assert_eq!(shown["verdict"], "ok");
+}
+
+#[test]
+fn a_password_that_nobody_has_named_is_asked_for_at_the_terminal_and_not_shown() {
+    let ward = at("BOTH");
+    let command = || ward.command(&format!("lag {} --broker-user ward", with_ca()));
+    ward.done(&format!("init --partitions 1 {} {}", with_ca(), with_login("SCRAM-SHA-512")));
+    let mut session = Terminal::open().session(&command());
+    let asked = || session.shown().contains("Password of the broker's user 'ward': ").then_some(());
+    wait_until("the question", REFUSAL_LIMIT, asked);
+    session.press("a pass=worf\x7fd\r");
+    session.ends_well();
+    let shown = session.shown();
+    assert!(shown.contains("total lag") && !shown.contains("pass=w"), "{shown}");
+    // Without a terminal nobody is asked.
+    ward.refused(&format!("lag {} --broker-user ward", with_ca()), 2).tells(&["VITALS_BROKER_PASSWORD"]);
 }
 
 #[test]

@@ -70,7 +70,10 @@ async fn closed_port() -> String {
 #[tokio::test]
 async fn a_server_that_is_ready_can_be_used() {
     let node = serve(Behaviour::Answers(vec![frame(OPCODE_SUPPORTED, b"\0\0"), frame(OPCODE_READY, &[])])).await;
-    assert_eq!(probe(std::slice::from_ref(&node), &NodeAccess::default()).await, Ok(vec![node.parse().unwrap()]));
+    assert_eq!(
+        probe(std::slice::from_ref(&node), &NodeAccess::default()).await,
+        Ok(vec![(node.parse().unwrap(), node.clone())])
+    );
 }
 
 #[tokio::test]
@@ -117,7 +120,7 @@ async fn a_server_that_is_no_cassandra_or_does_not_let_us_in_is_told() {
 async fn one_node_that_is_ready_is_enough() {
     let ready = serve(Behaviour::Answers(vec![frame(OPCODE_SUPPORTED, b"\0\0"), frame(OPCODE_READY, &[])])).await;
     let nodes = [closed_port().await, ready.clone()];
-    assert_eq!(probe(&nodes, &NodeAccess::default()).await, Ok(vec![ready.parse().unwrap()]));
+    assert_eq!(probe(&nodes, &NodeAccess::default()).await, Ok(vec![(ready.parse().unwrap(), ready.clone())]));
 }
 
 #[tokio::test]
@@ -126,7 +129,7 @@ async fn a_silent_node_does_not_hold_up_one_that_is_ready() {
     let start = tokio::time::Instant::now();
     assert_eq!(
         probe(&[serve(Behaviour::Silence).await, ready.clone()], &NodeAccess::default()).await,
-        Ok(vec![ready.parse().unwrap()])
+        Ok(vec![(ready.parse().unwrap(), ready.clone())])
     );
     assert!(start.elapsed() < ANSWER_LIMIT);
 }
@@ -158,7 +161,11 @@ async fn a_wrong_password_is_told_apart_from_a_cluster_that_cannot_look_now() {
     }
     let words = "Unable to perform authentication: Cannot achieve consistency level QUORUM";
     assert_eq!(refusing(said(words)).await.0, Fault::Refuses(words.to_owned()));
-    assert_eq!(refusing(frame(0x0e, b"\0\0\0\0")).await.0, Fault::NotCql, "a challenge is no answer to PLAIN");
+    assert_eq!(
+        refusing(frame(OPCODE_AUTH_CHALLENGE, b"\0\0\0\0")).await.0,
+        Fault::Challenges { authenticator: "SomeAuthenticator".to_owned() },
+        "a password is all that there is"
+    );
 }
 
 #[tokio::test]
@@ -179,7 +186,7 @@ async fn a_password_is_sent_as_sasl_says() {
     });
     let login = NodeLogin { role: "ward".to_owned(), password: Secret::new("pencil") };
     let access = NodeAccess { login: Some(login), ..NodeAccess::default() };
-    assert_eq!(probe(&[node.to_string()], &access).await, Ok(vec![node]));
+    assert_eq!(probe(&[node.to_string()], &access).await, Ok(vec![(node, node.to_string())]));
     let request = server.await.unwrap();
     let proof = b"\0ward\0pencil";
     let head = [REQUEST_V4, 0, 0, 0, OPCODE_AUTH_RESPONSE, 0, 0, 0, 16, 0, 0, 0, 12];
