@@ -1,10 +1,11 @@
-//! A broker for one machine, that speaks the Kafka protocol on loopback.
+//! A broker for one machine, that speaks the Kafka protocol.
 //!
 //! It lets everything run without a server: the same client code talks to it as to Kafka. It is no Kafka: there is no
-//! replication, no transaction, no access control. It is for trying, for tests, and for a ward on one machine.
+//! replication, no transaction, and whoever is let in may do everything. It is for trying, for tests, and for a ward on
+//! one machine.
 //!
 //! In reading order:
-//! - `server`: connections, one request after the other
+//! - `server`: connections, one request after the other; [`users`]: who is let in
 //! - `dispatch`: from a request's frame to its response, and what is answered in which version
 //! - `topics`, `records`: the requests about topics and about records
 //! - `groups`: consumer groups
@@ -25,6 +26,7 @@ mod records;
 mod server;
 mod state;
 mod topics;
+pub mod users;
 
 use std::future::pending;
 use std::io;
@@ -40,11 +42,13 @@ use self::flush::Flush;
 use self::folder::{Folder, FolderError};
 use self::notice::{Notice, Notices};
 use self::state::State;
+use self::users::Users;
 use crate::address::Endpoint;
 use crate::advice::{Advice, Code};
+use crate::tls::ServerTls;
 
 /// Where a broker keeps its records, and where it listens.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Config {
     /// Its folder; made if it is not there.
     pub folder: PathBuf,
@@ -55,6 +59,25 @@ pub struct Config {
     pub advertise: Option<Endpoint>,
     /// When what it acknowledges reaches the disk.
     pub flush: Flush,
+    /// Who is let in, and how.
+    pub entrance: Entrance,
+}
+
+impl Config {
+    /// For this program alone: on a free port of this machine.
+    pub fn alone(folder: PathBuf, flush: Flush) -> Self {
+        let listen = ([127, 0, 0, 1], 0).into();
+        Self { folder, listen, advertise: None, flush, entrance: Entrance::default() }
+    }
+}
+
+/// Who is let in, and how. By itself everybody, in the clear.
+#[derive(Debug, Default)]
+pub struct Entrance {
+    /// Inside TLS.
+    pub tls: Option<ServerTls>,
+    /// By a password.
+    pub users: Option<Users>,
 }
 
 /// Why the broker cannot start, or cannot do something on disk.
@@ -108,7 +131,7 @@ impl Broker {
         let folder = Folder::open(&config.folder)?;
         let advertised = config.advertise.unwrap_or_else(|| address.into());
         let (tell, notices) = Notices::new();
-        let state = Arc::new(State::new(folder, config.flush, advertised, tell)?);
+        let state = Arc::new(State::new(folder, config.flush, advertised, config.entrance, tell)?);
         let (running, stopped) = watch::channel(());
         let serving = tokio::spawn(server::serve(listener, Arc::clone(&state), stopped));
         Ok(Self { state, address, serving, running, notices })

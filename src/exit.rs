@@ -27,6 +27,7 @@ use crate::cmd::query::QueryError;
 use crate::cmd::reset::ResetError;
 use crate::cmd::rules::RulesCommandError;
 use crate::cmd::topic::TopicError;
+use crate::cmd::up::UpError;
 use crate::intake::csv::CsvError;
 use crate::intake::source::SourceError;
 use crate::kafka::error::KafkaError;
@@ -64,6 +65,7 @@ const ADVISERS: &[Recognise] = &[
     recognise::<AlarmsError>,
     recognise::<BenchError>,
     recognise::<ConfirmError>,
+    recognise::<UpError>,
     recognise::<DlqError>,
     recognise::<GuideError>,
     recognise::<BrokerError>,

@@ -31,19 +31,21 @@
 //! | readings and settings | |
 //! |---|---|
 //! | a message is parsed; why it is refused | `reading/decode.rs`; `reading/reject.rs` |
-//! | a flag, its variable, file key and default; what it may be | `settings/table.rs`; `settings/values.rs` |
+//! | a flag, its variable, file key and default; what it may be | `settings/table.rs`, of TLS and logins `table/access.rs`; `settings/values.rs` |
 //! | what is committed when | `ledger.rs` |
 //! | a record is judged; a write that failed is tried again | `pipeline/judging.rs`; `pipeline/delivery.rs`, after the wait of `retry.rs` |
 //! | membership: heartbeats and timers; what the coordinator is asked | `kafka/group/driver.rs`; `kafka/group/coordinator.rs` |
 //! | offsets, and from where the rules hear records again; lag in records and seconds | `kafka/offsets.rs`; `kafka/lag.rs` |
 //! | bytes go out: to Kafka; to Cassandra, after a look whether it lets us in | `kafka/connection.rs`; `store/cassandra/connect.rs`, `probe.rs` |
-//! | which node of Cassandra is asked next | `store/cassandra/balance.rs` |
+//! | which node of Cassandra is asked next; by which name its certificate is checked; a password that it refuses, in words | `store/cassandra/balance.rs`; `names_of` in `store/cassandra/connect.rs`; `Fault` in `store/cassandra/probe.rs` |
 //! | TLS: whom we believe, and what a failed handshake means; a login to Kafka; renewed before it is over | `tls.rs`; `kafka/login.rs`, `login/scram.rs`; `kafka/connection.rs` |
+//! | a password typed at the terminal; the settings in a Java client's properties | `output/prompt.rs`; `settings/properties.rs` |
 //! | which files and which user, PLAIN inside TLS only; the files read, the password found; what every connection gets | `settings/access.rs`; `kafka_config`, `node_access` in `app.rs`; `kafka/config.rs`, `store/cassandra/access.rs` |
 //! | what an error of Kafka is called, and what mends it | `kafka/error.rs` |
 //! | what Kafka and Cassandra have to allow, by task; a right as the line that gives it | `diagnose/rights.rs`; `kafka/right.rs`, `missing_grant` in `store/cassandra/error.rs` |
 //! | the real servers of the tests, also with TLS and logins | `xtask/src/services.rs` |
-//! | the embedded broker's produce and fetch | `broker/records.rs` |
+//! | the embedded broker's produce and fetch; its TLS and its users | `broker/records.rs`; `broker/server.rs`, `tls/server.rs`; `broker/users.rs`, `kafka/login/scram.rs` |
+//! | certificates that are made, and for how long one is | `tls/make.rs`; `tls/certificate.rs`, `diagnose/certificates.rs` |
 //! | what a store has to do, and what a third one needs | `store/any.rs`: its head lists it |
 //! | how large a batch may be; the columns of an insert and their values | `store/cassandra/write.rs`, `store/sqlite/write.rs`; `store/cassandra/write/values.rs`, `store/sqlite/write.rs` |
 //! | what is written of an alarm; its row read back, and what a missing value there stands for | `store/changed.rs`; `store/stored_alarm.rs` |

@@ -13,6 +13,7 @@ mod file;
 mod flags;
 mod layers;
 mod profiles;
+mod properties;
 mod source;
 mod table;
 mod values;

@@ -3,6 +3,8 @@
 //! Names are always checked, and there is no way to leave that out.
 
 mod certificate;
+mod make;
+mod server;
 
 use std::fmt;
 use std::io;
@@ -17,6 +19,8 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 pub use self::certificate::Certificate;
+pub use self::make::{Made, MakeError, make};
+pub use self::server::ServerTls;
 
 /// What a file is to hold.
 const CERTIFICATE: &str = "certificate";

@@ -11,6 +11,7 @@ use kafka_protocol::protocol::{Encodable, Request};
 use super::groups::{Client, Groups};
 use super::notice::Notice;
 use super::state::State;
+use super::users::Login;
 use super::{records, topics};
 use crate::kafka::wire;
 
@@ -42,6 +43,8 @@ const SUPPORTED: &[(ApiKey, i16, i16)] = &[
     (ApiKey::DeleteGroups, 0, 2),
     (ApiKey::OffsetDelete, 0, 0),
     (ApiKey::DescribeCluster, 0, 1),
+    (ApiKey::SaslHandshake, 1, 1),
+    (ApiKey::SaslAuthenticate, 0, 2),
     (ApiKey::ConsumerGroupHeartbeat, 0, 1),
 ];
 
@@ -53,8 +56,9 @@ pub(super) enum Outcome {
     Silence,
 }
 
-/// Answers one request. `None` where there is no response that would be true, or the request is malformed.
-pub(super) async fn answer(state: &State, peer: SocketAddr, mut frame: Bytes) -> Option<Outcome> {
+/// Answers one request. `None` where there is no response that would be true, the request is malformed, or whoever asks is
+/// not let in.
+pub(super) async fn answer(state: &State, peer: SocketAddr, login: &mut Login, mut frame: Bytes) -> Option<Outcome> {
     // They stand in front of every header.
     let mut fields = &frame[..];
     let (key, version) = (fields.try_get_i16().ok()?, fields.try_get_i16().ok()?);
@@ -68,6 +72,9 @@ pub(super) async fn answer(state: &State, peer: SocketAddr, mut frame: Bytes) ->
         return None;
     };
     let header = wire::request_header(&mut frame, api.request_header_version(version)).ok()?;
+    if let Some(body) = identify(state, api, version, login, &mut frame).await? {
+        return response(api, version, header.correlation_id, body);
+    }
     let client = Client {
         id: header.client_id.as_ref().map(ToString::to_string).unwrap_or_default(),
         host: format!("/{}", peer.ip()),
@@ -75,6 +82,25 @@ pub(super) async fn answer(state: &State, peer: SocketAddr, mut frame: Bytes) ->
     match body(state, api, version, frame, client).await? {
         Some(body) => response(api, version, header.correlation_id, body),
         None => Some(Outcome::Silence),
+    }
+}
+
+/// The requests of a login. `None` for whoever asks something else before; `Some(None)` for any other request.
+async fn identify(
+    state: &State,
+    api: ApiKey,
+    version: i16,
+    login: &mut Login,
+    body: &mut Bytes,
+) -> Option<Option<Bytes>> {
+    let users = state.entrance.users.as_ref();
+    match api {
+        ApiKey::SaslHandshake => encode(state, &login.handshake(&read(body, version)?), version).map(Some),
+        ApiKey::SaslAuthenticate => {
+            let answer = login.authenticate(users, &read(body, version)?).await;
+            encode(state, &answer, version).map(Some)
+        }
+        _ => login.is_in().then_some(None),
     }
 }
 

@@ -7,16 +7,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, interval, sleep, timeout};
+use tokio_rustls::server::TlsStream;
 
 use super::dispatch::{self, Outcome};
 use super::flush::Flush;
 use super::notice::{Notice, Notices};
 use super::state::State;
+use super::users::Login;
 
 /// The longest request: well above the largest dead letter.
 const MAX_REQUEST_BYTES: usize = 32 * 1024 * 1024;
@@ -29,6 +31,10 @@ const IDLE_LIMIT: Duration = Duration::from_secs(10 * 60);
 /// A client that neither sends on in the middle of a request, nor takes any of its answer, is gone after this: what it
 /// holds of our memory must come back.
 const STALL_LIMIT: Duration = Duration::from_secs(60);
+/// Who does not come to the end of TLS by then is nobody who wants in.
+const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
+/// Who says nothing of a login for so long gives its place to others.
+const LOGIN_LIMIT: Duration = Duration::from_secs(30);
 /// How often appends are brought to the disk that somebody should have waited for, but whose client has gone.
 const LEFT_INTERVAL: Duration = Duration::from_secs(1);
 /// When a connection cannot be taken the next try comes after this: soon enough for who waits, and rare enough for the
@@ -62,7 +68,7 @@ pub(super) async fn serve(listener: TcpListener, state: Arc<State>, mut stopped:
                     let state = Arc::clone(&state);
                     tasks.spawn(async move {
                         // The client is gone, or does not speak the protocol: nobody is there to be told.
-                        let _ = Connection { stream, peer, state }.run().await;
+                        let _ = enter(stream, peer, state).await;
                         drop(place);
                     });
                 }
@@ -142,29 +148,54 @@ async fn keep_up(state: Arc<State>, mut stopped: watch::Receiver<()>) {
     }
 }
 
-/// Waits until the client closes the connection. One that has sent its next request already is not watched.
-async fn hung_up(stream: &TcpStream) {
-    match stream.peek(&mut [0]).await {
-        Ok(0) | Err(_) => {}
-        Ok(_) => pending().await,
+/// A connection's two ways.
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {
+    /// Waits until the client closes the connection. One that has sent its next request already is not watched.
+    fn hung_up(&mut self) -> impl Future<Output = ()> + Send;
+}
+
+impl Stream for TcpStream {
+    async fn hung_up(&mut self) {
+        match self.peek(&mut [0]).await {
+            Ok(0) | Err(_) => {}
+            Ok(_) => pending().await,
+        }
     }
 }
 
-struct Connection {
-    stream: TcpStream,
+/// What comes next has to be read to be seen, so it is kept.
+impl Stream for BufReader<TlsStream<TcpStream>> {
+    async fn hung_up(&mut self) {
+        match self.fill_buf().await {
+            Ok([]) | Err(_) => {}
+            Ok(_) => pending().await,
+        }
+    }
+}
+
+async fn enter(stream: TcpStream, peer: SocketAddr, state: Arc<State>) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let login = Login::of(state.entrance.users.as_ref());
+    let Some(tls) = state.entrance.tls.clone() else { return Connection { stream, peer, login, state }.run().await };
+    let stream = BufReader::new(timeout(HANDSHAKE_LIMIT, tls.accept(stream)).await??);
+    Connection { stream, peer, login, state }.run().await
+}
+
+struct Connection<S> {
+    stream: S,
     peer: SocketAddr,
+    login: Login,
     state: Arc<State>,
 }
 
-impl Connection {
+impl<S: Stream> Connection<S> {
     /// Answers requests until the client goes, or sends what is none.
     async fn run(mut self) -> io::Result<()> {
-        self.stream.set_nodelay(true)?;
         while let Some(frame) = self.read_frame().await? {
             let answer = tokio::select! {
-                answer = dispatch::answer(&self.state, self.peer, frame) => answer,
+                answer = dispatch::answer(&self.state, self.peer, &mut self.login, frame) => answer,
                 // A client that has gone must not be waited for, least of all by the other members of its group.
-                () = hung_up(&self.stream) => break,
+                () = self.stream.hung_up() => break,
             };
             match answer {
                 Some(Outcome::Response { head, body }) => self.write(head.chain(body)).await?,
@@ -177,7 +208,8 @@ impl Connection {
     }
 
     async fn read_frame(&mut self) -> io::Result<Option<Bytes>> {
-        let length = match timeout(IDLE_LIMIT, self.stream.read_i32()).await? {
+        let limit = if self.login.is_in() { IDLE_LIMIT } else { LOGIN_LIMIT };
+        let length = match timeout(limit, self.stream.read_i32()).await? {
             Ok(length) => length,
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
             Err(error) => return Err(error),
@@ -200,7 +232,7 @@ impl Connection {
         while answer.has_remaining() {
             timeout(STALL_LIMIT, self.stream.write_buf(&mut answer)).await??;
         }
-        Ok(())
+        timeout(STALL_LIMIT, self.stream.flush()).await?
     }
 }
 
@@ -212,12 +244,7 @@ mod tests {
     /// After how long the broker closes the connection of a client that says this and no more.
     async fn closed_after(said: &[u8]) -> Duration {
         let folder = tempfile::tempdir().expect("a folder");
-        let config = Config {
-            folder: folder.path().join("broker"),
-            listen: ([127, 0, 0, 1], 0).into(),
-            advertise: None,
-            flush: Flush::default(),
-        };
+        let config = Config::alone(folder.path().join("broker"), Flush::default());
         let broker = Broker::start(config).await.expect("started");
         let mut client = TcpStream::connect(broker.address()).await.expect("connected");
         let begin = Instant::now();

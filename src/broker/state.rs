@@ -9,13 +9,13 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::BrokerError;
 use super::buffers::Buffers;
 use super::flush::{Flush, Shared};
 use super::folder::{Entry, Folder, OffsetsFile, Partition, TopicMeta};
 use super::groups::Groups;
 use super::log::{LogLimits, PartitionLog};
 use super::notice::{Notice, Notices};
+use super::{BrokerError, Entrance};
 use crate::address::Endpoint;
 
 /// The broker's id in its cluster of one.
@@ -33,6 +33,7 @@ pub(super) struct State {
     /// What responses with records are made in.
     pub(super) buffers: Buffers,
     pub(super) notices: Notices,
+    pub(super) entrance: Entrance,
     next_producer_id: AtomicI64,
 }
 
@@ -41,6 +42,7 @@ impl State {
         folder: Folder,
         flush: Flush,
         advertised: Endpoint,
+        entrance: Entrance,
         notices: Notices,
     ) -> Result<Self, BrokerError> {
         let cluster_id = folder.cluster_id.clone();
@@ -59,6 +61,7 @@ impl State {
             appends: watch::channel(0).0,
             buffers: Buffers::default(),
             notices,
+            entrance,
             next_producer_id: AtomicI64::new(begun),
         })
     }

@@ -113,8 +113,7 @@ impl Args {
 pub async fn run(args: Args, context: &Context) -> Result<Code> {
     let Context { settings, output, shutdown } = context;
     let folder = make_folder(&args, settings)?;
-    let (listen, advertise) = (([127, 0, 0, 1], 0).into(), None);
-    let broker = Broker::start(Config { folder: folder.join("broker"), listen, advertise, flush: FLUSH }).await?;
+    let broker = Broker::start(Config::alone(folder.join("broker"), FLUSH)).await?;
     let kafka = KafkaConfig::from(&[broker.address().to_string()]);
     let database = StoreAddress::Sqlite { path: folder.join(DATABASE) };
     let stored = app::open_store_at(settings, &database).await?;

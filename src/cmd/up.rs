@@ -1,7 +1,7 @@
 //! `vitals up`: the embedded broker, in the foreground.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use color_eyre::eyre::Result;
@@ -9,18 +9,21 @@ use color_eyre::eyre::Result;
 use super::Context;
 use super::common::data_folder;
 use crate::address::Endpoint;
-use crate::advice::Code;
+use crate::advice::{Advice, Code};
 use crate::broker::flush::Flush;
-use crate::broker::{Broker, Config};
+use crate::broker::users::{Users, UsersError};
+use crate::broker::{Broker, Config, Entrance};
+use crate::output::Output;
 use crate::settings::{EMBEDDED, EMBEDDED_ADDRESS};
 use crate::span::parse_duration;
+use crate::tls::{self, Made, MakeError, ServerTls, TlsError};
 
 /// Where it listens, and where it keeps its records.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-For one machine: it speaks the Kafka protocol, and has no replication, no
-transactions and no access control. Records and committed offsets are kept in
-its folder. It runs until Ctrl+C.
+For one machine: it speaks the Kafka protocol, and has no replication and no
+transactions. Records and committed offsets are kept in its folder. It runs
+until Ctrl+C.
 
 What it acknowledges is on the disk by then, so that a power cut loses nothing;
 requests that wait together share one flush. On a slow disk, where the last second
@@ -30,11 +33,18 @@ A Kafka client asks at the address that it was given, and goes on to the one tha
 the broker names. Through a tunnel (ssh -L), a mapped port or a proxy it does not
 reach the one listened on: name the address that it does reach with --advertise.
 
+Other machines are let in inside TLS and with a password alone; whoever is let
+in may do everything. --make-certs makes certificates for a first try, for this
+machine's names and the advertised one. The file of users is TOML, with a line
+`name = \"password\"` for each.
+
 Examples:
   vitals up
   vitals up --listen 127.0.0.1:9193 --data ./broker
   vitals up --flush 1s
-  vitals up --listen 0.0.0.0:9093 --advertise ward-7.local:9093")]
+  vitals up --make-certs certs --advertise ward-7.local:9093
+  vitals up --listen 0.0.0.0:9093 --advertise ward-7.local:9093 \\
+      --tls-cert certs/server.pem --tls-key certs/server-key.pem --users users.toml")]
 pub struct Args {
     /// Address to listen on; port 0 takes a free one
     #[arg(long, value_name = "HOST:PORT", default_value = EMBEDDED_ADDRESS)]
@@ -48,6 +58,52 @@ pub struct Args {
     /// When records and offsets are brought to the disk: before they are acknowledged, or once in a TIME
     #[arg(long, value_name = "before-ack|TIME", default_value = BEFORE_ACK, value_parser = parse_flush)]
     flush: Flush,
+    /// Speak TLS with this certificate, PEM
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// Its private key, PEM without a password
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// Let in whoever knows a password of this file, by SCRAM
+    #[arg(long, value_name = "FILE")]
+    users: Option<PathBuf>,
+    /// Make certificates in this folder, for --tls-cert and --tls-key, and end
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["tls_cert", "tls_key", "users", "data"])]
+    make_certs: Option<PathBuf>,
+}
+
+/// Why the broker does not begin.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum UpError {
+    #[error("{0} can be reached from other machines, and {1}")]
+    Reachable(SocketAddr, &'static str),
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    #[error(transparent)]
+    Users(#[from] UsersError),
+    #[error("no certificates were made")]
+    Make(#[from] MakeError),
+}
+
+impl Advice for UpError {
+    fn code(&self) -> Code {
+        Code::Usage
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Reachable(..) => {
+                "listen on 127.0.0.1, or give --tls-cert, --tls-key and --users; `vitals up --make-certs \
+                                    FOLDER` makes certificates for a first try"
+                    .to_owned()
+            }
+            Self::Tls(error) => return error.hint("tls"),
+            Self::Users(_) => "the file is TOML, with a line `name = \"password\"` for each user".to_owned(),
+            Self::Make(MakeError::There(_)) => "name another folder, or remove what is there".to_owned(),
+            Self::Make(MakeError::Unwritable(..)) => "name a folder that this user may write to".to_owned(),
+            Self::Make(MakeError::Name(..)) => "give a name or an address with --advertise".to_owned(),
+        })
+    }
 }
 
 const BEFORE_ACK: &str = "before-ack";
@@ -78,6 +134,10 @@ fn parse_endpoint(text: &str) -> Result<Endpoint, String> {
 /// The folder is another broker's or cannot be used; the address is taken.
 pub async fn run(args: Args, context: &Context) -> Result<Code> {
     let Context { settings, output, shutdown } = context;
+    if let Some(folder) = &args.make_certs {
+        return make_certificates(folder, args.advertise.as_ref(), output);
+    }
+    let entrance = entrance(&args)?;
     let folder = match args.data {
         Some(folder) => folder,
         None => data_folder(settings)?.join("broker"),
@@ -85,7 +145,15 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
     for note in caution(&args.listen, args.advertise.is_some()) {
         output.note(note);
     }
-    let config = Config { folder: folder.clone(), listen: args.listen, advertise: args.advertise, flush: args.flush };
+    let way = match (&entrance.tls, &entrance.users) {
+        (None, None) => "",
+        (Some(_), None) => "it speaks TLS\n",
+        (None, Some(_)) => "it lets its users in, in the clear\n",
+        (Some(_), Some(_)) => "it speaks TLS, and lets its users in\n",
+    };
+    let is_open = way.is_empty();
+    let config =
+        Config { folder: folder.clone(), listen: args.listen, advertise: args.advertise, flush: args.flush, entrance };
     let mut broker = Broker::start(config).await?;
     let address = broker.address();
     let flushed = match args.flush {
@@ -100,10 +168,10 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
     // Clients depend on the broker, and not on somebody reading this.
     let mut feed = output.feed();
     feed.line(format_args!(
-        "broker {} listens on {address}, records are in {}\n{flushed}{advertised}{}",
+        "broker {} listens on {address}, records are in {}\n{flushed}{way}{advertised}{}",
         broker.cluster_id(),
         folder.display(),
-        next_commands(address)
+        next_commands(address, is_open)
     ));
     loop {
         tokio::select! {
@@ -122,12 +190,40 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
     Ok(Code::Done)
 }
 
+/// Who is let in. Nobody from elsewhere in the clear, or without a password.
+fn entrance(args: &Args) -> Result<Entrance, UpError> {
+    let tls = args.tls_cert.as_deref().zip(args.tls_key.as_deref());
+    let tls = tls.map(|(certificate, key)| ServerTls::open(certificate, key)).transpose()?;
+    let users = args.users.as_deref().map(Users::read).transpose()?;
+    if !args.listen.ip().is_loopback() {
+        match (&tls, &users) {
+            (None, _) => return Err(UpError::Reachable(args.listen, "what is said with this broker could be read")),
+            (_, None) => return Err(UpError::Reachable(args.listen, "this broker would let everybody in")),
+            _ => {}
+        }
+    }
+    Ok(Entrance { tls, users })
+}
+
+/// For this machine, by the names that it is sure of.
+fn make_certificates(folder: &Path, advertised: Option<&Endpoint>, output: &Output) -> Result<Code> {
+    let mut names: Vec<String> = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).to_vec();
+    let advertised = advertised.map(|endpoint| endpoint.host().to_owned());
+    names.splice(0..0, advertised.filter(|host| !["localhost", "127.0.0.1", "::1"].contains(&&**host)));
+    let Made { authority, certificate, key } = tls::make(folder, &names).map_err(UpError::from)?;
+    output.line(format!(
+        "made for {}, for a year and a month\nfor the broker:   --tls-cert {} --tls-key {}\nfor its clients:  --broker-ca {}",
+        names.join(", "),
+        certificate.display(),
+        key.display(),
+        authority.display()
+    ))?;
+    Ok(Code::Done)
+}
+
 /// What to know before other machines come to this address.
 fn caution(listen: &SocketAddr, is_advertised: bool) -> Vec<String> {
     let mut notes = Vec::new();
-    if !listen.ip().is_loopback() {
-        notes.push(format!("note: {listen} can be reached from other machines, and this broker lets everybody in"));
-    }
     if listen.ip().is_unspecified() && !is_advertised {
         notes.push(format!(
             "note: its clients are told to come to {listen}, which is their own machine\nhint: --advertise HOST:PORT tells them where this one is"
@@ -137,7 +233,10 @@ fn caution(listen: &SocketAddr, is_advertised: bool) -> Vec<String> {
 }
 
 /// What to type in the next terminals.
-fn next_commands(address: SocketAddr) -> String {
+fn next_commands(address: SocketAddr, is_open: bool) -> String {
+    if !is_open {
+        return "its clients need --broker-ca, --broker-user and a password: `vitals guide security`".to_owned();
+    }
     let elsewhere =
         if address.to_string() == EMBEDDED_ADDRESS { String::new() } else { format!(" --brokers {address}") };
     let profile = format!("--profile {EMBEDDED}{elsewhere}");
@@ -157,8 +256,8 @@ mod tests {
     #[test]
     fn an_address_that_clients_cannot_use_is_noticed_unless_they_are_told_another() {
         assert_eq!(cautions("127.0.0.1:9093", false), 0);
-        assert_eq!(cautions("10.0.0.7:9093", false), 1);
-        assert_eq!(cautions("0.0.0.0:9093", false), 2);
-        assert_eq!(cautions("0.0.0.0:9093", true), 1);
+        assert_eq!(cautions("10.0.0.7:9093", false), 0);
+        assert_eq!(cautions("0.0.0.0:9093", false), 1);
+        assert_eq!(cautions("0.0.0.0:9093", true), 0);
     }
 }

@@ -1,6 +1,6 @@
 //! Who we are, for brokers that want to know: SASL with PLAIN or SCRAM, over a connection of ours, which renews it.
 
-mod scram;
+pub(crate) mod scram;
 
 use std::fmt;
 use std::time::Duration;

@@ -64,7 +64,7 @@ impl ServerLogin {
         }
         let missing = |why| NoPassword { whose, user: self.user.clone(), why };
         let password = match &self.source {
-            PasswordFrom::Environment(password) => password.clone(),
+            PasswordFrom::Known(password) => password.clone(),
             PasswordFrom::File(path) => Secret::of_file(path).map_err(|why| missing(Some(why)))?,
             PasswordFrom::Nowhere => return Err(missing(None)),
         };
@@ -77,8 +77,8 @@ impl ServerLogin {
 pub enum PasswordFrom {
     /// It is alone in this file.
     File(PathBuf),
-    /// It was in the environment.
-    Environment(Secret),
+    /// It was in the environment, or in a file of properties.
+    Known(Secret),
     /// Nobody has said.
     Nowhere,
 }
@@ -86,7 +86,12 @@ pub enum PasswordFrom {
 impl Layers<'_> {
     /// How the brokers are spoken with, which were taken before, and how a password is proven to them.
     pub(super) fn take_broker_access(&mut self) -> Result<(ServerAccess, Mechanism), SettingsError> {
-        let access = self.take_access(&table::BROKER_ACCESS, &table::BROKERS.spec)?;
+        let mut access = self.take_access(&table::BROKER_ACCESS, &table::BROKERS.spec)?;
+        if let Some(login) = access.login.as_mut().filter(|login| login.source == PasswordFrom::Nowhere)
+            && let Some(password) = self.password_of_properties(&login.user)
+        {
+            login.source = PasswordFrom::Known(password);
+        }
         let mechanism = self.take(&table::BROKER_MECHANISM)?;
         if mechanism == Mechanism::Plain && access.login.is_some() && access.tls.is_none() {
             let problem = "sends the password as it is, for everybody on the way to read";
@@ -133,7 +138,7 @@ impl Layers<'_> {
         match (file, self.secret(of.password)) {
             (Some(path), None) => PasswordFrom::File(path),
             (Some(path), Some(_)) if is_typed => PasswordFrom::File(path),
-            (_, Some(password)) => PasswordFrom::Environment(password),
+            (_, Some(password)) => PasswordFrom::Known(password),
             (None, None) => PasswordFrom::Nowhere,
         }
     }

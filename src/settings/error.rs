@@ -91,6 +91,16 @@ pub enum SettingsError {
         /// The types it may have.
         expected: &'static str,
     },
+    /// The file of properties says what cannot be done here.
+    #[error("{}{}: {fault}", path.display(), line.map(|line| format!(", line {line}")).unwrap_or_default())]
+    Properties {
+        /// Which file.
+        path: PathBuf,
+        /// Where, from 1.
+        line: Option<usize>,
+        /// What is wrong.
+        fault: BadValue,
+    },
     /// Nobody says where programs keep their data.
     #[error("there is no folder for data: neither XDG_DATA_HOME nor HOME is set")]
     NoDataFolder {
@@ -118,7 +128,7 @@ impl Advice for SettingsError {
 
     fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::Invalid { fault, .. } => fault.fix.clone(),
+            Self::Invalid { fault, .. } | Self::Properties { fault, .. } => fault.fix.clone(),
             Self::Missing { name } => format!("give --{}", name.replace('_', "-")),
             Self::NotUtf8 { .. } => {
                 "only paths may be something else than UTF-8: give it anew, or leave it out".to_owned()

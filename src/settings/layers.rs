@@ -7,8 +7,9 @@ use super::error::SettingsError;
 use super::file::{File, Layer};
 use super::flags::Flags;
 use super::profiles::{self, Profile};
+use super::properties::Properties;
 use super::source::Source;
-use super::table::{ALARMS_TOPIC, CONFIG, PROFILE, Parse, Setting, Spec, TOPIC};
+use super::table::{ALARMS_TOPIC, BROKER_PROPERTIES, CONFIG, PROFILE, Parse, Setting, Spec, TOPIC};
 use super::values::{AlarmsTopic, SettingsPath};
 use crate::advice::BadValue;
 use crate::secret::Secret;
@@ -34,13 +35,15 @@ pub(super) struct Layers<'a> {
     environment: &'a Environment,
     profile: Option<(String, Layer)>,
     file: Option<File>,
+    /// Those of a Java client.
+    properties: Option<Properties>,
     taken: Vec<Resolved>,
 }
 
 impl<'a> Layers<'a> {
     /// Reads the file that the flags and the environment choose.
     pub(super) fn read(flags: &'a Flags, environment: &'a Environment) -> Result<Self, SettingsError> {
-        let mut layers = Self { flags, environment, profile: None, file: None, taken: Vec::new() };
+        let mut layers = Self { flags, environment, profile: None, file: None, properties: None, taken: Vec::new() };
         layers.file = match layers.take_optional(&CONFIG)? {
             Some(SettingsPath(path)) => Some(File::read(&path)?),
             None => File::find(&default_places(environment))?,
@@ -50,6 +53,10 @@ impl<'a> Layers<'a> {
         }
         layers.profile = match layers.take_optional(&PROFILE)? {
             Some(name) => Some(layers.choose_profile(name)?),
+            None => None,
+        };
+        layers.properties = match layers.take_optional(&BROKER_PROPERTIES)? {
+            Some(SettingsPath(path)) => Some(Properties::read(&path)?),
             None => None,
         };
         Ok(layers)
@@ -99,6 +106,11 @@ impl<'a> Layers<'a> {
         self.environment.secret(variable)
     }
 
+    /// The password of this user of the brokers in a Java client's properties.
+    pub(super) fn password_of_properties(&self, user: &str) -> Option<Secret> {
+        self.properties.as_ref()?.password_of(user).cloned()
+    }
+
     /// Who gave a setting that was taken.
     pub(super) fn source_of(&self, spec: &Spec) -> Option<&Source> {
         self.taken.iter().find(|taken| taken.name == spec.name).map(|taken| &taken.source)
@@ -135,7 +147,11 @@ impl<'a> Layers<'a> {
         if let Some(text) = self.lookup_built_in(spec)? {
             return Ok(Some((text, Source::BuiltIn { profile: EMBEDDED })));
         }
-        Ok(self.lookup_file(spec).or_else(|| Some((spec.default?.into(), Source::Default))))
+        let found = self.lookup_file(spec).or_else(|| {
+            let (text, source) = self.properties.as_ref()?.get(spec)?;
+            Some((text.into(), source))
+        });
+        Ok(found.or_else(|| Some((spec.default?.into(), Source::Default))))
     }
 
     fn lookup_profile(&self, spec: &Spec) -> Option<(OsString, Source)> {

@@ -4,7 +4,9 @@ mod access;
 
 use std::ffi::OsStr;
 
-pub(super) use self::access::{AccessSettings, BROKER_ACCESS, BROKER_MECHANISM, STORE_ACCESS, STORE_LOCAL_DC};
+pub(super) use self::access::{
+    AccessSettings, BROKER_ACCESS, BROKER_MECHANISM, BROKER_PROPERTIES, STORE_ACCESS, STORE_LOCAL_DC,
+};
 use super::values::{self, AlarmsTopic, DurabilityDelay, SettingsPath};
 use crate::address::Brokers;
 use crate::advice::BadValue;
@@ -100,7 +102,8 @@ pub(super) enum Parse<T> {
 }
 
 /// The settings that every layer may hold, in the order in which they are shown.
-pub(super) static TABLE: [&Spec; 28] = [
+pub(super) static TABLE: [&Spec; 29] = [
+    &BROKER_PROPERTIES.spec,
     &BROKERS.spec,
     &BROKER_ACCESS.tls.spec,
     &BROKER_ACCESS.authorities.spec,

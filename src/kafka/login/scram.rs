@@ -142,6 +142,66 @@ impl Expected {
     }
 }
 
+/// What a server keeps of a password: enough to know it again, and not enough to be somebody with it.
+pub(crate) struct Verifier {
+    hash: Hash,
+    salt: Vec<u8>,
+    /// The hash of the client's key.
+    stored_key: Vec<u8>,
+    server_key: Vec<u8>,
+}
+
+impl Verifier {
+    pub(crate) fn new(hash: Hash, password: &str) -> Self {
+        let salt: [u8; 16] = rand::random();
+        let salted = hash.stretch(password.as_bytes(), &salt, *ROUNDS.start());
+        let key = |name: &[u8]| hash.keyed(&salted, name).unwrap_or_default();
+        Self { hash, salt: salt.to_vec(), stored_key: hash.of(&key(b"Client Key")), server_key: key(b"Server Key") }
+    }
+}
+
+/// A server's half of an exchange, between its two messages.
+pub(crate) struct Challenge {
+    hash: Hash,
+    stored_key: Vec<u8>,
+    server_key: Vec<u8>,
+    /// What both have said, without the ends that nothing is proven by.
+    said: String,
+    nonce: String,
+}
+
+impl Challenge {
+    /// What is asked of whoever says this first; `None` of a user that is not known, and of no beginning of an exchange.
+    pub(crate) fn answer<'a>(first: &[u8], find: impl FnOnce(&str) -> Option<&'a Verifier>) -> Option<(Self, String)> {
+        let bare = text(first).ok()?.strip_prefix("n,,")?;
+        let mut parts = bare.split(',');
+        let user = part(parts.next(), "n=").ok()?.replace("=2C", ",").replace("=3D", "=");
+        let theirs = part(parts.next(), "r=").ok().filter(|nonce| !nonce.is_empty())?;
+        let Verifier { hash, salt, stored_key, server_key } = find(&user)?;
+        let nonce = format!("{theirs}{}", BASE64_STANDARD.encode(rand::random::<[u8; 18]>()));
+        let challenge = format!("r={nonce},s={},i={}", BASE64_STANDARD.encode(salt), ROUNDS.start());
+        let (said, stored_key, server_key) = (format!("{bare},{challenge}"), stored_key.clone(), server_key.clone());
+        Some((Self { hash: *hash, stored_key, server_key, said, nonce }, challenge))
+    }
+
+    /// The server's own proof, for a client that has proven that it knows the password.
+    pub(crate) fn verify(&self, last: &[u8]) -> Option<String> {
+        let (unproven, proof) = text(last).ok()?.rsplit_once(",p=")?;
+        if unproven != format!("{NO_BINDING},r={}", self.nonce) {
+            return None;
+        }
+        let all = format!("{},{unproven}", self.said);
+        let signature = self.hash.keyed(&self.stored_key, all.as_bytes()).ok()?;
+        let proof = BASE64_STANDARD.decode(proof).ok().filter(|proof| proof.len() == signature.len())?;
+        let client_key: Vec<u8> = proof.iter().zip(&signature).map(|(a, b)| a ^ b).collect();
+        // Of a hash: how far it is right tells nothing of what it was made of.
+        if self.hash.of(&client_key) != self.stored_key {
+            return None;
+        }
+        Some(format!("v={}", BASE64_STANDARD.encode(self.hash.keyed(&self.server_key, all.as_bytes()).ok()?)))
+    }
+}
+
 fn text(bytes: &[u8]) -> Result<&str, Unproven> {
     std::str::from_utf8(bytes).map_err(|_| Unproven::Unclear("bytes that are no text"))
 }
@@ -171,6 +231,29 @@ mod tests {
              p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ="
         );
         assert_eq!(expected.verify(b"v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4="), Ok(()));
+    }
+
+    #[test]
+    fn both_sides_know_each_other_by_the_password_and_by_nothing_else() {
+        for hash in [Hash::Sha256, Hash::Sha512] {
+            let verifier = Verifier::new(hash, "pencil");
+            let prove = |user: &str, password: &str| {
+                let exchange = Exchange { hash, user, password, nonce: "once" };
+                let find = |known: &str| (known == "a=b,c").then_some(&verifier);
+                let (challenge, text) = Challenge::answer(exchange.first().as_bytes(), find)?;
+                let (proof, expected) = exchange.answer(text.as_bytes()).unwrap();
+                let last = challenge.verify(proof.as_bytes())?;
+                assert_eq!(expected.verify(last.as_bytes()), Ok(()));
+                assert_eq!(challenge.verify(proof.replace("c=biws", "c=eSws").as_bytes()), None, "another binding");
+                Some(())
+            };
+            assert_eq!(prove("a=b,c", "pencil"), Some(()));
+            assert_eq!(prove("a=b,c", "pencils"), None);
+            assert_eq!(prove("other", "pencil"), None);
+        }
+        for first in [&b""[..], b"n,,", b"n,,n=a", b"n,,n=a,r=", b"y,,n=a,r=x", &[0xff]] {
+            assert!(Challenge::answer(first, |_| None).is_none());
+        }
     }
 
     #[test]

@@ -100,6 +100,8 @@ pub(super) const REQUESTS: &[Spoken] = &[
     request(ApiKey::InitProducerId, (0, 4), 2).with(&[TEXT, INT, since(3, LONG), since(3, SHORT)]),
     request(ApiKey::DescribeConfigs, (1, 4), 4).with(&[many(&[BYTE, TEXT, TEXTS]), BYTE, since(3, BYTE)]),
     request(ApiKey::DeleteGroups, (0, 2), 2).with(&[TEXTS]),
+    request(ApiKey::SaslHandshake, (1, 1), NEVER).with(&[TEXT]),
+    request(ApiKey::SaslAuthenticate, (0, 2), 2).with(&[BYTES]),
     request(ApiKey::OffsetDelete, (0, 0), NEVER).with(&[TEXT, many(&[TEXT, many(&[INT])])]),
     request(ApiKey::DescribeCluster, (0, 1), 0).with(&[BYTE, since(1, BYTE)]),
     request(ApiKey::ConsumerGroupHeartbeat, (0, 1), 0).with(&[

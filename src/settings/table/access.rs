@@ -62,6 +62,14 @@ pub(in crate::settings) static BROKER_ACCESS: AccessSettings = AccessSettings {
     password: "VITALS_BROKER_PASSWORD",
 };
 
+pub(in crate::settings) static BROKER_PROPERTIES: Setting<SettingsPath> = file(&Spec {
+    name: "broker_properties",
+    option: "--broker-properties",
+    variable: "VITALS_BROKER_PROPERTIES",
+    help: "Java client's properties, with PEM stores: they say what is said nowhere else",
+    ..of(Section::Kafka)
+});
+
 pub(in crate::settings) static BROKER_MECHANISM: Setting<Mechanism> = Setting {
     spec: Spec {
         name: "broker_mechanism",

@@ -18,17 +18,13 @@ fn brokers_are_spoken_with_inside_tls_and_by_a_user_where_the_settings_say_so() 
     let ward = ["--broker-user", "ward"];
     assert_eq!(login(&ward, &[]).source, PasswordFrom::Nowhere);
     let variable = [("VITALS_BROKER_PASSWORD", "pencil")];
-    assert_eq!(login(&ward, &variable).source, PasswordFrom::Environment(Secret::new("pencil")));
+    assert_eq!(login(&ward, &variable).source, PasswordFrom::Known(Secret::new("pencil")));
     let file = ["--broker-user", "ward", "--broker-password-file", "p"];
     assert_eq!(login(&file, &variable).source, PasswordFrom::File("p".into()), "an option is above it");
     let of_file = written("[kafka]\nbroker_user = \"ward\"\nbroker_password_file = \"p\"\n");
     let config = ["--config", of_file.path.as_str()];
     assert_eq!(login(&config, &[]).source, PasswordFrom::File("p".into()));
-    assert_eq!(
-        login(&config, &variable).source,
-        PasswordFrom::Environment(Secret::new("pencil")),
-        "a file is below it"
-    );
+    assert_eq!(login(&config, &variable).source, PasswordFrom::Known(Secret::new("pencil")), "a file is below it");
     let plain = ["--broker-user", "ward", "--broker-mechanism", "plain"];
     assert!(access(&plain, &[]).unwrap_err().to_string().contains("sends the password as it is"));
     let options = [&plain[..], &["--broker-tls", "yes"]].concat();
@@ -63,7 +59,7 @@ fn the_nodes_of_the_store_have_settings_of_their_own() {
     let of = |options: &[&str], variables: &[(&str, &str)]| resolve(&typed(options), &environment(variables));
     let both = of(&["--store-ca", "ca.pem", "--store-user", "ward"], &[("VITALS_STORE_PASSWORD", "pencil")]).unwrap();
     assert_eq!(both.store_access.tls.unwrap().authorities.as_deref(), Some(Path::new("ca.pem")));
-    assert_eq!(both.store_access.login.unwrap().source, PasswordFrom::Environment(Secret::new("pencil")));
+    assert_eq!(both.store_access.login.unwrap().source, PasswordFrom::Known(Secret::new("pencil")));
     assert_eq!(both.broker_access, ServerAccess::default(), "brokers are others");
     let told = of(&["--store-key", "k"], &[]).unwrap_err().to_string();
     assert!(told.contains("names a key without a certificate"), "{told}");
@@ -88,4 +84,48 @@ fn a_password_of_a_file_is_read_once() {
     let told = other.password("store").unwrap_err();
     assert!(told.to_string().contains("there is no password for the store's user 'ward'"), "{told}");
     assert!(told.hint().contains("--store-password-file"), "{}", told.hint());
+}
+
+#[test]
+fn a_java_client_s_properties_are_the_lowest_layer() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("client.properties");
+    let of = |text: &str, options: &[&str]| {
+        std::fs::write(&path, text).unwrap();
+        let options = [&["--broker-properties", path.to_str().unwrap()], options].concat();
+        resolve(&typed(&options), &environment(&[]))
+    };
+    let text = "bootstrap.servers=kafka-1:9094,kafka-2:9094\nsecurity.protocol=SASL_SSL\nsasl.mechanism=SCRAM-SHA-256\n\
+                ssl.truststore.type=PEM\nssl.truststore.location=ca.pem\nsasl.jaas.config=\
+                org.apache.kafka.common.security.scram.ScramLoginModule required username=\"ward\" password=\"pencil\";\n";
+    let settings = of(text, &[]).unwrap();
+    assert_eq!(settings.brokers.to_string(), "kafka-1:9094,kafka-2:9094");
+    assert_eq!(settings.broker_mechanism, Mechanism::ScramSha256);
+    let ServerAccess { tls, login } = settings.broker_access.clone();
+    assert_eq!(tls.unwrap().authorities.as_deref(), Some(Path::new("ca.pem")));
+    let login = login.unwrap();
+    assert_eq!((&*login.user, login.password("broker").unwrap().reveal()), ("ward", "pencil"));
+    assert!(!format!("{settings:?}").contains("pencil"), "{settings:?}");
+    let other = of(text, &["--broker-user", "nurse", "--broker-mechanism", "plain"]).unwrap();
+    let other = other.broker_access.login.unwrap();
+    assert_eq!((&*other.user, &other.source), ("nurse", &PasswordFrom::Nowhere), "the password is another's");
+    let clear = of("ssl.truststore.location=ca.pem\nsasl.mechanism=GSSAPI\n", &[]).unwrap();
+    assert_eq!(clear.broker_access, ServerAccess::default(), "as in Java, the protocol says whether these count");
+    for (text, problem, fix) in [
+        ("security.protocol=SSL\nssl.truststore.type=JKS\n", "line 2: ssl.truststore.type is JKS", "keytool"),
+        ("security.protocol=TLS\n", "line 1: 'TLS' is no security.protocol", "SASL_SSL"),
+        ("security.protocol=SSL\nssl.key.password=x\n", "ssl.key.password is not read here", "openssl"),
+        ("security.protocol=SASL_SSL\nsasl.mechanism=GSSAPI\n", "'GSSAPI' is no way", "SCRAM-SHA-512"),
+        (
+            "security.protocol=SASL_SSL\nsasl.jaas.config=x.Krb5LoginModule required;\n",
+            "is no login",
+            "PlainLoginModule",
+        ),
+    ] {
+        let refused = of(text, &[]).unwrap_err();
+        assert!(refused.to_string().contains(problem), "{refused}");
+        assert!(refused.hint().unwrap().contains(fix), "{refused}");
+    }
+    let missing = resolve(&typed(&["--broker-properties", "none.properties"]), &environment(&[])).unwrap_err();
+    assert!(missing.to_string().starts_with("none.properties: "), "{missing}");
 }

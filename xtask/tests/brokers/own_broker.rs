@@ -9,7 +9,7 @@ use vitals::broker::folder::FolderError;
 use vitals::broker::{Broker, BrokerError, Config};
 
 pub(crate) fn config(folder: &Path) -> Config {
-    Config { folder: folder.to_owned(), listen: ([127, 0, 0, 1], 0).into(), advertise: None, flush: Flush::default() }
+    Config::alone(folder.to_owned(), Flush::default())
 }
 
 /// How long a folder may still be locked whose broker was stopped.

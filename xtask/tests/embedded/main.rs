@@ -27,6 +27,7 @@ mod commands;
 #[cfg(target_os = "linux")]
 mod deceptive;
 mod deleted;
+mod entrance;
 mod faults;
 mod faulty;
 mod home;

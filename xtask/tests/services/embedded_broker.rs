@@ -1,6 +1,8 @@
 //! Kafka's own tools, and kafka-python, on the embedded broker: they take it for what it speaks.
 
-use vitals::broker::{Broker, Config};
+use vitals::broker::users::Users;
+use vitals::broker::{Broker, Config, Entrance};
+use vitals::tls::ServerTls;
 
 use crate::own_broker::{config, started_anew};
 use crate::peer::{self, python, start_tool};
@@ -75,6 +77,41 @@ async fn the_old_producer_and_consumer_work_on_it() {
     tool(TOPIC, &address, "--create --topic t --partitions 2").await;
     let read = sent_and_read(address, "30").await;
     assert_eq!(read.lines().filter(|line| line.starts_with('{')).count(), 30, "{read}");
+    broker.stop().await;
+}
+
+/// Kafka's own tool, kafka-python and librdkafka take it for what it speaks inside TLS and in SCRAM as well; and what the
+/// tool is given says to `vitals` how to come there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn other_clients_come_through_its_tls_and_its_login() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let made = vitals::tls::make(folder.path(), &["127.0.0.1".to_owned()]).unwrap();
+    std::fs::write(path("users.toml"), "ward = \"a pass=word\"\n").unwrap();
+    let entrance = Entrance {
+        tls: Some(ServerTls::open(&made.certificate, &made.key).unwrap()),
+        users: Some(Users::read(&path("users.toml")).unwrap()),
+    };
+    let broker = Broker::start(Config { entrance, ..config(&path("broker")) }).await.unwrap();
+    let (address, authority) = (broker.address().to_string(), made.authority.display().to_string());
+    let properties = format!(
+        "bootstrap.servers={address}\nsecurity.protocol=SASL_SSL\nsasl.mechanism=SCRAM-SHA-512\n\
+         ssl.truststore.type=PEM\nssl.truststore.location={authority}\n\
+         sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required \\\n  \
+         username=\"ward\" password=\"a pass=word\";\n"
+    );
+    let file = path("client.properties").display().to_string();
+    std::fs::write(&file, properties).unwrap();
+    let run = move || {
+        peer::tool(TOPIC, &address, &["--command-config", &file, "--create", "--topic", "t", "--partitions", "2"]);
+        let read = python("secure_clients.py", &[&address, "t", &authority, "ward", "a pass=word"]);
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_vitals"));
+        command.env_clear().args(["topic", "list", "-o", "ndjson", "--broker-properties", &file]);
+        (read, crate::running::run("vitals topic list", &mut command).well().rows())
+    };
+    let (read, topics) = tokio::task::spawn_blocking(run).await.unwrap();
+    assert_eq!(read, "kafka-python 20\nlibrdkafka 20\n");
+    assert_eq!((&topics[0]["topic"], &topics[0]["records"]), (&"t".into(), &20.into()), "{topics:?}");
     broker.stop().await;
 }
 
