@@ -53,8 +53,10 @@ fn start(
     let settings = settings::resolve(&line.flags, environment)?;
     output.set_color(settings.color);
     settings.notes.iter().for_each(|note| output.note(format_args!("note: {}", note.text)));
-    let (for_brokers, for_store) = (&settings.broker_access.login, &settings.store_access.login);
-    for (login, whose) in [(for_brokers, "broker"), (for_store, "store")] {
+    let for_brokers = &settings.broker_access.login;
+    // A file has no users.
+    let for_store = settings.store_access.login.as_ref().filter(|_| settings.store.keyspace().is_some()).cloned();
+    for (login, whose) in [(for_brokers, "broker"), (&for_store, "store")] {
         if let Some(login) = login.as_ref().filter(|login| login.is_unanswered() && line.asks(whose))
             && let Some(password) = ask_password(&format!("Password of the {whose}'s user '{}'", login.user))
         {

@@ -294,6 +294,11 @@ fn since(seconds: Option<u64>) -> String {
 }
 
 impl Refusal {
+    /// Whether what answers there may be a port without TLS.
+    pub fn is_without_tls(&self) -> bool {
+        matches!(self, Self::NotTls | Self::Closed | Self::Broken(_))
+    }
+
     /// Whether asking again later can help.
     pub fn is_passing(&self) -> bool {
         matches!(self, Self::Closed | Self::Broken(_))

@@ -66,6 +66,10 @@ pub(super) async fn answer(state: &State, peer: SocketAddr, login: &mut Login, m
     if api == Some(ApiKey::ApiVersions) {
         return api_versions(state, version, frame);
     }
+    // Strangers are told nothing, and nothing is told of them.
+    if !login.is_in() && !matches!(api, Some(ApiKey::SaslHandshake | ApiKey::SaslAuthenticate)) {
+        return None;
+    }
     let Some(api) = api.filter(|api| is_supported(*api, version)) else {
         let name = api.map_or_else(|| "an unknown request".to_owned(), |api| format!("{api:?}"));
         state.notices.tell_once(Notice::Unanswered(format!("{name} ({key}) in version {version}")));
@@ -85,7 +89,7 @@ pub(super) async fn answer(state: &State, peer: SocketAddr, login: &mut Login, m
     }
 }
 
-/// The requests of a login. `None` for whoever asks something else before; `Some(None)` for any other request.
+/// The requests of a login; `Some(None)` for any other.
 async fn identify(
     state: &State,
     api: ApiKey,
@@ -100,7 +104,7 @@ async fn identify(
             let answer = login.authenticate(users, &read(body, version)?).await;
             encode(state, &answer, version).map(Some)
         }
-        _ => login.is_in().then_some(None),
+        _ => Some(None),
     }
 }
 

@@ -65,8 +65,10 @@ impl Notices {
     /// Tells what would be told again and again.
     pub(super) fn tell_once(&self, notice: Notice) {
         let mut told = lock(&self.told);
-        if told.len() < TOLD_LIMIT && told.insert(notice.clone()) {
-            self.tell(notice);
+        let is_many = told.len() >= TOLD_LIMIT && matches!(notice, Notice::Unanswered(_));
+        // What did not fit is told the next time.
+        if !is_many && !told.contains(&notice) && self.sender.try_send(notice.clone()).is_ok() {
+            told.insert(notice);
         }
     }
 }

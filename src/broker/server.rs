@@ -11,17 +11,19 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWrite
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::{Instant, interval, sleep, timeout};
+use tokio::time::{Instant, interval, sleep, timeout, timeout_at};
 use tokio_rustls::server::TlsStream;
 
 use super::dispatch::{self, Outcome};
 use super::flush::Flush;
 use super::notice::{Notice, Notices};
 use super::state::State;
-use super::users::Login;
+use super::users::{Login, PAUSE_AFTER_FAILURE};
 
 /// The longest request: well above the largest dead letter.
 const MAX_REQUEST_BYTES: usize = 32 * 1024 * 1024;
+/// Whoever is not let in yet says no more than this at once.
+const MAX_LOGIN_BYTES: usize = 64 * 1024;
 /// A request gets so much room before its first byte came.
 const FIRST_READ_BYTES: usize = 64 * 1024;
 /// More clients than one machine's ward has.
@@ -33,7 +35,7 @@ const IDLE_LIMIT: Duration = Duration::from_secs(10 * 60);
 const STALL_LIMIT: Duration = Duration::from_secs(60);
 /// Who does not come to the end of TLS by then is nobody who wants in.
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
-/// Who says nothing of a login for so long gives its place to others.
+/// Who has not come in by then gives its place to others.
 const LOGIN_LIMIT: Duration = Duration::from_secs(30);
 /// How often appends are brought to the disk that somebody should have waited for, but whose client has gone.
 const LEFT_INTERVAL: Duration = Duration::from_secs(1);
@@ -191,30 +193,46 @@ struct Connection<S> {
 impl<S: Stream> Connection<S> {
     /// Answers requests until the client goes, or sends what is none.
     async fn run(mut self) -> io::Result<()> {
-        while let Some(frame) = self.read_frame().await? {
+        let deadline = Instant::now() + LOGIN_LIMIT;
+        while let Some(frame) = self.next_frame(deadline).await? {
             let answer = tokio::select! {
                 answer = dispatch::answer(&self.state, self.peer, &mut self.login, frame) => answer,
                 // A client that has gone must not be waited for, least of all by the other members of its group.
                 () = self.stream.hung_up() => break,
             };
             match answer {
-                Some(Outcome::Response { head, body }) => self.write(head.chain(body)).await?,
+                Some(Outcome::Response { head, body }) if self.login.is_in() => self.write(head.chain(body)).await?,
+                Some(Outcome::Response { head, body }) => timeout_at(deadline, self.write(head.chain(body))).await??,
                 Some(Outcome::Silence) => {}
                 // As Kafka does with what it does not understand.
                 None => break,
             }
+            if self.login.has_failed() {
+                break;
+            }
+        }
+        if self.login.has_failed() {
+            // Nobody gets the place earlier by hanging up.
+            sleep(PAUSE_AFTER_FAILURE).await;
         }
         Ok(())
     }
 
-    async fn read_frame(&mut self) -> io::Result<Option<Bytes>> {
-        let limit = if self.login.is_in() { IDLE_LIMIT } else { LOGIN_LIMIT };
-        let length = match timeout(limit, self.stream.read_i32()).await? {
+    /// Before the deadline, as long as nobody is let in.
+    async fn next_frame(&mut self, deadline: Instant) -> io::Result<Option<Bytes>> {
+        if self.login.is_in() {
+            return self.read_frame(MAX_REQUEST_BYTES).await;
+        }
+        timeout_at(deadline, self.read_frame(MAX_LOGIN_BYTES)).await?
+    }
+
+    async fn read_frame(&mut self, limit: usize) -> io::Result<Option<Bytes>> {
+        let length = match timeout(IDLE_LIMIT, self.stream.read_i32()).await? {
             Ok(length) => length,
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
             Err(error) => return Err(error),
         };
-        let Some(length) = usize::try_from(length).ok().filter(|length| *length <= MAX_REQUEST_BYTES) else {
+        let Some(length) = usize::try_from(length).ok().filter(|length| *length <= limit) else {
             return Ok(None);
         };
         let mut frame = BytesMut::with_capacity(length.min(FIRST_READ_BYTES));

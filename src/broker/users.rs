@@ -12,22 +12,26 @@ use kafka_protocol::protocol::StrBytes;
 use tokio::time::sleep;
 
 use crate::kafka::login::Mechanism;
-use crate::kafka::login::scram::{Challenge, Hash, Verifier};
+use crate::kafka::login::scram::{Challenge, Hash, Strangers, Verifier};
 
 /// Who tries passwords waits so long for each, as at Kafka.
-const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(100);
+pub(super) const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(100);
 
 /// What is offered. PLAIN would need the passwords themselves.
 const OFFERED: [(Mechanism, Hash); 2] =
     [(Mechanism::ScramSha256, Hash::Sha256), (Mechanism::ScramSha512, Hash::Sha512)];
 
 /// The users, and what proves that somebody knows their passwords.
-pub struct Users(BTreeMap<String, [Verifier; 2]>);
+pub struct Users {
+    known: BTreeMap<String, [Verifier; 2]>,
+    /// What those are asked who are nobody, so that nobody can tell.
+    strangers: Strangers,
+}
 
 /// Without what proves anything.
 impl std::fmt::Debug for Users {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_set().entries(self.0.keys()).finish()
+        f.debug_set().entries(self.known.keys()).finish()
     }
 }
 
@@ -66,7 +70,10 @@ impl Users {
             let password = password.ok_or_else(|| malformed(None, &format!("'{name}' has no password")))?;
             users.insert(name, OFFERED.map(|(_, hash)| Verifier::new(hash, password)));
         }
-        if users.is_empty() { Err(malformed(None, "there are no users")) } else { Ok(Self(users)) }
+        if users.is_empty() {
+            return Err(malformed(None, "there are no users"));
+        }
+        Ok(Self { known: users, strangers: Strangers::new() })
     }
 }
 
@@ -87,6 +94,11 @@ pub(super) enum Login {
 impl Login {
     pub(super) fn of(users: Option<&Users>) -> Self {
         if users.is_some() { Self::Wanted } else { Self::Open }
+    }
+
+    /// Whether nothing more is answered.
+    pub(super) fn has_failed(&self) -> bool {
+        matches!(self, Self::Failed)
     }
 
     /// Whether requests are answered.
@@ -116,9 +128,10 @@ impl Login {
         request: &SaslAuthenticateRequest,
     ) -> SaslAuthenticateResponse {
         let answer = match (std::mem::replace(self, Self::Failed), users) {
-            (Self::Chosen(chosen), Some(Users(users))) => {
-                let verifier = |user: &str| users.get(user)?.get(chosen);
-                Challenge::answer(&request.auth_bytes, verifier).map(|(challenge, text)| {
+            (Self::Chosen(chosen), Some(users)) => {
+                let hash = OFFERED.get(chosen).map_or(Hash::Sha512, |(_, hash)| *hash);
+                let find = |user: &str| users.known.get(user).and_then(|of| of.get(chosen));
+                Challenge::answer(&request.auth_bytes, find, (hash, &users.strangers)).map(|(challenge, text)| {
                     *self = Self::Challenged(Box::new(challenge));
                     text
                 })
@@ -134,7 +147,7 @@ impl Login {
             return SaslAuthenticateResponse::default().with_auth_bytes(text.into_bytes().into());
         }
         sleep(PAUSE_AFTER_FAILURE).await;
-        // One text for all: whether it was the name is nobody's business.
+        // One text for all, and at the same moment: whether it was the name is nobody's business.
         let told = StrBytes::from_static_str("name or password are wrong");
         let code = ResponseError::SaslAuthenticationFailed.code();
         SaslAuthenticateResponse::default().with_error_code(code).with_error_message(Some(told))

@@ -145,8 +145,8 @@ fn hiding(command: Command, used: &str) -> Command {
 
 /// The kinds of servers that a command speaks with.
 fn servers_asked(name: &str) -> Vec<&'static str> {
-    // These tell of them alone.
-    if ["config", "profile", "grants"].contains(&name) {
+    // These tell of them alone, or most of what they do is without them.
+    if ["config", "profile", "grants", "rules"].contains(&name) {
         return Vec::new();
     }
     let used = USED.iter().find(|(names, _)| names.split(' ').any(|named| named == name)).map(|(_, used)| *used);

@@ -1,12 +1,16 @@
 //! A password that is typed: nothing of it is shown.
 
 use std::io::{self, IsTerminal as _, Write as _};
+use std::time::Duration;
 
-use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, read};
+use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, poll, read};
 use crossterm::terminal::{disable_raw_mode, enable_raw_mode};
 
 use super::screen::is_in_foreground;
 use crate::secret::Secret;
+
+/// There are terminals at which nobody sits.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The terminal as it was, however this ends.
 struct RawMode;
@@ -31,17 +35,19 @@ pub fn ask_password(question: &str) -> Option<Secret> {
     if !io::stdin().is_terminal() || !io::stderr().is_terminal() || !is_in_foreground() {
         return None;
     }
+    // Before the question: what is typed early must not be shown either.
+    let _raw = RawMode::enter().ok()?;
     write!(io::stderr(), "{question}: ").ok()?;
     io::stderr().flush().ok()?;
-    let _raw = RawMode::enter().ok()?;
     let mut typed = Typed::default();
-    loop {
+    while poll(PATIENCE).ok()? {
         match typed.take(&read().ok()?) {
             Step::More => {}
             Step::Done => return (!typed.text.is_empty()).then(|| Secret::new(&typed.text)),
             Step::Declined => return None,
         }
     }
+    None
 }
 
 #[derive(Default)]
@@ -63,11 +69,13 @@ impl Typed {
         else {
             return Step::More;
         };
+        // Windows tells of AltGr, by which letters are typed, as both.
+        let is_control = modifiers.contains(KeyModifiers::CONTROL) && !modifiers.contains(KeyModifiers::ALT);
         match code {
             KeyCode::Enter => return Step::Done,
-            KeyCode::Char('c' | 'd') if modifiers.contains(KeyModifiers::CONTROL) => return Step::Declined,
-            KeyCode::Char('u') if modifiers.contains(KeyModifiers::CONTROL) => self.text.clear(),
-            KeyCode::Char(letter) if !modifiers.contains(KeyModifiers::CONTROL) => self.text.push(*letter),
+            KeyCode::Char('c' | 'd') if is_control => return Step::Declined,
+            KeyCode::Char('u') if is_control => self.text.clear(),
+            KeyCode::Char(letter) if !is_control => self.text.push(*letter),
             KeyCode::Backspace => drop(self.text.pop()),
             _ => {}
         }
@@ -93,7 +101,8 @@ mod tests {
         assert_eq!(typed.text, "xä ");
         typed.take(&key(KeyCode::Char('u'), KeyModifiers::CONTROL));
         typed.take(&key(KeyCode::Char('P'), KeyModifiers::SHIFT));
-        assert_eq!(typed.text, "P");
+        typed.take(&key(KeyCode::Char('@'), KeyModifiers::CONTROL | KeyModifiers::ALT));
+        assert_eq!(typed.text, "P@");
         assert_eq!(typed.take(&key(KeyCode::Char('c'), KeyModifiers::CONTROL)), Step::Declined);
         assert_eq!(typed.take(&key(KeyCode::Enter, KeyModifiers::NONE)), Step::Done);
     }

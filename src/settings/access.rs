@@ -1,8 +1,9 @@
-//! How servers are spoken with: inside TLS or in the clear, and as whom. No file is read before somebody connects.
+//! How servers are spoken with: inside TLS or in the clear, and as whom. No password is read before somebody connects.
 
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
+use super::embedded::EMBEDDED;
 use super::error::SettingsError;
 use super::layers::Layers;
 use super::source::Source;
@@ -143,8 +144,8 @@ impl Layers<'_> {
         }
     }
 
-    /// Whether the servers are those of `vitals up`, which have neither TLS nor users, whatever is set for others. Who
-    /// types one of the options wants it all the same.
+    /// Whether the servers are those of `vitals up`, which have neither TLS nor users as they come, whatever is set for
+    /// others. Who types one of the options, or sets it for the profile, wants it all the same.
     fn are_of_vitals_up(&self, of: &AccessSettings, servers: &Spec) -> bool {
         let specs = [
             &of.tls.spec,
@@ -154,8 +155,14 @@ impl Layers<'_> {
             &of.user.spec,
             &of.password_file.spec,
         ];
-        let is_typed = specs.into_iter().any(|spec| self.source_of(spec) == Some(&Source::Flag));
-        !is_typed && matches!(self.source_of(servers), Some(Source::BuiltIn { .. }))
+        let own = |spec: &Spec| match self.source_of(spec) {
+            Some(Source::Flag) => true,
+            Some(Source::Profile { name, .. }) => name == EMBEDDED,
+            _ => false,
+        };
+        let is_wanted = specs.into_iter().any(own)
+            || (servers.name == table::BROKERS.spec.name && own(&table::BROKER_PROPERTIES.spec));
+        !is_wanted && matches!(self.source_of(servers), Some(Source::BuiltIn { .. }))
     }
 
     fn take_path(&mut self, setting: &table::Setting<SettingsPath>) -> Result<Option<PathBuf>, SettingsError> {

@@ -65,6 +65,9 @@ impl Properties {
         // Java reads them as Latin-1, in which every byte is a letter; what is beyond it is escaped.
         let text: String = bytes.iter().map(|byte| char::from(*byte)).collect();
         let mut properties = Self { path: path.to_owned(), values: parse(&text), user: None };
+        if let Some(protocol) = properties.values.get_mut(PROTOCOL) {
+            protocol.text.make_ascii_uppercase();
+        }
         for (key, property) in &properties.values {
             if let Some(fault) = properties.fault(key, &property.text) {
                 return Err(refused(Some(property.line), fault));
@@ -207,19 +210,24 @@ fn user_of(text: &str, line: usize) -> Option<User> {
     Some(User { name: option(options, "username")?, password: Secret::new(&option(options, "password")?), line })
 }
 
-/// The value of an option of a login module, which stands in quotes, with backslashes before those inside.
+/// The value of an option of a login module: in quotes of either kind, with backslashes before those inside, or a word.
 fn option(text: &str, name: &str) -> Option<String> {
-    let mut letters = text.match_indices(name).find_map(|(at, _)| {
+    let value = text.match_indices(name).find_map(|(at, _)| {
         let begins = text[..at].ends_with(char::is_whitespace);
-        let rest = text[at + name.len()..].trim_start().strip_prefix('=')?.trim_start();
-        begins.then(|| rest.strip_prefix('"')).flatten()
-    })?;
+        begins.then(|| text[at + name.len()..].trim_start().strip_prefix('=')).flatten()
+    });
+    let value = value?.trim_start();
+    let Some(quote) = value.chars().next().filter(|letter| ['"', '\''].contains(letter)) else {
+        let word = value.split([' ', '\t', ';']).next().filter(|word| !word.is_empty());
+        return word.map(str::to_owned);
+    };
+    let mut letters = value.strip_prefix(quote)?;
     let mut value = String::new();
     loop {
         let letter = letters.chars().next()?;
         letters = &letters[letter.len_utf8()..];
         match letter {
-            '"' => return Some(value),
+            letter if letter == quote => return Some(value),
             '\\' => {
                 let escaped = letters.chars().next()?;
                 letters = &letters[escaped.len_utf8()..];
@@ -261,6 +269,8 @@ mod tests {
         let user = user_of(scram, 3).unwrap();
         assert_eq!((&*user.name, user.password.reveal()), ("the ward", "a \"pass\\word;"));
         assert!(!format!("{user:?}").contains("word;"), "{user:?}");
+        let single = user_of("x.PlainLoginModule required username='ward' password=pencil;", 1).unwrap();
+        assert_eq!((&*single.name, single.password.reveal()), ("ward", "pencil"));
         for other in ["com.example.Krb5LoginModule required useKeyTab=true;", "x.PlainLoginModule required;", ""] {
             assert!(user_of(other, 1).is_none(), "{other}");
         }

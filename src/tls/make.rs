@@ -67,6 +67,8 @@ fn sign(names: &[String]) -> Result<(String, String, String), rcgen::Error> {
     let authority = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
     let mut params = CertificateParams::new(names.to_vec())?;
     params.distinguished_name.push(DnType::CommonName, names.first().map_or("vitals", String::as_str));
+    // Strict clients want to be told who signed it.
+    params.use_authority_key_identifier_extension = true;
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     params.not_after = until;
     let key = KeyPair::generate()?;

@@ -160,6 +160,23 @@ impl Verifier {
     }
 }
 
+/// Asks those who are nobody as if they were somebody: the same name gets the same salt each time, as a user would.
+pub(crate) struct Strangers([u8; 32]);
+
+impl Strangers {
+    pub(crate) fn new() -> Self {
+        Self(rand::random())
+    }
+
+    /// What nobody can prove to know.
+    fn verifier(&self, hash: Hash, user: &str) -> Option<Verifier> {
+        let mut salt = hash.keyed(&self.0, user.as_bytes()).ok()?;
+        salt.truncate(16);
+        let (stored_key, server_key) = (hash.of(&rand::random::<[u8; 32]>()), hash.of(&rand::random::<[u8; 32]>()));
+        Some(Verifier { hash, salt, stored_key, server_key })
+    }
+}
+
 /// A server's half of an exchange, between its two messages.
 pub(crate) struct Challenge {
     hash: Hash,
@@ -171,13 +188,18 @@ pub(crate) struct Challenge {
 }
 
 impl Challenge {
-    /// What is asked of whoever says this first; `None` of a user that is not known, and of no beginning of an exchange.
-    pub(crate) fn answer<'a>(first: &[u8], find: impl FnOnce(&str) -> Option<&'a Verifier>) -> Option<(Self, String)> {
+    /// What is asked of whoever says this first; `None` where that is no beginning of an exchange.
+    pub(crate) fn answer<'a>(
+        first: &[u8],
+        find: impl FnOnce(&str) -> Option<&'a Verifier>,
+        (hash, strangers): (Hash, &Strangers),
+    ) -> Option<(Self, String)> {
         let bare = text(first).ok()?.strip_prefix("n,,")?;
         let mut parts = bare.split(',');
         let user = part(parts.next(), "n=").ok()?.replace("=2C", ",").replace("=3D", "=");
         let theirs = part(parts.next(), "r=").ok().filter(|nonce| !nonce.is_empty())?;
-        let Verifier { hash, salt, stored_key, server_key } = find(&user)?;
+        let stranger = strangers.verifier(hash, &user)?;
+        let Verifier { hash, salt, stored_key, server_key } = find(&user).unwrap_or(&stranger);
         let nonce = format!("{theirs}{}", BASE64_STANDARD.encode(rand::random::<[u8; 18]>()));
         let challenge = format!("r={nonce},s={},i={}", BASE64_STANDARD.encode(salt), ROUNDS.start());
         let (said, stored_key, server_key) = (format!("{bare},{challenge}"), stored_key.clone(), server_key.clone());
@@ -236,11 +258,13 @@ mod tests {
     #[test]
     fn both_sides_know_each_other_by_the_password_and_by_nothing_else() {
         for hash in [Hash::Sha256, Hash::Sha512] {
-            let verifier = Verifier::new(hash, "pencil");
+            let (verifier, strangers) = (Verifier::new(hash, "pencil"), Strangers::new());
+            let salt = |user: &str| strangers.verifier(hash, user).unwrap().salt;
+            assert!(salt("x") == salt("x") && salt("x") != salt("y") && salt("x").len() == verifier.salt.len());
             let prove = |user: &str, password: &str| {
                 let exchange = Exchange { hash, user, password, nonce: "once" };
                 let find = |known: &str| (known == "a=b,c").then_some(&verifier);
-                let (challenge, text) = Challenge::answer(exchange.first().as_bytes(), find)?;
+                let (challenge, text) = Challenge::answer(exchange.first().as_bytes(), find, (hash, &strangers))?;
                 let (proof, expected) = exchange.answer(text.as_bytes()).unwrap();
                 let last = challenge.verify(proof.as_bytes())?;
                 assert_eq!(expected.verify(last.as_bytes()), Ok(()));
@@ -252,7 +276,7 @@ mod tests {
             assert_eq!(prove("other", "pencil"), None);
         }
         for first in [&b""[..], b"n,,", b"n,,n=a", b"n,,n=a,r=", b"y,,n=a,r=x", &[0xff]] {
-            assert!(Challenge::answer(first, |_| None).is_none());
+            assert!(Challenge::answer(first, |_| None, (Hash::Sha256, &Strangers::new())).is_none());
         }
     }
 

@@ -33,7 +33,7 @@ fn brokers_are_spoken_with_inside_tls_and_by_a_user_where_the_settings_say_so() 
 
 #[test]
 fn the_broker_of_vitals_up_is_spoken_with_in_the_clear_whatever_is_said_of_others() {
-    let text = "[kafka]\nbroker_tls = true\nbroker_user = \"ward\"\n[profile.embedded.kafka]\nbroker_key = \"k\"\n";
+    let text = "[kafka]\nbroker_tls = true\nbroker_user = \"ward\"\n";
     let file = written(text);
     let of = |options: &[&str]| {
         let flags = typed(&[&["--config", &file.path], options].concat());
@@ -42,6 +42,10 @@ fn the_broker_of_vitals_up_is_spoken_with_in_the_clear_whatever_is_said_of_other
     assert!(of(&[]).tls.is_some() && of(&[]).login.is_some());
     assert_eq!(of(&["--profile", "embedded"]), ServerAccess::default());
     assert!(of(&["--profile", "embedded", "--broker-cert", "c"]).login.is_some(), "who types it wants it");
+    let own = written("[profile.embedded.kafka]\nbroker_user = \"ward\"\nbroker_ca = \"ca.pem\"\n");
+    let flags = typed(&["--config", &own.path, "--profile", "embedded"]);
+    let own = resolve(&flags, &environment(&[("HOME", "/ward")])).unwrap().broker_access;
+    assert!(own.login.is_some() && own.tls.is_some(), "who sets it for the profile wants it");
     assert!(of(&["--profile", "embedded", "--brokers", "kafka-1:9093", "--broker-cert", "c"]).login.is_some());
 }
 

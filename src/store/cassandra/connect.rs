@@ -141,9 +141,13 @@ impl Connections {
         let mut told = match reach(address).await {
             Ok(stream) => match tls.connect(stream, &name).await {
                 Ok(stream) => return Ok(stream),
+                Err(refusal) if !refusal.is_without_tls() => {
+                    return Err(DriverError::General(format!("{address}: {refusal}")));
+                }
                 Err(refusal) => DriverError::General(format!("{address}: {refusal}")),
             },
-            Err(error) => error.into(),
+            // What is down is not somewhere else.
+            Err(error) => return Err(error.into()),
         };
         if let Some(place) = elsewhere {
             match tls.connect(reach(place).await?, &name).await {

@@ -77,7 +77,7 @@ pub enum Fault {
     WantsTls,
     /// It is not believed to be who it should be, or does not believe us.
     #[error("it is not talked to: {problem}")]
-    Tls { problem: String, fix: String, is_passing: bool },
+    Tls { problem: String, fix: String, is_passing: bool, is_without_tls: bool },
     #[error("it asks for a password ({authenticator})")]
     WantsPassword {
         /// The server's authenticator, the last part of its class name.
@@ -133,7 +133,12 @@ impl Fault {
 
 impl From<Refusal> for Fault {
     fn from(refusal: Refusal) -> Self {
-        Self::Tls { problem: refusal.to_string(), fix: refusal.hint("store"), is_passing: refusal.is_passing() }
+        Self::Tls {
+            problem: refusal.to_string(),
+            fix: refusal.hint("store"),
+            is_passing: refusal.is_passing(),
+            is_without_tls: refusal.is_without_tls(),
+        }
     }
 }
 

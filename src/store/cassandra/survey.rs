@@ -8,7 +8,7 @@ use futures::future::join_all;
 
 use super::connect::Names;
 use super::error::Doing;
-use super::probe::probe_node;
+use super::probe::{Fault, NodeFault, probe_node};
 use super::read::Columns;
 use super::schema::LOOK_LIMIT;
 use super::session::{self, rows_of};
@@ -51,12 +51,13 @@ impl CassandraStore {
             return probe_node(&node.address, "", &config.access).await.is_ok();
         }
         let Names { name, elsewhere } = config.names_of(address).await;
-        for place in [Some(address), elsewhere].into_iter().flatten() {
-            if probe_node(&place.to_string(), &name, &config.access).await.is_ok() {
-                return true;
+        match (probe_node(&node.address, &name, &config.access).await, elsewhere) {
+            (Ok(_), _) => true,
+            (Err(NodeFault { fault: Fault::Tls { is_without_tls: true, .. }, .. }), Some(place)) => {
+                probe_node(&place.to_string(), &name, &config.access).await.is_ok()
             }
+            _ => false,
         }
-        false
     }
 }
 
