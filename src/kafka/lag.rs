@@ -47,7 +47,8 @@ pub async fn measure(cluster: &mut Cluster, group: &str, topic: &str) -> Result<
     let Topic { id, leaders } = cluster.topic(topic).await?;
     let mut members = members(cluster, group, topic).await?;
     let partitions: Vec<i32> = leaders.partitions().collect();
-    let committed = admin::committed(cluster, group, topic, &partitions).await?;
+    // Whoever has told the members knows this too.
+    let committed = offsets::committed(cluster.coordinator_node(group).await?, group, topic, &partitions).await?;
     let committed: HashMap<i32, Committed> = committed.into_iter().map(|of| (of.position.partition, of)).collect();
     let starts = offsets::find(cluster, topic, &leaders, Place::Earliest).await?;
     let ends = offsets::find(cluster, topic, &leaders, Place::Latest).await?;

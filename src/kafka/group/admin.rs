@@ -20,7 +20,7 @@ use super::subscription::{decode_shares, decode_subscription};
 use crate::kafka::cluster::{Broker, Cluster, NodeId, text, topic_name};
 use crate::kafka::connection::Connection;
 use crate::kafka::error::{Attempts, KafkaError};
-use crate::kafka::offsets::{self, Committed};
+use crate::kafka::offsets;
 use crate::kafka::right::{Operation, Right};
 use crate::kafka::wire::api_key;
 
@@ -198,26 +198,6 @@ pub async fn described(cluster: &mut Cluster, group: &str) -> Result<Description
     loop {
         let answer = match cluster.coordinator_node(group).await {
             Ok(coordinator) => describe(coordinator, group).await,
-            Err(error) => Err(error),
-        };
-        match answer {
-            Err(error) => wait_for_coordinator(&mut attempts, error).await?,
-            answer => return answer,
-        }
-    }
-}
-
-/// What `group` has committed of `topic`, by whoever coordinates it, which is waited for.
-pub async fn committed(
-    cluster: &mut Cluster,
-    group: &str,
-    topic: &str,
-    partitions: &[i32],
-) -> Result<Vec<Committed>, KafkaError> {
-    let mut attempts = Attempts::within(FIRST_COORDINATOR_LIMIT);
-    loop {
-        let answer = match cluster.coordinator_node(group).await {
-            Ok(coordinator) => offsets::committed(coordinator, group, topic, partitions).await,
             Err(error) => Err(error),
         };
         match answer {
@@ -444,6 +424,8 @@ mod tests {
         let loading = || KafkaError::refused("a description", ResponseError::CoordinatorLoadInProgress);
         let mut attempts = Attempts::within(FIRST_COORDINATOR_LIMIT);
         assert!(wait_for_coordinator(&mut attempts, loading()).await.is_ok());
+        let moved = KafkaError::refused("a description", ResponseError::NotCoordinator);
+        assert!(wait_for_coordinator(&mut attempts, moved).await.is_ok());
         let other = KafkaError::refused("a description", ResponseError::GroupAuthorizationFailed);
         assert!(wait_for_coordinator(&mut attempts, other).await.is_err());
         tokio::time::advance(FIRST_COORDINATOR_LIMIT).await;

@@ -15,6 +15,11 @@ pub(crate) fn cassandra() -> String {
     variable("VITALS_STORE").trim_start_matches("cassandra://").split('/').next().unwrap_or_default().to_owned()
 }
 
+/// A certificate, a key or a password of the servers with TLS and logins.
+pub(crate) fn secure_file(name: &str) -> String {
+    format!("{}/{name}", variable("VITALS_TEST_CERTIFICATES"))
+}
+
 /// A Python with the clients that other programs use.
 pub(crate) fn python() -> String {
     variable("VITALS_TEST_PYTHON")

@@ -4,17 +4,13 @@
 use std::time::{Duration, Instant};
 
 use crate::peer;
-use crate::place::{self, variable};
+use crate::place::{self, secure_file as file, variable};
 use crate::program::Program;
 use crate::running::{Ended, RUN_LIMIT};
 use crate::ward::{CATCH_UP_LIMIT, Ward};
 
 /// What is given or taken counts in Cassandra after a second, in Kafka at once.
 const COUNTS_SOON: Duration = Duration::from_secs(10);
-
-fn file(name: &str) -> String {
-    format!("{}/{name}", variable("VITALS_TEST_CERTIFICATES"))
-}
 
 /// A ward on the servers that want to know who comes.
 fn ward() -> Ward {

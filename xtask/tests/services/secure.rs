@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::place::variable;
+use crate::place::{secure_file as file, variable};
 use crate::program::Program;
 use crate::running::wait_until;
 use crate::terminal::Terminal;
@@ -20,10 +20,6 @@ fn at(listener: &str) -> Ward {
 
 fn port(listener: &str) -> String {
     variable(&format!("VITALS_TEST_{listener}_PORT"))
-}
-
-fn file(name: &str) -> String {
-    format!("{}/{name}", variable("VITALS_TEST_CERTIFICATES"))
 }
 
 fn with_ca() -> String {

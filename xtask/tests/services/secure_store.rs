@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::peer;
-use crate::place::variable;
+use crate::place::{secure_file as file, variable};
 use crate::program::Program;
 use crate::ward::{CATCH_UP_LIMIT, Ward, assert_same, cut, link_to, sent, sorted};
 
@@ -23,10 +23,6 @@ fn inside_tls() -> String {
 /// Where it does not, and wants a login all the same.
 fn in_the_clear() -> String {
     format!("127.0.0.1:{}", variable("VITALS_TEST_SECURE_CASSANDRA_PORT"))
-}
-
-fn file(name: &str) -> String {
-    format!("{}/{name}", variable("VITALS_TEST_CERTIFICATES"))
 }
 
 fn with_ca() -> String {
