@@ -41,7 +41,7 @@ impl EmbeddedBroker {
     pub(crate) fn start(command: &[OsString], port: u16, log: &Path) -> Result<Self> {
         let begun = Instant::now();
         let mut worker = Worker::start(WHAT, command, log)?;
-        while ready::check(Role::Kafka, port).is_err() {
+        while ready::check(Role::Kafka.into(), port).is_err() {
             worker.must_run()?;
             if begun.elapsed() >= READY_LIMIT {
                 return Err(Error::too_long(WHAT, READY_LIMIT, log));

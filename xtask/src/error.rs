@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::services::ports::Owner;
-use crate::services::server::Role;
+use crate::services::server::{Member, Role};
 use crate::signals::Interrupted;
 use crate::worker::{LogTail, SHOWN_WITH_ERRORS};
 
@@ -53,17 +53,19 @@ pub(crate) enum Error {
     )]
     NoOlderJava { folder: PathBuf, needed: u32 },
     #[error(
-        "port {port} for {role} is taken by {owner}\nhint: end that process, or choose another port with {option} N or --free-ports"
+        "port {port} of {} for {member} is taken by {owner}\nhint: end that process, or choose another port with {option} N or --free-ports",
+        member.host()
     )]
-    PortTaken { role: Role, port: u16, owner: Owner, option: &'static str },
+    PortTaken { member: Member, port: u16, owner: Owner, option: &'static str },
     #[error(
-        "cannot listen on 127.0.0.1:{port} for {role}: {source}\nhint: choose another port with {option} N or --free-ports"
+        "cannot listen on {}:{port} for {member}: {source}\nhint: choose another port with {option} N or --free-ports",
+        member.host()
     )]
-    PortRefused { role: Role, port: u16, option: &'static str, source: io::Error },
+    PortRefused { member: Member, port: u16, option: &'static str, source: io::Error },
     #[error("no free port left between {from} and {to}\nhint: end what uses them, or name the ports")]
     NoFreePort { from: u16, to: u16 },
-    #[error("--secure is for Kafka 4.3.1 alone\nhint: leave --kafka out")]
-    SecureWithoutKraft,
+    #[error("{0} is for Kafka 4.3.1 alone\nhint: leave --kafka out")]
+    WithoutKraft(&'static str),
     #[error(
         "the Kafka of stack {0} runs without the listeners of --secure\nhint: end it first (cargo xtask services down), or choose another --name"
     )]
@@ -71,10 +73,10 @@ pub(crate) enum Error {
     #[error("a certificate for the tests cannot be made")]
     Certificate(#[from] rcgen::Error),
     #[error(
-        "{role} on port {port} was not ready after {} s: {reason}\n{log}\nhint: the machine may be too busy, or the heap too small ({heap_option} SIZE); start again when it is calmer",
+        "{member} on port {port} was not ready after {} s: {reason}\n{log}\nhint: the machine may be too busy, or the heap too small ({heap_option} SIZE); start again when it is calmer",
         limit.as_secs()
     )]
-    NotReady { role: Role, port: u16, limit: Duration, reason: String, log: LogTail, heap_option: &'static str },
+    NotReady { member: Member, port: u16, limit: Duration, reason: String, log: LogTail, heap_option: &'static str },
     #[error(
         "stack {stack} runs {role} {runs}, and {wanted} was asked for\nhint: cargo xtask services down --name {stack}, or give the new one another --name"
     )]

@@ -29,8 +29,11 @@ pub(super) struct Hospital<'a> {
 impl<'a> Hospital<'a> {
     /// Starts them, Kafka with the heap that `cargo xtask services up` gives it.
     pub(super) fn start(kit: &'a Kit, fresh: &mut FreshStacks, cassandra_heap: HeapSize) -> Result<Self> {
-        let options =
-            StackOptions { kafka_heap: HeapSize::default_for_kafka(), cassandra_heap, ..StackOptions::small() };
+        let options = StackOptions {
+            kafka_heap: HeapSize::default_for_kafka(),
+            cassandra_heap: Some(cassandra_heap),
+            ..StackOptions::small()
+        };
         let stack = fresh.start("bench-hospital", &options)?;
         Ok(Self { kit, stack })
     }

@@ -1,4 +1,4 @@
-//! Apache Cassandra: one node.
+//! Apache Cassandra: one node, alone or with others.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -8,8 +8,9 @@ use clap::ValueEnum;
 use super::folder::{StackFolder, make_folder, write_file};
 use super::java::{Bundle, Release};
 use super::options::{HeapSize, ServerSetting};
+use super::ready::NotReady;
 use super::secure;
-use super::server::{Role, Server, class_path, file_address, with_path};
+use super::server::{Member, Role, Server, class_path, file_address, with_path};
 use crate::error::Result;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -60,11 +61,15 @@ impl CassandraRelease {
     }
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Cassandra {
     pub(crate) release: CassandraRelease,
+    /// Which of its cluster's nodes, from 1 on.
+    pub(crate) number: u8,
+    /// So many nodes the cluster has.
+    pub(crate) nodes: u8,
     pub(crate) port: u16,
-    /// Where other nodes would connect.
+    /// Where other nodes connect.
     pub(crate) storage_port: u16,
     /// The port that speaks TLS, of a node that wants a login on both.
     pub(crate) tls_port: Option<u16>,
@@ -88,8 +93,8 @@ impl Cassandra {
             ("commitlog_sync", "periodic"),
             ("commitlog_sync_period", "10000ms"),
             ("seed_provider", SEED_PROVIDER),
-            ("listen_address", "127.0.0.1"),
-            ("rpc_address", "127.0.0.1"),
+            ("listen_address", &self.member().host().to_string()),
+            ("rpc_address", &self.member().host().to_string()),
             ("native_transport_port", &self.port.to_string()),
             ("storage_port", &self.storage_port.to_string()),
             ("endpoint_snitch", "SimpleSnitch"),
@@ -97,27 +102,53 @@ impl Cassandra {
             ("auto_snapshot", "false"),
         ]);
         if let Some(port) = self.tls_port {
-            settings.extend(secure::node_settings(port, folder));
+            settings.extend(secure::node_settings(self.member(), port, folder));
         }
         ServerSetting::joined(&settings, &self.settings, ": ")
     }
 
     fn data(&self, folder: &StackFolder) -> PathBuf {
-        folder.data(if self.tls_port.is_some() { "secure_cassandra" } else { self.release.data_name() })
+        let name = if self.tls_port.is_some() { "secure_cassandra" } else { self.release.data_name() };
+        // A node alone is no first node of a cluster: its users have one copy.
+        let of = if self.nodes == 1 { String::new() } else { format!("-{}-of-several", self.number) };
+        folder.data(&format!("{name}{of}"))
+    }
+
+    /// Another node of its cluster.
+    fn numbered(&self, number: u8) -> Self {
+        Self { number, ..self.clone() }
+    }
+
+    /// Whether it has begun before.
+    fn has_begun(&self, folder: &StackFolder) -> bool {
+        self.data(folder).join("data").join("system").exists()
     }
 
     fn yaml_path(&self, folder: &StackFolder) -> PathBuf {
-        folder.conf().join(format!("{}.yaml", self.role().file_name()))
+        folder.conf().join(format!("{}.yaml", self.member().file_name()))
     }
 }
 
 impl Server for Cassandra {
-    fn role(&self) -> Role {
-        if self.tls_port.is_some() { Role::SecureCassandra } else { Role::Cassandra }
+    fn member(&self) -> Member {
+        let role = if self.tls_port.is_some() { Role::SecureCassandra } else { Role::Cassandra };
+        Member { role, number: self.number }
     }
 
     fn port(&self) -> u16 {
         self.port
+    }
+
+    fn joins(&self) -> bool {
+        self.number > 1
+    }
+
+    fn when_ready(&self, folder: &StackFolder) -> Result<(), NotReady> {
+        let is_first = self.number == 1 && self.nodes > 1 && !self.numbered(2).has_begun(folder);
+        match self.tls_port {
+            Some(_) if is_first => secure::keep_users_thrice(self.member(), self.port),
+            _ => Ok(()),
+        }
     }
 
     fn bundle(&self) -> &'static Bundle {
@@ -138,11 +169,15 @@ impl Server for Cassandra {
     }
 
     fn told(&self, folder: &StackFolder) -> Vec<String> {
-        self.tls_port.map(|port| secure::node_told(port, folder)).into_iter().collect()
+        // The first leads to the others.
+        self.tls_port.filter(|_| self.number == 1).map(|port| secure::node_told(port, folder)).into_iter().collect()
     }
 
     fn environment(&self, _folder: &StackFolder) -> Vec<(String, String)> {
-        let tls = self.tls_port.map(|port| ("VITALS_TEST_SECURE_CASSANDRA_TLS_PORT".to_owned(), port.to_string()));
+        let tls = self
+            .tls_port
+            .filter(|_| self.number == 1)
+            .map(|port| ("VITALS_TEST_SECURE_CASSANDRA_TLS_PORT".to_owned(), port.to_string()));
         tls.into_iter().collect()
     }
 
@@ -154,6 +189,10 @@ impl Server for Cassandra {
         arguments.push(with_path("-Dcassandra.storagedir=", &self.data(folder)));
         arguments.push(with_path("-Dlogback.configurationFile=", &folder.conf().join("logback.xml")));
         arguments.extend(PROPERTIES.iter().map(OsString::from));
+        arguments.push(if self.nodes == 1 { ALONE } else { AMONG_OTHERS }.into());
+        if self.nodes > 1 {
+            arguments.extend(SPARING.map(OsString::from));
+        }
         arguments.extend(class_path(&[&folder.conf()], jars));
         arguments.push("org.apache.cassandra.service.CassandraDaemon".into());
         arguments
@@ -165,11 +204,17 @@ const SEED_PROVIDER: &str =
     "[{class_name: org.apache.cassandra.locator.SimpleSeedProvider, parameters: [{seeds: \"127.0.0.1\"}]}]";
 
 /// A node alone has nobody to wait for.
+const ALONE: &str = "-Dcassandra.ring_delay_ms=100";
+/// So long others may take to hear of a node.
+const AMONG_OTHERS: &str = "-Dcassandra.ring_delay_ms=2000";
+
+/// Several on one machine have little memory and few processors each.
+const SPARING: [&str; 2] = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"];
+
 const PROPERTIES: &[&str] = &[
     "-Djdk.attach.allowAttachSelf=true",
     "-Dcassandra-foreground=yes",
     "-Dcassandra.skip_wait_for_gossip_to_settle=0",
-    "-Dcassandra.ring_delay_ms=100",
     "-Dcassandra.superuser_setup_delay_ms=0",
 ];
 
@@ -235,7 +280,8 @@ mod tests {
         let settings = ServerSetting::list(settings);
         let release = CassandraRelease::Current;
         let heap = HeapSize::default_for_cassandra();
-        let node = Cassandra { release, port: 9042, storage_port: 7000, tls_port: None, heap, settings };
+        let node =
+            Cassandra { release, number: 1, nodes: 1, port: 9042, storage_port: 7000, tls_port: None, heap, settings };
         node.yaml(&StackFolder::of("x"))
     }
 

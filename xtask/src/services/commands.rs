@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -14,8 +15,8 @@ use super::folder::{FreshStacks, Record, StackFolder, State};
 use super::options::{StackOptions, stack_name};
 use super::ports::FreePorts;
 use super::ready;
-use super::secure::SecureListeners;
-use super::server::{Role, Server};
+use super::secure::{MOST_MEMBERS, SecureListeners};
+use super::server::{Member, Role, Server};
 use super::stack::Stack;
 use crate::error::{Error, Result};
 use crate::foreground::Foreground;
@@ -81,7 +82,7 @@ pub(super) fn up(args: &UpArgs) -> eyre::Result<u8> {
     let wanted = with_known_ports(&args.options, &before).servers(&mut FreePorts::new())?;
     let told: Vec<_> = wanted.iter().flat_map(|server| server.told(&folder)).collect();
     let missing = missing(wanted, &alive, &folder)?;
-    let runs = missing.iter().all(|server| server.role() != Role::Kafka);
+    let runs = missing.iter().all(|server| server.member().role != Role::Kafka);
     if args.options.secure && runs && !SecureListeners::are_set_up(&folder) {
         return Err(Error::RunsInTheClear(folder.name().to_owned()).into());
     }
@@ -99,7 +100,7 @@ pub(super) fn up(args: &UpArgs) -> eyre::Result<u8> {
 
 /// A stack that runs in part, or whose servers were killed, keeps its ports.
 fn with_known_ports(options: &StackOptions, known: &State) -> StackOptions {
-    let port = |role| known.servers.iter().find(|record| record.role == role).map(|record| record.port);
+    let port = |role| known.servers.iter().find(|record| record.member.role == role).map(|record| record.port);
     let mut options = options.clone();
     options.kafka_port = options.kafka_port.or(port(Role::Kafka));
     options.cassandra_port = options.cassandra_port.or(port(Role::Cassandra));
@@ -110,12 +111,12 @@ fn with_known_ports(options: &StackOptions, known: &State) -> StackOptions {
 fn missing(wanted: Vec<Box<dyn Server>>, alive: &[Record], folder: &StackFolder) -> Result<Vec<Box<dyn Server>>> {
     let mut missing = Vec::new();
     for server in wanted {
-        match alive.iter().find(|record| record.role == server.role()) {
+        match alive.iter().find(|record| record.member == server.member()) {
             None => missing.push(server),
             Some(record) if record.version == server.version() => {}
             Some(record) => {
                 let (stack, runs) = (folder.name().to_owned(), record.version.clone());
-                return Err(Error::OtherVersion { stack, role: record.role, runs, wanted: server.version() });
+                return Err(Error::OtherVersion { stack, role: record.member.role, runs, wanted: server.version() });
             }
         }
     }
@@ -123,8 +124,9 @@ fn missing(wanted: Vec<Box<dyn Server>>, alive: &[Record], folder: &StackFolder)
 }
 
 fn tell_addresses(folder: &StackFolder) -> Result<()> {
-    for Record { role, version, port, process } in State::read(folder)?.alive(folder) {
-        say::data(&format!("{role:<15} {version:<6} 127.0.0.1:{port:<5} pid {}", process.pid));
+    for Record { member, version, port, process } in State::read(folder)?.alive(folder) {
+        let host = member.host();
+        say::data(&format!("{member:<17} {version:<6} {host}:{port:<5} pid {}", process.pid));
     }
     let name = if folder.name() == "default" { String::new() } else { format!(" --name {}", folder.name()) };
     say::talk(&format!(
@@ -167,8 +169,8 @@ fn end_servers(alive: &[Record]) -> Result<()> {
     if let Some(left) = process::stop(&processes).first() {
         return Err(Error::Immortal(left.pid));
     }
-    for Record { role, port, process, .. } in alive {
-        say::talk(&format!("{role} on port {port} (pid {}) has ended", process.pid));
+    for Record { member, port, process, .. } in alive {
+        say::talk(&format!("{member} on port {port} (pid {}) has ended", process.pid));
     }
     Ok(())
 }
@@ -189,6 +191,7 @@ struct Row {
     stack: String,
     server: Role,
     version: String,
+    host: Ipv4Addr,
     port: u16,
     pid: u32,
     condition: Condition,
@@ -220,15 +223,16 @@ pub(super) fn status(args: &StatusArgs) -> eyre::Result<u8> {
 }
 
 fn row(folder: &StackFolder, record: &Record) -> Row {
-    let condition = match (record.is_alive(folder), ready::check(record.role, record.port)) {
+    let condition = match (record.is_alive(folder), ready::check(record.member, record.port)) {
         (false, _) => Condition::Ended,
         (true, Ok(())) => Condition::Ready,
         (true, Err(_)) => Condition::Silent,
     };
     Row {
         stack: folder.name().to_owned(),
-        server: record.role,
+        server: record.member.role,
         version: record.version.clone(),
+        host: record.member.host(),
         port: record.port,
         pid: record.process.pid,
         condition,
@@ -241,15 +245,16 @@ fn show_table(rows: &[Row]) {
         say::talk("nothing runs\nhint: cargo xtask services up");
         return;
     }
-    say::data("STACK            SERVER          VERSION  PORT   PID      STATE        MEMORY");
-    for Row { stack, server, version, port, pid, condition, resident_bytes } in rows {
+    say::data("STACK      SERVER          VERSION ADDRESS         PID     STATE        MEMORY");
+    for Row { stack, server, version, host, port, pid, condition, resident_bytes } in rows {
         let state = match condition {
             Condition::Ready => "ready",
             Condition::Silent => "no answer",
             Condition::Ended => "ended",
         };
         let memory = resident_bytes.map_or_else(|| "-".to_owned(), |bytes| format!("{} MiB", bytes / 1024 / 1024));
-        say::data(&format!("{stack:<16} {server:<15} {version:<8} {port:<6} {pid:<8} {state:<9} {memory:>9}"));
+        let address = format!("{host}:{port}");
+        say::data(&format!("{stack:<10} {server:<15} {version:<7} {address:<15} {pid:<7} {state:<9} {memory:>9}"));
     }
 }
 
@@ -295,7 +300,7 @@ pub(super) fn logs(args: &LogsArgs) -> eyre::Result<u8> {
 /// One server's log, and how far it has been shown.
 #[derive(Debug)]
 struct Followed {
-    role: Role,
+    member: Member,
     path: PathBuf,
     shown_bytes: u64,
     started_line: Vec<u8>,
@@ -304,23 +309,24 @@ struct Followed {
 fn find_logs(only: Option<Role>, folder: &StackFolder) -> Result<Vec<Followed>> {
     let all = [Role::Zookeeper, Role::Kafka, Role::Cassandra, Role::SecureCassandra];
     let wanted = all.into_iter().filter(|role| only.is_none_or(|only| only == *role));
-    let logs: Vec<Followed> = wanted.filter_map(|role| Followed::open(role, folder.log(role))).collect();
+    let members = wanted.flat_map(|role| (1..=MOST_MEMBERS).map(move |number| Member { role, number }));
+    let logs: Vec<Followed> = members.filter_map(|member| Followed::open(member, folder.log(member))).collect();
     if logs.is_empty() {
-        let path = folder.log(only.unwrap_or(Role::Kafka));
+        let path = folder.log(only.unwrap_or(Role::Kafka).into());
         return Err(Error::NoLog { stack: folder.name().to_owned(), path });
     }
     Ok(logs)
 }
 
 impl Followed {
-    fn open(role: Role, path: PathBuf) -> Option<Self> {
+    fn open(member: Member, path: PathBuf) -> Option<Self> {
         let shown_bytes = path.metadata().ok()?.len();
-        Some(Self { role, path, shown_bytes, started_line: Vec::new() })
+        Some(Self { member, path, shown_bytes, started_line: Vec::new() })
     }
 
     fn show(&self, line: &str, several: bool) {
         if several {
-            say::data(&format!("{:<15} | {line}", self.role));
+            say::data(&format!("{:<17} | {line}", self.member));
         } else {
             say::data(line);
         }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::options::StackOptions;
 use super::ports::FreePorts;
-use super::server::{Role, Server};
+use super::server::{Member, Server};
 use super::stack::Stack;
 use crate::error::{Error, Result};
 use crate::process::{Identity, Life};
@@ -64,8 +64,8 @@ impl StackFolder {
         self.path.join("data").join(name)
     }
 
-    pub(crate) fn log(&self, role: Role) -> PathBuf {
-        self.path.join("logs").join(format!("{}.log", role.file_name()))
+    pub(crate) fn log(&self, member: Member) -> PathBuf {
+        self.path.join("logs").join(format!("{}.log", member.file_name()))
     }
 
     pub(crate) fn make(&self) -> Result<()> {
@@ -122,7 +122,8 @@ pub(crate) struct State {
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Record {
-    pub(crate) role: Role,
+    #[serde(flatten)]
+    pub(crate) member: Member,
     /// Its version: the two layouts of Kafka differ in it.
     pub(crate) version: String,
     pub(crate) port: u16,

@@ -1,4 +1,5 @@
-//! Apache Kafka: one broker, with its own controller (`KRaft`) or beside a `ZooKeeper`.
+//! Apache Kafka: a broker with its own controller (`KRaft`), of which several may work together; or one beside a
+//! `ZooKeeper`.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -9,7 +10,7 @@ use super::folder::{StackFolder, make_folder, write_file};
 use super::java::Bundle;
 use super::options::{HeapSize, ServerSetting};
 use super::secure::{self, SecureListeners};
-use super::server::{Role, Server, class_path, file_address, with_path};
+use super::server::{Member, Role, Server, class_path, file_address, with_path};
 use crate::error::Result;
 
 /// Who keeps Kafka's cluster metadata.
@@ -70,8 +71,8 @@ const CLUSTER_ID: &str = "dml0YWxzLXNlcnZpY2VzMA";
 /// Where the cluster metadata is, with the port to reach it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Metadata {
-    /// The broker's own controller listens on this port.
-    Kraft { controller_port: u16 },
+    /// The own controller of each of so many brokers listens on this port of the broker's host.
+    Kraft { controller_port: u16, brokers: u8 },
     /// The stack's `ZooKeeper` listens on this port.
     Zookeeper { port: u16 },
 }
@@ -79,6 +80,8 @@ pub(crate) enum Metadata {
 #[derive(Debug)]
 pub(crate) struct Kafka {
     pub(crate) layout: KafkaLayout,
+    /// Which of several brokers, from 1 on.
+    pub(crate) number: u8,
     pub(crate) port: u16,
     pub(crate) metadata: Metadata,
     /// Further listeners.
@@ -90,19 +93,23 @@ pub(crate) struct Kafka {
 
 impl Kafka {
     fn properties(&self, data: &Path, folder: &StackFolder) -> String {
-        let more = self.secure.map(SecureListeners::listeners).unwrap_or_default();
-        let address = format!("PLAINTEXT://127.0.0.1:{}{more}", self.port);
+        let host = self.member().host();
+        let more = self.secure.map(|secure| secure.listeners(host)).unwrap_or_default();
+        let address = format!("PLAINTEXT://{host}:{}{more}", self.port);
+        // With three copies two are left to agree when one broker is down.
+        let copies = self.brokers().min(3);
+        let (copies, fewest) = (copies.to_string(), copies.div_ceil(2).to_string());
         let mut properties = ServerSetting::list(&[
             ("log.dirs", &data.display().to_string()),
             ("advertised.listeners", &address),
             // The project makes its topics itself, with the settings they need.
             ("auto.create.topics.enable", "false"),
-            // A single broker cannot hold more than one replica.
-            ("offsets.topic.replication.factor", "1"),
-            ("transaction.state.log.replication.factor", "1"),
-            ("transaction.state.log.min.isr", "1"),
-            ("share.coordinator.state.topic.replication.factor", "1"),
-            ("share.coordinator.state.topic.min.isr", "1"),
+            ("offsets.topic.replication.factor", &copies),
+            ("min.insync.replicas", &fewest),
+            ("transaction.state.log.replication.factor", &copies),
+            ("transaction.state.log.min.isr", &fewest),
+            ("share.coordinator.state.topic.replication.factor", &copies),
+            ("share.coordinator.state.topic.min.isr", &fewest),
             // Fewer files: the first group and the first transaction would otherwise make 50 partitions each.
             ("offsets.topic.num.partitions", "4"),
             ("transaction.state.log.num.partitions", "4"),
@@ -113,19 +120,19 @@ impl Kafka {
         ]);
         properties.extend(self.metadata_properties(&address));
         if self.secure.is_some() {
-            properties.extend(SecureListeners::settings(folder));
+            properties.extend(SecureListeners::settings(self.member(), folder));
         }
         ServerSetting::joined(&properties, &self.settings, "=")
     }
 
     fn metadata_properties(&self, address: &str) -> Vec<ServerSetting> {
         match self.metadata {
-            Metadata::Kraft { controller_port } => ServerSetting::list(&[
+            Metadata::Kraft { controller_port, brokers } => ServerSetting::list(&[
                 ("process.roles", "broker,controller"),
-                ("node.id", "1"),
-                ("controller.quorum.voters", &format!("1@127.0.0.1:{controller_port}")),
+                ("node.id", &self.number.to_string()),
+                ("controller.quorum.voters", &voters(brokers, controller_port)),
                 ("controller.listener.names", "CONTROLLER"),
-                ("listeners", &format!("{address},CONTROLLER://127.0.0.1:{controller_port}")),
+                ("listeners", &format!("{address},CONTROLLER://{}:{controller_port}", self.member().host())),
                 (
                     "listener.security.protocol.map",
                     &format!(
@@ -144,9 +151,20 @@ impl Kafka {
         }
     }
 
-    /// No version can read the data of a newer one.
+    fn brokers(&self) -> u8 {
+        match self.metadata {
+            Metadata::Kraft { brokers, .. } => brokers,
+            Metadata::Zookeeper { .. } => 1,
+        }
+    }
+
+    /// No version can read the data of a newer one, and who votes is written down when it is formatted.
     fn data(&self, folder: &StackFolder) -> PathBuf {
         match self.metadata {
+            Metadata::Kraft { brokers: several @ 2.., .. } => {
+                let users = if self.secure.is_some() { "-secure" } else { "" };
+                folder.data(&format!("kafka-kraft{users}-{}-of-{several}", self.number))
+            }
             // Users are made when it is formatted.
             Metadata::Kraft { .. } if self.secure.is_some() => folder.data("kafka-kraft-secure"),
             Metadata::Kraft { .. } => folder.data("kafka-kraft"),
@@ -155,9 +173,15 @@ impl Kafka {
     }
 }
 
+impl Kafka {
+    fn server_properties(&self, folder: &StackFolder) -> PathBuf {
+        folder.conf().join(format!("{}.properties", self.member().numbered("server")))
+    }
+}
+
 impl Server for Kafka {
-    fn role(&self) -> Role {
-        Role::Kafka
+    fn member(&self) -> Member {
+        Member { role: Role::Kafka, number: self.number }
     }
 
     fn port(&self) -> u16 {
@@ -174,7 +198,7 @@ impl Server for Kafka {
         if self.secure.is_some() {
             secure::write_certificates(folder)?;
         }
-        write_file(&server_properties(folder), &self.properties(&data, folder))?;
+        write_file(&self.server_properties(folder), &self.properties(&data, folder))?;
         match self.metadata {
             Metadata::Kraft { .. } => write_file(&log4j2_properties(folder), LOG4J2),
             Metadata::Zookeeper { .. } => write_log4j_properties(folder),
@@ -190,7 +214,7 @@ impl Server for Kafka {
             vec!["-Xmx128m".into(), with_path("-Dlog4j2.configurationFile=", &log4j2_properties(folder))];
         arguments.extend(class_path(&[], jars));
         arguments.extend(["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c"].map(OsString::from));
-        arguments.push(server_properties(folder).into());
+        arguments.push(self.server_properties(folder).into());
         if self.secure.is_some() {
             arguments.extend(SecureListeners::users().into_iter().map(OsString::from));
         }
@@ -198,11 +222,12 @@ impl Server for Kafka {
     }
 
     fn told(&self, folder: &StackFolder) -> Vec<String> {
-        self.secure.map(|secure| secure.told(folder)).unwrap_or_default()
+        // The first leads to the others.
+        self.secure.filter(|_| self.number == 1).map(|secure| secure.told(folder)).unwrap_or_default()
     }
 
     fn environment(&self, folder: &StackFolder) -> Vec<(String, String)> {
-        self.secure.map(|secure| secure.environment(folder)).unwrap_or_default()
+        self.secure.filter(|_| self.number == 1).map(|secure| secure.environment(folder)).unwrap_or_default()
     }
 
     fn arguments(&self, folder: &StackFolder, jars: &Path) -> Vec<OsString> {
@@ -212,13 +237,14 @@ impl Server for Kafka {
             Metadata::Zookeeper { .. } => log4j_argument(folder),
         });
         arguments.extend(class_path(&[], jars));
-        arguments.extend(["kafka.Kafka".into(), server_properties(folder).into()]);
+        arguments.extend(["kafka.Kafka".into(), self.server_properties(folder).into()]);
         arguments
     }
 }
 
-fn server_properties(folder: &StackFolder) -> PathBuf {
-    folder.conf().join("server.properties")
+fn voters(brokers: u8, port: u16) -> String {
+    let voter = |number| format!("{number}@{}:{port}", Member { role: Role::Kafka, number }.host());
+    (1..=brokers).map(voter).collect::<Vec<_>>().join(",")
 }
 
 fn log4j2_properties(folder: &StackFolder) -> PathBuf {
@@ -260,8 +286,8 @@ pub(crate) struct Zookeeper {
 }
 
 impl Server for Zookeeper {
-    fn role(&self) -> Role {
-        Role::Zookeeper
+    fn member(&self) -> Member {
+        Role::Zookeeper.into()
     }
 
     fn port(&self) -> u16 {
@@ -315,6 +341,7 @@ mod tests {
         let layout = KafkaLayout::Kraft;
         Kafka {
             layout,
+            number: 1,
             port: 9093,
             metadata,
             secure: None,
@@ -325,8 +352,10 @@ mod tests {
 
     #[test]
     fn a_setting_of_the_caller_replaces_ours() {
-        let kafka =
-            kafka(Metadata::Kraft { controller_port: 7 }, &[("auto.create.topics.enable", "true"), ("a", "b=c")]);
+        let kafka = kafka(
+            Metadata::Kraft { controller_port: 7, brokers: 1 },
+            &[("auto.create.topics.enable", "true"), ("a", "b=c")],
+        );
         let properties = kafka.properties(Path::new("data"), &StackFolder::of("x"));
         assert_eq!(properties.matches("auto.create.topics.enable").count(), 1);
         assert!(properties.contains("auto.create.topics.enable=true\n"), "{properties}");
@@ -334,8 +363,24 @@ mod tests {
     }
 
     #[test]
+    fn several_brokers_vote_together_and_two_of_three_copies_have_to_agree() {
+        let mut second = kafka(Metadata::Kraft { controller_port: 7, brokers: 3 }, &[]);
+        second.number = 2;
+        let properties = second.properties(Path::new("data"), &StackFolder::of("x"));
+        for line in [
+            "node.id=2",
+            "controller.quorum.voters=1@127.0.0.1:7,2@127.0.0.2:7,3@127.0.0.3:7",
+            "listeners=PLAINTEXT://127.0.0.2:9093,CONTROLLER://127.0.0.2:7",
+            "offsets.topic.replication.factor=3",
+            "min.insync.replicas=2",
+        ] {
+            assert!(properties.lines().any(|found| found == line), "{line} in {properties}");
+        }
+    }
+
+    #[test]
     fn every_listener_is_on_loopback() {
-        for metadata in [Metadata::Kraft { controller_port: 7 }, Metadata::Zookeeper { port: 8 }] {
+        for metadata in [Metadata::Kraft { controller_port: 7, brokers: 1 }, Metadata::Zookeeper { port: 8 }] {
             let properties = kafka(metadata, &[]).properties(Path::new("data"), &StackFolder::of("x"));
             let listeners = properties.lines().find_map(|line| line.strip_prefix("listeners=")).unwrap_or_default();
             assert!(listeners.split(',').all(|listener| listener.contains("://127.0.0.1:")), "{listeners}");

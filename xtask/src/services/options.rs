@@ -9,7 +9,7 @@ use clap::ValueEnum;
 use super::cassandra::{Cassandra, CassandraRelease};
 use super::kafka::{Kafka, KafkaLayout, Metadata, Zookeeper};
 use super::ports::FreePorts;
-use super::secure::SecureListeners;
+use super::secure::{MOST_MEMBERS, SecureListeners};
 use super::server::Server;
 use crate::error::{Error, Result};
 
@@ -27,6 +27,12 @@ pub(crate) struct StackOptions {
     /// Cassandra 5.0.8, or 4.1.10 on a JDK 11 (fetched once, or of `JAVA_HOME_11`)
     #[arg(long, value_enum, default_value = "5.0")]
     pub(crate) cassandra: CassandraRelease,
+    /// So many brokers that work together, on 127.0.0.1, .2 and so on; Kafka 4.3.1 alone
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=i64::from(MOST_MEMBERS)))]
+    pub(crate) brokers: u8,
+    /// So many nodes of Cassandra that work together, on 127.0.0.1, .2 and so on; each after the first takes 20 s or more
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=i64::from(MOST_MEMBERS)))]
+    pub(crate) nodes: u8,
     /// Start only this server (with --kafka zookeeper, ZooKeeper belongs to Kafka)
     #[arg(long, value_enum)]
     pub(crate) only: Option<Only>,
@@ -43,15 +49,16 @@ pub(crate) struct StackOptions {
     #[arg(long)]
     pub(crate) free_ports: bool,
     /// Kafka listens on the four ports behind its own as well: in TLS, with a login, with both, for certificates; and a
-    /// second Cassandra on the two ports behind the first one's: with a login, and with a login in TLS
+    /// second Cassandra on the two ports behind the first one's: with a login, and with a login in TLS. Of several nodes
+    /// there are only those with a login
     #[arg(long)]
     pub(crate) secure: bool,
     /// Java heap of Kafka (and ZooKeeper)
     #[arg(long, value_name = "SIZE", default_value_t = HeapSize::default_for_kafka())]
     pub(crate) kafka_heap: HeapSize,
-    /// Java heap of Cassandra
-    #[arg(long, value_name = "SIZE", default_value_t = HeapSize::default_for_cassandra())]
-    pub(crate) cassandra_heap: HeapSize,
+    /// Java heap of each node of Cassandra [default: 768m, of several 256m]
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) cassandra_heap: Option<HeapSize>,
     /// A setting for Kafka's server.properties (repeatable; an empty VALUE takes ours away)
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) kafka_set: Vec<ServerSetting>,
@@ -74,6 +81,8 @@ impl StackOptions {
         Self {
             kafka: KafkaLayout::Kraft,
             cassandra: CassandraRelease::Current,
+            brokers: 1,
+            nodes: 1,
             only: None,
             kafka_port: None,
             cassandra_port: None,
@@ -81,7 +90,7 @@ impl StackOptions {
             free_ports: true,
             secure: false,
             kafka_heap: HeapSize("256m".to_owned()),
-            cassandra_heap: HeapSize("512m".to_owned()),
+            cassandra_heap: Some(HeapSize("512m".to_owned())),
             kafka_set: Vec::new(),
             cassandra_set: Vec::new(),
         }
@@ -91,54 +100,67 @@ impl StackOptions {
     pub(crate) fn servers(&self, free: &mut FreePorts) -> Result<Vec<Box<dyn Server>>> {
         let mut servers: Vec<Box<dyn Server>> = Vec::new();
         if self.only != Some(Only::Kafka) {
-            servers.push(Box::new(self.cassandra(free)?));
+            if !self.secure || self.nodes == 1 {
+                servers.extend(self.cassandra(free)?);
+            }
             if self.secure {
-                servers.push(Box::new(self.secure_cassandra(free)?));
+                servers.extend(self.secure_cassandra(free)?);
             }
         }
         if self.only != Some(Only::Cassandra) {
             let metadata = match self.kafka {
-                KafkaLayout::Kraft => Metadata::Kraft { controller_port: free.take()? },
+                KafkaLayout::Kraft => {
+                    let controller_port =
+                        self.inner_port(self.brokers, self.kafka_port.unwrap_or(KAFKA_PORT), 5, free)?;
+                    Metadata::Kraft { controller_port, brokers: self.brokers }
+                }
                 beside @ (KafkaLayout::Zookeeper | KafkaLayout::LastZookeeper) => {
                     let port = self.port(self.zookeeper_port, ZOOKEEPER_PORT, free)?;
                     servers.push(Box::new(Zookeeper { beside, port, heap: self.kafka_heap.clone() }));
                     Metadata::Zookeeper { port }
                 }
             };
-            servers.push(Box::new(self.kafka(metadata, free)?));
+            servers.extend(self.kafka(metadata, free)?);
         }
         Ok(servers)
     }
 
-    fn cassandra(&self, free: &mut FreePorts) -> Result<Cassandra> {
-        Ok(Cassandra {
-            release: self.cassandra,
-            port: self.port(self.cassandra_port, CASSANDRA_PORT, free)?,
-            storage_port: free.take()?,
-            tls_port: None,
-            heap: self.cassandra_heap.clone(),
-            settings: self.cassandra_set.clone(),
-        })
+    fn cassandra(&self, free: &mut FreePorts) -> Result<Vec<Box<dyn Server>>> {
+        let port = self.port(self.cassandra_port, CASSANDRA_PORT, free)?;
+        let storage_port = self.inner_port(self.nodes, port, 3, free)?;
+        Ok(self.nodes_on(port, None, storage_port))
     }
 
     /// On the two ports behind that of the other one.
-    fn secure_cassandra(&self, free: &mut FreePorts) -> Result<Cassandra> {
+    fn secure_cassandra(&self, free: &mut FreePorts) -> Result<Vec<Box<dyn Server>>> {
         let behind = self.cassandra_port.unwrap_or(CASSANDRA_PORT).saturating_add(1);
         let (port, tls_port) =
             if self.free_ports { (free.take()?, free.take()?) } else { (behind, behind.saturating_add(1)) };
-        Ok(Cassandra {
-            release: self.cassandra,
-            port,
-            storage_port: free.take()?,
-            tls_port: Some(tls_port),
-            heap: self.cassandra_heap.clone(),
-            settings: self.cassandra_set.clone(),
-        })
+        let storage_port = self.inner_port(self.nodes, port, 3, free)?;
+        Ok(self.nodes_on(port, Some(tls_port), storage_port))
     }
 
-    fn kafka(&self, metadata: Metadata, free: &mut FreePorts) -> Result<Kafka> {
-        if self.secure && self.kafka != KafkaLayout::Kraft {
-            return Err(Error::SecureWithoutKraft);
+    fn nodes_on(&self, port: u16, tls_port: Option<u16>, storage_port: u16) -> Vec<Box<dyn Server>> {
+        let default = if self.nodes == 1 { HeapSize::default_for_cassandra } else { HeapSize::one_of_several_nodes };
+        let node = |number| -> Box<dyn Server> {
+            Box::new(Cassandra {
+                release: self.cassandra,
+                number,
+                nodes: self.nodes,
+                port,
+                storage_port,
+                tls_port,
+                heap: self.cassandra_heap.clone().unwrap_or_else(default),
+                settings: self.cassandra_set.clone(),
+            })
+        };
+        (1..=self.nodes).map(node).collect()
+    }
+
+    fn kafka(&self, metadata: Metadata, free: &mut FreePorts) -> Result<Vec<Box<dyn Server>>> {
+        let wanted = [("--secure", self.secure), ("--brokers", self.brokers > 1)];
+        if let Some((option, _)) = wanted.iter().find(|(_, wanted)| *wanted && self.kafka != KafkaLayout::Kraft) {
+            return Err(Error::WithoutKraft(option));
         }
         let port = self.port(self.kafka_port, KAFKA_PORT, free)?;
         let secure = match self.secure {
@@ -146,14 +168,23 @@ impl StackOptions {
             true => Some(SecureListeners::behind(port)),
             false => None,
         };
-        Ok(Kafka {
-            layout: self.kafka,
-            port,
-            metadata,
-            secure,
-            heap: self.kafka_heap.clone(),
-            settings: self.kafka_set.clone(),
-        })
+        let broker = |number| -> Box<dyn Server> {
+            Box::new(Kafka {
+                layout: self.kafka,
+                number,
+                port,
+                metadata,
+                secure,
+                heap: self.kafka_heap.clone(),
+                settings: self.kafka_set.clone(),
+            })
+        };
+        Ok((1..=self.brokers).map(broker).collect())
+    }
+
+    /// Where servers find each other: one of several that comes back later has to find the others there again.
+    fn inner_port(&self, of: u8, port: u16, behind: u16, free: &mut FreePorts) -> Result<u16> {
+        if of > 1 && !self.free_ports { Ok(port.saturating_add(behind)) } else { free.take() }
     }
 
     fn port(&self, given: Option<u16>, usual: u16, free: &mut FreePorts) -> Result<u16> {
@@ -182,6 +213,11 @@ impl HeapSize {
     /// About 1 GB of memory in all.
     pub(crate) fn default_for_cassandra() -> Self {
         Self("768m".to_owned())
+    }
+
+    /// About 0.6 GB of memory in all.
+    pub(crate) fn one_of_several_nodes() -> Self {
+        Self("256m".to_owned())
     }
 
     /// What alarms are measured with: little enough that rows written for nothing show.

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::time::{SystemTime, UNIX_EPOCH};
 use std::{fmt, fs, io};
 
-use super::server::Role;
+use super::server::Member;
 use crate::error::{Error, Result};
 use crate::process;
 
@@ -36,7 +36,7 @@ impl FreePorts {
             let port = self.next;
             self.left -= 1;
             self.next = if port == LAST { FIRST } else { port + 1 };
-            if listen(port).is_ok() {
+            if listen(Ipv4Addr::LOCALHOST, port).is_ok() {
                 return Ok(port);
             }
         }
@@ -45,19 +45,19 @@ impl FreePorts {
 }
 
 /// An error that names who has the port, unless it is free.
-pub(crate) fn must_be_free(role: Role, port: u16) -> Result<()> {
-    let option = role.port_option();
-    match listen(port) {
+pub(crate) fn must_be_free(member: Member, port: u16) -> Result<()> {
+    let option = member.role.port_option();
+    match listen(member.host(), port) {
         Ok(()) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-            Err(Error::PortTaken { role, port, owner: owner_of(port), option })
+            Err(Error::PortTaken { member, port, owner: owner_of(port), option })
         }
-        Err(source) => Err(Error::PortRefused { role, port, option, source }),
+        Err(source) => Err(Error::PortRefused { member, port, option, source }),
     }
 }
 
-fn listen(port: u16) -> io::Result<()> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map(drop)
+fn listen(host: Ipv4Addr, port: u16) -> io::Result<()> {
+    TcpListener::bind((host, port)).map(drop)
 }
 
 /// At most this much of a command line is shown: a Java server's is many screens long.
@@ -132,6 +132,7 @@ fn shortened(command: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::services::server::Role;
 
     #[test]
     fn a_port_is_never_handed_out_twice() -> Result<()> {
@@ -147,7 +148,7 @@ mod tests {
     fn a_taken_port_is_refused_with_the_pid_of_its_owner() -> io::Result<()> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let port = listener.local_addr()?.port();
-        let message = must_be_free(Role::Kafka, port).err().map(|error| error.to_string()).unwrap_or_default();
+        let message = must_be_free(Role::Kafka.into(), port).err().map(|error| error.to_string()).unwrap_or_default();
         assert!(message.contains(&format!("pid {}", std::process::id())), "{message}");
         assert!(message.contains("--kafka-port"), "{message}");
         Ok(())

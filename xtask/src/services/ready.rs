@@ -2,10 +2,10 @@
 //! so that this check shares no fault with the clients it prepares the ground for.
 
 use std::io::{self, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use super::server::Role;
+use super::server::{Member, Role};
 
 /// How long one look may take; a server that starts can accept a connection long before it answers.
 const LOOK_LIMIT: Duration = Duration::from_secs(3);
@@ -22,17 +22,21 @@ pub(crate) enum NotReady {
     NoBroker,
 }
 
-/// Asks the server on 127.0.0.1:`port` whether it is ready for work.
-pub(crate) fn check(role: Role, port: u16) -> Result<(), NotReady> {
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    let mut stream = TcpStream::connect_timeout(&address, LOOK_LIMIT)?;
-    stream.set_read_timeout(Some(LOOK_LIMIT))?;
-    stream.set_write_timeout(Some(LOOK_LIMIT))?;
-    match role {
+/// Asks the server on `port` of its host whether it is ready for work.
+pub(crate) fn check(member: Member, port: u16) -> Result<(), NotReady> {
+    let mut stream = connect(SocketAddr::from((member.host(), port)))?;
+    match member.role {
         Role::Zookeeper => ask_zookeeper(&mut stream),
         Role::Kafka => ask_kafka(&mut stream, port),
         Role::Cassandra | Role::SecureCassandra => ask_cassandra(&mut stream),
     }
+}
+
+fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect_timeout(&address, LOOK_LIMIT)?;
+    stream.set_read_timeout(Some(LOOK_LIMIT))?;
+    stream.set_write_timeout(Some(LOOK_LIMIT))?;
+    Ok(stream)
 }
 
 const API_VERSIONS: i16 = 18;
@@ -80,6 +84,10 @@ const READY: u8 = 0x02;
 const AUTHENTICATE: u8 = 0x03;
 const OPTIONS: u8 = 0x05;
 const SUPPORTED: u8 = 0x06;
+const QUERY: u8 = 0x07;
+const RESULT: u8 = 0x08;
+const AUTH_RESPONSE: u8 = 0x0f;
+const AUTH_SUCCESS: u8 = 0x10;
 
 /// OPTIONS, then STARTUP. A node that asks for a password is as ready as one that does not.
 fn ask_cassandra(stream: &mut TcpStream) -> Result<(), NotReady> {
@@ -92,6 +100,30 @@ fn ask_cassandra(stream: &mut TcpStream) -> Result<(), NotReady> {
         READY | AUTHENTICATE => Ok(()),
         _ => Err(NotReady::OddAnswer("READY")),
     }
+}
+
+/// Logs in at the node of Cassandra on `port` of its host, and has it carry out one statement there.
+pub(crate) fn tell_cassandra(member: Member, port: u16, login: [&str; 2], cql: &str) -> Result<(), NotReady> {
+    /// Any one replica has to agree.
+    const CONSISTENCY_ONE: [u8; 3] = [0, 1, 0];
+    let mut stream = connect(SocketAddr::from((member.host(), port)))?;
+    ask_cassandra(&mut stream)?;
+    let [user, password] = login;
+    let proof = format!("\0{user}\0{password}");
+    if cql_exchange(&mut stream, AUTH_RESPONSE, &long_bytes(proof.as_bytes()))? != AUTH_SUCCESS {
+        return Err(NotReady::OddAnswer("AUTH_SUCCESS"));
+    }
+    let query = [&long_bytes(cql.as_bytes())[..], &CONSISTENCY_ONE].concat();
+    match cql_exchange(&mut stream, QUERY, &query)? {
+        RESULT => Ok(()),
+        _ => Err(NotReady::OddAnswer("RESULT")),
+    }
+}
+
+/// Bytes, or a long text, with their length before them.
+fn long_bytes(bytes: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+    [&length.to_be_bytes()[..], bytes].concat()
 }
 
 /// Sends one frame and returns the opcode of the answer.

@@ -3,6 +3,7 @@
 //! One Kafka has four further listeners for it, beside the one that everybody may use. Of Cassandra there is a second
 //! node, since either everybody logs in there or nobody.
 
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose};
@@ -10,20 +11,22 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, 
 use super::folder::{StackFolder, make_folder, write_file};
 use super::options::ServerSetting;
 use super::ports::FreePorts;
+use super::ready::{self, NotReady};
+use super::server::{Member, Role};
 use crate::error::Result;
 
 /// Who may log in, by every mechanism, and do everything.
-const USER: &str = "ward";
+pub(crate) const USER: &str = "ward";
 const PASSWORD: &str = "a pass=word";
 
 /// Whom every new Cassandra with a login knows, and by which password.
-const SUPERUSER: &str = "cassandra";
+pub(crate) const SUPERUSER: &str = "cassandra";
 
 /// Users who are allowed nothing but what they are given, with the same password.
 const LIMITED_USERS: [&str; 4] = ["consumer", "producer", "operator", "admin"];
 
-/// The names in the server's certificate. `localhost` is none of them.
-const NAMES: [&str; 2] = ["127.0.0.1", "kafka-1.ward"];
+/// So many servers of one kind can work together.
+pub(crate) const MOST_MEMBERS: u8 = 5;
 
 /// The listeners, each on its port of 127.0.0.1.
 #[derive(Clone, Copy, Debug)]
@@ -76,8 +79,8 @@ impl SecureListeners {
     }
 
     /// What comes behind the other listeners, as `NAME://HOST:PORT`.
-    pub(crate) fn listeners(self) -> String {
-        self.all().map(|(name, _, port)| format!(",{name}://127.0.0.1:{port}")).concat()
+    pub(crate) fn listeners(self, host: Ipv4Addr) -> String {
+        self.all().map(|(name, _, port)| format!(",{name}://{host}:{port}")).concat()
     }
 
     /// What each of them speaks.
@@ -85,18 +88,18 @@ impl SecureListeners {
         self.all().map(|(name, protocol, _)| format!(",{name}:{protocol}")).concat()
     }
 
-    pub(crate) fn settings(folder: &StackFolder) -> Vec<ServerSetting> {
+    pub(crate) fn settings(broker: Member, folder: &StackFolder) -> Vec<ServerSetting> {
         let scram = "org.apache.kafka.common.security.scram.ScramLoginModule required;";
         let plain =
             format!("org.apache.kafka.common.security.plain.PlainLoginModule required user_{USER}=\"{PASSWORD}\";");
-        let file = |name| certificates(folder).join(name).display().to_string();
+        let file = |name: &str| certificates(folder).join(name).display().to_string();
         ServerSetting::list(&[
             ("inter.broker.listener.name", "PLAINTEXT"),
             // Rights are asked of those who log in, but for one user.
             ("authorizer.class.name", "org.apache.kafka.metadata.authorizer.StandardAuthorizer"),
             ("super.users", &format!("User:ANONYMOUS;User:{USER};User:CN=vitals")),
             ("ssl.keystore.type", "PEM"),
-            ("ssl.keystore.location", &file("server.pem")),
+            ("ssl.keystore.location", &file(&certificate(broker))),
             ("ssl.truststore.type", "PEM"),
             ("ssl.truststore.location", &file("ca.pem")),
             ("listener.name.mutual.ssl.client.auth", "required"),
@@ -133,10 +136,10 @@ impl SecureListeners {
 }
 
 /// What makes a node of Cassandra want a login, and speak TLS on a second port.
-pub(crate) fn node_settings(tls_port: u16, folder: &StackFolder) -> Vec<ServerSetting> {
-    let file = |name| certificates(folder).join(name).display().to_string();
+pub(crate) fn node_settings(node: Member, tls_port: u16, folder: &StackFolder) -> Vec<ServerSetting> {
+    let file = |name: &str| certificates(folder).join(name).display().to_string();
     let factory = "{class_name: org.apache.cassandra.security.PEMBasedSslContextFactory}";
-    let (server, authority) = (file("server.pem"), file("ca.pem"));
+    let (server, authority) = (file(&certificate(node)), file("ca.pem"));
     let tls = format!(
         "{{enabled: true, optional: false, require_client_auth: false, ssl_context_factory: {factory}, \
          keystore: '{server}', truststore: '{authority}'}}"
@@ -164,10 +167,21 @@ pub(crate) fn node_told(tls_port: u16, folder: &StackFolder) -> String {
     )
 }
 
-/// An authority, who signs the server and a client; and another one, whom nobody knows.
+/// Each of several has a certificate of its own. `localhost` is in none of them.
+fn certificate(server: Member) -> String {
+    format!("{}.pem", server.numbered("server"))
+}
+
+/// Tells a node that has just begun what its cluster needs before others join: who may log in is kept by three of them.
+pub(crate) fn keep_users_thrice(node: Member, port: u16) -> Result<(), NotReady> {
+    let cql = "ALTER KEYSPACE system_auth WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 3}";
+    ready::tell_cassandra(node, port, [SUPERUSER, SUPERUSER], cql)
+}
+
+/// An authority, who signs the servers and a client; and another one, whom nobody knows.
 pub(crate) fn write_certificates(folder: &StackFolder) -> Result<()> {
     let place = certificates(folder);
-    if place.join("other-ca.pem").exists() {
+    if place.join("server-5.pem").exists() {
         return Ok(());
     }
     make_folder(&place)?;
@@ -179,15 +193,20 @@ pub(crate) fn write_certificates(folder: &StackFolder) -> Result<()> {
         let key = KeyPair::generate()?;
         Ok((key.serialize_pem(), params.signed_by(&key, &authority)?.pem()))
     };
-    let (server_key, server) = sign("kafka", &NAMES)?;
     let (client_key, client) = sign("vitals", &[])?;
     write_file(&place.join("ca.pem"), &authority.pem())?;
-    write_file(&place.join("server.pem"), &[server_key, server, authority.pem()].concat())?;
     write_file(&place.join("client.pem"), &client)?;
     write_file(&place.join("client-key.pem"), &client_key)?;
     write_file(&place.join("password"), PASSWORD)?;
     write_file(&place.join("store-password"), SUPERUSER)?;
-    write_file(&place.join("other-ca.pem"), &self::authority("somebody else")?.pem())
+    write_file(&place.join("other-ca.pem"), &self::authority("somebody else")?.pem())?;
+    for number in 1..=MOST_MEMBERS {
+        let server = Member { role: Role::Kafka, number };
+        let names = [server.host().to_string(), format!("kafka-{number}.ward")];
+        let (key, signed) = sign("kafka", &names.each_ref().map(String::as_str))?;
+        write_file(&place.join(certificate(server)), &[key, signed, authority.pem()].concat())?;
+    }
+    Ok(())
 }
 
 fn certificates(folder: &StackFolder) -> PathBuf {

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::fmt;
+use std::net::Ipv4Addr;
 use std::path::Path;
 
 use clap::ValueEnum;
@@ -9,8 +10,10 @@ use serde::{Deserialize, Serialize};
 
 use super::folder::StackFolder;
 use super::java::{Bundle, Release};
+use super::ready::NotReady;
 use crate::error::Result;
 
+/// What a server is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Role {
@@ -62,11 +65,64 @@ impl fmt::Display for Role {
     }
 }
 
+/// One server of a stack: what it is, and which of several that work together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Member {
+    pub(crate) role: Role,
+    /// From 1 on; it listens on 127.0.0.NUMBER.
+    #[serde(default = "first")]
+    pub(crate) number: u8,
+}
+
+fn first() -> u8 {
+    1
+}
+
+impl Member {
+    pub(crate) fn host(self) -> Ipv4Addr {
+        Ipv4Addr::new(127, 0, 0, self.number)
+    }
+
+    /// `kafka`, `kafka-2`: for its own files.
+    pub(crate) fn file_name(self) -> String {
+        self.numbered(self.role.file_name())
+    }
+
+    /// A file or folder of this name, one for each of several.
+    pub(crate) fn numbered(self, name: &str) -> String {
+        if self.number == 1 { name.to_owned() } else { format!("{name}-{}", self.number) }
+    }
+}
+
+/// The only one, or the first of several.
+impl From<Role> for Member {
+    fn from(role: Role) -> Self {
+        Self { role, number: 1 }
+    }
+}
+
+impl fmt::Display for Member {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.number {
+            1 => self.role.fmt(out),
+            number => out.pad(&format!("{} {number}", self.role)),
+        }
+    }
+}
+
 /// How one server of a stack is laid out and started.
 pub(crate) trait Server: fmt::Debug {
-    fn role(&self) -> Role;
-    /// Where its clients connect, on 127.0.0.1.
+    fn member(&self) -> Member;
+    /// Where its clients connect, on its [host](Member::host).
     fn port(&self) -> u16;
+    /// Whether it joins those of its kind before it, which have to answer first.
+    fn joins(&self) -> bool {
+        false
+    }
+    /// What has to be done once it answers, before others join it.
+    fn when_ready(&self, _folder: &StackFolder) -> Result<(), NotReady> {
+        Ok(())
+    }
     fn bundle(&self) -> &'static Bundle;
     fn version(&self) -> &'static str {
         self.bundle().version

@@ -10,7 +10,7 @@ use super::folder::{Record, StackFolder, State};
 use super::java::{Javas, Release};
 use super::ports;
 use super::ready::{self, NotReady};
-use super::server::{Role, Server, class_path};
+use super::server::{Member, Role, Server, class_path};
 use crate::error::{Error, Result};
 use crate::process::{self, Identity, Life, Place};
 use crate::worker::{self, Job, LogTail, SHOWN_WITH_ERRORS};
@@ -38,6 +38,8 @@ struct Running {
     child: Child,
     record: Record,
     started: Instant,
+    /// It has answered once.
+    is_ready: bool,
 }
 
 impl Stack {
@@ -47,10 +49,16 @@ impl Stack {
         let javas = prepare(&servers)?;
         folder.make()?;
         let mut stack = Self { folder, javas, life, servers: Vec::new() };
-        for server in servers {
+        let (joining, first): (Vec<_>, Vec<_>) = servers.into_iter().partition(|server| server.joins());
+        for server in first {
             stack.launch_one(server)?;
         }
-        wait_for(stack.servers.iter_mut(), &stack.folder)?;
+        for server in joining {
+            // One at a time: two that join at once may not know of each other.
+            stack.wait_for(|earlier| earlier.role == server.member().role)?;
+            stack.launch_one(server)?;
+        }
+        stack.wait_for(|_| true)?;
         Ok(stack)
     }
 
@@ -59,22 +67,29 @@ impl Stack {
         self.servers.clear();
     }
 
-    pub(crate) fn port(&self, role: Role) -> Result<u16> {
-        Ok(self.find(role)?.record.port)
+    pub(crate) fn port(&self, member: impl Into<Member>) -> Result<u16> {
+        Ok(self.find(member.into())?.record.port)
     }
 
-    /// Where a server's clients connect.
+    /// Where a server's clients connect: the only one's, or that of the first of several.
     pub(crate) fn address(&self, role: Role) -> Result<String> {
         Ok(format!("127.0.0.1:{}", self.port(role)?))
     }
 
-    pub(crate) fn process(&self, role: Role) -> Option<Identity> {
-        self.find(role).ok().map(|running| running.record.process)
+    /// Those of all that work together, with commas between them, as `vitals` takes them; on `port`, or each on its own.
+    pub(crate) fn addresses(&self, role: Role, port: Option<u16>) -> String {
+        let of_role = self.servers.iter().map(|running| &running.record).filter(|record| record.member.role == role);
+        let address = |record: &Record| format!("{}:{}", record.member.host(), port.unwrap_or(record.port));
+        of_role.map(address).collect::<Vec<_>>().join(",")
+    }
+
+    pub(crate) fn process(&self, member: impl Into<Member>) -> Option<Identity> {
+        self.find(member.into()).ok().map(|running| running.record.process)
     }
 
     /// The command of a tool that comes with Kafka, by its Java class.
     pub(crate) fn kafka_tool(&self, options: &[&str], class: &str, arguments: &[&str]) -> Result<Vec<OsString>> {
-        let jars = self.find(Role::Kafka)?.server.bundle().jars();
+        let jars = self.find(Role::Kafka.into())?.server.bundle().jars();
         let mut command = process::command_of(self.javas.of(Release::Installed), options);
         command.extend(class_path(&[], &jars));
         command.extend([class].iter().chain(arguments).map(OsString::from));
@@ -92,27 +107,30 @@ impl Stack {
             let own = running.server.environment(&self.folder);
             environment.extend(own.into_iter().map(|(name, value)| (name, value.into())));
         }
-        if let Ok(brokers) = self.address(Role::Kafka) {
+        let of_all = |role| Some(self.addresses(role, None)).filter(|addresses| !addresses.is_empty());
+        if let Some(brokers) = of_all(Role::Kafka) {
             environment.push(("VITALS_BROKERS".to_owned(), brokers.into()));
         }
-        if let Ok(node) = self.address(Role::Cassandra) {
-            environment.push(("VITALS_STORE".to_owned(), format!("cassandra://{node}/hospital").into()));
+        if let Some(nodes) = of_all(Role::Cassandra) {
+            environment.push(("VITALS_STORE".to_owned(), format!("cassandra://{nodes}/hospital").into()));
         }
         environment
     }
 
     /// Starts a server that has ended again, on its port and its data, and comes back when it has answered a request.
-    pub(crate) fn start_again(&mut self, role: Role) -> Result<()> {
-        if let Some(at) = self.servers.iter().position(|running| running.record.role == role) {
+    pub(crate) fn start_again(&mut self, member: impl Into<Member>) -> Result<()> {
+        let member = member.into();
+        if let Some(at) = self.servers.iter().position(|running| running.record.member == member) {
             let ended = self.servers.remove(at);
             self.launch_one(ended.server)?;
         }
-        wait_for(self.servers.iter_mut().filter(|running| running.record.role == role), &self.folder)
+        self.wait_for(|other| other == member)
     }
 
     /// Ends a server by [`process::kill`] or [`process::stop`]; its data stays.
-    pub(crate) fn end(&mut self, role: Role, end: fn(&[Identity]) -> Vec<Identity>) -> Result<()> {
-        let Some(running) = self.servers.iter_mut().find(|running| running.record.role == role) else {
+    pub(crate) fn end(&mut self, member: impl Into<Member>, end: fn(&[Identity]) -> Vec<Identity>) -> Result<()> {
+        let member = member.into();
+        let Some(running) = self.servers.iter_mut().find(|running| running.record.member == member) else {
             return Ok(());
         };
         if let Some(left) = end(&[running.record.process]).first() {
@@ -123,8 +141,8 @@ impl Stack {
         Ok(())
     }
 
-    fn find(&self, role: Role) -> Result<&Running> {
-        let found = self.servers.iter().find(|running| running.record.role == role);
+    fn find(&self, member: Member) -> Result<&Running> {
+        let found = self.servers.iter().find(|running| running.record.member == member);
         found.ok_or(Error::NoServer("such server"))
     }
 
@@ -134,16 +152,17 @@ impl Stack {
         if let Some(arguments) = server.first_run(&self.folder, &jars) {
             self.first_run(self.javas.of(server.java()), &arguments)?;
         }
-        say::talk(&format!("starting {} {} on 127.0.0.1:{}", server.role(), server.version(), server.port()));
+        let member = server.member();
+        say::talk(&format!("starting {member} {} on {}:{}", server.version(), member.host(), server.port()));
         let child = self.spawn(&*server, &jars)?;
         let record = Record {
-            role: server.role(),
+            member,
             version: server.version().to_owned(),
             port: server.port(),
             // A child that is already gone has no identity; the first look at it reports that.
             process: Identity::of(child.id()).unwrap_or(Identity { pid: child.id(), start_ticks: 0 }),
         };
-        self.servers.push(Running { server, child, record: record.clone(), started: Instant::now() });
+        self.servers.push(Running { server, child, record: record.clone(), started: Instant::now(), is_ready: false });
         self.remember(record)
     }
 
@@ -158,7 +177,7 @@ impl Stack {
     fn spawn(&self, server: &dyn Server, jars: &Path) -> Result<Child> {
         let java = self.javas.of(server.java());
         let start_error = Error::start(&java.to_string_lossy());
-        let log = self.folder.log(server.role());
+        let log = self.folder.log(server.member());
         keep_previous(&log);
         let mut command = process::command(java, Place::OwnSession, self.life).map_err(&start_error)?;
         command.args(server.arguments(&self.folder, jars)).current_dir(self.folder.path());
@@ -166,10 +185,24 @@ impl Stack {
         command.spawn().map_err(start_error)
     }
 
+    fn wait_for(&mut self, wanted: impl Fn(Member) -> bool) -> Result<()> {
+        loop {
+            signals::check()?;
+            let mut all_ready = true;
+            for running in self.servers.iter_mut().filter(|running| wanted(running.record.member)) {
+                all_ready &= running.is_ready(&self.folder)?;
+            }
+            if all_ready {
+                return Ok(());
+            }
+            std::thread::sleep(LOOK_AGAIN);
+        }
+    }
+
     /// Written after each start: even if this process is killed now, `down` finds what it left.
     fn remember(&self, record: Record) -> Result<()> {
         let mut state = State::read(&self.folder)?;
-        state.servers.retain(|known| known.role != record.role);
+        state.servers.retain(|known| known.member != record.member);
         state.servers.push(record);
         state.write(&self.folder)
     }
@@ -206,20 +239,29 @@ impl Drop for Stack {
 
 impl Running {
     fn is_ready(&mut self, folder: &StackFolder) -> Result<bool> {
-        let Record { role, port, .. } = self.record;
+        let Record { member, port, .. } = self.record;
         if let Some(how) = self.has_ended() {
-            let hint = format!("; no lines at all often mean that the heap is too small ({} SIZE)", role.heap_option());
+            let hint =
+                format!("; no lines at all often mean that the heap is too small ({} SIZE)", member.role.heap_option());
             let how = format!("ended while it was starting ({how})");
-            return Err(Error::failed(&role.to_string(), &how, &folder.log(role), &hint));
+            return Err(Error::failed(&member.to_string(), &how, &folder.log(member), &hint));
         }
-        match ready::check(role, port) {
+        if self.is_ready {
+            return Ok(true);
+        }
+        match ready::check(member, port).and_then(|()| self.server.when_ready(folder)) {
             Ok(()) => {
+                self.is_ready = true;
                 let seconds = self.started.elapsed().as_secs_f32();
-                say::talk(&format!("{role} {} answers on 127.0.0.1:{port} ({seconds:.1} s)", self.record.version));
+                say::talk(&format!(
+                    "{member} {} answers on {}:{port} ({seconds:.1} s)",
+                    self.record.version,
+                    member.host()
+                ));
                 Ok(true)
             }
             Err(reason) if self.started.elapsed() >= READY_LIMIT => {
-                Err(self.not_ready(&reason, LogTail::read(&folder.log(role), SHOWN_WITH_ERRORS)))
+                Err(self.not_ready(&reason, LogTail::read(&folder.log(member), SHOWN_WITH_ERRORS)))
             }
             Err(_) => Ok(false),
         }
@@ -234,14 +276,15 @@ impl Running {
     }
 
     fn not_ready(&self, reason: &NotReady, log: LogTail) -> Error {
-        let Record { role, port, .. } = self.record;
-        let heap_option = role.heap_option();
-        Error::NotReady { role, port, limit: READY_LIMIT, reason: reason.to_string(), log, heap_option }
+        let Record { member, port, .. } = self.record;
+        let heap_option = member.role.heap_option();
+        Error::NotReady { member, port, limit: READY_LIMIT, reason: reason.to_string(), log, heap_option }
     }
 
-    /// For example `VITALS_TEST_KAFKA_PORT`, `…_PID`, `…_VERSION` and `…_LIBS`.
+    /// For example `VITALS_TEST_KAFKA_PORT`, `…_PID`, `…_VERSION` and `…_LIBS`; of the second of several
+    /// `VITALS_TEST_KAFKA_2_PORT`.
     fn environment(&self) -> Vec<(String, OsString)> {
-        let prefix = format!("VITALS_TEST_{}", self.record.role.file_name().to_uppercase());
+        let prefix = format!("VITALS_TEST_{}", self.record.member.file_name().replace('-', "_").to_uppercase());
         vec![
             (format!("{prefix}_PORT"), self.record.port.to_string().into()),
             (format!("{prefix}_PID"), self.record.process.pid.to_string().into()),
@@ -249,22 +292,6 @@ impl Running {
             (format!("{prefix}_LIBS"), self.server.bundle().jars().into()),
         ]
     }
-}
-
-fn wait_for<'a>(servers: impl Iterator<Item = &'a mut Running>, folder: &StackFolder) -> Result<()> {
-    let mut waiting: Vec<&mut Running> = servers.collect();
-    while !waiting.is_empty() {
-        signals::check()?;
-        let mut not_yet = Vec::new();
-        for running in waiting {
-            if !running.is_ready(folder)? {
-                not_yet.push(running);
-            }
-        }
-        waiting = not_yet;
-        std::thread::sleep(LOOK_AGAIN);
-    }
-    Ok(())
 }
 
 /// Everything that can be found wanting before the first server starts.
@@ -275,7 +302,7 @@ fn prepare(servers: &[Box<dyn Server>]) -> Result<Javas> {
     let releases: Vec<_> = servers.iter().map(|server| server.java()).collect();
     let javas = Javas::find(&releases)?;
     for server in servers {
-        ports::must_be_free(server.role(), server.port())?;
+        ports::must_be_free(server.member(), server.port())?;
     }
     servers.iter().try_for_each(|server| server.bundle().ensure())?;
     Ok(javas)
