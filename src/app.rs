@@ -18,6 +18,7 @@ use crate::kafka::config::{Access, KafkaConfig};
 use crate::kafka::consumer::Consumer;
 use crate::kafka::dead_letters::DeadLetterTopic;
 use crate::kafka::error::KafkaError;
+use crate::kafka::failover;
 use crate::kafka::group::MemberConfig;
 use crate::kafka::login::Login;
 use crate::kafka::offsets::Place;
@@ -59,6 +60,21 @@ pub fn kafka_config(settings: &Settings) -> Result<KafkaConfig, KafkaError> {
 pub async fn open_kafka(settings: &Settings) -> Result<Cluster, WrongCluster> {
     let cluster = Cluster::connect(kafka_config(settings)?).await?;
     cluster_check::judge(settings, cluster.id())?;
+    Ok(cluster)
+}
+
+/// As [`open_kafka`], for who asks those brokers that lead the topic and coordinate the group. Where one of several has just
+/// died, the others get the time that they need to take over.
+///
+/// # Errors
+/// As there.
+pub async fn open_led_kafka(settings: &Settings, output: &Output) -> Result<Cluster, WrongCluster> {
+    let mut cluster = open_kafka(settings).await?;
+    let told = |error: &KafkaError| {
+        let limit = failover::FAILOVER_LIMIT.as_secs();
+        output.note(format_args!("note: {error}; waiting up to {limit} s for the other brokers to take over"));
+    };
+    failover::outlast(&mut cluster, &settings.topic, &settings.group, told).await;
     Ok(cluster)
 }
 

@@ -24,6 +24,7 @@ pub mod consumer;
 pub mod dead_letter;
 pub mod dead_letters;
 pub mod error;
+pub(crate) mod failover;
 mod fetch;
 pub mod group;
 pub mod history;

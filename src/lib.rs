@@ -37,7 +37,7 @@
 //! | membership: heartbeats and timers; what the coordinator is asked | `kafka/group/driver.rs`; `kafka/group/coordinator.rs` |
 //! | offsets, and from where the rules hear records again; lag in records and seconds | `kafka/offsets.rs`; `kafka/lag.rs` |
 //! | bytes go out: to Kafka; to Cassandra, after a look whether it lets us in | `kafka/connection.rs`; `store/cassandra/connect.rs`, `probe.rs` |
-//! | which node of Cassandra is asked next; by which name its certificate is checked; a password that it refuses, in words | `store/cassandra/balance.rs`; `names_of` in `store/cassandra/connect.rs`; `Fault` in `store/cassandra/probe.rs` |
+//! | what is waited for while other brokers take over; which node of Cassandra is asked next; by which name its certificate is checked; a password that it refuses, in words | `kafka/failover.rs`, by `open_led_kafka` in `app.rs`; `store/cassandra/balance.rs`; `names_of` in `store/cassandra/connect.rs`; `Fault` in `store/cassandra/probe.rs` |
 //! | TLS: whom we believe, and what a failed handshake means; a login to Kafka; renewed before it is over | `tls.rs`; `kafka/login.rs`, `login/scram.rs`; `kafka/connection.rs` |
 //! | a password typed at the terminal; the settings in a Java client's properties | `output/prompt.rs`; `settings/properties.rs` |
 //! | which files and which user, PLAIN inside TLS only; the files read, the password found; what every connection gets | `settings/access.rs`; `kafka_config`, `node_access` in `app.rs`; `kafka/config.rs`, `store/cassandra/access.rs` |

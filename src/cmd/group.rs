@@ -48,7 +48,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
 
 async fn act(action: Action, context: &Context) -> Result<Code> {
     let Context { settings, output, .. } = context;
-    let mut cluster = app::open_kafka(settings).await?;
+    let mut cluster = app::open_led_kafka(settings, output).await?;
     match action {
         Action::List(args) => list(&args, &mut cluster, context).await,
         Action::Describe(args) => describe(&args, &mut cluster, settings, output).await,

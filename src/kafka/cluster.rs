@@ -101,6 +101,8 @@ pub struct Cluster {
     /// knows.
     any: Option<Connection>,
     id: Option<String>,
+    /// It has had several brokers, or the user named several.
+    has_several: bool,
 }
 
 impl Cluster {
@@ -108,7 +110,9 @@ impl Cluster {
     /// None of them answering within [`FIRST_CONTACT_LIMIT`] is [`KafkaError::Unreachable`].
     pub async fn connect(config: impl Into<KafkaConfig>) -> Result<Self, KafkaError> {
         let config = config.into();
-        let mut cluster = Self { config, nodes: HashMap::new(), connections: HashMap::new(), any: None, id: None };
+        let has_several = config.brokers.len() > 1;
+        let (nodes, connections) = (HashMap::new(), HashMap::new());
+        let mut cluster = Self { config, nodes, connections, any: None, id: None, has_several };
         cluster.metadata(Some(Vec::new())).await?;
         Ok(cluster)
     }
@@ -116,6 +120,11 @@ impl Cluster {
     /// How its brokers are spoken with.
     pub(super) fn access(&self) -> &Access {
         &self.config.access
+    }
+
+    /// Whether other brokers can take over what one does.
+    pub(super) fn has_several(&self) -> bool {
+        self.has_several
     }
 
     /// The cluster's id, where it has one.
@@ -195,10 +204,10 @@ impl Cluster {
         if let Some(connection) = self.connections.remove(&node).filter(Connection::is_usable) {
             return Ok(connection);
         }
-        let address = self.nodes.get(&node).ok_or_else(|| KafkaError::Unreachable {
-            brokers: self.config.name(),
-            reason: format!("the cluster names no address for broker {node}"),
-        })?;
+        // One that has just been given up is still named as a leader by those that have not heard of it.
+        let not_named =
+            || KafkaError::refused(format!("the address of broker {node}"), ResponseError::LeaderNotAvailable);
+        let address = self.nodes.get(&node).ok_or_else(not_named)?;
         Connection::open(address, &self.config.access).await
     }
 
@@ -270,6 +279,7 @@ impl Cluster {
         let request = MetadataRequest::default().with_topics(topics).with_allow_auto_topic_creation(false);
         let response = self.any().await?.call(&request).await?;
         self.nodes = response.brokers.iter().map(|node| (node.node_id.0, address(&node.host, node.port))).collect();
+        self.has_several |= self.nodes.len() > 1;
         self.id = response.cluster_id.as_ref().map(ToString::to_string);
         self.name_first();
         Ok(response)

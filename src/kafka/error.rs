@@ -15,8 +15,20 @@ use crate::secret::NoPassword;
 use crate::tls::{Refusal, TlsError};
 
 /// What to do where nothing answers.
-pub(super) const START_HINT: &str = "run `vitals up` and choose it with --profile embedded, or start Kafka (cargo xtask services up, or docker compose \
+const START_HINT: &str = "run `vitals up` and choose it with --profile embedded, or start Kafka (cargo xtask services up, or docker compose \
      up -d), or name the brokers with --brokers HOST:PORT";
+
+/// The same, of several.
+const START_SEVERAL_HINT: &str = "start one of them, or see whether this machine reaches it; --brokers names them";
+
+/// What to do where one broker does not answer, be there others or not.
+const BROKER_HINT: &str = "start that broker again: `vitals status` shows those of its cluster and who leads what; or name others with --brokers \
+     HOST:PORT";
+
+/// What to do where none of `brokers` answers.
+pub(super) fn start_hint(brokers: &str) -> &'static str {
+    if brokers.contains(',') { START_SEVERAL_HINT } else { START_HINT }
+}
 
 /// What went wrong, and on what.
 #[derive(Debug, thiserror::Error)]
@@ -153,9 +165,8 @@ impl Advice for KafkaError {
 
     fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::Unreachable { .. } | Self::Io { .. } | Self::TimedOut { .. } => {
-                START_HINT.into()
-            }
+            Self::Unreachable { brokers, .. } => start_hint(brokers).into(),
+            Self::Io { .. } | Self::TimedOut { .. } => BROKER_HINT.into(),
             Self::Files(error) => return error.hint("broker"),
             Self::NoPassword(error) => error.hint(),
             Self::WantsTls { .. } => {

@@ -27,7 +27,7 @@ pub use self::direct::Direct;
 pub use self::rskafka::Rskafka;
 #[cfg(feature = "testing")]
 use super::config::KafkaConfig;
-use super::error::{KafkaError, START_HINT};
+use super::error::{KafkaError, start_hint};
 pub use super::records::Codec;
 use crate::advice::{Advice, Code};
 use crate::kafka::right::{Operation, Right};
@@ -293,7 +293,7 @@ impl Advice for ProducerError {
 
     fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::Unreachable { .. } => START_HINT.to_owned(),
+            Self::Unreachable { brokers, .. } => start_hint(brokers).to_owned(),
             Self::Storage { .. } => {
                 "make room on the broker's disk, and send again what was not acknowledged".to_owned()
             }
