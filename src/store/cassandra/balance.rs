@@ -2,17 +2,23 @@
 //!
 //! The driver's own ways leave out every node whose distance it does not know. That is any node which joined later, and
 //! all of them once the control connection has moved to another node: then nobody is asked at all (cdrs-tokio#158, #195,
-//! #198). So distances do not count here: nodes are asked in turn, those that the cluster calls down last.
+//! #198). So distances do not count here. Whoever knows the patient asks a node that keeps its rows, which saves that node's
+//! coordinator a way; everybody else asks the nodes in turn. Those that the cluster calls down come last.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use cdrs_tokio::cluster::ClusterMetadata;
 use cdrs_tokio::cluster::topology::{Node, NodeState};
+use cdrs_tokio::cluster::{ClusterMetadata, Murmur3Token};
 use cdrs_tokio::load_balancing::{LoadBalancingStrategy, QueryPlan, Request};
 use cdrs_tokio::transport::TransportTcp;
 
 use super::connect::Connections;
+
+/// What asks for rows of one partition.
+pub(super) fn of_partition(key: &[u8]) -> Request<'_> {
+    Request { keyspace: None, token: None, routing_key: Some(key), consistency: None }
+}
 
 /// All nodes in turn, or those of one data centre: what is acknowledged there is asked of there.
 pub(super) struct InTurn {
@@ -28,25 +34,43 @@ impl InTurn {
 
     /// Those that are up, in their turn, before those that are down, in theirs.
     fn in_turn<T>(&self, nodes: Vec<(NodeState, T)>) -> Vec<T> {
-        let is_down = |state: &NodeState| matches!(state, NodeState::Down | NodeState::ForcedDown);
-        let (mut down, mut up): (Vec<_>, Vec<_>) = nodes.into_iter().partition(|(state, _)| is_down(state));
+        let [mut up, mut down] = up_and_down(nodes);
         let turn = self.next.fetch_add(1, Ordering::Relaxed);
         for group in [&mut up, &mut down] {
             if let Some(first) = turn.checked_rem(group.len()) {
                 group.rotate_left(first);
             }
         }
-        up.into_iter().chain(down).map(|(_, node)| node).collect()
+        up.into_iter().chain(down).collect()
     }
+}
+
+fn up_and_down<T>(nodes: impl IntoIterator<Item = (NodeState, T)>) -> [Vec<T>; 2] {
+    let (mut up, mut down) = (Vec::new(), Vec::new());
+    for (state, node) in nodes {
+        let is_down = matches!(state, NodeState::Down | NodeState::ForcedDown);
+        if is_down { &mut down } else { &mut up }.push(node);
+    }
+    [up, down]
 }
 
 impl LoadBalancingStrategy<TransportTcp, Connections> for InTurn {
     fn query_plan(
         &self,
-        _request: Option<Request<'_>>,
+        request: Option<Request<'_>>,
         cluster: &ClusterMetadata<TransportTcp, Connections>,
     ) -> QueryPlan<TransportTcp, Connections> {
         let is_near = |node: &&Arc<Node<_, _>>| self.local_dc.as_deref().is_none_or(|local| local == node.datacenter());
+        if let Some(key) = request.and_then(|request| request.routing_key) {
+            // From the key's own place on, the ring's nodes are in the order in which they keep its rows. One that joined
+            // lately may be missing, and is asked nothing until it has its place.
+            let ring = cluster.token_map().nodes_for_token(Murmur3Token::generate(key));
+            let nodes = ring.filter(|node| is_near(&node)).map(|node| (node.state(), node));
+            let [up, down] = up_and_down(nodes);
+            if !up.is_empty() {
+                return QueryPlan::new(up.into_iter().chain(down).collect());
+            }
+        }
         let mut nodes: Vec<_> = cluster.nodes().values().filter(is_near).cloned().collect();
         // The driver keeps them in no order. That of their ids is none of addresses: a rack that is away is not one block.
         nodes.sort_unstable_by_key(|node| node.host_id());

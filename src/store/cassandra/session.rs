@@ -27,7 +27,7 @@ use tokio::sync::{Mutex, OnceCell};
 use tokio::time::{Instant, timeout};
 
 use super::Keyspace;
-use super::balance::InTurn;
+use super::balance::{InTurn, of_partition};
 use super::connect::{ClusterConfig, Connections, VERSION};
 use super::error::{CassandraError, Doing};
 use super::probe::probe;
@@ -146,9 +146,9 @@ impl Connected {
         self.inserts.get_or_try_init(|| Inserts::prepare(&self.session, keyspace)).await
     }
 
-    /// Sends a request that names `inserts`. A node that does not know them yet, or no more, is told them first.
-    pub(super) async fn send(&self, request: &Envelope, inserts: &Inserts) -> Result<(), DriverError> {
-        let plan = self.session.query_plan(None);
+    /// Sends a request that names `inserts`, for rows of the partition `key`. A node that does not know them yet, or no more, is told them first.
+    pub(super) async fn send(&self, request: &Envelope, key: &[u8], inserts: &Inserts) -> Result<(), DriverError> {
+        let plan = self.session.query_plan(Some(of_partition(key)));
         let outcome = send_to(plan.clone(), request).await;
         match outcome {
             Err(DriverError::Server { body, addr }) if matches!(body.ty, ErrorType::Unprepared(_)) => {

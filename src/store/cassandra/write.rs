@@ -108,8 +108,10 @@ impl CassandraStore {
         group: &Group,
     ) -> Result<(), CassandraError> {
         let request = group.request(self.consistency.for_writes());
-        let outcome =
-            self.session.within(connected, Doing::Write, WRITE_LIMIT, connected.send(&request, inserts)).await;
+        let outcome = self
+            .session
+            .within(connected, Doing::Write, WRITE_LIMIT, connected.send(&request, group.partition_key(), inserts))
+            .await;
         if outcome.as_ref().is_err_and(|error| error.refusal() == Some(Refusal::Unprepared)) {
             // It was told them again, and does not know them all the same.
             self.session.forget(connected);

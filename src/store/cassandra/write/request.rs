@@ -43,6 +43,8 @@ pub(super) struct Group {
     server_bytes: usize,
     /// Whether they are of several patients.
     is_shared: bool,
+    /// The first row's patient: where there are several nodes, that of all rows.
+    patient: Vec<u8>,
     /// Their statements, as BATCH has them: kind, id, values.
     statements: Vec<u8>,
     /// Where the values of the first row begin.
@@ -106,6 +108,7 @@ impl<'a> Groups<'a> {
         }
         if rows == 0 {
             self.last.values_at = values_at;
+            self.last.patient = row.patient().as_bytes().to_vec();
         }
         self.last.rows += 1;
         self.last.server_bytes += own_bytes;
@@ -118,6 +121,8 @@ impl<'a> Groups<'a> {
             rows: rows - at.rows,
             server_bytes: server_bytes - at.server_bytes,
             is_shared: false,
+            // Groups are cut before a patient's first row or among the rows of one, and its next row is added here.
+            patient: self.patient.as_bytes().to_vec(),
             statements: self.last.statements.split_off(at.statements_bytes),
             values_at: at.values_at - at.statements_bytes,
         };
@@ -136,6 +141,11 @@ impl<'a> Groups<'a> {
 }
 
 impl Group {
+    /// The key of the partition that its rows are in.
+    pub(super) fn partition_key(&self) -> &[u8] {
+        &self.patient
+    }
+
     /// The request that writes it.
     pub(super) fn request(&self, consistency: Consistency) -> Envelope {
         let (opcode, body) = if self.rows == 1 {
