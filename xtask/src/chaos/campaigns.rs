@@ -2,6 +2,7 @@
 
 pub(super) mod alarms;
 pub(super) mod changes;
+pub(super) mod cluster;
 pub(super) mod decoders;
 pub(super) mod ends;
 pub(super) mod kills;

@@ -65,7 +65,9 @@ impl<'a> Flow<'a> {
 
     fn begin(harness: &'a Harness, at: Addresses, load: Load, padded_from: Option<String>) -> Result<Self> {
         let deployment = Deployment::empty(harness, at);
-        deployment.vitals("init", COMMAND_LIMIT)?;
+        let copies =
+            if deployment.at.secure.is_some() { " --topic-replication 3 --keyspace-replication 3" } else { "" };
+        deployment.vitals(&format!("init{copies}"), COMMAND_LIMIT)?;
         let ledger = PathBuf::from(deployment.file("ledger"));
         let (count, rate, path) = (load.messages.to_string(), load.rate.to_string(), deployment.file("ledger"));
         let mut arguments =
@@ -182,6 +184,15 @@ impl<'a> Flow<'a> {
         self.compare("chaos_many.py", CHECK_MANY_LIMIT)
     }
 
+    /// How long readings took from being sent to their rows, apart from the first seconds after each of the moments,
+    /// which are in milliseconds since 1970.
+    pub(super) fn delays(&self, moments: &[u64]) -> Result<Delays> {
+        let Addresses { brokers, topic, reader, .. } = &self.deployment.at;
+        let moments: Vec<_> = moments.iter().map(u64::to_string).collect();
+        let arguments: Vec<_> = [brokers, topic, reader].into_iter().chain(&moments).map(String::as_str).collect();
+        self.deployment.harness.found("chaos_delays.py", &arguments, MANY_LIMIT)
+    }
+
     fn compare(&self, script: &'static str, limit: Duration) -> Result<Findings> {
         let Addresses { brokers, topic, group, reader, .. } = &self.deployment.at;
         let (count, ledger) = (self.load.messages.to_string(), self.ledger.display().to_string());
@@ -195,6 +206,16 @@ impl<'a> Flow<'a> {
     fn reaches(&self, what: &str, limit: Duration) -> Result<Option<Duration>> {
         self.deployment.at.group_reaches(what, limit, self.deployment.harness)
     }
+}
+
+/// Milliseconds from sending to the row.
+#[derive(Debug, Deserialize)]
+pub(super) struct Delays {
+    pub(super) readings: u64,
+    /// Between two faults, from 10 s after the first on: the 99th percentile of the worst such time.
+    pub(super) calm_p99: f64,
+    /// Of all.
+    pub(super) slowest: f64,
 }
 
 const SENDER: &str = "chaos_send.py";

@@ -61,9 +61,11 @@ impl Harness {
     fn command(program: &Path, at: &Addresses, arguments: &[&str]) -> Vec<OsString> {
         let mut command = process::command_of(program, arguments);
         let alarms = format!("{}.alarms", at.topic);
-        let places = ["--brokers", &at.brokers, "--store", &at.store];
+        let brokers = at.secure.as_ref().map_or(&at.brokers, |secure| &secure.brokers);
+        let places = ["--brokers", brokers, "--store", &at.store];
         let names = ["--topic", &at.topic, "--group", &at.group, "--alarms-topic", &alarms];
-        let options = places.into_iter().chain(names);
+        let access = at.secure.iter().flat_map(|secure| &secure.options);
+        let options = places.into_iter().chain(names).chain(access.map(String::as_str));
         command.extend(options.map(OsString::from));
         command
     }

@@ -5,7 +5,7 @@ use std::fmt;
 use clap::ValueEnum;
 
 use super::Run;
-use super::campaigns::{alarms, changes, decoders, ends, kills, links, members, messages, soak, unavailable};
+use super::campaigns::{alarms, changes, cluster, decoders, ends, kills, links, members, messages, soak, unavailable};
 use super::stack::Kind;
 use crate::error::Result;
 
@@ -49,6 +49,8 @@ pub(super) enum Promise {
     R17,
     /// Alarms while consumers are killed and moved, the store is away, and rules change
     R19,
+    /// One of three brokers or nodes killed or restarted, with TLS and passwords
+    R20,
     /// Topics deleted and made anew under the group that reads them
     R23,
 }
@@ -103,6 +105,7 @@ impl Promise {
         Self::R9,
         Self::R8,
         Self::R17,
+        Self::R20,
     ];
     /// Those of them that take too long for every day: made when they are named, and with `--night`.
     const ONLY_AT_NIGHT: &[Self] = &[Self::R8, Self::R9, Self::R11, Self::R12, Self::R17];
@@ -119,6 +122,7 @@ impl Promise {
         let table = match kind {
             Kind::Embedded => ON_EMBEDDED,
             Kind::Servers => ON_SERVERS,
+            Kind::Cluster => ON_CLUSTER,
         };
         table.iter().filter(|(fault, _)| *fault == self).map(|(_, campaign)| *campaign).collect()
     }
@@ -194,6 +198,12 @@ const ON_SERVERS: &[(Promise, Campaign)] = &[
     (Promise::R17, Campaign::of(3, 8 * 60, soak::soak)),
     (Promise::R19, Campaign::of(4, 100, alarms::changed)),
     (Promise::R23, Campaign::of(10, 200, changes::recreated)),
+];
+
+/// What one server of each kind cannot show.
+const ON_CLUSTER: &[(Promise, Campaign)] = &[
+    (Promise::R20, Campaign::of(4, 60, cluster::one_away)),
+    (Promise::R20, Campaign::planted("skips-on-error", 1, cluster::one_away)),
 ];
 
 impl fmt::Display for Promise {

@@ -1,4 +1,4 @@
-//! What a campaign works on: the embedded broker and `SQLite`, or Kafka and Cassandra.
+//! What a campaign works on: the embedded broker and `SQLite`, or Kafka and Cassandra, one server of each or three.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -15,12 +15,14 @@ use crate::link::{Link, Trouble};
 use crate::process::{self, Identity, Life};
 use crate::services::folder::{FreshStacks, StackFolder};
 use crate::services::options::{ServerSetting, StackOptions};
-use crate::services::server::Role;
+use crate::services::secure::{SUPERUSER, USER};
+use crate::services::server::{Member, Role};
 use crate::services::stack::Stack as RunningServers;
 
 /// The broker's, among the data of the run.
 const BROKER_FOLDER: &str = "broker";
 const NO_LINK: Error = Error::NoServer("link");
+const NO_CLUSTER: Error = Error::NoServer("servers that work together");
 const NO_STORE_PROCESS: Error = Error::NoServer("store that is a process");
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -29,6 +31,8 @@ pub(super) enum Kind {
     Embedded,
     /// Kafka 4.3.1 and Cassandra 5.0.8
     Servers,
+    /// Three brokers and three nodes of them, which `vitals` comes to inside TLS and logged in
+    Cluster,
 }
 
 impl Kind {
@@ -37,6 +41,7 @@ impl Kind {
         match self {
             Self::Embedded => "embedded",
             Self::Servers => "servers",
+            Self::Cluster => "cluster",
         }
     }
 }
@@ -62,6 +67,15 @@ impl Part {
             Self::Store => Role::Cassandra,
         }
     }
+
+    /// One of several, which want a login.
+    fn member(self, number: u8) -> Member {
+        let role = match self {
+            Self::Broker => Role::Kafka,
+            Self::Store => Role::SecureCassandra,
+        };
+        Member { role, number }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,6 +84,15 @@ pub(super) enum End {
     Kill,
     /// SIGTERM, and the time it needs.
     Stop,
+}
+
+impl End {
+    fn of_processes(self) -> fn(&[Identity]) -> Vec<Identity> {
+        match self {
+            Self::Kill => process::kill,
+            Self::Stop => process::stop,
+        }
+    }
 }
 
 /// The options of `vitals` for a campaign, by their names.
@@ -81,6 +104,14 @@ pub(super) struct Addresses {
     pub(super) reader: String,
     pub(super) topic: String,
     pub(super) group: String,
+    /// Where `vitals` comes to the brokers otherwise than the readers, and with which options to both.
+    pub(super) secure: Option<Secure>,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Secure {
+    pub(super) brokers: String,
+    pub(super) options: Vec<String>,
 }
 
 /// Servers that can be broken; dropping it ends all of them.
@@ -99,6 +130,8 @@ enum Servers {
     /// periodically. Each can be reached through a link as well. Kafka tells its clients where to go, so it has a second
     /// listener, whose address is that of its link.
     Real { running: RunningServers, kafka: Link, cassandra: Link },
+    /// The nodes listen on `store_port` for those inside TLS.
+    Cluster { running: RunningServers, secure: Secure, store_port: u16 },
 }
 
 impl Stack {
@@ -110,6 +143,7 @@ impl Stack {
                 Servers::Embedded { port, broker: start_broker(harness, port, None)?, link: None }
             }
             Kind::Servers => start_servers(harness, fresh)?,
+            Kind::Cluster => start_cluster(harness, fresh)?,
         };
         Ok(Self { folder: harness.folder.clone(), servers })
     }
@@ -118,11 +152,13 @@ impl Stack {
         match self.servers {
             Servers::Embedded { .. } => Kind::Embedded,
             Servers::Real { .. } => Kind::Servers,
+            Servers::Cluster { .. } => Kind::Cluster,
         }
     }
 
     /// A topic, a group and tables of their own for each campaign; `name` holds letters, digits and `_`.
     pub(super) fn addresses(&self, name: &str) -> Result<Addresses> {
+        let mut secure = None;
         let (brokers, store, reader) = match &self.servers {
             Servers::Embedded { port, .. } => {
                 let store = format!("sqlite:{}", self.folder.data(&format!("{name}.db")).display());
@@ -132,8 +168,16 @@ impl Stack {
                 let table = format!("{}/chaos_{name}", running.address(Role::Cassandra)?);
                 (running.address(Role::Kafka)?, format!("cassandra://{table}"), format!("cassandra:{table}"))
             }
+            Servers::Cluster { running, secure: own, store_port } => {
+                secure = Some(own.clone());
+                let nodes = running.addresses(Role::SecureCassandra, Some(*store_port));
+                let reader = format!("cassandra:{SUPERUSER}:{SUPERUSER}@{}", running.address(Role::SecureCassandra)?);
+                let (store, reader) = (format!("cassandra://{nodes}/chaos_{name}"), format!("{reader}/chaos_{name}"));
+                (running.addresses(Role::Kafka, None), store, reader)
+            }
         };
-        Ok(Addresses { brokers, store, reader, topic: format!("chaos.{name}"), group: format!("chaos-{name}") })
+        let (topic, group) = (format!("chaos.{name}"), format!("chaos-{name}"));
+        Ok(Addresses { brokers, store, reader, topic, group, secure })
     }
 
     /// Where the broker keeps a partition: segments in Kafka's format.
@@ -142,7 +186,9 @@ impl Stack {
             Servers::Embedded { .. } => {
                 self.folder.data(BROKER_FOLDER).join("topics").join(topic).join(partition.to_string())
             }
-            Servers::Real { .. } => self.folder.data("kafka-kraft").join(format!("{topic}-{partition}")),
+            Servers::Real { .. } | Servers::Cluster { .. } => {
+                self.folder.data("kafka-kraft").join(format!("{topic}-{partition}"))
+            }
         }
     }
 
@@ -161,6 +207,7 @@ impl Stack {
                 let store = direct.store.replace(&format!("{own}/"), &format!("{linked}/"));
                 Ok(Addresses { brokers: kafka.address().to_string(), store, ..direct.clone() })
             }
+            Servers::Cluster { .. } => Err(NO_LINK),
         }
     }
 
@@ -169,6 +216,7 @@ impl Stack {
         match self.kind() {
             Kind::Embedded => &[Part::Broker],
             Kind::Servers => &[Part::Broker, Part::Store],
+            Kind::Cluster => &[],
         }
     }
 
@@ -176,7 +224,7 @@ impl Stack {
     pub(super) fn spoil(&self, part: Part, trouble: Option<Trouble>) -> Result<()> {
         match (&self.servers, part) {
             (Servers::Embedded { link: Some(link), .. }, Part::Broker) => link.set(trouble),
-            (Servers::Embedded { .. }, _) => return Err(NO_LINK),
+            (Servers::Embedded { .. } | Servers::Cluster { .. }, _) => return Err(NO_LINK),
             (Servers::Real { kafka, .. }, Part::Broker) => kafka.set(trouble),
             (Servers::Real { cassandra, .. }, Part::Store) => cassandra.set(trouble),
         }
@@ -198,9 +246,21 @@ impl Stack {
             (Servers::Embedded { .. }, Part::Store, _) => Err(NO_STORE_PROCESS),
             (Servers::Embedded { broker, .. }, _, End::Kill) => broker.worker.kill(),
             (Servers::Embedded { broker, .. }, _, End::Stop) => broker.worker.end(Signal::TERM, END_LIMIT),
-            (Servers::Real { running, .. }, _, End::Kill) => running.end(part.role(), process::kill),
-            (Servers::Real { running, .. }, _, End::Stop) => running.end(part.role(), process::stop),
+            (Servers::Real { running, .. }, ..) => running.end(part.role(), end.of_processes()),
+            (Servers::Cluster { .. }, ..) => self.end_member(part, 1, end),
         }
+    }
+
+    /// Ends one of several.
+    pub(super) fn end_member(&mut self, part: Part, number: u8, end: End) -> Result<()> {
+        let Servers::Cluster { running, .. } = &mut self.servers else { return Err(NO_CLUSTER) };
+        running.end(part.member(number), end.of_processes())
+    }
+
+    /// Starts one of several again, and comes back when it has answered.
+    pub(super) fn start_member(&mut self, part: Part, number: u8) -> Result<()> {
+        let Servers::Cluster { running, .. } = &mut self.servers else { return Err(NO_CLUSTER) };
+        running.start_again(part.member(number))
     }
 
     /// Starts an ended process again on what it has kept, and comes back when it has answered.
@@ -213,12 +273,13 @@ impl Stack {
                 Ok(())
             }
             (Servers::Real { running, .. }, _) => running.start_again(part.role()),
+            (Servers::Cluster { .. }, _) => self.start_member(part, 1),
         }
     }
 
     /// The command of a tool that comes with Kafka, by its Java class; none where there is no Kafka.
     pub(super) fn kafka_tool(&self, class: &str, arguments: &[&str]) -> Option<Vec<OsString>> {
-        let Servers::Real { running, .. } = &self.servers else { return None };
+        let (Servers::Real { running, .. } | Servers::Cluster { running, .. }) = &self.servers else { return None };
         running.kafka_tool(&["-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"], class, arguments).ok()
     }
 
@@ -237,6 +298,7 @@ impl Stack {
             Servers::Embedded { .. } if part == Part::Store => None,
             Servers::Embedded { broker, .. } => broker.worker.identity(),
             Servers::Real { running, .. } => running.process(part.role()),
+            Servers::Cluster { running, .. } => running.process(part.member(1)),
         }
     }
 
@@ -278,4 +340,39 @@ fn start_servers(harness: &Harness, fresh: &mut FreshStacks) -> Result<Servers> 
         kafka: link(kafka_link, behind_link)?,
         cassandra: link(cassandra_link, cassandra)?,
     })
+}
+
+/// So many brokers, and so many nodes.
+pub(super) const MEMBERS: u8 = 3;
+
+fn start_cluster(harness: &Harness, fresh: &mut FreshStacks) -> Result<Servers> {
+    let options = StackOptions {
+        brokers: MEMBERS,
+        nodes: MEMBERS,
+        secure: true,
+        cassandra_heap: None,
+        kafka_set: ServerSetting::list(&[("group.min.session.timeout.ms", "1000")]),
+        ..StackOptions::small()
+    };
+    let servers = fresh.servers(&options)?;
+    let running = RunningServers::start(harness.folder.clone(), servers, Life::EndsWithParent)?;
+    let environment = running.environment();
+    let found = |name: &str| {
+        let value = environment.iter().find(|(key, _)| key == name).and_then(|(_, value)| value.to_str());
+        value.map(str::to_owned).ok_or(Error::NoServer("server with a login"))
+    };
+    let port = |name: &str| found(name)?.parse().map_err(|_| Error::NoServer("port of its own"));
+    let (brokers_port, store_port) = (port("VITALS_TEST_BOTH_PORT")?, port("VITALS_TEST_SECURE_CASSANDRA_TLS_PORT")?);
+    let file = |name: &str| Ok::<_, Error>(format!("{}/{name}", found("VITALS_TEST_CERTIFICATES")?));
+    let options = [
+        ("--broker-ca", file("ca.pem")?),
+        ("--broker-user", USER.to_owned()),
+        ("--broker-password-file", file("password")?),
+        ("--store-ca", file("ca.pem")?),
+        ("--store-user", SUPERUSER.to_owned()),
+        ("--store-password-file", file("store-password")?),
+    ];
+    let options = options.into_iter().flat_map(|(name, value)| [name.to_owned(), value]).collect();
+    let secure = Secure { brokers: running.addresses(Role::Kafka, Some(brokers_port)), options };
+    Ok(Servers::Cluster { running, secure, store_port })
 }

@@ -93,7 +93,7 @@ pub(super) fn absent(run: &mut Run<'_>, name: &str) -> Result<Findings> {
 fn without_store(run: &Run<'_>, at: &Addresses) -> Result<(Addresses, i32)> {
     let (store, code) = match run.stack.kind() {
         Kind::Embedded => (format!("sqlite:{}", run.harness.path("no-such-folder").join("vitals.db").display()), 2),
-        Kind::Servers => (format!("cassandra://127.0.0.1:{}/chaos", run.harness.port()?), 4),
+        Kind::Servers | Kind::Cluster => (format!("cassandra://127.0.0.1:{}/chaos", run.harness.port()?), 4),
     };
     Ok((Addresses { store, ..at.clone() }, code))
 }
@@ -152,7 +152,7 @@ pub(super) fn recreated_topic(run: &mut Run<'_>, name: &str) -> Result<Findings>
 pub(super) fn grown_topic(run: &mut Run<'_>, name: &str) -> Result<Findings> {
     let (how, texts): (_, &[&str]) = match run.stack.kind() {
         Kind::Embedded => ("recreate", &["made anew or cut"]),
-        Kind::Servers => ("grow", &[]),
+        Kind::Servers | Kind::Cluster => ("grow", &[]),
     };
     run.verdict.fault("topics grown");
     changed_topic(run, name, [3, 6], how, 140, texts)

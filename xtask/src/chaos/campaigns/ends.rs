@@ -139,7 +139,7 @@ fn signal_consumer(run: &mut Run<'_>, flow: &Flow<'_>, mut consumer: Worker, way
         // Long enough for something to be in flight.
         (Kind::Embedded, Way::Stalled) => 1_000..2_500,
         (Kind::Embedded, _) => 20..2_000,
-        (Kind::Servers, _) => 500..5_000,
+        (Kind::Servers | Kind::Cluster, _) => 500..5_000,
     };
     signals::pause(run.schedule.millis(life))?;
     let stall = if way == Way::Stalled { Some(Stall::begin(run, &flow.deployment.at)?) } else { None };

@@ -110,7 +110,7 @@ impl Kill {
             let mut consumer = flow.deployment.consumer(options)?;
             let life = match run.stack.kind() {
                 Kind::Embedded => 50..1_500,
-                Kind::Servers => 500..8_000,
+                Kind::Servers | Kind::Cluster => 500..8_000,
             };
             signals::pause(run.schedule.millis(life))?;
             consumer.kill()?;

@@ -223,7 +223,7 @@ pub(in crate::chaos) fn stopped(run: &mut Run<'_>) -> Result<()> {
     let parts: &[_] = match (run.stack.kind(), run.is_planted()) {
         (_, true) => &[None],
         (Kind::Embedded, false) => &[None, Some(Part::Broker)],
-        (Kind::Servers, false) => &[None, Some(Part::Broker), Some(Part::Store)],
+        (Kind::Servers | Kind::Cluster, false) => &[None, Some(Part::Broker), Some(Part::Store)],
     };
     stop_by_turns(run, SHORT, parts)
 }

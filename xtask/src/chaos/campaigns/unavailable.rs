@@ -38,7 +38,7 @@ impl Stall {
                 writer.wait_for_line("locked", COMMAND_LIMIT)?;
                 Ok(Self::Locked(writer))
             }
-            Kind::Servers => run.stack.signal(Part::Store, Signal::STOP).map(|()| Self::Stopped),
+            Kind::Servers | Kind::Cluster => run.stack.signal(Part::Store, Signal::STOP).map(|()| Self::Stopped),
         }
     }
 
@@ -50,7 +50,7 @@ impl Stall {
                 let printed = run.harness.run_script(LOCK_READER, &[sqlite_file(at)], COMMAND_LIMIT)?;
                 Ok(printed.trim() == "yes")
             }
-            Kind::Servers => Ok(false),
+            Kind::Servers | Kind::Cluster => Ok(false),
         }
     }
 
