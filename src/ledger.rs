@@ -49,6 +49,17 @@ impl Position {
     }
 }
 
+/// Where a partition of ours stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct At {
+    /// The partition.
+    pub partition: i32,
+    /// Everything below is acknowledged.
+    pub stored: i64,
+    /// What the group has committed; `None` where that is not known.
+    pub committed: Option<i64>,
+}
+
 /// The partitions of one assignment.
 #[derive(Debug, Default)]
 pub struct Ledger {
@@ -344,6 +355,15 @@ impl Ledger {
     /// The partitions that are ours.
     pub fn partitions(&self) -> impl Iterator<Item = i32> + '_ {
         self.partitions.keys().copied()
+    }
+
+    /// Where each of them stands.
+    pub fn standings(&self) -> impl Iterator<Item = At> + '_ {
+        self.partitions.iter().map(|(partition, state)| At {
+            partition: *partition,
+            stored: state.acknowledged(),
+            committed: state.committed.map(|position| position.offset),
+        })
     }
 
     /// Those of them that were read up to the end that they had when they were assigned.

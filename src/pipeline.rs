@@ -37,7 +37,7 @@ use self::commits::{COMMIT_PAUSE, Commits};
 use self::dead_letters::DeadLetters;
 use self::delivery::Delivery;
 pub(crate) use self::delivery::MAX_WRITES_IN_FLIGHT;
-use self::events::{Listener, Origin, PipelineEvent, Progress};
+use self::events::{Listener, Origin, PipelineEvent, Progress, Task};
 use self::judging::Judging;
 use self::memory::Heard;
 use self::report::Report;
@@ -175,7 +175,9 @@ impl<'a, S: Source, T: Store, D: DeadLetters, R: Rules, L: Listener> Pipeline<'a
                     Event::Fetched(fetched) => self.take_fetched(fetched),
                 },
                 () = sleep_until(self.commits.due) => self.commit().await,
-                () = sleep_until(self.report.due) => self.report.tell_progress(&self.commits.ledger),
+                () = sleep_until(self.report.due) => {
+                    self.report.tell_progress(&self.commits.ledger, self.delivery.in_flight_bytes);
+                }
                 () = sleep_until(deadline) => {}
             }
         }
@@ -204,6 +206,7 @@ impl<'a, S: Source, T: Store, D: DeadLetters, R: Rules, L: Listener> Pipeline<'a
                     self.commits.ledger.committed(position);
                 }
             }
+            MembershipEvent::Reached(is_reached) => self.report.outcome(Task::Coordinate, is_reached),
             MembershipEvent::CommitRefused => self.commits.answered(Some(Instant::now() + COMMIT_PAUSE)),
             MembershipEvent::Trouble(text) => self.report.trouble(&text),
         }
@@ -221,7 +224,7 @@ impl<'a, S: Source, T: Store, D: DeadLetters, R: Rules, L: Listener> Pipeline<'a
             if history_offset < start_offset {
                 self.judging.history.insert(partition, start_offset);
             }
-            self.report.behind(partition, start_offset, end_offset);
+            self.report.behind(partition, start_offset, end_offset, None);
         }
         // To who looks on, nothing has changed.
         if !is_again {
@@ -230,6 +233,7 @@ impl<'a, S: Source, T: Store, D: DeadLetters, R: Rules, L: Listener> Pipeline<'a
     }
 
     fn take_fetched(&mut self, fetched: Fetched) {
+        self.report.outcome(Task::Read, !matches!(fetched, Fetched::Trouble(_)));
         match fetched {
             Fetched::Chunk(chunk) => self.take_chunk(chunk),
             Fetched::Gap(gap) => self.gap(gap),
@@ -244,6 +248,7 @@ impl<'a, S: Source, T: Store, D: DeadLetters, R: Rules, L: Listener> Pipeline<'a
             return;
         }
         let start = self.judging.history.get(&partition).copied().unwrap_or(i64::MIN);
+        let last_sent_ms = records.last().map(|record| record.timestamp_ms);
         for record in records {
             if record.offset < start {
                 self.hear_again(partition, &record);
@@ -256,7 +261,7 @@ impl<'a, S: Source, T: Store, D: DeadLetters, R: Rules, L: Listener> Pipeline<'a
         }
         self.heard_to(partition, next_offset);
         self.commits.ledger.skip_to(partition, next_offset);
-        self.report.behind(partition, next_offset, end_offset);
+        self.report.behind(partition, next_offset, end_offset, last_sent_ms);
     }
 
     /// The one place where a record is understood and judged, those that come again included.

@@ -9,10 +9,10 @@ use std::panic::AssertUnwindSafe;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::dead_letters::{DeadLetter, DeadLetterBatch, DeadLetterQueue, DeadLetters};
-use super::events::{Listener, PipelineEvent};
+use super::events::{Listener, PipelineEvent, Task};
 use super::refusals::Refusals;
 use super::report::Report;
 use super::rules::Rules;
@@ -90,11 +90,15 @@ impl<'a, T: Store, D: DeadLetters> Delivery<'a, T, D> {
         if let Some(text) = self.store.trouble() {
             report.trouble_once("alarms", &text);
         }
+        if outcome.is_ok() || !batch.is_late() {
+            // That it refuses a row for good shows that it works.
+            report.outcome(Task::Write, !matches!(outcome, Err(WriteError::Later(_))));
+        }
         match outcome {
             Ok(()) => {
                 rules.stored(&batch.rows.alarms);
                 report.progress.stored += count(&batch.in_flight, ledger);
-                report.tell(PipelineEvent::Stored(&batch.rows));
+                report.tell(PipelineEvent::Stored { batch: &batch.rows, took: batch.took });
                 // That alarms are taken does not show that the table of readings takes anything.
                 if !batch.is_of_alarms() {
                     self.refusals.taken();
@@ -138,6 +142,7 @@ impl<'a, T: Store, D: DeadLetters> Delivery<'a, T, D> {
         ledger: &mut Ledger,
         report: &mut Report<'_, L>,
     ) {
+        report.outcome(Task::KeepLetter, outcome.is_ok());
         match outcome {
             Ok(told) => {
                 report.progress.refused += count(&batch.in_flight, ledger);
@@ -192,12 +197,14 @@ fn cannot_be_kept(batch: &DeadLetterBatch, error: &impl Error) -> String {
     format!("refused messages cannot be kept{from} ({error}); trying again, nothing behind them is committed")
 }
 
-async fn write<T: Store>(store: &T, batch: WriteBatch) -> Option<(WriteBatch, Result<(), WriteError>)> {
+async fn write<T: Store>(store: &T, mut batch: WriteBatch) -> Option<(WriteBatch, Result<(), WriteError>)> {
     sleep(retry::pause_before(batch.attempts)).await;
     if batch.is_late() {
         return Some((batch, Err(WriteError::taken_away())));
     }
+    let begin = Instant::now();
     let outcome = AssertUnwindSafe(store.write(&batch.rows)).catch_unwind().await.ok()?;
+    batch.took = begin.elapsed();
     Some((batch, outcome))
 }
 

@@ -1,5 +1,7 @@
 //! What the pipeline tells while it runs.
 
+use std::time::Duration;
+
 use super::source::Assigned;
 use super::store::Batch;
 use crate::alarm::{AlarmChange, Alert};
@@ -32,6 +34,37 @@ pub struct Origin {
     pub sent_ms: i64,
 }
 
+/// What the pipeline has a server do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Task {
+    /// The store takes a batch.
+    Write,
+    /// The store tells which rules are in force: asked every 2 s, also where nothing is to be written.
+    Ask,
+    /// The coordinator of the group answers its member.
+    Coordinate,
+    /// Partitions are read.
+    Read,
+    /// A refused message is kept as a dead letter.
+    KeepLetter,
+}
+
+/// How far a partition has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// The partition.
+    pub partition: i32,
+    /// Everything below is stored, or kept as a dead letter.
+    pub stored: i64,
+    /// What the group has committed; `None` where that is not known.
+    pub committed: Option<i64>,
+    /// The partition's end when it was read last.
+    pub end: i64,
+    /// When the last record that was read of it was sent, in milliseconds since 1970; `None` before the first, and where
+    /// that is not known.
+    pub sent_ms: Option<i64>,
+}
+
 /// Something that has happened.
 #[derive(Debug, Clone, Copy)]
 pub enum PipelineEvent<'a> {
@@ -59,9 +92,14 @@ pub enum PipelineEvent<'a> {
         /// Why.
         reject: &'a Reject,
     },
-    /// The store has acknowledged these readings and alarms.
-    #[cfg_attr(not(test), allow(dead_code, reason = "the listeners of today are content that it is"))]
-    Stored(&'a Batch),
+    /// The store has acknowledged readings and alarms.
+    Stored {
+        /// These.
+        #[cfg_attr(not(test), allow(dead_code, reason = "the listeners of today are content that it is"))]
+        batch: &'a Batch,
+        /// How long it took over them, announcing the alarms included.
+        took: Duration,
+    },
     /// The first message without a key was seen: alarms need one partition per patient.
     Unkeyed {
         /// Its partition.
@@ -73,8 +111,22 @@ pub enum PipelineEvent<'a> {
     Stray,
     /// Something that needs no action yet: a server that is away, a gap in the log.
     Trouble(&'a str),
+    /// A server has not done what it was asked for, which is told each time, or does it again.
+    Outcome {
+        /// What it was asked for.
+        task: Task,
+        /// Whether it was done.
+        is_done: bool,
+    },
     /// How far things are; told now and then.
     Progress(Progress),
+    /// Where things stand; told as often.
+    Standing {
+        /// What the messages take in memory that are taken up and not acknowledged.
+        in_flight_bytes: usize,
+        /// The partitions that are ours.
+        partitions: &'a [Standing],
+    },
 }
 
 /// Who is told. The pipeline goes on when this returns: it must never wait for anybody itself.
@@ -107,9 +159,10 @@ mod tests {
         let (told, heard) = std::sync::mpsc::sync_channel(2);
         let listener = |name: &'static str| {
             let told = told.clone();
-            move |event: PipelineEvent<'_>| told.send((name, matches!(event, PipelineEvent::Stored(_)))).unwrap()
+            move |event: PipelineEvent<'_>| told.send((name, matches!(event, PipelineEvent::Stored { .. }))).unwrap()
         };
-        (listener("first"), listener("second")).hear(PipelineEvent::Stored(&Batch::default()));
+        let stored = PipelineEvent::Stored { batch: &Batch::default(), took: Duration::ZERO };
+        (listener("first"), listener("second")).hear(stored);
         assert_eq!(heard.try_iter().collect::<Vec<_>>(), [("first", true), ("second", true)]);
     }
 }

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use super::Pipeline;
 use super::dead_letters::DeadLetters;
-use super::events::Listener;
+use super::events::{Listener, Task};
 use super::memory::{Heard, Known, Memory, Told, Trouble, Waiting};
 use super::rules::Rules;
 use super::source::{ReadToEnd, Source};
@@ -150,6 +150,7 @@ impl<S: Source, T: Store, D: DeadLetters, R: Rules, L: Listener> Pipeline<'_, S,
 
     /// The store has told which rules are in force, and what has become of patients. Nothing is judged before the first time.
     pub(super) fn take_rules(&mut self, read: RulesRead) {
+        self.report.outcome(Task::Ask, read.is_ok());
         let InForce { rules, admissions } = match read {
             Ok(in_force) => in_force,
             Err(error) => {

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::events::{Listener, Origin, PipelineEvent, Progress};
+use super::events::{Listener, Origin, PipelineEvent, Progress, Standing, Task};
 use crate::alarm::{AlarmChange, Alert, Step};
-use crate::ledger::Ledger;
+use crate::ledger::{At, Ledger};
 use crate::reading::Reading;
 use crate::record::Record;
 use crate::retry;
@@ -22,6 +22,15 @@ const FAST_CLOCK: &str = "a reading was timed more than 5 minutes ahead of the c
      back what it had raised\nhint: of two monitors of one patient one has a fast clock: set it; `vitals topic tail` shows \
      beside such a reading when it was sent";
 
+/// What stood behind the last message that was read of a partition.
+#[derive(Debug, Clone, Copy)]
+struct Behind {
+    messages: i64,
+    end_offset: i64,
+    /// When the last one that was read was sent.
+    sent_ms: Option<i64>,
+}
+
 /// What was told, and what is counted for it.
 pub(super) struct Report<'a, L> {
     listener: &'a mut L,
@@ -29,8 +38,10 @@ pub(super) struct Report<'a, L> {
     pub(super) progress: Progress,
     /// When the progress is told next.
     pub(super) due: Instant,
-    /// By partition, how many messages stood behind the last one that was read.
-    behind: BTreeMap<i32, i64>,
+    /// By partition, what stood behind the last message that was read.
+    behind: BTreeMap<i32, Behind>,
+    /// What servers were asked for and did not do, the last time.
+    undone: Vec<Task>,
     is_unkeyed_told: bool,
     is_stray_told: bool,
     is_fast_clock_told: bool,
@@ -45,6 +56,7 @@ impl<'a, L: Listener> Report<'a, L> {
             progress: Progress::default(),
             due: Instant::now() + PROGRESS_INTERVAL,
             behind: BTreeMap::new(),
+            undone: Vec::new(),
             is_unkeyed_told: false,
             is_stray_told: false,
             is_fast_clock_told: false,
@@ -108,24 +120,53 @@ impl<'a, L: Listener> Report<'a, L> {
         }
     }
 
-    /// Notes that a partition was read to `offset`.
-    pub(super) fn behind(&mut self, partition: i32, offset: i64, end_offset: i64) {
-        self.behind.insert(partition, end_offset.saturating_sub(offset).max(0));
+    /// Notes that a partition was read to `offset`, and when the last record that was read was sent, where there was one.
+    pub(super) fn behind(&mut self, partition: i32, offset: i64, end_offset: i64, sent_ms: Option<i64>) {
+        let messages = end_offset.saturating_sub(offset).max(0);
+        let before = self.behind.get(&partition).and_then(|before| before.sent_ms);
+        let sent_ms = sent_ms.filter(|sent_ms| *sent_ms >= 0).or(before);
+        self.behind.insert(partition, Behind { messages, end_offset, sent_ms });
     }
 
-    /// There are no partitions, or others.
+    /// There are no partitions, or others: what was not done for those before is not asked for any more.
     pub(super) fn nothing_behind(&mut self) {
         self.behind.clear();
+        for task in [Task::Write, Task::Read, Task::KeepLetter] {
+            self.outcome(task, true);
+        }
     }
 
-    pub(super) fn tell_progress(&mut self, ledger: &Ledger) {
+    /// Takes note whether a server has done what it was asked for.
+    pub(super) fn outcome(&mut self, task: Task, is_done: bool) {
+        let was_undone = self.undone.contains(&task);
+        match (is_done, was_undone) {
+            (true, false) => return,
+            (true, true) => self.undone.retain(|undone| *undone != task),
+            (false, false) => self.undone.push(task),
+            (false, true) => {}
+        }
+        self.tell(PipelineEvent::Outcome { task, is_done });
+    }
+
+    pub(super) fn tell_progress(&mut self, ledger: &Ledger, in_flight_bytes: usize) {
         self.due = Instant::now() + PROGRESS_INTERVAL;
         self.tell(PipelineEvent::Progress(self.progress(ledger)));
+        let standing = |at: At| {
+            let behind = self.behind.get(&at.partition);
+            let end = behind.map_or(at.stored, |behind| behind.end_offset).max(at.stored);
+            let sent_ms = behind.and_then(|behind| behind.sent_ms);
+            Standing { partition: at.partition, stored: at.stored, committed: at.committed, end, sent_ms }
+        };
+        let partitions: Vec<_> = ledger.standings().map(standing).collect();
+        self.tell(PipelineEvent::Standing { in_flight_bytes, partitions: &partitions });
     }
 
     pub(super) fn progress(&self, ledger: &Ledger) -> Progress {
         // As the group sees it: what was taken up and cannot be committed yet is part of the lag.
         let open = i64::try_from(ledger.open_records()).unwrap_or(i64::MAX);
-        Progress { lag: self.behind.values().sum::<i64>().saturating_add(open), ..self.progress }
+        Progress {
+            lag: self.behind.values().map(|behind| behind.messages).sum::<i64>().saturating_add(open),
+            ..self.progress
+        }
     }
 }

@@ -71,6 +71,8 @@ pub enum MembershipEvent {
     Lost,
     /// These positions are committed.
     Committed(Vec<Position>),
+    /// Whether the group's coordinator answers; told when that changes.
+    Reached(bool),
     /// The commit was not taken; the offsets stay to be committed.
     CommitRefused,
     /// Membership is held up, or goes on again: a text for the operator.

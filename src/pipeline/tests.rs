@@ -4,6 +4,7 @@ mod alarms;
 mod announcing;
 mod durability;
 mod faults;
+mod outcomes;
 mod refusals;
 mod stage;
 

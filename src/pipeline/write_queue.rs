@@ -6,6 +6,7 @@
 //! batch in flight is ready at once.
 
 use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
 
 use super::store::{Batch, BatchLimits, Tenure};
 use crate::alarm::AlarmRecord;
@@ -25,6 +26,8 @@ pub struct WriteBatch {
     pub size_bytes: usize,
     /// How often it was tried.
     pub attempts: u32,
+    /// How long the store took over the last attempt.
+    pub took: Duration,
     /// Where its only row was refused before.
     pub refused: Option<Refused>,
 }

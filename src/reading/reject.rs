@@ -60,6 +60,25 @@ pub enum Reject {
     Batch(BatchFault),
 }
 
+/// Every [code](Reject::code).
+pub const CODES: [&str; 15] = [
+    "null_value",
+    "too_large",
+    "not_utf8",
+    "not_json",
+    "not_an_object",
+    "too_deep",
+    "duplicate_key",
+    "patient_id",
+    "timestamp",
+    "sign_type",
+    "sign_range",
+    "blood_pressure",
+    "no_sign",
+    "refused_by_store",
+    UNDECODABLE_BATCH,
+];
+
 /// The code of [`Reject::Batch`].
 pub const UNDECODABLE_BATCH: &str = "undecodable_batch";
 
@@ -83,5 +102,39 @@ impl Reject {
             Self::Store => "refused_by_store",
             Self::Batch(_) => UNDECODABLE_BATCH,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_has_every_code_once() {
+        let (sign, observation) = (Sign::HeartRate, Observation::ALL[0]);
+        let rejects = [
+            Reject::NullValue,
+            Reject::TooLarge { bytes: 2, limit: 1 },
+            Reject::NotUtf8,
+            Reject::Utf16,
+            Reject::ByteOrderMark,
+            Reject::NotJson { line: 1, column: 1 },
+            Reject::NotAnObject,
+            Reject::TooDeep { limit: 1 },
+            Reject::DuplicateKey,
+            Reject::PatientId,
+            Reject::Timestamp,
+            Reject::SignType(sign),
+            Reject::SignRange(sign),
+            Reject::ObservationType(observation),
+            Reject::Consciousness,
+            Reject::BloodPressure,
+            Reject::NoSign,
+            Reject::Store,
+            Reject::Batch(BatchFault::Checksum),
+        ];
+        let known: std::collections::BTreeSet<_> = rejects.iter().map(Reject::code).collect();
+        assert_eq!(known, CODES.into_iter().collect());
+        assert_eq!(known.len(), CODES.len());
     }
 }

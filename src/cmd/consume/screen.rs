@@ -107,7 +107,7 @@ impl Listener for Screen<'_> {
             PipelineEvent::Reading { origin, reading, alerts } => self.reading(origin, reading, alerts),
             PipelineEvent::Alarm(change) => self.alarm(change),
             PipelineEvent::Refused { partition, offset, reject } => self.refused(partition, offset, reject),
-            PipelineEvent::Stored(_) => {}
+            PipelineEvent::Stored { .. } | PipelineEvent::Outcome { .. } | PipelineEvent::Standing { .. } => {}
             PipelineEvent::Unkeyed { partition, offset } => self.output.note(format_args!(
                 "note: messages without a key (first at partition {partition}, offset {offset}): a patient's readings \
                  may be spread over partitions and come out of order\nhint: let the producer send patient_id as the \

@@ -187,7 +187,9 @@ impl Listener for View {
                 self.draw();
             }
             PipelineEvent::Revoked
-            | PipelineEvent::Stored(_)
+            | PipelineEvent::Stored { .. }
+            | PipelineEvent::Outcome { .. }
+            | PipelineEvent::Standing { .. }
             | PipelineEvent::Unkeyed { .. }
             | PipelineEvent::Stray => {}
         }

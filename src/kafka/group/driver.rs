@@ -82,6 +82,8 @@ pub(in crate::kafka) struct Driver {
     shared_out: Counts,
     backoff: Backoff,
     due: Due,
+    /// Whether the coordinator has answered last.
+    is_reached: bool,
     ended: bool,
 }
 
@@ -121,6 +123,7 @@ impl Driver {
             shared_out: Counts::new(),
             backoff: Backoff::default(),
             due: Due { heartbeat: now, partition_check: now, begin: None, release: None },
+            is_reached: true,
             ended: false,
         }
     }
@@ -240,6 +243,7 @@ impl Driver {
             Some(event) => {
                 if matches!(event, membership::Event::Joined { .. }) {
                     self.backoff.reset();
+                    self.reached(true).await;
                 }
                 self.handle(event);
             }
@@ -251,6 +255,7 @@ impl Driver {
     /// Waits before the next attempt, and takes a leave all the same.
     async fn pause_before_join(&mut self) {
         self.coordinator.forget();
+        self.reached(false).await;
         if self.backoff.is_worth_telling() {
             let group = &self.coordinator.config().group;
             let why = self.coordinator.refusal().map(|why| format!(" ({why})")).unwrap_or_default();
@@ -321,6 +326,7 @@ impl Driver {
     async fn heartbeat(&mut self) {
         let answer = self.coordinator.heartbeat(&self.membership).await;
         self.heartbeat_later();
+        self.reached(matches!(answer, Ok(_) | Err(KafkaError::Refused { .. }))).await;
         match answer {
             Ok(None) => {}
             Ok(Some(code)) | Err(KafkaError::Refused { code, .. }) => self.handle(membership::Event::Refused(code)),
@@ -422,6 +428,12 @@ impl Driver {
     async fn tell(&mut self, event: MembershipEvent) {
         // Without the pipeline there is nobody to read for.
         self.ended |= self.channels.events.send(event).await.is_err();
+    }
+
+    async fn reached(&mut self, is_reached: bool) {
+        if std::mem::replace(&mut self.is_reached, is_reached) != is_reached {
+            self.tell(MembershipEvent::Reached(is_reached)).await;
+        }
     }
 
     fn stopped(&self, code: ResponseError) -> KafkaError {

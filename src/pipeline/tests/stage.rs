@@ -397,7 +397,11 @@ impl Listener for Audience {
             PipelineEvent::Refused { partition, offset, .. } => format!("refused {partition}:{offset}"),
             PipelineEvent::Unkeyed { partition, offset } => format!("unkeyed {partition}:{offset}"),
             PipelineEvent::Trouble(text) => format!("trouble {text}"),
-            PipelineEvent::Assigned(_) | PipelineEvent::Stored(_) | PipelineEvent::Progress(_) => return,
+            PipelineEvent::Assigned(_)
+            | PipelineEvent::Stored { .. }
+            | PipelineEvent::Outcome { .. }
+            | PipelineEvent::Progress(_)
+            | PipelineEvent::Standing { .. } => return,
         });
     }
 }
