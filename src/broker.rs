@@ -9,7 +9,7 @@
 //! - `dispatch`: from a request's frame to its response, and what is answered in which version
 //! - `topics`, `records`: the requests about topics and about records
 //! - `groups`: consumer groups
-//! - [`notice`]: what whoever runs it should know
+//! - [`notice`]: what whoever runs it should know; `traffic`: what is counted
 //! - `state`: what is shared; `buffers`: memory for large responses
 //! - `log`: one partition's records on disk, and which batches are repeats; [`folder`]: everything else on disk;
 //!   [`flush`]: when it is there
@@ -26,6 +26,7 @@ mod records;
 mod server;
 mod state;
 mod topics;
+mod traffic;
 pub mod users;
 
 use std::future::pending;
@@ -42,6 +43,7 @@ use self::flush::Flush;
 use self::folder::{Folder, FolderError};
 use self::notice::{Notice, Notices};
 use self::state::State;
+pub use self::traffic::Traffic;
 use self::users::Users;
 use crate::address::Endpoint;
 use crate::advice::{Advice, Code};
@@ -150,6 +152,11 @@ impl Broker {
     /// The id of its cluster, which begins with `vitals-` and is kept in its folder.
     pub fn cluster_id(&self) -> &str {
         &self.state.cluster_id
+    }
+
+    /// What it counts of what it does.
+    pub fn traffic(&self) -> Arc<Traffic> {
+        Arc::clone(&self.state.traffic)
     }
 
     /// Waits for the next thing that whoever runs it should know. Cancel safe.

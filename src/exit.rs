@@ -28,6 +28,7 @@ use crate::cmd::reset::ResetError;
 use crate::cmd::rules::RulesCommandError;
 use crate::cmd::topic::TopicError;
 use crate::cmd::up::UpError;
+use crate::health::HealthError;
 use crate::intake::csv::CsvError;
 use crate::intake::source::SourceError;
 use crate::kafka::error::KafkaError;
@@ -68,6 +69,7 @@ const ADVISERS: &[Recognise] = &[
     recognise::<UpError>,
     recognise::<DlqError>,
     recognise::<GuideError>,
+    recognise::<HealthError>,
     recognise::<BrokerError>,
     recognise::<FolderError>,
     recognise::<NothingToSet>,

@@ -19,7 +19,7 @@
 //! | commands | [`cmd`]: one file or folder each, and `cmd/common` for what several share · [`guide`]: the manual's pages |
 //! | composition | `loadtest`: what `bench` and `demo` share · `diagnose`: what is wrong, why it matters, what mends it · [`app`]: from settings to parts, a consumer put together |
 //! | settings | [`settings`]: every option, environment variable and file key |
-//! | edges | [`archive`]: rows as a file and back · [`intake`]: the simulated ward, CSV files · [`broker`]: the embedded broker · [`kafka`]: producing, fetch, groups, offsets, lag · [`store`]: Cassandra, or an SQLite file · [`port`]: what is behind an address |
+//! | edges | [`archive`]: rows as a file and back · [`intake`]: the simulated ward, CSV files · [`health`]: readiness and metrics over HTTP · [`broker`]: the embedded broker · [`kafka`]: producing, fetch, groups, offsets, lag · [`store`]: Cassandra, or an SQLite file · [`port`]: what is behind an address |
 //! | story | [`pipeline`]: the file to read first, from fetched to committed, with its ports ([source](pipeline::source), [store](pipeline::store), [dead letters](pipeline::dead_letters), [rules](pipeline::rules)) and its [events](pipeline::events) |
 //! | core | [`admission`]: who is watched, in which bed, and what is different about them · [`alarm`]: rules, and what becomes of alarms · [`score`]: early-warning scores · [`ledger`]: what may be committed · [`faults`]: what is wrong with the lines of a file · [`reading`]: one reading, its message, why a message is [refused](reading::reject) · [`record`]: a message before anybody has understood it |
 //! | ground | [`shutdown`]: Ctrl+C and SIGTERM · [`output`]: everything that is printed · [`disk`] · [`retry`]: how long to wait between attempts · [`address`], [`span`]: hosts and times as they are typed · [`tls`]: whom we believe, what a failed handshake means · [`secret`]: what nobody is shown · [`toml_table`]: files of TOML, with line and column of every mistake · [`suggestion`]: the name that was probably meant · [`advice`]: what an error means, exit codes |
@@ -42,6 +42,7 @@
 //! | a password typed at the terminal; the settings in a Java client's properties | `output/prompt.rs`; `settings/properties.rs` |
 //! | which files and which user, PLAIN inside TLS only; the files read, the password found; what every connection gets | `settings/access.rs`; `kafka_config`, `node_access` in `app.rs`; `kafka/config.rs`, `store/cassandra/access.rs` |
 //! | what an error of Kafka is called, and what mends it | `kafka/error.rs` |
+//! | when a consumer is ready, and its metrics; the paths that tell them | `health/consumer/figures.rs`; `health/server.rs` |
 //! | what Kafka and Cassandra have to allow, by task; a right as the line that gives it | `diagnose/rights.rs`; `kafka/right.rs`, `missing_grant` in `store/cassandra/error.rs` |
 //! | the real servers of the tests, also with TLS and logins | `xtask/src/services.rs` |
 //! | the embedded broker's produce and fetch; its TLS and its users | `broker/records.rs`; `broker/server.rs`, `tls/server.rs`; `broker/users.rs`, `kafka/login/scram.rs` |
@@ -111,6 +112,7 @@ rooms! {
     exit
     faults
     guide
+    health
     intake
     kafka
     ledger

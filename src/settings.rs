@@ -18,6 +18,7 @@ mod source;
 mod table;
 mod values;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -76,6 +77,8 @@ pub struct Settings {
     pub max_in_flight_bytes: usize,
     /// How many readings go to the store in one batch at most; `None` for what the store likes best.
     pub max_batch_rows: Option<usize>,
+    /// Where to tell of health over HTTP, on this machine's loopback; `None` where nobody is told.
+    pub health: Option<SocketAddr>,
     /// When to colour.
     pub color: Color,
     /// The folder for what `vitals` itself keeps, as `~/.local/share/vitals`; `None` where the environment tells none.
@@ -194,6 +197,7 @@ pub fn resolve(flags: &Flags, environment: &Environment) -> Result<Settings, Set
         durability_delay: layers.take(&table::DURABILITY_DELAY)?,
         max_in_flight_bytes: layers.take(&table::MAX_IN_FLIGHT_BYTES)?,
         max_batch_rows: layers.take_optional(&table::MAX_BATCH_ROWS)?,
+        health: layers.take(&table::HEALTH)?.0,
         color: layers.take(&table::COLOR).map(|color| color_for(color, environment))?,
         data_folder: embedded::data_folder(environment),
         profiles: layers.profiles(),

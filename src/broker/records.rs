@@ -65,10 +65,12 @@ async fn try_append(
         return Err(ResponseError::TransactionalIdAuthorizationFailed);
     }
     let topic = topic.ok_or(ResponseError::UnknownTopicOrPartition)?;
+    let batches = data.records.unwrap_or_default();
     let (appended, start_offset) = {
         let mut log = topic.log(data.index).ok_or(ResponseError::UnknownTopicOrPartition)?;
-        (log.append(&data.records.unwrap_or_default())?, log.start_offset())
+        (log.append(&batches)?, log.start_offset())
     };
+    state.traffic.produced(appended.last_offset + 1 - appended.base_offset, batches.len());
     // Also a repeat: what it repeats may be on its way.
     let kept = state.topics.records_kept(topic, data.index, appended.last_offset + 1).await;
     kept.map_err(|_| ResponseError::KafkaStorageError)?;
@@ -86,12 +88,10 @@ pub(super) async fn fetch(state: &State, request: FetchRequest, version: i16) ->
     loop {
         appends.mark_unchanged();
         let gathered = gather(state, &request, &topics);
-        if gathered.bytes >= enough || gathered.failed {
+        let is_due = gathered.bytes >= enough || gathered.failed;
+        if is_due || !matches!(timeout_at(deadline, appends.changed()).await, Ok(Ok(()))) {
+            state.traffic.fetched(gathered.bytes);
             return FetchResponse::default().with_responses(gathered.topics);
-        }
-        match timeout_at(deadline, appends.changed()).await {
-            Ok(Ok(())) => {}
-            _ => return FetchResponse::default().with_responses(gathered.topics),
         }
     }
 }

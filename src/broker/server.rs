@@ -67,12 +67,14 @@ pub(super) async fn serve(listener: TcpListener, state: Arc<State>, mut stopped:
                 };
                 // A client that finds no place is disconnected, and comes again.
                 if let Ok(place) = Arc::clone(&places).try_acquire_owned() {
-                    let state = Arc::clone(&state);
+                    let (state, open) = (Arc::clone(&state), state.traffic.enter());
                     tasks.spawn(async move {
                         // The client is gone, or does not speak the protocol: nobody is there to be told.
                         let _ = enter(stream, peer, state).await;
-                        drop(place);
+                        drop((place, open));
                     });
+                } else {
+                    state.traffic.turn_away();
                 }
             }
             Some(ended) = tasks.join_next() => pass_on(ended),

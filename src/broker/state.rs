@@ -15,7 +15,7 @@ use super::folder::{Entry, Folder, OffsetsFile, Partition, TopicMeta};
 use super::groups::Groups;
 use super::log::{LogLimits, PartitionLog};
 use super::notice::{Notice, Notices};
-use super::{BrokerError, Entrance};
+use super::{BrokerError, Entrance, Traffic};
 use crate::address::Endpoint;
 
 /// The broker's id in its cluster of one.
@@ -34,6 +34,7 @@ pub(super) struct State {
     pub(super) buffers: Buffers,
     pub(super) notices: Notices,
     pub(super) entrance: Entrance,
+    pub(super) traffic: Arc<Traffic>,
     next_producer_id: AtomicI64,
 }
 
@@ -62,6 +63,7 @@ impl State {
             buffers: Buffers::default(),
             notices,
             entrance,
+            traffic: Arc::default(),
             next_producer_id: AtomicI64::new(begun),
         })
     }

@@ -4,6 +4,7 @@ pub(crate) mod admission;
 pub(super) mod age;
 pub(super) mod author;
 pub(crate) mod confirm;
+pub(super) mod health;
 pub(super) mod html;
 pub(super) mod line;
 pub(super) mod message;

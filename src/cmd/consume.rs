@@ -6,8 +6,10 @@ use color_eyre::eyre::{Result, WrapErr};
 
 use self::screen::Screen;
 use super::Context;
+use super::common::health::tell_health;
 use crate::advice::Code;
 use crate::app::{self, Consuming, Member};
+use crate::health::consumer::ConsumerHealth;
 use crate::kafka::offsets::Place;
 use crate::pipeline::Until;
 
@@ -17,11 +19,13 @@ use crate::pipeline::Until;
 A reading's offset is committed only when its row is stored. Storing goes on
 where nobody reads what is printed, also behind `| head`.
 Several `vitals consume` share the partitions.
+--health 127.0.0.1:9100 serves /livez, /readyz and /metrics.
 
 Examples:
   vitals consume
   vitals consume --exit-at-end --quiet
   vitals consume --alerts changes
+  vitals consume --quiet --health 127.0.0.1:9100
   vitals consume --heart-rate-high 120 --spo2-low 90")]
 pub struct Args {
     /// Where to begin when the group has committed nothing yet: earliest, latest, or a time (RFC 3339)
@@ -58,6 +62,8 @@ pub enum Alerts {
 /// mend, such as another member with the same instance id.
 pub async fn run(args: Args, context: &Context) -> Result<Code> {
     let Context { settings, output, shutdown } = context;
+    let consumer = ConsumerHealth::new(&settings.topic);
+    let _health = tell_health(context, consumer.clone()).await?;
     let kafka = app::kafka_config(settings)?;
     app::check_cluster(settings).await?;
     let store = app::open_store(settings).await?;
@@ -68,13 +74,14 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
     let member = Member::join(&kafka, app::member_config(settings), args.from).await?;
     let mut screen = Screen::new(output, settings, args.quiet, args.alerts);
     screen.started();
+    let mut listeners = (screen, consumer.observer());
     let until = Until { max_messages: args.max, end: args.exit_at_end };
     let mut how = Consuming::of(settings, durability);
     how.options.until = until;
     let summary = member
-        .consume(how, &store, &mut screen, shutdown)
+        .consume(how, &store, &mut listeners, shutdown)
         .await
         .wrap_err_with(|| format!("consuming the topic '{}'", settings.topic))?;
-    screen.ended(&summary, shutdown).await?;
+    listeners.0.ended(&summary, shutdown).await?;
     Ok(if summary.is_clean { Code::Done } else { Code::CutShort })
 }

@@ -26,7 +26,7 @@ const GROUPS: [(&str, &[&str]); 8] = [
 ];
 
 /// Commands, and the settings that they use; beside these all have [`ALWAYS`].
-const USED: [(&str, &str); 13] = [
+const USED: [(&str, &str); 14] = [
     ("produce dlq", "brokers topic"),
     ("topic", "brokers topic alarms_topic"),
     ("lag group", "brokers topic group"),
@@ -43,7 +43,8 @@ const USED: [(&str, &str); 13] = [
          max_batch_rows",
     ),
     ("grants", "brokers topic group store alarms_topic"),
-    ("up guide completions", ""),
+    ("up", "health"),
+    ("guide completions", ""),
 ];
 
 /// What is for every command.

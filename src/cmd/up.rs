@@ -2,17 +2,20 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use color_eyre::eyre::Result;
 
 use super::Context;
 use super::common::data_folder;
+use super::common::health::tell_health;
 use crate::address::Endpoint;
 use crate::advice::{Advice, Code};
 use crate::broker::flush::Flush;
 use crate::broker::users::{Users, UsersError};
 use crate::broker::{Broker, Config, Entrance};
+use crate::health::broker::BrokerHealth;
 use crate::output::Output;
 use crate::settings::{EMBEDDED, EMBEDDED_ADDRESS};
 use crate::span::parse_duration;
@@ -137,6 +140,8 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
     if let Some(folder) = &args.make_certs {
         return make_certificates(folder, args.advertise.as_ref(), output);
     }
+    let told = Arc::new(BrokerHealth::default());
+    let _health = tell_health(context, told.clone()).await?;
     let entrance = entrance(&args)?;
     let folder = match args.data {
         Some(folder) => folder,
@@ -155,6 +160,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
     let config =
         Config { folder: folder.clone(), listen: args.listen, advertise: args.advertise, flush: args.flush, entrance };
     let mut broker = Broker::start(config).await?;
+    told.listens(broker.traffic());
     let address = broker.address();
     let flushed = match args.flush {
         Flush::BeforeAck => "they are on the disk before they are acknowledged\n".to_owned(),

@@ -7,7 +7,7 @@ use std::ffi::OsStr;
 pub(super) use self::access::{
     AccessSettings, BROKER_ACCESS, BROKER_MECHANISM, BROKER_PROPERTIES, STORE_ACCESS, STORE_LOCAL_DC,
 };
-use super::values::{self, AlarmsTopic, DurabilityDelay, SettingsPath};
+use super::values::{self, AlarmsTopic, DurabilityDelay, HealthAddress, SettingsPath};
 use crate::address::Brokers;
 use crate::advice::BadValue;
 use crate::alarm::limits;
@@ -23,11 +23,13 @@ pub(super) enum Section {
     Store,
     Consume,
     Alarms,
+    Service,
     Output,
 }
 
 impl Section {
-    pub(super) const ALL: [Self; 5] = [Self::Kafka, Self::Store, Self::Consume, Self::Alarms, Self::Output];
+    pub(super) const ALL: [Self; 6] =
+        [Self::Kafka, Self::Store, Self::Consume, Self::Alarms, Self::Service, Self::Output];
 
     /// Its name in the file.
     pub(super) fn name(self) -> &'static str {
@@ -36,6 +38,7 @@ impl Section {
             Self::Store => "store",
             Self::Consume => "consume",
             Self::Alarms => "alarms",
+            Self::Service => "service",
             Self::Output => "output",
         }
     }
@@ -102,7 +105,7 @@ pub(super) enum Parse<T> {
 }
 
 /// The settings that every layer may hold, in the order in which they are shown.
-pub(super) static TABLE: [&Spec; 29] = [
+pub(super) static TABLE: [&Spec; 30] = [
     &BROKER_PROPERTIES.spec,
     &BROKERS.spec,
     &BROKER_ACCESS.tls.spec,
@@ -131,6 +134,7 @@ pub(super) static TABLE: [&Spec; 29] = [
     &DURABILITY_DELAY.spec,
     &MAX_IN_FLIGHT_BYTES.spec,
     &MAX_BATCH_ROWS.spec,
+    &HEALTH.spec,
     &COLOR.spec,
 ];
 
@@ -363,6 +367,21 @@ pub(super) static MAX_BATCH_ROWS: Setting<usize> = Setting {
         kind: Kind::Integer,
     },
     parse: Parse::Text(values::max_batch_rows),
+};
+
+pub(super) static HEALTH: Setting<HealthAddress> = Setting {
+    spec: Spec {
+        name: "health",
+        section: Some(Section::Service),
+        option: "--health",
+        variable: "VITALS_HEALTH",
+        old_name: None,
+        default: Some("none"),
+        value_name: "HOST:PORT|none",
+        help: "Where to tell whether it is ready, and metrics, over HTTP: an address of this machine's loopback",
+        kind: Kind::Text,
+    },
+    parse: Parse::Text(HealthAddress::parse),
 };
 
 pub(super) static COLOR: Setting<Color> = Setting {

@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -76,6 +77,41 @@ impl AlarmsTopic {
 impl fmt::Display for AlarmsTopic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.0.as_deref().unwrap_or(NO_TOPIC))
+    }
+}
+
+/// Where to tell of health; `None` where nobody is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct HealthAddress(pub(super) Option<SocketAddr>);
+
+const NO_HEALTH: &str = "none";
+
+impl HealthAddress {
+    /// Nobody from elsewhere: there is neither TLS nor a password.
+    pub(super) fn parse(text: &str) -> Result<Self, BadValue> {
+        const CURE: &str = "use an address of this machine's loopback, such as 127.0.0.1:9100 or [::1]:9100, or none";
+        if text == NO_HEALTH {
+            return Ok(Self(None));
+        }
+        let typed = text.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
+        match typed.as_deref().unwrap_or(text).parse::<SocketAddr>() {
+            Ok(address) if address.ip().is_loopback() => Ok(Self(Some(address))),
+            Ok(_) => {
+                let problem =
+                    format!("'{text}' can be reached from other machines, in the clear and without a password");
+                Err(BadValue::new(problem, CURE))
+            }
+            Err(_) => Err(BadValue::new(format!("'{text}' is no address with a port"), CURE)),
+        }
+    }
+}
+
+impl fmt::Display for HealthAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(address) => address.fmt(f),
+            None => f.write_str(NO_HEALTH),
+        }
     }
 }
 
@@ -247,4 +283,30 @@ pub(super) fn session_timeout(text: &str) -> Result<Span, BadValue> {
     }
     let (low, high) = (Span(*SESSION_TIMEOUTS.start()), Span(*SESSION_TIMEOUTS.end()));
     Err(BadValue::new(format!("{span} is no session time-out"), format!("use {low} to {high}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn health_is_told_on_the_loopback_address_alone() {
+        let parsed = |text| HealthAddress::parse(text).map(|address| address.to_string());
+        for (text, address) in [
+            ("127.0.0.1:9100", "127.0.0.1:9100"),
+            ("127.8.0.1:0", "127.8.0.1:0"),
+            ("[::1]:9100", "[::1]:9100"),
+            ("localhost:9100", "127.0.0.1:9100"),
+            ("none", "none"),
+        ] {
+            assert_eq!(parsed(text).as_deref(), Ok(address), "{text}");
+        }
+        for text in ["0.0.0.0:9100", "[::]:9100", "10.0.0.7:9100", "[::ffff:127.0.0.1]:9100"] {
+            let fault = parsed(text).unwrap_err();
+            assert!(fault.problem.contains("from other machines") && fault.fix.contains("127.0.0.1:9100"), "{fault:?}");
+        }
+        for text in ["", "9100", "127.0.0.1", "localhost", "ward-7:9100", "127.0.0.1:65536"] {
+            assert!(parsed(text).unwrap_err().problem.contains("is no address with a port"), "{text}");
+        }
+    }
 }

@@ -30,6 +30,7 @@ mod deleted;
 mod entrance;
 mod faults;
 mod faulty;
+mod health;
 mod home;
 mod killed;
 mod letters;
