@@ -4,6 +4,7 @@
 //! target/services/
 //!   jdk-11/               the Java of Cassandra 4.1
 //!   jars/kafka-4.3.1/     pom.xml, lib/*.jar, complete (only when nothing is missing)
+//!   prometheus/           Debian's package, unpacked, for the tests
 //!   stacks/NAME/          state.json, conf/, data/, logs/
 //!   locks/                one file for each thing that only one process may do at a time
 //! ```
@@ -14,6 +15,7 @@
 //! - [`kafka`] with its `ZooKeeper`, [`cassandra`], and what TLS and logins need of both in [`secure`]: settings and command line of each, behind [`server`]
 //! - [`ready`]: has the server answered a request of its protocol
 //! - [`java`]: the Java and the jars they are made of; [`ports`]: where they listen
+//! - [`prometheus`]: what reads the metrics of `vitals` in the tests
 
 pub(crate) mod cassandra;
 pub(crate) mod commands;
@@ -22,6 +24,7 @@ pub(crate) mod java;
 pub(crate) mod kafka;
 pub(crate) mod options;
 pub(crate) mod ports;
+pub(crate) mod prometheus;
 pub(crate) mod ready;
 pub(crate) mod secure;
 pub(crate) mod server;

@@ -13,6 +13,7 @@ use crate::services::cassandra::CassandraRelease;
 use crate::services::folder::FreshStacks;
 use crate::services::kafka::KafkaLayout;
 use crate::services::options::StackOptions;
+use crate::services::prometheus;
 use crate::services::server::Role;
 use crate::services::stack::Stack;
 use crate::{environment, repository, say, signals};
@@ -41,10 +42,12 @@ pub(crate) fn run(args: &Args) -> eyre::Result<u8> {
         return Ok(built);
     }
     let python = crate::venv::ensure_python()?;
+    let prometheus = prometheus::ensure()?;
     let mut fresh = FreshStacks::new();
     let started = Instant::now();
     let servers = Servers::start(recorded.is_none(), &mut fresh)?;
     let mut environment = servers.environment(&python);
+    environment.push(("VITALS_TEST_PROMETHEUS".to_owned(), prometheus.into()));
     environment.extend(recorded.as_ref().map(Recorded::variable));
     let code = cargo_test(&[], &chosen, &environment)?;
     drop(servers);

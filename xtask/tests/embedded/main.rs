@@ -42,6 +42,8 @@ mod records;
 mod report;
 mod rules;
 mod scores;
+#[cfg(feature = "real-services")]
+mod scraped;
 mod store_commands;
 #[cfg(target_os = "linux")]
 mod terminal;
