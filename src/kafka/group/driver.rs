@@ -82,9 +82,15 @@ pub(in crate::kafka) struct Driver {
     shared_out: Counts,
     backoff: Backoff,
     due: Due,
-    /// Whether the coordinator has answered last.
-    is_reached: bool,
+    contact: Contact,
     ended: bool,
+}
+
+/// Whether the coordinator has answered last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Contact {
+    Made,
+    Lost,
 }
 
 /// When what is to be done next.
@@ -123,7 +129,7 @@ impl Driver {
             shared_out: Counts::new(),
             backoff: Backoff::default(),
             due: Due { heartbeat: now, partition_check: now, begin: None, release: None },
-            is_reached: true,
+            contact: Contact::Made,
             ended: false,
         }
     }
@@ -243,7 +249,7 @@ impl Driver {
             Some(event) => {
                 if matches!(event, membership::Event::Joined { .. }) {
                     self.backoff.reset();
-                    self.reached(true).await;
+                    self.note(Contact::Made).await;
                 }
                 self.handle(event);
             }
@@ -255,7 +261,7 @@ impl Driver {
     /// Waits before the next attempt, and takes a leave all the same.
     async fn pause_before_join(&mut self) {
         self.coordinator.forget();
-        self.reached(false).await;
+        self.note(Contact::Lost).await;
         if self.backoff.is_worth_telling() {
             let group = &self.coordinator.config().group;
             let why = self.coordinator.refusal().map(|why| format!(" ({why})")).unwrap_or_default();
@@ -326,7 +332,8 @@ impl Driver {
     async fn heartbeat(&mut self) {
         let answer = self.coordinator.heartbeat(&self.membership).await;
         self.heartbeat_later();
-        self.reached(matches!(answer, Ok(_) | Err(KafkaError::Refused { .. }))).await;
+        let is_answered = matches!(answer, Ok(_) | Err(KafkaError::Refused { .. }));
+        self.note(if is_answered { Contact::Made } else { Contact::Lost }).await;
         match answer {
             Ok(None) => {}
             Ok(Some(code)) | Err(KafkaError::Refused { code, .. }) => self.handle(membership::Event::Refused(code)),
@@ -430,9 +437,9 @@ impl Driver {
         self.ended |= self.channels.events.send(event).await.is_err();
     }
 
-    async fn reached(&mut self, is_reached: bool) {
-        if std::mem::replace(&mut self.is_reached, is_reached) != is_reached {
-            self.tell(MembershipEvent::Reached(is_reached)).await;
+    async fn note(&mut self, contact: Contact) {
+        if std::mem::replace(&mut self.contact, contact) != contact {
+            self.tell(MembershipEvent::Reached(contact == Contact::Made)).await;
         }
     }
 
