@@ -45,6 +45,7 @@ Examples:
   vitals up
   vitals up --listen 127.0.0.1:9193 --data ./broker
   vitals up --flush 1s
+  vitals up --health 127.0.0.1:9101
   vitals up --make-certs certs --advertise ward-7.local:9093
   vitals up --listen 0.0.0.0:9093 --advertise ward-7.local:9093 \\
       --tls-cert certs/server.pem --tls-key certs/server-key.pem --users users.toml")]
