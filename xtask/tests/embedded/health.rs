@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::home::{DEAD_LETTERS, Home, TOPIC, wait_for};
 use super::records::{self, record};
 use crate::program::Program as _;
-use crate::running::{RUN_LIMIT, Running, wait_until};
+use crate::running::{RUN_LIMIT, Running, look_until, wait_until};
 
 /// Where the program says that it tells.
 pub(crate) fn told_at(running: &mut Running) -> String {
@@ -53,9 +53,8 @@ fn wait_ready(address: &str, status: u16, text: &str) {
         last = format!("{found} {body}");
         (found == status && body.contains(text)).then_some(())
     };
-    if crate::running::look_until(RUN_LIMIT, look).is_none() {
-        panic!("not {status} with '{text}', but {last}");
-    }
+    let is_told = look_until(RUN_LIMIT, look).is_some();
+    assert!(is_told, "not {status} with '{text}', but {last}");
 }
 
 fn consumer(home: &Home) -> (Running, String) {

@@ -114,7 +114,7 @@ fn figures_of_alerts() -> Vec<String> {
     let expressions: Vec<_> = rules.lines().filter_map(|line| line.trim().strip_prefix("expr: ")).collect();
     assert_eq!(expressions.len(), rules.matches("- alert: ").count());
     let figure =
-        |expression: &&str| expression.rsplit_once([' ']).unwrap().0.trim_end_matches([' ', '=', '>']).to_owned();
+        |expression: &&str| expression.rsplit_once(' ').unwrap().0.trim_end_matches([' ', '=', '>']).to_owned();
     expressions.iter().map(figure).collect()
 }
 
