@@ -21,6 +21,14 @@ pub enum Code {
     CutShort = 130,
 }
 
+impl Code {
+    /// As the system knows it.
+    #[allow(clippy::as_conversions, reason = "every discriminant is written out and below 256")]
+    pub fn number(self) -> u8 {
+        self as u8
+    }
+}
+
 /// What an error means for the person at the terminal. Every module's error enum has it.
 pub trait Advice: Error {
     /// The code to exit with.

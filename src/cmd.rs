@@ -1,5 +1,6 @@
 //! The commands: one file or folder each, with its `Args` and its `run`. `common` is what several of them share.
 
+mod acts;
 pub mod alarms;
 pub mod audit;
 pub mod bench;
@@ -42,6 +43,7 @@ use crate::advice::Code;
 use crate::output::Output;
 use crate::settings::{Flags, Settings};
 use crate::shutdown::Shutdown;
+use crate::trail::Act;
 
 /// The command line.
 #[derive(Debug, Parser)]
@@ -63,6 +65,9 @@ pub struct CommandLine {
     /// The servers that the command speaks with.
     #[arg(skip)]
     servers: Vec<&'static str>,
+    /// What the audit trail tells of it.
+    #[arg(skip)]
+    pub act: Option<Act>,
 }
 
 impl CommandLine {

@@ -42,9 +42,8 @@ use crate::store::sqlite::SqliteError;
 use crate::toml_table::TomlError;
 
 impl From<Code> for ExitCode {
-    #[allow(clippy::as_conversions, reason = "every discriminant in advice.rs is written out and below 256")]
     fn from(code: Code) -> Self {
-        Self::from(code as u8)
+        Self::from(code.number())
     }
 }
 

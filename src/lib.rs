@@ -19,7 +19,7 @@
 //! | commands | [`cmd`]: one file or folder each, and `cmd/common` for what several share · [`guide`]: the manual's pages |
 //! | composition | `loadtest`: what `bench` and `demo` share · `diagnose`: what is wrong, why it matters, what mends it · [`app`]: from settings to parts, a consumer put together |
 //! | settings | [`settings`]: every option, environment variable and file key |
-//! | edges | [`archive`]: rows as a file and back · [`intake`]: the simulated ward, CSV files · [`health`]: readiness and metrics over HTTP · [`broker`]: the embedded broker · [`kafka`]: producing, fetch, groups, offsets, lag · [`store`]: Cassandra, or an SQLite file · [`port`]: what is behind an address |
+//! | edges | [`archive`]: rows as a file and back · [`intake`]: the simulated ward, CSV files · [`health`]: readiness and metrics over HTTP · [`broker`]: the embedded broker · [`kafka`]: producing, fetch, groups, offsets, lag · [`store`]: Cassandra, or an SQLite file · [`trail`]: the audit trail, a file or the system log · [`port`]: what is behind an address |
 //! | story | [`pipeline`]: the file to read first, from fetched to committed, with its ports ([source](pipeline::source), [store](pipeline::store), [dead letters](pipeline::dead_letters), [rules](pipeline::rules)) and its [events](pipeline::events) |
 //! | core | [`admission`]: who is watched, in which bed, and what is different about them · [`alarm`]: rules, and what becomes of alarms · [`score`]: early-warning scores · [`ledger`]: what may be committed · [`faults`]: what is wrong with the lines of a file · [`reading`]: one reading, its message, why a message is [refused](reading::reject) · [`record`]: a message before anybody has understood it |
 //! | ground | [`shutdown`]: Ctrl+C and SIGTERM · [`output`]: everything that is printed · [`disk`] · [`retry`]: how long to wait between attempts · [`address`], [`span`]: hosts and times as they are typed · [`tls`]: whom we believe, what a failed handshake means · [`secret`]: what nobody is shown · [`toml_table`]: files of TOML, with line and column of every mistake · [`suggestion`]: the name that was probably meant · [`advice`]: what an error means, exit codes |
@@ -39,6 +39,7 @@
 //! | bytes go out: to Kafka; to Cassandra, after a look whether it lets us in | `kafka/connection.rs`; `store/cassandra/connect.rs`, `probe.rs` |
 //! | what is waited for while other brokers take over; which node of Cassandra is asked next; by which name its certificate is checked; a password that it refuses, in words | `kafka/failover.rs`, by `open_led_kafka` in `app.rs`; `store/cassandra/balance.rs`; `names_of` in `store/cassandra/connect.rs`; `Fault` in `store/cassandra/probe.rs` |
 //! | TLS: whom we believe, and what a failed handshake means; a login to Kafka; renewed before it is over | `tls.rs`; `kafka/login.rs`, `login/scram.rs`; `kafka/connection.rs` |
+//! | which command is in the audit trail, and with which arguments; its line; a full file | `cmd/acts.rs`; `trail/line.rs`; `trail/file.rs` |
 //! | a password typed at the terminal; the settings in a Java client's properties | `output/prompt.rs`; `settings/properties.rs` |
 //! | which files and which user, PLAIN inside TLS only; the files read, the password found; what every connection gets | `settings/access.rs`; `kafka_config`, `node_access` in `app.rs`; `kafka/config.rs`, `store/cassandra/access.rs` |
 //! | what an error of Kafka is called, and what mends it | `kafka/error.rs` |
@@ -133,4 +134,5 @@ rooms! {
     system_text
     tls
     toml_table
+    trail
 }

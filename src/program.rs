@@ -10,6 +10,7 @@ use crate::exit;
 use crate::output::{Output, ask_password};
 use crate::settings::{self, Environment};
 use crate::shutdown::{self, END_LIMIT, Shutdown, Trigger};
+use crate::trail::{Trail, TrailError};
 use color_eyre::eyre::Result;
 use tokio::runtime::{Builder, Runtime};
 
@@ -44,7 +45,7 @@ pub fn main() -> ExitCode {
 }
 
 fn start(
-    line: CommandLine,
+    mut line: CommandLine,
     environment: &Environment,
     output: &Output,
     trigger: Trigger,
@@ -63,14 +64,31 @@ fn start(
             login.answer(password);
         }
     }
+    let value_of = |name: &str| settings.in_words(name).map(str::to_owned);
+    let mut trail = line.act.take().map(|act| Trail::new(&settings.audit_log, act, environment.names(), value_of));
     // The work has threads of its own, so that one that is stuck in a write to a reader that does not read cannot keep
     // this one from hearing signals.
     let workers = Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build()?;
     let signals = Builder::new_current_thread().enable_all().build()?;
     let context = Context { settings, output: output.clone(), shutdown: shutdown.clone() };
+    tell(trail.as_mut().map(Trail::begin), output);
     let outcome = signals.block_on(run(line.command, context, trigger, &workers));
     workers.shutdown_timeout(LEAVE_TIME);
+    let code = match &outcome {
+        _ if shutdown.failed() => Code::Bug,
+        Ok(code) => *code,
+        Err(report) => exit::explain(report).0,
+    };
+    tell(trail.as_mut().map(|trail| trail.end(code)), output);
     outcome
+}
+
+/// Says what is wrong with the audit trail; what was asked for is done all the same.
+fn tell(written: Option<Result<(), TrailError>>, output: &Output) {
+    if let Some(Err(error)) = written {
+        output.note_error(&error);
+        output.note(format_args!("hint: {}", error.hint()));
+    }
 }
 
 /// Runs the command until it ends, or until the user has asked twice.

@@ -40,6 +40,7 @@ use crate::alarm::Limits;
 use crate::kafka::login::Mechanism;
 use crate::output::Color;
 use crate::store::{Consistency, StoreAddress};
+use crate::trail::AuditLog;
 use layers::Layers;
 
 /// The settings in force.
@@ -81,6 +82,8 @@ pub struct Settings {
     pub health: Option<SocketAddr>,
     /// When to colour.
     pub color: Color,
+    /// Where the audit trail goes.
+    pub audit_log: AuditLog,
     /// The folder for what `vitals` itself keeps, as `~/.local/share/vitals`; `None` where the environment tells none.
     pub data_folder: Option<PathBuf>,
     /// Every setting in words, with who gave it: what `vitals config show` shows.
@@ -113,7 +116,7 @@ impl Settings {
     /// The name of the profile that was chosen.
     #[must_use]
     pub fn profile(&self) -> Option<&str> {
-        self.resolved(table::PROFILE.spec.name)?.value.as_deref()
+        self.in_words(table::PROFILE.spec.name)
     }
 
     /// Whether the profile [`EMBEDDED`] was chosen.
@@ -163,6 +166,12 @@ impl Settings {
         })
     }
 
+    /// The value of a setting, in words.
+    #[must_use]
+    pub fn in_words(&self, name: &str) -> Option<&str> {
+        self.resolved(name)?.value.as_deref()
+    }
+
     fn resolved(&self, name: &str) -> Option<&Resolved> {
         self.resolved.iter().find(|setting| setting.name == name)
     }
@@ -199,6 +208,7 @@ pub fn resolve(flags: &Flags, environment: &Environment) -> Result<Settings, Set
         max_batch_rows: layers.take_optional(&table::MAX_BATCH_ROWS)?,
         health: layers.take(&table::HEALTH)?.0,
         color: layers.take(&table::COLOR).map(|color| color_for(color, environment))?,
+        audit_log: layers.take(&table::AUDIT_LOG)?,
         data_folder: embedded::data_folder(environment),
         profiles: layers.profiles(),
         notes: layers.notes(),

@@ -7,7 +7,7 @@ use clap::builder::StyledStr;
 use clap::error::ErrorKind;
 use clap::{Command, CommandFactory as _, FromArgMatches as _};
 
-use super::CommandLine;
+use super::{CommandLine, acts};
 use crate::advice::Code;
 use crate::output::{Color, Output, OutputError};
 use crate::settings::{Environment, Flags, SETTINGS_HEADING};
@@ -48,7 +48,10 @@ const USED: [(&str, &str); 14] = [
 ];
 
 /// What is for every command.
-const ALWAYS: [&str; 3] = ["config", "profile", "color"];
+const ALWAYS: [&str; 4] = ["config", "profile", "color", "audit_log"];
+
+/// The settings that name servers, and of which kind they are.
+const SERVERS: [(&str, &str); 2] = [("brokers", "broker"), ("store", "store")];
 
 /// Takes the command line, or the code to end with where all was said: help, the version, or what is wrong with it.
 pub fn parse(environment: &Environment, output: &Output) -> Result<Result<CommandLine, Code>, OutputError> {
@@ -56,7 +59,9 @@ pub fn parse(environment: &Environment, output: &Output) -> Result<Result<Comman
     let command = grouped(CommandLine::command());
     let matched = command.clone().try_get_matches_from(&words).and_then(|matches| {
         let servers = servers_asked(matches.subcommand_name().unwrap_or_default());
-        Ok(CommandLine { servers, ..CommandLine::from_arg_matches(&matches)? })
+        let named = SERVERS.iter().filter(|(_, whose)| servers.contains(whose)).map(|(setting, _)| *setting);
+        let act = acts::of(&command, &matches, named.collect());
+        Ok(CommandLine { servers, act, ..CommandLine::from_arg_matches(&matches)? })
     });
     let error = match matched {
         Ok(line) => return Ok(Ok(line)),
@@ -152,11 +157,7 @@ fn servers_asked(name: &str) -> Vec<&'static str> {
     }
     let used = USED.iter().find(|(names, _)| names.split(' ').any(|named| named == name)).map(|(_, used)| *used);
     let is_for = |setting: &str| used.is_none_or(|used| used.split_whitespace().any(|used| used == setting));
-    [("brokers", "broker"), ("store", "store")]
-        .into_iter()
-        .filter(|(named, _)| is_for(named))
-        .map(|(_, whose)| whose)
-        .collect()
+    SERVERS.into_iter().filter(|(named, _)| is_for(named)).map(|(_, whose)| whose).collect()
 }
 
 /// The setting that names the servers, of one that says how they are spoken with: that is the same for every command.

@@ -9,9 +9,13 @@ use super::Note;
 use super::table::{CHOOSERS, PASSWORDS, Spec, TABLE};
 use crate::secret::Secret;
 use crate::suggestion::nearest;
+use crate::trail::Names;
 
 /// Variables that belong to the project's own tests.
 const TEST_PREFIX: &str = "VITALS_TEST_";
+
+/// How long the name of a user or a machine is taken to be, in characters.
+const MAX_NAME: usize = 256;
 
 /// A copy of the environment variables. An empty one counts as not set.
 #[derive(Clone, Default)]
@@ -60,6 +64,22 @@ impl Environment {
     #[must_use]
     pub fn refuses_color(&self) -> bool {
         self.variables.get(&OsString::from("NO_COLOR")).is_some_and(|value| !value.is_empty())
+    }
+
+    /// What it tells of who runs the program, and where.
+    #[must_use]
+    pub fn names(&self) -> Names {
+        Names {
+            user: ["LOGNAME", "USER", "USERNAME"].into_iter().find_map(|name| self.name(name)),
+            sudo_user: self.name("SUDO_USER"),
+            host: self.name("COMPUTERNAME"),
+        }
+    }
+
+    /// A name, cut where it is longer than names are.
+    fn name(&self, variable: &str) -> Option<String> {
+        let name = self.variables.get(&OsString::from(variable))?.to_string_lossy();
+        Some(name.chars().take(MAX_NAME).collect()).filter(|name: &String| !name.is_empty())
     }
 
     /// Whether a terminal understands escape sequences, as far as `TERM` tells. Only Windows has terminals without it.

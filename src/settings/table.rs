@@ -15,6 +15,7 @@ use crate::output::Color;
 use crate::reading::Sign;
 use crate::span::Span;
 use crate::store::{Consistency, StoreAddress};
+use crate::trail::AuditLog;
 
 /// A table of the settings file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,7 +106,7 @@ pub(super) enum Parse<T> {
 }
 
 /// The settings that every layer may hold, in the order in which they are shown.
-pub(super) static TABLE: [&Spec; 30] = [
+pub(super) static TABLE: [&Spec; 31] = [
     &BROKER_PROPERTIES.spec,
     &BROKERS.spec,
     &BROKER_ACCESS.tls.spec,
@@ -136,6 +137,7 @@ pub(super) static TABLE: [&Spec; 30] = [
     &MAX_BATCH_ROWS.spec,
     &HEALTH.spec,
     &COLOR.spec,
+    &AUDIT_LOG.spec,
 ];
 
 /// The variables with a password, which neither an option nor a file holds: both are read by others.
@@ -397,4 +399,19 @@ pub(super) static COLOR: Setting<Color> = Setting {
         kind: Kind::Text,
     },
     parse: Parse::Text(values::color),
+};
+
+pub(super) static AUDIT_LOG: Setting<AuditLog> = Setting {
+    spec: Spec {
+        name: "audit_log",
+        section: Some(Section::Output),
+        option: "--audit-log",
+        variable: "VITALS_AUDIT_LOG",
+        old_name: None,
+        default: Some("none"),
+        value_name: "FILE|syslog|none",
+        help: "Where it is told who looked at patients, and who changed what",
+        kind: Kind::Path,
+    },
+    parse: Parse::Path(AuditLog::parse),
 };

@@ -16,7 +16,7 @@ const HOUSE: &[Floor] = &[
     Floor { name: "commands", rooms: &["cmd", "guide"] },
     Floor { name: "composition", rooms: &["loadtest", "diagnose", "app"] },
     Floor { name: "settings", rooms: &["settings"] },
-    Floor { name: "edges", rooms: &["archive", "intake", "health", "broker", "kafka", "store", "port"] },
+    Floor { name: "edges", rooms: &["archive", "intake", "health", "broker", "kafka", "store", "trail", "port"] },
     Floor { name: "story", rooms: &["pipeline"] },
     Floor { name: "core", rooms: &["alarm", "admission", "score", "ledger", "faults", "reading", "record"] },
     Floor {

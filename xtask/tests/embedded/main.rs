@@ -51,6 +51,8 @@ mod top;
 mod topic;
 #[cfg(target_os = "linux")]
 mod traced;
+#[cfg(unix)]
+mod trail;
 #[cfg(target_os = "linux")]
 mod unread;
 mod wire;
