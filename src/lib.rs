@@ -22,7 +22,7 @@
 //! | edges | [`archive`]: rows as a file and back · [`intake`]: the simulated ward, CSV files · [`health`]: readiness and metrics over HTTP · [`broker`]: the embedded broker · [`kafka`]: producing, fetch, groups, offsets, lag · [`store`]: Cassandra, or an SQLite file · [`trail`]: the audit trail, a file or the system log · [`port`]: what is behind an address |
 //! | story | [`pipeline`]: the file to read first, from fetched to committed, with its ports ([source](pipeline::source), [store](pipeline::store), [dead letters](pipeline::dead_letters), [rules](pipeline::rules)) and its [events](pipeline::events) |
 //! | core | [`admission`]: who is watched, in which bed, and what is different about them · [`alarm`]: rules, and what becomes of alarms · [`score`]: early-warning scores · [`ledger`]: what may be committed · [`faults`]: what is wrong with the lines of a file · [`reading`]: one reading, its message, why a message is [refused](reading::reject) · [`record`]: a message before anybody has understood it |
-//! | ground | [`shutdown`]: Ctrl+C and SIGTERM · [`output`]: everything that is printed · [`disk`] · [`retry`]: how long to wait between attempts · [`address`], [`span`]: hosts and times as they are typed · [`tls`]: whom we believe, what a failed handshake means · [`secret`]: what nobody is shown · [`toml_table`]: files of TOML, with line and column of every mistake · [`suggestion`]: the name that was probably meant · [`advice`]: what an error means, exit codes |
+//! | ground | [`shutdown`]: Ctrl+C and SIGTERM · [`service_manager`]: what systemd is told · [`output`]: everything that is printed · [`disk`] · [`retry`]: how long to wait between attempts · [`address`], [`span`]: hosts and times as they are typed · [`tls`]: whom we believe, what a failed handshake means · [`secret`]: what nobody is shown · [`toml_table`]: files of TOML, with line and column of every mistake · [`suggestion`]: the name that was probably meant · [`advice`]: what an error means, exit codes |
 //!
 //! The core has no sockets, clock, environment or printing.
 //!
@@ -45,6 +45,7 @@
 //! | what an error of Kafka is called, and what mends it | `kafka/error.rs` |
 //! | when a consumer is ready, and its metrics; the paths that tell them | `health/consumer/figures.rs`; `health/server.rs` |
 //! | what Kafka and Cassandra have to allow, by task; a right as the line that gives it | `diagnose/rights.rs`; `kafka/right.rs`, `missing_grant` in `store/cassandra/error.rs` |
+//! | systemd is told that it works, and that it goes on | `cmd/consume/supervised.rs`, `cmd/up.rs` |
 //! | the real servers of the tests, also with TLS and logins | `xtask/src/services.rs` |
 //! | the embedded broker's produce and fetch; its TLS and its users | `broker/records.rs`; `broker/server.rs`, `tls/server.rs`; `broker/users.rs`, `kafka/login/scram.rs` |
 //! | certificates that are made, and for how long one is | `tls/make.rs`; `tls/certificate.rs`, `diagnose/certificates.rs` |
@@ -126,6 +127,7 @@ rooms! {
     retry
     score
     secret
+    service_manager
     settings
     shutdown
     span

@@ -39,6 +39,7 @@ use crate::address::Brokers;
 use crate::alarm::Limits;
 use crate::kafka::login::Mechanism;
 use crate::output::Color;
+use crate::service_manager::Supervision;
 use crate::store::{Consistency, StoreAddress};
 use crate::trail::AuditLog;
 use layers::Layers;
@@ -86,6 +87,8 @@ pub struct Settings {
     pub audit_log: AuditLog,
     /// The folder for what `vitals` itself keeps, as `~/.local/share/vitals`; `None` where the environment tells none.
     pub data_folder: Option<PathBuf>,
+    /// Who looks after this program.
+    pub supervision: Supervision,
     /// Every setting in words, with who gave it: what `vitals config show` shows.
     pub resolved: Vec<Resolved>,
     /// The profiles that can be chosen, in the order of their names.
@@ -210,6 +213,7 @@ pub fn resolve(flags: &Flags, environment: &Environment) -> Result<Settings, Set
         color: layers.take(&table::COLOR).map(|color| color_for(color, environment))?,
         audit_log: layers.take(&table::AUDIT_LOG)?,
         data_folder: embedded::data_folder(environment),
+        supervision: environment.supervision(),
         profiles: layers.profiles(),
         notes: layers.notes(),
         resolved: layers.into_taken(),

@@ -1,10 +1,12 @@
 //! `vitals consume`: a member of the consumer group that raises alerts and stores every reading.
 
 mod screen;
+mod supervised;
 
 use color_eyre::eyre::{Result, WrapErr};
 
 use self::screen::Screen;
+use self::supervised::Supervised;
 use super::Context;
 use super::common::health::tell_health;
 use crate::advice::Code;
@@ -12,6 +14,7 @@ use crate::app::{self, Consuming, Member};
 use crate::health::consumer::ConsumerHealth;
 use crate::kafka::offsets::Place;
 use crate::pipeline::Until;
+use crate::service_manager::ServiceManager;
 
 /// How to consume.
 #[derive(Debug, clap::Args)]
@@ -74,14 +77,17 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
     let member = Member::join(&kafka, app::member_config(settings), args.from).await?;
     let mut screen = Screen::new(output, settings, args.quiet, args.alerts);
     screen.started();
-    let mut listeners = (screen, consumer.observer());
+    let manager = ServiceManager::of(&settings.supervision);
+    let mut listeners = (screen, (consumer.observer(), Supervised::by(&manager)));
     let until = Until { max_messages: args.max, end: args.exit_at_end };
     let mut how = Consuming::of(settings, durability);
     how.options.until = until;
-    let summary = member
-        .consume(how, &store, &mut listeners, shutdown)
+    // What it holds is much to move about.
+    let work = Box::pin(member.consume(how, &store, &mut listeners, shutdown));
+    let summary = supervised::to_its_end(work, &manager, shutdown)
         .await
         .wrap_err_with(|| format!("consuming the topic '{}'", settings.topic))?;
-    listeners.0.ended(&summary, shutdown).await?;
+    let (screen, _) = listeners;
+    screen.ended(&summary, shutdown).await?;
     Ok(if summary.is_clean { Code::Done } else { Code::CutShort })
 }

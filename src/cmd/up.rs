@@ -17,6 +17,7 @@ use crate::broker::users::{Users, UsersError};
 use crate::broker::{Broker, Config, Entrance};
 use crate::health::broker::BrokerHealth;
 use crate::output::Output;
+use crate::service_manager::ServiceManager;
 use crate::settings::{EMBEDDED, EMBEDDED_ADDRESS};
 use crate::span::parse_duration;
 use crate::tls::{self, Made, MakeError, ServerTls, TlsError};
@@ -137,7 +138,7 @@ fn parse_endpoint(text: &str) -> Result<Endpoint, String> {
 /// # Errors
 /// The folder is another broker's or cannot be used; the address is taken.
 pub async fn run(args: Args, context: &Context) -> Result<Code> {
-    let Context { settings, output, shutdown } = context;
+    let Context { settings, output, .. } = context;
     if let Some(folder) = &args.make_certs {
         return make_certificates(folder, args.advertise.as_ref(), output);
     }
@@ -180,12 +181,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
         folder.display(),
         next_commands(address, is_open)
     ));
-    loop {
-        tokio::select! {
-            () = shutdown.wait() => break,
-            notice = broker.notice() => output.note(format_args!("note: {notice}")),
-        }
-    }
+    until_stopped(&mut broker, &ServiceManager::of(&settings.supervision), context).await;
     let failures = broker.stop().await;
     for notice in &failures {
         output.note(format_args!("note: {notice}"));
@@ -195,6 +191,23 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
     }
     output.note("the broker has ended; its records are kept");
     Ok(Code::Done)
+}
+
+/// Passes on what the broker tells, and tells the service manager that it goes on.
+async fn until_stopped(broker: &mut Broker, manager: &ServiceManager, context: &Context) {
+    let address = broker.address();
+    let status = || format!("listens on {address}");
+    manager.is_ready(&status());
+    // What is served has tasks of its own, on the threads of this one.
+    let mut signs_of_life = tokio::time::interval(manager.interval());
+    loop {
+        tokio::select! {
+            () = context.shutdown.wait() => break,
+            notice = broker.notice() => context.output.note(format_args!("note: {notice}")),
+            _ = signs_of_life.tick() => manager.goes_on(status),
+        }
+    }
+    manager.is_stopping();
 }
 
 /// Who is let in. Nobody from elsewhere in the clear, or without a password.

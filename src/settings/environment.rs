@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::Note;
 use super::table::{CHOOSERS, PASSWORDS, Spec, TABLE};
 use crate::secret::Secret;
+use crate::service_manager::Supervision;
 use crate::suggestion::nearest;
 use crate::trail::Names;
 
@@ -91,6 +93,16 @@ impl Environment {
         }
     }
 
+    /// Who looks after this program: `sd_notify(3)` and `sd_watchdog_enabled(3)` have the names.
+    pub(super) fn supervision(&self) -> Supervision {
+        let text = |name: &str| self.variables.get(&OsString::from(name)).and_then(|value| value.to_str());
+        let socket = self.variables.get(&OsString::from("NOTIFY_SOCKET")).filter(|name| !name.is_empty()).cloned();
+        // The variables go on to the children of who is meant.
+        let is_meant = text("WATCHDOG_PID").is_none_or(|process| process.parse() == Ok(std::process::id()));
+        let watchdog = text("WATCHDOG_USEC").and_then(|time| time.parse().ok()).map(Duration::from_micros);
+        Supervision { socket, watchdog: watchdog.filter(|time| is_meant && !time.is_zero()) }
+    }
+
     /// The folder that a variable names; XDG says that a relative one is to be passed over.
     fn folder(&self, name: &str) -> Option<PathBuf> {
         self.variables.get(&OsString::from(name)).map(PathBuf::from).filter(|path| path.is_absolute())
@@ -130,5 +142,30 @@ impl fmt::Debug for Environment {
 impl FromIterator<(OsString, OsString)> for Environment {
     fn from_iter<I: IntoIterator<Item = (OsString, OsString)>>(variables: I) -> Self {
         Self { variables: variables.into_iter().collect() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_watchdog_is_meant_for_the_process_that_it_names() {
+        let supervision = |variables: &[(&str, &str)]| {
+            let variables = variables.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
+            variables.collect::<Environment>().supervision()
+        };
+        let (own, socket) = (std::process::id().to_string(), ("NOTIFY_SOCKET", "@manager"));
+        let told = supervision(&[socket, ("WATCHDOG_USEC", "1500000"), ("WATCHDOG_PID", &own)]);
+        let watchdog = Some(Duration::from_millis(1_500));
+        assert_eq!(told, Supervision { socket: Some("@manager".into()), watchdog });
+        assert_eq!(supervision(&[("WATCHDOG_USEC", "1500000")]).watchdog, watchdog);
+        for other in
+            [("WATCHDOG_PID", "1"), ("WATCHDOG_PID", "none"), ("WATCHDOG_USEC", "soon"), ("WATCHDOG_USEC", "0")]
+        {
+            let told = supervision(&[("WATCHDOG_USEC", "1500000"), other]);
+            assert_eq!(told.watchdog, None, "{other:?}");
+        }
+        assert_eq!(supervision(&[("NOTIFY_SOCKET", "")]), Supervision::default());
     }
 }

@@ -23,6 +23,7 @@ const HOUSE: &[Floor] = &[
         name: "ground",
         rooms: &[
             "shutdown",
+            "service_manager",
             "output",
             "disk",
             "retry",
