@@ -45,7 +45,7 @@
 //! | what an error of Kafka is called, and what mends it | `kafka/error.rs` |
 //! | when a consumer is ready, and its metrics; the paths that tell them | `health/consumer/figures.rs`; `health/server.rs` |
 //! | what Kafka and Cassandra have to allow, by task; a right as the line that gives it | `diagnose/rights.rs`; `kafka/right.rs`, `missing_grant` in `store/cassandra/error.rs` |
-//! | systemd is told that it works, and that it goes on | `cmd/consume/supervised.rs`, `cmd/up.rs` |
+//! | systemd is told that it works, and that it goes on; the units; the packages | `cmd/consume/supervised.rs`, `cmd/up.rs`; `xtask/package/`; `xtask/src/package.rs` |
 //! | the real servers of the tests, also with TLS and logins | `xtask/src/services.rs` |
 //! | the embedded broker's produce and fetch; its TLS and its users | `broker/records.rs`; `broker/server.rs`, `tls/server.rs`; `broker/users.rs`, `kafka/login/scram.rs` |
 //! | certificates that are made, and for how long one is | `tls/make.rs`; `tls/certificate.rs`, `diagnose/certificates.rs` |

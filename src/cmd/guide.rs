@@ -1,5 +1,10 @@
 //! `vitals guide`: the pages of the [guide](crate::guide), readable without a network.
 
+mod man;
+
+use std::io;
+use std::path::PathBuf;
+
 use color_eyre::eyre::Result;
 
 use super::Context;
@@ -13,6 +18,9 @@ use crate::suggestion::nearest;
 Without PAGE the pages are listed. A page is Markdown and is printed as it is;
 where it names settings.md, that is the page settings.
 
+--man writes what --help says, of each command: vitals.1, vitals-consume.1 and
+so on.
+
 Examples:
   vitals guide
   vitals guide settings | less")]
@@ -20,13 +28,18 @@ pub struct Args {
     /// The page
     #[arg(value_name = "PAGE")]
     page: Option<String>,
+    /// Write the man pages of all commands into this folder, and end
+    #[arg(long, value_name = "FOLDER", conflicts_with = "page")]
+    man: Option<PathBuf>,
 }
 
-/// There is no such page.
+/// Why nothing is shown.
 #[derive(Debug, thiserror::Error)]
-#[error("there is no page named '{name}'")]
-pub(crate) struct GuideError {
-    name: String,
+pub(crate) enum GuideError {
+    #[error("there is no page named '{0}'")]
+    NoPage(String),
+    #[error("cannot write {}", path.display())]
+    Unwritable { path: PathBuf, source: io::Error },
 }
 
 impl Advice for GuideError {
@@ -35,7 +48,8 @@ impl Advice for GuideError {
     }
 
     fn hint(&self) -> Option<String> {
-        let meant = nearest(&self.name, PAGES.iter().map(|page| page.name));
+        let Self::NoPage(name) = self else { return Some("name a folder that this user may write to".to_owned()) };
+        let meant = nearest(name, PAGES.iter().map(|page| page.name));
         let question = meant.map(|meant| format!("did you mean {meant}? ")).unwrap_or_default();
         Some(format!("{question}`vitals guide` lists the pages"))
     }
@@ -44,7 +58,9 @@ impl Advice for GuideError {
 /// Prints the page, or the list of pages.
 #[allow(clippy::unused_async, reason = "every command has the same shape")]
 pub async fn run(args: Args, context: &Context) -> Result<Code> {
-    if let Some(name) = args.page {
+    if let Some(folder) = args.man {
+        man::write(&folder)?;
+    } else if let Some(name) = args.page {
         let Page { text, .. } = find(name)?;
         context.output.own(text, text)?;
     } else {
@@ -56,7 +72,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
 }
 
 fn find(name: String) -> Result<Page, GuideError> {
-    PAGES.iter().copied().find(|page| page.name == name).ok_or(GuideError { name })
+    PAGES.iter().copied().find(|page| page.name == name).ok_or(GuideError::NoPage(name))
 }
 
 fn list() -> String {

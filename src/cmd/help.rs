@@ -121,6 +121,11 @@ fn grouped(command: Command) -> Command {
     command.mut_subcommands(|subcommand| subcommand.hide(true))
 }
 
+/// The commands, each with the settings that it uses, to be written down.
+pub(super) fn written_down() -> Command {
+    with_own_settings(CommandLine::command().disable_help_subcommand(true))
+}
+
 /// Has each command's help show the settings that it uses. All of them are taken everywhere, so that one command can be
 /// made out of another.
 fn with_own_settings(mut command: Command) -> Command {

@@ -28,3 +28,8 @@ pub(crate) fn find_on_path(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path).map(|folder| folder.join(program)).find(|candidate| candidate.is_file())
 }
+
+/// The time that what is built is said to be of, in seconds since 1970: see <https://reproducible-builds.org>.
+pub(crate) fn source_date_epoch() -> Option<OsString> {
+    std::env::var_os("SOURCE_DATE_EPOCH").filter(|time| !time.is_empty())
+}

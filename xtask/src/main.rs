@@ -6,6 +6,7 @@
 //! - [`chaos`]: faults that try to break what is promised
 //! - [`fuzz`]: every decoder against inputs that libFuzzer invents
 //! - [`format`]: rustfmt over every file
+//! - [`package`]: a `.tar.gz` and a `.deb` of the program
 //! - [`tidy`]: do the rules of this repository hold
 //! - [`ci`]: everything that must pass before a change lands
 //!
@@ -25,6 +26,7 @@ mod format;
 mod fuzz;
 mod link;
 mod lock;
+mod package;
 mod process;
 mod repository;
 mod say;
@@ -62,6 +64,8 @@ enum Task {
     Fuzz(fuzz::Args),
     /// Bring every Rust file into the one form, those too that `cargo fmt` does not find.
     Format(format::Args),
+    /// Make a .tar.gz and a .deb of the program, its units and its pages.
+    Package(package::Args),
     /// Check the rules of this repository that can be seen in its text.
     Tidy,
     /// Everything that must pass before a change lands: format, lint, tidy, test, chaos.
@@ -108,6 +112,7 @@ fn run(task: Task) -> eyre::Result<u8> {
         Task::Chaos(args) => chaos::run(&args),
         Task::Fuzz(args) => fuzz::run(&args),
         Task::Format(args) => format::run(&args),
+        Task::Package(args) => package::run(&args),
         Task::Tidy => tidy::run(),
         Task::Ci(args) => ci::run(&args),
         Task::Inner(_) => Ok(0),

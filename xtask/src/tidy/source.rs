@@ -4,12 +4,12 @@ use std::path::Path;
 use std::{fs, io};
 
 /// Where the project's text is. Build output and the version control's own files are not.
-const ROOMS: &[&str] = &["src", "xtask", "migrations", "fixtures", ".cargo", ".ci", ".github"];
+const ROOMS: &[&str] = &["src", "xtask", "migrations", "fixtures", ".cargo", ".ci", ".docker", ".github"];
 /// Single files beside them.
 const FILES: &[&str] = &["Cargo.toml", "README.md", "compose.yaml", ".clippy.toml", ".rustfmt.toml"];
 /// Endings of files that are text written by people.
 const TEXT_ENDINGS: &[&str] =
-    &["rs", "toml", "md", "yaml", "yml", "cql", "sql", "sh", "py", "c", "txt", "json", "csv", "html"];
+    &["rs", "toml", "md", "yaml", "yml", "cql", "sql", "sh", "py", "c", "txt", "json", "csv", "html", "service"];
 
 #[derive(Debug)]
 pub(super) struct SourceFile {
@@ -95,7 +95,8 @@ fn read(path: &Path) -> io::Result<String> {
 }
 
 fn is_text(path: &str) -> bool {
-    ending(path).is_some_and(|ending| TEXT_ENDINGS.contains(&ending)) || path.starts_with(".ci/")
+    ending(path).is_some_and(|ending| TEXT_ENDINGS.contains(&ending))
+        || [".ci/", ".docker/"].iter().any(|room| path.starts_with(room))
 }
 
 fn is_rust(path: &str) -> bool {
