@@ -204,7 +204,7 @@ mod tests {
     fn heard(socket: &UnixDatagram) -> Option<String> {
         let mut message = [0; 512];
         let length = socket.recv(&mut message).ok()?;
-        Some(String::from_utf8_lossy(&message[..length]).into_owned())
+        Some(String::from_utf8_lossy(message.get(..length)?).into_owned())
     }
 
     fn manager(name: impl Into<OsString>, watchdog: Option<Duration>) -> ServiceManager {

@@ -76,7 +76,7 @@ fn write_pages(program: &Path, folder: &Path) -> eyre::Result<()> {
     command.push(OsString::from(folder));
     let code = Foreground { command: &command, environment: &[], folder: None }.run()?;
     signals::check()?;
-    if code != 0 {
+    if code != 0 || !folder.is_dir() {
         let program = program.display();
         eyre::bail!(
             "{program} did not write its man pages (it ended with {code})\nhint: is it the `vitals` of this repository?"

@@ -15,7 +15,7 @@ pub(crate) fn tar_gz(tree: &Tree, prefix: &str, time: u64, level: Compression) -
     let mut folders = BTreeSet::new();
     for (path, entry) in tree.files() {
         let path = format!("{prefix}{path}");
-        for folder in Tree::folders_of(&path).filter(|folder| !folder.is_empty()) {
+        for folder in Tree::folders_of(&path) {
             if folders.insert(folder.to_owned()) {
                 let mut header = header(EntryType::Directory, 0o755, time);
                 archive.append_data(&mut header, format!("{folder}/"), io::empty())?;

@@ -55,9 +55,9 @@ impl Tree {
         self.files.iter().map(|(path, entry)| (path.as_str(), entry))
     }
 
-    /// The folder itself, as "", and the folders of `path`, outermost first.
+    /// The folders that `path` is in, outermost first.
     pub(crate) fn folders_of(path: &str) -> impl Iterator<Item = &str> {
-        [""].into_iter().chain(path.match_indices('/').filter_map(|(at, _)| path.get(..at)))
+        path.match_indices('/').filter_map(|(at, _)| path.get(..at))
     }
 
     pub(crate) fn size_bytes(&self) -> usize {

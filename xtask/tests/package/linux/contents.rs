@@ -120,7 +120,9 @@ fn two_runs_make_the_same_bytes_and_another_page_makes_others() {
     let bytes = |run: &str, pages: &[&str]| {
         let (output, written) = (folder.path().join(run), folder.path().join(run).join("man"));
         fs::create_dir_all(&written).unwrap();
-        pages.iter().for_each(|name| fs::write(written.join(name), *name).unwrap());
+        for name in pages {
+            fs::write(written.join(name), name).unwrap();
+        }
         let made = making(&program, &written, Compression::best()).make(&output).unwrap();
         [made.tar_gz, made.deb].map(|path| fs::read(path).unwrap())
     };
