@@ -29,6 +29,15 @@ impl Code {
     }
 }
 
+impl Code {
+    /// As the process ends with it.
+    #[allow(clippy::as_conversions, reason = "every discriminant is written out and below 256")]
+    #[must_use]
+    pub fn number(self) -> u8 {
+        self as u8
+    }
+}
+
 /// What an error means for the person at the terminal. Every module's error enum has it.
 pub trait Advice: Error {
     /// The code to exit with.

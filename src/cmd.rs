@@ -144,6 +144,12 @@ pub enum Command {
 }
 
 impl Command {
+    /// Whether it runs until it is stopped, so that it may be a service with a log.
+    #[must_use]
+    pub fn is_service(&self) -> bool {
+        matches!(self, Self::Consume(_) | Self::Up(_))
+    }
+
     /// Does it.
     ///
     /// # Errors

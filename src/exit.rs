@@ -33,7 +33,7 @@ use crate::intake::csv::CsvError;
 use crate::intake::source::SourceError;
 use crate::kafka::error::KafkaError;
 use crate::kafka::producer::ProducerError;
-use crate::output::{Output, OutputError};
+use crate::output::{LogLevel, Output, OutputError};
 use crate::settings::SettingsError;
 use crate::shutdown::Trigger;
 use crate::store::StoreError;
@@ -107,7 +107,7 @@ pub fn conclude(outcome: Result<Code>, output: &Output) -> Code {
     let code = outcome.unwrap_or_else(|report| {
         let (code, hint) = explain(&report);
         if code != Code::Done {
-            output.error(report.chain(), hint.as_deref());
+            output.error(report.chain(), hint.as_deref(), code);
         }
         code
     });
@@ -131,9 +131,8 @@ pub fn install_hooks(output: &Output, trigger: Trigger) -> Result<()> {
         }
         // A full screen would swallow what is told.
         output.leave_screen();
-        output.note(format_args!("error: {}", describe(panic)));
-        output
-            .note("hint: this is a fault of vitals: please report it to whoever gave you vitals, with the line above");
+        let hint = "this is a fault of vitals: please report it to whoever gave you vitals, with the line above";
+        output.tell(LogLevel::Error, "panicked", format_args!("error: {}\nhint: {hint}", describe(panic)));
     }));
     Ok(())
 }

@@ -4,6 +4,7 @@
 //! is a character; a [colour](Color) only repeats it.
 
 mod feed;
+mod log;
 #[cfg(feature = "testing")]
 mod memory;
 mod progress;
@@ -23,6 +24,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressDrawTarget};
+use log::Log;
 use queue::Queue;
 use screen::ScreenState;
 use visible::{Escape, for_terminal};
@@ -30,6 +32,9 @@ use visible::{Escape, for_terminal};
 use crate::advice::{Advice, Code};
 
 pub use feed::{Feed, Shown};
+#[cfg(test)]
+pub(crate) use log::logged;
+pub use log::{LogFormat, LogLevel, log_events};
 #[cfg(feature = "testing")]
 pub use memory::Memory;
 pub use progress::Progress;
@@ -73,6 +78,8 @@ struct Streams {
     terminals: Terminals,
     bars: Option<MultiProgress>,
     color: OnceLock<Color>,
+    /// Set where talk goes into a log.
+    log: OnceLock<Log>,
     screen: Mutex<ScreenState>,
 }
 
@@ -98,8 +105,8 @@ impl Output {
     fn new(stdout: Sink, mut stderr: Sink, terminals: Terminals, bars: Option<MultiProgress>) -> Self {
         let stdout = Mutex::new(BufWriter::with_capacity(STDOUT_BUFFER_BYTES, stdout));
         let talk = Queue::new(TALK_BYTES, move |batch: Vec<Talk>| batch.into_iter().for_each(|talk| talk(&mut stderr)));
-        let (untold, color, screen) = (Arc::default(), OnceLock::new(), Mutex::default());
-        Self { streams: Arc::new(Streams { stdout, talk, untold, terminals, bars, color, screen }) }
+        let (untold, color, log, screen) = (Arc::default(), OnceLock::new(), OnceLock::new(), Mutex::default());
+        Self { streams: Arc::new(Streams { stdout, talk, untold, terminals, bars, color, log, screen }) }
     }
 
     /// Says when to colour; what is printed before follows [`Color::Auto`]. Only the first call counts.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::advice::Code;
 use crate::cmd::{self, Command, CommandLine, Context, completions};
 use crate::exit;
-use crate::output::{Output, ask_password};
+use crate::output::{LogLevel, Output, ask_password, log_events};
 use crate::settings::{self, Environment};
 use crate::shutdown::{self, END_LIMIT, Shutdown, Trigger};
 use crate::trail::{Trail, TrailError};
@@ -51,9 +51,17 @@ fn start(
     trigger: Trigger,
     shutdown: &Shutdown,
 ) -> Result<Code> {
+    if line.command.is_service()
+        && let Some((format, level)) = settings::resolve_log(&line.flags, environment)
+    {
+        output.log_as(format, level);
+        log_events(output);
+    }
     let settings = settings::resolve(&line.flags, environment)?;
     output.set_color(settings.color);
-    settings.notes.iter().for_each(|note| output.note(format_args!("note: {}", note.text)));
+    for note in &settings.notes {
+        output.tell(LogLevel::Warn, "setting_doubtful", format_args!("note: {}", note.text));
+    }
     let for_brokers = &settings.broker_access.login;
     // A file has no users.
     let for_store = settings.store_access.login.as_ref().filter(|_| settings.store.keyspace().is_some()).cloned();
@@ -106,8 +114,9 @@ async fn run(command: Command, context: Context, trigger: Trigger, workers: &Run
 /// Waits until the user has asked twice, or the command has had its time to end.
 async fn impatience(shutdown: &Shutdown, output: &Output) {
     shutdown.wait().await;
+    tracing::info!(event = "stopping", "asked to stop: what was begun is finished");
     if tokio::time::timeout(QUIET_DRAIN, shutdown.wait_again()).await.is_err() {
-        output.note("finishing what was begun; Ctrl+C again ends at once");
+        output.tell(LogLevel::Info, "draining", "finishing what was begun; Ctrl+C again ends at once");
         // A command that is stuck, in a write to a reader that does not read, ends all the same.
         let _ = tokio::time::timeout(END_LIMIT.saturating_sub(QUIET_DRAIN), shutdown.wait_again()).await;
     }

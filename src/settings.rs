@@ -38,7 +38,7 @@ pub(crate) use values::topic_name;
 use crate::address::Brokers;
 use crate::alarm::Limits;
 use crate::kafka::login::Mechanism;
-use crate::output::Color;
+use crate::output::{Color, LogFormat, LogLevel};
 use crate::service_manager::Supervision;
 use crate::store::{Consistency, StoreAddress};
 use crate::trail::AuditLog;
@@ -85,6 +85,10 @@ pub struct Settings {
     pub color: Color,
     /// Where the audit trail goes.
     pub audit_log: AuditLog,
+    /// How a command that is run as a service logs; `None` where it talks to a person.
+    pub log_format: Option<LogFormat>,
+    /// The least that it logs.
+    pub log_level: LogLevel,
     /// The folder for what `vitals` itself keeps, as `~/.local/share/vitals`; `None` where the environment tells none.
     pub data_folder: Option<PathBuf>,
     /// Who looks after this program.
@@ -212,6 +216,8 @@ pub fn resolve(flags: &Flags, environment: &Environment) -> Result<Settings, Set
         health: layers.take(&table::HEALTH)?.0,
         color: layers.take(&table::COLOR).map(|color| color_for(color, environment))?,
         audit_log: layers.take(&table::AUDIT_LOG)?,
+        log_format: layers.take_optional(&table::LOG_FORMAT)?,
+        log_level: layers.take(&table::LOG_LEVEL)?,
         data_folder: embedded::data_folder(environment),
         supervision: environment.supervision(),
         profiles: layers.profiles(),
@@ -220,6 +226,14 @@ pub fn resolve(flags: &Flags, environment: &Environment) -> Result<Settings, Set
     };
     settings.notes.extend(settings.without_effect());
     Ok(settings)
+}
+
+/// How to log, as far as that can be told where other settings may be at fault: so that this is logged too.
+#[must_use]
+pub fn resolve_log(flags: &Flags, environment: &Environment) -> Option<(LogFormat, LogLevel)> {
+    let mut layers = Layers::read(flags, environment).ok()?;
+    let format = layers.take_optional(&table::LOG_FORMAT).ok()??;
+    Some((format, layers.take(&table::LOG_LEVEL).unwrap_or_default()))
 }
 
 /// `NO_COLOR` speaks where nobody chose: see <https://no-color.org>.

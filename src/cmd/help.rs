@@ -43,7 +43,7 @@ const USED: [(&str, &str); 14] = [
          max_batch_rows",
     ),
     ("grants", "brokers topic group store alarms_topic"),
-    ("up", "health"),
+    ("up", "health log_format log_level"),
     ("guide completions", ""),
 ];
 
@@ -188,8 +188,9 @@ mod tests {
     fn the_help_of_a_command_shows_the_settings_that_it_uses_and_no_others() {
         for (words, shown, hidden) in [
             (["lag", "--help"], "--brokers --group --profile --color", "--store --session-timeout --spo2-low"),
-            (["query", "--help"], "--store --consistency --config", "--brokers --group --durability-delay"),
-            (["consume", "--help"], "--brokers --store --group --durability-delay --instance-id", "--nothing"),
+            (["query", "--help"], "--store --consistency --config", "--brokers --group --durability-delay --log-level"),
+            (["up", "--help"], "--log-format --log-level", "--brokers --store"),
+            (["consume", "--help"], "--brokers --store --group --durability-delay --log-format", "--nothing"),
             (["guide", "--help"], "--config", "--brokers --store"),
             (["query", "--help"], "--store-ca --store-local-dc", "--broker-ca"),
             (["help", "lag"], "--group", "--session-timeout"),

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::queue::Queue;
-use super::{Output, OutputError, Text, lock};
+use super::{LogLevel, Output, OutputError, Text, lock};
 
 /// Lines may wait up to this size: several hundred milliseconds of the fastest drain, for a reader that is scheduled
 /// late, and little beside what the fetches take.
@@ -49,7 +49,8 @@ impl Output {
                 && let Err(error) = stdout.write(&lines.concat()).and_then(|()| stdout.flush())
             {
                 if matches!(error, OutputError::Write(_)) {
-                    stdout.note(format_args!("note: {error}; nothing is shown any more, the work goes on"));
+                    let text = format!("note: {error}; nothing is shown any more, the work goes on");
+                    stdout.tell(LogLevel::Warn, "stdout_failed", text);
                 }
                 *lock(&why) = Some(error);
             }
@@ -121,7 +122,8 @@ impl Feed {
         if self.gap.is_some() && self.queue.bytes() > RESUME_BYTES || !self.queue.offer(bytes, size) {
             self.leave_out();
         } else if self.gap.take() == Some(true) {
-            self.output.note(format_args!("standard output is read again; {} so far not shown", self.left_out));
+            let text = format!("standard output is read again; {} so far not shown", self.left_out);
+            self.output.tell(LogLevel::Info, "stdout_read_again", text);
         }
     }
 
@@ -132,7 +134,9 @@ impl Feed {
             self.gap = Some(is_told);
             if is_told {
                 self.told = Some(Instant::now());
-                self.output.note(
+                self.output.tell(
+                    LogLevel::Warn,
+                    "stdout_not_read",
                     "note: standard output is not read, or too slowly: what follows is counted and not shown; the work \
                      goes on",
                 );

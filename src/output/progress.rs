@@ -30,7 +30,8 @@ impl Output {
     /// Begins to show how far something has come, of a `total` if that is known.
     pub fn progress(&self, total: Option<u64>) -> Progress {
         let output = self.clone();
-        let Some(bars) = self.streams.bars.clone() else {
+        // A log has lines alone.
+        let Some(bars) = self.streams.bars.clone().filter(|_| !self.is_logged()) else {
             return Progress { shape: Shape::Plain { output, last: None } };
         };
         let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::hidden());

@@ -7,14 +7,33 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use super::log::{Line, NOTE};
 use super::visible::{for_cell, one_line};
-use super::{Output, Sink, Talk, Text, Tone, beside, lock, wrapped};
+use super::{LogLevel, Output, Sink, Talk, Text, Tone, beside, lock, wrapped};
+use crate::advice::Code;
 
 impl Output {
     /// Prints a line of talk to standard error. It never waits, and never fails: there would be nobody to tell. While a
     /// [`Screen`](super::Screen) is open it is held back.
     pub fn note(&self, note: impl Display) {
-        self.say(&note.to_string().into());
+        let text = note.to_string();
+        let level = if text.starts_with(NOTE) { LogLevel::Warn } else { LogLevel::Info };
+        self.tell(level, "note", text);
+    }
+
+    /// The same, and where talk goes into a log it is the event of this name and level.
+    pub fn tell(&self, level: LogLevel, event: &str, text: impl Display) {
+        match self.log() {
+            Some(log) => self.log_line(log, level, &Line::of_talk(event, &text.to_string())),
+            None => self.say(&text.to_string().into()),
+        }
+    }
+
+    /// The same for a person alone: where there is a log, what it holds of this is its own business.
+    pub fn tell_person(&self, text: impl Display) {
+        if !self.is_logged() {
+            self.note(text);
+        }
     }
 
     fn say(&self, text: &Text) {
@@ -26,10 +45,14 @@ impl Output {
 
     pub(super) fn print_talk(&self, text: String) {
         let (bars, untold, size) = (self.streams.bars.clone(), Arc::clone(&self.streams.untold), text.len());
+        let log = self.log();
         let is_taken = self.talk(size, move |stderr| {
             let before = match untold.swap(0, Ordering::Relaxed) {
                 0 => String::new(),
-                count => format!("note: {count} notes before this were not shown: standard error was not read\n"),
+                count => match log {
+                    Some(log) => format!("{}\n", log.dropped(count)),
+                    None => format!("note: {count} notes before this were not shown: standard error was not read\n"),
+                },
             };
             beside(bars.as_ref(), || {
                 let _ = stderr.write_all(format!("{before}{text}\n").as_bytes()).and_then(|()| stderr.flush());
@@ -55,9 +78,19 @@ impl Output {
         self.note(format_args!("note: {}", error_chain(error)));
     }
 
-    /// Prints an error and what to do about it to standard error. The `chain` holds the error first, then its causes.
-    pub fn error<'a>(&self, chain: impl IntoIterator<Item = &'a (dyn Error + 'static)>, hint: Option<&str>) {
-        self.labelled(Tone::Alert, "error:", &joined(chain));
+    /// Prints an error and what to do about it to standard error. The `chain` holds the error first, then its causes. The
+    /// code that the program ends with for it goes into a log alone.
+    pub fn error<'a>(
+        &self,
+        chain: impl IntoIterator<Item = &'a (dyn Error + 'static)>,
+        hint: Option<&str>,
+        code: Code,
+    ) {
+        let text = joined(chain);
+        if let Some(log) = self.log() {
+            return self.log_line(log, LogLevel::Error, &Line::of_failure(&text, hint, code));
+        }
+        self.labelled(Tone::Alert, "error:", &text);
         if let Some(hint) = hint {
             self.labelled(Tone::Heading, "hint:", &one_line(hint));
         }

@@ -130,7 +130,7 @@ struct Root;
 fn an_error_is_one_line_with_its_causes_and_says_none_twice() {
     let (output, memory) = Output::into_memory();
     let chain: [&(dyn Error + 'static); 3] = [&Outer(Inner(Root)), &Inner(Root), &Root];
-    output.error(chain, Some("name a file"));
+    output.error(chain, Some("name a file"), Code::Usage);
     assert_eq!(memory.stderr(), "error: cannot read the file: it is a folder: os error 21\nhint: name a file\n");
 }
 

@@ -11,7 +11,7 @@ use super::values::{self, AlarmsTopic, DurabilityDelay, HealthAddress, SettingsP
 use crate::address::Brokers;
 use crate::advice::BadValue;
 use crate::alarm::limits;
-use crate::output::Color;
+use crate::output::{Color, LogFormat, LogLevel};
 use crate::reading::Sign;
 use crate::span::Span;
 use crate::store::{Consistency, StoreAddress};
@@ -106,7 +106,7 @@ pub(super) enum Parse<T> {
 }
 
 /// The settings that every layer may hold, in the order in which they are shown.
-pub(super) static TABLE: [&Spec; 31] = [
+pub(super) static TABLE: [&Spec; 33] = [
     &BROKER_PROPERTIES.spec,
     &BROKERS.spec,
     &BROKER_ACCESS.tls.spec,
@@ -138,6 +138,8 @@ pub(super) static TABLE: [&Spec; 31] = [
     &HEALTH.spec,
     &COLOR.spec,
     &AUDIT_LOG.spec,
+    &LOG_FORMAT.spec,
+    &LOG_LEVEL.spec,
 ];
 
 /// The variables with a password, which neither an option nor a file holds: both are read by others.
@@ -414,4 +416,34 @@ pub(super) static AUDIT_LOG: Setting<AuditLog> = Setting {
         kind: Kind::Path,
     },
     parse: Parse::Path(AuditLog::parse),
+};
+
+pub(super) static LOG_FORMAT: Setting<LogFormat> = Setting {
+    spec: Spec {
+        name: "log_format",
+        section: Some(Section::Output),
+        option: "--log-format",
+        variable: "VITALS_LOG_FORMAT",
+        old_name: None,
+        default: None,
+        value_name: "FORMAT",
+        help: "What consume and up say on standard error becomes log lines: text or json [default: words for a person]",
+        kind: Kind::Text,
+    },
+    parse: Parse::Text(values::log_format),
+};
+
+pub(super) static LOG_LEVEL: Setting<LogLevel> = Setting {
+    spec: Spec {
+        name: "log_level",
+        section: Some(Section::Output),
+        option: "--log-level",
+        variable: "VITALS_LOG_LEVEL",
+        old_name: None,
+        default: Some("info"),
+        value_name: "LEVEL",
+        help: "The least that is logged: error, warn, info or debug; with --log-format",
+        kind: Kind::Text,
+    },
+    parse: Parse::Text(values::log_level),
 };

@@ -10,7 +10,7 @@ use crate::advice::BadValue;
 use crate::alarm::plausible;
 use crate::kafka::admin::dead_letter_topic;
 use crate::kafka::login::Mechanism;
-use crate::output::Color;
+use crate::output::{Color, LogFormat, LogLevel};
 use crate::reading::Sign;
 use crate::span::Span;
 use crate::store::Consistency;
@@ -259,6 +259,20 @@ pub(super) fn color(text: &str) -> Result<Color, BadValue> {
         .into_iter()
         .find(|color| color.name() == text)
         .ok_or_else(|| BadValue::new(format!("'{text}' does not say when to colour"), "use auto, always or never"))
+}
+
+pub(super) fn log_format(text: &str) -> Result<LogFormat, BadValue> {
+    LogFormat::ALL
+        .into_iter()
+        .find(|format| format.name() == text)
+        .ok_or_else(|| BadValue::new(format!("'{text}' is no format of a log"), "use text or json"))
+}
+
+pub(super) fn log_level(text: &str) -> Result<LogLevel, BadValue> {
+    LogLevel::ALL
+        .into_iter()
+        .find(|level| level.name() == text)
+        .ok_or_else(|| BadValue::new(format!("'{text}' is no level of a log"), "use error, warn, info or debug"))
 }
 
 pub(super) fn max_in_flight_bytes(text: &str) -> Result<usize, BadValue> {
