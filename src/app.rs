@@ -23,10 +23,10 @@ use crate::kafka::group::MemberConfig;
 use crate::kafka::login::Login;
 use crate::kafka::offsets::Place;
 use crate::kafka::right::{self, Operation, Right};
-use crate::output::Output;
+use crate::output::{LogLevel, Output};
 use crate::pipeline::announcing::Announcing;
 use crate::pipeline::dead_letters::DeadLetters;
-use crate::pipeline::events::{Listener, PipelineEvent};
+use crate::pipeline::events::{Listener, PipelineEvent, Trouble, TroubleKind};
 use crate::pipeline::rules::InForce;
 use crate::pipeline::source::Source;
 use crate::pipeline::store::{RequiredDelay, Store};
@@ -161,7 +161,8 @@ pub async fn durability(store: &AnyStore, choice: DurabilityDelay, output: &Outp
     if time.is_zero() {
         return Ok(Durability::default());
     }
-    output.note(format_args!("offsets are committed {} s after their readings are stored: {why}", time.as_secs_f64()));
+    let text = format!("offsets are committed {} s after their readings are stored: {why}", time.as_secs_f64());
+    output.tell(LogLevel::Info, "durability_delay", text);
     Ok(Durability { delay: time, generation: store.node_generation().await? })
 }
 
@@ -291,7 +292,7 @@ impl Member {
         // A panic in the loop itself leaves nothing to drain with.
         let outcome = AssertUnwindSafe(work).catch_unwind().await;
         if let Some(text) = store.finish().await {
-            listener.hear(PipelineEvent::Trouble(&text));
+            listener.hear(PipelineEvent::Trouble(Trouble::of(TroubleKind::AlarmsNotAnnounced, &text)));
         }
         self.consumer.leave().await;
         outcome.unwrap_or_else(|panic| resume_unwind(panic))

@@ -40,6 +40,7 @@
 //! | what is waited for while other brokers take over; which node of Cassandra is asked next; by which name its certificate is checked; a password that it refuses, in words | `kafka/failover.rs`, by `open_led_kafka` in `app.rs`; `store/cassandra/balance.rs`; `names_of` in `store/cassandra/connect.rs`; `Fault` in `store/cassandra/probe.rs` |
 //! | TLS: whom we believe, and what a failed handshake means; a login to Kafka; renewed before it is over | `tls.rs`; `kafka/login.rs`, `login/scram.rs`; `kafka/connection.rs` |
 //! | which command is in the audit trail, and with which arguments; its line; a full file | `cmd/acts.rs`; `trail/line.rs`; `trail/file.rs` |
+//! | what a service logs; the shape of a line, and which events pass | `cmd/consume/log.rs`, by the names in `pipeline/events.rs`; `output/log.rs` |
 //! | a password typed at the terminal; the settings in a Java client's properties | `output/prompt.rs`; `settings/properties.rs` |
 //! | which files and which user, PLAIN inside TLS only; the files read, the password found; what every connection gets | `settings/access.rs`; `kafka_config`, `node_access` in `app.rs`; `kafka/config.rs`, `store/cassandra/access.rs` |
 //! | what an error of Kafka is called, and what mends it | `kafka/error.rs` |

@@ -37,7 +37,7 @@ use self::commits::{COMMIT_PAUSE, Commits};
 use self::dead_letters::DeadLetters;
 use self::delivery::Delivery;
 pub(crate) use self::delivery::MAX_WRITES_IN_FLIGHT;
-use self::events::{Listener, Origin, PipelineEvent, Progress, Task};
+use self::events::{Listener, Origin, PipelineEvent, Progress, Task, TroubleKind};
 use self::judging::Judging;
 use self::memory::Heard;
 use self::report::Report;
@@ -201,6 +201,8 @@ impl<'a, S: Source, T: Store, D: DeadLetters, R: Rules, L: Listener> Pipeline<'a
                 // What was acknowledged meanwhile needs a commit of its own, which must not be late.
                 self.commits.answered(self.state.is_last_commit().then(Instant::now));
                 for position in positions {
+                    let (partition, offset) = (position.partition, position.offset);
+                    tracing::debug!(event = "committed", partition, offset, "offsets are committed");
                     self.delivery.refusals.committed(&position);
                     self.judging.rules.committed(position.partition, position.offset);
                     self.commits.ledger.committed(position);
@@ -208,7 +210,7 @@ impl<'a, S: Source, T: Store, D: DeadLetters, R: Rules, L: Listener> Pipeline<'a
             }
             MembershipEvent::Reached(is_reached) => self.report.outcome(Task::Coordinate, is_reached),
             MembershipEvent::CommitRefused => self.commits.answered(Some(Instant::now() + COMMIT_PAUSE)),
-            MembershipEvent::Trouble(text) => self.report.trouble(&text),
+            MembershipEvent::Trouble(kind, text) => self.report.trouble(kind, &text),
         }
     }
 
@@ -238,7 +240,7 @@ impl<'a, S: Source, T: Store, D: DeadLetters, R: Rules, L: Listener> Pipeline<'a
             Fetched::Chunk(chunk) => self.take_chunk(chunk),
             Fetched::Gap(gap) => self.gap(gap),
             Fetched::End(end) => self.read_to_end(end),
-            Fetched::Trouble(text) => self.report.trouble(&text),
+            Fetched::Trouble(text) => self.report.trouble(TroubleKind::FetchHeldUp, &text),
         }
     }
 
@@ -324,22 +326,25 @@ impl<'a, S: Source, T: Store, D: DeadLetters, R: Rules, L: Listener> Pipeline<'a
             _ => wanted,
         };
         self.judging.history.remove(&partition);
-        let text = if found > wanted {
+        let (kind, text) = if found > wanted {
             ledger.skip_to(partition, found);
             let lost = found.saturating_sub(wanted);
+            let kind = TroubleKind::Gap { partition, offset: wanted, lost };
             let (lost, are) = (counted(lost, "message"), if lost == 1 { "is" } else { "are" });
-            format!(
+            let text = format!(
                 "partition {partition}: {lost} from offset {wanted} on {are} gone from the log; reading on at {found}"
-            )
+            );
+            (kind, text)
         } else {
             ledger.jump_to(partition, found, end_offset);
             self.delivery.refusals.clear();
             self.judging.rules.forget(partition);
-            format!(
+            let text = format!(
                 "partition {partition}: the log was made anew or cut, offset {wanted} is not what it was; reading on at {found}"
-            )
+            );
+            (TroubleKind::LogCut { partition, offset: wanted }, text)
         };
-        self.report.trouble(&text);
+        self.report.trouble(kind, &text);
     }
 
     /// The partitions are somebody else's.

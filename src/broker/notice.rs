@@ -45,6 +45,20 @@ pub enum Notice {
     },
 }
 
+impl Notice {
+    /// Its name in a log: stable.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::SetBack(_) => "offsets_set_back",
+            Self::Crowded(_) => "connections_refused",
+            Self::Roomy => "connections_taken_again",
+            Self::Unanswered(_) => "request_unanswered",
+            Self::Disk { .. } => "disk_failed",
+        }
+    }
+}
+
 /// Takes notices.
 #[derive(Debug)]
 pub(super) struct Notices {

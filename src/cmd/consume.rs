@@ -1,10 +1,12 @@
 //! `vitals consume`: a member of the consumer group that raises alerts and stores every reading.
 
+mod log;
 mod screen;
 mod supervised;
 
 use color_eyre::eyre::{Result, WrapErr};
 
+use self::log::Log;
 use self::screen::Screen;
 use self::supervised::Supervised;
 use super::Context;
@@ -13,6 +15,7 @@ use crate::advice::Code;
 use crate::app::{self, Consuming, Member};
 use crate::health::consumer::ConsumerHealth;
 use crate::kafka::offsets::Place;
+use crate::output::LogLevel;
 use crate::pipeline::Until;
 use crate::service_manager::ServiceManager;
 
@@ -23,12 +26,14 @@ A reading's offset is committed only when its row is stored. Storing goes on
 where nobody reads what is printed, also behind `| head`.
 Several `vitals consume` share the partitions.
 --health 127.0.0.1:9100 serves /livez, /readyz and /metrics.
+As a service: --quiet, since readings are patient data, and --log-format json.
 
 Examples:
   vitals consume
   vitals consume --exit-at-end --quiet
   vitals consume --alerts changes
   vitals consume --quiet --health 127.0.0.1:9100
+  vitals consume --quiet --log-format json --log-level warn
   vitals consume --heart-rate-high 120 --spo2-low 90")]
 pub struct Args {
     /// Where to begin when the group has committed nothing yet: earliest, latest, or a time (RFC 3339)
@@ -67,18 +72,19 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
     let Context { settings, output, shutdown } = context;
     let consumer = ConsumerHealth::new(&settings.topic);
     let _health = tell_health(context, consumer.clone()).await?;
+    let log = Log::started(settings);
     let kafka = app::kafka_config(settings)?;
     app::check_cluster(settings).await?;
     let store = app::open_store(settings).await?;
     for step in store.prepare().await?.into_iter().filter(|step| step.made) {
-        output.note(format_args!("{}: made", step.what));
+        output.tell(LogLevel::Info, "table_made", format_args!("{}: made", step.what));
     }
     let durability = app::durability(&store, settings.durability_delay, output).await?;
     let member = Member::join(&kafka, app::member_config(settings), args.from).await?;
     let mut screen = Screen::new(output, settings, args.quiet, args.alerts);
     screen.started();
     let manager = ServiceManager::of(&settings.supervision);
-    let mut listeners = (screen, (consumer.observer(), Supervised::by(&manager)));
+    let mut listeners = ((screen, log), (consumer.observer(), Supervised::by(&manager)));
     let until = Until { max_messages: args.max, end: args.exit_at_end };
     let mut how = Consuming::of(settings, durability);
     how.options.until = until;
@@ -87,7 +93,8 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
     let summary = supervised::to_its_end(work, &manager, shutdown)
         .await
         .wrap_err_with(|| format!("consuming the topic '{}'", settings.topic))?;
-    let (screen, _) = listeners;
+    let ((screen, log), _) = listeners;
+    log.ended(&summary);
     screen.ended(&summary, shutdown).await?;
     Ok(if summary.is_clean { Code::Done } else { Code::CutShort })
 }

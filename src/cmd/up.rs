@@ -13,10 +13,11 @@ use super::common::health::tell_health;
 use crate::address::Endpoint;
 use crate::advice::{Advice, Code};
 use crate::broker::flush::Flush;
+use crate::broker::notice::Notice;
 use crate::broker::users::{Users, UsersError};
 use crate::broker::{Broker, Config, Entrance};
 use crate::health::broker::BrokerHealth;
-use crate::output::Output;
+use crate::output::{LogLevel, Output};
 use crate::service_manager::ServiceManager;
 use crate::settings::{EMBEDDED, EMBEDDED_ADDRESS};
 use crate::span::parse_duration;
@@ -47,6 +48,7 @@ Examples:
   vitals up --listen 127.0.0.1:9193 --data ./broker
   vitals up --flush 1s
   vitals up --health 127.0.0.1:9101
+  vitals up --log-format json
   vitals up --make-certs certs --advertise ward-7.local:9093
   vitals up --listen 0.0.0.0:9093 --advertise ward-7.local:9093 \\
       --tls-cert certs/server.pem --tls-key certs/server-key.pem --users users.toml")]
@@ -150,7 +152,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
         None => data_folder(settings)?.join("broker"),
     };
     for note in caution(&args.listen, args.advertise.is_some()) {
-        output.note(note);
+        output.tell(LogLevel::Warn, "advertise_missing", note);
     }
     let way = match (&entrance.tls, &entrance.users) {
         (None, None) => "",
@@ -158,38 +160,27 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
         (None, Some(_)) => "it lets its users in, in the clear\n",
         (Some(_), Some(_)) => "it speaks TLS, and lets its users in\n",
     };
-    let is_open = way.is_empty();
+    let (has_tls, has_users) = (entrance.tls.is_some(), entrance.users.is_some());
     let config =
         Config { folder: folder.clone(), listen: args.listen, advertise: args.advertise, flush: args.flush, entrance };
     let mut broker = Broker::start(config).await?;
     told.listens(broker.traffic());
-    let address = broker.address();
-    let flushed = match args.flush {
-        Flush::BeforeAck => "they are on the disk before they are acknowledged\n".to_owned(),
-        Flush::Every(span) => format!("they are brought to the disk every {span:?}: a power cut may cost as much\n"),
-    };
-    // Where its clients are told to come, where that is not obvious.
-    let advertised = match broker.advertised() {
-        same if *same == address.into() => String::new(),
-        other => format!("its clients are told to come to {other}\n"),
-    };
-    // Clients depend on the broker, and not on somebody reading this.
+    // Clients depend on the broker, and not on somebody reading this. Nobody types what comes next from a log.
     let mut feed = output.feed();
-    feed.line(format_args!(
-        "broker {} listens on {address}, records are in {}\n{flushed}{way}{advertised}{}",
-        broker.cluster_id(),
-        folder.display(),
-        next_commands(address, is_open)
-    ));
+    if output.is_logged() {
+        log_listening(&broker, has_tls, has_users);
+    } else {
+        feed.line(greeting(&broker, &folder, args.flush, way));
+    }
     until_stopped(&mut broker, &ServiceManager::of(&settings.supervision), context).await;
     let failures = broker.stop().await;
     for notice in &failures {
-        output.note(format_args!("note: {notice}"));
+        tell(output, notice);
     }
     if !failures.is_empty() {
         return Ok(Code::Unreachable);
     }
-    output.note("the broker has ended; its records are kept");
+    output.tell(LogLevel::Info, "broker_ended", "the broker has ended; its records are kept");
     Ok(Code::Done)
 }
 
@@ -203,11 +194,53 @@ async fn until_stopped(broker: &mut Broker, manager: &ServiceManager, context: &
     loop {
         tokio::select! {
             () = context.shutdown.wait() => break,
-            notice = broker.notice() => context.output.note(format_args!("note: {notice}")),
+            notice = broker.notice() => tell(&context.output, &notice),
             _ = signs_of_life.tick() => manager.goes_on(status),
         }
     }
     manager.is_stopping();
+}
+
+/// What a person is told, and can type next.
+fn greeting(broker: &Broker, folder: &Path, flush: Flush, way: &str) -> String {
+    let address = broker.address();
+    let flushed = match flush {
+        Flush::BeforeAck => "they are on the disk before they are acknowledged\n".to_owned(),
+        Flush::Every(span) => format!("they are brought to the disk every {span:?}: a power cut may cost as much\n"),
+    };
+    // Where its clients are told to come, where that is not obvious.
+    let advertised = match broker.advertised() {
+        same if *same == address.into() => String::new(),
+        other => format!("its clients are told to come to {other}\n"),
+    };
+    format!(
+        "broker {} listens on {address}, records are in {}\n{flushed}{way}{advertised}{}",
+        broker.cluster_id(),
+        folder.display(),
+        next_commands(address, way.is_empty())
+    )
+}
+
+fn log_listening(broker: &Broker, has_tls: bool, has_users: bool) {
+    tracing::info!(
+        event = "listening",
+        version = env!("CARGO_PKG_VERSION"),
+        address = %broker.address(),
+        advertised = %broker.advertised(),
+        cluster = %broker.cluster_id(),
+        tls = has_tls,
+        users = has_users,
+        "the broker listens"
+    );
+}
+
+fn tell(output: &Output, notice: &Notice) {
+    let level = match notice {
+        Notice::Disk { .. } => LogLevel::Error,
+        Notice::SetBack(_) | Notice::Crowded(_) | Notice::Unanswered(_) => LogLevel::Warn,
+        Notice::Roomy => LogLevel::Info,
+    };
+    output.tell(level, notice.name(), format_args!("note: {notice}"));
 }
 
 /// Who is let in. Nobody from elsewhere in the clear, or without a password.

@@ -29,6 +29,9 @@ pub const CONNECT_LIMIT: Duration = Duration::from_secs(3);
 /// How long an ordinary request may take.
 pub const REQUEST_LIMIT: Duration = Duration::from_secs(5);
 
+/// One that took longer is worth a line in a log of single steps.
+const SLOW_REQUEST: Duration = Duration::from_secs(1);
+
 /// The longest answer to a fetch that is taken: well above what one asks for, since a first batch comes whole.
 const MAX_FETCH_BYTES: usize = 128 * 1024 * 1024;
 
@@ -114,6 +117,7 @@ impl Connection {
         if let Some(login) = &access.login {
             connection.log_in(login).await?;
         }
+        tracing::debug!(event = "connected", address, tls = connection.is_encrypted(), "a connection to a broker");
         Ok(connection)
     }
 
@@ -155,7 +159,14 @@ impl Connection {
 
     /// Sends `request` and waits for its response, within [`REQUEST_LIMIT`].
     pub async fn call<R: Request>(&mut self, request: &R) -> Result<R::Response, KafkaError> {
-        self.call_within(request, REQUEST_LIMIT).await
+        let begun = Instant::now();
+        let answer = self.call_within(request, REQUEST_LIMIT).await;
+        let seconds = begun.elapsed().as_secs_f64();
+        if begun.elapsed() >= SLOW_REQUEST {
+            let (address, request) = (&*self.address, wire::name(R::KEY));
+            tracing::debug!(event = "request_slow", address, request, seconds, "a broker took long");
+        }
+        answer
     }
 
     /// Like [`call`](Self::call) with a limit of its own, for requests that wait at the broker.

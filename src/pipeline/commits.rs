@@ -11,7 +11,7 @@ use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use tokio::time::Instant;
 
-use super::events::Listener;
+use super::events::{Listener, TroubleKind};
 use super::report::Report;
 use super::store::{NodeGeneration, Store, WriteError};
 use crate::ledger::{Ledger, Position};
@@ -91,7 +91,8 @@ impl<'a, T: Store> Commits<'a, T> {
             }
             Ok(generation) => {
                 self.durability.generation = generation;
-                report.trouble("the store was restarted; what it may have forgotten is written again");
+                let text = "the store was restarted; what it may have forgotten is written again";
+                report.trouble(TroubleKind::StoreRestarted, text);
                 true
             }
             // It is away: the next commit interval asks again.

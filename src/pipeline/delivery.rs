@@ -5,6 +5,7 @@
 
 use std::error::Error;
 use std::panic::AssertUnwindSafe;
+use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
@@ -12,7 +13,7 @@ use futures::stream::FuturesUnordered;
 use tokio::time::{Instant, sleep};
 
 use super::dead_letters::{DeadLetter, DeadLetterBatch, DeadLetterQueue, DeadLetters};
-use super::events::{Listener, PipelineEvent, Task};
+use super::events::{Listener, PipelineEvent, Task, Trouble, TroubleKind};
 use super::refusals::Refusals;
 use super::report::Report;
 use super::rules::Rules;
@@ -25,6 +26,9 @@ use crate::retry;
 
 /// How many batches may be on their way to the store. More only queue up inside of it.
 pub(crate) const MAX_WRITES_IN_FLIGHT: usize = 32;
+
+/// A write that took longer is worth a line in a log of single steps.
+const SLOW_WRITE: Duration = Duration::from_secs(1);
 
 /// A batch that is on its way, and what comes of it; `None` where that panicked. Then the fault is its own: everything
 /// else can still be acknowledged and committed before the end. What it stood for stays open, so that nothing from
@@ -88,7 +92,7 @@ impl<'a, T: Store, D: DeadLetters> Delivery<'a, T, D> {
         report: &mut Report<'_, L>,
     ) {
         if let Some(text) = self.store.trouble() {
-            report.trouble_once("alarms", &text);
+            report.trouble_once("alarms", Trouble::of(TroubleKind::AlarmsNotAnnounced, &text));
         }
         if outcome.is_ok() || !batch.is_late() {
             // That it refuses a row for good shows that it works.
@@ -110,8 +114,10 @@ impl<'a, T: Store, D: DeadLetters> Delivery<'a, T, D> {
             // Where their partition was taken away since, its next owner raises them again.
             Err(error) if batch.is_of_alarms() && !batch.is_late() => {
                 let text = format!("{error}; trying again to store alarms");
+                let is_refused = matches!(error, WriteError::Never(_));
+                let kind = if is_refused { TroubleKind::AlarmWriteRefused } else { TroubleKind::AlarmWriteFailed };
                 batch.attempts += 1;
-                report.trouble_of_attempt(batch.attempts, &text, &text);
+                report.trouble_of_attempt(batch.attempts, &text, kind, &text);
                 return self.writes.push(Box::pin(write(self.store, batch)));
             }
             Err(error) if is_ours(&batch.in_flight, ledger) => {
@@ -120,7 +126,7 @@ impl<'a, T: Store, D: DeadLetters> Delivery<'a, T, D> {
                 }
                 batch.attempts += 1;
                 let text = format!("{error}; trying again, nothing is committed meanwhile");
-                report.trouble_of_attempt(batch.attempts, &text, &text);
+                report.trouble_of_attempt(batch.attempts, &text, TroubleKind::WriteFailed, &text);
                 return self.writes.push(Box::pin(write(self.store, batch)));
             }
             // The partition's next owner reads the rows again.
@@ -147,12 +153,13 @@ impl<'a, T: Store, D: DeadLetters> Delivery<'a, T, D> {
             Ok(told) => {
                 report.progress.refused += count(&batch.in_flight, ledger);
                 if let Some(told) = told {
-                    report.trouble_once("kept in parts", &told);
+                    report.trouble_once("kept in parts", Trouble::of(TroubleKind::DeadLetterInParts, &told));
                 }
             }
             Err(error) if is_ours(&batch.in_flight, ledger) => {
                 batch.attempts += 1;
-                report.trouble_of_attempt(batch.attempts, &error.to_string(), &cannot_be_kept(&batch, &error));
+                let (like, text) = (error.to_string(), cannot_be_kept(&batch, &error));
+                report.trouble_of_attempt(batch.attempts, &like, TroubleKind::DeadLetterFailed, &text);
                 return self.dead_letter_writes.push(Box::pin(keep(self.dead_letters, batch)));
             }
             Err(_) => {}
@@ -202,9 +209,13 @@ async fn write<T: Store>(store: &T, mut batch: WriteBatch) -> Option<(WriteBatch
     if batch.is_late() {
         return Some((batch, Err(WriteError::taken_away())));
     }
-    let begin = Instant::now();
+    let begun = Instant::now();
     let outcome = AssertUnwindSafe(store.write(&batch.rows)).catch_unwind().await.ok()?;
-    batch.took = begin.elapsed();
+    batch.took = begun.elapsed();
+    if batch.took >= SLOW_WRITE {
+        let (rows, seconds) = (batch.rows.readings.len(), batch.took.as_secs_f64());
+        tracing::debug!(event = "write_slow", rows, seconds, "the store took long");
+    }
     Some((batch, outcome))
 }
 

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use std::fmt;
+
 use super::source::Assigned;
 use super::store::Batch;
 use crate::alarm::{AlarmChange, Alert};
@@ -110,7 +112,7 @@ pub enum PipelineEvent<'a> {
     /// A patient's readings come in two partitions: alarms need one partition per patient.
     Stray,
     /// Something that needs no action yet: a server that is away, a gap in the log.
-    Trouble(&'a str),
+    Trouble(Trouble<'a>),
     /// A server has not done what it was asked for, which is told each time, or does it again.
     Outcome {
         /// What it was asked for.
@@ -127,6 +129,132 @@ pub enum PipelineEvent<'a> {
         /// The partitions that are ours.
         partitions: &'a [Standing],
     },
+}
+
+/// Something that needs no action yet. As text it is what a person is told.
+#[derive(Debug, Clone, Copy)]
+pub struct Trouble<'a> {
+    /// What has happened.
+    pub kind: TroubleKind,
+    /// The same for a person.
+    pub text: &'a str,
+    /// How often it was tried in vain, where something is tried again.
+    pub attempts: Option<u32>,
+}
+
+impl<'a> Trouble<'a> {
+    /// Of which it is not known how often something was tried.
+    #[must_use]
+    pub fn of(kind: TroubleKind, text: &'a str) -> Self {
+        Self { kind, text, attempts: None }
+    }
+}
+
+impl fmt::Display for Trouble<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text)
+    }
+}
+
+/// What trouble is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TroubleKind {
+    /// Readings could not be stored yet.
+    WriteFailed,
+    /// Alarms could not be stored yet.
+    AlarmWriteFailed,
+    /// The store refuses alarms for good.
+    AlarmWriteRefused,
+    /// The store refuses rows for good.
+    WriteRefused,
+    /// Refused messages could not be kept yet.
+    DeadLetterFailed,
+    /// A refused message was too large to be kept in one piece.
+    DeadLetterInParts,
+    /// Alarms could not be announced yet, or not at all.
+    AlarmsNotAnnounced,
+    /// The store was restarted, and may have forgotten something.
+    StoreRestarted,
+    /// The store does not tell which alarms some patients have.
+    AlarmsUnknown,
+    /// The store does not tell which rules are in force.
+    RulesUnknown,
+    /// The store does not tell who has acknowledged alarms.
+    AcknowledgementsUnknown,
+    /// Another set of rules is in force.
+    RulesTakenUp {
+        /// Its version.
+        version: i32,
+    },
+    /// A set of rules that was applied cannot be read here.
+    RulesUnreadable {
+        /// Its version.
+        version: i32,
+    },
+    /// What has become of a patient cannot be read here.
+    AdmissionUnreadable {
+        /// The change's number in the patients' journal.
+        version: i32,
+    },
+    /// One of two monitors of a patient has a fast clock.
+    FastClock,
+    /// Messages were gone from the log before they were read.
+    Gap {
+        /// Their partition.
+        partition: i32,
+        /// The first of them.
+        offset: i64,
+        /// How many they are.
+        lost: i64,
+    },
+    /// A partition's log was made anew, or cut.
+    LogCut {
+        /// The partition.
+        partition: i32,
+        /// The offset that was to be read.
+        offset: i64,
+    },
+    /// The offsets that are known belong to another topic of this name.
+    TopicMadeAnew,
+    /// All is read, and the last commit waits until what is stored is durable.
+    LastCommitWaits,
+    /// The group cannot be joined yet.
+    GroupNotJoined,
+    /// The committed offsets cannot be read yet.
+    OffsetsUnread,
+    /// Reading is held up.
+    FetchHeldUp,
+}
+
+impl TroubleKind {
+    /// Its name in a log: stable.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::WriteFailed => "write_failed",
+            Self::AlarmWriteFailed => "alarm_write_failed",
+            Self::AlarmWriteRefused => "alarm_write_refused",
+            Self::WriteRefused => "write_refused",
+            Self::DeadLetterFailed => "dead_letter_failed",
+            Self::DeadLetterInParts => "dead_letter_in_parts",
+            Self::AlarmsNotAnnounced => "alarms_not_announced",
+            Self::StoreRestarted => "store_restarted",
+            Self::AlarmsUnknown => "alarms_unknown",
+            Self::RulesUnknown => "rules_unknown",
+            Self::AcknowledgementsUnknown => "acknowledgements_unknown",
+            Self::RulesTakenUp { .. } => "rules_taken_up",
+            Self::RulesUnreadable { .. } => "rules_unreadable",
+            Self::AdmissionUnreadable { .. } => "admission_unreadable",
+            Self::FastClock => "fast_clock",
+            Self::Gap { .. } => "gap",
+            Self::LogCut { .. } => "log_cut",
+            Self::TopicMadeAnew => "topic_made_anew",
+            Self::LastCommitWaits => "last_commit_waits",
+            Self::GroupNotJoined => "group_not_joined",
+            Self::OffsetsUnread => "offsets_unread",
+            Self::FetchHeldUp => "fetch_held_up",
+        }
+    }
 }
 
 /// Who is told. The pipeline goes on when this returns: it must never wait for anybody itself.

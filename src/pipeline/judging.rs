@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use super::Pipeline;
 use super::dead_letters::DeadLetters;
-use super::events::{Listener, Task};
+use super::events::{self, Listener, Task, TroubleKind};
 use super::memory::{Heard, Known, Memory, Told, Trouble, Waiting};
 use super::rules::Rules;
 use super::source::{ReadToEnd, Source};
@@ -155,7 +155,7 @@ impl<S: Source, T: Store, D: DeadLetters, R: Rules, L: Listener> Pipeline<'_, S,
             Ok(in_force) => in_force,
             Err(error) => {
                 let text = format!("{error}; which rules are in force is not known, trying again");
-                return self.report.trouble_once("rules", &text);
+                return self.report.trouble_once("rules", events::Trouble::of(TroubleKind::RulesUnknown, &text));
             }
         };
         self.judging.memory.answered();
@@ -165,7 +165,10 @@ impl<S: Source, T: Store, D: DeadLetters, R: Rules, L: Listener> Pipeline<'_, S,
         for change in &admissions {
             match self.judging.rules.admit(change) {
                 Ok(changes) => self.take_changes(changes, true),
-                Err(error) => self.report.trouble(&format!("{error}; what was known of the patient stays in force")),
+                Err(error) => {
+                    let text = format!("{error}; what was known of the patient stays in force");
+                    self.report.trouble(TroubleKind::AdmissionUnreadable { version: change.version }, &text);
+                }
             }
         }
         if admissions.is_empty() {
@@ -182,13 +185,14 @@ impl<S: Source, T: Store, D: DeadLetters, R: Rules, L: Listener> Pipeline<'_, S,
             Ok(None) => {}
             Ok(Some(changes)) => {
                 let why = format!("applied by {author}: {reason}");
-                self.report.trouble(&format!("the rules in force are {name}, version {version} ({why})"));
+                let text = format!("the rules in force are {name}, version {version} ({why})");
+                self.report.trouble(TroubleKind::RulesTakenUp { version: *version }, &text);
                 self.take_changes(changes, true);
             }
             Err(error) => {
                 let text =
                     format!("rules of version {version} cannot be read here ({error}); those before stay in force");
-                self.report.trouble(&text);
+                self.report.trouble(TroubleKind::RulesUnreadable { version: *version }, &text);
             }
         }
     }
@@ -202,7 +206,8 @@ impl<S: Source, T: Store, D: DeadLetters, R: Rules, L: Listener> Pipeline<'_, S,
             }
             Err(error) => {
                 let text = format!("{error}; who has acknowledged alarms is not known, trying again");
-                self.report.trouble_once("acknowledgements", &text);
+                let trouble = events::Trouble::of(TroubleKind::AcknowledgementsUnknown, &text);
+                self.report.trouble_once("acknowledgements", trouble);
             }
         }
     }
@@ -227,7 +232,9 @@ impl<S: Source, T: Store, D: DeadLetters, R: Rules, L: Listener> Pipeline<'_, S,
                     }
                 }
             }
-            Err(Trouble { attempts, text }) => self.report.trouble_of_attempt(attempts, &text, &text),
+            Err(Trouble { attempts, text }) => {
+                self.report.trouble_of_attempt(attempts, &text, TroubleKind::AlarmsUnknown, &text);
+            }
         }
     }
 

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use super::dead_letters::DeadLetters;
 use super::delivery::Delivery;
-use super::events::Listener;
+use super::events::{Listener, TroubleKind};
 use super::report::Report;
 use super::store::Store;
 use super::write_queue::{Refused, WriteBatch};
@@ -80,12 +80,13 @@ impl<T: Store, D: DeadLetters> Delivery<'_, T, D> {
             let Refused { taken_before, attempts } = batch.refused.unwrap_or(first);
             if taken_before == taken {
                 let text = format!("{reason}; trying again, nothing is committed meanwhile");
-                report.trouble_of_attempt(attempts + 1, &text, &text);
+                report.trouble_of_attempt(attempts + 1, &text, TroubleKind::WriteRefused, &text);
                 return self.write_queue.put_back(batch, Refused { taken_before, attempts: attempts + 1 });
             }
             if self.refusals.told != reason {
                 reason.clone_into(&mut self.refusals.told);
-                report.trouble(&format!("{reason}; such readings go to the dead letters"));
+                let text = format!("{reason}; such readings go to the dead letters");
+                report.trouble(TroubleKind::WriteRefused, &text);
             }
             self.refusals.records.extend(batch.in_flight.iter().map(|in_flight| (in_flight.place(), false)));
         }

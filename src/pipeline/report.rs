@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::events::{Listener, Origin, PipelineEvent, Progress, Standing, Task};
+use super::events::{Listener, Origin, PipelineEvent, Progress, Standing, Task, Trouble, TroubleKind};
 use crate::alarm::{AlarmChange, Alert, Step};
 use crate::ledger::{At, Ledger};
 use crate::reading::Reading;
@@ -68,23 +68,23 @@ impl<'a, L: Listener> Report<'a, L> {
         self.listener.hear(event);
     }
 
-    pub(super) fn trouble(&mut self, text: &str) {
-        self.tell(PipelineEvent::Trouble(text));
+    pub(super) fn trouble(&mut self, kind: TroubleKind, text: &str) {
+        self.tell(PipelineEvent::Trouble(Trouble::of(kind, text)));
     }
 
     /// What is on its way together mostly meets the same trouble: one of a kind is told for all of it.
-    pub(super) fn trouble_once(&mut self, kind: &str, text: &str) {
+    pub(super) fn trouble_once(&mut self, like: &str, trouble: Trouble<'_>) {
         self.lately.retain(|_, at| at.elapsed() < TELL_AGAIN);
-        if !self.lately.contains_key(kind) {
-            self.trouble(text);
-            self.lately.insert(kind.to_owned(), Instant::now());
+        if !self.lately.contains_key(like) {
+            self.tell(PipelineEvent::Trouble(trouble));
+            self.lately.insert(like.to_owned(), Instant::now());
         }
     }
 
     /// Trouble that makes this the attempt of that number.
-    pub(super) fn trouble_of_attempt(&mut self, attempt: u32, kind: &str, text: &str) {
+    pub(super) fn trouble_of_attempt(&mut self, attempt: u32, like: &str, kind: TroubleKind, text: &str) {
         if retry::is_worth_telling(attempt) {
-            self.trouble_once(kind, text);
+            self.trouble_once(like, Trouble { kind, text, attempts: Some(attempt) });
         }
     }
 
@@ -116,7 +116,7 @@ impl<'a, L: Listener> Report<'a, L> {
     /// Tells once that what a reading ahead of the clock had raised was taken back.
     pub(super) fn fast_clock(&mut self, is_so: bool) {
         if is_so && !std::mem::replace(&mut self.is_fast_clock_told, true) {
-            self.trouble(FAST_CLOCK);
+            self.trouble(TroubleKind::FastClock, FAST_CLOCK);
         }
     }
 

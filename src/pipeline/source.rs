@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
+use super::events::TroubleKind;
 use crate::ledger::Position;
 use crate::record::Record;
 
@@ -75,8 +76,8 @@ pub enum MembershipEvent {
     Reached(bool),
     /// The commit was not taken; the offsets stay to be committed.
     CommitRefused,
-    /// Membership is held up, or goes on again: a text for the operator.
-    Trouble(String),
+    /// Membership is held up, or goes on again: what it is, and a text for the operator.
+    Trouble(TroubleKind, String),
 }
 
 /// What was read.

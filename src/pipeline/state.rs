@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::dead_letters::DeadLetters;
-use super::events::{Listener, PipelineEvent};
+use super::events::{Listener, PipelineEvent, TroubleKind};
 use super::rules::Rules;
 use super::source::{self, Source};
 use super::store::Store;
@@ -128,9 +128,9 @@ impl<S: Source, T: Store, D: DeadLetters, R: Rules, L: Listener> Pipeline<'_, S,
         let durability_delay = self.commits.durability_delay();
         if !durability_delay.is_zero() {
             let seconds = durability_delay.as_secs_f64();
-            self.report.trouble(&format!(
-                "at the end; the last offsets are committed in {seconds} s, when their readings are durable"
-            ));
+            let text =
+                format!("at the end; the last offsets are committed in {seconds} s, when their readings are durable");
+            self.report.trouble(TroubleKind::LastCommitWaits, &text);
         }
         self.state = State::Finishing;
     }

@@ -9,7 +9,7 @@ use super::Alerts;
 use crate::alarm::{self, AlarmChange, Alert};
 use crate::cmd::common::age;
 use crate::cmd::common::line::{ChangeLine, Line};
-use crate::output::{Feed, Output, OutputError, Progress as Live, Shown, Text, Tone, counted};
+use crate::output::{Feed, LogLevel, Output, OutputError, Progress as Live, Shown, Text, Tone, counted};
 use crate::pipeline::Summary;
 use crate::pipeline::events::{Listener, Origin, PipelineEvent, Progress};
 use crate::pipeline::source::Assigned;
@@ -61,20 +61,21 @@ impl<'a> Screen<'a> {
         self.live = None;
         let Progress { messages, stored, refused, alarms, .. } = summary.progress;
         let seconds = self.began.elapsed().as_secs_f64();
-        self.output.note(format_args!(
+        self.output.tell_person(format_args!(
             "{} in {seconds:.1} s: {} stored, {refused} refused, {}",
             counted(messages, "message"),
             counted(stored, "reading"),
             counted(alarms, "alarm")
         ));
         if left_out > 0 {
-            self.output.note(format_args!("{left_out} not shown: standard output was not read"));
+            let text = format!("{left_out} not shown: standard output was not read");
+            self.output.tell(LogLevel::Warn, "stdout_not_read", text);
         }
         if !summary.is_clean {
-            self.output.note("cut short: what is not stored and committed is read again by the next consumer");
+            self.output.tell_person("cut short: what is not stored and committed is read again by the next consumer");
         }
         if summary.is_clean && !summary.is_durable {
-            self.output.note(
+            self.output.tell_person(
                 "what was stored last is not durable yet: the next consumer writes it again, which changes nothing",
             );
         }
@@ -108,16 +109,16 @@ impl Listener for Screen<'_> {
             PipelineEvent::Alarm(change) => self.alarm(change),
             PipelineEvent::Refused { partition, offset, reject } => self.refused(partition, offset, reject),
             PipelineEvent::Stored { .. } | PipelineEvent::Outcome { .. } | PipelineEvent::Standing { .. } => {}
-            PipelineEvent::Unkeyed { partition, offset } => self.output.note(format_args!(
+            PipelineEvent::Unkeyed { partition, offset } => self.output.tell_person(format_args!(
                 "note: messages without a key (first at partition {partition}, offset {offset}): a patient's readings \
                  may be spread over partitions and come out of order\nhint: let the producer send patient_id as the \
                  key, as `vitals produce` does"
             )),
-            PipelineEvent::Stray => self.output.note(
+            PipelineEvent::Stray => self.output.tell_person(
                 "note: the readings of a patient come in two partitions: its alarms may be raised twice, or late\n\
                  hint: let the producer send patient_id as the key, as `vitals produce` does",
             ),
-            PipelineEvent::Trouble(text) => self.output.note(format_args!("note: {text}")),
+            PipelineEvent::Trouble(trouble) => self.output.tell_person(format_args!("note: {trouble}")),
             PipelineEvent::Progress(progress) => self.progress(&progress),
         }
     }

@@ -22,6 +22,7 @@ use crate::kafka::fetch::{Ended, Fetcher};
 use crate::kafka::offsets::Place;
 use crate::kafka::right::Right;
 use crate::ledger::Position;
+use crate::pipeline::events::TroubleKind;
 use crate::pipeline::source::{Fetched, MembershipEvent, RELEASE_LIMIT};
 use crate::retry::Backoff;
 
@@ -247,7 +248,9 @@ impl Driver {
         };
         match answer {
             Some(event) => {
-                if matches!(event, membership::Event::Joined { .. }) {
+                if let membership::Event::Joined { generation, .. } = event {
+                    let group = &*self.coordinator.config().group;
+                    tracing::info!(event = "joined", group, generation, "a member of the group");
                     self.backoff.reset();
                     self.note(Contact::Made).await;
                 }
@@ -266,7 +269,7 @@ impl Driver {
             let group = &self.coordinator.config().group;
             let why = self.coordinator.refusal().map(|why| format!(" ({why})")).unwrap_or_default();
             let text = format!("the group '{group}' cannot be joined yet{why}; trying again");
-            self.tell(MembershipEvent::Trouble(text)).await;
+            self.tell(MembershipEvent::Trouble(TroubleKind::GroupNotJoined, text)).await;
         }
         let until = Instant::now() + self.backoff.next_pause();
         let Channels { commands, events, .. } = &mut self.channels;
@@ -396,7 +399,8 @@ impl Driver {
             Ok(found) => found,
             Err(error) => {
                 if self.backoff.is_worth_telling() {
-                    self.tell(MembershipEvent::Trouble(format!("cannot read the committed offsets ({error})"))).await;
+                    let text = format!("cannot read the committed offsets ({error})");
+                    self.tell(MembershipEvent::Trouble(TroubleKind::OffsetsUnread, text)).await;
                 }
                 self.coordinator.forget();
                 self.due.begin = Some(Instant::now() + self.backoff.next_pause());
@@ -422,7 +426,7 @@ impl Driver {
             MembershipEvent::Assigned { assignment, partitions, is_again, topic_partitions, is_another_topic };
         self.tell(assigned).await;
         if !anew.is_empty() {
-            self.tell(MembershipEvent::Trouble(made_anew(&anew))).await;
+            self.tell(MembershipEvent::Trouble(TroubleKind::TopicMadeAnew, made_anew(&anew))).await;
         }
         self.fetcher.spawn(fetcher.run());
     }

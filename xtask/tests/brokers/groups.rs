@@ -185,7 +185,7 @@ async fn offsets_of_an_earlier_topic_are_not_believed() {
     assert_eq!(partitions, [at(0, 0), at(1, 2), at(2, 0)]);
     let told = async {
         loop {
-            if let Event::Membership(MembershipEvent::Trouble(text)) = member.consumer.next(false).await.unwrap() {
+            if let Event::Membership(MembershipEvent::Trouble(_, text)) = member.consumer.next(false).await.unwrap() {
                 return text;
             }
         }

@@ -143,7 +143,7 @@ impl Story {
         let mut troubles = Vec::new();
         let mut listener = |event: PipelineEvent<'_>| {
             if let PipelineEvent::Trouble(text) = event {
-                troubles.push(text.to_owned());
+                troubles.push(text.to_string());
             }
         };
         let mut rules = InForce::classic(Limits::default());
