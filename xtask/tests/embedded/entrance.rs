@@ -2,22 +2,30 @@
 
 use std::time::Duration;
 
+use vitals::kafka::cluster::Cluster;
+use vitals::kafka::config::{Access, KafkaConfig};
+use vitals::kafka::login::{Login, Mechanism};
+use vitals::record::Record;
+use vitals::secret::Secret;
+use vitals::tls::{Tls, TlsFiles};
+
 use crate::home::{Home, address_in};
 use crate::program::Program;
+use crate::records::{run, send_to};
 use crate::running::{RUN_LIMIT, Running};
 
 /// Whoever is refused is told at once.
 const REFUSAL_LIMIT: Duration = Duration::from_secs(5);
 
 /// A broker with certificates and users of its own, and the settings of somebody who is let in.
-struct Guarded {
-    home: Home,
+pub(crate) struct Guarded {
+    pub(crate) home: Home,
     _broker: Running,
-    address: String,
+    pub(crate) address: String,
 }
 
 impl Guarded {
-    fn up() -> Self {
+    pub(crate) fn up() -> Self {
         let home = Home::with_tables();
         home.run("up --make-certs certs --advertise ward-7.local:9093").well().shows(&["ward-7.local", "--broker-ca"]);
         home.file("users.toml", "ward = \"a pass=word\"\nnurse = \"pencil\"\n");
@@ -29,7 +37,18 @@ impl Guarded {
         Self { home, _broker: broker, address }
     }
 
-    fn options(&self) -> String {
+    /// Sends records into the first partition of a topic.
+    pub(crate) fn send(&self, topic: &str, records: &[Record]) {
+        let authorities = Some(self.home.path().join("certs/ca.pem"));
+        let tls = Tls::open(&TlsFiles { authorities, certificate: None, key: None }).unwrap();
+        let (user, password) = ("ward".to_owned(), Secret::new("a pass=word"));
+        let login = Login { user, password, mechanism: Mechanism::ScramSha512 };
+        let access = Access { tls: Some(tls), login: Some(login) };
+        let kafka = KafkaConfig { brokers: vec![self.address.clone()], access };
+        run(async { send_to(&mut Cluster::connect(kafka).await.unwrap(), topic, 0, records).await });
+    }
+
+    pub(crate) fn options(&self) -> String {
         format!(
             "--brokers {} --broker-ca certs/ca.pem --broker-user ward --broker-password-file password",
             self.address

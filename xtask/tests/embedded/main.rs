@@ -34,6 +34,7 @@ mod health;
 mod home;
 mod killed;
 mod letters;
+mod logs;
 #[cfg(target_os = "linux")]
 mod not_utf8;
 mod operator;

@@ -24,14 +24,15 @@ pub(crate) fn header(key: &str, value: &str) -> Header {
 
 /// Appends records one by one: together they may be more than a topic takes at once.
 pub(crate) fn send(home: &Home, topic: &str, partition: i32, records: &[Record]) {
-    run(async {
-        let mut cluster = cluster(home.address()).await;
-        let leaders = cluster.leaders(topic).await.unwrap();
-        for record in records {
-            let record = std::slice::from_ref(record);
-            append::append(&mut cluster, &leaders, topic, partition, record, "a message").await.unwrap();
-        }
-    });
+    run(async { send_to(&mut cluster(home.address()).await, topic, partition, records).await });
+}
+
+pub(crate) async fn send_to(cluster: &mut Cluster, topic: &str, partition: i32, records: &[Record]) {
+    let leaders = cluster.leaders(topic).await.unwrap();
+    for record in records {
+        let record = std::slice::from_ref(record);
+        append::append(cluster, &leaders, topic, partition, record, "a message").await.unwrap();
+    }
 }
 
 pub(crate) fn append(home: &Home, topic: &str, batch: Bytes) {

@@ -75,11 +75,16 @@ fn on_a_full_disk_everything_is_stored_and_the_code_says_that_it_was_not_shown()
 #[test]
 fn talk_that_nobody_reads_holds_up_neither_storing_nor_the_end() {
     let home = ward();
-    let (_reader, writer) = stuck_pipe();
-    let mut consumer = home.command("consume --exit-at-end --quiet");
-    let mut consumer = consumer.stdout(Stdio::null()).stderr(writer).spawn().unwrap();
-    assert_eq!(code(&mut consumer), Some(0));
-    assert!(all_is_stored(&home));
+    for (words, rows) in [("", 0), ("--log-format json --log-level debug", MESSAGES)] {
+        if rows > 0 {
+            home.produce(rows);
+        }
+        let (_reader, writer) = stuck_pipe();
+        let mut consumer = home.command(&format!("consume --exit-at-end --quiet {words}"));
+        let mut consumer = consumer.stdout(Stdio::null()).stderr(writer).spawn().unwrap();
+        assert_eq!(code(&mut consumer), Some(0));
+        assert_eq!(home.count(), u64::from(MESSAGES + rows));
+    }
     let (_reader, writer) = stuck_pipe();
     let mut failing = home.vitals("query --store sqlite:/nowhere/x.db").stderr(writer).spawn().unwrap();
     assert_eq!(code(&mut failing), Some(2));
