@@ -22,14 +22,6 @@ pub enum Code {
 }
 
 impl Code {
-    /// As the system knows it.
-    #[allow(clippy::as_conversions, reason = "every discriminant is written out and below 256")]
-    pub fn number(self) -> u8 {
-        self as u8
-    }
-}
-
-impl Code {
     /// As the process ends with it.
     #[allow(clippy::as_conversions, reason = "every discriminant is written out and below 256")]
     #[must_use]

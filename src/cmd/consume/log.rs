@@ -159,14 +159,14 @@ impl Listener for Log<'_> {
             PipelineEvent::Revoked => {
                 tracing::info!(event = "partitions_revoked", topic, "the group shares them out anew");
             }
-            // What patients have is for the screen.
+            // What patients have is for the screen, and figures are for metrics.
             PipelineEvent::Reading { .. } => self.read(),
-            PipelineEvent::Alarm(_) => {}
+            PipelineEvent::Alarm(_) | PipelineEvent::Outcome { .. } | PipelineEvent::Standing { .. } => {}
             PipelineEvent::Refused { partition, offset, reject } => {
                 self.read();
                 self.refused(partition, offset, reject);
             }
-            PipelineEvent::Stored(batch) => {
+            PipelineEvent::Stored { batch, .. } => {
                 if !batch.readings.is_empty()
                     && let Some(since) = self.writes_failed.take()
                 {
@@ -240,18 +240,22 @@ mod tests {
         PipelineEvent::Trouble(Trouble { kind, text: "of P001", attempts })
     }
 
+    fn stored(batch: &Batch) -> PipelineEvent<'_> {
+        PipelineEvent::Stored { batch, took: Duration::from_millis(1) }
+    }
+
     #[test]
     fn what_was_away_is_logged_as_back_once() {
         let mut batch = Batch::default();
         batch.readings.push(crate::reading::decode(READING.as_bytes()).unwrap());
         let lines = heard(LogLevel::Info, |log| {
-            log.hear(PipelineEvent::Stored(&batch));
+            log.hear(stored(&batch));
             log.hear(trouble(TroubleKind::WriteFailed, Some(4)));
-            log.hear(PipelineEvent::Stored(&Batch::default()));
-            log.hear(PipelineEvent::Stored(&batch));
-            log.hear(PipelineEvent::Stored(&batch));
+            log.hear(stored(&Batch::default()));
+            log.hear(stored(&batch));
+            log.hear(stored(&batch));
             log.hear(trouble(TroubleKind::WriteRefused, None));
-            log.hear(PipelineEvent::Stored(&batch));
+            log.hear(stored(&batch));
         });
         assert_eq!(events(&lines), ["started", "write_failed", "write_resumed", "write_refused"]);
         assert_eq!((&lines[1]["level"], &lines[1]["attempts"]), (&"warn".into(), &4.into()));

@@ -40,7 +40,7 @@ impl Listener for Supervised<'_> {
                 self.progress = progress;
                 self.manager.goes_on(|| self.status());
             }
-            PipelineEvent::Stored(_) => self.manager.goes_on(|| self.status()),
+            PipelineEvent::Stored { .. } => self.manager.goes_on(|| self.status()),
             _ => {}
         }
     }

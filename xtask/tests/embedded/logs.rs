@@ -185,7 +185,8 @@ fn neither_passwords_nor_patients_are_in_a_log_of_the_most_talkative_level() {
         let value = format!(r#"{{"patient_id":"{PATIENT}","timestamp":"2025-10-26T10:30:{seconds}Z",{sign}}}"#);
         record(PATIENT, &value)
     };
-    guarded.send(TOPIC, &[reading(11, "\"temperature\":43.219,\"spo2\":80"), reading(12, "\"heart_rate\":\"VALUE187\"")]);
+    guarded
+        .send(TOPIC, &[reading(11, "\"temperature\":43.219,\"spo2\":80"), reading(12, "\"heart_rate\":\"VALUE187\"")]);
     // The rule of a table's owner, who names whom it is about.
     home.sql(
         "CREATE TRIGGER rule BEFORE INSERT ON patient_vitals WHEN new.timestamp LIKE '%:13%' \
