@@ -1,6 +1,7 @@
 //! A real Prometheus reads what `vitals` tells: its `promtool` finds nothing to improve, and each query of the dashboard and
 //! of the alerts of the guide has an answer.
 
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -84,7 +85,10 @@ fn prometheus(folder: &Path, targets: &[String]) -> (Running, String) {
 }
 
 fn encoded(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+    text.bytes().fold(String::new(), |mut encoded, byte| {
+        let _ = write!(encoded, "%{byte:02X}");
+        encoded
+    })
 }
 
 /// What it answers: the values of the series, as numbers.
