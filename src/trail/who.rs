@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn a_user_is_found_by_the_number_in_the_list_of_users() {
-        let users = "root:x:0:0:root:/root:/bin/sh\nbroken\n+@staff\nanna:x:1000:1000::/:/bin/sh\n:x:7:7:::\n";
+        let users = "root:x:0:0::/:/bin/sh\nbroken\n+@staff\nanna:x:1000:1000::/:/bin/sh\n:x:7:7:::\n";
         assert_eq!(system::name_in(users, 1000).as_deref(), Some("anna"));
         assert_eq!(system::name_in(users, 0).as_deref(), Some("root"));
         for unknown in [1, 7, 100] {
