@@ -116,7 +116,7 @@ mod tests {
         let source = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
         let wrong = Problem::of(&KafkaError::Io { address: "a:1".into(), source });
         assert!(wrong.what.contains("a:1") && wrong.what.ends_with(": connection refused"), "{}", wrong.what);
-        assert!(wrong.fix.contains("vitals up"), "{}", wrong.fix);
+        assert!(wrong.fix.contains("`vitals status`"), "{}", wrong.fix);
     }
 
     #[test]
