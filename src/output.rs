@@ -74,7 +74,7 @@ struct Streams {
     stdout: Mutex<BufWriter<Sink>>,
     talk: Queue<Talk>,
     /// How many notes found no room, and nobody knows of yet.
-    untold: Arc<AtomicUsize>,
+    untold: AtomicUsize,
     terminals: Terminals,
     bars: Option<MultiProgress>,
     color: OnceLock<Color>,
@@ -105,7 +105,7 @@ impl Output {
     fn new(stdout: Sink, mut stderr: Sink, terminals: Terminals, bars: Option<MultiProgress>) -> Self {
         let stdout = Mutex::new(BufWriter::with_capacity(STDOUT_BUFFER_BYTES, stdout));
         let talk = Queue::new(TALK_BYTES, move |batch: Vec<Talk>| batch.into_iter().for_each(|talk| talk(&mut stderr)));
-        let (untold, color, log, screen) = (Arc::default(), OnceLock::new(), OnceLock::new(), Mutex::default());
+        let (untold, color, log, screen) = (AtomicUsize::default(), OnceLock::new(), OnceLock::new(), Mutex::default());
         Self { streams: Arc::new(Streams { stdout, talk, untold, terminals, bars, color, log, screen }) }
     }
 

@@ -3,7 +3,6 @@
 use std::error::Error;
 use std::fmt::Display;
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -44,10 +43,12 @@ impl Output {
     }
 
     pub(super) fn print_talk(&self, text: String) {
-        let (bars, untold, size) = (self.streams.bars.clone(), Arc::clone(&self.streams.untold), text.len());
+        let (bars, untold, size) = (self.streams.bars.clone(), &self.streams.untold, text.len());
+        // It is told where it belongs: behind what found room before.
+        let left_out = untold.swap(0, Ordering::Relaxed);
         let log = self.log();
         let is_taken = self.talk(size, move |stderr| {
-            let before = match untold.swap(0, Ordering::Relaxed) {
+            let before = match left_out {
                 0 => String::new(),
                 count => match log {
                     Some(log) => format!("{}\n", log.dropped(count)),
@@ -59,7 +60,7 @@ impl Output {
             });
         });
         if !is_taken {
-            self.streams.untold.fetch_add(1, Ordering::Relaxed);
+            untold.fetch_add(left_out.saturating_add(1), Ordering::Relaxed);
         }
     }
 
