@@ -37,7 +37,7 @@ fn place(log: &[Value], event: &str) -> usize {
 }
 
 fn refused(patient: &str) -> vitals::record::Record {
-    record(patient, &format!(r#"{{"patient_id":"{patient}","timestamp":"yesterday","heart_rate":"187"}}"#))
+    record(patient, &format!(r#"{{"patient_id":"{patient}","timestamp":"yesterday","heart_rate":95}}"#))
 }
 
 #[test]
@@ -122,12 +122,12 @@ fn without_a_format_a_person_is_told_what_was_always_told() {
 
 #[test]
 fn a_wrong_choice_is_told_with_those_that_there_are_and_other_failures_are_events() {
-    let home = Home::new();
+    let home = Home::with_tables();
     home.refused("consume --log-format yaml", 2).tells(&["'yaml' is no format of a log", "use text or json"]);
     home.refused("consume --log-level loud", 2)
         .tells(&["'loud' is no level of a log", "use error, warn, info or debug"]);
     let failure = |words: &str, code: i32| {
-        let ended = home.bare(&format!("{words} --log-format json")).with_code(code);
+        let ended = home.run(&format!("{words} --log-format json")).with_code(code);
         let log = objects(&ended.stderr);
         let last = log.last().unwrap().clone();
         assert_eq!((&last["event"], &last["level"], &last["code"]), (&"failed".into(), &"error".into(), &code.into()));
@@ -137,7 +137,7 @@ fn a_wrong_choice_is_told_with_those_that_there_are_and_other_failures_are_event
     let setting = failure("consume --session-timeout never", 2);
     assert!(setting["message"].as_str().unwrap().contains("session_timeout"), "{setting}");
     let nobody = super::home::free_address();
-    let away = failure(&format!("consume --store sqlite:x.db --brokers {nobody}"), 4);
+    let away = failure(&format!("consume --brokers {nobody}"), 4);
     assert!(away["message"].as_str().unwrap().contains(&nobody), "{away}");
     failure("up --listen 192.0.2.1:9", 2);
 }
