@@ -41,7 +41,7 @@ pages! {
     start: "First steps, terminal by terminal: without servers and with them",
     servers: "The embedded broker, child processes, Docker, servers of your own",
     security: "TLS, passwords and rights at Kafka and Cassandra; the audit trail",
-    operators: "Is all well, metrics, what is wrong, topics, groups, export, begin anew",
+    operators: "Is all well, metrics, what is wrong, topics, groups, begin anew",
     settings: "Every setting: option, environment variable, file key, default",
     messages: "Messages and why one is refused, tables, alarms, dead letters",
     rules: "Alarm rules: their files, the built-in sets, how to try them first",
