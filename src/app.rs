@@ -63,18 +63,23 @@ pub async fn open_kafka(settings: &Settings) -> Result<Cluster, WrongCluster> {
     Ok(cluster)
 }
 
-/// As [`open_kafka`], for who asks those brokers that lead the topic and coordinate the group. Where one of several has just
+/// As [`open_kafka`], for who asks those brokers that lead `topics` and coordinate the `group`. Where one of several has just
 /// died, the others get the time that they need to take over.
 ///
 /// # Errors
 /// As there.
-pub async fn open_led_kafka(settings: &Settings, output: &Output) -> Result<Cluster, WrongCluster> {
+pub async fn open_led_kafka(
+    settings: &Settings,
+    topics: &[&str],
+    group: Option<&str>,
+    output: &Output,
+) -> Result<Cluster, WrongCluster> {
     let mut cluster = open_kafka(settings).await?;
     let told = |error: &KafkaError| {
         let limit = failover::FAILOVER_LIMIT.as_secs();
         output.note(format_args!("note: {error}; waiting up to {limit} s for the other brokers to take over"));
     };
-    failover::outlast(&mut cluster, &settings.topic, &settings.group, told).await;
+    failover::outlast(&mut cluster, topics, group, told).await;
     Ok(cluster)
 }
 

@@ -198,6 +198,7 @@ impl<'a, S: Source, T: Store, D: DeadLetters, R: Rules, L: Listener> Pipeline<'a
             MembershipEvent::Release => self.state.release(),
             MembershipEvent::Lost => self.revoked(),
             MembershipEvent::Committed(positions) => {
+                self.report.outcome(Task::Commit, true);
                 // What was acknowledged meanwhile needs a commit of its own, which must not be late.
                 self.commits.answered(self.state.is_last_commit().then(Instant::now));
                 for position in positions {
@@ -209,7 +210,12 @@ impl<'a, S: Source, T: Store, D: DeadLetters, R: Rules, L: Listener> Pipeline<'a
                 }
             }
             MembershipEvent::Reached(is_reached) => self.report.outcome(Task::Coordinate, is_reached),
-            MembershipEvent::CommitRefused => self.commits.answered(Some(Instant::now() + COMMIT_PAUSE)),
+            MembershipEvent::CommitRefused { by_coordinator } => {
+                if by_coordinator {
+                    self.report.outcome(Task::Commit, false);
+                }
+                self.commits.answered(Some(Instant::now() + COMMIT_PAUSE));
+            }
             MembershipEvent::Trouble(kind, text) => self.report.trouble(kind, &text),
         }
     }

@@ -70,10 +70,10 @@ async fn try_append(
         let mut log = topic.log(data.index).ok_or(ResponseError::UnknownTopicOrPartition)?;
         (log.append(&batches)?, log.start_offset())
     };
-    state.traffic.produced(appended.last_offset + 1 - appended.base_offset, batches.len());
     // Also a repeat: what it repeats may be on its way.
     let kept = state.topics.records_kept(topic, data.index, appended.last_offset + 1).await;
     kept.map_err(|_| ResponseError::KafkaStorageError)?;
+    state.traffic.produced(appended.last_offset + 1 - appended.base_offset, batches.len());
     Ok((appended.base_offset, start_offset))
 }
 

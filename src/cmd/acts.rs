@@ -30,7 +30,7 @@ const ADMINISTRATIVE: [(&str, &str); 16] = [
     ("topic create", "name:topic partitions replication settings:topic_config @topic"),
     ("topic delete", "name:topic"),
     ("dlq replay", "reasons:refused_for offsets @topic"),
-    ("rules apply", "set by @store"),
+    ("rules apply", "by @store"),
 ];
 
 /// What shows patients, or writes what is known of them into a file.

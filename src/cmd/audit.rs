@@ -103,7 +103,7 @@ async fn audit(args: &Args, context: &Context, report: &mut Report<'_>) -> Resul
     {
         return Err(QueryError::EmptyRange { since, until }.into());
     }
-    let mut cluster = app::open_led_kafka(settings, output).await?;
+    let mut cluster = app::open_led_kafka(settings, &[&settings.topic], Some(&settings.group), output).await?;
     let store = app::open_store_to_read(settings, output).await?;
     let scope = scope::find(&mut cluster, settings, args).await?;
     let total = Some(scope.offsets());

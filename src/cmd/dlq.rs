@@ -137,8 +137,8 @@ const BY_REASON: [Field<(String, u64)>; 2] = [
 
 async fn list(args: &ListArgs, context: &Context) -> Result<Code> {
     let Context { settings, output, .. } = context;
-    let mut cluster = app::open_led_kafka(settings, output).await?;
     let topic = dead_letter_topic(&settings.topic);
+    let mut cluster = app::open_led_kafka(settings, &[&topic], None, output).await?;
     let mut letters = DeadLetters::open(&mut cluster, &topic, &settings.topic, &args.choice).await?;
     let mut count: u64 = 0;
     match args.by {
@@ -220,8 +220,8 @@ async fn show(args: &ShowArgs, context: &Context) -> Result<Code> {
 
 async fn find(args: &ShowArgs, context: &Context) -> Result<KeptLetter> {
     let ((partition, offset), source) = (args.place, &context.settings.topic);
-    let mut cluster = app::open_led_kafka(&context.settings, &context.output).await?;
     let topic = dead_letter_topic(source);
+    let mut cluster = app::open_led_kafka(&context.settings, &[&topic], None, &context.output).await?;
     let offsets = Some(Stretch { partition, start: offset, end: offset.saturating_add(1) });
     let choice = Choice { offsets, ..Choice::default() };
     let mut letters = DeadLetters::open(&mut cluster, &topic, source, &choice).await?;

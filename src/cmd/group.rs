@@ -46,9 +46,22 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
     unless_stopped(&context.shutdown, act(args.action, context)).await
 }
 
+impl Action {
+    /// The topics whose leaders it asks, and the group whose coordinator.
+    fn needs<'a>(&'a self, settings: &'a Settings) -> (Vec<&'a str>, Option<&'a str>) {
+        match self {
+            Self::List(_) => (Vec::new(), None),
+            Self::Describe(args) => (Vec::new(), Some(args.name.as_ref().unwrap_or(&settings.group))),
+            Self::Seek(_) => (vec![&settings.topic], Some(&settings.group)),
+            Self::Delete(args) => (Vec::new(), Some(&args.name)),
+        }
+    }
+}
+
 async fn act(action: Action, context: &Context) -> Result<Code> {
     let Context { settings, output, .. } = context;
-    let mut cluster = app::open_led_kafka(settings, output).await?;
+    let (topics, group) = action.needs(settings);
+    let mut cluster = app::open_led_kafka(settings, &topics, group, output).await?;
     match action {
         Action::List(args) => list(&args, &mut cluster, context).await,
         Action::Describe(args) => describe(&args, &mut cluster, settings, output).await,

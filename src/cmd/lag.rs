@@ -63,7 +63,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
 
 async fn watch(args: &Args, context: &Context) -> Result<Code> {
     let Context { settings, output, .. } = context;
-    let mut cluster = app::open_led_kafka(settings, output).await?;
+    let mut cluster = app::open_led_kafka(settings, &[&settings.topic], Some(&settings.group), output).await?;
     loop {
         let shown = show(&mut cluster, args, settings, output).await?;
         if shown != Code::Done || !args.watch.again().await {

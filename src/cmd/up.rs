@@ -172,7 +172,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
     } else {
         feed.line(greeting(&broker, &folder, args.flush, way));
     }
-    until_stopped(&mut broker, &ServiceManager::of(&settings.supervision), context).await;
+    until_stopped(&mut broker, &told, &ServiceManager::of(&settings.supervision), context).await;
     let failures = broker.stop().await;
     for notice in &failures {
         tell(output, notice);
@@ -185,7 +185,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
 }
 
 /// Passes on what the broker tells, and tells the service manager that it goes on.
-async fn until_stopped(broker: &mut Broker, manager: &ServiceManager, context: &Context) {
+async fn until_stopped(broker: &mut Broker, health: &BrokerHealth, manager: &ServiceManager, context: &Context) {
     let address = broker.address();
     let status = || format!("listens on {address}");
     manager.is_ready(&status());
@@ -194,7 +194,12 @@ async fn until_stopped(broker: &mut Broker, manager: &ServiceManager, context: &
     loop {
         tokio::select! {
             () = context.shutdown.wait() => break,
-            notice = broker.notice() => tell(&context.output, &notice),
+            notice = broker.notice() => {
+                if matches!(notice, Notice::Disk { .. }) {
+                    health.disk_failed();
+                }
+                tell(&context.output, &notice);
+            }
             _ = signs_of_life.tick() => manager.goes_on(status),
         }
     }

@@ -1,5 +1,6 @@
 //! What the embedded broker tells.
 
+use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, OnceLock};
 
@@ -10,6 +11,7 @@ use crate::broker::Traffic;
 #[derive(Debug, Default)]
 pub struct BrokerHealth {
     traffic: OnceLock<Arc<Traffic>>,
+    disk_failed: AtomicBool,
 }
 
 impl BrokerHealth {
@@ -18,11 +20,18 @@ impl BrokerHealth {
         // It begins once.
         let _ = self.traffic.set(traffic);
     }
+
+    /// The disk takes nothing any more, and so the broker takes nothing.
+    pub fn disk_failed(&self) {
+        self.disk_failed.store(true, Relaxed);
+    }
 }
 
 impl Subject for BrokerHealth {
     fn reasons(&self) -> Vec<String> {
-        if self.traffic.get().is_some() { Vec::new() } else { vec!["starting".to_owned()] }
+        let starting = self.traffic.get().is_none().then(|| "starting".to_owned());
+        let disk = self.disk_failed.load(Relaxed).then(|| "disk: no more is taken".to_owned());
+        starting.into_iter().chain(disk).collect()
     }
 
     fn metrics(&self, to: &mut Exposition) {
@@ -33,8 +42,12 @@ impl Subject for BrokerHealth {
         for (name, help, count) in [
             ("vitals_broker_connections_taken_total", "Connections that were taken.", taken),
             ("vitals_broker_connections_refused_total", "Connections that there was no place for.", turned_away),
-            ("vitals_broker_produced_records_total", "Records that were appended.", records_in),
-            ("vitals_broker_produced_bytes_total", "Bytes of records that were appended, as they were sent.", bytes_in),
+            ("vitals_broker_produced_records_total", "Records that were acknowledged, repeats included.", records_in),
+            (
+                "vitals_broker_produced_bytes_total",
+                "Bytes of records that were acknowledged, as they were sent.",
+                bytes_in,
+            ),
             ("vitals_broker_fetched_bytes_total", "Bytes of records in answers to fetches.", bytes_out),
         ] {
             to.family(name, Kind::Counter, help).sample(&[], count.load(Relaxed));
@@ -54,6 +67,8 @@ mod tests {
         health.listens(Arc::clone(&traffic));
         traffic.bytes_in.fetch_add(70, Relaxed);
         assert_eq!(health.reasons(), Vec::<String>::new());
+        health.disk_failed();
+        assert_eq!(health.reasons(), ["disk: no more is taken"]);
         let mut metrics = Exposition::default();
         health.metrics(&mut metrics);
         assert!(metrics.into_text().contains("\nvitals_broker_produced_bytes_total 70\n"));

@@ -127,6 +127,11 @@ impl Cluster {
         self.has_several
     }
 
+    /// Whether there is a connection to a broker at the address that it gives for itself.
+    pub(super) fn reaches_some(&self) -> bool {
+        self.connections.values().any(Connection::is_usable)
+    }
+
     /// The cluster's id, where it has one.
     pub fn id(&self) -> Option<&str> {
         self.id.as_deref()
@@ -205,9 +210,7 @@ impl Cluster {
             return Ok(connection);
         }
         // One that has just been given up is still named as a leader by those that have not heard of it.
-        let not_named =
-            || KafkaError::refused(format!("the address of broker {node}"), ResponseError::LeaderNotAvailable);
-        let address = self.nodes.get(&node).ok_or_else(not_named)?;
+        let address = self.nodes.get(&node).ok_or(KafkaError::Unnamed { node })?;
         Connection::open(address, &self.config.access).await
     }
 

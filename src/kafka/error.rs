@@ -53,7 +53,10 @@ pub enum KafkaError {
     /// A broker did not answer in time. Its connection is closed: a late answer must not meet a later request.
     #[error("the broker at {address} did not answer {what} within {limit:?}")]
     TimedOut { address: String, what: &'static str, limit: Duration },
-    /// What answered does not speak the Kafka protocol, or broke it.
+    /// The cluster gives no address for a broker: it was given up, or has not been heard of yet.
+    #[error("the cluster names no address for broker {node}")]
+    Unnamed { node: i32 },
+    /// What answers does not speak the Kafka protocol, or broke it.
     #[error("what answers at {address} does not speak the Kafka protocol as expected ({what})")]
     Protocol { address: String, what: String },
     /// The broker speaks TLS, and we did not.
@@ -142,7 +145,11 @@ impl KafkaError {
     pub fn is_passing(&self) -> bool {
         match self {
             // A broker that is being ended hangs up too.
-            Self::Unreachable { .. } | Self::Io { .. } | Self::TimedOut { .. } | Self::HungUp { .. } => true,
+            Self::Unreachable { .. }
+            | Self::Io { .. }
+            | Self::TimedOut { .. }
+            | Self::HungUp { .. }
+            | Self::Unnamed { .. } => true,
             Self::Tls { refusal, .. } => refusal.is_passing(),
             // What the broker itself does not understand may be over the next time.
             Self::Refused { code, .. } => code.is_retriable() || *code == ResponseError::UnknownServerError,
@@ -166,7 +173,7 @@ impl Advice for KafkaError {
     fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Unreachable { brokers, .. } => start_hint(brokers).into(),
-            Self::Io { .. } | Self::TimedOut { .. } => BROKER_HINT.into(),
+            Self::Io { .. } | Self::TimedOut { .. } | Self::Unnamed { .. } => BROKER_HINT.into(),
             Self::Files(error) => return error.hint("broker"),
             Self::NoPassword(error) => error.hint(),
             Self::WantsTls { .. } => {

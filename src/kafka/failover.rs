@@ -9,16 +9,21 @@ use super::error::{Attempts, KafkaError};
 /// where a `ZooKeeper` watches it; the rest is for one that is busy.
 pub(crate) const FAILOVER_LIMIT: Duration = Duration::from_secs(30);
 
-/// Waits until the brokers answer that lead `topic` and coordinate `group`, where the cluster has several: else nobody
+/// Waits until the brokers answer that lead `topics` and coordinate the `group`, where the cluster has several: else nobody
 /// could take over. What is away in the end, or is refused, meets whoever asks for it.
-pub(crate) async fn outlast(cluster: &mut Cluster, topic: &str, group: &str, told: impl FnOnce(&KafkaError)) {
+pub(crate) async fn outlast(
+    cluster: &mut Cluster,
+    topics: &[&str],
+    group: Option<&str>,
+    told: impl FnOnce(&KafkaError),
+) {
     let mut told = Some(told);
     let mut attempts = Attempts::within(FAILOVER_LIMIT);
     while cluster.has_several()
-        && let Err(error) = reach(cluster, topic, group).await
-        // Where no broker answers any more, nobody takes over.
-        && error.is_passing()
-        && !matches!(error, KafkaError::Unreachable { .. })
+        && let Err(error) = reach(cluster, topics, group).await
+        && is_of_one_away(&error)
+        // Where no broker is found at the place that it gives, all of them are behind something.
+        && cluster.reaches_some()
     {
         if let Some(told) = told.take() {
             told(&error);
@@ -29,10 +34,27 @@ pub(crate) async fn outlast(cluster: &mut Cluster, topic: &str, group: &str, tol
     }
 }
 
-/// A partition that has no leader is nobody's to wait for: the cluster knows that its replicas are away.
-async fn reach(cluster: &mut Cluster, topic: &str, group: &str) -> Result<(), KafkaError> {
-    for leader in cluster.leaders(topic).await?.by_node().into_keys() {
-        cluster.node(leader).await?;
+/// Whether one broker is away. Where none answers, nobody takes over; and what has no leader or coordinator is nobody's to
+/// wait for: the cluster knows that its replicas are away.
+fn is_of_one_away(error: &KafkaError) -> bool {
+    matches!(
+        error,
+        KafkaError::Io { .. }
+            | KafkaError::TimedOut { .. }
+            | KafkaError::HungUp { .. }
+            | KafkaError::Tls { .. }
+            | KafkaError::Unnamed { .. }
+    ) && error.is_passing()
+}
+
+async fn reach(cluster: &mut Cluster, topics: &[&str], group: Option<&str>) -> Result<(), KafkaError> {
+    for topic in topics {
+        for leader in cluster.leaders(topic).await?.by_node().into_keys() {
+            cluster.node(leader).await?;
+        }
     }
-    cluster.coordinator_node(group).await.map(drop)
+    match group {
+        Some(group) => cluster.coordinator_node(group).await.map(drop),
+        None => Ok(()),
+    }
 }

@@ -94,9 +94,9 @@ impl<'a, T: Store, D: DeadLetters> Delivery<'a, T, D> {
         if let Some(text) = self.store.trouble() {
             report.trouble_once("alarms", Trouble::of(TroubleKind::AlarmsNotAnnounced, &text));
         }
-        if outcome.is_ok() || !batch.is_late() {
-            // That it refuses a row for good shows that it works.
-            report.outcome(Task::Write, !matches!(outcome, Err(WriteError::Later(_))));
+        // What a refusal for good says about the store is seen when the row has gone alone.
+        if outcome.is_ok() || (!batch.is_late() && matches!(outcome, Err(WriteError::Later(_)))) {
+            report.outcome(Task::Write, outcome.is_ok());
         }
         match outcome {
             Ok(()) => {
@@ -117,6 +117,7 @@ impl<'a, T: Store, D: DeadLetters> Delivery<'a, T, D> {
                 let is_refused = matches!(error, WriteError::Never(_));
                 let kind = if is_refused { TroubleKind::AlarmWriteRefused } else { TroubleKind::AlarmWriteFailed };
                 batch.attempts += 1;
+                report.outcome(Task::Write, false);
                 report.trouble_of_attempt(batch.attempts, &text, kind, &text);
                 return self.writes.push(Box::pin(write(self.store, batch)));
             }
@@ -148,7 +149,9 @@ impl<'a, T: Store, D: DeadLetters> Delivery<'a, T, D> {
         ledger: &mut Ledger,
         report: &mut Report<'_, L>,
     ) {
-        report.outcome(Task::KeepLetter, outcome.is_ok());
+        if outcome.is_ok() || is_ours(&batch.in_flight, ledger) {
+            report.outcome(Task::KeepLetter, outcome.is_ok());
+        }
         match outcome {
             Ok(told) => {
                 report.progress.refused += count(&batch.in_flight, ledger);

@@ -43,8 +43,12 @@ pub enum Task {
     Write,
     /// The store tells which rules are in force: asked every 2 s, also where nothing is to be written.
     Ask,
+    /// The store tells which alarms a patient has, before its first reading is judged.
+    Recall,
     /// The coordinator of the group answers its member.
     Coordinate,
+    /// The coordinator takes a commit.
+    Commit,
     /// Partitions are read.
     Read,
     /// A refused message is kept as a dead letter.

@@ -214,7 +214,9 @@ impl<S: Source, T: Store, D: DeadLetters, R: Rules, L: Listener> Pipeline<'_, S,
 
     /// The store has told of patients: what waits of them is judged.
     pub(super) fn remember(&mut self, told: Told) {
-        match self.judging.memory.told(told) {
+        let known = self.judging.memory.told(told);
+        self.report.outcome(Task::Recall, known.is_ok());
+        match known {
             Ok(Known { past, waiting }) => {
                 for Waiting { patient, partition, heard } in waiting {
                     let own: Vec<_> = past.alarms.iter().filter(|alarm| alarm.patient == patient).collect();

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use super::dead_letters::DeadLetters;
 use super::delivery::Delivery;
-use super::events::{Listener, TroubleKind};
+use super::events::{Listener, Task, TroubleKind};
 use super::report::Report;
 use super::store::Store;
 use super::write_queue::{Refused, WriteBatch};
@@ -78,6 +78,8 @@ impl<T: Store, D: DeadLetters> Delivery<'_, T, D> {
             let together = self.write_queue.take_refused_together(&batch.patients);
             let first = Refused { taken_before: together.unwrap_or(taken), attempts: 0 };
             let Refused { taken_before, attempts } = batch.refused.unwrap_or(first);
+            // Where it takes others, it works, and the row is at fault.
+            report.outcome(Task::Write, taken_before != taken);
             if taken_before == taken {
                 let text = format!("{reason}; trying again, nothing is committed meanwhile");
                 report.trouble_of_attempt(attempts + 1, &text, TroubleKind::WriteRefused, &text);

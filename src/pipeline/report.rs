@@ -131,7 +131,7 @@ impl<'a, L: Listener> Report<'a, L> {
     /// There are no partitions, or others: what was not done for those before is not asked for any more.
     pub(super) fn nothing_behind(&mut self) {
         self.behind.clear();
-        for task in [Task::Write, Task::Read, Task::KeepLetter] {
+        for task in [Task::Write, Task::Recall, Task::Commit, Task::Read, Task::KeepLetter] {
             self.outcome(task, true);
         }
     }

@@ -75,7 +75,10 @@ pub enum MembershipEvent {
     /// Whether the group's coordinator answers; told when that changes.
     Reached(bool),
     /// The commit was not taken; the offsets stay to be committed.
-    CommitRefused,
+    CommitRefused {
+        /// The coordinator refused it, or did not answer; else there is nothing to commit for any more.
+        by_coordinator: bool,
+    },
     /// Membership is held up, or goes on again: what it is, and a text for the operator.
     Trouble(TroubleKind, String),
 }

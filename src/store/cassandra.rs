@@ -30,6 +30,7 @@ pub mod read;
 pub mod scan;
 pub mod schema;
 mod session;
+mod silent;
 mod survey;
 pub mod write;
 
@@ -74,7 +75,8 @@ impl CassandraStore {
         keyspace: Keyspace,
         consistency: Consistency,
     ) -> Result<Self, CassandraError> {
-        let session = CurrentSession::new(ClusterConfig { nodes: nodes.into(), access, reached: Arc::default() });
+        let (nodes, reached, silent) = (nodes.into(), Arc::default(), Arc::default());
+        let session = CurrentSession::new(ClusterConfig { nodes, access, reached, silent });
         let store = Self { session: Arc::new(session), keyspace, consistency };
         store.session.connected().await?;
         Ok(store)

@@ -58,7 +58,9 @@ fn rotate(path: &Path, found: &Metadata, max_bytes: u64) -> io::Result<()> {
         return Ok(());
     }
     let numbered = |number: u32| beside(path, &number.to_string());
-    for number in (1..KEPT_FILES).rev() {
+    // Only those before the first that is missing: where what follows fails, the next time shifts nothing more.
+    let there: Vec<_> = (1..KEPT_FILES).take_while(|number| numbered(*number).exists()).collect();
+    for number in there.into_iter().rev() {
         unless_missing(fs::rename(numbered(number), numbered(number + 1)))?;
     }
     let new = beside(path, "new");

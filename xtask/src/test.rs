@@ -27,6 +27,9 @@ pub(crate) struct Args {
     /// Only the tests over recorded readings, which are in this folder
     #[arg(long, value_name = "DIR", conflicts_with = "arguments")]
     recorded: Option<PathBuf>,
+    /// Only the tests of whole programs on the servers, to which `vitals` comes inside TLS and with a login
+    #[arg(long, conflicts_with_all = ["recorded", "arguments"])]
+    secure: bool,
     /// Passed on to `cargo test`
     #[arg(last = true)]
     arguments: Vec<OsString>,
@@ -35,7 +38,11 @@ pub(crate) struct Args {
 /// Builds first: a test that does not compile needs no servers.
 pub(crate) fn run(args: &Args) -> eyre::Result<u8> {
     let recorded = args.recorded.as_deref().map(Recorded::find).transpose()?;
-    let chosen = if recorded.is_some() { only_recorded() } else { without_recorded(&args.arguments) };
+    let chosen = match (&recorded, args.secure) {
+        (Some(_), _) => only_recorded(),
+        (None, true) => without_recorded(&secured()),
+        (None, false) => without_recorded(&args.arguments),
+    };
     let built = cargo_test(&["--no-run".into()], &chosen, &[])?;
     signals::check()?;
     if built != 0 {
@@ -49,6 +56,7 @@ pub(crate) fn run(args: &Args) -> eyre::Result<u8> {
     let mut environment = servers.environment(&python);
     environment.push(("VITALS_TEST_PROMETHEUS".to_owned(), prometheus.into()));
     environment.extend(recorded.as_ref().map(Recorded::variable));
+    environment.extend(args.secure.then(|| ("VITALS_TEST_SECURED".to_owned(), "yes".into())));
     let code = cargo_test(&[], &chosen, &environment)?;
     drop(servers);
     say::talk(&format!("test: {:.0} s, with the start of the servers", started.elapsed().as_secs_f32()));
@@ -69,6 +77,12 @@ fn cargo_test(ours: &[OsString], chosen: &[OsString], environment: &[(String, Os
     command.extend(["test", "--workspace", "--features", FEATURES].map(OsString::from));
     command.extend(ours.iter().chain(chosen).cloned());
     Foreground { command: &command, environment, folder: Some(repository::root()) }.run()
+}
+
+/// Without those that choose by themselves how they come to which listener.
+fn secured() -> Vec<OsString> {
+    let words = ["--test", "services", "--", "--skip", "secure", "--skip", "rights"];
+    words.map(OsString::from).into()
 }
 
 fn only_recorded() -> Vec<OsString> {

@@ -66,7 +66,11 @@ impl<'a> Log<'a> {
         let Progress { messages, stored, refused, alarms, .. } = summary.progress;
         let (topic, seconds, durable) = (self.topic, self.began.elapsed().as_secs_f64(), summary.is_durable);
         if summary.is_clean {
-            let text = "all that was taken up is stored and committed";
+            let text = if summary.is_durable {
+                "all that was taken up is stored and committed"
+            } else {
+                "all that was taken up is stored; the last of it is not committed, and is read again"
+            };
             tracing::info!(event = "drained", topic, messages, stored, refused, alarms, seconds, durable, "{text}");
         } else {
             let text = "what is not stored and committed is read again by the next consumer";

@@ -88,7 +88,7 @@ pub(super) async fn run(args: &Args, context: &Context) -> Result<Code> {
 async fn send(args: &Args, context: &Context, replay: &mut Replay<'_>) -> Result<Option<String>> {
     let source = &context.settings.topic;
     let topic = dead_letter_topic(source);
-    let mut reading = app::open_led_kafka(&context.settings, &context.output).await?;
+    let mut reading = app::open_led_kafka(&context.settings, &[source, &topic], None, &context.output).await?;
     let mut sending = Cluster::connect(app::kafka_config(&context.settings)?).await?;
     let leaders = sending.leaders(source).await?;
     let mut letters = DeadLetters::open(&mut reading, &topic, source, &args.choice).await?;

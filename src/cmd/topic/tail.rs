@@ -121,8 +121,8 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<Code> {
 
 async fn read(args: &Args, context: &Context, view: &mut View<'_>) -> Result<()> {
     let Context { settings, output, .. } = context;
-    let mut cluster = app::open_led_kafka(settings, output).await?;
     let name = args.name.as_ref().unwrap_or(&settings.topic);
+    let mut cluster = app::open_led_kafka(settings, &[name], None, output).await?;
     let topic = find(&mut cluster, name).await?;
     let Tail { stretches, skip } = what_to_read(args, &mut cluster, topic, view).await?;
     show_history(&mut cluster, name, &stretches, skip, view).await?;

@@ -18,10 +18,12 @@ const MAX_RULES: usize = 200;
 const OTHER_RULES: &str = "other";
 
 /// Every task, with what to say where it is not done and what its failures are counted as.
-const TASKS: [(Task, &str, &str); 5] = [
+const TASKS: [(Task, &str, &str); 7] = [
     (Task::Write, "store: writes fail", "store_write"),
     (Task::Ask, "store: it does not tell which rules are in force", "store_read"),
+    (Task::Recall, "store: it does not tell which alarms patients have", "alarms_read"),
     (Task::Coordinate, "broker: the group cannot be reached", "group"),
+    (Task::Commit, "broker: commits are refused", "commit"),
     (Task::Read, "broker: reading is held up", "fetch"),
     (Task::KeepLetter, "broker: dead letters cannot be kept", "dead_letter"),
 ];
@@ -81,7 +83,10 @@ impl Figures {
                 self.told_at = Some(now);
             }
             PipelineEvent::Revoked => {
-                self.share = Share::Lost(now);
+                // Who had none yet is still starting.
+                if matches!(self.share, Share::Assigned) {
+                    self.share = Share::Lost(now);
+                }
                 self.partitions.clear();
             }
             PipelineEvent::Alarm(change) => self.alarm(change),
@@ -157,7 +162,7 @@ impl Figures {
         for ((rule, priority), count) in &self.alarms {
             family.sample(&[("rule", rule), ("priority", priority)], count);
         }
-        let help = "How often a server did not do what it was asked for, by task; it is asked again.";
+        let help = "Failures of a server that were told, by task; it is asked again.";
         let mut family = to.family("vitals_failures_total", Kind::Counter, help);
         for ((.., task), (count, _)) in TASKS.iter().zip(self.undone) {
             family.sample(&[("task", task)], count);

@@ -354,13 +354,13 @@ impl Driver {
 
     async fn commit(&mut self, assignment: u64, positions: Vec<Position>) {
         if !self.membership.may_commit() || !self.held || assignment != self.assignment {
-            return self.tell(MembershipEvent::CommitRefused).await;
+            return self.tell(MembershipEvent::CommitRefused { by_coordinator: false }).await;
         }
         let topic_id = self.topic_id.unwrap_or_default();
         let Err(error) = self.coordinator.commit(&self.membership, topic_id, &positions).await else {
             return self.tell(MembershipEvent::Committed(positions)).await;
         };
-        self.tell(MembershipEvent::CommitRefused).await;
+        self.tell(MembershipEvent::CommitRefused { by_coordinator: true }).await;
         match error {
             KafkaError::Refused { code, .. } => self.handle(membership::Event::Refused(code)),
             _ => self.coordinator.forget(),
@@ -468,7 +468,9 @@ fn made_anew(partitions: &[i32]) -> String {
 /// Takes a command while no partitions are held, and says whether it is to leave.
 async fn refuse(command: Option<Command>, events: &mpsc::Sender<MembershipEvent>) -> bool {
     match command {
-        Some(Command::Commit { .. }) => events.send(MembershipEvent::CommitRefused).await.is_err(),
+        Some(Command::Commit { .. }) => {
+            events.send(MembershipEvent::CommitRefused { by_coordinator: false }).await.is_err()
+        }
         Some(Command::Released { .. } | Command::Rewind { .. }) => false,
         Some(Command::Leave) | None => true,
     }

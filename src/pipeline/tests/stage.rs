@@ -108,7 +108,7 @@ impl Source for Script {
             self.events.extend(std::mem::take(&mut self.again));
             self.coordinator = Coordinator::Takes;
         }
-        self.events.push_front(Event::Membership(MembershipEvent::CommitRefused));
+        self.events.push_front(Event::Membership(MembershipEvent::CommitRefused { by_coordinator: true }));
     }
 
     async fn rewind(&mut self, _: u64) {

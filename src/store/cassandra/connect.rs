@@ -28,6 +28,7 @@ use tokio_rustls::client::TlsStream;
 use super::access::NodeAccess;
 use super::probe::{CONNECT_LIMIT as REACH_LIMIT, RESOLVE_LIMIT};
 use super::session::CONNECT_LIMIT;
+use super::silent::SilentNodes;
 use crate::address::host_of;
 use crate::tls::Tls;
 
@@ -44,6 +45,8 @@ pub(super) struct ClusterConfig {
     pub(super) access: NodeAccess,
     /// Nodes that have answered, with where that was.
     pub(super) reached: Arc<[(SocketAddr, String)]>,
+    /// Nodes that did not.
+    pub(super) silent: Arc<SilentNodes>,
 }
 
 /// What a node is called inside TLS.
@@ -122,7 +125,18 @@ impl ConnectionManager<TransportTcp> for Connections {
         address: SocketAddr,
     ) -> BoxFuture<'_, Result<TransportTcp, DriverError>> {
         let open = timeout(CONNECT_LIMIT, self.open(address, Listeners { events, errors }));
-        async move { open.await.map_err(|_| DriverError::Timeout(format!("no connection to {address}")))? }.boxed()
+        async move {
+            let opened = match open.await {
+                Ok(opened) => opened,
+                Err(_) => Err(DriverError::Timeout(format!("no connection to {address}"))),
+            };
+            match &opened {
+                Ok(_) => self.config.silent.forget(address),
+                Err(_) => self.config.silent.note(address),
+            }
+            opened
+        }
+        .boxed()
     }
 }
 

@@ -31,6 +31,7 @@ use super::balance::{InTurn, of_partition};
 use super::connect::{ClusterConfig, Connections, VERSION};
 use super::error::{CassandraError, Doing};
 use super::probe::probe;
+use super::silent::{Asked, SilentNodes};
 use super::write::Inserts;
 
 /// How long the driver may take to connect and to learn the cluster, once a node has answered the probe.
@@ -56,6 +57,7 @@ pub(super) type Plan = QueryPlan<TransportTcp, Connections>;
 /// One session, and the statements prepared on it.
 pub(super) struct Connected {
     pub(super) session: DriverSession,
+    silent: Arc<SilentNodes>,
     inserts: OnceCell<Inserts>,
 }
 
@@ -86,7 +88,8 @@ impl CurrentSession {
         }
         match build(&self.config).await {
             Ok(session) => {
-                let connected = Arc::new(Connected { session, inserts: OnceCell::new() });
+                let connected =
+                    Arc::new(Connected { session, silent: Arc::clone(&self.config.silent), inserts: OnceCell::new() });
                 *self.current.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&connected));
                 *failure = None;
                 Ok(connected)
@@ -149,7 +152,10 @@ impl Connected {
     /// Sends a request that names `inserts`, for rows of the partition `key`. A node that does not know them yet, or no more, is told them first.
     pub(super) async fn send(&self, request: &Envelope, key: &[u8], inserts: &Inserts) -> Result<(), DriverError> {
         let plan = self.session.query_plan(Some(of_partition(key)));
+        let node = plan.nodes.first().map(|node| node.broadcast_rpc_address());
+        let asked = Asked { silent: &self.silent, node };
         let outcome = send_to(plan.clone(), request).await;
+        asked.ended();
         match outcome {
             Err(DriverError::Server { body, addr }) if matches!(body.ty, ErrorType::Unprepared(_)) => {
                 let nodes = plan.nodes.into_iter().filter(|node| node.broadcast_rpc_address() == addr);
@@ -187,7 +193,7 @@ async fn build(config: &ClusterConfig) -> Result<DriverSession, CassandraError> 
     let session = connect_generic(
         config,
         places,
-        InTurn::new(config.access.local_dc.clone()),
+        InTurn::new(config.access.local_dc.clone(), Arc::clone(&config.silent)),
         // The default policy goes on to the next node and then says that there is none, which hides the real error.
         RetryPolicyWrapper(Box::new(FallthroughRetryPolicy)),
         ReconnectionPolicyWrapper(Arc::new(ConstantReconnectionPolicy::new(RECONNECT_PAUSE))),

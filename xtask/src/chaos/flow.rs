@@ -212,6 +212,8 @@ impl<'a> Flow<'a> {
 #[derive(Debug, Deserialize)]
 pub(super) struct Delays {
     pub(super) readings: u64,
+    /// How many times there were between two faults, before the first, and after the last.
+    pub(super) calm: usize,
     /// Between two faults, from 10 s after the first on: the 99th percentile of the worst such time.
     pub(super) calm_p99: f64,
     /// Of all.

@@ -49,7 +49,7 @@ impl Member {
             loop {
                 match self.consumer.next(false).await.unwrap() {
                     Event::Membership(MembershipEvent::Committed(_)) => return true,
-                    Event::Membership(MembershipEvent::CommitRefused) => return false,
+                    Event::Membership(MembershipEvent::CommitRefused { .. }) => return false,
                     _ => {}
                 }
             }

@@ -3,6 +3,7 @@
 STORE is cassandra:NODE/KEYSPACE. Each MOMENT is when a fault began, in milliseconds since 1970. A record has the time of
 its sender, and a row the time at which Cassandra wrote it. Prints a JSON object, times in milliseconds:
 - readings: those that were looked at
+- calm: how many times there were between faults, before the first and after the last one included
 - calm_p99: of those that were sent between two faults, 10 s or more after the first of them, the 99th percentile; that
   of the two faults between which it was worst
 - slowest: of all"""
@@ -69,6 +70,7 @@ print(
     json.dumps(
         {
             "readings": len(delays),
+            "calm": len(calm),
             "calm_p99": max(map(p99, calm.values()), default=0.0),
             "slowest": max(delays, default=0.0),
         }

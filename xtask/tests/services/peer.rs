@@ -52,9 +52,13 @@ pub(crate) fn tool(class: &str, brokers: &str, arguments: &[&str]) -> String {
 /// Runs a statement of cqlsh in a folder, and gives what it printed.
 pub(crate) fn cqlsh(folder: &Path, statement: &str) -> String {
     let node = place::cassandra();
+    let (login, node) = node.rsplit_once('@').unwrap_or(("", &node));
     let (host, port) = node.rsplit_once(':').unwrap();
     let mut command = Command::new(Path::new(&place::python()).with_file_name("cqlsh"));
     command.args([host, port, "-e", statement]).current_dir(folder);
+    if let Some((user, password)) = login.split_once(':') {
+        command.args(["-u", user, "-p", password]);
+    }
     let ended = Running::start("cqlsh", &mut command).wait_end(CQLSH_LIMIT).well();
     let (output, talk) = (ended.output(), ended.talk());
     assert!(!talk.contains("Error") && !output.contains("Failed"), "{output}{talk}");

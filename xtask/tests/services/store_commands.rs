@@ -75,7 +75,7 @@ fn a_reset_is_refused_while_members_read_the_topic_and_a_new_topic_is_read_from_
 #[test]
 fn an_import_goes_on_when_its_link_was_cut() {
     let direct = Ward::with_partitions(1);
-    let proxy = link_to(&place::cassandra());
+    let proxy = link_to(&place::own_cassandra());
     let through = Ward { name: direct.name.clone(), cassandra: proxy.address().to_string(), ..Ward::new() };
     let all = rows(10_000);
     let half = all.lines().take(5000).map(str::len).sum::<usize>() + 5000;

@@ -136,7 +136,7 @@ fn init_that_waits_gives_up_after_the_time_that_was_given() {
 
 #[test]
 fn init_that_waits_goes_on_when_the_servers_are_up() {
-    let (kafka, cassandra) = (link_to(&place::brokers()), link_to(&place::cassandra()));
+    let (kafka, cassandra) = (link_to(&place::own_brokers()), link_to(&place::own_cassandra()));
     let (brokers, node) = (kafka.address().to_string(), cassandra.address().to_string());
     let ward = Ward { brokers, cassandra: node, ..Ward::new() };
     cut(&kafka);
