@@ -94,7 +94,7 @@ impl<'a, S: Source> TamperedSource<'a, S> {
                         Event::Membership(MembershipEvent::Assigned { .. } | MembershipEvent::Lost) => {
                             self.fetched.clear();
                         }
-                        Event::Membership(MembershipEvent::Committed(_) | MembershipEvent::CommitRefused) => {
+                        Event::Membership(MembershipEvent::Committed(_) | MembershipEvent::CommitRefused { .. }) => {
                             self.early = EarlyCommit::Nothing;
                         }
                         _ => {}
