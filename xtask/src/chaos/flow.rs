@@ -184,8 +184,8 @@ impl<'a> Flow<'a> {
         self.compare("chaos_many.py", CHECK_MANY_LIMIT)
     }
 
-    /// How long readings took from being sent to their rows, apart from the first seconds after each of the moments,
-    /// which are in milliseconds since 1970.
+    /// How long readings took from being sent to their rows, after each of the moments, which are in milliseconds since
+    /// 1970.
     pub(super) fn delays(&self, moments: &[u64]) -> Result<Delays> {
         let Addresses { brokers, topic, reader, .. } = &self.deployment.at;
         let moments: Vec<_> = moments.iter().map(u64::to_string).collect();
@@ -208,15 +208,14 @@ impl<'a> Flow<'a> {
     }
 }
 
-/// Milliseconds from sending to the row.
+/// How long readings took from being sent to their rows.
 #[derive(Debug, Deserialize)]
 pub(super) struct Delays {
     pub(super) readings: u64,
-    /// How many times there were between two faults, before the first, and after the last.
-    pub(super) calm: usize,
-    /// Between two faults, from 10 s after the first on: the 99th percentile of the worst such time.
-    pub(super) calm_p99: f64,
-    /// Of all.
+    /// Before the first fault and after each, after how many seconds they were last slower than 2 s; `None` where none was
+    /// sent.
+    pub(super) slow_until: Vec<Option<u64>>,
+    /// Of all, in milliseconds.
     pub(super) slowest: f64,
 }
 

@@ -10,7 +10,7 @@ use super::java::{Bundle, Release};
 use super::options::{HeapSize, ServerSetting};
 use super::ready::NotReady;
 use super::secure;
-use super::server::{Member, Role, Server, class_path, file_address, with_path};
+use super::server::{Member, Role, SPARING, Server, class_path, file_address, with_path};
 use crate::error::Result;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -207,9 +207,6 @@ const SEED_PROVIDER: &str =
 const ALONE: &str = "-Dcassandra.ring_delay_ms=100";
 /// So long others may take to hear of a node.
 const AMONG_OTHERS: &str = "-Dcassandra.ring_delay_ms=2000";
-
-/// Several on one machine have little memory and few processors each.
-const SPARING: [&str; 2] = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"];
 
 const PROPERTIES: &[&str] = &[
     "-Djdk.attach.allowAttachSelf=true",

@@ -10,7 +10,7 @@ use super::folder::{StackFolder, make_folder, write_file};
 use super::java::Bundle;
 use super::options::{HeapSize, ServerSetting};
 use super::secure::{self, SecureListeners};
-use super::server::{Member, Role, Server, class_path, file_address, with_path};
+use super::server::{Member, Role, SPARING, Server, class_path, file_address, with_path};
 use crate::error::Result;
 
 /// Who keeps Kafka's cluster metadata.
@@ -232,6 +232,9 @@ impl Server for Kafka {
 
     fn arguments(&self, folder: &StackFolder, jars: &Path) -> Vec<OsString> {
         let mut arguments = self.heap.java_arguments();
+        if self.brokers() > 1 {
+            arguments.extend(SPARING.map(OsString::from));
+        }
         arguments.push(match self.metadata {
             Metadata::Kraft { .. } => with_path("-Dlog4j2.configurationFile=", &log4j2_properties(folder)),
             Metadata::Zookeeper { .. } => log4j_argument(folder),

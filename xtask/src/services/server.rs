@@ -110,6 +110,9 @@ impl fmt::Display for Member {
     }
 }
 
+/// Java for several on one machine, which have little memory and few processors each.
+pub(crate) const SPARING: [&str; 2] = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"];
+
 /// How one server of a stack is laid out and started.
 pub(crate) trait Server: fmt::Debug {
     fn member(&self) -> Member;

@@ -3,19 +3,18 @@
 STORE is cassandra:NODE/KEYSPACE. Each MOMENT is when a fault began, in milliseconds since 1970. A record has the time of
 its sender, and a row the time at which Cassandra wrote it. Prints a JSON object, times in milliseconds:
 - readings: those that were looked at
-- calm: how many times there were between faults, before the first and after the last one included
-- calm_p99: of those that were sent between two faults, 10 s or more after the first of them, the 99th percentile; that
-  of the two faults between which it was worst
+- slow_until: for the time before the first fault and after each, after how many seconds of it readings were last slower
+  than 2 s: 99 % of those that were sent within one second were not, from then on; null where none was sent
 - slowest: of all"""
 
-import bisect
 import json
 import sys
+from bisect import bisect_right
 
 from cassandra_session import connect
 from confluent_kafka import Consumer, TopicPartition
 
-SETTLED = 10_000
+SLOW = 2_000
 
 
 def written(store):
@@ -51,28 +50,31 @@ def sent(brokers, topic):
 brokers, topic, store, *moments = sys.argv[1:]
 moments = sorted(map(int, moments))
 rows = written(store)
-delays, calm = [], {}
+times, slowest, count = [{} for _ in range(len(moments) + 1)], 0.0, 0
 for at, key in sent(brokers, topic):
     if key not in rows:
         continue
     delay = rows[key] - at
-    delays.append(delay)
-    fault = bisect.bisect_right(moments, at)
-    if fault == 0 or at - moments[fault - 1] >= SETTLED:
-        calm.setdefault(fault, []).append(delay)
+    fault = bisect_right(moments, at)
+    since = at - moments[fault - 1] if fault else 0
+    times[fault].setdefault(since // 1000, []).append(delay)
+    slowest, count = max(slowest, delay), count + 1
 
 
-def p99(values):
-    return sorted(values)[len(values) * 99 // 100]
+def p99(delays):
+    return sorted(delays)[len(delays) * 99 // 100]
+
+
+def slow_until(seconds):
+    return max((second + 1 for second, delays in seconds.items() if p99(delays) > SLOW), default=0)
 
 
 print(
     json.dumps(
         {
-            "readings": len(delays),
-            "calm": len(calm),
-            "calm_p99": max(map(p99, calm.values()), default=0.0),
-            "slowest": max(delays, default=0.0),
+            "readings": count,
+            "slow_until": [slow_until(seconds) if seconds else None for seconds in times],
+            "slowest": slowest,
         }
     )
 )
