@@ -49,18 +49,25 @@ pub(crate) fn run(args: &Args) -> eyre::Result<u8> {
         return Ok(built);
     }
     let python = crate::venv::ensure_python()?;
-    let prometheus = prometheus::ensure()?;
+    let prometheus = prometheus::ensure();
+    signals::check()?;
+    let chosen = if prometheus.is_ok() { chosen } else { without(&chosen, PROMETHEUS_TESTS) };
     let mut fresh = FreshStacks::new();
     let started = Instant::now();
     let servers = Servers::start(recorded.is_none(), &mut fresh)?;
     let mut environment = servers.environment(&python);
-    environment.push(("VITALS_TEST_PROMETHEUS".to_owned(), prometheus.into()));
+    if let Ok(folder) = &prometheus {
+        environment.push(("VITALS_TEST_PROMETHEUS".to_owned(), folder.into()));
+    }
     environment.extend(recorded.as_ref().map(Recorded::variable));
     environment.extend(args.secure.then(|| ("VITALS_TEST_SECURED".to_owned(), "yes".into())));
     let code = cargo_test(&[], &chosen, &environment)?;
     drop(servers);
     say::talk(&format!("test: {:.0} s, with the start of the servers", started.elapsed().as_secs_f32()));
     fresh.end(code == 0)?;
+    if let Err(error) = prometheus {
+        say::talk(&format!("test: not run: the tests with Prometheus, which cannot be had: {error}"));
+    }
     if recorded.is_none() && args.arguments.is_empty() {
         say::talk(NOT_RUN);
     }
@@ -91,11 +98,15 @@ fn only_recorded() -> Vec<OsString> {
 
 /// What the caller chose; the count of what was left out is in the test runner's own closing lines.
 fn without_recorded(arguments: &[OsString]) -> Vec<OsString> {
+    without(arguments, RECORDED_TESTS)
+}
+
+fn without(arguments: &[OsString], tests: &str) -> Vec<OsString> {
     let mut all = arguments.to_vec();
     if !all.iter().any(|argument| argument == "--") {
         all.push("--".into());
     }
-    all.extend(["--skip", RECORDED_TESTS].map(OsString::from));
+    all.extend(["--skip", tests].map(OsString::from));
     all
 }
 
@@ -130,6 +141,9 @@ const RECORDING: &str = "mimic4demo_complete.csv";
 
 /// What the tests over recorded readings begin with; without `--recorded` they are left out.
 const RECORDED_TESTS: &str = "recorded::recorded_readings";
+
+/// The tests in which a Prometheus reads what `vitals` tells of itself.
+const PROMETHEUS_TESTS: &str = "scraped::";
 
 /// The folder has no recording.
 #[derive(Debug, thiserror::Error)]

@@ -49,14 +49,33 @@ fn fetch(folder: &Path) -> Result<()> {
     say::talk(&format!("fetching {WHAT} from Debian (once)"));
     remove_folder(folder)?;
     make_folder(folder)?;
-    step(folder, &[get.into(), "download".into(), "prometheus".into()])?;
+    let download = |options: &[OsString]| {
+        step(folder, &[&[get.clone().into()], options, &["download".into(), "prometheus".into()]].concat())
+    };
+    if download(&[]).is_err() {
+        // The machine's lists of packages may be old, or none: those here are nobody else's.
+        let options = own_lists(folder)?;
+        step(folder, &[&[get.clone().into()], &options[..], &["update".into()]].concat())?;
+        download(&options)?;
+    }
     let package = package_in(folder)?;
     step(folder, &[unpack.into(), "-x".into(), package.into(), folder.join("root").into()])
 }
 
+fn own_lists(folder: &Path) -> Result<Vec<OsString>> {
+    let lists = folder.join("lists");
+    make_folder(&lists.join("partial"))?;
+    let setting = |name: &str| {
+        let mut text = OsString::from(name);
+        text.push(&lists);
+        [OsString::from("-o"), text]
+    };
+    Ok([setting("Dir::State::Lists="), setting("Dir::Cache=")].concat())
+}
+
 fn step(folder: &Path, command: &[OsString]) -> Result<()> {
     let (what, log) = (format!("fetching {WHAT}"), folder.join("fetch.log"));
-    let hint = "; check the network, and bring the lists of packages up to date (apt-get update), then start again";
+    let hint = "; check the network, or install prometheus and promtool so that they are on the PATH";
     Job { what: &what, command, folder, log: &log, limit: FETCH_LIMIT, hint }.run()
 }
 
