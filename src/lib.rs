@@ -37,17 +37,20 @@
 //! | membership: heartbeats and timers; what the coordinator is asked | `kafka/group/driver.rs`; `kafka/group/coordinator.rs` |
 //! | offsets, and from where the rules hear records again; lag in records and seconds | `kafka/offsets.rs`; `kafka/lag.rs` |
 //! | bytes go out: to Kafka; to Cassandra, after a look whether it lets us in | `kafka/connection.rs`; `store/cassandra/connect.rs`, `probe.rs` |
-//! | what is waited for while other brokers take over; which node of Cassandra is asked next; by which name its certificate is checked; a password that it refuses, in words | `kafka/failover.rs`, by `open_led_kafka` in `app.rs`; `store/cassandra/balance.rs`; `names_of` in `store/cassandra/connect.rs`; `Fault` in `store/cassandra/probe.rs` |
+//! | what is waited for while other brokers take over, and for how long | `kafka/failover.rs`, by `open_led_kafka` in `app.rs` |
+//! | which node of Cassandra is asked next; that one does not answer, and for how long it is passed over | `store/cassandra/balance.rs`; `store/cassandra/silent.rs` |
+//! | by which name a node's certificate is checked; a password that it refuses, in words | `names_of` in `store/cassandra/connect.rs`; `Fault` in `store/cassandra/probe.rs` |
 //! | TLS: whom we believe, and what a failed handshake means; a login to Kafka; renewed before it is over | `tls.rs`; `kafka/login.rs`, `login/scram.rs`; `kafka/connection.rs` |
 //! | which command is in the audit trail, and with which arguments; its line; a full file | `cmd/acts.rs`; `trail/line.rs`; `trail/file.rs` |
-//! | what a service logs; the shape of a line, and which events pass | `cmd/consume/log.rs`, by the names in `pipeline/events.rs`; `output/log.rs` |
+//! | what a service logs; the names of trouble; the shape of a line, and which events pass | `cmd/consume/log.rs`; `TroubleKind` in `pipeline/events.rs`; `output/log.rs` |
 //! | a password typed at the terminal; the settings in a Java client's properties | `output/prompt.rs`; `settings/properties.rs` |
 //! | which files and which user, PLAIN inside TLS only; the files read, the password found; what every connection gets | `settings/access.rs`; `kafka_config`, `node_access` in `app.rs`; `kafka/config.rs`, `store/cassandra/access.rs` |
 //! | what an error of Kafka is called, and what mends it | `kafka/error.rs` |
-//! | when a consumer is ready, and its metrics; the paths that tell them | `health/consumer/figures.rs`; `health/server.rs` |
+//! | why `/readyz` answers 503, and the metrics: of a consumer, of the broker; the paths | `health/consumer/figures.rs`, `health/broker.rs`; `health/server.rs` |
 //! | what Kafka and Cassandra have to allow, by task; a right as the line that gives it | `diagnose/rights.rs`; `kafka/right.rs`, `missing_grant` in `store/cassandra/error.rs` |
-//! | systemd is told that it works, and that it goes on; the units; the packages | `cmd/consume/supervised.rs`, `cmd/up.rs`; `xtask/package/`; `xtask/src/package.rs` |
-//! | the real servers of the tests, also with TLS and logins | `xtask/src/services.rs` |
+//! | systemd is told that a program is ready, and that it goes on; the units; the .deb | `cmd/consume/supervised.rs`, `cmd/up.rs`; `xtask/package/`; `xtask/src/package.rs` |
+//! | the real servers of the tests, also with TLS and logins, and several that work together | `xtask/src/services.rs` |
+//! | the attacks on the promises: which there are; how each is made | `xtask/src/chaos/promises.rs`; `xtask/src/chaos/campaigns/` |
 //! | the embedded broker's produce and fetch; its TLS and its users | `broker/records.rs`; `broker/server.rs`, `tls/server.rs`; `broker/users.rs`, `kafka/login/scram.rs` |
 //! | certificates that are made, and for how long one is | `tls/make.rs`; `tls/certificate.rs`, `diagnose/certificates.rs` |
 //! | what a store has to do, and what a third one needs | `store/any.rs`: its head lists it |

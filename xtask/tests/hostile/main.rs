@@ -33,8 +33,8 @@ use sessions::Sessions;
 /// What this process may take at most: 24 sessions at a time, of which some hold an answer of 8 MiB, and the broker.
 const MEMORY_LIMIT_BYTES: u64 = 384 * 1024 * 1024;
 
-/// How many sessions there are with each server where the environment does not say it.
-const SESSIONS: u64 = 500;
+/// How many sessions there are with each server where the environment does not say it: fewer for who waits for them.
+const SESSIONS: u64 = if cfg!(feature = "real-services") { 500 } else { 100 };
 
 /// A topic that every session reads and writes.
 const TOPIC: &str = "ward";
