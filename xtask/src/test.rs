@@ -27,8 +27,9 @@ pub(crate) struct Args {
     /// Only the tests over recorded readings, which are in this folder
     #[arg(long, value_name = "DIR", conflicts_with = "arguments")]
     recorded: Option<PathBuf>,
-    /// Only the tests of whole programs on the servers, to which `vitals` comes inside TLS and with a login
-    #[arg(long, conflicts_with_all = ["recorded", "arguments"])]
+    /// Only the tests of whole programs on the servers, to which `vitals` comes inside TLS and with a login; what is passed
+    /// on are names of tests
+    #[arg(long, conflicts_with = "recorded")]
     secure: bool,
     /// Passed on to `cargo test`
     #[arg(last = true)]
@@ -40,7 +41,7 @@ pub(crate) fn run(args: &Args) -> eyre::Result<u8> {
     let recorded = args.recorded.as_deref().map(Recorded::find).transpose()?;
     let chosen = match (&recorded, args.secure) {
         (Some(_), _) => only_recorded(),
-        (None, true) => without_recorded(&secured()),
+        (None, true) => without_recorded(&[secured(), args.arguments.clone()].concat()),
         (None, false) => without_recorded(&args.arguments),
     };
     let built = cargo_test(&["--no-run".into()], &chosen, &[])?;

@@ -83,8 +83,8 @@ fn a_server_that_is_silent_is_told_within_five_seconds_by_every_command() {
 
 #[test]
 fn the_other_server_s_port_is_told_as_such() {
-    let with_brokers = Ward { brokers: place::cassandra(), ..Ward::new() };
-    let with_store = Ward { cassandra: place::brokers(), ..Ward::new() };
+    let with_brokers = Ward { brokers: place::own_cassandra(), ..Ward::new() };
+    let with_store = Ward { cassandra: place::own_brokers(), ..Ward::new() };
     for (ward, words, option) in [(with_brokers, "lag", "--brokers"), (with_store, "query", "--store")] {
         let ended = ward.run(words);
         assert!(ended.lasted < UNREACHABLE_LIMIT, "{:?}", ended.lasted);
@@ -95,7 +95,7 @@ fn the_other_server_s_port_is_told_as_such() {
 #[test]
 fn one_broker_that_answers_is_enough() {
     let ward = Ward::with_partitions(1);
-    let ward = Ward { brokers: format!("{},{},{}", closed_port(), silent_port(), ward.brokers), ..ward };
+    let ward = Ward { brokers: format!("{},{},{}", closed_port(), silent_port(), place::own_brokers()), ..ward };
     assert_eq!(ward.send(5).len(), 5);
     ward.consume();
     assert_eq!(ward.committed(), 5);
