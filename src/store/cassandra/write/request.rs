@@ -43,7 +43,7 @@ pub(super) struct Group {
     server_bytes: usize,
     /// Whether they are of several patients.
     is_shared: bool,
-    /// The first row's patient: where there are several nodes, that of all rows.
+    /// The first row's patient: of readings that were consumed, where there are several nodes, that of all rows.
     patient: Vec<u8>,
     /// Their statements, as BATCH has them: kind, id, values.
     statements: Vec<u8>,
