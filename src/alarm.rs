@@ -12,6 +12,7 @@ pub mod message;
 mod patient;
 pub mod plausible;
 pub mod rules;
+mod running_score;
 mod sample;
 mod watch;
 mod window;
@@ -23,6 +24,7 @@ pub use limits::Limits;
 pub use machine::{Alarm, Step, Steps};
 pub use patient::{Change, Patient};
 pub use plausible::{Implausible, implausible};
+pub use running_score::{MAX_SCORED_AGE, RunningScore};
 pub use sample::{Newest, believed};
 pub use watch::{LATENESS, Silence, Watch};
 

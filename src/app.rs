@@ -1,17 +1,23 @@
 //! From settings to parts: what a command opens before its work begins, and a consumer put together.
 
+pub mod acknowledged;
+pub mod author;
 pub mod cluster_check;
+pub mod looking_on;
+pub mod patient_change;
 
 use std::panic::{AssertUnwindSafe, resume_unwind};
+use std::time::Duration;
 
 use color_eyre::eyre::Result;
 use futures::FutureExt as _;
 use kafka_protocol::ResponseError;
+use tokio::time::{Instant, sleep};
 
 use self::cluster_check::WrongCluster;
 use crate::alarm::Limits;
 use crate::alarm::rules::RuleSet;
-use crate::kafka::admin::dead_letter_topic;
+use crate::kafka::admin::{self, Creation, TopicSpec, dead_letter_topic};
 use crate::kafka::alarm_topic::AlarmTopic;
 use crate::kafka::cluster::Cluster;
 use crate::kafka::config::{Access, KafkaConfig};
@@ -22,6 +28,7 @@ use crate::kafka::failover;
 use crate::kafka::group::MemberConfig;
 use crate::kafka::login::Login;
 use crate::kafka::offsets::Place;
+use crate::kafka::producer::{Codec, Direct, Patience, Producer, ProducerError};
 use crate::kafka::right::{self, Operation, Right};
 use crate::output::{LogLevel, Output};
 use crate::pipeline::announcing::Announcing;
@@ -31,6 +38,7 @@ use crate::pipeline::rules::InForce;
 use crate::pipeline::source::Source;
 use crate::pipeline::store::{RequiredDelay, Store};
 use crate::pipeline::{self, Durability, Pipeline, Summary, Until};
+use crate::retry::Backoff;
 use crate::secret::NoPassword;
 use crate::settings::{DurabilityDelay, ServerAccess, Settings};
 use crate::shutdown::Shutdown;
@@ -171,6 +179,40 @@ pub async fn durability(store: &AnyStore, choice: DurabilityDelay, output: &Outp
     Ok(Durability { delay: time, generation: store.node_generation().await? })
 }
 
+/// A topic that is made here is as `vitals init` makes it.
+const PARTITIONS: i32 = 6;
+const REPLICATION: i16 = 1;
+
+/// How long a topic that one broker has just made may be unknown to another.
+const SPREAD_LIMIT: Duration = Duration::from_secs(4);
+
+/// A producer of the topic of readings, which is made where it is missing.
+///
+/// # Errors
+/// No broker can be reached, or one that is not meant; or it refuses.
+pub async fn open_producer(settings: &Settings, codec: Codec, output: &Output) -> Result<Producer> {
+    check_cluster(settings).await?;
+    let (config, topic) = (kafka_config(settings)?, settings.topic.as_str());
+    let kafka = Direct::new(&config).compressing(codec);
+    let producer = || Producer::over(kafka.clone(), topic, Patience::default());
+    match producer().await {
+        Err(ProducerError::NoTopic { .. }) => {}
+        answer => return Ok(answer?),
+    }
+    let mut cluster = Cluster::connect(&config).await?;
+    if admin::create(&mut cluster, &TopicSpec::readings(topic, PARTITIONS, REPLICATION)).await? == Creation::Made {
+        output.note(format_args!("made the topic {topic} with {PARTITIONS} partitions"));
+    }
+    let deadline = Instant::now() + SPREAD_LIMIT;
+    let mut backoff = Backoff::default();
+    loop {
+        match producer().await {
+            Err(ProducerError::NoTopic { .. }) if Instant::now() < deadline => sleep(backoff.next_pause()).await,
+            answer => return Ok(answer?),
+        }
+    }
+}
+
 /// The topic of alarms, for a command that changes one. `None` where the settings do without.
 ///
 /// # Errors
@@ -247,7 +289,10 @@ impl Consuming {
 
 /// Makes sure that what is refused may be kept: who finds out with the first dead letter stands still with it. A topic that
 /// is not there is made by whoever keeps the first.
-async fn check_dead_letters(source: &str, kafka: &KafkaConfig) -> Result<(), KafkaError> {
+///
+/// # Errors
+/// They may not be written, or the brokers do not tell.
+pub async fn check_dead_letters(source: &str, kafka: &KafkaConfig) -> Result<(), KafkaError> {
     let (topic, mut cluster) = (dead_letter_topic(source), Cluster::connect(kafka).await?);
     let allowed = right::to_topics(&mut cluster, &[&topic]).await?;
     if !allowed.get(&topic).is_some_and(|allowed| allowed.refuses(Operation::Write)) {

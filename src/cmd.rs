@@ -20,6 +20,7 @@ mod help;
 pub mod import;
 pub mod init;
 pub mod lag;
+pub mod listen;
 pub mod patient;
 pub mod produce;
 pub mod profile;
@@ -29,6 +30,7 @@ pub mod reset;
 pub mod rules;
 pub mod schema;
 pub mod scores;
+pub mod serve;
 pub mod status;
 pub mod top;
 pub mod topic;
@@ -87,6 +89,8 @@ pub enum Command {
     Init(init::Args),
     /// Send readings into the topic, from a simulated ward or a CSV file
     Produce(produce::Args),
+    /// Take readings from monitors and their gateways into the topic
+    Listen(listen::Args),
     /// Read the topic, raise alerts, store every reading
     Consume(consume::Args),
     /// List the alarms that are stored, acknowledge and pause them
@@ -109,6 +113,8 @@ pub enum Command {
     Lag(lag::Args),
     /// Watch the ward, the group and the store on a full screen
     Top(top::Args),
+    /// Show the ward in a browser, and its data to programs
+    Serve(serve::Args),
     /// Show brokers, topic, group and store on one screen
     Status(status::Args),
     /// Prove that every message is a row, a repeat or a dead letter
@@ -147,7 +153,11 @@ impl Command {
     /// Whether it runs until it is stopped, so that it may be a service with a log.
     #[must_use]
     pub fn is_service(&self) -> bool {
-        matches!(self, Self::Consume(_) | Self::Up(_))
+        match self {
+            Self::Consume(_) | Self::Serve(_) | Self::Up(_) => true,
+            Self::Listen(args) => args.is_service(),
+            _ => false,
+        }
     }
 
     /// Does it.
@@ -165,6 +175,7 @@ impl Command {
             Self::Demo(args) => demo::run(args, context).await,
             Self::Init(args) => init::run(args, context).await,
             Self::Produce(args) => produce::run(args, context).await,
+            Self::Listen(args) => listen::run(args, context).await,
             Self::Consume(args) => consume::run(args, context).await,
             Self::Alarms(args) => alarms::run(args, context).await,
             Self::Report(args) => report::run(args, context).await,
@@ -176,6 +187,7 @@ impl Command {
             Self::Import(args) => import::run(args, context).await,
             Self::Lag(args) => lag::run(args, context).await,
             Self::Top(args) => top::run(args, context).await,
+            Self::Serve(args) => serve::run(args, context).await,
             Self::Status(args) => status::run(args, context).await,
             Self::Audit(args) => audit::run(args, context).await,
             Self::Doctor(args) => doctor::run(args, context).await,

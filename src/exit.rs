@@ -11,16 +11,17 @@ use color_eyre::eyre::{Report, Result};
 use crate::advice::{Advice, Code};
 use crate::alarm::rules::OwnLimitError;
 use crate::app::cluster_check::WrongCluster;
+use crate::app::patient_change::AdmissionError;
 use crate::archive::ArchiveError;
 use crate::broker::BrokerError;
 use crate::broker::folder::FolderError;
 use crate::cmd::alarms::AlarmsError;
 use crate::cmd::bench::BenchError;
-use crate::cmd::common::admission::AdmissionError;
 use crate::cmd::common::confirm::ConfirmError;
 use crate::cmd::dlq::DlqError;
 use crate::cmd::guide::GuideError;
 use crate::cmd::import::ImportError;
+use crate::cmd::listen::ListenCommandError;
 use crate::cmd::patient::NothingToSet;
 use crate::cmd::produce::ProduceError;
 use crate::cmd::query::QueryError;
@@ -30,10 +31,12 @@ use crate::cmd::topic::TopicError;
 use crate::cmd::up::UpError;
 use crate::health::HealthError;
 use crate::intake::csv::CsvError;
+use crate::intake::hl7::listener::ListenError;
 use crate::intake::source::SourceError;
 use crate::kafka::error::KafkaError;
 use crate::kafka::producer::ProducerError;
 use crate::output::{LogLevel, Output, OutputError};
+use crate::server::ServeError;
 use crate::settings::SettingsError;
 use crate::shutdown::Trigger;
 use crate::store::StoreError;
@@ -60,6 +63,8 @@ const ADVISERS: &[Recognise] = &[
     recognise::<KafkaError>,
     recognise::<ArchiveError>,
     recognise::<ImportError>,
+    recognise::<ListenCommandError>,
+    recognise::<ListenError>,
     recognise::<WrongCluster>,
     recognise::<AdmissionError>,
     recognise::<AlarmsError>,
@@ -74,6 +79,7 @@ const ADVISERS: &[Recognise] = &[
     recognise::<NothingToSet>,
     recognise::<OwnLimitError>,
     recognise::<ProduceError>,
+    recognise::<ServeError>,
     recognise::<SourceError>,
     recognise::<CsvError>,
     recognise::<ProducerError>,

@@ -17,6 +17,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use axum::Router;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
@@ -78,10 +79,7 @@ impl Health {
         let listening = |source| HealthError::Listen(address, source);
         let listener = TcpListener::bind(address).await.map_err(listening)?;
         let address = listener.local_addr().map_err(listening)?;
-        // Close enough: this is among the first things that a process does.
-        let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
-        let told = Told { subject, shutdown, started };
-        let serving = tokio::spawn(server::serve(listener, Arc::new(told)));
+        let serving = tokio::spawn(server::serve(listener, Arc::new(Told::new(subject, shutdown))));
         Ok(Self { address, serving })
     }
 
@@ -105,7 +103,18 @@ struct Told {
     started: f64,
 }
 
+/// `/livez`, `/readyz` and `/metrics`, for a server that has other paths beside them.
+pub fn routes(subject: Arc<dyn Subject>, shutdown: Shutdown) -> Router {
+    server::routes(Arc::new(Told::new(subject, shutdown)))
+}
+
 impl Told {
+    fn new(subject: Arc<dyn Subject>, shutdown: Shutdown) -> Self {
+        // Close enough: this is among the first things that a process does.
+        let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+        Self { subject, shutdown, started }
+    }
+
     fn reasons(&self) -> Vec<String> {
         let ending = self.shutdown.requested().then(|| "ending".to_owned());
         ending.into_iter().chain(self.subject.reasons()).collect()

@@ -28,6 +28,14 @@ use crate::pipeline::events::{Listener, PipelineEvent};
 use crate::reading::{PatientId, Reading, Timestamp};
 use crate::shutdown::{self, Shutdown};
 
+/// As much of a topic's name as leaves room for a stamp, and for the dead letters.
+const KEPT_CHARS: usize = 200;
+
+/// What the names of a topic and a group begin with that a load test makes for itself.
+pub(crate) fn own_names(topic: &str) -> String {
+    format!("{}.bench_", topic.chars().take(KEPT_CHARS).collect::<String>())
+}
+
 /// How long no row may come in after the last reading was sent, before the rest counts as missing.
 const TAIL_LIMIT: Duration = Duration::from_secs(60);
 

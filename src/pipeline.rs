@@ -241,6 +241,10 @@ impl<'a, S: Source, T: Store, D: DeadLetters, R: Rules, L: Listener> Pipeline<'a
     }
 
     fn take_fetched(&mut self, fetched: Fetched) {
+        if self.commits.ledger.partitions().next().is_none() && matches!(fetched, Fetched::Trouble(_)) {
+            // Of partitions that were taken away: nobody would ever say that it is over.
+            return;
+        }
         self.report.outcome(Task::Read, !matches!(fetched, Fetched::Trouble(_)));
         match fetched {
             Fetched::Chunk(chunk) => self.take_chunk(chunk),

@@ -28,7 +28,7 @@ pub fn is_worth_telling(failed: u32) -> bool {
 }
 
 /// Counts attempts that failed in a row.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Backoff {
     failed: u32,
 }
@@ -42,7 +42,7 @@ impl Backoff {
 
     /// Whether the operator should hear of the attempts that failed so far.
     #[must_use]
-    pub fn is_worth_telling(&self) -> bool {
+    pub fn is_worth_telling(self) -> bool {
         is_worth_telling(self.failed)
     }
 

@@ -149,6 +149,16 @@ impl Settings {
         self.resolved(table::BROKERS.spec.name).is_some_and(|setting| setting.source == Source::Default)
     }
 
+    /// The store beside the embedded broker: the file of its profile, unless somebody has named a store.
+    #[must_use]
+    pub fn embedded_store(&self) -> StoreAddress {
+        let is_named = self.resolved(table::STORE.spec.name).is_some_and(|setting| setting.source != Source::Default);
+        match &self.data_folder {
+            Some(folder) if !is_named => StoreAddress::Sqlite { path: folder.join(DATABASE) },
+            _ => self.store.clone(),
+        }
+    }
+
     /// The topic of alarms, where it is that of these readings alone: the one of the default topic belongs to that
     /// topic, and others announce in it.
     #[must_use]

@@ -139,7 +139,6 @@ pub struct Rule {
 
 impl Rule {
     /// Whether it is about the equipment and not the patient.
-    #[cfg(feature = "testing")]
     pub fn is_technical(&self) -> bool {
         matches!(self.condition, Condition::Flat(_) | Condition::Doubt(_) | Condition::Silence)
     }
@@ -324,7 +323,6 @@ impl RuleSet {
     }
 
     /// The rule of this name.
-    #[cfg(feature = "testing")]
     pub fn rule(&self, name: &str) -> Option<&Rule> {
         self.rules.iter().find(|rule| *rule.name == *name)
     }

@@ -52,10 +52,12 @@ const QUERIES: [(&str, &str); 14] = [
 ];
 
 /// What does neither: the pipeline itself, which works for nobody in particular, what brings readings or tables of its own,
-/// and what tells of servers, settings and rules.
+/// and what tells of servers, settings and rules. `serve` tells of each request by itself.
 #[cfg(test)]
-const NEITHER: [&str; 24] = [
+const NEITHER: [&str; 26] = [
     "produce",
+    "serve",
+    "listen hl7",
     "consume",
     "demo",
     "bench",

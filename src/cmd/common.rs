@@ -1,8 +1,6 @@
 //! What several commands share: arguments, the question before what cannot be undone, what is printed.
 
-pub(crate) mod admission;
 pub(super) mod age;
-pub(super) mod author;
 pub(crate) mod confirm;
 pub(super) mod health;
 pub(super) mod html;
@@ -13,10 +11,11 @@ pub(super) mod offset_argument;
 pub(super) mod pages;
 pub(super) mod patient_days;
 pub(super) mod progress_line;
-pub(super) mod running_score;
+pub(super) mod score;
 pub(super) mod table;
 pub(super) mod time_argument;
 pub(super) mod watch;
+pub(super) mod web;
 
 use std::path::Path;
 

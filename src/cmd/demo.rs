@@ -17,6 +17,7 @@ use self::check::Tally;
 use self::view::View;
 use super::Context;
 use super::common::data_folder;
+use super::common::web::WebArgs;
 use crate::advice::Code;
 use crate::app::{self, Consuming};
 use crate::broker::flush::Flush;
@@ -31,7 +32,8 @@ use crate::loadtest::{self, Load, LoadTest};
 use crate::output::{Output, Shown};
 use crate::pipeline::Durability;
 use crate::reading::Reading;
-use crate::settings::{DATABASE, Settings};
+use crate::server::Server;
+use crate::settings::{DATABASE, ServerAccess, Settings};
 use crate::span::parse_duration;
 use crate::store::StoreAddress;
 use crate::store::cassandra::Replication;
@@ -52,6 +54,7 @@ Examples:
   vitals demo
   vitals demo --patients 20 --rate 200 --for 1m
   vitals demo --scenario sepsis --for 0
+  vitals demo --web --for 0
   vitals demo -o json")]
 pub struct Args {
     /// Patients of the simulated ward
@@ -72,6 +75,8 @@ pub struct Args {
     /// Folder for the records and the readings [default: a new one in the user's folder for data]
     #[arg(long, value_name = "FOLDER")]
     data: Option<PathBuf>,
+    #[command(flatten)]
+    web: WebArgs,
     /// `json` prints the summary alone
     #[arg(short, long, value_enum, default_value_t)]
     output: Shape,
@@ -120,6 +125,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
     let patients = loadtest::patients(args.patients.into())?;
     let admissions = beds::admit(&patients, args.seed, &stored).await?;
     make_topics(settings, &kafka).await?;
+    let server = args.web.open((broker.address(), ServerAccess::default()), &database, context).await?;
     let meter = Arc::new(Meter::over(Arc::new(stored))?);
     let load_test = Arc::new(LoadTest {
         kafka,
@@ -144,9 +150,10 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
         Arc::clone(&meter),
         args.output == Shape::Json,
         (&args, admissions),
-        broker.address(),
+        (broker.address(), server.as_ref().map(Server::address)),
     );
     let views = load_test.run(vec![view], counting(&tally), shutdown).await?;
+    drop(server);
     broker.stop().await;
     let mut failed = None;
     for view in views {

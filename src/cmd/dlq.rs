@@ -177,14 +177,15 @@ async fn list(args: &ListArgs, context: &Context) -> Result<Code> {
 #[command(after_help = "\
 The place is that of the message in its own topic, as `vitals dlq list` shows
 it. Bytes that are not UTF-8 come as \\xHH, except with --raw. Today's reason is
-why it would be refused if it were sent again.
+why it would be refused if it were sent again. A refused HL7 message never was
+in the topic: its partition is -1, and its headers say where it is wrong.
 
 Examples:
   vitals dlq show 2:41
   vitals dlq show 2:41 --raw > message.bin")]
 struct ShowArgs {
     /// Where the message stood in its topic
-    #[arg(value_name = "PARTITION:OFFSET", value_parser = offset_argument::parse_offset)]
+    #[arg(value_name = "PARTITION:OFFSET", value_parser = offset_argument::parse_offset, allow_hyphen_values = true)]
     place: (i32, i64),
     /// Only the value, as it came
     #[arg(long, conflicts_with = "format")]

@@ -1,7 +1,9 @@
 //! `vitals export`: readings out of the store into a file.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use clap::ValueEnum;
 use color_eyre::eyre::Result;
 
 use super::common::pages::Pages;
@@ -13,10 +15,11 @@ use crate::advice::Code;
 use crate::app;
 use crate::archive::partial::Partial;
 use crate::archive::{Format, decode, encode};
+use crate::fhir::observation::{self, Kind};
 use crate::output::Output;
 use crate::reading::{PatientId, Timestamp};
 use crate::settings::Settings;
-use crate::store::{Order, Width};
+use crate::store::{Order, StoredReading, Width};
 
 /// What to write, and where.
 #[derive(Debug, clap::Args)]
@@ -32,7 +35,8 @@ CSV exchanges with cqlsh, in both directions:
 Examples:
   vitals export vitals.csv
   vitals export --patient P001 --since -1h -o ndjson -
-  vitals export --since 'today 00:00' today.ndjson")]
+  vitals export --since 'today 00:00' today.ndjson
+  vitals export -o fhir Observation.ndjson")]
 pub struct Args {
     /// The file to write; - is standard output
     #[arg(value_name = "FILE")]
@@ -48,13 +52,53 @@ pub struct Args {
     until: Option<Timestamp>,
     /// How the rows stand in the file [default: as its name ends, else csv]
     #[arg(short = 'o', long = "output", value_name = "FORMAT", value_enum)]
-    format: Option<Format>,
+    format: Option<Shape>,
     /// Leave out the line of column names of a CSV file
     #[arg(long = "no-header")]
     no_header: bool,
     /// Replace a file that is there
     #[arg(long)]
     force: bool,
+}
+
+/// How the rows stand in the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Shape {
+    /// As cqlsh's COPY has it: a comma between, nothing for what was not measured, `\` before `"` and `\` in quotes
+    Csv,
+    /// One object a line; what was not measured is null
+    Ndjson,
+    /// Observations of FHIR R4, one a line, as Bulk Data has them; they cannot be imported
+    Fhir,
+}
+
+impl Shape {
+    fn of(args: &Args) -> Self {
+        args.format.unwrap_or_else(|| match Format::of_name(&args.file) {
+            Some(Format::Ndjson) => Self::Ndjson,
+            Some(Format::Csv) | None => Self::Csv,
+        })
+    }
+
+    fn head(self) -> String {
+        match self {
+            Self::Csv => encode::head(Format::Csv),
+            Self::Ndjson | Self::Fhir => String::new(),
+        }
+    }
+
+    fn add(self, row: &StoredReading, text: &mut String) {
+        match self {
+            Self::Csv => encode::row(Format::Csv, row, text),
+            Self::Ndjson => encode::row(Format::Ndjson, row, text),
+            Self::Fhir => {
+                for observation in Kind::ALL.into_iter().filter_map(|kind| observation::of(row, kind)) {
+                    // Writing into memory cannot fail.
+                    let _ = writeln!(text, "{observation}");
+                }
+            }
+        }
+    }
 }
 
 /// So much is collected before it is written.
@@ -76,7 +120,7 @@ async fn export(args: &Args, settings: &Settings, output: &Output) -> Result<Cod
     // In the order in which the whole table has them, if `vitals init` made it.
     let selection = select(args.patient.as_ref(), args.since, args.until, Order::NewestFirst)?;
     let (since, until) = (args.since.map(|time| time.to_string()), args.until.map(|time| time.to_string()));
-    let format = args.format.or_else(|| Format::of_name(&args.file)).unwrap_or(Format::Csv);
+    let shape = Shape::of(args);
     // Before anything is asked: what cannot be written need not be read.
     let mut file = if is_stdout(&args.file) { None } else { Some(Partial::begin(&args.file, args.force)?) };
     let store = app::open_store_to_read(settings, output).await?;
@@ -84,13 +128,13 @@ async fn export(args: &Args, settings: &Settings, output: &Output) -> Result<Cod
     let mut progress = output.progress(None);
     let mut line = ProgressLine::new();
     let mut foreign = 0_u64;
-    let mut text = if args.no_header { String::new() } else { encode::head(format) };
+    let mut text = if args.no_header { String::new() } else { shape.head() };
     while let Some(page) = pages.next_page().await? {
         let mut rows = 0;
         for row in page.iter().filter(|row| is_within(&row.timestamp, since.as_deref(), until.as_deref())) {
             rows += 1;
             foreign += u64::from(!decode::takes(row));
-            encode::row(format, row, &mut text);
+            shape.add(row, &mut text);
         }
         if text.len() >= WRITE_BYTES {
             write(&text, file.as_mut(), output)?;

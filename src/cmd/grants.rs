@@ -10,6 +10,7 @@ use crate::advice::Code;
 use crate::diagnose::rights::Role;
 use crate::kafka::login::Mechanism;
 use crate::kafka::right::{Operation, Resource, Right};
+use crate::loadtest;
 use crate::settings::{ServerAccess, Settings};
 use crate::store::cassandra::error::in_quotes;
 
@@ -94,6 +95,18 @@ fn of_kafka(role: Role, user: &str, settings: &Settings) -> String {
             let _ = write!(text, " --operation {}", operation.name());
         }
         let _ = write!(text, " {}", resource.option());
+    }
+    if role == Role::Admin {
+        text.push_str("\n# For bench as well, whose topic and group have names of their own:");
+        let names = loadtest::own_names(&settings.topic);
+        for resource in [Resource::Topic(names.clone()), Resource::Group(names)] {
+            let _ = write!(
+                text,
+                "\n#   kafka-acls {place} --add --allow-principal {word} --operation All {} \
+                 --resource-pattern-type prefixed",
+                resource.option()
+            );
+        }
     }
     text
 }

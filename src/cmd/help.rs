@@ -16,8 +16,8 @@ use crate::system_text::quoted;
 /// Every command, under what it is for.
 const GROUPS: [(&str, &[&str]); 8] = [
     ("Without servers", &["demo", "up"]),
-    ("Run the pipeline", &["init", "produce", "consume"]),
-    ("See how it does", &["top", "status", "doctor", "lag", "audit", "bench"]),
+    ("Run the pipeline", &["init", "produce", "listen", "consume"]),
+    ("See how it does", &["top", "serve", "status", "doctor", "lag", "audit", "bench"]),
     ("Look after patients", &["alarms", "report", "scores", "patient"]),
     ("Look at readings and messages", &["query", "count", "topic", "dlq", "group", "schema"]),
     ("Keep, move and delete readings", &["export", "import", "reset"]),
@@ -26,8 +26,9 @@ const GROUPS: [(&str, &[&str]); 8] = [
 ];
 
 /// Commands, and the settings that they use; beside these all have [`ALWAYS`].
-const USED: [(&str, &str); 14] = [
+const USED: [(&str, &str); 16] = [
     ("produce dlq", "brokers topic"),
+    ("listen", "brokers topic health log_format log_level"),
     ("topic", "brokers topic alarms_topic"),
     ("lag group", "brokers topic group"),
     ("alarms", "brokers topic store consistency alarms_topic"),
@@ -35,6 +36,7 @@ const USED: [(&str, &str); 14] = [
     ("init", "brokers topic store consistency alarms_topic"),
     ("audit", "brokers topic group store consistency"),
     ("status doctor reset", "brokers topic group store consistency alarms_topic"),
+    ("serve", "brokers topic group store consistency alarms_topic heart_rate_high spo2_low log_format log_level"),
     ("top", "brokers topic group store consistency heart_rate_high spo2_low"),
     ("demo", "topic heart_rate_high spo2_low alarms_topic session_timeout max_in_flight_bytes max_batch_rows"),
     (
@@ -43,7 +45,7 @@ const USED: [(&str, &str); 14] = [
          max_batch_rows",
     ),
     ("grants", "brokers topic group store alarms_topic"),
-    ("up", "health log_format log_level"),
+    ("up", "health log_format log_level topic group store consistency alarms_topic"),
     ("guide completions", ""),
 ];
 
@@ -189,7 +191,7 @@ mod tests {
         for (words, shown, hidden) in [
             (["lag", "--help"], "--brokers --group --profile --color", "--store --session-timeout --spo2-low"),
             (["query", "--help"], "--store --consistency --config", "--brokers --group --durability-delay --log-level"),
-            (["up", "--help"], "--log-format --log-level", "--brokers --store"),
+            (["up", "--help"], "--log-format --log-level --store", "--brokers --session-timeout"),
             (["consume", "--help"], "--brokers --store --group --durability-delay --log-format", "--nothing"),
             (["guide", "--help"], "--config", "--brokers --store"),
             (["query", "--help"], "--store-ca --store-local-dc", "--broker-ca"),

@@ -9,7 +9,6 @@ use std::time::Duration;
 use chrono::Utc;
 use clap::ValueEnum;
 use color_eyre::eyre::Result;
-use tokio::time::{Instant, sleep};
 
 pub use error::ProduceError;
 
@@ -21,10 +20,7 @@ use crate::intake::csv::{CsvError, CsvFile};
 use crate::intake::patients::Patients;
 use crate::intake::simulator::{STEP, Scenario, Ward};
 use crate::intake::source::Source;
-use crate::kafka::admin::{self, Creation, TopicSpec};
-use crate::kafka::cluster::Cluster;
-use crate::kafka::producer::{Codec, Direct, Patience, Producer, ProducerError};
-use crate::retry::Backoff;
+use crate::kafka::producer::Codec;
 use crate::span::parse_duration;
 
 /// Seeds that nobody chose have at most six digits, so that they can be typed again.
@@ -113,14 +109,14 @@ impl From<Compression> for Codec {
 ///
 /// # Errors
 /// [`ProduceError`] for options that do not go together and for messages that were not acknowledged;
-/// [`CsvError`], [`ProducerError`] for the file and the cluster.
+/// [`CsvError`] for the file; those of [`app::open_producer`] for the cluster.
 pub async fn run(args: Args, context: &Context) -> Result<Code> {
     args.check()?;
     let (interval, count, codec) = (args.interval, args.count, args.compression.into());
     let has_end = count.is_some() || args.once;
     let ready = async {
         let source = open(args, context).await?;
-        let producer = connect(context, codec).await?;
+        let producer = app::open_producer(&context.settings, codec, &context.output).await?;
         Ok::<_, color_eyre::Report>((source, producer))
     };
     let (source, producer) = tokio::select! {
@@ -182,36 +178,6 @@ async fn open(args: Args, context: &Context) -> Result<Source> {
                 survey.faults.report().for_each(|line| context.output.note(line));
             }
             Ok(opened?)
-        }
-    }
-}
-
-/// A topic that is made here is as `vitals init` makes it.
-const PARTITIONS: i32 = 6;
-const REPLICATION: i16 = 1;
-
-/// How long a topic that one broker has just made may be unknown to another.
-const SPREAD_LIMIT: Duration = Duration::from_secs(4);
-
-async fn connect(context: &Context, codec: Codec) -> Result<Producer> {
-    app::check_cluster(&context.settings).await?;
-    let (config, topic) = (app::kafka_config(&context.settings)?, context.settings.topic.as_str());
-    let kafka = Direct::new(&config).compressing(codec);
-    let producer = || Producer::over(kafka.clone(), topic, Patience::default());
-    match producer().await {
-        Err(ProducerError::NoTopic { .. }) => {}
-        answer => return Ok(answer?),
-    }
-    let mut cluster = Cluster::connect(&config).await?;
-    if admin::create(&mut cluster, &TopicSpec::readings(topic, PARTITIONS, REPLICATION)).await? == Creation::Made {
-        context.output.note(format_args!("made the topic {topic} with {PARTITIONS} partitions"));
-    }
-    let deadline = Instant::now() + SPREAD_LIMIT;
-    let mut backoff = Backoff::default();
-    loop {
-        match producer().await {
-            Err(ProducerError::NoTopic { .. }) if Instant::now() < deadline => sleep(backoff.next_pause()).await,
-            answer => return Ok(answer?),
         }
     }
 }

@@ -10,10 +10,11 @@ use futures::future::try_join_all;
 
 use self::scored::{SMOOTHED, Scored, is_missing_something};
 use super::Context;
-use super::common::running_score::{MAX_AGE, time_of};
+use super::common::score::time_of;
 use super::common::watch::WatchArgs;
 use crate::admission::Admission;
 use crate::advice::Code;
+use crate::alarm::MAX_SCORED_AGE;
 use crate::alarm::rules::Micros;
 use crate::app;
 use crate::output::{FormatArgs, Output};
@@ -172,7 +173,7 @@ impl<'a> Reader<'a> {
         }
         let times: Vec<Micros> = readings.iter().filter_map(time_of).collect();
         let (Some(newest), Some(oldest)) = (times.iter().max(), times.iter().min()) else { return Ok(readings) };
-        let since = newest.saturating_sub(MAX_AGE);
+        let since = newest.saturating_sub(MAX_SCORED_AGE);
         if readings.len() < usize::try_from(SMOOTHED).unwrap_or(usize::MAX) || *oldest <= since {
             return Ok(readings);
         }

@@ -10,6 +10,7 @@ use color_eyre::eyre::Result;
 use super::Context;
 use super::common::data_folder;
 use super::common::health::tell_health;
+use super::common::web::WebArgs;
 use crate::address::Endpoint;
 use crate::advice::{Advice, Code};
 use crate::broker::flush::Flush;
@@ -49,6 +50,7 @@ Examples:
   vitals up --flush 1s
   vitals up --health 127.0.0.1:9101
   vitals up --log-format json
+  vitals up --web
   vitals up --make-certs certs --advertise ward-7.local:9093
   vitals up --listen 0.0.0.0:9093 --advertise ward-7.local:9093 \\
       --tls-cert certs/server.pem --tls-key certs/server-key.pem --users users.toml")]
@@ -74,6 +76,8 @@ pub struct Args {
     /// Let in whoever knows a password of this file, by SCRAM
     #[arg(long, value_name = "FILE")]
     users: Option<PathBuf>,
+    #[command(flatten)]
+    web: WebArgs,
     /// Make certificates in this folder, for --tls-cert and --tls-key, and end
     #[arg(long, value_name = "FOLDER", conflicts_with_all = ["tls_cert", "tls_key", "users", "data"])]
     make_certs: Option<PathBuf>,
@@ -165,6 +169,8 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
         Config { folder: folder.clone(), listen: args.listen, advertise: args.advertise, flush: args.flush, entrance };
     let mut broker = Broker::start(config).await?;
     told.listens(broker.traffic());
+    let own = (broker.address(), settings.broker_access.clone());
+    let server = args.web.open(own, &settings.embedded_store(), context).await?;
     // Clients depend on the broker, and not on somebody reading this. Nobody types what comes next from a log.
     let mut feed = output.feed();
     if output.is_logged() {
@@ -173,6 +179,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
         feed.line(greeting(&broker, &folder, args.flush, way));
     }
     until_stopped(&mut broker, &told, &ServiceManager::of(&settings.supervision), context).await;
+    drop(server);
     let failures = broker.stop().await;
     for notice in &failures {
         tell(output, notice);

@@ -15,7 +15,8 @@ pub(crate) enum Role {
     Consumer,
     /// `produce`
     Producer,
-    /// Whoever looks at it and looks after patients: `status`, `lag`, `top`, `query`, `alarms`, `patient`, `rules`
+    /// Whoever looks at it and looks after patients: `status`, `lag`, `top`, `serve`, `query`, `alarms`, `patient`,
+    /// `rules`
     Operator,
     /// All of it: `init`, `reset`, `import`, topics and groups
     Admin,

@@ -64,14 +64,15 @@ async fn exchange(stream: TcpStream, paths: Router) -> hyper::Result<()> {
 }
 
 fn paths(told: Arc<Told>) -> Router {
-    // Each answers HEAD as well.
-    Router::new()
-        .route("/livez", get(async || "alive\n"))
-        .route("/readyz", get(readyz))
-        .route("/metrics", get(metrics))
+    routes(told)
         .fallback(async || (StatusCode::NOT_FOUND, format!("there is no such path; there are:\n{PATHS}")))
         .method_not_allowed_fallback(async || (StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are answered\n"))
-        .with_state(told)
+}
+
+pub(super) fn routes(told: Arc<Told>) -> Router {
+    // Each answers HEAD as well.
+    let paths = Router::new().route("/livez", get(async || "alive\n"));
+    paths.route("/readyz", get(readyz)).route("/metrics", get(metrics)).with_state(told)
 }
 
 async fn readyz(State(told): State<Arc<Told>>) -> (StatusCode, String) {

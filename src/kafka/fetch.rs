@@ -75,10 +75,10 @@ pub(super) enum Ended {
 impl Fetcher {
     /// Reads until the receiver of the events is gone, or the topic.
     pub(super) async fn run(mut self) -> Ended {
-        let mut backoff = Backoff::default();
+        let (mut backoff, mut leaderless) = (Backoff::default(), Backoff::default());
         while !self.positions.is_empty() && !self.events.is_closed() {
-            let before = self.positions.clone();
-            let error = match self.read().await {
+            let (before, leaderless_before) = (self.positions.clone(), leaderless);
+            let error = match self.read(&mut leaderless).await {
                 Ok(ended) => return ended,
                 Err(error) => error,
             };
@@ -86,7 +86,9 @@ impl Fetcher {
             if self.positions != before {
                 backoff.reset();
             }
-            if backoff.is_worth_telling() {
+            // Where the other partitions are read on, the one without a leader is told all the same.
+            let is_leaderless = leaderless != leaderless_before && leaderless.is_worth_telling();
+            if backoff.is_worth_telling() || is_leaderless {
                 let text = format!("reading is held up ({error}); trying again");
                 let _ = self.events.send(Fetched::Trouble(text)).await;
             }
@@ -95,8 +97,8 @@ impl Fetcher {
         Ended::Unwanted
     }
 
-    /// Reads from all leaders until one of them fails.
-    async fn read(&mut self) -> Result<Ended, KafkaError> {
+    /// Reads from all leaders until one of them fails. Counts how often in a row a partition had none.
+    async fn read(&mut self, leaderless: &mut Backoff) -> Result<Ended, KafkaError> {
         let mut cluster = Cluster::connect(&self.kafka).await?;
         let Topic { id, leaders } = cluster.topic(&self.topic).await?;
         if self.topic_id != id {
@@ -128,11 +130,16 @@ impl Fetcher {
             }
         }
         let missing = self.positions.len() - readers.iter().map(|reader| reader.positions.len()).sum::<usize>();
+        if missing == 0 {
+            leaderless.reset();
+        }
         let look_again = async {
             if missing == 0 {
                 pending::<()>().await;
             }
             sleep(LEADER_CHECK_INTERVAL).await;
+            // The others do not pause for it.
+            let _ = leaderless.next_pause();
             let what = format!("reading {} of the topic '{}'", counted(missing, "partition"), self.topic);
             Err(refusal.unwrap_or_else(|| KafkaError::refused(what, ResponseError::LeaderNotAvailable)))
         };

@@ -55,13 +55,16 @@ pub enum Reject {
     /// It is a reading, and the store refuses its row for good: a rule of the table's owner forbids it.
     #[error("the store refuses the row of the reading")]
     Store,
+    /// It came as HL7 and was never in the topic; the letter's own headers say where it is wrong.
+    #[error("the HL7 message cannot be used")]
+    Hl7,
     /// The record batch could not be opened: an unknown codec, a bad checksum, a broken length.
     #[error("the record batch cannot be decoded: {0}")]
     Batch(BatchFault),
 }
 
 /// Every [code](Reject::code).
-pub const CODES: [&str; 15] = [
+pub const CODES: [&str; 16] = [
     "null_value",
     "too_large",
     "not_utf8",
@@ -76,6 +79,7 @@ pub const CODES: [&str; 15] = [
     "blood_pressure",
     "no_sign",
     "refused_by_store",
+    "hl7",
     UNDECODABLE_BATCH,
 ];
 
@@ -100,6 +104,7 @@ impl Reject {
             Self::BloodPressure => "blood_pressure",
             Self::NoSign => "no_sign",
             Self::Store => "refused_by_store",
+            Self::Hl7 => "hl7",
             Self::Batch(_) => UNDECODABLE_BATCH,
         }
     }
@@ -131,6 +136,7 @@ mod tests {
             Reject::BloodPressure,
             Reject::NoSign,
             Reject::Store,
+            Reject::Hl7,
             Reject::Batch(BatchFault::Checksum),
         ];
         let known: std::collections::BTreeSet<_> = rejects.iter().map(Reject::code).collect();

@@ -84,8 +84,8 @@ impl Sign {
         Self::ALL.into_iter().find(|sign| sign.name() == name)
     }
 
-    /// Whether a message has it in the object [`BLOOD_PRESSURE`], and not in itself.
-    pub(super) const fn is_pressure(self) -> bool {
+    /// Whether it is one of the two blood pressures, which a message has in an object of their own.
+    pub const fn is_pressure(self) -> bool {
         matches!(self, Self::Systolic | Self::Diastolic)
     }
 }

@@ -15,6 +15,9 @@ pub struct Timestamp {
 }
 
 impl Timestamp {
+    /// 1970-01-01T00:00:00Z.
+    pub const EPOCH: Self = Self { micros: 0 };
+
     /// Takes any RFC 3339 text with an offset, also with a space for its `T`. More than six decimals are cut; a leap
     /// second counts as the second after it, as Unix time does.
     ///

@@ -5,7 +5,10 @@
 //! - [`embedded_default`]: the table of the embedded default beside Kafka, measured on [`brokers`]
 //! - [`operator`]: the table of what an operator types, beside Kafka's Java tools and cqlsh, measured on a [`hospital`]
 //! - [`peers`]: the table beside [`references`], for those who have them: `--peers DIR`
+//! - [`secure`]: the table of TLS, logins and several servers
+//! - [`ward`]: the table of who looks at the ward
 //! - [`alarms`]: the table of what alarms cost, also beside them
+//! - [`capacity`]: `cargo xtask capacity`, what a number of patients needs
 //! - [`kit`]: what all need: the `dist` build, a Python, a folder, and programs with the time and memory they took
 //! - [`figure`]: values and their goal, and how they are printed
 //!
@@ -13,6 +16,7 @@
 
 mod alarms;
 mod brokers;
+pub(crate) mod capacity;
 mod embedded_default;
 mod figure;
 mod hospital;
@@ -20,6 +24,8 @@ mod kit;
 mod operator;
 mod peers;
 mod references;
+mod secure;
+mod ward;
 
 use std::fs;
 use std::path::PathBuf;
@@ -81,6 +87,10 @@ enum Subject {
     Embedded,
     /// What an operator types beside Kafka's Java tools and cqlsh
     Operator,
+    /// TLS and logins beside the clear, and several consumers on three brokers and nodes
+    Secure,
+    /// The ward in a browser: who asks, who looks on, a day of readings
+    Ward,
     /// Drains and producing beside reference programs
     Peers,
     /// What alarms cost, beside a reference program without any
@@ -100,6 +110,8 @@ impl Subject {
         match (self, references) {
             (Self::Embedded, _) => embedded_default::measure(kit, fresh, load).map(Some),
             (Self::Operator, _) => operator::measure(kit, fresh, load).map(Some),
+            (Self::Secure, _) => secure::measure(kit, fresh, load).map(Some),
+            (Self::Ward, _) => ward::measure(kit, load).map(Some),
             (Self::Peers, Some(references)) => {
                 peers::measure(references, heap(HeapSize::installed_cassandra), kit, fresh, load).map(Some)
             }

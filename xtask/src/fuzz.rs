@@ -99,6 +99,8 @@ pub(crate) enum Target {
     Reading,
     /// CSV files of readings
     Csv,
+    /// HL7 messages in MLLP frames, and files of their senders
+    Hl7,
     /// Files of `vitals import`
     Archive,
     /// The settings file, and the values of the environment
@@ -120,6 +122,7 @@ impl Target {
         match self {
             Self::Reading => "reading",
             Self::Csv => "csv",
+            Self::Hl7 => "hl7",
             Self::Archive => "archive",
             Self::Settings => "settings",
             Self::Requests => "requests",

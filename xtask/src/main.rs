@@ -2,7 +2,7 @@
 //!
 //! - [`services`]: real Kafka and Cassandra as child processes, without Docker
 //! - [`test`]: all tests, the ones that need real servers too
-//! - [`bench`]: how fast is it, against what it has to be
+//! - [`bench`]: how fast is it, against what it has to be; what a number of patients needs
 //! - [`chaos`]: faults that try to break what is promised
 //! - [`fuzz`]: every decoder against inputs that libFuzzer invents
 //! - [`format`]: rustfmt over every file
@@ -58,6 +58,8 @@ enum Task {
     Test(test::Args),
     /// Measure the program beside what it replaces, and compare with the goals.
     Bench(bench::Args),
+    /// Say what a number of patients needs, from what a reading costs here.
+    Capacity(bench::capacity::Args),
     /// Make faults, and see whether every promise holds.
     Chaos(chaos::Args),
     /// Try every decoder with inputs that libFuzzer invents.
@@ -109,6 +111,7 @@ fn run(task: Task) -> eyre::Result<u8> {
         Task::Services(args) => services::run(args),
         Task::Test(args) => test::run(&args),
         Task::Bench(args) => bench::run(&args),
+        Task::Capacity(args) => bench::capacity::run(&args),
         Task::Chaos(args) => chaos::run(&args),
         Task::Fuzz(args) => fuzz::run(&args),
         Task::Format(args) => format::run(&args),

@@ -13,9 +13,9 @@ use crate::services::cassandra::CassandraRelease;
 use crate::services::folder::FreshStacks;
 use crate::services::kafka::KafkaLayout;
 use crate::services::options::StackOptions;
-use crate::services::prometheus;
 use crate::services::server::Role;
 use crate::services::stack::Stack;
+use crate::services::{browser, prometheus};
 use crate::{environment, repository, say, signals};
 
 /// Turns on the tests that need servers.
@@ -51,14 +51,20 @@ pub(crate) fn run(args: &Args) -> eyre::Result<u8> {
     }
     let python = crate::venv::ensure_python()?;
     let prometheus = prometheus::ensure();
+    let browser = browser::ensure();
     signals::check()?;
     let chosen = if prometheus.is_ok() { chosen } else { without(&chosen, PROMETHEUS_TESTS) };
+    let chosen = if browser.is_ok() { chosen } else { without(&chosen, BROWSER_TESTS) };
     let mut fresh = FreshStacks::new();
     let started = Instant::now();
     let servers = Servers::start(recorded.is_none(), &mut fresh)?;
     let mut environment = servers.environment(&python);
     if let Ok(folder) = &prometheus {
         environment.push(("VITALS_TEST_PROMETHEUS".to_owned(), folder.into()));
+    }
+    if let Ok(browser) = &browser {
+        environment.push(("VITALS_TEST_BROWSER".to_owned(), browser.program.clone().into()));
+        environment.push(("VITALS_TEST_BROWSER_SCRIPT".to_owned(), browser.script.clone().into()));
     }
     environment.extend(recorded.as_ref().map(Recorded::variable));
     environment.extend(args.secure.then(|| ("VITALS_TEST_SECURED".to_owned(), "yes".into())));
@@ -68,6 +74,9 @@ pub(crate) fn run(args: &Args) -> eyre::Result<u8> {
     fresh.end(code == 0)?;
     if let Err(error) = prometheus {
         say::talk(&format!("test: not run: the tests with Prometheus, which cannot be had: {error}"));
+    }
+    if let Err(error) = browser {
+        say::talk(&format!("test: not run: the tests in a browser, which cannot be had: {error}"));
     }
     if recorded.is_none() && args.arguments.is_empty() {
         say::talk(NOT_RUN);
@@ -145,6 +154,9 @@ const RECORDED_TESTS: &str = "recorded::recorded_readings";
 
 /// The tests in which a Prometheus reads what `vitals` tells of itself.
 const PROMETHEUS_TESTS: &str = "scraped::";
+
+/// The tests that look at the ward screen in a browser.
+const BROWSER_TESTS: &str = "nurses_see";
 
 /// The folder has no recording.
 #[derive(Debug, thiserror::Error)]

@@ -11,6 +11,7 @@ use proptest::prelude::*;
 use self::plain::{plain, plain_by_arrival};
 use super::*;
 use crate::alarm::rules::SECOND;
+use crate::alarm::window::MAX_REMEMBERED;
 
 /// Alarms by rule and onset.
 type Alarms = BTreeMap<(String, Micros), Alarm>;
@@ -118,7 +119,7 @@ fn in_order(most: usize) -> impl Strategy<Value = Vec<(Micros, Signs)>> {
 
 /// At most as many as are remembered, over a span that is, in any order, some of them twice.
 fn in_any_order() -> impl Strategy<Value = Vec<(Micros, Signs)>> {
-    prop::collection::vec((0..30_i64, reading()), 0..16)
+    prop::collection::vec((0..30_i64, reading()), 0..=MAX_REMEMBERED)
         .prop_map(|readings| readings.into_iter().map(|(step, signs)| (step * 10 * SECOND, signs)).collect())
 }
 

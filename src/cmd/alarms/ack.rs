@@ -1,18 +1,15 @@
 //! `vitals alarms ack`: somebody has seen an alarm, and acts.
 
-use std::time::Duration;
-
 use chrono::Utc;
 use clap::builder::NonEmptyStringValueParser;
 use color_eyre::eyre::Result;
-use tokio::time::{sleep, timeout};
 
 use super::{AlarmsError, LOOKED_THROUGH};
 use crate::advice::Code;
-use crate::app;
+use crate::app::author::line;
+use crate::app::{self, acknowledged};
 use crate::cmd::Context;
 use crate::output::Output;
-use crate::pipeline::announcing::Alarms as _;
 use crate::reading::Timestamp;
 use crate::settings::Settings;
 use crate::store::{Acknowledged, AlarmId, AlarmState, AnyStore, StoredAlarm};
@@ -35,26 +32,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "RULE", value_parser = NonEmptyStringValueParser::new())]
     rule: Option<String>,
     /// Who acknowledges
-    #[arg(long, value_name = "NAME", value_parser = parse_name)]
+    #[arg(long, value_name = "NAME", value_parser = line)]
     by: String,
-}
-
-/// How long other programs are told of it at most.
-const ANNOUNCING_LIMIT: Duration = Duration::from_secs(5);
-/// A consumer has mostly stored by then what it announced just before.
-const SETTLED_AFTER: Duration = Duration::from_millis(200);
-/// How often an alarm is told once more that changes meanwhile: then a consumer is at it, and tells too.
-const ROUNDS: u32 = 3;
-
-/// Enough for a name, a role and a ward.
-const MAX_NAME_CHARS: usize = 100;
-
-fn parse_name(text: &str) -> Result<String, String> {
-    let name = text.trim();
-    if name.is_empty() || name.chars().count() > MAX_NAME_CHARS || name.chars().any(char::is_control) {
-        return Err(format!("a name has 1 to {MAX_NAME_CHARS} characters, none of them a control character"));
-    }
-    Ok(name.to_owned())
 }
 
 pub(super) async fn run(args: &Args, context: &Context) -> Result<Code> {
@@ -82,11 +61,7 @@ pub(super) async fn run(args: &Args, context: &Context) -> Result<Code> {
 /// The alarm that is named. Its onset may be written in other ways than ours.
 async fn find(store: &AnyStore, text: &str) -> Result<AlarmId> {
     let id = AlarmId::parse(text).ok_or_else(|| AlarmsError::NoId { text: text.to_owned() })?;
-    let mut found = store.alarm(&id).await?;
-    if let (None, Ok(onset)) = (&found, Timestamp::parse(&id.onset)) {
-        found = store.alarm(&AlarmId { onset: onset.to_string(), ..id.clone() }).await?;
-    }
-    match found {
+    match acknowledged::find(store, &id).await? {
         None => Err(AlarmsError::NoAlarm { id })?,
         Some(alarm) if alarm.state() == AlarmState::Line => Err(AlarmsError::Line { id })?,
         Some(alarm) => Ok(alarm.id()),
@@ -120,35 +95,11 @@ async fn acknowledge(store: &AnyStore, id: AlarmId, by: &str, output: &Output) -
 
 /// Tells other programs. What is acknowledged is so all the same where that fails.
 async fn announce(store: &AnyStore, acknowledged: Vec<StoredAlarm>, settings: &Settings, output: &Output) {
-    let why = match timeout(ANNOUNCING_LIMIT, try_announce(store, acknowledged, settings)).await {
-        Ok(Ok(())) => return,
-        Ok(Err(error)) => error.to_string(),
-        Err(_) => format!("it took longer than {} s", ANNOUNCING_LIMIT.as_secs()),
-    };
+    let Err(why) = acknowledged::announce(store, acknowledged, settings).await else { return };
     output.note(format_args!(
         "note: the topic of alarms was not told ({why}); the store has it\n\
          hint: name the brokers by --brokers or a profile, or do without the topic by --alarms-topic none"
     ));
-}
-
-async fn try_announce(store: &AnyStore, mut alarms: Vec<StoredAlarm>, settings: &Settings) -> Result<()> {
-    let Some(topic) = app::open_alarm_topic(settings).await? else { return Ok(()) };
-    // A consumer announces what becomes of an alarm before it stores it. Where that came before our message, ours would
-    // hide it: the last message of an alarm counts. So what has changed by now is told once more, as it is.
-    for _ in 0..ROUNDS {
-        let records: Vec<_> = alarms.iter().filter_map(StoredAlarm::record).collect();
-        topic.announce(&records).await?;
-        sleep(SETTLED_AFTER).await;
-        let mut changed = Vec::new();
-        for alarm in alarms {
-            changed.extend(store.alarm(&alarm.id()).await?.filter(|since| *since != alarm));
-        }
-        if changed.is_empty() {
-            break;
-        }
-        alarms = changed;
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -162,9 +113,5 @@ mod tests {
             assert!(parsed::<Args>(line).is_err(), "{line}");
         }
         assert_eq!(parsed::<Args>("a/b/c d/e/f --by Anna").unwrap().ids, ["a/b/c", "d/e/f"]);
-        assert_eq!(parse_name(" Anna K. ").as_deref(), Ok("Anna K."));
-        for name in ["", "  ", "Anna\nK.", "\u{1b}[2J", &"x".repeat(101)] {
-            assert!(parse_name(name).is_err(), "{name:?}");
-        }
     }
 }

@@ -7,9 +7,9 @@ use color_eyre::eyre::Result;
 use crate::admission::{Admission, LONGEST_PAUSE, Pause};
 use crate::advice::Code;
 use crate::app;
+use crate::app::author::{Author, line};
+use crate::app::patient_change::{change, who_is_in};
 use crate::cmd::Context;
-use crate::cmd::common::admission::{Author, change, who_is_in};
-use crate::cmd::common::author::line;
 use crate::reading::{PatientId, Timestamp};
 use crate::span::{Span, parse_duration};
 

@@ -12,15 +12,13 @@ use crate::kafka::cluster::Cluster;
 use crate::kafka::config::KafkaConfig;
 use crate::kafka::error::KafkaError;
 use crate::kafka::group;
+use crate::loadtest;
 use crate::output::Output;
 use crate::pipeline::events::{Listener, PipelineEvent};
 use crate::settings::Settings;
 use crate::store::StoreAddress;
 use crate::store::cassandra::Replication;
 use crate::store::{AnyStore, StoreError, Survey};
-
-/// As much of the topic's name as leaves room for the stamp, and for the dead letters.
-const KEPT_CHARS: usize = 200;
 
 /// How often the group is asked to go: a member that was cut short is in it for a moment more.
 const GROUP_TRIES: u32 = 3;
@@ -48,7 +46,7 @@ impl Fixture {
         let store = app::open_store_at(settings, &address).await?;
         let kafka = app::kafka_config(settings)?;
         let mut cluster = Cluster::connect(&kafka).await?;
-        let topic = format!("{}.bench_{stamp}", settings.topic.chars().take(KEPT_CHARS).collect::<String>());
+        let topic = format!("{}{stamp}", loadtest::own_names(&settings.topic));
         // The topic first: a keyspace takes longer to make, and what was made before a failure is left.
         admin::create(&mut cluster, &TopicSpec::readings(&topic, partitions.into(), 1)).await?;
         if let Err(error) = store.init(&Replication::default()).await {

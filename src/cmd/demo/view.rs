@@ -60,8 +60,9 @@ impl View {
         meter: Arc<Meter>,
         silent: bool,
         (args, admissions): (&Args, BTreeMap<PatientId, Admission>),
-        broker: SocketAddr,
+        (broker, web): (SocketAddr, Option<SocketAddr>),
     ) -> Self {
+        let web = web.map(|web| format!("; the ward: http://{web}")).unwrap_or_default();
         let live = output.stdout_is_screen() && !silent;
         Self {
             feed: output.feed(),
@@ -70,7 +71,7 @@ impl View {
             silent,
             live,
             title: format!(
-                "vitals demo: {}, {} readings/s, broker {broker}",
+                "vitals demo: {}, {} readings/s, broker {broker}{web}",
                 counted(args.patients, "patient"),
                 args.rate
             ),

@@ -15,7 +15,7 @@ pub(super) struct Choice {
     #[arg(long = "reason", value_name = "CODE")]
     pub(super) reasons: Vec<String>,
     /// Only letters of these offsets of the source, the last one included
-    #[arg(long, value_name = "PARTITION:FIRST-LAST", value_parser = crate::cmd::common::offset_argument::parse)]
+    #[arg(long, value_name = "PARTITION:FIRST-LAST", value_parser = crate::cmd::common::offset_argument::parse, allow_hyphen_values = true)]
     pub(super) offsets: Option<Stretch>,
 }
 

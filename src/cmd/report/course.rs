@@ -3,9 +3,9 @@
 use super::period::Period;
 use super::trend::{Line, Trend};
 use crate::admission::Admission;
+use crate::alarm::RunningScore;
 use crate::alarm::rules::Micros;
 use crate::cmd::common::patient_days::Spans;
-use crate::cmd::common::running_score::RunningScore;
 use crate::reading::Signs;
 use crate::score::{BuiltIn, Scale, Score};
 

@@ -10,7 +10,7 @@ use crate::alarm::Priority;
 use crate::cmd::common::line::stars;
 use crate::cmd::common::number::{percent, short};
 use crate::cmd::common::patient_days::in_days;
-use crate::cmd::common::running_score::at_least;
+use crate::cmd::common::score::at_least;
 use crate::output::counted;
 use crate::store::AlarmState;
 

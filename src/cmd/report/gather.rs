@@ -11,9 +11,10 @@ use super::period::Period;
 use super::raised::{LOOKED_THROUGH, Raised};
 use super::summary::{Builder, Seen, Summary};
 use crate::admission::Admission;
+use crate::alarm::MAX_SCORED_AGE;
 use crate::cmd::common::pages::Pages;
 use crate::cmd::common::progress_line::ProgressLine;
-use crate::cmd::common::running_score::{MAX_AGE, time_of};
+use crate::cmd::common::score::time_of;
 use crate::output::Output;
 use crate::reading::{PatientId, Timestamp};
 use crate::store::{AnyStore, Order, Selection, StoreError, StoredAlarm, Width};
@@ -76,7 +77,7 @@ async fn look_at(
     let selection = Selection::Patient {
         id: seen.patient.clone(),
         // What was measured before counts in the first scores.
-        since: Timestamp::from_micros(period.since.saturating_sub(MAX_AGE)),
+        since: Timestamp::from_micros(period.since.saturating_sub(MAX_SCORED_AGE)),
         until: Timestamp::from_micros(period.until),
         order: Order::OldestFirst,
     };

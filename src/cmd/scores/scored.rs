@@ -4,8 +4,9 @@ use std::fmt;
 
 use crate::admission::Admission;
 use crate::alarm::Newest;
+use crate::alarm::RunningScore;
 use crate::alarm::rules::{Micros, SECOND};
-use crate::cmd::common::running_score::{RunningScore, time_of};
+use crate::cmd::common::score::time_of;
 use crate::reading::{Consciousness, Observation, Sign};
 use crate::score::{BuiltIn, Inputs, Item, Scale, Score};
 use crate::store::StoredReading;

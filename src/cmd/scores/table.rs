@@ -8,7 +8,7 @@ use super::scored::{Current, Part, PartValue, Scored};
 use crate::admission::Admission;
 use crate::alarm::rules::Micros;
 use crate::cmd::common::age::age;
-use crate::cmd::common::running_score::at_least;
+use crate::cmd::common::score::at_least;
 use crate::cmd::common::table::{self, Field};
 use crate::output::{Cell, Column, Format, FormatArgs, Output, OutputError, Value, counted, wrapped};
 use crate::reading::{Sign, Timestamp};

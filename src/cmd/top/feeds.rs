@@ -2,7 +2,7 @@
 
 mod history;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::future::pending;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,15 +15,14 @@ use tokio::time::{sleep, timeout};
 
 use self::history::{ANSWER_LIMIT, History, PATIENTS_AT_ONCE};
 use super::board::{Event, Group, Message, Stored};
-use crate::alarm::Limits;
-use crate::alarm::rules::RuleSet;
 use crate::app;
+use crate::app::looking_on::{self, Backlog};
 use crate::kafka::cluster::Cluster;
 use crate::kafka::error::KafkaError;
 use crate::kafka::group::admin::{self, Description};
 use crate::kafka::lag;
 use crate::kafka::live::Live;
-use crate::kafka::offsets::{self, Place};
+use crate::kafka::offsets::Place;
 use crate::pipeline;
 use crate::pipeline::source::{Chunk, Fetched};
 use crate::pipeline::store::{Entry, Store, WriteError};
@@ -66,7 +65,7 @@ impl Feeds {
     /// # Errors
     /// Kafka cannot be reached, or the topic does not exist.
     pub(super) async fn start(settings: &Settings, since: Timestamp) -> Result<Self, KafkaError> {
-        let (live, backlog) = open(settings, since).await?;
+        let (live, backlog) = looking_on::open(settings, &settings.topic, Place::Time(since)).await?;
         let (sender, events) = mpsc::channel(CHANNEL_EVENTS);
         let (opened, store) = watch::channel(None);
         let mut tasks = JoinSet::new();
@@ -89,33 +88,8 @@ impl Feeds {
     }
 }
 
-/// What is in the topic when reading begins.
-#[derive(Debug, Default)]
-struct Backlog {
-    /// Where each partition ends at that moment.
-    ends: HashMap<i32, i64>,
-    /// Partitions that are not read to their end.
-    unread: BTreeSet<i32>,
-}
-
-/// Begins to read, and tells what is there at this moment. A partition that has no leader is read from its first record
-/// once it has one.
-async fn open(settings: &Settings, since: Timestamp) -> Result<(Live, Backlog), KafkaError> {
-    let (kafka, topic) = (app::kafka_config(settings)?, settings.topic.as_str());
-    let mut cluster = Cluster::connect(&kafka).await?;
-    let leaders = cluster.leaders(topic).await?;
-    let mut positions: BTreeMap<i32, i64> = leaders.0.iter().map(|(partition, _)| (*partition, 0)).collect();
-    positions.extend(offsets::find(&mut cluster, topic, &leaders, Place::Time(since)).await?);
-    let ends: HashMap<_, _> = offsets::find(&mut cluster, topic, &leaders, Place::Latest).await?.into_iter().collect();
-    let is_unread = |(partition, position): (&i32, &i64)| {
-        ends.get(partition).is_some_and(|end| position < end).then_some(*partition)
-    };
-    let unread = positions.iter().filter_map(is_unread).collect();
-    Ok((Live::begin(&mut cluster, &kafka, topic, positions).await?, Backlog { ends, unread }))
-}
-
 async fn read(mut live: Live, mut backlog: Backlog, mut history: History<AnyStore>, events: Sender<Event>) {
-    if events.send(Event::AtEnd(backlog.unread.is_empty())).await.is_err() {
+    if events.send(Event::AtEnd(backlog.is_read())).await.is_err() {
         return;
     }
     // A topic without partitions tells nothing.
@@ -140,7 +114,7 @@ async fn send_messages(
     events: &Sender<Event>,
 ) -> bool {
     let Chunk { partition, records, next_offset, end_offset, .. } = chunk;
-    let end = backlog.ends.get(&partition).copied().unwrap_or(0);
+    let end = backlog.end_of(partition);
     let mut records = records.into_iter().peekable();
     while records.peek().is_some() {
         let some = records.by_ref().take(MESSAGES_AT_ONCE);
@@ -150,14 +124,10 @@ async fn send_messages(
             return false;
         }
     }
-    let was_at_end = backlog.unread.is_empty();
-    if next_offset < end_offset {
-        backlog.unread.insert(partition);
-    } else {
-        backlog.unread.remove(&partition);
+    match backlog.read_to(partition, next_offset, end_offset) {
+        Some(is_at_end) => events.send(Event::AtEnd(is_at_end)).await.is_ok(),
+        None => true,
     }
-    let is_at_end = backlog.unread.is_empty();
-    is_at_end == was_at_end || events.send(Event::AtEnd(is_at_end)).await.is_ok()
 }
 
 /// What was there before us counts when it was sent.
@@ -209,7 +179,8 @@ async fn ask_store(settings: Settings, opened: watch::Sender<Option<Arc<AnyStore
     loop {
         let latency = latency(&store).await.map_err(|error| error.to_string());
         let is_there = latency.is_ok();
-        let rules = if is_there { Some(rules(&store, &mut version, settings.limits).await) } else { None };
+        let rules =
+            if is_there { Some(looking_on::rules_since(&store, &mut version, settings.limits).await) } else { None };
         let changes = if is_there { admissions(&store, &mut admitted_to).await } else { None };
         unasked.extend(changes.iter().flatten().filter_map(|change| PatientId::parse(&change.name).ok()));
         let told = [Some(Event::Store(latency)), rules.map(Event::Rules), changes.map(Event::Admissions)];
@@ -225,16 +196,6 @@ async fn ask_store(settings: Settings, opened: watch::Sender<Option<Arc<AnyStore
         }
         sleep(ASK_INTERVAL).await;
     }
-}
-
-/// The rules that were applied since those of this `version`.
-async fn rules(store: &AnyStore, version: &mut Option<i32>, limits: Limits) -> Result<Option<RuleSet>, String> {
-    let applied = store.newest_entries(Journal::Rules, 1).await.map_err(|error| format!("not known: {error}"))?.pop();
-    let Some(applied) = applied.filter(|applied| *version != Some(applied.version)) else { return Ok(None) };
-    let set =
-        applied.set(limits).map_err(|error| format!("version {} cannot be read here: {error}", applied.version))?;
-    *version = Some(applied.version);
-    Ok(Some(set))
 }
 
 /// What has become of patients behind this version. Where that is not known, the question comes again.
@@ -338,7 +299,7 @@ mod tests {
     #[tokio::test]
     async fn it_is_told_when_all_partitions_are_read_to_their_ends_and_when_one_no_longer_is() {
         let (sender, mut events) = mpsc::channel(16);
-        let mut backlog = Backlog { unread: [0, 1].into(), ..Backlog::default() };
+        let mut backlog = Backlog::unread_in([0, 1]);
         let mut history = History::of(nowhere());
         for (partition, next_offset, end_offset) in [(0, 5, 5), (1, 5, 9), (1, 9, 9), (0, 6, 6), (0, 7, 9)] {
             let chunk = Chunk { assignment: 0, partition, records: Vec::new(), next_offset, end_offset };

@@ -49,3 +49,21 @@ async fn who_has_no_partitions_any_more_is_not_held_to_what_was_not_done_for_the
     let _ = tokio::join!(pipeline.run(&shutdown), stop);
     assert_eq!(last, Some(true));
 }
+
+#[tokio::test(start_paused = true)]
+async fn reading_that_is_held_up_counts_only_for_partitions_that_are_there() {
+    let trouble = || Event::Fetched(Fetched::Trouble("held up".to_owned()));
+    let read = chunk(0, 0, &[&message("P1", 0, 70)]);
+    let mut play = Play::of([trouble(), assigned(&[0], 1), trouble(), read]);
+    let mut outcomes = Vec::new();
+    let mut listener = |event: PipelineEvent<'_>| {
+        if let PipelineEvent::Outcome { task, is_done } = event {
+            outcomes.push((task, is_done));
+        }
+    };
+    let Play { script, shelf, drawer, rules, options, .. } = &mut play;
+    let (_trigger, shutdown) = shutdown::channel();
+    let pipeline = Pipeline::new(script, shelf, drawer, rules, &mut listener, options.clone());
+    pipeline.run(&shutdown).await.expect("ends");
+    assert_eq!(outcomes, [(Task::Read, false), (Task::Read, true)]);
+}

@@ -59,7 +59,7 @@ pub(super) struct Names {
 impl ClusterConfig {
     /// The name that the certificate at `address` has to be for: that by which the user named it, else the address, which
     /// is all that its cluster tells of it. And where else it may be named: a node that has a port for TLS beside the
-    /// other one (`native_transport_port_ssl`) tells the other one.
+    /// other one (`native_transport_port_ssl`) tells the other one; of one that nobody named it is where the others have it.
     pub(super) async fn names_of(&self, address: SocketAddr) -> Names {
         if let Some((_, node)) = self.reached.iter().find(|(reached, _)| *reached == address) {
             return Names { name: host_of(node).to_owned(), elsewhere: None };
@@ -70,12 +70,18 @@ impl ClusterConfig {
             found.iter().find(|found| **found == address).or(found.first()).map(|found| (*found, host_of(node)))
         });
         let named: Vec<_> = join_all(lookups).await.into_iter().flatten().collect();
-        match named.iter().find(|(found, _)| *found == address).or(named.first()) {
-            Some((found, host)) => {
-                Names { name: (*host).to_owned(), elsewhere: Some(*found).filter(|found| *found != address) }
-            }
-            None => Names { name: address.ip().to_string(), elsewhere: None },
+        if let Some((found, host)) = named.iter().find(|(found, _)| *found == address).or(named.first()) {
+            return Names { name: (*host).to_owned(), elsewhere: Some(*found).filter(|found| *found != address) };
         }
+        let elsewhere = self.common_port().map(|port| SocketAddr::new(address.ip(), port));
+        Names { name: address.ip().to_string(), elsewhere: elsewhere.filter(|place| *place != address) }
+    }
+
+    /// The port at which all nodes that the user named listen: one that joined later listens there too.
+    fn common_port(&self) -> Option<u16> {
+        let mut ports = self.nodes.iter().map(|node| node.rsplit_once(':')?.1.parse().ok());
+        let first = ports.next()??;
+        ports.all(|port| port == Some(first)).then_some(first)
     }
 }
 
@@ -205,5 +211,26 @@ impl Connections {
             Opcode::Ready | Opcode::AuthSuccess => Ok(()),
             other => Err(DriverError::General(format!("it answers {other:?} to a login"))),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn elsewhere(nodes: &[&str], told: &str) -> Option<String> {
+        let access = NodeAccess { tls: None, login: None, local_dc: None };
+        let nodes = nodes.iter().map(|node| (*node).to_owned()).collect();
+        let config = ClusterConfig { nodes, access, reached: Arc::default(), silent: Arc::default() };
+        config.names_of(told.parse().unwrap()).await.elsewhere.map(|place| place.to_string())
+    }
+
+    #[tokio::test]
+    async fn a_node_that_nobody_named_may_listen_where_the_others_do() {
+        let named = ["127.0.0.1:9142", "127.0.0.2:9142"];
+        assert_eq!(elsewhere(&named, "127.0.0.4:9042").await.as_deref(), Some("127.0.0.4:9142"));
+        assert_eq!(elsewhere(&named, "127.0.0.4:9142").await, None, "it is asked there anyway");
+        assert_eq!(elsewhere(&named, "127.0.0.2:9042").await.as_deref(), Some("127.0.0.2:9142"));
+        assert_eq!(elsewhere(&["127.0.0.1:9142", "127.0.0.2:9042"], "127.0.0.4:9042").await, None);
     }
 }

@@ -189,7 +189,7 @@ pub(super) fn measure_drain(brokers: &Brokers, patients: u32, readings: u32) -> 
     let folder = brokers.kit.place.empty_folder("drain")?;
     let (broker, address) = brokers.embedded_broker(&folder.join("broker"))?;
     // The profile's own file is in the folder for data; the user's must not be touched.
-    let environment = [("XDG_DATA_HOME", folder.join("data").into())];
+    let environment = [("XDG_DATA_HOME".to_owned(), folder.join("data").into())];
     let vitals = |what: &'static str, arguments: &[&str]| {
         let whole = [arguments, &["--profile", "embedded", "--brokers", &address]].concat();
         brokers.kit.vitals(what, &whole, &environment)

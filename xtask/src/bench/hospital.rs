@@ -3,27 +3,32 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use super::kit::{Kit, Taken, ToolOutput};
+use super::kit::{Kit, Program, RunningProgram, Taken, ToolOutput};
 use super::patient_ids;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::process;
 use crate::services::folder::FreshStacks;
 use crate::services::options::{HeapSize, StackOptions};
+use crate::services::secure::Access;
 use crate::services::server::Role;
 use crate::services::stack::Stack;
 
 /// The one topic: whoever consumes does it in a group of its own.
 pub(super) const TOPIC: &str = "readings";
 /// As many as on a large ward.
-const PATIENTS: u32 = 100;
+pub(super) const PATIENTS: u32 = 100;
 /// As Kafka's own start script of these tools gives it.
 const TOOL_HEAP: &str = "-Xmx256m";
 
-/// Both servers; dropping it ends them.
+/// Both servers, or several of each; dropping it ends them.
 #[derive(Debug)]
 pub(super) struct Hospital<'a> {
     pub(super) kit: &'a Kit,
-    stack: Stack,
+    pub(super) stack: Stack,
+    /// How `vitals` comes to them.
+    access: Access,
 }
 
 impl<'a> Hospital<'a> {
@@ -35,7 +40,21 @@ impl<'a> Hospital<'a> {
             ..StackOptions::small()
         };
         let stack = fresh.start("bench-hospital", &options)?;
-        Ok(Self { kit, stack })
+        let (brokers, nodes) = (stack.address(Role::Kafka)?, stack.address(Role::Cassandra)?);
+        Ok(Self { kit, stack, access: Access { brokers, nodes, settings: Vec::new() } })
+    }
+
+    /// Starts those with TLS and logins, several of each where `options` say so, and comes to them inside TLS.
+    pub(super) fn start_secure(kit: &'a Kit, fresh: &mut FreshStacks, options: &StackOptions) -> Result<Self> {
+        let stack = fresh.start("bench-secure", options)?;
+        let access = stack.access(true)?;
+        Ok(Self { kit, stack, access })
+    }
+
+    /// From now on `vitals` comes inside TLS and logs in to Kafka, or comes in the clear.
+    pub(super) fn come(&mut self, is_inside_tls: bool) -> Result<()> {
+        self.access = self.stack.access(is_inside_tls)?;
+        Ok(())
     }
 
     /// A new keyspace with its tables, and a group of the same name.
@@ -45,8 +64,13 @@ impl<'a> Hospital<'a> {
 
     /// The same, whose group reads a topic of its own.
     pub(super) fn ward_of(&self, name: &str, topic: &'static str) -> Result<Ward<'_>> {
+        self.ward_with(name, topic, &[])
+    }
+
+    /// The same, with options of `init`.
+    pub(super) fn ward_with(&self, name: &str, topic: &'static str, options: &[&str]) -> Result<Ward<'_>> {
         let ward = Ward { hospital: self, name: name.to_owned(), topic };
-        ward.vitals("vitals init", &["init"])?;
+        ward.vitals("vitals init", &[&["init"], options].concat())?;
         Ok(ward)
     }
 
@@ -69,6 +93,12 @@ impl<'a> Hospital<'a> {
     }
 }
 
+/// How many readings consumers say that they stored.
+fn stored(said: &str) -> u64 {
+    let count = |line: &str| line.split_once(" readings stored,")?.0.rsplit(' ').next()?.parse::<u64>().ok();
+    said.lines().filter_map(count).sum()
+}
+
 /// A keyspace and a consumer group.
 #[derive(Debug)]
 pub(super) struct Ward<'a> {
@@ -89,11 +119,11 @@ impl Ward<'_> {
     }
 
     pub(super) fn vitals(&self, what: &'static str, arguments: &[&str]) -> Result<ToolOutput> {
-        self.hospital.kit.vitals(what, arguments, &self.environment()?)
+        self.hospital.kit.vitals(what, arguments, &self.environment())
     }
 
-    pub(super) fn send(&self, readings: u32) -> Result<Taken> {
-        let (count, ids) = (readings.to_string(), patient_ids(PATIENTS));
+    pub(super) fn send(&self, readings: u32, patients: u32) -> Result<Taken> {
+        let (count, ids) = (readings.to_string(), patient_ids(patients));
         let arguments = ["produce", "--interval", "0", "--count", &count, "--patients", &ids];
         self.vitals("vitals produce", &arguments).map(|output| output.taken)
     }
@@ -101,6 +131,30 @@ impl Ward<'_> {
     pub(super) fn consume(&self, readings: u32) -> Result<Taken> {
         self.vitals("vitals consume", &["consume", "--exit-at-end", "--quiet"])?
             .having("that it stored every reading", &format!(": {readings} readings stored, 0 refused"))
+    }
+
+    /// Several of one group; the processor time of all.
+    pub(super) fn consume_together(&self, consumers: u8, readings: u32) -> Result<Duration> {
+        let command = process::command_of(&self.hospital.kit.binary, &["consume", "--exit-at-end", "--quiet"]);
+        let environment = self.environment();
+        let logs: Vec<_> =
+            (1..=consumers).map(|number| self.hospital.file(&format!("consumer-{number}.log"))).collect();
+        let program = |log| Program {
+            what: "vitals consume",
+            command: &command,
+            environment: &environment,
+            is_chatty: false,
+            log,
+        };
+        let programs: Vec<_> = logs.iter().map(|log| program(log)).collect();
+        let running: Vec<_> = programs.iter().map(Program::start).collect::<Result<_>>()?;
+        let ended: Vec<_> = running.into_iter().map(RunningProgram::finish).collect::<Result<_>>()?;
+        let said: String = programs.iter().map(Program::output).collect::<Result<_>>()?;
+        if stored(&said) < u64::from(readings) {
+            let missing = "that together they stored every reading";
+            return Err(Error::Unclear { what: "vitals consume", missing, said });
+        }
+        Ok(ended.iter().map(|taken| taken.usage.cpu).sum())
     }
 
     pub(super) fn export(&self, file: &Path, readings: u32) -> Result<Taken> {
@@ -123,17 +177,33 @@ impl Ward<'_> {
         self.vitals("vitals reset", &["reset", "--only", "store", "--yes"]).map(drop)
     }
 
-    fn environment(&self) -> Result<[(&'static str, OsString); 6]> {
+    pub(super) fn environment(&self) -> Vec<(String, OsString)> {
         let Self { hospital, name, topic } = self;
-        Ok([
-            ("VITALS_BROKERS", hospital.brokers()?.into()),
-            ("VITALS_STORE", format!("cassandra://127.0.0.1:{}/{name}", hospital.cassandra_port()?).into()),
-            ("VITALS_TOPIC", topic.into()),
-            ("VITALS_GROUP", name.into()),
+        let Access { brokers, nodes, settings } = &hospital.access;
+        let store = format!("cassandra://{nodes}/{name}");
+        let own = [
+            ("brokers", brokers.as_str()),
+            ("store", &store),
+            ("topic", topic),
+            ("group", name),
             // The others announce nothing either.
-            ("VITALS_ALARMS_TOPIC", "none".into()),
+            ("alarms_topic", "none"),
             // How long a consumer waits before it commits is no part of how fast it writes.
-            ("VITALS_DURABILITY_DELAY", "0".into()),
-        ])
+            ("durability_delay", "0"),
+        ];
+        let access = settings.iter().map(|(setting, value)| (*setting, value.as_str()));
+        let variable = |setting: &str| format!("VITALS_{}", setting.to_ascii_uppercase());
+        own.into_iter().chain(access).map(|(setting, value)| (variable(setting), value.into())).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_several_consumers_stored_is_added() {
+        let said = "a note\nend of topic readings: 70 readings stored, 0 refused\nx: 30 readings stored, 2 refused\n";
+        assert_eq!(stored(said), 100);
     }
 }

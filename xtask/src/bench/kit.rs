@@ -64,7 +64,7 @@ impl Kit {
         &self,
         what: &'static str,
         arguments: &[&str],
-        environment: &[(&'static str, OsString)],
+        environment: &[(String, OsString)],
     ) -> Result<ToolOutput> {
         // A producer's lines are as many as what it sends.
         let is_chatty = arguments.first() == Some(&"produce");
@@ -80,7 +80,7 @@ impl Kit {
         &self,
         what: &'static str,
         command: &[OsString],
-        environment: &[(&'static str, OsString)],
+        environment: &[(String, OsString)],
         is_chatty: bool,
     ) -> Result<ToolOutput> {
         let log = self.place.path("tool.log");
@@ -162,7 +162,7 @@ const LOOK_AGAIN_LATEST: Duration = Duration::from_millis(5);
 pub(super) struct Program<'a> {
     pub(super) what: &'static str,
     pub(super) command: &'a [OsString],
-    pub(super) environment: &'a [(&'static str, OsString)],
+    pub(super) environment: &'a [(String, OsString)],
     /// Whether what it says on stdout is dropped, being as long as what it sends.
     pub(super) is_chatty: bool,
     pub(super) log: &'a Path,
@@ -177,47 +177,78 @@ pub(super) struct Taken {
 impl Program<'_> {
     /// Runs it to a good end. Call it from the main thread (see [`EndsWithParent`](crate::process::Life)).
     pub(super) fn run(&self) -> Result<Taken> {
-        let start_error = Error::start(self.what);
+        self.start()?.finish()
+    }
+
+    /// Starts it, beside others. Call it from the main thread.
+    pub(super) fn start(&self) -> Result<RunningProgram> {
         let mut command = worker::prepared(self.what, self.command, self.log)?;
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         if self.is_chatty {
             command.stdout(Stdio::null());
         }
         let begun = Instant::now();
-        let mut child = command.spawn().map_err(&start_error)?;
-        let usage = self.watch(&child, begun);
-        let elapsed = begun.elapsed();
-        if usage.is_err() {
-            // It may have ended by itself; then there is nothing to kill.
-            let _ = child.kill();
-        }
-        let status = child.wait().map_err(start_error)?;
-        let usage = usage?;
-        if status.success() {
-            Ok(Taken { elapsed, usage })
-        } else {
-            Err(Error::failed(self.what, &format!("ended with {status}"), self.log, ""))
-        }
+        let child = command.spawn().map_err(Error::start(self.what))?;
+        Ok(RunningProgram { what: self.what, log: self.log.to_owned(), child, begun })
     }
 
     pub(super) fn output(&self) -> Result<String> {
         fs::read_to_string(self.log).map_err(Error::file("read", self.log))
     }
+}
+
+/// A program at work; it does not outlive this process.
+#[derive(Debug)]
+pub(super) struct RunningProgram {
+    what: &'static str,
+    log: PathBuf,
+    child: Child,
+    begun: Instant,
+}
+
+impl RunningProgram {
+    pub(super) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Ends it at once; what comes of it is nobody's business.
+    pub(super) fn kill(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// Waits for its good end.
+    pub(super) fn finish(mut self) -> Result<Taken> {
+        let usage = self.watch();
+        let elapsed = self.begun.elapsed();
+        if usage.is_err() {
+            // It may have ended by itself; then there is nothing to kill.
+            let _ = self.child.kill();
+        }
+        let status = self.child.wait().map_err(Error::start(self.what))?;
+        let usage = usage?;
+        if status.success() {
+            Ok(Taken { elapsed, usage })
+        } else {
+            Err(Error::failed(self.what, &format!("ended with {status}"), &self.log, ""))
+        }
+    }
 
     /// Waits for the end. The process is left for the caller to notice, since its figures go with it.
-    fn watch(&self, child: &Child, begun: Instant) -> Result<Usage> {
+    fn watch(&self) -> Result<Usage> {
         let mut peak_bytes = 0;
         loop {
-            let usage = Usage::of(child.id()).ok_or(Error::NoServer(self.what))?;
+            let usage = Usage::of(self.child.id()).ok_or(Error::NoServer(self.what))?;
             peak_bytes = usage.peak_bytes.max(peak_bytes);
             if usage.has_ended {
                 return Ok(Usage { peak_bytes, ..usage });
             }
-            if begun.elapsed() >= LIMIT {
-                return Err(Error::too_long(self.what, LIMIT, self.log));
+            if self.begun.elapsed() >= LIMIT {
+                return Err(Error::too_long(self.what, LIMIT, &self.log));
             }
             signals::check()?;
-            std::thread::sleep((begun.elapsed() / LOOK_AGAIN_PART).clamp(LOOK_AGAIN_SOONEST, LOOK_AGAIN_LATEST));
+            std::thread::sleep((self.begun.elapsed() / LOOK_AGAIN_PART).clamp(LOOK_AGAIN_SOONEST, LOOK_AGAIN_LATEST));
         }
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::Load;
 use super::figure::{Figure, Goal, Grouped, Table, figure, mebibytes, millis, ratio, values};
-use super::hospital::{Hospital, TOPIC, Ward};
+use super::hospital::{Hospital, PATIENTS, TOPIC, Ward};
 use super::kit::{Kit, Taken};
 use crate::error::{Error, Result};
 use crate::say;
@@ -68,7 +68,7 @@ impl<'a> Stock<'a> {
         let Load { rows, few_rows, .. } = *load;
         say::talk(&format!("sending and storing {} readings", Grouped(rows)));
         let (all, few) = (hospital.ward("stock")?, hospital.ward("few")?);
-        all.send(rows)?;
+        all.send(rows, PATIENTS)?;
         all.consume(rows)?;
         let (all_file, few_file) = (hospital.file("all.csv"), hospital.file("few.csv"));
         all.export(&all_file, rows)?;

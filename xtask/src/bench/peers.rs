@@ -12,7 +12,7 @@ use std::ffi::OsString;
 use serde::Deserialize;
 
 use super::figure::{Figure, Goal, Grouped, Table, figure, ratio, values};
-use super::hospital::{Hospital, Ward};
+use super::hospital::{Hospital, PATIENTS, Ward};
 use super::kit::Kit;
 use super::references::{Drained, Drainer, References, Signs, Work};
 use super::{Load, brokers};
@@ -173,7 +173,7 @@ impl Bench<'_> {
     fn produce(&self, measured: &mut Measured, round: u32, records: u32) -> Result<()> {
         say::talk(&format!("  {} readings and as many records are produced", Grouped(records)));
         let ward = self.hospital.ward(&format!("produce_{round}"))?;
-        let taken = ward.send(records)?;
+        let taken = ward.send(records, PATIENTS)?;
         let count = f64::from(records);
         measured.produced.push((count / taken.elapsed.as_secs_f64(), taken.usage.cpu.as_secs_f64() * 1e6 / count));
         ward.close()?;

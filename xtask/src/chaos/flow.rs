@@ -215,6 +215,8 @@ pub(super) struct Delays {
     /// Before the first fault and after each, after how many seconds they were last slower than 2 s; `None` where none was
     /// sent.
     pub(super) slow_until: Vec<Option<u64>>,
+    /// Likewise, what 99 % of those did not exceed that were sent 10 s after the fault or later, in milliseconds.
+    pub(super) p99_later: Vec<Option<f64>>,
     /// Of all, in milliseconds.
     pub(super) slowest: f64,
 }

@@ -64,9 +64,13 @@ impl Harness {
         let brokers = at.secure.as_ref().map_or(&at.brokers, |secure| &secure.brokers);
         let places = ["--brokers", brokers, "--store", &at.store];
         let names = ["--topic", &at.topic, "--group", &at.group, "--alarms-topic", &alarms];
-        let access = at.secure.iter().flat_map(|secure| &secure.options);
-        let options = places.into_iter().chain(names).chain(access.map(String::as_str));
-        command.extend(options.map(OsString::from));
+        command.extend(places.into_iter().chain(names).map(OsString::from));
+        let access = at.secure.iter().flat_map(|secure| &secure.settings);
+        command.extend(
+            access
+                .flat_map(|(name, value)| [format!("--{}", name.replace('_', "-")), value.clone()])
+                .map(OsString::from),
+        );
         command
     }
 

@@ -15,8 +15,8 @@ use crate::link::{Link, Trouble};
 use crate::process::{self, Identity, Life};
 use crate::services::folder::{FreshStacks, StackFolder};
 use crate::services::options::{ServerSetting, StackOptions};
-use crate::services::secure::{SUPERUSER, USER};
-use crate::services::server::{Member, Role};
+use crate::services::secure::{Access, SUPERUSER};
+use crate::services::server::{Member, Role, Server};
 use crate::services::stack::Stack as RunningServers;
 
 /// The broker's, among the data of the run.
@@ -104,14 +104,8 @@ pub(super) struct Addresses {
     pub(super) reader: String,
     pub(super) topic: String,
     pub(super) group: String,
-    /// Where `vitals` comes to the brokers otherwise than the readers, and with which options to both.
-    pub(super) secure: Option<Secure>,
-}
-
-#[derive(Debug, Clone)]
-pub(super) struct Secure {
-    pub(super) brokers: String,
-    pub(super) options: Vec<String>,
+    /// Where `vitals` comes to the brokers otherwise than the readers, and to the store.
+    pub(super) secure: Option<Access>,
 }
 
 /// Servers that can be broken; dropping it ends all of them.
@@ -130,8 +124,8 @@ enum Servers {
     /// periodically. Each can be reached through a link as well. Kafka tells its clients where to go, so it has a second
     /// listener, whose address is that of its link.
     Real { running: RunningServers, kafka: Link, cassandra: Link },
-    /// The nodes listen on `store_port` for those inside TLS.
-    Cluster { running: RunningServers, secure: Secure, store_port: u16 },
+    /// A further node has not joined yet.
+    Cluster { running: RunningServers, access: Access, reserve: Option<Box<dyn Server>> },
 }
 
 impl Stack {
@@ -168,10 +162,10 @@ impl Stack {
                 let table = format!("{}/chaos_{name}", running.address(Role::Cassandra)?);
                 (running.address(Role::Kafka)?, format!("cassandra://{table}"), format!("cassandra:{table}"))
             }
-            Servers::Cluster { running, secure: own, store_port } => {
-                secure = Some(own.clone());
-                let nodes = running.addresses(Role::SecureCassandra, Some(*store_port));
-                let reader = format!("cassandra:{SUPERUSER}:{SUPERUSER}@{}", running.address(Role::SecureCassandra)?);
+            Servers::Cluster { running, access, .. } => {
+                secure = Some(access.clone());
+                let nodes = &access.nodes;
+                let reader = format!("cassandra:{}", login(&running.address(Role::SecureCassandra)?));
                 let (store, reader) = (format!("cassandra://{nodes}/chaos_{name}"), format!("{reader}/chaos_{name}"));
                 (running.addresses(Role::Kafka, None), store, reader)
             }
@@ -263,6 +257,20 @@ impl Stack {
         running.start_again(part.member(number))
     }
 
+    /// A further node joins those that are there; its number.
+    pub(super) fn join(&mut self) -> Result<u8> {
+        let Servers::Cluster { running, reserve, .. } = &mut self.servers else { return Err(NO_CLUSTER) };
+        running.join(reserve.take().ok_or(NO_CLUSTER)?)?;
+        Ok(LATER.number)
+    }
+
+    /// Where readers that are not ours find a node.
+    pub(super) fn node(&self, number: u8) -> Result<String> {
+        let Servers::Cluster { running, .. } = &self.servers else { return Err(NO_CLUSTER) };
+        let member = Part::Store.member(number);
+        Ok(login(&format!("{}:{}", member.host(), running.port(member)?)))
+    }
+
     /// Starts an ended process again on what it has kept, and comes back when it has answered.
     pub(super) fn start_again(&mut self, part: Part, harness: &Harness) -> Result<()> {
         match (&mut self.servers, part) {
@@ -344,35 +352,33 @@ fn start_servers(harness: &Harness, fresh: &mut FreshStacks) -> Result<Servers> 
 
 /// So many brokers, and so many nodes.
 pub(super) const MEMBERS: u8 = 3;
+/// The node that joins later.
+const LATER: Member = Member { role: Role::SecureCassandra, number: MEMBERS + 1 };
+
+/// A node, as a reader that is not ours comes to it.
+fn login(node: &str) -> String {
+    format!("{SUPERUSER}:{SUPERUSER}@{node}")
+}
 
 fn start_cluster(harness: &Harness, fresh: &mut FreshStacks) -> Result<Servers> {
     let options = StackOptions {
         brokers: MEMBERS,
-        nodes: MEMBERS,
+        nodes: LATER.number,
         secure: true,
         cassandra_heap: None,
-        kafka_set: ServerSetting::list(&[("group.min.session.timeout.ms", "1000")]),
+        kafka_set: ServerSetting::list(&[
+            ("group.min.session.timeout.ms", "1000"),
+            // A broker that dies is given up after 6 s instead of 9 s; one that was the controller takes 2 s more.
+            ("broker.session.timeout.ms", "6000"),
+            ("broker.heartbeat.interval.ms", "1000"),
+        ]),
+        // As many as by default: with one a node that joins may have a small part of the ring.
+        cassandra_set: ServerSetting::list(&[("num_tokens", "16")]),
         ..StackOptions::small()
     };
-    let servers = fresh.servers(&options)?;
+    let (reserve, servers): (Vec<_>, Vec<_>) =
+        fresh.servers(&options)?.into_iter().partition(|server| server.member() == LATER);
     let running = RunningServers::start(harness.folder.clone(), servers, Life::EndsWithParent)?;
-    let environment = running.environment();
-    let found = |name: &str| {
-        let value = environment.iter().find(|(key, _)| key == name).and_then(|(_, value)| value.to_str());
-        value.map(str::to_owned).ok_or(Error::NoServer("server with a login"))
-    };
-    let port = |name: &str| found(name)?.parse().map_err(|_| Error::NoServer("port of its own"));
-    let (brokers_port, store_port) = (port("VITALS_TEST_BOTH_PORT")?, port("VITALS_TEST_SECURE_CASSANDRA_TLS_PORT")?);
-    let file = |name: &str| Ok::<_, Error>(format!("{}/{name}", found("VITALS_TEST_CERTIFICATES")?));
-    let options = [
-        ("--broker-ca", file("ca.pem")?),
-        ("--broker-user", USER.to_owned()),
-        ("--broker-password-file", file("password")?),
-        ("--store-ca", file("ca.pem")?),
-        ("--store-user", SUPERUSER.to_owned()),
-        ("--store-password-file", file("store-password")?),
-    ];
-    let options = options.into_iter().flat_map(|(name, value)| [name.to_owned(), value]).collect();
-    let secure = Secure { brokers: running.addresses(Role::Kafka, Some(brokers_port)), options };
-    Ok(Servers::Cluster { running, secure, store_port })
+    let access = running.access(true)?;
+    Ok(Servers::Cluster { running, access, reserve: reserve.into_iter().next() })
 }

@@ -68,6 +68,7 @@ pub(crate) struct Cassandra {
     pub(crate) number: u8,
     /// So many nodes the cluster has.
     pub(crate) nodes: u8,
+    pub(crate) is_sparing: bool,
     pub(crate) port: u16,
     /// Where other nodes connect.
     pub(crate) storage_port: u16,
@@ -190,7 +191,7 @@ impl Server for Cassandra {
         arguments.push(with_path("-Dlogback.configurationFile=", &folder.conf().join("logback.xml")));
         arguments.extend(PROPERTIES.iter().map(OsString::from));
         arguments.push(if self.nodes == 1 { ALONE } else { AMONG_OTHERS }.into());
-        if self.nodes > 1 {
+        if self.is_sparing {
             arguments.extend(SPARING.map(OsString::from));
         }
         arguments.extend(class_path(&[&folder.conf()], jars));
@@ -277,8 +278,17 @@ mod tests {
         let settings = ServerSetting::list(settings);
         let release = CassandraRelease::Current;
         let heap = HeapSize::default_for_cassandra();
-        let node =
-            Cassandra { release, number: 1, nodes: 1, port: 9042, storage_port: 7000, tls_port: None, heap, settings };
+        let node = Cassandra {
+            release,
+            number: 1,
+            nodes: 1,
+            is_sparing: false,
+            port: 9042,
+            storage_port: 7000,
+            tls_port: None,
+            heap,
+            settings,
+        };
         node.yaml(&StackFolder::of("x"))
     }
 

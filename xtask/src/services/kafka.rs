@@ -82,6 +82,7 @@ pub(crate) struct Kafka {
     pub(crate) layout: KafkaLayout,
     /// Which of several brokers, from 1 on.
     pub(crate) number: u8,
+    pub(crate) is_sparing: bool,
     pub(crate) port: u16,
     pub(crate) metadata: Metadata,
     /// Further listeners.
@@ -232,7 +233,7 @@ impl Server for Kafka {
 
     fn arguments(&self, folder: &StackFolder, jars: &Path) -> Vec<OsString> {
         let mut arguments = self.heap.java_arguments();
-        if self.brokers() > 1 {
+        if self.is_sparing {
             arguments.extend(SPARING.map(OsString::from));
         }
         arguments.push(match self.metadata {
@@ -344,6 +345,7 @@ mod tests {
         let layout = KafkaLayout::Kraft;
         Kafka {
             layout,
+            is_sparing: false,
             number: 1,
             port: 9093,
             metadata,

@@ -53,6 +53,9 @@ pub(crate) struct StackOptions {
     /// there are only those with a login
     #[arg(long)]
     pub(crate) secure: bool,
+    /// Several on one machine do with little memory and processor time, and are slower for it.
+    #[arg(skip = true)]
+    pub(crate) is_sparing: bool,
     /// Java heap of Kafka (and ZooKeeper)
     #[arg(long, value_name = "SIZE", default_value_t = HeapSize::default_for_kafka())]
     pub(crate) kafka_heap: HeapSize,
@@ -89,6 +92,7 @@ impl StackOptions {
             zookeeper_port: None,
             free_ports: true,
             secure: false,
+            is_sparing: true,
             kafka_heap: HeapSize("256m".to_owned()),
             cassandra_heap: Some(HeapSize("512m".to_owned())),
             kafka_set: Vec::new(),
@@ -147,6 +151,7 @@ impl StackOptions {
                 release: self.cassandra,
                 number,
                 nodes: self.nodes,
+                is_sparing: self.is_sparing && self.nodes > 1,
                 port,
                 storage_port,
                 tls_port,
@@ -174,6 +179,7 @@ impl StackOptions {
                 number,
                 port,
                 metadata,
+                is_sparing: self.is_sparing && self.brokers > 1,
                 secure,
                 heap: self.kafka_heap.clone(),
                 settings: self.kafka_set.clone(),

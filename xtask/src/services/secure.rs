@@ -28,6 +28,17 @@ const LIMITED_USERS: [&str; 4] = ["consumer", "producer", "operator", "admin"];
 /// So many servers of one kind can work together.
 pub(crate) const MOST_MEMBERS: u8 = 5;
 
+/// How `vitals` comes to servers: inside TLS and logged in, or in the clear, where only Cassandra wants a login.
+#[derive(Clone, Debug)]
+pub(crate) struct Access {
+    /// As the setting `brokers` takes them.
+    pub(crate) brokers: String,
+    /// The nodes of the setting `store`.
+    pub(crate) nodes: String,
+    /// Further settings by their names, with `_` between words.
+    pub(crate) settings: Vec<(&'static str, String)>,
+}
+
 /// The listeners, each on its port of 127.0.0.1.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SecureListeners {

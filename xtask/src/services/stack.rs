@@ -10,6 +10,7 @@ use super::folder::{Record, StackFolder, State};
 use super::java::{Javas, Release};
 use super::ports;
 use super::ready::{self, NotReady};
+use super::secure::{Access, SUPERUSER, USER};
 use super::server::{Member, Role, Server, class_path};
 use crate::error::{Error, Result};
 use crate::process::{self, Identity, Life, Place};
@@ -83,6 +84,45 @@ impl Stack {
         of_role.map(address).collect::<Vec<_>>().join(",")
     }
 
+    /// How `vitals` comes to servers that were started with `--secure`.
+    pub(crate) fn access(&self, is_inside_tls: bool) -> Result<Access> {
+        let environment = self.environment();
+        let found = |name: &str| {
+            let value = environment.iter().find(|(key, _)| key == name).and_then(|(_, value)| value.to_str());
+            value.map(str::to_owned).ok_or(Error::NoServer("server with a login"))
+        };
+        let port = |name: &str| found(name)?.parse().map_err(|_| Error::NoServer("port of its own"));
+        let file = |name: &str| Ok::<_, Error>(format!("{}/{name}", found("VITALS_TEST_CERTIFICATES")?));
+        let mut settings = vec![("store_user", SUPERUSER.to_owned()), ("store_password_file", file("store-password")?)];
+        let (mut brokers_port, mut store_port) = (None, None);
+        if is_inside_tls {
+            brokers_port = Some(port("VITALS_TEST_BOTH_PORT")?);
+            store_port = Some(port("VITALS_TEST_SECURE_CASSANDRA_TLS_PORT")?);
+            settings.extend([
+                ("broker_ca", file("ca.pem")?),
+                ("broker_user", USER.to_owned()),
+                ("broker_password_file", file("password")?),
+                ("store_ca", file("ca.pem")?),
+            ]);
+        }
+        Ok(Access {
+            brokers: self.addresses(Role::Kafka, brokers_port),
+            nodes: self.addresses(Role::SecureCassandra, store_port),
+            settings,
+        })
+    }
+
+    /// Where their data, settings and logs are.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// All servers of a kind, by their processes.
+    pub(crate) fn processes(&self, role: Role) -> Vec<Identity> {
+        let of_role = self.servers.iter().filter(|running| running.record.member.role == role);
+        of_role.map(|running| running.record.process).collect()
+    }
+
     pub(crate) fn process(&self, member: impl Into<Member>) -> Option<Identity> {
         self.find(member.into()).ok().map(|running| running.record.process)
     }
@@ -124,6 +164,13 @@ impl Stack {
             let ended = self.servers.remove(at);
             self.launch_one(ended.server)?;
         }
+        self.wait_for(|other| other == member)
+    }
+
+    /// Starts one more, and comes back when it has answered a request.
+    pub(crate) fn join(&mut self, server: Box<dyn Server>) -> Result<()> {
+        let member = server.member();
+        self.launch_one(server)?;
         self.wait_for(|other| other == member)
     }
 

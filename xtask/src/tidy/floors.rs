@@ -14,9 +14,12 @@ struct Floor {
 const HOUSE: &[Floor] = &[
     Floor { name: "main", rooms: &["main", "program", "exit"] },
     Floor { name: "commands", rooms: &["cmd", "guide"] },
-    Floor { name: "composition", rooms: &["loadtest", "diagnose", "app"] },
+    Floor { name: "composition", rooms: &["server", "loadtest", "diagnose", "app"] },
     Floor { name: "settings", rooms: &["settings"] },
-    Floor { name: "edges", rooms: &["archive", "intake", "health", "broker", "kafka", "store", "trail", "port"] },
+    Floor {
+        name: "edges",
+        rooms: &["archive", "fhir", "intake", "health", "broker", "kafka", "store", "trail", "port"],
+    },
     Floor { name: "story", rooms: &["pipeline"] },
     Floor { name: "core", rooms: &["alarm", "admission", "score", "ledger", "faults", "reading", "record"] },
     Floor {

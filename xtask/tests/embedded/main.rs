@@ -31,6 +31,7 @@ mod entrance;
 mod faults;
 mod faulty;
 mod health;
+mod hl7;
 mod home;
 mod killed;
 mod letters;
@@ -45,6 +46,9 @@ mod rules;
 mod scores;
 #[cfg(feature = "real-services")]
 mod scraped;
+#[cfg(feature = "real-services")]
+mod screen;
+mod serve;
 mod store_commands;
 #[cfg(target_os = "linux")]
 mod terminal;

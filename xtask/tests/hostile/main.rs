@@ -17,6 +17,7 @@ mod client;
 #[path = "../embedded/faulty/frame.rs"]
 #[allow(dead_code, reason = "other tests use what is left over here")]
 mod frame;
+mod mllp;
 mod others;
 #[path = "../brokers/own_broker.rs"]
 mod own_broker;
@@ -92,6 +93,18 @@ async fn what_a_hostile_cassandra_says_ends_in_an_error() {
     let driver = process::driver_panics();
     eprintln!("hostile Cassandras: {told}; its driver panicked {driver} times");
     assert_eq!(process::panics(), 0, "nothing of ours panics");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hostile_senders_of_hl7_take_the_listener_from_nobody() {
+    process::count_panics();
+    let (broker, _folder) = own_broker::started_anew().await;
+    client::prepare(broker.address(), TOPIC).await;
+    let told = mllp::sessions(broker.address().to_string(), TOPIC, seeds(1)).await;
+    let mib = process::peak_bytes().map_or(0, |bytes| bytes / (1024 * 1024));
+    eprintln!("hostile senders of HL7: {told}; {mib} MiB at most");
+    assert_eq!(process::panics(), 0, "nothing panics");
+    assert!(mib < MEMORY_LIMIT_BYTES / (1024 * 1024), "{mib} MiB");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,7 +4,15 @@ import argparse
 import shlex
 import sys
 
-from kafka.admin import ACL, ACLOperation, ACLPermissionType, KafkaAdminClient, ResourcePattern, ResourceType
+from kafka.admin import (
+    ACL,
+    ACLOperation,
+    ACLPermissionType,
+    ACLResourcePatternType,
+    KafkaAdminClient,
+    ResourcePattern,
+    ResourceType,
+)
 
 OPERATIONS = {
     "All": ACLOperation.ALL,
@@ -21,11 +29,13 @@ def acls(line):
     parser = argparse.ArgumentParser()
     parser.add_argument("tool")
     parser.add_argument("--bootstrap-server")
+    parser.add_argument("--command-config")
     parser.add_argument("--add", action="store_true", required=True)
     parser.add_argument("--allow-principal", required=True)
     parser.add_argument("--operation", action="append", required=True)
     parser.add_argument("--topic")
     parser.add_argument("--group")
+    parser.add_argument("--resource-pattern-type", default="literal")
     said = parser.parse_args(shlex.split(line))
     kind, name = (ResourceType.TOPIC, said.topic) if said.topic else (ResourceType.GROUP, said.group)
     for operation in said.operation:
@@ -34,7 +44,7 @@ def acls(line):
             host="*",
             operation=OPERATIONS[operation],
             permission_type=ACLPermissionType.ALLOW,
-            resource_pattern=ResourcePattern(kind, name),
+            resource_pattern=ResourcePattern(kind, name, ACLResourcePatternType[said.resource_pattern_type.upper()]),
         )
 
 

@@ -2,6 +2,7 @@
 
 from contextlib import contextmanager
 
+from cassandra import ConsistencyLevel
 from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile
 from cassandra.policies import WhiteListRoundRobinPolicy
@@ -11,7 +12,12 @@ from cassandra.policies import WhiteListRoundRobinPolicy
 def connect(node):
     login, _, address = node.rpartition("@")
     host, port = address.rsplit(":", 1)
-    profile = ExecutionProfile(load_balancing_policy=WhiteListRoundRobinPolicy([host]), request_timeout=20)
+    profile = ExecutionProfile(
+        load_balancing_policy=WhiteListRoundRobinPolicy([host]),
+        # One of several copies may have missed a row that the others acknowledged.
+        consistency_level=ConsistencyLevel.LOCAL_QUORUM,
+        request_timeout=20,
+    )
     cluster = Cluster(
         [host],
         port=int(port),

@@ -5,7 +5,9 @@ its sender, and a row the time at which Cassandra wrote it. Prints a JSON object
 - readings: those that were looked at
 - slow_until: for the time before the first fault and after each, after how many seconds of it readings were last slower
   than 2 s: 99 % of those that were sent within one second were not, from then on; null where none was sent
-- slowest: of all"""
+- slowest: of all
+- p99_later: likewise, what 99 % of the readings did not exceed that were sent 10 s after the fault or later; null where
+  none was sent"""
 
 import json
 import sys
@@ -15,6 +17,7 @@ from cassandra_session import connect
 from confluent_kafka import Consumer, TopicPartition
 
 SLOW = 2_000
+LATER_SECONDS = 10
 
 
 def written(store):
@@ -69,11 +72,16 @@ def slow_until(seconds):
     return max((second + 1 for second, delays in seconds.items() if p99(delays) > SLOW), default=0)
 
 
+def later(seconds):
+    return [delay for second, delays in seconds.items() if second >= LATER_SECONDS for delay in delays]
+
+
 print(
     json.dumps(
         {
             "readings": count,
             "slow_until": [slow_until(seconds) if seconds else None for seconds in times],
+            "p99_later": [p99(later(seconds)) if later(seconds) else None for seconds in times],
             "slowest": slowest,
         }
     )

@@ -16,6 +16,7 @@ mod program;
 
 mod consuming;
 mod embedded_broker;
+mod grants;
 mod making;
 mod old;
 mod operator;

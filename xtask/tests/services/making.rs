@@ -10,6 +10,7 @@ use crate::peer::{self, cqlsh};
 use crate::program::Program as _;
 use crate::running::{Ended, RUN_LIMIT};
 use crate::ward::{CATCH_UP_LIMIT, Ward, messages_said};
+use crate::{grants, place};
 
 /// What `init` says by part.
 fn parts(init: &Ended) -> BTreeMap<String, String> {
@@ -124,6 +125,9 @@ fn a_missing_topic_is_made_and_that_is_said() {
 #[test]
 fn a_bench_stores_everything_that_was_due_and_leaves_no_topic_group_or_keyspace() {
     let ward = Ward::new();
+    if place::is_secured() {
+        grants::give_to_bench(&ward);
+    }
     let result = ward.run("bench --rate 500 --for 3s --consumers 2 -o json").well().json();
     let figures = &result["figures"];
     assert_eq!((&figures["due"], &figures["stored"]), (&1500.into(), &1500.into()), "{figures}");

@@ -1,6 +1,8 @@
 //! Where the servers are, and the tools to check with, as the test runner says it by the environment.
 #![allow(clippy::disallowed_methods, reason = "the test runner says by the environment where things are")]
 
+use crate::grants::USER;
+
 pub(crate) fn variable(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set; hint: run `cargo xtask test`"))
 }
@@ -40,11 +42,11 @@ pub(crate) fn access() -> Vec<(&'static str, String)> {
     }
     vec![
         ("VITALS_BROKER_CA", secure_file("ca.pem")),
-        ("VITALS_BROKER_USER", "ward".to_owned()),
+        ("VITALS_BROKER_USER", USER.to_owned()),
         ("VITALS_BROKER_PASSWORD_FILE", secure_file("password")),
         ("VITALS_STORE_CA", secure_file("ca.pem")),
-        ("VITALS_STORE_USER", "cassandra".to_owned()),
-        ("VITALS_STORE_PASSWORD_FILE", secure_file("store-password")),
+        ("VITALS_STORE_USER", USER.to_owned()),
+        ("VITALS_STORE_PASSWORD_FILE", secure_file("password")),
     ]
 }
 

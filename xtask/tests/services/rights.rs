@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::grants::{acls, cql, granted};
 use crate::peer;
 use crate::place::{self, secure_file as file, variable};
 use crate::program::Program;
@@ -31,26 +32,6 @@ fn come_as(user: &str, role: &str) -> String {
 /// Those who may do everything.
 fn as_master() -> String {
     come_as("ward", "cassandra")
-}
-
-fn cql(statements: &[String]) {
-    let node = format!("cassandra:cassandra@127.0.0.1:{}", variable("VITALS_TEST_SECURE_CASSANDRA_PORT"));
-    let statements = statements.iter().map(String::as_str);
-    peer::python("statements.py", &std::iter::once(&*node).chain(statements).collect::<Vec<_>>());
-}
-
-/// The lines that `vitals grants` prints for a role of Kafka, or of Cassandra.
-fn granted(ward: &Ward, role: &str, user: &str, server: &str) -> Vec<String> {
-    let printed = ward.done(&format!("grants --for {role} --user {user} --only {server}"));
-    let is_comment = |line: &&str| line.is_empty() || line.starts_with(['#', '-']);
-    printed.lines().filter(|line| !is_comment(line)).map(|line| line.trim_end_matches(';').to_owned()).collect()
-}
-
-fn acls(what: &str, lines: &[String]) {
-    let brokers = place::brokers();
-    let mut words = vec![brokers.as_str(), what];
-    words.extend(lines.iter().map(String::as_str));
-    peer::python("acls.py", &words);
 }
 
 /// A role of Cassandra with a name of its own and no rights.

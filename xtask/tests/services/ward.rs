@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use crate::link::{Link, Trouble};
 use crate::program::Program;
 use crate::running::{RUN_LIMIT, Running, wait_until};
-use crate::{peer, place};
+use crate::{grants, peer, place};
 
 /// How long reading a backlog of a test's size may take on a busy machine.
 pub(crate) const CATCH_UP_LIMIT: Duration = Duration::from_secs(20);
@@ -27,14 +27,18 @@ pub(crate) struct Ward {
 }
 
 impl Ward {
-    /// A name only: nothing is made.
+    /// A name only: nothing is made. Where servers want a login, what it takes to make and use it is allowed.
     pub(crate) fn new() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let micros = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros();
         let name = format!("ward_{micros}_{}", COUNT.fetch_add(1, Ordering::Relaxed));
         let folder = tempfile::tempdir().unwrap();
         let keyspace = Keyspace(name.clone());
-        Self { name, brokers: place::brokers(), cassandra: place::cassandra(), folder, _keyspace: keyspace }
+        let ward = Self { name, brokers: place::brokers(), cassandra: place::cassandra(), folder, _keyspace: keyspace };
+        if place::is_secured() {
+            grants::give_to_make(&ward);
+        }
+        ward
     }
 
     /// With keyspace, tables and topics.
@@ -79,6 +83,9 @@ impl Ward {
     /// Makes the keyspace as the old README says, or in another `way`.
     pub(crate) fn make_by_hand(&self, way: &[&str]) {
         peer::python("by_hand.py", &[&[&*self.cassandra, &self.name], way].concat());
+        if place::is_secured() && self.cassandra == place::cassandra() {
+            grants::give_to_use(self);
+        }
     }
 
     /// The rows of a table, as another driver reads them.

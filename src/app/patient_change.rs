@@ -1,12 +1,12 @@
 //! Changes of patients who were admitted, one after the other whoever makes them.
 
-use chrono::Utc;
 use color_eyre::eyre::Result;
 
+use super::author::Author;
 use crate::admission::Admission;
 use crate::advice::{Advice, Code};
 use crate::pipeline::store::Entry;
-use crate::reading::{PatientId, Timestamp};
+use crate::reading::PatientId;
 use crate::store::{Admissions, AnyStore, Journal};
 
 /// How often somebody else may change a patient at the same moment.
@@ -15,7 +15,7 @@ const ATTEMPTS: u32 = 20;
 /// Why a patient is not changed.
 #[allow(missing_docs, reason = "each message says what it is")]
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum AdmissionError {
+pub enum AdmissionError {
     #[error("{patient} is not admitted; nothing was changed")]
     NotIn { patient: String },
     #[error("{patient} is admitted already, since {since}; nothing was changed")]
@@ -50,29 +50,15 @@ impl Advice for AdmissionError {
     }
 }
 
-/// Who changes, and why.
-pub(in crate::cmd) struct Author<'a> {
-    pub(in crate::cmd) by: &'a str,
-    pub(in crate::cmd) reason: &'a str,
-    pub(in crate::cmd) at: Timestamp,
-}
-
-impl<'a> Author<'a> {
-    /// As of now.
-    pub(in crate::cmd) fn now(by: &'a str, reason: &'a str) -> Result<Self> {
-        Ok(Self { by, reason, at: Timestamp::from_utc(Utc::now())? })
-    }
-}
-
 /// The patient as admitted.
-pub(in crate::cmd) fn who_is_in(admissions: &Admissions, patient: &PatientId) -> Result<Admission, AdmissionError> {
+pub fn who_is_in(admissions: &Admissions, patient: &PatientId) -> Result<Admission, AdmissionError> {
     let found = admissions.patients.get(patient.as_str()).filter(|admission| admission.is_in());
     found.cloned().ok_or_else(|| AdmissionError::NotIn { patient: patient.to_string() })
 }
 
 /// Changes what is known of a patient: `change` makes what is to hold of what was known by then. Everybody's changes are
 /// one after the other, so that none is lost.
-pub(in crate::cmd) async fn change(
+pub async fn change(
     store: &AnyStore,
     patient: &PatientId,
     Author { by, reason, at }: &Author<'_>,

@@ -1,10 +1,32 @@
 //! Who makes a change, and why.
 
+use chrono::Utc;
+
+use crate::reading::Timestamp;
+use crate::reading::reject::Reject;
+
 /// How long a name or a reason may be, in characters.
 const MAX_LINE: usize = 200;
 
+/// Who changes, and why.
+pub struct Author<'a> {
+    /// Their name, as they give it.
+    pub by: &'a str,
+    /// The reason.
+    pub reason: &'a str,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl<'a> Author<'a> {
+    /// As of now.
+    pub fn now(by: &'a str, reason: &'a str) -> Result<Self, Reject> {
+        Ok(Self { by, reason, at: Timestamp::from_utc(Utc::now())? })
+    }
+}
+
 /// Takes a name or a reason: one line that says something. Made to be a clap `value_parser`.
-pub(in crate::cmd) fn line(typed: &str) -> Result<String, String> {
+pub fn line(typed: &str) -> Result<String, String> {
     let typed = typed.trim();
     if typed.is_empty() || typed.chars().count() > MAX_LINE || typed.chars().any(char::is_control) {
         return Err(format!("it has to be a text of 1 to {MAX_LINE} characters on one line"));

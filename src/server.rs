@@ -1,0 +1,215 @@
+//! The ward on a screen, and its data for programs: one process, one port, HTTP/1.
+//!
+//! - [`Server`]: listens, and reads what it shows; it is in no group, and commits nothing
+//! - `feeds`: the topic of readings, the topic of alarms, the store, into the `hub`
+//! - `hub`: the `ward` as it is, and a stream of what changes, made into JSON once for all who look on
+//! - `api`: the paths below `/api/v1`; `fhir`: those below `/fhir`; `page`: the files of the screen; `connection`: who is let in, and for how long
+//!
+//! Showing never holds up storing: consumers do not know of it, and who looks on too slowly is left behind.
+
+mod api;
+mod audit;
+mod connection;
+mod encoding;
+mod feeds;
+mod fhir;
+mod guard;
+mod hub;
+mod page;
+mod parameters;
+mod problem;
+mod records;
+mod ward;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use self::feeds::Opened;
+use self::hub::Hub;
+use self::problem::Problem;
+use crate::advice::{Advice, Code};
+use crate::alarm::rules::RuleSet;
+use crate::health::{self, Exposition, Kind, Subject};
+use crate::settings::Settings;
+use crate::shutdown::Shutdown;
+use crate::store::AnyStore;
+
+/// Questions to the store at the same time.
+const READS_AT_ONCE: usize = 32;
+
+/// Answers of readings that are on their way at the same time, each as fast as who asked takes it: each holds two pages of
+/// rows.
+const DOWNLOADS_AT_ONCE: usize = 64;
+
+/// How long a request waits for its turn to read, and for the store.
+const TURN_LIMIT: Duration = Duration::from_secs(2);
+const ANSWER_LIMIT: Duration = Duration::from_secs(10);
+
+/// Why there is no server.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// Whoever comes to it is not known yet.
+    #[error("{0} can be reached from other machines, and nobody would have to say who they are")]
+    Reachable(SocketAddr),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {0}")]
+    Listen(SocketAddr, #[source] io::Error),
+}
+
+impl Advice for ServeError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Reachable(_) => Code::Usage,
+            Self::Listen(..) => Code::Unreachable,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Reachable(address) => format!(
+                "listen on 127.0.0.1:{port}, and come to it by a tunnel: ssh -L {port}:127.0.0.1:{port} HOST",
+                port = address.port()
+            ),
+            Self::Listen(_, source) if source.kind() == io::ErrorKind::AddrInUse => {
+                "something listens there already, perhaps another `vitals`: choose another port, or 0 for a free one"
+                    .to_owned()
+            }
+            Self::Listen(..) => "choose another address".to_owned(),
+        })
+    }
+}
+
+/// What an answer is made of.
+#[derive(Debug)]
+struct Shared {
+    settings: Settings,
+    hub: Arc<Hub>,
+    store: Arc<Opened>,
+    reads: Arc<Semaphore>,
+    downloads: Arc<Semaphore>,
+    /// When it was last noted that somebody has asked for everything.
+    noted: AtomicI64,
+}
+
+impl Shared {
+    /// The store, where it could be opened.
+    fn store(&self) -> Result<&Arc<AnyStore>, Problem> {
+        let away = || Problem::away("the store could not be opened yet").hint("/readyz tells why");
+        self.store.get().ok_or_else(away)
+    }
+
+    /// A place among those who read from the store.
+    async fn turn(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        Self::turn_among(&self.reads).await
+    }
+
+    /// A place among those who take readings, for as long as they take.
+    async fn download(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        Self::turn_among(&self.downloads).await
+    }
+
+    async fn turn_among(places: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Problem> {
+        let turn = timeout(TURN_LIMIT, Arc::clone(places).acquire_owned()).await;
+        turn.ok().and_then(Result::ok).ok_or_else(|| Problem::crowded("too many read at the same time"))
+    }
+
+    /// Asks the store, in turn, and no longer than it may take.
+    async fn ask<T, E>(&self, question: impl Future<Output = Result<T, E>>) -> Result<T, Problem>
+    where
+        Problem: From<E>,
+    {
+        let _turn = self.turn().await?;
+        let late = |_| Problem::away(format!("the store has not answered in {} s", ANSWER_LIMIT.as_secs()));
+        Ok(timeout(ANSWER_LIMIT, question).await.map_err(late)??)
+    }
+}
+
+/// Whoever asks is answered until this is dropped.
+#[derive(Debug)]
+pub struct Server {
+    address: SocketAddr,
+    hub: Arc<Hub>,
+    _tasks: JoinSet<()>,
+}
+
+impl Server {
+    /// Begins to listen on `address`, where port 0 takes a free one, and to read what is shown: from the brokers and the
+    /// store of `settings`, whether they are there yet or not.
+    ///
+    /// # Errors
+    /// The address cannot be listened on, or can be reached by others.
+    pub async fn start(settings: &Settings, address: SocketAddr, shutdown: &Shutdown) -> Result<Self, ServeError> {
+        if !address.ip().is_loopback() {
+            return Err(ServeError::Reachable(address));
+        }
+        let listening = |source| ServeError::Listen(address, source);
+        let listener = TcpListener::bind(address).await.map_err(listening)?;
+        let address = listener.local_addr().map_err(listening)?;
+        let hub = Arc::new(Hub::new(RuleSet::classic(settings.limits)));
+        let store = Arc::new(Opened::new());
+        let health = health::routes(Arc::new(Told(Arc::clone(&hub))), shutdown.clone());
+        let reads = Arc::new(Semaphore::new(READS_AT_ONCE));
+        let downloads = Arc::new(Semaphore::new(DOWNLOADS_AT_ONCE));
+        let (own_hub, own_store) = (Arc::clone(&hub), Arc::clone(&store));
+        let shared = Arc::new(Shared {
+            settings: settings.clone(),
+            hub: own_hub,
+            store: own_store,
+            reads,
+            downloads,
+            noted: AtomicI64::new(0),
+        });
+        let paths =
+            guard::around(api::paths().merge(fhir::paths()).with_state(shared).merge(page::paths()).merge(health));
+        let mut tasks = JoinSet::new();
+        tasks.spawn(feeds::read_readings(settings.clone(), Arc::clone(&hub)));
+        tasks.spawn(feeds::read_alarms(settings.clone(), Arc::clone(&hub)));
+        tasks.spawn(feeds::ask_store(settings.clone(), Arc::clone(&hub), store));
+        tasks.spawn(feeds::publish(Arc::clone(&hub)));
+        tasks.spawn(connection::serve(listener, paths));
+        Ok(Self { address, hub, _tasks: tasks })
+    }
+
+    /// Where it answers.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// How it does, in a few words.
+    pub fn status(&self) -> String {
+        let (beds, watchers) = (self.hub.look(|ward, _| ward.count()), self.hub.watchers());
+        format!("shows {beds} beds to {watchers} on http://{}", self.address)
+    }
+}
+
+/// What the server tells of its health.
+struct Told(Arc<Hub>);
+
+impl Subject for Told {
+    fn reasons(&self) -> Vec<String> {
+        self.0.troubles()
+    }
+
+    fn metrics(&self, to: &mut Exposition) {
+        let (readings, refused) = self.0.counts();
+        let help = "Readings that were read to be shown.";
+        to.family("vitals_shown_readings_total", Kind::Counter, help).sample(&[], readings);
+        let ahead = self.0.look(|ward, _| ward.ahead());
+        let help = "Readings that were not shown, because they are more than 5 min ahead of the clock.";
+        to.family("vitals_shown_ahead_total", Kind::Counter, help).sample(&[], ahead);
+        let help = "Messages of the topic that could not be read to be shown.";
+        to.family("vitals_shown_refused_total", Kind::Counter, help).sample(&[], refused);
+        let beds = self.0.look(|ward, _| ward.count());
+        to.family("vitals_beds", Kind::Gauge, "Beds on the screen.").sample(&[], beds);
+        let watchers = self.0.watchers();
+        to.family("vitals_streams", Kind::Gauge, "Open streams of those who look on.").sample(&[], watchers);
+    }
+}

@@ -1,0 +1,107 @@
+//! Who may ask what: pages of other origins may not, and no answer runs what a patient's name says.
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, ORIGIN, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse as _, Response};
+
+use super::problem::Problem;
+use crate::address::host_of;
+
+/// Nothing but our own files, and no script in a text.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
+                      manifest-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+
+/// The names of this machine for itself. A page of another name that leads here would be another origin that reads ours.
+const OWN_NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
+
+/// The paths, for those alone who may ask.
+pub(super) fn around(paths: Router) -> Router {
+    paths
+        .fallback(async || {
+            Problem::not_found("there is no such path").hint("/ is the ward, /openapi.json lists the others")
+        })
+        .method_not_allowed_fallback(async || {
+            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this path is not asked in this way")
+                .hint("/openapi.json tells how")
+        })
+        .layer(middleware::from_fn(guard))
+}
+
+async fn guard(request: Request, next: Next) -> Response {
+    let mut response = match refusal(request.method(), request.headers()) {
+        Some(problem) => problem.into_response(),
+        None => next.run(request).await,
+    };
+    harden(&mut response);
+    response
+}
+
+fn refusal(method: &Method, headers: &HeaderMap) -> Option<Problem> {
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let name = host_of(host);
+    if !OWN_NAMES.contains(&name) {
+        let problem = Problem::new(StatusCode::MISDIRECTED_REQUEST, "this server is not known by that name");
+        return Some(problem.hint("come to it as http://127.0.0.1 or http://localhost, with its port"));
+    }
+    if matches!(*method, Method::GET | Method::HEAD) {
+        return None;
+    }
+    if let Some(origin) = headers.get(ORIGIN)
+        && origin.to_str().ok().and_then(|origin| origin.split_once("://")).is_none_or(|(_, from)| from != host)
+    {
+        return Some(Problem::new(StatusCode::FORBIDDEN, "a page of another server asks for this"));
+    }
+    None
+}
+
+fn harden(response: &mut Response<Body>) {
+    let headers = response.headers_mut();
+    let always =
+        [(CONTENT_SECURITY_POLICY, POLICY), (X_CONTENT_TYPE_OPTIONS, "nosniff"), (REFERRER_POLICY, "no-referrer")];
+    for (name, value) in always {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    // Vital signs are never kept on the way.
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(method: &Method, headers: &[(&'static str, &'static str)]) -> Option<u16> {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.insert(*name, HeaderValue::from_static(value));
+        }
+        let response = refusal(method, &map)?.into_response();
+        Some(response.status().as_u16())
+    }
+
+    #[test]
+    fn only_a_name_of_this_machine_is_answered() {
+        for host in ["localhost:8080", "127.0.0.1:8080", "[::1]:8080", "localhost"] {
+            assert_eq!(asked(&Method::GET, &[("host", host)]), None, "{host}");
+        }
+        for host in ["evil.example:8080", "127.0.0.1.evil.example", "", "localhost.evil.example:8080"] {
+            assert_eq!(asked(&Method::GET, &[("host", host)]), Some(421), "{host}");
+        }
+        assert_eq!(asked(&Method::GET, &[]), Some(421));
+    }
+
+    #[test]
+    fn a_page_of_another_server_changes_nothing() {
+        let host = ("host", "localhost:8080");
+        let own = [host, ("origin", "http://localhost:8080")];
+        assert_eq!(asked(&Method::POST, &own), None);
+        assert_eq!(asked(&Method::POST, &[host]), None, "a program has no origin");
+        assert_eq!(asked(&Method::POST, &[host, ("origin", "http://localhost:9999")]), Some(403));
+        assert_eq!(asked(&Method::POST, &[host, ("origin", "null")]), Some(403));
+    }
+}

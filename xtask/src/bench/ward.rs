@@ -1,0 +1,377 @@
+//! What `vitals serve` does for those who look on: the whole ward for many who ask, how soon a reading is told, many
+//! streams, and a day of readings. Without servers: the embedded broker, and an SQLite file.
+
+use std::ffi::OsString;
+use std::fmt::Write as _;
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use serde_json::Value;
+
+use super::Load;
+use super::figure::{Figure, Goal, Grouped, Table, figure, mebibytes, millis};
+use super::kit::{Kit, Program, RunningProgram, Usage};
+use crate::error::{Error, Result};
+use crate::{process, say, signals};
+
+/// Who asks at the same time for a ward of so many beds.
+const CONNECTIONS: usize = 200;
+const BEDS: &str = "50";
+/// Who looks on at the same time, at a ward of so many beds with one reading a second each.
+const STREAMS: usize = 1_000;
+const FULL_WARD: &str = "64";
+/// A day of one reading a second.
+const READINGS_OF_A_DAY: u32 = 86_400;
+
+const WHAT: &str = "vitals serve";
+/// How long a server may take until it answers.
+const START_LIMIT: Duration = Duration::from_secs(20);
+/// Before anything counts: connections come, and the first events.
+const SETTLING: Duration = Duration::from_secs(2);
+/// How long an answer may take.
+const ANSWER_LIMIT: Duration = Duration::from_secs(30);
+/// Threads that read and do nothing else need little.
+const STACK_BYTES: usize = 128 * 1024;
+
+#[derive(Debug, Default)]
+struct Measured {
+    rates: Vec<f64>,
+    latest_p99: Vec<Duration>,
+    memory: Vec<u64>,
+    told_p50: Vec<Duration>,
+    told_p99: Vec<Duration>,
+    streams_p99: Vec<Duration>,
+    /// Streams that had every event, or were told that they had not.
+    complete: Vec<f64>,
+    skipped: Vec<f64>,
+    days: Vec<Duration>,
+}
+
+pub(super) fn measure(kit: &Kit, load: &Load) -> Result<Table> {
+    let mut measured = Measured::default();
+    for round in 1..=load.rounds {
+        say::talk(&format!("round {round} of {}", load.rounds));
+        measured.latest(kit, load)?;
+        measured.one_stream(kit, load)?;
+        measured.many_streams(kit, load)?;
+        measured.day(kit)?;
+    }
+    let title = format!(
+        "the ward for those who look on: {CONNECTIONS} who ask for {BEDS} beds, {} streams,\n\
+         a day of {} readings; the embedded broker and SQLite in the same process",
+        Grouped(u32::try_from(STREAMS).unwrap_or(u32::MAX)),
+        Grouped(READINGS_OF_A_DAY)
+    );
+    Ok(Table { id: "ward", title, figures: measured.figures() })
+}
+
+impl Measured {
+    /// The whole ward for many who ask.
+    fn latest(&mut self, kit: &Kit, load: &Load) -> Result<()> {
+        say::talk("  GET latest");
+        let ward = Ward::demonstrated(kit, &["--patients", BEDS, "--rate", BEDS])?;
+        let until = Instant::now() + Duration::from_secs(load.seconds.into());
+        let askers: Vec<_> = (0..CONNECTIONS).map(|_| ward.asker()).collect::<Result<_>>()?;
+        let asking: Vec<_> = askers.into_iter().map(|asker| spawn(move || asker.ask_until(until))).collect();
+        let begun = Instant::now();
+        let mut times: Vec<Duration> = Vec::new();
+        for asked in asking {
+            times.extend(asked.join().map_err(|_| broken("an asker panicked"))??);
+        }
+        let count = u32::try_from(times.len()).unwrap_or(u32::MAX);
+        self.rates.push(f64::from(count) / begun.elapsed().as_secs_f64());
+        self.latest_p99.push(percentile(times, 99));
+        self.memory.push(ward.usage()?.peak_bytes);
+        Ok(())
+    }
+
+    /// From the time of a reading to the event that tells it, at 1,000 readings a second.
+    fn one_stream(&mut self, kit: &Kit, load: &Load) -> Result<()> {
+        say::talk("  a stream at 1,000 readings/s");
+        let ward = Ward::demonstrated(kit, &["--patients", FULL_WARD, "--rate", "1000"])?;
+        let watcher = ward.watcher()?;
+        let until = Instant::now() + SETTLING + Duration::from_secs(load.seconds.into());
+        let seen = watcher.watch_until(until, true)?;
+        self.told_p50.push(percentile(seen.latencies.clone(), 50));
+        self.told_p99.push(percentile(seen.latencies, 99));
+        Ok(())
+    }
+
+    /// The same for many who look on.
+    fn many_streams(&mut self, kit: &Kit, load: &Load) -> Result<()> {
+        say::talk(&format!("  {STREAMS} streams"));
+        let ward = Ward::demonstrated(kit, &["--patients", FULL_WARD, "--rate", FULL_WARD])?;
+        let until = Instant::now() + SETTLING + Duration::from_secs(load.seconds.into());
+        let watchers: Vec<_> = (0..STREAMS).map(|_| ward.watcher()).collect::<Result<_>>()?;
+        // One of them looks into what comes; the others take it, as a hundred browsers on other machines would.
+        let watching: Vec<_> = watchers
+            .into_iter()
+            .enumerate()
+            .map(|(number, watcher)| spawn(move || watcher.watch_until(until, number == 0)))
+            .collect();
+        let (mut ticked, mut skipped) = (0_u32, 0_u32);
+        let least = load.seconds.saturating_sub(1);
+        for watched in watching {
+            let seen = watched.join().map_err(|_| broken("a watcher panicked"))??;
+            if !seen.latencies.is_empty() {
+                self.streams_p99.push(percentile(seen.latencies, 99));
+            }
+            ticked += u32::from(seen.ticks >= least || seen.skipped > 0);
+            skipped += u32::from(seen.skipped > 0);
+        }
+        self.complete.push(f64::from(ticked));
+        self.skipped.push(f64::from(skipped));
+        Ok(())
+    }
+
+    /// A day of one patient as JSON, out of a file.
+    fn day(&mut self, kit: &Kit) -> Result<()> {
+        say::talk("  a day of readings");
+        let store = store_of_a_day(kit)?;
+        // Nobody has to send anything for that.
+        let ward = Ward::started(kit, &["serve", "--brokers", "127.0.0.1:1", "--store", &store])?;
+        let path = format!("/api/v1/patients/P001/readings?limit={READINGS_OF_A_DAY}");
+        let deadline = Instant::now() + START_LIMIT;
+        loop {
+            let begun = Instant::now();
+            let body = ward.get(&path)?;
+            if body.matches("\"patient_id\"").count() == usize::try_from(READINGS_OF_A_DAY).unwrap_or(usize::MAX) {
+                self.days.push(begun.elapsed());
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                return Err(broken("a day is not whole"));
+            }
+            thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    fn figures(&self) -> Vec<Figure> {
+        let most = |bound| Some(Goal::AtMost(bound));
+        vec![
+            figure("latest_rate", "GET latest", self.rates.clone(), "/s", Some(Goal::AtLeast(20_000.0))),
+            millis("latest_p99", "GET latest, p99", &self.latest_p99, most(10.0)),
+            mebibytes("latest_memory", "memory of all, at most", self.memory.iter().copied(), most(128.0)),
+            millis("told_p50", "reading to event at 1,000/s, p50", &self.told_p50, None),
+            millis("told_p99", "reading to event at 1,000/s, p99", &self.told_p99, most(300.0)),
+            figure(
+                "streams",
+                "streams that were whole or told",
+                self.complete.clone(),
+                "",
+                Some(Goal::AtLeast(1_000.0)),
+            ),
+            figure("streams_skipped", "of them told that they skipped", self.skipped.clone(), "", None),
+            millis("streams_p99", "reading to event with 1,000 streams, p99", &self.streams_p99, None),
+            millis("day", "a day of readings as JSON, SQLite", &self.days, most(500.0)),
+        ]
+    }
+}
+
+/// A file with a day of one reading a second.
+fn store_of_a_day(kit: &Kit) -> Result<String> {
+    let (database, rows) = (kit.place.path("day.db"), kit.place.path("day.csv"));
+    let store = format!("sqlite:{}", database.display());
+    if database.exists() {
+        return Ok(store);
+    }
+    let mut text = "patient_id,timestamp,heart_rate,spo2,systolic,diastolic,respiratory_rate,temperature\n".to_owned();
+    for second in 0..READINGS_OF_A_DAY {
+        let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+        // Writing into memory cannot fail.
+        let _ = writeln!(text, "P001,2025-10-26T{hour:02}:{minute:02}:{second:02}+00:00,95,98,120,80,16,36.8");
+    }
+    fs::write(&rows, text).map_err(Error::file("write", &rows))?;
+    kit.vitals("vitals import", &["import", &rows.display().to_string(), "--store", &store], &[])?;
+    Ok(store)
+}
+
+/// A server, until this is dropped.
+struct Ward {
+    address: SocketAddr,
+    running: RunningProgram,
+}
+
+impl Ward {
+    fn demonstrated(kit: &Kit, words: &[&str]) -> Result<Self> {
+        let data = kit.place.empty_folder("demo")?.display().to_string();
+        let ward = Self::started(kit, &[&["demo", "--for", "0", "--data", &data], words].concat())?;
+        thread::sleep(SETTLING);
+        Ok(ward)
+    }
+
+    fn started(kit: &Kit, words: &[&str]) -> Result<Self> {
+        // Free a moment ago, and asked for by nobody else here.
+        let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|free| free.local_addr()).map_err(io)?;
+        let web = if words.first() == Some(&"demo") { "--web" } else { "--listen" };
+        let mut command: Vec<OsString> = process::command_of(&kit.binary, words);
+        command.push(format!("{web}={address}").into());
+        let log = kit.place.path("ward.log");
+        let program = Program { what: WHAT, command: &command, environment: &[], is_chatty: true, log: &log };
+        let ward = Self { address, running: program.start()? };
+        let deadline = Instant::now() + START_LIMIT;
+        while ward.get("/livez").is_err() {
+            signals::check()?;
+            if Instant::now() > deadline {
+                return Err(Error::too_long(WHAT, START_LIMIT, &log));
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+        Ok(ward)
+    }
+
+    fn usage(&self) -> Result<Usage> {
+        Usage::of(self.running.pid()).ok_or(Error::NoServer(WHAT))
+    }
+
+    fn connect(&self) -> Result<TcpStream> {
+        let stream = TcpStream::connect(self.address).map_err(io)?;
+        stream.set_nodelay(true).map_err(io)?;
+        stream.set_read_timeout(Some(ANSWER_LIMIT)).map_err(io)?;
+        Ok(stream)
+    }
+
+    /// What is at this path, as it came.
+    fn get(&self, path: &str) -> Result<String> {
+        let mut stream = self.connect()?;
+        let request = format!("GET {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n", self.address);
+        stream.write_all(request.as_bytes()).map_err(io)?;
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).map_err(io)?;
+        Ok(String::from_utf8_lossy(&answer).into_owned())
+    }
+
+    fn asker(&self) -> Result<Asker> {
+        let encoding = "accept-encoding: gzip";
+        let request = format!("GET /api/v1/latest HTTP/1.1\r\nhost: {}\r\n{encoding}\r\n\r\n", self.address);
+        Ok(Asker { stream: BufReader::new(self.connect()?), request: request.into_bytes() })
+    }
+
+    fn watcher(&self) -> Result<Watcher> {
+        let mut stream = self.connect()?;
+        let request = format!("GET /api/v1/stream HTTP/1.1\r\nhost: {}\r\n\r\n", self.address);
+        stream.write_all(request.as_bytes()).map_err(io)?;
+        Ok(Watcher(BufReader::new(stream)))
+    }
+}
+
+impl Drop for Ward {
+    fn drop(&mut self) {
+        self.running.kill();
+    }
+}
+
+/// One who asks again and again over one connection.
+struct Asker {
+    stream: BufReader<TcpStream>,
+    request: Vec<u8>,
+}
+
+impl Asker {
+    /// How long each answer took.
+    fn ask_until(mut self, until: Instant) -> Result<Vec<Duration>> {
+        let (mut times, mut body, mut line) = (Vec::new(), Vec::new(), String::new());
+        while Instant::now() < until {
+            let begun = Instant::now();
+            self.stream.get_mut().write_all(&self.request).map_err(io)?;
+            let mut length = None;
+            for number in 0.. {
+                line.clear();
+                self.stream.read_line(&mut line).map_err(io)?;
+                if number == 0 && !line.starts_with("HTTP/1.1 200 ") {
+                    return Err(broken("an answer that is none"));
+                }
+                match line.trim_end().split_once(": ") {
+                    Some(("content-length", text)) => length = text.parse().ok(),
+                    None if line.trim_end().is_empty() => break,
+                    Some(_) | None => {}
+                }
+            }
+            body.resize(length.ok_or_else(|| broken("an answer without a length"))?, 0);
+            self.stream.read_exact(&mut body).map_err(io)?;
+            times.push(begun.elapsed());
+        }
+        Ok(times)
+    }
+}
+
+/// One who looks on.
+struct Watcher(BufReader<TcpStream>);
+
+#[derive(Debug, Default)]
+struct Seen {
+    /// From the time of a reading to its event.
+    latencies: Vec<Duration>,
+    ticks: u32,
+    skipped: u32,
+}
+
+impl Watcher {
+    /// What came; with the age of each reading where it `looks_into` the events.
+    fn watch_until(mut self, until: Instant, looks_into: bool) -> Result<Seen> {
+        let (mut seen, mut line) = (Seen::default(), Vec::new());
+        let settled = Instant::now() + SETTLING;
+        let mut name = String::new();
+        while Instant::now() < until {
+            line.clear();
+            if self.0.read_until(b'\n', &mut line).map_err(io)? == 0 {
+                return Err(broken("a stream that ends"));
+            }
+            if let Some(of) = line.strip_prefix(b"event: ") {
+                String::from_utf8_lossy(of).trim_end().clone_into(&mut name);
+                seen.ticks += u32::from(name == "tick");
+                seen.skipped += u32::from(name == "skipped");
+            } else if name == "beds" && looks_into && Instant::now() > settled {
+                seen.note_ages(&line);
+            }
+        }
+        Ok(seen)
+    }
+}
+
+impl Seen {
+    fn note_ages(&mut self, line: &[u8]) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let Some(data) = line.strip_prefix(b"data: ") else { return };
+        let Ok(event) = serde_json::from_slice::<Value>(data) else { return };
+        let beds = event.get("beds").and_then(Value::as_array).into_iter().flatten();
+        let times = beds.filter_map(|bed| since_1970(bed.get("time")?.as_str()?));
+        self.latencies.extend(times.map(|time| now.saturating_sub(time)));
+    }
+}
+
+/// The time of a reading of today: its seconds of the day are enough.
+fn since_1970(text: &str) -> Option<Duration> {
+    let number = |range: std::ops::Range<usize>| text.get(range)?.parse::<u64>().ok();
+    let (hour, minute, second) = (number(11..13)?, number(14..16)?, number(17..19)?);
+    let micros = text.get(19..26).and_then(|text| text.strip_prefix('.')).and_then(|text| text.parse::<u64>().ok());
+    let of_day = Duration::from_secs(hour * 3600 + minute * 60 + second) + Duration::from_micros(micros.unwrap_or(0));
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
+    let day = Duration::from_secs(now.as_secs() / 86_400 * 86_400);
+    let time = day + of_day;
+    // Shortly after midnight it was yesterday.
+    Some(if time > now + Duration::from_secs(3600) { time.saturating_sub(Duration::from_secs(86_400)) } else { time })
+}
+
+fn percentile(mut times: Vec<Duration>, percent: usize) -> Duration {
+    times.sort_unstable();
+    let at = (times.len() * percent / 100).min(times.len().saturating_sub(1));
+    times.get(at).copied().unwrap_or(Duration::MAX)
+}
+
+fn spawn<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> thread::JoinHandle<T> {
+    #[allow(clippy::expect_used, reason = "without threads nothing can be measured")]
+    thread::Builder::new().stack_size(STACK_BYTES).spawn(work).expect("a thread")
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "as map_err gives it")]
+fn io(error: std::io::Error) -> Error {
+    Error::Unclear { what: WHAT, missing: "an answer", said: error.to_string() }
+}
+
+fn broken(said: &str) -> Error {
+    Error::Unclear { what: WHAT, missing: "what was asked for", said: said.to_owned() }
+}
