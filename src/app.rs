@@ -3,6 +3,7 @@
 pub mod acknowledged;
 pub mod author;
 pub mod cluster_check;
+pub mod journal;
 pub mod looking_on;
 pub mod patient_change;
 
@@ -147,6 +148,18 @@ pub async fn open_store_to_read(settings: &Settings, output: &Output) -> Result<
         && version.is_newer()
     {
         output.note(format_args!("note: {version}; what a newer one has added is not shown"));
+    }
+    Ok(store)
+}
+
+/// Opens the store to change something in it: tables that are missing are made, and that is said.
+///
+/// # Errors
+/// It cannot be reached, or a newer `vitals` has made its tables.
+pub async fn open_store_to_change(settings: &Settings, output: &Output) -> Result<AnyStore, StoreError> {
+    let store = open_store(settings).await?;
+    for step in store.prepare().await?.into_iter().filter(|step| step.made) {
+        output.note(format_args!("{}: made", step.what));
     }
     Ok(store)
 }

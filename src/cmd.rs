@@ -154,7 +154,8 @@ impl Command {
     #[must_use]
     pub fn is_service(&self) -> bool {
         match self {
-            Self::Consume(_) | Self::Serve(_) | Self::Up(_) => true,
+            Self::Consume(_) | Self::Up(_) => true,
+            Self::Serve(args) => args.is_service(),
             Self::Listen(args) => args.is_service(),
             _ => false,
         }

@@ -11,6 +11,7 @@ use color_eyre::eyre::{Report, Result};
 use crate::advice::{Advice, Code};
 use crate::alarm::rules::OwnLimitError;
 use crate::app::cluster_check::WrongCluster;
+use crate::app::journal::Contended;
 use crate::app::patient_change::AdmissionError;
 use crate::archive::ArchiveError;
 use crate::broker::BrokerError;
@@ -37,6 +38,7 @@ use crate::kafka::error::KafkaError;
 use crate::kafka::producer::ProducerError;
 use crate::output::{LogLevel, Output, OutputError};
 use crate::server::ServeError;
+use crate::server::tokens::TokenError;
 use crate::settings::SettingsError;
 use crate::shutdown::Trigger;
 use crate::store::StoreError;
@@ -67,6 +69,8 @@ const ADVISERS: &[Recognise] = &[
     recognise::<ListenError>,
     recognise::<WrongCluster>,
     recognise::<AdmissionError>,
+    recognise::<Contended>,
+    recognise::<TokenError>,
     recognise::<AlarmsError>,
     recognise::<BenchError>,
     recognise::<ConfirmError>,

@@ -3,10 +3,12 @@
 //! - [`Server`]: listens, and reads what it shows; it is in no group, and commits nothing
 //! - `feeds`: the topic of readings, the topic of alarms, the store, into the `hub`
 //! - `hub`: the `ward` as it is, and a stream of what changes, made into JSON once for all who look on
+//! - [`tokens`]: who may come, and as what; `access`: who is let in; `login`: how a browser is
 //! - `api`: the paths below `/api/v1`; `fhir`: those below `/fhir`; `page`: the files of the screen; `connection`: who is let in, and for how long
 //!
 //! Showing never holds up storing: consumers do not know of it, and who looks on too slowly is left behind.
 
+mod access;
 mod api;
 mod audit;
 mod connection;
@@ -15,10 +17,13 @@ mod feeds;
 mod fhir;
 mod guard;
 mod hub;
+mod login;
 mod page;
 mod parameters;
 mod problem;
+mod rates;
 mod records;
+pub mod tokens;
 mod ward;
 
 use std::io;
@@ -32,6 +37,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use self::access::Access;
 use self::feeds::Opened;
 use self::hub::Hub;
 use self::problem::Problem;
@@ -41,6 +47,7 @@ use crate::health::{self, Exposition, Kind, Subject};
 use crate::settings::Settings;
 use crate::shutdown::Shutdown;
 use crate::store::AnyStore;
+use crate::tls::ServerTls;
 
 /// Questions to the store at the same time.
 const READS_AT_ONCE: usize = 32;
@@ -56,8 +63,8 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 /// Why there is no server.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// Whoever comes to it is not known yet.
-    #[error("{0} can be reached from other machines, and nobody would have to say who they are")]
+    /// Whoever comes to it could be anybody.
+    #[error("{0} can be reached from other machines, where what is said could be read, and nobody says who they are")]
     Reachable(SocketAddr),
     /// The address cannot be listened on.
     #[error("cannot listen on {0}")]
@@ -75,7 +82,8 @@ impl Advice for ServeError {
     fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Reachable(address) => format!(
-                "listen on 127.0.0.1:{port}, and come to it by a tunnel: ssh -L {port}:127.0.0.1:{port} HOST",
+                "give --tls-cert and --tls-key, or listen on 127.0.0.1:{port} and come to it by a tunnel: \
+                 ssh -L {port}:127.0.0.1:{port} HOST",
                 port = address.port()
             ),
             Self::Listen(_, source) if source.kind() == io::ErrorKind::AddrInUse => {
@@ -92,6 +100,7 @@ impl Advice for ServeError {
 struct Shared {
     settings: Settings,
     hub: Arc<Hub>,
+    access: Arc<Access>,
     store: Arc<Opened>,
     reads: Arc<Semaphore>,
     downloads: Arc<Semaphore>,
@@ -136,18 +145,23 @@ impl Shared {
 #[derive(Debug)]
 pub struct Server {
     address: SocketAddr,
+    has_tls: bool,
     hub: Arc<Hub>,
     _tasks: JoinSet<()>,
 }
 
 impl Server {
     /// Begins to listen on `address`, where port 0 takes a free one, and to read what is shown: from the brokers and the
-    /// store of `settings`, whether they are there yet or not.
+    /// store of `settings`, whether they are there yet or not. Inside TLS it answers whoever has a token, else everybody.
     ///
     /// # Errors
-    /// The address cannot be listened on, or can be reached by others.
-    pub async fn start(settings: &Settings, address: SocketAddr, shutdown: &Shutdown) -> Result<Self, ServeError> {
-        if !address.ip().is_loopback() {
+    /// The address cannot be listened on, or can be reached by others and there is no TLS.
+    pub async fn start(
+        settings: &Settings,
+        (address, tls): (SocketAddr, Option<ServerTls>),
+        shutdown: &Shutdown,
+    ) -> Result<Self, ServeError> {
+        if !address.ip().is_loopback() && tls.is_none() {
             return Err(ServeError::Reachable(address));
         }
         let listening = |source| ServeError::Listen(address, source);
@@ -155,27 +169,30 @@ impl Server {
         let address = listener.local_addr().map_err(listening)?;
         let hub = Arc::new(Hub::new(RuleSet::classic(settings.limits)));
         let store = Arc::new(Opened::new());
+        let access = Arc::new(if tls.is_some() { Access::by_token() } else { Access::Local });
         let health = health::routes(Arc::new(Told(Arc::clone(&hub))), shutdown.clone());
         let reads = Arc::new(Semaphore::new(READS_AT_ONCE));
         let downloads = Arc::new(Semaphore::new(DOWNLOADS_AT_ONCE));
-        let (own_hub, own_store) = (Arc::clone(&hub), Arc::clone(&store));
         let shared = Arc::new(Shared {
             settings: settings.clone(),
-            hub: own_hub,
-            store: own_store,
+            hub: Arc::clone(&hub),
+            access: Arc::clone(&access),
+            store: Arc::clone(&store),
             reads,
             downloads,
             noted: AtomicI64::new(0),
         });
-        let paths =
-            guard::around(api::paths().merge(fhir::paths()).with_state(shared).merge(page::paths()).merge(health));
+        let paths = api::paths().merge(fhir::paths()).merge(login::paths()).with_state(shared);
+        let paths = guard::around(paths.merge(page::paths()).merge(health), Arc::clone(&access));
+        let has_tls = tls.is_some();
         let mut tasks = JoinSet::new();
         tasks.spawn(feeds::read_readings(settings.clone(), Arc::clone(&hub)));
         tasks.spawn(feeds::read_alarms(settings.clone(), Arc::clone(&hub)));
+        tasks.spawn(access.follow(Arc::clone(&store), Arc::clone(&hub)));
         tasks.spawn(feeds::ask_store(settings.clone(), Arc::clone(&hub), store));
         tasks.spawn(feeds::publish(Arc::clone(&hub)));
-        tasks.spawn(connection::serve(listener, paths));
-        Ok(Self { address, hub, _tasks: tasks })
+        tasks.spawn(connection::serve(listener, tls, paths));
+        Ok(Self { address, has_tls, hub, _tasks: tasks })
     }
 
     /// Where it answers.
@@ -183,10 +200,15 @@ impl Server {
         self.address
     }
 
+    /// What a browser is given.
+    pub fn url(&self) -> String {
+        format!("http{}://{}", if self.has_tls { "s" } else { "" }, self.address)
+    }
+
     /// How it does, in a few words.
     pub fn status(&self) -> String {
         let (beds, watchers) = (self.hub.look(|ward, _| ward.count()), self.hub.watchers());
-        format!("shows {beds} beds to {watchers} on http://{}", self.address)
+        format!("shows {beds} beds to {watchers} on {}", self.url())
     }
 }
 

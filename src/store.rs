@@ -9,6 +9,7 @@ mod any;
 pub mod cassandra;
 mod changed;
 mod consistency;
+mod journal;
 pub mod migrations;
 pub mod sqlite;
 mod stored;
@@ -17,11 +18,12 @@ mod survey;
 
 pub(crate) use address::SQLITE;
 pub use address::StoreAddress;
-pub use any::{Admissions, AnyStore, Readings, StoreError, open};
+pub use any::{AnyStore, Readings, StoreError, open};
 pub use consistency::Consistency;
 #[cfg(feature = "testing")]
 pub use consistency::UnknownConsistency;
-pub use stored::{Journal, Order, SchemaPart, SchemaState, SchemaStep, Selection, StoredReading, Width};
+pub use journal::{Admissions, Followed, Journal};
+pub use stored::{Order, SchemaPart, SchemaState, SchemaStep, Selection, StoredReading, Width};
 pub use stored_alarm::{Acknowledged, AlarmId, AlarmState, StoredAlarm};
 pub use survey::{ActiveAlarms, SchemaVersion};
 pub(crate) use survey::{ClusterSurvey, FileSurvey, NEWER_HINT, Node, OLDER_HINT, Survey, TableState, TableSurvey};

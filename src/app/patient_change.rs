@@ -1,16 +1,13 @@
-//! Changes of patients who were admitted, one after the other whoever makes them.
+//! Changes of patients who were admitted.
 
 use color_eyre::eyre::Result;
 
 use super::author::Author;
+use super::journal;
 use crate::admission::Admission;
 use crate::advice::{Advice, Code};
-use crate::pipeline::store::Entry;
 use crate::reading::PatientId;
-use crate::store::{Admissions, AnyStore, Journal};
-
-/// How often somebody else may change a patient at the same moment.
-const ATTEMPTS: u32 = 20;
+use crate::store::{Admissions, AnyStore};
 
 /// Why a patient is not changed.
 #[allow(missing_docs, reason = "each message says what it is")]
@@ -22,8 +19,6 @@ pub enum AdmissionError {
     IsIn { patient: String, since: String },
     #[error("change {version} of {patient} cannot be read here ({why}): who it is and which limits hold is not known")]
     Unreadable { patient: String, version: i32, why: String },
-    #[error("others change patients at the same moment, again and again")]
-    Contended,
 }
 
 impl Advice for AdmissionError {
@@ -31,7 +26,6 @@ impl Advice for AdmissionError {
         match self {
             Self::NotIn { .. } | Self::IsIn { .. } => Code::Usage,
             Self::Unreadable { .. } => Code::BadData,
-            Self::Contended => Code::Unreachable,
         }
     }
 
@@ -45,7 +39,6 @@ impl Advice for AdmissionError {
                 "a newer vitals, or a hand, wrote it: use the vitals that did. Where nobody can read it, \
                  `vitals patient set {patient}` writes a new one, of what was known before"
             ),
-            Self::Contended => "try again".to_owned(),
         })
     }
 }
@@ -56,29 +49,16 @@ pub fn who_is_in(admissions: &Admissions, patient: &PatientId) -> Result<Admissi
     found.cloned().ok_or_else(|| AdmissionError::NotIn { patient: patient.to_string() })
 }
 
-/// Changes what is known of a patient: `change` makes what is to hold of what was known by then. Everybody's changes are
-/// one after the other, so that none is lost.
+/// Changes what is known of a patient: `change` makes what is to hold of what was known by then.
 pub async fn change(
     store: &AnyStore,
     patient: &PatientId,
-    Author { by, reason, at }: &Author<'_>,
+    author: &Author<'_>,
     change: impl Fn(&Admissions) -> Result<Admission>,
 ) -> Result<Admission> {
-    let mut admissions = Admissions::default();
-    for _ in 0..ATTEMPTS {
-        store.follow_admissions(&mut admissions).await?;
-        let admission = change(&admissions)?;
-        let entry = Entry {
-            version: admissions.version.saturating_add(1),
-            name: patient.to_string(),
-            author: (*by).to_owned(),
-            reason: (*reason).to_owned(),
-            at: at.to_string(),
-            content: admission.content(),
-        };
-        if store.add_entry(Journal::Patients, &entry).await? {
-            return Ok(admission);
-        }
-    }
-    Err(AdmissionError::Contended.into())
+    let change = |admissions: &Admissions| {
+        let admission = change(admissions)?;
+        Ok((admission.content(), admission))
+    };
+    journal::change(store, patient.as_str(), author, change).await
 }

@@ -116,7 +116,7 @@ async fn ranked(
     args: &Args,
     now: Micros,
 ) -> Result<Vec<Scored>, StoreError> {
-    store.follow_admissions(admissions).await?;
+    store.follow(admissions).await?;
     let admissions = &admissions.patients;
     let mut patients = match &args.patient {
         Some(patient) => vec![patient.as_str().to_owned()],

@@ -164,13 +164,14 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
         (None, Some(_)) => "it lets its users in, in the clear\n",
         (Some(_), Some(_)) => "it speaks TLS, and lets its users in\n",
     };
+    let tls = entrance.tls.clone();
     let (has_tls, has_users) = (entrance.tls.is_some(), entrance.users.is_some());
     let config =
         Config { folder: folder.clone(), listen: args.listen, advertise: args.advertise, flush: args.flush, entrance };
     let mut broker = Broker::start(config).await?;
     told.listens(broker.traffic());
     let own = (broker.address(), settings.broker_access.clone());
-    let server = args.web.open(own, &settings.embedded_store(), context).await?;
+    let server = args.web.open(own, (&settings.embedded_store(), tls), context).await?;
     // Clients depend on the broker, and not on somebody reading this. Nobody types what comes next from a log.
     let mut feed = output.feed();
     if output.is_logged() {

@@ -25,6 +25,7 @@ use super::Shared;
 use super::audit::Told;
 use super::encoding::takes_gzip;
 use super::hub::now;
+use super::login;
 use super::problem::Problem;
 use crate::alarm::rules::SECOND;
 
@@ -48,9 +49,10 @@ pub(super) fn paths() -> Router<Arc<Shared>> {
     paths.layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
 }
 
-fn all() -> [(&'static str, MethodRouter<Arc<Shared>>); 15] {
+fn all() -> [(&'static str, MethodRouter<Arc<Shared>>); 16] {
     [
         ("/openapi.json", get(async || ([(CONTENT_TYPE, JSON)], include_str!("api/openapi.json")))),
+        ("/api/v1/session", get(login::session)),
         ("/api/v1/latest", get(latest)),
         ("/api/v1/stream", get(stream::answer)),
         ("/api/v1/patients", get(patients::list)),

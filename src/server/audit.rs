@@ -9,6 +9,11 @@ use super::Shared;
 use crate::advice::Code;
 use crate::trail::{Act, Kind, Names, Trail};
 
+tokio::task_local! {
+    /// Whose token was shown by the one who asks, where one has to be.
+    pub(super) static TOKEN: Option<Arc<str>>;
+}
+
 /// What is told of a request.
 #[derive(Debug)]
 pub(super) struct Told {
@@ -21,18 +26,32 @@ pub(super) struct Told {
 impl Told {
     /// Somebody looks at what belongs to a patient.
     pub(super) fn query(act: &'static str, patient: &str) -> Self {
-        Self { act, kind: Kind::Query, what: BTreeMap::from([("patient", patient.into())]), by: None }
+        Self::of(act, Kind::Query, BTreeMap::from([("patient", patient.into())]), None)
     }
 
     /// Somebody looks at the whole ward, or at the alarms of everybody.
     pub(super) fn query_of_all(act: &'static str) -> Self {
-        Self { act, kind: Kind::Query, what: BTreeMap::new(), by: None }
+        Self::of(act, Kind::Query, BTreeMap::new(), None)
     }
 
     /// Somebody, who says to be `by`, changes something.
     pub(super) fn change(act: &'static str, name: &'static str, what: &str, by: &str) -> Self {
-        let what = BTreeMap::from([(name, what.into())]);
-        Self { act, kind: Kind::Administrative, what, by: Some(by.to_owned()) }
+        Self::of(act, Kind::Administrative, BTreeMap::from([(name, what.into())]), Some(by.to_owned()))
+    }
+
+    /// Somebody shows a token, which is that of `name` if it is one.
+    pub(super) fn login(name: Option<&str>) -> Self {
+        Self::of("login", Kind::Administrative, BTreeMap::new(), name.map(str::to_owned))
+    }
+
+    fn of(act: &'static str, kind: Kind, mut what: BTreeMap<&'static str, Value>, by: Option<String>) -> Self {
+        let token = TOKEN.try_with(Clone::clone).ok().flatten();
+        // Who acts says who they are; the token says from where.
+        let by = by.or_else(|| token.as_deref().map(str::to_owned));
+        if let Some(token) = token {
+            what.insert("token", (*token).into());
+        }
+        Self { act, kind, what, by }
     }
 
     /// Writes what came of it, on a thread of its own.

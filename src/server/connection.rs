@@ -7,14 +7,20 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep, timeout};
+
+use super::access::Peer;
+use crate::tls::ServerTls;
 
 /// A thousand who look on, and as many requests beside them. Who finds no place is disconnected.
 const MAX_CONNECTIONS: usize = 2_048;
@@ -26,21 +32,27 @@ const WRITE_LIMIT: Duration = Duration::from_secs(10);
 const MAX_BUFFER_BYTES: usize = 64 * 1024;
 /// A browser sends some twenty.
 const MAX_HEADERS: usize = 100;
+/// Who does not come to the end of TLS by then is nobody who wants in.
+const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
 /// When a connection cannot be taken the next try comes after this.
 const CROWDED_PAUSE: Duration = Duration::from_millis(100);
 
+/// What somebody is told who speaks as if there were no TLS.
+const IN_THE_CLEAR: &[u8] = b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-type: text/plain\r\n\r\n\
+    this port speaks TLS: the address begins with https\n";
+
 /// Answers until it is dropped, and everybody who has asked with it.
-pub(super) async fn serve(listener: TcpListener, paths: Router) {
+pub(super) async fn serve(listener: TcpListener, tls: Option<ServerTls>, paths: Router) {
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let mut exchanges = JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => if let Ok(place) = Arc::clone(&places).try_acquire_owned() {
-                    let paths = paths.clone();
+                Ok((stream, peer)) => if let Ok(place) = Arc::clone(&places).try_acquire_owned() {
+                    let (tls, paths) = (tls.clone(), paths.clone());
                     exchanges.spawn(async move {
                         // Who is too slow, or gone, is not waited for.
-                        let _ = exchange(stream, paths).await;
+                        let _ = enter(stream, tls, Peer(peer.ip().to_canonical()), paths).await;
                         drop(place);
                     });
                 },
@@ -51,13 +63,35 @@ pub(super) async fn serve(listener: TcpListener, paths: Router) {
     }
 }
 
-async fn exchange(stream: TcpStream, paths: Router) -> hyper::Result<()> {
+async fn enter(mut stream: TcpStream, tls: Option<ServerTls>, peer: Peer, paths: Router) -> Option<()> {
     // What changes is small, and is to be seen at once.
     let _ = stream.set_nodelay(true);
+    let Some(tls) = tls else { return exchange(stream, peer, paths).await.ok() };
+    let mut first = [0];
+    let begun = async {
+        if stream.peek(&mut first).await.ok()? == 1 && first[0].is_ascii_alphabetic() {
+            let _ = stream.write_all(IN_THE_CLEAR).await;
+            return None;
+        }
+        tls.accept(stream).await.ok()
+    };
+    let stream = timeout(HANDSHAKE_LIMIT, begun).await.ok()??;
+    exchange(stream, peer, paths).await.ok()
+}
+
+async fn exchange<S>(stream: S, peer: Peer, paths: Router) -> hyper::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEAD_LIMIT);
     http.max_buf_size(MAX_BUFFER_BYTES).max_headers(MAX_HEADERS);
-    http.serve_connection(TokioIo::new(Impatient::new(stream)), TowerToHyperService::new(paths)).await
+    let paths = TowerToHyperService::new(paths);
+    let answering = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer);
+        paths.call(request)
+    });
+    http.serve_connection(TokioIo::new(Impatient::new(stream)), answering).await
 }
 
 /// A stream that fails where the other side takes nothing for too long.

@@ -234,7 +234,7 @@ impl Asking {
     }
 
     async fn ask(&mut self) -> Result<(), String> {
-        let followed = within(self.store.follow_admissions(&mut self.admissions)).await;
+        let followed = within(self.store.follow(&mut self.admissions)).await;
         // What was read by then counts.
         self.tell_admissions();
         followed?;
@@ -326,7 +326,7 @@ impl Asking {
 }
 
 /// An answer of the store, which may take so long and no longer.
-async fn within<T>(answer: impl Future<Output = Result<T, StoreError>>) -> Result<T, String> {
+pub(super) async fn within<T>(answer: impl Future<Output = Result<T, StoreError>>) -> Result<T, String> {
     let late = |_| format!("no answer within {} s", ANSWER_LIMIT.as_secs());
     timeout(ANSWER_LIMIT, answer).await.map_err(late)?.map_err(|error| error.to_string())
 }

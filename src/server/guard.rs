@@ -1,27 +1,33 @@
-//! Who may ask what: pages of other origins may not, and no answer runs what a patient's name says.
+//! Who may ask what: pages of other origins may not, nor whoever is not let in; and no answer runs what a patient's name
+//! says.
+
+use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, ORIGIN, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, ORIGIN, REFERRER_POLICY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 
+use super::access::{Access, Refused, Session};
+use super::audit::TOKEN;
+use super::login::{LOGIN, LOGOUT, leading_to};
 use super::problem::Problem;
 use crate::address::host_of;
 
 /// Nothing but our own files, and no script in a text.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
-                      manifest-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+                      manifest-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
 
 /// The names of this machine for itself. A page of another name that leads here would be another origin that reads ours.
 const OWN_NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 
 /// The paths, for those alone who may ask.
-pub(super) fn around(paths: Router) -> Router {
+pub(super) fn around(paths: Router, access: Arc<Access>) -> Router {
     paths
         .fallback(async || {
             Problem::not_found("there is no such path").hint("/ is the ward, /openapi.json lists the others")
@@ -30,22 +36,76 @@ pub(super) fn around(paths: Router) -> Router {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this path is not asked in this way")
                 .hint("/openapi.json tells how")
         })
-        .layer(middleware::from_fn(guard))
+        .layer(middleware::from_fn_with_state(access, guard))
 }
 
-async fn guard(request: Request, next: Next) -> Response {
-    let mut response = match refusal(request.method(), request.headers()) {
-        Some(problem) => problem.into_response(),
-        None => next.run(request).await,
+async fn guard(State(access): State<Arc<Access>>, mut request: Request, next: Next) -> Response {
+    let mut response = match admit(&access, &request) {
+        Ok(session) => {
+            let name = session.as_ref().and_then(|session| session.name.clone());
+            if let Some(session) = session {
+                request.extensions_mut().insert(session);
+            }
+            TOKEN.scope(name, next.run(request)).await
+        }
+        Err(refusal) => *refusal,
     };
     harden(&mut response);
     response
 }
 
-fn refusal(method: &Method, headers: &HeaderMap) -> Option<Problem> {
+/// Who asks, where that has to be known for it.
+fn admit(access: &Access, request: &Request) -> Result<Option<Session>, Box<Response>> {
+    let (method, headers, path) = (request.method(), request.headers(), request.uri().path());
+    let refuse = |problem: Problem| Box::new(problem.into_response());
+    if let Some(problem) = refusal(matches!(access, Access::Local), method, headers) {
+        return Err(refuse(problem));
+    }
+    if matches!(access, Access::Tokens(_)) && is_for_everybody(path) {
+        return Ok(None);
+    }
+    let session = match access.enter(headers) {
+        Ok(session) => session,
+        Err(Refused::Nobody | Refused::Unknown) if *method == Method::GET && path == "/" => {
+            return Err(Box::new(leading_to(LOGIN, None)));
+        }
+        Err(refused) => return Err(Box::new(turned_away(refused))),
+    };
+    if session.role.may(method, path) {
+        return Ok(Some(session));
+    }
+    let whose = session.name.unwrap_or_default();
+    let problem =
+        Problem::new(StatusCode::FORBIDDEN, format!("'{whose}' is a {}, and this is for others", session.role));
+    Err(refuse(problem.hint("whoever runs the server gives tokens: vitals serve token create --help")))
+}
+
+/// What shows nothing of anybody: the page before it is filled, the way in and out, and that the process lives.
+fn is_for_everybody(path: &str) -> bool {
+    matches!(path, LOGIN | LOGOUT | "/livez") || path.starts_with("/assets/")
+}
+
+fn turned_away(refused: Refused) -> Response {
+    let unauthorized = |detail| {
+        let problem = Problem::new(StatusCode::UNAUTHORIZED, detail)
+            .hint("a browser logs in at /login, a program sends Authorization: Bearer TOKEN");
+        ([(WWW_AUTHENTICATE, "Bearer")], problem).into_response()
+    };
+    match refused {
+        Refused::Nobody => unauthorized("who asks has to show a token"),
+        Refused::Unknown => unauthorized("this token is not known, or was taken back"),
+        Refused::Crowded | Refused::TooFast => {
+            Problem::crowded("too many requests came with this token").into_response()
+        }
+        Refused::NotKnownYet => Problem::not_known_yet().into_response(),
+    }
+}
+
+fn refusal(is_local: bool, method: &Method, headers: &HeaderMap) -> Option<Problem> {
     let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     let name = host_of(host);
-    if !OWN_NAMES.contains(&name) {
+    // Where a token has to be shown, a page of another name has none.
+    if is_local && !OWN_NAMES.contains(&name) {
         let problem = Problem::new(StatusCode::MISDIRECTED_REQUEST, "this server is not known by that name");
         return Some(problem.hint("come to it as http://127.0.0.1 or http://localhost, with its port"));
     }
@@ -80,7 +140,7 @@ mod tests {
         for (name, value) in headers {
             map.insert(*name, HeaderValue::from_static(value));
         }
-        let response = refusal(method, &map)?.into_response();
+        let response = refusal(true, method, &map)?.into_response();
         Some(response.status().as_u16())
     }
 

@@ -42,6 +42,7 @@ pub(super) enum Part {
     Announcements,
     Store,
     Rules,
+    Tokens,
     Beds,
 }
 
@@ -53,6 +54,7 @@ impl Part {
             Self::Announcements => "announcements",
             Self::Store => "store",
             Self::Rules => "rules",
+            Self::Tokens => "tokens",
             Self::Beds => "beds",
         }
     }

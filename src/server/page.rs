@@ -49,10 +49,14 @@ const CONTENT: &[(&str, &str, &[u8])] = &files![
     "index.html" HTML,
     "lang/de.json" JSON,
     "lang/en.json" JSON,
+    "login.css" CSS,
+    "login.html" HTML,
+    "login.js" SCRIPT,
     "manifest.webmanifest" "application/manifest+json",
     "patient.css" CSS,
     "patient.js" SCRIPT,
     "sector.js" SCRIPT,
+    "session.js" SCRIPT,
     "settings.js" SCRIPT,
     "signs.js" SCRIPT,
     "sound.js" SCRIPT,
@@ -124,7 +128,8 @@ pub(super) fn paths() -> Router {
         .route("/assets/{*name}", get(async |Path(name): Path<String>, headers: HeaderMap| answer(&name, &headers)))
 }
 
-fn answer(name: &str, headers: &HeaderMap) -> Response {
+/// A file of it.
+pub(super) fn answer(name: &str, headers: &HeaderMap) -> Response {
     match FILES.iter().find(|file| file.name == name) {
         Some(file) => file.answer(headers),
         None => Problem::not_found("the page has no such file").into_response(),

@@ -8,6 +8,7 @@ use color_eyre::eyre::Report;
 use serde::Serialize;
 
 use crate::advice::Advice as _;
+use crate::app::journal::Contended;
 use crate::app::patient_change::AdmissionError;
 use crate::kafka::error::KafkaError;
 use crate::store::StoreError;
@@ -47,6 +48,11 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, detail)
     }
 
+    /// Nobody can say yet whose a token is.
+    pub(super) fn not_known_yet() -> Self {
+        Self::away("who may come in is not known yet: the store has not told").hint("/readyz tells why")
+    }
+
     /// What goes wrong, and what mends it.
     pub(super) fn in_words(&self) -> (StatusCode, String) {
         let hint = self.hint.as_ref().map(|hint| format!("; hint: {hint}")).unwrap_or_default();
@@ -79,13 +85,15 @@ impl From<Report> for Problem {
         if let Some(error) = report.downcast_ref::<StoreError>() {
             return error.clone().into();
         }
+        if let Some(error) = report.downcast_ref::<Contended>() {
+            return Self { hint: error.hint(), ..Self::away(error.to_string()) };
+        }
         let Some(error) = report.downcast_ref::<AdmissionError>() else {
             return Self::new(StatusCode::INTERNAL_SERVER_ERROR, report.to_string());
         };
         let status = match error {
             AdmissionError::NotIn { .. } | AdmissionError::IsIn { .. } => StatusCode::CONFLICT,
             AdmissionError::Unreadable { .. } => StatusCode::INTERNAL_SERVER_ERROR,
-            AdmissionError::Contended => StatusCode::SERVICE_UNAVAILABLE,
         };
         Self { hint: error.hint(), ..Self::new(status, error.to_string()) }
     }

@@ -5,21 +5,19 @@
 //! `store/migrations.rs` and `migrations/`; variants in `store/survey.rs`; and what `diagnose/store.rs`, `cmd/doctor`,
 //! `cmd/status` and `cmd/reset` say of it. `xtask/tests/stores/contract.rs` then holds it to what the others keep.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::try_join_all;
 
 use super::cassandra::{self, CassandraError, CassandraStore, NodeAccess, Replication};
+use super::journal::{ENTRIES_AT_ONCE, Followed, Journal};
 use super::sqlite::{self, SqliteError, SqliteStore};
-use super::stored::ENTRIES_AT_ONCE;
 use super::stored_alarm::KNOWN_ALARMS;
 use super::{
-    Acknowledged, ActiveAlarms, AlarmId, Consistency, Journal, SchemaPart, SchemaStep, SchemaVersion, Selection,
+    Acknowledged, ActiveAlarms, Admissions, AlarmId, Consistency, SchemaPart, SchemaStep, SchemaVersion, Selection,
     StoredAlarm, StoredReading, Survey, Width,
 };
-use crate::admission::Admission;
 use crate::advice::{Advice, Code};
 use crate::alarm::KnownAlarm;
 use crate::pipeline::store::{Batch, BatchLimits, Entry, NodeGeneration, RequiredDelay, Store, WriteError};
@@ -30,15 +28,6 @@ use crate::tls::TlsError;
 
 /// So many patients are asked for at the same time.
 const PATIENTS_AT_ONCE: usize = 16;
-
-/// Who was admitted, and the version of the journal.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Admissions {
-    /// The version of the newest entry; 0 where there is none.
-    pub version: i32,
-    /// By the patient's id.
-    pub patients: BTreeMap<String, Admission>,
-}
 
 /// Connects to the store at `address`. Neither the keyspace nor the file need exist yet.
 pub async fn open(
@@ -239,24 +228,26 @@ impl AnyStore {
     /// be read here counts as none.
     pub async fn admitted(&self) -> Result<Admissions, StoreError> {
         let mut admissions = Admissions::default();
-        self.follow_admissions(&mut admissions).await?;
+        self.follow(&mut admissions).await?;
         Ok(admissions)
     }
 
-    /// Takes up what has become of patients since `admissions` were read: the journal only grows, and who looks again and
-    /// again must not read all of it each time. After an error what was taken up by then is there.
-    pub async fn follow_admissions(&self, admissions: &mut Admissions) -> Result<(), StoreError> {
-        let newest = self.newest_entries(Journal::Patients, 1).await?.pop().map_or(0, |newest| newest.version);
-        if newest < admissions.version {
+    /// Takes up what has become of `known` since it was read: a journal only grows, and who looks again and again must not
+    /// read all of it each time. After an error what was taken up by then is there.
+    pub async fn follow<J: Followed>(&self, known: &mut J) -> Result<(), StoreError> {
+        let newest = self.newest_entries(J::JOURNAL, 1).await?.pop().map_or(0, |newest| newest.version);
+        if newest < known.version() {
             // The tables were made anew since.
-            *admissions = Admissions::default();
+            *known = J::default();
         }
-        while admissions.version < newest {
-            let entries = self.entries_behind(Journal::Patients, admissions.version).await?;
-            let Some(last) = entries.last() else { break };
-            admissions.version = last.version;
-            let read = |entry: Entry| Some((entry.name, Admission::parse(&entry.content).ok()?));
-            admissions.patients.extend(entries.into_iter().filter_map(read));
+        while known.version() < newest {
+            let entries = self.entries_behind(J::JOURNAL, known.version()).await?;
+            if entries.is_empty() {
+                break;
+            }
+            for entry in entries {
+                known.take(entry);
+            }
         }
         Ok(())
     }

@@ -159,8 +159,17 @@ pub const SCHEMA: Schema = Schema {
                 sql: include_str!("../../migrations/sqlite/0006_patient_admissions.sql"),
             },
         },
+        Migration {
+            version: 7,
+            name: TOKENS.name,
+            change: Change::Make {
+                table: TOKENS.name,
+                cql: include_str!("../../migrations/cassandra/0007_access_tokens.cql"),
+                sql: include_str!("../../migrations/sqlite/0007_access_tokens.sql"),
+            },
+        },
     ],
-    tables: &[READINGS, ALARMS, RULES, ADMISSIONS],
+    tables: &[READINGS, ALARMS, RULES, ADMISSIONS, TOKENS],
 };
 
 /// The contract with the other programs.
@@ -203,36 +212,29 @@ pub(super) const ALARMS: Table =
     Table { name: "patient_alerts", columns: &ALARM_COLUMNS, key_columns: 3, descending: "onset" };
 
 /// The sets of rules that were applied.
-const RULES: Table = Table {
-    name: "alarm_rules",
-    columns: &[
-        Column::new("scope", Kind::Text),
-        Column::new("version", Kind::Int),
-        Column::new("name", Kind::Text),
-        Column::new("author", Kind::Text),
-        Column::new("reason", Kind::Text),
-        Column::new("applied_at", Kind::Text),
-        Column::new("content", Kind::Text),
-    ],
-    key_columns: 2,
-    descending: "version",
-};
+const RULES: Table = Table::journal("alarm_rules", &RULE_COLUMNS);
+const RULE_COLUMNS: [Column; 7] = journal_columns("name", "applied_at");
 
 /// Who was admitted, and what was changed since.
-const ADMISSIONS: Table = Table {
-    name: "patient_admissions",
-    columns: &[
+const ADMISSIONS: Table = Table::journal("patient_admissions", &ADMISSION_COLUMNS);
+const ADMISSION_COLUMNS: [Column; 7] = journal_columns("patient_id", "changed_at");
+
+/// Who may come to the server, and who may no more.
+const TOKENS: Table = Table::journal("access_tokens", &TOKEN_COLUMNS);
+const TOKEN_COLUMNS: [Column; 7] = journal_columns("name", "changed_at");
+
+/// The columns of a journal of changes, where `of` is what is changed, and `at` when.
+const fn journal_columns(of: &'static str, at: &'static str) -> [Column; 7] {
+    [
         Column::new("scope", Kind::Text),
         Column::new("version", Kind::Int),
-        Column::new("patient_id", Kind::Text),
+        Column::new(of, Kind::Text),
         Column::new("author", Kind::Text),
         Column::new("reason", Kind::Text),
-        Column::new("changed_at", Kind::Text),
+        Column::new(at, Kind::Text),
         Column::new("content", Kind::Text),
-    ],
-    key_columns: 2,
-    descending: "version",
-};
+    ]
+}
 
 const ALARM_COLUMNS: [Column; 14] = [
     Column::new("patient_id", Kind::Text),
@@ -319,6 +321,10 @@ impl Change {
 }
 
 impl Table {
+    const fn journal(name: &'static str, columns: &'static [Column]) -> Self {
+        Self { name, columns, key_columns: 2, descending: "version" }
+    }
+
     pub(super) fn has(&self, name: &str) -> bool {
         self.columns.iter().any(|column| column.name == name)
     }

@@ -13,39 +13,6 @@ pub struct StoredReading {
     pub signs: Signs,
 }
 
-/// A table of changes, each an [`Entry`](crate::pipeline::store::Entry) with a version of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Journal {
-    /// The sets of rules that were applied: the newest one is in force.
-    Rules,
-    /// The patients who were admitted or changed: the newest entry of each holds.
-    Patients,
-}
-
-impl Journal {
-    /// Its table.
-    pub(super) fn table(self) -> &'static str {
-        match self {
-            Self::Rules => "alarm_rules",
-            Self::Patients => "patient_admissions",
-        }
-    }
-
-    /// Its columns behind the scope, in the order of an entry.
-    pub(super) fn columns(self) -> &'static str {
-        match self {
-            Self::Rules => "version, name, author, reason, applied_at, content",
-            Self::Patients => "version, patient_id, author, reason, changed_at, content",
-        }
-    }
-}
-
-/// Entries of a journal that are read at once: an admission has less than a kilobyte.
-pub(super) const ENTRIES_AT_ONCE: u16 = 1000;
-
-/// What the journals are for, that there are today: every patient.
-pub(super) const JOURNAL_SCOPE: &str = "all";
-
 /// Which end of the time comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {

@@ -2,6 +2,8 @@
 //
 //   node ward.mjs URL [CHROMIUM]
 //
+// Where the server asks who comes, it is at the login until a step `login`. The certificate is not looked at.
+//
 // It says `ready`, then reads one step a line from standard input and answers each with one line: `ok STEP …` or
 // `failed STEP …: why`. A line is a JSON array of texts, ["shows", "P001", "heart_rate", "95"], or words with spaces
 // between them. It ends with its input, with 1 where a step failed. Who drives it sends the readings and stops the
@@ -153,10 +155,7 @@ const steps = {
     for (const colorScheme of ["light", "dark"]) {
       for (const page of [first, second]) {
         await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
-        await page.evaluate(axe.source);
-        const { violations } = await page.evaluate(() => window.axe.run());
-        const grave = violations.filter(({ impact }) => impact === "serious" || impact === "critical");
-        found.push(...grave.map((rule) => `${rule.id} at ${rule.nodes[0].target} (${colorScheme})`));
+        found.push(...(await graveFaults(page)).map((fault) => `${fault} (${colorScheme})`));
       }
     }
     for (const page of [first, second]) await page.emulateMedia({ colorScheme: null, reducedMotion: null });
@@ -246,15 +245,111 @@ const steps = {
     return told;
   },
 
+  /** One browser shows a token, and is on the ward then. */
+  async login(which, token) {
+    const page = browserOf(which);
+    await enter(page, token);
+    await page.waitForURL((to) => to.pathname === "/", { timeout: WAIT_MS });
+    await until(page, isOnWard, null, "no ward comes after the login");
+    await home(page);
+  },
+
+  /** A wrong token is told on the page, and one stays there. */
+  async refused(token, which = "first") {
+    const page = browserOf(which);
+    await enter(page, token);
+    await page.waitForURL("**/login?refused*", { timeout: WAIT_MS });
+    await page.locator("#refused:not([hidden])").waitFor({ timeout: WAIT_MS });
+    assert.ok(!page.url().includes(token), "the token is in the address");
+    return page.locator("#refused").innerText();
+  },
+
+  /** Whoever only looks on has nothing to press at a patient's alarms, and no key for it. */
+  async viewer(id) {
+    await visit(second, id);
+    // What may be done is known by then, and so is the patient.
+    await second.locator(".data dd").first().waitFor({ timeout: WAIT_MS });
+    await until(second, () => !document.getElementById("session").hidden, null, "nobody is logged in");
+    const words = await second.locator("main button:visible").evaluateAll((all) => all.map((node) => node.textContent));
+    assert.deepEqual(words, ["Print", "1 h", "6 h", "24 h"]);
+    await second.locator("h1").focus();
+    await second.keyboard.press("a");
+    assert.equal(await second.evaluate(() => document.activeElement.tagName), "H1", "the key goes to the alarms");
+    assert.equal(await second.locator("dialog[open]").count(), 0);
+  },
+
+  /** Whoever has logged in by a name acts by it until they say otherwise, and can log out. */
+  async prefilled(id, name) {
+    await visit(second, id);
+    await second.locator("[data-word=pause]:is(button)").click();
+    assert.equal(await second.locator("#act-by").inputValue(), name);
+    await second.keyboard.press("Escape");
+    assert.equal(await second.locator(".you span").innerText(), `You are ${name}.`);
+    await second.locator("#settings").click();
+    const told = await second.locator("#session-who").innerText();
+    assert.ok(told.startsWith(`Logged in as ${name} (`), told);
+    assert.ok(await second.locator("#logout").isVisible());
+    await second.keyboard.press("Escape");
+  },
+
+  /** Where nobody has to log in, nobody can log out, and everybody may act. */
+  async unasked(id) {
+    await visit(second, id);
+    await second.locator("[data-word=pause]:is(button)").waitFor({ timeout: WAIT_MS });
+    assert.equal(await second.locator("#session:not([hidden])").count(), 0);
+  },
+
+  /** Send it after a token was taken back: the browser is at the login soon, and shows nothing of the ward. */
+  async loggedout(which) {
+    const page = browserOf(which);
+    const begin = Date.now();
+    await isAtLogin(page, LOST_MS);
+    return `after ${Date.now() - begin} ms`;
+  },
+
+  /** One logs out; whoever goes back in that browser sees nothing, and finds no name. */
+  async logout(which) {
+    const page = browserOf(which);
+    await page.locator("#settings").click();
+    await page.locator("#logout").click();
+    await isAtLogin(page, WAIT_MS);
+    assert.equal(await page.evaluate(() => sessionStorage.getItem("ward.who")), null);
+    await page.evaluate(() => {
+      window.isLeft = true;
+      history.back();
+    });
+    const isBack = () => !window.isLeft && location.pathname === "/login";
+    await until(page, isBack, null, "going back leads to the ward");
+  },
+
+  /** The rules of accessibility find nothing serious on the login; it fits a phone, and letters of twice the size. */
+  async axelogin() {
+    const page = await open(async () => {}, "/login?refused");
+    await page.locator("#refused:not([hidden])").waitFor({ timeout: WAIT_MS });
+    const found = [];
+    for (const colorScheme of ["light", "dark"]) {
+      await page.emulateMedia({ colorScheme });
+      found.push(...(await graveFaults(page)).map((fault) => `${fault} (${colorScheme})`));
+    }
+    assert.deepEqual(found, []);
+    for (const screen of [PHONE, { width: PHONE.width / 2, height: PHONE.height / 2 }]) {
+      await page.setViewportSize(screen);
+      const isNarrow = () => document.documentElement.scrollWidth <= innerWidth;
+      await until(page, isNarrow, null, `the login is wider than ${screen.width}`);
+    }
+    await page.context().close();
+  },
+
   /** For people: what the first (or second) browser looks like now. */
   async picture(path, which = "first") {
-    await (which === "second" ? second : first).screenshot({ path });
+    await browserOf(which).screenshot({ path });
   },
 };
 
-/** A new browser on the ward, with what the functions that run in the page share. */
-async function open(prepare = async () => {}) {
-  const context = await browser.newContext({ viewport: SCREENS[1], locale: "en-GB" });
+/** A new browser on the ward, or at the login before it, with what the functions that run in the page share. */
+async function open(prepare = async () => {}, path = "/") {
+  const ignoreHTTPSErrors = new URL(url).protocol === "https:";
+  const context = await browser.newContext({ viewport: SCREENS[1], locale: "en-GB", ignoreHTTPSErrors });
   const page = await context.newPage();
   page.on("pageerror", (error) => wrongs.push(String(error)));
   page.on("dialog", (dialog) => wrongs.push(`a dialog: ${dialog.message()}`));
@@ -270,7 +365,8 @@ async function open(prepare = async () => {}) {
     requestAnimationFrame(look);
   });
   await prepare(page);
-  await page.goto(url, { waitUntil: "commit" });
+  await page.goto(new URL(path, url).href, { waitUntil: "commit" });
+  if (new URL(page.url()).pathname === "/login") await isAtLogin(page, WAIT_MS);
   return page;
 }
 
@@ -278,6 +374,8 @@ async function open(prepare = async () => {}) {
 async function paintOnce() {
   let bytes = 0;
   const page = await open(async (page) => {
+    // Where one has to log in, the first browser has.
+    await page.context().addCookies(await first.context().cookies());
     const session = await page.context().newCDPSession(page);
     const files = new Set();
     await session.send("Network.enable");
@@ -298,6 +396,39 @@ async function paintOnce() {
   await page.waitForTimeout(QUIET_MS);
   await page.context().close();
   return { ...painted, bytes };
+}
+
+const browserOf = (which) => {
+  assert.ok(which === "first" || which === "second", `there is no browser ${which}`);
+  return which === "second" ? second : first;
+};
+
+/** Waits until a page asks for a token, and can take one. */
+async function isAtLogin(page, timeout) {
+  try {
+    await page.waitForURL((to) => to.pathname === "/login", { timeout });
+    await page.locator("#token").waitFor({ timeout });
+  } catch (error) {
+    throw error.name === "TimeoutError" ? new assert.AssertionError({ message: `it is at ${page.url()}` }) : error;
+  }
+}
+
+/** Shows a token, in the form that asks for it. */
+async function enter(page, token) {
+  await isAtLogin(page, WAIT_MS);
+  await page.getByLabel("Token", { exact: true }).fill(token);
+  await page.locator("#login button").click();
+}
+
+/** The ward has come, whether somebody is in it or not. */
+const isOnWard = () => document.getElementById("clock")?.textContent && !document.body.classList.contains("lost");
+
+/** What is serious by the rules of accessibility in a page as it is. */
+async function graveFaults(page) {
+  await page.evaluate(axe.source);
+  const { violations } = await page.evaluate(() => window.axe.run());
+  const grave = violations.filter(({ impact }) => impact === "serious" || impact === "critical");
+  return grave.map((rule) => `${rule.id} at ${rule.nodes[0].target}`);
 }
 
 async function home(page) {

@@ -106,7 +106,7 @@ async fn look(
     args: &Args,
     now: DateTime<Utc>,
 ) -> Result<Found, StoreError> {
-    store.follow_admissions(admissions).await?;
+    store.follow(admissions).await?;
     let admissions = &admissions.patients;
     let is_there = |patient: &String| {
         let admission = admissions.get(patient).filter(|admission| admission.is_in());

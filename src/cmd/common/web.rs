@@ -11,6 +11,7 @@ use crate::output::LogLevel;
 use crate::server::Server;
 use crate::settings::{ServerAccess, Settings};
 use crate::store::StoreAddress;
+use crate::tls::ServerTls;
 
 /// Whether, and where.
 #[derive(Debug, clap::Args)]
@@ -21,21 +22,24 @@ pub(in crate::cmd) struct WebArgs {
 }
 
 impl WebArgs {
-    /// Begins to show what is in the broker at `address` and in the `store`; until what this gives is dropped.
+    /// Begins to show what is in the broker at `address` and in the `store`, until what this gives is dropped: to other
+    /// machines only inside `tls`, and to whoever has a token.
     ///
     /// # Errors
     /// Its address cannot be listened on.
     pub(in crate::cmd) async fn open(
         &self,
         (address, access): (SocketAddr, ServerAccess),
-        store: &StoreAddress,
+        (store, tls): (&StoreAddress, Option<ServerTls>),
         context: &Context,
     ) -> Result<Option<Server>> {
         let Some(listen) = self.web else { return Ok(None) };
+        // Who is on this machine need not say who they are; the broker's certificate is for others.
+        let tls = tls.filter(|_| !listen.ip().is_loopback());
         let brokers = Brokers::parse(&address.to_string())?;
         let settings = Settings { brokers, broker_access: access, store: store.clone(), ..context.settings.clone() };
-        let server = Server::start(&settings, listen, &context.shutdown).await?;
-        let text = format!("the ward is shown on http://{}", server.address());
+        let server = Server::start(&settings, (listen, tls), &context.shutdown).await?;
+        let text = format!("the ward is shown on {}", server.url());
         context.output.tell(LogLevel::Info, "ward_shown", text);
         Ok(Some(server))
     }

@@ -13,8 +13,6 @@ use crate::cmd::Context;
 use crate::output::Output;
 use crate::reading::PatientId;
 use crate::score::Scale;
-use crate::settings::Settings;
-use crate::store::AnyStore;
 
 /// Whom to admit.
 #[derive(Debug, clap::Args)]
@@ -161,7 +159,7 @@ impl KnownArgs {
 
 pub(super) async fn admit(args: &AdmitArgs, context: &Context) -> Result<Code> {
     let Context { settings, output, .. } = context;
-    let store = open(settings, output).await?;
+    let store = app::open_store_to_change(settings, output).await?;
     let author = Author::now(&args.by, &args.reason)?;
     let admitted = change(&store, &args.patient, &author, |admissions| {
         let before = admissions.patients.get(args.patient.as_str());
@@ -184,7 +182,7 @@ pub(super) async fn set(args: &SetArgs, context: &Context) -> Result<Code> {
     if args.known.is_empty() && args.limits.is_empty() {
         return Err(NothingToSet.into());
     }
-    let store = open(settings, output).await?;
+    let store = app::open_store_to_change(settings, output).await?;
     let rules = app::rules_in_force(&store, settings).await?;
     let author = Author::now(&args.by, &args.reason)?;
     let changed = change(&store, &args.patient, &author, |admissions| {
@@ -220,7 +218,7 @@ fn set_limits(
 
 pub(super) async fn discharge(args: &DischargeArgs, context: &Context) -> Result<Code> {
     let Context { settings, output, .. } = context;
-    let store = open(settings, output).await?;
+    let store = app::open_store_to_change(settings, output).await?;
     let author = Author::now(&args.by, &args.reason)?;
     let discharged = change(&store, &args.patient, &author, |admissions| {
         let admission = who_is_in(admissions, &args.patient)?;
@@ -229,14 +227,6 @@ pub(super) async fn discharge(args: &DischargeArgs, context: &Context) -> Result
     discharged.await?;
     output.note(format_args!("{}: discharged", args.patient));
     Ok(Code::Done)
-}
-
-async fn open(settings: &Settings, output: &Output) -> Result<AnyStore> {
-    let store = app::open_store(settings).await?;
-    for step in store.prepare().await?.into_iter().filter(|step| step.made) {
-        output.note(format_args!("{}: made", step.what));
-    }
-    Ok(store)
 }
 
 fn told(output: &Output, patient: &PatientId, what: &str, admission: &Admission) {

@@ -53,10 +53,7 @@ pub(super) struct Args {
 pub(super) async fn apply(args: Args, context: &Context) -> Result<Code> {
     let Context { settings, output, .. } = context;
     let Sheet { rules, text } = sets::find(&args.set)?;
-    let store = app::open_store(settings).await?;
-    for step in store.prepare().await?.into_iter().filter(|step| step.made) {
-        output.note(format_args!("{}: made", step.what));
-    }
+    let store = app::open_store_to_change(settings, output).await?;
     for _ in 0..ATTEMPTS {
         let last = store.newest_entries(Journal::Rules, 1).await?.pop();
         if let Some(last) = last.as_ref().filter(|last| last.content == text && last.name == rules.name) {

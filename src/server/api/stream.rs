@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderName, HeaderValue};
 use axum::response::IntoResponse as _;
@@ -15,6 +15,7 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
 use super::{Answer, Seen};
+use crate::server::access::{Access, Session};
 use crate::server::audit::Told;
 use crate::server::hub::{Hub, event};
 use crate::server::parameters::Query;
@@ -27,12 +28,16 @@ struct Watcher {
     hub: Arc<Hub>,
     /// `None` before the first event.
     events: Option<Receiver<Bytes>>,
+    /// Who it is, and who says whether they still may be here.
+    session: Session,
+    access: Arc<Access>,
 }
 
-pub(super) async fn answer(State(shared): Seen, query: Query) -> Answer {
+pub(super) async fn answer(State(shared): Seen, Extension(session): Extension<Session>, query: Query) -> Answer {
     query.only(&[])?;
     Told::query_of_all("stream").write(&shared, true);
-    let watcher = Watcher { hub: Arc::clone(&shared.hub), events: None };
+    let (hub, access) = (Arc::clone(&shared.hub), Arc::clone(&shared.access));
+    let watcher = Watcher { hub, events: None, session, access };
     let events = stream::unfold(watcher, |mut watcher| async move {
         let event = watcher.next().await?;
         Some((Ok::<_, Infallible>(event), watcher))
@@ -54,7 +59,8 @@ impl Watcher {
             return Some(ward);
         };
         match events.recv().await {
-            Ok(event) => Some(event),
+            // Something comes once a second at least.
+            Ok(event) => self.access.holds(&self.session).then_some(event),
             // The whole ward follows, with what was left out.
             Err(RecvError::Lagged(_)) => {
                 self.events = None;
@@ -71,6 +77,7 @@ mod tests {
     use crate::alarm::Limits;
     use crate::alarm::rules::RuleSet;
     use crate::reading::{PatientId, Reading, Signs, Timestamp};
+    use crate::server::tokens::Role;
 
     fn hub() -> Arc<Hub> {
         Arc::new(Hub::new(RuleSet::classic(Limits::default())))
@@ -80,6 +87,10 @@ mod tests {
         let signs = Signs { heart_rate: Some(80), ..Signs::default() };
         let time = Timestamp::from_micros(micros).expect("a time");
         Reading::new(PatientId::parse("P1").expect("an id"), time, signs).expect("a reading")
+    }
+
+    fn watching(hub: &Arc<Hub>, access: Access, session: Session) -> Watcher {
+        Watcher { hub: Arc::clone(hub), events: None, session, access: Arc::new(access) }
     }
 
     async fn name_of_next(watcher: &mut Watcher) -> String {
@@ -92,7 +103,7 @@ mod tests {
     #[tokio::test]
     async fn first_comes_the_ward_then_what_changes() {
         let hub = hub();
-        let mut watcher = Watcher { hub: Arc::clone(&hub), events: None };
+        let mut watcher = watching(&hub, Access::Local, Session::LOCAL);
         assert_eq!(name_of_next(&mut watcher).await, "ward");
         hub.hear([reading(1)].iter());
         hub.publish();
@@ -107,7 +118,7 @@ mod tests {
     #[tokio::test]
     async fn who_is_too_slow_is_told_and_gets_the_ward_again() {
         let hub = hub();
-        let mut watcher = Watcher { hub: Arc::clone(&hub), events: None };
+        let mut watcher = watching(&hub, Access::Local, Session::LOCAL);
         assert_eq!(name_of_next(&mut watcher).await, "ward");
         for micros in 0..1_000 {
             hub.hear([reading(micros)].iter());
@@ -119,5 +130,19 @@ mod tests {
         hub.hear([reading(2_000)].iter());
         hub.publish();
         assert_eq!(name_of_next(&mut watcher).await, "beds");
+    }
+
+    #[tokio::test]
+    async fn whose_token_is_taken_back_sees_nothing_more() {
+        let hub = hub();
+        let access = Access::of(&[("Anna", Role::Viewer)]);
+        let session = access.typed("Anna", None).expect("Anna");
+        let mut watcher = watching(&hub, access, session);
+        assert_eq!(name_of_next(&mut watcher).await, "ward");
+        hub.tick();
+        assert_eq!(name_of_next(&mut watcher).await, "tick");
+        watcher.access.change(&[]);
+        hub.tick();
+        assert!(watcher.next().await.is_none());
     }
 }

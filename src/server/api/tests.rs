@@ -8,6 +8,7 @@ use super::*;
 use crate::alarm::Limits;
 use crate::alarm::rules::RuleSet;
 use crate::reading::{PatientId, Reading, Signs, Timestamp};
+use crate::server::access::Access;
 use crate::server::hub::Hub;
 use crate::server::{READS_AT_ONCE, guard};
 use crate::settings::{Environment, Flags, resolve};
@@ -21,6 +22,7 @@ fn shared() -> Arc<Shared> {
     Arc::new(Shared {
         settings: resolve(&Flags::default(), &Environment::default()).expect("the defaults"),
         hub: Arc::new(Hub::new(RuleSet::classic(Limits::default()))),
+        access: Arc::new(Access::Local),
         store: Arc::default(),
         reads: Arc::new(tokio::sync::Semaphore::new(READS_AT_ONCE)),
         downloads: Arc::new(tokio::sync::Semaphore::new(1)),
@@ -31,7 +33,8 @@ fn shared() -> Arc<Shared> {
 async fn asked(shared: &Arc<Shared>, method: &str, path: &str, body: &'static str) -> (u16, Value) {
     let request = Request::builder().method(method).uri(path).header("host", "localhost");
     let request = request.header("content-type", "application/json").body(Body::from(body)).expect("a request");
-    let response = guard::around(paths().with_state(Arc::clone(shared))).oneshot(request).await.expect("an answer");
+    let paths = guard::around(paths().with_state(Arc::clone(shared)), Arc::clone(&shared.access));
+    let response = paths.oneshot(request).await.expect("an answer");
     let status = response.status().as_u16();
     let bytes = axum::body::to_bytes(response.into_body(), usize::MAX).await.expect("a body");
     (status, serde_json::from_slice(&bytes).unwrap_or(Value::Null))

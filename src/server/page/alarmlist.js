@@ -4,6 +4,7 @@ import { acknowledge, askWho } from "./acts.js";
 import { acknowledgement, alarmWords, standing, stars } from "./alarms.js";
 import { timeOf } from "./beds.js";
 import { attribute, make, mark, put } from "./dom.js";
+import { mayAct } from "./session.js";
 import { who } from "./settings.js";
 import { moment, say, shown } from "./words.js";
 
@@ -31,7 +32,7 @@ export class AlarmList {
     const alarms = standing(bed, this.ward);
     this.quiet.hidden = alarms.length > 0;
     put(this.you, say("who.you", { who: shown(who()) }));
-    this.youLine.hidden = who() === "";
+    this.youLine.hidden = who() === "" || !mayAct();
     this.drop(new Set(alarms.map((alarm) => alarm.id)));
     alarms.forEach((alarm, at) => this.showRow(alarm, at, this.ward.isPaused(bed)));
     const before = this.shown;
@@ -105,7 +106,7 @@ class AlarmRow {
     put(this.facts, facts.filter(Boolean).join(", "));
     put(this.button, say("acknowledge"));
     attribute(this.button, "aria-label", `${say("acknowledge")}: ${alarmWords(alarm)}`);
-    this.button.hidden = alarm.acknowledged_at !== null;
+    this.button.hidden = alarm.acknowledged_at !== null || !mayAct();
     mark(this.node, "priority", alarm.priority);
     mark(this.node, "silent", alarm.acknowledged_at !== null || isPaused ? "yes" : null);
     mark(this.node, "over", alarm.state === "returned" ? "yes" : null);

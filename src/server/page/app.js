@@ -4,7 +4,8 @@ import { Banner, patientHash } from "./alarms.js";
 import { STREAM } from "./api.js";
 import { Ward, timeOf } from "./beds.js";
 import { byId, make, mark, put } from "./dom.js";
-import { choose, setting } from "./settings.js";
+import { askSession, currentSession, learnSession, logOut, mayAct } from "./session.js";
+import { choose, setting, showLook } from "./settings.js";
 import { Sound } from "./sound.js";
 import { Stream } from "./stream.js";
 import { WardScreen } from "./ward.js";
@@ -51,6 +52,7 @@ class App {
     put(byId("clock"), this.ward.hasCome ? clockSecond(this.ward.now()) : "");
     this.showAlarms();
     this.showNotice();
+    if (ids === null) this.showSession();
     if (!this.page) this.screen.show(ids);
     else if (ids === null || ids.includes(this.page.id)) this.page.show();
   }
@@ -82,6 +84,27 @@ class App {
       if (ward.isLost) put(byId("assertive"), text);
       else if (this.wasLost) put(byId("polite"), say("found"));
       this.wasLost = ward.isLost;
+    }
+  }
+
+  /** Who has logged in, where somebody has to; and nothing of what they may not do. */
+  showSession() {
+    const { name, role } = currentSession();
+    byId("session").hidden = name === null;
+    if (name !== null) put(byId("session-who"), say("session", { name: shown(name), role: say(`role.${role}`) }));
+    for (const node of document.querySelectorAll(".for-acting")) node.hidden = !mayAct();
+  }
+
+  async endSession() {
+    const problem = byId("session-problem");
+    problem.hidden = true;
+    byId("logout").disabled = true;
+    try {
+      await logOut();
+    } catch {
+      put(problem, say("logout.failed"));
+      problem.hidden = false;
+      byId("logout").disabled = false;
     }
   }
 
@@ -120,7 +143,7 @@ class App {
     if (isTyping || setting("keys") !== "on") return;
     if (event.key === "?") byId("keys-dialog").showModal();
     else if (event.key === "/" && !this.page) byId("of-text").focus();
-    else if (event.key === "a" && this.page) this.page.list.key();
+    else if (event.key === "a" && this.page && mayAct()) this.page.list.key();
     else return;
     event.preventDefault();
   }
@@ -134,6 +157,7 @@ class App {
     byId("set-look").value = setting("look");
     byId("set-keys").checked = setting("keys") === "on";
     byId("settings").addEventListener("click", () => byId("settings-dialog").showModal());
+    byId("logout").addEventListener("click", () => this.endSession());
     byId("help").addEventListener("click", () => byId("keys-dialog").showModal());
     byId("set-sort").addEventListener("change", (event) => {
       choose("sort", event.target.value);
@@ -175,10 +199,6 @@ function patientOf(hash) {
   }
 }
 
-function showLook() {
-  document.documentElement.dataset.look = setting("look");
-}
-
 function listen(ward) {
   return new Stream(STREAM, {
     ward: (message) => ward.replace(message),
@@ -186,18 +206,27 @@ function listen(ward) {
     gone: (message) => ward.remove(message),
     state: (message) => ward.setState(message),
     tick: (message) => ward.hear(message.at),
-    lost: () => ward.lose(),
+    lost: () => {
+      ward.lose();
+      askSession();
+    },
     found: () => ward.find(),
+    failed: () => askSession(),
   });
 }
 
+// A page that the browser has kept is old, and whoever goes back to it may be logged in no longer.
+addEventListener("pageshow", (event) => event.persisted && location.reload());
 showLook();
-// The stream and the words come at the same time; what the stream says before the words are there is shown with them.
+// The stream, the words and who this is come at the same time; what the stream says before the words are there is shown
+// with them.
 const ward = new Ward(() => {});
 listen(ward);
+const session = learnSession();
 await loadWords();
 const app = new App(ward);
 ward.changed = (ids) => app.schedule(ids);
 app.schedule(null);
+session.then(() => app.schedule(null));
 // Before the first press on a bed, so that the page opens at once.
 setTimeout(loadPatientPage, PATIENT_PAGE_AFTER_MS);

@@ -6,6 +6,7 @@ import * as api from "./api.js";
 import { timeOf } from "./beds.js";
 import { make, mark, put } from "./dom.js";
 import { Reading, Score } from "./sector.js";
+import { mayAct } from "./session.js";
 import { PANELS } from "./signs.js";
 import { dataList, limitsTable, pastAlarms, scoresTable } from "./tables.js";
 import { HOURS, Trends } from "./trend.js";
@@ -70,8 +71,9 @@ export class PatientPage {
     this.state = make("p", { class: "state" });
     this.resumeButton = button("resume", () => this.act(() => resume(this.id)));
     this.csv = make("a", { class: "button", "data-word": "export", download: true });
-    const pauseButton = button("pause", () => this.act(() => pause(this.id)));
-    const tools = [pauseButton, this.resumeButton, this.csv, button("print", () => print())];
+    this.pauseButton = button("pause", () => this.act(() => pause(this.id)));
+    this.pauseButton.hidden = this.resumeButton.hidden = true;
+    const tools = [this.pauseButton, this.resumeButton, this.csv, button("print", () => print())];
     const back = make("a", { href: "#/", class: "back", "data-word": "back" });
     const title = make("h1", { tabindex: "-1" }, this.name);
     const buttons = make("p", { class: "buttons" }, ...tools);
@@ -105,7 +107,8 @@ export class PatientPage {
     // The table of past alarms is read anew when one begins, ends or is acknowledged.
     if (this.list.show(bed) && this.alarms) this.loadPast();
     const isPaused = this.ward.isPaused(bed);
-    this.resumeButton.hidden = !isPaused;
+    this.pauseButton.hidden = !mayAct();
+    this.resumeButton.hidden = !isPaused || !mayAct();
     // Who paused, and why, is in the details alone.
     if (this.pausedUntil !== undefined && this.pausedUntil !== bed.paused_until) this.loadDetails();
     this.pausedUntil = bed.paused_until;

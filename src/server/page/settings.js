@@ -24,6 +24,24 @@ export function rememberWho(name) {
   write("sessionStorage", "who", name);
 }
 
+/** Whoever has logged in is who acts, until they say otherwise; what somebody else has said before them counts no more. */
+export function beginSession(name) {
+  if (read("sessionStorage", "session") === name) return;
+  write("sessionStorage", "session", name);
+  rememberWho(name);
+}
+
+/** Whoever logs in next on this screen is not taken for the one before. */
+export function forgetWho() {
+  delete chosen.who;
+  remove("sessionStorage", "who");
+  remove("sessionStorage", "session");
+}
+
+export function showLook() {
+  document.documentElement.dataset.look = setting("look");
+}
+
 // A browser may refuse its storage, by throwing: then a choice lasts as long as the page.
 function read(storage, name) {
   try {
@@ -38,5 +56,13 @@ function write(storage, name, value) {
     window[storage].setItem(PREFIX + name, value);
   } catch {
     // The choice holds for this page.
+  }
+}
+
+function remove(storage, name) {
+  try {
+    window[storage].removeItem(PREFIX + name);
+  } catch {
+    // Then nothing was kept.
   }
 }

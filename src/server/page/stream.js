@@ -10,8 +10,8 @@ const RETRY_OPEN_MS = 10000;
 
 export class Stream {
   /**
-   * `on` has a function for each of `ward`, `beds`, `gone`, `state` and `tick`, and `lost` and `found` for the
-   * contact itself.
+   * `on` has a function for each of `ward`, `beds`, `gone`, `state` and `tick`; `lost` and `found` for the contact
+   * itself; and `failed` for each time that the server ends the stream, or gives none.
    */
   constructor(url, on) {
     this.url = url;
@@ -29,6 +29,8 @@ export class Stream {
     this.source?.close();
     this.tried = performance.now();
     this.source = new EventSource(this.url);
+    // Why is not told to a page.
+    this.source.addEventListener("error", () => this.on.failed());
     for (const name of ["ward", "beds", "gone", "state", "tick", "skipped"]) {
       this.source.addEventListener(name, (event) => this.take(name, event.data));
     }

@@ -1,4 +1,4 @@
-//! The journals of changes: sets of rules that were applied, and patients who were admitted or changed.
+//! The journals of changes: see [`Journal`].
 //!
 //! They are read and written as consistently as readings: who reads behind a version must not miss an entry for good.
 
@@ -12,7 +12,7 @@ use super::read::Columns;
 use super::write::WRITE_LIMIT;
 use crate::pipeline::store::Entry;
 use crate::store::TableState;
-use crate::store::stored::{JOURNAL_SCOPE, Journal};
+use crate::store::journal::{JOURNAL_SCOPE, Journal};
 
 impl CassandraStore {
     /// The newest entries, the newest first, at most `limit` of them.

@@ -1,4 +1,4 @@
-//! The journals of changes: sets of rules that were applied, and patients who were admitted or changed.
+//! The journals of changes: see [`Journal`].
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use rusqlite::{Params, Row};
 use super::error::{Doing, SqliteError};
 use super::{SqliteStore, schema};
 use crate::pipeline::store::Entry;
-use crate::store::stored::{JOURNAL_SCOPE, Journal};
+use crate::store::journal::{JOURNAL_SCOPE, Journal};
 
 impl SqliteStore {
     /// The newest entries, the newest first, at most `limit` of them.

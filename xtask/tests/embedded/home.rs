@@ -78,7 +78,7 @@ impl Home {
         &self.address
     }
 
-    fn database(&self) -> PathBuf {
+    pub(crate) fn database(&self) -> PathBuf {
         self.path().join("data/vitals/vitals.db")
     }
 

@@ -52,6 +52,7 @@ mod serve;
 mod store_commands;
 #[cfg(target_os = "linux")]
 mod terminal;
+mod tokens;
 mod top;
 mod topic;
 #[cfg(target_os = "linux")]

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::home::Home;
 use super::serve::{Ward, send};
+use super::tokens::{Guarded, token};
 use crate::program::Program as _;
 use crate::running::{self, RUN_LIMIT, Running};
 
@@ -26,11 +27,11 @@ struct Nurses {
 }
 
 impl Nurses {
-    fn at(ward: &Ward) -> Self {
+    fn at(url: &str) -> Self {
         let variable = |name: &str| std::env::var(name).expect("hint: run `cargo xtask test`");
         let (program, script) = (variable("VITALS_TEST_BROWSER"), variable("VITALS_TEST_BROWSER_SCRIPT"));
         let mut node = Command::new("node");
-        node.args([&script, &format!("http://{}/", ward.address), &program]);
+        node.args([&script, url, &program]);
         let mut driver = Running::start("node ward.mjs", &mut node);
         driver.wait_for_line("ready", STEP_LIMIT);
         Self { driver, steps: 0 }
@@ -77,12 +78,13 @@ fn nurses_see_what_is_sent_acknowledge_for_each_other_and_are_told_when_the_serv
         writeln!(rows, "P{number:03},75,98").unwrap();
     }
     send(&home, &rows);
-    let mut nurses = Nurses::at(&ward);
+    let mut nurses = Nurses::at(&format!("http://{}/", ward.address));
     nurses.step(&["shows", "P001", "heart_rate", "81"]);
     nurses.step(&["state", "P001", "fresh"]);
     nurses.step(&["fits", "64"]);
     nurses.step(&["hostile", HOSTILE_ID, HOSTILE_NAME]);
     nurses.step(&["keys"]);
+    nurses.step(&["unasked", "P001"]);
 
     send(&home, "P001,95,85\n");
     nurses.step(&["shows", "P001", "spo2", "85"]);
@@ -103,6 +105,33 @@ fn nurses_see_what_is_sent_acknowledge_for_each_other_and_are_told_when_the_serv
     nurses.step(&["lost"]);
     ward = Ward::started(&home, &format!("serve --listen {address}"));
     nurses.step(&["found"]);
+    nurses.step(&["clean"]);
+    consumer.signal("TERM");
+    consumer.wait_end(RUN_LIMIT).well();
+    drop(ward);
+}
+
+#[test]
+fn nurses_see_the_ward_from_elsewhere_with_a_token_and_no_more_when_it_is_taken_back() {
+    let home = Home::ready(1);
+    let consumer = home.start("consume");
+    let ward = Guarded::at(&home, "");
+    let [west, anna] = [("West", "viewer"), ("Anna", "nurse")].map(|(name, role)| token(&home, name, role));
+    send(&home, "P001,95,85\n");
+    let mut nurses = Nurses::at(&format!("https://{}/", ward.address));
+    nurses.step(&["axelogin"]);
+    nurses.step(&["refused", "vitals_nobody"]);
+    nurses.step(&["login", "first", &west]);
+    nurses.step(&["shows", "P001", "heart_rate", "95"]);
+    nurses.step(&["alarm", "P001", "***", "Low SpO2: 85"]);
+    nurses.step(&["login", "second", &west]);
+    nurses.step(&["viewer", "P001"]);
+    nurses.step(&["logout", "second"]);
+    nurses.step(&["login", "second", &anna]);
+    nurses.step(&["prefilled", "P001", "Anna"]);
+    nurses.step(&["acknowledge", "P001", "Anna"]);
+    home.done("serve token revoke West --by Bo");
+    nurses.step(&["loggedout", "first"]);
     nurses.step(&["clean"]);
     consumer.signal("TERM");
     consumer.wait_end(RUN_LIMIT).well();

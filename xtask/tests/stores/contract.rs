@@ -172,14 +172,14 @@ pub(crate) async fn who_was_admitted_is_read_on_from_where_it_was_read(store: &A
     assert_eq!((admissions.version, admissions.patients.len()), (2, 2));
     // To see whether it comes once more.
     admissions.patients.remove("P1");
-    store.follow_admissions(&mut admissions).await.unwrap();
+    store.follow(&mut admissions).await.unwrap();
     admit(3, "P2", "7").await;
-    store.follow_admissions(&mut admissions).await.unwrap();
+    store.follow(&mut admissions).await.unwrap();
     assert_eq!((admissions.version, admissions.patients.len()), (3, 1));
     assert_eq!(admissions.patients["P2"].bed.as_deref(), Some("7"));
     // The tables were made anew meanwhile, with fewer changes.
     admissions.version = 9;
-    store.follow_admissions(&mut admissions).await.unwrap();
+    store.follow(&mut admissions).await.unwrap();
     assert_eq!(admissions, store.admitted().await.unwrap());
 }
 

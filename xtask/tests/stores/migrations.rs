@@ -64,8 +64,9 @@ const ALARM_COLUMNS: Migration = SCHEMA.migrations[2];
 const MAKE_RULES: Migration = SCHEMA.migrations[3];
 const OBSERVATIONS: Migration = SCHEMA.migrations[4];
 const MAKE_ADMISSIONS: Migration = SCHEMA.migrations[5];
+const MAKE_TOKENS: Migration = SCHEMA.migrations[6];
 /// The version that this program knows.
-const KNOWN: i32 = 6;
+const KNOWN: i32 = 7;
 const ALTER_ALERTS: Migration =
     Migration { version: KNOWN + 1, name: "ward", change: Change::Add { table: "patient_alerts", columns: ADDED } };
 const FILL_ALERTS: Migration = Migration {
@@ -112,6 +113,7 @@ const NEXT: Schema = Schema {
         MAKE_RULES,
         OBSERVATIONS,
         MAKE_ADMISSIONS,
+        MAKE_TOKENS,
         ALTER_ALERTS,
         FILL_ALERTS,
         MAKE_PATIENTS,
@@ -279,8 +281,15 @@ pub(crate) async fn what_is_done_already_is_not_done_again(place: &impl Place) {
     migrate(&store, NEXT).await.unwrap();
     place.run("DELETE FROM {keyspace}.patients WHERE patient_id = 'P1'").await;
     let steps = migrate(&store, NEXT).await.unwrap();
-    let tables =
-        ["schema_migrations", "patient_vitals", "patient_alerts", "alarm_rules", "patient_admissions", "patients"];
+    let tables = [
+        "schema_migrations",
+        "patient_vitals",
+        "patient_alerts",
+        "alarm_rules",
+        "patient_admissions",
+        "access_tokens",
+        "patients",
+    ];
     let told: Vec<_> = steps.iter().filter_map(|step| step.what.strip_prefix("table ")).collect();
     assert!(
         told.iter().zip(tables).all(|(told, table)| told.ends_with(table)) && told.len() == tables.len(),

@@ -1,0 +1,211 @@
+//! `vitals serve` inside TLS: who comes shows a token, and does what its role may.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use vitals::tls::{Tls, TlsFiles};
+
+use super::home::{Home, wait_for};
+use super::records::run;
+use crate::program::Program as _;
+use crate::running::{RUN_LIMIT, Running};
+
+/// How long an answer may take on a busy machine.
+const ANSWER_LIMIT: Duration = Duration::from_secs(30);
+
+const TLS: &str = "--tls-cert certs/server.pem --tls-key certs/server-key.pem";
+
+/// A server inside TLS.
+pub(crate) struct Guarded {
+    pub(crate) server: Running,
+    pub(crate) address: String,
+    tls: Tls,
+}
+
+struct Answer {
+    status: u16,
+    head: String,
+    body: String,
+}
+
+impl Answer {
+    #[track_caller]
+    fn leads_to(&self, path: &str) {
+        assert_eq!(self.status, 303, "{}", self.head);
+        assert!(self.head.contains(&format!("location: {path}\r\n")), "{}", self.head);
+    }
+}
+
+impl Guarded {
+    pub(crate) fn at(home: &Home, options: &str) -> Self {
+        if !home.path().join("certs").exists() {
+            home.run("up --make-certs certs").well();
+        }
+        let mut server = home.start(&format!("serve --listen 127.0.0.1:0 {TLS} {options}"));
+        let line = server.wait_for_line("the ward is shown on https://", RUN_LIMIT);
+        assert!(line.ends_with(", to whoever has a token: vitals serve token --help"), "{line}");
+        let address = line.split_once("https://").unwrap().1.split(',').next().unwrap().to_owned();
+        let authorities = Some(home.path().join("certs/ca.pem"));
+        let tls = Tls::open(&TlsFiles { authorities, ..TlsFiles::default() }).unwrap();
+        Self { server, address, tls }
+    }
+
+    /// What comes back until the server ends it, or for so long.
+    fn told(&self, request: &str, limit: Duration) -> String {
+        let mut answer = Vec::new();
+        run(async {
+            let stream = TcpStream::connect(&self.address).await.unwrap();
+            let mut stream = self.tls.connect(stream, "127.0.0.1").await.unwrap();
+            stream.write_all(request.as_bytes()).await.unwrap();
+            let _ = timeout(limit, stream.read_to_end(&mut answer)).await;
+        });
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    fn ask(&self, method: &str, path: &str, headers: &str, body: &str) -> Answer {
+        let length = body.len();
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nhost: ward-7.local\r\nconnection: close\r\n{headers}content-length: {length}\r\n\r\n{body}"
+        );
+        let answer = self.told(&request, ANSWER_LIMIT);
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {answer}"));
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        Answer { status, head: format!("{head}\r\n"), body: body.to_owned() }
+    }
+
+    fn status(&self, method: &str, path: &str, token: &str) -> u16 {
+        let headers = format!("authorization: Bearer {token}\r\ncontent-type: application/json\r\n");
+        let body = if method == "POST" { r#"{"id":"P1/spo2_low/2026-01-01T00:00:00+00:00","by":"Anna"}"# } else { "" };
+        self.ask(method, path, &headers, body).status
+    }
+
+    fn log_in(&self, token: &str) -> Answer {
+        self.ask("POST", "/login", "content-type: application/x-www-form-urlencoded\r\n", &format!("token={token}"))
+    }
+}
+
+/// Gives a token.
+pub(crate) fn token(home: &Home, name: &str, role: &str) -> String {
+    let ended = home.run(&format!("serve token create --name {name} --role {role} --by Anna")).well();
+    let token = ended.output().trim().to_owned();
+    assert!(token.starts_with("vitals_") && !token.contains(char::is_whitespace), "{token}");
+    ended.tells(&[&format!("'{name}' is let in as {role}"), "only now"]);
+    token
+}
+
+const ACKNOWLEDGE: &str = "/api/v1/alarms/acknowledge";
+
+#[test]
+fn who_comes_from_elsewhere_shows_a_token_and_does_what_its_role_may() {
+    let home = Home::ready(1);
+    let ward = Guarded::at(&home, "");
+    for (path, status) in [
+        ("/api/v1/latest", 401),
+        ("/api/v1/session", 401),
+        ("/fhir/metadata", 401),
+        ("/metrics", 401),
+        ("/readyz", 401),
+        ("/openapi.json", 401),
+        ("/livez", 200),
+        ("/login", 200),
+        ("/assets/ward.css", 200),
+    ] {
+        let answer = ward.ask("GET", path, "", "");
+        assert_eq!(answer.status, status, "{path}: {}", answer.head);
+        assert_eq!(answer.head.contains("www-authenticate: Bearer\r\n"), status == 401, "{path}: {}", answer.head);
+    }
+    ward.ask("GET", "/", "", "").leads_to("/login");
+
+    let [viewer, nurse, device] =
+        [("West", "viewer"), ("Anna", "nurse"), ("gateway", "device")].map(|(name, role)| token(&home, name, role));
+    wait_for(|| ward.status("GET", "/api/v1/latest", &device) == 403);
+    for (method, path, token, status) in [
+        ("GET", "/api/v1/latest", &viewer, 200),
+        ("GET", "/metrics", &viewer, 200),
+        ("POST", ACKNOWLEDGE, &viewer, 403),
+        ("GET", "/api/v1/latest", &nurse, 200),
+        // It is let in, and there is no such alarm.
+        ("POST", ACKNOWLEDGE, &nurse, 404),
+        ("GET", "/api/v1/session", &device, 200),
+        ("POST", ACKNOWLEDGE, &device, 403),
+        ("GET", "/api/v1/latest", &"vitals_nobody".to_owned(), 401),
+    ] {
+        assert_eq!(ward.status(method, path, token), status, "{method} {path} {token}");
+    }
+    let names = home.rows("serve token list").iter().map(|row| row["name"].clone()).collect::<Vec<_>>();
+    assert_eq!(names, ["Anna", "West", "gateway"]);
+    for file in std::fs::read_dir(home.database().parent().unwrap()).unwrap() {
+        let content = std::fs::read(file.unwrap().path()).unwrap_or_default();
+        let is_there = content.windows(nurse.len() - 7).any(|window| window == &nurse.as_bytes()[7..]);
+        assert!(!is_there, "the store has what proves a token alone");
+    }
+}
+
+#[test]
+fn a_browser_logs_in_once_and_is_out_when_its_token_is_taken_back() {
+    let home = Home::ready(1);
+    let ward = Guarded::at(&home, "--audit-log trail.log");
+    let anna = token(&home, "Anna", "nurse");
+    wait_for(|| ward.status("GET", "/api/v1/session", &anna) == 200);
+    let entered = ward.log_in(&anna);
+    entered.leads_to("/");
+    let cookie = entered.head.lines().find_map(|line| line.strip_prefix("set-cookie: ")).unwrap();
+    for wanted in ["__Host-vitals=", "; Path=/", "; Secure", "; HttpOnly", "; SameSite=Lax"] {
+        assert!(cookie.contains(wanted), "{cookie}");
+    }
+    let shown = format!("cookie: {}\r\n", cookie.split(';').next().unwrap());
+    let session: Value = serde_json::from_str(&ward.ask("GET", "/api/v1/session", &shown, "").body).unwrap();
+    assert_eq!((&session["name"], &session["role"]), (&"Anna".into(), &"nurse".into()));
+    assert_eq!(ward.ask("GET", "/", &shown, "").status, 200);
+    let elsewhere = format!("{shown}content-type: application/json\r\norigin: https://evil.example\r\n");
+    assert_eq!(ward.ask("POST", ACKNOWLEDGE, &elsewhere, "{}").status, 403, "a page of another server");
+    let out = ward.ask("POST", "/logout", &shown, "");
+    out.leads_to("/login");
+    assert!(out.head.contains("set-cookie: __Host-vitals=; ") && out.head.contains("Max-Age=0"), "{}", out.head);
+
+    let answers: Vec<_> = (0..12).map(|_| ward.log_in("vitals_guess")).collect();
+    answers[0].leads_to("/login?refused");
+    answers[11].leads_to("/login?crowded");
+    ward.log_in(&anna).leads_to("/");
+
+    let stream = format!("GET /api/v1/stream HTTP/1.1\r\nhost: ward-7.local\r\n{shown}\r\n");
+    let (begun, seen) = std::thread::scope(|scope| {
+        let begun = std::time::Instant::now();
+        let watching = scope.spawn(|| ward.told(&stream, RUN_LIMIT));
+        let trail = home.path().join("trail.log");
+        wait_for(|| std::fs::read_to_string(&trail).is_ok_and(|trail| trail.contains("serve.stream")));
+        home.done("serve token revoke Anna --by Bo");
+        let seen = watching.join().unwrap();
+        (begun, seen)
+    });
+    assert!(seen.contains("event: ward") && begun.elapsed() < RUN_LIMIT, "{seen}");
+    assert_eq!(ward.ask("GET", "/api/v1/session", &shown, "").status, 401);
+    home.refused("serve token revoke Anna --by Bo", 2).tells(&["'Anna' has no token", "serve token list"]);
+
+    let trail = std::fs::read_to_string(home.path().join("trail.log")).unwrap();
+    let lines: Vec<Value> = trail.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let of = |act: &str| lines.iter().filter(|line| line["act"] == act).collect::<Vec<_>>();
+    let (done, failed): (Vec<_>, Vec<_>) = of("serve.login").into_iter().partition(|line| line["outcome"] == "done");
+    assert_eq!((done.len(), failed.len()), (2, 10), "{trail}");
+    assert_eq!(done[0]["who"]["by"], "Anna");
+    assert_eq!(of("serve.stream")[0]["what"]["token"], "Anna", "{trail}");
+    assert!(!trail.contains(&anna[7..]) && !trail.contains("guess"), "{trail}");
+}
+
+#[test]
+fn nothing_is_served_to_others_in_the_clear() {
+    let home = Home::ready(1);
+    for words in ["serve --listen 0.0.0.0:0", "demo --for 1 --web=0.0.0.0:0"] {
+        home.refused(words, 2).tells(&["can be reached from other machines", "--tls-cert and --tls-key"]);
+    }
+    let mut ward = Guarded::at(&home, "");
+    let mut stream = std::net::TcpStream::connect(&ward.address).unwrap();
+    std::io::Write::write_all(&mut stream, b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    let _ = std::io::Read::read_to_string(&mut stream, &mut answer);
+    assert!(answer.starts_with("HTTP/1.1 400 ") && answer.contains("begins with https"), "{answer}");
+    assert!(ward.server.is_running());
+}
