@@ -204,17 +204,31 @@ const SPREAD_LIMIT: Duration = Duration::from_secs(4);
 /// # Errors
 /// No broker can be reached, or one that is not meant; or it refuses.
 pub async fn open_producer(settings: &Settings, codec: Codec, output: &Output) -> Result<Producer> {
+    let made = |topic: &str| output.note(format_args!("made the topic {topic} with {PARTITIONS} partitions"));
+    open_patient_producer(settings, codec, Patience::default(), made).await
+}
+
+/// As [`open_producer`], for who waits no longer than with this patience; where the topic had to be made, `made` hears of it.
+///
+/// # Errors
+/// As there.
+pub async fn open_patient_producer(
+    settings: &Settings,
+    codec: Codec,
+    patience: Patience,
+    made: impl FnOnce(&str) + Send,
+) -> Result<Producer> {
     check_cluster(settings).await?;
     let (config, topic) = (kafka_config(settings)?, settings.topic.as_str());
     let kafka = Direct::new(&config).compressing(codec);
-    let producer = || Producer::over(kafka.clone(), topic, Patience::default());
+    let producer = || Producer::over(kafka.clone(), topic, patience);
     match producer().await {
         Err(ProducerError::NoTopic { .. }) => {}
         answer => return Ok(answer?),
     }
     let mut cluster = Cluster::connect(&config).await?;
     if admin::create(&mut cluster, &TopicSpec::readings(topic, PARTITIONS, REPLICATION)).await? == Creation::Made {
-        output.note(format_args!("made the topic {topic} with {PARTITIONS} partitions"));
+        made(topic);
     }
     let deadline = Instant::now() + SPREAD_LIMIT;
     let mut backoff = Backoff::default();

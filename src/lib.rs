@@ -32,6 +32,7 @@
 //! |---|---|
 //! | a message is parsed; why it is refused | `reading/decode.rs`; `reading/reject.rs` |
 //! | HL7: a frame into readings, and the answer; whose codes are known; many connections become one batch | `intake/hl7/judge.rs`, `hl7/answer.rs`, its codes in `hl7/refusal.rs`; `hl7/sender.rs`, `hl7/senders/*.toml`; `hl7/session.rs`, `hl7/lane.rs` |
+//! | readings over HTTP: the answer; a body into messages; many requests become one batch | `server/api/send.rs`; `server/ingest/sort.rs`, `reading/document.rs`; `server/ingest.rs`, `ingest/lane.rs` |
 //! | a flag, its variable, file key and default; what it may be | `settings/table.rs`, of TLS and logins `table/access.rs`; `settings/values.rs` |
 //! | what is committed when | `ledger.rs` |
 //! | a record is judged; a write that failed is tried again | `pipeline/judging.rs`; `pipeline/delivery.rs`, after the wait of `retry.rs` |

@@ -2,9 +2,11 @@
 //!
 //! A [`Reading`] cannot hold a malformed one: its parts can only be made by parsing. [`decode`] takes a message's
 //! bytes, [`encode`] gives them back; the message's shape is the contract with the other programs on the topic.
+//! [`document`] cuts what comes as several messages at once.
 
 pub(crate) mod bytes;
 mod decode;
+pub mod document;
 mod encode;
 pub(crate) mod json;
 pub mod number;
@@ -13,9 +15,9 @@ pub mod reject;
 mod sign;
 mod timestamp;
 
-pub use decode::decode;
 #[cfg(feature = "testing")]
 pub use decode::{MAX_DEPTH, MAX_MESSAGE_BYTES};
+pub use decode::{decode, patient_of};
 pub use encode::encode;
 pub use observation::{Consciousness, Observation, Observed};
 pub use sign::{COLUMNS, FIRST_COLUMNS, Number, Sign, Signs};

@@ -4,6 +4,7 @@
 //! - `feeds`: the topic of readings, the topic of alarms, the store, into the `hub`
 //! - `hub`: the `ward` as it is, and a stream of what changes, made into JSON once for all who look on
 //! - [`tokens`]: who may come, and as what; `access`: who is let in; `login`: how a browser is
+//! - `ingest`: what programs send, into the topic
 //! - `api`: the paths below `/api/v1`; `fhir`: those below `/fhir`; `page`: the files of the screen; `connection`: who is let in, and for how long
 //!
 //! Showing never holds up storing: consumers do not know of it, and who looks on too slowly is left behind.
@@ -17,6 +18,7 @@ mod feeds;
 mod fhir;
 mod guard;
 mod hub;
+mod ingest;
 mod login;
 mod page;
 mod parameters;
@@ -40,6 +42,7 @@ use tokio::time::timeout;
 use self::access::Access;
 use self::feeds::Opened;
 use self::hub::Hub;
+use self::ingest::{Figures, Ingest};
 use self::problem::Problem;
 use crate::advice::{Advice, Code};
 use crate::alarm::rules::RuleSet;
@@ -104,6 +107,7 @@ struct Shared {
     store: Arc<Opened>,
     reads: Arc<Semaphore>,
     downloads: Arc<Semaphore>,
+    ingest: Ingest,
     /// When it was last noted that somebody has asked for everything.
     noted: AtomicI64,
 }
@@ -170,7 +174,9 @@ impl Server {
         let hub = Arc::new(Hub::new(RuleSet::classic(settings.limits)));
         let store = Arc::new(Opened::new());
         let access = Arc::new(if tls.is_some() { Access::by_token() } else { Access::Local });
-        let health = health::routes(Arc::new(Told(Arc::clone(&hub))), shutdown.clone());
+        let (ingest, lane) = Ingest::of(settings);
+        let told = Told { hub: Arc::clone(&hub), ingest: Arc::clone(&ingest.figures) };
+        let health = health::routes(Arc::new(told), shutdown.clone());
         let reads = Arc::new(Semaphore::new(READS_AT_ONCE));
         let downloads = Arc::new(Semaphore::new(DOWNLOADS_AT_ONCE));
         let shared = Arc::new(Shared {
@@ -180,6 +186,7 @@ impl Server {
             store: Arc::clone(&store),
             reads,
             downloads,
+            ingest,
             noted: AtomicI64::new(0),
         });
         let paths = api::paths().merge(fhir::paths()).merge(login::paths()).with_state(shared);
@@ -190,6 +197,7 @@ impl Server {
         tasks.spawn(feeds::read_alarms(settings.clone(), Arc::clone(&hub)));
         tasks.spawn(access.follow(Arc::clone(&store), Arc::clone(&hub)));
         tasks.spawn(feeds::ask_store(settings.clone(), Arc::clone(&hub), store));
+        tasks.spawn(lane.run());
         tasks.spawn(feeds::publish(Arc::clone(&hub)));
         tasks.spawn(connection::serve(listener, tls, paths));
         Ok(Self { address, has_tls, hub, _tasks: tasks })
@@ -213,25 +221,29 @@ impl Server {
 }
 
 /// What the server tells of its health.
-struct Told(Arc<Hub>);
+struct Told {
+    hub: Arc<Hub>,
+    ingest: Arc<Figures>,
+}
 
 impl Subject for Told {
     fn reasons(&self) -> Vec<String> {
-        self.0.troubles()
+        self.hub.troubles()
     }
 
     fn metrics(&self, to: &mut Exposition) {
-        let (readings, refused) = self.0.counts();
+        let (readings, refused) = self.hub.counts();
         let help = "Readings that were read to be shown.";
         to.family("vitals_shown_readings_total", Kind::Counter, help).sample(&[], readings);
-        let ahead = self.0.look(|ward, _| ward.ahead());
+        let ahead = self.hub.look(|ward, _| ward.ahead());
         let help = "Readings that were not shown, because they are more than 5 min ahead of the clock.";
         to.family("vitals_shown_ahead_total", Kind::Counter, help).sample(&[], ahead);
         let help = "Messages of the topic that could not be read to be shown.";
         to.family("vitals_shown_refused_total", Kind::Counter, help).sample(&[], refused);
-        let beds = self.0.look(|ward, _| ward.count());
+        let beds = self.hub.look(|ward, _| ward.count());
         to.family("vitals_beds", Kind::Gauge, "Beds on the screen.").sample(&[], beds);
-        let watchers = self.0.watchers();
+        let watchers = self.hub.watchers();
         to.family("vitals_streams", Kind::Gauge, "Open streams of those who look on.").sample(&[], watchers);
+        self.ingest.show(to);
     }
 }

@@ -177,8 +177,9 @@ async fn list(args: &ListArgs, context: &Context) -> Result<Code> {
 #[command(after_help = "\
 The place is that of the message in its own topic, as `vitals dlq list` shows
 it. Bytes that are not UTF-8 come as \\xHH, except with --raw. Today's reason is
-why it would be refused if it were sent again. A refused HL7 message never was
-in the topic: its partition is -1, and its headers say where it is wrong.
+why it would be refused if it were sent again. What came as HL7 or over HTTP
+and was refused never was in the topic: its partition is -1 or -2, and its
+headers say where it is wrong.
 
 Examples:
   vitals dlq show 2:41

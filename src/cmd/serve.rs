@@ -26,8 +26,8 @@ that `vitals consume` has raised. It runs beside the consumers, reads the topics
 and the store, is in no group and commits nothing. Nothing has to be installed,
 and no other machine is asked.
 
-Programs find the same below /api/v1; /openapi.json describes it. /livez, /readyz
-and /metrics tell how it does.
+Programs find the same below /api/v1, and send readings there; /openapi.json
+describes it. /livez, /readyz and /metrics tell how it does.
 
 For this machine alone it asks nobody who they are. With a certificate it speaks
 TLS, and lets in whoever has a token; without one, other machines come by a tunnel:

@@ -19,6 +19,8 @@ pub const MAX_MESSAGE_BYTES: usize = 64 * 1024;
 /// How deep objects and lists may be nested. A reading needs two levels.
 pub const MAX_DEPTH: usize = 32;
 
+const PATIENT: &str = "patient_id";
+
 /// Reads one message.
 ///
 /// Keys that are not ours are passed over, but they have to be well-formed too: within the depth, and named once.
@@ -35,8 +37,15 @@ pub fn decode(message: &[u8]) -> Result<Reading, Reject> {
     fields.into_reading()
 }
 
+/// Whom a message is about that need not be a reading, where it tells.
+pub fn patient_of(message: &[u8]) -> Option<PatientId> {
+    let members = json::object(std::str::from_utf8(message).ok()?).ok()?;
+    let (_, value) = members.iter().find(|(key, _)| key == PATIENT)?;
+    PatientId::parse(&json::text(value)?).ok()
+}
+
 /// Why the message is no JSON text: what it begins with tells more than where its first fault is.
-fn by_its_beginning(message: &[u8], reject: Reject) -> Reject {
+pub(super) fn by_its_beginning(message: &[u8], reject: Reject) -> Reject {
     match reject {
         Reject::NotUtf8 | Reject::NotJson { .. } if is_utf16(message) => Reject::Utf16,
         Reject::NotJson { .. } if message.starts_with(BYTE_ORDER_MARK) => Reject::ByteOrderMark,
@@ -54,7 +63,7 @@ struct Fields<'a> {
 impl<'a> Fields<'a> {
     fn take(&mut self, key: &str, value: &'a RawValue) -> Result<(), Reject> {
         match key {
-            "patient_id" => self.patient = json::text(value),
+            PATIENT => self.patient = json::text(value),
             "timestamp" => self.time = json::text(value),
             BLOOD_PRESSURE => self.take_pressure(value)?,
             key => match Sign::named(key).filter(|sign| !sign.is_pressure()) {

@@ -40,6 +40,11 @@ fn are_named_once(members: &Members<'_>) -> bool {
     members.iter().all(|(key, _)| seen.insert(key))
 }
 
+/// Takes `text` as one JSON value of any kind.
+pub(crate) fn value(text: &str) -> Result<&RawValue, Reject> {
+    serde_json::from_str(text).map_err(|error| not_json(&error))
+}
+
 pub(crate) fn list(text: &str) -> Result<Vec<&RawValue>, Reject> {
     serde_json::from_str(text).map_err(|error| not_json(&error))
 }

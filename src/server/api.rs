@@ -5,6 +5,7 @@ mod patients;
 mod pipeline;
 mod readings;
 mod scores;
+mod send;
 mod stream;
 
 use std::sync::Arc;
@@ -29,7 +30,7 @@ use super::login;
 use super::problem::Problem;
 use crate::alarm::rules::SECOND;
 
-/// What a request may say beside its head.
+/// What a request may say beside its head; what brings readings has a limit of its own.
 const MAX_BODY_BYTES: usize = 64 * 1024;
 
 const JSON: &str = "application/json";
@@ -49,7 +50,7 @@ pub(super) fn paths() -> Router<Arc<Shared>> {
     paths.layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
 }
 
-fn all() -> [(&'static str, MethodRouter<Arc<Shared>>); 16] {
+fn all() -> [(&'static str, MethodRouter<Arc<Shared>>); 17] {
     [
         ("/openapi.json", get(async || ([(CONTENT_TYPE, JSON)], include_str!("api/openapi.json")))),
         ("/api/v1/session", get(login::session)),
@@ -62,6 +63,7 @@ fn all() -> [(&'static str, MethodRouter<Arc<Shared>>); 16] {
         ("/api/v1/patients/{patient}/scores", get(scores::answer)),
         ("/api/v1/patients/{patient}/pause", post(patients::pause)),
         ("/api/v1/patients/{patient}/resume", post(patients::resume)),
+        ("/api/v1/readings", post(send::answer)),
         ("/api/v1/alarms", get(alarms::list)),
         ("/api/v1/alarms/acknowledge", post(alarms::acknowledge)),
         ("/api/v1/rules", get(pipeline::rules)),

@@ -6,6 +6,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use color_eyre::eyre::Report;
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::advice::Advice as _;
 use crate::app::journal::Contended;
@@ -17,16 +18,18 @@ use crate::store::StoreError;
 const COME_AGAIN_SECONDS: u16 = 1;
 
 /// Why there is no answer.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Problem {
     status: StatusCode,
     detail: String,
     hint: Option<String>,
+    /// Members of its own, an object.
+    more: Option<Value>,
 }
 
 impl Problem {
     pub(super) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self { status, detail: detail.into(), hint: None }
+        Self { status, detail: detail.into(), hint: None, more: None }
     }
 
     /// The request cannot be meant.
@@ -61,6 +64,11 @@ impl Problem {
 
     pub(super) fn hint(self, hint: impl Into<String>) -> Self {
         Self { hint: Some(hint.into()), ..self }
+    }
+
+    /// With members of its own: an object.
+    pub(super) fn with(self, more: Value) -> Self {
+        Self { more: Some(more), ..self }
     }
 }
 
@@ -108,13 +116,16 @@ struct Members<'a> {
     detail: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<&'a str>,
+    #[serde(flatten)]
+    more: Option<&'a Value>,
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let Self { status, detail, hint } = &self;
+        let Self { status, detail, hint, more } = &self;
         let title = status.canonical_reason().unwrap_or_default();
-        let members = Members { r#type: "about:blank", title, status: status.as_u16(), detail, hint: hint.as_deref() };
+        let (status_code, hint, more) = (status.as_u16(), hint.as_deref(), more.as_ref());
+        let members = Members { r#type: "about:blank", title, status: status_code, detail, hint, more };
         let mut response = Response::new(Body::from(serde_json::to_vec(&members).unwrap_or_default()));
         *response.status_mut() = *status;
         let headers = response.headers_mut();

@@ -17,8 +17,8 @@ pub(in crate::cmd) fn parse(text: &str) -> Result<Stretch, String> {
     Ok(Stretch { partition, start, end: last.unwrap_or(start).saturating_add(1) })
 }
 
-/// The partition, the first offset, and the last one where it stands there. What never was in the topic, as a refused HL7
-/// message, has the partition -1 in its letter.
+/// The partition, the first offset, and the last one where it stands there. What never was in the topic has another partition
+/// in its letter: what was refused as HL7 -1, what came over HTTP -2.
 fn range(text: &str) -> Option<(i32, i64, Option<i64>)> {
     let (partition, offsets) = text.split_once(':')?;
     let (first, last) = match offsets.split_once('-') {
@@ -26,7 +26,7 @@ fn range(text: &str) -> Option<(i32, i64, Option<i64>)> {
         None => (offsets, None),
     };
     let (partition, first) = (partition.parse().ok()?, first.parse().ok()?);
-    let is_range = partition >= -1 && first >= 0 && last.is_none_or(|last| last >= first);
+    let is_range = partition >= -2 && first >= 0 && last.is_none_or(|last| last >= first);
     is_range.then_some((partition, first, last))
 }
 
@@ -38,7 +38,8 @@ mod tests {
     fn an_offset_is_a_partition_and_a_number() {
         assert_eq!(parse_offset("2:41"), Ok((2, 41)));
         assert_eq!(parse_offset("-1:41"), Ok((-1, 41)));
-        for text in ["", "2", "2:", ":41", "-2:0", "0:-1", "a:b", "1:2:3", "99999999999:0", "2:0-9"] {
+        assert_eq!(parse_offset("-2:41"), Ok((-2, 41)));
+        for text in ["", "2", "2:", ":41", "-3:0", "0:-1", "a:b", "1:2:3", "99999999999:0", "2:0-9"] {
             assert!(parse_offset(text).is_err(), "{text}");
         }
     }
@@ -47,7 +48,7 @@ mod tests {
     fn a_range_of_offsets_includes_its_last_one() {
         assert_eq!(parse("2:0-99"), Ok(Stretch { partition: 2, start: 0, end: 100 }));
         assert_eq!(parse("0:7"), Ok(Stretch { partition: 0, start: 7, end: 8 }));
-        for text in ["", "2", "2:", "2:5-4", "2:-5", "2:1-", "-2:0-1", "a:0-1", "2:0-9-9"] {
+        for text in ["", "2", "2:", "2:5-4", "2:-5", "2:1-", "-3:0-1", "a:0-1", "2:0-9-9"] {
             assert!(parse(text).is_err(), "{text}");
         }
     }

@@ -10,6 +10,7 @@ use crate::alarm::rules::RuleSet;
 use crate::reading::{PatientId, Reading, Signs, Timestamp};
 use crate::server::access::Access;
 use crate::server::hub::Hub;
+use crate::server::ingest::Ingest;
 use crate::server::{READS_AT_ONCE, guard};
 use crate::settings::{Environment, Flags, resolve};
 
@@ -19,8 +20,10 @@ fn described() -> Value {
 
 /// A server whose store is never there.
 fn shared() -> Arc<Shared> {
+    let settings = resolve(&Flags::default(), &Environment::default()).expect("the defaults");
     Arc::new(Shared {
-        settings: resolve(&Flags::default(), &Environment::default()).expect("the defaults"),
+        ingest: Ingest::of(&settings).0,
+        settings,
         hub: Arc::new(Hub::new(RuleSet::classic(Limits::default()))),
         access: Arc::new(Access::Local),
         store: Arc::default(),
@@ -145,4 +148,75 @@ async fn what_is_said_is_looked_at_before_anything_is_changed() {
     let form = form.body(Body::from(r#"{"id":"a/b/c","by":"Anna"}"#)).expect("a request");
     let refused = paths().with_state(Arc::clone(&shared)).oneshot(form).await.expect("an answer");
     assert_eq!(refused.status().as_u16(), 415);
+}
+
+const READING: &str = r#"{"patient_id":"P1","timestamp":"2025-10-26T10:30:15Z","spo2":97}"#;
+
+async fn sent(shared: &Arc<Shared>, kind: &str, body: impl Into<Body>) -> (u16, Value) {
+    let request = Request::builder().method("POST").uri("/api/v1/readings").header("content-type", kind);
+    let request = request.body(body.into()).expect("a request");
+    let response = paths().with_state(Arc::clone(shared)).oneshot(request).await.expect("an answer");
+    let status = response.status().as_u16();
+    assert_eq!(response.headers().contains_key("retry-after"), matches!(status, 429 | 503));
+    let bytes = axum::body::to_bytes(response.into_body(), usize::MAX).await.expect("a body");
+    (status, serde_json::from_slice(&bytes).expect("JSON"))
+}
+
+#[tokio::test]
+async fn readings_come_as_json_or_as_lines_and_not_too_many_and_of_what_is_broken_nothing_is_taken() {
+    let shared = shared();
+    let long = format!("[{}]", vec!["1"; 10_001].join(","));
+    for (kind, body, status) in [
+        ("text/plain", READING.to_owned(), 415),
+        ("", READING.to_owned(), 415),
+        ("application/json", format!("[{READING},"), 400),
+        ("application/json", String::new(), 400),
+        ("application/json", long, 413),
+        ("application/json; charset=utf-8", " ".repeat(1024 * 1024) + "[]", 413),
+        ("application/x-ndjson", "\n".repeat(2 * 1024 * 1024), 413),
+    ] {
+        let (found, problem) = sent(&shared, kind, body).await;
+        assert_eq!((found, problem["status"].as_u64()), (status, Some(u64::from(status))), "{kind}: {problem}");
+    }
+    for (kind, body) in [("application/json", "[]"), ("Application/X-NDJSON; charset=utf-8", "\r\n")] {
+        assert_eq!(sent(&shared, kind, body).await, (200, serde_json::json!({"accepted": 0})), "{kind}");
+    }
+    let mut metrics = crate::health::Exposition::default();
+    shared.ingest.figures.show(&mut metrics);
+    let metrics = metrics.into_text();
+    assert!(metrics.contains("\nvitals_http_requests_total{status=\"413\"} 3\n"), "{metrics}");
+}
+
+#[tokio::test]
+async fn a_body_that_comes_compressed_is_refused_and_one_of_unknown_length_is_read_to_its_limit() {
+    let shared = shared();
+    let request = Request::builder().method("POST").uri("/api/v1/readings").header("content-type", "application/json");
+    let request = request.header("content-encoding", "gzip").body(Body::from("[]")).expect("a request");
+    let response = paths().with_state(Arc::clone(&shared)).oneshot(request).await.expect("an answer");
+    assert_eq!(response.status().as_u16(), 415);
+    let parts = |count| futures::stream::iter((0..count).map(|_| Ok::<_, std::io::Error>(" ".repeat(64 * 1024))));
+    let (status, problem) = sent(&shared, "application/json", Body::from_stream(parts(17))).await;
+    assert_eq!(status, 413, "{problem}");
+    assert_eq!(sent(&shared, "application/x-ndjson", Body::from_stream(parts(16))).await.0, 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_does_not_come_gives_its_place_back() {
+    let shared = shared();
+    let endless = Body::from_stream(futures::stream::pending::<Result<Bytes, std::io::Error>>());
+    assert_eq!(sent(&shared, "application/json", endless).await.0, 408);
+    assert_eq!(sent(&shared, "application/json", "[]").await.0, 200);
+}
+
+#[tokio::test]
+async fn who_finds_no_place_to_send_comes_again_and_so_does_who_is_not_acknowledged() {
+    let shared = shared();
+    let mut places = Vec::new();
+    while let Ok(place) = shared.ingest.admit(0).await {
+        places.push(place);
+    }
+    assert_eq!(sent(&shared, "application/json", READING).await.0, 429);
+    drop(places);
+    // There is no lane here that would send it.
+    assert_eq!(sent(&shared, "application/json", READING).await.0, 503);
 }

@@ -33,6 +33,7 @@ mod faulty;
 mod health;
 mod hl7;
 mod home;
+mod http_in;
 mod killed;
 mod letters;
 mod logs;

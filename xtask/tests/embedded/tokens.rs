@@ -135,6 +135,12 @@ fn who_comes_from_elsewhere_shows_a_token_and_does_what_its_role_may() {
     ] {
         assert_eq!(ward.status(method, path, token), status, "{method} {path} {token}");
     }
+    let reading = r#"{"patient_id":"P1","timestamp":"2026-01-01T00:00:00Z","heart_rate":80}"#;
+    for (token, status, told) in [(&device, 200, r#"{"accepted":1}"#), (&nurse, 403, "'Anna' is a nurse")] {
+        let headers = format!("authorization: Bearer {token}\r\ncontent-type: application/json\r\n");
+        let answer = ward.ask("POST", "/api/v1/readings", &headers, reading);
+        assert!(answer.status == status && answer.body.contains(told), "{}{}", answer.head, answer.body);
+    }
     let names = home.rows("serve token list").iter().map(|row| row["name"].clone()).collect::<Vec<_>>();
     assert_eq!(names, ["Anna", "West", "gateway"]);
     for file in std::fs::read_dir(home.database().parent().unwrap()).unwrap() {

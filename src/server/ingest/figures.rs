@@ -1,0 +1,93 @@
+//! What is counted of the readings that come over HTTP, from the server's start.
+
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
+
+use axum::http::StatusCode;
+
+use crate::health::{Exposition, Kind};
+use crate::reading::reject::{CODES, Reject};
+
+/// How a request can be answered.
+const STATUSES: [StatusCode; 8] = [
+    StatusCode::OK,
+    StatusCode::BAD_REQUEST,
+    StatusCode::REQUEST_TIMEOUT,
+    StatusCode::PAYLOAD_TOO_LARGE,
+    StatusCode::UNSUPPORTED_MEDIA_TYPE,
+    StatusCode::UNPROCESSABLE_ENTITY,
+    StatusCode::TOO_MANY_REQUESTS,
+    StatusCode::SERVICE_UNAVAILABLE,
+];
+
+#[derive(Debug, Default)]
+pub(in crate::server) struct Figures {
+    readings: AtomicU64,
+    /// By [code](CODES).
+    refused: [AtomicU64; CODES.len()],
+    /// By [status](STATUSES).
+    answers: [AtomicU64; STATUSES.len()],
+}
+
+impl Figures {
+    /// The topic has so many readings more.
+    pub(super) fn note_sent(&self, count: usize) {
+        self.readings.fetch_add(u64::try_from(count).unwrap_or(u64::MAX), Relaxed);
+    }
+
+    /// One more is among the dead letters.
+    pub(super) fn note_refused(&self, reject: &Reject) {
+        note(&CODES, &self.refused, &reject.code());
+    }
+
+    /// A request was answered so.
+    pub(in crate::server) fn note_answer(&self, status: StatusCode) {
+        note(&STATUSES, &self.answers, &status);
+    }
+
+    pub(in crate::server) fn show(&self, to: &mut Exposition) {
+        let help = "Readings that came over HTTP and that the topic has.";
+        to.family("vitals_http_readings_total", Kind::Counter, help).sample(&[], self.readings.load(Relaxed));
+        let help = "Readings that came over HTTP and cannot be used, by the reason of their dead letters.";
+        let mut family = to.family("vitals_http_refused_total", Kind::Counter, help);
+        for (reason, count) in CODES.iter().zip(&self.refused) {
+            family.sample(&[("reason", reason)], count.load(Relaxed));
+        }
+        let help = "Requests that bring readings, by the status of their answers.";
+        let mut family = to.family("vitals_http_requests_total", Kind::Counter, help);
+        for (status, count) in STATUSES.iter().zip(&self.answers) {
+            family.sample(&[("status", status.as_str())], count.load(Relaxed));
+        }
+    }
+}
+
+fn note<T: PartialEq>(names: &[T], counters: &[AtomicU64], name: &T) {
+    if let Some((_, counter)) = names.iter().zip(counters).find(|(known, _)| *known == name) {
+        counter.fetch_add(1, Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn readings_are_counted_and_what_is_refused_by_its_reason_and_answers_by_their_status() {
+        let figures = Figures::default();
+        figures.note_sent(3);
+        figures.note_refused(&Reject::NoSign);
+        figures.note_answer(StatusCode::UNPROCESSABLE_ENTITY);
+        let mut metrics = Exposition::default();
+        figures.show(&mut metrics);
+        let text = metrics.into_text();
+        for line in [
+            "vitals_http_readings_total 3",
+            "vitals_http_refused_total{reason=\"no_sign\"} 1",
+            "vitals_http_refused_total{reason=\"hl7\"} 0",
+            "vitals_http_requests_total{status=\"422\"} 1",
+            "vitals_http_requests_total{status=\"200\"} 0",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} in {text}");
+        }
+    }
+}
