@@ -177,7 +177,7 @@ fn a_browser_logs_in_once_and_is_out_when_its_token_is_taken_back() {
     answers[11].leads_to("/login?crowded");
     ward.log_in(&anna).leads_to("/");
 
-    let stream = format!("GET /api/v1/stream HTTP/1.1\r\nhost: ward-7.local\r\n{shown}\r\n");
+    let stream = format!("GET /api/v1/stream HTTP/1.1\r\nhost: ward-7.local\r\nconnection: close\r\n{shown}\r\n");
     let (begun, seen) = std::thread::scope(|scope| {
         let begun = std::time::Instant::now();
         let watching = scope.spawn(|| ward.told(&stream, RUN_LIMIT));
