@@ -155,6 +155,14 @@ pub struct Server {
 }
 
 impl Server {
+    /// Whether to listen on `address`, with or without TLS.
+    ///
+    /// # Errors
+    /// It can be reached by others, and there is no TLS.
+    pub fn judge(address: SocketAddr, has_tls: bool) -> Result<(), ServeError> {
+        if address.ip().is_loopback() || has_tls { Ok(()) } else { Err(ServeError::Reachable(address)) }
+    }
+
     /// Begins to listen on `address`, where port 0 takes a free one, and to read what is shown: from the brokers and the
     /// store of `settings`, whether they are there yet or not. Inside TLS it answers whoever has a token, else everybody.
     ///
@@ -165,9 +173,7 @@ impl Server {
         (address, tls): (SocketAddr, Option<ServerTls>),
         shutdown: &Shutdown,
     ) -> Result<Self, ServeError> {
-        if !address.ip().is_loopback() && tls.is_none() {
-            return Err(ServeError::Reachable(address));
-        }
+        Self::judge(address, tls.is_some())?;
         let listening = |source| ServeError::Listen(address, source);
         let listener = TcpListener::bind(address).await.map_err(listening)?;
         let address = listener.local_addr().map_err(listening)?;

@@ -83,6 +83,8 @@ async fn serve(args: &Args, context: &Context) -> Result<Code> {
     let files = args.tls_cert.as_deref().zip(args.tls_key.as_deref());
     let tls = files.map(|(certificate, key)| ServerTls::open(certificate, key)).transpose()?;
     let asks_for_tokens = tls.is_some();
+    // Before anybody is asked who may be away.
+    Server::judge(args.listen, asks_for_tokens)?;
     app::check_cluster(settings).await?;
     let server = Server::start(settings, (args.listen, tls), shutdown).await?;
     if output.is_logged() {

@@ -204,7 +204,9 @@ fn a_browser_logs_in_once_and_is_out_when_its_token_is_taken_back() {
 #[test]
 fn nothing_is_served_to_others_in_the_clear() {
     let home = Home::ready(1);
-    for words in ["serve --listen 0.0.0.0:0", "demo --for 1 --web=0.0.0.0:0"] {
+    for words in
+        ["serve --listen 0.0.0.0:0", "serve --listen 0.0.0.0:0 --brokers 127.0.0.1:1", "demo --for 1 --web=0.0.0.0:0"]
+    {
         home.refused(words, 2).tells(&["can be reached from other machines", "--tls-cert and --tls-key"]);
     }
     let mut ward = Guarded::at(&home, "");

@@ -17,6 +17,7 @@ mod client;
 #[path = "../embedded/faulty/frame.rs"]
 #[allow(dead_code, reason = "other tests use what is left over here")]
 mod frame;
+mod http;
 mod mllp;
 mod others;
 #[path = "../brokers/own_broker.rs"]
@@ -103,6 +104,18 @@ async fn hostile_senders_of_hl7_take_the_listener_from_nobody() {
     let told = mllp::sessions(broker.address().to_string(), TOPIC, seeds(1)).await;
     let mib = process::peak_bytes().map_or(0, |bytes| bytes / (1024 * 1024));
     eprintln!("hostile senders of HL7: {told}; {mib} MiB at most");
+    assert_eq!(process::panics(), 0, "nothing panics");
+    assert!(mib < MEMORY_LIMIT_BYTES / (1024 * 1024), "{mib} MiB");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_no_browser_takes_the_ward_from_nobody() {
+    process::count_panics();
+    let (broker, _folder) = own_broker::started_anew().await;
+    client::prepare(broker.address(), TOPIC).await;
+    let told = http::sessions(&broker.address().to_string(), TOPIC, seeds(1)).await;
+    let mib = process::peak_bytes().map_or(0, |bytes| bytes / (1024 * 1024));
+    eprintln!("who is no browser: {told}; {mib} MiB at most");
     assert_eq!(process::panics(), 0, "nothing panics");
     assert!(mib < MEMORY_LIMIT_BYTES / (1024 * 1024), "{mib} MiB");
 }
