@@ -35,7 +35,7 @@ ssh -L 8080:127.0.0.1:8080 HOST.
 
 Examples:
   vitals serve
-  vitals serve token create --name 'West 3' --role nurse --by Anna
+  vitals serve token create --name west-3 --role nurse --by Anna
   vitals serve --listen 0.0.0.0:8443 --tls-cert ward.pem --tls-key ward-key.pem
   vitals demo --web --for 0")]
 #[command(args_conflicts_with_subcommands = true)]

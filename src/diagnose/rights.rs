@@ -15,6 +15,8 @@ pub(crate) enum Role {
     Consumer,
     /// `produce`
     Producer,
+    /// `listen`, and `serve` where devices send to it
+    Gateway,
     /// Whoever looks at it and looks after patients: `status`, `lag`, `top`, `serve`, `query`, `alarms`, `patient`,
     /// `rules`
     Operator,
@@ -24,13 +26,14 @@ pub(crate) enum Role {
 
 impl Role {
     /// All of them.
-    pub(crate) const ALL: [Self; 4] = [Self::Consumer, Self::Producer, Self::Operator, Self::Admin];
+    pub(crate) const ALL: [Self; 5] = [Self::Consumer, Self::Producer, Self::Gateway, Self::Operator, Self::Admin];
 
     /// As it is typed.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Consumer => "consumer",
             Self::Producer => "producer",
+            Self::Gateway => "gateway",
             Self::Operator => "operator",
             Self::Admin => "admin",
         }
@@ -48,6 +51,8 @@ impl Role {
                 .chain(topics().skip(1).map(|topic| Right::topic(Write, topic)))
                 .collect(),
             Self::Producer => vec![Right::topic(Write, topic)],
+            // What cannot be used it keeps.
+            Self::Gateway => vec![Right::topic(Write, topic), Right::topic(Write, &letters)],
             Self::Operator => topics()
                 .flat_map(|topic| [Read, Describe, DescribeConfigs].map(|operation| Right::topic(operation, topic)))
                 .chain([Right::group(Describe, group)])
@@ -71,7 +76,7 @@ impl Role {
                 // How long the commit log may be late.
                 grant("SELECT", "system_views.settings"),
             ],
-            Self::Producer => Vec::new(),
+            Self::Producer | Self::Gateway => Vec::new(),
             Self::Operator => vec![
                 grant("SELECT", &format!("KEYSPACE {keyspace}")),
                 table("MODIFY", "patient_alerts"),

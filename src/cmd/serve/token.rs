@@ -24,8 +24,8 @@ by which it is listed and taken back, and which the audit trail tells, and a rol
 The store has only what proves a token.
 
 Examples:
-  vitals serve token create --name 'West 3' --role nurse --by Anna
-  vitals serve token revoke 'West 3' --by Anna")]
+  vitals serve token create --name west-3 --role nurse --by Anna
+  vitals serve token revoke west-3 --by Anna")]
 pub(super) struct Args {
     #[command(subcommand)]
     action: Action,
@@ -76,7 +76,7 @@ struct ListArgs {
 Servers that run let it in for a second or two more, and end what it has open.
 
 Example:
-  vitals serve token revoke 'West 3' --by Anna")]
+  vitals serve token revoke west-3 --by Anna")]
 struct RevokeArgs {
     /// Whose it is
     #[arg(value_name = "NAME", value_parser = line)]

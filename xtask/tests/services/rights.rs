@@ -131,6 +131,32 @@ fn a_producer_sends_with_its_right_and_is_told_it_where_it_is_missing() {
 }
 
 #[test]
+fn a_gateway_takes_messages_with_its_rights_and_is_told_each_that_is_missing() {
+    let ward = ward();
+    ward.done(&format!("init --partitions 1 {}", as_master()));
+    let listen = format!("listen hl7 --mllp 127.0.0.1:0 {}", come_as("producer", "cassandra"));
+    let kafka = granted(&ward, "gateway", "producer", "kafka");
+    assert!(granted(&ward, "gateway", "producer", "cassandra").is_empty());
+    acls("add", &kafka);
+    let listens = || {
+        let mut listener = ward.start(&listen);
+        listener.wait_for_line("is listened for on ", RUN_LIMIT);
+        listener.signal("INT");
+        listener.wait_end(RUN_LIMIT).well();
+    };
+    listens();
+    for line in &kafka {
+        acls("remove", std::slice::from_ref(line));
+        let (_, right) = line.split_once("--operation ").unwrap();
+        ward.refused(&listen, 4).tells(&["hint: whoever runs the cluster gives this right by: ", right]);
+        acls("add", std::slice::from_ref(line));
+    }
+    listens();
+    acls("remove", &kafka);
+    cql(&[format!("DROP KEYSPACE {}", ward.name)]);
+}
+
+#[test]
 fn an_operator_looks_with_its_rights_and_changes_no_reading() {
     let (ward, role) = (ward(), Role::new("operator"));
     ward.done(&format!("init --partitions 1 {}", as_master()));
