@@ -33,6 +33,8 @@ mod faulty;
 mod health;
 mod hl7;
 mod home;
+#[cfg(feature = "real-services")]
+mod judged;
 mod killed;
 mod letters;
 mod logs;

@@ -51,7 +51,7 @@ impl Ward {
         String::from_utf8_lossy(&answer).into_owned()
     }
 
-    fn ask(&self, method: &str, path: &str, body: &str) -> (u16, Value) {
+    pub(crate) fn ask(&self, method: &str, path: &str, body: &str) -> (u16, Value) {
         let length = body.len();
         let request = format!(
             "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: application/json\r\n\
@@ -64,7 +64,7 @@ impl Ward {
         (status, serde_json::from_str(&body).unwrap_or(Value::String(body)))
     }
 
-    fn get(&self, path: &str) -> Value {
+    pub(crate) fn get(&self, path: &str) -> Value {
         let (status, value) = self.ask("GET", path, "");
         assert_eq!(status, 200, "{path}: {value}");
         value
