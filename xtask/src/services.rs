@@ -18,7 +18,7 @@
 //! - [`ready`]: has the server answered a request of its protocol
 //! - [`java`]: the Java and the jars they are made of; [`ports`]: where they listen
 //! - [`browser`]: what looks at the ward screen in the tests
-//! - [`hapi`]: what judges FHIR in the tests
+//! - [`hapi`]: what judges FHIR and sends HL7 in the tests
 //! - [`prometheus`]: what reads the metrics of `vitals` in the tests
 
 pub(crate) mod browser;

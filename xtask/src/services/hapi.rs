@@ -1,5 +1,5 @@
-//! HAPI, which judges what `vitals` writes as FHIR R4: its jars, and a small Java program of ours on top, which is compiled
-//! once below `target/services`.
+//! HAPI, which judges what `vitals` writes as FHIR R4 and sends it HL7 v2: its jars, and a small Java program of ours on
+//! top of each, which is compiled once below `target/services`.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -41,12 +41,35 @@ pub(crate) const FHIR: Hapi = Hapi {
     source: include_str!("../../java/JudgeFhir.java"),
 };
 
+/// Sends observations as HL7 v2.6.
+pub(crate) const HL7: Hapi = Hapi {
+    bundle: Bundle {
+        name: "HAPI-HL7",
+        version: "2.6.0",
+        artifacts: &[("ca.uhn.hapi", "hapi-base", "2.6.0"), ("ca.uhn.hapi", "hapi-structures-v26", "2.6.0")],
+    },
+    class: "SendHl7",
+    source: include_str!("../../java/SendHl7.java"),
+};
+
 /// It can be run: by this Java, with these classes.
 #[derive(Debug)]
 pub(crate) struct Program {
     pub(crate) java: OsString,
     pub(crate) class_path: OsString,
     pub(crate) class: &'static str,
+}
+
+impl Program {
+    /// With a small heap, and these arguments.
+    pub(crate) fn command(self, arguments: &[&str]) -> Vec<OsString> {
+        let options = ["-Xmx256m".into(), "-XX:+UseSerialGC".into(), "-XX:TieredStopAtLevel=1".into(), "-cp".into()];
+        let mut command = vec![self.java];
+        command.extend(options);
+        command.extend([self.class_path, self.class.into()]);
+        command.extend(arguments.iter().map(OsString::from));
+        command
+    }
 }
 
 impl Hapi {
