@@ -50,7 +50,7 @@
 //! | what an error of Kafka is called, and what mends it | `kafka/error.rs` |
 //! | the ward screen: what is known of a bed; how far one may be behind, and what is told then; the paths, each described; its files | `server/ward/bed.rs`; `server/hub.rs`, `server/api/stream.rs`; `server/api.rs`, `api/openapi.json`; `server/page/`, where `stream.js` notes that contact is lost |
 //! | the screen in a real browser: the steps; who takes them | `xtask/browser/ward.mjs`; `xtask/tests/embedded/screen.rs`, with what `xtask/src/services/browser.rs` installs |
-//! | FHIR: an observation of a reading; an alarm; a search | `fhir/observation.rs`; `fhir/issue.rs`; `server/fhir/search.rs` |
+//! | FHIR: an observation of a reading; an alarm; a search; a validator that is not ours | `fhir/observation.rs`; `fhir/issue.rs`; `server/fhir/search.rs`; `xtask/tests/embedded/judged.rs` with `xtask/java/JudgeFhir.java` |
 //! | who may ask the server what; how slow and how large a connection may be | `server/guard.rs`; `server/connection.rs` |
 //! | why `/readyz` answers 503, and the metrics: of a consumer, of the broker; the paths | `health/consumer/figures.rs`, `health/broker.rs`; `health/server.rs` |
 //! | what Kafka and Cassandra have to allow, by task; a right as the line that gives it | `diagnose/rights.rs`; `kafka/right.rs`, `missing_grant` in `store/cassandra/error.rs` |

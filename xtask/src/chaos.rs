@@ -46,8 +46,8 @@ use crate::{signals, venv};
 Builds `vitals`, starts servers of its own on free ports of 127.0.0.1, and ends
 everything that it has started. What was acknowledged is written down, and what
 is kept is read, by Python clients. Some campaigns are made a second time, with
-a planted bug that must be caught. R12 needs a C compiler, `cc`, and R8 one of
-C++; R8 divides the time of --for among its decoders.
+a planted bug that must be caught. R12 needs a C compiler, `cc`, R8 one of C++,
+and R21 a JDK; R8 divides the time of --for among its decoders.
 
 The exit code is 0 when every promise held and every planted bug was caught,
 else 1. --night makes ten times the faults and more, in hours. The same seed

@@ -5,6 +5,7 @@
 //!   jdk-11/               the Java of Cassandra 4.1
 //!   jars/kafka-4.3.1/     pom.xml, lib/*.jar, complete (only when nothing is missing)
 //!   browser/              what drives Chromium in the tests
+//!   java/                 programs of ours on HAPI's jars, compiled
 //!   prometheus/           Debian's package, unpacked, for the tests
 //!   stacks/NAME/          state.json, conf/, data/, logs/
 //!   locks/                one file for each thing that only one process may do at a time
@@ -17,12 +18,14 @@
 //! - [`ready`]: has the server answered a request of its protocol
 //! - [`java`]: the Java and the jars they are made of; [`ports`]: where they listen
 //! - [`browser`]: what looks at the ward screen in the tests
+//! - [`hapi`]: what judges FHIR and sends HL7 in the tests
 //! - [`prometheus`]: what reads the metrics of `vitals` in the tests
 
 pub(crate) mod browser;
 pub(crate) mod cassandra;
 pub(crate) mod commands;
 pub(crate) mod folder;
+pub(crate) mod hapi;
 pub(crate) mod java;
 pub(crate) mod kafka;
 pub(crate) mod options;

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use color_eyre::eyre;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::foreground::Foreground;
 use crate::services::cassandra::CassandraRelease;
 use crate::services::folder::FreshStacks;
@@ -15,7 +15,7 @@ use crate::services::kafka::KafkaLayout;
 use crate::services::options::StackOptions;
 use crate::services::server::Role;
 use crate::services::stack::Stack;
-use crate::services::{browser, prometheus};
+use crate::services::{browser, hapi, prometheus};
 use crate::{environment, repository, say, signals};
 
 /// Turns on the tests that need servers.
@@ -50,33 +50,22 @@ pub(crate) fn run(args: &Args) -> eyre::Result<u8> {
         return Ok(built);
     }
     let python = crate::venv::ensure_python()?;
-    let prometheus = prometheus::ensure();
-    let browser = browser::ensure();
+    let others = Others::find();
     signals::check()?;
-    let chosen = if prometheus.is_ok() { chosen } else { without(&chosen, PROMETHEUS_TESTS) };
-    let chosen = if browser.is_ok() { chosen } else { without(&chosen, BROWSER_TESTS) };
+    let chosen = others.missing.iter().fold(chosen, |chosen, missing| without(&chosen, missing.tests));
     let mut fresh = FreshStacks::new();
     let started = Instant::now();
     let servers = Servers::start(recorded.is_none(), &mut fresh)?;
     let mut environment = servers.environment(&python);
-    if let Ok(folder) = &prometheus {
-        environment.push(("VITALS_TEST_PROMETHEUS".to_owned(), folder.into()));
-    }
-    if let Ok(browser) = &browser {
-        environment.push(("VITALS_TEST_BROWSER".to_owned(), browser.program.clone().into()));
-        environment.push(("VITALS_TEST_BROWSER_SCRIPT".to_owned(), browser.script.clone().into()));
-    }
+    environment.extend(others.environment);
     environment.extend(recorded.as_ref().map(Recorded::variable));
     environment.extend(args.secure.then(|| ("VITALS_TEST_SECURED".to_owned(), "yes".into())));
     let code = cargo_test(&[], &chosen, &environment)?;
     drop(servers);
     say::talk(&format!("test: {:.0} s, with the start of the servers", started.elapsed().as_secs_f32()));
     fresh.end(code == 0)?;
-    if let Err(error) = prometheus {
-        say::talk(&format!("test: not run: the tests with Prometheus, which cannot be had: {error}"));
-    }
-    if let Err(error) = browser {
-        say::talk(&format!("test: not run: the tests in a browser, which cannot be had: {error}"));
+    for Missing { what, error, .. } in others.missing {
+        say::talk(&format!("test: not run: the tests {what}, which cannot be had: {error}"));
     }
     if recorded.is_none() && args.arguments.is_empty() {
         say::talk(NOT_RUN);
@@ -120,6 +109,52 @@ fn without(arguments: &[OsString], tests: &str) -> Vec<OsString> {
     all
 }
 
+/// Programs of others that some tests need, and no server is: each is fetched once, and where it cannot be had the others
+/// are tested with all the same.
+#[derive(Debug, Default)]
+struct Others {
+    environment: Vec<(String, OsString)>,
+    missing: Vec<Missing>,
+}
+
+#[derive(Debug)]
+struct Missing {
+    /// What the names of these tests have in them.
+    tests: &'static str,
+    what: &'static str,
+    error: Error,
+}
+
+impl Others {
+    fn find() -> Self {
+        let mut others = Self::default();
+        let of_folder = |folder: PathBuf| vec![("VITALS_TEST_PROMETHEUS", folder.into())];
+        others.add(PROMETHEUS_TESTS, "with Prometheus", prometheus::ensure().map(of_folder));
+        let of_browser = |browser: browser::Browser| {
+            vec![("VITALS_TEST_BROWSER", browser.program.into()), ("VITALS_TEST_BROWSER_SCRIPT", browser.script.into())]
+        };
+        others.add(BROWSER_TESTS, "in a browser", browser::ensure().map(of_browser));
+        let of_judge = |judge: hapi::Program| {
+            vec![
+                ("VITALS_TEST_JAVA", judge.java),
+                ("VITALS_TEST_FHIR_CLASSES", judge.class_path),
+                ("VITALS_TEST_FHIR_JUDGE", judge.class.into()),
+            ]
+        };
+        others.add(JUDGED_TESTS, "with HAPI's validator of FHIR", hapi::FHIR.ensure().map(of_judge));
+        others
+    }
+
+    fn add(&mut self, tests: &'static str, what: &'static str, found: Result<Vec<(&str, OsString)>>) {
+        match found {
+            Ok(variables) => {
+                self.environment.extend(variables.into_iter().map(|(name, value)| (name.to_owned(), value)));
+            }
+            Err(error) => self.missing.push(Missing { tests, what, error }),
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Servers {
     current: Stack,
@@ -157,6 +192,9 @@ const PROMETHEUS_TESTS: &str = "scraped::";
 
 /// The tests that look at the ward screen in a browser.
 const BROWSER_TESTS: &str = "nurses_see";
+
+/// The tests in which HAPI judges what is written as FHIR.
+const JUDGED_TESTS: &str = "judged::";
 
 /// The folder has no recording.
 #[derive(Debug, thiserror::Error)]

@@ -37,6 +37,9 @@ pub(crate) enum Bug {
     /// Let readings that come again count as others
     // Their alarms are raised a second time.
     CountsTwice,
+    /// Tell senders of HL7 that the topic has what is still on its way
+    // Killed meanwhile, it is nowhere, and nobody sends it again.
+    AcknowledgesEarly,
 }
 
 pub(crate) struct TamperedSource<'a, S> {

@@ -6,11 +6,14 @@
 //! - [`death`]: the points where it ends
 //! - [`bugs`]: the wrappers of source and store, and what each bug is
 //! - [`rules`]: the wrapper of the rules
+//! - [`listening`]: a `vitals listen hl7` of this kind
 
 mod bugs;
 mod death;
+mod listening;
 mod rules;
 
+use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::process::ExitCode;
 
@@ -53,6 +56,9 @@ struct Cli {
     /// What to do wrong
     #[arg(long, value_enum)]
     bug: Option<Bug>,
+    /// Listen for HL7 here instead
+    #[arg(long, value_name = "HOST:PORT", requires = "bug")]
+    mllp: Option<SocketAddr>,
     #[command(flatten)]
     flags: Flags,
 }
@@ -73,7 +79,12 @@ fn start(cli: Cli, output: &Output, trigger: Trigger, shutdown: Shutdown) -> Res
     runtime.block_on(async {
         tokio::spawn(shutdown::signals(trigger)?);
         // On a worker's thread, as in the product.
-        let work = tokio::spawn(async move { consume(&cli, &settings, notes, &shutdown).await });
+        let work = tokio::spawn(async move {
+            match cli.mllp {
+                Some(address) => listening::listen(address, &settings, notes, &shutdown).await,
+                None => consume(&cli, &settings, notes, &shutdown).await,
+            }
+        });
         work.await.unwrap_or(Ok(Code::Bug))
     })
 }

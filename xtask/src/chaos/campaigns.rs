@@ -9,5 +9,6 @@ pub(super) mod kills;
 pub(super) mod links;
 pub(super) mod members;
 pub(super) mod messages;
+pub(super) mod senders;
 pub(super) mod soak;
 pub(super) mod unavailable;

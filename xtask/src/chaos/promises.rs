@@ -5,7 +5,9 @@ use std::fmt;
 use clap::ValueEnum;
 
 use super::Run;
-use super::campaigns::{alarms, changes, cluster, decoders, ends, kills, links, members, messages, soak, unavailable};
+use super::campaigns::{
+    alarms, changes, cluster, decoders, ends, kills, links, members, messages, senders, soak, unavailable,
+};
 use super::stack::Kind;
 use crate::error::Result;
 
@@ -51,6 +53,8 @@ pub(super) enum Promise {
     R19,
     /// One of three brokers or nodes killed or restarted, with TLS and passwords
     R20,
+    /// `vitals listen hl7`, the broker and the consumer killed while HAPI sends HL7
+    R21,
     /// Topics deleted and made anew under the group that reads them
     R23,
 }
@@ -93,6 +97,7 @@ impl Promise {
         Self::R15,
         Self::R16,
         Self::R19,
+        Self::R21,
         Self::R23,
         Self::R2,
         Self::R4,
@@ -168,6 +173,8 @@ const ON_EMBEDDED: &[(Promise, Campaign)] = &[
     (Promise::R19, Campaign::of(12, 200, alarms::changed)),
     (Promise::R19, Campaign::planted("keeps-state", 3, alarms::changed)),
     (Promise::R19, Campaign::planted("counts-twice", 3, alarms::changed)),
+    (Promise::R21, Campaign::of(20, 500, senders::hl7)),
+    (Promise::R21, Campaign::planted("acknowledges-early", 3, senders::hl7)),
     (Promise::R23, Campaign::of(10, 200, changes::recreated)),
     (Promise::R23, Campaign::planted("believes others", 1, changes::recreated)),
 ];

@@ -34,6 +34,8 @@ mod health;
 mod hl7;
 mod home;
 mod http_in;
+#[cfg(feature = "real-services")]
+mod judged;
 mod killed;
 mod letters;
 mod logs;
