@@ -30,8 +30,7 @@ mod ward;
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -44,6 +43,7 @@ use self::feeds::Opened;
 use self::hub::Hub;
 use self::ingest::{Figures, Ingest};
 use self::problem::Problem;
+use self::rates::{Rate, Rates};
 use crate::advice::{Advice, Code};
 use crate::alarm::rules::RuleSet;
 use crate::health::{self, Exposition, Kind, Subject};
@@ -58,6 +58,9 @@ const READS_AT_ONCE: usize = 32;
 /// Answers of readings that are on their way at the same time, each as fast as who asked takes it: each holds two pages of
 /// rows.
 const DOWNLOADS_AT_ONCE: usize = 64;
+
+/// How often it is noted that somebody has asked for everything.
+const LOOK_NOTED: Rate = Rate { burst: 1, every: Duration::from_secs(60) };
 
 /// How long a request waits for its turn to read, and for the store.
 const TURN_LIMIT: Duration = Duration::from_secs(2);
@@ -108,8 +111,8 @@ struct Shared {
     reads: Arc<Semaphore>,
     downloads: Arc<Semaphore>,
     ingest: Ingest,
-    /// When it was last noted that somebody has asked for everything.
-    noted: AtomicI64,
+    /// Of whom it was noted that they have asked for everything, by the name of their token.
+    noted: Mutex<Rates<Arc<str>>>,
 }
 
 impl Shared {
@@ -193,7 +196,7 @@ impl Server {
             reads,
             downloads,
             ingest,
-            noted: AtomicI64::new(0),
+            noted: Mutex::new(Rates::new(LOOK_NOTED)),
         });
         let paths = api::paths().merge(fhir::paths()).merge(login::paths()).with_state(shared);
         let paths = guard::around(paths.merge(page::paths()).merge(health), Arc::clone(&access));

@@ -125,7 +125,8 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
     let patients = loadtest::patients(args.patients.into())?;
     let admissions = beds::admit(&patients, args.seed, &stored).await?;
     make_topics(settings, &kafka).await?;
-    let server = args.web.open((broker.address(), ServerAccess::default()), (&database, None), context).await?;
+    let server =
+        args.web.open((broker.address().to_string(), ServerAccess::default()), (&database, None), context).await?;
     let meter = Arc::new(Meter::over(Arc::new(stored))?);
     let load_test = Arc::new(LoadTest {
         kafka,

@@ -170,7 +170,9 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
         Config { folder: folder.clone(), listen: args.listen, advertise: args.advertise, flush: args.flush, entrance };
     let mut broker = Broker::start(config).await?;
     told.listens(broker.traffic());
-    let own = (broker.address(), settings.broker_access.clone());
+    // A certificate is for the name that clients are told.
+    let own = if has_tls { broker.advertised().to_string() } else { broker.address().to_string() };
+    let own = (own, settings.broker_access.clone());
     let server = args.web.open(own, (&settings.embedded_store(), tls), context).await?;
     // Clients depend on the broker, and not on somebody reading this. Nobody types what comes next from a log.
     let mut feed = output.feed();

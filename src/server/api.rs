@@ -8,12 +8,11 @@ mod scores;
 mod send;
 mod stream;
 
-use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, PoisonError};
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::State;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY};
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::{IntoResponse as _, Response};
@@ -23,15 +22,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Shared;
-use super::audit::Told;
+use super::audit::{Told, asker};
 use super::encoding::takes_gzip;
-use super::hub::now;
 use super::login;
 use super::problem::Problem;
-use crate::alarm::rules::SECOND;
-
-/// What a request may say beside its head; what brings readings has a limit of its own.
-const MAX_BODY_BYTES: usize = 64 * 1024;
 
 const JSON: &str = "application/json";
 
@@ -47,7 +41,7 @@ pub(super) fn paths() -> Router<Arc<Shared>> {
     for (path, answers) in all() {
         paths = paths.route(path, answers);
     }
-    paths.layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+    paths
 }
 
 fn all() -> [(&'static str, MethodRouter<Arc<Shared>>); 17] {
@@ -87,10 +81,11 @@ async fn latest(State(shared): Seen, headers: HeaderMap, parameters: super::para
     }
 }
 
-/// Who asks for everything does so again and again: that is noted once a minute.
+/// Who asks for everything does so again and again: that is noted once a minute, of each.
 fn note_look(shared: &Arc<Shared>) {
-    let minute = now().as_micros() / (60 * SECOND);
-    if shared.noted.swap(minute, Relaxed) != minute {
+    let who = asker().unwrap_or_default();
+    let is_news = shared.noted.lock().unwrap_or_else(PoisonError::into_inner).take(who);
+    if is_news {
         Told::query_of_all("latest").write(shared, true);
     }
 }

@@ -14,6 +14,11 @@ tokio::task_local! {
     pub(super) static TOKEN: Option<Arc<str>>;
 }
 
+/// Whose token was shown, where one has to be.
+pub(super) fn asker() -> Option<Arc<str>> {
+    TOKEN.try_with(Clone::clone).ok().flatten()
+}
+
 /// What is told of a request.
 #[derive(Debug)]
 pub(super) struct Told {
@@ -45,7 +50,7 @@ impl Told {
     }
 
     fn of(act: &'static str, kind: Kind, mut what: BTreeMap<&'static str, Value>, by: Option<String>) -> Self {
-        let token = TOKEN.try_with(Clone::clone).ok().flatten();
+        let token = asker();
         // Who acts says who they are; the token says from where.
         let by = by.or_else(|| token.as_deref().map(str::to_owned));
         if let Some(token) = token {

@@ -1,8 +1,10 @@
 //! Connections: how many, how large what they say, and for how long they may be silent.
 
+use std::collections::HashMap;
 use std::io;
+use std::net::IpAddr;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -24,6 +26,8 @@ use crate::tls::ServerTls;
 
 /// A thousand who look on, and as many requests beside them. Who finds no place is disconnected.
 const MAX_CONNECTIONS: usize = 2_048;
+/// From one other machine: more than a ward's screens behind one address have, and few enough for a machine that wants all.
+const MAX_OF_ONE: usize = 256;
 /// From the connection, or the answer before, to the end of a request's head.
 const HEAD_LIMIT: Duration = Duration::from_secs(30);
 /// Who takes nothing of an answer for so long is disconnected.
@@ -44,18 +48,23 @@ const IN_THE_CLEAR: &[u8] = b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\nc
 /// Answers until it is dropped, and everybody who has asked with it.
 pub(super) async fn serve(listener: TcpListener, tls: Option<ServerTls>, paths: Router) {
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let guests = Arc::new(Guests::default());
     let mut exchanges = JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, peer)) => if let Ok(place) = Arc::clone(&places).try_acquire_owned() {
-                    let (tls, paths) = (tls.clone(), paths.clone());
-                    exchanges.spawn(async move {
-                        // Who is too slow, or gone, is not waited for.
-                        let _ = enter(stream, tls, Peer(peer.ip().to_canonical()), paths).await;
-                        drop(place);
-                    });
-                },
+                Ok((stream, peer)) => {
+                    let peer = Peer(peer.ip().to_canonical());
+                    let place = Arc::clone(&places).try_acquire_owned().ok();
+                    if let Some(place) = place.and_then(|place| Some((place, Guests::take(&guests, peer.0)?))) {
+                        let (tls, paths) = (tls.clone(), paths.clone());
+                        exchanges.spawn(async move {
+                            // Who is too slow, or gone, is not waited for.
+                            let _ = enter(stream, tls, peer, paths).await;
+                            drop(place);
+                        });
+                    }
+                }
                 Err(_) => sleep(CROWDED_PAUSE).await,
             },
             Some(_) = exchanges.join_next() => {}
@@ -92,6 +101,40 @@ where
         paths.call(request)
     });
     http.serve_connection(TokioIo::new(Impatient::new(stream)), answering).await
+}
+
+/// How many connections each other machine has.
+#[derive(Default)]
+struct Guests(Mutex<HashMap<IpAddr, usize>>);
+
+/// One of them.
+struct Guest(Arc<Guests>, IpAddr);
+
+impl Guests {
+    /// A connection of that machine, unless it has too many.
+    fn take(guests: &Arc<Self>, address: IpAddr) -> Option<Guest> {
+        let mut counts = guests.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = counts.entry(address).or_default();
+        if *count >= MAX_OF_ONE && !address.is_loopback() {
+            return None;
+        }
+        *count += 1;
+        drop(counts);
+        Some(Guest(Arc::clone(guests), address))
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        let Self(guests, address) = self;
+        let mut counts = guests.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = counts.get_mut(address) {
+            *count -= 1;
+            if *count == 0 {
+                counts.remove(address);
+            }
+        }
+    }
 }
 
 /// A stream that fails where the other side takes nothing for too long.
@@ -164,6 +207,19 @@ mod tests {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
 
     use super::*;
+
+    #[test]
+    fn one_machine_does_not_take_all_places() {
+        let (guests, there) = (Arc::new(Guests::default()), IpAddr::from([10, 0, 0, 1]));
+        let mut taken: Vec<_> = (0..MAX_OF_ONE).map_while(|_| Guests::take(&guests, there)).collect();
+        assert_eq!(taken.len(), MAX_OF_ONE);
+        assert!(Guests::take(&guests, there).is_none());
+        assert!(Guests::take(&guests, [10, 0, 0, 2].into()).is_some());
+        drop(taken.pop());
+        assert!(Guests::take(&guests, there).is_some());
+        drop(taken);
+        assert!(guests.0.lock().expect("counts").is_empty());
+    }
 
     #[tokio::test(start_paused = true)]
     async fn who_takes_nothing_is_given_up_and_who_takes_slowly_is_not() {

@@ -2,9 +2,10 @@
 //! says.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, ORIGIN, REFERRER_POLICY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
@@ -12,6 +13,7 @@ use axum::http::header::{
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
+use tokio::time::timeout;
 
 use super::access::{Access, Refused, Session};
 use super::audit::TOKEN;
@@ -26,6 +28,12 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 /// The names of this machine for itself. A page of another name that leads here would be another origin that reads ours.
 const OWN_NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 
+/// What a request may say beside its head, and the form in which a token is typed.
+const MAX_BODY_BYTES: usize = 64 * 1024;
+const MAX_TOKEN_BYTES: usize = 4 * 1024;
+/// How long that may take.
+const BODY_LIMIT: Duration = Duration::from_secs(10);
+
 /// The paths, for those alone who may ask.
 pub(super) fn around(paths: Router, access: Arc<Access>) -> Router {
     paths
@@ -39,9 +47,15 @@ pub(super) fn around(paths: Router, access: Arc<Access>) -> Router {
         .layer(middleware::from_fn_with_state(access, guard))
 }
 
-async fn guard(State(access): State<Arc<Access>>, mut request: Request, next: Next) -> Response {
-    let mut response = match admit(&access, &request) {
+async fn guard(State(access): State<Arc<Access>>, request: Request, next: Next) -> Response {
+    let entered = match admit(&access, &request) {
         Ok(session) => {
+            heard(request).await.map(|request| (session, request)).map_err(|problem| Box::new(problem.into_response()))
+        }
+        Err(refusal) => Err(refusal),
+    };
+    let mut response = match entered {
+        Ok((session, mut request)) => {
             let name = session.as_ref().and_then(|session| session.name.clone());
             if let Some(session) = session {
                 request.extensions_mut().insert(session);
@@ -52,6 +66,25 @@ async fn guard(State(access): State<Arc<Access>>, mut request: Request, next: Ne
     };
     harden(&mut response);
     response
+}
+
+/// The request with all that it says, in time: who is let in with nothing may hold neither memory nor a place.
+async fn heard(request: Request) -> Result<Request, Problem> {
+    let most = match request.uri().path() {
+        // It reads by itself, with bounds of its own.
+        "/api/v1/readings" => return Ok(request),
+        LOGIN | LOGOUT => MAX_TOKEN_BYTES,
+        _ => MAX_BODY_BYTES,
+    };
+    let (head, body) = request.into_parts();
+    let late = |_| {
+        let detail = format!("the body did not come within {} s", BODY_LIMIT.as_secs());
+        Problem::new(StatusCode::REQUEST_TIMEOUT, detail)
+    };
+    let too_large =
+        |_| Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body has more than {most} bytes, or broke off"));
+    let body = timeout(BODY_LIMIT, to_bytes(body, most)).await.map_err(late)?.map_err(too_large)?;
+    Ok(Request::from_parts(head, Body::from(body)))
 }
 
 /// Who asks, where that has to be known for it.
@@ -163,5 +196,17 @@ mod tests {
         assert_eq!(asked(&Method::POST, &[host]), None, "a program has no origin");
         assert_eq!(asked(&Method::POST, &[host, ("origin", "http://localhost:9999")]), Some(403));
         assert_eq!(asked(&Method::POST, &[host, ("origin", "null")]), Some(403));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_does_not_come_or_is_too_large_holds_nothing() {
+        let saying = |body: Body| {
+            let request = Request::builder().method("POST").uri(LOGIN).body(body).expect("a request");
+            async { heard(request).await.map(drop).map_err(|problem| problem.in_words().0.as_u16()) }
+        };
+        let never = futures::stream::pending::<Result<bytes::Bytes, std::convert::Infallible>>();
+        assert_eq!(saying(Body::from_stream(never)).await, Err(408));
+        assert_eq!(saying(Body::from(vec![b'x'; MAX_TOKEN_BYTES + 1])).await, Err(413));
+        assert_eq!(saying(Body::from("token=x")).await, Ok(()));
     }
 }

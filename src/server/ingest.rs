@@ -114,8 +114,9 @@ impl Ingest {
         // Nobody may wait any more for what is still in the lane, which has its room until then.
         let room = Arc::new(room);
         let kept = async {
-            let (sent, kept) = tokio::join!(self.send(readings, &room), self.keep_letters(refused));
-            sent.and(kept)
+            // Only then, so that who has to send all of it again does not fill the dead letters by that.
+            self.send(readings, &room).await?;
+            self.keep_letters(refused).await
         };
         let late = |_| Problem::away(format!("the brokers have not kept it within {} s", KEEP_LIMIT.as_secs()));
         timeout(KEEP_LIMIT, kept).await.map_err(late)?

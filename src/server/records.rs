@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,7 +45,8 @@ pub(super) enum Shape {
     Buckets(Duration),
 }
 
-/// The answer. Its first page is read before, so that a store that does not answer is told as such.
+/// The answer, as long as who asks may have it. Its first page is read before, so that a store that does not answer is told
+/// as such.
 ///
 /// # Errors
 /// The store does not answer.
@@ -52,7 +54,7 @@ pub(super) async fn answer(
     store: Arc<AnyStore>,
     wanted: Wanted,
     shape: Shape,
-    place: OwnedSemaphorePermit,
+    (place, may_go_on): (OwnedSemaphorePermit, impl Fn() -> bool + Send + 'static),
 ) -> Result<Body, Problem> {
     let (mut parts, taken) = mpsc::channel(PARTS_WAITING);
     let (begun, first) = tokio::sync::oneshot::channel();
@@ -69,7 +71,10 @@ pub(super) async fn answer(
         drop(place);
     });
     match first.await {
-        Ok(Ok(())) => Ok(Body::from_stream(taken.map(|part: Result<Bytes, StoreError>| part))),
+        Ok(Ok(())) => Ok(Body::from_stream(taken.map(move |part: Result<Bytes, StoreError>| {
+            let part = part.map_err(io::Error::other)?;
+            if may_go_on() { Ok(part) } else { Err(io::Error::from(io::ErrorKind::PermissionDenied)) }
+        }))),
         Ok(Err(error)) => Err(error.into()),
         Err(_) => Err(Problem::away("the answer broke off")),
     }

@@ -29,14 +29,14 @@ impl WebArgs {
     /// Its address cannot be listened on.
     pub(in crate::cmd) async fn open(
         &self,
-        (address, access): (SocketAddr, ServerAccess),
+        (address, access): (String, ServerAccess),
         (store, tls): (&StoreAddress, Option<ServerTls>),
         context: &Context,
     ) -> Result<Option<Server>> {
         let Some(listen) = self.web else { return Ok(None) };
         // Who is on this machine need not say who they are; the broker's certificate is for others.
         let tls = tls.filter(|_| !listen.ip().is_loopback());
-        let brokers = Brokers::parse(&address.to_string())?;
+        let brokers = Brokers::parse(&address)?;
         let settings = Settings { brokers, broker_access: access, store: store.clone(), ..context.settings.clone() };
         let server = Server::start(&settings, (listen, tls), &context.shutdown).await?;
         let text = format!("the ward is shown on {}", server.url());

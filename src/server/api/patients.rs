@@ -215,19 +215,19 @@ async fn put(
     (act, by, reason): (&'static str, String, String),
     pause: Option<Pause>,
 ) -> Result<(), Problem> {
+    let told = Told::change(act, "patient", patient.as_str(), &by);
     let (shared, patient) = (Arc::clone(shared), patient.clone());
     // It is done to the end, also where who asked is gone by then.
-    to_the_end(async move { try_put(&shared, &patient, (act, by, reason), pause).await }).await
+    to_the_end(async move { try_put(&shared, &patient, (told, by, reason), pause).await }).await
 }
 
 async fn try_put(
     shared: &Arc<Shared>,
     patient: &PatientId,
-    (act, by, reason): (&'static str, String, String),
+    (told, by, reason): (Told, String, String),
     pause: Option<Pause>,
 ) -> Result<(), Problem> {
     let store = shared.store()?;
-    let told = Told::change(act, "patient", patient.as_str(), &by);
     let author = Author { by: &by, reason: &reason, at: now() };
     let changed = shared
         .ask(async {

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use axum::extract::{Path, State};
+use axum::extract::{Extension, Path, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::IntoResponse as _;
 use std::sync::Arc;
 
 use super::patients::known_id;
 use super::{Answer, JSON, Seen, typed};
+use crate::server::access::Session;
 use crate::server::audit::Told;
 use crate::server::hub::now;
 use crate::server::parameters::Query;
@@ -25,7 +26,12 @@ const MAX_LINES: u32 = 10_000_000;
 const SHORTEST_SPAN: Duration = Duration::from_secs(1);
 const LONGEST_SPAN: Duration = Duration::from_secs(24 * 60 * 60);
 
-pub(super) async fn answer(State(shared): Seen, Path(patient): Path<String>, query: Query) -> Answer {
+pub(super) async fn answer(
+    State(shared): Seen,
+    Extension(session): Extension<Session>,
+    Path(patient): Path<String>,
+    query: Query,
+) -> Answer {
     let parameters = query.only(&["since", "until", "limit", "cursor", "every", "format"])?;
     let id = known_id(&patient)?;
     let every = parameters.span("every", SHORTEST_SPAN..=LONGEST_SPAN)?;
@@ -43,7 +49,9 @@ pub(super) async fn answer(State(shared): Seen, Path(patient): Path<String>, que
     let (since, until) = (parameters.time("since", now)?, parameters.time("until", now)?);
     let wanted = Wanted { patient: id.to_string(), since: parameters.cursor()?.or(since), until, limit };
     let store = Arc::clone(shared.store()?);
-    let body = records::answer(store, wanted, shape, shared.download().await?).await;
+    let access = Arc::clone(&shared.access);
+    let may_go_on = move || access.holds(&session);
+    let body = records::answer(store, wanted, shape, (shared.download().await?, may_go_on)).await;
     Told::query("readings", id.as_str()).write(&shared, body.is_ok());
     if !is_file {
         return Ok(typed(JSON, body?));

@@ -53,6 +53,10 @@ pub(super) async fn answer(State(shared): Seen, Extension(session): Extension<Se
 
 impl Watcher {
     async fn next(&mut self) -> Option<Bytes> {
+        // Who is left behind gets the whole ward again: only as long as they may.
+        if !self.access.holds(&self.session) {
+            return None;
+        }
         let Some(events) = &mut self.events else {
             let (ward, events) = self.hub.watch();
             self.events = Some(events);
@@ -141,8 +145,10 @@ mod tests {
         assert_eq!(name_of_next(&mut watcher).await, "ward");
         hub.tick();
         assert_eq!(name_of_next(&mut watcher).await, "tick");
-        watcher.access.change(&[]);
         hub.tick();
+        watcher.access.change(&[]);
         assert!(watcher.next().await.is_none());
+        watcher.events = None;
+        assert!(watcher.next().await.is_none(), "nor by being left behind");
     }
 }

@@ -11,7 +11,8 @@ use crate::reading::{PatientId, Reading, Signs, Timestamp};
 use crate::server::access::Access;
 use crate::server::hub::Hub;
 use crate::server::ingest::Ingest;
-use crate::server::{READS_AT_ONCE, guard};
+use crate::server::rates::Rates;
+use crate::server::{LOOK_NOTED, READS_AT_ONCE, guard};
 use crate::settings::{Environment, Flags, resolve};
 
 fn described() -> Value {
@@ -29,7 +30,7 @@ fn shared() -> Arc<Shared> {
         store: Arc::default(),
         reads: Arc::new(tokio::sync::Semaphore::new(READS_AT_ONCE)),
         downloads: Arc::new(tokio::sync::Semaphore::new(1)),
-        noted: std::sync::atomic::AtomicI64::new(0),
+        noted: std::sync::Mutex::new(Rates::new(LOOK_NOTED)),
     })
 }
 
