@@ -32,7 +32,7 @@
 //! |---|---|
 //! | a message is parsed; why it is refused | `reading/decode.rs`; `reading/reject.rs` |
 //! | HL7: a frame into readings, and the answer; whose codes are known; many connections become one batch | `intake/hl7/judge.rs`, `hl7/answer.rs`, its codes in `hl7/refusal.rs`; `hl7/sender.rs`, `hl7/senders/*.toml`; `hl7/session.rs`, `hl7/lane.rs` |
-//! | readings over HTTP: the answer; a body into messages; many requests become one batch | `server/api/send.rs`; `server/ingest/sort.rs`, `reading/document.rs`; `server/ingest.rs`, `ingest/lane.rs` |
+//! | readings over HTTP: the answer; a body into messages; what of them is held at most; many requests become one batch | `server/api/send.rs`; `server/ingest/sort.rs`, `reading/document.rs`; `server/ingest.rs`; `server/ingest/lane.rs` |
 //! | a flag, its variable, file key and default; what it may be | `settings/table.rs`, of TLS and logins `table/access.rs`; `settings/values.rs` |
 //! | what is committed when | `ledger.rs` |
 //! | a record is judged; a write that failed is tried again | `pipeline/judging.rs`; `pipeline/delivery.rs`, after the wait of `retry.rs` |
@@ -51,7 +51,8 @@
 //! | the ward screen: what is known of a bed; how far one may be behind, and what is told then; the paths, each described; its files | `server/ward/bed.rs`; `server/hub.rs`, `server/api/stream.rs`; `server/api.rs`, `api/openapi.json`; `server/page/`, where `stream.js` notes that contact is lost |
 //! | the screen in a real browser: the steps; who takes them | `xtask/browser/ward.mjs`; `xtask/tests/embedded/screen.rs`, with what `xtask/src/services/browser.rs` installs |
 //! | FHIR: an observation of a reading; an alarm; a search; a validator that is not ours | `fhir/observation.rs`; `fhir/issue.rs`; `server/fhir/search.rs`; `xtask/tests/embedded/judged.rs` with `xtask/java/JudgeFhir.java` |
-//! | who may ask the server what; how slow and how large a connection may be | `server/guard.rs`; `server/connection.rs` |
+//! | who is let in, and which role may ask what; where that is asked; how slow and how large a connection may be | `server/access.rs`; `server/guard.rs`; `server/connection.rs` |
+//! | a token: what proves it, given and taken back; how a browser shows it | `server/tokens.rs`, `app/journal.rs`; `server/login.rs` |
 //! | why `/readyz` answers 503, and the metrics: of a consumer, of the broker; the paths | `health/consumer/figures.rs`, `health/broker.rs`; `health/server.rs` |
 //! | what Kafka and Cassandra have to allow, by task; a right as the line that gives it | `diagnose/rights.rs`; `kafka/right.rs`, `missing_grant` in `store/cassandra/error.rs` |
 //! | systemd is told that a program is ready, and that it goes on; the units; the .deb | `cmd/consume/supervised.rs`, `cmd/up.rs`; `xtask/package/`; `xtask/src/package.rs` |
