@@ -88,8 +88,8 @@ impl Advice for ServeError {
     fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Reachable(address) => format!(
-                "give --tls-cert and --tls-key, or listen on 127.0.0.1:{port} and come to it by a tunnel: \
-                 ssh -L {port}:127.0.0.1:{port} HOST",
+                "`vitals serve` and `vitals up` take --tls-cert and --tls-key; or listen on 127.0.0.1:{port} and come to it \
+                 by a tunnel: ssh -L {port}:127.0.0.1:{port} HOST",
                 port = address.port()
             ),
             Self::Listen(_, source) if source.kind() == io::ErrorKind::AddrInUse => {

@@ -172,9 +172,11 @@ fn a_browser_logs_in_once_and_is_out_when_its_token_is_taken_back() {
     out.leads_to("/login");
     assert!(out.head.contains("set-cookie: __Host-vitals=; ") && out.head.contains("Max-Age=0"), "{}", out.head);
 
-    let answers: Vec<_> = (0..12).map(|_| ward.log_in("vitals_guess")).collect();
+    // One more is looked at every 6 s, which a slow machine may take over them.
+    let answers: Vec<_> = (0..30).map(|_| ward.log_in("vitals_guess")).collect();
     answers[0].leads_to("/login?refused");
-    answers[11].leads_to("/login?crowded");
+    answers[29].leads_to("/login?crowded");
+    let refused = answers.iter().filter(|answer| answer.head.contains("location: /login?refused\r\n")).count();
     ward.log_in(&anna).leads_to("/");
 
     let stream = format!("GET /api/v1/stream HTTP/1.1\r\nhost: ward-7.local\r\nconnection: close\r\n{shown}\r\n");
@@ -195,7 +197,7 @@ fn a_browser_logs_in_once_and_is_out_when_its_token_is_taken_back() {
     let lines: Vec<Value> = trail.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let of = |act: &str| lines.iter().filter(|line| line["act"] == act).collect::<Vec<_>>();
     let (done, failed): (Vec<_>, Vec<_>) = of("serve.login").into_iter().partition(|line| line["outcome"] == "done");
-    assert_eq!((done.len(), failed.len()), (2, 10), "{trail}");
+    assert!(refused >= 10 && (done.len(), failed.len()) == (2, refused), "{refused}: {trail}");
     assert_eq!(done[0]["who"]["by"], "Anna");
     assert_eq!(of("serve.stream")[0]["what"]["token"], "Anna", "{trail}");
     assert!(!trail.contains(&anna[7..]) && !trail.contains("guess"), "{trail}");
