@@ -115,14 +115,12 @@ impl CassandraStore {
                 Ok(vec![SchemaStep { what: format!("table {}", self.name_of(table)), made }])
             }
             Change::Add { table, columns } => {
-                let mut steps = Vec::new();
-                for column in columns {
-                    if self.add(table, *column).await? {
-                        let what = format!("column {}.{}", self.name_of(table), column.name);
-                        steps.push(SchemaStep { what, made: true });
-                    }
-                }
-                Ok(steps)
+                let added = self.add(table, columns).await?;
+                let step = |column: Column| SchemaStep {
+                    what: format!("column {}.{}", self.name_of(table), column.name),
+                    made: true,
+                };
+                Ok(added.into_iter().map(step).collect())
             }
             Change::Fill { table, cassandra, .. } => {
                 let mut attempts = 1;
@@ -139,17 +137,28 @@ impl CassandraStore {
         }
     }
 
-    /// Adds a column where it is missing, and tells whether it was. Cassandra 4.0 has no IF NOT EXISTS here.
-    async fn add(&self, table: &str, column: Column) -> Result<bool, CassandraError> {
-        if self.has_column(table, column).await? {
-            return Ok(false);
+    /// Adds the columns that are missing, and tells which. Together: all nodes have to agree on each change of the schema,
+    /// which takes longer than anything else at a start. Cassandra 4.0 has no IF NOT EXISTS here.
+    async fn add(&self, table: &str, columns: &[Column]) -> Result<Vec<Column>, CassandraError> {
+        let mut missing = self.missing(table, columns).await?;
+        while !missing.is_empty() {
+            let added: Vec<_> = missing.iter().map(|Column { name, kind }| format!("{name} {}", kind.cql())).collect();
+            let cql = format!("ALTER TABLE {} ADD ({})", self.keyspace.table(table), added.join(", "));
+            let Err(error) = self.change(&cql).await else { break };
+            let left = self.missing(table, columns).await?;
+            // Where there are fewer, another program has added some meanwhile.
+            if left.len() == missing.len() {
+                return Err(error);
+            }
+            missing = left;
         }
-        let (quoted, Column { name, kind }) = (self.keyspace.table(table), column);
-        match self.change(&format!("ALTER TABLE {quoted} ADD {name} {}", kind.cql())).await {
-            // Another program was faster.
-            Err(_) if self.has_column(table, column).await? => Ok(false),
-            outcome => outcome,
-        }
+        Ok(missing)
+    }
+
+    async fn missing(&self, table: &str, columns: &[Column]) -> Result<Vec<Column>, CassandraError> {
+        let there = self.columns().await?;
+        let is_there = |column: &Column| there.iter().any(|found| found.table == table && found.name == column.name);
+        Ok(columns.iter().filter(|column| !is_there(column)).copied().collect())
     }
 
     /// Reads rows, and binds the columns of each, in their order, to the markers of a statement that writes it: for
@@ -350,10 +359,6 @@ impl CassandraStore {
         let Some(row) = rows.first() else { return Ok(None) };
         let json: String = Columns::of(row, doing).need(0)?;
         Ok(Some(serde_json::from_str(&json).unwrap_or_default()))
-    }
-
-    async fn has_column(&self, table: &str, column: Column) -> Result<bool, CassandraError> {
-        Ok(self.columns().await?.iter().any(|found| found.table == table && found.name == column.name))
     }
 
     /// The columns of all tables.
