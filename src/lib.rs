@@ -19,7 +19,7 @@
 //! | commands | [`cmd`]: one file or folder each, and `cmd/common` for what several share · [`guide`]: the manual's pages |
 //! | composition | `server`: the ward on a screen, and its data for programs · `loadtest`: what `bench` and `demo` share · `diagnose`: what is wrong, why it matters, what mends it · [`app`]: from settings to parts, a consumer put together |
 //! | settings | [`settings`]: every option, environment variable and file key |
-//! | edges | [`archive`]: rows as a file and back · `fhir`: readings, patients and alarms as FHIR R4 has them · [`intake`]: the simulated ward, CSV files, HL7 v2 from monitors · [`health`]: readiness and metrics over HTTP · [`broker`]: the embedded broker · [`kafka`]: producing, fetch, groups, offsets, lag · [`store`]: Cassandra, or an SQLite file · [`trail`]: the audit trail, a file or the system log · [`port`]: what is behind an address |
+//! | edges | [`archive`]: rows as a file and back · `fhir`: readings, patients and alarms as FHIR R4 has them · [`intake`]: the simulated ward, CSV files, HL7 v2 from monitors · [`health`]: readiness and metrics over HTTP · [`http`]: connections of whoever comes, and how slow and how many they may be · [`broker`]: the embedded broker · [`kafka`]: producing, fetch, groups, offsets, lag · [`store`]: Cassandra, or an SQLite file · [`trail`]: the audit trail, a file or the system log · [`port`]: what is behind an address |
 //! | story | [`pipeline`]: the file to read first, from fetched to committed, with its ports ([source](pipeline::source), [store](pipeline::store), [dead letters](pipeline::dead_letters), [rules](pipeline::rules)) and its [events](pipeline::events) |
 //! | core | [`admission`]: who is watched, in which bed, and what is different about them · [`alarm`]: rules, and what becomes of alarms · [`score`]: early-warning scores · [`ledger`]: what may be committed · [`faults`]: what is wrong with the lines of a file · [`reading`]: one reading, its message, why a message is [refused](reading::reject) · [`record`]: a message before anybody has understood it |
 //! | ground | [`shutdown`]: Ctrl+C and SIGTERM · [`service_manager`]: what systemd is told · [`output`]: everything that is printed · [`disk`] · [`retry`]: how long to wait between attempts · [`address`], [`span`]: hosts and times as they are typed · [`tls`]: whom we believe, what a failed handshake means · [`secret`]: what nobody is shown · [`toml_table`]: files of TOML, with line and column of every mistake · [`suggestion`]: the name that was probably meant · [`advice`]: what an error means, exit codes |
@@ -51,7 +51,7 @@
 //! | the ward screen: what is known of a bed; how far one may be behind, and what is told then; the paths, each described; its files | `server/ward/bed.rs`; `server/hub.rs`, `server/api/stream.rs`; `server/api.rs`, `api/openapi.json`; `server/page/`, where `stream.js` notes that contact is lost |
 //! | the screen in a real browser: the steps; who takes them | `xtask/browser/ward.mjs`; `xtask/tests/embedded/screen.rs`, with what `xtask/src/services/browser.rs` installs |
 //! | FHIR: an observation of a reading; an alarm; a search; a validator that is not ours | `fhir/observation.rs`; `fhir/issue.rs`; `server/fhir/search.rs`; `xtask/tests/embedded/judged.rs` with `xtask/java/JudgeFhir.java` |
-//! | who is let in, and which role may ask what; where that is asked; how slow and how large a connection may be | `server/access.rs`; `server/guard.rs`; `server/connection.rs` |
+//! | who is let in, and which role may ask what; where that is asked; how slow and how large a connection may be, and how many one may have | `server/access.rs`; `server/guard.rs`; `http.rs`, `CONNECTIONS` in `server.rs`, `http/shares.rs` |
 //! | a token: what proves it, given and taken back; how a browser shows it | `server/tokens.rs`, `app/journal.rs`; `server/login.rs` |
 //! | why `/readyz` answers 503, and the metrics: of a consumer, of the broker; the paths | `health/consumer/figures.rs`, `health/broker.rs`; `health/server.rs` |
 //! | what Kafka and Cassandra have to allow, by task; a right as the line that gives it | `diagnose/rights.rs`; `kafka/right.rs`, `missing_grant` in `store/cassandra/error.rs` |
@@ -129,6 +129,7 @@ rooms! {
     fhir
     guide
     health
+    http
     intake
     kafka
     ledger

@@ -5,14 +5,14 @@
 //! - `hub`: the `ward` as it is, and a stream of what changes, made into JSON once for all who look on
 //! - [`tokens`]: who may come, and as what; `access`: who is let in; `login`: how a browser is
 //! - `ingest`: what programs send, into the topic
-//! - `api`: the paths below `/api/v1`; `fhir`: those below `/fhir`; `page`: the files of the screen; `connection`: who is let in, and for how long
+//! - `api`: the paths below `/api/v1`; `fhir`: those below `/fhir`; `page`: the files of the screen
+//! - `places`: what all share, and no token has alone; `rates`: how often one may ask
 //!
 //! Showing never holds up storing: consumers do not know of it, and who looks on too slowly is left behind.
 
 mod access;
 mod api;
 mod audit;
-mod connection;
 mod encoding;
 mod feeds;
 mod fhir;
@@ -22,6 +22,7 @@ mod ingest;
 mod login;
 mod page;
 mod parameters;
+mod places;
 mod problem;
 mod rates;
 mod records;
@@ -39,18 +40,40 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use self::access::Access;
+use self::audit::Logins;
 use self::feeds::Opened;
 use self::hub::Hub;
 use self::ingest::{Figures, Ingest};
+use self::places::Places;
 use self::problem::Problem;
 use self::rates::{Rate, Rates};
 use crate::advice::{Advice, Code};
 use crate::alarm::rules::RuleSet;
 use crate::health::{self, Exposition, Kind, Subject};
+use crate::http::{self, Limits};
 use crate::settings::Settings;
 use crate::shutdown::Shutdown;
 use crate::store::AnyStore;
 use crate::tls::ServerTls;
+
+/// What those who come may do.
+const CONNECTIONS: Limits = Limits {
+    // A thousand who look on, and as many requests beside them.
+    connections: 2_048,
+    // More than a ward's screens behind one address have, and few enough for a machine that wants all.
+    of_one_machine: 256,
+    head: Duration::from_secs(30),
+    write: Duration::from_secs(10),
+    exchange: None,
+    buffer_bytes: 64 * 1024,
+    // A browser sends some twenty.
+    headers: 100,
+};
+
+/// Streams that are open at the same time: a thousand are promised.
+const STREAMS: usize = 1_200;
+/// Those of one token: the screens of a ward, and not those of all.
+const STREAMS_OF_ONE: usize = 32;
 
 /// Questions to the store at the same time.
 const READS_AT_ONCE: usize = 32;
@@ -110,12 +133,29 @@ struct Shared {
     store: Arc<Opened>,
     reads: Arc<Semaphore>,
     downloads: Arc<Semaphore>,
+    streams: Places,
     ingest: Ingest,
     /// Of whom it was noted that they have asked for everything, by the name of their token.
     noted: Mutex<Rates<Arc<str>>>,
+    logins: Logins,
 }
 
 impl Shared {
+    fn new(settings: &Settings, ingest: Ingest, hub: &Arc<Hub>, access: &Arc<Access>, store: &Arc<Opened>) -> Self {
+        Self {
+            settings: settings.clone(),
+            hub: Arc::clone(hub),
+            access: Arc::clone(access),
+            store: Arc::clone(store),
+            reads: Arc::new(Semaphore::new(READS_AT_ONCE)),
+            downloads: Arc::new(Semaphore::new(DOWNLOADS_AT_ONCE)),
+            streams: Places::new(STREAMS, STREAMS_OF_ONE),
+            ingest,
+            noted: Mutex::new(Rates::new(LOOK_NOTED)),
+            logins: Logins::new(),
+        }
+    }
+
     /// The store, where it could be opened.
     fn store(&self) -> Result<&Arc<AnyStore>, Problem> {
         let away = || Problem::away("the store could not be opened yet").hint("/readyz tells why");
@@ -182,22 +222,11 @@ impl Server {
         let address = listener.local_addr().map_err(listening)?;
         let hub = Arc::new(Hub::new(RuleSet::classic(settings.limits)));
         let store = Arc::new(Opened::new());
-        let access = Arc::new(if tls.is_some() { Access::by_token() } else { Access::Local });
+        let access = Arc::new(if tls.is_some() { Access::by_token(address.port()) } else { Access::Local });
         let (ingest, lane) = Ingest::of(settings);
         let told = Told { hub: Arc::clone(&hub), ingest: Arc::clone(&ingest.figures) };
         let health = health::routes(Arc::new(told), shutdown.clone());
-        let reads = Arc::new(Semaphore::new(READS_AT_ONCE));
-        let downloads = Arc::new(Semaphore::new(DOWNLOADS_AT_ONCE));
-        let shared = Arc::new(Shared {
-            settings: settings.clone(),
-            hub: Arc::clone(&hub),
-            access: Arc::clone(&access),
-            store: Arc::clone(&store),
-            reads,
-            downloads,
-            ingest,
-            noted: Mutex::new(Rates::new(LOOK_NOTED)),
-        });
+        let shared = Arc::new(Shared::new(settings, ingest, &hub, &access, &store));
         let paths = api::paths().merge(fhir::paths()).merge(login::paths()).with_state(shared);
         let paths = guard::around(paths.merge(page::paths()).merge(health), Arc::clone(&access));
         let has_tls = tls.is_some();
@@ -208,7 +237,7 @@ impl Server {
         tasks.spawn(feeds::ask_store(settings.clone(), Arc::clone(&hub), store));
         tasks.spawn(lane.run());
         tasks.spawn(feeds::publish(Arc::clone(&hub)));
-        tasks.spawn(connection::serve(listener, tls, paths));
+        tasks.spawn(http::serve(listener, tls, &CONNECTIONS, paths));
         Ok(Self { address, has_tls, hub, _tasks: tasks })
     }
 

@@ -22,7 +22,7 @@ pub use any::{AnyStore, Readings, StoreError, open};
 pub use consistency::Consistency;
 #[cfg(feature = "testing")]
 pub use consistency::UnknownConsistency;
-pub use journal::{Admissions, Followed, Journal};
+pub use journal::{Admissions, Followed, History, Journal};
 pub use stored::{Order, SchemaPart, SchemaState, SchemaStep, Selection, StoredReading, Width};
 pub use stored_alarm::{Acknowledged, AlarmId, AlarmState, StoredAlarm};
 pub use survey::{ActiveAlarms, SchemaVersion};

@@ -8,6 +8,7 @@ use crate::kafka::cluster::Cluster;
 use crate::kafka::error::KafkaError;
 use crate::kafka::live::Live;
 use crate::kafka::offsets::{self, Place};
+use crate::pipeline::store::Entry;
 use crate::settings::Settings;
 use crate::store::{AnyStore, Journal};
 
@@ -83,19 +84,19 @@ pub async fn count_partitions(settings: &Settings, topic: &str) -> Result<usize,
     Ok(cluster.leaders(topic).await?.count())
 }
 
-/// The rules that were applied since those of this `version`, where they are others.
+/// The rules that were applied since those that are `known`, where they are others.
 ///
 /// # Errors
 /// Why they are not known, in words.
 pub async fn rules_since(
     store: &AnyStore,
-    version: &mut Option<i32>,
+    known: &mut Option<Entry>,
     limits: Limits,
 ) -> Result<Option<RuleSet>, String> {
     let applied = store.newest_entries(Journal::Rules, 1).await.map_err(|error| format!("not known: {error}"))?.pop();
-    let Some(applied) = applied.filter(|applied| *version != Some(applied.version)) else { return Ok(None) };
+    let Some(applied) = applied.filter(|applied| known.as_ref() != Some(applied)) else { return Ok(None) };
     let set =
         applied.set(limits).map_err(|error| format!("version {} cannot be read here: {error}", applied.version))?;
-    *version = Some(applied.version);
+    *known = Some(applied);
     Ok(Some(set))
 }

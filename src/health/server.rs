@@ -8,26 +8,26 @@ use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderName, StatusCode};
 use axum::routing::get;
-use hyper::server::conn::http1;
-use hyper_util::rt::TokioIo;
-use hyper_util::service::TowerToHyperService;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::net::TcpListener;
 
 use super::Told;
+use crate::http::{self, Limits};
 
-/// A scraper and some probes need one connection each, for a moment. Who finds no place is disconnected.
+/// A scraper and some probes need one connection each, for a moment.
 const MAX_CONNECTIONS: usize = 64;
 /// From the connection to the last byte of the answer. Who is slower is disconnected.
 const EXCHANGE_LIMIT: Duration = Duration::from_secs(5);
-/// A request has less than 1 KiB; this is twice as much as hyper takes at least.
-const MAX_HEAD_BYTES: usize = 16 * 1024;
-/// A request has less than ten.
-const MAX_HEADERS: usize = 64;
-/// When a connection cannot be taken the next try comes after this.
-const CROWDED_PAUSE: Duration = Duration::from_millis(100);
+
+const LIMITS: Limits = Limits {
+    connections: MAX_CONNECTIONS,
+    of_one_machine: MAX_CONNECTIONS,
+    head: EXCHANGE_LIMIT,
+    write: EXCHANGE_LIMIT,
+    exchange: Some(EXCHANGE_LIMIT),
+    // A request has less than 1 KiB, and less than ten lines.
+    buffer_bytes: 16 * 1024,
+    headers: 64,
+};
 
 const PATHS: &str = "/livez    200 while the process answers
 /readyz   200 when it is ready, else 503 with the reasons
@@ -36,31 +36,7 @@ const PATHS: &str = "/livez    200 while the process answers
 
 /// Answers until it is dropped, and everybody who has asked with it.
 pub(super) async fn serve(listener: TcpListener, told: Arc<Told>) {
-    let paths = paths(told);
-    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    let mut exchanges = JoinSet::new();
-    loop {
-        tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => if let Ok(place) = Arc::clone(&places).try_acquire_owned() {
-                    let paths = paths.clone();
-                    exchanges.spawn(async move {
-                        // Who is too slow, or gone, is not waited for.
-                        let _ = timeout(EXCHANGE_LIMIT, exchange(stream, paths)).await;
-                        drop(place);
-                    });
-                },
-                Err(_) => sleep(CROWDED_PAUSE).await,
-            },
-            Some(_) = exchanges.join_next() => {}
-        }
-    }
-}
-
-async fn exchange(stream: TcpStream, paths: Router) -> hyper::Result<()> {
-    let mut http = http1::Builder::new();
-    http.keep_alive(false).max_buf_size(MAX_HEAD_BYTES).max_headers(MAX_HEADERS);
-    http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(paths)).await
+    http::serve(listener, None, &LIMITS, paths(told)).await;
 }
 
 fn paths(told: Arc<Told>) -> Router {
@@ -89,7 +65,8 @@ async fn metrics(State(told): State<Arc<Told>>) -> ([(HeaderName, &'static str);
 #[cfg(test)]
 mod tests {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    use tokio::time::Instant;
+    use tokio::net::TcpStream;
+    use tokio::time::{Instant, sleep};
 
     use super::*;
     use crate::health::{Exposition, Health, Subject};
@@ -165,9 +142,9 @@ mod tests {
     async fn a_request_that_is_none_or_too_large_is_refused() {
         let (health, _trigger) = started(&[]).await;
         assert!(answer(&health, "hello\r\n\r\n").await.starts_with("HTTP/1.1 400 "));
-        let long = format!("GET /livez HTTP/1.1\r\nx: {}\r\n\r\n", "y".repeat(2 * MAX_HEAD_BYTES));
+        let long = format!("GET /livez HTTP/1.1\r\nx: {}\r\n\r\n", "y".repeat(2 * LIMITS.buffer_bytes));
         assert!(answer(&health, &long).await.starts_with("HTTP/1.1 431 "));
-        let many = "x: y\r\n".repeat(MAX_HEADERS + 1);
+        let many = "x: y\r\n".repeat(LIMITS.headers + 1);
         assert!(answer(&health, &format!("GET /livez HTTP/1.1\r\n{many}\r\n")).await.starts_with("HTTP/1.1 431 "));
     }
 

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::slice;
+use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 
 use kafka_protocol::ResponseError;
 
@@ -31,6 +32,26 @@ impl DeadLetterTopic {
     /// The dead letters of the topic `source`. Nothing is asked of the brokers before the first letter.
     pub fn of(source: &str, kafka: impl Into<KafkaConfig>) -> Self {
         Self { source: source.to_owned(), kafka: kafka.into(), writer: Reopened::closed() }
+    }
+}
+
+/// No number is beyond this: programs that read them as JSON know whole numbers no further.
+const NUMBERS: i64 = 1 << 53;
+
+/// Numbers for messages that never were in a topic, which stand for their offsets. They begin somewhere among 2^52, so that
+/// those of two processes, at once or one after the other, do not meet; where they do, the letters still differ.
+#[derive(Debug)]
+pub struct Numbers(AtomicI64);
+
+impl Numbers {
+    /// Those of one process.
+    pub fn of_process() -> Self {
+        Self(AtomicI64::new(rand::random_range(0..NUMBERS / 2)))
+    }
+
+    /// The next one.
+    pub fn take(&self) -> i64 {
+        self.0.fetch_add(1, Relaxed)
     }
 }
 
@@ -216,4 +237,19 @@ pub async fn compare(cluster: &mut Cluster, source: &str) -> Result<Option<Takes
     let (Some(source_bytes), Some(bytes)) = both else { return Ok(None) };
     let is_less = bytes < dead_letter_bytes(source_bytes);
     Ok(is_less.then(|| TakesLess { topic, bytes, source_topic: source.to_owned(), source_bytes }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_process_counts_where_another_does() {
+        let numbers: Vec<_> = (0..100).map(|_| Numbers::of_process()).collect();
+        let mut drawn: Vec<_> = numbers.iter().flat_map(|numbers| [(); 1_000].map(|()| numbers.take())).collect();
+        drawn.sort_unstable();
+        drawn.dedup();
+        assert_eq!(drawn.len(), 100_000);
+        assert!(drawn.iter().all(|number| (0..NUMBERS).contains(number)));
+    }
 }

@@ -27,6 +27,7 @@ pub use self::direct::Direct;
 pub use self::rskafka::Rskafka;
 #[cfg(feature = "testing")]
 use super::config::KafkaConfig;
+use super::append::is_too_large;
 use super::error::{KafkaError, start_hint};
 pub use super::records::Codec;
 use crate::advice::{Advice, Code};
@@ -164,6 +165,7 @@ impl<C: Cluster> Producer<C> {
             KafkaError::Refused { code, .. } if error.is_passing() => {
                 ProducerError::Unreachable { brokers, reason: code.to_string() }
             }
+            KafkaError::Refused { code, .. } if is_too_large(code) => ProducerError::TooLarge { topic },
             KafkaError::Refused { code, right, .. } => {
                 ProducerError::Refused { topic, reason: code.to_string(), right }
             }
@@ -278,6 +280,9 @@ pub enum ProducerError {
     /// The topic does not exist.
     #[error("the topic {topic} does not exist")]
     NoTopic { topic: String },
+    /// What goes out together is larger than the topic takes at once.
+    #[error("the topic {topic} takes no messages as large as these")]
+    TooLarge { topic: String },
     /// The cluster will not take the messages, now or later.
     #[error("Kafka refuses messages for the topic {topic}: {reason}")]
     Refused { topic: String, reason: String, right: Option<Box<Right>> },
@@ -301,6 +306,7 @@ impl Advice for ProducerError {
                 "check that it is Kafka that listens there, and that it has finished starting".into()
             }
             Self::NoTopic { .. } => "`vitals init` makes it".to_owned(),
+            Self::TooLarge { topic } => format!("raise max.message.bytes of '{topic}', or send less at once"),
             Self::NotLetIn { fix, .. } => fix.clone(),
             Self::Refused { right: Some(right), .. } => {
                 format!("whoever runs the cluster gives this right by: {right}")

@@ -18,7 +18,7 @@ use super::events::{self, Listener, Task, TroubleKind};
 use super::memory::{Heard, Known, Memory, Told, Trouble, Waiting};
 use super::rules::Rules;
 use super::source::{ReadToEnd, Source};
-use super::store::{Entry, Store, WriteError};
+use super::store::{Entry, Store, WriteError, up_to_gap};
 use crate::alarm::{AlarmChange, KnownAlarm};
 use crate::reading::PatientId;
 use crate::record::Record;
@@ -162,6 +162,7 @@ impl<S: Source, T: Store, D: DeadLetters, R: Rules, L: Listener> Pipeline<'_, S,
         if let Some(applied) = rules {
             self.apply(&applied);
         }
+        let admissions = self.without_gap(admissions);
         for change in &admissions {
             match self.judging.rules.admit(change) {
                 Ok(changes) => self.take_changes(changes, true),
@@ -177,6 +178,17 @@ impl<S: Source, T: Store, D: DeadLetters, R: Rules, L: Listener> Pipeline<'_, S,
             // There may be more of them than are read at once.
             self.judging.rules_due = Instant::now();
         }
+    }
+
+    /// What has become of patients, as far as nothing is missing in between: that is asked for again. It holds up nothing
+    /// else, and least of all storing.
+    fn without_gap(&mut self, admissions: Vec<Entry>) -> Vec<Entry> {
+        up_to_gap(admissions, self.judging.rules.admitted_to()).unwrap_or_else(|version| {
+            let text = format!("change {version} of the patients is missing in the store, and later ones wait for it");
+            let trouble = events::Trouble::of(TroubleKind::AdmissionUnreadable { version }, &text);
+            self.report.trouble_once("admissions", trouble);
+            Vec::new()
+        })
     }
 
     fn apply(&mut self, applied: &Entry) {

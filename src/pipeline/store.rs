@@ -96,7 +96,7 @@ pub struct RequiredDelay {
 }
 
 /// An entry of a journal of changes: a set of rules that was put in force, or a patient who was admitted or changed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Entry {
     /// Counted up from 1 in each journal.
     pub version: i32,
@@ -110,6 +110,21 @@ pub struct Entry {
     pub at: String,
     /// What holds since: the file of rules, or the [admission](crate::admission::Admission).
     pub content: String,
+}
+
+/// The entries behind a version up to the first gap.
+///
+/// # Errors
+/// The gap comes at once: the version that is missing. It is there, and a replica that was asked has
+/// not heard of it; or somebody has deleted it.
+pub fn up_to_gap(mut entries: Vec<Entry>, behind: i32) -> Result<Vec<Entry>, i32> {
+    let next = behind.saturating_add(1);
+    let whole = entries.iter().zip(next..).take_while(|(entry, version)| entry.version == *version).count();
+    if whole == 0 && !entries.is_empty() {
+        return Err(next);
+    }
+    entries.truncate(whole);
+    Ok(entries)
 }
 
 /// What the pipeline needs of a store.
@@ -128,8 +143,8 @@ pub trait Store: Send + Sync {
         until: Timestamp,
     ) -> impl Future<Output = Result<Vec<(PatientId, Timestamp)>, WriteError>> + Send;
 
-    /// What has become of patients behind this version of their journal, in its order, as much as is read at once. No
-    /// more than that where it is empty.
+    /// What has become of patients behind this version of their journal, in its order, as much as is read at once. There is
+    /// no more where it is empty; a replica that lags behind may leave some out.
     fn admissions(&self, behind: i32) -> impl Future<Output = Result<Vec<Entry>, WriteError>> + Send;
 
     /// The set of rules that was applied last.

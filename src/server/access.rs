@@ -12,22 +12,21 @@ use super::feeds::{Opened, within};
 use super::hub::{Hub, Part};
 use super::rates::{Rate, Rates};
 use super::tokens::{Digest, Role, Tokens, digest};
+use crate::http::Peer;
 
 /// How often it is looked who was given a token, or has none any more.
 const FOLLOW_INTERVAL: Duration = Duration::from_secs(1);
 
-/// What a browser keeps the token in. The prefix has it come from here alone, and over TLS alone.
-pub(super) const COOKIE_NAME: &str = "__Host-vitals";
+/// What a browser keeps the token in begins so: that has it come from here alone, and over TLS alone.
+const COOKIE_NAME: &str = "__Host-vitals";
+/// The port that is in no address, and in no name of a cookie.
+const USUAL_PORT: u16 = 443;
 
 /// A screen asks twenty times when it begins, and a program that reads page by page some ten times a second.
 const OF_ONE: Rate = Rate { burst: 400, every: Duration::from_millis(5) };
 
 /// Whoever types a token anew is faster than this only if it is no person.
 const WRONG: Rate = Rate { burst: 10, every: Duration::from_secs(6) };
-
-/// Where a request comes from.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Peer(pub(super) IpAddr);
 
 /// Who asks.
 #[derive(Debug, Clone)]
@@ -73,20 +72,32 @@ pub(super) struct Doors {
     /// `None` until the store has told.
     tokens: RwLock<Option<Tokens>>,
     asked: Mutex<Rates<Arc<str>>>,
+    /// By [network](Peer::network).
     wrong: Mutex<Rates<IpAddr>>,
+    cookie: String,
 }
 
 impl Access {
-    /// For whoever has a token.
-    pub(super) fn by_token() -> Self {
+    /// For whoever has a token and comes to this port.
+    pub(super) fn by_token(port: u16) -> Self {
         let (asked, wrong) = (Mutex::new(Rates::new(OF_ONE)), Mutex::new(Rates::new(WRONG)));
-        Self::Tokens(Box::new(Doors { tokens: RwLock::new(None), asked, wrong }))
+        // A browser shows a cookie at every port of a host, where another server may have given one of its own.
+        let cookie = if port == USUAL_PORT { COOKIE_NAME.to_owned() } else { format!("{COOKIE_NAME}-{port}") };
+        Self::Tokens(Box::new(Doors { tokens: RwLock::new(None), asked, wrong, cookie }))
+    }
+
+    /// The name of what a browser keeps the token in; `None` where it need not have one.
+    pub(super) fn cookie(&self) -> Option<&str> {
+        match self {
+            Self::Local => None,
+            Self::Tokens(doors) => Some(&doors.cookie),
+        }
     }
 
     /// Who shows these headers.
     pub(super) fn enter(&self, headers: &HeaderMap) -> Result<Session, Refused> {
         let Self::Tokens(doors) = self else { return Ok(Session::LOCAL) };
-        let session = doors.recognise(shown(headers).ok_or(Refused::Nobody)?)?;
+        let session = doors.recognise(shown(headers, &doors.cookie).ok_or(Refused::Nobody)?)?;
         if session.role == Role::Device {
             // A gateway sends for a whole hospital; what is on its way is bounded instead.
             return Ok(session);
@@ -101,8 +112,8 @@ impl Access {
     pub(super) fn typed(&self, token: &str, peer: Option<Peer>) -> Result<Session, Refused> {
         let Self::Tokens(doors) = self else { return Ok(Session::LOCAL) };
         let found = doors.recognise(token);
-        if let (Err(Refused::Unknown), Some(Peer(address))) = (&found, peer)
-            && !doors.wrong.lock().unwrap_or_else(PoisonError::into_inner).take(address)
+        if let (Err(Refused::Unknown), Some(peer)) = (&found, peer)
+            && !doors.wrong.lock().unwrap_or_else(PoisonError::into_inner).take(peer.network())
         {
             return Err(Refused::Crowded);
         }
@@ -166,8 +177,8 @@ impl Role {
     }
 }
 
-/// The token that is shown: a program's, or that of a browser.
-fn shown(headers: &HeaderMap) -> Option<&str> {
+/// The token that is shown: a program's, or that of a browser in the cookie of this name.
+fn shown<'a>(headers: &'a HeaderMap, cookie: &str) -> Option<&'a str> {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     if let Some(authorization) = text(AUTHORIZATION) {
         let (scheme, token) = authorization.split_once(' ')?;
@@ -176,7 +187,7 @@ fn shown(headers: &HeaderMap) -> Option<&str> {
     let mut cookies = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
     cookies.find_map(|cookies| {
         let mut pairs = cookies.split(';').filter_map(|pair| pair.trim().split_once('='));
-        pairs.find(|(name, _)| *name == COOKIE_NAME).map(|(_, token)| token)
+        pairs.find(|(name, _)| *name == cookie).map(|(_, token)| token)
     })
 }
 
@@ -184,7 +195,7 @@ fn shown(headers: &HeaderMap) -> Option<&str> {
 impl Access {
     /// One that lets these in, by name and role; their tokens are their names.
     pub(super) fn of(people: &[(&str, Role)]) -> Self {
-        let access = Self::by_token();
+        let access = Self::by_token(USUAL_PORT);
         if let Self::Tokens(doors) = &access {
             doors.tell(&Tokens::of(people));
         }
@@ -224,13 +235,21 @@ mod tests {
             (&[("cookie", "vitals=def; x__Host-vitals=def")], None),
             (&[], None),
         ] {
-            assert_eq!(shown(&headers(given)), wanted, "{given:?}");
+            assert_eq!(shown(&headers(given), COOKIE_NAME), wanted, "{given:?}");
+        }
+    }
+
+    #[test]
+    fn servers_on_one_host_have_cookies_of_their_own() {
+        let both = headers(&[("cookie", "__Host-vitals=usual; __Host-vitals-8443=other")]);
+        for (port, wanted) in [(443, Some("usual")), (8443, Some("other")), (8444, None)] {
+            assert_eq!(shown(&both, Access::by_token(port).cookie().expect("tokens")), wanted, "{port}");
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn whoever_has_a_token_is_let_in_until_it_is_taken_back() {
-        let access = Access::by_token();
+        let access = Access::by_token(USUAL_PORT);
         let bearer = headers(&[("authorization", "Bearer Anna")]);
         assert_eq!(access.enter(&bearer).err(), Some(Refused::NotKnownYet));
         access.change(&[("Anna", Role::Nurse), ("West", Role::Viewer)]);
@@ -255,6 +274,11 @@ mod tests {
         assert_eq!(access.typed("guess", here).err(), Some(Refused::Crowded));
         assert_eq!(access.typed("guess", there).err(), Some(Refused::Unknown));
         assert!(access.typed("Anna", here).is_ok());
+        let neighbour = |number: u16| Some(Peer([0x2001, 0xdb8, 0, 0, 0, 0, 0, number].into()));
+        for number in 0..10 {
+            assert_eq!(access.typed("guess", neighbour(number)).err(), Some(Refused::Unknown));
+        }
+        assert_eq!(access.typed("guess", neighbour(10)).err(), Some(Refused::Crowded), "one machine has them all");
     }
 
     #[tokio::test(start_paused = true)]

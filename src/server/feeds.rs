@@ -19,6 +19,7 @@ use crate::kafka::live::Live;
 use crate::kafka::offsets::Place;
 use crate::pipeline;
 use crate::pipeline::source::Fetched;
+use crate::pipeline::store::Entry;
 use crate::reading::{PatientId, Reading, Signs, Timestamp};
 use crate::settings::Settings;
 use crate::store::{Admissions, AnyStore, StoreError, StoredAlarm};
@@ -222,7 +223,7 @@ struct Asking {
     /// Who is in, and of whom the newest reading was not looked up yet.
     unread: BTreeSet<String>,
     /// The version of the rules that were told.
-    rules: Option<i32>,
+    rules: Option<Entry>,
     /// Behind this patient the next round of comparing begins.
     from: Option<String>,
 }

@@ -13,21 +13,22 @@ mod lane;
 mod sort;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use chrono::Utc;
-use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{OnceCell, mpsc};
 use tokio::time::timeout;
 
 pub(super) use self::figures::Figures;
-use self::lane::{Lane, Parcel};
+use self::lane::{Lane, Outcome, Parcel};
 pub(super) use self::sort::{Form, MAX_READINGS, Place, Refused, Sorted, sort};
 use super::TURN_LIMIT;
+use super::audit::asker;
+use super::places::{Held, Places};
 use super::problem::Problem;
 use crate::app;
-use crate::kafka::dead_letters::DeadLetterTopic;
+use crate::kafka::dead_letters::{DeadLetterTopic, NotKept, Numbers};
+use crate::kafka::error::KafkaError;
 use crate::kafka::producer::Outgoing;
 use crate::pipeline::dead_letters::{DeadLetter, DeadLetters as _};
 use crate::reading::patient_of;
@@ -57,20 +58,19 @@ const PROBLEM_HEADER: &str = "http.problem";
 #[derive(Debug)]
 pub(super) struct Ingest {
     settings: Settings,
-    places: Arc<Semaphore>,
-    room: Arc<Semaphore>,
+    places: Places,
+    room: Places,
     parcels: mpsc::Sender<Parcel>,
     letters: OnceCell<DeadLetterTopic>,
-    /// The number of the letter before.
-    number: AtomicI64,
+    numbers: Numbers,
     pub(super) figures: Arc<Figures>,
 }
 
 /// Somebody who was let in, until this is dropped.
 #[derive(Debug)]
 pub(super) struct Admitted {
-    _place: OwnedSemaphorePermit,
-    room: OwnedSemaphorePermit,
+    _place: Held,
+    room: Held,
 }
 
 impl Ingest {
@@ -81,11 +81,12 @@ impl Ingest {
         let lane = Lane::new(settings.clone(), arriving, Arc::clone(&figures));
         let ingest = Self {
             settings: settings.clone(),
-            places: Arc::new(Semaphore::new(PLACES)),
-            room: Arc::new(Semaphore::new(ROOM_PIECES)),
+            // Whoever lets bodies trickle in, or has them lie, leaves half to others.
+            places: Places::new(PLACES, PLACES / 2),
+            room: Places::new(ROOM_PIECES, ROOM_PIECES / 2),
             parcels,
             letters: OnceCell::new(),
-            number: AtomicI64::new(0),
+            numbers: Numbers::of_process(),
             figures,
         };
         (ingest, lane)
@@ -93,38 +94,39 @@ impl Ingest {
 
     /// A place, and room for a body of so many bytes.
     pub(super) async fn admit(&self, bytes: usize) -> Result<Admitted, Problem> {
-        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| crowded())?;
-        let room = timeout(TURN_LIMIT, Arc::clone(&self.room).acquire_many_owned(pieces(bytes))).await;
-        let room = room.ok().and_then(Result::ok).ok_or_else(crowded)?;
+        let place = self.places.try_take(asker(), 1).ok_or_else(crowded)?;
+        let room = timeout(TURN_LIMIT, self.room.take(asker(), pieces(bytes))).await;
+        let room = room.ok().flatten().ok_or_else(crowded)?;
         Ok(Admitted { _place: place, room })
     }
 
-    /// Keeps everything: `Ok` means that the topic has the readings, and the dead letters what was refused. After a problem
-    /// any part of it may be there.
+    /// Keeps everything: `Ok` means that the topic has the readings, and the dead letters what was refused. What is given is
+    /// which of the readings the topic does not have, since it takes none so large. After a problem any part of it may be
+    /// there.
     pub(super) async fn keep(
         &self,
         readings: Vec<Outgoing>,
         refused: &[Refused],
         admitted: Admitted,
-    ) -> Result<(), Problem> {
+    ) -> Result<Vec<usize>, Problem> {
         let Admitted { _place, mut room } = admitted;
         let more = pieces(READING_BYTES * readings.len() + REFUSED_BYTES * refused.len());
-        let more = Arc::clone(&self.room).try_acquire_many_owned(more).map_err(|_| crowded())?;
-        room.merge(more);
+        room.merge(self.room.try_take(asker(), more).ok_or_else(crowded)?);
         // Nobody may wait any more for what is still in the lane, which has its room until then.
         let room = Arc::new(room);
         let kept = async {
             // Only then, so that who has to send all of it again does not fill the dead letters by that.
-            self.send(readings, &room).await?;
-            self.keep_letters(refused).await
+            let too_large = self.send(readings, &room).await?;
+            self.keep_letters(refused).await?;
+            Ok(too_large)
         };
         let late = |_| Problem::away(format!("the brokers have not kept it within {} s", KEEP_LIMIT.as_secs()));
         timeout(KEEP_LIMIT, kept).await.map_err(late)?
     }
 
-    async fn send(&self, readings: Vec<Outgoing>, room: &Arc<OwnedSemaphorePermit>) -> Result<(), Problem> {
+    async fn send(&self, readings: Vec<Outgoing>, room: &Arc<Held>) -> Outcome {
         if readings.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let (parcel, told) = Parcel::of(readings, Arc::clone(room));
         let ending = || Problem::away("the server is ending");
@@ -139,23 +141,26 @@ impl Ingest {
         let Self { settings, letters, .. } = self;
         let open = async || app::kafka_config(settings).map(|kafka| DeadLetterTopic::of(&settings.topic, kafka));
         let topic = letters.get_or_try_init(open).await?;
-        let refused: Vec<_> = refused.iter().map(|refused| letter(refused, self.next_number())).collect();
+        let refused: Vec<_> = refused.iter().map(|refused| letter(refused, self.numbers.take())).collect();
         let not_kept =
             |error| Problem::away(format!("what cannot be used could not be kept as a dead letter: {error}"));
-        topic.keep(&refused).await.map_err(not_kept)?;
+        let kept = match topic.keep(&refused).await {
+            // Nobody has sent a good reading yet: its topic is made for the first.
+            Err(NotKept(KafkaError::NoTopic { .. })) => {
+                lane::opened(settings).await?;
+                topic.keep(&refused).await
+            }
+            // The connection may have ended since the letters before, or their topic may have gone.
+            Err(NotKept(error)) if !matches!(error, KafkaError::TimedOut { .. } | KafkaError::Unreachable { .. }) => {
+                topic.keep(&refused).await
+            }
+            kept => kept,
+        };
+        kept.map_err(not_kept)?;
         for letter in &refused {
             self.figures.note_refused(&letter.reject);
         }
         Ok(())
-    }
-
-    /// A number that no other letter has, also none of another process: the microseconds since 1970, or one more than the
-    /// number before.
-    fn next_number(&self) -> i64 {
-        let now = Utc::now().timestamp_micros();
-        let next = |last: i64| now.max(last.saturating_add(1));
-        let last = self.number.fetch_update(Relaxed, Relaxed, |last| Some(next(last)));
-        next(last.unwrap_or_else(|last| last))
     }
 }
 
@@ -189,6 +194,7 @@ mod tests {
 
     use super::*;
     use crate::reading::reject::Reject;
+    use crate::server::audit::TOKEN;
     use crate::settings::{Environment, Flags, resolve};
 
     fn ingest() -> (Ingest, Lane) {
@@ -212,6 +218,24 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn one_token_has_half_of_the_places_and_of_the_room() {
+        let (ingest, _lane) = ingest();
+        let by = |name: &str, bytes: usize| TOKEN.scope(Some(name.into()), ingest.admit(bytes));
+        let mut places = Vec::new();
+        for _ in 0..PLACES / 2 {
+            places.push(by("one", 0).await.expect("a place"));
+        }
+        assert!(by("one", 0).await.is_err());
+        assert!(by("another", 0).await.is_ok());
+        places.clear();
+        let half = by("one", ROOM_PIECES * PIECE_BYTES / 2).await.expect("room");
+        assert!(by("one", 1).await.is_err());
+        assert!(by("another", ROOM_PIECES * PIECE_BYTES / 2).await.is_ok());
+        drop(half);
+        assert!(by("one", 1).await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn what_nobody_sends_is_told_in_time_and_keeps_its_room_until_the_lane_lets_it_go() {
         let (ingest, lane) = ingest();
         let admitted = ingest.admit(1024).await.expect("there is room");
@@ -219,9 +243,9 @@ mod tests {
         let begun = tokio::time::Instant::now();
         let problem = ingest.keep(vec![reading], &[], admitted).await.expect_err("nobody sends it");
         assert_eq!((problem.in_words().0.as_u16(), begun.elapsed()), (503, KEEP_LIMIT));
-        assert_eq!(ingest.room.available_permits(), ROOM_PIECES - 2);
+        assert_eq!(ingest.room.free(), ROOM_PIECES - 2);
         drop(lane);
-        assert_eq!(ingest.room.available_permits(), ROOM_PIECES);
+        assert_eq!(ingest.room.free(), ROOM_PIECES);
     }
 
     #[test]
@@ -234,12 +258,5 @@ mod tests {
         let headers: Vec<_> = record.headers.iter().filter_map(|header| header.value.as_deref()).collect();
         assert_eq!(headers[0], b"line 4");
         assert!(headers[1].starts_with(b"timestamp is missing"));
-    }
-
-    #[test]
-    fn every_letter_has_a_number_of_its_own() {
-        let (ingest, _lane) = ingest();
-        let numbers: Vec<_> = (0..1_000).map(|_| ingest.next_number()).collect();
-        assert!(numbers.is_sorted_by(|one, next| one < next));
     }
 }

@@ -13,12 +13,13 @@ use bytes::Bytes;
 use serde_json::json;
 
 use super::Shared;
-use super::access::{Access, COOKIE_NAME, Peer, Refused, Session};
-use super::audit::Told;
+use super::access::{Access, Refused, Session};
+use super::audit::{Asker, Told};
 use super::page;
 use super::parameters::Query;
 use super::problem::Problem;
 use super::tokens::Role;
+use crate::http::Peer;
 
 /// Where a browser shows a token.
 pub(super) const LOGIN: &str = "/login";
@@ -30,7 +31,7 @@ const COOKIE_SECONDS: u32 = 30 * 24 * 60 * 60;
 
 /// What a browser asks for it.
 pub(super) fn paths() -> Router<Arc<Shared>> {
-    Router::new().route(LOGIN, get(form).post(log_in)).route(LOGOUT, post(async || leading_to(LOGIN, cookie("", 0))))
+    Router::new().route(LOGIN, get(form).post(log_in)).route(LOGOUT, post(log_out))
 }
 
 async fn form(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
@@ -47,9 +48,7 @@ async fn log_in(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    if matches!(*shared.access, Access::Local) {
-        return leading_to("/", None);
-    }
+    let Some(cookie_name) = shared.access.cookie() else { return leading_to("/", None) };
     let content = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
     if !content.starts_with(b"application/x-www-form-urlencoded") {
         return Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "this is what the form at /login sends")
@@ -58,22 +57,28 @@ async fn log_in(
     }
     let token = form_urlencoded::parse(&body).find(|(name, _)| name == "token").map(|(_, token)| token);
     let token = token.as_deref().unwrap_or_default().trim();
-    let entered = match shared.access.typed(token, peer.map(|Extension(peer)| peer)) {
+    let peer = peer.map(|Extension(peer)| peer);
+    let entered = match shared.access.typed(token, peer) {
         // A device sees nothing of the page.
         Ok(session) if session.role == Role::Device => Err(Refused::Unknown),
         entered => entered,
     };
-    let told = Told::login(entered.as_ref().ok().and_then(|session| session.name.as_deref()));
-    // Of whoever guesses on and on enough was written.
-    if !matches!(entered, Err(Refused::Crowded)) {
-        told.write(&shared, entered.is_ok());
+    let name = entered.as_ref().ok().and_then(|session| session.name.clone());
+    let asker = name.clone().map_or_else(|| Asker::From(peer.map(Peer::network)), Asker::Named);
+    // Who comes again and again fills no disk.
+    if let Some(untold) = shared.logins.take(asker) {
+        Told::login(name.as_deref(), untold).write(&shared, entered.is_ok());
     }
     match entered {
-        Ok(_) => leading_to("/", cookie(token, COOKIE_SECONDS)),
+        Ok(_) => leading_to("/", cookie(cookie_name, token, COOKIE_SECONDS)),
         Err(Refused::Crowded | Refused::TooFast) => leading_to("/login?crowded", None),
         Err(Refused::Nobody | Refused::Unknown) => leading_to("/login?refused", None),
         Err(Refused::NotKnownYet) => leading_to("/login?away", None),
     }
+}
+
+async fn log_out(State(shared): State<Arc<Shared>>) -> Response {
+    leading_to(LOGIN, shared.access.cookie().and_then(|name| cookie(name, "", 0)))
 }
 
 /// Who asks, and what they may do.
@@ -83,9 +88,9 @@ pub(super) async fn session(Extension(session): Extension<Session>, query: Query
     Ok(([(CONTENT_TYPE, "application/json")], body.to_string()).into_response())
 }
 
-fn cookie(token: &str, seconds: u32) -> Option<HeaderValue> {
+fn cookie(name: &str, token: &str, seconds: u32) -> Option<HeaderValue> {
     // `Lax`: whoever follows a link of the hospital's own pages to the ward is in. What changes something asks for more.
-    let text = format!("{COOKIE_NAME}={token}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age={seconds}");
+    let text = format!("{name}={token}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age={seconds}");
     HeaderValue::from_str(&text).ok()
 }
 

@@ -14,7 +14,7 @@ use crate::app::author::Author;
 use crate::app::journal;
 use crate::pipeline::store::Entry;
 use crate::secret::Secret;
-use crate::store::{AnyStore, Followed, Journal};
+use crate::store::{AnyStore, Followed, History, Journal};
 use crate::suggestion::nearest;
 
 /// What a token begins with, so that one that lies about is known for what it is.
@@ -100,7 +100,7 @@ impl Content {
 /// The tokens that hold.
 #[derive(Debug, Clone, Default)]
 pub struct Tokens {
-    version: i32,
+    history: History,
     by_name: BTreeMap<String, Given>,
     /// Whose digest is whose.
     names: HashMap<Digest, String>,
@@ -114,7 +114,7 @@ impl Tokens {
 
     /// Whether it is what the journal said at the same version.
     pub(super) fn is_as(&self, other: &Self) -> bool {
-        (self.version, &self.by_name) == (other.version, &other.by_name)
+        (&self.history, &self.by_name) == (&other.history, &other.by_name)
     }
 
     pub(super) fn find(&self, digest: &Digest) -> Option<&Given> {
@@ -125,13 +125,12 @@ impl Tokens {
 impl Followed for Tokens {
     const JOURNAL: Journal = Journal::Tokens;
 
-    fn version(&self) -> i32 {
-        self.version
+    fn history(&mut self) -> &mut History {
+        &mut self.history
     }
 
     /// An entry that cannot be read here takes the token back: whoever wrote it did not leave it as it was.
     fn take(&mut self, entry: Entry) {
-        self.version = entry.version;
         if let Some(before) = self.by_name.remove(&entry.name) {
             self.names.remove(&before.digest);
         }
@@ -223,7 +222,7 @@ impl Tokens {
         for (name, role) in people {
             let sha256 = BASE64_URL_SAFE_NO_PAD.encode(digest(name));
             let content = Content::Given { role: *role, sha256 }.text();
-            let (name, version) = ((*name).to_owned(), tokens.version + 1);
+            let (name, version) = ((*name).to_owned(), 1);
             let (author, reason, at) = (String::new(), String::new(), String::new());
             tokens.take(Entry { version, name, author, reason, at, content });
         }

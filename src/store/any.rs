@@ -20,7 +20,7 @@ use super::{
 };
 use crate::advice::{Advice, Code};
 use crate::alarm::KnownAlarm;
-use crate::pipeline::store::{Batch, BatchLimits, Entry, NodeGeneration, RequiredDelay, Store, WriteError};
+use crate::pipeline::store::{Batch, BatchLimits, Entry, NodeGeneration, RequiredDelay, Store, WriteError, up_to_gap};
 use crate::reading::{PatientId, Timestamp};
 use crate::secret::NoPassword;
 use crate::store::StoreAddress;
@@ -208,8 +208,17 @@ impl AnyStore {
         }
     }
 
-    /// The entries of a journal behind a version, in their order, at most [`ENTRIES_AT_ONCE`] of them.
+    /// The entries of a journal behind a version, in their order and up to the first gap, at most [`ENTRIES_AT_ONCE`] of
+    /// them.
+    ///
+    /// # Errors
+    /// [`StoreError::Gap`] where later ones are there, and not the next.
     pub async fn entries_behind(&self, journal: Journal, version: i32) -> Result<Vec<Entry>, StoreError> {
+        let entries = self.entries_with_gaps(journal, version).await?;
+        up_to_gap(entries, version).map_err(|version| StoreError::Gap { table: journal.table(), version })
+    }
+
+    async fn entries_with_gaps(&self, journal: Journal, version: i32) -> Result<Vec<Entry>, StoreError> {
         match self {
             Self::Cassandra(store) => Ok(store.entries_behind(journal, version, ENTRIES_AT_ONCE).await?),
             Self::Sqlite(store) => Ok(store.entries_behind(journal, version, ENTRIES_AT_ONCE).await?),
@@ -234,19 +243,32 @@ impl AnyStore {
 
     /// Takes up what has become of `known` since it was read: a journal only grows, and who looks again and again must not
     /// read all of it each time. After an error what was taken up by then is there.
+    ///
+    /// A replica that lags behind may tell less than is known, and hides no entry for good: what is behind a gap waits.
+    /// Tables that were made anew have other entries under the same versions, or none; then all is read again.
+    ///
+    /// # Errors
+    /// [`StoreError::Gap`] where an entry is not there that has to be.
     pub async fn follow<J: Followed>(&self, known: &mut J) -> Result<(), StoreError> {
-        let newest = self.newest_entries(J::JOURNAL, 1).await?.pop().map_or(0, |newest| newest.version);
-        if newest < known.version() {
-            // The tables were made anew since.
+        let newest = self.newest_entries(J::JOURNAL, 1).await?.pop();
+        if newest.as_ref().is_none_or(|newest| known.history().has(newest) == Some(false)) {
             *known = J::default();
         }
+        let newest = newest.map_or(0, |newest| newest.version);
         while known.version() < newest {
-            let entries = self.entries_behind(J::JOURNAL, known.version()).await?;
-            if entries.is_empty() {
-                break;
+            // From the last that is known: it tells whether the others follow on it.
+            let last = known.version();
+            let entries = self.entries_behind(J::JOURNAL, last.saturating_sub(1).max(0)).await?;
+            if entries.first().is_some_and(|first| known.history().has(first) == Some(false)) {
+                *known = J::default();
+                continue;
             }
-            for entry in entries {
+            for entry in entries.into_iter().filter(|entry| entry.version > last) {
+                known.history().push(&entry);
                 known.take(entry);
+            }
+            if known.version() == last {
+                return Err(StoreError::Gap { table: J::JOURNAL.table(), version: last.saturating_add(1) });
             }
         }
         Ok(())
@@ -356,7 +378,7 @@ impl Store for AnyStore {
     }
 
     async fn admissions(&self, behind: i32) -> Result<Vec<Entry>, WriteError> {
-        Ok(self.entries_behind(Journal::Patients, behind).await?)
+        Ok(self.entries_with_gaps(Journal::Patients, behind).await?)
     }
 
     async fn rules(&self) -> Result<Option<Entry>, WriteError> {
@@ -408,6 +430,9 @@ pub enum StoreError {
     Cassandra(#[from] CassandraError),
     #[error(transparent)]
     Sqlite(#[from] SqliteError),
+    /// A journal has later entries, and not this one.
+    #[error("the entry {version} of {table} is missing, and there are later ones")]
+    Gap { table: &'static str, version: i32 },
     #[error("an SQLite file keeps one copy of every row, not as many as --keyspace-replication says")]
     OneCopy,
 }
@@ -423,7 +448,9 @@ impl From<StoreError> for WriteError {
         match error {
             StoreError::Cassandra(error) => error.into(),
             StoreError::Sqlite(error) => error.into(),
-            StoreError::OneCopy | StoreError::Files(_) | StoreError::NoPassword(_) => Self::Later(error.to_string()),
+            StoreError::OneCopy | StoreError::Files(_) | StoreError::NoPassword(_) | StoreError::Gap { .. } => {
+                Self::Later(error.to_string())
+            }
         }
     }
 }
@@ -434,6 +461,8 @@ impl StoreError {
         match self {
             Self::Cassandra(error) => error.is_away(),
             Self::Sqlite(error) => matches!(error, SqliteError::Busy(..)),
+            // The replica that has it may be asked next.
+            Self::Gap { .. } => true,
             Self::OneCopy | Self::Files(_) | Self::NoPassword(_) => false,
         }
     }
@@ -444,6 +473,7 @@ impl Advice for StoreError {
         match self {
             Self::Cassandra(error) => error.code(),
             Self::Sqlite(error) => error.code(),
+            Self::Gap { .. } => Code::Unreachable,
             Self::OneCopy | Self::Files(_) | Self::NoPassword(_) => Code::Usage,
         }
     }
@@ -454,6 +484,11 @@ impl Advice for StoreError {
             Self::Sqlite(error) => error.hint(),
             Self::Files(error) => error.hint("store"),
             Self::NoPassword(error) => Some(error.hint()),
+            Self::Gap { .. } => Some(
+                "a replica lags behind, or a row was deleted: try again, with --consistency QUORUM where that is less; then \
+                 repair the table, or write a row of that version back"
+                    .to_owned(),
+            ),
             Self::OneCopy => Some("leave --keyspace-replication out: only Cassandra keeps copies".to_owned()),
         }
     }

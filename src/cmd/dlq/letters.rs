@@ -1,6 +1,8 @@
 //! The dead letters of a topic, one after the other, each once.
 
-use std::collections::HashMap;
+use std::collections::hash_map::DefaultHasher;
+use std::collections::{HashMap, HashSet};
+use std::hash::{Hash as _, Hasher as _};
 
 use super::dead_letters;
 use crate::kafka::cluster::Cluster;
@@ -66,11 +68,11 @@ impl<'a> DeadLetters<'a> {
                 continue;
             };
             let KeptLetter { partition, offset, .. } = *piece.letter();
-            if !self.choice.takes(piece.letter()) || (piece.part().is_some() && self.seen.contains(partition, offset)) {
+            if !self.choice.takes(piece.letter()) || (piece.part().is_some() && offset_is_of_topic(partition) && self.seen.contains(partition, offset)) {
                 continue;
             }
             let Some(letter) = self.joiner.join(piece) else { continue };
-            let is_new = self.seen.insert(letter.partition, letter.offset);
+            let is_new = self.seen.take(&letter);
             self.is_unsure |= is_new.is_none();
             if is_new.unwrap_or(true) {
                 return Ok(Some(letter));
@@ -109,9 +111,34 @@ const MAX_BLOCKS: usize = 2_000_000;
 #[derive(Debug, Default)]
 struct Seen {
     blocks: HashMap<(i32, i64), u64>,
+    /// Those that have a number instead of an offset, with what is in them.
+    strangers: HashSet<u64>,
+}
+
+/// Whether a letter's message was in the topic, where nothing else has its offset. The others' numbers are chosen by who
+/// has refused them: two may have the same.
+fn offset_is_of_topic(partition: i32) -> bool {
+    partition >= 0
 }
 
 impl Seen {
+    /// Remembers a letter, and tells whether it is new; `None` where there is no room to remember it.
+    fn take(&mut self, letter: &KeptLetter) -> Option<bool> {
+        let KeptLetter { partition, offset, original, .. } = letter;
+        let is_new = self.insert(*partition, *offset);
+        if offset_is_of_topic(*partition) {
+            return is_new;
+        }
+        let mut hasher = DefaultHasher::new();
+        (partition, offset, &original.key, &original.value).hash(&mut hasher);
+        original.headers.iter().for_each(|header| (&header.key, &header.value).hash(&mut hasher));
+        let mark = hasher.finish();
+        if self.strangers.len() >= MAX_BLOCKS && !self.strangers.contains(&mark) {
+            return None;
+        }
+        Some(self.strangers.insert(mark))
+    }
+
     fn contains(&self, partition: i32, offset: i64) -> bool {
         let (block, bit) = block_and_bit(partition, offset);
         self.blocks.get(&block).is_some_and(|bits| bits & bit != 0)
@@ -150,6 +177,15 @@ mod tests {
         for other in [letter("timestamp", 2, 10), letter("no_sign", 2, 20), letter("no_sign", 1, 10)] {
             assert!(!choice.takes(&other), "{other:?}");
         }
+    }
+
+    #[test]
+    fn letters_of_two_processes_with_one_number_are_two() {
+        let of = |partition, value| KeptLetter { partition, ..letter("hl7", None, Some(value)) };
+        let mut seen = Seen::default();
+        assert_eq!([&b"a"[..], b"b", b"a"].map(|value| seen.take(&of(-1, value))), [Some(true), Some(true), Some(false)]);
+        assert_eq!(seen.take(&of(-2, b"a")), Some(true), "of another kind");
+        assert_eq!([&b"a"[..], b"b"].map(|value| seen.take(&of(2, value))), [Some(true), Some(false)], "an offset is one");
     }
 
     #[test]

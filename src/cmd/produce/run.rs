@@ -322,7 +322,7 @@ mod tests {
             panic!("few messages")
         };
         assert!(error.to_string().starts_with(&format!("not acknowledged: message {first}")), "{error}");
-        assert!(matches!(error, ProduceError::Undelivered { source: ProducerError::Refused { .. }, .. }));
+        assert!(matches!(error, ProduceError::Undelivered { source: ProducerError::TooLarge { .. }, .. }));
         assert_eq!(sent(&memory), *broker.taken.lock().expect("lock"));
     }
 

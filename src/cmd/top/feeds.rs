@@ -175,12 +175,12 @@ async fn ask_store(settings: Settings, opened: watch::Sender<Option<Arc<AnyStore
             Err(_) => sleep(REOPEN_INTERVAL).await,
         }
     };
-    let (mut version, mut admitted_to, mut unasked) = (None, 0, BTreeSet::new());
+    let (mut applied, mut admitted_to, mut unasked) = (None, 0, BTreeSet::new());
     loop {
         let latency = latency(&store).await.map_err(|error| error.to_string());
         let is_there = latency.is_ok();
         let rules =
-            if is_there { Some(looking_on::rules_since(&store, &mut version, settings.limits).await) } else { None };
+            if is_there { Some(looking_on::rules_since(&store, &mut applied, settings.limits).await) } else { None };
         let changes = if is_there { admissions(&store, &mut admitted_to).await } else { None };
         unasked.extend(changes.iter().flatten().filter_map(|change| PatientId::parse(&change.name).ok()));
         let told = [Some(Event::Store(latency)), rules.map(Event::Rules), changes.map(Event::Admissions)];

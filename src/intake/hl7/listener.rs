@@ -3,11 +3,9 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use chrono::Utc;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::{JoinError, JoinSet};
@@ -19,7 +17,7 @@ use super::notice::{Notice, Notices};
 use super::sender::Sender;
 use super::session::{ROOM_PIECES, Session};
 use crate::advice::{Advice, Code};
-use crate::kafka::dead_letters::DeadLetterTopic;
+use crate::kafka::dead_letters::{DeadLetterTopic, Numbers};
 use crate::kafka::producer::{Cluster, Outgoing, Producer};
 use crate::pipeline::dead_letters::DeadLetter;
 use crate::shutdown::{DRAIN_LIMIT, Shutdown};
@@ -65,15 +63,8 @@ pub(super) struct Hall {
     pub(super) room: Arc<Semaphore>,
     pub(super) readings: mpsc::Sender<Parcel<Outgoing>>,
     pub(super) letters: mpsc::Sender<Parcel<DeadLetter>>,
-    numbers: AtomicU64,
-}
-
-impl Hall {
-    /// A number that no other message has, also none of an earlier run: microseconds since 1970 at the start, and one more
-    /// for each message.
-    pub(super) fn next_number(&self) -> u64 {
-        self.numbers.fetch_add(1, Relaxed)
-    }
+    /// For each message, also of another process, its own.
+    pub(super) numbers: Numbers,
 }
 
 /// Listens, and has not begun to take anybody in.
@@ -116,7 +107,7 @@ impl Listener {
         let (notices, mut told) = Notices::new();
         let (readings, of_readings) = mpsc::channel(READINGS_WAITING);
         let (letters, of_letters) = mpsc::channel(LETTERS_WAITING);
-        let numbers = AtomicU64::new(u64::try_from(Utc::now().timestamp_micros()).unwrap_or_default());
+        let numbers = Numbers::of_process();
         let room = Arc::new(Semaphore::new(ROOM_PIECES));
         let hall = Arc::new(Hall { sender, figures, notices, room, readings, letters, numbers });
         let mut lanes = JoinSet::new();

@@ -204,8 +204,8 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Session<S> {
     /// Judges a message and gives what it comes to to its lane.
     async fn pass_on(&self, frame: &Frame) -> Result<Answer, End> {
         let hall = &self.hall;
-        let number = hall.next_number();
-        let Judged { outcome, patient, answer: frames } = judge(frame, &hall.sender, Utc::now(), number);
+        let number = hall.numbers.take();
+        let Judged { outcome, patient, answer: frames } = judge(frame, &hall.sender, Utc::now(), number.unsigned_abs());
         let (verdict, receipt) = match outcome {
             // Nothing was measured: there is nothing to keep.
             Ok(readings) if readings.is_empty() => (Verdict::Accept, None),
@@ -226,10 +226,10 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Session<S> {
 }
 
 /// A refused message, whole, with where it is wrong. It has a number for an offset, by which `vitals dlq` finds it.
-fn letter(message: &Bytes, refusal: Refusal, patient: Option<&PatientId>, number: u64) -> DeadLetter {
+fn letter(message: &Bytes, refusal: Refusal, patient: Option<&PatientId>, number: i64) -> DeadLetter {
     let header = |key: &'static str, value: String| Header { key: key.into(), value: Some(value.into()) };
     let record = Record {
-        offset: i64::try_from(number).unwrap_or(i64::MAX),
+        offset: number,
         timestamp_ms: Utc::now().timestamp_millis(),
         key: patient.map(|patient| Bytes::copy_from_slice(patient.as_str().as_bytes())),
         // A copy: a slice would hold on to everything that was read with it.

@@ -201,6 +201,16 @@ async fn a_change_that_cannot_be_read_here_is_told_and_leaves_what_was_known() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_change_that_is_missing_holds_back_later_ones_and_no_reading() {
+    let mut play = Play::of([assigned(&[0], 1), chunk(0, 0, &[&message("P1", 0, 120)])]);
+    let limit = r#"{"limits":{"heart_rate_high":{"value":130,"by":"Bo","at":"","reason":"sepsis"}}}"#;
+    play.shelf.admissions = Mutex::new(vec![admitted(2, "P1", limit)]);
+    play.run().await.expect("ends");
+    assert_eq!(play.log.count("trouble change 1 of the patients is missing in the store"), 1, "{:?}", play.log.lines());
+    assert_eq!(play.log.count("raised P1"), 1, "as before that change");
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_was_admitted_and_never_sent_anything_is_missed_by_whoever_has_the_partition() {
     let missed = async |partition: i32| {
         let mut play = Play::of([assigned(&[partition], 0)]);

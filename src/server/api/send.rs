@@ -10,7 +10,7 @@ use axum::response::{IntoResponse as _, Response};
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt as _;
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use super::{Answer, JSON, Seen, json};
@@ -28,6 +28,9 @@ const MAX_DROPPED_BYTES: usize = 8 * 1024 * 1024;
 const DROPPING_LIMIT: Duration = Duration::from_secs(2);
 /// So many of those that cannot be used are named.
 const MAX_NAMED: usize = 100;
+
+/// The code of a reading that the topic does not take, as of one that is too large for every topic.
+const TOO_LARGE: &str = "too_large";
 
 const NDJSON: &str = "application/x-ndjson";
 
@@ -65,10 +68,15 @@ async fn take(shared: &Shared, query: &Query, headers: &HeaderMap, body: &mut Bo
     let admitted = shared.ingest.admit(length).await?;
     let late = |_| Problem::new(StatusCode::REQUEST_TIMEOUT, "the body has not come to its end in time");
     let body = timeout(BODY_LIMIT, whole(body, length)).await.map_err(late)??;
-    let Sorted { readings, refused } = sort(&body, form)?;
-    let accepted = readings.len();
-    shared.ingest.keep(readings, &refused, admitted).await?;
-    if refused.is_empty() { json(&Accepted { accepted }) } else { Err(unusable(accepted, &refused)) }
+    let Sorted { readings, places, refused } = sort(&body, form)?;
+    let too_large = shared.ingest.keep(readings, &refused, admitted).await?;
+    let accepted = places.len() - too_large.len();
+    let too_large: Vec<_> = too_large.iter().filter_map(|at| places.get(*at)).collect();
+    match (refused.len(), too_large.len()) {
+        (0, 0) => json(&Accepted { accepted }),
+        (_, 0) => Err(unusable(accepted, &refused)),
+        _ => Err(too_large_for_the_topic(accepted, &too_large, &refused)),
+    }
 }
 
 /// How the readings stand in the body. It has to be said: a form of another page could not.
@@ -122,17 +130,34 @@ async fn drop_rest(body: &mut BodyDataStream) {
 
 /// Some cannot be used, and all others are in the topic.
 fn unusable(accepted: usize, refused: &[Refused]) -> Problem {
-    let errors = refused.iter().take(MAX_NAMED).map(|Refused { place, reject, .. }| {
-        let (name, number) = match place {
-            Place::Index(index) => ("index", index),
-            Place::Line(line) => ("line", line),
-        };
-        json!({name: number, "code": reject.code(), "detail": reject.to_string()})
-    });
-    let errors: Vec<_> = errors.collect();
     let (count, total) = (refused.len(), accepted + refused.len());
     let detail = format!("of {total} readings {count} cannot be used; they are kept as dead letters");
     Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
         .hint("what is wrong stands in 'errors'; the others are taken and need not be sent again")
-        .with(json!({"accepted": accepted, "refused": count, "errors": errors}))
+        .with(outcome(accepted, &[], refused))
+}
+
+/// The topic takes none as large as some of them, which are nowhere.
+fn too_large_for_the_topic(accepted: usize, too_large: &[&Place], refused: &[Refused]) -> Problem {
+    let (count, total) = (too_large.len(), accepted + too_large.len() + refused.len());
+    let detail = format!("of {total} readings {count} are larger than a message of the topic may be, and were not kept");
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
+        .hint("which stands in 'errors'; whoever runs the brokers can raise max.message.bytes of the topic")
+        .with(outcome(accepted, too_large, refused))
+}
+
+/// What became of a body of which not all was taken, with the first that were not.
+fn outcome(accepted: usize, too_large: &[&Place], refused: &[Refused]) -> Value {
+    let of_topic = (too_large.iter()).map(|place| error(place, TOO_LARGE, "the topic takes no message as large as this"));
+    let others = refused.iter().map(|Refused { place, reject, .. }| error(place, reject.code(), &reject.to_string()));
+    let errors: Vec<_> = of_topic.chain(others).take(MAX_NAMED).collect();
+    json!({"accepted": accepted, "refused": too_large.len() + refused.len(), "errors": errors})
+}
+
+fn error(place: &Place, code: &str, detail: &str) -> Value {
+    let (name, number) = match place {
+        Place::Index(index) => ("index", index),
+        Place::Line(line) => ("line", line),
+    };
+    json!({name: number, "code": code, "detail": detail})
 }

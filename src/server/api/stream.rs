@@ -16,15 +16,19 @@ use tokio::sync::broadcast::error::RecvError;
 
 use super::{Answer, Seen};
 use crate::server::access::{Access, Session};
-use crate::server::audit::Told;
+use crate::server::audit::{Told, asker};
 use crate::server::hub::{Hub, event};
 use crate::server::parameters::Query;
+use crate::server::places::Held;
+use crate::server::problem::Problem;
 
 #[derive(Serialize)]
 struct Nothing {}
 
 /// One who looks on.
 struct Watcher {
+    /// Of those that are open at the same time.
+    _place: Held,
     hub: Arc<Hub>,
     /// `None` before the first event.
     events: Option<Receiver<Bytes>>,
@@ -35,9 +39,10 @@ struct Watcher {
 
 pub(super) async fn answer(State(shared): Seen, Extension(session): Extension<Session>, query: Query) -> Answer {
     query.only(&[])?;
+    let place = shared.streams.try_take(asker(), 1).ok_or_else(|| Problem::crowded("too many look on at the same time"))?;
     Told::query_of_all("stream").write(&shared, true);
     let (hub, access) = (Arc::clone(&shared.hub), Arc::clone(&shared.access));
-    let watcher = Watcher { hub, events: None, session, access };
+    let watcher = Watcher { _place: place, hub, events: None, session, access };
     let events = stream::unfold(watcher, |mut watcher| async move {
         let event = watcher.next().await?;
         Some((Ok::<_, Infallible>(event), watcher))
@@ -81,6 +86,7 @@ mod tests {
     use crate::alarm::Limits;
     use crate::alarm::rules::RuleSet;
     use crate::reading::{PatientId, Reading, Signs, Timestamp};
+    use crate::server::places::Places;
     use crate::server::tokens::Role;
 
     fn hub() -> Arc<Hub> {
@@ -94,7 +100,8 @@ mod tests {
     }
 
     fn watching(hub: &Arc<Hub>, access: Access, session: Session) -> Watcher {
-        Watcher { hub: Arc::clone(hub), events: None, session, access: Arc::new(access) }
+        let place = Places::new(1, 1).try_take(None, 1).expect("a place");
+        Watcher { _place: place, hub: Arc::clone(hub), events: None, session, access: Arc::new(access) }
     }
 
     async fn name_of_next(watcher: &mut Watcher) -> String {

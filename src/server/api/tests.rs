@@ -1,3 +1,5 @@
+mod bounds;
+
 use std::collections::BTreeSet;
 
 use axum::http::Request;
@@ -11,8 +13,7 @@ use crate::reading::{PatientId, Reading, Signs, Timestamp};
 use crate::server::access::Access;
 use crate::server::hub::Hub;
 use crate::server::ingest::Ingest;
-use crate::server::rates::Rates;
-use crate::server::{LOOK_NOTED, READS_AT_ONCE, guard};
+use crate::server::guard;
 use crate::settings::{Environment, Flags, resolve};
 
 fn described() -> Value {
@@ -21,17 +22,13 @@ fn described() -> Value {
 
 /// A server whose store is never there.
 fn shared() -> Arc<Shared> {
+    shared_by(Access::Local)
+}
+
+fn shared_by(access: Access) -> Arc<Shared> {
     let settings = resolve(&Flags::default(), &Environment::default()).expect("the defaults");
-    Arc::new(Shared {
-        ingest: Ingest::of(&settings).0,
-        settings,
-        hub: Arc::new(Hub::new(RuleSet::classic(Limits::default()))),
-        access: Arc::new(Access::Local),
-        store: Arc::default(),
-        reads: Arc::new(tokio::sync::Semaphore::new(READS_AT_ONCE)),
-        downloads: Arc::new(tokio::sync::Semaphore::new(1)),
-        noted: std::sync::Mutex::new(Rates::new(LOOK_NOTED)),
-    })
+    let hub = Arc::new(Hub::new(RuleSet::classic(Limits::default())));
+    Arc::new(Shared::new(&settings, Ingest::of(&settings).0, &hub, &Arc::new(access), &Arc::default()))
 }
 
 async fn asked(shared: &Arc<Shared>, method: &str, path: &str, body: &'static str) -> (u16, Value) {

@@ -53,6 +53,8 @@ pub(in crate::server) struct Refused {
 pub(in crate::server) struct Sorted {
     /// Messages as they came, each under the patient's id.
     pub(in crate::server) readings: Vec<Outgoing>,
+    /// Where each of them stands.
+    pub(in crate::server) places: Vec<Place>,
     pub(in crate::server) refused: Vec<Refused>,
 }
 
@@ -85,6 +87,7 @@ fn judge<'a>(body: &Bytes, messages: impl Iterator<Item = (Place, &'a [u8])>) ->
             Ok(reading) => {
                 let key = Bytes::copy_from_slice(reading.patient().as_str().as_bytes());
                 sorted.readings.push(Outgoing { key, value: message });
+                sorted.places.push(place);
             }
             Err(reject) => sorted.refused.push(Refused { place, message, reject }),
         }

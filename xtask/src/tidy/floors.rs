@@ -18,7 +18,7 @@ const HOUSE: &[Floor] = &[
     Floor { name: "settings", rooms: &["settings"] },
     Floor {
         name: "edges",
-        rooms: &["archive", "fhir", "intake", "health", "broker", "kafka", "store", "trail", "port"],
+        rooms: &["archive", "fhir", "intake", "health", "http", "broker", "kafka", "store", "trail", "port"],
     },
     Floor { name: "story", rooms: &["pipeline"] },
     Floor { name: "core", rooms: &["alarm", "admission", "score", "ledger", "faults", "reading", "record"] },

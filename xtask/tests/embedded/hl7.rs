@@ -83,6 +83,20 @@ fn listening(home: &Home, options: &str) -> (Running, String) {
     (listener, address)
 }
 
+#[test]
+fn what_is_refused_is_kept_though_the_topic_of_letters_is_deleted_in_between() {
+    let home = Home::up();
+    let (listener, address) = listening(&home, "--mllp 127.0.0.1:0");
+    let mut monitor = Monitor::connect(&address);
+    assert_eq!(monitor.told(&message(1, "P1", "x")).as_deref(), Some("AE 1"));
+    assert_eq!(all(&home, DEAD_LETTERS).len(), 1);
+    home.done(&format!("topic delete {DEAD_LETTERS} --yes"));
+    assert_eq!(monitor.told(&message(2, "P1", "y")).as_deref(), Some("AE 2"));
+    assert_eq!(home.rows("dlq list --reason hl7").len(), 1);
+    listener.signal("TERM");
+    listener.wait_end(RUN_LIMIT).well();
+}
+
 fn values(home: &Home) -> Vec<serde_json::Value> {
     all(home, TOPIC).iter().map(|record| serde_json::from_slice(record.value.as_ref().unwrap()).unwrap()).collect()
 }

@@ -165,11 +165,59 @@ fn what_cannot_be_used_is_named_and_kept_whole_and_all_others_are_taken() {
     ] {
         assert!(metrics.lines().any(|found| found == line), "{line} in {metrics}");
     }
+    // A question is in the trail; a reading that is sent is none, nor is it an administrative act.
+    ward.get("/api/v1/patients/P1/readings");
     ward.server.signal("TERM");
     let ended = ward.server.wait_end(RUN_LIMIT).well();
     assert!(!ended.talk().contains("SECRET"), "{}", ended.talk());
-    let trail = std::fs::read_to_string(home.path().join("trail.log")).unwrap_or_default();
-    assert!(!trail.contains("readings"), "it is neither an administrative act nor a question: {trail}");
+    let trail = home.read("trail.log");
+    let line = |line| serde_json::from_str::<Value>(line).unwrap();
+    let acts: Vec<_> = trail.lines().map(|text| line(text)["act"].clone()).collect();
+    assert_eq!(acts, ["serve.readings"], "{trail}");
+}
+
+#[test]
+fn what_is_larger_than_the_topic_takes_is_named_with_its_place_and_all_others_are_taken() {
+    let home = Home::up();
+    home.done(&format!("topic create {TOPIC} --partitions 2 -c max.message.bytes=4000"));
+    home.done("init");
+    let ward = Ward::of(&home);
+    let mut device = Device::connect(&ward.address);
+    let large =
+        |patient: &str| reading(patient, 1, 95).replace('}', &format!(", \"ours\": \"{}\"}}", "x".repeat(5_000)));
+    // Together they are larger too.
+    let many: Vec<_> = (0..60).map(|number| reading(&format!("P{}", number % 7), number, 95)).collect();
+    assert_eq!(device.accepted(NDJSON, &many.join("\n")), 60);
+    let list = [reading("A", 1, 95), large("B"), "7".to_owned(), reading("C", 1, 95), large("D")];
+    let Answer { status, body, .. } = device.send(JSON, &format!("[{}]", list.join(",")));
+    assert_eq!((status, &body["accepted"], &body["refused"]), (413, &json!(2), &json!(3)), "{body}");
+    let errors: Vec<_> = body["errors"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|error| (error["index"].clone(), error["code"].clone()))
+        .collect();
+    let wanted = [(1, "too_large"), (4, "too_large"), (2, "not_an_object")];
+    assert_eq!(errors, wanted.map(|(index, code)| (json!(index), json!(code))), "{body}");
+    assert_eq!(device.send(JSON, &large("B")).status, 413);
+    assert_eq!((values(&home).len(), all(&home, DEAD_LETTERS).len()), (62, 1));
+    assert_eq!(device.accepted(JSON, &reading("A", 2, 95)), 1, "it goes on");
+    ward.server.signal("TERM");
+    ward.server.wait_end(RUN_LIMIT).well();
+}
+
+#[test]
+fn what_cannot_be_used_is_kept_though_its_topic_is_missing_or_both_are() {
+    let home = Home::up();
+    let ward = Ward::of(&home);
+    let mut device = Device::connect(&ward.address);
+    let refused = device.send(JSON, "7");
+    assert_eq!(refused.status, 422, "{}", refused.body);
+    assert_eq!(all(&home, DEAD_LETTERS).len(), 1);
+    home.done(&format!("topic delete {DEAD_LETTERS} --yes"));
+    let refused = device.send(JSON, "[7, 8]");
+    assert_eq!(refused.status, 422, "{}", refused.body);
+    assert_eq!(home.rows("dlq list").len(), 2);
 }
 
 #[test]

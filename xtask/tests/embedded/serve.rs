@@ -372,6 +372,36 @@ connection: close
 }
 
 #[test]
+fn who_holds_a_stream_or_an_upload_does_not_hold_up_the_end() {
+    const END_LIMIT: Duration = Duration::from_secs(5);
+    let home = Home::ready(2);
+    for signal in ["TERM", "INT"] {
+        let ward = Ward::of(&home);
+        let begun = |said: &str| {
+            let mut stream = TcpStream::connect(&ward.address).unwrap();
+            stream.set_read_timeout(Some(ANSWER_LIMIT)).unwrap();
+            stream.write_all(format!("{said} HTTP/1.1\r\nhost: localhost\r\n").as_bytes()).unwrap();
+            stream
+        };
+        let mut looking_on = begun("GET /api/v1/stream");
+        looking_on.write_all(b"\r\n").unwrap();
+        let mut seen = [0; 12];
+        looking_on.read_exact(&mut seen).unwrap();
+        assert_eq!(&seen, b"HTTP/1.1 200");
+        // One that trickles in, and one that is waited for by nobody but the server.
+        let mut sending = begun("POST /api/v1/readings");
+        sending.write_all(b"content-type: application/json\r\ncontent-length: 1000\r\n\r\n[").unwrap();
+        let _silent = begun("POST /api/v1/alarms/acknowledge");
+        wait_for(|| ward.get("/metrics").as_str().unwrap().contains("\nvitals_streams 1\n"));
+        let asked = std::time::Instant::now();
+        ward.server.signal(signal);
+        ward.server.wait_end(RUN_LIMIT).well();
+        assert!(asked.elapsed() < END_LIMIT, "{signal}: {:?}", asked.elapsed());
+        assert!(looking_on.read_to_end(&mut Vec::new()).is_ok() || sending.write_all(b"]").is_err(), "they are let go");
+    }
+}
+
+#[test]
 fn a_demonstration_and_the_broker_show_the_ward_too() {
     let home = Home::new();
     let demo = Ward::beside(&home, "demo --web=127.0.0.1:0 --for 20s --data demo");

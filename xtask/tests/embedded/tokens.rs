@@ -25,6 +25,12 @@ pub(crate) struct Guarded {
     tls: Tls,
 }
 
+/// Who believes the certificates of this home.
+fn trusting(home: &Home) -> Tls {
+    let authorities = Some(home.path().join("certs/ca.pem"));
+    Tls::open(&TlsFiles { authorities, ..TlsFiles::default() }).unwrap()
+}
+
 struct Answer {
     status: u16,
     head: String,
@@ -32,6 +38,11 @@ struct Answer {
 }
 
 impl Answer {
+    #[track_caller]
+    fn cookie(&self) -> &str {
+        self.head.lines().find_map(|line| line.strip_prefix("set-cookie: ")).unwrap()
+    }
+
     #[track_caller]
     fn leads_to(&self, path: &str) {
         assert_eq!(self.status, 303, "{}", self.head);
@@ -48,9 +59,11 @@ impl Guarded {
         let line = server.wait_for_line("the ward is shown on https://", RUN_LIMIT);
         assert!(line.ends_with(", to whoever has a token: vitals serve token --help"), "{line}");
         let address = line.split_once("https://").unwrap().1.split(',').next().unwrap().to_owned();
-        let authorities = Some(home.path().join("certs/ca.pem"));
-        let tls = Tls::open(&TlsFiles { authorities, ..TlsFiles::default() }).unwrap();
-        Self { server, address, tls }
+        Self { server, address, tls: trusting(home) }
+    }
+
+    fn port(&self) -> &str {
+        self.address.rsplit_once(':').unwrap().1
     }
 
     /// What comes back until the server ends it, or for so long.
@@ -158,8 +171,9 @@ fn a_browser_logs_in_once_and_is_out_when_its_token_is_taken_back() {
     wait_for(|| ward.status("GET", "/api/v1/session", &anna) == 200);
     let entered = ward.log_in(&anna);
     entered.leads_to("/");
-    let cookie = entered.head.lines().find_map(|line| line.strip_prefix("set-cookie: ")).unwrap();
-    for wanted in ["__Host-vitals=", "; Path=/", "; Secure", "; HttpOnly", "; SameSite=Lax"] {
+    let cookie = entered.cookie();
+    let name = format!("__Host-vitals-{}=", ward.port());
+    for wanted in [&name, "; Path=/", "; Secure", "; HttpOnly", "; SameSite=Lax"] {
         assert!(cookie.contains(wanted), "{cookie}");
     }
     let shown = format!("cookie: {}\r\n", cookie.split(';').next().unwrap());
@@ -170,13 +184,12 @@ fn a_browser_logs_in_once_and_is_out_when_its_token_is_taken_back() {
     assert_eq!(ward.ask("POST", ACKNOWLEDGE, &elsewhere, "{}").status, 403, "a page of another server");
     let out = ward.ask("POST", "/logout", &shown, "");
     out.leads_to("/login");
-    assert!(out.head.contains("set-cookie: __Host-vitals=; ") && out.head.contains("Max-Age=0"), "{}", out.head);
+    assert!(out.cookie().starts_with(&format!("{name}; ")) && out.cookie().contains("Max-Age=0"), "{}", out.head);
 
     // One more is looked at every 6 s, which a slow machine may take over them.
     let answers: Vec<_> = (0..30).map(|_| ward.log_in("vitals_guess")).collect();
     answers[0].leads_to("/login?refused");
     answers[29].leads_to("/login?crowded");
-    let refused = answers.iter().filter(|answer| answer.head.contains("location: /login?refused\r\n")).count();
     ward.log_in(&anna).leads_to("/");
 
     let stream = format!("GET /api/v1/stream HTTP/1.1\r\nhost: ward-7.local\r\nconnection: close\r\n{shown}\r\n");
@@ -197,10 +210,90 @@ fn a_browser_logs_in_once_and_is_out_when_its_token_is_taken_back() {
     let lines: Vec<Value> = trail.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let of = |act: &str| lines.iter().filter(|line| line["act"] == act).collect::<Vec<_>>();
     let (done, failed): (Vec<_>, Vec<_>) = of("serve.login").into_iter().partition(|line| line["outcome"] == "done");
-    assert!(refused >= 10 && (done.len(), failed.len()) == (2, refused), "{refused}: {trail}");
+    // Not every one has a line: how many have not stands in the next.
+    let untold: u64 = of("serve.login").iter().filter_map(|line| line["what"]["untold"].as_u64()).sum();
+    let told = u64::try_from(failed.len()).unwrap();
+    assert!(done.len() == 2 && told >= 20 && untold > 0 && told + untold == 30, "{told} and {untold}: {trail}");
     assert_eq!(done[0]["who"]["by"], "Anna");
     assert_eq!(of("serve.stream")[0]["what"]["token"], "Anna", "{trail}");
     assert!(!trail.contains(&anna[7..]) && !trail.contains("guess"), "{trail}");
+}
+
+#[test]
+fn two_servers_on_one_host_let_a_browser_be_logged_in_at_both() {
+    let home = Home::ready(1);
+    let wards = [Guarded::at(&home, ""), Guarded::at(&home, "")];
+    let tokens = ["Anna", "Bo"].map(|name| token(&home, name, "nurse"));
+    let both: Vec<_> = (wards.iter().zip(&tokens))
+        .map(|(ward, token)| {
+            wait_for(|| ward.status("GET", "/api/v1/session", token) == 200);
+            ward.log_in(token).cookie().split(';').next().unwrap().to_owned()
+        })
+        .collect();
+    // As a browser shows them: all that it has of this host.
+    let shown = format!("cookie: {}\r\n", both.join("; "));
+    for (ward, name) in wards.iter().zip(["Anna", "Bo"]) {
+        let session: Value = serde_json::from_str(&ward.ask("GET", "/api/v1/session", &shown, "").body).unwrap();
+        assert_eq!(session["name"], name);
+    }
+    let out = wards[0].ask("POST", "/logout", &shown, "");
+    assert_eq!(out.head.matches("set-cookie: ").count(), 1);
+    assert!(!out.cookie().starts_with(both[1].split_once('=').unwrap().0), "the other stays: {}", out.cookie());
+}
+
+#[test]
+fn who_asks_for_everything_again_and_again_is_one_line_of_each_token() {
+    let home = Home::ready(1);
+    let ward = Guarded::at(&home, "--audit-log trail.log");
+    let begun = std::time::Instant::now();
+    for (name, role) in [("Anna", "nurse"), ("West", "viewer")] {
+        let token = token(&home, name, role);
+        wait_for(|| ward.status("GET", "/api/v1/latest", &token) == 200);
+        (0..10).for_each(|_| assert_eq!(ward.status("GET", "/api/v1/latest", &token), 200));
+    }
+    ward.server.signal("TERM");
+    ward.server.wait_end(RUN_LIMIT).well();
+    let trail = home.read("trail.log");
+    let lines: Vec<Value> = trail.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let looks = lines.iter().filter(|line| line["act"] == "serve.latest");
+    let mut tokens: Vec<_> = looks.map(|line| line["what"]["token"].as_str().unwrap()).collect();
+    let minutes = usize::try_from(begun.elapsed().as_secs() / 60).unwrap();
+    assert!(tokens.len() <= 2 * (1 + minutes), "{trail}");
+    tokens.sort_unstable();
+    tokens.dedup();
+    assert_eq!(tokens, ["Anna", "West"], "{trail}");
+}
+
+#[test]
+fn the_broker_shows_the_ward_to_others_inside_tls_and_to_whoever_has_a_token() {
+    let home = Home::with_tables();
+    home.run("up --make-certs certs").well();
+    home.file("users.toml", "ward = \"pencil\"\n");
+    home.file("password", "pencil\n");
+    let mut server = home.start(&format!(
+        "up --listen 127.0.0.1:0 {TLS} --users users.toml --web=0.0.0.0:0 --broker-ca certs/ca.pem --broker-user ward \
+         --broker-password-file password"
+    ));
+    let note = server.wait_for_note("the ward is shown on https://0.0.0.0:", RUN_LIMIT);
+    let port = note.trim().rsplit_once(':').unwrap().1;
+    let ward = Guarded { server, address: format!("127.0.0.1:{port}"), tls: trusting(&home) };
+    assert_eq!(ward.ask("GET", "/api/v1/latest", "", "").status, 401);
+    ward.ask("GET", "/", "", "").leads_to("/login");
+    let anna = token(&home, "Anna", "nurse");
+    wait_for(|| ward.status("GET", "/api/v1/latest", &anna) == 200);
+    let entered = ward.log_in(&anna);
+    entered.leads_to("/");
+    let shown = format!("cookie: {}\r\n", entered.cookie().split(';').next().unwrap());
+    assert_eq!(ward.ask("GET", "/", &shown, "").status, 200);
+    // It comes to its broker as a client does.
+    let sent = r#"{"patient_id":"P1","timestamp":"2026-01-01T00:00:00Z","heart_rate":80}"#;
+    let device = token(&home, "gateway", "device");
+    wait_for(|| ward.status("GET", "/api/v1/session", &device) == 200);
+    let headers = format!("authorization: Bearer {device}\r\ncontent-type: application/json\r\n");
+    let answer = ward.ask("POST", "/api/v1/readings", &headers, sent);
+    assert_eq!((answer.status, answer.body.as_str()), (200, r#"{"accepted":1}"#), "{}", answer.head);
+    ward.server.signal("TERM");
+    ward.server.wait_end(RUN_LIMIT).well();
 }
 
 #[test]

@@ -104,7 +104,7 @@ async fn is_answered(mut stream: impl AsyncRead + AsyncWrite + Unpin, headers: &
 
 async fn session(doors: &Doors, seed: u64) {
     let mut rng = StdRng::seed_from_u64(seed);
-    let said = said(&mut rng);
+    let said = said(doors.guarded.port(), &mut rng);
     let address = if rng.random() { doors.open } else { doors.guarded };
     let Ok(stream) = TcpStream::connect(address).await else { return };
     // Some speak TLS, and then no sense; others do not even that.
@@ -130,7 +130,7 @@ async fn tell(mut stream: impl AsyncRead + AsyncWrite + Unpin, said: &[u8], is_g
     }
 }
 
-fn said(rng: &mut StdRng) -> Vec<u8> {
+fn said(guarded_port: u16, rng: &mut StdRng) -> Vec<u8> {
     let mut noise = vec![0; rng.random_range(0..400)];
     rng.fill_bytes(&mut noise);
     let good = "GET /api/v1/latest HTTP/1.1\r\nhost: localhost\r\n\r\n";
@@ -186,7 +186,7 @@ fn said(rng: &mut StdRng) -> Vec<u8> {
                 "/%00",
             ];
             let way = ways[rng.random_range(0..ways.len())];
-            format!("GET {way} HTTP/1.1\r\nhost: localhost\r\ncookie: __Host-vitals=\r\nauthorization: Bearer\r\n\r\n")
+            format!("GET {way} HTTP/1.1\r\nhost: localhost\r\ncookie: __Host-vitals-{guarded_port}=\r\nauthorization: Bearer\r\n\r\n")
                 .into()
         }
         _ => b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03".to_vec(),
