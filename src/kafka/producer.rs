@@ -25,9 +25,9 @@ use tokio::time::{Instant, sleep, timeout};
 pub use self::delivery::{Delivery, Outgoing};
 pub use self::direct::Direct;
 pub use self::rskafka::Rskafka;
+use super::append::is_too_large;
 #[cfg(feature = "testing")]
 use super::config::KafkaConfig;
-use super::append::is_too_large;
 use super::error::{KafkaError, start_hint};
 pub use super::records::Codec;
 use crate::advice::{Advice, Code};

@@ -215,6 +215,9 @@ mod tests {
         let mut history = History::default();
         history.push(&entry(1, "Anna"));
         assert_eq!(history.version(), 1);
-        assert_eq!([entry(1, "Anna"), entry(1, "Bo"), entry(2, "Bo")].map(|entry| history.has(&entry)), [Some(true), Some(false), None]);
+        assert_eq!(
+            [entry(1, "Anna"), entry(1, "Bo"), entry(2, "Bo")].map(|entry| history.has(&entry)),
+            [Some(true), Some(false), None]
+        );
     }
 }

@@ -68,7 +68,9 @@ impl<'a> DeadLetters<'a> {
                 continue;
             };
             let KeptLetter { partition, offset, .. } = *piece.letter();
-            if !self.choice.takes(piece.letter()) || (piece.part().is_some() && offset_is_of_topic(partition) && self.seen.contains(partition, offset)) {
+            if !self.choice.takes(piece.letter())
+                || (piece.part().is_some() && offset_is_of_topic(partition) && self.seen.contains(partition, offset))
+            {
                 continue;
             }
             let Some(letter) = self.joiner.join(piece) else { continue };
@@ -183,9 +185,16 @@ mod tests {
     fn letters_of_two_processes_with_one_number_are_two() {
         let of = |partition, value| KeptLetter { partition, ..letter("hl7", None, Some(value)) };
         let mut seen = Seen::default();
-        assert_eq!([&b"a"[..], b"b", b"a"].map(|value| seen.take(&of(-1, value))), [Some(true), Some(true), Some(false)]);
+        assert_eq!(
+            [&b"a"[..], b"b", b"a"].map(|value| seen.take(&of(-1, value))),
+            [Some(true), Some(true), Some(false)]
+        );
         assert_eq!(seen.take(&of(-2, b"a")), Some(true), "of another kind");
-        assert_eq!([&b"a"[..], b"b"].map(|value| seen.take(&of(2, value))), [Some(true), Some(false)], "an offset is one");
+        assert_eq!(
+            [&b"a"[..], b"b"].map(|value| seen.take(&of(2, value))),
+            [Some(true), Some(false)],
+            "an offset is one"
+        );
     }
 
     #[test]

@@ -140,7 +140,8 @@ fn unusable(accepted: usize, refused: &[Refused]) -> Problem {
 /// The topic takes none as large as some of them, which are nowhere.
 fn too_large_for_the_topic(accepted: usize, too_large: &[&Place], refused: &[Refused]) -> Problem {
     let (count, total) = (too_large.len(), accepted + too_large.len() + refused.len());
-    let detail = format!("of {total} readings {count} are larger than a message of the topic may be, and were not kept");
+    let detail =
+        format!("of {total} readings {count} are larger than a message of the topic may be, and were not kept");
     Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
         .hint("which stands in 'errors'; whoever runs the brokers can raise max.message.bytes of the topic")
         .with(outcome(accepted, too_large, refused))
@@ -148,7 +149,8 @@ fn too_large_for_the_topic(accepted: usize, too_large: &[&Place], refused: &[Ref
 
 /// What became of a body of which not all was taken, with the first that were not.
 fn outcome(accepted: usize, too_large: &[&Place], refused: &[Refused]) -> Value {
-    let of_topic = (too_large.iter()).map(|place| error(place, TOO_LARGE, "the topic takes no message as large as this"));
+    let of_topic =
+        (too_large.iter()).map(|place| error(place, TOO_LARGE, "the topic takes no message as large as this"));
     let others = refused.iter().map(|Refused { place, reject, .. }| error(place, reject.code(), &reject.to_string()));
     let errors: Vec<_> = of_topic.chain(others).take(MAX_NAMED).collect();
     json!({"accepted": accepted, "refused": too_large.len() + refused.len(), "errors": errors})

@@ -39,7 +39,8 @@ struct Watcher {
 
 pub(super) async fn answer(State(shared): Seen, Extension(session): Extension<Session>, query: Query) -> Answer {
     query.only(&[])?;
-    let place = shared.streams.try_take(asker(), 1).ok_or_else(|| Problem::crowded("too many look on at the same time"))?;
+    let place =
+        shared.streams.try_take(asker(), 1).ok_or_else(|| Problem::crowded("too many look on at the same time"))?;
     Told::query_of_all("stream").write(&shared, true);
     let (hub, access) = (Arc::clone(&shared.hub), Arc::clone(&shared.access));
     let watcher = Watcher { _place: place, hub, events: None, session, access };

@@ -11,9 +11,9 @@ use crate::alarm::Limits;
 use crate::alarm::rules::RuleSet;
 use crate::reading::{PatientId, Reading, Signs, Timestamp};
 use crate::server::access::Access;
+use crate::server::guard;
 use crate::server::hub::Hub;
 use crate::server::ingest::Ingest;
-use crate::server::guard;
 use crate::settings::{Environment, Flags, resolve};
 
 fn described() -> Value {

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use color_eyre::eyre::Report;
 use axum::http::StatusCode;
+use color_eyre::eyre::Report;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
@@ -346,7 +346,8 @@ mod tests {
 
     #[tokio::test]
     async fn of_what_is_too_large_together_only_what_is_so_alone_is_left_out() {
-        let (_, heard) = delivered(HERE, &[&["aaa", "bbb", "ccc"], &["d", "too large alone", "e"], &["also too large"]]).await;
+        let (_, heard) =
+            delivered(HERE, &[&["aaa", "bbb", "ccc"], &["d", "too large alone", "e"], &["also too large"]]).await;
         assert_eq!(heard, [Ok(vec![]), Ok(vec![1]), Ok(vec![0])]);
     }
 
