@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::io;
 use std::net::IpAddr;
 use std::pin::Pin;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -22,6 +23,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, Sleep, sleep, timeout};
 
 use super::access::Peer;
+use super::traffic::{OpenConnection, Traffic};
 use crate::tls::ServerTls;
 
 /// A thousand who look on, and as many requests beside them. Who finds no place is disconnected.
@@ -46,7 +48,7 @@ const IN_THE_CLEAR: &[u8] = b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\nc
     this port speaks TLS: the address begins with https\n";
 
 /// Answers until it is dropped, and everybody who has asked with it.
-pub(super) async fn serve(listener: TcpListener, tls: Option<ServerTls>, paths: Router) {
+pub(super) async fn serve(listener: TcpListener, tls: Option<ServerTls>, paths: Router, traffic: Arc<Traffic>) {
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let guests = Arc::new(Guests::default());
     let mut exchanges = JoinSet::new();
@@ -57,12 +59,14 @@ pub(super) async fn serve(listener: TcpListener, tls: Option<ServerTls>, paths: 
                     let peer = Peer(peer.ip().to_canonical());
                     let place = Arc::clone(&places).try_acquire_owned().ok();
                     if let Some(place) = place.and_then(|place| Some((place, Guests::take(&guests, peer.0)?))) {
-                        let (tls, paths) = (tls.clone(), paths.clone());
+                        let (tls, paths, open) = (tls.clone(), paths.clone(), traffic.enter());
                         exchanges.spawn(async move {
                             // Who is too slow, or gone, is not waited for.
-                            let _ = enter(stream, tls, peer, paths).await;
+                            let _ = enter(stream, tls, (peer, open), paths).await;
                             drop(place);
                         });
+                    } else {
+                        traffic.turned_away.fetch_add(1, Relaxed);
                     }
                 }
                 Err(_) => sleep(CROWDED_PAUSE).await,
@@ -72,7 +76,10 @@ pub(super) async fn serve(listener: TcpListener, tls: Option<ServerTls>, paths: 
     }
 }
 
-async fn enter(mut stream: TcpStream, tls: Option<ServerTls>, peer: Peer, paths: Router) -> Option<()> {
+/// Whose connection it is, while it is open.
+type Guested = (Peer, OpenConnection);
+
+async fn enter(mut stream: TcpStream, tls: Option<ServerTls>, peer: Guested, paths: Router) -> Option<()> {
     // What changes is small, and is to be seen at once.
     let _ = stream.set_nodelay(true);
     let Some(tls) = tls else { return exchange(stream, peer, paths).await.ok() };
@@ -88,7 +95,7 @@ async fn enter(mut stream: TcpStream, tls: Option<ServerTls>, peer: Peer, paths:
     exchange(stream, peer, paths).await.ok()
 }
 
-async fn exchange<S>(stream: S, peer: Peer, paths: Router) -> hyper::Result<()>
+async fn exchange<S>(stream: S, (peer, open): Guested, paths: Router) -> hyper::Result<()>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -100,7 +107,7 @@ where
         request.extensions_mut().insert(peer);
         paths.call(request)
     });
-    http.serve_connection(TokioIo::new(Impatient::new(stream)), answering).await
+    http.serve_connection(TokioIo::new(Impatient::new(stream, open)), answering).await
 }
 
 /// How many connections each other machine has.
@@ -137,16 +144,25 @@ impl Drop for Guest {
     }
 }
 
-/// A stream that fails where the other side takes nothing for too long.
+/// A stream that fails where the other side takes nothing for too long, and whose bytes are counted.
 struct Impatient<S> {
     stream: S,
+    open: OpenConnection,
     /// Runs while a write waits.
     waiting: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S: AsyncWrite + Unpin> Impatient<S> {
-    fn new(stream: S) -> Self {
-        Self { stream, waiting: None }
+    fn new(stream: S, open: OpenConnection) -> Self {
+        Self { stream, open, waiting: None }
+    }
+
+    /// Counts what was sent, where the other side takes it in time.
+    fn sent(&mut self, context: &mut Context<'_>, outcome: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(Ok(count)) = outcome {
+            self.open.note_sent(count);
+        }
+        self.judge(context, outcome)
     }
 
     /// Passes an outcome on, unless it has been waited for too long.
@@ -168,14 +184,17 @@ impl<S: AsyncRead + Unpin> AsyncRead for Impatient<S> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+        let before = buffer.filled().len();
+        let outcome = Pin::new(&mut self.stream).poll_read(context, buffer);
+        self.open.note_received(buffer.filled().len() - before);
+        outcome
     }
 }
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Impatient<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let outcome = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.judge(context, outcome)
+        self.sent(context, outcome)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -194,7 +213,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Impatient<S> {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let outcome = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
-        self.judge(context, outcome)
+        self.sent(context, outcome)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -224,7 +243,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn who_takes_nothing_is_given_up_and_who_takes_slowly_is_not() {
         let (near, mut far) = duplex(8);
-        let mut near = Impatient::new(near);
+        let traffic = Arc::new(Traffic::default());
+        let mut near = Impatient::new(near, traffic.enter());
         let reading = tokio::spawn(async move {
             let mut bytes = [0; 8];
             for _ in 0..3 {
@@ -237,6 +257,8 @@ mod tests {
         let begun = Instant::now();
         let error = near.write_all(&[0; 32]).await.expect_err("not taken");
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        let sent = traffic.sent_bytes.load(Relaxed);
+        assert!((24..64).contains(&sent), "{sent}");
         assert!(begun.elapsed() >= WRITE_LIMIT && begun.elapsed() < 2 * WRITE_LIMIT, "{:?}", begun.elapsed());
         drop(reading.await.expect("a reader"));
     }
