@@ -188,8 +188,7 @@ impl Server {
         let access = Arc::new(if tls.is_some() { Access::by_token() } else { Access::Local });
         let (ingest, lane) = Ingest::of(settings);
         let traffic = Arc::new(Traffic::default());
-        let told =
-            Told { hub: Arc::clone(&hub), ingest: Arc::clone(&ingest.figures), traffic: Arc::clone(&traffic) };
+        let told = Told { hub: Arc::clone(&hub), ingest: Arc::clone(&ingest.figures), traffic: Arc::clone(&traffic) };
         let health = health::routes(Arc::new(told), shutdown.clone());
         let reads = Arc::new(Semaphore::new(READS_AT_ONCE));
         let downloads = Arc::new(Semaphore::new(DOWNLOADS_AT_ONCE));

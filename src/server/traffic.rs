@@ -96,12 +96,12 @@ impl Traffic {
         to.family("vitals_http_connections", Kind::Gauge, "Connections that are open.")
             .sample(&[], self.open.load(Relaxed));
         for (name, help, count) in [
+            ("vitals_http_connections_refused_total", "Connections that there was no place for.", &self.turned_away),
             (
-                "vitals_http_connections_refused_total",
-                "Connections that there was no place for.",
-                &self.turned_away,
+                "vitals_http_received_bytes_total",
+                "Bytes that were received, inside TLS where there is.",
+                &self.received_bytes,
             ),
-            ("vitals_http_received_bytes_total", "Bytes that were received, inside TLS where there is.", &self.received_bytes),
             ("vitals_http_sent_bytes_total", "Bytes that were sent, inside TLS where there is.", &self.sent_bytes),
         ] {
             to.family(name, Kind::Counter, help).sample(&[], count.load(Relaxed));

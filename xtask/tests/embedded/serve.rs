@@ -108,7 +108,8 @@ pub(crate) fn send(home: &Home, rows: &str) {
 
 /// Sends one of now, with what somebody observed.
 fn send_observed(home: &Home) {
-    let head = "patient_id,heart_rate,spo2,systolic,diastolic,respiratory_rate,temperature,supplemental_oxygen,consciousness";
+    let head =
+        "patient_id,heart_rate,spo2,systolic,diastolic,respiratory_rate,temperature,supplemental_oxygen,consciousness";
     home.file("in.csv", format!("{head}\nP/1,130,85,,,,,true,C\n"));
     home.done("produce --mode csv --csv in.csv --once --interval 0");
 }
