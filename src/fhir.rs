@@ -1,6 +1,6 @@
 //! Readings, patients and alarms as FHIR R4 has them: JSON out, and nothing in.
 //!
-//! - [`observation`]: what a reading has of each sign
+//! - [`observation`]: what a reading has of each sign, and what somebody observed beside them
 //! - [`patient`]: who was admitted
 //! - [`issue`]: an alarm, as a `DetectedIssue`: of what FHIR has, that alone keeps a severity, a time or a span, and who
 //!   did something about it; a `Flag` warns of what may come and knows no acknowledgement
@@ -21,6 +21,9 @@ pub const MEDIA_TYPE: &str = "application/fhir+json; fhirVersion=4.0";
 
 /// Where codes of measurements come from.
 pub const LOINC: &str = "http://loinc.org";
+
+/// Where codes of what somebody observed come from.
+pub const SNOMED: &str = "http://snomed.info/sct";
 
 const UNITS: &str = "http://unitsofmeasure.org";
 

@@ -21,7 +21,7 @@ use axum::Router;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-pub use self::exposition::{Exposition, Kind};
+pub use self::exposition::{Exposition, Histogram, Kind};
 use crate::advice::{Advice, Code};
 use crate::shutdown::Shutdown;
 

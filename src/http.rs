@@ -2,13 +2,16 @@
 //!
 //! - [`serve`]: takes connections, and answers on each by the paths that it is given
 //! - [`Shares`]: what one of many may have of places that all share
+//! - [`Connections`]: how many there are, and their bytes
 //! - `impatient`: a stream whose other side has to take what is written
 
+mod connections;
 mod impatient;
 mod shares;
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use axum::Router;
@@ -24,6 +27,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
+pub use self::connections::{Connections, OpenConnection};
 use self::impatient::Impatient;
 pub use self::shares::Shares;
 use crate::tls::ServerTls;
@@ -71,7 +75,13 @@ impl Peer {
 }
 
 /// Answers by these paths until it is dropped, and everybody who has asked with it.
-pub async fn serve(listener: TcpListener, tls: Option<ServerTls>, limits: &'static Limits, paths: Router) {
+pub async fn serve(
+    listener: TcpListener,
+    tls: Option<ServerTls>,
+    limits: &'static Limits,
+    counted: Arc<Connections>,
+    paths: Router,
+) {
     let places = Arc::new(Semaphore::new(limits.connections));
     let machines = Shares::of(limits.of_one_machine);
     let place_of = |peer: Peer| {
@@ -86,7 +96,10 @@ pub async fn serve(listener: TcpListener, tls: Option<ServerTls>, limits: &'stat
                 Ok((stream, peer)) => {
                     let peer = Peer(peer.ip().to_canonical());
                     if let Some(place) = place_of(peer) {
-                        exchanges.spawn(enter(stream, tls.clone(), peer, place, limits, paths.clone()));
+                        let guest = Guest::of(peer, &counted, Some(place));
+                        exchanges.spawn(enter(stream, tls.clone(), guest, limits, paths.clone()));
+                    } else {
+                        counted.turned_away.fetch_add(1, Relaxed);
                     }
                 }
                 Err(_) => sleep(CROWDED_PAUSE).await,
@@ -96,22 +109,32 @@ pub async fn serve(listener: TcpListener, tls: Option<ServerTls>, limits: &'stat
     }
 }
 
+/// Who has a connection, for as long as it is open.
+#[derive(Debug)]
+pub struct Guest {
+    peer: Peer,
+    open: OpenConnection,
+    _place: Option<Place>,
+}
+
+impl Guest {
+    /// Somebody who is counted, with the place that is kept for them.
+    pub fn of(peer: Peer, counted: &Arc<Connections>, place: Option<Place>) -> Self {
+        Self { peer, open: counted.enter(), _place: place }
+    }
+}
+
 type Place = (OwnedSemaphorePermit, Option<OwnedSemaphorePermit>);
 
 /// Who is too slow, or gone, is not waited for.
-async fn enter(
-    stream: TcpStream,
-    tls: Option<ServerTls>,
-    peer: Peer,
-    _place: Place,
-    limits: &Limits,
-    paths: Router,
-) -> Option<()> {
+async fn enter(stream: TcpStream, tls: Option<ServerTls>, guest: Guest, limits: &Limits, paths: Router) -> Option<()> {
     // What changes is small, and is to be seen at once.
     let _ = stream.set_nodelay(true);
     match tls {
-        None => exchange(stream, peer, limits, paths).await,
-        Some(tls) => exchange(timeout(HANDSHAKE_LIMIT, handshake(stream, tls)).await.ok()??, peer, limits, paths).await,
+        None => exchange(stream, guest, limits, paths).await,
+        Some(tls) => {
+            exchange(timeout(HANDSHAKE_LIMIT, handshake(stream, tls)).await.ok()??, guest, limits, paths).await
+        }
     }
 }
 
@@ -125,10 +148,11 @@ async fn handshake(mut stream: TcpStream, tls: ServerTls) -> Option<impl AsyncRe
 }
 
 /// Answers on one connection, to its end; `None` where it was no good one.
-pub async fn exchange<S>(stream: S, peer: Peer, limits: &Limits, paths: Router) -> Option<()>
+pub async fn exchange<S>(stream: S, guest: Guest, limits: &Limits, paths: Router) -> Option<()>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let Guest { peer, open, _place } = guest;
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(limits.head).keep_alive(limits.exchange.is_none());
     http.max_buf_size(limits.buffer_bytes).max_headers(limits.headers);
@@ -137,7 +161,7 @@ where
         request.extensions_mut().insert(peer);
         paths.call(request)
     });
-    let exchange = http.serve_connection(TokioIo::new(Impatient::new(stream, limits.write)), answering);
+    let exchange = http.serve_connection(TokioIo::new(Impatient::new(stream, open, limits.write)), answering);
     match limits.exchange {
         Some(limit) => timeout(limit, exchange).await.ok()?.ok(),
         None => exchange.await.ok(),

@@ -48,9 +48,10 @@
 //! | a password typed at the terminal; the settings in a Java client's properties | `output/prompt.rs`; `settings/properties.rs` |
 //! | which files and which user, PLAIN inside TLS only; the files read, the password found; what every connection gets | `settings/access.rs`; `kafka_config`, `node_access` in `app.rs`; `kafka/config.rs`, `store/cassandra/access.rs` |
 //! | what an error of Kafka is called, and what mends it | `kafka/error.rs` |
-//! | the ward screen: what is known of a bed; how far one may be behind, and what is told then; the paths, each described; its files | `server/ward/bed.rs`; `server/hub.rs`, `server/api/stream.rs`; `server/api.rs`, `api/openapi.json`; `server/page/`, where `stream.js` notes that contact is lost |
+//! | the ward screen: what is known of a bed; how far one may be behind, and what is told then; the paths, each described; its files | `server/ward/bed.rs`; `server/hub.rs`, `server/api/stream.rs`; `server/api.rs`, `api/openapi.json`, tried by `xtask/tests/embedded/described.rs`; `server/page/`, where `stream.js` notes that contact is lost |
 //! | the screen in a real browser: the steps; who takes them | `xtask/browser/ward.mjs`; `xtask/tests/embedded/screen.rs`, with what `xtask/src/services/browser.rs` installs |
 //! | FHIR: an observation of a reading; an alarm; a search; a validator that is not ours | `fhir/observation.rs`; `fhir/issue.rs`; `server/fhir/search.rs`; `xtask/tests/embedded/judged.rs` with `xtask/java/JudgeFhir.java` |
+//! | what is asked of the server, counted | `server/traffic.rs`, `http/connections.rs` |
 //! | who is let in, and which role may ask what; where that is asked; how slow and how large a connection may be, and how many one may have | `server/access.rs`; `server/guard.rs`; `http.rs`, `CONNECTIONS` in `server.rs`, `http/shares.rs` |
 //! | a token: what proves it, given and taken back; how a browser shows it | `server/tokens.rs`, `app/journal.rs`; `server/login.rs` |
 //! | why `/readyz` answers 503, and the metrics: of a consumer, of the broker; the paths | `health/consumer/figures.rs`, `health/broker.rs`; `health/server.rs` |

@@ -6,7 +6,7 @@
 //! - [`tokens`]: who may come, and as what; `access`: who is let in; `login`: how a browser is
 //! - `ingest`: what programs send, into the topic
 //! - `api`: the paths below `/api/v1`; `fhir`: those below `/fhir`; `page`: the files of the screen
-//! - `places`: what all share, and no token has alone; `rates`: how often one may ask
+//! - `places`: what all share, and no token has alone; `rates`: how often one may ask; `traffic`: what is asked, counted
 //!
 //! Showing never holds up storing: consumers do not know of it, and who looks on too slowly is left behind.
 
@@ -27,6 +27,7 @@ mod problem;
 mod rates;
 mod records;
 pub mod tokens;
+mod traffic;
 mod ward;
 
 use std::io;
@@ -47,6 +48,7 @@ use self::ingest::{Figures, Ingest};
 use self::places::Places;
 use self::problem::Problem;
 use self::rates::{Rate, Rates};
+use self::traffic::Traffic;
 use crate::advice::{Advice, Code};
 use crate::alarm::rules::RuleSet;
 use crate::health::{self, Exposition, Kind, Subject};
@@ -224,11 +226,13 @@ impl Server {
         let store = Arc::new(Opened::new());
         let access = Arc::new(if tls.is_some() { Access::by_token(address.port()) } else { Access::Local });
         let (ingest, lane) = Ingest::of(settings);
-        let told = Told { hub: Arc::clone(&hub), ingest: Arc::clone(&ingest.figures) };
+        let traffic = Arc::new(Traffic::default());
+        let told = Told { hub: Arc::clone(&hub), ingest: Arc::clone(&ingest.figures), traffic: Arc::clone(&traffic) };
         let health = health::routes(Arc::new(told), shutdown.clone());
         let shared = Arc::new(Shared::new(settings, ingest, &hub, &access, &store));
         let paths = api::paths().merge(fhir::paths()).merge(login::paths()).with_state(shared);
         let paths = guard::around(paths.merge(page::paths()).merge(health), Arc::clone(&access));
+        let paths = traffic::counted(paths, Arc::clone(&traffic));
         let has_tls = tls.is_some();
         let mut tasks = JoinSet::new();
         tasks.spawn(feeds::read_readings(settings.clone(), Arc::clone(&hub)));
@@ -237,7 +241,8 @@ impl Server {
         tasks.spawn(feeds::ask_store(settings.clone(), Arc::clone(&hub), store));
         tasks.spawn(lane.run());
         tasks.spawn(feeds::publish(Arc::clone(&hub)));
-        tasks.spawn(http::serve(listener, tls, &CONNECTIONS, paths));
+        let counted = Arc::clone(&traffic.connections);
+        tasks.spawn(http::serve(listener, tls, &CONNECTIONS, counted, paths));
         Ok(Self { address, has_tls, hub, _tasks: tasks })
     }
 
@@ -262,6 +267,7 @@ impl Server {
 struct Told {
     hub: Arc<Hub>,
     ingest: Arc<Figures>,
+    traffic: Arc<Traffic>,
 }
 
 impl Subject for Told {
@@ -282,6 +288,9 @@ impl Subject for Told {
         to.family("vitals_beds", Kind::Gauge, "Beds on the screen.").sample(&[], beds);
         let watchers = self.hub.watchers();
         to.family("vitals_streams", Kind::Gauge, "Open streams of those who look on.").sample(&[], watchers);
+        let help = "Events that one who looked on too slowly was not told, before the whole ward was told again.";
+        to.family("vitals_streams_skipped_events_total", Kind::Counter, help).sample(&[], self.hub.skipped());
+        self.traffic.show(to);
         self.ingest.show(to);
     }
 }

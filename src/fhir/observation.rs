@@ -1,10 +1,10 @@
-//! A reading as observations: one for each sign, both pressures together.
+//! A reading as observations: one for each sign, both pressures together, and one for each that somebody observed.
 
 use serde_json::{Value, json};
 
-use super::{LOINC, UNITS, coding, id};
+use super::{LOINC, SNOMED, UNITS, coding, id};
 use crate::alarm::{Implausible, implausible};
-use crate::reading::{Number, Sign, Timestamp};
+use crate::reading::{Consciousness, Number, Sign, Timestamp};
 use crate::store::StoredReading;
 
 const CATEGORY: &str = "http://terminology.hl7.org/CodeSystem/observation-category";
@@ -24,36 +24,80 @@ pub enum Kind {
     RespiratoryRate,
     /// Body temperature.
     BodyTemperature,
+    /// Whether the patient breathes more than air.
+    SupplementalOxygen,
+    /// How awake the patient is, by ACVPU.
+    Consciousness,
 }
 
-/// A code of LOINC and what it is called there.
-type Code = (&'static str, &'static str);
+/// A system, one of its codes, and what that is called there.
+type Code = (&'static str, &'static str, &'static str);
+
+/// The codes of the answers of the Royal College's chart as NHS England's FHIR for NEWS2 has them; the code of the scale is
+/// of the United Kingdom's edition of SNOMED CT.
+const OXYGEN: Code = (SNOMED, "371825009", "Patient on oxygen");
+const YES: Code = (SNOMED, "373066001", "Yes");
+const NO: Code = (SNOMED, "373067005", "No");
+const RESPONSIVENESS: [Code; 2] = [
+    (LOINC, "67775-7", "Level of responsiveness"),
+    (SNOMED, "1104441000000107", "ACVPU (Alert Confusion Voice Pain Unresponsive) scale score"),
+];
+
+/// What an observation is called in its id, and among the profiles of R4 where it has one there.
+enum Name {
+    Profile(&'static str),
+    Own(&'static str),
+}
 
 impl Kind {
     /// All of them, in the order of a reading.
-    pub const ALL: [Self; 5] =
-        [Self::HeartRate, Self::OxygenSaturation, Self::BloodPressure, Self::RespiratoryRate, Self::BodyTemperature];
+    pub const ALL: [Self; 7] = [
+        Self::HeartRate,
+        Self::OxygenSaturation,
+        Self::BloodPressure,
+        Self::RespiratoryRate,
+        Self::BodyTemperature,
+        Self::SupplementalOxygen,
+        Self::Consciousness,
+    ];
 
-    /// Its profile among those of R4, and its codes: the first is that of the profile.
-    fn profile_and_codes(self) -> (&'static str, &'static [Code]) {
+    /// Its name and its codes: the first is that of the profile.
+    fn name_and_codes(self) -> (Name, &'static [Code]) {
         match self {
-            Self::HeartRate => ("heartrate", &[("8867-4", "Heart rate")]),
+            Self::HeartRate => (Name::Profile("heartrate"), &[(LOINC, "8867-4", "Heart rate")]),
             Self::OxygenSaturation => (
-                "oxygensat",
+                Name::Profile("oxygensat"),
                 &[
-                    ("2708-6", "Oxygen saturation in Arterial blood"),
-                    ("59408-5", "Oxygen saturation in Arterial blood by Pulse oximetry"),
+                    (LOINC, "2708-6", "Oxygen saturation in Arterial blood"),
+                    (LOINC, "59408-5", "Oxygen saturation in Arterial blood by Pulse oximetry"),
                 ],
             ),
-            Self::BloodPressure => ("bp", &[("85354-9", "Blood pressure panel with all children optional")]),
-            Self::RespiratoryRate => ("resprate", &[("9279-1", "Respiratory rate")]),
-            Self::BodyTemperature => ("bodytemp", &[("8310-5", "Body temperature")]),
+            Self::BloodPressure => {
+                (Name::Profile("bp"), &[(LOINC, "85354-9", "Blood pressure panel with all children optional")])
+            }
+            Self::RespiratoryRate => (Name::Profile("resprate"), &[(LOINC, "9279-1", "Respiratory rate")]),
+            Self::BodyTemperature => (Name::Profile("bodytemp"), &[(LOINC, "8310-5", "Body temperature")]),
+            Self::SupplementalOxygen => (Name::Own("oxygen"), &[OXYGEN]),
+            Self::Consciousness => (Name::Own("consciousness"), &RESPONSIVENESS),
         }
     }
 
-    /// The codes that find it.
-    pub fn codes(self) -> impl Iterator<Item = &'static str> {
-        self.profile_and_codes().1.iter().map(|(code, _)| *code)
+    /// The codes that find it, each with its system.
+    pub fn codes(self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        self.name_and_codes().1.iter().map(|(system, code, _)| (*system, *code))
+    }
+
+    /// Its category, and what that is called: what no device measures is found by looking at the patient.
+    fn category_and_title(self) -> (&'static str, &'static str) {
+        match self.name_and_codes().0 {
+            Name::Profile(_) => ("vital-signs", "Vital Signs"),
+            Name::Own(_) => ("exam", "Exam"),
+        }
+    }
+
+    /// The category that finds it.
+    pub fn category(self) -> &'static str {
+        self.category_and_title().0
     }
 
     /// The sign that it is of; of both pressures none alone.
@@ -61,9 +105,9 @@ impl Kind {
         match self {
             Self::HeartRate => Some(Sign::HeartRate),
             Self::OxygenSaturation => Some(Sign::Spo2),
-            Self::BloodPressure => None,
             Self::RespiratoryRate => Some(Sign::RespiratoryRate),
             Self::BodyTemperature => Some(Sign::Temperature),
+            Self::BloodPressure | Self::SupplementalOxygen | Self::Consciousness => None,
         }
     }
 }
@@ -71,26 +115,30 @@ impl Kind {
 /// The observation of this kind, where the reading has one. `None` too where its time is none that can be told.
 pub fn of(row: &StoredReading, kind: Kind) -> Option<Value> {
     let time = Timestamp::parse(&row.timestamp).ok()?;
-    let doubts = implausible(&row.signs);
-    let mut observation = match kind.sign() {
-        Some(sign) => value(sign, row.signs.number(sign)?),
-        None => pressures(row)?,
+    let mut observation = match (kind, kind.sign()) {
+        (_, Some(sign)) => value(sign, row.signs.number(sign)?),
+        (Kind::SupplementalOxygen, _) => answer(if row.signs.observed.supplemental_oxygen? { YES } else { NO }, None),
+        (Kind::Consciousness, _) => consciousness(row.signs.observed.consciousness?),
+        (_, None) => pressures(row)?,
     };
-    let (profile, codes) = kind.profile_and_codes();
+    let (name, codes) = kind.name_and_codes();
+    let (category, title) = kind.category_and_title();
     let whose = id::of_patient(&row.patient_id);
+    let (Name::Profile(word) | Name::Own(word)) = name;
     let common = json!({
         "resourceType": "Observation",
-        "id": id::of_parts(&[&row.patient_id, &row.timestamp, profile]),
-        "meta": { "profile": [format!("{PROFILES}{profile}")] },
+        "id": id::of_parts(&[&row.patient_id, &row.timestamp, word]),
         "status": "final",
-        "category": [{ "coding": [coding(CATEGORY, "vital-signs", "Vital Signs")] }],
-        "code": { "coding": codes.iter().map(|(code, display)| coding(LOINC, code, display)).collect::<Vec<_>>() },
+        "category": [{ "coding": [coding(CATEGORY, category, title)] }],
+        "code": { "coding": codes.iter().copied().map(coded).collect::<Vec<_>>() },
         "subject": { "reference": format!("Patient/{whose}") },
         "effectiveDateTime": time,
     });
-    let note = doubts.iter().any(|doubt| is_about(doubt, kind));
     let members = observation.as_object_mut()?;
-    if note {
+    if matches!(name, Name::Profile(_)) {
+        members.insert("meta".to_owned(), json!({ "profile": [format!("{PROFILES}{word}")] }));
+    }
+    if implausible(&row.signs).iter().any(|doubt| is_about(doubt, kind)) {
         members.insert("note".to_owned(), json!([{ "text": "not believed: no patient can have this value" }]));
     }
     if let Value::Object(common) = common {
@@ -99,10 +147,35 @@ pub fn of(row: &StoredReading, kind: Kind) -> Option<Value> {
     Some(observation)
 }
 
+fn coded((system, code, display): Code) -> Value {
+    coding(system, code, display)
+}
+
+/// What was found, as a code and, where it has one, by the letter of the chart.
+fn answer(code: Code, letter: Option<&str>) -> Value {
+    let mut value = json!({ "coding": [coded(code)] });
+    if let (Some(letter), Some(members)) = (letter, value.as_object_mut()) {
+        members.insert("text".to_owned(), json!(letter));
+    }
+    json!({ "valueCodeableConcept": value })
+}
+
+fn consciousness(state: Consciousness) -> Value {
+    let (code, display) = match state {
+        Consciousness::Alert => ("248234008", "Mentally alert"),
+        Consciousness::Confusion => ("130987000", "Acute confusion"),
+        Consciousness::Voice => ("300202002", "Responds to voice"),
+        Consciousness::Pain => ("450847001", "Responds to pain"),
+        Consciousness::Unresponsive => ("422768004", "Unresponsive"),
+    };
+    answer((SNOMED, code, display), Some(state.name()))
+}
+
 fn is_about(doubt: &Implausible, kind: Kind) -> bool {
-    match kind.sign() {
-        Some(sign) => doubt.concerns(sign),
-        None => Sign::ALL.into_iter().filter(|sign| sign.is_pressure()).any(|sign| doubt.concerns(sign)),
+    match (kind, kind.sign()) {
+        (_, Some(sign)) => doubt.concerns(sign),
+        (Kind::SupplementalOxygen | Kind::Consciousness, None) => false,
+        (_, None) => Sign::ALL.into_iter().filter(|sign| sign.is_pressure()).any(|sign| doubt.concerns(sign)),
     }
 }
 
@@ -161,7 +234,7 @@ fn pressures(row: &StoredReading) -> Option<Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reading::Signs;
+    use crate::reading::{Observed, Signs};
 
     fn row(signs: Signs) -> StoredReading {
         StoredReading { patient_id: "P/1".to_owned(), timestamp: "2025-10-26T10:30:15.500000+00:00".to_owned(), signs }
@@ -187,6 +260,26 @@ mod tests {
         assert_eq!(pressure.get("valueQuantity"), None);
         assert_eq!(pressure["component"][0]["valueQuantity"]["code"], "mm[Hg]");
         assert_eq!(pressure["component"][1]["dataAbsentReason"]["coding"][0]["code"], "unknown");
+    }
+
+    #[test]
+    fn what_somebody_observed_has_codes_of_its_own_and_is_no_vital_sign() {
+        let observed = Observed { supplemental_oxygen: Some(false), consciousness: Some(Consciousness::Voice) };
+        let row = row(Signs { observed, systolic: Some(-1), ..Signs::default() });
+        let oxygen = of(&row, Kind::SupplementalOxygen).expect("one");
+        assert_eq!(oxygen["code"]["coding"], json!([coding(SNOMED, "371825009", "Patient on oxygen")]));
+        assert_eq!(oxygen["valueCodeableConcept"]["coding"][0]["code"], "373067005");
+        assert_eq!((oxygen.get("meta"), oxygen.get("note")), (None, None));
+        let awake = of(&row, Kind::Consciousness).expect("one");
+        assert_eq!(awake["code"]["coding"][0]["code"], "67775-7");
+        assert_eq!(awake["category"][0]["coding"][0]["code"], "exam");
+        let voice = json!({ "coding": [coding(SNOMED, "300202002", "Responds to voice")], "text": "V" });
+        assert_eq!(awake["valueCodeableConcept"], voice);
+        assert_ne!(oxygen["id"], awake["id"]);
+        let nothing = StoredReading { signs: Signs::default(), ..row };
+        assert_eq!((of(&nothing, Kind::SupplementalOxygen), of(&nothing, Kind::Consciousness)), (None, None));
+        let of_chart = Consciousness::ALL.map(|state| consciousness(state)["valueCodeableConcept"]["text"].clone());
+        assert_eq!(of_chart, ["A", "C", "V", "P", "U"]);
     }
 
     #[test]

@@ -39,14 +39,34 @@ impl Exposition {
     /// Adds how long something took, in seconds.
     pub fn histogram(&mut self, name: &str, help: &str, histogram: &Histogram) {
         self.head(name, "histogram", help);
+        self.bars(name, "", histogram);
+    }
+
+    /// The same of several, by a label.
+    pub fn histograms<'h>(
+        &mut self,
+        name: &str,
+        help: &str,
+        label: &str,
+        histograms: impl IntoIterator<Item = (&'h str, &'h Histogram)>,
+    ) {
+        self.head(name, "histogram", help);
+        for (value, histogram) in histograms {
+            self.bars(name, &format!("{label}=\"{}\"", escaped(value)), histogram);
+        }
+    }
+
+    fn bars(&mut self, name: &str, label: &str, histogram: &Histogram) {
+        let comma = if label.is_empty() { "" } else { "," };
         let mut below = 0;
         for (bound, count) in BOUNDS_SECONDS.iter().zip(histogram.counts) {
             below += count;
-            let _ = writeln!(self.text, "{name}_bucket{{le=\"{bound}\"}} {below}");
+            let _ = writeln!(self.text, "{name}_bucket{{{label}{comma}le=\"{bound}\"}} {below}");
         }
+        let labels = if label.is_empty() { String::new() } else { format!("{{{label}}}") };
         let _ = writeln!(
             self.text,
-            "{name}_bucket{{le=\"+Inf\"}} {count}\n{name}_sum {sum}\n{name}_count {count}",
+            "{name}_bucket{{{label}{comma}le=\"+Inf\"}} {count}\n{name}_sum{labels} {sum}\n{name}_count{labels} {count}",
             count = histogram.count,
             sum = histogram.sum.as_secs_f64()
         );
@@ -75,13 +95,17 @@ impl Family<'_> {
     pub fn sample(&mut self, labels: &[(&str, &str)], value: impl Display) -> &mut Self {
         self.text.push_str(self.name);
         for (index, (name, value)) in labels.iter().enumerate() {
-            let value = value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
-            let _ = write!(self.text, "{}{name}=\"{value}\"", if index == 0 { '{' } else { ',' });
+            let _ = write!(self.text, "{}{name}=\"{}\"", if index == 0 { '{' } else { ',' }, escaped(value));
         }
         let end = if labels.is_empty() { "" } else { "}" };
         let _ = writeln!(self.text, "{end} {value}");
         self
     }
+}
+
+/// As the value of a label.
+fn escaped(value: &str) -> String {
+    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
 
 /// From what a local file takes to what nobody waits for.

@@ -36,7 +36,7 @@ const PATHS: &str = "/livez    200 while the process answers
 
 /// Answers until it is dropped, and everybody who has asked with it.
 pub(super) async fn serve(listener: TcpListener, told: Arc<Told>) {
-    http::serve(listener, None, &LIMITS, paths(told)).await;
+    http::serve(listener, None, &LIMITS, Arc::default(), paths(told)).await;
 }
 
 fn paths(told: Arc<Told>) -> Router {

@@ -22,6 +22,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Shared;
+use super::access::Access;
 use super::audit::{Told, asker};
 use super::encoding::takes_gzip;
 use super::login;
@@ -46,7 +47,7 @@ pub(super) fn paths() -> Router<Arc<Shared>> {
 
 fn all() -> [(&'static str, MethodRouter<Arc<Shared>>); 17] {
     [
-        ("/openapi.json", get(async || ([(CONTENT_TYPE, JSON)], include_str!("api/openapi.json")))),
+        ("/openapi.json", get(description)),
         ("/api/v1/session", get(login::session)),
         ("/api/v1/latest", get(latest)),
         ("/api/v1/stream", get(stream::answer)),
@@ -65,6 +66,18 @@ fn all() -> [(&'static str, MethodRouter<Arc<Shared>>); 17] {
         ("/api/v1/status", get(pipeline::status)),
     ]
 }
+
+/// All paths with their parameters. Where a token has to be shown, a program is not told that it may do without.
+async fn description(State(shared): Seen) -> Answer {
+    let text = include_str!("api/openapi.json");
+    match &*shared.access {
+        Access::Local => Ok(typed(JSON, text)),
+        Access::Tokens(_) => Ok(typed(JSON, text.replacen(OR_NOBODY, "", 1))),
+    }
+}
+
+/// In the description: nobody need say who they are.
+const OR_NOBODY: &str = ", {}";
 
 /// Everything that the ward shows. Who has it already is told that it is still so.
 async fn latest(State(shared): Seen, headers: HeaderMap, parameters: super::parameters::Query) -> Answer {

@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 
 use self::search::Search;
 use super::Shared;
+use super::access::Access;
 use super::audit::Told;
 use super::parameters::Query;
 use super::problem::Problem;
@@ -69,6 +70,10 @@ fn typed(resource: &Value) -> Response {
     ([(axum::http::header::CONTENT_TYPE, MEDIA_TYPE)], resource.to_string()).into_response()
 }
 
+/// What somebody may look for, and why it is not there.
+const LEFT_OUT: &str = "No Device: readings name none. No _lastUpdated: when a reading was stored is not kept; date asks \
+                        by when it was measured.";
+
 /// What there is.
 async fn metadata(query: Query) -> Answer {
     query.only(&["mode", "_format"])?;
@@ -94,6 +99,7 @@ async fn metadata(query: Query) -> Answer {
         "format": ["json"],
         "rest": [{
             "mode": "server",
+            "documentation": LEFT_OUT,
             "resource": [
                 searched("Patient", &[("identifier", "token")], &["read"]),
                 searched("Observation", &of_observation, &[]),
@@ -109,7 +115,7 @@ async fn patients(State(shared): Seen, headers: HeaderMap, query: Query) -> Answ
     Told::query_of_all("fhir.patients").write(&shared, true);
     // What stands before the bar is a system, and ours have none.
     let wanted = parameters.text("identifier").map(|text| text.rsplit_once('|').map_or(text, |(_, value)| value));
-    let base = base(&headers);
+    let base = base(&shared, &headers);
     let found = shared.hub.look(|ward, _| {
         let all = ward.beds().filter(|(id, _)| wanted.is_none_or(|wanted| wanted == *id));
         all.map(|(id, bed)| patient::of(id, bed.admission.as_ref())).collect::<Vec<_>>()
@@ -127,6 +133,11 @@ async fn one_patient(State(shared): Seen, Path(id): Path<String>, query: Query) 
 
 /// What was measured of a patient, the oldest first.
 async fn observations(State(shared): Seen, headers: HeaderMap, query: Query) -> Answer {
+    if query.names("_lastUpdated") {
+        return Err(Problem::bad_request("'_lastUpdated' cannot be answered: when a reading was stored is not kept")
+            .hint("'date' asks by when it was measured; readings may come late, and the same one has the same id again")
+            .into());
+    }
     let search = Search::parse(&query.each(Search::KNOWN)?)?;
     let ours = ours(&shared, &search.patient)?;
     let store = shared.store()?;
@@ -157,7 +168,7 @@ async fn observations(State(shared): Seen, headers: HeaderMap, query: Query) -> 
         .await;
     Told::query("fhir.observations", &ours).write(&shared, found.is_ok());
     let (found, next) = found?;
-    let base = base(&headers);
+    let base = base(&shared, &headers);
     let mut links = vec![("self", search.url(&base, None))];
     links.extend(next.map(|cursor| ("next", search.url(&base, Some(&cursor)))));
     Ok(typed(&bundle(&base, &found, &links)))
@@ -173,7 +184,7 @@ async fn issues(State(shared): Seen, headers: HeaderMap, query: Query) -> Answer
     Told::query("fhir.alarms", &ours).write(&shared, found.is_ok());
     let found = found?;
     let issues: Vec<_> = found.iter().filter(|alarm| alarm.state() != AlarmState::Line).filter_map(issue::of).collect();
-    let base = base(&headers);
+    let base = base(&shared, &headers);
     Ok(typed(&bundle(&base, &issues, &[("self", format!("{base}/DetectedIssue?patient={of}"))])))
 }
 
@@ -189,9 +200,10 @@ fn ours(shared: &Shared, id: &str) -> Result<String, Problem> {
 }
 
 /// Where the paths are, as who asks has come to them: by a name of this machine, which was looked at before.
-fn base(headers: &HeaderMap) -> String {
+fn base(shared: &Shared, headers: &HeaderMap) -> String {
     let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
-    format!("http://{host}/fhir")
+    let scheme = if matches!(*shared.access, Access::Local) { "http" } else { "https" };
+    format!("{scheme}://{host}/fhir")
 }
 
 fn bundle(base: &str, resources: &[Value], links: &[(&str, String)]) -> Value {

@@ -75,6 +75,8 @@ pub(super) struct Hub {
     /// Readings that came.
     readings: AtomicU64,
     refused: AtomicU64,
+    /// Events that were left out for those who were too slow.
+    skipped: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -129,7 +131,8 @@ impl Hub {
             process: rand::random(),
         };
         let events = broadcast::Sender::new(EVENTS_BEHIND);
-        Self { known: Mutex::new(known), events, readings: AtomicU64::new(0), refused: AtomicU64::new(0) }
+        let [readings, refused, skipped] = [(); 3].map(|()| AtomicU64::new(0));
+        Self { known: Mutex::new(known), events, readings, refused, skipped }
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
@@ -161,6 +164,16 @@ impl Hub {
     /// Readings that came, and messages that were none.
     pub(super) fn counts(&self) -> (u64, u64) {
         (self.readings.load(Relaxed), self.refused.load(Relaxed))
+    }
+
+    /// One who looks on was too slow for so many events.
+    pub(super) fn skip(&self, events: u64) {
+        self.skipped.fetch_add(events, Relaxed);
+    }
+
+    /// Events that were left out, of all who looked on.
+    pub(super) fn skipped(&self) -> u64 {
+        self.skipped.load(Relaxed)
     }
 
     /// Whether the topic is read to its end.

@@ -38,6 +38,12 @@ impl Query {
         Parameters::parse(self.0.as_deref(), known)
     }
 
+    /// Whether a parameter of this name is there, with or without a modifier.
+    pub(super) fn names(&self, name: &str) -> bool {
+        let mut all = form_urlencoded::parse(self.0.as_deref().unwrap_or_default().as_bytes());
+        all.any(|(found, _)| found.split(':').next() == Some(name))
+    }
+
     /// The same, in order; each may be there several times.
     ///
     /// # Errors

@@ -43,6 +43,8 @@ pub(super) enum Shape {
     Csv,
     /// The least, the greatest and the mean of each sign in spans of this length.
     Buckets(Duration),
+    /// The same as a CSV file, a line for each sign of a span.
+    CsvOfBuckets(Duration),
 }
 
 /// The answer, as long as who asks may have it. Its first page is read before, so that a store that does not answer is told
@@ -95,7 +97,7 @@ async fn write(
     // One more tells whether there are more; of spans nobody knows how many rows they have.
     let rows = match shape {
         Shape::Rows | Shape::Csv => limit.saturating_add(1),
-        Shape::Buckets(_) => u32::MAX,
+        Shape::Buckets(_) | Shape::CsvOfBuckets(_) => u32::MAX,
     };
     let mut readings = store.readings(&selection, rows);
     let mut page = readings.next_page().await?;
@@ -144,6 +146,7 @@ impl Writer {
             Shape::Rows => "{\"readings\":[".to_owned(),
             Shape::Csv => encode::head(Format::Csv),
             Shape::Buckets(_) => "{\"buckets\":[".to_owned(),
+            Shape::CsvOfBuckets(_) => "time,sign,n,min,max,mean\n".to_owned(),
         }
     }
 
@@ -165,7 +168,7 @@ impl Writer {
                 self.written += 1;
                 encode::row(Format::Csv, row, text);
             }
-            Shape::Buckets(every) => {
+            Shape::Buckets(every) | Shape::CsvOfBuckets(every) => {
                 if let Some(time) = time {
                     self.count(row, time, every, text);
                 }
@@ -189,7 +192,11 @@ impl Writer {
 
     /// Writes the span that is over.
     fn close(&mut self, text: &mut String) {
-        if let Some(bucket) = self.bucket.take() {
+        let Some(bucket) = self.bucket.take() else { return };
+        if matches!(self.shape, Shape::CsvOfBuckets(_)) {
+            self.written += 1;
+            bucket.write_lines(text);
+        } else {
             self.separate(text);
             text.push_str(&serde_json::to_string(&bucket.shown()).unwrap_or_default());
         }
@@ -204,7 +211,7 @@ impl Writer {
 
     fn end(&mut self, text: &mut String) {
         self.close(text);
-        if matches!(self.shape, Shape::Csv) {
+        if matches!(self.shape, Shape::Csv | Shape::CsvOfBuckets(_)) {
             return;
         }
         let next = self.next.map_or("null".to_owned(), |next| format!("\"{}\"", cursor_of(next)));
@@ -247,6 +254,14 @@ impl Bucket {
             of.n += 1;
             (of.min, of.max) = (of.min.min(value), of.max.max(value));
             of.mean += (value - of.mean) / f64::from(of.n);
+        }
+    }
+
+    fn write_lines(&self, text: &mut String) {
+        let time = Timestamp::from_micros(self.begin).map_or_else(String::new, |time| time.to_string());
+        for (sign, Summary { n, min, max, mean }) in &self.signs {
+            // Writing into memory cannot fail.
+            let _ = writeln!(text, "{time},{sign},{n},{min},{max},{mean}");
         }
     }
 
@@ -309,6 +324,16 @@ mod tests {
         let part = json(&written(every, 2, &rows));
         let next = cursor_of(Timestamp::parse("2025-10-26T10:30:20Z").expect("a time"));
         assert_eq!((part["buckets"].as_array().map(Vec::len), &part["next"]), (Some(2), &Value::from(next)));
+    }
+
+    #[test]
+    fn a_file_of_spans_has_a_line_for_each_sign_and_no_more_spans_than_wanted() {
+        let every = Duration::from_secs(10);
+        let text = written(Shape::CsvOfBuckets(every), 1, &[row(9, 80), row(9, 85), row(10, 90)]);
+        let time = "2025-10-26T10:30:00+00:00";
+        let expected =
+            format!("time,sign,n,min,max,mean\n{time},heart_rate,2,80,85,82.5\n{time},temperature,2,36.6,36.6,36.6\n");
+        assert_eq!(text, expected);
     }
 
     #[test]

@@ -142,6 +142,9 @@ impl Others {
             ]
         };
         others.add(JUDGED_TESTS, "with HAPI's validator of FHIR", hapi::FHIR.ensure().map(of_judge));
+        let of_tools = |folder: PathBuf| vec![("VITALS_TEST_API_TOOLS", folder.into())];
+        let tools = crate::venv::ensure_api_tools().map(of_tools);
+        others.add(DESCRIBED_TESTS, "with schemathesis and a generated client", tools);
         others
     }
 
@@ -195,6 +198,9 @@ const BROWSER_TESTS: &str = "nurses_see";
 
 /// The tests in which HAPI judges what is written as FHIR.
 const JUDGED_TESTS: &str = "judged::";
+
+/// The tests in which the interface for programs is tried by its description.
+const DESCRIBED_TESTS: &str = "described::";
 
 /// The folder has no recording.
 #[derive(Debug, thiserror::Error)]

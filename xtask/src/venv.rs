@@ -11,7 +11,7 @@ use crate::services::folder::{make_folder, remove_folder, write_file};
 use crate::worker::Job;
 use crate::{environment, repository, say};
 
-/// Up to 36 MB come in.
+/// Up to 50 MB come in.
 const INSTALL_LIMIT: Duration = Duration::from_secs(10 * 60);
 
 #[derive(Debug)]
@@ -82,6 +82,23 @@ cqlsh==6.2.2
 kafka-python==3.0.12
 ",
 };
+
+/// Both are pinned with what makes their cases and their client: another version would try something else.
+const API_TOOLS: Venv = Venv {
+    name: "api-tools",
+    what: "what tries the interface for programs",
+    requirements: "\
+hypothesis==6.170.17
+jsonschema-rs==0.60.3
+openapi-python-client==0.29.1
+schemathesis==4.32.5
+",
+};
+
+/// The folder with their programs.
+pub(crate) fn ensure_api_tools() -> Result<PathBuf> {
+    API_TOOLS.ensure().map(|folder| folder.join("bin"))
+}
 
 pub(crate) fn ensure_python() -> Result<PathBuf> {
     CLIENTS.ensure().map(|folder| python(&folder))

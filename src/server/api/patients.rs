@@ -6,14 +6,15 @@ use std::time::Duration;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{Answer, Seen, json, said, to_the_end};
 use crate::admission::{Admission, LONGEST_PAUSE, Pause};
 use crate::alarm::rules::{Condition, Micros, Quantity, Rule, RuleSet, Side};
 use crate::app::author::{Author, line};
 use crate::app::patient_change::{self, who_is_in};
-use crate::reading::{PatientId, Timestamp};
+use crate::reading::{PatientId, Timestamp, number};
 use crate::server::Shared;
 use crate::server::audit::Told;
 use crate::server::hub::now;
@@ -149,9 +150,16 @@ pub(super) fn known_id(patient: &str) -> Result<PatientId, Problem> {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct PauseWanted {
-    minutes: u16,
+    #[serde(deserialize_with = "whole")]
+    minutes: i32,
     by: String,
     reason: String,
+}
+
+/// 2, 2.0 and 2e0 are one number to JSON.
+fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i32, D::Error> {
+    let number = serde_json::Number::deserialize(deserializer)?;
+    number::whole(&number.to_string()).map_err(D::Error::custom)
 }
 
 #[derive(Deserialize)]
@@ -176,7 +184,7 @@ pub(super) async fn pause(
     query.only(&[])?;
     let id = known_id(&patient)?;
     let PauseWanted { minutes, by, reason } = said(&headers, &body)?;
-    let span = Duration::from_secs(60 * u64::from(minutes));
+    let span = Duration::from_secs(60 * u64::try_from(minutes).unwrap_or_default());
     if span.is_zero() || span > LONGEST_PAUSE {
         let longest = LONGEST_PAUSE.as_secs() / 60;
         return Err(Problem::bad_request(format!("'minutes' has to be from 1 to {longest}")));

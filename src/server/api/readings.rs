@@ -19,7 +19,7 @@ use crate::server::records::{self, Shape, Wanted};
 /// How many are given where nobody says, and at most: a day of one reading a second.
 const DEFAULT_LIMIT: u32 = 1_000;
 const MAX_LIMIT: u32 = 100_000;
-/// A file is taken as a whole.
+/// A file is taken as a whole, where nobody says.
 const MAX_LINES: u32 = 10_000_000;
 
 /// The shortest and the longest span of one value.
@@ -39,12 +39,12 @@ pub(super) async fn answer(
         (None | Some("json"), None) => Shape::Rows,
         (None | Some("json"), Some(every)) => Shape::Buckets(every),
         (Some("csv"), None) => Shape::Csv,
-        (Some("csv"), Some(_)) => return Err(Problem::bad_request("a CSV file has readings, and no spans")),
+        (Some("csv"), Some(every)) => Shape::CsvOfBuckets(every),
         (Some(_), _) => return Err(Problem::bad_request("'format' has to be json or csv")),
     };
-    let is_file = matches!(shape, Shape::Csv);
-    let (default, most) = if is_file { (MAX_LINES, MAX_LINES) } else { (DEFAULT_LIMIT, MAX_LIMIT) };
-    let limit = parameters.number("limit", default, 1..=most)?;
+    let is_file = matches!(shape, Shape::Csv | Shape::CsvOfBuckets(_));
+    let default = if is_file { MAX_LINES } else { DEFAULT_LIMIT };
+    let limit = parameters.number("limit", default, 1..=MAX_LIMIT)?;
     let now = now();
     let (since, until) = (parameters.time("since", now)?, parameters.time("until", now)?);
     let wanted = Wanted { patient: id.to_string(), since: parameters.cursor()?.or(since), until, limit };

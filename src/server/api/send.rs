@@ -44,7 +44,7 @@ struct Accepted {
 pub(super) async fn answer(State(shared): Seen, query: Query, request: Request) -> Response {
     let (head, body) = request.into_parts();
     let mut body = body.into_data_stream();
-    let answer = match take(&shared, &query, &head.headers, &mut body).await {
+    match take(&shared, &query, &head.headers, &mut body).await {
         Ok(response) => response,
         Err(problem) => {
             // Who waits to be asked for the body has sent nothing of it.
@@ -53,9 +53,7 @@ pub(super) async fn answer(State(shared): Seen, query: Query, request: Request) 
             }
             problem.into_response()
         }
-    };
-    shared.ingest.figures.note_answer(answer.status());
-    answer
+    }
 }
 
 async fn take(shared: &Shared, query: &Query, headers: &HeaderMap, body: &mut BodyDataStream) -> Answer {

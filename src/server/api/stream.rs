@@ -72,7 +72,8 @@ impl Watcher {
             // Something comes once a second at least.
             Ok(event) => self.access.holds(&self.session).then_some(event),
             // The whole ward follows, with what was left out.
-            Err(RecvError::Lagged(_)) => {
+            Err(RecvError::Lagged(count)) => {
+                self.hub.skip(count);
                 self.events = None;
                 Some(event("skipped", &Nothing {}))
             }

@@ -6,7 +6,6 @@ use chrono::NaiveDate;
 use form_urlencoded::Serializer;
 
 use crate::alarm::rules::{Micros, SECOND};
-use crate::fhir::LOINC;
 use crate::fhir::observation::Kind;
 use crate::reading::Timestamp;
 use crate::server::problem::Problem;
@@ -56,7 +55,9 @@ impl Search {
                     value.trim_start_matches("Patient/").clone_into(&mut search.patient);
                 }
                 "code" => search.kinds.retain(|kind| value.split(',').any(|code| is_of(*kind, code))),
-                "category" if !value.split(',').any(is_vital_signs) => search.kinds.clear(),
+                "category" => {
+                    search.kinds.retain(|kind| value.split(',').any(|token| is_in_category(*kind, token)));
+                }
                 "date" => search.limit(value)?,
                 "_count" => search.count = count(value)?,
                 "_cursor" => search.cursor = Some(cursor(value)?),
@@ -172,12 +173,12 @@ fn cursor(text: &str) -> Result<(Timestamp, u8), Problem> {
 
 /// `code`, or `system|code`.
 fn is_of(kind: Kind, token: &str) -> bool {
-    let (system, code) = token.split_once('|').unwrap_or((LOINC, token));
-    system == LOINC && kind.codes().any(|known| known == code)
+    let (system, code) = token.split_once('|').map_or((None, token), |(system, code)| (Some(system), code));
+    kind.codes().any(|(of, known)| known == code && system.is_none_or(|system| system == of))
 }
 
-fn is_vital_signs(token: &str) -> bool {
-    token.rsplit('|').next() == Some("vital-signs")
+fn is_in_category(kind: Kind, token: &str) -> bool {
+    token.rsplit('|').next() == Some(kind.category())
 }
 
 /// The place of a kind in a reading.
@@ -210,7 +211,12 @@ mod tests {
         assert_eq!(search("patient=P1&code=http://loinc.org|59408-5,8310-5").kinds.len(), 2);
         assert!(search("patient=P1&code=urn:x|8867-4").kinds.is_empty());
         assert!(search("patient=P1&category=laboratory").kinds.is_empty());
-        assert_eq!(search("subject=Patient/P1&category=vital-signs").kinds.len(), Kind::ALL.len());
+        assert_eq!(search("subject=Patient/P1&category=vital-signs").kinds.len(), 5);
+        let observed = [Kind::SupplementalOxygen, Kind::Consciousness];
+        assert_eq!(search("patient=P1&category=exam").kinds, observed);
+        assert_eq!(search("patient=P1&category=exam,vital-signs").kinds.len(), Kind::ALL.len());
+        assert_eq!(search("patient=P1&code=http://snomed.info/sct|371825009,67775-7").kinds, observed);
+        assert!(search("patient=P1&code=http://loinc.org|371825009").kinds.is_empty());
         assert!(parsed("code=8867-4").is_err());
     }
 

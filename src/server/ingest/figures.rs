@@ -3,30 +3,14 @@
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
-use axum::http::StatusCode;
-
 use crate::health::{Exposition, Kind};
 use crate::reading::reject::{CODES, Reject};
-
-/// How a request can be answered.
-const STATUSES: [StatusCode; 8] = [
-    StatusCode::OK,
-    StatusCode::BAD_REQUEST,
-    StatusCode::REQUEST_TIMEOUT,
-    StatusCode::PAYLOAD_TOO_LARGE,
-    StatusCode::UNSUPPORTED_MEDIA_TYPE,
-    StatusCode::UNPROCESSABLE_ENTITY,
-    StatusCode::TOO_MANY_REQUESTS,
-    StatusCode::SERVICE_UNAVAILABLE,
-];
 
 #[derive(Debug, Default)]
 pub(in crate::server) struct Figures {
     readings: AtomicU64,
     /// By [code](CODES).
     refused: [AtomicU64; CODES.len()],
-    /// By [status](STATUSES).
-    answers: [AtomicU64; STATUSES.len()],
 }
 
 impl Figures {
@@ -37,12 +21,10 @@ impl Figures {
 
     /// One more is among the dead letters.
     pub(super) fn note_refused(&self, reject: &Reject) {
-        note(&CODES, &self.refused, &reject.code());
-    }
-
-    /// A request was answered so.
-    pub(in crate::server) fn note_answer(&self, status: StatusCode) {
-        note(&STATUSES, &self.answers, &status);
+        let code = reject.code();
+        if let Some((_, counter)) = CODES.iter().zip(&self.refused).find(|(known, _)| **known == code) {
+            counter.fetch_add(1, Relaxed);
+        }
     }
 
     pub(in crate::server) fn show(&self, to: &mut Exposition) {
@@ -53,17 +35,6 @@ impl Figures {
         for (reason, count) in CODES.iter().zip(&self.refused) {
             family.sample(&[("reason", reason)], count.load(Relaxed));
         }
-        let help = "Requests that bring readings, by the status of their answers.";
-        let mut family = to.family("vitals_http_requests_total", Kind::Counter, help);
-        for (status, count) in STATUSES.iter().zip(&self.answers) {
-            family.sample(&[("status", status.as_str())], count.load(Relaxed));
-        }
-    }
-}
-
-fn note<T: PartialEq>(names: &[T], counters: &[AtomicU64], name: &T) {
-    if let Some((_, counter)) = names.iter().zip(counters).find(|(known, _)| *known == name) {
-        counter.fetch_add(1, Relaxed);
     }
 }
 
@@ -72,11 +43,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn readings_are_counted_and_what_is_refused_by_its_reason_and_answers_by_their_status() {
+    fn readings_are_counted_and_what_is_refused_by_its_reason() {
         let figures = Figures::default();
         figures.note_sent(3);
         figures.note_refused(&Reject::NoSign);
-        figures.note_answer(StatusCode::UNPROCESSABLE_ENTITY);
         let mut metrics = Exposition::default();
         figures.show(&mut metrics);
         let text = metrics.into_text();
@@ -84,8 +54,6 @@ mod tests {
             "vitals_http_readings_total 3",
             "vitals_http_refused_total{reason=\"no_sign\"} 1",
             "vitals_http_refused_total{reason=\"hl7\"} 0",
-            "vitals_http_requests_total{status=\"422\"} 1",
-            "vitals_http_requests_total{status=\"200\"} 0",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} in {text}");
         }

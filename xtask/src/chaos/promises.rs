@@ -204,6 +204,7 @@ const ON_SERVERS: &[(Promise, Campaign)] = &[
     (Promise::R16, Campaign::of(2, 50, kills::producer)),
     (Promise::R17, Campaign::of(3, 8 * 60, soak::soak)),
     (Promise::R19, Campaign::of(4, 100, alarms::changed)),
+    (Promise::R21, Campaign::of(6, 60, senders::hl7)),
     (Promise::R23, Campaign::of(10, 200, changes::recreated)),
 ];
 

@@ -161,7 +161,7 @@ fn what_cannot_be_used_is_named_and_kept_whole_and_all_others_are_taken() {
         "vitals_http_readings_total 2",
         "vitals_http_refused_total{reason=\"sign_type\"} 1",
         "vitals_http_refused_total{reason=\"not_an_object\"} 150",
-        "vitals_http_requests_total{status=\"422\"} 2",
+        "vitals_http_requests_total{path=\"/api/v1/readings\",status=\"422\"} 2",
     ] {
         assert!(metrics.lines().any(|found| found == line), "{line} in {metrics}");
     }

@@ -48,15 +48,21 @@ fn nothing_that_is_written_breaks_fhir_and_what_was_broken_is_found() {
     let exported = home.read("Observation.ndjson");
     assert!(exported.lines().count() > FEWEST_OBSERVATIONS, "{}", exported.lines().count());
     assert!(exported.contains("positive-infinity") && exported.contains("\"unknown\""), "the odd ones are there");
-    let mut profiles = exported.lines().map(|line| parsed(line)["meta"]["profile"][0].clone());
-    assert!(profiles.all(|profile| profile.is_string()), "each names its profile");
+    let all: Vec<_> = exported.lines().map(parsed).collect();
+    let (signs, observed): (Vec<_>, Vec<_>) =
+        all.iter().partition(|found| found["category"][0]["coding"][0]["code"] == "vital-signs");
+    assert!(signs.iter().all(|sign| sign["meta"]["profile"][0].is_string()), "each names its profile");
+    let mut said: Vec<_> =
+        observed.iter().map(|found| found["valueCodeableConcept"]["coding"][0]["display"].as_str().unwrap()).collect();
+    said.sort_unstable();
+    assert_eq!(said, ["Mentally alert", "No", "Responds to voice", "Unresponsive", "Yes"]);
     home.file("answers.ndjson", answers(&home));
     home.file("broken.ndjson", broken(&exported));
 
     let found = judged(&home, &["Observation.ndjson", "answers.ndjson", "broken.ndjson"]);
     let (expected, wrong): (Vec<_>, Vec<_>) = found.iter().partition(|error| error.starts_with("broken.ndjson:"));
     assert!(wrong.is_empty(), "{} errors: {:#?}", wrong.len(), &wrong[..wrong.len().min(10)]);
-    for (line, place) in [(1, "value"), (2, "category"), (3, "value"), (4, "entry[0]")] {
+    for (line, place) in [(1, "value"), (2, "category"), (3, "value"), (4, "code"), (5, "value"), (6, "entry[0]")] {
         let beginning = format!("broken.ndjson:{line} ");
         let is_found = expected.iter().any(|error| error.starts_with(&beginning) && error.contains(place));
         assert!(is_found, "nothing against line {line}: {expected:#?}");
@@ -141,18 +147,21 @@ fn parsed(line: &str) -> Value {
     serde_json::from_str(line).unwrap()
 }
 
-/// Three of the observations, each with a mistake: another unit, no category, and a pressure with a value of its own. And
-/// the first of them in a page.
+/// Some of the observations, each with a mistake: another unit, no category, a pressure with a value of its own, oxygen
+/// without its code, and a consciousness that is a code alone. And the first of them in a page.
 fn broken(exported: &str) -> String {
     let some = |profile: &str| parsed(exported.lines().find(|line| line.contains(profile)).unwrap());
     let [mut unit, mut category, mut pressure] = ["heartrate", "bodytemp", "StructureDefinition/bp"].map(some);
+    let [mut oxygen, mut awake] = ["371825009", "67775-7"].map(some);
+    oxygen.as_object_mut().unwrap().remove("code");
+    awake["valueCodeableConcept"] = json!("V");
     unit["valueQuantity"]["code"] = json!("Cel");
     category.as_object_mut().unwrap().remove("category");
     pressure["valueQuantity"] =
         json!({"value": 120, "unit": "mmHg", "system": "http://unitsofmeasure.org", "code": "mm[Hg]"});
     let url = format!("http://localhost/fhir/Observation/{}", unit["id"].as_str().unwrap());
     let page = json!({"resourceType": "Bundle", "type": "searchset", "entry": [{"fullUrl": url, "resource": unit}]});
-    format!("{unit}\n{category}\n{pressure}\n{page}\n")
+    format!("{unit}\n{category}\n{pressure}\n{oxygen}\n{awake}\n{page}\n")
 }
 
 /// What the validator has against the lines of these files: `FILE:LINE PLACE: TEXT`.

@@ -24,9 +24,12 @@ mod applied;
 mod audit;
 mod broker;
 mod commands;
+mod dashboards;
 #[cfg(target_os = "linux")]
 mod deceptive;
 mod deleted;
+#[cfg(feature = "real-services")]
+mod described;
 mod entrance;
 mod faults;
 mod faulty;

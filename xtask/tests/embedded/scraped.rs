@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::health::{get, metrics, told_at};
 use super::home::{Home, TOPIC, address_in, free_address};
 use super::records::{self, record};
+use super::serve;
 use crate::program::Program as _;
 use crate::running::{self, RUN_LIMIT, Running, look_until};
 
@@ -42,11 +43,13 @@ fn checked(text: &str) -> (bool, String) {
     (output.status.success(), said)
 }
 
-/// A consumer and a broker that tell, and readings that come all the time, some of which are refused or raise alarms.
+/// A consumer and a broker that tell, and readings that come all the time, some of which are refused or raise alarms; beside
+/// them a server that is asked all the time, and a listener.
 struct Ward {
     _home: Home,
     _processes: Vec<Running>,
-    addresses: [String; 2],
+    addresses: [String; 3],
+    server: serve::Ward,
 }
 
 impl Ward {
@@ -61,18 +64,30 @@ impl Ward {
         let high = r#"{"patient_id":"P1","timestamp":"2025-10-26T10:30:15Z","heart_rate":150}"#;
         records::send(&home, TOPIC, 0, &[record("P1", high), record("P1", "[]")]);
         let producer = home.start("produce --interval 0.05");
-        Self { _home: home, _processes: vec![consumer, broker, producer], addresses: [of_consumer, of_broker] }
+        let mut listener = home.start("listen hl7 --mllp 127.0.0.1:0 --health 127.0.0.1:0");
+        let addresses = [of_consumer, of_broker, told_at(&mut listener)];
+        let server = serve::Ward::of(&home);
+        Self { _home: home, _processes: vec![consumer, broker, producer, listener], addresses, server }
+    }
+
+    /// Asks the server what somebody might, and sends what cannot be used.
+    fn ask(&self) {
+        let of = |status: u16, (found, answer): (u16, Value)| assert_eq!(found, status, "{answer}");
+        of(200, self.server.ask("GET", "/api/v1/latest", ""));
+        of(404, self.server.ask("GET", "/nothing", ""));
+        of(422, self.server.ask("POST", "/api/v1/readings", r#"{"patient_id":"P1"}"#));
     }
 }
 
 /// Prometheus with the rules of the guide, over these addresses.
-fn prometheus(folder: &Path, targets: &[String]) -> (Running, String) {
+fn prometheus(folder: &Path, targets: &[String], server: &str) -> (Running, String) {
     let address = free_address();
     let config = std::fs::read_to_string(guide("prometheus/prometheus.yaml")).unwrap();
     let config = config
         .replace("15s", "1s")
         .replace("vitals.rules.yaml", guide("prometheus/vitals.rules.yaml").to_str().unwrap())
-        .replace(r#"["127.0.0.1:9100", "127.0.0.1:9101"]"#, &format!("{targets:?}"));
+        .replace(r#"["127.0.0.1:9100", "127.0.0.1:9101"]"#, &format!("{targets:?}"))
+        .replace(r#"["127.0.0.1:8080"]"#, &format!("[{server:?}]"));
     let file = folder.join("prometheus.yaml");
     std::fs::write(&file, config).unwrap();
     let mut command = Command::new(program("prometheus"));
@@ -101,8 +116,8 @@ fn asked(address: &str, query: &str) -> Vec<f64> {
 }
 
 /// As Grafana would ask, all instances chosen.
-fn queries_of_dashboard() -> Vec<String> {
-    let dashboard = std::fs::read_to_string(guide("grafana/vitals.json")).unwrap();
+fn queries_of_dashboard(file: &str) -> Vec<String> {
+    let dashboard = std::fs::read_to_string(guide(&format!("grafana/{file}"))).unwrap();
     let dashboard: Value = serde_json::from_str(&dashboard).unwrap();
     let panels = dashboard["panels"].as_array().unwrap().iter();
     let targets = panels.filter_map(|panel| panel["targets"].as_array()).flatten();
@@ -126,17 +141,22 @@ fn figures_of_alerts() -> Vec<String> {
 fn a_real_prometheus_finds_an_answer_to_each_query_of_the_guide() {
     let ward = Ward::start();
     let folder = tempfile::tempdir().unwrap();
-    let (_server, address) = prometheus(folder.path(), &ward.addresses);
+    let (_server, address) = prometheus(folder.path(), &ward.addresses, &ward.server.address);
     let mut open = Vec::new();
-    for query in queries_of_dashboard().into_iter().chain(figures_of_alerts()) {
-        let answered = || asked(&address, &query).iter().any(|value| value.is_finite()).then_some(());
+    let dashboards = ["vitals.json", "vitals-serve.json"].into_iter().flat_map(queries_of_dashboard);
+    for query in dashboards.chain(figures_of_alerts()) {
+        let answered = || {
+            ward.ask();
+            asked(&address, &query).iter().any(|value| value.is_finite()).then_some(())
+        };
         if look_until(ANSWER_LIMIT, answered).is_none() {
             open.push(query);
         }
     }
     assert!(open.is_empty(), "no answer: {open:#?}");
-    assert_eq!(asked(&address, "sum(up{job=\"vitals\"})"), [2.0]);
-    for target in &ward.addresses {
+    assert_eq!(asked(&address, "sum(up{job=\"vitals\"})"), [3.0]);
+    assert_eq!(asked(&address, "sum(up{job=\"vitals-serve\"})"), [1.0]);
+    for target in ward.addresses.iter().chain([&ward.server.address]) {
         let (is_well, said) = checked(&metrics(target));
         assert!(is_well && said.is_empty(), "{said}");
     }

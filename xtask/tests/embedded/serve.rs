@@ -106,6 +106,14 @@ pub(crate) fn send(home: &Home, rows: &str) {
     home.done("produce --mode csv --csv in.csv --once --interval 0");
 }
 
+/// Sends one of now, with what somebody observed.
+fn send_observed(home: &Home) {
+    let head =
+        "patient_id,heart_rate,spo2,systolic,diastolic,respiratory_rate,temperature,supplemental_oxygen,consciousness";
+    home.file("in.csv", format!("{head}\nP/1,130,85,,,,,true,C\n"));
+    home.done("produce --mode csv --csv in.csv --once --interval 0");
+}
+
 fn has_alarm(bed: &Value, rule: &str) -> bool {
     bed["alarms"].as_array().unwrap().iter().any(|alarm| alarm["rule"] == rule)
 }
@@ -202,7 +210,7 @@ fn programs_get_readings_in_pages_in_spans_and_as_a_file() {
 fn other_systems_get_observations_in_pages_and_alarms_with_who_acknowledged_them() {
     let home = Home::ready(2);
     home.done("patient admit P/1 --name Ada --birth-date 1950-01-01 --by Anna");
-    send(&home, "P/1,130,85\n");
+    send_observed(&home);
     home.consume();
     home.done("alarms ack P/1 --rule spo2_low --by Anna");
     let ward = Ward::of(&home);
@@ -225,7 +233,13 @@ fn other_systems_get_observations_in_pages_and_alarms_with_who_acknowledged_them
         let of = links.iter().find(|link| link["relation"] == "next").map(|link| link["url"].as_str().unwrap());
         next = of.map(|url| url.split_once("localhost").unwrap().1.to_owned());
     }
-    assert_eq!(codes, ["8867-4", "2708-6"]);
+    assert_eq!(codes, ["8867-4", "2708-6", "371825009", "67775-7"]);
+    let observed = ward.get(&format!("/fhir/Observation?patient={id}&category=exam"));
+    let [oxygen, awake] = [0, 1].map(|at| observed["entry"][at]["resource"]["valueCodeableConcept"].clone());
+    assert_eq!((&oxygen["coding"][0]["display"], &awake["text"]), (&json!("Yes"), &json!("C")), "{observed}");
+    let (status, outcome) = ward.ask("GET", &format!("/fhir/Observation?patient={id}&_lastUpdated=gt2026-01-01"), "");
+    assert_eq!(status, 400);
+    assert!(outcome["issue"][0]["diagnostics"].as_str().unwrap().contains("hint: 'date' asks by"), "{outcome}");
     assert_eq!(ward.get(&format!("/fhir/Observation?patient={id}&date=lt2000-01-01")).get("entry"), None);
 
     let issues = ward.get(&format!("/fhir/DetectedIssue?patient={id}"));
@@ -243,7 +257,7 @@ fn other_systems_get_observations_in_pages_and_alarms_with_who_acknowledged_them
     }
     let written = home.done("export -o fhir -");
     let observations: Vec<Value> = written.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!(observations.len(), 2, "{written}");
+    assert_eq!(observations.len(), 4, "{written}");
     assert_eq!(observations[0]["subject"]["reference"], format!("Patient/{id}"));
 }
 

@@ -89,7 +89,7 @@ impl Guarded {
         Answer { status, head: format!("{head}\r\n"), body: body.to_owned() }
     }
 
-    fn status(&self, method: &str, path: &str, token: &str) -> u16 {
+    pub(crate) fn status(&self, method: &str, path: &str, token: &str) -> u16 {
         let headers = format!("authorization: Bearer {token}\r\ncontent-type: application/json\r\n");
         let body = if method == "POST" { r#"{"id":"P1/spo2_low/2026-01-01T00:00:00+00:00","by":"Anna"}"# } else { "" };
         self.ask(method, path, &headers, body).status

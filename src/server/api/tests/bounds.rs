@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, interval, sleep, timeout};
 
 use super::*;
-use crate::http::{Peer, exchange};
+use crate::http::{Guest, Peer, exchange};
 use crate::server::tokens::Role;
 use crate::server::{CONNECTIONS, DOWNLOADS_AT_ONCE, STREAMS, STREAMS_OF_ONE};
 use crate::store::cassandra::{NodeAccess, Replication};
@@ -66,9 +66,9 @@ async fn looks_on(shared: &Arc<Shared>, takes_it: bool) -> Duration {
         // It stays there, and takes nothing.
         sleep(Duration::from_secs(600)).await;
     };
-    let peer = Peer([127, 0, 0, 1].into());
+    let guest = Guest::of(Peer([127, 0, 0, 1].into()), &Arc::default(), None);
     tokio::select! {
-        _ = timeout(Duration::from_secs(60), exchange(near, peer, &CONNECTIONS, around(shared))) => {}
+        _ = timeout(Duration::from_secs(60), exchange(near, guest, &CONNECTIONS, around(shared))) => {}
         () = taking => {}
     }
     begun.elapsed()

@@ -15,8 +15,14 @@ use super::unit::Unit;
 use super::unpacked::{Item, TIME, VERSION, has, making, opened, packages, tar_gz};
 use crate::documents::read;
 
-const UNITS: [&str; 2] =
-    ["usr/lib/systemd/system/vitals-broker.service", "usr/lib/systemd/system/vitals-consume@.service"];
+const UNITS: [&str; 4] = [
+    "usr/lib/systemd/system/vitals-broker.service",
+    CONSUMER,
+    "usr/lib/systemd/system/vitals-listen.service",
+    "usr/lib/systemd/system/vitals-serve.service",
+];
+
+const CONSUMER: &str = "usr/lib/systemd/system/vitals-consume@.service";
 
 const SETTINGS: &str = "etc/vitals.toml";
 
@@ -38,6 +44,8 @@ fn both_packages_hold_the_same_and_all_of_it_is_roots() {
         SETTINGS,
         UNITS[0],
         UNITS[1],
+        UNITS[2],
+        UNITS[3],
         "usr/lib/sysusers.d/vitals.conf",
         "usr/share/man/man1/vitals.1.gz",
         "usr/share/man/man1/vitals-consume.1.gz",
@@ -196,7 +204,7 @@ fn the_units_are_of_the_user_that_is_made_and_outlast_the_drain() {
         assert!(data.contains_key(&format!("usr/share/man/man1/{page}.1.gz")), "{page}");
     }
     // What every reading shows is no log.
-    assert!(Unit::read(&text(data, UNITS[1])).value("ExecStart").ends_with(" --quiet"));
+    assert!(Unit::read(&text(data, CONSUMER)).value("ExecStart").ends_with(" --quiet"));
     let (_, control) = opened();
     for path in UNITS {
         let name = path.rsplit_once('/').unwrap().1.replace('@', "@*");

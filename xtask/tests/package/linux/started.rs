@@ -1,5 +1,7 @@
 //! What was unpacked, started as its units say, by a service manager that this test is.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -155,6 +157,39 @@ fn what_is_unpacked_runs_as_its_units_say_and_tells_the_service_manager_how_it_g
     consumer.stop();
     assert!(broker.count("WATCHDOG=1") > 3, "{:?}", broker.heard());
     broker.stop();
+}
+
+#[test]
+fn what_shows_and_what_listens_tell_where_and_end_when_they_are_asked() {
+    let host = Host::new();
+    let broker = host.with_a_broker();
+    for (unit, status, metric) in [
+        ("vitals-serve.service", "STATUS=shows 0 beds to 0 on http://127.0.0.1:", Some("vitals_http_connections ")),
+        ("vitals-listen.service", "STATUS=listens on 127.0.0.1:", None),
+    ] {
+        let mut service = host.start(&host.from_tar_gz, unit, "");
+        service.wait_for("READY=1");
+        service.wait_for(status);
+        let signs = service.count("WATCHDOG=1");
+        wait_until("signs of life", LIMIT, || (service.count("WATCHDOG=1") > signs + 1).then_some(()));
+        if let Some(metric) = metric {
+            let told = service.heard().concat();
+            let address = told.split("http://").nth(1).unwrap().lines().next().unwrap();
+            let metrics = asked(address, "/metrics");
+            assert!(metrics.contains(metric), "{metrics}");
+        }
+        service.stop();
+    }
+    broker.stop();
+}
+
+/// What comes back until the server ends it.
+fn asked(address: &str, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
 }
 
 #[test]

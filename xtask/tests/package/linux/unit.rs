@@ -38,7 +38,11 @@ impl Unit {
         let mut words = self.value("ExecStart").split_whitespace().map(|word| {
             let word = word.replace("%H", "host").replace("%i", instance);
             assert!(!word.contains('%'), "{word}");
-            if word.starts_with('/') { below(&word) } else { word.replace("127.0.0.1:9093", "127.0.0.1:0") }
+            match word.split_once("127.0.0.1:") {
+                _ if word.starts_with('/') => below(&word),
+                Some(("", _)) => "127.0.0.1:0".to_owned(),
+                _ => word,
+            }
         });
         let mut command = Command::new(words.next().unwrap());
         command.args(words).env_clear().current_dir(below(self.value("WorkingDirectory")));
