@@ -11,6 +11,7 @@ mod changed;
 mod consistency;
 mod journal;
 pub mod migrations;
+mod retention;
 pub mod sqlite;
 mod stored;
 mod stored_alarm;
@@ -23,6 +24,7 @@ pub use consistency::Consistency;
 #[cfg(feature = "testing")]
 pub use consistency::UnknownConsistency;
 pub use journal::{Admissions, Followed, Journal};
+pub use retention::{Kept, Retention, RetentionChange};
 pub use stored::{Order, SchemaPart, SchemaState, SchemaStep, Selection, StoredReading, Width};
 pub use stored_alarm::{Acknowledged, AlarmId, AlarmState, StoredAlarm};
 pub use survey::{ActiveAlarms, SchemaVersion};

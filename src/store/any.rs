@@ -15,12 +15,12 @@ use super::journal::{ENTRIES_AT_ONCE, Followed, Journal};
 use super::sqlite::{self, SqliteError, SqliteStore};
 use super::stored_alarm::KNOWN_ALARMS;
 use super::{
-    Acknowledged, ActiveAlarms, Admissions, AlarmId, Consistency, SchemaPart, SchemaStep, SchemaVersion, Selection,
+    Acknowledged, ActiveAlarms, Admissions, AlarmId, Consistency, Retention, SchemaPart, SchemaStep, SchemaVersion, Selection,
     StoredAlarm, StoredReading, Survey, Width,
 };
 use crate::advice::{Advice, Code};
 use crate::alarm::KnownAlarm;
-use crate::pipeline::store::{Batch, BatchLimits, Entry, NodeGeneration, RequiredDelay, Store, WriteError};
+use crate::pipeline::store::{Batch, BatchLimits, Entry, NodeGeneration, RequiredDelay, Store, WriteError, Written};
 use crate::reading::{PatientId, Timestamp};
 use crate::secret::NoPassword;
 use crate::store::StoreAddress;
@@ -159,7 +159,10 @@ impl AnyStore {
     /// Writes rows back as they once came out: their texts and values are taken as they are, also those that no
     /// reading would have. A column without a value leaves an earlier one alone. No two of the rows may have the same
     /// key; rows of one patient together cost the least.
-    pub async fn restore(&self, rows: &[StoredReading]) -> Result<(), WriteError> {
+    ///
+    /// # Errors
+    /// As of a batch. Rows whose time is older than what is kept are counted, and not written.
+    pub async fn restore(&self, rows: &[StoredReading]) -> Result<Written, WriteError> {
         match self {
             Self::Cassandra(store) => store.restore(rows).await,
             Self::Sqlite(store) => store.restore(rows).await,
@@ -222,6 +225,13 @@ impl AnyStore {
             Self::Cassandra(store) => Ok(store.add_entry(journal, entry).await?),
             Self::Sqlite(store) => Ok(store.add_entry(journal, entry).await?),
         }
+    }
+
+    /// How long rows are kept, and since when.
+    pub async fn retention(&self) -> Result<Retention, StoreError> {
+        let mut retention = Retention::default();
+        self.follow(&mut retention).await?;
+        Ok(retention)
     }
 
     /// Everybody who was admitted, as the newest entry of each says, and the version of the journal. An entry that cannot
@@ -363,7 +373,7 @@ impl Store for AnyStore {
         Ok(self.newest_entries(Journal::Rules, 1).await?.pop())
     }
 
-    async fn write(&self, batch: &Batch) -> Result<(), WriteError> {
+    async fn write(&self, batch: &Batch) -> Result<Written, WriteError> {
         match self {
             Self::Cassandra(store) => store.write(batch).await,
             Self::Sqlite(store) => store.write(batch).await,

@@ -113,11 +113,12 @@ async fn init_makes_everything_and_the_second_time_nothing() {
             "alarm_rules",
             "patient_admissions",
             "access_tokens",
+            "retention_changes",
         ];
         let parts = [file.clone()].into_iter().chain(tables.map(|table| format!("table {table}")));
         assert_eq!(steps.collect::<Vec<_>>(), parts.map(|part| (part, made)).collect::<Vec<_>>());
     }
-    assert_eq!(count(&folder.sql(""), "SELECT COUNT(*) FROM schema_migrations"), 7);
+    assert_eq!(count(&folder.sql(""), "SELECT COUNT(*) FROM schema_migrations"), 8);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
