@@ -38,8 +38,8 @@ tells its offset, and at least one sign or observation. Times are written in the
 the table. What a row does not carry stays as it is in the store, so it is
 safe to run again. A CSV file may have a line of column names; without one the
 columns are in the order of an export.
-Rows that are older than what is kept (`vitals retention show`) are counted, and
-not written.
+Rows that are older than what is kept (`vitals retention show`) are counted,
+and not written.
 All of a file is checked before anything is written; a pipe is written up
 to its first fault.
 
@@ -134,8 +134,7 @@ async fn write(backup: Backup, store: &AnyStore, total: Option<u64>, context: &C
     output.note(format_args!("imported {}: {line}", backup.name()));
     if expired > 0 {
         output.note(format_args!(
-            "note: {} of them {} older than what is kept, and not written: `vitals retention show`",
-            counted(expired, "row"),
+            "note: {expired} of them {} older than what is kept, and not written: `vitals retention show`",
             if expired == 1 { "is" } else { "are" }
         ));
     }
@@ -174,13 +173,16 @@ impl Advice for ImportError {
     }
 }
 
+/// A batch that is in, and what became of its rows.
+type Taken = Result<(Arc<Batch>, Written), WriteError>;
+
 /// Rows on their way into the store: many batches in flight, each tried again until it is in.
 struct Writer<'a> {
     store: &'a AnyStore,
     output: &'a Output,
     line: ProgressLine,
     progress: Progress,
-    writes: FuturesUnordered<BoxFuture<'a, Result<(Arc<Batch>, Written), WriteError>>>,
+    writes: FuturesUnordered<BoxFuture<'a, Taken>>,
     in_flight: Vec<Arc<Batch>>,
     /// Rows that were not written: they are older than what is kept.
     expired: u64,
@@ -225,11 +227,7 @@ impl Writer<'_> {
 }
 
 /// Tries until the batch is in, or the time is over.
-async fn write_until_taken(
-    store: &AnyStore,
-    output: &Output,
-    batch: Arc<Batch>,
-) -> Result<(Arc<Batch>, Written), WriteError> {
+async fn write_until_taken(store: &AnyStore, output: &Output, batch: Arc<Batch>) -> Taken {
     let end = Instant::now() + GIVE_UP_AFTER;
     let mut failed = 0;
     loop {

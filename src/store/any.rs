@@ -15,8 +15,8 @@ use super::journal::{ENTRIES_AT_ONCE, Followed, Journal};
 use super::sqlite::{self, SqliteError, SqliteStore};
 use super::stored_alarm::KNOWN_ALARMS;
 use super::{
-    Acknowledged, ActiveAlarms, Admissions, AlarmId, Consistency, Retention, SchemaPart, SchemaStep, SchemaVersion, Selection,
-    StoredAlarm, StoredReading, Survey, Width,
+    Acknowledged, ActiveAlarms, Admissions, AlarmId, Consistency, Kept, Retention, SchemaPart, SchemaStep, SchemaVersion,
+    Selection, Stock, StoredAlarm, StoredReading, Survey, Width,
 };
 use crate::advice::{Advice, Code};
 use crate::alarm::KnownAlarm;
@@ -232,6 +232,15 @@ impl AnyStore {
         let mut retention = Retention::default();
         self.follow(&mut retention).await?;
         Ok(retention)
+    }
+
+    /// What the tables hold, and how many of their rows would not be kept so, as far as moments tell. `now` is in
+    /// microseconds since 1970.
+    pub(crate) async fn stock(&self, kept: Kept, now: i64) -> Result<Stock, StoreError> {
+        match self {
+            Self::Cassandra(store) => Ok(store.stock(kept, now).await?),
+            Self::Sqlite(store) => Ok(store.stock(kept, now).await?),
+        }
     }
 
     /// Everybody who was admitted, as the newest entry of each says, and the version of the journal. An entry that cannot

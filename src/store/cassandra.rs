@@ -9,6 +9,7 @@
 //! - `retention`: how long rows are kept, by those who write them
 //! - `durability`: how long what was acknowledged may be forgotten
 //! - `survey`: a look at the whole cluster
+//! - `stock`: what the tables hold, by estimates
 //! - `session`: the driver's session, kept on a short leash
 //! - [`probe`]: is there a Cassandra, and does it let us in
 //! - `connect`: the connections themselves: TLS and the login
@@ -33,6 +34,7 @@ pub mod scan;
 pub mod schema;
 mod session;
 mod silent;
+mod stock;
 mod survey;
 pub mod write;
 

@@ -4,6 +4,7 @@
 //! - [`mod@write`]: readings and alerts in
 //! - [`read`]: readings and alerts out
 //! - `acknowledge`: whose alarms there are, and who has acknowledged them
+//! - `stock`: what the tables hold, as far as that is quickly told
 //! - `sweep`: rows that are older than what is kept go
 //! - `file`: opening the file, and how it is kept
 //! - `describe`: the file and its tables as they are
@@ -19,6 +20,7 @@ mod file;
 mod journal;
 pub mod read;
 pub mod schema;
+mod stock;
 mod sweep;
 pub mod write;
 

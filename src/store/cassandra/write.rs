@@ -172,7 +172,9 @@ fn groups_of<'a>(batch: &'a Batch, inserts: &Inserts, kept: &Retention, now: i64
             alarms.first().map(|alarm| &alarm.patient) == readings.first().map(Reading::patient)
         };
         if let Some(own) = alarms.next_if(is_own) {
-            own.iter().for_each(|alarm| add_alarm(&mut groups, alarm));
+            for alarm in own {
+                add_alarm(&mut groups, alarm);
+            }
         }
     }
     for alarm in alarms.flatten() {

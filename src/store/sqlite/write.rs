@@ -181,13 +181,13 @@ impl Desk {
         loop {
             let next = match self.due() {
                 None => waiting.blocking_recv(),
-                Some(due) => match clock.block_on(async { timeout_at(due.into(), waiting.recv()).await }) {
-                    Ok(next) => next,
-                    Err(_) => {
+                Some(due) => {
+                    let Ok(next) = clock.block_on(async { timeout_at(due.into(), waiting.recv()).await }) else {
                         self.keep_up();
                         continue;
-                    }
-                },
+                    };
+                    next
+                }
             };
             let Some(first) = next else { return };
             self.write_group(gather(first, &mut waiting));

@@ -65,6 +65,7 @@ const MAKE_RULES: Migration = SCHEMA.migrations[3];
 const OBSERVATIONS: Migration = SCHEMA.migrations[4];
 const MAKE_ADMISSIONS: Migration = SCHEMA.migrations[5];
 const MAKE_TOKENS: Migration = SCHEMA.migrations[6];
+const MAKE_RETENTION: Migration = SCHEMA.migrations[7];
 /// The version that this program knows.
 const KNOWN: i32 = 8;
 const ALTER_ALERTS: Migration =
@@ -114,6 +115,7 @@ const NEXT: Schema = Schema {
         OBSERVATIONS,
         MAKE_ADMISSIONS,
         MAKE_TOKENS,
+        MAKE_RETENTION,
         ALTER_ALERTS,
         FILL_ALERTS,
         MAKE_PATIENTS,
