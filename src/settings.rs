@@ -174,9 +174,7 @@ impl Settings {
     /// How long readings and alarms should be kept, by who has said so; `None` where nobody has.
     #[must_use]
     pub fn wished_retention(&self) -> [Option<Keep>; 2] {
-        let wish = |name, keep| {
-            self.resolved(name).filter(|setting| setting.source != Source::Default).map(|_| keep)
-        };
+        let wish = |name, keep| self.resolved(name).filter(|setting| setting.source != Source::Default).map(|_| keep);
         [wish(table::KEEP_RAW.spec.name, self.retention.raw), wish(table::KEEP_ALERTS.spec.name, self.retention.alerts)]
     }
 

@@ -92,9 +92,7 @@ impl Keep {
     pub fn horizon(self, now_micros: i64) -> Option<i64> {
         match self {
             Self::All => None,
-            Self::For(span) => {
-                Some(now_micros.saturating_sub(i64::try_from(span.as_micros()).unwrap_or(i64::MAX)))
-            }
+            Self::For(span) => Some(now_micros.saturating_sub(i64::try_from(span.as_micros()).unwrap_or(i64::MAX))),
         }
     }
 

@@ -217,11 +217,7 @@ pub(super) async fn alter_configs(
     response
 }
 
-fn alter_config(
-    state: &State,
-    resource: &AlterConfigsResource,
-    is_trial: bool,
-) -> Result<(), (ResponseError, String)> {
+fn alter_config(state: &State, resource: &AlterConfigsResource, is_trial: bool) -> Result<(), (ResponseError, String)> {
     if resource.resource_type != TOPIC_RESOURCE {
         return Err((ResponseError::InvalidRequest, "only topics have settings here".to_owned()));
     }
@@ -234,7 +230,10 @@ fn alter_config(
     if is_trial {
         return Ok(());
     }
-    state.topics.change(&topic.meta.name, &settings).map_err(|error| (ResponseError::KafkaStorageError, error.to_string()))
+    state
+        .topics
+        .change(&topic.meta.name, &settings)
+        .map_err(|error| (ResponseError::KafkaStorageError, error.to_string()))
 }
 
 /// The protocol's numbers of what is done to a setting; the others are for lists, and none of these is one.

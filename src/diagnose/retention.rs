@@ -6,7 +6,8 @@ use crate::span::Keep;
 use crate::store::{Kept, Retention, RetentionChange};
 
 /// Why it matters that the settings ask for something else.
-const NOTHING_CHANGES: &str = "what stands in the store is in force for all; settings alone delete nothing and keep nothing";
+const NOTHING_CHANGES: &str =
+    "what stands in the store is in force for all; settings alone delete nothing and keep nothing";
 
 /// What is in force, in words: `readings 30d, alarms for ever, since … by Anna`.
 pub(crate) fn in_words(retention: &Retention) -> String {
@@ -30,7 +31,8 @@ pub(crate) fn unmet(retention: &Retention, settings: &Settings) -> Option<Proble
     };
     let unmet: Vec<_> =
         [of("readings", wished_raw, raw), of("alarms", wished_alerts, alerts)].into_iter().flatten().collect();
-    let cure = format!("{} shows what that would change, and puts it in force", command(settings, "retention set --dry-run"));
+    let cure =
+        format!("{} shows what that would change, and puts it in force", command(settings, "retention set --dry-run"));
     (!unmet.is_empty()).then(|| Problem::new(unmet.join("; "), cure))
 }
 
@@ -63,7 +65,8 @@ mod tests {
 
     #[test]
     fn what_is_not_as_the_settings_ask_is_told_with_what_mends_it() {
-        let unmet = unmet(&Retention::default(), &settings(&[("VITALS_KEEP_RAW", "30d"), ("VITALS_KEEP_ALERTS", "400d")]));
+        let unmet =
+            unmet(&Retention::default(), &settings(&[("VITALS_KEEP_RAW", "30d"), ("VITALS_KEEP_ALERTS", "400d")]));
         let Problem { what, fix } = unmet.unwrap();
         let expected = "the settings ask for readings to be kept 30d, and in force is for ever; the settings ask for alarms \
                         to be kept 400d, and in force is for ever";

@@ -2,10 +2,10 @@
 
 use kafka_protocol::ResponseError;
 use kafka_protocol::error::ParseResponseErrorCode;
-use kafka_protocol::messages::{DescribeConfigsRequest, IncrementalAlterConfigsRequest};
 use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;
 use kafka_protocol::messages::describe_configs_response::DescribeConfigsResourceResult;
 use kafka_protocol::messages::incremental_alter_configs_request::{AlterConfigsResource, AlterableConfig};
+use kafka_protocol::messages::{DescribeConfigsRequest, IncrementalAlterConfigsRequest};
 
 use super::cluster::{Cluster, text};
 use super::error::KafkaError;
@@ -82,8 +82,7 @@ pub async fn alter(
         .with_resource_type(TOPIC_RESOURCE)
         .with_resource_name(text(topic))
         .with_configs(vec![config]);
-    let request =
-        IncrementalAlterConfigsRequest::default().with_resources(vec![resource]).with_validate_only(is_trial);
+    let request = IncrementalAlterConfigsRequest::default().with_resources(vec![resource]).with_validate_only(is_trial);
     let response = cluster.ask(&request).await?;
     match response.responses.first().and_then(|answer| answer.error_code.err()) {
         None => Ok(()),

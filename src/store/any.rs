@@ -15,8 +15,8 @@ use super::journal::{ENTRIES_AT_ONCE, Followed, Journal};
 use super::sqlite::{self, SqliteError, SqliteStore};
 use super::stored_alarm::KNOWN_ALARMS;
 use super::{
-    Acknowledged, ActiveAlarms, Admissions, AlarmId, Consistency, Kept, Retention, SchemaPart, SchemaStep, SchemaVersion,
-    Selection, Stock, StoredAlarm, StoredReading, Survey, Width,
+    Acknowledged, ActiveAlarms, Admissions, AlarmId, Consistency, Kept, Retention, SchemaPart, SchemaStep,
+    SchemaVersion, Selection, Stock, StoredAlarm, StoredReading, Survey, Width,
 };
 use crate::advice::{Advice, Code};
 use crate::alarm::KnownAlarm;

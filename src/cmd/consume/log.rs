@@ -73,14 +73,30 @@ impl<'a> Log<'a> {
             };
             tracing::info!(
                 event = "drained",
-                topic, messages, stored, expired, refused, alarms, deleted, seconds, durable,
+                topic,
+                messages,
+                stored,
+                expired,
+                refused,
+                alarms,
+                deleted,
+                seconds,
+                durable,
                 "{text}"
             );
         } else {
             let text = "what is not stored and committed is read again by the next consumer";
             tracing::warn!(
                 event = "cut_short",
-                topic, messages, stored, expired, refused, alarms, deleted, seconds, durable,
+                topic,
+                messages,
+                stored,
+                expired,
+                refused,
+                alarms,
+                deleted,
+                seconds,
+                durable,
                 "{text}"
             );
         }
@@ -152,7 +168,14 @@ impl<'a> Log<'a> {
             let (topic, Progress { messages, stored, expired, refused, alarms, deleted, lag }) = (self.topic, now);
             tracing::debug!(
                 event = "progress",
-                topic, messages, stored, expired, refused, alarms, deleted, lag,
+                topic,
+                messages,
+                stored,
+                expired,
+                refused,
+                alarms,
+                deleted,
+                lag,
                 "how far it is"
             );
         }

@@ -127,7 +127,8 @@ impl Report {
 
     fn lines(&self, width: usize) -> Vec<String> {
         let mut lines = Vec::new();
-        let mut put = |label: &str, text: &str| lines.extend(wrapped(&format!("{label:<10}"), "          ", text, width));
+        let mut put =
+            |label: &str, text: &str| lines.extend(wrapped(&format!("{label:<10}"), "          ", text, width));
         let words = |keep: &str| crate::span::Keep::parse(keep).map_or_else(|_| keep.to_owned(), shown);
         put("readings", &words(&self.raw));
         put("alarms", &words(&self.alerts));

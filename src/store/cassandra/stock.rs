@@ -5,10 +5,10 @@ use cdrs_tokio::types::value::Value;
 use futures::FutureExt as _;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 
+use super::CassandraStore;
 use super::error::{CassandraError, Doing};
 use super::read::Columns;
 use super::schema::LOOK_LIMIT;
-use super::CassandraStore;
 use crate::reading::Timestamp;
 use crate::store::Kept;
 use crate::store::stock::{ROW_BYTES, Stock, TABLES, TableStock, keeps};

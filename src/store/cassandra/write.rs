@@ -153,11 +153,13 @@ impl CassandraStore {
 fn groups_of<'a>(batch: &'a Batch, inserts: &Inserts, kept: &Retention, now: i64) -> (Vec<Group>, u64) {
     let (mut groups, mut expired) = (Groups::default(), 0);
     let raw = kept.in_force().raw;
-    let add_alarm = |groups: &mut Groups<'a>, alarm: &'a AlarmRecord| {
-        match Life::of(kept.of_alarm(alarm.alarm.onset), alarm.alarm.onset, now) {
-            Life::Over => {}
-            life => groups.add(&inserts.alarm, alarm, ttl(life, now)),
-        }
+    let add_alarm = |groups: &mut Groups<'a>, alarm: &'a AlarmRecord| match Life::of(
+        kept.of_alarm(alarm.alarm.onset),
+        alarm.alarm.onset,
+        now,
+    ) {
+        Life::Over => {}
+        life => groups.add(&inserts.alarm, alarm, ttl(life, now)),
     };
     let mut alarms = batch.alarms.chunk_by(|one, other| one.patient == other.patient).peekable();
     for readings in batch.readings.chunk_by(|one, other| one.patient() == other.patient()) {

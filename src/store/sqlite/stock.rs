@@ -23,11 +23,13 @@ impl SqliteStore {
         let look = move |path: &Path| {
             let (connection, columns) = schema::open_checked(path, Doing::Read)?;
             let has = |table: &str| schema::has_table(&columns, table);
-            let tables = TABLES.iter().zip(keeps(kept)).filter(|((table, _), _)| has(table)).map(|((table, time), keep)| {
-                let horizon = keep.horizon(now).and_then(Timestamp::from_micros).map(|time| time.to_string());
-                table_stock(&connection, table, time, horizon.as_deref())
-            });
-            let stock = || Ok(Stock { tables: tables.collect::<rusqlite::Result<_>>()?, file: Some(room(&connection)?) });
+            let tables =
+                TABLES.iter().zip(keeps(kept)).filter(|((table, _), _)| has(table)).map(|((table, time), keep)| {
+                    let horizon = keep.horizon(now).and_then(Timestamp::from_micros).map(|time| time.to_string());
+                    table_stock(&connection, table, time, horizon.as_deref())
+                });
+            let stock =
+                || Ok(Stock { tables: tables.collect::<rusqlite::Result<_>>()?, file: Some(room(&connection)?) });
             stock().map_err(|error| SqliteError::from_driver(path, Doing::Read, &error))
         };
         self.blocking(Doing::Read, look).await
@@ -41,8 +43,8 @@ fn table_stock(
     horizon: Option<&str>,
 ) -> rusqlite::Result<TableStock> {
     let end = Instant::now() + LIMIT;
-    let mut patients =
-        connection.prepare(&format!("SELECT patient_id FROM {table} WHERE patient_id > ? ORDER BY patient_id LIMIT 1"))?;
+    let mut patients = connection
+        .prepare(&format!("SELECT patient_id FROM {table} WHERE patient_id > ? ORDER BY patient_id LIMIT 1"))?;
     let mut oldest =
         connection.prepare(&format!("SELECT {time} FROM {table} WHERE patient_id = ? ORDER BY {time} LIMIT 1"))?;
     // Where the time of the last row that was counted is given, those behind it.

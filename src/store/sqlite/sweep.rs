@@ -103,7 +103,11 @@ impl Sweep {
                 Place::At(table, patient) => {
                     let rows = delete(&transaction, kept, now, table, &patient)?;
                     gone += u64::try_from(rows).unwrap_or(u64::MAX);
-                    if rows < usize::from(ROWS) { Place::Behind(table, Some(patient)) } else { Place::At(table, patient) }
+                    if rows < usize::from(ROWS) {
+                        Place::Behind(table, Some(patient))
+                    } else {
+                        Place::At(table, patient)
+                    }
                 }
                 Place::Pages => Place::Pages,
             };
@@ -148,15 +152,13 @@ fn delete(connection: &Connection, kept: Kept, now: i64, table: usize, patient: 
          ORDER BY {time} LIMIT 1 OFFSET ?4"
     ))?;
     let offset = ROWS - 1;
-    let until: Option<String> =
-        last.query_row((patient, &horizon, TIME_SHAPE, offset), |row| row.get(0)).optional()?;
+    let until: Option<String> = last.query_row((patient, &horizon, TIME_SHAPE, offset), |row| row.get(0)).optional()?;
     let (until, is_with_it) = match &until {
         Some(until) => (until, "<="),
         None => (&horizon, "<"),
     };
-    let sql = format!(
-        "DELETE FROM {name} WHERE patient_id = ?1 AND {time} {is_with_it} ?2 AND {time} GLOB ?3 AND {which}"
-    );
+    let sql =
+        format!("DELETE FROM {name} WHERE patient_id = ?1 AND {time} {is_with_it} ?2 AND {time} GLOB ?3 AND {which}");
     connection.prepare_cached(&sql)?.execute((patient, until, TIME_SHAPE))
 }
 
@@ -229,9 +231,7 @@ mod tests {
         let mut connection = schema::in_memory().unwrap();
         let old = "2025-01-01T00:00:00";
         for time in ["0", "yesterday", &format!("{old}Z"), &format!("{old}+02:00"), &format!("{old}.5+00:00")] {
-            connection
-                .execute("INSERT INTO patient_vitals (patient_id, timestamp) VALUES ('P1', ?)", [time])
-                .unwrap();
+            connection.execute("INSERT INTO patient_vitals (patient_id, timestamp) VALUES ('P1', ?)", [time]).unwrap();
         }
         for (rule, ended) in [("line", "NULL"), ("on", "''"), ("ended", "'2025-01-01T00:01:00+00:00'")] {
             let sql = format!(
@@ -250,7 +250,8 @@ mod tests {
     fn alarms_of_one_onset_go_however_many_they_are() {
         let mut connection = schema::in_memory().unwrap();
         for rule in 0..250 {
-            let sql = "INSERT INTO patient_alerts (patient_id, onset, rule) VALUES ('P1', '2025-01-01T00:00:00+00:00', ?)";
+            let sql =
+                "INSERT INTO patient_alerts (patient_id, onset, rule) VALUES ('P1', '2025-01-01T00:00:00+00:00', ?)";
             connection.execute(sql, [rule.to_string()]).unwrap();
         }
         assert_eq!(swept(&mut connection, Kept { alerts: Keep::For(DAY), ..Kept::default() }), 250);
@@ -274,8 +275,7 @@ mod tests {
             ),
         ] {
             let mut explain = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
-            let plan: Vec<String> =
-                explain.raw_query().mapped(|row| row.get(3)).collect::<Result<_, _>>().unwrap();
+            let plan: Vec<String> = explain.raw_query().mapped(|row| row.get(3)).collect::<Result<_, _>>().unwrap();
             assert_eq!(plan, [search]);
         }
     }

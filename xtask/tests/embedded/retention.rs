@@ -49,45 +49,18 @@ fn nothing_is_said_and_nothing_goes_until_somebody_sets_how_long_and_then_all_ag
     assert!(set(&home, "--raw 720h").contains("in force already: nothing changes"), "it is the same");
     // Longer takes nothing from anybody, and is not asked about.
     set(&home, "--raw 60d --alerts keep");
-    home.run("status").tells(&["readings are kept 60d, alarms for ever"]);
+    home.run("status").shows(&["readings are kept 60d, alarms for ever"]);
 
     // A file on one machine is a wish.
     let mut text = fs::read_to_string(home.path().join("vitals.toml")).unwrap();
     text.push_str("[retention]\nkeep_raw = \"7d\"\n");
     home.file("vitals.toml", text);
     let wish = "the settings ask for readings to be kept 7d, and in force is 60d";
-    home.run("status").with_code(1).tells(&[wish, "vitals retention set --dry-run"]);
-    home.run("doctor").tells(&[wish]);
+    home.run("status").with_code(1).shows(&[wish, "vitals retention set --dry-run"]);
+    home.run("doctor").shows(&[wish]);
     home.run("consume --exit-at-end --quiet").well().tells(&[wish, "hint: "]);
     home.run("retention set --by Anna --reason settings --yes").well().tells(&["kept 60d until now, 7d from now on"]);
     assert!(shown()["unmet"].is_null());
-}
-
-#[test]
-fn what_is_older_is_counted_as_expired_by_consume_and_import_and_no_fault_to_an_audit() {
-    let home = Home::ready(1);
-    let message = |days: i64, rate: i32| {
-        let time = (chrono::Utc::now() - chrono::TimeDelta::days(days)).to_rfc3339();
-        format!("P001,{time},{rate},,,,,\n")
-    };
-    let rows: String = (0..30).map(|day| message(day, 70)).collect();
-    home.file(
-        "month.csv",
-        format!("patient_id,timestamp,heart_rate,spo2,systolic,diastolic,respiratory_rate,temperature\n{rows}"),
-    );
-    home.done("produce --mode csv --csv month.csv --once --interval 0");
-    set(&home, "--raw 10d --yes");
-    home.run("consume --exit-at-end --quiet").well().tells(&["10 readings stored, 20 expired, 0 refused"]);
-    assert_eq!(home.count(), 10);
-    home.run("audit").well().tells(&["rows 10, repeats 0, dead letters 0, expired 20); nothing is missing"]);
-    home.run("lag --fail-above 0").well();
-    home.run("import month.csv").well().tells(&["20 of them are older than what is kept"]);
-    assert_eq!(home.count(), 10);
-    // What is kept again comes back from the topic, and an audit wants to see it.
-    set(&home, "--raw keep");
-    home.done("group seek --to earliest");
-    home.run("consume --exit-at-end --quiet").well().tells(&["30 readings stored, 0 refused"]);
-    home.run("audit").well().tells(&["rows 30"]);
 }
 
 /// The sum of the samples of a metric.
@@ -114,7 +87,7 @@ fn old_rows_go_beside_a_consumer_that_goes_on_storing() {
     wait_for(|| metric(&address, "vitals_deleted_rows_total ") >= 200_000.0);
     producer.wait_end(RUN_LIMIT).well();
     wait_for(|| metric(&address, "vitals_readings_total ") >= 4_000.0);
-    assert_eq!(metric(&address, "vitals_failures_total{task=\"store_write\"}"), 0.0);
+    assert!(metric(&address, "vitals_failures_total{task=\"store_write\"}") < 1.0, "the store has refused nothing");
     let within = |le: &str| metric(&address, &format!("vitals_write_duration_seconds_bucket{{le=\"{le}\"}}"));
     let (all, quick) = (within("+Inf"), within("0.25"));
     assert!(quick >= 0.99 * all, "{quick} of {all} batches were in within 0.25 s");

@@ -336,7 +336,10 @@ mod tests {
         let [RequestBody::Execute(execute)] = bodies.as_slice() else { panic!("{bodies:?}") };
         assert_eq!(execute.id, CBytesShort::new(ID.to_vec()));
         assert_eq!(execute.query_parameters.consistency, Consistency::LocalQuorum);
-        assert_eq!(execute.query_parameters.values, Some(QueryValues::SimpleValues(vec![Value::new("one"), Value::NotSet])));
+        assert_eq!(
+            execute.query_parameters.values,
+            Some(QueryValues::SimpleValues(vec![Value::new("one"), Value::NotSet]))
+        );
     }
 
     #[test]
