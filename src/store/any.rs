@@ -15,12 +15,14 @@ use super::journal::{ENTRIES_AT_ONCE, Followed, Journal};
 use super::sqlite::{self, SqliteError, SqliteStore};
 use super::stored_alarm::KNOWN_ALARMS;
 use super::{
-    Acknowledged, ActiveAlarms, Admissions, AlarmId, Consistency, SchemaPart, SchemaStep, SchemaVersion, Selection,
-    StoredAlarm, StoredReading, Survey, Width,
+    Acknowledged, ActiveAlarms, Admissions, AlarmId, Consistency, Kept, Retention, SchemaPart, SchemaStep,
+    SchemaVersion, Selection, Stock, StoredAlarm, StoredReading, Survey, Width,
 };
 use crate::advice::{Advice, Code};
 use crate::alarm::KnownAlarm;
-use crate::pipeline::store::{Batch, BatchLimits, Entry, NodeGeneration, RequiredDelay, Store, WriteError, up_to_gap};
+use crate::pipeline::store::{
+    Batch, BatchLimits, Entry, NodeGeneration, RequiredDelay, Store, WriteError, Written, up_to_gap,
+};
 use crate::reading::{PatientId, Timestamp};
 use crate::secret::NoPassword;
 use crate::store::StoreAddress;
@@ -159,7 +161,10 @@ impl AnyStore {
     /// Writes rows back as they once came out: their texts and values are taken as they are, also those that no
     /// reading would have. A column without a value leaves an earlier one alone. No two of the rows may have the same
     /// key; rows of one patient together cost the least.
-    pub async fn restore(&self, rows: &[StoredReading]) -> Result<(), WriteError> {
+    ///
+    /// # Errors
+    /// As of a batch. Rows whose time is older than what is kept are counted, and not written.
+    pub async fn restore(&self, rows: &[StoredReading]) -> Result<Written, WriteError> {
         match self {
             Self::Cassandra(store) => store.restore(rows).await,
             Self::Sqlite(store) => store.restore(rows).await,
@@ -230,6 +235,22 @@ impl AnyStore {
         match self {
             Self::Cassandra(store) => Ok(store.add_entry(journal, entry).await?),
             Self::Sqlite(store) => Ok(store.add_entry(journal, entry).await?),
+        }
+    }
+
+    /// How long rows are kept, and since when.
+    pub async fn retention(&self) -> Result<Retention, StoreError> {
+        let mut retention = Retention::default();
+        self.follow(&mut retention).await?;
+        Ok(retention)
+    }
+
+    /// What the tables hold, and how many of their rows would not be kept so, as far as moments tell. `now` is in
+    /// microseconds since 1970.
+    pub(crate) async fn stock(&self, kept: Kept, now: i64) -> Result<Stock, StoreError> {
+        match self {
+            Self::Cassandra(store) => Ok(store.stock(kept, now).await?),
+            Self::Sqlite(store) => Ok(store.stock(kept, now).await?),
         }
     }
 
@@ -385,7 +406,7 @@ impl Store for AnyStore {
         Ok(self.newest_entries(Journal::Rules, 1).await?.pop())
     }
 
-    async fn write(&self, batch: &Batch) -> Result<(), WriteError> {
+    async fn write(&self, batch: &Batch) -> Result<Written, WriteError> {
         match self {
             Self::Cassandra(store) => store.write(batch).await,
             Self::Sqlite(store) => store.write(batch).await,
