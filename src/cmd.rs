@@ -27,6 +27,7 @@ pub mod profile;
 pub mod query;
 pub mod report;
 pub mod reset;
+pub mod retention;
 pub mod rules;
 pub mod schema;
 pub mod scores;
@@ -135,6 +136,8 @@ pub enum Command {
     Schema(schema::Args),
     /// Delete the topic and the stored readings, to begin anew
     Reset(reset::Args),
+    /// Show and set how long readings, alarms and messages are kept
+    Retention(retention::Args),
     /// Show the settings and where they come from
     Config(config::Args),
     /// Show the profiles: named sets of settings
@@ -199,6 +202,7 @@ impl Command {
             Self::Up(args) => up::run(args, context).await,
             Self::Schema(args) => schema::run(args, context).await,
             Self::Reset(args) => reset::run(args, context).await,
+            Self::Retention(args) => retention::run(args, context).await,
             Self::Config(args) => config::run(args, context).await,
             Self::Profile(args) => profile::run(args, context).await,
             Self::Grants(args) => grants::run(args, context).await,

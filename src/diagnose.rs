@@ -3,6 +3,7 @@
 pub(crate) mod brokers;
 pub(crate) mod certificates;
 pub(crate) mod group;
+pub(crate) mod retention;
 pub(crate) mod rights;
 pub(crate) mod store;
 pub(crate) mod topic;

@@ -27,6 +27,7 @@ use crate::cmd::patient::NothingToSet;
 use crate::cmd::produce::ProduceError;
 use crate::cmd::query::QueryError;
 use crate::cmd::reset::ResetError;
+use crate::cmd::retention::RetentionError;
 use crate::cmd::rules::RulesCommandError;
 use crate::cmd::topic::TopicError;
 use crate::cmd::up::UpError;
@@ -90,6 +91,7 @@ const ADVISERS: &[Recognise] = &[
     recognise::<QueryError>,
     recognise::<ResetError>,
     recognise::<RulesCommandError>,
+    recognise::<RetentionError>,
     recognise::<TopicError>,
     recognise::<TomlError>,
 ];

@@ -45,6 +45,7 @@ pages! {
     ward: "The ward in a browser, who may see it, its data for programs",
     settings: "Every setting: option, environment variable, file key, default",
     messages: "Messages and why one is refused, tables, alarms, dead letters",
+    retention: "How long readings, alarms and messages are kept",
     hl7: "HL7 v2 from monitors and gateways: whose codes, what is refused",
     rules: "Alarm rules: their files, the built-in sets, how to try them first",
     patients: "Admit patients, limits of their own, no data, pauses",

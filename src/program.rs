@@ -114,7 +114,6 @@ async fn run(command: Command, context: Context, trigger: Trigger, workers: &Run
 /// Waits until the user has asked twice, or the command has had its time to end.
 async fn impatience(shutdown: &Shutdown, output: &Output) {
     shutdown.wait().await;
-    tracing::info!(event = "stopping", "asked to stop: what was begun is finished");
     if tokio::time::timeout(QUIET_DRAIN, shutdown.wait_again()).await.is_err() {
         output.tell(LogLevel::Info, "draining", "finishing what was begun; Ctrl+C again ends at once");
         // A command that is stuck, in a write to a reader that does not read, ends all the same.

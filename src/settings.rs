@@ -40,7 +40,8 @@ use crate::alarm::Limits;
 use crate::kafka::login::Mechanism;
 use crate::output::{Color, LogFormat, LogLevel};
 use crate::service_manager::Supervision;
-use crate::store::{Consistency, StoreAddress};
+use crate::span::Keep;
+use crate::store::{Consistency, Kept, StoreAddress};
 use crate::trail::AuditLog;
 use layers::Layers;
 
@@ -69,6 +70,8 @@ pub struct Settings {
     pub limits: Limits,
     /// The topic that alarms are announced in, beside the store; `None` where they are not.
     pub alarms_topic: Option<String>,
+    /// How long rows should be kept. What is in force stands in the store.
+    pub retention: Kept,
     /// Makes the consumer a static member of its group.
     pub instance_id: Option<String>,
     /// How long the group waits for a silent member before its partitions go to others.
@@ -168,6 +171,13 @@ impl Settings {
         self.alarms_topic.as_deref().filter(|name| is_of_default || alarms != Some(*name))
     }
 
+    /// How long readings and alarms should be kept, by who has said so; `None` where nobody has.
+    #[must_use]
+    pub fn wished_retention(&self) -> [Option<Keep>; 2] {
+        let wish = |name, keep| self.resolved(name).filter(|setting| setting.source != Source::Default).map(|_| keep);
+        [wish(table::KEEP_RAW.spec.name, self.retention.raw), wish(table::KEEP_ALERTS.spec.name, self.retention.alerts)]
+    }
+
     /// What to say of a choice that the store does not know.
     fn without_effect(&self) -> Option<Note> {
         let is_of_servers = |name: &str| name == table::CONSISTENCY.spec.name || name.starts_with("store_");
@@ -218,6 +228,7 @@ pub fn resolve(flags: &Flags, environment: &Environment) -> Result<Settings, Set
             spo2_low: layers.take(&table::SPO2_LOW)?,
         },
         alarms_topic: layers.take_alarms_topic()?,
+        retention: Kept { raw: layers.take(&table::KEEP_RAW)?, alerts: layers.take(&table::KEEP_ALERTS)? },
         instance_id: layers.take_optional(&table::INSTANCE_ID)?,
         session_timeout: layers.take(&table::SESSION_TIMEOUT)?.0,
         durability_delay: layers.take(&table::DURABILITY_DELAY)?,

@@ -61,6 +61,14 @@ impl Trigger {
         self.requests.send_modify(|asked| asked.count = asked.count.saturating_add(1));
     }
 
+    /// The same for a signal: the log has it before anybody can say that they have ended.
+    fn pull_told(&self) {
+        if self.requests.borrow().count == 0 {
+            tracing::info!(event = "stopping", "asked to stop: what was begun is finished");
+        }
+        self.pull();
+    }
+
     /// Asks to stop because this program has a fault. It never means "end at once": whoever drains already goes on.
     /// Says whether it is the first fault.
     #[must_use]
@@ -121,8 +129,8 @@ pub fn signals(trigger: Trigger) -> io::Result<impl Future<Output = ()>> {
     Ok(async move {
         loop {
             tokio::select! {
-                _ = interrupt.recv() => trigger.pull(),
-                _ = terminate.recv() => trigger.pull(),
+                _ = interrupt.recv() => trigger.pull_told(),
+                _ = terminate.recv() => trigger.pull_told(),
             }
         }
     })
@@ -136,7 +144,7 @@ pub fn signals(trigger: Trigger) -> io::Result<impl Future<Output = ()>> {
 pub fn signals(trigger: Trigger) -> io::Result<impl Future<Output = ()>> {
     Ok(async move {
         while tokio::signal::ctrl_c().await.is_ok() {
-            trigger.pull();
+            trigger.pull_told();
         }
         pending::<()>().await;
     })

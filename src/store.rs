@@ -11,7 +11,9 @@ mod changed;
 mod consistency;
 mod journal;
 pub mod migrations;
+mod retention;
 pub mod sqlite;
+mod stock;
 mod stored;
 mod stored_alarm;
 mod survey;
@@ -23,6 +25,8 @@ pub use consistency::Consistency;
 #[cfg(feature = "testing")]
 pub use consistency::UnknownConsistency;
 pub use journal::{Admissions, Followed, History, Journal};
+pub use retention::{Kept, Retention, RetentionChange};
+pub(crate) use stock::{FileRoom, ROW_BYTES, Stock, TableStock};
 pub use stored::{Order, SchemaPart, SchemaState, SchemaStep, Selection, StoredReading, Width};
 pub use stored_alarm::{Acknowledged, AlarmId, AlarmState, StoredAlarm};
 pub use survey::{ActiveAlarms, SchemaVersion};

@@ -40,6 +40,7 @@ const SUPPORTED: &[(ApiKey, i16, i16)] = &[
     (ApiKey::DeleteTopics, 1, 6),
     (ApiKey::InitProducerId, 0, 4),
     (ApiKey::DescribeConfigs, 1, 4),
+    (ApiKey::IncrementalAlterConfigs, 0, 1),
     (ApiKey::DeleteGroups, 0, 2),
     (ApiKey::OffsetDelete, 0, 0),
     (ApiKey::DescribeCluster, 0, 1),
@@ -128,6 +129,9 @@ async fn body(state: &State, api: ApiKey, version: i16, mut body: Bytes, client:
         ApiKey::CreateTopics => encode(state, &topics::create(state, read(body, version)?), version),
         ApiKey::DeleteTopics => encode(state, &topics::delete(state, read(body, version)?), version),
         ApiKey::DescribeConfigs => encode(state, &topics::describe_configs(state, read(body, version)?), version),
+        ApiKey::IncrementalAlterConfigs => {
+            encode(state, &topics::alter_configs(state, read(body, version)?).await, version)
+        }
         ApiKey::DescribeCluster => encode(state, &topics::describe_cluster(state, &read(body, version)?), version),
         ApiKey::FindCoordinator => {
             encode(state, &topics::find_coordinator(state, read(body, version)?, version), version)

@@ -115,7 +115,7 @@ pub fn inspect(path: &Path) -> Result<FolderState, FolderError> {
     }
 }
 
-/// A topic as it was made.
+/// A topic: as it was made, with the settings that it has since.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct TopicMeta {
     pub(super) name: String,
@@ -182,6 +182,17 @@ impl Folder {
         sync_folder(&topics).map_err(failed(&topics))?;
         self.topics.insert(name.to_owned(), meta.clone());
         Ok(meta)
+    }
+
+    /// Gives a topic other settings: when this returns they are on the disk.
+    pub(super) fn change_topic(&mut self, name: &str, settings: BTreeMap<String, String>) -> Result<(), FolderError> {
+        let folder = self.topic_folder(name);
+        let meta = self.topics.get_mut(name).ok_or(FolderError::NoTopic)?;
+        let changed = TopicMeta { settings, ..meta.clone() };
+        let text = serde_json::to_vec_pretty(&changed).map_err(|error| failed(&folder)(error.into()))?;
+        write_whole(&folder.join(TOPIC_FILE), &text)?;
+        *meta = changed;
+        Ok(())
     }
 
     /// Deletes a topic: when this returns it is gone, whatever happens. Its records are left to

@@ -149,12 +149,18 @@ impl PartitionLog {
     fn write(&mut self, batches: &[u8], headers: &[BatchHeader]) -> io::Result<()> {
         self.durable.check()?;
         if self.segments.last().is_some_and(|active| active.size_bytes() >= self.limits.segment_bytes) {
-            self.sync()?;
-            let next = Segment::open(&self.folder, self.end_offset, Role::Active, |_| {})?;
-            sync_folder(&self.folder)?;
-            self.segments.push(next);
+            self.begin_segment()?;
         }
         self.segments.last_mut().map_or(Ok(()), |active| active.append(batches, headers))
+    }
+
+    /// The segment that is appended to gets a successor.
+    fn begin_segment(&mut self) -> io::Result<()> {
+        self.sync()?;
+        let next = Segment::open(&self.folder, self.end_offset, Role::Active, |_| {})?;
+        sync_folder(&self.folder)?;
+        self.segments.push(next);
+        Ok(())
     }
 
     /// Reads whole batches from the one that holds `offset`: at least that one, and no more than `max_bytes` where there
@@ -214,21 +220,34 @@ impl PartitionLog {
         self.durable.check().map(drop)
     }
 
+    /// Takes batches up to another size from now on.
+    pub(super) fn set_max_batch_bytes(&mut self, bytes: usize) {
+        self.limits.max_batch_bytes = bytes;
+    }
+
     /// Drops the oldest segments whose records are all older than `retention_ms`, or that make the log larger than
-    /// `retention_bytes`. The one that is appended to stays. Where records have no time, that of their file counts.
+    /// `retention_bytes`. The one that is appended to stays as long as one of its records does. Where records have no
+    /// time, that of their file counts.
     pub(super) fn retain(
         &mut self,
         now_ms: i64,
         retention_ms: Option<i64>,
         retention_bytes: Option<u64>,
     ) -> io::Result<()> {
+        let is_too_old = |segment: &Segment| match retention_ms {
+            Some(ms) => segment.last_time_ms().map(|last| now_ms.saturating_sub(last) > ms),
+            None => Ok(false),
+        };
+        if let Some(active) = self.segments.last()
+            && active.end_offset > active.base_offset
+            && is_too_old(active)?
+        {
+            self.begin_segment()?;
+        }
         while self.segments.len() > 1 {
             let size: u64 = self.segments.iter().map(Segment::size_bytes).sum();
             let Some(oldest) = self.segments.first() else { break };
-            let too_old = match retention_ms {
-                Some(ms) => now_ms.saturating_sub(oldest.last_time_ms()?) > ms,
-                None => false,
-            };
+            let too_old = is_too_old(oldest)?;
             let too_much = retention_bytes.is_some_and(|bytes| size - oldest.size_bytes() >= bytes);
             if !too_old && !too_much {
                 break;

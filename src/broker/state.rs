@@ -80,7 +80,10 @@ impl State {
 
 /// One topic and the logs of its partitions.
 pub(super) struct Topic {
+    /// As it was when it was made, or opened.
     pub(super) meta: TopicMeta,
+    /// Those of today.
+    settings: Mutex<BTreeMap<String, String>>,
     /// When it was made; `None` where that was before this start.
     made: Option<Instant>,
     logs: Vec<Arc<Shared<PartitionLog>>>,
@@ -88,12 +91,16 @@ pub(super) struct Topic {
 
 impl Topic {
     fn open(folder: &Folder, meta: TopicMeta, made: Option<Instant>, flush: Flush) -> Result<Self, BrokerError> {
-        let mut limits = LogLimits { shows_unsynced: flush != Flush::BeforeAck, ..LogLimits::default() };
-        if let Some(bytes) = meta.settings.get("max.message.bytes").and_then(|value| value.parse().ok()) {
-            limits.max_batch_bytes = bytes;
-        }
+        let max_batch_bytes = max_batch_bytes(&meta.settings);
+        let limits = LogLimits { shows_unsynced: flush != Flush::BeforeAck, max_batch_bytes, ..LogLimits::default() };
         let logs = folder.open_logs(&meta, limits)?.into_iter().map(Shared::new).collect();
-        Ok(Self { meta, made, logs })
+        let settings = Mutex::new(meta.settings.clone());
+        Ok(Self { meta, settings, made, logs })
+    }
+
+    /// Its settings, by Kafka's names; without those that nobody gave.
+    pub(super) fn settings(&self) -> BTreeMap<String, String> {
+        lock(&self.settings).clone()
     }
 
     /// The log of a partition, for the moment that it is held. None of a topic that was deleted meanwhile.
@@ -113,11 +120,17 @@ impl Topic {
 
     /// By which time and size old records go.
     fn retention(&self) -> (Option<i64>, Option<u64>) {
-        let setting = |name: &str| self.meta.settings.get(name).and_then(|value| value.parse::<i64>().ok());
+        let settings = self.settings();
+        let setting = |name: &str| settings.get(name).and_then(|value| value.parse::<i64>().ok());
         let ms = setting("retention.ms").unwrap_or(DEFAULT_RETENTION_MS);
         let bytes = setting("retention.bytes").and_then(|bytes| u64::try_from(bytes).ok());
         ((ms >= 0).then_some(ms), bytes)
     }
+}
+
+fn max_batch_bytes(settings: &BTreeMap<String, String>) -> usize {
+    let given = settings.get("max.message.bytes").and_then(|value| value.parse().ok());
+    given.unwrap_or(LogLimits::default().max_batch_bytes)
 }
 
 /// A week, as Kafka's own default.
@@ -174,6 +187,17 @@ impl Topics {
         let topic = Arc::new(opened?);
         lock(&self.by_name).insert(name.to_owned(), Arc::clone(&topic));
         Ok(topic)
+    }
+
+    /// Gives a topic other settings. No other one gets its name meanwhile: that needs the folder.
+    pub(super) fn change(&self, name: &str, settings: &BTreeMap<String, String>) -> Result<(), BrokerError> {
+        let mut folder = lock(&self.folder);
+        folder.change_topic(name, settings.clone())?;
+        if let Some(topic) = self.find(name) {
+            topic.logs.iter().for_each(|log| log.lock().set_max_batch_bytes(max_batch_bytes(settings)));
+            lock(&topic.settings).clone_from(settings);
+        }
+        Ok(())
     }
 
     /// Deletes a topic with everything that belongs to it. No other one gets its name meanwhile: that needs the folder.

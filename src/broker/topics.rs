@@ -11,6 +11,8 @@ use kafka_protocol::messages::describe_cluster_response::DescribeClusterBroker;
 use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;
 use kafka_protocol::messages::describe_configs_response::{DescribeConfigsResourceResult, DescribeConfigsResult};
 use kafka_protocol::messages::find_coordinator_response::Coordinator;
+use kafka_protocol::messages::incremental_alter_configs_request::{AlterConfigsResource, AlterableConfig};
+use kafka_protocol::messages::incremental_alter_configs_response::AlterConfigsResourceResponse;
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::metadata_response::{
     MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
@@ -18,7 +20,8 @@ use kafka_protocol::messages::metadata_response::{
 use kafka_protocol::messages::{
     BrokerId, CreateTopicsRequest, CreateTopicsResponse, DeleteTopicsRequest, DeleteTopicsResponse,
     DescribeClusterRequest, DescribeClusterResponse, DescribeConfigsRequest, DescribeConfigsResponse,
-    FindCoordinatorRequest, FindCoordinatorResponse, MetadataRequest, MetadataResponse, TopicName,
+    FindCoordinatorRequest, FindCoordinatorResponse, IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse,
+    MetadataRequest, MetadataResponse, TopicName,
 };
 use kafka_protocol::protocol::StrBytes;
 use uuid::Uuid;
@@ -181,11 +184,82 @@ fn describe_config(state: &State, resource: &DescribeConfigsResource) -> Describ
             .with_value(Some(text(value)))
             .with_config_source(source)
     };
-    let given = &topic.meta.settings;
+    let given = topic.settings();
     let own = given.iter().map(|(name, value)| setting(name, value, TOPIC_SOURCE));
     let defaults = defaults().into_iter().filter(|(name, _)| !given.contains_key(*name));
     let defaults = defaults.map(|(name, value)| setting(name, &value, DEFAULT_SOURCE));
     result.with_configs(own.chain(defaults).filter(|setting| wanted(&setting.name)).collect())
+}
+
+/// Changes settings of topics; what is not kept any more goes at once.
+pub(super) async fn alter_configs(
+    state: &State,
+    request: IncrementalAlterConfigsRequest,
+) -> IncrementalAlterConfigsResponse {
+    let is_trial = request.validate_only;
+    let altered = request.resources.into_iter().map(|resource| {
+        let (code, why) = match alter_config(state, &resource, is_trial) {
+            Ok(()) => (0, None),
+            Err((code, why)) => (code.code(), Some(text(&why))),
+        };
+        AlterConfigsResourceResponse::default()
+            .with_resource_type(resource.resource_type)
+            .with_resource_name(resource.resource_name)
+            .with_error_code(code)
+            .with_error_message(why)
+    });
+    let response = IncrementalAlterConfigsResponse::default().with_responses(altered.collect());
+    if !is_trial {
+        let topics = Arc::clone(&state.topics);
+        // It is done again in a while, however this ends.
+        let _ = tokio::task::spawn_blocking(move || topics.retain()).await;
+    }
+    response
+}
+
+fn alter_config(state: &State, resource: &AlterConfigsResource, is_trial: bool) -> Result<(), (ResponseError, String)> {
+    if resource.resource_type != TOPIC_RESOURCE {
+        return Err((ResponseError::InvalidRequest, "only topics have settings here".to_owned()));
+    }
+    let topic = state.topics.find(&resource.resource_name);
+    let topic = topic.ok_or_else(|| (ResponseError::UnknownTopicOrPartition, "there is no such topic".to_owned()))?;
+    let mut settings = topic.settings();
+    for config in &resource.configs {
+        change(&mut settings, config).map_err(|why| (ResponseError::InvalidConfig, why))?;
+    }
+    if is_trial {
+        return Ok(());
+    }
+    state
+        .topics
+        .change(&topic.meta.name, &settings)
+        .map_err(|error| (ResponseError::KafkaStorageError, error.to_string()))
+}
+
+/// The protocol's numbers of what is done to a setting; the others are for lists, and none of these is one.
+const SET: i8 = 0;
+const FORGET: i8 = 1;
+
+fn change(settings: &mut BTreeMap<String, String>, config: &AlterableConfig) -> Result<(), String> {
+    let name = config.name.to_string();
+    if !defaults().iter().any(|(known, _)| *known == name) {
+        return Err(format!("{name} means nothing here"));
+    }
+    match (config.config_operation, &config.value) {
+        (FORGET, _) => drop(settings.remove(&name)),
+        (SET, Some(value)) if is_value(&name, value) => drop(settings.insert(name, value.to_string())),
+        (SET, Some(value)) => return Err(format!("{value} is no value of {name}")),
+        _ => return Err(format!("{name} can be set, or set back, and nothing else")),
+    }
+    Ok(())
+}
+
+fn is_value(name: &str, value: &str) -> bool {
+    match name {
+        "cleanup.policy" => value == "delete",
+        "max.message.bytes" => value.parse::<i32>().is_ok_and(|bytes| bytes > 0),
+        _ => value.parse::<i64>().is_ok_and(|number| number >= -1),
+    }
 }
 
 pub(super) fn describe_cluster(state: &State, request: &DescribeClusterRequest) -> DescribeClusterResponse {

@@ -14,7 +14,7 @@ use crate::trail::{Act, Kind};
 /// What changes something. Behind each command are the arguments whose values are told, as `argument` or
 /// `argument:name in the trail`; `@topic` is the setting, where nothing of that name was typed. `@store` says that the
 /// store is asked, of what mostly is not.
-const ADMINISTRATIVE: [(&str, &str); 18] = [
+const ADMINISTRATIVE: [(&str, &str); 19] = [
     ("init", "partitions topic_replication keyspace_replication @topic"),
     ("reset", "only @topic @group"),
     ("import", ""),
@@ -31,6 +31,7 @@ const ADMINISTRATIVE: [(&str, &str); 18] = [
     ("topic delete", "name:topic"),
     ("dlq replay", "reasons:refused_for offsets @topic"),
     ("rules apply", "by @store"),
+    ("retention set", "raw_kept:raw alerts_kept:alerts messages dead_letters by @topic @store"),
     ("serve token create", "name:token role by"),
     ("serve token revoke", "name:token by"),
 ];
@@ -56,7 +57,7 @@ const QUERIES: [(&str, &str); 14] = [
 /// What does neither: the pipeline itself, which works for nobody in particular, what brings readings or tables of its own,
 /// and what tells of servers, settings and rules. `serve` tells of each request by itself.
 #[cfg(test)]
-const NEITHER: [&str; 27] = [
+const NEITHER: [&str; 28] = [
     "produce",
     "serve",
     "serve token list",
@@ -84,6 +85,7 @@ const NEITHER: [&str; 27] = [
     "rules check",
     "rules schema",
     "rules history",
+    "retention show",
 ];
 
 /// What may go on for long, so that its beginning is told too; with these options everything may.

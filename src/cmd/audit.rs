@@ -10,6 +10,9 @@ mod report;
 mod scope;
 mod window;
 
+use std::time::Duration;
+
+use chrono::Utc;
 use color_eyre::eyre::Result;
 
 use self::pending::{ContentHash, Differing, DifferingMessage, MAX_DIFFERING, MAX_REFUSED, OtherMessage, Refused};
@@ -32,7 +35,7 @@ use crate::pipeline;
 use crate::reading::Timestamp;
 use crate::record::Record;
 use crate::settings::Settings;
-use crate::store::AnyStore;
+use crate::store::{AnyStore, Retention};
 
 /// What to audit.
 #[derive(Debug, clap::Args)]
@@ -41,6 +44,7 @@ Every message below what the group has stored must be one of these:
   a row          its row in the table has every value that it carried
   a repeat       a later message of the same patient and time went over it
   a dead letter  it was refused, and lies in the dead-letter topic as it came
+  expired        it is older than what is kept (`vitals retention show`)
 What is none of them is listed, and the exit code is 1. The reasons:
   no_row, sign_missing, sign_differs, no_letter, letter_differs
 Messages above what the group has stored are counted, and are no fault.
@@ -105,11 +109,13 @@ async fn audit(args: &Args, context: &Context, report: &mut Report<'_>) -> Resul
     }
     let mut cluster = app::open_led_kafka(settings, &[&settings.topic], Some(&settings.group), output).await?;
     let store = app::open_store_to_read(settings, output).await?;
+    let retention = store.retention().await?;
     let scope = scope::find(&mut cluster, settings, args).await?;
     let total = Some(scope.offsets());
     let mut audit = Audit {
         settings,
         store: &store,
+        retention,
         scope: &scope,
         report,
         differing: Differing::default(),
@@ -124,9 +130,13 @@ async fn audit(args: &Args, context: &Context, report: &mut Report<'_>) -> Resul
     Ok(scope)
 }
 
+/// By how much the clocks of those who wrote and of the store may differ from ours.
+const CLOCKS: Duration = Duration::from_secs(60);
+
 struct Audit<'a, 'output> {
     settings: &'a Settings,
     store: &'a AnyStore,
+    retention: Retention,
     scope: &'a Scope,
     report: &'a mut Report<'output>,
     differing: Differing,
@@ -175,8 +185,11 @@ impl Audit<'_, '_> {
 
     async fn judge(&mut self, partition: i32, window: Window) -> Result<()> {
         let rows = window.rows(self.store).await?;
-        for Judged { offset, content, key, verdict } in window.judge(&rows) {
+        let now = Timestamp::from_utc(Utc::now())?;
+        let may_be_over = |time| self.retention.may_be_over(time, now, CLOCKS);
+        for Judged { offset, content, key, verdict } in window.judge(&rows, may_be_over) {
             match verdict {
+                Verdict::Expired => self.report.counts.expired += 1,
                 Verdict::Row => self.report.counts.rows += 1,
                 Verdict::Repeat => self.report.counts.repeats += 1,
                 Verdict::Wrong(Discrepancy::SignDiffers(differences)) => {

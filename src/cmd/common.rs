@@ -11,6 +11,7 @@ pub(super) mod offset_argument;
 pub(super) mod pages;
 pub(super) mod patient_days;
 pub(super) mod progress_line;
+pub(super) mod retention;
 pub(super) mod score;
 pub(super) mod table;
 pub(super) mod time_argument;

@@ -11,6 +11,7 @@ use self::screen::Screen;
 use self::supervised::Supervised;
 use super::Context;
 use super::common::health::tell_health;
+use super::common::retention::tell_retention;
 use crate::advice::Code;
 use crate::app::{self, Consuming, Member};
 use crate::health::consumer::ConsumerHealth;
@@ -79,6 +80,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
     for step in store.prepare().await?.into_iter().filter(|step| step.made) {
         output.tell(LogLevel::Info, "table_made", format_args!("{}: made", step.what));
     }
+    tell_retention(&store, settings, output).await?;
     let durability = app::durability(&store, settings.durability_delay, output).await?;
     let member = Member::join(&kafka, app::member_config(settings), args.from).await?;
     let mut screen = Screen::new(output, settings, args.quiet, args.alerts);

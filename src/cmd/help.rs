@@ -20,13 +20,13 @@ const GROUPS: [(&str, &[&str]); 8] = [
     ("See how it does", &["top", "serve", "status", "doctor", "lag", "audit", "bench"]),
     ("Look after patients", &["alarms", "report", "scores", "patient"]),
     ("Look at readings and messages", &["query", "count", "topic", "dlq", "group", "schema"]),
-    ("Keep, move and delete readings", &["export", "import", "reset"]),
+    ("Keep, move and delete readings", &["retention", "export", "import", "reset"]),
     ("Set it up", &["config", "profile", "grants", "rules", "completions"]),
     ("Read about it", &["guide"]),
 ];
 
 /// Commands, and the settings that they use; beside these all have [`ALWAYS`].
-const USED: [(&str, &str); 16] = [
+const USED: [(&str, &str); 18] = [
     ("produce dlq", "brokers topic"),
     ("listen", "brokers topic health log_format log_level"),
     ("topic", "brokers topic alarms_topic"),
@@ -35,7 +35,8 @@ const USED: [(&str, &str); 16] = [
     ("report patient query scores count export import schema rules", "store consistency"),
     ("init", "brokers topic store consistency alarms_topic"),
     ("audit", "brokers topic group store consistency"),
-    ("status doctor reset", "brokers topic group store consistency alarms_topic"),
+    ("status doctor", "brokers topic group store consistency alarms_topic keep_raw keep_alerts"),
+    ("reset", "brokers topic group store consistency alarms_topic"),
     ("serve", "brokers topic group store consistency alarms_topic heart_rate_high spo2_low log_format log_level"),
     ("top", "brokers topic group store consistency heart_rate_high spo2_low"),
     ("demo", "topic heart_rate_high spo2_low alarms_topic session_timeout max_in_flight_bytes max_batch_rows"),
@@ -44,8 +45,9 @@ const USED: [(&str, &str); 16] = [
         "brokers topic store consistency heart_rate_high spo2_low session_timeout durability_delay max_in_flight_bytes \
          max_batch_rows",
     ),
+    ("retention", "brokers topic store consistency alarms_topic keep_raw keep_alerts"),
     ("grants", "brokers topic group store alarms_topic"),
-    ("up", "health log_format log_level topic group store consistency alarms_topic"),
+    ("up", "health log_format log_level topic group store consistency alarms_topic keep_raw keep_alerts"),
     ("guide completions", ""),
 ];
 

@@ -25,7 +25,7 @@ use crate::archive::backup::Backup;
 use crate::archive::{ArchiveError, Format};
 use crate::output::{Output, Progress, counted};
 use crate::pipeline::MAX_WRITES_IN_FLIGHT;
-use crate::pipeline::store::WriteError;
+use crate::pipeline::store::{WriteError, Written};
 use crate::retry;
 use crate::settings::Settings;
 use crate::store::AnyStore;
@@ -38,6 +38,8 @@ tells its offset, and at least one sign or observation. Times are written in the
 the table. What a row does not carry stays as it is in the store, so it is
 safe to run again. A CSV file may have a line of column names; without one the
 columns are in the order of an export.
+Rows that are older than what is kept (`vitals retention show`) are counted,
+and not written.
 All of a file is checked before anything is written; a pipe is written up
 to its first fault.
 
@@ -106,6 +108,7 @@ async fn write(backup: Backup, store: &AnyStore, total: Option<u64>, context: &C
         progress: output.progress(total),
         writes: FuturesUnordered::new(),
         in_flight: Vec::new(),
+        expired: 0,
     };
     let outcome = tokio::select! {
         outcome = writer.write_all(&mut chunks) => outcome,
@@ -126,9 +129,15 @@ async fn write(backup: Backup, store: &AnyStore, total: Option<u64>, context: &C
         }
         .into());
     }
-    let Writer { line, progress, .. } = writer;
+    let Writer { line, progress, expired, .. } = writer;
     drop(progress);
     output.note(format_args!("imported {}: {line}", backup.name()));
+    if expired > 0 {
+        output.note(format_args!(
+            "note: {expired} of them {} older than what is kept, and not written: `vitals retention show`",
+            if expired == 1 { "is" } else { "are" }
+        ));
+    }
     if !end.unknown.is_empty() {
         output.note(format_args!("note: columns that were passed over: {}", end.unknown.join(", ")));
     }
@@ -164,14 +173,19 @@ impl Advice for ImportError {
     }
 }
 
+/// A batch that is in, and what became of its rows.
+type Taken = Result<(Arc<Batch>, Written), WriteError>;
+
 /// Rows on their way into the store: many batches in flight, each tried again until it is in.
 struct Writer<'a> {
     store: &'a AnyStore,
     output: &'a Output,
     line: ProgressLine,
     progress: Progress,
-    writes: FuturesUnordered<BoxFuture<'a, Result<Arc<Batch>, WriteError>>>,
+    writes: FuturesUnordered<BoxFuture<'a, Taken>>,
     in_flight: Vec<Arc<Batch>>,
+    /// Rows that were not written: they are older than what is kept.
+    expired: u64,
 }
 
 impl Writer<'_> {
@@ -199,7 +213,8 @@ impl Writer<'_> {
     async fn finish_one(&mut self) -> Result<(), ImportError> {
         let written = self.line.rows();
         match self.writes.next().await {
-            Some(Ok(batch)) => {
+            Some(Ok((batch, written))) => {
+                self.expired += written.expired;
                 self.in_flight.retain(|other| !Arc::ptr_eq(other, &batch));
                 self.line.add(batch.read, "importing", &mut self.progress);
                 Ok(())
@@ -212,12 +227,12 @@ impl Writer<'_> {
 }
 
 /// Tries until the batch is in, or the time is over.
-async fn write_until_taken(store: &AnyStore, output: &Output, batch: Arc<Batch>) -> Result<Arc<Batch>, WriteError> {
+async fn write_until_taken(store: &AnyStore, output: &Output, batch: Arc<Batch>) -> Taken {
     let end = Instant::now() + GIVE_UP_AFTER;
     let mut failed = 0;
     loop {
         match store.restore(&batch.rows).await {
-            Ok(()) => return Ok(batch),
+            Ok(written) => return Ok((batch, written)),
             Err(WriteError::Later(reason)) if Instant::now() < end => {
                 failed += 1;
                 if retry::is_worth_telling(failed) {

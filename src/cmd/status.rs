@@ -78,6 +78,7 @@ async fn look(settings: &Settings, store: &mut Option<AnyStore>) -> Report {
     report.wrong.append(&mut stored.wrong);
     report.wrong.extend(unanswered("the store", kept));
     report.store = stored.store;
+    report.retention = stored.retention;
     report.healthy = report.wrong.is_empty();
     report
 }

@@ -10,9 +10,11 @@ use color_eyre::eyre::Result;
 use super::Context;
 use super::common::data_folder;
 use super::common::health::tell_health;
+use super::common::retention::tell_retention;
 use super::common::web::WebArgs;
 use crate::address::Endpoint;
 use crate::advice::{Advice, Code};
+use crate::app;
 use crate::broker::flush::Flush;
 use crate::broker::notice::Notice;
 use crate::broker::users::{Users, UsersError};
@@ -20,7 +22,7 @@ use crate::broker::{Broker, Config, Entrance};
 use crate::health::broker::BrokerHealth;
 use crate::output::{LogLevel, Output};
 use crate::service_manager::ServiceManager;
-use crate::settings::{EMBEDDED, EMBEDDED_ADDRESS};
+use crate::settings::{EMBEDDED, EMBEDDED_ADDRESS, Settings};
 use crate::span::parse_duration;
 use crate::tls::{self, Made, MakeError, ServerTls, TlsError};
 
@@ -168,6 +170,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
     let (has_tls, has_users) = (entrance.tls.is_some(), entrance.users.is_some());
     let config =
         Config { folder: folder.clone(), listen: args.listen, advertise: args.advertise, flush: args.flush, entrance };
+    tell_wish(settings, output).await;
     let mut broker = Broker::start(config).await?;
     told.listens(broker.traffic());
     // A certificate is for the name that clients are told.
@@ -192,6 +195,17 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
     }
     output.tell(LogLevel::Info, "broker_ended", "the broker has ended; its records are kept");
     Ok(Code::Done)
+}
+
+/// Says where the settings ask for something else than what is in force. The file need not be there yet.
+async fn tell_wish(settings: &Settings, output: &Output) {
+    if settings.wished_retention() == [None, None] {
+        return;
+    }
+    if let Ok(store) = app::open_store_at(settings, &settings.embedded_store()).await {
+        // Who writes into it says why it cannot be read.
+        let _ = tell_retention(&store, settings, output).await;
+    }
 }
 
 /// Passes on what the broker tells, and tells the service manager that it goes on.

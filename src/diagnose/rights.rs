@@ -20,7 +20,7 @@ pub(crate) enum Role {
     /// Whoever looks at it and looks after patients: `status`, `lag`, `top`, `serve`, `query`, `alarms`, `patient`,
     /// `rules`
     Operator,
-    /// All of it: `init`, `reset`, `import`, topics and groups
+    /// All of it: `init`, `reset`, `import`, `retention`, topics and groups
     Admin,
 }
 

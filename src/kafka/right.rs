@@ -22,6 +22,7 @@ pub enum Operation {
     Delete,
     Describe,
     DescribeConfigs,
+    AlterConfigs,
     All,
 }
 
@@ -35,6 +36,7 @@ impl Operation {
             Self::Delete => "Delete",
             Self::Describe => "Describe",
             Self::DescribeConfigs => "DescribeConfigs",
+            Self::AlterConfigs => "AlterConfigs",
             Self::All => "All",
         }
     }
@@ -48,6 +50,7 @@ impl Operation {
             Self::Delete => 6,
             Self::Describe => 8,
             Self::DescribeConfigs => 10,
+            Self::AlterConfigs => 11,
             Self::All => return None,
         })
     }

@@ -1,9 +1,11 @@
-//! The settings of a topic, and who gave them.
+//! The settings of a topic, who gave them, and how one is changed.
 
+use kafka_protocol::ResponseError;
 use kafka_protocol::error::ParseResponseErrorCode;
-use kafka_protocol::messages::DescribeConfigsRequest;
 use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;
 use kafka_protocol::messages::describe_configs_response::DescribeConfigsResourceResult;
+use kafka_protocol::messages::incremental_alter_configs_request::{AlterConfigsResource, AlterableConfig};
+use kafka_protocol::messages::{DescribeConfigsRequest, IncrementalAlterConfigsRequest};
 
 use super::cluster::{Cluster, text};
 use super::error::KafkaError;
@@ -60,6 +62,36 @@ pub async fn describe(cluster: &mut Cluster, topic: &str) -> Result<Vec<TopicSet
     }
     settings.sort_unstable_by(|one: &TopicSetting, other| one.name.cmp(&other.name));
     Ok(settings)
+}
+
+/// The protocol's number of giving a setting a value.
+const SET: i8 = 0;
+
+/// Gives one setting of `topic` another value; the others stay as they are. Where `is_trial`, the brokers only say whether
+/// they would.
+pub async fn alter(
+    cluster: &mut Cluster,
+    topic: &str,
+    name: &str,
+    value: &str,
+    is_trial: bool,
+) -> Result<(), KafkaError> {
+    let config =
+        AlterableConfig::default().with_name(text(name)).with_config_operation(SET).with_value(Some(text(value)));
+    let resource = AlterConfigsResource::default()
+        .with_resource_type(TOPIC_RESOURCE)
+        .with_resource_name(text(topic))
+        .with_configs(vec![config]);
+    let request = IncrementalAlterConfigsRequest::default().with_resources(vec![resource]).with_validate_only(is_trial);
+    let response = cluster.ask(&request).await?;
+    match response.responses.first().and_then(|answer| answer.error_code.err()) {
+        None => Ok(()),
+        Some(ResponseError::UnknownTopicOrPartition) => Err(KafkaError::NoTopic { topic: topic.to_owned() }),
+        Some(code) => {
+            let refused = KafkaError::refused(format!("to set {name} of the topic '{topic}'"), code);
+            Err(refused.needing(Right::topic(Operation::AlterConfigs, topic)))
+        }
+    }
 }
 
 /// What of a topic's settings decides what it takes.

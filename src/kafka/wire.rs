@@ -84,11 +84,16 @@ pub(super) fn spoken(key: i16) -> VersionRange {
 
 /// The requests without which something does not work, with their names.
 pub(super) fn needed() -> impl Iterator<Item = (i16, &'static str)> {
-    // Only KRaft has a quorum, only Kafka 4 groups of the newer protocol, and not every broker wants a login.
+    // Only KRaft has a quorum, only Kafka 4 groups of the newer protocol, not every broker wants a login, and a `vitals up`
+    // of an earlier version does not change the settings of its topics.
     let optional = |api| {
         matches!(
             api,
-            ApiKey::DescribeQuorum | ApiKey::ConsumerGroupDescribe | ApiKey::SaslHandshake | ApiKey::SaslAuthenticate
+            ApiKey::DescribeQuorum
+                | ApiKey::ConsumerGroupDescribe
+                | ApiKey::SaslHandshake
+                | ApiKey::SaslAuthenticate
+                | ApiKey::IncrementalAlterConfigs
         )
     };
     let needed = messages::RESPONSES.iter().filter(move |spoken| !optional(spoken.api));

@@ -13,7 +13,7 @@ use tokio::sync::{Semaphore, SetOnce};
 use tokio::time::Instant;
 
 use crate::alarm::KnownAlarm;
-use crate::pipeline::store::{Batch, BatchLimits, Entry, NodeGeneration, Store, WriteError};
+use crate::pipeline::store::{Batch, BatchLimits, Entry, NodeGeneration, Store, WriteError, Written};
 use crate::reading::reject::Reject;
 use crate::reading::{PatientId, Timestamp};
 use crate::store::AnyStore;
@@ -223,18 +223,18 @@ impl Store for Meter {
         self.store.rules().await
     }
 
-    async fn write(&self, batch: &Batch) -> Result<(), WriteError> {
-        self.store.write(batch).await?;
+    async fn write(&self, batch: &Batch) -> Result<Written, WriteError> {
+        let written = self.store.write(batch).await?;
         let Some(clock) = self.clock() else {
             self.measured().warmed += u64::try_from(batch.readings.len()).unwrap_or(u64::MAX);
-            return Ok(());
+            return Ok(written);
         };
         let now = Instant::now();
         self.measured().add_rows(batch.readings.iter().map(|reading| clock.age_micros(reading.time(), now)), now);
         // Rows that were not sent at full speed have taken no places; more than there were are never given back.
         let taken = MAX_BACKLOG.saturating_sub(self.room.available_permits());
         self.room.add_permits(batch.readings.len().min(taken));
-        Ok(())
+        Ok(written)
     }
 }
 

@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
 
-use super::store::{Batch, BatchLimits, Entry, NodeGeneration, Store, Tenure, WriteError};
+use super::store::{Batch, BatchLimits, Entry, NodeGeneration, Store, Tenure, WriteError, Written};
 use crate::alarm::{AlarmKey, AlarmRecord, KnownAlarm};
 use crate::output::counted;
 use crate::reading::{PatientId, Timestamp};
@@ -246,7 +246,7 @@ impl State {
 }
 
 impl<T: Store, A: Alarms> Store for Announcing<'_, T, A> {
-    async fn write(&self, batch: &Batch) -> Result<(), WriteError> {
+    async fn write(&self, batch: &Batch) -> Result<Written, WriteError> {
         let Some(place) = &self.place else { return self.store.write(batch).await };
         self.announce(place, batch).await;
         if batch.tenure.is_over() {

@@ -17,7 +17,7 @@ use super::events::{Listener, PipelineEvent, Task, Trouble, TroubleKind};
 use super::refusals::Refusals;
 use super::report::Report;
 use super::rules::Rules;
-use super::store::{Store, WriteError};
+use super::store::{Store, WriteError, Written};
 use super::write_queue::{WriteBatch, WriteQueue};
 use crate::ledger::{InFlight, Ledger};
 use crate::reading::reject::Reject;
@@ -38,7 +38,7 @@ type Writes<'a, B, K, E> = FuturesUnordered<BoxFuture<'a, Option<(B, Result<K, E
 /// What was taken up and is not acknowledged yet.
 pub(super) struct Delivery<'a, T, D: DeadLetters> {
     pub(super) write_queue: WriteQueue,
-    pub(super) writes: Writes<'a, WriteBatch, (), WriteError>,
+    pub(super) writes: Writes<'a, WriteBatch, Written, WriteError>,
     /// Each with what the operator should hear of it.
     pub(super) dead_letter_writes: Writes<'a, DeadLetterBatch, Option<String>, D::Error>,
     pub(super) refusals: Refusals,
@@ -86,7 +86,7 @@ impl<'a, T: Store, D: DeadLetters> Delivery<'a, T, D> {
 
     pub(super) fn written<L: Listener>(
         &mut self,
-        (mut batch, outcome): (WriteBatch, Result<(), WriteError>),
+        (mut batch, outcome): (WriteBatch, Result<Written, WriteError>),
         ledger: &mut Ledger,
         rules: &mut impl Rules,
         report: &mut Report<'_, L>,
@@ -99,9 +99,9 @@ impl<'a, T: Store, D: DeadLetters> Delivery<'a, T, D> {
             report.outcome(Task::Write, outcome.is_ok());
         }
         match outcome {
-            Ok(()) => {
+            Ok(written) => {
                 rules.stored(&batch.rows.alarms);
-                report.progress.stored += count(&batch.in_flight, ledger);
+                report.written(written, count(&batch.in_flight, ledger));
                 report.tell(PipelineEvent::Stored { batch: &batch.rows, took: batch.took });
                 // That alarms are taken does not show that the table of readings takes anything.
                 if !batch.is_of_alarms() {
@@ -207,7 +207,7 @@ fn cannot_be_kept(batch: &DeadLetterBatch, error: &impl Error) -> String {
     format!("refused messages cannot be kept{from} ({error}); trying again, nothing behind them is committed")
 }
 
-async fn write<T: Store>(store: &T, mut batch: WriteBatch) -> Option<(WriteBatch, Result<(), WriteError>)> {
+async fn write<T: Store>(store: &T, mut batch: WriteBatch) -> Option<(WriteBatch, Result<Written, WriteError>)> {
     sleep(retry::pause_before(batch.attempts)).await;
     if batch.is_late() {
         return Some((batch, Err(WriteError::taken_away())));

@@ -17,10 +17,14 @@ pub struct Progress {
     pub messages: u64,
     /// Of these, readings that are stored.
     pub stored: u64,
+    /// Of these, readings that were older than what is kept, and not stored.
+    pub expired: u64,
     /// Of these, messages that are kept as dead letters.
     pub refused: u64,
     /// Alarms raised.
     pub alarms: u64,
+    /// Rows that were deleted beside all this, since they are older than what is kept.
+    pub deleted: u64,
     /// Messages between what can be committed and the ends of the partitions, as far as known.
     pub lag: i64,
 }

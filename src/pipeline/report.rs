@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::events::{Listener, Origin, PipelineEvent, Progress, Standing, Task, Trouble, TroubleKind};
+use super::store::Written;
 use crate::alarm::{AlarmChange, Alert, Step};
 use crate::ledger::{At, Ledger};
 use crate::reading::Reading;
@@ -95,6 +96,15 @@ impl<'a, L: Listener> Report<'a, L> {
             self.is_unkeyed_told = true;
             self.tell(PipelineEvent::Unkeyed { partition, offset: record.offset });
         }
+    }
+
+    /// Counts a batch that stood for so many messages.
+    pub(super) fn written(&mut self, Written { expired, deleted }: Written, messages: u64) {
+        // Of a batch that comes again nothing counts twice.
+        let expired = expired.min(messages);
+        self.progress.expired += expired;
+        self.progress.stored += messages - expired;
+        self.progress.deleted += deleted;
     }
 
     pub(super) fn reading(&mut self, origin: Origin, reading: &Reading, alerts: &[Alert]) {

@@ -63,6 +63,22 @@ impl BatchLimits {
     }
 }
 
+/// What became of a batch that the store took.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Written {
+    /// Readings of it that were not written: they are older than what is kept.
+    pub expired: u64,
+    /// Rows that the store has deleted since the last answer, since they are older than what is kept.
+    pub deleted: u64,
+}
+
+impl std::ops::AddAssign for Written {
+    fn add_assign(&mut self, more: Self) {
+        self.expired = self.expired.saturating_add(more.expired);
+        self.deleted = self.deleted.saturating_add(more.deleted);
+    }
+}
+
 /// Why the store did not take a batch.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
@@ -150,9 +166,10 @@ pub trait Store: Send + Sync {
     /// The set of rules that was applied last.
     fn rules(&self) -> impl Future<Output = Result<Option<Entry>, WriteError>> + Send;
 
-    /// Writes a batch. `Ok` means that the store has acknowledged every row and alarm of it; after an error any part
-    /// may have been written, and writing the same batch again is harmless.
-    fn write(&self, batch: &Batch) -> impl Future<Output = Result<(), WriteError>> + Send;
+    /// Writes a batch. `Ok` means that the store has acknowledged every row and alarm of it, but for readings that are
+    /// older than what is kept; after an error any part may have been written, and writing the same batch again is
+    /// harmless.
+    fn write(&self, batch: &Batch) -> impl Future<Output = Result<Written, WriteError>> + Send;
 
     /// What an operator should hear of beside the outcomes: once.
     fn trouble(&self) -> Option<String> {

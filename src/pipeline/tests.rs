@@ -66,6 +66,7 @@ impl Play {
                 questions_failed: Mutex::new(0),
                 unreadable: None,
                 acknowledged: None,
+                expired: None,
                 forgets: false,
             },
             drawer: Drawer { log: log.clone(), failures: Mutex::new(0), refuses: 0, is_fatal: false },

@@ -13,7 +13,7 @@ use crate::advice::BadValue;
 use crate::alarm::limits;
 use crate::output::{Color, LogFormat, LogLevel};
 use crate::reading::Sign;
-use crate::span::Span;
+use crate::span::{Keep, Span};
 use crate::store::{Consistency, StoreAddress};
 use crate::trail::AuditLog;
 
@@ -24,13 +24,14 @@ pub(super) enum Section {
     Store,
     Consume,
     Alarms,
+    Retention,
     Service,
     Output,
 }
 
 impl Section {
-    pub(super) const ALL: [Self; 6] =
-        [Self::Kafka, Self::Store, Self::Consume, Self::Alarms, Self::Service, Self::Output];
+    pub(super) const ALL: [Self; 7] =
+        [Self::Kafka, Self::Store, Self::Consume, Self::Alarms, Self::Retention, Self::Service, Self::Output];
 
     /// Its name in the file.
     pub(super) fn name(self) -> &'static str {
@@ -39,6 +40,7 @@ impl Section {
             Self::Store => "store",
             Self::Consume => "consume",
             Self::Alarms => "alarms",
+            Self::Retention => "retention",
             Self::Service => "service",
             Self::Output => "output",
         }
@@ -106,7 +108,7 @@ pub(super) enum Parse<T> {
 }
 
 /// The settings that every layer may hold, in the order in which they are shown.
-pub(super) static TABLE: [&Spec; 33] = [
+pub(super) static TABLE: [&Spec; 35] = [
     &BROKER_PROPERTIES.spec,
     &BROKERS.spec,
     &BROKER_ACCESS.tls.spec,
@@ -130,6 +132,8 @@ pub(super) static TABLE: [&Spec; 33] = [
     &HEART_RATE_HIGH.spec,
     &SPO2_LOW.spec,
     &ALARMS_TOPIC.spec,
+    &KEEP_RAW.spec,
+    &KEEP_ALERTS.spec,
     &INSTANCE_ID.spec,
     &SESSION_TIMEOUT.spec,
     &DURABILITY_DELAY.spec,
@@ -296,6 +300,36 @@ pub(super) static ALARMS_TOPIC: Setting<AlarmsTopic> = Setting {
         kind: Kind::Text,
     },
     parse: Parse::Text(AlarmsTopic::parse),
+};
+
+pub(super) static KEEP_RAW: Setting<Keep> = Setting {
+    spec: Spec {
+        name: "keep_raw",
+        section: Some(Section::Retention),
+        option: "--keep-raw",
+        variable: "VITALS_KEEP_RAW",
+        old_name: None,
+        default: Some(Keep::WORD),
+        value_name: "TIME|keep",
+        help: "How long readings should be kept in the store: what `retention set` puts in force",
+        kind: Kind::Text,
+    },
+    parse: Parse::Text(Keep::parse),
+};
+
+pub(super) static KEEP_ALERTS: Setting<Keep> = Setting {
+    spec: Spec {
+        name: "keep_alerts",
+        section: Some(Section::Retention),
+        option: "--keep-alerts",
+        variable: "VITALS_KEEP_ALERTS",
+        old_name: None,
+        default: Some(Keep::WORD),
+        value_name: "TIME|keep",
+        help: "How long alarms should be kept in the store: what `retention set` puts in force",
+        kind: Kind::Text,
+    },
+    parse: Parse::Text(Keep::parse),
 };
 
 pub(super) static INSTANCE_ID: Setting<String> = Setting {

@@ -62,6 +62,7 @@ fn without_any_layer_the_defaults_are_those_of_the_contract() {
     assert_eq!(settings.consistency, Consistency::default());
     assert_eq!(settings.limits, Limits::default());
     assert_eq!(settings.alarms_topic.as_deref(), Some("patient.alarms"));
+    assert_eq!(settings.wished_retention(), [None, None]);
     assert_eq!(settings.instance_id, None);
     assert_eq!(settings.session_timeout, Duration::from_secs(10));
 }
@@ -140,6 +141,9 @@ fn every_setting_can_be_given_by_the_file_in_its_own_type() {
         heart_rate_high = 0x78
         spo2_low = 90
         alarms_topic = "ward.alarms"
+        [retention]
+        keep_raw = "30d"
+        keep_alerts = "keep"
         [consume]
         group = "g"
         instance_id = "i"
@@ -155,6 +159,8 @@ fn every_setting_can_be_given_by_the_file_in_its_own_type() {
     assert_eq!(settings.consistency, Consistency::Quorum);
     assert_eq!(settings.limits, Limits { heart_rate_high: 120, spo2_low: 90 });
     assert_eq!(settings.alarms_topic.as_deref(), Some("ward.alarms"));
+    let thirty_days = Keep::For(Duration::from_secs(30 * 86_400));
+    assert_eq!(settings.wished_retention(), [Some(thirty_days), Some(Keep::All)]);
     assert_eq!(settings.instance_id.as_deref(), Some("i"));
     assert_eq!(settings.session_timeout, Duration::from_millis(12_500));
 }

@@ -5,22 +5,24 @@
 //! `store/migrations.rs` and `migrations/`; variants in `store/survey.rs`; and what `diagnose/store.rs`, `cmd/doctor`,
 //! `cmd/status` and `cmd/reset` say of it. `xtask/tests/stores/contract.rs` then holds it to what the others keep.
 
+mod journals;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::try_join_all;
 
 use super::cassandra::{self, CassandraError, CassandraStore, NodeAccess, Replication};
-use super::journal::{ENTRIES_AT_ONCE, Followed, Journal};
+use super::journal::Journal;
 use super::sqlite::{self, SqliteError, SqliteStore};
 use super::stored_alarm::KNOWN_ALARMS;
 use super::{
-    Acknowledged, ActiveAlarms, Admissions, AlarmId, Consistency, SchemaPart, SchemaStep, SchemaVersion, Selection,
+    Acknowledged, ActiveAlarms, AlarmId, Consistency, Kept, SchemaPart, SchemaStep, SchemaVersion, Selection, Stock,
     StoredAlarm, StoredReading, Survey, Width,
 };
 use crate::advice::{Advice, Code};
 use crate::alarm::KnownAlarm;
-use crate::pipeline::store::{Batch, BatchLimits, Entry, NodeGeneration, RequiredDelay, Store, WriteError, up_to_gap};
+use crate::pipeline::store::{Batch, BatchLimits, Entry, NodeGeneration, RequiredDelay, Store, WriteError, Written};
 use crate::reading::{PatientId, Timestamp};
 use crate::secret::NoPassword;
 use crate::store::StoreAddress;
@@ -159,7 +161,10 @@ impl AnyStore {
     /// Writes rows back as they once came out: their texts and values are taken as they are, also those that no
     /// reading would have. A column without a value leaves an earlier one alone. No two of the rows may have the same
     /// key; rows of one patient together cost the least.
-    pub async fn restore(&self, rows: &[StoredReading]) -> Result<(), WriteError> {
+    ///
+    /// # Errors
+    /// As of a batch. Rows whose time is older than what is kept are counted, and not written.
+    pub async fn restore(&self, rows: &[StoredReading]) -> Result<Written, WriteError> {
         match self {
             Self::Cassandra(store) => store.restore(rows).await,
             Self::Sqlite(store) => store.restore(rows).await,
@@ -199,79 +204,13 @@ impl AnyStore {
         }
     }
 
-    /// The newest entries of a journal, the newest first, at most `limit` of them; none where an earlier `vitals` has
-    /// made the tables, which had no such journal.
-    pub async fn newest_entries(&self, journal: Journal, limit: u16) -> Result<Vec<Entry>, StoreError> {
+    /// What the tables hold, and how many of their rows would not be kept so, as far as moments tell. `now` is in
+    /// microseconds since 1970.
+    pub(crate) async fn stock(&self, kept: Kept, now: i64) -> Result<Stock, StoreError> {
         match self {
-            Self::Cassandra(store) => Ok(store.newest_entries(journal, limit).await?),
-            Self::Sqlite(store) => Ok(store.newest_entries(journal, limit).await?),
+            Self::Cassandra(store) => Ok(store.stock(kept, now).await?),
+            Self::Sqlite(store) => Ok(store.stock(kept, now).await?),
         }
-    }
-
-    /// The entries of a journal behind a version, in their order and up to the first gap, at most [`ENTRIES_AT_ONCE`] of
-    /// them.
-    ///
-    /// # Errors
-    /// [`StoreError::Gap`] where later ones are there, and not the next.
-    pub async fn entries_behind(&self, journal: Journal, version: i32) -> Result<Vec<Entry>, StoreError> {
-        let entries = self.entries_with_gaps(journal, version).await?;
-        up_to_gap(entries, version).map_err(|version| StoreError::Gap { table: journal.table(), version })
-    }
-
-    async fn entries_with_gaps(&self, journal: Journal, version: i32) -> Result<Vec<Entry>, StoreError> {
-        match self {
-            Self::Cassandra(store) => Ok(store.entries_behind(journal, version, ENTRIES_AT_ONCE).await?),
-            Self::Sqlite(store) => Ok(store.entries_behind(journal, version, ENTRIES_AT_ONCE).await?),
-        }
-    }
-
-    /// Adds an entry to a journal; `false` where somebody else has added that version meanwhile.
-    pub async fn add_entry(&self, journal: Journal, entry: &Entry) -> Result<bool, StoreError> {
-        match self {
-            Self::Cassandra(store) => Ok(store.add_entry(journal, entry).await?),
-            Self::Sqlite(store) => Ok(store.add_entry(journal, entry).await?),
-        }
-    }
-
-    /// Everybody who was admitted, as the newest entry of each says, and the version of the journal. An entry that cannot
-    /// be read here counts as none.
-    pub async fn admitted(&self) -> Result<Admissions, StoreError> {
-        let mut admissions = Admissions::default();
-        self.follow(&mut admissions).await?;
-        Ok(admissions)
-    }
-
-    /// Takes up what has become of `known` since it was read: a journal only grows, and who looks again and again must not
-    /// read all of it each time. After an error what was taken up by then is there.
-    ///
-    /// A replica that lags behind may tell less than is known, and hides no entry for good: what is behind a gap waits.
-    /// Tables that were made anew have other entries under the same versions, or none; then all is read again.
-    ///
-    /// # Errors
-    /// [`StoreError::Gap`] where an entry is not there that has to be.
-    pub async fn follow<J: Followed>(&self, known: &mut J) -> Result<(), StoreError> {
-        let newest = self.newest_entries(J::JOURNAL, 1).await?.pop();
-        if newest.as_ref().is_none_or(|newest| known.history().has(newest) == Some(false)) {
-            *known = J::default();
-        }
-        let newest = newest.map_or(0, |newest| newest.version);
-        while known.version() < newest {
-            // From the last that is known: it tells whether the others follow on it.
-            let last = known.version();
-            let entries = self.entries_behind(J::JOURNAL, last.saturating_sub(1).max(0)).await?;
-            if entries.first().is_some_and(|first| known.history().has(first) == Some(false)) {
-                *known = J::default();
-                continue;
-            }
-            for entry in entries.into_iter().filter(|entry| entry.version > last) {
-                known.history().push(&entry);
-                known.take(entry);
-            }
-            if known.version() == last {
-                return Err(StoreError::Gap { table: J::JOURNAL.table(), version: last.saturating_add(1) });
-            }
-        }
-        Ok(())
     }
 
     /// All patients that have rows in `patient_alerts`, in no order that means anything.
@@ -385,7 +324,7 @@ impl Store for AnyStore {
         Ok(self.newest_entries(Journal::Rules, 1).await?.pop())
     }
 
-    async fn write(&self, batch: &Batch) -> Result<(), WriteError> {
+    async fn write(&self, batch: &Batch) -> Result<Written, WriteError> {
         match self {
             Self::Cassandra(store) => store.write(batch).await,
             Self::Sqlite(store) => store.write(batch).await,

@@ -6,8 +6,10 @@
 //! - [`read`]: readings and alerts out
 //! - `acknowledge`: whose alarms there are, and who has acknowledged them
 //! - [`scan`]: the whole table, row by row
+//! - `retention`: how long rows are kept, by those who write them
 //! - `durability`: how long what was acknowledged may be forgotten
 //! - `survey`: a look at the whole cluster
+//! - `stock`: what the tables hold, by estimates
 //! - `session`: the driver's session, kept on a short leash
 //! - [`probe`]: is there a Cassandra, and does it let us in
 //! - `connect`: the connections themselves: TLS and the login
@@ -27,10 +29,12 @@ mod journal;
 mod keyspace;
 pub mod probe;
 pub mod read;
+mod retention;
 pub mod scan;
 pub mod schema;
 mod session;
 mod silent;
+mod stock;
 mod survey;
 pub mod write;
 
@@ -53,6 +57,7 @@ use self::connect::ClusterConfig;
 use self::error::Doing;
 use self::session::CurrentSession;
 use crate::store::Consistency;
+use crate::store::retention::Known;
 
 /// A keyspace of a Cassandra cluster as the store of readings and alerts. Clones share its connections.
 #[derive(Clone)]
@@ -60,6 +65,8 @@ pub struct CassandraStore {
     session: Arc<CurrentSession>,
     keyspace: Keyspace,
     consistency: Consistency,
+    /// How long rows are kept.
+    kept: Arc<Known>,
 }
 
 impl CassandraStore {
@@ -77,7 +84,7 @@ impl CassandraStore {
     ) -> Result<Self, CassandraError> {
         let (nodes, reached, silent) = (nodes.into(), Arc::default(), Arc::default());
         let session = CurrentSession::new(ClusterConfig { nodes, access, reached, silent });
-        let store = Self { session: Arc::new(session), keyspace, consistency };
+        let store = Self { session: Arc::new(session), keyspace, consistency, kept: Arc::default() };
         store.session.connected().await?;
         Ok(store)
     }

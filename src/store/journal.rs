@@ -1,5 +1,5 @@
-//! The journals of changes: sets of rules that were applied, patients who were admitted or changed, and tokens that were
-//! given or taken back. Each only grows, and says by whom, when and why.
+//! The journals of changes: sets of rules that were applied, patients who were admitted or changed, tokens that were
+//! given or taken back, and how long rows are kept. Each only grows, and says by whom, when and why.
 
 use std::collections::BTreeMap;
 use std::collections::hash_map::DefaultHasher;
@@ -17,6 +17,8 @@ pub enum Journal {
     Patients,
     /// Who may come to the server, and who may no more: the newest entry of each name holds.
     Tokens,
+    /// How long rows are kept: the newest entry is in force.
+    Retention,
 }
 
 impl Journal {
@@ -26,6 +28,7 @@ impl Journal {
             Self::Rules => "alarm_rules",
             Self::Patients => "patient_admissions",
             Self::Tokens => "access_tokens",
+            Self::Retention => "retention_changes",
         }
     }
 
@@ -34,7 +37,7 @@ impl Journal {
         match self {
             Self::Rules => "version, name, author, reason, applied_at, content",
             Self::Patients => "version, patient_id, author, reason, changed_at, content",
-            Self::Tokens => "version, name, author, reason, changed_at, content",
+            Self::Tokens | Self::Retention => "version, name, author, reason, changed_at, content",
         }
     }
 }

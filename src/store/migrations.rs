@@ -168,8 +168,17 @@ pub const SCHEMA: Schema = Schema {
                 sql: include_str!("../../migrations/sqlite/0007_access_tokens.sql"),
             },
         },
+        Migration {
+            version: 8,
+            name: RETENTION.name,
+            change: Change::Make {
+                table: RETENTION.name,
+                cql: include_str!("../../migrations/cassandra/0008_retention_changes.cql"),
+                sql: include_str!("../../migrations/sqlite/0008_retention_changes.sql"),
+            },
+        },
     ],
-    tables: &[READINGS, ALARMS, RULES, ADMISSIONS, TOKENS],
+    tables: &[READINGS, ALARMS, RULES, ADMISSIONS, TOKENS, RETENTION],
 };
 
 /// The contract with the other programs.
@@ -222,6 +231,10 @@ const ADMISSION_COLUMNS: [Column; 7] = journal_columns("patient_id", "changed_at
 /// Who may come to the server, and who may no more.
 const TOKENS: Table = Table::journal("access_tokens", &TOKEN_COLUMNS);
 const TOKEN_COLUMNS: [Column; 7] = journal_columns("name", "changed_at");
+
+/// How long rows are kept.
+const RETENTION: Table = Table::journal("retention_changes", &RETENTION_COLUMNS);
+const RETENTION_COLUMNS: [Column; 7] = journal_columns("name", "changed_at");
 
 /// The columns of a journal of changes, where `of` is what is changed, and `at` when.
 const fn journal_columns(of: &'static str, at: &'static str) -> [Column; 7] {

@@ -4,6 +4,8 @@
 //! - [`mod@write`]: readings and alerts in
 //! - [`read`]: readings and alerts out
 //! - `acknowledge`: whose alarms there are, and who has acknowledged them
+//! - `stock`: what the tables hold, as far as that is quickly told
+//! - `sweep`: rows that are older than what is kept go
 //! - `file`: opening the file, and how it is kept
 //! - `describe`: the file and its tables as they are
 //! - [`error`]: what can go wrong, and what to do about it
@@ -18,6 +20,8 @@ mod file;
 mod journal;
 pub mod read;
 pub mod schema;
+mod stock;
+mod sweep;
 pub mod write;
 
 use std::path::{Path, PathBuf};

@@ -7,6 +7,7 @@
 //! - [`peers`]: the table beside [`references`], for those who have them: `--peers DIR`
 //! - [`secure`]: the table of TLS, logins and several servers
 //! - [`ward`]: the table of who looks at the ward
+//! - [`devices`]: the table of HL7
 //! - [`alarms`]: the table of what alarms cost, also beside them
 //! - [`capacity`]: `cargo xtask capacity`, what a number of patients needs
 //! - [`kit`]: what all need: the `dist` build, a Python, a folder, and programs with the time and memory they took
@@ -17,6 +18,7 @@
 mod alarms;
 mod brokers;
 pub(crate) mod capacity;
+mod devices;
 mod embedded_default;
 mod figure;
 mod hospital;
@@ -91,6 +93,8 @@ enum Subject {
     Secure,
     /// The ward in a browser: who asks, who looks on, a day of readings
     Ward,
+    /// HL7 of many monitors
+    Devices,
     /// Drains and producing beside reference programs
     Peers,
     /// What alarms cost, beside a reference program without any
@@ -111,7 +115,8 @@ impl Subject {
             (Self::Embedded, _) => embedded_default::measure(kit, fresh, load).map(Some),
             (Self::Operator, _) => operator::measure(kit, fresh, load).map(Some),
             (Self::Secure, _) => secure::measure(kit, fresh, load).map(Some),
-            (Self::Ward, _) => ward::measure(kit, load).map(Some),
+            (Self::Ward, _) => ward::measure(kit, fresh, load).map(Some),
+            (Self::Devices, _) => devices::measure(kit, load).map(Some),
             (Self::Peers, Some(references)) => {
                 peers::measure(references, heap(HeapSize::installed_cassandra), kit, fresh, load).map(Some)
             }

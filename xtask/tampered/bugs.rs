@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use vitals::alarm::KnownAlarm;
 use vitals::ledger::Position;
 use vitals::pipeline::source::{Assigned, Chunk, Event, Fetched, MembershipEvent, Source};
-use vitals::pipeline::store::{Batch, BatchLimits, Entry, NodeGeneration, Store, WriteError};
+use vitals::pipeline::store::{Batch, BatchLimits, Entry, NodeGeneration, Store, WriteError, Written};
 use vitals::reading::{PatientId, Timestamp};
 
 use crate::death::{Death, Point};
@@ -205,14 +205,14 @@ impl<T: Store> Store for TamperedStore<'_, T> {
         self.inner.rules().await
     }
 
-    async fn write(&self, batch: &Batch) -> Result<(), WriteError> {
+    async fn write(&self, batch: &Batch) -> Result<Written, WriteError> {
         self.death.pass(Point::Decoded);
-        let outcome = self.inner.write(batch).await;
-        if self.bug != Some(Bug::SkipsOnError) {
-            outcome?;
-        }
+        let outcome = match self.inner.write(batch).await {
+            Err(_) if self.bug == Some(Bug::SkipsOnError) => Written::default(),
+            outcome => outcome?,
+        };
         self.death.pass(Point::Stored);
-        Ok(())
+        Ok(outcome)
     }
 
     async fn node_generation(&self) -> Result<NodeGeneration, WriteError> {

@@ -171,6 +171,22 @@ fn retention_drops_the_oldest_segments_by_time_and_by_size_and_never_the_last() 
 }
 
 #[test]
+fn where_all_that_there_is_is_too_old_all_of_it_goes_and_the_offsets_go_on() {
+    let (dir, mut log) = fresh(open);
+    log.append(&timed(&["a", "b"], 1_000)).expect("taken");
+    log.append(&timed(&["c"], 9_000)).expect("taken");
+    log.retain(20_000, Some(15_000), None).expect("retained");
+    assert_eq!((log.start_offset(), log.end_offset()), (0, 3), "one of its records is young enough");
+    log.retain(30_000, Some(15_000), None).expect("retained");
+    log.retain(30_000, Some(15_000), None).expect("nothing is left to go");
+    let mut log = open(dir.path());
+    assert_eq!((log.start_offset(), log.end_offset()), (3, 3));
+    assert_eq!(read(&log, 0, 100), Err(ResponseError::OffsetOutOfRange));
+    assert_eq!(log.append(&timed(&["d"], 31_000)).expect("taken").base_offset, 3);
+    assert_eq!(values(&log, 3), ["d"]);
+}
+
+#[test]
 fn a_repeat_of_an_idempotent_producer_is_not_appended_twice_also_after_a_restart() {
     let (dir, mut log) = fresh(open);
     let first = numbered(&["a", "b"], 7, 0, 0);

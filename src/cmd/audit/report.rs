@@ -75,6 +75,8 @@ pub(super) struct Counts {
     pub(super) repeats: u64,
     /// Those that were refused and are kept.
     pub(super) letters: u64,
+    /// Those that are older than what is kept, and whose rows have gone or were never written.
+    pub(super) expired: u64,
     /// Those that are none of these.
     pub(super) faults: u64,
 }
@@ -135,18 +137,21 @@ fn offsets_are(count: u64) -> String {
 
 impl Counts {
     fn messages(&self) -> u64 {
-        let Self { rows, repeats, letters, faults } = self;
-        rows + repeats + letters + faults
+        let Self { rows, repeats, letters, expired, faults } = self;
+        rows + repeats + letters + expired + faults
     }
 
     fn text(&self) -> String {
-        let Self { rows, repeats, letters, faults } = self;
+        let Self { rows, repeats, letters, expired, faults } = self;
         let messages = self.messages();
         if messages == 0 {
             return "there was no message to audit".to_owned();
         }
         let verdict = if *faults == 0 { "nothing is missing".to_owned() } else { format!("{faults} AT FAULT") };
-        format!("messages audited: {messages} (rows {rows}, repeats {repeats}, dead letters {letters}); {verdict}")
+        let expired = if *expired == 0 { String::new() } else { format!(", expired {expired}") };
+        format!(
+            "messages audited: {messages} (rows {rows}, repeats {repeats}, dead letters {letters}{expired}); {verdict}"
+        )
     }
 }
 
@@ -191,10 +196,17 @@ mod tests {
 
     #[test]
     fn a_clean_audit_says_so_on_one_line() {
-        let counts = Counts { rows: 7, repeats: 2, letters: 1, faults: 0 };
+        let counts = Counts { rows: 7, repeats: 2, letters: 1, ..Counts::default() };
         let stretches = vec![Stretch { partition: 0, start: 0, end: 10 }];
         let lines = summary(&counts, &Scope { stretches, ..SCOPE }, "g");
         assert_eq!(lines, ["messages audited: 10 (rows 7, repeats 2, dead letters 1); nothing is missing"]);
+    }
+
+    #[test]
+    fn what_is_older_than_what_is_kept_is_counted_and_no_fault() {
+        let counts = Counts { rows: 7, expired: 3, ..Counts::default() };
+        let expected = "messages audited: 10 (rows 7, repeats 0, dead letters 0, expired 3); nothing is missing";
+        assert_eq!(counts.text(), expected);
     }
 
     #[test]

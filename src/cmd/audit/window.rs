@@ -55,6 +55,8 @@ pub(super) enum Verdict {
     Row,
     /// A later message of the same patient and time went over it, or says the same.
     Repeat,
+    /// It is older than what is kept, and not in the table any more.
+    Expired,
     /// It is not in the row as it was sent; other values may have been brought by a message elsewhere.
     Wrong(Discrepancy),
 }
@@ -80,8 +82,9 @@ impl Window {
         Ok(found.into_iter().flatten().collect())
     }
 
-    /// Tells of each message what became of it, where these are the rows that there are.
-    pub(super) fn judge(self, rows: &HashMap<Key, Signs>) -> Vec<Judged> {
+    /// Tells of each message what became of it, where these are the rows that there are. Of what `may_be_over` a row
+    /// that is missing, or lacks something, has ended: its values need not end in the same second.
+    pub(super) fn judge(self, rows: &HashMap<Key, Signs>, may_be_over: impl Fn(Timestamp) -> bool) -> Vec<Judged> {
         let mut verdicts = Vec::with_capacity(self.messages);
         for (patient, times) in self.patients {
             for (time, sent) in times {
@@ -90,7 +93,12 @@ impl Window {
                 let mut later = sent.as_slice();
                 while let Some((Sent { offset, content, signs }, rest)) = later.split_first() {
                     later = rest;
-                    let verdict = verdict(signs, rest, row);
+                    let verdict = match verdict(signs, rest, row) {
+                        Verdict::Wrong(Discrepancy::NoRow | Discrepancy::SignMissing(_)) if may_be_over(time) => {
+                            Verdict::Expired
+                        }
+                        verdict => verdict,
+                    };
                     verdicts.push(Judged { offset: *offset, content: *content, key: key.clone(), verdict });
                 }
             }
@@ -199,12 +207,16 @@ mod tests {
 
     /// What becomes of messages of one time, where this is their row.
     fn judged(sent: &[Signs], row: Option<Signs>) -> Vec<Verdict> {
+        judged_of(sent, row, false)
+    }
+
+    fn judged_of(sent: &[Signs], row: Option<Signs>, is_over: bool) -> Vec<Verdict> {
         let key = (PatientId::parse("P1").unwrap(), Timestamp::parse("2025-10-26T10:30:01Z").unwrap());
         let mut window = Window::default();
         for (offset, signs) in (0..).zip(sent) {
             window.add(offset, ContentHash::default(), &Reading::new(key.0.clone(), key.1, *signs).unwrap());
         }
-        let verdicts = window.judge(&row.map(|row| (key, row)).into_iter().collect());
+        let verdicts = window.judge(&row.map(|row| (key, row)).into_iter().collect(), |_| is_over);
         assert!(verdicts.is_sorted_by_key(|judged| judged.offset));
         verdicts.into_iter().map(|judged| judged.verdict).collect()
     }
@@ -253,6 +265,16 @@ mod tests {
         ] {
             assert_eq!(judged(&sent, row), verdicts, "{sent:?} {row:?}");
         }
+    }
+
+    #[test]
+    fn what_is_older_than_what_is_kept_need_not_be_there_and_what_is_there_has_to_be_right() {
+        let both = Signs { spo2: Some(97), ..heart(80) };
+        let over = |row| judged_of(&[both], row, true);
+        assert_eq!(over(None), [Verdict::Expired]);
+        assert_eq!(over(Some(heart(80))), [Verdict::Expired]);
+        assert_eq!(over(Some(both)), [Verdict::Row]);
+        assert!(matches!(over(Some(Signs { spo2: Some(97), ..heart(81) }))[..], [Verdict::Wrong(_)]));
     }
 
     fn time(second: i64) -> Timestamp {

@@ -63,7 +63,7 @@ impl<'a> Log<'a> {
     /// Logs how it ended.
     pub(super) fn ended(mut self, summary: &Summary) {
         self.log_refused(Duration::ZERO);
-        let Progress { messages, stored, refused, alarms, .. } = summary.progress;
+        let Progress { messages, stored, expired, refused, alarms, deleted, .. } = summary.progress;
         let (topic, seconds, durable) = (self.topic, self.began.elapsed().as_secs_f64(), summary.is_durable);
         if summary.is_clean {
             let text = if summary.is_durable {
@@ -71,10 +71,34 @@ impl<'a> Log<'a> {
             } else {
                 "all that was taken up is stored; the last of it is not committed, and is read again"
             };
-            tracing::info!(event = "drained", topic, messages, stored, refused, alarms, seconds, durable, "{text}");
+            tracing::info!(
+                event = "drained",
+                topic,
+                messages,
+                stored,
+                expired,
+                refused,
+                alarms,
+                deleted,
+                seconds,
+                durable,
+                "{text}"
+            );
         } else {
             let text = "what is not stored and committed is read again by the next consumer";
-            tracing::warn!(event = "cut_short", topic, messages, stored, refused, alarms, seconds, durable, "{text}");
+            tracing::warn!(
+                event = "cut_short",
+                topic,
+                messages,
+                stored,
+                expired,
+                refused,
+                alarms,
+                deleted,
+                seconds,
+                durable,
+                "{text}"
+            );
         }
     }
 
@@ -141,8 +165,19 @@ impl<'a> Log<'a> {
         let (logged, before) = self.progress;
         if now != before && logged.elapsed() >= PROGRESS_INTERVAL {
             self.progress = (Instant::now(), now);
-            let (topic, Progress { messages, stored, refused, alarms, lag }) = (self.topic, now);
-            tracing::debug!(event = "progress", topic, messages, stored, refused, alarms, lag, "how far it is");
+            let (topic, Progress { messages, stored, expired, refused, alarms, deleted, lag }) = (self.topic, now);
+            tracing::debug!(
+                event = "progress",
+                topic,
+                messages,
+                stored,
+                expired,
+                refused,
+                alarms,
+                deleted,
+                lag,
+                "how far it is"
+            );
         }
     }
 }

@@ -59,14 +59,19 @@ impl<'a> Screen<'a> {
     pub(super) async fn ended(mut self, summary: &Summary, shutdown: &Shutdown) -> Result<(), OutputError> {
         let Shown { left_out, failed } = self.feed.end(shutdown.patience()).await;
         self.live = None;
-        let Progress { messages, stored, refused, alarms, .. } = summary.progress;
+        let Progress { messages, stored, expired, refused, alarms, deleted, .. } = summary.progress;
         let seconds = self.began.elapsed().as_secs_f64();
+        let expired = if expired > 0 { format!(", {expired} expired") } else { String::new() };
         self.output.tell_person(format_args!(
-            "{} in {seconds:.1} s: {} stored, {refused} refused, {}",
+            "{} in {seconds:.1} s: {} stored{expired}, {refused} refused, {}",
             counted(messages, "message"),
             counted(stored, "reading"),
             counted(alarms, "alarm")
         ));
+        if deleted > 0 {
+            let rows = counted(deleted, "row");
+            self.output.tell_person(format_args!("{rows} deleted, as older than what is kept"));
+        }
         if left_out > 0 {
             let text = format!("{left_out} not shown: standard output was not read");
             self.output.tell(LogLevel::Warn, "stdout_not_read", text);

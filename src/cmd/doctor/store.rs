@@ -10,7 +10,7 @@ use crate::diagnose::store::NOTHING_STORED;
 use crate::diagnose::{self, Finding};
 use crate::settings::Settings;
 use crate::store::cassandra::probe;
-use crate::store::{SchemaVersion, StoreAddress, StoreError, Survey, TableSurvey};
+use crate::store::{AnyStore, SchemaVersion, StoreAddress, StoreError, Survey, TableSurvey};
 
 const PROTOCOL: &str = "store_protocol";
 const NODES: &str = "store_nodes";
@@ -18,12 +18,13 @@ const KEYSPACE: &str = "keyspace";
 const READINGS_TABLE: &str = "readings_table";
 const ALERTS_TABLE: &str = "alerts_table";
 const VERSION: &str = "schema_version";
+const RETENTION: &str = "retention";
 const FILE: &str = "store_file";
 const ROOM: &str = "store_room";
 
-const OF_CASSANDRA: [&str; 8] =
-    ["store_address", "store_port", PROTOCOL, NODES, KEYSPACE, VERSION, READINGS_TABLE, ALERTS_TABLE];
-const OF_SQLITE: [&str; 5] = [FILE, VERSION, READINGS_TABLE, ALERTS_TABLE, ROOM];
+const OF_CASSANDRA: [&str; 9] =
+    ["store_address", "store_port", PROTOCOL, NODES, KEYSPACE, VERSION, READINGS_TABLE, ALERTS_TABLE, RETENTION];
+const OF_SQLITE: [&str; 6] = [FILE, VERSION, READINGS_TABLE, ALERTS_TABLE, RETENTION, ROOM];
 
 /// Only inside TLS.
 const CERTIFICATES: &str = "store_certificates";
@@ -62,20 +63,29 @@ async fn cassandra(settings: &Settings, nodes: &[String], checks: &mut Checks) {
         return checks.note(PROTOCOL, Finding::fail_of(&error, NOTHING_STORED));
     }
     checks.note(PROTOCOL, Finding::ok("it speaks CQL, and lets us in"));
-    let survey = match survey(settings).await {
-        Ok(Survey::Cassandra(survey)) => survey,
-        Ok(Survey::Sqlite(_)) => return,
+    let (store, survey) = match survey(settings).await {
+        Ok((store, Survey::Cassandra(survey))) => (store, survey),
+        Ok((_, Survey::Sqlite(_))) => return,
         Err(error) => return checks.note(NODES, Finding::fail_of(&error, NOTHING_STORED)),
     };
     checks.note_worst(NODES, diagnose::store::nodes(&survey));
     checks.note(KEYSPACE, diagnose::store::keyspace(&survey, settings));
     if survey.replication.is_some() {
         schema(settings, survey.version, &survey.tables, checks);
+        retention(&store, settings, checks).await;
     }
 }
 
-async fn survey(settings: &Settings) -> Result<Survey, StoreError> {
-    app::open_store(settings).await?.survey().await
+async fn survey(settings: &Settings) -> Result<(AnyStore, Survey), StoreError> {
+    let store = app::open_store(settings).await?;
+    let survey = store.survey().await?;
+    Ok((store, survey))
+}
+
+/// Where tables are missing, that has been told.
+async fn retention(store: &AnyStore, settings: &Settings, checks: &mut Checks) {
+    let retention = store.retention().await.ok();
+    checks.note_if_made(RETENTION, retention.map(|retention| diagnose::retention::judge(&retention, settings)));
 }
 
 fn schema(settings: &Settings, version: SchemaVersion, tables: &[TableSurvey], checks: &mut Checks) {
@@ -87,11 +97,12 @@ fn schema(settings: &Settings, version: SchemaVersion, tables: &[TableSurvey], c
 
 async fn sqlite(settings: &Settings, path: &Path, checks: &mut Checks) {
     match survey(settings).await {
-        Ok(Survey::Sqlite(file)) => {
+        Ok((store, Survey::Sqlite(file))) => {
             checks.note(FILE, diagnose::store::file(&file, settings));
             schema(settings, file.version, &file.tables, checks);
+            retention(&store, settings, checks).await;
         }
-        Ok(Survey::Cassandra(_)) => {}
+        Ok((_, Survey::Cassandra(_))) => {}
         Err(error) => checks.note(FILE, Finding::fail_of(&error, NOTHING_STORED)),
     }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));

@@ -115,6 +115,11 @@ pub(super) async fn store(
     let survey = store.survey().await?;
     report.wrong.extend(diagnose::store::problems(&survey, settings));
     let alarms = if survey.is_whole() { alarms(store).await } else { Alarms::default() };
+    if survey.is_whole() {
+        let retention = store.retention().await?;
+        report.wrong.extend(diagnose::retention::unmet(&retention, settings));
+        report.retention = Some(diagnose::retention::in_words(&retention));
+    }
     let (schema_version, tables) = (survey.version(), survey.tables().iter().map(table).collect());
     report.store = Some(match survey {
         Survey::Cassandra(survey) => Store::Cassandra {

@@ -17,6 +17,8 @@ pub(super) struct Report {
     pub(super) group: Option<Group>,
     pub(super) store_address: String,
     pub(super) store: Option<Store>,
+    /// How long rows are kept, in words; null where the store does not tell.
+    pub(super) retention: Option<String>,
 }
 
 #[derive(Debug, Default, Serialize)]
@@ -133,6 +135,9 @@ pub(super) fn lines(report: &Report, width: usize) -> Vec<String> {
         screen.group(group);
     }
     screen.store(report);
+    if let Some(retention) = &report.retention {
+        screen.put("kept", retention);
+    }
     screen.wrong(report);
     screen.lines
 }

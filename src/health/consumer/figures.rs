@@ -144,10 +144,12 @@ impl Figures {
 
     /// Adds the metrics as they are at `now_ms`, in milliseconds since 1970.
     pub(super) fn show(&self, to: &mut Exposition, topic: &str, now_ms: i64) {
-        let Progress { messages, stored, refused, .. } = self.progress;
+        let Progress { messages, stored, expired, refused, deleted, .. } = self.progress;
         for (name, help, count) in [
             ("vitals_messages_total", "Messages that were taken up, refused ones included.", messages),
             ("vitals_readings_total", "Readings that the store has acknowledged.", stored),
+            ("vitals_expired_total", "Readings that were older than what is kept, and not stored.", expired),
+            ("vitals_deleted_rows_total", "Rows that were deleted as older than what is kept; SQLite alone.", deleted),
             ("vitals_dead_letters_total", "Refused messages that are kept as dead letters.", refused),
             ("vitals_assignments_total", "How often the group gave partitions to this consumer.", self.assignments),
         ] {
@@ -296,7 +298,15 @@ mod tests {
             |partition, stored, end, sent_ms| Standing { partition, stored, committed: Some(1), end, sent_ms };
         let partitions = [standing(0, 7, 10, Some(20_000)), standing(1, 4, 4, Some(0)), standing(2, 0, 1, None)];
         for event in [
-            PipelineEvent::Progress(Progress { messages: 12, stored: 9, refused: 2, alarms: 1, lag: 4 }),
+            PipelineEvent::Progress(Progress {
+                messages: 12,
+                stored: 8,
+                expired: 1,
+                refused: 2,
+                alarms: 1,
+                deleted: 70,
+                lag: 4,
+            }),
             PipelineEvent::Standing { in_flight_bytes: 812, partitions: &partitions },
             PipelineEvent::Refused { partition: 0, offset: 3, reject: &Reject::NotUtf8 },
             PipelineEvent::Refused { partition: 0, offset: 4, reject: &Reject::Utf16 },
@@ -307,7 +317,9 @@ mod tests {
         let text = shown(&figures);
         for line in [
             "vitals_messages_total 12",
-            "vitals_readings_total 9",
+            "vitals_readings_total 8",
+            "vitals_expired_total 1",
+            "vitals_deleted_rows_total 70",
             "vitals_dead_letters_total 2",
             "vitals_refused_total{reason=\"not_utf8\"} 2",
             "vitals_refused_total{reason=\"not_json\"} 0",

@@ -99,6 +99,7 @@ pub(super) const REQUESTS: &[Spoken] = &[
     request(ApiKey::DeleteTopics, (1, 6), 4).with(&[since(6, many(&[TEXT, UUID])), until(5, TEXTS), INT]),
     request(ApiKey::InitProducerId, (0, 4), 2).with(&[TEXT, INT, since(3, LONG), since(3, SHORT)]),
     request(ApiKey::DescribeConfigs, (1, 4), 4).with(&[many(&[BYTE, TEXT, TEXTS]), BYTE, since(3, BYTE)]),
+    request(ApiKey::IncrementalAlterConfigs, (0, 1), 1).with(&[many(&[BYTE, TEXT, many(&[TEXT, BYTE, TEXT])]), BYTE]),
     request(ApiKey::DeleteGroups, (0, 2), 2).with(&[TEXTS]),
     request(ApiKey::SaslHandshake, (1, 1), NEVER).with(&[TEXT]),
     request(ApiKey::SaslAuthenticate, (0, 2), 2).with(&[BYTES]),
@@ -248,6 +249,8 @@ pub(super) const RESPONSES: &[Spoken] = &[
             many(&[TEXT, TEXT, BYTE, BYTE, BYTE, many(&[TEXT, TEXT, BYTE]), since(3, BYTE), since(3, TEXT)]),
         ]),
     ]),
+    response(ApiKey::IncrementalAlterConfigs, "IncrementalAlterConfigs", (0, 1), 1)
+        .with(&[INT, many(&[SHORT, TEXT, BYTE, TEXT])]),
     response(ApiKey::ConsumerGroupDescribe, "ConsumerGroupDescribe", (0, 1), 0).with(&[
         INT,
         many(&[

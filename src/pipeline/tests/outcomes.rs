@@ -67,3 +67,13 @@ async fn reading_that_is_held_up_counts_only_for_partitions_that_are_there() {
     pipeline.run(&shutdown).await.expect("ends");
     assert_eq!(outcomes, [(Task::Read, false), (Task::Read, true)]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_older_than_what_is_kept_is_counted_as_such_and_committed() {
+    let messages = [message("P1", 0, 70), message("P1", 1, 71), message("P2", 2, 70)];
+    let mut play = Play::of([assigned(&[0], 3), chunk(0, 0, &messages.each_ref().map(String::as_str))]);
+    play.shelf.expired = Some(70);
+    let Summary { progress, is_clean, .. } = play.run().await.expect("ends");
+    assert_eq!((progress.messages, progress.stored, progress.expired, progress.refused), (3, 1, 2, 0));
+    assert!(is_clean, "all of it is handled");
+}

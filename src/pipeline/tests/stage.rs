@@ -15,7 +15,7 @@ use crate::alarm::rules::{Micros, RuleSet};
 use crate::alarm::{Alarm, AlarmChange, AlarmRecord, Alert, KnownAlarm, Limits, Watch};
 use crate::ledger::Position;
 use crate::pipeline::rules::{InForce, NotAdmitted, Rules};
-use crate::pipeline::store::{Batch, BatchLimits, Entry, NodeGeneration, Store, WriteError};
+use crate::pipeline::store::{Batch, BatchLimits, Entry, NodeGeneration, Store, WriteError, Written};
 use crate::reading::{PatientId, Reading, Timestamp};
 use crate::record::Record;
 use crate::toml_table::TomlError;
@@ -146,6 +146,8 @@ pub(super) struct Shelf {
     pub(super) unreadable: Option<&'static str>,
     /// A patient whose alarms somebody has acknowledged.
     pub(super) acknowledged: Option<&'static str>,
+    /// A heart rate of readings that are older than what it keeps.
+    pub(super) expired: Option<i32>,
     /// Whether it has forgotten them when it was restarted.
     pub(super) forgets: bool,
 }
@@ -199,7 +201,7 @@ impl Store for Shelf {
         Ok(self.applied.lock().expect("no panic while it is held").clone())
     }
 
-    async fn write(&self, batch: &Batch) -> Result<(), WriteError> {
+    async fn write(&self, batch: &Batch) -> Result<Written, WriteError> {
         let failures = *self.failures.lock().expect("no panic while it is held");
         if failures == usize::MAX {
             return pending().await;
@@ -227,7 +229,9 @@ impl Store for Shelf {
             self.log.note(format!("alarm stored {patient} {rule} {end}"));
         }
         self.alarms.lock().expect("no panic while it is held").extend(batch.alarms.iter().cloned());
-        Ok(())
+        let is_over = |reading: &&Reading| self.expired.is_some() && reading.signs().heart_rate == self.expired;
+        let expired = batch.readings.iter().filter(is_over).count();
+        Ok(Written { expired: u64::try_from(expired).expect("few"), deleted: 0 })
     }
 }
 

@@ -32,6 +32,9 @@ const STATES_OF_A_PATIENT: u16 = 1000;
 /// How often a row is read again that was changed since: each time somebody else has come first.
 const ATTEMPTS: u32 = 5;
 
+/// Where the end of its row stands behind the columns of an alarm.
+const TTL_COLUMN: usize = 14;
+
 /// The key of an alarm.
 const THE_ROW: &str = "WHERE patient_id = ? AND onset = ? AND rule = ?";
 
@@ -86,38 +89,54 @@ impl CassandraStore {
 
     /// The alarm of this id.
     pub async fn alarm(&self, id: &AlarmId) -> Result<Option<StoredAlarm>, CassandraError> {
-        let cql = format!("SELECT {ALARM_COLUMNS} FROM {} {THE_ROW}", self.keyspace.table("patient_alerts"));
+        Ok(self.alarm_and_ttl(id).await?.map(|(alarm, _)| alarm))
+    }
+
+    /// The alarm of this id, and in how many seconds its row ends.
+    async fn alarm_and_ttl(&self, id: &AlarmId) -> Result<Option<(StoredAlarm, Option<i32>)>, CassandraError> {
+        // Every alarm has a priority, and all its values the same end.
+        let table = self.keyspace.table("patient_alerts");
+        let cql = format!("SELECT {ALARM_COLUMNS}, TTL(priority) FROM {table} {THE_ROW}");
         let page = self.page_of_alarms(&cql, key(id), 1, None).await?;
-        Row::from_body(page).first().map(stored_alarm).transpose()
+        let of = |row: &Row| Ok((stored_alarm(row)?, Columns::of(row, Doing::Read).find(TTL_COLUMN)?));
+        Row::from_body(page).first().map(of).transpose()
     }
 
     /// Notes who has acknowledged an alarm, and when.
     pub async fn acknowledge(&self, id: &AlarmId, by: &str, at: Timestamp) -> Result<Acknowledged, CassandraError> {
         for _ in 0..ATTEMPTS {
-            let alarm = match self.alarm(id).await? {
-                Some(alarm) if alarm.state() != AlarmState::Line => alarm,
+            let (alarm, ttl) = match self.alarm_and_ttl(id).await? {
+                Some((alarm, ttl)) if alarm.state() != AlarmState::Line => (alarm, ttl),
                 _ => return Ok(Acknowledged::NoAlarm),
             };
             if alarm.is_acknowledged() {
                 return Ok(Acknowledged::Before(alarm));
             }
             let since = alarm.clone().acknowledged(by, at);
-            if self.replace(id, &alarm, &since).await? {
+            if self.replace(id, &alarm, &since, ttl).await? {
                 return Ok(Acknowledged::Now(since));
             }
         }
         Err(CassandraError::Broken(Doing::Write, "others change the row again and again".to_owned()))
     }
 
-    /// Writes what an acknowledgement changes, and tells whether the row was as it `was` read.
-    async fn replace(&self, id: &AlarmId, was: &StoredAlarm, is: &StoredAlarm) -> Result<bool, CassandraError> {
+    /// Writes what an acknowledgement changes, and tells whether the row was as it `was` read. What is written ends with
+    /// the row: nothing of it stays behind.
+    async fn replace(
+        &self,
+        id: &AlarmId,
+        was: &StoredAlarm,
+        is: &StoredAlarm,
+        ttl: Option<i32>,
+    ) -> Result<bool, CassandraError> {
         let cql = format!(
-            "UPDATE {} SET acknowledged_by = ?, acknowledged_at = ?, ended = ? {THE_ROW} \
+            "UPDATE {} USING TTL ? SET acknowledged_by = ?, acknowledged_at = ?, ended = ? {THE_ROW} \
              IF priority = ? AND returned = ? AND ended = ? AND acknowledged_at = ?",
             self.keyspace.table("patient_alerts")
         );
         let ended = if is.ended == was.ended { Value::NotSet } else { or_null(is.ended.as_ref()) };
-        let mut values = vec![or_null(is.acknowledged_by.as_ref()), or_null(is.acknowledged_at.as_ref()), ended];
+        let ttl = ttl.map_or(Value::NotSet, Value::new);
+        let mut values = vec![ttl, or_null(is.acknowledged_by.as_ref()), or_null(is.acknowledged_at.as_ref()), ended];
         values.extend(key(id));
         let unchanged = [&was.priority, &was.returned, &was.ended, &was.acknowledged_at];
         values.extend(unchanged.map(|text| or_null(text.as_ref())));

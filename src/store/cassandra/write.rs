@@ -11,6 +11,9 @@
 //! - `values`: a row's columns and their values, straight from where they are
 //! - `request`: rows as requests, such that the server writes no warning
 //!
+//! Where rows are not kept for ever, each says how long it lives from now on (`USING TTL`); where they are, that is not
+//! set, so that one statement does for both.
+//!
 //! No row carries a time of ours: the table must not depend on the clock of a bedside machine. So of two writes of one
 //! key the one that the server sees later wins, and the caller never has two of them in flight. A request that timed
 //! out can still be in flight, so the limit here is longer than a server holds a request.
@@ -22,17 +25,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cdrs_tokio::error::Error as DriverError;
-use futures::future::join_all;
+use chrono::Utc;
+use futures::future::{join, join_all};
 
 use self::request::{Group, Groups};
 use self::values::Row as _;
 use super::error::{CassandraError, Doing, Refusal};
+use super::retention::ttl;
 use super::session::{Connected, DriverSession, PREPARE_LIMIT, Plan};
 use super::{CassandraStore, Keyspace};
 use crate::alarm::AlarmRecord;
-use crate::pipeline::store::{Batch, BatchLimits, WriteError};
-use crate::reading::Reading;
+use crate::pipeline::store::{Batch, BatchLimits, WriteError, Written};
+use crate::reading::{Reading, Timestamp};
+use crate::span::Keep;
 use crate::store::StoredReading;
+use crate::store::retention::{Life, Retention};
 
 /// How long a write may take. A server throws away what it could not begin within 12 s (`native_transport_timeout`) and
 /// what it could not finish within 2 s more (`write_request_timeout`): after this limit nothing comes late.
@@ -61,13 +68,24 @@ impl CassandraStore {
 
     /// Writes a batch: in as many requests as the limits of one ask for, all at once. All of them have ended when this
     /// returns.
-    pub async fn write(&self, batch: &Batch) -> Result<(), WriteError> {
-        // The session may have had to wait for its server.
-        let groups = |inserts: &Inserts| if batch.tenure.is_over() { Vec::new() } else { groups_of(batch, inserts) };
-        match self.send(groups).await.map_err(WriteError::from) {
+    pub async fn write(&self, batch: &Batch) -> Result<Written, WriteError> {
+        let (kept, is_due) = self.kept().await?;
+        let mut expired = 0;
+        let groups = |inserts: &Inserts| {
+            // The session may have had to wait for its server.
+            if batch.tenure.is_over() {
+                return Vec::new();
+            }
+            let (groups, over) = groups_of(batch, inserts, &kept, Utc::now().timestamp_micros());
+            expired = over;
+            groups
+        };
+        let (sent, ()) = join(self.send(groups), self.look_again(is_due)).await;
+        match sent.map_err(WriteError::from) {
             Ok(()) if batch.tenure.is_over() => Err(WriteError::taken_away()),
+            Ok(()) => Ok(Written { expired, deleted: 0 }),
             Err(WriteError::Never(reason)) => Err(self.doubt(reason).await),
-            outcome => outcome,
+            Err(error) => Err(error),
         }
     }
 
@@ -80,16 +98,26 @@ impl CassandraStore {
     }
 
     /// Writes rows back as they once came out: their texts and values are taken as they are. A column without a value
-    /// leaves an earlier one alone. No two of the rows may have the same key.
-    pub async fn restore(&self, rows: &[StoredReading]) -> Result<(), WriteError> {
+    /// leaves an earlier one alone. No two of the rows may have the same key. One whose time is none that `vitals` could
+    /// have written has no end.
+    pub async fn restore(&self, rows: &[StoredReading]) -> Result<Written, WriteError> {
+        let (kept, is_due) = self.kept().await?;
+        let (raw, mut written) = (kept.in_force().raw, Written::default());
         let groups = |inserts: &Inserts| {
-            let mut groups = Groups::default();
+            let (mut groups, now) = (Groups::default(), Utc::now().timestamp_micros());
             for row in rows {
-                groups.add(&inserts.reading, row);
+                // Told by its text alone, where that matters.
+                let time = Some(raw).filter(|raw| *raw != Keep::All).and(Timestamp::parse(&row.timestamp).ok());
+                match time.map_or(Life::Open, |time| Life::of(raw, time.as_micros(), now)) {
+                    Life::Over => written.expired += 1,
+                    life => groups.add(&inserts.reading, row, ttl(life, now)),
+                }
             }
             groups.finish()
         };
-        Ok(self.send(groups).await?)
+        let (sent, ()) = join(self.send(groups), self.look_again(is_due)).await;
+        sent?;
+        Ok(written)
     }
 
     async fn send(&self, groups: impl FnOnce(&Inserts) -> Vec<Group>) -> Result<(), CassandraError> {
@@ -120,13 +148,26 @@ impl CassandraStore {
     }
 }
 
-/// The rows of a batch, the alarms of each patient behind its readings.
-fn groups_of(batch: &Batch, inserts: &Inserts) -> Vec<Group> {
-    let mut groups = Groups::default();
+/// The rows of a batch, the alarms of each patient behind its readings, and how many of its readings are over. Of alarms
+/// that are over nothing is written: their rows have ended with all that they hold.
+fn groups_of<'a>(batch: &'a Batch, inserts: &Inserts, kept: &Retention, now: i64) -> (Vec<Group>, u64) {
+    let (mut groups, mut expired) = (Groups::default(), 0);
+    let raw = kept.in_force().raw;
+    let add_alarm = |groups: &mut Groups<'a>, alarm: &'a AlarmRecord| match Life::of(
+        kept.of_alarm(alarm.alarm.onset),
+        alarm.alarm.onset,
+        now,
+    ) {
+        Life::Over => {}
+        life => groups.add(&inserts.alarm, alarm, ttl(life, now)),
+    };
     let mut alarms = batch.alarms.chunk_by(|one, other| one.patient == other.patient).peekable();
     for readings in batch.readings.chunk_by(|one, other| one.patient() == other.patient()) {
         for reading in readings {
-            groups.add(&inserts.reading, reading);
+            match Life::of(raw, reading.time().as_micros(), now) {
+                Life::Over => expired += 1,
+                life => groups.add(&inserts.reading, reading, ttl(life, now)),
+            }
         }
         // In the order of the patients as well, some of which have only readings, and some only alarms.
         let is_own = |alarms: &&[AlarmRecord]| {
@@ -134,14 +175,14 @@ fn groups_of(batch: &Batch, inserts: &Inserts) -> Vec<Group> {
         };
         if let Some(own) = alarms.next_if(is_own) {
             for alarm in own {
-                groups.add(&inserts.alarm, alarm);
+                add_alarm(&mut groups, alarm);
             }
         }
     }
     for alarm in alarms.flatten() {
-        groups.add(&inserts.alarm, alarm);
+        add_alarm(&mut groups, alarm);
     }
-    groups.finish()
+    (groups.finish(), expired)
 }
 
 /// The statements that write, with the ids that a server gave them when it prepared them.
@@ -171,7 +212,7 @@ impl Inserts {
             let whole = [usual, rest].concat();
             for (id, columns) in [(&mut insert.usual, usual), (&mut insert.whole, &whole)] {
                 let (names, marks) = (columns.join(", "), vec!["?"; columns.len()].join(", "));
-                let text = format!("INSERT INTO {} ({names}) VALUES ({marks})", keyspace.table(table));
+                let text = format!("INSERT INTO {} ({names}) VALUES ({marks}) USING TTL ?", keyspace.table(table));
                 *id = session.prepare_raw(&text).await?.id.into_bytes().unwrap_or_default();
                 cql.push(text);
             }

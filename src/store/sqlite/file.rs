@@ -45,7 +45,11 @@ pub(super) fn create(path: &Path) -> Result<Connection, SqliteError> {
         return Err(SqliteError::NoFolder(path.to_owned()));
     }
     let connection = connect(path, Doing::ChangeSchema, OpenFlags::SQLITE_OPEN_CREATE)?;
-    is_ours(&connection, path)?;
+    if !is_ours(&connection, path)? {
+        // What rows leave behind that go can then be given back. A file with tables in it stays as it is.
+        let prepared = connection.pragma_update(None, "auto_vacuum", "INCREMENTAL");
+        prepared.map_err(|error| SqliteError::from_driver(path, Doing::ChangeSchema, &error))?;
+    }
     switch_log_on(&connection, path)?;
     Ok(connection)
 }
@@ -106,6 +110,13 @@ fn switch_log_on(connection: &Connection, path: &Path) -> Result<(), SqliteError
             Err(error) => return Err(error),
         }
     }
+}
+
+/// Whether a commit is on the disk before it is acknowledged; where it is not, a power cut costs it, and nothing else.
+pub(super) fn keep_commits(connection: &Connection, are_kept: bool) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "synchronous", if are_kept { "FULL" } else { "NORMAL" })?;
+    // Who loses nothing need not wait either.
+    connection.busy_timeout(if are_kept { BUSY_LIMIT } else { Duration::ZERO })
 }
 
 /// The size of the file with that of its log, as far as they can be seen.

@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
-use rusqlite::{Params, Row};
+use rusqlite::{Connection, Params, Row};
 
 use super::error::{Doing, SqliteError};
 use super::{SqliteStore, schema};
 use crate::pipeline::store::Entry;
-use crate::store::journal::{JOURNAL_SCOPE, Journal};
+use crate::store::journal::{ENTRIES_AT_ONCE, JOURNAL_SCOPE, Journal};
+use crate::store::retention::Retention;
 
 impl SqliteStore {
     /// The newest entries, the newest first, at most `limit` of them.
@@ -50,6 +51,18 @@ impl SqliteStore {
         };
         self.blocking(Doing::Write, write).await
     }
+}
+
+/// How long rows are kept, as the file says that is open; for ever where an earlier `vitals` has made it.
+pub(super) fn retention(connection: &Connection) -> rusqlite::Result<Retention> {
+    let (table, columns) = (Journal::Retention.table(), Journal::Retention.columns());
+    if !connection.table_exists(None, table)? {
+        return Ok(Retention::default());
+    }
+    let sql = format!("SELECT {columns} FROM {table} WHERE scope = ? ORDER BY version DESC LIMIT ?");
+    let mut select = connection.prepare_cached(&sql)?;
+    let entries = select.query_map((JOURNAL_SCOPE, ENTRIES_AT_ONCE), entry)?.collect::<rusqlite::Result<_>>()?;
+    Ok(Retention::of(entries))
 }
 
 fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {

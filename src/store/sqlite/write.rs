@@ -1,21 +1,30 @@
 //! Readings and alerts in.
 //!
 //! One thread writes. It takes all batches that wait into one transaction and answers each when that is on the disk:
-//! the sync, which is what costs, is shared, and nobody waits for a batch that is not there yet.
+//! the sync, which is what costs, is shared, and nobody waits for a batch that is not there yet. Between the batches, and
+//! where none come, it deletes what is older than what is kept (see `sweep`).
 
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
+use chrono::Utc;
 use rusqlite::{CachedStatement, Connection, TransactionBehavior};
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout_at;
 
 use super::error::{Doing, SqliteError};
+use super::journal::retention;
+use super::sweep::Sweep;
 use super::{SqliteStore, schema};
 use crate::alarm::AlarmRecord;
-use crate::pipeline::store::{Batch, BatchLimits, WriteError};
+use crate::pipeline::store::{Batch, BatchLimits, WriteError, Written};
 use crate::reading::{Consciousness, Signs, Timestamp};
+use crate::span::Keep;
 use crate::store::StoredReading;
 use crate::store::changed::{Changed, Moment};
+use crate::store::retention::{Kept, Life};
 
 /// Batches that wait for the writer; who brings one more waits outside. The pipeline has no more than
 /// [`MAX_WRITES_IN_FLIGHT`](crate::pipeline::MAX_WRITES_IN_FLIGHT).
@@ -68,15 +77,15 @@ impl SqliteStore {
     }
 
     /// Writes a batch. `Ok` means that the rows are on the disk.
-    pub async fn write(&self, batch: &Batch) -> Result<(), WriteError> {
-        self.writer.write(Rows::New(batch.clone())).await?;
+    pub async fn write(&self, batch: &Batch) -> Result<Written, WriteError> {
+        let written = self.writer.write(Rows::New(batch.clone())).await?;
         // It may not have been written then.
-        if batch.tenure.is_over() { Err(WriteError::taken_away()) } else { Ok(()) }
+        if batch.tenure.is_over() { Err(WriteError::taken_away()) } else { Ok(written) }
     }
 
     /// Writes rows back as they once came out: their texts and values are taken as they are. A column without a value
     /// leaves an earlier one alone.
-    pub async fn restore(&self, rows: &[StoredReading]) -> Result<(), WriteError> {
+    pub async fn restore(&self, rows: &[StoredReading]) -> Result<Written, WriteError> {
         Ok(self.writer.write(Rows::Restored(rows.to_vec())).await?)
     }
 }
@@ -92,7 +101,7 @@ pub(super) struct Writer {
 /// Rows that are written together, and where the outcome goes.
 struct WriteBatch {
     rows: Rows,
-    outcome: oneshot::Sender<Result<(), SqliteError>>,
+    outcome: oneshot::Sender<Result<Written, SqliteError>>,
 }
 
 enum Rows {
@@ -117,15 +126,17 @@ impl Rows {
 impl Writer {
     pub(super) fn start(path: &Path) -> Result<Self, SqliteError> {
         let (batches, waiting) = mpsc::channel(MAX_WAITING_BATCHES);
-        let writes = path.to_owned();
+        let failed = |error| SqliteError::failed(path, Doing::Write, error);
+        let clock = Builder::new_current_thread().enable_time().build().map_err(failed)?;
+        let desk = Desk::of(path.to_owned());
         let thread = std::thread::Builder::new()
             .name("sqlite-writer".to_owned())
-            .spawn(move || write_all(&writes, waiting))
-            .map_err(|error| SqliteError::failed(path, Doing::Write, error))?;
+            .spawn(move || desk.write_all(waiting, &clock))
+            .map_err(failed)?;
         Ok(Self { path: path.to_owned(), batches: Some(batches), thread: Some(thread) })
     }
 
-    async fn write(&self, rows: Rows) -> Result<(), SqliteError> {
+    async fn write(&self, rows: Rows) -> Result<Written, SqliteError> {
         let (outcome, done) = oneshot::channel();
         let ended = || SqliteError::failed(&self.path, Doing::Write, "the writer has ended");
         let batches = self.batches.as_ref().ok_or_else(ended)?;
@@ -144,20 +155,128 @@ impl Drop for Writer {
     }
 }
 
-/// What the thread does. The file is open from the first batch on.
-fn write_all(path: &Path, mut waiting: mpsc::Receiver<WriteBatch>) {
-    let mut connection = None;
-    while let Some(first) = waiting.blocking_recv() {
-        let group = gather(first, &mut waiting);
-        let outcome = commit(&mut connection, path, &group);
+/// How often the journal is asked how long rows are kept; a change is to be taken up within 5 s.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
+
+/// What the thread has before it.
+struct Desk {
+    path: PathBuf,
+    /// From the first batch on.
+    open: Option<Connection>,
+    kept: Kept,
+    /// When the journal was asked.
+    looked: Option<Instant>,
+    sweep: Sweep,
+    /// Rows that have gone, and nobody was told yet.
+    deleted: u64,
+}
+
+impl Desk {
+    fn of(path: PathBuf) -> Self {
+        Self { path, open: None, kept: Kept::default(), looked: None, sweep: Sweep::new(), deleted: 0 }
+    }
+
+    /// What the thread does.
+    fn write_all(mut self, mut waiting: mpsc::Receiver<WriteBatch>, clock: &Runtime) {
+        loop {
+            let next = match self.due() {
+                None => waiting.blocking_recv(),
+                Some(due) => {
+                    let Ok(next) = clock.block_on(async { timeout_at(due.into(), waiting.recv()).await }) else {
+                        self.keep_up();
+                        continue;
+                    };
+                    next
+                }
+            };
+            let Some(first) = next else { return };
+            self.write_group(gather(first, &mut waiting));
+            if self.due().is_some_and(|due| due <= Instant::now()) {
+                self.keep_up();
+            }
+        }
+    }
+
+    fn write_group(&mut self, group: Vec<WriteBatch>) {
+        let outcome = self.commit(&group);
         let is_refused = matches!(outcome, Err(SqliteError::Refused(_))) && group.len() > 1;
-        for batch in group {
+        for (index, batch) in group.into_iter().enumerate() {
             // What one batch's rows were refused for is not the others' fault.
-            let own =
-                if is_refused { commit(&mut connection, path, std::slice::from_ref(&batch)) } else { outcome.clone() };
+            let own = if is_refused {
+                self.commit(std::slice::from_ref(&batch)).map(|expired| expired.first().copied())
+            } else {
+                outcome.as_ref().map(|expired| expired.get(index).copied()).map_err(Clone::clone)
+            };
+            let own = own.map(|expired| Written {
+                expired: expired.unwrap_or_default(),
+                deleted: std::mem::take(&mut self.deleted),
+            });
             // Who does not wait any more needs no outcome.
             let _ = batch.outcome.send(own);
         }
+    }
+
+    /// When something is to be done beside what is brought; nothing before the file is open.
+    fn due(&self) -> Option<Instant> {
+        let looked = self.open.as_ref().and(self.looked)?;
+        let look = looked + LOOK_AGAIN;
+        Some(if self.kept == Kept::default() { look } else { look.min(self.sweep.due()) })
+    }
+
+    /// Does what is due. Where that fails the file is opened anew with the next batch, which says why it cannot be.
+    fn keep_up(&mut self) {
+        let kept_up = self.try_keep_up();
+        if kept_up.is_err() || !self.path.exists() {
+            self.open = None;
+        }
+    }
+
+    fn try_keep_up(&mut self) -> rusqlite::Result<()> {
+        self.look_again()?;
+        if let Some(connection) = &mut self.open
+            && self.kept != Kept::default()
+            && self.sweep.due() <= Instant::now()
+        {
+            self.deleted += self.sweep.step(connection, self.kept, Utc::now().timestamp_micros())?;
+        }
+        Ok(())
+    }
+
+    /// Asks how long rows are kept, where that is due.
+    fn look_again(&mut self) -> rusqlite::Result<()> {
+        if let Some(connection) = &self.open
+            && self.looked.is_none_or(|looked| looked.elapsed() >= LOOK_AGAIN)
+        {
+            let kept = retention(connection)?.in_force();
+            if kept != std::mem::replace(&mut self.kept, kept) {
+                self.sweep.restart();
+            }
+            self.looked = Some(Instant::now());
+        }
+        Ok(())
+    }
+
+    fn commit(&mut self, group: &[WriteBatch]) -> Result<Vec<u64>, SqliteError> {
+        let outcome = self.try_commit(group);
+        if matches!(outcome, Err(SqliteError::Failed(_) | SqliteError::NoFile(_))) {
+            // The file may be another one by now: the next group opens it anew.
+            self.open = None;
+        }
+        outcome
+    }
+
+    fn try_commit(&mut self, group: &[WriteBatch]) -> Result<Vec<u64>, SqliteError> {
+        // A file that was removed could still be written to, and would take the rows along.
+        if !self.path.exists() {
+            return Err(SqliteError::NoFile(self.path.clone()));
+        }
+        if self.open.is_none() {
+            self.open = Some(schema::open_to_write(&self.path)?);
+            self.looked = None;
+        }
+        self.look_again().map_err(|error| SqliteError::from_driver(&self.path, Doing::Read, &error))?;
+        let Self { path, open: Some(connection), kept, .. } = self else { return Ok(Vec::new()) };
+        insert(connection, group, kept.raw).map_err(|error| SqliteError::from_driver(path, Doing::Write, &error))
     }
 }
 
@@ -174,39 +293,27 @@ fn gather(first: WriteBatch, waiting: &mut mpsc::Receiver<WriteBatch>) -> Vec<Wr
     group
 }
 
-fn commit(open: &mut Option<Connection>, path: &Path, group: &[WriteBatch]) -> Result<(), SqliteError> {
-    let outcome = try_commit(open, path, group);
-    if matches!(outcome, Err(SqliteError::Failed(_) | SqliteError::NoFile(_))) {
-        // The file may be another one by now: the next group opens it anew.
-        *open = None;
-    }
-    outcome
-}
-
-fn try_commit(open: &mut Option<Connection>, path: &Path, group: &[WriteBatch]) -> Result<(), SqliteError> {
-    // A file that was removed could still be written to, and would take the rows along.
-    if !path.exists() {
-        return Err(SqliteError::NoFile(path.to_owned()));
-    }
-    let connection = match open.take() {
-        Some(connection) => connection,
-        None => schema::open_to_write(path)?,
-    };
-    insert(open.insert(connection), group).map_err(|error| SqliteError::from_driver(path, Doing::Write, &error))
-}
-
-/// Writes all or nothing: a transaction that is not committed is rolled back when it is dropped.
-fn insert(connection: &mut Connection, group: &[WriteBatch]) -> rusqlite::Result<()> {
+/// Writes all or nothing: a transaction that is not committed is rolled back when it is dropped. Gives for each batch how
+/// many of its readings are older than what is kept, and not written; alarms are written, and go when they have ended.
+fn insert(connection: &mut Connection, group: &[WriteBatch], raw: Keep) -> rusqlite::Result<Vec<u64>> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let now = Utc::now().timestamp_micros();
+    let is_over = |time: i64| Life::of(raw, time, now) == Life::Over;
+    let mut expired = Vec::with_capacity(group.len());
     {
         let mut readings = transaction.prepare_cached(INSERT_READING)?;
         let mut alarms = transaction.prepare_cached(INSERT_ALARM)?;
         for batch in group {
+            let mut over = 0;
             match &batch.rows {
                 // Whoever has their partition now may have written meanwhile, while this waited for the file.
                 rows if rows.are_late() => {}
                 Rows::New(batch) => {
                     for reading in &batch.readings {
+                        if is_over(reading.time().as_micros()) {
+                            over += 1;
+                            continue;
+                        }
                         let time = reading.time().to_string();
                         insert_reading(&mut readings, reading.patient().as_str(), &time, reading.signs())?;
                     }
@@ -216,13 +323,21 @@ fn insert(connection: &mut Connection, group: &[WriteBatch]) -> rusqlite::Result
                 }
                 Rows::Restored(rows) => {
                     for row in rows {
+                        // Told by its text alone, where that matters.
+                        let time = Some(raw).filter(|raw| *raw != Keep::All).and(Timestamp::parse(&row.timestamp).ok());
+                        if time.is_some_and(|time| is_over(time.as_micros())) {
+                            over += 1;
+                            continue;
+                        }
                         insert_reading(&mut readings, &row.patient_id, &row.timestamp, &row.signs)?;
                     }
                 }
             }
+            expired.push(over);
         }
     }
-    transaction.commit()
+    transaction.commit()?;
+    Ok(expired)
 }
 
 fn insert_reading(

@@ -87,7 +87,7 @@ impl<'a> Brokers<'a> {
 }
 
 /// Its log is beside its folder, so that the folder is as it would be without the log.
-fn embedded_broker(kit: &Kit, folder: &Path, port: u16) -> Result<(EmbeddedBroker, String)> {
+pub(super) fn embedded_broker(kit: &Kit, folder: &Path, port: u16) -> Result<(EmbeddedBroker, String)> {
     let command = embedded_broker::command(&kit.binary, folder, port, None);
     let broker = EmbeddedBroker::start(&command, port, &folder.with_extension("log"))?;
     Ok((broker, format!("127.0.0.1:{port}")))

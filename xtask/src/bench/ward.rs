@@ -1,11 +1,12 @@
 //! What `vitals serve` does for those who look on: the whole ward for many who ask, how soon a reading is told, many
-//! streams, and a day of readings. Without servers: the embedded broker, and an SQLite file.
+//! streams, and a day of readings. In the embedded broker and an SQLite file; the day also out of Cassandra.
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -13,8 +14,11 @@ use serde_json::Value;
 
 use super::Load;
 use super::figure::{Figure, Goal, Grouped, Table, figure, mebibytes, millis};
+use super::hospital::Hospital;
 use super::kit::{Kit, Program, RunningProgram, Usage};
 use crate::error::{Error, Result};
+use crate::services::folder::FreshStacks;
+use crate::services::options::HeapSize;
 use crate::{process, say, signals};
 
 /// Who asks at the same time for a ward of so many beds.
@@ -48,16 +52,19 @@ struct Measured {
     complete: Vec<f64>,
     skipped: Vec<f64>,
     days: Vec<Duration>,
+    days_of_cassandra: Vec<Duration>,
 }
 
-pub(super) fn measure(kit: &Kit, load: &Load) -> Result<Table> {
+pub(super) fn measure(kit: &Kit, fresh: &mut FreshStacks, load: &Load) -> Result<Table> {
     let mut measured = Measured::default();
+    measured.days_of_cassandra(kit, fresh, load)?;
     for round in 1..=load.rounds {
         say::talk(&format!("round {round} of {}", load.rounds));
         measured.latest(kit, load)?;
         measured.one_stream(kit, load)?;
         measured.many_streams(kit, load)?;
-        measured.day(kit)?;
+        let store = store_of_a_day(kit)?;
+        measured.days.push(day(kit, &["--store", &store], &[])?);
     }
     let title = format!(
         "the ward for those who look on: {CONNECTIONS} who ask for {BEDS} beds, {} streams,\n\
@@ -127,26 +134,16 @@ impl Measured {
         Ok(())
     }
 
-    /// A day of one patient as JSON, out of a file.
-    fn day(&mut self, kit: &Kit) -> Result<()> {
-        say::talk("  a day of readings");
-        let store = store_of_a_day(kit)?;
-        // Nobody has to send anything for that.
-        let ward = Ward::started(kit, &["serve", "--brokers", "127.0.0.1:1", "--store", &store])?;
-        let path = format!("/api/v1/patients/P001/readings?limit={READINGS_OF_A_DAY}");
-        let deadline = Instant::now() + START_LIMIT;
-        loop {
-            let begun = Instant::now();
-            let body = ward.get(&path)?;
-            if body.matches("\"patient_id\"").count() == usize::try_from(READINGS_OF_A_DAY).unwrap_or(usize::MAX) {
-                self.days.push(begun.elapsed());
-                return Ok(());
-            }
-            if Instant::now() > deadline {
-                return Err(broken("a day is not whole"));
-            }
-            thread::sleep(Duration::from_millis(100));
+    /// The same day out of a table: before all else, so that Cassandra takes nothing of what comes then.
+    fn days_of_cassandra(&mut self, kit: &Kit, fresh: &mut FreshStacks, load: &Load) -> Result<()> {
+        say::talk("a day of readings in Cassandra");
+        let hospital = Hospital::start(kit, fresh, HeapSize::default_for_cassandra())?;
+        let table = hospital.ward("day")?;
+        table.import(&rows_of_a_day(kit)?, READINGS_OF_A_DAY)?;
+        for _ in 0..load.rounds {
+            self.days_of_cassandra.push(day(kit, &[], &table.environment())?);
         }
+        table.close()
     }
 
     fn figures(&self) -> Vec<Figure> {
@@ -167,17 +164,34 @@ impl Measured {
             figure("streams_skipped", "of them told that they skipped", self.skipped.clone(), "", None),
             millis("streams_p99", "reading to event with 1,000 streams, p99", &self.streams_p99, None),
             millis("day", "a day of readings as JSON, SQLite", &self.days, most(500.0)),
+            millis("day_cassandra", "the same, Cassandra", &self.days_of_cassandra, most(500.0)),
         ]
     }
 }
 
-/// A file with a day of one reading a second.
-fn store_of_a_day(kit: &Kit) -> Result<String> {
-    let (database, rows) = (kit.place.path("day.db"), kit.place.path("day.csv"));
-    let store = format!("sqlite:{}", database.display());
-    if database.exists() {
-        return Ok(store);
+/// A day of one patient as JSON, from a server that has just come up.
+fn day(kit: &Kit, options: &[&str], environment: &[(String, OsString)]) -> Result<Duration> {
+    say::talk("  a day of readings");
+    // Nobody has to send anything for that.
+    let ward = Ward::started(kit, &[&["serve", "--brokers", "127.0.0.1:1"], options].concat(), environment)?;
+    let path = format!("/api/v1/patients/P001/readings?limit={READINGS_OF_A_DAY}");
+    let deadline = Instant::now() + START_LIMIT;
+    loop {
+        let begun = Instant::now();
+        let body = ward.get(&path)?;
+        if body.matches("\"patient_id\"").count() == usize::try_from(READINGS_OF_A_DAY).unwrap_or(usize::MAX) {
+            return Ok(begun.elapsed());
+        }
+        if Instant::now() > deadline {
+            return Err(broken("a day is not whole"));
+        }
+        thread::sleep(Duration::from_millis(100));
     }
+}
+
+/// A day of one reading a second.
+fn rows_of_a_day(kit: &Kit) -> Result<PathBuf> {
+    let rows = kit.place.path("day.csv");
     let mut text = "patient_id,timestamp,heart_rate,spo2,systolic,diastolic,respiratory_rate,temperature\n".to_owned();
     for second in 0..READINGS_OF_A_DAY {
         let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
@@ -185,7 +199,17 @@ fn store_of_a_day(kit: &Kit) -> Result<String> {
         let _ = writeln!(text, "P001,2025-10-26T{hour:02}:{minute:02}:{second:02}+00:00,95,98,120,80,16,36.8");
     }
     fs::write(&rows, text).map_err(Error::file("write", &rows))?;
-    kit.vitals("vitals import", &["import", &rows.display().to_string(), "--store", &store], &[])?;
+    Ok(rows)
+}
+
+/// A file with them.
+fn store_of_a_day(kit: &Kit) -> Result<String> {
+    let database = kit.place.path("day.db");
+    let store = format!("sqlite:{}", database.display());
+    if !database.exists() {
+        let rows = rows_of_a_day(kit)?;
+        kit.vitals("vitals import", &["import", &rows.display().to_string(), "--store", &store], &[])?;
+    }
     Ok(store)
 }
 
@@ -198,19 +222,19 @@ struct Ward {
 impl Ward {
     fn demonstrated(kit: &Kit, words: &[&str]) -> Result<Self> {
         let data = kit.place.empty_folder("demo")?.display().to_string();
-        let ward = Self::started(kit, &[&["demo", "--for", "0", "--data", &data], words].concat())?;
+        let ward = Self::started(kit, &[&["demo", "--for", "0", "--data", &data], words].concat(), &[])?;
         thread::sleep(SETTLING);
         Ok(ward)
     }
 
-    fn started(kit: &Kit, words: &[&str]) -> Result<Self> {
+    fn started(kit: &Kit, words: &[&str], environment: &[(String, OsString)]) -> Result<Self> {
         // Free a moment ago, and asked for by nobody else here.
         let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|free| free.local_addr()).map_err(io)?;
         let web = if words.first() == Some(&"demo") { "--web" } else { "--listen" };
         let mut command: Vec<OsString> = process::command_of(&kit.binary, words);
         command.push(format!("{web}={address}").into());
         let log = kit.place.path("ward.log");
-        let program = Program { what: WHAT, command: &command, environment: &[], is_chatty: true, log: &log };
+        let program = Program { what: WHAT, command: &command, environment, is_chatty: true, log: &log };
         let ward = Self { address, running: program.start()? };
         let deadline = Instant::now() + START_LIMIT;
         while ward.get("/livez").is_err() {
@@ -356,22 +380,22 @@ fn since_1970(text: &str) -> Option<Duration> {
     Some(if time > now + Duration::from_secs(3600) { time.saturating_sub(Duration::from_secs(86_400)) } else { time })
 }
 
-fn percentile(mut times: Vec<Duration>, percent: usize) -> Duration {
+pub(super) fn percentile(mut times: Vec<Duration>, percent: usize) -> Duration {
     times.sort_unstable();
     let at = (times.len() * percent / 100).min(times.len().saturating_sub(1));
     times.get(at).copied().unwrap_or(Duration::MAX)
 }
 
-fn spawn<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> thread::JoinHandle<T> {
+pub(super) fn spawn<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> thread::JoinHandle<T> {
     #[allow(clippy::expect_used, reason = "without threads nothing can be measured")]
     thread::Builder::new().stack_size(STACK_BYTES).spawn(work).expect("a thread")
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "as map_err gives it")]
-fn io(error: std::io::Error) -> Error {
+pub(super) fn io(error: std::io::Error) -> Error {
     Error::Unclear { what: WHAT, missing: "an answer", said: error.to_string() }
 }
 
-fn broken(said: &str) -> Error {
+pub(super) fn broken(said: &str) -> Error {
     Error::Unclear { what: WHAT, missing: "what was asked for", said: said.to_owned() }
 }

@@ -54,6 +54,34 @@ async fn the_settings_of_a_topic_tell_who_gave_them() {
     assert!(topic_settings::describe(&mut bench.cluster, "nobody").await.is_err());
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_setting_of_a_topic_is_changed_and_the_others_stay() {
+    let mut bench = Bench::with_topic("changed", 1).await;
+    let name = bench.topic.clone();
+    topic_settings::alter(&mut bench.cluster, &name, "max.message.bytes", "2000000", false).await.unwrap();
+    topic_settings::alter(&mut bench.cluster, &name, "retention.ms", "3600000", true).await.unwrap();
+    let own = async |bench: &mut Bench| {
+        let deadline = Instant::now() + LIMIT;
+        loop {
+            // Kafka's brokers hear of it a moment later.
+            let settings = topic_settings::describe(&mut bench.cluster, &name).await.unwrap();
+            let own = settings.into_iter().filter(|setting| setting.origin == Origin::Topic);
+            let own: Vec<_> = own.map(|setting| (setting.name, setting.value.unwrap())).collect();
+            if !own.is_empty() || Instant::now() > deadline {
+                return own;
+            }
+        }
+    };
+    let set = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    assert_eq!(own(&mut bench).await, [set("max.message.bytes", "2000000")], "a trial changes nothing");
+    for wrong in ["-5", "a while"] {
+        let refused = topic_settings::alter(&mut bench.cluster, &name, "retention.ms", wrong, false).await;
+        assert!(matches!(refused, Err(KafkaError::Refused { code: ResponseError::InvalidConfig, .. })), "{refused:?}");
+    }
+    let nobody = topic_settings::alter(&mut bench.cluster, "nobody", "retention.ms", "-1", false).await;
+    assert!(matches!(nobody, Err(KafkaError::NoTopic { .. })), "{nobody:?}");
+}
+
 /// Three records of each of two partitions, one a second in turns.
 async fn interleaved(name: &str) -> Bench {
     let mut bench = Bench::with_topic(name, 2).await;

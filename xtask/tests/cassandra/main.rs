@@ -27,9 +27,10 @@ use cdrs_tokio::types::{ByIndex, prelude::Row};
 use futures::future::join_all;
 use vitals::advice::{Advice, Code};
 use vitals::alarm::{Step, Steps};
-use vitals::pipeline::store::{Batch, WriteError};
+use vitals::pipeline::store::{Batch, Store as _, WriteError};
+use vitals::reading::{PatientId, Reading, Signs, Timestamp};
 use vitals::store::cassandra::{CassandraStore, Keyspace, NodeAccess, Replication};
-use vitals::store::{AnyStore, Consistency, Journal, Order, Selection, StoredReading};
+use vitals::store::{Acknowledged, AnyStore, Consistency, Journal, Order, Selection, StoredReading};
 
 use contract::{keeps_the_contract, of};
 use link::{Link, Trouble};
@@ -304,5 +305,103 @@ async fn a_store_that_is_dropped_leaves_no_connection_open() {
         assert!(Instant::now() < end, "{} connections are still open", link.open());
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+    test.end().await;
+}
+
+/// In how many seconds each value ends that one row of a table has, and with its marks.
+async fn ends(test: &TestKeyspace, table: &str, columns: &[&str]) -> Vec<Option<i32>> {
+    let ttls: Vec<_> = columns.iter().map(|column| format!("TTL({column})")).collect();
+    let rows = test.cql(&format!("SELECT {} FROM KS.{table}", ttls.join(", "))).await;
+    let [row] = &rows[..] else { panic!("{} rows", rows.len()) };
+    (0..columns.len()).map(|index| row.by_index(index).unwrap()).collect()
+}
+
+fn ago(minutes: i64) -> Timestamp {
+    Timestamp::from_utc(chrono::Utc::now() - chrono::TimeDelta::minutes(minutes)).unwrap()
+}
+
+fn are_about(ends: &[Option<i32>], seconds: i32) -> bool {
+    // However slow this test is, the end itself does not move.
+    ends.iter().all(|end| end.is_some_and(|end| (seconds - 60..=seconds + 1).contains(&end)))
+}
+
+#[tokio::test]
+async fn every_value_of_a_reading_ends_so_long_after_its_time_and_a_repeat_does_not_renew_it() {
+    let test = TestKeyspace::with_tables().await;
+    contract::keep(&AnyStore::Cassandra(test.store().await), 1, ago(600), r#"{"raw":"3h","alerts":"keep"}"#).await;
+    let store = test.store().await;
+    let signs = Signs { spo2: Some(97), temperature: Some(36.8), ..heart_rate(60) };
+    let one = Reading::new(PatientId::parse("P001").unwrap(), ago(60), signs).unwrap();
+    let columns = ["heart_rate", "spo2", "temperature"];
+    store.write(&batch(vec![one.clone()])).await.unwrap();
+    let first = ends(&test, "patient_vitals", &columns).await;
+    assert!(are_about(&first, 2 * 3600), "{first:?}");
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    store.write(&batch(vec![one.clone()])).await.unwrap();
+    let again = ends(&test, "patient_vitals", &columns).await;
+    assert!(again.iter().zip(&first).all(|(again, first)| again.unwrap() <= first.unwrap() - 2), "{first:?} {again:?}");
+    let row = StoredReading { patient_id: "P001".to_owned(), timestamp: one.time().to_string(), signs };
+    store.restore(&[row]).await.unwrap();
+    assert!(are_about(&ends(&test, "patient_vitals", &columns).await, 2 * 3600), "a row that is imported ends too");
+    test.end().await;
+}
+
+#[tokio::test]
+async fn what_is_in_force_is_taken_up_while_rows_are_written_and_all_can_be_kept_again() {
+    let test = TestKeyspace::with_tables().await;
+    let store = test.store().await;
+    let journal = AnyStore::Cassandra(test.store().await);
+    let now = || batch(vec![Reading::new(PatientId::parse("P001").unwrap(), ago(0), heart_rate(60)).unwrap()]);
+    let write = async |has_end: bool| {
+        let limit = Instant::now() + Duration::from_secs(5);
+        loop {
+            test.cql("TRUNCATE KS.patient_vitals").await;
+            store.write(&now()).await.unwrap();
+            if ends(&test, "patient_vitals", &["heart_rate"]).await[0].is_some() == has_end {
+                return;
+            }
+            assert!(Instant::now() < limit, "it is not taken up");
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    };
+    write(false).await;
+    contract::keep(&journal, 1, ago(0), r#"{"raw":"3h","alerts":"keep"}"#).await;
+    write(true).await;
+    contract::keep(&journal, 2, ago(0), r#"{"raw":"keep","alerts":"keep"}"#).await;
+    write(false).await;
+    test.end().await;
+}
+
+#[tokio::test]
+async fn every_value_of_an_alarm_ends_together_also_those_of_its_acknowledgement_and_its_end() {
+    let test = TestKeyspace::with_tables().await;
+    let store = AnyStore::Cassandra(test.store().await);
+    contract::keep(&store, 1, ago(600), r#"{"raw":"keep","alerts":"3h"}"#).await;
+    // Later the same alarms are kept for longer: this one was begun before.
+    contract::keep(&store, 2, ago(30), r#"{"raw":"keep","alerts":"400d"}"#).await;
+    let mut critical = batch(vec![Reading::new(PatientId::parse("P001").unwrap(), ago(60), heart_rate(130)).unwrap()]);
+    store.write(&critical).await.unwrap();
+    let alarm = store.alarms_of(&["P001"], 5).await.unwrap().remove(0);
+    let acknowledged = store.acknowledge(&alarm.id(), "Anna", ago(0)).await.unwrap();
+    assert!(matches!(acknowledged, Acknowledged::Now(_)), "{acknowledged:?}");
+    for alarm in &mut critical.alarms {
+        (alarm.limit, alarm.rules, alarm.steps) = (None, None, Steps::of(Step::Ended));
+        alarm.alarm.ended = Some(ago(1).as_micros());
+    }
+    store.write(&Batch { readings: Vec::new(), ..critical }).await.unwrap();
+    let columns = [
+        "priority",
+        "value",
+        "limit_in_force",
+        "peak",
+        "ended",
+        "message",
+        "rules",
+        "acknowledged_by",
+        "acknowledged_at",
+    ];
+    let ends = ends(&test, "patient_alerts", &columns).await;
+    assert!(are_about(&ends, 2 * 3600), "{ends:?}");
+    assert_eq!(test.count("SELECT COUNT(*) FROM KS.patient_alerts").await, 1);
     test.end().await;
 }

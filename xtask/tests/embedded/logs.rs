@@ -106,7 +106,11 @@ fn a_log_in_text_has_a_line_for_each_event_and_the_alerts_stay_on_standard_outpu
         assert!(chrono::DateTime::parse_from_rfc3339(time).is_ok(), "{line}");
         assert!(["ERROR ", "WARN ", "INFO "].iter().any(|level| rest.starts_with(level)), "{line}");
     }
-    ended.tells(&[" INFO started: consuming version=", " INFO drained: ", " messages=20 stored=20 refused=0 "]);
+    ended.tells(&[
+        " INFO started: consuming version=",
+        " INFO drained: ",
+        " messages=20 stored=20 expired=0 refused=0 ",
+    ]);
 }
 
 #[test]

@@ -48,6 +48,7 @@ mod operator;
 mod patients;
 mod records;
 mod report;
+mod retention;
 mod rules;
 mod scores;
 #[cfg(feature = "real-services")]

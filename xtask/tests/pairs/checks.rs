@@ -22,6 +22,7 @@ macro_rules! on_a_pair {
             a_topic_made_anew_is_read_from_its_start_by_a_group_that_read_another_of_its_name
             what_is_exported_is_imported_and_exported_again_as_the_same_bytes
             tables_of_a_newer_vitals_are_read_with_a_note_and_never_written_to
+            what_is_older_is_counted_as_expired_by_consume_and_import_and_no_fault_to_an_audit
         }
     };
     ($ready:path: $($check:ident)*) => {
@@ -139,7 +140,7 @@ pub(crate) fn what_is_exported_is_imported_and_exported_again_as_the_same_bytes<
 }
 
 pub(crate) fn tables_of_a_newer_vitals_are_read_with_a_note_and_never_written_to<P: Program>(ready: fn(u32) -> P) {
-    const VERSIONS: &str = "the tables have schema version 99, this vitals knows version 7";
+    const VERSIONS: &str = "the tables have schema version 99, this vitals knows version 8";
     let ward = ready(6);
     ward.produce(7);
     ward.consume();
@@ -157,4 +158,31 @@ pub(crate) fn tables_of_a_newer_vitals_are_read_with_a_note_and_never_written_to
     for words in ["status -o ndjson", "doctor -o ndjson"] {
         ward.run(words).with_code(1).shows(&[VERSIONS]);
     }
+}
+
+pub(crate) fn what_is_older_is_counted_as_expired_by_consume_and_import_and_no_fault_to_an_audit<P: Program>(
+    ready: fn(u32) -> P,
+) {
+    const CONSUME: &str = "consume --exit-at-end --quiet --durability-delay 0";
+    const COLUMNS: &str = "patient_id,timestamp,heart_rate,spo2,systolic,diastolic,respiratory_rate,temperature";
+    let ward = ready(1);
+    let row = |days| {
+        let time = chrono::Utc::now() - chrono::TimeDelta::days(days);
+        format!("P001,{},70,,,,,\n", time.to_rfc3339())
+    };
+    ward.file("month.csv", format!("{COLUMNS}\n{}", (0..30).map(row).collect::<String>()));
+    ward.done("produce --mode csv --csv month.csv --once --interval 0");
+    let set = |keep: &str| ward.run(&format!("retention set --raw {keep} --by Anna --reason test --yes")).well();
+    set("10d");
+    ward.run(CONSUME).well().tells(&["10 readings stored, 20 expired, 0 refused"]);
+    assert_eq!((ward.count(), ward.total_lag()), (10, 0), "what is over is dealt with");
+    ward.run("audit").well().tells(&["(rows 10, repeats 0, dead letters 0, expired 20); nothing is missing"]);
+    ward.run("import month.csv").well().tells(&["20 of them are older than what is kept"]);
+    assert_eq!(ward.count(), 10);
+    // What is kept again comes back from the topic.
+    set("keep");
+    ward.done("group seek --to earliest");
+    ward.run(CONSUME).well().tells(&["30 readings stored, 0 refused"]);
+    assert_eq!(ward.count(), 30);
+    ward.run("audit").well().tells(&["(rows 30, repeats 0, dead letters 0); nothing is missing"]);
 }

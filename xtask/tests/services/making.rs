@@ -26,9 +26,16 @@ fn described(ward: &Ward) -> Value {
 fn init_makes_everything_and_the_second_time_says_that_it_was_there() {
     let ward = Ward::new();
     let name = &ward.name;
-    let in_store =
-        ["schema_migrations", "patient_vitals", "patient_alerts", "alarm_rules", "patient_admissions", "access_tokens"]
-            .map(|table| format!("table {name}.{table}"));
+    let in_store = [
+        "schema_migrations",
+        "patient_vitals",
+        "patient_alerts",
+        "alarm_rules",
+        "patient_admissions",
+        "access_tokens",
+        "retention_changes",
+    ]
+    .map(|table| format!("table {name}.{table}"));
     let topics = ["", ".dlq", ".alarms"].map(|ending| format!("topic {name}{ending}"));
     let mut expected: BTreeMap<_, _> = in_store.into_iter().map(|part| (part, "made".to_owned())).collect();
     expected.insert(format!("keyspace {name}"), "made".to_owned());
@@ -60,7 +67,7 @@ fn several_init_at_once_make_every_part_once() {
             *made.entry(part).or_insert(0) += u32::from(how.starts_with("made"));
         }
     }
-    assert!(made.len() == 10 && made.values().all(|times| *times == 1), "{made:?}");
+    assert!(made.len() == 11 && made.values().all(|times| *times == 1), "{made:?}");
 }
 
 /// The messages of the topic by key, in their order there.

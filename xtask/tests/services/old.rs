@@ -102,13 +102,21 @@ fn a_table_made_by_hand_is_used_as_it_is_and_only_our_own_tables_are_added() {
     let ended = ward.consume();
 
     let made = ended.stderr.iter().filter(|line| line.ends_with(": made"));
-    assert_eq!(made.count(), 7, "{}", ended.talk());
+    assert_eq!(made.count(), 8, "{}", ended.talk());
     let tables = tables(&ward);
     let mut names: Vec<_> = tables.as_object().unwrap().keys().collect();
     names.sort();
     assert_eq!(
         names,
-        ["access_tokens", "alarm_rules", "patient_admissions", "patient_alerts", "patient_vitals", "schema_migrations"]
+        [
+            "access_tokens",
+            "alarm_rules",
+            "patient_admissions",
+            "patient_alerts",
+            "patient_vitals",
+            "retention_changes",
+            "schema_migrations"
+        ]
     );
     assert_eq!(tables["patient_vitals"]["timestamp"], "asc", "the table stays as it was made");
     assert_same(&ward.stored(), sent);

@@ -44,7 +44,8 @@ macro_rules! keeps_the_contract {
             a_scan_gives_every_row_once_and_in_the_same_order_again,
             a_scan_of_the_keys_leaves_the_values_out,
             rows_are_restored_as_they_were_whatever_they_hold,
-            a_row_that_is_restored_keeps_what_it_does_not_carry
+            a_row_that_is_restored_keeps_what_it_does_not_carry,
+            what_is_older_than_what_is_kept_is_counted_and_not_written
         );
     };
     ($with_store:path; $($check:ident),+) => {
@@ -342,4 +343,24 @@ pub(crate) async fn a_row_that_is_restored_keeps_what_it_does_not_carry(store: &
     let expected = [row("P 1", time, Signs { spo2: Some(97), ..heart_rate(81) })];
     assert_eq!(scanned(store, Width::Rows).await, expected);
     assert_eq!(read(store, &Selection::Any, 5).await, expected);
+}
+
+/// Notes how long rows are kept, as `vitals retention set` does.
+pub(crate) async fn keep(store: &AnyStore, version: i32, at: Timestamp, content: &str) {
+    let [name, author, reason] = ["raw", "Anna", "a test"].map(str::to_owned);
+    let entry = Entry { version, name, author, reason, at: at.to_string(), content: content.to_owned() };
+    assert!(store.add_entry(Journal::Retention, &entry).await.unwrap());
+}
+
+pub(crate) async fn what_is_older_than_what_is_kept_is_counted_and_not_written(store: &AnyStore) {
+    keep(store, 1, at(0), r#"{"raw":"2h","alerts":"keep"}"#).await;
+    let ago = |minutes: i64| Timestamp::from_utc(chrono::Utc::now() - chrono::TimeDelta::minutes(minutes)).unwrap();
+    let reading = |minutes| Reading::new(PatientId::parse("P001").unwrap(), ago(minutes), heart_rate(60)).unwrap();
+    let written = store.write(&batch(vec![reading(181), reading(119), reading(121), reading(-5)])).await.unwrap();
+    assert_eq!((written.expired, read(store, &of("P001", Order::NewestFirst), 9).await.len()), (2, 2));
+    let texts = [ago(180).to_string(), ago(60).to_string(), "a year ago".to_owned()];
+    let rows: Vec<_> = texts.iter().map(|time| row("P002", time, heart_rate(60))).collect();
+    assert_eq!(store.restore(&rows).await.unwrap().expired, 1);
+    let stored = read(store, &of("P002", Order::NewestFirst), 9).await;
+    assert_eq!(stored.iter().map(|row| row.timestamp.as_str()).collect::<Vec<_>>(), [&texts[2], &texts[1]]);
 }

@@ -65,8 +65,9 @@ const MAKE_RULES: Migration = SCHEMA.migrations[3];
 const OBSERVATIONS: Migration = SCHEMA.migrations[4];
 const MAKE_ADMISSIONS: Migration = SCHEMA.migrations[5];
 const MAKE_TOKENS: Migration = SCHEMA.migrations[6];
+const MAKE_RETENTION: Migration = SCHEMA.migrations[7];
 /// The version that this program knows.
-const KNOWN: i32 = 7;
+const KNOWN: i32 = 8;
 const ALTER_ALERTS: Migration =
     Migration { version: KNOWN + 1, name: "ward", change: Change::Add { table: "patient_alerts", columns: ADDED } };
 const FILL_ALERTS: Migration = Migration {
@@ -114,6 +115,7 @@ const NEXT: Schema = Schema {
         OBSERVATIONS,
         MAKE_ADMISSIONS,
         MAKE_TOKENS,
+        MAKE_RETENTION,
         ALTER_ALERTS,
         FILL_ALERTS,
         MAKE_PATIENTS,
@@ -288,6 +290,7 @@ pub(crate) async fn what_is_done_already_is_not_done_again(place: &impl Place) {
         "alarm_rules",
         "patient_admissions",
         "access_tokens",
+        "retention_changes",
         "patients",
     ];
     let told: Vec<_> = steps.iter().filter_map(|step| step.what.strip_prefix("table ")).collect();

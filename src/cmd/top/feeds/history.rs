@@ -92,7 +92,7 @@ mod tests {
 
     use super::*;
     use crate::alarm::{Alarm, Priority};
-    use crate::pipeline::store::{Batch, BatchLimits, Entry, NodeGeneration, WriteError};
+    use crate::pipeline::store::{Batch, BatchLimits, Entry, NodeGeneration, WriteError, Written};
     use crate::reading::{Reading, Signs, Timestamp};
 
     /// Knows one alarm of each patient whose id begins with I, and counts who is asked about.
@@ -128,8 +128,8 @@ mod tests {
             Ok(None)
         }
 
-        async fn write(&self, _: &Batch) -> Result<(), WriteError> {
-            Ok(())
+        async fn write(&self, _: &Batch) -> Result<Written, WriteError> {
+            Ok(Written::default())
         }
 
         async fn node_generation(&self) -> Result<NodeGeneration, WriteError> {

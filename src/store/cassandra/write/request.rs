@@ -76,8 +76,8 @@ struct Mark {
 
 impl<'a> Groups<'a> {
     /// Adds a row; it begins another group where it would take the last one past a limit, together with the rows of its
-    /// patient. A row that is past it alone goes alone.
-    pub(super) fn add<R: Row>(&mut self, insert: &Insert, row: &'a R) {
+    /// patient. A row that is past it alone goes alone. Its end comes in so many seconds, or is not set.
+    pub(super) fn add<R: Row>(&mut self, insert: &Insert, row: &'a R, ttl: Option<i32>) {
         let [usual, rest] = R::COLUMNS.map(<[_]>::len);
         let (statement_id, count) =
             if row.is_usual() { (&insert.usual, usual) } else { (&insert.whole, usual.saturating_add(rest)) };
@@ -87,11 +87,13 @@ impl<'a> Groups<'a> {
         push_short(statements, statement_id.len());
         statements.extend_from_slice(statement_id);
         let values_at = statements.len();
-        push_short(statements, count);
+        push_short(statements, count.saturating_add(1));
         let mut bound = Values::behind(statements);
         row.bind(&mut bound);
         let set = bound.count_set();
         let own_bytes = server_bytes_of(statements.len() - values_at, count, set);
+        // Behind the columns, and none of them.
+        Values::behind(statements).number(ttl.map(i32::to_be_bytes));
         let Group { rows, server_bytes, is_shared, .. } = self.last;
         let here = Mark { rows, server_bytes, statements_bytes: start, is_shared, values_at };
         let is_other = std::mem::replace(&mut self.patient, row.patient()) != row.patient();
@@ -229,7 +231,7 @@ mod tests {
     fn grouped(texts: &[Text]) -> Vec<Group> {
         let (mut groups, insert) = (Groups::default(), insert());
         for text in texts {
-            groups.add(&insert, text);
+            groups.add(&insert, text, None);
         }
         groups.finish()
     }
@@ -299,7 +301,7 @@ mod tests {
         let server_bytes = |signs| {
             let reading = Reading::new(PatientId::parse("P001").unwrap(), time, signs).unwrap();
             let mut groups = Groups::default();
-            groups.add(&insert(), &reading);
+            groups.add(&insert(), &reading, Some(60));
             groups.last.server_bytes
         };
         let key = "P001".len() + 32;
@@ -321,7 +323,7 @@ mod tests {
     fn several_rows_are_the_batch_that_the_driver_would_send() {
         let query = |text: &str| BatchQuery {
             subject: BatchQuerySubj::PreparedId(CBytesShort::new(ID.to_vec())),
-            values: QueryValues::SimpleValues(vec![Value::new(text)]),
+            values: QueryValues::SimpleValues(vec![Value::new(text), Value::NotSet]),
         };
         let queries = vec![query("one"), query("two")];
         let batch = BodyReqBatch::new(BatchType::Unlogged, queries, Consistency::LocalQuorum, None, None, None, None);
@@ -334,7 +336,20 @@ mod tests {
         let [RequestBody::Execute(execute)] = bodies.as_slice() else { panic!("{bodies:?}") };
         assert_eq!(execute.id, CBytesShort::new(ID.to_vec()));
         assert_eq!(execute.query_parameters.consistency, Consistency::LocalQuorum);
-        assert_eq!(execute.query_parameters.values, Some(QueryValues::SimpleValues(vec![Value::new("one")])));
+        assert_eq!(
+            execute.query_parameters.values,
+            Some(QueryValues::SimpleValues(vec![Value::new("one"), Value::NotSet]))
+        );
+    }
+
+    #[test]
+    fn the_end_of_a_row_is_the_value_behind_its_columns() {
+        let (mut groups, text) = (Groups::default(), Text("P1", "one".to_owned()));
+        groups.add(&insert(), &text, Some(86_400));
+        let request = groups.finish().remove(0).request(Consistency::One);
+        let RequestBody::Execute(execute) = request.request_body().unwrap() else { panic!("{request:?}") };
+        let values = vec![Value::new("one"), Value::new(86_400)];
+        assert_eq!(execute.query_parameters.values, Some(QueryValues::SimpleValues(values)));
     }
 
     #[test]
@@ -342,7 +357,7 @@ mod tests {
         let texts: Vec<_> = (0..=MAX_STATEMENTS).map(|number| Text("P1", number.to_string())).collect();
         let requests: Vec<_> = grouped(&texts).iter().map(|group| group.request(Consistency::One)).collect();
         let RequestBody::Execute(last) = requests[1].request_body().unwrap() else { panic!("{:?}", requests[1]) };
-        let value = Value::new(MAX_STATEMENTS.to_string());
-        assert_eq!(last.query_parameters.values, Some(QueryValues::SimpleValues(vec![value])));
+        let values = vec![Value::new(MAX_STATEMENTS.to_string()), Value::NotSet];
+        assert_eq!(last.query_parameters.values, Some(QueryValues::SimpleValues(values)));
     }
 }

@@ -84,7 +84,7 @@ impl<'a> Values<'a> {
     }
 
     /// Its bytes; not set where there is none.
-    fn number<const N: usize>(&mut self, bytes: Option<[u8; N]>) {
+    pub(super) fn number<const N: usize>(&mut self, bytes: Option<[u8; N]>) {
         match bytes {
             Some(bytes) => self.bytes(&bytes),
             None => self.unset(),

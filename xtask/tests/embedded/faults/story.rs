@@ -18,7 +18,7 @@ use vitals::kafka::offsets::{self, Place};
 use vitals::kafka::producer::{Delivery, Outgoing, Producer, ProducerError};
 use vitals::pipeline::events::PipelineEvent;
 use vitals::pipeline::rules::InForce;
-use vitals::pipeline::store::{Batch, BatchLimits, Entry, NodeGeneration, Store, WriteError};
+use vitals::pipeline::store::{Batch, BatchLimits, Entry, NodeGeneration, Store, WriteError, Written};
 use vitals::pipeline::{Options, Pipeline, Summary, Until};
 use vitals::reading::{PatientId, Reading, Signs, Timestamp};
 use vitals::record::Record;
@@ -280,11 +280,11 @@ where
         self.store.rules().await
     }
 
-    async fn write(&self, batch: &Batch) -> Result<(), WriteError> {
+    async fn write(&self, batch: &Batch) -> Result<Written, WriteError> {
         (self.before)().await;
-        self.store.write(batch).await?;
+        let written = self.store.write(batch).await?;
         (self.after)();
-        Ok(())
+        Ok(written)
     }
 }
 

@@ -1,0 +1,52 @@
+//! `vitals retention`: how long readings, alarms and messages are kept.
+
+mod set;
+mod show;
+mod topics;
+
+use color_eyre::eyre::Result;
+
+pub use set::RetentionError;
+
+use super::{Context, unless_stopped};
+use crate::advice::Code;
+
+/// What to do.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Nothing goes unless somebody has said so. What is in force stands in the
+store, so that all who write it agree, with who set it, when and why; consumers
+take a change up within 5 s. keep_raw and keep_alerts of the settings are what
+`retention set` puts in force; by themselves they delete nothing.
+
+Examples:
+  vitals retention show
+  vitals retention set --raw 30d --dry-run
+  vitals retention set --raw 30d --alerts 400d --by Anna --reason 'one month'
+  vitals retention set --messages 7d --dead-letters 90d --by Bo --reason disk")]
+pub struct Args {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    /// Show how long things are kept, and what the tables hold
+    Show(show::Args),
+    /// Set how long things are kept, after showing what would go
+    Set(set::Args),
+}
+
+/// Does it.
+///
+/// # Errors
+/// A server cannot be reached or refuses; the user does not mean it.
+pub async fn run(args: Args, context: &Context) -> Result<Code> {
+    let work = async {
+        match args.action {
+            Action::Show(args) => show::run(args, context).await,
+            Action::Set(args) => set::run(&args, context).await,
+        }
+    };
+    unless_stopped(&context.shutdown, work).await
+}

@@ -1,0 +1,299 @@
+//! How long rows are kept: what the journal says, and what that means for a row.
+//!
+//! What is in force stands in the store, so that all who write a table agree. A reading ends so long after its own time,
+//! whenever it is written: who writes it again does not renew it, and one that is over is not written at all. An alarm
+//! ends by what was in force at its onset: so every write of its row, by whomever, gives all its values the same end, and
+//! none of them is left behind.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+use super::journal::{Followed, History, Journal};
+use crate::pipeline::store::Entry;
+use crate::reading::Timestamp;
+use crate::span::Keep;
+
+/// How long the rows of each table are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Kept {
+    /// Readings.
+    pub raw: Keep,
+    /// Alarms, with who acknowledged them.
+    pub alerts: Keep,
+}
+
+/// The same in the journal.
+#[derive(Serialize, Deserialize)]
+struct Content {
+    raw: String,
+    alerts: String,
+}
+
+impl Kept {
+    /// As the journal has it.
+    ///
+    /// # Errors
+    /// It could not be put into words, which cannot be.
+    pub fn to_content(self) -> serde_json::Result<String> {
+        serde_json::to_string(&Content { raw: self.raw.to_string(), alerts: self.alerts.to_string() })
+    }
+
+    fn of_content(content: &str) -> Option<Self> {
+        let Content { raw, alerts } = serde_json::from_str(content).ok()?;
+        Some(Self { raw: Keep::parse(&raw).ok()?, alerts: Keep::parse(&alerts).ok()? })
+    }
+}
+
+/// An entry of the journal.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RetentionChange {
+    /// When.
+    pub at: Timestamp,
+    /// By whom.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+    /// What holds since.
+    pub kept: Kept,
+}
+
+/// The journal of changes.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Retention {
+    history: History,
+    /// The oldest first.
+    changes: Vec<RetentionChange>,
+}
+
+impl Followed for Retention {
+    const JOURNAL: Journal = Journal::Retention;
+
+    fn history(&mut self) -> &mut History {
+        &mut self.history
+    }
+
+    fn take(&mut self, Entry { author, reason, at, content, .. }: Entry) {
+        if let (Ok(at), Some(kept)) = (Timestamp::parse(&at), Kept::of_content(&content)) {
+            self.changes.push(RetentionChange { at, by: author, reason, kept });
+        }
+    }
+}
+
+impl Retention {
+    /// What the entries say, which come the newest first.
+    pub(super) fn of(newest_first: Vec<Entry>) -> Self {
+        let mut retention = Self::default();
+        newest_first.into_iter().rev().for_each(|entry| retention.take(entry));
+        retention
+    }
+
+    /// What is in force; everything is kept where nobody has said anything.
+    #[must_use]
+    pub fn in_force(&self) -> Kept {
+        self.last().map(|change| change.kept).unwrap_or_default()
+    }
+
+    /// The change that made it so.
+    #[must_use]
+    pub fn last(&self) -> Option<&RetentionChange> {
+        self.changes.last()
+    }
+
+    /// How long an alarm of this onset is kept, in microseconds since 1970.
+    #[must_use]
+    pub fn of_alarm(&self, onset: i64) -> Keep {
+        let before = self.changes.iter().rev().find(|change| change.at.as_micros() <= onset);
+        before.map(|change| change.kept.alerts).unwrap_or_default()
+    }
+
+    /// Whether a reading of this time need not be there: by what was in force at some time since, its end has come, or
+    /// comes within `slack`.
+    #[must_use]
+    pub fn may_be_over(&self, time: Timestamp, now: Timestamp, slack: Duration) -> bool {
+        let slack = i64::try_from(slack.as_micros()).unwrap_or(i64::MAX);
+        let until = |index: usize| self.changes.get(index + 1).map_or(i64::MAX, |next| next.at.as_micros());
+        self.changes.iter().enumerate().any(|(index, change)| {
+            let horizon = change.kept.raw.horizon(now.as_micros().saturating_add(slack));
+            horizon.is_some_and(|horizon| time.as_micros() <= horizon) && until(index) > time.as_micros()
+        })
+    }
+}
+
+/// How long a row lives from now on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Life {
+    /// For ever.
+    Open,
+    /// So many seconds, at least one.
+    Seconds(i64),
+    /// Its end has come.
+    Over,
+}
+
+const MICROS: i64 = 1_000_000;
+
+impl Life {
+    /// That of a row which is of this moment, both in microseconds since 1970.
+    pub(super) fn of(keep: Keep, moment: i64, now: i64) -> Self {
+        match keep.horizon(now) {
+            None => Self::Open,
+            Some(horizon) => match moment.saturating_sub(horizon) {
+                // Rounded up: no row ends before its time.
+                left @ 1.. => Self::Seconds(left / MICROS + i64::from(left % MICROS > 0)),
+                _ => Self::Over,
+            },
+        }
+    }
+}
+
+/// How old what is known may be before it is looked at again; a change is to be taken up within 5 s.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
+
+/// How old it may be at most: beyond, nothing is written before it was looked at.
+const TOO_OLD: Duration = Duration::from_secs(10);
+
+/// What is known of the journal, by whoever writes.
+#[derive(Debug, Default)]
+pub(super) struct Known(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    known: Option<(Arc<Retention>, Instant)>,
+    /// When somebody began to look.
+    looked: Option<Instant>,
+}
+
+/// What is known.
+pub(super) enum Look {
+    /// It will do.
+    Fresh(Arc<Retention>),
+    /// It will do, and whoever asked should look again meanwhile.
+    Due(Arc<Retention>),
+    /// Nothing, or it is too old.
+    Unknown,
+}
+
+impl Known {
+    pub(super) fn ask(&self) -> Look {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match &state.known {
+            Some((known, at)) if at.elapsed() < TOO_OLD => {
+                let known = Arc::clone(known);
+                if at.elapsed() < LOOK_AGAIN || state.looked.is_some_and(|looked| looked.elapsed() < LOOK_AGAIN) {
+                    return Look::Fresh(known);
+                }
+                state.looked = Some(Instant::now());
+                Look::Due(known)
+            }
+            _ => Look::Unknown,
+        }
+    }
+
+    pub(super) fn note(&self, retention: Retention) -> Arc<Retention> {
+        let known = Arc::new(retention);
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        state.known = Some((Arc::clone(&known), Instant::now()));
+        known
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY: Duration = Duration::from_secs(86_400);
+    const SECOND: i64 = MICROS;
+
+    fn entry(version: i32, at: &str, content: &str) -> Entry {
+        let [name, author, reason] = ["raw", "Anna", "disk"].map(str::to_owned);
+        Entry { version, name, author, reason, at: at.to_owned(), content: content.to_owned() }
+    }
+
+    fn retention(changes: &[(&str, &str, &str)]) -> Retention {
+        let mut entries: Vec<_> = (1..)
+            .zip(changes)
+            .map(|(version, (at, raw, alerts))| {
+                entry(version, at, &format!(r#"{{"raw":"{raw}","alerts":"{alerts}"}}"#))
+            })
+            .collect();
+        entries.reverse();
+        Retention::of(entries)
+    }
+
+    fn time(text: &str) -> Timestamp {
+        Timestamp::parse(text).unwrap()
+    }
+
+    #[test]
+    fn a_row_ends_so_long_after_its_own_time_and_not_before() {
+        let keep = Keep::For(DAY);
+        let day = 86_400 * SECOND;
+        for (moment, now, expected) in [
+            (0, 0, Life::Seconds(86_400)),
+            (0, 10 * SECOND, Life::Seconds(86_390)),
+            (0, 10 * SECOND + 1, Life::Seconds(86_390)),
+            (0, day - 1, Life::Seconds(1)),
+            (0, day, Life::Over),
+            (0, i64::MAX, Life::Over),
+            // A clock that is ahead.
+            (day, 0, Life::Seconds(2 * 86_400)),
+            (i64::MIN, 0, Life::Over),
+        ] {
+            assert_eq!(Life::of(keep, moment, now), expected, "{moment} {now}");
+        }
+        assert_eq!(Life::of(Keep::All, i64::MIN, i64::MAX), Life::Open);
+    }
+
+    #[test]
+    fn the_newest_entry_that_can_be_read_is_in_force() {
+        assert_eq!(Retention::default().in_force(), Kept::default());
+        let mut known = retention(&[("2026-01-01T00:00:00Z", "30d", "keep"), ("2026-02-01T00:00:00Z", "7d", "400d")]);
+        assert_eq!(known.in_force(), Kept { raw: Keep::For(7 * DAY), alerts: Keep::For(400 * DAY) });
+        known.take(entry(3, "2026-03-01T00:00:00Z", r#"{"raw":"a while","alerts":"keep"}"#));
+        assert_eq!(known.in_force().raw, Keep::For(7 * DAY));
+        let kept = Kept { raw: Keep::For(30 * DAY), alerts: Keep::All };
+        assert_eq!(Kept::of_content(&kept.to_content().unwrap()), Some(kept));
+    }
+
+    #[test]
+    fn an_alarm_ends_by_what_was_in_force_at_its_onset() {
+        let known = retention(&[("2026-01-01T00:00:00Z", "30d", "30d"), ("2026-02-01T00:00:00Z", "30d", "400d")]);
+        let of = |text| known.of_alarm(time(text).as_micros());
+        assert_eq!(of("2025-12-31T23:59:59Z"), Keep::All);
+        assert_eq!(of("2026-01-01T00:00:00Z"), Keep::For(30 * DAY));
+        assert_eq!(of("2026-02-01T00:00:00Z"), Keep::For(400 * DAY));
+    }
+
+    #[test]
+    fn a_reading_may_be_over_by_what_was_in_force_since_its_time() {
+        let known = retention(&[("2026-01-01T00:00:00Z", "30d", "keep"), ("2026-02-01T00:00:00Z", "keep", "keep")]);
+        let now = time("2026-03-01T00:00:00Z");
+        let may_be_over = |text| known.may_be_over(time(text), now, Duration::ZERO);
+        assert!(may_be_over("2026-01-20T00:00:00Z"), "its end was in the row when all was kept again");
+        assert!(!may_be_over("2026-02-01T00:00:00Z"), "nothing ended any more when it was taken");
+        let still = retention(&[("2026-01-01T00:00:00Z", "30d", "keep")]);
+        let at = |slack| still.may_be_over(time("2026-01-30T00:00:30Z"), now, Duration::from_secs(slack));
+        assert_eq!((at(0), at(60)), (false, true));
+        assert!(!Retention::default().may_be_over(time("2000-01-01T00:00:00Z"), now, DAY));
+    }
+
+    #[test]
+    fn who_asks_again_later_looks_and_nobody_beside() {
+        let known = Known::default();
+        assert!(matches!(known.ask(), Look::Unknown));
+        known.note(Retention::default());
+        assert!(matches!(known.ask(), Look::Fresh(_)));
+        let age = |by: Duration| {
+            let mut state = known.0.lock().unwrap();
+            state.known.as_mut().unwrap().1 = Instant::now().checked_sub(by).unwrap();
+            state.looked = None;
+        };
+        age(LOOK_AGAIN);
+        assert!(matches!(known.ask(), Look::Due(_)));
+        assert!(matches!(known.ask(), Look::Fresh(_)), "somebody looks");
+        age(TOO_OLD);
+        assert!(matches!(known.ask(), Look::Unknown));
+    }
+}

@@ -1,0 +1,59 @@
+//! What the tables hold, as far as that can be told within moments: for who thinks about how long it is kept.
+
+use crate::span::Keep;
+
+/// What the tables hold.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Stock {
+    /// Readings, then alarms.
+    pub(crate) tables: Vec<TableStock>,
+    /// Of an SQLite file.
+    pub(crate) file: Option<FileRoom>,
+}
+
+/// What one table holds.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct TableStock {
+    pub(crate) table: &'static str,
+    /// How many patients have rows in it.
+    pub(crate) patients: usize,
+    /// Of how many of them it was asked what follows.
+    pub(crate) looked: usize,
+    /// The time of the oldest row, as the table has it.
+    pub(crate) oldest: Option<String>,
+    /// How many rows there are, where that can be told: an estimate.
+    pub(crate) rows: Option<u64>,
+    /// How many of them are older than what would be kept; `None` where that cannot be told.
+    pub(crate) over: Option<u64>,
+    /// Whether `over` was counted, and is no estimate.
+    pub(crate) is_counted: bool,
+}
+
+/// What becomes of the room of rows that have gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FileRoom {
+    /// In the file, and used by no row.
+    pub(crate) free_bytes: u64,
+    /// Whether the file becomes smaller; else the room is used again.
+    pub(crate) shrinks: bool,
+}
+
+/// What a row of either table takes on the disk, about: a year of readings once a second is 2.4 GB.
+pub(crate) const ROW_BYTES: u64 = 76;
+
+/// A table, with the column of its time.
+pub(super) const TABLES: [(&str, &str); 2] = [("patient_vitals", "timestamp"), ("patient_alerts", "onset")];
+
+impl TableStock {
+    /// How much of `count` of the patients that were looked at is for all of them.
+    pub(super) fn for_all(&self, count: u64) -> u64 {
+        let [patients, looked] =
+            [self.patients, self.looked.max(1)].map(|count| u64::try_from(count).unwrap_or(u64::MAX));
+        u64::try_from(u128::from(count) * u128::from(patients) / u128::from(looked)).unwrap_or(u64::MAX)
+    }
+}
+
+/// What is kept of readings, and of alarms.
+pub(super) fn keeps(kept: super::Kept) -> [Keep; 2] {
+    [kept.raw, kept.alerts]
+}
