@@ -13,12 +13,14 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use serde_json::Value;
 
 use super::Load;
+use super::brokers::embedded_broker;
 use super::figure::{Figure, Goal, Grouped, Table, figure, mebibytes, millis};
 use super::hospital::Hospital;
 use super::kit::{Kit, Program, RunningProgram, Usage};
 use crate::error::{Error, Result};
 use crate::services::folder::FreshStacks;
 use crate::services::options::HeapSize;
+use crate::services::ports::FreePorts;
 use crate::{process, say, signals};
 
 /// Who asks at the same time for a ward of so many beds.
@@ -208,6 +210,8 @@ fn store_of_a_day(kit: &Kit) -> Result<String> {
     let store = format!("sqlite:{}", database.display());
     if !database.exists() {
         let rows = rows_of_a_day(kit)?;
+        let (_broker, brokers) = embedded_broker(kit, &kit.place.empty_folder("day")?, FreePorts::new().take()?)?;
+        kit.vitals("vitals init", &["init", "--brokers", &brokers, "--store", &store], &[])?;
         kit.vitals("vitals import", &["import", &rows.display().to_string(), "--store", &store], &[])?;
     }
     Ok(store)
