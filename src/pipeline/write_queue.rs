@@ -263,7 +263,7 @@ impl PatientQueue {
         match self.find(earlier.reading.time()) {
             Ok(at) => {
                 if let Some(later) = self.rows.remove(at) {
-                    earlier.join(&later);
+                    earlier.join(later);
                 }
                 self.rows.insert(at, earlier);
             }
@@ -275,7 +275,7 @@ impl PatientQueue {
         match self.find(row.reading.time()) {
             Ok(at) => {
                 if let Some(earlier) = self.rows.get_mut(at) {
-                    earlier.join(&row);
+                    earlier.join(row);
                 }
             }
             Err(at) => self.rows.insert(at, row),
@@ -293,9 +293,10 @@ impl PatientQueue {
 }
 
 impl Row {
-    fn join(&mut self, later: &Self) {
+    fn join(&mut self, later: Self) {
         self.reading.overlay(&later.reading);
         self.joined.push(later.in_flight);
+        self.joined.extend(later.joined);
         self.size_bytes += later.size_bytes;
     }
 }

@@ -205,13 +205,15 @@ fn a_row_that_was_refused_waits_for_the_others_and_for_later_records_of_its_time
     bench.add("P1", 1, spo2(97));
     let refused = Refused { taken_before: 7, attempts: 1 };
     let batch = bench.write_queue.next_batch(LIMITS).expect("ready");
+    // These two are joined while it is away, and both are acknowledged with it.
+    bench.add("P1", 0, spo2(92));
     bench.add("P1", 0, spo2(91));
     bench.write_queue.put_back(batch, refused);
     let other = bench.write_queue.next_batch(LIMITS).expect("the other");
     assert_eq!((other.rows.readings[0].signs().spo2, other.refused), (Some(97), None));
     bench.write_queue.done(&other.patients);
     let again = bench.write_queue.next_batch(LIMITS).expect("once more");
-    assert_eq!((again.refused, again.attempts, again.in_flight.len()), (Some(refused), 1, 2));
+    assert_eq!((again.refused, again.attempts, again.in_flight.len()), (Some(refused), 1, 3));
     assert_eq!(*again.rows.readings[0].signs(), Signs { heart_rate: Some(70), ..spo2(91) });
 }
 
