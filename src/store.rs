@@ -20,14 +20,14 @@ mod survey;
 
 pub(crate) use address::SQLITE;
 pub use address::StoreAddress;
-pub use any::{AnyStore, Readings, StoreError, open};
+pub use any::{AnyStore, Readings, Removal, StoreError, open};
 pub use consistency::Consistency;
 #[cfg(feature = "testing")]
 pub use consistency::UnknownConsistency;
 pub use journal::{Admissions, Followed, History, Journal};
 pub use retention::{Kept, Retention, RetentionChange};
 pub(crate) use stock::{FileRoom, ROW_BYTES, Stock, TableStock};
-pub use stored::{Order, SchemaPart, SchemaState, SchemaStep, Selection, StoredReading, Width};
+pub use stored::{Erased, Order, SchemaPart, SchemaState, SchemaStep, Selection, StoredReading, Width};
 pub use stored_alarm::{Acknowledged, AlarmId, AlarmState, StoredAlarm};
 pub use survey::{ActiveAlarms, SchemaVersion};
 pub(crate) use survey::{ClusterSurvey, FileSurvey, NEWER_HINT, Node, OLDER_HINT, Survey, TableState, TableSurvey};
