@@ -27,9 +27,16 @@ pub struct Backup(Source);
 #[derive(Debug, Clone)]
 enum Source {
     Stdin(Option<Format>),
-    Text { path: PathBuf, format: Option<Format> },
+    Text {
+        path: PathBuf,
+        format: Option<Format>,
+    },
     /// The folder, and the one file of it that is meant.
-    Archive { path: PathBuf, folder: PathBuf, file: Option<MonthFile> },
+    Archive {
+        path: PathBuf,
+        folder: PathBuf,
+        file: Option<MonthFile>,
+    },
 }
 
 impl Backup {

@@ -92,7 +92,9 @@ impl Advice for ArchiveError {
             Self::NoFolder(_) => "make the folder first",
             Self::Write { .. } => "check that the disk has space and that you may write there",
             Self::NoArchive(_) => "name the folder that `vitals archive --before TIME FOLDER` wrote",
-            Self::Manifest { .. } => "bring manifest.json back from a copy of the archive, or use the vitals that made it",
+            Self::Manifest { .. } => {
+                "bring manifest.json back from a copy of the archive, or use the vitals that made it"
+            }
             Self::Busy(_) => "wait until it has ended, or name another folder",
             Self::Stranger(_) => {
                 "where an archive was cut off by a power cut or a kill, remove the file and begin again; else move it away"

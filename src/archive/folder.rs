@@ -208,8 +208,7 @@ fn sum_of(path: &Path) -> io::Result<String> {
 /// What the rows of a file come to.
 #[derive(Debug, Default)]
 struct Rows {
-    rows: u64,
-    patients: u64,
+    count: u64,
     last: Option<(String, String)>,
     /// Of the patient of the last row.
     of_patient: u64,
@@ -221,7 +220,7 @@ struct Rows {
 
 impl Rows {
     fn take(&mut self, patient: &str, time: &str) {
-        self.rows += 1;
+        self.count += 1;
         let is_earlier = |known: &Option<String>| known.as_deref().is_none_or(|known| time < known);
         if is_earlier(&self.first_time) {
             self.first_time = Some(time.to_owned());
@@ -240,7 +239,6 @@ impl Rows {
                 if let Some((before, _)) = last.replace((patient.to_owned(), time.to_owned())) {
                     self.counts.push((before, self.of_patient));
                 }
-                self.patients += 1;
                 self.of_patient = 1;
             }
         }
@@ -254,7 +252,7 @@ impl Rows {
         let range = (self.first_time.unwrap_or_default(), self.last_time.unwrap_or_default());
         match () {
             () if self.is_out_of_order => Some("its rows are out of order"),
-            () if self.rows != file.rows => Some("it has another number of rows"),
+            () if self.count != file.rows => Some("it has another number of rows"),
             () if self.counts.len() != file.patients.len() || !self.counts.iter().all(is_counted) => {
                 Some("it has other patients, or other numbers of their rows")
             }

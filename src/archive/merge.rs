@@ -85,11 +85,7 @@ impl Comparison {
     }
 
     /// Goes on to this row. Those of the archive that were passed go to `passed`.
-    pub fn meet(
-        &mut self,
-        row: &StoredReading,
-        mut passed: impl FnMut(&StoredReading),
-    ) -> Result<Met, ArchiveError> {
+    pub fn meet(&mut self, row: &StoredReading, mut passed: impl FnMut(&StoredReading)) -> Result<Met, ArchiveError> {
         while let Some(next) = &self.next {
             match order(next, row) {
                 Ordering::Less => passed(next),

@@ -68,7 +68,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
             },
         }
     };
-    let ended = unless_stopped(&context.shutdown, work).await?;
+    let ended = unless_stopped(&context.shutdown, Box::pin(work)).await?;
     if ended == Code::CutShort {
         context.output.note("stopped: what is whole stays; run it again to go on");
     }

@@ -52,8 +52,7 @@ const USED: [(&str, &str); 18] = [
 ];
 
 /// What one of a command's own commands uses, where the others do not.
-const USED_BY_ONE: [((&str, &str), &str); 1] =
-    [(("patient", "erase"), "brokers topic store consistency alarms_topic")];
+const USED_BY_ONE: [((&str, &str), &str); 1] = [(("patient", "erase"), "brokers topic store consistency alarms_topic")];
 
 /// What is for every command.
 const ALWAYS: [&str; 4] = ["config", "profile", "color", "audit_log"];

@@ -10,7 +10,7 @@ use crate::archive::merge::{Comparison, Met};
 use crate::archive::month::Month;
 use crate::cmd::common::progress_line::ProgressLine;
 use crate::output::Output;
-use crate::store::AnyStore;
+use crate::store::{AnyStore, StoredReading};
 
 /// How many rows of a month are where.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -39,6 +39,21 @@ pub(super) struct Patients {
     pub(super) archived: BTreeMap<String, Archived>,
     /// Those with rows that are in the table alone, or differ.
     pub(super) not_archived: BTreeSet<String>,
+}
+
+impl Patients {
+    fn take(&mut self, row: &StoredReading, met: Met) {
+        let id = &row.patient_id;
+        if met != Met::Same {
+            if !self.not_archived.contains(id) {
+                self.not_archived.insert(id.clone());
+            }
+        } else if let Some(archived) = self.archived.get_mut(id) {
+            archived.take(&row.timestamp);
+        } else {
+            self.archived.entry(id.clone()).or_default().take(&row.timestamp);
+        }
+    }
 }
 
 /// The rows of a patient that are in both.
@@ -82,24 +97,11 @@ pub(super) async fn compare(
                 for row in &rows {
                     let met = archived.meet(row, |_| compared.archive_only += 1)?;
                     match met {
-                        Met::Same => {
-                            compared.same += 1;
-                            match patients.archived.get_mut(&row.patient_id) {
-                                Some(archived) => archived.take(&row.timestamp),
-                                None => {
-                                    let mut archived = Archived::default();
-                                    archived.take(&row.timestamp);
-                                    patients.archived.insert(row.patient_id.clone(), archived);
-                                }
-                            }
-                            continue;
-                        }
+                        Met::Same => compared.same += 1,
                         Met::Differs => compared.differ += 1,
                         Met::Missing => compared.table_only += 1,
                     }
-                    if !patients.not_archived.contains(&row.patient_id) {
-                        patients.not_archived.insert(row.patient_id.clone());
-                    }
+                    patients.take(row, met);
                 }
                 line.add(u64::try_from(rows.len()).unwrap_or(u64::MAX), "comparing", &mut progress);
                 Ok(())

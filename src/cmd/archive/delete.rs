@@ -103,13 +103,7 @@ pub(super) async fn run(args: &Args, context: &Context) -> Result<Code> {
 
 type ByPatient = BTreeMap<String, Archived>;
 
-async fn ask(
-    args: &Args,
-    store: &AnyStore,
-    settings: &Settings,
-    archived: &ByPatient,
-    output: &Output,
-) -> Result<()> {
+async fn ask(args: &Args, store: &AnyStore, settings: &Settings, archived: &ByPatient, output: &Output) -> Result<()> {
     let rows: u64 = archived.values().map(|archived| archived.rows).sum();
     let times = archived.values().flat_map(|archived| [archived.oldest.as_str(), archived.newest.as_str()]);
     let (oldest, newest) = (times.clone().min().unwrap_or_default(), times.max().unwrap_or_default());

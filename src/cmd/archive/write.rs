@@ -92,7 +92,9 @@ impl Totals {
         let Self { files, rows, kept_back } = self;
         let place = folder.path().display();
         match files {
-            0 if folder.manifest.files.is_empty() => output.note(format_args!("there is nothing to archive in {place}")),
+            0 if folder.manifest.files.is_empty() => {
+                output.note("there is nothing to archive");
+            }
             0 => output.note(format_args!("{place} holds all of it already: looked at {line}")),
             _ => output.note(format_args!(
                 "archived to {place}: {} in {}; looked at {line}",

@@ -12,9 +12,9 @@ use serde::Serialize;
 
 use crate::admission::Admission;
 use crate::advice::Code;
+use crate::app;
 use crate::app::author::{Author, line};
 use crate::app::patient_change::change;
-use crate::app;
 use crate::archive::folder::Folder;
 use crate::cmd::Context;
 use crate::cmd::common::confirm::{ConfirmArgs, Loss, confirm};
@@ -169,7 +169,8 @@ async fn newest_version(store: &AnyStore, patient: &str) -> Result<i32> {
         let entries = store.entries_behind(Journal::Patients, behind).await?;
         let Some(last) = entries.last() else { return Ok(newest) };
         behind = last.version;
-        newest = entries.iter().filter(|entry| entry.name == patient).map(|entry| entry.version).max().unwrap_or(newest);
+        newest =
+            entries.iter().filter(|entry| entry.name == patient).map(|entry| entry.version).max().unwrap_or(newest);
     }
 }
 

@@ -147,7 +147,8 @@ fn remove_same(Open { connection, columns }: &mut Open, rows: &[StoredReading]) 
 
 fn delete_patient(connection: &mut Connection, table: &str, time: &str, patient: &str) -> rusqlite::Result<u64> {
     // A range of the key: up to the time of the last of so many rows. Two alarms may have one onset.
-    let last = format!("SELECT {time} FROM {table} WHERE patient_id = ? ORDER BY {time} DESC LIMIT 1 OFFSET {}", ROWS - 1);
+    let last =
+        format!("SELECT {time} FROM {table} WHERE patient_id = ? ORDER BY {time} DESC LIMIT 1 OFFSET {}", ROWS - 1);
     let some = format!("DELETE FROM {table} WHERE patient_id = ? AND {time} >= ?");
     let all = format!("DELETE FROM {table} WHERE patient_id = ?");
     let mut gone = 0;
@@ -157,14 +158,12 @@ fn delete_patient(connection: &mut Connection, table: &str, time: &str, patient:
         let mut is_done = false;
         while !is_done && Instant::now() < end {
             let found = transaction.prepare_cached(&last)?.query_map([patient], |row| row.get::<_, String>(0))?.next();
-            let rows = match found.transpose()? {
-                Some(time) => execute(&transaction, &some, (patient, time))?,
-                None => {
-                    is_done = true;
-                    execute(&transaction, &all, [patient])?
-                }
+            gone += if let Some(time) = found.transpose()? {
+                execute(&transaction, &some, (patient, time))?
+            } else {
+                is_done = true;
+                execute(&transaction, &all, [patient])?
             };
-            gone += rows;
         }
         transaction.commit()?;
         if is_done {
@@ -200,7 +199,8 @@ mod tests {
     fn insert(connection: &Connection, patient: &str, seconds: std::ops::Range<i64>) {
         for second in seconds {
             let time = Timestamp::from_micros(second * 1_000_000).unwrap().to_string();
-            let sql = "INSERT INTO patient_vitals (patient_id, timestamp, heart_rate, temperature) VALUES (?, ?, ?, 36.8)";
+            let sql =
+                "INSERT INTO patient_vitals (patient_id, timestamp, heart_rate, temperature) VALUES (?, ?, ?, 36.8)";
             connection.execute(sql, (patient, time, second)).unwrap();
         }
     }
@@ -218,7 +218,9 @@ mod tests {
         insert(&connection, "P1", 0..1000);
         insert(&connection, "P2", 0..10);
         let kept = rows_of(&connection, "P1");
-        connection.execute("UPDATE patient_vitals SET spo2 = 97 WHERE patient_id = 'P1' AND heart_rate = 500", ()).unwrap();
+        connection
+            .execute("UPDATE patient_vitals SET spo2 = 97 WHERE patient_id = 'P1' AND heart_rate = 500", ())
+            .unwrap();
         insert(&connection, "P1", 1000..1001);
         let late = "INSERT INTO patient_vitals (patient_id, timestamp) VALUES ('P1', '1970-01-01T00:05:00.5+00:00')";
         connection.execute(late, ()).unwrap();
@@ -236,7 +238,10 @@ mod tests {
         let mut connection = schema::in_memory().unwrap();
         for (patient, rows) in [("P1", 0), ("P2", 99), ("P3", 100), ("P4", 101), ("P5", 1000)] {
             insert(&connection, patient, 0..rows);
-            assert_eq!(delete_patient(&mut connection, "patient_vitals", "timestamp", patient).unwrap(), u64::try_from(rows).unwrap());
+            assert_eq!(
+                delete_patient(&mut connection, "patient_vitals", "timestamp", patient).unwrap(),
+                u64::try_from(rows).unwrap()
+            );
             assert!(rows_of(&connection, patient).is_empty());
             insert(&connection, "P9", rows..rows + 1);
         }

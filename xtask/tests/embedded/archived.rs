@@ -1,12 +1,13 @@
 //! Months of readings as files, with the whole program on an SQLite file.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 
 use serde_json::Value;
 
 use crate::home::Home;
-use crate::program::{Program as _, sorted};
+use crate::program::Program as _;
 
 const BEFORE: &str = "archive --before 2025-12-01T00:00:00Z old";
 
@@ -49,19 +50,24 @@ fn a_time_within_a_month_cuts_it_and_a_later_run_adds_what_came_and_what_changed
     assert!(again.contains("2025-10: is there, and nothing is new"), "{again}");
     assert_eq!(files(&home).len(), 3);
 
-    home.sql("UPDATE patient_vitals SET spo2 = 91 WHERE patient_id = 'P002' AND timestamp = '2025-10-30T00:07:00+00:00'");
-    home.sql("INSERT INTO patient_vitals (patient_id, timestamp, spo2) VALUES ('P000', '2025-10-31T08:00:00+00:00', 97)");
+    home.sql(
+        "UPDATE patient_vitals SET spo2 = 91 WHERE patient_id = 'P002' AND timestamp = '2025-10-30T00:07:00+00:00'",
+    );
+    home.sql(
+        "INSERT INTO patient_vitals (patient_id, timestamp, spo2) VALUES ('P000', '2025-10-31T08:00:00+00:00', 97)",
+    );
     let told = home.run("archive verify old -o ndjson").with_code(1).rows();
     let of = |month: &Value| ["same", "differ", "table_only"].map(|name| month[name].as_u64().unwrap());
     assert_eq!(told.iter().map(of).collect::<Vec<_>>(), [[8639, 1, 1], [15, 0, 0]]);
     // Of patients with rows that are not archived nothing goes.
-    home.run("archive delete old --yes").with_code(1).tells(&["2 patients, with 1 row", "nothing of theirs is deleted"]);
-    assert_eq!(home.count(), 2 * (2 * 1440 + 10) + 1 - (2 * 1440 + 10) + 5 + (2 * 1440 + 10));
+    home.run("archive delete old --yes")
+        .with_code(1)
+        .tells(&["2 patients, with 1 row", "nothing of theirs is deleted"]);
+    assert_eq!(home.count(), 1 + (2 * 1440 + 10) + 5 + 5);
 
-    home.run(BEFORE).well().tells(&[
-        "patient_vitals-2025-10.2.parquet: 2 rows of 2 patients",
-        "patient_vitals-2025-11.2.parquet: ",
-    ]);
+    home.run(BEFORE)
+        .well()
+        .tells(&["patient_vitals-2025-10.2.parquet: 2 rows of 2 patients", "patient_vitals-2025-11.2.parquet: "]);
     home.done("archive verify old");
     home.done("export before.csv");
     home.done("archive delete old --yes");
@@ -69,14 +75,16 @@ fn a_time_within_a_month_cuts_it_and_a_later_run_adds_what_came_and_what_changed
     home.done("import old");
     home.done("export after.csv");
     // Those of P001 and P003 had gone before.
-    assert_eq!(sorted(&home.read("after.csv")).len(), 3 * (2 * 1440 + 10) + 2);
-    assert!(sorted(&home.read("before.csv")).iter().all(|row| home.read("after.csv").contains(row)));
+    let (before, after) = (home.read("before.csv"), home.read("after.csv"));
+    let (before, after) = (BTreeSet::from_iter(before.lines()), BTreeSet::from_iter(after.lines()));
+    assert_eq!(after.len(), 3 * (2 * 1440 + 10) + 2);
+    assert!(before.is_subset(&after));
 }
 
 #[test]
 fn what_is_no_archive_what_is_damaged_and_what_is_empty_is_told_with_what_helps() {
     let home = Home::with_tables();
-    home.run(BEFORE).well().tells(&["there is nothing to archive in old"]);
+    home.run(BEFORE).well().tells(&["there is nothing to archive"]);
     assert_eq!(files(&home), ["manifest.json"]);
     home.run("archive verify old").well().tells(&["old: in order, 0 rows in 0 files"]);
     home.run("archive delete old --yes").well().tells(&["nothing that can be deleted"]);
@@ -124,7 +132,8 @@ fn what_is_no_archive_what_is_damaged_and_what_is_empty_is_told_with_what_helps(
 fn rows_that_an_import_would_not_take_as_they_are_stay_in_the_table_and_so_does_all_of_their_patient() {
     let home = Home::with_tables();
     fill(&home, 1, 50);
-    let other = "INSERT INTO patient_vitals (patient_id, timestamp, heart_rate) VALUES ('P002', '2025-10-01T00:30:00Z', 1)";
+    let other =
+        "INSERT INTO patient_vitals (patient_id, timestamp, heart_rate) VALUES ('P002', '2025-10-01T00:30:00Z', 1)";
     home.sql(other);
     home.run(BEFORE).well().tells(&["150 rows in 1 file", "which stay in the table: 1"]);
     home.run("archive verify old").with_code(1).tells(&["not in order"]);
@@ -166,12 +175,14 @@ fn an_archive_is_read_by_duckdb_and_by_pandas() {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/xtask/tests/peers/read_archive.py");
     let mut command = std::process::Command::new(python);
     command.arg(script).arg(home.path().join("old"));
-    let read: Value = serde_json::from_str(&crate::running::run("read_archive.py", &mut command).well().output()).unwrap();
+    let read: Value =
+        serde_json::from_str(&crate::running::run("read_archive.py", &mut command).well().output()).unwrap();
     for reader in ["duckdb", "pandas"] {
         let read = &read[reader];
         assert_eq!(read["rows"], 3 * 2 * 1440 + 1, "{reader}");
         assert_eq!(read["last"], serde_json::json!(["2025-10-31T23:59:00+00:00", 60 + 2879 % 40]), "{reader}");
-        let odd = serde_json::json!(["P\"ä", "2025-10-05T10:00:00.123456+00:00", null, 97, 120, 80, 16, 36.8, true, "V"]);
+        let odd =
+            serde_json::json!(["P\"ä", "2025-10-05T10:00:00.123456+00:00", null, 97, 120, 80, 16, 36.8, true, "V"]);
         assert_eq!(read["odd"], odd, "{reader}");
     }
 }
