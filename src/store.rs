@@ -11,6 +11,7 @@ mod changed;
 mod consistency;
 mod journal;
 pub mod migrations;
+mod removal;
 mod retention;
 pub mod sqlite;
 mod stock;
@@ -20,11 +21,12 @@ mod survey;
 
 pub(crate) use address::SQLITE;
 pub use address::StoreAddress;
-pub use any::{AnyStore, Readings, Removal, StoreError, open};
+pub use any::{AnyStore, Readings, StoreError, open};
 pub use consistency::Consistency;
 #[cfg(feature = "testing")]
 pub use consistency::UnknownConsistency;
 pub use journal::{Admissions, Followed, History, Journal};
+pub use removal::Removal;
 pub use retention::{Kept, Retention, RetentionChange};
 pub(crate) use stock::{FileRoom, ROW_BYTES, Stock, TableStock};
 pub use stored::{Erased, Order, SchemaPart, SchemaState, SchemaStep, Selection, StoredReading, Width};

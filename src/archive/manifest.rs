@@ -238,7 +238,7 @@ mod tests {
             ("\"vitals archive\"", "\"something\""),
             ("\"version\": 1", "\"version\": 2"),
             ("\"spo2\"", "\"spo3\""),
-            ("\"patient_vitals-2025-10.parquet\"", "\"../patient_vitals-2025-10.parquet\""),
+            ("\"patient_vitals-2025-10.parquet\"", "\"old/patient_vitals-2025-10.parquet\""),
             ("\"month\": \"2025-10\"", "\"month\": \"2025-13\""),
             ("\"rows\": 5", "\"rows\": -5"),
             ("\"before\": null", "\"before\": \"soon\""),

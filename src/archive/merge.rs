@@ -110,3 +110,51 @@ impl Comparison {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::archive::parquet::write::MonthWriter;
+    use crate::reading::{Signs, Timestamp};
+
+    fn row(patient: &str, second: i64, temperature: f32) -> StoredReading {
+        let timestamp = Timestamp::from_micros(second * 1_000_000).unwrap().to_string();
+        let signs = Signs { temperature: Some(temperature), ..Signs::default() };
+        StoredReading { patient_id: patient.to_owned(), timestamp, signs }
+    }
+
+    #[test]
+    fn each_row_of_the_table_meets_its_own_and_what_is_passed_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("month.parquet");
+        let mut writer = MonthWriter::begin(&path).unwrap();
+        for row in [row("P1", 3, 36.8), row("P1", 1, 36.8), row("P2", 9, 36.8), row("P4", 1, 36.8), row("P5", 1, 36.8)] {
+            writer.push(&row, Timestamp::parse(&row.timestamp).unwrap()).unwrap();
+        }
+        writer.finish().unwrap();
+        let mut comparison = Comparison::of(Merged::open(std::iter::once(path)).unwrap()).unwrap();
+        let mut passed = Vec::new();
+        for (row, expected) in [
+            (row("P1", 4, 36.8), Met::Missing),
+            (row("P1", 3, 36.8), Met::Same),
+            (row("P1", 2, 36.8), Met::Missing),
+            (row("P1", 1, 36.800_003), Met::Differs),
+            (row("P3", 1, 36.8), Met::Missing),
+            (row("P4", 1, 36.8), Met::Same),
+        ] {
+            let met = comparison.meet(&row, |row| passed.push(row.patient_id.clone())).unwrap();
+            assert_eq!(met, expected, "{row:?}");
+        }
+        assert_eq!(passed, ["P2"]);
+        comparison.finish(|row| passed.push(row.patient_id.clone())).unwrap();
+        assert_eq!(passed, ["P2", "P5"]);
+    }
+
+    #[test]
+    fn values_are_the_same_to_the_bit() {
+        assert!(is_same(&row("P", 1, f32::NAN), &row("P", 1, f32::NAN)));
+        assert!(!is_same(&row("P", 1, 0.0), &row("P", 1, -0.0)));
+        let other = StoredReading { signs: Signs { spo2: Some(97), ..row("P", 1, 1.0).signs }, ..row("P", 1, 1.0) };
+        assert!(!is_same(&row("P", 1, 1.0), &other) && is_same(&other, &other));
+    }
+}

@@ -15,7 +15,7 @@ use super::journal::{ENTRIES_AT_ONCE, Followed, Journal};
 use super::sqlite::{self, SqliteError, SqliteStore};
 use super::stored_alarm::KNOWN_ALARMS;
 use super::{
-    Acknowledged, ActiveAlarms, Admissions, AlarmId, Consistency, Erased, Kept, Retention, SchemaPart, SchemaStep,
+    Acknowledged, ActiveAlarms, Admissions, AlarmId, Consistency, Kept, Retention, SchemaPart, SchemaStep,
     SchemaVersion, Selection, Stock, StoredAlarm, StoredReading, Survey, Width,
 };
 use crate::advice::{Advice, Code};
@@ -168,24 +168,6 @@ impl AnyStore {
         match self {
             Self::Cassandra(store) => store.restore(rows).await,
             Self::Sqlite(store) => store.restore(rows).await,
-        }
-    }
-
-    /// Begins to delete rows that are kept elsewhere. What is written from now on stays.
-    pub async fn removal(&self) -> Result<Removal<'_>, StoreError> {
-        match self {
-            Self::Cassandra(store) => Ok(Removal::Ranges(store.removal().await?)),
-            Self::Sqlite(store) => Ok(Removal::Rows(store.removal())),
-        }
-    }
-
-    /// Deletes all that the tables hold of a patient, and empties the entries of the journal of patients, which stay: a
-    /// version that is missing would stop everybody who follows it. `emptied` is what they hold then. Tells for each table
-    /// how many rows went.
-    pub async fn erase(&self, patient: &PatientId, emptied: &Entry) -> Result<Vec<Erased>, StoreError> {
-        match self {
-            Self::Cassandra(store) => Ok(store.erase(patient.as_str(), emptied).await?),
-            Self::Sqlite(store) => Ok(store.erase(patient.as_str(), emptied).await?),
         }
     }
 
@@ -453,15 +435,6 @@ impl Readings<'_> {
             Self::Sqlite(readings) => Ok(readings.next_page().await?),
         }
     }
-}
-
-/// How rows that are kept elsewhere go.
-#[derive(Debug)]
-pub enum Removal<'store> {
-    /// A range of each patient, as far as it was written before the removal began.
-    Ranges(cassandra::remove::RangeRemoval<'store>),
-    /// Row by row, each only where it still is as it is kept.
-    Rows(sqlite::remove::RowRemoval<'store>),
 }
 
 /// What went wrong with a store. No text of it holds patient data.

@@ -76,7 +76,7 @@ fn a_time_within_a_month_cuts_it_and_a_later_run_adds_what_came_and_what_changed
     home.done("export after.csv");
     // Those of P001 and P003 had gone before.
     let (before, after) = (home.read("before.csv"), home.read("after.csv"));
-    let (before, after) = (BTreeSet::from_iter(before.lines()), BTreeSet::from_iter(after.lines()));
+    let [before, after] = [&before, &after].map(|rows| rows.lines().collect::<BTreeSet<_>>());
     assert_eq!(after.len(), 3 * (2 * 1440 + 10) + 2);
     assert!(before.is_subset(&after));
 }
