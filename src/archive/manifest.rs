@@ -163,11 +163,6 @@ impl Manifest {
         let behind = newest.and_then(|newest| Timestamp::from_micros(newest.as_micros().saturating_add(1)));
         self.before().max(behind)
     }
-
-    /// All rows of all files. Where a later part took the place of rows, both count.
-    pub fn rows(&self) -> u64 {
-        self.files.iter().map(|file| file.rows).sum()
-    }
 }
 
 impl MonthFile {
@@ -215,7 +210,7 @@ mod tests {
         let expected =
             ["patient_vitals-2025-10.parquet", "patient_vitals-2025-10.2.parquet", "patient_vitals-2025-11.parquet"];
         assert_eq!(names, expected);
-        assert_eq!((manifest.rows(), manifest.months().len()), (15, 2));
+        assert_eq!(manifest.months().len(), 2);
         assert_eq!(manifest.before.as_deref(), Some("2025-12-01T00:00:00+00:00"));
         assert_eq!(Manifest::parse(&manifest.text()), Ok(manifest));
     }

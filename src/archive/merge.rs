@@ -128,7 +128,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("month.parquet");
         let mut writer = MonthWriter::begin(&path).unwrap();
-        for row in [row("P1", 3, 36.8), row("P1", 1, 36.8), row("P2", 9, 36.8), row("P4", 1, 36.8), row("P5", 1, 36.8)] {
+        for row in [row("P1", 3, 36.8), row("P1", 1, 36.8), row("P2", 9, 36.8), row("P4", 1, 36.8), row("P5", 1, 36.8)]
+        {
             writer.push(&row, Timestamp::parse(&row.timestamp).unwrap()).unwrap();
         }
         writer.finish().unwrap();
