@@ -7,16 +7,27 @@
 //! - [`Format`]: which of the two
 //! - [`encode`]: rows into text
 //! - [`decode`]: text into rows, or the [`Fault`](crate::faults::Fault) in a line
-//! - [`backup`]: the file to read back, opened as often as it is needed
+//! - [`backup`]: the file or the archive to read back, opened as often as it is needed
 //! - `csv`: records out of a CSV file
 //! - [`partial`]: the file to write, which is not there before it is whole
 //! - [`error`]: what can go wrong with either
+//!
+//! And the months of years, put away:
+//!
+//! - [`folder`]: a folder with a file for each [`month`], and the [`manifest`] that says what they hold
+//! - [`parquet`]: such a file
+//! - [`merge`]: the rows of a month out of all its files, beside those of the table
 
 pub mod backup;
 mod csv;
 pub mod decode;
 pub mod encode;
 pub mod error;
+pub mod folder;
+pub mod manifest;
+pub mod merge;
+pub mod month;
+pub mod parquet;
 pub mod partial;
 
 pub use backup::Survey;

@@ -2,6 +2,7 @@
 
 mod acts;
 pub mod alarms;
+pub mod archive;
 pub mod audit;
 pub mod bench;
 pub mod common;
@@ -108,8 +109,10 @@ pub enum Command {
     Count(count::Args),
     /// Write stored readings into a file
     Export(export::Args),
-    /// Read a file that export wrote back into the store
+    /// Read what export and archive wrote back into the store
     Import(import::Args),
+    /// Put readings of past months away as files, and delete them
+    Archive(archive::Args),
     /// Show how far the group is behind
     Lag(lag::Args),
     /// Watch the ward, the group and the store on a full screen
@@ -189,6 +192,7 @@ impl Command {
             Self::Count(args) => count::run(args, context).await,
             Self::Export(args) => export::run(args, context).await,
             Self::Import(args) => import::run(args, context).await,
+            Self::Archive(args) => archive::run(args, context).await,
             Self::Lag(args) => lag::run(args, context).await,
             Self::Top(args) => top::run(args, context).await,
             Self::Serve(args) => serve::run(args, context).await,

@@ -5,8 +5,8 @@ use std::io::{self, BufRead, Read as _};
 
 use serde_json::value::RawValue;
 
-use super::Format;
 use super::csv::{Record, Records};
+use super::{ArchiveError, Format};
 use crate::faults::{Fault, FirstLine, Flaw};
 use crate::reading::bytes::{BYTE_ORDER_MARK, is_utf16};
 use crate::reading::reject::Reject;
@@ -30,8 +30,13 @@ enum Lines<R> {
 /// Whether an import takes `row` as it is. What other programs wrote into the table it may refuse, or write in another
 /// form.
 pub fn takes(row: &StoredReading) -> bool {
-    let key = PatientId::parse(&row.patient_id).and_then(|id| Ok((id, Timestamp::parse(&row.timestamp)?)));
-    key.is_ok_and(|(id, time)| time.to_string() == row.timestamp && Reading::new(id, time, row.signs).is_ok())
+    moment(row).is_some()
+}
+
+/// The moment of a row that an import takes as it is.
+pub fn moment(row: &StoredReading) -> Option<Timestamp> {
+    let (id, time) = (PatientId::parse(&row.patient_id).ok()?, Timestamp::parse(&row.timestamp).ok()?);
+    (time.to_string() == row.timestamp && Reading::new(id, time, row.signs).is_ok()).then_some(time)
 }
 
 /// What a line turned out to be.
@@ -52,6 +57,9 @@ pub enum ReadError {
     /// The first line shows that nothing can be read.
     #[error("line 1: {0}")]
     FirstLine(#[from] FirstLine),
+    /// An archive does not give more.
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
 }
 
 impl<R: BufRead> Rows<R> {

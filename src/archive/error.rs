@@ -37,6 +37,18 @@ pub enum ArchiveError {
     NoFolder(PathBuf),
     #[error("cannot write {}, and what was written of it is removed: {source}", path.display())]
     Write { path: PathBuf, source: io::Error },
+    #[error("there is no archive in {}: it has no manifest.json", .0.display())]
+    NoArchive(PathBuf),
+    #[error("{} cannot be used: {why}", path.display())]
+    Manifest { path: PathBuf, why: String },
+    #[error("another vitals writes into {} just now", .0.display())]
+    Busy(PathBuf),
+    #[error("{} is there, and the manifest does not name it", .0.display())]
+    Stranger(PathBuf),
+    #[error("{} is not as the manifest says: {why}", path.display())]
+    Damaged { path: PathBuf, why: String },
+    #[error("{} is in no archive: no manifest.json beside it names it", .0.display())]
+    Unnamed(PathBuf),
 }
 
 impl ArchiveError {
@@ -45,6 +57,7 @@ impl ArchiveError {
         match error {
             ReadError::Io(source) => Self::Unreadable { from: from.into(), source },
             ReadError::FirstLine(flaw) => Self::FirstLine { from: from.into(), flaw },
+            ReadError::Archive(error) => error,
         }
     }
 }
@@ -52,9 +65,12 @@ impl ArchiveError {
 impl Advice for ArchiveError {
     fn code(&self) -> Code {
         match self {
-            Self::Malformed { .. } | Self::MalformedAfter { .. } | Self::FirstLine { .. } | Self::Changed { .. } => {
-                Code::BadData
-            }
+            Self::Malformed { .. }
+            | Self::MalformedAfter { .. }
+            | Self::FirstLine { .. }
+            | Self::Changed { .. }
+            | Self::Manifest { .. }
+            | Self::Damaged { .. } => Code::BadData,
             Self::Write { .. } => Code::Unreachable,
             _ => Code::Usage,
         }
@@ -75,6 +91,16 @@ impl Advice for ArchiveError {
             Self::PartialExists(_) => "remove it when no other export runs, or add --force",
             Self::NoFolder(_) => "make the folder first",
             Self::Write { .. } => "check that the disk has space and that you may write there",
+            Self::NoArchive(_) => "name the folder that `vitals archive --before TIME FOLDER` wrote",
+            Self::Manifest { .. } => {
+                "bring manifest.json back from a copy of the archive, or use the vitals that made it"
+            }
+            Self::Busy(_) => "wait until it has ended, or name another folder",
+            Self::Stranger(_) => {
+                "where an archive was cut off by a power cut or a kill, remove the file and begin again; else move it away"
+            }
+            Self::Damaged { .. } => "bring the file back from a copy of the archive",
+            Self::Unnamed(_) => "import the folder of the archive, or copy its manifest.json beside the file",
         };
         Some(hint.to_owned())
     }

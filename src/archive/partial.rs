@@ -42,10 +42,27 @@ impl Partial {
         }
     }
 
+    /// Begins a file that is not there yet, for who alone writes in the folder: what an earlier attempt has left behind is
+    /// begun anew.
+    ///
+    /// # Errors
+    /// As [`Partial::begin`].
+    pub fn anew(target: &Path) -> Result<Self, ArchiveError> {
+        look_at(target, false)?;
+        let mut partial = Self::begin(target, true)?;
+        partial.replace = false;
+        Ok(partial)
+    }
+
     /// Adds to it. The caller brings much at once.
     pub fn write(&mut self, text: &str) -> Result<(), ArchiveError> {
-        self.file.write_all(text.as_bytes()).map_err(|source| self.failed(source))?;
-        self.bytes = self.bytes.saturating_add(u64::try_from(text.len()).unwrap_or(u64::MAX));
+        self.write_bytes(text.as_bytes()).map_err(|source| self.failed(source))
+    }
+
+    /// Adds bytes to it.
+    pub fn write_bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_all(bytes)?;
+        self.bytes = self.bytes.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
         Ok(())
     }
 

@@ -14,10 +14,11 @@ use crate::trail::{Act, Kind};
 /// What changes something. Behind each command are the arguments whose values are told, as `argument` or
 /// `argument:name in the trail`; `@topic` is the setting, where nothing of that name was typed. `@store` says that the
 /// store is asked, of what mostly is not.
-const ADMINISTRATIVE: [(&str, &str); 19] = [
+const ADMINISTRATIVE: [(&str, &str); 21] = [
     ("init", "partitions topic_replication keyspace_replication @topic"),
     ("reset", "only @topic @group"),
     ("import", ""),
+    ("archive delete", ""),
     ("up", "listen advertise"),
     ("alarms ack", "alarms rule by"),
     ("alarms pause", "patient span:for by"),
@@ -25,6 +26,7 @@ const ADMINISTRATIVE: [(&str, &str); 19] = [
     ("patient admit", "patient by"),
     ("patient set", "patient by"),
     ("patient discharge", "patient by"),
+    ("patient erase", "patient by @topic"),
     ("group seek", "to partitions:partition @group @topic"),
     ("group delete", "deleted:group"),
     ("topic create", "name:topic partitions replication settings:topic_config @topic"),
@@ -37,12 +39,13 @@ const ADMINISTRATIVE: [(&str, &str); 19] = [
 ];
 
 /// What shows patients, or writes what is known of them into a file.
-const QUERIES: [(&str, &str); 14] = [
+const QUERIES: [(&str, &str); 15] = [
     ("query", "patient"),
     ("scores", "patient ward"),
     ("report", "patient ward"),
     ("count", "patient"),
     ("export", "patient"),
+    ("archive", ""),
     ("top", "@topic"),
     ("audit", "partition @topic @group"),
     ("alarms list", "patient ward"),
@@ -57,7 +60,7 @@ const QUERIES: [(&str, &str); 14] = [
 /// What does neither: the pipeline itself, which works for nobody in particular, what brings readings or tables of its own,
 /// and what tells of servers, settings and rules. `serve` tells of each request by itself.
 #[cfg(test)]
-const NEITHER: [&str; 28] = [
+const NEITHER: [&str; 29] = [
     "produce",
     "serve",
     "serve token list",
@@ -86,10 +89,11 @@ const NEITHER: [&str; 28] = [
     "rules schema",
     "rules history",
     "retention show",
+    "archive verify",
 ];
 
 /// What may go on for long, so that its beginning is told too; with these options everything may.
-const LASTING: [&str; 4] = ["up", "top", "export", "import"];
+const LASTING: [&str; 6] = ["up", "top", "export", "import", "archive", "archive delete"];
 const LASTING_OPTIONS: [&str; 2] = ["watch", "follow"];
 
 /// Who does it, as typed.

@@ -1,6 +1,6 @@
 //! `vitals dlq`: what was refused, and to send it again.
 
-mod letters;
+pub(in crate::cmd) mod letters;
 mod replay;
 
 use std::collections::BTreeMap;

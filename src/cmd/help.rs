@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use clap::builder::StyledStr;
 use clap::error::ErrorKind;
-use clap::{Command, CommandFactory as _, FromArgMatches as _};
+use clap::{ArgMatches, Command, CommandFactory as _, FromArgMatches as _};
 
 use super::{CommandLine, acts};
 use crate::advice::Code;
@@ -20,7 +20,7 @@ const GROUPS: [(&str, &[&str]); 8] = [
     ("See how it does", &["top", "serve", "status", "doctor", "lag", "audit", "bench"]),
     ("Look after patients", &["alarms", "report", "scores", "patient"]),
     ("Look at readings and messages", &["query", "count", "topic", "dlq", "group", "schema"]),
-    ("Keep, move and delete readings", &["retention", "export", "import", "reset"]),
+    ("Keep, move and delete readings", &["retention", "export", "import", "archive", "reset"]),
     ("Set it up", &["config", "profile", "grants", "rules", "completions"]),
     ("Read about it", &["guide"]),
 ];
@@ -32,7 +32,7 @@ const USED: [(&str, &str); 18] = [
     ("topic", "brokers topic alarms_topic"),
     ("lag group", "brokers topic group"),
     ("alarms", "brokers topic store consistency alarms_topic"),
-    ("report patient query scores count export import schema rules", "store consistency"),
+    ("report patient query scores count export import archive schema rules", "store consistency"),
     ("init", "brokers topic store consistency alarms_topic"),
     ("audit", "brokers topic group store consistency"),
     ("status doctor", "brokers topic group store consistency alarms_topic keep_raw keep_alerts"),
@@ -51,6 +51,9 @@ const USED: [(&str, &str); 18] = [
     ("guide completions", ""),
 ];
 
+/// What one of a command's own commands uses, where the others do not.
+const USED_BY_ONE: [((&str, &str), &str); 1] = [(("patient", "erase"), "brokers topic store consistency alarms_topic")];
+
 /// What is for every command.
 const ALWAYS: [&str; 4] = ["config", "profile", "color", "audit_log"];
 
@@ -62,7 +65,8 @@ pub fn parse(environment: &Environment, output: &Output) -> Result<Result<Comman
     let words: Vec<OsString> = std::env::args_os().collect();
     let command = grouped(CommandLine::command());
     let matched = command.clone().try_get_matches_from(&words).and_then(|matches| {
-        let servers = servers_asked(matches.subcommand_name().unwrap_or_default());
+        let (name, inner) = matches.subcommand().unzip();
+        let servers = servers_asked(name.unwrap_or_default(), inner.and_then(ArgMatches::subcommand_name));
         let named = SERVERS.iter().filter(|(_, whose)| servers.contains(whose)).map(|(setting, _)| *setting);
         let act = acts::of(&command, &matches, named.collect());
         Ok(CommandLine { servers, act, ..CommandLine::from_arg_matches(&matches)? })
@@ -155,16 +159,25 @@ fn hiding(command: Command, used: &str) -> Command {
         let is_shown = used.split(' ').chain(ALWAYS).any(|used| used == name);
         if is_setting && !is_shown { option.hide(true) } else { option }
     });
-    command.mut_subcommands(|subcommand| hiding(subcommand, used))
+    let name = command.get_name().to_owned();
+    command.mut_subcommands(|subcommand| {
+        let used = used_by_one(&name, subcommand.get_name()).unwrap_or(used);
+        hiding(subcommand, used)
+    })
 }
 
-/// The kinds of servers that a command speaks with.
-fn servers_asked(name: &str) -> Vec<&'static str> {
+fn used_by_one(command: &str, own: &str) -> Option<&'static str> {
+    USED_BY_ONE.iter().find(|(names, _)| *names == (command, own)).map(|(_, used)| *used)
+}
+
+/// The kinds of servers that a command speaks with, or its own command of this name.
+fn servers_asked(name: &str, own: Option<&str>) -> Vec<&'static str> {
     // These tell of them alone, or most of what they do is without them.
     if ["config", "profile", "grants", "rules"].contains(&name) {
         return Vec::new();
     }
     let used = USED.iter().find(|(names, _)| names.split(' ').any(|named| named == name)).map(|(_, used)| *used);
+    let used = own.and_then(|own| used_by_one(name, own)).or(used);
     let is_for = |setting: &str| used.is_none_or(|used| used.split_whitespace().any(|used| used == setting));
     SERVERS.into_iter().filter(|(named, _)| is_for(named)).map(|(_, whose)| whose).collect()
 }
@@ -239,12 +252,15 @@ mod tests {
             ("consume", &["broker", "store"][..]),
             ("lag", &["broker"]),
             ("query", &["store"]),
+            ("patient list", &["store"]),
+            ("patient erase", &["broker", "store"]),
             ("config", &[]),
             ("grants", &[]),
             ("demo", &[]),
             ("guide", &[]),
         ] {
-            assert_eq!(servers_asked(command), servers, "{command}");
+            let mut words = command.split(' ');
+            assert_eq!(servers_asked(words.next().unwrap_or_default(), words.next()), servers, "{command}");
         }
     }
 

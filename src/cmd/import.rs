@@ -1,4 +1,4 @@
-//! `vitals import`: a file that `vitals export` wrote back into the store.
+//! `vitals import`: what `vitals export` and `vitals archive` wrote back into the store.
 //!
 //! A file is read twice: all of it is looked through before anything is written, so that a damaged one changes
 //! nothing. A pipe can be read once only: it is written up to its first fault.
@@ -41,13 +41,14 @@ columns are in the order of an export.
 Rows that are older than what is kept (`vitals retention show`) are counted,
 and not written.
 All of a file is checked before anything is written; a pipe is written up
-to its first fault.
+to its first fault. Of an archive every file has to be as its manifest says.
 
 Examples:
   vitals import vitals.csv
+  vitals import /srv/vitals-archive
   ssh ward7 vitals export - | vitals import -")]
 pub struct Args {
-    /// The file to read; - is standard input
+    /// The file to read, or the folder of an archive; - is standard input
     #[arg(value_name = "FILE")]
     file: PathBuf,
     /// How the rows stand in the file [default: as its name or beginning tells]

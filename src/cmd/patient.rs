@@ -1,6 +1,7 @@
 //! `vitals patient`: who is watched, where they lie, and what is different about them.
 
 mod change;
+mod erase;
 mod list;
 mod show;
 
@@ -34,6 +35,8 @@ enum Action {
     Set(change::SetArgs),
     /// Stop to watch a patient
     Discharge(change::DischargeArgs),
+    /// Delete all that the store holds of a patient, with a receipt
+    Erase(erase::Args),
     /// List who is admitted
     List(list::Args),
     /// Show a patient: what is known, the limits that hold, who changed them and why
@@ -50,6 +53,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
             Action::Admit(args) => change::admit(&args, context).await,
             Action::Set(args) => change::set(&args, context).await,
             Action::Discharge(args) => change::discharge(&args, context).await,
+            Action::Erase(args) => erase::run(&args, context).await,
             Action::List(args) => list::run(&args, context).await,
             Action::Show(args) => show::run(&args, context).await,
         }

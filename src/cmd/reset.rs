@@ -20,7 +20,7 @@ use crate::output::{Output, counted};
 use crate::settings::Settings;
 use crate::store::cassandra::CassandraError;
 use crate::store::sqlite::SqliteError;
-use crate::store::{AnyStore, SchemaPart, SchemaState, StoreAddress, StoreError, Width};
+use crate::store::{AnyStore, SchemaPart, SchemaState, StoreError, Width};
 
 /// What is to go.
 #[derive(Debug, clap::Args)]
@@ -109,15 +109,9 @@ async fn reset(args: &Args, settings: &Settings, output: &Output) -> Result<Code
     Ok(Code::Done)
 }
 
-/// What is to be typed: the keyspace, or the file without its folder; the topic where it alone goes.
+/// What is to be typed: the name of the store; the topic where it alone goes.
 fn name(args: &Args, settings: &Settings) -> String {
-    if args.only == Some(Only::Topic) {
-        return settings.topic.clone();
-    }
-    match &settings.store {
-        StoreAddress::Cassandra { keyspace, .. } => keyspace.clone(),
-        StoreAddress::Sqlite { path } => path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),
-    }
+    if args.only == Some(Only::Topic) { settings.topic.clone() } else { settings.store.name() }
 }
 
 struct TopicLoss {
@@ -198,11 +192,7 @@ impl StoreLoss {
             Err(error) if is_missing(&error) => false,
             Err(error) => return Err(error.into()),
         };
-        let place = match &settings.store {
-            StoreAddress::Cassandra { keyspace, .. } => format!("keyspace {keyspace}"),
-            StoreAddress::Sqlite { path } => format!("file {}", path.display()),
-        };
-        Ok(Self { store, place, rows, is_there })
+        Ok(Self { store, place: settings.store.place(), rows, is_there })
     }
 
     fn line(&self) -> Option<String> {

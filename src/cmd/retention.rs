@@ -2,7 +2,7 @@
 
 mod set;
 mod show;
-mod topics;
+pub(in crate::cmd) mod topics;
 
 use color_eyre::eyre::Result;
 

@@ -62,6 +62,22 @@ impl StoreAddress {
         }
     }
 
+    /// What is typed before something of it is deleted: the keyspace, or the file without its folder.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Cassandra { keyspace, .. } => keyspace.clone(),
+            Self::Sqlite { path } => path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),
+        }
+    }
+
+    /// What holds the tables: `keyspace hospital`, `file vitals.db`.
+    pub fn place(&self) -> String {
+        match self {
+            Self::Cassandra { keyspace, .. } => format!("keyspace {keyspace}"),
+            Self::Sqlite { path } => format!("file {}", path.display()),
+        }
+    }
+
     /// Whether the store is on this machine.
     pub fn is_loopback(&self) -> bool {
         match self {

@@ -6,6 +6,7 @@
 //! - [`read`]: readings and alerts out
 //! - `acknowledge`: whose alarms there are, and who has acknowledged them
 //! - [`scan`]: the whole table, row by row
+//! - [`remove`]: rows that are kept elsewhere go, and all that is known of a patient
 //! - `retention`: how long rows are kept, by those who write them
 //! - `durability`: how long what was acknowledged may be forgotten
 //! - `survey`: a look at the whole cluster
@@ -29,6 +30,7 @@ mod journal;
 mod keyspace;
 pub mod probe;
 pub mod read;
+pub mod remove;
 mod retention;
 pub mod scan;
 pub mod schema;

@@ -23,7 +23,7 @@ pub enum Journal {
 
 impl Journal {
     /// Its table.
-    pub(super) fn table(self) -> &'static str {
+    pub fn table(self) -> &'static str {
         match self {
             Self::Rules => "alarm_rules",
             Self::Patients => "patient_admissions",

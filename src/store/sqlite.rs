@@ -6,6 +6,7 @@
 //! - `acknowledge`: whose alarms there are, and who has acknowledged them
 //! - `stock`: what the tables hold, as far as that is quickly told
 //! - `sweep`: rows that are older than what is kept go
+//! - [`remove`]: rows that are kept elsewhere go, and all that is known of a patient
 //! - `file`: opening the file, and how it is kept
 //! - `describe`: the file and its tables as they are
 //! - [`error`]: what can go wrong, and what to do about it
@@ -19,6 +20,7 @@ pub mod error;
 mod file;
 mod journal;
 pub mod read;
+pub mod remove;
 pub mod schema;
 mod stock;
 mod sweep;

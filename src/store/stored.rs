@@ -55,6 +55,18 @@ impl StoredReading {
     }
 }
 
+/// What has gone of a patient.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Erased {
+    /// The table.
+    pub table: &'static str,
+    /// How many rows; `None` where they are too many to be counted in time, or where none need be.
+    pub rows: Option<u64>,
+}
+
+/// The tables whose rows are each of one patient, and the columns of their times.
+pub(super) const PATIENT_TABLES: [(&str, &str); 2] = [("patient_vitals", "timestamp"), ("patient_alerts", "onset")];
+
 /// How much of each row of the whole table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Width {

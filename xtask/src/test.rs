@@ -145,6 +145,9 @@ impl Others {
         let of_tools = |folder: PathBuf| vec![("VITALS_TEST_API_TOOLS", folder.into())];
         let tools = crate::venv::ensure_api_tools().map(of_tools);
         others.add(DESCRIBED_TESTS, "with schemathesis and a generated client", tools);
+        let of_python = |python: PathBuf| vec![("VITALS_TEST_ARCHIVE_READERS", python.into())];
+        let readers = crate::venv::ensure_archive_readers().map(of_python);
+        others.add(READ_TESTS, "with DuckDB and pandas", readers);
         others
     }
 
@@ -201,6 +204,9 @@ const JUDGED_TESTS: &str = "judged::";
 
 /// The tests in which the interface for programs is tried by its description.
 const DESCRIBED_TESTS: &str = "described::";
+
+/// The tests in which programs of others read an archive.
+const READ_TESTS: &str = "read_by_duckdb_and_by_pandas";
 
 /// The folder has no recording.
 #[derive(Debug, thiserror::Error)]

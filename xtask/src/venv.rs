@@ -95,6 +95,21 @@ schemathesis==4.32.5
 ",
 };
 
+const ARCHIVE_READERS: Venv = Venv {
+    name: "archive-readers",
+    what: "what reads archives",
+    requirements: "\
+duckdb==2.0.1
+pandas==3.1.1
+pyarrow==26.0.1
+",
+};
+
+/// Their Python.
+pub(crate) fn ensure_archive_readers() -> Result<PathBuf> {
+    ARCHIVE_READERS.ensure().map(|folder| python(&folder))
+}
+
 /// The folder with their programs.
 pub(crate) fn ensure_api_tools() -> Result<PathBuf> {
     API_TOOLS.ensure().map(|folder| folder.join("bin"))

@@ -28,17 +28,21 @@ impl<'store> Pages<'store> {
     }
 
     pub(in crate::cmd) async fn next_page(&mut self) -> Result<Option<Vec<StoredReading>>, StoreError> {
-        let readings = match self {
-            Self::Table(scan) => return scan.next_page().await,
-            Self::Patient(readings) => readings,
-        };
-        let mut failed = 0;
-        loop {
-            match readings.next_page().await {
-                Err(error) if error.is_away() && failed + 1 < ATTEMPTS => failed += 1,
-                outcome => return outcome,
-            }
-            sleep(retry::pause_before(failed)).await;
+        match self {
+            Self::Table(scan) => scan.next_page().await,
+            Self::Patient(readings) => page_of(readings).await,
         }
+    }
+}
+
+/// The next page of one patient's readings, asked for again where that can help.
+pub(in crate::cmd) async fn page_of(readings: &mut Readings<'_>) -> Result<Option<Vec<StoredReading>>, StoreError> {
+    let mut failed = 0;
+    loop {
+        match readings.next_page().await {
+            Err(error) if error.is_away() && failed + 1 < ATTEMPTS => failed += 1,
+            outcome => return outcome,
+        }
+        sleep(retry::pause_before(failed)).await;
     }
 }

@@ -12,7 +12,7 @@ use crate::kafka::history::{self, History, Stretch};
 
 /// Which letters.
 #[derive(Debug, Clone, Default, clap::Args)]
-pub(super) struct Choice {
+pub(in crate::cmd) struct Choice {
     /// Only letters with this reason; may be given several times
     #[arg(long = "reason", value_name = "CODE")]
     pub(super) reasons: Vec<String>,
@@ -30,7 +30,7 @@ impl Choice {
 
 /// The dead letters of a source on their way out of their topic, by the times of their messages.
 #[derive(Debug)]
-pub(super) struct DeadLetters<'a> {
+pub(in crate::cmd) struct DeadLetters<'a> {
     history: Option<History<'a>>,
     source: &'a str,
     choice: &'a Choice,
@@ -45,7 +45,7 @@ pub(super) struct DeadLetters<'a> {
 impl<'a> DeadLetters<'a> {
     /// Those of `choice` that are there now in `topic`, which holds the dead letters of `source`. A topic that was never
     /// made holds nothing, as long as there is a topic `source`.
-    pub(super) async fn open(
+    pub(in crate::cmd) async fn open(
         cluster: &'a mut Cluster,
         topic: &'a str,
         source: &'a str,
@@ -60,7 +60,7 @@ impl<'a> DeadLetters<'a> {
     }
 
     /// The next letter; `None` behind the last one.
-    pub(super) async fn next(&mut self) -> Result<Option<KeptLetter>, KafkaError> {
+    pub(in crate::cmd) async fn next(&mut self) -> Result<Option<KeptLetter>, KafkaError> {
         let Some(history) = &mut self.history else { return Ok(None) };
         while let Some((_, record)) = history.next().await? {
             let Some(piece) = Piece::read(&record).filter(|piece| piece.letter().topic == self.source) else {

@@ -1,10 +1,9 @@
 //! Rows that were read, put together so that they cost the store little.
 
-use std::io::BufRead;
-
 use tokio::sync::mpsc;
 
-use crate::archive::decode::{Entry, ReadError, Rows};
+use crate::archive::backup::Entries;
+use crate::archive::decode::{Entry, ReadError};
 use crate::faults::Fault;
 use crate::store::StoredReading;
 
@@ -36,7 +35,7 @@ pub(super) struct End {
 ///
 /// # Errors
 /// Reading failed; what was read before was sent.
-pub(super) fn feed<R: BufRead>(mut rows: Rows<R>, chunks: &mpsc::Sender<Vec<Batch>>) -> Result<End, ReadError> {
+pub(super) fn feed(mut rows: Entries, chunks: &mpsc::Sender<Vec<Batch>>) -> Result<End, ReadError> {
     let mut waiting = Vec::new();
     let mut bytes = 0;
     let end = loop {
@@ -160,7 +159,8 @@ mod tests {
         let (sender, mut chunks) = mpsc::channel(10);
         let line = |second, rate| format!("P1,2025-10-26T10:30:0{second}Z,{rate},,,,,\n");
         let text = [line(1, "80"), line(2, "81"), line(3, "eighty"), line(4, "83")].concat();
-        let end = feed(Rows::new(text.as_bytes(), crate::archive::Format::Csv).unwrap(), &sender).unwrap();
+        let rows = Entries::text(Box::new(std::io::Cursor::new(text)), Some(crate::archive::Format::Csv)).unwrap();
+        let end = feed(rows, &sender).unwrap();
         assert_eq!(end.fault.map(|fault| fault.line), Some(3));
         let rows: usize = std::iter::from_fn(|| chunks.try_recv().ok()).flatten().map(|batch| batch.rows.len()).sum();
         assert_eq!(rows, 2);

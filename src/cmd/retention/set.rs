@@ -3,13 +3,14 @@
 use chrono::Utc;
 use color_eyre::eyre::Result;
 
-use super::show::{size, stock};
+use super::show::stock;
 use super::topics::{self, TopicKept, as_setting, words};
 use crate::advice::{Advice, Code};
 use crate::app::author::{Author, line};
 use crate::app::{self, journal};
 use crate::cmd::Context;
 use crate::cmd::common::confirm::{ConfirmArgs, Loss, confirm};
+use crate::cmd::common::number::size;
 use crate::diagnose::retention::shown;
 use crate::kafka::admin::dead_letter_topic;
 use crate::kafka::cluster::Cluster;

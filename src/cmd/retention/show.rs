@@ -11,6 +11,7 @@ use super::topics::{self, TopicKept};
 use crate::advice::Code;
 use crate::app;
 use crate::cmd::Context;
+use crate::cmd::common::number::size;
 use crate::diagnose::Problem;
 use crate::diagnose::retention::{shown, unmet};
 use crate::output::{ObjectFormat, ObjectFormatArgs, Output, counted, error_chain, wrapped};
@@ -170,11 +171,4 @@ impl Table {
         };
         format!("{name}  oldest {oldest}{rows}, {}", counted(*patients, "patient"))
     }
-}
-
-/// In the unit that suits people.
-pub(super) fn size(bytes: u64) -> String {
-    const KIB: u64 = 1024;
-    const MIB: u64 = 1024 * KIB;
-    if bytes < 10 * MIB { format!("{} KiB", bytes.div_ceil(KIB)) } else { format!("{} MiB", bytes / MIB) }
 }

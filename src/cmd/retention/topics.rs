@@ -15,12 +15,12 @@ use crate::span::Keep;
 
 /// How long a topic keeps its messages.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub(super) struct TopicKept {
-    pub(super) topic: String,
+pub(in crate::cmd) struct TopicKept {
+    pub(in crate::cmd) topic: String,
     /// In milliseconds; -1 is for ever. Null where the brokers do not tell.
-    pub(super) retention_ms: Option<i64>,
+    pub(in crate::cmd) retention_ms: Option<i64>,
     /// Whether the topic has it of its own.
-    pub(super) is_own: bool,
+    pub(in crate::cmd) is_own: bool,
 }
 
 impl TopicKept {
@@ -60,7 +60,7 @@ pub(super) fn as_setting(keep: Keep) -> String {
 }
 
 /// How long the topics of the settings keep their messages, those that are there.
-pub(super) async fn look(settings: &Settings) -> Result<Vec<TopicKept>> {
+pub(in crate::cmd) async fn look(settings: &Settings) -> Result<Vec<TopicKept>> {
     let mut cluster = app::open_kafka(settings).await?;
     let names = [settings.topic.clone(), dead_letter_topic(&settings.topic)];
     let mut found = Vec::new();

@@ -204,7 +204,7 @@ fn open_alarms(connection: &Connection, patient_id: &str) -> rusqlite::Result<Ve
     connection.prepare_cached(&sql)?.query_map([patient_id], stored_alarm)?.collect()
 }
 
-fn stored_reading(row: &Row<'_>) -> rusqlite::Result<StoredReading> {
+pub(super) fn stored_reading(row: &Row<'_>) -> rusqlite::Result<StoredReading> {
     Ok(StoredReading {
         patient_id: row.get(0)?,
         timestamp: row.get(1)?,

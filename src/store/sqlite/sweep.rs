@@ -164,7 +164,7 @@ fn delete(connection: &Connection, kept: Kept, now: i64, table: usize, patient: 
 
 /// Gives free pages at the end of the file back, and tells whether there are more. A file that was made before this could
 /// be asked for keeps them, and uses them again.
-fn give_back(connection: &Connection, end: Instant) -> rusqlite::Result<bool> {
+pub(super) fn give_back(connection: &Connection, end: Instant) -> rusqlite::Result<bool> {
     const INCREMENTAL: i64 = 2;
     let pragma = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     if pragma("auto_vacuum")? != INCREMENTAL {

@@ -21,6 +21,7 @@ mod running;
 mod alarms;
 mod announced;
 mod applied;
+mod archived;
 mod audit;
 mod broker;
 mod commands;

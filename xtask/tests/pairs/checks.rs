@@ -9,6 +9,8 @@ use serde_json::Value;
 use crate::program::{Program, sorted, wrongs};
 use crate::running::{RUN_LIMIT, Running};
 
+const NAMES: &str = "patient_id,timestamp,heart_rate,spo2,systolic,diastolic,respiratory_rate,temperature\n";
+
 /// What is down is told within 5 s; the rest is for a slow machine to start a process.
 const UNREACHABLE_LIMIT: Duration = Duration::from_secs(10);
 
@@ -21,6 +23,8 @@ macro_rules! on_a_pair {
             a_broker_that_is_down_does_not_hide_the_store
             a_topic_made_anew_is_read_from_its_start_by_a_group_that_read_another_of_its_name
             what_is_exported_is_imported_and_exported_again_as_the_same_bytes
+            what_is_archived_and_deleted_is_imported_and_exported_again_as_the_same_bytes
+            of_a_patient_who_is_erased_nothing_is_left_but_that_there_was_one
             tables_of_a_newer_vitals_are_read_with_a_note_and_never_written_to
             what_is_older_is_counted_as_expired_by_consume_and_import_and_no_fault_to_an_audit
         }
@@ -137,6 +141,90 @@ pub(crate) fn what_is_exported_is_imported_and_exported_again_as_the_same_bytes<
         assert!(ward.read("again.ndjson") == ward.read("first.ndjson"), "{file}");
         assert_eq!(ward.count(), 2504);
     }
+}
+
+/// The same rows lie in four months, and one of them is that of the table's first moment.
+pub(crate) fn what_is_archived_and_deleted_is_imported_and_exported_again_as_the_same_bytes<P: Program>(
+    ready: fn(u32) -> P,
+) {
+    let ward = ready(1);
+    let recent = "P001,2025-12-01T00:00:00+00:00,70,,,,,,,\nP9,2025-12-24T18:00:00+00:00,71,,,,,,,\n";
+    let november = "P001,2025-11-30T23:59:59.999999+00:00,72,,,,,,,\n";
+    ward.file("in.csv", odd_rows() + november + recent);
+    ward.done("import in.csv");
+    ward.done("export before.csv");
+    ward.run("archive --before 2025-12-01T00:00:00Z old").well().tells(&[
+        "patient_vitals-0001-01.parquet: 1 row of 1 patient",
+        "patient_vitals-2025-10.parquet: 2503 rows of 3 patients",
+        "patient_vitals-2025-11.parquet: 1 row of 1 patient",
+        "archived to old: 2505 rows in 3 files",
+    ]);
+    let verified = |months: &[[u64; 5]]| {
+        let told = ward.rows("archive verify old");
+        let names = ["rows", "same", "differ", "table_only", "archive_only"];
+        let of = |month: &Value| names.map(|name| month[name].as_u64().unwrap());
+        assert_eq!(told.iter().map(of).collect::<Vec<_>>(), months);
+    };
+    verified(&[[1, 1, 0, 0, 0], [2503, 2503, 0, 0, 0], [1, 1, 0, 0, 0]]);
+    assert_eq!(ward.count(), 2507, "nothing is deleted by that");
+
+    ward.refused("archive delete old", 2).tells(&["2505 readings of 4 patients", "no terminal to ask at"]);
+    ward.run("archive delete old --yes").well().tells(&[
+        "from 0001-01-01T00:00:00+00:00 to 2025-11-30T23:59:59.999999+00:00",
+        "2505 rows of 4 patients",
+        "`vitals import old` brings them back",
+    ]);
+    assert_eq!(sorted(&ward.done("export --no-header -")), sorted(recent));
+    verified(&[[1, 0, 0, 0, 1], [2503, 0, 0, 0, 2503], [1, 0, 0, 0, 1]]);
+    ward.run("archive delete old --yes").well().tells(&["the table holds nothing that can be deleted"]);
+
+    for _ in 0..2 {
+        ward.run("import old").well().tells(&["imported old: 2505 rows"]);
+        ward.done("export --force again.csv");
+        assert!(ward.read("again.csv") == ward.read("before.csv"));
+    }
+}
+
+pub(crate) fn of_a_patient_who_is_erased_nothing_is_left_but_that_there_was_one<P: Program>(ready: fn(u32) -> P) {
+    let ward = ready(1);
+    let rows = |patient: &str, rate: u32| {
+        let row = |second| format!("{patient},2025-10-26T10:30:{second:02}Z,{rate},97,,,,\n");
+        (0..30).map(row).collect::<String>()
+    };
+    ward.done("patient admit P001 --name Ada --bed 7 --by Anna");
+    ward.done("patient admit P0011 --name Bo --by Anna");
+    ward.done("patient set P001 --limit heart_rate.high=130 --reason sepsis --by Bo");
+    ward.file("in.csv", format!("{NAMES}{}{}", rows("P001", 150), rows("P0011", 151)));
+    ward.done("produce --mode csv --csv in.csv --once --interval 0");
+    ward.consume();
+    ward.done("archive --before 2025-12-01T00:00:00Z old");
+    assert_eq!(ward.rows("alarms list --patient P001").len(), 1);
+
+    ward.refused("patient erase P001", 2).tells(&["all that ", "holds of P001", "no terminal to ask at"]);
+    ward.refused("patient erase P001 --confirm P0011", 2).tells(&["the name is 'P001'"]);
+    assert_eq!(ward.count(), 60, "nothing was deleted");
+    let receipt = ward.run("patient erase P001 --confirm P001 --by Cy --reason asked --archive old -o json").well();
+    for hidden in ["Ada", "sepsis", "150", "130", "2025-10-26T10"] {
+        assert!(!receipt.output().contains(hidden), "{hidden}: {}", receipt.output());
+    }
+    let receipt: Value = serde_json::from_str(&receipt.output()).unwrap();
+    let tables: Vec<_> = receipt["tables"].as_array().unwrap().iter().map(|table| &table["rows"]).collect();
+    assert_eq!(tables, [30, 1, 2], "{receipt}");
+    assert_eq!((&receipt["patient_id"], &receipt["by"]), (&"P001".into(), &"Cy".into()));
+    assert_eq!((&receipt["archives"][0]["rows"], receipt["archives"].as_array().unwrap().len()), (&30.into(), 1));
+    assert_eq!(receipt["topics"][0]["topic"], ward.topic());
+    assert!(receipt["topics"][0]["until"].is_string() && receipt["topics"][1]["until"].is_null(), "{receipt}");
+
+    assert_eq!(ward.count(), 30);
+    assert!(ward.rows("alarms list --patient P001").is_empty());
+    assert_eq!((ward.rows("alarms list").len(), ward.rows("patient list").len()), (1, 1));
+    let left = ward.run("patient show P001 -o table").well();
+    left.shows(&["CHANGED", "Cy", "asked", "Bo", "erased"]);
+    for hidden in ["Ada", "sepsis", "130 "] {
+        assert!(!ward.run("patient show P001 -o table").output().contains(hidden), "{hidden}");
+    }
+    ward.run("patient erase P001 --yes").well();
+    assert_eq!(ward.count(), 30);
 }
 
 pub(crate) fn tables_of_a_newer_vitals_are_read_with_a_note_and_never_written_to<P: Program>(ready: fn(u32) -> P) {

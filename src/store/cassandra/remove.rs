@@ -1,0 +1,106 @@
+//! Rows that are kept elsewhere go, and all that is known of a patient.
+//!
+//! One range of a partition is one tombstone, however many rows it covers. It is given the moment at which it was asked
+//! what there is: what is written after that stays, wherever it lies.
+
+use cdrs_tokio::statement::StatementParamsBuilder;
+use cdrs_tokio::types::prelude::Row;
+use cdrs_tokio::types::value::Value;
+
+use super::CassandraStore;
+use super::error::{CassandraError, Doing, Refusal};
+use super::read::Columns;
+use super::schema::LOOK_LIMIT;
+use super::write::WRITE_LIMIT;
+use crate::pipeline::store::Entry;
+use crate::store::Erased;
+use crate::store::journal::{JOURNAL_SCOPE, Journal};
+use crate::store::stored::PATIENT_TABLES;
+
+impl CassandraStore {
+    /// Begins to delete rows that are kept elsewhere.
+    pub async fn removal(&self) -> Result<RangeRemoval<'_>, CassandraError> {
+        let cql = "SELECT toUnixTimestamp(now()) FROM system.local";
+        let rows = self.look(Doing::ReadSettings, LOOK_LIMIT, cql, Vec::new()).await?;
+        let no_row = || CassandraError::Broken(Doing::ReadSettings, "an answer without rows".to_owned());
+        let millis: i64 = Columns::of(rows.first().ok_or_else(no_row)?, Doing::ReadSettings).need(0)?;
+        Ok(RangeRemoval { store: self, before: millis.saturating_mul(1000) })
+    }
+
+    /// Deletes all that the tables hold of a patient, and empties the entries of the journal of patients.
+    pub async fn erase(&self, patient: &str, emptied: &Entry) -> Result<Vec<Erased>, CassandraError> {
+        let mut erased = Vec::new();
+        for (table, _) in PATIENT_TABLES {
+            let rows = match self.count_of(table, patient).await {
+                // A table that is not there has none.
+                Err(error) if error.refusal() == Some(Refusal::Missing) => continue,
+                // Too many to be counted in time.
+                counted => counted.ok(),
+            };
+            let cql = format!("DELETE FROM {} WHERE patient_id = ?", self.keyspace.table(table));
+            self.write_one(&cql, vec![Value::new(patient)]).await?;
+            erased.push(Erased { table, rows });
+        }
+        let rows = Some(self.empty_entries(patient, emptied).await?);
+        erased.push(Erased { table: Journal::Patients.table(), rows });
+        Ok(erased)
+    }
+
+    async fn count_of(&self, table: &str, patient: &str) -> Result<u64, CassandraError> {
+        let cql = format!("SELECT COUNT(*) FROM {} WHERE patient_id = ?", self.keyspace.table(table));
+        let page = Row::from_body(self.page(&cql, vec![Value::new(patient)], 1, None).await?);
+        let rows: i64 = page.first().map_or(Ok(0), |row| Columns::of(row, Doing::Read).need(0))?;
+        Ok(u64::try_from(rows).unwrap_or_default())
+    }
+
+    /// All entries of a patient but the newest one, which says that the patient was erased.
+    async fn empty_entries(&self, patient: &str, emptied: &Entry) -> Result<u64, CassandraError> {
+        let cql = format!(
+            "UPDATE {} SET content = ?, reason = ? WHERE scope = ? AND version = ? IF patient_id = ?",
+            self.keyspace.table(Journal::Patients.table())
+        );
+        let (mut behind, mut emptied_entries) = (0, 0);
+        loop {
+            let entries = self.entries_behind(Journal::Patients, behind, u16::MAX).await?;
+            let Some(last) = entries.last() else { return Ok(emptied_entries) };
+            behind = last.version;
+            let own = entries.iter().filter(|entry| entry.name == patient && entry.version < emptied.version);
+            for entry in own {
+                let texts = [&emptied.content, &emptied.reason].map(|text| Value::new(text.as_str()));
+                let key = [Value::new(JOURNAL_SCOPE), Value::new(entry.version), Value::new(patient)];
+                self.write_one(&cql, texts.into_iter().chain(key).collect()).await?;
+                emptied_entries += 1;
+            }
+        }
+    }
+
+    async fn write_one(&self, cql: &str, values: Vec<Value>) -> Result<(), CassandraError> {
+        let params = StatementParamsBuilder::new()
+            .with_consistency(self.consistency.for_writes())
+            .with_serial_consistency(self.consistency.for_conditions())
+            .with_values(values.into())
+            .build();
+        self.ask(Doing::Write, WRITE_LIMIT, cql, params).await.map(drop)
+    }
+}
+
+/// Rows that are kept elsewhere on their way out.
+#[derive(Debug)]
+pub struct RangeRemoval<'store> {
+    store: &'store CassandraStore,
+    /// When it began, in microseconds since 1970, by the clock of the server.
+    before: i64,
+}
+
+impl RangeRemoval<'_> {
+    /// Deletes the rows of a patient from one moment to another, both included, as far as they were written before this
+    /// began.
+    pub async fn remove(&self, patient: &str, oldest: &str, newest: &str) -> Result<(), CassandraError> {
+        let cql = format!(
+            "DELETE FROM {} USING TIMESTAMP ? WHERE patient_id = ? AND timestamp >= ? AND timestamp <= ?",
+            self.store.keyspace.table("patient_vitals")
+        );
+        let texts = [patient, oldest, newest].map(Value::new);
+        self.store.write_one(&cql, [Value::new(self.before)].into_iter().chain(texts).collect()).await
+    }
+}
