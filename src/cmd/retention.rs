@@ -1,4 +1,4 @@
-//! `vitals retention`: how long readings, alarms and messages are kept.
+//! `vitals retention`: how long readings, minutes, alarms and messages are kept.
 
 mod set;
 mod show;
@@ -16,13 +16,14 @@ use crate::advice::Code;
 #[command(after_help = "\
 Nothing goes unless somebody has said so. What is in force stands in the
 store, so that all who write it agree, with who set it, when and why; consumers
-take a change up within 5 s. keep_raw and keep_alerts of the settings are what
-`retention set` puts in force; by themselves they delete nothing.
+take a change up within 5 s. keep_raw, keep_minutes and keep_alerts of the
+settings are what `retention set` puts in force; by themselves they delete
+nothing.
 
 Examples:
   vitals retention show
   vitals retention set --raw 30d --dry-run
-  vitals retention set --raw 30d --alerts 400d --by Anna --reason 'one month'
+  vitals retention set --raw 30d --minutes 400d --by Anna --reason 'one month'
   vitals retention set --messages 7d --dead-letters 90d --by Bo --reason disk")]
 pub struct Args {
     #[command(subcommand)]

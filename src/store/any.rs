@@ -15,7 +15,7 @@ use super::journal::{ENTRIES_AT_ONCE, Followed, Journal};
 use super::sqlite::{self, SqliteError, SqliteStore};
 use super::stored_alarm::KNOWN_ALARMS;
 use super::{
-    Acknowledged, ActiveAlarms, Admissions, AlarmId, Consistency, Kept, Retention, SchemaPart, SchemaStep,
+    Acknowledged, ActiveAlarms, Admissions, AlarmId, Consistency, Kept, Order, Retention, SchemaPart, SchemaStep,
     SchemaVersion, Selection, Stock, StoredAlarm, StoredReading, Survey, Width,
 };
 use crate::advice::{Advice, Code};
@@ -23,7 +23,7 @@ use crate::alarm::KnownAlarm;
 use crate::pipeline::store::{
     Batch, BatchLimits, Entry, NodeGeneration, RequiredDelay, Store, WriteError, Written, up_to_gap,
 };
-use crate::reading::{PatientId, Timestamp};
+use crate::reading::{PatientId, Signs, Timestamp};
 use crate::secret::NoPassword;
 use crate::store::StoreAddress;
 use crate::tls::TlsError;
@@ -396,6 +396,33 @@ impl Store for AnyStore {
             newest.extend(page.into_iter().flatten().filter_map(|reading| reading.patient_and_time()));
         }
         Ok(newest)
+    }
+
+    async fn measured(
+        &self,
+        patient: &PatientId,
+        since: Timestamp,
+        until: Timestamp,
+    ) -> Result<Vec<(Timestamp, Signs)>, WriteError> {
+        let selection = Selection::Patient {
+            id: patient.as_str().to_owned(),
+            since: Some(since),
+            until: Some(until),
+            order: Order::OldestFirst,
+        };
+        let (mut readings, mut measured) = (self.readings(&selection, u32::MAX), Vec::new());
+        while let Some(page) = readings.next_page().await? {
+            measured.extend(page.iter().filter_map(StoredReading::moment));
+        }
+        // Another program's text may stand where its time does not.
+        measured.sort_by_key(|(time, _)| *time);
+        measured.retain(|(time, _)| (since..until).contains(time));
+        Ok(measured)
+    }
+
+    async fn known_patients(&self) -> Result<Vec<PatientId>, WriteError> {
+        let patients = self.patients().await?;
+        Ok(patients.iter().filter_map(|patient| PatientId::parse(patient).ok()).collect())
     }
 
     async fn admissions(&self, behind: i32) -> Result<Vec<Entry>, WriteError> {

@@ -15,7 +15,7 @@ use futures::future::BoxFuture;
 
 use super::cassandra::{CassandraError, CassandraStore};
 use super::{SchemaStep, SchemaVersion};
-use crate::reading::{FIRST_COLUMNS, Observation};
+use crate::reading::{FIRST_COLUMNS, Observation, Sign};
 
 /// What the tables are made by, and what they have to be in the end.
 #[derive(Debug, Clone, Copy)]
@@ -78,10 +78,12 @@ pub const KEYSPACE_MARK: &str = "{keyspace}";
 pub struct Table {
     /// Its name.
     pub name: &'static str,
-    /// Those of the key first and in its order. The first one is Cassandra's partition key.
+    /// Those of the key first and in its order.
     pub columns: &'static [Column],
     /// How many columns the key has.
     pub key_columns: u16,
+    /// How many of them are Cassandra's partition key.
+    pub partition_columns: u16,
     /// The column of the key whose largest value comes first.
     pub descending: &'static str,
 }
@@ -108,6 +110,8 @@ pub enum Kind {
     Double,
     /// True or false.
     Boolean,
+    /// What values come to: a tuple in Cassandra, a column for each of [`FIGURES`] in SQLite.
+    Figures,
 }
 
 /// The schema of this `vitals`.
@@ -177,8 +181,17 @@ pub const SCHEMA: Schema = Schema {
                 sql: include_str!("../../migrations/sqlite/0008_retention_changes.sql"),
             },
         },
+        Migration {
+            version: 9,
+            name: MINUTES.name,
+            change: Change::Make {
+                table: MINUTES.name,
+                cql: include_str!("../../migrations/cassandra/0009_patient_vitals_1m.cql"),
+                sql: include_str!("../../migrations/sqlite/0009_patient_vitals_1m.sql"),
+            },
+        },
     ],
-    tables: &[READINGS, ALARMS, RULES, ADMISSIONS, TOKENS, RETENTION],
+    tables: &[READINGS, ALARMS, RULES, ADMISSIONS, TOKENS, RETENTION, MINUTES],
 };
 
 /// The contract with the other programs.
@@ -197,6 +210,7 @@ pub(super) const READINGS: Table = Table {
         CONSCIOUSNESS,
     ],
     key_columns: 2,
+    partition_columns: 1,
     descending: "timestamp",
 };
 
@@ -218,7 +232,7 @@ const ALARM_COLUMNS_OF_3: [Column; 4] = {
 
 /// What we write of an alarm.
 pub(super) const ALARMS: Table =
-    Table { name: "patient_alerts", columns: &ALARM_COLUMNS, key_columns: 3, descending: "onset" };
+    Table { name: "patient_alerts", columns: &ALARM_COLUMNS, key_columns: 3, partition_columns: 1, descending: "onset" };
 
 /// The sets of rules that were applied.
 const RULES: Table = Table::journal("alarm_rules", &RULE_COLUMNS);
@@ -235,6 +249,33 @@ const TOKEN_COLUMNS: [Column; 7] = journal_columns("name", "changed_at");
 /// How long rows are kept.
 const RETENTION: Table = Table::journal("retention_changes", &RETENTION_COLUMNS);
 const RETENTION_COLUMNS: [Column; 7] = journal_columns("name", "changed_at");
+
+/// What the readings of each minute come to.
+pub(super) const MINUTES: Table = Table {
+    name: "patient_vitals_1m",
+    columns: &MINUTE_COLUMNS,
+    key_columns: 3,
+    partition_columns: 2,
+    descending: "minute",
+};
+const MINUTE_COLUMNS: [Column; 10] = {
+    let [a, b, c, d, e, f] = Sign::ALL;
+    [
+        Column::new("patient_id", Kind::Text),
+        Column::new("month", Kind::Text),
+        Column::new("minute", Kind::Text),
+        Column::new("n", Kind::Int),
+        Column::new(a.name(), Kind::Figures),
+        Column::new(b.name(), Kind::Figures),
+        Column::new(c.name(), Kind::Figures),
+        Column::new(d.name(), Kind::Figures),
+        Column::new(e.name(), Kind::Figures),
+        Column::new(f.name(), Kind::Figures),
+    ]
+};
+
+/// What is kept of the values of a sign, each in a column of its own where there are no tuples: `heart_rate_min`.
+pub(super) const FIGURES: [&str; 5] = ["n", "min", "max", "sum", "last"];
 
 /// The columns of a journal of changes, where `of` is what is changed, and `at` when.
 const fn journal_columns(of: &'static str, at: &'static str) -> [Column; 7] {
@@ -335,7 +376,15 @@ impl Change {
 
 impl Table {
     const fn journal(name: &'static str, columns: &'static [Column]) -> Self {
-        Self { name, columns, key_columns: 2, descending: "version" }
+        Self { name, columns, key_columns: 2, partition_columns: 1, descending: "version" }
+    }
+
+    /// The names of its columns in a file.
+    pub(super) fn names_in_file(&self) -> impl Iterator<Item = String> + '_ {
+        self.columns.iter().flat_map(|column| match column.kind {
+            Kind::Figures => FIGURES.iter().map(|of| format!("{}_{of}", column.name)).collect(),
+            _ => vec![column.name.to_owned()],
+        })
     }
 
     pub(super) fn has(&self, name: &str) -> bool {
@@ -359,6 +408,7 @@ impl Kind {
             Self::Float => "float",
             Self::Double => "double",
             Self::Boolean => "boolean",
+            Self::Figures => "frozen<tuple<int, double, double, double, double>>",
         }
     }
 
@@ -368,7 +418,7 @@ impl Kind {
             Self::Text => "TEXT",
             // SQLite has no truth but 0 and 1.
             Self::Int | Self::Boolean => "INTEGER",
-            Self::Float | Self::Double => "REAL",
+            Self::Float | Self::Double | Self::Figures => "REAL",
         }
     }
 }

@@ -4,6 +4,7 @@
 //! - [`mod@write`]: readings and alerts in
 //! - [`read`]: readings and alerts out
 //! - `acknowledge`: whose alarms there are, and who has acknowledged them
+//! - `minutes`: what the readings of minutes come to, in and out
 //! - `stock`: what the tables hold, as far as that is quickly told
 //! - `sweep`: rows that are older than what is kept go
 //! - `file`: opening the file, and how it is kept
@@ -18,6 +19,7 @@ mod describe;
 pub mod error;
 mod file;
 mod journal;
+pub(super) mod minutes;
 pub mod read;
 pub mod schema;
 mod stock;

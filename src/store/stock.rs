@@ -5,7 +5,7 @@ use crate::span::Keep;
 /// What the tables hold.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Stock {
-    /// Readings, then alarms.
+    /// Readings, minutes, alarms.
     pub(crate) tables: Vec<TableStock>,
     /// Of an SQLite file.
     pub(crate) file: Option<FileRoom>,

@@ -55,6 +55,13 @@ impl StoredReading {
     }
 }
 
+impl StoredReading {
+    /// When it was taken, and what was measured, where the time is one.
+    pub(super) fn moment(&self) -> Option<(Timestamp, Signs)> {
+        Some((Timestamp::parse(&self.timestamp).ok()?, self.signs))
+    }
+}
+
 /// How much of each row of the whole table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Width {

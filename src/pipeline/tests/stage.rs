@@ -14,9 +14,10 @@ use super::super::source::{Assigned, Chunk, Event, Fetched, MembershipEvent, Sou
 use crate::alarm::rules::{Micros, RuleSet};
 use crate::alarm::{Alarm, AlarmChange, AlarmRecord, Alert, KnownAlarm, Limits, Watch};
 use crate::ledger::Position;
+use crate::minute::{PatientMinute, Summary};
 use crate::pipeline::rules::{InForce, NotAdmitted, Rules};
 use crate::pipeline::store::{Batch, BatchLimits, Entry, NodeGeneration, Store, WriteError, Written};
-use crate::reading::{PatientId, Reading, Timestamp};
+use crate::reading::{PatientId, Reading, Signs, Timestamp};
 use crate::record::Record;
 use crate::toml_table::TomlError;
 
@@ -150,6 +151,12 @@ pub(super) struct Shelf {
     pub(super) expired: Option<i32>,
     /// Whether it has forgotten them when it was restarted.
     pub(super) forgets: bool,
+    /// The rows that it has.
+    pub(super) rows: Mutex<BTreeMap<(PatientId, Timestamp), Signs>>,
+    /// What it was told that the readings of minutes come to.
+    pub(super) minutes: Mutex<BTreeMap<(PatientId, Timestamp), Summary>>,
+    /// How often it does not take minutes.
+    pub(super) minutes_failed: Mutex<usize>,
 }
 
 impl Store for Shelf {
@@ -187,9 +194,39 @@ impl Store for Shelf {
         Ok(alarms.iter().rev().filter(|record| patients.contains(&record.patient)).map(of).collect())
     }
 
-    async fn newest(&self, patients: &[PatientId], _: Timestamp) -> Result<Vec<(PatientId, Timestamp)>, WriteError> {
+    async fn newest(
+        &self,
+        patients: &[PatientId],
+        until: Timestamp,
+    ) -> Result<Vec<(PatientId, Timestamp)>, WriteError> {
         let newest = self.newest.iter().filter(|(patient, _)| patients.contains(patient));
-        Ok(newest.cloned().collect())
+        let rows = self.rows.lock().expect("no panic while it is held");
+        let stored = patients.iter().filter_map(|patient| {
+            let before = (patient.clone(), Timestamp::from_micros(i64::MIN / 1_000_000).expect("early"))..(patient.clone(), until);
+            rows.range(before).next_back().map(|(key, _)| key.clone())
+        });
+        Ok(newest.cloned().chain(stored).collect())
+    }
+
+    async fn measured(
+        &self,
+        patient: &PatientId,
+        since: Timestamp,
+        until: Timestamp,
+    ) -> Result<Vec<(Timestamp, Signs)>, WriteError> {
+        self.log.note(format!("measured {patient} {since}"));
+        let rows = self.rows.lock().expect("no panic while it is held");
+        Ok(rows
+            .range((patient.clone(), since)..(patient.clone(), until))
+            .map(|((_, time), signs)| (*time, *signs))
+            .collect())
+    }
+
+    async fn known_patients(&self) -> Result<Vec<PatientId>, WriteError> {
+        let rows = self.rows.lock().expect("no panic while it is held");
+        let mut patients: Vec<_> = rows.keys().map(|(patient, _)| patient.clone()).collect();
+        patients.dedup();
+        Ok(patients)
     }
 
     async fn admissions(&self, behind: i32) -> Result<Vec<Entry>, WriteError> {
@@ -205,6 +242,19 @@ impl Store for Shelf {
         let failures = *self.failures.lock().expect("no panic while it is held");
         if failures == usize::MAX {
             return pending().await;
+        }
+        if !batch.minutes.is_empty() {
+            let mut failed = self.minutes_failed.lock().expect("no panic while it is held");
+            if *failed > 0 {
+                *failed -= 1;
+                return Err(WriteError::Later("away".into()));
+            }
+            let mut minutes = self.minutes.lock().expect("no panic while it is held");
+            for PatientMinute { patient, minute, summary } in &batch.minutes {
+                self.log.note(format!("minute {patient} {} {}", minute.start(), summary.n));
+                minutes.insert((patient.clone(), minute.start()), *summary);
+            }
+            return Ok(Written::default());
         }
         let mut patients = batch.readings.iter().map(Reading::patient).chain(batch.alarms.iter().map(|of| &of.patient));
         let patient = patients.next().expect("a batch has something");
@@ -223,6 +273,8 @@ impl Store for Shelf {
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;
         for reading in &batch.readings {
             self.log.note(format!("stored {patient} {:?}", reading.signs().heart_rate));
+            let mut rows = self.rows.lock().expect("no panic while it is held");
+            rows.entry((reading.patient().clone(), reading.time())).or_default().overlay(reading.signs());
         }
         for AlarmRecord { rule, alarm, .. } in &batch.alarms {
             let end = if alarm.ended.is_some() { "ended" } else { "on" };

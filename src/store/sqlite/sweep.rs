@@ -2,7 +2,7 @@
 //!
 //! It goes from patient to patient by the key, whose oldest rows lie together: no other row is looked at. A patient
 //! without old rows costs two searches. A row whose time is none that `vitals` could have written stays, and so does an
-//! alarm that is on.
+//! alarm that is on. So do the readings of a patient's newest minute, until what they come to is written.
 //!
 //! A step takes milliseconds, and its commit does not wait for the disk: what a power cut brings back goes again.
 
@@ -11,8 +11,10 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, ErrorCode, OptionalExtension as _, TransactionBehavior};
 
 use super::file;
+use crate::minute::Minute;
 use crate::reading::Timestamp;
 use crate::span::Keep;
+use crate::store::migrations::MINUTES;
 use crate::store::retention::Kept;
 
 /// How long a step takes, as far as that can be told before its last statement: whoever brings a batch waits for it.
@@ -33,9 +35,23 @@ const PAGES: u32 = 16;
 /// So many free pages are kept: the next rows need them, and to move pages about costs more than they take.
 const SPARE_PAGES: i64 = 1024;
 
-/// What is looked through: the table, the column of its time, and which of its rows may go.
-const TABLES: [(&str, &str, &str); 2] =
-    [("patient_vitals", "timestamp", "1"), ("patient_alerts", "onset", "ended IS NOT ''")];
+/// A table that is looked through.
+struct Swept {
+    name: &'static str,
+    /// The column of its time.
+    time: &'static str,
+    /// Which of a patient's rows before a time (`?2`) may go.
+    which: &'static str,
+    /// How they lie in the key, the oldest first.
+    order: &'static str,
+}
+
+const TABLES: [Swept; 3] = [
+    Swept { name: "patient_vitals", time: "timestamp", which: "1", order: "timestamp" },
+    // By the month as well: no row behind it is looked at.
+    Swept { name: MINUTES.name, time: "minute", which: "month <= substr(?2, 1, 7)", order: "month, minute" },
+    Swept { name: "patient_alerts", time: "onset", which: "ended IS NOT ''", order: "onset" },
+];
 
 /// How `vitals` writes a time; a text of another shape does not sort by its time.
 const TIME_SHAPE: &str = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]T[0-9][0-9]:[0-9][0-9]:[0-9][0-9]*+00:00";
@@ -120,7 +136,7 @@ impl Sweep {
 
 /// Before which time the rows of a table go, as they have it.
 fn horizon(kept: Kept, table: usize, now: i64) -> Option<String> {
-    let keep: Keep = if table == 0 { kept.raw } else { kept.alerts };
+    let keep: Keep = *[kept.raw, kept.minutes, kept.alerts].get(table)?;
     Some(Timestamp::from_micros(keep.horizon(now)?)?.to_string())
 }
 
@@ -131,8 +147,9 @@ fn next_patient(
     table: usize,
     behind: Option<String>,
 ) -> rusqlite::Result<Place> {
-    let Some((name, ..)) = TABLES.get(table) else { return Ok(Place::Pages) };
-    if horizon(kept, table, now).is_none() {
+    let Some(Swept { name, .. }) = TABLES.get(table) else { return Ok(Place::Pages) };
+    // Where nobody has migrated it yet there may be no such table.
+    if horizon(kept, table, now).is_none() || !connection.table_exists(None, *name)? {
         return Ok(Place::Behind(table + 1, None));
     }
     let mut select = connection
@@ -143,13 +160,20 @@ fn next_patient(
 }
 
 fn delete(connection: &Connection, kept: Kept, now: i64, table: usize, patient: &str) -> rusqlite::Result<usize> {
-    let (Some((name, time, which)), Some(horizon)) = (TABLES.get(table), horizon(kept, table, now)) else {
+    let (Some(Swept { name, time, which, order }), Some(mut horizon)) = (TABLES.get(table), horizon(kept, table, now))
+    else {
         return Ok(0);
     };
+    if table == 0
+        && let Some(unsafe_from) = without_minute(connection, patient)?
+        && kept.minutes.horizon(now).is_none_or(|over| unsafe_from.start().as_micros() > over)
+    {
+        horizon = horizon.min(unsafe_from.start().to_string());
+    }
     // Two alarms may have one onset: at the last of these a few more than that go, or all of them.
     let mut last = connection.prepare_cached(&format!(
         "SELECT {time} FROM {name} WHERE patient_id = ?1 AND {time} < ?2 AND {time} GLOB ?3 AND {which} \
-         ORDER BY {time} LIMIT 1 OFFSET ?4"
+         ORDER BY {order} LIMIT 1 OFFSET ?4"
     ))?;
     let offset = ROWS - 1;
     let until: Option<String> = last.query_row((patient, &horizon, TIME_SHAPE, offset), |row| row.get(0)).optional()?;
@@ -160,6 +184,24 @@ fn delete(connection: &Connection, kept: Kept, now: i64, table: usize, patient: 
     let sql =
         format!("DELETE FROM {name} WHERE patient_id = ?1 AND {time} {is_with_it} ?2 AND {time} GLOB ?3 AND {which}");
     connection.prepare_cached(&sql)?.execute((patient, until, TIME_SHAPE))
+}
+
+/// The minute of a patient's newest reading, where it is not written yet. Those before it are: each is written before a
+/// reading of a later one is committed.
+fn without_minute(connection: &Connection, patient: &str) -> rusqlite::Result<Option<Minute>> {
+    if !connection.table_exists(None, MINUTES.name)? {
+        return Ok(None);
+    }
+    let mut newest = connection
+        .prepare_cached("SELECT timestamp FROM patient_vitals WHERE patient_id = ? ORDER BY timestamp DESC LIMIT 1")?;
+    let newest: Option<String> = newest.query_row([patient], |row| row.get(0)).optional()?;
+    let Some(newest) = newest.and_then(|newest| Timestamp::parse(&newest).ok()).map(Minute::of) else { return Ok(None) };
+    let mut is_there = connection.prepare_cached(&format!(
+        "SELECT 1 FROM {} WHERE patient_id = ? AND month = ? AND minute = ?",
+        MINUTES.name
+    ))?;
+    let is_there = is_there.exists((patient, newest.month(), newest.start().to_string()))?;
+    Ok(Some(newest).filter(|_| !is_there))
 }
 
 /// Gives free pages at the end of the file back, and tells whether there are more. A file that was made before this could
@@ -239,7 +281,7 @@ mod tests {
             );
             connection.execute(&sql, ()).unwrap();
         }
-        let both = Kept { raw: Keep::For(DAY), alerts: Keep::For(DAY) };
+        let both = Kept { raw: Keep::For(DAY), alerts: Keep::For(DAY), ..Kept::default() };
         assert_eq!(swept(&mut connection, Kept { raw: Keep::All, ..both }), 2);
         assert_eq!(swept(&mut connection, both), 1);
         assert_eq!(times(&connection, "SELECT rule FROM patient_alerts"), ["on"]);
@@ -268,6 +310,15 @@ mod tests {
             (
                 "DELETE FROM patient_vitals WHERE patient_id = ?1 AND timestamp < ?2 AND timestamp GLOB ?3 AND 1",
                 "SEARCH patient_vitals USING PRIMARY KEY (patient_id=? AND timestamp<?)",
+            ),
+            (
+                "DELETE FROM patient_vitals_1m WHERE patient_id = ?1 AND minute < ?2 AND minute GLOB ?3 AND month <= substr(?2, 1, 7)",
+                "SEARCH patient_vitals_1m USING PRIMARY KEY (patient_id=? AND month<?)",
+            ),
+            (
+                "SELECT minute FROM patient_vitals_1m WHERE patient_id = ?1 AND minute < ?2 AND minute GLOB ?3 AND month <= \
+                 substr(?2, 1, 7) ORDER BY month, minute LIMIT 1 OFFSET 99",
+                "SEARCH patient_vitals_1m USING PRIMARY KEY (patient_id=? AND month<?)",
             ),
             (
                 "DELETE FROM patient_alerts WHERE patient_id = ?1 AND onset <= ?2 AND onset GLOB ?3 AND ended IS NOT ''",

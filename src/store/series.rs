@@ -1,0 +1,256 @@
+//! A patient's readings as minutes, hours or days: out of the minutes that are kept, and out of readings where there are
+//! no minutes yet or none any more.
+//!
+//! The minutes that are kept go without a gap from the first to the newest one. Before the first there are only readings:
+//! of the time when an earlier `vitals` wrote. From the newest on there may be readings that have come since, so that one
+//! is computed anew, unless its readings have gone. Minutes become hours and days as if these had been computed from the
+//! readings.
+
+use std::collections::VecDeque;
+
+use super::any::{AnyStore, Readings, StoreError};
+use super::stored::{Order, Selection, StoredReading};
+use crate::minute::{Every, Minute, Summary};
+use crate::reading::Timestamp;
+
+/// Which minutes, hours or days.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Span {
+    /// The patient.
+    pub patient: String,
+    /// How long each is.
+    pub every: Every,
+    /// From the one that this moment is in.
+    pub since: Option<Timestamp>,
+    /// To the one that the moment before this is in.
+    pub until: Option<Timestamp>,
+    /// In this order.
+    pub order: Order,
+}
+
+/// Minutes, hours or days on their way out of a store. Those without a reading are left out.
+#[derive(Debug)]
+pub struct Series<'store> {
+    store: &'store AnyStore,
+    span: Span,
+    /// Whether it is known what there is to read.
+    is_begun: bool,
+    pieces: VecDeque<Piece>,
+    current: Option<Source<'store>>,
+    /// The newest minute that is kept, until its readings are looked at.
+    newest: Option<(Minute, Summary)>,
+    /// What may still become more, by its beginning.
+    open: Option<(Timestamp, Summary)>,
+}
+
+/// A part of the time, from a moment on and before another.
+#[derive(Debug, Clone, Copy)]
+enum Piece {
+    Readings(Option<Timestamp>, Option<Timestamp>),
+    Minutes(Timestamp, Timestamp),
+}
+
+#[derive(Debug)]
+enum Source<'store> {
+    /// With the minute that they are in.
+    Readings(Box<Readings<'store>>, Option<(Minute, Summary)>),
+    Minutes(Minutes<'store>),
+}
+
+/// The minutes that are kept, out of one of the stores.
+#[derive(Debug)]
+enum Minutes<'store> {
+    Cassandra(super::cassandra::minutes::Minutes<'store>),
+    Sqlite(super::sqlite::minutes::Minutes<'store>),
+}
+
+impl Minutes<'_> {
+    async fn next_page(&mut self) -> Result<Option<Vec<(Minute, Summary)>>, StoreError> {
+        match self {
+            Self::Cassandra(minutes) => Ok(minutes.next_page().await?),
+            Self::Sqlite(minutes) => Ok(minutes.next_page().await?),
+        }
+    }
+}
+
+/// What the readings of a minute, an hour or a day come to, with its beginning.
+pub type Spanned = (Timestamp, Summary);
+
+impl AnyStore {
+    /// What a patient's readings come to in minutes, hours or days.
+    pub fn series(&self, span: Span) -> Series<'_> {
+        let Span { every, since, until, .. } = span;
+        let since = since.map(|since| every.start_of(since));
+        let until = until.and_then(|until| {
+            let start = every.start_of(until);
+            if start == until { Some(until) } else { every.end_of(start) }
+        });
+        let span = Span { since, until, ..span };
+        Series {
+            store: self,
+            span,
+            is_begun: false,
+            pieces: VecDeque::new(),
+            current: None,
+            newest: None,
+            open: None,
+        }
+    }
+
+    fn minutes(
+        &self,
+        patient: &str,
+        since: Option<Timestamp>,
+        until: Option<Timestamp>,
+        order: Order,
+        only_one: bool,
+    ) -> Minutes<'_> {
+        match self {
+            Self::Cassandra(store) => Minutes::Cassandra(store.minutes(patient, since, until, order, only_one)),
+            Self::Sqlite(store) => Minutes::Sqlite(store.minutes(patient, since, until, order, only_one)),
+        }
+    }
+}
+
+impl<'store> Series<'store> {
+    /// The next page, which may be empty; `None` when there are no more.
+    pub async fn next_page(&mut self) -> Result<Option<Vec<Spanned>>, StoreError> {
+        if !self.is_begun {
+            self.begin().await?;
+            self.is_begun = true;
+        }
+        let mut page = Vec::new();
+        match &mut self.current {
+            None => match self.pieces.pop_front() {
+                Some(piece) => self.current = Some(self.source(piece)),
+                None => return Ok(self.open.take().map(|last| vec![last])),
+            },
+            Some(Source::Minutes(minutes)) => match minutes.next_page().await? {
+                Some(minutes) => minutes.into_iter().for_each(|minute| self.take(minute, &mut page)),
+                None => self.current = None,
+            },
+            Some(Source::Readings(readings, open)) => match readings.next_page().await? {
+                Some(readings) => {
+                    let minutes = by_minute(&readings, self.span.order, open);
+                    minutes.into_iter().for_each(|minute| self.take_read(minute, &mut page));
+                }
+                None => {
+                    let last = open.take();
+                    self.current = None;
+                    last.into_iter().for_each(|minute| self.take_read(minute, &mut page));
+                    // Its readings have gone, where the minute was not among them. Of an earlier time there are minutes.
+                    if self.is_behind_newest()
+                        && let Some(newest) = self.newest.take()
+                    {
+                        self.take(newest, &mut page);
+                    }
+                }
+            },
+        }
+        Ok(Some(page))
+    }
+
+    /// Whether what was read was the part from the newest minute on.
+    fn is_behind_newest(&self) -> bool {
+        let left = self.pieces.len();
+        if self.span.order == Order::OldestFirst { left == 0 } else { left == 2 }
+    }
+
+    /// Finds out of which time there are minutes.
+    async fn begin(&mut self) -> Result<(), StoreError> {
+        let Span { since, until, .. } = self.span;
+        let first = self.edge(Order::OldestFirst).await?;
+        let newest = if first.is_some() { self.edge(Order::NewestFirst).await? } else { None };
+        let Some(((first, _), newest)) = first.zip(newest) else {
+            self.pieces.push_back(Piece::Readings(since, until));
+            return Ok(());
+        };
+        let (first, last) = (first.start(), newest.0.start());
+        self.newest = Some(newest);
+        self.pieces.extend([
+            Piece::Readings(since, Some(first)),
+            Piece::Minutes(first, last),
+            Piece::Readings(Some(last), until),
+        ]);
+        if self.span.order == Order::NewestFirst {
+            self.pieces.make_contiguous().reverse();
+        }
+        Ok(())
+    }
+
+    async fn edge(&self, order: Order) -> Result<Option<(Minute, Summary)>, StoreError> {
+        let Span { patient, since, until, .. } = &self.span;
+        let mut minutes = self.store.minutes(patient, *since, *until, order, true);
+        while let Some(page) = minutes.next_page().await? {
+            if let Some(minute) = page.into_iter().next() {
+                return Ok(Some(minute));
+            }
+        }
+        Ok(None)
+    }
+
+    fn source(&self, piece: Piece) -> Source<'store> {
+        let Span { patient, order, .. } = &self.span;
+        match piece {
+            Piece::Readings(since, until) => {
+                let selection = Selection::Patient { id: patient.clone(), since, until, order: *order };
+                Source::Readings(Box::new(self.store.readings(&selection, u32::MAX)), None)
+            }
+            Piece::Minutes(since, until) => {
+                Source::Minutes(self.store.minutes(patient, Some(since), Some(until), *order, false))
+            }
+        }
+    }
+
+    /// Takes a minute that was computed from readings. Of the newest that is kept some readings may have gone.
+    fn take_read(&mut self, (minute, summary): (Minute, Summary), page: &mut Vec<Spanned>) {
+        let is_last = self.pieces.is_empty();
+        let is_passed = |newest: Minute| match self.span.order {
+            Order::OldestFirst => is_last && newest <= minute,
+            Order::NewestFirst => newest == minute,
+        };
+        match self.newest.filter(|(newest, _)| is_passed(*newest)).and_then(|_| self.newest.take()) {
+            Some((newest, kept)) if newest == minute => {
+                self.take((minute, if kept.n > summary.n { kept } else { summary }), page);
+            }
+            passed => {
+                passed.into_iter().for_each(|newest| self.take(newest, page));
+                self.take((minute, summary), page);
+            }
+        }
+    }
+
+    /// Takes a minute into what it belongs to, which was before or is begun by it.
+    fn take(&mut self, (minute, summary): (Minute, Summary), page: &mut Vec<Spanned>) {
+        let start = self.span.every.start_of(minute.start());
+        match &mut self.open {
+            Some((of, open)) if *of == start => match self.span.order {
+                Order::OldestFirst => open.join(&summary),
+                Order::NewestFirst => open.join_before(&summary),
+            },
+            open => page.extend(open.replace((start, summary))),
+        }
+    }
+}
+
+/// Readings as minutes, but for the last, which may have more on the next page. One whose time is none counts in none.
+fn by_minute(
+    readings: &[StoredReading],
+    order: Order,
+    open: &mut Option<(Minute, Summary)>,
+) -> Vec<(Minute, Summary)> {
+    let mut done = Vec::new();
+    for (time, signs) in readings.iter().filter_map(StoredReading::moment) {
+        let minute = Minute::of(time);
+        if open.is_none_or(|(of, _)| of != minute) {
+            done.extend(open.replace((minute, Summary::default())));
+        }
+        if let Some((_, summary)) = open {
+            match order {
+                Order::OldestFirst => summary.add(&signs),
+                Order::NewestFirst => summary.add_before(&signs),
+            }
+        }
+    }
+    done
+}
