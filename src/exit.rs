@@ -25,6 +25,7 @@ use crate::cmd::import::ImportError;
 use crate::cmd::listen::ListenCommandError;
 use crate::cmd::patient::NothingToSet;
 use crate::cmd::produce::ProduceError;
+use crate::cmd::export::ExportError;
 use crate::cmd::query::QueryError;
 use crate::cmd::reset::ResetError;
 use crate::cmd::retention::RetentionError;
@@ -89,6 +90,7 @@ const ADVISERS: &[Recognise] = &[
     recognise::<CsvError>,
     recognise::<ProducerError>,
     recognise::<QueryError>,
+    recognise::<ExportError>,
     recognise::<ResetError>,
     recognise::<RulesCommandError>,
     recognise::<RetentionError>,

@@ -313,7 +313,7 @@ mod tests {
         let whole = summary(&all).get(Sign::Temperature).unwrap();
         let tenths: i64 = (0..1440).map(|at| 360 + at % 37).sum();
         assert_eq!(whole.sum.to_string(), (f64::from(i32::try_from(tenths).unwrap()) / 10.0).to_string());
-        assert_eq!((whole.min.to_string(), whole.last.to_string()), ("36".to_owned(), "39.4".to_owned()));
+        assert_eq!((whole.min.to_string(), whole.last.to_string()), ("36".to_owned(), "39.3".to_owned()));
         for size in [1, 7, 60] {
             let mut joined = Summary::default();
             all.chunks(size).for_each(|chunk| joined.join(&summary(chunk)));

@@ -15,7 +15,7 @@ use crate::reading::Timestamp;
 
 /// Which minutes, hours or days.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Span {
+pub struct Stretch {
     /// The patient.
     pub patient: String,
     /// How long each is.
@@ -32,7 +32,7 @@ pub struct Span {
 #[derive(Debug)]
 pub struct Series<'store> {
     store: &'store AnyStore,
-    span: Span,
+    stretch: Stretch,
     /// Whether it is known what there is to read.
     is_begun: bool,
     pieces: VecDeque<Piece>,
@@ -78,17 +78,17 @@ pub type Spanned = (Timestamp, Summary);
 
 impl AnyStore {
     /// What a patient's readings come to in minutes, hours or days.
-    pub fn series(&self, span: Span) -> Series<'_> {
-        let Span { every, since, until, .. } = span;
+    pub fn series(&self, stretch: Stretch) -> Series<'_> {
+        let Stretch { every, since, until, .. } = stretch;
         let since = since.map(|since| every.start_of(since));
         let until = until.and_then(|until| {
             let start = every.start_of(until);
             if start == until { Some(until) } else { every.end_of(start) }
         });
-        let span = Span { since, until, ..span };
+        let stretch = Stretch { since, until, ..stretch };
         Series {
             store: self,
-            span,
+            stretch,
             is_begun: false,
             pieces: VecDeque::new(),
             current: None,
@@ -131,7 +131,7 @@ impl<'store> Series<'store> {
             },
             Some(Source::Readings(readings, open)) => match readings.next_page().await? {
                 Some(readings) => {
-                    let minutes = by_minute(&readings, self.span.order, open);
+                    let minutes = by_minute(&readings, self.stretch.order, open);
                     minutes.into_iter().for_each(|minute| self.take_read(minute, &mut page));
                 }
                 None => {
@@ -153,12 +153,12 @@ impl<'store> Series<'store> {
     /// Whether what was read was the part from the newest minute on.
     fn is_behind_newest(&self) -> bool {
         let left = self.pieces.len();
-        if self.span.order == Order::OldestFirst { left == 0 } else { left == 2 }
+        if self.stretch.order == Order::OldestFirst { left == 0 } else { left == 2 }
     }
 
     /// Finds out of which time there are minutes.
     async fn begin(&mut self) -> Result<(), StoreError> {
-        let Span { since, until, .. } = self.span;
+        let Stretch { since, until, .. } = self.stretch;
         let first = self.edge(Order::OldestFirst).await?;
         let newest = if first.is_some() { self.edge(Order::NewestFirst).await? } else { None };
         let Some(((first, _), newest)) = first.zip(newest) else {
@@ -172,14 +172,14 @@ impl<'store> Series<'store> {
             Piece::Minutes(first, last),
             Piece::Readings(Some(last), until),
         ]);
-        if self.span.order == Order::NewestFirst {
+        if self.stretch.order == Order::NewestFirst {
             self.pieces.make_contiguous().reverse();
         }
         Ok(())
     }
 
     async fn edge(&self, order: Order) -> Result<Option<(Minute, Summary)>, StoreError> {
-        let Span { patient, since, until, .. } = &self.span;
+        let Stretch { patient, since, until, .. } = &self.stretch;
         let mut minutes = self.store.minutes(patient, *since, *until, order, true);
         while let Some(page) = minutes.next_page().await? {
             if let Some(minute) = page.into_iter().next() {
@@ -190,7 +190,7 @@ impl<'store> Series<'store> {
     }
 
     fn source(&self, piece: Piece) -> Source<'store> {
-        let Span { patient, order, .. } = &self.span;
+        let Stretch { patient, order, .. } = &self.stretch;
         match piece {
             Piece::Readings(since, until) => {
                 let selection = Selection::Patient { id: patient.clone(), since, until, order: *order };
@@ -205,7 +205,7 @@ impl<'store> Series<'store> {
     /// Takes a minute that was computed from readings. Of the newest that is kept some readings may have gone.
     fn take_read(&mut self, (minute, summary): (Minute, Summary), page: &mut Vec<Spanned>) {
         let is_last = self.pieces.is_empty();
-        let is_passed = |newest: Minute| match self.span.order {
+        let is_passed = |newest: Minute| match self.stretch.order {
             Order::OldestFirst => is_last && newest <= minute,
             Order::NewestFirst => newest == minute,
         };
@@ -222,9 +222,9 @@ impl<'store> Series<'store> {
 
     /// Takes a minute into what it belongs to, which was before or is begun by it.
     fn take(&mut self, (minute, summary): (Minute, Summary), page: &mut Vec<Spanned>) {
-        let start = self.span.every.start_of(minute.start());
+        let start = self.stretch.every.start_of(minute.start());
         match &mut self.open {
-            Some((of, open)) if *of == start => match self.span.order {
+            Some((of, open)) if *of == start => match self.stretch.order {
                 Order::OldestFirst => open.join(&summary),
                 Order::NewestFirst => open.join_before(&summary),
             },

@@ -6,15 +6,25 @@ use super::stage::again;
 use super::*;
 use crate::minute::Summary;
 use crate::pipeline::store::NodeGeneration;
+use crate::record::murmur2::partition_of;
 use crate::reading::{PatientId, Signs, Timestamp};
 
 fn message_at(patient: &str, time: &str, heart_rate: i32) -> String {
     format!(r#"{{"patient_id":"{patient}","timestamp":"2025-10-26T{time}Z","heart_rate":{heart_rate}}}"#)
 }
 
+/// Where the readings of P1 are, as its key says.
+fn home() -> i32 {
+    partition_of(b"P1", 6)
+}
+
+fn committed(offset: i64) -> String {
+    format!("committed {}:{offset}", home())
+}
+
 fn chunk_of(from: i64, times: &[&str]) -> Event {
     let messages: Vec<_> = times.iter().map(|time| message_at("P1", time, 70)).collect();
-    chunk(0, from, &messages.iter().map(String::as_str).collect::<Vec<_>>())
+    chunk(home(), from, &messages.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
 fn row(patient: &str, time: &str) -> ((PatientId, Timestamp), Signs) {
@@ -64,8 +74,8 @@ async fn a_minute_is_written_before_the_reading_behind_it_is_committed_and_no_ro
     assert!(log.has(&measured("10:00")), "what was there before is not known");
     assert!(!log.has(&measured("10:01")) && !log.has(&measured("10:02")));
     assert!(log.place("stored P1 Some(70)") < log.place(&minute("10:00", 2)));
-    assert!(log.place(&minute("10:00", 2)) < log.place("committed 0:6"));
-    assert!(log.place(&minute("10:01", 2)) < log.place("committed 0:6"));
+    assert!(log.place(&minute("10:00", 2)) < log.place(&committed(6)));
+    assert!(log.place(&minute("10:01", 2)) < log.place(&committed(6)));
     assert!(log.has(&minute("10:02", 2)) && play.adds_up(), "at the end of the run");
 }
 
@@ -73,16 +83,16 @@ async fn a_minute_is_written_before_the_reading_behind_it_is_committed_and_no_ro
 async fn a_reading_of_an_earlier_minute_has_it_computed_of_its_rows_before_it_is_committed() {
     let mut play = Play::then(chunk_of(0, &["10:00:10", "10:01:00", "10:02:00"]), chunk_of(3, &["10:00:05"]), 4);
     play.run_and_stop_after(20).await.expect("ends");
-    assert!(play.log.place(&minute("10:00", 1)) < play.log.place("committed 0:3"));
-    assert!(play.log.place(&minute("10:00", 2)) < play.log.place("committed 0:4"));
+    assert!(play.log.place(&minute("10:00", 1)) < play.log.place(&committed(3)));
+    assert!(play.log.place(&minute("10:00", 2)) < play.log.place(&committed(4)));
     assert!(play.adds_up());
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_is_read_twice_counts_once() {
     let times = ["10:00:10", "10:00:20", "10:01:00", "10:01:30", "10:02:00"];
-    let mut play = Play::of([assigned(&[0], 5), chunk_of(0, &times)]);
-    play.script.again = again(&[0], 7, vec![chunk_of(0, &times), chunk_of(5, &["10:02:10", "10:03:00"])]);
+    let mut play = Play::of([assigned(&[home()], 5), chunk_of(0, &times)]);
+    play.script.again = again(&[home()], 7, vec![chunk_of(0, &times), chunk_of(5, &["10:02:10", "10:03:00"])]);
     play.shelf.restarts = vec![Instant::now() + Duration::from_secs(5)];
     let delay = Duration::from_secs(16);
     play.options.durability = Durability { delay, generation: NodeGeneration("0".to_owned()) };
@@ -103,11 +113,11 @@ async fn repeats_and_readings_out_of_order_count_once() {
 
 #[tokio::test(start_paused = true)]
 async fn what_the_last_consumer_left_open_is_written_before_the_first_reading_is_committed() {
-    let mut play = Play::of([assigned(&[0], 1), chunk_of(0, &["10:00:10"])]);
+    let mut play = Play::of([assigned(&[home()], 1), chunk_of(0, &["10:00:10"])]);
     play.shelf.rows = Mutex::new(BTreeMap::from([row("P1", "09:58:01"), row("P1", "09:58:02"), row("P1", "11:30:00")]));
     play.run().await.expect("ends");
-    assert!(play.log.place(&minute("09:58", 2)) < play.log.place("committed 0:1"));
-    assert!(play.log.place(&minute("11:30", 1)) < play.log.place("committed 0:1"), "a monitor with a fast clock");
+    assert!(play.log.place(&minute("09:58", 2)) < play.log.place(&committed(1)));
+    assert!(play.log.place(&minute("11:30", 1)) < play.log.place(&committed(1)), "a monitor with a fast clock");
     assert!(play.adds_up());
 }
 
@@ -134,7 +144,7 @@ async fn a_clock_that_is_set_back_costs_one_look_a_minute_and_not_one_a_reading(
 
 #[tokio::test(start_paused = true)]
 async fn the_minute_of_a_patient_of_whom_nothing_comes_any_more_is_ended_by_the_clock() {
-    let mut play = Play::of([assigned(&[0], 2), chunk_of(0, &["10:00:10"])]);
+    let mut play = Play::of([assigned(&[home()], 2), chunk_of(0, &["10:00:10"])]);
     let later = async {
         sleep(Duration::from_secs(50)).await;
         chunk_of(1, &["10:00:20"])
@@ -142,8 +152,8 @@ async fn the_minute_of_a_patient_of_whom_nothing_comes_any_more_is_ended_by_the_
     play.script.later = Some(Box::pin(later));
     play.options.until.end = false;
     play.run_and_stop_after(100).await.expect("ends");
-    assert!(play.log.place(&minute("10:00", 1)) < play.log.place("read 0:1"));
-    assert!(play.log.place(&minute("10:00", 2)) < play.log.place("committed 0:2"), "one that is late");
+    assert!(play.log.place(&minute("10:00", 1)) < play.log.place(&format!("read {}:1 0", home())));
+    assert!(play.log.place(&minute("10:00", 2)) < play.log.place(&committed(2)), "one that is late");
     assert!(play.adds_up());
 }
 
@@ -162,8 +172,8 @@ async fn a_record_is_committed_only_when_the_minute_is_written_that_it_ends_and_
     play.shelf.minutes_failed = Mutex::new(4);
     let summary = play.run_and_stop_after(30).await.expect("ends");
     assert_eq!(play.log.count("stored P1"), 4);
-    assert!(play.log.place(&minute("10:00", 2)) < play.log.place("committed 0:4"));
-    assert!(!play.log.has("committed 0:3"));
+    assert!(play.log.place(&minute("10:00", 2)) < play.log.place(&committed(4)));
+    assert!(!play.log.has(&committed(3)));
     assert_eq!(play.log.count("trouble "), 1);
     assert!(summary.is_clean && play.adds_up());
 }

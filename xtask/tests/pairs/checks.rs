@@ -140,7 +140,7 @@ pub(crate) fn what_is_exported_is_imported_and_exported_again_as_the_same_bytes<
 }
 
 pub(crate) fn tables_of_a_newer_vitals_are_read_with_a_note_and_never_written_to<P: Program>(ready: fn(u32) -> P) {
-    const VERSIONS: &str = "the tables have schema version 99, this vitals knows version 8";
+    const VERSIONS: &str = "the tables have schema version 99, this vitals knows version 9";
     let ward = ready(6);
     ward.produce(7);
     ward.consume();

@@ -400,7 +400,7 @@ mod tests {
         expected[1] = Value::new("2025-10");
         expected[2] = Value::new("2025-10-26T10:30:00+00:00");
         expected[3] = Value::new(2);
-        expected[5] = Value::new(by_driver(&figures));
+        expected[5] = Value::Some(by_driver(&figures));
         assert_eq!(bound(&minute), by_driver(&expected));
         assert_eq!(PatientMinute::COLUMNS.concat().len(), expected.len());
         assert_eq!(minute.partition_key(), b"\0\x04P001\0\0\x072025-10\0");
