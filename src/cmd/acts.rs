@@ -31,7 +31,8 @@ const ADMINISTRATIVE: [(&str, &str); 19] = [
     ("topic delete", "name:topic"),
     ("dlq replay", "reasons:refused_for offsets @topic"),
     ("rules apply", "by @store"),
-    ("retention set", "raw_kept:raw alerts_kept:alerts messages dead_letters by @topic @store"),
+    ("retention minutes", "patient since until @store"),
+    ("retention set", "raw_kept:raw minutes_kept:minutes alerts_kept:alerts messages dead_letters by @topic @store"),
     ("serve token create", "name:token role by"),
     ("serve token revoke", "name:token by"),
 ];

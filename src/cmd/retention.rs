@@ -1,5 +1,6 @@
 //! `vitals retention`: how long readings, minutes, alarms and messages are kept.
 
+mod minutes;
 mod set;
 mod show;
 mod topics;
@@ -24,7 +25,8 @@ Examples:
   vitals retention show
   vitals retention set --raw 30d --dry-run
   vitals retention set --raw 30d --minutes 400d --by Anna --reason 'one month'
-  vitals retention set --messages 7d --dead-letters 90d --by Bo --reason disk")]
+  vitals retention set --messages 7d --dead-letters 90d --by Bo --reason disk
+  vitals retention minutes")]
 pub struct Args {
     #[command(subcommand)]
     action: Action,
@@ -36,6 +38,8 @@ enum Action {
     Show(show::Args),
     /// Set how long things are kept, after showing what would go
     Set(set::Args),
+    /// Make the minutes of readings that no consumer has stored, or one of an earlier vitals
+    Minutes(minutes::Args),
 }
 
 /// Does it.
@@ -47,6 +51,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
         match args.action {
             Action::Show(args) => show::run(args, context).await,
             Action::Set(args) => set::run(&args, context).await,
+            Action::Minutes(args) => minutes::run(args, context).await,
         }
     };
     unless_stopped(&context.shutdown, work).await

@@ -481,6 +481,9 @@ pub enum StoreError {
     /// A journal has later entries, and not this one.
     #[error("the entry {version} of {table} is missing, and there are later ones")]
     Gap { table: &'static str, version: i32 },
+    /// Minutes could not be made.
+    #[error("{0}")]
+    Minutes(String),
     #[error("an SQLite file keeps one copy of every row, not as many as --keyspace-replication says")]
     OneCopy,
 }
@@ -496,6 +499,7 @@ impl From<StoreError> for WriteError {
         match error {
             StoreError::Cassandra(error) => error.into(),
             StoreError::Sqlite(error) => error.into(),
+            StoreError::Minutes(reason) => Self::Later(reason),
             StoreError::OneCopy | StoreError::Files(_) | StoreError::NoPassword(_) | StoreError::Gap { .. } => {
                 Self::Later(error.to_string())
             }
@@ -511,7 +515,7 @@ impl StoreError {
             Self::Sqlite(error) => matches!(error, SqliteError::Busy(..)),
             // The replica that has it may be asked next.
             Self::Gap { .. } => true,
-            Self::OneCopy | Self::Files(_) | Self::NoPassword(_) => false,
+            Self::OneCopy | Self::Files(_) | Self::NoPassword(_) | Self::Minutes(_) => false,
         }
     }
 }
@@ -521,7 +525,7 @@ impl Advice for StoreError {
         match self {
             Self::Cassandra(error) => error.code(),
             Self::Sqlite(error) => error.code(),
-            Self::Gap { .. } => Code::Unreachable,
+            Self::Gap { .. } | Self::Minutes(_) => Code::Unreachable,
             Self::OneCopy | Self::Files(_) | Self::NoPassword(_) => Code::Usage,
         }
     }
@@ -537,6 +541,7 @@ impl Advice for StoreError {
                  repair the table, or write a row of that version back"
                     .to_owned(),
             ),
+            Self::Minutes(_) => Some("begin it again when the store is back: that is safe".to_owned()),
             Self::OneCopy => Some("leave --keyspace-replication out: only Cassandra keeps copies".to_owned()),
         }
     }

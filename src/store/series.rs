@@ -8,10 +8,13 @@
 
 use std::collections::VecDeque;
 
+use chrono::Utc;
+
 use super::any::{AnyStore, Readings, StoreError};
 use super::stored::{Order, Selection, StoredReading};
-use crate::minute::{Every, Minute, Summary};
-use crate::reading::Timestamp;
+use crate::minute::{Every, Minute, PatientMinute, Summary};
+use crate::pipeline::store::{Batch, Store as _, WriteError};
+use crate::reading::{PatientId, Timestamp};
 
 /// Which minutes, hours or days.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -159,8 +162,8 @@ impl<'store> Series<'store> {
     /// Finds out of which time there are minutes.
     async fn begin(&mut self) -> Result<(), StoreError> {
         let Stretch { since, until, .. } = self.stretch;
-        let first = self.edge(Order::OldestFirst).await?;
-        let newest = if first.is_some() { self.edge(Order::NewestFirst).await? } else { None };
+        let first = edge(self.store, &self.stretch, Order::OldestFirst).await?;
+        let newest = if first.is_some() { edge(self.store, &self.stretch, Order::NewestFirst).await? } else { None };
         let Some(((first, _), newest)) = first.zip(newest) else {
             self.pieces.push_back(Piece::Readings(since, until));
             return Ok(());
@@ -176,17 +179,6 @@ impl<'store> Series<'store> {
             self.pieces.make_contiguous().reverse();
         }
         Ok(())
-    }
-
-    async fn edge(&self, order: Order) -> Result<Option<(Minute, Summary)>, StoreError> {
-        let Stretch { patient, since, until, .. } = &self.stretch;
-        let mut minutes = self.store.minutes(patient, *since, *until, order, true);
-        while let Some(page) = minutes.next_page().await? {
-            if let Some(minute) = page.into_iter().next() {
-                return Ok(Some(minute));
-            }
-        }
-        Ok(None)
     }
 
     fn source(&self, piece: Piece) -> Source<'store> {
@@ -230,6 +222,66 @@ impl<'store> Series<'store> {
             },
             open => page.extend(open.replace((start, summary))),
         }
+    }
+}
+
+/// The first minute that is kept, in this order.
+async fn edge(store: &AnyStore, stretch: &Stretch, order: Order) -> Result<Option<(Minute, Summary)>, StoreError> {
+    let Stretch { patient, since, until, .. } = stretch;
+    let mut minutes = store.minutes(patient, *since, *until, order, true);
+    while let Some(page) = minutes.next_page().await? {
+        if let Some(minute) = page.into_iter().next() {
+            return Ok(Some(minute));
+        }
+    }
+    Ok(None)
+}
+
+/// So many minutes are written at once.
+const WRITTEN_AT_ONCE: usize = 200;
+
+impl AnyStore {
+    /// Computes the minutes of a patient from the readings that are stored, and writes them in the place of what is there;
+    /// but no minute of which a reading may have gone. Tells how many they are.
+    pub async fn make_minutes(
+        &self,
+        patient: &PatientId,
+        since: Option<Timestamp>,
+        until: Option<Timestamp>,
+    ) -> Result<u64, WriteError> {
+        let kept = self.retention().await?;
+        let (every, id) = (Every::Minute, patient.as_str().to_owned());
+        let since = since.map(|since| every.start_of(since));
+        let until = until.map(|until| every.start_of(until));
+        let selection = Selection::Patient { id, since, until, order: Order::OldestFirst };
+        let (mut readings, mut open, mut done) = (self.readings(&selection, u32::MAX), None, 0);
+        let mut waiting = Vec::new();
+        let mut is_over = false;
+        while !is_over {
+            match readings.next_page().await? {
+                Some(page) => waiting.extend(by_minute(&page, Order::OldestFirst, &mut open)),
+                None => {
+                    waiting.extend(open.take());
+                    is_over = true;
+                }
+            }
+            if waiting.len() < WRITTEN_AT_ONCE && !is_over {
+                continue;
+            }
+            let now = Utc::now().timestamp_micros();
+            waiting.retain(|(minute, _)| kept.has_rows_of(minute.start(), now));
+            for some in waiting.chunks(WRITTEN_AT_ONCE) {
+                let row = |(minute, summary): &(Minute, Summary)| PatientMinute {
+                    patient: patient.clone(),
+                    minute: *minute,
+                    summary: *summary,
+                };
+                self.write(&Batch { minutes: some.iter().map(row).collect(), ..Batch::default() }).await?;
+            }
+            done += u64::try_from(waiting.len()).unwrap_or(u64::MAX);
+            waiting.clear();
+        }
+        Ok(done)
     }
 }
 

@@ -269,6 +269,29 @@ mod tests {
     }
 
     #[test]
+    fn no_reading_goes_before_its_minute_is_written_and_minutes_go_by_their_own_age() {
+        let mut connection = schema::in_memory().unwrap();
+        let put = |connection: &Connection, table: &str, values: &str| {
+            connection.execute(&format!("INSERT INTO {table} VALUES ({values})"), ()).unwrap();
+        };
+        for second in ["2025-12-01T10:29:59", "2025-12-01T10:30:01", "2025-12-01T10:30:02"] {
+            put(&connection, "patient_vitals (patient_id, timestamp)", &format!("'P1', '{second}+00:00'"));
+        }
+        let raw = Kept { raw: Keep::For(DAY), ..Kept::default() };
+        assert_eq!(swept(&mut connection, raw), 1, "all but those of the newest minute");
+        let minutes = "patient_vitals_1m (patient_id, month, minute)";
+        for (month, minute) in [("2025-11", "2025-11-30T23:59"), ("2025-12", "2025-12-01T10:30"), ("2026-01", "2026-01-01T23:00")] {
+            put(&connection, minutes, &format!("'P1', '{month}', '{minute}:00+00:00'"));
+        }
+        assert_eq!(swept(&mut connection, raw), 2);
+        assert_eq!(swept(&mut connection, Kept { minutes: Keep::For(DAY), ..Kept::default() }), 2);
+        assert_eq!(times(&connection, "SELECT minute FROM patient_vitals_1m"), ["2026-01-01T23:00:00+00:00"]);
+        // Of one whose minute would not be kept any more nothing is waited for.
+        put(&connection, "patient_vitals (patient_id, timestamp)", "'P2', '2025-12-01T10:30:00+00:00'");
+        assert_eq!(swept(&mut connection, Kept { minutes: Keep::For(DAY), ..raw }), 1);
+    }
+
+    #[test]
     fn a_time_that_vitals_would_not_write_and_an_alarm_that_is_on_stay() {
         let mut connection = schema::in_memory().unwrap();
         let old = "2025-01-01T00:00:00";

@@ -1,0 +1,86 @@
+//! `vitals retention minutes`.
+
+use std::time::Duration;
+
+use color_eyre::eyre::Result;
+use tokio::time::sleep;
+
+use crate::advice::Code;
+use crate::app;
+use crate::cmd::Context;
+use crate::cmd::common::progress_line::ProgressLine;
+use crate::cmd::common::time_argument;
+use crate::output::counted;
+use crate::pipeline::store::WriteError;
+use crate::reading::{PatientId, Timestamp};
+use crate::retry;
+use crate::store::{AnyStore, StoreError};
+
+/// Of what.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+A consumer writes each minute by itself. This is for readings that were stored
+before there were minutes, or that an import or another program has written:
+each minute is computed from its readings, and takes the place of what is there.
+It can be stopped and begun again at any time, also beside consumers. A minute
+of which a reading may have gone by its age is left as it is.
+
+Examples:
+  vitals retention minutes
+  vitals retention minutes --patient P001 --since -30d")]
+pub(super) struct Args {
+    /// Only this patient's
+    #[arg(long, value_name = "ID", value_parser = PatientId::parse)]
+    patient: Option<PatientId>,
+    /// Only minutes of this time or later (RFC 3339, -15m, or 'today 08:00')
+    #[arg(long, value_name = "TIME", value_parser = time_argument::parse, allow_hyphen_values = true)]
+    since: Option<Timestamp>,
+    /// Only minutes before this time (as --since)
+    #[arg(long, value_name = "TIME", value_parser = time_argument::parse, allow_hyphen_values = true)]
+    until: Option<Timestamp>,
+}
+
+/// How often a patient is begun anew before it ends with an error.
+const ATTEMPTS: u32 = 6;
+
+/// Behind the newest readings a consumer may be writing the same minute.
+const SETTLED: Duration = Duration::from_secs(5 * 60);
+
+pub(super) async fn run(args: Args, context: &Context) -> Result<Code> {
+    let Context { settings, output, .. } = context;
+    let store = app::open_store_to_change(settings, output).await?;
+    let settled = Timestamp::from_utc(chrono::Utc::now() - SETTLED).ok();
+    let until = [args.until, settled].into_iter().flatten().min();
+    let mut patients = match args.patient {
+        Some(patient) => vec![patient],
+        None => store.patients().await?.iter().filter_map(|patient| PatientId::parse(patient).ok()).collect(),
+    };
+    patients.sort();
+    let total = u64::try_from(patients.len()).unwrap_or(u64::MAX);
+    let (mut line, mut progress) = (ProgressLine::of(Some(total)).patients(), output.progress(Some(total)));
+    let mut minutes = 0_u64;
+    for patient in &patients {
+        minutes += made(&store, patient, args.since, until).await?;
+        line.add(1, "computing", &mut progress);
+    }
+    drop(progress);
+    output.note(format_args!("{} of {} written", counted(minutes, "minute"), counted(total, "patient")));
+    Ok(Code::Done)
+}
+
+async fn made(
+    store: &AnyStore,
+    patient: &PatientId,
+    since: Option<Timestamp>,
+    until: Option<Timestamp>,
+) -> Result<u64, StoreError> {
+    let mut failed = 0;
+    loop {
+        match store.make_minutes(patient, since, until).await {
+            Err(WriteError::Later(_)) if failed + 1 < ATTEMPTS => failed += 1,
+            Err(error) => return Err(StoreError::Minutes(error.to_string())),
+            Ok(minutes) => return Ok(minutes),
+        }
+        sleep(retry::pause_before(failed)).await;
+    }
+}
