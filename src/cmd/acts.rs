@@ -14,7 +14,7 @@ use crate::trail::{Act, Kind};
 /// What changes something. Behind each command are the arguments whose values are told, as `argument` or
 /// `argument:name in the trail`; `@topic` is the setting, where nothing of that name was typed. `@store` says that the
 /// store is asked, of what mostly is not.
-const ADMINISTRATIVE: [(&str, &str); 19] = [
+const ADMINISTRATIVE: [(&str, &str); 20] = [
     ("init", "partitions topic_replication keyspace_replication @topic"),
     ("reset", "only @topic @group"),
     ("import", ""),

@@ -340,7 +340,11 @@ impl<S: Source, T: Store, D: DeadLetters, R: Rules, L: Listener> Pipeline<'_, S,
 
     pub(super) fn minutes_written(&mut self, written: Written) {
         match self.minutes.take_written(written) {
-            Ok(holds) => holds.into_iter().for_each(|held| self.commits.ledger.release(held)),
+            Ok((holds, told)) => {
+                holds.into_iter().for_each(|held| self.commits.ledger.release(held));
+                // Rows that have gone are told with whatever is written next.
+                self.report.written(told, 0);
+            }
             Err((attempts, text)) => self.minutes_failed(attempts, &text),
         }
     }

@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep};
 use super::{Before, Held, Minutes, Need};
 use crate::ledger::InFlight;
 use crate::minute::{Minute, PatientMinute, Summary};
-use crate::pipeline::store::{Batch, Store, WriteError};
+use crate::pipeline::store::{Batch, Store, WriteError, Written as Told};
 use crate::reading::{PatientId, Timestamp};
 use crate::record::murmur2::partition_of;
 use crate::retry;
@@ -61,7 +61,7 @@ pub(in crate::pipeline) struct Written {
     batch: Batch,
     of: Vec<(PatientId, Vec<InFlight>)>,
     attempts: u32,
-    outcome: Result<(), WriteError>,
+    outcome: Result<Told, WriteError>,
 }
 
 /// Who has readings, as the store has told.
@@ -159,18 +159,21 @@ impl<'a, T: Store> Minutes<'a, T> {
         }
     }
 
-    /// What may be committed since; or it is written again, and why.
-    pub(super) fn take_written(&mut self, written: Written) -> Result<Vec<InFlight>, (u32, String)> {
+    /// What may be committed since, and what the store tells beside; or it is written again, and why.
+    pub(super) fn take_written(&mut self, written: Written) -> Result<(Vec<InFlight>, Told), (u32, String)> {
         let Written { batch, of, attempts, outcome } = written;
         if batch.tenure.is_over() {
             self.late_writes = self.late_writes.saturating_sub(1);
-            return Ok(Vec::new());
+            return Ok((Vec::new(), outcome.unwrap_or_default()));
         }
-        if let Err(error) = outcome {
-            let attempts = attempts + 1;
-            self.writes.push(Box::pin(write(self.store, batch, of, attempts)));
-            return Err((attempts, error.to_string()));
-        }
+        let told = match outcome {
+            Ok(told) => told,
+            Err(error) => {
+                let attempts = attempts + 1;
+                self.writes.push(Box::pin(write(self.store, batch, of, attempts)));
+                return Err((attempts, error.to_string()));
+            }
+        };
         let mut done = Vec::new();
         for (patient, holds) in of {
             done.extend(holds);
@@ -182,7 +185,7 @@ impl<'a, T: Store> Minutes<'a, T> {
                 self.ready.push_back(patient);
             }
         }
-        Ok(done)
+        Ok((done, told))
     }
 
     /// Takes note of whom to look at, as far as they are ours.
@@ -253,9 +256,9 @@ async fn write<T: Store>(
 ) -> Option<Written> {
     sleep(retry::pause_before(attempts)).await;
     let outcome = if batch.tenure.is_over() || batch.minutes.is_empty() {
-        Ok(())
+        Ok(Told::default())
     } else {
-        AssertUnwindSafe(store.write(&batch)).catch_unwind().await.ok()?.map(drop)
+        AssertUnwindSafe(store.write(&batch)).catch_unwind().await.ok()?
     };
     Some(Written { batch, of, attempts, outcome })
 }

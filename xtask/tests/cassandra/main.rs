@@ -405,3 +405,73 @@ async fn every_value_of_an_alarm_ends_together_also_those_of_its_acknowledgement
     assert_eq!(test.count("SELECT COUNT(*) FROM KS.patient_alerts").await, 1);
     test.end().await;
 }
+
+#[tokio::test]
+async fn zz_measure_minutes() {
+    use vitals::minute::{Every, Minute, PatientMinute, Summary};
+    use vitals::pipeline::store::{Batch, Store as _};
+    use vitals::store::Stretch;
+    let pid = std::fs::read_to_string("/tmp/mincass/pid").unwrap().trim().to_owned();
+    let ticks = || -> u64 {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+        let words: Vec<_> = stat.split_whitespace().collect();
+        words[13].parse::<u64>().unwrap() + words[14].parse::<u64>().unwrap()
+    };
+    let test = TestKeyspace::with_tables().await;
+    let store = AnyStore::Cassandra(test.store().await);
+    let begin = Timestamp::parse("2026-01-01T00:00:00Z").unwrap().as_micros();
+    let signs = Signs { heart_rate: Some(80), spo2: Some(97), systolic: Some(120), diastolic: Some(80), respiratory_rate: Some(16), temperature: Some(36.6), ..Signs::default() };
+    let patients = 100_u32;
+    // Rounds in turns: each 120 minutes of 100 patients, as a drain writes them.
+    for round in 0..6_i64 {
+        let before = ticks();
+        let began = std::time::Instant::now();
+        let mut rows = 0;
+        for chunk in 0..12_i64 {
+            let writes = (0..patients).map(|patient| {
+                let id = PatientId::parse(&format!("P{patient:03}")).unwrap();
+                let all = (0..100_i64).map(|second| {
+                    let at = Timestamp::from_micros(begin + ((round * 12 + chunk) * 100 + second) * 1_000_000).unwrap();
+                    Reading::new(id.clone(), at, signs).unwrap()
+                });
+                let batch = Batch { readings: all.collect(), ..Batch::default() };
+                let store = &store;
+                async move { store.write(&batch).await.unwrap() }
+            });
+            let writes: Vec<_> = writes.collect();
+            use futures::StreamExt as _;
+            futures::stream::iter(writes).buffer_unordered(32).collect::<Vec<_>>().await;
+            rows += 100 * patients;
+        }
+        let readings = ticks() - before;
+        let took = began.elapsed();
+        let before = ticks();
+        let began = std::time::Instant::now();
+        let mut summary = Summary::default();
+        (0..60).for_each(|_| summary.add(&signs));
+        for minute in 0..20_i64 {
+            let minutes = (0..patients).map(|patient| PatientMinute {
+                patient: PatientId::parse(&format!("P{patient:03}")).unwrap(),
+                minute: Minute::of(Timestamp::from_micros(begin + (round * 20 + minute) * 60_000_000).unwrap()),
+                summary,
+            });
+            store.write(&Batch { minutes: minutes.collect(), ..Batch::default() }).await.unwrap();
+        }
+        println!("round {round}: {rows} readings {readings} ticks {took:?}; {} minutes {} ticks {:?}", 20 * patients, ticks() - before, began.elapsed());
+    }
+    // A day of one patient.
+    let mut summary = Summary::default();
+    (0..60).for_each(|_| summary.add(&signs));
+    let day: Vec<_> = (0..1440_i64).map(|minute| PatientMinute { patient: PatientId::parse("DAY").unwrap(), minute: Minute::of(Timestamp::from_micros(begin + minute * 60_000_000).unwrap()), summary }).collect();
+    for some in day.chunks(200) {
+        store.write(&Batch { minutes: some.to_vec(), ..Batch::default() }).await.unwrap();
+    }
+    for _ in 0..10 {
+        let began = std::time::Instant::now();
+        let mut series = store.series(Stretch { patient: "DAY".into(), every: Every::Minute, since: Timestamp::parse("2026-01-01T00:00:00Z").ok(), until: Timestamp::parse("2026-01-02T00:00:00Z").ok(), order: Order::OldestFirst });
+        let mut n = 0;
+        while let Some(page) = series.next_page().await.unwrap() { n += page.len(); }
+        println!("day of {n} minutes: {:?}", began.elapsed());
+    }
+    test.end().await;
+}

@@ -66,7 +66,7 @@ fn each_minute_is_what_its_readings_come_to_however_often_the_consumer_is_killed
     consumer.kill();
     home.run("consume --exit-at-end --quiet --instance-id one").well();
 
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/embedded/minutes.py");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/xtask/tests/embedded/minutes.py");
     let judged = Command::new("python3").arg(script).arg(home.path().join("sent.csv")).arg(home.database()).output();
     let judged = judged.unwrap();
     let told = String::from_utf8_lossy(&judged.stdout);

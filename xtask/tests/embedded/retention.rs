@@ -31,7 +31,7 @@ fn nothing_is_said_and_nothing_goes_until_somebody_sets_how_long_and_then_all_ag
     assert_eq!(before["topics"][1]["retention_ms"], -1, "dead letters are kept");
 
     fill(&home, 2, 100);
-    home.run("retention set --by Anna --reason test").with_code(2).tells(&["nothing to set", "--raw, --alerts"]);
+    home.run("retention set --by Anna --reason test").with_code(2).tells(&["nothing to set", "--raw, --minutes"]);
     home.run("retention set --raw 30").with_code(2).tells(&["'30' is not from 1h to 7300d"]);
     home.run("retention set --raw 30d").with_code(2).tells(&["--by", "--reason"]);
     let trial = home.run("retention set --raw 30d --dry-run").well().talk();

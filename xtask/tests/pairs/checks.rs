@@ -23,6 +23,7 @@ macro_rules! on_a_pair {
             what_is_exported_is_imported_and_exported_again_as_the_same_bytes
             tables_of_a_newer_vitals_are_read_with_a_note_and_never_written_to
             what_is_older_is_counted_as_expired_by_consume_and_import_and_no_fault_to_an_audit
+            minutes_hours_and_days_are_told_alike_out_of_readings_and_out_of_minutes
         }
     };
     ($ready:path: $($check:ident)*) => {
@@ -115,6 +116,33 @@ pub(crate) fn odd_rows() -> String {
         writeln!(rows, "P9,2025-10-26T11:{:02}:{:02}+00:00,{second},,,,,,,", second / 60, second % 60).unwrap();
     }
     rows
+}
+
+pub(crate) fn minutes_hours_and_days_are_told_alike_out_of_readings_and_out_of_minutes<P: Program>(
+    ready: fn(u32) -> P,
+) {
+    let ward = ready(1);
+    ward.file("in.csv", odd_rows());
+    ward.run("import in.csv").well().tells(&["hint: `vitals retention minutes`"]);
+    let told = || {
+        let series = |every: &str| ward.rows(&format!("query --patient P9 --every {every} --limit 100"));
+        ["1m", "1h", "1d"].map(series)
+    };
+    let before = told();
+    assert_eq!([&before[0], &before[1], &before[2]].map(Vec::len), [42, 1, 1]);
+    let n = |rows: &[Value]| rows.iter().map(|row| row["n"].as_u64().unwrap()).sum::<u64>();
+    assert_eq!([n(&before[0]), n(&before[1]), n(&before[2])], [2500; 3]);
+    // Those from 1 to 350 are believed: 350 of them, of which the mean is 175.5.
+    let of = |name: &str| before[2][0][format!("heart_rate_{name}")].as_f64().unwrap();
+    let figures = ["n", "min", "max", "mean", "sum", "last"].map(of);
+    assert_eq!(figures, [350.0, 1.0, 350.0, 175.5, 61_425.0, 350.0]);
+    ward.run("retention minutes").well().tells(&["of 4 patients written"]);
+    assert_eq!(told(), before);
+    ward.done("export --every 1m --patient P9 --force minutes.ndjson");
+    let exported: Vec<Value> =
+        ward.read("minutes.ndjson").lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(exported.iter().rev().eq(&before[0]), "the oldest first");
+    ward.refused("export --every 1m -o fhir minutes.fhir.ndjson", 2).tells(&["--every cannot be written as FHIR"]);
 }
 
 pub(crate) fn what_is_exported_is_imported_and_exported_again_as_the_same_bytes<P: Program>(ready: fn(u32) -> P) {
