@@ -420,7 +420,15 @@ async fn zz_measure_minutes() {
     let test = TestKeyspace::with_tables().await;
     let store = AnyStore::Cassandra(test.store().await);
     let begin = Timestamp::parse("2026-01-01T00:00:00Z").unwrap().as_micros();
-    let signs = Signs { heart_rate: Some(80), spo2: Some(97), systolic: Some(120), diastolic: Some(80), respiratory_rate: Some(16), temperature: Some(36.6), ..Signs::default() };
+    let signs = Signs {
+        heart_rate: Some(80),
+        spo2: Some(97),
+        systolic: Some(120),
+        diastolic: Some(80),
+        respiratory_rate: Some(16),
+        temperature: Some(36.6),
+        ..Signs::default()
+    };
     let patients = 100_u32;
     // Rounds in turns: each 120 minutes of 100 patients, as a drain writes them.
     for round in 0..6_i64 {
@@ -457,20 +465,39 @@ async fn zz_measure_minutes() {
             });
             store.write(&Batch { minutes: minutes.collect(), ..Batch::default() }).await.unwrap();
         }
-        println!("round {round}: {rows} readings {readings} ticks {took:?}; {} minutes {} ticks {:?}", 20 * patients, ticks() - before, began.elapsed());
+        println!(
+            "round {round}: {rows} readings {readings} ticks {took:?}; {} minutes {} ticks {:?}",
+            20 * patients,
+            ticks() - before,
+            began.elapsed()
+        );
     }
     // A day of one patient.
     let mut summary = Summary::default();
     (0..60).for_each(|_| summary.add(&signs));
-    let day: Vec<_> = (0..1440_i64).map(|minute| PatientMinute { patient: PatientId::parse("DAY").unwrap(), minute: Minute::of(Timestamp::from_micros(begin + minute * 60_000_000).unwrap()), summary }).collect();
+    let day: Vec<_> = (0..1440_i64)
+        .map(|minute| PatientMinute {
+            patient: PatientId::parse("DAY").unwrap(),
+            minute: Minute::of(Timestamp::from_micros(begin + minute * 60_000_000).unwrap()),
+            summary,
+        })
+        .collect();
     for some in day.chunks(200) {
         store.write(&Batch { minutes: some.to_vec(), ..Batch::default() }).await.unwrap();
     }
     for _ in 0..10 {
         let began = std::time::Instant::now();
-        let mut series = store.series(Stretch { patient: "DAY".into(), every: Every::Minute, since: Timestamp::parse("2026-01-01T00:00:00Z").ok(), until: Timestamp::parse("2026-01-02T00:00:00Z").ok(), order: Order::OldestFirst });
+        let mut series = store.series(Stretch {
+            patient: "DAY".into(),
+            every: Every::Minute,
+            since: Timestamp::parse("2026-01-01T00:00:00Z").ok(),
+            until: Timestamp::parse("2026-01-02T00:00:00Z").ok(),
+            order: Order::OldestFirst,
+        });
         let mut n = 0;
-        while let Some(page) = series.next_page().await.unwrap() { n += page.len(); }
+        while let Some(page) = series.next_page().await.unwrap() {
+            n += page.len();
+        }
         println!("day of {n} minutes: {:?}", began.elapsed());
     }
     test.end().await;

@@ -56,14 +56,13 @@ pub(crate) trait Place {
 }
 
 const ADDED: &[Column] = &[Column::new("ward", Kind::Text), Column::new("score", Kind::Double)];
-const PATIENTS: Table =
-    Table {
-        name: "patients",
-        columns: &[Column::new("patient_id", Kind::Text)],
-        key_columns: 1,
-        partition_columns: 1,
-        descending: "",
-    };
+const PATIENTS: Table = Table {
+    name: "patients",
+    columns: &[Column::new("patient_id", Kind::Text)],
+    key_columns: 1,
+    partition_columns: 1,
+    descending: "",
+};
 const MAKE_READINGS: Migration = SCHEMA.migrations[0];
 const MAKE_ALERTS: Migration = SCHEMA.migrations[1];
 const ALARM_COLUMNS: Migration = SCHEMA.migrations[2];

@@ -162,6 +162,10 @@ pub(crate) async fn a_minute_stays_as_it_is_when_its_readings_may_have_gone(stor
     tokio::time::sleep(std::time::Duration::from_secs(1)).await;
     write_minutes(store, &[minute(299, 5)]).await;
     let found = series(store, Every::Minute, (None, None), Order::NewestFirst).await;
-    assert_eq!(found.first().map(|(_, summary)| summary.n), Some(61), "what is older than minutes are kept is not written");
+    assert_eq!(
+        found.first().map(|(_, summary)| summary.n),
+        Some(61),
+        "what is older than minutes are kept is not written"
+    );
     assert!(found.iter().all(|(_, summary)| summary.n != 5));
 }
