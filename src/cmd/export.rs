@@ -129,7 +129,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
 
 async fn export(args: &Args, settings: &Settings, output: &Output) -> Result<Code> {
     if let Some(every) = args.every {
-        return every::export(args, every, settings, output).await;
+        return Box::pin(every::export(args, every, settings, output)).await;
     }
     // In the order in which the whole table has them, if `vitals init` made it.
     let selection = select(args.patient.as_ref(), args.since, args.until, Order::NewestFirst)?;

@@ -51,7 +51,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
         match args.action {
             Action::Show(args) => show::run(args, context).await,
             Action::Set(args) => set::run(&args, context).await,
-            Action::Minutes(args) => minutes::run(args, context).await,
+            Action::Minutes(args) => Box::pin(minutes::run(args, context)).await,
         }
     };
     unless_stopped(&context.shutdown, work).await

@@ -283,7 +283,9 @@ impl<'a, T: Store> Minutes<'a, T> {
             }
         }
         let any = !ended.is_empty();
-        ended.into_iter().for_each(|held| self.begin(held));
+        for held in ended {
+            self.begin(held);
+        }
         any
     }
 
@@ -341,7 +343,9 @@ impl<S: Source, T: Store, D: DeadLetters, R: Rules, L: Listener> Pipeline<'_, S,
     pub(super) fn minutes_written(&mut self, written: Written) {
         match self.minutes.take_written(written) {
             Ok((holds, told)) => {
-                holds.into_iter().for_each(|held| self.commits.ledger.release(held));
+                for held in holds {
+                    self.commits.ledger.release(held);
+                }
                 // Rows that have gone are told with whatever is written next.
                 self.report.written(told, 0);
             }

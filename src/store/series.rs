@@ -57,7 +57,7 @@ enum Piece {
 enum Source<'store> {
     /// With the minute that they are in.
     Readings(Box<Readings<'store>>, Option<(Minute, Summary)>),
-    Minutes(Minutes<'store>),
+    Minutes(Box<Minutes<'store>>),
 }
 
 /// The minutes that are kept, out of one of the stores.
@@ -135,12 +135,16 @@ impl<'store> Series<'store> {
             Some(Source::Readings(readings, open)) => match readings.next_page().await? {
                 Some(readings) => {
                     let minutes = by_minute(&readings, self.stretch.order, open);
-                    minutes.into_iter().for_each(|minute| self.take_read(minute, &mut page));
+                    for minute in minutes {
+                        self.take_read(minute, &mut page);
+                    }
                 }
                 None => {
                     let last = open.take();
                     self.current = None;
-                    last.into_iter().for_each(|minute| self.take_read(minute, &mut page));
+                    if let Some(minute) = last {
+                        self.take_read(minute, &mut page);
+                    }
                     // Its readings have gone, where the minute was not among them. Of an earlier time there are minutes.
                     if self.is_behind_newest()
                         && let Some(newest) = self.newest.take()
@@ -189,7 +193,7 @@ impl<'store> Series<'store> {
                 Source::Readings(Box::new(self.store.readings(&selection, u32::MAX)), None)
             }
             Piece::Minutes(since, until) => {
-                Source::Minutes(self.store.minutes(patient, Some(since), Some(until), *order, false))
+                Source::Minutes(Box::new(self.store.minutes(patient, Some(since), Some(until), *order, false)))
             }
         }
     }
@@ -206,7 +210,9 @@ impl<'store> Series<'store> {
                 self.take((minute, if kept.n > summary.n { kept } else { summary }), page);
             }
             passed => {
-                passed.into_iter().for_each(|newest| self.take(newest, page));
+                if let Some(newest) = passed {
+                    self.take(newest, page);
+                }
                 self.take((minute, summary), page);
             }
         }

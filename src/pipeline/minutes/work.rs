@@ -67,7 +67,7 @@ pub(in crate::pipeline) struct Written {
 /// Who has readings, as the store has told.
 pub(in crate::pipeline) struct Listed(Result<Vec<PatientId>, WriteError>);
 
-impl<'a, T: Store> Minutes<'a, T> {
+impl<T: Store> Minutes<'_, T> {
     /// Has something done.
     pub(super) fn begin(&mut self, Held { patient, need }: Held) {
         let work = self.work.entry(patient.clone()).or_default();

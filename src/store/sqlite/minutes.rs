@@ -1,5 +1,6 @@
 //! What the readings of minutes come to, in and out.
 
+use std::fmt::Write as _;
 use std::path::Path;
 
 use rusqlite::types::Value;
@@ -86,7 +87,8 @@ fn page(
         if let Some(bound) = bound {
             // By the month as well: only so is the place in the key found, and no row before it looked at.
             let month_sign = if sign == ">=" { ">=" } else { "<=" };
-            sql.push_str(&format!(" AND month {month_sign} ? AND minute {sign} ?"));
+            // Writing into memory cannot fail.
+            let _ = write!(sql, " AND month {month_sign} ? AND minute {sign} ?");
             values.extend([Minute::of(bound).month().into(), bound.to_string().into()]);
         }
     }
@@ -94,7 +96,7 @@ fn page(
         Order::NewestFirst => "DESC",
         Order::OldestFirst => "ASC",
     };
-    sql.push_str(&format!(" ORDER BY month {end}, minute {end} LIMIT {rows}"));
+    let _ = write!(sql, " ORDER BY month {end}, minute {end} LIMIT {rows}");
     let mut select = connection.prepare_cached(&sql)?;
     select.query_map(params_from_iter(values), minute)?.collect()
 }
