@@ -27,7 +27,7 @@ pub use consistency::Consistency;
 pub use consistency::UnknownConsistency;
 pub use journal::{Admissions, Followed, History, Journal};
 pub use retention::{Kept, Retention, RetentionChange};
-pub use series::{Series, Stretch, Spanned};
+pub use series::{Series, Stretch};
 pub(crate) use stock::{FileRoom, ROW_BYTES, Stock, TableStock};
 pub use stored::{Order, SchemaPart, SchemaState, SchemaStep, Selection, StoredReading, Width};
 pub use stored_alarm::{Acknowledged, AlarmId, AlarmState, StoredAlarm};

@@ -82,6 +82,7 @@ pub struct Refused {
 impl WriteQueue {
     /// Puts a reading into its patient's queue. A later record of the same time is joined into the row that waits, sign
     /// by sign.
+    #[cfg(any(test, feature = "testing"))]
     pub fn add(&mut self, reading: Reading, in_flight: InFlight, size_bytes: usize) {
         self.add_with(reading, in_flight, size_bytes, None);
     }
