@@ -5,6 +5,7 @@ pub mod author;
 pub mod cluster_check;
 pub mod journal;
 pub mod looking_on;
+pub mod minutes;
 pub mod patient_change;
 
 use std::panic::{AssertUnwindSafe, resume_unwind};

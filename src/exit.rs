@@ -20,6 +20,7 @@ use crate::cmd::alarms::AlarmsError;
 use crate::cmd::bench::BenchError;
 use crate::cmd::common::confirm::ConfirmError;
 use crate::cmd::dlq::DlqError;
+use crate::cmd::export::ExportError;
 use crate::cmd::guide::GuideError;
 use crate::cmd::import::ImportError;
 use crate::cmd::listen::ListenCommandError;
@@ -89,6 +90,7 @@ const ADVISERS: &[Recognise] = &[
     recognise::<CsvError>,
     recognise::<ProducerError>,
     recognise::<QueryError>,
+    recognise::<ExportError>,
     recognise::<ResetError>,
     recognise::<RulesCommandError>,
     recognise::<RetentionError>,

@@ -117,6 +117,14 @@ struct Partition {
 struct Entry {
     offset: i64,
     is_acknowledged: bool,
+    /// How much has still to be done that its commit stands for, beside its acknowledgement.
+    holds: u16,
+}
+
+impl Entry {
+    fn is_done(&self) -> bool {
+        self.is_acknowledged && self.holds == 0
+    }
 }
 
 impl Partition {
@@ -232,7 +240,7 @@ impl Ledger {
         let seen = self.seen.get(&partition).filter(|seen| offset < seen.offset);
         let (is_again, is_repeat) = (seen.is_some(), seen.is_some_and(|seen| !seen.unacknowledged.contains(&offset)));
         let state = self.partitions.get_mut(&partition).filter(|state| offset >= state.next_offset)?;
-        state.entries.push_back(Entry { offset, is_acknowledged: false });
+        state.entries.push_back(Entry { offset, is_acknowledged: false, holds: 0 });
         state.next_offset = offset.saturating_add(1);
         Some(InFlight { assignment: self.assignment, jumps: state.jumps, partition, offset, is_again, is_repeat })
     }
@@ -261,6 +269,21 @@ impl Ledger {
 
     /// Notes that a record is stored or kept. One of an earlier assignment changes nothing.
     pub fn acknowledge(&mut self, in_flight: InFlight) {
+        self.change(in_flight, |entry| entry.is_acknowledged = true);
+    }
+
+    /// Notes that the commit of a record stands for something that is not done yet, beside the record itself. What was
+    /// acknowledged before is held no more.
+    pub fn hold(&mut self, in_flight: InFlight) {
+        self.change(in_flight, |entry| entry.holds = entry.holds.saturating_add(1));
+    }
+
+    /// Notes that something is done for which a record was [held](Self::hold).
+    pub fn release(&mut self, in_flight: InFlight) {
+        self.change(in_flight, |entry| entry.holds = entry.holds.saturating_sub(1));
+    }
+
+    fn change(&mut self, in_flight: InFlight, change: impl FnOnce(&mut Entry)) {
         if in_flight.assignment != self.assignment {
             return;
         }
@@ -269,9 +292,9 @@ impl Ledger {
             return;
         };
         if let Some(entry) = state.entry(in_flight.offset) {
-            entry.is_acknowledged = true;
+            change(entry);
         }
-        while state.entries.front().is_some_and(|first| first.is_acknowledged) {
+        while state.entries.front().is_some_and(Entry::is_done) {
             state.entries.pop_front();
         }
     }

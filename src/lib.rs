@@ -21,7 +21,7 @@
 //! | settings | [`settings`]: every option, environment variable and file key |
 //! | edges | [`archive`]: rows as a file and back · `fhir`: readings, patients and alarms as FHIR R4 has them · [`intake`]: the simulated ward, CSV files, HL7 v2 from monitors · [`health`]: readiness and metrics over HTTP · [`http`]: connections of whoever comes, and how slow and how many they may be · [`broker`]: the embedded broker · [`kafka`]: producing, fetch, groups, offsets, lag · [`store`]: Cassandra, or an SQLite file · [`trail`]: the audit trail, a file or the system log · [`port`]: what is behind an address |
 //! | story | [`pipeline`]: the file to read first, from fetched to committed, with its ports ([source](pipeline::source), [store](pipeline::store), [dead letters](pipeline::dead_letters), [rules](pipeline::rules)) and its [events](pipeline::events) |
-//! | core | [`admission`]: who is watched, in which bed, and what is different about them · [`alarm`]: rules, and what becomes of alarms · [`score`]: early-warning scores · [`ledger`]: what may be committed · [`faults`]: what is wrong with the lines of a file · [`reading`]: one reading, its message, why a message is [refused](reading::reject) · [`record`]: a message before anybody has understood it |
+//! | core | [`admission`]: who is watched, in which bed, and what is different about them · [`alarm`]: rules, and what becomes of alarms · [`score`]: early-warning scores · [`ledger`]: what may be committed · [`faults`]: what is wrong with the lines of a file · [`minute`]: what the readings of a minute come to · [`reading`]: one reading, its message, why a message is [refused](reading::reject) · [`record`]: a message before anybody has understood it |
 //! | ground | [`shutdown`]: Ctrl+C and SIGTERM · [`service_manager`]: what systemd is told · [`output`]: everything that is printed · [`disk`] · [`retry`]: how long to wait between attempts · [`address`], [`span`]: hosts and times as they are typed · [`tls`]: whom we believe, what a failed handshake means · [`secret`]: what nobody is shown · [`toml_table`]: files of TOML, with line and column of every mistake · [`suggestion`]: the name that was probably meant · [`advice`]: what an error means, exit codes |
 //!
 //! The core has no sockets, clock, environment or printing.
@@ -69,7 +69,8 @@
 //! | how long rows are kept: what is in force, and what that means for a row; TTLs; old rows of a file go | `store/retention.rs`; `store/cassandra/retention.rs`; `store/sqlite/sweep.rs` |
 //! | months of readings as files: what is in the folder; a file; beside the table, and out of it; back | `archive/folder.rs`, `archive/manifest.rs`; `archive/parquet.rs`; `cmd/archive/`, `store/*/remove.rs`; `archive/backup.rs` |
 //! | a patient is erased; what stays of the journal | `cmd/patient/erase.rs`; `store/removal.rs` |
-//! | tables and their numbered steps | `store/migrations.rs`, `migrations/` |
+//! | what the readings of a minute come to; when a minute is over, and when its rows are asked; as rows; minutes, hours and days read back | `minute.rs`; `pipeline/minutes.rs`; `store/*/minutes.rs`; `store/series.rs` |
+//! | tables and their columns; the numbered steps that make them | `store/tables.rs`; `store/migrations.rs`, `migrations/` |
 //! | applied rules and admitted patients, as rows; who acknowledged | `store/*/journal.rs`; `store/*/acknowledge.rs` |
 //!
 //! | alarms | |
@@ -138,6 +139,7 @@ rooms! {
     kafka
     ledger
     loadtest
+    minute
     output
     pipeline
     port

@@ -39,7 +39,9 @@ pub use log::{LogFormat, LogLevel, log_events};
 pub use memory::Memory;
 pub use progress::Progress;
 pub use prompt::ask_password;
-pub use rows::{Cell, Column, Format, FormatArgs, ObjectFormat, ObjectFormatArgs, Rows, Value, json_object};
+pub use rows::{
+    Cell, Column, Format, FormatArgs, ObjectFormat, ObjectFormatArgs, Rows, Value, csv_head, csv_row, json_object,
+};
 pub use screen::{Input, Key, Screen, is_in_foreground};
 pub use talk::error_chain;
 pub use text::{Color, Text, Tone, counted, wrapped};

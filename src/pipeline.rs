@@ -5,7 +5,7 @@
 //!
 //! This file is the loop: what comes is taken up, and what is ready goes on. Each part that it holds has one business:
 //! `judging` what becomes of alarms with a reading (`memory`: what waits until the store has told of its patient),
-//! `delivery` what is on its way to the store and the dead letters (`refusals`: rows that the store will not have),
+//! `minutes` what is kept of each minute, `delivery` what is on its way to the store and the dead letters (`refusals`: rows that the store will not have),
 //! `commits` what may be committed and when, `report` what the listeners hear, `state` what the loop is about and how
 //! it ends. What they stand on are small traits: [`Source`], [`Store`], [`DeadLetters`], [`Rules`] and [`Listener`]; before a store
 //! may stand [`announcing`], which tells others of alarms first.
@@ -20,6 +20,7 @@ mod delivery;
 pub mod events;
 mod judging;
 mod memory;
+mod minutes;
 mod refusals;
 mod report;
 pub mod rules;
@@ -40,6 +41,7 @@ pub(crate) use self::delivery::MAX_WRITES_IN_FLIGHT;
 use self::events::{Listener, Origin, PipelineEvent, Progress, Task, TroubleKind};
 use self::judging::Judging;
 use self::memory::Heard;
+use self::minutes::Minutes;
 use self::report::Report;
 use self::rules::Rules;
 use self::source::{Assigned, Chunk, Event, Fetched, Gap, MembershipEvent, Source};
@@ -111,6 +113,7 @@ pub struct Pipeline<'a, S, T: Store, D: DeadLetters, R, L> {
     state: State,
     judging: Judging<'a, T, R>,
     delivery: Delivery<'a, T, D>,
+    minutes: Minutes<'a, T>,
     commits: Commits<'a, T>,
     report: Report<'a, L>,
 }
@@ -132,6 +135,7 @@ impl<'a, S: Source, T: Store, D: DeadLetters, R: Rules, L: Listener> Pipeline<'a
             state: State::Reading,
             judging: Judging::new(rules, store),
             delivery: Delivery::new(store, dead_letters, options.max_batch_rows),
+            minutes: Minutes::new(store),
             commits: Commits::new(store, options.durability),
             report: Report::new(listener),
         }
@@ -146,15 +150,19 @@ impl<'a, S: Source, T: Store, D: DeadLetters, R: Rules, L: Listener> Pipeline<'a
             }
             self.judging.ask();
             self.delivery.send_what_is_ready();
+            self.minutes.tick(&self.delivery.write_queue);
+            self.minutes.go_on();
             let (room, deadline) = (self.has_room(), self.state.deadline().unwrap_or(self.report.due));
-            let ask_again = self.judging.memory.due();
+            let (ask_again, minutes_due) = (self.judging.memory.due(), self.minutes.due());
             tokio::select! {
                 // Finished writes come first: they free memory and slots before more is read.
                 biased;
                 () = shutdown.wait(), if !self.state.is_stopping() => self.stop(),
                 Some(written) = self.delivery.writes.next() => match written {
                     Some(written) => {
-                        self.delivery.written(written, &mut self.commits.ledger, self.judging.rules, &mut self.report);
+                        let ledger = &mut self.commits.ledger;
+                        let needs = self.delivery.written(written, ledger, self.judging.rules, &mut self.report);
+                        self.begin_minutes(needs);
                     }
                     None => self.stop(),
                 },
@@ -169,11 +177,24 @@ impl<'a, S: Source, T: Store, D: DeadLetters, R: Rules, L: Listener> Pipeline<'a
                 Some(read) = self.judging.acknowledgement_reads.next() => self.take_acknowledgements(read),
                 () = sleep_until(self.judging.rules_due), if self.judging.rules_reads.is_empty() => {}
                 Some(told) = self.judging.memory.questions.next() => self.remember(told),
+                Some(read) = self.minutes.reads.next() => match read {
+                    Some(read) => self.minutes_read(read),
+                    None => self.stop(),
+                },
+                Some(written) = self.minutes.writes.next() => match written {
+                    Some(written) => self.minutes_written(written),
+                    None => self.stop(),
+                },
+                Some(listed) = self.minutes.lists.next() => match listed {
+                    Some(listed) => self.minutes.listed(listed),
+                    None => self.stop(),
+                },
                 () = sleep_until(ask_again.unwrap_or(deadline)), if ask_again.is_some() => {}
                 event = self.source.next(room) => match event? {
                     Event::Membership(event) => self.membership_changed(event),
                     Event::Fetched(fetched) => self.take_fetched(fetched),
                 },
+                () = sleep_until(minutes_due) => {}
                 () = sleep_until(self.commits.due) => self.commit().await,
                 () = sleep_until(self.report.due) => {
                     self.report.tell_progress(&self.commits.ledger, self.delivery.in_flight_bytes);
@@ -222,6 +243,8 @@ impl<'a, S: Source, T: Store, D: DeadLetters, R: Rules, L: Listener> Pipeline<'a
 
     fn assigned(&mut self, assignment: u64, partitions: &[Assigned], is_again: bool) {
         self.commits.ledger.assign(assignment);
+        let numbers = partitions.iter().map(|assigned| assigned.partition).collect();
+        self.minutes.assigned(numbers, self.judging.topic_partitions);
         self.report.nothing_behind();
         self.judging.history.clear();
         // Who ends at the ends that the partitions have now knows all that was in them.
@@ -316,12 +339,13 @@ impl<'a, S: Source, T: Store, D: DeadLetters, R: Rules, L: Listener> Pipeline<'a
 
     /// Whether nothing is under way any more. What is open all the same has been lost to a panic.
     fn is_at_rest(&self) -> bool {
-        self.judging.memory.is_idle() && self.delivery.write_queue.is_empty() && self.delivery.is_at_rest()
+        let is_waiting = !self.judging.memory.is_idle() || !self.delivery.write_queue.is_empty();
+        !is_waiting && self.delivery.is_at_rest() && self.minutes.is_idle()
     }
 
     /// Whether nothing is on its way to the store, alarms of no record included.
     fn is_all_stored(&self) -> bool {
-        self.judging.memory.is_idle() && self.delivery.is_all_written()
+        self.judging.memory.is_idle() && self.delivery.is_all_written() && self.minutes.is_idle()
     }
 
     fn gap(&mut self, Gap { assignment, partition, wanted, found, end_offset }: Gap) {
@@ -379,6 +403,7 @@ impl<'a, S: Source, T: Store, D: DeadLetters, R: Rules, L: Listener> Pipeline<'a
         self.commits.take_away();
         self.delivery.in_flight_bytes = self.delivery.in_flight_bytes.saturating_sub(self.judging.memory.clear());
         self.delivery.take_away();
+        self.minutes.take_away();
         self.report.nothing_behind();
     }
 

@@ -171,11 +171,16 @@ impl Settings {
         self.alarms_topic.as_deref().filter(|name| is_of_default || alarms != Some(*name))
     }
 
-    /// How long readings and alarms should be kept, by who has said so; `None` where nobody has.
+    /// How long readings, minutes and alarms should be kept, by who has said so; `None` where nobody has.
     #[must_use]
-    pub fn wished_retention(&self) -> [Option<Keep>; 2] {
+    pub fn wished_retention(&self) -> [Option<Keep>; 3] {
         let wish = |name, keep| self.resolved(name).filter(|setting| setting.source != Source::Default).map(|_| keep);
-        [wish(table::KEEP_RAW.spec.name, self.retention.raw), wish(table::KEEP_ALERTS.spec.name, self.retention.alerts)]
+        let Kept { raw, minutes, alerts } = self.retention;
+        [
+            wish(table::KEEP_RAW.spec.name, raw),
+            wish(table::KEEP_MINUTES.spec.name, minutes),
+            wish(table::KEEP_ALERTS.spec.name, alerts),
+        ]
     }
 
     /// What to say of a choice that the store does not know.
@@ -228,7 +233,11 @@ pub fn resolve(flags: &Flags, environment: &Environment) -> Result<Settings, Set
             spo2_low: layers.take(&table::SPO2_LOW)?,
         },
         alarms_topic: layers.take_alarms_topic()?,
-        retention: Kept { raw: layers.take(&table::KEEP_RAW)?, alerts: layers.take(&table::KEEP_ALERTS)? },
+        retention: Kept {
+            raw: layers.take(&table::KEEP_RAW)?,
+            minutes: layers.take(&table::KEEP_MINUTES)?,
+            alerts: layers.take(&table::KEEP_ALERTS)?,
+        },
         instance_id: layers.take_optional(&table::INSTANCE_ID)?,
         session_timeout: layers.take(&table::SESSION_TIMEOUT)?.0,
         durability_delay: layers.take(&table::DURABILITY_DELAY)?,

@@ -2,7 +2,7 @@
 //!
 //! [`Store`](crate::pipeline::store::Store) is what the pipeline needs; [`cassandra`] is the store of the contract,
 //! [`sqlite`] the one that needs no server; [`AnyStore`] is the one that the settings name. [`Consistency`] says how
-//! many copies must have a row before it counts as stored. The tables of both are made by [`migrations`].
+//! many copies must have a row before it counts as stored. The [`tables`] of both are made by [`migrations`].
 
 mod address;
 mod any;
@@ -13,11 +13,13 @@ mod journal;
 pub mod migrations;
 mod removal;
 mod retention;
+mod series;
 pub mod sqlite;
 mod stock;
 mod stored;
 mod stored_alarm;
 mod survey;
+pub mod tables;
 
 pub(crate) use address::SQLITE;
 pub use address::StoreAddress;
@@ -27,8 +29,9 @@ pub use consistency::Consistency;
 pub use consistency::UnknownConsistency;
 pub use journal::{Admissions, Followed, History, Journal};
 pub use removal::Removal;
-pub use retention::{Kept, Retention, RetentionChange};
-pub(crate) use stock::{FileRoom, ROW_BYTES, Stock, TableStock};
+pub use retention::{Kept, Retention, RetentionChange, TAKEN_UP_WITHIN, removed_before};
+pub use series::{Series, Stretch};
+pub(crate) use stock::{FileRoom, Stock, TableStock};
 pub use stored::{Erased, Order, SchemaPart, SchemaState, SchemaStep, Selection, StoredReading, Width};
 pub use stored_alarm::{Acknowledged, AlarmId, AlarmState, StoredAlarm};
 pub use survey::{ActiveAlarms, SchemaVersion};

@@ -47,6 +47,8 @@ pub enum ArchiveError {
     Stranger(PathBuf),
     #[error("{} is not as the manifest says: {why}", path.display())]
     Damaged { path: PathBuf, why: String },
+    #[error("{} goes up to the last minutes, of which readings may still come; nothing was deleted", .0.display())]
+    TooNew(PathBuf),
     #[error("{} is in no archive: no manifest.json beside it names it", .0.display())]
     Unnamed(PathBuf),
 }
@@ -100,6 +102,7 @@ impl Advice for ArchiveError {
                 "where an archive was cut off by a power cut or a kill, remove the file and begin again; else move it away"
             }
             Self::Damaged { .. } => "bring the file back from a copy of the archive",
+            Self::TooNew(_) => "archive up to an earlier time into a folder of its own, or wait five minutes",
             Self::Unnamed(_) => "import the folder of the archive, or copy its manifest.json beside the file",
         };
         Some(hint.to_owned())

@@ -14,7 +14,7 @@ use crate::trail::{Act, Kind};
 /// What changes something. Behind each command are the arguments whose values are told, as `argument` or
 /// `argument:name in the trail`; `@topic` is the setting, where nothing of that name was typed. `@store` says that the
 /// store is asked, of what mostly is not.
-const ADMINISTRATIVE: [(&str, &str); 21] = [
+const ADMINISTRATIVE: [(&str, &str); 22] = [
     ("init", "partitions topic_replication keyspace_replication @topic"),
     ("reset", "only @topic @group"),
     ("import", ""),
@@ -33,7 +33,8 @@ const ADMINISTRATIVE: [(&str, &str); 21] = [
     ("topic delete", "name:topic"),
     ("dlq replay", "reasons:refused_for offsets @topic"),
     ("rules apply", "by @store"),
-    ("retention set", "raw_kept:raw alerts_kept:alerts messages dead_letters by @topic @store"),
+    ("retention minutes", "patient since until @store"),
+    ("retention set", "raw_kept:raw minutes_kept:minutes alerts_kept:alerts messages dead_letters by @topic @store"),
     ("serve token create", "name:token role by"),
     ("serve token revoke", "name:token by"),
 ];

@@ -13,6 +13,7 @@ pub(super) mod patient_days;
 pub(super) mod progress_line;
 pub(super) mod retention;
 pub(super) mod score;
+pub(super) mod series;
 pub(super) mod table;
 pub(super) mod time_argument;
 pub(super) mod watch;

@@ -1,14 +1,17 @@
 //! `vitals export`: readings out of the store into a file.
 
+mod every;
+
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use color_eyre::eyre::Result;
 
+pub use self::every::ExportError;
 use super::common::pages::Pages;
 use super::common::progress_line::ProgressLine;
-use super::common::time_argument;
+use super::common::{series, time_argument};
 use super::query::select;
 use super::{Context, unless_stopped};
 use crate::advice::Code;
@@ -16,6 +19,7 @@ use crate::app;
 use crate::archive::partial::Partial;
 use crate::archive::{Format, decode, encode};
 use crate::fhir::observation::{self, Kind};
+use crate::minute::Every;
 use crate::output::Output;
 use crate::reading::{PatientId, Timestamp};
 use crate::settings::Settings;
@@ -27,6 +31,9 @@ use crate::store::{Order, StoredReading, Width};
 The file is there only when it is whole. The same rows give the same bytes
 again. Alerts are not exported.
 
+With --every each row is a minute, an hour or a day of UTC, as
+`vitals query --every` shows them; such a file cannot be imported.
+
 CSV exchanges with cqlsh, in both directions:
   COPY hospital.patient_vitals (patient_id, timestamp, heart_rate, spo2,
   systolic, diastolic, respiratory_rate, temperature, supplemental_oxygen,
@@ -35,6 +42,7 @@ CSV exchanges with cqlsh, in both directions:
 Examples:
   vitals export vitals.csv
   vitals export --patient P001 --since -1h -o ndjson -
+  vitals export --every 1m --since -30d minutes.csv
   vitals export --since 'today 00:00' today.ndjson
   vitals export -o fhir Observation.ndjson")]
 pub struct Args {
@@ -53,6 +61,9 @@ pub struct Args {
     /// How the rows stand in the file [default: as its name ends, else csv]
     #[arg(short = 'o', long = "output", value_name = "FORMAT", value_enum)]
     format: Option<Shape>,
+    /// What the readings of each minute, hour or day come to, patient by patient and oldest first
+    #[arg(long, value_parser = series::every())]
+    every: Option<Every>,
     /// Leave out the line of column names of a CSV file
     #[arg(long = "no-header")]
     no_header: bool,
@@ -117,6 +128,9 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
 }
 
 async fn export(args: &Args, settings: &Settings, output: &Output) -> Result<Code> {
+    if let Some(every) = args.every {
+        return Box::pin(every::export(args, every, settings, output)).await;
+    }
     // In the order in which the whole table has them, if `vitals init` made it.
     let selection = select(args.patient.as_ref(), args.since, args.until, Order::NewestFirst)?;
     let (since, until) = (args.since.map(|time| time.to_string()), args.until.map(|time| time.to_string()));

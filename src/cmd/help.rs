@@ -35,7 +35,7 @@ const USED: [(&str, &str); 18] = [
     ("report patient query scores count export import archive schema rules", "store consistency"),
     ("init", "brokers topic store consistency alarms_topic"),
     ("audit", "brokers topic group store consistency"),
-    ("status doctor", "brokers topic group store consistency alarms_topic keep_raw keep_alerts"),
+    ("status doctor", "brokers topic group store consistency alarms_topic keep_raw keep_minutes keep_alerts"),
     ("reset", "brokers topic group store consistency alarms_topic"),
     ("serve", "brokers topic group store consistency alarms_topic heart_rate_high spo2_low log_format log_level"),
     ("top", "brokers topic group store consistency heart_rate_high spo2_low"),
@@ -45,9 +45,9 @@ const USED: [(&str, &str); 18] = [
         "brokers topic store consistency heart_rate_high spo2_low session_timeout durability_delay max_in_flight_bytes \
          max_batch_rows",
     ),
-    ("retention", "brokers topic store consistency alarms_topic keep_raw keep_alerts"),
+    ("retention", "brokers topic store consistency alarms_topic keep_raw keep_minutes keep_alerts"),
     ("grants", "brokers topic group store alarms_topic"),
-    ("up", "health log_format log_level topic group store consistency alarms_topic keep_raw keep_alerts"),
+    ("up", "health log_format log_level topic group store consistency alarms_topic keep_raw keep_minutes keep_alerts"),
     ("guide completions", ""),
 ];
 

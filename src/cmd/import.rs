@@ -139,6 +139,11 @@ async fn write(backup: Backup, store: &AnyStore, total: Option<u64>, context: &C
             if expired == 1 { "is" } else { "are" }
         ));
     }
+    if written > 0 {
+        output.note(
+            "hint: `vitals retention minutes` makes their minutes, where a consumer has written into these tables",
+        );
+    }
     if !end.unknown.is_empty() {
         output.note(format_args!("note: columns that were passed over: {}", end.unknown.join(", ")));
     }

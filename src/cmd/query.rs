@@ -2,15 +2,17 @@
 
 use color_eyre::eyre::Result;
 
+use super::common::series::{self, SeriesPages};
 use super::common::time_argument;
 use super::{Context, unless_stopped};
 use crate::advice::{Advice, Code};
 use crate::alarm::{Implausible, implausible};
 use crate::app;
-use crate::output::{Cell, Column, FormatArgs, Output, Value};
+use crate::minute::Every;
+use crate::output::{Cell, Column, Format, FormatArgs, Output, Value};
 use crate::reading::{Number, Observation, Observed, PatientId, Sign, Timestamp};
 use crate::settings::Settings;
-use crate::store::{Order, Selection, StoredReading};
+use crate::store::{Order, Selection, StoredReading, Stretch};
 
 /// Which readings.
 #[derive(Debug, clap::Args)]
@@ -18,8 +20,14 @@ use crate::store::{Order, Selection, StoredReading};
 A patient without readings is no error: there is only a note,
 and the exit code is 0.
 
+With --every each row is a minute, an hour or a day of UTC: how many readings,
+and of each sign how many values that are believed, the least, the most, their
+mean and sum, and the last; a table shows the mean with the least and the most.
+The one that --since is in is there as a whole, and so is the one of --until.
+
 Examples:
   vitals query
+  vitals query --patient P001 --every 1h --since -2d
   vitals query --patient P001 --limit 5
   vitals query --patient P001 --since 2025-10-26T10:00:00Z -o csv")]
 pub struct Args {
@@ -38,6 +46,9 @@ pub struct Args {
     /// Oldest first
     #[arg(long, requires = "patient")]
     oldest: bool,
+    /// What the readings of each minute, hour or day come to
+    #[arg(long, requires = "patient", value_parser = series::every())]
+    every: Option<Every>,
     #[command(flatten)]
     format: FormatArgs,
 }
@@ -78,6 +89,10 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
 
 async fn show(args: &Args, settings: &Settings, output: &Output) -> Result<Code> {
     let selection = args.selection()?;
+    if let (Some(every), Selection::Patient { id: patient, since, until, order }) = (args.every, &selection) {
+        let stretch = Stretch { patient: patient.clone(), every, since: *since, until: *until, order: *order };
+        return show_series(args, stretch, settings, output).await;
+    }
     let store = app::open_store_to_read(settings, output).await?;
     let mut readings = store.readings(&selection, args.limit);
     let columns = columns();
@@ -89,6 +104,31 @@ async fn show(args: &Args, settings: &Settings, output: &Output) -> Result<Code>
     }
     rows.finish()?;
     if !any {
+        output.note(nothing_found(args));
+    }
+    Ok(Code::Done)
+}
+
+/// Minutes, hours or days.
+async fn show_series(args: &Args, stretch: Stretch, settings: &Settings, output: &Output) -> Result<Code> {
+    let store = app::open_store_to_read(settings, output).await?;
+    let is_for_people = args.format.choose(output.stdout_is_terminal()) == Format::Table;
+    let columns = if is_for_people { series::columns_for_people() } else { series::columns_for_programs() };
+    let row = if is_for_people { series::row_for_people } else { series::row_for_programs };
+    let patient = stretch.patient.clone();
+    let mut pages = SeriesPages::of(&store, stretch);
+    let mut rows = output.rows(args.format, &columns);
+    let mut left = args.limit;
+    while left > 0
+        && let Some(page) = pages.next_page().await?
+    {
+        for (start, summary) in page.iter().take(usize::try_from(left).unwrap_or(usize::MAX)) {
+            rows.push(row(&patient, *start, summary))?;
+            left -= 1;
+        }
+    }
+    rows.finish()?;
+    if left == args.limit {
         output.note(nothing_found(args));
     }
     Ok(Code::Done)
@@ -265,6 +305,8 @@ mod tests {
             "--patient",
             "--since 2025-10-26T10:00:00Z",
             "--oldest",
+            "--every 1h",
+            "--patient P001 --every 2h",
             "--patient P001 --since tomorrow",
             "--patient P001 --until 2025-10-26T10:00:00",
         ] {

@@ -1,5 +1,6 @@
-//! `vitals retention`: how long readings, alarms and messages are kept.
+//! `vitals retention`: how long readings, minutes, alarms and messages are kept.
 
+mod minutes;
 mod set;
 mod show;
 pub(in crate::cmd) mod topics;
@@ -16,14 +17,16 @@ use crate::advice::Code;
 #[command(after_help = "\
 Nothing goes unless somebody has said so. What is in force stands in the
 store, so that all who write it agree, with who set it, when and why; consumers
-take a change up within 5 s. keep_raw and keep_alerts of the settings are what
-`retention set` puts in force; by themselves they delete nothing.
+take a change up within 5 s. keep_raw, keep_minutes and keep_alerts of the
+settings are what `retention set` puts in force; by themselves they delete
+nothing.
 
 Examples:
   vitals retention show
   vitals retention set --raw 30d --dry-run
-  vitals retention set --raw 30d --alerts 400d --by Anna --reason 'one month'
-  vitals retention set --messages 7d --dead-letters 90d --by Bo --reason disk")]
+  vitals retention set --raw 30d --minutes 400d --by Anna --reason 'one month'
+  vitals retention set --messages 7d --dead-letters 90d --by Bo --reason disk
+  vitals retention minutes")]
 pub struct Args {
     #[command(subcommand)]
     action: Action,
@@ -35,6 +38,8 @@ enum Action {
     Show(show::Args),
     /// Set how long things are kept, after showing what would go
     Set(set::Args),
+    /// Make the minutes of readings that no consumer has stored, or one of an earlier vitals
+    Minutes(minutes::Args),
 }
 
 /// Does it.
@@ -46,6 +51,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
         match args.action {
             Action::Show(args) => show::run(args, context).await,
             Action::Set(args) => set::run(&args, context).await,
+            Action::Minutes(args) => Box::pin(minutes::run(args, context)).await,
         }
     };
     unless_stopped(&context.shutdown, work).await

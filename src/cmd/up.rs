@@ -199,7 +199,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
 
 /// Says where the settings ask for something else than what is in force. The file need not be there yet.
 async fn tell_wish(settings: &Settings, output: &Output) {
-    if settings.wished_retention() == [None, None] {
+    if settings.wished_retention() == [None; 3] {
         return;
     }
     if let Ok(store) = app::open_store_at(settings, &settings.embedded_store()).await {

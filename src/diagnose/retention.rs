@@ -9,11 +9,12 @@ use crate::store::{Kept, Retention, RetentionChange};
 const NOTHING_CHANGES: &str =
     "what stands in the store is in force for all; settings alone delete nothing and keep nothing";
 
-/// What is in force, in words: `readings 30d, alarms for ever, since … by Anna`.
+/// What is in force, in words: `readings are kept 30d, minutes for ever, alarms for ever, since … by Anna`.
 pub(crate) fn in_words(retention: &Retention) -> String {
-    let Kept { raw, alerts } = retention.in_force();
+    let Kept { raw, minutes, alerts } = retention.in_force();
     let since = retention.last().map(|RetentionChange { at, by, .. }| format!(", since {at} by {by}"));
-    format!("readings are kept {}, alarms {}{}", shown(raw), shown(alerts), since.unwrap_or_default())
+    let [raw, minutes, alerts] = [raw, minutes, alerts].map(shown);
+    format!("readings are kept {raw}, minutes {minutes}, alarms {alerts}{}", since.unwrap_or_default())
 }
 
 /// `30d`, or `for ever`.
@@ -23,14 +24,15 @@ pub(crate) fn shown(keep: Keep) -> String {
 
 /// What the settings ask for that is not in force.
 pub(crate) fn unmet(retention: &Retention, settings: &Settings) -> Option<Problem> {
-    let Kept { raw, alerts } = retention.in_force();
-    let [wished_raw, wished_alerts] = settings.wished_retention();
+    let Kept { raw, minutes, alerts } = retention.in_force();
+    let [wished_raw, wished_minutes, wished_alerts] = settings.wished_retention();
     let of = |what: &str, wished: Option<Keep>, kept: Keep| {
         let wished = wished.filter(|wished| *wished != kept)?;
         Some(format!("the settings ask for {what} to be kept {}, and in force is {}", shown(wished), shown(kept)))
     };
-    let unmet: Vec<_> =
-        [of("readings", wished_raw, raw), of("alarms", wished_alerts, alerts)].into_iter().flatten().collect();
+    let parts =
+        [of("readings", wished_raw, raw), of("minutes", wished_minutes, minutes), of("alarms", wished_alerts, alerts)];
+    let unmet: Vec<_> = parts.into_iter().flatten().collect();
     let cure =
         format!("{} shows what that would change, and puts it in force", command(settings, "retention set --dry-run"));
     (!unmet.is_empty()).then(|| Problem::new(unmet.join("; "), cure))
@@ -60,7 +62,7 @@ mod tests {
         let keeps_all = Retention::default();
         assert_eq!(unmet(&keeps_all, &settings(&[])), None);
         assert_eq!(unmet(&keeps_all, &settings(&[("VITALS_KEEP_RAW", "keep")])), None);
-        assert_eq!(in_words(&keeps_all), "readings are kept for ever, alarms for ever");
+        assert_eq!(in_words(&keeps_all), "readings are kept for ever, minutes for ever, alarms for ever");
     }
 
     #[test]

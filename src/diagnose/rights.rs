@@ -72,6 +72,7 @@ impl Role {
             Self::Consumer => vec![
                 grant("SELECT", &format!("KEYSPACE {keyspace}")),
                 table("MODIFY", "patient_vitals"),
+                table("MODIFY", "patient_vitals_1m"),
                 table("MODIFY", "patient_alerts"),
                 // How long the commit log may be late.
                 grant("SELECT", "system_views.settings"),

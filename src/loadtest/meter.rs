@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use crate::alarm::KnownAlarm;
 use crate::pipeline::store::{Batch, BatchLimits, Entry, NodeGeneration, Store, WriteError, Written};
 use crate::reading::reject::Reject;
-use crate::reading::{PatientId, Timestamp};
+use crate::reading::{PatientId, Signs, Timestamp};
 use crate::store::AnyStore;
 
 /// How many readings may be on their way to the store where they are sent as fast as they are taken: enough for the
@@ -213,6 +213,19 @@ impl Store for Meter {
         until: Timestamp,
     ) -> Result<Vec<(PatientId, Timestamp)>, WriteError> {
         self.store.newest(patients, until).await
+    }
+
+    async fn measured(
+        &self,
+        patient: &PatientId,
+        since: Timestamp,
+        until: Timestamp,
+    ) -> Result<Vec<(Timestamp, Signs)>, WriteError> {
+        self.store.measured(patient, since, until).await
+    }
+
+    async fn known_patients(&self) -> Result<Vec<PatientId>, WriteError> {
+        self.store.known_patients().await
     }
 
     async fn admissions(&self, behind: i32) -> Result<Vec<Entry>, WriteError> {

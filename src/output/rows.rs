@@ -47,7 +47,7 @@ impl Rows<'_> {
             Format::Ndjson => self.output.data(&format!("{}\n", json_object(&self.columns, &row)), Escape::Json),
             Format::Csv => {
                 let header = if is_first { csv_header(&self.columns) } else { String::new() };
-                let line = csv_line(row.iter().map(|cell| plain(&cell.value, "")));
+                let line = csv_row(&row);
                 self.output.data(&format!("{header}{line}"), Escape::Text)
             }
         }
@@ -153,6 +153,16 @@ pub fn json_object(columns: &[Column], row: &[Cell]) -> String {
         .map(|(column, cell)| format!("{}:{}", json_text(column.name), json_value(&cell.value)))
         .collect();
     format!("{{{}}}", fields.join(","))
+}
+
+/// The line of a CSV file that names the columns.
+pub fn csv_head(columns: &[Column]) -> String {
+    csv_header(columns)
+}
+
+/// The row as a line of a CSV file.
+pub fn csv_row(row: &[Cell]) -> String {
+    csv_line(row.iter().map(|cell| plain(&cell.value, "")))
 }
 
 fn json_value(value: &Value) -> String {

@@ -27,7 +27,7 @@ use tokio::time::{Instant, timeout};
 use super::store::{Batch, BatchLimits, Entry, NodeGeneration, Store, Tenure, WriteError, Written};
 use crate::alarm::{AlarmKey, AlarmRecord, KnownAlarm};
 use crate::output::counted;
-use crate::reading::{PatientId, Timestamp};
+use crate::reading::{PatientId, Signs, Timestamp};
 
 /// How long a write waits for its alarms to be announced.
 const ANNOUNCING_LIMIT: Duration = Duration::from_secs(2);
@@ -277,6 +277,19 @@ impl<T: Store, A: Alarms> Store for Announcing<'_, T, A> {
         until: Timestamp,
     ) -> Result<Vec<(PatientId, Timestamp)>, WriteError> {
         self.store.newest(patients, until).await
+    }
+
+    async fn measured(
+        &self,
+        patient: &PatientId,
+        since: Timestamp,
+        until: Timestamp,
+    ) -> Result<Vec<(Timestamp, Signs)>, WriteError> {
+        self.store.measured(patient, since, until).await
+    }
+
+    async fn known_patients(&self) -> Result<Vec<PatientId>, WriteError> {
+        self.store.known_patients().await
     }
 
     async fn admissions(&self, behind: i32) -> Result<Vec<Entry>, WriteError> {

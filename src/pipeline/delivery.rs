@@ -14,6 +14,7 @@ use tokio::time::{Instant, sleep};
 
 use super::dead_letters::{DeadLetter, DeadLetterBatch, DeadLetterQueue, DeadLetters};
 use super::events::{Listener, PipelineEvent, Task, Trouble, TroubleKind};
+use super::minutes::Held;
 use super::refusals::Refusals;
 use super::report::Report;
 use super::rules::Rules;
@@ -84,13 +85,15 @@ impl<'a, T: Store, D: DeadLetters> Delivery<'a, T, D> {
         self.dead_letter_queue.add(DeadLetter { partition, record: record.detached(), reject }, in_flight);
     }
 
+    /// Takes note of what has become of a batch, and gives what is to be done for minutes since it is stored.
     pub(super) fn written<L: Listener>(
         &mut self,
         (mut batch, outcome): (WriteBatch, Result<Written, WriteError>),
         ledger: &mut Ledger,
         rules: &mut impl Rules,
         report: &mut Report<'_, L>,
-    ) {
+    ) -> Vec<Held> {
+        let mut needs = Vec::new();
         if let Some(text) = self.store.trouble() {
             report.trouble_once("alarms", Trouble::of(TroubleKind::AlarmsNotAnnounced, &text));
         }
@@ -100,6 +103,7 @@ impl<'a, T: Store, D: DeadLetters> Delivery<'a, T, D> {
         }
         match outcome {
             Ok(written) => {
+                needs = std::mem::take(&mut batch.needs);
                 rules.stored(&batch.rows.alarms);
                 report.written(written, count(&batch.in_flight, ledger));
                 report.tell(PipelineEvent::Stored { batch: &batch.rows, took: batch.took });
@@ -119,22 +123,26 @@ impl<'a, T: Store, D: DeadLetters> Delivery<'a, T, D> {
                 batch.attempts += 1;
                 report.outcome(Task::Write, false);
                 report.trouble_of_attempt(batch.attempts, &text, kind, &text);
-                return self.writes.push(Box::pin(write(self.store, batch)));
+                self.writes.push(Box::pin(write(self.store, batch)));
+                return needs;
             }
             Err(error) if is_ours(&batch.in_flight, ledger) => {
                 if matches!(error, WriteError::Never(_)) {
-                    return self.refused(batch, &error.to_string(), report);
+                    self.refused(batch, &error.to_string(), report);
+                    return needs;
                 }
                 batch.attempts += 1;
                 let text = format!("{error}; trying again, nothing is committed meanwhile");
                 report.trouble_of_attempt(batch.attempts, &text, TroubleKind::WriteFailed, &text);
-                return self.writes.push(Box::pin(write(self.store, batch)));
+                self.writes.push(Box::pin(write(self.store, batch)));
+                return needs;
             }
             // The partition's next owner reads the rows again.
             Err(_) => {}
         }
         batch.in_flight.iter().for_each(|in_flight| ledger.acknowledge(*in_flight));
         self.is_back(&batch);
+        needs
     }
 
     /// Makes room for others.

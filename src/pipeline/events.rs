@@ -173,6 +173,8 @@ pub enum TroubleKind {
     AlarmWriteFailed,
     /// The store refuses alarms for good.
     AlarmWriteRefused,
+    /// What the readings of a minute come to could not be read or stored yet.
+    MinutesFailed,
     /// The store refuses rows for good.
     WriteRefused,
     /// Refused messages could not be kept yet.
@@ -242,6 +244,7 @@ impl TroubleKind {
             Self::WriteFailed => "write_failed",
             Self::AlarmWriteFailed => "alarm_write_failed",
             Self::AlarmWriteRefused => "alarm_write_refused",
+            Self::MinutesFailed => "minutes_failed",
             Self::WriteRefused => "write_refused",
             Self::DeadLetterFailed => "dead_letter_failed",
             Self::DeadLetterInParts => "dead_letter_in_parts",

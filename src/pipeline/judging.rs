@@ -134,7 +134,7 @@ impl<S: Source, T: Store, D: DeadLetters, R: Rules, L: Listener> Pipeline<'_, S,
         self.report.fast_clock(self.judging.rules.has_fast_clock());
         self.take_changes(changes, is_news);
         match in_flight {
-            Some(in_flight) => self.delivery.write_queue.add(reading, in_flight, size_bytes),
+            Some(in_flight) => self.store(partition, reading, in_flight, size_bytes),
             None => self.delivery.in_flight_bytes = self.delivery.in_flight_bytes.saturating_sub(size_bytes),
         }
     }

@@ -97,13 +97,15 @@ impl<S: Source, T: Store, D: DeadLetters, R: Rules, L: Listener> Pipeline<'_, S,
             State::LastCommitBeforeRelease { by } if !self.awaits_commit() || now >= by => self.released().await,
             State::Finishing if self.commits.ledger.is_durable() && self.is_all_stored() => {
                 // What is due at the end has to be stored first.
-                let is_due = self.raise_all_due();
+                let is_due = self.raise_all_due() || self.minutes.end_all(&self.delivery.write_queue);
                 if !is_due {
                     self.commit().await;
                     self.state = State::LastCommit;
                 }
             }
             State::LastCommit if !self.awaits_commit() => return Some(self.end(true)),
+            State::Stopping { by } if is_settled && now < by && self.minutes.end_all(&self.delivery.write_queue) => {}
+            State::Stopping { by } if is_settled && now < by && !self.minutes.is_idle() => {}
             // Who stops it does not wait for what is stored to be durable: the next member writes it again.
             State::Stopping { by } if is_settled || self.is_at_rest() || now >= by => {
                 self.commit().await;

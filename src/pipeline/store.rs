@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::alarm::{AlarmRecord, KnownAlarm};
-use crate::reading::{PatientId, Reading, Timestamp};
+use crate::minute::PatientMinute;
+use crate::reading::{PatientId, Reading, Signs, Timestamp};
 
 /// What is written in one go: readings, no two of them of the same patient and time, and what has become of alarms.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -16,6 +17,9 @@ pub struct Batch {
     pub readings: Vec<Reading>,
     /// Alarms as they are since, those of one patient behind one another, no two of the same patient, rule and onset.
     pub alarms: Vec<AlarmRecord>,
+    /// What the readings of minutes come to, those of one patient behind one another, no two of the same patient and
+    /// minute. They take the place of what was there, but where one of their readings need not be there any more.
+    pub minutes: Vec<PatientMinute>,
     /// Whether it may still be written.
     pub tenure: Tenure,
 }
@@ -158,6 +162,17 @@ pub trait Store: Send + Sync {
         patients: &[PatientId],
         until: Timestamp,
     ) -> impl Future<Output = Result<Vec<(PatientId, Timestamp)>, WriteError>> + Send;
+
+    /// What was measured of a patient from `since` on and before `until`, as it is stored, the oldest first.
+    fn measured(
+        &self,
+        patient: &PatientId,
+        since: Timestamp,
+        until: Timestamp,
+    ) -> impl Future<Output = Result<Vec<(Timestamp, Signs)>, WriteError>> + Send;
+
+    /// Everyone who has readings.
+    fn known_patients(&self) -> impl Future<Output = Result<Vec<PatientId>, WriteError>> + Send;
 
     /// What has become of patients behind this version of their journal, in its order, as much as is read at once. There is
     /// no more where it is empty; a replica that lags behind may leave some out.

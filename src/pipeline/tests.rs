@@ -4,6 +4,7 @@ mod alarms;
 mod announcing;
 mod durability;
 mod faults;
+mod minutes;
 mod outcomes;
 mod refusals;
 mod stage;
@@ -68,6 +69,9 @@ impl Play {
                 acknowledged: None,
                 expired: None,
                 forgets: false,
+                rows: Mutex::default(),
+                minutes: Mutex::default(),
+                minutes_failed: Mutex::default(),
             },
             drawer: Drawer { log: log.clone(), failures: Mutex::new(0), refuses: 0, is_fatal: false },
             audience: Audience { log: log.clone() },

@@ -8,6 +8,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
+use super::minutes::Held;
 use super::store::{Batch, BatchLimits, Tenure};
 use crate::alarm::AlarmRecord;
 use crate::ledger::InFlight;
@@ -22,6 +23,8 @@ pub struct WriteBatch {
     pub patients: Vec<PatientId>,
     /// The records that it stands for.
     pub in_flight: Vec<InFlight>,
+    /// What is to be done for minutes once it is written.
+    pub(super) needs: Vec<Held>,
     /// What these records take of the memory limit.
     pub size_bytes: usize,
     /// How often it was tried.
@@ -61,6 +64,8 @@ struct Row {
     in_flight: InFlight,
     /// Later records of the same patient and time, joined into this row.
     joined: Vec<InFlight>,
+    /// What is to be done for minutes once it is written.
+    needs: Vec<Held>,
     size_bytes: usize,
     refused: Option<Refused>,
 }
@@ -77,9 +82,21 @@ pub struct Refused {
 impl WriteQueue {
     /// Puts a reading into its patient's queue. A later record of the same time is joined into the row that waits, sign
     /// by sign.
+    #[cfg(any(test, feature = "testing"))]
     pub fn add(&mut self, reading: Reading, in_flight: InFlight, size_bytes: usize) {
+        self.add_with(reading, in_flight, size_bytes, None);
+    }
+
+    /// The same, with what is to be done for minutes once it is written.
+    pub(super) fn add_with(&mut self, reading: Reading, in_flight: InFlight, size_bytes: usize, need: Option<Held>) {
         let queue = self.queue_of(reading.patient());
-        queue.add(Row { reading, in_flight, joined: Vec::new(), size_bytes, refused: None });
+        let needs = need.into_iter().collect();
+        queue.add(Row { reading, in_flight, joined: Vec::new(), needs, size_bytes, refused: None });
+    }
+
+    /// Whether anything of a patient waits, or is in flight.
+    pub fn has(&self, patient: &PatientId) -> bool {
+        self.by_patient.contains_key(patient)
     }
 
     /// Puts an alarm into its patient's queue, in the place of what waits of it. Before the reading that has brought it
@@ -167,7 +184,8 @@ impl WriteQueue {
 
     /// Puts the row of a batch of one back, which was refused: the patient's other rows go first, and one by one too.
     pub fn put_back(&mut self, batch: WriteBatch, refused: Refused) {
-        let WriteBatch { rows: Batch { mut readings, alarms, .. }, mut patients, in_flight, size_bytes, .. } = batch;
+        let WriteBatch { rows: Batch { mut readings, alarms, .. }, mut patients, in_flight, needs, size_bytes, .. } =
+            batch;
         self.put_back_alarms(alarms);
         let mut records = in_flight.into_iter();
         let (Some(patient), Some(reading), Some(in_flight)) = (patients.pop(), readings.pop(), records.next()) else {
@@ -176,7 +194,7 @@ impl WriteQueue {
         let Some(queue) = self.by_patient.get_mut(&patient) else { return };
         let joined = records.collect();
         self.alone.entry(patient.clone()).or_default();
-        queue.put_back(Row { reading, in_flight, joined, size_bytes, refused: Some(refused) });
+        queue.put_back(Row { reading, in_flight, joined, needs, size_bytes, refused: Some(refused) });
         queue.is_in_flight = false;
         self.ready.push_back(patient);
     }
@@ -243,6 +261,7 @@ impl WriteBatch {
         self.rows.readings.push(row.reading);
         self.in_flight.push(row.in_flight);
         self.in_flight.extend(row.joined);
+        self.needs.extend(row.needs);
         self.size_bytes += row.size_bytes;
     }
 }
@@ -297,6 +316,7 @@ impl Row {
         self.reading.overlay(&later.reading);
         self.joined.push(later.in_flight);
         self.joined.extend(later.joined);
+        self.needs.extend(later.needs);
         self.size_bytes += later.size_bytes;
     }
 }

@@ -16,11 +16,11 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::parameters::cursor_of;
 use super::problem::Problem;
-use crate::alarm::believed;
 use crate::alarm::rules::Micros;
 use crate::archive::{Format, encode};
+use crate::minute::{Every, Figures, Summary};
 use crate::reading::{Sign, Timestamp};
-use crate::store::{AnyStore, Order, Selection, StoreError, StoredReading};
+use crate::store::{AnyStore, Order, Selection, Series, StoreError, StoredReading, Stretch};
 
 /// Parts of an answer that wait for who takes them.
 const PARTS_WAITING: usize = 1;
@@ -41,7 +41,7 @@ pub(super) enum Shape {
     Rows,
     /// Each reading, as a line of a CSV file.
     Csv,
-    /// The least, the greatest and the mean of each sign in spans of this length.
+    /// What each sign comes to in spans of this length.
     Buckets(Duration),
     /// The same as a CSV file, a line for each sign of a span.
     CsvOfBuckets(Duration),
@@ -93,6 +93,14 @@ async fn write(
     begun: &mut Begun,
 ) -> Result<(), StoreError> {
     let Wanted { patient, since, until, limit } = wanted.clone();
+    if let Shape::Buckets(every) | Shape::CsvOfBuckets(every) = shape
+        && every.as_secs().is_multiple_of(60)
+        && every.subsec_nanos() == 0
+    {
+        let order = Order::OldestFirst;
+        let minutes = store.series(Stretch { patient, every: Every::Minute, since, until, order });
+        return write_minutes(minutes, Writer::new(shape, limit), parts, begun).await;
+    }
     let selection = Selection::Patient { id: patient, since, until, order: Order::OldestFirst };
     // One more tells whether there are more; of spans nobody knows how many rows they have.
     let rows = match shape {
@@ -114,6 +122,34 @@ async fn write(
             return Ok(());
         }
         page = readings.next_page().await?;
+    }
+    writer.end(&mut text);
+    // Who is gone needs no end.
+    let _ = parts.send(Ok(text.into())).await;
+    Ok(())
+}
+
+/// Spans of whole minutes, of the minutes that are kept: a year of one patient is half a million of them, and a hundred times
+/// as many readings.
+async fn write_minutes(
+    mut minutes: Series<'_>,
+    mut writer: Writer,
+    parts: &mut Parts,
+    begun: &mut Begun,
+) -> Result<(), StoreError> {
+    let mut page = minutes.next_page().await?;
+    if let Some(begun) = begun.take() {
+        let _ = begun.send(Ok(()));
+    }
+    let mut text = writer.head();
+    while let Some(some) = page.filter(|_| !writer.is_full()) {
+        for (start, summary) in &some {
+            writer.take_minute(*start, summary, &mut text);
+        }
+        if !text.is_empty() && parts.send(Ok(std::mem::take(&mut text).into())).await.is_err() {
+            return Ok(());
+        }
+        page = minutes.next_page().await?;
     }
     writer.end(&mut text);
     // Who is gone needs no end.
@@ -146,7 +182,7 @@ impl Writer {
             Shape::Rows => "{\"readings\":[".to_owned(),
             Shape::Csv => encode::head(Format::Csv),
             Shape::Buckets(_) => "{\"buckets\":[".to_owned(),
-            Shape::CsvOfBuckets(_) => "time,sign,n,min,max,mean\n".to_owned(),
+            Shape::CsvOfBuckets(_) => "time,sign,n,min,max,mean,sum,last\n".to_owned(),
         }
     }
 
@@ -170,14 +206,22 @@ impl Writer {
             }
             Shape::Buckets(every) | Shape::CsvOfBuckets(every) => {
                 if let Some(time) = time {
-                    self.count(row, time, every, text);
+                    let mut summary = Summary::default();
+                    summary.add(&row.signs);
+                    self.count(&summary, time, every, text);
                 }
             }
         }
         self.last = time.or(self.last);
     }
 
-    fn count(&mut self, row: &StoredReading, time: Timestamp, every: Duration, text: &mut String) {
+    fn take_minute(&mut self, start: Timestamp, summary: &Summary, text: &mut String) {
+        if let (Shape::Buckets(every) | Shape::CsvOfBuckets(every), false) = (self.shape, self.is_full()) {
+            self.count(summary, start, every, text);
+        }
+    }
+
+    fn count(&mut self, summary: &Summary, time: Timestamp, every: Duration, text: &mut String) {
         let every = i64::try_from(every.as_micros()).unwrap_or(i64::MAX).max(1);
         let begin = time.as_micros().div_euclid(every).saturating_mul(every);
         if self.bucket.as_ref().is_some_and(|bucket| bucket.begin != begin) {
@@ -187,7 +231,8 @@ impl Writer {
                 return;
             }
         }
-        self.bucket.get_or_insert_with(|| Bucket::at(begin)).take(row);
+        let bucket = self.bucket.get_or_insert(Bucket { begin, summary: Summary::default() });
+        bucket.summary.join(summary);
     }
 
     /// Writes the span that is over.
@@ -223,50 +268,48 @@ impl Writer {
 /// What was measured in one span.
 struct Bucket {
     begin: Micros,
-    signs: BTreeMap<&'static str, Summary>,
+    summary: Summary,
 }
 
 /// Of one sign in one span, of the values that are believed.
 #[derive(Debug, Clone, Copy, Serialize)]
-struct Summary {
+struct Shown {
     n: u32,
     min: f64,
     max: f64,
     mean: f64,
+    sum: f64,
+    last: f64,
 }
 
 #[derive(Serialize)]
-struct ShownBucket<'a> {
+struct ShownBucket {
     time: Option<Timestamp>,
-    signs: &'a BTreeMap<&'static str, Summary>,
+    /// How many readings there were.
+    n: u32,
+    signs: BTreeMap<&'static str, Shown>,
 }
 
 impl Bucket {
-    fn at(begin: Micros) -> Self {
-        Self { begin, signs: BTreeMap::new() }
-    }
-
-    fn take(&mut self, row: &StoredReading) {
-        for (value, sign) in believed(&row.signs).into_iter().zip(Sign::ALL) {
-            let Some(value) = value else { continue };
-            let none = Summary { n: 0, min: value, max: value, mean: 0.0 };
-            let of = self.signs.entry(sign.name()).or_insert(none);
-            of.n += 1;
-            (of.min, of.max) = (of.min.min(value), of.max.max(value));
-            of.mean += (value - of.mean) / f64::from(of.n);
-        }
+    fn signs(&self) -> BTreeMap<&'static str, Shown> {
+        let shown = |sign: Sign| {
+            let figures = self.summary.get(sign)?;
+            let Figures { n, min, max, sum, last } = figures;
+            Some((sign.name(), Shown { n, min, max, mean: figures.mean(), sum, last }))
+        };
+        Sign::ALL.into_iter().filter_map(shown).collect()
     }
 
     fn write_lines(&self, text: &mut String) {
         let time = Timestamp::from_micros(self.begin).map_or_else(String::new, |time| time.to_string());
-        for (sign, Summary { n, min, max, mean }) in &self.signs {
+        for (sign, Shown { n, min, max, mean, sum, last }) in self.signs() {
             // Writing into memory cannot fail.
-            let _ = writeln!(text, "{time},{sign},{n},{min},{max},{mean}");
+            let _ = writeln!(text, "{time},{sign},{n},{min},{max},{mean},{sum},{last}");
         }
     }
 
-    fn shown(&self) -> ShownBucket<'_> {
-        ShownBucket { time: Timestamp::from_micros(self.begin), signs: &self.signs }
+    fn shown(&self) -> ShownBucket {
+        ShownBucket { time: Timestamp::from_micros(self.begin), n: self.summary.n, signs: self.signs() }
     }
 }
 
@@ -319,7 +362,10 @@ mod tests {
         let of = |number: usize| whole["buckets"][number]["signs"]["heart_rate"].clone();
         assert_eq!(whole["buckets"].as_array().map(Vec::len), Some(3));
         assert_eq!(whole["buckets"][1]["time"], "2025-10-26T10:30:10+00:00");
-        assert_eq!(of(1), serde_json::json!({"n": 2, "min": 90.0, "max": 100.0, "mean": 95.0}));
+        assert_eq!(
+            of(1),
+            serde_json::json!({"n": 2, "min": 90.0, "max": 100.0, "mean": 95.0, "sum": 190.0, "last": 100.0})
+        );
         assert_eq!(whole["truncated"], false);
         let part = json(&written(every, 2, &rows));
         let next = cursor_of(Timestamp::parse("2025-10-26T10:30:20Z").expect("a time"));
@@ -331,8 +377,9 @@ mod tests {
         let every = Duration::from_secs(10);
         let text = written(Shape::CsvOfBuckets(every), 1, &[row(9, 80), row(9, 85), row(10, 90)]);
         let time = "2025-10-26T10:30:00+00:00";
-        let expected =
-            format!("time,sign,n,min,max,mean\n{time},heart_rate,2,80,85,82.5\n{time},temperature,2,36.6,36.6,36.6\n");
+        let expected = format!(
+            "time,sign,n,min,max,mean,sum,last\n{time},heart_rate,2,80,85,82.5,165,85\n{time},temperature,2,36.6,36.6,36.6,73.2,36.6\n"
+        );
         assert_eq!(text, expected);
     }
 

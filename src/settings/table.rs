@@ -108,7 +108,7 @@ pub(super) enum Parse<T> {
 }
 
 /// The settings that every layer may hold, in the order in which they are shown.
-pub(super) static TABLE: [&Spec; 35] = [
+pub(super) static TABLE: [&Spec; 36] = [
     &BROKER_PROPERTIES.spec,
     &BROKERS.spec,
     &BROKER_ACCESS.tls.spec,
@@ -133,6 +133,7 @@ pub(super) static TABLE: [&Spec; 35] = [
     &SPO2_LOW.spec,
     &ALARMS_TOPIC.spec,
     &KEEP_RAW.spec,
+    &KEEP_MINUTES.spec,
     &KEEP_ALERTS.spec,
     &INSTANCE_ID.spec,
     &SESSION_TIMEOUT.spec,
@@ -312,6 +313,21 @@ pub(super) static KEEP_RAW: Setting<Keep> = Setting {
         default: Some(Keep::WORD),
         value_name: "TIME|keep",
         help: "How long readings should be kept in the store: what `retention set` puts in force",
+        kind: Kind::Text,
+    },
+    parse: Parse::Text(Keep::parse),
+};
+
+pub(super) static KEEP_MINUTES: Setting<Keep> = Setting {
+    spec: Spec {
+        name: "keep_minutes",
+        section: Some(Section::Retention),
+        option: "--keep-minutes",
+        variable: "VITALS_KEEP_MINUTES",
+        old_name: None,
+        default: Some(Keep::WORD),
+        value_name: "TIME|keep",
+        help: "How long what the readings of each minute come to should be kept: what `retention set` puts in force",
         kind: Kind::Text,
     },
     parse: Parse::Text(Keep::parse),

@@ -62,7 +62,7 @@ fn without_any_layer_the_defaults_are_those_of_the_contract() {
     assert_eq!(settings.consistency, Consistency::default());
     assert_eq!(settings.limits, Limits::default());
     assert_eq!(settings.alarms_topic.as_deref(), Some("patient.alarms"));
-    assert_eq!(settings.wished_retention(), [None, None]);
+    assert_eq!(settings.wished_retention(), [None; 3]);
     assert_eq!(settings.instance_id, None);
     assert_eq!(settings.session_timeout, Duration::from_secs(10));
 }
@@ -143,6 +143,7 @@ fn every_setting_can_be_given_by_the_file_in_its_own_type() {
         alarms_topic = "ward.alarms"
         [retention]
         keep_raw = "30d"
+        keep_minutes = "400d"
         keep_alerts = "keep"
         [consume]
         group = "g"
@@ -159,8 +160,8 @@ fn every_setting_can_be_given_by_the_file_in_its_own_type() {
     assert_eq!(settings.consistency, Consistency::Quorum);
     assert_eq!(settings.limits, Limits { heart_rate_high: 120, spo2_low: 90 });
     assert_eq!(settings.alarms_topic.as_deref(), Some("ward.alarms"));
-    let thirty_days = Keep::For(Duration::from_secs(30 * 86_400));
-    assert_eq!(settings.wished_retention(), [Some(thirty_days), Some(Keep::All)]);
+    let days = |days: u64| Some(Keep::For(Duration::from_secs(days * 86_400)));
+    assert_eq!(settings.wished_retention(), [days(30), days(400), Some(Keep::All)]);
     assert_eq!(settings.instance_id.as_deref(), Some("i"));
     assert_eq!(settings.session_timeout, Duration::from_millis(12_500));
 }

@@ -1,7 +1,7 @@
 //! The store that the settings name, whichever it is, and what can go wrong with it.
 //!
 //! What a third store needs: a variant here, with all that is matched below; the pipeline's port
-//! ([`Store`], in `pipeline/store.rs`); an address in `store/address.rs`; its shape and its steps in
+//! ([`Store`], in `pipeline/store.rs`); an address in `store/address.rs`; its shape in `store/tables.rs` and its steps in
 //! `store/migrations.rs` and `migrations/`; variants in `store/survey.rs`; and what `diagnose/store.rs`, `cmd/doctor`,
 //! `cmd/status` and `cmd/reset` say of it. `xtask/tests/stores/contract.rs` then holds it to what the others keep.
 
@@ -17,13 +17,13 @@ use super::journal::Journal;
 use super::sqlite::{self, SqliteError, SqliteStore};
 use super::stored_alarm::KNOWN_ALARMS;
 use super::{
-    Acknowledged, ActiveAlarms, AlarmId, Consistency, Kept, SchemaPart, SchemaStep, SchemaVersion, Selection, Stock,
-    StoredAlarm, StoredReading, Survey, Width,
+    Acknowledged, ActiveAlarms, AlarmId, Consistency, Kept, Order, SchemaPart, SchemaStep, SchemaVersion, Selection,
+    Stock, StoredAlarm, StoredReading, Survey, Width,
 };
 use crate::advice::{Advice, Code};
 use crate::alarm::KnownAlarm;
 use crate::pipeline::store::{Batch, BatchLimits, Entry, NodeGeneration, RequiredDelay, Store, WriteError, Written};
-use crate::reading::{PatientId, Timestamp};
+use crate::reading::{PatientId, Signs, Timestamp};
 use crate::secret::NoPassword;
 use crate::store::StoreAddress;
 use crate::tls::TlsError;
@@ -316,6 +316,33 @@ impl Store for AnyStore {
         Ok(newest)
     }
 
+    async fn measured(
+        &self,
+        patient: &PatientId,
+        since: Timestamp,
+        until: Timestamp,
+    ) -> Result<Vec<(Timestamp, Signs)>, WriteError> {
+        let selection = Selection::Patient {
+            id: patient.as_str().to_owned(),
+            since: Some(since),
+            until: Some(until),
+            order: Order::OldestFirst,
+        };
+        let (mut readings, mut measured) = (self.readings(&selection, u32::MAX), Vec::new());
+        while let Some(page) = readings.next_page().await? {
+            measured.extend(page.iter().filter_map(StoredReading::moment));
+        }
+        // Another program's text may stand where its time does not.
+        measured.sort_by_key(|(time, _)| *time);
+        measured.retain(|(time, _)| (since..until).contains(time));
+        Ok(measured)
+    }
+
+    async fn known_patients(&self) -> Result<Vec<PatientId>, WriteError> {
+        let patients = self.patients().await?;
+        Ok(patients.iter().filter_map(|patient| PatientId::parse(patient).ok()).collect())
+    }
+
     async fn admissions(&self, behind: i32) -> Result<Vec<Entry>, WriteError> {
         Ok(self.entries_with_gaps(Journal::Patients, behind).await?)
     }
@@ -372,6 +399,9 @@ pub enum StoreError {
     /// A journal has later entries, and not this one.
     #[error("the entry {version} of {table} is missing, and there are later ones")]
     Gap { table: &'static str, version: i32 },
+    /// Minutes could not be made.
+    #[error("{0}")]
+    Minutes(String),
     #[error("an SQLite file keeps one copy of every row, not as many as --keyspace-replication says")]
     OneCopy,
 }
@@ -387,6 +417,7 @@ impl From<StoreError> for WriteError {
         match error {
             StoreError::Cassandra(error) => error.into(),
             StoreError::Sqlite(error) => error.into(),
+            StoreError::Minutes(reason) => Self::Later(reason),
             StoreError::OneCopy | StoreError::Files(_) | StoreError::NoPassword(_) | StoreError::Gap { .. } => {
                 Self::Later(error.to_string())
             }
@@ -402,7 +433,7 @@ impl StoreError {
             Self::Sqlite(error) => matches!(error, SqliteError::Busy(..)),
             // The replica that has it may be asked next.
             Self::Gap { .. } => true,
-            Self::OneCopy | Self::Files(_) | Self::NoPassword(_) => false,
+            Self::OneCopy | Self::Files(_) | Self::NoPassword(_) | Self::Minutes(_) => false,
         }
     }
 }
@@ -412,7 +443,7 @@ impl Advice for StoreError {
         match self {
             Self::Cassandra(error) => error.code(),
             Self::Sqlite(error) => error.code(),
-            Self::Gap { .. } => Code::Unreachable,
+            Self::Gap { .. } | Self::Minutes(_) => Code::Unreachable,
             Self::OneCopy | Self::Files(_) | Self::NoPassword(_) => Code::Usage,
         }
     }
@@ -428,6 +459,7 @@ impl Advice for StoreError {
                  repair the table, or write a row of that version back"
                     .to_owned(),
             ),
+            Self::Minutes(_) => Some("begin it again when the store is back: that is safe".to_owned()),
             Self::OneCopy => Some("leave --keyspace-replication out: only Cassandra keeps copies".to_owned()),
         }
     }

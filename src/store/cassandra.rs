@@ -4,6 +4,7 @@
 //!   `migrations/cassandra/`
 //! - [`write`](mod@write): readings and alerts in
 //! - [`read`]: readings and alerts out
+//! - `minutes`: what the readings of minutes come to, out
 //! - `acknowledge`: whose alarms there are, and who has acknowledged them
 //! - [`scan`]: the whole table, row by row
 //! - [`remove`]: rows that are kept elsewhere go, and all that is known of a patient
@@ -28,6 +29,7 @@ mod durability;
 pub mod error;
 mod journal;
 mod keyspace;
+pub(super) mod minutes;
 pub mod probe;
 pub mod read;
 pub mod remove;

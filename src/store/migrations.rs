@@ -1,5 +1,5 @@
 //! The schema, for both stores: numbered migrations, and apart from them the shape that the tables have to have in the
-//! end, which is checked after migrating.
+//! end ([`tables`](super::tables)), which is checked after migrating.
 //!
 //! A migration makes a table, adds columns, or fills rows. Each can be repeated, because what happens in between cannot
 //! be ruled out: a crash, a second program, a table dropped by hand. So no program needs a lock. A lock in Cassandra has
@@ -14,8 +14,11 @@ use std::collections::BTreeSet;
 use futures::future::BoxFuture;
 
 use super::cassandra::{CassandraError, CassandraStore};
+use super::tables::{
+    ADMISSIONS, ALARM_COLUMNS_OF_3, ALARMS, Column, MINUTES, OBSERVATION_COLUMNS, READINGS, RETENTION, RULES, TOKENS,
+    Table,
+};
 use super::{SchemaStep, SchemaVersion};
-use crate::reading::{FIRST_COLUMNS, Observation};
 
 /// What the tables are made by, and what they have to be in the end.
 #[derive(Debug, Clone, Copy)]
@@ -72,43 +75,6 @@ pub enum Change {
 
 /// What stands for the keyspace in CQL.
 pub const KEYSPACE_MARK: &str = "{keyspace}";
-
-/// A table: these columns, and no others in its key.
-#[derive(Debug, Clone, Copy)]
-pub struct Table {
-    /// Its name.
-    pub name: &'static str,
-    /// Those of the key first and in its order. The first one is Cassandra's partition key.
-    pub columns: &'static [Column],
-    /// How many columns the key has.
-    pub key_columns: u16,
-    /// The column of the key whose largest value comes first.
-    pub descending: &'static str,
-}
-
-/// A column of a table.
-#[derive(Debug, Clone, Copy)]
-pub struct Column {
-    /// Its name.
-    pub name: &'static str,
-    /// What its values are.
-    pub kind: Kind,
-}
-
-/// What the values of a column are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// A text.
-    Text,
-    /// A whole number of 32 bits.
-    Int,
-    /// A number of 32 bits with a fraction.
-    Float,
-    /// A number of 64 bits with a fraction.
-    Double,
-    /// True or false.
-    Boolean,
-}
 
 /// The schema of this `vitals`.
 pub const SCHEMA: Schema = Schema {
@@ -177,98 +143,18 @@ pub const SCHEMA: Schema = Schema {
                 sql: include_str!("../../migrations/sqlite/0008_retention_changes.sql"),
             },
         },
+        Migration {
+            version: 9,
+            name: MINUTES.name,
+            change: Change::Make {
+                table: MINUTES.name,
+                cql: include_str!("../../migrations/cassandra/0009_patient_vitals_1m.cql"),
+                sql: include_str!("../../migrations/sqlite/0009_patient_vitals_1m.sql"),
+            },
+        },
     ],
-    tables: &[READINGS, ALARMS, RULES, ADMISSIONS, TOKENS, RETENTION],
+    tables: &[READINGS, ALARMS, RULES, ADMISSIONS, TOKENS, RETENTION, MINUTES],
 };
-
-/// The contract with the other programs.
-pub(super) const READINGS: Table = Table {
-    name: "patient_vitals",
-    columns: &[
-        Column::new("patient_id", Kind::Text),
-        Column::new("timestamp", Kind::Text),
-        Column::new("heart_rate", Kind::Int),
-        Column::new("spo2", Kind::Int),
-        Column::new("systolic", Kind::Int),
-        Column::new("diastolic", Kind::Int),
-        Column::new("respiratory_rate", Kind::Int),
-        Column::new("temperature", Kind::Float),
-        SUPPLEMENTAL_OXYGEN,
-        CONSCIOUSNESS,
-    ],
-    key_columns: 2,
-    descending: "timestamp",
-};
-
-/// The same as every program knows it, and as it is where no migration has come yet: to read from it, that will do.
-pub(super) const READINGS_AT_FIRST: Table = Table { columns: READINGS.columns.split_at(FIRST_COLUMNS).0, ..READINGS };
-
-/// What a reading of today may have that those of the first programs had not.
-const OBSERVATION_COLUMNS: [Column; 2] = [SUPPLEMENTAL_OXYGEN, CONSCIOUSNESS];
-
-const SUPPLEMENTAL_OXYGEN: Column = Column::new(Observation::SupplementalOxygen.name(), Kind::Boolean);
-/// A letter of ACVPU. What else another program writes there counts as nothing.
-const CONSCIOUSNESS: Column = Column::new(Observation::Consciousness.name(), Kind::Text);
-
-/// What an alarm has that a line for every reading over a limit had not.
-const ALARM_COLUMNS_OF_3: [Column; 4] = {
-    let [.., started, returned, message, rules] = ALARM_COLUMNS;
-    [started, returned, message, rules]
-};
-
-/// What we write of an alarm.
-pub(super) const ALARMS: Table =
-    Table { name: "patient_alerts", columns: &ALARM_COLUMNS, key_columns: 3, descending: "onset" };
-
-/// The sets of rules that were applied.
-const RULES: Table = Table::journal("alarm_rules", &RULE_COLUMNS);
-const RULE_COLUMNS: [Column; 7] = journal_columns("name", "applied_at");
-
-/// Who was admitted, and what was changed since.
-const ADMISSIONS: Table = Table::journal("patient_admissions", &ADMISSION_COLUMNS);
-const ADMISSION_COLUMNS: [Column; 7] = journal_columns("patient_id", "changed_at");
-
-/// Who may come to the server, and who may no more.
-const TOKENS: Table = Table::journal("access_tokens", &TOKEN_COLUMNS);
-const TOKEN_COLUMNS: [Column; 7] = journal_columns("name", "changed_at");
-
-/// How long rows are kept.
-const RETENTION: Table = Table::journal("retention_changes", &RETENTION_COLUMNS);
-const RETENTION_COLUMNS: [Column; 7] = journal_columns("name", "changed_at");
-
-/// The columns of a journal of changes, where `of` is what is changed, and `at` when.
-const fn journal_columns(of: &'static str, at: &'static str) -> [Column; 7] {
-    [
-        Column::new("scope", Kind::Text),
-        Column::new("version", Kind::Int),
-        Column::new(of, Kind::Text),
-        Column::new("author", Kind::Text),
-        Column::new("reason", Kind::Text),
-        Column::new(at, Kind::Text),
-        Column::new("content", Kind::Text),
-    ]
-}
-
-const ALARM_COLUMNS: [Column; 14] = [
-    Column::new("patient_id", Kind::Text),
-    Column::new("onset", Kind::Text),
-    Column::new("rule", Kind::Text),
-    Column::new("priority", Kind::Text),
-    Column::new("value", Kind::Double),
-    Column::new("limit_in_force", Kind::Double),
-    Column::new("peak", Kind::Double),
-    Column::new("ended", Kind::Text),
-    Column::new("acknowledged_by", Kind::Text),
-    Column::new("acknowledged_at", Kind::Text),
-    // When it was raised, written as onset; none where that was at its onset.
-    Column::new("started", Kind::Text),
-    // When the value was back before anybody had acknowledged it, written as onset; empty where it is over again.
-    Column::new("returned", Kind::Text),
-    // What is shown: High heart rate: 115.
-    Column::new("message", Kind::Text),
-    // The set of rules that was in force at its start.
-    Column::new("rules", Kind::Text),
-];
 
 /// The table that holds which migrations were applied, and when.
 pub(super) const RECORD: &str = "schema_migrations";
@@ -333,49 +219,10 @@ impl Change {
     }
 }
 
-impl Table {
-    const fn journal(name: &'static str, columns: &'static [Column]) -> Self {
-        Self { name, columns, key_columns: 2, descending: "version" }
-    }
-
-    pub(super) fn has(&self, name: &str) -> bool {
-        self.columns.iter().any(|column| column.name == name)
-    }
-}
-
-impl Column {
-    /// A column.
-    pub const fn new(name: &'static str, kind: Kind) -> Self {
-        Self { name, kind }
-    }
-}
-
-impl Kind {
-    /// The type in Cassandra, as its system tables have it.
-    pub(super) fn cql(self) -> &'static str {
-        match self {
-            Self::Text => "text",
-            Self::Int => "int",
-            Self::Float => "float",
-            Self::Double => "double",
-            Self::Boolean => "boolean",
-        }
-    }
-
-    /// The type in SQLite.
-    pub(super) fn sql(self) -> &'static str {
-        match self {
-            Self::Text => "TEXT",
-            // SQLite has no truth but 0 and 1.
-            Self::Int | Self::Boolean => "INTEGER",
-            Self::Float | Self::Double => "REAL",
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::tables::Kind;
 
     const WARD: &[Column] = &[Column::new("ward", Kind::Text), Column::new("bed", Kind::Int)];
     const NEXT: Schema = Schema {

@@ -20,6 +20,8 @@ use crate::span::Keep;
 pub struct Kept {
     /// Readings.
     pub raw: Keep,
+    /// What the readings of each minute come to.
+    pub minutes: Keep,
     /// Alarms, with who acknowledged them.
     pub alerts: Keep,
 }
@@ -28,7 +30,14 @@ pub struct Kept {
 #[derive(Serialize, Deserialize)]
 struct Content {
     raw: String,
+    /// An entry of an earlier `vitals` says nothing of minutes: it had none.
+    #[serde(default = "all")]
+    minutes: String,
     alerts: String,
+}
+
+fn all() -> String {
+    Keep::All.to_string()
 }
 
 impl Kept {
@@ -37,12 +46,14 @@ impl Kept {
     /// # Errors
     /// It could not be put into words, which cannot be.
     pub fn to_content(self) -> serde_json::Result<String> {
-        serde_json::to_string(&Content { raw: self.raw.to_string(), alerts: self.alerts.to_string() })
+        let [raw, minutes, alerts] = [self.raw, self.minutes, self.alerts].map(|keep| keep.to_string());
+        serde_json::to_string(&Content { raw, minutes, alerts })
     }
 
     fn of_content(content: &str) -> Option<Self> {
-        let Content { raw, alerts } = serde_json::from_str(content).ok()?;
-        Some(Self { raw: Keep::parse(&raw).ok()?, alerts: Keep::parse(&alerts).ok()? })
+        let Content { raw, minutes, alerts } = serde_json::from_str(content).ok()?;
+        let keep = |text: &str| Keep::parse(text).ok();
+        Some(Self { raw: keep(&raw)?, minutes: keep(&minutes)?, alerts: keep(&alerts)? })
     }
 }
 
@@ -59,12 +70,28 @@ pub struct RetentionChange {
     pub kept: Kept,
 }
 
+/// Of readings before this moment some were deleted that are in an archive. An earlier `vitals` passes over such an entry.
+#[derive(Serialize, Deserialize)]
+struct Removed {
+    removed_before: String,
+}
+
+/// The content of an entry that says so.
+///
+/// # Errors
+/// It could not be put into words, which cannot be.
+pub fn removed_before(moment: Timestamp) -> serde_json::Result<String> {
+    serde_json::to_string(&Removed { removed_before: moment.to_string() })
+}
+
 /// The journal of changes.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Retention {
     history: History,
     /// The oldest first.
     changes: Vec<RetentionChange>,
+    /// The last moment before which readings were deleted that are in an archive.
+    removed_before: Option<Timestamp>,
 }
 
 impl Followed for Retention {
@@ -77,6 +104,8 @@ impl Followed for Retention {
     fn take(&mut self, Entry { author, reason, at, content, .. }: Entry) {
         if let (Ok(at), Some(kept)) = (Timestamp::parse(&at), Kept::of_content(&content)) {
             self.changes.push(RetentionChange { at, by: author, reason, kept });
+        } else if let Ok(Removed { removed_before }) = serde_json::from_str(&content) {
+            self.removed_before = self.removed_before.max(Timestamp::parse(&removed_before).ok());
         }
     }
 }
@@ -101,11 +130,28 @@ impl Retention {
         self.changes.last()
     }
 
+    /// The last moment before which readings were deleted that are in an archive.
+    #[must_use]
+    pub fn removed_before(&self) -> Option<Timestamp> {
+        self.removed_before
+    }
+
     /// How long an alarm of this onset is kept, in microseconds since 1970.
     #[must_use]
     pub fn of_alarm(&self, onset: i64) -> Keep {
         let before = self.changes.iter().rev().find(|change| change.at.as_micros() <= onset);
         before.map(|change| change.kept.alerts).unwrap_or_default()
+    }
+
+    /// How long a minute lives from now on.
+    pub(super) fn minute_life(&self, start: Timestamp, now: i64) -> Life {
+        Life::of(self.in_force().minutes, start.as_micros(), now)
+    }
+
+    /// Whether all readings of a minute are there that were stored: else it cannot be computed any more.
+    pub(super) fn has_rows_of(&self, start: Timestamp, now: i64) -> bool {
+        let is_removed = self.removed_before.is_some_and(|before| start < before);
+        !is_removed && Timestamp::from_micros(now).is_some_and(|now| !self.may_be_over(start, now, ROWS_ARE_READ))
     }
 
     /// Whether a reading of this time need not be there: by what was in force at some time since, its end has come, or
@@ -120,6 +166,9 @@ impl Retention {
         })
     }
 }
+
+/// Between the first row of a minute that is read, and the minute that is written, no more time goes by.
+const ROWS_ARE_READ: Duration = Duration::from_secs(30);
 
 /// How long a row lives from now on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -152,7 +201,7 @@ impl Life {
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
 /// How old it may be at most: beyond, nothing is written before it was looked at.
-const TOO_OLD: Duration = Duration::from_secs(10);
+pub const TAKEN_UP_WITHIN: Duration = Duration::from_secs(10);
 
 /// What is known of the journal, by whoever writes.
 #[derive(Debug, Default)]
@@ -179,7 +228,7 @@ impl Known {
     pub(super) fn ask(&self) -> Look {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match &state.known {
-            Some((known, at)) if at.elapsed() < TOO_OLD => {
+            Some((known, at)) if at.elapsed() < TAKEN_UP_WITHIN => {
                 let known = Arc::clone(known);
                 if at.elapsed() < LOOK_AGAIN || state.looked.is_some_and(|looked| looked.elapsed() < LOOK_AGAIN) {
                     return Look::Fresh(known);
@@ -250,10 +299,10 @@ mod tests {
     fn the_newest_entry_that_can_be_read_is_in_force() {
         assert_eq!(Retention::default().in_force(), Kept::default());
         let mut known = retention(&[("2026-01-01T00:00:00Z", "30d", "keep"), ("2026-02-01T00:00:00Z", "7d", "400d")]);
-        assert_eq!(known.in_force(), Kept { raw: Keep::For(7 * DAY), alerts: Keep::For(400 * DAY) });
+        assert_eq!(known.in_force(), Kept { raw: Keep::For(7 * DAY), alerts: Keep::For(400 * DAY), ..Kept::default() });
         known.take(entry(3, "2026-03-01T00:00:00Z", r#"{"raw":"a while","alerts":"keep"}"#));
         assert_eq!(known.in_force().raw, Keep::For(7 * DAY));
-        let kept = Kept { raw: Keep::For(30 * DAY), alerts: Keep::All };
+        let kept = Kept { raw: Keep::For(30 * DAY), minutes: Keep::For(400 * DAY), alerts: Keep::All };
         assert_eq!(Kept::of_content(&kept.to_content().unwrap()), Some(kept));
     }
 
@@ -280,6 +329,25 @@ mod tests {
     }
 
     #[test]
+    fn a_minute_can_be_computed_while_all_its_rows_are_there_and_ends_by_its_own_age() {
+        let now = time("2026-03-01T00:00:00Z").as_micros();
+        let raw_kept = retention(&[("2026-01-01T00:00:00Z", "7d", "keep")]);
+        assert!(raw_kept.has_rows_of(time("2026-02-22T00:01:00Z"), now));
+        assert!(!raw_kept.has_rows_of(time("2026-02-22T00:00:00Z"), now), "its first row may have gone");
+        let content = removed_before(time("2026-02-25T00:00:00Z")).unwrap();
+        let archived = Retention::of(vec![entry(1, "2026-03-01T00:00:00Z", &content)]);
+        assert_eq!(archived.in_force(), Kept::default());
+        assert!(!archived.has_rows_of(time("2026-02-24T23:59:00Z"), now), "they are in an archive");
+        assert!(archived.has_rows_of(time("2026-02-25T00:00:00Z"), now));
+        let life = |known: &Retention, text| known.minute_life(time(text), now);
+        let content = r#"{"raw":"keep","minutes":"1d","alerts":"keep"}"#;
+        let both = Retention::of(vec![entry(1, "2026-01-01T00:00:00Z", content)]);
+        assert_eq!(life(&both, "2026-02-28T12:00:00Z"), Life::Seconds(43_200));
+        assert_eq!(life(&both, "2026-02-27T12:00:00Z"), Life::Over);
+        assert_eq!(life(&Retention::default(), "2000-01-01T00:00:00Z"), Life::Open);
+    }
+
+    #[test]
     fn who_asks_again_later_looks_and_nobody_beside() {
         let known = Known::default();
         assert!(matches!(known.ask(), Look::Unknown));
@@ -293,7 +361,7 @@ mod tests {
         age(LOOK_AGAIN);
         assert!(matches!(known.ask(), Look::Due(_)));
         assert!(matches!(known.ask(), Look::Fresh(_)), "somebody looks");
-        age(TOO_OLD);
+        age(TAKEN_UP_WITHIN);
         assert!(matches!(known.ask(), Look::Unknown));
     }
 }

@@ -4,6 +4,7 @@
 //! - [`mod@write`]: readings and alerts in
 //! - [`read`]: readings and alerts out
 //! - `acknowledge`: whose alarms there are, and who has acknowledged them
+//! - `minutes`: what the readings of minutes come to, in and out
 //! - `stock`: what the tables hold, as far as that is quickly told
 //! - `sweep`: rows that are older than what is kept go
 //! - [`remove`]: rows that are kept elsewhere go, and all that is known of a patient
@@ -19,6 +20,7 @@ mod describe;
 pub mod error;
 mod file;
 mod journal;
+pub(super) mod minutes;
 pub mod read;
 pub mod remove;
 pub mod schema;

@@ -5,7 +5,7 @@ use crate::span::Keep;
 /// What the tables hold.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Stock {
-    /// Readings, then alarms.
+    /// Readings, minutes, alarms.
     pub(crate) tables: Vec<TableStock>,
     /// Of an SQLite file.
     pub(crate) file: Option<FileRoom>,
@@ -27,6 +27,8 @@ pub(crate) struct TableStock {
     pub(crate) over: Option<u64>,
     /// Whether `over` was counted, and is no estimate.
     pub(crate) is_counted: bool,
+    /// What a row takes on the disk, about.
+    pub(crate) row_bytes: u64,
 }
 
 /// What becomes of the room of rows that have gone.
@@ -38,12 +40,6 @@ pub(crate) struct FileRoom {
     pub(crate) shrinks: bool,
 }
 
-/// What a row of either table takes on the disk, about: a year of readings once a second is 2.4 GB.
-pub(crate) const ROW_BYTES: u64 = 76;
-
-/// A table, with the column of its time.
-pub(super) const TABLES: [(&str, &str); 2] = [("patient_vitals", "timestamp"), ("patient_alerts", "onset")];
-
 impl TableStock {
     /// How much of `count` of the patients that were looked at is for all of them.
     pub(super) fn for_all(&self, count: u64) -> u64 {
@@ -53,7 +49,7 @@ impl TableStock {
     }
 }
 
-/// What is kept of readings, and of alarms.
-pub(super) fn keeps(kept: super::Kept) -> [Keep; 2] {
-    [kept.raw, kept.alerts]
+/// How long the rows of each table are kept: readings, minutes, alarms.
+pub(super) fn keeps(kept: super::Kept) -> [Keep; 3] {
+    [kept.raw, kept.minutes, kept.alerts]
 }

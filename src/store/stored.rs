@@ -64,8 +64,12 @@ pub struct Erased {
     pub rows: Option<u64>,
 }
 
-/// The tables whose rows are each of one patient, and the columns of their times.
-pub(super) const PATIENT_TABLES: [(&str, &str); 2] = [("patient_vitals", "timestamp"), ("patient_alerts", "onset")];
+impl StoredReading {
+    /// When it was taken, and what was measured, where the time is one.
+    pub(super) fn moment(&self) -> Option<(Timestamp, Signs)> {
+        Some((Timestamp::parse(&self.timestamp).ok()?, self.signs))
+    }
+}
 
 /// How much of each row of the whole table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use vitals::alarm::KnownAlarm;
 use vitals::ledger::Position;
 use vitals::pipeline::source::{Assigned, Chunk, Event, Fetched, MembershipEvent, Source};
 use vitals::pipeline::store::{Batch, BatchLimits, Entry, NodeGeneration, Store, WriteError, Written};
-use vitals::reading::{PatientId, Timestamp};
+use vitals::reading::{PatientId, Signs, Timestamp};
 
 use crate::death::{Death, Point};
 
@@ -195,6 +195,19 @@ impl<T: Store> Store for TamperedStore<'_, T> {
         until: Timestamp,
     ) -> Result<Vec<(PatientId, Timestamp)>, WriteError> {
         self.inner.newest(patients, until).await
+    }
+
+    async fn measured(
+        &self,
+        patient: &PatientId,
+        since: Timestamp,
+        until: Timestamp,
+    ) -> Result<Vec<(Timestamp, Signs)>, WriteError> {
+        self.inner.measured(patient, since, until).await
+    }
+
+    async fn known_patients(&self) -> Result<Vec<PatientId>, WriteError> {
+        self.inner.known_patients().await
     }
 
     async fn admissions(&self, behind: i32) -> Result<Vec<Entry>, WriteError> {

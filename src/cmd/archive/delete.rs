@@ -3,24 +3,34 @@
 //! First every file and every row is compared; nothing goes before that. Of a patient with rows that the archive does not
 //! hold, nothing goes. In SQLite each row is compared once more in the transaction that deletes it; in Cassandra a
 //! patient's rows go by one range, and what was written since this began stays.
+//!
+//! What the readings of minutes come to is made before that, and the journal of retention tells those who write that it can
+//! be computed no more: a late reading would make a minute of itself alone.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use color_eyre::eyre::Result;
 use tokio::task::block_in_place;
+use tokio::time::sleep;
 
 use super::compare::{Archived, Compared, Patients, compare};
 use crate::advice::Code;
 use crate::app;
+use crate::app::author::Author;
+use crate::app::minutes::SETTLED;
+use crate::app::{journal, minutes};
+use crate::archive::ArchiveError;
 use crate::archive::folder::Folder;
 use crate::cmd::Context;
 use crate::cmd::common::confirm::{ConfirmArgs, Loss, confirm};
 use crate::cmd::common::progress_line::ProgressLine;
+use crate::minute::Minute;
 use crate::output::{Output, counted};
+use crate::reading::{PatientId, Timestamp};
 use crate::settings::Settings;
 use crate::store::sqlite::remove::RowRemoval;
-use crate::store::{AnyStore, Removal, StoredReading};
+use crate::store::{AnyStore, Removal, Retention, StoredReading, TAKEN_UP_WITHIN, removed_before};
 
 /// Which archive.
 #[derive(Debug, clap::Args)]
@@ -56,6 +66,10 @@ pub(super) async fn run(args: &Args, context: &Context) -> Result<Code> {
         output.note(format_args!("checking {}", file.file));
         block_in_place(|| folder.check(file))?;
     }
+    let end = folder.manifest.end();
+    if end > Timestamp::from_utc(chrono::Utc::now() - SETTLED).ok() {
+        return Err(ArchiveError::TooNew(args.folder.clone()).into());
+    }
     let store = app::open_store_to_change(settings, output).await?;
     // Before it is read: what is written since then stays.
     let removal = store.removal().await?;
@@ -80,6 +94,7 @@ pub(super) async fn run(args: &Args, context: &Context) -> Result<Code> {
         return Ok(code);
     }
     ask(args, &store, settings, &archived, output).await?;
+    keep_minutes(&store, &archived, end, output).await?;
     let gone = match removal {
         Removal::Rows(rows) => remove_rows(rows, &folder, &archived, output).await?,
         Removal::Ranges(ranges) => {
@@ -99,6 +114,30 @@ pub(super) async fn run(args: &Args, context: &Context) -> Result<Code> {
         args.folder.display()
     ));
     Ok(code)
+}
+
+/// Makes what the readings of minutes come to, and has it computed no more.
+async fn keep_minutes(store: &AnyStore, archived: &ByPatient, end: Option<Timestamp>, output: &Output) -> Result<()> {
+    let total = u64::try_from(archived.len()).unwrap_or(u64::MAX);
+    let (mut line, mut progress) = (ProgressLine::of(Some(total)).patients(), output.progress(Some(total)));
+    for (patient, Archived { oldest, newest, .. }) in archived {
+        // A row whose id or time is not as we write it is in no archive.
+        if let (Ok(patient), Ok(newest)) = (PatientId::parse(patient), Timestamp::parse(newest)) {
+            minutes::make(store, &patient, Timestamp::parse(oldest).ok(), Some(Minute::of(newest).end())).await?;
+        }
+        line.add(1, "computing minutes", &mut progress);
+    }
+    drop(progress);
+    let Some(end) = end else { return Ok(()) };
+    let known = store.retention().await?;
+    if known.removed_before().is_some_and(|before| before >= end) {
+        return Ok(());
+    }
+    let author = Author::now("not told", "archive delete")?;
+    journal::change(store, "raw", &author, |_: &Retention| Ok((removed_before(end)?, ()))).await?;
+    output.note(format_args!("waiting {} s, until all who write know of it", TAKEN_UP_WITHIN.as_secs()));
+    sleep(TAKEN_UP_WITHIN).await;
+    Ok(())
 }
 
 type ByPatient = BTreeMap<String, Archived>;

@@ -38,6 +38,11 @@ impl ProgressLine {
         Self { noun: "offset", ..self }
     }
 
+    /// Counts patients and not rows.
+    pub(in crate::cmd) fn patients(self) -> Self {
+        Self { noun: "patient", ..self }
+    }
+
     pub(in crate::cmd) fn rows(&self) -> u64 {
         self.rows
     }

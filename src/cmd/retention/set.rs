@@ -19,18 +19,19 @@ use crate::output::{Output, counted};
 use crate::reading::Timestamp;
 use crate::settings::Settings;
 use crate::span::Keep;
-use crate::store::{AnyStore, Kept, ROW_BYTES, Retention, Stock, StoreAddress, TableStock};
+use crate::store::{AnyStore, Kept, Retention, Stock, StoreAddress, TableStock};
 
 /// What to keep for how long, and who says so.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Without any of --raw, --alerts, --messages and --dead-letters it puts in force
-what the settings ask for (keep_raw, keep_alerts).
+Without any of --raw, --minutes, --alerts, --messages and --dead-letters it
+puts in force what the settings ask for (keep_raw, keep_minutes, keep_alerts).
 
 It says first what would go, and asks where something would be kept for less
 long than before. A reading ends so long after its own time, whenever it is
 written: what is read once more is not renewed, and what is older is counted
-as expired and not written. An alarm ends so long after its onset, by what was in
+as expired and not written. So does a minute: what its readings come to, which
+stays when they have gone. An alarm ends so long after its onset, by what was in
 force then.
 In an SQLite file older rows go within minutes of the change, as long as some
 program writes into it. In Cassandra rows that were written before keep the
@@ -39,13 +40,16 @@ Topics give back whole files of messages, so that some stay a while longer.
 
 Examples:
   vitals retention set --raw 30d --dry-run
-  vitals retention set --raw 30d --alerts 400d --by Anna --reason 'one month'
+  vitals retention set --raw 30d --minutes 400d --by Anna --reason 'one month'
   vitals retention set --raw keep --by Anna --reason 'a study' --yes
   vitals retention set --messages 7d --dead-letters 90d --by Bo --reason disk")]
 pub(super) struct Args {
     /// How long readings are kept, as 30d or 36h; keep is for ever
     #[arg(id = "raw_kept", long = "raw", value_name = "TIME|keep", value_parser = Keep::parse)]
     raw: Option<Keep>,
+    /// How long what the readings of each minute come to is kept
+    #[arg(id = "minutes_kept", long = "minutes", value_name = "TIME|keep", value_parser = Keep::parse)]
+    minutes: Option<Keep>,
     /// How long alarms are kept, with who acknowledged them
     #[arg(id = "alerts_kept", long = "alerts", value_name = "TIME|keep", value_parser = Keep::parse)]
     alerts: Option<Keep>,
@@ -82,8 +86,8 @@ impl Advice for RetentionError {
     }
 
     fn hint(&self) -> Option<String> {
-        let hint = "name what is to be kept for how long: --raw, --alerts, --messages or --dead-letters; or keep_raw and \
-                    keep_alerts in the settings";
+        let hint = "name what is to be kept for how long: --raw, --minutes, --alerts, --messages or --dead-letters; \
+                    or keep_raw, keep_minutes and keep_alerts in the settings";
         Some(hint.to_owned())
     }
 }
@@ -91,29 +95,38 @@ impl Advice for RetentionError {
 /// What is to change.
 struct Wanted {
     raw: Option<Keep>,
+    minutes: Option<Keep>,
     alerts: Option<Keep>,
 }
 
 impl Wanted {
     fn of(args: &Args, settings: &Settings) -> Result<Self, RetentionError> {
-        let Args { raw, alerts, messages, dead_letters, .. } = args;
-        if [raw, alerts, messages, dead_letters].iter().any(|keep| keep.is_some()) {
-            return Ok(Self { raw: *raw, alerts: *alerts });
+        let Args { raw, minutes, alerts, messages, dead_letters, .. } = args;
+        if [raw, minutes, alerts, messages, dead_letters].iter().any(|keep| keep.is_some()) {
+            return Ok(Self { raw: *raw, minutes: *minutes, alerts: *alerts });
         }
         match settings.wished_retention() {
-            [None, None] => Err(RetentionError::NothingToSet),
-            [raw, alerts] => Ok(Self { raw, alerts }),
+            [None, None, None] => Err(RetentionError::NothingToSet),
+            [raw, minutes, alerts] => Ok(Self { raw, minutes, alerts }),
         }
     }
 
     fn over(&self, before: Kept) -> Kept {
-        Kept { raw: self.raw.unwrap_or(before.raw), alerts: self.alerts.unwrap_or(before.alerts) }
+        Kept {
+            raw: self.raw.unwrap_or(before.raw),
+            minutes: self.minutes.unwrap_or(before.minutes),
+            alerts: self.alerts.unwrap_or(before.alerts),
+        }
     }
 
     /// What is changed, in a word for the journal.
     fn name(&self, before: Kept) -> String {
         let after = self.over(before);
-        let parts = [("raw", after.raw != before.raw), ("alerts", after.alerts != before.alerts)];
+        let parts = [
+            ("raw", after.raw != before.raw),
+            ("minutes", after.minutes != before.minutes),
+            ("alerts", after.alerts != before.alerts),
+        ];
         parts.iter().filter(|(_, changes)| *changes).map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
     }
 }
@@ -123,7 +136,7 @@ pub(super) async fn run(args: &Args, context: &Context) -> Result<Code> {
     let wanted = Wanted::of(args, settings)?;
     // Both are looked at before anything changes, so that one that cannot be reached leaves the other alone.
     let store = match (&wanted, args.dry_run) {
-        (Wanted { raw: None, alerts: None }, _) => None,
+        (Wanted { raw: None, minutes: None, alerts: None }, _) => None,
         (_, true) => Some(app::open_store_to_read(settings, output).await?),
         (_, false) => Some(app::open_store_to_change(settings, output).await?),
     };
@@ -159,8 +172,9 @@ pub(super) async fn run(args: &Args, context: &Context) -> Result<Code> {
         let author = Author::now(args.by.as_deref().unwrap_or_default(), args.reason.as_deref().unwrap_or_default())?;
         let since = put_in_force(store, &wanted, &author).await?;
         output.note(format_args!(
-            "in force: readings are kept {}, alarms {}; consumers take it up within 5 s",
+            "in force: readings are kept {}, minutes {}, alarms {}; consumers take it up within 5 s",
             shown(since.raw),
+            shown(since.minutes),
             shown(since.alerts)
         ));
     }
@@ -206,13 +220,16 @@ impl RowsChange {
     }
 
     fn is_shorter(&self) -> bool {
-        self.after.raw.is_shorter_than(self.before.raw) || self.after.alerts.is_shorter_than(self.before.alerts)
+        let Self { before, after, .. } = self;
+        let pairs = [(after.raw, before.raw), (after.minutes, before.minutes), (after.alerts, before.alerts)];
+        pairs.iter().any(|(after, before)| after.is_shorter_than(*before))
     }
 
     fn lines(&self, is_sqlite: bool) -> Vec<String> {
         let mut lines = Vec::new();
         let parts = [
             ("readings", "patient_vitals", self.before.raw, self.after.raw),
+            ("minutes", "patient_vitals_1m", self.before.minutes, self.after.minutes),
             ("alarms", "patient_alerts", self.before.alerts, self.after.alerts),
         ];
         for (what, table, before, after) in parts {
@@ -239,7 +256,7 @@ impl RowsChange {
         let rows = stock.over.map_or_else(
             || "an unknown number of rows".to_owned(),
             |rows| {
-                let bytes = size(rows.saturating_mul(ROW_BYTES));
+                let bytes = size(rows.saturating_mul(stock.row_bytes));
                 format!("{about}{} (about {bytes}, an estimate)", counted(rows, "row"))
             },
         );
@@ -327,16 +344,18 @@ mod tests {
             variables.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
         let settings = resolve(&Flags::default(), &environment).unwrap();
         let args: Args = parsed(&format!("{line} --dry-run")).unwrap();
-        let before = Kept { raw: Keep::For(30 * DAY), alerts: Keep::All };
+        let before = Kept { raw: Keep::For(30 * DAY), ..Kept::default() };
         Wanted::of(&args, &settings).map(|wanted| wanted.over(before))
     }
 
     #[test]
     fn what_is_not_named_stays_and_the_settings_speak_where_nothing_is_named() {
         let wish = [("VITALS_KEEP_ALERTS", "400d")];
-        assert_eq!(wanted("--raw 7d", &wish).unwrap(), Kept { raw: Keep::For(7 * DAY), alerts: Keep::All });
-        assert_eq!(wanted("", &wish).unwrap(), Kept { raw: Keep::For(30 * DAY), alerts: Keep::For(400 * DAY) });
-        assert_eq!(wanted("--messages 7d", &wish).unwrap(), Kept { raw: Keep::For(30 * DAY), alerts: Keep::All });
+        assert_eq!(wanted("--raw 7d", &wish).unwrap(), Kept { raw: Keep::For(7 * DAY), ..Kept::default() });
+        let kept = Kept { raw: Keep::For(30 * DAY), ..Kept::default() };
+        assert_eq!(wanted("", &wish).unwrap(), Kept { alerts: Keep::For(400 * DAY), ..kept });
+        assert_eq!(wanted("--messages 7d", &wish).unwrap(), kept);
+        assert_eq!(wanted("--minutes 400d", &wish).unwrap(), Kept { minutes: Keep::For(400 * DAY), ..kept });
         assert!(matches!(wanted("", &[]), Err(RetentionError::NothingToSet)));
     }
 
@@ -359,6 +378,7 @@ mod tests {
             rows: Some(9_000),
             over: Some(7_000),
             is_counted: true,
+            row_bytes: 76,
         };
         let now = Timestamp::parse("2026-03-01T00:00:00Z").unwrap().as_micros();
         let lines = |after, is_sqlite| {

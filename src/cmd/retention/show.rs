@@ -16,7 +16,7 @@ use crate::diagnose::Problem;
 use crate::diagnose::retention::{shown, unmet};
 use crate::output::{ObjectFormat, ObjectFormatArgs, Output, counted, error_chain, wrapped};
 use crate::settings::Settings;
-use crate::store::{AnyStore, FileRoom, Kept, ROW_BYTES, Retention, Stock, TableStock};
+use crate::store::{AnyStore, FileRoom, Kept, Retention, Stock, TableStock};
 
 /// How to show it.
 #[derive(Debug, clap::Args)]
@@ -39,6 +39,7 @@ const STOCK_LIMIT: Duration = Duration::from_secs(10);
 #[derive(Debug, Serialize)]
 struct Report {
     raw: String,
+    minutes: String,
     alerts: String,
     /// Null where nobody has said anything.
     since: Option<String>,
@@ -103,18 +104,19 @@ pub(super) async fn stock(store: &AnyStore, kept: Kept, output: &Output) -> Stoc
 
 impl Report {
     fn of(retention: &Retention, settings: &Settings, stock: Stock, topics: Option<Vec<TopicKept>>) -> Self {
-        let Kept { raw, alerts } = retention.in_force();
+        let Kept { raw, minutes, alerts } = retention.in_force();
         let last = retention.last();
         let table = |stock: TableStock| Table {
             name: stock.table,
             patients: stock.patients,
             oldest: stock.oldest,
             rows: stock.rows,
-            bytes: stock.rows.map(|rows| rows.saturating_mul(ROW_BYTES)),
+            bytes: stock.rows.map(|rows| rows.saturating_mul(stock.row_bytes)),
             is_estimate: !stock.is_counted,
         };
         Self {
             raw: raw.to_string(),
+            minutes: minutes.to_string(),
             alerts: alerts.to_string(),
             since: last.map(|change| change.at.to_string()),
             by: last.map(|change| change.by.clone()),
@@ -132,6 +134,7 @@ impl Report {
             |label: &str, text: &str| lines.extend(wrapped(&format!("{label:<10}"), "          ", text, width));
         let words = |keep: &str| crate::span::Keep::parse(keep).map_or_else(|_| keep.to_owned(), shown);
         put("readings", &words(&self.raw));
+        put("minutes", &words(&self.minutes));
         put("alarms", &words(&self.alerts));
         match (&self.since, &self.by, &self.reason) {
             (Some(since), Some(by), Some(reason)) => put("since", &format!("{since} by {by}: {reason}")),

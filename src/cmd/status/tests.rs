@@ -42,7 +42,7 @@ fn healthy() -> Report {
             ],
             alarms: Alarms::default(),
         }),
-        retention: Some("readings are kept 30d, alarms for ever".to_owned()),
+        retention: Some("readings are kept 30d, minutes for ever, alarms for ever".to_owned()),
     }
 }
 
@@ -58,7 +58,7 @@ store    cassandra://localhost:9042/hospital
          127.0.0.1:9042  up  Cassandra 5.0.8  datacenter1
          SimpleStrategy 1, schema agrees
          tables: patient_vitals fits, patient_alerts fits, version 2 (known: 2)
-kept     readings are kept 30d, alarms for ever
+kept     readings are kept 30d, minutes for ever, alarms for ever
 
 all is well";
     assert_eq!(report::lines(&healthy(), 80).join("\n"), expected);
@@ -132,7 +132,7 @@ fn programs_find_every_part_under_its_name() {
         r#""schema_version":{"found":2,"known":2},"#,
         r#""nodes":[{"address":"127.0.0.1:9042","up":true,"data_center":"datacenter1","version":"5.0.8"}],"#,
         r#""tables":[{"name":"patient_vitals","state":"fits"},{"name":"patient_alerts","state":"fits"}],"#,
-        r#""active_alarms":null},"retention":"readings are kept 30d, alarms for ever"}"#
+        r#""active_alarms":null},"retention":"readings are kept 30d, minutes for ever, alarms for ever"}"#
     );
     assert_eq!(json, expected);
 }

@@ -1,5 +1,7 @@
 //! A source, a store, dead letters and a listener of one's own making, which write down what happens to them.
 
+mod shelf;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::future::pending;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -8,15 +10,17 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use tokio::time::Instant;
 
+pub(super) use self::shelf::Shelf;
 use super::super::dead_letters::{DeadLetter, DeadLetters};
 use super::super::events::{Listener, Origin, PipelineEvent};
 use super::super::source::{Assigned, Chunk, Event, Fetched, MembershipEvent, Source};
 use crate::alarm::rules::{Micros, RuleSet};
 use crate::alarm::{Alarm, AlarmChange, AlarmRecord, Alert, KnownAlarm, Limits, Watch};
 use crate::ledger::Position;
+use crate::minute::{PatientMinute, Summary};
 use crate::pipeline::rules::{InForce, NotAdmitted, Rules};
 use crate::pipeline::store::{Batch, BatchLimits, Entry, NodeGeneration, Store, WriteError, Written};
-use crate::reading::{PatientId, Reading, Timestamp};
+use crate::reading::{PatientId, Reading, Signs, Timestamp};
 use crate::record::Record;
 use crate::toml_table::TomlError;
 
@@ -119,119 +123,6 @@ impl Source for Script {
 
     async fn released(&mut self, _: u64) {
         self.log.note("released");
-    }
-}
-
-/// Stores after `failures` attempts have failed; `usize::MAX` is a store that never answers.
-pub(super) struct Shelf {
-    pub(super) log: Log,
-    pub(super) failures: Mutex<usize>,
-    /// How often it was restarted: once more at each of these moments, since when it has forgotten.
-    pub(super) restarts: Vec<Instant>,
-    /// A heart rate whose rows are refused for good.
-    pub(super) forbidden: Option<i32>,
-    /// A patient whose rows make it panic.
-    pub(super) fatal: Option<&'static str>,
-    /// The alarms that it was given, the oldest first.
-    pub(super) alarms: Mutex<Vec<AlarmRecord>>,
-    /// The set of rules that was applied last.
-    pub(super) applied: Mutex<Option<Entry>>,
-    /// The journal of the patients.
-    pub(super) admissions: Mutex<Vec<Entry>>,
-    /// When the newest reading of patients was taken.
-    pub(super) newest: Vec<(PatientId, Timestamp)>,
-    /// How many questions for them fail.
-    pub(super) questions_failed: Mutex<usize>,
-    /// A patient whose alarms it cannot tell.
-    pub(super) unreadable: Option<&'static str>,
-    /// A patient whose alarms somebody has acknowledged.
-    pub(super) acknowledged: Option<&'static str>,
-    /// A heart rate of readings that are older than what it keeps.
-    pub(super) expired: Option<i32>,
-    /// Whether it has forgotten them when it was restarted.
-    pub(super) forgets: bool,
-}
-
-impl Store for Shelf {
-    async fn node_generation(&self) -> Result<NodeGeneration, WriteError> {
-        self.log.note("generation read");
-        Ok(NodeGeneration(self.restarts.iter().filter(|moment| **moment <= Instant::now()).count().to_string()))
-    }
-
-    fn batch_limits(&self) -> BatchLimits {
-        BatchLimits { rows: 60, patients: 1, shared_rows: 60 }
-    }
-
-    async fn alarms(&self, patients: &[PatientId]) -> Result<Vec<KnownAlarm>, WriteError> {
-        let mut failed = self.questions_failed.lock().expect("no panic while it is held");
-        if *failed > 0 {
-            *failed -= 1;
-            return Err(WriteError::Later("away".into()));
-        }
-        if patients.iter().any(|patient| Some(patient.as_str()) == self.unreadable) {
-            return Err(WriteError::Later("unreadable".into()));
-        }
-        let mut alarms = self.alarms.lock().expect("no panic while it is held");
-        if self.forgets && self.restarts.iter().any(|moment| *moment <= Instant::now()) {
-            alarms.clear();
-        }
-        let is_acknowledged = |patient: &PatientId| Some(patient.as_str()) == self.acknowledged;
-        let acknowledged = |AlarmRecord { patient, alarm, .. }: &AlarmRecord| {
-            alarm.acknowledged.or(alarm.returned.filter(|_| is_acknowledged(patient)))
-        };
-        let of = |record: &AlarmRecord| KnownAlarm {
-            patient: record.patient.clone(),
-            rule: record.rule.to_string(),
-            alarm: Alarm { acknowledged: acknowledged(record), ..record.alarm },
-        };
-        Ok(alarms.iter().rev().filter(|record| patients.contains(&record.patient)).map(of).collect())
-    }
-
-    async fn newest(&self, patients: &[PatientId], _: Timestamp) -> Result<Vec<(PatientId, Timestamp)>, WriteError> {
-        let newest = self.newest.iter().filter(|(patient, _)| patients.contains(patient));
-        Ok(newest.cloned().collect())
-    }
-
-    async fn admissions(&self, behind: i32) -> Result<Vec<Entry>, WriteError> {
-        let admissions = self.admissions.lock().expect("no panic while it is held");
-        Ok(admissions.iter().filter(|entry| entry.version > behind).cloned().collect())
-    }
-
-    async fn rules(&self) -> Result<Option<Entry>, WriteError> {
-        Ok(self.applied.lock().expect("no panic while it is held").clone())
-    }
-
-    async fn write(&self, batch: &Batch) -> Result<Written, WriteError> {
-        let failures = *self.failures.lock().expect("no panic while it is held");
-        if failures == usize::MAX {
-            return pending().await;
-        }
-        let mut patients = batch.readings.iter().map(Reading::patient).chain(batch.alarms.iter().map(|of| &of.patient));
-        let patient = patients.next().expect("a batch has something");
-        if failures > 0 {
-            *self.failures.lock().expect("no panic while it is held") -= 1;
-            self.log.note(format!("failed {patient}"));
-            return Err(WriteError::Later("away".into()));
-        }
-        let is_forbidden = |reading: &Reading| self.forbidden.is_some() && reading.signs().heart_rate == self.forbidden;
-        if batch.readings.iter().any(is_forbidden) {
-            self.log.note(format!("forbidden {patient}"));
-            return Err(WriteError::Never("forbidden".into()));
-        }
-        assert_ne!(Some(patient.as_str()), self.fatal, "as planted");
-        self.log.note(format!("began {patient}"));
-        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-        for reading in &batch.readings {
-            self.log.note(format!("stored {patient} {:?}", reading.signs().heart_rate));
-        }
-        for AlarmRecord { rule, alarm, .. } in &batch.alarms {
-            let end = if alarm.ended.is_some() { "ended" } else { "on" };
-            self.log.note(format!("alarm stored {patient} {rule} {end}"));
-        }
-        self.alarms.lock().expect("no panic while it is held").extend(batch.alarms.iter().cloned());
-        let is_over = |reading: &&Reading| self.expired.is_some() && reading.signs().heart_rate == self.expired;
-        let expired = batch.readings.iter().filter(is_over).count();
-        Ok(Written { expired: u64::try_from(expired).expect("few"), deleted: 0 })
     }
 }
 

@@ -45,19 +45,29 @@ impl CassandraStore {
     /// Everyone who has readings.
     pub async fn patients(&self) -> Result<Vec<String>, CassandraError> {
         let cql = format!("SELECT DISTINCT patient_id FROM {}", self.keyspace.table("patient_vitals"));
+        let patients = self.partitions(&cql, |columns| columns.need(0)).await;
+        match patients {
+            Err(error) => Err(self.explain(error).await),
+            patients => patients,
+        }
+    }
+
+    /// The keys of all partitions of a table.
+    pub(super) async fn partitions<K>(
+        &self,
+        cql: &str,
+        key: impl Fn(&Columns<'_>) -> Result<K, CassandraError>,
+    ) -> Result<Vec<K>, CassandraError> {
         let rows = i32::try_from(PAGE_ROWS).unwrap_or(i32::MAX);
-        let (mut patients, mut mark) = (Vec::new(), None);
+        let (mut keys, mut mark) = (Vec::new(), None);
         loop {
-            let page = match self.page_insisted(&cql, Vec::new(), rows, mark).await {
-                Ok(page) => page,
-                Err(error) => return Err(self.explain(error).await),
-            };
+            let page = self.page_insisted(cql, Vec::new(), rows, mark).await?;
             let next = page.metadata.paging_state.clone();
             for row in Row::from_body(page) {
-                patients.push(Columns::of(&row, Doing::Read).need(0)?);
+                keys.push(key(&Columns::of(&row, Doing::Read))?);
             }
             if next.is_none() {
-                return Ok(patients);
+                return Ok(keys);
             }
             mark = next;
         }

@@ -15,7 +15,8 @@ use super::write::WRITE_LIMIT;
 use crate::pipeline::store::Entry;
 use crate::store::Erased;
 use crate::store::journal::{JOURNAL_SCOPE, Journal};
-use crate::store::stored::PATIENT_TABLES;
+use crate::store::tables::MINUTES;
+use crate::store::tables::{PATIENT_TABLES, PatientTable};
 
 impl CassandraStore {
     /// Begins to delete rows that are kept elsewhere.
@@ -30,15 +31,25 @@ impl CassandraStore {
     /// Deletes all that the tables hold of a patient, and empties the entries of the journal of patients.
     pub async fn erase(&self, patient: &str, emptied: &Entry) -> Result<Vec<Erased>, CassandraError> {
         let mut erased = Vec::new();
-        for (table, _) in PATIENT_TABLES {
-            let rows = match self.count_of(table, patient).await {
-                // A table that is not there has none.
-                Err(error) if error.refusal() == Some(Refusal::Missing) => continue,
-                // Too many to be counted in time.
-                counted => counted.ok(),
+        let months = self.minute_months().await?.remove(patient).unwrap_or_default();
+        'tables: for PatientTable { name: table, .. } in &PATIENT_TABLES {
+            let partitions: Vec<_> = if *table == MINUTES.name {
+                months.iter().map(|month| vec![patient, month]).collect()
+            } else {
+                vec![vec![patient]]
             };
-            let cql = format!("DELETE FROM {} WHERE patient_id = ?", self.keyspace.table(table));
-            self.write_one(&cql, vec![Value::new(patient)]).await?;
+            let mut rows = Some(0_u64);
+            for partition in partitions {
+                let counted = match self.count_of(table, &partition).await {
+                    // A table that is not there has none.
+                    Err(error) if error.refusal() == Some(Refusal::Missing) => continue 'tables,
+                    // Too many to be counted in time.
+                    counted => counted.ok(),
+                };
+                rows = rows.zip(counted).map(|(rows, counted)| rows.saturating_add(counted));
+                let cql = format!("DELETE FROM {} WHERE {}", self.keyspace.table(table), key_of(&partition));
+                self.write_one(&cql, partition.into_iter().map(Value::new).collect()).await?;
+            }
             erased.push(Erased { table, rows });
         }
         let rows = Some(self.empty_entries(patient, emptied).await?);
@@ -46,9 +57,10 @@ impl CassandraStore {
         Ok(erased)
     }
 
-    async fn count_of(&self, table: &str, patient: &str) -> Result<u64, CassandraError> {
-        let cql = format!("SELECT COUNT(*) FROM {} WHERE patient_id = ?", self.keyspace.table(table));
-        let page = Row::from_body(self.page(&cql, vec![Value::new(patient)], 1, None).await?);
+    async fn count_of(&self, table: &str, partition: &[&str]) -> Result<u64, CassandraError> {
+        let cql = format!("SELECT COUNT(*) FROM {} WHERE {}", self.keyspace.table(table), key_of(partition));
+        let key = partition.iter().map(|part| Value::new(*part)).collect();
+        let page = Row::from_body(self.page(&cql, key, 1, None).await?);
         let rows: i64 = page.first().map_or(Ok(0), |row| Columns::of(row, Doing::Read).need(0))?;
         Ok(u64::try_from(rows).unwrap_or_default())
     }
@@ -82,6 +94,11 @@ impl CassandraStore {
             .build();
         self.ask(Doing::Write, WRITE_LIMIT, cql, params).await.map(drop)
     }
+}
+
+/// The condition that names a partition: a patient, or a month of one.
+pub(super) fn key_of<T>(partition: &[T]) -> &'static str {
+    if partition.len() == 1 { "patient_id = ?" } else { "patient_id = ? AND month = ?" }
 }
 
 /// Rows that are kept elsewhere on their way out.

@@ -22,9 +22,8 @@ use self::shape::FoundColumn;
 use super::error::{Doing, Refusal};
 use super::read::Columns;
 use super::{CassandraError, CassandraStore, Replication};
-use crate::store::migrations::{
-    ALARMS, Change, Column, KEYSPACE_MARK, Migration, READINGS, RECORD, SCHEMA, Schema, told,
-};
+use crate::store::migrations::{Change, KEYSPACE_MARK, Migration, RECORD, SCHEMA, Schema, told};
+use crate::store::tables::{ALARMS, Column, READINGS};
 use crate::store::{SchemaStep, SchemaVersion, TableState, TableSurvey};
 
 /// How long a change of the schema may take. It is slow on a server that has just started.

@@ -1,5 +1,7 @@
 //! What the tables hold: by the server's own estimates, and by the times of the first and the last row of some patients.
 
+use std::collections::BTreeSet;
+
 use cdrs_tokio::types::prelude::Row;
 use cdrs_tokio::types::value::Value;
 use futures::FutureExt as _;
@@ -8,10 +10,13 @@ use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use super::CassandraStore;
 use super::error::{CassandraError, Doing};
 use super::read::Columns;
+use super::remove::key_of;
 use super::schema::LOOK_LIMIT;
 use crate::reading::Timestamp;
 use crate::store::Kept;
-use crate::store::stock::{ROW_BYTES, Stock, TABLES, TableStock, keeps};
+use crate::store::stock::{Stock, TableStock, keeps};
+use crate::store::tables::MINUTES;
+use crate::store::tables::{PATIENT_TABLES, PatientTable};
 
 /// Of so many patients the first and the last row are asked for.
 const PATIENTS: usize = 200;
@@ -22,23 +27,26 @@ const AT_ONCE: usize = 16;
 impl CassandraStore {
     /// What the tables hold, and how many of their rows would not be kept so.
     pub(crate) async fn stock(&self, kept: Kept, now: i64) -> Result<Stock, CassandraError> {
-        let patients = [self.patients().await?, self.alarm_patients().await?];
+        let of = |patients: Vec<String>| patients.into_iter().map(Partitions::of_patient).collect();
+        let minutes = self.minute_months().await?.into_iter().map(Partitions::of_months).collect();
+        let partitions: [Vec<_>; 3] = [of(self.patients().await?), minutes, of(self.alarm_patients().await?)];
         let mut tables = Vec::new();
-        for (((table, time), keep), patients) in TABLES.iter().zip(keeps(kept)).zip(patients) {
-            tables.push(self.table_stock(table, time, keep.horizon(now), &patients).await?);
+        for ((table, keep), partitions) in PATIENT_TABLES.iter().zip(keeps(kept)).zip(partitions) {
+            if table.name != MINUTES.name || !partitions.is_empty() {
+                tables.push(self.table_stock(table, keep.horizon(now), &partitions).await?);
+            }
         }
         Ok(Stock { tables, file: None })
     }
 
     async fn table_stock(
         &self,
-        table: &'static str,
-        time: &str,
+        table: &PatientTable,
         horizon: Option<i64>,
-        patients: &[String],
+        patients: &[Partitions],
     ) -> Result<TableStock, CassandraError> {
         let looked = patients.iter().take(PATIENTS);
-        let ends: Vec<_> = looked.map(|patient| self.first_and_last(table, time, patient).boxed()).collect();
+        let ends: Vec<_> = looked.map(|patient| self.first_and_last(table, patient).boxed()).collect();
         let ends: Vec<_> = stream::iter(ends).buffered(AT_ONCE).try_collect().await?;
         let rows = self.estimated_rows(table).await?;
         let micros = |text: &String| Timestamp::parse(text).ok().map(Timestamp::as_micros);
@@ -53,44 +61,65 @@ impl CassandraStore {
         }
         let share = |rows: u64| u64::try_from(i128::from(rows) * before / all.max(1)).unwrap_or_default();
         Ok(TableStock {
-            table,
+            table: table.name,
             patients: patients.len(),
             looked: ends.len(),
             oldest: ends.into_iter().flatten().map(|(first, _)| first).min(),
             rows,
             over: rows.filter(|_| horizon.is_some()).map(share),
             is_counted: false,
+            row_bytes: table.row_bytes,
         })
     }
 
     async fn first_and_last(
         &self,
-        table: &str,
-        time: &str,
-        patient: &str,
+        PatientTable { name, time, .. }: &PatientTable,
+        Partitions { first, last }: &Partitions,
     ) -> Result<Option<(String, String)>, CassandraError> {
-        let select = format!("SELECT {time} FROM {} WHERE patient_id = ? ORDER BY {time}", self.keyspace.table(table));
-        let first = self.time(&format!("{select} ASC LIMIT 1"), patient).await?;
-        let last = self.time(&format!("{select} DESC LIMIT 1"), patient).await?;
+        let select = |partition: &[String], order: &str| {
+            let (table, key) = (self.keyspace.table(name), key_of(partition));
+            format!("SELECT {time} FROM {table} WHERE {key} ORDER BY {time} {order} LIMIT 1")
+        };
+        let first = self.time(&select(first, "ASC"), first).await?;
+        let last = self.time(&select(last, "DESC"), last).await?;
         Ok(first.zip(last))
     }
 
-    async fn time(&self, cql: &str, patient: &str) -> Result<Option<String>, CassandraError> {
-        let rows = Row::from_body(self.page(cql, vec![Value::new(patient)], 1, None).await?);
+    async fn time(&self, cql: &str, partition: &[String]) -> Result<Option<String>, CassandraError> {
+        let key = partition.iter().map(|part| Value::new(part.as_str())).collect();
+        let rows = Row::from_body(self.page(cql, key, 1, None).await?);
         rows.first().map(|row| Columns::of(row, Doing::Read).need(0)).transpose()
     }
 
     /// By the estimate of the node that is asked, of what it keeps first; none of a table that is new.
-    async fn estimated_rows(&self, table: &str) -> Result<Option<u64>, CassandraError> {
+    async fn estimated_rows(&self, table: &PatientTable) -> Result<Option<u64>, CassandraError> {
         let cql = "SELECT mean_partition_size, partitions_count FROM system.size_estimates \
                    WHERE keyspace_name = ? AND table_name = ?";
-        let of_table = vec![Value::new(self.keyspace.as_str()), Value::new(table)];
+        let of_table = vec![Value::new(self.keyspace.as_str()), Value::new(table.name)];
         let mut bytes = 0_u64;
         for row in self.look(Doing::ReadSchema, LOOK_LIMIT, cql, of_table).await? {
             let columns = Columns::of(&row, Doing::ReadSchema);
             let (size, count): (i64, i64) = (columns.need(0)?, columns.need(1)?);
             bytes = bytes.saturating_add(u64::try_from(size.saturating_mul(count)).unwrap_or_default());
         }
-        Ok(Some(bytes / ROW_BYTES).filter(|rows| *rows > 0))
+        Ok(Some(bytes / table.row_bytes).filter(|rows| *rows > 0))
+    }
+}
+
+/// The partitions of a patient's oldest rows and of the newest ones.
+struct Partitions {
+    first: Vec<String>,
+    last: Vec<String>,
+}
+
+impl Partitions {
+    fn of_patient(patient: String) -> Self {
+        Self { first: vec![patient.clone()], last: vec![patient] }
+    }
+
+    fn of_months((patient, months): (String, BTreeSet<String>)) -> Self {
+        let of = |month: Option<&String>| std::iter::once(&patient).chain(month).cloned().collect();
+        Self { first: of(months.first()), last: of(months.last()) }
     }
 }

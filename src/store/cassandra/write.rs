@@ -1,4 +1,4 @@
-//! Readings and alarms in.
+//! Readings, alarms and minutes in.
 //!
 //! Rows go out together, in unlogged batches. Rows of one patient, which are one partition, cost the server a third of
 //! single inserts. Rows of a few patients still save it requests, as long as one node has them all: so patients share a
@@ -35,11 +35,13 @@ use super::retention::ttl;
 use super::session::{Connected, DriverSession, PREPARE_LIMIT, Plan};
 use super::{CassandraStore, Keyspace};
 use crate::alarm::AlarmRecord;
+use crate::minute::PatientMinute;
 use crate::pipeline::store::{Batch, BatchLimits, WriteError, Written};
 use crate::reading::{Reading, Timestamp};
 use crate::span::Keep;
 use crate::store::StoredReading;
 use crate::store::retention::{Life, Retention};
+use crate::store::tables::{ALARMS, MINUTES, READINGS};
 
 /// How long a write may take. A server throws away what it could not begin within 12 s (`native_transport_timeout`) and
 /// what it could not finish within 2 s more (`write_request_timeout`): after this limit nothing comes late.
@@ -70,13 +72,14 @@ impl CassandraStore {
     /// returns.
     pub async fn write(&self, batch: &Batch) -> Result<Written, WriteError> {
         let (kept, is_due) = self.kept().await?;
+        let patients = self.batch_limits().patients;
         let mut expired = 0;
         let groups = |inserts: &Inserts| {
             // The session may have had to wait for its server.
             if batch.tenure.is_over() {
                 return Vec::new();
             }
-            let (groups, over) = groups_of(batch, inserts, &kept, Utc::now().timestamp_micros());
+            let (groups, over) = groups_of(batch, inserts, &kept, Utc::now().timestamp_micros(), patients);
             expired = over;
             groups
         };
@@ -150,7 +153,13 @@ impl CassandraStore {
 
 /// The rows of a batch, the alarms of each patient behind its readings, and how many of its readings are over. Of alarms
 /// that are over nothing is written: their rows have ended with all that they hold.
-fn groups_of<'a>(batch: &'a Batch, inserts: &Inserts, kept: &Retention, now: i64) -> (Vec<Group>, u64) {
+fn groups_of<'a>(
+    batch: &'a Batch,
+    inserts: &Inserts,
+    kept: &Retention,
+    now: i64,
+    patients: usize,
+) -> (Vec<Group>, u64) {
     let (mut groups, mut expired) = (Groups::default(), 0);
     let raw = kept.in_force().raw;
     let add_alarm = |groups: &mut Groups<'a>, alarm: &'a AlarmRecord| match Life::of(
@@ -182,7 +191,30 @@ fn groups_of<'a>(batch: &'a Batch, inserts: &Inserts, kept: &Retention, now: i64
     for alarm in alarms.flatten() {
         add_alarm(&mut groups, alarm);
     }
-    (groups.finish(), expired)
+    let mut groups = groups.finish();
+    groups.extend(minutes_of(batch, inserts, kept, now, patients));
+    (groups, expired)
+}
+
+/// The minutes of a batch, in requests of their own: they lie in other partitions than the readings, and what is written
+/// to several partitions together is to be small.
+fn minutes_of(batch: &Batch, inserts: &Inserts, kept: &Retention, now: i64, patients: usize) -> Vec<Group> {
+    let of_patient: Vec<_> = batch.minutes.chunk_by(|one, other| one.patient == other.patient).collect();
+    let mut requests = Vec::new();
+    for some in of_patient.chunks(patients.max(1)) {
+        let mut groups = Groups::default();
+        for minute in some.iter().copied().flatten() {
+            let start = minute.minute.start();
+            match kept.minute_life(start, now) {
+                Life::Over => {}
+                // What is there was computed of rows some of which may have gone.
+                _ if !kept.has_rows_of(start, now) => {}
+                life => groups.add(&inserts.minute, minute, ttl(life, now)),
+            }
+        }
+        requests.extend(groups.finish());
+    }
+    requests
 }
 
 /// The statements that write, with the ids that a server gave them when it prepared them.
@@ -190,6 +222,7 @@ fn groups_of<'a>(batch: &'a Batch, inserts: &Inserts, kept: &Retention, now: i64
 pub(super) struct Inserts {
     reading: Insert,
     alarm: Insert,
+    minute: Insert,
     cql: Vec<String>,
 }
 
@@ -206,8 +239,12 @@ pub(super) struct Insert {
 impl Inserts {
     /// Has them prepared by a node of the session.
     pub(super) async fn prepare(session: &DriverSession, keyspace: &Keyspace) -> Result<Self, DriverError> {
-        let (mut inserts, mut cql) = ([Insert::default(), Insert::default()], Vec::new());
-        let tables = [("patient_vitals", Reading::COLUMNS), ("patient_alerts", AlarmRecord::COLUMNS)];
+        let (mut inserts, mut cql) = (<[Insert; 3]>::default(), Vec::new());
+        let tables = [
+            (READINGS.name, Reading::COLUMNS),
+            (ALARMS.name, AlarmRecord::COLUMNS),
+            (MINUTES.name, PatientMinute::COLUMNS),
+        ];
         for (insert, (table, [usual, rest])) in inserts.iter_mut().zip(tables) {
             let whole = [usual, rest].concat();
             for (id, columns) in [(&mut insert.usual, usual), (&mut insert.whole, &whole)] {
@@ -217,8 +254,8 @@ impl Inserts {
                 cql.push(text);
             }
         }
-        let [reading, alarm] = inserts;
-        Ok(Self { reading, alarm, cql })
+        let [reading, alarm, minute] = inserts;
+        Ok(Self { reading, alarm, minute, cql })
     }
 
     /// Tells them to the nodes of `plan`. Their ids are the same everywhere: they are made of the text.

@@ -190,7 +190,7 @@ mod tests {
     #[test]
     fn what_init_makes_is_as_made() {
         let parts = described("");
-        assert_eq!(parts.len(), 7);
+        assert_eq!(parts.len(), 8);
         assert!(parts.iter().all(|part| part.1 == SchemaState::AsMade && part.2.is_empty()), "{parts:?}");
     }
 

@@ -14,7 +14,7 @@ use super::sweep::give_back;
 use super::{SqliteStore, schema};
 use crate::pipeline::store::Entry;
 use crate::store::journal::{JOURNAL_SCOPE, Journal};
-use crate::store::stored::PATIENT_TABLES;
+use crate::store::tables::{PATIENT_TABLES, PatientTable};
 use crate::store::{Erased, StoredReading};
 
 /// How long a step takes, as far as that can be told before its last statement.
@@ -37,14 +37,15 @@ impl SqliteStore {
         let (patient, emptied) = (patient.to_owned(), emptied.clone());
         let erase = move |path: &Path| {
             let (mut connection, columns) = schema::open_checked(path, Doing::Remove)?;
-            let tables = PATIENT_TABLES.iter().filter(|(table, _)| schema::has_table(&columns, table));
+            let tables = PATIENT_TABLES.iter().filter(|table| schema::has_table(&columns, table.name));
             let has_journal = schema::has_table(&columns, Journal::Patients.table());
             let erase = || -> rusqlite::Result<Vec<Erased>> {
                 // What was in the rows does not stay in the file.
                 connection.pragma_update(None, "secure_delete", true)?;
                 let mut erased = Vec::new();
-                for (table, time) in tables {
-                    erased.push(Erased { table, rows: Some(delete_patient(&mut connection, table, time, &patient)?) });
+                for table in tables {
+                    let rows = Some(delete_patient(&mut connection, table, &patient)?);
+                    erased.push(Erased { table: table.name, rows });
                 }
                 if has_journal {
                     let rows = empty_entries(&mut connection, &patient, &emptied)?;
@@ -145,11 +146,14 @@ fn remove_same(Open { connection, columns }: &mut Open, rows: &[StoredReading]) 
     Ok(gone)
 }
 
-fn delete_patient(connection: &mut Connection, table: &str, time: &str, patient: &str) -> rusqlite::Result<u64> {
+fn delete_patient(
+    connection: &mut Connection,
+    PatientTable { name: table, time, order, bound, .. }: &PatientTable,
+    patient: &str,
+) -> rusqlite::Result<u64> {
     // A range of the key: up to the time of the last of so many rows. Two alarms may have one onset.
-    let last =
-        format!("SELECT {time} FROM {table} WHERE patient_id = ? ORDER BY {time} DESC LIMIT 1 OFFSET {}", ROWS - 1);
-    let some = format!("DELETE FROM {table} WHERE patient_id = ? AND {time} >= ?");
+    let last = format!("SELECT {time} FROM {table} WHERE patient_id = ? ORDER BY {order} LIMIT 1 OFFSET {}", ROWS - 1);
+    let some = format!("DELETE FROM {table} WHERE patient_id = ?1 AND {time} <= ?2 AND {bound}");
     let all = format!("DELETE FROM {table} WHERE patient_id = ?");
     let mut gone = 0;
     loop {
@@ -239,7 +243,7 @@ mod tests {
         for (patient, rows) in [("P1", 0), ("P2", 99), ("P3", 100), ("P4", 101), ("P5", 1000)] {
             insert(&connection, patient, 0..rows);
             assert_eq!(
-                delete_patient(&mut connection, "patient_vitals", "timestamp", patient).unwrap(),
+                delete_patient(&mut connection, &PATIENT_TABLES[0], patient).unwrap(),
                 u64::try_from(rows).unwrap()
             );
             assert!(rows_of(&connection, patient).is_empty());

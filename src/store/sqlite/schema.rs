@@ -11,9 +11,8 @@ use rusqlite::{Connection, Row, TransactionBehavior};
 use super::error::{Doing, SqliteError};
 use super::{SqliteStore, file};
 use crate::reading::COLUMNS;
-use crate::store::migrations::{
-    ALARMS, Change, Migration, READINGS, READINGS_AT_FIRST, RECORD, SCHEMA, Schema, Table, told,
-};
+use crate::store::migrations::{Change, Migration, RECORD, SCHEMA, Schema, told};
+use crate::store::tables::{ALARMS, READINGS, READINGS_AT_FIRST, Table};
 use crate::store::{SchemaStep, SchemaVersion};
 
 impl SqliteStore {
@@ -261,14 +260,13 @@ pub(super) fn has_table(columns: &[FoundColumn], table: &str) -> bool {
 
 /// Compares the columns of `table` among `found` with those that it must have.
 pub(super) fn check_shape(table: &Table, found: &[FoundColumn], path: &Path) -> Result<(), SqliteError> {
-    for (at, wanted) in (1..).zip(table.columns) {
+    for (at, wanted) in (1..).zip(table.names_in_file()) {
         let place = if at <= i64::from(table.key_columns) { at } else { 0 };
-        let fits =
-            |column: &FoundColumn| column.table == table.name && column.name == wanted.name && column.place == place;
+        let fits = |column: &FoundColumn| column.table == table.name && column.name == wanted && column.place == place;
         if !found.iter().any(fits) {
             let column = match place {
-                0 => format!("column `{}`", wanted.name),
-                place => format!("column `{}` as number {place} of its key", wanted.name),
+                0 => format!("column `{wanted}`"),
+                place => format!("column `{wanted}` as number {place} of its key"),
             };
             return Err(SqliteError::Shape { path: path.to_owned(), table: table.name, column });
         }

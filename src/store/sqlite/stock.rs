@@ -9,7 +9,8 @@ use super::error::{Doing, SqliteError};
 use super::{SqliteStore, schema};
 use crate::reading::Timestamp;
 use crate::store::Kept;
-use crate::store::stock::{FileRoom, Stock, TABLES, TableStock, keeps};
+use crate::store::stock::{FileRoom, Stock, TableStock, keeps};
+use crate::store::tables::{PATIENT_TABLES, PatientTable};
 
 /// How long each table is looked at; of the patients behind that it is told what those before them have.
 const LIMIT: Duration = Duration::from_secs(1);
@@ -22,12 +23,11 @@ impl SqliteStore {
     pub(crate) async fn stock(&self, kept: Kept, now: i64) -> Result<Stock, SqliteError> {
         let look = move |path: &Path| {
             let (connection, columns) = schema::open_checked(path, Doing::Read)?;
-            let has = |table: &str| schema::has_table(&columns, table);
-            let tables =
-                TABLES.iter().zip(keeps(kept)).filter(|((table, _), _)| has(table)).map(|((table, time), keep)| {
-                    let horizon = keep.horizon(now).and_then(Timestamp::from_micros).map(|time| time.to_string());
-                    table_stock(&connection, table, time, horizon.as_deref())
-                });
+            let tables = PATIENT_TABLES.iter().zip(keeps(kept));
+            let tables = tables.filter(|(table, _)| schema::has_table(&columns, table.name)).map(|(table, keep)| {
+                let horizon = keep.horizon(now).and_then(Timestamp::from_micros).map(|time| time.to_string());
+                table_stock(&connection, table, horizon.as_deref())
+            });
             let stock =
                 || Ok(Stock { tables: tables.collect::<rusqlite::Result<_>>()?, file: Some(room(&connection)?) });
             stock().map_err(|error| SqliteError::from_driver(path, Doing::Read, &error))
@@ -38,21 +38,20 @@ impl SqliteStore {
 
 fn table_stock(
     connection: &Connection,
-    table: &'static str,
-    time: &str,
+    &PatientTable { name: table, time, order, row_bytes, .. }: &PatientTable,
     horizon: Option<&str>,
 ) -> rusqlite::Result<TableStock> {
     let end = Instant::now() + LIMIT;
     let mut patients = connection
         .prepare(&format!("SELECT patient_id FROM {table} WHERE patient_id > ? ORDER BY patient_id LIMIT 1"))?;
     let mut oldest =
-        connection.prepare(&format!("SELECT {time} FROM {table} WHERE patient_id = ? ORDER BY {time} LIMIT 1"))?;
+        connection.prepare(&format!("SELECT {time} FROM {table} WHERE patient_id = ? ORDER BY {order} LIMIT 1"))?;
     // Where the time of the last row that was counted is given, those behind it.
     let mut count = connection.prepare(&format!(
         "SELECT COUNT(*), MAX({time}) FROM (SELECT {time} FROM {table} WHERE patient_id = ?1 AND {time} > ?2 AND {time} < ?3 \
-         ORDER BY {time} LIMIT {ROWS_AT_ONCE})"
+         ORDER BY {order} LIMIT {ROWS_AT_ONCE})"
     ))?;
-    let mut stock = TableStock { table, ..TableStock::default() };
+    let mut stock = TableStock { table, row_bytes, ..TableStock::default() };
     let (mut over, mut all) = (0, 0);
     let mut patient = String::new();
     while let Some(next) = patients.query_row([&patient], |row| row.get::<_, String>(0)).optional()? {

@@ -2,7 +2,7 @@
 //!
 //! It goes from patient to patient by the key, whose oldest rows lie together: no other row is looked at. A patient
 //! without old rows costs two searches. A row whose time is none that `vitals` could have written stays, and so does an
-//! alarm that is on.
+//! alarm that is on. So do the readings of a patient's newest minute, until what they come to is written.
 //!
 //! A step takes milliseconds, and its commit does not wait for the disk: what a power cut brings back goes again.
 
@@ -11,9 +11,12 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, ErrorCode, OptionalExtension as _, TransactionBehavior};
 
 use super::file;
+use crate::minute::Minute;
 use crate::reading::Timestamp;
-use crate::span::Keep;
 use crate::store::retention::Kept;
+use crate::store::stock::keeps;
+use crate::store::tables::MINUTES;
+use crate::store::tables::{PATIENT_TABLES, PatientTable};
 
 /// How long a step takes, as far as that can be told before its last statement: whoever brings a batch waits for it.
 const STEP: Duration = Duration::from_millis(4);
@@ -33,9 +36,8 @@ const PAGES: u32 = 16;
 /// So many free pages are kept: the next rows need them, and to move pages about costs more than they take.
 const SPARE_PAGES: i64 = 1024;
 
-/// What is looked through: the table, the column of its time, and which of its rows may go.
-const TABLES: [(&str, &str, &str); 2] =
-    [("patient_vitals", "timestamp", "1"), ("patient_alerts", "onset", "ended IS NOT ''")];
+/// Which rows of each table may go.
+const MAY_GO: [&str; PATIENT_TABLES.len()] = ["1", "1", "ended IS NOT ''"];
 
 /// How `vitals` writes a time; a text of another shape does not sort by its time.
 const TIME_SHAPE: &str = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]T[0-9][0-9]:[0-9][0-9]:[0-9][0-9]*+00:00";
@@ -120,8 +122,7 @@ impl Sweep {
 
 /// Before which time the rows of a table go, as they have it.
 fn horizon(kept: Kept, table: usize, now: i64) -> Option<String> {
-    let keep: Keep = if table == 0 { kept.raw } else { kept.alerts };
-    Some(Timestamp::from_micros(keep.horizon(now)?)?.to_string())
+    Some(Timestamp::from_micros(keeps(kept).get(table)?.horizon(now)?)?.to_string())
 }
 
 fn next_patient(
@@ -131,8 +132,9 @@ fn next_patient(
     table: usize,
     behind: Option<String>,
 ) -> rusqlite::Result<Place> {
-    let Some((name, ..)) = TABLES.get(table) else { return Ok(Place::Pages) };
-    if horizon(kept, table, now).is_none() {
+    let Some(PatientTable { name, .. }) = PATIENT_TABLES.get(table) else { return Ok(Place::Pages) };
+    // Where nobody has migrated it yet there may be no such table.
+    if horizon(kept, table, now).is_none() || !connection.table_exists(None, *name)? {
         return Ok(Place::Behind(table + 1, None));
     }
     let mut select = connection
@@ -143,13 +145,21 @@ fn next_patient(
 }
 
 fn delete(connection: &Connection, kept: Kept, now: i64, table: usize, patient: &str) -> rusqlite::Result<usize> {
-    let (Some((name, time, which)), Some(horizon)) = (TABLES.get(table), horizon(kept, table, now)) else {
+    let (Some(PatientTable { name, time, order, bound, .. }), Some(which), Some(mut horizon)) =
+        (PATIENT_TABLES.get(table), MAY_GO.get(table), horizon(kept, table, now))
+    else {
         return Ok(0);
     };
+    if table == 0
+        && let Some(unsafe_from) = without_minute(connection, patient)?
+        && kept.minutes.horizon(now).is_none_or(|over| unsafe_from.start().as_micros() > over)
+    {
+        horizon = horizon.min(unsafe_from.start().to_string());
+    }
     // Two alarms may have one onset: at the last of these a few more than that go, or all of them.
     let mut last = connection.prepare_cached(&format!(
-        "SELECT {time} FROM {name} WHERE patient_id = ?1 AND {time} < ?2 AND {time} GLOB ?3 AND {which} \
-         ORDER BY {time} LIMIT 1 OFFSET ?4"
+        "SELECT {time} FROM {name} WHERE patient_id = ?1 AND {time} < ?2 AND {time} GLOB ?3 AND {bound} AND {which} \
+         ORDER BY {order} LIMIT 1 OFFSET ?4"
     ))?;
     let offset = ROWS - 1;
     let until: Option<String> = last.query_row((patient, &horizon, TIME_SHAPE, offset), |row| row.get(0)).optional()?;
@@ -157,9 +167,28 @@ fn delete(connection: &Connection, kept: Kept, now: i64, table: usize, patient: 
         Some(until) => (until, "<="),
         None => (&horizon, "<"),
     };
-    let sql =
-        format!("DELETE FROM {name} WHERE patient_id = ?1 AND {time} {is_with_it} ?2 AND {time} GLOB ?3 AND {which}");
+    let sql = format!(
+        "DELETE FROM {name} WHERE patient_id = ?1 AND {time} {is_with_it} ?2 AND {time} GLOB ?3 AND {bound} AND {which}"
+    );
     connection.prepare_cached(&sql)?.execute((patient, until, TIME_SHAPE))
+}
+
+/// The minute of a patient's newest reading, where it is not written yet. Those before it are: each is written before a
+/// reading of a later one is committed.
+fn without_minute(connection: &Connection, patient: &str) -> rusqlite::Result<Option<Minute>> {
+    if !connection.table_exists(None, MINUTES.name)? {
+        return Ok(None);
+    }
+    let mut newest = connection
+        .prepare_cached("SELECT timestamp FROM patient_vitals WHERE patient_id = ? ORDER BY timestamp DESC LIMIT 1")?;
+    let newest: Option<String> = newest.query_row([patient], |row| row.get(0)).optional()?;
+    let Some(newest) = newest.and_then(|newest| Timestamp::parse(&newest).ok()).map(Minute::of) else {
+        return Ok(None);
+    };
+    let mut is_there = connection
+        .prepare_cached(&format!("SELECT 1 FROM {} WHERE patient_id = ? AND month = ? AND minute = ?", MINUTES.name))?;
+    let is_there = is_there.exists((patient, newest.month(), newest.start().to_string()))?;
+    Ok(Some(newest).filter(|_| !is_there))
 }
 
 /// Gives free pages at the end of the file back, and tells whether there are more. A file that was made before this could
@@ -188,6 +217,7 @@ pub(super) fn give_back(connection: &Connection, end: Instant) -> rusqlite::Resu
 mod tests {
     use super::super::schema;
     use super::*;
+    use crate::span::Keep;
 
     const DAY: Duration = Duration::from_secs(86_400);
     /// 2026-01-02T00:00:00Z.
@@ -227,6 +257,31 @@ mod tests {
     }
 
     #[test]
+    fn no_reading_goes_before_its_minute_is_written_and_minutes_go_by_their_own_age() {
+        let mut connection = schema::in_memory().unwrap();
+        let put = |connection: &Connection, table: &str, values: &str| {
+            connection.execute(&format!("INSERT INTO {table} VALUES ({values})"), ()).unwrap();
+        };
+        for second in ["2025-12-01T10:29:59", "2025-12-01T10:30:01", "2025-12-01T10:30:02"] {
+            put(&connection, "patient_vitals (patient_id, timestamp)", &format!("'P1', '{second}+00:00'"));
+        }
+        let raw = Kept { raw: Keep::For(DAY), ..Kept::default() };
+        assert_eq!(swept(&mut connection, raw), 1, "all but those of the newest minute");
+        let minutes = "patient_vitals_1m (patient_id, month, minute)";
+        for (month, minute) in
+            [("2025-11", "2025-11-30T23:59"), ("2025-12", "2025-12-01T10:30"), ("2026-01", "2026-01-01T23:00")]
+        {
+            put(&connection, minutes, &format!("'P1', '{month}', '{minute}:00+00:00'"));
+        }
+        assert_eq!(swept(&mut connection, raw), 2);
+        assert_eq!(swept(&mut connection, Kept { minutes: Keep::For(DAY), ..Kept::default() }), 2);
+        assert_eq!(times(&connection, "SELECT minute FROM patient_vitals_1m"), ["2026-01-01T23:00:00+00:00"]);
+        // Of one whose minute would not be kept any more nothing is waited for.
+        put(&connection, "patient_vitals (patient_id, timestamp)", "'P2', '2025-12-01T10:30:00+00:00'");
+        assert_eq!(swept(&mut connection, Kept { minutes: Keep::For(DAY), ..raw }), 1);
+    }
+
+    #[test]
     fn a_time_that_vitals_would_not_write_and_an_alarm_that_is_on_stay() {
         let mut connection = schema::in_memory().unwrap();
         let old = "2025-01-01T00:00:00";
@@ -239,7 +294,7 @@ mod tests {
             );
             connection.execute(&sql, ()).unwrap();
         }
-        let both = Kept { raw: Keep::For(DAY), alerts: Keep::For(DAY) };
+        let both = Kept { raw: Keep::For(DAY), alerts: Keep::For(DAY), ..Kept::default() };
         assert_eq!(swept(&mut connection, Kept { raw: Keep::All, ..both }), 2);
         assert_eq!(swept(&mut connection, both), 1);
         assert_eq!(times(&connection, "SELECT rule FROM patient_alerts"), ["on"]);
@@ -268,6 +323,15 @@ mod tests {
             (
                 "DELETE FROM patient_vitals WHERE patient_id = ?1 AND timestamp < ?2 AND timestamp GLOB ?3 AND 1",
                 "SEARCH patient_vitals USING PRIMARY KEY (patient_id=? AND timestamp<?)",
+            ),
+            (
+                "DELETE FROM patient_vitals_1m WHERE patient_id = ?1 AND minute < ?2 AND minute GLOB ?3 AND month <= substr(?2, 1, 7)",
+                "SEARCH patient_vitals_1m USING PRIMARY KEY (patient_id=? AND month<?)",
+            ),
+            (
+                "SELECT minute FROM patient_vitals_1m WHERE patient_id = ?1 AND minute < ?2 AND minute GLOB ?3 AND month <= \
+                 substr(?2, 1, 7) ORDER BY month, minute LIMIT 1 OFFSET 99",
+                "SEARCH patient_vitals_1m USING PRIMARY KEY (patient_id=? AND month<?)",
             ),
             (
                 "DELETE FROM patient_alerts WHERE patient_id = ?1 AND onset <= ?2 AND onset GLOB ?3 AND ended IS NOT ''",

@@ -1,4 +1,4 @@
-//! Readings and alerts in.
+//! Readings, alarms and minutes in.
 //!
 //! One thread writes. It takes all batches that wait into one transaction and answers each when that is on the disk:
 //! the sync, which is what costs, is shared, and nobody waits for a batch that is not there yet. Between the batches, and
@@ -17,14 +17,14 @@ use tokio::time::timeout_at;
 use super::error::{Doing, SqliteError};
 use super::journal::retention;
 use super::sweep::Sweep;
-use super::{SqliteStore, schema};
+use super::{SqliteStore, minutes, schema};
 use crate::alarm::AlarmRecord;
 use crate::pipeline::store::{Batch, BatchLimits, WriteError, Written};
 use crate::reading::{Consciousness, Signs, Timestamp};
 use crate::span::Keep;
 use crate::store::StoredReading;
 use crate::store::changed::{Changed, Moment};
-use crate::store::retention::{Kept, Life};
+use crate::store::retention::{Kept, Life, Retention};
 
 /// Batches that wait for the writer; who brings one more waits outside. The pipeline has no more than
 /// [`MAX_WRITES_IN_FLIGHT`](crate::pipeline::MAX_WRITES_IN_FLIGHT).
@@ -117,7 +117,7 @@ impl Rows {
 
     fn count(&self) -> usize {
         match self {
-            Self::New(batch) => batch.readings.len() + batch.alarms.len(),
+            Self::New(batch) => batch.readings.len() + batch.alarms.len() + batch.minutes.len(),
             Self::Restored(rows) => rows.len(),
         }
     }
@@ -163,7 +163,7 @@ struct Desk {
     path: PathBuf,
     /// From the first batch on.
     open: Option<Connection>,
-    kept: Kept,
+    kept: Retention,
     /// When the journal was asked.
     looked: Option<Instant>,
     sweep: Sweep,
@@ -173,7 +173,7 @@ struct Desk {
 
 impl Desk {
     fn of(path: PathBuf) -> Self {
-        Self { path, open: None, kept: Kept::default(), looked: None, sweep: Sweep::new(), deleted: 0 }
+        Self { path, open: None, kept: Retention::default(), looked: None, sweep: Sweep::new(), deleted: 0 }
     }
 
     /// What the thread does.
@@ -220,7 +220,7 @@ impl Desk {
     fn due(&self) -> Option<Instant> {
         let looked = self.open.as_ref().and(self.looked)?;
         let look = looked + LOOK_AGAIN;
-        Some(if self.kept == Kept::default() { look } else { look.min(self.sweep.due()) })
+        Some(if self.kept.in_force() == Kept::default() { look } else { look.min(self.sweep.due()) })
     }
 
     /// Does what is due. Where that fails the file is opened anew with the next batch, which says why it cannot be.
@@ -233,11 +233,12 @@ impl Desk {
 
     fn try_keep_up(&mut self) -> rusqlite::Result<()> {
         self.look_again()?;
+        let kept = self.kept.in_force();
         if let Some(connection) = &mut self.open
-            && self.kept != Kept::default()
+            && kept != Kept::default()
             && self.sweep.due() <= Instant::now()
         {
-            self.deleted += self.sweep.step(connection, self.kept, Utc::now().timestamp_micros())?;
+            self.deleted += self.sweep.step(connection, kept, Utc::now().timestamp_micros())?;
         }
         Ok(())
     }
@@ -247,10 +248,11 @@ impl Desk {
         if let Some(connection) = &self.open
             && self.looked.is_none_or(|looked| looked.elapsed() >= LOOK_AGAIN)
         {
-            let kept = retention(connection)?.in_force();
-            if kept != std::mem::replace(&mut self.kept, kept) {
+            let kept = retention(connection)?;
+            if kept.in_force() != self.kept.in_force() {
                 self.sweep.restart();
             }
+            self.kept = kept;
             self.looked = Some(Instant::now());
         }
         Ok(())
@@ -276,7 +278,7 @@ impl Desk {
         }
         self.look_again().map_err(|error| SqliteError::from_driver(&self.path, Doing::Read, &error))?;
         let Self { path, open: Some(connection), kept, .. } = self else { return Ok(Vec::new()) };
-        insert(connection, group, kept.raw).map_err(|error| SqliteError::from_driver(path, Doing::Write, &error))
+        insert(connection, group, kept).map_err(|error| SqliteError::from_driver(path, Doing::Write, &error))
     }
 }
 
@@ -295,8 +297,9 @@ fn gather(first: WriteBatch, waiting: &mut mpsc::Receiver<WriteBatch>) -> Vec<Wr
 
 /// Writes all or nothing: a transaction that is not committed is rolled back when it is dropped. Gives for each batch how
 /// many of its readings are older than what is kept, and not written; alarms are written, and go when they have ended.
-fn insert(connection: &mut Connection, group: &[WriteBatch], raw: Keep) -> rusqlite::Result<Vec<u64>> {
+fn insert(connection: &mut Connection, group: &[WriteBatch], kept: &Retention) -> rusqlite::Result<Vec<u64>> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let raw = kept.in_force().raw;
     let now = Utc::now().timestamp_micros();
     let is_over = |time: i64| Life::of(raw, time, now) == Life::Over;
     let mut expired = Vec::with_capacity(group.len());
@@ -320,6 +323,7 @@ fn insert(connection: &mut Connection, group: &[WriteBatch], raw: Keep) -> rusql
                     for alarm in &batch.alarms {
                         insert_alarm(&mut alarms, alarm)?;
                     }
+                    minutes::insert(&transaction, &batch.minutes, kept, now)?;
                 }
                 Rows::Restored(rows) => {
                     for row in rows {

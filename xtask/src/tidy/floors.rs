@@ -21,7 +21,7 @@ const HOUSE: &[Floor] = &[
         rooms: &["archive", "fhir", "intake", "health", "http", "broker", "kafka", "store", "trail", "port"],
     },
     Floor { name: "story", rooms: &["pipeline"] },
-    Floor { name: "core", rooms: &["alarm", "admission", "score", "ledger", "faults", "reading", "record"] },
+    Floor { name: "core", rooms: &["minute", "alarm", "admission", "score", "ledger", "faults", "reading", "record"] },
     Floor {
         name: "ground",
         rooms: &[

@@ -43,6 +43,7 @@ mod judged;
 mod killed;
 mod letters;
 mod logs;
+mod minutes;
 #[cfg(target_os = "linux")]
 mod not_utf8;
 mod operator;

@@ -31,7 +31,7 @@ fn nothing_is_said_and_nothing_goes_until_somebody_sets_how_long_and_then_all_ag
     assert_eq!(before["topics"][1]["retention_ms"], -1, "dead letters are kept");
 
     fill(&home, 2, 100);
-    home.run("retention set --by Anna --reason test").with_code(2).tells(&["nothing to set", "--raw, --alerts"]);
+    home.run("retention set --by Anna --reason test").with_code(2).tells(&["nothing to set", "--raw, --minutes"]);
     home.run("retention set --raw 30").with_code(2).tells(&["'30' is not from 1h to 7300d"]);
     home.run("retention set --raw 30d").with_code(2).tells(&["--by", "--reason"]);
     let trial = home.run("retention set --raw 30d --dry-run").well().talk();
@@ -43,13 +43,13 @@ fn nothing_is_said_and_nothing_goes_until_somebody_sets_how_long_and_then_all_ag
     assert_eq!((&shown()["raw"], home.count()), (&"keep".into(), 200), "nothing was changed");
 
     let told = set(&home, "--raw 30d --yes");
-    assert!(told.contains("in force: readings are kept 30d, alarms for ever"), "{told}");
+    assert!(told.contains("in force: readings are kept 30d, minutes for ever, alarms for ever"), "{told}");
     let since = shown();
     assert_eq!((&since["raw"], &since["by"], &since["reason"]), (&"30d".into(), &"Anna".into(), &"test".into()));
     assert!(set(&home, "--raw 720h").contains("in force already: nothing changes"), "it is the same");
     // Longer takes nothing from anybody, and is not asked about.
     set(&home, "--raw 60d --alerts keep");
-    home.run("status").shows(&["readings are kept 60d, alarms for ever"]);
+    home.run("status").shows(&["readings are kept 60d, minutes for ever, alarms for ever"]);
 
     // A file on one machine is a wish.
     let mut text = fs::read_to_string(home.path().join("vitals.toml")).unwrap();

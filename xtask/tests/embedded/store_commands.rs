@@ -221,7 +221,7 @@ fn rows_are_counted_by_patient_and_by_hour() {
 fn a_further_column_is_left_out_and_said_and_the_schema_shows_it() {
     let home = Home::with_tables();
     assert!(home.rows("schema show").iter().all(|part| part["state"] == "as_made"));
-    home.run("schema show").well().tells(&["the tables have schema version 8, this vitals knows version 8"]);
+    home.run("schema show").well().tells(&["the tables have schema version 9, this vitals knows version 9"]);
     assert!(!home.run("query").well().talk().contains("version"), "no note");
     home.sql("ALTER TABLE patient_vitals ADD ward TEXT; DROP TABLE patient_alerts; CREATE TABLE beds (id INTEGER)");
     home.run("export out.csv").well().tells(&["not part of an export: ward"]);

@@ -27,6 +27,7 @@ macro_rules! on_a_pair {
             of_a_patient_who_is_erased_nothing_is_left_but_that_there_was_one
             tables_of_a_newer_vitals_are_read_with_a_note_and_never_written_to
             what_is_older_is_counted_as_expired_by_consume_and_import_and_no_fault_to_an_audit
+            minutes_hours_and_days_are_told_alike_out_of_readings_and_out_of_minutes
         }
     };
     ($ready:path: $($check:ident)*) => {
@@ -121,6 +122,33 @@ pub(crate) fn odd_rows() -> String {
     rows
 }
 
+pub(crate) fn minutes_hours_and_days_are_told_alike_out_of_readings_and_out_of_minutes<P: Program>(
+    ready: fn(u32) -> P,
+) {
+    let ward = ready(1);
+    ward.file("in.csv", odd_rows());
+    ward.run("import in.csv").well().tells(&["hint: `vitals retention minutes`"]);
+    let told = || {
+        let series = |every: &str| ward.rows(&format!("query --patient P9 --every {every} --limit 100"));
+        ["1m", "1h", "1d"].map(series)
+    };
+    let before = told();
+    assert_eq!([&before[0], &before[1], &before[2]].map(Vec::len), [42, 1, 1]);
+    let n = |rows: &[Value]| rows.iter().map(|row| row["n"].as_u64().unwrap()).sum::<u64>();
+    assert_eq!([n(&before[0]), n(&before[1]), n(&before[2])], [2500; 3]);
+    // Those from 1 to 350 are believed: 350 of them, of which the mean is 175.5.
+    let of = |name: &str| before[2][0][format!("heart_rate_{name}")].as_f64().unwrap();
+    let figures = ["n", "min", "max", "mean", "sum", "last"].map(of);
+    assert_eq!(figures.map(|figure| figure.to_string()), ["350", "1", "350", "175.5", "61425", "350"]);
+    ward.run("retention minutes").well().tells(&["of 4 patients written"]);
+    assert_eq!(told(), before);
+    ward.done("export --every 1m --patient P9 --force minutes.ndjson");
+    let exported: Vec<Value> =
+        ward.read("minutes.ndjson").lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(exported.iter().rev().eq(&before[0]), "the oldest first");
+    ward.refused("export --every 1m -o fhir minutes.fhir.ndjson", 2).tells(&["--every cannot be written as FHIR"]);
+}
+
 pub(crate) fn what_is_exported_is_imported_and_exported_again_as_the_same_bytes<P: Program>(ready: fn(u32) -> P) {
     let ward = ready(1);
     ward.file("in.csv", odd_rows());
@@ -209,7 +237,7 @@ pub(crate) fn of_a_patient_who_is_erased_nothing_is_left_but_that_there_was_one<
     }
     let receipt: Value = serde_json::from_str(&receipt.output()).unwrap();
     let tables: Vec<_> = receipt["tables"].as_array().unwrap().iter().map(|table| &table["rows"]).collect();
-    assert_eq!(tables, [30, 1, 2], "{receipt}");
+    assert_eq!(tables, [30, 1, 1, 2], "{receipt}");
     assert_eq!((&receipt["patient_id"], &receipt["by"]), (&"P001".into(), &"Cy".into()));
     assert_eq!((&receipt["archives"][0]["rows"], receipt["archives"].as_array().unwrap().len()), (&30.into(), 1));
     assert_eq!(receipt["topics"][0]["topic"], ward.topic());
@@ -228,7 +256,7 @@ pub(crate) fn of_a_patient_who_is_erased_nothing_is_left_but_that_there_was_one<
 }
 
 pub(crate) fn tables_of_a_newer_vitals_are_read_with_a_note_and_never_written_to<P: Program>(ready: fn(u32) -> P) {
-    const VERSIONS: &str = "the tables have schema version 99, this vitals knows version 8";
+    const VERSIONS: &str = "the tables have schema version 99, this vitals knows version 9";
     let ward = ready(6);
     ward.produce(7);
     ward.consume();

@@ -34,6 +34,7 @@ fn init_makes_everything_and_the_second_time_says_that_it_was_there() {
         "patient_admissions",
         "access_tokens",
         "retention_changes",
+        "patient_vitals_1m",
     ]
     .map(|table| format!("table {name}.{table}"));
     let topics = ["", ".dlq", ".alarms"].map(|ending| format!("topic {name}{ending}"));

@@ -3,8 +3,11 @@
 
 #[path = "contract/alarms.rs"]
 mod alarms;
+#[path = "contract/minutes.rs"]
+mod minutes;
 
 pub(crate) use alarms::*;
+pub(crate) use minutes::*;
 use vitals::admission::Admission;
 use vitals::pipeline::store::{Entry, Store as _};
 use vitals::reading::{Consciousness, Observed, PatientId, Reading, Signs, Timestamp};
@@ -45,7 +48,10 @@ macro_rules! keeps_the_contract {
             a_scan_of_the_keys_leaves_the_values_out,
             rows_are_restored_as_they_were_whatever_they_hold,
             a_row_that_is_restored_keeps_what_it_does_not_carry,
-            what_is_older_than_what_is_kept_is_counted_and_not_written
+            what_is_older_than_what_is_kept_is_counted_and_not_written,
+            a_minute_comes_back_as_it_was_written_and_a_later_one_takes_its_place,
+            a_series_is_the_same_out_of_minutes_of_readings_and_of_both,
+            a_minute_stays_as_it_is_when_its_readings_may_have_gone
         );
     };
     ($with_store:path; $($check:ident),+) => {

@@ -114,11 +114,12 @@ async fn init_makes_everything_and_the_second_time_nothing() {
             "patient_admissions",
             "access_tokens",
             "retention_changes",
+            "patient_vitals_1m",
         ];
         let parts = [file.clone()].into_iter().chain(tables.map(|table| format!("table {table}")));
         assert_eq!(steps.collect::<Vec<_>>(), parts.map(|part| (part, made)).collect::<Vec<_>>());
     }
-    assert_eq!(count(&folder.sql(""), "SELECT COUNT(*) FROM schema_migrations"), 8);
+    assert_eq!(count(&folder.sql(""), "SELECT COUNT(*) FROM schema_migrations"), 9);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -129,7 +130,7 @@ async fn several_init_at_once_make_every_part_once() {
     for step in join_all(stores.iter().map(SqliteStore::init)).await.into_iter().flat_map(Result::unwrap) {
         *made.entry(step.what).or_insert(0) += u32::from(step.made);
     }
-    assert!(made.len() == 8 && made.values().all(|times| *times == 1), "{made:?}");
+    assert!(made.len() == 9 && made.values().all(|times| *times == 1), "{made:?}");
 }
 
 #[tokio::test]

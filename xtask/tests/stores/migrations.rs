@@ -8,8 +8,9 @@ use vitals::advice::Advice as _;
 use vitals::pipeline::store::Store as _;
 use vitals::reading::{Consciousness, Observed, Signs, Timestamp};
 use vitals::store::cassandra::{CassandraError, CassandraStore};
-use vitals::store::migrations::{Change, Column, KEYSPACE_MARK, Kind, Migration, SCHEMA, Schema, Table};
+use vitals::store::migrations::{Change, KEYSPACE_MARK, Migration, SCHEMA, Schema};
 use vitals::store::sqlite::SqliteError;
+use vitals::store::tables::{Column, Kind, Table};
 use vitals::store::{Acknowledged, AlarmState, AnyStore, Order, SchemaStep, Selection, StoreError, Width};
 
 use super::contract::{rates, read};
@@ -56,8 +57,13 @@ pub(crate) trait Place {
 }
 
 const ADDED: &[Column] = &[Column::new("ward", Kind::Text), Column::new("score", Kind::Double)];
-const PATIENTS: Table =
-    Table { name: "patients", columns: &[Column::new("patient_id", Kind::Text)], key_columns: 1, descending: "" };
+const PATIENTS: Table = Table {
+    name: "patients",
+    columns: &[Column::new("patient_id", Kind::Text)],
+    key_columns: 1,
+    partition_columns: 1,
+    descending: "",
+};
 const MAKE_READINGS: Migration = SCHEMA.migrations[0];
 const MAKE_ALERTS: Migration = SCHEMA.migrations[1];
 const ALARM_COLUMNS: Migration = SCHEMA.migrations[2];
@@ -66,8 +72,9 @@ const OBSERVATIONS: Migration = SCHEMA.migrations[4];
 const MAKE_ADMISSIONS: Migration = SCHEMA.migrations[5];
 const MAKE_TOKENS: Migration = SCHEMA.migrations[6];
 const MAKE_RETENTION: Migration = SCHEMA.migrations[7];
+const MAKE_MINUTES: Migration = SCHEMA.migrations[8];
 /// The version that this program knows.
-const KNOWN: i32 = 8;
+const KNOWN: i32 = 9;
 const ALTER_ALERTS: Migration =
     Migration { version: KNOWN + 1, name: "ward", change: Change::Add { table: "patient_alerts", columns: ADDED } };
 const FILL_ALERTS: Migration = Migration {
@@ -116,6 +123,7 @@ const NEXT: Schema = Schema {
         MAKE_ADMISSIONS,
         MAKE_TOKENS,
         MAKE_RETENTION,
+        MAKE_MINUTES,
         ALTER_ALERTS,
         FILL_ALERTS,
         MAKE_PATIENTS,
@@ -291,6 +299,7 @@ pub(crate) async fn what_is_done_already_is_not_done_again(place: &impl Place) {
         "patient_admissions",
         "access_tokens",
         "retention_changes",
+        "patient_vitals_1m",
         "patients",
     ];
     let told: Vec<_> = steps.iter().filter_map(|step| step.what.strip_prefix("table ")).collect();

@@ -120,6 +120,19 @@ mod tests {
             Ok(Vec::new())
         }
 
+        async fn measured(
+            &self,
+            _: &PatientId,
+            _: Timestamp,
+            _: Timestamp,
+        ) -> Result<Vec<(Timestamp, Signs)>, WriteError> {
+            Ok(Vec::new())
+        }
+
+        async fn known_patients(&self) -> Result<Vec<PatientId>, WriteError> {
+            Ok(Vec::new())
+        }
+
         async fn admissions(&self, _: i32) -> Result<Vec<Entry>, WriteError> {
             Ok(Vec::new())
         }

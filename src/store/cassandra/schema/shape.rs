@@ -9,7 +9,8 @@ use super::{CassandraError, CassandraStore, LOOK_LIMIT};
 use crate::store::SchemaPart;
 use crate::store::cassandra::error::{Doing, ShapeFault};
 use crate::store::cassandra::read::Columns;
-use crate::store::migrations::{Change, Migration, RECORD, SCHEMA, Table};
+use crate::store::migrations::{Change, Migration, RECORD, SCHEMA};
+use crate::store::tables::Table;
 
 /// A column as `system_schema.columns` has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,8 +50,8 @@ impl FoundColumn {
 /// What a column is to the primary key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Role {
-    /// The whole partition key.
-    Partition,
+    /// In the partition key, counted from 0.
+    Partition(i32),
     /// A clustering column, counted from 0.
     Clustering(i32),
     /// No part of the key.
@@ -60,9 +61,10 @@ enum Role {
 impl Role {
     /// That of the column at `place` of `table`, from 0.
     fn at(place: i32, table: &Table) -> Self {
+        let partition = i32::from(table.partition_columns);
         match place {
-            0 => Self::Partition,
-            place if place < i32::from(table.key_columns) => Self::Clustering(place - 1),
+            place if place < partition => Self::Partition(place),
+            place if place < i32::from(table.key_columns) => Self::Clustering(place - partition),
             _ => Self::Regular,
         }
     }
@@ -71,7 +73,8 @@ impl Role {
 impl fmt::Display for Role {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Partition => f.write_str("the partition key"),
+            Self::Partition(0) => f.write_str("the partition key"),
+            Self::Partition(place) => write!(f, "partition key {}", place + 1),
             Self::Clustering(place) => write!(f, "clustering {}", place + 1),
             Self::Regular => f.write_str("a regular column"),
         }
@@ -153,7 +156,7 @@ fn check_type(column: &FoundColumn, wanted: &str) -> Result<(), ShapeFault> {
 
 fn check_role(column: &FoundColumn, wanted: Role) -> Result<(), ShapeFault> {
     let fits = match wanted {
-        Role::Partition => column.kind == "partition_key" && column.position == 0,
+        Role::Partition(place) => column.kind == "partition_key" && column.position == place,
         Role::Clustering(place) => column.kind == "clustering" && column.position == place,
         Role::Regular => column.kind == "regular",
     };
@@ -200,7 +203,7 @@ impl CassandraStore {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::migrations::{Column, Kind, READINGS};
+    use crate::store::tables::{Column, Kind, READINGS};
 
     fn readings() -> Vec<FoundColumn> {
         let column = |(place, column): (i32, &Column)| FoundColumn {

@@ -43,8 +43,8 @@ pub(super) struct Group {
     server_bytes: usize,
     /// Whether they are of several patients.
     is_shared: bool,
-    /// The first row's patient: of readings that were consumed, where there are several nodes, that of all rows.
-    patient: Vec<u8>,
+    /// The partition key of the first row: where there are several nodes, and the rows were consumed, that of all of them.
+    key: Vec<u8>,
     /// Their statements, as BATCH has them: kind, id, values.
     statements: Vec<u8>,
     /// Where the values of the first row begin.
@@ -102,29 +102,29 @@ impl<'a> Groups<'a> {
         }
         let shares = rows > 0 && (is_shared || is_other);
         if rows == MAX_STATEMENTS {
-            self.cut(here);
+            self.cut(here, row.partition_key());
         } else if shares && server_bytes + own_bytes >= MAX_SHARED_SERVER_BYTES {
-            self.cut(self.before);
+            self.cut(self.before, row.partition_key());
         } else {
             self.last.is_shared = shares;
         }
         if rows == 0 {
             self.last.values_at = values_at;
-            self.last.patient = row.patient().as_bytes().to_vec();
+            self.last.key = row.partition_key();
         }
         self.last.rows += 1;
         self.last.server_bytes += own_bytes;
     }
 
-    /// Begins another group with what is behind this mark.
-    fn cut(&mut self, at: Mark) {
+    /// Begins another group with what is behind this mark, which is in the partition of this key.
+    fn cut(&mut self, at: Mark, key: Vec<u8>) {
         let Group { rows, server_bytes, .. } = self.last;
         let next = Group {
             rows: rows - at.rows,
             server_bytes: server_bytes - at.server_bytes,
             is_shared: false,
             // Groups are cut before a patient's first row or among the rows of one, and its next row is added here.
-            patient: self.patient.as_bytes().to_vec(),
+            key,
             statements: self.last.statements.split_off(at.statements_bytes),
             values_at: at.values_at - at.statements_bytes,
         };
@@ -145,7 +145,7 @@ impl<'a> Groups<'a> {
 impl Group {
     /// The key of the partition that its rows are in.
     pub(super) fn partition_key(&self) -> &[u8] {
-        &self.patient
+        &self.key
     }
 
     /// The request that writes it.

@@ -7,20 +7,29 @@ use std::io::Write;
 
 use crate::alarm::AlarmRecord;
 use crate::alarm::rules::Micros;
-use crate::reading::{Consciousness, Observed, Reading, Signs, Timestamp};
+use crate::minute::{Figures, PatientMinute};
+use crate::reading::{Consciousness, Observed, Reading, Sign, Signs, Timestamp};
 use crate::store::StoredReading;
 use crate::store::changed::Changed;
 
 /// The length that stands for a value that is not set.
 const NOT_SET: i32 = -2;
 
+/// A whole number and four others, each behind its length.
+const FIGURES_BYTES: usize = 5 * 4 + 4 + 4 * 8;
+
 /// A row of one of our tables.
 pub(super) trait Row {
     /// The columns that nearly every row has, and the others.
     const COLUMNS: [&'static [&'static str]; 2];
 
-    /// Whose it is: the key of the partition that has it.
+    /// Whose it is.
     fn patient(&self) -> &str;
+
+    /// The key of the partition that has it.
+    fn partition_key(&self) -> Vec<u8> {
+        self.patient().as_bytes().to_vec()
+    }
 
     /// Whether none of the others is set.
     fn is_usual(&self) -> bool;
@@ -95,6 +104,17 @@ impl<'a> Values<'a> {
         // Longer ones than a message may be do not come here.
         self.length(i32::try_from(bytes.len()).unwrap_or(i32::MAX));
         self.out.extend_from_slice(bytes);
+    }
+
+    /// A tuple: each of its values behind its length.
+    fn figures(&mut self, figures: &Figures) {
+        let mut tuple = Vec::with_capacity(FIGURES_BYTES);
+        let mut inner = Values::behind(&mut tuple);
+        inner.number(Some(whole(figures.n).to_be_bytes()));
+        for value in [figures.min, figures.max, figures.sum, figures.last] {
+            inner.number(Some(value.to_be_bytes()));
+        }
+        self.bytes(&tuple);
     }
 
     fn unset(&mut self) {
@@ -195,6 +215,54 @@ impl Row for AlarmRecord {
     }
 }
 
+impl Row for PatientMinute {
+    const COLUMNS: [&'static [&'static str]; 2] = {
+        const NAMES: [&str; 10] = {
+            let [a, b, c, d, e, f] = Sign::ALL;
+            ["patient_id", "month", "minute", "n", a.name(), b.name(), c.name(), d.name(), e.name(), f.name()]
+        };
+        [&NAMES, &[]]
+    };
+
+    fn patient(&self) -> &str {
+        self.patient.as_str()
+    }
+
+    /// As a key of several columns is hashed: each behind its length, and a zero behind it.
+    fn partition_key(&self) -> Vec<u8> {
+        let mut key = Vec::new();
+        for part in [self.patient.as_str(), &self.minute.month()] {
+            key.extend_from_slice(&u16::try_from(part.len()).unwrap_or(u16::MAX).to_be_bytes());
+            key.extend_from_slice(part.as_bytes());
+            key.push(0);
+        }
+        key
+    }
+
+    fn is_usual(&self) -> bool {
+        true
+    }
+
+    fn bind(&self, values: &mut Values<'_>) {
+        values.text(self.patient.as_str());
+        values.text(&self.minute.month());
+        values.shown(self.minute.start());
+        values.number(Some(whole(self.summary.n).to_be_bytes()));
+        for figures in self.summary.signs {
+            match figures {
+                Some(figures) => values.figures(&figures),
+                // It never loses its last value: readings are not taken back.
+                None => values.unset(),
+            }
+        }
+    }
+}
+
+/// In the width of an INT column.
+fn whole(count: u32) -> i32 {
+    i32::try_from(count).unwrap_or(i32::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use cdrs_tokio::frame::{Serialize, Version};
@@ -202,6 +270,7 @@ mod tests {
 
     use super::*;
     use crate::alarm::{Alarm, Priority, Step, Steps};
+    use crate::minute::{Minute, Summary};
     use crate::reading::PatientId;
 
     fn reading(signs: Signs) -> Reading {
@@ -316,5 +385,24 @@ mod tests {
         expected[1] = Value::new("yesterday");
         expected[3] = Value::new(97);
         assert_eq!(bound(&row), by_driver(&expected));
+    }
+
+    #[test]
+    fn a_minute_is_bound_as_the_driver_binds_it_and_what_was_not_measured_is_not_set() {
+        let time = Timestamp::parse("2025-10-26T10:30:15.5Z").unwrap();
+        let mut summary = Summary::default();
+        summary.add(&Signs { spo2: Some(97), ..Signs::default() });
+        summary.add(&Signs { spo2: Some(95), ..Signs::default() });
+        let minute = PatientMinute { patient: PatientId::parse("P001").unwrap(), minute: Minute::of(time), summary };
+        let figures = [Value::new(2), Value::new(95.0), Value::new(97.0), Value::new(192.0), Value::new(95.0)];
+        let mut expected = vec![Value::NotSet; 10];
+        expected[0] = Value::new("P001");
+        expected[1] = Value::new("2025-10");
+        expected[2] = Value::new("2025-10-26T10:30:00+00:00");
+        expected[3] = Value::new(2);
+        expected[5] = Value::Some(by_driver(&figures));
+        assert_eq!(bound(&minute), by_driver(&expected));
+        assert_eq!(PatientMinute::COLUMNS.concat().len(), expected.len());
+        assert_eq!(minute.partition_key(), b"\0\x04P001\0\0\x072025-10\0");
     }
 }

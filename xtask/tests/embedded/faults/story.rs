@@ -272,6 +272,19 @@ where
         self.store.newest(patients, until).await
     }
 
+    async fn measured(
+        &self,
+        patient: &PatientId,
+        since: Timestamp,
+        until: Timestamp,
+    ) -> Result<Vec<(Timestamp, Signs)>, WriteError> {
+        self.store.measured(patient, since, until).await
+    }
+
+    async fn known_patients(&self) -> Result<Vec<PatientId>, WriteError> {
+        self.store.known_patients().await
+    }
+
     async fn admissions(&self, behind: i32) -> Result<Vec<Entry>, WriteError> {
         self.store.admissions(behind).await
     }
