@@ -7,7 +7,9 @@
 //! The promise: where an offset is committed, all minutes are written that its readings changed, but for the one of the
 //! last reading of each patient. So the record that ends a minute, and one that changes an earlier one, is [held](Ledger::hold)
 //! until that minute is written. What the last consumer has left open is found when the first reading of a patient
-//! comes: the minute of the newest row before it is computed once more, and nothing from there on is committed before. Of
+//! comes: the minute of the newest row before it is computed once more, and nothing from there on is committed before. An
+//! open minute that is not the newest, since a clock was set back or old readings come again, would not be found so: the
+//! record that began it is held. Of
 //! patients of whom nothing comes it is looked for a while after the partitions were taken over.
 //!
 //! A patient of whom nothing comes any more has its minute ended by the clock, or by the end of the run.
@@ -81,6 +83,14 @@ pub(super) struct Held {
     need: Need,
 }
 
+/// What a reading brings about.
+pub(super) struct Taken {
+    /// To be done once it is written; its record is committed when it is done.
+    held: Option<Held>,
+    /// Whether its record is also committed only with the minute that it begins.
+    is_anchor: bool,
+}
+
 impl Need {
     fn is_empty(&self) -> bool {
         self.rows.is_empty() && self.read.is_empty() && self.before.is_none()
@@ -119,12 +129,21 @@ struct Tracked {
     again: Option<Minute>,
     /// How many readings of an earlier minute have come in a row.
     late: u8,
+    /// The first record of the open minute, which is committed with it: where there are rows of a later minute, whoever
+    /// comes next would not look for this one.
+    anchor: Option<InFlight>,
     heard: Instant,
 }
 
 impl Tracked {
-    fn begin(&mut self, reading: &Reading, is_in_its_partition: bool) {
+    fn new(minute: Minute) -> Self {
+        let heard = Instant::now();
+        Self { open: None, top: minute, is_top_known: false, again: None, late: 0, anchor: None, heard }
+    }
+
+    fn begin(&mut self, reading: &Reading, in_flight: InFlight, is_in_its_partition: bool) {
         let minute = Minute::of(reading.time());
+        self.anchor = (!self.is_top_known || minute <= self.top).then_some(in_flight);
         // Of a patient who is in two partitions somebody else may have stored readings of the same minute.
         let is_whole = is_in_its_partition && self.is_top_known && minute > self.top;
         self.open = Some(Running::begin(reading.time(), reading.signs(), is_whole));
@@ -133,7 +152,7 @@ impl Tracked {
     }
 
     /// What a reading brings about, which is not the first of its patient.
-    fn take(&mut self, reading: &Reading, is_in_its_partition: impl FnOnce() -> bool) -> Need {
+    fn take(&mut self, reading: &Reading, in_flight: InFlight, is_in_its_partition: impl FnOnce() -> bool) -> Need {
         let mut need = Need::default();
         let minute = Minute::of(reading.time());
         let open = self.open.as_ref().map(Running::minute);
@@ -144,7 +163,7 @@ impl Tracked {
             }
             _ if open.map_or(minute > self.top, |open| minute > open) => {
                 self.end(&mut need);
-                self.begin(reading, is_in_its_partition());
+                self.begin(reading, in_flight, is_in_its_partition());
             }
             _ => {
                 self.late = self.late.saturating_add(1);
@@ -153,7 +172,7 @@ impl Tracked {
                     // Rows of it may be on their way behind this one, which is of an earlier time.
                     self.again = open;
                     self.end(&mut need);
-                    self.begin(reading, false);
+                    self.begin(reading, in_flight, false);
                 }
             }
         }
@@ -163,8 +182,17 @@ impl Tracked {
     fn end(&mut self, need: &mut Need) {
         if let Some(open) = self.open.take() {
             need.end(&open);
+            need.holds.extend(self.anchor.take());
             need.read.extend(self.again.take_if(|again| *again != open.minute()));
         }
+    }
+
+    /// Takes note of the minute of the newest row, and gives the record that need wait no more for the open one.
+    fn learn(&mut self, newest: Option<Minute>) -> Option<InFlight> {
+        self.top = newest.map_or(self.top, |newest| self.top.max(newest));
+        self.is_top_known = true;
+        let top = self.top;
+        self.anchor.take_if(|_| self.open.as_ref().is_none_or(|open| open.minute() >= top))
     }
 
     /// Whether the minute is over by the clock, in microseconds since 1970.
@@ -230,20 +258,22 @@ impl<'a, T: Store> Minutes<'a, T> {
     }
 
     /// What a reading brings about, which is going to be stored.
-    pub(super) fn take(&mut self, partition: i32, reading: &Reading) -> Option<Held> {
+    pub(super) fn take(&mut self, partition: i32, reading: &Reading, in_flight: InFlight) -> Taken {
         let (patient, topic_partitions) = (reading.patient(), self.topic_partitions);
         let need = if let Some(tracked) = self.patients.get_mut(patient) {
             tracked.heard = Instant::now();
-            tracked.take(reading, || partition_of(patient.as_str().as_bytes(), topic_partitions) == partition)
+            let is_in_its_partition = || partition_of(patient.as_str().as_bytes(), topic_partitions) == partition;
+            tracked.take(reading, in_flight, is_in_its_partition)
         } else {
             let minute = Minute::of(reading.time());
-            let heard = Instant::now();
-            let mut tracked = Tracked { open: None, top: minute, is_top_known: false, again: None, late: 0, heard };
-            tracked.begin(reading, false);
+            let mut tracked = Tracked::new(minute);
+            tracked.begin(reading, in_flight, false);
             self.patients.insert(patient.clone(), tracked);
             Need { before: Some(Before::Minute(minute)), ..Need::default() }
         };
-        (!need.is_empty()).then(|| Held { patient: patient.clone(), need })
+        let is_anchor = self.patients.get(patient).is_some_and(|tracked| tracked.anchor == Some(in_flight));
+        let held = (!need.is_empty()).then(|| Held { patient: patient.clone(), need });
+        Taken { held, is_anchor }
     }
 
     /// Ends minutes by the clock, and begins to look for those that were left open.
@@ -266,6 +296,11 @@ impl<'a, T: Store> Minutes<'a, T> {
         self.silent.clear();
         self.look_due = None;
         self.end_where(queue, |_| true)
+    }
+
+    /// Ends the minutes that keep a record from being committed, where nothing more comes.
+    pub(super) fn end_anchored(&mut self, queue: &WriteQueue) {
+        self.end_where(queue, |tracked| tracked.anchor.is_some());
     }
 
     fn end_where(&mut self, queue: &WriteQueue, is_over: impl Fn(&Tracked) -> bool) -> bool {
@@ -315,12 +350,15 @@ impl<'a, T: Store> Minutes<'a, T> {
 impl<S: Source, T: Store, D: DeadLetters, R: Rules, L: Listener> Pipeline<'_, S, T, D, R, L> {
     /// Puts a reading on its way to the store.
     pub(super) fn store(&mut self, partition: i32, reading: Reading, in_flight: InFlight, size_bytes: usize) {
-        let need = self.minutes.take(partition, &reading).map(|mut held| {
+        let Taken { mut held, is_anchor } = self.minutes.take(partition, &reading, in_flight);
+        if is_anchor {
+            self.commits.ledger.hold(in_flight);
+        }
+        if let Some(held) = &mut held {
             self.commits.ledger.hold(in_flight);
             held.need.holds.push(in_flight);
-            held
-        });
-        self.delivery.write_queue.add_with(reading, in_flight, size_bytes, need);
+        }
+        self.delivery.write_queue.add_with(reading, in_flight, size_bytes, held);
     }
 
     /// Begins what was to be done once these rows are stored.

@@ -85,6 +85,11 @@ impl<S: Source, T: Store, D: DeadLetters, R: Rules, L: Listener> Pipeline<'_, S,
     /// Goes from state to state. `Some` is the end.
     pub(super) async fn advance(&mut self) -> Option<Summary> {
         let now = Instant::now();
+        if matches!(self.state, State::Releasing { .. } | State::Finishing | State::Stopping { .. })
+            && self.delivery.is_all_written()
+        {
+            self.minutes.end_anchored(&self.delivery.write_queue);
+        }
         let is_acknowledged = self.commits.ledger.is_acknowledged();
         // Alarms that no record stands for too: written later, they could come behind a change of the next owner.
         let is_settled = is_acknowledged && self.delivery.is_all_written();

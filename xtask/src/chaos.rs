@@ -5,13 +5,14 @@
 //! campaigns run at the same time, each on servers of its own: most of their time is waiting.
 //!
 //! - [`promises`]: the promises, and which campaigns attack them; [`campaigns`]: how they do it
-//! - [`schedule`]: when faults are made, by a seed
+//! - [`schedule`]: when faults are made, by a seed; [`clock`]: a clock that is wrong
 //! - [`stack`]: what a campaign works on: embedded broker and `SQLite`, or Kafka and Cassandra
 //! - [`harness`]: the programs of a run, and what they are started with
 //! - [`flow`]: messages on their way, from the producer that is not ours to the table, and who watches them
 //! - [`verdict`]: what the readers found, and what that says
 
 mod campaigns;
+mod clock;
 mod flow;
 mod harness;
 mod promises;
@@ -46,8 +47,8 @@ use crate::{signals, venv};
 Builds `vitals`, starts servers of its own on free ports of 127.0.0.1, and ends
 everything that it has started. What was acknowledged is written down, and what
 is kept is read, by Python clients. Some campaigns are made a second time, with
-a planted bug that must be caught. R12 needs a C compiler, `cc`, R8 one of C++,
-and R21 a JDK; R8 divides the time of --for among its decoders.
+a planted bug that must be caught. R12 and R22 need a C compiler, `cc`, R8 one of
+C++, and R21 a JDK; R8 divides the time of --for among its decoders.
 
 The exit code is 0 when every promise held and every planted bug was caught,
 else 1. --night makes ten times the faults and more, in hours. The same seed

@@ -1,11 +1,13 @@
 //! A source and a store around the real ones, with the bug that is planted, that end the process where they are told
 //! to.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::{Mutex, PoisonError};
 
 use clap::ValueEnum;
 use vitals::alarm::KnownAlarm;
 use vitals::ledger::Position;
+use vitals::minute::{Minute, PatientMinute, Summary};
 use vitals::pipeline::source::{Assigned, Chunk, Event, Fetched, MembershipEvent, Source};
 use vitals::pipeline::store::{Batch, BatchLimits, Entry, NodeGeneration, Store, WriteError, Written};
 use vitals::reading::{PatientId, Signs, Timestamp};
@@ -40,6 +42,9 @@ pub(crate) enum Bug {
     /// Tell senders of HL7 that the topic has what is still on its way
     // Killed meanwhile, it is nowhere, and nobody sends it again.
     AcknowledgesEarly,
+    /// Add what the readings of a minute come to to what was written of it before
+    // A minute that is computed once more, as its readings come late or again, counts them twice.
+    AddsUp,
 }
 
 pub(crate) struct TamperedSource<'a, S> {
@@ -177,6 +182,21 @@ pub(crate) struct TamperedStore<'a, T> {
     pub(crate) death: &'a Death,
     /// The node generation in which the first reading is written.
     pub(crate) first: NodeGeneration,
+    /// What was written of each minute, for the bug that adds it up.
+    pub(crate) minutes: Mutex<HashMap<(PatientId, Minute), Summary>>,
+}
+
+impl<T> TamperedStore<'_, T> {
+    fn added_up(&self, batch: &Batch) -> Batch {
+        let mut minutes = self.minutes.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut batch = batch.clone();
+        for PatientMinute { patient, minute, summary } in &mut batch.minutes {
+            let known = minutes.entry((patient.clone(), *minute)).or_default();
+            known.join(summary);
+            *summary = *known;
+        }
+        batch
+    }
 }
 
 impl<T: Store> Store for TamperedStore<'_, T> {
@@ -220,7 +240,8 @@ impl<T: Store> Store for TamperedStore<'_, T> {
 
     async fn write(&self, batch: &Batch) -> Result<Written, WriteError> {
         self.death.pass(Point::Decoded);
-        let outcome = match self.inner.write(batch).await {
+        let added_up = (self.bug == Some(Bug::AddsUp)).then(|| self.added_up(batch));
+        let outcome = match self.inner.write(added_up.as_ref().unwrap_or(batch)).await {
             Err(_) if self.bug == Some(Bug::SkipsOnError) => Written::default(),
             outcome => outcome?,
         };

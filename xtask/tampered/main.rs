@@ -16,6 +16,7 @@ mod rules;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::process::ExitCode;
+use std::sync::Mutex;
 
 use clap::Parser;
 use color_eyre::eyre::Result;
@@ -98,7 +99,7 @@ async fn consume(cli: &Cli, settings: &Settings, mut notes: Notes, shutdown: &Sh
     let mut consumer = Consumer::join(&kafka, app::member_config(settings), Place::Earliest).await?;
     let death = Death { point: cli.die_at, way: cli.die_by, left: cli.die_after.max(1).into() };
     let first = durability.generation.clone();
-    let tampered_store = TamperedStore { inner: &store, bug: cli.bug, death: &death, first };
+    let tampered_store = TamperedStore { inner: &store, bug: cli.bug, death: &death, first, minutes: Mutex::default() };
     let mut source = TamperedSource::over(&mut consumer, cli.bug, &death);
     let dead_letters = DeadLetterTopic::of(&settings.topic, &kafka);
     let how = Consuming::of(settings, durability);

@@ -144,8 +144,7 @@ impl<T: Store> Minutes<'_, T> {
         match outcome {
             Ok(Found { rows, newest }) => {
                 if let (Some(tracked), Some(Before::Minute(_))) = (self.patients.get_mut(&patient), need.before) {
-                    tracked.top = newest.map_or(tracked.top, |newest| tracked.top.max(newest));
-                    tracked.is_top_known = true;
+                    need.holds.extend(tracked.learn(newest));
                 }
                 need.rows.extend(rows);
                 self.queue(patient, need);

@@ -12,3 +12,4 @@ pub(super) mod messages;
 pub(super) mod senders;
 pub(super) mod soak;
 pub(super) mod unavailable;
+pub(super) mod years;

@@ -97,7 +97,17 @@ impl Harness {
         arguments: &[&str],
         limit: Duration,
     ) -> Result<T> {
-        let printed = self.run_script(script, arguments, limit)?;
+        self.found_by(&self.script(script, arguments), script, limit)
+    }
+
+    /// The same, by another interpreter.
+    pub(super) fn found_by<T: DeserializeOwned>(
+        &self,
+        command: &[OsString],
+        script: &'static str,
+        limit: Duration,
+    ) -> Result<T> {
+        let printed = self.run(script, command, limit)?;
         let found = printed.lines().last().and_then(|line| serde_json::from_str(line).ok());
         found.ok_or(Error::Unclear { what: script, missing: "counts", said: printed })
     }

@@ -6,7 +6,7 @@ use clap::ValueEnum;
 
 use super::Run;
 use super::campaigns::{
-    alarms, changes, cluster, decoders, ends, kills, links, members, messages, senders, soak, unavailable,
+    alarms, changes, cluster, decoders, ends, kills, links, members, messages, senders, soak, unavailable, years,
 };
 use super::stack::Kind;
 use crate::error::Result;
@@ -55,6 +55,8 @@ pub(super) enum Promise {
     R20,
     /// `vitals listen hl7`, the broker and the consumer killed while HAPI sends HL7
     R21,
+    /// Retention, minutes and archives in a made-up year, while consumers are killed and everything is read again
+    R22,
     /// Topics deleted and made anew under the group that reads them
     R23,
 }
@@ -98,6 +100,7 @@ impl Promise {
         Self::R16,
         Self::R19,
         Self::R21,
+        Self::R22,
         Self::R23,
         Self::R2,
         Self::R4,
@@ -175,6 +178,8 @@ const ON_EMBEDDED: &[(Promise, Campaign)] = &[
     (Promise::R19, Campaign::planted("counts-twice", 3, alarms::changed)),
     (Promise::R21, Campaign::of(20, 500, senders::hl7)),
     (Promise::R21, Campaign::planted("acknowledges-early", 3, senders::hl7)),
+    (Promise::R22, Campaign::of(10, 200, years::lived)),
+    (Promise::R22, Campaign::planted("adds-up", 2, years::lived)),
     (Promise::R23, Campaign::of(10, 200, changes::recreated)),
     (Promise::R23, Campaign::planted("believes others", 1, changes::recreated)),
 ];
@@ -205,6 +210,7 @@ const ON_SERVERS: &[(Promise, Campaign)] = &[
     (Promise::R17, Campaign::of(3, 8 * 60, soak::soak)),
     (Promise::R19, Campaign::of(4, 100, alarms::changed)),
     (Promise::R21, Campaign::of(6, 60, senders::hl7)),
+    (Promise::R22, Campaign::of(3, 60, years::lived)),
     (Promise::R23, Campaign::of(10, 200, changes::recreated)),
 ];
 

@@ -197,7 +197,10 @@ fn programs_get_readings_in_pages_in_spans_and_as_a_file() {
     }
     assert_eq!(seen, (80..90).collect::<Vec<_>>());
     let spans = ward.get("/api/v1/patients/P%2F1/readings?every=30s");
-    assert_eq!(spans["buckets"][0]["signs"]["heart_rate"], json!({"n": 5, "min": 80.0, "max": 84.0, "mean": 82.0}));
+    assert_eq!(
+        spans["buckets"][0]["signs"]["heart_rate"],
+        json!({"n": 5, "min": 80.0, "max": 84.0, "mean": 82.0, "sum": 410.0, "last": 84.0})
+    );
     let (status, file) = ward.ask("GET", "/api/v1/patients/P%2F1/readings?format=csv&since=2025-10-26T10:30:54Z", "");
     assert_eq!((status, file.as_str().unwrap().lines().count()), (200, 2), "{file}");
     let scores = ward.get("/api/v1/patients/P%2F1/scores");

@@ -1,14 +1,12 @@
 //! Messages that are unusual: no readings, the same again and again, of other centuries.
 
-use std::ffi::OsString;
-
 use crate::chaos::Run;
+use crate::chaos::clock::Shift;
 use crate::chaos::flow::DRAIN_LIMIT;
 use crate::chaos::harness::{COMMAND_LIMIT, Deployment, EAGER};
 use crate::chaos::stack::Kind;
 use crate::chaos::verdict::Findings;
 use crate::error::{Error, Result};
-use crate::repository;
 
 const POISON_SCRIPT: &str = "chaos_poison.py";
 /// Many poisoned messages at a time; each time ends with one in every partition, and that everything is committed.
@@ -156,7 +154,8 @@ const HOUR_SECONDS: i64 = 3_600;
 /// before the C library; where there is no C compiler, there is no campaign. In a second run a program that is not ours
 /// stores rows of the future by its own clock: that what comes later does not win must be noticed.
 pub(in crate::chaos) fn clocks(run: &mut Run<'_>) -> Result<()> {
-    let shift = Shift::compile(run)?;
+    let shift = Shift::compile(run.harness)?;
+    prove(run, &shift)?;
     let deployment = Deployment::make(run.harness, run.addresses()?, PARTITIONS)?;
     let (chance, ledger) = (run.schedule.below(1_000_000).to_string(), deployment.file("ledger"));
     let (mut sent, mut all) = (0, Findings::default());
@@ -166,7 +165,9 @@ pub(in crate::chaos) fn clocks(run: &mut Run<'_>) -> Result<()> {
         for (times, seconds) in [(EARLIER, HOUR_SECONDS), (LATER, -HOUR_SECONDS)] {
             deployment
                 .send(MERGE_SCRIPT, &["send", brokers, topic, &chance, &first, &count, &ledger, times[0], times[1]])?;
-            shift.consume(run, &deployment, seconds)?;
+            let options = [&["consume", "--quiet", "--exit-at-end"], EAGER].concat();
+            let command = shift.with(seconds, run.harness.vitals(&deployment.at, &options));
+            run.harness.run("vitals consume", &command, DRAIN_LIMIT)?;
             run.verdict.fault("clocks off by an hour");
             if run.is_planted() && times == EARLIER {
                 deployment.send(MERGE_SCRIPT, &["ahead", &deployment.at.reader, &first, &count])?;
@@ -182,42 +183,10 @@ pub(in crate::chaos) fn clocks(run: &mut Run<'_>) -> Result<()> {
     Ok(())
 }
 
-/// A library that shifts the clock of the program that it is loaded into.
-struct Shift {
-    library: OsString,
-}
-
-impl Shift {
-    fn compile(run: &Run<'_>) -> Result<Self> {
-        let source = repository::root().join("xtask").join("tests").join("peers").join("clock_shift.c");
-        let library = run.harness.path("clock_shift.so").into_os_string();
-        let mut command = ["cc", "-shared", "-fPIC", "-O2", "-o"].map(OsString::from).to_vec();
-        command.extend([library.clone(), source.into(), "-ldl".into()]);
-        run.harness.run("cc", &command, COMMAND_LIMIT)?;
-        let shift = Self { library };
-        shift.prove(run)?;
-        Ok(shift)
-    }
-
-    /// Where the library is not taken, as by a program that is linked statically, everything would hold.
-    fn prove(&self, run: &Run<'_>) -> Result<()> {
-        let deployment = Deployment::make(run.harness, run.addresses_of("clock")?, 1)?;
-        let command = run.harness.vitals(&deployment.at, &["produce", "--mode", "random", "--count", "1"]);
-        let said = run.harness.run("vitals produce", &self.with(HOUR_SECONDS, command), COMMAND_LIMIT)?;
-        deployment.send(MERGE_SCRIPT, &["shifted", &HOUR_SECONDS.to_string(), &said]).map(drop)
-    }
-
-    fn consume(&self, run: &Run<'_>, deployment: &Deployment<'_>, seconds: i64) -> Result<()> {
-        let options = ["consume", "--quiet", "--exit-at-end", "--durability-delay", "0s"];
-        let command = run.harness.vitals(&deployment.at, &options);
-        run.harness.run("vitals consume", &self.with(seconds, command), DRAIN_LIMIT).map(drop)
-    }
-
-    fn with(&self, seconds: i64, command: Vec<OsString>) -> Vec<OsString> {
-        let mut preload = OsString::from("LD_PRELOAD=");
-        preload.push(&self.library);
-        let mut shifted = vec!["env".into(), preload, format!("CLOCK_SHIFT={seconds}").into()];
-        shifted.extend(command);
-        shifted
-    }
+/// Where the library is not taken, as by a program that is linked statically, everything would hold.
+fn prove(run: &Run<'_>, shift: &Shift) -> Result<()> {
+    let deployment = Deployment::make(run.harness, run.addresses_of("clock")?, 1)?;
+    let command = run.harness.vitals(&deployment.at, &["produce", "--mode", "random", "--count", "1"]);
+    let said = run.harness.run("vitals produce", &shift.with(HOUR_SECONDS, command), COMMAND_LIMIT)?;
+    deployment.send(MERGE_SCRIPT, &["shifted", &HOUR_SECONDS.to_string(), &said]).map(drop)
 }
