@@ -9,8 +9,8 @@
 //! until that minute is written. What the last consumer has left open is found when the first reading of a patient
 //! comes: the minute of the newest row before it is computed once more, and nothing from there on is committed before. An
 //! open minute that is not the newest, since a clock was set back or old readings come again, would not be found so: the
-//! record that began it is held. Of
-//! patients of whom nothing comes it is looked for a while after the partitions were taken over.
+//! record that began it is held. Of patients of whom nothing comes it is looked for a while after the partitions were
+//! taken over.
 //!
 //! A patient of whom nothing comes any more has its minute ended by the clock, or by the end of the run.
 //!
@@ -41,6 +41,9 @@ use crate::record::murmur2::partition_of;
 
 /// How long a minute waits for late readings when none of a later minute comes.
 const GRACE: Duration = Duration::from_secs(30);
+
+/// The same where a record is not committed before: it is written more often then, of rows, and costs a look at them.
+const GRACE_OF_HELD: Duration = Duration::from_secs(2);
 
 /// How often it is looked whether a minute is over by the clock.
 const TICK: Duration = Duration::from_secs(5);
@@ -197,6 +200,9 @@ impl Tracked {
 
     /// Whether the minute is over by the clock, in microseconds since 1970.
     fn is_over(&self, now: i64) -> bool {
+        if self.anchor.is_some() {
+            return self.heard.elapsed() >= GRACE_OF_HELD;
+        }
         let grace = i64::try_from(GRACE.as_micros()).unwrap_or(i64::MAX);
         let is_over = |open: &Running| open.minute().end().as_micros().saturating_add(grace) <= now;
         self.heard.elapsed() >= GRACE && self.open.as_ref().is_some_and(is_over)

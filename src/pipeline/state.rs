@@ -9,7 +9,7 @@ use super::events::{Listener, PipelineEvent, TroubleKind};
 use super::rules::Rules;
 use super::source::{self, Source};
 use super::store::Store;
-use super::{Pipeline, Summary};
+use super::{MAX_OPEN_RECORDS, Pipeline, Summary};
 use crate::shutdown::{DRAIN_LIMIT, LAST_COMMIT_LIMIT};
 
 /// How long the store and the dead letters have to acknowledge what was taken up, before a rebalance.
@@ -85,9 +85,7 @@ impl<S: Source, T: Store, D: DeadLetters, R: Rules, L: Listener> Pipeline<'_, S,
     /// Goes from state to state. `Some` is the end.
     pub(super) async fn advance(&mut self) -> Option<Summary> {
         let now = Instant::now();
-        if matches!(self.state, State::Releasing { .. } | State::Finishing | State::Stopping { .. })
-            && self.delivery.is_all_written()
-        {
+        if self.is_held_up_by_minutes() {
             self.minutes.end_anchored(&self.delivery.write_queue);
         }
         let is_acknowledged = self.commits.ledger.is_acknowledged();
@@ -122,6 +120,16 @@ impl<S: Source, T: Store, D: DeadLetters, R: Rules, L: Listener> Pipeline<'_, S,
             _ => {}
         }
         None
+    }
+
+    /// Whether all rows are stored, and it goes on only when records are committed that wait for their minute.
+    fn is_held_up_by_minutes(&self) -> bool {
+        let is_waiting = match self.state {
+            State::Reading => self.commits.ledger.open_records() >= MAX_OPEN_RECORDS,
+            State::Releasing { .. } | State::Finishing | State::Stopping { .. } => true,
+            _ => false,
+        };
+        is_waiting && self.delivery.is_all_written()
     }
 
     /// Ends within the time that there is for it.

@@ -143,6 +143,17 @@ async fn a_clock_that_is_set_back_costs_one_look_a_minute_and_not_one_a_reading(
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_minute_behind_the_newest_is_written_before_the_readings_in_it_are_committed() {
+    let second = chunk_of(1, &["10:30:00", "10:10:00", "10:10:01", "10:10:02", "10:10:30"]);
+    let mut play = Play::then(chunk_of(0, &["10:29:00"]), second, 6);
+    play.run_and_stop_after(60).await.expect("ends");
+    let log = &play.log;
+    assert!(log.place(&minute("10:10", 4)) < log.place(&committed(6)), "{:?}", log.lines());
+    assert!(!log.has(&committed(5)), "who begins there would look for the minute of the newest row");
+    assert!(play.adds_up());
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_minute_of_a_patient_of_whom_nothing_comes_any_more_is_ended_by_the_clock() {
     let mut play = Play::of([assigned(&[home()], 2), chunk_of(0, &["10:00:10"])]);
     let later = async {
