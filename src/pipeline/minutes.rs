@@ -46,7 +46,7 @@ const GRACE: Duration = Duration::from_secs(30);
 const GRACE_OF_HELD: Duration = Duration::from_secs(2);
 
 /// How often it is looked whether a minute is over by the clock.
-const TICK: Duration = Duration::from_secs(5);
+const TICK: Duration = Duration::from_secs(1);
 
 /// So long after the partitions were taken over it is looked for minutes that were left open: what has to be stored goes
 /// first.

@@ -178,7 +178,7 @@ const ON_EMBEDDED: &[(Promise, Campaign)] = &[
     (Promise::R19, Campaign::planted("counts-twice", 3, alarms::changed)),
     (Promise::R21, Campaign::of(20, 500, senders::hl7)),
     (Promise::R21, Campaign::planted("acknowledges-early", 3, senders::hl7)),
-    (Promise::R22, Campaign::of(10, 200, years::lived)),
+    (Promise::R22, Campaign::of(6, 200, years::lived)),
     (Promise::R22, Campaign::planted("adds-up", 2, years::lived)),
     (Promise::R23, Campaign::of(10, 200, changes::recreated)),
     (Promise::R23, Campaign::planted("believes others", 1, changes::recreated)),
@@ -210,7 +210,7 @@ const ON_SERVERS: &[(Promise, Campaign)] = &[
     (Promise::R17, Campaign::of(3, 8 * 60, soak::soak)),
     (Promise::R19, Campaign::of(4, 100, alarms::changed)),
     (Promise::R21, Campaign::of(6, 60, senders::hl7)),
-    (Promise::R22, Campaign::of(3, 60, years::lived)),
+    (Promise::R22, Campaign::of(2, 60, years::lived)),
     (Promise::R23, Campaign::of(10, 200, changes::recreated)),
 ];
 

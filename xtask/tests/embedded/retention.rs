@@ -80,7 +80,7 @@ fn old_rows_go_beside_a_consumer_that_goes_on_storing() {
     home.run("retention show -o table").well().shows(&["patient_vitals  oldest ", "200000 rows", "50 patients"]);
     let address = free_address();
     let consumer = Running::start("consume", &mut home.command(&format!("consume --quiet --health {address}")));
-    let producer = Running::start("produce", &mut home.command("produce --interval 0.002 --count 4000 --patients 20"));
+    let producer = Running::start("produce", &mut home.command("produce --interval 0.005 --count 4000 --patients 20"));
     wait_for(|| std::net::TcpStream::connect(&address).is_ok());
     wait_for(|| metric(&address, "vitals_readings_total ") >= 200.0);
     set(&home, "--raw 30d --yes");
