@@ -22,9 +22,18 @@ pub async fn make(
     since: Option<Timestamp>,
     until: Option<Timestamp>,
 ) -> Result<u64, StoreError> {
+    insist(async || store.make_minutes(patient, since, until).await).await
+}
+
+/// Makes those of a patient before a moment that are not there, and tells how many: of readings that are about to go.
+pub async fn make_missing(store: &AnyStore, patient: &PatientId, until: Timestamp) -> Result<u64, StoreError> {
+    insist(async || store.make_missing_minutes(patient, until).await).await
+}
+
+async fn insist(mut make: impl AsyncFnMut() -> Result<u64, WriteError>) -> Result<u64, StoreError> {
     let mut failed = 0;
     loop {
-        match store.make_minutes(patient, since, until).await {
+        match make().await {
             Err(WriteError::Later(_)) if failed + 1 < ATTEMPTS => failed += 1,
             Err(error) => return Err(StoreError::Minutes(error.to_string())),
             Ok(minutes) => return Ok(minutes),

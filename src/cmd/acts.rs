@@ -14,7 +14,7 @@ use crate::trail::{Act, Kind};
 /// What changes something. Behind each command are the arguments whose values are told, as `argument` or
 /// `argument:name in the trail`; `@topic` is the setting, where nothing of that name was typed. `@store` says that the
 /// store is asked, of what mostly is not.
-const ADMINISTRATIVE: [(&str, &str); 22] = [
+const ADMINISTRATIVE: [(&str, &str); 23] = [
     ("init", "partitions topic_replication keyspace_replication @topic"),
     ("reset", "only @topic @group"),
     ("import", ""),
@@ -33,6 +33,7 @@ const ADMINISTRATIVE: [(&str, &str); 22] = [
     ("topic delete", "name:topic"),
     ("dlq replay", "reasons:refused_for offsets @topic"),
     ("rules apply", "by @store"),
+    ("retention apply", "patient rate @store"),
     ("retention minutes", "patient since until @store"),
     ("retention set", "raw_kept:raw minutes_kept:minutes alerts_kept:alerts messages dead_letters by @topic @store"),
     ("serve token create", "name:token role by"),
@@ -94,7 +95,7 @@ const NEITHER: [&str; 29] = [
 ];
 
 /// What may go on for long, so that its beginning is told too; with these options everything may.
-const LASTING: [&str; 6] = ["up", "top", "export", "import", "archive", "archive delete"];
+const LASTING: [&str; 7] = ["up", "top", "export", "import", "archive", "archive delete", "retention apply"];
 const LASTING_OPTIONS: [&str; 2] = ["watch", "follow"];
 
 /// Who does it, as typed.

@@ -1,5 +1,6 @@
 //! `vitals retention`: how long readings, minutes, alarms and messages are kept.
 
+mod apply;
 mod minutes;
 mod set;
 mod show;
@@ -26,7 +27,8 @@ Examples:
   vitals retention set --raw 30d --dry-run
   vitals retention set --raw 30d --minutes 400d --by Anna --reason 'one month'
   vitals retention set --messages 7d --dead-letters 90d --by Bo --reason disk
-  vitals retention minutes")]
+  vitals retention minutes
+  vitals retention apply")]
 pub struct Args {
     #[command(subcommand)]
     action: Action,
@@ -38,6 +40,8 @@ enum Action {
     Show(show::Args),
     /// Set how long things are kept, after showing what would go
     Set(set::Args),
+    /// Give readings in Cassandra that were written before the end that they would have now
+    Apply(apply::Args),
     /// Make the minutes of readings that no consumer has stored, or one of an earlier vitals
     Minutes(minutes::Args),
 }
@@ -51,6 +55,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Code> {
         match args.action {
             Action::Show(args) => show::run(args, context).await,
             Action::Set(args) => set::run(&args, context).await,
+            Action::Apply(args) => Box::pin(apply::run(&args, context)).await,
             Action::Minutes(args) => Box::pin(minutes::run(args, context)).await,
         }
     };

@@ -33,6 +33,7 @@ pub(super) mod minutes;
 pub mod probe;
 pub mod read;
 pub mod remove;
+pub(in crate::store) mod renew;
 mod retention;
 pub mod scan;
 pub mod schema;

@@ -6,7 +6,7 @@
 //! is computed anew, unless its readings have gone. Minutes become hours and days as if these had been computed from the
 //! readings.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use chrono::Utc;
 
@@ -243,6 +243,23 @@ async fn edge(store: &AnyStore, stretch: &Stretch, order: Order) -> Result<Optio
     Ok(None)
 }
 
+impl AnyStore {
+    /// Which minutes are there, from the first of these to the last.
+    async fn minutes_between(
+        &self,
+        patient: &str,
+        of: &[(Minute, Summary)],
+    ) -> Result<BTreeSet<Minute>, StoreError> {
+        let (Some((first, _)), Some((last, _))) = (of.first(), of.last()) else { return Ok(BTreeSet::new()) };
+        let mut minutes = self.minutes(patient, Some(first.start()), Some(last.end()), Order::OldestFirst, false);
+        let mut there = BTreeSet::new();
+        while let Some(page) = minutes.next_page().await? {
+            there.extend(page.into_iter().map(|(minute, _)| minute));
+        }
+        Ok(there)
+    }
+}
+
 /// So many minutes are written at once.
 const WRITTEN_AT_ONCE: usize = 200;
 
@@ -254,6 +271,22 @@ impl AnyStore {
         patient: &PatientId,
         since: Option<Timestamp>,
         until: Option<Timestamp>,
+    ) -> Result<u64, WriteError> {
+        self.compute_minutes(patient, since, until, Which::Whole).await
+    }
+
+    /// The same of those before a moment that are not there, also where a reading may have gone: for readings that are
+    /// about to go.
+    pub async fn make_missing_minutes(&self, patient: &PatientId, until: Timestamp) -> Result<u64, WriteError> {
+        self.compute_minutes(patient, None, Some(until), Which::Missing).await
+    }
+
+    async fn compute_minutes(
+        &self,
+        patient: &PatientId,
+        since: Option<Timestamp>,
+        until: Option<Timestamp>,
+        which: Which,
     ) -> Result<u64, WriteError> {
         let kept = self.retention().await?;
         let (every, id) = (Every::Minute, patient.as_str().to_owned());
@@ -273,8 +306,16 @@ impl AnyStore {
             if waiting.len() < WRITTEN_AT_ONCE && !is_over {
                 continue;
             }
-            let now = Utc::now().timestamp_micros();
-            waiting.retain(|(minute, _)| kept.has_rows_of(minute.start(), now));
+            match which {
+                Which::Whole => {
+                    let now = Utc::now().timestamp_micros();
+                    waiting.retain(|(minute, _)| kept.has_rows_of(minute.start(), now));
+                }
+                Which::Missing => {
+                    let there = self.minutes_between(patient.as_str(), &waiting).await?;
+                    waiting.retain(|(minute, _)| !there.contains(minute));
+                }
+            }
             for some in waiting.chunks(WRITTEN_AT_ONCE) {
                 let row = |(minute, summary): &(Minute, Summary)| PatientMinute {
                     patient: patient.clone(),
@@ -288,6 +329,15 @@ impl AnyStore {
         }
         Ok(done)
     }
+}
+
+/// Which minutes are computed.
+#[derive(Debug, Clone, Copy)]
+enum Which {
+    /// Those of which all readings are there.
+    Whole,
+    /// Those that are not there.
+    Missing,
 }
 
 /// Readings as minutes, but for the last, which may have more on the next page. One whose time is none counts in none.

@@ -35,7 +35,8 @@ stays when they have gone. An alarm ends so long after its onset, by what was in
 force then.
 In an SQLite file older rows go within minutes of the change, as long as some
 program writes into it. In Cassandra rows that were written before keep the
-end that they have; those that are written from now on get theirs.
+end that they have, until `vitals retention apply`; those that are written from
+now on get theirs.
 Topics give back whole files of messages, so that some stay a while longer.
 
 Examples:
@@ -266,8 +267,8 @@ impl RowsChange {
             format!("  {range}: {rows} go{but}, as soon as some program writes into the file")
         } else {
             format!(
-                "  {range}: {rows} were written before and keep the end that they have; what is that old and comes again is \
-                 not written"
+                "  {range}: {rows} were written before and keep the end that they have until `vitals retention apply`; what \
+                 is that old and comes again is not written"
             )
         }
     }

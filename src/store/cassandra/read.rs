@@ -32,7 +32,7 @@ const PAGE_ROWS: u32 = 1000;
 const MAX_OPEN: i32 = 1000;
 
 /// How often a page is asked for where that is insisted on.
-const ATTEMPTS: u32 = 6;
+pub(super) const ATTEMPTS: u32 = 6;
 
 impl CassandraStore {
     /// The readings of `selection`, at most `limit` of them.
@@ -330,7 +330,7 @@ impl<'row> Columns<'row> {
     }
 
     /// A column that may not have been asked for, or may have no value.
-    fn find_named<T>(&self, name: &str) -> Result<Option<T>, CassandraError>
+    pub(super) fn find_named<T>(&self, name: &str) -> Result<Option<T>, CassandraError>
     where
         Row: IntoRustByName<T>,
     {

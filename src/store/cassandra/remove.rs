@@ -109,7 +109,12 @@ pub struct RangeRemoval<'store> {
     before: i64,
 }
 
-impl RangeRemoval<'_> {
+impl<'store> RangeRemoval<'store> {
+    /// Deletes what was written up to this moment, in microseconds since 1970.
+    pub(super) fn before(store: &'store CassandraStore, before: i64) -> Self {
+        Self { store, before }
+    }
+
     /// Deletes the rows of a patient from one moment to another, both included, as far as they were written before this
     /// began.
     pub async fn remove(&self, patient: &str, oldest: &str, newest: &str) -> Result<(), CassandraError> {

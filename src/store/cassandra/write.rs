@@ -123,6 +123,20 @@ impl CassandraStore {
         Ok(written)
     }
 
+    /// Writes rows once more as they are, each a microsecond later than it was written, and with this end. What was written
+    /// since is later, and stays.
+    pub(super) async fn rewrite(&self, rows: &[(StoredReading, i64, Option<i32>)]) -> Result<(), CassandraError> {
+        let groups = |inserts: &Inserts| {
+            let group_of = |(row, written, end): &(StoredReading, i64, Option<i32>)| {
+                let mut groups = Groups::default();
+                groups.add(&inserts.reading, row, *end);
+                groups.finish().into_iter().map(|group| group.written_at(written.saturating_add(1))).collect::<Vec<_>>()
+            };
+            rows.iter().flat_map(group_of).collect()
+        };
+        self.send(groups).await
+    }
+
     async fn send(&self, groups: impl FnOnce(&Inserts) -> Vec<Group>) -> Result<(), CassandraError> {
         let connected = self.session.connected().await?;
         let prepare = connected.inserts(&self.keyspace);

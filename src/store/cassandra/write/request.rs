@@ -32,6 +32,8 @@ const KEYS: usize = 2;
 const PREPARED: u8 = 1;
 /// In the flags of EXECUTE: values follow.
 const WITH_VALUES: u8 = 1;
+/// In the flags of both: the time of writing follows, in microseconds since 1970.
+const WITH_TIMESTAMP: u8 = 0x20;
 /// In the flags of BATCH.
 const NOTHING_MORE: u8 = 0;
 
@@ -49,6 +51,8 @@ pub(super) struct Group {
     statements: Vec<u8>,
     /// Where the values of the first row begin.
     values_at: usize,
+    /// When they are said to be written, in microseconds since 1970; the server says where nothing is given.
+    written_at: Option<i64>,
 }
 
 /// Puts rows into groups, in their order. All rows of a patient that are added one after the other go into one group, as
@@ -127,6 +131,7 @@ impl<'a> Groups<'a> {
             key,
             statements: self.last.statements.split_off(at.statements_bytes),
             values_at: at.values_at - at.statements_bytes,
+            written_at: None,
         };
         let full = std::mem::replace(&mut self.last, next);
         self.full.push(Group { rows: at.rows, server_bytes: at.server_bytes, is_shared: at.is_shared, ..full });
@@ -148,6 +153,11 @@ impl Group {
         &self.key
     }
 
+    /// The same, written at this time, in microseconds since 1970.
+    pub(super) fn written_at(self, micros: i64) -> Self {
+        Self { written_at: Some(micros), ..self }
+    }
+
     /// The request that writes it.
     pub(super) fn request(&self, consistency: Consistency) -> Envelope {
         let (opcode, body) = if self.rows == 1 {
@@ -164,7 +174,7 @@ impl Group {
         push_short(&mut body, self.rows);
         body.extend_from_slice(&self.statements);
         body.extend_from_slice(&i16::from(consistency).to_be_bytes());
-        body.push(NOTHING_MORE);
+        self.end(&mut body, NOTHING_MORE, &[]);
         body
     }
 
@@ -174,9 +184,15 @@ impl Group {
         // The id stands behind the kind, which only BATCH has.
         body.extend_from_slice(head.get(1..).unwrap_or_default());
         body.extend_from_slice(&i16::from(consistency).to_be_bytes());
-        body.push(WITH_VALUES);
-        body.extend_from_slice(values);
+        self.end(&mut body, WITH_VALUES, values);
         body
+    }
+
+    /// The flags, and what they say that follows.
+    fn end(&self, body: &mut Vec<u8>, flags: u8, values: &[u8]) {
+        body.push(flags | if self.written_at.is_some() { WITH_TIMESTAMP } else { 0 });
+        body.extend_from_slice(values);
+        body.extend(self.written_at.into_iter().flat_map(i64::to_be_bytes));
     }
 }
 

@@ -1,0 +1,58 @@
+//! Rows that were written when something else was kept get the end that they would have now.
+
+use super::cassandra::renew;
+use super::{AnyStore, StoreError};
+
+/// What was found of the readings that were looked at, and done.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Renewed {
+    /// Readings that were looked at.
+    pub looked: u64,
+    /// Of these, such that have another end now.
+    pub renewed: u64,
+    /// Such that were over, and are deleted.
+    pub gone: u64,
+    /// Such that are over, and stay: their time is not written as `vitals` writes it.
+    pub left: u64,
+}
+
+impl std::ops::AddAssign for Renewed {
+    fn add_assign(&mut self, Self { looked, renewed, gone, left }: Self) {
+        self.looked += looked;
+        self.renewed += renewed;
+        self.gone += gone;
+        self.left += left;
+    }
+}
+
+impl AnyStore {
+    /// Whether rows go by themselves, and none has an end of its own.
+    pub fn gives_no_ends(&self) -> bool {
+        matches!(self, Self::Sqlite(_))
+    }
+
+    /// Begins to go through the readings of a patient; `None` where a row has no end of its own.
+    ///
+    /// # Errors
+    /// The store did not answer, or has no table of readings.
+    pub async fn renewal(&self, patient: &str) -> Result<Option<Renewal<'_>>, StoreError> {
+        match self {
+            Self::Cassandra(store) => Ok(Some(Renewal(store.renewal(patient).await?))),
+            Self::Sqlite(_) => Ok(None),
+        }
+    }
+}
+
+/// The readings of a patient, page by page, the oldest first.
+#[derive(Debug)]
+pub struct Renewal<'store>(renew::Renewal<'store>);
+
+impl Renewal<'_> {
+    /// What a page of them came to, or `None` when there are no more.
+    ///
+    /// # Errors
+    /// The store did not answer, or took a row or a deletion no more.
+    pub async fn step(&mut self) -> Result<Option<Renewed>, StoreError> {
+        Ok(self.0.step().await?)
+    }
+}
