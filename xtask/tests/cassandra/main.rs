@@ -22,6 +22,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use cdrs_tokio::cluster::session::{SessionBuilder, TcpSessionBuilder};
 use cdrs_tokio::cluster::{NodeTcpConfigBuilder, TcpConnectionManager};
 use cdrs_tokio::load_balancing::RoundRobinLoadBalancingStrategy;
+use cdrs_tokio::statement::StatementParams;
 use cdrs_tokio::transport::TransportTcp;
 use cdrs_tokio::types::{ByIndex, prelude::Row};
 use futures::future::join_all;
@@ -30,7 +31,7 @@ use vitals::alarm::{Step, Steps};
 use vitals::pipeline::store::{Batch, Store as _, WriteError};
 use vitals::reading::{PatientId, Reading, Signs, Timestamp};
 use vitals::store::cassandra::{CassandraStore, Keyspace, NodeAccess, Replication};
-use vitals::store::{Acknowledged, AnyStore, Consistency, Journal, Order, Selection, StoredReading};
+use vitals::store::{Acknowledged, AnyStore, Consistency, Journal, Order, Renewed, Selection, StoredReading};
 
 use contract::{keeps_the_contract, of};
 use link::{Link, Trouble};
@@ -343,6 +344,97 @@ async fn every_value_of_a_reading_ends_so_long_after_its_time_and_a_repeat_does_
     let row = StoredReading { patient_id: "P001".to_owned(), timestamp: one.time().to_string(), signs };
     store.restore(&[row]).await.unwrap();
     assert!(are_about(&ends(&test, "patient_vitals", &columns).await, 2 * 3600), "a row that is imported ends too");
+    test.end().await;
+}
+
+/// Goes through all readings of P001.
+async fn renew(test: &TestKeyspace) -> Renewed {
+    let store = AnyStore::Cassandra(test.store().await);
+    let mut renewal = store.renewal("P001").await.unwrap().unwrap();
+    let mut all = Renewed::default();
+    while let Some(step) = renewal.step().await.unwrap() {
+        all += step;
+    }
+    all
+}
+
+#[tokio::test]
+async fn rows_that_were_written_before_get_the_end_that_they_would_have_now_and_what_is_over_goes() {
+    let test = TestKeyspace::with_tables().await;
+    let store = AnyStore::Cassandra(test.store().await);
+    let patient = PatientId::parse("P001").unwrap();
+    let of = |minutes| Reading::new(patient.clone(), ago(minutes), heart_rate(60)).unwrap();
+    store.write(&batch(vec![of(300), of(299), of(200), of(60)])).await.unwrap();
+    let foreign = ago(250).to_string().replace("+00:00", "Z");
+    let insert = format!("INSERT INTO KS.patient_vitals (patient_id, timestamp, spo2) VALUES ('P001', '{foreign}', 97)");
+    test.cql(&insert).await;
+    let young = "FROM KS.patient_vitals WHERE patient_id = 'P001' LIMIT 1";
+    let written = test.count(&format!("SELECT WRITETIME(heart_rate) {young}")).await;
+    let end = async || {
+        let rows = test.cql(&format!("SELECT TTL(heart_rate) {young}")).await;
+        rows[0].by_index::<i32>(0).unwrap()
+    };
+
+    assert_eq!(renew(&test).await, Renewed { looked: 5, ..Renewed::default() }, "all is kept");
+    contract::keep(&store, 1, ago(0), r#"{"raw":"3h","alerts":"keep"}"#).await;
+    assert!(store.make_missing_minutes(&patient, ago(100)).await.unwrap() >= 3);
+    assert_eq!(renew(&test).await, Renewed { looked: 5, renewed: 1, gone: 3, left: 1 });
+    assert_eq!(test.count("SELECT COUNT(*) FROM KS.patient_vitals").await, 2);
+    assert!(are_about(&[end().await], 2 * 3600), "{:?}", end().await);
+    let now = test.count(&format!("SELECT WRITETIME(heart_rate) {young}")).await;
+    assert_eq!(now, written + 1, "what was written since is later");
+    assert!(test.count("SELECT COUNT(*) FROM KS.patient_vitals_1m").await >= 3);
+    assert_eq!(store.make_missing_minutes(&patient, ago(100)).await.unwrap(), 0, "they are there");
+    assert_eq!(renew(&test).await, Renewed { looked: 2, left: 1, ..Renewed::default() }, "once is enough");
+
+    contract::keep(&store, 2, ago(0), r#"{"raw":"keep","alerts":"keep"}"#).await;
+    assert_eq!(renew(&test).await, Renewed { looked: 2, renewed: 1, ..Renewed::default() });
+    assert_eq!(end().await, None);
+    test.end().await;
+}
+
+/// How many rows, or parts of them, that have gone a statement reads over, by the server's own account.
+async fn read_over(test: &TestKeyspace, cql: &str) -> u64 {
+    let params = StatementParams { tracing: true, ..StatementParams::default() };
+    let answer = test.session.query_with_params(cql.replace("KS", &test.name), params).await.unwrap();
+    let trace = answer.tracing_id.unwrap();
+    let limit = Instant::now() + Duration::from_secs(20);
+    loop {
+        // It is written beside the answer.
+        let events = test.cql(&format!("SELECT activity FROM system_traces.events WHERE session_id = {trace}")).await;
+        let told = events.iter().filter_map(|event| {
+            let activity: String = event.r_by_index(0).unwrap();
+            let (_, tombstones) = activity.strip_suffix(" tombstone cells")?.split_once(" live rows and ")?;
+            tombstones.parse::<u64>().ok()
+        });
+        if let Some(most) = told.max() {
+            return most;
+        }
+        assert!(Instant::now() < limit, "the server tells nothing of its reads");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+#[tokio::test]
+async fn the_newest_rows_are_read_over_none_that_has_gone() {
+    const OVER: u32 = 500;
+    const NEWEST: &str = "SELECT timestamp, heart_rate FROM KS.patient_vitals WHERE patient_id = 'P001' LIMIT 5";
+    let test = TestKeyspace::with_tables().await;
+    let store = test.store().await;
+    let young = (0..20).map(|minutes| Reading::new(PatientId::parse("P001").unwrap(), ago(minutes), heart_rate(70)));
+    store.write(&batch(young.collect::<Result<_, _>>().unwrap())).await.unwrap();
+    let oldest_first = NEWEST.replace("LIMIT", "ORDER BY timestamp ASC LIMIT");
+    assert_eq!((read_over(&test, NEWEST).await, read_over(&test, &oldest_first).await), (0, 0), "before");
+    let rows: Vec<_> = (0..OVER)
+        .map(|second| {
+            let columns = "(patient_id, timestamp, heart_rate)";
+            format!("INSERT INTO KS.patient_vitals {columns} VALUES ('P001', '{}', 60) USING TTL 1", at(second))
+        })
+        .collect();
+    join_all(rows.iter().map(|row| test.cql(row))).await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert_eq!(read_over(&test, NEWEST).await, 0);
+    assert!(read_over(&test, &oldest_first).await >= u64::from(OVER), "the server tells of rows that it reads over");
     test.end().await;
 }
 
