@@ -130,8 +130,8 @@ fn a_client_that_is_generated_of_it_reads_what_was_sent() {
         .collect();
     rows.push(json!(["2025-10-26T10:31:00+00:00", 150, 85, 120, 80, 16, 36.6]));
     assert_eq!(read["rows"], json!(rows));
-    let first = json!(["2025-10-26T10:30:00+00:00", {"n": 5, "min": 80.0, "max": 84.0, "mean": 82.0}]);
-    assert_eq!(read["spans"][0], first);
+    let rates = json!({"n": 5, "min": 80.0, "max": 84.0, "mean": 82.0, "sum": 410.0, "last": 84.0});
+    assert_eq!(read["spans"][0], json!(["2025-10-26T10:30:00+00:00", rates]));
     assert_eq!((&read["latest"]["heart_rate"], &read["latest"]["spo2"]), (&json!(150), &json!(85)));
     assert_eq!(read["shown"], json!(["P1", "Ada", "1950-01-01", true]));
     let alarms = read["alarms"].as_array().unwrap();
