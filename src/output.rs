@@ -44,7 +44,7 @@ pub use rows::{
 };
 pub use screen::{Input, Key, Screen, is_in_foreground};
 pub use talk::error_chain;
-pub use text::{Color, Text, Tone, counted, wrapped};
+pub use text::{Color, Text, Tone, counted, size, wrapped};
 pub use visible::{for_cell, visible};
 
 /// Stands behind a value in a table that is not believed.

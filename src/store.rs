@@ -33,7 +33,7 @@ pub use removal::Removal;
 pub use renewal::{Renewal, Renewed};
 pub use retention::{Kept, Retention, RetentionChange, TAKEN_UP_WITHIN, removed_before};
 pub use series::{Series, Stretch};
-pub(crate) use stock::{FileRoom, Stock, TableStock};
+pub(crate) use stock::{FileRoom, Largest, PatientRows, Stock, TableStock};
 pub use stored::{Erased, Order, SchemaPart, SchemaState, SchemaStep, Selection, StoredReading, Width};
 pub use stored_alarm::{Acknowledged, AlarmId, AlarmState, StoredAlarm};
 pub use survey::{ActiveAlarms, SchemaVersion};

@@ -79,6 +79,7 @@ async fn look(settings: &Settings, store: &mut Option<AnyStore>) -> Report {
     report.wrong.extend(unanswered("the store", kept));
     report.store = stored.store;
     report.retention = stored.retention;
+    report.largest = stored.largest;
     report.healthy = report.wrong.is_empty();
     report
 }

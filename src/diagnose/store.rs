@@ -4,9 +4,10 @@ use std::path::Path;
 
 use super::{Finding, Problem, command};
 use crate::disk;
+use crate::output::{counted, size};
 use crate::settings::Settings;
 use crate::store::cassandra::CassandraError;
-use crate::store::{ClusterSurvey, FileSurvey, NEWER_HINT, SchemaVersion, Survey, TableState, TableSurvey};
+use crate::store::{ClusterSurvey, FileSurvey, Largest, NEWER_HINT, PatientRows, SchemaVersion, Survey, TableState, TableSurvey};
 
 /// Why it matters that the store does not take readings.
 pub(crate) const NOTHING_STORED: &str = "nothing can be stored; readings wait in the topic";
@@ -82,6 +83,48 @@ pub(crate) fn table(table: &TableSurvey, settings: &Settings) -> Finding {
     }
 }
 
+/// From so many bytes on Cassandra itself warns of a partition, as it comes (`compaction_large_partition_warning_threshold`).
+const LARGE_PARTITION: u64 = 100 * 1024 * 1024;
+
+/// Why it matters that a partition is large.
+const TAKEN_AS_A_WHOLE: &str = "compaction and repair take a partition as a whole, on each node that has it";
+
+/// The patients with the most readings, in words: `P001 about 3100000 rows (224 MiB), P002 …`.
+pub(crate) fn largest_in_words(largest: &Largest) -> String {
+    let Largest { patients, is_counted, has_partitions, .. } = largest;
+    let about = match (is_counted, has_partitions) {
+        (true, _) => "",
+        (false, true) => "about ",
+        (false, false) => "at least ",
+    };
+    let words = |PatientRows { patient, rows, bytes }: &PatientRows| {
+        format!("{patient} {about}{} ({})", counted(*rows, "row"), size(*bytes))
+    };
+    if patients.is_empty() { "none".to_owned() } else { patients.iter().map(words).collect::<Vec<_>>().join(", ") }
+}
+
+/// What is wrong where all readings of a patient are a partition that has become too large.
+pub(crate) fn large_partition(largest: &Largest, settings: &Settings) -> Option<Problem> {
+    let estimate = largest.patients.first().map(|patient| patient.bytes);
+    // What the server tells is no estimate; of what is not on the disk yet it does not tell.
+    let bytes = largest.partition_bytes.filter(|bytes| *bytes > 0).or(estimate).filter(|_| largest.has_partitions)?;
+    let what = format!("the largest partition has {}: {}", size(bytes), largest_in_words(largest));
+    let fix = format!(
+        "{} shows what would go, `vitals retention apply` has what was written before go too; `vitals archive` puts months \
+         into files",
+        command(settings, "retention set --raw 30d --dry-run")
+    );
+    (bytes >= LARGE_PARTITION).then(|| Problem::new(what, fix))
+}
+
+/// Who has the most readings, and whether these are too many.
+pub(crate) fn largest(largest: &Largest, settings: &Settings) -> Finding {
+    match large_partition(largest, settings) {
+        Some(problem) => Finding::Warn(problem, TAKEN_AS_A_WHOLE),
+        None => Finding::ok(largest_in_words(largest)),
+    }
+}
+
 /// Everything that is wrong with a store.
 pub(crate) fn problems(survey: &Survey, settings: &Settings) -> impl Iterator<Item = Problem> {
     let mut findings = match survey {
@@ -142,6 +185,34 @@ mod tests {
     #[test]
     fn a_whole_cluster_has_nothing_wrong() {
         assert_eq!(problems(&Survey::Cassandra(cluster()), &settings()).count(), 0);
+    }
+
+    #[test]
+    fn a_partition_is_large_from_a_hundred_megabytes_on_and_a_file_has_none() {
+        let of = |rows, partition_bytes, has_partitions| Largest {
+            patients: vec![PatientRows { patient: "P001".to_owned(), rows, bytes: rows * 76 }],
+            is_counted: false,
+            partition_bytes,
+            has_partitions,
+        };
+        let mib = |mib: u64| Some(mib * 1024 * 1024);
+        for (largest, is_large) in [
+            (of(1_300_000, None, true), false),
+            (of(1_400_000, None, true), true),
+            (of(1_400_000, Some(0), true), true),
+            (of(1_400_000, mib(99), true), false),
+            (of(1000, mib(100), true), true),
+            (of(9_999_999, None, false), false),
+        ] {
+            assert_eq!(large_partition(&largest, &settings()).is_some(), is_large, "{largest:?}");
+        }
+        let Finding::Warn(Problem { what, fix }, _) = largest(&of(1_400_000, mib(120), true), &settings()) else {
+            panic!("it is large")
+        };
+        assert_eq!(what, "the largest partition has 120 MiB: P001 about 1400000 rows (101 MiB)");
+        assert!(fix.contains("retention apply"), "{fix}");
+        assert_eq!(largest_in_words(&of(5, None, false)), "P001 at least 5 rows (1 KiB)");
+        assert_eq!(largest_in_words(&Largest::default()), "none");
     }
 
     #[test]

@@ -17,7 +17,7 @@ use super::journal::Journal;
 use super::sqlite::{self, SqliteError, SqliteStore};
 use super::stored_alarm::KNOWN_ALARMS;
 use super::{
-    Acknowledged, ActiveAlarms, AlarmId, Consistency, Kept, Order, SchemaPart, SchemaStep, SchemaVersion, Selection,
+    Acknowledged, ActiveAlarms, AlarmId, Consistency, Kept, Largest, Order, SchemaPart, SchemaStep, SchemaVersion, Selection,
     Stock, StoredAlarm, StoredReading, Survey, Width,
 };
 use crate::advice::{Advice, Code};
@@ -210,6 +210,14 @@ impl AnyStore {
         match self {
             Self::Cassandra(store) => Ok(store.stock(kept, now).await?),
             Self::Sqlite(store) => Ok(store.stock(kept, now).await?),
+        }
+    }
+
+    /// The patients with the most readings, as far as moments tell.
+    pub(crate) async fn largest(&self) -> Result<Largest, StoreError> {
+        match self {
+            Self::Cassandra(store) => Ok(store.largest().await?),
+            Self::Sqlite(store) => Ok(store.largest().await?),
         }
     }
 

@@ -1,5 +1,6 @@
 //! What the tables hold, as far as that can be told within moments: for who thinks about how long it is kept.
 
+use super::tables::READING_BYTES;
 use crate::span::Keep;
 
 /// What the tables hold.
@@ -30,6 +31,46 @@ pub(crate) struct TableStock {
     /// What a row takes on the disk, about.
     pub(crate) row_bytes: u64,
 }
+
+/// The patients with the most readings.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Largest {
+    /// The largest first, and not more than three.
+    pub(crate) patients: Vec<PatientRows>,
+    /// Whether their rows were counted, and are no estimate.
+    pub(crate) is_counted: bool,
+    /// Where the rows of a patient are a partition: what the largest takes on the disk of the node that was asked, if it
+    /// tells.
+    pub(crate) partition_bytes: Option<u64>,
+    /// Whether the rows of a patient are a partition.
+    pub(crate) has_partitions: bool,
+}
+
+/// How many readings a patient has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PatientRows {
+    pub(crate) patient: String,
+    pub(crate) rows: u64,
+    /// What they take on the disk, about.
+    pub(crate) bytes: u64,
+}
+
+impl Largest {
+    /// The largest of these.
+    pub(super) fn of(rows: impl IntoIterator<Item = (String, u64)>) -> Self {
+        let of = |(patient, rows): (String, u64)| {
+            let bytes = rows.saturating_mul(READING_BYTES);
+            PatientRows { patient, rows, bytes }
+        };
+        let mut patients: Vec<_> = rows.into_iter().map(of).collect();
+        patients.sort_by(|one, other| other.rows.cmp(&one.rows).then_with(|| one.patient.cmp(&other.patient)));
+        patients.truncate(LARGEST);
+        Self { patients, ..Self::default() }
+    }
+}
+
+/// So many are told.
+const LARGEST: usize = 3;
 
 /// What becomes of the room of rows that have gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -178,9 +178,12 @@ pub(super) struct PatientTable {
     pub(super) row_bytes: u64,
 }
 
-/// Readings, minutes, alarms. A year of readings once a second is 2.4 GB.
+/// What a reading takes on the disk, about: a year of one a second is 2.4 GB.
+pub(super) const READING_BYTES: u64 = 76;
+
+/// Readings, minutes, alarms.
 pub(super) const PATIENT_TABLES: [PatientTable; 3] = [
-    PatientTable { name: "patient_vitals", time: "timestamp", order: "timestamp", bound: "1", row_bytes: 76 },
+    PatientTable { name: READINGS.name, time: "timestamp", order: "timestamp", bound: "1", row_bytes: READING_BYTES },
     PatientTable {
         name: MINUTES.name,
         time: "minute",

@@ -15,9 +15,8 @@ use crate::archive::merge::{Comparison, Met};
 use crate::archive::month::Month;
 use crate::archive::parquet::write::MonthWriter;
 use crate::cmd::Context;
-use crate::cmd::common::number::size;
 use crate::cmd::common::progress_line::ProgressLine;
-use crate::output::{Output, counted};
+use crate::output::{Output, counted, size};
 use crate::reading::Timestamp;
 use crate::store::StoredReading;
 

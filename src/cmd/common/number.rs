@@ -71,13 +71,6 @@ pub(in crate::cmd) fn general_value(value: f64) -> Value {
     }
 }
 
-/// A number of bytes, in the unit that suits people.
-pub(in crate::cmd) fn size(bytes: u64) -> String {
-    const KIB: u64 = 1024;
-    const MIB: u64 = 1024 * KIB;
-    if bytes < 10 * MIB { format!("{} KiB", bytes.div_ceil(KIB)) } else { format!("{} MiB", bytes / MIB) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

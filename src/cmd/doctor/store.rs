@@ -19,12 +19,23 @@ const READINGS_TABLE: &str = "readings_table";
 const ALERTS_TABLE: &str = "alerts_table";
 const VERSION: &str = "schema_version";
 const RETENTION: &str = "retention";
+const LARGEST: &str = "largest_patients";
 const FILE: &str = "store_file";
 const ROOM: &str = "store_room";
 
-const OF_CASSANDRA: [&str; 9] =
-    ["store_address", "store_port", PROTOCOL, NODES, KEYSPACE, VERSION, READINGS_TABLE, ALERTS_TABLE, RETENTION];
-const OF_SQLITE: [&str; 6] = [FILE, VERSION, READINGS_TABLE, ALERTS_TABLE, RETENTION, ROOM];
+const OF_CASSANDRA: [&str; 10] = [
+    "store_address",
+    "store_port",
+    PROTOCOL,
+    NODES,
+    KEYSPACE,
+    VERSION,
+    READINGS_TABLE,
+    ALERTS_TABLE,
+    RETENTION,
+    LARGEST,
+];
+const OF_SQLITE: [&str; 7] = [FILE, VERSION, READINGS_TABLE, ALERTS_TABLE, RETENTION, LARGEST, ROOM];
 
 /// Only inside TLS.
 const CERTIFICATES: &str = "store_certificates";
@@ -72,7 +83,7 @@ async fn cassandra(settings: &Settings, nodes: &[String], checks: &mut Checks) {
     checks.note(KEYSPACE, diagnose::store::keyspace(&survey, settings));
     if survey.replication.is_some() {
         schema(settings, survey.version, &survey.tables, checks);
-        retention(&store, settings, checks).await;
+        rows(&store, settings, checks).await;
     }
 }
 
@@ -82,10 +93,12 @@ async fn survey(settings: &Settings) -> Result<(AnyStore, Survey), StoreError> {
     Ok((store, survey))
 }
 
-/// Where tables are missing, that has been told.
-async fn retention(store: &AnyStore, settings: &Settings, checks: &mut Checks) {
+/// How long rows are kept, and who has the most. Where tables are missing, that has been told.
+async fn rows(store: &AnyStore, settings: &Settings, checks: &mut Checks) {
     let retention = store.retention().await.ok();
     checks.note_if_made(RETENTION, retention.map(|retention| diagnose::retention::judge(&retention, settings)));
+    let largest = store.largest().await.ok();
+    checks.note_if_made(LARGEST, largest.map(|largest| diagnose::store::largest(&largest, settings)));
 }
 
 fn schema(settings: &Settings, version: SchemaVersion, tables: &[TableSurvey], checks: &mut Checks) {
@@ -100,7 +113,7 @@ async fn sqlite(settings: &Settings, path: &Path, checks: &mut Checks) {
         Ok((store, Survey::Sqlite(file))) => {
             checks.note(FILE, diagnose::store::file(&file, settings));
             schema(settings, file.version, &file.tables, checks);
-            retention(&store, settings, checks).await;
+            rows(&store, settings, checks).await;
         }
         Ok((_, Survey::Cassandra(_))) => {}
         Err(error) => checks.note(FILE, Finding::fail_of(&error, NOTHING_STORED)),

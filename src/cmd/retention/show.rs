@@ -11,10 +11,9 @@ use super::topics::{self, TopicKept};
 use crate::advice::Code;
 use crate::app;
 use crate::cmd::Context;
-use crate::cmd::common::number::size;
 use crate::diagnose::Problem;
 use crate::diagnose::retention::{shown, unmet};
-use crate::output::{ObjectFormat, ObjectFormatArgs, Output, counted, error_chain, wrapped};
+use crate::output::{ObjectFormat, ObjectFormatArgs, Output, counted, error_chain, size, wrapped};
 use crate::settings::Settings;
 use crate::store::{AnyStore, FileRoom, Kept, Retention, Stock, TableStock};
 

@@ -119,6 +119,10 @@ pub(super) async fn store(
         let retention = store.retention().await?;
         report.wrong.extend(diagnose::retention::unmet(&retention, settings));
         report.retention = Some(diagnose::retention::in_words(&retention));
+        if let Ok(Ok(largest)) = timeout(COUNT_LIMIT, store.largest()).await {
+            report.wrong.extend(diagnose::store::large_partition(&largest, settings));
+            report.largest = Some(diagnose::store::largest_in_words(&largest));
+        }
     }
     let (schema_version, tables) = (survey.version(), survey.tables().iter().map(table).collect());
     report.store = Some(match survey {

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::diagnose::Problem;
-use crate::output::{counted, wrapped};
+use crate::output::{counted, size, wrapped};
 use crate::store::{self, ActiveAlarms, SchemaVersion};
 
 /// Everything at one look. A part that did not answer is null, and `wrong` says why.
@@ -19,6 +19,8 @@ pub(super) struct Report {
     pub(super) store: Option<Store>,
     /// How long rows are kept, in words; null where the store does not tell.
     pub(super) retention: Option<String>,
+    /// The patients with the most readings, in words; null where that takes too long.
+    pub(super) largest: Option<String>,
 }
 
 #[derive(Debug, Default, Serialize)]
@@ -137,6 +139,9 @@ pub(super) fn lines(report: &Report, width: usize) -> Vec<String> {
     screen.store(report);
     if let Some(retention) = &report.retention {
         screen.put("kept", retention);
+    }
+    if let Some(largest) = &report.largest {
+        screen.put("largest", largest);
     }
     screen.wrong(report);
     screen.lines
@@ -269,10 +274,4 @@ fn alarm_words(alarms: ActiveAlarms) -> String {
 
 fn up(up: bool) -> &'static str {
     if up { "up" } else { "DOWN" }
-}
-
-fn size(bytes: u64) -> String {
-    const KIB: u64 = 1024;
-    const MIB: u64 = 1024 * KIB;
-    if bytes < 10 * MIB { format!("{} KiB", bytes.div_ceil(KIB)) } else { format!("{} MiB", bytes / MIB) }
 }

@@ -9,11 +9,14 @@ use super::error::{Doing, SqliteError};
 use super::{SqliteStore, schema};
 use crate::reading::Timestamp;
 use crate::store::Kept;
-use crate::store::stock::{FileRoom, Stock, TableStock, keeps};
+use crate::store::stock::{FileRoom, Largest, Stock, TableStock, keeps};
 use crate::store::tables::{PATIENT_TABLES, PatientTable};
 
 /// How long each table is looked at; of the patients behind that it is told what those before them have.
 const LIMIT: Duration = Duration::from_secs(1);
+
+/// How long it is looked for the largest.
+const LARGEST_LIMIT: Duration = Duration::from_millis(250);
 
 /// The rows of a patient that are counted at once, before the time is looked at again.
 const ROWS_AT_ONCE: u32 = 50_000;
@@ -34,6 +37,47 @@ impl SqliteStore {
         };
         self.blocking(Doing::Read, look).await
     }
+}
+
+impl SqliteStore {
+    /// The patients with the most readings, of those that are counted in time.
+    pub(crate) async fn largest(&self) -> Result<Largest, SqliteError> {
+        let look = move |path: &Path| {
+            let (connection, _) = schema::open_checked(path, Doing::Read)?;
+            largest(&connection).map_err(|error| SqliteError::from_driver(path, Doing::Read, &error))
+        };
+        self.blocking(Doing::Read, look).await
+    }
+}
+
+fn largest(connection: &Connection) -> rusqlite::Result<Largest> {
+    let end = Instant::now() + LARGEST_LIMIT;
+    let mut next = connection
+        .prepare("SELECT patient_id FROM patient_vitals WHERE patient_id > ? ORDER BY patient_id LIMIT 1")?;
+    let mut count = connection.prepare(&format!(
+        "SELECT COUNT(*), MAX(timestamp) FROM (SELECT timestamp FROM patient_vitals WHERE patient_id = ?1 \
+         AND timestamp > ?2 ORDER BY timestamp LIMIT {ROWS_AT_ONCE})"
+    ))?;
+    let (mut patient, mut found) = (String::new(), Vec::new());
+    let is_counted = loop {
+        let Some(following) = next.query_row([&patient], |row| row.get::<_, String>(0)).optional()? else { break true };
+        if Instant::now() >= end {
+            break false;
+        }
+        patient = following;
+        let (mut all, mut behind) = (0_u64, String::new());
+        loop {
+            let (rows, last): (u32, Option<String>) =
+                count.query_row((&patient, &behind), |row| Ok((row.get(0)?, row.get(1)?)))?;
+            all += u64::from(rows);
+            match last {
+                Some(last) if rows == ROWS_AT_ONCE && Instant::now() < end => behind = last,
+                _ => break,
+            }
+        }
+        found.push((patient.clone(), all));
+    };
+    Ok(Largest { is_counted: is_counted && Instant::now() < end, ..Largest::of(found) })
 }
 
 fn table_stock(

@@ -77,7 +77,7 @@ fn where_everything_is_there_and_read_nothing_is_wrong() {
     assert_eq!(report["store"]["kind"], "sqlite");
     assert_eq!(report["store"]["journal_mode"], "wal");
     let checks = home.doctor(0);
-    assert_eq!(checks.len(), 23, "{:?}", checks.keys());
+    assert_eq!(checks.len(), 24, "{:?}", checks.keys());
     for check in checks.values() {
         assert_eq!(check["verdict"], "ok", "{check}");
     }
