@@ -68,7 +68,7 @@ fn several_init_at_once_make_every_part_once() {
             *made.entry(part).or_insert(0) += u32::from(how.starts_with("made"));
         }
     }
-    assert!(made.len() == 11 && made.values().all(|times| *times == 1), "{made:?}");
+    assert!(made.len() == 12 && made.values().all(|times| *times == 1), "{made:?}");
 }
 
 /// The messages of the topic by key, in their order there.

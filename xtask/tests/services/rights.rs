@@ -86,6 +86,8 @@ fn a_consumer_reads_with_its_rights_and_is_told_each_that_is_missing() {
         until_code(&ward, &consume, 4).tells(&["hint: whoever runs the cluster gives this right by: ", right]);
         acls("add", std::slice::from_ref(line));
     }
+    // The second one ends the minute of the first.
+    ward.file("minutes.csv", format!("patient_id,timestamp,heart_rate\nP001,2025-10-26T10:00:00Z,70\nP001,2025-10-26T10:05:00Z,70\n"));
     for grant in &cassandra {
         let (right, table) = grant.strip_prefix("GRANT ").unwrap().split_once(" ON ").unwrap();
         let revoked = grant.replacen("GRANT", "REVOKE", 1).replacen(" TO ", " FROM ", 1);
@@ -96,6 +98,7 @@ fn a_consumer_reads_with_its_rights_and_is_told_each_that_is_missing() {
         } else {
             std::thread::sleep(COUNTED);
             ward.done(&format!("produce --scenario tachycardia --interval 0 --count 300 {}", as_master()));
+            ward.done(&format!("produce --mode csv --csv minutes.csv --once --interval 0 {}", as_master()));
             let mut reading = ward.start(&format!("consume --quiet {}", come_as("consumer", &role.0)));
             let note = reading.wait_for_note("has no MODIFY permission", CATCH_UP_LIMIT);
             reading.signal("INT");

@@ -147,5 +147,5 @@ fn init_that_waits_goes_on_when_the_servers_are_up() {
     init.wait_for_note("waiting for Kafka", CATCH_UP_LIMIT);
     kafka.set(None);
     let ended = init.wait_end(RUN_LIMIT).well();
-    assert_eq!(ended.stdout.len(), 11, "{}", ended.output());
+    assert_eq!(ended.stdout.len(), 12, "{}", ended.output());
 }
