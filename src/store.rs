@@ -30,7 +30,7 @@ pub use consistency::Consistency;
 pub use consistency::UnknownConsistency;
 pub use journal::{Admissions, Followed, History, Journal};
 pub use removal::Removal;
-pub use renewal::{Renewal, Renewed};
+pub use renewal::Renewed;
 pub use retention::{Kept, Retention, RetentionChange, TAKEN_UP_WITHIN, removed_before};
 pub use series::{Series, Stretch};
 pub(crate) use stock::{FileRoom, Largest, PatientRows, Stock, TableStock};

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use tokio::time::sleep;
 
 use crate::pipeline::store::WriteError;
@@ -22,15 +24,15 @@ pub async fn make(
     since: Option<Timestamp>,
     until: Option<Timestamp>,
 ) -> Result<u64, StoreError> {
-    insist(async || store.make_minutes(patient, since, until).await).await
+    insist(|| store.make_minutes(patient, since, until).boxed()).await
 }
 
 /// Makes those of a patient before a moment that are not there, and tells how many: of readings that are about to go.
 pub async fn make_missing(store: &AnyStore, patient: &PatientId, until: Timestamp) -> Result<u64, StoreError> {
-    insist(async || store.make_missing_minutes(patient, until).await).await
+    insist(|| store.make_missing_minutes(patient, until).boxed()).await
 }
 
-async fn insist(mut make: impl AsyncFnMut() -> Result<u64, WriteError>) -> Result<u64, StoreError> {
+async fn insist<'a>(mut make: impl FnMut() -> BoxFuture<'a, Result<u64, WriteError>>) -> Result<u64, StoreError> {
     let mut failed = 0;
     loop {
         match make().await {

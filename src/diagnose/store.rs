@@ -7,7 +7,9 @@ use crate::disk;
 use crate::output::{counted, size};
 use crate::settings::Settings;
 use crate::store::cassandra::CassandraError;
-use crate::store::{ClusterSurvey, FileSurvey, Largest, NEWER_HINT, PatientRows, SchemaVersion, Survey, TableState, TableSurvey};
+use crate::store::{
+    ClusterSurvey, FileSurvey, Largest, NEWER_HINT, PatientRows, SchemaVersion, Survey, TableState, TableSurvey,
+};
 
 /// Why it matters that the store does not take readings.
 pub(crate) const NOTHING_STORED: &str = "nothing can be stored; readings wait in the topic";

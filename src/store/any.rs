@@ -17,8 +17,8 @@ use super::journal::Journal;
 use super::sqlite::{self, SqliteError, SqliteStore};
 use super::stored_alarm::KNOWN_ALARMS;
 use super::{
-    Acknowledged, ActiveAlarms, AlarmId, Consistency, Kept, Largest, Order, SchemaPart, SchemaStep, SchemaVersion, Selection,
-    Stock, StoredAlarm, StoredReading, Survey, Width,
+    Acknowledged, ActiveAlarms, AlarmId, Consistency, Kept, Largest, Order, SchemaPart, SchemaStep, SchemaVersion,
+    Selection, Stock, StoredAlarm, StoredReading, Survey, Width,
 };
 use crate::advice::{Advice, Code};
 use crate::alarm::KnownAlarm;

@@ -9,7 +9,7 @@ pub struct Renewed {
     /// Readings that were looked at.
     pub looked: u64,
     /// Of these, such that have another end now.
-    pub renewed: u64,
+    pub changed: u64,
     /// Such that were over, and are deleted.
     pub gone: u64,
     /// Such that are over, and stay: their time is not written as `vitals` writes it.
@@ -17,9 +17,9 @@ pub struct Renewed {
 }
 
 impl std::ops::AddAssign for Renewed {
-    fn add_assign(&mut self, Self { looked, renewed, gone, left }: Self) {
+    fn add_assign(&mut self, Self { looked, changed, gone, left }: Self) {
         self.looked += looked;
-        self.renewed += renewed;
+        self.changed += changed;
         self.gone += gone;
         self.left += left;
     }

@@ -245,11 +245,7 @@ async fn edge(store: &AnyStore, stretch: &Stretch, order: Order) -> Result<Optio
 
 impl AnyStore {
     /// Which minutes are there, from the first of these to the last.
-    async fn minutes_between(
-        &self,
-        patient: &str,
-        of: &[(Minute, Summary)],
-    ) -> Result<BTreeSet<Minute>, StoreError> {
+    async fn minutes_between(&self, patient: &str, of: &[(Minute, Summary)]) -> Result<BTreeSet<Minute>, StoreError> {
         let (Some((first, _)), Some((last, _))) = (of.first(), of.last()) else { return Ok(BTreeSet::new()) };
         let mut minutes = self.minutes(patient, Some(first.start()), Some(last.end()), Order::OldestFirst, false);
         let mut there = BTreeSet::new();

@@ -19,7 +19,6 @@ use crate::output::{Output, counted};
 use crate::reading::{PatientId, Timestamp};
 use crate::settings::Settings;
 use crate::span::Keep;
-use crate::store::tables::READINGS;
 use crate::store::{AnyStore, Kept, Renewed};
 
 /// How fast.
@@ -57,7 +56,9 @@ pub(super) async fn run(args: &Args, context: &Context) -> Result<Code> {
     let Context { settings, output, .. } = context;
     let store = app::open_store_to_change(settings, output).await?;
     if store.gives_no_ends() {
-        output.note("nothing to do: in an SQLite file rows that are over go by themselves, while some program writes into it");
+        output.note(
+            "nothing to do: in an SQLite file rows that are over go by themselves, while some program writes into it",
+        );
         return Ok(Code::Done);
     }
     let kept = store.retention().await?.in_force();
@@ -85,14 +86,17 @@ pub(super) async fn run(args: &Args, context: &Context) -> Result<Code> {
         line.add(1, "going through readings", &mut progress);
     }
     drop(progress);
-    let Renewed { looked, renewed, gone, left } = all;
+    let Renewed { looked, changed, gone, left } = all;
     output.note(format_args!(
-        "{} of {}: {renewed} have another end now, {gone} were over and are deleted",
+        "{} of {}: {changed} have another end now, {gone} were over and are deleted",
         counted(looked, "reading"),
         counted(total, "patient")
     ));
     if left > 0 {
-        output.note(format_args!("{} over, and left: their times are not written as vitals writes them", counted(left, "reading")));
+        output.note(format_args!(
+            "{} over, and left: their times are not written as vitals writes them",
+            counted(left, "reading")
+        ));
     }
     Ok(Code::Done)
 }
@@ -116,7 +120,7 @@ async fn ask(args: &Args, store: &AnyStore, settings: &Settings, kept: Kept, out
         return Ok(());
     }
     let stock = stock(store, kept, output).await;
-    let over = stock.tables.iter().find(|table| table.table == READINGS.name).and_then(|table| table.over);
+    let over = stock.tables.iter().find(|table| table.table == "patient_vitals").and_then(|table| table.over);
     let over = over.map_or_else(String::new, |over| format!(", about {} (an estimate)", counted(over, "row")));
     let what = format!("readings of {place} that are older than {}{over}", shown(kept.raw));
     output.note(format_args!("to be deleted: {what}; all others get their end"));
@@ -132,12 +136,12 @@ async fn ask(args: &Args, store: &AnyStore, settings: &Settings, kept: Kept, out
 struct Pace {
     began: Instant,
     rows: u64,
-    a_second: f64,
+    a_second: u64,
 }
 
 impl Pace {
     fn of(rate: NonZeroU32) -> Self {
-        Self { began: Instant::now(), rows: 0, a_second: f64::from(rate.get()) }
+        Self { began: Instant::now(), rows: 0, a_second: u64::from(rate.get()).max(1) }
     }
 
     async fn wait(&mut self, rows: u64) {
@@ -146,9 +150,9 @@ impl Pace {
     }
 
     /// How much longer so many rows ought to have taken.
-    #[expect(clippy::cast_precision_loss, reason = "a row more or less makes no difference")]
     fn ahead(&self, elapsed: Duration) -> Duration {
-        Duration::try_from_secs_f64(self.rows as f64 / self.a_second).unwrap_or_default().saturating_sub(elapsed)
+        let micros = self.rows.saturating_mul(1_000_000) / self.a_second;
+        Duration::from_micros(micros).saturating_sub(elapsed)
     }
 }
 

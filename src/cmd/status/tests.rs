@@ -43,6 +43,7 @@ fn healthy() -> Report {
             alarms: Alarms::default(),
         }),
         retention: Some("readings are kept 30d, minutes for ever, alarms for ever".to_owned()),
+        largest: Some("P001 about 1234 rows (92 KiB)".to_owned()),
     }
 }
 
@@ -59,6 +60,7 @@ store    cassandra://localhost:9042/hospital
          SimpleStrategy 1, schema agrees
          tables: patient_vitals fits, patient_alerts fits, version 2 (known: 2)
 kept     readings are kept 30d, minutes for ever, alarms for ever
+largest  P001 about 1234 rows (92 KiB)
 
 all is well";
     assert_eq!(report::lines(&healthy(), 80).join("\n"), expected);
@@ -132,7 +134,8 @@ fn programs_find_every_part_under_its_name() {
         r#""schema_version":{"found":2,"known":2},"#,
         r#""nodes":[{"address":"127.0.0.1:9042","up":true,"data_center":"datacenter1","version":"5.0.8"}],"#,
         r#""tables":[{"name":"patient_vitals","state":"fits"},{"name":"patient_alerts","state":"fits"}],"#,
-        r#""active_alarms":null},"retention":"readings are kept 30d, minutes for ever, alarms for ever"}"#
+        r#""active_alarms":null},"retention":"readings are kept 30d, minutes for ever, alarms for ever","#,
+        r#""largest":"P001 about 1234 rows (92 KiB)"}"#
     );
     assert_eq!(json, expected);
 }

@@ -32,18 +32,18 @@ const ROWS_AT_ONCE: usize = 64;
 /// So many seconds one end may be from another and is the same: a row is not written for a rounding.
 const SAME_END_SECONDS: i32 = 60;
 
-/// The key is in every row.
+/// The patient and the time, which have no end of their own.
 const KEY_COLUMNS: usize = 2;
 
 impl CassandraStore {
     /// Begins with the readings of a patient.
     pub(in crate::store) async fn renewal(&self, patient: &str) -> Result<Renewal<'_>, CassandraError> {
         let columns = self.reading_columns().await?;
-        let ends = COLUMNS.iter().skip(KEY_COLUMNS).filter(|name| columns.split(", ").any(|there| there == **name));
-        let ends: String =
-            ends.map(|name| format!(", TTL({name}) AS ttl_{name}, WRITETIME({name}) AS written_{name}")).collect();
-        let table = self.keyspace.table("patient_vitals");
-        let cql = format!("SELECT {columns}{ends} FROM {table} WHERE patient_id = ? ORDER BY timestamp ASC");
+        let values = columns.split(", ").skip(KEY_COLUMNS);
+        let ends: Vec<_> =
+            values.map(|name| format!("TTL({name}) AS ttl_{name}, WRITETIME({name}) AS written_{name}")).collect();
+        let (table, ends) = (self.keyspace.table("patient_vitals"), ends.join(", "));
+        let cql = format!("SELECT {columns}, {ends} FROM {table} WHERE patient_id = ? ORDER BY timestamp ASC");
         Ok(Renewal { store: self, patient: patient.to_owned(), cql, mark: None, has_ended: false, over: None })
     }
 }
@@ -85,7 +85,7 @@ impl Renewal<'_> {
         let (raw, now) = (kept.in_force().raw, Utc::now().timestamp_micros());
         let key = vec![Value::new(self.patient.as_str())];
         let page = self.store.page_insisted(&self.cql, key, PAGE_ROWS, self.mark.take()).await?;
-        self.mark = page.metadata.paging_state.clone();
+        self.mark.clone_from(&page.metadata.paging_state);
         self.has_ended = self.mark.is_none();
         let (mut done, mut again) = (Renewed::default(), Vec::new());
         for row in Row::from_body(page) {
@@ -113,7 +113,7 @@ impl Renewal<'_> {
         if self.has_ended {
             self.remove_over().await?;
         }
-        done.renewed = u64::try_from(again.len()).unwrap_or(u64::MAX);
+        done.changed = u64::try_from(again.len()).unwrap_or(u64::MAX);
         for rows in again.chunks(ROWS_AT_ONCE) {
             self.insist(rows).await?;
         }

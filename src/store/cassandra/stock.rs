@@ -116,7 +116,8 @@ impl CassandraStore {
         let partition = [patient];
         let newest = self.times(&select("DESC", SAMPLE), &partition, SAMPLE).await?;
         let first = self.times(&select("ASC", 1), &partition, 1).await?;
-        let micros = |text: Option<&String>| text.and_then(|text| Timestamp::parse(text).ok()).map(Timestamp::as_micros);
+        let micros =
+            |text: Option<&String>| text.and_then(|text| Timestamp::parse(text).ok()).map(Timestamp::as_micros);
         let [patient] = partition;
         Ok((patient, rows_between(micros(first.first()), micros(newest.last()), micros(newest.first()), newest.len())))
     }

@@ -52,8 +52,8 @@ impl SqliteStore {
 
 fn largest(connection: &Connection) -> rusqlite::Result<Largest> {
     let end = Instant::now() + LARGEST_LIMIT;
-    let mut next = connection
-        .prepare("SELECT patient_id FROM patient_vitals WHERE patient_id > ? ORDER BY patient_id LIMIT 1")?;
+    let mut next =
+        connection.prepare("SELECT patient_id FROM patient_vitals WHERE patient_id > ? ORDER BY patient_id LIMIT 1")?;
     let mut count = connection.prepare(&format!(
         "SELECT COUNT(*), MAX(timestamp) FROM (SELECT timestamp FROM patient_vitals WHERE patient_id = ?1 \
          AND timestamp > ?2 ORDER BY timestamp LIMIT {ROWS_AT_ONCE})"

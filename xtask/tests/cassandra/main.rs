@@ -366,7 +366,8 @@ async fn rows_that_were_written_before_get_the_end_that_they_would_have_now_and_
     let of = |minutes| Reading::new(patient.clone(), ago(minutes), heart_rate(60)).unwrap();
     store.write(&batch(vec![of(300), of(299), of(200), of(60)])).await.unwrap();
     let foreign = ago(250).to_string().replace("+00:00", "Z");
-    let insert = format!("INSERT INTO KS.patient_vitals (patient_id, timestamp, spo2) VALUES ('P001', '{foreign}', 97)");
+    let insert =
+        format!("INSERT INTO KS.patient_vitals (patient_id, timestamp, spo2) VALUES ('P001', '{foreign}', 97)");
     test.cql(&insert).await;
     let young = "FROM KS.patient_vitals WHERE patient_id = 'P001' LIMIT 1";
     let written = test.count(&format!("SELECT WRITETIME(heart_rate) {young}")).await;
@@ -378,7 +379,7 @@ async fn rows_that_were_written_before_get_the_end_that_they_would_have_now_and_
     assert_eq!(renew(&test).await, Renewed { looked: 5, ..Renewed::default() }, "all is kept");
     contract::keep(&store, 1, ago(0), r#"{"raw":"3h","alerts":"keep"}"#).await;
     assert!(store.make_missing_minutes(&patient, ago(100)).await.unwrap() >= 3);
-    assert_eq!(renew(&test).await, Renewed { looked: 5, renewed: 1, gone: 3, left: 1 });
+    assert_eq!(renew(&test).await, Renewed { looked: 5, changed: 1, gone: 3, left: 1 });
     assert_eq!(test.count("SELECT COUNT(*) FROM KS.patient_vitals").await, 2);
     assert!(are_about(&[end().await], 2 * 3600), "{:?}", end().await);
     let now = test.count(&format!("SELECT WRITETIME(heart_rate) {young}")).await;
@@ -388,7 +389,7 @@ async fn rows_that_were_written_before_get_the_end_that_they_would_have_now_and_
     assert_eq!(renew(&test).await, Renewed { looked: 2, left: 1, ..Renewed::default() }, "once is enough");
 
     contract::keep(&store, 2, ago(0), r#"{"raw":"keep","alerts":"keep"}"#).await;
-    assert_eq!(renew(&test).await, Renewed { looked: 2, renewed: 1, ..Renewed::default() });
+    assert_eq!(renew(&test).await, Renewed { looked: 2, changed: 1, ..Renewed::default() });
     assert_eq!(end().await, None);
     test.end().await;
 }

@@ -87,7 +87,9 @@ fn a_consumer_reads_with_its_rights_and_is_told_each_that_is_missing() {
         acls("add", std::slice::from_ref(line));
     }
     // The second one ends the minute of the first.
-    ward.file("minutes.csv", format!("patient_id,timestamp,heart_rate\nP001,2025-10-26T10:00:00Z,70\nP001,2025-10-26T10:05:00Z,70\n"));
+    let columns = "patient_id,timestamp,heart_rate,spo2,systolic,diastolic,respiratory_rate,temperature";
+    let row = |minute| format!("P001,2025-10-26T10:0{minute}:00Z,70,,,,,\n");
+    ward.file("minutes.csv", format!("{columns}\n{}{}", row(0), row(5)));
     for grant in &cassandra {
         let (right, table) = grant.strip_prefix("GRANT ").unwrap().split_once(" ON ").unwrap();
         let revoked = grant.replacen("GRANT", "REVOKE", 1).replacen(" TO ", " FROM ", 1);
