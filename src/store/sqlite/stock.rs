@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, OptionalExtension as _};
+use rusqlite::{Connection, OptionalExtension as _, Statement};
 
 use super::error::{Doing, SqliteError};
 use super::{SqliteStore, schema};
@@ -51,54 +51,72 @@ impl SqliteStore {
 }
 
 fn largest(connection: &Connection) -> rusqlite::Result<Largest> {
+    let [readings, ..] = &PATIENT_TABLES;
     let end = Instant::now() + LARGEST_LIMIT;
-    let mut next =
-        connection.prepare("SELECT patient_id FROM patient_vitals WHERE patient_id > ? ORDER BY patient_id LIMIT 1")?;
-    let mut count = connection.prepare(&format!(
-        "SELECT COUNT(*), MAX(timestamp) FROM (SELECT timestamp FROM patient_vitals WHERE patient_id = ?1 \
-         AND timestamp > ?2 ORDER BY timestamp LIMIT {ROWS_AT_ONCE})"
-    ))?;
+    let mut count = Counter::of(connection, readings, end)?;
     let (mut patient, mut found) = (String::new(), Vec::new());
-    let is_counted = loop {
-        let Some(following) = next.query_row([&patient], |row| row.get::<_, String>(0)).optional()? else { break true };
-        if Instant::now() >= end {
-            break false;
-        }
-        patient = following;
-        let (mut all, mut behind) = (0_u64, String::new());
-        loop {
-            let (rows, last): (u32, Option<String>) =
-                count.query_row((&patient, &behind), |row| Ok((row.get(0)?, row.get(1)?)))?;
-            all += u64::from(rows);
-            match last {
-                Some(last) if rows == ROWS_AT_ONCE && Instant::now() < end => behind = last,
-                _ => break,
-            }
-        }
-        found.push((patient.clone(), all));
-    };
-    Ok(Largest { is_counted: is_counted && Instant::now() < end, ..Largest::of(found) })
+    while let Some(next) = count.next_patient(&patient)?
+        && Instant::now() < end
+    {
+        found.push((next.clone(), count.rows(&next, AFTER_ALL)?));
+        patient = next;
+    }
+    Ok(Largest { is_counted: Instant::now() < end, ..Largest::of(found) })
 }
 
-fn table_stock(
-    connection: &Connection,
-    &PatientTable { name: table, time, order, row_bytes, .. }: &PatientTable,
-    horizon: Option<&str>,
-) -> rusqlite::Result<TableStock> {
+/// Goes through the patients of a table and counts their rows, as long as there is time.
+struct Counter<'connection> {
+    patients: Statement<'connection>,
+    /// Where the time of the last row that was counted is given, those behind it.
+    page: Statement<'connection>,
+    end: Instant,
+}
+
+impl<'connection> Counter<'connection> {
+    fn of(
+        connection: &'connection Connection,
+        PatientTable { name, time, order, .. }: &PatientTable,
+        end: Instant,
+    ) -> rusqlite::Result<Self> {
+        let patients = connection
+            .prepare(&format!("SELECT patient_id FROM {name} WHERE patient_id > ? ORDER BY patient_id LIMIT 1"))?;
+        let page = connection.prepare(&format!(
+            "SELECT COUNT(*), MAX({time}) FROM (SELECT {time} FROM {name} WHERE patient_id = ?1 AND {time} > ?2 \
+             AND {time} < ?3 ORDER BY {order} LIMIT {ROWS_AT_ONCE})"
+        ))?;
+        Ok(Self { patients, page, end })
+    }
+
+    /// The one behind this patient; before all of them there is the empty text.
+    fn next_patient(&mut self, patient: &str) -> rusqlite::Result<Option<String>> {
+        self.patients.query_row([patient], |row| row.get(0)).optional()
+    }
+
+    /// The rows of a patient before a time, or those that there was time to count.
+    fn rows(&mut self, patient: &str, until: &str) -> rusqlite::Result<u64> {
+        let (mut all, mut behind) = (0, String::new());
+        loop {
+            let (rows, last): (u32, Option<String>) =
+                self.page.query_row((patient, &behind, until), |row| Ok((row.get(0)?, row.get(1)?)))?;
+            all += u64::from(rows);
+            match last {
+                Some(last) if rows == ROWS_AT_ONCE && Instant::now() < self.end => behind = last,
+                _ => return Ok(all),
+            }
+        }
+    }
+}
+
+fn table_stock(connection: &Connection, table: &PatientTable, horizon: Option<&str>) -> rusqlite::Result<TableStock> {
     let end = Instant::now() + LIMIT;
-    let mut patients = connection
-        .prepare(&format!("SELECT patient_id FROM {table} WHERE patient_id > ? ORDER BY patient_id LIMIT 1"))?;
+    let PatientTable { name, time, order, row_bytes, .. } = *table;
+    let mut count = Counter::of(connection, table, end)?;
     let mut oldest =
-        connection.prepare(&format!("SELECT {time} FROM {table} WHERE patient_id = ? ORDER BY {order} LIMIT 1"))?;
-    // Where the time of the last row that was counted is given, those behind it.
-    let mut count = connection.prepare(&format!(
-        "SELECT COUNT(*), MAX({time}) FROM (SELECT {time} FROM {table} WHERE patient_id = ?1 AND {time} > ?2 AND {time} < ?3 \
-         ORDER BY {order} LIMIT {ROWS_AT_ONCE})"
-    ))?;
-    let mut stock = TableStock { table, row_bytes, ..TableStock::default() };
+        connection.prepare(&format!("SELECT {time} FROM {name} WHERE patient_id = ? ORDER BY {order} LIMIT 1"))?;
+    let mut stock = TableStock { table: name, row_bytes, ..TableStock::default() };
     let (mut over, mut all) = (0, 0);
     let mut patient = String::new();
-    while let Some(next) = patients.query_row([&patient], |row| row.get::<_, String>(0)).optional()? {
+    while let Some(next) = count.next_patient(&patient)? {
         patient = next;
         stock.patients += 1;
         if Instant::now() >= end {
@@ -109,19 +127,10 @@ fn table_stock(
         if stock.oldest.as_ref().is_none_or(|before| first < *before) {
             stock.oldest = Some(first);
         }
-        for (until, sum) in [(horizon, &mut over), (Some(AFTER_ALL), &mut all)] {
-            let Some(until) = until else { continue };
-            let mut behind = String::new();
-            loop {
-                let (rows, last): (u32, Option<String>) =
-                    count.query_row((&patient, &behind, until), |row| Ok((row.get(0)?, row.get(1)?)))?;
-                *sum += u64::from(rows);
-                match last {
-                    Some(last) if rows == ROWS_AT_ONCE && Instant::now() < end => behind = last,
-                    _ => break,
-                }
-            }
+        if let Some(horizon) = horizon {
+            over += count.rows(&patient, horizon)?;
         }
+        all += count.rows(&patient, AFTER_ALL)?;
     }
     stock.is_counted = Instant::now() < end;
     stock.rows = Some(all).filter(|_| stock.is_counted);
