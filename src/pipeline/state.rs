@@ -9,7 +9,7 @@ use super::events::{Listener, PipelineEvent, TroubleKind};
 use super::rules::Rules;
 use super::source::{self, Source};
 use super::store::Store;
-use super::{MAX_OPEN_RECORDS, Pipeline, Summary};
+use super::{Pipeline, Summary};
 use crate::shutdown::{DRAIN_LIMIT, LAST_COMMIT_LIMIT};
 
 /// How long the store and the dead letters have to acknowledge what was taken up, before a rebalance.
@@ -122,14 +122,10 @@ impl<S: Source, T: Store, D: DeadLetters, R: Rules, L: Listener> Pipeline<'_, S,
         None
     }
 
-    /// Whether all rows are stored, and it goes on only when records are committed that wait for their minute.
+    /// Whether all rows are stored, and it ends only when records are committed that wait for their minute.
     fn is_held_up_by_minutes(&self) -> bool {
-        let is_waiting = match self.state {
-            State::Reading => self.commits.ledger.open_records() >= MAX_OPEN_RECORDS,
-            State::Releasing { .. } | State::Finishing | State::Stopping { .. } => true,
-            _ => false,
-        };
-        is_waiting && self.delivery.is_all_written()
+        let is_ending = matches!(self.state, State::Releasing { .. } | State::Finishing | State::Stopping { .. });
+        is_ending && self.delivery.is_all_written()
     }
 
     /// Ends within the time that there is for it.

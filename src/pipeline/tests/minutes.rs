@@ -154,6 +154,16 @@ async fn a_minute_behind_the_newest_is_written_before_the_readings_in_it_are_com
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_stops_waits_for_no_clock_to_end_a_minute_behind_the_newest() {
+    let second = chunk_of(1, &["10:30:00", "10:10:00", "10:10:01", "10:10:02"]);
+    let mut play = Play::then(chunk_of(0, &["10:29:00"]), second, 5);
+    let began = Instant::now();
+    let summary = play.run_and_stop_after(3).await.expect("ends");
+    assert!(began.elapsed() < Duration::from_millis(3_900), "{:?}", began.elapsed());
+    assert!(summary.is_clean && play.log.has(&committed(5)) && play.adds_up());
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_minute_of_a_patient_of_whom_nothing_comes_any_more_is_ended_by_the_clock() {
     let mut play = Play::of([assigned(&[home()], 2), chunk_of(0, &["10:00:10"])]);
     let later = async {
