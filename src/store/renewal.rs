@@ -1,6 +1,6 @@
 //! Rows that were written when something else was kept get the end that they would have now.
 
-use super::cassandra::renew;
+use super::cassandra::{CassandraStore, renew};
 use super::{AnyStore, StoreError};
 
 /// What was found of the readings that were looked at, and done.
@@ -12,7 +12,7 @@ pub struct Renewed {
     pub changed: u64,
     /// Such that were over, and are deleted.
     pub gone: u64,
-    /// Such that are over, and stay: their time is not written as `vitals` writes it.
+    /// Such that are over, and stay: their time is not written as `vitals` writes it, or they have no values of ours.
     pub left: u64,
 }
 
@@ -26,20 +26,26 @@ impl std::ops::AddAssign for Renewed {
 }
 
 impl AnyStore {
-    /// Whether rows go by themselves, and none has an end of its own.
-    pub fn gives_no_ends(&self) -> bool {
-        matches!(self, Self::Sqlite(_))
+    /// Who goes through the readings; nobody where rows go by themselves, and none has an end of its own.
+    pub fn renewals(&self) -> Option<Renewals<'_>> {
+        match self {
+            Self::Cassandra(store) => Some(Renewals(store)),
+            Self::Sqlite(_) => None,
+        }
     }
+}
 
-    /// Begins to go through the readings of a patient; `None` where a row has no end of its own.
+/// Goes through the readings of one patient after the other.
+#[derive(Debug)]
+pub struct Renewals<'store>(&'store CassandraStore);
+
+impl<'store> Renewals<'store> {
+    /// Begins with a patient.
     ///
     /// # Errors
     /// The store did not answer, or has no table of readings.
-    pub async fn renewal(&self, patient: &str) -> Result<Option<Renewal<'_>>, StoreError> {
-        match self {
-            Self::Cassandra(store) => Ok(Some(Renewal(store.renewal(patient).await?))),
-            Self::Sqlite(_) => Ok(None),
-        }
+    pub async fn of(&self, patient: &str) -> Result<Renewal<'store>, StoreError> {
+        Ok(Renewal(self.0.renewal(patient).await?))
     }
 }
 

@@ -243,19 +243,6 @@ async fn edge(store: &AnyStore, stretch: &Stretch, order: Order) -> Result<Optio
     Ok(None)
 }
 
-impl AnyStore {
-    /// Which minutes are there, from the first of these to the last.
-    async fn minutes_between(&self, patient: &str, of: &[(Minute, Summary)]) -> Result<BTreeSet<Minute>, StoreError> {
-        let (Some((first, _)), Some((last, _))) = (of.first(), of.last()) else { return Ok(BTreeSet::new()) };
-        let mut minutes = self.minutes(patient, Some(first.start()), Some(last.end()), Order::OldestFirst, false);
-        let mut there = BTreeSet::new();
-        while let Some(page) = minutes.next_page().await? {
-            there.extend(page.into_iter().map(|(minute, _)| minute));
-        }
-        Ok(there)
-    }
-}
-
 /// So many minutes are written at once.
 const WRITTEN_AT_ONCE: usize = 200;
 
@@ -324,6 +311,17 @@ impl AnyStore {
             waiting.clear();
         }
         Ok(done)
+    }
+
+    /// Which minutes are there, from the first of these to the last.
+    async fn minutes_between(&self, patient: &str, of: &[(Minute, Summary)]) -> Result<BTreeSet<Minute>, StoreError> {
+        let (Some((first, _)), Some((last, _))) = (of.first(), of.last()) else { return Ok(BTreeSet::new()) };
+        let mut minutes = self.minutes(patient, Some(first.start()), Some(last.end()), Order::OldestFirst, false);
+        let mut there = BTreeSet::new();
+        while let Some(page) = minutes.next_page().await? {
+            there.extend(page.into_iter().map(|(minute, _)| minute));
+        }
+        Ok(there)
     }
 }
 

@@ -55,12 +55,12 @@ const MEANWHILE: Duration = Duration::from_secs(24 * 3600);
 pub(super) async fn run(args: &Args, context: &Context) -> Result<Code> {
     let Context { settings, output, .. } = context;
     let store = app::open_store_to_change(settings, output).await?;
-    if store.gives_no_ends() {
+    let Some(renewals) = store.renewals() else {
         output.note(
             "nothing to do: in an SQLite file rows that are over go by themselves, while some program writes into it",
         );
         return Ok(Code::Done);
-    }
+    };
     let kept = store.retention().await?.in_force();
     let mut patients = match &args.patient {
         Some(patient) => vec![patient.as_str().to_owned()],
@@ -77,7 +77,7 @@ pub(super) async fn run(args: &Args, context: &Context) -> Result<Code> {
     let (mut pace, mut all) = (Pace::of(args.rate), Renewed::default());
     for patient in &patients {
         keep_minutes(&store, patient, kept.raw).await?;
-        let Some(mut renewal) = store.renewal(patient).await? else { break };
+        let mut renewal = renewals.of(patient).await?;
         while let Some(step) = renewal.step().await? {
             all += step;
             line.add(0, "going through readings", &mut progress);
@@ -94,7 +94,7 @@ pub(super) async fn run(args: &Args, context: &Context) -> Result<Code> {
     ));
     if left > 0 {
         output.note(format_args!(
-            "{} over, and left: their times are not written as vitals writes them",
+            "{} over, and left: their times are not written as vitals writes them, or they have values of others alone",
             counted(left, "reading")
         ));
     }
@@ -119,10 +119,14 @@ async fn ask(args: &Args, store: &AnyStore, settings: &Settings, kept: Kept, out
         output.note(format_args!("readings are kept for ever: no reading of {place} has an end afterwards"));
         return Ok(());
     }
-    let stock = stock(store, kept, output).await;
-    let over = stock.tables.iter().find(|table| table.table == "patient_vitals").and_then(|table| table.over);
-    let over = over.map_or_else(String::new, |over| format!(", about {} (an estimate)", counted(over, "row")));
-    let what = format!("readings of {place} that are older than {}{over}", shown(kept.raw));
+    let whose = if let Some(patient) = &args.patient {
+        format!(" of {patient}")
+    } else {
+        let stock = stock(store, kept, output).await;
+        let over = stock.tables.iter().find(|table| table.table == "patient_vitals").and_then(|table| table.over);
+        over.map_or_else(String::new, |over| format!(", about {} (an estimate)", counted(over, "row")))
+    };
+    let what = format!("readings in {place} that are older than {}{whose}", shown(kept.raw));
     output.note(format_args!("to be deleted: {what}; all others get their end"));
     let extra = store.extra_columns().await?;
     if !extra.is_empty() {

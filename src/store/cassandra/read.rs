@@ -13,6 +13,8 @@ use cdrs_tokio::statement::StatementParamsBuilder;
 use cdrs_tokio::types::prelude::Row;
 use cdrs_tokio::types::value::Value;
 use cdrs_tokio::types::{ByIndex, ByName, CBytes, IntoRustByIndex, IntoRustByName};
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use tokio::time::sleep;
 
 use super::error::{CassandraError, Doing, Refusal};
@@ -32,7 +34,7 @@ const PAGE_ROWS: u32 = 1000;
 const MAX_OPEN: i32 = 1000;
 
 /// How often a page is asked for where that is insisted on.
-pub(super) const ATTEMPTS: u32 = 6;
+const ATTEMPTS: u32 = 6;
 
 impl CassandraStore {
     /// The readings of `selection`, at most `limit` of them.
@@ -144,18 +146,7 @@ impl CassandraStore {
         rows: i32,
         mark: Option<CBytes>,
     ) -> Result<BodyResResultRows, CassandraError> {
-        let mut failed = 0;
-        loop {
-            match self.page(cql, values.clone(), rows, mark.clone()).await {
-                Err(error)
-                    if failed + 1 < ATTEMPTS && (error.is_away() || error.refusal() == Some(Refusal::Temporary)) =>
-                {
-                    failed += 1;
-                }
-                outcome => return outcome,
-            }
-            sleep(retry::pause_before(failed)).await;
-        }
+        insisted(|| self.page(cql, values.clone(), rows, mark.clone()).boxed()).await
     }
 
     /// The columns to ask for of a reading. To a table of the first programs, which no `init` has seen yet, those of the
@@ -256,6 +247,22 @@ fn select(keyspace: &Keyspace, selection: &Selection, limit: u32) -> (String, Ve
     cql.push_str(" LIMIT ?");
     values.push(Value::new(i32::try_from(limit).unwrap_or(i32::MAX)));
     (cql, values)
+}
+
+/// Asks again where that can help.
+pub(super) async fn insisted<'a, T>(
+    mut ask: impl FnMut() -> BoxFuture<'a, Result<T, CassandraError>>,
+) -> Result<T, CassandraError> {
+    let mut failed = 0;
+    loop {
+        match ask().await {
+            Err(error) if failed + 1 < ATTEMPTS && (error.is_away() || error.refusal() == Some(Refusal::Temporary)) => {
+                failed += 1;
+            }
+            outcome => return outcome,
+        }
+        sleep(retry::pause_before(failed)).await;
+    }
 }
 
 /// A row whose columns are asked for in the order of [`COLUMNS`].

@@ -11,16 +11,14 @@ use cdrs_tokio::types::CBytes;
 use cdrs_tokio::types::prelude::Row;
 use cdrs_tokio::types::value::Value;
 use chrono::Utc;
-use tokio::time::sleep;
+use futures::FutureExt as _;
 
 use super::CassandraStore;
-use super::error::{CassandraError, Doing, Refusal};
-use super::read::{ATTEMPTS, Columns, stored_reading};
+use super::error::{CassandraError, Doing};
+use super::read::{Columns, insisted, stored_reading};
 use super::remove::RangeRemoval;
 use super::retention::ttl;
 use crate::reading::{COLUMNS, Timestamp};
-use crate::retry;
-use crate::store::StoredReading;
 use crate::store::renewal::Renewed;
 use crate::store::retention::Life;
 
@@ -94,28 +92,27 @@ impl Renewal<'_> {
             let time = Timestamp::parse(&reading.timestamp).ok();
             let life = time.map_or(Life::Open, |time| Life::of(raw, time.as_micros(), now));
             let end = ttl(life, now);
-            // Of a row without values nothing is known.
-            let Some(ends) = ends(&row, end)? else { continue };
             let is_ours = time.is_some_and(|time| time.to_string() == reading.timestamp);
-            if life == Life::Over && is_ours {
-                done.gone += 1;
-                self.extend(reading.timestamp, ends.written);
-                continue;
+            match (life, ends(&row, end)?) {
+                (Life::Over, Some(Ends { written, .. })) if is_ours => {
+                    done.gone += 1;
+                    self.extend(reading.timestamp, written);
+                    continue;
+                }
+                // Of a row without values of ours nobody knows when it was written.
+                (Life::Over, _) => done.left += 1,
+                (_, Some(Ends { written, are_right: false })) => again.push((reading, written, end)),
+                _ => {}
             }
             // A range goes as far as there is nothing in it that stays.
             self.remove_over().await?;
-            match life {
-                Life::Over => done.left += 1,
-                _ if !ends.are_right => again.push((reading, ends.written, end)),
-                _ => {}
-            }
         }
         if self.has_ended {
             self.remove_over().await?;
         }
         done.changed = u64::try_from(again.len()).unwrap_or(u64::MAX);
         for rows in again.chunks(ROWS_AT_ONCE) {
-            self.insist(rows).await?;
+            insisted(|| self.store.rewrite(rows).boxed()).await?;
         }
         Ok(Some(done))
     }
@@ -129,22 +126,6 @@ impl Renewal<'_> {
     async fn remove_over(&mut self) -> Result<(), CassandraError> {
         let Some(Range { oldest, newest, written }) = self.over.take() else { return Ok(()) };
         RangeRemoval::before(self.store, written).remove(&self.patient, &oldest, &newest).await
-    }
-
-    /// Writes rows, again and again where that can help: it comes to the same.
-    async fn insist(&self, rows: &[(StoredReading, i64, Option<i32>)]) -> Result<(), CassandraError> {
-        let mut failed = 0;
-        loop {
-            match self.store.rewrite(rows).await {
-                Err(error)
-                    if failed + 1 < ATTEMPTS && (error.is_away() || error.refusal() == Some(Refusal::Temporary)) =>
-                {
-                    failed += 1;
-                }
-                outcome => return outcome,
-            }
-            sleep(retry::pause_before(failed)).await;
-        }
     }
 }
 

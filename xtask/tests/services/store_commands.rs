@@ -55,6 +55,30 @@ fn cqlsh_copies_an_export_in_and_its_own_export_is_imported() {
 }
 
 #[test]
+fn what_was_stored_before_is_given_its_end_when_somebody_asks_and_means_it() {
+    let ward = Ward::with_partitions(1);
+    let row = |days| {
+        let time = chrono::Utc::now() - chrono::TimeDelta::days(days);
+        format!("P001,{},70,,,,,\n", time.to_rfc3339())
+    };
+    let columns = COLUMNS.replace(", ", ",").replace(",supplemental_oxygen,consciousness", "");
+    ward.file("month.csv", format!("{columns}\n{}", (1..=30).map(row).collect::<String>()));
+    ward.done("import month.csv");
+    ward.run("retention apply").well().tells(&["kept for ever", "30 readings of 1 patient: 0 have another end now"]);
+    ward.done("retention set --raw 10d --by Anna --reason test --yes");
+    assert_eq!(ward.count(), 30);
+    let asked = ward.refused("retention apply", 2);
+    asked.tells(&["to be deleted: readings in ", "older than 10d", "no terminal to ask at", "--yes"]);
+    assert_eq!(ward.count(), 30, "nothing was deleted");
+    let applied = ward.run("retention apply --patient P001 --yes").well();
+    applied.tells(&["older than 10d of P001", "30 readings of 1 patient: 9 have another end now, 21 were over"]);
+    assert_eq!(ward.count(), 9);
+    let days = ward.rows("query --patient P001 --every 1d --since -400d");
+    assert_eq!(days.iter().map(|day| day["n"].as_u64().unwrap()).sum::<u64>(), 30, "their minutes are there: {days:?}");
+    ward.run("retention apply --yes").well().tells(&["9 readings of 1 patient: 0 have another end now, 0 were over"]);
+}
+
+#[test]
 fn a_reset_is_refused_while_members_read_the_topic_and_a_new_topic_is_read_from_its_beginning() {
     let ward = Ward::with_partitions(2);
     ward.send(20);
