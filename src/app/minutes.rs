@@ -27,9 +27,14 @@ pub async fn make(
     insist(|| store.make_minutes(patient, since, until).boxed()).await
 }
 
-/// Makes those of a patient before a moment that are not there, and tells how many: of readings that are about to go.
-pub async fn make_missing(store: &AnyStore, patient: &PatientId, until: Timestamp) -> Result<u64, StoreError> {
-    insist(|| store.make_missing_minutes(patient, until).boxed()).await
+/// The same for readings that are about to go: what is not there yet is made also where a reading may have gone.
+pub async fn make_last(
+    store: &AnyStore,
+    patient: &PatientId,
+    since: Option<Timestamp>,
+    until: Option<Timestamp>,
+) -> Result<u64, StoreError> {
+    insist(|| store.make_last_minutes(patient, since, until).boxed()).await
 }
 
 async fn insist<'a>(mut make: impl FnMut() -> BoxFuture<'a, Result<u64, WriteError>>) -> Result<u64, StoreError> {

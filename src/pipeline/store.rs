@@ -20,6 +20,8 @@ pub struct Batch {
     /// What the readings of minutes come to, those of one patient behind one another, no two of the same patient and
     /// minute. They take the place of what was there, but where one of their readings need not be there any more.
     pub minutes: Vec<PatientMinute>,
+    /// That none of these minutes is there: they are written also where one of their readings need not be there any more.
+    pub are_minutes_missing: bool,
     /// Whether it may still be written.
     pub tenure: Tenure,
 }

@@ -258,10 +258,14 @@ impl AnyStore {
         self.compute_minutes(patient, since, until, Which::Whole).await
     }
 
-    /// The same of those before a moment that are not there, also where a reading may have gone: for readings that are
-    /// about to go.
-    pub async fn make_missing_minutes(&self, patient: &PatientId, until: Timestamp) -> Result<u64, WriteError> {
-        self.compute_minutes(patient, None, Some(until), Which::Missing).await
+    /// The same, and where a reading may have gone those minutes that are not there: for readings that are about to go.
+    pub async fn make_last_minutes(
+        &self,
+        patient: &PatientId,
+        since: Option<Timestamp>,
+        until: Option<Timestamp>,
+    ) -> Result<u64, WriteError> {
+        self.compute_minutes(patient, since, until, Which::AlsoMissing).await
     }
 
     async fn compute_minutes(
@@ -289,26 +293,28 @@ impl AnyStore {
             if waiting.len() < WRITTEN_AT_ONCE && !is_over {
                 continue;
             }
+            let now = Utc::now().timestamp_micros();
+            let is_whole = |(minute, _): &(Minute, Summary)| kept.has_rows_of(minute.start(), now);
+            let (whole, mut missing): (Vec<_>, Vec<_>) = waiting.drain(..).partition(is_whole);
             match which {
-                Which::Whole => {
-                    let now = Utc::now().timestamp_micros();
-                    waiting.retain(|(minute, _)| kept.has_rows_of(minute.start(), now));
-                }
-                Which::Missing => {
-                    let there = self.minutes_between(patient.as_str(), &waiting).await?;
-                    waiting.retain(|(minute, _)| !there.contains(minute));
+                Which::Whole => missing.clear(),
+                Which::AlsoMissing => {
+                    let there = self.minutes_between(patient.as_str(), &missing).await?;
+                    missing.retain(|(minute, _)| !there.contains(minute));
                 }
             }
-            for some in waiting.chunks(WRITTEN_AT_ONCE) {
-                let row = |(minute, summary): &(Minute, Summary)| PatientMinute {
-                    patient: patient.clone(),
-                    minute: *minute,
-                    summary: *summary,
-                };
-                self.write(&Batch { minutes: some.iter().map(row).collect(), ..Batch::default() }).await?;
+            for (minutes, are_minutes_missing) in [(whole, false), (missing, true)] {
+                done += u64::try_from(minutes.len()).unwrap_or(u64::MAX);
+                for some in minutes.chunks(WRITTEN_AT_ONCE) {
+                    let row = |(minute, summary): &(Minute, Summary)| PatientMinute {
+                        patient: patient.clone(),
+                        minute: *minute,
+                        summary: *summary,
+                    };
+                    let minutes = some.iter().map(row).collect();
+                    self.write(&Batch { minutes, are_minutes_missing, ..Batch::default() }).await?;
+                }
             }
-            done += u64::try_from(waiting.len()).unwrap_or(u64::MAX);
-            waiting.clear();
         }
         Ok(done)
     }
@@ -330,8 +336,8 @@ impl AnyStore {
 enum Which {
     /// Those of which all readings are there.
     Whole,
-    /// Those that are not there.
-    Missing,
+    /// And of the others those that are not there.
+    AlsoMissing,
 }
 
 /// Readings as minutes, but for the last, which may have more on the next page. One whose time is none counts in none.

@@ -123,7 +123,7 @@ async fn keep_minutes(store: &AnyStore, archived: &ByPatient, end: Option<Timest
     for (patient, Archived { oldest, newest, .. }) in archived {
         // A row whose id or time is not as we write it is in no archive.
         if let (Ok(patient), Ok(newest)) = (PatientId::parse(patient), Timestamp::parse(newest)) {
-            minutes::make(store, &patient, Timestamp::parse(oldest).ok(), Some(Minute::of(newest).end())).await?;
+            minutes::make_last(store, &patient, Timestamp::parse(oldest).ok(), Some(Minute::of(newest).end())).await?;
         }
         line.add(1, "computing minutes", &mut progress);
     }

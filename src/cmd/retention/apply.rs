@@ -10,7 +10,7 @@ use tokio::time::sleep;
 use super::show::stock;
 use crate::advice::Code;
 use crate::app;
-use crate::app::minutes::{SETTLED, make_missing};
+use crate::app::minutes::{SETTLED, make_last};
 use crate::cmd::Context;
 use crate::cmd::common::confirm::{ConfirmArgs, Loss, confirm};
 use crate::cmd::common::progress_line::ProgressLine;
@@ -106,8 +106,8 @@ async fn keep_minutes(store: &AnyStore, patient: &str, raw: Keep) -> Result<()> 
     let now = Utc::now();
     let until = raw.horizon((now + MEANWHILE).timestamp_micros()).and_then(Timestamp::from_micros);
     let until = [until, Timestamp::from_utc(now - SETTLED).ok()].into_iter().flatten().min();
-    if let (Ok(patient), Some(until), true) = (PatientId::parse(patient), until, raw != Keep::All) {
-        make_missing(store, &patient, until).await?;
+    if let (Ok(patient), true) = (PatientId::parse(patient), raw != Keep::All) {
+        make_last(store, &patient, None, until).await?;
     }
     Ok(())
 }

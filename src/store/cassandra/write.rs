@@ -222,7 +222,7 @@ fn minutes_of(batch: &Batch, inserts: &Inserts, kept: &Retention, now: i64, pati
             match kept.minute_life(start, now) {
                 Life::Over => {}
                 // What is there was computed of rows some of which may have gone.
-                _ if !kept.has_rows_of(start, now) => {}
+                _ if !batch.are_minutes_missing && !kept.has_rows_of(start, now) => {}
                 life => groups.add(&inserts.minute, minute, ttl(life, now)),
             }
         }
